@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: (GPL-2.0-or-later OR BSD-2-Clause) */
+/*
+ * The few kernel types that the programs look into, by the names of their fields alone: libbpf puts
+ * the running kernel's offsets in (CO-RE), so that no dump of the build host's BTF is needed.
+ */
+#ifndef SLUICE_KERNEL_H
+#define SLUICE_KERNEL_H
+
+#include <linux/bpf.h>
+#include <linux/types.h>
+
+#define AF_INET	 2
+#define AF_INET6 10
+
+#define __core __attribute__((preserve_access_index))
+
+struct ns_common {
+	unsigned int inum;
+} __core;
+
+typedef struct {
+	int counter;
+} atomic_t;
+
+struct netns_ipv4 {
+	atomic_t dev_addr_genid;
+} __core;
+
+struct netns_ipv6 {
+	atomic_t dev_addr_genid;
+} __core;
+
+struct net {
+	struct ns_common ns;
+	struct netns_ipv4 ipv4;
+	struct netns_ipv6 ipv6;
+} __core;
+
+typedef struct {
+	struct net *net;
+} possible_net_t;
+
+struct sock_common {
+	possible_net_t skc_net;
+} __core;
+
+struct sock {
+	struct sock_common __sk_common;
+	__u8 sk_userlocks : 4;
+} __core;
+
+struct sk_buff {
+	struct sock *sk;
+	unsigned long _skb_refdst;
+	unsigned long _nfct;
+	unsigned char *data;
+} __core;
+
+struct rtable {
+	__u16 rt_type;
+} __core;
+
+struct rt6_info {
+	__u32 rt6i_flags;
+} __core;
+
+union nf_inet_addr {
+	__u32 all[4];
+} __core;
+
+struct nf_conntrack_man {
+	union nf_inet_addr u3;
+} __core;
+
+struct nf_conntrack_tuple {
+	struct nf_conntrack_man src;
+} __core;
+
+struct nf_conntrack_tuple_hash {
+	struct nf_conntrack_tuple tuple;
+} __core;
+
+struct nf_conn {
+	struct nf_conntrack_tuple_hash tuplehash[2];
+} __core;
+
+#undef __core
+
+/* include/net/dst.h */
+#define SKB_DST_NOREF 1UL
+/* include/net/sock.h: the socket was bound to a port by bind(2) */
+#define SOCK_BINDPORT_LOCK 8
+/* include/uapi/linux/netfilter/nf_conntrack_common.h */
+#define IP_CT_IS_REPLY 3
+#define NFCT_INFOMASK  7UL
+
+#endif

@@ -1,0 +1,532 @@
+// SPDX-License-Identifier: (GPL-2.0-or-later OR BSD-2-Clause)
+/*
+ * reply, socket mode: an answer leaves from the address that the peer had sent to.
+ *
+ * sluice_learn sees each datagram where the socket receives it (after netfilter, so after DNAT) and
+ * remembers the local address for (socket, peer).  sluice_fix4 and sluice_fix6 run before the route
+ * look-up of a send, and so before conntrack, and set the source where the application left it
+ * open.  sluice_audit, loaded instead of the fix, only counts what leaves wrong.
+ *
+ * A source that is no longer local makes a send fail with EINVAL.  No hook tells that an address
+ * left, but the kernel counts such changes for each namespace: a flow is used only while that count
+ * is what it was when the peer was last heard.  Rejected: fentry on rtnl_notify() (trampolines are
+ * not to be had everywhere) and purging from user space (nobody need be running).
+ *
+ * A program that is unsure lets the datagram pass unchanged.
+ */
+#include "kernel.h"
+#include "maps.h"
+
+#include <bpf/bpf_core_read.h>
+#include <bpf/bpf_endian.h>
+#include <linux/if_ether.h>
+#include <linux/in.h>
+#include <linux/ipv6_route.h>
+#include <linux/rtnetlink.h>
+#include <sluice/packet.h>
+#include <stdbool.h>
+
+#define PASS 1
+
+/* Settings of this load; the verifier takes them as constants. */
+const volatile __u64 seed;
+const volatile __u64 age_ns;
+const volatile __u32 sets = 1;
+const volatile bool any_port;
+const volatile __u64 ports[1024];
+
+static __always_inline bool port_managed(__u16 port)
+{
+	return any_port || ports[port >> 6] & 1ULL << (port & 63);
+}
+
+/* A tick's resolution is enough for ages, at a fraction of the cost (kernel 5.11). */
+static __always_inline __u64 clock_ns(void)
+{
+	if (bpf_core_enum_value_exists(enum bpf_func_id, BPF_FUNC_ktime_get_coarse_ns))
+		return bpf_ktime_get_coarse_ns();
+	return bpf_ktime_get_ns();
+}
+
+static __always_inline bool addr_equal(const struct sluice_addr *a, const struct sluice_addr *b)
+{
+	return a->half[0] == b->half[0] && a->half[1] == b->half[1];
+}
+
+static __always_inline void addr_map_ip4(struct sluice_addr *addr, __be32 ip4_be)
+{
+	addr->half[0] = 0;
+	addr->word_be[2] = bpf_htonl(0xffff);
+	addr->word_be[3] = ip4_be;
+}
+
+static __always_inline bool addr_is_ip4(const struct sluice_addr *addr)
+{
+	return !addr->half[0] && addr->word_be[2] == bpf_htonl(0xffff);
+}
+
+static __always_inline bool addr_is_link_local(const struct sluice_addr *addr)
+{
+	return (addr->word_be[0] & bpf_htonl(0xffc00000)) == bpf_htonl(0xfe800000);
+}
+
+/*
+ * The kernel's count of addresses of that family that came and went in the socket's namespace
+ * (net/ipv4/fib_frontend.c, fib_inetaddr_event; net/ipv6/addrconf.c, __ipv6_ifa_notify).
+ */
+static __always_inline __u32 addr_generation(const struct sluice_sock *sock, bool ip4)
+{
+	struct net *net = (struct net *)sock->net;
+
+	if (ip4)
+		return BPF_CORE_READ(net, ipv4.dev_addr_genid.counter);
+	return BPF_CORE_READ(net, ipv6.dev_addr_genid.counter);
+}
+
+/* What names a flow, and the set of the table that holds it. */
+struct flow_key {
+	__u64 cookie;
+	struct sluice_addr peer;
+	__be16 peer_port_be;
+};
+
+static __always_inline struct sluice_flow_set *flow_set(const struct flow_key *key)
+{
+	__u32 index = sluice_flow_set_index(seed, sets, key->cookie, &key->peer, key->peer_port_be);
+
+	return bpf_map_lookup_elem(&sluice_flows, &index);
+}
+
+static __always_inline bool flow_is(const struct sluice_flow *flow, const struct flow_key *key)
+{
+	return flow->cookie == key->cookie && flow->peer_port_be == key->peer_port_be &&
+	       addr_equal(&flow->peer, &key->peer);
+}
+
+/* The slot of the flow, or SLUICE_FLOW_WAYS.  The caller holds the set's lock. */
+static __always_inline __u32 flow_find(const struct sluice_flow_set *set,
+				       const struct flow_key *key)
+{
+	__u32 way;
+
+#pragma unroll
+	for (way = 0; way < SLUICE_FLOW_WAYS; way++)
+		if (flow_is(&set->flow[way], key))
+			break;
+	return way;
+}
+
+/* The slot heard least recently, a free one first.  The caller holds the set's lock. */
+static __always_inline __u32 flow_oldest(const struct sluice_flow_set *set)
+{
+	__u64 oldest_ns = ~0ULL;
+	__u32 way, oldest = 0;
+
+#pragma unroll
+	for (way = 0; way < SLUICE_FLOW_WAYS; way++)
+		if (set->flow[way].seen_ns < oldest_ns) {
+			oldest_ns = set->flow[way].seen_ns;
+			oldest = way;
+		}
+	return oldest;
+}
+
+/* The common case of sluice_learn: the peer still speaks to the same address.  False if not. */
+static __always_inline bool flow_refresh(struct sluice_flow_set *set, const struct flow_key *key,
+					 const struct sluice_flow *heard)
+{
+	bool same = false;
+	__u32 way;
+
+	bpf_spin_lock(&set->lock);
+	way = flow_find(set, key);
+	if (way < SLUICE_FLOW_WAYS) {
+		struct sluice_flow *flow = &set->flow[way];
+
+		same = addr_equal(&flow->local, &heard->local) &&
+		       (flow->ifindex == heard->ifindex || !addr_is_link_local(&key->peer));
+		if (same) {
+			flow->seen_ns = heard->seen_ns;
+			flow->generation = heard->generation;
+		}
+	}
+	bpf_spin_unlock(&set->lock);
+	return same;
+}
+
+/* Remembers what was heard, and returns what to count. */
+static __always_inline enum sluice_reply_counter flow_store(struct sluice_flow_set *set,
+							    const struct flow_key *key,
+							    struct sluice_flow *heard)
+{
+	enum sluice_reply_counter outcome = SLUICE_REPLY_moved;
+	struct sluice_flow *flow;
+	__u32 way;
+
+	bpf_spin_lock(&set->lock);
+	way = flow_find(set, key);
+	if (way < SLUICE_FLOW_WAYS) {
+		flow = &set->flow[way];
+		heard->flags = flow->flags;
+		if (addr_is_link_local(&key->peer) && flow->ifindex != heard->ifindex)
+			heard->flags |= SLUICE_FLOW_SCOPE_AMBIGUOUS;
+	} else {
+		flow = &set->flow[flow_oldest(set) % SLUICE_FLOW_WAYS];
+		outcome = flow->cookie && heard->seen_ns - flow->seen_ns <= age_ns
+				  ? SLUICE_REPLY_evicted
+				  : SLUICE_REPLY_learned;
+	}
+	*flow = *heard;
+	bpf_spin_unlock(&set->lock);
+	return outcome;
+}
+
+/* A copy of the flow; false if there is none. */
+static __always_inline bool flow_copy(struct sluice_flow_set *set, const struct flow_key *key,
+				      struct sluice_flow *copy)
+{
+	bool found = false;
+	__u32 way;
+
+	bpf_spin_lock(&set->lock);
+	way = flow_find(set, key);
+	if (way < SLUICE_FLOW_WAYS) {
+		*copy = set->flow[way];
+		found = true;
+	}
+	bpf_spin_unlock(&set->lock);
+	return found;
+}
+
+/* The ends of a datagram, as its IP and UDP headers say. */
+struct datagram {
+	struct sluice_addr source;
+	struct sluice_addr target;
+	__be16 source_port_be;
+	__be16 target_port_be;
+};
+
+/* The cheap test that lets TCP and ICMP pass: the first protocol number of the IP header. */
+static __always_inline bool may_be_udp(struct __sk_buff *skb)
+{
+	void *data = (void *)(long)skb->data, *data_end = (void *)(long)skb->data_end;
+
+	if (skb->protocol == bpf_htons(ETH_P_IP)) {
+		struct iphdr *ip = data;
+
+		return (void *)(ip + 1) <= data_end && ip->protocol == IPPROTO_UDP;
+	} else {
+		struct ipv6hdr *ip = data;
+
+		return (void *)(ip + 1) <= data_end && ip->nexthdr != IPPROTO_TCP &&
+		       ip->nexthdr != IPPROTO_ICMPV6;
+	}
+}
+
+static __always_inline struct sluice_addr addr_of(const struct in6_addr *from)
+{
+	struct sluice_addr addr;
+
+	__builtin_memcpy(&addr, from, sizeof(addr));
+	return addr;
+}
+
+/* False if it is no datagram; headers that lie are counted. */
+static __always_inline bool datagram_parse(struct __sk_buff *skb, struct datagram *datagram)
+{
+	struct packet_cursor cursor = packet_begin(
+		(void *)(long)skb->data, (void *)(long)skb->data_end, skb->len, skb->protocol);
+	enum packet_verdict verdict;
+	struct packet_ip ip;
+	struct packet_udp udp;
+
+	verdict = packet_parse_ip(&cursor, PACKET_WHOLE, &ip);
+	if (verdict == PACKET_OK)
+		verdict = packet_parse_udp(&cursor, &ip, &udp);
+	if (verdict != PACKET_OK) {
+		if (verdict != PACKET_NOT_UDP)
+			count(SLUICE_REPLY_skipped_header);
+		return false;
+	}
+	datagram->source = addr_of(&ip.saddr);
+	datagram->target = addr_of(&ip.daddr);
+	datagram->source_port_be = udp.source_be;
+	datagram->target_port_be = udp.dest_be;
+	return true;
+}
+
+/* Is the socket bound to the wildcard address of the family that the datagram comes in? */
+static __always_inline bool sock_is_wildcard(struct __sk_buff *skb, const struct bpf_sock *sk)
+{
+	if (skb->protocol == bpf_htons(ETH_P_IP))
+		return !sk->src_ip4;
+	return !(sk->src_ip6[0] | sk->src_ip6[1] | sk->src_ip6[2] | sk->src_ip6[3]);
+}
+
+/*
+ * The kernel's own objects behind the context, for slow paths.  They are read by offset from the
+ * buffer, since the verifier allows no arithmetic on skb->sk.
+ */
+static __always_inline struct sk_buff *kernel_skb(struct __sk_buff *skb)
+{
+	return (struct sk_buff *)skb;
+}
+
+/* The record of a socket that receives its first datagram. */
+static __always_inline struct sluice_sock *sock_record(struct __sk_buff *skb, struct bpf_sock *sk)
+{
+	struct sock *kernel_sk = BPF_CORE_READ(kernel_skb(skb), sk);
+	struct net *net = BPF_CORE_READ(kernel_sk, __sk_common.skc_net.net);
+	struct sluice_sock fresh = {
+		.cookie = bpf_get_socket_cookie(skb),
+		.net = (unsigned long)net,
+		.netns = BPF_CORE_READ(net, ns.inum),
+		.port_chosen = !(BPF_CORE_READ_BITFIELD_PROBED(kernel_sk, sk_userlocks) &
+				 SOCK_BINDPORT_LOCK),
+	};
+	struct sluice_sock *sock;
+
+	sock = bpf_sk_storage_get(&sluice_socks, sk, &fresh, BPF_SK_STORAGE_GET_F_CREATE);
+	if (!sock)
+		count(SLUICE_REPLY_skipped_memory);
+	else if (any_port && fresh.port_chosen)
+		count(SLUICE_REPLY_skipped_client);
+	return sock;
+}
+
+/* A client that talks first may change its source with the routes: sluice must not hold it. */
+static __always_inline bool sock_managed(const struct sluice_sock *sock)
+{
+	return !any_port || !sock->port_chosen;
+}
+
+/* Is the datagram's destination one of the host's own unicast addresses, in the route's word? */
+static __always_inline bool route_is_local(struct __sk_buff *skb)
+{
+	unsigned long dst = BPF_CORE_READ(kernel_skb(skb), _skb_refdst) & ~SKB_DST_NOREF;
+
+	if (!dst)
+		return false;
+	if (skb->protocol == bpf_htons(ETH_P_IP))
+		return BPF_CORE_READ((struct rtable *)dst, rt_type) == RTN_LOCAL;
+	return BPF_CORE_READ((struct rt6_info *)dst, rt6i_flags) & RTF_LOCAL;
+}
+
+static __always_inline void learn(struct __sk_buff *skb, const struct sluice_sock *sock,
+				  const struct datagram *datagram)
+{
+	struct flow_key key = {
+		.cookie = sock->cookie,
+		.peer = datagram->source,
+		.peer_port_be = datagram->source_port_be,
+	};
+	struct sluice_flow heard = {
+		.cookie = key.cookie,
+		.peer = key.peer,
+		.local = datagram->target,
+		.seen_ns = clock_ns(),
+		.peer_port_be = key.peer_port_be,
+		.ifindex = skb->ifindex,
+		.netns = sock->netns,
+		.generation = addr_generation(sock, addr_is_ip4(&datagram->target)),
+	};
+	struct sluice_flow_set *set = flow_set(&key);
+
+	if (!set || flow_refresh(set, &key, &heard))
+		return;
+	if (route_is_local(skb))
+		count(flow_store(set, &key, &heard));
+	else
+		count(SLUICE_REPLY_skipped_multicast);
+}
+
+SEC("cgroup_skb/ingress")
+int sluice_learn(struct __sk_buff *skb)
+{
+	struct bpf_sock *sk = skb->sk;
+	struct datagram datagram;
+	struct sluice_sock *sock;
+
+	if (!sk || !may_be_udp(skb) || !sock_is_wildcard(skb, sk) || !port_managed(sk->src_port))
+		return PASS;
+	sock = bpf_sk_storage_get(&sluice_socks, sk, NULL, 0);
+	if (sock && !sock_managed(sock))
+		return PASS;
+	if (!datagram_parse(skb, &datagram))
+		return PASS;
+	if (!sock)
+		sock = sock_record(skb, sk);
+	if (sock && sock_managed(sock))
+		learn(skb, sock, &datagram);
+	return PASS;
+}
+
+/* The address that the peer had asked.  True if the reply is to leave from it; else counts why not.
+ */
+static __always_inline bool source_for(const struct sluice_sock *sock, const struct flow_key *key,
+				       struct sluice_addr *source)
+{
+	struct sluice_flow_set *set = flow_set(key);
+	enum sluice_reply_counter outcome = SLUICE_REPLY_fixed;
+	struct sluice_flow flow;
+
+	if (!set || !flow_copy(set, key, &flow))
+		outcome = SLUICE_REPLY_left_no_flow;
+	else if (clock_ns() - flow.seen_ns > age_ns)
+		outcome = SLUICE_REPLY_left_expired;
+	else if (flow.flags & SLUICE_FLOW_SCOPE_AMBIGUOUS)
+		outcome = SLUICE_REPLY_left_scope;
+	else if (flow.generation != addr_generation(sock, addr_is_ip4(&key->peer)))
+		outcome = SLUICE_REPLY_left_addresses_changed;
+	else
+		*source = flow.local;
+	count(outcome);
+	return outcome == SLUICE_REPLY_fixed;
+}
+
+/* The record of the sending socket, if it is a managed one that may need a source. */
+static __always_inline struct sluice_sock *sender(struct bpf_sock *sk)
+{
+	struct sluice_sock *sock = bpf_sk_storage_get(&sluice_socks, sk, NULL, 0);
+
+	return sock && sock_managed(sock) && port_managed(sk->src_port) ? sock : NULL;
+}
+
+SEC("cgroup/sendmsg4")
+int sluice_fix4(struct bpf_sock_addr *ctx)
+{
+	struct bpf_sock *sk = ctx->sk;
+	struct flow_key key = {};
+	struct sluice_addr source = {};
+	struct sluice_sock *sock;
+
+	if (!sk || sk->src_ip4)
+		return PASS;
+	sock = sender(sk);
+	if (!sock)
+		return PASS;
+	if (ctx->msg_src_ip4) {
+		count(SLUICE_REPLY_left_source_set);
+		return PASS;
+	}
+	key.cookie = sock->cookie;
+	addr_map_ip4(&key.peer, ctx->user_ip4);
+	key.peer_port_be = ctx->user_port;
+	if (source_for(sock, &key, &source))
+		ctx->msg_src_ip4 = source.word_be[3];
+	return PASS;
+}
+
+SEC("cgroup/sendmsg6")
+int sluice_fix6(struct bpf_sock_addr *ctx)
+{
+	struct bpf_sock *sk = ctx->sk;
+	struct flow_key key = {};
+	struct sluice_addr source = {};
+	struct sluice_sock *sock;
+
+	if (!sk || sk->src_ip6[0] | sk->src_ip6[1] | sk->src_ip6[2] | sk->src_ip6[3])
+		return PASS;
+	sock = sender(sk);
+	if (!sock)
+		return PASS;
+	if (ctx->msg_src_ip6[0] | ctx->msg_src_ip6[1] | ctx->msg_src_ip6[2] | ctx->msg_src_ip6[3]) {
+		count(SLUICE_REPLY_left_source_set);
+		return PASS;
+	}
+	key.cookie = sock->cookie;
+	key.peer.word_be[0] = ctx->user_ip6[0];
+	key.peer.word_be[1] = ctx->user_ip6[1];
+	key.peer.word_be[2] = ctx->user_ip6[2];
+	key.peer.word_be[3] = ctx->user_ip6[3];
+	key.peer_port_be = ctx->user_port;
+	if (!source_for(sock, &key, &source) || addr_is_ip4(&source))
+		return PASS;
+	ctx->msg_src_ip6[0] = source.word_be[0];
+	ctx->msg_src_ip6[1] = source.word_be[1];
+	ctx->msg_src_ip6[2] = source.word_be[2];
+	ctx->msg_src_ip6[3] = source.word_be[3];
+	return PASS;
+}
+
+/*
+ * The source as the socket sent it.  This hook comes after netfilter, where NAT may have changed
+ * it; conntrack's tuple of the packet's direction has it as it entered.
+ */
+static __always_inline void source_before_nat(struct __sk_buff *skb, struct sluice_addr *source)
+{
+	unsigned long nfct;
+	struct nf_conn *ct = NULL;
+	__u32 words[4];
+
+	if (!bpf_core_field_exists(ct->tuplehash) ||
+	    !bpf_core_field_exists(((struct sk_buff *)0)->_nfct))
+		return;
+	nfct = BPF_CORE_READ(kernel_skb(skb), _nfct);
+	ct = (struct nf_conn *)(nfct & ~NFCT_INFOMASK);
+	if (!ct)
+		return;
+	if ((nfct & NFCT_INFOMASK) >= IP_CT_IS_REPLY)
+		BPF_CORE_READ_INTO(&words, ct, tuplehash[1].tuple.src.u3.all);
+	else
+		BPF_CORE_READ_INTO(&words, ct, tuplehash[0].tuple.src.u3.all);
+	if (addr_is_ip4(source))
+		addr_map_ip4(source, words[0]);
+	else
+		__builtin_memcpy(source, words, sizeof(*source));
+}
+
+static __always_inline void audit(const struct sluice_sock *sock, __u16 port,
+				  const struct sluice_flow *flow, const struct sluice_addr *used)
+{
+	bool right = addr_equal(used, &flow->local);
+	struct sluice_audit *tally = bpf_map_lookup_elem(&sluice_audits, &sock->cookie);
+
+	if (!tally) {
+		struct sluice_audit fresh = { .port = port, .netns = sock->netns };
+
+		bpf_map_update_elem(&sluice_audits, &sock->cookie, &fresh, BPF_NOEXIST);
+		tally = bpf_map_lookup_elem(&sluice_audits, &sock->cookie);
+		if (!tally)
+			return;
+	}
+	count(right ? SLUICE_REPLY_audit_right : SLUICE_REPLY_audit_wrong);
+	if (right) {
+		__sync_fetch_and_add(&tally->right, 1);
+		return;
+	}
+	__sync_fetch_and_add(&tally->wrong, 1);
+	tally->wrong_ns = clock_ns();
+	tally->peer = flow->peer;
+	tally->asked = flow->local;
+	tally->used = *used;
+	tally->peer_port_be = flow->peer_port_be;
+}
+
+SEC("cgroup_skb/egress")
+int sluice_audit(struct __sk_buff *skb)
+{
+	struct bpf_sock *sk = skb->sk;
+	struct flow_key key = {};
+	struct sluice_sock *sock;
+	struct sluice_flow_set *set;
+	struct datagram datagram;
+	struct sluice_flow flow;
+
+	if (!sk || !may_be_udp(skb) || !sock_is_wildcard(skb, sk) || !port_managed(sk->src_port))
+		return PASS;
+	sock = bpf_sk_storage_get(&sluice_socks, sk, NULL, 0);
+	if (!sock || !sock_managed(sock) || !datagram_parse(skb, &datagram))
+		return PASS;
+	key.cookie = sock->cookie;
+	key.peer = datagram.target;
+	key.peer_port_be = datagram.target_port_be;
+	set = flow_set(&key);
+	if (!set || !flow_copy(set, &key, &flow))
+		return PASS;
+	source_before_nat(skb, &datagram.source);
+	audit(sock, sk->src_port, &flow, &datagram.source);
+	return PASS;
+}
+
+char LICENSE[] SEC("license") = "Dual BSD/GPL";

@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: (GPL-2.0-or-later OR BSD-2-Clause) */
+/*
+ * The flow table of the reply plane: which local address a peer spoke to last, per socket.
+ *
+ * It is a set-associative cache in a BPF array: a hash of (socket, peer) picks a set of
+ * SLUICE_FLOW_WAYS slots, a spin lock guards the set.  The usual choice, BPF_MAP_TYPE_LRU_HASH, was
+ * rejected: it recycles elements under a reader, so that a send could pick up another flow's
+ * address; it can't say how many live entries it threw out; and an insertion costs several times
+ * as much.  Here the oldest slot of a full set gives way, and it is counted.  A flow is needed only
+ * from a request to its answer, so that as many newer requests must fall into the same set
+ * in between before an answer is missed.
+ */
+#ifndef SLUICE_FLOW_H
+#define SLUICE_FLOW_H
+
+#include <linux/bpf.h>
+#include <linux/types.h>
+
+#define SLUICE_FLOW_WAYS 8
+
+/* An IPv6 address, or an IPv4 address as ::ffff:a.b.c.d (RFC 4291 section 2.5.5.2). */
+struct sluice_addr {
+	union {
+		__u8 byte[16];
+		__be32 word_be[4];
+		__u64 half[2];
+	};
+};
+_Static_assert(sizeof(struct sluice_addr) == 16, "struct sluice_addr");
+
+enum sluice_flow_flags {
+	/* A link-local peer was heard through two interfaces: the address alone does not name it.
+	 */
+	SLUICE_FLOW_SCOPE_AMBIGUOUS = 1 << 0,
+};
+
+struct sluice_flow {
+	__u64 cookie; /* of the socket; 0: the slot is free */
+	struct sluice_addr peer;
+	struct sluice_addr local; /* what the peer's last datagram was sent to */
+	__u64 seen_ns;		  /* CLOCK_MONOTONIC, of the peer's last datagram */
+	__be16 peer_port_be;
+	__u16 flags;	  /* enum sluice_flow_flags */
+	__u32 ifindex;	  /* where the peer's last datagram came in */
+	__u32 netns;	  /* inode number of the socket's network namespace */
+	__u32 generation; /* of the namespace's addresses, when the peer's last datagram came in */
+};
+_Static_assert(sizeof(struct sluice_flow) == 64, "struct sluice_flow");
+
+struct sluice_flow_set {
+	struct bpf_spin_lock lock;
+	__u32 reserved;
+	struct sluice_flow flow[SLUICE_FLOW_WAYS];
+};
+_Static_assert(sizeof(struct sluice_flow_set) == 8 + 64 * SLUICE_FLOW_WAYS, "flow set");
+
+/*
+ * The set of a flow, from 0 to sets - 1.  The seed is drawn at load, so that a peer can't choose
+ * its port to meet another's set; each round is a multiplication by an odd constant and a fold of
+ * the high half into the low, as in MurmurHash's finalizer.
+ */
+static inline __attribute__((always_inline)) __u32 sluice_flow_set_index(
+	__u64 seed, __u32 sets, __u64 cookie, const struct sluice_addr *peer, __be16 peer_port_be)
+{
+	const __u64 odd = 0xff51afd7ed558ccdULL;
+	__u64 hash = (seed ^ cookie) * odd;
+
+	hash = ((hash ^ (hash >> 32)) ^ peer->half[0]) * odd;
+	hash = ((hash ^ (hash >> 32)) ^ peer->half[1]) * odd;
+	hash = ((hash ^ (hash >> 32)) ^ peer_port_be) * odd;
+	return ((hash >> 32) * sets) >> 32;
+}
+
+#endif

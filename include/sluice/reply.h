@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: (GPL-2.0-or-later OR BSD-2-Clause) */
+/*
+ * What the reply programs and the loader tell each other through maps, beside the flow table.
+ */
+#ifndef SLUICE_REPLY_H
+#define SLUICE_REPLY_H
+
+#include <sluice/flow.h>
+
+#define SLUICE_MAGIC 0x65636975 /* "uice" */
+/* Raised whenever a pinned map changes its layout or its meaning. */
+#define SLUICE_REPLY_ABI 1
+
+enum sluice_reply_mode {
+	SLUICE_REPLY_SOCKET = 1,
+	SLUICE_REPLY_AUDIT = 2,
+};
+
+enum sluice_load_state {
+	SLUICE_LOADING = 1, /* a loader is at work, or died at it */
+	SLUICE_LOADED = 2,
+};
+
+/*
+ * What was loaded, for the loader alone; the programs have the same as rodata.  The first two words
+ * keep their place in every version.
+ */
+struct sluice_reply_meta {
+	__u32 magic;
+	__u32 abi;
+	__u32 state; /* enum sluice_load_state */
+	__u32 mode;  /* enum sluice_reply_mode */
+	__u64 seed;  /* of sluice_flow_set_index() */
+	__u64 age_ns;
+	__u64 loaded_ns; /* CLOCK_REALTIME */
+	__u64 cgroup_id;
+	__u32 sets; /* of the flow table */
+	__u32 any_port;
+	__u64 ports[1024]; /* bit p % 64 of word p / 64: port p is managed */
+};
+_Static_assert(sizeof(struct sluice_reply_meta) == 56 + 8192, "struct sluice_reply_meta");
+
+/* What never changes about a managed socket; kept in its socket storage. */
+struct sluice_sock {
+	__u64 cookie;
+	__u64 net;	   /* the kernel's struct net, which lives as long as the socket */
+	__u32 netns;	   /* its inode number */
+	__u32 port_chosen; /* by the kernel, not by bind(2): the socket of a client */
+};
+_Static_assert(sizeof(struct sluice_sock) == 24, "struct sluice_sock");
+
+/* Replies of one socket, as audit mode sees them leave; keyed by socket cookie. */
+struct sluice_audit {
+	__u64 right;
+	__u64 wrong;
+	__u64 wrong_ns; /* CLOCK_MONOTONIC of the last wrong one; what follows is its tuple */
+	struct sluice_addr peer;
+	struct sluice_addr asked; /* the address that the peer had sent to */
+	struct sluice_addr used;  /* the address that the reply left from */
+	__be16 peer_port_be;
+	__u16 port; /* of the socket */
+	__u32 netns;
+};
+_Static_assert(sizeof(struct sluice_audit) == 80, "struct sluice_audit");
+
+#endif

@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "addr.h"
+
+#include <arpa/inet.h>
+#include <stdio.h>
+#include <string.h>
+
+bool addr_is_ip4(const void *addr)
+{
+	return IN6_IS_ADDR_V4MAPPED((const struct in6_addr *)addr);
+}
+
+const char *addr_format(const void *addr, char text[ADDR_TEXT_MAX])
+{
+	if (addr_is_ip4(addr))
+		inet_ntop(AF_INET, (const char *)addr + 12, text, ADDR_TEXT_MAX);
+	else
+		inet_ntop(AF_INET6, addr, text, ADDR_TEXT_MAX);
+	return text;
+}
+
+const char *addr_format_port(const void *addr, uint16_t port_be, char text[ADDR_TEXT_MAX])
+{
+	char plain[ADDR_TEXT_MAX];
+
+	addr_format(addr, plain);
+	snprintf(text, ADDR_TEXT_MAX, addr_is_ip4(addr) ? "%.46s:%u" : "[%.46s]:%u", plain,
+		 ntohs(port_be));
+	return text;
+}

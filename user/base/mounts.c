@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "mounts.h"
+
+#include <errno.h>
+#include <linux/magic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/vfs.h>
+
+/* kernfs numbers the root directory of a hierarchy 1 (fs/kernfs/dir.c) */
+#define KERNFS_ROOT_INODE 1
+
+/* mountinfo writes blanks and backslashes as \ooo. */
+static void unescape(char *text)
+{
+	char *from = text, *to = text;
+
+	while (*from) {
+		unsigned int octal;
+
+		if (*from == '\\' && sscanf(from + 1, "%3o", &octal) == 1) {
+			*to++ = (char)octal;
+			from += 4;
+		} else {
+			*to++ = *from++;
+		}
+	}
+	*to = '\0';
+}
+
+/* Splits "id parent maj:min root point options… - type source options"; false for other types. */
+static bool cgroup2_line(char *line, char **root, char **point)
+{
+	char *type = strstr(line, " - ");
+	char *rest = line;
+	int field;
+
+	if (!type || strncmp(type + 3, "cgroup2 ", 8))
+		return false;
+	for (field = 0; field < 3; field++)
+		strsep(&rest, " ");
+	*root = strsep(&rest, " ");
+	*point = strsep(&rest, " ");
+	return *root && *point;
+}
+
+int mounts_find_cgroup2(FILE *mountinfo, char *path, size_t size)
+{
+	char *line = NULL, *root, *point;
+	bool whole = false, found = false;
+	size_t room = 0;
+
+	while (!whole && getline(&line, &room, mountinfo) > 0) {
+		if (!cgroup2_line(line, &root, &point))
+			continue;
+		whole = !strcmp(root, "/");
+		if (found && !whole)
+			continue;
+		unescape(point);
+		found = strlen(point) < size;
+		if (found)
+			strcpy(path, point);
+	}
+	free(line);
+	return found ? 0 : -ENOENT;
+}
+
+int mounts_cgroup2(char *path, size_t size)
+{
+	FILE *mountinfo = fopen("/proc/self/mountinfo", "re");
+	int result;
+
+	if (!mountinfo)
+		return -errno;
+	result = mounts_find_cgroup2(mountinfo, path, size);
+	fclose(mountinfo);
+	return result;
+}
+
+static int is_on(const char *path, __fsword_t magic)
+{
+	struct statfs fs;
+
+	if (statfs(path, &fs))
+		return -errno;
+	return fs.f_type == magic;
+}
+
+int mounts_is_cgroup2(const char *path)
+{
+	return is_on(path, CGROUP2_SUPER_MAGIC);
+}
+
+int mounts_is_bpffs(const char *path)
+{
+	return is_on(path, BPF_FS_MAGIC);
+}
+
+bool mounts_is_cgroup2_root(const char *path)
+{
+	struct stat st;
+
+	return mounts_is_cgroup2(path) == 1 && !stat(path, &st) && st.st_ino == KERNFS_ROOT_INODE;
+}

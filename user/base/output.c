@@ -1,0 +1,152 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "output.h"
+
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define COLUMNS_MAX 16
+
+json_t *output_document(void)
+{
+	return json_pack("{s:i}", "schema_version", OUTPUT_SCHEMA_VERSION);
+}
+
+void output_json(const struct output *output, json_t *document)
+{
+	json_dumpf(document, output->file, output->pretty ? JSON_INDENT(2) : JSON_COMPACT);
+	fputc('\n', output->file);
+	json_decref(document);
+}
+
+const char *output_tone(const struct output *output, enum output_tone tone)
+{
+	static const char *const codes[] = {
+		[OUTPUT_PLAIN] = "\033[0m",    [OUTPUT_GOOD] = "\033[32m",
+		[OUTPUT_WARNING] = "\033[33m", [OUTPUT_BAD] = "\033[31m",
+		[OUTPUT_DIM] = "\033[2m",
+	};
+
+	return output->colour ? codes[tone] : "";
+}
+
+const char *output_plain(const struct output *output)
+{
+	return output_tone(output, OUTPUT_PLAIN);
+}
+
+struct table {
+	int columns;
+	bool right[COLUMNS_MAX];
+	size_t rows;
+	char **lines; /* row 0 is the header; cells parted by '\0' */
+};
+
+static void table_add(struct table *table, char *line)
+{
+	char **lines = realloc(table->lines, (table->rows + 1) * sizeof(*lines));
+
+	if (!lines || !line) {
+		free(line);
+		table->lines = lines ? lines : table->lines;
+		return;
+	}
+	table->lines = lines;
+	table->lines[table->rows++] = line;
+}
+
+struct table *table_new(const char *columns)
+{
+	struct table *table = calloc(1, sizeof(*table));
+	char *line = strdup(columns), *cell, *rest = line, *to = line;
+
+	if (!table || !line) {
+		free(line);
+		free(table);
+		return NULL;
+	}
+	while ((cell = strsep(&rest, "|")) && table->columns < COLUMNS_MAX) {
+		table->right[table->columns] = *cell == '>';
+		cell += *cell == '>';
+		memmove(to, cell, strlen(cell) + 1);
+		to += strlen(to) + 1;
+		table->columns++;
+	}
+	table_add(table, line);
+	return table;
+}
+
+void table_row(struct table *table, const char *fmt, ...)
+{
+	char *line = NULL, *at;
+	int cells = 1;
+	va_list args;
+
+	if (!table)
+		return;
+	va_start(args, fmt);
+	if (vasprintf(&line, fmt, args) < 0)
+		line = NULL;
+	va_end(args);
+	for (at = line; at && *at; at++)
+		if (*at == '|' && cells < table->columns) {
+			*at = '\0';
+			cells++;
+		}
+	table_add(table, cells == table->columns ? line : (free(line), NULL));
+}
+
+static void table_widths(const struct table *table, size_t *widths)
+{
+	size_t row;
+	int column;
+
+	for (row = 0; row < table->rows; row++) {
+		const char *cell = table->lines[row];
+
+		for (column = 0; column < table->columns; column++) {
+			size_t width = strlen(cell);
+
+			if (width > widths[column])
+				widths[column] = width;
+			cell += width + 1;
+		}
+	}
+}
+
+static void table_line(const struct table *table, const struct output *output, size_t row,
+		       const size_t *widths, int indent)
+{
+	const char *cell = table->lines[row];
+	int column;
+
+	fprintf(output->file, "%*s%s", indent, "", row ? "" : output_tone(output, OUTPUT_DIM));
+	for (column = 0; column < table->columns; column++) {
+		bool last = column == table->columns - 1;
+		int width = (int)widths[column];
+
+		if (table->right[column])
+			fprintf(output->file, "%*s", width, cell);
+		else
+			fprintf(output->file, "%-*s", last ? 0 : width, cell);
+		fputs(last ? "" : "  ", output->file);
+		cell += strlen(cell) + 1;
+	}
+	fprintf(output->file, "%s\n", row ? "" : output_plain(output));
+}
+
+void table_print(struct table *table, const struct output *output, int indent)
+{
+	size_t widths[COLUMNS_MAX] = { 0 };
+	size_t row;
+
+	if (!table)
+		return;
+	table_widths(table, widths);
+	for (row = 0; table->rows > 1 && row < table->rows; row++)
+		table_line(table, output, row, widths, indent);
+	for (row = 0; row < table->rows; row++)
+		free(table->lines[row]);
+	free(table->lines);
+	free(table);
+}

@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* A set of UDP or TCP ports, as in "53,5000-5100" or "any". */
+#ifndef SLUICE_PORTS_H
+#define SLUICE_PORTS_H
+
+#include "err.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define PORTS_WORDS 1024
+
+struct ports {
+	bool any;		   /* every port; bit is empty then */
+	uint64_t bit[PORTS_WORDS]; /* bit p % 64 of word p / 64 */
+};
+
+/* Parses a list. -EINVAL with a usage error that names the bad item; *ports untouched then. */
+int ports_parse(const char *list, struct ports *ports, struct err *err);
+/* Writes the list in its shortest form, ranges folded; as much as fits, always terminated. */
+void ports_format(const struct ports *ports, char *text, size_t size);
+bool ports_contain(const struct ports *ports, uint16_t port);
+
+#endif

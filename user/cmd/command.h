@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What a verb is to main.c: each file of user/cmd but main.c provides one or more. */
+#ifndef SLUICE_COMMAND_H
+#define SLUICE_COMMAND_H
+
+#include "err.h"
+#include "opt.h"
+#include "output.h"
+
+/* The global options. */
+struct context {
+	struct output output;
+	const char *bpffs;  /* folder of the pins */
+	const char *cgroup; /* NULL: the host's cgroup2 root */
+	const char *netns;  /* NULL: this one */
+	bool verbose;
+};
+
+struct command {
+	const char *object;
+	const char *name; /* NULL: the object stands alone, as in "sluice status" */
+	const char *summary;
+	const char *words; /* the words that may follow the options, for the usage line; or NULL */
+	const char *help;  /* further lines for --help; or NULL */
+	const struct opt *opts; /* or NULL */
+	void *options;		/* what the options are parsed into */
+	int max_words;		/* words allowed behind the options */
+	/* 0, or -errno with *err set: main.c prints it and takes the exit code from it. */
+	int (*run)(const struct context *context, void *options, int words, char **word,
+		   struct err *err);
+};
+
+extern const struct command check_command;
+extern const struct command status_command;
+extern const struct command reply_load_command;
+extern const struct command reply_show_command;
+extern const struct command reply_flows_command;
+extern const struct command reply_audit_command;
+extern const struct command reply_unload_command;
+extern const struct command cleanup_command;
+
+#endif
