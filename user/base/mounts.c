@@ -66,6 +66,18 @@ int mounts_find_cgroup2(FILE *mountinfo, char *path, size_t size)
 	return found ? 0 : -ENOENT;
 }
 
+bool mounts_have_cgroup1(FILE *mountinfo)
+{
+	bool found = false;
+	char *line = NULL;
+	size_t room = 0;
+
+	while (!found && getline(&line, &room, mountinfo) > 0)
+		found = strstr(line, " - cgroup ") != NULL;
+	free(line);
+	return found;
+}
+
 int mounts_cgroup2(char *path, size_t size)
 {
 	FILE *mountinfo = fopen("/proc/self/mountinfo", "re");
