@@ -208,7 +208,7 @@ static enum answer cgroup_missing(const char *given, int result, struct asking *
 		const char *point = cgroup_is_hybrid() ? "/sys/fs/cgroup/unified"
 						       : "/sys/fs/cgroup";
 
-		note(asking, "not mounted");
+		note(asking, "%s", result == -ENOENT ? "not mounted" : strerror(-result));
 		mend(asking, "mkdir -p %s && mount -t cgroup2 none %s", point, point);
 	}
 	return result == -EACCES ? ANSWER_REFUSED : ANSWER_NO;
@@ -312,6 +312,7 @@ static enum answer ask_reuseport_attach(const struct need *need, struct asking *
 static enum answer no_btf(struct asking *asking)
 {
 	note(asking, "not known without BTF");
+	mend(asking, "as for BTF");
 	return ANSWER_NO;
 }
 
@@ -520,35 +521,46 @@ static bool may_ask(const struct need *need, struct asking *asking)
 	return false;
 }
 
-static void say(struct probe_finding *finding, const struct need *need, enum answer answer,
-		const struct asking *asking)
+/* Why the finding is what it is, in the question's own words if it has any. */
+static void reason_of(const struct need *need, enum answer answer, const struct asking *asking,
+		      char *text, size_t size)
 {
-	const char *fallback = finding->result == PROBE_WARN && answer != ANSWER_LIMITED
-				       ? need->fallback
-				       : NULL;
-	const char *reason = asking->note[0] ? asking->note : need->why;
-	char lacking[128] = "";
+	if (asking->note[0])
+		snprintf(text, size, "%s", asking->note);
+	else if (answer == ANSWER_REFUSED)
+		snprintf(text, size, "refused by a seccomp filter, an LSM or lockdown");
+	else if (answer == ANSWER_NO && need->since)
+		snprintf(text, size, "not in this kernel (Linux has it since %s)", need->since);
+	else
+		snprintf(text, size, "%s", answer == ANSWER_NO ? "not in this kernel" : need->why);
+}
 
-	if (!asking->note[0] && answer == ANSWER_REFUSED)
-		reason = "refused by a seccomp filter, an LSM or lockdown";
-	if (!asking->note[0] && answer == ANSWER_NO) {
-		snprintf(lacking, sizeof(lacking), "not in this kernel%s%s%s",
-			 need->since ? " (Linux has it since " : "", need->since ? need->since : "",
-			 need->since ? ")" : "");
-		reason = lacking;
-	}
-	snprintf(finding->reason, sizeof(finding->reason), "%s%s%s", reason,
-		 fallback ? "; instead: " : "", fallback ? fallback : "");
+static void mend_of(const struct need *need, enum answer answer, const struct asking *asking,
+		    char *text, size_t size)
+{
 	if (answer == ANSWER_YES)
 		return;
 	if (asking->mend[0])
-		snprintf(finding->mend, sizeof(finding->mend), "%s", asking->mend);
-	else if (answer == ANSWER_REFUSED || need->mend)
-		snprintf(finding->mend, sizeof(finding->mend), "%s",
-			 answer == ANSWER_REFUSED ? SECCOMP_MEND : need->mend);
+		snprintf(text, size, "%s", asking->mend);
+	else if (answer == ANSWER_REFUSED)
+		snprintf(text, size, "%s", SECCOMP_MEND);
+	else if (need->mend)
+		snprintf(text, size, "%s", need->mend);
 	else if (need->since)
-		snprintf(finding->mend, sizeof(finding->mend), "a kernel from %s on, built with it",
-			 need->since);
+		snprintf(text, size, "a kernel from %s on, built with it", need->since);
+}
+
+static void say(struct probe_finding *finding, const struct need *need, enum answer answer,
+		const struct asking *asking)
+{
+	size_t used;
+
+	reason_of(need, answer, asking, finding->reason, sizeof(finding->reason));
+	mend_of(need, answer, asking, finding->mend, sizeof(finding->mend));
+	used = strlen(finding->reason);
+	if (finding->result == PROBE_WARN && answer != ANSWER_LIMITED && need->fallback)
+		snprintf(finding->reason + used, sizeof(finding->reason) - used, "; instead: %s",
+			 need->fallback);
 }
 
 static void ask(const struct need *need, struct asking *asking, struct probe_finding *finding)

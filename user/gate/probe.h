@@ -36,7 +36,7 @@ struct probe_finding {
 	enum probe_result result;
 	bool permission; /* what is missing is a permission, not a part of the kernel */
 	bool unknown;	 /* a permission is missing to find out */
-	char reason[256];
+	char reason[512];
 	char mend[256]; /* empty if ok */
 };
 
