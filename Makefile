@@ -127,6 +127,7 @@ lint: setup-test all
 	$(call say,FMT,)
 	$(Q)clang-format --dry-run --Werror $(sources)
 	$(call say,CHECK,layers)
+	$(Q)tools/layers.py --self-test
 	$(Q)tools/layers.py
 	$(call say,CHECK,cppcheck)
 	$(Q)cppcheck --quiet --std=c11 --error-exitcode=1 --inline-suppr --enable=warning,portability \

@@ -473,9 +473,10 @@ static const struct need needs[] = {
 	  .fallback = STUN_FALLBACK },
 	{ 0, MEET, HELPER(XDP, 0, xdp_adjust_head), .why = "grows an answer", .since = "4.10",
 	  .fallback = STUN_FALLBACK },
-	{ MEET, 0, .name = "IPv4", .why = "UDP sockets", .ask = ask_udp, .number = AF_INET },
+	{ MEET, 0, .name = "IPv4", .why = "UDP sockets", .ask = ask_udp, .number = AF_INET,
+	  .mend = "a kernel built with CONFIG_INET" },
 	{ 0, MEET, .name = "IPv6", .why = "UDP sockets", .ask = ask_udp, .number = AF_INET6,
-	  .fallback = "IPv4 alone" },
+	  .mend = "a kernel built with CONFIG_IPV6", .fallback = "IPv4 alone" },
 };
 _Static_assert(sizeof(needs) / sizeof(*needs) <= PROBE_FINDINGS_MAX, "room for all findings");
 
