@@ -1,0 +1,172 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+# Installs what is missing from Debian's packages, and nothing when nothing is missing.
+#
+# Packages that would start a daemon on the operator's machine are never installed: the tests' real
+# servers are unpacked under build/servers, and only the libraries they need are installed.
+# Elsewhere than on Debian and its descendants, and without root, it says what it would have needed.
+set -euo pipefail
+
+ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+SERVERS=$ROOT/build/servers
+
+BUILD="gcc libc6-dev make pkg-config clang llvm bpftool
+	libbpf-dev libelf-dev zlib1g-dev libmnl-dev libnetfilter-conntrack-dev libjansson-dev
+	libevent-dev libinih-dev nettle-dev uthash-dev libhiredis-dev libcap-dev"
+RUN="bpftool iproute2 nftables conntrack procps mount util-linux socat netcat-openbsd"
+TEST="$RUN libcmocka-dev libcap2-bin tcpdump dnsmasq-base bind9-dnsutils python3"
+LINT="clang-format clang-tidy cppcheck mandoc"
+
+# Servers on the wildcard address that answer without IP_PKTINFO: package and path of the program
+DAEMONS="unbound:usr/sbin/unbound nsd:usr/sbin/nsd memcached:usr/bin/memcached"
+
+usage()
+{
+	cat <<-'TEXT'
+		usage: tools/setup.sh WHAT…
+
+		  build   compilers and libraries
+		  run     what the demo needs beside the program
+		  test    what the tests need, their servers among it
+		  lint    what `make lint` needs
+		  all     all of these
+	TEXT
+}
+
+die()
+{
+	printf 'setup: %s\n' "$@" >&2
+	exit 1
+}
+
+# Those of the packages given that are not installed.
+missing()
+{
+	local installed package
+
+	installed=" $(dpkg-query -W -f='${Package} ${db:Status-Status}\n' "$@" 2>/dev/null |
+		awk '$2 == "installed" { printf "%s ", $1 }') "
+	for package in "$@"; do
+		[[ $installed == *" $package "* ]] || echo "$package"
+	done
+}
+
+on_debian()
+{
+	command -v apt-get >/dev/null && command -v dpkg-query >/dev/null
+}
+
+quiet()
+{
+	local log
+	log=$(mktemp)
+	if ! "$@" >"$log" 2>&1; then
+		cat "$log" >&2
+		rm -f "$log"
+		die "failed: $*"
+	fi
+	rm -f "$log"
+}
+
+UPDATED=no
+update_once()
+{
+	if [ "$UPDATED" = no ]; then
+		quiet apt-get -o DPkg::Lock::Timeout=300 update
+		UPDATED=yes
+	fi
+}
+
+need_root()
+{
+	[ "$(id -u)" = 0 ] || die "missing: $*" "run as root: apt-get install $*"
+}
+
+install_packages()
+{
+	local packages
+	mapfile -t packages < <(missing "$@")
+	[ ${#packages[@]} -gt 0 ] || return 0
+	need_root "${packages[*]}"
+	echo "setup: installing ${packages[*]}"
+	update_once
+	quiet env DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=300 \
+		install -y -q --no-install-recommends "${packages[@]}"
+}
+
+# The libraries among what a package file depends on, first alternatives, without versions.
+library_dependencies()
+{
+	dpkg-deb -f "$1" Depends | tr ',' '\n' |
+		sed -n 's/^ *\(lib[a-z0-9.+-]*\).*/\1/p'
+}
+
+unpack_server()
+{
+	local package=$1 scratch libraries
+
+	need_root "$package"
+	echo "setup: unpacking $package under build/servers (it is not installed)"
+	update_once
+	scratch=$(mktemp -d)
+	# apt's own user could not write to the scratch folder
+	(cd "$scratch" && quiet apt-get -o APT::Sandbox::User=root download "$package")
+	mapfile -t libraries < <(library_dependencies "$scratch"/*.deb)
+	mkdir -p "$SERVERS"
+	dpkg-deb -x "$scratch"/*.deb "$SERVERS"
+	rm -rf "$scratch"
+	install_packages "${libraries[@]}"
+}
+
+setup_servers()
+{
+	local entry package path
+
+	for entry in $DAEMONS; do
+		package=${entry%%:*}
+		path=${entry#*:}
+		[ -x "/$path" ] || [ -x "$SERVERS/$path" ] || unpack_server "$package"
+	done
+}
+
+main()
+{
+	local what wanted="" servers=no
+
+	if [ $# = 0 ]; then
+		usage >&2
+		exit 2
+	fi
+	for what in "$@"; do
+		case "$what" in
+		build) wanted+=" $BUILD" ;;
+		run) wanted+=" $RUN" ;;
+		test) wanted+=" $TEST" servers=yes ;;
+		lint) wanted+=" $LINT" ;;
+		all) wanted+=" $BUILD $TEST $LINT" servers=yes ;;
+		-h | --help)
+			usage
+			exit 0
+			;;
+		*)
+			usage >&2
+			exit 2
+			;;
+		esac
+	done
+	# shellcheck disable=SC2086 # a list of words
+	wanted=$(printf '%s\n' $wanted | sort -u)
+	if ! on_debian; then
+		die "only Debian's packages are known here; this needs what Debian 12 calls:" \
+			"$(echo "$wanted" | tr '\n' ' ')" \
+			"and for the tests the programs in: $DAEMONS"
+	fi
+	# shellcheck disable=SC2086
+	install_packages $wanted
+	if [ "$servers" = yes ]; then
+		setup_servers
+	fi
+}
+
+main "$@"
