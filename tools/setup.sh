@@ -15,7 +15,8 @@ BUILD="gcc libc6-dev make pkg-config clang llvm bpftool
 	libbpf-dev libelf-dev zlib1g-dev libmnl-dev libnetfilter-conntrack-dev libjansson-dev
 	libevent-dev libinih-dev nettle-dev uthash-dev libhiredis-dev libcap-dev"
 RUN="bpftool iproute2 nftables conntrack procps mount util-linux socat netcat-openbsd"
-TEST="$RUN libcmocka-dev libcap2-bin tcpdump dnsmasq-base bind9-dnsutils python3"
+UNIT="libcmocka-dev python3"
+NET="$RUN libcap2-bin tcpdump dnsmasq-base bind9-dnsutils"
 LINT="clang-format clang-tidy cppcheck mandoc"
 
 # Servers on the wildcard address that answer without IP_PKTINFO: package and path of the program
@@ -24,13 +25,12 @@ DAEMONS="unbound:usr/sbin/unbound nsd:usr/sbin/nsd memcached:usr/bin/memcached"
 usage()
 {
 	cat <<-'TEXT'
-		usage: tools/setup.sh WHAT…
+		usage: tools/setup.sh build|demo|test
 
-		  build   compilers and libraries
-		  run     what the demo needs beside the program
-		  test    what the tests need, their servers among it
-		  lint    what `make lint` needs
-		  all     all of these
+		  build  what `make` needs
+		  demo   the same, and what `make demo` needs
+		  test   the same, and what `make check` and `make lint` need, servers among it;
+		         without root, where only the unit tests run, what those need
 	TEXT
 }
 
@@ -130,41 +130,31 @@ setup_servers()
 	done
 }
 
+want()
+{
+	case "$1" in
+	build) echo "$BUILD" ;;
+	demo) echo "$BUILD $RUN" ;;
+	test)
+		echo "$BUILD $UNIT $LINT"
+		[ "$(id -u)" != 0 ] || echo "$NET"
+		;;
+	esac
+}
+
 main()
 {
-	local what wanted="" servers=no
+	local wanted
 
-	if [ $# = 0 ]; then
+	wanted=$(want "${1:-}")
+	if [ $# != 1 ] || [ -z "$wanted" ]; then
 		usage >&2
 		exit 2
 	fi
-	for what in "$@"; do
-		case "$what" in
-		build) wanted+=" $BUILD" ;;
-		run) wanted+=" $RUN" ;;
-		test) wanted+=" $TEST" servers=yes ;;
-		lint) wanted+=" $LINT" ;;
-		all) wanted+=" $BUILD $TEST $LINT" servers=yes ;;
-		-h | --help)
-			usage
-			exit 0
-			;;
-		*)
-			usage >&2
-			exit 2
-			;;
-		esac
-	done
+	on_debian || die "only Debian's packages are known; this needs what Debian 12 calls" "$wanted"
 	# shellcheck disable=SC2086 # a list of words
-	wanted=$(printf '%s\n' $wanted | sort -u)
-	if ! on_debian; then
-		die "only Debian's packages are known here; this needs what Debian 12 calls:" \
-			"$(echo "$wanted" | tr '\n' ' ')" \
-			"and for the tests the programs in: $DAEMONS"
-	fi
-	# shellcheck disable=SC2086
 	install_packages $wanted
-	if [ "$servers" = yes ]; then
+	if [ "$1" = test ] && [ "$(id -u)" = 0 ]; then
 		setup_servers
 	fi
 }

@@ -9,18 +9,19 @@
  * nobody), or through a link pinned at PIN. Prints the id of the program. The program is called
  * NAME, so that `bpftool cgroup show DIR` tells the order in which programs run.
  *
- * The instructions are written out here, so that the tests need no compiler for BPF.
+ * The instructions and the system calls are written out: no compiler for BPF, no library.
  */
-#include <bpf/bpf.h>
 #include <err.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
 #include <linux/bpf.h>
 #include <stdbool.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 struct type {
@@ -48,6 +49,11 @@ static const struct type *type_find(const char *name)
 	errx(2, "no type '%s'", name);
 }
 
+static int bpf(enum bpf_cmd cmd, union bpf_attr *attr)
+{
+	return syscall(SYS_bpf, cmd, attr, sizeof(*attr));
+}
+
 static int prog_load(const struct type *type, const char *name)
 {
 	/* r0 = 1 (pass); exit */
@@ -55,36 +61,62 @@ static int prog_load(const struct type *type, const char *name)
 		{ .code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0, .imm = 1 },
 		{ .code = BPF_JMP | BPF_EXIT },
 	};
-	LIBBPF_OPTS(bpf_prog_load_opts, opts, .expected_attach_type = type->attach);
-	int fd = bpf_prog_load(type->prog, name, "GPL", insns, 2, &opts);
+	union bpf_attr attr = {
+		.prog_type = type->prog,
+		.expected_attach_type = type->attach,
+		.insns = (uintptr_t)insns,
+		.insn_cnt = sizeof(insns) / sizeof(insns[0]),
+		.license = (uintptr_t) "GPL",
+	};
+	int fd;
 
+	strncpy(attr.prog_name, name, sizeof(attr.prog_name) - 1);
+	fd = bpf(BPF_PROG_LOAD, &attr);
 	if (fd < 0)
-		errx(1, "load %s: %s", type->name, strerror(-fd));
+		err(1, "load %s", type->name);
 	return fd;
 }
 
 static void attach_link(int prog, int cgroup, const struct type *type, const char *pin)
 {
-	int link = bpf_link_create(prog, cgroup, type->attach, NULL);
+	union bpf_attr create = {
+		.link_create.prog_fd = prog,
+		.link_create.target_fd = cgroup,
+		.link_create.attach_type = type->attach,
+	};
+	union bpf_attr obj = { .pathname = (uintptr_t)pin };
+	int link = bpf(BPF_LINK_CREATE, &create);
 
 	if (link < 0)
-		errx(1, "link: %s", strerror(-link));
-	if (bpf_obj_pin(link, pin))
+		err(1, "link");
+	obj.bpf_fd = link;
+	if (bpf(BPF_OBJ_PIN, &obj))
 		err(1, "pin %s", pin);
 }
 
 static void attach_prog(int prog, int cgroup, const struct type *type, bool exclusive)
 {
-	if (bpf_prog_attach(prog, cgroup, type->attach, exclusive ? 0 : BPF_F_ALLOW_MULTI))
+	union bpf_attr attr = {
+		.target_fd = cgroup,
+		.attach_bpf_fd = prog,
+		.attach_type = type->attach,
+		.attach_flags = exclusive ? 0 : BPF_F_ALLOW_MULTI,
+	};
+
+	if (bpf(BPF_PROG_ATTACH, &attr))
 		err(1, "attach");
 }
 
 static unsigned int prog_id(int prog)
 {
 	struct bpf_prog_info info = { 0 };
-	unsigned int len = sizeof(info);
+	union bpf_attr attr = {
+		.info.bpf_fd = prog,
+		.info.info_len = sizeof(info),
+		.info.info = (uintptr_t)&info,
+	};
 
-	if (bpf_obj_get_info_by_fd(prog, &info, &len))
+	if (bpf(BPF_OBJ_GET_INFO_BY_FD, &attr))
 		err(1, "program info");
 	return info.id;
 }

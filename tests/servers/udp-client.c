@@ -19,7 +19,6 @@
  * "right" came from the address asked, "wrong" from another, "lost" did not come in time. The exit
  * code is 0 when every request got the right answer, 1 when not, 2 for a wrong command line.
  */
-#define _GNU_SOURCE
 #include <err.h>
 #include <errno.h>
 #include <getopt.h>

@@ -10,12 +10,9 @@
  * SIGUSR1 answers them all: so a test decides what happens between a request and its answer.
  * Failed sends are reported on stderr, and serving goes on.
  *
- * Programs in this folder, each a single file:
- *	cc -o build/tests/udp-server tests/servers/udp-server.c
- *	cc -o build/tests/udp-client tests/servers/udp-client.c
- *	cc -o build/tests/foreign-prog tests/servers/foreign-prog.c -lbpf
+ * Each program in this folder is a single file and needs no library:
+ *	cc -D_GNU_SOURCE -o build/tests/udp-server tests/servers/udp-server.c
  */
-#define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <err.h>
 #include <errno.h>
