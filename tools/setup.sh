@@ -40,12 +40,12 @@ die()
 	exit 1
 }
 
-# Those of the packages given that are not installed.
+# Those of the packages given that are not installed. dpkg-query fails for the unknown among them.
 missing()
 {
 	local installed package
 
-	installed=" $(dpkg-query -W -f='${Package} ${db:Status-Status}\n' "$@" 2>/dev/null |
+	installed=" $( (dpkg-query -W -f='${Package} ${db:Status-Status}\n' "$@" 2>/dev/null || true) |
 		awk '$2 == "installed" { printf "%s ", $1 }') "
 	for package in "$@"; do
 		[[ $installed == *" $package "* ]] || echo "$package"
@@ -86,13 +86,15 @@ need_root()
 install_packages()
 {
 	local packages
-	mapfile -t packages < <(missing "$@")
-	[ ${#packages[@]} -gt 0 ] || return 0
-	need_root "${packages[*]}"
-	echo "setup: installing ${packages[*]}"
+	packages=$(missing "$@")
+	[ -n "$packages" ] || return 0
+	packages=${packages//$'\n'/ }
+	need_root "$packages"
+	echo "setup: installing $packages"
 	update_once
+	# shellcheck disable=SC2086 # a list of words
 	quiet env DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=300 \
-		install -y -q --no-install-recommends "${packages[@]}"
+		install -y -q --no-install-recommends $packages
 }
 
 # The libraries among what a package file depends on, first alternatives, without versions.
