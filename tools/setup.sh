@@ -154,8 +154,8 @@ main()
 		exit 2
 	fi
 	on_debian || die "only Debian's packages are known; this needs what Debian 12 calls" "$wanted"
-	# shellcheck disable=SC2086 # a list of words
-	install_packages $wanted
+	# shellcheck disable=SC2046,SC2086 # lists of words
+	install_packages $(printf '%s\n' $wanted | sort -u)
 	if [ "$1" = test ] && [ "$(id -u)" = 0 ]; then
 		setup_servers
 	fi

@@ -57,6 +57,7 @@ sluice()
 	"$SLUICE" "$@"
 }
 
+# shellcheck disable=SC2120 # most calls give no options
 reply_load()
 {
 	sluice reply load --mode socket --cgroup "$TEST_CGROUP" "$@"
