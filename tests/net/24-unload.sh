@@ -1,0 +1,61 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+# What is loaded goes on without the loader; unload and cleanup take away all of it, and doing either
+# twice does no harm. --dry-run changes nothing at all.
+#
+#   container ── docker0 172.17.0.1 [host: 0.0.0.0:56789] eth0 172.16.13.13
+. "$(dirname "$0")/lib.sh"
+
+topology_up
+serve "$HOST" sendto4 "$PORT"
+
+say "nothing is loaded: unload and cleanup agree, and change nothing"
+want_clean
+sluice reply unload
+sluice cleanup
+want_clean
+
+say "dry run"
+want_status 0 reply_load --dry-run
+[ -n "$OUTPUT" ] || fail "a dry run that says nothing"
+want_text "$TEST_CGROUP"
+want_clean
+want_wrong "$CONTAINER" "$FAR4" "$PORT" "$NEAR4"
+
+say "loaded, and loaded again: one set of programs"
+reply_load
+reply_load
+want_right "$CONTAINER" "$FAR4" "$PORT"
+want_equal "$(bpftool cgroup show "$TEST_CGROUP" | grep -c sendmsg4)" 1 "programs on sendmsg4"
+want_equal "$(bpftool cgroup show "$TEST_CGROUP" | grep -c ingress)" 1 "programs on ingress"
+
+say "a dry run leaves what is loaded alone"
+ids=$(bpftool cgroup show "$TEST_CGROUP")
+reply_load --dry-run --port 1-2 >/dev/null
+want_equal "$(bpftool cgroup show "$TEST_CGROUP")" "$ids" "programs after a dry run"
+want_right "$CONTAINER" "$FAR4" "$PORT"
+
+say "cleanup --verify sees what is there"
+if sluice cleanup --verify; then
+	fail "cleanup --verify was content while sluice was loaded"
+fi
+
+say "the bpffs folder is the operator's to choose"
+sluice reply unload
+want_clean
+sluice --bpffs /sys/fs/bpf/elsewhere reply load --mode socket --cgroup "$TEST_CGROUP"
+want_right "$CONTAINER" "$FAR4" "$PORT"
+[ -n "$(find /sys/fs/bpf/elsewhere -type f)" ] || fail "nothing is pinned at --bpffs"
+sluice --bpffs /sys/fs/bpf/elsewhere reply unload
+want_wrong "$CONTAINER" "$FAR4" "$PORT" "$NEAR4"
+want_equal "$(find /sys/fs/bpf -type f)" "" "pins left"
+
+say "unload twice, cleanup twice"
+reply_load
+sluice reply unload
+sluice reply unload
+sluice cleanup
+sluice cleanup
+want_clean
+want_wrong "$CONTAINER" "$FAR4" "$PORT" "$NEAR4"

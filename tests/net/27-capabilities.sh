@@ -1,0 +1,47 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+# Each capability that is missing is named, with exit code 4, and nothing is left behind; those that
+# are not needed may be missing.
+. "$(dirname "$0")/lib.sh"
+
+# without CAPS COMMAND…: root, but for the capabilities of the list (-bpf,-sys_admin)
+without()
+{
+	local caps=$1
+	shift
+	setpriv --bounding-set="$caps" --inh-caps="$caps" "$@"
+}
+
+loads_without()
+{
+	want_status 0 without "$1" "$SLUICE" reply load --mode socket --cgroup "$TEST_CGROUP"
+	sluice reply unload
+	want_clean
+}
+
+refused_without()
+{
+	want_status 4 without "$1" "$SLUICE" reply load --mode socket --cgroup "$TEST_CGROUP"
+	want_text "$2"
+	want_clean
+}
+
+say "what the load needs"
+# CAP_SYS_ADMIN stands in for CAP_BPF and CAP_PERFMON
+refused_without -bpf,-sys_admin CAP_BPF
+refused_without -perfmon,-sys_admin CAP_PERFMON
+refused_without -net_admin,-sys_admin CAP_NET_ADMIN
+refused_without -all CAP_BPF
+
+say "what it does not"
+loads_without -sys_resource
+loads_without -sys_ptrace,-sys_module,-net_raw,-mknod
+
+say "a user without any"
+want_status 4 setpriv --reuid 65534 --regid 65534 --clear-groups \
+	"$SLUICE" reply load --mode socket --cgroup "$TEST_CGROUP"
+want_text CAP_
+want_clean
+want_status 4 setpriv --reuid 65534 --regid 65534 --clear-groups "$SLUICE" reply unload
+want_status 4 setpriv --reuid 65534 --regid 65534 --clear-groups "$SLUICE" cleanup
