@@ -106,7 +106,7 @@ $(fuzz): $(BUILD)/fuzz/%: tests/fuzz/%.c $(wildcard include/sluice/*.h)
 $(replay): $(BUILD)/tests/fuzz/replay_%: tests/fuzz/fuzz_%.c tests/fuzz/driver.c $(wildcard include/sluice/*.h)
 	$(call say,TEST,$<)
 	$(Q)mkdir -p $(@D)
-	$(Q)$(CC) -O1 -g $(san) $(STD) $(see_all) -DCORPUS='"tests/fuzz/corpus/$*"' -o $@ $< tests/fuzz/driver.c
+	$(Q)$(CC) -O1 -g $(san) $(STD) $(see_all) -DCORPUS='"$(CURDIR)/tests/fuzz/corpus/$*"' -o $@ $< tests/fuzz/driver.c
 
 fuzz: $(fuzz)
 	$(Q)for f in $(fuzz); do $$f -max_total_time=$(or $(SECONDS),60) \

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Replays files through a fuzz target, for builds without libFuzzer: what a fuzzer once found is
- * then a test like any other. Folders are not walked: the shell's globs do that.
- *
- *	cc ... tests/fuzz/driver.c tests/fuzz/fuzz_packet.c -o replay && ./replay corpus/packet/?*
+ * then a test like any other. Without arguments it takes the target's corpus; no input at all is
+ * a failure.
  */
 #include <errno.h>
+#include <glob.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -47,17 +47,31 @@ static int replay_file(const char *path)
 	return err ? err : replay_bytes(input, size);
 }
 
-int main(int argc, char **argv)
+static int replay_all(char *const *paths, size_t count)
 {
-	int i, err;
+	size_t i;
+	int err;
 
-	for (i = 1; i < argc; i++) {
-		err = replay_file(argv[i]);
+	for (i = 0; i < count; i++) {
+		err = replay_file(paths[i]);
 		if (err) {
-			fprintf(stderr, "%s: %s\n", argv[i], strerror(-err));
+			fprintf(stderr, "%s: %s\n", paths[i], strerror(-err));
 			return 1;
 		}
 	}
-	printf("%d inputs replayed\n", argc - 1);
-	return argc > 1 ? 0 : 2;
+	printf("%zu inputs replayed\n", count);
+	return count ? 0 : 2;
+}
+
+int main(int argc, char **argv)
+{
+	glob_t corpus = { 0 };
+	int result;
+
+	if (argc > 1)
+		return replay_all(argv + 1, (size_t)argc - 1);
+	glob(CORPUS "/*", 0, NULL, &corpus);
+	result = replay_all(corpus.gl_pathv, corpus.gl_pathc);
+	globfree(&corpus);
+	return result;
 }
