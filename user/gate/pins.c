@@ -43,8 +43,8 @@ int pins_exist(const char *dir, const char *plane, struct err *err)
 	if (errno == ENOENT || errno == ENOTDIR)
 		return 0;
 	return err_mend(err,
-			err_set(err, errno == EACCES ? EXIT_PERMISSION : EXIT_ERROR, errno, "%s: %s",
-				path, strerror(errno)),
+			err_set(err, errno == EACCES ? EXIT_PERMISSION : EXIT_ERROR, errno,
+				"%s: %s", path, strerror(errno)),
 			"the pins are root's: run as root, or with CAP_DAC_OVERRIDE");
 }
 
