@@ -40,13 +40,21 @@ typedef struct {
 	struct net *net;
 } possible_net_t;
 
+typedef struct {
+	__s64 counter;
+} atomic64_t;
+
 struct sock_common {
+	unsigned short skc_family;
+	__u16 skc_num;
 	possible_net_t skc_net;
+	atomic64_t skc_cookie;
 } __core;
 
 struct sock {
 	struct sock_common __sk_common;
 	__u8 sk_userlocks : 4;
+	__u16 sk_protocol;
 } __core;
 
 struct sk_buff {

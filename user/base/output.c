@@ -14,7 +14,8 @@ json_t *output_document(void)
 
 void output_json(const struct output *output, json_t *document)
 {
-	json_dumpf(document, output->file, output->pretty ? JSON_INDENT(2) : JSON_COMPACT);
+	json_dumpf(document, output->file,
+		   JSON_REAL_PRECISION(9) | (output->pretty ? JSON_INDENT(2) : JSON_COMPACT));
 	fputc('\n', output->file);
 	json_decref(document);
 }

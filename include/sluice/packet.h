@@ -1,0 +1,621 @@
+/* SPDX-License-Identifier: (GPL-2.0-or-later OR BSD-2-Clause) */
+/*
+ * Packet parser for the BPF programs, and for the host build that tests and fuzzes the same lines.
+ *
+ * One cursor walks from the outside in:
+ *
+ *	packet_parse_eth -> packet_parse_ip -> packet_parse_udp
+ *	                                    -> packet_parse_icmp_error -> packet_parse_ip
+ *(PACKET_QUOTED)
+ *	                                                               -> packet_parse_udp
+ *
+ * THE RETURN CONTRACT, the same for each packet_parse_*: PACKET_OK means that the header at
+ * cursor->off was whole and truthful, *out is filled, and the cursor stands behind that header.
+ * Any other verdict says why not, and leaves the cursor and *out as they were. No byte outside
+ * [data, data_end) is ever read.
+ *
+ * Length fields are held against cursor->len, the length of the packet, and not against data_end,
+ * which in an skb only ends its linear part. So PACKET_TRUNCATED may mean that a header is there
+ * but not linear: a tc program whose skb->len is larger than data_end - data can pull
+ * (bpf_skb_pull_data) and parse again from a fresh cursor.
+ *
+ * Written for the verifiers of 5.10 and later: 5.10 forgets the bounds of a scalar that the
+ * compiler spills to the stack, hence packet_at() bounds the offset anew for each access and hides
+ * it from the compiler, which would drop a comparison that it can prove. Rejected:
+ *bpf_skb_load_bytes (a call and a copy for each header, and none for XDP), and struct iphdr
+ *pointers handed to the caller (their range is lost at the first helper that may change the
+ *packet).
+ *
+ * Host code that also wants <netinet/in.h> includes that first (linux/libc-compat.h).
+ */
+#ifndef SLUICE_PACKET_H
+#define SLUICE_PACKET_H
+
+#include <linux/icmpv6.h>
+#include <linux/if_ether.h>
+#include <linux/in.h>
+#include <linux/in6.h>
+#include <linux/ip.h>
+#include <linux/ipv6.h>
+#include <linux/types.h>
+#include <linux/udp.h>
+
+#define PACKET_INLINE static inline __attribute__((always_inline))
+
+/* Converts in both directions. <asm/byteorder.h> would do it in x86 assembler, also for BPF. */
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+#define PACKET_BE16(value) ((__u16)__builtin_bswap16((__u16)(value)))
+#define PACKET_BE32(value) ((__u32)__builtin_bswap32((__u32)(value)))
+#else
+#define PACKET_BE16(value) ((__u16)(value))
+#define PACKET_BE32(value) ((__u32)(value))
+#endif
+
+/* Network headers lie at any alignment. BPF loads don't mind (the verifier refuses to where the CPU
+ * does), and would be split into bytes if told; the host's compiler must be told.
+ */
+#ifdef __bpf__
+#define PACKET_UNALIGNED
+#else
+#define PACKET_UNALIGNED __attribute__((packed, may_alias))
+#endif
+
+#define PACKET_VLAN_TAGS_MAX  2
+#define PACKET_EXTENSIONS_MAX 8
+
+/* Deepest offset at which a header is read. Far above any honest chain of headers, and far below
+ * the 0xffff up to which the verifier follows a packet pointer. Extension headers end earlier, so
+ * that an ICMP header, a quoted IP header and UDP still fit behind them.
+ */
+#define PACKET_OFF_MAX	 0xfffU
+#define PACKET_CHAIN_MAX 0xf00U
+
+/* RFC 791 and RFC 8200, 4.5: no fragment reaches beyond this, the header aside. */
+#define PACKET_PAYLOAD_MAX 0xffffU
+
+/* The ICMP errors of RFC 792, by the names of <linux/icmp.h>, which can't be included: it drags in
+ * <sys/socket.h>. Redirect and source quench (RFC 6633) are not among them.
+ */
+#define PACKET_ICMP_DEST_UNREACH  3
+#define PACKET_ICMP_TIME_EXCEEDED 11
+#define PACKET_ICMP_PARAMETERPROB 12
+
+enum packet_verdict {
+	PACKET_OK = 0,
+	/* neither IPv4 nor IPv6, by EtherType or by IP version */
+	PACKET_NOT_IP,
+	/* the L4 protocol is another */
+	PACKET_NOT_UDP,
+	/* not ICMP or ICMPv6, or a message that is no error and quotes no packet */
+	PACKET_NOT_ICMP_ERROR,
+	/* a later fragment: its first bytes are not an L4 header */
+	PACKET_NO_L4,
+	/* the bytes end before the header does, or before the IP length says */
+	PACKET_TRUNCATED,
+	/* EtherType, IP version, header length and total length contradict each other */
+	PACKET_LYING,
+	/* an extension header leaves the packet, or may not stand where it stands */
+	PACKET_LYING_EXTENSION,
+	/* a fragment that reaches beyond 65535 bytes */
+	PACKET_LYING_FRAGMENT,
+	/* UDP length below 8, or beyond the IP payload */
+	PACKET_LYING_UDP,
+	/* RFC 2675: length 0 in IPv6 or in UDP over it; also IPv4's total length 0 (BIG TCP) */
+	PACKET_JUMBO,
+	/* more VLAN tags, or more or longer extension headers, than we follow */
+	PACKET_TOO_DEEP,
+	/* how many there are */
+	PACKET_VERDICTS,
+};
+
+enum packet_mode {
+	/* all bytes that the IP length promises must be there */
+	PACKET_WHOLE,
+	/* quoted by an ICMP error: only the headers and 8 bytes of L4 are sure to be there */
+	PACKET_QUOTED,
+};
+
+enum packet_fragment {
+	/* also an IPv6 atomic fragment, RFC 6946 */
+	PACKET_UNFRAGMENTED,
+	/* has the L4 header */
+	PACKET_FIRST_FRAGMENT,
+	/* has none */
+	PACKET_LATER_FRAGMENT,
+};
+
+/* Where we are. Offsets and lengths are bytes from data. */
+struct packet_cursor {
+	void *data;
+	void *data_end; /* end of what may be read directly */
+	__u32 off;	/* the next header; at most len */
+	__u32 len;	/* end of the packet; packet_parse_ip() cuts what is behind the IP packet */
+	__be16 proto_be; /* EtherType of the next header; 0: unknown, the IP version decides */
+};
+
+struct packet_ip {
+	struct in6_addr saddr; /* IPv4 as ::ffff:a.b.c.d */
+	struct in6_addr daddr; /* of the header, even where a routing header has segments left */
+	__be32 fragment_id_be; /* 0 without a fragment header; of IPv4 the 16 bits of the header */
+	__u32 total_len;       /* header, extension headers and payload, as the header says */
+	__u32 l3_off;	       /* of the IP header */
+	__u32 l4_off;	       /* behind the last extension header; may lie behind data_end */
+	__u16 fragment_off;    /* bytes into the fragmentable part */
+	__u8 version;	       /* 4 or 6 */
+	__u8 protocol;	       /* IPPROTO_*; of a later IPv6 fragment what its header names next */
+	__u8 fragment;	       /* enum packet_fragment */
+	__u8 more_fragments;   /* 0 or 1 */
+	__u8 addresses_fixed;  /* 1: an AH signs them or a routing header steers; don't rewrite */
+	__u8 pad;
+};
+
+struct packet_udp {
+	__be16 source_be;
+	__be16 dest_be;
+	__be16 check_be;
+	__u16 len; /* header and payload; of a first fragment, of the whole datagram */
+};
+
+struct packet_icmp_error {
+	__u32 inner_off; /* of the quoted IP header */
+	__u8 type;
+	__u8 code;
+	__u16 pad;
+};
+
+/* Not struct ethhdr, whose packed attribute makes clang load the EtherType in two bytes. */
+struct packet_ethhdr {
+	__u8 addrs[2 * ETH_ALEN];
+	__be16 proto_be;
+} PACKET_UNALIGNED;
+
+struct packet_vlan {
+	__be16 tci_be;
+	__be16 proto_be;
+} PACKET_UNALIGNED;
+
+struct packet_iphdr {
+	struct iphdr h;
+} PACKET_UNALIGNED;
+
+struct packet_ipv6hdr {
+	struct ipv6hdr h;
+} PACKET_UNALIGNED;
+
+struct packet_udphdr {
+	struct udphdr h;
+} PACKET_UNALIGNED;
+
+/* The first 8 bytes of any IPv6 extension header that we follow. */
+struct packet_extension {
+	__u8 next;
+	__u8 size;	       /* in the header's own unit, see packet_extension_size() */
+	__be16 detail_be;      /* fragment header: offset and flag; routing: type, segments left */
+	__be32 fragment_id_be; /* fragment header */
+} PACKET_UNALIGNED;
+
+/* What the walk over extension headers has found so far: plain sums, no flag that the
+ * verifier would follow on two paths.
+ */
+struct packet_chain {
+	__u64 allowed; /* bit n: protocol n may follow and is an extension header */
+	__u32 off;
+	__u32 end;	    /* of the IP packet, as the IP header says */
+	__u32 fragment_len; /* what follows the fragment header */
+	__be32 fragment_id_be;
+	__u32 fragment_bits; /* offset and more-fragments, host order */
+	__u32 fixing;	     /* not 0: see addresses_fixed */
+	__u8 protocol;
+};
+
+/*
+ * A cursor at the first byte of [data, data_end). len is the packet's length from data on:
+ * skb->len, or data_end - data where all is linear, never less than that. proto_be is skb->protocol
+ * where data starts at the network header; 0 where it starts at Ethernet, or where it is not known.
+ */
+PACKET_INLINE struct packet_cursor packet_begin(void *data, void *data_end, __u32 len,
+						__be16 proto_be)
+{
+	struct packet_cursor cursor = {
+		.data = data,
+		.data_end = data_end,
+		.len = len,
+		.proto_be = proto_be,
+	};
+
+	return cursor;
+}
+
+/* The size bytes at off, or NULL if they are not all before data_end, or off is too deep. */
+PACKET_INLINE void *packet_at(const struct packet_cursor *cursor, __u32 off, __u32 size)
+{
+	unsigned long bounded = off;
+	__u8 *header;
+
+	if (!__builtin_constant_p(off))
+		asm volatile("" : "+r"(bounded));
+	if (bounded > PACKET_OFF_MAX)
+		return 0;
+	header = (__u8 *)cursor->data + bounded;
+	/* the verifier gives the range to this very register, so it must be the one compared */
+	if (!__builtin_constant_p(off))
+		asm volatile("" : "+r"(header));
+	if (header + size > (__u8 *)cursor->data_end)
+		return 0;
+	/* no packet lies at 0, which the compiler can't know: spares each caller a second test */
+	if (!header)
+		__builtin_unreachable();
+	return header;
+}
+
+/*
+ * a == b as 0 or 1, without a branch, of which BPF would make one: two branches in a loop double
+ * the verifier's paths with each turn.
+ */
+PACKET_INLINE __u32 packet_equal(__u8 a, __u8 b)
+{
+	__u32 below = (__u32)(a ^ b) - 1;
+
+	asm volatile("" : "+r"(below));
+	return below >> 31;
+}
+
+/*
+ * Gives off back, and makes the verifier forget what it knew of it: the same exclusive-or twice
+ * changes nothing, but the paths that led here now look alike, and are checked once from here on
+ * instead of once for each sum of header lengths. packet_at() bounds the offset again.
+ */
+PACKET_INLINE __u32 packet_forget(const struct packet_cursor *cursor, __u32 off)
+{
+	off ^= cursor->len;
+	asm volatile("" : "+r"(off));
+	off ^= cursor->len;
+	asm volatile("" : "+r"(off));
+	return off;
+}
+
+PACKET_INLINE int packet_is_vlan(__be16 proto_be)
+{
+	return proto_be == PACKET_BE16(ETH_P_8021Q) || proto_be == PACKET_BE16(ETH_P_8021AD);
+}
+
+/*
+ * Ethernet II with up to two VLAN tags in the frame (accelerated tags are not in it). Leaves the
+ * cursor at the IP header and its EtherType in cursor->proto_be.
+ * Gives PACKET_NOT_IP, PACKET_TRUNCATED, PACKET_TOO_DEEP.
+ */
+PACKET_INLINE enum packet_verdict packet_parse_eth(struct packet_cursor *cursor)
+{
+	const struct packet_ethhdr *eth = packet_at(cursor, cursor->off, sizeof(*eth));
+	__u32 off = cursor->off + sizeof(*eth);
+	const struct packet_vlan *vlan;
+	__be16 proto_be;
+	int tags;
+
+	if (!eth)
+		return PACKET_TRUNCATED;
+	proto_be = eth->proto_be;
+	for (tags = 0; packet_is_vlan(proto_be); tags++) {
+		if (tags == PACKET_VLAN_TAGS_MAX)
+			return PACKET_TOO_DEEP;
+		vlan = packet_at(cursor, off, sizeof(*vlan));
+		if (!vlan)
+			return PACKET_TRUNCATED;
+		proto_be = vlan->proto_be;
+		off += sizeof(*vlan);
+	}
+	if (proto_be != PACKET_BE16(ETH_P_IP) && proto_be != PACKET_BE16(ETH_P_IPV6))
+		return PACKET_NOT_IP;
+	cursor->off = packet_forget(cursor, off);
+	cursor->proto_be = proto_be;
+	return PACKET_OK;
+}
+
+/* enum packet_fragment, without a branch: see packet_equal(). */
+PACKET_INLINE __u8 packet_fragment_of(__u32 fragment_off, __u32 more_fragments)
+{
+	__u32 later = 0U - fragment_off;
+
+	asm volatile("" : "+r"(later));
+	later >>= 31;
+	return later * PACKET_LATER_FRAGMENT + (more_fragments & ~later) * PACKET_FIRST_FRAGMENT;
+}
+
+PACKET_INLINE struct in6_addr packet_map_ipv4(__be32 addr_be)
+{
+	struct in6_addr mapped = {};
+
+	mapped.s6_addr32[2] = PACKET_BE32(0xffff);
+	mapped.s6_addr32[3] = addr_be;
+	return mapped;
+}
+
+/* RFC 791. Bytes behind the total length (Ethernet padding) are cut from the cursor. */
+PACKET_INLINE enum packet_verdict packet_parse_ipv4(struct packet_cursor *cursor,
+						    enum packet_mode mode,
+						    const struct packet_iphdr *header,
+						    struct packet_ip *ip)
+{
+	const __u32 off = cursor->off;
+	__u32 total_len, header_len, fragment_off, more_fragments;
+
+	header_len = (*(const __u8 *)header & 0xf) * 4;
+	total_len = PACKET_BE16(header->h.tot_len);
+	if (total_len == 0)
+		return PACKET_JUMBO;
+	if (header_len < sizeof(*header) || total_len < header_len)
+		return PACKET_LYING;
+	if (off + (mode == PACKET_QUOTED ? header_len : total_len) > cursor->len)
+		return PACKET_TRUNCATED;
+	more_fragments = PACKET_BE16(header->h.frag_off) >> 13 & 1;
+	fragment_off = (PACKET_BE16(header->h.frag_off) & 0x1fff) * 8;
+	if (fragment_off + total_len - header_len > PACKET_PAYLOAD_MAX)
+		return PACKET_LYING_FRAGMENT;
+
+	ip->saddr = packet_map_ipv4(header->h.saddr);
+	ip->daddr = packet_map_ipv4(header->h.daddr);
+	ip->fragment_id_be = header->h.id;
+	ip->total_len = total_len;
+	ip->l3_off = off;
+	ip->l4_off = packet_forget(cursor, off + header_len);
+	ip->fragment_off = fragment_off;
+	ip->version = 4;
+	ip->protocol = header->h.protocol;
+	ip->fragment = packet_fragment_of(fragment_off, more_fragments);
+	ip->more_fragments = more_fragments;
+	ip->addresses_fixed = packet_equal(header->h.protocol, IPPROTO_AH);
+	ip->pad = 0;
+	cursor->off = ip->l4_off;
+	if (cursor->len > off + total_len)
+		cursor->len = off + total_len;
+	return PACKET_OK;
+}
+
+/* Bytes: RFC 8200, 4.3 and 4.5, and RFC 4302, 2.2, which counts in words. */
+PACKET_INLINE __u32 packet_extension_size(__u8 protocol, __u8 size)
+{
+	const __u32 fragment = packet_equal(protocol, IPPROTO_FRAGMENT);
+	const __u32 ah = packet_equal(protocol, IPPROTO_AH);
+
+	return ((size & (fragment - 1)) + 1 + ah) << (3 - ah);
+}
+
+/*
+ * Adds what the header of chain->protocol at chain->off says. At most one fragment header is
+ * allowed, and nothing behind that of a later fragment is a header: it is data.
+ */
+PACKET_INLINE void packet_note_extension(struct packet_chain *chain,
+					 const struct packet_extension *header)
+{
+	const __u32 detail = PACKET_BE16(header->detail_be);
+	const __u32 fragment = packet_equal(chain->protocol, IPPROTO_FRAGMENT);
+	const __u32 fragment_mask = 0U - fragment;
+
+	chain->fixing |= packet_equal(chain->protocol, IPPROTO_AH);
+	chain->fixing |= detail & 0xff & (0U - packet_equal(chain->protocol, IPPROTO_ROUTING));
+	chain->fragment_bits |= detail & fragment_mask;
+	chain->fragment_id_be |= header->fragment_id_be & fragment_mask;
+	chain->fragment_len |= (chain->end - chain->off - sizeof(*header)) & fragment_mask;
+	chain->allowed &= ~((__u64)fragment << IPPROTO_FRAGMENT);
+}
+
+/* Is the next header an extension header that may stand here? */
+PACKET_INLINE int packet_is_extension(const struct packet_chain *chain)
+{
+	return chain->protocol < 64 && (chain->allowed >> chain->protocol & 1) &&
+	       chain->fragment_bits < 8;
+}
+
+/* Takes the extension header at chain->off. */
+PACKET_INLINE enum packet_verdict packet_parse_extension(const struct packet_cursor *cursor,
+							 struct packet_chain *chain)
+{
+	const struct packet_extension *header = packet_at(cursor, chain->off, sizeof(*header));
+	__u32 next = chain->off + sizeof(*header);
+
+	if (!header || next > cursor->len)
+		return next > chain->end ? PACKET_LYING_EXTENSION : PACKET_TRUNCATED;
+	next = chain->off + packet_extension_size(chain->protocol, header->size);
+	if (next > chain->end)
+		return PACKET_LYING_EXTENSION;
+	if (next > cursor->len)
+		return PACKET_TRUNCATED;
+	if (next > PACKET_CHAIN_MAX)
+		return PACKET_TOO_DEEP;
+	packet_note_extension(chain, header);
+	chain->protocol = header->next;
+	chain->off = packet_forget(cursor, next);
+	/* RFC 8200, 4.1: hop-by-hop options stand right behind the IPv6 header or nowhere */
+	chain->allowed &= ~(1ULL << IPPROTO_HOPOPTS);
+	return PACKET_OK;
+}
+
+/* Why the walk over the extension headers ended where it did. */
+PACKET_INLINE enum packet_verdict packet_judge_chain(const struct packet_chain *chain)
+{
+	if (chain->fragment_bits >= 8) {
+		if ((chain->fragment_bits & 0xfff8) + chain->fragment_len > PACKET_PAYLOAD_MAX)
+			return PACKET_LYING_FRAGMENT;
+		return PACKET_OK;
+	}
+	if (packet_is_extension(chain))
+		return PACKET_TOO_DEEP;
+	if (chain->protocol == IPPROTO_HOPOPTS || chain->protocol == IPPROTO_FRAGMENT)
+		return PACKET_LYING_EXTENSION;
+	return PACKET_OK;
+}
+
+/* Up to the L4 header, or behind the fragment header of a later fragment. */
+PACKET_INLINE enum packet_verdict packet_walk_extensions(const struct packet_cursor *cursor,
+							 struct packet_chain *chain)
+{
+	enum packet_verdict verdict;
+	__u64 nth;
+
+	chain->allowed = 1ULL << IPPROTO_HOPOPTS | 1ULL << IPPROTO_ROUTING |
+			 1ULL << IPPROTO_FRAGMENT | 1ULL << IPPROTO_AH | 1ULL << IPPROTO_DSTOPTS;
+	for (nth = 0; nth < PACKET_EXTENSIONS_MAX && packet_is_extension(chain); nth++) {
+		/* keeps the counter 64 bits wide: 5.10 forgets a narrower one when it is spilled,
+		 * and then sees an endless loop
+		 */
+		asm volatile("" : "+r"(nth));
+		verdict = packet_parse_extension(cursor, chain);
+		if (verdict != PACKET_OK)
+			return verdict;
+	}
+	return packet_judge_chain(chain);
+}
+
+/* RFC 8200. Bytes behind the payload length are cut from the cursor. */
+PACKET_INLINE enum packet_verdict packet_parse_ipv6(struct packet_cursor *cursor,
+						    enum packet_mode mode, struct packet_ip *ip)
+{
+	const __u32 off = cursor->off;
+	const struct packet_ipv6hdr *header = packet_at(cursor, off, sizeof(*header));
+	struct packet_chain chain = {};
+	enum packet_verdict verdict;
+
+	if (!header || off + sizeof(*header) > cursor->len)
+		return PACKET_TRUNCATED;
+	chain.protocol = header->h.nexthdr;
+	chain.off = packet_forget(cursor, off + sizeof(*header));
+	chain.end = chain.off + PACKET_BE16(header->h.payload_len);
+	if (!header->h.payload_len && chain.protocol == IPPROTO_HOPOPTS)
+		return PACKET_JUMBO;
+	if (mode == PACKET_WHOLE && chain.end > cursor->len)
+		return PACKET_TRUNCATED;
+	verdict = packet_walk_extensions(cursor, &chain);
+	if (verdict != PACKET_OK)
+		return verdict;
+
+	ip->saddr = header->h.saddr;
+	ip->daddr = header->h.daddr;
+	ip->fragment_id_be = chain.fragment_id_be;
+	ip->total_len = chain.end - off;
+	ip->l3_off = off;
+	ip->l4_off = chain.off;
+	ip->fragment_off = chain.fragment_bits & 0xfff8;
+	ip->version = 6;
+	ip->protocol = chain.protocol;
+	ip->fragment = packet_fragment_of(ip->fragment_off, chain.fragment_bits & 1);
+	ip->more_fragments = chain.fragment_bits & 1;
+	ip->addresses_fixed = !!chain.fixing;
+	ip->pad = 0;
+	cursor->off = chain.off;
+	if (cursor->len > chain.end)
+		cursor->len = chain.end;
+	return PACKET_OK;
+}
+
+/*
+ * IPv4 or IPv6 with its extension headers, by cursor->proto_be and the version, which must agree.
+ * Leaves the cursor at the L4 header (behind the IP headers of a later fragment), and at the end of
+ * the IP packet.
+ * Gives PACKET_NOT_IP, PACKET_TRUNCATED, PACKET_LYING, PACKET_LYING_EXTENSION,
+ * PACKET_LYING_FRAGMENT, PACKET_JUMBO, PACKET_TOO_DEEP.
+ */
+PACKET_INLINE enum packet_verdict packet_parse_ip(struct packet_cursor *cursor,
+						  enum packet_mode mode, struct packet_ip *ip)
+{
+	const __be16 proto_be = cursor->proto_be;
+	const struct packet_iphdr *header;
+	__u8 version;
+
+	if (proto_be && proto_be != PACKET_BE16(ETH_P_IP) && proto_be != PACKET_BE16(ETH_P_IPV6))
+		return PACKET_NOT_IP;
+	/* no IP header is shorter than IPv4's */
+	header = packet_at(cursor, cursor->off, sizeof(*header));
+	if (!header)
+		return PACKET_TRUNCATED;
+	/* of a whole packet data_end has said it, but behind a quote may be padding */
+	if (mode == PACKET_QUOTED && cursor->off + sizeof(*header) > cursor->len)
+		return PACKET_TRUNCATED;
+	version = *(const __u8 *)header >> 4;
+	if (version == 4 && proto_be != PACKET_BE16(ETH_P_IPV6))
+		return packet_parse_ipv4(cursor, mode, header, ip);
+	if (version == 6 && proto_be != PACKET_BE16(ETH_P_IP))
+		return packet_parse_ipv6(cursor, mode, ip);
+	return proto_be ? PACKET_LYING : PACKET_NOT_IP;
+}
+
+/*
+ * The UDP header behind ip, which packet_parse_ip() has given for this cursor, in either mode.
+ * Leaves the cursor at the payload. RFC 768.
+ * Gives PACKET_NOT_UDP, PACKET_NO_L4, PACKET_TRUNCATED, PACKET_LYING_UDP, PACKET_JUMBO.
+ */
+PACKET_INLINE enum packet_verdict packet_parse_udp(struct packet_cursor *cursor,
+						   const struct packet_ip *ip,
+						   struct packet_udp *udp)
+{
+	const __u32 payload_len = ip->total_len - (ip->l4_off - ip->l3_off);
+	const struct packet_udphdr *header;
+	__u32 len;
+
+	if (ip->fragment == PACKET_LATER_FRAGMENT)
+		return PACKET_NO_L4;
+	if (ip->protocol != IPPROTO_UDP)
+		return PACKET_NOT_UDP;
+	if (payload_len < sizeof(*header))
+		return PACKET_LYING_UDP;
+	header = packet_at(cursor, cursor->off, sizeof(*header));
+	if (!header || cursor->off + sizeof(*header) > cursor->len)
+		return PACKET_TRUNCATED;
+	len = PACKET_BE16(header->h.len);
+	if (len == 0 && ip->version == 6)
+		return PACKET_JUMBO;
+	if (len < sizeof(*header) || (ip->fragment == PACKET_UNFRAGMENTED && len > payload_len))
+		return PACKET_LYING_UDP;
+	udp->source_be = header->h.source;
+	udp->dest_be = header->h.dest;
+	udp->check_be = header->h.check;
+	udp->len = len;
+	cursor->off += sizeof(*header);
+	return PACKET_OK;
+}
+
+PACKET_INLINE int packet_is_icmp_error(const struct packet_ip *ip, __u8 type)
+{
+	if (ip->version == 4)
+		return type == PACKET_ICMP_DEST_UNREACH || type == PACKET_ICMP_TIME_EXCEEDED ||
+		       type == PACKET_ICMP_PARAMETERPROB;
+	return type >= ICMPV6_DEST_UNREACH && type <= ICMPV6_PARAMPROB;
+}
+
+/*
+ * The ICMP or ICMPv6 error behind ip, which packet_parse_ip() has given for this cursor:
+ * destination unreachable (so, fragmentation needed), time exceeded, parameter problem, packet too
+ * big. Leaves the cursor at the quoted IP header, for packet_parse_ip() with PACKET_QUOTED, and
+ * cursor->len at the end of the quote at most. RFC 792, RFC 4443. What error extensions (RFC 4884)
+ * follow the quote is not looked at. Gives PACKET_NOT_ICMP_ERROR, PACKET_NO_L4, PACKET_TRUNCATED.
+ */
+PACKET_INLINE enum packet_verdict packet_parse_icmp_error(struct packet_cursor *cursor,
+							  const struct packet_ip *ip,
+							  struct packet_icmp_error *error)
+{
+	const __u8 protocol = ip->version == 4 ? IPPROTO_ICMP : IPPROTO_ICMPV6;
+	const __u32 size = 8; /* of the ICMP header in both versions */
+	const __u8 *header;
+
+	if (ip->fragment == PACKET_LATER_FRAGMENT)
+		return PACKET_NO_L4;
+	if (ip->protocol != protocol)
+		return PACKET_NOT_ICMP_ERROR;
+	header = packet_at(cursor, cursor->off, size);
+	if (!header || cursor->off + size > cursor->len)
+		return PACKET_TRUNCATED;
+	if (!packet_is_icmp_error(ip, header[0]))
+		return PACKET_NOT_ICMP_ERROR;
+	error->inner_off = cursor->off + size;
+	error->type = header[0];
+	error->code = header[1];
+	error->pad = 0;
+	cursor->off += size;
+	cursor->proto_be = PACKET_BE16(ip->version == 4 ? ETH_P_IP : ETH_P_IPV6);
+	return PACKET_OK;
+}
+
+_Static_assert(sizeof(struct packet_ip) == 56, "no hidden padding: it may become part of a key");
+_Static_assert(sizeof(struct packet_udp) == 8, "no hidden padding");
+_Static_assert(sizeof(struct packet_icmp_error) == 8, "no hidden padding");
+
+#endif /* SLUICE_PACKET_H */

@@ -1,0 +1,164 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+# Installs what is missing from Debian's packages, and nothing when nothing is missing.
+#
+# Packages that would start a daemon on the operator's machine are never installed: the tests' real
+# servers are unpacked under build/servers, and only the libraries they need are installed.
+# Elsewhere than on Debian and its descendants, and without root, it says what it would have needed.
+set -euo pipefail
+
+ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+SERVERS=$ROOT/build/servers
+
+BUILD="gcc libc6-dev make pkg-config clang llvm bpftool
+	libbpf-dev libelf-dev zlib1g-dev libmnl-dev libnetfilter-conntrack-dev libjansson-dev
+	libevent-dev libinih-dev nettle-dev uthash-dev libhiredis-dev libcap-dev"
+RUN="bpftool iproute2 nftables conntrack procps mount util-linux socat netcat-openbsd"
+UNIT="libcmocka-dev python3"
+NET="$RUN libcap2-bin tcpdump dnsmasq-base bind9-dnsutils"
+LINT="clang-format clang-tidy cppcheck mandoc"
+
+# Servers on the wildcard address that answer without IP_PKTINFO: package and path of the program
+DAEMONS="unbound:usr/sbin/unbound nsd:usr/sbin/nsd memcached:usr/bin/memcached"
+
+usage()
+{
+	cat <<-'TEXT'
+		usage: tools/setup.sh build|demo|test
+
+		  build  what `make` needs
+		  demo   the same, and what `make demo` needs
+		  test   the same, and what `make check` and `make lint` need, servers among it;
+		         without root, where only the unit tests run, what those need
+	TEXT
+}
+
+die()
+{
+	printf 'setup: %s\n' "$@" >&2
+	exit 1
+}
+
+# Those of the packages given that are not installed. dpkg-query fails for the unknown among them.
+missing()
+{
+	local installed package
+
+	installed=" $( (dpkg-query -W -f='${Package} ${db:Status-Status}\n' "$@" 2>/dev/null || true) |
+		awk '$2 == "installed" { printf "%s ", $1 }') "
+	for package in "$@"; do
+		[[ $installed == *" $package "* ]] || echo "$package"
+	done
+}
+
+on_debian()
+{
+	command -v apt-get >/dev/null && command -v dpkg-query >/dev/null
+}
+
+quiet()
+{
+	local log
+	log=$(mktemp)
+	if ! "$@" >"$log" 2>&1; then
+		cat "$log" >&2
+		rm -f "$log"
+		die "failed: $*"
+	fi
+	rm -f "$log"
+}
+
+UPDATED=no
+update_once()
+{
+	if [ "$UPDATED" = no ]; then
+		quiet apt-get -o DPkg::Lock::Timeout=300 update
+		UPDATED=yes
+	fi
+}
+
+need_root()
+{
+	[ "$(id -u)" = 0 ] || die "missing: $*" "run as root: apt-get install $*"
+}
+
+install_packages()
+{
+	local packages
+	packages=$(missing "$@")
+	[ -n "$packages" ] || return 0
+	packages=${packages//$'\n'/ }
+	need_root "$packages"
+	echo "setup: installing $packages"
+	update_once
+	# shellcheck disable=SC2086 # a list of words
+	quiet env DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=300 \
+		install -y -q --no-install-recommends $packages
+}
+
+# The libraries among what a package file depends on, first alternatives, without versions.
+library_dependencies()
+{
+	dpkg-deb -f "$1" Depends | tr ',' '\n' |
+		sed -n 's/^ *\(lib[a-z0-9.+-]*\).*/\1/p'
+}
+
+unpack_server()
+{
+	local package=$1 scratch libraries
+
+	need_root "$package"
+	echo "setup: unpacking $package under build/servers (it is not installed)"
+	update_once
+	scratch=$(mktemp -d)
+	# apt's own user could not write to the scratch folder
+	(cd "$scratch" && quiet apt-get -o APT::Sandbox::User=root download "$package")
+	mapfile -t libraries < <(library_dependencies "$scratch"/*.deb)
+	mkdir -p "$SERVERS"
+	dpkg-deb -x "$scratch"/*.deb "$SERVERS"
+	rm -rf "$scratch"
+	install_packages "${libraries[@]}"
+}
+
+setup_servers()
+{
+	local entry package path
+
+	for entry in $DAEMONS; do
+		package=${entry%%:*}
+		path=${entry#*:}
+		[ -x "/$path" ] || [ -x "$SERVERS/$path" ] || unpack_server "$package"
+	done
+}
+
+want()
+{
+	case "$1" in
+	build) echo "$BUILD" ;;
+	demo) echo "$BUILD $RUN" ;;
+	test)
+		echo "$BUILD $UNIT $LINT"
+		[ "$(id -u)" != 0 ] || echo "$NET"
+		;;
+	esac
+}
+
+main()
+{
+	local wanted
+
+	wanted=$(want "${1:-}")
+	if [ $# != 1 ] || [ -z "$wanted" ]; then
+		usage >&2
+		exit 2
+	fi
+	on_debian || die "only Debian's packages are known; this needs what Debian 12 calls" "$wanted"
+	# shellcheck disable=SC2046,SC2086 # lists of words
+	install_packages $(printf '%s\n' $wanted | sort -u)
+	if [ "$1" = test ] && [ "$(id -u)" = 0 ]; then
+		setup_servers
+	fi
+}
+
+main "$@"

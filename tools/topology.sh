@@ -1,0 +1,219 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# shellcheck shell=bash
+# Network namespaces that show the fault `sluice reply` mends; sourced by tests and by the demo.
+#
+#                 ┌───────────────── HOST ──────────────────┐
+#   CONTAINER ────┤ docker0                            eth0 ├──── LAN
+#   172.17.0.3    │ 172.17.0.1/16            172.16.13.13/24│     172.16.13.1
+#   fd17::3       │ fd17::1                         fd16::13│     fd16::1
+#   fe80::3       │ fe80::1                          fe80::1│     fe80::3
+#   CONTAINER2 ───┤  (a bridge)                             │
+#   172.17.0.4    └─────────────────────────────────────────┘
+#   fd17::4
+#
+# A server on HOST bound to the wildcard address is asked at 172.16.13.13 by CONTAINER and answers
+# from 172.17.0.1, the address of the route back.
+#
+# Namespaces are entered with nsenter, never with `ip netns exec`: the latter mounts a fresh /sys,
+# where no bpffs is mounted. TOPOLOGY_PREFIX goes in front of the names, for callers that do not
+# have a private /run/netns.
+
+HOST="${TOPOLOGY_PREFIX:-}host"
+CONTAINER="${TOPOLOGY_PREFIX:-}container"
+CONTAINER2="${TOPOLOGY_PREFIX:-}container2"
+LAN="${TOPOLOGY_PREFIX:-}lan"
+
+# in_ns NAME COMMAND…: run in the network namespace NAME, in the caller's mount namespace
+in_ns()
+{
+	local name=$1
+	shift
+	nsenter --net="/run/netns/$name" -- "$@"
+}
+
+# spawn_in NAME LOG COMMAND…: the same in the background, output to LOG; SPAWNED is the process id
+# of the command itself, so that a signal reaches it and not a shell around it.
+spawn_in()
+{
+	local name=$1 log=$2
+	shift 2
+	nsenter --net="/run/netns/$name" -- "$@" </dev/null >"$log" 2>&1 &
+	# shellcheck disable=SC2034
+	SPAWNED=$!
+}
+
+# wait_until SECONDS COMMAND…: until COMMAND succeeds. The deadline only bounds a failure.
+wait_until()
+{
+	local deadline=$((SECONDS + $1))
+	shift
+	until "$@" >/dev/null 2>&1; do
+		if [ "$SECONDS" -gt "$deadline" ]; then
+			echo "gave up waiting for: $*" >&2
+			return 1
+		fi
+		sleep 0.02
+	done
+}
+
+# udp_bound NAME PORT: is a UDP socket bound to PORT in namespace NAME?
+udp_bound()
+{
+	in_ns "$1" cat /proc/net/udp /proc/net/udp6 |
+		awk -v port="$(printf '%04X' "$2")" '
+			{ n = split($2, part, ":") }
+			n == 2 && part[2] == port { found = 1 }
+			END { exit !found }'
+}
+
+wait_udp()
+{
+	wait_until 10 udp_bound "$1" "$2"
+}
+
+udp_unbound()
+{
+	! udp_bound "$1" "$2"
+}
+
+# conntrack_list NAME [FILTER…]: the UDP entries of namespace NAME, one a line
+conntrack_list()
+{
+	local name=$1
+	shift
+	in_ns "$name" conntrack -L -f ipv4 -p udp "$@" 2>/dev/null
+	in_ns "$name" conntrack -L -f ipv6 -p udp "$@" 2>/dev/null
+}
+
+conntrack_flush()
+{
+	in_ns "$1" conntrack -F >/dev/null 2>&1
+}
+
+# addr_add NAME DEV ADDRESS/LEN: usable at once, without duplicate address detection
+addr_add()
+{
+	case "$3" in
+	*:*)
+		in_ns "$1" ip addr add "$3" dev "$2" nodad
+		;;
+	*)
+		in_ns "$1" ip addr add "$3" dev "$2"
+		;;
+	esac
+}
+
+addr_del()
+{
+	in_ns "$1" ip addr del "$3" dev "$2"
+}
+
+# Link-local addresses are given by hand: those the kernel makes up wait for duplicate detection.
+link_up()
+{
+	in_ns "$1" ip link set dev "$2" addrgenmode none
+	in_ns "$1" ip link set dev "$2" up
+}
+
+link_carrier()
+{
+	in_ns "$1" ip -o link show dev "$2" | grep -q 'state UP'
+}
+
+wait_link()
+{
+	wait_until 10 link_carrier "$1" "$2"
+}
+
+netns_add()
+{
+	ip netns add "$1"
+	in_ns "$1" ip link set dev lo up
+}
+
+# bridge_port NAME NUMBER: namespace NAME with eth0 172.17.0.NUMBER behind docker0
+bridge_port()
+{
+	local name=$1 number=$2
+
+	netns_add "$name"
+	ip -n "$HOST" link add "veth$number" type veth peer name eth0 netns "$name"
+	ip -n "$HOST" link set dev "veth$number" master docker0
+	link_up "$HOST" "veth$number"
+	link_up "$name" eth0
+	addr_add "$name" eth0 "172.17.0.$number/16"
+	addr_add "$name" eth0 "fd17::$number/64"
+	addr_add "$name" eth0 "fe80::$number/64"
+	ip -n "$name" route add default via 172.17.0.1
+	ip -n "$name" route add default via fd17::1
+	wait_link "$name" eth0
+}
+
+topology_host()
+{
+	netns_add "$HOST"
+	ip -n "$HOST" link add docker0 type bridge mcast_snooping 0
+	link_up "$HOST" docker0
+	addr_add "$HOST" docker0 172.17.0.1/16
+	addr_add "$HOST" docker0 fd17::1/64
+	addr_add "$HOST" docker0 fe80::1/64
+}
+
+topology_lan()
+{
+	netns_add "$LAN"
+	ip -n "$HOST" link add eth0 type veth peer name eth0 netns "$LAN"
+	link_up "$HOST" eth0
+	link_up "$LAN" eth0
+	addr_add "$HOST" eth0 172.16.13.13/24
+	addr_add "$HOST" eth0 fd16::13/64
+	addr_add "$HOST" eth0 fe80::1/64
+	addr_add "$LAN" eth0 172.16.13.1/24
+	addr_add "$LAN" eth0 fd16::1/64
+	addr_add "$LAN" eth0 fe80::3/64
+	ip -n "$LAN" route add default via 172.16.13.13
+	ip -n "$LAN" route add default via fd16::13
+	wait_link "$HOST" eth0
+	wait_link "$LAN" eth0
+}
+
+# Conntrack looks at packets of a namespace only once a rule there asks for a packet's state.
+topology_conntrack()
+{
+	in_ns "$HOST" nft -f - <<-'NFT'
+		table inet state {
+			chain input {
+				type filter hook input priority filter
+				ct state established,related accept
+			}
+			chain output {
+				type filter hook output priority filter
+				ct state established,related accept
+			}
+		}
+	NFT
+}
+
+# topology_up [second]: the drawing above; CONTAINER2 only when asked for
+topology_up()
+{
+	topology_host
+	topology_lan
+	bridge_port "$CONTAINER" 3
+	if [ "${1:-}" = second ]; then
+		bridge_port "$CONTAINER2" 4
+	fi
+	wait_link "$HOST" docker0
+	topology_conntrack
+}
+
+# For callers outside the test runner, whose namespaces do not vanish by themselves.
+topology_down()
+{
+	local name
+	for name in "$CONTAINER" "$CONTAINER2" "$LAN" "$HOST"; do
+		if [ -e "/run/netns/$name" ]; then
+			ip netns del "$name"
+		fi
+	done
+}

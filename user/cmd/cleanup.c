@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* sluice cleanup: remove all that is ours, and nothing else. */
+#include "cleanup.h"
+
+#include "caps.h"
+#include "command.h"
+
+#include <errno.h>
+
+struct options {
+	bool verify;
+};
+
+static int set_verify(void *into, const char *value, struct err *err)
+{
+	((struct options *)into)->verify = true;
+	return 0;
+}
+
+static const struct opt opts[] = {
+	{ "verify", 0, NULL, "then prove that the kernel holds nothing of sluice any more",
+	  set_verify },
+	{ NULL, 0, NULL, NULL, NULL },
+};
+
+static struct options options;
+
+struct left {
+	json_t *list;
+	char first[128];
+};
+
+static void left_add(const char *kind, __u32 id, const char *name, void *arg)
+{
+	struct left *left = arg;
+
+	if (!left->first[0])
+		snprintf(left->first, sizeof(left->first), "%s %u (%s)", kind, id, name);
+	json_array_append_new(left->list,
+			      json_pack("{s:s, s:i, s:s}", "kind", kind, "id", id, "name", name));
+}
+
+static void print(const struct output *output, int removed, const struct left *left)
+{
+	json_t *document;
+
+	if (output->json) {
+		document = output_document();
+		json_object_set_new(document, "removed_pins", json_integer(removed));
+		if (left)
+			json_object_set(document, "left", left->list);
+		output_json(output, document);
+		return;
+	}
+	fprintf(output->file,
+		removed ? "cleanup: %d pins removed\n" : "cleanup: nothing was there\n", removed);
+	if (left && !json_array_size(left->list))
+		fprintf(output->file, "cleanup: verified, the kernel holds nothing of sluice\n");
+}
+
+static int verify(const struct context *context, int removed, struct err *err)
+{
+	struct left left = { .list = json_array() };
+	int found = cleanup_find_left(left_add, &left, err);
+
+	if (found >= 0)
+		print(&context->output, removed, &left);
+	json_decref(left.list);
+	if (found <= 0)
+		return found;
+	return err_mend(err,
+			err_set(err, EXIT_CONFLICT, EBUSY,
+				"%d BPF objects of sluice are still in the kernel, first %s", found,
+				left.first),
+			"they are pinned in another folder (--bpffs), or a process holds them:"
+			" 'bpftool link show' and 'bpftool prog show' tell which");
+}
+
+static int run(const struct context *context, void *into, int words, char **word, struct err *err)
+{
+	static const int caps[] = { CAP_SYS_ADMIN };
+	const struct options *wanted = into;
+	int removed = wanted->verify ? caps_require("cleanup --verify", caps, 1, err) : 0;
+
+	if (!removed)
+		removed = cleanup_remove(context->bpffs, err);
+	if (removed < 0)
+		return removed;
+	if (wanted->verify)
+		return verify(context, removed, err);
+	print(&context->output, removed, NULL);
+	return 0;
+}
+
+const struct command cleanup_command = {
+	.object = "cleanup",
+	.summary = "detach and remove all that is sluice's, and nothing else",
+	.opts = opts,
+	.options = &options,
+	.run = run,
+	.help = "It removes pins of any version of sluice.  Traffic goes on as the kernel has it.\n",
+};

@@ -1,0 +1,21 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "place.h"
+
+#include "mounts.h"
+
+#include <errno.h>
+#include <stdio.h>
+
+int place_cgroup(const struct context *context, char path[PATH_MAX], struct err *err)
+{
+	if (context->cgroup) {
+		snprintf(path, PATH_MAX, "%s", context->cgroup);
+		return 0;
+	}
+	if (!mounts_cgroup2(path, PATH_MAX))
+		return 0;
+	return err_mend(err,
+			err_set(err, EXIT_LACKING, ENOENT, "no cgroup2 file system is mounted"),
+			"mount one ('mount -t cgroup2 cgroup2 /sys/fs/cgroup/unified'), or name a"
+			" directory with --cgroup");
+}

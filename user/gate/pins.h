@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The folder in bpffs that holds the state of sluice: a subfolder for each plane, a pin for each
+ * map and link.  Loaders lock the folder; readers need not.
+ */
+#ifndef SLUICE_PINS_H
+#define SLUICE_PINS_H
+
+#include "err.h"
+
+#include <limits.h>
+#include <stdbool.h>
+
+struct pins {
+	char dir[PATH_MAX];
+	int fd;	      /* holds the lock */
+	bool created; /* by this process: removed again if it stays empty */
+};
+
+/*
+ * Locks DIR against other loaders, waiting for them a few seconds.  With `create` it makes DIR
+ * where missing; without, a missing DIR is -ENOENT (and *err says so).
+ */
+int pins_lock(struct pins *pins, const char *dir, bool create, struct err *err);
+/* Unlocks, and removes the folder if it is empty. */
+void pins_unlock(struct pins *pins);
+/* DIR/PLANE/NAME; NAME may be NULL. Returns path. */
+const char *pins_path(const char *dir, const char *plane, const char *name, char path[PATH_MAX]);
+/* Opens a pinned object; the descriptor, or -errno. */
+int pins_get(const char *dir, const char *plane, const char *name);
+/* Is there a folder for the plane? 1, 0, or -errno with *err set if that can't be seen. */
+int pins_exist(const char *dir, const char *plane, struct err *err);
+/* Removes every pin of a plane, and so detaches what only the pins hold. The count, or -errno. */
+int pins_remove(const char *dir, const char *plane, struct err *err);
+
+#endif

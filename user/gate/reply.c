@@ -1,0 +1,664 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Order of a load: check, open, share the maps that are pinned, verify, and only then touch what is
+ * attached.  sluice_meta says SLUICE_LOADING in between, so that a loader that dies leaves a state
+ * that the next one knows as unfinished.
+ */
+#include "reply.h"
+
+#include "caps.h"
+#include "log.h"
+#include "mounts.h"
+#include "pins.h"
+#include "reply.skel.h"
+
+#include <bpf/bpf.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <fts.h>
+#include <linux/capability.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#define PLANE		  "reply"
+#define VERIFIER_LOG_SIZE (4 << 20)
+
+/* The pins of this plane's links; a map's pin is the map's name. */
+#define PIN_LEARN "link_learn"
+#define PIN_FIX4  "link_fix4"
+#define PIN_FIX6  "link_fix6"
+#define PIN_AUDIT "link_audit"
+
+static const char *const link_pins[] = { PIN_LEARN, PIN_FIX4, PIN_FIX6, PIN_AUDIT };
+#define LINK_PINS ((int)(sizeof(link_pins) / sizeof(*link_pins)))
+
+const char *reply_mode_name(__u32 mode)
+{
+	return mode == SLUICE_REPLY_SOCKET ? "socket" : mode == SLUICE_REPLY_AUDIT ? "audit" : "?";
+}
+
+void reply_ports(const struct sluice_reply_meta *meta, struct ports *ports)
+{
+	ports->any = meta->any_port;
+	memcpy(ports->bit, meta->ports, sizeof(ports->bit));
+}
+
+static __u64 now_ns(clockid_t clock)
+{
+	struct timespec now;
+
+	clock_gettime(clock, &now);
+	return (__u64)now.tv_sec * 1000000000ULL + (__u64)now.tv_nsec;
+}
+
+/* --- what is loaded */
+
+/* A map of another layout must not even be read: the kernel would copy more than there is room. */
+static bool map_has_size(int fd, __u32 key_size, __u32 value_size)
+{
+	struct bpf_map_info info = { 0 };
+	__u32 length = sizeof(info);
+
+	return !bpf_obj_get_info_by_fd(fd, &info, &length) && info.key_size == key_size &&
+	       info.value_size == value_size;
+}
+
+static int refuse_abi(const char *bpffs, __u32 abi, struct err *err)
+{
+	return err_mend(err,
+			err_set(err, EXIT_CONFLICT, EPROTO,
+				"%s/" PLANE ": pinned by another version of sluice (ABI %u, this is"
+				" ABI %d)",
+				bpffs, abi, SLUICE_REPLY_ABI),
+			"'sluice cleanup' removes it, whatever its version; then load again");
+}
+
+/* -ENOENT: nothing there. -EUCLEAN: remains of a loader that died early. Else as reply_read(). */
+static int meta_read(const char *bpffs, struct sluice_reply_meta *meta, struct err *err)
+{
+	__u32 zero = 0;
+	int fd, result = pins_exist(bpffs, PLANE, err);
+
+	if (result <= 0)
+		return result ? result : -ENOENT;
+	fd = pins_get(bpffs, PLANE, "sluice_meta");
+	if (fd == -ENOENT)
+		return -EUCLEAN;
+	if (fd < 0)
+		return err_set(err, fd == -EPERM || fd == -EACCES ? EXIT_PERMISSION : EXIT_ERROR,
+			       -fd, "%s/" PLANE ": %s", bpffs, strerror(-fd));
+	if (!map_has_size(fd, sizeof(zero), sizeof(*meta)))
+		result = refuse_abi(bpffs, 0, err);
+	else if (bpf_map_lookup_elem(fd, &zero, meta))
+		result = err_set(err, EXIT_ERROR, errno, "%s/" PLANE "/sluice_meta: %s", bpffs,
+				 strerror(errno));
+	else if (meta->magic && (meta->magic != SLUICE_MAGIC || meta->abi != SLUICE_REPLY_ABI))
+		result = refuse_abi(bpffs, meta->abi, err);
+	else
+		result = meta->magic ? 0 : -EUCLEAN;
+	close(fd);
+	return result;
+}
+
+static int not_loaded(const char *bpffs, int why, struct err *err)
+{
+	if (why == -EUCLEAN)
+		return err_mend(
+			err,
+			err_set(err, EXIT_ERROR, EUCLEAN,
+				"%s/" PLANE ": remains of an interrupted load", bpffs),
+			"'sluice reply load …' replaces them, 'sluice cleanup' removes them");
+	if (why == -ENOENT)
+		return err_mend(err,
+				err_set(err, EXIT_ERROR, ENOENT, "reply is not loaded (no %s/%s)",
+					bpffs, PLANE),
+				"load it with 'sluice reply load --mode socket'");
+	return why;
+}
+
+/* Opens a pinned map of the plane that must have a certain layout; the descriptor, or -errno. */
+static int map_open(const char *bpffs, const char *name, __u32 key_size, __u32 value_size,
+		    struct err *err)
+{
+	int fd = pins_get(bpffs, PLANE, name);
+
+	if (fd < 0)
+		return err_set(err, EXIT_ERROR, -fd, "%s/" PLANE "/%s: %s", bpffs, name,
+			       strerror(-fd));
+	if (map_has_size(fd, key_size, value_size))
+		return fd;
+	close(fd);
+	return refuse_abi(bpffs, 0, err);
+}
+
+static int counters_read(const char *bpffs, struct sluice_reply_counters *sum, struct err *err)
+{
+	int cpus = libbpf_num_possible_cpus(), cpu, i, result = 0;
+	struct sluice_reply_counters *each = calloc(cpus, sizeof(*each));
+	__u32 zero = 0;
+	int fd = map_open(bpffs, "sluice_counters", sizeof(zero), sizeof(*each), err);
+
+	memset(sum, 0, sizeof(*sum));
+	if (fd < 0 || !each) {
+		result = fd < 0 ? fd : err_set(err, EXIT_ERROR, ENOMEM, "counters: no memory");
+	} else if (bpf_map_lookup_elem(fd, &zero, each)) {
+		result = err_set(err, EXIT_ERROR, errno, "counters: %s", strerror(errno));
+	} else {
+		for (cpu = 0; cpu < cpus; cpu++)
+			for (i = 0; i < SLUICE_REPLY_COUNTERS_MAX; i++)
+				sum->value[i] += each[cpu].value[i];
+	}
+	if (fd >= 0)
+		close(fd);
+	free(each);
+	return result;
+}
+
+int reply_read(const char *bpffs, struct reply_state *state, struct err *err)
+{
+	int i, result = meta_read(bpffs, &state->meta, err);
+
+	if (result)
+		return not_loaded(bpffs, result, err);
+	state->hook_count = 0;
+	for (i = 0; i < LINK_PINS; i++)
+		if (!hook_read(bpffs, PLANE, link_pins[i], &state->hooks[state->hook_count]))
+			state->hook_count++;
+	return counters_read(bpffs, &state->counters, err);
+}
+
+int reply_cgroup_path(__u64 id, char path[PATH_MAX])
+{
+	char root[PATH_MAX], *const roots[] = { root, NULL };
+	int result = mounts_cgroup2(root, sizeof(root));
+	FTSENT *entry;
+	FTS *tree;
+
+	if (result)
+		return result;
+	tree = fts_open(roots, FTS_PHYSICAL | FTS_XDEV, NULL);
+	if (!tree)
+		return -errno;
+	result = -ENOENT;
+	while (result && (entry = fts_read(tree)))
+		if (entry->fts_info == FTS_D && entry->fts_statp->st_ino == id) {
+			snprintf(path, PATH_MAX, "%s", entry->fts_path);
+			result = 0;
+		}
+	fts_close(tree);
+	return result;
+}
+
+/* --- the table */
+
+#define SETS_AT_ONCE 64
+
+/* Each set is copied under its lock, so that no flow is torn. */
+static int sets_walk(int fd, int (*fn)(const struct sluice_flow *flow, void *arg), void *arg)
+{
+	LIBBPF_OPTS(bpf_map_batch_opts, opts, .elem_flags = BPF_F_LOCK);
+	struct sluice_flow_set *sets = calloc(SETS_AT_ONCE, sizeof(*sets));
+	__u32 keys[SETS_AT_ONCE], cursor = 0, count, i, way;
+	bool first = true, last = false;
+	int result = sets ? 0 : -ENOMEM;
+
+	while (!result && !last) {
+		count = SETS_AT_ONCE;
+		if (bpf_map_lookup_batch(fd, first ? NULL : &cursor, &cursor, keys, sets, &count,
+					 &opts)) {
+			last = errno == ENOENT;
+			result = last ? 0 : -errno;
+		}
+		first = false;
+		for (i = 0; !result && i < count; i++)
+			for (way = 0; !result && way < SLUICE_FLOW_WAYS; way++)
+				if (sets[i].flow[way].cookie)
+					result = fn(&sets[i].flow[way], arg);
+	}
+	free(sets);
+	return result;
+}
+
+struct flow_visit {
+	struct reply_fill *fill;
+	reply_flow_fn fn;
+	void *arg;
+	__u64 now;
+	__u64 age_ns;
+};
+
+static int flow_visit(const struct sluice_flow *flow, void *arg)
+{
+	struct flow_visit *visit = arg;
+	__u64 age_ns = visit->now > flow->seen_ns ? visit->now - flow->seen_ns : 0;
+
+	if (age_ns <= visit->age_ns)
+		visit->fill->live++;
+	else
+		visit->fill->expired++;
+	if (visit->fn)
+		visit->fn(flow, age_ns, visit->arg);
+	return 0;
+}
+
+int reply_flows(const char *bpffs, struct reply_fill *fill, reply_flow_fn fn, void *arg,
+		struct err *err)
+{
+	struct flow_visit visit = { fill, fn, arg, now_ns(CLOCK_MONOTONIC), 0 };
+	struct sluice_reply_meta meta;
+	int fd, result = meta_read(bpffs, &meta, err);
+
+	if (result)
+		return not_loaded(bpffs, result, err);
+	fd = map_open(bpffs, "sluice_flows", 4, sizeof(struct sluice_flow_set), err);
+	if (fd < 0)
+		return fd;
+	*fill = (struct reply_fill){ .size = meta.sets * SLUICE_FLOW_WAYS };
+	visit.age_ns = meta.age_ns;
+	result = sets_walk(fd, flow_visit, &visit);
+	close(fd);
+	if (result)
+		return err_set(err, EXIT_ERROR, -result, "flow table: %s", strerror(-result));
+	return 0;
+}
+
+int reply_audits(const char *bpffs, reply_audit_fn fn, void *arg, struct err *err)
+{
+	struct sluice_reply_meta meta;
+	struct sluice_audit audit;
+	__u64 cookie, *last = NULL;
+	int fd, result = meta_read(bpffs, &meta, err);
+
+	if (result)
+		return not_loaded(bpffs, result, err);
+	fd = map_open(bpffs, "sluice_audits", sizeof(cookie), sizeof(audit), err);
+	if (fd < 0)
+		return fd;
+	while (!bpf_map_get_next_key(fd, last, &cookie)) {
+		if (!bpf_map_lookup_elem(fd, &cookie, &audit))
+			fn(cookie, &audit, arg);
+		last = &cookie;
+	}
+	close(fd);
+	return 0;
+}
+
+/* --- load */
+
+struct load {
+	const struct reply_options *options;
+	struct reply_bpf *skel;
+	struct sluice_reply_meta before; /* magic 0: nothing was loaded */
+	struct sluice_reply_meta after;
+	int old_flows_fd; /* the table that gives way to one of another size, or -1 */
+	char *verifier_log;
+};
+
+static const int caps_needed[] = { CAP_BPF, CAP_NET_ADMIN, CAP_PERFMON };
+
+static int check_place(const struct reply_options *options, struct err *err)
+{
+	int on = mounts_is_cgroup2(options->cgroup);
+
+	if (on == 1)
+		return 0;
+	if (on < 0)
+		err_set(err, EXIT_ERROR, -on, "cgroup %s: %s", options->cgroup, strerror(-on));
+	else
+		err_set(err, EXIT_ERROR, ENOTDIR, "cgroup %s: not on a cgroup2 file system",
+			options->cgroup);
+	return err_mend(err, on < 0 ? on : -ENOTDIR,
+			"name a cgroup2 directory with --cgroup; 'sluice check' shows the root");
+}
+
+static void meta_fill(struct load *load)
+{
+	const struct reply_options *options = load->options;
+	struct sluice_reply_meta *meta = &load->after;
+	struct stat st = { 0 };
+
+	stat(options->cgroup, &st);
+	*meta = (struct sluice_reply_meta){
+		.magic = SLUICE_MAGIC,
+		.abi = SLUICE_REPLY_ABI,
+		.state = SLUICE_LOADED,
+		.mode = options->mode,
+		.seed = load->before.seed,
+		.age_ns = options->age_s * 1000000000ULL,
+		.loaded_ns = now_ns(CLOCK_REALTIME),
+		.cgroup_id = st.st_ino,
+		.sets = (options->table + SLUICE_FLOW_WAYS - 1) / SLUICE_FLOW_WAYS,
+		.any_port = options->ports.any,
+	};
+	memcpy(meta->ports, options->ports.bit, sizeof(meta->ports));
+	while (!meta->seed)
+		if (getrandom(&meta->seed, sizeof(meta->seed), 0) < 0)
+			meta->seed = now_ns(CLOCK_MONOTONIC);
+}
+
+static void configure(struct load *load)
+{
+	const struct sluice_reply_meta *meta = &load->after;
+	struct reply_bpf *skel = load->skel;
+	bool fixes = meta->mode == SLUICE_REPLY_SOCKET;
+
+	skel->rodata->seed = meta->seed;
+	skel->rodata->age_ns = meta->age_ns;
+	skel->rodata->sets = meta->sets;
+	skel->rodata->any_port = meta->any_port;
+	skel->rodata->rdonly_cast = hooks_kernel_has("bpf_rdonly_cast");
+	memcpy((void *)skel->rodata->ports, meta->ports, sizeof(meta->ports));
+	bpf_program__set_autoload(skel->progs.sluice_fix4, fixes);
+	bpf_program__set_autoload(skel->progs.sluice_fix6, fixes);
+	bpf_program__set_autoload(skel->progs.sluice_audit, !fixes);
+	bpf_map__set_max_entries(skel->maps.sluice_flows, meta->sets);
+}
+
+/* Takes over the maps that are pinned; a flow table of another size is made anew and filled later.
+ */
+static int share_maps(struct load *load, struct err *err)
+{
+	const char *bpffs = load->options->bpffs;
+	struct bpf_map *map;
+
+	if (!load->before.magic)
+		return 0;
+	bpf_object__for_each_map(map, load->skel->obj) {
+		int result = 0, fd;
+
+		if (bpf_map__is_internal(map))
+			continue;
+		fd = pins_get(bpffs, PLANE, bpf_map__name(map));
+		if (fd >= 0 && map == load->skel->maps.sluice_flows &&
+		    load->before.sets != load->after.sets) {
+			load->old_flows_fd = fd;
+			continue;
+		}
+		if (fd >= 0)
+			result = bpf_map__reuse_fd(map, fd);
+		if (fd >= 0)
+			close(fd);
+		if (result)
+			return err_set(err, EXIT_ERROR, -result, "%s/" PLANE "/%s: %s", bpffs,
+				       bpf_map__name(map), strerror(-result));
+	}
+	return 0;
+}
+
+static int verify(struct load *load, struct err *err)
+{
+	LIBBPF_OPTS(bpf_object_open_opts, opts, .kernel_log_size = VERIFIER_LOG_SIZE);
+	int result;
+
+	load->verifier_log = calloc(1, VERIFIER_LOG_SIZE);
+	opts.kernel_log_buf = load->verifier_log;
+	load->skel = load->verifier_log ? reply_bpf__open_opts(&opts) : NULL;
+	if (!load->skel)
+		return err_set(err, EXIT_ERROR, ENOMEM, "reply programs: %s", strerror(errno));
+	configure(load);
+	result = share_maps(load, err);
+	if (result)
+		return result;
+	result = reply_bpf__load(load->skel);
+	return result ? hooks_load_error("reply programs", -result, load->verifier_log, err) : 0;
+}
+
+static void report(const struct load *load, struct reply_result *result)
+{
+	struct bpf_program *prog;
+
+	result->count = 0;
+	bpf_object__for_each_program(prog, load->skel->obj) {
+		struct reply_prog *entry = &result->progs[result->count];
+		struct bpf_prog_info info = { 0 };
+		__u32 length = sizeof(info);
+
+		if (!bpf_program__autoload(prog))
+			continue;
+		bpf_obj_get_info_by_fd(bpf_program__fd(prog), &info, &length);
+		snprintf(entry->name, sizeof(entry->name), "%s", bpf_program__name(prog));
+		entry->attach_type = bpf_program__expected_attach_type(prog);
+		entry->verified_insns = info.verified_insns;
+		result->count++;
+	}
+}
+
+static int meta_write(const struct load *load, const struct sluice_reply_meta *meta,
+		      enum sluice_load_state state, struct err *err)
+{
+	struct sluice_reply_meta copy = *meta;
+	__u32 zero = 0;
+
+	copy.state = state;
+	if (bpf_map_update_elem(bpf_map__fd(load->skel->maps.sluice_meta), &zero, &copy, BPF_ANY))
+		return err_set(err, EXIT_ERROR, errno, "sluice_meta: %s", strerror(errno));
+	return 0;
+}
+
+static int pin_maps(const struct load *load, struct err *err)
+{
+	const char *bpffs = load->options->bpffs;
+	struct bpf_map *map;
+	char path[PATH_MAX];
+
+	pins_path(bpffs, PLANE, NULL, path);
+	if (mkdir(path, 0700) && errno != EEXIST)
+		return err_set(err, EXIT_ERROR, errno, "%s: %s", path, strerror(errno));
+	bpf_object__for_each_map(map, load->skel->obj) {
+		if (bpf_map__is_internal(map) ||
+		    !access(pins_path(bpffs, PLANE, bpf_map__name(map), path), F_OK))
+			continue;
+		if (bpf_obj_pin(bpf_map__fd(map), path))
+			return err_set(err, EXIT_ERROR, errno, "pin %s: %s", path, strerror(errno));
+	}
+	return 0;
+}
+
+struct move {
+	const struct load *load;
+	__u64 since_ns; /* flows heard before are there already */
+};
+
+/* The slot that the flow has or may take in its new set; NULL if there are newer ones only. */
+static struct sluice_flow *slot_for(struct sluice_flow_set *set, const struct sluice_flow *flow)
+{
+	struct sluice_flow *slot = &set->flow[0];
+	__u32 way;
+
+	for (way = 0; way < SLUICE_FLOW_WAYS; way++) {
+		struct sluice_flow *there = &set->flow[way];
+
+		if (there->cookie == flow->cookie && there->peer_port_be == flow->peer_port_be &&
+		    !memcmp(&there->peer, &flow->peer, sizeof(flow->peer))) {
+			slot = there;
+			break;
+		}
+		if (there->seen_ns < slot->seen_ns)
+			slot = there;
+	}
+	return slot->seen_ns < flow->seen_ns ? slot : NULL;
+}
+
+static int flow_move(const struct sluice_flow *flow, void *arg)
+{
+	const struct move *move = arg;
+	const struct sluice_reply_meta *meta = &move->load->after;
+	int fd = bpf_map__fd(move->load->skel->maps.sluice_flows);
+	struct sluice_flow_set set;
+	struct sluice_flow *slot;
+	__u64 hash;
+	__u32 index;
+
+	if (flow->seen_ns < move->since_ns)
+		return 0;
+	hash = sluice_flow_hash(meta->seed, flow->cookie, &flow->peer, flow->peer_port_be);
+	index = sluice_flow_set_index(hash, meta->sets);
+	if (bpf_map_lookup_elem_flags(fd, &index, &set, BPF_F_LOCK))
+		return -errno;
+	slot = slot_for(&set, flow);
+	if (!slot)
+		return 0;
+	*slot = *flow;
+	return bpf_map_update_elem(fd, &index, &set, BPF_EXIST | BPF_F_LOCK) ? -errno : 0;
+}
+
+/*
+ * A table of another size is filled from the old one before any program uses it.  Then a second
+ * sluice_learn fills it beside the first, and what was heard meanwhile follows: so no program ever
+ * looks into a table that lacks a flow.
+ */
+static int change_table(struct load *load, struct bpf_link **bridge, struct err *err)
+{
+	struct move move = { load, 0 };
+	__u64 start_ns = now_ns(CLOCK_MONOTONIC_COARSE);
+	int cgroup_fd = open(load->options->cgroup, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int result = sets_walk(load->old_flows_fd, flow_move, &move);
+
+	if (!result) {
+		*bridge = bpf_program__attach_cgroup(load->skel->progs.sluice_learn, cgroup_fd);
+		move.since_ns = start_ns;
+		result = *bridge ? sets_walk(load->old_flows_fd, flow_move, &move) : -errno;
+	}
+	if (cgroup_fd >= 0)
+		close(cgroup_fd);
+	if (result)
+		return err_set(err, EXIT_ERROR, -result, "flow table: moving it: %s",
+			       strerror(-result));
+	return 0;
+}
+
+static int table_swap_pin(const struct load *load, struct err *err)
+{
+	char fresh[PATH_MAX], path[PATH_MAX];
+	const char *bpffs = load->options->bpffs;
+
+	pins_path(bpffs, PLANE, "sluice_flows_new", fresh);
+	pins_path(bpffs, PLANE, "sluice_flows", path);
+	unlink(fresh);
+	if (bpf_obj_pin(bpf_map__fd(load->skel->maps.sluice_flows), fresh) || rename(fresh, path))
+		return err_set(err, EXIT_ERROR, errno, "pin %s: %s", path, strerror(errno));
+	return 0;
+}
+
+static int attach(struct load *load, struct err *err)
+{
+	bool fixes = load->after.mode == SLUICE_REPLY_SOCKET;
+	struct hook hooks[] = {
+		/* Learning last: a reply must never be fixed from a table that is not filled. */
+		{ PIN_FIX4, load->skel->progs.sluice_fix4, fixes },
+		{ PIN_FIX6, load->skel->progs.sluice_fix6, fixes },
+		{ PIN_AUDIT, load->skel->progs.sluice_audit, !fixes },
+		{ PIN_LEARN, load->skel->progs.sluice_learn, true },
+	};
+
+	return hooks_apply_cgroup(load->options->bpffs, PLANE, load->options->cgroup, hooks,
+				  sizeof(hooks) / sizeof(*hooks), err);
+}
+
+/* Changes the kernel; all that can be verified beforehand has been. */
+static int commit(struct load *load, struct err *err)
+{
+	bool fresh = !load->before.magic;
+	struct bpf_link *bridge = NULL;
+	int result = pin_maps(load, err);
+
+	if (!result)
+		result = meta_write(load, fresh ? &load->after : &load->before, SLUICE_LOADING,
+				    err);
+	if (!result && load->old_flows_fd >= 0)
+		result = change_table(load, &bridge, err);
+	if (!result)
+		result = attach(load, err);
+	if (!result && load->old_flows_fd >= 0)
+		result = table_swap_pin(load, err);
+	if (!result)
+		result = meta_write(load, &load->after, SLUICE_LOADED, err);
+	bpf_link__destroy(bridge);
+	if (result && fresh)
+		pins_remove(load->options->bpffs, PLANE, &(struct err){ 0 });
+	else if (result)
+		meta_write(load, &load->before, load->before.state, &(struct err){ 0 });
+	return result;
+}
+
+/* What stands there: nothing, a load to update, or remains to clear. */
+static int inspect(struct load *load, enum reply_outcome *outcome, struct err *err)
+{
+	const char *bpffs = load->options->bpffs;
+	int result = meta_read(bpffs, &load->before, err);
+
+	*outcome = REPLY_LOADED;
+	if (result == -ENOENT || result == -EUCLEAN)
+		load->before = (struct sluice_reply_meta){ 0 };
+	else if (result)
+		return result;
+	else
+		*outcome = load->before.state == SLUICE_LOADED ? REPLY_UPDATED : REPLY_RECOVERED;
+	if (result != -EUCLEAN)
+		return 0;
+	*outcome = REPLY_RECOVERED;
+	if (load->options->dry_run)
+		return 0;
+	result = pins_remove(bpffs, PLANE, err);
+	return result < 0 ? result : 0;
+}
+
+static int load_locked(struct load *load, struct reply_result *result, struct err *err)
+{
+	int failed = inspect(load, &result->outcome, err);
+
+	if (failed)
+		return failed;
+	meta_fill(load);
+	failed = verify(load, err);
+	if (failed)
+		return failed;
+	report(load, result);
+	if (load->options->dry_run) {
+		result->outcome = REPLY_VERIFIED;
+		return 0;
+	}
+	return commit(load, err);
+}
+
+int reply_load(const struct reply_options *options, struct reply_result *result, struct err *err)
+{
+	struct load load = { .options = options, .old_flows_fd = -1 };
+	struct pins pins;
+	int failed;
+
+	failed = caps_require("reply load", caps_needed, sizeof(caps_needed) / sizeof(*caps_needed),
+			      err);
+	if (!failed)
+		failed = check_place(options, err);
+	if (!failed)
+		failed = pins_lock(&pins, options->bpffs, true, err);
+	if (failed)
+		return failed;
+	failed = load_locked(&load, result, err);
+	reply_bpf__destroy(load.skel);
+	free(load.verifier_log);
+	if (load.old_flows_fd >= 0)
+		close(load.old_flows_fd);
+	pins_unlock(&pins);
+	return failed;
+}
+
+int reply_unload(const char *bpffs, struct err *err)
+{
+	int result = pins_exist(bpffs, PLANE, err);
+	struct pins pins;
+
+	if (result <= 0)
+		return result;
+	result = pins_lock(&pins, bpffs, false, err);
+	if (result)
+		return result;
+	result = pins_remove(bpffs, PLANE, err);
+	pins_unlock(&pins);
+	return result;
+}

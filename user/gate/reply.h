@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The reply plane: load, change, look at and unload it.  Its state is what is pinned under
+ * DIR/reply; nothing is kept in this process.
+ */
+#ifndef SLUICE_REPLY_PLANE_H
+#define SLUICE_REPLY_PLANE_H
+
+#include "err.h"
+#include "hooks.h"
+#include "ports.h"
+
+#include <sluice/counters.h>
+#include <sluice/reply.h>
+#include <stdbool.h>
+
+#define REPLY_TABLE_MIN	    64
+#define REPLY_TABLE_MAX	    4194304
+#define REPLY_TABLE_DEFAULT 65536
+#define REPLY_AGE_MAX	    86400
+#define REPLY_AGE_DEFAULT   120 /* nf_conntrack_udp_timeout_stream's default */
+
+struct reply_options {
+	enum sluice_reply_mode mode;
+	struct ports ports;
+	__u32 table; /* flows */
+	__u64 age_s;
+	const char *bpffs;  /* folder of the pins */
+	const char *cgroup; /* a cgroup2 directory */
+	bool dry_run;	    /* verify, and change nothing */
+};
+
+enum reply_outcome {
+	REPLY_VERIFIED, /* a dry run */
+	REPLY_LOADED,
+	REPLY_UPDATED,	 /* it was loaded; what differed has been changed in place */
+	REPLY_RECOVERED, /* a loader had died at it; its remains were replaced */
+};
+
+struct reply_prog {
+	char name[BPF_OBJ_NAME_LEN];
+	__u32 attach_type;
+	__u32 verified_insns;
+};
+
+struct reply_result {
+	enum reply_outcome outcome;
+	struct reply_prog progs[HOOKS_MAX];
+	int count;
+};
+
+/* All or nothing: on failure the kernel is as it was, and *err says why. */
+int reply_load(const struct reply_options *options, struct reply_result *result, struct err *err);
+/* Detaches and removes. The pins removed, 0 if there were none, or -errno. */
+int reply_unload(const char *bpffs, struct err *err);
+
+struct reply_state {
+	struct sluice_reply_meta meta;
+	struct hook_state hooks[HOOKS_MAX];
+	int hook_count;
+	struct sluice_reply_counters counters; /* summed over CPUs */
+};
+
+/* -ENOENT with *err set if it is not loaded; other ABI versions are refused, never misread. */
+int reply_read(const char *bpffs, struct reply_state *state, struct err *err);
+const char *reply_mode_name(__u32 mode);
+/* The ports in force. */
+void reply_ports(const struct sluice_reply_meta *meta, struct ports *ports);
+
+/* What the table holds: flows heard within the age, and older ones that nothing has replaced yet.
+ */
+struct reply_fill {
+	__u32 live;
+	__u32 expired;
+	__u32 size;
+};
+
+/* Called for each flow, live or not; age_ns is the time since the peer was last heard. */
+typedef void (*reply_flow_fn)(const struct sluice_flow *flow, __u64 age_ns, void *arg);
+/* Visits every flow (fn may be NULL) and fills in *fill. */
+int reply_flows(const char *bpffs, struct reply_fill *fill, reply_flow_fn fn, void *arg,
+		struct err *err);
+
+typedef void (*reply_audit_fn)(__u64 cookie, const struct sluice_audit *audit, void *arg);
+int reply_audits(const char *bpffs, reply_audit_fn fn, void *arg, struct err *err);
+
+/* The cgroup directory with this id below the cgroup2 root; -ENOENT if it is gone. */
+int reply_cgroup_path(__u64 id, char path[PATH_MAX]);
+
+#endif
