@@ -55,7 +55,7 @@ def includes_of(text):
 
 
 def candidates(source, name, shared, files):
-    """The files that an include may mean: beside the source, else by that name in any layer."""
+    """The files that an include may mean: beside the source, else below any layer's folder."""
     if shared:
         return [f for f in files if f == "include/" + name]
     beside = Path(source).parent.joinpath(name)
@@ -66,7 +66,7 @@ def candidates(source, name, shared, files):
         else:
             parts.append(part)
     beside = "/".join(parts)
-    return [beside] if beside in files else [f for f in files if f.endswith("/" + name)]
+    return [beside] if beside in files else [f"{l}/{name}" for l in MAY_SEE if f"{l}/{name}" in files]
 
 
 def resolve(source, line, name, shared, files):
@@ -164,6 +164,7 @@ def report(root):
 
 GOOD = {
     "include/sluice/flow.h": "#include <linux/types.h>\n",
+    "include/sluice/hooks.h": "",
     "bpf/maps.h": "#include <sluice/flow.h>\n",
     "bpf/reply.bpf.c": '#include "maps.h"\n',
     "user/base/err.h": "",
@@ -187,6 +188,7 @@ BAD = [
     ({"bpf/x.bpf.c": '#include "err.h"\n'}, "bpf includes"),
     ({"include/sluice/x.h": '#include "err.h"\n'}, "include includes"),
     ({"user/base/x.c": '# include "gone.h"\n'}, "nowhere"),
+    ({"user/base/x.c": '#include "flow.h"\n'}, "nowhere"),
     ({"user/base/x.c": "#include <sluice/gone.h>\n"}, "nowhere"),
     ({"user/gate/err.h": "", "user/cmd/x.c": '#include "err.h"\n',
       "user/cmd/main.c": "", "user/meet/stun.c": "", "user/gate/hooks.h": "",
