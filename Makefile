@@ -122,8 +122,20 @@ check: setup-test all $(unit) $(replay) $(prog) $(servers)
 demo: setup-demo all
 	$(Q)tools/demo
 
-bench: setup-test all $(servers)
-	$(Q)tools/bench/run
+bench_with := $(BUILD)/tools/echo $(BUILD)/tools/hooks $(BUILD)/tools/empty.bpf.o
+
+$(BUILD)/tools/%: tools/bench/%.c
+	$(call say,CC,$<)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(CFLAGS) $(STD) $(WARN) -o $@ $< $(LIBS)
+
+$(BUILD)/tools/%.bpf.o: tools/bench/%.bpf.c
+	$(call say,BPF,$<)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CLANG) $(bpf_flags) -c $< -o $@
+
+bench: setup-test all $(bench_with)
+	$(Q)tools/bench/run $(BENCH)
 
 .PHONY: setup-build setup-demo setup-test
 setup: setup-test
