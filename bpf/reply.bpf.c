@@ -28,11 +28,14 @@
 
 #define PASS 1
 
+extern void *bpf_rdonly_cast(const void *object, __u32 btf_id) __ksym __weak;
+
 /* Settings of this load; the verifier takes them as constants. */
 const volatile __u64 seed;
 const volatile __u64 age_ns;
 const volatile __u32 sets = 1;
 const volatile bool any_port;
+const volatile bool rdonly_cast; /* the kernel has bpf_rdonly_cast() (6.2) */
 const volatile __u64 ports[1024];
 
 static __always_inline bool port_managed(__u16 port)
@@ -78,22 +81,29 @@ static __always_inline __u32 addr_generation(const struct sluice_sock *sock, boo
 {
 	struct net *net = (struct net *)sock->net;
 
+	if (rdonly_cast) {
+		net = bpf_rdonly_cast(net, bpf_core_type_id_kernel(struct net));
+		return ip4 ? net->ipv4.dev_addr_genid.counter : net->ipv6.dev_addr_genid.counter;
+	}
 	if (ip4)
 		return BPF_CORE_READ(net, ipv4.dev_addr_genid.counter);
 	return BPF_CORE_READ(net, ipv6.dev_addr_genid.counter);
 }
 
-/* What names a flow, and the set of the table that holds it. */
+/* What names a flow. */
 struct flow_key {
 	__u64 cookie;
 	struct sluice_addr peer;
 	__be16 peer_port_be;
+	__u64 hash;
 };
 
-static __always_inline struct sluice_flow_set *flow_set(const struct flow_key *key)
+static __always_inline struct sluice_flow_set *flow_set(struct flow_key *key)
 {
-	__u32 index = sluice_flow_set_index(seed, sets, key->cookie, &key->peer, key->peer_port_be);
+	__u32 index;
 
+	key->hash = sluice_flow_hash(seed, key->cookie, &key->peer, key->peer_port_be);
+	index = sluice_flow_set_index(key->hash, sets);
 	return bpf_map_lookup_elem(&sluice_flows, &index);
 }
 
@@ -103,7 +113,7 @@ static __always_inline bool flow_is(const struct sluice_flow *flow, const struct
 	       addr_equal(&flow->peer, &key->peer);
 }
 
-/* The slot of the flow, or SLUICE_FLOW_WAYS.  The caller holds the set's lock. */
+/* The slot of the flow, or SLUICE_FLOW_WAYS. */
 static __always_inline __u32 flow_find(const struct sluice_flow_set *set,
 				       const struct flow_key *key)
 {
@@ -131,27 +141,25 @@ static __always_inline __u32 flow_oldest(const struct sluice_flow_set *set)
 	return oldest;
 }
 
-/* The common case of sluice_learn: the peer still speaks to the same address.  False if not. */
+/*
+ * The common case of sluice_learn, without the lock: nothing is new but the time.  False if more
+ * is. Should the slot change hands in between, its new owner was heard just now as well.
+ */
 static __always_inline bool flow_refresh(struct sluice_flow_set *set, const struct flow_key *key,
 					 const struct sluice_flow *heard)
 {
-	bool same = false;
-	__u32 way;
+	__u32 way = flow_find(set, key);
+	struct sluice_flow *flow;
 
-	bpf_spin_lock(&set->lock);
-	way = flow_find(set, key);
-	if (way < SLUICE_FLOW_WAYS) {
-		struct sluice_flow *flow = &set->flow[way];
-
-		same = addr_equal(&flow->local, &heard->local) &&
-		       (flow->ifindex == heard->ifindex || !addr_is_link_local(&key->peer));
-		if (same) {
-			flow->seen_ns = heard->seen_ns;
-			flow->generation = heard->generation;
-		}
-	}
-	bpf_spin_unlock(&set->lock);
-	return same;
+	if (way >= SLUICE_FLOW_WAYS)
+		return false;
+	flow = &set->flow[way];
+	if (!addr_equal(&flow->local, &heard->local) || flow->generation != heard->generation ||
+	    (flow->ifindex != heard->ifindex && addr_is_link_local(&key->peer)))
+		return false;
+	if (flow->seen_ns != heard->seen_ns)
+		flow->seen_ns = heard->seen_ns;
+	return true;
 }
 
 /* Remembers what was heard, and returns what to count. */
@@ -167,6 +175,8 @@ static __always_inline enum sluice_reply_counter flow_store(struct sluice_flow_s
 	way = flow_find(set, key);
 	if (way < SLUICE_FLOW_WAYS) {
 		flow = &set->flow[way];
+		if (addr_equal(&flow->local, &heard->local))
+			outcome = SLUICE_REPLY_relearned;
 		heard->flags = flow->flags;
 		if (addr_is_link_local(&key->peer) && flow->ifindex != heard->ifindex)
 			heard->flags |= SLUICE_FLOW_SCOPE_AMBIGUOUS;
@@ -176,24 +186,51 @@ static __always_inline enum sluice_reply_counter flow_store(struct sluice_flow_s
 				  ? SLUICE_REPLY_evicted
 				  : SLUICE_REPLY_learned;
 	}
+	heard->seal = sluice_flow_seal(key->hash, &heard->local, heard->generation, heard->flags);
 	*flow = *heard;
 	bpf_spin_unlock(&set->lock);
 	return outcome;
 }
 
-/* A copy of the flow; false if there is none. */
-static __always_inline bool flow_copy(struct sluice_flow_set *set, const struct flow_key *key,
-				      struct sluice_flow *copy)
-{
-	bool found = false;
-	__u32 way;
+/* What a reply needs of a flow. */
+struct flow_view {
+	struct sluice_addr local;
+	__u64 seen_ns;
+	__u32 generation;
+	__u32 seal;
+	__u16 flags;
+};
 
+/* False if there is no such flow. Each field is read once: what is checked is what is used. */
+static __always_inline bool flow_copy(const struct sluice_flow_set *set, const struct flow_key *key,
+				      struct flow_view *view)
+{
+	__u32 way = flow_find(set, key);
+	const volatile struct sluice_flow *flow;
+
+	if (way >= SLUICE_FLOW_WAYS)
+		return false;
+	flow = &set->flow[way];
+	view->local.half[0] = flow->local.half[0];
+	view->local.half[1] = flow->local.half[1];
+	view->seen_ns = flow->seen_ns;
+	view->generation = flow->generation;
+	view->seal = flow->seal;
+	view->flags = flow->flags;
+	return true;
+}
+
+/* False if there is no such flow. */
+static __always_inline bool flow_read(struct sluice_flow_set *set, const struct flow_key *key,
+				      struct flow_view *view)
+{
+	bool found = flow_copy(set, key, view);
+
+	if (!found ||
+	    view->seal == sluice_flow_seal(key->hash, &view->local, view->generation, view->flags))
+		return found;
 	bpf_spin_lock(&set->lock);
-	way = flow_find(set, key);
-	if (way < SLUICE_FLOW_WAYS) {
-		*copy = set->flow[way];
-		found = true;
-	}
+	found = flow_copy(set, key, view);
 	bpf_spin_unlock(&set->lock);
 	return found;
 }
@@ -327,7 +364,6 @@ static __always_inline void learn(struct __sk_buff *skb, const struct sluice_soc
 		.seen_ns = clock_ns(),
 		.peer_port_be = key.peer_port_be,
 		.ifindex = skb->ifindex,
-		.netns = sock->netns,
 		.generation = addr_generation(sock, addr_is_ip4(&datagram->target)),
 	};
 	struct sluice_flow_set *set = flow_set(&key);
@@ -363,14 +399,14 @@ int sluice_learn(struct __sk_buff *skb)
 
 /* The address that the peer had asked.  True if the reply is to leave from it; else counts why not.
  */
-static __always_inline bool source_for(const struct sluice_sock *sock, const struct flow_key *key,
+static __always_inline bool source_for(const struct sluice_sock *sock, struct flow_key *key,
 				       struct sluice_addr *source)
 {
 	struct sluice_flow_set *set = flow_set(key);
 	enum sluice_reply_counter outcome = SLUICE_REPLY_fixed;
-	struct sluice_flow flow;
+	struct flow_view flow;
 
-	if (!set || !flow_copy(set, key, &flow))
+	if (!set || !flow_read(set, key, &flow))
 		outcome = SLUICE_REPLY_left_no_flow;
 	else if (clock_ns() - flow.seen_ns > age_ns)
 		outcome = SLUICE_REPLY_left_expired;
@@ -384,12 +420,15 @@ static __always_inline bool source_for(const struct sluice_sock *sock, const str
 	return outcome == SLUICE_REPLY_fixed;
 }
 
-/* The record of the sending socket, if it is a managed one that may need a source. */
+/* The record of the sending socket, if it is a managed one. */
 static __always_inline struct sluice_sock *sender(struct bpf_sock *sk)
 {
-	struct sluice_sock *sock = bpf_sk_storage_get(&sluice_socks, sk, NULL, 0);
+	struct sluice_sock *sock;
 
-	return sock && sock_managed(sock) && port_managed(sk->src_port) ? sock : NULL;
+	if (!port_managed(sk->src_port))
+		return NULL;
+	sock = bpf_sk_storage_get(&sluice_socks, sk, NULL, 0);
+	return sock && sock_managed(sock) ? sock : NULL;
 }
 
 SEC("cgroup/sendmsg4")
@@ -477,9 +516,10 @@ static __always_inline void source_before_nat(struct __sk_buff *skb, struct slui
 }
 
 static __always_inline void audit(const struct sluice_sock *sock, __u16 port,
-				  const struct sluice_flow *flow, const struct sluice_addr *used)
+				  const struct flow_key *key, const struct sluice_addr *asked,
+				  const struct sluice_addr *used)
 {
-	bool right = addr_equal(used, &flow->local);
+	bool right = addr_equal(used, asked);
 	struct sluice_audit *tally = bpf_map_lookup_elem(&sluice_audits, &sock->cookie);
 
 	if (!tally) {
@@ -497,10 +537,10 @@ static __always_inline void audit(const struct sluice_sock *sock, __u16 port,
 	}
 	__sync_fetch_and_add(&tally->wrong, 1);
 	tally->wrong_ns = clock_ns();
-	tally->peer = flow->peer;
-	tally->asked = flow->local;
+	tally->peer = key->peer;
+	tally->asked = *asked;
 	tally->used = *used;
-	tally->peer_port_be = flow->peer_port_be;
+	tally->peer_port_be = key->peer_port_be;
 }
 
 SEC("cgroup_skb/egress")
@@ -511,7 +551,7 @@ int sluice_audit(struct __sk_buff *skb)
 	struct sluice_sock *sock;
 	struct sluice_flow_set *set;
 	struct datagram datagram;
-	struct sluice_flow flow;
+	struct flow_view flow;
 
 	if (!sk || !may_be_udp(skb) || !sock_is_wildcard(skb, sk) || !port_managed(sk->src_port))
 		return PASS;
@@ -522,10 +562,10 @@ int sluice_audit(struct __sk_buff *skb)
 	key.peer = datagram.target;
 	key.peer_port_be = datagram.target_port_be;
 	set = flow_set(&key);
-	if (!set || !flow_copy(set, &key, &flow))
+	if (!set || !flow_read(set, &key, &flow))
 		return PASS;
 	source_before_nat(skb, &datagram.source);
-	audit(sock, sk->src_port, &flow, &datagram.source);
+	audit(sock, sk->src_port, &key, &flow.local, &datagram.source);
 	return PASS;
 }
 

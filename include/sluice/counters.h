@@ -12,6 +12,7 @@
 #define SLUICE_REPLY_COUNTERS(X)                                                            \
 	X(learned, "new flows: a peer spoke to a managed socket for the first time")        \
 	X(moved, "flows whose peer now speaks to another local address")                    \
+	X(relearned, "flows whose peer was heard after addresses of the host had changed")  \
 	X(evicted, "live flows that gave way because their set of the table was full")      \
 	X(fixed, "replies given the address that the peer had asked")                       \
 	X(left_source_set, "replies left alone: the application named the source")          \

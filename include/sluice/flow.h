@@ -3,12 +3,17 @@
  * The flow table of the reply plane: which local address a peer spoke to last, per socket.
  *
  * It is a set-associative cache in a BPF array: a hash of (socket, peer) picks a set of
- * SLUICE_FLOW_WAYS slots, a spin lock guards the set.  The usual choice, BPF_MAP_TYPE_LRU_HASH, was
- * rejected: it recycles elements under a reader, so that a send could pick up another flow's
- * address; it can't say how many live entries it threw out; and an insertion costs several times
- * as much.  Here the oldest slot of a full set gives way, and it is counted.  A flow is needed only
- * from a request to its answer, so that as many newer requests must fall into the same set
- * in between before an answer is missed.
+ * SLUICE_FLOW_WAYS slots.  The usual choice, BPF_MAP_TYPE_LRU_HASH, was rejected: it recycles
+ * elements under a reader, so that a send could pick up another flow's address; it can't say how
+ * many live entries it threw out; and an insertion costs several times as much.  Here the oldest
+ * slot of a full set gives way, and it is counted.  A flow is needed only from a request to its
+ * answer, so that as many newer requests must fall into the same set in between before an answer
+ * is missed.
+ *
+ * Whoever changes a slot holds the set's spin lock; but a pair of lock and unlock costs as much as
+ * all the rest, so the two common cases do without.  A request that changes nothing but the time
+ * stores just that.  A reply copies the slot and holds its seal against what it copied: a slot that
+ * was changing meanwhile shows, on CPUs with any memory order, and is read again under the lock.
  */
 #ifndef SLUICE_FLOW_H
 #define SLUICE_FLOW_H
@@ -42,7 +47,7 @@ struct sluice_flow {
 	__be16 peer_port_be;
 	__u16 flags;	  /* enum sluice_flow_flags */
 	__u32 ifindex;	  /* where the peer's last datagram came in */
-	__u32 netns;	  /* inode number of the socket's network namespace */
+	__u32 seal;	  /* sluice_flow_seal() of all but seen_ns and ifindex */
 	__u32 generation; /* of the namespace's addresses, when the peer's last datagram came in */
 };
 _Static_assert(sizeof(struct sluice_flow) == 64, "struct sluice_flow");
@@ -54,21 +59,37 @@ struct sluice_flow_set {
 };
 _Static_assert(sizeof(struct sluice_flow_set) == 8 + 64 * SLUICE_FLOW_WAYS, "flow set");
 
-/*
- * The set of a flow, from 0 to sets - 1.  The seed is drawn at load, so that a peer can't choose
- * its port to meet another's set; each round is a multiplication by an odd constant and a fold of
- * the high half into the low, as in MurmurHash's finalizer.
- */
-static inline __attribute__((always_inline)) __u32 sluice_flow_set_index(
-	__u64 seed, __u32 sets, __u64 cookie, const struct sluice_addr *peer, __be16 peer_port_be)
-{
-	const __u64 odd = 0xff51afd7ed558ccdULL;
-	__u64 hash = (seed ^ cookie) * odd;
+#define SLUICE_FLOW_INLINE static inline __attribute__((always_inline))
 
-	hash = ((hash ^ (hash >> 32)) ^ peer->half[0]) * odd;
-	hash = ((hash ^ (hash >> 32)) ^ peer->half[1]) * odd;
-	hash = ((hash ^ (hash >> 32)) ^ peer_port_be) * odd;
+/* A multiplication by an odd constant and a fold, as in MurmurHash's finalizer. */
+SLUICE_FLOW_INLINE __u64 sluice_flow_mix(__u64 hash, __u64 word)
+{
+	return ((hash ^ (hash >> 32)) ^ word) * 0xff51afd7ed558ccdULL;
+}
+
+/* The seed is drawn at load, so that a peer can't choose its port to meet another's set. */
+SLUICE_FLOW_INLINE __u64 sluice_flow_hash(__u64 seed, __u64 cookie, const struct sluice_addr *peer,
+					  __be16 peer_port_be)
+{
+	__u64 hash = sluice_flow_mix(seed, cookie);
+
+	hash = sluice_flow_mix(hash, peer->half[0]);
+	hash = sluice_flow_mix(hash, peer->half[1]);
+	return sluice_flow_mix(hash, peer_port_be);
+}
+
+/* The set of a flow, from 0 to sets - 1. */
+SLUICE_FLOW_INLINE __u32 sluice_flow_set_index(__u64 hash, __u32 sets)
+{
 	return ((hash >> 32) * sets) >> 32;
+}
+
+SLUICE_FLOW_INLINE __u32 sluice_flow_seal(__u64 hash, const struct sluice_addr *local,
+					  __u32 generation, __u16 flags)
+{
+	hash = sluice_flow_mix(hash, local->half[0]);
+	hash = sluice_flow_mix(hash, local->half[1]);
+	return sluice_flow_mix(hash, (__u64)generation << 16 | flags) >> 32;
 }
 
 #endif

@@ -14,7 +14,9 @@ serve "$HOST" dual6 "$PORT"
 fragments()
 {
 	in_ns "$CONTAINER" cat /proc/net/snmp /proc/net/snmp6 |
-		awk '/^Ip: [0-9]/ { sum += $17 } /^Ip6ReasmOKs/ { sum += $2 } END { print sum }'
+		awk '/^Ip: F/ { for (i = 1; i <= NF; i++) if ($i == "ReasmOKs") column = i }
+			/^Ip: [0-9]/ || /^Ip6ReasmOKs/ { sum += $1 == "Ip:" ? $column : $2 }
+			END { print sum }'
 }
 
 before=$(fragments)

@@ -45,8 +45,9 @@ refused 2 "" sluice
 refused 2 "load" sluice reply
 
 say "table sizes"
-refused 2 "'0'" load --table 0
-refused 2 "10000000000" load --table 10000000000
+refused 2 "0 is out of range" load --table 0
+refused 2 "10000000000 is out of range" load --table 10000000000
+refused 2 "18446744073709551680 is out of range" load --table 18446744073709551680
 refused 2 "'many'" load --table many
 refused 2 "'-5'" load --table -5
 
@@ -88,7 +89,7 @@ say "no bpffs, no cgroup2"
 want_status 1 no_bpffs "$SLUICE" reply load --mode socket --cgroup "$TEST_CGROUP"
 want_text "mount -t bpf"
 want_clean
-want_status 1 no_cgroup2 "$SLUICE" reply load --mode socket
+want_status 3 no_cgroup2 "$SLUICE" reply load --mode socket
 want_text cgroup2
 want_text mount
 want_clean

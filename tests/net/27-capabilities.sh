@@ -39,9 +39,18 @@ loads_without -sys_resource
 loads_without -sys_ptrace,-sys_module,-net_raw,-mknod
 
 say "a user without any"
-want_status 4 setpriv --reuid 65534 --regid 65534 --clear-groups \
-	"$SLUICE" reply load --mode socket --cgroup "$TEST_CGROUP"
+nobody()
+{
+	setpriv --reuid 65534 --regid 65534 --clear-groups "$@"
+}
+want_status 4 nobody "$SLUICE" reply load --mode socket --cgroup "$TEST_CGROUP"
 want_text CAP_
 want_clean
-want_status 4 setpriv --reuid 65534 --regid 65534 --clear-groups "$SLUICE" reply unload
-want_status 4 setpriv --reuid 65534 --regid 65534 --clear-groups "$SLUICE" cleanup
+reply_load
+before=$(bpftool cgroup show "$TEST_CGROUP")
+for words in "reply unload" "cleanup" "reply show" "reply flows" "status" "reply load --mode socket"; do
+	# shellcheck disable=SC2086 # a list of words
+	want_status 4 nobody "$SLUICE" $words
+	want_text CAP_
+done
+want_equal "$(bpftool cgroup show "$TEST_CGROUP")" "$before" "what is attached"

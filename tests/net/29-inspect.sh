@@ -16,25 +16,27 @@ want_right "$CONTAINER" "$FAR6" "$PORT" --from "[fd17::3]:4001"
 say "the programs on the cgroup are those that reply show names"
 attached=$(bpftool cgroup show "$TEST_CGROUP" | awk '$1 ~ /^[0-9]+$/ { print $1 }' | sort)
 shown=$(sluice -j reply show | python3 -c 'import json, sys
-for link in json.load(sys.stdin)["links"]:
-    if link["hook"].startswith("cgroup"):
-        print(link["program_id"])' | sort)
+for hook in json.load(sys.stdin)["reply"]["hooks"]:
+    if hook["hook"].startswith("cgroup"):
+        print(hook["program_id"])' | sort)
 want_equal "$shown" "$attached" "program ids"
-for id in $(json "' '.join(str(link['link_id']) for link in d['links'])" sluice -j reply show); do
+for id in $(json "' '.join(str(hook['link_id']) for hook in d['reply']['hooks'])" sluice -j reply show); do
 	bpftool link show id "$id" >/dev/null || fail "bpftool does not know link $id"
 done
-want_equal "$(json "d['cgroup']" sluice -j reply show)" "$TEST_CGROUP"
+want_equal "$(json "d['reply']['cgroup']" sluice -j reply show)" "$TEST_CGROUP"
 
 say "the flows"
+# flow PEER PORT KEY
 flow()
 {
-	json "[flow['$2'] for flow in d['flows'] if flow['peer'] == '$1'][0]" sluice -j reply flows
+	json "[flow['$3'] for flow in d['flows'] if (flow['peer'], flow['peer_port']) == ('$1', $2)][0]" \
+		sluice -j reply flows
 }
-want_equal "$(flow 172.17.0.3:4000 local)" "$FAR4"
-want_equal "$(flow '[fd17::3]:4001' local)" "$FAR6"
-want_equal "$(flow 172.17.0.3:4000 pid)" "$SPAWNED"
-want_equal "$(flow 172.17.0.3:4000 process)" udp-server
-want_equal "$(flow 172.17.0.3:4000 cookie)" "$(flow '[fd17::3]:4001' cookie)"
+want_equal "$(flow 172.17.0.3 4000 local)" "$FAR4"
+want_equal "$(flow fd17::3 4001 local)" "$FAR6"
+want_equal "$(flow 172.17.0.3 4000 pid)" "$SPAWNED"
+want_equal "$(flow 172.17.0.3 4000 process)" udp-server
+want_equal "$(flow 172.17.0.3 4000 socket_cookie)" "$(flow fd17::3 4001 socket_cookie)"
 
 say "for people"
 want_status 0 sluice reply flows

@@ -27,7 +27,22 @@ for number, server in enumerate(sys.argv[1:]):
             sys.exit(f"asked {server}, answered by {source[0]}")
 PYTHON
 
-# The answers as they leave the host, whole packets in hexadecimal, in the order of the questions.
+# Whole packets in hexadecimal. The id of an IPv4 packet counts what the host has sent, and the
+# checksum covers it: these two are left out.
+cat >"$TEST_TMP/packets.py" <<'PYTHON'
+import struct
+import sys
+
+with open(sys.argv[1], "rb") as capture:
+    capture.read(24)
+    while header := capture.read(16):
+        packet = bytearray(capture.read(struct.unpack("=IIII", header)[2]))
+        if packet[12:14] == b"\x08\x00":
+            packet[18:20] = packet[24:26] = b"\x00\x00"
+        print(packet.hex())
+PYTHON
+
+# The answers as they leave the host, in the order of the questions.
 answers()
 {
 	local capture
@@ -37,7 +52,7 @@ answers()
 	wait_until 10 grep -q 'listening on' "$TEST_TMP/tcpdump.log"
 	in_ns "$CONTAINER" python3 "$TEST_TMP/ask.py" "$FAR4" "$NEAR4" "$FAR6" "$NEAR6"
 	wait_until 10 ended "$capture"
-	tcpdump -r "$1" -t -n -xx 2>/dev/null
+	python3 "$TEST_TMP/packets.py" "$1"
 }
 
 ended()
@@ -57,6 +72,6 @@ say "loaded"
 reply_load
 answers "$TEST_TMP/after.pcap" >"$TEST_TMP/after"
 diff "$TEST_TMP/before" "$TEST_TMP/after" || fail "dnsmasq's answers have changed"
-[ "$(grep -c 'IP' "$TEST_TMP/before")" = 12 ] || fail "not twelve answers"
+want_equal "$(wc -l <"$TEST_TMP/before")" 12 "answers captured"
 want_equal "$(counter left_source_set)" 12 "answers left alone"
 want_equal "$(counter fixed)" 0 "fixed"

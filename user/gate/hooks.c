@@ -5,6 +5,7 @@
 #include "pins.h"
 
 #include <bpf/bpf.h>
+#include <bpf/btf.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <libgen.h>
@@ -25,6 +26,15 @@ static int libbpf_print(enum libbpf_print_level level, const char *fmt, va_list 
 void hooks_libbpf_log(void)
 {
 	libbpf_set_print(libbpf_print);
+}
+
+bool hooks_kernel_has(const char *kfunc)
+{
+	struct btf *btf = btf__load_vmlinux_btf();
+	bool has = btf && btf__find_by_name_kind(btf, kfunc, BTF_KIND_FUNC) > 0;
+
+	btf__free(btf);
+	return has;
 }
 
 /* Keeps the whole log in a file; its name, or "" if that was not possible. */

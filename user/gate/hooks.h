@@ -34,6 +34,9 @@ int hooks_apply_cgroup(const char *dir, const char *plane, const char *cgroup, s
 /* Silences libbpf, or with --verbose shows what it says. */
 void hooks_libbpf_log(void);
 
+/* Has the running kernel a kfunc of this name? */
+bool hooks_kernel_has(const char *kfunc);
+
 /*
  * Names the reason of a failed bpf_object__load(): the end of the verifier's log into err->detail,
  * the whole of it into a file that the message names.

@@ -350,6 +350,7 @@ static void configure(struct load *load)
 	skel->rodata->age_ns = meta->age_ns;
 	skel->rodata->sets = meta->sets;
 	skel->rodata->any_port = meta->any_port;
+	skel->rodata->rdonly_cast = hooks_kernel_has("bpf_rdonly_cast");
 	memcpy((void *)skel->rodata->ports, meta->ports, sizeof(meta->ports));
 	bpf_program__set_autoload(skel->progs.sluice_fix4, fixes);
 	bpf_program__set_autoload(skel->progs.sluice_fix6, fixes);
@@ -489,12 +490,13 @@ static int flow_move(const struct sluice_flow *flow, void *arg)
 	int fd = bpf_map__fd(move->load->skel->maps.sluice_flows);
 	struct sluice_flow_set set;
 	struct sluice_flow *slot;
+	__u64 hash;
 	__u32 index;
 
 	if (flow->seen_ns < move->since_ns)
 		return 0;
-	index = sluice_flow_set_index(meta->seed, meta->sets, flow->cookie, &flow->peer,
-				      flow->peer_port_be);
+	hash = sluice_flow_hash(meta->seed, flow->cookie, &flow->peer, flow->peer_port_be);
+	index = sluice_flow_set_index(hash, meta->sets);
 	if (bpf_map_lookup_elem_flags(fd, &index, &set, BPF_F_LOCK))
 		return -errno;
 	slot = slot_for(&set, flow);
