@@ -31,7 +31,7 @@ skels    := $(patsubst bpf/%.bpf.c,$(BUILD)/skel/%.skel.h,$(wildcard bpf/*.bpf.c
 testable := $(filter-out $(BUILD)/user/cmd/main.o,$(objects))
 
 .SECONDARY:
-.PHONY: all clean check units demo bench lint format info install uninstall setup
+.PHONY: all fuzz clean check units demo bench lint format info install uninstall setup
 all: $(BUILD)/sluice
 
 $(BUILD)/sluice: $(objects)
@@ -74,6 +74,7 @@ san_objs := $(patsubst $(BUILD)/%,$(BUILD)/san/%,$(testable))
 unit     := $(patsubst tests/%.c,$(BUILD)/tests/%,$(wildcard tests/unit/*.c))
 prog     := $(patsubst tests/%.c,$(BUILD)/tests/%,$(wildcard tests/prog/*.c))
 servers  := $(patsubst tests/servers/%.c,$(BUILD)/tests/%,$(wildcard tests/servers/*.c))
+replay   := $(patsubst tests/fuzz/fuzz_%.c,$(BUILD)/tests/fuzz/replay_%,$(wildcard tests/fuzz/fuzz_*.c))
 fuzz     := $(patsubst tests/fuzz/%.c,$(BUILD)/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
 
 $(san_objs): $(BUILD)/san/user/%.o: user/%.c | $(skels)
@@ -96,17 +97,27 @@ $(servers): $(BUILD)/tests/%: tests/servers/%.c
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(CFLAGS) -std=gnu11 -D_GNU_SOURCE $(WARN) -Iinclude -o $@ $<
 
-$(BUILD)/fuzz/%: tests/fuzz/%.c $(wildcard include/sluice/*.h)
+# A fuzzer each for libFuzzer (make fuzz), and a plain replay of its corpus (make check).
+$(fuzz): $(BUILD)/fuzz/%: tests/fuzz/%.c $(wildcard include/sluice/*.h)
 	$(call say,FUZZ,$<)
 	$(Q)mkdir -p $(@D)
-	$(Q)$(CLANG) -O1 -g -fsanitize=fuzzer,address,undefined $(STD) $(see_all) -o $@ $< $(FUZZ_WITH)
+	$(Q)$(CLANG) -O1 -g -fsanitize=fuzzer,address,undefined $(STD) $(see_all) -o $@ $<
+
+$(replay): $(BUILD)/tests/fuzz/replay_%: tests/fuzz/fuzz_%.c tests/fuzz/driver.c $(wildcard include/sluice/*.h)
+	$(call say,TEST,$<)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) -O1 -g $(san) $(STD) $(see_all) -DCORPUS='"$(CURDIR)/tests/fuzz/corpus/$*"' -o $@ $< tests/fuzz/driver.c
+
+fuzz: $(fuzz)
+	$(Q)for f in $(fuzz); do $$f -max_total_time=$(or $(SECONDS),60) \
+		tests/fuzz/corpus/$$(basename $$f | sed s/fuzz_//) || exit 1; done
 
 units: $(unit)
 	$(Q)tests/run $(unit)
 
 # Everything; without root the units alone, and it says so.
-check: setup-test all $(unit) $(prog) $(servers)
-	$(Q)tests/run $(unit) $(prog) tests/net
+check: setup-test all $(unit) $(replay) $(prog) $(servers)
+	$(Q)tests/run $(unit) $(replay) $(prog) tests/net
 
 demo: setup-demo all
 	$(Q)tools/demo

@@ -232,14 +232,19 @@ PACKET_INLINE void *packet_at(const struct packet_cursor *cursor, __u32 off, __u
 	unsigned long bounded = off;
 	__u8 *header;
 
-	asm volatile("" : "+r"(bounded));
+	if (!__builtin_constant_p(off))
+		asm volatile("" : "+r"(bounded));
 	if (bounded > PACKET_OFF_MAX)
 		return 0;
 	header = (__u8 *)cursor->data + bounded;
 	/* the verifier gives the range to this very register, so it must be the one compared */
-	asm volatile("" : "+r"(header));
+	if (!__builtin_constant_p(off))
+		asm volatile("" : "+r"(header));
 	if (header + size > (__u8 *)cursor->data_end)
 		return 0;
+	/* no packet lies at 0, which the compiler can't know: spares each caller a second test */
+	if (!header)
+		__builtin_unreachable();
 	return header;
 }
 
@@ -327,14 +332,13 @@ PACKET_INLINE struct in6_addr packet_map_ipv4(__be32 addr_be)
 
 /* RFC 791. Bytes behind the total length (Ethernet padding) are cut from the cursor. */
 PACKET_INLINE enum packet_verdict packet_parse_ipv4(struct packet_cursor *cursor,
-						    enum packet_mode mode, struct packet_ip *ip)
+						    enum packet_mode mode,
+						    const struct packet_iphdr *header,
+						    struct packet_ip *ip)
 {
 	const __u32 off = cursor->off;
-	const struct packet_iphdr *header = packet_at(cursor, off, sizeof(*header));
 	__u32 total_len, header_len, fragment_off, more_fragments;
 
-	if (!header)
-		return PACKET_TRUNCATED;
 	header_len = (*(const __u8 *)header & 0xf) * 4;
 	total_len = PACKET_BE16(header->h.tot_len);
 	if (total_len == 0)
@@ -407,11 +411,10 @@ PACKET_INLINE enum packet_verdict packet_parse_extension(const struct packet_cur
 							 struct packet_chain *chain)
 {
 	const struct packet_extension *header = packet_at(cursor, chain->off, sizeof(*header));
-	__u32 next;
+	__u32 next = chain->off + sizeof(*header);
 
-	if (!header)
-		return chain->off + sizeof(*header) > chain->end ? PACKET_LYING_EXTENSION
-								 : PACKET_TRUNCATED;
+	if (!header || next > cursor->len)
+		return next > chain->end ? PACKET_LYING_EXTENSION : PACKET_TRUNCATED;
 	next = chain->off + packet_extension_size(chain->protocol, header->size);
 	if (next > chain->end)
 		return PACKET_LYING_EXTENSION;
@@ -515,16 +518,22 @@ PACKET_INLINE enum packet_verdict packet_parse_ip(struct packet_cursor *cursor,
 						  enum packet_mode mode, struct packet_ip *ip)
 {
 	const __be16 proto_be = cursor->proto_be;
-	const __u8 *header;
+	const struct packet_iphdr *header;
+	__u8 version;
 
 	if (proto_be && proto_be != PACKET_BE16(ETH_P_IP) && proto_be != PACKET_BE16(ETH_P_IPV6))
 		return PACKET_NOT_IP;
-	header = packet_at(cursor, cursor->off, sizeof(struct packet_iphdr));
+	/* no IP header is shorter than IPv4's */
+	header = packet_at(cursor, cursor->off, sizeof(*header));
 	if (!header)
 		return PACKET_TRUNCATED;
-	if (*header >> 4 == 4 && proto_be != PACKET_BE16(ETH_P_IPV6))
-		return packet_parse_ipv4(cursor, mode, ip);
-	if (*header >> 4 == 6 && proto_be != PACKET_BE16(ETH_P_IP))
+	/* of a whole packet data_end has said it, but behind a quote may be padding */
+	if (mode == PACKET_QUOTED && cursor->off + sizeof(*header) > cursor->len)
+		return PACKET_TRUNCATED;
+	version = *(const __u8 *)header >> 4;
+	if (version == 4 && proto_be != PACKET_BE16(ETH_P_IPV6))
+		return packet_parse_ipv4(cursor, mode, header, ip);
+	if (version == 6 && proto_be != PACKET_BE16(ETH_P_IP))
 		return packet_parse_ipv6(cursor, mode, ip);
 	return proto_be ? PACKET_LYING : PACKET_NOT_IP;
 }

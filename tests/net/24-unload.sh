@@ -28,6 +28,12 @@ want_text "$TEST_CGROUP"
 want_clean
 want_wrong "$CONTAINER" "$FAR4" "$PORT" "$NEAR4"
 
+say "without --cgroup it would be the root of the cgroup2 tree"
+root=$(awk '$0 ~ / - cgroup2 / { print $5; exit }' /proc/self/mountinfo)
+want_status 0 sluice reply load --mode socket --dry-run
+[[ "$OUTPUT " == *" $root "* || $OUTPUT == *" $root"$'\n'* ]] || fail "not $root:" "$OUTPUT"
+want_clean
+
 say "loaded, and loaded again: one set of programs"
 reply_load
 reply_load
@@ -54,7 +60,7 @@ want_right "$CONTAINER" "$FAR4" "$PORT"
 [ -n "$(find /sys/fs/bpf/elsewhere -type f)" ] || fail "nothing is pinned at --bpffs"
 sluice --bpffs /sys/fs/bpf/elsewhere reply unload
 want_wrong "$CONTAINER" "$FAR4" "$PORT" "$NEAR4"
-want_equal "$(find /sys/fs/bpf -type f)" "" "pins left"
+want_equal "$(find /sys/fs/bpf -path '*elsewhere*')" "" "pins left"
 
 say "unload twice, cleanup twice"
 reply_load
@@ -67,3 +73,20 @@ sluice cleanup
 sluice cleanup
 want_verified
 want_wrong "$CONTAINER" "$FAR4" "$PORT" "$NEAR4"
+
+say "to another cgroup, and the first is free of us"
+mkdir "$TEST_CGROUP/one" "$TEST_CGROUP/two"
+sluice reply load --mode socket --cgroup "$TEST_CGROUP/one"
+sluice reply load --mode socket --cgroup "$TEST_CGROUP/two"
+want_equal "$(bpftool cgroup show "$TEST_CGROUP/one" | grep -c sluice_)" 0 "programs on the first"
+want_equal "$(bpftool cgroup show "$TEST_CGROUP/two" | grep -c udp4_sendmsg)" 1 "on the second"
+sluice reply unload
+
+say "when unload returns, nothing is mended any more"
+for round in $(seq 15); do
+	reply_load
+	want_right "$CONTAINER" "$FAR4" "$PORT"
+	sluice reply unload
+	want_line "sent 1 right 0 wrong 1 refused 0 lost 0 corrupt 0" \
+		"$(ask "$CONTAINER" --any --to "$FAR4:$PORT")"
+done

@@ -3,6 +3,7 @@
  * A UDP echo server for each way in which servers receive and answer.
  *
  *	udp-server --kind KIND --port N [--bind ADDR] [--source ADDR] [--join GROUP%IF] [--hold]
+ *		   [--reuseport]
  *
  * The kinds differ in the one thing that decides about the source address of an answer: which
  * system call sends it, on which socket, with which ancillary data. Everything else is as plain as
@@ -44,6 +45,7 @@ struct server {
 	const char *source;
 	const char *join;
 	bool hold;
+	bool reuseport;
 	int fd;
 };
 
@@ -316,7 +318,7 @@ static const struct kind *kind_find(const char *name)
 static void usage(FILE *out)
 {
 	fputs("usage: udp-server --kind KIND --port N [--bind ADDR] [--source ADDR]\n"
-	      "                  [--join GROUP%IF] [--hold]\n\nkinds:\n",
+	      "                  [--join GROUP%IF] [--hold] [--reuseport]\n\nkinds:\n",
 	      out);
 	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
 		fprintf(out, "  %-9s  %s\n", kinds[i].name, kinds[i].help);
@@ -332,6 +334,8 @@ static void socket_options(const struct server *server)
 {
 	const struct kind *kind = server->kind;
 
+	if (server->reuseport)
+		set_option(server->fd, SOL_SOCKET, SO_REUSEPORT, 1);
 	if (kind->family == AF_INET6)
 		set_option(server->fd, IPPROTO_IPV6, IPV6_V6ONLY, kind->v6only);
 	if (kind->pktinfo && kind->family == AF_INET)
@@ -433,6 +437,7 @@ static void parse_options(struct server *server, int argc, char **argv)
 		{ "join", required_argument, NULL, 'j' },
 		{ "source", required_argument, NULL, 's' },
 		{ "hold", no_argument, NULL, 'o' },
+		{ "reuseport", no_argument, NULL, 'r' },
 		{ "help", no_argument, NULL, 'h' },
 		{ NULL, 0, NULL, 0 },
 	};
@@ -457,6 +462,9 @@ static void parse_options(struct server *server, int argc, char **argv)
 			break;
 		case 'o':
 			server->hold = true;
+			break;
+		case 'r':
+			server->reuseport = true;
 			break;
 		case 'h':
 			usage(stdout);

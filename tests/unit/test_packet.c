@@ -429,6 +429,25 @@ static void test_padding(void **state)
 	add_udp(&frame, 8, 18);
 	assert_verdict(&frame, PACKET_TRUNCATED);
 
+	frame.len = 0; /* half an ICMP header, of a type that would not do */
+	add_ipv4(&frame, IPPROTO_ICMP, 4);
+	add_icmp(&frame, 8, 0);
+	assert_verdict(&frame, PACKET_TRUNCATED);
+
+	frame.len = 0; /* the same of a quoted header, of a protocol that would not do */
+	add_ipv6(&frame, IPPROTO_ICMPV6, 8 + 39);
+	add_icmp(&frame, 1, 4);
+	add_ipv6(&frame, IPPROTO_TCP, 8);
+	frame_add(&frame, 8);
+	assert_verdict(&frame, PACKET_TRUNCATED);
+
+	frame.len = 0; /* half a quoted header, and in the padding what would make it a lie */
+	add_ipv4(&frame, IPPROTO_ICMP, 8 + 18);
+	add_icmp(&frame, 3, 3);
+	add_ipv4(&frame, IPPROTO_UDP, 8);
+	put16(frame.bytes + 28 + 2, 0);
+	assert_verdict(&frame, PACKET_TRUNCATED);
+
 	frame.len = 0;
 	add_ipv6(&frame, IPPROTO_DSTOPTS, 4);
 	add_extension(&frame, IPPROTO_UDP, 0, 8);
@@ -631,7 +650,14 @@ static void test_ipv6_extension_lengths(void **state)
 		else
 			assert_verdict(&frame, PACKET_LYING_EXTENSION);
 	}
-	/* a header of which the payload length leaves only a part */
+	/* a header of which the payload length leaves all but one byte, and then only a part */
+	for (units = 1; units < 8; units++) {
+		struct frame frame = {};
+
+		add_ipv6(&frame, IPPROTO_DSTOPTS, units * 8 + 7);
+		add_extension(&frame, IPPROTO_NONE, units, units * 8 + 8);
+		assert_verdict(&frame, PACKET_LYING_EXTENSION);
+	}
 	for (units = 1; units < 8; units++) {
 		struct frame frame = {};
 
@@ -755,6 +781,8 @@ static void test_ipv6_fragments(void **state)
 	put16(frame.bytes + 40 + 8 + 2, 65504);
 	assert_verdict(&frame, PACKET_NO_L4);
 
+	put16(frame.bytes + 40 + 8 + 2, 7); /* the reserved bits say nothing */
+	assert_int_equal(parse(&frame).ip.fragment, PACKET_FIRST_FRAGMENT);
 	put16(frame.bytes + 40 + 8 + 2, 6); /* atomic, RFC 6946, with its reserved bits set */
 	assert_verdict(&frame, PACKET_LYING_UDP);
 	put16(frame.bytes + 56 + 4, 24);
@@ -798,6 +826,10 @@ static void test_ipv6_fragment_last(void **state)
 	assert_verdict(&frame, PACKET_NO_L4);
 	put16(frame.bytes + 40 + 7 * 8 + 2, 1);
 	assert_verdict(&frame, PACKET_TOO_DEEP);
+	/* a first fragment goes on with headers, its reserved bits whatever */
+	build_chain(&frame, IPPROTO_FRAGMENT, 2);
+	put16(frame.bytes + 40 + 2, 7);
+	assert_verdict(&frame, PACKET_OK);
 }
 
 /* An error about a datagram of which quoted bytes of L4 and payload are there. */
@@ -910,6 +942,10 @@ static void test_icmp_quote_lies(void **state)
 	assert_verdict(&frame, PACKET_LYING_UDP);
 	put16(frame.bytes + 28 + 2, 24 + 999);
 	assert_verdict(&frame, PACKET_LYING_UDP);
+	build_error6(&frame, 1, 4, 8);
+	put16(frame.bytes + 4, 8 + 40 + 7); /* the options reach into the padding, and lie there */
+	frame.bytes[48 + 40 + 1] = 255;
+	assert_verdict(&frame, PACKET_TRUNCATED);
 	build_error6(&frame, 1, 4, 8);
 	frame.bytes[48 + 40 + 1] = 126; /* options of 1016 bytes in a payload of 1008 */
 	assert_verdict(&frame, PACKET_LYING_EXTENSION);

@@ -11,16 +11,20 @@
 /* kernfs numbers the root directory of a hierarchy 1 (fs/kernfs/dir.c) */
 #define KERNFS_ROOT_INODE 1
 
+static bool is_octal(const char *digits)
+{
+	return strspn(digits, "01234567") >= 3;
+}
+
 /* mountinfo writes blanks and backslashes as \ooo. */
 static void unescape(char *text)
 {
 	char *from = text, *to = text;
 
 	while (*from) {
-		unsigned int octal;
-
-		if (*from == '\\' && sscanf(from + 1, "%3o", &octal) == 1) {
-			*to++ = (char)octal;
+		if (*from == '\\' && is_octal(from + 1)) {
+			*to++ = (char)((from[1] - '0') << 6 | (from[2] - '0') << 3 |
+				       (from[3] - '0'));
 			from += 4;
 		} else {
 			*to++ = *from++;
@@ -42,7 +46,7 @@ static bool cgroup2_line(char *line, char **root, char **point)
 		strsep(&rest, " ");
 	*root = strsep(&rest, " ");
 	*point = strsep(&rest, " ");
-	return *root && *point;
+	return *root && **root == '/' && *point && **point == '/';
 }
 
 int mounts_find_cgroup2(FILE *mountinfo, char *path, size_t size)
@@ -52,18 +56,32 @@ int mounts_find_cgroup2(FILE *mountinfo, char *path, size_t size)
 	size_t room = 0;
 
 	while (!whole && getline(&line, &room, mountinfo) > 0) {
+		bool is_root;
+
 		if (!cgroup2_line(line, &root, &point))
 			continue;
-		whole = !strcmp(root, "/");
-		if (found && !whole)
-			continue;
+		is_root = !strcmp(root, "/");
 		unescape(point);
-		found = strlen(point) < size;
-		if (found)
-			strcpy(path, point);
+		if ((found && !is_root) || strlen(point) >= size)
+			continue;
+		strcpy(path, point);
+		found = true;
+		whole = is_root;
 	}
 	free(line);
 	return found ? 0 : -ENOENT;
+}
+
+bool mounts_have_cgroup1(FILE *mountinfo)
+{
+	bool found = false;
+	char *line = NULL;
+	size_t room = 0;
+
+	while (!found && getline(&line, &room, mountinfo) > 0)
+		found = strstr(line, " - cgroup ") != NULL;
+	free(line);
+	return found;
 }
 
 int mounts_cgroup2(char *path, size_t size)
@@ -75,7 +93,10 @@ int mounts_cgroup2(char *path, size_t size)
 		return -errno;
 	result = mounts_find_cgroup2(mountinfo, path, size);
 	fclose(mountinfo);
-	return result;
+	if (!result)
+		result = mounts_is_cgroup2(path);
+	/* 0: another file system is mounted over it */
+	return result == 1 ? 0 : result ? result : -ENOENT;
 }
 
 static int is_on(const char *path, __fsword_t magic)

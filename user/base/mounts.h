@@ -13,8 +13,10 @@
  * hierarchy's root is preferred to one of a subtree.  -ENOENT if there is none.
  */
 int mounts_find_cgroup2(FILE *mountinfo, char *path, size_t size);
-/* The same for this process, from /proc/self/mountinfo. */
+/* The same for this process, from /proc/self/mountinfo; another -errno if it can't be looked at. */
 int mounts_cgroup2(char *path, size_t size);
+/* Are controllers mounted as version 1, beside or instead of cgroup2? */
+bool mounts_have_cgroup1(FILE *mountinfo);
 /* Is the directory on a cgroup2 (bpffs) file system?  1, 0, or -errno. */
 int mounts_is_cgroup2(const char *path);
 int mounts_is_bpffs(const char *path);

@@ -97,6 +97,19 @@ void table_row(struct table *table, const char *fmt, ...)
 	table_add(table, cells == table->columns ? line : (free(line), NULL));
 }
 
+/* Columns on a terminal: neither colours (ECMA-48 SGR) nor UTF-8's further bytes take any. */
+static size_t text_width(const char *text)
+{
+	size_t width = 0;
+
+	for (; *text; text++)
+		if (!strncmp(text, "\033[", 2))
+			text += strcspn(text, "m") - !strchr(text, 'm');
+		else
+			width += ((unsigned char)*text & 0xc0) != 0x80;
+	return width;
+}
+
 static void table_widths(const struct table *table, size_t *widths)
 {
 	size_t row;
@@ -106,11 +119,11 @@ static void table_widths(const struct table *table, size_t *widths)
 		const char *cell = table->lines[row];
 
 		for (column = 0; column < table->columns; column++) {
-			size_t width = strlen(cell);
+			size_t width = text_width(cell);
 
 			if (width > widths[column])
 				widths[column] = width;
-			cell += width + 1;
+			cell += strlen(cell) + 1;
 		}
 	}
 }
@@ -124,12 +137,12 @@ static void table_line(const struct table *table, const struct output *output, s
 	fprintf(output->file, "%*s%s", indent, "", row ? "" : output_tone(output, OUTPUT_DIM));
 	for (column = 0; column < table->columns; column++) {
 		bool last = column == table->columns - 1;
-		int width = (int)widths[column];
+		int fill = (int)(widths[column] - text_width(cell));
 
 		if (table->right[column])
-			fprintf(output->file, "%*s", width, cell);
+			fprintf(output->file, "%*s%s", fill, "", cell);
 		else
-			fprintf(output->file, "%-*s", last ? 0 : width, cell);
+			fprintf(output->file, "%s%*s", cell, last ? 0 : fill, "");
 		fputs(last ? "" : "  ", output->file);
 		cell += strlen(cell) + 1;
 	}

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "word.h"
 
+#include <stdint.h>
 #include <string.h>
 #include <sys/param.h>
 
@@ -13,7 +14,7 @@ static size_t word_distance(const char *a, const char *b)
 	size_t i, j, m = strlen(a), n = strlen(b);
 
 	if (m > WORD_MAX || n > WORD_MAX)
-		return WORD_MAX;
+		return SIZE_MAX;
 	for (i = 0; i <= m; i++)
 		d[i][0] = i;
 	for (j = 0; j <= n; j++)

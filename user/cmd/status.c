@@ -65,14 +65,14 @@ static void print_json(const struct output *output, const struct reply_view *vie
 static int run(const struct context *context, void *into, int words, char **word, struct err *err)
 {
 	struct reply_view view, *loaded = NULL;
+	int result = pins_exist(context->bpffs, "reply", err);
 
-	if (pins_exist(context->bpffs, "reply")) {
-		int result = reply_view_read(context->bpffs, &view, err);
-
-		if (result)
-			return result;
+	if (result > 0) {
+		result = reply_view_read(context->bpffs, &view, err);
 		loaded = &view;
 	}
+	if (result)
+		return result;
 	if (context->output.json) {
 		print_json(&context->output, loaded);
 	} else if (loaded) {

@@ -24,8 +24,9 @@ int cleanup_remove(const char *bpffs, struct err *err)
 	struct pins pins;
 	DIR *folder;
 
-	if (access(bpffs, F_OK) && errno == ENOENT)
-		return 0;
+	result = pins_exist(bpffs, ".", err);
+	if (result <= 0)
+		return result;
 	result = pins_lock(&pins, bpffs, false, err);
 	if (result)
 		return result;

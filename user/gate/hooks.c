@@ -341,6 +341,7 @@ int hooks_apply_cgroup(const char *dir, const char *plane, const char *cgroup, s
 		       int count, struct err *err)
 {
 	struct transaction tx = { .dir = dir, .plane = plane, .cgroup = cgroup };
+	char path[PATH_MAX];
 	struct stat st;
 	int i, staged, result = 0;
 
@@ -348,6 +349,9 @@ int hooks_apply_cgroup(const char *dir, const char *plane, const char *cgroup, s
 	if (tx.cgroup_fd < 0 || fstat(tx.cgroup_fd, &st))
 		return err_set(err, EXIT_ERROR, errno, "cgroup %s: %s", cgroup, strerror(errno));
 	tx.cgroup_id = st.st_ino;
+	/* A loader that died may have left links that were not to stay. */
+	for (i = 0; i < count; i++)
+		unlink(staged_path(&tx, &hooks[i], path));
 	for (i = 0; i < count && !result; i++)
 		if (hooks[i].wanted)
 			result = stage(&tx, &hooks[i], err);

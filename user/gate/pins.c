@@ -34,11 +34,18 @@ int pins_get(const char *dir, const char *plane, const char *name)
 	return fd < 0 ? -errno : fd;
 }
 
-bool pins_exist(const char *dir, const char *plane)
+int pins_exist(const char *dir, const char *plane, struct err *err)
 {
 	char path[PATH_MAX];
 
-	return !access(pins_path(dir, plane, NULL, path), F_OK);
+	if (!access(pins_path(dir, plane, NULL, path), F_OK))
+		return 1;
+	if (errno == ENOENT || errno == ENOTDIR)
+		return 0;
+	return err_mend(err,
+			err_set(err, errno == EACCES ? EXIT_PERMISSION : EXIT_ERROR, errno,
+				"%s: %s", path, strerror(errno)),
+			"the pins are root's: run as root, or with CAP_DAC_OVERRIDE");
 }
 
 /* The folder that DIR is to be made in must be on bpffs. */

@@ -28,8 +28,8 @@ void pins_unlock(struct pins *pins);
 const char *pins_path(const char *dir, const char *plane, const char *name, char path[PATH_MAX]);
 /* Opens a pinned object; the descriptor, or -errno. */
 int pins_get(const char *dir, const char *plane, const char *name);
-/* Is there a folder for the plane? */
-bool pins_exist(const char *dir, const char *plane);
+/* Is there a folder for the plane? 1, 0, or -errno with *err set if that can't be seen. */
+int pins_exist(const char *dir, const char *plane, struct err *err);
 /* Removes every pin of a plane, and so detaches what only the pins hold. The count, or -errno. */
 int pins_remove(const char *dir, const char *plane, struct err *err);
 

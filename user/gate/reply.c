@@ -81,10 +81,10 @@ static int refuse_abi(const char *bpffs, __u32 abi, struct err *err)
 static int meta_read(const char *bpffs, struct sluice_reply_meta *meta, struct err *err)
 {
 	__u32 zero = 0;
-	int result, fd;
+	int fd, result = pins_exist(bpffs, PLANE, err);
 
-	if (!pins_exist(bpffs, PLANE))
-		return -ENOENT;
+	if (result <= 0)
+		return result ? result : -ENOENT;
 	fd = pins_get(bpffs, PLANE, "sluice_meta");
 	if (fd == -ENOENT)
 		return -EUCLEAN;
@@ -650,11 +650,11 @@ int reply_load(const struct reply_options *options, struct reply_result *result,
 
 int reply_unload(const char *bpffs, struct err *err)
 {
+	int result = pins_exist(bpffs, PLANE, err);
 	struct pins pins;
-	int result;
 
-	if (!pins_exist(bpffs, PLANE))
-		return 0;
+	if (result <= 0)
+		return result;
 	result = pins_lock(&pins, bpffs, false, err);
 	if (result)
 		return result;

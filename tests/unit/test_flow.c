@@ -1,0 +1,191 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * sluice_flow_set_index(): always within the table, every part of a flow counts, and flows that
+ * differ a little, as those of real peers do, spread as evenly as by chance.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <arpa/inet.h>
+#include <cmocka.h>
+#include <sluice/flow.h>
+
+#define SEED  0x9e3779b97f4a7c15ULL
+#define SETS  1024
+#define FLOWS (SETS * 100)
+
+static struct sluice_addr ip4(uint32_t address)
+{
+	struct sluice_addr addr = { .word_be = { 0, 0, htonl(0xffff), htonl(address) } };
+
+	return addr;
+}
+
+static void test_range(void **state)
+{
+	static const uint32_t sizes[] = { 1, 2, 3, 7, 1000, 1024, 131072, 0x7fffffff, 0xffffffff };
+	size_t i;
+
+	for (i = 0; i < sizeof(sizes) / sizeof(*sizes); i++) {
+		uint32_t n, highest = 0;
+
+		for (n = 0; n < 20000; n++) {
+			struct sluice_addr peer = ip4(n * 2654435761U);
+			uint32_t index = sluice_flow_set_index(SEED + n, sizes[i], n, &peer,
+							       htons(n));
+
+			assert_true(index < sizes[i]);
+			if (index > highest)
+				highest = index;
+		}
+		/* 20,000 draws leave out the last hundredth of a range once in e^200 times */
+		assert_true(highest >= sizes[i] - 1 - sizes[i] / 100);
+	}
+}
+
+static void test_same_flow_same_set(void **state)
+{
+	struct sluice_addr peer = ip4(0xac110003), again = ip4(0xac110003);
+
+	assert_int_equal(sluice_flow_set_index(SEED, SETS, 7, &peer, htons(53)),
+			 sluice_flow_set_index(SEED, SETS, 7, &again, htons(53)));
+}
+
+/* One flow in SETS may meet its changed self by chance: 64 of them don't all. */
+static void test_every_part_counts(void **state)
+{
+	enum {
+		COOKIE,
+		PEER_HIGH,
+		PEER_LOW,
+		PORT,
+		THE_SEED,
+		PARTS
+	};
+	int part;
+
+	for (part = 0; part < PARTS; part++) {
+		unsigned int bit, moved = 0, bits = part == PORT ? 16 : 64;
+
+		for (bit = 0; bit < bits; bit++) {
+			struct sluice_addr peer = ip4(0xac110003), other = peer;
+			uint64_t flip = 1ULL << bit;
+			uint32_t before, after;
+
+			other.half[0] ^= part == PEER_HIGH ? flip : 0;
+			other.half[1] ^= part == PEER_LOW ? flip : 0;
+			before = sluice_flow_set_index(SEED, SETS, 7, &peer, 0x3500);
+			after = sluice_flow_set_index(SEED ^ (part == THE_SEED ? flip : 0), SETS,
+						      7 ^ (part == COOKIE ? flip : 0), &other,
+						      0x3500 ^ (part == PORT ? (uint16_t)flip : 0));
+			moved += before != after;
+		}
+		assert_true(moved >= bits - 2);
+	}
+}
+
+/*
+ * Chi-square over the sets: for SETS - 1 degrees of freedom the mean is SETS - 1 and the standard
+ * deviation sqrt(2 (SETS - 1)), about 45; six of them above the mean is beyond chance.
+ */
+static void assert_spread(const uint32_t *load)
+{
+	const double mean = (double)FLOWS / SETS;
+	double chi = 0;
+	int i;
+
+	for (i = 0; i < SETS; i++)
+		chi += (load[i] - mean) * (load[i] - mean) / mean;
+	assert_true(chi < SETS - 1 + 6 * 45.3);
+}
+
+/* One busy client, or a NAT: ports in a row. */
+static void test_spread_of_ports(void **state)
+{
+	uint32_t n, load[SETS] = { 0 };
+
+	for (n = 0; n < FLOWS; n++) {
+		struct sluice_addr peer = ip4(0x0a000001 + n / 50000);
+
+		load[sluice_flow_set_index(SEED, SETS, 4711, &peer, htons(10000 + n % 50000))]++;
+	}
+	assert_spread(load);
+}
+
+/* A network of clients that all use the same port. */
+static void test_spread_of_addresses(void **state)
+{
+	uint32_t n, load[SETS] = { 0 };
+
+	for (n = 0; n < FLOWS; n++) {
+		struct sluice_addr peer = ip4(0x0a000000 + n);
+
+		load[sluice_flow_set_index(SEED, SETS, 4711, &peer, htons(5060))]++;
+	}
+	assert_spread(load);
+}
+
+/* IPv6: one host in each of many networks, and many hosts in one network. */
+static void test_spread_of_ip6(void **state)
+{
+	uint32_t n, networks[SETS] = { 0 }, hosts[SETS] = { 0 };
+
+	for (n = 0; n < FLOWS; n++) {
+		struct sluice_addr network = { .word_be = { htonl(0x20010db8), htonl(n), 0,
+							    htonl(1) } };
+		struct sluice_addr host = { .word_be = { htonl(0x20010db8), 0, 0, htonl(n) } };
+
+		networks[sluice_flow_set_index(SEED, SETS, 4711, &network, htons(5060))]++;
+		hosts[sluice_flow_set_index(SEED, SETS, 4711, &host, htons(5060))]++;
+	}
+	assert_spread(networks);
+	assert_spread(hosts);
+}
+
+/* One peer of many sockets; the kernel numbers cookies in a row. */
+static void test_spread_of_cookies(void **state)
+{
+	struct sluice_addr peer = ip4(0x0a000001);
+	uint32_t n, load[SETS] = { 0 };
+
+	for (n = 0; n < FLOWS; n++)
+		load[sluice_flow_set_index(SEED, SETS, n, &peer, htons(5060))]++;
+	assert_spread(load);
+}
+
+/* Who knows which flows meet under one seed knows nothing of another. */
+static void test_seed_parts_what_met(void **state)
+{
+	uint32_t n, found = 0, met = 0;
+
+	for (n = 0; n < FLOWS; n++) {
+		struct sluice_addr peer = ip4(0x0a000000 + n);
+
+		if (sluice_flow_set_index(SEED, SETS, 1, &peer, htons(53)))
+			continue;
+		found++;
+		met += !sluice_flow_set_index(SEED + 1, SETS, 1, &peer, htons(53));
+	}
+	assert_true(found > FLOWS / SETS / 2);
+	assert_true(met < found / 4);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_range),
+		cmocka_unit_test(test_same_flow_same_set),
+		cmocka_unit_test(test_every_part_counts),
+		cmocka_unit_test(test_spread_of_ports),
+		cmocka_unit_test(test_spread_of_addresses),
+		cmocka_unit_test(test_spread_of_ip6),
+		cmocka_unit_test(test_spread_of_cookies),
+		cmocka_unit_test(test_seed_parts_what_met),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,324 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* Options from tables: what reaches set(), where parsing stops, and what errors say. */
+#include "opt.h"
+
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+struct values {
+	int verbose;
+	const char *port;
+	const char *mode;
+};
+
+static int set_verbose(void *into, const char *value, struct err *err)
+{
+	assert_null(value);
+	((struct values *)into)->verbose++;
+	return 0;
+}
+
+static int set_port(void *into, const char *value, struct err *err)
+{
+	((struct values *)into)->port = value;
+	return 0;
+}
+
+static int set_mode(void *into, const char *value, struct err *err)
+{
+	if (!strcmp(value, "bad"))
+		return err_set(err, EXIT_USAGE, ERANGE, "mode: '%s'", value);
+	((struct values *)into)->mode = value;
+	return 0;
+}
+
+static const struct opt global_opts[] = {
+	{ "verbose", 'v', NULL, "say more", set_verbose },
+	{ NULL, 0, NULL, NULL, NULL },
+};
+
+static const struct opt own_opts[] = {
+	{ "port", 'n', "LIST", "ports", set_port },
+	{ "mode", 0, "MODE", "how", set_mode },
+	{ NULL, 0, NULL, NULL, NULL },
+};
+
+#define ARGV_MAX 16
+
+struct parsed {
+	struct values global, own;
+	struct err err;
+	int result;
+	int argc;
+	char *argv[ARGV_MAX];
+	char copy[ARGV_MAX][32];
+};
+
+/* Words parted by blanks; "prog" is put before them. */
+static struct parsed parse_until(const char *line, int stop_at_word)
+{
+	static struct parsed p;
+	struct opt_table tables[] = { { global_opts, &p.global }, { own_opts, &p.own } };
+	char words[256], *rest = words, *word;
+
+	memset(&p, 0, sizeof(p));
+	snprintf(words, sizeof(words), "prog %s", line);
+	while ((word = strsep(&rest, " ")) && p.argc < ARGV_MAX - 1)
+		if (*word) {
+			snprintf(p.copy[p.argc], sizeof(p.copy[0]), "%s", word);
+			p.argv[p.argc] = p.copy[p.argc];
+			p.argc++;
+		}
+	p.result = opt_parse(tables, 2, p.argc, p.argv, stop_at_word, &p.err);
+	return p;
+}
+
+static struct parsed parse(const char *line)
+{
+	return parse_until(line, 0);
+}
+
+static void assert_refused(const char *line, const char *what, const char *mend)
+{
+	struct parsed p = parse(line);
+
+	assert_int_equal(p.result, -EINVAL);
+	assert_int_equal(p.err.code, EXIT_USAGE);
+	assert_string_equal(p.err.what, what);
+	assert_string_equal(p.err.mend, mend);
+}
+
+static void test_nothing(void **state)
+{
+	struct parsed p = parse("");
+
+	assert_int_equal(p.result, 1);
+	assert_null(p.own.port);
+	assert_int_equal(p.global.verbose, 0);
+}
+
+static void test_each_table_into_its_own(void **state)
+{
+	struct parsed p = parse("--port 53 -v --mode=wire -v");
+
+	assert_int_equal(p.result, p.argc);
+	assert_string_equal(p.own.port, "53");
+	assert_string_equal(p.own.mode, "wire");
+	assert_int_equal(p.global.verbose, 2);
+	assert_null(p.global.port);
+	assert_int_equal(p.own.verbose, 0);
+}
+
+static void test_short(void **state)
+{
+	assert_string_equal(parse("-n 53").own.port, "53");
+	assert_string_equal(parse("-n53").own.port, "53");
+	assert_string_equal(parse("-vn53").own.port, "53");
+	assert_int_equal(parse("-vvv").global.verbose, 3);
+}
+
+static void test_the_last_one_wins(void **state)
+{
+	assert_string_equal(parse("--port 53 --port 54").own.port, "54");
+}
+
+/* An option's value may look like an option; an empty value is one. */
+static void test_odd_values(void **state)
+{
+	assert_string_equal(parse("--port -v").own.port, "-v");
+	assert_string_equal(parse("--port=").own.port, "");
+}
+
+static void test_words_go_last(void **state)
+{
+	struct parsed p = parse("a --port 53 b");
+
+	assert_int_equal(p.result, 3);
+	assert_string_equal(p.own.port, "53");
+	assert_string_equal(p.argv[3], "a");
+	assert_string_equal(p.argv[4], "b");
+}
+
+static void test_stop_at_word(void **state)
+{
+	struct parsed p = parse_until("-v reply --port 53", 1);
+
+	assert_int_equal(p.result, 2);
+	assert_int_equal(p.global.verbose, 1);
+	assert_null(p.own.port);
+	assert_string_equal(p.argv[2], "reply");
+}
+
+static void test_two_dashes_end_options(void **state)
+{
+	struct parsed p = parse("-v -- --port");
+
+	assert_int_equal(p.result, 3);
+	assert_string_equal(p.argv[3], "--port");
+	assert_null(p.own.port);
+}
+
+/* opt_parse() is called twice for a command line: nothing may be left from the first call. */
+static void test_twice(void **state)
+{
+	assert_int_equal(parse_until("-v reply -v", 1).global.verbose, 1);
+	assert_int_equal(parse("-v -v").global.verbose, 2);
+	assert_int_equal(parse("-vx").result, -EINVAL);
+	assert_int_equal(parse("-v").global.verbose, 1);
+}
+
+static void test_unknown_long(void **state)
+{
+	assert_refused("--prot 53", "unknown option '--prot'", "did you mean '--port'?");
+	assert_refused("--mood=wire", "unknown option '--mood'", "did you mean '--mode'?");
+	assert_refused("--xyzzy", "unknown option '--xyzzy'", "see --help");
+	assert_refused("word --vrebose", "unknown option '--vrebose'", "did you mean '--verbose'?");
+}
+
+static void test_unknown_short(void **state)
+{
+	assert_refused("-x", "unknown option '-x'", "see --help");
+	assert_refused("-vx", "unknown option '-x'", "see --help");
+	assert_refused("word -xv", "unknown option '-x'", "see --help");
+	assert_refused("-v word -xv", "unknown option '-x'", "see --help");
+}
+
+static void test_value_missing(void **state)
+{
+	assert_refused("--port", "option '--port' needs a value", "");
+	assert_refused("-v --port", "option '--port' needs a value", "");
+	assert_refused("word --port", "option '--port' needs a value", "");
+	assert_refused("-n", "option '-n' needs a value", "");
+}
+
+static void test_value_too_much(void **state)
+{
+	assert_refused("--verbose=3", "option '--verbose' takes no value", "");
+	assert_refused("word --verbose=", "option '--verbose' takes no value", "");
+}
+
+/* The setter's own word stands. */
+static void test_value_refused(void **state)
+{
+	struct parsed p = parse("--mode bad --port 53");
+
+	assert_int_equal(p.result, -ERANGE);
+	assert_string_equal(p.err.what, "mode: 'bad'");
+	assert_null(p.own.port);
+}
+
+static void test_overlong(void **state)
+{
+	char line[128] = "--", *argv[] = { (char *)"prog", line, NULL };
+	struct values values;
+	struct opt_table table = { global_opts, &values };
+	struct err err;
+
+	memset(line + 2, 'x', sizeof(line) - 3);
+	assert_int_equal(opt_parse(&table, 1, 2, argv, 0, &err), -EINVAL);
+	assert_non_null(strstr(err.what, "unknown option '--xxx"));
+	assert_string_equal(err.mend, "see --help");
+}
+
+static void test_help(void **state)
+{
+	char *text = NULL;
+	size_t size;
+	FILE *file = open_memstream(&text, &size);
+
+	assert_non_null(file);
+	opt_help(file, global_opts);
+	opt_help(file, own_opts);
+	fclose(file);
+	assert_string_equal(text, "  -v, --verbose              say more\n"
+				  "  -n, --port LIST            ports\n"
+				  "      --mode MODE            how\n");
+	free(text);
+}
+
+static void assert_number(const char *text, uint64_t min, uint64_t max, uint64_t expected)
+{
+	uint64_t number = 0;
+	struct err err;
+
+	assert_int_equal(opt_number("size", text, min, max, &number, &err), 0);
+	assert_true(number == expected);
+}
+
+static void assert_no_number(const char *text, int result, const char *what, const char *mend)
+{
+	uint64_t number = 42;
+	struct err err;
+
+	assert_int_equal(opt_number("size", text, 1, 100, &number, &err), result);
+	assert_true(number == 42);
+	assert_int_equal(err.code, EXIT_USAGE);
+	assert_string_equal(err.what, what);
+	assert_string_equal(err.mend, mend);
+}
+
+static void test_number(void **state)
+{
+	assert_number("1", 1, 100, 1);
+	assert_number("100", 1, 100, 100);
+	assert_number("0", 0, 0, 0);
+	assert_number("010", 0, 100, 10); /* decimal, not octal */
+	assert_number("18446744073709551615", 0, UINT64_MAX, UINT64_MAX);
+}
+
+static void test_out_of_range(void **state)
+{
+	const char *mend = "give a number from 1 to 100";
+
+	assert_no_number("0", -ERANGE, "size: 0 is out of range", mend);
+	assert_no_number("101", -ERANGE, "size: 101 is out of range", mend);
+	assert_no_number("18446744073709551616", -ERANGE,
+			 "size: 18446744073709551616 is out of range", mend);
+}
+
+static void test_not_a_number(void **state)
+{
+	assert_no_number("", -EINVAL, "size: '' is not a number", "");
+	assert_no_number("a", -EINVAL, "size: 'a' is not a number", "");
+	assert_no_number("-1", -EINVAL, "size: '-1' is not a number", "");
+	assert_no_number("+1", -EINVAL, "size: '+1' is not a number", "");
+	assert_no_number(" 1", -EINVAL, "size: ' 1' is not a number", "");
+	assert_no_number("1k", -EINVAL, "size: '1k' is not a number", "");
+	assert_no_number("1.5", -EINVAL, "size: '1.5' is not a number", "");
+	assert_no_number("0x10", -EINVAL, "size: '0x10' is not a number", "");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_nothing),
+		cmocka_unit_test(test_each_table_into_its_own),
+		cmocka_unit_test(test_short),
+		cmocka_unit_test(test_the_last_one_wins),
+		cmocka_unit_test(test_odd_values),
+		cmocka_unit_test(test_words_go_last),
+		cmocka_unit_test(test_stop_at_word),
+		cmocka_unit_test(test_two_dashes_end_options),
+		cmocka_unit_test(test_twice),
+		cmocka_unit_test(test_unknown_long),
+		cmocka_unit_test(test_unknown_short),
+		cmocka_unit_test(test_value_missing),
+		cmocka_unit_test(test_value_too_much),
+		cmocka_unit_test(test_value_refused),
+		cmocka_unit_test(test_overlong),
+		cmocka_unit_test(test_help),
+		cmocka_unit_test(test_number),
+		cmocka_unit_test(test_out_of_range),
+		cmocka_unit_test(test_not_a_number),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

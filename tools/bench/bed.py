@@ -1,0 +1,164 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The place where the benchmark runs, and the processes in it.
+
+    netns "far": 198.18.0.1, 2001:2::1 ──veth── 198.18.0.2, 2001:2::2 :netns "host"
+                                                198.19.0.1 ── void0, a bridge without
+                                                              ports: it drops
+
+    cgroup2 root ─┬─ sluice-bench-PID/inside     sluice attaches here; servers and bystanders
+                  └─ sluice-bench-PID/outside    everybody else, as if on another machine
+
+The addresses are those set aside for benchmarks (RFC 2544, RFC 5180).  There is no netfilter in
+these namespaces: it would only make the base larger, and so the ratios better.  Namespaces, cgroups
+and the bpffs folder are named after the process that made them, and go with it.
+"""
+import json
+import os
+import pathlib
+import shutil
+import subprocess
+import time
+
+HOST = {4: "198.18.0.2", 6: "2001:2::2"}
+FAR = {4: "198.18.0.1", 6: "2001:2::1"}
+VOID = "198.19.0.2"
+PATIENCE_S = 60
+
+
+class BenchError(Exception):
+    pass
+
+
+def tool(name):
+    found = shutil.which(name, path=os.environ.get("PATH", "") + ":/usr/sbin:/sbin")
+    if not found:
+        raise BenchError(f"{name} is missing: tools/setup.sh test")
+    return found
+
+
+def command(*words, **more):
+    """Runs to the end, in a session of its own so that ^C is ours alone to handle."""
+    done = subprocess.run(words, capture_output=True, text=True, start_new_session=True,
+                          timeout=PATIENCE_S, **more)
+    if done.returncode:
+        raise BenchError(f"{' '.join(map(str, words))}: exit {done.returncode}\n"
+                         f"{done.stdout}{done.stderr}".rstrip())
+    return done.stdout
+
+
+def mounted(kind):
+    """Where the first file system of that type is mounted."""
+    for line in open("/proc/self/mountinfo", encoding="utf-8"):
+        left, right = line.split(" - ")
+        if right.split()[0] == kind:
+            return pathlib.Path(left.split()[4])
+    raise BenchError(f"no {kind} is mounted")
+
+
+class Process:
+    """One process of echo.c or hooks.c; it answers each line with a line of JSON."""
+
+    def __init__(self, *words):
+        self.words = words
+        self.popen = subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                                      text=True, start_new_session=True)
+        self.read()
+
+    def read(self):
+        line = self.popen.stdout.readline()
+        if not line:
+            raise BenchError(f"{' '.join(map(str, self.words))} ended: {self.popen.wait()}")
+        return json.loads(line)
+
+    def ask(self, line):
+        self.popen.stdin.write(f"{line}\n")
+        self.popen.stdin.flush()
+        return self.read()
+
+    def stop(self):
+        self.popen.stdin.close()
+        try:
+            self.popen.wait(5)
+        except subprocess.TimeoutExpired:
+            self.popen.kill()
+            self.popen.wait()
+        self.popen.stdout.close()
+
+
+class Bed:
+    """Made by make(), unmade by remove(), which also takes what was half made."""
+
+    def __init__(self, build, cpu):
+        name = f"sluice-bench-{os.getpid()}"
+        self.build, self.cpu = build, cpu
+        self.ip, self.bpftool = tool("ip"), tool("bpftool")
+        self.netns = {"host": f"{name}-host", "far": f"{name}-far"}
+        self.cgroup = mounted("cgroup2") / name
+        self.bpffs = mounted("bpf") / name
+        self.processes, self.own_programs = [], set()
+
+    def make(self):
+        for place in ("inside", "outside"):
+            (self.cgroup / place).mkdir(parents=True)
+        self.bpffs.mkdir()
+        for netns in self.netns.values():
+            command(self.ip, "netns", "add", netns)
+        host, far = self.netns["host"], self.netns["far"]
+        command(self.ip, "-n", far, "link", "add", "veth0", "type", "veth", "peer", "name",
+                "veth0", "netns", host)
+        command(self.ip, "-n", host, "link", "add", "void0", "type", "bridge")
+        self.address(far, "veth0", f"{FAR[4]}/24", f"{FAR[6]}/64")
+        self.address(host, "veth0", f"{HOST[4]}/24", f"{HOST[6]}/64")
+        self.address(host, "void0", "198.19.0.1/24")
+        command(self.ip, "-n", host, "neigh", "add", VOID, "dev", "void0", "lladdr",
+                "02:00:00:00:00:01")
+
+    def address(self, netns, device, *addresses):
+        for address in addresses:
+            nodad = ["nodad"] if ":" in address else []
+            command(self.ip, "-n", netns, "addr", "add", address, "dev", device, *nodad)
+        command(self.ip, "-n", netns, "link", "set", device, "up")
+
+    def start(self, *words):
+        process = Process(self.build / "tools" / words[0], *words[1:])
+        self.processes.append(process)
+        return process
+
+    def remove(self):
+        for process in self.processes:
+            process.stop()
+        shutil.rmtree(self.bpffs, ignore_errors=True)
+        for netns in self.netns.values():
+            if os.path.exists(f"/run/netns/{netns}"):
+                command(self.ip, "netns", "del", netns)
+        for place in ("inside", "outside", "."):
+            self.remove_cgroup(self.cgroup / place)
+
+    @staticmethod
+    def remove_cgroup(path):
+        """A process that has ended leaves its cgroup a moment later."""
+        for _ in range(50):
+            try:
+                path.rmdir()
+                return
+            except FileNotFoundError:
+                return
+            except OSError:
+                time.sleep(0.1)
+        raise BenchError(f"{path}: still in use")
+
+    def pin_set(self, name, programs):
+        """A folder as hooks.c wants it: {attach type: bpftool's words for a program}."""
+        folder = self.bpffs / name
+        folder.mkdir()
+        for attach_type, words in programs.items():
+            pin = folder / attach_type
+            command(self.bpftool, "prog", "pin", *words, pin)
+            shown = json.loads(command(self.bpftool, "-j", "prog", "show", "pinned", pin))
+            self.own_programs.add(shown["id"])
+        return folder
+
+    def attached(self):
+        """What a loader put on the inside cgroup: {attach type: id}."""
+        listing = command(self.bpftool, "-j", "cgroup", "show", self.cgroup / "inside").strip()
+        return {entry["attach_type"]: entry["id"] for entry in json.loads(listing or "[]")}
