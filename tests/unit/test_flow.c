@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * sluice_flow_set_index(): always within the table, every part of a flow counts, and flows that
- * differ a little, as those of real peers do, spread as evenly as by chance.
+ * differ a little, as those of real peers do, spread as evenly as by chance.  sluice_flow_seal():
+ * every part that a reply relies on counts.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -25,6 +26,12 @@ static struct sluice_addr ip4(uint32_t address)
 	return addr;
 }
 
+static uint32_t set_of(uint64_t seed, uint32_t sets, uint64_t cookie,
+		       const struct sluice_addr *peer, __be16 peer_port_be)
+{
+	return sluice_flow_set_index(sluice_flow_hash(seed, cookie, peer, peer_port_be), sets);
+}
+
 static void test_range(void **state)
 {
 	static const uint32_t sizes[] = { 1, 2, 3, 7, 1000, 1024, 131072, 0x7fffffff, 0xffffffff };
@@ -35,8 +42,7 @@ static void test_range(void **state)
 
 		for (n = 0; n < 20000; n++) {
 			struct sluice_addr peer = ip4(n * 2654435761U);
-			uint32_t index = sluice_flow_set_index(SEED + n, sizes[i], n, &peer,
-							       htons(n));
+			uint32_t index = set_of(SEED + n, sizes[i], n, &peer, htons(n));
 
 			assert_true(index < sizes[i]);
 			if (index > highest)
@@ -51,8 +57,8 @@ static void test_same_flow_same_set(void **state)
 {
 	struct sluice_addr peer = ip4(0xac110003), again = ip4(0xac110003);
 
-	assert_int_equal(sluice_flow_set_index(SEED, SETS, 7, &peer, htons(53)),
-			 sluice_flow_set_index(SEED, SETS, 7, &again, htons(53)));
+	assert_int_equal(set_of(SEED, SETS, 7, &peer, htons(53)),
+			 set_of(SEED, SETS, 7, &again, htons(53)));
 }
 
 /* One flow in SETS may meet its changed self by chance: 64 of them don't all. */
@@ -78,10 +84,10 @@ static void test_every_part_counts(void **state)
 
 			other.half[0] ^= part == PEER_HIGH ? flip : 0;
 			other.half[1] ^= part == PEER_LOW ? flip : 0;
-			before = sluice_flow_set_index(SEED, SETS, 7, &peer, 0x3500);
-			after = sluice_flow_set_index(SEED ^ (part == THE_SEED ? flip : 0), SETS,
-						      7 ^ (part == COOKIE ? flip : 0), &other,
-						      0x3500 ^ (part == PORT ? (uint16_t)flip : 0));
+			before = set_of(SEED, SETS, 7, &peer, 0x3500);
+			after = set_of(SEED ^ (part == THE_SEED ? flip : 0), SETS,
+				       7 ^ (part == COOKIE ? flip : 0), &other,
+				       0x3500 ^ (part == PORT ? (uint16_t)flip : 0));
 			moved += before != after;
 		}
 		assert_true(moved >= bits - 2);
@@ -111,7 +117,7 @@ static void test_spread_of_ports(void **state)
 	for (n = 0; n < FLOWS; n++) {
 		struct sluice_addr peer = ip4(0x0a000001 + n / 50000);
 
-		load[sluice_flow_set_index(SEED, SETS, 4711, &peer, htons(10000 + n % 50000))]++;
+		load[set_of(SEED, SETS, 4711, &peer, htons(10000 + n % 50000))]++;
 	}
 	assert_spread(load);
 }
@@ -124,7 +130,7 @@ static void test_spread_of_addresses(void **state)
 	for (n = 0; n < FLOWS; n++) {
 		struct sluice_addr peer = ip4(0x0a000000 + n);
 
-		load[sluice_flow_set_index(SEED, SETS, 4711, &peer, htons(5060))]++;
+		load[set_of(SEED, SETS, 4711, &peer, htons(5060))]++;
 	}
 	assert_spread(load);
 }
@@ -139,8 +145,8 @@ static void test_spread_of_ip6(void **state)
 							    htonl(1) } };
 		struct sluice_addr host = { .word_be = { htonl(0x20010db8), 0, 0, htonl(n) } };
 
-		networks[sluice_flow_set_index(SEED, SETS, 4711, &network, htons(5060))]++;
-		hosts[sluice_flow_set_index(SEED, SETS, 4711, &host, htons(5060))]++;
+		networks[set_of(SEED, SETS, 4711, &network, htons(5060))]++;
+		hosts[set_of(SEED, SETS, 4711, &host, htons(5060))]++;
 	}
 	assert_spread(networks);
 	assert_spread(hosts);
@@ -153,7 +159,7 @@ static void test_spread_of_cookies(void **state)
 	uint32_t n, load[SETS] = { 0 };
 
 	for (n = 0; n < FLOWS; n++)
-		load[sluice_flow_set_index(SEED, SETS, n, &peer, htons(5060))]++;
+		load[set_of(SEED, SETS, n, &peer, htons(5060))]++;
 	assert_spread(load);
 }
 
@@ -165,18 +171,48 @@ static void test_seed_parts_what_met(void **state)
 	for (n = 0; n < FLOWS; n++) {
 		struct sluice_addr peer = ip4(0x0a000000 + n);
 
-		if (sluice_flow_set_index(SEED, SETS, 1, &peer, htons(53)))
+		if (set_of(SEED, SETS, 1, &peer, htons(53)))
 			continue;
 		found++;
-		met += !sluice_flow_set_index(SEED + 1, SETS, 1, &peer, htons(53));
+		met += !set_of(SEED + 1, SETS, 1, &peer, htons(53));
 	}
 	assert_true(found > FLOWS / SETS / 2);
 	assert_true(met < found / 4);
 }
 
+static void test_seal(void **state)
+{
+	struct sluice_addr peer = ip4(0xac110003), local = ip4(0xac100d0d);
+	uint64_t hash = sluice_flow_hash(SEED, 7, &peer, htons(53));
+	uint64_t seal = sluice_flow_seal(hash, &local, 5, 0);
+	unsigned int bit;
+
+	assert_int_equal(seal, sluice_flow_seal(hash, &local, 5, 0));
+	for (bit = 0; bit < 64; bit++) {
+		struct sluice_addr high = local, low = local;
+
+		high.half[0] ^= 1ULL << bit;
+		low.half[1] ^= 1ULL << bit;
+		assert_int_not_equal(seal, sluice_flow_seal(hash, &high, 5, 0));
+		assert_int_not_equal(seal, sluice_flow_seal(hash, &low, 5, 0));
+		assert_int_not_equal(seal, sluice_flow_seal(hash ^ 1ULL << bit, &local, 5, 0));
+	}
+	assert_int_not_equal(seal, sluice_flow_seal(hash, &local, 6, 0));
+	assert_int_not_equal(seal, sluice_flow_seal(hash, &local, 5, SLUICE_FLOW_SCOPE_AMBIGUOUS));
+}
+
+static void test_tag(void **state)
+{
+	assert_int_equal(sluice_flow_tag(0x1234), 0x1234);
+	/* 0 says that a slot is free */
+	assert_int_equal(sluice_flow_tag(0xffff0000), 1);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_seal),
+		cmocka_unit_test(test_tag),
 		cmocka_unit_test(test_range),
 		cmocka_unit_test(test_same_flow_same_set),
 		cmocka_unit_test(test_every_part_counts),
