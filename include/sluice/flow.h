@@ -90,9 +90,15 @@ SLUICE_FLOW_INLINE __u32 sluice_flow_set_index(__u64 hash, __u32 sets)
 	return ((hash >> 32) * sets) >> 32;
 }
 
+/*
+ * Folded, and not the lowest bits: a product's low bits know nothing of its factors' high ones, and
+ * all IPv4 peers of a /16 with one port would have the same.
+ */
 SLUICE_FLOW_INLINE __u16 sluice_flow_tag(__u64 hash)
 {
-	return (__u16)hash ? (__u16)hash : 1;
+	__u16 tag = (hash ^ (hash >> 32)) >> 16;
+
+	return tag ? tag : 1;
 }
 
 SLUICE_FLOW_INLINE __u64 sluice_flow_seal(__u64 hash, const struct sluice_addr *local,

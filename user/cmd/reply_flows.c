@@ -103,7 +103,7 @@ static int run(const struct context *context, void *into, int words, char **word
 	struct listing listing = { .context = context };
 	struct sockets *sockets = NULL;
 	struct reply_state state;
-	struct reply_fill fill;
+	struct reply_fill fill = { 0 };
 	struct err reason;
 	int result = reply_read(context->bpffs, &state, err);
 
