@@ -11,7 +11,7 @@ BPFTOOL ?= $(firstword $(wildcard /usr/sbin/bpftool /usr/local/sbin/bpftool) bpf
 Q       := $(if $(V),,@)
 say      = @printf '  %-5s %s\n' $(1) $(2)
 
-PKGS    := libbpf jansson libmnl libcap
+PKGS    := libbpf jansson libmnl libnetfilter_conntrack libcap
 CFLAGS  ?= -O2 -g
 WARN    := -Wall -Wextra -Werror -Wno-unused-parameter -Wmissing-prototypes -Wstrict-prototypes
 STD     := -std=gnu11 -D_GNU_SOURCE -DSLUICE_VERSION='"$(VERSION)"' -Iinclude
@@ -122,8 +122,20 @@ check: setup-test all $(unit) $(replay) $(prog) $(servers)
 demo: setup-demo all
 	$(Q)tools/demo
 
-bench: setup-test all $(servers)
-	$(Q)tools/bench/run
+bench_with := $(BUILD)/tools/echo $(BUILD)/tools/hooks $(BUILD)/tools/empty.bpf.o
+
+$(BUILD)/tools/%: tools/bench/%.c
+	$(call say,CC,$<)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(CFLAGS) $(STD) $(WARN) -o $@ $< $(LIBS)
+
+$(BUILD)/tools/%.bpf.o: tools/bench/%.bpf.c
+	$(call say,BPF,$<)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CLANG) $(bpf_flags) -c $< -o $@
+
+bench: setup-test all $(bench_with)
+	$(Q)tools/bench/run $(BENCH)
 
 .PHONY: setup-build setup-demo setup-test
 setup: setup-test
@@ -138,10 +150,12 @@ lint: setup-test all
 	$(call say,FMT,)
 	$(Q)clang-format --dry-run --Werror $(sources)
 	$(call say,CHECK,layers)
+	$(Q)tools/layers.py --self-test
 	$(Q)tools/layers.py
 	$(call say,CHECK,cppcheck)
 	$(Q)cppcheck --quiet --std=c11 --error-exitcode=1 --inline-suppr --enable=warning,portability \
-		--suppress=missingIncludeSystem -D__SIZEOF_POINTER__=8 -Iinclude $(see_all) user tests/servers
+		--suppress=missingIncludeSystem -D__SIZEOF_POINTER__=8 \
+		'-DLIBBPF_OPTS(type,name,...)=struct type name' -Iinclude $(see_all) user tests/servers
 
 format:
 	$(Q)clang-format -i $(sources)

@@ -32,7 +32,7 @@ extern void *bpf_rdonly_cast(const void *object, __u32 btf_id) __ksym __weak;
 
 /* Settings of this load; the verifier takes them as constants. */
 const volatile __u64 seed;
-const volatile __u64 age_ns;
+const volatile __u32 age; /* of sluice_flow_clock() */
 const volatile __u32 sets = 1;
 const volatile bool any_port;
 const volatile bool rdonly_cast; /* the kernel has bpf_rdonly_cast() (6.2) */
@@ -43,12 +43,17 @@ static __always_inline bool port_managed(__u16 port)
 	return any_port || ports[port >> 6] & 1ULL << (port & 63);
 }
 
-/* A tick's resolution is enough for ages, at a fraction of the cost (kernel 5.11). */
+/* A tick's resolution is enough, at a fraction of the cost (kernel 5.11). */
 static __always_inline __u64 clock_ns(void)
 {
 	if (bpf_core_enum_value_exists(enum bpf_func_id, BPF_FUNC_ktime_get_coarse_ns))
 		return bpf_ktime_get_coarse_ns();
 	return bpf_ktime_get_ns();
+}
+
+static __always_inline __u32 clock(void)
+{
+	return sluice_flow_clock(clock_ns());
 }
 
 static __always_inline bool addr_equal(const struct sluice_addr *a, const struct sluice_addr *b)
@@ -117,27 +122,31 @@ static __always_inline bool flow_is(const struct sluice_flow *flow, const struct
 static __always_inline __u32 flow_find(const struct sluice_flow_set *set,
 				       const struct flow_key *key)
 {
+	__u16 tag = sluice_flow_tag(key->hash);
 	__u32 way;
 
 #pragma unroll
 	for (way = 0; way < SLUICE_FLOW_WAYS; way++)
-		if (flow_is(&set->flow[way], key))
+		if (set->tag[way] == tag && flow_is(&set->flow[way], key))
 			break;
 	return way;
 }
 
-/* The slot heard least recently, a free one first.  The caller holds the set's lock. */
-static __always_inline __u32 flow_oldest(const struct sluice_flow_set *set)
+/* A free slot, else the one heard least recently.  The caller holds the set's lock. */
+static __always_inline __u32 flow_oldest(const struct sluice_flow_set *set, __u32 now)
 {
-	__u64 oldest_ns = ~0ULL;
 	__u32 way, oldest = 0;
+	__u64 most = 0;
 
 #pragma unroll
-	for (way = 0; way < SLUICE_FLOW_WAYS; way++)
-		if (set->flow[way].seen_ns < oldest_ns) {
-			oldest_ns = set->flow[way].seen_ns;
+	for (way = 0; way < SLUICE_FLOW_WAYS; way++) {
+		__u64 idle = set->tag[way] ? now - set->seen[way] : 1ULL << 32;
+
+		if (idle > most) {
+			most = idle;
 			oldest = way;
 		}
+	}
 	return oldest;
 }
 
@@ -146,7 +155,7 @@ static __always_inline __u32 flow_oldest(const struct sluice_flow_set *set)
  * is. Should the slot change hands in between, its new owner was heard just now as well.
  */
 static __always_inline bool flow_refresh(struct sluice_flow_set *set, const struct flow_key *key,
-					 const struct sluice_flow *heard)
+					 const struct sluice_flow *heard, __u32 now)
 {
 	__u32 way = flow_find(set, key);
 	struct sluice_flow *flow;
@@ -157,15 +166,15 @@ static __always_inline bool flow_refresh(struct sluice_flow_set *set, const stru
 	if (!addr_equal(&flow->local, &heard->local) || flow->generation != heard->generation ||
 	    (flow->ifindex != heard->ifindex && addr_is_link_local(&key->peer)))
 		return false;
-	if (flow->seen_ns != heard->seen_ns)
-		flow->seen_ns = heard->seen_ns;
+	if (set->seen[way] != now)
+		set->seen[way] = now;
 	return true;
 }
 
 /* Remembers what was heard, and returns what to count. */
 static __always_inline enum sluice_reply_counter flow_store(struct sluice_flow_set *set,
 							    const struct flow_key *key,
-							    struct sluice_flow *heard)
+							    struct sluice_flow *heard, __u32 now)
 {
 	enum sluice_reply_counter outcome = SLUICE_REPLY_moved;
 	struct sluice_flow *flow;
@@ -181,13 +190,15 @@ static __always_inline enum sluice_reply_counter flow_store(struct sluice_flow_s
 		if (addr_is_link_local(&key->peer) && flow->ifindex != heard->ifindex)
 			heard->flags |= SLUICE_FLOW_SCOPE_AMBIGUOUS;
 	} else {
-		flow = &set->flow[flow_oldest(set) % SLUICE_FLOW_WAYS];
-		outcome = flow->cookie && heard->seen_ns - flow->seen_ns <= age_ns
-				  ? SLUICE_REPLY_evicted
-				  : SLUICE_REPLY_learned;
+		way = flow_oldest(set, now) % SLUICE_FLOW_WAYS;
+		flow = &set->flow[way];
+		outcome = set->tag[way] && now - set->seen[way] <= age ? SLUICE_REPLY_evicted
+								       : SLUICE_REPLY_learned;
 	}
 	heard->seal = sluice_flow_seal(key->hash, &heard->local, heard->generation, heard->flags);
 	*flow = *heard;
+	set->tag[way] = sluice_flow_tag(key->hash);
+	set->seen[way] = now;
 	bpf_spin_unlock(&set->lock);
 	return outcome;
 }
@@ -195,9 +206,9 @@ static __always_inline enum sluice_reply_counter flow_store(struct sluice_flow_s
 /* What a reply needs of a flow. */
 struct flow_view {
 	struct sluice_addr local;
-	__u64 seen_ns;
+	__u64 seal;
+	__u32 seen;
 	__u32 generation;
-	__u32 seal;
 	__u16 flags;
 };
 
@@ -213,9 +224,9 @@ static __always_inline bool flow_copy(const struct sluice_flow_set *set, const s
 	flow = &set->flow[way];
 	view->local.half[0] = flow->local.half[0];
 	view->local.half[1] = flow->local.half[1];
-	view->seen_ns = flow->seen_ns;
-	view->generation = flow->generation;
 	view->seal = flow->seal;
+	view->seen = set->seen[way];
+	view->generation = flow->generation;
 	view->flags = flow->flags;
 	return true;
 }
@@ -361,17 +372,18 @@ static __always_inline void learn(struct __sk_buff *skb, const struct sluice_soc
 		.cookie = key.cookie,
 		.peer = key.peer,
 		.local = datagram->target,
-		.seen_ns = clock_ns(),
 		.peer_port_be = key.peer_port_be,
 		.ifindex = skb->ifindex,
+		.netns = sock->netns,
 		.generation = addr_generation(sock, addr_is_ip4(&datagram->target)),
 	};
 	struct sluice_flow_set *set = flow_set(&key);
+	__u32 now = clock();
 
-	if (!set || flow_refresh(set, &key, &heard))
+	if (!set || flow_refresh(set, &key, &heard, now))
 		return;
 	if (route_is_local(skb))
-		count(flow_store(set, &key, &heard));
+		count(flow_store(set, &key, &heard, now));
 	else
 		count(SLUICE_REPLY_skipped_multicast);
 }
@@ -408,7 +420,7 @@ static __always_inline bool source_for(const struct sluice_sock *sock, struct fl
 
 	if (!set || !flow_read(set, key, &flow))
 		outcome = SLUICE_REPLY_left_no_flow;
-	else if (clock_ns() - flow.seen_ns > age_ns)
+	else if (clock() - flow.seen > age)
 		outcome = SLUICE_REPLY_left_expired;
 	else if (flow.flags & SLUICE_FLOW_SCOPE_AMBIGUOUS)
 		outcome = SLUICE_REPLY_left_scope;

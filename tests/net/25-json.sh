@@ -49,7 +49,8 @@ parses "$SLUICE" -j reply audit
 parses "$SLUICE" -p reply audit
 parses "$SLUICE" -j reply unload
 parses "$SLUICE" -j cleanup
-[ "$OTHERS" != 0 ] || parses "$SLUICE" -j cleanup --verify
+# not 0 where another sluice is loaded; it prints what it found all the same
+parses bash -c '"$0" -j cleanup --verify || [ $? = 5 ]' "$SLUICE"
 
 say "an error stays off stdout"
 want_equal "$("$SLUICE" -j reply show 2>/dev/null || true)" ""

@@ -124,6 +124,10 @@ class Bed:
         self.processes.append(process)
         return process
 
+    def stop(self, process):
+        process.stop()
+        self.processes.remove(process)
+
     def remove(self):
         for process in self.processes:
             process.stop()
