@@ -21,9 +21,10 @@
  * host's other guests do to its caches.  So after each short burst of the load comes a burst of a
  * yardstick: a kilobyte written to a file in memory and read back, system calls and copies that no
  * hook and no network code have a part in.  The quotient of the two, and its median over all
- * bursts, is several times steadier than nanoseconds.  Both are printed.  Rejected as yardsticks: a
- * loop in user space (what slows the kernel down hardly touches it) and an AF_UNIX socket pair (it
- * shares the load's skb slabs, and is a fifth faster or slower with what the load left in them).
+ * bursts, is several times steadier than nanoseconds; what comes only now and then shows in the
+ * nanoseconds alone.  Both are printed.  Rejected as yardsticks: a loop in user space (what slows
+ * the kernel down hardly touches it) and an AF_UNIX socket pair (a fifth faster or slower with the
+ * hooks on or off, by no rule that holds from one process to the next).
  *
  * The process outlives many measurements, so that variants are compared on the same sockets, the
  * same ports and the same memory.  With --inline one thread plays both ends: no context switch, so
