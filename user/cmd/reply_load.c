@@ -71,7 +71,7 @@ static const struct opt opts[] = {
 	  set_mode },
 	{ "port", 0, "LIST", "the servers' ports, as in 53,5000-5100, or any (default any)",
 	  set_ports },
-	{ "table", 0, "N", "flows remembered (default 65536; the oldest give way)", set_table },
+	{ "table", 0, "N", "flows remembered (default 16384; the oldest give way)", set_table },
 	{ "age", 0, "SECONDS", "how long a flow is used after its peer was heard (default 120)",
 	  set_age },
 	{ "dry-run", 'n', NULL, "run the verifier, say what would be attached, change nothing",
