@@ -9,6 +9,8 @@
 . "$(dirname "$0")/lib.sh"
 
 topology_up
+# so that no entry times out before it is looked at, however slow the machine
+in_ns "$HOST" sysctl -qw net.netfilter.nf_conntrack_udp_timeout{,_stream}=600
 in_ns "$HOST" sysctl -qw net.ipv4.ip_forward=1
 in_ns "$HOST" nft -f - <<NFT
 table ip forwarded {

@@ -14,6 +14,8 @@ reasons()
 }
 
 topology_up
+# so that no entry times out before it is looked at, however slow the machine
+in_ns "$HOST" sysctl -qw net.netfilter.nf_conntrack_udp_timeout{,_stream}=600
 serve "$HOST" dual6 "$PORT"
 server=$SPAWNED
 serve "$HOST" sendto4 7000

@@ -57,6 +57,8 @@ try()
 }
 
 topology_up
+# so that no entry times out before it is looked at, however slow the machine
+in_ns "$HOST" sysctl -qw net.netfilter.nf_conntrack_udp_timeout{,_stream}=600
 # in the order of the table, which is by destination
 PAIR="[('twin', '172.17.0.3', '$FAR4'), ('twin', '$NEAR4', '172.17.0.3')]"
 

@@ -24,6 +24,8 @@ entry_of()
 }
 
 topology_up
+# so that no entry times out before it is looked at, however slow the machine
+in_ns "$HOST" sysctl -qw net.netfilter.nf_conntrack_udp_timeout{,_stream}=600
 in_ns "$HOST" sysctl -qw net.ipv4.ip_forward=1
 in_ns "$LAN" nft 'add table ip t; add chain ip t in { type filter hook input priority 0; };
 	add rule ip t in udp dport 9000 drop'
