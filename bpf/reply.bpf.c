@@ -140,7 +140,7 @@ static __always_inline __u32 flow_oldest(const struct sluice_flow_set *set, __u3
 
 #pragma unroll
 	for (way = 0; way < SLUICE_FLOW_WAYS; way++) {
-		__u64 idle = set->tag[way] ? now - set->seen[way] : 1ULL << 32;
+		__u64 idle = set->tag[way] ? sluice_flow_idle(now, set->seen[way]) : 1ULL << 32;
 
 		if (idle > most) {
 			most = idle;
@@ -192,8 +192,9 @@ static __always_inline enum sluice_reply_counter flow_store(struct sluice_flow_s
 	} else {
 		way = flow_oldest(set, now) % SLUICE_FLOW_WAYS;
 		flow = &set->flow[way];
-		outcome = set->tag[way] && now - set->seen[way] <= age ? SLUICE_REPLY_evicted
-								       : SLUICE_REPLY_learned;
+		outcome = set->tag[way] && sluice_flow_idle(now, set->seen[way]) <= age
+				  ? SLUICE_REPLY_evicted
+				  : SLUICE_REPLY_learned;
 	}
 	heard->seal = sluice_flow_seal(key->hash, &heard->local, heard->generation, heard->flags);
 	*flow = *heard;
@@ -420,7 +421,7 @@ static __always_inline bool source_for(const struct sluice_sock *sock, struct fl
 
 	if (!set || !flow_read(set, key, &flow))
 		outcome = SLUICE_REPLY_left_no_flow;
-	else if (clock() - flow.seen > age)
+	else if (sluice_flow_idle(clock(), flow.seen) > age)
 		outcome = SLUICE_REPLY_left_expired;
 	else if (flow.flags & SLUICE_FLOW_SCOPE_AMBIGUOUS)
 		outcome = SLUICE_REPLY_left_scope;

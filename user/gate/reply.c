@@ -241,10 +241,8 @@ struct flow_visit {
 static int flow_visit(const struct sluice_flow_set *set, __u32 way, void *arg)
 {
 	struct flow_visit *visit = arg;
-	__u32 idle = visit->now - set->seen[way];
+	__u32 idle = sluice_flow_idle(visit->now, set->seen[way]);
 
-	if ((__s32)idle < 0) /* heard while the table is being read */
-		idle = 0;
 	if (idle <= visit->age)
 		visit->fill->live++;
 	else
@@ -482,7 +480,8 @@ static __u32 slot_for(const struct sluice_flow_set *set, const struct sluice_flo
 
 	for (way = 0; way < SLUICE_FLOW_WAYS; way++) {
 		const struct sluice_flow *there = &set->flow[way];
-		__u64 there_idle = set->tag[way] ? now - set->seen[way] : 1ULL << 32;
+		__u64 there_idle = set->tag[way] ? sluice_flow_idle(now, set->seen[way])
+						 : 1ULL << 32;
 
 		if (set->tag[way] == tag && there->cookie == flow->cookie &&
 		    there->peer_port_be == flow->peer_port_be &&
@@ -503,12 +502,10 @@ static int flow_move(const struct sluice_flow_set *from, __u32 from_way, void *a
 	const struct sluice_flow *flow = &from->flow[from_way];
 	int fd = bpf_map__fd(move->load->skel->maps.sluice_flows);
 	__u64 hash = sluice_flow_hash(meta->seed, flow->cookie, &flow->peer, flow->peer_port_be);
-	__u32 idle = move->now - from->seen[from_way];
+	__u32 idle = sluice_flow_idle(move->now, from->seen[from_way]);
 	__u32 way, index = sluice_flow_set_index(hash, meta->sets);
 	struct sluice_flow_set set;
 
-	if ((__s32)idle < 0)
-		idle = 0;
 	if (idle > move->most_idle)
 		return 0;
 	if (bpf_map_lookup_elem_flags(fd, &index, &set, BPF_F_LOCK))
