@@ -31,6 +31,10 @@ struct hook {
 int hooks_apply_cgroup(const char *dir, const char *plane, const char *cgroup, struct hook *hooks,
 		       int count, struct err *err);
 
+/* Attaches a program to a cgroup for as long as *link lives, which nothing pins. */
+int hooks_attach_cgroup(const char *cgroup, const struct bpf_program *prog, struct bpf_link **link,
+			struct err *err);
+
 /* Silences libbpf, or with --verbose shows what it says. */
 void hooks_libbpf_log(void);
 

@@ -32,6 +32,10 @@
 #define PIN_FIX4  "link_fix4"
 #define PIN_FIX6  "link_fix6"
 #define PIN_AUDIT "link_audit"
+#define PIN_FLOWS "sluice_flows"
+
+/* Of moving flows to another table; a second finds next to nothing. */
+#define TABLE_PASSES_MAX 8
 
 static const char *const link_pins[] = { PIN_LEARN, PIN_FIX4, PIN_FIX6, PIN_AUDIT };
 #define LINK_PINS ((int)(sizeof(link_pins) / sizeof(*link_pins)))
@@ -469,6 +473,7 @@ struct move {
 	const struct load *load;
 	__u32 now;
 	__u32 most_idle; /* flows idle for longer are left behind, or are there already */
+	__u32 moved;
 };
 
 /* The slot that the flow has or may take in its new set; SLUICE_FLOW_WAYS if all are newer. */
@@ -486,7 +491,10 @@ static __u32 slot_for(const struct sluice_flow_set *set, const struct sluice_flo
 		if (set->tag[way] == tag && there->cookie == flow->cookie &&
 		    there->peer_port_be == flow->peer_port_be &&
 		    !memcmp(&there->peer, &flow->peer, sizeof(flow->peer)))
-			return there_idle > idle ? way : SLUICE_FLOW_WAYS;
+			return there_idle > idle || (there_idle == idle &&
+						     memcmp(there, flow, sizeof(*flow)))
+				       ? way
+				       : SLUICE_FLOW_WAYS;
 		if (there_idle > most) {
 			most = there_idle;
 			slot = way;
@@ -497,7 +505,7 @@ static __u32 slot_for(const struct sluice_flow_set *set, const struct sluice_flo
 
 static int flow_move(const struct sluice_flow_set *from, __u32 from_way, void *arg)
 {
-	const struct move *move = arg;
+	struct move *move = arg;
 	const struct sluice_reply_meta *meta = &move->load->after;
 	const struct sluice_flow *flow = &from->flow[from_way];
 	int fd = bpf_map__fd(move->load->skel->maps.sluice_flows);
@@ -516,44 +524,66 @@ static int flow_move(const struct sluice_flow_set *from, __u32 from_way, void *a
 	set.flow[way] = *flow;
 	set.tag[way] = sluice_flow_tag(hash);
 	set.seen[way] = from->seen[from_way];
+	move->moved++;
 	return bpf_map_update_elem(fd, &index, &set, BPF_EXIST | BPF_F_LOCK) ? -errno : 0;
 }
 
-/*
- * A table of another size is filled from the old one before any program uses it.  Then a second
- * sluice_learn fills it beside the first, and what was heard meanwhile follows: so no program ever
- * looks into a table that lacks a flow.
- */
-static int change_table(struct load *load, struct bpf_link **bridge, struct err *err)
+static int table_fill(struct load *load, struct move *move, struct err *err)
 {
-	struct move move = { load, flow_now(), sluice_flow_clock(load->after.age_ns) };
-	__u32 start = move.now;
-	int cgroup_fd = open(load->options->cgroup, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	int result = sets_walk(load->old_flows_fd, flow_move, &move);
+	int result;
 
-	if (!result) {
-		*bridge = bpf_program__attach_cgroup(load->skel->progs.sluice_learn, cgroup_fd);
-		move.now = flow_now();
-		move.most_idle = move.now - start + 1;
-		result = *bridge ? sets_walk(load->old_flows_fd, flow_move, &move) : -errno;
-	}
-	if (cgroup_fd >= 0)
-		close(cgroup_fd);
+	move->now = flow_now();
+	move->moved = 0;
+	result = sets_walk(load->old_flows_fd, flow_move, move);
 	if (result)
 		return err_set(err, EXIT_ERROR, -result, "flow table: moving it: %s",
 			       strerror(-result));
 	return 0;
 }
 
+/*
+ * A table of another size is filled from the old one before any program uses it.  Then a second
+ * sluice_learn fills it beside the first, and what was heard meanwhile follows: so no program ever
+ * looks into a table that lacks a flow.  A set is read, changed and written, and what is learned in
+ * between is written over: hence again, until nothing is left to move.
+ */
+static int change_table(struct load *load, struct bpf_link **bridge, struct err *err)
+{
+	struct move move = { .load = load, .most_idle = sluice_flow_clock(load->after.age_ns) };
+	__u32 start = flow_now();
+	int pass, result = table_fill(load, &move, err);
+
+	if (!result)
+		result = hooks_attach_cgroup(load->options->cgroup, load->skel->progs.sluice_learn,
+					     bridge, err);
+	for (pass = 0; !result && pass < TABLE_PASSES_MAX && (!pass || move.moved); pass++) {
+		move.most_idle = flow_now() - start + 1;
+		result = table_fill(load, &move, err);
+	}
+	return result;
+}
+
+static const char *new_table_path(const struct load *load, char path[PATH_MAX])
+{
+	return pins_path(load->options->bpffs, PLANE, PIN_FLOWS "_new", path);
+}
+
+/* Pins the new table beside the old one: what may fail comes before the programs change. */
+static int table_pin(const struct load *load, struct err *err)
+{
+	char path[PATH_MAX];
+
+	if (bpf_obj_pin(bpf_map__fd(load->skel->maps.sluice_flows), new_table_path(load, path)))
+		return err_set(err, EXIT_ERROR, errno, "pin %s: %s", path, strerror(errno));
+	return 0;
+}
+
 static int table_swap_pin(const struct load *load, struct err *err)
 {
 	char fresh[PATH_MAX], path[PATH_MAX];
-	const char *bpffs = load->options->bpffs;
 
-	pins_path(bpffs, PLANE, "sluice_flows_new", fresh);
-	pins_path(bpffs, PLANE, "sluice_flows", path);
-	unlink(fresh);
-	if (bpf_obj_pin(bpf_map__fd(load->skel->maps.sluice_flows), fresh) || rename(fresh, path))
+	pins_path(load->options->bpffs, PLANE, PIN_FLOWS, path);
+	if (rename(new_table_path(load, fresh), path))
 		return err_set(err, EXIT_ERROR, errno, "pin %s: %s", path, strerror(errno));
 	return 0;
 }
@@ -578,13 +608,18 @@ static int commit(struct load *load, struct err *err)
 {
 	bool fresh = !load->before.magic;
 	struct bpf_link *bridge = NULL;
+	char path[PATH_MAX];
 	int result = pin_maps(load, err);
 
+	/* A loader that died may have left it. */
+	unlink(new_table_path(load, path));
 	if (!result)
 		result = meta_write(load, fresh ? &load->after : &load->before, SLUICE_LOADING,
 				    err);
 	if (!result && load->old_flows_fd >= 0)
 		result = change_table(load, &bridge, err);
+	if (!result && load->old_flows_fd >= 0)
+		result = table_pin(load, err);
 	if (!result)
 		result = attach(load, err);
 	if (!result && load->old_flows_fd >= 0)
@@ -592,6 +627,8 @@ static int commit(struct load *load, struct err *err)
 	if (!result)
 		result = meta_write(load, &load->after, SLUICE_LOADED, err);
 	bpf_link__destroy(bridge);
+	if (result)
+		unlink(new_table_path(load, path));
 	if (result && fresh)
 		pins_remove(load->options->bpffs, PLANE, &(struct err){ 0 });
 	else if (result)
