@@ -40,12 +40,6 @@ static __always_inline __u32 clock(void)
 	return sluice_flow_clock(clock_ns());
 }
 
-/* The time since; none if another CPU has stored a later tick than we have read. */
-static __always_inline __u32 clock_since(__u32 now, __u32 then)
-{
-	return (__s32)(now - then) > 0 ? now - then : 0;
-}
-
 static __always_inline bool addr_equal(const struct sluice_addr *a, const struct sluice_addr *b)
 {
 	return a->half[0] == b->half[0] && a->half[1] == b->half[1];
@@ -130,7 +124,7 @@ static __always_inline __u32 flow_oldest(struct sluice_flow_set *set, __u32 now)
 #pragma unroll
 	for (step = 0; step < SLUICE_FLOW_WAYS; step++) {
 		__u32 way = (start + step) % SLUICE_FLOW_WAYS;
-		__s64 idle = set->tag[way] ? clock_since(now, set->seen[way]) : 1LL << 32;
+		__s64 idle = set->tag[way] ? sluice_flow_idle(now, set->seen[way]) : 1LL << 32;
 
 		if (idle > most) {
 			most = idle;
@@ -188,11 +182,11 @@ static __always_inline enum sluice_reply_counter flow_store(struct sluice_flow_s
 	way = flow_find(set, key);
 	if (way < SLUICE_FLOW_WAYS) {
 		flow = &set->flow[way];
-		heard->flags = flow_scope(flow, heard, clock_since(now, set->seen[way]));
+		heard->flags = flow_scope(flow, heard, sluice_flow_idle(now, set->seen[way]));
 	} else {
 		way = flow_oldest(set, now) % SLUICE_FLOW_WAYS;
 		flow = &set->flow[way];
-		idle = clock_since(now, set->seen[way]);
+		idle = sluice_flow_idle(now, set->seen[way]);
 		outcome = set->tag[way] && idle <= age ? SLUICE_REPLY_evicted
 						       : SLUICE_REPLY_learned;
 	}

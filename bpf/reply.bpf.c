@@ -201,7 +201,7 @@ static __always_inline enum sluice_reply_counter source_for(const struct sluice_
 	set = flow_look_up(key, &flow);
 	if (!set)
 		return SLUICE_REPLY_left_no_flow;
-	if (clock_since(clock(), flow.seen) > age)
+	if (sluice_flow_idle(clock(), flow.seen) > age)
 		return SLUICE_REPLY_left_expired;
 	if (flow.flags & SLUICE_FLOW_SCOPE_AMBIGUOUS)
 		return SLUICE_REPLY_left_scope;

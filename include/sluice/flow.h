@@ -121,4 +121,17 @@ SLUICE_FLOW_INLINE __u32 sluice_flow_clock(__u64 monotonic_ns)
 	return (__u32)(monotonic_ns >> SLUICE_FLOW_CLOCK_SHIFT);
 }
 
+#define SLUICE_FLOW_CLOCK_SKEW 1024 /* about a second */
+
+/*
+ * The time since a slot's peer was heard.  It may have been heard on another CPU since this one
+ * looked at the clock: that is no time ago, and not 52 days.
+ */
+SLUICE_FLOW_INLINE __u32 sluice_flow_idle(__u32 now, __u32 seen)
+{
+	__u32 idle = now - seen;
+
+	return idle > (__u32)-SLUICE_FLOW_CLOCK_SKEW ? 0 : idle;
+}
+
 #endif

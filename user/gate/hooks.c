@@ -46,21 +46,29 @@ static void keep_log(const char *log, char *path, size_t size)
 
 	snprintf(path, size, "%s/sluice-verifier-XXXXXX", folder ? folder : "/tmp");
 	fd = mkstemp(path);
-	if (fd >= 0 && write(fd, log, length) != (ssize_t)length)
+	if (fd >= 0 && write(fd, log, length) != (ssize_t)length) {
 		unlink(path);
-	if (fd < 0 || access(path, F_OK))
 		*path = '\0';
-	if (fd >= 0)
+	}
+	if (fd < 0)
+		*path = '\0';
+	else
 		close(fd);
 }
 
-static const char *last_lines(const char *log, int lines)
+/* Whole lines, as many as there is room for: what the verifier says last is why it refused. */
+static const char *last_lines(const char *log, int lines, size_t room)
 {
-	const char *at = log + strlen(log);
+	const char *end = log + strlen(log), *at = end, *shown = end;
 
-	while (at > log && lines >= 0)
-		lines -= *--at == '\n';
-	return at > log ? at + 1 : log;
+	while (at > log && lines && (size_t)(end - at) < room - 1) {
+		at--;
+		if (at > log && at[-1] != '\n')
+			continue;
+		shown = at;
+		lines--;
+	}
+	return shown < end ? shown : at;
 }
 
 int hooks_load_error(const char *what, int error, const char *verifier_log, struct err *err)
@@ -76,7 +84,8 @@ int hooks_load_error(const char *what, int error, const char *verifier_log, stru
 	keep_log(verifier_log, path, sizeof(path));
 	err_set(err, EXIT_LACKING, error, "%s: the kernel's verifier refused a program: %s", what,
 		strerror(error));
-	snprintf(err->detail, sizeof(err->detail), "%s", last_lines(verifier_log, LOG_LINES_SHOWN));
+	snprintf(err->detail, sizeof(err->detail), "%s",
+		 last_lines(verifier_log, LOG_LINES_SHOWN, sizeof(err->detail)));
 	return err_mend(err, -error,
 			"the verifier's whole log is in %s; 'sluice check' says what"
 			" this kernel lacks",
@@ -219,26 +228,25 @@ static bool find_loner(const char *cgroup, __u32 attach_type, struct hook_prog *
 	return false;
 }
 
-static int attach_error(const struct transaction *tx, const struct hook *hook, int error,
+static int attach_error(const char *cgroup, const struct bpf_program *prog, int error,
 			struct err *err)
 {
-	__u32 type = bpf_program__expected_attach_type(hook->prog);
+	__u32 type = bpf_program__expected_attach_type(prog);
 	struct hook_prog loner;
 	char where[PATH_MAX];
 
-	if (error == EPERM && find_loner(tx->cgroup, type, &loner, where))
+	if (error == EPERM && find_loner(cgroup, type, &loner, where))
 		return err_mend(err,
 				err_set(err, EXIT_CONFLICT, EBUSY,
 					"%s on %s: program '%s' (id %u) is attached to %s without"
 					" BPF_F_ALLOW_MULTI",
-					hook_type_name(type), tx->cgroup, loner.name, loner.id,
-					where),
+					hook_type_name(type), cgroup, loner.name, loner.id, where),
 				"load it with BPF_F_ALLOW_MULTI, or detach it: bpftool cgroup"
 				" detach %s",
 				where);
 	return err_mend(err,
 			err_set(err, error == EPERM ? EXIT_PERMISSION : EXIT_LACKING, error,
-				"%s on %s: attaching failed: %s", hook_type_name(type), tx->cgroup,
+				"%s on %s: attaching failed: %s", hook_type_name(type), cgroup,
 				strerror(error)),
 			"'sluice check' says what this kernel lacks");
 }
@@ -251,7 +259,7 @@ static int attach_new(struct transaction *tx, const struct hook *hook, struct er
 	int result = 0;
 
 	if (!link)
-		return attach_error(tx, hook, errno, err);
+		return attach_error(tx->cgroup, hook->prog, errno, err);
 	staged_path(tx, hook, path);
 	unlink(path);
 	if (bpf_link__pin(link, path))

@@ -262,12 +262,10 @@ static bool flow_superseded(const struct flow_visit *visit, const struct sluice_
 static int flow_visit(const struct sluice_flow_set *set, __u32 way, void *arg)
 {
 	struct flow_visit *visit = arg;
-	__u32 idle = visit->now - set->seen[way];
+	__u32 idle = sluice_flow_idle(visit->now, set->seen[way]);
 
 	if (flow_superseded(visit, &set->flow[way]))
 		return 0;
-	if ((__s32)idle < 0) /* heard while the table is being read */
-		idle = 0;
 	if (idle <= visit->age)
 		visit->fill->live++;
 	else
