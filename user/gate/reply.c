@@ -240,16 +240,14 @@ struct flow_visit {
 	__u32 age;
 };
 
-/* Has the newer table the flow? */
-static bool flow_superseded(const struct flow_visit *visit, const struct sluice_flow *flow)
+/* Has the table, of `sets` sets, the flow? */
+static bool table_has(int fd, __u64 seed, __u32 sets, const struct sluice_flow *flow)
 {
-	__u64 hash = sluice_flow_hash(visit->meta->seed, flow->cookie, &flow->peer,
-				      flow->peer_port_be);
-	__u32 way, index = sluice_flow_set_index(hash, visit->meta->sets);
+	__u64 hash = sluice_flow_hash(seed, flow->cookie, &flow->peer, flow->peer_port_be);
+	__u32 way, index = sluice_flow_set_index(hash, sets);
 	struct sluice_flow_set set;
 
-	if (visit->newer_fd < 0 ||
-	    bpf_map_lookup_elem_flags(visit->newer_fd, &index, &set, BPF_F_LOCK))
+	if (bpf_map_lookup_elem_flags(fd, &index, &set, BPF_F_LOCK))
 		return false;
 	for (way = 0; way < SLUICE_FLOW_WAYS; way++)
 		if (set.tag[way] && set.flow[way].cookie == flow->cookie &&
@@ -264,7 +262,10 @@ static int flow_visit(const struct sluice_flow_set *set, __u32 way, void *arg)
 	struct flow_visit *visit = arg;
 	__u32 idle = sluice_flow_idle(visit->now, set->seen[way]);
 
-	if (flow_superseded(visit, &set->flow[way]))
+	/* What a previous table has is there for as long as it is of use. */
+	if (visit->newer_fd >= 0 &&
+	    (idle > visit->age ||
+	     table_has(visit->newer_fd, visit->meta->seed, visit->meta->sets, &set->flow[way])))
 		return 0;
 	if (idle <= visit->age)
 		visit->fill->live++;
@@ -543,6 +544,60 @@ static int pin_maps(const struct load *load, struct err *err)
 	return 0;
 }
 
+struct carry {
+	const struct load *load;
+	int current_fd; /* the table in force, which is about to become the previous one */
+	__u32 now;
+};
+
+/* Into the new table, which no program uses yet. */
+static int flow_carry(const struct sluice_flow_set *from, __u32 from_way, void *arg)
+{
+	const struct carry *carry = arg;
+	const struct sluice_reply_meta *before = &carry->load->before;
+	const struct sluice_flow *flow = &from->flow[from_way];
+	int fd = bpf_map__fd(carry->load->skel->maps.sluice_flows);
+	__u64 hash = sluice_flow_hash(before->seed, flow->cookie, &flow->peer, flow->peer_port_be);
+	__u32 way = 0, index = sluice_flow_set_index(hash, carry->load->after.sets);
+	struct sluice_flow_set set;
+
+	if (sluice_flow_idle(carry->now, from->seen[from_way]) >
+		    sluice_flow_clock(before->age_ns) ||
+	    table_has(carry->current_fd, before->seed, before->sets, flow))
+		return 0;
+	if (bpf_map_lookup_elem(fd, &index, &set))
+		return -errno;
+	while (way < SLUICE_FLOW_WAYS && set.tag[way])
+		way++;
+	if (way == SLUICE_FLOW_WAYS)
+		return 0;
+	set.flow[way] = *flow;
+	set.tag[way] = sluice_flow_tag(hash);
+	set.seen[way] = from->seen[from_way];
+	return bpf_map_update_elem(fd, &index, &set, BPF_EXIST) ? -errno : 0;
+}
+
+/*
+ * Two changes of size within the age of a flow: there can be but one previous table, so what only
+ * the older one has is carried over.
+ */
+static int carry_over(struct load *load, struct err *err)
+{
+	struct carry carry = { load, pins_get(load->options->bpffs, PLANE, "sluice_flows"),
+			       flow_now() };
+	int result = 0, older = pins_get(load->options->bpffs, PLANE, "sluice_previous");
+
+	if (older >= 0 && carry.current_fd >= 0)
+		result = sets_walk(older, flow_carry, &carry);
+	if (older >= 0)
+		close(older);
+	if (carry.current_fd >= 0)
+		close(carry.current_fd);
+	if (result)
+		return err_set(err, EXIT_ERROR, -result, "flow table: %s", strerror(-result));
+	return 0;
+}
+
 /*
  * A table of another size: the old one stays, as the one that is looked into second, so that no
  * reply misses its flow.  sluice_learn is updated last, and until then fills the old one.
@@ -552,6 +607,10 @@ static int change_table(struct load *load, struct err *err)
 	const char *bpffs = load->options->bpffs;
 	char now[PATH_MAX], before[PATH_MAX];
 
+	int result = carry_over(load, err);
+
+	if (result)
+		return result;
 	pins_path(bpffs, PLANE, "sluice_flows", now);
 	pins_path(bpffs, PLANE, "sluice_previous", before);
 	if (rename(now, before))
