@@ -261,9 +261,8 @@ enum feature feature_file_iterator(const struct btf *vmlinux)
 	if (target < 0)
 		return FEATURE_NO;
 	answer = verdict_close(load_passing(BPF_PROG_TYPE_TRACING, &opts));
-	return answer == FEATURE_YES
-		       ? helper_in(BPF_PROG_TYPE_TRACING, &opts, BPF_FUNC_sock_from_file)
-		       : answer;
+	return answer == FEATURE_YES ? helper_in(BPF_PROG_TYPE_TRACING, &opts, BPF_FUNC_seq_write)
+				     : answer;
 }
 
 /* The group is a socket of our own that is never bound, so that nothing reaches it. */

@@ -40,7 +40,7 @@ enum feature feature_cgroup_link(void);
 enum feature feature_tcx(void);
 /* Does bpf_fib_lookup() take BPF_FIB_LOOKUP_SRC? */
 enum feature feature_fib_source(void);
-/* Can a program walk over all processes' files, and find the sockets among them? */
+/* Can a program walk over all processes' files, and write of them? */
 enum feature feature_file_iterator(const struct btf *vmlinux);
 /* Can an sk_reuseport program be attached to a group of sockets? */
 enum feature feature_reuseport_attach(void);

@@ -438,7 +438,7 @@ static const struct need needs[] = {
 	  .mend = "load nf_conntrack, built with BTF",
 	  .fallback = "audit may count NATed replies as wrong" },
 	{ 0, REPLY, .name = "iter/task_file", .why = "finds the process of a socket",
-	  .ask = ask_file_iterator, .takes = ASK_TRACE, .since = "5.11",
+	  .ask = ask_file_iterator, .takes = ASK_TRACE, .since = "5.8",
 	  .fallback = "processes stay unknown" },
 	/* reply: wire mode */
 	{ 0, REPLY, .name = "tc", .why = "rewrites datagrams in wire mode", HOOK(SCHED_CLS, 0),
