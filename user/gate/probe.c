@@ -453,7 +453,7 @@ static const struct need needs[] = {
 	  .fallback = "the socket cookie alone" },
 	{ 0, REPLY, .name = "bpf_skb_ct_lookup", .why = "looks into conntrack (kfunc)",
 	  .ask = ask_conntrack_function, .type = "bpf_skb_ct_lookup", .since = "5.18",
-	  .mend = "load nf_conntrack, built with BTF", .fallback = "ctnetlink" },
+	  .mend = "from 5.18 on: load nf_conntrack, built with BTF", .fallback = "ctnetlink" },
 
 	{ STEER, 0, .name = "sk_reuseport", .why = "chooses the worker", HOOK(SK_REUSEPORT, 0),
 	  .since = "4.19" },
