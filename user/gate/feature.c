@@ -175,6 +175,11 @@ enum feature feature_map(enum bpf_map_type type)
 	}
 }
 
+enum feature feature_memory(__u32 bytes)
+{
+	return verdict_close(bpf_map_create(BPF_MAP_TYPE_ARRAY, NULL, 4, bytes, 1, NULL));
+}
+
 enum feature feature_spin_lock(enum bpf_prog_type type, enum bpf_attach_type attach)
 {
 	enum feature answer = verdict_close(map_with_layout(BPF_MAP_TYPE_ARRAY, 1, 0, true));
