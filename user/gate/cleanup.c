@@ -100,7 +100,8 @@ static int find_kind(const struct kind *kind, cleanup_left_fn fn, void *arg)
 		char name[BPF_OBJ_NAME_LEN] = "";
 		int fd = kind->open(id), result;
 
-		if (fd < 0 && errno == ENOENT)
+		/* EAGAIN: a link that is being made; its program is there already, and tells. */
+		if (fd < 0 && (errno == ENOENT || errno == EAGAIN))
 			continue;
 		if (fd < 0)
 			return -errno;

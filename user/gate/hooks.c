@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "hooks.h"
 
+#include "caps.h"
 #include "log.h"
 #include "pins.h"
 
@@ -75,6 +76,14 @@ int hooks_load_error(const char *what, int error, const char *verifier_log, stru
 {
 	char path[PATH_MAX] = "";
 
+	if (!verifier_log[0] && error == EPERM && !caps_have(CAP_SYS_RESOURCE))
+		return err_mend(err,
+				err_set(err, EXIT_PERMISSION, error,
+					"%s: the kernel refused to create a map or program: most"
+					" likely RLIMIT_MEMLOCK is too low (kernels before 5.11"
+					" count maps to it)",
+					what),
+				HOOKS_MEMLOCK_MEND);
 	if (!verifier_log[0]) {
 		err_set(err, error == EPERM ? EXIT_PERMISSION : EXIT_LACKING, error,
 			"%s: the kernel refused to create a map or program: %s", what,

@@ -38,6 +38,9 @@ void hooks_libbpf_log(void);
 /* Has the running kernel's own BTF (not a module's) this struct? */
 bool hooks_kernel_has_struct(const char *name);
 
+/* What helps where the kernel counts maps to RLIMIT_MEMLOCK and there is too little of it. */
+#define HOOKS_MEMLOCK_MEND "grant CAP_SYS_RESOURCE, or raise it ('ulimit -l')"
+
 /*
  * Names the reason of a failed bpf_object__load(): the end of the verifier's log into err->detail,
  * the whole of it into a file that the message names.
