@@ -40,7 +40,7 @@ $(BUILD)/sluice: $(objects)
 
 # --- BPF: objects from sources alone, embedded as libbpf skeletons
 
-bpf_flags := -target bpf -mcpu=v3 -O2 -g -Wall -Wextra -Werror -Wno-unused-parameter -Iinclude \
+bpf_flags = -target bpf -mcpu=v3 -O2 -g -Wall -Wextra -Werror -Wno-unused-parameter -Iinclude \
 	-isystem /usr/include/$(shell $(CC) -print-multiarch)
 
 $(BUILD)/bpf/%.o: bpf/%.bpf.c $(wildcard bpf/*.h include/sluice/*.h)
@@ -116,10 +116,13 @@ units: $(unit)
 	$(Q)tests/run $(unit)
 
 # Everything; without root the units alone, and it says so.
-check: setup-test all $(unit) $(replay) $(prog) $(servers)
-	$(Q)tests/run $(unit) $(replay) $(prog) tests/net
+tested: all $(unit) $(replay) $(prog) $(servers)
+check: setup-test
+	$(Q)$(MAKE) --no-print-directory tested
+	$(Q)tools/own-root tests/run $(unit) $(replay) $(prog) tests/net
 
-demo: setup-demo all
+demo: setup-demo
+	$(Q)$(MAKE) --no-print-directory all
 	$(Q)tools/demo
 
 bench_with := $(BUILD)/tools/echo $(BUILD)/tools/hooks $(BUILD)/tools/empty.bpf.o
@@ -134,10 +137,13 @@ $(BUILD)/tools/%.bpf.o: tools/bench/%.bpf.c
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CLANG) $(bpf_flags) -c $< -o $@
 
-bench: setup-test all $(bench_with)
+benched: all $(bench_with)
+bench: setup-test
+	$(Q)$(MAKE) --no-print-directory benched
 	$(Q)tools/bench/run $(BENCH)
 
-.PHONY: setup-build setup-demo setup-test
+# What is installed here is looked for by the makes below, which read this file anew.
+.PHONY: tested benched setup-build setup-demo setup-test
 setup: setup-test
 setup-build setup-demo setup-test: setup-%:
 	$(Q)tools/setup.sh $*
@@ -146,7 +152,8 @@ setup-build setup-demo setup-test: setup-%:
 
 sources := $(wildcard user/*/*.[ch] bpf/*.[ch] include/sluice/*.h tests/*/*.[ch] tools/*/*.[ch])
 
-lint: setup-test all
+lint: setup-test
+	$(Q)$(MAKE) --no-print-directory all
 	$(call say,FMT,)
 	$(Q)clang-format --dry-run --Werror $(sources)
 	$(call say,CHECK,layers)

@@ -97,7 +97,7 @@ static void print_json(const struct context *context, const struct reply_options
 		       const struct reply_result *result, const char *outcome)
 {
 	json_t *document = output_document(), *progs = json_array();
-	char ports[512];
+	static char ports[PORTS_TEXT_MAX];
 	int i;
 
 	ports_format(&options->ports, ports, sizeof(ports));

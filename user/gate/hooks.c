@@ -29,10 +29,10 @@ void hooks_libbpf_log(void)
 	libbpf_set_print(libbpf_print);
 }
 
-bool hooks_kernel_has(const char *kfunc)
+bool hooks_kernel_has_struct(const char *name)
 {
 	struct btf *btf = btf__load_vmlinux_btf();
-	bool has = btf && btf__find_by_name_kind(btf, kfunc, BTF_KIND_FUNC) > 0;
+	bool has = btf && btf__find_by_name_kind(btf, name, BTF_KIND_STRUCT) > 0;
 
 	btf__free(btf);
 	return has;
@@ -47,19 +47,29 @@ static void keep_log(const char *log, char *path, size_t size)
 
 	snprintf(path, size, "%s/sluice-verifier-XXXXXX", folder ? folder : "/tmp");
 	fd = mkstemp(path);
-	if (fd < 0 || write(fd, log, length) != (ssize_t)length)
+	if (fd >= 0 && write(fd, log, length) != (ssize_t)length) {
+		unlink(path);
 		*path = '\0';
-	if (fd >= 0)
+	}
+	if (fd < 0)
+		*path = '\0';
+	else
 		close(fd);
 }
 
-static const char *last_lines(const char *log, int lines)
+/* Whole lines, as many as there is room for: what the verifier says last is why it refused. */
+static const char *last_lines(const char *log, int lines, size_t room)
 {
-	const char *at = log + strlen(log);
+	const char *end = log + strlen(log), *at = end, *shown = end;
 
-	while (at > log && lines >= 0)
-		lines -= *--at == '\n';
-	return at > log ? at + 1 : log;
+	while (at > log && lines && (size_t)(end - at) < room - 1) {
+		at--;
+		if (at > log && at[-1] != '\n')
+			continue;
+		shown = at;
+		lines--;
+	}
+	return shown < end ? shown : at;
 }
 
 int hooks_load_error(const char *what, int error, const char *verifier_log, struct err *err)
@@ -83,7 +93,8 @@ int hooks_load_error(const char *what, int error, const char *verifier_log, stru
 	keep_log(verifier_log, path, sizeof(path));
 	err_set(err, EXIT_LACKING, error, "%s: the kernel's verifier refused a program: %s", what,
 		strerror(error));
-	snprintf(err->detail, sizeof(err->detail), "%s", last_lines(verifier_log, LOG_LINES_SHOWN));
+	snprintf(err->detail, sizeof(err->detail), "%s",
+		 last_lines(verifier_log, LOG_LINES_SHOWN, sizeof(err->detail)));
 	return err_mend(err, -error,
 			"the verifier's whole log is in %s; 'sluice check' says what"
 			" this kernel lacks",
@@ -226,26 +237,25 @@ static bool find_loner(const char *cgroup, __u32 attach_type, struct hook_prog *
 	return false;
 }
 
-static int attach_error(const struct transaction *tx, const struct hook *hook, int error,
+static int attach_error(const char *cgroup, const struct bpf_program *prog, int error,
 			struct err *err)
 {
-	__u32 type = bpf_program__expected_attach_type(hook->prog);
+	__u32 type = bpf_program__expected_attach_type(prog);
 	struct hook_prog loner;
 	char where[PATH_MAX];
 
-	if (error == EPERM && find_loner(tx->cgroup, type, &loner, where))
+	if (error == EPERM && find_loner(cgroup, type, &loner, where))
 		return err_mend(err,
 				err_set(err, EXIT_CONFLICT, EBUSY,
 					"%s on %s: program '%s' (id %u) is attached to %s without"
 					" BPF_F_ALLOW_MULTI",
-					hook_type_name(type), tx->cgroup, loner.name, loner.id,
-					where),
+					hook_type_name(type), cgroup, loner.name, loner.id, where),
 				"load it with BPF_F_ALLOW_MULTI, or detach it: bpftool cgroup"
 				" detach %s",
 				where);
 	return err_mend(err,
 			err_set(err, error == EPERM ? EXIT_PERMISSION : EXIT_LACKING, error,
-				"%s on %s: attaching failed: %s", hook_type_name(type), tx->cgroup,
+				"%s on %s: attaching failed: %s", hook_type_name(type), cgroup,
 				strerror(error)),
 			"'sluice check' says what this kernel lacks");
 }
@@ -258,7 +268,7 @@ static int attach_new(struct transaction *tx, const struct hook *hook, struct er
 	int result = 0;
 
 	if (!link)
-		return attach_error(tx, hook, errno, err);
+		return attach_error(tx->cgroup, hook->prog, errno, err);
 	staged_path(tx, hook, path);
 	unlink(path);
 	if (bpf_link__pin(link, path))
@@ -288,18 +298,37 @@ static int update_in_place(struct transaction *tx, const struct hook *hook, int 
 	return 0;
 }
 
-static int stage(struct transaction *tx, const struct hook *hook, struct err *err)
+/* The link in place on this cgroup, if there is one; its descriptor, or -1. */
+static int link_in_place(const struct transaction *tx, const struct hook *hook, __u32 *prog_id)
 {
 	struct bpf_link_info link = { 0 };
 	__u32 length = sizeof(link);
 	int fd = pins_get(tx->dir, tx->plane, hook->pin);
 
-	if (fd >= 0 && !bpf_obj_get_info_by_fd(fd, &link, &length) &&
-	    link.cgroup.cgroup_id == tx->cgroup_id)
-		return update_in_place(tx, hook, fd, link.prog_id, err);
+	if (fd < 0)
+		return -1;
+	if (!bpf_obj_get_info_by_fd(fd, &link, &length) && link.cgroup.cgroup_id == tx->cgroup_id) {
+		*prog_id = link.prog_id;
+		return fd;
+	}
+	close(fd);
+	return -1;
+}
+
+/* One of the two passes over the hooks: links to be made, or links to be updated. */
+static int stage(struct transaction *tx, const struct hook *hook, enum step_kind pass,
+		 struct err *err)
+{
+	__u32 prog_id;
+	int fd = hook->wanted ? link_in_place(tx, hook, &prog_id) : -1;
+
+	if (!hook->wanted)
+		return 0;
+	if (fd >= 0 && pass == STEP_UPDATED)
+		return update_in_place(tx, hook, fd, prog_id, err);
 	if (fd >= 0)
 		close(fd);
-	return attach_new(tx, hook, err);
+	return fd < 0 && pass == STEP_PINNED ? attach_new(tx, hook, err) : 0;
 }
 
 static void undo(struct transaction *tx)
@@ -371,8 +400,9 @@ int hooks_apply_cgroup(const char *dir, const char *plane, const char *cgroup, s
 	for (i = 0; i < count; i++)
 		pins_drop(staged_path(&tx, &hooks[i], path));
 	for (i = 0; i < count && !result; i++)
-		if (hooks[i].wanted)
-			result = stage(&tx, &hooks[i], err);
+		result = stage(&tx, &hooks[i], STEP_PINNED, err);
+	for (i = 0; i < count && !result; i++)
+		result = stage(&tx, &hooks[i], STEP_UPDATED, err);
 	staged = tx.count;
 	if (!result)
 		result = commit(&tx, hooks, count, err);
