@@ -262,8 +262,8 @@ static enum outcome run_outcome(const struct bpf_program *prog, const struct fra
 		all += after.value[i] - before.value[i];
 	refused = after.value[SLUICE_REPLY_skipped_header] -
 		  before.value[SLUICE_REPLY_skipped_header];
-	heard = after.value[SLUICE_REPLY_skipped_multicast] -
-		before.value[SLUICE_REPLY_skipped_multicast];
+	heard = after.value[SLUICE_REPLY_skipped_not_own] -
+		before.value[SLUICE_REPLY_skipped_not_own];
 	assert_true(all <= 1 && refused + heard == all);
 	return refused ? REFUSED : heard ? HEARD : NOTHING;
 }

@@ -346,7 +346,6 @@ static void test_other_cgroup(void **state)
 struct family {
 	const char *near, *far, *other;
 	bool dual;
-	bool probe_reads;
 };
 
 static void fields(const struct family *family)
@@ -387,8 +386,8 @@ static void test_fields(void **state)
 {
 	load(&(struct settings){ .port = PORT });
 	fields(&(struct family){ NEAR4, FAR4, OTHER4, false, false });
-	fields(&(struct family){ NEAR4, FAR4, OTHER4, true, false });
-	fields(&(struct family){ NEAR6, FAR6, OTHER6, true, false });
+	fields(&(struct family){ NEAR4, FAR4, OTHER4, true });
+	fields(&(struct family){ NEAR6, FAR6, OTHER6, true });
 }
 
 /* Peers are told apart by address and port, sockets by cookie. */
@@ -460,8 +459,8 @@ static void moved(const struct family *family)
 static void test_moved(void **state)
 {
 	load(&(struct settings){ .port = PORT });
-	moved(&(struct family){ NEAR4, FAR4, OTHER4, true, false });
-	moved(&(struct family){ NEAR6, FAR6, OTHER6, true, false });
+	moved(&(struct family){ NEAR4, FAR4, OTHER4, true });
+	moved(&(struct family){ NEAR6, FAR6, OTHER6, true });
 	assert_int_equal(flow_count(), 2);
 }
 
@@ -511,8 +510,8 @@ static void addresses_change(const struct family *family)
 
 static void test_addresses_change(void **state)
 {
-	addresses_change(&(struct family){ NEAR4, FAR4, OTHER4, true, false });
-	addresses_change(&(struct family){ NEAR6, FAR6, OTHER6, true, false });
+	addresses_change(&(struct family){ NEAR4, FAR4, OTHER4, true });
+	addresses_change(&(struct family){ NEAR6, FAR6, OTHER6, true });
 	load(&(struct settings){ .port = PORT });
 }
 
@@ -1027,8 +1026,8 @@ static void test_audit(void **state)
 {
 	load(&(struct settings){ .port = PORT, .audit = true });
 	audit(&(struct family){ NEAR4, FAR4, OTHER4, false, false });
-	audit(&(struct family){ NEAR4, FAR4, OTHER4, true, false });
-	audit(&(struct family){ NEAR6, FAR6, OTHER6, true, false });
+	audit(&(struct family){ NEAR4, FAR4, OTHER4, true });
+	audit(&(struct family){ NEAR6, FAR6, OTHER6, true });
 }
 
 /* Headers of answers as sockets make them: options, extension headers, and what is to be cut. */
