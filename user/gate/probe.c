@@ -347,14 +347,6 @@ static enum answer ask_field(const struct need *need, struct asking *asking)
 	return from_feature(feature_field(asking->vmlinux, need->type, need->field));
 }
 
-/* type: the kfunc */
-static enum answer ask_function(const struct need *need, struct asking *asking)
-{
-	if (!asking->vmlinux)
-		return no_btf(asking);
-	return from_feature(feature_function(asking->vmlinux, need->type));
-}
-
 static const struct btf *conntrack_btf(const struct asking *asking)
 {
 	return asking->conntrack ? asking->conntrack : asking->vmlinux;
