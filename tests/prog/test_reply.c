@@ -385,7 +385,7 @@ static void fields(const struct family *family)
 static void test_fields(void **state)
 {
 	load(&(struct settings){ .port = PORT });
-	fields(&(struct family){ NEAR4, FAR4, OTHER4, false, false });
+	fields(&(struct family){ NEAR4, FAR4, OTHER4, false });
 	fields(&(struct family){ NEAR4, FAR4, OTHER4, true });
 	fields(&(struct family){ NEAR6, FAR6, OTHER6, true });
 }
@@ -1025,7 +1025,7 @@ static void audit(const struct family *family)
 static void test_audit(void **state)
 {
 	load(&(struct settings){ .port = PORT, .audit = true });
-	audit(&(struct family){ NEAR4, FAR4, OTHER4, false, false });
+	audit(&(struct family){ NEAR4, FAR4, OTHER4, false });
 	audit(&(struct family){ NEAR4, FAR4, OTHER4, true });
 	audit(&(struct family){ NEAR6, FAR6, OTHER6, true });
 }
