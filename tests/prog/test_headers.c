@@ -108,8 +108,9 @@ static const struct shape4 shapes4[] = {
 	{ "total length 0", 5, IPPROTO_UDP, 0, 4, -32, 0, REFUSED },
 	{ "total length within the header", 6, IPPROTO_UDP, 0, 4, -16, 0, REFUSED },
 	{ "total length cuts the UDP header", 5, IPPROTO_UDP, 0, 4, -5, 0, REFUSED },
-	{ "total length too long", 5, IPPROTO_UDP, 0, 4, 1, 0, REFUSED },
-	{ "total length 65535", 5, IPPROTO_UDP, 0, 4, 65535 - 32, 0, REFUSED },
+	/* UDP has cut off what lay behind its own length (RFC 9868) before the program sees it */
+	{ "surplus behind UDP", 5, IPPROTO_UDP, 0, 4, 1, 0, HEARD },
+	{ "as much surplus as can be", 5, IPPROTO_UDP, 0, 4, 65535 - 32, 0, HEARD },
 	{ "UDP length 0", 5, IPPROTO_UDP, 0, 4, 0, -12, REFUSED },
 	{ "UDP length below its header", 5, IPPROTO_UDP, 0, 4, 0, -5, REFUSED },
 	{ "UDP length too long", 5, IPPROTO_UDP, 0, 4, 0, 1, REFUSED },
@@ -184,7 +185,7 @@ static const struct shape6 shapes6[] = {
 	{ "payload length 0", { UDP }, 0, 0, -20, 0, REFUSED },
 	{ "jumbogram", { HOP, UDP }, 0, 0, -28, 0, REFUSED },
 	{ "payload length cuts the UDP header", { UDP }, 0, 0, -13, 0, REFUSED },
-	{ "payload length too long", { UDP }, 0, 0, 1, 0, REFUSED },
+	{ "surplus behind UDP", { UDP }, 0, 0, 1, 0, HEARD },
 	{ "UDP length 0", { UDP }, 0, 0, 0, -20, REFUSED },
 	{ "UDP length below its header", { UDP }, 0, 0, 0, -13, REFUSED },
 	{ "UDP length too long", { DST, UDP }, 0, 0, 0, 1, REFUSED },
@@ -378,7 +379,7 @@ static enum outcome expected(struct frame *frame)
 
 	if (!worth_parsing(ip, len, ip4))
 		return NOTHING;
-	verdict = packet_parse_ip(&cursor, PACKET_WHOLE, &parsed);
+	verdict = packet_parse_ip(&cursor, PACKET_DELIVERED, &parsed);
 	if (verdict == PACKET_OK)
 		verdict = packet_parse_udp(&cursor, &parsed, &udp);
 	if (verdict == PACKET_OK)
