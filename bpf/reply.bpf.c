@@ -14,6 +14,7 @@
  *
  * A program that is unsure lets the datagram pass unchanged.
  */
+#include "flow_table.h"
 #include "kernel.h"
 #include "maps.h"
 
@@ -25,53 +26,13 @@
 #include <linux/rtnetlink.h>
 #include <sluice/packet.h>
 #include <stdbool.h>
+#include <stddef.h>
 
 #define PASS 1
 
 extern void *bpf_rdonly_cast(const void *object, __u32 btf_id) __ksym __weak;
 
-/* Settings of this load; the verifier takes them as constants. */
-const volatile __u64 seed;
-const volatile __u64 age_ns;
-const volatile __u32 sets = 1;
-const volatile bool any_port;
 const volatile bool rdonly_cast; /* the kernel has bpf_rdonly_cast() (6.2) */
-const volatile __u64 ports[1024];
-
-static __always_inline bool port_managed(__u16 port)
-{
-	return any_port || ports[port >> 6] & 1ULL << (port & 63);
-}
-
-/* A tick's resolution is enough for ages, at a fraction of the cost (kernel 5.11). */
-static __always_inline __u64 clock_ns(void)
-{
-	if (bpf_core_enum_value_exists(enum bpf_func_id, BPF_FUNC_ktime_get_coarse_ns))
-		return bpf_ktime_get_coarse_ns();
-	return bpf_ktime_get_ns();
-}
-
-static __always_inline bool addr_equal(const struct sluice_addr *a, const struct sluice_addr *b)
-{
-	return a->half[0] == b->half[0] && a->half[1] == b->half[1];
-}
-
-static __always_inline void addr_map_ip4(struct sluice_addr *addr, __be32 ip4_be)
-{
-	addr->half[0] = 0;
-	addr->word_be[2] = bpf_htonl(0xffff);
-	addr->word_be[3] = ip4_be;
-}
-
-static __always_inline bool addr_is_ip4(const struct sluice_addr *addr)
-{
-	return !addr->half[0] && addr->word_be[2] == bpf_htonl(0xffff);
-}
-
-static __always_inline bool addr_is_link_local(const struct sluice_addr *addr)
-{
-	return (addr->word_be[0] & bpf_htonl(0xffc00000)) == bpf_htonl(0xfe800000);
-}
 
 /*
  * The kernel's count of addresses of that family that came and went in the socket's namespace
@@ -107,8 +68,11 @@ static __always_inline struct sluice_flow_set *flow_set(struct flow_key *key)
 	return bpf_map_lookup_elem(&sluice_flows, &index);
 }
 
-static __always_inline bool flow_is(const struct sluice_flow *flow, const struct flow_key *key)
+static __always_inline bool flow_is(const void *slot, const void *named)
 {
+	const struct sluice_flow *flow = slot;
+	const struct flow_key *key = named;
+
 	return flow->cookie == key->cookie && flow->peer_port_be == key->peer_port_be &&
 	       addr_equal(&flow->peer, &key->peer);
 }
@@ -117,28 +81,7 @@ static __always_inline bool flow_is(const struct sluice_flow *flow, const struct
 static __always_inline __u32 flow_find(const struct sluice_flow_set *set,
 				       const struct flow_key *key)
 {
-	__u32 way;
-
-#pragma unroll
-	for (way = 0; way < SLUICE_FLOW_WAYS; way++)
-		if (flow_is(&set->flow[way], key))
-			break;
-	return way;
-}
-
-/* The slot heard least recently, a free one first.  The caller holds the set's lock. */
-static __always_inline __u32 flow_oldest(const struct sluice_flow_set *set)
-{
-	__u64 oldest_ns = ~0ULL;
-	__u32 way, oldest = 0;
-
-#pragma unroll
-	for (way = 0; way < SLUICE_FLOW_WAYS; way++)
-		if (set->flow[way].seen_ns < oldest_ns) {
-			oldest_ns = set->flow[way].seen_ns;
-			oldest = way;
-		}
-	return oldest;
+	return set_find(set->flow, sizeof(*set->flow), flow_is, key);
 }
 
 /*
@@ -181,7 +124,8 @@ static __always_inline enum sluice_reply_counter flow_store(struct sluice_flow_s
 		if (addr_is_link_local(&key->peer) && flow->ifindex != heard->ifindex)
 			heard->flags |= SLUICE_FLOW_SCOPE_AMBIGUOUS;
 	} else {
-		flow = &set->flow[flow_oldest(set) % SLUICE_FLOW_WAYS];
+		flow = &set->flow[set_oldest(set->flow, sizeof(*flow),
+					     offsetof(struct sluice_flow, seen_ns))];
 		outcome = flow->cookie && heard->seen_ns - flow->seen_ns <= age_ns
 				  ? SLUICE_REPLY_evicted
 				  : SLUICE_REPLY_learned;
@@ -258,14 +202,6 @@ static __always_inline bool may_be_udp(struct __sk_buff *skb)
 		return (void *)(ip + 1) <= data_end && ip->nexthdr != IPPROTO_TCP &&
 		       ip->nexthdr != IPPROTO_ICMPV6;
 	}
-}
-
-static __always_inline struct sluice_addr addr_of(const struct in6_addr *from)
-{
-	struct sluice_addr addr;
-
-	__builtin_memcpy(&addr, from, sizeof(addr));
-	return addr;
 }
 
 /* False if it is no datagram; headers that lie are counted. */
