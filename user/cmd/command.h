@@ -37,6 +37,9 @@ extern const struct command reply_show_command;
 extern const struct command reply_flows_command;
 extern const struct command reply_audit_command;
 extern const struct command reply_unload_command;
+extern const struct command conntrack_show_command;
+extern const struct command conntrack_audit_command;
+extern const struct command conntrack_repair_command;
 extern const struct command cleanup_command;
 
 #endif

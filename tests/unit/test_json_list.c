@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* A list printed item by item must not differ by a byte from the document printed whole. */
+#include "json_list.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+static json_t *item(int i)
+{
+	return json_pack("{s:i, s:{s:s}, s:[]}", "number", i, "inner", "text", "two\nlines",
+			 "empty");
+}
+
+static char *whole(bool pretty, int items)
+{
+	json_t *document = output_document(), *list = json_array();
+	char *text = NULL;
+	size_t size;
+	struct output output = { .file = open_memstream(&text, &size),
+				 .json = true,
+				 .pretty = pretty };
+	int i;
+
+	for (i = 0; i < items; i++)
+		json_array_append_new(list, item(i));
+	json_object_set_new(document, "list", list);
+	output_json(&output, document);
+	fclose(output.file);
+	return text;
+}
+
+static char *piecewise(bool pretty, int items)
+{
+	char *text = NULL;
+	size_t size;
+	struct output output = { .file = open_memstream(&text, &size),
+				 .json = true,
+				 .pretty = pretty };
+	struct json_list list;
+	int i;
+
+	json_list_begin(&list, &output, output_document(), "list");
+	for (i = 0; i < items; i++)
+		json_list_add(&list, item(i));
+	json_list_end(&list);
+	fclose(output.file);
+	return text;
+}
+
+static void compare(bool pretty)
+{
+	int items;
+
+	for (items = 0; items < 4; items++) {
+		char *a = whole(pretty, items), *b = piecewise(pretty, items);
+
+		assert_string_equal(b, a);
+		free(a);
+		free(b);
+	}
+}
+
+static void test_compact(void **state)
+{
+	compare(false);
+}
+
+static void test_pretty(void **state)
+{
+	compare(true);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_compact),
+		cmocka_unit_test(test_pretty),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "json_list.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define INDENT 2
+
+static char *text_of(const struct output *output, json_t *json)
+{
+	char *text = json_dumps(json, output->pretty ? JSON_INDENT(INDENT) : JSON_COMPACT);
+
+	json_decref(json);
+	return text;
+}
+
+void json_list_begin(struct json_list *list, const struct output *output, json_t *document,
+		     const char *key)
+{
+	char *text = text_of(output, document);
+	size_t length = text ? strlen(text) : 0;
+
+	/* all but the closing brace and, pretty, the line it stands on */
+	length -= length < 2 ? length : output->pretty ? 2 : 1;
+	*list = (struct json_list){ .output = output };
+	fprintf(output->file, output->pretty ? "%.*s,\n%*s\"%s\": [" : "%.*s,%*s\"%s\":[",
+		(int)length, text ? text : "", output->pretty ? INDENT : 0, "", key);
+	free(text);
+}
+
+static void print_indented(FILE *file, const char *text, int indent)
+{
+	while (*text) {
+		size_t line = strcspn(text, "\n");
+
+		fprintf(file, "\n%*s%.*s", indent, "", (int)line, text);
+		text += line + (text[line] == '\n');
+	}
+}
+
+void json_list_add(struct json_list *list, json_t *item)
+{
+	const struct output *output = list->output;
+	char *text = text_of(output, item);
+
+	if (!text)
+		return;
+	if (list->count++)
+		fputc(',', output->file);
+	if (output->pretty)
+		print_indented(output->file, text, 2 * INDENT);
+	else
+		fputs(text, output->file);
+	free(text);
+}
+
+void json_list_end(struct json_list *list)
+{
+	const struct output *output = list->output;
+
+	if (output->pretty && list->count)
+		fprintf(output->file, "\n%*s", INDENT, "");
+	fputs(output->pretty ? "]\n}\n" : "]}\n", output->file);
+}

@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "netns.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <linux/nsfs.h>
+#include <sched.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+/* where ip-netns(8) keeps its names */
+#define NETNS_DIR "/run/netns"
+
+static int missing(const char *netns, struct err *err)
+{
+	return err_mend(err, err_set(err, EXIT_ERROR, ENOENT, "no network namespace '%s'", netns),
+			"give a name that 'ip netns list' shows, a path, or a process id");
+}
+
+static int denied(const char *netns, int error, struct err *err)
+{
+	return err_mend(err,
+			err_set(err, EXIT_PERMISSION, error, "network namespace '%s': %s", netns,
+				strerror(error)),
+			"it takes CAP_SYS_ADMIN, and CAP_SYS_PTRACE for that of another process");
+}
+
+static int failed(const char *netns, int error, struct err *err)
+{
+	if (error == ENOENT || error == ESRCH)
+		return missing(netns, err);
+	if (error == EPERM || error == EACCES)
+		return denied(netns, error, err);
+	return err_set(err, EXIT_ERROR, error, "network namespace '%s': %s", netns,
+		       strerror(error));
+}
+
+static int by_word(const char *netns)
+{
+	char path[PATH_MAX];
+	int fd;
+
+	snprintf(path, sizeof(path), NETNS_DIR "/%s", netns);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd >= 0 || errno != ENOENT || netns[strspn(netns, "0123456789")])
+		return fd;
+	snprintf(path, sizeof(path), "/proc/%s/ns/net", netns);
+	return open(path, O_RDONLY | O_CLOEXEC);
+}
+
+int netns_enter(const char *netns, struct err *err)
+{
+	int fd, error = 0;
+
+	if (!*netns || !strcmp(netns, ".") || !strcmp(netns, ".."))
+		return missing(netns, err);
+	fd = strchr(netns, '/') ? open(netns, O_RDONLY | O_CLOEXEC) : by_word(netns);
+	if (fd < 0)
+		return failed(netns, errno, err);
+	if (ioctl(fd, NS_GET_NSTYPE) != CLONE_NEWNET)
+		error = err_mend(
+			err,
+			err_set(err, EXIT_ERROR, EINVAL, "'%s' is not a network namespace", netns),
+			"give a name that 'ip netns list' shows, a path, or a process id");
+	else if (setns(fd, CLONE_NEWNET))
+		error = failed(netns, errno, err);
+	close(fd);
+	return error;
+}

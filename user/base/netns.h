@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Enters another network namespace, for --netns.  `ip netns exec` would mount a fresh /sys as well,
+ * and hide the bpffs below it.
+ */
+#ifndef SLUICE_NETNS_H
+#define SLUICE_NETNS_H
+
+#include "err.h"
+
+/*
+ * Moves the calling thread into a network namespace: the name of one below /run/netns, a path (it
+ * holds a '/'), or the id of a process that lives in it; a name goes before an id.  Sockets opened
+ * before stay where they are.  0, or -errno with *err set and the thread where it was.
+ */
+int netns_enter(const char *netns, struct err *err);
+
+#endif
