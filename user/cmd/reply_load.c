@@ -1,20 +1,28 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* sluice reply load: attach the reply plane, or change it in place. */
+/* sluice reply load: attach the reply plane or the wire plane, or change it in place. */
 #include "command.h"
 #include "hooks.h"
 #include "place.h"
 #include "reply.h"
+#include "wire.h"
+#include "wire_view.h"
 #include "word.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
+#include <net/if.h>
+#include <stdlib.h>
 #include <string.h>
 
 struct options {
 	struct reply_options reply;
+	struct wire_options wire; /* what it shares with `reply` is copied at the end */
 	bool mode_given;
+	bool wire_mode;
+	const char *wire_only; /* an option that was given and says nothing in other modes */
 };
 
-static const char *const modes[] = { "socket", "audit" };
+static const char *const modes[] = { "socket", "wire", "audit" };
 
 static int set_mode(void *into, const char *value, struct err *err)
 {
@@ -22,15 +30,113 @@ static int set_mode(void *into, const char *value, struct err *err)
 	const char *nearest;
 
 	options->mode_given = true;
+	options->wire_mode = !strcmp(value, "wire");
 	if (!strcmp(value, "socket"))
 		options->reply.mode = SLUICE_REPLY_SOCKET;
 	else if (!strcmp(value, "audit"))
 		options->reply.mode = SLUICE_REPLY_AUDIT;
-	else {
-		nearest = word_nearest(value, modes, 2);
+	else if (!options->wire_mode) {
+		nearest = word_nearest(value, modes, sizeof(modes) / sizeof(*modes));
 		err_set(err, EXIT_USAGE, EINVAL, "unknown mode '%s'", value);
 		return nearest ? err_mend(err, -EINVAL, "did you mean '%s'?", nearest)
-			       : err_mend(err, -EINVAL, "give 'socket' or 'audit'");
+			       : err_mend(err, -EINVAL, "give 'socket', 'wire' or 'audit'");
+	}
+	return 0;
+}
+
+/* "a,b" into names, which point into a copy that stays until the process ends. */
+static int names_parse(const char *option, const char *list, struct wire_names *names,
+		       struct err *err)
+{
+	char *rest = strdup(list), *name;
+
+	while (rest && (name = strsep(&rest, ","))) {
+		if (!*name || strlen(name) >= IF_NAMESIZE)
+			return err_mend(err,
+					err_set(err, EXIT_USAGE, EINVAL, "%s: '%s': %s", option,
+						name, *name ? "too long for a name" : "empty"),
+					"give the names of interfaces, as in eth0,eth1");
+		if (names->count == WIRE_NAMES_MAX)
+			return err_set(err, EXIT_USAGE, E2BIG, "%s: more than %d names", option,
+				       WIRE_NAMES_MAX);
+		names->name[names->count++] = name;
+	}
+	return 0;
+}
+
+static int set_iface(void *into, const char *value, struct err *err)
+{
+	struct options *options = into;
+
+	options->wire_only = "--iface";
+	return names_parse("--iface", value, &options->wire.ifaces, err);
+}
+
+static int set_follow(void *into, const char *value, struct err *err)
+{
+	struct options *options = into;
+
+	options->wire_only = "--follow";
+	return names_parse("--follow", value, &options->wire.follow, err);
+}
+
+static int set_gateway(void *into, const char *value, struct err *err)
+{
+	struct options *options = into;
+
+	options->wire_only = "--gateway";
+	return names_parse("--gateway", value, &options->wire.gateways, err);
+}
+
+static int server_add(struct wire_options *wire, const char *text, struct err *err)
+{
+	struct sluice_addr addr = { .word_be = { 0, 0, htonl(0xffff) } };
+
+	if (inet_pton(AF_INET, text, &addr.word_be[3]) != 1 &&
+	    inet_pton(AF_INET6, text, &addr) != 1)
+		return err_mend(
+			err,
+			err_set(err, EXIT_USAGE, EINVAL, "--server: '%s': not an IP address", text),
+			"give the server's addresses, as in 10.0.0.5,10.0.1.5");
+	if (wire->servers == WIRE_SERVERS_MAX)
+		return err_set(err, EXIT_USAGE, E2BIG, "--server: more than %d addresses",
+			       WIRE_SERVERS_MAX);
+	wire->server[wire->servers++] = addr;
+	return 0;
+}
+
+static int set_server(void *into, const char *value, struct err *err)
+{
+	char *copy = strdup(value), *rest = copy;
+	struct options *options = into;
+	const char *item;
+	int result = 0;
+
+	options->wire_only = "--server";
+	while (rest && !result && (item = strsep(&rest, ",")))
+		result = server_add(&options->wire, item, err);
+	free(copy);
+	return result;
+}
+
+static int set_attach(void *into, const char *value, struct err *err)
+{
+	static const char *const words[] = { "auto", "tcx", "clsact" };
+	struct options *options = into;
+	const char *nearest;
+
+	options->wire_only = "--attach";
+	if (!strcmp(value, "tcx"))
+		options->wire.via = SLUICE_WIRE_TCX;
+	else if (!strcmp(value, "clsact"))
+		options->wire.via = SLUICE_WIRE_CLSACT;
+	else if (!strcmp(value, "auto"))
+		options->wire.via = 0;
+	else {
+		nearest = word_nearest(value, words, 3);
+		err_set(err, EXIT_USAGE, EINVAL, "--attach: unknown way '%s'", value);
+		return nearest ? err_mend(err, -EINVAL, "did you mean '%s'?", nearest)
+			       : err_mend(err, -EINVAL, "give 'tcx', 'clsact' or 'auto'");
 	}
 	return 0;
 }
@@ -67,13 +173,23 @@ static int set_dry_run(void *into, const char *value, struct err *err)
 }
 
 static const struct opt opts[] = {
-	{ "mode", 'm', "MODE", "socket: fix the source of replies; audit: only count wrong ones",
+	{ "mode", 'm', "MODE",
+	  "socket: fix the source of replies; wire: rewrite datagrams on interfaces;"
+	  " audit: only count wrong ones",
 	  set_mode },
 	{ "port", 0, "LIST", "the servers' ports, as in 53,5000-5100, or any (default any)",
 	  set_ports },
 	{ "table", 0, "N", "flows remembered (default 65536; the oldest give way)", set_table },
 	{ "age", 0, "SECONDS", "how long a flow is used after its peer was heard (default 120)",
 	  set_age },
+	{ "iface", 0, "IF,..", "wire: interfaces that clients are behind", set_iface },
+	{ "follow", 0, "BRIDGE,..", "wire: bridges, every port of which clients are behind",
+	  set_follow },
+	{ "gateway", 0, "IF,..", "wire: interfaces that the server of --server is behind",
+	  set_gateway },
+	{ "server", 0, "ADDR,..", "wire: all addresses of that server", set_server },
+	{ "attach", 0, "WAY", "wire: tcx, clsact, or auto: tcx if the kernel has it (default auto)",
+	  set_attach },
 	{ "dry-run", 'n', NULL, "run the verifier, say what would be attached, change nothing",
 	  set_dry_run },
 	{ NULL, 0, NULL, NULL, NULL },
@@ -124,28 +240,75 @@ static void print_text(const struct context *context, const struct reply_options
 	table_print(table, &context->output, 2);
 }
 
-static int run(const struct context *context, void *into, int words, char **word, struct err *err)
-{
-	static const char *const outcomes[] = {
-		[REPLY_VERIFIED] = "would be attached",
-		[REPLY_LOADED] = "loaded",
-		[REPLY_UPDATED] = "updated in place",
-		[REPLY_RECOVERED] = "loaded, in place of an interrupted load",
-	};
-	struct options *options = into;
-	struct reply_result result;
-	char cgroup[PATH_MAX];
-	int failed;
+static const char *const outcomes[] = {
+	[REPLY_VERIFIED] = "would be attached",
+	[REPLY_LOADED] = "loaded",
+	[REPLY_UPDATED] = "updated in place",
+	[REPLY_RECOVERED] = "loaded, in place of an interrupted load",
+};
 
+static int check_wire(const struct wire_options *wire, struct err *err)
+{
+	if (!wire->ifaces.count && !wire->follow.count && !wire->gateways.count)
+		return err_mend(err,
+				err_set(err, EXIT_USAGE, EINVAL, "mode wire needs an interface"),
+				"give --follow BRIDGE for clients in containers, --iface IF for"
+				" others, --gateway IF for a server behind this host");
+	if (wire->gateways.count && wire->servers < 2)
+		return err_mend(err,
+				err_set(err, EXIT_USAGE, EINVAL,
+					"--gateway needs the addresses of the server, two or more"),
+				"give all of them with --server ADDR,ADDR");
+	if (wire->servers && !wire->gateways.count)
+		return err_mend(err, err_set(err, EXIT_USAGE, EINVAL, "--server without --gateway"),
+				"name the interface that the server is behind with --gateway IF");
+	return 0;
+}
+
+static int check(const struct options *options, struct err *err)
+{
 	if (!options->mode_given)
 		return err_mend(err, err_set(err, EXIT_USAGE, EINVAL, "reply load needs a --mode"),
-				"give --mode socket, or --mode audit to look first");
-	failed = place_cgroup(context, cgroup, err);
+				"give --mode socket or wire, or --mode audit to look first");
+	if (options->wire_mode)
+		return check_wire(&options->wire, err);
+	if (options->wire_only)
+		return err_mend(err,
+				err_set(err, EXIT_USAGE, EINVAL, "%s is for --mode wire",
+					options->wire_only),
+				"the other modes work on sockets, whatever the interface");
+	return 0;
+}
+
+static int run_wire(const struct context *context, struct options *options, struct err *err)
+{
+	struct wire_options *wire = &options->wire;
+	struct wire_result result;
+	int failed;
+
+	wire->ports = options->reply.ports;
+	wire->table = options->reply.table;
+	wire->age_s = options->reply.age_s;
+	wire->dry_run = options->reply.dry_run;
+	wire->bpffs = context->bpffs;
+	failed = wire_load(wire, &result, err);
+	if (failed)
+		return failed;
+	wire_view_result(wire, &result, outcomes[result.outcome], &context->output);
+	free(result.ifaces);
+	return 0;
+}
+
+static int run_socket(const struct context *context, struct options *options, struct err *err)
+{
+	struct reply_result result;
+	char cgroup[PATH_MAX];
+	int failed = place_cgroup(context, cgroup, err);
+
 	if (failed)
 		return failed;
 	options->reply.cgroup = cgroup;
 	options->reply.bpffs = context->bpffs;
-	hooks_libbpf_log();
 	failed = reply_load(&options->reply, &result, err);
 	if (failed)
 		return failed;
@@ -156,10 +319,24 @@ static int run(const struct context *context, void *into, int words, char **word
 	return 0;
 }
 
+static int run(const struct context *context, void *into, int words, char **word, struct err *err)
+{
+	struct options *options = into;
+	int failed = check(options, err);
+
+	if (!failed)
+		failed = place_netns(context, err);
+	if (failed)
+		return failed;
+	hooks_libbpf_log();
+	return options->wire_mode ? run_wire(context, options, err)
+				  : run_socket(context, options, err);
+}
+
 const struct command reply_load_command = {
 	.object = "reply",
 	.name = "load",
-	.summary = "attach to a cgroup; loaded already, change it in place",
+	.summary = "attach to a cgroup or to interfaces; loaded already, change it in place",
 	.opts = opts,
 	.options = &defaults,
 	.run = run,
@@ -167,8 +344,20 @@ const struct command reply_load_command = {
 		"reply where the application left it open: UDP sockets bound to the wildcard\n"
 		"address, below the cgroup, in any network namespace.  With --port any, sockets\n"
 		"whose port the kernel chose (clients) are left alone.\n"
+		"\n"
+		"mode wire rewrites datagrams on the interfaces that clients are behind, so that also\n"
+		"servers that connect back to their client are found (nc -ul, iperf3): requests go to\n"
+		"the address that the server answers from, answers come from the one asked.  Firewall\n"
+		"rules of this host see the former.  One client port that asks one server at two\n"
+		"addresses gets its answers from the one asked last.  --gateway does the same for a\n"
+		"server behind this host, for the addresses named, once the server has answered.\n"
+		"Ports of a bridge that come later are taken by 'sluice run' or by loading again.\n"
+		"Both modes may be loaded together.\n"
+		"\n"
 		"It stays attached until 'sluice reply unload' or 'sluice cleanup'.\n\n"
-		"example:\n"
+		"examples:\n"
 		"  sluice reply load --mode audit && sleep 60 && sluice reply audit\n"
-		"  sluice reply load --mode socket --port 53,5060\n",
+		"  sluice reply load --mode socket --port 53,5060\n"
+		"  sluice reply load --mode wire --follow docker0 --port 5201\n"
+		"  sluice reply load --mode wire --gateway vnet0 --server 10.0.0.5,10.0.1.5\n",
 };

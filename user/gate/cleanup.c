@@ -2,6 +2,7 @@
 #include "cleanup.h"
 
 #include "pins.h"
+#include "wire.h"
 
 #include <bpf/bpf.h>
 #include <dirent.h>
@@ -30,8 +31,14 @@ int cleanup_remove(const char *bpffs, struct err *err)
 	result = pins_lock(&pins, bpffs, false, err);
 	if (result)
 		return result;
-	folder = opendir(bpffs);
-	if (!folder)
+	/* before the pins go, which say what else is ours to take away */
+	removed = wire_remove_filters(bpffs, err);
+	if (removed < 0) {
+		result = removed;
+		removed = 0;
+	}
+	folder = result ? NULL : opendir(bpffs);
+	if (!folder && !result)
 		result = err_set(err, EXIT_ERROR, errno, "%s: %s", bpffs, strerror(errno));
 	while (!result && (entry = readdir(folder))) {
 		int count;
