@@ -11,7 +11,7 @@ BPFTOOL ?= $(firstword $(wildcard /usr/sbin/bpftool /usr/local/sbin/bpftool) bpf
 Q       := $(if $(V),,@)
 say      = @printf '  %-5s %s\n' $(1) $(2)
 
-PKGS    := libbpf jansson libmnl libnetfilter_conntrack libcap
+PKGS    := libbpf jansson libmnl libnetfilter_conntrack libcap libevent_core inih
 CFLAGS  ?= -O2 -g
 WARN    := -Wall -Wextra -Werror -Wno-unused-parameter -Wmissing-prototypes -Wstrict-prototypes
 STD     := -std=gnu11 -D_GNU_SOURCE -DSLUICE_VERSION='"$(VERSION)"' -Iinclude

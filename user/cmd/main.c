@@ -226,11 +226,7 @@ static int dispatch(struct globals *globals, int argc, char **argv, struct err *
 
 static int complain(const struct err *err)
 {
-	fprintf(stderr, "sluice: %s\n", err->what);
-	if (err->detail[0])
-		fprintf(stderr, "%s", err->detail);
-	if (err->mend[0])
-		fprintf(stderr, "  %s\n", err->mend);
+	log_err(err);
 	return err->code;
 }
 

@@ -20,7 +20,8 @@ static int libbpf_print(enum libbpf_print_level level, const char *fmt, va_list 
 {
 	if (level == LIBBPF_DEBUG || !log_is_verbose())
 		return 0;
-	return vfprintf(stderr, fmt, args);
+	log_library(fmt, args);
+	return 0;
 }
 
 void hooks_libbpf_log(void)
