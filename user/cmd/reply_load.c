@@ -4,13 +4,12 @@
 #include "hooks.h"
 #include "place.h"
 #include "reply.h"
+#include "reply_values.h"
 #include "wire.h"
 #include "wire_view.h"
 #include "word.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
-#include <net/if.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -44,24 +43,14 @@ static int set_mode(void *into, const char *value, struct err *err)
 	return 0;
 }
 
-/* "a,b" into names, which point into a copy that stays until the process ends. */
-static int names_parse(const char *option, const char *list, struct wire_names *names,
-		       struct err *err)
+/* The names point into a copy that stays until the process ends. */
+static int set_names(const char *option, const char *value, struct wire_names *names,
+		     struct err *err)
 {
-	char *rest = strdup(list), *name;
+	char *copy = strdup(value);
 
-	while (rest && (name = strsep(&rest, ","))) {
-		if (!*name || strlen(name) >= IF_NAMESIZE)
-			return err_mend(err,
-					err_set(err, EXIT_USAGE, EINVAL, "%s: '%s': %s", option,
-						name, *name ? "too long for a name" : "empty"),
-					"give the names of interfaces, as in eth0,eth1");
-		if (names->count == WIRE_NAMES_MAX)
-			return err_set(err, EXIT_USAGE, E2BIG, "%s: more than %d names", option,
-				       WIRE_NAMES_MAX);
-		names->name[names->count++] = name;
-	}
-	return 0;
+	return copy ? value_names(option, copy, names, err)
+		    : err_set(err, EXIT_ERROR, ENOMEM, "%s: no memory", option);
 }
 
 static int set_iface(void *into, const char *value, struct err *err)
@@ -69,7 +58,7 @@ static int set_iface(void *into, const char *value, struct err *err)
 	struct options *options = into;
 
 	options->wire_only = "--iface";
-	return names_parse("--iface", value, &options->wire.ifaces, err);
+	return set_names("--iface", value, &options->wire.ifaces, err);
 }
 
 static int set_follow(void *into, const char *value, struct err *err)
@@ -77,7 +66,7 @@ static int set_follow(void *into, const char *value, struct err *err)
 	struct options *options = into;
 
 	options->wire_only = "--follow";
-	return names_parse("--follow", value, &options->wire.follow, err);
+	return set_names("--follow", value, &options->wire.follow, err);
 }
 
 static int set_gateway(void *into, const char *value, struct err *err)
@@ -85,60 +74,23 @@ static int set_gateway(void *into, const char *value, struct err *err)
 	struct options *options = into;
 
 	options->wire_only = "--gateway";
-	return names_parse("--gateway", value, &options->wire.gateways, err);
-}
-
-static int server_add(struct wire_options *wire, const char *text, struct err *err)
-{
-	struct sluice_addr addr = { .word_be = { 0, 0, htonl(0xffff) } };
-
-	if (inet_pton(AF_INET, text, &addr.word_be[3]) != 1 &&
-	    inet_pton(AF_INET6, text, &addr) != 1)
-		return err_mend(
-			err,
-			err_set(err, EXIT_USAGE, EINVAL, "--server: '%s': not an IP address", text),
-			"give the server's addresses, as in 10.0.0.5,10.0.1.5");
-	if (wire->servers == WIRE_SERVERS_MAX)
-		return err_set(err, EXIT_USAGE, E2BIG, "--server: more than %d addresses",
-			       WIRE_SERVERS_MAX);
-	wire->server[wire->servers++] = addr;
-	return 0;
+	return set_names("--gateway", value, &options->wire.gateways, err);
 }
 
 static int set_server(void *into, const char *value, struct err *err)
 {
-	char *copy = strdup(value), *rest = copy;
 	struct options *options = into;
-	const char *item;
-	int result = 0;
 
 	options->wire_only = "--server";
-	while (rest && !result && (item = strsep(&rest, ",")))
-		result = server_add(&options->wire, item, err);
-	free(copy);
-	return result;
+	return value_servers("--server", value, &options->wire, err);
 }
 
 static int set_attach(void *into, const char *value, struct err *err)
 {
-	static const char *const words[] = { "auto", "tcx", "clsact" };
 	struct options *options = into;
-	const char *nearest;
 
 	options->wire_only = "--attach";
-	if (!strcmp(value, "tcx"))
-		options->wire.via = SLUICE_WIRE_TCX;
-	else if (!strcmp(value, "clsact"))
-		options->wire.via = SLUICE_WIRE_CLSACT;
-	else if (!strcmp(value, "auto"))
-		options->wire.via = 0;
-	else {
-		nearest = word_nearest(value, words, 3);
-		err_set(err, EXIT_USAGE, EINVAL, "--attach: unknown way '%s'", value);
-		return nearest ? err_mend(err, -EINVAL, "did you mean '%s'?", nearest)
-			       : err_mend(err, -EINVAL, "give 'tcx', 'clsact' or 'auto'");
-	}
-	return 0;
+	return value_via("--attach", value, &options->wire.via, err);
 }
 
 static int set_ports(void *into, const char *value, struct err *err)
@@ -148,22 +100,12 @@ static int set_ports(void *into, const char *value, struct err *err)
 
 static int set_table(void *into, const char *value, struct err *err)
 {
-	uint64_t number;
-	int result = opt_number("--table", value, REPLY_TABLE_MIN, REPLY_TABLE_MAX, &number, err);
-
-	if (!result)
-		((struct options *)into)->reply.table = (__u32)number;
-	return result;
+	return value_table("--table", value, &((struct options *)into)->reply.table, err);
 }
 
 static int set_age(void *into, const char *value, struct err *err)
 {
-	uint64_t number;
-	int result = opt_number("--age", value, 1, REPLY_AGE_MAX, &number, err);
-
-	if (!result)
-		((struct options *)into)->reply.age_s = number;
-	return result;
+	return value_age("--age", value, &((struct options *)into)->reply.age_s, err);
 }
 
 static int set_dry_run(void *into, const char *value, struct err *err)

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "cleanup.h"
 
+#include "claim.h"
+#include "log.h"
 #include "pins.h"
 #include "wire.h"
 
@@ -17,6 +19,18 @@
 /* Links, programs and maps are freed after an RCU grace period and a work queue. */
 #define FREE_TRIES   30
 #define FREE_WAIT_NS 100000000L
+
+/* The daemon's claim stays while it runs; it is no pin. */
+static bool is_claimed(const char *bpffs, const char *name)
+{
+	int pid = strcmp(name, CLAIM_FOLDER) ? 0 : claim_holder(bpffs);
+
+	if (pid)
+		log_warning("'sluice run' goes on, and loads again when it is told to reload"
+			    " (process %d)",
+			    pid);
+	return pid;
+}
 
 int cleanup_remove(const char *bpffs, struct err *err)
 {
@@ -43,7 +57,7 @@ int cleanup_remove(const char *bpffs, struct err *err)
 	while (!result && (entry = readdir(folder))) {
 		int count;
 
-		if (entry->d_name[0] == '.')
+		if (entry->d_name[0] == '.' || is_claimed(bpffs, entry->d_name))
 			continue;
 		count = pins_remove(bpffs, entry->d_name, err);
 		result = count < 0 ? count : 0;
