@@ -378,6 +378,7 @@ struct plan {
 	struct wire_iface *wanted;
 	int count;
 	__u32 kinds; /* bit n: programs for roles n are needed */
+	bool absent_ok;
 };
 
 static int plan_add(struct plan *plan, const struct netdev *dev, __u32 role, __u32 master,
@@ -414,6 +415,15 @@ static const struct netdev *dev_named(const struct plan *plan, const char *name,
 	return dev;
 }
 
+/* Programs for an interface to come, which will most likely have Ethernet headers. */
+static int plan_absent(struct plan *plan, __u32 role)
+{
+	if (!plan->absent_ok)
+		return -ENODEV;
+	plan->kinds |= 1U << (role | SLUICE_WIRE_ETHERNET);
+	return 0;
+}
+
 static int plan_names(struct plan *plan, const struct wire_names *names, __u32 role,
 		      struct err *err)
 {
@@ -422,7 +432,7 @@ static int plan_names(struct plan *plan, const struct wire_names *names, __u32 r
 	for (i = 0; !result && i < names->count; i++) {
 		const struct netdev *dev = dev_named(plan, names->name[i], err);
 
-		result = dev ? plan_add(plan, dev, role, 0, err) : -ENODEV;
+		result = dev ? plan_add(plan, dev, role, 0, err) : plan_absent(plan, role);
 	}
 	return result;
 }
@@ -448,8 +458,10 @@ static int plan_follow(struct plan *plan, const struct wire_names *names, struct
 	for (i = 0; !result && i < names->count; i++) {
 		const struct netdev *dev = dev_named(plan, names->name[i], err);
 
-		if (!dev)
-			return -ENODEV;
+		if (!dev) {
+			result = plan_absent(plan, SLUICE_WIRE_HOST | SLUICE_WIRE_PORT);
+			continue;
+		}
 		if (!dev->bridge)
 			return err_mend(
 				err, err_set(err, EXIT_ERROR, EINVAL, "%s is no bridge", dev->name),
@@ -913,6 +925,7 @@ int wire_load(const struct wire_options *options, struct wire_result *result, st
 	}
 	load.plan.devs = devs;
 	load.plan.via = via_choose(options->via);
+	load.plan.absent_ok = options->absent_ok;
 	failed = load_locked(&load, result, err);
 	old_progs_free(&load);
 	if (!failed)

@@ -36,6 +36,7 @@ struct wire_options {
 	struct sluice_addr server[WIRE_SERVERS_MAX];
 	int servers;
 	enum sluice_wire_via via; /* 0: tcx where the kernel has it */
+	bool absent_ok;		  /* pass over interfaces that are not there (yet): for the daemon */
 };
 
 /* An interface that is attached to, or would be. */
