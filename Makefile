@@ -98,15 +98,18 @@ $(servers): $(BUILD)/tests/%: tests/servers/%.c
 	$(Q)$(CC) $(CFLAGS) -std=gnu11 -D_GNU_SOURCE $(WARN) -Iinclude -o $@ $<
 
 # A fuzzer each for libFuzzer (make fuzz), and a plain replay of its corpus (make check).
-$(fuzz): $(BUILD)/fuzz/%: tests/fuzz/%.c $(wildcard include/sluice/*.h)
+# Its target may include sources of ours; of which, it alone knows.
+fuzz_see := $(wildcard include/sluice/*.h user/base/*.[ch] user/cmd/*.[ch])
+
+$(fuzz): $(BUILD)/fuzz/%: tests/fuzz/%.c $(fuzz_see)
 	$(call say,FUZZ,$<)
 	$(Q)mkdir -p $(@D)
-	$(Q)$(CLANG) -O1 -g -fsanitize=fuzzer,address,undefined $(STD) $(see_all) -o $@ $<
+	$(Q)$(CLANG) -O1 -g -fsanitize=fuzzer,address,undefined $(STD) $(see_all) -o $@ $< $(LIBS)
 
-$(replay): $(BUILD)/tests/fuzz/replay_%: tests/fuzz/fuzz_%.c tests/fuzz/driver.c $(wildcard include/sluice/*.h)
+$(replay): $(BUILD)/tests/fuzz/replay_%: tests/fuzz/fuzz_%.c tests/fuzz/driver.c $(fuzz_see)
 	$(call say,TEST,$<)
 	$(Q)mkdir -p $(@D)
-	$(Q)$(CC) -O1 -g $(san) $(STD) $(see_all) -DCORPUS='"$(CURDIR)/tests/fuzz/corpus/$*"' -o $@ $< tests/fuzz/driver.c
+	$(Q)$(CC) -O1 -g $(san) $(STD) $(see_all) -DCORPUS='"$(CURDIR)/tests/fuzz/corpus/$*"' -o $@ $< tests/fuzz/driver.c $(LIBS)
 
 fuzz: $(fuzz)
 	$(Q)for f in $(fuzz); do $$f -max_total_time=$(or $(SECONDS),60) \

@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <ini.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -70,18 +71,39 @@ static int entry_add(struct conf *conf, const char *section, const char *key, co
 	return -ENOMEM;
 }
 
+/* How much of a line stands before a comment; inih sees to it only where a value begins. */
+static size_t without_comment(const char *text)
+{
+	size_t length;
+
+	for (length = 1; text[length]; length++)
+		if (text[length] == ';' && isspace((unsigned char)text[length - 1]))
+			break;
+	while (length && isspace((unsigned char)text[length - 1]))
+		length--;
+	return length;
+}
+
 /* The rest of a value whose line ended with a comma. */
 static int entry_extend(struct conf *conf, const char *more)
 {
 	struct conf_entry *entry = &conf->entry[conf->entries - 1];
-	size_t used = strlen(entry->value);
-	char *grown = realloc(entry->value, used + strlen(more) + 1);
+	size_t used = strlen(entry->value), length = *more ? without_comment(more) : 0;
+	char *grown = realloc(entry->value, used + length + 1);
 
 	if (!grown)
 		return -ENOMEM;
-	strcpy(grown + used, more);
+	memcpy(grown + used, more, length);
+	grown[used + length] = '\0';
 	entry->value = grown;
 	return 0;
+}
+
+static bool ends_with_comma(const struct conf *conf)
+{
+	const char *value = conf->entry[conf->entries - 1].value;
+
+	return *value && value[strlen(value) - 1] == ',';
 }
 
 static void note(struct reading *r, int result)
@@ -102,7 +124,7 @@ static int on_value(void *arg, const char *section, const char *key, const char 
 		note(r, conf_complain(r->conf, r->line, "'%s' stands before any [section]", key));
 	else
 		note(r, entry_add(r->conf, section, key, value, r->line));
-	r->goes_on = !r->result && *section && value[0] && value[strlen(value) - 1] == ',';
+	r->goes_on = !r->result && *section && ends_with_comma(r->conf);
 	return 1;
 }
 

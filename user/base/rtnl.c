@@ -44,22 +44,28 @@ static bool link_from(const struct nlmsghdr *nlh, struct rtnl_link *link)
 
 /* --- news */
 
-static int join(struct mnl_socket *socket)
+static int join(struct mnl_socket *socket, const int *groups, size_t count)
+{
+	size_t i;
+
+	for (i = 0; i < count; i++)
+		if (mnl_socket_setsockopt(socket, NETLINK_ADD_MEMBERSHIP, (void *)&groups[i],
+					  sizeof(groups[i])) < 0)
+			return -errno;
+	return 0;
+}
+
+static int begin(struct mnl_socket *socket)
 {
 	static const int groups[] = { RTNLGRP_LINK, RTNLGRP_IPV4_IFADDR, RTNLGRP_IPV6_IFADDR };
 	const int room = NEWS_ROOM;
-	size_t i;
 
 	/* Without CAP_NET_ADMIN the sysctl net.core.rmem_max is the limit. */
 	if (setsockopt(mnl_socket_get_fd(socket), SOL_SOCKET, SO_RCVBUFFORCE, &room, sizeof(room)))
 		setsockopt(mnl_socket_get_fd(socket), SOL_SOCKET, SO_RCVBUF, &room, sizeof(room));
 	if (mnl_socket_bind(socket, 0, MNL_SOCKET_AUTOPID) < 0)
 		return -errno;
-	for (i = 0; i < sizeof(groups) / sizeof(*groups); i++)
-		if (mnl_socket_setsockopt(socket, NETLINK_ADD_MEMBERSHIP, (void *)&groups[i],
-					  sizeof(groups[i])) < 0)
-			return -errno;
-	return 0;
+	return join(socket, groups, sizeof(groups) / sizeof(*groups));
 }
 
 int rtnl_open(struct rtnl **rtnl, const struct rtnl_news *news, void *arg)
@@ -72,12 +78,19 @@ int rtnl_open(struct rtnl **rtnl, const struct rtnl_news *news, void *arg)
 	made->news = *news;
 	made->arg = arg;
 	made->socket = mnl_socket_open2(NETLINK_ROUTE, SOCK_CLOEXEC | SOCK_NONBLOCK);
-	result = made->socket ? join(made->socket) : -errno;
+	result = made->socket ? begin(made->socket) : -errno;
 	if (result)
 		rtnl_close(made);
 	else
 		*rtnl = made;
 	return result;
+}
+
+int rtnl_add_routes(struct rtnl *rtnl)
+{
+	static const int groups[] = { RTNLGRP_IPV4_ROUTE, RTNLGRP_IPV6_ROUTE };
+
+	return join(rtnl->socket, groups, sizeof(groups) / sizeof(*groups));
 }
 
 void rtnl_close(struct rtnl *rtnl)
@@ -108,6 +121,8 @@ static int take(const struct nlmsghdr *nlh, void *into)
 		break;
 	case RTM_NEWADDR:
 	case RTM_DELADDR:
+	case RTM_NEWROUTE:
+	case RTM_DELROUTE:
 		rtnl->addresses = true;
 		break;
 	}

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * News of a network namespace: its interfaces and the bridges that they are ports of, and whether
- * its addresses have changed.  What was there before is for others to ask, after rtnl_open().
+ * its addresses (and routes) have changed.  What was there before is for others to ask, after rtnl_open().
  */
 #ifndef SLUICE_RTNL_H
 #define SLUICE_RTNL_H
@@ -31,6 +31,8 @@ struct rtnl;
 /* Listens in the calling thread's namespace, and stays there. 0 or -errno. */
 int rtnl_open(struct rtnl **rtnl, const struct rtnl_news *news, void *arg);
 void rtnl_close(struct rtnl *rtnl);
+/* From here on routes that come and go count as addresses do. 0 or -errno. */
+int rtnl_add_routes(struct rtnl *rtnl);
 /* Readable when there are news. */
 int rtnl_fd(const struct rtnl *rtnl);
 /* Tells all the news there are. 0 or -errno. */

@@ -12,8 +12,9 @@
 #define BPFFS_DEFAULT "/sys/fs/bpf/sluice"
 
 static const struct command *const commands[] = {
-	&check_command,	      &status_command,	    &reply_load_command,   &reply_show_command,
-	&reply_flows_command, &reply_audit_command, &reply_unload_command, &cleanup_command,
+	&check_command,	       &status_command,	     &reply_load_command,
+	&reply_show_command,   &reply_flows_command, &reply_audit_command,
+	&reply_unload_command, &run_command,	     &cleanup_command,
 };
 #define COMMANDS (sizeof(commands) / sizeof(*commands))
 
@@ -61,7 +62,10 @@ static int set_netns(void *into, const char *value, struct err *err)
 
 static int set_bpffs(void *into, const char *value, struct err *err)
 {
-	((struct globals *)into)->context.bpffs = value;
+	struct globals *globals = into;
+
+	globals->context.bpffs = value;
+	globals->context.bpffs_given = true;
 	return 0;
 }
 

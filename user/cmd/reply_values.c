@@ -71,13 +71,15 @@ static int server_add(const char *what, const char *text, struct wire_options *w
 int value_servers(const char *what, const char *list, struct wire_options *wire, struct err *err)
 {
 	char *copy = strdup(list), *rest = copy;
+	int result = 0, before = wire->servers;
 	const char *item;
-	int result = 0;
 
 	if (!copy)
 		return err_set(err, EXIT_ERROR, ENOMEM, "%s: no memory", what);
 	while (!result && (item = strsep(&rest, ",")))
 		result = server_add(what, item, wire, err);
+	if (result)
+		wire->servers = before;
 	free(copy);
 	return result;
 }
