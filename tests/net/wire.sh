@@ -73,3 +73,10 @@ want_wire()
 	wire_unload
 	want_wrong "$name" "$addr" "$port" "$answerer" "$@"
 }
+
+# no_ports: how many datagrams have come to CONTAINER for which there is no socket
+no_ports()
+{
+	in_ns "$CONTAINER" cat /proc/net/snmp /proc/net/snmp6 |
+		awk '/^Udp: [0-9]/ { sum += $3 } /^Udp6NoPorts/ { sum += $2 } END { print sum }'
+}
