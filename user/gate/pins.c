@@ -148,6 +148,20 @@ void pins_unlock(struct pins *pins)
 	pins->fd = -1;
 }
 
+/*
+ * The kernel lets go of what an unlinked pin held some time later, and would run the program until
+ * then: a link is detached at once, anything else refuses that.
+ */
+static void detach(const char *dir, const char *plane, const char *name)
+{
+	int fd = pins_get(dir, plane, name);
+
+	if (fd < 0)
+		return;
+	bpf_link_detach(fd);
+	close(fd);
+}
+
 int pins_remove(const char *dir, const char *plane, struct err *err)
 {
 	char path[PATH_MAX];
@@ -162,6 +176,7 @@ int pins_remove(const char *dir, const char *plane, struct err *err)
 	while ((entry = readdir(folder))) {
 		if (!strcmp(entry->d_name, ".") || !strcmp(entry->d_name, ".."))
 			continue;
+		detach(dir, plane, entry->d_name);
 		if (!unlinkat(dirfd(folder), entry->d_name, 0))
 			removed++;
 	}

@@ -248,14 +248,22 @@ static int hook_set(const char *bpffs, const struct wire_iface *iface, bool out,
 	return filter_set(iface, out, prog_fd, old_prog);
 }
 
+/* At once: the kernel lets go of what an unlinked pin held only some time later. */
 static void hook_clear(const char *bpffs, const struct wire_iface *iface, bool out)
 {
 	char name[PIN_SIZE], path[PATH_MAX];
+	int fd;
 
-	if (iface->book.via == SLUICE_WIRE_TCX)
-		unlink(pins_path(bpffs, PLANE, link_pin(iface->ifindex, out, name), path));
-	else
+	if (iface->book.via != SLUICE_WIRE_TCX) {
 		tc_filter_remove(iface->ifindex, out);
+		return;
+	}
+	fd = pins_get(bpffs, PLANE, link_pin(iface->ifindex, out, name));
+	if (fd >= 0) {
+		bpf_link_detach(fd);
+		close(fd);
+	}
+	unlink(pins_path(bpffs, PLANE, name, path));
 }
 
 static int book_write(int ifaces_fd, struct wire_iface *iface, struct err *err)
@@ -1133,10 +1141,27 @@ int wire_remove_filters(const char *bpffs, struct err *err)
 	return removed;
 }
 
+/* Ingress everywhere before egress anywhere, so that no answer is left without its address. */
+static void detach_links(const char *bpffs)
+{
+	struct wire_iface *book = NULL;
+	int i, out, count = 0;
+
+	book_read_any(bpffs, &book, &count);
+	for (out = 0; out < 2; out++)
+		for (i = 0; i < count; i++)
+			if (book[i].book.via == SLUICE_WIRE_TCX)
+				hook_clear(bpffs, &book[i], out);
+	free(book);
+}
+
 static int unload_locked(const char *bpffs, struct err *err)
 {
-	int filters = wire_remove_filters(bpffs, err);
-	int pins = filters < 0 ? filters : pins_remove(bpffs, PLANE, err);
+	int filters = wire_remove_filters(bpffs, err), pins;
+
+	if (filters >= 0)
+		detach_links(bpffs);
+	pins = filters < 0 ? filters : pins_remove(bpffs, PLANE, err);
 
 	return pins < 0 ? pins : pins + filters;
 }
