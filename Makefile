@@ -40,7 +40,7 @@ $(BUILD)/sluice: $(objects)
 
 # --- BPF: objects from sources alone, embedded as libbpf skeletons
 
-bpf_flags := -target bpf -mcpu=v3 -O2 -g -Wall -Wextra -Werror -Wno-unused-parameter -Iinclude \
+bpf_flags = -target bpf -mcpu=v3 -O2 -g -Wall -Wextra -Werror -Wno-unused-parameter -Iinclude \
 	-isystem /usr/include/$(shell $(CC) -print-multiarch)
 
 $(BUILD)/bpf/%.o: bpf/%.bpf.c $(wildcard bpf/*.h include/sluice/*.h)
@@ -119,16 +119,34 @@ units: $(unit)
 	$(Q)tests/run $(unit)
 
 # Everything; without root the units alone, and it says so.
-check: setup-test all $(unit) $(replay) $(prog) $(servers)
+tested: all $(unit) $(replay) $(prog) $(servers)
+check: setup-test
+	$(Q)$(MAKE) --no-print-directory tested
 	$(Q)tests/run $(unit) $(replay) $(prog) tests/net
 
-demo: setup-demo all
+demo: setup-demo
+	$(Q)$(MAKE) --no-print-directory all
 	$(Q)tools/demo
 
-bench: setup-test all $(servers)
-	$(Q)tools/bench/run
+bench_with := $(BUILD)/tools/echo $(BUILD)/tools/hooks $(BUILD)/tools/empty.bpf.o
 
-.PHONY: setup-build setup-demo setup-test
+$(BUILD)/tools/%: tools/bench/%.c
+	$(call say,CC,$<)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(CFLAGS) $(STD) $(WARN) -o $@ $< $(LIBS)
+
+$(BUILD)/tools/%.bpf.o: tools/bench/%.bpf.c
+	$(call say,BPF,$<)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CLANG) $(bpf_flags) -c $< -o $@
+
+benched: all $(bench_with)
+bench: setup-test
+	$(Q)$(MAKE) --no-print-directory benched
+	$(Q)tools/bench/run $(BENCH)
+
+# What is installed here is looked for by the makes below, which read this file anew.
+.PHONY: tested benched setup-build setup-demo setup-test
 setup: setup-test
 setup-build setup-demo setup-test: setup-%:
 	$(Q)tools/setup.sh $*
@@ -137,14 +155,17 @@ setup-build setup-demo setup-test: setup-%:
 
 sources := $(wildcard user/*/*.[ch] bpf/*.[ch] include/sluice/*.h tests/*/*.[ch] tools/*/*.[ch])
 
-lint: setup-test all
+lint: setup-test
+	$(Q)$(MAKE) --no-print-directory all
 	$(call say,FMT,)
 	$(Q)clang-format --dry-run --Werror $(sources)
 	$(call say,CHECK,layers)
+	$(Q)tools/layers.py --self-test
 	$(Q)tools/layers.py
 	$(call say,CHECK,cppcheck)
 	$(Q)cppcheck --quiet --std=c11 --error-exitcode=1 --inline-suppr --enable=warning,portability \
-		--suppress=missingIncludeSystem -D__SIZEOF_POINTER__=8 -Iinclude $(see_all) user tests/servers
+		--suppress=missingIncludeSystem -D__SIZEOF_POINTER__=8 \
+		'-DLIBBPF_OPTS(type,name,...)=struct type name' -Iinclude $(see_all) user tests/servers
 
 format:
 	$(Q)clang-format -i $(sources)

@@ -20,7 +20,7 @@
 
 /* Settings of this load; the verifier takes them as constants. */
 const volatile __u64 seed;
-const volatile __u64 age_ns;
+const volatile __u32 age; /* of sluice_flow_clock() */
 const volatile __u32 sets = 1;
 const volatile bool any_port;
 const volatile __u64 ports[1024];
@@ -30,12 +30,17 @@ static __always_inline bool port_managed(__u16 port)
 	return any_port || ports[port >> 6] & 1ULL << (port & 63);
 }
 
-/* A tick's resolution is enough for ages, at a fraction of the cost (kernel 5.11). */
+/* A tick's resolution is enough, at a fraction of the cost (kernel 5.11). */
 static __always_inline __u64 clock_ns(void)
 {
 	if (bpf_core_enum_value_exists(enum bpf_func_id, BPF_FUNC_ktime_get_coarse_ns))
 		return bpf_ktime_get_coarse_ns();
 	return bpf_ktime_get_ns();
+}
+
+static __always_inline __u32 clock(void)
+{
+	return sluice_flow_clock(clock_ns());
 }
 
 static __always_inline bool addr_equal(const struct sluice_addr *a, const struct sluice_addr *b)
@@ -68,36 +73,34 @@ static __always_inline struct sluice_addr addr_of(const struct in6_addr *from)
 	return addr;
 }
 
-/* Is this the slot of the flow that the key names? */
+/* Is this the slot that the key names? */
 typedef bool (*slot_is_fn)(const void *slot, const void *key);
 
-/* The slot of the flow, or SLUICE_FLOW_WAYS. */
-static __always_inline __u32 set_find(const void *slots, __u32 size, slot_is_fn is, const void *key)
+/* The slot of that tag and key, or SLUICE_FLOW_WAYS. */
+static __always_inline __u32 set_find(const __u16 *tags, __u16 tag, const void *slots, __u32 size,
+				      slot_is_fn is, const void *key)
 {
 	__u32 way;
 
 #pragma unroll
 	for (way = 0; way < SLUICE_FLOW_WAYS; way++)
-		if (is(slots + way * size, key))
+		if (tags[way] == tag && is(slots + way * size, key))
 			break;
 	return way;
 }
 
-/*
- * The slot heard least recently, a free one first; `seen` is where in a slot the time stands.  The
- * caller holds the set's lock.
- */
-static __always_inline __u32 set_oldest(const void *slots, __u32 size, __u32 seen)
+/* A free slot, else the one heard least recently.  The caller holds the set's lock. */
+static __always_inline __u32 set_oldest(const __u16 *tags, const __u32 *seen, __u32 now)
 {
-	__u64 oldest_ns = ~0ULL;
 	__u32 way, oldest = 0;
+	__u64 most = 0;
 
 #pragma unroll
 	for (way = 0; way < SLUICE_FLOW_WAYS; way++) {
-		__u64 seen_ns = *(const __u64 *)(slots + way * size + seen);
+		__u64 idle = tags[way] ? now - seen[way] : 1ULL << 32;
 
-		if (seen_ns < oldest_ns) {
-			oldest_ns = seen_ns;
+		if (idle > most) {
+			most = idle;
 			oldest = way;
 		}
 	}

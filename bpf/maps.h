@@ -19,9 +19,13 @@ struct {
 	__type(value, struct sluice_reply_meta);
 } sluice_meta SEC(".maps");
 
-/* Written by sluice_learn; max_entries is set at load. */
+/*
+ * Written by sluice_learn; max_entries is set at load.  Nobody maps it: BPF_F_MMAPABLE makes the
+ * values start on a page, and so each set and slot on a cache line.
+ */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
 	__uint(max_entries, 1);
 	__type(key, __u32);
 	__type(value, struct sluice_flow_set);

@@ -81,7 +81,8 @@ static __always_inline bool flow_is(const void *slot, const void *named)
 static __always_inline __u32 flow_find(const struct sluice_flow_set *set,
 				       const struct flow_key *key)
 {
-	return set_find(set->flow, sizeof(*set->flow), flow_is, key);
+	return set_find(set->tag, sluice_flow_tag(key->hash), set->flow, sizeof(*set->flow),
+			flow_is, key);
 }
 
 /*
@@ -89,7 +90,7 @@ static __always_inline __u32 flow_find(const struct sluice_flow_set *set,
  * is. Should the slot change hands in between, its new owner was heard just now as well.
  */
 static __always_inline bool flow_refresh(struct sluice_flow_set *set, const struct flow_key *key,
-					 const struct sluice_flow *heard)
+					 const struct sluice_flow *heard, __u32 now)
 {
 	__u32 way = flow_find(set, key);
 	struct sluice_flow *flow;
@@ -100,15 +101,15 @@ static __always_inline bool flow_refresh(struct sluice_flow_set *set, const stru
 	if (!addr_equal(&flow->local, &heard->local) || flow->generation != heard->generation ||
 	    (flow->ifindex != heard->ifindex && addr_is_link_local(&key->peer)))
 		return false;
-	if (flow->seen_ns != heard->seen_ns)
-		flow->seen_ns = heard->seen_ns;
+	if (set->seen[way] != now)
+		set->seen[way] = now;
 	return true;
 }
 
 /* Remembers what was heard, and returns what to count. */
 static __always_inline enum sluice_reply_counter flow_store(struct sluice_flow_set *set,
 							    const struct flow_key *key,
-							    struct sluice_flow *heard)
+							    struct sluice_flow *heard, __u32 now)
 {
 	enum sluice_reply_counter outcome = SLUICE_REPLY_moved;
 	struct sluice_flow *flow;
@@ -124,14 +125,15 @@ static __always_inline enum sluice_reply_counter flow_store(struct sluice_flow_s
 		if (addr_is_link_local(&key->peer) && flow->ifindex != heard->ifindex)
 			heard->flags |= SLUICE_FLOW_SCOPE_AMBIGUOUS;
 	} else {
-		flow = &set->flow[set_oldest(set->flow, sizeof(*flow),
-					     offsetof(struct sluice_flow, seen_ns))];
-		outcome = flow->cookie && heard->seen_ns - flow->seen_ns <= age_ns
-				  ? SLUICE_REPLY_evicted
-				  : SLUICE_REPLY_learned;
+		way = set_oldest(set->tag, set->seen, now);
+		flow = &set->flow[way];
+		outcome = set->tag[way] && now - set->seen[way] <= age ? SLUICE_REPLY_evicted
+								       : SLUICE_REPLY_learned;
 	}
 	heard->seal = sluice_flow_seal(key->hash, &heard->local, heard->generation, heard->flags);
 	*flow = *heard;
+	set->tag[way] = sluice_flow_tag(key->hash);
+	set->seen[way] = now;
 	bpf_spin_unlock(&set->lock);
 	return outcome;
 }
@@ -139,9 +141,9 @@ static __always_inline enum sluice_reply_counter flow_store(struct sluice_flow_s
 /* What a reply needs of a flow. */
 struct flow_view {
 	struct sluice_addr local;
-	__u64 seen_ns;
+	__u64 seal;
+	__u32 seen;
 	__u32 generation;
-	__u32 seal;
 	__u16 flags;
 };
 
@@ -157,9 +159,9 @@ static __always_inline bool flow_copy(const struct sluice_flow_set *set, const s
 	flow = &set->flow[way];
 	view->local.half[0] = flow->local.half[0];
 	view->local.half[1] = flow->local.half[1];
-	view->seen_ns = flow->seen_ns;
-	view->generation = flow->generation;
 	view->seal = flow->seal;
+	view->seen = set->seen[way];
+	view->generation = flow->generation;
 	view->flags = flow->flags;
 	return true;
 }
@@ -297,17 +299,18 @@ static __always_inline void learn(struct __sk_buff *skb, const struct sluice_soc
 		.cookie = key.cookie,
 		.peer = key.peer,
 		.local = datagram->target,
-		.seen_ns = clock_ns(),
 		.peer_port_be = key.peer_port_be,
 		.ifindex = skb->ifindex,
+		.netns = sock->netns,
 		.generation = addr_generation(sock, addr_is_ip4(&datagram->target)),
 	};
 	struct sluice_flow_set *set = flow_set(&key);
+	__u32 now = clock();
 
-	if (!set || flow_refresh(set, &key, &heard))
+	if (!set || flow_refresh(set, &key, &heard, now))
 		return;
 	if (route_is_local(skb))
-		count(flow_store(set, &key, &heard));
+		count(flow_store(set, &key, &heard, now));
 	else
 		count(SLUICE_REPLY_skipped_multicast);
 }
@@ -344,7 +347,7 @@ static __always_inline bool source_for(const struct sluice_sock *sock, struct fl
 
 	if (!set || !flow_read(set, key, &flow))
 		outcome = SLUICE_REPLY_left_no_flow;
-	else if (clock_ns() - flow.seen_ns > age_ns)
+	else if (clock() - flow.seen > age)
 		outcome = SLUICE_REPLY_left_expired;
 	else if (flow.flags & SLUICE_FLOW_SCOPE_AMBIGUOUS)
 		outcome = SLUICE_REPLY_left_scope;

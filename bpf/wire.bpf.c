@@ -345,9 +345,10 @@ struct wire_key {
 struct wire_view {
 	struct sluice_addr asked;
 	struct sluice_addr server;
-	__u64 seen_ns;
-	__u64 checked_ns;
+	__u32 seen;
+	__u32 checked;
 	__u32 seal;
+	__u32 way;
 };
 
 static __always_inline __u32 zone_of(const struct __sk_buff *skb, bool gateway)
@@ -374,28 +375,35 @@ static __always_inline bool wire_is(const void *slot, const void *named)
 
 	return flow->client_port_be == key->client_port_be &&
 	       flow->server_port_be == key->server_port_be && flow->zone == key->zone &&
-	       flow->seen_ns && addr_equal(&flow->client, &key->client);
+	       addr_equal(&flow->client, &key->client);
 }
 
-/* Each field is read once: what is checked is what is used.  NULL if there is no such flow. */
-static __always_inline struct sluice_wire_flow *wire_copy(struct sluice_wire_set *set,
-							  const struct wire_key *key,
-							  struct wire_view *view)
+static __always_inline __u32 wire_find(const struct sluice_wire_set *set,
+				       const struct wire_key *key)
 {
-	__u32 way = set_find(set->flow, sizeof(*set->flow), wire_is, key);
+	return set_find(set->tag, sluice_flow_tag(key->hash), set->flow, sizeof(*set->flow),
+			wire_is, key);
+}
+
+/* False if there is no such flow. Each field is read once: what is checked is what is used. */
+static __always_inline bool wire_copy(const struct sluice_wire_set *set, const struct wire_key *key,
+				      struct wire_view *view)
+{
+	__u32 way = wire_find(set, key);
 	const volatile struct sluice_wire_flow *flow;
 
 	if (way >= SLUICE_FLOW_WAYS)
-		return NULL;
+		return false;
 	flow = &set->flow[way];
 	view->asked.half[0] = flow->asked.half[0];
 	view->asked.half[1] = flow->asked.half[1];
 	view->server.half[0] = flow->server.half[0];
 	view->server.half[1] = flow->server.half[1];
-	view->seen_ns = flow->seen_ns;
-	view->checked_ns = flow->checked_ns;
+	view->checked = flow->checked;
 	view->seal = flow->seal;
-	return &set->flow[way];
+	view->seen = set->seen[way];
+	view->way = way;
+	return true;
 }
 
 static __always_inline bool wire_sealed(const struct wire_key *key, const struct wire_view *view)
@@ -403,42 +411,40 @@ static __always_inline bool wire_sealed(const struct wire_key *key, const struct
 	return view->seal == sluice_wire_seal(key->hash, &view->asked, &view->server);
 }
 
-/* The flow, without the lock unless it is changing (include/sluice/flow.h); NULL if not known. */
-static __always_inline struct sluice_wire_flow *wire_read(struct sluice_wire_set *set,
-							  const struct wire_key *key,
-							  struct wire_view *view)
+/* Without the lock unless the flow is changing (include/sluice/flow.h); false if not known. */
+static __always_inline bool wire_read(struct sluice_wire_set *set, const struct wire_key *key,
+				      struct wire_view *view)
 {
-	struct sluice_wire_flow *flow = wire_copy(set, key, view);
+	bool found = wire_copy(set, key, view);
 
-	if (!flow || wire_sealed(key, view))
-		return flow;
+	if (!found || wire_sealed(key, view))
+		return found;
 	bpf_spin_lock(&set->lock);
-	flow = wire_copy(set, key, view);
+	found = wire_copy(set, key, view);
 	bpf_spin_unlock(&set->lock);
-	return flow;
+	return found;
 }
 
 /* Should the slot change hands meanwhile, its new owner was heard just now as well. */
-static __always_inline void wire_touch(struct sluice_wire_flow *flow, const struct wire_view *view,
-				       __u64 now)
+static __always_inline void wire_touch(struct sluice_wire_set *set, const struct wire_view *view,
+				       __u32 now)
 {
-	if (view->seen_ns != now)
-		flow->seen_ns = now;
+	if (view->seen != now)
+		set->seen[view->way % SLUICE_FLOW_WAYS] = now;
 }
 
 static __noinline void wire_store(struct sluice_wire_set *set, const struct wire_key *key,
 				  const struct sluice_addr *asked, const struct sluice_addr *server,
-				  __u64 now)
+				  __u32 now)
 {
 	struct sluice_wire_flow fresh = {
 		.client = key->client,
 		.asked = *asked,
 		.server = *server,
-		.seen_ns = now,
-		.checked_ns = now,
 		.client_port_be = key->client_port_be,
 		.server_port_be = key->server_port_be,
 		.zone = key->zone,
+		.checked = now,
 		.seal = sluice_wire_seal(key->hash, asked, server),
 	};
 	int outcome = SLUICE_WIRE_moved;
@@ -446,18 +452,20 @@ static __noinline void wire_store(struct sluice_wire_set *set, const struct wire
 	__u32 way;
 
 	bpf_spin_lock(&set->lock);
-	way = set_find(set->flow, sizeof(*set->flow), wire_is, key);
+	way = wire_find(set, key);
 	if (way < SLUICE_FLOW_WAYS) {
 		flow = &set->flow[way];
 		if (addr_equal(&flow->asked, asked) && addr_equal(&flow->server, server))
 			outcome = -1;
 	} else {
-		flow = &set->flow[set_oldest(set->flow, sizeof(*flow),
-					     offsetof(struct sluice_wire_flow, seen_ns))];
-		outcome = flow->seen_ns && now - flow->seen_ns <= age_ns ? SLUICE_WIRE_evicted
-									 : SLUICE_WIRE_learned;
+		way = set_oldest(set->tag, set->seen, now);
+		flow = &set->flow[way];
+		outcome = set->tag[way] && now - set->seen[way] <= age ? SLUICE_WIRE_evicted
+								       : SLUICE_WIRE_learned;
 	}
 	*flow = fresh;
+	set->tag[way] = sluice_flow_tag(key->hash);
+	set->seen[way] = now;
 	bpf_spin_unlock(&set->lock);
 	if (outcome >= 0)
 		count(outcome);
@@ -691,29 +699,28 @@ static __noinline bool judge(struct __sk_buff *skb, const struct wire_key *key,
 	return at_asked.kind;
 }
 
-static __always_inline bool view_fresh(const struct wire_view *view, __u64 now)
+static __always_inline bool view_fresh(const struct wire_view *view, __u32 now)
 {
-	return now - view->checked_ns <= SLUICE_WIRE_RECHECK_NS && now - view->seen_ns <= age_ns;
+	return now - view->checked <= SLUICE_WIRE_RECHECK && now - view->seen <= age;
 }
 
 /* A datagram that came in, to a server on this host perhaps. */
 static __always_inline void request_to_host(struct __sk_buff *skb, const struct ends *ends,
 					    struct change *change)
 {
-	struct sluice_wire_flow *flow = NULL;
 	struct sluice_wire_set *set;
 	struct wire_view view = {};
 	struct wire_key key = {};
-	__u64 now = clock_ns();
+	__u32 now = clock();
 
 	request_key(skb, ends, false, &key);
 	set = wire_set(&key);
 	if (!set)
 		return;
 	change->to = ends->target;
-	flow = wire_read(set, &key, &view);
-	if (flow && addr_equal(&view.asked, &ends->target) && view_fresh(&view, now)) {
-		wire_touch(flow, &view, now);
+	if (wire_read(set, &key, &view) && addr_equal(&view.asked, &ends->target) &&
+	    view_fresh(&view, now)) {
+		wire_touch(set, &view, now);
 		change->to = view.server;
 		change->outcome = addr_equal(&view.server, &view.asked)
 					  ? SLUICE_WIRE_request_right
@@ -737,11 +744,11 @@ static __always_inline bool addr_is_server(const struct sluice_addr *addr)
 static __always_inline void request_to_server(struct __sk_buff *skb, const struct ends *ends,
 					      struct change *change)
 {
-	struct sluice_wire_flow *flow;
 	struct sluice_wire_set *set;
 	struct wire_view view = {};
 	struct wire_key key = {};
-	__u64 now = clock_ns();
+	__u32 now = clock();
+	bool known;
 
 	if (!addr_is_server(&ends->target))
 		return;
@@ -750,11 +757,11 @@ static __always_inline void request_to_server(struct __sk_buff *skb, const struc
 	if (!set)
 		return;
 	change->to = ends->target;
-	flow = wire_read(set, &key, &view);
-	if (flow && now - view.seen_ns <= age_ns)
+	known = wire_read(set, &key, &view) && now - view.seen <= age;
+	if (known)
 		change->to = view.server;
-	if (flow && now - view.seen_ns <= age_ns && addr_equal(&view.asked, &ends->target))
-		wire_touch(flow, &view, now);
+	if (known && addr_equal(&view.asked, &ends->target))
+		wire_touch(set, &view, now);
 	else
 		wire_store(set, &key, &ends->target, &change->to, now);
 	change->outcome = SLUICE_WIRE_request_right;
@@ -766,19 +773,15 @@ static __always_inline void request_to_server(struct __sk_buff *skb, const struc
 
 /* --- replies, toward the client */
 
-/* The flow that a reply belongs to; NULL, and why, if it is none that we know. */
-static __always_inline struct sluice_wire_flow *reply_flow(struct sluice_wire_set *set,
-							   const struct wire_key *key, __u64 now,
-							   struct wire_view *view,
-							   struct change *change)
+/* The flow that a reply belongs to; false, and why, if it is none that we know. */
+static __always_inline bool reply_flow(struct sluice_wire_set *set, const struct wire_key *key,
+				       __u32 now, struct wire_view *view, struct change *change)
 {
-	struct sluice_wire_flow *flow = wire_read(set, key, view);
-
 	change->outcome = SLUICE_WIRE_reply_no_flow;
-	if (!flow)
-		return NULL;
+	if (!wire_read(set, key, view))
+		return false;
 	change->outcome = SLUICE_WIRE_reply_expired;
-	return now - view->seen_ns <= age_ns ? flow : NULL;
+	return now - view->seen <= age;
 }
 
 /* It leaves from the address that the client had asked. */
@@ -797,20 +800,18 @@ static __always_inline void reply_from(const struct sluice_addr *asked, const st
 static __always_inline void reply_of_host(struct __sk_buff *skb, const struct ends *ends,
 					  struct change *change)
 {
-	struct sluice_wire_flow *flow;
 	struct sluice_wire_set *set;
 	struct wire_view view = {};
 	struct wire_key key = {};
-	__u64 now = clock_ns();
+	__u32 now = clock();
 
 	reply_key(skb, ends, false, &key);
 	set = wire_set(&key);
 	if (!set)
 		return;
-	flow = reply_flow(set, &key, now, &view, change);
-	if (!flow)
+	if (!reply_flow(set, &key, now, &view, change))
 		return;
-	wire_touch(flow, &view, now);
+	wire_touch(set, &view, now);
 	if (addr_equal(&view.server, &ends->source) || addr_equal(&view.asked, &ends->source))
 		reply_from(&view.asked, ends, change);
 	else
@@ -821,11 +822,10 @@ static __always_inline void reply_of_host(struct __sk_buff *skb, const struct en
 static __always_inline void reply_of_server(struct __sk_buff *skb, const struct ends *ends,
 					    struct change *change)
 {
-	struct sluice_wire_flow *flow;
 	struct sluice_wire_set *set;
 	struct wire_view view = {};
 	struct wire_key key = {};
-	__u64 now = clock_ns();
+	__u32 now = clock();
 
 	if (!addr_is_server(&ends->source))
 		return;
@@ -833,11 +833,10 @@ static __always_inline void reply_of_server(struct __sk_buff *skb, const struct 
 	set = wire_set(&key);
 	if (!set)
 		return;
-	flow = reply_flow(set, &key, now, &view, change);
-	if (!flow)
+	if (!reply_flow(set, &key, now, &view, change))
 		return;
 	if (addr_equal(&view.server, &ends->source))
-		wire_touch(flow, &view, now);
+		wire_touch(set, &view, now);
 	else
 		wire_store(set, &key, &view.asked, &ends->source, now);
 	reply_from(&view.asked, ends, change);
@@ -851,6 +850,7 @@ struct fragment_key {
 	__be32 id_be;
 	__u32 where;
 	__u8 protocol;
+	__u64 hash;
 };
 
 static __always_inline bool fragment_is(const void *slot, const void *named)
@@ -859,8 +859,7 @@ static __always_inline bool fragment_is(const void *slot, const void *named)
 	const struct fragment_key *key = named;
 
 	return fragment->id_be == key->id_be && fragment->where == key->where &&
-	       fragment->protocol == key->protocol && fragment->seen_ns &&
-	       addr_equal(&fragment->source, &key->source) &&
+	       fragment->protocol == key->protocol && addr_equal(&fragment->source, &key->source) &&
 	       addr_equal(&fragment->target, &key->target);
 }
 
@@ -874,7 +873,7 @@ static __always_inline void fragment_key(const struct __sk_buff *skb, const stru
 	key->protocol = heard->fragment_protocol;
 }
 
-static __always_inline struct sluice_fragment_set *fragment_set(const struct fragment_key *key)
+static __always_inline struct sluice_fragment_set *fragment_set(struct fragment_key *key)
 {
 	__u64 hash = sluice_flow_mix(seed, (__u64)key->where << 32 | key->id_be);
 	__u32 index;
@@ -882,9 +881,16 @@ static __always_inline struct sluice_fragment_set *fragment_set(const struct fra
 	hash = sluice_flow_mix(hash, key->source.half[0]);
 	hash = sluice_flow_mix(hash, key->source.half[1]);
 	hash = sluice_flow_mix(hash, key->target.half[0]);
-	hash = sluice_flow_mix(hash, key->target.half[1]);
-	index = sluice_flow_set_index(hash, SLUICE_FRAGMENT_SETS);
+	key->hash = sluice_flow_mix(hash, key->target.half[1]);
+	index = sluice_flow_set_index(key->hash, SLUICE_FRAGMENT_SETS);
 	return bpf_map_lookup_elem(&sluice_w_frags, &index);
+}
+
+static __always_inline __u32 fragment_find(const struct sluice_fragment_set *set,
+					   const struct fragment_key *key)
+{
+	return set_find(set->tag, sluice_flow_tag(key->hash), set->fragment, sizeof(*set->fragment),
+			fragment_is, key);
 }
 
 /* Remembers, for the later fragments, what becomes of the first: also that it is left alone. */
@@ -895,30 +901,28 @@ static __noinline void fragment_store(struct __sk_buff *skb, const struct heard 
 	struct sluice_fragment *fragment;
 	struct sluice_fragment_set *set;
 	bool evicted = false;
-	__u64 now = clock_ns();
-	__u32 way;
+	__u32 now = clock(), way;
 
 	fragment_key(skb, heard, out, &key);
 	set = fragment_set(&key);
 	if (!set)
 		return;
 	bpf_spin_lock(&set->lock);
-	way = set_find(set->fragment, sizeof(*fragment), fragment_is, &key);
-	if (way < SLUICE_FLOW_WAYS) {
-		fragment = &set->fragment[way];
-	} else {
-		fragment = &set->fragment[set_oldest(set->fragment, sizeof(*fragment),
-						     offsetof(struct sluice_fragment, seen_ns))];
-		evicted = fragment->seen_ns && now - fragment->seen_ns <= SLUICE_FRAGMENT_LIFE_NS;
+	way = fragment_find(set, &key);
+	if (way >= SLUICE_FLOW_WAYS) {
+		way = set_oldest(set->tag, set->seen, now);
+		evicted = set->tag[way] && now - set->seen[way] <= SLUICE_FRAGMENT_LIFE;
 	}
+	fragment = &set->fragment[way];
 	fragment->source = key.source;
 	fragment->target = key.target;
 	fragment->becomes = change->to;
-	fragment->seen_ns = now;
 	fragment->id_be = key.id_be;
 	fragment->where = key.where;
 	fragment->protocol = key.protocol;
 	fragment->end = change->end;
+	set->tag[way] = sluice_flow_tag(key.hash);
+	set->seen[way] = now;
 	bpf_spin_unlock(&set->lock);
 	if (evicted)
 		count(SLUICE_WIRE_fragment_evicted);
@@ -929,8 +933,7 @@ static __noinline void fragment_follow(struct __sk_buff *skb, const struct heard
 {
 	struct fragment_key key = {};
 	struct sluice_fragment_set *set;
-	__u64 seen_ns = 0;
-	__u32 way;
+	__u32 way, seen = 0;
 
 	change->outcome = SLUICE_WIRE_fragment_early;
 	fragment_key(skb, heard, out, &key);
@@ -938,14 +941,14 @@ static __noinline void fragment_follow(struct __sk_buff *skb, const struct heard
 	if (!set)
 		return;
 	bpf_spin_lock(&set->lock);
-	way = set_find(set->fragment, sizeof(*set->fragment), fragment_is, &key);
+	way = fragment_find(set, &key);
 	if (way < SLUICE_FLOW_WAYS) {
 		change->to = set->fragment[way].becomes;
 		change->end = set->fragment[way].end;
-		seen_ns = set->fragment[way].seen_ns;
+		seen = set->seen[way];
 	}
 	bpf_spin_unlock(&set->lock);
-	if (seen_ns && clock_ns() - seen_ns <= SLUICE_FRAGMENT_LIFE_NS)
+	if (way < SLUICE_FLOW_WAYS && clock() - seen <= SLUICE_FRAGMENT_LIFE)
 		change->outcome = SLUICE_WIRE_fragment_followed;
 	else
 		change->end = SLUICE_WIRE_NEITHER;
@@ -966,7 +969,7 @@ static __always_inline bool error_about_reply(struct __sk_buff *skb, const struc
 	reply_key(skb, &heard->quoted, gateway, &key);
 	set = wire_set(&key);
 	if (!set || !wire_read(set, &key, &view) || addr_equal(&view.asked, &view.server) ||
-	    !addr_equal(&view.asked, &heard->quoted.source) || clock_ns() - view.seen_ns > age_ns)
+	    !addr_equal(&view.asked, &heard->quoted.source) || clock() - view.seen > age)
 		return false;
 	if (!change_quoted(skb, heard, SLUICE_WIRE_SOURCE, &view.server))
 		return false;
@@ -988,7 +991,7 @@ static __always_inline bool error_about_request(struct __sk_buff *skb, const str
 	request_key(skb, &heard->quoted, gateway, &key);
 	set = wire_set(&key);
 	if (!set || !wire_read(set, &key, &view) || addr_equal(&view.asked, &view.server) ||
-	    !addr_equal(&view.server, &heard->quoted.target) || clock_ns() - view.seen_ns > age_ns)
+	    !addr_equal(&view.server, &heard->quoted.target) || clock() - view.seen > age)
 		return false;
 	if (!change_quoted(skb, heard, SLUICE_WIRE_TARGET, &view.asked))
 		return false;

@@ -43,21 +43,27 @@ struct sluice_flow {
 	__u64 cookie; /* of the socket; 0: the slot is free */
 	struct sluice_addr peer;
 	struct sluice_addr local; /* what the peer's last datagram was sent to */
-	__u64 seen_ns;		  /* CLOCK_MONOTONIC, of the peer's last datagram */
+	__u64 seal;		  /* sluice_flow_seal() */
 	__be16 peer_port_be;
 	__u16 flags;	  /* enum sluice_flow_flags */
 	__u32 ifindex;	  /* where the peer's last datagram came in */
-	__u32 seal;	  /* sluice_flow_seal() of all but seen_ns and ifindex */
 	__u32 generation; /* of the namespace's addresses, when the peer's last datagram came in */
+	__u32 netns;	  /* inode number of the socket's network namespace */
 };
 _Static_assert(sizeof(struct sluice_flow) == 64, "struct sluice_flow");
 
+/*
+ * What a search needs of all slots stands in one cache line; of the slots, which are a line each,
+ * only the one that matches is touched.
+ */
 struct sluice_flow_set {
 	struct bpf_spin_lock lock;
-	__u32 reserved;
+	__u32 reserved[3];
+	__u16 tag[SLUICE_FLOW_WAYS];  /* sluice_flow_tag() of each slot; 0: free */
+	__u32 seen[SLUICE_FLOW_WAYS]; /* sluice_flow_clock() of each peer's last datagram */
 	struct sluice_flow flow[SLUICE_FLOW_WAYS];
 };
-_Static_assert(sizeof(struct sluice_flow_set) == 8 + 64 * SLUICE_FLOW_WAYS, "flow set");
+_Static_assert(sizeof(struct sluice_flow_set) == 64 * (1 + SLUICE_FLOW_WAYS), "flow set");
 
 #define SLUICE_FLOW_INLINE static inline __attribute__((always_inline))
 
@@ -84,12 +90,34 @@ SLUICE_FLOW_INLINE __u32 sluice_flow_set_index(__u64 hash, __u32 sets)
 	return ((hash >> 32) * sets) >> 32;
 }
 
-SLUICE_FLOW_INLINE __u32 sluice_flow_seal(__u64 hash, const struct sluice_addr *local,
+/*
+ * Folded, and not the lowest bits: a product's low bits know nothing of its factors' high ones, and
+ * all IPv4 peers of a /16 with one port would have the same.
+ */
+SLUICE_FLOW_INLINE __u16 sluice_flow_tag(__u64 hash)
+{
+	__u16 tag = (hash ^ (hash >> 32)) >> 16;
+
+	return tag ? tag : 1;
+}
+
+SLUICE_FLOW_INLINE __u64 sluice_flow_seal(__u64 hash, const struct sluice_addr *local,
 					  __u32 generation, __u16 flags)
 {
 	hash = sluice_flow_mix(hash, local->half[0]);
 	hash = sluice_flow_mix(hash, local->half[1]);
-	return sluice_flow_mix(hash, (__u64)generation << 16 | flags) >> 32;
+	return sluice_flow_mix(hash, (__u64)generation << 16 | flags);
+}
+
+/*
+ * The table's clock: units of 2^20 ns of CLOCK_MONOTONIC, about a millisecond.  It wraps after 52
+ * days; a flow that nobody replaced for so long counts as young once more, for the time of its age.
+ */
+#define SLUICE_FLOW_CLOCK_SHIFT 20
+
+SLUICE_FLOW_INLINE __u32 sluice_flow_clock(__u64 monotonic_ns)
+{
+	return (__u32)(monotonic_ns >> SLUICE_FLOW_CLOCK_SHIFT);
 }
 
 #endif

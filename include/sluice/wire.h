@@ -17,9 +17,9 @@
 
 #define SLUICE_FRAGMENT_SETS 512
 /* Kernels give up waiting for the rest of an IPv4 datagram after 30 s (RFC 791: 15 to 255). */
-#define SLUICE_FRAGMENT_LIFE_NS 30000000000ULL
+#define SLUICE_FRAGMENT_LIFE sluice_flow_clock(30000000000ULL)
 /* How long a decision (which socket, which address) is taken for granted. */
-#define SLUICE_WIRE_RECHECK_NS 250000000ULL
+#define SLUICE_WIRE_RECHECK sluice_flow_clock(250000000ULL)
 
 /* What a program is to do, and on what kind of interface; constants of the program. */
 enum sluice_wire_role {
@@ -37,24 +37,24 @@ struct sluice_wire_flow {
 	struct sluice_addr client;
 	struct sluice_addr asked;  /* what the client's last datagram was sent to */
 	struct sluice_addr server; /* what the server answers from; the same where all is right */
-	__u64 seen_ns;		   /* CLOCK_MONOTONIC, of the last datagram; 0: the slot is free */
-	__u64 checked_ns;	   /* when `server` was found out */
 	__be16 client_port_be;
 	__be16 server_port_be;
-	__u32 zone; /* SLUICE_WIRE_ZONE_GATEWAY, and of a bridge port its ifindex */
-	__u32 seal; /* sluice_wire_seal() */
-	__u32 reserved;
+	__u32 zone;    /* SLUICE_WIRE_ZONE_GATEWAY, and of a bridge port its ifindex */
+	__u32 checked; /* sluice_flow_clock() when `server` was found out */
+	__u32 seal;    /* sluice_wire_seal() */
 };
-_Static_assert(sizeof(struct sluice_wire_flow) == 80, "struct sluice_wire_flow");
+_Static_assert(sizeof(struct sluice_wire_flow) == 64, "struct sluice_wire_flow");
 
 #define SLUICE_WIRE_ZONE_GATEWAY (1U << 31)
 
 struct sluice_wire_set {
 	struct bpf_spin_lock lock;
-	__u32 reserved;
+	__u32 reserved[3];
+	__u16 tag[SLUICE_FLOW_WAYS];  /* sluice_flow_tag() of each slot; 0: free */
+	__u32 seen[SLUICE_FLOW_WAYS]; /* sluice_flow_clock() of the last datagram of either end */
 	struct sluice_wire_flow flow[SLUICE_FLOW_WAYS];
 };
-_Static_assert(sizeof(struct sluice_wire_set) == 8 + 80 * SLUICE_FLOW_WAYS, "wire set");
+_Static_assert(sizeof(struct sluice_wire_set) == 64 * (1 + SLUICE_FLOW_WAYS), "wire set");
 
 SLUICE_FLOW_INLINE __u64 sluice_wire_hash(__u64 seed, const struct sluice_addr *client,
 					  __be16 client_port_be, __be16 server_port_be, __u32 zone)
@@ -88,22 +88,24 @@ struct sluice_fragment {
 	struct sluice_addr source;
 	struct sluice_addr target;
 	struct sluice_addr becomes;
-	__u64 seen_ns; /* CLOCK_MONOTONIC, of the first one; 0: the slot is free */
 	__be32 id_be;
 	__u32 where;   /* ifindex; on the way out with SLUICE_FRAGMENT_OUT */
 	__u8 protocol; /* of IPv4, where it is part of the name (RFC 791); else 0 */
 	__u8 end;      /* enum sluice_wire_end */
 	__u8 reserved[6];
 };
-_Static_assert(sizeof(struct sluice_fragment) == 72, "struct sluice_fragment");
+_Static_assert(sizeof(struct sluice_fragment) == 64, "struct sluice_fragment");
 
 #define SLUICE_FRAGMENT_OUT (1U << 31)
 
 struct sluice_fragment_set {
 	struct bpf_spin_lock lock;
-	__u32 reserved;
+	__u32 reserved[3];
+	__u16 tag[SLUICE_FLOW_WAYS];
+	__u32 seen[SLUICE_FLOW_WAYS]; /* sluice_flow_clock() of the first one */
 	struct sluice_fragment fragment[SLUICE_FLOW_WAYS];
 };
+_Static_assert(sizeof(struct sluice_fragment_set) == 64 * (1 + SLUICE_FLOW_WAYS), "fragment set");
 
 /*
  * What user space knows of the routes (wire mode asks the kernel's own table where it can): the

@@ -11,16 +11,16 @@ parses()
 {
 	local text
 	text=$("$@") || fail "failed: $*"
-	python3 -m json.tool <<<"$text" >/dev/null || fail "no JSON: $*" "$text"
-	want_equal "$(json "type(d['schema_version']).__name__" cat <<<"$text")" int \
-		"schema_version of $*"
+	python3 -c 'import json, sys
+sys.exit(type(json.load(sys.stdin)["schema_version"]) is not int)' <<<"$text" ||
+		fail "no JSON with a schema_version: $*" "$text"
 }
 
 # all_parse loaded|unloaded
 all_parse()
 {
 	local form
-	for form in -j -p --json --pretty; do
+	for form in -j --pretty; do
 		parses "$SLUICE" "$form" status
 		parses "$SLUICE" "$form" check
 		[ "$1" = loaded ] || continue
@@ -49,7 +49,8 @@ parses "$SLUICE" -j reply audit
 parses "$SLUICE" -p reply audit
 parses "$SLUICE" -j reply unload
 parses "$SLUICE" -j cleanup
-[ "$OTHERS" != 0 ] || parses "$SLUICE" -j cleanup --verify
+# not 0 where another sluice is loaded; it prints what it found all the same
+parses bash -c '"$0" -j cleanup --verify || [ $? = 5 ]' "$SLUICE"
 
 say "an error stays off stdout"
 want_equal "$("$SLUICE" -j reply show 2>/dev/null || true)" ""

@@ -109,7 +109,7 @@ value[4] ^= 0x40
 print(" ".join(f"0x{byte:02x}" for byte in value))')
 # shellcheck disable=SC2086 # a list of bytes
 bpftool map update pinned "$meta" key 0 0 0 0 value $old
-want_status 1 reply_load
+want_status 5 reply_load
 want_text "sluice cleanup"
 want_status 0 sluice cleanup
 want_clean

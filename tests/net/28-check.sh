@@ -1,22 +1,35 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# `sluice check` says what is there and what is missing, one line each, and a verdict last; where
-# something is missing the verdict says so, and so does the exit code.
+# `sluice check` says what is there and what is missing, a line each, and a verdict for each plane
+# last. Where something is missing the line says how to mend it, and the exit code of what kind it
+# is.
 . "$(dirname "$0")/lib.sh"
 
-say "on a kernel that can"
-want_status 0 sluice check
-for word in kernel BTF bpffs cgroup2 CAP_BPF CAP_NET_ADMIN sendmsg4 sendmsg6 cgroup_skb; do
-	want_text "$word"
-done
-root=$(awk '$0 ~ / - cgroup2 / { print $5; exit }' /proc/self/mountinfo)
-want_text "$root"
-want_text "$(uname -r)"
-[[ ${OUTPUT##*$'\n'} == *reply* ]] || fail "the last line is no verdict:" "$OUTPUT"
+verdict()
+{
+	echo "${OUTPUT##*$'\n'}"
+}
 
-say "the same, for one plane"
+# finding NAME: the line about NAME
+finding()
+{
+	grep -E "^[a-z]+ +$1 " <<<"$OUTPUT"
+}
+
+say "on a kernel that can"
 want_status 0 sluice check --for reply
+[[ $(verdict) == "reply: ready"* ]] || fail "verdict: $(verdict)"
+[[ $(finding kernel) == *"$(uname -r)"* ]] || fail "kernel: $(finding kernel)"
+root=$(awk '$0 ~ / - cgroup2 / { print $5; exit }' /proc/self/mountinfo)
+[[ $(finding cgroup2) == *" ok "*"$root"* ]] || fail "cgroup2: $(finding cgroup2)"
+for name in CAP_BPF CAP_NET_ADMIN BTF bpffs cgroup_skb/ingress cgroup/sendmsg4 cgroup/sendmsg6; do
+	[[ $(finding "$name") == *" ok "* ]] || fail "$name: $(finding "$name")"
+done
+sluice -j check --for reply | grep -q '"reply": *"ready"' || fail "$(sluice -j check --for reply)"
+
+say "planes"
+want_status 0 sluice check --for reply,reply
 want_status 2 sluice check --for rpely
 want_text "'reply'"
 
@@ -24,11 +37,20 @@ say "nothing is changed by checking"
 want_clean
 
 say "without a bpffs"
-want_status 1 unshare --mount --propagation private bash -c \
-	'while umount -l /sys/fs/bpf 2>/dev/null; do :; done; exec "$1" check' - "$SLUICE"
-want_text "mount -t bpf"
-want_text fail
+no_bpffs()
+{
+	# the test's own is mounted over the system's
+	unshare --mount --propagation private bash -c \
+		'while umount -l /sys/fs/bpf 2>/dev/null; do :; done; exec "$@"' - "$@"
+}
+want_status 3 no_bpffs "$SLUICE" check --for reply
+[[ $(finding bpffs) == *" fail "*"mount -t bpf"* ]] || fail "bpffs: $(finding bpffs)"
+want_text "not possible"
 
 say "without capabilities"
-want_status 4 setpriv --reuid 65534 --regid 65534 --clear-groups "$SLUICE" check
-want_text CAP_BPF
+want_status 4 setpriv --bounding-set=-bpf,-sys_admin --inh-caps=-bpf,-sys_admin \
+	"$SLUICE" check --for reply
+[[ $(finding CAP_BPF) == *" fail "* ]] || fail "CAP_BPF: $(finding CAP_BPF)"
+[[ $(finding CAP_NET_ADMIN) == *" ok "* ]] || fail "CAP_NET_ADMIN: $(finding CAP_NET_ADMIN)"
+want_status 4 setpriv --reuid 65534 --regid 65534 --clear-groups "$SLUICE" check --for reply
+[[ $(finding CAP_NET_ADMIN) == *" fail "* ]] || fail "CAP_NET_ADMIN: $(finding CAP_NET_ADMIN)"

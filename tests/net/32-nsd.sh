@@ -34,9 +34,16 @@ ns   A   192.0.2.2
 www  A   192.0.2.1
 ZONE
 
+# dug ADDR [SECONDS]: the answer, or dig's complaint after SECONDS
 dug()
 {
-	in_ns "$CONTAINER" dig +tries=1 +time=1 +short "@$1" www.example A || true
+	in_ns "$CONTAINER" dig +tries=1 "+time=${2:-10}" +short "@$1" www.example A || true
+}
+
+# unanswered ADDR: a second is long enough for what never comes
+unanswered()
+{
+	[[ $(dug "$1" 1) == *"timed out"* ]]
 }
 
 topology_up
@@ -45,8 +52,8 @@ wait_udp "$HOST" 53
 
 say "the kernel alone"
 want_equal "$(dug "$NEAR4")" 192.0.2.1
-[[ $(dug "$FAR4") == *"timed out"* ]] || fail "nsd does not show the fault (IPv4)"
-[[ $(dug "$FAR6") == *"timed out"* ]] || fail "nsd does not show the fault (IPv6)"
+unanswered "$FAR4" || fail "nsd does not show the fault (IPv4)"
+unanswered "$FAR6" || fail "nsd does not show the fault (IPv6)"
 say "loaded"
 reply_load --port 53
 for addr in "$FAR4" "$FAR6" "$NEAR4" "$NEAR6"; do
@@ -54,4 +61,4 @@ for addr in "$FAR4" "$FAR6" "$NEAR4" "$NEAR6"; do
 done
 say "unloaded"
 sluice reply unload
-[[ $(dug "$FAR4") == *"timed out"* ]] || fail "still mended after unload"
+unanswered "$FAR4" || fail "still mended after unload"

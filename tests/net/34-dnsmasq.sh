@@ -16,7 +16,7 @@ import sys
 for number, server in enumerate(sys.argv[1:]):
     family = socket.AF_INET6 if ":" in server else socket.AF_INET
     client = socket.socket(family, socket.SOCK_DGRAM)
-    client.settimeout(5)
+    client.settimeout(10)
     client.bind(("", 4000 + number))
     for kind in (1, 28, 16):
         name = b"\x03www\x07example\x00"

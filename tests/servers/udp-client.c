@@ -450,7 +450,7 @@ static void parse_options(struct client *client, int argc, char **argv)
 int main(int argc, char **argv)
 {
 	struct sigaction action = { .sa_handler = on_signal };
-	struct client client = { .count = 1, .flows = 1, .size = 64, .timeout_ms = 2000 };
+	struct client client = { .count = 1, .flows = 1, .size = 64, .timeout_ms = 10000 };
 
 	parse_options(&client, argc, argv);
 	sigaction(SIGTERM, &action, NULL);

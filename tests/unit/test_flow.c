@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * sluice_flow_set_index(): always within the table, every part of a flow counts, and flows that
- * differ a little, as those of real peers do, spread as evenly as by chance.
+ * The hash of the flow table: sets are always within the table, every part of a flow counts, and
+ * flows that differ a little, as those of real peers do, spread as evenly as by chance.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -25,6 +25,12 @@ static struct sluice_addr ip4(uint32_t address)
 	return addr;
 }
 
+static uint32_t set_of(uint64_t seed, uint32_t sets, uint64_t cookie,
+		       const struct sluice_addr *peer, uint16_t port_be)
+{
+	return sluice_flow_set_index(sluice_flow_hash(seed, cookie, peer, port_be), sets);
+}
+
 static void test_range(void **state)
 {
 	static const uint32_t sizes[] = { 1, 2, 3, 7, 1000, 1024, 131072, 0x7fffffff, 0xffffffff };
@@ -35,8 +41,7 @@ static void test_range(void **state)
 
 		for (n = 0; n < 20000; n++) {
 			struct sluice_addr peer = ip4(n * 2654435761U);
-			uint32_t index = sluice_flow_set_index(SEED + n, sizes[i], n, &peer,
-							       htons(n));
+			uint32_t index = set_of(SEED + n, sizes[i], n, &peer, htons(n));
 
 			assert_true(index < sizes[i]);
 			if (index > highest)
@@ -51,8 +56,8 @@ static void test_same_flow_same_set(void **state)
 {
 	struct sluice_addr peer = ip4(0xac110003), again = ip4(0xac110003);
 
-	assert_int_equal(sluice_flow_set_index(SEED, SETS, 7, &peer, htons(53)),
-			 sluice_flow_set_index(SEED, SETS, 7, &again, htons(53)));
+	assert_int_equal(set_of(SEED, SETS, 7, &peer, htons(53)),
+			 set_of(SEED, SETS, 7, &again, htons(53)));
 }
 
 /* One flow in SETS may meet its changed self by chance: 64 of them don't all. */
@@ -78,10 +83,10 @@ static void test_every_part_counts(void **state)
 
 			other.half[0] ^= part == PEER_HIGH ? flip : 0;
 			other.half[1] ^= part == PEER_LOW ? flip : 0;
-			before = sluice_flow_set_index(SEED, SETS, 7, &peer, 0x3500);
-			after = sluice_flow_set_index(SEED ^ (part == THE_SEED ? flip : 0), SETS,
-						      7 ^ (part == COOKIE ? flip : 0), &other,
-						      0x3500 ^ (part == PORT ? (uint16_t)flip : 0));
+			before = set_of(SEED, SETS, 7, &peer, 0x3500);
+			after = set_of(SEED ^ (part == THE_SEED ? flip : 0), SETS,
+				       7 ^ (part == COOKIE ? flip : 0), &other,
+				       0x3500 ^ (part == PORT ? (uint16_t)flip : 0));
 			moved += before != after;
 		}
 		assert_true(moved >= bits - 2);
@@ -111,7 +116,7 @@ static void test_spread_of_ports(void **state)
 	for (n = 0; n < FLOWS; n++) {
 		struct sluice_addr peer = ip4(0x0a000001 + n / 50000);
 
-		load[sluice_flow_set_index(SEED, SETS, 4711, &peer, htons(10000 + n % 50000))]++;
+		load[set_of(SEED, SETS, 4711, &peer, htons(10000 + n % 50000))]++;
 	}
 	assert_spread(load);
 }
@@ -124,7 +129,7 @@ static void test_spread_of_addresses(void **state)
 	for (n = 0; n < FLOWS; n++) {
 		struct sluice_addr peer = ip4(0x0a000000 + n);
 
-		load[sluice_flow_set_index(SEED, SETS, 4711, &peer, htons(5060))]++;
+		load[set_of(SEED, SETS, 4711, &peer, htons(5060))]++;
 	}
 	assert_spread(load);
 }
@@ -139,8 +144,8 @@ static void test_spread_of_ip6(void **state)
 							    htonl(1) } };
 		struct sluice_addr host = { .word_be = { htonl(0x20010db8), 0, 0, htonl(n) } };
 
-		networks[sluice_flow_set_index(SEED, SETS, 4711, &network, htons(5060))]++;
-		hosts[sluice_flow_set_index(SEED, SETS, 4711, &host, htons(5060))]++;
+		networks[set_of(SEED, SETS, 4711, &network, htons(5060))]++;
+		hosts[set_of(SEED, SETS, 4711, &host, htons(5060))]++;
 	}
 	assert_spread(networks);
 	assert_spread(hosts);
@@ -153,7 +158,7 @@ static void test_spread_of_cookies(void **state)
 	uint32_t n, load[SETS] = { 0 };
 
 	for (n = 0; n < FLOWS; n++)
-		load[sluice_flow_set_index(SEED, SETS, n, &peer, htons(5060))]++;
+		load[set_of(SEED, SETS, n, &peer, htons(5060))]++;
 	assert_spread(load);
 }
 
@@ -165,13 +170,112 @@ static void test_seed_parts_what_met(void **state)
 	for (n = 0; n < FLOWS; n++) {
 		struct sluice_addr peer = ip4(0x0a000000 + n);
 
-		if (sluice_flow_set_index(SEED, SETS, 1, &peer, htons(53)))
+		if (set_of(SEED, SETS, 1, &peer, htons(53)))
 			continue;
 		found++;
-		met += !sluice_flow_set_index(SEED + 1, SETS, 1, &peer, htons(53));
+		met += !set_of(SEED + 1, SETS, 1, &peer, htons(53));
 	}
 	assert_true(found > FLOWS / SETS / 2);
 	assert_true(met < found / 4);
+}
+
+/* A free slot's tag is 0, so that no flow's may be. */
+static void test_tag_is_never_free(void **state)
+{
+	uint32_t n;
+
+	for (n = 0; n < 64; n++) {
+		assert_int_not_equal(sluice_flow_tag(0), 0);
+		assert_int_not_equal(sluice_flow_tag(1ULL << n), 0);
+		assert_int_not_equal(sluice_flow_tag(0xffffULL << n), 0);
+		assert_int_not_equal(sluice_flow_tag(~(0xffffULL << n)), 0);
+	}
+}
+
+/*
+ * A tag spares looks at wrong slots only if it says more than the set does: of flows that share a
+ * set, as few share a tag as by chance.  FLOWS * 100 / 2 pairs of which one in 2^16 does are 78;
+ * five standard deviations more are 122.
+ */
+static void assert_tags_part(uint64_t (*hash_of)(uint32_t n))
+{
+	static uint16_t tags[SETS][400];
+	uint32_t load[SETS] = { 0 }, n, i, shared = 0;
+
+	for (n = 0; n < FLOWS; n++) {
+		uint32_t set = sluice_flow_set_index(hash_of(n), SETS);
+		uint16_t tag = sluice_flow_tag(hash_of(n));
+
+		assert_true(load[set] < 400);
+		for (i = 0; i < load[set]; i++)
+			shared += tags[set][i] == tag;
+		tags[set][load[set]++] = tag;
+	}
+	assert_true(shared < 122);
+}
+
+static uint64_t hash_of_address(uint32_t n)
+{
+	struct sluice_addr peer = ip4(0x0a000000 + n);
+
+	return sluice_flow_hash(SEED, 4711, &peer, htons(5060));
+}
+
+static uint64_t hash_of_port(uint32_t n)
+{
+	struct sluice_addr peer = ip4(0x0a000001 + n / 50000);
+
+	return sluice_flow_hash(SEED, 4711, &peer, htons(10000 + n % 50000));
+}
+
+static uint64_t hash_of_cookie(uint32_t n)
+{
+	struct sluice_addr peer = ip4(0x0a000001);
+
+	return sluice_flow_hash(SEED, n, &peer, htons(5060));
+}
+
+static void test_tags_part_what_shares_a_set(void **state)
+{
+	assert_tags_part(hash_of_address);
+	assert_tags_part(hash_of_port);
+	assert_tags_part(hash_of_cookie);
+}
+
+/* What a reply takes from a slot must not pass with any bit of it changed. */
+static void test_seal(void **state)
+{
+	struct sluice_addr local = ip4(0xac100d0d);
+	uint64_t seal = sluice_flow_seal(SEED, &local, 7, 0);
+	unsigned int bit;
+
+	assert_true(seal == sluice_flow_seal(SEED, &local, 7, 0));
+	for (bit = 0; bit < 64; bit++) {
+		struct sluice_addr high = local, low = local;
+
+		high.half[0] ^= 1ULL << bit;
+		low.half[1] ^= 1ULL << bit;
+		assert_true(seal != sluice_flow_seal(SEED ^ 1ULL << bit, &local, 7, 0));
+		assert_true(seal != sluice_flow_seal(SEED, &high, 7, 0));
+		assert_true(seal != sluice_flow_seal(SEED, &low, 7, 0));
+		assert_true(seal != sluice_flow_seal(SEED, &local, 7 ^ 1U << bit % 32, 0));
+		assert_true(seal != sluice_flow_seal(SEED, &local, 7, 1U << bit % 16));
+	}
+}
+
+/* Ages are differences, right across the wrap. */
+static void test_clock(void **state)
+{
+	const uint64_t unit = 1ULL << SLUICE_FLOW_CLOCK_SHIFT, wrap = unit << 32;
+
+	assert_int_equal(sluice_flow_clock(0), 0);
+	assert_int_equal(sluice_flow_clock(unit - 1), 0);
+	assert_int_equal(sluice_flow_clock(unit), 1);
+	assert_int_equal(sluice_flow_clock(wrap - 1), UINT32_MAX);
+	assert_int_equal(sluice_flow_clock(wrap), 0);
+	assert_int_equal(
+		(uint32_t)(sluice_flow_clock(wrap + 5 * unit) - sluice_flow_clock(wrap - 5 * unit)),
+		10);
 }
 
 int main(void)
@@ -185,6 +289,10 @@ int main(void)
 		cmocka_unit_test(test_spread_of_ip6),
 		cmocka_unit_test(test_spread_of_cookies),
 		cmocka_unit_test(test_seed_parts_what_met),
+		cmocka_unit_test(test_tag_is_never_free),
+		cmocka_unit_test(test_tags_part_what_shares_a_set),
+		cmocka_unit_test(test_seal),
+		cmocka_unit_test(test_clock),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

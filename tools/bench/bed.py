@@ -16,6 +16,7 @@ import json
 import os
 import pathlib
 import shutil
+import signal
 import subprocess
 import time
 
@@ -62,7 +63,6 @@ class Process:
         self.words = words
         self.popen = subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                                       text=True, start_new_session=True)
-        self.read()
 
     def read(self):
         line = self.popen.stdout.readline()
@@ -122,29 +122,49 @@ class Bed:
     def start(self, *words):
         process = Process(self.build / "tools" / words[0], *words[1:])
         self.processes.append(process)
+        process.read()
         return process
 
+    def stop(self, process):
+        process.stop()
+        self.processes.remove(process)
+
     def remove(self):
-        for process in self.processes:
-            process.stop()
-        shutil.rmtree(self.bpffs, ignore_errors=True)
-        for netns in self.netns.values():
-            if os.path.exists(f"/run/netns/{netns}"):
-                command(self.ip, "netns", "del", netns)
-        for place in ("inside", "outside", "."):
-            self.remove_cgroup(self.cgroup / place)
+        """Each step whatever became of the others; then the first failure, if any."""
+        steps = [process.stop for process in self.processes]
+        steps += [lambda: shutil.rmtree(self.bpffs, ignore_errors=True)]
+        steps += [lambda netns=netns: self.remove_netns(netns) for netns in self.netns.values()]
+        steps += [lambda place=place: self.remove_cgroup(self.cgroup / place)
+                  for place in ("inside", "outside", ".")]
+        failures = []
+        for step in steps:
+            try:
+                step()
+            except (BenchError, OSError) as failure:
+                failures.append(failure)
+        if failures:
+            raise BenchError(f"cleaning up: {failures[0]}")
+
+    def remove_netns(self, netns):
+        if os.path.exists(f"/run/netns/{netns}"):
+            command(self.ip, "netns", "del", netns)
 
     @staticmethod
     def remove_cgroup(path):
-        """A process that has ended leaves its cgroup a moment later."""
+        """A process that has ended leaves its cgroup a moment later; one that was just being
+        started when we were interrupted is in no list but the cgroup's own."""
         for _ in range(50):
             try:
+                for pid in (path / "cgroup.procs").read_text().split():
+                    os.kill(int(pid), signal.SIGKILL)
                 path.rmdir()
                 return
-            except FileNotFoundError:
-                return
+            except (FileNotFoundError, ProcessLookupError):
+                if not path.exists():
+                    return
             except OSError:
-                time.sleep(0.1)
+                pass
+            time.sleep(0.1)
         raise BenchError(f"{path}: still in use")
 
     def pin_set(self, name, programs):

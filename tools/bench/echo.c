@@ -17,11 +17,14 @@
  * machine, are most of such a round trip).  A kernel with CONFIG_IRQ_TIME_ACCOUNTING takes
  * softirqs out of a task's clock, and the ratios then leave the receive path out.
  *
- * The speed of a virtual CPU itself changes, by a third and from second to second, with what the
- * host's other guests do.  So after each short burst of the load comes a burst of a yardstick: a
- * datagram through an AF_UNIX socket pair, which goes through the same kind of code and which no
- * hook of a cgroup touches.  The quotient of the two, and its median over all bursts, is many times
- * steadier than nanoseconds.  Both are printed.
+ * The speed of a virtual CPU itself changes, by a half and from second to second, with what the
+ * host's other guests do to its caches.  So after each short burst of the load comes a burst of a
+ * yardstick: a kilobyte written to a file in memory and read back, system calls and copies that no
+ * hook and no network code have a part in.  The quotient of the two, and its median over all
+ * bursts, is several times steadier than nanoseconds; what comes only now and then shows in the
+ * nanoseconds alone.  Both are printed.  Rejected as yardsticks: a loop in user space (what slows
+ * the kernel down hardly touches it) and an AF_UNIX socket pair (a fifth faster or slower with the
+ * hooks on or off, by no rule that holds from one process to the next).
  *
  * The process outlives many measurements, so that variants are compared on the same sockets, the
  * same ports and the same memory.  With --inline one thread plays both ends: no context switch, so
@@ -40,6 +43,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
@@ -50,7 +54,8 @@
 #define NS_PER_MS      1000000ULL
 #define NS_PER_S       1000000000ULL
 /* Operations between two looks at the clock, and as many of the yardstick. */
-#define BURST 32
+#define BURST	       32
+#define YARDSTICK_SIZE 1024
 
 struct end {
 	const char *netns;
@@ -88,7 +93,7 @@ struct tally {
 
 static char buffer[SIZE_MAX_BYTES];
 static int server_fd = -1;
-static int yardstick[2];
+static int yardstick;
 static pid_t server_pid;
 
 static void die(const char *what)
@@ -395,8 +400,8 @@ static void measure_yardstick(void)
 	int i;
 
 	for (i = 0; i < BURST; i++)
-		if (send(yardstick[0], buffer, 64, 0) < 0 ||
-		    recv(yardstick[1], buffer, sizeof(buffer), 0) < 0)
+		if (pwrite(yardstick, buffer, YARDSTICK_SIZE, 0) != YARDSTICK_SIZE ||
+		    pread(yardstick, buffer, YARDSTICK_SIZE, 0) != YARDSTICK_SIZE)
 			die("yardstick");
 }
 
@@ -605,8 +610,9 @@ int main(int argc, char **argv)
 	if (plan.inline_server && !(plan.workload->connected && plan.workload->type == SOCK_DGRAM))
 		return usage();
 	pin(plan.cpu);
-	if (socketpair(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0, yardstick))
-		die("socketpair");
+	yardstick = memfd_create("yardstick", MFD_CLOEXEC);
+	if (yardstick < 0)
+		die("memfd_create");
 	start_server(&plan);
 	atexit(stop_server);
 	client_main(&plan);

@@ -5,7 +5,6 @@
 #include "caps.h"
 #include "command.h"
 #include "hooks.h"
-#include "place.h"
 
 #include <errno.h>
 
@@ -84,8 +83,6 @@ static int run(const struct context *context, void *into, int words, char **word
 	const struct options *wanted = into;
 	int removed = wanted->verify ? caps_require("cleanup --verify", caps, 1, err) : 0;
 
-	if (!removed)
-		removed = place_netns(context, err);
 	hooks_libbpf_log();
 	if (!removed)
 		removed = cleanup_remove(context->bpffs, err);

@@ -6,7 +6,6 @@
 #include "conntrack_repair.h"
 #include "json_list.h"
 #include "log.h"
-#include "netns.h"
 #include "ports.h"
 #include "word.h"
 
@@ -361,20 +360,13 @@ static void show_json(const struct output *output, const struct ct_table *table,
 	json_list_end(&list);
 }
 
-static int enter(const struct context *context, struct err *err)
-{
-	return context->netns ? netns_enter(context->netns, err) : 0;
-}
-
 static int show(const struct context *context, void *into, int words, char **word, struct err *err)
 {
 	struct ct_table table = { .entry = NULL };
 	struct inet inet = { .local = NULL };
 	struct err unknown;
-	int result = enter(context, err);
+	int result = conntrack_read(&table, err);
 
-	if (!result)
-		result = conntrack_read(&table, err);
 	if (result)
 		return result;
 	if (inet_read(&inet, &unknown))
@@ -405,13 +397,10 @@ static void select_findings(struct look *look, const struct options *o)
 	look->audit.count = kept;
 }
 
-static int look_at(struct look *look, const struct context *context, const struct options *o,
-		   struct err *err)
+static int look_at(struct look *look, const struct options *o, struct err *err)
 {
-	int result = enter(context, err);
+	int result;
 
-	if (result)
-		return result;
 	log_info("two readings, %u seconds apart", o->watch_s);
 	result = look_take(look, o->watch_s * 1000, err);
 	if (!result)
@@ -522,7 +511,7 @@ static json_t *audit_document(const struct look *look, const struct options *o)
 static int audit(const struct context *context, void *into, int words, char **word, struct err *err)
 {
 	struct look look = { .table.entry = NULL };
-	int result = look_at(&look, context, into, err);
+	int result = look_at(&look, into, err);
 
 	if (result)
 		return result;
@@ -585,7 +574,7 @@ static int repair(const struct context *context, void *into, int words, char **w
 	struct look look = { .table.entry = NULL };
 	const struct options *o = into;
 	enum repair_outcome *outcome;
-	int result = look_at(&look, context, o, err);
+	int result = look_at(&look, o, err);
 
 	if (result)
 		return result;

@@ -2,6 +2,7 @@
 /* The command table: parses the global options, finds the verb, prints its error. */
 #include "command.h"
 #include "log.h"
+#include "netns.h"
 #include "word.h"
 
 #include <errno.h>
@@ -12,9 +13,18 @@
 #define BPFFS_DEFAULT "/sys/fs/bpf/sluice"
 
 static const struct command *const commands[] = {
-	&check_command,	       &status_command,	     &reply_load_command,
-	&reply_show_command,   &reply_flows_command, &reply_audit_command,
-	&reply_unload_command, &run_command,	     &cleanup_command,
+	&check_command,
+	&status_command,
+	&reply_load_command,
+	&reply_show_command,
+	&reply_flows_command,
+	&reply_audit_command,
+	&reply_unload_command,
+	&conntrack_show_command,
+	&conntrack_audit_command,
+	&conntrack_repair_command,
+	&run_command,
+	&cleanup_command,
 };
 #define COMMANDS (sizeof(commands) / sizeof(*commands))
 
@@ -199,6 +209,8 @@ static int run(const struct command *command, struct globals *globals, int argc,
 				"see 'sluice %s%s%s --help'", command->object,
 				command->name ? " " : "", command->name ? command->name : "");
 	log_verbose(globals->context.verbose);
+	if (globals->context.netns && netns_enter(globals->context.netns, err))
+		return -EINVAL;
 	return command->run(&globals->context, command->options, argc - first, argv + first, err);
 }
 

@@ -2,7 +2,6 @@
 #include "place.h"
 
 #include "mounts.h"
-#include "netns.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -19,9 +18,4 @@ int place_cgroup(const struct context *context, char path[PATH_MAX], struct err 
 			err_set(err, EXIT_LACKING, ENOENT, "no cgroup2 file system is mounted"),
 			"mount one ('mount -t cgroup2 cgroup2 /sys/fs/cgroup/unified'), or name a"
 			" directory with --cgroup");
-}
-
-int place_netns(const struct context *context, struct err *err)
-{
-	return context->netns ? netns_enter(context->netns, err) : 0;
 }

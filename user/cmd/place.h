@@ -9,7 +9,5 @@
 
 /* The cgroup of --cgroup, else the host's cgroup2 root. */
 int place_cgroup(const struct context *context, char path[PATH_MAX], struct err *err);
-/* Enters the namespace of --netns, if there is one. */
-int place_netns(const struct context *context, struct err *err);
 
 #endif

@@ -38,9 +38,10 @@ static void flow_json(struct listing *listing, const struct sluice_flow *flow, _
 		      const struct sluice_socket_record *owner)
 {
 	char peer[ADDR_TEXT_MAX], local[ADDR_TEXT_MAX];
-	json_t *object = json_pack("{s:I, s:s, s:i, s:s, s:i, s:f, s:b}", "socket_cookie",
-				   (json_int_t)flow->cookie, "peer", addr_format(&flow->peer, peer),
-				   "peer_port", ntohs(flow->peer_port_be), "local",
+	json_t *object = json_pack("{s:I, s:I, s:s, s:i, s:s, s:i, s:f, s:b}", "socket_cookie",
+				   (json_int_t)flow->cookie, "netns", (json_int_t)flow->netns,
+				   "peer", addr_format(&flow->peer, peer), "peer_port",
+				   ntohs(flow->peer_port_be), "local",
 				   addr_format(&flow->local, local), "ifindex", flow->ifindex,
 				   "age_s", (double)age_ns / 1e9, "ambiguous_scope",
 				   flow->flags & SLUICE_FLOW_SCOPE_AMBIGUOUS ? 1 : 0);
@@ -49,7 +50,6 @@ static void flow_json(struct listing *listing, const struct sluice_flow *flow, _
 		json_object_set_new(object, "process", json_string(owner->comm));
 		json_object_set_new(object, "pid", json_integer(owner->pid));
 		json_object_set_new(object, "port", json_integer(owner->port));
-		json_object_set_new(object, "netns", json_integer(owner->netns));
 	}
 	json_array_append_new(listing->flows, object);
 }
@@ -103,7 +103,7 @@ static int run(const struct context *context, void *into, int words, char **word
 	struct listing listing = { .context = context };
 	struct sockets *sockets = NULL;
 	struct reply_state state;
-	struct reply_fill fill;
+	struct reply_fill fill = { 0 };
 	struct err reason;
 	int result = reply_read(context->bpffs, &state, err);
 

@@ -121,7 +121,7 @@ static const struct opt opts[] = {
 	  set_mode },
 	{ "port", 0, "LIST", "the servers' ports, as in 53,5000-5100, or any (default any)",
 	  set_ports },
-	{ "table", 0, "N", "flows remembered (default 65536; the oldest give way)", set_table },
+	{ "table", 0, "N", "flows remembered (default 16384; the oldest give way)", set_table },
 	{ "age", 0, "SECONDS", "how long a flow is used after its peer was heard (default 120)",
 	  set_age },
 	{ "iface", 0, "IF,..", "wire: interfaces that clients are behind", set_iface },
@@ -266,8 +266,6 @@ static int run(const struct context *context, void *into, int words, char **word
 	struct options *options = into;
 	int failed = check(options, err);
 
-	if (!failed)
-		failed = place_netns(context, err);
 	if (failed)
 		return failed;
 	hooks_libbpf_log();

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* sluice reply show: settings, hooks, table fill and counters of what is loaded. */
 #include "command.h"
-#include "place.h"
 #include "reply_loaded.h"
 
 #include <errno.h>
@@ -9,10 +8,8 @@
 static int run(const struct context *context, void *into, int words, char **word, struct err *err)
 {
 	struct reply_loaded loaded;
-	int result = place_netns(context, err);
+	int result = reply_loaded_read(context->bpffs, &loaded, err);
 
-	if (!result)
-		result = reply_loaded_read(context->bpffs, &loaded, err);
 	if (result)
 		return result;
 	if (!loaded.has_reply && !loaded.has_wire) {

@@ -2,7 +2,6 @@
 /* sluice reply unload: detach the reply plane, the wire plane, or both. */
 #include "command.h"
 #include "hooks.h"
-#include "place.h"
 #include "reply.h"
 #include "reply_loaded.h"
 #include "wire.h"
@@ -67,11 +66,10 @@ static int unload(const char *bpffs, const char *mode, struct err *err)
 static int run(const struct context *context, void *into, int words, char **word, struct err *err)
 {
 	const struct options *wanted = into;
-	int removed = place_netns(context, err);
+	int removed;
 
 	hooks_libbpf_log();
-	if (!removed)
-		removed = unload(context->bpffs, wanted->mode, err);
+	removed = unload(context->bpffs, wanted->mode, err);
 	if (removed < 0)
 		return removed;
 	if (!removed && wanted->mode)

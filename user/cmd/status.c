@@ -2,7 +2,6 @@
 /* sluice status: every hook, the order among the programs on it, mode, table fill, counters. */
 #include "command.h"
 #include "hooks.h"
-#include "place.h"
 #include "reply_loaded.h"
 #include "wire_view.h"
 
@@ -87,10 +86,8 @@ static void print_text(const struct output *output, const struct reply_loaded *l
 static int run(const struct context *context, void *into, int words, char **word, struct err *err)
 {
 	struct reply_loaded loaded;
-	int result = place_netns(context, err);
+	int result = reply_loaded_read(context->bpffs, &loaded, err);
 
-	if (!result)
-		result = reply_loaded_read(context->bpffs, &loaded, err);
 	if (result)
 		return result;
 	hooks_libbpf_log();

@@ -302,7 +302,7 @@ static void undo(struct transaction *tx)
 		struct step *step = &tx->steps[tx->count];
 
 		if (step->kind == STEP_PINNED)
-			unlink(staged_path(tx, step->hook, path));
+			pins_drop(staged_path(tx, step->hook, path));
 		else if (bpf_link_update(step->link_fd, step->old_prog_fd, NULL))
 			log_warning("link %s keeps its new program: %s", step->hook->pin,
 				    strerror(errno));
@@ -318,24 +318,33 @@ static void release(struct step *steps, int count)
 	}
 }
 
-/* The new links take their names, and so the place of links on another cgroup. */
+/* A new link takes its name, and so the place of a link on another cgroup. */
+static int take_name(const struct transaction *tx, const struct hook *hook, struct err *err)
+{
+	int old = pins_get(tx->dir, tx->plane, hook->pin), result = 0;
+	char from[PATH_MAX], to[PATH_MAX];
+
+	if (rename(staged_path(tx, hook, from), pins_path(tx->dir, tx->plane, hook->pin, to)))
+		result = err_set(err, EXIT_ERROR, errno, "pin %s: %s", to, strerror(errno));
+	else if (old >= 0)
+		bpf_link_detach(old);
+	if (old >= 0)
+		close(old);
+	return result;
+}
+
 static int commit(struct transaction *tx, struct hook *hooks, int count, struct err *err)
 {
-	char from[PATH_MAX], to[PATH_MAX];
-	int i;
+	int i, result = 0;
+	char path[PATH_MAX];
 
-	for (i = 0; i < tx->count; i++) {
-		const struct hook *hook = tx->steps[i].hook;
-
-		if (tx->steps[i].kind == STEP_PINNED &&
-		    rename(staged_path(tx, hook, from),
-			   pins_path(tx->dir, tx->plane, hook->pin, to)))
-			return err_set(err, EXIT_ERROR, errno, "pin %s: %s", to, strerror(errno));
-	}
-	for (i = 0; i < count; i++)
+	for (i = 0; i < tx->count && !result; i++)
+		if (tx->steps[i].kind == STEP_PINNED)
+			result = take_name(tx, tx->steps[i].hook, err);
+	for (i = 0; i < count && !result; i++)
 		if (!hooks[i].wanted)
-			unlink(pins_path(tx->dir, tx->plane, hooks[i].pin, to));
-	return 0;
+			pins_drop(pins_path(tx->dir, tx->plane, hooks[i].pin, path));
+	return result;
 }
 
 int hooks_apply_cgroup(const char *dir, const char *plane, const char *cgroup, struct hook *hooks,
@@ -352,7 +361,7 @@ int hooks_apply_cgroup(const char *dir, const char *plane, const char *cgroup, s
 	tx.cgroup_id = st.st_ino;
 	/* A loader that died may have left links that were not to stay. */
 	for (i = 0; i < count; i++)
-		unlink(staged_path(&tx, &hooks[i], path));
+		pins_drop(staged_path(&tx, &hooks[i], path));
 	for (i = 0; i < count && !result; i++)
 		if (hooks[i].wanted)
 			result = stage(&tx, &hooks[i], err);

@@ -43,8 +43,8 @@ int pins_exist(const char *dir, const char *plane, struct err *err)
 	if (errno == ENOENT || errno == ENOTDIR)
 		return 0;
 	return err_mend(err,
-			err_set(err, errno == EACCES ? EXIT_PERMISSION : EXIT_ERROR, errno, "%s: %s",
-				path, strerror(errno)),
+			err_set(err, errno == EACCES ? EXIT_PERMISSION : EXIT_ERROR, errno,
+				"%s: %s", path, strerror(errno)),
 			"the pins are root's: run as root, or with CAP_DAC_OVERRIDE");
 }
 
@@ -148,9 +148,21 @@ void pins_unlock(struct pins *pins)
 	pins->fd = -1;
 }
 
+int pins_drop(const char *path)
+{
+	int fd = bpf_obj_get(path);
+
+	/* The kernel refuses to detach what is no link, and that is as well. */
+	if (fd >= 0)
+		bpf_link_detach(fd);
+	if (fd >= 0)
+		close(fd);
+	return unlink(path) ? -errno : 0;
+}
+
 int pins_remove(const char *dir, const char *plane, struct err *err)
 {
-	char path[PATH_MAX];
+	char path[PATH_MAX], pin[PATH_MAX];
 	struct dirent *entry;
 	int removed = 0;
 	DIR *folder = opendir(pins_path(dir, plane, NULL, path));
@@ -162,11 +174,11 @@ int pins_remove(const char *dir, const char *plane, struct err *err)
 	while ((entry = readdir(folder))) {
 		if (!strcmp(entry->d_name, ".") || !strcmp(entry->d_name, ".."))
 			continue;
-		if (!unlinkat(dirfd(folder), entry->d_name, 0))
+		if (!pins_drop(pins_path(dir, plane, entry->d_name, pin)))
 			removed++;
 	}
 	closedir(folder);
-	if (rmdir(pins_path(dir, plane, NULL, path)))
+	if (rmdir(path))
 		return err_set(err, EXIT_ERROR, errno, "%s: %s", path, strerror(errno));
 	return removed;
 }

@@ -30,7 +30,12 @@ const char *pins_path(const char *dir, const char *plane, const char *name, char
 int pins_get(const char *dir, const char *plane, const char *name);
 /* Is there a folder for the plane? 1, 0, or -errno with *err set if that can't be seen. */
 int pins_exist(const char *dir, const char *plane, struct err *err);
-/* Removes every pin of a plane, and so detaches what only the pins hold. The count, or -errno. */
+/*
+ * Removes a pin. A link is detached first: the kernel frees a link some time after its last
+ * reference is gone, and until then its program would still run.
+ */
+int pins_drop(const char *path);
+/* Drops every pin of a plane. The count, or -errno. */
 int pins_remove(const char *dir, const char *plane, struct err *err);
 
 #endif

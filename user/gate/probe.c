@@ -331,6 +331,14 @@ static enum answer ask_field(const struct need *need, struct asking *asking)
 	return from_feature(feature_field(asking->vmlinux, need->type, need->field));
 }
 
+/* type: the kfunc */
+static enum answer ask_function(const struct need *need, struct asking *asking)
+{
+	if (!asking->vmlinux)
+		return no_btf(asking);
+	return from_feature(feature_function(asking->vmlinux, need->type));
+}
+
 static const struct btf *conntrack_btf(const struct asking *asking)
 {
 	return asking->conntrack ? asking->conntrack : asking->vmlinux;
@@ -414,6 +422,9 @@ static const struct need needs[] = {
 	  .mend = "a kernel that is not locked down to confidentiality (kernel_lockdown(7))" },
 	{ 0, REPLY, REPLY_HELPER(ktime_get_coarse_ns), .why = "tells a flow's age cheaply",
 	  .since = "5.11", .fallback = "bpf_ktime_get_ns, which is dearer" },
+	{ 0, REPLY, .name = "bpf_rdonly_cast", .why = "reads them cheaply (kfunc)",
+	  .ask = ask_function, .type = "bpf_rdonly_cast", .since = "6.2",
+	  .fallback = "bpf_probe_read_kernel, which is dearer" },
 	{ REPLY, 0, FIELD(net, ns.inum), .why = "names the socket's namespace" },
 	{ REPLY, 0, FIELD(net, ipv4.dev_addr_genid), .why = "tells that IPv4 addresses changed" },
 	{ REPLY, 0, FIELD(net, ipv6.dev_addr_genid), .why = "tells that IPv6 addresses changed" },
@@ -473,9 +484,10 @@ static const struct need needs[] = {
 	  .fallback = STUN_FALLBACK },
 	{ 0, MEET, HELPER(XDP, 0, xdp_adjust_head), .why = "grows an answer", .since = "4.10",
 	  .fallback = STUN_FALLBACK },
-	{ MEET, 0, .name = "IPv4", .why = "UDP sockets", .ask = ask_udp, .number = AF_INET },
+	{ MEET, 0, .name = "IPv4", .why = "UDP sockets", .ask = ask_udp, .number = AF_INET,
+	  .mend = "a kernel built with CONFIG_INET" },
 	{ 0, MEET, .name = "IPv6", .why = "UDP sockets", .ask = ask_udp, .number = AF_INET6,
-	  .fallback = "IPv4 alone" },
+	  .mend = "a kernel built with CONFIG_IPV6", .fallback = "IPv4 alone" },
 };
 _Static_assert(sizeof(needs) / sizeof(*needs) <= PROBE_FINDINGS_MAX, "room for all findings");
 

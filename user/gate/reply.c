@@ -55,6 +55,11 @@ void reply_ports(const struct sluice_reply_meta *meta, struct ports *ports)
 	memcpy(ports->bit, meta->ports, sizeof(ports->bit));
 }
 
+static __u32 flow_now(void)
+{
+	return sluice_flow_clock(plane_now_ns(CLOCK_MONOTONIC_COARSE));
+}
+
 /* --- what is loaded */
 
 int reply_read(const char *bpffs, struct reply_state *state, struct err *err)
@@ -95,26 +100,29 @@ int reply_cgroup_path(__u64 id, char path[PATH_MAX])
 
 /* --- the table */
 
-struct flow_walk {
-	int (*fn)(const struct sluice_flow *flow, void *arg);
+typedef int (*slot_fn)(const struct sluice_flow_set *set, __u32 way, void *arg);
+
+struct slot_walk {
+	slot_fn fn;
 	void *arg;
 };
 
 static int set_visit(const void *copy, void *arg)
 {
 	const struct sluice_flow_set *set = copy;
-	const struct flow_walk *walk = arg;
-	int way, result = 0;
+	const struct slot_walk *walk = arg;
+	int result = 0;
+	__u32 way;
 
 	for (way = 0; !result && way < SLUICE_FLOW_WAYS; way++)
-		if (set->flow[way].cookie)
-			result = walk->fn(&set->flow[way], walk->arg);
+		if (set->tag[way])
+			result = walk->fn(set, way, walk->arg);
 	return result;
 }
 
-static int sets_walk(int fd, int (*fn)(const struct sluice_flow *flow, void *arg), void *arg)
+static int sets_walk(int fd, slot_fn fn, void *arg)
 {
-	struct flow_walk walk = { fn, arg };
+	struct slot_walk walk = { fn, arg };
 
 	return plane_sets_walk(fd, sizeof(struct sluice_flow_set), set_visit, &walk);
 }
@@ -123,28 +131,30 @@ struct flow_visit {
 	struct reply_fill *fill;
 	reply_flow_fn fn;
 	void *arg;
-	__u64 now;
-	__u64 age_ns;
+	__u32 now;
+	__u32 age;
 };
 
-static int flow_visit(const struct sluice_flow *flow, void *arg)
+static int flow_visit(const struct sluice_flow_set *set, __u32 way, void *arg)
 {
 	struct flow_visit *visit = arg;
-	__u64 age_ns = visit->now > flow->seen_ns ? visit->now - flow->seen_ns : 0;
+	__u32 idle = visit->now - set->seen[way];
 
-	if (age_ns <= visit->age_ns)
+	if ((__s32)idle < 0) /* heard while the table is being read */
+		idle = 0;
+	if (idle <= visit->age)
 		visit->fill->live++;
 	else
 		visit->fill->expired++;
 	if (visit->fn)
-		visit->fn(flow, age_ns, visit->arg);
+		visit->fn(&set->flow[way], (__u64)idle << SLUICE_FLOW_CLOCK_SHIFT, visit->arg);
 	return 0;
 }
 
 int reply_flows(const char *bpffs, struct reply_fill *fill, reply_flow_fn fn, void *arg,
 		struct err *err)
 {
-	struct flow_visit visit = { fill, fn, arg, plane_now_ns(CLOCK_MONOTONIC), 0 };
+	struct flow_visit visit = { fill, fn, arg, flow_now(), 0 };
 	struct sluice_reply_meta meta;
 	int fd, result = plane_meta_read(&plane, bpffs, &meta, err);
 
@@ -154,7 +164,7 @@ int reply_flows(const char *bpffs, struct reply_fill *fill, reply_flow_fn fn, vo
 	if (fd < 0)
 		return fd;
 	*fill = (struct reply_fill){ .size = meta.sets * SLUICE_FLOW_WAYS };
-	visit.age_ns = meta.age_ns;
+	visit.age = sluice_flow_clock(meta.age_ns);
 	result = sets_walk(fd, flow_visit, &visit);
 	close(fd);
 	if (result)
@@ -243,7 +253,7 @@ static void configure(struct load *load)
 	bool fixes = meta->mode == SLUICE_REPLY_SOCKET;
 
 	skel->rodata->seed = meta->seed;
-	skel->rodata->age_ns = meta->age_ns;
+	skel->rodata->age = sluice_flow_clock(meta->age_ns);
 	skel->rodata->sets = meta->sets;
 	skel->rodata->any_port = meta->any_port;
 	skel->rodata->rdonly_cast = hooks_kernel_has("bpf_rdonly_cast");
@@ -332,49 +342,56 @@ static int meta_write(const struct load *load, const struct sluice_reply_meta *m
 
 struct move {
 	const struct load *load;
-	__u64 since_ns; /* flows heard before are there already */
+	__u32 now;
+	__u32 most_idle; /* flows idle for longer are left behind, or are there already */
 };
 
-/* The slot that the flow has or may take in its new set; NULL if there are newer ones only. */
-static struct sluice_flow *slot_for(struct sluice_flow_set *set, const struct sluice_flow *flow)
+/* The slot that the flow has or may take in its new set; SLUICE_FLOW_WAYS if all are newer. */
+static __u32 slot_for(const struct sluice_flow_set *set, const struct sluice_flow *flow, __u16 tag,
+		      __u32 idle, __u32 now)
 {
-	struct sluice_flow *slot = &set->flow[0];
-	__u32 way;
+	__u32 way, slot = SLUICE_FLOW_WAYS;
+	__u64 most = idle;
 
 	for (way = 0; way < SLUICE_FLOW_WAYS; way++) {
-		struct sluice_flow *there = &set->flow[way];
+		const struct sluice_flow *there = &set->flow[way];
+		__u64 there_idle = set->tag[way] ? now - set->seen[way] : 1ULL << 32;
 
-		if (there->cookie == flow->cookie && there->peer_port_be == flow->peer_port_be &&
-		    !memcmp(&there->peer, &flow->peer, sizeof(flow->peer))) {
-			slot = there;
-			break;
+		if (set->tag[way] == tag && there->cookie == flow->cookie &&
+		    there->peer_port_be == flow->peer_port_be &&
+		    !memcmp(&there->peer, &flow->peer, sizeof(flow->peer)))
+			return there_idle > idle ? way : SLUICE_FLOW_WAYS;
+		if (there_idle > most) {
+			most = there_idle;
+			slot = way;
 		}
-		if (there->seen_ns < slot->seen_ns)
-			slot = there;
 	}
-	return slot->seen_ns < flow->seen_ns ? slot : NULL;
+	return slot;
 }
 
-static int flow_move(const struct sluice_flow *flow, void *arg)
+static int flow_move(const struct sluice_flow_set *from, __u32 from_way, void *arg)
 {
 	const struct move *move = arg;
 	const struct sluice_reply_meta *meta = &move->load->after;
+	const struct sluice_flow *flow = &from->flow[from_way];
 	int fd = bpf_map__fd(move->load->skel->maps.sluice_flows);
+	__u64 hash = sluice_flow_hash(meta->seed, flow->cookie, &flow->peer, flow->peer_port_be);
+	__u32 idle = move->now - from->seen[from_way];
+	__u32 way, index = sluice_flow_set_index(hash, meta->sets);
 	struct sluice_flow_set set;
-	struct sluice_flow *slot;
-	__u64 hash;
-	__u32 index;
 
-	if (flow->seen_ns < move->since_ns)
+	if ((__s32)idle < 0)
+		idle = 0;
+	if (idle > move->most_idle)
 		return 0;
-	hash = sluice_flow_hash(meta->seed, flow->cookie, &flow->peer, flow->peer_port_be);
-	index = sluice_flow_set_index(hash, meta->sets);
 	if (bpf_map_lookup_elem_flags(fd, &index, &set, BPF_F_LOCK))
 		return -errno;
-	slot = slot_for(&set, flow);
-	if (!slot)
+	way = slot_for(&set, flow, sluice_flow_tag(hash), idle, move->now);
+	if (way == SLUICE_FLOW_WAYS)
 		return 0;
-	*slot = *flow;
+	set.flow[way] = *flow;
+	set.tag[way] = sluice_flow_tag(hash);
+	set.seen[way] = from->seen[from_way];
 	return bpf_map_update_elem(fd, &index, &set, BPF_EXIST | BPF_F_LOCK) ? -errno : 0;
 }
 
@@ -385,14 +402,15 @@ static int flow_move(const struct sluice_flow *flow, void *arg)
  */
 static int change_table(struct load *load, struct bpf_link **bridge, struct err *err)
 {
-	struct move move = { load, 0 };
-	__u64 start_ns = plane_now_ns(CLOCK_MONOTONIC_COARSE);
+	struct move move = { load, flow_now(), sluice_flow_clock(load->after.age_ns) };
+	__u32 start = move.now;
 	int cgroup_fd = open(load->options->cgroup, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	int result = sets_walk(load->old_flows_fd, flow_move, &move);
 
 	if (!result) {
 		*bridge = bpf_program__attach_cgroup(load->skel->progs.sluice_learn, cgroup_fd);
-		move.since_ns = start_ns;
+		move.now = flow_now();
+		move.most_idle = move.now - start + 1;
 		result = *bridge ? sets_walk(load->old_flows_fd, flow_move, &move) : -errno;
 	}
 	if (cgroup_fd >= 0)

@@ -19,6 +19,16 @@ struct sockets {
 	struct entry *by_cookie;
 };
 
+/* A process names itself as it likes; what is printed must be plain text. */
+static void comm_clean(char comm[SLUICE_COMM_SIZE])
+{
+	int i;
+
+	for (i = 0; i < SLUICE_COMM_SIZE && comm[i]; i++)
+		if (comm[i] < ' ' || comm[i] > '~' || comm[i] == '|')
+			comm[i] = '?';
+}
+
 static int sockets_add(struct sockets *sockets, const struct sluice_socket_record *record)
 {
 	struct entry *entry;
@@ -27,14 +37,17 @@ static int sockets_add(struct sockets *sockets, const struct sluice_socket_recor
 		return 0;
 	HASH_FIND(hh, sockets->by_cookie, &record->cookie, sizeof(record->cookie), entry);
 	if (entry) {
-		if (record->pid < entry->record.pid)
+		if (record->pid < entry->record.pid) {
 			entry->record = *record;
+			comm_clean(entry->record.comm);
+		}
 		return 0;
 	}
 	entry = malloc(sizeof(*entry));
 	if (!entry)
 		return -ENOMEM;
 	entry->record = *record;
+	comm_clean(entry->record.comm);
 	HASH_ADD(hh, sockets->by_cookie, record.cookie, sizeof(entry->record.cookie), entry);
 	return 0;
 }

@@ -92,7 +92,7 @@ static void pair_configure(struct wire_bpf *skel, const struct sluice_wire_meta 
 {
 	skel->rodata->role = roles;
 	skel->rodata->seed = meta->seed;
-	skel->rodata->age_ns = meta->age_ns;
+	skel->rodata->age = sluice_flow_clock(meta->age_ns);
 	skel->rodata->sets = meta->sets;
 	skel->rodata->any_port = meta->any_port;
 	memcpy((void *)skel->rodata->ports, meta->ports, sizeof(meta->ports));
@@ -253,7 +253,7 @@ static void hook_clear(const char *bpffs, const struct wire_iface *iface, bool o
 	char name[PIN_SIZE], path[PATH_MAX];
 
 	if (iface->book.via == SLUICE_WIRE_TCX)
-		unlink(pins_path(bpffs, PLANE, link_pin(iface->ifindex, out, name), path));
+		pins_drop(pins_path(bpffs, PLANE, link_pin(iface->ifindex, out, name), path));
 	else
 		tc_filter_remove(iface->ifindex, out);
 }
@@ -602,33 +602,48 @@ static void servers_sweep(const struct load *load)
 		bpf_map_delete_elem(fd, &unwanted[i]);
 }
 
-/* The slot that the flow has or may take in its new set; NULL if there are newer ones only. */
-static struct sluice_wire_flow *slot_for(struct sluice_wire_set *set,
-					 const struct sluice_wire_flow *flow)
+/* Heard while the table is being read is heard just now. */
+static __u32 idle_since(__u32 seen, __u32 now)
 {
-	struct sluice_wire_flow *slot = &set->flow[0];
-	int way;
-
-	for (way = 0; way < SLUICE_FLOW_WAYS; way++) {
-		struct sluice_wire_flow *there = &set->flow[way];
-
-		if (there->zone == flow->zone && there->client_port_be == flow->client_port_be &&
-		    there->server_port_be == flow->server_port_be &&
-		    !memcmp(&there->client, &flow->client, sizeof(flow->client))) {
-			slot = there;
-			break;
-		}
-		if (there->seen_ns < slot->seen_ns)
-			slot = there;
-	}
-	return slot->seen_ns < flow->seen_ns ? slot : NULL;
+	return (__s32)(now - seen) < 0 ? 0 : now - seen;
 }
 
-static int flow_move(const struct load *load, const struct sluice_wire_flow *flow)
+struct move {
+	const struct load *load;
+	__u32 now;
+};
+
+static bool same_flow(const struct sluice_wire_flow *a, const struct sluice_wire_flow *b)
 {
-	int fd = bpf_map__fd(load->first->maps.sluice_w_flows);
-	const struct sluice_wire_meta *meta = &load->after;
-	struct sluice_wire_flow *slot;
+	return a->zone == b->zone && a->client_port_be == b->client_port_be &&
+	       a->server_port_be == b->server_port_be &&
+	       !memcmp(&a->client, &b->client, sizeof(a->client));
+}
+
+/* The slot that the flow has or may take in its new set; -1 if there are newer ones only. */
+static int slot_for(const struct sluice_wire_set *set, const struct sluice_wire_flow *flow,
+		    __u32 idle, __u32 now)
+{
+	__u64 longest = idle;
+	int way, slot = -1;
+
+	for (way = 0; way < SLUICE_FLOW_WAYS; way++) {
+		__u64 there = set->tag[way] ? idle_since(set->seen[way], now) : 1ULL << 32;
+
+		if (set->tag[way] && same_flow(&set->flow[way], flow))
+			return there > idle ? way : -1;
+		if (there > longest) {
+			longest = there;
+			slot = way;
+		}
+	}
+	return slot;
+}
+
+static int flow_move(const struct move *move, const struct sluice_wire_flow *flow, __u32 seen)
+{
+	int way, fd = bpf_map__fd(move->load->first->maps.sluice_w_flows);
+	const struct sluice_wire_meta *meta = &move->load->after;
 	struct sluice_wire_set set;
 	__u64 hash = sluice_wire_hash(meta->seed, &flow->client, flow->client_port_be,
 				      flow->server_port_be, flow->zone);
@@ -636,10 +651,12 @@ static int flow_move(const struct load *load, const struct sluice_wire_flow *flo
 
 	if (bpf_map_lookup_elem_flags(fd, &index, &set, BPF_F_LOCK))
 		return -errno;
-	slot = slot_for(&set, flow);
-	if (!slot)
+	way = slot_for(&set, flow, idle_since(seen, move->now), move->now);
+	if (way < 0)
 		return 0;
-	*slot = *flow;
+	set.flow[way] = *flow;
+	set.tag[way] = sluice_flow_tag(hash);
+	set.seen[way] = seen;
 	return bpf_map_update_elem(fd, &index, &set, BPF_EXIST | BPF_F_LOCK) ? -errno : 0;
 }
 
@@ -649,8 +666,8 @@ static int set_move(const void *copy, void *arg)
 	int way, result = 0;
 
 	for (way = 0; !result && way < SLUICE_FLOW_WAYS; way++)
-		if (set->flow[way].seen_ns)
-			result = flow_move(arg, &set->flow[way]);
+		if (set->tag[way])
+			result = flow_move(arg, &set->flow[way], set->seen[way]);
 	return result;
 }
 
@@ -661,8 +678,8 @@ static int set_move(const void *copy, void *arg)
  */
 static int table_fill(const struct load *load, int old_fd, struct err *err)
 {
-	int result = plane_sets_walk(old_fd, sizeof(struct sluice_wire_set), set_move,
-				     (void *)load);
+	struct move move = { load, sluice_flow_clock(plane_now_ns(CLOCK_MONOTONIC)) };
+	int result = plane_sets_walk(old_fd, sizeof(struct sluice_wire_set), set_move, &move);
 
 	if (result)
 		return err_set(err, EXIT_ERROR, -result, "flow table: moving it: %s",
@@ -1146,10 +1163,27 @@ int wire_remove_filters(const char *bpffs, struct err *err)
 	return removed;
 }
 
+/* Ingress everywhere before egress anywhere, so that no answer is left without its address. */
+static void detach_links(const char *bpffs)
+{
+	struct wire_iface *book = NULL;
+	int i, out, count = 0;
+
+	book_read_any(bpffs, &book, &count);
+	for (out = 0; out < 2; out++)
+		for (i = 0; i < count; i++)
+			if (book[i].book.via == SLUICE_WIRE_TCX)
+				hook_clear(bpffs, &book[i], out);
+	free(book);
+}
+
 static int unload_locked(const char *bpffs, struct err *err)
 {
-	int filters = wire_remove_filters(bpffs, err);
-	int pins = filters < 0 ? filters : pins_remove(bpffs, PLANE, err);
+	int filters = wire_remove_filters(bpffs, err), pins;
+
+	if (filters >= 0)
+		detach_links(bpffs);
+	pins = filters < 0 ? filters : pins_remove(bpffs, PLANE, err);
 
 	return pins < 0 ? pins : pins + filters;
 }
@@ -1197,7 +1231,7 @@ static void iface_look(const char *bpffs, struct wire_iface *iface)
 struct flow_visit {
 	wire_flow_fn fn;
 	void *arg;
-	__u64 now;
+	__u32 now;
 };
 
 static int set_visit(const void *copy, void *arg)
@@ -1206,19 +1240,18 @@ static int set_visit(const void *copy, void *arg)
 	const struct flow_visit *visit = arg;
 	int way;
 
-	for (way = 0; way < SLUICE_FLOW_WAYS; way++) {
-		const struct sluice_wire_flow *flow = &set->flow[way];
-
-		if (flow->seen_ns)
-			visit->fn(flow, visit->now > flow->seen_ns ? visit->now - flow->seen_ns : 0,
+	for (way = 0; way < SLUICE_FLOW_WAYS; way++)
+		if (set->tag[way])
+			visit->fn(&set->flow[way],
+				  (__u64)idle_since(set->seen[way], visit->now)
+					  << SLUICE_FLOW_CLOCK_SHIFT,
 				  visit->arg);
-	}
 	return 0;
 }
 
 int wire_flows(const char *bpffs, wire_flow_fn fn, void *arg, struct err *err)
 {
-	struct flow_visit visit = { fn, arg, plane_now_ns(CLOCK_MONOTONIC) };
+	struct flow_visit visit = { fn, arg, sluice_flow_clock(plane_now_ns(CLOCK_MONOTONIC)) };
 	int result, fd = plane_map_open(&plane, bpffs, "sluice_w_flows", sizeof(__u32),
 					sizeof(struct sluice_wire_set), err);
 

@@ -1,0 +1,188 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Questions to the running kernel: each kind must be able to say no as well as yes, and leave
+ * nothing open.  "Yes" is asked of what every supported kernel has (5.10), "no" of what none has.
+ */
+#include "feature.h"
+
+#include <bpf/bpf.h>
+#include <bpf/btf.h>
+#include <bpf/libbpf.h>
+#include <dirent.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include <cmocka.h>
+
+#define NO_SUCH_NUMBER 9999
+
+static struct btf *vmlinux;
+
+static int descriptors(void)
+{
+	DIR *folder = opendir("/proc/self/fd");
+	int count = 0;
+
+	assert_non_null(folder);
+	while (readdir(folder))
+		count++;
+	closedir(folder);
+	return count;
+}
+
+static void test_bpf(void **state)
+{
+	assert_int_equal(feature_bpf(), FEATURE_YES);
+}
+
+static void test_hook(void **state)
+{
+	assert_int_equal(feature_hook(BPF_PROG_TYPE_CGROUP_SKB, BPF_CGROUP_INET_INGRESS),
+			 FEATURE_YES);
+	assert_int_equal(feature_hook(BPF_PROG_TYPE_CGROUP_SOCK_ADDR, BPF_CGROUP_UDP6_SENDMSG),
+			 FEATURE_YES);
+	assert_int_equal(feature_hook(BPF_PROG_TYPE_SK_REUSEPORT, 0), FEATURE_YES);
+	/* a right type at a wrong place, and a type that is none */
+	assert_int_equal(feature_hook(BPF_PROG_TYPE_CGROUP_SOCK_ADDR, BPF_CGROUP_INET_INGRESS),
+			 FEATURE_NO);
+	assert_int_equal(feature_hook(NO_SUCH_NUMBER, 0), FEATURE_NO);
+}
+
+static void test_helper(void **state)
+{
+	/* without arguments, and with some */
+	assert_int_equal(feature_helper(BPF_PROG_TYPE_CGROUP_SKB, BPF_CGROUP_INET_INGRESS,
+					BPF_FUNC_ktime_get_ns),
+			 FEATURE_YES);
+	assert_int_equal(feature_helper(BPF_PROG_TYPE_CGROUP_SOCK_ADDR, BPF_CGROUP_UDP4_SENDMSG,
+					BPF_FUNC_sk_storage_get),
+			 FEATURE_YES);
+	/* one that other types alone may call, and one that is none */
+	assert_int_equal(feature_helper(BPF_PROG_TYPE_CGROUP_SKB, BPF_CGROUP_INET_INGRESS,
+					BPF_FUNC_xdp_adjust_head),
+			 FEATURE_NO);
+	assert_int_equal(
+		feature_helper(BPF_PROG_TYPE_CGROUP_SKB, BPF_CGROUP_INET_INGRESS, NO_SUCH_NUMBER),
+		FEATURE_NO);
+	/* of a type that is none */
+	assert_int_equal(feature_helper(NO_SUCH_NUMBER, 0, BPF_FUNC_ktime_get_ns), FEATURE_NO);
+}
+
+static void test_map(void **state)
+{
+	assert_int_equal(feature_map(BPF_MAP_TYPE_SK_STORAGE), FEATURE_YES);
+	assert_int_equal(feature_map(BPF_MAP_TYPE_REUSEPORT_SOCKARRAY), FEATURE_YES);
+	assert_int_equal(feature_map(BPF_MAP_TYPE_RINGBUF), FEATURE_YES);
+	assert_int_equal(feature_map(BPF_MAP_TYPE_LRU_HASH), FEATURE_YES);
+	assert_int_equal(feature_map(NO_SUCH_NUMBER), FEATURE_NO);
+}
+
+static void test_spin_lock(void **state)
+{
+	assert_int_equal(feature_spin_lock(BPF_PROG_TYPE_CGROUP_SKB, BPF_CGROUP_INET_INGRESS),
+			 FEATURE_YES);
+	assert_int_equal(feature_spin_lock(NO_SUCH_NUMBER, 0), FEATURE_NO);
+}
+
+static void test_calls(void **state)
+{
+	assert_int_equal(feature_cgroup_link(), FEATURE_YES);
+	assert_int_equal(feature_reuseport_attach(), FEATURE_YES);
+	assert_int_equal(feature_pidfd_getfd(), FEATURE_YES);
+	assert_int_equal(feature_udp_diag(), FEATURE_YES);
+	assert_int_equal(feature_udp(AF_INET), FEATURE_YES);
+	assert_int_equal(feature_udp(NO_SUCH_NUMBER), FEATURE_NO);
+}
+
+static bool has_enum_value(const char *name)
+{
+	const struct btf_type *type;
+	__u32 id, i;
+
+	for (id = 1; id < btf__type_cnt(vmlinux); id++) {
+		type = btf__type_by_id(vmlinux, id);
+		for (i = 0; btf_is_enum(type) && i < btf_vlen(type); i++)
+			if (!strcmp(btf__name_by_offset(vmlinux, btf_enum(type)[i].name_off), name))
+				return true;
+	}
+	return false;
+}
+
+/* What not every kernel has: the answer to a try must be what its BTF says. */
+static void test_newer_features(void **state)
+{
+	assert_int_equal(feature_fib_source() == FEATURE_YES, has_enum_value("BPF_FIB_LOOKUP_SRC"));
+	assert_int_equal(feature_tcx() == FEATURE_YES, has_enum_value("BPF_TCX_INGRESS"));
+	assert_int_equal(feature_file_iterator(vmlinux) == FEATURE_YES,
+			 has_enum_value("BPF_FUNC_sock_from_file"));
+}
+
+static void test_field(void **state)
+{
+	assert_int_equal(feature_field(vmlinux, "sock", "sk_userlocks"), FEATURE_YES);
+	assert_int_equal(feature_field(vmlinux, "net", "ipv4.dev_addr_genid.counter"), FEATURE_YES);
+	/* within an unnamed union */
+	assert_int_equal(feature_field(vmlinux, "sk_buff", "_skb_refdst"), FEATURE_YES);
+	assert_int_equal(feature_field(vmlinux, "net", "ipv4.none_such"), FEATURE_NO);
+	assert_int_equal(feature_field(vmlinux, "net", "ipv"), FEATURE_NO);
+	assert_int_equal(feature_field(vmlinux, "net", "ipv4.dev_addr_genid.counter.x"),
+			 FEATURE_NO);
+	assert_int_equal(feature_field(vmlinux, "none_such", "x"), FEATURE_NO);
+}
+
+static void test_function(void **state)
+{
+	assert_int_equal(feature_function(vmlinux, "udp_sendmsg"), FEATURE_YES);
+	assert_int_equal(feature_function(vmlinux, "none_such"), FEATURE_NO);
+	assert_int_equal(feature_function(vmlinux, "sk_buff"), FEATURE_NO); /* a struct */
+}
+
+/* A program or map of ours that outlives its question would be held by a descriptor. */
+static void test_nothing_left_open(void **state)
+{
+	int before = descriptors();
+
+	test_bpf(state);
+	test_hook(state);
+	test_helper(state);
+	test_map(state);
+	test_spin_lock(state);
+	test_calls(state);
+	test_newer_features(state);
+	assert_int_equal(descriptors(), before);
+}
+
+static int load_btf(void **state)
+{
+	libbpf_set_print(NULL);
+	vmlinux = btf__load_vmlinux_btf();
+	return vmlinux ? 0 : -1;
+}
+
+static int free_btf(void **state)
+{
+	btf__free(vmlinux);
+	return 0;
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_bpf),
+		cmocka_unit_test(test_hook),
+		cmocka_unit_test(test_helper),
+		cmocka_unit_test(test_map),
+		cmocka_unit_test(test_spin_lock),
+		cmocka_unit_test(test_calls),
+		cmocka_unit_test(test_newer_features),
+		cmocka_unit_test(test_field),
+		cmocka_unit_test(test_function),
+		cmocka_unit_test(test_nothing_left_open),
+	};
+
+	return cmocka_run_group_tests(tests, load_btf, free_btf);
+}
