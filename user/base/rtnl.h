@@ -7,6 +7,7 @@
 #define SLUICE_RTNL_H
 
 #include <net/if.h>
+#include <netinet/in.h>
 #include <stdbool.h>
 
 struct rtnl_link {
@@ -20,7 +21,9 @@ struct rtnl_news {
 	void (*link)(const struct rtnl_link *link, void *arg);
 	/* It is gone from this namespace. */
 	void (*gone)(const struct rtnl_link *link, void *arg);
-	/* Addresses came or went. */
+	/* An address, IPv4 v4-mapped, was taken from an interface; another may have it still. */
+	void (*left)(const struct in6_addr *addr, void *arg);
+	/* Addresses came or went: told once behind all the other news. */
 	void (*address)(void *arg);
 	/* There were more news than room for them: a snapshot must tell what they were. */
 	void (*lost)(void *arg);

@@ -343,6 +343,14 @@ static void on_gone(const struct rtnl_link *link, void *arg)
 		follow_gone(watch->node->follow, link);
 }
 
+static void on_left(const struct in6_addr *addr, void *arg)
+{
+	struct watch *watch = arg;
+
+	if (addrs_add(watch->addrs, addr))
+		log_warning("addresses: no memory");
+}
+
 static void on_address(void *arg)
 {
 	settle(arg);
@@ -357,7 +365,7 @@ static void on_lost(void *arg)
 	loop_timer_start(watch->node->retry, 0);
 }
 
-static const struct rtnl_news news = { on_link, on_gone, on_address, on_lost };
+static const struct rtnl_news news = { on_link, on_gone, on_left, on_address, on_lost };
 
 static void on_news(void *arg)
 {
@@ -596,9 +604,6 @@ static int run(const struct context *context, void *into, int words, char **word
 		return check_only(context, wanted->path, err);
 	log_logfmt(context->verbose ? LOG_LEVEL_DEBUG : LOG_LEVEL_INFO);
 	hooks_libbpf_log();
-	result = place_netns(context, err);
-	if (result)
-		return result;
 	node = calloc(1, sizeof(*node));
 	if (!node)
 		return err_set(err, EXIT_ERROR, ENOMEM, "no memory");

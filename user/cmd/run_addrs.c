@@ -23,6 +23,19 @@ void addrs_free(struct addrs *addrs)
 	free(addrs);
 }
 
+int addrs_add(struct addrs *addrs, const struct in6_addr *addr)
+{
+	const struct inet_local local = { .addr = *addr, .bits = INET_BITS_MAX };
+
+	return inet_add_local(&addrs->known, &local);
+}
+
+/* An address stands there as such, and in the local table of routes. */
+static bool is_again(const struct inet *inet, size_t at)
+{
+	return at && IN6_ARE_ADDR_EQUAL(&inet->local[at].addr, &inet->local[at - 1].addr);
+}
+
 static bool is_gone(const struct inet_local *local, const struct inet *now)
 {
 	return local->bits == INET_BITS_MAX && !local->broadcast &&
@@ -41,8 +54,9 @@ int addrs_gone(struct addrs *addrs, struct in6_addr **gone, size_t *count, struc
 		free(list);
 		return result;
 	}
+	inet_sort(&addrs->known);
 	for (i = 0; i < addrs->known.locals; i++)
-		if (is_gone(&addrs->known.local[i], &now))
+		if (!is_again(&addrs->known, i) && is_gone(&addrs->known.local[i], &now))
 			list[found++] = addrs->known.local[i].addr;
 	inet_free(&addrs->known);
 	addrs->known = now;

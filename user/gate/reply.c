@@ -172,6 +172,17 @@ int reply_flows(const char *bpffs, struct reply_fill *fill, reply_flow_fn fn, vo
 	return 0;
 }
 
+int reply_flows_fd(const char *bpffs, struct err *err)
+{
+	struct sluice_reply_meta meta;
+	int result = plane_meta_read(&plane, bpffs, &meta, err);
+
+	if (result)
+		return plane_not_loaded(&plane, bpffs, result, err);
+	return plane_map_open(&plane, bpffs, "sluice_flows", 4, sizeof(struct sluice_flow_set),
+			      err);
+}
+
 int reply_audits(const char *bpffs, reply_audit_fn fn, void *arg, struct err *err)
 {
 	struct sluice_reply_meta meta;

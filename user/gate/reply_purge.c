@@ -2,9 +2,9 @@
 #include "reply_purge.h"
 
 #include "hooks.h"
-#include "pins.h"
 #include "plane.h"
 #include "purge.skel.h"
+#include "reply.h"
 
 #include <bpf/bpf.h>
 #include <errno.h>
