@@ -31,6 +31,8 @@ pins_are()
 }
 
 topology_up
+# its own, or it would be that of one of its ports, and change with them
+ip -n "$HOST" link set dev docker0 address 02:42:00:00:00:01
 serve "$HOST" dual6 "$PORT"
 configure '[wire]' 'follow = docker0' "port = $PORT"
 daemon_start

@@ -36,12 +36,12 @@ want_equal "$(locals)" "['10.8.8.8', '10.9.9.9', '172.16.13.13', 'fd16::13']"
 
 say "IPv4"
 addr_del "$HOST" eth0 "$FAR4/24"
-wait_until 20 locals_are "['10.8.8.8', '10.9.9.9', 'fd16::13']" || fail "$(locals)"
+wait_until 60 locals_are "['10.8.8.8', '10.9.9.9', 'fd16::13']" || fail "$(locals)"
 want_logged 'msg="addresses left this host" addresses=1 flows_purged='
 
 say "IPv6"
 addr_del "$HOST" eth0 "$FAR6/64"
-wait_until 20 locals_are "['10.8.8.8', '10.9.9.9']" || fail "$(locals)"
+wait_until 60 locals_are "['10.8.8.8', '10.9.9.9']" || fail "$(locals)"
 
 say "an address that is there a second time"
 addr_add "$HOST" eth0 10.9.9.9/32
@@ -50,7 +50,7 @@ addr_del "$HOST" lo 10.9.9.9/32
 addr_add "$HOST" eth0 "$FAR4/24"
 want_right "$CONTAINER" "$FAR4" "$PORT"
 addr_del "$HOST" eth0 "$FAR4/24"
-wait_until 20 locals_are "['10.8.8.8', '10.9.9.9']" || fail "$(locals)"
+wait_until 60 locals_are "['10.8.8.8', '10.9.9.9']" || fail "$(locals)"
 want_right "$CONTAINER" 10.9.9.9 "$PORT"
 
 say "the address of another namespace goes with nobody but that namespace"
@@ -59,7 +59,7 @@ addr_del "$HOST" lo 10.8.8.8/32
 addr_add "$HOST" eth0 "$FAR4/24"
 want_right "$CONTAINER" "$FAR4" "$PORT"
 addr_del "$HOST" eth0 "$FAR4/24"
-wait_until 20 locals_are "['10.8.8.8', '10.9.9.9']" || fail "$(locals)"
+wait_until 60 locals_are "['10.8.8.8', '10.9.9.9']" || fail "$(locals)"
 want_right "$CONTAINER" 10.8.8.8 "$PORT"
 
 say "back again, it is learned and used again"

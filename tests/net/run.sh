@@ -19,7 +19,7 @@ logged()
 
 want_logged()
 {
-	wait_until 20 logged "$@" || fail "the daemon did not say '$1' ${2:-1} times:" "$(cat "$DAEMON_LOG")"
+	wait_until 60 logged "$@" || fail "the daemon did not say '$1' ${2:-1} times:" "$(cat "$DAEMON_LOG")"
 }
 
 # daemon_start [OPTION…]: in HOST, up when this returns; its process id is in DAEMON

@@ -22,7 +22,7 @@ static const char *outcome_name(enum reply_outcome outcome)
 }
 
 static void log_loaded(const char *message, enum reply_outcome outcome, const struct ports *ports,
-		       const char *mode, int ifaces)
+		       const char *key, const char *value, int ifaces)
 {
 	struct log_line line;
 	char text[512];
@@ -30,28 +30,24 @@ static void log_loaded(const char *message, enum reply_outcome outcome, const st
 	ports_format(ports, text, sizeof(text));
 	log_begin(&line, LOG_LEVEL_INFO, message);
 	log_field(&line, "outcome", "%s", outcome_name(outcome));
-	log_field(&line, "mode", "%s", mode);
+	log_field(&line, key, "%s", value);
 	log_field(&line, "ports", "%s", text);
 	if (ifaces >= 0)
 		log_field(&line, "ifaces", "%d", ifaces);
 	log_end(&line);
 }
 
-static int reply_apply(const struct run_config *config, bool dry_run, enum reply_outcome *outcome,
+static int reply_apply(const struct run_config *config, enum reply_outcome *outcome,
 		       struct err *err)
 {
-	struct reply_options options = config->reply;
 	struct reply_result result;
-	int failed;
+	int failed = reply_load(&config->reply, &result, err);
 
-	options.dry_run = dry_run;
-	failed = reply_load(&options, &result, err);
 	if (failed)
 		return failed;
 	*outcome = result.outcome;
-	if (!dry_run)
-		log_loaded("reply is in force", result.outcome, &options.ports,
-			   reply_mode_name(options.mode), -1);
+	log_loaded("reply is in force", result.outcome, &config->reply.ports, "mode",
+		   reply_mode_name(config->reply.mode), -1);
 	return 0;
 }
 
@@ -82,23 +78,10 @@ static int wire_apply(const struct run_config *config, const struct run_place *p
 	if (failed)
 		return failed;
 	if (!dry_run)
-		log_loaded("wire is in force", result.outcome, &options.ports,
+		log_loaded("wire is in force", result.outcome, &options.ports, "attached_by",
 			   wire_via_name(result.via), result.count);
 	free(result.ifaces);
 	return 0;
-}
-
-/* Whatever the kernel would refuse it refuses here, before anything is changed. */
-static int verify(const struct run_config *wanted, const struct run_place *place, struct err *err)
-{
-	enum reply_outcome outcome;
-	int failed = 0;
-
-	if (wanted->has_reply)
-		failed = reply_apply(wanted, true, &outcome, err);
-	if (!failed && wanted->has_wire)
-		failed = wire_apply(wanted, place, true, err);
-	return failed;
 }
 
 static void reply_restore(const struct run_config *wanted, const struct run_config *before,
@@ -108,7 +91,7 @@ static void reply_restore(const struct run_config *wanted, const struct run_conf
 	int failed = 0;
 
 	if (before && before->has_reply)
-		failed = reply_apply(before, false, &outcome, &err);
+		failed = reply_apply(before, &outcome, &err);
 	else if (outcome == REPLY_LOADED)
 		failed = reply_unload(wanted->reply.bpffs, &err);
 	else
@@ -137,14 +120,20 @@ static void drop(const struct run_config *wanted, const struct run_config *befor
 	}
 }
 
+/*
+ * Each plane is loaded as a whole or not at all.  With two of them, the second is verified before
+ * the first is changed, so that there is hardly ever a need to go back.
+ */
 int run_planes_apply(const struct run_config *wanted, const struct run_config *before,
 		     const struct run_place *place, struct err *err)
 {
 	enum reply_outcome outcome = REPLY_VERIFIED;
-	int failed = verify(wanted, place, err);
+	int failed = 0;
 
+	if (wanted->has_reply && wanted->has_wire)
+		failed = wire_apply(wanted, place, true, err);
 	if (!failed && wanted->has_reply)
-		failed = reply_apply(wanted, false, &outcome, err);
+		failed = reply_apply(wanted, &outcome, err);
 	if (failed)
 		return failed;
 	if (wanted->has_wire)
