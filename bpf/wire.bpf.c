@@ -501,7 +501,12 @@ static __always_inline bool fib_declined(int result)
 	       result == BPF_FIB_LKUP_RET_UNSUPP_LWT;
 }
 
-/* Is it a unicast address of this host? */
+/*
+ * Is it a unicast address of this host?  The kernel's look-up says no more than that a datagram
+ * would not be forwarded: it may be for this host, for a whole network of it, or for nowhere,
+ * without a route.  User space may not have heard of a new address yet; but where it knows of a way
+ * to it, it must be the address that keeps it here.
+ */
 static __noinline bool addr_is_local(struct __sk_buff *skb, const struct sluice_addr *addr)
 {
 	struct bpf_fib_lookup fib = { .ifindex = LOOPBACK_IFINDEX };
@@ -511,10 +516,10 @@ static __noinline bool addr_is_local(struct __sk_buff *skb, const struct sluice_
 	if (!fib_declined(result) && result != BPF_FIB_LKUP_RET_NOT_FWDED)
 		return false;
 	route = route_known(addr);
-	if (result == BPF_FIB_LKUP_RET_NOT_FWDED)
-		return !route || route->kind != SLUICE_ROUTE_BROADCAST;
-	count(SLUICE_WIRE_routes_by_table);
-	return route && route->kind == SLUICE_ROUTE_LOCAL;
+	if (!route)
+		return false;
+	return route->kind == SLUICE_ROUTE_LOCAL ||
+	       (route->kind == SLUICE_ROUTE_AWAY && result == BPF_FIB_LKUP_RET_NOT_FWDED);
 }
 
 struct socket_found {
@@ -610,11 +615,18 @@ static __noinline bool source_toward(struct __sk_buff *skb, const struct sluice_
 	/* what user space knows are the routes of a socket without a device and a mark */
 	if (!fib_declined(result) || socket->ifindex || socket->mark)
 		return false;
+	count(SLUICE_WIRE_routes_by_table);
 	route = route_known(client);
 	if (!route || route->kind != SLUICE_ROUTE_AWAY)
 		return false;
 	*source = route->source;
 	return addr_is_set(source);
+}
+
+/* include/uapi/linux/if_packet.h: to all, or to a group, by its Ethernet address */
+static __always_inline bool is_shared(const struct __sk_buff *skb)
+{
+	return skb->pkt_type == 1 || skb->pkt_type == 2;
 }
 
 /* One that a datagram can go to and be answered from, in any scope but link-local. */
@@ -672,7 +684,7 @@ static __noinline bool judge(struct __sk_buff *skb, const struct wire_key *key,
 	struct sluice_addr source;
 
 	*outcome = SLUICE_WIRE_request_not_unicast;
-	if (!addr_is_plain(asked) || !addr_is_plain(&key->client))
+	if (is_shared(skb) || !addr_is_plain(asked) || !addr_is_plain(&key->client))
 		return false;
 	*outcome = SLUICE_WIRE_request_not_local;
 	if (!addr_is_local(skb, asked))

@@ -190,7 +190,7 @@ _Static_assert(sizeof(struct sluice_wire_meta) == 56 + 8192, "struct sluice_wire
 	X(skipped_header, "packets with headers that the parser refuses, left alone")              \
 	X(skipped_signed, "datagrams with an AH or a routing header, left alone")                  \
 	X(failed, "packets left alone: the kernel refused to change them")                         \
-	X(routes_by_table, "decisions by the routes as user space knows them")
+	X(routes_by_table, "answers' addresses found in the routes as user space knows them")
 
 enum sluice_wire_counter {
 #define X(name, help) SLUICE_WIRE_##name,

@@ -19,7 +19,7 @@
 
 /* Filters run in the order of their priorities, 1 to 65535. */
 #define PRIORITY_IN  60427
-#define PRIORITY_OUT 427
+#define PRIORITY_OUT 1
 #define HANDLE	     0x511ce
 
 #define OUR_PREFIX "sluice_"
