@@ -89,6 +89,8 @@ static const char *const type_names[] = {
 	[BPF_CGROUP_INET_EGRESS] = "cgroup_skb/egress",
 	[BPF_CGROUP_UDP4_SENDMSG] = "cgroup/sendmsg4",
 	[BPF_CGROUP_UDP6_SENDMSG] = "cgroup/sendmsg6",
+	[BPF_CGROUP_INET4_CONNECT] = "cgroup/connect4",
+	[BPF_CGROUP_INET6_CONNECT] = "cgroup/connect6",
 };
 
 const char *hook_type_name(__u32 attach_type)

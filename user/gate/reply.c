@@ -7,6 +7,7 @@
 #include "reply.h"
 
 #include "caps.h"
+#include "feature.h"
 #include "log.h"
 #include "mounts.h"
 #include "pins.h"
@@ -28,10 +29,12 @@
 #define VERIFIER_LOG_SIZE (4 << 20)
 
 /* The pins of this plane's links; a map's pin is the map's name. */
-#define PIN_LEARN "link_learn"
-#define PIN_FIX4  "link_fix4"
-#define PIN_FIX6  "link_fix6"
-#define PIN_AUDIT "link_audit"
+#define PIN_LEARN    "link_learn"
+#define PIN_FIX4     "link_fix4"
+#define PIN_FIX6     "link_fix6"
+#define PIN_AUDIT    "link_audit"
+#define PIN_CONNECT4 "link_connect4"
+#define PIN_CONNECT6 "link_connect6"
 
 static const struct plane plane = {
 	.name = PLANE,
@@ -41,7 +44,8 @@ static const struct plane plane = {
 	.load = "sluice reply load --mode socket",
 };
 
-static const char *const link_pins[] = { PIN_LEARN, PIN_FIX4, PIN_FIX6, PIN_AUDIT };
+static const char *const link_pins[] = { PIN_LEARN, PIN_FIX4,	  PIN_FIX6,
+					 PIN_AUDIT, PIN_CONNECT4, PIN_CONNECT6 };
 #define LINK_PINS ((int)(sizeof(link_pins) / sizeof(*link_pins)))
 
 const char *reply_mode_name(__u32 mode)
@@ -257,6 +261,15 @@ static void meta_fill(struct load *load)
 			meta->seed = plane_now_ns(CLOCK_MONOTONIC);
 }
 
+/* Kernels let programs on connect(2) ask who calls it only since 6.10. */
+static bool connect_knows_process(void)
+{
+	return feature_helper(BPF_PROG_TYPE_CGROUP_SOCK_ADDR, BPF_CGROUP_INET4_CONNECT,
+			      BPF_FUNC_get_current_pid_tgid) == FEATURE_YES &&
+	       feature_helper(BPF_PROG_TYPE_CGROUP_SOCK_ADDR, BPF_CGROUP_INET4_CONNECT,
+			      BPF_FUNC_get_current_comm) == FEATURE_YES;
+}
+
 static void configure(struct load *load)
 {
 	const struct sluice_reply_meta *meta = &load->after;
@@ -272,6 +285,9 @@ static void configure(struct load *load)
 	bpf_program__set_autoload(skel->progs.sluice_fix4, fixes);
 	bpf_program__set_autoload(skel->progs.sluice_fix6, fixes);
 	bpf_program__set_autoload(skel->progs.sluice_audit, !fixes);
+	bpf_program__set_autoload(skel->progs.sluice_connect4, !fixes);
+	bpf_program__set_autoload(skel->progs.sluice_connect6, !fixes);
+	skel->rodata->process_known = !fixes && connect_knows_process();
 	bpf_map__set_max_entries(skel->maps.sluice_flows, meta->sets);
 }
 
@@ -453,6 +469,8 @@ static int attach(struct load *load, struct err *err)
 		{ PIN_FIX4, load->skel->progs.sluice_fix4, fixes },
 		{ PIN_FIX6, load->skel->progs.sluice_fix6, fixes },
 		{ PIN_AUDIT, load->skel->progs.sluice_audit, !fixes },
+		{ PIN_CONNECT4, load->skel->progs.sluice_connect4, !fixes },
+		{ PIN_CONNECT6, load->skel->progs.sluice_connect6, !fixes },
 		{ PIN_LEARN, load->skel->progs.sluice_learn, true },
 	};
 
