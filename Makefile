@@ -11,7 +11,7 @@ BPFTOOL ?= $(firstword $(wildcard /usr/sbin/bpftool /usr/local/sbin/bpftool) bpf
 Q       := $(if $(V),,@)
 say      = @printf '  %-5s %s\n' $(1) $(2)
 
-PKGS    := libbpf jansson libmnl libnetfilter_conntrack libcap
+PKGS    := libbpf jansson libmnl libnetfilter_conntrack libcap libevent_core inih
 CFLAGS  ?= -O2 -g
 WARN    := -Wall -Wextra -Werror -Wno-unused-parameter -Wmissing-prototypes -Wstrict-prototypes
 STD     := -std=gnu11 -D_GNU_SOURCE -DSLUICE_VERSION='"$(VERSION)"' -Iinclude
@@ -98,15 +98,18 @@ $(servers): $(BUILD)/tests/%: tests/servers/%.c
 	$(Q)$(CC) $(CFLAGS) -std=gnu11 -D_GNU_SOURCE $(WARN) -Iinclude -o $@ $<
 
 # A fuzzer each for libFuzzer (make fuzz), and a plain replay of its corpus (make check).
-$(fuzz): $(BUILD)/fuzz/%: tests/fuzz/%.c $(wildcard include/sluice/*.h)
+# Its target may include sources of ours; of which, it alone knows.
+fuzz_see := $(wildcard include/sluice/*.h user/base/*.[ch] user/cmd/*.[ch])
+
+$(fuzz): $(BUILD)/fuzz/%: tests/fuzz/%.c $(fuzz_see)
 	$(call say,FUZZ,$<)
 	$(Q)mkdir -p $(@D)
-	$(Q)$(CLANG) -O1 -g -fsanitize=fuzzer,address,undefined $(STD) $(see_all) -o $@ $<
+	$(Q)$(CLANG) -O1 -g -fsanitize=fuzzer,address,undefined $(STD) $(see_all) -o $@ $< $(LIBS)
 
-$(replay): $(BUILD)/tests/fuzz/replay_%: tests/fuzz/fuzz_%.c tests/fuzz/driver.c $(wildcard include/sluice/*.h)
+$(replay): $(BUILD)/tests/fuzz/replay_%: tests/fuzz/fuzz_%.c tests/fuzz/driver.c $(fuzz_see)
 	$(call say,TEST,$<)
 	$(Q)mkdir -p $(@D)
-	$(Q)$(CC) -O1 -g $(san) $(STD) $(see_all) -DCORPUS='"$(CURDIR)/tests/fuzz/corpus/$*"' -o $@ $< tests/fuzz/driver.c
+	$(Q)$(CC) -O1 -g $(san) $(STD) $(see_all) -DCORPUS='"$(CURDIR)/tests/fuzz/corpus/$*"' -o $@ $< tests/fuzz/driver.c $(LIBS)
 
 fuzz: $(fuzz)
 	$(Q)for f in $(fuzz); do $$f -max_total_time=$(or $(SECONDS),60) \

@@ -68,7 +68,7 @@ struct {
 	__type(value, struct sluice_reply_counters);
 } sluice_counters SEC(".maps");
 
-/* Written by sluice_audit; keyed by socket cookie. */
+/* Written by sluice_audit, sluice_connect4 and sluice_connect6; keyed by socket cookie. */
 struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);
 	__uint(max_entries, 4096);

@@ -5,7 +5,9 @@
  * sluice_learn sees each datagram where the socket receives it (after netfilter, so after DNAT) and
  * remembers the local address for (socket, peer).  sluice_fix4 and sluice_fix6 run before the route
  * look-up of a send, and so before conntrack, and set the source where the application left it
- * open.  sluice_audit, loaded instead of the fix, only counts what leaves wrong.
+ * open.  sluice_audit, loaded instead of the fix, only counts what leaves wrong; sluice_connect4
+ * and sluice_connect6 beside it count the servers that connect to their clients, which the fix does
+ * not reach: a connected socket has a source, and gets nothing that was sent to another address.
  *
  * A source that the host does not have would make the send fail: local_addr.h keeps that apart.
  * A program that is unsure lets the datagram pass unchanged.
@@ -14,6 +16,7 @@
 #include "kernel.h"
 #include "local_addr.h"
 #include "maps.h"
+#include "reply_flows.h"
 
 #include <bpf/bpf_core_read.h>
 #include <bpf/bpf_endian.h>
@@ -21,8 +24,11 @@
 #include <linux/in.h>
 #include <sluice/packet.h>
 #include <stdbool.h>
+#include <stddef.h>
 
 #define PASS 1
+
+const volatile bool process_known; /* programs on connect(2) may ask who calls */
 
 /* The ends of a datagram, as its IP and UDP headers say. */
 struct datagram {
@@ -316,21 +322,26 @@ static __always_inline void source_before_nat(struct __sk_buff *skb, struct slui
 		__builtin_memcpy(source, words, sizeof(*source));
 }
 
+static __always_inline struct sluice_audit *tally_of(const struct sluice_sock *sock, __u16 port)
+{
+	struct sluice_audit fresh = { .port = port, .netns = sock->netns };
+	struct sluice_audit *tally = bpf_map_lookup_elem(&sluice_audits, &sock->cookie);
+
+	if (tally)
+		return tally;
+	bpf_map_update_elem(&sluice_audits, &sock->cookie, &fresh, BPF_NOEXIST);
+	return bpf_map_lookup_elem(&sluice_audits, &sock->cookie);
+}
+
 static __always_inline void audit(const struct sluice_sock *sock, __u16 port,
 				  const struct flow_key *key, const struct sluice_addr *asked,
 				  const struct sluice_addr *used)
 {
+	struct sluice_audit *tally = tally_of(sock, port);
 	bool right = addr_equal(used, asked);
-	struct sluice_audit *tally = bpf_map_lookup_elem(&sluice_audits, &sock->cookie);
 
-	if (!tally) {
-		struct sluice_audit fresh = { .port = port, .netns = sock->netns };
-
-		bpf_map_update_elem(&sluice_audits, &sock->cookie, &fresh, BPF_NOEXIST);
-		tally = bpf_map_lookup_elem(&sluice_audits, &sock->cookie);
-		if (!tally)
-			return;
-	}
+	if (!tally)
+		return;
 	count(right ? SLUICE_REPLY_audit_right : SLUICE_REPLY_audit_wrong);
 	if (right) {
 		__sync_fetch_and_add(&tally->right, 1);
@@ -365,6 +376,70 @@ int sluice_audit(struct __sk_buff *skb)
 		return PASS;
 	source_before_nat(skb, &datagram.source);
 	audit(sock, sk->src_port, &key, &asked, &datagram.source);
+	return PASS;
+}
+
+static __always_inline void audit_connect(const struct sluice_sock *sock, __u16 port,
+					  struct flow_key *key)
+{
+	struct sluice_audit *tally;
+	struct flow_view flow;
+
+	flow_key_hash(key);
+	if (!flow_look_up(key, &flow))
+		return;
+	tally = tally_of(sock, port);
+	if (!tally)
+		return;
+	count(SLUICE_REPLY_audit_connect);
+	__sync_fetch_and_add(&tally->connects, 1);
+	tally->connect_peer = key->peer;
+	tally->connect_port_be = key->peer_port_be;
+	if (!process_known)
+		return;
+	tally->pid = bpf_get_current_pid_tgid() >> 32;
+	bpf_get_current_comm(tally->comm, sizeof(tally->comm));
+}
+
+SEC("cgroup/connect4")
+int sluice_connect4(struct bpf_sock_addr *ctx)
+{
+	struct bpf_sock *sk = ctx->sk;
+	struct flow_key key = {};
+	struct sluice_sock *sock;
+
+	if (ctx->protocol != IPPROTO_UDP || !sk || sk->src_ip4)
+		return PASS;
+	sock = sender(sk);
+	if (!sock)
+		return PASS;
+	key.cookie = sock->cookie;
+	addr_map_ip4(&key.peer, ctx->user_ip4);
+	key.peer_port_be = ctx->user_port;
+	audit_connect(sock, sk->src_port, &key);
+	return PASS;
+}
+
+SEC("cgroup/connect6")
+int sluice_connect6(struct bpf_sock_addr *ctx)
+{
+	struct bpf_sock *sk = ctx->sk;
+	struct flow_key key = {};
+	struct sluice_sock *sock;
+
+	if (ctx->protocol != IPPROTO_UDP || !sk ||
+	    sk->src_ip6[0] | sk->src_ip6[1] | sk->src_ip6[2] | sk->src_ip6[3])
+		return PASS;
+	sock = sender(sk);
+	if (!sock)
+		return PASS;
+	key.cookie = sock->cookie;
+	key.peer.word_be[0] = ctx->user_ip6[0];
+	key.peer.word_be[1] = ctx->user_ip6[1];
+	key.peer.word_be[2] = ctx->user_ip6[2];
+	key.peer.word_be[3] = ctx->user_ip6[3];
+	key.peer_port_be = ctx->user_port;
+	audit_connect(sock, sk->src_port, &key);
 	return PASS;
 }
 

@@ -25,7 +25,8 @@
 	X(skipped_client, "sockets not managed under 'any': the kernel chose their port")         \
 	X(skipped_memory, "datagrams not learned: no memory for the record of their socket")      \
 	X(audit_right, "audit: replies that left from the address asked")                         \
-	X(audit_wrong, "audit: replies that left from another address than the one asked")
+	X(audit_wrong, "audit: replies that left from another address than the one asked")        \
+	X(audit_connect, "audit: sockets connected to a peer that they had heard (mode wire)")
 
 enum sluice_reply_counter {
 #define X(name, help) SLUICE_REPLY_##name,

@@ -9,7 +9,7 @@
 
 #define SLUICE_MAGIC 0x65636975 /* "uice" */
 /* Raised whenever a pinned map changes its layout or its meaning. */
-#define SLUICE_REPLY_ABI 1
+#define SLUICE_REPLY_ABI 2
 
 enum sluice_reply_mode {
 	SLUICE_REPLY_SOCKET = 1,
@@ -58,7 +58,7 @@ struct sluice_local_key {
 };
 _Static_assert(sizeof(struct sluice_local_key) == 24, "struct sluice_local_key");
 
-/* Replies of one socket, as audit mode sees them leave; keyed by socket cookie. */
+/* What audit mode sees a socket do; keyed by socket cookie. */
 struct sluice_audit {
 	__u64 right;
 	__u64 wrong;
@@ -69,7 +69,14 @@ struct sluice_audit {
 	__be16 peer_port_be;
 	__u16 port; /* of the socket */
 	__u32 netns;
+	/* connect(2) to a peer that the socket had heard; what follows is of the last one */
+	__u64 connects;
+	struct sluice_addr connect_peer;
+	__be16 connect_port_be;
+	__u16 reserved;
+	__u32 pid; /* of the process that connected; 0: the kernel does not tell */
+	char comm[16];
 };
-_Static_assert(sizeof(struct sluice_audit) == 80, "struct sluice_audit");
+_Static_assert(sizeof(struct sluice_audit) == 128, "struct sluice_audit");
 
 #endif

@@ -1,13 +1,19 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Somebody else's program on a cgroup: lets everything pass, and must survive all that we do.
+ * Somebody else's program on a cgroup or an interface: lets everything pass, and must survive all
+ * that we do.
  *
  *	foreign-prog --cgroup DIR --type sendmsg4|sendmsg6|ingress|egress --name NAME
  *		     [--link PIN | --exclusive]
+ *	foreign-prog --dev IF --type tc_ingress|tc_egress --name NAME [--verdict N]
+ *		     --link PIN | --prog PIN
  *
- * Attached with BPF_PROG_ATTACH as systemd does (allowing others beside it, or with --exclusive
- * nobody), or through a link pinned at PIN. Prints the id of the program. The program is called
- * NAME, so that `bpftool cgroup show DIR` tells the order in which programs run.
+ * On a cgroup it is attached with BPF_PROG_ATTACH as systemd does (allowing others beside it, or
+ *with
+ * --exclusive nobody), or through a link pinned at PIN; on an interface by a tcx link, or with
+ *--prog not at all: the program is pinned, for tc(8) to attach. A tc program returns the verdict
+ *(default -1, "the next program"; 0 ends the chain). Prints the id of the program. The program is
+ *called NAME, so that `bpftool cgroup show DIR` tells the order in which programs run.
  *
  * The instructions and the system calls are written out: no compiler for BPF, no library.
  */
@@ -16,6 +22,7 @@
 #include <fcntl.h>
 #include <getopt.h>
 #include <linux/bpf.h>
+#include <net/if.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -36,11 +43,16 @@ static const struct type types[] = {
 	{ "sendmsg6", BPF_PROG_TYPE_CGROUP_SOCK_ADDR, BPF_CGROUP_UDP6_SENDMSG },
 	{ "ingress", BPF_PROG_TYPE_CGROUP_SKB, BPF_CGROUP_INET_INGRESS },
 	{ "egress", BPF_PROG_TYPE_CGROUP_SKB, BPF_CGROUP_INET_EGRESS },
+	/* BPF_TCX_INGRESS and BPF_TCX_EGRESS of 6.6, which older headers lack */
+	{ "tc_ingress", BPF_PROG_TYPE_SCHED_CLS, (enum bpf_attach_type)46 },
+	{ "tc_egress", BPF_PROG_TYPE_SCHED_CLS, (enum bpf_attach_type)47 },
 };
 
 static const char usage[] =
 	"usage: foreign-prog --cgroup DIR --type sendmsg4|sendmsg6|ingress|egress --name NAME\n"
-	"                    [--link PIN | --exclusive]\n";
+	"                    [--link PIN | --exclusive]\n"
+	"       foreign-prog --dev IF --type tc_ingress|tc_egress --name NAME [--verdict N]\n"
+	"                    --link PIN | --prog PIN\n";
 
 static const struct type *type_find(const char *name)
 {
@@ -55,16 +67,21 @@ static int bpf(enum bpf_cmd cmd, union bpf_attr *attr)
 	return syscall(SYS_bpf, cmd, attr, sizeof(*attr));
 }
 
-static int prog_load(const struct type *type, const char *name)
+static bool is_tc(const struct type *type)
 {
-	/* r0 = 1 (pass); exit */
+	return type->prog == BPF_PROG_TYPE_SCHED_CLS;
+}
+
+static int prog_load(const struct type *type, const char *name, int verdict)
+{
+	/* r0 = verdict; exit */
 	const struct bpf_insn insns[] = {
-		{ .code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0, .imm = 1 },
+		{ .code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0, .imm = verdict },
 		{ .code = BPF_JMP | BPF_EXIT },
 	};
 	union bpf_attr attr = {
 		.prog_type = type->prog,
-		.expected_attach_type = type->attach,
+		.expected_attach_type = is_tc(type) ? 0 : type->attach,
 		.insns = (uintptr_t)insns,
 		.insn_cnt = sizeof(insns) / sizeof(insns[0]),
 		.license = (uintptr_t) "GPL",
@@ -78,21 +95,27 @@ static int prog_load(const struct type *type, const char *name)
 	return fd;
 }
 
-static void attach_link(int prog, int cgroup, const struct type *type, const char *pin)
+static void pin_object(int fd, const char *pin)
+{
+	union bpf_attr obj = { .pathname = (uintptr_t)pin, .bpf_fd = fd };
+
+	if (bpf(BPF_OBJ_PIN, &obj))
+		err(1, "pin %s", pin);
+}
+
+/* The target is the descriptor of a cgroup, or the number of an interface. */
+static void attach_link(int prog, int target, const struct type *type, const char *pin)
 {
 	union bpf_attr create = {
 		.link_create.prog_fd = prog,
-		.link_create.target_fd = cgroup,
+		.link_create.target_fd = target,
 		.link_create.attach_type = type->attach,
 	};
-	union bpf_attr obj = { .pathname = (uintptr_t)pin };
 	int link = bpf(BPF_LINK_CREATE, &create);
 
 	if (link < 0)
 		err(1, "link");
-	obj.bpf_fd = link;
-	if (bpf(BPF_OBJ_PIN, &obj))
-		err(1, "pin %s", pin);
+	pin_object(link, pin);
 }
 
 static void attach_prog(int prog, int cgroup, const struct type *type, bool exclusive)
@@ -130,46 +153,91 @@ static void lift_memlock(void)
 	setrlimit(RLIMIT_MEMLOCK, &all);
 }
 
-int main(int argc, char **argv)
+struct arguments {
+	const char *cgroup, *dev, *name, *link, *prog;
+	const struct type *type;
+	bool exclusive;
+	int verdict;
+};
+
+static bool arguments_fit(const struct arguments *args)
+{
+	if (!args->type || !args->name)
+		return false;
+	if (is_tc(args->type))
+		return args->dev && !args->cgroup && !args->link != !args->prog;
+	return args->cgroup && !args->dev && !args->prog && !(args->link && args->exclusive);
+}
+
+static void arguments_parse(int argc, char **argv, struct arguments *args)
 {
 	static const struct option options[] = {
 		{ "cgroup", required_argument, NULL, 'c' },
+		{ "dev", required_argument, NULL, 'd' },
 		{ "type", required_argument, NULL, 't' },
 		{ "name", required_argument, NULL, 'n' },
 		{ "link", required_argument, NULL, 'l' },
+		{ "prog", required_argument, NULL, 'p' },
+		{ "verdict", required_argument, NULL, 'v' },
 		{ "exclusive", no_argument, NULL, 'x' },
 		{ NULL, 0, NULL, 0 },
 	};
-	const char *cgroup_path = NULL, *name = NULL, *pin = NULL;
-	const struct type *type = NULL;
-	bool exclusive = false;
-	int option, cgroup, prog;
+	int option;
 
+	*args = (struct arguments){ .verdict = -1 };
 	while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
 		if (option == 'c')
-			cgroup_path = optarg;
+			args->cgroup = optarg;
+		else if (option == 'd')
+			args->dev = optarg;
 		else if (option == 't')
-			type = type_find(optarg);
+			args->type = type_find(optarg);
 		else if (option == 'n')
-			name = optarg;
+			args->name = optarg;
 		else if (option == 'l')
-			pin = optarg;
+			args->link = optarg;
+		else if (option == 'p')
+			args->prog = optarg;
+		else if (option == 'v')
+			args->verdict = atoi(optarg);
 		else if (option == 'x')
-			exclusive = true;
+			args->exclusive = true;
 		else
 			errx(2, "%s", usage);
 	}
-	if (!cgroup_path || !type || !name || optind != argc || (pin && exclusive))
+	if (optind != argc || !arguments_fit(args))
 		errx(2, "%s", usage);
-	cgroup = open(cgroup_path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (cgroup < 0)
-		err(1, "%s", cgroup_path);
-	lift_memlock();
-	prog = prog_load(type, name);
-	if (pin)
-		attach_link(prog, cgroup, type, pin);
+}
+
+static int target_open(const struct arguments *args)
+{
+	int target;
+
+	if (args->cgroup)
+		target = open(args->cgroup, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	else
-		attach_prog(prog, cgroup, type, exclusive);
+		target = (int)if_nametoindex(args->dev) ?: -1;
+	if (target < 0)
+		err(1, "%s", args->cgroup ? args->cgroup : args->dev);
+	return target;
+}
+
+int main(int argc, char **argv)
+{
+	struct arguments args;
+	int target, prog;
+
+	arguments_parse(argc, argv, &args);
+	target = target_open(&args);
+	lift_memlock();
+	/* a program on a cgroup that returns 1 lets pass */
+	prog = prog_load(args.type, args.name, is_tc(args.type) ? args.verdict : 1);
+	if (args.prog)
+		pin_object(prog, args.prog);
+	else if (args.link)
+		attach_link(prog, target, args.type, args.link);
+	else
+		attach_prog(prog, target, args.type, args.exclusive);
 	printf("%u\n", prog_id(prog));
 	return 0;
 }

@@ -2,19 +2,31 @@
 #include "log.h"
 
 #include <stdio.h>
+#include <string.h>
 
-static bool talk;
+#define VALUE_MAX 1024
+/* A field is begun only where this much is left, enough for its key and its quotes. */
+#define FIELD_MIN 64
 
-static void line(const char *level, const char *fmt, va_list args)
+static bool talk, logfmt;
+static enum log_level least = LOG_LEVEL_WARNING;
+
+static const char *const level_names[] = {
+	[LOG_LEVEL_ERROR] = "error",
+	[LOG_LEVEL_WARNING] = "warning",
+	[LOG_LEVEL_INFO] = "info",
+	[LOG_LEVEL_DEBUG] = "debug",
+};
+
+const char *log_level_name(unsigned int level)
 {
-	fprintf(stderr, "sluice: %s", level);
-	vfprintf(stderr, fmt, args);
-	fputc('\n', stderr);
+	return level < sizeof(level_names) / sizeof(*level_names) ? level_names[level] : NULL;
 }
 
 void log_verbose(bool verbose)
 {
 	talk = verbose;
+	least = verbose ? LOG_LEVEL_INFO : LOG_LEVEL_WARNING;
 }
 
 bool log_is_verbose(void)
@@ -22,14 +34,124 @@ bool log_is_verbose(void)
 	return talk;
 }
 
+void log_logfmt(enum log_level wanted)
+{
+	logfmt = true;
+	least = wanted;
+	talk = wanted >= LOG_LEVEL_DEBUG;
+}
+
+static void put(struct log_line *line, char c)
+{
+	/* Room for what closes a value and the line. */
+	if (line->used < sizeof(line->text) - 3)
+		line->text[line->used++] = c;
+}
+
+static void put_text(struct log_line *line, const char *text)
+{
+	while (*text)
+		put(line, *text++);
+}
+
+/* Nothing in a value may end its line, or look like another field. */
+static void put_quoted(struct log_line *line, const char *value)
+{
+	put(line, '"');
+	for (; *value; value++) {
+		unsigned char c = (unsigned char)*value;
+
+		if (c == '"' || c == '\\')
+			put(line, '\\');
+		if (c == '\n')
+			put_text(line, "\\n");
+		else
+			put(line, c < ' ' || c == 0x7f ? '?' : (char)c);
+	}
+	line->text[line->used++] = '"';
+}
+
+static bool is_word(const char *value)
+{
+	const char *at;
+
+	for (at = value; *at; at++)
+		if (*at <= ' ' || *at == '"' || *at == '=' || *at == '\\' || *at == 0x7f)
+			return false;
+	return at > value;
+}
+
+static void put_value(struct log_line *line, const char *value)
+{
+	if (is_word(value))
+		put_text(line, value);
+	else
+		put_quoted(line, value);
+}
+
+void log_begin(struct log_line *line, enum log_level level, const char *message)
+{
+	line->used = 0;
+	line->silent = level > least;
+	if (line->silent)
+		return;
+	if (logfmt) {
+		put_text(line, "level=");
+		put_text(line, level_names[level]);
+		put_text(line, " msg=");
+		put_quoted(line, message);
+	} else {
+		put_text(line, level == LOG_LEVEL_WARNING ? "sluice: warning: " : "sluice: ");
+		put_text(line, message);
+	}
+}
+
+void log_field(struct log_line *line, const char *key, const char *fmt, ...)
+{
+	char value[VALUE_MAX];
+	va_list args;
+
+	if (line->silent || line->used > sizeof(line->text) - FIELD_MIN)
+		return;
+	va_start(args, fmt);
+	vsnprintf(value, sizeof(value), fmt, args);
+	va_end(args);
+	put(line, ' ');
+	put_text(line, key);
+	put(line, '=');
+	put_value(line, value);
+}
+
+/* In one write, so that the lines of two processes do not mix. */
+void log_end(struct log_line *line)
+{
+	if (line->silent)
+		return;
+	line->text[line->used++] = '\n';
+	line->text[line->used] = '\0';
+	fputs(line->text, stderr);
+}
+
+static void say(enum log_level level, const char *fmt, va_list args)
+{
+	char message[VALUE_MAX];
+	struct log_line line;
+	size_t length;
+
+	vsnprintf(message, sizeof(message), fmt, args);
+	length = strlen(message);
+	if (length && message[length - 1] == '\n')
+		message[length - 1] = '\0';
+	log_begin(&line, level, message);
+	log_end(&line);
+}
+
 void log_info(const char *fmt, ...)
 {
 	va_list args;
 
-	if (!talk)
-		return;
 	va_start(args, fmt);
-	line("", fmt, args);
+	say(LOG_LEVEL_INFO, fmt, args);
 	va_end(args);
 }
 
@@ -38,6 +160,36 @@ void log_warning(const char *fmt, ...)
 	va_list args;
 
 	va_start(args, fmt);
-	line("warning: ", fmt, args);
+	say(LOG_LEVEL_WARNING, fmt, args);
 	va_end(args);
+}
+
+void log_library(const char *fmt, va_list args)
+{
+	say(logfmt ? LOG_LEVEL_DEBUG : LOG_LEVEL_INFO, fmt, args);
+}
+
+static void err_logfmt(const struct err *err)
+{
+	struct log_line line;
+
+	log_begin(&line, LOG_LEVEL_ERROR, err->what);
+	if (err->mend[0])
+		log_field(&line, "mend", "%s", err->mend);
+	if (err->detail[0])
+		log_field(&line, "detail", "%s", err->detail);
+	log_end(&line);
+}
+
+void log_err(const struct err *err)
+{
+	if (logfmt) {
+		err_logfmt(err);
+		return;
+	}
+	fprintf(stderr, "sluice: %s\n", err->what);
+	if (err->detail[0])
+		fprintf(stderr, "%s", err->detail);
+	if (err->mend[0])
+		fprintf(stderr, "  %s\n", err->mend);
 }

@@ -51,22 +51,40 @@ static int by_word(const char *netns)
 	return open(path, O_RDONLY | O_CLOEXEC);
 }
 
-int netns_enter(const char *netns, struct err *err)
+static int word_open(const char *netns, struct err *err)
 {
-	int fd, error = 0;
+	int fd;
 
 	if (!*netns || !strcmp(netns, ".") || !strcmp(netns, ".."))
 		return missing(netns, err);
 	fd = strchr(netns, '/') ? open(netns, O_RDONLY | O_CLOEXEC) : by_word(netns);
-	if (fd < 0)
-		return failed(netns, errno, err);
-	if (ioctl(fd, NS_GET_NSTYPE) != CLONE_NEWNET)
-		error = err_mend(
-			err,
+	return fd < 0 ? failed(netns, errno, err) : fd;
+}
+
+int netns_open(const char *netns, struct err *err)
+{
+	int fd = word_open(netns ? netns : "/proc/thread-self/ns/net", err);
+
+	if (fd < 0 || ioctl(fd, NS_GET_NSTYPE) == CLONE_NEWNET)
+		return fd;
+	close(fd);
+	return err_mend(err,
 			err_set(err, EXIT_ERROR, EINVAL, "'%s' is not a network namespace", netns),
 			"give a name that 'ip netns list' shows, a path, or a process id");
-	else if (setns(fd, CLONE_NEWNET))
-		error = failed(netns, errno, err);
+}
+
+int netns_switch(int netns_fd)
+{
+	return setns(netns_fd, CLONE_NEWNET) ? -errno : 0;
+}
+
+int netns_enter(const char *netns, struct err *err)
+{
+	int fd = netns_open(netns, err), result;
+
+	if (fd < 0)
+		return fd;
+	result = netns_switch(fd);
 	close(fd);
-	return error;
+	return result ? failed(netns, -result, err) : 0;
 }

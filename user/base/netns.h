@@ -15,4 +15,9 @@
  */
 int netns_enter(const char *netns, struct err *err);
 
+/* The descriptor of such a namespace, or -errno with *err set. NULL: that of the calling thread. */
+int netns_open(const char *netns, struct err *err);
+/* Moves the calling thread into the namespace of a descriptor. 0 or -errno. */
+int netns_switch(int netns_fd);
+
 #endif

@@ -4,6 +4,7 @@
 
 #include "caps.h"
 #include "command.h"
+#include "hooks.h"
 
 #include <errno.h>
 
@@ -82,6 +83,7 @@ static int run(const struct context *context, void *into, int words, char **word
 	const struct options *wanted = into;
 	int removed = wanted->verify ? caps_require("cleanup --verify", caps, 1, err) : 0;
 
+	hooks_libbpf_log();
 	if (!removed)
 		removed = cleanup_remove(context->bpffs, err);
 	if (removed < 0)

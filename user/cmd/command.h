@@ -11,6 +11,7 @@
 struct context {
 	struct output output;
 	const char *bpffs;  /* folder of the pins */
+	bool bpffs_given;   /* by the option, not by default */
 	const char *cgroup; /* NULL: the host's cgroup2 root */
 	const char *netns;  /* NULL: this one */
 	bool verbose;
@@ -40,6 +41,7 @@ extern const struct command reply_unload_command;
 extern const struct command conntrack_show_command;
 extern const struct command conntrack_audit_command;
 extern const struct command conntrack_repair_command;
+extern const struct command run_command;
 extern const struct command cleanup_command;
 
 #endif

@@ -13,11 +13,17 @@
 #define BPFFS_DEFAULT "/sys/fs/bpf/sluice"
 
 static const struct command *const commands[] = {
-	&check_command,		  &status_command,
-	&reply_load_command,	  &reply_show_command,
-	&reply_flows_command,	  &reply_audit_command,
-	&reply_unload_command,	  &conntrack_show_command,
-	&conntrack_audit_command, &conntrack_repair_command,
+	&check_command,
+	&status_command,
+	&reply_load_command,
+	&reply_show_command,
+	&reply_flows_command,
+	&reply_audit_command,
+	&reply_unload_command,
+	&conntrack_show_command,
+	&conntrack_audit_command,
+	&conntrack_repair_command,
+	&run_command,
 	&cleanup_command,
 };
 #define COMMANDS (sizeof(commands) / sizeof(*commands))
@@ -66,7 +72,10 @@ static int set_netns(void *into, const char *value, struct err *err)
 
 static int set_bpffs(void *into, const char *value, struct err *err)
 {
-	((struct globals *)into)->context.bpffs = value;
+	struct globals *globals = into;
+
+	globals->context.bpffs = value;
+	globals->context.bpffs_given = true;
 	return 0;
 }
 
@@ -253,11 +262,7 @@ static int dispatch(struct globals *globals, int argc, char **argv, struct err *
 static int complain(const struct err *err)
 {
 	fflush(stdout);
-	fprintf(stderr, "sluice: %s\n", err->what);
-	if (err->detail[0])
-		fprintf(stderr, "%s", err->detail);
-	if (err->mend[0])
-		fprintf(stderr, "  %s\n", err->mend);
+	log_err(err);
 	return err->code;
 }
 

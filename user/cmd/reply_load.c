@@ -1,20 +1,27 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* sluice reply load: attach the reply plane, or change it in place. */
+/* sluice reply load: attach the reply plane or the wire plane, or change it in place. */
 #include "command.h"
 #include "hooks.h"
 #include "place.h"
 #include "reply.h"
+#include "reply_values.h"
+#include "wire.h"
+#include "wire_view.h"
 #include "word.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 struct options {
 	struct reply_options reply;
+	struct wire_options wire; /* what it shares with `reply` is copied at the end */
 	bool mode_given;
+	bool wire_mode;
+	const char *wire_only; /* an option that was given and says nothing in other modes */
 };
 
-static const char *const modes[] = { "socket", "audit" };
+static const char *const modes[] = { "socket", "wire", "audit" };
 
 static int set_mode(void *into, const char *value, struct err *err)
 {
@@ -22,17 +29,68 @@ static int set_mode(void *into, const char *value, struct err *err)
 	const char *nearest;
 
 	options->mode_given = true;
+	options->wire_mode = !strcmp(value, "wire");
 	if (!strcmp(value, "socket"))
 		options->reply.mode = SLUICE_REPLY_SOCKET;
 	else if (!strcmp(value, "audit"))
 		options->reply.mode = SLUICE_REPLY_AUDIT;
-	else {
-		nearest = word_nearest(value, modes, 2);
+	else if (!options->wire_mode) {
+		nearest = word_nearest(value, modes, sizeof(modes) / sizeof(*modes));
 		err_set(err, EXIT_USAGE, EINVAL, "unknown mode '%s'", value);
 		return nearest ? err_mend(err, -EINVAL, "did you mean '%s'?", nearest)
-			       : err_mend(err, -EINVAL, "give 'socket' or 'audit'");
+			       : err_mend(err, -EINVAL, "give 'socket', 'wire' or 'audit'");
 	}
 	return 0;
+}
+
+/* The names point into a copy that stays until the process ends. */
+static int set_names(const char *option, const char *value, struct wire_names *names,
+		     struct err *err)
+{
+	char *copy = strdup(value);
+
+	return copy ? value_names(option, copy, names, err)
+		    : err_set(err, EXIT_ERROR, ENOMEM, "%s: no memory", option);
+}
+
+static int set_iface(void *into, const char *value, struct err *err)
+{
+	struct options *options = into;
+
+	options->wire_only = "--iface";
+	return set_names("--iface", value, &options->wire.ifaces, err);
+}
+
+static int set_follow(void *into, const char *value, struct err *err)
+{
+	struct options *options = into;
+
+	options->wire_only = "--follow";
+	return set_names("--follow", value, &options->wire.follow, err);
+}
+
+static int set_gateway(void *into, const char *value, struct err *err)
+{
+	struct options *options = into;
+
+	options->wire_only = "--gateway";
+	return set_names("--gateway", value, &options->wire.gateways, err);
+}
+
+static int set_server(void *into, const char *value, struct err *err)
+{
+	struct options *options = into;
+
+	options->wire_only = "--server";
+	return value_servers("--server", value, &options->wire, err);
+}
+
+static int set_attach(void *into, const char *value, struct err *err)
+{
+	struct options *options = into;
+
+	options->wire_only = "--attach";
+	return value_via("--attach", value, &options->wire.via, err);
 }
 
 static int set_ports(void *into, const char *value, struct err *err)
@@ -42,22 +100,12 @@ static int set_ports(void *into, const char *value, struct err *err)
 
 static int set_table(void *into, const char *value, struct err *err)
 {
-	uint64_t number;
-	int result = opt_number("--table", value, REPLY_TABLE_MIN, REPLY_TABLE_MAX, &number, err);
-
-	if (!result)
-		((struct options *)into)->reply.table = (__u32)number;
-	return result;
+	return value_table("--table", value, &((struct options *)into)->reply.table, err);
 }
 
 static int set_age(void *into, const char *value, struct err *err)
 {
-	uint64_t number;
-	int result = opt_number("--age", value, 1, REPLY_AGE_MAX, &number, err);
-
-	if (!result)
-		((struct options *)into)->reply.age_s = number;
-	return result;
+	return value_age("--age", value, &((struct options *)into)->reply.age_s, err);
 }
 
 static int set_dry_run(void *into, const char *value, struct err *err)
@@ -67,13 +115,23 @@ static int set_dry_run(void *into, const char *value, struct err *err)
 }
 
 static const struct opt opts[] = {
-	{ "mode", 'm', "MODE", "socket: fix the source of replies; audit: only count wrong ones",
+	{ "mode", 'm', "MODE",
+	  "socket: fix the source of replies; wire: rewrite datagrams on interfaces;"
+	  " audit: only count wrong ones",
 	  set_mode },
 	{ "port", 0, "LIST", "the servers' ports, as in 53,5000-5100, or any (default any)",
 	  set_ports },
 	{ "table", 0, "N", "flows remembered (default 16384; the oldest give way)", set_table },
 	{ "age", 0, "SECONDS", "how long a flow is used after its peer was heard (default 120)",
 	  set_age },
+	{ "iface", 0, "IF,..", "wire: interfaces that clients are behind", set_iface },
+	{ "follow", 0, "BRIDGE,..", "wire: bridges, every port of which clients are behind",
+	  set_follow },
+	{ "gateway", 0, "IF,..", "wire: interfaces that the server of --server is behind",
+	  set_gateway },
+	{ "server", 0, "ADDR,..", "wire: all addresses of that server", set_server },
+	{ "attach", 0, "WAY", "wire: tcx, clsact, or auto: tcx if the kernel has it (default auto)",
+	  set_attach },
 	{ "dry-run", 'n', NULL, "run the verifier, say what would be attached, change nothing",
 	  set_dry_run },
 	{ NULL, 0, NULL, NULL, NULL },
@@ -157,28 +215,75 @@ static void print_text(const struct context *context, const struct reply_options
 	table_print(table, &context->output, 2);
 }
 
-static int run(const struct context *context, void *into, int words, char **word, struct err *err)
-{
-	static const char *const outcomes[] = {
-		[REPLY_VERIFIED] = "would be attached",
-		[REPLY_LOADED] = "loaded",
-		[REPLY_UPDATED] = "updated in place",
-		[REPLY_RECOVERED] = "loaded, in place of an interrupted load",
-	};
-	struct options *options = into;
-	struct reply_result result;
-	char cgroup[PATH_MAX];
-	int failed;
+static const char *const outcomes[] = {
+	[REPLY_VERIFIED] = "would be attached",
+	[REPLY_LOADED] = "loaded",
+	[REPLY_UPDATED] = "updated in place",
+	[REPLY_RECOVERED] = "loaded, in place of an interrupted load",
+};
 
+static int check_wire(const struct wire_options *wire, struct err *err)
+{
+	if (!wire->ifaces.count && !wire->follow.count && !wire->gateways.count)
+		return err_mend(err,
+				err_set(err, EXIT_USAGE, EINVAL, "mode wire needs an interface"),
+				"give --follow BRIDGE for clients in containers, --iface IF for"
+				" others, --gateway IF for a server behind this host");
+	if (wire->gateways.count && wire->servers < 2)
+		return err_mend(err,
+				err_set(err, EXIT_USAGE, EINVAL,
+					"--gateway needs the addresses of the server, two or more"),
+				"give all of them with --server ADDR,ADDR");
+	if (wire->servers && !wire->gateways.count)
+		return err_mend(err, err_set(err, EXIT_USAGE, EINVAL, "--server without --gateway"),
+				"name the interface that the server is behind with --gateway IF");
+	return 0;
+}
+
+static int check(const struct options *options, struct err *err)
+{
 	if (!options->mode_given)
 		return err_mend(err, err_set(err, EXIT_USAGE, EINVAL, "reply load needs a --mode"),
-				"give --mode socket, or --mode audit to look first");
-	failed = place_cgroup(context, cgroup, err);
+				"give --mode socket or wire, or --mode audit to look first");
+	if (options->wire_mode)
+		return check_wire(&options->wire, err);
+	if (options->wire_only)
+		return err_mend(err,
+				err_set(err, EXIT_USAGE, EINVAL, "%s is for --mode wire",
+					options->wire_only),
+				"the other modes work on sockets, whatever the interface");
+	return 0;
+}
+
+static int run_wire(const struct context *context, struct options *options, struct err *err)
+{
+	struct wire_options *wire = &options->wire;
+	struct wire_result result;
+	int failed;
+
+	wire->ports = options->reply.ports;
+	wire->table = options->reply.table;
+	wire->age_s = options->reply.age_s;
+	wire->dry_run = options->reply.dry_run;
+	wire->bpffs = context->bpffs;
+	failed = wire_load(wire, &result, err);
+	if (failed)
+		return failed;
+	wire_view_result(wire, &result, outcomes[result.outcome], &context->output);
+	free(result.ifaces);
+	return 0;
+}
+
+static int run_socket(const struct context *context, struct options *options, struct err *err)
+{
+	struct reply_result result;
+	char cgroup[PATH_MAX];
+	int failed = place_cgroup(context, cgroup, err);
+
 	if (failed)
 		return failed;
 	options->reply.cgroup = cgroup;
 	options->reply.bpffs = context->bpffs;
-	hooks_libbpf_log();
 	failed = reply_load(&options->reply, &result, err);
 	if (failed)
 		return failed;
@@ -189,10 +294,22 @@ static int run(const struct context *context, void *into, int words, char **word
 	return 0;
 }
 
+static int run(const struct context *context, void *into, int words, char **word, struct err *err)
+{
+	struct options *options = into;
+	int failed = check(options, err);
+
+	if (failed)
+		return failed;
+	hooks_libbpf_log();
+	return options->wire_mode ? run_wire(context, options, err)
+				  : run_socket(context, options, err);
+}
+
 const struct command reply_load_command = {
 	.object = "reply",
 	.name = "load",
-	.summary = "attach to a cgroup; loaded already, change it in place",
+	.summary = "attach to a cgroup or to interfaces; loaded already, change it in place",
 	.opts = opts,
 	.options = &defaults,
 	.run = run,
@@ -200,9 +317,21 @@ const struct command reply_load_command = {
 		"reply where the application left it open: UDP sockets bound to the wildcard\n"
 		"address, below the cgroup, in any network namespace.  With --port any, sockets\n"
 		"whose port the kernel chose (clients) are left alone.\n"
+		"\n"
+		"mode wire rewrites datagrams on the interfaces that clients are behind, so that also\n"
+		"servers that connect back to their client are found (nc -ul, iperf3): requests go to\n"
+		"the address that the server answers from, answers come from the one asked.  Firewall\n"
+		"rules of this host see the former.  One client port that asks one server at two\n"
+		"addresses gets its answers from the one asked last.  --gateway does the same for a\n"
+		"server behind this host, for the addresses named, once the server has answered.\n"
+		"Ports of a bridge that come later are taken by 'sluice run' or by loading again.\n"
+		"Both modes may be loaded together.\n"
+		"\n"
 		"Loaded again, options that are not given go back to their defaults.\n"
 		"It stays attached until 'sluice reply unload' or 'sluice cleanup'.\n\n"
-		"example:\n"
+		"examples:\n"
 		"  sluice reply load --mode audit && sleep 60 && sluice reply audit\n"
-		"  sluice reply load --mode socket --port 53,5060\n",
+		"  sluice reply load --mode socket --port 53,5060\n"
+		"  sluice reply load --mode wire --follow docker0 --port 5201\n"
+		"  sluice reply load --mode wire --gateway vnet0 --server 10.0.0.5,10.0.1.5\n",
 };

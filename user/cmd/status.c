@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* sluice status: every hook, the order among the programs on it, mode, table fill, counters. */
 #include "command.h"
-#include "pins.h"
-#include "reply_view.h"
+#include "hooks.h"
+#include "reply_loaded.h"
+#include "wire_view.h"
 
 #include <errno.h>
 #include <string.h>
@@ -52,35 +53,49 @@ static void order_text(const struct reply_view *view, const struct output *outpu
 	table_print(table, output, 2);
 }
 
-static void print_json(const struct output *output, const struct reply_view *view)
+static void print_json(const struct output *output, const struct reply_loaded *loaded)
 {
 	json_t *document = output_document();
+	json_t *hooks = loaded->has_reply ? order_json(&loaded->reply) : json_array();
+	json_t *wire_hooks = loaded->has_wire ? wire_order_json(&loaded->wire) : json_array();
 
+	json_array_extend(hooks, wire_hooks);
+	json_decref(wire_hooks);
 	json_object_set_new(document, "version", json_string(SLUICE_VERSION));
-	json_object_set_new(document, "reply", view ? reply_view_json(view) : json_null());
-	json_object_set_new(document, "hooks", view ? order_json(view) : json_array());
+	reply_loaded_json(loaded, document);
+	json_object_set_new(document, "hooks", hooks);
 	output_json(output, document);
+}
+
+static void print_text(const struct output *output, const struct reply_loaded *loaded,
+		       const char *bpffs)
+{
+	if (!loaded->has_reply && !loaded->has_wire)
+		fprintf(output->file, "reply: not loaded (no %s/reply, no %s/wire)\n", bpffs,
+			bpffs);
+	if (loaded->has_reply) {
+		reply_view_text(&loaded->reply, output);
+		order_text(&loaded->reply, output);
+	}
+	if (loaded->has_wire) {
+		wire_view_text(&loaded->wire, output);
+		wire_order_text(&loaded->wire, output);
+	}
 }
 
 static int run(const struct context *context, void *into, int words, char **word, struct err *err)
 {
-	struct reply_view view, *loaded = NULL;
-	int result = pins_exist(context->bpffs, "reply", err);
+	struct reply_loaded loaded;
+	int result = reply_loaded_read(context->bpffs, &loaded, err);
 
-	if (result > 0) {
-		result = reply_view_read(context->bpffs, &view, err);
-		loaded = &view;
-	}
 	if (result)
 		return result;
-	if (context->output.json) {
-		print_json(&context->output, loaded);
-	} else if (loaded) {
-		reply_view_text(loaded, &context->output);
-		order_text(loaded, &context->output);
-	} else {
-		fprintf(context->output.file, "reply: not loaded (no %s/reply)\n", context->bpffs);
-	}
+	hooks_libbpf_log();
+	if (context->output.json)
+		print_json(&context->output, &loaded);
+	else
+		print_text(&context->output, &loaded, context->bpffs);
+	reply_loaded_free(&loaded);
 	return 0;
 }
 

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "cleanup.h"
 
+#include "claim.h"
+#include "log.h"
 #include "pins.h"
+#include "wire.h"
 
 #include <bpf/bpf.h>
-#include <dirent.h>
 #include <errno.h>
 #include <string.h>
 #include <time.h>
@@ -14,11 +16,23 @@
 #define OUR_PREFIX "sluice_"
 
 /* The folders that any version has made below DIR; what else is there is not ours. */
-static const char *const planes[] = { "reply", "wire", "steer", "meet" };
+static const char *const planes[] = { "reply", "wire", "steer", "meet", CLAIM_FOLDER };
 
 /* Links, programs and maps are freed after an RCU grace period and a work queue. */
 #define FREE_TRIES   30
 #define FREE_WAIT_NS 100000000L
+
+/* The daemon's claim stays while it runs; it is no pin. */
+static bool is_claimed(const char *bpffs, const char *name)
+{
+	int pid = strcmp(name, CLAIM_FOLDER) ? 0 : claim_holder(bpffs);
+
+	if (pid)
+		log_warning("'sluice run' goes on, and loads again when it is told to reload"
+			    " (process %d)",
+			    pid);
+	return pid;
+}
 
 int cleanup_remove(const char *bpffs, struct err *err)
 {
@@ -31,8 +45,14 @@ int cleanup_remove(const char *bpffs, struct err *err)
 	result = pins_lock(&pins, bpffs, false, err);
 	if (result)
 		return result;
+	/* before the pins go, which say what else is ours to take away */
+	removed = wire_remove_filters(bpffs, err);
+	if (removed < 0) {
+		result = removed;
+		removed = 0;
+	}
 	for (i = 0; i < sizeof(planes) / sizeof(*planes) && !result; i++) {
-		int count = pins_remove(bpffs, planes[i], err);
+		int count = is_claimed(bpffs, planes[i]) ? 0 : pins_remove(bpffs, planes[i], err);
 
 		result = count < 0 ? count : 0;
 		removed += result ? 0 : count;

@@ -21,7 +21,8 @@ static int libbpf_print(enum libbpf_print_level level, const char *fmt, va_list 
 {
 	if (level == LIBBPF_DEBUG || !log_is_verbose())
 		return 0;
-	return vfprintf(stderr, fmt, args);
+	log_library(fmt, args);
+	return 0;
 }
 
 void hooks_libbpf_log(void)
@@ -108,6 +109,8 @@ static const char *const type_names[] = {
 	[BPF_CGROUP_INET_EGRESS] = "cgroup_skb/egress",
 	[BPF_CGROUP_UDP4_SENDMSG] = "cgroup/sendmsg4",
 	[BPF_CGROUP_UDP6_SENDMSG] = "cgroup/sendmsg6",
+	[BPF_CGROUP_INET4_CONNECT] = "cgroup/connect4",
+	[BPF_CGROUP_INET6_CONNECT] = "cgroup/connect6",
 };
 
 const char *hook_type_name(__u32 attach_type)

@@ -263,7 +263,7 @@ static int refused(const char *what, int result, struct err *err)
 		       strerror(-result));
 }
 
-static int read_routing(struct inet *inet, struct err *err)
+static int fill_locals(struct inet *inet)
 {
 	int result = fill(inet, &dump_addresses, AF_UNSPEC);
 
@@ -271,6 +271,23 @@ static int read_routing(struct inet *inet, struct err *err)
 		result = fill(inet, &dump_locals, AF_INET);
 	if (!result)
 		result = fill(inet, &dump_locals, AF_INET6);
+	return result;
+}
+
+int inet_read_locals(struct inet *inet, struct err *err)
+{
+	int result = fill_locals(inet);
+
+	if (result)
+		inet_free(inet);
+	inet_sort(inet);
+	return result ? refused("addresses", result, err) : 0;
+}
+
+static int read_routing(struct inet *inet, struct err *err)
+{
+	int result = fill_locals(inet);
+
 	if (!result)
 		result = fill(inet, &dump_rules, AF_INET);
 	if (!result)

@@ -7,9 +7,11 @@
 #include "reply.h"
 
 #include "caps.h"
+#include "feature.h"
 #include "log.h"
 #include "mounts.h"
 #include "pins.h"
+#include "plane.h"
 #include "reply.skel.h"
 
 #include <bpf/bpf.h>
@@ -21,19 +23,30 @@
 #include <string.h>
 #include <sys/random.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 #define PLANE		  "reply"
 #define VERIFIER_LOG_SIZE (4 << 20)
 
 /* The pins of this plane's links; a map's pin is the map's name. */
-#define PIN_LEARN "link_learn"
-#define PIN_FIX4  "link_fix4"
-#define PIN_FIX6  "link_fix6"
-#define PIN_AUDIT "link_audit"
+#define PIN_LEARN    "link_learn"
+#define PIN_FIX4     "link_fix4"
+#define PIN_FIX6     "link_fix6"
+#define PIN_AUDIT    "link_audit"
+#define PIN_CONNECT4 "link_connect4"
+#define PIN_CONNECT6 "link_connect6"
 
-static const char *const link_pins[] = { PIN_LEARN, PIN_FIX4, PIN_FIX6, PIN_AUDIT };
+static const struct plane plane = {
+	.name = PLANE,
+	.meta = "sluice_meta",
+	.meta_size = sizeof(struct sluice_reply_meta),
+	.abi = SLUICE_REPLY_ABI,
+	.load = "sluice reply load --mode socket",
+	.own_pin = "sluice_previous",
+};
+
+static const char *const link_pins[] = { PIN_LEARN, PIN_FIX4,	  PIN_FIX6,
+					 PIN_AUDIT, PIN_CONNECT4, PIN_CONNECT6 };
 #define LINK_PINS ((int)(sizeof(link_pins) / sizeof(*link_pins)))
 
 const char *reply_mode_name(__u32 mode)
@@ -47,135 +60,25 @@ void reply_ports(const struct sluice_reply_meta *meta, struct ports *ports)
 	memcpy(ports->bit, meta->ports, sizeof(ports->bit));
 }
 
-static __u64 now_ns(clockid_t clock)
-{
-	struct timespec now;
-
-	clock_gettime(clock, &now);
-	return (__u64)now.tv_sec * 1000000000ULL + (__u64)now.tv_nsec;
-}
-
 static __u32 flow_now(void)
 {
-	return sluice_flow_clock(now_ns(CLOCK_MONOTONIC_COARSE));
+	return sluice_flow_clock(plane_now_ns(CLOCK_MONOTONIC_COARSE));
 }
 
 /* --- what is loaded */
 
-/* A map of another layout must not even be read: the kernel would copy more than there is room. */
-static bool map_has_size(int fd, __u32 key_size, __u32 value_size)
-{
-	struct bpf_map_info info = { 0 };
-	__u32 length = sizeof(info);
-
-	return !bpf_obj_get_info_by_fd(fd, &info, &length) && info.key_size == key_size &&
-	       info.value_size == value_size;
-}
-
-static int refuse_abi(const char *bpffs, __u32 abi, struct err *err)
-{
-	return err_mend(err,
-			err_set(err, EXIT_CONFLICT, EPROTO,
-				"%s/" PLANE ": pinned by another version of sluice (ABI %u, this is"
-				" ABI %d)",
-				bpffs, abi, SLUICE_REPLY_ABI),
-			"'sluice cleanup' removes it, whatever its version; then load again");
-}
-
-/* -ENOENT: nothing there. -EUCLEAN: remains of a loader that died early. Else as reply_read(). */
-static int meta_read(const char *bpffs, struct sluice_reply_meta *meta, struct err *err)
-{
-	__u32 zero = 0;
-	int fd, result = pins_exist(bpffs, PLANE, err);
-
-	if (result <= 0)
-		return result ? result : -ENOENT;
-	fd = pins_get(bpffs, PLANE, "sluice_meta");
-	if (fd == -ENOENT)
-		return -EUCLEAN;
-	if (fd < 0)
-		return err_set(err, fd == -EPERM || fd == -EACCES ? EXIT_PERMISSION : EXIT_ERROR,
-			       -fd, "%s/" PLANE ": %s", bpffs, strerror(-fd));
-	if (!map_has_size(fd, sizeof(zero), sizeof(*meta)))
-		result = refuse_abi(bpffs, 0, err);
-	else if (bpf_map_lookup_elem(fd, &zero, meta))
-		result = err_set(err, EXIT_ERROR, errno, "%s/" PLANE "/sluice_meta: %s", bpffs,
-				 strerror(errno));
-	else if (meta->magic && (meta->magic != SLUICE_MAGIC || meta->abi != SLUICE_REPLY_ABI))
-		result = refuse_abi(bpffs, meta->abi, err);
-	else
-		result = meta->magic ? 0 : -EUCLEAN;
-	close(fd);
-	return result;
-}
-
-static int not_loaded(const char *bpffs, int why, struct err *err)
-{
-	if (why == -EUCLEAN)
-		return err_mend(
-			err,
-			err_set(err, EXIT_ERROR, EUCLEAN,
-				"%s/" PLANE ": remains of an interrupted load", bpffs),
-			"'sluice reply load …' replaces them, 'sluice cleanup' removes them");
-	if (why == -ENOENT)
-		return err_mend(
-			err,
-			err_set(err, EXIT_ERROR, ENOENT, "reply is not loaded (no %s/%s)", bpffs,
-				PLANE),
-			"load it with 'sluice reply load --mode socket', or '--mode audit' to look"
-			" first");
-	return why;
-}
-
-/* Opens a pinned map of the plane that must have a certain layout; the descriptor, or -errno. */
-static int map_open(const char *bpffs, const char *name, __u32 key_size, __u32 value_size,
-		    struct err *err)
-{
-	int fd = pins_get(bpffs, PLANE, name);
-
-	if (fd < 0)
-		return err_set(err, EXIT_ERROR, -fd, "%s/" PLANE "/%s: %s", bpffs, name,
-			       strerror(-fd));
-	if (map_has_size(fd, key_size, value_size))
-		return fd;
-	close(fd);
-	return refuse_abi(bpffs, 0, err);
-}
-
-static int counters_read(const char *bpffs, struct sluice_reply_counters *sum, struct err *err)
-{
-	int cpus = libbpf_num_possible_cpus(), cpu, i, result = 0;
-	struct sluice_reply_counters *each = calloc(cpus, sizeof(*each));
-	__u32 zero = 0;
-	int fd = map_open(bpffs, "sluice_counters", sizeof(zero), sizeof(*each), err);
-
-	memset(sum, 0, sizeof(*sum));
-	if (fd < 0 || !each) {
-		result = fd < 0 ? fd : err_set(err, EXIT_ERROR, ENOMEM, "counters: no memory");
-	} else if (bpf_map_lookup_elem(fd, &zero, each)) {
-		result = err_set(err, EXIT_ERROR, errno, "counters: %s", strerror(errno));
-	} else {
-		for (cpu = 0; cpu < cpus; cpu++)
-			for (i = 0; i < SLUICE_REPLY_COUNTERS_MAX; i++)
-				sum->value[i] += each[cpu].value[i];
-	}
-	if (fd >= 0)
-		close(fd);
-	free(each);
-	return result;
-}
-
 int reply_read(const char *bpffs, struct reply_state *state, struct err *err)
 {
-	int i, result = meta_read(bpffs, &state->meta, err);
+	int i, result = plane_meta_read(&plane, bpffs, &state->meta, err);
 
 	if (result)
-		return not_loaded(bpffs, result, err);
+		return plane_not_loaded(&plane, bpffs, result, err);
 	state->hook_count = 0;
 	for (i = 0; i < LINK_PINS; i++)
 		if (!hook_read(bpffs, PLANE, link_pins[i], &state->hooks[state->hook_count]))
 			state->hook_count++;
-	return counters_read(bpffs, &state->counters, err);
+	return plane_counters(&plane, bpffs, "sluice_counters", state->counters.value,
+			      SLUICE_REPLY_COUNTERS_MAX, err);
 }
 
 int reply_cgroup_path(__u64 id, char path[PATH_MAX])
@@ -202,34 +105,31 @@ int reply_cgroup_path(__u64 id, char path[PATH_MAX])
 
 /* --- the table */
 
-#define SETS_AT_ONCE 64
-
-/* Each set is copied under its lock, so that no flow is torn. */
 typedef int (*slot_fn)(const struct sluice_flow_set *set, __u32 way, void *arg);
+
+struct slot_walk {
+	slot_fn fn;
+	void *arg;
+};
+
+static int set_visit(const void *copy, void *arg)
+{
+	const struct sluice_flow_set *set = copy;
+	const struct slot_walk *walk = arg;
+	int result = 0;
+	__u32 way;
+
+	for (way = 0; !result && way < SLUICE_FLOW_WAYS; way++)
+		if (set->tag[way])
+			result = walk->fn(set, way, walk->arg);
+	return result;
+}
 
 static int sets_walk(int fd, slot_fn fn, void *arg)
 {
-	LIBBPF_OPTS(bpf_map_batch_opts, opts, .elem_flags = BPF_F_LOCK);
-	struct sluice_flow_set *sets = calloc(SETS_AT_ONCE, sizeof(*sets));
-	__u32 keys[SETS_AT_ONCE], cursor = 0, count, i, way;
-	bool first = true, last = false;
-	int result = sets ? 0 : -ENOMEM;
+	struct slot_walk walk = { fn, arg };
 
-	while (!result && !last) {
-		count = SETS_AT_ONCE;
-		if (bpf_map_lookup_batch(fd, first ? NULL : &cursor, &cursor, keys, sets, &count,
-					 &opts)) {
-			last = errno == ENOENT;
-			result = last ? 0 : -errno;
-		}
-		first = false;
-		for (i = 0; !result && i < count; i++)
-			for (way = 0; !result && way < SLUICE_FLOW_WAYS; way++)
-				if (sets[i].tag[way])
-					result = fn(&sets[i], way, arg);
-	}
-	free(sets);
-	return result;
+	return plane_sets_walk(fd, sizeof(struct sluice_flow_set), set_visit, &walk);
 }
 
 struct flow_visit {
@@ -283,11 +183,11 @@ int reply_flows(const char *bpffs, struct reply_fill *fill, reply_flow_fn fn, vo
 {
 	struct sluice_reply_meta meta;
 	struct flow_visit visit = { fill, fn, arg, &meta, -1, flow_now(), 0 };
-	int fd, previous, result = meta_read(bpffs, &meta, err);
+	int fd, previous, result = plane_meta_read(&plane, bpffs, &meta, err);
 
 	if (result)
-		return not_loaded(bpffs, result, err);
-	fd = map_open(bpffs, "sluice_flows", 4, sizeof(struct sluice_flow_set), err);
+		return plane_not_loaded(&plane, bpffs, result, err);
+	fd = plane_map_open(&plane, bpffs, "sluice_flows", 4, sizeof(struct sluice_flow_set), err);
 	if (fd < 0)
 		return fd;
 	*fill = (struct reply_fill){ .size = meta.sets * SLUICE_FLOW_WAYS };
@@ -305,16 +205,27 @@ int reply_flows(const char *bpffs, struct reply_fill *fill, reply_flow_fn fn, vo
 	return 0;
 }
 
+int reply_flows_fd(const char *bpffs, struct err *err)
+{
+	struct sluice_reply_meta meta;
+	int result = plane_meta_read(&plane, bpffs, &meta, err);
+
+	if (result)
+		return plane_not_loaded(&plane, bpffs, result, err);
+	return plane_map_open(&plane, bpffs, "sluice_flows", 4, sizeof(struct sluice_flow_set),
+			      err);
+}
+
 int reply_audits(const char *bpffs, reply_audit_fn fn, void *arg, struct err *err)
 {
 	struct sluice_reply_meta meta;
 	struct sluice_audit audit;
 	__u64 cookie, *last = NULL;
-	int fd, result = meta_read(bpffs, &meta, err);
+	int fd, result = plane_meta_read(&plane, bpffs, &meta, err);
 
 	if (result)
-		return not_loaded(bpffs, result, err);
-	fd = map_open(bpffs, "sluice_audits", sizeof(cookie), sizeof(audit), err);
+		return plane_not_loaded(&plane, bpffs, result, err);
+	fd = plane_map_open(&plane, bpffs, "sluice_audits", sizeof(cookie), sizeof(audit), err);
 	if (fd < 0)
 		return fd;
 	while (!bpf_map_get_next_key(fd, last, &cookie)) {
@@ -379,7 +290,7 @@ static void meta_fill(struct load *load)
 		.mode = options->mode,
 		.seed = load->before.seed,
 		.age_ns = options->age_s * 1000000000ULL,
-		.loaded_ns = now_ns(CLOCK_REALTIME),
+		.loaded_ns = plane_now_ns(CLOCK_REALTIME),
 		.cgroup_id = st.st_ino,
 		.sets = (options->table + SLUICE_FLOW_WAYS - 1) / SLUICE_FLOW_WAYS,
 		.any_port = options->ports.any,
@@ -387,7 +298,16 @@ static void meta_fill(struct load *load)
 	memcpy(meta->ports, options->ports.bit, sizeof(meta->ports));
 	while (!meta->seed)
 		if (getrandom(&meta->seed, sizeof(meta->seed), 0) < 0)
-			meta->seed = now_ns(CLOCK_MONOTONIC);
+			meta->seed = plane_now_ns(CLOCK_MONOTONIC);
+}
+
+/* Kernels let programs on connect(2) ask who calls it only since 6.10. */
+static bool connect_knows_process(void)
+{
+	return feature_helper(BPF_PROG_TYPE_CGROUP_SOCK_ADDR, BPF_CGROUP_INET4_CONNECT,
+			      BPF_FUNC_get_current_pid_tgid) == FEATURE_YES &&
+	       feature_helper(BPF_PROG_TYPE_CGROUP_SOCK_ADDR, BPF_CGROUP_INET4_CONNECT,
+			      BPF_FUNC_get_current_comm) == FEATURE_YES;
 }
 
 static void configure(struct load *load)
@@ -404,6 +324,9 @@ static void configure(struct load *load)
 	bpf_program__set_autoload(skel->progs.sluice_fix4, fixes);
 	bpf_program__set_autoload(skel->progs.sluice_fix6, fixes);
 	bpf_program__set_autoload(skel->progs.sluice_audit, !fixes);
+	bpf_program__set_autoload(skel->progs.sluice_connect4, !fixes);
+	bpf_program__set_autoload(skel->progs.sluice_connect6, !fixes);
+	skel->rodata->process_known = !fixes && connect_knows_process();
 	bpf_map__set_max_entries(skel->maps.sluice_flows, meta->sets);
 }
 
@@ -445,7 +368,7 @@ static int share_tables(struct load *load, struct err *err)
 {
 	struct reply_bpf *skel = load->skel;
 	__u32 pinned = pinned_entries(load, "sluice_flows");
-	bool young = now_ns(CLOCK_REALTIME) - load->before.resized_ns <= load->before.age_ns;
+	bool young = plane_now_ns(CLOCK_REALTIME) - load->before.resized_ns <= load->before.age_ns;
 	const char *previous = "sluice_previous";
 	int result = 0;
 
@@ -518,32 +441,8 @@ static void report(const struct load *load, struct reply_result *result)
 static int meta_write(const struct load *load, const struct sluice_reply_meta *meta,
 		      enum sluice_load_state state, struct err *err)
 {
-	struct sluice_reply_meta copy = *meta;
-	__u32 zero = 0;
-
-	copy.state = state;
-	if (bpf_map_update_elem(bpf_map__fd(load->skel->maps.sluice_meta), &zero, &copy, BPF_ANY))
-		return err_set(err, EXIT_ERROR, errno, "sluice_meta: %s", strerror(errno));
-	return 0;
-}
-
-static int pin_maps(const struct load *load, struct err *err)
-{
-	const char *bpffs = load->options->bpffs;
-	struct bpf_map *map;
-	char path[PATH_MAX];
-
-	pins_path(bpffs, PLANE, NULL, path);
-	if (mkdir(path, 0700) && errno != EEXIST)
-		return err_set(err, EXIT_ERROR, errno, "%s: %s", path, strerror(errno));
-	bpf_object__for_each_map(map, load->skel->obj) {
-		if (bpf_map__is_internal(map) || map == load->skel->maps.sluice_previous ||
-		    !access(pins_path(bpffs, PLANE, bpf_map__name(map), path), F_OK))
-			continue;
-		if (bpf_obj_pin(bpf_map__fd(map), path))
-			return err_set(err, EXIT_ERROR, errno, "pin %s: %s", path, strerror(errno));
-	}
-	return 0;
+	return plane_meta_write(&plane, bpf_map__fd(load->skel->maps.sluice_meta), meta, state,
+				err);
 }
 
 struct carry {
@@ -641,6 +540,8 @@ static int attach(struct load *load, struct err *err)
 		{ PIN_FIX4, load->skel->progs.sluice_fix4, fixes },
 		{ PIN_FIX6, load->skel->progs.sluice_fix6, fixes },
 		{ PIN_AUDIT, load->skel->progs.sluice_audit, !fixes },
+		{ PIN_CONNECT4, load->skel->progs.sluice_connect4, !fixes },
+		{ PIN_CONNECT6, load->skel->progs.sluice_connect6, !fixes },
 		{ PIN_LEARN, load->skel->progs.sluice_learn, true },
 	};
 
@@ -652,7 +553,7 @@ static int attach(struct load *load, struct err *err)
 static int commit(struct load *load, struct err *err)
 {
 	bool fresh = !load->before.magic;
-	int result = pin_maps(load, err);
+	int result = plane_pin_maps(&plane, load->options->bpffs, load->skel->obj, err);
 
 	if (!result)
 		result = meta_write(load, fresh ? &load->after : &load->before, SLUICE_LOADING,
@@ -675,7 +576,7 @@ static int commit(struct load *load, struct err *err)
 static int inspect(struct load *load, enum reply_outcome *outcome, struct err *err)
 {
 	const char *bpffs = load->options->bpffs;
-	int result = meta_read(bpffs, &load->before, err);
+	int result = plane_meta_read(&plane, bpffs, &load->before, err);
 
 	*outcome = REPLY_LOADED;
 	if (result == -ENOENT || result == -EUCLEAN)

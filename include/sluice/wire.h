@@ -1,0 +1,206 @@
+/* SPDX-License-Identifier: (GPL-2.0-or-later OR BSD-2-Clause) */
+/*
+ * Wire mode: its flow table, its fragments, its counters, and what its programs and the loader tell
+ * each other through maps.
+ *
+ * Four addresses are in play.  The client asks an address; the server answers from another one,
+ * here called the server's; on the client's side the wire shows the address asked, on the server's
+ * side the server's.  Both tables are sets of slots, for the reasons that flow.h gives.
+ */
+#ifndef SLUICE_WIRE_H
+#define SLUICE_WIRE_H
+
+#include <sluice/flow.h>
+
+/* Raised whenever a pinned map changes its layout or its meaning. */
+#define SLUICE_WIRE_ABI 1
+
+#define SLUICE_FRAGMENT_SETS 512
+/* Kernels give up waiting for the rest of an IPv4 datagram after 30 s (RFC 791: 15 to 255). */
+#define SLUICE_FRAGMENT_LIFE sluice_flow_clock(30000000000ULL)
+/* How long a decision (which socket, which address) is taken for granted. */
+#define SLUICE_WIRE_RECHECK sluice_flow_clock(250000000ULL)
+
+/* What a program is to do, and on what kind of interface; constants of the program. */
+enum sluice_wire_role {
+	SLUICE_WIRE_HOST = 1 << 0,     /* clients are behind the interface, servers on this host */
+	SLUICE_WIRE_GATEWAY = 1 << 1,  /* a server is behind the interface */
+	SLUICE_WIRE_ETHERNET = 1 << 2, /* frames start with an Ethernet header */
+	/* A bridge port: an answer leaves through the interface that its request came in by, so
+	 * that a client behind another port can't meddle.
+	 */
+	SLUICE_WIRE_PORT = 1 << 3,
+	SLUICE_WIRE_ROLES = 1 << 4, /* all are below */
+};
+
+struct sluice_wire_flow {
+	struct sluice_addr client;
+	struct sluice_addr asked;  /* what the client's last datagram was sent to */
+	struct sluice_addr server; /* what the server answers from; the same where all is right */
+	__be16 client_port_be;
+	__be16 server_port_be;
+	__u32 zone;    /* SLUICE_WIRE_ZONE_GATEWAY, and of a bridge port its ifindex */
+	__u32 checked; /* sluice_flow_clock() when `server` was found out */
+	__u32 seal;    /* sluice_wire_seal() */
+};
+_Static_assert(sizeof(struct sluice_wire_flow) == 64, "struct sluice_wire_flow");
+
+#define SLUICE_WIRE_ZONE_GATEWAY (1U << 31)
+
+struct sluice_wire_set {
+	struct bpf_spin_lock lock;
+	__u32 reserved[3];
+	__u16 tag[SLUICE_FLOW_WAYS];  /* sluice_flow_tag() of each slot; 0: free */
+	__u32 seen[SLUICE_FLOW_WAYS]; /* sluice_flow_clock() of the last datagram of either end */
+	struct sluice_wire_flow flow[SLUICE_FLOW_WAYS];
+};
+_Static_assert(sizeof(struct sluice_wire_set) == 64 * (1 + SLUICE_FLOW_WAYS), "wire set");
+
+SLUICE_FLOW_INLINE __u64 sluice_wire_hash(__u64 seed, const struct sluice_addr *client,
+					  __be16 client_port_be, __be16 server_port_be, __u32 zone)
+{
+	__u64 hash = sluice_flow_mix(seed,
+				     (__u64)zone << 32 | client_port_be << 16 | server_port_be);
+
+	hash = sluice_flow_mix(hash, client->half[0]);
+	hash = sluice_flow_mix(hash, client->half[1]);
+	return sluice_flow_mix(hash, hash >> 32);
+}
+
+SLUICE_FLOW_INLINE __u32 sluice_wire_seal(__u64 hash, const struct sluice_addr *asked,
+					  const struct sluice_addr *server)
+{
+	hash = sluice_flow_mix(hash, asked->half[0]);
+	hash = sluice_flow_mix(hash, asked->half[1]);
+	hash = sluice_flow_mix(hash, server->half[0]);
+	return sluice_flow_mix(hash, server->half[1]) >> 32;
+}
+
+/* Which address of a packet is to be another one. */
+enum sluice_wire_end {
+	SLUICE_WIRE_NEITHER,
+	SLUICE_WIRE_SOURCE,
+	SLUICE_WIRE_TARGET,
+};
+
+/* What was decided about the first fragment of a datagram, for the others to follow. */
+struct sluice_fragment {
+	struct sluice_addr source;
+	struct sluice_addr target;
+	struct sluice_addr becomes;
+	__be32 id_be;
+	__u32 where;   /* ifindex; on the way out with SLUICE_FRAGMENT_OUT */
+	__u8 protocol; /* of IPv4, where it is part of the name (RFC 791); else 0 */
+	__u8 end;      /* enum sluice_wire_end */
+	__u8 reserved[6];
+};
+_Static_assert(sizeof(struct sluice_fragment) == 64, "struct sluice_fragment");
+
+#define SLUICE_FRAGMENT_OUT (1U << 31)
+
+struct sluice_fragment_set {
+	struct bpf_spin_lock lock;
+	__u32 reserved[3];
+	__u16 tag[SLUICE_FLOW_WAYS];
+	__u32 seen[SLUICE_FLOW_WAYS]; /* sluice_flow_clock() of the first one */
+	struct sluice_fragment fragment[SLUICE_FLOW_WAYS];
+};
+_Static_assert(sizeof(struct sluice_fragment_set) == 64 * (1 + SLUICE_FLOW_WAYS), "fragment set");
+
+/*
+ * What user space knows of the routes (wire mode asks the kernel's own table where it can): the
+ * longest prefix that matches.  IPv4 stands v4-mapped, so its prefix lengths are 96 longer.
+ */
+struct sluice_route_key {
+	__u32 prefix_len;
+	__be32 word_be[4]; /* not struct sluice_addr, which would leave a gap before it */
+};
+_Static_assert(sizeof(struct sluice_route_key) == 20, "struct sluice_route_key");
+
+enum sluice_route_kind {
+	SLUICE_ROUTE_NONE, /* no way there */
+	SLUICE_ROUTE_AWAY,
+	SLUICE_ROUTE_LOCAL,	/* an address of this host */
+	SLUICE_ROUTE_BROADCAST, /* or anycast: this host's, but not for one to answer from */
+};
+
+struct sluice_route {
+	struct sluice_addr source; /* what this host sends from; 0: not known */
+	__u32 kind;		   /* enum sluice_route_kind */
+	__u32 generation;	   /* of the reading that brought it, for the loader */
+};
+_Static_assert(sizeof(struct sluice_route) == 24, "struct sluice_route");
+
+enum sluice_wire_via {
+	SLUICE_WIRE_TCX = 1, /* two pinned links */
+	SLUICE_WIRE_CLSACT,  /* two tc filters */
+};
+
+/* An interface that we are attached to; the loader's own book, keyed by ifindex. */
+struct sluice_wire_iface {
+	char name[16];	   /* IFNAMSIZ, when it was attached */
+	__u32 roles;	   /* enum sluice_wire_role */
+	__u32 via;	   /* enum sluice_wire_via */
+	__u32 clsact_made; /* by us, so that it may go with us */
+	__u32 master;	   /* ifindex of the bridge that is followed, or 0 */
+};
+_Static_assert(sizeof(struct sluice_wire_iface) == 32, "struct sluice_wire_iface");
+
+/* What was loaded, for the loader alone.  The first two words keep their place in every version. */
+struct sluice_wire_meta {
+	__u32 magic;
+	__u32 abi;
+	__u32 state; /* enum sluice_load_state */
+	__u32 via;   /* what the operator wants: enum sluice_wire_via, or 0 */
+	__u64 seed;
+	__u64 age_ns;
+	__u64 loaded_ns; /* CLOCK_REALTIME */
+	__u64 netns;	 /* inode number of the one network namespace */
+	__u32 sets;
+	__u32 any_port;
+	__u64 ports[1024];
+};
+_Static_assert(sizeof(struct sluice_wire_meta) == 56 + 8192, "struct sluice_wire_meta");
+
+/*
+ * Every way out of the wire programs, once; counters.h says how such a list is used.  The metric is
+ * sluice_wire_KEY_total.  What is no UDP, or for a port that is not managed, leaves uncounted.
+ */
+#define SLUICE_WIRE_COUNTERS(X)                                                                    \
+	X(learned, "new flows: a client's first datagram to a server")                             \
+	X(moved, "flows whose client now asks another address, or whose server answers from one")  \
+	X(evicted, "live flows that gave way because their set of the table was full")             \
+	X(request_rewritten, "requests sent on to the address that the server answers from")       \
+	X(request_right, "requests to an address that the server answers from, left alone")        \
+	X(request_not_local, "datagrams to other hosts, left alone")                               \
+	X(request_not_unicast, "datagrams to or from multicast, broadcast, link-local or such")    \
+	X(request_no_socket, "requests left alone: nobody listens")                                \
+	X(request_other_socket, "requests left alone: another socket listens where they would go") \
+	X(request_no_source, "requests left alone: this host has no address for an answer")        \
+	X(reply_rewritten, "replies given the address that the client had asked")                  \
+	X(reply_right, "replies from the address asked, left alone")                               \
+	X(reply_no_flow, "datagrams left alone: their target had asked nothing (or it gave way)")  \
+	X(reply_expired, "replies left alone: the flow's last datagram is too long ago")           \
+	X(reply_other_source, "replies left alone: from an address that is not the server's")      \
+	X(fragment_followed, "later fragments, treated as their first one")                        \
+	X(fragment_early, "later fragments left alone: their first one has not come by")           \
+	X(fragment_evicted, "fragmented datagrams forgotten early: too many at a time")            \
+	X(error_translated, "ICMP errors about a rewritten flow, translated")                      \
+	X(error_left, "ICMP errors about UDP, left alone: their flow is right or not known")       \
+	X(skipped_header, "packets with headers that the parser refuses, left alone")              \
+	X(skipped_signed, "datagrams with an AH or a routing header, left alone")                  \
+	X(failed, "packets left alone: the kernel refused to change them")                         \
+	X(routes_by_table, "answers' addresses found in the routes as user space knows them")
+
+enum sluice_wire_counter {
+#define X(name, help) SLUICE_WIRE_##name,
+	SLUICE_WIRE_COUNTERS(X)
+#undef X
+	SLUICE_WIRE_COUNTERS_MAX
+};
+
+struct sluice_wire_counters {
+	__u64 value[SLUICE_WIRE_COUNTERS_MAX];
+};
+
+#endif

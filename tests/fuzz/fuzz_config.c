@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * The daemon's file from any bytes: every problem names a line that the file has, its words stay on
+ * one line, and a file is taken only if there is none.
+ */
+#include "../../user/base/array.c"
+#include "../../user/base/conf.c"
+#include "../../user/base/err.c"
+#include "../../user/base/log.c"
+#include "../../user/base/opt.c"
+#include "../../user/base/ports.c"
+#include "../../user/base/word.c"
+#include "../../user/cmd/reply_values.c"
+#include "../../user/cmd/run_config.c"
+
+#include <stdint.h>
+#include <stdlib.h>
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static unsigned int lines_of(const uint8_t *data, size_t size)
+{
+	unsigned int lines = 1;
+	size_t i;
+
+	for (i = 0; i < size; i++)
+		lines += data[i] == '\n';
+	return lines;
+}
+
+static void check_problems(const struct conf *conf, unsigned int lines)
+{
+	unsigned int last = 0;
+	size_t i;
+
+	for (i = 0; i < conf->problems; i++) {
+		if (conf->problem[i].line > lines || conf->problem[i].line < last)
+			abort();
+		if (!*conf->problem[i].text || strchr(conf->problem[i].text, '\n'))
+			abort();
+		last = conf->problem[i].line;
+	}
+}
+
+static void check_taken(const struct run_config *config)
+{
+	if (!config->has_reply && !config->has_wire)
+		abort();
+	if (config->has_reply && (config->reply.table < REPLY_TABLE_MIN ||
+				  config->reply.table > REPLY_TABLE_MAX || !config->reply.age_s))
+		abort();
+	if (config->has_wire && (config->wire.ifaces.count > WIRE_NAMES_MAX ||
+				 config->wire.servers > WIRE_SERVERS_MAX))
+		abort();
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	static struct run_config config;
+	struct err err;
+	FILE *file = size ? fmemopen((void *)data, size, "r") : NULL;
+	int result;
+
+	if (!file)
+		return 0;
+	result = run_config_parse(file, "fuzz", &config, &err);
+	fclose(file);
+	if (result && !config.conf.problems)
+		abort();
+	check_problems(&config.conf, lines_of(data, size));
+	if (!result)
+		check_taken(&config);
+	run_config_free(&config);
+	return 0;
+}

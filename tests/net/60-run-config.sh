@@ -1,0 +1,113 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+# The daemon's file: whatever is wrong with it is told with its line, all of it at once, before
+# anything is changed; --check-config changes nothing in any case.
+. "$(dirname "$0")/lib.sh"
+. "$(dirname "$0")/run.sh"
+
+topology_host
+
+# refused TEXT LINE…: a file of these lines is refused, for that reason, by a check and by a start
+refused()
+{
+	local text=$1
+	shift
+	printf '%s\n' "$@" >"$CONF"
+	want_status 2 sluice run --check-config --config "$CONF"
+	want_text "$text"
+	want_text "nothing was changed"
+	want_status 2 sluice run --config "$CONF"
+	want_text "level=error msg="
+	want_clean
+}
+
+good=('[reply]' 'mode = socket')
+
+say "one by one"
+refused "$CONF:1: unknown section [replay]; did you mean [reply]?" '[replay]' 'mode = socket'
+refused "$CONF:3: [reply]: unknown key 'prot'; did you mean 'port'?" "${good[@]}" 'prot = 53'
+refused "$CONF:3: [reply]: unknown key 'iface'; there are mode, port" "${good[@]}" 'iface = eth0'
+refused "$CONF:2: [reply] mode: unknown mode 'sokcet'; did you mean 'socket'?" '[reply]' 'mode=sokcet'
+refused "$CONF:2: [reply] mode: unknown mode 'wire'; wire mode has a section" '[reply]' 'mode = wire'
+refused "$CONF:1: [reply] needs a mode" '[reply]' 'port = 53'
+refused "$CONF:1: [reply] needs a mode" '[reply]'
+refused "$CONF:3: [reply] port: port list: '65536'" "${good[@]}" 'port = 53,65536'
+refused "$CONF:3: [reply] port: port list: '60-50': the range is reversed" "${good[@]}" 'port = 60-50'
+refused "$CONF:3: [reply] port: no value" "${good[@]}" 'port ='
+refused "$CONF:3: [reply] table: number: 0 is out of range" "${good[@]}" 'table = 0'
+refused "$CONF:3: [reply] table: number: 'many' is not a number" "${good[@]}" 'table = many'
+refused "$CONF:3: [reply] age: number: 86401 is out of range" "${good[@]}" 'age = 86401'
+refused "$CONF:4: [reply] port: given already, in line 3" "${good[@]}" 'port = 53' 'port = 54'
+refused "$CONF:4: [reply]: begun already, in line 1" "${good[@]}" '' '[reply]'
+refused "$CONF:3: neither 'key = value'" "${good[@]}" 'port 53'
+refused "$CONF:3: neither 'key = value'" "${good[@]}" '[wire'
+refused "$CONF:1: 'port' stands before any [section]" 'port = 53' "${good[@]}"
+refused "$CONF:3: the line is longer than" "${good[@]}" "port = $(seq -s, 1000 1100)"
+refused "$CONF:4: [global] bpffs: 'pins' is no absolute path" "${good[@]}" '[global]' 'bpffs = pins'
+refused "$CONF:4: [global] cgroup: 'x/y' is no absolute path" "${good[@]}" '[global]' 'cgroup = x/y'
+refused "$CONF:4: [global] log_level: unknown level 'inof'; did you mean 'info'?" \
+	"${good[@]}" '[global]' 'log_level = inof'
+refused "$CONF: neither a [reply] nor a [wire] section" '[global]' 'log_level = info'
+refused "$CONF: neither a [reply] nor a [wire] section" '# nothing'
+refused "$CONF:1: [wire] needs an iface, a follow or a gateway" '[wire]' 'port = 53'
+refused "$CONF:1: [wire] gateway needs the addresses" '[wire]' 'gateway = eth0'
+refused "$CONF:1: [wire] server: one address is not enough" \
+	'[wire]' 'gateway = eth0' 'server = 10.0.0.5'
+refused "$CONF:1: [wire] server needs the interface" \
+	'[wire]' 'iface = eth0' 'server = 10.0.0.5,10.0.1.5'
+refused "$CONF:2: [wire] iface: interfaces: 'averyveryverylongname'" \
+	'[wire]' 'iface = averyveryverylongname'
+refused "$CONF:2: [wire] iface: interfaces: '': empty" '[wire]' 'iface = eth0,,eth1'
+refused "$CONF:3: [wire] server: addresses: '10.0.0.256': not an IP address" \
+	'[wire]' 'gateway = eth0' 'server = 10.0.0.256,10.0.0.1'
+refused "$CONF:3: [wire] attach: attach: unknown way 'tcy'; did you mean 'tcx'?" \
+	'[wire]' 'iface = eth0' 'attach = tcy'
+printf '[reply]\nmode = so\0cket\n' >"$CONF"
+want_status 2 sluice run --check-config --config "$CONF"
+want_text "$CONF:2: the line holds a NUL byte"
+
+say "all at once, in the order of the lines"
+printf '%s\n' 'stray = 1' '[replay]' 'x = 1' '[reply]' 'mode = socket' 'port = 0' 'nonsense' \
+	'port = 1' 'tabel = 5' '[wire]' 'age = -1' >"$CONF"
+want_status 2 sluice run --check-config --config "$CONF"
+want_equal "$(sed -n 's/^[^ ]*:\([0-9]*\): .*/\1/p' <<<"$OUTPUT" | xargs)" "1 2 6 7 8 9 10 11" \
+	"lines that are complained of"
+want_text "8 problems, nothing was changed"
+want_status 2 sluice run --config "$CONF"
+want_equal "$(grep -c 'level=error.* line=' <<<"$OUTPUT")" 8 "lines in the log"
+want_clean
+
+say "files that can't be read"
+want_status 1 sluice run --config "$TEST_TMP/none"
+want_text "No such file"
+want_status 1 sluice run --config "$TEST_TMP"
+want_text "Is a directory"
+want_status 2 sluice run
+want_text "--config"
+want_clean
+
+say "a file without a mistake, in every form that is allowed"
+printf '%s\r\n' $'\xef\xbb\xbf; a comment' '[global]' 'log_level: debug  ; behind a value' '' \
+	'  [reply]' '   mode   =   socket' $'\tport = 53,' '    5000-5100,' '   # between' \
+	$'\t9' '[wire]' 'follow = docker0,' ' br-none' 'attach=auto' >"$CONF"
+want_status 0 sluice run --check-config --config "$CONF"
+want_text "nothing is wrong"
+want_equal "$(json "(d['reply'], d['wire'])" sluice -j run --check-config --config "$CONF")" \
+	"(True, True)"
+want_clean
+configure "${good[@]}" 'port = 53,' ' 5000-5100'
+daemon_start
+want_equal "$(json "d['reply']['ports']" sluice -j reply show)" "53,5000-5100"
+daemon_stop
+
+say "what the kernel refuses is refused at the start, and leaves nothing behind"
+sluice cleanup
+configure '[reply]' 'mode = socket' '[wire]' 'follow = lo'
+want_status 1 in_ns "$HOST" "$SLUICE" run --config "$CONF"
+want_text "lo is no bridge"
+want_clean
+configure '[wire]' 'netns = nowhere' 'follow = docker0'
+want_status 1 sluice run --config "$CONF"
+want_text "no network namespace 'nowhere'"
+want_clean

@@ -1,0 +1,213 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* The daemon's file: what is taken, and what is complained of, with which line and words. */
+#include "run_config.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+static struct run_config config;
+static struct err err;
+
+static int parse_bytes(const char *text, size_t size)
+{
+	FILE *file = fmemopen((void *)text, size, "r");
+	int result;
+
+	assert_non_null(file);
+	result = run_config_parse(file, "test.conf", &config, &err);
+	fclose(file);
+	return result;
+}
+
+static int parse(const char *text)
+{
+	return parse_bytes(text, strlen(text));
+}
+
+static int teardown(void **state)
+{
+	run_config_free(&config);
+	return 0;
+}
+
+/* The file has this problem, in this line, and no other. */
+static void assert_problem(const char *text, unsigned int line, const char *words)
+{
+	assert_int_equal(parse(text), -EINVAL);
+	assert_int_equal(err.code, EXIT_USAGE);
+	assert_non_null(strstr(err.what, "test.conf: 1 problem, "));
+	assert_int_equal(config.conf.problems, 1);
+	assert_int_equal(config.conf.problem[0].line, line);
+	if (!strstr(config.conf.problem[0].text, words))
+		fail_msg("wanted '%s' in '%s'", words, config.conf.problem[0].text);
+	run_config_free(&config);
+}
+
+static void test_defaults(void **state)
+{
+	assert_int_equal(parse("[reply]\nmode = audit\n"), 0);
+	assert_true(config.has_reply);
+	assert_false(config.has_wire);
+	assert_int_equal(config.reply.mode, SLUICE_REPLY_AUDIT);
+	assert_true(config.reply.ports.any);
+	assert_int_equal(config.reply.table, REPLY_TABLE_DEFAULT);
+	assert_int_equal(config.reply.age_s, REPLY_AGE_DEFAULT);
+	assert_int_equal(config.log_level, LOG_LEVEL_INFO);
+	assert_null(config.bpffs);
+	assert_null(config.cgroup);
+	assert_null(config.netns);
+}
+
+static void test_every_key(void **state)
+{
+	struct in6_addr addr;
+
+	assert_int_equal(parse("[global]\nbpffs = /b\ncgroup = /c\nlog_level = warning\n"
+			       "[reply]\nmode = socket\nport = 53\ntable = 100\nage = 7\n"
+			       "[wire]\nnetns = blue\niface = eth0, eth1\nfollow = br0\n"
+			       "port = 1-5\ntable = 200\nage = 8\ngateway = eth2\n"
+			       "server = 10.0.0.5,fd00::5\nattach = clsact\n"),
+			 0);
+	assert_string_equal(config.bpffs, "/b");
+	assert_string_equal(config.cgroup, "/c");
+	assert_int_equal(config.log_level, LOG_LEVEL_WARNING);
+	assert_int_equal(config.reply.mode, SLUICE_REPLY_SOCKET);
+	assert_true(ports_contain(&config.reply.ports, 53));
+	assert_false(ports_contain(&config.reply.ports, 54));
+	assert_int_equal(config.reply.table, 100);
+	assert_int_equal(config.reply.age_s, 7);
+	assert_string_equal(config.netns, "blue");
+	assert_int_equal(config.wire.ifaces.count, 2);
+	assert_string_equal(config.wire.ifaces.name[0], "eth0");
+	assert_string_equal(config.wire.ifaces.name[1], "eth1");
+	assert_int_equal(config.wire.follow.count, 1);
+	assert_string_equal(config.wire.follow.name[0], "br0");
+	assert_true(ports_contain(&config.wire.ports, 5));
+	assert_false(ports_contain(&config.wire.ports, 53));
+	assert_int_equal(config.wire.table, 200);
+	assert_int_equal(config.wire.age_s, 8);
+	assert_string_equal(config.wire.gateways.name[0], "eth2");
+	assert_int_equal(config.wire.servers, 2);
+	inet_pton(AF_INET6, "::ffff:10.0.0.5", &addr);
+	assert_memory_equal(&config.wire.server[0], &addr, sizeof(addr));
+	inet_pton(AF_INET6, "fd00::5", &addr);
+	assert_memory_equal(&config.wire.server[1], &addr, sizeof(addr));
+	assert_int_equal(config.wire.via, SLUICE_WIRE_CLSACT);
+}
+
+static void test_forms(void **state)
+{
+	assert_int_equal(parse("\xef\xbb\xbf# comment\r\n\r\n  [reply] ; comment\r\n"
+			       "\tmode:socket ; comment\r\n; comment\r\n   port=53,\r\n"
+			       "# between\r\n\r\n  54-60, ; and on\r\n\t70\r\n age = 9"),
+			 0);
+	assert_int_equal(config.reply.age_s, 9);
+	assert_true(ports_contain(&config.reply.ports, 53));
+	assert_true(ports_contain(&config.reply.ports, 60));
+	assert_true(ports_contain(&config.reply.ports, 70));
+	assert_false(ports_contain(&config.reply.ports, 71));
+}
+
+static void test_sections(void **state)
+{
+	assert_problem("[reply]\nmode=audit\n[wier]\nx=1\n", 3, "did you mean [wire]?");
+	assert_problem("[reply]\nmode=audit\n[]\n", 3, "unknown section []");
+	assert_problem("[reply]\nmode=audit\n[reply]\n", 3, "begun already, in line 1");
+	assert_problem("[reply]\nmode=audit\n[wire\n", 3, "neither");
+	assert_problem("mode=audit\n[reply]\nmode=audit\n", 1, "before any [section]");
+	assert_problem("", 0, "nothing to do");
+	assert_problem("[global]\nlog_level=debug\n", 0, "nothing to do");
+}
+
+static void test_keys(void **state)
+{
+	assert_problem("[reply]\nmode=audit\nprot=5\n", 3,
+		       "unknown key 'prot'; did you mean 'port'?");
+	assert_problem("[reply]\nmode=audit\n=5\n", 3, "unknown key ''");
+	assert_problem("[reply]\nmode=audit\nport\n", 3, "neither");
+	assert_problem("[reply]\nmode=audit\nport=\n", 3, "no value");
+	assert_problem("[reply]\nmode=audit\nage=1\nage=1\n", 4, "given already, in line 3");
+	assert_problem("[reply]\nport=5\n", 1, "needs a mode");
+	assert_problem("[reply]\nmode=audit\nport=53,\nage=1\n", 3, "'': empty");
+}
+
+static void test_values(void **state)
+{
+	assert_problem("[reply]\nmode=audti\n", 2, "did you mean 'audit'?");
+	assert_problem("[reply]\nmode=audit\nport=1-\n", 3, "[reply] port: port list: '1-'");
+	assert_problem("[reply]\nmode=audit\ntable=63\n", 3, "[reply] table: number: 63");
+	assert_problem("[reply]\nmode=audit\nage=0\n", 3, "[reply] age: number: 0");
+	assert_problem("[wire]\nfollow=a/b\n", 2, "no name of an interface");
+	assert_problem("[wire]\niface=x\nattach=tc\n", 3, "did you mean 'tcx'?");
+	assert_problem("[wire]\nport=5\n", 1, "needs an iface, a follow or a gateway");
+	assert_problem("[wire]\ngateway=x\nserver=10.0.0.1\n", 1, "one address is not enough");
+	assert_problem("[wire]\ngateway=x\nserver=10.0.0.1,nine\n", 3, "'nine': not an IP address");
+}
+
+/* A line that inih could not hold, and one that it just can. */
+static void test_long_lines(void **state)
+{
+	char text[1024] = "[reply]\nmode=audit\n", *at = text + strlen(text);
+
+	memset(at, ' ', 400);
+	strcpy(at + 400, "port=53\n");
+	assert_int_equal(parse(text), 0);
+	run_config_free(&config);
+	strcpy(at, "port=");
+	while (strlen(at) < 300)
+		strcat(at, "1000,");
+	strcat(at, "1\nage=3\n");
+	assert_int_equal(parse(text), -EINVAL);
+	assert_int_equal(config.conf.problems, 1);
+	assert_int_equal(config.conf.problem[0].line, 3);
+	assert_non_null(strstr(config.conf.problem[0].text, "longer than"));
+	assert_int_equal(config.reply.age_s, 3);
+}
+
+static void test_control_characters(void **state)
+{
+	static const char nul[] = "[reply]\nmode=au\0dit\n";
+
+	assert_int_equal(parse_bytes(nul, sizeof(nul) - 1), -EINVAL);
+	assert_int_equal(config.conf.problem[config.conf.problems - 1].line, 2);
+	run_config_free(&config);
+	assert_problem("[reply]\nmode=audit\n\033[31m=1\n", 3, "unknown key '?[31m'");
+}
+
+/* All of them, in the order of their lines. */
+static void test_all_at_once(void **state)
+{
+	static const unsigned int lines[] = { 1, 2, 4, 6, 7, 8, 9, 10 };
+	size_t i;
+
+	assert_int_equal(parse("stray=1\n[nope]\na=1\n[reply]\n# no mode\nport=0\nage=x\nage=1\n"
+			       "tabel=9\n[wire]\n"),
+			 -EINVAL);
+	assert_int_equal(config.conf.problems, sizeof(lines) / sizeof(*lines));
+	for (i = 0; i < config.conf.problems; i++)
+		assert_int_equal(config.conf.problem[i].line, lines[i]);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_teardown(test_defaults, teardown),
+		cmocka_unit_test_teardown(test_every_key, teardown),
+		cmocka_unit_test_teardown(test_forms, teardown),
+		cmocka_unit_test_teardown(test_sections, teardown),
+		cmocka_unit_test_teardown(test_keys, teardown),
+		cmocka_unit_test_teardown(test_values, teardown),
+		cmocka_unit_test_teardown(test_long_lines, teardown),
+		cmocka_unit_test_teardown(test_control_characters, teardown),
+		cmocka_unit_test_teardown(test_all_at_once, teardown),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,135 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* Lines of the log: for people, and as logfmt, where no value may break out of its field. */
+#include "log.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+static FILE *caught;
+static int real_stderr;
+static char text[8192];
+
+static void catch_begin(void)
+{
+	caught = tmpfile();
+	assert_non_null(caught);
+	fflush(stderr);
+	real_stderr = dup(STDERR_FILENO);
+	dup2(fileno(caught), STDERR_FILENO);
+}
+
+static const char *catch_end(void)
+{
+	size_t length;
+
+	fflush(stderr);
+	dup2(real_stderr, STDERR_FILENO);
+	close(real_stderr);
+	rewind(caught);
+	length = fread(text, 1, sizeof(text) - 1, caught);
+	text[length] = '\0';
+	fclose(caught);
+	return text;
+}
+
+/* The one test before logfmt, which there is no way back from. */
+static void test_people(void **state)
+{
+	catch_begin();
+	log_info("not wanted");
+	log_warning("port %d", 53);
+	log_verbose(true);
+	log_info("wanted");
+	assert_string_equal(catch_end(), "sluice: warning: port 53\nsluice: wanted\n");
+}
+
+static void test_err(void **state)
+{
+	struct err err;
+
+	err_set(&err, EXIT_ERROR, 1, "it broke");
+	err_mend(&err, 0, "mend it");
+	catch_begin();
+	log_err(&err);
+	assert_string_equal(catch_end(), "sluice: it broke\n  mend it\n");
+	log_logfmt(LOG_LEVEL_INFO);
+	catch_begin();
+	log_err(&err);
+	assert_string_equal(catch_end(), "level=error msg=\"it broke\" mend=\"mend it\"\n");
+}
+
+static void test_levels(void **state)
+{
+	struct log_line line;
+
+	log_logfmt(LOG_LEVEL_WARNING);
+	catch_begin();
+	log_info("not wanted");
+	log_begin(&line, LOG_LEVEL_INFO, "not wanted");
+	log_field(&line, "key", "value");
+	log_end(&line);
+	log_warning("wanted\n");
+	assert_string_equal(catch_end(), "level=warning msg=\"wanted\"\n");
+	log_logfmt(LOG_LEVEL_INFO);
+	assert_string_equal(log_level_name(LOG_LEVEL_DEBUG), "debug");
+	assert_null(log_level_name(LOG_LEVEL_DEBUG + 1));
+}
+
+static void test_quotes(void **state)
+{
+	struct log_line line;
+
+	catch_begin();
+	log_begin(&line, LOG_LEVEL_INFO, "a \"b\" \\ c\nlevel=error");
+	log_field(&line, "word", "eth0:1");
+	log_field(&line, "empty", "%s", "");
+	log_field(&line, "two", "%s %d", "x", 2);
+	log_field(&line, "equals", "a=b");
+	log_field(&line, "control", "a\033b");
+	log_end(&line);
+	assert_string_equal(catch_end(),
+			    "level=info msg=\"a \\\"b\\\" \\\\ c\\nlevel=error\" word=eth0:1"
+			    " empty=\"\" two=\"x 2\" equals=\"a=b\" control=\"a?b\"\n");
+}
+
+/* More than a line has room for: it stays one line, with its quotes in pairs. */
+static void test_too_much(void **state)
+{
+	char much[4096];
+	struct log_line line;
+	size_t i, quotes = 0;
+	const char *got;
+
+	memset(much, 'x', sizeof(much) - 1);
+	much[sizeof(much) - 1] = '\0';
+	much[5] = ' ';
+	catch_begin();
+	log_begin(&line, LOG_LEVEL_INFO, much);
+	for (i = 0; i < 20; i++)
+		log_field(&line, "key", "%s", much);
+	log_end(&line);
+	got = catch_end();
+	assert_true(strlen(got) < sizeof(line.text));
+	assert_ptr_equal(strchr(got, '\n'), got + strlen(got) - 1);
+	for (i = 0; got[i]; i++)
+		quotes += got[i] == '"';
+	assert_int_equal(quotes % 2, 0);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_people),	 cmocka_unit_test(test_err),
+		cmocka_unit_test(test_levels),	 cmocka_unit_test(test_quotes),
+		cmocka_unit_test(test_too_much),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "loop.h"
+
+#include <errno.h>
+#include <event2/event.h>
+#include <stdlib.h>
+#include <time.h>
+
+struct watch {
+	struct watch *next;
+	struct event *event;
+	loop_fn fn;
+	void *arg;
+};
+
+struct loop {
+	struct event_base *base;
+	struct watch *watches;
+};
+
+struct loop_timer {
+	struct watch watch;
+};
+
+int loop_new(struct loop **loop)
+{
+	struct loop *made = calloc(1, sizeof(*made));
+
+	if (!made)
+		return -ENOMEM;
+	made->base = event_base_new();
+	if (!made->base) {
+		free(made);
+		return -ENOMEM;
+	}
+	*loop = made;
+	return 0;
+}
+
+void loop_free(struct loop *loop)
+{
+	struct watch *watch;
+
+	if (!loop)
+		return;
+	while ((watch = loop->watches)) {
+		loop->watches = watch->next;
+		event_free(watch->event);
+		free(watch);
+	}
+	event_base_free(loop->base);
+	free(loop);
+}
+
+static void call(evutil_socket_t fd, short what, void *arg)
+{
+	struct watch *watch = arg;
+
+	watch->fn(watch->arg);
+}
+
+static struct watch *watch_new(struct loop *loop, int fd, short what, loop_fn fn, void *arg)
+{
+	struct watch *watch = calloc(1, sizeof(*watch));
+
+	if (!watch)
+		return NULL;
+	*watch = (struct watch){ .fn = fn, .arg = arg };
+	watch->event = event_new(loop->base, fd, what, call, watch);
+	if (!watch->event) {
+		free(watch);
+		return NULL;
+	}
+	watch->next = loop->watches;
+	loop->watches = watch;
+	return watch;
+}
+
+static int watch_add(struct loop *loop, int fd, short what, loop_fn fn, void *arg)
+{
+	struct watch *watch = watch_new(loop, fd, what | EV_PERSIST, fn, arg);
+
+	if (!watch)
+		return -ENOMEM;
+	return event_add(watch->event, NULL) ? -EIO : 0;
+}
+
+int loop_read(struct loop *loop, int fd, loop_fn fn, void *arg)
+{
+	return watch_add(loop, fd, EV_READ, fn, arg);
+}
+
+int loop_signal(struct loop *loop, int signal, loop_fn fn, void *arg)
+{
+	return watch_add(loop, signal, EV_SIGNAL, fn, arg);
+}
+
+struct loop_timer *loop_timer(struct loop *loop, bool repeat, loop_fn fn, void *arg)
+{
+	return (struct loop_timer *)watch_new(loop, -1, repeat ? EV_PERSIST : 0, fn, arg);
+}
+
+int loop_timer_start(struct loop_timer *timer, uint64_t us)
+{
+	const struct timeval after = { .tv_sec = (time_t)(us / 1000000),
+				       .tv_usec = (suseconds_t)(us % 1000000) };
+
+	return event_add(timer->watch.event, &after) ? -EIO : 0;
+}
+
+bool loop_timer_runs(const struct loop_timer *timer)
+{
+	return event_pending(timer->watch.event, EV_TIMEOUT, NULL);
+}
+
+int loop_run(struct loop *loop)
+{
+	return event_base_dispatch(loop->base) < 0 ? -EIO : 0;
+}
+
+void loop_stop(struct loop *loop)
+{
+	event_base_loopbreak(loop->base);
+}

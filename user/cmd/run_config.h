@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The daemon's configuration: an ini file that says what the options of 'reply load' say, parsed
+ * by the same functions, into the same structs.
+ */
+#ifndef SLUICE_RUN_CONFIG_H
+#define SLUICE_RUN_CONFIG_H
+
+#include "conf.h"
+#include "err.h"
+#include "log.h"
+#include "reply.h"
+#include "wire.h"
+
+#include <stdbool.h>
+#include <stdio.h>
+
+struct run_config {
+	enum log_level log_level;
+	const char *bpffs;  /* NULL: not given */
+	const char *cgroup; /* NULL: not given */
+	const char *netns;  /* of wire mode; NULL: this one */
+	bool has_reply;
+	bool has_wire;
+	struct reply_options reply;
+	struct wire_options wire;
+	struct conf conf; /* the strings of all the above; and the file's problems */
+};
+
+/*
+ * Reads a file.  0, or -errno with *err set: -EINVAL with EXIT_USAGE if it was read and
+ * config->conf holds problems.  The caller frees in any case.
+ */
+int run_config_read(const char *path, struct run_config *config, struct err *err);
+/* The same from an open file; `path` is for messages alone. */
+int run_config_parse(FILE *file, const char *path, struct run_config *config, struct err *err);
+void run_config_free(struct run_config *config);
+
+#endif

@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "run_place.h"
+
+#include "log.h"
+#include "netns.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+__u32 run_place_number(int netns_fd)
+{
+	struct stat st = { 0 };
+
+	fstat(netns_fd, &st);
+	return (__u32)st.st_ino;
+}
+
+int run_place_open(struct run_place *place, const char *netns, struct err *err)
+{
+	*place = (struct run_place){ -1, -1 };
+	place->home_fd = netns_open(NULL, err);
+	if (place->home_fd < 0)
+		return place->home_fd;
+	if (!netns)
+		return 0;
+	place->wire_fd = netns_open(netns, err);
+	if (place->wire_fd < 0) {
+		int result = place->wire_fd;
+
+		run_place_close(place);
+		return result;
+	}
+	if (run_place_number(place->wire_fd) == run_place_number(place->home_fd)) {
+		close(place->wire_fd);
+		place->wire_fd = -1;
+	}
+	return 0;
+}
+
+void run_place_close(struct run_place *place)
+{
+	if (place->home_fd >= 0)
+		close(place->home_fd);
+	if (place->wire_fd >= 0)
+		close(place->wire_fd);
+	*place = (struct run_place){ -1, -1 };
+}
+
+int run_place_enter(const struct run_place *place, struct err *err)
+{
+	int result = place->wire_fd < 0 ? 0 : netns_switch(place->wire_fd);
+
+	if (result)
+		err_set(err, EXIT_PERMISSION, -result, "network namespace of wire mode: %s",
+			strerror(-result));
+	return result;
+}
+
+void run_place_leave(const struct run_place *place)
+{
+	int result = place->wire_fd < 0 ? 0 : netns_switch(place->home_fd);
+
+	if (!result)
+		return;
+	log_warning("own network namespace: %s; traffic stays mended", strerror(-result));
+	exit(EXIT_ERROR);
+}
