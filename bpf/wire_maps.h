@@ -60,6 +60,14 @@ struct {
 	__type(value, struct sluice_fragment_set);
 } sluice_w_frags SEC(".maps");
 
+/* Written by sluice_wire_in, each CPU its own. */
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, SLUICE_AWAY_SLOTS);
+	__type(key, __u32);
+	__type(value, struct sluice_away);
+} sluice_w_away SEC(".maps");
+
 /* Written by sluice_wire_in and sluice_wire_out, each CPU its own. */
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);

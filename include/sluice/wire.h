@@ -108,6 +108,19 @@ struct sluice_fragment_set {
 _Static_assert(sizeof(struct sluice_fragment_set) == 64 * (1 + SLUICE_FLOW_WAYS), "fragment set");
 
 /*
+ * Targets that lately were other hosts', so that what only passes through pays for a route look-up
+ * now and then, and not each time.  Direct-mapped: whoever comes takes the slot.
+ */
+#define SLUICE_AWAY_SLOTS 256
+
+struct sluice_away {
+	struct sluice_addr addr;
+	__u32 checked; /* sluice_flow_clock() */
+	__u32 reserved;
+};
+_Static_assert(sizeof(struct sluice_away) == 24, "struct sluice_away");
+
+/*
  * What user space knows of the routes (wire mode asks the kernel's own table where it can): the
  * longest prefix that matches.  IPv4 stands v4-mapped, so its prefix lengths are 96 longer.
  */

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * The source of a route is asked from the kernel, by RTM_GETROUTE for an address that the route
- * leads to: its gateway, else one of its prefix.  Working it out from addresses, scopes and
- * preferred sources would be the kernel's own algorithm over again.
+ * A route may name its source; that of another is asked from the kernel, by RTM_GETROUTE for an
+ * address that the route leads to: its gateway, else one of its prefix.  Working it out from
+ * addresses and scopes would be the kernel's own algorithm over again.
  *
  * Rules beside those that every host has (by mark, by interface) are not followed.
  */
@@ -27,6 +27,7 @@ struct entry {
 	struct sluice_route_key key;
 	struct sluice_route route;
 	struct sluice_addr ask; /* for its source; of the same family */
+	size_t order;
 	__u8 family;
 };
 
@@ -88,18 +89,13 @@ static bool addr_is_link_local(const struct sluice_addr *addr)
 	return addr->byte[0] == 0xfe && (addr->byte[1] & 0xc0) == 0x80;
 }
 
-/*
- * An address that the route leads to: of the prefix not the first, which may be for broadcast, and
- * of IPv6's default route one that is not loopback.
- */
+/* An address of the prefix; of IPv6's default route one that is not loopback. */
 static struct sluice_addr addr_inside(const struct entry *entry, const struct sluice_addr *prefix)
 {
 	struct sluice_addr inside = *prefix;
 
 	if (!entry->key.prefix_len)
 		inside.byte[0] = 0x20;
-	if (entry->key.prefix_len < 127)
-		inside.byte[15] |= 1;
 	return inside;
 }
 
@@ -124,6 +120,8 @@ static int take(const struct nlmsghdr *nlh, void *into)
 	{
 		if (mnl_attr_get_type(attr) == RTA_DST)
 			attr_addr(&prefix, entry.family, attr);
+		else if (mnl_attr_get_type(attr) == RTA_PREFSRC)
+			attr_addr(&entry.route.source, entry.family, attr);
 		else if (mnl_attr_get_type(attr) == RTA_GATEWAY)
 			has_gateway = attr_addr(&gateway, entry.family, attr);
 	}
@@ -157,6 +155,40 @@ static int source_take(const struct nlmsghdr *nlh, void *into)
 	mnl_attr_for_each(attr, nlh, sizeof(*msg)) if (mnl_attr_get_type(attr) == RTA_PREFSRC)
 		attr_addr(&entry->route.source, entry->family, attr);
 	return MNL_CB_OK;
+}
+
+static bool has_source(const struct sluice_route *route)
+{
+	return route->source.half[0] || route->source.half[1];
+}
+
+/* Is it an address of this host, or of a whole network of it? */
+static bool is_here(const struct reading *reading, const struct sluice_addr *addr)
+{
+	size_t i;
+
+	for (i = 0; i < reading->count; i++)
+		if (reading->entry[i].route.kind >= SLUICE_ROUTE_LOCAL &&
+		    reading->entry[i].key.prefix_len == 128 &&
+		    !memcmp(reading->entry[i].key.word_be, addr, sizeof(*addr)))
+			return true;
+	return false;
+}
+
+/* From the address to ask about on, the first that is another host's, as the prefix allows. */
+static void ask_others(const struct reading *reading, struct entry *entry)
+{
+	const struct sluice_addr first = entry->ask;
+	unsigned int tries = 1;
+
+	if (entry->key.prefix_len >= 120)
+		tries = 1U << (128 - entry->key.prefix_len);
+	else
+		tries = 256;
+	while (--tries && is_here(reading, &entry->ask))
+		entry->ask.byte[15]++;
+	if (!tries && is_here(reading, &entry->ask))
+		entry->ask = first;
 }
 
 /* Leaves it at 0 where the kernel has no answer: a gateway may be link-local, or unreachable. */
@@ -214,9 +246,14 @@ static int sources_ask(struct reading *reading)
 
 	if (result)
 		return result;
-	for (i = 0; i < reading->count; i++)
-		if (reading->entry[i].route.kind == SLUICE_ROUTE_AWAY)
-			source_ask(nl, &reading->entry[i]);
+	for (i = 0; i < reading->count; i++) {
+		struct entry *entry = &reading->entry[i];
+
+		if (entry->route.kind != SLUICE_ROUTE_AWAY || has_source(&entry->route))
+			continue;
+		ask_others(reading, entry);
+		source_ask(nl, entry);
+	}
 	nl_close(nl);
 	return 0;
 }
@@ -236,29 +273,42 @@ static __u32 next_generation(int map_fd)
 	return newest + 1;
 }
 
-static bool has_source(const struct sluice_route *route)
-{
-	return route->source.half[0] || route->source.half[1];
-}
-
 /*
- * Does what the map has of this reading go before?  Of two tables with the same prefix what is
- * local does, of two routes in one table the first, which has the lower metric.
+ * Of several routes to one prefix, what is local goes first, then what has a source, then the order
+ * of the kernel, which is that of the metrics.
  */
-static bool goes_before(const struct sluice_route *there, const struct sluice_route *route)
+static int entry_compare(const void *left, const void *right)
 {
-	return there->kind > route->kind || (there->kind == route->kind && has_source(there));
+	const struct entry *a = left, *b = right;
+	int order = memcmp(&a->key, &b->key, sizeof(a->key));
+
+	if (!order)
+		order = (int)b->route.kind - (int)a->route.kind;
+	if (!order)
+		order = has_source(&b->route) - has_source(&a->route);
+	if (!order)
+		order = a->order < b->order ? -1 : a->order > b->order;
+	return order;
 }
 
-static int entry_write(int map_fd, struct entry *entry, __u32 generation)
+static int entries_write(int map_fd, struct reading *reading, __u32 generation)
 {
-	struct sluice_route there;
+	int result = 0;
+	size_t i;
 
-	if (!bpf_map_lookup_elem(map_fd, &entry->key, &there) && there.generation == generation &&
-	    goes_before(&there, &entry->route))
-		return 0;
-	entry->route.generation = generation;
-	return bpf_map_update_elem(map_fd, &entry->key, &entry->route, BPF_ANY) ? -errno : 0;
+	for (i = 0; i < reading->count; i++)
+		reading->entry[i].order = i;
+	qsort(reading->entry, reading->count, sizeof(*reading->entry), entry_compare);
+	for (i = 0; !result && i < reading->count; i++) {
+		struct entry *entry = &reading->entry[i];
+
+		if (i && !memcmp(&entry->key, &entry[-1].key, sizeof(entry->key)))
+			continue;
+		entry->route.generation = generation;
+		if (bpf_map_update_elem(map_fd, &entry->key, &entry->route, BPF_ANY))
+			result = -errno;
+	}
+	return result;
 }
 
 static void sweep(int map_fd, __u32 generation)
@@ -284,7 +334,6 @@ int routes_fill(int map_fd, struct err *err)
 	struct reading reading = { 0 };
 	int result = barrier_add(&reading);
 	__u32 generation = next_generation(map_fd);
-	size_t i;
 
 	if (!result)
 		result = read_family(&reading, AF_INET);
@@ -292,8 +341,8 @@ int routes_fill(int map_fd, struct err *err)
 		result = read_family(&reading, AF_INET6);
 	if (!result)
 		result = sources_ask(&reading);
-	for (i = 0; !result && i < reading.count; i++)
-		result = entry_write(map_fd, &reading.entry[i], generation);
+	if (!result)
+		result = entries_write(map_fd, &reading, generation);
 	if (!result)
 		sweep(map_fd, generation);
 	free(reading.entry);

@@ -1,0 +1,264 @@
+/* SPDX-License-Identifier: (GPL-2.0-or-later OR BSD-2-Clause) */
+/*
+ * The tables of the wire programs: flows, which both directions share, and fragments, which have no
+ * ports and follow the first one of their datagram.  include/sluice/flow.h says how a set works.
+ */
+#ifndef SLUICE_WIRE_TABLE_H
+#define SLUICE_WIRE_TABLE_H
+
+#include "flow_table.h"
+#include "wire_maps.h"
+#include "wire_packet.h"
+
+/* --- the flow table */
+
+struct wire_key {
+	struct sluice_addr client;
+	__be16 client_port_be;
+	__be16 server_port_be;
+	__u32 zone;
+	__u64 hash;
+};
+
+struct wire_view {
+	struct sluice_addr asked;
+	struct sluice_addr server;
+	__u32 seen;
+	__u32 checked;
+	__u32 seal;
+	__u32 way;
+};
+
+static __always_inline __u32 zone_of(const struct __sk_buff *skb, bool gateway)
+{
+	if (gateway)
+		return skb->ifindex | SLUICE_WIRE_ZONE_GATEWAY;
+	return role & SLUICE_WIRE_PORT ? skb->ifindex : 0;
+}
+
+static __always_inline struct sluice_wire_set *wire_set(struct wire_key *key)
+{
+	__u32 index;
+
+	key->hash = sluice_wire_hash(seed, &key->client, key->client_port_be, key->server_port_be,
+				     key->zone);
+	index = sluice_flow_set_index(key->hash, sets);
+	return bpf_map_lookup_elem(&sluice_w_flows, &index);
+}
+
+static __always_inline bool wire_is(const void *slot, const void *named)
+{
+	const struct sluice_wire_flow *flow = slot;
+	const struct wire_key *key = named;
+
+	return flow->client_port_be == key->client_port_be &&
+	       flow->server_port_be == key->server_port_be && flow->zone == key->zone &&
+	       addr_equal(&flow->client, &key->client);
+}
+
+static __always_inline __u32 wire_find(const struct sluice_wire_set *set,
+				       const struct wire_key *key)
+{
+	return set_find(set->tag, sluice_flow_tag(key->hash), set->flow, sizeof(*set->flow),
+			wire_is, key);
+}
+
+/* False if there is no such flow. Each field is read once: what is checked is what is used. */
+static __always_inline bool wire_copy(const struct sluice_wire_set *set, const struct wire_key *key,
+				      struct wire_view *view)
+{
+	__u32 way = wire_find(set, key);
+	const volatile struct sluice_wire_flow *flow;
+
+	if (way >= SLUICE_FLOW_WAYS)
+		return false;
+	flow = &set->flow[way];
+	view->asked.half[0] = flow->asked.half[0];
+	view->asked.half[1] = flow->asked.half[1];
+	view->server.half[0] = flow->server.half[0];
+	view->server.half[1] = flow->server.half[1];
+	view->checked = flow->checked;
+	view->seal = flow->seal;
+	view->seen = set->seen[way];
+	view->way = way;
+	return true;
+}
+
+static __always_inline bool wire_sealed(const struct wire_key *key, const struct wire_view *view)
+{
+	return view->seal == sluice_wire_seal(key->hash, &view->asked, &view->server);
+}
+
+/* Without the lock unless the flow is changing (include/sluice/flow.h); false if not known. */
+static __always_inline bool wire_read(struct sluice_wire_set *set, const struct wire_key *key,
+				      struct wire_view *view)
+{
+	bool found = wire_copy(set, key, view);
+
+	if (!found || wire_sealed(key, view))
+		return found;
+	bpf_spin_lock(&set->lock);
+	found = wire_copy(set, key, view);
+	bpf_spin_unlock(&set->lock);
+	return found;
+}
+
+/* Should the slot change hands meanwhile, its new owner was heard just now as well. */
+static __always_inline void wire_touch(struct sluice_wire_set *set, const struct wire_view *view,
+				       __u32 now)
+{
+	if (view->seen != now)
+		set->seen[view->way % SLUICE_FLOW_WAYS] = now;
+}
+
+static __noinline void wire_store(struct sluice_wire_set *set, const struct wire_key *key,
+				  const struct sluice_addr *asked, const struct sluice_addr *server,
+				  __u32 now)
+{
+	struct sluice_wire_flow fresh = {
+		.client = key->client,
+		.asked = *asked,
+		.server = *server,
+		.client_port_be = key->client_port_be,
+		.server_port_be = key->server_port_be,
+		.zone = key->zone,
+		.checked = now,
+		.seal = sluice_wire_seal(key->hash, asked, server),
+	};
+	int outcome = SLUICE_WIRE_moved;
+	struct sluice_wire_flow *flow;
+	__u32 way;
+
+	bpf_spin_lock(&set->lock);
+	way = wire_find(set, key);
+	if (way < SLUICE_FLOW_WAYS) {
+		flow = &set->flow[way];
+		if (addr_equal(&flow->asked, asked) && addr_equal(&flow->server, server))
+			outcome = -1;
+	} else {
+		way = set_oldest(set->tag, set->seen, now);
+		flow = &set->flow[way];
+		outcome = set->tag[way] && now - set->seen[way] <= age ? SLUICE_WIRE_evicted
+								       : SLUICE_WIRE_learned;
+	}
+	*flow = fresh;
+	set->tag[way] = sluice_flow_tag(key->hash);
+	set->seen[way] = now;
+	bpf_spin_unlock(&set->lock);
+	if (outcome >= 0)
+		count(outcome);
+}
+
+/* --- fragments */
+
+struct fragment_key {
+	struct sluice_addr source;
+	struct sluice_addr target;
+	__be32 id_be;
+	__u32 where;
+	__u8 protocol;
+	__u64 hash;
+};
+
+static __always_inline bool fragment_is(const void *slot, const void *named)
+{
+	const struct sluice_fragment *fragment = slot;
+	const struct fragment_key *key = named;
+
+	return fragment->id_be == key->id_be && fragment->where == key->where &&
+	       fragment->protocol == key->protocol && addr_equal(&fragment->source, &key->source) &&
+	       addr_equal(&fragment->target, &key->target);
+}
+
+static __always_inline void fragment_key(const struct __sk_buff *skb, const struct heard *heard,
+					 bool out, struct fragment_key *key)
+{
+	key->source = heard->outer.source;
+	key->target = heard->outer.target;
+	key->id_be = heard->fragment_id_be;
+	key->where = skb->ifindex | (out ? SLUICE_FRAGMENT_OUT : 0);
+	key->protocol = heard->fragment_protocol;
+}
+
+static __always_inline struct sluice_fragment_set *fragment_set(struct fragment_key *key)
+{
+	__u64 hash = sluice_flow_mix(seed, (__u64)key->where << 32 | key->id_be);
+	__u32 index;
+
+	hash = sluice_flow_mix(hash, key->source.half[0]);
+	hash = sluice_flow_mix(hash, key->source.half[1]);
+	hash = sluice_flow_mix(hash, key->target.half[0]);
+	key->hash = sluice_flow_mix(hash, key->target.half[1]);
+	index = sluice_flow_set_index(key->hash, SLUICE_FRAGMENT_SETS);
+	return bpf_map_lookup_elem(&sluice_w_frags, &index);
+}
+
+static __always_inline __u32 fragment_find(const struct sluice_fragment_set *set,
+					   const struct fragment_key *key)
+{
+	return set_find(set->tag, sluice_flow_tag(key->hash), set->fragment, sizeof(*set->fragment),
+			fragment_is, key);
+}
+
+/* Remembers, for the later fragments, what becomes of the first: also that it is left alone. */
+static __noinline void fragment_store(struct __sk_buff *skb, const struct heard *heard, bool out,
+				      const struct change *change)
+{
+	struct fragment_key key = {};
+	struct sluice_fragment *fragment;
+	struct sluice_fragment_set *set;
+	bool evicted = false;
+	__u32 now = clock(), way;
+
+	fragment_key(skb, heard, out, &key);
+	set = fragment_set(&key);
+	if (!set)
+		return;
+	bpf_spin_lock(&set->lock);
+	way = fragment_find(set, &key);
+	if (way >= SLUICE_FLOW_WAYS) {
+		way = set_oldest(set->tag, set->seen, now);
+		evicted = set->tag[way] && now - set->seen[way] <= SLUICE_FRAGMENT_LIFE;
+	}
+	fragment = &set->fragment[way];
+	fragment->source = key.source;
+	fragment->target = key.target;
+	fragment->becomes = change->to;
+	fragment->id_be = key.id_be;
+	fragment->where = key.where;
+	fragment->protocol = key.protocol;
+	fragment->end = change->end;
+	set->tag[way] = sluice_flow_tag(key.hash);
+	set->seen[way] = now;
+	bpf_spin_unlock(&set->lock);
+	if (evicted)
+		count(SLUICE_WIRE_fragment_evicted);
+}
+
+static __noinline void fragment_follow(struct __sk_buff *skb, const struct heard *heard, bool out,
+				       struct change *change)
+{
+	struct fragment_key key = {};
+	struct sluice_fragment_set *set;
+	__u32 way, seen = 0;
+
+	change->outcome = SLUICE_WIRE_fragment_early;
+	fragment_key(skb, heard, out, &key);
+	set = fragment_set(&key);
+	if (!set)
+		return;
+	bpf_spin_lock(&set->lock);
+	way = fragment_find(set, &key);
+	if (way < SLUICE_FLOW_WAYS) {
+		change->to = set->fragment[way].becomes;
+		change->end = set->fragment[way].end;
+		seen = set->seen[way];
+	}
+	bpf_spin_unlock(&set->lock);
+	if (way < SLUICE_FLOW_WAYS && clock() - seen <= SLUICE_FRAGMENT_LIFE)
+		change->outcome = SLUICE_WIRE_fragment_followed;
+	else
+		change->end = SLUICE_WIRE_NEITHER;
+}
+
+#endif
