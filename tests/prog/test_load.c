@@ -603,6 +603,27 @@ static void test_conflict_mode(void **unused)
 	talk_close(&talk);
 }
 
+/* The last hook is in the way, after links in place got new programs: they get their old ones back.
+ */
+static void test_conflict_last(void **unused)
+{
+	struct reply_options with = options(SLUICE_REPLY_SOCKET);
+	char path[PATH_MAX], before[TEXT_MAX];
+	int alone;
+
+	load_with(&with, REPLY_LOADED);
+	pins_path(DIR_OURS, "reply", "link_learn", path);
+	assert_int_equal(pins_drop(path), 0);
+	alone = foreign(cgroup, BPF_CGROUP_INET_INGRESS, "alone", 0);
+	inventory(before);
+	with.age_s = 1;
+	refused(&with, EXIT_CONFLICT, EBUSY, "alone");
+	assert_unchanged(before);
+	foreign_gone(cgroup, BPF_CGROUP_INET_INGRESS, alone);
+	load_with(&with, REPLY_UPDATED);
+	assert_socket_mode_on(cgroup, 1);
+}
+
 /* Another cgroup refuses: the one that was covered stays so, with its settings. */
 static void test_conflict_cgroup(void **unused)
 {
@@ -1203,29 +1224,14 @@ int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(test_##name, set_up, tear_down)
 	const struct CMUnitTest tests[] = {
-		TEST(load),
-		TEST(update),
-		TEST(mode),
-		TEST(dry_run),
-		TEST(unload),
-		TEST(table_size),
-		TEST(table_expired),
-		TEST(table_pin_fails),
-		TEST(conflict_fresh),
-		TEST(conflict_mode),
-		TEST(conflict_cgroup),
-		TEST(cgroup_change),
-		TEST(cgroup_gone),
-		TEST(order),
-		TEST(abi),
-		TEST(abi_maps),
-		TEST(refusal),
-		TEST(refusal_long),
-		TEST(refusal_not_kept),
-		TEST(lock),
-		TEST(lock_wait),
-		TEST(dead_loader),
-		TEST(dead_early),
+		TEST(load),	     TEST(update),	     TEST(mode),
+		TEST(dry_run),	     TEST(unload),	     TEST(table_size),
+		TEST(table_expired), TEST(table_pin_fails),  TEST(conflict_fresh),
+		TEST(conflict_mode), TEST(conflict_last),    TEST(conflict_cgroup),
+		TEST(cgroup_change), TEST(cgroup_gone),	     TEST(order),
+		TEST(abi),	     TEST(abi_maps),	     TEST(refusal),
+		TEST(refusal_long),  TEST(refusal_not_kept), TEST(lock),
+		TEST(lock_wait),     TEST(dead_loader),	     TEST(dead_early),
 		TEST(pin_lost),
 	};
 

@@ -341,6 +341,32 @@ static void test_other_cgroup(void **state)
 	close(server);
 }
 
+/* A socket that has connected since has an address of its own, also for what it sends to others. */
+static void connected_since(const char *near, const char *far)
+{
+	int server = lab_family(near) == AF_INET ? server_v4() : server_v6only();
+	int first = lab_socket(near, 0), second = lab_socket(near, 0);
+	struct lab_end peer = lab_end(near, ntohs(lab_port_be(second)));
+
+	lab_exchange(first, server, far, far);
+	assert_counted(&programs, COUNTED(learned, 1), COUNTED(fixed, 1));
+	assert_return_code(connect(server, &peer.any, peer.size), errno);
+	peer = lab_end(near, ntohs(lab_port_be(first)));
+	lab_send(server, &peer, 8);
+	lab_hear(first, near);
+	assert_counted(&programs);
+	close(first);
+	close(second);
+	close(server);
+}
+
+static void test_connected_since(void **state)
+{
+	load(&(struct settings){ .port = PORT });
+	connected_since(NEAR4, FAR4);
+	connected_since(NEAR6, FAR6);
+}
+
 /* --- what is learned */
 
 struct family {
@@ -1081,17 +1107,29 @@ int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(test_##name, set_up, tear_down)
 	const struct CMUnitTest tests[] = {
-		TEST(kinds),	     TEST(other_port),
-		TEST(any_port),	     TEST(other_cgroup),
-		TEST(fields),	     TEST(keys),
-		TEST(refreshed),     TEST(moved),
-		TEST(relearned),     TEST(no_flow),
-		TEST(evicted),	     TEST(evicted_not_newest),
-		TEST(expired),	     TEST(expired_gives_way),
-		TEST(scope),	     TEST(group),
-		TEST(extensions),    TEST(fragments),
-		TEST(seal_broken),   TEST(seal_holds),
-		TEST(collisions),    TEST(audit),
+		TEST(kinds),
+		TEST(other_port),
+		TEST(any_port),
+		TEST(other_cgroup),
+		TEST(connected_since),
+		TEST(fields),
+		TEST(keys),
+		TEST(refreshed),
+		TEST(moved),
+		TEST(relearned),
+		TEST(no_flow),
+		TEST(evicted),
+		TEST(evicted_not_newest),
+		TEST(expired),
+		TEST(expired_gives_way),
+		TEST(scope),
+		TEST(group),
+		TEST(extensions),
+		TEST(fragments),
+		TEST(seal_broken),
+		TEST(seal_holds),
+		TEST(collisions),
+		TEST(audit),
 		TEST(audit_headers),
 	};
 
