@@ -119,7 +119,7 @@ units: $(unit)
 tested: all $(unit) $(replay) $(prog) $(servers)
 check: setup-test
 	$(Q)$(MAKE) --no-print-directory tested
-	$(Q)tests/run $(unit) $(replay) $(prog) tests/net
+	$(Q)tools/own-root tests/run $(unit) $(replay) $(prog) tests/net
 
 demo: setup-demo
 	$(Q)$(MAKE) --no-print-directory all

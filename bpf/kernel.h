@@ -30,10 +30,43 @@ struct netns_ipv6 {
 	atomic_t dev_addr_genid;
 } __core;
 
+struct list_head {
+	struct list_head *next;
+} __core;
+
 struct net {
 	struct ns_common ns;
+	struct list_head dev_base_head;
 	struct netns_ipv4 ipv4;
 	struct netns_ipv6 ipv6;
+} __core;
+
+struct in_ifaddr {
+	struct in_ifaddr *ifa_next;
+	__be32 ifa_local;
+	__be32 ifa_mask;
+} __core;
+
+struct in_device {
+	struct in_ifaddr *ifa_list;
+} __core;
+
+struct inet6_dev {
+	struct list_head addr_list;
+} __core;
+
+struct inet6_ifaddr {
+	struct {
+		__u8 bytes[16];
+	} addr;
+	struct list_head if_list;
+} __core;
+
+struct net_device {
+	unsigned int flags;
+	struct list_head dev_list;
+	struct in_device *ip_ptr;
+	struct inet6_dev *ip6_ptr;
 } __core;
 
 typedef struct {
@@ -59,17 +92,8 @@ struct sock {
 
 struct sk_buff {
 	struct sock *sk;
-	unsigned long _skb_refdst;
 	unsigned long _nfct;
 	unsigned char *data;
-} __core;
-
-struct rtable {
-	__u16 rt_type;
-} __core;
-
-struct rt6_info {
-	__u32 rt6i_flags;
 } __core;
 
 union nf_inet_addr {
@@ -94,8 +118,6 @@ struct nf_conn {
 
 #undef __core
 
-/* include/net/dst.h */
-#define SKB_DST_NOREF 1UL
 /* include/net/sock.h: the socket was bound to a port by bind(2) */
 #define SOCK_BINDPORT_LOCK 8
 /* include/uapi/linux/netfilter/nf_conntrack_common.h */

@@ -20,7 +20,8 @@ struct {
 } sluice_meta SEC(".maps");
 
 /*
- * Written by sluice_learn; max_entries is set at load.  Nobody maps it: BPF_F_MMAPABLE makes the
+ * Written by sluice_learn, and by the fixes where an address was found again; max_entries is set at
+ * load.  Nobody maps it: BPF_F_MMAPABLE makes the
  * values start on a page, and so each set and slot on a cache line.
  */
 struct {
@@ -30,6 +31,26 @@ struct {
 	__type(key, __u32);
 	__type(value, struct sluice_flow_set);
 } sluice_flows SEC(".maps");
+
+/*
+ * The table of before, where a load has changed the size: read until all in it is past its age, so
+ * that no reply misses its flow and no copy can be stale.  Written as sluice_flows was.
+ */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct sluice_flow_set);
+} sluice_previous SEC(".maps");
+
+/* Written by all programs: the addresses that local_addr_usable() has found. */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 1024);
+	__type(key, struct sluice_local_key);
+	__type(value, __u32);
+} sluice_locals SEC(".maps");
 
 /* Written by sluice_learn; a socket without storage is not managed, or has heard nothing yet. */
 struct {

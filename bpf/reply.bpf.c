@@ -7,245 +7,22 @@
  * look-up of a send, and so before conntrack, and set the source where the application left it
  * open.  sluice_audit, loaded instead of the fix, only counts what leaves wrong.
  *
- * A source that is no longer local makes a send fail with EINVAL.  No hook tells that an address
- * left, but the kernel counts such changes for each namespace: a flow is used only while that count
- * is what it was when the peer was last heard.  Rejected: fentry on rtnl_notify() (trampolines are
- * not to be had everywhere) and purging from user space (nobody need be running).
- *
+ * A source that the host does not have would make the send fail: local_addr.h keeps that apart.
  * A program that is unsure lets the datagram pass unchanged.
  */
+#include "flow_table.h"
 #include "kernel.h"
+#include "local_addr.h"
 #include "maps.h"
 
 #include <bpf/bpf_core_read.h>
 #include <bpf/bpf_endian.h>
 #include <linux/if_ether.h>
 #include <linux/in.h>
-#include <linux/ipv6_route.h>
-#include <linux/rtnetlink.h>
 #include <sluice/packet.h>
 #include <stdbool.h>
 
 #define PASS 1
-
-extern void *bpf_rdonly_cast(const void *object, __u32 btf_id) __ksym __weak;
-
-/* Settings of this load; the verifier takes them as constants. */
-const volatile __u64 seed;
-const volatile __u32 age; /* of sluice_flow_clock() */
-const volatile __u32 sets = 1;
-const volatile bool any_port;
-const volatile bool rdonly_cast; /* the kernel has bpf_rdonly_cast() (6.2) */
-const volatile __u64 ports[1024];
-
-static __always_inline bool port_managed(__u16 port)
-{
-	return any_port || ports[port >> 6] & 1ULL << (port & 63);
-}
-
-/* A tick's resolution is enough, at a fraction of the cost (kernel 5.11). */
-static __always_inline __u64 clock_ns(void)
-{
-	if (bpf_core_enum_value_exists(enum bpf_func_id, BPF_FUNC_ktime_get_coarse_ns))
-		return bpf_ktime_get_coarse_ns();
-	return bpf_ktime_get_ns();
-}
-
-static __always_inline __u32 clock(void)
-{
-	return sluice_flow_clock(clock_ns());
-}
-
-static __always_inline bool addr_equal(const struct sluice_addr *a, const struct sluice_addr *b)
-{
-	return a->half[0] == b->half[0] && a->half[1] == b->half[1];
-}
-
-static __always_inline void addr_map_ip4(struct sluice_addr *addr, __be32 ip4_be)
-{
-	addr->half[0] = 0;
-	addr->word_be[2] = bpf_htonl(0xffff);
-	addr->word_be[3] = ip4_be;
-}
-
-static __always_inline bool addr_is_ip4(const struct sluice_addr *addr)
-{
-	return !addr->half[0] && addr->word_be[2] == bpf_htonl(0xffff);
-}
-
-static __always_inline bool addr_is_link_local(const struct sluice_addr *addr)
-{
-	return (addr->word_be[0] & bpf_htonl(0xffc00000)) == bpf_htonl(0xfe800000);
-}
-
-/*
- * The kernel's count of addresses of that family that came and went in the socket's namespace
- * (net/ipv4/fib_frontend.c, fib_inetaddr_event; net/ipv6/addrconf.c, __ipv6_ifa_notify).
- */
-static __always_inline __u32 addr_generation(const struct sluice_sock *sock, bool ip4)
-{
-	struct net *net = (struct net *)sock->net;
-
-	if (rdonly_cast) {
-		net = bpf_rdonly_cast(net, bpf_core_type_id_kernel(struct net));
-		return ip4 ? net->ipv4.dev_addr_genid.counter : net->ipv6.dev_addr_genid.counter;
-	}
-	if (ip4)
-		return BPF_CORE_READ(net, ipv4.dev_addr_genid.counter);
-	return BPF_CORE_READ(net, ipv6.dev_addr_genid.counter);
-}
-
-/* What names a flow. */
-struct flow_key {
-	__u64 cookie;
-	struct sluice_addr peer;
-	__be16 peer_port_be;
-	__u64 hash;
-};
-
-static __always_inline struct sluice_flow_set *flow_set(struct flow_key *key)
-{
-	__u32 index;
-
-	key->hash = sluice_flow_hash(seed, key->cookie, &key->peer, key->peer_port_be);
-	index = sluice_flow_set_index(key->hash, sets);
-	return bpf_map_lookup_elem(&sluice_flows, &index);
-}
-
-static __always_inline bool flow_is(const struct sluice_flow *flow, const struct flow_key *key)
-{
-	return flow->cookie == key->cookie && flow->peer_port_be == key->peer_port_be &&
-	       addr_equal(&flow->peer, &key->peer);
-}
-
-/* The slot of the flow, or SLUICE_FLOW_WAYS. */
-static __always_inline __u32 flow_find(const struct sluice_flow_set *set,
-				       const struct flow_key *key)
-{
-	__u16 tag = sluice_flow_tag(key->hash);
-	__u32 way;
-
-#pragma unroll
-	for (way = 0; way < SLUICE_FLOW_WAYS; way++)
-		if (set->tag[way] == tag && flow_is(&set->flow[way], key))
-			break;
-	return way;
-}
-
-/* A free slot, else the one heard least recently.  The caller holds the set's lock. */
-static __always_inline __u32 flow_oldest(const struct sluice_flow_set *set, __u32 now)
-{
-	__u32 way, oldest = 0;
-	__u64 most = 0;
-
-#pragma unroll
-	for (way = 0; way < SLUICE_FLOW_WAYS; way++) {
-		__u64 idle = set->tag[way] ? sluice_flow_idle(now, set->seen[way]) : 1ULL << 32;
-
-		if (idle > most) {
-			most = idle;
-			oldest = way;
-		}
-	}
-	return oldest;
-}
-
-/*
- * The common case of sluice_learn, without the lock: nothing is new but the time.  False if more
- * is. Should the slot change hands in between, its new owner was heard just now as well.
- */
-static __always_inline bool flow_refresh(struct sluice_flow_set *set, const struct flow_key *key,
-					 const struct sluice_flow *heard, __u32 now)
-{
-	__u32 way = flow_find(set, key);
-	struct sluice_flow *flow;
-
-	if (way >= SLUICE_FLOW_WAYS)
-		return false;
-	flow = &set->flow[way];
-	if (!addr_equal(&flow->local, &heard->local) || flow->generation != heard->generation ||
-	    (flow->ifindex != heard->ifindex && addr_is_link_local(&key->peer)))
-		return false;
-	if (set->seen[way] != now)
-		set->seen[way] = now;
-	return true;
-}
-
-/* Remembers what was heard, and returns what to count. */
-static __always_inline enum sluice_reply_counter flow_store(struct sluice_flow_set *set,
-							    const struct flow_key *key,
-							    struct sluice_flow *heard, __u32 now)
-{
-	enum sluice_reply_counter outcome = SLUICE_REPLY_moved;
-	struct sluice_flow *flow;
-	__u32 way;
-
-	bpf_spin_lock(&set->lock);
-	way = flow_find(set, key);
-	if (way < SLUICE_FLOW_WAYS) {
-		flow = &set->flow[way];
-		if (addr_equal(&flow->local, &heard->local))
-			outcome = SLUICE_REPLY_relearned;
-		heard->flags = flow->flags;
-		if (addr_is_link_local(&key->peer) && flow->ifindex != heard->ifindex)
-			heard->flags |= SLUICE_FLOW_SCOPE_AMBIGUOUS;
-	} else {
-		way = flow_oldest(set, now) % SLUICE_FLOW_WAYS;
-		flow = &set->flow[way];
-		outcome = set->tag[way] && sluice_flow_idle(now, set->seen[way]) <= age
-				  ? SLUICE_REPLY_evicted
-				  : SLUICE_REPLY_learned;
-	}
-	heard->seal = sluice_flow_seal(key->hash, &heard->local, heard->generation, heard->flags);
-	*flow = *heard;
-	set->tag[way] = sluice_flow_tag(key->hash);
-	set->seen[way] = now;
-	bpf_spin_unlock(&set->lock);
-	return outcome;
-}
-
-/* What a reply needs of a flow. */
-struct flow_view {
-	struct sluice_addr local;
-	__u64 seal;
-	__u32 seen;
-	__u32 generation;
-	__u16 flags;
-};
-
-/* False if there is no such flow. Each field is read once: what is checked is what is used. */
-static __always_inline bool flow_copy(const struct sluice_flow_set *set, const struct flow_key *key,
-				      struct flow_view *view)
-{
-	__u32 way = flow_find(set, key);
-	const volatile struct sluice_flow *flow;
-
-	if (way >= SLUICE_FLOW_WAYS)
-		return false;
-	flow = &set->flow[way];
-	view->local.half[0] = flow->local.half[0];
-	view->local.half[1] = flow->local.half[1];
-	view->seal = flow->seal;
-	view->seen = set->seen[way];
-	view->generation = flow->generation;
-	view->flags = flow->flags;
-	return true;
-}
-
-/* False if there is no such flow. */
-static __always_inline bool flow_read(struct sluice_flow_set *set, const struct flow_key *key,
-				      struct flow_view *view)
-{
-	bool found = flow_copy(set, key, view);
-
-	if (!found ||
-	    view->seal == sluice_flow_seal(key->hash, &view->local, view->generation, view->flags))
-		return found;
-	bpf_spin_lock(&set->lock);
-	found = flow_copy(set, key, view);
-	bpf_spin_unlock(&set->lock);
-	return found;
-}
 
 /* The ends of a datagram, as its IP and UDP headers say. */
 struct datagram {
@@ -272,14 +49,6 @@ static __always_inline bool may_be_udp(struct __sk_buff *skb)
 	}
 }
 
-static __always_inline struct sluice_addr addr_of(const struct in6_addr *from)
-{
-	struct sluice_addr addr;
-
-	__builtin_memcpy(&addr, from, sizeof(addr));
-	return addr;
-}
-
 /* False if it is no datagram; headers that lie are counted. */
 static __always_inline bool datagram_parse(struct __sk_buff *skb, struct datagram *datagram)
 {
@@ -289,7 +58,7 @@ static __always_inline bool datagram_parse(struct __sk_buff *skb, struct datagra
 	struct packet_ip ip;
 	struct packet_udp udp;
 
-	verdict = packet_parse_ip(&cursor, PACKET_WHOLE, &ip);
+	verdict = packet_parse_ip(&cursor, PACKET_DELIVERED, &ip);
 	if (verdict == PACKET_OK)
 		verdict = packet_parse_udp(&cursor, &ip, &udp);
 	if (verdict != PACKET_OK) {
@@ -349,18 +118,6 @@ static __always_inline bool sock_managed(const struct sluice_sock *sock)
 	return !any_port || !sock->port_chosen;
 }
 
-/* Is the datagram's destination one of the host's own unicast addresses, in the route's word? */
-static __always_inline bool route_is_local(struct __sk_buff *skb)
-{
-	unsigned long dst = BPF_CORE_READ(kernel_skb(skb), _skb_refdst) & ~SKB_DST_NOREF;
-
-	if (!dst)
-		return false;
-	if (skb->protocol == bpf_htons(ETH_P_IP))
-		return BPF_CORE_READ((struct rtable *)dst, rt_type) == RTN_LOCAL;
-	return BPF_CORE_READ((struct rt6_info *)dst, rt6i_flags) & RTF_LOCAL;
-}
-
 static __always_inline void learn(struct __sk_buff *skb, const struct sluice_sock *sock,
 				  const struct datagram *datagram)
 {
@@ -376,17 +133,20 @@ static __always_inline void learn(struct __sk_buff *skb, const struct sluice_soc
 		.peer_port_be = key.peer_port_be,
 		.ifindex = skb->ifindex,
 		.netns = sock->netns,
-		.generation = addr_generation(sock, addr_is_ip4(&datagram->target)),
 	};
-	struct sluice_flow_set *set = flow_set(&key);
+	bool ip4 = addr_is_ip4(&heard.local);
+	struct sluice_flow_set *set;
 	__u32 now = clock();
 
+	flow_key_hash(&key);
+	set = flow_set(&sluice_flows, sets, &key);
 	if (!set || flow_refresh(set, &key, &heard, now))
 		return;
-	if (route_is_local(skb))
+	heard.generation = local_addr_generation(sock->net, ip4);
+	if (local_addr_usable(sock, &heard.local, ip4, heard.generation))
 		count(flow_store(set, &key, &heard, now));
 	else
-		count(SLUICE_REPLY_skipped_multicast);
+		count(SLUICE_REPLY_skipped_not_own);
 }
 
 SEC("cgroup_skb/ingress")
@@ -410,27 +170,49 @@ int sluice_learn(struct __sk_buff *skb)
 	return PASS;
 }
 
-/* The address that the peer had asked.  True if the reply is to leave from it; else counts why not.
- */
-static __always_inline bool source_for(const struct sluice_sock *sock, struct flow_key *key,
-				       struct sluice_addr *source)
+/* The flow, and the set that has it, in the table or in the one before; NULL if there is none. */
+static __always_inline struct sluice_flow_set *flow_look_up(const struct flow_key *key,
+							    struct flow_view *flow)
 {
-	struct sluice_flow_set *set = flow_set(key);
-	enum sluice_reply_counter outcome = SLUICE_REPLY_fixed;
-	struct flow_view flow;
+	struct sluice_flow_set *set = flow_set(&sluice_flows, sets, key);
 
-	if (!set || !flow_read(set, key, &flow))
-		outcome = SLUICE_REPLY_left_no_flow;
-	else if (sluice_flow_idle(clock(), flow.seen) > age)
-		outcome = SLUICE_REPLY_left_expired;
-	else if (flow.flags & SLUICE_FLOW_SCOPE_AMBIGUOUS)
-		outcome = SLUICE_REPLY_left_scope;
-	else if (flow.generation != addr_generation(sock, addr_is_ip4(&key->peer)))
-		outcome = SLUICE_REPLY_left_addresses_changed;
-	else
-		*source = flow.local;
-	count(outcome);
-	return outcome == SLUICE_REPLY_fixed;
+	if (set && flow_read(set, key, flow))
+		return set;
+	if (!previous_sets)
+		return NULL;
+	set = flow_set(&sluice_previous, previous_sets, key);
+	return set && flow_read(set, key, flow) ? set : NULL;
+}
+
+/*
+ * The address that the peer had asked: SLUICE_REPLY_fixed if a reply can leave from it, else why
+ * it is to be left alone.
+ */
+static __always_inline enum sluice_reply_counter source_for(const struct sluice_sock *sock,
+							    struct flow_key *key,
+							    struct sluice_addr *source)
+{
+	bool ip4 = addr_is_ip4(&key->peer);
+	struct sluice_flow_set *set;
+	struct flow_view flow;
+	__u32 generation;
+
+	flow_key_hash(key);
+	set = flow_look_up(key, &flow);
+	if (!set)
+		return SLUICE_REPLY_left_no_flow;
+	if (sluice_flow_idle(clock(), flow.seen) > age)
+		return SLUICE_REPLY_left_expired;
+	if (flow.flags & SLUICE_FLOW_SCOPE_AMBIGUOUS)
+		return SLUICE_REPLY_left_scope;
+	generation = local_addr_generation(sock->net, ip4);
+	if (flow.generation != generation) {
+		if (!local_addr_usable(sock, &flow.local, ip4, generation))
+			return SLUICE_REPLY_left_address_gone;
+		flow_confirm(set, key, &flow, generation);
+	}
+	*source = flow.local;
+	return SLUICE_REPLY_fixed;
 }
 
 /* The record of the sending socket, if it is a managed one. */
@@ -450,6 +232,7 @@ int sluice_fix4(struct bpf_sock_addr *ctx)
 	struct bpf_sock *sk = ctx->sk;
 	struct flow_key key = {};
 	struct sluice_addr source = {};
+	enum sluice_reply_counter outcome;
 	struct sluice_sock *sock;
 
 	if (!sk || sk->src_ip4)
@@ -464,7 +247,9 @@ int sluice_fix4(struct bpf_sock_addr *ctx)
 	key.cookie = sock->cookie;
 	addr_map_ip4(&key.peer, ctx->user_ip4);
 	key.peer_port_be = ctx->user_port;
-	if (source_for(sock, &key, &source))
+	outcome = source_for(sock, &key, &source);
+	count(outcome);
+	if (outcome == SLUICE_REPLY_fixed)
 		ctx->msg_src_ip4 = source.word_be[3];
 	return PASS;
 }
@@ -475,6 +260,7 @@ int sluice_fix6(struct bpf_sock_addr *ctx)
 	struct bpf_sock *sk = ctx->sk;
 	struct flow_key key = {};
 	struct sluice_addr source = {};
+	enum sluice_reply_counter outcome;
 	struct sluice_sock *sock;
 
 	if (!sk || sk->src_ip6[0] | sk->src_ip6[1] | sk->src_ip6[2] | sk->src_ip6[3])
@@ -492,7 +278,9 @@ int sluice_fix6(struct bpf_sock_addr *ctx)
 	key.peer.word_be[2] = ctx->user_ip6[2];
 	key.peer.word_be[3] = ctx->user_ip6[3];
 	key.peer_port_be = ctx->user_port;
-	if (!source_for(sock, &key, &source) || addr_is_ip4(&source))
+	outcome = source_for(sock, &key, &source);
+	count(outcome);
+	if (outcome != SLUICE_REPLY_fixed)
 		return PASS;
 	ctx->msg_src_ip6[0] = source.word_be[0];
 	ctx->msg_src_ip6[1] = source.word_be[1];
@@ -561,10 +349,9 @@ int sluice_audit(struct __sk_buff *skb)
 {
 	struct bpf_sock *sk = skb->sk;
 	struct flow_key key = {};
-	struct sluice_sock *sock;
-	struct sluice_flow_set *set;
+	struct sluice_addr asked = {};
 	struct datagram datagram;
-	struct flow_view flow;
+	struct sluice_sock *sock;
 
 	if (!sk || !may_be_udp(skb) || !sock_is_wildcard(skb, sk) || !port_managed(sk->src_port))
 		return PASS;
@@ -574,11 +361,10 @@ int sluice_audit(struct __sk_buff *skb)
 	key.cookie = sock->cookie;
 	key.peer = datagram.target;
 	key.peer_port_be = datagram.target_port_be;
-	set = flow_set(&key);
-	if (!set || !flow_read(set, &key, &flow))
+	if (source_for(sock, &key, &asked) != SLUICE_REPLY_fixed)
 		return PASS;
 	source_before_nat(skb, &datagram.source);
-	audit(sock, sk->src_port, &key, &flow.local, &datagram.source);
+	audit(sock, sk->src_port, &key, &asked, &datagram.source);
 	return PASS;
 }
 

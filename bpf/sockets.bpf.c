@@ -3,12 +3,16 @@
  * Who holds which UDP socket: walks the open files of all tasks of the reader's PID namespace and
  * writes a record for each UDP socket.  Unlike sock_diag with /proc it needs no walk through the
  * network namespaces, and it knows the socket cookies that the other programs use as keys.
+ *
+ * A socket's file is told by its file system, and not with bpf_sock_from_file(), which is younger
+ * than the iterator (5.11, 5.8).
  */
 #include "kernel.h"
 
 #include <bpf/bpf_core_read.h>
 #include <bpf/bpf_helpers.h>
 #include <linux/in.h>
+#include <linux/magic.h>
 #include <sluice/sockets.h>
 
 #define core __attribute__((preserve_access_index))
@@ -23,8 +27,20 @@ struct socket {
 	struct sock *sk;
 } core;
 
+struct super_block {
+	unsigned long s_magic;
+} core;
+
+struct inode {
+	struct super_block *i_sb;
+} core;
+
+struct file {
+	struct inode *f_inode;
+	void *private_data;
+} core;
+
 struct seq_file;
-struct file;
 
 struct bpf_iter_meta {
 	struct seq_file *seq;
@@ -37,27 +53,34 @@ struct bpf_iter__task_file {
 	struct file *file;
 } core;
 
+/* NULL if the file is none of a socket's, or was opened with O_PATH, which leads to no socket. */
+static __always_inline struct sock *file_sock(struct file *file)
+{
+	struct socket *socket;
+
+	if (BPF_CORE_READ(file, f_inode, i_sb, s_magic) != SOCKFS_MAGIC)
+		return NULL;
+	socket = BPF_CORE_READ(file, private_data);
+	return BPF_CORE_READ(socket, sk);
+}
+
 SEC("iter/task_file")
 int sluice_sockets(struct bpf_iter__task_file *ctx)
 {
 	struct sluice_socket_record record = {};
 	struct task_struct *task = ctx->task;
 	struct file *file = ctx->file;
-	struct socket *socket;
 	struct sock *sk;
 
 	if (!task || !file)
 		return 0;
-	socket = bpf_sock_from_file(file);
-	if (!socket)
+	sk = file_sock(file);
+	if (!sk || BPF_CORE_READ(sk, sk_protocol) != IPPROTO_UDP)
 		return 0;
-	sk = socket->sk;
-	if (!sk || sk->sk_protocol != IPPROTO_UDP)
-		return 0;
-	record.cookie = sk->__sk_common.skc_cookie.counter;
+	record.cookie = BPF_CORE_READ(sk, __sk_common.skc_cookie.counter);
 	record.netns = BPF_CORE_READ(sk, __sk_common.skc_net.net, ns.inum);
-	record.family = sk->__sk_common.skc_family;
-	record.port = sk->__sk_common.skc_num;
+	record.family = BPF_CORE_READ(sk, __sk_common.skc_family);
+	record.port = BPF_CORE_READ(sk, __sk_common.skc_num);
 	record.pid = task->tgid;
 	record.fd = ctx->fd;
 	bpf_probe_read_kernel_str(record.comm, sizeof(record.comm), task->comm);

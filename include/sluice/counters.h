@@ -9,22 +9,22 @@
 #ifndef SLUICE_COUNTERS_H
 #define SLUICE_COUNTERS_H
 
-#define SLUICE_REPLY_COUNTERS(X)                                                            \
-	X(learned, "new flows: a peer spoke to a managed socket for the first time")        \
-	X(moved, "flows whose peer now speaks to another local address")                    \
-	X(relearned, "flows whose peer was heard after addresses of the host had changed")  \
-	X(evicted, "live flows that gave way because their set of the table was full")      \
-	X(fixed, "replies given the address that the peer had asked")                       \
-	X(left_source_set, "replies left alone: the application named the source")          \
-	X(left_no_flow, "sends left alone: nothing heard from this peer (or it gave way)")  \
-	X(left_expired, "sends left alone: the peer's last datagram is too long ago")       \
-	X(left_addresses_changed, "sends left alone: addresses of the host changed since")  \
-	X(left_scope, "sends left alone: link-local peer heard through two interfaces")     \
-	X(skipped_multicast, "datagrams to a multicast or broadcast address, not learned")  \
-	X(skipped_header, "datagrams with headers that the parser refuses, not learned")    \
-	X(skipped_client, "sockets not managed under 'any': the kernel chose their port")   \
-	X(skipped_memory, "sockets not managed: the kernel had no memory for their record") \
-	X(audit_right, "audit: replies that left from the address asked")                   \
+#define SLUICE_REPLY_COUNTERS(X)                                                                  \
+	X(learned, "new flows: a peer spoke to a managed socket for the first time")              \
+	X(moved,                                                                                  \
+	  "flows whose peer now speaks to another local address, or through another device")      \
+	X(evicted, "live flows that gave way because their set of the table was full")            \
+	X(fixed, "replies given the address that the peer had asked")                             \
+	X(left_source_set, "replies left alone: the application named the source")                \
+	X(left_no_flow, "sends left alone: nothing heard from this peer (or it gave way)")        \
+	X(left_expired, "sends left alone: the peer's last datagram is too long ago")             \
+	X(left_address_gone, "sends left alone: the host no longer has the address")              \
+	X(left_scope, "sends left alone: link-local peer heard through two interfaces")           \
+	X(skipped_not_own, "datagrams to no interface's address (multicast, AnyIP), not learned") \
+	X(skipped_header, "datagrams with headers that the parser refuses, not learned")          \
+	X(skipped_client, "sockets not managed under 'any': the kernel chose their port")         \
+	X(skipped_memory, "datagrams not learned: no memory for the record of their socket")      \
+	X(audit_right, "audit: replies that left from the address asked")                         \
 	X(audit_wrong, "audit: replies that left from another address than the one asked")
 
 enum sluice_reply_counter {

@@ -46,8 +46,8 @@ struct sluice_flow {
 	__u64 seal;		  /* sluice_flow_seal() */
 	__be16 peer_port_be;
 	__u16 flags;	  /* enum sluice_flow_flags */
-	__u32 ifindex;	  /* where the peer's last datagram came in */
-	__u32 generation; /* of the namespace's addresses, when the peer's last datagram came in */
+	__u32 ifindex;	  /* where the peer was heard when this was stored */
+	__u32 generation; /* of the namespace's addresses, when local was found among them */
 	__u32 netns;	  /* inode number of the socket's network namespace */
 };
 _Static_assert(sizeof(struct sluice_flow) == 64, "struct sluice_flow");
@@ -58,7 +58,8 @@ _Static_assert(sizeof(struct sluice_flow) == 64, "struct sluice_flow");
  */
 struct sluice_flow_set {
 	struct bpf_spin_lock lock;
-	__u32 reserved[3];
+	__u32 turn; /* whose turn it is to give way among slots of the same age */
+	__u32 reserved[2];
 	__u16 tag[SLUICE_FLOW_WAYS];  /* sluice_flow_tag() of each slot; 0: free */
 	__u32 seen[SLUICE_FLOW_WAYS]; /* sluice_flow_clock() of each peer's last datagram */
 	struct sluice_flow flow[SLUICE_FLOW_WAYS];

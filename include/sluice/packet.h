@@ -111,6 +111,8 @@ enum packet_verdict {
 enum packet_mode {
 	/* all bytes that the IP length promises must be there */
 	PACKET_WHOLE,
+	/* handed to a UDP socket: what lay behind the UDP length is cut off (RFC 9868's surplus) */
+	PACKET_DELIVERED,
 	/* quoted by an ICMP error: only the headers and 8 bytes of L4 are sure to be there */
 	PACKET_QUOTED,
 };
@@ -345,7 +347,7 @@ PACKET_INLINE enum packet_verdict packet_parse_ipv4(struct packet_cursor *cursor
 		return PACKET_JUMBO;
 	if (header_len < sizeof(*header) || total_len < header_len)
 		return PACKET_LYING;
-	if (off + (mode == PACKET_QUOTED ? header_len : total_len) > cursor->len)
+	if (off + (mode == PACKET_WHOLE ? total_len : header_len) > cursor->len)
 		return PACKET_TRUNCATED;
 	more_fragments = PACKET_BE16(header->h.frag_off) >> 13 & 1;
 	fragment_off = (PACKET_BE16(header->h.frag_off) & 0x1fff) * 8;

@@ -32,15 +32,16 @@ struct sluice_reply_meta {
 	__u32 mode;  /* enum sluice_reply_mode */
 	__u64 seed;  /* of sluice_flow_set_index() */
 	__u64 age_ns;
-	__u64 loaded_ns; /* CLOCK_REALTIME */
+	__u64 loaded_ns;  /* CLOCK_REALTIME */
+	__u64 resized_ns; /* CLOCK_REALTIME, when the table got its size; 0: never another */
 	__u64 cgroup_id;
 	__u32 sets; /* of the flow table */
 	__u32 any_port;
 	__u64 ports[1024]; /* bit p % 64 of word p / 64: port p is managed */
 };
-_Static_assert(sizeof(struct sluice_reply_meta) == 56 + 8192, "struct sluice_reply_meta");
+_Static_assert(sizeof(struct sluice_reply_meta) == 64 + 8192, "struct sluice_reply_meta");
 
-/* What never changes about a managed socket; kept in its socket storage. */
+/* What was found out about a socket at its first datagram; kept in its socket storage. */
 struct sluice_sock {
 	__u64 cookie;
 	__u64 net;	   /* the kernel's struct net, which lives as long as the socket */
@@ -48,6 +49,14 @@ struct sluice_sock {
 	__u32 port_chosen; /* by the kernel, not by bind(2): the socket of a client */
 };
 _Static_assert(sizeof(struct sluice_sock) == 24, "struct sluice_sock");
+
+/* An address of a namespace; the value is the generation at which it was found there. */
+struct sluice_local_key {
+	struct sluice_addr addr;
+	__u32 netns;
+	__u32 reserved;
+};
+_Static_assert(sizeof(struct sluice_local_key) == 24, "struct sluice_local_key");
 
 /* Replies of one socket, as audit mode sees them leave; keyed by socket cookie. */
 struct sluice_audit {

@@ -63,6 +63,26 @@ for round in 1 2; do
 	returns "$FAR6"
 done
 
+say "other addresses that come and go do not matter"
+want_line "answered $(target "$FAR4" "$PORT") 1" \
+	"$(answered_after addr_add "$HOST" lo 10.9.9.7/32 "$FAR4")"
+want_line "answered $(target "$FAR4" "$PORT") 1" \
+	"$(answered_after addr_del "$HOST" lo 10.9.9.7/32 "$FAR4")"
+want_line "answered $(target "$FAR6" "$PORT") 1" \
+	"$(answered_after addr_add "$HOST" lo fd99::7/128 "$FAR6")"
+want_line "answered $(target "$FAR6" "$PORT") 1" \
+	"$(answered_after addr_del "$HOST" lo fd99::7/128 "$FAR6")"
+
+say "what only a route calls local is left to the kernel: a send from there could fail"
+ip -n "$CONTAINER" route add 10.88.0.0/24 via "$NEAR4"
+ip -n "$HOST" route add local 10.88.0.0/24 dev lo table 100
+ip -n "$HOST" rule add iif docker0 lookup 100
+want_line "answered $NEAR4:$PORT 1" "$(answered_after true 10.88.0.5)"
+ip -n "$HOST" rule del iif docker0 lookup 100
+ip -n "$HOST" route add local 10.88.0.0/24 dev lo
+want_line "answered $NEAR4:$PORT 1" \
+	"$(answered_after ip -n "$HOST" route del local 10.88.0.0/24 dev lo 10.88.0.5)"
+
 say "in another network namespace, whose addresses have nothing to do with the host's"
 stop "$server"
 serve "$CONTAINER2" dual6 "$PORT" --hold

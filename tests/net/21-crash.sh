@@ -65,7 +65,7 @@ for pid in "${pids[@]}"; do
 done
 [ "$loaded" -gt 0 ] || fail "none of five loaders succeeded:" "$(cat "$TEST_TMP"/load.*)"
 want_right "$CONTAINER" "$FAR4" "$PORT"
-want_equal "$(bpftool cgroup show "$TEST_CGROUP" | grep -c udp4_sendmsg)" 1 "programs on sendmsg4"
+want_equal "$(bpftool cgroup show "$TEST_CGROUP" | grep -c sluice_fix4)" 1 "programs on sendmsg4"
 sluice cleanup
 want_clean
 no_errors "$LOG"

@@ -35,4 +35,4 @@ for output in "$TEST_TMP"/client.*; do
 	want_equal "$right" "$sent" "answers under reload: $(cat "$output")"
 done
 no_errors "$LOG"
-want_equal "$(bpftool cgroup show "$TEST_CGROUP" | grep -c udp4_sendmsg)" 1 "programs on sendmsg4"
+want_equal "$(bpftool cgroup show "$TEST_CGROUP" | grep -c sluice_fix4)" 1 "programs on sendmsg4"

@@ -38,8 +38,8 @@ say "loaded, and loaded again: one set of programs"
 reply_load
 reply_load
 want_right "$CONTAINER" "$FAR4" "$PORT"
-want_equal "$(bpftool cgroup show "$TEST_CGROUP" | grep -c udp4_sendmsg)" 1 "programs on sendmsg4"
-want_equal "$(bpftool cgroup show "$TEST_CGROUP" | grep -c inet_ingress)" 1 "programs on ingress"
+want_equal "$(bpftool cgroup show "$TEST_CGROUP" | grep -c sluice_fix4)" 1 "programs on sendmsg4"
+want_equal "$(bpftool cgroup show "$TEST_CGROUP" | grep -c sluice_learn)" 1 "programs on ingress"
 
 say "a dry run leaves what is loaded alone"
 ids=$(bpftool cgroup show "$TEST_CGROUP")
@@ -79,7 +79,7 @@ mkdir "$TEST_CGROUP/one" "$TEST_CGROUP/two"
 sluice reply load --mode socket --cgroup "$TEST_CGROUP/one"
 sluice reply load --mode socket --cgroup "$TEST_CGROUP/two"
 want_equal "$(bpftool cgroup show "$TEST_CGROUP/one" | grep -c sluice_)" 0 "programs on the first"
-want_equal "$(bpftool cgroup show "$TEST_CGROUP/two" | grep -c udp4_sendmsg)" 1 "on the second"
+want_equal "$(bpftool cgroup show "$TEST_CGROUP/two" | grep -c sluice_fix4)" 1 "on the second"
 sluice reply unload
 
 say "when unload returns, nothing is mended any more"

@@ -48,7 +48,6 @@ static inline void programs_load(struct programs *programs, const struct setting
 	skel->rodata->age = settings->age ? settings->age : sluice_flow_clock(120000000000ULL);
 	skel->rodata->sets = settings->sets ? settings->sets : 64;
 	skel->rodata->any_port = settings->any_port;
-	skel->rodata->rdonly_cast = !settings->probe_reads && hooks_kernel_has("bpf_rdonly_cast");
 	((__u64 *)skel->rodata->ports)[settings->port >> 6] |= 1ULL << (settings->port & 63);
 	bpf_program__set_autoload(skel->progs.sluice_fix4, !settings->audit);
 	bpf_program__set_autoload(skel->progs.sluice_fix6, !settings->audit);

@@ -448,8 +448,8 @@ static void test_unload(void **unused)
 
 	assert_int_equal(reply_unload(DIR_OURS, &err), 0);
 	load(SLUICE_REPLY_SOCKET, REPLY_LOADED);
-	/* five maps and three links */
-	assert_int_equal(reply_unload(DIR_OURS, &err), 8);
+	/* six maps and three links */
+	assert_int_equal(reply_unload(DIR_OURS, &err), 9);
 	assert_socket_mode_on(cgroup, 0);
 	assert_int_equal(access(DIR_OURS, F_OK), -1);
 	assert_int_equal(reply_read(DIR_OURS, &state, &err), -ENOENT);
@@ -537,7 +537,7 @@ static void test_table_pin_fails(void **unused)
 	talk_open(&talk);
 	talk_ask(&talk);
 	flows_now(flows, &fill);
-	assert_return_code(mkdir(DIR_OURS "/reply/sluice_flows_new", 0700), errno);
+	assert_return_code(mkdir(DIR_OURS "/reply/sluice_previous", 0700), errno);
 	inventory(before);
 	with.table = 4096;
 	with.age_s = 1;
@@ -546,7 +546,7 @@ static void test_table_pin_fails(void **unused)
 	assert_flows(flows, 512);
 	talk_answer(&talk, true);
 
-	assert_return_code(rmdir(DIR_OURS "/reply/sluice_flows_new"), errno);
+	assert_return_code(rmdir(DIR_OURS "/reply/sluice_previous"), errno);
 	with.age_s = 100;
 	load_with(&with, REPLY_UPDATED);
 	assert_flows(flows, 4096);
@@ -790,7 +790,7 @@ static void assert_other_version(const char *what)
 	assert_int_equal(reply_audits(DIR_OURS, NULL, NULL, &err), -EPROTO);
 	assert_unchanged(before);
 
-	assert_int_equal(cleanup_remove(DIR_OURS, &err), 8);
+	assert_int_equal(cleanup_remove(DIR_OURS, &err), 9);
 	assert_socket_mode_on(cgroup, 0);
 	assert_int_equal(access(DIR_OURS, F_OK), -1);
 }
@@ -1063,16 +1063,6 @@ static void test_lock_wait(void **unused)
 
 /* --- what a dead loader leaves */
 
-static void pin_again(const char *from, const char *to)
-{
-	char path[PATH_MAX];
-	int fd = pins_get(DIR_OURS, "reply", from);
-
-	assert_true(fd >= 0);
-	assert_return_code(bpf_obj_pin(fd, pins_path(DIR_OURS, "reply", to, path)), errno);
-	close(fd);
-}
-
 /* A second link with a program of the first, pinned under the name of a load that is under way. */
 static void stage_link(const char *pin, __u32 type)
 {
@@ -1115,7 +1105,6 @@ static void test_dead_loader(void **unused)
 	load(SLUICE_REPLY_SOCKET, REPLY_LOADED);
 	stage_link("link_fix4", BPF_CGROUP_UDP4_SENDMSG);
 	stage_link("link_learn", BPF_CGROUP_INET_INGRESS);
-	pin_again("sluice_flows", "sluice_flows_new");
 	meta_change(loading);
 	assert_int_equal(ours_on(cgroup, BPF_CGROUP_UDP4_SENDMSG, "sluice_fix4"), 2);
 	load(SLUICE_REPLY_SOCKET, REPLY_RECOVERED);
@@ -1203,7 +1192,7 @@ static int tear_down(void **unused)
 	for (fd = 3; fd < 128; fd++)
 		if (fcntl(fd, F_GETFD) == FD_CLOEXEC)
 			close(fd);
-	rmdir(DIR_OURS "/reply/sluice_flows_new");
+	rmdir(DIR_OURS "/reply/sluice_previous");
 	cleanup_remove(DIR_OURS, &err);
 	lab_cgroup_remove(cgroup);
 	lab_cgroup_remove(other);

@@ -21,6 +21,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -121,6 +122,14 @@ static unsigned int prog_id(int prog)
 	return info.id;
 }
 
+/* Kernels before 5.11 count programs to this limit, those of all of the user's processes. */
+static void lift_memlock(void)
+{
+	const struct rlimit all = { RLIM_INFINITY, RLIM_INFINITY };
+
+	setrlimit(RLIMIT_MEMLOCK, &all);
+}
+
 int main(int argc, char **argv)
 {
 	static const struct option options[] = {
@@ -155,6 +164,7 @@ int main(int argc, char **argv)
 	cgroup = open(cgroup_path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (cgroup < 0)
 		err(1, "%s", cgroup_path);
+	lift_memlock();
 	prog = prog_load(type, name);
 	if (pin)
 		attach_link(prog, cgroup, type, pin);

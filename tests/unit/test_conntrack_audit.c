@@ -421,6 +421,15 @@ static void test_kernel_tunnel(void **state)
 	assert_int_equal(judge_one(host, &e), 0);
 	host->inet.socket[0].local = in6addr_any;
 	assert_int_equal(judge_one(host, &e), 0);
+
+	/* what comes back is an entry of its own, so that neither is ever answered */
+	e.used = true;
+	assert_int_equal(judge_one(host, &e), 0);
+	e = entry("192.0.2.1", 50124, NEAR, 4789);
+	e.used = true;
+	assert_int_equal(judge_one(host, &e), 0);
+	host->inet.socket[0].pid = 100;
+	assert_int_equal(judge_one(host, &e), 1);
 }
 
 static void test_forwarded(void **state)

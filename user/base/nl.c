@@ -82,7 +82,8 @@ int nl_ask(struct nl *nl, struct nlmsghdr *nlh, mnl_cb_t take, void *into)
 	int more = MNL_CB_OK;
 
 	nlh->nlmsg_seq = ++nl->seq;
-	if (!(nlh->nlmsg_flags & NLM_F_DUMP))
+	/* both bits: one of them means NLM_F_EXCL where something is made */
+	if ((nlh->nlmsg_flags & NLM_F_DUMP) != NLM_F_DUMP)
 		nlh->nlmsg_flags |= NLM_F_ACK;
 	if (mnl_socket_sendto(nl->socket, nlh, nlh->nlmsg_len) < 0)
 		return -errno;

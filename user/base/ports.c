@@ -77,21 +77,30 @@ bool ports_contain(const struct ports *ports, uint16_t port)
 	return ports->any || ports->bit[port / 64] >> port % 64 & 1;
 }
 
-void ports_format(const struct ports *ports, char *text, size_t size)
+const char *ports_format(const struct ports *ports, char *text, size_t size)
 {
+	static const char more[] = ",…";
 	unsigned int first, last;
 	size_t used = 0;
 
 	snprintf(text, size, "%s", ports->any ? "any" : "");
 	for (first = 1; !ports->any && first <= PORT_MAX; first = last + 1) {
+		char item[16];
+		size_t length;
+
 		last = first;
 		if (!ports_contain(ports, first))
 			continue;
 		while (last < PORT_MAX && ports_contain(ports, last + 1))
 			last++;
-		used += snprintf(text + used, size - used, last > first ? "%s%u-%u" : "%s%u",
-				 used ? "," : "", first, last);
-		if (used >= size)
-			return;
+		length = (size_t)snprintf(item, sizeof(item), last > first ? "%s%u-%u" : "%s%u",
+					  used ? "," : "", first, last);
+		if (used + length + sizeof(more) > size) {
+			snprintf(text + used, size - used, "%s", more);
+			break;
+		}
+		memcpy(text + used, item, length + 1);
+		used += length;
 	}
+	return text;
 }

@@ -18,8 +18,13 @@ struct ports {
 
 /* Parses a list. -EINVAL with a usage error that names the bad item; *ports untouched then. */
 int ports_parse(const char *list, struct ports *ports, struct err *err);
-/* Writes the list in its shortest form, ranges folded; as much as fits, always terminated. */
-void ports_format(const struct ports *ports, char *text, size_t size);
+/* Room for the longest list. */
+#define PORTS_TEXT_MAX (6 * 32768 + 1)
+/*
+ * Writes the list in its shortest form, ranges folded.  What does not fit is left out, whole items
+ * only, and "…" says so; returns text.
+ */
+const char *ports_format(const struct ports *ports, char *text, size_t size);
 bool ports_contain(const struct ports *ports, uint16_t port);
 
 #endif

@@ -88,7 +88,8 @@ static const struct opt global_opts[] = {
 	{ NULL, 0, NULL, NULL, NULL },
 };
 
-static void help_all(FILE *file)
+/* The commands of one object, or of all. */
+static void help_all(FILE *file, const char *object)
 {
 	char words[64];
 	size_t i;
@@ -97,6 +98,8 @@ static void help_all(FILE *file)
 	      "UDP services that answer from the address that was asked.\n\ncommands:\n",
 	      file);
 	for (i = 0; i < COMMANDS; i++) {
+		if (object && strcmp(commands[i]->object, object))
+			continue;
 		snprintf(words, sizeof(words), "%s %s", commands[i]->object,
 			 commands[i]->name ? commands[i]->name : "");
 		fprintf(file, "  %-26s %s\n", words, commands[i]->summary);
@@ -205,6 +208,18 @@ static int run(const struct command *command, struct globals *globals, int argc,
 	return command->run(&globals->context, command->options, argc - first, argv + first, err);
 }
 
+/* "sluice reply --help", "sluice help reply": an object that needs a command, and none given. */
+static bool asks_for_object(int words, char **word, const struct globals *globals)
+{
+	const char *known[COMMANDS];
+
+	if (words < 1 || !known_words(word[0], known))
+		return false;
+	if (words == 1)
+		return globals->help;
+	return !strcmp(word[1], "--help") || !strcmp(word[1], "-h") || !strcmp(word[1], "help");
+}
+
 static int dispatch(struct globals *globals, int argc, char **argv, struct err *err)
 {
 	struct opt_table table = { global_opts, globals };
@@ -222,7 +237,11 @@ static int dispatch(struct globals *globals, int argc, char **argv, struct err *
 		first++;
 	}
 	if (globals->help && first == argc) {
-		help_all(stdout);
+		help_all(stdout, NULL);
+		return 0;
+	}
+	if (asks_for_object(argc - first, argv + first, globals)) {
+		help_all(stdout, argv[first]);
 		return 0;
 	}
 	command = find(argc - first, argv + first, &used, err);

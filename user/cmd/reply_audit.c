@@ -46,8 +46,9 @@ static void audit_row(struct listing *listing, const struct sluice_audit *audit,
 
 	if (owner)
 		snprintf(pid, sizeof(pid), "%u", owner->pid);
-	table_row(listing->table, "%s|%s|%u|%llu|%llu|%s|%s|%s", owner ? owner->comm : "(gone)",
-		  pid, audit->port, audit->wrong, audit->right,
+	table_row(listing->table, "%s|%s|%u|%llu|%llu|%s|%s|%s",
+		  owner ? owner->comm : sockets_nobody(listing->sockets), pid, audit->port,
+		  audit->wrong, audit->right,
 		  audit->wrong ? addr_format_port(&audit->peer, audit->peer_port_be, peer) : "-",
 		  audit->wrong ? addr_format(&audit->asked, asked) : "-",
 		  audit->wrong ? addr_format(&audit->used, used) : "-");

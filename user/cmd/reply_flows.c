@@ -70,7 +70,8 @@ static void flow_visit(const struct sluice_flow *flow, __u64 age_ns, void *arg)
 		snprintf(port, sizeof(port), "%u", owner->port);
 		snprintf(pid, sizeof(pid), "%u", owner->pid);
 	}
-	table_row(listing->table, "%s|%s|%s|%s:%s|%s|%llu", owner ? owner->comm : "(gone)", pid,
+	table_row(listing->table, "%s|%s|%s|%s:%s|%s|%llu",
+		  owner ? owner->comm : sockets_nobody(listing->sockets), pid,
 		  addr_format_port(&flow->peer, flow->peer_port_be, peer),
 		  addr_format(&flow->local, local), port, age_format(age_ns, age), flow->cookie);
 }

@@ -83,11 +83,21 @@ static struct options defaults = {
 	.reply = { .ports.any = true, .table = REPLY_TABLE_DEFAULT, .age_s = REPLY_AGE_DEFAULT },
 };
 
+static json_t *prog_json(const struct reply_prog *prog)
+{
+	json_t *object = json_pack("{s:s, s:s}", "program", prog->name, "hook",
+				   hook_type_name(prog->attach_type));
+
+	if (prog->verified_insns)
+		json_object_set_new(object, "verified_insns", json_integer(prog->verified_insns));
+	return object;
+}
+
 static void print_json(const struct context *context, const struct reply_options *options,
 		       const struct reply_result *result, const char *outcome)
 {
 	json_t *document = output_document(), *progs = json_array();
-	char ports[512];
+	static char ports[PORTS_TEXT_MAX];
 	int i;
 
 	ports_format(&options->ports, ports, sizeof(ports));
@@ -96,10 +106,7 @@ static void print_json(const struct context *context, const struct reply_options
 	json_object_set_new(document, "ports", json_string(ports));
 	json_object_set_new(document, "cgroup", json_string(options->cgroup));
 	for (i = 0; i < result->count; i++)
-		json_array_append_new(
-			progs, json_pack("{s:s, s:s, s:i}", "program", result->progs[i].name,
-					 "hook", hook_type_name(result->progs[i].attach_type),
-					 "verified_insns", result->progs[i].verified_insns));
+		json_array_append_new(progs, prog_json(&result->progs[i]));
 	json_object_set_new(document, "programs", progs);
 	output_json(&context->output, document);
 }
@@ -117,10 +124,14 @@ static void print_text(const struct context *context, const struct reply_options
 	if (!options->dry_run && !context->verbose)
 		return;
 	table = table_new("program|hook|>verified insns");
-	for (i = 0; i < result->count; i++)
-		table_row(table, "%s|%s|%u", result->progs[i].name,
-			  hook_type_name(result->progs[i].attach_type),
-			  result->progs[i].verified_insns);
+	for (i = 0; i < result->count; i++) {
+		const struct reply_prog *prog = &result->progs[i];
+		char insns[16] = "-";
+
+		if (prog->verified_insns)
+			snprintf(insns, sizeof(insns), "%u", prog->verified_insns);
+		table_row(table, "%s|%s|%s", prog->name, hook_type_name(prog->attach_type), insns);
+	}
 	table_print(table, &context->output, 2);
 }
 

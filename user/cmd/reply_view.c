@@ -81,7 +81,7 @@ json_t *reply_view_json(const struct reply_view *view)
 {
 	const struct sluice_reply_meta *meta = &view->state.meta;
 	struct ports ports;
-	char text[4096];
+	static char text[PORTS_TEXT_MAX];
 
 	reply_ports(meta, &ports);
 	ports_format(&ports, text, sizeof(text));

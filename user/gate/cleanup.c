@@ -13,37 +13,30 @@
 /* Every program and map of ours has it; 15 characters of a name reach the kernel. */
 #define OUR_PREFIX "sluice_"
 
+/* The folders that any version has made below DIR; what else is there is not ours. */
+static const char *const planes[] = { "reply", "wire", "steer", "meet" };
+
 /* Links, programs and maps are freed after an RCU grace period and a work queue. */
 #define FREE_TRIES   30
 #define FREE_WAIT_NS 100000000L
 
 int cleanup_remove(const char *bpffs, struct err *err)
 {
-	int removed = 0, result;
-	struct dirent *entry;
+	int removed = 0, result = pins_exist(bpffs, ".", err);
 	struct pins pins;
-	DIR *folder;
+	size_t i;
 
-	result = pins_exist(bpffs, ".", err);
 	if (result <= 0)
 		return result;
 	result = pins_lock(&pins, bpffs, false, err);
 	if (result)
 		return result;
-	folder = opendir(bpffs);
-	if (!folder)
-		result = err_set(err, EXIT_ERROR, errno, "%s: %s", bpffs, strerror(errno));
-	while (!result && (entry = readdir(folder))) {
-		int count;
+	for (i = 0; i < sizeof(planes) / sizeof(*planes) && !result; i++) {
+		int count = pins_remove(bpffs, planes[i], err);
 
-		if (entry->d_name[0] == '.')
-			continue;
-		count = pins_remove(bpffs, entry->d_name, err);
 		result = count < 0 ? count : 0;
 		removed += result ? 0 : count;
 	}
-	if (folder)
-		closedir(folder);
 	pins_unlock(&pins);
 	return result ? result : removed;
 }
@@ -107,7 +100,8 @@ static int find_kind(const struct kind *kind, cleanup_left_fn fn, void *arg)
 		char name[BPF_OBJ_NAME_LEN] = "";
 		int fd = kind->open(id), result;
 
-		if (fd < 0 && errno == ENOENT)
+		/* EAGAIN: a link that is being made; its program is there already, and tells. */
+		if (fd < 0 && (errno == ENOENT || errno == EAGAIN))
 			continue;
 		if (fd < 0)
 			return -errno;

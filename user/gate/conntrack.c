@@ -31,9 +31,9 @@ int conntrack_order(const struct ct_entry *a, const struct ct_entry *b)
 	int result = memcmp(&a->original.dst, &b->original.dst, sizeof(a->original.dst));
 
 	if (!result)
-		result = order(a->original.dst_port_be, b->original.dst_port_be);
+		result = order(ntohs(a->original.dst_port_be), ntohs(b->original.dst_port_be));
 	if (!result)
-		result = order(a->original.src_port_be, b->original.src_port_be);
+		result = order(ntohs(a->original.src_port_be), ntohs(b->original.src_port_be));
 	if (!result)
 		result = memcmp(&a->original.src, &b->original.src, sizeof(a->original.src));
 	return result ? result : order(a->original_zone, b->original_zone);

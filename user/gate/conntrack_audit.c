@@ -73,7 +73,8 @@ static bool is_judged(const struct ct_entry *entry)
 	return !(entry->status & (IPS_OFFLOAD | IPS_HW_OFFLOAD | IPS_DYING | IPS_TEMPLATE));
 }
 
-static bool find_responder(const struct ct_entry *entry, const struct inet *inet)
+static const struct inet_socket *find_responder(const struct ct_entry *entry,
+						const struct inet *inet)
 {
 	const struct ct_tuple *reply = &entry->reply;
 
@@ -81,7 +82,8 @@ static bool find_responder(const struct ct_entry *entry, const struct inet *inet
 				reply->dst_port_be);
 }
 
-static bool find_originator(const struct ct_entry *entry, const struct inet *inet)
+static const struct inet_socket *find_originator(const struct ct_entry *entry,
+						 const struct inet *inet)
 {
 	const struct ct_tuple *original = &entry->original;
 
@@ -189,20 +191,33 @@ static bool misses_responder(const struct ct_entry *entry, const struct inet *in
 }
 
 /*
- * The kernel's tunnels send from ports without a socket, to the port on which they receive, and
- * programs with raw sockets do without one altogether, which shows while they send.
+ * VXLAN and its like send from ports without a socket to the port on which the far end's kernel
+ * receives, which is the same here; what comes back is a conversation of its own, the other way
+ * round.  A socket whose process we may not see looks like the kernel's.
  */
+static bool is_tunnel(const struct ct_entry *entry, const struct inet *inet)
+{
+	const struct inet_socket *socket;
+
+	if (inet_is_local(inet, &entry->original.src) &&
+	    inet_is_kernel_port(inet, entry->original.dst_port_be))
+		return true;
+	socket = inet_is_local(inet, &entry->reply.src) ? find_responder(entry, inet) : NULL;
+	return socket && !socket->pid;
+}
+
+/* Programs with raw sockets do without one of UDP, which shows while they send. */
 static bool misses_originator(const struct ct_entry *entry, const struct inet *inet)
 {
 	return inet_is_local(inet, &entry->original.src) && entry->watched && !entry->used &&
-	       !find_originator(entry, inet) &&
-	       !inet_is_kernel_port(inet, entry->original.dst_port_be);
+	       !find_originator(entry, inet) && !is_tunnel(entry, inet);
 }
 
 /* Many may hear what is sent to a group, and none of their answers is one to this entry. */
 static bool is_unanswered(const struct ct_entry *entry, const struct inet *inet)
 {
-	return is_unreplied(entry) && entry->used && !inet_is_shared(inet, &entry->original.dst);
+	return is_unreplied(entry) && entry->used && !inet_is_shared(inet, &entry->original.dst) &&
+	       !is_tunnel(entry, inet);
 }
 
 static bool judge(const struct ct_entry *entry, const struct inet *inet, size_t twin,

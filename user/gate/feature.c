@@ -175,6 +175,11 @@ enum feature feature_map(enum bpf_map_type type)
 	}
 }
 
+enum feature feature_memory(__u32 bytes)
+{
+	return verdict_close(bpf_map_create(BPF_MAP_TYPE_ARRAY, NULL, 4, bytes, 1, NULL));
+}
+
 enum feature feature_spin_lock(enum bpf_prog_type type, enum bpf_attach_type attach)
 {
 	enum feature answer = verdict_close(map_with_layout(BPF_MAP_TYPE_ARRAY, 1, 0, true));
@@ -261,9 +266,8 @@ enum feature feature_file_iterator(const struct btf *vmlinux)
 	if (target < 0)
 		return FEATURE_NO;
 	answer = verdict_close(load_passing(BPF_PROG_TYPE_TRACING, &opts));
-	return answer == FEATURE_YES
-		       ? helper_in(BPF_PROG_TYPE_TRACING, &opts, BPF_FUNC_sock_from_file)
-		       : answer;
+	return answer == FEATURE_YES ? helper_in(BPF_PROG_TYPE_TRACING, &opts, BPF_FUNC_seq_write)
+				     : answer;
 }
 
 /* The group is a socket of our own that is never bound, so that nothing reaches it. */

@@ -32,6 +32,8 @@ enum feature feature_hook(enum bpf_prog_type type, enum bpf_attach_type attach);
 enum feature feature_helper(enum bpf_prog_type type, enum bpf_attach_type attach,
 			    enum bpf_func_id helper);
 enum feature feature_map(enum bpf_map_type type);
+/* May so much memory be taken for maps?  Until 5.11 it counts against RLIMIT_MEMLOCK. */
+enum feature feature_memory(__u32 bytes);
 /* An array whose values hold a bpf_spin_lock, taken by a program of that type. */
 enum feature feature_spin_lock(enum bpf_prog_type type, enum bpf_attach_type attach);
 /* Are programs attached to a cgroup by bpf_link, so that they can be pinned and updated? */
@@ -40,7 +42,7 @@ enum feature feature_cgroup_link(void);
 enum feature feature_tcx(void);
 /* Does bpf_fib_lookup() take BPF_FIB_LOOKUP_SRC? */
 enum feature feature_fib_source(void);
-/* Can a program walk over all processes' files, and find the sockets among them? */
+/* Can a program walk over all processes' files, and write of them? */
 enum feature feature_file_iterator(const struct btf *vmlinux);
 /* Can an sk_reuseport program be attached to a group of sockets? */
 enum feature feature_reuseport_attach(void);

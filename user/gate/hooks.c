@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "hooks.h"
 
+#include "caps.h"
 #include "log.h"
 #include "pins.h"
 
@@ -28,10 +29,10 @@ void hooks_libbpf_log(void)
 	libbpf_set_print(libbpf_print);
 }
 
-bool hooks_kernel_has(const char *kfunc)
+bool hooks_kernel_has_struct(const char *name)
 {
 	struct btf *btf = btf__load_vmlinux_btf();
-	bool has = btf && btf__find_by_name_kind(btf, kfunc, BTF_KIND_FUNC) > 0;
+	bool has = btf && btf__find_by_name_kind(btf, name, BTF_KIND_STRUCT) > 0;
 
 	btf__free(btf);
 	return has;
@@ -75,6 +76,14 @@ int hooks_load_error(const char *what, int error, const char *verifier_log, stru
 {
 	char path[PATH_MAX] = "";
 
+	if (!verifier_log[0] && error == EPERM && !caps_have(CAP_SYS_RESOURCE))
+		return err_mend(err,
+				err_set(err, EXIT_PERMISSION, error,
+					"%s: the kernel refused to create a map or program: most"
+					" likely RLIMIT_MEMLOCK is too low (kernels before 5.11"
+					" count maps to it)",
+					what),
+				HOOKS_MEMLOCK_MEND);
 	if (!verifier_log[0]) {
 		err_set(err, error == EPERM ? EXIT_PERMISSION : EXIT_LACKING, error,
 			"%s: the kernel refused to create a map or program: %s", what,
@@ -251,23 +260,6 @@ static int attach_error(const char *cgroup, const struct bpf_program *prog, int 
 			"'sluice check' says what this kernel lacks");
 }
 
-int hooks_attach_cgroup(const char *cgroup, const struct bpf_program *prog, struct bpf_link **link,
-			struct err *err)
-{
-	int fd = open(cgroup, O_RDONLY | O_DIRECTORY | O_CLOEXEC), result = 0;
-	struct bpf_link *fresh;
-
-	if (fd < 0)
-		return err_set(err, EXIT_ERROR, errno, "cgroup %s: %s", cgroup, strerror(errno));
-	fresh = bpf_program__attach_cgroup(prog, fd);
-	if (fresh)
-		*link = fresh;
-	else
-		result = attach_error(cgroup, prog, errno, err);
-	close(fd);
-	return result;
-}
-
 static int attach_new(struct transaction *tx, const struct hook *hook, struct err *err)
 {
 	struct step *step = &tx->steps[tx->count];
@@ -306,18 +298,37 @@ static int update_in_place(struct transaction *tx, const struct hook *hook, int 
 	return 0;
 }
 
-static int stage(struct transaction *tx, const struct hook *hook, struct err *err)
+/* The link in place on this cgroup, if there is one; its descriptor, or -1. */
+static int link_in_place(const struct transaction *tx, const struct hook *hook, __u32 *prog_id)
 {
 	struct bpf_link_info link = { 0 };
 	__u32 length = sizeof(link);
 	int fd = pins_get(tx->dir, tx->plane, hook->pin);
 
-	if (fd >= 0 && !bpf_obj_get_info_by_fd(fd, &link, &length) &&
-	    link.cgroup.cgroup_id == tx->cgroup_id)
-		return update_in_place(tx, hook, fd, link.prog_id, err);
+	if (fd < 0)
+		return -1;
+	if (!bpf_obj_get_info_by_fd(fd, &link, &length) && link.cgroup.cgroup_id == tx->cgroup_id) {
+		*prog_id = link.prog_id;
+		return fd;
+	}
+	close(fd);
+	return -1;
+}
+
+/* One of the two passes over the hooks: links to be made, or links to be updated. */
+static int stage(struct transaction *tx, const struct hook *hook, enum step_kind pass,
+		 struct err *err)
+{
+	__u32 prog_id;
+	int fd = hook->wanted ? link_in_place(tx, hook, &prog_id) : -1;
+
+	if (!hook->wanted)
+		return 0;
+	if (fd >= 0 && pass == STEP_UPDATED)
+		return update_in_place(tx, hook, fd, prog_id, err);
 	if (fd >= 0)
 		close(fd);
-	return attach_new(tx, hook, err);
+	return fd < 0 && pass == STEP_PINNED ? attach_new(tx, hook, err) : 0;
 }
 
 static void undo(struct transaction *tx)
@@ -389,8 +400,9 @@ int hooks_apply_cgroup(const char *dir, const char *plane, const char *cgroup, s
 	for (i = 0; i < count; i++)
 		pins_drop(staged_path(&tx, &hooks[i], path));
 	for (i = 0; i < count && !result; i++)
-		if (hooks[i].wanted)
-			result = stage(&tx, &hooks[i], err);
+		result = stage(&tx, &hooks[i], STEP_PINNED, err);
+	for (i = 0; i < count && !result; i++)
+		result = stage(&tx, &hooks[i], STEP_UPDATED, err);
 	staged = tx.count;
 	if (!result)
 		result = commit(&tx, hooks, count, err);

@@ -24,22 +24,22 @@ struct hook {
 };
 
 /*
- * Brings the cgroup hooks of a plane to what is wanted: an attached link is updated in place, a
- * missing one is made and pinned, one on another cgroup gives way after its successor is there, an
- * unwanted one is removed last.  On failure all is as it was, and *err says why.
+ * Brings the cgroup hooks of a plane to what is wanted: a missing link is made and pinned, an
+ * attached one is updated in place, one on another cgroup gives way after its successor is there,
+ * an unwanted one is removed last.  New links come first, since attaching is what may be refused:
+ * then all is as it was, and *err says why.
  */
 int hooks_apply_cgroup(const char *dir, const char *plane, const char *cgroup, struct hook *hooks,
 		       int count, struct err *err);
 
-/* Attaches a program to a cgroup for as long as *link lives, which nothing pins. */
-int hooks_attach_cgroup(const char *cgroup, const struct bpf_program *prog, struct bpf_link **link,
-			struct err *err);
-
 /* Silences libbpf, or with --verbose shows what it says. */
 void hooks_libbpf_log(void);
 
-/* Has the running kernel a kfunc of this name? */
-bool hooks_kernel_has(const char *kfunc);
+/* Has the running kernel's own BTF (not a module's) this struct? */
+bool hooks_kernel_has_struct(const char *name);
+
+/* What helps where the kernel counts maps to RLIMIT_MEMLOCK and there is too little of it. */
+#define HOOKS_MEMLOCK_MEND "grant CAP_SYS_RESOURCE, or raise it ('ulimit -l')"
 
 /*
  * Names the reason of a failed bpf_object__load(): the end of the verifier's log into err->detail,

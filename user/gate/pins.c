@@ -71,21 +71,34 @@ static int check_parent(const char *dir, struct err *err)
 
 static int make_dir(struct pins *pins, struct err *err)
 {
-	int result;
+	int result = check_parent(pins->dir, err);
 
-	if (mounts_is_bpffs(pins->dir) == 1)
-		return 0;
-	result = check_parent(pins->dir, err);
 	if (result)
 		return result;
-	if (!mkdir(pins->dir, 0700)) {
-		pins->created = true;
-		return 0;
-	}
-	if (errno == EEXIST)
+	if (!mkdir(pins->dir, 0700) || errno == EEXIST)
 		return 0;
 	result = errno == EACCES || errno == EPERM ? EXIT_PERMISSION : EXIT_ERROR;
 	return err_set(err, result, errno, "pins folder %s: %s", pins->dir, strerror(errno));
+}
+
+/*
+ * Anybody may make a folder, or a link to one, on a bpffs: what others can change must neither be
+ * trusted nor emptied.
+ */
+static int check_owner(const struct pins *pins, struct err *err)
+{
+	struct stat st;
+
+	if (fstat(pins->fd, &st))
+		return err_set(err, EXIT_ERROR, errno, "pins folder %s: %s", pins->dir,
+			       strerror(errno));
+	if (st.st_uid == geteuid() && !(st.st_mode & (S_IWGRP | S_IWOTH)))
+		return 0;
+	return err_mend(err,
+			err_set(err, EXIT_CONFLICT, EPERM,
+				"pins folder %s: others may write to it (owner %u, mode %o)",
+				pins->dir, st.st_uid, st.st_mode & 07777),
+			"name a folder of your own with --bpffs, or remove that one");
 }
 
 /* The folder may have been removed between open(2) and flock(2): then the lock is of no use. */
@@ -103,17 +116,20 @@ static int try_lock(struct pins *pins, bool create, struct err *err)
 
 	if (result)
 		return result;
-	pins->fd = open(pins->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	pins->fd = open(pins->dir, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (pins->fd < 0 && errno == ENOENT && create)
 		return -EAGAIN;
 	if (pins->fd < 0)
 		return err_set(err, errno == EACCES ? EXIT_PERMISSION : EXIT_ERROR, errno,
 			       "pins folder %s: %s", pins->dir, strerror(errno));
-	if (!flock(pins->fd, LOCK_EX | LOCK_NB) && still_there(pins))
-		return 0;
-	close(pins->fd);
-	pins->fd = -1;
-	return -EAGAIN;
+	result = check_owner(pins, err);
+	if (!result && (flock(pins->fd, LOCK_EX | LOCK_NB) || !still_there(pins)))
+		result = -EAGAIN;
+	if (result) {
+		close(pins->fd);
+		pins->fd = -1;
+	}
+	return result;
 }
 
 int pins_lock(struct pins *pins, const char *dir, bool create, struct err *err)
@@ -142,7 +158,7 @@ void pins_unlock(struct pins *pins)
 {
 	if (pins->fd < 0)
 		return;
-	/* Fails, as it should, while anything is pinned. */
+	/* Fails, as it should, while anything is in it. */
 	rmdir(pins->dir);
 	close(pins->fd);
 	pins->fd = -1;

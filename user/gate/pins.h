@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * The folder in bpffs that holds the state of sluice: a subfolder for each plane, a pin for each
- * map and link.  Loaders lock the folder; readers need not.
+ * map and link.  Loaders lock the folder; readers need not.  It must be the caller's own: the paths
+ * below it are then nobody else's to change.
  */
 #ifndef SLUICE_PINS_H
 #define SLUICE_PINS_H
@@ -13,13 +14,13 @@
 
 struct pins {
 	char dir[PATH_MAX];
-	int fd;	      /* holds the lock */
-	bool created; /* by this process: removed again if it stays empty */
+	int fd; /* holds the lock */
 };
 
 /*
  * Locks DIR against other loaders, waiting for them a few seconds.  With `create` it makes DIR
- * where missing; without, a missing DIR is -ENOENT (and *err says so).
+ * where missing; without, a missing DIR is -ENOENT (and *err says so).  A DIR that others may write
+ * to is refused (EXIT_CONFLICT).
  */
 int pins_lock(struct pins *pins, const char *dir, bool create, struct err *err);
 /* Unlocks, and removes the folder if it is empty. */

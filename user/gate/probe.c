@@ -3,6 +3,7 @@
 
 #include "caps.h"
 #include "feature.h"
+#include "hooks.h"
 #include "mounts.h"
 
 #include <bpf/btf.h>
@@ -18,6 +19,9 @@
 #include <unistd.h>
 
 #define BPFFS "/sys/fs/bpf"
+
+/* What the maps of a plane take, the flow table of its default size included, and some room. */
+#define MAP_MEMORY (4 << 20)
 
 #define REPLY (1U << PROBE_REPLY)
 #define STEER (1U << PROBE_STEER)
@@ -262,6 +266,18 @@ static enum answer ask_map(const struct need *need, struct asking *asking)
 	return from_feature(feature_map(need->number));
 }
 
+/* libbpf, which has put RLIMIT_MEMLOCK aside if it may, does so for a load, too. */
+static enum answer ask_memory(const struct need *need, struct asking *asking)
+{
+	enum answer answer = from_feature(feature_memory(MAP_MEMORY));
+
+	if (answer == ANSWER_REFUSED) {
+		note(asking, "RLIMIT_MEMLOCK is too low (kernels before 5.11 count maps to it)");
+		mend(asking, "%s", HOOKS_MEMLOCK_MEND);
+	}
+	return answer;
+}
+
 /* prog, attach; number: the helper */
 static enum answer ask_helper(const struct need *need, struct asking *asking)
 {
@@ -394,6 +410,8 @@ static const struct need needs[] = {
 	{ STEER, 0, CAP(CAP_SYS_PTRACE), .why = "take sockets of other processes (pidfd_getfd)" },
 	{ REPLY | STEER, MEET, .name = "bpf(2)", .why = "the system call answers", .ask = ask_bpf,
 	  .takes = ASK_BPF, .since = "3.18", .mend = SECCOMP_MEND, .fallback = STUN_FALLBACK },
+	{ REPLY | STEER, 0, .name = "memory for maps", .why = "the flow table and its like",
+	  .ask = ask_memory, .takes = ASK_BPF, .mend = "raise the cgroup's memory limit" },
 	{ REPLY, 0, .name = "BTF", .why = "tells programs the kernel's layout (CO-RE)",
 	  .ask = ask_btf, .since = "5.2", .mend = "a kernel built with CONFIG_DEBUG_INFO_BTF" },
 	{ REPLY | STEER, MEET, .name = "bpffs", .ask = ask_bpffs, .fallback = STUN_FALLBACK },
@@ -438,7 +456,7 @@ static const struct need needs[] = {
 	  .mend = "load nf_conntrack, built with BTF",
 	  .fallback = "audit may count NATed replies as wrong" },
 	{ 0, REPLY, .name = "iter/task_file", .why = "finds the process of a socket",
-	  .ask = ask_file_iterator, .takes = ASK_TRACE, .since = "5.11",
+	  .ask = ask_file_iterator, .takes = ASK_TRACE, .since = "5.8",
 	  .fallback = "processes stay unknown" },
 	/* reply: wire mode */
 	{ 0, REPLY, .name = "tc", .why = "rewrites datagrams in wire mode", HOOK(SCHED_CLS, 0),
@@ -453,7 +471,7 @@ static const struct need needs[] = {
 	  .fallback = "the socket cookie alone" },
 	{ 0, REPLY, .name = "bpf_skb_ct_lookup", .why = "looks into conntrack (kfunc)",
 	  .ask = ask_conntrack_function, .type = "bpf_skb_ct_lookup", .since = "5.18",
-	  .mend = "load nf_conntrack, built with BTF", .fallback = "ctnetlink" },
+	  .mend = "from 5.18 on: load nf_conntrack, built with BTF", .fallback = "ctnetlink" },
 
 	{ STEER, 0, .name = "sk_reuseport", .why = "chooses the worker", HOOK(SK_REUSEPORT, 0),
 	  .since = "4.19" },

@@ -32,10 +32,6 @@
 #define PIN_FIX4  "link_fix4"
 #define PIN_FIX6  "link_fix6"
 #define PIN_AUDIT "link_audit"
-#define PIN_FLOWS "sluice_flows"
-
-/* Of moving flows to another table; a second finds next to nothing. */
-#define TABLE_PASSES_MAX 8
 
 static const char *const link_pins[] = { PIN_LEARN, PIN_FIX4, PIN_FIX6, PIN_AUDIT };
 #define LINK_PINS ((int)(sizeof(link_pins) / sizeof(*link_pins)))
@@ -238,15 +234,39 @@ struct flow_visit {
 	struct reply_fill *fill;
 	reply_flow_fn fn;
 	void *arg;
+	const struct sluice_reply_meta *meta;
+	int newer_fd; /* of a previous table: flows that the newer one has, too, are not counted */
 	__u32 now;
 	__u32 age;
 };
+
+/* Has the table, of `sets` sets, the flow? */
+static bool table_has(int fd, __u64 seed, __u32 sets, const struct sluice_flow *flow)
+{
+	__u64 hash = sluice_flow_hash(seed, flow->cookie, &flow->peer, flow->peer_port_be);
+	__u32 way, index = sluice_flow_set_index(hash, sets);
+	struct sluice_flow_set set;
+
+	if (bpf_map_lookup_elem_flags(fd, &index, &set, BPF_F_LOCK))
+		return false;
+	for (way = 0; way < SLUICE_FLOW_WAYS; way++)
+		if (set.tag[way] && set.flow[way].cookie == flow->cookie &&
+		    set.flow[way].peer_port_be == flow->peer_port_be &&
+		    !memcmp(&set.flow[way].peer, &flow->peer, sizeof(flow->peer)))
+			return true;
+	return false;
+}
 
 static int flow_visit(const struct sluice_flow_set *set, __u32 way, void *arg)
 {
 	struct flow_visit *visit = arg;
 	__u32 idle = sluice_flow_idle(visit->now, set->seen[way]);
 
+	/* What a previous table has is there for as long as it is of use. */
+	if (visit->newer_fd >= 0 &&
+	    (idle > visit->age ||
+	     table_has(visit->newer_fd, visit->meta->seed, visit->meta->sets, &set->flow[way])))
+		return 0;
 	if (idle <= visit->age)
 		visit->fill->live++;
 	else
@@ -259,9 +279,9 @@ static int flow_visit(const struct sluice_flow_set *set, __u32 way, void *arg)
 int reply_flows(const char *bpffs, struct reply_fill *fill, reply_flow_fn fn, void *arg,
 		struct err *err)
 {
-	struct flow_visit visit = { fill, fn, arg, flow_now(), 0 };
 	struct sluice_reply_meta meta;
-	int fd, result = meta_read(bpffs, &meta, err);
+	struct flow_visit visit = { fill, fn, arg, &meta, -1, flow_now(), 0 };
+	int fd, previous, result = meta_read(bpffs, &meta, err);
 
 	if (result)
 		return not_loaded(bpffs, result, err);
@@ -271,6 +291,12 @@ int reply_flows(const char *bpffs, struct reply_fill *fill, reply_flow_fn fn, vo
 	*fill = (struct reply_fill){ .size = meta.sets * SLUICE_FLOW_WAYS };
 	visit.age = sluice_flow_clock(meta.age_ns);
 	result = sets_walk(fd, flow_visit, &visit);
+	previous = pins_get(bpffs, PLANE, "sluice_previous");
+	visit.newer_fd = fd;
+	if (!result && previous >= 0)
+		result = sets_walk(previous, flow_visit, &visit);
+	if (previous >= 0)
+		close(previous);
 	close(fd);
 	if (result)
 		return err_set(err, EXIT_ERROR, -result, "flow table: %s", strerror(-result));
@@ -305,11 +331,22 @@ struct load {
 	struct reply_bpf *skel;
 	struct sluice_reply_meta before; /* magic 0: nothing was loaded */
 	struct sluice_reply_meta after;
-	int old_flows_fd; /* the table that gives way to one of another size, or -1 */
+	bool resized; /* the table that is pinned gives way to one of another size */
 	char *verifier_log;
 };
 
-static const int caps_needed[] = { CAP_BPF, CAP_NET_ADMIN, CAP_PERFMON };
+/*
+ * Audit looks into conntrack's types.  Where these are in a module, libbpf has to go through the
+ * BTF of all modules, and the kernel lets only CAP_SYS_ADMIN do that.
+ */
+static const int caps_needed[] = { CAP_BPF, CAP_NET_ADMIN, CAP_PERFMON, CAP_SYS_ADMIN };
+
+static int check_caps(const struct reply_options *options, struct err *err)
+{
+	bool modules = options->mode == SLUICE_REPLY_AUDIT && !hooks_kernel_has_struct("nf_conn");
+
+	return caps_require("reply load", caps_needed, modules ? 4 : 3, err);
+}
 
 static int check_place(const struct reply_options *options, struct err *err)
 {
@@ -361,7 +398,6 @@ static void configure(struct load *load)
 	skel->rodata->age = sluice_flow_clock(meta->age_ns);
 	skel->rodata->sets = meta->sets;
 	skel->rodata->any_port = meta->any_port;
-	skel->rodata->rdonly_cast = hooks_kernel_has("bpf_rdonly_cast");
 	memcpy((void *)skel->rodata->ports, meta->ports, sizeof(meta->ports));
 	bpf_program__set_autoload(skel->progs.sluice_fix4, fixes);
 	bpf_program__set_autoload(skel->progs.sluice_fix6, fixes);
@@ -369,35 +405,74 @@ static void configure(struct load *load)
 	bpf_map__set_max_entries(skel->maps.sluice_flows, meta->sets);
 }
 
-/* Takes over the maps that are pinned; a flow table of another size is made anew and filled later.
+/* Shares a pinned map with the programs; nothing is done where there is none. */
+static int share_map(const struct load *load, struct bpf_map *map, const char *pin, struct err *err)
+{
+	int result, fd = pins_get(load->options->bpffs, PLANE, pin);
+
+	if (fd < 0)
+		return 0;
+	result = bpf_map__reuse_fd(map, fd);
+	close(fd);
+	if (result)
+		return err_set(err, EXIT_ERROR, -result, "%s/" PLANE "/%s: %s",
+			       load->options->bpffs, pin, strerror(-result));
+	return 0;
+}
+
+/* The number of entries of a pinned map, 0 if there is none. */
+static __u32 pinned_entries(const struct load *load, const char *pin)
+{
+	struct bpf_map_info info = { 0 };
+	__u32 length = sizeof(info);
+	int fd = pins_get(load->options->bpffs, PLANE, pin);
+
+	if (fd < 0)
+		return 0;
+	if (bpf_obj_get_info_by_fd(fd, &info, &length))
+		info.max_entries = 0;
+	close(fd);
+	return info.max_entries;
+}
+
+/*
+ * The flow tables: the pinned one where the size is the same; else it becomes the previous one.  A
+ * previous one is kept until all in it is past its age.
  */
+static int share_tables(struct load *load, struct err *err)
+{
+	struct reply_bpf *skel = load->skel;
+	__u32 pinned = pinned_entries(load, "sluice_flows");
+	bool young = now_ns(CLOCK_REALTIME) - load->before.resized_ns <= load->before.age_ns;
+	const char *previous = "sluice_previous";
+	int result = 0;
+
+	load->resized = pinned && pinned != load->after.sets;
+	if (load->resized)
+		previous = "sluice_flows";
+	else
+		result = share_map(load, skel->maps.sluice_flows, "sluice_flows", err);
+	load->after.resized_ns = load->resized ? load->after.loaded_ns : load->before.resized_ns;
+	if (result || (!load->resized && !young && pinned))
+		return result;
+	skel->rodata->previous_sets = pinned_entries(load, previous);
+	return share_map(load, skel->maps.sluice_previous, previous, err);
+}
+
 static int share_maps(struct load *load, struct err *err)
 {
-	const char *bpffs = load->options->bpffs;
-	struct bpf_map *map;
+	struct reply_bpf *skel = load->skel;
+	struct bpf_map *const others[] = { skel->maps.sluice_meta, skel->maps.sluice_locals,
+					   skel->maps.sluice_socks, skel->maps.sluice_counters,
+					   skel->maps.sluice_audits };
+	int result = 0;
+	size_t i;
 
 	if (!load->before.magic)
 		return 0;
-	bpf_object__for_each_map(map, load->skel->obj) {
-		int result = 0, fd;
-
-		if (bpf_map__is_internal(map))
-			continue;
-		fd = pins_get(bpffs, PLANE, bpf_map__name(map));
-		if (fd >= 0 && map == load->skel->maps.sluice_flows &&
-		    load->before.sets != load->after.sets) {
-			load->old_flows_fd = fd;
-			continue;
-		}
-		if (fd >= 0)
-			result = bpf_map__reuse_fd(map, fd);
-		if (fd >= 0)
-			close(fd);
-		if (result)
-			return err_set(err, EXIT_ERROR, -result, "%s/" PLANE "/%s: %s", bpffs,
-				       bpf_map__name(map), strerror(-result));
-	}
-	return 0;
+	for (i = 0; i < sizeof(others) / sizeof(*others) && !result; i++)
+		result = share_map(load, others[i], bpf_map__name(others[i]), err);
+	return result ? result : share_tables(load, err);
 }
 
 static int verify(struct load *load, struct err *err)
@@ -460,7 +535,7 @@ static int pin_maps(const struct load *load, struct err *err)
 	if (mkdir(path, 0700) && errno != EEXIST)
 		return err_set(err, EXIT_ERROR, errno, "%s: %s", path, strerror(errno));
 	bpf_object__for_each_map(map, load->skel->obj) {
-		if (bpf_map__is_internal(map) ||
+		if (bpf_map__is_internal(map) || map == load->skel->maps.sluice_previous ||
 		    !access(pins_path(bpffs, PLANE, bpf_map__name(map), path), F_OK))
 			continue;
 		if (bpf_obj_pin(bpf_map__fd(map), path))
@@ -469,123 +544,91 @@ static int pin_maps(const struct load *load, struct err *err)
 	return 0;
 }
 
-struct move {
+struct carry {
 	const struct load *load;
+	int current_fd; /* the table in force, which is about to become the previous one */
 	__u32 now;
-	__u32 most_idle; /* flows idle for longer are left behind, or are there already */
-	__u32 moved;
 };
 
-/* The slot that the flow has or may take in its new set; SLUICE_FLOW_WAYS if all are newer. */
-static __u32 slot_for(const struct sluice_flow_set *set, const struct sluice_flow *flow, __u16 tag,
-		      __u32 idle, __u32 now)
+/* Into the new table, which no program uses yet. */
+static int flow_carry(const struct sluice_flow_set *from, __u32 from_way, void *arg)
 {
-	__u32 way, slot = SLUICE_FLOW_WAYS;
-	__u64 most = idle;
-
-	for (way = 0; way < SLUICE_FLOW_WAYS; way++) {
-		const struct sluice_flow *there = &set->flow[way];
-		__u64 there_idle = set->tag[way] ? sluice_flow_idle(now, set->seen[way])
-						 : 1ULL << 32;
-
-		if (set->tag[way] == tag && there->cookie == flow->cookie &&
-		    there->peer_port_be == flow->peer_port_be &&
-		    !memcmp(&there->peer, &flow->peer, sizeof(flow->peer)))
-			return there_idle > idle || (there_idle == idle &&
-						     memcmp(there, flow, sizeof(*flow)))
-				       ? way
-				       : SLUICE_FLOW_WAYS;
-		if (there_idle > most) {
-			most = there_idle;
-			slot = way;
-		}
-	}
-	return slot;
-}
-
-static int flow_move(const struct sluice_flow_set *from, __u32 from_way, void *arg)
-{
-	struct move *move = arg;
-	const struct sluice_reply_meta *meta = &move->load->after;
+	const struct carry *carry = arg;
+	const struct sluice_reply_meta *before = &carry->load->before;
 	const struct sluice_flow *flow = &from->flow[from_way];
-	int fd = bpf_map__fd(move->load->skel->maps.sluice_flows);
-	__u64 hash = sluice_flow_hash(meta->seed, flow->cookie, &flow->peer, flow->peer_port_be);
-	__u32 idle = sluice_flow_idle(move->now, from->seen[from_way]);
-	__u32 way, index = sluice_flow_set_index(hash, meta->sets);
+	int fd = bpf_map__fd(carry->load->skel->maps.sluice_flows);
+	__u64 hash = sluice_flow_hash(before->seed, flow->cookie, &flow->peer, flow->peer_port_be);
+	__u32 way = 0, index = sluice_flow_set_index(hash, carry->load->after.sets);
 	struct sluice_flow_set set;
 
-	if (idle > move->most_idle)
+	if (sluice_flow_idle(carry->now, from->seen[from_way]) >
+		    sluice_flow_clock(before->age_ns) ||
+	    table_has(carry->current_fd, before->seed, before->sets, flow))
 		return 0;
-	if (bpf_map_lookup_elem_flags(fd, &index, &set, BPF_F_LOCK))
+	if (bpf_map_lookup_elem(fd, &index, &set))
 		return -errno;
-	way = slot_for(&set, flow, sluice_flow_tag(hash), idle, move->now);
+	while (way < SLUICE_FLOW_WAYS && set.tag[way])
+		way++;
 	if (way == SLUICE_FLOW_WAYS)
 		return 0;
 	set.flow[way] = *flow;
 	set.tag[way] = sluice_flow_tag(hash);
 	set.seen[way] = from->seen[from_way];
-	move->moved++;
-	return bpf_map_update_elem(fd, &index, &set, BPF_EXIST | BPF_F_LOCK) ? -errno : 0;
+	return bpf_map_update_elem(fd, &index, &set, BPF_EXIST) ? -errno : 0;
 }
 
-static int table_fill(struct load *load, struct move *move, struct err *err)
+/*
+ * Two changes of size within the age of a flow: there can be but one previous table, so what only
+ * the older one has is carried over.
+ */
+static int carry_over(struct load *load, struct err *err)
 {
-	int result;
+	struct carry carry = { load, pins_get(load->options->bpffs, PLANE, "sluice_flows"),
+			       flow_now() };
+	int result = 0, older = pins_get(load->options->bpffs, PLANE, "sluice_previous");
 
-	move->now = flow_now();
-	move->moved = 0;
-	result = sets_walk(load->old_flows_fd, flow_move, move);
+	if (older >= 0 && carry.current_fd >= 0)
+		result = sets_walk(older, flow_carry, &carry);
+	if (older >= 0)
+		close(older);
+	if (carry.current_fd >= 0)
+		close(carry.current_fd);
 	if (result)
-		return err_set(err, EXIT_ERROR, -result, "flow table: moving it: %s",
-			       strerror(-result));
+		return err_set(err, EXIT_ERROR, -result, "flow table: %s", strerror(-result));
 	return 0;
 }
 
 /*
- * A table of another size is filled from the old one before any program uses it.  Then a second
- * sluice_learn fills it beside the first, and what was heard meanwhile follows: so no program ever
- * looks into a table that lacks a flow.  A set is read, changed and written, and what is learned in
- * between is written over: hence again, until nothing is left to move.
+ * A table of another size: the old one stays, as the one that is looked into second, so that no
+ * reply misses its flow.  sluice_learn is updated last, and until then fills the old one.
  */
-static int change_table(struct load *load, struct bpf_link **bridge, struct err *err)
+static int change_table(struct load *load, struct err *err)
 {
-	struct move move = { .load = load, .most_idle = sluice_flow_clock(load->after.age_ns) };
-	__u32 start = flow_now();
-	int pass, result = table_fill(load, &move, err);
+	const char *bpffs = load->options->bpffs;
+	char now[PATH_MAX], before[PATH_MAX];
 
-	if (!result)
-		result = hooks_attach_cgroup(load->options->cgroup, load->skel->progs.sluice_learn,
-					     bridge, err);
-	for (pass = 0; !result && pass < TABLE_PASSES_MAX && (!pass || move.moved); pass++) {
-		move.most_idle = flow_now() - start + 1;
-		result = table_fill(load, &move, err);
-	}
-	return result;
+	int result = carry_over(load, err);
+
+	if (result)
+		return result;
+	pins_path(bpffs, PLANE, "sluice_flows", now);
+	pins_path(bpffs, PLANE, "sluice_previous", before);
+	if (rename(now, before))
+		return err_set(err, EXIT_ERROR, errno, "pin %s: %s", before, strerror(errno));
+	if (!bpf_obj_pin(bpf_map__fd(load->skel->maps.sluice_flows), now))
+		return 0;
+	err_set(err, EXIT_ERROR, errno, "pin %s: %s", now, strerror(errno));
+	rename(before, now);
+	return -EIO;
 }
 
-static const char *new_table_path(const struct load *load, char path[PATH_MAX])
+/* The table that was in force takes its name again. */
+static void change_table_back(const struct load *load)
 {
-	return pins_path(load->options->bpffs, PLANE, PIN_FLOWS "_new", path);
-}
+	char now[PATH_MAX], before[PATH_MAX];
 
-/* Pins the new table beside the old one: what may fail comes before the programs change. */
-static int table_pin(const struct load *load, struct err *err)
-{
-	char path[PATH_MAX];
-
-	if (bpf_obj_pin(bpf_map__fd(load->skel->maps.sluice_flows), new_table_path(load, path)))
-		return err_set(err, EXIT_ERROR, errno, "pin %s: %s", path, strerror(errno));
-	return 0;
-}
-
-static int table_swap_pin(const struct load *load, struct err *err)
-{
-	char fresh[PATH_MAX], path[PATH_MAX];
-
-	pins_path(load->options->bpffs, PLANE, PIN_FLOWS, path);
-	if (rename(new_table_path(load, fresh), path))
-		return err_set(err, EXIT_ERROR, errno, "pin %s: %s", path, strerror(errno));
-	return 0;
+	rename(pins_path(load->options->bpffs, PLANE, "sluice_previous", before),
+	       pins_path(load->options->bpffs, PLANE, "sluice_flows", now));
 }
 
 static int attach(struct load *load, struct err *err)
@@ -607,33 +650,23 @@ static int attach(struct load *load, struct err *err)
 static int commit(struct load *load, struct err *err)
 {
 	bool fresh = !load->before.magic;
-	struct bpf_link *bridge = NULL;
-	char path[PATH_MAX];
 	int result = pin_maps(load, err);
 
-	/* A loader that died may have left it. */
-	unlink(new_table_path(load, path));
 	if (!result)
 		result = meta_write(load, fresh ? &load->after : &load->before, SLUICE_LOADING,
 				    err);
-	if (!result && load->old_flows_fd >= 0)
-		result = change_table(load, &bridge, err);
-	if (!result && load->old_flows_fd >= 0)
-		result = table_pin(load, err);
-	if (!result)
+	if (!result && load->resized)
+		result = change_table(load, err);
+	if (!result) {
 		result = attach(load, err);
-	if (!result && load->old_flows_fd >= 0)
-		result = table_swap_pin(load, err);
-	if (!result)
-		result = meta_write(load, &load->after, SLUICE_LOADED, err);
-	bpf_link__destroy(bridge);
-	if (result)
-		unlink(new_table_path(load, path));
+		if (result && load->resized)
+			change_table_back(load);
+	}
 	if (result && fresh)
 		pins_remove(load->options->bpffs, PLANE, &(struct err){ 0 });
 	else if (result)
 		meta_write(load, &load->before, load->before.state, &(struct err){ 0 });
-	return result;
+	return result ? result : meta_write(load, &load->after, SLUICE_LOADED, err);
 }
 
 /* What stands there: nothing, a load to update, or remains to clear. */
@@ -678,12 +711,11 @@ static int load_locked(struct load *load, struct reply_result *result, struct er
 
 int reply_load(const struct reply_options *options, struct reply_result *result, struct err *err)
 {
-	struct load load = { .options = options, .old_flows_fd = -1 };
+	struct load load = { .options = options };
 	struct pins pins;
 	int failed;
 
-	failed = caps_require("reply load", caps_needed, sizeof(caps_needed) / sizeof(*caps_needed),
-			      err);
+	failed = check_caps(options, err);
 	if (!failed)
 		failed = check_place(options, err);
 	if (!failed)
@@ -693,8 +725,6 @@ int reply_load(const struct reply_options *options, struct reply_result *result,
 	failed = load_locked(&load, result, err);
 	reply_bpf__destroy(load.skel);
 	free(load.verifier_log);
-	if (load.old_flows_fd >= 0)
-		close(load.old_flows_fd);
 	pins_unlock(&pins);
 	return failed;
 }

@@ -111,6 +111,11 @@ const struct sluice_socket_record *sockets_find(const struct sockets *sockets, _
 	return entry ? &entry->record : NULL;
 }
 
+const char *sockets_nobody(const struct sockets *sockets)
+{
+	return sockets ? "(gone)" : "?";
+}
+
 void sockets_free(struct sockets *sockets)
 {
 	struct entry *entry, *next;

@@ -1,0 +1,152 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Dumps of a table that changes while it is read, in a network namespace of its own: whoever takes
+ * the messages adds an address after the first, so that the kernel marks the rest as interrupted.
+ */
+#include "nl.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <linux/rtnetlink.h>
+#include <net/if.h>
+#include <sched.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+/* So many that a dump takes several messages of 32 KiB; the kernel is always one ahead. */
+#define ADDRESSES 3000
+
+static struct nl *nl;
+static uint32_t next_address;
+
+static int address_add(void)
+{
+	uint32_t address_be = htonl(0x0a000001 + next_address++);
+	struct nlmsghdr *nlh = nl_request(nl);
+	struct ifaddrmsg *msg;
+
+	nlh->nlmsg_type = RTM_NEWADDR;
+	nlh->nlmsg_flags |= NLM_F_CREATE | NLM_F_EXCL;
+	msg = mnl_nlmsg_put_extra_header(nlh, sizeof(*msg));
+	msg->ifa_family = AF_INET;
+	msg->ifa_prefixlen = 32;
+	msg->ifa_index = if_nametoindex("lo");
+	mnl_attr_put_u32(nlh, IFA_LOCAL, address_be);
+	return nl_ask(nl, nlh, NULL, NULL);
+}
+
+static int setup(void **state)
+{
+	size_t i;
+
+	assert_int_equal(unshare(CLONE_NEWNET), 0);
+	assert_int_equal(nl_open(&nl, NETLINK_ROUTE), 0);
+	next_address = 0;
+	for (i = 0; i < ADDRESSES; i++)
+		assert_int_equal(address_add(), 0);
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	nl_close(nl);
+	return 0;
+}
+
+struct reading {
+	size_t count;
+	int tries;
+	int changes; /* tries in which the table is changed */
+};
+
+static void request(struct nlmsghdr *nlh, void *into)
+{
+	struct reading *reading = into;
+
+	nlh->nlmsg_type = RTM_GETADDR;
+	mnl_nlmsg_put_extra_header(nlh, sizeof(struct ifaddrmsg));
+	reading->tries++;
+}
+
+static int take(const struct nlmsghdr *nlh, void *into)
+{
+	struct reading *reading = into;
+
+	if (!reading->count++ && reading->tries <= reading->changes)
+		assert_int_equal(address_add(), 0);
+	return MNL_CB_OK;
+}
+
+static void forget(void *into)
+{
+	((struct reading *)into)->count = 0;
+}
+
+static const struct nl_dump dump = { NETLINK_ROUTE, request, take, forget };
+
+static void test_undisturbed(void **state)
+{
+	struct reading reading = { .changes = 0 };
+
+	assert_int_equal(nl_dump(&dump, &reading), 0);
+	assert_int_equal(reading.tries, 1);
+	assert_int_equal(reading.count, ADDRESSES);
+}
+
+static void test_changed_three_times(void **state)
+{
+	struct reading reading = { .changes = 3 };
+
+	assert_int_equal(nl_dump(&dump, &reading), 0);
+	assert_int_equal(reading.tries, 4);
+	assert_int_equal(reading.count, ADDRESSES + 3);
+}
+
+static void test_changed_every_time(void **state)
+{
+	struct reading reading = { .changes = 1000000 };
+
+	assert_int_equal(nl_dump(&dump, &reading), -EAGAIN);
+	assert_true(reading.tries > 3 && reading.tries < 1000);
+}
+
+/* NLM_F_EXCL, with which the addresses are made, is one of the bits of NLM_F_DUMP. */
+static void test_made_already(void **state)
+{
+	next_address--;
+	assert_int_equal(address_add(), -EEXIST);
+}
+
+static int refuse(const struct nlmsghdr *nlh, void *into)
+{
+	errno = ENOMEM;
+	return MNL_CB_ERROR;
+}
+
+static void test_refused_by_the_taker(void **state)
+{
+	static const struct nl_dump refusing = { NETLINK_ROUTE, request, refuse, forget };
+	struct reading reading = { .changes = 0 };
+
+	assert_int_equal(nl_dump(&refusing, &reading), -ENOMEM);
+	assert_int_equal(reading.tries, 1);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(test_undisturbed),		 TEST(test_changed_three_times),
+		TEST(test_changed_every_time),	 TEST(test_made_already),
+		TEST(test_refused_by_the_taker),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
