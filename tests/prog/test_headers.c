@@ -328,7 +328,7 @@ static void test_target(void **state)
 {
 	static const char *const others4[] = { "239.1.2.3", "255.255.255.255", "127.255.255.255",
 					       "198.51.100.3", "0.0.0.0" };
-	static const char *const others6[] = { "ff02::1", "2001:db8:2::3", "::", "::ffff:" FAR4 };
+	static const char *const others6[] = { "ff02::1", "2001:db8:2::3", "::" };
 	struct frame frame;
 	size_t i;
 
