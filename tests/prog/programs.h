@@ -25,10 +25,9 @@
 struct settings {
 	__u16 port; /* the only one managed, unless any_port */
 	bool any_port;
-	bool audit;	  /* sluice_audit instead of the fix */
-	bool probe_reads; /* as on kernels without bpf_rdonly_cast() */
-	__u32 sets;	  /* 0: 64 */
-	__u32 age;	  /* of sluice_flow_clock(); 0: two minutes */
+	bool audit; /* sluice_audit instead of the fix */
+	__u32 sets; /* 0: 64 */
+	__u32 age;  /* of sluice_flow_clock(); 0: two minutes */
 };
 
 struct programs {
