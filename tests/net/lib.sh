@@ -10,6 +10,13 @@ set -euo pipefail
 
 ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 if [ -z "${TEST_CGROUP:-}" ]; then
+	case $(realpath "$0") in
+	"$ROOT"/tests/net/*) ;;
+	*)
+		echo "$0: source this from a test below tests/net" >&2
+		exit 1
+		;;
+	esac
 	exec "$ROOT/tests/run" --verbose "$0"
 fi
 
@@ -21,6 +28,12 @@ FOREIGN=$BUILD/tests/foreign-prog
 # shellcheck disable=SC2034
 PINS=/sys/fs/bpf/sluice
 NOT_LOADED="reply is not loaded"
+for needed in "$SLUICE" "$SERVER" "$CLIENT" "$FOREIGN"; do
+	if [ ! -x "$needed" ]; then
+		echo "$needed is not there: build it with 'make tested'" >&2
+		exit 1
+	fi
+done
 
 # shellcheck source=tools/topology.sh
 . "$ROOT/tools/topology.sh"

@@ -286,14 +286,20 @@ static void test_out_of_range(void **state)
 
 static void test_not_a_number(void **state)
 {
-	assert_no_number("", -EINVAL, "size: '' is not a number", "");
-	assert_no_number("a", -EINVAL, "size: 'a' is not a number", "");
-	assert_no_number("-1", -EINVAL, "size: '-1' is not a number", "");
-	assert_no_number("+1", -EINVAL, "size: '+1' is not a number", "");
-	assert_no_number(" 1", -EINVAL, "size: ' 1' is not a number", "");
-	assert_no_number("1k", -EINVAL, "size: '1k' is not a number", "");
-	assert_no_number("1.5", -EINVAL, "size: '1.5' is not a number", "");
-	assert_no_number("0x10", -EINVAL, "size: '0x10' is not a number", "");
+	assert_no_number("", -EINVAL, "size: '' is not a number", "give a number from 1 to 100");
+	assert_no_number("a", -EINVAL, "size: 'a' is not a number", "give a number from 1 to 100");
+	assert_no_number("-1", -EINVAL, "size: '-1' is not a number",
+			 "give a number from 1 to 100");
+	assert_no_number("+1", -EINVAL, "size: '+1' is not a number",
+			 "give a number from 1 to 100");
+	assert_no_number(" 1", -EINVAL, "size: ' 1' is not a number",
+			 "give a number from 1 to 100");
+	assert_no_number("1k", -EINVAL, "size: '1k' is not a number",
+			 "give a number from 1 to 100");
+	assert_no_number("1.5", -EINVAL, "size: '1.5' is not a number",
+			 "give a number from 1 to 100");
+	assert_no_number("0x10", -EINVAL, "size: '0x10' is not a number",
+			 "give a number from 1 to 100");
 }
 
 int main(void)

@@ -95,6 +95,9 @@ int opt_parse(const struct opt_table *tables, int count, int argc, char **argv, 
 		if (value == '?' || value == ':')
 			return refuse(&m, argv[at < optind ? optind - 1 : at], value, err);
 		found = merged_find(&m, value);
+		if (optarg && !strncmp(optarg, "--", 2))
+			return err_set(err, EXIT_USAGE, EINVAL, "option '--%s' needs a value",
+				       m.names[found]);
 		result = m.opts[found]->set(m.into[found], optarg, err);
 		if (result)
 			return result;
@@ -123,7 +126,10 @@ int opt_number(const char *what, const char *text, uint64_t min, uint64_t max, u
 	if (isdigit((unsigned char)*text))
 		parsed = strtoull(text, &end, 10);
 	if (!end || *end)
-		return err_set(err, EXIT_USAGE, EINVAL, "%s: '%s' is not a number", what, text);
+		return err_mend(
+			err,
+			err_set(err, EXIT_USAGE, EINVAL, "%s: '%s' is not a number", what, text),
+			"give a number from %" PRIu64 " to %" PRIu64, min, max);
 	if (errno || parsed < min || parsed > max)
 		return err_mend(
 			err, err_set(err, EXIT_USAGE, ERANGE, "%s: %s is out of range", what, text),

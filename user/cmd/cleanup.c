@@ -73,7 +73,7 @@ static int verify(const struct context *context, int removed, struct err *err)
 				"%d BPF objects of sluice are still in the kernel, first %s", found,
 				left.first),
 			"they are pinned in another folder (--bpffs), or a process holds them:"
-			" 'bpftool link show' and 'bpftool prog show' tell which");
+			" 'bpftool -f link show' and 'bpftool -f prog show' tell which");
 }
 
 static int run(const struct context *context, void *into, int words, char **word, struct err *err)

@@ -252,6 +252,7 @@ static int dispatch(struct globals *globals, int argc, char **argv, struct err *
 
 static int complain(const struct err *err)
 {
+	fflush(stdout);
 	fprintf(stderr, "sluice: %s\n", err->what);
 	if (err->detail[0])
 		fprintf(stderr, "%s", err->detail);

@@ -81,8 +81,7 @@ static void print(const struct context *context, struct listing *listing)
 		return;
 	}
 	table_print(listing->table, &context->output, 0);
-	fprintf(context->output.file,
-		"%s%llu wrong replies and %llu right ones from %u sockets%s\n",
+	fprintf(context->output.file, "%swrong replies: %llu, right ones: %llu, sockets: %u%s\n",
 		output_tone(&context->output, listing->wrong ? OUTPUT_WARNING : OUTPUT_GOOD),
 		listing->wrong, listing->right, listing->count, output_plain(&context->output));
 }
@@ -98,11 +97,12 @@ static int run(const struct context *context, void *into, int words, char **word
 	if (result)
 		return result;
 	if (state.meta.mode != SLUICE_REPLY_AUDIT)
-		return err_mend(err,
-				err_set(err, EXIT_ERROR, EINVAL, "reply is loaded in mode %s",
-					reply_mode_name(state.meta.mode)),
-				"wrong replies are counted in mode audit only: 'sluice reply load"
-				" --mode audit' (it stops the fixing)");
+		return err_mend(
+			err,
+			err_set(err, EXIT_ERROR, EINVAL, "reply is loaded in mode %s",
+				reply_mode_name(state.meta.mode)),
+			"wrong replies are counted in mode audit only: 'sluice reply load"
+			" --mode audit', with the other options as they were (it stops the fixing)");
 	hooks_libbpf_log();
 	if (sockets_read(&sockets, &reason))
 		log_warning("processes are not known: %s", reason.what);

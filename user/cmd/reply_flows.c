@@ -96,6 +96,8 @@ static int list(struct listing *listing, struct reply_fill *fill, struct err *er
 		json_decref(listing->flows);
 	}
 	table_print(listing->table, &context->output, 0);
+	if (!result && !context->output.json && !fill->live && !fill->expired)
+		fprintf(context->output.file, "no flows: nothing heard at a managed socket yet\n");
 	return result;
 }
 

@@ -111,16 +111,38 @@ static void print_json(const struct context *context, const struct reply_options
 	output_json(&context->output, document);
 }
 
+/* What an update changes: options that are not given go back to their defaults. */
+static void print_before(const struct output *output, const struct reply_options *options,
+			 const struct sluice_reply_meta *before)
+{
+	static char ports[PORTS_TEXT_MAX];
+	struct ports were;
+	char cgroup[PATH_MAX];
+
+	reply_ports(before, &were);
+	if (reply_cgroup_path(before->cgroup_id, cgroup))
+		snprintf(cgroup, sizeof(cgroup), "(gone)");
+	if (before->mode == options->mode && !memcmp(&were, &options->ports, sizeof(were)) &&
+	    !strcmp(cgroup, options->cgroup) && before->age_ns == options->age_s * 1000000000ULL &&
+	    before->sets == (options->table + SLUICE_FLOW_WAYS - 1) / SLUICE_FLOW_WAYS)
+		return;
+	fprintf(output->file, "  it was: mode %s, ports %s, cgroup %s, age %llu, table %u\n",
+		reply_mode_name(before->mode), ports_format(&were, ports, sizeof(ports)), cgroup,
+		before->age_ns / 1000000000ULL, before->sets * SLUICE_FLOW_WAYS);
+}
+
 static void print_text(const struct context *context, const struct reply_options *options,
 		       const struct reply_result *result, const char *outcome)
 {
+	static char ports[PORTS_TEXT_MAX];
 	struct table *table;
-	char ports[512];
 	int i;
 
 	ports_format(&options->ports, ports, sizeof(ports));
 	fprintf(context->output.file, "reply: %s: mode %s, ports %s, cgroup %s\n", outcome,
 		reply_mode_name(options->mode), ports, options->cgroup);
+	if (result->before.magic)
+		print_before(&context->output, options, &result->before);
 	if (!options->dry_run && !context->verbose)
 		return;
 	table = table_new("program|hook|>verified insns");
@@ -178,6 +200,7 @@ const struct command reply_load_command = {
 		"reply where the application left it open: UDP sockets bound to the wildcard\n"
 		"address, below the cgroup, in any network namespace.  With --port any, sockets\n"
 		"whose port the kernel chose (clients) are left alone.\n"
+		"Loaded again, options that are not given go back to their defaults.\n"
 		"It stays attached until 'sluice reply unload' or 'sluice cleanup'.\n\n"
 		"example:\n"
 		"  sluice reply load --mode audit && sleep 60 && sluice reply audit\n"

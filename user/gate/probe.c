@@ -347,14 +347,6 @@ static enum answer ask_field(const struct need *need, struct asking *asking)
 	return from_feature(feature_field(asking->vmlinux, need->type, need->field));
 }
 
-/* type: the kfunc */
-static enum answer ask_function(const struct need *need, struct asking *asking)
-{
-	if (!asking->vmlinux)
-		return no_btf(asking);
-	return from_feature(feature_function(asking->vmlinux, need->type));
-}
-
 static const struct btf *conntrack_btf(const struct asking *asking)
 {
 	return asking->conntrack ? asking->conntrack : asking->vmlinux;
@@ -440,17 +432,14 @@ static const struct need needs[] = {
 	  .mend = "a kernel that is not locked down to confidentiality (kernel_lockdown(7))" },
 	{ 0, REPLY, REPLY_HELPER(ktime_get_coarse_ns), .why = "tells a flow's age cheaply",
 	  .since = "5.11", .fallback = "bpf_ktime_get_ns, which is dearer" },
-	{ 0, REPLY, .name = "bpf_rdonly_cast", .why = "reads them cheaply (kfunc)",
-	  .ask = ask_function, .type = "bpf_rdonly_cast", .since = "6.2",
-	  .fallback = "bpf_probe_read_kernel, which is dearer" },
 	{ REPLY, 0, FIELD(net, ns.inum), .why = "names the socket's namespace" },
 	{ REPLY, 0, FIELD(net, ipv4.dev_addr_genid), .why = "tells that IPv4 addresses changed" },
 	{ REPLY, 0, FIELD(net, ipv6.dev_addr_genid), .why = "tells that IPv6 addresses changed" },
 	{ REPLY, 0, FIELD(sock, __sk_common.skc_net.net), .why = "leads to the namespace" },
 	{ REPLY, 0, FIELD(sock, sk_userlocks), .why = "tells servers from clients" },
-	{ REPLY, 0, FIELD(sk_buff, _skb_refdst), .why = "leads to the route" },
-	{ REPLY, 0, FIELD(rtable, rt_type), .why = "tells unicast from broadcast (IPv4)" },
-	{ REPLY, 0, FIELD(rt6_info, rt6i_flags), .why = "tells unicast from multicast (IPv6)" },
+	{ REPLY, 0, FIELD(net, dev_base_head), .why = "leads to the host's devices" },
+	{ REPLY, 0, FIELD(in_ifaddr, ifa_local), .why = "tells the host's addresses (IPv4)" },
+	{ REPLY, 0, FIELD(inet6_ifaddr, if_list), .why = "tells the host's addresses (IPv6)" },
 	{ 0, REPLY, .name = "nf_conn.tuplehash", .why = "lets audit see through NAT",
 	  .ask = ask_conntrack_field, .type = "nf_conn", .field = "tuplehash",
 	  .mend = "load nf_conntrack, built with BTF",

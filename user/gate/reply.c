@@ -123,10 +123,12 @@ static int not_loaded(const char *bpffs, int why, struct err *err)
 				"%s/" PLANE ": remains of an interrupted load", bpffs),
 			"'sluice reply load …' replaces them, 'sluice cleanup' removes them");
 	if (why == -ENOENT)
-		return err_mend(err,
-				err_set(err, EXIT_ERROR, ENOENT, "reply is not loaded (no %s/%s)",
-					bpffs, PLANE),
-				"load it with 'sluice reply load --mode socket'");
+		return err_mend(
+			err,
+			err_set(err, EXIT_ERROR, ENOENT, "reply is not loaded (no %s/%s)", bpffs,
+				PLANE),
+			"load it with 'sluice reply load --mode socket', or '--mode audit' to look"
+			" first");
 	return why;
 }
 
@@ -731,6 +733,7 @@ static int load_locked(struct load *load, struct reply_result *result, struct er
 
 	if (failed)
 		return failed;
+	result->before = load->before;
 	meta_fill(load);
 	failed = verify(load, err);
 	if (failed)

@@ -46,6 +46,7 @@ struct reply_prog {
 
 struct reply_result {
 	enum reply_outcome outcome;
+	struct sluice_reply_meta before; /* what was loaded; magic 0: nothing */
 	struct reply_prog progs[HOOKS_MAX];
 	int count;
 };
