@@ -92,7 +92,7 @@ struct shape4 {
 #define MORE  0x2000
 #define AT(n) ((n) / 8)
 
-/* What the IP length promises behind the UDP length need not be there: the kernel has cut it. */
+/* A surplus behind the UDP length (RFC 9868) has been cut off before the program sees it. */
 static const struct shape4 shapes4[] = {
 	{ "plain", 5, IPPROTO_UDP, DF, 9, 0, 0, LEARNED },
 	{ "no payload", 5, IPPROTO_UDP, 0, 0, 0, 0, LEARNED },
@@ -110,8 +110,8 @@ static const struct shape4 shapes4[] = {
 	{ "total length 0", 5, IPPROTO_UDP, 0, 4, -32, 0, REFUSED },
 	{ "total length within the header", 6, IPPROTO_UDP, 0, 4, -16, 0, REFUSED },
 	{ "total length cuts the UDP header", 5, IPPROTO_UDP, 0, 4, -5, 0, REFUSED },
-	{ "total length too long", 5, IPPROTO_UDP, 0, 4, 1, 0, LEARNED },
-	{ "total length 65535", 5, IPPROTO_UDP, 0, 4, 65535 - 32, 0, LEARNED },
+	{ "surplus behind UDP", 5, IPPROTO_UDP, 0, 4, 1, 0, LEARNED },
+	{ "as much surplus as can be", 5, IPPROTO_UDP, 0, 4, 65535 - 32, 0, LEARNED },
 	{ "UDP length 0", 5, IPPROTO_UDP, 0, 4, 0, -12, REFUSED },
 	{ "UDP length below its header", 5, IPPROTO_UDP, 0, 4, 0, -5, REFUSED },
 	{ "UDP length too long", 5, IPPROTO_UDP, 0, 4, 0, 1, REFUSED },
@@ -186,7 +186,7 @@ static const struct shape6 shapes6[] = {
 	{ "payload length 0", { UDP }, 0, 0, -20, 0, REFUSED },
 	{ "jumbogram", { HOP, UDP }, 0, 0, -28, 0, REFUSED },
 	{ "payload length cuts the UDP header", { UDP }, 0, 0, -13, 0, REFUSED },
-	{ "payload length too long", { UDP }, 0, 0, 1, 0, LEARNED },
+	{ "surplus behind UDP", { UDP }, 0, 0, 1, 0, LEARNED },
 	{ "UDP length 0", { UDP }, 0, 0, 0, -20, REFUSED },
 	{ "UDP length below its header", { UDP }, 0, 0, 0, -13, REFUSED },
 	{ "UDP length too long", { DST, UDP }, 0, 0, 0, 1, REFUSED },
