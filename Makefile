@@ -172,7 +172,7 @@ format:
 
 # What each program costs the verifier and the JIT, on this kernel.
 info: $(skels)
-	$(Q)tools/info $(BUILD)/bpf/*.o
+	$(Q)BPFTOOL=$(BPFTOOL) tools/info $(skels:$(BUILD)/skel/%.skel.h=$(BUILD)/bpf/%.o)
 
 install: all
 	install -Dm755 $(BUILD)/sluice $(DESTDIR)$(PREFIX)/sbin/sluice

@@ -51,6 +51,8 @@ static inline void programs_load(struct programs *programs, const struct setting
 	bpf_program__set_autoload(skel->progs.sluice_fix4, !settings->audit);
 	bpf_program__set_autoload(skel->progs.sluice_fix6, !settings->audit);
 	bpf_program__set_autoload(skel->progs.sluice_audit, settings->audit);
+	bpf_program__set_autoload(skel->progs.sluice_connect4, settings->audit);
+	bpf_program__set_autoload(skel->progs.sluice_connect6, settings->audit);
 	bpf_map__set_max_entries(skel->maps.sluice_flows, skel->rodata->sets);
 	assert_int_equal(reply_bpf__load(skel), 0);
 }

@@ -92,6 +92,19 @@ static struct reply_state state_now(void)
 	return state;
 }
 
+static void meta_change(void (*change)(struct sluice_reply_meta *meta))
+{
+	int fd = pins_get(DIR_OURS, "reply", "sluice_meta");
+	struct sluice_reply_meta meta;
+	__u32 zero = 0;
+
+	assert_true(fd >= 0);
+	assert_return_code(bpf_map_lookup_elem(fd, &zero, &meta), errno);
+	change(&meta);
+	assert_return_code(bpf_map_update_elem(fd, &zero, &meta, BPF_ANY), errno);
+	close(fd);
+}
+
 /* --- everything there is, as text */
 
 static const __u32 types[] = { BPF_CGROUP_INET_INGRESS, BPF_CGROUP_INET_EGRESS,
@@ -412,7 +425,7 @@ static void test_mode(void **unused)
 	load(SLUICE_REPLY_SOCKET, REPLY_LOADED);
 	load(SLUICE_REPLY_AUDIT, REPLY_UPDATED);
 	assert_int_equal(state_now().meta.mode, SLUICE_REPLY_AUDIT);
-	assert_int_equal(state_now().hook_count, 2);
+	assert_int_equal(state_now().hook_count, 4);
 	assert_int_equal(ours_on(cgroup, BPF_CGROUP_INET_INGRESS, "sluice_learn"), 1);
 	assert_int_equal(ours_on(cgroup, BPF_CGROUP_INET_EGRESS, "sluice_audit"), 1);
 	assert_int_equal(ours_on(cgroup, BPF_CGROUP_UDP4_SENDMSG, "sluice_fix4"), 0);
@@ -537,20 +550,81 @@ static void test_table_pin_fails(void **unused)
 	talk_open(&talk);
 	talk_ask(&talk);
 	flows_now(flows, &fill);
-	assert_return_code(mkdir(DIR_OURS "/reply/sluice_previous", 0700), errno);
+	with.table = 64;
+	load_with(&with, REPLY_UPDATED);
+	assert_return_code(mkdir(DIR_OURS "/reply/sluice_older", 0700), errno);
 	inventory(before);
 	with.table = 4096;
 	with.age_s = 1;
 	assert_int_not_equal(reply_load(&with, &result, &err), 0);
 	assert_unchanged(before);
-	assert_flows(flows, 512);
+	assert_flows(flows, 64);
 	talk_answer(&talk, true);
 
-	assert_return_code(rmdir(DIR_OURS "/reply/sluice_previous"), errno);
+	assert_return_code(rmdir(DIR_OURS "/reply/sluice_older"), errno);
 	with.age_s = 100;
 	load_with(&with, REPLY_UPDATED);
 	assert_flows(flows, 4096);
 	talk_close(&talk);
+}
+
+/* A load that fails once the table has changed its size: flows of the table before are kept, too.
+ */
+static void test_table_undone(void **unused)
+{
+	struct reply_options with = options(SLUICE_REPLY_SOCKET);
+	char path[PATH_MAX], before[TEXT_MAX], flows[TEXT_MAX];
+	struct reply_fill fill;
+	struct talk talk;
+	int alone;
+
+	load_with(&with, REPLY_LOADED);
+	talk_open(&talk);
+	talk_ask(&talk);
+	flows_now(flows, &fill);
+	with.table = 1024;
+	load_with(&with, REPLY_UPDATED);
+	pins_path(DIR_OURS, "reply", "link_fix6", path);
+	assert_int_equal(pins_drop(path), 0);
+	alone = foreign(cgroup, BPF_CGROUP_UDP6_SENDMSG, "alone", 0);
+	inventory(before);
+	with.table = 2048;
+	refused(&with, EXIT_CONFLICT, EBUSY, "alone");
+	assert_unchanged(before);
+	assert_flows(flows, 1024);
+	foreign_gone(cgroup, BPF_CGROUP_UDP6_SENDMSG, alone);
+	load_with(&with, REPLY_UPDATED);
+	assert_flows(flows, 2048);
+	talk_answer(&talk, true);
+	talk_close(&talk);
+}
+
+static void resized_long_ago(struct sluice_reply_meta *meta)
+{
+	meta->resized_ns -= 2 * meta->age_ns;
+}
+
+/* The table before is kept for as long as its flows live, and no longer. */
+static void test_table_dropped(void **unused)
+{
+	struct reply_options with = options(SLUICE_REPLY_SOCKET);
+
+	load_with(&with, REPLY_LOADED);
+	assert_int_equal(access(DIR_OURS "/reply/sluice_previous", F_OK), -1);
+	with.table = 1024;
+	load_with(&with, REPLY_UPDATED);
+	load_with(&with, REPLY_UPDATED);
+	assert_int_equal(access(DIR_OURS "/reply/sluice_previous", F_OK), 0);
+	assert_int_equal(access(DIR_OURS "/reply/sluice_older", F_OK), -1);
+	meta_change(resized_long_ago);
+	load_with(&with, REPLY_UPDATED);
+	assert_int_equal(access(DIR_OURS "/reply/sluice_previous", F_OK), -1);
+	with.table = 64;
+	load_with(&with, REPLY_UPDATED);
+	with.table = 128;
+	load_with(&with, REPLY_UPDATED);
+	assert_int_equal(access(DIR_OURS "/reply/sluice_older", F_OK), -1);
+	assert_socket_mode_on(cgroup, 1);
 }
 
 /* --- another program stands in the way */
@@ -601,6 +675,27 @@ static void test_conflict_mode(void **unused)
 	load_with(&with, REPLY_UPDATED);
 	talk_answer(&talk, true);
 	talk_close(&talk);
+}
+
+/* The last hook is in the way, after links in place got new programs: they get their old ones back.
+ */
+static void test_conflict_last(void **unused)
+{
+	struct reply_options with = options(SLUICE_REPLY_SOCKET);
+	char path[PATH_MAX], before[TEXT_MAX];
+	int alone;
+
+	load_with(&with, REPLY_LOADED);
+	pins_path(DIR_OURS, "reply", "link_learn", path);
+	assert_int_equal(pins_drop(path), 0);
+	alone = foreign(cgroup, BPF_CGROUP_INET_INGRESS, "alone", 0);
+	inventory(before);
+	with.age_s = 1;
+	refused(&with, EXIT_CONFLICT, EBUSY, "alone");
+	assert_unchanged(before);
+	foreign_gone(cgroup, BPF_CGROUP_INET_INGRESS, alone);
+	load_with(&with, REPLY_UPDATED);
+	assert_socket_mode_on(cgroup, 1);
 }
 
 /* Another cgroup refuses: the one that was covered stays so, with its settings. */
@@ -724,19 +819,6 @@ static void test_order(void **unused)
 
 /* --- another version */
 
-static void meta_change(void (*change)(struct sluice_reply_meta *meta))
-{
-	int fd = pins_get(DIR_OURS, "reply", "sluice_meta");
-	struct sluice_reply_meta meta;
-	__u32 zero = 0;
-
-	assert_true(fd >= 0);
-	assert_return_code(bpf_map_lookup_elem(fd, &zero, &meta), errno);
-	change(&meta);
-	assert_return_code(bpf_map_update_elem(fd, &zero, &meta, BPF_ANY), errno);
-	close(fd);
-}
-
 /* Puts a map of another layout in the place of a pinned one. */
 static void replace_map(const char *name, __u32 value_size, __u32 entries)
 {
@@ -807,6 +889,7 @@ static void test_abi(void **unused)
 /* A map of another layout is not read either, whatever the version says. */
 static void test_abi_maps(void **unused)
 {
+	struct reply_options with = options(SLUICE_REPLY_SOCKET);
 	struct reply_state state;
 	struct reply_fill fill;
 
@@ -814,6 +897,12 @@ static void test_abi_maps(void **unused)
 	replace_map("sluice_flows", sizeof(struct sluice_flow_set) * 2, 64);
 	assert_int_equal(reply_flows(DIR_OURS, &fill, NULL, NULL, &err), -EPROTO);
 	assert_int_equal(err.code, EXIT_CONFLICT);
+	assert_int_equal(reply_unload(DIR_OURS, &err), 9);
+	load(SLUICE_REPLY_SOCKET, REPLY_LOADED);
+	with.table = 1024;
+	load_with(&with, REPLY_UPDATED);
+	replace_map("sluice_previous", sizeof(struct sluice_flow_set) * 2, 64);
+	assert_int_equal(reply_flows(DIR_OURS, &fill, NULL, NULL, &err), 0);
 	replace_map("sluice_counters", sizeof(struct sluice_reply_counters) * 2, 1);
 	assert_int_equal(reply_read(DIR_OURS, &state, &err), -EPROTO);
 	replace_map("sluice_audits", sizeof(struct sluice_audit) * 2, 1);
@@ -1171,7 +1260,7 @@ static int tear_down(void **unused)
 	for (fd = 3; fd < 128; fd++)
 		if (fcntl(fd, F_GETFD) == FD_CLOEXEC)
 			close(fd);
-	rmdir(DIR_OURS "/reply/sluice_previous");
+	rmdir(DIR_OURS "/reply/sluice_older");
 	cleanup_remove(DIR_OURS, &err);
 	lab_cgroup_remove(cgroup);
 	lab_cgroup_remove(other);
@@ -1192,29 +1281,19 @@ int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(test_##name, set_up, tear_down)
 	const struct CMUnitTest tests[] = {
-		TEST(load),
-		TEST(update),
-		TEST(mode),
-		TEST(dry_run),
-		TEST(unload),
-		TEST(table_size),
-		TEST(table_expired),
-		TEST(table_pin_fails),
-		TEST(conflict_fresh),
-		TEST(conflict_mode),
-		TEST(conflict_cgroup),
-		TEST(cgroup_change),
-		TEST(cgroup_gone),
-		TEST(order),
-		TEST(abi),
-		TEST(abi_maps),
-		TEST(refusal),
-		TEST(refusal_long),
-		TEST(refusal_not_kept),
-		TEST(lock),
-		TEST(lock_wait),
-		TEST(dead_loader),
-		TEST(dead_early),
+		TEST(load),	      TEST(update),
+		TEST(mode),	      TEST(dry_run),
+		TEST(unload),	      TEST(table_size),
+		TEST(table_expired),  TEST(table_pin_fails),
+		TEST(table_undone),   TEST(table_dropped),
+		TEST(conflict_fresh), TEST(conflict_mode),
+		TEST(conflict_last),  TEST(conflict_cgroup),
+		TEST(cgroup_change),  TEST(cgroup_gone),
+		TEST(order),	      TEST(abi),
+		TEST(abi_maps),	      TEST(refusal),
+		TEST(refusal_long),   TEST(refusal_not_kept),
+		TEST(lock),	      TEST(lock_wait),
+		TEST(dead_loader),    TEST(dead_early),
 		TEST(pin_lost),
 	};
 

@@ -22,7 +22,7 @@ __u64 plane_now_ns(clockid_t clock)
 }
 
 /* A map of another layout must not even be read: the kernel would copy more than there is room. */
-static bool map_has_size(int fd, __u32 key_size, __u32 value_size)
+bool plane_map_has_size(int fd, __u32 key_size, __u32 value_size)
 {
 	struct bpf_map_info info = { 0 };
 	__u32 length = sizeof(info);
@@ -64,7 +64,7 @@ int plane_meta_read(const struct plane *plane, const char *bpffs, void *meta, st
 	if (fd < 0)
 		return err_set(err, fd == -EPERM || fd == -EACCES ? EXIT_PERMISSION : EXIT_ERROR,
 			       -fd, "%s/%s: %s", bpffs, plane->name, strerror(-fd));
-	if (!map_has_size(fd, sizeof(zero), plane->meta_size))
+	if (!plane_map_has_size(fd, sizeof(zero), plane->meta_size))
 		result = refuse_abi(plane, bpffs, 0, err);
 	else if (bpf_map_lookup_elem(fd, &zero, meta))
 		result = err_set(err, EXIT_ERROR, errno, "%s/%s/%s: %s", bpffs, plane->name,
@@ -117,7 +117,7 @@ int plane_map_open(const struct plane *plane, const char *bpffs, const char *nam
 	if (fd < 0)
 		return err_set(err, EXIT_ERROR, -fd, "%s/%s/%s: %s", bpffs, plane->name, name,
 			       strerror(-fd));
-	if (map_has_size(fd, key_size, value_size))
+	if (plane_map_has_size(fd, key_size, value_size))
 		return fd;
 	close(fd);
 	return refuse_abi(plane, bpffs, 0, err);

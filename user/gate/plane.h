@@ -10,6 +10,7 @@
 
 #include <bpf/libbpf.h>
 #include <linux/types.h>
+#include <stdbool.h>
 #include <time.h>
 
 struct plane {
@@ -28,6 +29,8 @@ struct plane_meta {
 	__u32 state; /* enum sluice_load_state */
 };
 
+/* Has the map this layout? Another must not even be read: the kernel copies what it has. */
+bool plane_map_has_size(int fd, __u32 key_size, __u32 value_size);
 __u64 plane_now_ns(clockid_t clock);
 /*
  * Fills in *meta.  -ENOENT: nothing there.  -EUCLEAN: remains of a loader that died early.  Other

@@ -36,6 +36,11 @@
 #define PIN_CONNECT4 "link_connect4"
 #define PIN_CONNECT6 "link_connect6"
 
+/* The flow table, the one before it, and while a load is under way the one before that. */
+#define PIN_FLOWS    "sluice_flows"
+#define PIN_PREVIOUS "sluice_previous"
+#define PIN_OLDER    "sluice_older"
+
 static const struct plane plane = {
 	.name = PLANE,
 	.meta = "sluice_meta",
@@ -195,7 +200,8 @@ int reply_flows(const char *bpffs, struct reply_fill *fill, reply_flow_fn fn, vo
 	result = sets_walk(fd, flow_visit, &visit);
 	previous = pins_get(bpffs, PLANE, "sluice_previous");
 	visit.newer_fd = fd;
-	if (!result && previous >= 0)
+	if (!result && previous >= 0 &&
+	    plane_map_has_size(previous, 4, sizeof(struct sluice_flow_set)))
 		result = sets_walk(previous, flow_visit, &visit);
 	if (previous >= 0)
 		close(previous);
@@ -499,37 +505,64 @@ static int carry_over(struct load *load, struct err *err)
 	return 0;
 }
 
+static int pin_rename(const struct load *load, const char *from, const char *to, struct err *err)
+{
+	char old[PATH_MAX], new[PATH_MAX];
+
+	if (rename(pins_path(load->options->bpffs, PLANE, from, old),
+		   pins_path(load->options->bpffs, PLANE, to, new)))
+		return err_set(err, EXIT_ERROR, errno, "pin %s: %s", new, strerror(errno));
+	return 0;
+}
+
+static int pin_flows(const struct load *load, struct err *err)
+{
+	char path[PATH_MAX];
+
+	pins_path(load->options->bpffs, PLANE, PIN_FLOWS, path);
+	if (bpf_obj_pin(bpf_map__fd(load->skel->maps.sluice_flows), path))
+		return err_set(err, EXIT_ERROR, errno, "pin %s: %s", path, strerror(errno));
+	return 0;
+}
+
+/* The tables that were in force take their names again. */
+static void change_table_back(const struct load *load)
+{
+	struct err ignored;
+
+	pin_rename(load, PIN_PREVIOUS, PIN_FLOWS, &ignored);
+	pin_rename(load, PIN_OLDER, PIN_PREVIOUS, &ignored);
+}
+
 /*
  * A table of another size: the old one stays, as the one that is looked into second, so that no
  * reply misses its flow.  sluice_learn is updated last, and until then fills the old one.
  */
 static int change_table(struct load *load, struct err *err)
 {
-	const char *bpffs = load->options->bpffs;
-	char now[PATH_MAX], before[PATH_MAX];
-
 	int result = carry_over(load, err);
 
 	if (result)
 		return result;
-	pins_path(bpffs, PLANE, "sluice_flows", now);
-	pins_path(bpffs, PLANE, "sluice_previous", before);
-	if (rename(now, before))
-		return err_set(err, EXIT_ERROR, errno, "pin %s: %s", before, strerror(errno));
-	if (!bpf_obj_pin(bpf_map__fd(load->skel->maps.sluice_flows), now))
-		return 0;
-	err_set(err, EXIT_ERROR, errno, "pin %s: %s", now, strerror(errno));
-	rename(before, now);
-	return -EIO;
+	result = pin_rename(load, PIN_PREVIOUS, PIN_OLDER, err);
+	if (result && result != -ENOENT)
+		return result;
+	result = pin_rename(load, PIN_FLOWS, PIN_PREVIOUS, err);
+	if (!result)
+		result = pin_flows(load, err);
+	if (result)
+		change_table_back(load);
+	return result;
 }
 
-/* The table that was in force takes its name again. */
-static void change_table_back(const struct load *load)
+/* What nothing looks into any more: the table before the previous one, or that one, too. */
+static void drop_old_tables(const struct load *load)
 {
-	char now[PATH_MAX], before[PATH_MAX];
+	char path[PATH_MAX];
 
-	rename(pins_path(load->options->bpffs, PLANE, "sluice_previous", before),
-	       pins_path(load->options->bpffs, PLANE, "sluice_flows", now));
+	unlink(pins_path(load->options->bpffs, PLANE, PIN_OLDER, path));
+	if (!load->skel->rodata->previous_sets)
+		unlink(pins_path(load->options->bpffs, PLANE, PIN_PREVIOUS, path));
 }
 
 static int attach(struct load *load, struct err *err)
@@ -569,6 +602,8 @@ static int commit(struct load *load, struct err *err)
 		pins_remove(load->options->bpffs, PLANE, &(struct err){ 0 });
 	else if (result)
 		meta_write(load, &load->before, load->before.state, &(struct err){ 0 });
+	else
+		drop_old_tables(load);
 	return result ? result : meta_write(load, &load->after, SLUICE_LOADED, err);
 }
 
