@@ -49,8 +49,8 @@ static void check_taken(const struct run_config *config)
 	if (config->has_reply && (config->reply.table < REPLY_TABLE_MIN ||
 				  config->reply.table > REPLY_TABLE_MAX || !config->reply.age_s))
 		abort();
-	if (config->has_wire && (config->wire.ifaces.count > WIRE_NAMES_MAX ||
-				 config->wire.servers > WIRE_SERVERS_MAX))
+	if (config->has_wire &&
+	    (config->wire.ifaces.count > WIRE_NAMES_MAX || config->wire.servers > WIRE_SERVERS_MAX))
 		abort();
 }
 
