@@ -58,7 +58,8 @@ static __always_inline void reply_key(struct __sk_buff *skb, const struct ends *
 
 static __always_inline bool view_fresh(const struct wire_view *view, __u32 now)
 {
-	return now - view->checked <= SLUICE_WIRE_RECHECK && now - view->seen <= age;
+	return sluice_flow_idle(now, view->checked) <= SLUICE_WIRE_RECHECK &&
+	       sluice_flow_idle(now, view->seen) <= age;
 }
 
 /* A datagram that came in, to a server on this host perhaps. */
@@ -114,7 +115,7 @@ static __always_inline void request_to_server(struct __sk_buff *skb, const struc
 	if (!set)
 		return;
 	change->to = ends->target;
-	known = wire_read(set, &key, &view) && now - view.seen <= age;
+	known = wire_read(set, &key, &view) && sluice_flow_idle(now, view.seen) <= age;
 	if (known)
 		change->to = view.server;
 	if (known && addr_equal(&view.asked, &ends->target))
@@ -138,7 +139,7 @@ static __always_inline bool reply_flow(struct sluice_wire_set *set, const struct
 	if (!wire_read(set, key, view))
 		return false;
 	change->outcome = SLUICE_WIRE_reply_expired;
-	return now - view->seen <= age;
+	return sluice_flow_idle(now, view->seen) <= age;
 }
 
 /* It leaves from the address that the client had asked. */
@@ -214,7 +215,8 @@ static __always_inline bool error_about_reply(struct __sk_buff *skb, const struc
 	reply_key(skb, &heard->quoted, gateway, &key);
 	set = wire_set(&key);
 	if (!set || !wire_read(set, &key, &view) || addr_equal(&view.asked, &view.server) ||
-	    !addr_equal(&view.asked, &heard->quoted.source) || clock() - view.seen > age)
+	    !addr_equal(&view.asked, &heard->quoted.source) ||
+	    sluice_flow_idle(clock(), view.seen) > age)
 		return false;
 	if (!change_quoted(skb, heard, SLUICE_WIRE_SOURCE, &view.server))
 		return false;
@@ -236,7 +238,8 @@ static __always_inline bool error_about_request(struct __sk_buff *skb, const str
 	request_key(skb, &heard->quoted, gateway, &key);
 	set = wire_set(&key);
 	if (!set || !wire_read(set, &key, &view) || addr_equal(&view.asked, &view.server) ||
-	    !addr_equal(&view.server, &heard->quoted.target) || clock() - view.seen > age)
+	    !addr_equal(&view.server, &heard->quoted.target) ||
+	    sluice_flow_idle(clock(), view.seen) > age)
 		return false;
 	if (!change_quoted(skb, heard, SLUICE_WIRE_TARGET, &view.asked))
 		return false;

@@ -138,8 +138,9 @@ static __noinline void wire_store(struct sluice_wire_set *set, const struct wire
 	} else {
 		way = set_oldest(set->tag, set->seen, now);
 		flow = &set->flow[way];
-		outcome = set->tag[way] && now - set->seen[way] <= age ? SLUICE_WIRE_evicted
-								       : SLUICE_WIRE_learned;
+		outcome = set->tag[way] && sluice_flow_idle(now, set->seen[way]) <= age
+				  ? SLUICE_WIRE_evicted
+				  : SLUICE_WIRE_learned;
 	}
 	*flow = fresh;
 	set->tag[way] = sluice_flow_tag(key->hash);
@@ -218,7 +219,8 @@ static __noinline void fragment_store(struct __sk_buff *skb, const struct heard 
 	way = fragment_find(set, &key);
 	if (way >= SLUICE_FLOW_WAYS) {
 		way = set_oldest(set->tag, set->seen, now);
-		evicted = set->tag[way] && now - set->seen[way] <= SLUICE_FRAGMENT_LIFE;
+		evicted = set->tag[way] &&
+			  sluice_flow_idle(now, set->seen[way]) <= SLUICE_FRAGMENT_LIFE;
 	}
 	fragment = &set->fragment[way];
 	fragment->source = key.source;
@@ -255,7 +257,7 @@ static __noinline void fragment_follow(struct __sk_buff *skb, const struct heard
 		seen = set->seen[way];
 	}
 	bpf_spin_unlock(&set->lock);
-	if (way < SLUICE_FLOW_WAYS && clock() - seen <= SLUICE_FRAGMENT_LIFE)
+	if (way < SLUICE_FLOW_WAYS && sluice_flow_idle(clock(), seen) <= SLUICE_FRAGMENT_LIFE)
 		change->outcome = SLUICE_WIRE_fragment_followed;
 	else
 		change->end = SLUICE_WIRE_NEITHER;

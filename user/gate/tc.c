@@ -69,6 +69,53 @@ static __u32 parent_of(bool out)
 	return TC_H_MAKE(TC_H_CLSACT, out ? TC_H_MIN_EGRESS : TC_H_MIN_INGRESS);
 }
 
+struct search {
+	__u32 ifindex;
+	bool clsact;
+};
+
+static void qdiscs_request(struct nlmsghdr *nlh, void *into)
+{
+	const struct search *search = into;
+	struct tcmsg *msg;
+
+	nlh->nlmsg_type = RTM_GETQDISC;
+	msg = mnl_nlmsg_put_extra_header(nlh, sizeof(*msg));
+	msg->tcm_ifindex = (int)search->ifindex;
+}
+
+static int qdisc_take(const struct nlmsghdr *nlh, void *into)
+{
+	const struct tcmsg *msg = mnl_nlmsg_get_payload(nlh);
+	struct search *search = into;
+	const struct nlattr *attr;
+
+	/* older kernels list the qdiscs of all interfaces */
+	if (msg->tcm_ifindex != (int)search->ifindex || msg->tcm_parent != TC_H_CLSACT)
+		return MNL_CB_OK;
+	mnl_attr_for_each(attr, nlh, sizeof(*msg)) if (mnl_attr_get_type(attr) == TCA_KIND &&
+						       !strcmp(mnl_attr_get_str(attr), "clsact"))
+		search->clsact = true;
+	return MNL_CB_OK;
+}
+
+static void qdiscs_forget(void *into)
+{
+	((struct search *)into)->clsact = false;
+}
+
+/* The older qdisc `ingress` stands in the same place, and would take an egress filter for its own.
+ */
+static int clsact_is_there(__u32 ifindex)
+{
+	static const struct nl_dump dump = { NETLINK_ROUTE, qdiscs_request, qdisc_take,
+					     qdiscs_forget };
+	struct search search = { ifindex, false };
+	int result = nl_dump(&dump, &search);
+
+	return result ? result : search.clsact ? 0 : -EBUSY;
+}
+
 int tc_clsact_make(__u32 ifindex, bool *made)
 {
 	struct bpf_tc_hook hook = hook_of(ifindex, false);
@@ -77,7 +124,7 @@ int tc_clsact_make(__u32 ifindex, bool *made)
 	hook.attach_point = BPF_TC_INGRESS | BPF_TC_EGRESS;
 	result = bpf_tc_hook_create(&hook);
 	*made = !result;
-	return result == -EEXIST ? 0 : result;
+	return result == -EEXIST ? clsact_is_there(ifindex) : result;
 }
 
 static bool prog_is_ours(__u32 id)

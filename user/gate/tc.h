@@ -33,7 +33,10 @@ struct tc_link {
 int tc_link_create(__u32 ifindex, bool out, int prog_fd);
 int tc_link_read(int link_fd, struct tc_link *link);
 
-/* Makes the interface's clsact unless it is there; *made says which. 0 or -errno. */
+/*
+ * Makes the interface's clsact unless it is there; *made says which. -EBUSY: an `ingress` qdisc
+ * stands in its place.
+ */
 int tc_clsact_make(__u32 ifindex, bool *made);
 /* Removes it if it holds no filter. */
 void tc_clsact_remove_unused(__u32 ifindex);

@@ -274,6 +274,13 @@ static int iface_attach(const char *bpffs, int ifaces_fd, struct wire_iface *ifa
 
 	if (iface->book.via == SLUICE_WIRE_CLSACT) {
 		result = tc_clsact_make(iface->ifindex, &made);
+		if (result == -EBUSY)
+			return err_mend(
+				err,
+				err_set(err, EXIT_CONFLICT, EBUSY,
+					"%s: it has an 'ingress' qdisc, in the place of clsact",
+					iface->book.name),
+				"replace that one by clsact, which does the same and more");
 		if (result)
 			return attach_error(iface, true, -result, err);
 		iface->book.clsact_made |= made;
@@ -302,18 +309,21 @@ static void iface_detach(const char *bpffs, int ifaces_fd, const struct wire_ifa
 static void iface_restore(const char *bpffs, int ifaces_fd, const struct wire_iface *iface,
 			  const struct wire_iface *before, const int old_prog[2])
 {
-	int out, ignored = -1;
+	int out;
 
 	if (!before) {
 		iface_detach(bpffs, ifaces_fd, iface);
 		return;
 	}
-	for (out = 0; out < 2; out++)
-		if (old_prog[out] >= 0 && hook_set(bpffs, iface, out, old_prog[out], &ignored))
+	for (out = 0; out < 2; out++) {
+		int replaced = -1;
+
+		if (old_prog[out] >= 0 && hook_set(bpffs, iface, out, old_prog[out], &replaced))
 			log_warning("%s keeps its new program", iface->book.name);
+		if (replaced >= 0)
+			close(replaced);
+	}
 	bpf_map_update_elem(ifaces_fd, &before->ifindex, &before->book, BPF_ANY);
-	if (ignored >= 0)
-		close(ignored);
 }
 
 static int iface_add(struct wire_iface **list, int *count, const struct wire_iface *iface)
