@@ -153,6 +153,8 @@ topology_host()
 {
 	netns_add "$HOST"
 	ip -n "$HOST" link add docker0 type bridge mcast_snooping 0
+	# a bridge without an address of its own takes that of a port, and changes it with the ports
+	ip -n "$HOST" link set docker0 address 02:42:ac:11:00:01
 	link_up "$HOST" docker0
 	addr_add "$HOST" docker0 172.17.0.1/16
 	addr_add "$HOST" docker0 fd17::1/64
