@@ -19,7 +19,7 @@ strict()
 			chain input {
 				type filter hook input priority filter; policy drop
 				iif lo accept
-				meta l4proto { icmp, ipv6-icmp } accept
+				meta l4proto { 1, 58 } accept
 				ct state invalid drop
 				ct state established,related accept
 				udp dport $PORT ct state new accept
@@ -27,7 +27,7 @@ strict()
 			chain output {
 				type filter hook output priority filter; policy drop
 				oif lo accept
-				meta l4proto { icmp, ipv6-icmp } accept
+				meta l4proto { 1, 58 } accept
 				ct state established,related accept
 			}
 		}
