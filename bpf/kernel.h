@@ -77,17 +77,47 @@ typedef struct {
 	__s64 counter;
 } atomic64_t;
 
+struct kernel_in6_addr {
+	__u8 bytes[16];
+};
+
 struct sock_common {
+	__be32 skc_rcv_saddr;
 	unsigned short skc_family;
+	__u8 skc_state;
+	__u8 skc_reuseport : 1;
+	int skc_bound_dev_if;
 	__u16 skc_num;
 	possible_net_t skc_net;
+	struct kernel_in6_addr skc_v6_rcv_saddr;
 	atomic64_t skc_cookie;
 } __core;
 
+struct sock_reuseport;
+
 struct sock {
 	struct sock_common __sk_common;
+	struct {
+		atomic_t rmem_alloc;
+	} sk_backlog;
+	int sk_rcvbuf;
 	__u8 sk_userlocks : 4;
 	__u16 sk_protocol;
+	struct sock_reuseport *sk_reuseport_cb;
+} __core;
+
+struct bpf_prog_aux {
+	__u32 id;
+} __core;
+
+struct bpf_prog {
+	struct bpf_prog_aux *aux;
+} __core;
+
+struct sock_reuseport {
+	__u16 num_socks;
+	struct bpf_prog *prog;
+	struct sock *socks[];
 } __core;
 
 struct sk_buff {

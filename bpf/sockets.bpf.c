@@ -10,10 +10,14 @@
 #include "kernel.h"
 
 #include <bpf/bpf_core_read.h>
+#include <bpf/bpf_endian.h>
 #include <bpf/bpf_helpers.h>
 #include <linux/in.h>
 #include <linux/magic.h>
 #include <sluice/sockets.h>
+
+/* include/net/tcp_states.h; a UDP socket that is connected has this state, too. */
+#define TCP_ESTABLISHED 1
 
 #define core __attribute__((preserve_access_index))
 
@@ -64,6 +68,49 @@ static __always_inline struct sock *file_sock(struct file *file)
 	return BPF_CORE_READ(socket, sk);
 }
 
+/* An IPv6 socket on the wildcard address has none of IPv4, even where it takes IPv4 as well. */
+static __always_inline void record_local(struct sluice_socket_record *record, struct sock *sk)
+{
+	if (record->family == AF_INET6) {
+		BPF_CORE_READ_INTO(&record->local, sk, __sk_common.skc_v6_rcv_saddr);
+		return;
+	}
+	record->local.word_be[2] = bpf_htonl(0xffff);
+	record->local.word_be[3] = BPF_CORE_READ(sk, __sk_common.skc_rcv_saddr);
+}
+
+static __always_inline __u32 group_index(struct sock_reuseport *group, struct sock *sk)
+{
+	const char *socks = (const char *)group + bpf_core_field_offset(group->socks);
+	__u64 count = BPF_CORE_READ(group, num_socks), i;
+
+	for (i = 0; i < SLUICE_GROUP_MAX && i < count; i++) {
+		struct sock *member = NULL;
+
+		asm volatile("" : "+r"(i));
+		bpf_probe_read_kernel(&member, sizeof(member), socks + i * sizeof(member));
+		if (member == sk)
+			return i;
+	}
+	return SLUICE_NO_INDEX;
+}
+
+static __always_inline void record_group(struct sluice_socket_record *record, struct sock *sk)
+{
+	struct sock_reuseport *group = BPF_CORE_READ(sk, sk_reuseport_cb);
+	struct bpf_prog *prog;
+
+	record->group_index = SLUICE_NO_INDEX;
+	if (!group)
+		return;
+	record->group = (__u64)group;
+	record->group_index = group_index(group, sk);
+	prog = BPF_CORE_READ(group, prog);
+	record->group_filters = !!prog;
+	if (prog)
+		record->group_prog = BPF_CORE_READ(prog, aux, id);
+}
+
 SEC("iter/task_file")
 int sluice_sockets(struct bpf_iter__task_file *ctx)
 {
@@ -78,9 +125,14 @@ int sluice_sockets(struct bpf_iter__task_file *ctx)
 	if (!sk || BPF_CORE_READ(sk, sk_protocol) != IPPROTO_UDP)
 		return 0;
 	record.cookie = BPF_CORE_READ(sk, __sk_common.skc_cookie.counter);
+	record.sock = (__u64)sk;
 	record.netns = BPF_CORE_READ(sk, __sk_common.skc_net.net, ns.inum);
 	record.family = BPF_CORE_READ(sk, __sk_common.skc_family);
 	record.port = BPF_CORE_READ(sk, __sk_common.skc_num);
+	record.ifindex = BPF_CORE_READ(sk, __sk_common.skc_bound_dev_if);
+	record.connected = BPF_CORE_READ(sk, __sk_common.skc_state) == TCP_ESTABLISHED;
+	record_local(&record, sk);
+	record_group(&record, sk);
 	record.pid = task->tgid;
 	record.fd = ctx->fd;
 	bpf_probe_read_kernel_str(record.comm, sizeof(record.comm), task->comm);

@@ -3,19 +3,32 @@
 #ifndef SLUICE_SOCKETS_H
 #define SLUICE_SOCKETS_H
 
-#include <linux/types.h>
+#include <sluice/flow.h>
 
 #define SLUICE_COMM_SIZE 16 /* TASK_COMM_LEN */
 
+/* More sockets of one group than this have no index. */
+#define SLUICE_GROUP_MAX 1024
+#define SLUICE_NO_INDEX	 (~0U)
+
 struct sluice_socket_record {
 	__u64 cookie; /* 0: nobody has asked for it yet */
-	__u32 netns;  /* inode number of the network namespace */
-	__u32 pid;    /* thread group */
+	__u64 sock;   /* the kernel's address of its struct sock */
+	__u64 group;  /* and of its struct sock_reuseport; 0: not bound with SO_REUSEPORT */
+	struct sluice_addr local;
+	__u32 netns; /* inode number of the network namespace */
+	__u32 pid;   /* thread group */
 	__u32 fd;
+	__u32 group_index;  /* where the kernel has it in the group, or SLUICE_NO_INDEX */
+	__u32 group_prog;   /* id of the program that chooses for the group; 0: none */
+	__u32 ifindex;	    /* of SO_BINDTODEVICE, or 0 */
+	__u8 group_filters; /* the group has a program, be it a classic one without an id */
+	__u8 connected;
 	__u16 family;
 	__u16 port; /* local, host order; 0: not bound */
+	__u16 reserved;
 	char comm[SLUICE_COMM_SIZE];
 };
-_Static_assert(sizeof(struct sluice_socket_record) == 40, "struct sluice_socket_record");
+_Static_assert(sizeof(struct sluice_socket_record) == 88, "struct sluice_socket_record");
 
 #endif

@@ -1,0 +1,365 @@
+// SPDX-License-Identifier: (GPL-2.0-or-later OR BSD-2-Clause)
+/*
+ * sluice_steer chooses the socket of a reuseport group that a datagram goes to.
+ *
+ * A flow that is on record stays with its worker.  For a new one the program begins with the
+ * kernel's own choice (its hash, scaled to the sockets in its own order): so loading it moves no
+ * flow, and a flow that finds no room in the table stays where it is as long as the group does.
+ *
+ * It never drops: where it can't choose, it returns without a choice, and the kernel makes its own
+ * (net/core/sock_reuseport.c, reuseport_select_sock()).  A socket that has been closed is no longer
+ * in sluice_sockets; so a dead worker's flows move with nobody's help.
+ */
+#include "kernel.h"
+
+#include "flow_set.h"
+#include "steer_load.h"
+#include "steer_maps.h"
+
+#include <bpf/bpf_endian.h>
+#include <bpf/bpf_helpers.h>
+#include <linux/if_ether.h>
+#include <linux/ip.h>
+#include <linux/ipv6.h>
+#include <linux/udp.h>
+#include <sluice/steer.h>
+#include <stddef.h>
+
+#define CHOICE_TRIES 4
+
+struct steer_key {
+	struct sluice_addr peer;
+	struct sluice_addr local;
+	__be16 peer_port_be;
+};
+
+static __always_inline bool key_addrs(struct sk_reuseport_md *ctx, struct steer_key *key)
+{
+	__be32 pair_be[2];
+
+	if (ctx->eth_protocol == bpf_htons(ETH_P_IPV6))
+		return !bpf_skb_load_bytes_relative(ctx, offsetof(struct ipv6hdr, saddr), key, 32,
+						    BPF_HDR_START_NET);
+	if (ctx->eth_protocol != bpf_htons(ETH_P_IP) ||
+	    bpf_skb_load_bytes_relative(ctx, offsetof(struct iphdr, saddr), pair_be, 8,
+					BPF_HDR_START_NET))
+		return false;
+	addr_map_ip4(&key->peer, pair_be[0]);
+	addr_map_ip4(&key->local, pair_be[1]);
+	return true;
+}
+
+/* The context's data begin with the UDP header. */
+static __always_inline bool key_read(struct sk_reuseport_md *ctx, struct steer_key *key)
+{
+	const struct udphdr *udp = ctx->data;
+
+	if ((const void *)(udp + 1) > ctx->data_end || !key_addrs(ctx, key))
+		return false;
+	key->peer_port_be = udp->source;
+	if (policy == SLUICE_STEER_SOURCE) {
+		key->peer_port_be = 0;
+		key->local.half[0] = 0;
+		key->local.half[1] = 0;
+	}
+	return true;
+}
+
+static __always_inline bool flow_is(const void *slot, const void *key)
+{
+	const struct sluice_steer_flow *flow = slot;
+	const struct steer_key *wanted = key;
+
+	return flow->owner.peer_port_be == wanted->peer_port_be &&
+	       addr_equal(&flow->peer, &wanted->peer) && addr_equal(&flow->local, &wanted->local);
+}
+
+static __always_inline __u32 flow_find(const struct sluice_steer_set *set,
+				       const struct steer_key *key, __u64 hash)
+{
+	return set_find(set->tag, sluice_flow_tag(hash), set->flow, sizeof(*set->flow), flow_is,
+			key);
+}
+
+/* --- giving a datagram to a slot */
+
+static __always_inline bool slot_select(struct sk_reuseport_md *ctx, __u32 index)
+{
+	return !bpf_sk_select_reuseport(ctx, &sluice_sockets, &index, 0);
+}
+
+static __always_inline void slot_account(struct sk_reuseport_md *ctx, __u32 index, __u32 now,
+					 bool begins, bool moves)
+{
+	struct sluice_steer_stats *stats = bpf_map_lookup_elem(&sluice_stats, &index);
+
+	if (!stats)
+		return;
+	stats->datagrams++;
+	stats->bytes += ctx->len;
+	stats->flows += begins;
+	stats->moved += moves;
+	if (policy == SLUICE_STEER_LOAD && (begins || stats->datagrams % LOT == 0))
+		recent_add(index, now, begins ? 1 : LOT);
+}
+
+/* --- new flows */
+
+static __always_inline __u32 scale(__u32 hash, __u32 count)
+{
+	return ((__u64)hash * count) >> 32;
+}
+
+static __always_inline __u16 choice_at(const struct sluice_steer_choice *choice, __u32 at)
+{
+	return choice->slot[at % SLUICE_STEER_SLOTS];
+}
+
+/* The better of two: nearly as even as the best of all, and no herd runs to one. */
+static __always_inline __u32 choice_better(const struct sluice_steer_choice *choice, __u32 count,
+					   __u32 first, __u64 hash, __u32 now)
+{
+	__u32 second = scale(hash >> 32, count);
+
+	if (second == first)
+		second = second + 1 < count ? second + 1 : 0;
+	return slot_load(choice_at(choice, second), now) < slot_load(choice_at(choice, first), now)
+		       ? second
+		       : first;
+}
+
+static __always_inline const struct sluice_steer_choice *choice_now(void)
+{
+	__u32 zero = 0, *current = bpf_map_lookup_elem(&sluice_current, &zero);
+	__u32 index = current ? *current : 0;
+
+	return bpf_map_lookup_elem(&sluice_choices, &index);
+}
+
+/* Selects a socket that takes new flows, and gives its slot. */
+static __always_inline bool choose(struct sk_reuseport_md *ctx, __u64 hash, __u32 now, __u32 *slot)
+{
+	const struct sluice_steer_choice *choice = choice_now();
+	__u32 count_ = choice ? choice->count : 0, first, at, try;
+
+	if (!count_ || count_ > SLUICE_STEER_SLOTS) {
+		count(SLUICE_STEER_kernel_no_worker);
+		return false;
+	}
+	first = scale(policy == SLUICE_STEER_SOURCE ? hash >> 32 : ctx->hash, count_);
+	if (policy == SLUICE_STEER_LOAD)
+		first = choice_better(choice, count_, first, hash, now);
+#pragma unroll
+	for (at = first, try = 0; try < CHOICE_TRIES; try++) {
+		*slot = choice_at(choice, at);
+		if (queue_is_full(*slot))
+			count(SLUICE_STEER_passed_full);
+		else if (slot_select(ctx, *slot))
+			return true;
+		else
+			count(SLUICE_STEER_stale_slot);
+		at = at + 1 < count_ ? at + 1 : 0;
+	}
+	*slot = choice_at(choice, first);
+	if (slot_select(ctx, *slot)) {
+		count(SLUICE_STEER_all_full);
+		return true;
+	}
+	count(SLUICE_STEER_kernel_refused);
+	return false;
+}
+
+/*
+ * A way for a new flow: a free one, else one that is past its time, else the oldest of the flows of
+ * one datagram; SLUICE_STEER_WAYS if all are live.  The caller holds the lock.
+ */
+static __always_inline __u32 set_victim(const struct sluice_steer_set *set, __u32 now)
+{
+	__u32 way, victim = SLUICE_STEER_WAYS;
+	__u64 most = 0;
+
+#pragma unroll
+	for (way = 0; way < SLUICE_STEER_WAYS; way++) {
+		__u64 idle = sluice_flow_idle(now, set->seen[way]), worth;
+
+		worth = !set->tag[way]			? 2ULL << 32
+			: idle > idle_limit		? (1ULL << 32) + idle
+			: set->established & 1U << way	? 0
+							: idle + 1;
+		if (worth > most) {
+			most = worth;
+			victim = way;
+		}
+	}
+	return victim;
+}
+
+/* Counts under the lock what it finds, for the caller to count without it. */
+struct recorded {
+	bool unrecorded;
+	bool half_open_lost;
+};
+
+static __always_inline struct recorded flow_record(struct sluice_steer_set *set,
+						   const struct steer_key *key, __u64 hash,
+						   __u32 index, __u16 incarnation, __u32 now)
+{
+	union sluice_steer_owner owner = { .peer_port_be = key->peer_port_be,
+					   .slot = index,
+					   .incarnation = incarnation,
+					   .check = sluice_steer_check(hash) };
+	struct recorded recorded = {};
+	struct sluice_steer_flow *flow;
+	__u32 way;
+
+	bpf_spin_lock(&set->lock);
+	way = flow_find(set, key, hash);
+	if (way >= SLUICE_STEER_WAYS) {
+		way = set_victim(set, now);
+		if (way >= SLUICE_STEER_WAYS) {
+			recorded.unrecorded = true;
+			goto unlock;
+		}
+		recorded.half_open_lost = set->tag[way] && !(set->established & 1U << way) &&
+					  sluice_flow_idle(now, set->seen[way]) <= idle_limit;
+		set->established &= ~(1U << way);
+	}
+	flow = &set->flow[way % SLUICE_STEER_WAYS];
+	flow->peer = key->peer;
+	flow->local = key->local;
+	*(volatile __u64 *)&flow->owner.word = owner.word;
+	set->seen[way % SLUICE_STEER_WAYS] = now;
+	set->tag[way % SLUICE_STEER_WAYS] = sluice_flow_tag(hash);
+unlock:
+	bpf_spin_unlock(&set->lock);
+	return recorded;
+}
+
+/* `why` is SLUICE_STEER_started, or the reason that the flow moves for. */
+static __always_inline int flow_begin(struct sk_reuseport_md *ctx, struct sluice_steer_set *set,
+				      const struct steer_key *key, __u64 hash, __u32 now,
+				      enum sluice_steer_counter why)
+{
+	const struct sluice_steer_slot *slot;
+	struct recorded recorded;
+	__u32 index;
+
+	if (!choose(ctx, hash, now, &index))
+		return SK_PASS;
+	slot = bpf_map_lookup_elem(&sluice_slots, &index);
+	if (!slot)
+		return SK_PASS;
+	recorded = flow_record(set, key, hash, index, slot->incarnation, now);
+	if (recorded.unrecorded)
+		count(SLUICE_STEER_unrecorded);
+	if (recorded.half_open_lost)
+		count(SLUICE_STEER_half_open_lost);
+	count(why);
+	slot_account(ctx, index, now, true, why != SLUICE_STEER_started);
+	return SK_PASS;
+}
+
+/* --- flows on record */
+
+static __always_inline void flow_establish(struct sluice_steer_set *set, __u32 way, __u64 word)
+{
+	bpf_spin_lock(&set->lock);
+	if (set->flow[way % SLUICE_STEER_WAYS].owner.word == word)
+		set->established |= 1U << way;
+	bpf_spin_unlock(&set->lock);
+}
+
+/* Selects the flow's worker: SLUICE_STEER_known, or why it must have another. */
+static __always_inline enum sluice_steer_counter flow_follow(struct sk_reuseport_md *ctx,
+							     struct sluice_steer_set *set,
+							     __u32 way, __u64 hash, __u32 now)
+{
+	union sluice_steer_owner owner = {
+		.word = *(volatile __u64 *)&set->flow[way % SLUICE_STEER_WAYS].owner.word,
+	};
+	const struct sluice_steer_slot *slot;
+	__u32 index = owner.slot;
+	__u32 *seen = &set->seen[way % SLUICE_STEER_WAYS];
+
+	if (owner.check != sluice_steer_check(hash))
+		return SLUICE_STEER_started;
+	slot = bpf_map_lookup_elem(&sluice_slots, &index);
+	if (!slot || !owner.incarnation || slot->incarnation != owner.incarnation)
+		return slot && slot->state == SLUICE_STEER_DRAINED ? SLUICE_STEER_moved_drained
+								   : SLUICE_STEER_moved_gone;
+	if (slot->state != SLUICE_STEER_ACTIVE && sluice_flow_idle(now, *seen) > idle_limit)
+		return SLUICE_STEER_moved_idle;
+	if (!slot_select(ctx, index))
+		return SLUICE_STEER_moved_gone;
+	if (*seen != now)
+		*seen = now;
+	if (!(set->established & 1U << way))
+		flow_establish(set, way, owner.word);
+	slot_account(ctx, index, now, false, false);
+	return SLUICE_STEER_known;
+}
+
+/* --- policy cpu: no flows, since the CPU that a flow arrives on is the NIC's choice */
+
+static __always_inline bool cpu_select(struct sk_reuseport_md *ctx, __u32 *slot)
+{
+	__u32 cpu = bpf_get_smp_processor_id();
+	const struct sluice_steer_cpu *readers = bpf_map_lookup_elem(&sluice_cpus, &cpu);
+	__u32 at;
+
+	if (!readers || !readers->count)
+		return false;
+	at = scale(ctx->hash, readers->count);
+	if (at >= SLUICE_STEER_CPU_SLOTS)
+		return false;
+	*slot = readers->slot[at];
+	return slot_select(ctx, *slot);
+}
+
+static __always_inline int steer_by_cpu(struct sk_reuseport_md *ctx)
+{
+	__u32 slot;
+
+	if (cpu_select(ctx, &slot)) {
+		count(SLUICE_STEER_known);
+	} else {
+		if (!choose(ctx, 0, 0, &slot))
+			return SK_PASS;
+		count(SLUICE_STEER_cpu_other);
+	}
+	slot_account(ctx, slot, 0, false, false);
+	return SK_PASS;
+}
+
+SEC("sk_reuseport")
+int sluice_steer(struct sk_reuseport_md *ctx)
+{
+	enum sluice_steer_counter why = SLUICE_STEER_started;
+	struct sluice_steer_set *set;
+	struct steer_key key = {};
+	__u32 index, way, now;
+	__u64 hash;
+
+	if (policy == SLUICE_STEER_CPU)
+		return steer_by_cpu(ctx);
+	if (!key_read(ctx, &key)) {
+		count(SLUICE_STEER_kernel_header);
+		return SK_PASS;
+	}
+	hash = sluice_steer_hash(seed, &key.peer, &key.local, key.peer_port_be);
+	index = sluice_flow_set_index(hash, sets);
+	set = bpf_map_lookup_elem(&sluice_table, &index);
+	if (!set)
+		return SK_PASS;
+	now = clock();
+	way = flow_find(set, &key, hash);
+	if (way < SLUICE_STEER_WAYS)
+		why = flow_follow(ctx, set, way, hash, now);
+	if (why == SLUICE_STEER_known) {
+		count(SLUICE_STEER_known);
+		return SK_PASS;
+	}
+	return flow_begin(ctx, set, &key, hash, now, why);
+}
+
+char LICENSE[] SEC("license") = "Dual BSD/GPL";

@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: (GPL-2.0-or-later OR BSD-2-Clause) */
+/*
+ * How busy a worker is: how full the receive queue of its socket is, and how many datagrams it was
+ * given of late.
+ *
+ * The queue is read from the kernel's own struct sock, at the address that the loader found.  A
+ * socket may be gone by then: the read can't fault, memory of UDP sockets stays memory of UDP
+ * sockets (SLAB_TYPESAFE_BY_RCU), and the cookie tells another socket from this one.
+ */
+#ifndef SLUICE_STEER_LOAD_H
+#define SLUICE_STEER_LOAD_H
+
+#include "steer_maps.h"
+
+#include <bpf/bpf_core_read.h>
+#include <bpf/bpf_helpers.h>
+
+#define QUEUE_UNIT 256 /* a queue with no room left */
+#define QUEUE_FULL 224
+
+/* About 67 ms: long against the gaps of a busy flow, short against its life. */
+#define WINDOW_SHIFT 6
+
+/* Datagrams of a CPU are told to the others in lots, so that a slot's cache line stays where it is.
+ */
+#define LOT 8
+
+static __always_inline __u32 queue_fill(const struct sluice_steer_slot *slot)
+{
+	struct sock *sk = (void *)slot->sock;
+	__s32 used, room;
+
+	if (!queues_readable || !sk ||
+	    (__u64)BPF_CORE_READ(sk, __sk_common.skc_cookie.counter) != slot->cookie)
+		return 0;
+	used = BPF_CORE_READ(sk, sk_backlog.rmem_alloc.counter);
+	room = BPF_CORE_READ(sk, sk_rcvbuf);
+	if (used <= 0)
+		return 0;
+	return used < room ? (__u64)used * QUEUE_UNIT / (__u32)room : QUEUE_UNIT;
+}
+
+static __always_inline bool queue_is_full(__u32 index)
+{
+	const struct sluice_steer_slot *slot = bpf_map_lookup_elem(&sluice_slots, &index);
+
+	return slot && queue_fill(slot) >= QUEUE_FULL;
+}
+
+/* Two CPUs that begin a window at once may lose each other's lot: it is an estimate. */
+static __always_inline void recent_add(__u32 index, __u32 now, __u32 datagrams)
+{
+	struct sluice_steer_recent *recent = bpf_map_lookup_elem(&sluice_recent, &index);
+	__u32 window = now >> WINDOW_SHIFT;
+
+	if (!recent)
+		return;
+	if (recent->window != window) {
+		recent->before = window - recent->window == 1 ? recent->now : 0;
+		recent->now = 0;
+		recent->window = window;
+	}
+	__sync_fetch_and_add(&recent->now, datagrams);
+}
+
+/* Datagrams in the last window's length; of the window before this, what still reaches into it. */
+static __always_inline __u64 recent_rate(__u32 index, __u32 now)
+{
+	const struct sluice_steer_recent *recent = bpf_map_lookup_elem(&sluice_recent, &index);
+	__u32 window = now >> WINDOW_SHIFT, left;
+
+	if (!recent)
+		return 0;
+	left = (1 << WINDOW_SHIFT) - (now & ((1 << WINDOW_SHIFT) - 1));
+	if (recent->window == window)
+		return recent->now + (((__u64)recent->before * left) >> WINDOW_SHIFT);
+	if (window - recent->window == 1)
+		return ((__u64)recent->now * left) >> WINDOW_SHIFT;
+	return 0;
+}
+
+/* Comparable between slots: the rate, weighed up to nine times by a queue that fills. */
+static __always_inline __u64 slot_load(__u32 index, __u32 now)
+{
+	const struct sluice_steer_slot *slot = bpf_map_lookup_elem(&sluice_slots, &index);
+
+	if (!slot)
+		return 0;
+	return (recent_rate(index, now) + 1) * (QUEUE_UNIT + 8 * queue_fill(slot));
+}
+
+#endif
