@@ -21,9 +21,19 @@
 
 #define core __attribute__((preserve_access_index))
 
+struct upid {
+	int nr;
+} core;
+
+struct pid {
+	unsigned int level;
+	struct upid numbers[];
+} core;
+
 struct task_struct {
 	int pid;
-	int tgid;
+	struct task_struct *group_leader;
+	struct pid *thread_pid;
 	char comm[SLUICE_COMM_SIZE];
 } core;
 
@@ -111,6 +121,23 @@ static __always_inline void record_group(struct sluice_socket_record *record, st
 		record->group_prog = BPF_CORE_READ(prog, aux, id);
 }
 
+/* The process's id as the reader's PID namespace has it, which may be a container's. */
+static __always_inline __u32 reader_pid(struct task_struct *task)
+{
+	struct task_struct *reader = (void *)bpf_get_current_task();
+	__u64 level = BPF_CORE_READ(reader, thread_pid, level);
+	struct pid *pid = BPF_CORE_READ(task, group_leader, thread_pid);
+	const char *numbers;
+	__u32 number = 0;
+
+	if (level > BPF_CORE_READ(pid, level))
+		return 0;
+	numbers = (const char *)pid + bpf_core_field_offset(pid->numbers);
+	numbers += level * bpf_core_type_size(struct upid) + bpf_core_field_offset(struct upid, nr);
+	bpf_probe_read_kernel(&number, sizeof(number), numbers);
+	return number;
+}
+
 SEC("iter/task_file")
 int sluice_sockets(struct bpf_iter__task_file *ctx)
 {
@@ -133,7 +160,7 @@ int sluice_sockets(struct bpf_iter__task_file *ctx)
 	record.connected = BPF_CORE_READ(sk, __sk_common.skc_state) == TCP_ESTABLISHED;
 	record_local(&record, sk);
 	record_group(&record, sk);
-	record.pid = task->tgid;
+	record.pid = reader_pid(task);
 	record.fd = ctx->fd;
 	bpf_probe_read_kernel_str(record.comm, sizeof(record.comm), task->comm);
 	bpf_seq_write(ctx->meta->seq, &record, sizeof(record));

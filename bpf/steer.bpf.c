@@ -182,10 +182,10 @@ static __always_inline __u32 set_victim(const struct sluice_steer_set *set, __u3
 	for (way = 0; way < SLUICE_STEER_WAYS; way++) {
 		__u64 idle = sluice_flow_idle(now, set->seen[way]), worth;
 
-		worth = !set->tag[way]			? 2ULL << 32
-			: idle > idle_limit		? (1ULL << 32) + idle
-			: set->established & 1U << way	? 0
-							: idle + 1;
+		worth = !set->tag[way]		       ? 2ULL << 32
+			: idle > idle_limit	       ? (1ULL << 32) + idle
+			: set->established & 1U << way ? 0
+						       : idle + 1;
 		if (worth > most) {
 			most = worth;
 			victim = way;

@@ -40,20 +40,20 @@ struct sluice_reply_counters {
 };
 
 /* The same for the steering program of a group (sluice_steer_KEY_total). */
-#define SLUICE_STEER_COUNTERS(X)                                                                  \
-	X(known, "datagrams that followed their flow to its worker")                              \
-	X(started, "flows begun: a worker was chosen for them")                                   \
+#define SLUICE_STEER_COUNTERS(X)                                                                   \
+	X(known, "datagrams that followed their flow to its worker")                               \
+	X(started, "flows begun: a worker was chosen for them")                                    \
 	X(unrecorded, "flows begun, not remembered: their set of the table holds live flows only") \
-	X(half_open_lost, "flows of one datagram so far that gave way to newer ones")             \
-	X(moved_gone, "flows moved: their worker's socket was closed")                            \
-	X(moved_drained, "flows moved: their worker was drained")                                 \
-	X(moved_idle, "flows begun anew after the idle timeout, away from a retired worker")      \
-	X(stale_slot, "choices made again: the socket had been closed since")                     \
-	X(passed_full, "new flows that went past a worker whose queue was full")                  \
-	X(all_full, "new flows given to a worker whose queue was full, like the others'")         \
-	X(cpu_other, "policy cpu: datagrams on a CPU where no worker reads, placed by hash")      \
-	X(kernel_no_worker, "left to the kernel's choice: no worker takes new flows")             \
-	X(kernel_header, "left to the kernel's choice: the header could not be read")             \
+	X(half_open_lost, "flows of one datagram so far that gave way to newer ones")              \
+	X(moved_gone, "flows moved: their worker's socket was closed")                             \
+	X(moved_drained, "flows moved: their worker was drained")                                  \
+	X(moved_idle, "flows begun anew after the idle timeout, away from a retired worker")       \
+	X(stale_slot, "choices made again: the socket had been closed since")                      \
+	X(passed_full, "new flows that went past a worker whose queue was full")                   \
+	X(all_full, "new flows given to a worker whose queue was full, like the others'")          \
+	X(cpu_other, "policy cpu: datagrams on a CPU where no worker reads, placed by hash")       \
+	X(kernel_no_worker, "left to the kernel's choice: no worker takes new flows")              \
+	X(kernel_header, "left to the kernel's choice: the header could not be read")              \
 	X(kernel_refused, "left to the kernel's choice: it refused the sockets chosen")
 
 enum sluice_steer_counter {

@@ -146,9 +146,9 @@ struct sluice_steer_meta {
 	__u32 state;  /* enum sluice_load_state */
 	__u32 policy; /* enum sluice_steer_policy */
 	__u64 idle_ns;
-	__u64 loaded_ns; /* CLOCK_REALTIME */
-	__u32 flows;	 /* for each group */
-	__u32 netns;	 /* inode number of the namespace; 0: all */
+	__u64 loaded_ns;   /* CLOCK_REALTIME */
+	__u32 flows;	   /* for each group */
+	__u32 netns;	   /* inode number of the namespace; 0: all */
 	__u32 generations; /* enum sluice_steer_generations */
 	__u32 any_port;
 	__u64 ports[1024];

@@ -26,6 +26,7 @@ struct command {
 	const struct opt *opts; /* or NULL */
 	void *options;		/* what the options are parsed into */
 	int max_words;		/* words allowed behind the options */
+	bool all_netns;		/* takes "--netns all" */
 	/* 0, or -errno with *err set: main.c prints it and takes the exit code from it. */
 	int (*run)(const struct context *context, void *options, int words, char **word,
 		   struct err *err);
@@ -38,6 +39,8 @@ extern const struct command reply_show_command;
 extern const struct command reply_flows_command;
 extern const struct command reply_audit_command;
 extern const struct command reply_unload_command;
+extern const struct command steer_load_command;
+extern const struct command steer_unload_command;
 extern const struct command conntrack_show_command;
 extern const struct command conntrack_audit_command;
 extern const struct command conntrack_repair_command;

@@ -20,6 +20,8 @@ static const struct command *const commands[] = {
 	&reply_flows_command,
 	&reply_audit_command,
 	&reply_unload_command,
+	&steer_load_command,
+	&steer_unload_command,
 	&conntrack_show_command,
 	&conntrack_audit_command,
 	&conntrack_repair_command,
@@ -192,6 +194,14 @@ static const struct command *find(int words, char **word, int *used, struct err 
 	return NULL;
 }
 
+/* "all" is no namespace to enter, but a word that some commands know. */
+static int place_enter(const struct command *command, const char *netns, struct err *err)
+{
+	if (!netns || (command->all_netns && !strcmp(netns, "all")))
+		return 0;
+	return netns_enter(netns, err);
+}
+
 static int run(const struct command *command, struct globals *globals, int argc, char **argv,
 	       struct err *err)
 {
@@ -212,7 +222,7 @@ static int run(const struct command *command, struct globals *globals, int argc,
 				"see 'sluice %s%s%s --help'", command->object,
 				command->name ? " " : "", command->name ? command->name : "");
 	log_verbose(globals->context.verbose);
-	if (globals->context.netns && netns_enter(globals->context.netns, err))
+	if (place_enter(command, globals->context.netns, err))
 		return -EINVAL;
 	return command->run(&globals->context, command->options, argc - first, argv + first, err);
 }

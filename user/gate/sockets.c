@@ -1,22 +1,32 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "sockets.h"
 
+#include "array.h"
 #include "sockets.skel.h"
 
 #include <bpf/bpf.h>
 #include <errno.h>
+#include <netinet/in.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 #include <uthash.h>
 
 struct entry {
 	struct sluice_socket_record record;
-	UT_hash_handle hh;
+	UT_hash_handle hh;	  /* by record.sock */
+	UT_hash_handle hh_cookie; /* by record.cookie, if it has one */
 };
 
 struct sockets {
+	struct entry *by_sock;
 	struct entry *by_cookie;
+	struct entry **all;
+	size_t room;
+	size_t count;
 };
 
 /* A process names itself as it likes; what is printed must be plain text. */
@@ -29,26 +39,38 @@ static void comm_clean(char comm[SLUICE_COMM_SIZE])
 			comm[i] = '?';
 }
 
-static int sockets_add(struct sockets *sockets, const struct sluice_socket_record *record)
+static int entry_add(struct sockets *sockets, const struct sluice_socket_record *record)
 {
 	struct entry *entry;
+	void *all = sockets->all;
 
-	if (!record->cookie)
-		return 0;
-	HASH_FIND(hh, sockets->by_cookie, &record->cookie, sizeof(record->cookie), entry);
-	if (entry) {
-		if (record->pid < entry->record.pid) {
-			entry->record = *record;
-			comm_clean(entry->record.comm);
-		}
-		return 0;
-	}
+	if (array_grow(&all, &sockets->room, sockets->count, sizeof(struct entry *)))
+		return -ENOMEM;
+	sockets->all = all;
 	entry = malloc(sizeof(*entry));
 	if (!entry)
 		return -ENOMEM;
 	entry->record = *record;
 	comm_clean(entry->record.comm);
-	HASH_ADD(hh, sockets->by_cookie, record.cookie, sizeof(entry->record.cookie), entry);
+	sockets->all[sockets->count++] = entry;
+	HASH_ADD(hh, sockets->by_sock, record.sock, sizeof(entry->record.sock), entry);
+	if (record->cookie)
+		HASH_ADD(hh_cookie, sockets->by_cookie, record.cookie, sizeof(entry->record.cookie),
+			 entry);
+	return 0;
+}
+
+static int sockets_add(struct sockets *sockets, const struct sluice_socket_record *record)
+{
+	struct entry *entry;
+
+	HASH_FIND(hh, sockets->by_sock, &record->sock, sizeof(record->sock), entry);
+	if (!entry)
+		return entry_add(sockets, record);
+	if (record->pid < entry->record.pid && record->cookie == entry->record.cookie) {
+		entry->record = *record;
+		comm_clean(entry->record.comm);
+	}
 	return 0;
 }
 
@@ -107,8 +129,13 @@ const struct sluice_socket_record *sockets_find(const struct sockets *sockets, _
 	struct entry *entry = NULL;
 
 	if (sockets)
-		HASH_FIND(hh, sockets->by_cookie, &cookie, sizeof(cookie), entry);
+		HASH_FIND(hh_cookie, sockets->by_cookie, &cookie, sizeof(cookie), entry);
 	return entry ? &entry->record : NULL;
+}
+
+const struct sluice_socket_record *sockets_at(const struct sockets *sockets, size_t index)
+{
+	return index < sockets->count ? &sockets->all[index]->record : NULL;
 }
 
 const char *sockets_nobody(const struct sockets *sockets)
@@ -118,13 +145,55 @@ const char *sockets_nobody(const struct sockets *sockets)
 
 void sockets_free(struct sockets *sockets)
 {
-	struct entry *entry, *next;
+	size_t i;
 
 	if (!sockets)
 		return;
-	HASH_ITER(hh, sockets->by_cookie, entry, next) {
-		HASH_DEL(sockets->by_cookie, entry);
-		free(entry);
-	}
+	HASH_CLEAR(hh, sockets->by_sock);
+	HASH_CLEAR(hh_cookie, sockets->by_cookie);
+	for (i = 0; i < sockets->count; i++)
+		free(sockets->all[i]);
+	free(sockets->all);
 	free(sockets);
+}
+
+/* --- the sockets of others */
+
+static __u16 bound_port(int fd)
+{
+	struct sockaddr_in6 addr = { 0 };
+	socklen_t length = sizeof(addr);
+
+	/* of both families, the port is at the same place */
+	return getsockname(fd, (struct sockaddr *)&addr, &length) ? 0 : ntohs(addr.sin6_port);
+}
+
+/* A socket without a cookie is told by what else is known of it. */
+static bool is_recorded(int fd, const struct sluice_socket_record *record, __u64 *cookie)
+{
+	socklen_t length = sizeof(*cookie), int_length = sizeof(int);
+	int protocol = 0;
+
+	if (getsockopt(fd, SOL_SOCKET, SO_PROTOCOL, &protocol, &int_length) ||
+	    protocol != IPPROTO_UDP || bound_port(fd) != record->port ||
+	    getsockopt(fd, SOL_SOCKET, SO_COOKIE, cookie, &length))
+		return false;
+	return !record->cookie || record->cookie == *cookie;
+}
+
+int sockets_take(const struct sluice_socket_record *record, __u64 *cookie)
+{
+	int pidfd = (int)syscall(SYS_pidfd_open, (pid_t)record->pid, 0), fd, error;
+
+	if (pidfd < 0)
+		return errno == ESRCH ? -ESTALE : -errno;
+	fd = (int)syscall(SYS_pidfd_getfd, pidfd, (int)record->fd, 0);
+	error = errno;
+	close(pidfd);
+	if (fd < 0)
+		return error == EBADF || error == ESRCH ? -ESTALE : -error;
+	if (is_recorded(fd, record, cookie))
+		return fd;
+	close(fd);
+	return -ESTALE;
 }

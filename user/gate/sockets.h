@@ -6,6 +6,7 @@
 #include "err.h"
 
 #include <sluice/sockets.h>
+#include <stddef.h>
 
 struct sockets;
 
@@ -13,8 +14,18 @@ struct sockets;
 int sockets_read(struct sockets **sockets, struct err *err);
 /* The process with the lowest pid that holds the socket, or NULL. `sockets` may be NULL. */
 const struct sluice_socket_record *sockets_find(const struct sockets *sockets, __u64 cookie);
+/* The sockets, each once, in no order: NULL behind the last one. */
+const struct sluice_socket_record *sockets_at(const struct sockets *sockets, size_t index);
 /* What stands for the process of a socket that nobody in `sockets` holds. */
 const char *sockets_nobody(const struct sockets *sockets);
 void sockets_free(struct sockets *sockets);
+
+/*
+ * A descriptor of our own for the socket that a process holds, by pidfd_getfd(2), for the caller to
+ * close.  It is the record's socket and no other that got its number since: -ESTALE if not, or if
+ * the process is gone; -EPERM without CAP_SYS_PTRACE.  *cookie is the socket's, which it has from
+ * now on if it had none.
+ */
+int sockets_take(const struct sluice_socket_record *record, __u64 *cookie);
 
 #endif

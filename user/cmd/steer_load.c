@@ -1,0 +1,187 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* sluice steer load: put the steering program on reuseport groups, or change it in place. */
+#include "command.h"
+#include "hooks.h"
+#include "steer.h"
+#include "steer_news.h"
+#include "steer_values.h"
+
+#include <errno.h>
+#include <string.h>
+
+struct options {
+	struct steer_options steer;
+	bool ports_given;
+};
+
+static int set_ports(void *into, const char *value, struct err *err)
+{
+	struct options *options = into;
+
+	options->ports_given = true;
+	return ports_parse(value, &options->steer.ports, err);
+}
+
+static int set_policy(void *into, const char *value, struct err *err)
+{
+	return value_policy("--policy", value, &((struct options *)into)->steer.policy, err);
+}
+
+static int set_generation(void *into, const char *value, struct err *err)
+{
+	return value_generations("--generation", value,
+				 &((struct options *)into)->steer.generations, err);
+}
+
+static int set_flows(void *into, const char *value, struct err *err)
+{
+	return value_flows("--flows", value, &((struct options *)into)->steer.flows, err);
+}
+
+static int set_idle(void *into, const char *value, struct err *err)
+{
+	return value_idle("--idle", value, &((struct options *)into)->steer.idle_s, err);
+}
+
+static int set_dry_run(void *into, const char *value, struct err *err)
+{
+	((struct options *)into)->steer.dry_run = true;
+	return 0;
+}
+
+static const struct opt opts[] = {
+	{ "port", 0, "LIST", "the servers' ports, as in 53,5000-5100, or any", set_ports },
+	{ "policy", 0, "POLICY",
+	  "flow: by flow; load: new flows to the less busy of two; source: by client address;"
+	  " cpu: to the worker on the CPU of arrival (default flow)",
+	  set_policy },
+	{ "flows", 0, "N", "flows remembered in each group (default 65536, 48 bytes each)",
+	  set_flows },
+	{ "idle", 0, "SECONDS", "a flow is over when nothing came for so long (default 120)",
+	  set_idle },
+	{ "generation", 0, "BY",
+	  "what a newer instance of the server is told by: process, cgroup, or none (default"
+	  " process)",
+	  set_generation },
+	{ "dry-run", 'n', NULL, "run the verifier, say what would be steered, change nothing",
+	  set_dry_run },
+	{ NULL, 0, NULL, NULL, NULL },
+};
+
+static struct options defaults = {
+	.steer = { .policy = SLUICE_STEER_FLOW,
+		   .generations = SLUICE_STEER_BY_PROCESS,
+		   .flows = STEER_FLOWS_DEFAULT,
+		   .idle_s = STEER_IDLE_DEFAULT },
+};
+
+struct report {
+	const struct output *output;
+	json_t *events;
+	bool verbose;
+	int foreign, failed;
+	char foreign_text[512];
+};
+
+static void on_news(const struct steer_news *news, void *arg)
+{
+	struct report *report = arg;
+	char text[512];
+
+	steer_news_text(news, text, sizeof(text));
+	if (news->event == STEER_GROUP_FOREIGN && !report->foreign++)
+		snprintf(report->foreign_text, sizeof(report->foreign_text), "%s", text);
+	if (news->event == STEER_GROUP_FAILED || news->event == STEER_SOCKET_FAILED)
+		report->failed++;
+	if (report->events)
+		json_array_append_new(report->events, steer_news_json(news));
+	else if (report->verbose || news->event != STEER_SOCKET_JOINED)
+		fprintf(report->output->file, "  %s\n", text);
+}
+
+static void print(const struct context *context, const struct options *options, int groups,
+		  json_t *events)
+{
+	json_t *document;
+
+	if (!events) {
+		fprintf(context->output.file, "steer: policy %s, %d group%s %s\n",
+			steer_policy_name(options->steer.policy), groups, groups == 1 ? "" : "s",
+			options->steer.dry_run ? "would be steered" : "steered");
+		return;
+	}
+	document = output_document();
+	json_object_set_new(document, "policy",
+			    json_string(steer_policy_name(options->steer.policy)));
+	json_object_set_new(document, "dry_run", json_boolean(options->steer.dry_run));
+	json_object_set_new(document, "groups", json_integer(groups));
+	json_object_set_new(document, "events", events);
+	output_json(&context->output, document);
+}
+
+/* The plane stays loaded where there is nobody to steer yet: 'sluice run' takes those that come. */
+static int judge(const struct report *report, int groups, struct err *err)
+{
+	if (report->failed)
+		return err_set(err, EXIT_ERROR, EIO,
+			       "steer load: %d of what was found could not be"
+			       " taken, see above",
+			       report->failed);
+	if (!groups && report->foreign)
+		return err_mend(err, err_set(err, EXIT_CONFLICT, EBUSY, "%s", report->foreign_text),
+				"a program that the server has attached itself is never replaced");
+	if (!groups)
+		return err_mend(err,
+				err_set(err, EXIT_ERROR, ENOENT,
+					"steer load: no UDP socket with SO_REUSEPORT on these ports"
+					" in this network namespace"),
+				"start the server with its reuseport option on, or name another"
+				" --netns (or all); 'sluice run' takes sockets that come later");
+	return 0;
+}
+
+static int run(const struct context *context, void *into, int words, char **word, struct err *err)
+{
+	struct options *options = into;
+	struct report report = { .output = &context->output, .verbose = context->verbose };
+	int groups = 0, result;
+
+	if (!options->ports_given)
+		return err_mend(err, err_set(err, EXIT_USAGE, EINVAL, "steer load needs a --port"),
+				"name the servers' ports, as in --port 53, or --port any");
+	result = value_netns(context->netns, &options->steer.netns, err);
+	if (result)
+		return result;
+	hooks_libbpf_log();
+	options->steer.bpffs = context->bpffs;
+	report.events = context->output.json ? json_array() : NULL;
+	result = steer_load(&options->steer, on_news, &report, &groups, err);
+	if (!result)
+		print(context, options, groups, json_incref(report.events));
+	json_decref(report.events);
+	return result ? result : judge(&report, groups, err);
+}
+
+const struct command steer_load_command = {
+	.object = "steer",
+	.name = "load",
+	.summary = "steer the flows of SO_REUSEPORT groups; loaded already, change it in place",
+	.opts = opts,
+	.options = &defaults,
+	.all_netns = true,
+	.run = run,
+	.help = "Finds the UDP sockets that share one of the ports by SO_REUSEPORT, and chooses among\n"
+		"them in the kernel's stead: a flow stays with its worker while that lives.  Loading\n"
+		"moves no flow.  The servers need not know of it.\n"
+		"\n"
+		"A new instance of a server takes the new flows once it has as many sockets as the\n"
+		"one before it, which keeps its old flows until it exits or is drained.  Sockets that\n"
+		"come later are taken by 'sluice run', or by loading again.\n"
+		"\n"
+		"--netns all steers the groups of all network namespaces.\n"
+		"It stays until 'sluice steer unload' or 'sluice cleanup'.\n\n"
+		"examples:\n"
+		"  sluice steer load --port 53\n"
+		"  sluice steer load --port 5060 --policy load --netns sip\n"
+		"  sluice steer load --port 443 --dry-run\n",
+};

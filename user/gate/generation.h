@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Generations of a group's sockets: which of them take new flows.
+ *
+ * Sockets of one instance belong together.  A new instance first works beside what is there, like
+ * further workers.  It takes over, and what was there keeps its old flows alone, once it has as
+ * many sockets as that: a restarted server opens as many as before, while one more worker of a
+ * server whose workers are processes of their own is but one of several.  Instances that come
+ * within GENERATION_SETTLE_NS of one another were started together.
+ */
+#ifndef SLUICE_GENERATION_H
+#define SLUICE_GENERATION_H
+
+#include <sluice/steer.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+#define GENERATION_SETTLE_NS 2000000000ULL
+
+/*
+ * Sets generation and state of every slot of `count` that is not free, draining or drained.  A
+ * socket that has just joined has generation 0.  Called twice, it changes nothing the second time.
+ * Returns whether a new generation has taken over.
+ */
+bool generation_assign(struct sluice_steer_slot *slots, size_t count);
+
+#endif

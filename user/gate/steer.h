@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The steering plane: finds the reuseport groups on the managed ports, puts its program on each,
+ * and keeps their sockets in step with what the processes do.  Its state is what is pinned under
+ * DIR/steer; nothing is kept in this process.
+ */
+#ifndef SLUICE_STEER_PLANE_H
+#define SLUICE_STEER_PLANE_H
+
+#include "err.h"
+#include "ports.h"
+#include "sockets.h"
+#include "steer_group.h"
+
+#include <sluice/steer.h>
+#include <stdbool.h>
+
+#define STEER_FLOWS_MIN	    64
+#define STEER_FLOWS_MAX	    16777216
+#define STEER_FLOWS_DEFAULT 65536
+#define STEER_IDLE_MAX	    86400
+#define STEER_IDLE_DEFAULT  120 /* nf_conntrack_udp_timeout_stream's default */
+
+struct steer_options {
+	enum sluice_steer_policy policy;
+	enum sluice_steer_generations generations;
+	struct ports ports;
+	__u32 flows; /* for each group */
+	__u64 idle_s;
+	__u32 netns;	   /* inode number; 0: all of them */
+	const char *bpffs; /* folder of the pins */
+	bool dry_run;	   /* verify, and change nothing */
+};
+
+enum steer_event {
+	STEER_GROUP_FOUND,    /* of a dry run: would be attached to */
+	STEER_GROUP_ATTACHED, /* the program is on, `count` sockets have joined */
+	STEER_GROUP_KEPT,     /* it was on already */
+	STEER_GROUP_CHANGED,  /* it was, and has got another policy or timeout */
+	STEER_GROUP_FOREIGN,  /* left alone: it has a program of its own */
+	STEER_GROUP_GONE,     /* its last socket is closed */
+	STEER_GROUP_RELEASED, /* given back to the kernel's choice */
+	STEER_GROUP_FAILED,   /* see why */
+	STEER_SOCKET_JOINED,
+	STEER_SOCKET_LEFT,
+	STEER_SOCKET_FAILED, /* see why */
+	STEER_GENERATION,    /* a newer one has taken over */
+};
+
+struct steer_news {
+	enum steer_event event;
+	const char *name; /* of the group's folder; NULL: it has none */
+	const struct sluice_steer_group *group;
+	const struct sluice_steer_slot *slot; /* or NULL */
+	int count;			      /* sockets of the group */
+	__u32 prog_id;			      /* STEER_GROUP_FOREIGN; 0: a classic BPF program */
+	const char *why;
+};
+
+/* Called for each thing that a function below finds or does. */
+typedef void (*steer_news_fn)(const struct steer_news *news, void *arg);
+
+/*
+ * Loads, or changes what is loaded.  A group that can't be taken is told by the news and does not
+ * stop the others; *groups is the count of those that are steered (or would be).  No group is no
+ * error: 'sluice run' takes them when they come.  What of the options can't be changed is refused.
+ */
+int steer_load(const struct steer_options *options, steer_news_fn fn, void *arg, int *groups,
+	       struct err *err);
+/*
+ * Brings groups and slots in step with the sockets that there are.  -ENOENT with *err set if the
+ * plane is not loaded.
+ */
+int steer_sweep(const char *bpffs, steer_news_fn fn, void *arg, struct err *err);
+/* Detaches all, and removes the pins: their number, 0 if there were none, or -errno. */
+int steer_unload(const char *bpffs, steer_news_fn fn, void *arg, struct err *err);
+
+/* -ENOENT with *err set if it is not loaded; other ABI versions are refused, never misread. */
+int steer_read(const char *bpffs, struct sluice_steer_meta *meta, struct err *err);
+/* Opens the groups, one after the other, until fn returns other than 0. */
+int steer_groups(const char *bpffs, int (*fn)(struct steer_group *group, void *arg), void *arg,
+		 struct err *err);
+
+const char *steer_policy_name(__u32 policy);
+const char *steer_generations_name(__u32 by);
+void steer_ports(const struct sluice_steer_meta *meta, struct ports *ports);
+
+#endif

@@ -1,0 +1,629 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "steer_group.h"
+
+#include "feature.h"
+#include "hooks.h"
+#include "pins.h"
+#include "plane.h"
+#include "steer.skel.h"
+
+#include <bpf/bpf.h>
+#include <errno.h>
+#include <sluice/reply.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define PIN_PROGRAM	  "sluice_steer"
+#define PIN_STAGED	  "sluice_steer_new"
+#define VERIFIER_LOG_SIZE (4 << 20)
+
+#ifndef SO_DETACH_REUSEPORT_BPF /* linux 5.3 */
+#define SO_DETACH_REUSEPORT_BPF 68
+#endif
+
+static struct plane group_plane(const char *name)
+{
+	return (struct plane){
+		.name = name,
+		.meta = "sluice_group",
+		.meta_size = sizeof(struct sluice_steer_group),
+		.abi = SLUICE_STEER_ABI,
+		.load = "sluice steer load",
+	};
+}
+
+/* --- open */
+
+struct group_map {
+	const char *name;
+	size_t fd; /* its place in struct steer_group */
+	__u32 value_size;
+};
+
+#define FD(field) offsetof(struct steer_group, field)
+static const struct group_map group_maps[] = {
+	{ "sluice_group", FD(group_fd), sizeof(struct sluice_steer_group) },
+	{ "sluice_sockets", FD(sockets_fd), sizeof(__u64) },
+	{ "sluice_slots", FD(slots_fd), sizeof(struct sluice_steer_slot) },
+	{ "sluice_choices", FD(choices_fd), sizeof(struct sluice_steer_choice) },
+	{ "sluice_current", FD(current_fd), sizeof(__u32) },
+	{ "sluice_cpus", FD(cpus_fd), sizeof(struct sluice_steer_cpu) },
+	{ "sluice_table", FD(table_fd), sizeof(struct sluice_steer_set) },
+	{ "sluice_stats", FD(stats_fd), sizeof(struct sluice_steer_stats) },
+	{ "sluice_counters", FD(counters_fd), sizeof(struct sluice_steer_counters) },
+};
+#define GROUP_MAPS (sizeof(group_maps) / sizeof(*group_maps))
+
+static int *map_fd(struct steer_group *group, size_t i)
+{
+	return (int *)((char *)group + group_maps[i].fd);
+}
+
+static struct steer_group *group_new(const char *dir, const char *name)
+{
+	struct steer_group *group = calloc(1, sizeof(*group));
+	size_t i;
+
+	if (!group)
+		return NULL;
+	snprintf(group->dir, sizeof(group->dir), "%s", dir);
+	snprintf(group->name, sizeof(group->name), "%s", name);
+	for (i = 0; i < GROUP_MAPS; i++)
+		*map_fd(group, i) = -1;
+	return group;
+}
+
+void steer_group_close(struct steer_group *group)
+{
+	size_t i;
+
+	if (!group)
+		return;
+	for (i = 0; i < GROUP_MAPS; i++)
+		if (*map_fd(group, i) >= 0)
+			close(*map_fd(group, i));
+	free(group);
+}
+
+static int slots_read(struct steer_group *group)
+{
+	__u32 slot;
+
+	for (slot = 0; slot < SLUICE_STEER_SLOTS; slot++)
+		if (bpf_map_lookup_elem(group->slots_fd, &slot, &group->slots[slot]))
+			return -errno;
+	return 0;
+}
+
+static int maps_open(struct steer_group *group, struct err *err)
+{
+	struct plane plane = group_plane(group->name);
+	size_t i;
+
+	for (i = 0; i < GROUP_MAPS; i++) {
+		int fd = plane_map_open(&plane, group->dir, group_maps[i].name, sizeof(__u32),
+					group_maps[i].value_size, err);
+
+		if (fd < 0)
+			return fd;
+		*map_fd(group, i) = fd;
+	}
+	return 0;
+}
+
+int steer_group_open(const char *dir, const char *name, struct steer_group **group, struct err *err)
+{
+	struct plane plane = group_plane(name);
+	struct steer_group *fresh = group_new(dir, name);
+	int result = fresh ? plane_meta_read(&plane, dir, &fresh->info, err) : -ENOMEM;
+
+	if (!result && fresh->info.state != SLUICE_LOADED)
+		result = -EUCLEAN;
+	if (!result)
+		result = maps_open(fresh, err);
+	if (!result)
+		result = slots_read(fresh);
+	if (result)
+		steer_group_close(fresh);
+	else
+		*group = fresh;
+	return result;
+}
+
+/* --- programs */
+
+struct loading {
+	struct steer_bpf *skel;
+	char *log;
+};
+
+static void loading_end(struct loading *loading)
+{
+	steer_bpf__destroy(loading->skel);
+	free(loading->log);
+}
+
+static bool queues_readable(void)
+{
+	return feature_helper(BPF_PROG_TYPE_SK_REUSEPORT, 0, BPF_FUNC_probe_read_kernel) ==
+	       FEATURE_YES;
+}
+
+static __u32 sets_of(const struct steer_setting *setting)
+{
+	return (setting->flows + SLUICE_STEER_WAYS - 1) / SLUICE_STEER_WAYS;
+}
+
+static int loading_open(struct loading *loading, const struct steer_setting *setting, __u64 seed,
+			__u32 sets)
+{
+	LIBBPF_OPTS(bpf_object_open_opts, opts, .kernel_log_size = VERIFIER_LOG_SIZE);
+
+	loading->log = calloc(1, VERIFIER_LOG_SIZE);
+	opts.kernel_log_buf = loading->log;
+	loading->skel = loading->log ? steer_bpf__open_opts(&opts) : NULL;
+	if (!loading->skel)
+		return -ENOMEM;
+	loading->skel->rodata->seed = seed;
+	loading->skel->rodata->sets = sets;
+	loading->skel->rodata->policy = setting->policy;
+	loading->skel->rodata->idle_limit = sluice_flow_clock(setting->idle_ns);
+	loading->skel->rodata->queues_readable = queues_readable();
+	bpf_map__set_max_entries(loading->skel->maps.sluice_table, sets);
+	return 0;
+}
+
+static int loading_load(struct loading *loading, struct err *err)
+{
+	int result = steer_bpf__load(loading->skel);
+
+	return result ? hooks_load_error("steering program", -result, loading->log, err) : 0;
+}
+
+static __u64 seed_draw(void)
+{
+	__u64 seed = 0;
+
+	while (!seed)
+		if (getrandom(&seed, sizeof(seed), 0) < 0)
+			seed = plane_now_ns(CLOCK_MONOTONIC);
+	return seed;
+}
+
+static __u32 prog_id(int fd)
+{
+	struct bpf_prog_info info = { 0 };
+	__u32 length = sizeof(info);
+
+	return bpf_obj_get_info_by_fd(fd, &info, &length) ? 0 : info.id;
+}
+
+/* The name says port and namespace; a number keeps groups on different addresses apart. */
+static int folder_make(const char *dir, const struct sluice_socket_record *of, char name[NAME_MAX],
+		       struct err *err)
+{
+	char path[PATH_MAX];
+	int number;
+
+	if (mkdir(dir, 0700) && errno != EEXIST)
+		return err_set(err, EXIT_ERROR, errno, "%s: %s", dir, strerror(errno));
+	for (number = 0;; number++) {
+		snprintf(name, NAME_MAX, "%u_%u_%d", of->port, of->netns, number);
+		if (!mkdir(pins_path(dir, name, NULL, path), 0700))
+			return 0;
+		if (errno != EEXIST)
+			return err_set(err, EXIT_ERROR, errno, "%s: %s", path, strerror(errno));
+	}
+}
+
+static int prog_pin(const struct steer_group *group, int fd, const char *pin, struct err *err)
+{
+	char path[PATH_MAX];
+
+	if (bpf_obj_pin(fd, pins_path(group->dir, group->name, pin, path)))
+		return err_set(err, EXIT_ERROR, errno, "pin %s: %s", path, strerror(errno));
+	return 0;
+}
+
+static int info_write(const struct steer_group *group, __u32 state, struct err *err)
+{
+	struct plane plane = group_plane(group->name);
+
+	return plane_meta_write(&plane, group->group_fd, &group->info, state, err);
+}
+
+static int group_fill(struct steer_group *group, struct loading *loading, struct err *err)
+{
+	struct plane plane = group_plane(group->name);
+	int result = plane_pin_maps(&plane, group->dir, loading->skel->obj, err);
+
+	group->info.prog_id = prog_id(bpf_program__fd(loading->skel->progs.sluice_steer));
+	if (!result)
+		result = prog_pin(group, bpf_program__fd(loading->skel->progs.sluice_steer),
+				  PIN_PROGRAM, err);
+	if (!result)
+		result = maps_open(group, err);
+	return result ? result : info_write(group, SLUICE_LOADING, err);
+}
+
+int steer_group_create(const char *dir, const struct steer_setting *setting,
+		       const struct sluice_socket_record *of, struct steer_group **group,
+		       struct err *err)
+{
+	struct sluice_steer_group info = {
+		.magic = SLUICE_MAGIC,
+		.abi = SLUICE_STEER_ABI,
+		.policy = setting->policy,
+		.seed = seed_draw(),
+		.idle_ns = setting->idle_ns,
+		.loaded_ns = plane_now_ns(CLOCK_REALTIME),
+		.sets = sets_of(setting),
+		.netns = of->netns,
+		.local = of->local,
+		.ifindex = of->ifindex,
+		.port = of->port,
+		.family = of->family,
+	};
+	struct loading loading = { 0 };
+	struct steer_group *fresh = NULL;
+	char name[NAME_MAX];
+	int result = loading_open(&loading, setting, info.seed, info.sets);
+
+	if (result)
+		err_set(err, EXIT_ERROR, -result, "steering program: %s", strerror(-result));
+	else
+		result = loading_load(&loading, err);
+	if (!result)
+		result = folder_make(dir, of, name, err);
+	if (!result) {
+		fresh = group_new(dir, name);
+		result = fresh ? 0 : err_set(err, EXIT_ERROR, ENOMEM, "%s: no memory", name);
+		if (fresh) {
+			fresh->info = info;
+			result = group_fill(fresh, &loading, err);
+		}
+		if (result)
+			steer_group_remove(dir, name, &(struct err){ 0 });
+	}
+	loading_end(&loading);
+	if (result)
+		steer_group_close(fresh);
+	else
+		*group = fresh;
+	return result;
+}
+
+int steer_group_verify(const struct steer_setting *setting, struct err *err)
+{
+	struct loading loading = { 0 };
+	int result = loading_open(&loading, setting, 1, sets_of(setting));
+
+	if (result)
+		err_set(err, EXIT_ERROR, -result, "steering program: %s", strerror(-result));
+	else
+		result = loading_load(&loading, err);
+	loading_end(&loading);
+	return result;
+}
+
+/* The maps that are pinned, each for the one of its name. */
+static int maps_share(const struct steer_group *group, struct steer_bpf *skel, struct err *err)
+{
+	struct bpf_map *map;
+
+	bpf_object__for_each_map(map, skel->obj) {
+		int result, fd;
+
+		if (bpf_map__is_internal(map))
+			continue;
+		fd = pins_get(group->dir, group->name, bpf_map__name(map));
+		result = fd < 0 ? fd : bpf_map__reuse_fd(map, fd);
+		if (fd >= 0)
+			close(fd);
+		if (result)
+			return err_set(err, EXIT_ERROR, -result, "%s/%s/%s: %s", group->dir,
+				       group->name, bpf_map__name(map), strerror(-result));
+	}
+	return 0;
+}
+
+int steer_group_change(struct steer_group *group, const struct steer_setting *setting,
+		       struct err *err)
+{
+	struct loading loading = { 0 };
+	char from[PATH_MAX], to[PATH_MAX];
+	int fd, result = loading_open(&loading, setting, group->info.seed, group->info.sets);
+
+	if (result)
+		err_set(err, EXIT_ERROR, -result, "steering program: %s", strerror(-result));
+	else
+		result = maps_share(group, loading.skel, err);
+	if (!result)
+		result = loading_load(&loading, err);
+	if (!result) {
+		fd = bpf_program__fd(loading.skel->progs.sluice_steer);
+		unlink(pins_path(group->dir, group->name, PIN_STAGED, from));
+		result = prog_pin(group, fd, PIN_STAGED, err);
+		pins_path(group->dir, group->name, PIN_PROGRAM, to);
+		if (!result && rename(from, to))
+			result = err_set(err, EXIT_ERROR, errno, "pin %s: %s", to, strerror(errno));
+		group->info.prog_id = result ? group->info.prog_id : prog_id(fd);
+	}
+	if (!result) {
+		group->info.policy = setting->policy;
+		group->info.idle_ns = setting->idle_ns;
+	}
+	loading_end(&loading);
+	return result;
+}
+
+int steer_group_attach(struct steer_group *group, int socket_fd, struct err *err)
+{
+	int fd = pins_get(group->dir, group->name, PIN_PROGRAM), result = fd < 0 ? fd : 0;
+
+	if (!result && setsockopt(socket_fd, SOL_SOCKET, SO_ATTACH_REUSEPORT_EBPF, &fd, sizeof(fd)))
+		result = -errno;
+	if (fd >= 0)
+		close(fd);
+	if (result == -EPERM)
+		return err_mend(err,
+				err_set(err, EXIT_CONFLICT, EPERM,
+					"port %u: the server has locked its filters"
+					" (SO_LOCK_FILTER)",
+					group->info.port),
+				"only the server itself can lift that, by not setting it");
+	if (result)
+		return err_set(err, EXIT_ERROR, -result, "port %u: SO_ATTACH_REUSEPORT_EBPF: %s",
+			       group->info.port, strerror(-result));
+	return info_write(group, SLUICE_LOADED, err);
+}
+
+int steer_group_detach(int socket_fd)
+{
+	int none = 0;
+
+	return setsockopt(socket_fd, SOL_SOCKET, SO_DETACH_REUSEPORT_BPF, &none, sizeof(none))
+		       ? -errno
+		       : 0;
+}
+
+int steer_group_remove(const char *dir, const char *name, struct err *err)
+{
+	return pins_remove(dir, name, err);
+}
+
+/* --- slots */
+
+int steer_group_slot(const struct steer_group *group, __u64 cookie)
+{
+	int slot;
+
+	for (slot = 0; slot < SLUICE_STEER_SLOTS; slot++)
+		if (group->slots[slot].state != SLUICE_STEER_FREE &&
+		    group->slots[slot].cookie == cookie)
+			return slot;
+	return -1;
+}
+
+int steer_group_write(const struct steer_group *group, int slot)
+{
+	__u32 key = (__u32)slot;
+
+	return bpf_map_update_elem(group->slots_fd, &key, &group->slots[slot], BPF_EXIST) ? -errno
+											  : 0;
+}
+
+static void incarnation_raise(struct sluice_steer_slot *slot)
+{
+	if (!++slot->incarnation)
+		slot->incarnation = 1;
+}
+
+static int slot_free(const struct steer_group *group)
+{
+	int slot;
+
+	for (slot = 0; slot < SLUICE_STEER_SLOTS; slot++)
+		if (group->slots[slot].state == SLUICE_STEER_FREE)
+			return slot;
+	return -ENOSPC;
+}
+
+static int stats_clear(const struct steer_group *group, __u32 slot)
+{
+	void *zero = calloc((size_t)libbpf_num_possible_cpus(), sizeof(struct sluice_steer_stats));
+	int result = zero ? 0 : -ENOMEM;
+
+	if (zero && bpf_map_update_elem(group->stats_fd, &slot, zero, BPF_EXIST))
+		result = -errno;
+	free(zero);
+	return result;
+}
+
+int steer_group_join(struct steer_group *group, int socket_fd, __u64 cookie,
+		     const struct sluice_socket_record *record, __u64 instance)
+{
+	int slot = slot_free(group), result;
+	struct sluice_steer_slot *to;
+	__u64 value = (__u64)socket_fd;
+	__u32 key = (__u32)slot;
+
+	if (slot < 0)
+		return slot;
+	to = &group->slots[slot];
+	incarnation_raise(to);
+	*to = (struct sluice_steer_slot){ .cookie = cookie,
+					  .sock = record->sock,
+					  .joined_ns = plane_now_ns(CLOCK_BOOTTIME),
+					  .instance = instance,
+					  .pid = record->pid,
+					  .incarnation = to->incarnation,
+					  .state = SLUICE_STEER_ACTIVE };
+	memcpy(to->comm, record->comm, sizeof(to->comm));
+	result = stats_clear(group, key);
+	if (!result)
+		result = steer_group_write(group, slot);
+	/* last, so that no datagram meets a slot that is not described */
+	if (!result && bpf_map_update_elem(group->sockets_fd, &key, &value, BPF_ANY))
+		result = -errno;
+	if (result)
+		steer_group_leave(group, slot);
+	return result ? result : slot;
+}
+
+int steer_group_leave(struct steer_group *group, int slot)
+{
+	struct sluice_steer_slot *from = &group->slots[slot];
+	__u32 key = (__u32)slot;
+
+	bpf_map_delete_elem(group->sockets_fd, &key);
+	*from = (struct sluice_steer_slot){ .incarnation = from->incarnation };
+	return steer_group_write(group, slot);
+}
+
+int steer_group_drained(struct steer_group *group, int slot)
+{
+	incarnation_raise(&group->slots[slot]);
+	group->slots[slot].state = SLUICE_STEER_DRAINED;
+	return steer_group_write(group, slot);
+}
+
+/* --- the choice */
+
+struct ranked {
+	__u32 rank;
+	__u16 slot;
+};
+
+static int by_rank(const void *a, const void *b)
+{
+	const struct ranked *left = a, *right = b;
+
+	return left->rank != right->rank ? (left->rank > right->rank) - (left->rank < right->rank)
+					 : left->slot - right->slot;
+}
+
+static void choice_make(const struct steer_group *group, const __u32 rank[SLUICE_STEER_SLOTS],
+			struct sluice_steer_choice *choice)
+{
+	struct ranked ranked[SLUICE_STEER_SLOTS];
+	__u32 i, count = 0;
+
+	for (i = 0; i < SLUICE_STEER_SLOTS; i++)
+		if (group->slots[i].state == SLUICE_STEER_ACTIVE)
+			ranked[count++] = (struct ranked){ rank[i], (__u16)i };
+	qsort(ranked, count, sizeof(*ranked), by_rank);
+	memset(choice, 0, sizeof(*choice));
+	choice->count = count;
+	for (i = 0; i < count; i++)
+		choice->slot[i] = ranked[i].slot;
+}
+
+int steer_group_choose(struct steer_group *group, const __u32 rank[SLUICE_STEER_SLOTS])
+{
+	struct sluice_steer_choice fresh, current;
+	__u32 zero = 0, index = 0;
+
+	choice_make(group, rank, &fresh);
+	if (bpf_map_lookup_elem(group->current_fd, &zero, &index) ||
+	    bpf_map_lookup_elem(group->choices_fd, &index, &current))
+		return -errno;
+	if (!memcmp(&fresh, &current, sizeof(fresh)))
+		return 0;
+	index = !index;
+	if (bpf_map_update_elem(group->choices_fd, &index, &fresh, BPF_EXIST) ||
+	    bpf_map_update_elem(group->current_fd, &zero, &index, BPF_EXIST))
+		return -errno;
+	return 0;
+}
+
+/* --- what there is to see */
+
+struct fill_walk {
+	const struct steer_group *group;
+	struct steer_fill *fill;
+	__u32 now;
+	__u32 limit;
+};
+
+static void fill_flow(const struct sluice_steer_set *set, __u32 way, struct fill_walk *walk)
+{
+	__u32 idle = sluice_flow_idle(walk->now, set->seen[way]);
+	const union sluice_steer_owner *owner = &set->flow[way].owner;
+	__u32 idle_ms = (__u32)(((__u64)idle << SLUICE_FLOW_CLOCK_SHIFT) / 1000000);
+	__u32 slot = owner->slot % SLUICE_STEER_SLOTS;
+
+	if (idle > walk->limit || walk->group->slots[slot].incarnation != owner->incarnation ||
+	    walk->group->slots[slot].state == SLUICE_STEER_FREE) {
+		walk->fill->expired++;
+		return;
+	}
+	if (set->established & 1U << way)
+		walk->fill->live++;
+	else
+		walk->fill->half_open++;
+	walk->fill->of_slot[slot]++;
+	if (idle_ms < walk->fill->idle_ms[slot])
+		walk->fill->idle_ms[slot] = idle_ms;
+}
+
+static int fill_set(const void *copy, void *arg)
+{
+	const struct sluice_steer_set *set = copy;
+	__u32 way;
+
+	for (way = 0; way < SLUICE_STEER_WAYS; way++)
+		if (set->tag[way])
+			fill_flow(set, way, arg);
+	return 0;
+}
+
+int steer_group_fill(const struct steer_group *group, struct steer_fill *fill)
+{
+	struct fill_walk walk = { group, fill,
+				  sluice_flow_clock(plane_now_ns(CLOCK_MONOTONIC_COARSE)),
+				  sluice_flow_clock(group->info.idle_ns) };
+
+	memset(fill, 0, sizeof(*fill));
+	memset(fill->idle_ms, 0xff, sizeof(fill->idle_ms));
+	fill->size = group->info.sets * SLUICE_STEER_WAYS;
+	return plane_sets_walk(group->table_fd, sizeof(struct sluice_steer_set), fill_set, &walk);
+}
+
+int steer_group_counters(const struct steer_group *group, struct sluice_steer_counters *sum)
+{
+	struct plane plane = group_plane(group->name);
+
+	return plane_counters(&plane, group->dir, "sluice_counters", sum->value,
+			      SLUICE_STEER_COUNTERS_MAX, &(struct err){ 0 });
+}
+
+int steer_group_stats(const struct steer_group *group,
+		      struct sluice_steer_stats sum[SLUICE_STEER_SLOTS])
+{
+	int cpus = libbpf_num_possible_cpus(), cpu, result = 0;
+	struct sluice_steer_stats *each = calloc((size_t)cpus, sizeof(*each));
+	__u32 slot;
+
+	memset(sum, 0, SLUICE_STEER_SLOTS * sizeof(*sum));
+	if (!each)
+		return -ENOMEM;
+	for (slot = 0; slot < SLUICE_STEER_SLOTS && !result; slot++) {
+		if (group->slots[slot].state == SLUICE_STEER_FREE)
+			continue;
+		if (bpf_map_lookup_elem(group->stats_fd, &slot, each))
+			result = -errno;
+		for (cpu = 0; !result && cpu < cpus; cpu++) {
+			sum[slot].datagrams += each[cpu].datagrams;
+			sum[slot].bytes += each[cpu].bytes;
+			sum[slot].flows += each[cpu].flows;
+			sum[slot].moved += each[cpu].moved;
+		}
+	}
+	free(each);
+	return result;
+}
