@@ -39,8 +39,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#define WORKERS_MAX  1024
-#define DATAGRAM_MAX 2048
+#define WORKERS_MAX 1024
 
 struct server {
 	const char *bind, *port, *own;
@@ -138,22 +137,24 @@ static void delay(void)
 /* Answers one datagram: false if none was there. */
 static bool answer(const struct worker *worker)
 {
-	char datagram[DATAGRAM_MAX];
-	struct stamp *stamp = (void *)datagram;
+	struct {
+		struct stamp stamp;
+		char rest[1024];
+	} datagram = { .stamp = { 0 } };
 	struct sockaddr_storage peer;
 	socklen_t length = sizeof(peer);
-	ssize_t got = recvfrom(worker->fd, datagram, sizeof(datagram), MSG_DONTWAIT,
+	ssize_t got = recvfrom(worker->fd, &datagram, sizeof(datagram), MSG_DONTWAIT,
 			       (struct sockaddr *)&peer, &length);
 
 	if (got < 0)
 		return errno != EAGAIN;
 	delay();
-	if (got < (ssize_t)sizeof(*stamp) || stamp->quiet)
+	if (got < (ssize_t)sizeof(datagram.stamp) || datagram.stamp.quiet)
 		return true;
-	stamp->pid = (uint32_t)getpid();
-	stamp->index = (uint32_t)worker->index;
+	datagram.stamp.pid = (uint32_t)getpid();
+	datagram.stamp.index = (uint32_t)worker->index;
 	/* a peer that has gone makes this fail, and is not missed */
-	sendto(worker->fd, datagram, (size_t)got, 0, (struct sockaddr *)&peer, length);
+	sendto(worker->fd, &datagram, (size_t)got, 0, (struct sockaddr *)&peer, length);
 	return true;
 }
 
