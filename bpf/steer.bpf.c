@@ -151,10 +151,13 @@ static __always_inline bool choose(struct sk_reuseport_md *ctx, __u64 hash, __u3
 		first = choice_better(choice, count_, first, hash, now);
 #pragma unroll
 	for (at = first, try = 0; try < CHOICE_TRIES; try++) {
+		const struct sluice_steer_slot *candidate;
+
 		*slot = choice_at(choice, at);
-		if (queue_is_full(*slot))
+		candidate = bpf_map_lookup_elem(&sluice_slots, slot);
+		if (queue_is_full(candidate))
 			count(SLUICE_STEER_passed_full);
-		else if (slot_select(ctx, *slot))
+		else if (!is_connected(candidate) && slot_select(ctx, *slot))
 			return true;
 		else
 			count(SLUICE_STEER_stale_slot);
