@@ -12,7 +12,8 @@
  *--burst of them at a time; --rate of them in a second, or as fast as answers come; never more than
  * --window wait for an answer, but what is not answered within --timeout-ms is waited for no
  *longer.
- * --count ends it after so many datagrams.  `ready` is printed once every flow has had two answers.
+ * --count ends it after so many datagrams.  `ready` is printed once every flow has had two answers
+ * (with --zipf: once there have been as many).
  *
  *	sent 3000 answered 3000 lost 0 moved 0 split 0 workers 4 max/mean 1.07
  *	worker 4711/2 answered 802 flows 25 left 0 came 0
@@ -72,7 +73,7 @@ struct client {
 	unsigned long flows, sources, rate, count, window, burst, flood;
 	double zipf;
 	int timeout_ms;
-	bool until_signal;
+	bool until_signal, told;
 
 	struct flow *flow;
 	double *upto; /* of each flow, the sum of the weights up to it */
@@ -223,13 +224,12 @@ static double draw(void)
 	return (double)(state >> 11) / (double)(1ULL << 53);
 }
 
-/* All flows in turn at first, so that even the rarest is one. */
 static unsigned long flow_pick(const struct client *client)
 {
 	double wanted = draw() * client->upto[client->flows - 1];
 	unsigned long low = 0, high = client->flows - 1;
 
-	if (client->zipf == 0.0 || client->sent < READY * client->flows)
+	if (client->zipf == 0.0)
 		return (client->next + 1) % client->flows;
 	while (low < high) {
 		unsigned long middle = (low + high) / 2;
@@ -282,7 +282,9 @@ static void flow_answered(struct client *client, struct flow *flow, const struct
 
 	client->answered++;
 	worker->answered++;
-	if (++flow->answers == READY && ++client->ready == client->flows) {
+	client->ready += client->zipf != 0.0 || ++flow->answers <= READY;
+	if (client->ready == READY * client->flows && !client->told) {
+		client->told = true;
 		puts("ready");
 		fflush(stdout);
 	}
