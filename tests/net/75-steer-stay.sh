@@ -15,14 +15,14 @@ begin()
 {
 	local bind=$1 to=$2
 	workers "$HOST" --port "$PORT" --bind "$bind" --workers 4 --processes
-	FIRST=$SPAWNED VICTIM=${WORKERS[1]}
+	FIRST=$SERVER_PID VICTIM=${WORKERS[1]}
 	flows "$HOST" --to "$to" --flows "$COUNT" --rate 4000
 }
 
 add_worker()
 {
 	workers "$HOST" --port "$PORT" --bind "$1"
-	SECOND=$SPAWNED
+	SECOND=$SERVER_PID
 }
 
 # kill_victim: its flows, and what was lost with its queue, are in VICTIM_FLOWS and LOST

@@ -23,7 +23,7 @@ restart()
 {
 	local old=$CURRENT
 	server
-	CURRENT=$SPAWNED
+	CURRENT=$SERVER_PID
 	"$@" "$old"
 	flows_go_on $((2 * COUNT))
 	stop "$old"
@@ -39,7 +39,7 @@ drain()
 begin()
 {
 	server
-	CURRENT=$SPAWNED
+	CURRENT=$SERVER_PID
 	flows "$HOST" --to "127.0.0.1:$PORT" --flows "$COUNT" --window 64
 }
 
@@ -78,7 +78,7 @@ old=$CURRENT
 # servers that start within two seconds belong together
 sleep 2.2
 server
-CURRENT=$SPAWNED
+CURRENT=$SERVER_PID
 want_status 0 sluice --netns "$HOST" steer load --port "$PORT"
 want_text "a new generation takes the new flows"
 first_log=$FLOWS_LOG first=$CLIENT_PID

@@ -15,7 +15,7 @@ add_one()
 	local size=$1 first
 	shift
 	workers "$HOST" --port "$PORT" --workers "$size"
-	first=$SPAWNED
+	first=$SERVER_PID
 	flows "$HOST" --to "127.0.0.1:$PORT" --flows $((100 + 10 * size)) --rate 5000
 	"$@"
 	workers "$HOST" --port "$PORT"
@@ -25,7 +25,7 @@ add_one()
 	want_equal "$(result lost)" 0 "datagrams lost"
 	want_equal "$(result workers)" "$((size + (MOVES ? 1 : 0)))" "workers with flows"
 	stop "$first"
-	stop "$SPAWNED"
+	stop "$SERVER_PID"
 	wait_until 10 udp_unbound "$HOST" "$PORT"
 }
 

@@ -31,7 +31,7 @@ begin()
 	PIDS=() LOGS=() CLIENT_PIDS=()
 	for i in "${GROUPS_OF[@]}"; do
 		workers "${NAMES[i]}" --port "$PORT" --bind "${BINDS[i]}" --workers 2
-		PIDS[i]=$SPAWNED
+		PIDS[i]=$SERVER_PID
 	done
 	PIDS[1]=${PIDS[0]} # both families
 	for i in "${!NAMES[@]}"; do
@@ -51,7 +51,7 @@ end()
 	for i in "${GROUPS_OF[@]}"; do
 		stop "${PIDS[i]}"
 	done
-	stop "$SPAWNED"
+	stop "$SERVER_PID"
 }
 
 all_go_on()

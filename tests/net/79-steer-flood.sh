@@ -22,7 +22,7 @@ under_flood()
 {
 	local first flood before
 	workers "$HOST" --port "$PORT" --workers 4
-	first=$SPAWNED
+	first=$SERVER_PID
 	"$@"
 	flows "$HOST" --to "127.0.0.1:$PORT" --flows "$COUNT" --rate 2000
 	before=$(udp_counter "$HOST" InDatagrams)
@@ -37,7 +37,7 @@ under_flood()
 	flows_go_on $((3 * COUNT))
 	flows_end
 	stop "$first"
-	stop "$SPAWNED"
+	stop "$SERVER_PID"
 }
 
 netns_add "$HOST"

@@ -16,7 +16,7 @@ for needed in "$WORKER" "$FLOWS"; do
 done
 
 # workers NAME OPTION…: a server in namespace NAME, bound when this returns; its process id is in
-# SPAWNED, and those of its workers in WORKERS, in order
+# SERVER_PID, and those of its workers in WORKERS, in order
 workers()
 {
 	local name=$1
@@ -24,6 +24,7 @@ workers()
 	SERVERS=$((${SERVERS:-0} + 1))
 	LOG=$TEST_TMP/workers.$SERVERS
 	spawn_in "$name" "$LOG" "$WORKER" "$@"
+	SERVER_PID=$SPAWNED
 	wait_until 20 grep -qx ready "$LOG" || fail "the server did not start:" "$(cat "$LOG")"
 	mapfile -t WORKERS < <(awk '$1 == "worker" { print $3 }' "$LOG")
 }

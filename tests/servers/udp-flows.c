@@ -166,10 +166,14 @@ static struct endpoint source_of(const struct client *client, unsigned long numb
 
 static int socket_open(const struct endpoint *from)
 {
-	int fd = socket(from->addr.ss_family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	int fd = socket(from->addr.ss_family, SOCK_DGRAM | SOCK_CLOEXEC, 0), on = 1;
 
 	if (fd < 0)
 		err(1, "socket");
+	/* addresses that are local by a route alone count for IPv4, but not for IPv6 */
+	if (from->addr.ss_family == AF_INET6 &&
+	    setsockopt(fd, IPPROTO_IPV6, IPV6_FREEBIND, &on, sizeof(on)))
+		err(1, "IPV6_FREEBIND");
 	if (bind(fd, (const struct sockaddr *)&from->addr, from->length))
 		err(1, "bind");
 	return fd;
@@ -249,7 +253,7 @@ static void flow_send(struct client *client)
 
 	if (!client->ahead) {
 		client->next = flow_pick(client);
-		client->ahead = client->sent < READY * client->flows ? 1 : client->burst;
+		client->ahead = client->burst;
 	}
 	client->ahead--;
 	flow = &client->flow[client->next];

@@ -10,8 +10,8 @@
  * (tests/servers/udp-flows.c), unless the request asks for none.
  *
  * Workers are threads, or with --processes children that die with their parent.  --delay makes each
- * answer take that long; worker --stall INDEX never reads.  With --reopen each worker opens another
- * socket every so often, answers what the old one has, and closes that.  --own attaches a program
+ * answer take that long; worker --stall INDEX never reads.  With --reopen each worker answers
+ * what its socket has, closes it and opens another, every so often.  --own attaches a program
  * of the server's own, which gives everything to worker 0.  `worker INDEX PID` is printed for each,
  * then `ready`.
  */
@@ -175,12 +175,10 @@ static int reopen_wait_ms(const struct worker *worker)
 
 static void reopen(struct worker *worker)
 {
-	int old = worker->fd, fresh = socket_open(worker->index);
-
 	while (answer(worker))
 		;
-	worker->fd = fresh;
-	close(old);
+	close(worker->fd);
+	worker->fd = socket_open(worker->index);
 	worker->reopen_at_ms = now_ms() + server.reopen_ms;
 }
 
