@@ -32,11 +32,11 @@ static void join(uint64_t instance, int count, uint64_t at_s)
 	for (i = 0; i < SLOTS && count; i++) {
 		if (slots[i].state != SLUICE_STEER_FREE)
 			continue;
-		slots[i] =
-			(struct sluice_steer_slot){ .cookie = (uint64_t)i + 1,
-						    .instance = instance,
-						    .joined_ns = (100 + at_s) * SECOND + (uint64_t)i,
-						    .state = SLUICE_STEER_ACTIVE };
+		slots[i] = (struct sluice_steer_slot){ .cookie = (uint64_t)i + 1,
+						       .instance = instance,
+						       .joined_ns = (100 + at_s) * SECOND +
+								    (uint64_t)i,
+						       .state = SLUICE_STEER_ACTIVE };
 		count--;
 	}
 	assert_int_equal(count, 0);
