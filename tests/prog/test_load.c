@@ -851,7 +851,7 @@ static void assert_other_version(const char *what)
 	assert_int_equal(reply_audits(DIR_OURS, NULL, NULL, &err), -EPROTO);
 	assert_unchanged(before);
 
-	assert_int_equal(cleanup_remove(DIR_OURS, &err), 9);
+	assert_int_equal(cleanup_remove(DIR_OURS, NULL, &err), 9);
 	assert_socket_mode_on(cgroup, 0);
 	assert_int_equal(access(DIR_OURS, F_OK), -1);
 }
@@ -1095,7 +1095,7 @@ static void test_lock(void **unused)
 	if (in_child(&unloading))
 		_exit(reply_unload(DIR_OURS, &err) == -EBUSY ? err.code : 0);
 	if (in_child(&cleaning))
-		_exit(cleanup_remove(DIR_OURS, &err) == -EBUSY ? err.code : 0);
+		_exit(cleanup_remove(DIR_OURS, NULL, &err) == -EBUSY ? err.code : 0);
 	/* readers need no lock */
 	assert_int_equal(state_now().meta.mode, SLUICE_REPLY_SOCKET);
 	refused(&with, EXIT_CONFLICT, EBUSY, "another sluice");
@@ -1261,7 +1261,7 @@ static int tear_down(void **unused)
 		if (fcntl(fd, F_GETFD) == FD_CLOEXEC)
 			close(fd);
 	rmdir(DIR_OURS "/reply/sluice_older");
-	cleanup_remove(DIR_OURS, &err);
+	cleanup_remove(DIR_OURS, NULL, &err);
 	lab_cgroup_remove(cgroup);
 	lab_cgroup_remove(other);
 	return 0;

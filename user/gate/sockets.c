@@ -6,6 +6,7 @@
 
 #include <bpf/bpf.h>
 #include <errno.h>
+#include <linux/sock_diag.h>
 #include <netinet/in.h>
 #include <stdbool.h>
 #include <stdlib.h>
@@ -196,4 +197,16 @@ int sockets_take(const struct sluice_socket_record *record, __u64 *cookie)
 		return fd;
 	close(fd);
 	return -ESTALE;
+}
+
+int sockets_memory(int fd, struct socket_memory *memory)
+{
+	__u32 values[SK_MEMINFO_VARS] = { 0 };
+	socklen_t length = sizeof(values);
+
+	if (getsockopt(fd, SOL_SOCKET, SO_MEMINFO, values, &length))
+		return -errno;
+	*memory = (struct socket_memory){ values[SK_MEMINFO_RMEM_ALLOC], values[SK_MEMINFO_RCVBUF],
+					  values[SK_MEMINFO_DROPS] };
+	return 0;
 }

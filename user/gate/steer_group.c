@@ -6,6 +6,7 @@
 #include "pins.h"
 #include "plane.h"
 #include "steer.skel.h"
+#include "udp_stats.h"
 
 #include <bpf/bpf.h>
 #include <errno.h>
@@ -293,6 +294,8 @@ int steer_group_create(const char *dir, const struct steer_setting *setting,
 		result = folder_make(dir, of, name, err);
 	if (!result) {
 		fresh = group_new(dir, name);
+		info.udp_before[SLUICE_STEER_UDP_KNOWN] = !udp_stats_read(of->netns, of->pid,
+									  info.udp_before);
 		result = fresh ? 0 : err_set(err, EXIT_ERROR, ENOMEM, "%s: no memory", name);
 		if (fresh) {
 			fresh->info = info;
@@ -465,19 +468,22 @@ int steer_group_join(struct steer_group *group, int socket_fd, __u64 cookie,
 	int slot = slot_free(group), result;
 	struct sluice_steer_slot *to;
 	__u64 value = (__u64)socket_fd;
+	struct socket_memory memory = { 0 };
 	__u32 key = (__u32)slot;
 
 	if (slot < 0)
 		return slot;
 	to = &group->slots[slot];
 	incarnation_raise(to);
+	sockets_memory(socket_fd, &memory);
 	*to = (struct sluice_steer_slot){ .cookie = cookie,
 					  .sock = record->sock,
 					  .joined_ns = plane_now_ns(CLOCK_BOOTTIME),
 					  .instance = instance,
 					  .pid = record->pid,
 					  .incarnation = to->incarnation,
-					  .state = SLUICE_STEER_ACTIVE };
+					  .state = SLUICE_STEER_ACTIVE,
+					  .drops_before = memory.drops };
 	memcpy(to->comm, record->comm, sizeof(to->comm));
 	result = stats_clear(group, key);
 	if (!result)
