@@ -65,7 +65,7 @@ under_dnsperf()
 {
 	local round old perf
 	spawn_in "$HOST" "$TEST_TMP/dnsperf" dnsperf -s "$1" -d "$TEST_TMP/queries" -c "$CLIENTS" \
-		-Q 2000 -t 2 -l 600
+		-Q 2000 -t 1 -l 600
 	perf=$SPAWNED
 	shift
 	queries_go_on
@@ -77,6 +77,8 @@ under_dnsperf()
 		stop "$old"
 		queries_go_on
 	done
+	# what is lost is known when dnsperf has waited for it
+	sleep 1.5
 	kill -INT "$perf"
 	wait "$perf" || true
 	SENT=$(awk '/Queries sent:/ { print $3 }' "$TEST_TMP/dnsperf")
