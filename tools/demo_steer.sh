@@ -51,6 +51,7 @@ unbound_configure()
 unbound_start()
 {
 	: >"$SCRATCH/unbound.log"
+	# shellcheck disable=SC2153 # HOST is of topology.sh
 	nsenter --net="/run/netns/$HOST" -- "$UNBOUND" -d -c "$SCRATCH/unbound.conf" \
 		</dev/null >"$SCRATCH/unbound.log" 2>&1 &
 	SERVER=$!
@@ -104,9 +105,10 @@ restarts()
 # The two commands that an operator adds to a restart.
 hand_over()
 {
-	"$SLUICE" --netns "$HOST" steer load --port 53 >"$SCRATCH/output" 2>&1 &&
-		"$SLUICE" steer drain "$1" --limit 1 >>"$SCRATCH/output" 2>&1 ||
-		die "the server was not drained" "$(cat "$SCRATCH/output")"
+	{
+		"$SLUICE" --netns "$HOST" steer load --port 53 &&
+			"$SLUICE" steer drain "$1" --limit 1
+	} >"$SCRATCH/output" 2>&1 || die "the server was not drained" "$(cat "$SCRATCH/output")"
 }
 
 # steer_counter NAME: of the only group
@@ -144,7 +146,7 @@ restarts_with()
 	local drained
 	heading "$RESTARTS restarts under load, with sluice"
 	good restart "the same, but before the kill"
-	printf 'sluice steer load --port 53\nsluice steer drain $OLD --limit 1\n' | detail
+	printf '%s\n' "sluice steer load --port 53" "sluice steer drain \$OLD --limit 1" | detail
 	restarts hand_over
 	expect queries 0 "$LOST" "0 of $SENT lost"
 	drained=$(steer_counter moved_drained)

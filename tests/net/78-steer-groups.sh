@@ -79,7 +79,7 @@ say "loaded"
 begin
 sluice --netns all steer load --port "$PORT"
 want_equal "$(steer_groups | wc -l)" 4 "groups"
-want_equal "$(steer_groups "$LAN" | wc -l)" 1 "groups of the other namespace"
+want_equal "$(steer_groups_of "$LAN" | wc -l)" 1 "groups of the other namespace"
 all_go_on
 workers "$HOST" --port "$PORT" --bind 127.0.0.2
 sluice --netns all steer load --port "$PORT"
@@ -93,7 +93,7 @@ done
 
 say "loaded for one namespace: the other's group is given back"
 sluice --netns "$LAN" steer load --port "$PORT"
-want_equal "$(steer_groups)" "$(steer_groups "$LAN")" "groups"
+want_equal "$(steer_groups)" "$(steer_groups_of "$LAN")" "groups"
 all_go_on
 use 4
 want_equal "$(result moved)" 0 "flows moved in the namespace that stays loaded"

@@ -41,7 +41,11 @@ SOURCE=20000
 imbalance
 want_equal "$IMBALANCE" "$kernel" "share of the busiest worker, as the kernel's"
 say "policy load"
+flows "$HOST" --to "127.0.0.1:$PORT" --flows 100 --rate 2000
 sluice --netns "$HOST" steer load --port "$PORT" --policy load
+flows_go_on 300
+flows_end
+want_equal "$(result moved)" 0 "flows moved by another policy"
 imbalance
 echo "busiest worker of 8, of 10,000 datagrams: kernel $((kernel / ROUNDS)), load $((IMBALANCE / ROUNDS))"
 want_at_most $((kernel * 9 / 10)) "$IMBALANCE" "share of the busiest worker"

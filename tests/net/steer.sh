@@ -24,8 +24,10 @@ workers()
 	SERVERS=$((${SERVERS:-0} + 1))
 	LOG=$TEST_TMP/workers.$SERVERS
 	spawn_in "$name" "$LOG" "$WORKER" "$@"
+	# shellcheck disable=SC2034
 	SERVER_PID=$SPAWNED
 	wait_until 20 grep -qx ready "$LOG" || fail "the server did not start:" "$(cat "$LOG")"
+	# shellcheck disable=SC2034
 	mapfile -t WORKERS < <(awk '$1 == "worker" { print $3 }' "$LOG")
 }
 
@@ -105,12 +107,16 @@ flows_go_on()
 
 # ---- what the program counts ----
 
-# steer_groups [NAME]: the folders of the groups that are steered (in namespace NAME)
+# steer_groups: the folders of the groups that are steered
 steer_groups()
 {
-	local netns=''
-	[ $# = 0 ] || netns=$(stat -Lc %i "/run/netns/$1")
-	find "$PINS/steer" -mindepth 1 -maxdepth 1 -type d -name "*_${netns:-*}_*" | sort
+	find "$PINS/steer" -mindepth 1 -maxdepth 1 -type d | sort
+}
+
+# steer_groups_of NAME: of namespace NAME
+steer_groups_of()
+{
+	steer_groups | grep "_$(stat -Lc %i "/run/netns/$1")_[0-9]*$"
 }
 
 # steer_counter NAME [FOLDER…]: its value, summed over these groups, or all
