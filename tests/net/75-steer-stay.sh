@@ -36,6 +36,13 @@ kill_victim()
 	LOST=$(result lost)
 }
 
+# takers: how many workers flows have come to
+takers()
+{
+	awk '$1 == "sent" { count = 0 } $1 == "worker" && $10 > 0 { count++ } END { print count }' \
+		"$FLOWS_LOG"
+}
+
 end()
 {
 	flows_end
@@ -76,6 +83,7 @@ loaded()
 	want_equal "$(result moved)" "$VICTIM_FLOWS" "flows moved when a worker was killed"
 	want_equal "$(of_process left "$VICTIM")" "$VICTIM_FLOWS" "flows that left the dead worker"
 	want_equal "$(steer_counter moved_gone)" "$VICTIM_FLOWS" "counter moved_gone"
+	want_at_least 3 "$(takers)" "workers that share the flows of the dead one"
 
 	say "unloaded"
 	lost=$LOST
