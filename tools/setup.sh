@@ -19,10 +19,10 @@ UNIT="libcmocka-dev python3"
 NET="$RUN libcap2-bin iperf3 tcpdump dnsmasq-base bind9-dnsutils"
 LINT="clang-format clang-tidy cppcheck mandoc"
 
-# Servers: package and path of the program. unbound has a socket for each thread, all three answer
-# without IP_PKTINFO on the wildcard address.
+# Servers: package and path of the program. unbound and knot have a socket for each thread; all but
+# knot answer without IP_PKTINFO on the wildcard address.
 DEMO_DAEMONS="unbound:usr/sbin/unbound"
-TEST_DAEMONS="nsd:usr/sbin/nsd memcached:usr/bin/memcached"
+TEST_DAEMONS="knot:usr/sbin/knotd nsd:usr/sbin/nsd memcached:usr/bin/memcached"
 
 usage()
 {
