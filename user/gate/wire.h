@@ -11,6 +11,7 @@
 
 #include "err.h"
 #include "reply.h"
+#include "wire_except.h"
 #include "wire_iface.h"
 #include "wire_options.h"
 
@@ -22,7 +23,8 @@ struct wire_result {
 	enum sluice_wire_via via;
 	struct wire_iface *ifaces; /* the caller frees */
 	int count;
-	__u32 verified_insns; /* of the largest program */
+	__u32 verified_insns;	/* of the largest program */
+	size_t routes_left_out; /* there was no room for them: answers follow wider ones */
 };
 
 /* All or nothing: on failure the kernel is as it was, and *err says why. */
@@ -40,8 +42,11 @@ int wire_attach_iface(const char *bpffs, const char *name, __u32 roles, __u32 ma
 		      struct err *err);
 /* Also for one that is gone from the kernel; 0 if it was not attached. */
 int wire_detach_iface(const char *bpffs, __u32 ifindex, struct err *err);
-/* For the daemon, when addresses or routes have changed. */
-int wire_refresh_routes(const char *bpffs, struct err *err);
+/*
+ * For the daemon, when addresses or routes have changed; *left_out is the number of routes for
+ * which there is no room.
+ */
+int wire_refresh_routes(const char *bpffs, size_t *left_out, struct err *err);
 
 struct wire_state {
 	struct sluice_wire_meta meta;
@@ -50,6 +55,7 @@ struct wire_state {
 	bool elsewhere; /* loaded in another network namespace than this one */
 	struct wire_iface *ifaces;
 	int count;
+	struct wire_except except;
 };
 
 /* -ENOENT with *err set if it is not loaded; other ABI versions are refused, never misread. */

@@ -8,11 +8,11 @@
 
 #include "netdev.h"
 #include "pins.h"
-#include "routes.h"
 #include "wire_iface.h"
 #include "wire_plan.h"
 #include "wire_plane.h"
 #include "wire_programs.h"
+#include "wire_routes.h"
 
 #include <bpf/bpf.h>
 #include <errno.h>
@@ -120,18 +120,33 @@ int wire_detach_iface(const char *bpffs, __u32 ifindex, struct err *err)
 	return 0;
 }
 
-int wire_refresh_routes(const char *bpffs, struct err *err)
+static int routes_renew(const char *bpffs, struct wire_routes *routes, size_t *left_out,
+			struct err *err)
 {
 	struct session session;
+	struct wire_except except;
 	int fd, result = session_begin(&session, bpffs, err);
 
 	if (result)
 		return result;
 	fd = plane_map_open(&wire_plane, bpffs, "sluice_w_routes", sizeof(struct sluice_route_key),
 			    sizeof(struct sluice_route), err);
-	result = fd < 0 ? fd : routes_fill(fd, err);
+	wire_except_read(bpffs, &except);
+	result = fd < 0 ? fd : wire_routes_write(routes, fd, &except, left_out, err);
 	if (fd >= 0)
 		close(fd);
 	session_end(&session);
+	return result;
+}
+
+int wire_refresh_routes(const char *bpffs, size_t *left_out, struct err *err)
+{
+	struct wire_routes routes;
+	int result = wire_routes_read(bpffs, &routes, err);
+
+	if (result)
+		return result;
+	result = routes_renew(bpffs, &routes, left_out, err);
+	wire_routes_free(&routes);
 	return result;
 }

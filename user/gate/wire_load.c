@@ -11,13 +11,13 @@
 #include "netdev.h"
 #include "pins.h"
 #include "plane.h"
-#include "routes.h"
 #include "wire.skel.h"
 #include "wire_iface.h"
 #include "wire_move.h"
 #include "wire_plan.h"
 #include "wire_plane.h"
 #include "wire_programs.h"
+#include "wire_routes.h"
 
 #include <bpf/bpf.h>
 #include <errno.h>
@@ -40,6 +40,10 @@ struct load {
 	int old_count;
 	int (*old_prog)[2]; /* of each interface wanted, for the way back */
 	int done;	    /* interfaces of the plan that have been touched */
+	struct wire_routes routes;
+	size_t routes_left_out;
+	struct wire_except except_before;
+	struct wire_except except;
 };
 
 static void meta_fill(struct load *load)
@@ -219,6 +223,21 @@ static int meta_write(const struct load *load, const struct sluice_wire_meta *me
 				state, err);
 }
 
+static int routes_fill(struct load *load, const struct wire_except *except, struct err *err)
+{
+	return wire_routes_write(&load->routes, bpf_map__fd(load->first->maps.sluice_w_routes),
+				 except, &load->routes_left_out, err);
+}
+
+/* What was to be left alone before is so again. */
+static void except_undo(struct load *load)
+{
+	struct err ignored;
+
+	routes_fill(load, &load->except_before, &ignored);
+	wire_except_write(load->options->bpffs, &load->except_before, &ignored);
+}
+
 static int commit(struct load *load, struct err *err)
 {
 	bool fresh = !load->before.magic;
@@ -230,7 +249,7 @@ static int commit(struct load *load, struct err *err)
 		result = meta_write(load, fresh ? &load->after : &load->before, SLUICE_LOADING,
 				    err);
 	if (!result)
-		result = routes_fill(bpf_map__fd(load->first->maps.sluice_w_routes), err);
+		result = routes_fill(load, &load->except, err);
 	if (!result)
 		result = servers_write(load, err);
 	if (!result && old_flows >= 0)
@@ -243,6 +262,8 @@ static int commit(struct load *load, struct err *err)
 		result = table_swap_pin(load, err);
 	if (!result)
 		result = pin_pairs(load, err);
+	if (!result)
+		result = wire_except_write(bpffs, &load->except, err);
 	if (!result) {
 		detach_unwanted(load);
 		servers_sweep(load);
@@ -250,6 +271,8 @@ static int commit(struct load *load, struct err *err)
 	}
 	if (result)
 		attach_undo(load);
+	if (result && !fresh)
+		except_undo(load);
 	if (result && fresh)
 		pins_remove(bpffs, WIRE_PLANE, &(struct err){ 0 });
 	else if (result)
@@ -288,6 +311,7 @@ static int inspect(struct load *load, enum reply_outcome *outcome, struct err *e
 	if (load->before.netns != netdev_netns())
 		return wire_plane_elsewhere(bpffs, err);
 	*outcome = load->before.state == SLUICE_LOADED ? REPLY_UPDATED : REPLY_RECOVERED;
+	wire_except_read(bpffs, &load->except_before);
 	fd = wire_book_open(bpffs, err);
 	if (fd < 0)
 		return fd;
@@ -311,6 +335,7 @@ static void report(struct load *load, struct wire_result *result)
 			if (info.verified_insns > result->verified_insns)
 				result->verified_insns = info.verified_insns;
 		}
+	result->routes_left_out = load->routes_left_out;
 	result->ifaces = load->plan.wanted;
 	result->count = load->plan.count;
 	load->plan.wanted = NULL;
@@ -348,6 +373,31 @@ static void pairs_put(struct load *load)
 			wire_pair_put(&load->pairs[roles]);
 }
 
+/* What takes long and needs no lock. */
+static int prepare(struct load *load, struct netdev **devs, struct err *err)
+{
+	const struct wire_options *options = load->options;
+	int failed = netdev_list(devs, &load->plan.dev_count, err);
+
+	if (failed)
+		return failed;
+	load->plan.devs = *devs;
+	load->plan.via = wire_plan_via(options->via);
+	load->plan.absent_ok = options->absent_ok;
+	load->except.count = options->excepts;
+	memcpy(load->except.addr, options->except, sizeof(load->except.addr));
+	return options->dry_run ? 0 : wire_routes_read(options->bpffs, &load->routes, err);
+}
+
+static void release(struct load *load)
+{
+	old_progs_free(load);
+	pairs_put(load);
+	wire_routes_free(&load->routes);
+	free(load->plan.wanted);
+	free(load->old);
+}
+
 static int load_locked(struct load *load, struct wire_result *result, struct err *err)
 {
 	int failed = inspect(load, &result->outcome, err);
@@ -379,24 +429,16 @@ int wire_load(const struct wire_options *options, struct wire_result *result, st
 	failed = caps_require("reply load", caps_needed, sizeof(caps_needed) / sizeof(*caps_needed),
 			      err);
 	if (!failed)
-		failed = netdev_list(&devs, &load.plan.dev_count, err);
+		failed = prepare(&load, &devs, err);
 	if (!failed)
 		failed = pins_lock(&pins, options->bpffs, true, err);
-	if (failed) {
-		free(devs);
-		return failed;
+	if (!failed) {
+		failed = load_locked(&load, result, err);
+		if (!failed)
+			report(&load, result);
+		pins_unlock(&pins);
 	}
-	load.plan.devs = devs;
-	load.plan.via = wire_plan_via(options->via);
-	load.plan.absent_ok = options->absent_ok;
-	failed = load_locked(&load, result, err);
-	old_progs_free(&load);
-	if (!failed)
-		report(&load, result);
-	pairs_put(&load);
-	free(load.plan.wanted);
-	free(load.old);
+	release(&load);
 	free(devs);
-	pins_unlock(&pins);
 	return failed;
 }

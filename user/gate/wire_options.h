@@ -10,6 +10,7 @@
 
 #define WIRE_NAMES_MAX	 64
 #define WIRE_SERVERS_MAX 256
+#define WIRE_EXCEPT_MAX	 256
 
 struct wire_names {
 	const char *name[WIRE_NAMES_MAX];
@@ -27,6 +28,8 @@ struct wire_options {
 	struct wire_names gateways; /* interfaces that the server is behind */
 	struct sluice_addr server[WIRE_SERVERS_MAX];
 	int servers;
+	struct sluice_addr except[WIRE_EXCEPT_MAX]; /* of this host, to be left alone */
+	int excepts;
 	enum sluice_wire_via via; /* 0: tcx where the kernel has it */
 	bool absent_ok; /* pass over interfaces that are not there (yet): for the daemon */
 };

@@ -85,6 +85,7 @@ int wire_read(const char *bpffs, struct wire_state *state, struct err *err)
 				SLUICE_WIRE_COUNTERS_MAX, err);
 	if (!result)
 		result = wire_flows(bpffs, fill_count, state, err);
+	wire_except_read(bpffs, &state->except);
 	if (!result)
 		result = ifaces_read(bpffs, state, err);
 	if (result)
