@@ -101,6 +101,14 @@ daemon_start
 want_equal "$(json "d['reply']['ports']" sluice -j reply show)" "53,5000-5100"
 daemon_stop
 
+say "a network namespace that nothing was ever done in"
+sluice cleanup
+ip netns add bare
+configure '[reply]' 'mode = socket' '[wire]' 'netns = bare' 'follow = docker0'
+daemon_start
+daemon_stop
+sluice --netns bare cleanup
+
 say "what the kernel refuses is refused at the start, and leaves nothing behind"
 sluice cleanup
 configure '[reply]' 'mode = socket' '[wire]' 'follow = lo'

@@ -18,6 +18,7 @@
 #include "run_follow.h"
 #include "run_place.h"
 #include "run_planes.h"
+#include "settle.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -26,9 +27,12 @@
 #include <time.h>
 #include <unistd.h>
 
-/* News of addresses and routes come in swarms, and looking at them all takes milliseconds. */
-#define SETTLE_US     50000
-#define SETTLE_MAX_US 1000000
+/* Addresses are few, and an answer may hang on them. */
+#define ADDRESSES_QUIET_US 50000
+#define ADDRESSES_BOUND_US 1000000
+/* Routes come by the ten thousand, and the kernel is asked about them as well. */
+#define ROUTES_QUIET_US 250000
+#define ROUTES_BOUND_US 3000000
 /* After a failure the interfaces are looked at again, at ever longer intervals. */
 #define RETRY_US     1000000
 #define RETRY_MAX_US 64000000
@@ -66,9 +70,9 @@ struct watch {
 	struct node *node;
 	struct rtnl *news;
 	struct addrs *addrs;
-	struct loop_timer *settle;
-	__u64 looked_us; /* at its addresses and routes */
-	__u64 heard_us;	 /* the news that are being told */
+	struct loop_timer *look;
+	struct settle addresses, routes;
+	__u64 heard_us; /* the news that are being told */
 	int netns_fd;
 	bool has_wire;
 };
@@ -93,6 +97,7 @@ struct node {
 	struct follow *follow;
 	struct loop_timer *retry;
 	__u64 retry_us;
+	size_t routes_left_out;
 };
 
 static __u64 now_us(void)
@@ -297,34 +302,76 @@ static void purge(struct watch *watch)
 	log_end(&line);
 }
 
-static void on_settled(void *arg)
+/* At the earlier of the two times. */
+static void schedule(struct watch *watch)
+{
+	const struct settle *first = &watch->addresses;
+	__u64 now = now_us();
+
+	if (watch->routes.pending && (!first->pending || watch->routes.due_us < first->due_us))
+		first = &watch->routes;
+	loop_timer_start(watch->look, first->due_us > now ? first->due_us - now : 0);
+}
+
+/* The warning comes when the number changes, not each time. */
+static void say_left_out(struct node *node, size_t left_out)
+{
+	struct log_line line;
+
+	if (left_out == node->routes_left_out)
+		return;
+	node->routes_left_out = left_out;
+	log_begin(&line, left_out ? LOG_LEVEL_WARNING : LOG_LEVEL_INFO,
+		  left_out ? "more routes than there is room for: answers follow wider ones"
+			   : "there is room for all routes again");
+	log_field(&line, "left_out", "%zu", left_out);
+	log_end(&line);
+}
+
+static int refresh_routes(struct watch *watch)
+{
+	struct node *node = watch->node;
+	struct err err;
+	size_t left_out;
+	int result;
+
+	if (!watch->has_wire || !node->config->has_wire)
+		return 0;
+	result = wire_refresh_routes(node->bpffs, &left_out, &err);
+	if (result)
+		log_err(&err);
+	else
+		say_left_out(node, left_out);
+	return result;
+}
+
+static void on_look(void *arg)
 {
 	struct watch *watch = arg;
 	struct node *node = watch->node;
 	bool away = watch == &node->watch[WIRE];
+	__u64 began = now_us(), purged, ended;
 	struct err err;
+	int failed;
 
-	watch->looked_us = now_us();
 	if (away && run_place_enter(&node->place, &err)) {
 		log_err(&err);
 		return;
 	}
-	purge(watch);
-	if (watch->has_wire && node->config->has_wire && wire_refresh_routes(node->bpffs, &err))
-		log_err(&err);
+	if (watch->addresses.pending)
+		purge(watch);
+	purged = now_us();
+	failed = refresh_routes(watch);
 	if (away)
 		run_place_leave(&node->place);
-}
-
-static void settle(struct watch *watch)
-{
-	__u64 after = SETTLE_US, now = now_us();
-
-	if (loop_timer_runs(watch->settle))
-		return;
-	if (watch->looked_us && now < watch->looked_us + SETTLE_MAX_US - SETTLE_US)
-		after = watch->looked_us + SETTLE_MAX_US - now;
-	loop_timer_start(watch->settle, after);
+	ended = now_us();
+	settle_looked(&watch->addresses, began, purged);
+	settle_looked(&watch->routes, purged, ended);
+	/* what changes faster than it can be read, or is locked, is not up to date yet */
+	if (failed == -EAGAIN || failed == -EBUSY) {
+		settle_news(&watch->routes, ended);
+		schedule(watch);
+	}
 }
 
 static void on_link(const struct rtnl_link *link, void *arg)
@@ -353,7 +400,18 @@ static void on_left(const struct in6_addr *addr, void *arg)
 
 static void on_address(void *arg)
 {
-	settle(arg);
+	struct watch *watch = arg;
+
+	settle_news(&watch->addresses, now_us());
+	schedule(watch);
+}
+
+static void on_route(void *arg)
+{
+	struct watch *watch = arg;
+
+	settle_news(&watch->routes, now_us());
+	schedule(watch);
 }
 
 static void on_lost(void *arg)
@@ -361,11 +419,11 @@ static void on_lost(void *arg)
 	struct watch *watch = arg;
 
 	log_warning("news of the kernel were lost: looking at everything again");
-	settle(watch);
+	on_address(watch);
 	loop_timer_start(watch->node->retry, 0);
 }
 
-static const struct rtnl_news news = { on_link, on_gone, on_left, on_address, on_lost };
+static const struct rtnl_news news = { on_link, on_gone, on_left, on_address, on_route, on_lost };
 
 static void on_news(void *arg)
 {
@@ -403,8 +461,12 @@ static int watch_begin(struct node *node, int which, int netns_fd, struct err *e
 	*watch = (struct watch){ .node = node, .netns_fd = netns_fd };
 	watch->has_wire = (which == WIRE) == (node->place.wire_fd >= 0);
 	watch->addrs = addrs_new();
-	watch->settle = loop_timer(node->loop, false, on_settled, watch);
-	result = watch->addrs && watch->settle ? rtnl_open(&watch->news, &news, watch) : -ENOMEM;
+	watch->addresses.quiet_us = ADDRESSES_QUIET_US;
+	watch->addresses.bound_us = ADDRESSES_BOUND_US;
+	watch->routes.quiet_us = ROUTES_QUIET_US;
+	watch->routes.bound_us = ROUTES_BOUND_US;
+	watch->look = loop_timer(node->loop, false, on_look, watch);
+	result = watch->addrs && watch->look ? rtnl_open(&watch->news, &news, watch) : -ENOMEM;
 	if (!result)
 		result = loop_read(node->loop, rtnl_fd(watch->news), on_news, watch);
 	if (result)

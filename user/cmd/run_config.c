@@ -121,6 +121,11 @@ static int set_wire_server(struct run_config *config, char *value, struct err *e
 	return value_servers("addresses", value, &config->wire, err);
 }
 
+static int set_wire_except(struct run_config *config, char *value, struct err *err)
+{
+	return value_except("addresses", value, &config->wire, err);
+}
+
 static int set_wire_attach(struct run_config *config, char *value, struct err *err)
 {
 	return value_via("attach", value, &config->wire.via, err);
@@ -140,7 +145,8 @@ static const struct key {
 	{ "wire", "iface", set_wire_iface },	  { "wire", "follow", set_wire_follow },
 	{ "wire", "port", set_wire_port },	  { "wire", "table", set_wire_table },
 	{ "wire", "age", set_wire_age },	  { "wire", "gateway", set_wire_gateway },
-	{ "wire", "server", set_wire_server },	  { "wire", "attach", set_wire_attach },
+	{ "wire", "server", set_wire_server },	  { "wire", "except", set_wire_except },
+	{ "wire", "attach", set_wire_attach },
 };
 #define KEYS (sizeof(keys) / sizeof(*keys))
 
