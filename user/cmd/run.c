@@ -18,6 +18,7 @@
 #include "run_follow.h"
 #include "run_place.h"
 #include "run_planes.h"
+#include "run_steer.h"
 #include "settle.h"
 
 #include <errno.h>
@@ -95,6 +96,7 @@ struct node {
 	struct loop *loop;
 	struct watch watch[WATCHES];
 	struct follow *follow;
+	struct run_steer *steer;
 	struct loop_timer *retry;
 	__u64 retry_us;
 	size_t routes_left_out;
@@ -151,6 +153,7 @@ static int check_only(const struct context *context, const char *path, struct er
 		json_object_set_new(document, "config", json_string(path));
 		json_object_set_new(document, "reply", json_boolean(config->has_reply));
 		json_object_set_new(document, "wire", json_boolean(config->has_wire));
+		json_object_set_new(document, "steer", json_boolean(config->has_steer));
 		output_json(&context->output, document);
 	} else if (!result) {
 		fprintf(context->output.file, "%s: nothing is wrong with it\n", path);
@@ -173,6 +176,7 @@ static int config_place(struct node *node, struct run_config *config, struct err
 {
 	struct context context = *node->context;
 	char *cgroup = node->cgroup[!node->cgroup_used];
+	int result;
 
 	if (config->bpffs && !context.bpffs_given)
 		context.bpffs = config->bpffs;
@@ -181,7 +185,10 @@ static int config_place(struct node *node, struct run_config *config, struct err
 	config->bpffs = context.bpffs;
 	config->reply.bpffs = config->wire.bpffs = context.bpffs;
 	config->reply.cgroup = cgroup;
-	return config->has_reply ? place_cgroup(&context, cgroup, err) : 0;
+	*cgroup = '\0';
+	result = config->has_reply || config->has_steer ? place_cgroup(&context, cgroup, err) : 0;
+	/* steering does without */
+	return config->has_reply ? result : 0;
 }
 
 static int config_new(struct node *node, struct run_config **config, struct err *err)
@@ -221,7 +228,7 @@ static void config_take(struct node *node, struct run_config *config)
 static void tell(const struct node *node, const char *state)
 {
 	const struct run_config *config = node->config;
-	char reply[32] = "", wire[48] = "";
+	char reply[32] = "", wire[48] = "", steer[48] = "";
 	int result;
 
 	if (config->has_reply)
@@ -229,9 +236,21 @@ static void tell(const struct node *node, const char *state)
 	if (config->has_wire)
 		snprintf(wire, sizeof(wire), "%swire: %u interfaces", *reply ? ", " : "",
 			 follow_count(node->follow));
-	result = notify("%sSTATUS=%s%s\n", state, reply, wire);
+	if (config->has_steer)
+		snprintf(steer, sizeof(steer), "%ssteer: %u groups", *reply || *wire ? ", " : "",
+			 run_steer_groups(node->steer));
+	result = notify("%sSTATUS=%s%s%s\n", state, reply, wire, steer);
 	if (result < 0)
 		log_warning("service manager: %s", strerror(-result));
+}
+
+static void on_groups(void *arg)
+{
+	const struct node *node = arg;
+
+	/* the first configuration is told when all of it is in force */
+	if (node->config)
+		tell(node, "");
 }
 
 static void on_watchdog(void *arg)
@@ -515,6 +534,20 @@ static int refuse_move(const struct node *node, const struct run_config *config,
 			"unload what is loaded there, and restart");
 }
 
+static int apply(struct node *node, const struct run_config *wanted, struct err *err)
+{
+	int result = run_steer_apply(node->steer, wanted, err);
+
+	if (result)
+		return result;
+	result = run_planes_apply(wanted, node->config, &node->place, err);
+	if (result)
+		run_steer_restore(node->steer, node->config);
+	else
+		run_steer_drop(node->steer, node->config, wanted);
+	return result;
+}
+
 static void on_reload(void *arg)
 {
 	struct run_config *config = NULL;
@@ -527,7 +560,7 @@ static void on_reload(void *arg)
 	if (!result)
 		result = refuse_move(node, config, &err);
 	if (!result)
-		result = run_planes_apply(config, node->config, &node->place, &err);
+		result = apply(node, config, &err);
 	if (result) {
 		config_drop(config);
 		log_err(&err);
@@ -585,9 +618,10 @@ static int machinery(struct node *node, struct err *err)
 	if (!result)
 		result = watchdog(node);
 	node->follow = follow_new();
+	node->steer = result ? NULL : run_steer_new(node->loop, on_groups, node);
 	node->retry = result ? NULL : loop_timer(node->loop, false, on_retry, node);
 	node->retry_us = RETRY_US;
-	if (!result && (!node->follow || !node->retry))
+	if (!result && (!node->follow || !node->steer || !node->retry))
 		result = -ENOMEM;
 	return result ? err_set(err, EXIT_ERROR, -result, "event loop: %s", strerror(-result)) : 0;
 }
@@ -613,7 +647,7 @@ static int begin(struct node *node, struct err *err)
 	if (!result)
 		result = watch_all(node, err);
 	if (!result)
-		result = run_planes_apply(config, NULL, &node->place, err);
+		result = apply(node, config, err);
 	if (result)
 		config_drop(config);
 	else
@@ -625,6 +659,7 @@ static void end(struct node *node)
 {
 	int i;
 
+	run_steer_free(node->steer);
 	loop_free(node->loop);
 	for (i = 0; i < WATCHES; i++) {
 		rtnl_close(node->watch[i].news);
@@ -686,8 +721,8 @@ const struct command run_command = {
 	.opts = opts,
 	.options = &options,
 	.run = run,
-	.help = "The file has the sections [global], [reply] and [wire]; their keys are the options\n"
-		"of 'reply load'.  SIGHUP reads it again, with no moment uncovered; a file with a\n"
+	.help = "The file has the sections [global], [reply], [wire] and [steer]; their keys are the\n"
+		"options of 'reply load' and 'steer load'.  SIGHUP reads it again, with no moment uncovered; a file with a\n"
 		"mistake is refused, and what was in force stays in force.  SIGTERM ends the daemon\n"
 		"and changes nothing else: 'sluice reply unload' does.\n\n"
 		"example:\n"
@@ -696,5 +731,7 @@ const struct command run_command = {
 		"  port = 53,5060\n\n"
 		"  [wire]\n"
 		"  follow = docker0\n"
-		"  port = 5201\n",
+		"  port = 5201\n\n"
+		"  [steer]\n"
+		"  port = 53\n",
 };
