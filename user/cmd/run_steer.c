@@ -25,6 +25,7 @@
 #define REST_US	       5000
 #define STREAK_MAX     7
 #define STREAK_CALM_US 100000
+#define IDLE_US	       50000
 
 struct run_steer {
 	struct loop *loop;
@@ -32,7 +33,7 @@ struct run_steer {
 	void *arg;
 	struct steer_log *log;
 	struct steer_follow *follow; /* NULL: sweeps alone */
-	struct loop_timer *regular, *after_news;
+	struct loop_timer *regular, *after_news, *idle;
 	struct settle settle;
 	unsigned int streak;
 	__u64 ended_us; /* the last look */
@@ -104,6 +105,19 @@ static void rest(struct run_steer *steer, __u64 began, __u64 ended)
 	steer->ended_us = ended;
 }
 
+/*
+ * Once nobody waits for a sweep, what the next group will need is made ready.  It takes tens of
+ * milliseconds; an unloaded plane, or a failure, is told by the sweep or by the group itself.
+ */
+static void on_idle(void *arg)
+{
+	struct run_steer *steer = arg;
+	struct err err;
+
+	if (!steer->settle.pending)
+		steer_prepare(steer->bpffs, &err);
+}
+
 static void sweep(struct run_steer *steer)
 {
 	__u64 began = now_us();
@@ -117,6 +131,7 @@ static void sweep(struct run_steer *steer)
 	say_trouble(steer, result ? err.what : "");
 	rest(steer, began, now_us());
 	loop_timer_start(steer->regular, steer->interval_us);
+	loop_timer_start(steer->idle, IDLE_US);
 	count_groups(steer, result ? 0 : steer_log_groups(steer->log));
 }
 
@@ -311,7 +326,8 @@ struct run_steer *run_steer_new(struct loop *loop, void (*changed)(void *arg), v
 	steer->log = steer_log_new();
 	steer->regular = loop_timer(loop, false, on_time, steer);
 	steer->after_news = loop_timer(loop, false, on_settled, steer);
-	if (steer->log && steer->regular && steer->after_news)
+	steer->idle = loop_timer(loop, false, on_idle, steer);
+	if (steer->log && steer->regular && steer->after_news && steer->idle)
 		return steer;
 	run_steer_free(steer);
 	return NULL;

@@ -561,6 +561,19 @@ int steer_sweep(const char *bpffs, steer_news_fn fn, void *arg, struct err *err)
 	return result;
 }
 
+int steer_prepare(const char *bpffs, struct err *err)
+{
+	struct sweep sweep = { .bpffs = bpffs };
+	int result = plane_meta_read(&plane, bpffs, &sweep.meta, err);
+
+	if (result) {
+		steer_group_prepare(NULL, err);
+		return plane_not_loaded(&plane, bpffs, result, err);
+	}
+	sweep_setting(&sweep);
+	return steer_group_prepare(&sweep.setting, err);
+}
+
 /* --- giving groups back */
 
 static const struct sluice_socket_record *member_any(const struct sockets *sockets, __u32 prog_id,

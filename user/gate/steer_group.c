@@ -21,6 +21,9 @@
 #define PIN_STAGED	  "sluice_steer_new"
 #define VERIFIER_LOG_SIZE (4 << 20)
 
+/* 12 MiB of table; what is larger is not worth keeping ready. */
+#define SPARE_FLOWS_MAX 262144
+
 #ifndef SO_DETACH_REUSEPORT_BPF /* linux 5.3 */
 #define SO_DETACH_REUSEPORT_BPF 68
 #endif
@@ -194,6 +197,66 @@ static __u64 seed_draw(void)
 	return seed;
 }
 
+/* --- a program and maps that are ready before their group is there */
+
+static struct {
+	struct loading loading;
+	struct steer_setting setting;
+} spare;
+
+static bool spare_fits(const struct steer_setting *setting)
+{
+	return spare.loading.skel && spare.setting.policy == setting->policy &&
+	       spare.setting.flows == setting->flows && spare.setting.idle_ns == setting->idle_ns;
+}
+
+static void spare_drop(void)
+{
+	loading_end(&spare.loading);
+	spare.loading = (struct loading){ 0 };
+}
+
+static int loading_take(struct loading *loading, const struct steer_setting *setting,
+			struct err *err)
+{
+	int result;
+
+	if (spare_fits(setting)) {
+		*loading = spare.loading;
+		spare.loading = (struct loading){ 0 };
+		return 0;
+	}
+	result = loading_open(loading, setting, seed_draw(), sets_of(setting));
+	if (result)
+		return err_set(err, EXIT_ERROR, -result, "steering program: %s",
+			       strerror(-result));
+	return loading_load(loading, err);
+}
+
+int steer_group_prepare(const struct steer_setting *setting, struct err *err)
+{
+	struct loading loading = { 0 };
+	int result;
+
+	if (!setting || setting->flows > SPARE_FLOWS_MAX) {
+		spare_drop();
+		return 0;
+	}
+	if (spare_fits(setting))
+		return 0;
+	spare_drop();
+	result = loading_take(&loading, setting, err);
+	if (result) {
+		loading_end(&loading);
+		return result;
+	}
+	spare.loading = loading;
+	spare.setting = *setting;
+	return 0;
+}
+
+/* --- groups */
+
 static __u32 prog_id(int fd)
 {
 	struct bpf_prog_info info = { 0 };
@@ -258,7 +321,6 @@ int steer_group_create(const char *dir, const struct steer_setting *setting,
 		.magic = SLUICE_MAGIC,
 		.abi = SLUICE_STEER_ABI,
 		.policy = setting->policy,
-		.seed = seed_draw(),
 		.idle_ns = setting->idle_ns,
 		.loaded_ns = plane_now_ns(CLOCK_REALTIME),
 		.sets = sets_of(setting),
@@ -271,15 +333,12 @@ int steer_group_create(const char *dir, const struct steer_setting *setting,
 	struct loading loading = { 0 };
 	struct steer_group *fresh = NULL;
 	char name[NAME_MAX];
-	int result = loading_open(&loading, setting, info.seed, info.sets);
+	int result = loading_take(&loading, setting, err);
 
-	if (result)
-		err_set(err, EXIT_ERROR, -result, "steering program: %s", strerror(-result));
-	else
-		result = loading_load(&loading, err);
 	if (!result)
 		result = folder_make(dir, of, name, err);
 	if (!result) {
+		info.seed = loading.skel->rodata->seed;
 		fresh = group_new(dir, name);
 		result = fresh ? 0 : err_set(err, EXIT_ERROR, ENOMEM, "%s: no memory", name);
 		if (fresh) {
