@@ -94,12 +94,15 @@ void steer_group_close(struct steer_group *group)
 
 int steer_group_reload(struct steer_group *group)
 {
-	__u32 slot;
+	static __u32 keys[SLUICE_STEER_SLOTS];
+	__u32 cursor, count = SLUICE_STEER_SLOTS;
 
-	for (slot = 0; slot < SLUICE_STEER_SLOTS; slot++)
-		if (bpf_map_lookup_elem(group->slots_fd, &slot, &group->slots[slot]))
-			return -errno;
-	return 0;
+	/* all in one call, since sweeps read them often */
+	if (bpf_map_lookup_batch(group->slots_fd, NULL, &cursor, keys, group->slots, &count,
+				 NULL) &&
+	    errno != ENOENT)
+		return -errno;
+	return count == SLUICE_STEER_SLOTS ? 0 : -EIO;
 }
 
 static int maps_open(struct steer_group *group, struct err *err)
@@ -228,8 +231,7 @@ static int loading_take(struct loading *loading, const struct steer_setting *set
 	}
 	result = loading_open(loading, setting, seed_draw(), sets_of(setting));
 	if (result)
-		return err_set(err, EXIT_ERROR, -result, "steering program: %s",
-			       strerror(-result));
+		return err_set(err, EXIT_ERROR, -result, "steering program: %s", strerror(-result));
 	return loading_load(loading, err);
 }
 
