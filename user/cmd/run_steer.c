@@ -19,13 +19,11 @@
 /*
  * Between two looks, so that sockets that come and go in a storm take a tenth of the time at most.
  * A new group takes a while to set up, however, and its next socket is not to wait for ten times
- * that: what is rested is bounded, and the bound is twice as long after each look that found more
- * news waiting.
+ * that: the rest is bounded, and the bound doubles as long as news come before it is over.
  */
-#define REST_US	       5000
-#define STREAK_MAX     7
-#define STREAK_CALM_US 100000
-#define IDLE_US	       50000
+#define REST_US	   5000
+#define STREAK_MAX 7
+#define IDLE_US	   50000
 
 struct run_steer {
 	struct loop *loop;
@@ -36,7 +34,6 @@ struct run_steer {
 	struct loop_timer *regular, *after_news, *idle;
 	struct settle settle;
 	unsigned int streak;
-	__u64 ended_us; /* the last look */
 	char bpffs[PATH_MAX];
 	__u64 interval_us;
 	__u64 bound_ns; /* the first bind since the last look */
@@ -90,11 +87,10 @@ static void count_groups(struct run_steer *steer, unsigned int groups)
 
 static void rest(struct run_steer *steer, __u64 began, __u64 ended)
 {
+	bool waited = steer->settle.pending && steer->settle.first_us < steer->settle.rest_us;
 	__u64 bound;
 
-	if (!steer->settle.pending)
-		steer->streak = 0;
-	else if (steer->settle.first_us > steer->ended_us + STREAK_CALM_US)
+	if (!waited)
 		steer->streak = 0;
 	else if (steer->streak < STREAK_MAX)
 		steer->streak++;
@@ -102,7 +98,6 @@ static void rest(struct run_steer *steer, __u64 began, __u64 ended)
 	settle_looked(&steer->settle, began, ended);
 	if (steer->settle.rest_us > bound)
 		steer->settle.rest_us = bound;
-	steer->ended_us = ended;
 }
 
 /*
