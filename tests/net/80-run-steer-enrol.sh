@@ -87,7 +87,7 @@ wait "$SERVER_PID" 2>/dev/null || true
 want_logged 'msg="steer: group-gone" address=127.0.0.3'
 # those of 127.0.0.3 alone: it came with two, and went with two
 want_equal "$(grep -c 'msg="steer: ' "$DAEMON_LOG")" $((before + 3)) "lines"
-want_equal "$(grep -c level=warning "$DAEMON_LOG" || true)" 0 "warnings"
+want_equal "$(grep level=warning "$DAEMON_LOG" || true)" "" "warnings"
 
 echo "from bind to enrolled, in microseconds:" \
 	"$(sed -n 's/.*after_us=//p' "$DAEMON_LOG" | sort -n | xargs)"
