@@ -4,11 +4,14 @@
 # Two namespaces with the same address and port: with `netns = all` each has a group of its own,
 # and so does one that comes later; by default, or with a name, the other namespace is left alone.
 #
-#   host: two workers on 0.0.0.0:56789      lan: the same
+#   host: two workers on 0.0.0.0:47083      lan: the same
+#
+# The port is no other test's: `netns = all` takes the servers of all namespaces of the machine.
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/run.sh"
 . "$(dirname "$0")/steer.sh"
 
+PORT=47083
 servers=()
 
 # serve_in NAME: two workers in that namespace
