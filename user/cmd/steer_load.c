@@ -2,8 +2,10 @@
 /* sluice steer load: put the steering program on reuseport groups, or change it in place. */
 #include "command.h"
 #include "hooks.h"
+#include "log.h"
 #include "steer.h"
 #include "steer_news.h"
+#include "steer_readers.h"
 #include "steer_values.h"
 
 #include <errno.h>
@@ -140,6 +142,15 @@ static int judge(const struct report *report, int groups, struct err *err)
 	return 0;
 }
 
+/* Without it, policy cpu knows what the affinity of the processes tells. */
+static void readers_learn(const char *bpffs)
+{
+	struct err err = { 0 };
+
+	if (steer_readers_sample(bpffs, STEER_READERS_MS, &err))
+		log_warning("%s", err.what);
+}
+
 static int run(const struct context *context, void *into, int words, char **word, struct err *err)
 {
 	struct options *options = into;
@@ -156,6 +167,8 @@ static int run(const struct context *context, void *into, int words, char **word
 	options->steer.bpffs = context->bpffs;
 	report.events = context->output.json ? json_array() : NULL;
 	result = steer_load(&options->steer, on_news, &report, &groups, err);
+	if (!result && !options->steer.dry_run)
+		readers_learn(context->bpffs);
 	if (!result)
 		print(context, options, groups, json_incref(report.events));
 	json_decref(report.events);

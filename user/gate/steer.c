@@ -12,6 +12,7 @@
 #include "log.h"
 #include "pins.h"
 #include "plane.h"
+#include "steer_place.h"
 
 #include <bpf/bpf.h>
 #include <dirent.h>
@@ -342,6 +343,8 @@ static void slots_assign(const struct sweep *sweep, struct steer_group *group,
 			steer_group_write(group, slot);
 	}
 	result = steer_group_choose(group, rank);
+	if (!result && sweep->setting.policy == SLUICE_STEER_CPU)
+		result = steer_place(group, NULL);
 	if (result)
 		tell_group(sweep, STEER_GROUP_FAILED, group, NULL, 0, strerror(-result));
 }

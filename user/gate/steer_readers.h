@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Policy cpu: watches for a moment who reads the sockets of all steered groups, and enters it.
+ * Workers that are not pinned move, and idle ones are not seen: so it is worth doing again.
+ */
+#ifndef SLUICE_STEER_READERS_H
+#define SLUICE_STEER_READERS_H
+
+#include "err.h"
+
+#include <stdbool.h>
+
+#define STEER_READERS_MS 1000 /* long enough for any worker that has something to do */
+
+struct steer_readers;
+
+/*
+ * For a caller that must not wait: begin, let time pass, end.  *sampling is NULL if there is
+ * nothing to watch: not loaded, another policy, or no socket.
+ */
+int steer_readers_begin(const char *bpffs, struct steer_readers **sampling, struct err *err);
+/* Has each socket been read from? */
+bool steer_readers_complete(const struct steer_readers *sampling);
+/* Enters what was seen, and frees; NULL is fine. */
+int steer_readers_end(const char *bpffs, struct steer_readers *sampling, struct err *err);
+
+/*
+ * All of it: waits until each socket has been read from, `limit_ms` at most.  0 where there is
+ * nothing to do, too.
+ */
+int steer_readers_sample(const char *bpffs, unsigned int limit_ms, struct err *err);
+
+#endif
