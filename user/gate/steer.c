@@ -83,6 +83,9 @@ static const char *plane_dir(const char *bpffs, char path[PATH_MAX])
 	return pins_path(bpffs, PLANE, NULL, path);
 }
 
+/* What the plane pins beside the groups' folders: maps, programs and links of its own. */
+#define OWN_PREFIX "sluice_"
+
 /* Calls fn with the name of each group's folder. */
 static int folders_each(const char *dir, int (*fn)(const char *name, void *arg), void *arg)
 {
@@ -93,7 +96,8 @@ static int folders_each(const char *dir, int (*fn)(const char *name, void *arg),
 	if (!folder)
 		return errno == ENOENT ? 0 : -errno;
 	while (!result && (entry = readdir(folder)))
-		if (entry->d_name[0] != '.' && strcmp(entry->d_name, PIN_META))
+		if (entry->d_name[0] != '.' &&
+		    strncmp(entry->d_name, OWN_PREFIX, strlen(OWN_PREFIX)))
 			result = fn(entry->d_name, arg);
 	closedir(folder);
 	return result;

@@ -104,3 +104,33 @@ int steer_readers_sample(const char *bpffs, unsigned int limit_ms, struct err *e
 		nanosleep(&look, NULL);
 	return steer_readers_end(bpffs, sampling, err);
 }
+
+static int group_known(struct steer_group *group, void *arg)
+{
+	static struct sluice_steer_reader readers[SLUICE_STEER_SLOTS];
+	struct steer_readers_known *known = arg;
+	int slot, result = 0;
+
+	if (group->info.policy == SLUICE_STEER_CPU)
+		result = steer_group_readers(group, readers);
+	for (slot = 0; slot < SLUICE_STEER_SLOTS && !result; slot++) {
+		if (group->info.policy != SLUICE_STEER_CPU ||
+		    group->slots[slot].state != SLUICE_STEER_ACTIVE)
+			continue;
+		known->pinned += readers[slot].known == SLUICE_STEER_CPU_PINNED;
+		known->seen += readers[slot].known == SLUICE_STEER_CPU_SEEN;
+		known->unknown += readers[slot].known == SLUICE_STEER_CPU_UNKNOWN;
+	}
+	return result;
+}
+
+int steer_readers_known(const char *bpffs, struct steer_readers_known *known, struct err *err)
+{
+	int result;
+
+	*known = (struct steer_readers_known){ 0 };
+	result = steer_groups(bpffs, group_known, known, err);
+	if (result && !err->code)
+		err_set(err, EXIT_ERROR, -result, "readers of the sockets: %s", strerror(-result));
+	return result;
+}

@@ -30,4 +30,12 @@ int steer_readers_end(const char *bpffs, struct steer_readers *sampling, struct 
  */
 int steer_readers_sample(const char *bpffs, unsigned int limit_ms, struct err *err);
 
+/* How well the readers of the slots that take new flows are known, under policy cpu. */
+struct steer_readers_known {
+	unsigned int pinned;
+	unsigned int seen;
+	unsigned int unknown;
+};
+int steer_readers_known(const char *bpffs, struct steer_readers_known *known, struct err *err);
+
 #endif

@@ -1,0 +1,84 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# shellcheck shell=bash
+# What the tests of policy cpu share: workers that say who they are, and a client that counts who
+# answered; sourced behind lib.sh.
+
+# Each worker has a socket of its own, in a thread of its own, and answers with its name.
+cat >"$TEST_TMP/workers.py" <<'PYTHON'
+import os
+import select
+import socket
+import sys
+import threading
+
+
+def work(sock, name, cpu):
+    if cpu is not None:
+        os.sched_setaffinity(0, {cpu})
+    while True:
+        select.select([sock], [], [])
+        data, peer = sock.recvfrom(2048)
+        sock.sendto(name.encode(), peer)
+
+
+workers = []
+for word in sys.argv[2:]:
+    name, _, cpu = word.partition("@")
+    sock = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+    sock.bind(("::", int(sys.argv[1])))
+    workers.append((sock, name, int(cpu) if cpu else None))
+for worker in workers[1:]:
+    threading.Thread(target=work, args=worker, daemon=True).start()
+print("up", flush=True)
+work(*workers[0])
+PYTHON
+
+# A datagram from each of so many ports: prints "NAME:ANSWERS" for each worker, and what was lost.
+cat >"$TEST_TMP/tally.py" <<'PYTHON'
+import collections
+import socket
+import sys
+
+host, port, flows = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
+tally = collections.Counter()
+for _ in range(flows):
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    sock = socket.socket(family, socket.SOCK_DGRAM)
+    sock.settimeout(5)
+    sock.sendto(b"who", (host, port))
+    try:
+        tally[sock.recv(64).decode()] += 1
+    except TimeoutError:
+        tally["lost"] += 1
+print(*(f"{name}:{count}" for name, count in sorted(tally.items())))
+PYTHON
+
+# workers NAME[@CPU]…: one process in HOST on PORT, up when this returns; its id is in SPAWNED
+workers()
+{
+	local log
+	log=$TEST_TMP/workers.$*.log
+	spawn_in "$HOST" "$log" python3 "$TEST_TMP/workers.py" "$PORT" "$@"
+	wait_until 10 grep -q up "$log"
+}
+
+# tally NAMESPACE CPU ADDRESS [FLOWS]: who answers a client that is pinned to that CPU
+tally()
+{
+	in_ns "$1" taskset -c "$2" python3 "$TEST_TMP/tally.py" "$3" "$PORT" "${4:-40}"
+}
+
+# want_both TALLY NAME NAME: both had a part in it, and nothing was lost
+want_both()
+{
+	[[ " $1" == *" $2:"* && " $1" == *" $3:"* && $1 != *lost* ]] ||
+		fail "wanted answers of $2 and of $3:" "got: $1"
+}
+
+# chatter NAMESPACE ADDRESS: keeps asking from ever new ports until it is ended; its id is in CHATTER
+chatter()
+{
+	spawn_in "$1" "$TEST_TMP/chatter.log" python3 "$TEST_TMP/tally.py" "$2" "$PORT" 1000000000
+	CHATTER=$SPAWNED
+}
