@@ -40,10 +40,11 @@ struct sluice_spread_meta {
 	__u32 cpu_count;
 	__u16 cpus[SLUICE_SPREAD_CPUS];
 	__u32 link_count;
-	__u32 map_id; /* of the cpumap in force */
+	__u32 map_id; /* of the cpumap */
+	__u64 seed;   /* of the flows' hash: loading again moves none, if the CPUs are the same */
 	struct sluice_spread_link links[SLUICE_SPREAD_LINKS];
 };
-_Static_assert(sizeof(struct sluice_spread_meta) == 24 + 2048 + 192 * SLUICE_SPREAD_LINKS, "meta");
+_Static_assert(sizeof(struct sluice_spread_meta) == 32 + 2048 + 192 * SLUICE_SPREAD_LINKS, "meta");
 
 /*
  * Every way out for a datagram to a managed port, once, as in counters.h; all others leave the

@@ -158,6 +158,7 @@ struct load {
 	struct place places[SLUICE_SPREAD_LINKS];
 	__u32 count;
 	struct sluice_spread_meta before; /* all 0 if nothing was loaded */
+	__u64 seed;
 	char *log;
 };
 
@@ -447,7 +448,8 @@ static int load_open(struct load *load, struct err *err)
 	skel = load->skel = load->log ? steer_xdp_bpf__open_opts(&opts) : NULL;
 	if (!skel)
 		return err_set(err, EXIT_ERROR, ENOMEM, "XDP program: no memory");
-	skel->rodata->seed = seed_draw();
+	load->seed = load->before.seed ? load->before.seed : seed_draw();
+	skel->rodata->seed = load->seed;
 	skel->rodata->any_port = options->ports->any;
 	memcpy((void *)skel->rodata->ports, options->ports->bit, sizeof(options->ports->bit));
 	skel->rodata->cpu_count = options->cpu_count;
@@ -496,7 +498,8 @@ static int meta_write(const struct load *load, __u32 state, struct err *err)
 	struct sluice_spread_meta meta = { .magic = SLUICE_MAGIC,
 					   .abi = SLUICE_SPREAD_ABI,
 					   .cpu_count = load->options->cpu_count,
-					   .link_count = load->count };
+					   .link_count = load->count,
+					   .seed = load->seed };
 	struct bpf_map_info info = { 0 };
 	__u32 length = sizeof(info), i;
 
@@ -555,8 +558,12 @@ static int load_locked(const struct steer_xdp_options *options, struct err *err)
 
 	if (result && result != -ENOENT && result != -EUCLEAN)
 		return result;
-	if (result)
+	if (result) {
 		load.before = (struct sluice_spread_meta){ 0 };
+		/* remains of a loader that died, if any */
+		if (!options->dry_run)
+			pins_sweep(options->bpffs, NULL);
+	}
 	result = places_resolve(&load, err);
 	if (!result)
 		result = load_open(&load, err);
