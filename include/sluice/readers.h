@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: (GPL-2.0-or-later OR BSD-2-Clause) */
-/* Who reads from a socket, and on which CPU: what the sampling programs write down. */
+/* Who reads from a socket, and on which CPU: what the programs write down. */
 #ifndef SLUICE_READERS_H
 #define SLUICE_READERS_H
 

@@ -123,7 +123,7 @@ _Static_assert(sizeof(struct sluice_steer_cpu) == 16, "struct sluice_steer_cpu")
 
 enum sluice_steer_reader_cpu {
 	SLUICE_STEER_CPU_UNKNOWN = 0,
-	SLUICE_STEER_CPU_SEEN,	 /* there it read last; the scheduler may move it */
+	SLUICE_STEER_CPU_SEEN,	 /* it ran there last; the scheduler may move it */
 	SLUICE_STEER_CPU_PINNED, /* it may run on no other */
 };
 

@@ -55,14 +55,27 @@ stop "$first"
 stop "$second"
 wait_until 10 udp_unbound "$HOST" "$PORT"
 
-say "one process, a thread on each CPU: idle, nobody knows which is whose"
-workers a@0 b@1
+for way in select epoll recv; do
+	say "one process, idle threads that wait by $way on each CPU"
+	workers "a@0/$way" "b@1/$way"
+	first=$SPAWNED
+	want_by_hash a b
+	load
+	want_equal "$READERS" "pinned:2 seen:0 unknown:0"
+	want_by_cpu a b
+	sluice steer unload
+	want_by_hash a b
+	stop "$first"
+	wait_until 10 udp_unbound "$HOST" "$PORT"
+done
+
+say "idle threads that nobody sees wait: placed by hash"
+workers a@0/nap b@1/nap
 first=$SPAWNED
-want_by_hash a b
 load
 want_equal "$READERS" "pinned:0 seen:0 unknown:2"
 want_by_hash a b
-say "under traffic, the threads are seen to read"
+say "under traffic, they are seen to read"
 chatter "$HOST" 127.0.0.1
 load
 stop "$CHATTER"
@@ -78,14 +91,30 @@ sluice steer unload
 stop "$first"
 wait_until 10 udp_unbound "$HOST" "$PORT"
 
-say "threads that the scheduler may move: where they were seen last"
-workers a b
+say "in a PID namespace of their own"
+spawn_in "$HOST" "$TEST_TMP/contained.log" unshare --pid --fork --kill-child \
+	python3 "$TEST_TMP/workers.py" "$PORT" a@0 b@1/nap
 first=$SPAWNED
+wait_udp "$HOST" "$PORT"
+chatter "$HOST" 127.0.0.1
+load
+stop "$CHATTER"
+want_equal "$READERS" "pinned:2 seen:0 unknown:0"
+want_by_cpu a b
+sluice steer unload
+stop "$first"
+wait_until 10 udp_unbound "$HOST" "$PORT"
+
+say "threads that the scheduler may move: where they ran last"
+workers a b
+load
+want_equal "$READERS" "pinned:0 seen:2 unknown:0"
+say "and where they were seen to read"
 chatter "$HOST" 127.0.0.1
 load
 stop "$CHATTER"
 want_equal "$READERS" "pinned:0 seen:2 unknown:0"
-lost=$(tally "$HOST" 0 127.0.0.1)
-[[ $lost != *lost* ]] || fail "datagrams were lost: $lost"
+answers=$(tally "$HOST" 0 127.0.0.1)
+[[ $answers != *lost* ]] || fail "datagrams were lost: $answers"
 sluice steer unload
 want_clean

@@ -3,31 +3,56 @@
 # What the tests of policy cpu share: workers that say who they are, and a client that counts who
 # answered; sourced behind lib.sh.
 
-# Each worker has a socket of its own, in a thread of its own, and answers with its name.
+# Each worker has a socket of its own, in a thread of its own, and answers with its name. Between
+# datagrams it waits as servers do, or takes a nap and looks again, in which nobody sees it wait.
 cat >"$TEST_TMP/workers.py" <<'PYTHON'
 import os
 import select
 import socket
 import sys
 import threading
+import time
 
 
-def work(sock, name, cpu):
-    if cpu is not None:
-        os.sched_setaffinity(0, {cpu})
+def wait_epoll(sock):
+    epoll = select.epoll()
+    epoll.register(sock, select.EPOLLIN)
+    return lambda: epoll.poll()
+
+
+def wait_nap(sock):
+    def nap():
+        while not select.select([sock], [], [], 0)[0]:
+            time.sleep(0.005)
+    return nap
+
+
+WAYS = {
+    "select": lambda sock: lambda: select.select([sock], [], []),
+    "epoll": wait_epoll,
+    "recv": lambda sock: lambda: None,
+    "nap": wait_nap,
+}
+
+
+def work(sock, name, cpu, way):
+    if cpu:
+        os.sched_setaffinity(0, {int(cpu)})
+    wait = WAYS[way](sock)
     while True:
-        select.select([sock], [], [])
+        wait()
         data, peer = sock.recvfrom(2048)
         sock.sendto(name.encode(), peer)
 
 
 workers = []
 for word in sys.argv[2:]:
+    word, _, way = word.partition("/")
     name, _, cpu = word.partition("@")
     sock = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
     sock.bind(("::", int(sys.argv[1])))
-    workers.append((sock, name, int(cpu) if cpu else None))
+    workers.append((sock, name, cpu, way or "select"))
 for worker in workers[1:]:
     threading.Thread(target=work, args=worker, daemon=True).start()
 print("up", flush=True)
@@ -54,11 +79,11 @@ for _ in range(flows):
 print(*(f"{name}:{count}" for name, count in sorted(tally.items())))
 PYTHON
 
-# workers NAME[@CPU]…: one process in HOST on PORT, up when this returns; its id is in SPAWNED
+# workers NAME[@CPU][/WAY]…: one process in HOST on PORT, up when this returns; its id is in SPAWNED
 workers()
 {
 	local log
-	log=$TEST_TMP/workers.$*.log
+	log=$TEST_TMP/workers.${*//[^a-z0-9]/}.log
 	spawn_in "$HOST" "$log" python3 "$TEST_TMP/workers.py" "$PORT" "$@"
 	wait_until 10 grep -q up "$log"
 }

@@ -154,9 +154,9 @@ static json_t *readers_show(const struct context *context, const struct options 
 		return json_pack("{s:I, s:I, s:I}", "pinned", (json_int_t)known.pinned, "seen",
 				 (json_int_t)known.seen, "unknown", (json_int_t)known.unknown);
 	fprintf(context->output.file,
-		"  readers: %u pinned to a CPU, %u on the CPU where they were seen last, %u unknown%s\n",
+		"  readers: %u pinned to a CPU, %u on the CPU where they ran last, %u unknown%s\n",
 		known.pinned, known.seen, known.unknown,
-		known.unknown ? " (idle: load again under traffic)" : "");
+		known.unknown ? " (not seen: load again under traffic)" : "");
 	return NULL;
 }
 
@@ -286,8 +286,8 @@ const struct command steer_load_command = {
 		"come later are taken by 'sluice run', or by loading again.\n"
 		"\n"
 		"Policy cpu gives a datagram to a worker that runs on the CPU where it arrived.  Which\n"
-		"that is shows in watching the workers read, for a second at most, or in the CPUs that\n"
-		"they are pinned to.  Where a network card has fewer queues than there are CPUs, --xdp\n"
+		"that is shows in how the workers wait for their sockets or read from them, which is\n"
+		"watched for a second at most.  Where a network card has fewer queues than there are CPUs, --xdp\n"
 		"spreads the flows over CPUs first.\n"
 		"\n"
 		"--netns all steers the groups of all network namespaces.\n"

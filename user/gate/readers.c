@@ -38,7 +38,13 @@ static void readers_end(struct readers *readers)
 	readers->skel = NULL;
 }
 
-static int readers_load(struct readers *readers, bool by_tracepoint, const __u64 *cookies,
+/* The ways to find readers, the best first. */
+static const struct way {
+	bool waiting;	    /* looks at the kernel's queues of waiters, too */
+	bool by_tracepoint; /* else by the cgroup's hooks */
+} ways[] = { { true, true }, { true, false }, { false, true }, { false, false } };
+
+static int readers_load(struct readers *readers, const struct way *way, const __u64 *cookies,
 			size_t count)
 {
 	struct readers_bpf *skel = readers->skel = readers_bpf__open();
@@ -50,9 +56,10 @@ static int readers_load(struct readers *readers, bool by_tracepoint, const __u64
 	if (stat("/proc/self/ns/pid", &st))
 		return -errno;
 	skel->rodata->pid_ns = (__u32)st.st_ino;
-	bpf_program__set_autoload(skel->progs.sluice_read, by_tracepoint);
-	bpf_program__set_autoload(skel->progs.sluice_read4, !by_tracepoint);
-	bpf_program__set_autoload(skel->progs.sluice_read6, !by_tracepoint);
+	bpf_program__set_autoload(skel->progs.sluice_waiting, way->waiting);
+	bpf_program__set_autoload(skel->progs.sluice_read, way->by_tracepoint);
+	bpf_program__set_autoload(skel->progs.sluice_read4, !way->by_tracepoint);
+	bpf_program__set_autoload(skel->progs.sluice_read6, !way->by_tracepoint);
 	bpf_map__set_max_entries(skel->maps.sluice_readers, (__u32)count);
 	if (readers_bpf__load(skel))
 		return -errno;
@@ -92,13 +99,30 @@ static int attach_cgroup(struct readers *readers)
 	return result;
 }
 
-static int readers_try(struct readers *readers, bool by_tracepoint, const __u64 *cookies,
+/* It writes nothing: reading it to its end runs the program on every file. */
+static int waiting_look(const struct readers *readers)
+{
+	struct bpf_link *link = bpf_program__attach_iter(readers->skel->progs.sluice_waiting, NULL);
+	int fd = link ? bpf_iter_create(bpf_link__fd(link)) : -1, result = fd < 0 ? -errno : 0;
+	char nothing[64];
+
+	while (!result && read(fd, nothing, sizeof(nothing)) > 0)
+		;
+	if (fd >= 0)
+		close(fd);
+	bpf_link__destroy(link);
+	return result;
+}
+
+static int readers_try(struct readers *readers, const struct way *way, const __u64 *cookies,
 		       size_t count)
 {
-	int result = readers_load(readers, by_tracepoint, cookies, count);
+	int result = readers_load(readers, way, cookies, count);
 
 	if (!result)
-		result = by_tracepoint ? attach_tracepoint(readers) : attach_cgroup(readers);
+		result = way->by_tracepoint ? attach_tracepoint(readers) : attach_cgroup(readers);
+	if (!result && way->waiting)
+		result = waiting_look(readers);
 	if (result)
 		readers_end(readers);
 	return result;
@@ -108,11 +132,10 @@ int readers_watch(const __u64 *cookies, size_t count, struct readers **readers, 
 {
 	struct readers *fresh = calloc(1, sizeof(*fresh));
 	int result = -ENOMEM;
+	size_t i;
 
-	if (fresh)
-		result = readers_try(fresh, true, cookies, count);
-	if (fresh && result)
-		result = readers_try(fresh, false, cookies, count);
+	for (i = 0; fresh && result && i < sizeof(ways) / sizeof(*ways); i++)
+		result = readers_try(fresh, &ways[i], cookies, count);
 	if (!result) {
 		*readers = fresh;
 		return 0;
@@ -122,6 +145,11 @@ int readers_watch(const __u64 *cookies, size_t count, struct readers **readers, 
 		       strerror(-result));
 }
 
+static bool is_found(const struct sluice_reader *reader)
+{
+	return reader->reads || reader->tid;
+}
+
 bool readers_complete(const struct readers *readers)
 {
 	int fd = bpf_map__fd(readers->skel->maps.sluice_readers);
@@ -129,7 +157,7 @@ bool readers_complete(const struct readers *readers)
 	__u64 *last = NULL, cookie;
 
 	while (!bpf_map_get_next_key(fd, last, &cookie)) {
-		if (bpf_map_lookup_elem(fd, &cookie, &reader) || !reader.reads)
+		if (bpf_map_lookup_elem(fd, &cookie, &reader) || !is_found(&reader))
 			return false;
 		last = &cookie;
 	}
@@ -140,7 +168,7 @@ bool readers_get(const struct readers *readers, __u64 cookie, struct sluice_read
 {
 	return !bpf_map_lookup_elem(bpf_map__fd(readers->skel->maps.sluice_readers), &cookie,
 				    reader) &&
-	       reader->reads;
+	       is_found(reader);
 }
 
 void readers_free(struct readers *readers)
@@ -175,6 +203,26 @@ int readers_thread_cpu(__u32 tid)
 	result = sched_getaffinity((pid_t)tid, size, set) ? -errno : only_cpu(set, size);
 	CPU_FREE(set);
 	return result;
+}
+
+int readers_thread_last_cpu(__u32 tid)
+{
+	char path[64], line[1024], *rest;
+	int cpu = -ESRCH, field;
+	FILE *file;
+
+	snprintf(path, sizeof(path), "/proc/%u/stat", tid);
+	file = fopen(path, "re");
+	if (!file)
+		return -ESRCH;
+	rest = fgets(line, sizeof(line), file) ? strrchr(line, ')') : NULL;
+	fclose(file);
+	/* field 39; the name, field 2, may hold blanks and brackets of its own */
+	for (field = 2; rest && field < 39; field++) {
+		rest = strchr(rest, ' ');
+		rest += !!rest;
+	}
+	return rest && sscanf(rest, "%d", &cpu) == 1 ? cpu : -ESRCH;
 }
 
 int readers_process_cpu(__u32 pid, __u32 *tid)

@@ -24,7 +24,8 @@ static struct sluice_steer_reader reader_watched(__u64 cookie, const struct slui
 
 	if (cpu >= 0)
 		return reader_of(cookie, seen->tid, cpu, SLUICE_STEER_CPU_PINNED);
-	return reader_of(cookie, seen->tid, (int)seen->cpu, SLUICE_STEER_CPU_SEEN);
+	cpu = seen->reads ? (int)seen->cpu : readers_thread_last_cpu(seen->tid);
+	return reader_of(cookie, seen->tid, cpu, SLUICE_STEER_CPU_SEEN);
 }
 
 /* A thread that was seen before may have been pinned, or let loose, since; or it is gone. */

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Policy cpu: watches for a moment who reads the sockets of all steered groups, and enters it.
- * Workers that are not pinned move, and idle ones are not seen: so it is worth doing again.
+ * Policy cpu: finds who reads the sockets of all steered groups, and enters it.  Most show at once,
+ * as they wait for their socket; for the rest it is watched for a moment who reads.  Workers that
+ * are not pinned move: so it is worth doing again.
  */
 #ifndef SLUICE_STEER_READERS_H
 #define SLUICE_STEER_READERS_H
@@ -19,14 +20,14 @@ struct steer_readers;
  * nothing to watch: not loaded, another policy, or no socket.
  */
 int steer_readers_begin(const char *bpffs, struct steer_readers **sampling, struct err *err);
-/* Has each socket been read from? */
+/* Is the reader of each socket known? */
 bool steer_readers_complete(const struct steer_readers *sampling);
 /* Enters what was seen, and frees; NULL is fine. */
 int steer_readers_end(const char *bpffs, struct steer_readers *sampling, struct err *err);
 
 /*
- * All of it: waits until each socket has been read from, `limit_ms` at most.  0 where there is
- * nothing to do, too.
+ * All of it: waits until the reader of each socket is known, `limit_ms` at most.  With 0 it does not
+ * wait, for callers that come again.  0 where there is nothing to do, too.
  */
 int steer_readers_sample(const char *bpffs, unsigned int limit_ms, struct err *err);
 
