@@ -90,7 +90,7 @@ void steer_group_close(struct steer_group *group)
 	free(group);
 }
 
-static int slots_read(struct steer_group *group)
+int steer_group_reload(struct steer_group *group)
 {
 	__u32 slot;
 
@@ -116,6 +116,24 @@ static int maps_open(struct steer_group *group, struct err *err)
 	return 0;
 }
 
+static __u32 prog_id(int fd)
+{
+	struct bpf_prog_info info = { 0 };
+	__u32 length = sizeof(info);
+
+	return bpf_obj_get_info_by_fd(fd, &info, &length) ? 0 : info.id;
+}
+
+static __u32 pinned_prog_id(const struct steer_group *group)
+{
+	int fd = pins_get(group->dir, group->name, PIN_PROGRAM);
+	__u32 id = fd < 0 ? 0 : prog_id(fd);
+
+	if (fd >= 0)
+		close(fd);
+	return id;
+}
+
 int steer_group_open(const char *dir, const char *name, struct steer_group **group, struct err *err)
 {
 	struct plane plane = group_plane(name);
@@ -127,12 +145,14 @@ int steer_group_open(const char *dir, const char *name, struct steer_group **gro
 	if (!result)
 		result = maps_open(fresh, err);
 	if (!result)
-		result = slots_read(fresh);
-	if (result)
+		result = steer_group_reload(fresh);
+	if (result) {
 		steer_group_close(fresh);
-	else
-		*group = fresh;
-	return result;
+		return result;
+	}
+	fresh->pinned_id = pinned_prog_id(fresh);
+	*group = fresh;
+	return 0;
 }
 
 /* --- programs */
@@ -193,14 +213,6 @@ static __u64 seed_draw(void)
 		if (getrandom(&seed, sizeof(seed), 0) < 0)
 			seed = plane_now_ns(CLOCK_MONOTONIC);
 	return seed;
-}
-
-static __u32 prog_id(int fd)
-{
-	struct bpf_prog_info info = { 0 };
-	__u32 length = sizeof(info);
-
-	return bpf_obj_get_info_by_fd(fd, &info, &length) ? 0 : info.id;
 }
 
 /* The name says port and namespace; a number keeps groups on different addresses apart. */
@@ -366,6 +378,9 @@ int steer_group_attach(struct steer_group *group, int socket_fd, struct err *err
 {
 	int fd = pins_get(group->dir, group->name, PIN_PROGRAM), result = fd < 0 ? fd : 0;
 
+	/* a group that is described and not attached is known for gone, the reverse for foreign */
+	if (!result && group->info.state != SLUICE_LOADED)
+		result = info_write(group, SLUICE_LOADED, err);
 	if (!result && setsockopt(socket_fd, SOL_SOCKET, SO_ATTACH_REUSEPORT_EBPF, &fd, sizeof(fd)))
 		result = -errno;
 	if (fd >= 0)
@@ -618,13 +633,13 @@ struct fill_walk {
 	struct steer_fill *fill;
 	__u32 now;
 	__u32 limit;
+	__u32 busy;
 };
 
 static void fill_flow(const struct sluice_steer_set *set, __u32 way, struct fill_walk *walk)
 {
 	__u32 idle = sluice_flow_idle(walk->now, set->seen[way]);
 	const union sluice_steer_owner *owner = &set->flow[way].owner;
-	__u32 idle_ms = (__u32)(((__u64)idle << SLUICE_FLOW_CLOCK_SHIFT) / 1000000);
 	__u32 slot = owner->slot % SLUICE_STEER_SLOTS;
 
 	if (idle > walk->limit || walk->group->slots[slot].incarnation != owner->incarnation ||
@@ -637,8 +652,7 @@ static void fill_flow(const struct sluice_steer_set *set, __u32 way, struct fill
 	else
 		walk->fill->half_open++;
 	walk->fill->of_slot[slot]++;
-	if (idle_ms < walk->fill->idle_ms[slot])
-		walk->fill->idle_ms[slot] = idle_ms;
+	walk->fill->busy[slot] += idle <= walk->busy;
 }
 
 static int fill_set(const void *copy, void *arg)
@@ -652,14 +666,14 @@ static int fill_set(const void *copy, void *arg)
 	return 0;
 }
 
-int steer_group_fill(const struct steer_group *group, struct steer_fill *fill)
+int steer_group_fill(const struct steer_group *group, __u32 busy_ms, struct steer_fill *fill)
 {
 	struct fill_walk walk = { group, fill,
 				  sluice_flow_clock(plane_now_ns(CLOCK_MONOTONIC_COARSE)),
-				  sluice_flow_clock(group->info.idle_ns) };
+				  sluice_flow_clock(group->info.idle_ns),
+				  sluice_flow_clock(busy_ms * 1000000ULL) };
 
 	memset(fill, 0, sizeof(*fill));
-	memset(fill->idle_ms, 0xff, sizeof(fill->idle_ms));
 	fill->size = group->info.sets * SLUICE_STEER_WAYS;
 	return plane_sets_walk(group->table_fd, sizeof(struct sluice_steer_set), fill_set, &walk);
 }

@@ -18,6 +18,8 @@ struct steer_group {
 	char dir[PATH_MAX];  /* DIR/steer */
 	char name[NAME_MAX]; /* of its folder */
 	struct sluice_steer_group info;
+	__u32 pinned_id; /* of the program that is pinned: a loader may have died before it was told
+			  */
 	struct sluice_steer_slot slots[SLUICE_STEER_SLOTS];
 	int group_fd, sockets_fd, slots_fd, choices_fd, current_fd, cpus_fd, placed_fd, table_fd,
 		stats_fd, counters_fd;
@@ -37,6 +39,8 @@ struct steer_setting {
 int steer_group_open(const char *dir, const char *name, struct steer_group **group,
 		     struct err *err);
 void steer_group_close(struct steer_group *group);
+/* Reads the slots anew. */
+int steer_group_reload(struct steer_group *group);
 
 /*
  * Makes maps and a program for the group that these sockets are in, and pins them.  Nothing is
@@ -51,7 +55,10 @@ int steer_group_verify(const struct steer_setting *setting, struct err *err);
 int steer_group_change(struct steer_group *group, const struct steer_setting *setting,
 		       struct err *err);
 
-/* Attaches the pinned program to the group that the socket is in, in place of any other. */
+/*
+ * Attaches the pinned program to the group that the socket is in, in place of any other.  Its id is
+ * known by its pin beforehand, so that at no time a loader's death leaves it without an owner.
+ */
 int steer_group_attach(struct steer_group *group, int socket_fd, struct err *err);
 /* Gives the group back to the kernel's choice. */
 int steer_group_detach(int socket_fd);
@@ -93,10 +100,10 @@ struct steer_fill {
 	__u32 expired;
 	__u32 size;
 	__u32 of_slot[SLUICE_STEER_SLOTS]; /* live and half-open ones */
-	__u32 idle_ms[SLUICE_STEER_SLOTS]; /* since the last datagram of any of its live flows */
+	__u32 busy[SLUICE_STEER_SLOTS];	   /* of these, heard within busy_ms */
 };
 
-int steer_group_fill(const struct steer_group *group, struct steer_fill *fill);
+int steer_group_fill(const struct steer_group *group, __u32 busy_ms, struct steer_fill *fill);
 int steer_group_counters(const struct steer_group *group, struct sluice_steer_counters *sum);
 /* Summed over the CPUs, for all slots. */
 int steer_group_stats(const struct steer_group *group,
