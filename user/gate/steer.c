@@ -12,6 +12,7 @@
 #include "log.h"
 #include "pins.h"
 #include "plane.h"
+#include "steer_place.h"
 
 #include <bpf/bpf.h>
 #include <dirent.h>
@@ -83,6 +84,9 @@ static const char *plane_dir(const char *bpffs, char path[PATH_MAX])
 	return pins_path(bpffs, PLANE, NULL, path);
 }
 
+/* What the plane pins beside the groups' folders: maps, programs and links of its own. */
+#define OWN_PREFIX "sluice_"
+
 /* Calls fn with the name of each group's folder. */
 static int folders_each(const char *dir, int (*fn)(const char *name, void *arg), void *arg)
 {
@@ -93,7 +97,8 @@ static int folders_each(const char *dir, int (*fn)(const char *name, void *arg),
 	if (!folder)
 		return errno == ENOENT ? 0 : -errno;
 	while (!result && (entry = readdir(folder)))
-		if (entry->d_name[0] != '.' && strcmp(entry->d_name, PIN_META))
+		if (entry->d_name[0] != '.' &&
+		    strncmp(entry->d_name, OWN_PREFIX, strlen(OWN_PREFIX)))
 			result = fn(entry->d_name, arg);
 	closedir(folder);
 	return result;
@@ -344,6 +349,8 @@ static void slots_assign(const struct sweep *sweep, struct steer_group *group,
 			steer_group_write(group, slot);
 	}
 	result = steer_group_choose(group, rank);
+	if (!result && sweep->setting.policy == SLUICE_STEER_CPU)
+		result = steer_place(group, NULL);
 	if (result)
 		tell_group(sweep, STEER_GROUP_FAILED, group, NULL, 0, strerror(-result));
 }

@@ -56,6 +56,7 @@ static const struct group_map group_maps[] = {
 	{ "sluice_choices", FD(choices_fd), sizeof(struct sluice_steer_choice) },
 	{ "sluice_current", FD(current_fd), sizeof(__u32) },
 	{ "sluice_cpus", FD(cpus_fd), sizeof(struct sluice_steer_cpu) },
+	{ "sluice_placed", FD(placed_fd), sizeof(struct sluice_steer_reader) },
 	{ "sluice_table", FD(table_fd), sizeof(struct sluice_steer_set) },
 	{ "sluice_stats", FD(stats_fd), sizeof(struct sluice_steer_stats) },
 	{ "sluice_counters", FD(counters_fd), sizeof(struct sluice_steer_counters) },
@@ -620,6 +621,75 @@ int steer_group_choose(struct steer_group *group, const __u32 rank[SLUICE_STEER_
 	if (bpf_map_update_elem(group->choices_fd, &index, &fresh, BPF_EXIST) ||
 	    bpf_map_update_elem(group->current_fd, &zero, &index, BPF_EXIST))
 		return -errno;
+	return 0;
+}
+
+/* --- the CPUs of the readers */
+
+int steer_group_place(const struct steer_group *group, int slot,
+		      const struct sluice_steer_reader *reader)
+{
+	__u32 key = (__u32)slot;
+
+	return bpf_map_update_elem(group->placed_fd, &key, reader, BPF_EXIST) ? -errno : 0;
+}
+
+int steer_group_readers(const struct steer_group *group,
+			struct sluice_steer_reader readers[SLUICE_STEER_SLOTS])
+{
+	__u32 slot;
+
+	memset(readers, 0, SLUICE_STEER_SLOTS * sizeof(*readers));
+	for (slot = 0; slot < SLUICE_STEER_SLOTS; slot++) {
+		const struct sluice_steer_slot *at = &group->slots[slot];
+
+		if (at->state == SLUICE_STEER_FREE)
+			continue;
+		if (bpf_map_lookup_elem(group->placed_fd, &slot, &readers[slot]))
+			return -errno;
+		if (readers[slot].cookie != at->cookie)
+			readers[slot] = (struct sluice_steer_reader){ .cookie = at->cookie };
+	}
+	return 0;
+}
+
+/* A reader that may move is given a CPU's datagrams only where none is pinned. */
+static void cpus_make(const struct steer_group *group, const struct sluice_steer_reader *readers,
+		      struct sluice_steer_cpu cpus[SLUICE_STEER_CPUS])
+{
+	bool pinned[SLUICE_STEER_CPUS] = { false };
+	int known, slot;
+
+	for (known = SLUICE_STEER_CPU_PINNED; known > SLUICE_STEER_CPU_UNKNOWN; known--)
+		for (slot = 0; slot < SLUICE_STEER_SLOTS; slot++) {
+			struct sluice_steer_cpu *cpu = &cpus[readers[slot].cpu % SLUICE_STEER_CPUS];
+
+			if (group->slots[slot].state != SLUICE_STEER_ACTIVE ||
+			    readers[slot].known != known || cpu->count == SLUICE_STEER_CPU_SLOTS ||
+			    (known == SLUICE_STEER_CPU_SEEN && pinned[cpu - cpus]))
+				continue;
+			pinned[cpu - cpus] = known == SLUICE_STEER_CPU_PINNED;
+			cpu->slot[cpu->count++] = (__u16)slot;
+		}
+}
+
+int steer_group_place_all(const struct steer_group *group)
+{
+	static struct sluice_steer_reader readers[SLUICE_STEER_SLOTS];
+	struct sluice_steer_cpu fresh[SLUICE_STEER_CPUS] = { 0 }, current;
+	int result = steer_group_readers(group, readers), possible = libbpf_num_possible_cpus();
+	__u32 cpu;
+
+	if (result || possible < 0)
+		return result ? result : possible;
+	cpus_make(group, readers, fresh);
+	for (cpu = 0; cpu < (__u32)possible && cpu < SLUICE_STEER_CPUS; cpu++) {
+		if (bpf_map_lookup_elem(group->cpus_fd, &cpu, &current))
+			return -errno;
+		if (memcmp(&fresh[cpu], &current, sizeof(current)) &&
+		    bpf_map_update_elem(group->cpus_fd, &cpu, &fresh[cpu], BPF_EXIST))
+			return -errno;
+	}
 	return 0;
 }
 
