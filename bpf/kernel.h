@@ -148,6 +148,8 @@ struct nf_conn {
 
 #undef __core
 
+/* include/net/tcp_states.h; a UDP socket that is connected has this state, too. */
+#define TCP_ESTABLISHED 1
 /* include/net/sock.h: the socket was bound to a port by bind(2) */
 #define SOCK_BINDPORT_LOCK 8
 /* include/uapi/linux/netfilter/nf_conntrack_common.h */

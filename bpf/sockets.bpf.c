@@ -16,9 +16,6 @@
 #include <linux/magic.h>
 #include <sluice/sockets.h>
 
-/* include/net/tcp_states.h; a UDP socket that is connected has this state, too. */
-#define TCP_ESTABLISHED 1
-
 #define core __attribute__((preserve_access_index))
 
 struct upid {

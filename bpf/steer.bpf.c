@@ -74,11 +74,17 @@ static __always_inline bool flow_is(const void *slot, const void *key)
 	       addr_equal(&flow->peer, &wanted->peer) && addr_equal(&flow->local, &wanted->local);
 }
 
+/*
+ * The way of the flow, or SLUICE_STEER_WAYS.  The verifier would go through all that follows once
+ * for each way that it knows; adding what is 0, which it can't know, makes them one.
+ */
 static __always_inline __u32 flow_find(const struct sluice_steer_set *set,
 				       const struct steer_key *key, __u64 hash)
 {
-	return set_find(set->tag, sluice_flow_tag(hash), set->flow, sizeof(*set->flow), flow_is,
-			key);
+	__u32 way = set_find(set->tag, sluice_flow_tag(hash), set->flow, sizeof(*set->flow),
+			     flow_is, key);
+
+	return (way + set->zero) % (2 * SLUICE_STEER_WAYS);
 }
 
 /* --- giving a datagram to a slot */
@@ -140,7 +146,8 @@ static __always_inline const struct sluice_steer_choice *choice_now(void)
 static __always_inline bool choose(struct sk_reuseport_md *ctx, __u64 hash, __u32 now, __u32 *slot)
 {
 	const struct sluice_steer_choice *choice = choice_now();
-	__u32 count_ = choice ? choice->count : 0, first, at, try;
+	__u32 count_ = choice ? choice->count : 0, first, at;
+	__u64 try;
 
 	if (!count_ || count_ > SLUICE_STEER_SLOTS) {
 		count(SLUICE_STEER_kernel_no_worker);
@@ -149,12 +156,15 @@ static __always_inline bool choose(struct sk_reuseport_md *ctx, __u64 hash, __u3
 	first = scale(policy == SLUICE_STEER_SOURCE ? hash >> 32 : ctx->hash, count_);
 	if (policy == SLUICE_STEER_LOAD)
 		first = choice_better(choice, count_, first, hash, now);
-#pragma unroll
 	for (at = first, try = 0; try < CHOICE_TRIES; try++) {
+		const struct sluice_steer_slot *candidate;
+
+		asm volatile("" : "+r"(try));
 		*slot = choice_at(choice, at);
-		if (queue_is_full(*slot))
+		candidate = bpf_map_lookup_elem(&sluice_slots, slot);
+		if (queue_is_full(candidate))
 			count(SLUICE_STEER_passed_full);
-		else if (slot_select(ctx, *slot))
+		else if (!is_connected(candidate) && slot_select(ctx, *slot))
 			return true;
 		else
 			count(SLUICE_STEER_stale_slot);
@@ -169,29 +179,33 @@ static __always_inline bool choose(struct sk_reuseport_md *ctx, __u64 hash, __u3
 	return false;
 }
 
+/* 1 or 0, without a branch: each would double what the verifier has to go through. */
+static __always_inline __u64 is_less(__u64 a, __u64 b)
+{
+	return (a - b) >> 63;
+}
+
 /*
  * A way for a new flow: a free one, else one that is past its time, else the oldest of the flows of
  * one datagram; SLUICE_STEER_WAYS if all are live.  The caller holds the lock.
  */
 static __always_inline __u32 set_victim(const struct sluice_steer_set *set, __u32 now)
 {
-	__u32 way, victim = SLUICE_STEER_WAYS;
-	__u64 most = 0;
+	__u64 most = SLUICE_STEER_WAYS;
+	__u32 way;
 
 #pragma unroll
 	for (way = 0; way < SLUICE_STEER_WAYS; way++) {
-		__u64 idle = sluice_flow_idle(now, set->seen[way]), worth;
+		__u64 idle = sluice_flow_idle(now, set->seen[way]), tag = set->tag[way];
+		__u64 free = is_less(tag, 1), expired = is_less(idle_limit, idle);
+		__u64 open = (set->established >> way & 1) ^ 1, worth;
 
-		worth = !set->tag[way]		       ? 2ULL << 32
-			: idle > idle_limit	       ? (1ULL << 32) + idle
-			: set->established & 1U << way ? 0
-						       : idle + 1;
-		if (worth > most) {
-			most = worth;
-			victim = way;
-		}
+		worth = (free << 33 | expired << 32) + (idle + 1) * (free | expired | open);
+		/* the way goes along in the lowest bits */
+		worth = worth << 4 | way;
+		most += (worth - most) * is_less(most | 15, worth);
 	}
-	return victim;
+	return most & 15;
 }
 
 /* Counts under the lock what it finds, for the caller to count without it. */

@@ -40,11 +40,20 @@ static __always_inline __u32 queue_fill(const struct sluice_steer_slot *slot)
 	return used < room ? (__u64)used * QUEUE_UNIT / (__u32)room : QUEUE_UNIT;
 }
 
-static __always_inline bool queue_is_full(__u32 index)
+static __always_inline bool queue_is_full(const struct sluice_steer_slot *slot)
 {
-	const struct sluice_steer_slot *slot = bpf_map_lookup_elem(&sluice_slots, &index);
-
 	return slot && queue_fill(slot) >= QUEUE_FULL;
+}
+
+/*
+ * A worker may connect its socket to one peer at any time: it then hears others' datagrams only if
+ * they are given to it, and takes them for its peer's.
+ */
+static __always_inline bool is_connected(const struct sluice_steer_slot *slot)
+{
+	struct sock *sk = slot ? (void *)slot->sock : NULL;
+
+	return queues_readable && sk && BPF_CORE_READ(sk, __sk_common.skc_state) == TCP_ESTABLISHED;
 }
 
 /* Two CPUs that begin a window at once may lose each other's lot: it is an estimate. */

@@ -48,7 +48,7 @@ struct sluice_reply_counters {
 	X(moved_gone, "flows moved: their worker's socket was closed")                             \
 	X(moved_drained, "flows moved: their worker was drained")                                  \
 	X(moved_idle, "flows begun anew after the idle timeout, away from a retired worker")       \
-	X(stale_slot, "choices made again: the socket had been closed since")                      \
+	X(stale_slot, "choices made again: the socket had been closed or connected since")         \
 	X(passed_full, "new flows that went past a worker whose queue was full")                   \
 	X(all_full, "new flows given to a worker whose queue was full, like the others'")          \
 	X(cpu_other, "policy cpu: datagrams on a CPU where no worker reads, placed by hash")       \

@@ -59,7 +59,8 @@ _Static_assert(sizeof(struct sluice_steer_flow) == 40, "struct sluice_steer_flow
 struct sluice_steer_set {
 	struct bpf_spin_lock lock;
 	__u32 established; /* bit n: way n has had a second datagram */
-	__u32 reserved[2];
+	__u32 zero;	   /* for ever; see bpf/steer.bpf.c */
+	__u32 reserved;
 	__u16 tag[SLUICE_STEER_WAYS];  /* sluice_flow_tag(); 0: free */
 	__u32 seen[SLUICE_STEER_WAYS]; /* sluice_flow_clock() of the last datagram */
 	struct sluice_steer_flow flow[SLUICE_STEER_WAYS];

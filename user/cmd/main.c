@@ -21,6 +21,7 @@ static const struct command *const commands[] = {
 	&reply_audit_command,
 	&reply_unload_command,
 	&steer_load_command,
+	&steer_drain_command,
 	&steer_unload_command,
 	&conntrack_show_command,
 	&conntrack_audit_command,

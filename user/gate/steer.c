@@ -132,6 +132,7 @@ static int pinned_read(const char *bpffs, struct pinned *pinned, bool mend, stru
 	int result;
 
 	pinned->count = 0;
+	err->code = EXIT_OK; /* so that it tells who has set it */
 	result = folders_each(dir, pinned_open, &opening);
 	if (!result)
 		return 0;

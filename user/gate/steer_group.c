@@ -89,7 +89,7 @@ void steer_group_close(struct steer_group *group)
 	free(group);
 }
 
-static int slots_read(struct steer_group *group)
+int steer_group_reload(struct steer_group *group)
 {
 	__u32 slot;
 
@@ -126,7 +126,7 @@ int steer_group_open(const char *dir, const char *name, struct steer_group **gro
 	if (!result)
 		result = maps_open(fresh, err);
 	if (!result)
-		result = slots_read(fresh);
+		result = steer_group_reload(fresh);
 	if (result)
 		steer_group_close(fresh);
 	else
@@ -548,13 +548,13 @@ struct fill_walk {
 	struct steer_fill *fill;
 	__u32 now;
 	__u32 limit;
+	__u32 busy;
 };
 
 static void fill_flow(const struct sluice_steer_set *set, __u32 way, struct fill_walk *walk)
 {
 	__u32 idle = sluice_flow_idle(walk->now, set->seen[way]);
 	const union sluice_steer_owner *owner = &set->flow[way].owner;
-	__u32 idle_ms = (__u32)(((__u64)idle << SLUICE_FLOW_CLOCK_SHIFT) / 1000000);
 	__u32 slot = owner->slot % SLUICE_STEER_SLOTS;
 
 	if (idle > walk->limit || walk->group->slots[slot].incarnation != owner->incarnation ||
@@ -567,8 +567,7 @@ static void fill_flow(const struct sluice_steer_set *set, __u32 way, struct fill
 	else
 		walk->fill->half_open++;
 	walk->fill->of_slot[slot]++;
-	if (idle_ms < walk->fill->idle_ms[slot])
-		walk->fill->idle_ms[slot] = idle_ms;
+	walk->fill->busy[slot] += idle <= walk->busy;
 }
 
 static int fill_set(const void *copy, void *arg)
@@ -582,14 +581,14 @@ static int fill_set(const void *copy, void *arg)
 	return 0;
 }
 
-int steer_group_fill(const struct steer_group *group, struct steer_fill *fill)
+int steer_group_fill(const struct steer_group *group, __u32 busy_ms, struct steer_fill *fill)
 {
 	struct fill_walk walk = { group, fill,
 				  sluice_flow_clock(plane_now_ns(CLOCK_MONOTONIC_COARSE)),
-				  sluice_flow_clock(group->info.idle_ns) };
+				  sluice_flow_clock(group->info.idle_ns),
+				  sluice_flow_clock(busy_ms * 1000000ULL) };
 
 	memset(fill, 0, sizeof(*fill));
-	memset(fill->idle_ms, 0xff, sizeof(fill->idle_ms));
 	fill->size = group->info.sets * SLUICE_STEER_WAYS;
 	return plane_sets_walk(group->table_fd, sizeof(struct sluice_steer_set), fill_set, &walk);
 }

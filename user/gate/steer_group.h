@@ -37,6 +37,8 @@ struct steer_setting {
 int steer_group_open(const char *dir, const char *name, struct steer_group **group,
 		     struct err *err);
 void steer_group_close(struct steer_group *group);
+/* Reads the slots anew. */
+int steer_group_reload(struct steer_group *group);
 
 /*
  * Makes maps and a program for the group that these sockets are in, and pins them.  Nothing is
@@ -83,10 +85,10 @@ struct steer_fill {
 	__u32 expired;
 	__u32 size;
 	__u32 of_slot[SLUICE_STEER_SLOTS]; /* live and half-open ones */
-	__u32 idle_ms[SLUICE_STEER_SLOTS]; /* since the last datagram of any of its live flows */
+	__u32 busy[SLUICE_STEER_SLOTS];	   /* of these, heard within busy_ms */
 };
 
-int steer_group_fill(const struct steer_group *group, struct steer_fill *fill);
+int steer_group_fill(const struct steer_group *group, __u32 busy_ms, struct steer_fill *fill);
 int steer_group_counters(const struct steer_group *group, struct sluice_steer_counters *sum);
 /* Summed over the CPUs, for all slots. */
 int steer_group_stats(const struct steer_group *group,

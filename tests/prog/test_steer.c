@@ -1,0 +1,710 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * The steering program on real sockets of one reuseport group: whom it chooses, what it remembers,
+ * and that each way through it is counted, and only it.  (The kernel has no test run for this type
+ * of program.)
+ *
+ * Maps are filled by the test, without the loader, so that it can make any state of them.
+ *
+ *	peers 192.0.2.1:* ── lo ── group of WORKERS sockets on port 5300
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "lab.h"
+#include "sockets.h"
+#include "steer.skel.h"
+
+#include <bpf/bpf.h>
+#include <poll.h>
+#include <sluice/counters.h>
+#include <sluice/steer.h>
+
+#define PORT	5300
+#define WORKERS 4
+#define PEERS	32
+#define SEED	0x9e3779b97f4a7c15ULL
+#define NOBODY	(-1)
+
+static struct steer_bpf *skel;
+static int workers[WORKERS + 1];
+static int worker_count;
+static int peers[PEERS];
+static int client = -1;
+static struct sluice_steer_counters seen;
+
+struct settings {
+	enum sluice_steer_policy policy; /* 0: flow */
+	__u32 sets;			 /* 0: 64 */
+	__u32 idle;			 /* of sluice_flow_clock(); 0: two minutes */
+};
+
+/* --- maps */
+
+static void map_write(struct bpf_map *map, __u32 key, const void *value)
+{
+	assert_return_code(bpf_map_update_elem(bpf_map__fd(map), &key, value, BPF_ANY), errno);
+}
+
+static void map_read(struct bpf_map *map, __u32 key, void *value)
+{
+	assert_return_code(bpf_map_lookup_elem(bpf_map__fd(map), &key, value), errno);
+}
+
+static struct sluice_steer_slot slot_read(__u32 index)
+{
+	struct sluice_steer_slot slot;
+
+	map_read(skel->maps.sluice_slots, index, &slot);
+	return slot;
+}
+
+static void slot_write(__u32 index, struct sluice_steer_slot slot)
+{
+	map_write(skel->maps.sluice_slots, index, &slot);
+}
+
+/* New flows go to these slots. */
+static void choose(int count, const __u16 *slots)
+{
+	struct sluice_steer_choice choice = { .count = (__u32)count };
+	__u32 zero = 0;
+
+	if (count)
+		memcpy(choice.slot, slots, (size_t)count * sizeof(*slots));
+	map_write(skel->maps.sluice_choices, 0, &choice);
+	map_write(skel->maps.sluice_current, 0, &zero);
+}
+
+static void choose_first(int count)
+{
+	static const __u16 all[] = { 0, 1, 2, 3, 4 };
+
+	choose(count, all);
+}
+
+static void count_all(struct sluice_steer_counters *sum)
+{
+	int cpus = libbpf_num_possible_cpus(), cpu, i;
+	struct sluice_steer_counters *each = calloc((size_t)cpus, sizeof(*each));
+	__u32 zero = 0;
+
+	assert_non_null(each);
+	assert_return_code(
+		bpf_map_lookup_elem(bpf_map__fd(skel->maps.sluice_counters), &zero, each), errno);
+	memset(sum, 0, sizeof(*sum));
+	for (cpu = 0; cpu < cpus; cpu++)
+		for (i = 0; i < SLUICE_STEER_COUNTERS_MAX; i++)
+			sum->value[i] += each[cpu].value[i];
+	free(each);
+}
+
+/* Since the last call these have been counted, and nothing else: (counter, count)*, -1. */
+static void assert_counted(int counter, ...)
+{
+	__u64 wanted[SLUICE_STEER_COUNTERS_MAX] = { 0 };
+	struct sluice_steer_counters now;
+	va_list rest;
+	int i;
+
+	va_start(rest, counter);
+	for (; counter >= 0; counter = va_arg(rest, int))
+		wanted[counter] = (__u64)va_arg(rest, int);
+	va_end(rest);
+	count_all(&now);
+	for (i = 0; i < SLUICE_STEER_COUNTERS_MAX; i++)
+		if (now.value[i] - seen.value[i] != wanted[i])
+			fail_msg("counter %d: %llu, wanted %llu", i, now.value[i] - seen.value[i],
+				 wanted[i]);
+	seen = now;
+}
+
+/* --- sockets */
+
+static int worker_open(const char *addr)
+{
+	struct lab_end end = lab_end(addr, PORT);
+	int fd = socket(end.any.sa_family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+	assert_return_code(fd, errno);
+	lab_option(fd, SOL_SOCKET, SO_REUSEPORT, 1);
+	assert_return_code(bind(fd, &end.any, end.size), errno);
+	return fd;
+}
+
+static __u64 kernel_address(__u64 cookie)
+{
+	const struct sluice_socket_record *record;
+	struct sockets *sockets;
+	struct err err;
+	__u64 address;
+
+	assert_int_equal(sockets_read(&sockets, &err), 0);
+	record = sockets_find(sockets, cookie);
+	assert_non_null(record);
+	address = record->sock;
+	sockets_free(sockets);
+	return address;
+}
+
+/* One more worker, in the next slot; nothing chooses it yet. */
+static void worker_add(const char *addr)
+{
+	int fd = worker_open(addr);
+	__u64 value = (__u64)fd;
+
+	slot_write((__u32)worker_count,
+		   (struct sluice_steer_slot){ .cookie = lab_cookie(fd),
+					       .sock = kernel_address(lab_cookie(fd)),
+					       .incarnation = 1,
+					       .generation = 1,
+					       .state = SLUICE_STEER_ACTIVE });
+	map_write(skel->maps.sluice_sockets, (__u32)worker_count, &value);
+	workers[worker_count++] = fd;
+}
+
+static void worker_close(int worker)
+{
+	close(workers[worker]);
+	workers[worker] = -1;
+}
+
+static void load_only(const struct settings *settings)
+{
+	skel = steer_bpf__open();
+	assert_non_null(skel);
+	skel->rodata->seed = SEED;
+	skel->rodata->sets = settings->sets ? settings->sets : 64;
+	skel->rodata->idle_limit = settings->idle ? settings->idle
+						  : sluice_flow_clock(120000000000ULL);
+	skel->rodata->policy = settings->policy ? settings->policy : SLUICE_STEER_FLOW;
+	skel->rodata->queues_readable = true;
+	bpf_map__set_max_entries(skel->maps.sluice_table, skel->rodata->sets);
+	assert_int_equal(steer_bpf__load(skel), 0);
+	seen = (struct sluice_steer_counters){ 0 };
+}
+
+static void attach(void)
+{
+	int prog = bpf_program__fd(skel->progs.sluice_steer);
+
+	lab_option(workers[0], SOL_SOCKET, SO_ATTACH_REUSEPORT_EBPF, prog);
+}
+
+static void load_at(const struct settings *settings, const char *addr)
+{
+	load_only(settings);
+	while (worker_count < WORKERS)
+		worker_add(addr);
+	choose_first(WORKERS);
+	attach();
+}
+
+static void load(const struct settings *settings)
+{
+	load_at(settings, "0.0.0.0");
+}
+
+static int peer_open(void)
+{
+	int i;
+
+	for (i = 0; peers[i] >= 0; i++)
+		;
+	peers[i] = lab_socket(NEAR4, 0);
+	return peers[i];
+}
+
+/* The worker that holds a datagram now, which it takes; NOBODY if none does. */
+static int worker_heard(void)
+{
+	char byte;
+	int i;
+
+	for (i = 0; i < worker_count; i++)
+		if (workers[i] >= 0 && recv(workers[i], &byte, 1, MSG_DONTWAIT) >= 0)
+			return i;
+	return NOBODY;
+}
+
+/* A datagram of the peer: who gets it? */
+static int ask(int peer, const char *addr)
+{
+	lab_ask(peer, addr, PORT);
+	return worker_heard();
+}
+
+static int start(void **state)
+{
+	size_t i;
+
+	lab_net();
+	worker_count = 0;
+	for (i = 0; i < WORKERS + 1; i++)
+		workers[i] = -1;
+	for (i = 0; i < PEERS; i++)
+		peers[i] = -1;
+	client = lab_socket(NEAR4, 0);
+	return 0;
+}
+
+static int end(void **state)
+{
+	size_t i;
+
+	for (i = 0; i < WORKERS + 1; i++)
+		if (workers[i] >= 0)
+			close(workers[i]);
+	for (i = 0; i < PEERS; i++)
+		if (peers[i] >= 0)
+			close(peers[i]);
+	close(client);
+	steer_bpf__destroy(skel);
+	skel = NULL;
+	return 0;
+}
+
+/* --- whom it chooses */
+
+/* What the kernel did before the load is what the program does after it. */
+static void test_begins_as_the_kernel(void **state)
+{
+	int before[PEERS], i;
+
+	load_only(&(struct settings){ 0 });
+	while (worker_count < WORKERS)
+		worker_add("0.0.0.0");
+	choose_first(WORKERS);
+	for (i = 0; i < PEERS; i++)
+		before[i] = ask(peer_open(), FAR4);
+	attach();
+	for (i = 0; i < PEERS; i++)
+		assert_int_equal(ask(peers[i], FAR4), before[i]);
+	assert_counted(SLUICE_STEER_started, PEERS, -1);
+}
+
+/* On the kernel alone they move; the test would prove nothing otherwise. */
+static void test_stays_when_one_comes(void **state)
+{
+	int before[PEERS], i, kernel_moved = 0;
+
+	while (worker_count < WORKERS)
+		workers[worker_count++] = worker_open("0.0.0.0");
+	for (i = 0; i < PEERS; i++)
+		before[i] = ask(peer_open(), FAR4);
+	workers[worker_count++] = worker_open("0.0.0.0");
+	for (i = 0; i < PEERS; i++)
+		kernel_moved += ask(peers[i], FAR4) != before[i];
+	assert_true(kernel_moved > 0);
+	for (i = 0; i < worker_count; i++)
+		worker_close(i);
+	worker_count = 0;
+
+	load(&(struct settings){ 0 });
+	for (i = 0; i < PEERS; i++)
+		before[i] = ask(peers[i], FAR4);
+	worker_add("0.0.0.0");
+	choose_first(WORKERS + 1);
+	for (i = 0; i < PEERS; i++)
+		assert_int_equal(ask(peers[i], FAR4), before[i]);
+	assert_counted(SLUICE_STEER_started, PEERS, SLUICE_STEER_known, PEERS, -1);
+}
+
+static void test_dead_workers_flows_move_alone(void **state)
+{
+	int before[PEERS], i, dead = 0, after;
+
+	load(&(struct settings){ 0 });
+	for (i = 0; i < PEERS; i++)
+		before[i] = ask(peer_open(), FAR4);
+	worker_close(1);
+	for (i = 0; i < PEERS; i++) {
+		after = ask(peers[i], FAR4);
+		assert_int_not_equal(after, NOBODY);
+		if (before[i] == 1)
+			dead++;
+		else
+			assert_int_equal(after, before[i]);
+		before[i] = after;
+	}
+	assert_true(dead > 0);
+	for (i = 0; i < PEERS; i++)
+		assert_int_equal(ask(peers[i], FAR4), before[i]);
+	{
+		struct sluice_steer_counters now;
+
+		count_all(&now);
+		assert_int_equal(now.value[SLUICE_STEER_moved_gone], dead);
+		assert_int_equal(now.value[SLUICE_STEER_started], PEERS);
+		assert_int_equal(now.value[SLUICE_STEER_known], 2 * PEERS - dead);
+		assert_int_equal(now.value[SLUICE_STEER_kernel_refused], 0);
+	}
+}
+
+/* The key has every part: another address of the host is another flow of the same peer. */
+static void test_local_address_counts(void **state)
+{
+	static const __u16 second[] = { 1 };
+
+	load(&(struct settings){ 0 });
+	choose_first(1);
+	assert_int_equal(ask(client, FAR4), 0);
+	choose(1, second);
+	assert_int_equal(ask(client, OTHER4), 1);
+	assert_int_equal(ask(client, FAR4), 0);
+	assert_counted(SLUICE_STEER_started, 2, SLUICE_STEER_known, 1, -1);
+}
+
+static void test_drained_slot(void **state)
+{
+	static const __u16 second[] = { 1 };
+	struct sluice_steer_slot slot;
+
+	load(&(struct settings){ 0 });
+	choose_first(1);
+	assert_int_equal(ask(client, FAR4), 0);
+	choose(1, second);
+	assert_int_equal(ask(client, FAR4), 0);
+	slot = slot_read(0);
+	slot.incarnation++;
+	slot.state = SLUICE_STEER_DRAINED;
+	slot_write(0, slot);
+	assert_int_equal(ask(client, FAR4), 1);
+	assert_int_equal(ask(client, FAR4), 1);
+	assert_counted(SLUICE_STEER_started, 1, SLUICE_STEER_known, 2, SLUICE_STEER_moved_drained,
+		       1, -1);
+}
+
+/* A slot that was given to another socket since is not the flow's any more. */
+static void test_slot_given_anew(void **state)
+{
+	struct sluice_steer_slot slot;
+
+	load(&(struct settings){ 0 });
+	choose_first(1);
+	assert_int_equal(ask(client, FAR4), 0);
+	slot = slot_read(0);
+	slot.incarnation++;
+	slot_write(0, slot);
+	assert_int_equal(ask(client, FAR4), 0);
+	assert_counted(SLUICE_STEER_started, 1, SLUICE_STEER_moved_gone, 1, -1);
+}
+
+static void test_retired_keeps_flows_until_idle(void **state)
+{
+	static const __u16 second[] = { 1 };
+	struct sluice_steer_slot slot;
+
+	load(&(struct settings){ .idle = 100 });
+	choose_first(1);
+	assert_int_equal(ask(client, FAR4), 0);
+	slot = slot_read(0);
+	slot.state = SLUICE_STEER_RETIRED;
+	slot_write(0, slot);
+	choose(1, second);
+	assert_int_equal(ask(client, FAR4), 0);
+	usleep(250000);
+	assert_int_equal(ask(client, FAR4), 1);
+	assert_counted(SLUICE_STEER_started, 1, SLUICE_STEER_known, 1, SLUICE_STEER_moved_idle, 1,
+		       -1);
+}
+
+/* --- where it can't choose, the kernel does */
+
+static void test_nobody_takes_new_flows(void **state)
+{
+	load(&(struct settings){ 0 });
+	choose(0, NULL);
+	assert_int_not_equal(ask(client, FAR4), NOBODY);
+	assert_counted(SLUICE_STEER_kernel_no_worker, 1, -1);
+}
+
+static void test_choice_of_closed_sockets(void **state)
+{
+	static const __u16 nobodys[] = { 77 };
+
+	load(&(struct settings){ 0 });
+	choose(1, nobodys);
+	assert_int_not_equal(ask(client, FAR4), NOBODY);
+	assert_counted(SLUICE_STEER_stale_slot, 4, SLUICE_STEER_kernel_refused, 1, -1);
+}
+
+static void test_closed_between_look_up_and_select(void **state)
+{
+	static const __u16 with_closed[] = { 1, 0 };
+	int i;
+
+	load(&(struct settings){ 0 });
+	choose(2, with_closed);
+	worker_close(1);
+	for (i = 0; i < PEERS; i++)
+		assert_int_equal(ask(peer_open(), FAR4), 0);
+	{
+		struct sluice_steer_counters now;
+
+		count_all(&now);
+		assert_int_equal(now.value[SLUICE_STEER_started], PEERS);
+		assert_true(now.value[SLUICE_STEER_stale_slot] > 0);
+		assert_int_equal(now.value[SLUICE_STEER_kernel_refused], 0);
+	}
+}
+
+static void test_connected_socket_is_passed_by(void **state)
+{
+	static const __u16 pair[] = { 1, 0 };
+	struct lab_end peer = lab_end(NEAR4, 9);
+	int i;
+
+	load(&(struct settings){ 0 });
+	choose(2, pair);
+	assert_return_code(connect(workers[1], &peer.any, peer.size), errno);
+	for (i = 0; i < PEERS; i++)
+		assert_int_equal(ask(peer_open(), FAR4), 0);
+}
+
+/* --- the table */
+
+/* A second datagram makes a flow an established one, which gives way to nobody. */
+static void establish(int count)
+{
+	int i;
+
+	for (i = 0; i < count; i++) {
+		int peer = peer_open(), worker = ask(peer, FAR4);
+
+		assert_int_equal(ask(peer, FAR4), worker);
+	}
+	assert_counted(SLUICE_STEER_started, count, SLUICE_STEER_known, count, -1);
+}
+
+static void test_full_set_keeps_its_flows(void **state)
+{
+	int i, worker;
+
+	load(&(struct settings){ .sets = 1 });
+	establish(SLUICE_STEER_WAYS);
+	worker = ask(client, FAR4);
+	assert_int_equal(ask(client, FAR4), worker);
+	assert_counted(SLUICE_STEER_started, 2, SLUICE_STEER_unrecorded, 2, -1);
+	for (i = 0; i < SLUICE_STEER_WAYS; i++)
+		ask(peers[i], FAR4);
+	assert_counted(SLUICE_STEER_known, SLUICE_STEER_WAYS, -1);
+}
+
+static void test_half_open_gives_way_to_half_open(void **state)
+{
+	int i;
+
+	load(&(struct settings){ .sets = 1 });
+	establish(SLUICE_STEER_WAYS - 1);
+	for (i = SLUICE_STEER_WAYS - 1; i < PEERS; i++)
+		ask(peer_open(), FAR4);
+	assert_counted(SLUICE_STEER_started, PEERS - SLUICE_STEER_WAYS + 1,
+		       SLUICE_STEER_half_open_lost, PEERS - SLUICE_STEER_WAYS, -1);
+	for (i = 0; i < SLUICE_STEER_WAYS - 1; i++)
+		ask(peers[i], FAR4);
+	assert_counted(SLUICE_STEER_known, SLUICE_STEER_WAYS - 1, -1);
+}
+
+static void test_idle_gives_way(void **state)
+{
+	load(&(struct settings){ .sets = 1, .idle = 100 });
+	establish(SLUICE_STEER_WAYS);
+	usleep(250000);
+	ask(client, FAR4);
+	ask(client, FAR4);
+	assert_counted(SLUICE_STEER_started, 1, SLUICE_STEER_known, 1, -1);
+}
+
+/* A word that was written for another flow must not be taken for this one's. */
+static void test_torn_owner(void **state)
+{
+	struct sluice_steer_set set;
+	int way = 0, worker;
+
+	load(&(struct settings){ .sets = 1 });
+	worker = ask(client, FAR4);
+	map_read(skel->maps.sluice_table, 0, &set);
+	while (!set.tag[way])
+		way++;
+	set.flow[way].owner.slot = (__u16)((worker + 1) % WORKERS);
+	set.flow[way].owner.check ^= 1;
+	map_write(skel->maps.sluice_table, 0, &set);
+	assert_int_equal(ask(client, FAR4), worker);
+	assert_counted(SLUICE_STEER_started, 2, -1);
+}
+
+/* --- families */
+
+static void test_ip6(void **state)
+{
+	int peer6 = lab_socket(NEAR6, 0), worker;
+
+	load_at(&(struct settings){ 0 }, "::");
+	worker = ask(peer6, FAR6);
+	assert_int_not_equal(worker, NOBODY);
+	assert_int_equal(ask(peer6, FAR6), worker);
+	assert_counted(SLUICE_STEER_started, 1, SLUICE_STEER_known, 1, -1);
+	close(peer6);
+}
+
+/* The record of an IPv4 peer of a dual-stack group is that of the IPv4 addresses. */
+static void test_dual_stack(void **state)
+{
+	struct sluice_steer_set set;
+	int worker;
+
+	load_at(&(struct settings){ .sets = 1 }, "::");
+	worker = ask(client, FAR4);
+	assert_int_equal(ask(client, FAR4), worker);
+	assert_counted(SLUICE_STEER_started, 1, SLUICE_STEER_known, 1, -1);
+	map_read(skel->maps.sluice_table, 0, &set);
+	assert_int_equal(set.flow[0].peer.word_be[2], htonl(0xffff));
+	assert_int_equal(set.flow[0].peer.word_be[3], inet_addr(NEAR4));
+	assert_int_equal(set.flow[0].local.word_be[3], inet_addr(FAR4));
+	assert_int_equal(set.flow[0].owner.peer_port_be, lab_port_be(client));
+	assert_int_equal(set.established, 1);
+}
+
+/* --- the other policies */
+
+static void test_source(void **state)
+{
+	int i, worker;
+
+	load(&(struct settings){ .policy = SLUICE_STEER_SOURCE });
+	worker = ask(client, FAR4);
+	for (i = 0; i < PEERS; i++)
+		assert_int_equal(ask(peer_open(), i % 2 ? FAR4 : OTHER4), worker);
+	assert_counted(SLUICE_STEER_started, 1, SLUICE_STEER_known, PEERS, -1);
+}
+
+static void cpu_readers(__u16 slot)
+{
+	struct sluice_steer_cpu readers = { .count = 1, .slot = { slot } };
+	int cpu;
+
+	for (cpu = 0; cpu < libbpf_num_possible_cpus(); cpu++)
+		map_write(skel->maps.sluice_cpus, (__u32)cpu, &readers);
+}
+
+static void test_cpu(void **state)
+{
+	int i;
+
+	load(&(struct settings){ .policy = SLUICE_STEER_CPU });
+	cpu_readers(2);
+	for (i = 0; i < PEERS; i++)
+		assert_int_equal(ask(peer_open(), FAR4), 2);
+	assert_counted(SLUICE_STEER_known, PEERS, -1);
+	worker_close(2);
+	assert_int_not_equal(ask(client, FAR4), NOBODY);
+	assert_counted(SLUICE_STEER_cpu_other, 1, -1);
+}
+
+/* --- load */
+
+/* Fills the receive queue of a worker, who does not read. */
+static void queue_fill(int worker)
+{
+	__u16 only[] = { (__u16)worker };
+	int i;
+
+	choose(1, only);
+	for (i = 0; i < 200; i++)
+		lab_ask(client, FAR4, PORT);
+}
+
+static void test_full_queue_is_passed(void **state)
+{
+	static const __u16 pair[] = { 1, 0 };
+	char byte;
+	int i;
+
+	load(&(struct settings){ 0 });
+	lab_option(workers[1], SOL_SOCKET, SO_RCVBUF, 4096);
+	queue_fill(1);
+	choose(2, pair);
+	for (i = 0; i < PEERS; i++) {
+		lab_ask(peer_open(), FAR4, PORT);
+		assert_int_equal(recv(workers[0], &byte, 1, 0), 1);
+	}
+	{
+		struct sluice_steer_counters now;
+
+		count_all(&now);
+		assert_true(now.value[SLUICE_STEER_passed_full] > 0);
+		assert_int_equal(now.value[SLUICE_STEER_started], PEERS + 1);
+	}
+}
+
+static void test_all_queues_full(void **state)
+{
+	load(&(struct settings){ 0 });
+	lab_option(workers[1], SOL_SOCKET, SO_RCVBUF, 4096);
+	queue_fill(1);
+	lab_ask(peer_open(), FAR4, PORT);
+	{
+		struct sluice_steer_counters now;
+
+		count_all(&now);
+		assert_int_equal(now.value[SLUICE_STEER_all_full], 1);
+		assert_int_equal(now.value[SLUICE_STEER_started], 2);
+	}
+}
+
+/* Two workers, one of which is busy with a flow: new ones go to the other. */
+static void test_load_goes_to_the_idle(void **state)
+{
+	static const __u16 pair[] = { 0, 1 };
+	int i, busy, to_busy = 0;
+
+	load(&(struct settings){ .policy = SLUICE_STEER_LOAD });
+	choose(2, pair);
+	busy = ask(client, FAR4);
+	for (i = 0; i < 400; i++)
+		assert_int_equal(ask(client, FAR4), busy);
+	for (i = 0; i < PEERS; i++)
+		to_busy += ask(peer_open(), FAR4) == busy;
+	assert_int_equal(to_busy, 0);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(test_begins_as_the_kernel, start, end),
+		cmocka_unit_test_setup_teardown(test_stays_when_one_comes, start, end),
+		cmocka_unit_test_setup_teardown(test_dead_workers_flows_move_alone, start, end),
+		cmocka_unit_test_setup_teardown(test_local_address_counts, start, end),
+		cmocka_unit_test_setup_teardown(test_drained_slot, start, end),
+		cmocka_unit_test_setup_teardown(test_slot_given_anew, start, end),
+		cmocka_unit_test_setup_teardown(test_retired_keeps_flows_until_idle, start, end),
+		cmocka_unit_test_setup_teardown(test_nobody_takes_new_flows, start, end),
+		cmocka_unit_test_setup_teardown(test_choice_of_closed_sockets, start, end),
+		cmocka_unit_test_setup_teardown(test_closed_between_look_up_and_select, start, end),
+		cmocka_unit_test_setup_teardown(test_connected_socket_is_passed_by, start, end),
+		cmocka_unit_test_setup_teardown(test_full_set_keeps_its_flows, start, end),
+		cmocka_unit_test_setup_teardown(test_half_open_gives_way_to_half_open, start, end),
+		cmocka_unit_test_setup_teardown(test_idle_gives_way, start, end),
+		cmocka_unit_test_setup_teardown(test_torn_owner, start, end),
+		cmocka_unit_test_setup_teardown(test_ip6, start, end),
+		cmocka_unit_test_setup_teardown(test_dual_stack, start, end),
+		cmocka_unit_test_setup_teardown(test_source, start, end),
+		cmocka_unit_test_setup_teardown(test_cpu, start, end),
+		cmocka_unit_test_setup_teardown(test_full_queue_is_passed, start, end),
+		cmocka_unit_test_setup_teardown(test_all_queues_full, start, end),
+		cmocka_unit_test_setup_teardown(test_load_goes_to_the_idle, start, end),
+	};
+
+	if (geteuid()) {
+		fprintf(stderr, "needs root\n");
+		return LAB_SKIPPED;
+	}
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,228 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Generations: what starts together is one, a newer instance takes over when it is as large as what
+ * is there, one more worker does not, and a generation that dies gives way to the one before.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "generation.h"
+
+#define SLOTS  32
+#define SECOND 1000000000ULL
+
+static struct sluice_steer_slot slots[SLOTS];
+
+static int start(void **state)
+{
+	memset(slots, 0, sizeof(slots));
+	return 0;
+}
+
+/* `count` sockets of an instance join. */
+static void join(uint64_t instance, int count, uint64_t at_s)
+{
+	int i;
+
+	for (i = 0; i < SLOTS && count; i++) {
+		if (slots[i].state != SLUICE_STEER_FREE)
+			continue;
+		slots[i] = (struct sluice_steer_slot){ .cookie = (uint64_t)i + 1,
+						       .instance = instance,
+						       .joined_ns = (100 + at_s) * SECOND +
+								    (uint64_t)i,
+						       .state = SLUICE_STEER_ACTIVE };
+		count--;
+	}
+	assert_int_equal(count, 0);
+}
+
+static void leave(uint64_t instance)
+{
+	int i;
+
+	for (i = 0; i < SLOTS; i++)
+		if (slots[i].instance == instance)
+			slots[i] = (struct sluice_steer_slot){ 0 };
+}
+
+static void mark(uint64_t instance, enum sluice_steer_state as)
+{
+	int i;
+
+	for (i = 0; i < SLOTS; i++)
+		if (slots[i].state != SLUICE_STEER_FREE && slots[i].instance == instance)
+			slots[i].state = as;
+}
+
+static int count(uint64_t instance, enum sluice_steer_state as)
+{
+	int i, found = 0;
+
+	for (i = 0; i < SLOTS; i++)
+		found += slots[i].instance == instance && slots[i].state == as;
+	return found;
+}
+
+/* Assigns, and once more: the second time must change nothing. */
+static bool assign(void)
+{
+	struct sluice_steer_slot before[SLOTS];
+	bool taken = generation_assign(slots, SLOTS);
+
+	memcpy(before, slots, sizeof(slots));
+	assert_false(generation_assign(slots, SLOTS));
+	assert_memory_equal(before, slots, sizeof(slots));
+	return taken;
+}
+
+static void test_empty(void **state)
+{
+	assert_false(assign());
+}
+
+static void test_first(void **state)
+{
+	join(1, 4, 0);
+	assert_false(assign());
+	assert_int_equal(count(1, SLUICE_STEER_ACTIVE), 4);
+	assert_int_equal(slots[0].generation, 1);
+}
+
+static void test_restart(void **state)
+{
+	join(1, 4, 0);
+	assign();
+	join(2, 4, 60);
+	assert_true(assign());
+	assert_int_equal(count(1, SLUICE_STEER_RETIRED), 4);
+	assert_int_equal(count(2, SLUICE_STEER_ACTIVE), 4);
+	leave(1);
+	assert_false(assign());
+	assert_int_equal(count(2, SLUICE_STEER_ACTIVE), 4);
+}
+
+/* Its sockets come one by one, and the sweep sees them so. */
+static void test_restart_by_and_by(void **state)
+{
+	int i;
+
+	join(1, 4, 0);
+	assign();
+	for (i = 1; i < 4; i++) {
+		join(2, 1, 60);
+		assert_false(assign());
+		assert_int_equal(count(1, SLUICE_STEER_ACTIVE), 4);
+		assert_int_equal(count(2, SLUICE_STEER_ACTIVE), i);
+	}
+	join(2, 1, 61);
+	assert_true(assign());
+	assert_int_equal(count(1, SLUICE_STEER_RETIRED), 4);
+}
+
+static void test_one_more_worker(void **state)
+{
+	join(1, 1, 0);
+	join(2, 1, 0);
+	join(3, 1, 1);
+	assign();
+	join(4, 1, 600);
+	assert_false(assign());
+	assert_int_equal(count(1, SLUICE_STEER_ACTIVE), 1);
+	assert_int_equal(count(4, SLUICE_STEER_ACTIVE), 1);
+}
+
+static void test_started_together(void **state)
+{
+	join(1, 2, 0);
+	assign();
+	join(2, 2, 1);
+	assert_false(assign());
+	assert_int_equal(count(1, SLUICE_STEER_ACTIVE), 2);
+	assert_int_equal(count(2, SLUICE_STEER_ACTIVE), 2);
+}
+
+/* The new instance crashes: the old one is in force again. */
+static void test_fall_back(void **state)
+{
+	join(1, 4, 0);
+	assign();
+	join(2, 4, 60);
+	assign();
+	leave(2);
+	assert_false(assign());
+	assert_int_equal(count(1, SLUICE_STEER_ACTIVE), 4);
+	join(3, 4, 120);
+	assert_true(assign());
+	assert_int_equal(count(1, SLUICE_STEER_RETIRED), 4);
+	assert_int_equal(count(3, SLUICE_STEER_ACTIVE), 4);
+}
+
+static void test_draining(void **state)
+{
+	join(1, 4, 0);
+	assign();
+	mark(1, SLUICE_STEER_DRAINING);
+	join(2, 2, 60);
+	assert_false(assign());
+	assert_int_equal(count(1, SLUICE_STEER_DRAINING), 4);
+	assert_int_equal(count(2, SLUICE_STEER_ACTIVE), 2);
+	mark(1, SLUICE_STEER_DRAINED);
+	assert_false(assign());
+	assert_int_equal(count(1, SLUICE_STEER_DRAINED), 4);
+}
+
+/* A process that opens one more socket keeps its generation. */
+static void test_more_sockets(void **state)
+{
+	join(1, 4, 0);
+	assign();
+	join(2, 4, 60);
+	assign();
+	join(1, 1, 90);
+	assert_false(assign());
+	assert_int_equal(count(1, SLUICE_STEER_RETIRED), 5);
+	join(2, 1, 91);
+	assert_false(assign());
+	assert_int_equal(count(2, SLUICE_STEER_ACTIVE), 5);
+}
+
+static void test_ten_restarts(void **state)
+{
+	uint64_t instance;
+
+	join(1, 4, 0);
+	assign();
+	for (instance = 2; instance < 12; instance++) {
+		join(instance, 4, instance * 10);
+		assert_true(assign());
+		assert_int_equal(count(instance, SLUICE_STEER_ACTIVE), 4);
+		assert_int_equal(count(instance - 1, SLUICE_STEER_RETIRED), 4);
+		leave(instance - 1);
+		assert_false(assign());
+	}
+	assert_int_equal(slots[0].generation + slots[4].generation, 11);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup(test_empty, start),
+		cmocka_unit_test_setup(test_first, start),
+		cmocka_unit_test_setup(test_restart, start),
+		cmocka_unit_test_setup(test_restart_by_and_by, start),
+		cmocka_unit_test_setup(test_one_more_worker, start),
+		cmocka_unit_test_setup(test_started_together, start),
+		cmocka_unit_test_setup(test_fall_back, start),
+		cmocka_unit_test_setup(test_draining, start),
+		cmocka_unit_test_setup(test_more_sockets, start),
+		cmocka_unit_test_setup(test_ten_restarts, start),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
