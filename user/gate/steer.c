@@ -23,8 +23,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define PLANE	   "steer"
-#define PIN_META   "sluice_steering"
+#define PLANE	 "steer"
+#define PIN_META "sluice_steering"
+/* Each costs memory, and with --netns all anybody's sockets make one. */
 #define GROUPS_MAX 256
 
 static const struct plane plane = {
@@ -361,7 +362,8 @@ static struct steer_group *pinned_find(struct sweep *sweep, __u32 prog_id)
 	int i;
 
 	for (i = 0; prog_id && i < sweep->pinned.count; i++)
-		if (sweep->pinned.group[i]->info.prog_id == prog_id) {
+		if (sweep->pinned.group[i]->info.prog_id == prog_id ||
+		    sweep->pinned.group[i]->pinned_id == prog_id) {
 			sweep->pinned.seen[i] = true;
 			return sweep->pinned.group[i];
 		}
@@ -447,6 +449,11 @@ static void group_add(struct sweep *sweep, const struct sluice_socket_record *co
 	if (sweep->dry_run) {
 		sweep->groups++;
 		tell_found(sweep, STEER_GROUP_FOUND, members[0], count, NULL);
+		return;
+	}
+	if (sweep->groups >= GROUPS_MAX) {
+		tell_found(sweep, STEER_GROUP_FAILED, members[0], count,
+			   "there are 256 groups already");
 		return;
 	}
 	result = steer_group_create(sweep->dir, &sweep->setting, members[0], &group, &err);
@@ -563,13 +570,14 @@ int steer_sweep(const char *bpffs, steer_news_fn fn, void *arg, struct err *err)
 
 /* --- giving groups back */
 
-static const struct sluice_socket_record *member_any(const struct sockets *sockets, __u32 prog_id,
-						     size_t *from)
+static const struct sluice_socket_record *member_any(const struct sockets *sockets,
+						     const struct steer_group *group, size_t *from)
 {
 	const struct sluice_socket_record *record;
 
 	for (; (record = sockets_at(sockets, *from)); (*from)++)
-		if (record->group && record->group_prog == prog_id)
+		if (record->group_prog && (record->group_prog == group->info.prog_id ||
+					   record->group_prog == group->pinned_id))
 			return record;
 	return NULL;
 }
@@ -581,7 +589,7 @@ static int group_detach(const struct sweep *sweep, const struct steer_group *gro
 	size_t from = 0;
 	int result = 0;
 
-	while ((record = member_any(sweep->sockets, group->info.prog_id, &from))) {
+	while ((record = member_any(sweep->sockets, group, &from))) {
 		__u64 cookie;
 		int fd = sockets_take(record, &cookie);
 

@@ -115,6 +115,24 @@ static int maps_open(struct steer_group *group, struct err *err)
 	return 0;
 }
 
+static __u32 prog_id(int fd)
+{
+	struct bpf_prog_info info = { 0 };
+	__u32 length = sizeof(info);
+
+	return bpf_obj_get_info_by_fd(fd, &info, &length) ? 0 : info.id;
+}
+
+static __u32 pinned_prog_id(const struct steer_group *group)
+{
+	int fd = pins_get(group->dir, group->name, PIN_PROGRAM);
+	__u32 id = fd < 0 ? 0 : prog_id(fd);
+
+	if (fd >= 0)
+		close(fd);
+	return id;
+}
+
 int steer_group_open(const char *dir, const char *name, struct steer_group **group, struct err *err)
 {
 	struct plane plane = group_plane(name);
@@ -127,11 +145,13 @@ int steer_group_open(const char *dir, const char *name, struct steer_group **gro
 		result = maps_open(fresh, err);
 	if (!result)
 		result = steer_group_reload(fresh);
-	if (result)
+	if (result) {
 		steer_group_close(fresh);
-	else
-		*group = fresh;
-	return result;
+		return result;
+	}
+	fresh->pinned_id = pinned_prog_id(fresh);
+	*group = fresh;
+	return 0;
 }
 
 /* --- programs */
@@ -192,14 +212,6 @@ static __u64 seed_draw(void)
 		if (getrandom(&seed, sizeof(seed), 0) < 0)
 			seed = plane_now_ns(CLOCK_MONOTONIC);
 	return seed;
-}
-
-static __u32 prog_id(int fd)
-{
-	struct bpf_prog_info info = { 0 };
-	__u32 length = sizeof(info);
-
-	return bpf_obj_get_info_by_fd(fd, &info, &length) ? 0 : info.id;
 }
 
 /* The name says port and namespace; a number keeps groups on different addresses apart. */
@@ -365,6 +377,9 @@ int steer_group_attach(struct steer_group *group, int socket_fd, struct err *err
 {
 	int fd = pins_get(group->dir, group->name, PIN_PROGRAM), result = fd < 0 ? fd : 0;
 
+	/* a group that is described and not attached is known for gone, the reverse for foreign */
+	if (!result && group->info.state != SLUICE_LOADED)
+		result = info_write(group, SLUICE_LOADED, err);
 	if (!result && setsockopt(socket_fd, SOL_SOCKET, SO_ATTACH_REUSEPORT_EBPF, &fd, sizeof(fd)))
 		result = -errno;
 	if (fd >= 0)

@@ -18,6 +18,8 @@ struct steer_group {
 	char dir[PATH_MAX];  /* DIR/steer */
 	char name[NAME_MAX]; /* of its folder */
 	struct sluice_steer_group info;
+	__u32 pinned_id; /* of the program that is pinned: a loader may have died before it was told
+			  */
 	struct sluice_steer_slot slots[SLUICE_STEER_SLOTS];
 	int group_fd, sockets_fd, slots_fd, choices_fd, current_fd, cpus_fd, table_fd, stats_fd,
 		counters_fd;
@@ -53,7 +55,10 @@ int steer_group_verify(const struct steer_setting *setting, struct err *err);
 int steer_group_change(struct steer_group *group, const struct steer_setting *setting,
 		       struct err *err);
 
-/* Attaches the pinned program to the group that the socket is in, in place of any other. */
+/*
+ * Attaches the pinned program to the group that the socket is in, in place of any other.  Its id is
+ * known by its pin beforehand, so that at no time a loader's death leaves it without an owner.
+ */
 int steer_group_attach(struct steer_group *group, int socket_fd, struct err *err);
 /* Gives the group back to the kernel's choice. */
 int steer_group_detach(int socket_fd);
