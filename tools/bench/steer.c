@@ -167,8 +167,8 @@ static int worker_open(void)
 
 static void do_workers(int count)
 {
-	if (count < 1 || count > WORKERS_MAX)
-		count = 1;
+	if (count > WORKERS_MAX)
+		count = WORKERS_MAX;
 	workers_close();
 	close(epoll_fd);
 	epoll_fd = epoll_create1(EPOLL_CLOEXEC);
