@@ -66,6 +66,17 @@ static __always_inline bool key_read(struct sk_reuseport_md *ctx, struct steer_k
 	return true;
 }
 
+/*
+ * The kernel has hashed the tuple, with a secret of its own that it draws at each boot.  That is
+ * enough to spread flows over sets; which flow it is, the whole tuple says.
+ */
+static __always_inline __u64 key_hash(struct sk_reuseport_md *ctx, const struct steer_key *key)
+{
+	if (policy == SLUICE_STEER_SOURCE)
+		return sluice_flow_mix(sluice_flow_mix(seed, key->peer.half[0]), key->peer.half[1]);
+	return sluice_flow_mix(seed, ctx->hash);
+}
+
 static __always_inline bool flow_is(const void *slot, const void *key)
 {
 	const struct sluice_steer_flow *flow = slot;
@@ -367,7 +378,7 @@ int sluice_steer(struct sk_reuseport_md *ctx)
 		count(SLUICE_STEER_kernel_header);
 		return SK_PASS;
 	}
-	hash = sluice_steer_hash(seed, &key.peer, &key.local, key.peer_port_be);
+	hash = key_hash(ctx, &key);
 	index = sluice_flow_set_index(hash, sets);
 	set = bpf_map_lookup_elem(&sluice_table, &index);
 	if (!set)
