@@ -284,16 +284,18 @@ def balance(group, options, folder):
 
 def print_balance(rows):
     print(f"\n{f'max over mean, {WORKERS} workers, {FLOWS} flows':<32} kernel   cBPF   flow   load"
-          " online   best  load/best (of seeds)   aim")
+          "   best  load/best (of seeds)   aim  online  load/online")
     for label in dict.fromkeys(row["trace"] for row in rows):
         those = [row for row in rows if row["trace"] == label]
         middle = [statistics.median(row[who]["imbalance"] for row in those)
                   for who in CHOOSERS]
-        over = [row["load"]["imbalance"] / row["best"] for row in those]
+        over, beside = ([row["load"]["imbalance"] / row[what] for row in those]
+                        for what in ("best", "online"))
         print(f"  {label:<30} " + " ".join(f"{value:>6.2f}" for value in middle) +
-              f" {statistics.median(row['online'] for row in those):>6.2f}"
               f" {statistics.median(row['best'] for row in those):>6.2f}"
-              f"  {statistics.median(over):>8.2f} ({min(over):.2f} … {max(over):.2f})  1.10")
+              f"  {statistics.median(over):>8.2f} ({min(over):.2f} … {max(over):.2f})  1.10"
+              f"  {statistics.median(row['online'] for row in those):>6.2f}"
+              f" {statistics.median(beside):>12.2f}")
     lost = sum(row[who]["lost"] for row in rows for who in CHOOSERS)
     if lost:
         print(f"  note: {lost} datagrams were lost")
@@ -326,15 +328,16 @@ def decision_of(group, policy, empty, options):
     """Medians of runs in turn; less the empty program's of the same round."""
     rows = []
     group.workers(WORKERS)
-    group.ask(f"sources {FLOWS_KNOWN} 4")
-    program = group.load(policy, "--flows", "262144")
+    program = group.load(policy)
     for family in (4, 6):
-        group.ask(f"sources {FLOWS_KNOWN} {family}")
-        runs = {"known": [], "new": [], "empty": []}
+        runs = {"one": [], "known": [], "new": [], "empty": []}
         for _ in range(options.cost_rounds):
+            group.ask(f"sources 1 {family}")
+            runs["one"].append(cost_known(group, program, options))
+            group.ask(f"sources {FLOWS_KNOWN} {family}")
             runs["known"].append(cost_known(group, program, options))
-            runs["new"].append(cost_new(group, program, family))
             runs["empty"].append(cost_known(group, empty, options))
+            runs["new"].append(cost_new(group, program, family))
         rows.append({"policy": policy, "family": family,
                      **{key: statistics.median(values) for key, values in runs.items()}})
     return rows
@@ -352,11 +355,13 @@ def decision(group, options):
 
 
 def print_decision(rows):
-    print(f"\n{'ns for a decision, less an empty program’s':<32} known flow  new flow  empty   aim")
+    print(f"\n{'ns for a decision, less an empty program’s':<32}   1 flow "
+          f"{FLOWS_KNOWN:>5} flows  new flows  (empty)   aim")
     for row in rows:
         label = f"policy {row['policy']}, IPv{row['family']}"
-        print(f"  {label:<30} {row['known'] - row['empty']:>10.0f} "
-              f"{row['new'] - row['empty']:>9.0f} {row['empty']:>6.0f}    60")
+        values = [row[kind] - row["empty"] for kind in ("one", "known", "new")]
+        print(f"  {label:<30} {values[0]:>9.0f} {values[1]:>11.0f} {values[2]:>10.0f} "
+              f"{row['empty']:>8.0f}    60")
 
 
 # --- memory
