@@ -8,7 +8,7 @@
  *	use kernel|cbpf|PATH	who chooses: the kernel, a classic program (its hash modulo the
  *				workers), or the program that is pinned there
  *	even MS			all clients in turn; CPU time and what was received
- *	flood MS		the same on two CPUs, a thread for each worker
+ *	flood N			until N are received; on two CPUs, a thread for each worker
  *	replay FILE RATE	a datagram of client n for each 16-bit n of the file, paced
  *	fresh N 4|6 TIMES	as many new clients, each of which sends so many datagrams
  *	churn 4|6		short-lived flows, up to the next line
@@ -444,26 +444,24 @@ static void workers_stop(void)
 		pthread_join(workers[i].thread, NULL);
 }
 
-static void do_flood(unsigned int ms)
+static void do_flood(unsigned long count)
 {
-	__u64 cpu_before, start, now, end;
-	unsigned long got;
+	__u64 cpu_before, start;
 
 	tallies_clear();
 	pin_to(pthread_self(), cpu);
 	workers_start(cpu ? cpu - 1 : cpu + 1);
 	cpu_before = clock_ns(CLOCK_PROCESS_CPUTIME_ID);
 	start = clock_ns(CLOCK_MONOTONIC);
-	end = start + ms * NS_PER_MS;
-	while ((now = clock_ns(CLOCK_MONOTONIC)) < end) {
+	while (received_all() < count) {
 		if (sent - received_all() <= WINDOW)
 			burst_send();
 		else
 			sched_yield();
 	}
-	got = received_all();
-	printf("{\"sent\":%lu,\"received\":%lu,\"wall_ns\":%llu,\"cpu_ns\":%llu}\n", sent, got,
-	       now - start, clock_ns(CLOCK_PROCESS_CPUTIME_ID) - cpu_before);
+	printf("{\"sent\":%lu,\"received\":%lu,\"wall_ns\":%llu,\"cpu_ns\":%llu}\n", sent,
+	       received_all(), clock_ns(CLOCK_MONOTONIC) - start,
+	       clock_ns(CLOCK_PROCESS_CPUTIME_ID) - cpu_before);
 	workers_stop();
 }
 

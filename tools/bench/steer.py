@@ -37,6 +37,7 @@ from bed import BenchError, Process, command, mounted, tool
 PORT = 7000
 FLOWS_EVEN = 1000
 FLOWS_KNOWN = 256
+FLOOD = 5000
 
 # Of "balance".
 WORKERS = 8
@@ -147,7 +148,7 @@ def throughput_of(group, workers, family, policy, options):
                 "again": "kernel"}
     group.ask("even 30")
     even = turns(group, choosers, options.rounds, f"even {options.slice}")
-    flood = turns(group, choosers, options.rounds // 2, f"flood {2 * options.slice}")
+    flood = turns(group, choosers, options.rounds, f"flood {FLOOD}")
     ns = {label: statistics.median(1 / per_cpu(run) for run in even[label]) for label in choosers}
     return {"workers": workers, "family": family, "policy": policy, "ns": ns,
             "cpu": {over: ratio(even, over, "kernel", per_cpu)
