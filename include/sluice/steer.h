@@ -67,17 +67,6 @@ struct sluice_steer_set {
 };
 _Static_assert(sizeof(struct sluice_steer_set) == 64 + 40 * SLUICE_STEER_WAYS, "steer set");
 
-SLUICE_FLOW_INLINE __u64 sluice_steer_hash(__u64 seed, const struct sluice_addr *peer,
-					   const struct sluice_addr *local, __be16 peer_port_be)
-{
-	__u64 hash = sluice_flow_mix(seed, peer->half[0]);
-
-	hash = sluice_flow_mix(hash, peer->half[1]);
-	hash = sluice_flow_mix(hash, local->half[0]);
-	hash = sluice_flow_mix(hash, local->half[1]);
-	return sluice_flow_mix(hash, peer_port_be);
-}
-
 SLUICE_FLOW_INLINE __u16 sluice_steer_check(__u64 hash)
 {
 	return (__u16)((hash ^ (hash >> 32)) >> 4);
