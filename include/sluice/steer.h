@@ -67,17 +67,6 @@ struct sluice_steer_set {
 };
 _Static_assert(sizeof(struct sluice_steer_set) == 64 + 40 * SLUICE_STEER_WAYS, "steer set");
 
-SLUICE_FLOW_INLINE __u64 sluice_steer_hash(__u64 seed, const struct sluice_addr *peer,
-					   const struct sluice_addr *local, __be16 peer_port_be)
-{
-	__u64 hash = sluice_flow_mix(seed, peer->half[0]);
-
-	hash = sluice_flow_mix(hash, peer->half[1]);
-	hash = sluice_flow_mix(hash, local->half[0]);
-	hash = sluice_flow_mix(hash, local->half[1]);
-	return sluice_flow_mix(hash, peer_port_be);
-}
-
 SLUICE_FLOW_INLINE __u16 sluice_steer_check(__u64 hash)
 {
 	return (__u16)((hash ^ (hash >> 32)) >> 4);
@@ -121,6 +110,21 @@ struct sluice_steer_cpu {
 	__u16 slot[SLUICE_STEER_CPU_SLOTS];
 };
 _Static_assert(sizeof(struct sluice_steer_cpu) == 16, "struct sluice_steer_cpu");
+
+enum sluice_steer_reader_cpu {
+	SLUICE_STEER_CPU_UNKNOWN = 0,
+	SLUICE_STEER_CPU_SEEN,	 /* it ran there last; the scheduler may move it */
+	SLUICE_STEER_CPU_PINNED, /* it may run on no other */
+};
+
+/* Policy cpu: who reads a slot's socket, and where. */
+struct sluice_steer_reader {
+	__u64 cookie; /* of the socket that this was found for: another slot's reader is unknown */
+	__u32 tid;    /* 0: not known, though all threads of the process run on this CPU */
+	__u16 cpu;
+	__u16 known; /* enum sluice_steer_reader_cpu */
+};
+_Static_assert(sizeof(struct sluice_steer_reader) == 16, "struct sluice_steer_reader");
 
 /* What the program counts for a slot, each CPU by itself. */
 struct sluice_steer_stats {

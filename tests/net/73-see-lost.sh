@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
 # Datagrams that are not delivered are accounted for: those that a full queue refuses, at the worker
-# that does not read; and those that die with a socket, which the kernel counts nowhere.
+# that does not read; and those that die with a socket, which the kernel counts nowhere.  A worker
+# that does not read at all is told from a slow one.
 #
 #   container ── docker0 172.17.0.1 [host: a server on 0.0.0.0:56789]
 . "$(dirname "$0")/lib.sh"
@@ -89,3 +90,40 @@ want_equal "$(seen "n['unexplained']['errors']")" "$both"
 want_equal "$(seen "n['steered']['waiting_bytes']")" 0
 want_status 0 "$SLUICE" steer show
 want_text "closed with their queue"
+
+say "a worker that reads, but slowly, is none that has stalled"
+sluice steer unload
+stop "$SPAWNED"
+wait_until 10 bound 0
+spawn_in "$HOST" "$TEST_TMP/slow" python3 -c 'import socket, sys, time
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+s.bind(("0.0.0.0", int(sys.argv[1])))
+while True:
+    time.sleep(0.3)
+    s.recv(2000)' "$PORT"
+wait_until 10 bound 1
+steer_load
+in_ns "$CONTAINER" python3 -c 'import socket, sys
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+for _ in range(500):
+    s.sendto(bytes(1000), (sys.argv[1], int(sys.argv[2])))' "$STEERED" "$PORT"
+"$SLUICE" -j steer show --watch 1 >"$TEST_TMP/slowly" &
+watcher=$!
+documents()
+{
+	[ "$(wc -l <"$TEST_TMP/slowly")" -ge 4 ]
+}
+wait_until 20 documents
+stop "$watcher"
+python3 - "$TEST_TMP/slowly" <<'PYTHON'
+import json
+import sys
+
+slots = [json.loads(line)["groups"][0]["slots"][0] for line in open(sys.argv[1])]
+# memory goes back in lots: by the queue's size alone, nothing has moved
+same = [a for a, b in zip(slots, slots[1:])
+        if a["queue"] == b["queue"] and a["queue"]["fill_percent"] >= 87]
+assert same, [slot["queue"] for slot in slots]
+assert {slot["state"] for slot in slots} == {"active"}, slots
+PYTHON

@@ -427,10 +427,14 @@ static void test_mode(void **unused)
 	assert_int_equal(state_now().meta.mode, SLUICE_REPLY_AUDIT);
 	assert_int_equal(state_now().hook_count, 4);
 	assert_int_equal(ours_on(cgroup, BPF_CGROUP_INET_INGRESS, "sluice_learn"), 1);
+	assert_int_equal(ours_on(cgroup, BPF_CGROUP_INET4_CONNECT, "sluice_connect4"), 1);
+	assert_int_equal(ours_on(cgroup, BPF_CGROUP_INET6_CONNECT, "sluice_connect6"), 1);
 	assert_int_equal(ours_on(cgroup, BPF_CGROUP_INET_EGRESS, "sluice_audit"), 1);
 	assert_int_equal(ours_on(cgroup, BPF_CGROUP_UDP4_SENDMSG, "sluice_fix4"), 0);
 	assert_int_equal(ours_on(cgroup, BPF_CGROUP_UDP6_SENDMSG, "sluice_fix6"), 0);
 	load(SLUICE_REPLY_SOCKET, REPLY_UPDATED);
+	assert_int_equal(ours_on(cgroup, BPF_CGROUP_INET4_CONNECT, "sluice_connect4"), 0);
+	assert_int_equal(ours_on(cgroup, BPF_CGROUP_INET6_CONNECT, "sluice_connect6"), 0);
 	assert_socket_mode_on(cgroup, 1);
 }
 

@@ -16,7 +16,7 @@
 #define WATCH_MAX     3600
 
 /* Between two looks at a full queue: time for a worker that does read to have read something. */
-#define PROGRESS_MS 50
+#define PROGRESS_MS 250
 
 /* ECMA-48, and xterm's private modes for the cursor and for wrapping */
 #define TERM_START   "\033[?25l\033[?7l\033[H\033[2J"

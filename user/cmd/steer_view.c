@@ -269,7 +269,8 @@ static void socket_add(const struct steer_slot_view *slot, struct steer_netns_vi
 		return;
 	}
 	netns->balance.drops += slot->look.drops;
-	netns->waiting += slot->look.memory.used;
+	if (slot->look.memory.used > slot->look.queue_read)
+		netns->waiting += slot->look.memory.used - slot->look.queue_read;
 }
 
 /* Without the walk (no permission, or no such iterator) the sockets stay unmeasured. */

@@ -266,8 +266,9 @@ static void netns_section(const struct steer_view *view, const struct steer_netn
 	if (netns->counted)
 		rest_text(netns, output);
 	else
-		fprintf(output->file, "  unexplained: not known: no process of the namespace is to"
-				      " be seen\n");
+		fprintf(output->file,
+			"  unexplained: not known: no process of the namespace may be looked into"
+			" (needs CAP_SYS_PTRACE)\n");
 }
 
 void steer_view_text(const struct steer_view *view, bool rates, const struct output *output)

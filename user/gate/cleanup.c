@@ -63,6 +63,7 @@ static int remove_locked(const char *bpffs, int *groups, struct err *err)
 {
 	/* before the pins go, which say what else is ours to take away */
 	int removed = wire_remove_filters(bpffs, err), result = removed < 0 ? removed : 0, count;
+	struct err second;
 	size_t i;
 
 	removed = removed < 0 ? 0 : removed;
@@ -71,7 +72,7 @@ static int remove_locked(const char *bpffs, int *groups, struct err *err)
 		result = count < 0 ? count : 0;
 		removed += result ? 0 : count;
 	}
-	count = steer_cleanup(bpffs, true, groups, result ? &(struct err){ 0 } : err);
+	count = steer_cleanup(bpffs, true, groups, result ? &second : err);
 	if (!result)
 		result = count < 0 ? count : 0;
 	return result ? result : removed + count;
