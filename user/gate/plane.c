@@ -168,6 +168,30 @@ int plane_pin_maps(const struct plane *plane, const char *bpffs, const struct bp
 	return 0;
 }
 
+#define MARK	    "by_daemon"
+#define MARK_TARGET "sluice run"
+
+int plane_mark(const struct plane *plane, const char *bpffs, bool by_daemon, struct err *err)
+{
+	char path[PATH_MAX];
+	int error = 0;
+
+	pins_path(bpffs, plane->name, MARK, path);
+	if (by_daemon && symlink(MARK_TARGET, path) && errno != EEXIST)
+		error = errno;
+	if (!by_daemon && unlink(path) && errno != ENOENT)
+		error = errno;
+	return error ? err_set(err, EXIT_ERROR, error, "%s: %s", path, strerror(error)) : 0;
+}
+
+bool plane_is_by_daemon(const struct plane *plane, const char *bpffs)
+{
+	char path[PATH_MAX];
+	struct stat st;
+
+	return !lstat(pins_path(bpffs, plane->name, MARK, path), &st);
+}
+
 __u32 plane_flow_idle(__u32 seen, __u32 now)
 {
 	return (__s32)(now - seen) < 0 ? 0 : now - seen;

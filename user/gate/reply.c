@@ -604,6 +604,8 @@ static int commit(struct load *load, struct err *err)
 		meta_write(load, &load->before, load->before.state, &(struct err){ 0 });
 	else
 		drop_old_tables(load);
+	if (!result)
+		result = plane_mark(&plane, load->options->bpffs, load->options->by_daemon, err);
 	return result ? result : meta_write(load, &load->after, SLUICE_LOADED, err);
 }
 
@@ -668,7 +670,7 @@ int reply_load(const struct reply_options *options, struct reply_result *result,
 	return failed;
 }
 
-int reply_unload(const char *bpffs, struct err *err)
+static int unload(const char *bpffs, bool own_only, struct err *err)
 {
 	int result = pins_exist(bpffs, PLANE, err);
 	struct pins pins;
@@ -678,7 +680,18 @@ int reply_unload(const char *bpffs, struct err *err)
 	result = pins_lock(&pins, bpffs, false, err);
 	if (result)
 		return result;
-	result = pins_remove(bpffs, PLANE, err);
+	if (!own_only || plane_is_by_daemon(&plane, bpffs))
+		result = pins_remove(bpffs, PLANE, err);
 	pins_unlock(&pins);
 	return result;
+}
+
+int reply_unload(const char *bpffs, struct err *err)
+{
+	return unload(bpffs, false, err);
+}
+
+int reply_unload_own(const char *bpffs, struct err *err)
+{
+	return unload(bpffs, true, err);
 }

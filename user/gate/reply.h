@@ -29,6 +29,7 @@ struct reply_options {
 	const char *bpffs;  /* folder of the pins */
 	const char *cgroup; /* a cgroup2 directory */
 	bool dry_run;	    /* verify, and change nothing */
+	bool by_daemon;	    /* for reply_unload_own() */
 };
 
 enum reply_outcome {
@@ -55,6 +56,8 @@ struct reply_result {
 int reply_load(const struct reply_options *options, struct reply_result *result, struct err *err);
 /* Detaches and removes. The pins removed, 0 if there were none, or -errno. */
 int reply_unload(const char *bpffs, struct err *err);
+/* The same if the daemon was the last to load it; 0 if it was somebody else. */
+int reply_unload_own(const char *bpffs, struct err *err);
 
 struct reply_state {
 	struct sluice_reply_meta meta;

@@ -31,6 +31,8 @@ struct wire_result {
 int wire_load(const struct wire_options *options, struct wire_result *result, struct err *err);
 /* Detaches and removes. The pins removed, 0 if there were none, or -errno. */
 int wire_unload(const char *bpffs, struct err *err);
+/* The same if the daemon was the last to load it; 0 if it was somebody else. */
+int wire_unload_own(const char *bpffs, struct err *err);
 
 /*
  * For the daemon: an interface that comes and one that goes.  `roles` has SLUICE_WIRE_HOST or

@@ -264,6 +264,8 @@ static int commit(struct load *load, struct err *err)
 		result = pin_pairs(load, err);
 	if (!result)
 		result = wire_except_write(bpffs, &load->except, err);
+	if (!result)
+		result = plane_mark(&wire_plane, bpffs, load->options->by_daemon, err);
 	if (!result) {
 		detach_unwanted(load);
 		servers_sweep(load);

@@ -97,7 +97,7 @@ static int unload_locked(const char *bpffs, struct err *err)
 	return pins < 0 ? pins : pins + filters;
 }
 
-int wire_unload(const char *bpffs, struct err *err)
+static int unload(const char *bpffs, bool own_only, struct err *err)
 {
 	int result = pins_exist(bpffs, WIRE_PLANE, err);
 	struct pins pins;
@@ -107,7 +107,18 @@ int wire_unload(const char *bpffs, struct err *err)
 	result = pins_lock(&pins, bpffs, false, err);
 	if (result)
 		return result;
-	result = unload_locked(bpffs, err);
+	if (!own_only || plane_is_by_daemon(&wire_plane, bpffs))
+		result = unload_locked(bpffs, err);
 	pins_unlock(&pins);
 	return result;
+}
+
+int wire_unload(const char *bpffs, struct err *err)
+{
+	return unload(bpffs, false, err);
+}
+
+int wire_unload_own(const char *bpffs, struct err *err)
+{
+	return unload(bpffs, true, err);
 }
