@@ -36,6 +36,8 @@
 /* After a failure the interfaces are looked at again, at ever longer intervals. */
 #define RETRY_US     1000000
 #define RETRY_MAX_US 64000000
+/* Somebody may have detached us; a look costs some system calls for each interface. */
+#define CHECK_US 10000000
 
 struct options {
 	const char *path;
@@ -275,6 +277,21 @@ static void look_again(struct node *node)
 static void on_retry(void *arg)
 {
 	look_again(arg);
+}
+
+static void on_check(void *arg)
+{
+	struct node *node = arg;
+	struct err err;
+	bool lost;
+
+	if (!node->config->has_wire || loop_timer_runs(node->retry) ||
+	    run_place_enter(&node->place, &err))
+		return;
+	lost = follow_has_lost(node->follow);
+	run_place_leave(&node->place);
+	if (lost)
+		look_again(node);
 }
 
 static void purge(struct watch *watch)
@@ -575,6 +592,13 @@ static int watchdog(struct node *node)
 	return timer ? loop_timer_start(timer, us / 2) : -ENOMEM;
 }
 
+static int checks(struct node *node)
+{
+	struct loop_timer *timer = loop_timer(node->loop, true, on_check, node);
+
+	return timer ? loop_timer_start(timer, CHECK_US) : -ENOMEM;
+}
+
 /* Signals first: from here on one that comes waits until all is loaded. */
 static int machinery(struct node *node, struct err *err)
 {
@@ -584,6 +608,8 @@ static int machinery(struct node *node, struct err *err)
 		result = signals(node);
 	if (!result)
 		result = watchdog(node);
+	if (!result)
+		result = checks(node);
 	node->follow = follow_new();
 	node->retry = result ? NULL : loop_timer(node->loop, false, on_retry, node);
 	node->retry_us = RETRY_US;

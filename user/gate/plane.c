@@ -31,6 +31,14 @@ bool plane_map_has_size(int fd, __u32 key_size, __u32 value_size)
 	       info.value_size == value_size;
 }
 
+__u32 plane_map_entries(int fd)
+{
+	struct bpf_map_info info = { 0 };
+	__u32 length = sizeof(info);
+
+	return bpf_obj_get_info_by_fd(fd, &info, &length) ? 0 : info.max_entries;
+}
+
 static int refuse_abi(const struct plane *plane, const char *bpffs, __u32 abi, struct err *err)
 {
 	return err_mend(err,

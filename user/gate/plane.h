@@ -31,6 +31,8 @@ struct plane_meta {
 
 /* Has the map this layout? Another must not even be read: the kernel copies what it has. */
 bool plane_map_has_size(int fd, __u32 key_size, __u32 value_size);
+/* max_entries of a map, 0 if that can't be seen. */
+__u32 plane_map_entries(int fd);
 __u64 plane_now_ns(clockid_t clock);
 /*
  * Fills in *meta.  -ENOENT: nothing there.  -EUCLEAN: remains of a loader that died early.  Other

@@ -143,6 +143,7 @@ struct flow_visit {
 	void *arg;
 	const struct sluice_reply_meta *meta;
 	int newer_fd; /* of a previous table: flows that the newer one has, too, are not counted */
+	__u32 newer_sets;
 	__u32 now;
 	__u32 age;
 };
@@ -172,7 +173,7 @@ static int flow_visit(const struct sluice_flow_set *set, __u32 way, void *arg)
 	/* What a previous table has is there for as long as it is of use. */
 	if (visit->newer_fd >= 0 &&
 	    (idle > visit->age ||
-	     table_has(visit->newer_fd, visit->meta->seed, visit->meta->sets, &set->flow[way])))
+	     table_has(visit->newer_fd, visit->meta->seed, visit->newer_sets, &set->flow[way])))
 		return 0;
 	if (idle <= visit->age)
 		visit->fill->live++;
@@ -187,7 +188,7 @@ int reply_flows(const char *bpffs, struct reply_fill *fill, reply_flow_fn fn, vo
 		struct err *err)
 {
 	struct sluice_reply_meta meta;
-	struct flow_visit visit = { fill, fn, arg, &meta, -1, flow_now(), 0 };
+	struct flow_visit visit = { fill, fn, arg, &meta, -1, 0, flow_now(), 0 };
 	int fd, previous, result = plane_meta_read(&plane, bpffs, &meta, err);
 
 	if (result)
@@ -200,6 +201,7 @@ int reply_flows(const char *bpffs, struct reply_fill *fill, reply_flow_fn fn, vo
 	result = sets_walk(fd, flow_visit, &visit);
 	previous = pins_get(bpffs, PLANE, "sluice_previous");
 	visit.newer_fd = fd;
+	visit.newer_sets = plane_map_entries(fd);
 	if (!result && previous >= 0 &&
 	    plane_map_has_size(previous, 4, sizeof(struct sluice_flow_set)))
 		result = sets_walk(previous, flow_visit, &visit);
@@ -211,15 +213,19 @@ int reply_flows(const char *bpffs, struct reply_fill *fill, reply_flow_fn fn, vo
 	return 0;
 }
 
-int reply_flows_fd(const char *bpffs, struct err *err)
+int reply_tables(const char *bpffs, int fd[2], struct err *err)
 {
 	struct sluice_reply_meta meta;
 	int result = plane_meta_read(&plane, bpffs, &meta, err);
 
 	if (result)
 		return plane_not_loaded(&plane, bpffs, result, err);
-	return plane_map_open(&plane, bpffs, "sluice_flows", 4, sizeof(struct sluice_flow_set),
-			      err);
+	fd[0] = plane_map_open(&plane, bpffs, PIN_FLOWS, 4, sizeof(struct sluice_flow_set), err);
+	if (fd[0] < 0)
+		return fd[0];
+	fd[1] = plane_map_open(&plane, bpffs, PIN_PREVIOUS, 4, sizeof(struct sluice_flow_set),
+			       &(struct err){ 0 });
+	return 0;
 }
 
 int reply_audits(const char *bpffs, reply_audit_fn fn, void *arg, struct err *err)
@@ -354,16 +360,14 @@ static int share_map(const struct load *load, struct bpf_map *map, const char *p
 /* The number of entries of a pinned map, 0 if there is none. */
 static __u32 pinned_entries(const struct load *load, const char *pin)
 {
-	struct bpf_map_info info = { 0 };
-	__u32 length = sizeof(info);
 	int fd = pins_get(load->options->bpffs, PLANE, pin);
+	__u32 entries;
 
 	if (fd < 0)
 		return 0;
-	if (bpf_obj_get_info_by_fd(fd, &info, &length))
-		info.max_entries = 0;
+	entries = plane_map_entries(fd);
 	close(fd);
-	return info.max_entries;
+	return entries;
 }
 
 /*
@@ -454,6 +458,7 @@ static int meta_write(const struct load *load, const struct sluice_reply_meta *m
 struct carry {
 	const struct load *load;
 	int current_fd; /* the table in force, which is about to become the previous one */
+	__u32 current_sets;
 	__u32 now;
 };
 
@@ -470,7 +475,7 @@ static int flow_carry(const struct sluice_flow_set *from, __u32 from_way, void *
 
 	if (sluice_flow_idle(carry->now, from->seen[from_way]) >
 		    sluice_flow_clock(before->age_ns) ||
-	    table_has(carry->current_fd, before->seed, before->sets, flow))
+	    table_has(carry->current_fd, before->seed, carry->current_sets, flow))
 		return 0;
 	if (bpf_map_lookup_elem(fd, &index, &set))
 		return -errno;
@@ -490,11 +495,12 @@ static int flow_carry(const struct sluice_flow_set *from, __u32 from_way, void *
  */
 static int carry_over(struct load *load, struct err *err)
 {
-	struct carry carry = { load, pins_get(load->options->bpffs, PLANE, "sluice_flows"),
+	struct carry carry = { load, pins_get(load->options->bpffs, PLANE, "sluice_flows"), 0,
 			       flow_now() };
 	int result = 0, older = pins_get(load->options->bpffs, PLANE, "sluice_previous");
 
-	if (older >= 0 && carry.current_fd >= 0)
+	carry.current_sets = carry.current_fd < 0 ? 0 : plane_map_entries(carry.current_fd);
+	if (older >= 0 && carry.current_sets)
 		result = sets_walk(older, flow_carry, &carry);
 	if (older >= 0)
 		close(older);

@@ -86,8 +86,11 @@ typedef void (*reply_flow_fn)(const struct sluice_flow *flow, __u64 age_ns, void
 int reply_flows(const char *bpffs, struct reply_fill *fill, reply_flow_fn fn, void *arg,
 		struct err *err);
 
-/* A descriptor of the flow table, for the caller to close; -errno with *err set. */
-int reply_flows_fd(const char *bpffs, struct err *err);
+/*
+ * Descriptors of the flow table and of the one before it, for the caller to close; the latter may
+ * be negative: there is none.  0, or -errno with *err set.
+ */
+int reply_tables(const char *bpffs, int fd[2], struct err *err);
 
 typedef void (*reply_audit_fn)(__u64 cookie, const struct sluice_audit *audit, void *arg);
 int reply_audits(const char *bpffs, reply_audit_fn fn, void *arg, struct err *err);

@@ -64,6 +64,9 @@ struct wire_state {
 int wire_read(const char *bpffs, struct wire_state *state, struct err *err);
 void wire_state_free(struct wire_state *state);
 
+/* The interfaces alone, for whoever looks often; the caller frees, also on failure. */
+int wire_ifaces(const char *bpffs, struct wire_iface **ifaces, int *count, struct err *err);
+
 /* Called for each flow, live or not; age_ns is the time since either end was last heard. */
 typedef void (*wire_flow_fn)(const struct sluice_wire_flow *flow, __u64 age_ns, void *arg);
 int wire_flows(const char *bpffs, wire_flow_fn fn, void *arg, struct err *err);
