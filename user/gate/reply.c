@@ -637,6 +637,24 @@ static int inspect(struct load *load, enum reply_outcome *outcome, struct err *e
 	return result < 0 ? result : 0;
 }
 
+/* Another sluice on the same sockets: whichever of the two sends last has its way. */
+static void warn_of_twin(const struct load *load)
+{
+	const struct reply_options *options = load->options;
+	struct hook_prog progs[HOOK_PROGS_MAX];
+	struct hook_state ours = { .prog_id = 0 };
+	int i, count = hook_order(options->cgroup, BPF_CGROUP_INET_INGRESS, progs);
+
+	hook_read(options->bpffs, PLANE, PIN_LEARN, &ours);
+	for (i = 0; i < count; i++)
+		if (!strcmp(progs[i].name, "sluice_learn") && progs[i].id != ours.prog_id) {
+			log_warning("program %u, sluice_learn of another folder of pins, is on %s"
+				    " or above it, too: unload one of the two, with its --bpffs",
+				    progs[i].id, options->cgroup);
+			return;
+		}
+}
+
 static int load_locked(struct load *load, struct reply_result *result, struct err *err)
 {
 	int failed = inspect(load, &result->outcome, err);
@@ -649,6 +667,7 @@ static int load_locked(struct load *load, struct reply_result *result, struct er
 	if (failed)
 		return failed;
 	report(load, result);
+	warn_of_twin(load);
 	if (load->options->dry_run) {
 		result->outcome = REPLY_VERIFIED;
 		return 0;

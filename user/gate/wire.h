@@ -21,6 +21,7 @@
 struct wire_result {
 	enum reply_outcome outcome;
 	enum sluice_wire_via via;
+	bool as_before;		   /* nothing of what was loaded differs */
 	struct wire_iface *ifaces; /* the caller frees */
 	int count;
 	__u32 verified_insns;	/* of the largest program */
