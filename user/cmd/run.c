@@ -713,9 +713,11 @@ const struct command run_command = {
 	.options = &options,
 	.run = run,
 	.help = "The file has the sections [global], [reply] and [wire]; their keys are the options\n"
-		"of 'reply load'.  SIGHUP reads it again, with no moment uncovered; a file with a\n"
-		"mistake is refused, and what was in force stays in force.  SIGTERM ends the daemon\n"
-		"and changes nothing else: 'sluice reply unload' does.\n\n"
+		"of 'reply load', and sluice(8) has them all.  SIGHUP reads it again, with no moment\n"
+		"uncovered; a file with a mistake is refused, and what was in force stays in force.\n"
+		"A section that goes from the file goes from the kernel, unless a command was the\n"
+		"last to load it.  SIGTERM ends the daemon and changes nothing else: 'sluice reply\n"
+		"unload' does.\n\n"
 		"example:\n"
 		"  [reply]\n"
 		"  mode = socket\n"
