@@ -367,7 +367,7 @@ static void on_look(void *arg)
 	struct watch *watch = arg;
 	struct node *node = watch->node;
 	bool away = watch == &node->watch[WIRE];
-	__u64 began = now_us(), purged, ended;
+	__u64 began = now_us(), ended;
 	struct err err;
 	int failed;
 
@@ -377,13 +377,12 @@ static void on_look(void *arg)
 	}
 	if (watch->addresses.pending)
 		purge(watch);
-	purged = now_us();
 	failed = refresh_routes(watch);
 	if (away)
 		run_place_leave(&node->place);
 	ended = now_us();
-	settle_looked(&watch->addresses, began, purged);
-	settle_looked(&watch->routes, purged, ended);
+	settle_looked(&watch->addresses, began, ended);
+	settle_looked(&watch->routes, began, ended);
 	/* what changes faster than it can be read, or is locked, is not up to date yet */
 	if (failed == -EAGAIN || failed == -EBUSY) {
 		settle_news(&watch->routes, ended);

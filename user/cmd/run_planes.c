@@ -47,7 +47,6 @@ static int reply_apply(const struct run_config *config, enum reply_outcome *outc
 
 	options.by_daemon = true;
 	failed = reply_load(&options, &result, err);
-
 	if (failed)
 		return failed;
 	*outcome = result.outcome;
