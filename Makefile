@@ -128,6 +128,7 @@ demo: setup-demo
 	$(Q)$(MAKE) --no-print-directory all
 	$(Q)tools/demo
 
+# A part of it: make bench BENCH='--rows ^wire'; see tools/bench/run --help.
 bench_with := $(BUILD)/tools/echo $(BUILD)/tools/hooks $(BUILD)/tools/packets $(BUILD)/tools/empty.bpf.o
 
 $(BUILD)/tools/%: tools/bench/%.c

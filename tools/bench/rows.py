@@ -227,7 +227,6 @@ COSTS = [
 ] + [
     Cost(program, label, f"wire {over}", f"tc-empty {under}") for over, under, label in (
         ("far4", "near4", "IPv4, 1 flow"),
-        ("far4-1000", "near4-1000", "IPv4, 1000 flows"),
         ("far4-new", "near4-new", "IPv4, a new port each"),
         ("far6", "near6", "IPv6, 1 flow"),
         ("blocks4-gso", "blocks4-gso-near", "IPv4, GSO"),
