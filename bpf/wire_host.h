@@ -120,7 +120,7 @@ static __always_inline int fib_lookup(struct __sk_buff *skb, struct bpf_fib_look
 		fib->family = AF_INET6;
 		__builtin_memcpy(fib->ipv6_dst, target, sizeof(*target));
 	}
-	return bpf_fib_lookup(skb, fib, sizeof(*fib), flags | BPF_FIB_LOOKUP_SKIP_NEIGH);
+	return bpf_fib_lookup(skb, fib, sizeof(*fib), flags);
 }
 
 /* The kernel does not look where forwarding is off, or does not know one of the flags. */
@@ -134,7 +134,7 @@ static __always_inline bool fib_declined(int result)
  * Is it a unicast address of this host?  The kernel's look-up says no more than that a datagram
  * would not be forwarded: it may be for this host, for a whole network of it, or for nowhere,
  * without a route.  User space may not have heard of a new address yet; but where it knows of a way
- * to it, it must be the address that keeps it here.
+ * to it, it must be the address that keeps it here.  Without flags, older kernels answer, too.
  */
 static __noinline bool addr_is_local(struct __sk_buff *skb, const struct sluice_addr *addr)
 {
@@ -255,7 +255,7 @@ static __noinline bool source_toward(struct __sk_buff *skb, const struct sluice_
 				     const struct socket_found *socket, struct sluice_addr *source)
 {
 	struct bpf_fib_lookup fib = { .ifindex = LOOPBACK_IFINDEX };
-	__u32 flags = BPF_FIB_LOOKUP_SRC;
+	__u32 flags = BPF_FIB_LOOKUP_SRC | BPF_FIB_LOOKUP_SKIP_NEIGH;
 	const struct sluice_route *route;
 	int result;
 
