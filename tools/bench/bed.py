@@ -27,6 +27,7 @@ import time
 
 HOST = {4: "198.18.0.2", 6: "2001:2::2"}
 FAR = {4: "198.18.0.1", 6: "2001:2::1"}
+BRIDGE_MAC = "02:02:02:02:02:02"  # what packets.c sends to
 BRIDGE = {4: "198.18.16.1", 6: "2001:2:0:1::1"}
 GUEST = {4: "198.18.16.3", 6: "2001:2:0:1::3"}
 VOID = "198.19.0.2"
@@ -123,7 +124,8 @@ class Bed:
         self.make_bridge(host, far, self.netns["guest"])
 
     def make_bridge(self, host, far, guest):
-        command(self.ip, "-n", host, "link", "add", "br0", "type", "bridge")
+        command(self.ip, "-n", host, "link", "add", "br0", "address",
+                BRIDGE_MAC, "type", "bridge")
         command(self.ip, "-n", guest, "link", "add", "veth0", "type", "veth", "peer", "name",
                 PORT, "netns", host)
         command(self.ip, "-n", host, "link", "set", PORT, "master", "br0", "up")
