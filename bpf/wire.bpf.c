@@ -34,6 +34,7 @@
 #include "wire_host.h"
 #include "wire_maps.h"
 #include "wire_packet.h"
+#include "wire_plain.h"
 #include "wire_table.h"
 
 #include <linux/pkt_cls.h>

@@ -165,7 +165,7 @@ static __noinline int hear(struct __sk_buff *skb, struct heard *heard)
 }
 
 /* Reads the headers, of which a part may lie outside the linear part of the packet. */
-static __always_inline enum heard_kind packet_hear(struct __sk_buff *skb, struct heard *heard)
+static __always_inline enum heard_kind packet_parse(struct __sk_buff *skb, struct heard *heard)
 {
 	int verdict = hear(skb, heard);
 
