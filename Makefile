@@ -128,7 +128,9 @@ demo: setup-demo
 	$(Q)$(MAKE) --no-print-directory all
 	$(Q)tools/demo
 
-bench_with := $(BUILD)/tools/follow $(BUILD)/tools/echo $(BUILD)/tools/hooks $(BUILD)/tools/empty.bpf.o
+# A part of it: make bench BENCH='--rows ^wire'; see tools/bench/run --help.
+bench_with := $(BUILD)/tools/echo $(BUILD)/tools/hooks $(BUILD)/tools/packets \
+	$(BUILD)/tools/empty.bpf.o $(BUILD)/tools/follow
 
 $(BUILD)/tools/%: tools/bench/%.c
 	$(call say,CC,$<)
