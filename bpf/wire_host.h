@@ -308,6 +308,16 @@ static __always_inline bool addr_is_plain(const struct sluice_addr *addr)
  * Where a request to `asked` is to go: *server, which is `asked` where nothing is to be changed.
  * True if that holds for a while, so that it is worth remembering.
  */
+/* Such as an address that is DNATed here, which the user has named; by itself, as the stack is
+ * full.
+ */
+static __noinline bool addr_is_excepted(const struct sluice_addr *addr)
+{
+	const struct sluice_route *route = route_known(addr);
+
+	return route && route->kind == SLUICE_ROUTE_NONE;
+}
+
 static __noinline bool judge(struct __sk_buff *skb, const struct wire_key *key,
 			     const struct sluice_addr *asked, struct sluice_addr *server,
 			     enum sluice_wire_counter *outcome)
@@ -326,7 +336,7 @@ static __noinline bool judge(struct __sk_buff *skb, const struct wire_key *key,
 	if (at_asked.kind == SOCKET_BOUND || at_asked.kind == SOCKET_CONNECTED)
 		return true;
 	*outcome = SLUICE_WIRE_request_no_source;
-	if (!source_toward(skb, &key->client, &at_asked, &source))
+	if (!source_toward(skb, &key->client, &at_asked, &source) || addr_is_excepted(&source))
 		return false;
 	*outcome = at_asked.kind ? SLUICE_WIRE_request_right : SLUICE_WIRE_request_no_socket;
 	if (addr_equal(&source, asked))
