@@ -128,7 +128,7 @@ demo: setup-demo
 	$(Q)$(MAKE) --no-print-directory all
 	$(Q)tools/demo
 
-bench_with := $(BUILD)/tools/echo $(BUILD)/tools/hooks $(BUILD)/tools/empty.bpf.o
+bench_with := $(BUILD)/tools/follow $(BUILD)/tools/echo $(BUILD)/tools/hooks $(BUILD)/tools/empty.bpf.o
 
 $(BUILD)/tools/%: tools/bench/%.c
 	$(call say,CC,$<)
@@ -145,8 +145,12 @@ bench: setup-test
 	$(Q)$(MAKE) --no-print-directory benched
 	$(Q)tools/bench/run $(BENCH)
 
+# How long a new port of a followed bridge waits until it is covered; as root.
+bench-follow: all $(BUILD)/tools/follow
+	$(Q)$(BUILD)/tools/follow $(BUILD)/sluice $(BENCH)
+
 # What is installed here is looked for by the makes below, which read this file anew.
-.PHONY: tested benched setup-build setup-demo setup-test
+.PHONY: tested benched bench-follow setup-build setup-demo setup-test
 setup: setup-test
 setup-build setup-demo setup-test: setup-%:
 	$(Q)tools/setup.sh $*

@@ -41,8 +41,19 @@ static void left_add(const char *kind, __u32 id, const char *name, void *arg)
 			      json_pack("{s:s, s:i, s:s}", "kind", kind, "id", id, "name", name));
 }
 
-static void print(const struct output *output, int removed, const struct left *left)
+/* Whoever has named the wrong folder should not think that all is gone. */
+static void print_nothing(const struct output *output, const char *bpffs)
 {
+	fprintf(output->file, "cleanup: nothing to remove: nothing of sluice is in %s\n", bpffs);
+	if (cleanup_count_left() > 0)
+		fprintf(output->file,
+			"cleanup: but the kernel holds programs of sluice, pinned in another folder:"
+			" name it with --bpffs\n");
+}
+
+static void print(const struct context *context, int removed, const struct left *left)
+{
+	const struct output *output = &context->output;
 	json_t *document;
 
 	if (output->json) {
@@ -53,8 +64,10 @@ static void print(const struct output *output, int removed, const struct left *l
 		output_json(output, document);
 		return;
 	}
-	fprintf(output->file,
-		removed ? "cleanup: %d pins removed\n" : "cleanup: nothing was there\n", removed);
+	if (removed)
+		fprintf(output->file, "cleanup: %d pins removed\n", removed);
+	else
+		print_nothing(output, context->bpffs);
 	if (left && !json_array_size(left->list))
 		fprintf(output->file, "cleanup: verified, the kernel holds nothing of sluice\n");
 }
@@ -65,7 +78,7 @@ static int verify(const struct context *context, int removed, struct err *err)
 	int found = cleanup_find_left(left_add, &left, err);
 
 	if (found >= 0)
-		print(&context->output, removed, &left);
+		print(context, removed, &left);
 	json_decref(left.list);
 	if (found <= 0)
 		return found;
@@ -90,7 +103,7 @@ static int run(const struct context *context, void *into, int words, char **word
 		return removed;
 	if (wanted->verify)
 		return verify(context, removed, err);
-	print(&context->output, removed, NULL);
+	print(context, removed, NULL);
 	return 0;
 }
 

@@ -10,6 +10,9 @@
 /* Removes every plane's pins below DIR, and DIR. The pins removed, 0 if there was no DIR. */
 int cleanup_remove(const char *bpffs, struct err *err);
 
+/* How many programs of ours the kernel holds at this moment; -errno if it does not say. */
+int cleanup_count_left(void);
+
 typedef void (*cleanup_left_fn)(const char *kind, __u32 id, const char *name, void *arg);
 /*
  * Calls fn for each program, map and link of ours that the kernel still holds, wherever it is
