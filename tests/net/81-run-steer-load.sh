@@ -131,5 +131,6 @@ daemon_stop
 for pid in "$server" "${added[@]}"; do
 	stop "$pid"
 done
+sluice steer unload
 sluice cleanup
 want_verified

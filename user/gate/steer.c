@@ -795,7 +795,7 @@ int steer_read(const char *bpffs, struct sluice_steer_meta *meta, struct err *er
 int steer_groups(const char *bpffs, int (*fn)(struct steer_group *group, void *arg), void *arg,
 		 struct err *err)
 {
-	struct pinned pinned;
+	struct pinned pinned = { 0 };
 	int i, result = pinned_read(bpffs, &pinned, false, err);
 
 	for (i = 0; !result && i < pinned.count; i++)
