@@ -113,6 +113,16 @@ echo "$lines lines, $(grep -c 'lines are left out' "$DAEMON_LOG" || true) of the
 	"memory $memory kB, now $(memory_kb) kB; $files files"
 want_equal "$(grep level=warning "$DAEMON_LOG" || true)" "" "warnings"
 
+say "more news than there is room for, while the daemon is held up: it says so, and misses nothing"
+kill -STOP "$DAEMON"
+storm 1500
+workers "$HOST" --port "$PORT"
+kill -CONT "$DAEMON"
+want_logged 'news of sockets found no room'
+wait_until 20 slots_are 2
+stop "$SERVER_PID"
+wait_until 20 slots_are 1
+
 stop "$server"
 wait_until 20 groups_are 0
 daemon_stop
