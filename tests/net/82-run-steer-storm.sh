@@ -45,7 +45,8 @@ memory_kb()
 	awk '$1 == "VmRSS:" { print $2 }' "/proc/$DAEMON/status"
 }
 
-# What libbpf needs to load a program comes and goes; what leaks stays.
+# What libbpf needs to load a program comes and goes, and the allocator may keep 4 MiB that were the
+# verifier's log; what leaks grows with every socket.
 memory_at_most()
 {
 	[ "$(memory_kb)" -le "$1" ]
@@ -94,7 +95,7 @@ say "alone on the port, 200 times"
 storm 200
 wait_until 20 groups_are 0
 wait_until 20 files_are "$files"
-wait_until 20 memory_at_most $((memory + 1024)) || fail "memory: $memory kB before, now $(memory_kb)"
+wait_until 20 memory_at_most $((memory + 6144)) || fail "memory: $memory kB before, now $(memory_kb)"
 
 say "beside one that stays, 200 times"
 workers "$HOST" --port "$PORT"
@@ -110,7 +111,7 @@ flows_end
 want_equal "$stop_lost" 0 "datagrams without a socket"
 want_equal "$(of_process flows "$server")" 50 "flows of the one that stays"
 wait_until 20 files_are "$files"
-wait_until 20 memory_at_most $((memory + 1024)) || fail "memory: $memory kB before, now $(memory_kb)"
+wait_until 20 memory_at_most $((memory + 6144)) || fail "memory: $memory kB before, now $(memory_kb)"
 
 say "the log says how much it leaves out, and does not say it all"
 lines=$(grep -c 'msg="steer: ' "$DAEMON_LOG")
