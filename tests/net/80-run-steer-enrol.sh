@@ -55,7 +55,7 @@ want_equal "$(steer_groups)" "" "groups"
 say "those that come: a new group, and further sockets of one"
 servers=()
 for bind in 0.0.0.0 :: 127.0.0.1 ::1; do
-	for number in 1 2; do
+	for _ in 1 2; do
 		workers "$HOST" --port "$PORT" --bind "$bind" --v6only
 		enrolled "$SERVER_PID"
 		servers+=("$SERVER_PID")

@@ -122,9 +122,15 @@ want_logged 'msg="steer is unloaded"'
 flows_go_on $((3 * COUNT))
 flows_end
 want_equal "$(result lost)" 0 "datagrams lost by unloading"
+
+say "what a command was the last to load is the command's"
+sluice --netns "$HOST" steer load --port "$PORT"
+daemon_reload 'msg="reloaded"'
+want_equal "$(steer_groups | wc -l)" 1 "groups"
 daemon_stop
 for pid in "$server" "${added[@]}"; do
 	stop "$pid"
 done
+sluice steer unload
 sluice cleanup
 want_verified

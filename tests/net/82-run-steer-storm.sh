@@ -45,6 +45,13 @@ memory_kb()
 	awk '$1 == "VmRSS:" { print $2 }' "/proc/$DAEMON/status"
 }
 
+# What libbpf needs to load a program comes and goes, and the allocator may keep 4 MiB that were the
+# verifier's log; what leaks grows with every socket.
+memory_at_most()
+{
+	[ "$(memory_kb)" -le "$1" ]
+}
+
 groups_are()
 {
 	[ "$(find "$PINS/steer" -mindepth 1 -maxdepth 1 -type d | wc -l)" = "$1" ]
@@ -88,7 +95,7 @@ say "alone on the port, 200 times"
 storm 200
 wait_until 20 groups_are 0
 wait_until 20 files_are "$files"
-want_at_most $((memory + 1024)) "$(memory_kb)" "kB of memory, $memory before"
+wait_until 20 memory_at_most $((memory + 6144)) || fail "memory: $memory kB before, now $(memory_kb)"
 
 say "beside one that stays, 200 times"
 workers "$HOST" --port "$PORT"
@@ -104,7 +111,7 @@ flows_end
 want_equal "$stop_lost" 0 "datagrams without a socket"
 want_equal "$(of_process flows "$server")" 50 "flows of the one that stays"
 wait_until 20 files_are "$files"
-want_at_most $((memory + 1024)) "$(memory_kb)" "kB of memory, $memory before"
+wait_until 20 memory_at_most $((memory + 6144)) || fail "memory: $memory kB before, now $(memory_kb)"
 
 say "the log says how much it leaves out, and does not say it all"
 lines=$(grep -c 'msg="steer: ' "$DAEMON_LOG")
@@ -112,6 +119,16 @@ want_at_most 400 "$lines" "lines for 400 sockets that came and went"
 echo "$lines lines, $(grep -c 'lines are left out' "$DAEMON_LOG" || true) of them of lines left out;" \
 	"memory $memory kB, now $(memory_kb) kB; $files files"
 want_equal "$(grep level=warning "$DAEMON_LOG" || true)" "" "warnings"
+
+say "more news than there is room for, while the daemon is held up: it says so, and misses nothing"
+kill -STOP "$DAEMON"
+storm 1500
+workers "$HOST" --port "$PORT"
+kill -CONT "$DAEMON"
+want_logged 'news of sockets found no room'
+wait_until 20 slots_are 2
+stop "$SERVER_PID"
+wait_until 20 slots_are 1
 
 stop "$server"
 wait_until 20 groups_are 0

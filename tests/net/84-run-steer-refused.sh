@@ -64,7 +64,7 @@ for own in classic ebpf; do
 	want_logged "pid=$foreign"
 	want_first
 	# looks that leave a line each
-	for round in 1 2 3 4 5; do
+	for _ in 1 2 3 4 5; do
 		workers "$HOST" --port 5301
 		want_logged "process=udp-worker pid=$SERVER_PID after_us="
 		stop "$SERVER_PID"

@@ -560,7 +560,7 @@ static int apply(struct node *node, const struct run_config *wanted, struct err 
 	if (result)
 		run_steer_restore(node->steer, node->config);
 	else
-		run_steer_drop(node->steer, node->config, wanted);
+		run_steer_drop(node->steer, wanted);
 	return result;
 }
 
@@ -746,12 +746,12 @@ const struct command run_command = {
 	.opts = opts,
 	.options = &options,
 	.run = run,
-	.help = "The file has the sections [global], [reply], [wire] and [steer]; their keys are\n"
-		"the options of 'reply load' and 'steer load', and sluice(8) has them all.  SIGHUP reads it again, with no moment\n"
-		"uncovered; a file with a mistake is refused, and what was in force stays in force.\n"
-		"A section that goes from the file goes from the kernel, unless a command was the\n"
-		"last to load it.  SIGTERM ends the daemon and changes nothing else: 'sluice reply\n"
-		"unload' does.\n\n"
+	.help = "The file has the sections [global], [reply], [wire] and [steer]; their keys are the\n"
+		"options of 'reply load' and 'steer load', and sluice(8) has them all.  SIGHUP reads\n"
+		"it again, with no moment uncovered; a file with a mistake is refused, and what was\n"
+		"in force stays in force.  A section that goes from the file goes from the kernel,\n"
+		"unless a command was the last to load it.  SIGTERM ends the daemon and changes\n"
+		"nothing else: 'sluice reply unload' does.\n\n"
 		"example:\n"
 		"  [reply]\n"
 		"  mode = socket\n"

@@ -256,6 +256,7 @@ int run_steer_apply(struct run_steer *steer, const struct run_config *wanted, st
 	if (!wanted->has_steer)
 		return 0;
 	options.bpffs = wanted->bpffs;
+	options.by_daemon = true;
 	result = value_netns(wanted->steer_netns, &options.netns, err);
 	if (result)
 		return result;
@@ -273,18 +274,21 @@ int run_steer_apply(struct run_steer *steer, const struct run_config *wanted, st
 	return 0;
 }
 
-static void unload(struct run_steer *steer)
+/* What this daemon or one before it has loaded; what a command was the last to load stays. */
+static void unload(struct run_steer *steer, const char *bpffs)
 {
 	struct err err;
+	int pins;
 
 	unfollow(steer);
 	steer->active = false;
 	steer_log_begin(steer->log, 0);
-	if (steer_unload(steer->bpffs, steer_log_news, steer->log, &err) < 0)
-		log_err(&err);
-	else
-		log_info("steer is unloaded");
+	pins = steer_unload_own(bpffs, steer_log_news, steer->log, &err);
 	steer_log_end(steer->log, true);
+	if (pins < 0)
+		log_err(&err);
+	else if (pins)
+		log_info("steer is unloaded");
 	count_groups(steer, 0);
 }
 
@@ -296,15 +300,14 @@ void run_steer_restore(struct run_steer *steer, const struct run_config *before)
 		if (run_steer_apply(steer, before, &err))
 			log_warning("steer keeps its new settings: %s", err.what);
 	} else if (steer->active && steer->fresh) {
-		unload(steer);
+		unload(steer, steer->bpffs);
 	}
 }
 
-void run_steer_drop(struct run_steer *steer, const struct run_config *before,
-		    const struct run_config *wanted)
+void run_steer_drop(struct run_steer *steer, const struct run_config *wanted)
 {
-	if (before && before->has_steer && !wanted->has_steer)
-		unload(steer);
+	if (!wanted->has_steer)
+		unload(steer, wanted->bpffs);
 }
 
 /* --- start and end */

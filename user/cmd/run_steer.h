@@ -26,9 +26,8 @@ void run_steer_free(struct run_steer *steer);
 int run_steer_apply(struct run_steer *steer, const struct run_config *wanted, struct err *err);
 /* Takes back the last apply; `before` is the configuration in force until then, or NULL. */
 void run_steer_restore(struct run_steer *steer, const struct run_config *before);
-/* Unloads what `before` has and `wanted` has no more. */
-void run_steer_drop(struct run_steer *steer, const struct run_config *before,
-		    const struct run_config *wanted);
+/* Unloads what the daemon has loaded, now or before a restart, if `wanted` has no such section. */
+void run_steer_drop(struct run_steer *steer, const struct run_config *wanted);
 /* Groups that are steered. */
 unsigned int run_steer_groups(const struct run_steer *steer);
 

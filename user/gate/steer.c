@@ -15,6 +15,7 @@
 #include "steer_place.h"
 
 #include <bpf/bpf.h>
+#include <ctype.h>
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -84,10 +85,7 @@ static const char *plane_dir(const char *bpffs, char path[PATH_MAX])
 	return pins_path(bpffs, PLANE, NULL, path);
 }
 
-/* What the plane pins beside the groups' folders: maps, programs and links of its own. */
-#define OWN_PREFIX "sluice_"
-
-/* Calls fn with the name of each group's folder. */
+/* Calls fn with the name of each group's folder, which begins with its port. */
 static int folders_each(const char *dir, int (*fn)(const char *name, void *arg), void *arg)
 {
 	DIR *folder = opendir(dir);
@@ -97,8 +95,7 @@ static int folders_each(const char *dir, int (*fn)(const char *name, void *arg),
 	if (!folder)
 		return errno == ENOENT ? 0 : -errno;
 	while (!result && (entry = readdir(folder)))
-		if (entry->d_name[0] != '.' &&
-		    strncmp(entry->d_name, OWN_PREFIX, strlen(OWN_PREFIX)))
+		if (isdigit((unsigned char)entry->d_name[0]))
 			result = fn(entry->d_name, arg);
 	closedir(folder);
 	return result;
@@ -660,15 +657,15 @@ static int unload_locked(struct sweep *sweep, struct err *err)
 	return result < 0 ? result : removed;
 }
 
-int steer_unload(const char *bpffs, steer_news_fn fn, void *arg, struct err *err)
+static int unload(const char *bpffs, bool own_only, steer_news_fn fn, void *arg, struct err *err)
 {
 	static const int caps[] = { CAP_BPF, CAP_PERFMON, CAP_SYS_PTRACE };
 	struct sweep sweep = { .bpffs = bpffs, .fn = fn, .arg = arg };
 	int result = pins_exist(bpffs, PLANE, err);
 	struct pins pins;
 
-	if (result <= 0)
-		return result;
+	if (result <= 0 || (own_only && !plane_is_by_daemon(&plane, bpffs)))
+		return result < 0 ? result : 0;
 	result = caps_require("steer unload", caps, 3, err);
 	if (!result)
 		result = pins_lock(&pins, bpffs, false, err);
@@ -677,6 +674,16 @@ int steer_unload(const char *bpffs, steer_news_fn fn, void *arg, struct err *err
 	result = unload_locked(&sweep, err);
 	pins_unlock(&pins);
 	return result;
+}
+
+int steer_unload(const char *bpffs, steer_news_fn fn, void *arg, struct err *err)
+{
+	return unload(bpffs, false, fn, arg, err);
+}
+
+int steer_unload_own(const char *bpffs, steer_news_fn fn, void *arg, struct err *err)
+{
+	return unload(bpffs, true, fn, arg, err);
 }
 
 /* --- load */
@@ -754,6 +761,8 @@ static int load_locked(const struct steer_options *options, struct sweep *sweep,
 	result = steer_group_verify(&sweep->setting, err);
 	if (!result && !options->dry_run)
 		result = meta_pin(options->bpffs, &sweep->meta, err);
+	if (!result && !options->dry_run)
+		result = plane_mark(&plane, options->bpffs, options->by_daemon, err);
 	return result ? result : sweep_run(sweep, err);
 }
 
@@ -789,7 +798,7 @@ int steer_read(const char *bpffs, struct sluice_steer_meta *meta, struct err *er
 int steer_groups(const char *bpffs, int (*fn)(struct steer_group *group, void *arg), void *arg,
 		 struct err *err)
 {
-	struct pinned pinned;
+	struct pinned pinned = { 0 };
 	int i, result = pinned_read(bpffs, &pinned, false, err);
 
 	for (i = 0; !result && i < pinned.count; i++)

@@ -30,6 +30,7 @@ struct steer_options {
 	__u32 netns;	   /* inode number; 0: all of them */
 	const char *bpffs; /* folder of the pins */
 	bool dry_run;	   /* verify, and change nothing */
+	bool by_daemon;	   /* for steer_unload_own() */
 };
 
 enum steer_event {
@@ -79,6 +80,8 @@ int steer_sweep(const char *bpffs, steer_news_fn fn, void *arg, struct err *err)
 int steer_prepare(const char *bpffs, struct err *err);
 /* Detaches all, and removes the pins: their number, 0 if there were none, or -errno. */
 int steer_unload(const char *bpffs, steer_news_fn fn, void *arg, struct err *err);
+/* The same if the daemon was the last to load it; 0 if it was somebody else. */
+int steer_unload_own(const char *bpffs, steer_news_fn fn, void *arg, struct err *err);
 
 /* -ENOENT with *err set if it is not loaded; other ABI versions are refused, never misread. */
 int steer_read(const char *bpffs, struct sluice_steer_meta *meta, struct err *err);

@@ -274,6 +274,8 @@ int steer_group_prepare(const struct steer_setting *setting, struct err *err)
 		loading_end(&loading);
 		return result;
 	}
+	free(loading.log);
+	loading.log = NULL;
 	spare.loading = loading;
 	spare.setting = *setting;
 	return 0;
