@@ -26,8 +26,8 @@ bool steer_readers_complete(const struct steer_readers *sampling);
 int steer_readers_end(const char *bpffs, struct steer_readers *sampling, struct err *err);
 
 /*
- * All of it: waits until the reader of each socket is known, `limit_ms` at most.  With 0 it does not
- * wait, for callers that come again.  0 where there is nothing to do, too.
+ * All of it: waits until the reader of each socket is known, `limit_ms` at most.  With 0 it does
+ * not wait, for callers that come again.  0 where there is nothing to do, too.
  */
 int steer_readers_sample(const char *bpffs, unsigned int limit_ms, struct err *err);
 
