@@ -92,10 +92,10 @@ $(prog): $(BUILD)/tests/prog/%: tests/prog/%.c $(testable) | $(skels)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(CFLAGS) $(STD) $(WARN) $(see_all) -o $@ $^ $(LIBS) -lcmocka
 
-$(servers): $(BUILD)/tests/%: tests/servers/%.c
+$(servers): $(BUILD)/tests/%: tests/servers/%.c $(wildcard tests/servers/*.h)
 	$(call say,TEST,$<)
 	$(Q)mkdir -p $(@D)
-	$(Q)$(CC) $(CFLAGS) -std=gnu11 -D_GNU_SOURCE $(WARN) -Iinclude -o $@ $<
+	$(Q)$(CC) $(CFLAGS) -std=gnu11 -D_GNU_SOURCE $(WARN) -Iinclude -o $@ $< -lm -pthread
 
 # A fuzzer each for libFuzzer (make fuzz), and a plain replay of its corpus (make check).
 # Its target may include sources of ours; of which, it alone knows.
@@ -128,7 +128,8 @@ demo: setup-demo
 	$(Q)$(MAKE) --no-print-directory all
 	$(Q)tools/demo
 
-bench_with := $(BUILD)/tools/echo $(BUILD)/tools/hooks $(BUILD)/tools/empty.bpf.o
+bench_with := $(BUILD)/tools/echo $(BUILD)/tools/hooks $(BUILD)/tools/empty.bpf.o \
+	$(BUILD)/tools/steer $(BUILD)/tools/steer_worker $(BUILD)/tools/steer_empty.bpf.o
 
 $(BUILD)/tools/%: tools/bench/%.c
 	$(call say,CC,$<)

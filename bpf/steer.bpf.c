@@ -26,6 +26,7 @@
 #include <stddef.h>
 
 #define CHOICE_TRIES 4
+#define CANDIDATES   4 /* policy load */
 
 struct steer_key {
 	struct sluice_addr peer;
@@ -63,6 +64,17 @@ static __always_inline bool key_read(struct sk_reuseport_md *ctx, struct steer_k
 		key->local.half[1] = 0;
 	}
 	return true;
+}
+
+/*
+ * The kernel has hashed the tuple, with a secret of its own that it draws at each boot.  That is
+ * enough to spread flows over sets; which flow it is, the whole tuple says.
+ */
+static __always_inline __u64 key_hash(struct sk_reuseport_md *ctx, const struct steer_key *key)
+{
+	if (policy == SLUICE_STEER_SOURCE)
+		return sluice_flow_mix(sluice_flow_mix(seed, key->peer.half[0]), key->peer.half[1]);
+	return sluice_flow_mix(seed, ctx->hash);
 }
 
 static __always_inline bool flow_is(const void *slot, const void *key)
@@ -105,8 +117,8 @@ static __always_inline void slot_account(struct sk_reuseport_md *ctx, __u32 inde
 	stats->bytes += ctx->len;
 	stats->flows += begins;
 	stats->moved += moves;
-	if (policy == SLUICE_STEER_LOAD && (begins || stats->datagrams % LOT == 0))
-		recent_add(index, now, begins ? 1 : LOT);
+	if (policy == SLUICE_STEER_LOAD)
+		recent_tell(index, now, begins, stats->datagrams);
 }
 
 /* --- new flows */
@@ -121,17 +133,23 @@ static __always_inline __u16 choice_at(const struct sluice_steer_choice *choice,
 	return choice->slot[at % SLUICE_STEER_SLOTS];
 }
 
-/* The better of two: nearly as even as the best of all, and no herd runs to one. */
+/* The best of the first and of three in a row: nearly the best of all, and no herd runs to one. */
 static __always_inline __u32 choice_better(const struct sluice_steer_choice *choice, __u32 count,
 					   __u32 first, __u64 hash, __u32 now)
 {
-	__u32 second = scale(hash >> 32, count);
+	__u64 least = slot_load(choice_at(choice, first), now), load, try;
+	__u32 best = first, at = scale(hash >> 32, count);
 
-	if (second == first)
-		second = second + 1 < count ? second + 1 : 0;
-	return slot_load(choice_at(choice, second), now) < slot_load(choice_at(choice, first), now)
-		       ? second
-		       : first;
+	for (try = 1; try < CANDIDATES; try++) {
+		asm volatile("" : "+r"(try));
+		load = slot_load(choice_at(choice, at), now);
+		if (load < least) {
+			least = load;
+			best = at;
+		}
+		at = at + 1 < count ? at + 1 : 0;
+	}
+	return best;
 }
 
 static __always_inline const struct sluice_steer_choice *choice_now(void)
@@ -146,7 +164,7 @@ static __always_inline const struct sluice_steer_choice *choice_now(void)
 static __always_inline bool choose(struct sk_reuseport_md *ctx, __u64 hash, __u32 now, __u32 *slot)
 {
 	const struct sluice_steer_choice *choice = choice_now();
-	__u32 count_ = choice ? choice->count : 0, first, at;
+	__u32 count_ = choice ? choice->count : 0, first, at, step;
 	__u64 try;
 
 	if (!count_ || count_ > SLUICE_STEER_SLOTS) {
@@ -156,6 +174,8 @@ static __always_inline bool choose(struct sk_reuseport_md *ctx, __u64 hash, __u3
 	first = scale(policy == SLUICE_STEER_SOURCE ? hash >> 32 : ctx->hash, count_);
 	if (policy == SLUICE_STEER_LOAD)
 		first = choice_better(choice, count_, first, hash, now);
+	/* the flows of a worker that is gone or full are spread, and not all its neighbour's */
+	step = 1 + scale(hash, count_ - 1);
 	for (at = first, try = 0; try < CHOICE_TRIES; try++) {
 		const struct sluice_steer_slot *candidate;
 
@@ -168,7 +188,9 @@ static __always_inline bool choose(struct sk_reuseport_md *ctx, __u64 hash, __u3
 			return true;
 		else
 			count(SLUICE_STEER_stale_slot);
-		at = at + 1 < count_ ? at + 1 : 0;
+		at += step;
+		at = at < count_ ? at : at - count_;
+		step = 1;
 	}
 	*slot = choice_at(choice, first);
 	if (slot_select(ctx, *slot)) {
@@ -360,7 +382,7 @@ int sluice_steer(struct sk_reuseport_md *ctx)
 		count(SLUICE_STEER_kernel_header);
 		return SK_PASS;
 	}
-	hash = sluice_steer_hash(seed, &key.peer, &key.local, key.peer_port_be);
+	hash = key_hash(ctx, &key);
 	index = sluice_flow_set_index(hash, sets);
 	set = bpf_map_lookup_elem(&sluice_table, &index);
 	if (!set)

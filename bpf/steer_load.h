@@ -18,12 +18,15 @@
 #define QUEUE_UNIT 256 /* a queue with no room left */
 #define QUEUE_FULL 224
 
-/* About 67 ms: long against the gaps of a busy flow, short against its life. */
-#define WINDOW_SHIFT 6
+/* About a second: a shorter time sees chance, and the gaps of flows that send in bursts. */
+#define WINDOW_SHIFT 10
 
-/* Datagrams of a CPU are told to the others in lots, so that a slot's cache line stays where it is.
+/*
+ * Datagrams of a CPU are told to the others in lots, so that a slot's cache line stays where it is;
+ * the first of a window one by one, since a heavy flow that has just begun shows in a few only.
  */
-#define LOT 8
+#define LOT   8
+#define EARLY 128
 
 static __always_inline __u32 queue_fill(const struct sluice_steer_slot *slot)
 {
@@ -57,19 +60,30 @@ static __always_inline bool is_connected(const struct sluice_steer_slot *slot)
 }
 
 /* Two CPUs that begin a window at once may lose each other's lot: it is an estimate. */
-static __always_inline void recent_add(__u32 index, __u32 now, __u32 datagrams)
+static __always_inline void recent_add(struct sluice_steer_recent *recent, __u32 now,
+				       __u32 datagrams)
 {
-	struct sluice_steer_recent *recent = bpf_map_lookup_elem(&sluice_recent, &index);
 	__u32 window = now >> WINDOW_SHIFT;
 
-	if (!recent)
-		return;
 	if (recent->window != window) {
 		recent->before = window - recent->window == 1 ? recent->now : 0;
 		recent->now = 0;
 		recent->window = window;
 	}
 	__sync_fetch_and_add(&recent->now, datagrams);
+}
+
+/* `datagrams` is how many this CPU has given to the slot. */
+static __always_inline void recent_tell(__u32 index, __u32 now, bool begins, __u64 datagrams)
+{
+	struct sluice_steer_recent *recent = bpf_map_lookup_elem(&sluice_recent, &index);
+
+	if (!recent)
+		return;
+	if (begins || recent->window != now >> WINDOW_SHIFT || recent->now < EARLY)
+		recent_add(recent, now, 1);
+	else if (datagrams % LOT == 0)
+		recent_add(recent, now, LOT);
 }
 
 /* Datagrams in the last window's length; of the window before this, what still reaches into it. */

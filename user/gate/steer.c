@@ -438,8 +438,9 @@ static int group_fill(struct sweep *sweep, struct steer_group *group,
 	int fd = -1, result;
 
 	sockets_join(sweep, group, members, count, &fd);
+	/* what could not be taken has been told, and what has gone since is no failure */
 	if (fd < 0)
-		return err_set(err, EXIT_ERROR, ESTALE, "none of its sockets could be taken");
+		return -ESTALE;
 	slots_assign(sweep, group, members, count);
 	result = steer_group_attach(group, fd, err);
 	close(fd);
@@ -469,9 +470,9 @@ static void group_add(struct sweep *sweep, const struct sluice_socket_record *co
 		if (result)
 			steer_group_remove(sweep->dir, group->name, &(struct err){ 0 });
 	}
-	if (result) {
+	if (result && result != -ESTALE) {
 		tell_found(sweep, STEER_GROUP_FAILED, members[0], count, err.what);
-	} else {
+	} else if (!result) {
 		sweep->groups++;
 		tell_group(sweep, STEER_GROUP_ATTACHED, group, NULL, slots_used(group), NULL);
 	}
@@ -573,6 +574,19 @@ int steer_sweep(const char *bpffs, steer_news_fn fn, void *arg, struct err *err)
 	result = result ? plane_not_loaded(&plane, bpffs, result, err) : sweep_run(&sweep, err);
 	pins_unlock(&pins);
 	return result;
+}
+
+int steer_prepare(const char *bpffs, struct err *err)
+{
+	struct sweep sweep = { .bpffs = bpffs };
+	int result = plane_meta_read(&plane, bpffs, &sweep.meta, err);
+
+	if (result) {
+		steer_group_prepare(NULL, err);
+		return plane_not_loaded(&plane, bpffs, result, err);
+	}
+	sweep_setting(&sweep);
+	return steer_group_prepare(&sweep.setting, err);
 }
 
 /* --- giving groups back */

@@ -49,6 +49,11 @@ int steer_group_reload(struct steer_group *group);
 int steer_group_create(const char *dir, const struct steer_setting *setting,
 		       const struct sluice_socket_record *of, struct steer_group **group,
 		       struct err *err);
+/*
+ * Makes maps and a program for the next such group ready in this process, since the verifier takes
+ * most of the time that a new group waits.  NULL: none is wanted any more.
+ */
+int steer_group_prepare(const struct steer_setting *setting, struct err *err);
 /* Verifies the program for such a group, and changes nothing. */
 int steer_group_verify(const struct steer_setting *setting, struct err *err);
 /* A program with another setting, on the same maps; nothing is attached yet. */

@@ -1,0 +1,553 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""make bench BENCH=steer: steering beside the kernel's own choice, and beside what could be.
+
+Everything happens on the loopback device of a network namespace that steer.c makes and that ends
+with it.  sluice is loaded by its own command line; who chooses is then switched within microseconds
+(steer.c, "use"), and what is compared takes turns, in random order, in one run.
+
+How even the workers are is given beside the best that any assignment could reach under which a flow
+stays where it is: the flows placed by falling size, each with the worker that has least so far
+(LPT, at most 4/3 of the optimum), with all sizes known beforehand.  Less than the heaviest flow or
+the mean is not possible; the two agree within a percent on these flows, so that "best" is the best.
+"online" is what one reaches who knows the size of a flow when it begins, and no flow to come: a
+heavy flow that begins when all workers have their share is too much for any of them.
+
+It is a measurement: it never fails a build.
+"""
+import argparse
+import array
+import collections
+import contextlib
+import heapq
+import itertools
+import json
+import os
+import pathlib
+import platform
+import random
+import re
+import shutil
+import statistics
+import sys
+import tempfile
+import time
+
+from bed import BenchError, Process, command, mounted, tool
+
+PORT = 7000
+FLOWS_EVEN = 1000
+FLOWS_KNOWN = 256
+FLOOD = 5000
+
+# Of "balance".
+WORKERS = 8
+FLOWS = 2000
+DATAGRAMS = 60000
+RATE = 60000  # a second
+RATE_MAX = 10**9
+TRAIN = 40
+CHOOSERS = ("kernel", "cbpf", "flow", "load")
+
+RESTARTS = 20
+KERNEL_PAUSE_S = 0.2
+IDLE_S = 1
+
+Trace = collections.namedtuple("Trace", "label sizes order")
+
+
+class Group:
+    """A reuseport group with its clients (steer.c), and sluice for it."""
+
+    def __init__(self, options, folder):
+        self.options, self.folder = options, folder
+        self.process = Process(options.build / "tools/steer", str(PORT), str(options.cpu))
+        self.process.read()
+        self.ask = self.process.ask
+
+    def sluice(self, *words):
+        return command(self.options.sluice, "--bpffs", self.folder / "sluice", "--netns",
+                       str(self.process.popen.pid), *words)
+
+    def workers(self, count):
+        self.unload()
+        self.ask(f"workers {count}")
+
+    def load(self, policy, *words):
+        """Loads, and gives the pinned program's path, for ask("use PATH")."""
+        self.sluice("steer", "load", "--port", str(PORT), "--policy", policy, *words)
+        pins = [pin for pin in (self.folder / "sluice/steer").glob(f"{PORT}_*/*")
+                if pin.name == "sluice_steer"]
+        if len(pins) != 1:
+            raise BenchError(f"expected one pinned program, found {pins}")
+        return pins[0]
+
+    def unload(self):
+        if (self.folder / "sluice").exists():
+            self.sluice("steer", "unload")
+
+    def stop(self):
+        self.unload()
+        self.process.stop()
+
+
+@contextlib.contextmanager
+def group_of(options):
+    """with group_of(options) as group: what it made is gone at the end."""
+    folder = mounted("bpf") / f"sluice-bench-steer-{os.getpid()}"
+    folder.mkdir()
+    group = Group(options, folder)
+    try:
+        yield group
+    finally:
+        try:
+            group.stop()
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def shuffled(items):
+    return random.sample(list(items), len(items))
+
+
+def show_progress(text):
+    if sys.stderr.isatty():
+        print(f"\r{text:<40}\r", end="", file=sys.stderr, flush=True)
+
+
+# --- received datagrams
+
+def turns(group, choosers, rounds, line):
+    """{label: [one answer a round]}; in each round all choosers, in random order."""
+    runs = {label: [] for label in choosers}
+    for _ in range(rounds):
+        for label in shuffled(choosers):
+            group.ask(f"use {choosers[label]}")
+            runs[label].append(group.ask(line))
+    return runs
+
+
+def rate(run):
+    return run["received"] / run["wall_ns"]
+
+
+def per_cpu(run):
+    return run["received"] / run["cpu_ns"]
+
+
+def ratio(runs, over, under, value):
+    """The median over the rounds, and its quartiles."""
+    pairs = [value(a) / value(b) for a, b in zip(runs[over], runs[under])]
+    low, _, high = statistics.quantiles(pairs, n=4, method="inclusive")
+    return {"ratio": statistics.median(pairs), "quartiles": [low, high]}
+
+
+def throughput_of(group, workers, family, policy, options):
+    group.workers(workers)
+    group.ask(f"sources {FLOWS_EVEN} {family}")
+    choosers = {"steered": group.load(policy), "kernel": "kernel", "cbpf": "cbpf",
+                "again": "kernel"}
+    group.ask("even 30")
+    even = turns(group, choosers, options.rounds, f"even {options.slice}")
+    flood = turns(group, choosers, options.rounds, f"flood {FLOOD}")
+    ns = {label: statistics.median(1 / per_cpu(run) for run in even[label]) for label in choosers}
+    return {"workers": workers, "family": family, "policy": policy, "ns": ns,
+            "cpu": {over: ratio(even, over, "kernel", per_cpu)
+                    for over in ("steered", "cbpf", "again")},
+            "wall": {over: ratio(flood, over, "kernel", rate)
+                     for over in ("steered", "cbpf", "again")},
+            "per_second": statistics.median(rate(run) * 1e9 for run in flood["steered"])}
+
+
+def throughput(group, options):
+    rows = []
+    for workers, family, policy in ((4, 4, "flow"), (16, 4, "flow"), (4, 4, "load"),
+                                    (16, 4, "load"), (4, 6, "flow")):
+        show_progress(f"throughput, {workers} workers, {policy}")
+        rows.append(throughput_of(group, workers, family, policy, options))
+    return rows
+
+
+def print_throughput(rows):
+    print(f"\n{'received datagrams, over the kernel’s own choice':<43} ns each     CPU time        "
+          "        2 CPUs   aim")
+    for row in rows:
+        label = f"IPv{row['family']}, {row['workers']} workers, policy {row['policy']}"
+        low, high = row["cpu"]["steered"]["quartiles"]
+        print(f"  {label:<41} {row['ns']['kernel']:>4.0f} → {row['ns']['steered']:>4.0f}  "
+              f"{row['cpu']['steered']['ratio']:.3f}  {low:.3f} … {high:.3f}  "
+              f"{row['wall']['steered']['ratio']:>6.3f}  0.98")
+    for name, label in (("cbpf", "a classic BPF hash, over the kernel’s"),
+                        ("again", "noise: the kernel’s, over the same")):
+        cpu = [row["cpu"][name]["ratio"] for row in rows]
+        wall = [row["wall"][name]["ratio"] for row in rows]
+        print(f"  {label:<55} {statistics.median(cpu):.3f}  {min(cpu):.3f} … {max(cpu):.3f}  "
+              f"{statistics.median(wall):>6.3f}")
+    rates = [row["per_second"] for row in rows]
+    print(f"  on 2 CPUs it is {min(rates) / 1000:.0f} to {max(rates) / 1000:.0f} thousand "
+          "datagrams a second; at the right of them the steered ones over the kernel’s")
+
+
+# --- how even the workers are
+
+def zipf_sizes(exponent):
+    """Sizes of FLOWS flows, by rank; each flow has a datagram at least."""
+    weights = [1 / rank ** exponent for rank in range(1, FLOWS + 1)]
+    unit = DATAGRAMS / sum(weights)
+    return [max(1, round(weight * unit)) for weight in weights]
+
+
+def zipf_trace(exponent, draw):
+    """All flows at once: the datagrams of all of them in random order."""
+    sizes = zipf_sizes(exponent)
+    draw.shuffle(sizes)
+    order = array.array("H", (flow for flow, size in enumerate(sizes) for _ in range(size)))
+    draw.shuffle(order)
+    return Trace(f"Zipf s={exponent}", sizes, order)
+
+
+def trains_trace(label, exponent, train, draw, late=0.0):
+    """
+    Each flow sends trains, back to back, at random moments; from the start on, or from a random
+    moment before that part of the run.
+    """
+    sizes = zipf_sizes(exponent)
+    draw.shuffle(sizes)
+    sendings = []
+    for flow, size in enumerate(sizes):
+        begin = draw.random() * late
+        sendings += [(draw.uniform(begin, 1), flow, min(train, size - done))
+                     for done in range(0, size, train)]
+    order = array.array("H")
+    for _, flow, count in sorted(sendings):
+        order.extend(itertools.repeat(flow, count))
+    return Trace(label, sizes, order)
+
+
+def make_traces(seeds):
+    for seed in range(1, seeds + 1):
+        for exponent in (1.0, 1.2):
+            yield zipf_trace(exponent, random.Random(seed))
+        yield trains_trace(f"Zipf s=1.0, bursts of {TRAIN}", 1.0, TRAIN, random.Random(seed))
+        yield trains_trace("Zipf s=1.0, one by one", 1.0, 1, random.Random(seed), late=0.8)
+
+
+def imbalance(loads):
+    return max(loads) / statistics.mean(loads)
+
+
+def best_online(trace, workers):
+    """Of who knows a flow's size when it begins, and nothing of flows to come."""
+    loads, begun = [0] * workers, set()
+    for flow in trace.order:
+        if flow not in begun:
+            begun.add(flow)
+            heapq.heapreplace(loads, loads[0] + trace.sizes[flow])
+    return imbalance(loads)
+
+
+def best_sticky(sizes, workers):
+    loads = [0] * workers
+    for size in sorted(sizes, reverse=True):
+        heapq.heapreplace(loads, loads[0] + size)
+    return imbalance(loads)
+
+
+def bound_sticky(sizes, workers):
+    return max(1.0, max(sizes) * workers / sum(sizes))
+
+
+def play(group, who, path):
+    """A replay among sockets and a table that know nothing of the last one."""
+    group.workers(WORKERS)
+    if who in ("flow", "load"):
+        group.load(who)
+    else:
+        group.ask(f"use {who}")
+    # a hash knows no time
+    result = group.ask(f"replay {path} {RATE if who == 'load' else RATE_MAX}")
+    return {"imbalance": imbalance(result["received"]), "received": result["received"],
+            "lost": result["sent"] - sum(result["received"])}
+
+
+def balance(group, options, folder):
+    rows = []
+    path = folder / "trace"
+    group.ask(f"sources {FLOWS} 4")
+    for trace in make_traces(options.seeds):
+        show_progress(f"balance, {trace.label}")
+        path.write_bytes(trace.order.tobytes())
+        rows.append({"trace": trace.label, "best": best_sticky(trace.sizes, WORKERS),
+                     "online": best_online(trace, WORKERS),
+                     "bound": bound_sticky(trace.sizes, WORKERS),
+                     **{who: play(group, who, path) for who in CHOOSERS}})
+    return rows
+
+
+def print_balance(rows):
+    print(f"\n{f'max over mean, {WORKERS} workers, {FLOWS} flows':<32} kernel   cBPF   flow   load"
+          "   best  load/best (of seeds)   aim  online  load/online")
+    for label in dict.fromkeys(row["trace"] for row in rows):
+        those = [row for row in rows if row["trace"] == label]
+        middle = [statistics.median(row[who]["imbalance"] for row in those)
+                  for who in CHOOSERS]
+        over, beside = ([row["load"]["imbalance"] / row[what] for row in those]
+                        for what in ("best", "online"))
+        print(f"  {label:<30} " + " ".join(f"{value:>6.2f}" for value in middle) +
+              f" {statistics.median(row['best'] for row in those):>6.2f}"
+              f"  {statistics.median(over):>8.2f} ({min(over):.2f} … {max(over):.2f})  1.10"
+              f"  {statistics.median(row['online'] for row in those):>6.2f}"
+              f" {statistics.median(beside):>12.2f}")
+    lost = sum(row[who]["lost"] for row in rows for who in CHOOSERS)
+    if lost:
+        print(f"  note: {lost} datagrams were lost")
+
+
+# --- ns for a decision
+
+def cost_since(group, before):
+    after = group.ask("cost")
+    runs = after["run_cnt"] - before["run_cnt"]
+    return (after["run_time_ns"] - before["run_time_ns"]) / max(runs, 1)
+
+
+def cost_known(group, use, options):
+    group.ask(f"use {use}")
+    group.ask("even 2")
+    before = group.ask("cost")
+    group.ask(f"even {options.slice}")
+    return cost_since(group, before)
+
+
+def cost_new(group, use, family):
+    group.ask(f"use {use}")
+    before = group.ask("cost")
+    group.ask(f"fresh 2048 {family} 1")
+    return cost_since(group, before)
+
+
+def decision_of(group, policy, empty, options):
+    """Medians of runs in turn; less the empty program's of the same round."""
+    rows = []
+    group.workers(WORKERS)
+    program = group.load(policy)
+    for family in (4, 6):
+        runs = {"one": [], "known": [], "new": [], "empty": []}
+        for _ in range(options.cost_rounds):
+            group.ask(f"sources 1 {family}")
+            runs["one"].append(cost_known(group, program, options))
+            group.ask(f"sources {FLOWS_KNOWN} {family}")
+            runs["known"].append(cost_known(group, program, options))
+            runs["empty"].append(cost_known(group, empty, options))
+            runs["new"].append(cost_new(group, program, family))
+        rows.append({"policy": policy, "family": family,
+                     **{key: statistics.median(values) for key, values in runs.items()}})
+    return rows
+
+
+def decision(group, options):
+    empty = group.folder / "empty"
+    command(tool("bpftool"), "prog", "load", options.build / "tools/steer_empty.bpf.o", empty)
+    group.ask("count")
+    rows = []
+    for policy in ("flow", "load", "source", "cpu"):
+        show_progress(f"decision, {policy}")
+        rows += decision_of(group, policy, empty, options)
+    return rows
+
+
+def print_decision(rows):
+    print(f"\n{'ns for a decision, less an empty program’s':<32}   1 flow "
+          f"{FLOWS_KNOWN:>5} flows  new flows  (empty)   aim")
+    for row in rows:
+        label = f"policy {row['policy']}, IPv{row['family']}"
+        values = [row[kind] - row["empty"] for kind in ("one", "known", "new")]
+        print(f"  {label:<30} {values[0]:>9.0f} {values[1]:>11.0f} {values[2]:>10.0f} "
+              f"{row['empty']:>8.0f}    60")
+
+
+# --- memory
+
+def map_bytes(folder):
+    """{map: bytes that the kernel accounts for it}."""
+    found = {}
+    for pin in folder.glob(f"sluice/steer/{PORT}_*/*"):
+        with contextlib.suppress(BenchError):
+            shown = json.loads(command(tool("bpftool"), "-j", "map", "show", "pinned", pin))
+            found[pin.name] = shown["bytes_memlock"]
+    return found
+
+
+def counter(folder, name):
+    names = re.findall(r"X\((\w+),", re.search(
+        r"#define SLUICE_STEER_COUNTERS\(X\).*?\n\n",
+        (pathlib.Path(__file__).resolve().parents[2] / "include/sluice/counters.h").read_text(),
+        re.DOTALL).group())
+    pin, = folder.glob(f"sluice/steer/{PORT}_*/sluice_counters")
+    dump = json.loads(command(tool("bpftool"), "-j", "map", "dump", "pinned", pin))
+    return sum(int.from_bytes(bytes(int(byte, 16) for byte in cpu["value"]), "little") >>
+               64 * names.index(name) & (1 << 64) - 1 for cpu in dump[0]["values"])
+
+
+def memory_of(group, room, flows):
+    group.workers(WORKERS)
+    group.load("flow", "--flows", str(room))
+    group.ask(f"fresh {flows} 4 2")
+    sizes = map_bytes(group.folder)
+    return {"room": room, "flows": flows, "table": sizes["sluice_table"],
+            "all": sum(sizes.values()),
+            # counted with each of the two datagrams
+            "unrecorded": counter(group.folder, "unrecorded") / 2 +
+            counter(group.folder, "half_open_lost")}
+
+
+def memory(group, options):
+    rows = []
+    for room, flows in ((1000000, 500000), (2000000, 1000000)):
+        show_progress(f"memory, {room} flows")
+        rows.append(memory_of(group, room, flows))
+    return rows
+
+
+def print_memory(rows):
+    print(f"\n{'memory':<32}  flows table  all maps  flows live  not on record")
+    for row in rows:
+        label = f"--flows {row['room']}"
+        print(f"  {label:<32} {row['table'] / 1e6:>7.1f} MB {row['all'] / 1e6:>6.1f} MB "
+              f"{row['flows']:>11} {row['unrecorded'] / row['flows']:>13.2%}")
+
+
+# --- rolling restarts
+
+class Restarts:
+    """Instances of a server (steer_worker.c) that follow one another under churning flows."""
+
+    def __init__(self, group, folder):
+        self.group, self.folder = group, folder
+        self.results = []
+
+    def start(self):
+        pid = self.group.process.popen.pid
+        worker = Process(self.group.options.build / "tools/steer_worker", str(PORT),
+                         f"/proc/{pid}/ns/net", self.folder / "owners")
+        worker.read()
+        return worker
+
+    def stop(self, worker):
+        self.results.append(worker.ask("end"))
+        worker.stop()
+
+    def by_kernel(self, old):
+        new = self.start()
+        time.sleep(KERNEL_PAUSE_S)
+        self.stop(old)
+        time.sleep(KERNEL_PAUSE_S)
+        return new
+
+    def by_sluice(self, old):
+        """As an operator would: the new instance beside the old, drain, then end the old."""
+        new = self.start()
+        self.group.sluice("steer", "load", "--port", str(PORT), "--idle", str(IDLE_S))
+        self.group.sluice("steer", "drain", str(old.popen.pid))
+        self.stop(old)
+        return new
+
+    def run(self, who):
+        restart = {"kernel": self.by_kernel, "sluice": self.by_sluice}[who]
+        (self.folder / "owners").unlink(missing_ok=True)
+        worker = self.start()
+        try:
+            if who == "sluice":
+                self.group.load("flow", "--idle", str(IDLE_S))
+            self.group.ask("churn 4")
+            for number in range(RESTARTS):
+                show_progress(f"restart {number + 1} of {RESTARTS}")
+                worker = restart(worker)
+            sent = self.group.ask("end")
+            time.sleep(0.1)
+        finally:
+            self.stop(worker)
+        return {**sent, "moved": sum(result["moved"] for result in self.results),
+                "lost": sent["sent"] - sum(result["received"] for result in self.results)}
+
+
+def restarts(group, options, folder):
+    group.workers(0)
+    return {who: Restarts(group, folder).run(who) for who in ("kernel", "sluice")}
+
+
+def print_restarts(results):
+    print(f"\n{f'{RESTARTS} rolling restarts':<32}     flows  datagrams  flows moved   lost   aim")
+    for who, result in results.items():
+        label = {"kernel": "the kernel’s own choice", "sluice": "steered, with drain"}[who]
+        print(f"  {label:<32} {result['flows']:>7} {result['sent']:>10} {result['moved']:>12} "
+              f"{result['lost']:>6}" + ("  0, 0" if who == "sluice" else ""))
+
+
+# --- the whole
+
+PARTS = ("throughput", "balance", "decision", "memory", "restarts")
+
+
+def facts_of(options):
+    return {"kernel": platform.release(), "cpus": os.cpu_count(), "pinned_cpu": options.cpu,
+            "rounds": options.rounds, "slice_ms": options.slice, "seeds": options.seeds,
+            "flows": FLOWS, "datagrams": DATAGRAMS, "rate": RATE}
+
+
+def measure_part(part, options, folder):
+    """Each in a namespace of its own."""
+    with group_of(options) as group:
+        return {"throughput": lambda: throughput(group, options),
+                "balance": lambda: balance(group, options, folder),
+                "decision": lambda: decision(group, options),
+                "memory": lambda: memory(group, options),
+                "restarts": lambda: restarts(group, options, folder)}[part]()
+
+
+def bench(options):
+    if os.geteuid():
+        raise BenchError("needs root, for namespaces and programs")
+    found, facts = {}, facts_of(options)
+    print(f"kernel {facts['kernel']}, {facts['cpus']} CPUs; {options.rounds} runs of "
+          f"{options.slice} ms each")
+    with tempfile.TemporaryDirectory(prefix="sluice-bench-") as folder:
+        for part in options.parts:
+            found[part] = measure_part(part, options, pathlib.Path(folder))
+            show_progress("")
+            globals()[f"print_{part}"](found[part])
+    options.json.parent.mkdir(parents=True, exist_ok=True)
+    options.json.write_text(json.dumps(dict(schema_version=1, **facts, **found), indent=1) + "\n",
+                            encoding="utf-8")
+    print(f"\nevery single run: {options.json}")
+
+
+def parse_options(words):
+    top = pathlib.Path(__file__).resolve().parents[2]
+    parser = argparse.ArgumentParser(prog="tools/bench/run steer",
+                                     description="Steering beside the kernel's own choice.")
+    parser.add_argument("parts", nargs="*", metavar="PART", help=f"of {', '.join(PARTS)}")
+    parser.add_argument("--rounds", type=int, default=30)
+    parser.add_argument("--slice", type=int, default=20, help="milliseconds of each run (20)")
+    parser.add_argument("--seeds", type=int, default=3, help="of each way to draw flows (3)")
+    parser.add_argument("--cost-rounds", type=int, default=9)
+    parser.add_argument("--cpu", type=int, default=max(os.sched_getaffinity(0)))
+    parser.add_argument("--json", type=pathlib.Path, help="default: build/bench-steer.json")
+    parser.add_argument("--sluice", type=pathlib.Path, help="default: build/sluice")
+    parser.add_argument("--build", type=pathlib.Path,
+                        default=top / os.environ.get("BUILD", "build"))
+    options = parser.parse_args(words)
+    for part in options.parts:
+        if part not in PARTS:
+            parser.error(f"{part}: is not one of {', '.join(PARTS)}")
+    options.parts = options.parts or PARTS
+    options.sluice = options.sluice or options.build / "sluice"
+    options.json = options.json or options.build / "bench-steer.json"
+    return options
+
+
+def main(words):
+    bench(parse_options(words))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * steer_worker: an instance of a server with several reuseport sockets, for the benchmark's rolling
+ * restarts.  It knows nothing of sluice, and ends as servers do that end well: at a line on stdin
+ * (or its end) it reads what waits in its queues, closes them, and says what it received.
+ *
+ * Which socket had a flow last stands in a file that all instances map, so that each of them sees a
+ * flow that comes to it from another.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/types.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <sched.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#define SOCKETS 4
+#define FLOWS	(1U << 20)
+
+static __u32 *owner; /* of each flow: pid and number of the socket; 0: nobody */
+static unsigned long received, moved;
+
+static void die(const char *what)
+{
+	fprintf(stderr, "steer_worker: %s: %s\n", what, strerror(errno));
+	exit(1);
+}
+
+static void netns_enter(const char *path)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+
+	if (fd < 0 || setns(fd, CLONE_NEWNET))
+		die(path);
+	close(fd);
+}
+
+static void owners_map(const char *path)
+{
+	int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+
+	if (fd < 0 || ftruncate(fd, FLOWS * sizeof(*owner)))
+		die(path);
+	owner = mmap(NULL, FLOWS * sizeof(*owner), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	if (owner == MAP_FAILED)
+		die(path);
+	close(fd);
+}
+
+static int socket_open(__u16 port)
+{
+	struct sockaddr_in6 any = { .sin6_family = AF_INET6, .sin6_port = htons(port) };
+	int fd = socket(AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	int off = 0, on = 1;
+
+	if (fd < 0 || setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof(off)) ||
+	    setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof(on)) ||
+	    bind(fd, (struct sockaddr *)&any, sizeof(any)))
+		die("socket");
+	return fd;
+}
+
+static void socket_read(int fd, __u32 number)
+{
+	__u32 flow, mine = (__u32)getpid() * SOCKETS + number, before;
+
+	while (recv(fd, &flow, sizeof(flow), 0) >= (ssize_t)sizeof(flow)) {
+		before = __atomic_exchange_n(&owner[flow % FLOWS], mine, __ATOMIC_RELAXED);
+		moved += before && before != mine;
+		received++;
+	}
+}
+
+int main(int argc, char **argv)
+{
+	struct pollfd wait[SOCKETS + 1] = { [SOCKETS] = { STDIN_FILENO, POLLIN, 0 } };
+	int i;
+
+	if (argc != 4) {
+		fprintf(stderr, "usage: steer_worker PORT NETNS FILE\n");
+		return 2;
+	}
+	netns_enter(argv[2]);
+	owners_map(argv[3]);
+	for (i = 0; i < SOCKETS; i++)
+		wait[i] = (struct pollfd){ socket_open(atoi(argv[1])), POLLIN, 0 };
+	printf("{}\n");
+	fflush(stdout);
+	while (!wait[SOCKETS].revents) {
+		poll(wait, SOCKETS + 1, -1);
+		for (i = 0; i < SOCKETS; i++)
+			if (wait[i].revents)
+				socket_read(wait[i].fd, i);
+	}
+	for (i = 0; i < SOCKETS; i++) {
+		socket_read(wait[i].fd, i);
+		close(wait[i].fd);
+	}
+	printf("{\"received\":%lu,\"moved\":%lu}\n", received, moved);
+	return 0;
+}
