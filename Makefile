@@ -128,8 +128,10 @@ demo: setup-demo
 	$(Q)$(MAKE) --no-print-directory all
 	$(Q)tools/demo
 
-bench_with := $(BUILD)/tools/echo $(BUILD)/tools/hooks $(BUILD)/tools/empty.bpf.o \
-	$(BUILD)/tools/steer $(BUILD)/tools/steer_worker $(BUILD)/tools/steer_empty.bpf.o
+# A part of it: make bench BENCH='--rows ^wire'; see tools/bench/run --help.
+bench_with := $(BUILD)/tools/echo $(BUILD)/tools/hooks $(BUILD)/tools/packets \
+	$(BUILD)/tools/empty.bpf.o $(BUILD)/tools/follow $(BUILD)/tools/steer \
+	$(BUILD)/tools/steer_worker $(BUILD)/tools/steer_empty.bpf.o
 
 $(BUILD)/tools/%: tools/bench/%.c
 	$(call say,CC,$<)
@@ -146,8 +148,12 @@ bench: setup-test
 	$(Q)$(MAKE) --no-print-directory benched
 	$(Q)tools/bench/run $(BENCH)
 
+# How long a new port of a followed bridge waits until it is covered; as root.
+bench-follow: all $(BUILD)/tools/follow
+	$(Q)$(BUILD)/tools/follow $(BUILD)/sluice $(BENCH)
+
 # What is installed here is looked for by the makes below, which read this file anew.
-.PHONY: tested benched setup-build setup-demo setup-test
+.PHONY: tested benched bench-follow setup-build setup-demo setup-test
 setup: setup-test
 setup-build setup-demo setup-test: setup-%:
 	$(Q)tools/setup.sh $*

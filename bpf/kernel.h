@@ -8,6 +8,7 @@
 
 #include <linux/bpf.h>
 #include <linux/types.h>
+#include <stdbool.h>
 
 #define AF_INET	 2
 #define AF_INET6 10
@@ -63,10 +64,21 @@ struct inet6_ifaddr {
 } __core;
 
 struct net_device {
+	struct {
+		struct list_head upper;
+	} adj_list;
+	const unsigned char *dev_addr;
 	unsigned int flags;
 	struct list_head dev_list;
 	struct in_device *ip_ptr;
 	struct inet6_dev *ip6_ptr;
+} __core;
+
+/* net/core/dev.c: one of the devices above another; its master is the first of them */
+struct netdev_adjacent {
+	struct net_device *dev;
+	bool master;
+	struct list_head list;
 } __core;
 
 typedef struct {
@@ -122,6 +134,7 @@ struct sock_reuseport {
 } __core;
 
 struct sk_buff {
+	struct net_device *dev;
 	struct sock *sk;
 	unsigned long _nfct;
 	unsigned char *data;

@@ -9,26 +9,32 @@
  *	egress:  source S -> A                     ingress: source B2 -> B1
  *
  * As a host, S is what the kernel would answer from: its own route look-up says so (kernel 6.7,
- *with forwarding on), else the routes that user space put into sluice_w_routes.  The target is
- *rewritten too, and not the source of answers alone, since a server that connects its socket back
- *to the client would not be found at A any more, and since conntrack must see one pair of
- *addresses. As a gateway, the server is known when it has answered.
+ * with forwarding on), else the routes that user space put into sluice_w_routes.  The target is
+ * rewritten too, and not the source of answers alone, since a server that connects its socket back
+ * to the client would not be found at A any more, and since conntrack must see one pair of
+ * addresses. As a gateway, the server is known when it has answered.
  *
  * A decision holds for a quarter of a second for its flow; in between a datagram costs a parse and
- *a look-up in the flow table.  Rejected: deciding for each datagram (two route and two socket
+ * a look-up in the flow table.  Rejected: deciding for each datagram (two route and two socket
  * look-ups), and for the life of the flow (routes, addresses and sockets change).
  *
  * One program each for ingress and egress, loaded once for each kind of interface with `role` as a
  * constant: what a kind has no use for is not in it.  Errors of ICMP about a rewritten datagram
  * quote it, and are translated the other way.
  *
- * A program that is unsure lets the packet pass unchanged.
+ * What others chose is not second-guessed: where this host speaks first from an address of its
+ * own choice, the answers come to that one; where a client turns to another address of the server
+ * behind a gateway, it gets that one.
+ *
+ * A program that is unsure lets the packet pass unchanged.  Its stack is full: 512 bytes for the
+ * deepest chain of calls, with each frame rounded up to 32 on kernel 5.10.
  */
 #include "flow_table.h"
 #include "kernel.h"
 #include "wire_host.h"
 #include "wire_maps.h"
 #include "wire_packet.h"
+#include "wire_plain.h"
 #include "wire_table.h"
 
 #include <linux/pkt_cls.h>
@@ -56,10 +62,17 @@ static __always_inline void reply_key(struct __sk_buff *skb, const struct ends *
 	key->zone = zone_of(skb, gateway);
 }
 
-static __always_inline bool view_fresh(const struct wire_view *view, __u32 now)
+static __always_inline bool view_live(const struct wire_view *view, __u32 now)
 {
-	return sluice_flow_idle(now, view->checked) <= SLUICE_WIRE_RECHECK &&
-	       sluice_flow_idle(now, view->seen) <= age;
+	return sluice_flow_idle(now, view->seen) <= age;
+}
+
+/* What this host began is not judged while it lasts. */
+static __always_inline bool view_holds(const struct wire_view *view, __u32 now)
+{
+	return view_live(view, now) &&
+	       (view->marks & SLUICE_WIRE_HOST_FIRST ||
+		sluice_flow_idle(now, view->checked) <= SLUICE_WIRE_RECHECK);
 }
 
 /* A datagram that came in, to a server on this host perhaps. */
@@ -71,20 +84,26 @@ static __always_inline void request_to_host(struct __sk_buff *skb, const struct 
 	struct wire_key key = {};
 	__u32 now = clock();
 
+	change->outcome = SLUICE_WIRE_request_not_local;
+	if (!frame_is_ours(skb))
+		return;
 	request_key(skb, ends, false, &key);
 	set = wire_set(&key);
 	if (!set)
 		return;
 	change->to = ends->target;
 	if (wire_read(set, &key, &view) && addr_equal(&view.asked, &ends->target) &&
-	    view_fresh(&view, now)) {
+	    view_holds(&view, now)) {
 		wire_touch(set, &view, now);
 		change->to = view.server;
 		change->outcome = addr_equal(&view.server, &view.asked)
 					  ? SLUICE_WIRE_request_right
 					  : SLUICE_WIRE_request_rewritten;
 	} else if (judge(skb, &key, &ends->target, &change->to, &change->outcome)) {
-		wire_store(set, &key, &ends->target, &change->to, now);
+		view.asked = ends->target;
+		view.server = change->to;
+		view.marks = 0;
+		wire_store(set, &key, &view, now);
 	}
 	if (!addr_equal(&change->to, &ends->target))
 		change->end = SLUICE_WIRE_TARGET;
@@ -96,8 +115,30 @@ static __always_inline bool addr_is_server(const struct sluice_addr *addr)
 }
 
 /*
- * A datagram on its way to the server behind this gateway.  Once the server has answered from
- * another address, its socket may be connected there: so further requests go to that one.
+ * Is a request to go on to where its server answers from?  While there is no answer, it goes there
+ * and to the address asked, turn and turn about: that one may be the only one that is left.
+ */
+static __always_inline bool redirects(const struct wire_view *view, __u32 now)
+{
+	__u32 silent = sluice_flow_idle(now, view->checked);
+
+	if (view->marks & SLUICE_WIRE_TURNED || addr_equal(&view->server, &view->asked))
+		return false;
+	return !(view->marks & SLUICE_WIRE_WAITING && view_live(view, now) &&
+		 silent / SLUICE_WIRE_PATIENCE % 2);
+}
+
+/* Is this the first request that waits for an answer? */
+static __always_inline bool waits_now(const struct wire_view *view, __u32 now)
+{
+	return !(view->marks & SLUICE_WIRE_WAITING && view_live(view, now)) &&
+	       sluice_flow_idle(now, view->checked) > SLUICE_WIRE_RECHECK;
+}
+
+/*
+ * A datagram on its way to the server behind this gateway.  Once the server has answered it from
+ * another address, its socket may be connected there: so further requests go to that one.  Whatever
+ * its age: a server that has never gone away is still connected.
  */
 static __always_inline void request_to_server(struct __sk_buff *skb, const struct ends *ends,
 					      struct change *change)
@@ -106,7 +147,7 @@ static __always_inline void request_to_server(struct __sk_buff *skb, const struc
 	struct wire_view view = {};
 	struct wire_key key = {};
 	__u32 now = clock();
-	bool known;
+	bool fresh;
 
 	if (!addr_is_server(&ends->target))
 		return;
@@ -114,32 +155,51 @@ static __always_inline void request_to_server(struct __sk_buff *skb, const struc
 	set = wire_set(&key);
 	if (!set)
 		return;
-	change->to = ends->target;
-	known = wire_read(set, &key, &view) && sluice_flow_idle(now, view.seen) <= age;
-	if (known)
-		change->to = view.server;
-	if (known && addr_equal(&view.asked, &ends->target))
-		wire_touch(set, &view, now);
-	else
-		wire_store(set, &key, &ends->target, &change->to, now);
-	change->outcome = SLUICE_WIRE_request_right;
-	if (!addr_equal(&change->to, &ends->target)) {
-		change->outcome = SLUICE_WIRE_request_rewritten;
-		change->end = SLUICE_WIRE_TARGET;
+	fresh = !wire_read(set, &key, &view) || !addr_equal(&view.asked, &ends->target);
+	if (fresh) {
+		/* one that was not found has never been seen */
+		view.marks = view.seen && view_live(&view, now) ? SLUICE_WIRE_TURNED : 0;
+		view.asked = view.server = ends->target;
 	}
+	change->outcome = SLUICE_WIRE_request_right;
+	if (redirects(&view, now)) {
+		change->outcome = SLUICE_WIRE_request_rewritten;
+		change->to = view.server;
+		change->end = SLUICE_WIRE_TARGET;
+		fresh = waits_now(&view, now);
+		view.marks |= fresh ? SLUICE_WIRE_WAITING : 0;
+	}
+	if (fresh)
+		wire_store(set, &key, &view, now);
+	else
+		wire_touch(set, &view, now);
 }
 
 /* --- replies, toward the client */
 
-/* The flow that a reply belongs to; false, and why, if it is none that we know. */
+/*
+ * The flow that a reply belongs to; false, and why, if it is none that we know.  One that needs a
+ * change is put right whatever its age, while it has its slot: the server does not know that we
+ * count, and the client still expects the address that it asked.  Should another client have got
+ * that one's address and port meanwhile, and this host speak to it first, it sees an address of
+ * this host all the same, and its answers come to the right one.
+ */
 static __always_inline bool reply_flow(struct sluice_wire_set *set, const struct wire_key *key,
-				       __u32 now, struct wire_view *view, struct change *change)
+				       const struct sluice_addr *source, __u32 now,
+				       struct wire_view *view, struct change *change)
 {
 	change->outcome = SLUICE_WIRE_reply_no_flow;
 	if (!wire_read(set, key, view))
 		return false;
 	change->outcome = SLUICE_WIRE_reply_expired;
-	return sluice_flow_idle(now, view->seen) <= age;
+	return view_live(view, now) ||
+	       (addr_equal(&view->server, source) && !addr_equal(&view->asked, source));
+}
+
+/* Nobody has asked for the address since a while: should it have gone, nobody expects it either. */
+static __always_inline bool is_unasked(const struct wire_view *view, __u32 now)
+{
+	return sluice_flow_idle(now, view->checked) > age;
 }
 
 /* It leaves from the address that the client had asked. */
@@ -167,13 +227,32 @@ static __always_inline void reply_of_host(struct __sk_buff *skb, const struct en
 	set = wire_set(&key);
 	if (!set)
 		return;
-	if (!reply_flow(set, &key, now, &view, change))
+	if (!reply_flow(set, &key, &ends->source, now, &view, change)) {
+		/* it may be another's: a container's on the same interface (macvlan) */
+		if (!source_is_chosen(skb, ends) || addr_is_away(skb, &ends->source, true))
+			return;
+		view.asked = view.server = ends->source;
+		view.marks = SLUICE_WIRE_HOST_FIRST;
+		wire_store(set, &key, &view, now);
 		return;
-	wire_touch(set, &view, now);
-	if (addr_equal(&view.server, &ends->source) || addr_equal(&view.asked, &ends->source))
-		reply_from(&view.asked, ends, change);
-	else
+	}
+	if (!addr_equal(&view.server, &ends->source) && !addr_equal(&view.asked, &ends->source)) {
 		change->outcome = SLUICE_WIRE_reply_other_source;
+		wire_touch(set, &view, now);
+		/* it has changed its mind, and what comes in is to be judged again */
+		if (view.marks & SLUICE_WIRE_HOST_FIRST) {
+			view.marks = 0;
+			wire_store(set, &key, &view, now);
+		}
+		return;
+	}
+	if (!addr_equal(&view.asked, &ends->source) && is_unasked(&view, now) &&
+	    addr_is_away(skb, &view.asked, true)) {
+		change->outcome = SLUICE_WIRE_reply_address_gone;
+		return;
+	}
+	wire_touch(set, &view, now);
+	reply_from(&view.asked, ends, change);
 }
 
 /* A datagram that came in from the server behind this gateway perhaps. */
@@ -191,12 +270,20 @@ static __always_inline void reply_of_server(struct __sk_buff *skb, const struct 
 	set = wire_set(&key);
 	if (!set)
 		return;
-	if (!reply_flow(set, &key, now, &view, change))
+	if (!reply_flow(set, &key, &ends->source, now, &view, change))
 		return;
-	if (addr_equal(&view.server, &ends->source))
+	if (is_unasked(&view, now) && !addr_is_server(&view.asked)) {
+		change->outcome = SLUICE_WIRE_reply_address_gone;
+		return;
+	}
+	if (addr_equal(&view.server, &ends->source) && !(view.marks & SLUICE_WIRE_WAITING)) {
 		wire_touch(set, &view, now);
-	else
-		wire_store(set, &key, &view.asked, &ends->source, now);
+		wire_confirm(set, &view, now);
+	} else {
+		view.server = ends->source;
+		view.marks &= ~SLUICE_WIRE_WAITING;
+		wire_store(set, &key, &view, now);
+	}
 	reply_from(&view.asked, ends, change);
 }
 
@@ -257,7 +344,7 @@ static __always_inline void error_pass(struct __sk_buff *skb, const struct heard
 		done = (host && error_about_request(skb, heard, false)) ||
 		       (gateway && error_about_reply(skb, heard, true));
 	else
-		done = (host && error_about_reply(skb, heard, false)) ||
+		done = (host && frame_is_ours(skb) && error_about_reply(skb, heard, false)) ||
 		       (gateway && error_about_request(skb, heard, true));
 	count(done ? SLUICE_WIRE_error_translated : SLUICE_WIRE_error_left);
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: (GPL-2.0-or-later OR BSD-2-Clause) */
 /*
  * What this host would do with a datagram: is it for one of its addresses, which socket gets it,
- * and which address would the answer leave from?  The kernel's own look-ups are asked; for routes,
+ * and which address would the answer leave from?  And what its sockets have done: did they choose
+ * the source themselves?  The kernel's own look-ups are asked; for routes,
  * where they are closed to programs (forwarding is off) or too old, what user space wrote into
  * sluice_w_routes.
  */
@@ -9,14 +10,95 @@
 #define SLUICE_WIRE_HOST_H
 
 #include "flow_table.h"
+#include "kernel.h"
 #include "wire_maps.h"
 #include "wire_table.h"
+
+#include <linux/if_ether.h>
+#include <linux/in.h>
 
 /* Namespaces have a loopback device as number 1: routes looked up from it are those of the host. */
 #define LOOPBACK_IFINDEX 1
 
 /* include/uapi/linux/bpf.h of 6.10 */
 #define FIB_LOOKUP_MARK (1U << 5)
+
+/* include/uapi/linux/if_packet.h: to all or to a group, or to another, by its Ethernet address */
+#define PACKET_BROADCAST 1
+#define PACKET_MULTICAST 2
+#define PACKET_OTHERHOST 3
+
+/* --- frames on the port of a bridge */
+
+static __always_inline void bridge_look_up(struct __sk_buff *skb, struct sluice_bridge *bridge)
+{
+	struct net_device *port = BPF_CORE_READ((struct sk_buff *)skb, dev), *master;
+	struct list_head *list = (void *)port +
+				 bpf_core_field_offset(struct net_device, adj_list.upper);
+	struct list_head *first = BPF_CORE_READ(list, next);
+	struct netdev_adjacent *upper = (void *)first -
+					bpf_core_field_offset(struct netdev_adjacent, list);
+
+	bridge->known = 0;
+	if (first == list || !BPF_CORE_READ(upper, master))
+		return;
+	master = BPF_CORE_READ(upper, dev);
+	bridge->known = !bpf_probe_read_kernel(bridge->address, sizeof(bridge->address),
+					       BPF_CORE_READ(master, dev_addr));
+}
+
+static __always_inline bool ethernet_equal(const __u8 *a, const __u8 *b)
+{
+	__u8 differing = 0;
+	int i;
+
+#pragma unroll
+	for (i = 0; i < ETH_ALEN; i++)
+		differing |= a[i] ^ b[i];
+	return !differing;
+}
+
+/* As it was a moment ago; NULL if that cannot be known at all. */
+static __noinline const struct sluice_bridge *bridge_of(struct __sk_buff *skb)
+{
+	__u32 port = skb->ifindex, index = port % SLUICE_BRIDGE_SLOTS, now = clock();
+	struct sluice_bridge *bridge;
+
+	if (!bpf_core_field_exists(((struct netdev_adjacent *)0)->master))
+		return NULL;
+	bridge = bpf_map_lookup_elem(&sluice_w_bridge, &index);
+	if (!bridge)
+		return NULL;
+	if (bridge->port != port || now - bridge->checked > SLUICE_WIRE_RECHECK) {
+		bridge_look_up(skb, bridge);
+		bridge->port = port;
+		bridge->checked = now;
+	}
+	return bridge;
+}
+
+/*
+ * Would the bridge hand the frame to this host, and not to another port?  That is for its Ethernet
+ * address alone to say: another host behind the bridge may well have an IP address that is ours,
+ * too.  The kernel has compared it with the port's own (skb->pkt_type), which the bridge takes for
+ * its own as well; its real one is read from the kernel, as it may change at any time, and no
+ * loader may be there to tell.
+ */
+static __always_inline bool frame_is_ours(struct __sk_buff *skb)
+{
+	const struct sluice_bridge *bridge;
+	struct packet_ethhdr *eth;
+
+	if (!(role & SLUICE_WIRE_PORT) || skb->pkt_type != PACKET_OTHERHOST)
+		return true;
+	bridge = bridge_of(skb);
+	if (!bridge)
+		return true;
+	eth = (void *)(long)skb->data;
+	if ((void *)(eth + 1) > (void *)(long)skb->data_end)
+		return true;
+	return bridge->known && ethernet_equal(eth->addrs, bridge->address);
+}
 
 /* --- routes and sockets, as the host has them */
 
@@ -38,7 +120,7 @@ static __always_inline int fib_lookup(struct __sk_buff *skb, struct bpf_fib_look
 		fib->family = AF_INET6;
 		__builtin_memcpy(fib->ipv6_dst, target, sizeof(*target));
 	}
-	return bpf_fib_lookup(skb, fib, sizeof(*fib), flags | BPF_FIB_LOOKUP_SKIP_NEIGH);
+	return bpf_fib_lookup(skb, fib, sizeof(*fib), flags);
 }
 
 /* The kernel does not look where forwarding is off, or does not know one of the flags. */
@@ -52,7 +134,7 @@ static __always_inline bool fib_declined(int result)
  * Is it a unicast address of this host?  The kernel's look-up says no more than that a datagram
  * would not be forwarded: it may be for this host, for a whole network of it, or for nowhere,
  * without a route.  User space may not have heard of a new address yet; but where it knows of a way
- * to it, it must be the address that keeps it here.
+ * to it, it must be the address that keeps it here.  Without flags, older kernels answer, too.
  */
 static __noinline bool addr_is_local(struct __sk_buff *skb, const struct sluice_addr *addr)
 {
@@ -77,21 +159,27 @@ static __always_inline struct sluice_away *away_slot(const struct sluice_addr *a
 	return bpf_map_lookup_elem(&sluice_w_away, &index);
 }
 
-/* The same, if it was known a moment ago to be another host's. */
-static __always_inline bool addr_is_away(struct __sk_buff *skb, const struct sluice_addr *addr)
+/*
+ * The same, where it was looked up a moment ago.  That it is local is not taken from then unless
+ * `trusting`: a decision to be remembered is not to be made from something remembered.
+ */
+static __noinline bool addr_is_away(struct __sk_buff *skb, const struct sluice_addr *addr,
+				    bool trusting)
 {
 	struct sluice_away *away = away_slot(addr);
 	__u32 now = clock();
+	bool local;
 
-	if (away && addr_equal(&away->addr, addr) && now - away->checked <= SLUICE_WIRE_RECHECK)
-		return true;
-	if (addr_is_local(skb, addr))
-		return false;
+	if (away && addr_equal(&away->addr, addr) && now - away->checked <= SLUICE_WIRE_RECHECK &&
+	    (trusting || !away->local))
+		return !away->local;
+	local = addr_is_local(skb, addr);
 	if (away) {
 		away->addr = *addr;
 		away->checked = now;
+		away->local = local;
 	}
-	return true;
+	return !local;
 }
 
 struct socket_found {
@@ -167,7 +255,7 @@ static __noinline bool source_toward(struct __sk_buff *skb, const struct sluice_
 				     const struct socket_found *socket, struct sluice_addr *source)
 {
 	struct bpf_fib_lookup fib = { .ifindex = LOOPBACK_IFINDEX };
-	__u32 flags = BPF_FIB_LOOKUP_SRC;
+	__u32 flags = BPF_FIB_LOOKUP_SRC | BPF_FIB_LOOKUP_SKIP_NEIGH;
 	const struct sluice_route *route;
 	int result;
 
@@ -195,10 +283,9 @@ static __noinline bool source_toward(struct __sk_buff *skb, const struct sluice_
 	return addr_is_set(source);
 }
 
-/* include/uapi/linux/if_packet.h: to all, or to a group, by its Ethernet address */
 static __always_inline bool is_shared(const struct __sk_buff *skb)
 {
-	return skb->pkt_type == 1 || skb->pkt_type == 2;
+	return skb->pkt_type == PACKET_BROADCAST || skb->pkt_type == PACKET_MULTICAST;
 }
 
 /* One that a datagram can go to and be answered from, in any scope but link-local. */
@@ -221,6 +308,16 @@ static __always_inline bool addr_is_plain(const struct sluice_addr *addr)
  * Where a request to `asked` is to go: *server, which is `asked` where nothing is to be changed.
  * True if that holds for a while, so that it is worth remembering.
  */
+/* Such as an address that is DNATed here, which the user has named; by itself, as the stack is
+ * full.
+ */
+static __noinline bool addr_is_excepted(const struct sluice_addr *addr)
+{
+	const struct sluice_route *route = route_known(addr);
+
+	return route && route->kind == SLUICE_ROUTE_NONE;
+}
+
 static __noinline bool judge(struct __sk_buff *skb, const struct wire_key *key,
 			     const struct sluice_addr *asked, struct sluice_addr *server,
 			     enum sluice_wire_counter *outcome)
@@ -232,14 +329,14 @@ static __noinline bool judge(struct __sk_buff *skb, const struct wire_key *key,
 	if (is_shared(skb) || !addr_is_plain(asked) || !addr_is_plain(&key->client))
 		return false;
 	*outcome = SLUICE_WIRE_request_not_local;
-	if (addr_is_away(skb, asked))
+	if (addr_is_away(skb, asked, false))
 		return false;
 	socket_find(skb, key, asked, &at_asked);
 	*outcome = SLUICE_WIRE_request_right;
 	if (at_asked.kind == SOCKET_BOUND || at_asked.kind == SOCKET_CONNECTED)
 		return true;
 	*outcome = SLUICE_WIRE_request_no_source;
-	if (!source_toward(skb, &key->client, &at_asked, &source))
+	if (!source_toward(skb, &key->client, &at_asked, &source) || addr_is_excepted(&source))
 		return false;
 	*outcome = at_asked.kind ? SLUICE_WIRE_request_right : SLUICE_WIRE_request_no_socket;
 	if (addr_equal(&source, asked))
@@ -254,6 +351,75 @@ static __noinline bool judge(struct __sk_buff *skb, const struct wire_key *key,
 	if (at_asked.kind)
 		*outcome = SLUICE_WIRE_request_other_socket;
 	return at_asked.kind;
+}
+
+/* --- where this host speaks first */
+
+/*
+ * Is it sent by a socket of this host, whose peer's answers come to no other?  Whatever was
+ * received before, to be forwarded or bridged, has an interface that it came in by, and its socket
+ * may be one of another namespace.
+ */
+static __always_inline bool is_from_here(struct __sk_buff *skb, const struct ends *ends,
+					 struct socket_found *socket)
+{
+	struct bpf_sock *sk;
+
+	if (skb->ingress_ifindex)
+		return false;
+	sk = skb->sk;
+	if (!sk)
+		return false;
+	sk = bpf_sk_fullsock(sk);
+	/* a connected socket is found by its answers */
+	if (!sk || sk->protocol != IPPROTO_UDP || sk->dst_port ||
+	    sk->src_port != bpf_ntohs(ends->source_port_be))
+		return false;
+	socket->ifindex = sk->bound_dev_if;
+	socket->mark = sk->mark;
+	return true;
+}
+
+/* As source_toward(), of a moment ago; not set where that fails. */
+static __always_inline bool source_lately(struct __sk_buff *skb, const struct sluice_addr *peer,
+					  const struct socket_found *socket,
+					  struct sluice_addr *source)
+{
+	__u64 hash = sluice_flow_mix(sluice_flow_mix(seed, peer->half[0]), peer->half[1]);
+	__u32 index = hash >> 32 & (SLUICE_TOWARD_SLOTS - 1), now = clock();
+	struct sluice_toward *toward = bpf_map_lookup_elem(&sluice_w_toward, &index);
+
+	if (!toward)
+		return false;
+	if (now - toward->checked > SLUICE_WIRE_RECHECK || toward->ifindex != socket->ifindex ||
+	    toward->mark != socket->mark || !addr_equal(&toward->peer, peer)) {
+		struct sluice_addr found = {};
+
+		if (!source_toward(skb, peer, socket, &found))
+			__builtin_memset(&found, 0, sizeof(found));
+		toward->peer = *peer;
+		toward->source = found;
+		toward->ifindex = socket->ifindex;
+		toward->mark = socket->mark;
+		toward->checked = now;
+	}
+	*source = toward->source;
+	return addr_is_set(source);
+}
+
+/*
+ * Does a socket of this host send from an address that the kernel would not have chosen?  Then the
+ * answers must come to just that one: judge() would send them on to the other.
+ */
+static __noinline bool source_is_chosen(struct __sk_buff *skb, const struct ends *ends)
+{
+	struct socket_found socket = {};
+	struct sluice_addr source;
+
+	return is_from_here(skb, ends, &socket) && addr_is_plain(&ends->target) &&
+	       addr_is_plain(&ends->source) &&
+	       source_lately(skb, &ends->target, &socket, &source) &&
+	       !addr_equal(&source, &ends->source);
 }
 
 #endif

@@ -60,13 +60,29 @@ struct {
 	__type(value, struct sluice_fragment_set);
 } sluice_w_frags SEC(".maps");
 
-/* Written by sluice_wire_in, each CPU its own. */
+/* Written by sluice_wire_in and sluice_wire_out, each CPU its own. */
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
 	__uint(max_entries, SLUICE_AWAY_SLOTS);
 	__type(key, __u32);
 	__type(value, struct sluice_away);
 } sluice_w_away SEC(".maps");
+
+/* Written by sluice_wire_out, each CPU its own. */
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, SLUICE_TOWARD_SLOTS);
+	__type(key, __u32);
+	__type(value, struct sluice_toward);
+} sluice_w_toward SEC(".maps");
+
+/* Written by sluice_wire_in, each CPU its own. */
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, SLUICE_BRIDGE_SLOTS);
+	__type(key, __u32);
+	__type(value, struct sluice_bridge);
+} sluice_w_bridge SEC(".maps");
 
 /* Written by sluice_wire_in and sluice_wire_out, each CPU its own. */
 struct {

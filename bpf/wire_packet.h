@@ -165,7 +165,7 @@ static __noinline int hear(struct __sk_buff *skb, struct heard *heard)
 }
 
 /* Reads the headers, of which a part may lie outside the linear part of the packet. */
-static __always_inline enum heard_kind packet_hear(struct __sk_buff *skb, struct heard *heard)
+static __always_inline enum heard_kind packet_parse(struct __sk_buff *skb, struct heard *heard)
 {
 	int verdict = hear(skb, heard);
 
@@ -210,7 +210,13 @@ static __always_inline bool change_ip6(struct __sk_buff *skb, __u32 l3_off,
 	return !bpf_skb_store_bytes(skb, l3_off + at, to, sizeof(*to), BPF_F_INVALIDATE_HASH);
 }
 
-/* The checksum whose pseudo-header covers the addresses of the outer header. */
+/*
+ * The checksum whose pseudo-header covers the addresses of the outer header.  BPF_F_MARK_MANGLED_0
+ * leaves a field of 0 as it is, and makes one that becomes 0 be 0xffff.  With CHECKSUM_PARTIAL the
+ * field holds the pseudo-header's sum and no checksum yet; but that sum is never 0, before or
+ * after: it has the protocol in it, and what is not 0 does not fold to 0.  So 0 says "no checksum"
+ * in either case, and the kernel or the device that completes the sum sees to the 0xffff itself.
+ */
 struct covering {
 	__u32 off; /* 0: there is none */
 	__u64 flags;
@@ -222,7 +228,6 @@ static __always_inline struct covering covering_check(const struct heard *heard)
 
 	if (heard->kind == HEARD_DATAGRAM) {
 		check.off = heard->outer.l4_off + offsetof(struct udphdr, check);
-		/* no checksum stays none */
 		check.flags = BPF_F_PSEUDO_HDR | BPF_F_MARK_MANGLED_0;
 	} else if (heard->kind == HEARD_ERROR && heard->version == 6) {
 		check.off = heard->outer.l4_off + offsetof(struct icmp6hdr, icmp6_cksum);

@@ -26,14 +26,17 @@ struct wire_view {
 	__u32 seen;
 	__u32 checked;
 	__u32 seal;
+	__u32 marks; /* enum sluice_wire_mark */
 	__u32 way;
 };
 
 static __always_inline __u32 zone_of(const struct __sk_buff *skb, bool gateway)
 {
+	__u32 ifindex = skb->ifindex & ~(SLUICE_WIRE_ZONE_GATEWAY | SLUICE_WIRE_MARKS);
+
 	if (gateway)
-		return skb->ifindex | SLUICE_WIRE_ZONE_GATEWAY;
-	return role & SLUICE_WIRE_PORT ? skb->ifindex : 0;
+		return ifindex | SLUICE_WIRE_ZONE_GATEWAY;
+	return role & SLUICE_WIRE_PORT ? ifindex : 0;
 }
 
 static __always_inline struct sluice_wire_set *wire_set(struct wire_key *key)
@@ -52,7 +55,8 @@ static __always_inline bool wire_is(const void *slot, const void *named)
 	const struct wire_key *key = named;
 
 	return flow->client_port_be == key->client_port_be &&
-	       flow->server_port_be == key->server_port_be && flow->zone == key->zone &&
+	       flow->server_port_be == key->server_port_be &&
+	       (flow->zone & ~SLUICE_WIRE_MARKS) == key->zone &&
 	       addr_equal(&flow->client, &key->client);
 }
 
@@ -77,6 +81,7 @@ static __always_inline bool wire_copy(const struct sluice_wire_set *set, const s
 	view->asked.half[1] = flow->asked.half[1];
 	view->server.half[0] = flow->server.half[0];
 	view->server.half[1] = flow->server.half[1];
+	view->marks = flow->zone & SLUICE_WIRE_MARKS;
 	view->checked = flow->checked;
 	view->seal = flow->seal;
 	view->seen = set->seen[way];
@@ -86,7 +91,7 @@ static __always_inline bool wire_copy(const struct sluice_wire_set *set, const s
 
 static __always_inline bool wire_sealed(const struct wire_key *key, const struct wire_view *view)
 {
-	return view->seal == sluice_wire_seal(key->hash, &view->asked, &view->server);
+	return view->seal == sluice_wire_seal(key->hash, &view->asked, &view->server, view->marks);
 }
 
 /* Without the lock unless the flow is changing (include/sluice/flow.h); false if not known. */
@@ -111,40 +116,61 @@ static __always_inline void wire_touch(struct sluice_wire_set *set, const struct
 		set->seen[view->way % SLUICE_FLOW_WAYS] = now;
 }
 
-static __noinline void wire_store(struct sluice_wire_set *set, const struct wire_key *key,
-				  const struct sluice_addr *asked, const struct sluice_addr *server,
-				  __u32 now)
+/* The server was seen to answer just now. */
+static __always_inline void wire_confirm(struct sluice_wire_set *set, const struct wire_view *view,
+					 __u32 now)
 {
-	struct sluice_wire_flow fresh = {
-		.client = key->client,
-		.asked = *asked,
-		.server = *server,
-		.client_port_be = key->client_port_be,
-		.server_port_be = key->server_port_be,
-		.zone = key->zone,
-		.checked = now,
-		.seal = sluice_wire_seal(key->hash, asked, server),
-	};
-	int outcome = SLUICE_WIRE_moved;
+	if (view->checked != now)
+		set->flow[view->way % SLUICE_FLOW_WAYS].checked = now;
+}
+
+/* What became of a slot, for the counters; -1: nothing new. */
+static __always_inline int wire_outcome(const struct sluice_wire_flow *flow,
+					const struct wire_view *view, bool known, bool live)
+{
+	if (view->marks & SLUICE_WIRE_HOST_FIRST)
+		return SLUICE_WIRE_host_first;
+	if (!known)
+		return live ? SLUICE_WIRE_evicted : SLUICE_WIRE_learned;
+	if (addr_equal(&flow->asked, &view->asked) && addr_equal(&flow->server, &view->server))
+		return -1;
+	return SLUICE_WIRE_moved;
+}
+
+/*
+ * Remembers the addresses and marks of *view.  A flow of SLUICE_WIRE_HOST_FIRST takes no slot from
+ * a live one: nobody has asked for it, so it must not cost those who have.
+ */
+static __noinline void wire_store(struct sluice_wire_set *set, const struct wire_key *key,
+				  const struct wire_view *view, __u32 now)
+{
+	__u32 seal = sluice_wire_seal(key->hash, &view->asked, &view->server, view->marks);
 	struct sluice_wire_flow *flow;
+	bool known, live;
+	int outcome = -1;
 	__u32 way;
 
 	bpf_spin_lock(&set->lock);
 	way = wire_find(set, key);
-	if (way < SLUICE_FLOW_WAYS) {
-		flow = &set->flow[way];
-		if (addr_equal(&flow->asked, asked) && addr_equal(&flow->server, server))
-			outcome = -1;
-	} else {
+	known = way < SLUICE_FLOW_WAYS;
+	if (!known)
 		way = set_oldest(set->tag, set->seen, now);
+	way %= SLUICE_FLOW_WAYS;
+	live = set->tag[way] && sluice_flow_idle(now, set->seen[way]) <= age;
+	if (!live || !(view->marks & SLUICE_WIRE_HOST_FIRST)) {
 		flow = &set->flow[way];
-		outcome = set->tag[way] && sluice_flow_idle(now, set->seen[way]) <= age
-				  ? SLUICE_WIRE_evicted
-				  : SLUICE_WIRE_learned;
+		outcome = wire_outcome(flow, view, known, live);
+		flow->client = key->client;
+		flow->asked = view->asked;
+		flow->server = view->server;
+		flow->client_port_be = key->client_port_be;
+		flow->server_port_be = key->server_port_be;
+		flow->zone = key->zone | view->marks;
+		flow->checked = now;
+		flow->seal = seal;
+		set->tag[way] = sluice_flow_tag(key->hash);
+		set->seen[way] = now;
 	}
-	*flow = fresh;
-	set->tag[way] = sluice_flow_tag(key->hash);
-	set->seen[way] = now;
 	bpf_spin_unlock(&set->lock);
 	if (outcome >= 0)
 		count(outcome);

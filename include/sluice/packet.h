@@ -6,7 +6,7 @@
  *
  *	packet_parse_eth -> packet_parse_ip -> packet_parse_udp
  *	                                    -> packet_parse_icmp_error -> packet_parse_ip
- *(PACKET_QUOTED)
+ * (PACKET_QUOTED)
  *	                                                               -> packet_parse_udp
  *
  * THE RETURN CONTRACT, the same for each packet_parse_*: PACKET_OK means that the header at
@@ -22,9 +22,9 @@
  * Written for the verifiers of 5.10 and later: 5.10 forgets the bounds of a scalar that the
  * compiler spills to the stack, hence packet_at() bounds the offset anew for each access and hides
  * it from the compiler, which would drop a comparison that it can prove. Rejected:
- *bpf_skb_load_bytes (a call and a copy for each header, and none for XDP), and struct iphdr
- *pointers handed to the caller (their range is lost at the first helper that may change the
- *packet).
+ * bpf_skb_load_bytes (a call and a copy for each header, and none for XDP), and struct iphdr
+ * pointers handed to the caller (their range is lost at the first helper that may change the
+ * packet).
  *
  * Host code that also wants <netinet/in.h> includes that first (linux/libc-compat.h).
  */

@@ -13,13 +13,15 @@
 #include <sluice/flow.h>
 
 /* Raised whenever a pinned map changes its layout or its meaning. */
-#define SLUICE_WIRE_ABI 1
+#define SLUICE_WIRE_ABI 2
 
 #define SLUICE_FRAGMENT_SETS 512
 /* Kernels give up waiting for the rest of an IPv4 datagram after 30 s (RFC 791: 15 to 255). */
 #define SLUICE_FRAGMENT_LIFE sluice_flow_clock(30000000000ULL)
 /* How long a decision (which socket, which address) is taken for granted. */
 #define SLUICE_WIRE_RECHECK sluice_flow_clock(250000000ULL)
+/* How long a server behind a gateway may leave requests unanswered before another way is tried. */
+#define SLUICE_WIRE_PATIENCE sluice_flow_clock(3000000000ULL)
 
 /* What a program is to do, and on what kind of interface; constants of the program. */
 enum sluice_wire_role {
@@ -39,13 +41,27 @@ struct sluice_wire_flow {
 	struct sluice_addr server; /* what the server answers from; the same where all is right */
 	__be16 client_port_be;
 	__be16 server_port_be;
-	__u32 zone;    /* SLUICE_WIRE_ZONE_GATEWAY, and of a bridge port its ifindex */
-	__u32 checked; /* sluice_flow_clock() when `server` was found out */
+	__u32 zone;    /* SLUICE_WIRE_ZONE_GATEWAY, of a bridge port its ifindex; and the marks */
+	__u32 checked; /* sluice_flow_clock() when `server` was found out or seen to answer */
 	__u32 seal;    /* sluice_wire_seal() */
 };
 _Static_assert(sizeof(struct sluice_wire_flow) == 64, "struct sluice_wire_flow");
 
 #define SLUICE_WIRE_ZONE_GATEWAY (1U << 31)
+
+/* What is known of a flow beside its addresses; in its zone, but no part of its name. */
+enum sluice_wire_mark {
+	/* This host spoke first, from an address of its own choice: so the answers belong there. */
+	SLUICE_WIRE_HOST_FIRST = 1 << 28,
+	/* Gateway: the client has turned to another of the server's addresses, so that neither is
+	 * known to stand for the other.
+	 */
+	SLUICE_WIRE_TURNED = 1 << 29,
+	/* Gateway: a request was sent on, and has no answer yet; `checked` is since when. */
+	SLUICE_WIRE_WAITING = 1 << 30,
+};
+#define SLUICE_WIRE_MARKS \
+	((__u32)(SLUICE_WIRE_HOST_FIRST | SLUICE_WIRE_TURNED | SLUICE_WIRE_WAITING))
 
 struct sluice_wire_set {
 	struct bpf_spin_lock lock;
@@ -59,8 +75,8 @@ _Static_assert(sizeof(struct sluice_wire_set) == 64 * (1 + SLUICE_FLOW_WAYS), "w
 SLUICE_FLOW_INLINE __u64 sluice_wire_hash(__u64 seed, const struct sluice_addr *client,
 					  __be16 client_port_be, __be16 server_port_be, __u32 zone)
 {
-	__u64 hash = sluice_flow_mix(seed,
-				     (__u64)zone << 32 | client_port_be << 16 | server_port_be);
+	__u64 ports = (__u32)client_port_be << 16 | server_port_be;
+	__u64 hash = sluice_flow_mix(seed, (__u64)(zone & ~SLUICE_WIRE_MARKS) << 32 | ports);
 
 	hash = sluice_flow_mix(hash, client->half[0]);
 	hash = sluice_flow_mix(hash, client->half[1]);
@@ -68,9 +84,9 @@ SLUICE_FLOW_INLINE __u64 sluice_wire_hash(__u64 seed, const struct sluice_addr *
 }
 
 SLUICE_FLOW_INLINE __u32 sluice_wire_seal(__u64 hash, const struct sluice_addr *asked,
-					  const struct sluice_addr *server)
+					  const struct sluice_addr *server, __u32 marks)
 {
-	hash = sluice_flow_mix(hash, asked->half[0]);
+	hash = sluice_flow_mix(hash, asked->half[0] ^ marks);
 	hash = sluice_flow_mix(hash, asked->half[1]);
 	hash = sluice_flow_mix(hash, server->half[0]);
 	return sluice_flow_mix(hash, server->half[1]) >> 32;
@@ -108,17 +124,41 @@ struct sluice_fragment_set {
 _Static_assert(sizeof(struct sluice_fragment_set) == 64 * (1 + SLUICE_FLOW_WAYS), "fragment set");
 
 /*
- * Targets that lately were other hosts', so that what only passes through pays for a route look-up
- * now and then, and not each time.  Direct-mapped: whoever comes takes the slot.
+ * What was found out a moment ago, so that what recurs pays for a look-up now and then and not each
+ * time.  Direct-mapped: whoever comes takes the slot.
  */
-#define SLUICE_AWAY_SLOTS 256
+#define SLUICE_AWAY_SLOTS   256
+#define SLUICE_TOWARD_SLOTS 256
+#define SLUICE_BRIDGE_SLOTS 256
 
+/* Is an address this host's? */
 struct sluice_away {
 	struct sluice_addr addr;
 	__u32 checked; /* sluice_flow_clock() */
-	__u32 reserved;
+	__u32 local;   /* 0: another host's */
 };
 _Static_assert(sizeof(struct sluice_away) == 24, "struct sluice_away");
+
+/* Which address does this host send from, if the socket leaves it open? */
+struct sluice_toward {
+	struct sluice_addr peer;
+	struct sluice_addr source; /* 0: not known */
+	__u32 ifindex;		   /* SO_BINDTODEVICE of the socket, or 0 */
+	__u32 mark;		   /* SO_MARK, or 0 */
+	__u32 checked;		   /* sluice_flow_clock() */
+	__u32 reserved;
+};
+_Static_assert(sizeof(struct sluice_toward) == 48, "struct sluice_toward");
+
+/* The Ethernet address of the bridge that a port belongs to. */
+struct sluice_bridge {
+	__u32 port;    /* ifindex */
+	__u32 checked; /* sluice_flow_clock() */
+	__u8 address[6];
+	__u8 known; /* 0: it belongs to none */
+	__u8 reserved;
+};
+_Static_assert(sizeof(struct sluice_bridge) == 16, "struct sluice_bridge");
 
 /*
  * What user space knows of the routes (wire mode asks the kernel's own table where it can): the
@@ -183,6 +223,7 @@ _Static_assert(sizeof(struct sluice_wire_meta) == 56 + 8192, "struct sluice_wire
 	X(learned, "new flows: a client's first datagram to a server")                             \
 	X(moved, "flows whose client now asks another address, or whose server answers from one")  \
 	X(evicted, "live flows that gave way because their set of the table was full")             \
+	X(host_first, "new flows: this host spoke first, from an address it does not use itself")  \
 	X(request_rewritten, "requests sent on to the address that the server answers from")       \
 	X(request_right, "requests to an address that the server answers from, left alone")        \
 	X(request_not_local, "datagrams to other hosts, left alone")                               \
@@ -193,8 +234,9 @@ _Static_assert(sizeof(struct sluice_wire_meta) == 56 + 8192, "struct sluice_wire
 	X(reply_rewritten, "replies given the address that the client had asked")                  \
 	X(reply_right, "replies from the address asked, left alone")                               \
 	X(reply_no_flow, "datagrams left alone: their target had asked nothing (or it gave way)")  \
-	X(reply_expired, "replies left alone: the flow's last datagram is too long ago")           \
+	X(reply_expired, "replies left alone: the flow is too old, and needed no change")          \
 	X(reply_other_source, "replies left alone: from an address that is not the server's")      \
+	X(reply_address_gone, "replies left alone: the address asked is no longer one of ours")    \
 	X(fragment_followed, "later fragments, treated as their first one")                        \
 	X(fragment_early, "later fragments left alone: their first one has not come by")           \
 	X(fragment_evicted, "fragmented datagrams forgotten early: too many at a time")            \

@@ -40,7 +40,7 @@ refused 2 "unknown option '--dry-run'" conntrack audit --dry-run
 say "namespaces"
 refused 1 "no network namespace 'nowhere'" --netns nowhere conntrack show
 refused 1 "no network namespace ''" --netns '' conntrack show
-refused 1 "no network namespace '99999999'" --netns 99999999 conntrack show
+refused 1 "no network namespace '99999999', and no process with that id" --netns 99999999 conntrack show
 refused 1 "no network namespace '/run/netns/nowhere'" --netns /run/netns/nowhere conntrack show
 refused 1 "'/proc/self/ns/mnt' is not a network namespace" \
 	--netns /proc/self/ns/mnt conntrack show

@@ -106,6 +106,27 @@ for way in tcx clsact; do
 	want_wrong "$CONTAINER" "$FAR4" "$PORT" "$NEAR4"
 done
 
+say "filters that leave no place for ours are named, and nothing is changed"
+want_blocked()
+{
+	want_status 5 "$SLUICE" --netns "$HOST" reply load --mode wire --follow docker0 --attach clsact
+	want_text "another tc filter has our place on egress: bpf $1"
+	want_text "tc filter show dev veth3 egress"
+	want_clean
+	want_equal "$(others ingress)" "$ingress" "filters of others on ingress"
+	want_wrong "$CONTAINER" "$FAR4" "$PORT" "$NEAR4"
+}
+in_ns "$HOST" tc filter add dev veth3 egress prio 1 handle 0x511ce bpf da \
+	object-pinned /sys/fs/bpf/other_out
+want_blocked "other_out:["
+in_ns "$HOST" tc filter del dev veth3 egress
+in_ns "$HOST" tc filter add dev veth3 egress prio 1 protocol ip bpf da \
+	object-pinned /sys/fs/bpf/other_out
+want_blocked "other_out:["
+in_ns "$HOST" tc filter del dev veth3 egress
+wire_load --follow docker0 --attach clsact
+wire_unload
+
 say "one that ends the chain before us"
 serve "$HOST" pktinfo4 50001
 wire_load --follow docker0 --attach clsact

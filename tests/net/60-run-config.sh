@@ -107,6 +107,27 @@ daemon_start
 want_equal "$(json "d['reply']['ports']" sluice -j reply show)" "53,5000-5100"
 daemon_stop
 
+say "the examples of the documents, and every key, in each of them"
+sed -n '/^## The daemon/,/^## [^T]/p' "$ROOT/README.md" | sed -n '/^```$/,/^```$/p' | grep -v '^```' >"$CONF"
+want_status 0 sluice run --check-config --config "$CONF"
+grep -q wire "$CONF" || fail "the example in README.md is not found"
+sed -n '/^\.Ss Example/,/^\.Ed/p' "$ROOT/user/man/sluice.8" | grep -v '^\.' >"$CONF"
+want_status 0 sluice run --check-config --config "$CONF"
+grep -q wire "$CONF" || fail "the example in sluice(8) is not found"
+for section in global reply wire; do
+	printf '[%s]\nxyzzyxyzzy = 1\n' "$section" >"$CONF"
+	want_status 2 sluice run --check-config --config "$CONF"
+	keys=$(sed -n "s/.*unknown key 'xyzzyxyzzy'; there are //p" <<<"$OUTPUT" | tr -d ,)
+	[ -n "$keys" ] || fail "$OUTPUT"
+	for key in $keys; do
+		sed -n "/^\.Ss \[$section\]/,/^\.S[sh] [^[]/p" "$ROOT/user/man/sluice.8" |
+			grep -q "^\.It Va $key No" || fail "sluice(8) has no [$section] $key"
+		grep -q "^# .*\b$key\b" "$ROOT/README.md" || fail "README.md has no [$section] $key"
+		grep -q "^#\? \?$key = " "$ROOT/tools/deploy/sluice.conf" ||
+			[ "$key" = netns ] || fail "sluice.conf has no [$section] $key"
+	done
+done
+
 say "a network namespace that nothing was ever done in"
 sluice cleanup
 ip netns add bare

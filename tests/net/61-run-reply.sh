@@ -106,6 +106,46 @@ daemon_stop
 sluice cleanup
 want_verified
 
+# loaded: which planes are
+loaded()
+{
+	json "sorted(k for k in ('reply', 'wire') if d[k])" sluice -j --netns "$HOST" status
+}
+
+say "a section that has gone while the daemon was down goes at its next start"
+configure '[reply]' 'mode = socket' '[wire]' 'follow = docker0' 'port = 1-99'
+daemon_start
+daemon_stop
+want_equal "$(loaded)" "['reply', 'wire']"
+configure '[reply]' 'mode = socket'
+daemon_start
+want_logged 'section=wire'
+want_equal "$(loaded)" "['reply']"
+want_right "$CONTAINER" "$FAR4" "$PORT"
+kill -KILL "$DAEMON"
+wait "$DAEMON" || true
+configure '[wire]' 'follow = docker0'
+daemon_start
+want_logged 'section=reply'
+want_equal "$(loaded)" "['wire']"
+daemon_stop
+
+say "but not what a command has loaded, nor what one has loaded anew since"
+reply_load
+configure '[wire]' 'follow = docker0'
+daemon_start
+daemon_reload 'msg="reloaded"'
+want_equal "$(loaded)" "['reply', 'wire']"
+sluice --netns "$HOST" reply load --mode wire --iface eth0
+configure '[reply]' 'mode = socket'
+daemon_reload 'msg="reloaded"'
+daemon_stop
+daemon_start
+want_equal "$(loaded)" "['reply', 'wire']"
+daemon_stop
+sluice --netns "$HOST" cleanup
+want_verified
+
 say "options go before the file"
 configure 'bpffs = /sys/fs/bpf/of_the_file' '[reply]' 'mode = audit'
 daemon_start --bpffs "$PINS"

@@ -68,6 +68,19 @@ addr_add "$HOST" eth0 "$FAR6/64"
 want_right "$CONTAINER" "$FAR4" "$PORT"
 want_right "$CONTAINER" "$FAR6" "$PORT"
 
+say "also from the table that was there before one of another size"
+want_right "$CONTAINER" "$FAR4" "$PORT"
+configure '[reply]' 'mode = socket' "port = $PORT" 'table = 1000'
+daemon_reload 'msg="reloaded"'
+[[ $(locals) == *"'$FAR4'"* ]] || fail "the flow is lost already: $(locals)"
+addr_del "$HOST" eth0 "$FAR4/24"
+locals_lack()
+{
+	[[ $(locals) != *"'$1'"* ]]
+}
+wait_until 60 locals_lack "$FAR4" || fail "$(locals)"
+addr_add "$HOST" eth0 "$FAR4/24"
+
 say "addresses that come and go under traffic to others: nobody else's flow is lost"
 spawn_in "$CONTAINER" "$TEST_TMP/client" "$CLIENT" --any --until-signal --to "10.9.9.9:$PORT"
 client=$SPAWNED

@@ -114,6 +114,38 @@ want_attached "['last', 'veth3']"
 ip -n "$HOST" link del last
 want_attached "['veth3']"
 
+# lost: the interfaces that are in the book and not attached to
+lost()
+{
+	json "sorted(i['name'] for i in d['wire']['interfaces'] if i['gone'])" \
+		sluice -j --netns "$HOST" reply show
+}
+
+nothing_lost()
+{
+	[ "$(lost)" = "[]" ]
+}
+
+say "detached by somebody: attached again, and said"
+kill -STOP "$DAEMON"
+bpftool link detach pinned "$PINS/wire/link_$(ip -n "$HOST" -o link show dev veth3 | cut -d: -f1)_in"
+want_wrong "$CONTAINER" "$FAR4" "$PORT" "$NEAR4"
+kill -CONT "$DAEMON"
+wait_until 60 nothing_lost
+want_logged 'msg="found detached, and not by this daemon" iface=veth3'
+want_right "$CONTAINER" "$FAR4" "$PORT"
+sluice --netns "$HOST" reply unload
+configure '[wire]' 'follow = docker0' "port = $PORT" 'attach = clsact'
+daemon_reload 'msg="reloaded"'
+want_right "$CONTAINER" "$FAR4" "$PORT"
+kill -STOP "$DAEMON"
+in_ns "$HOST" tc qdisc del dev veth3 clsact
+want_wrong "$CONTAINER" "$FAR4" "$PORT" "$NEAR4"
+kill -CONT "$DAEMON"
+want_logged 'msg="found detached, and not by this daemon" iface=veth3' 2
+wait_until 60 nothing_lost
+want_right "$CONTAINER" "$FAR4" "$PORT"
+
 say "commands in between: unloaded and loaded by hand, it takes over again"
 sluice --netns "$HOST" reply unload
 want_wrong "$CONTAINER" "$FAR4" "$PORT" "$NEAR4"

@@ -2,8 +2,11 @@
 /*
  * Dumps of a table that changes while it is read, in a network namespace of its own: whoever takes
  * the messages adds an address after the first, so that the kernel marks the rest as interrupted.
+ *
+ * And news: those that had no room, and those that somebody else than the kernel sends.
  */
 #include "nl.h"
+#include "rtnl.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -16,6 +19,8 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -138,14 +143,128 @@ static void test_refused_by_the_taker(void **state)
 	assert_int_equal(reading.tries, 1);
 }
 
+/* --- news */
+
+struct heard {
+	int links, addresses, routes, lost;
+	int links_after_lost;
+};
+
+static void on_link(const struct rtnl_link *link, void *arg)
+{
+	struct heard *heard = arg;
+
+	heard->links++;
+	heard->links_after_lost += heard->lost;
+}
+
+static void on_left(const struct in6_addr *addr, void *arg)
+{
+}
+
+static void on_address(void *arg)
+{
+	((struct heard *)arg)->addresses++;
+}
+
+static void on_route(void *arg)
+{
+	((struct heard *)arg)->routes++;
+}
+
+static void on_lost(void *arg)
+{
+	((struct heard *)arg)->lost++;
+}
+
+static const struct rtnl_news news = { on_link, on_link, on_left, on_address, on_route, on_lost };
+
+static void test_news(void **state)
+{
+	struct heard heard = { 0 };
+	struct rtnl *rtnl;
+
+	assert_int_equal(rtnl_open(&rtnl, &news, &heard), 0);
+	assert_int_equal(system("ip link add n0 type veth peer name n1"), 0);
+	assert_int_equal(rtnl_read(rtnl), 0);
+	assert_true(heard.links >= 2);
+	assert_int_equal(heard.addresses + heard.routes, 0);
+	assert_int_equal(system("ip link set lo up && ip addr add 192.0.2.1/32 dev lo"), 0);
+	assert_int_equal(rtnl_read(rtnl), 0);
+	assert_int_equal(heard.addresses, 1);
+	assert_int_equal(heard.routes, 0);
+	assert_int_equal(rtnl_add_routes(rtnl), 0);
+	assert_int_equal(system("ip route add 198.51.100.0/24 dev lo"), 0);
+	assert_int_equal(rtnl_read(rtnl), 0);
+	assert_int_equal(heard.addresses, 1);
+	assert_int_equal(heard.routes, 1);
+	assert_int_equal(heard.lost, 0);
+	rtnl_close(rtnl);
+}
+
+/* What is lost is told once, behind what is not, also when that takes more than one reading. */
+static void test_news_lost(void **state)
+{
+	const int room = 1 << 20;
+	struct heard heard = { 0 };
+	struct rtnl *rtnl;
+	int reads;
+
+	assert_int_equal(rtnl_open(&rtnl, &news, &heard), 0);
+	assert_int_equal(setsockopt(rtnl_fd(rtnl), SOL_SOCKET, SO_RCVBUFFORCE, &room, sizeof(room)),
+			 0);
+	assert_int_equal(system("ip link add n0 type veth peer name n1 && for i in $(seq 5000);"
+				" do echo link set dev n0 mtu $((1400 + i % 2)); done |"
+				" ip -batch -"),
+			 0);
+	for (reads = 0; !heard.lost && reads < 1000; reads++)
+		assert_int_equal(rtnl_read(rtnl), 0);
+	assert_true(reads > 1);
+	assert_true(heard.links > 256);
+	assert_int_equal(rtnl_read(rtnl), 0);
+	assert_int_equal(heard.lost, 1);
+	assert_int_equal(heard.links_after_lost, 0);
+	rtnl_close(rtnl);
+}
+
+/* A process with CAP_NET_ADMIN can send to anybody's socket. */
+static void test_news_of_others(void **state)
+{
+	struct {
+		struct nlmsghdr nlh;
+		struct ifinfomsg msg;
+	} forged = { { sizeof(forged), RTM_NEWLINK, 0, 0, 0 }, { .ifi_index = 77 } };
+	struct sockaddr_nl to = { .nl_family = AF_NETLINK };
+	socklen_t length = sizeof(to);
+	struct heard heard = { 0 };
+	struct rtnl *rtnl;
+	int fd = socket(AF_NETLINK, SOCK_RAW, NETLINK_ROUTE);
+
+	assert_int_equal(rtnl_open(&rtnl, &news, &heard), 0);
+	assert_int_equal(getsockname(rtnl_fd(rtnl), (struct sockaddr *)&to, &length), 0);
+	to.nl_groups = 0;
+	assert_int_equal(sendto(fd, &forged, sizeof(forged), 0, (struct sockaddr *)&to, sizeof(to)),
+			 sizeof(forged));
+	assert_int_equal(rtnl_read(rtnl), 0);
+	assert_int_equal(heard.links, 0);
+	assert_int_equal(heard.lost, 0);
+	close(fd);
+	rtnl_close(rtnl);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_undisturbed),		 TEST(test_changed_three_times),
-		TEST(test_changed_every_time),	 TEST(test_made_already),
+		TEST(test_undisturbed),
+		TEST(test_changed_three_times),
+		TEST(test_changed_every_time),
+		TEST(test_made_already),
 		TEST(test_refused_by_the_taker),
+		TEST(test_news),
+		TEST(test_news_lost),
+		TEST(test_news_of_others),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

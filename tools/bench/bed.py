@@ -1,12 +1,17 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The place where the benchmark runs, and the processes in it.
 
-    netns "far": 198.18.0.1, 2001:2::1 ──veth── 198.18.0.2, 2001:2::2 :netns "host"
-                                                198.19.0.1 ── void0, a bridge without
-                                                              ports: it drops
+    netns "far": 198.18.0.1, 2001:2::1 ──veth0── 198.18.0.2, 2001:2::2 :netns "host"
+                                                 198.19.0.1 ── void0, a bridge without
+                                                               ports: it drops
+    netns "guest": 198.18.16.3 ──────────veth1═ br0, 198.18.16.1, 2001:2:0:1::1
+                   2001:2:0:1::3
 
     cgroup2 root ─┬─ sluice-bench-PID/inside     sluice attaches here; servers and bystanders
                   └─ sluice-bench-PID/outside    everybody else, as if on another machine
+
+A server in host that far or guest asks at its own side's address is right by itself; guest asking
+at 198.18.0.2 gets its answers from 198.18.16.1.  Mode wire is attached to veth1, the bridge's port.
 
 The addresses are those set aside for benchmarks (RFC 2544, RFC 5180).  There is no netfilter in
 these namespaces: it would only make the base larger, and so the ratios better.  Namespaces, cgroups
@@ -22,7 +27,11 @@ import time
 
 HOST = {4: "198.18.0.2", 6: "2001:2::2"}
 FAR = {4: "198.18.0.1", 6: "2001:2::1"}
+BRIDGE_MAC = "02:00:00:00:00:00"  # what packets.c sends to
+BRIDGE = {4: "198.18.16.1", 6: "2001:2:0:1::1"}
+GUEST = {4: "198.18.16.3", 6: "2001:2:0:1::3"}
 VOID = "198.19.0.2"
+PORT = "veth1"
 PATIENCE_S = 60
 
 
@@ -57,7 +66,7 @@ def mounted(kind):
 
 
 class Process:
-    """One process of echo.c or hooks.c; it answers each line with a line of JSON."""
+    """One process of echo.c, hooks.c or packets.c; it answers each line with a line of JSON."""
 
     def __init__(self, *words):
         self.words = words
@@ -92,7 +101,7 @@ class Bed:
         name = f"sluice-bench-{os.getpid()}"
         self.build, self.cpu = build, cpu
         self.ip, self.bpftool = tool("ip"), tool("bpftool")
-        self.netns = {"host": f"{name}-host", "far": f"{name}-far"}
+        self.netns = {place: f"{name}-{place}" for place in ("host", "far", "guest")}
         self.cgroup = mounted("cgroup2") / name
         self.bpffs = mounted("bpf") / name
         self.processes, self.own_programs = [], set()
@@ -112,6 +121,27 @@ class Bed:
         self.address(host, "void0", "198.19.0.1/24")
         command(self.ip, "-n", host, "neigh", "add", VOID, "dev", "void0", "lladdr",
                 "02:00:00:00:00:01")
+        self.make_bridge(host, far, self.netns["guest"])
+
+    def make_bridge(self, host, far, guest):
+        command(self.ip, "-n", host, "link", "add", "br0", "address",
+                BRIDGE_MAC, "type", "bridge")
+        command(self.ip, "-n", guest, "link", "add", "veth0", "type", "veth", "peer", "name",
+                PORT, "netns", host)
+        command(self.ip, "-n", host, "link", "set", PORT, "master", "br0", "up")
+        self.address(guest, "veth0", f"{GUEST[4]}/24", f"{GUEST[6]}/64")
+        self.address(host, "br0", f"{BRIDGE[4]}/24", f"{BRIDGE[6]}/64")
+        for version in (4, 6):
+            command(self.ip, "-n", guest, "route", "add", "default", "via", BRIDGE[version])
+            command(self.ip, "-n", far, "route", "add", "default", "via", HOST[version])
+        for name in ("ipv4.ip_forward=1", "ipv6.conf.all.forwarding=1"):
+            self.setting(host, f"net.{name}")
+        if os.path.exists("/proc/sys/net/bridge"):
+            for table in ("ip", "ip6", "arp"):
+                self.setting(host, f"net.bridge.bridge-nf-call-{table}tables=0")
+
+    def setting(self, netns, assignment):
+        command(tool("nsenter"), f"--net=/run/netns/{netns}", tool("sysctl"), "-qw", assignment)
 
     def address(self, netns, device, *addresses):
         for address in addresses:

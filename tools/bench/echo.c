@@ -28,7 +28,9 @@
  *
  * The process outlives many measurements, so that variants are compared on the same sockets, the
  * same ports and the same memory.  With --inline one thread plays both ends: no context switch, so
- * the smallest base that a round trip can have.
+ * the smallest base that a round trip can have; and it loses nothing, so that an operation can be
+ * a block of datagrams, sent one by one, or as one packet that the kernel cuts up late or never
+ * (UDP_SEGMENT, UDP_GRO).
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -37,6 +39,7 @@
 #include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <netinet/udp.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdbool.h>
@@ -53,9 +56,13 @@
 #define SIZE_MAX_BYTES 65536
 #define NS_PER_MS      1000000ULL
 #define NS_PER_S       1000000000ULL
-/* Operations between two looks at the clock, and as many of the yardstick. */
+/* Operations between two looks at the clock, and runs of the yardstick. */
 #define BURST	       32
 #define YARDSTICK_SIZE 1024
+/* UDP_MAX_SEGMENTS before kernel 6.9 */
+#define SEGMENTS_MAX 64
+/* Each costs the patience of a second: where nothing comes through, this is the end. */
+#define LOST_MAX 5
 
 struct end {
 	const char *netns;
@@ -70,6 +77,9 @@ struct plan {
 	size_t size;
 	unsigned int flows; /* 0: a new source port for each request */
 	int cpu;
+	unsigned int segments; /* datagrams of a block */
+	bool gso;
+	bool bound; /* the server, to the address that is asked */
 	bool dual_stack;
 	bool inline_server;
 };
@@ -83,6 +93,7 @@ struct workload {
 	int (*ask)(const struct plan *plan, int fd);
 	bool connected;
 	bool pktinfo;
+	bool block;
 };
 
 struct tally {
@@ -179,6 +190,49 @@ static int serve_bulk(const struct plan *plan, int fd)
 	return result(send(fd, buffer, 1, 0));
 }
 
+/* --- blocks */
+
+static int block_send(const struct plan *plan, int fd, const struct sockaddr *to, socklen_t len)
+{
+	size_t size = plan->gso ? plan->size * plan->segments : plan->size;
+	unsigned int i, count = plan->gso ? 1 : plan->segments;
+
+	for (i = 0; i < count; i++)
+		if (sendto(fd, buffer, size, 0, to, len) < 0)
+			return -errno;
+	return 0;
+}
+
+static int block_receive(const struct plan *plan, int fd, struct sockaddr *from, socklen_t *len)
+{
+	size_t left = plan->size * plan->segments;
+
+	while (left) {
+		ssize_t n = recvfrom(fd, buffer, sizeof(buffer), 0, from, len);
+
+		if (n < 0)
+			return -errno;
+		if ((size_t)n > left)
+			return -EMSGSIZE;
+		left -= n;
+	}
+	return 0;
+}
+
+static int serve_block(const struct plan *plan, int fd)
+{
+	return block_receive(plan, fd, NULL, NULL);
+}
+
+static int serve_block_back(const struct plan *plan, int fd)
+{
+	struct sockaddr_storage peer;
+	socklen_t len = sizeof(peer);
+	int err = block_receive(plan, fd, (struct sockaddr *)&peer, &len);
+
+	return err ? err : block_send(plan, fd, (struct sockaddr *)&peer, len);
+}
+
 /* --- clients */
 
 static int ask_echo(const struct plan *plan, int fd)
@@ -197,12 +251,29 @@ static int ask_send(const struct plan *plan, int fd)
 			     plan->target_len));
 }
 
+static int ask_block(const struct plan *plan, int fd)
+{
+	int err = block_send(plan, fd, NULL, 0);
+
+	return err ? err : plan->workload->serve(plan, server_fd);
+}
+
+static int ask_block_back(const struct plan *plan, int fd)
+{
+	int err = ask_block(plan, fd);
+
+	return err ? err : block_receive(plan, fd, NULL, NULL);
+}
+
 static const struct workload workloads[] = {
 	{ "sendto", SOCK_DGRAM, serve_sendto, ask_echo, .connected = true },
 	{ "pktinfo", SOCK_DGRAM, serve_pktinfo, ask_echo, .connected = true, .pktinfo = true },
 	{ "send", SOCK_DGRAM, serve_sink, ask_send, .connected = false },
 	{ "pingpong", SOCK_STREAM, serve_stream, ask_echo, .connected = true },
 	{ "bulk", SOCK_STREAM, serve_bulk, ask_echo, .connected = true },
+	{ "block", SOCK_DGRAM, serve_block, ask_block, .connected = true, .block = true },
+	{ "block-back", SOCK_DGRAM, serve_block_back, ask_block_back, .connected = true,
+	  .block = true },
 };
 
 /* --- places and sockets */
@@ -262,9 +333,32 @@ static int bind_wildcard(const struct plan *plan, int fd, int family)
 	return bind(fd, (struct sockaddr *)&ip6, sizeof(ip6));
 }
 
+static int bind_server(const struct plan *plan, int fd, int family)
+{
+	if (plan->bound)
+		return bind(fd, (const struct sockaddr *)&plan->target, plan->target_len);
+	return bind_wildcard(plan, fd, family);
+}
+
+/* What a block takes in the queues: the kernel counts the memory of the packets. */
+static void set_up_blocks(const struct plan *plan, int fd)
+{
+	int room = 1 << 20, size = (int)plan->size, on = 1;
+
+	if (!plan->workload->block)
+		return;
+	if (setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &room, sizeof(room)) ||
+	    setsockopt(fd, SOL_SOCKET, SO_SNDBUFFORCE, &room, sizeof(room)))
+		die("SO_RCVBUFFORCE");
+	if (plan->gso && (setsockopt(fd, SOL_UDP, UDP_SEGMENT, &size, sizeof(size)) ||
+			  setsockopt(fd, SOL_UDP, UDP_GRO, &on, sizeof(on))))
+		die("UDP_SEGMENT, UDP_GRO");
+}
+
 static int open_server(const struct plan *plan)
 {
 	int family = plan->dual_stack ? AF_INET6 : plan->target.ss_family;
+	struct timeval patience = { .tv_sec = 1 };
 	int fd = socket(family, plan->workload->type | SOCK_CLOEXEC, 0);
 	int on = 1;
 
@@ -274,7 +368,11 @@ static int open_server(const struct plan *plan)
 	    (family == AF_INET ? setsockopt(fd, IPPROTO_IP, IP_PKTINFO, &on, sizeof(on))
 			       : setsockopt(fd, IPPROTO_IPV6, IPV6_RECVPKTINFO, &on, sizeof(on))))
 		die("IP_PKTINFO");
-	if (bind_wildcard(plan, fd, family))
+	set_up_blocks(plan, fd);
+	if (plan->inline_server &&
+	    setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience)))
+		die("SO_RCVTIMEO");
+	if (bind_server(plan, fd, family))
 		die("bind");
 	if (plan->workload->type == SOCK_STREAM && listen(fd, 1))
 		die("listen");
@@ -289,6 +387,7 @@ static int open_client(const struct plan *plan)
 
 	if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience)))
 		die("client socket");
+	set_up_blocks(plan, fd);
 	if (plan->workload->connected &&
 	    connect(fd, (const struct sockaddr *)&plan->target, plan->target_len))
 		die("connect");
@@ -387,7 +486,7 @@ static void count(struct tally *tally, int err)
 {
 	if (!err) {
 		tally->operations++;
-	} else if (err == -EAGAIN) {
+	} else if (err == -EAGAIN && tally->lost < LOST_MAX) {
 		tally->lost++;
 	} else {
 		errno = -err;
@@ -417,13 +516,19 @@ static void note_quotient(struct tally *tally, double quotient)
 	tally->quotients[tally->bursts++] = quotient;
 }
 
+/* A block sent one by one is long enough: the yardstick must not be far in time from the load. */
+static int burst_size(const struct plan *plan)
+{
+	return plan->segments > 1 && !plan->gso ? 2 : BURST;
+}
+
 /* What the server still does while the yardstick is on is the load's. */
 static void burst(const struct plan *plan, const int *fds, unsigned int *turn, struct tally *tally)
 {
 	unsigned long long server_start_ns = server_ns(), start_ns = own_ns(), load_ns, yard_ns;
-	int i;
+	int i, size = burst_size(plan);
 
-	for (i = 0; i < BURST; i++)
+	for (i = 0; i < size; i++)
 		count(tally, operate(plan, fds, (*turn)++));
 	load_ns = own_ns();
 	measure_yardstick();
@@ -500,8 +605,11 @@ static const char help[] =
 	"workloads: sendto, pktinfo      datagram round trips to a server of that kind\n"
 	"           send                 unconnected sends to a sink\n"
 	"           pingpong, bulk       TCP round trips; TCP blocks, each answered by a byte\n"
+	"           block, block-back    blocks of datagrams one way, or there and back; --inline\n"
 	"options:   --flows N            client sockets taken in turn; 0: a new one each time\n"
 	"           --size BYTES         --dual-stack   --inline\n"
+	"           --segments N         datagrams of a block   --gso: as one packet\n"
+	"           --bound              the server has the address asked, not the wildcard\n"
 	"           --client-netns NAME  --server-netns NAME\n"
 	"           --client-cgroup DIR  --server-cgroup DIR\n"
 	"Reads a duration in milliseconds from each line of stdin, prints a JSON line for each.\n";
@@ -518,6 +626,9 @@ static const struct option options[] = {
 	{ "cpu", required_argument, NULL, 'c' },
 	{ "flows", required_argument, NULL, 'f' },
 	{ "size", required_argument, NULL, 's' },
+	{ "segments", required_argument, NULL, 'S' },
+	{ "gso", no_argument, NULL, 'o' },
+	{ "bound", no_argument, NULL, 'b' },
 	{ "dual-stack", no_argument, NULL, 'd' },
 	{ "inline", no_argument, NULL, 'i' },
 	{ "client-netns", required_argument, NULL, 'n' },
@@ -548,6 +659,15 @@ static bool parse(struct plan *plan, int argc, char **argv, const char **addr, c
 		case 's':
 			plan->size = strtoul(optarg, NULL, 10);
 			break;
+		case 'S':
+			plan->segments = strtoul(optarg, NULL, 10);
+			break;
+		case 'o':
+			plan->gso = true;
+			break;
+		case 'b':
+			plan->bound = true;
+			break;
 		case 'd':
 			plan->dual_stack = true;
 			break;
@@ -571,7 +691,8 @@ static bool parse(struct plan *plan, int argc, char **argv, const char **addr, c
 		}
 	}
 	return optind == argc && *addr && *port && plan->cpu >= 0 && plan->size > 0 &&
-	       plan->size <= SIZE_MAX_BYTES;
+	       plan->segments > 0 && plan->segments <= SEGMENTS_MAX &&
+	       plan->size * plan->segments <= SIZE_MAX_BYTES;
 }
 
 static bool resolve(struct plan *plan, const char *addr, const char *port)
@@ -600,7 +721,7 @@ static const struct workload *workload_find(const char *name)
 
 int main(int argc, char **argv)
 {
-	struct plan plan = { .size = 64, .flows = 1, .cpu = -1 };
+	struct plan plan = { .size = 64, .flows = 1, .segments = 1, .cpu = -1 };
 	const char *addr = NULL, *port = NULL;
 
 	if (argc < 2 || !(plan.workload = workload_find(argv[1])))
@@ -608,6 +729,8 @@ int main(int argc, char **argv)
 	if (!parse(&plan, argc - 1, argv + 1, &addr, &port) || !resolve(&plan, addr, port))
 		return usage();
 	if (plan.inline_server && !(plan.workload->connected && plan.workload->type == SOCK_DGRAM))
+		return usage();
+	if (plan.workload->block && !plan.inline_server)
 		return usage();
 	pin(plan.cpu);
 	yardstick = memfd_create("yardstick", MFD_CLOEXEC);

@@ -13,6 +13,8 @@
 
 #define PASS 1
 
+#define NEXT -1
+
 /* 198.18.0.2 and 2001:2::2, of bed.py. */
 #define HOST_IP4      0xc6120002
 #define HOST_IP6_HIGH 0x20010002
@@ -22,6 +24,18 @@ SEC("cgroup_skb/ingress")
 int empty_learn(struct __sk_buff *skb)
 {
 	return PASS;
+}
+
+SEC("tc")
+int empty_in(struct __sk_buff *skb)
+{
+	return NEXT;
+}
+
+SEC("tc")
+int empty_out(struct __sk_buff *skb)
+{
+	return NEXT;
 }
 
 SEC("cgroup/sendmsg4")

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * hooks: puts programs on a cgroup and takes them off, within microseconds, for the benchmark.
+ * hooks: puts programs on a cgroup, or on an interface, and takes them off, within microseconds
+ * (on an interface milliseconds, as the kernel waits for packets under way), for the benchmark.
  *
  * A set of programs is a bpffs folder whose files bear the names of attach types.  Commands are
  * lines on stdin, each answered with a JSON line:
@@ -21,6 +22,8 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <net/if.h>
+#include <sched.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -30,14 +33,21 @@
 #define HOOKS_MAX 8
 #define MINE_MAX  64
 
+/* enum bpf_attach_type of kernel 6.6, which libbpf 1.1 has no names for */
+#define TCX_INGRESS ((enum bpf_attach_type)46)
+#define TCX_EGRESS  ((enum bpf_attach_type)47)
+#define TYPES_MAX   48
+
 struct hook {
 	enum bpf_attach_type type;
 	int prog;
+	int link; /* of an interface's */
 };
 
 static struct hook hooks[HOOKS_MAX];
 static int on;
 static int cgroup;
+static int ifindex;
 static __u32 mine[MINE_MAX];
 static int mine_count;
 
@@ -47,12 +57,24 @@ static void die(const char *what)
 	exit(1);
 }
 
+static bool is_tcx(enum bpf_attach_type type)
+{
+	return type == TCX_INGRESS || type == TCX_EGRESS;
+}
+
+static const char *attach_type_name(enum bpf_attach_type type)
+{
+	if (is_tcx(type))
+		return type == TCX_INGRESS ? "tcx_ingress" : "tcx_egress";
+	return libbpf_bpf_attach_type_str(type);
+}
+
 static int attach_type_find(const char *name, enum bpf_attach_type *type)
 {
 	int i;
 
-	for (i = 0; i < __MAX_BPF_ATTACH_TYPE; i++) {
-		const char *known = libbpf_bpf_attach_type_str(i);
+	for (i = 0; i < TYPES_MAX; i++) {
+		const char *known = attach_type_name(i);
 
 		if (known && !strcmp(known, name)) {
 			*type = i;
@@ -67,10 +89,19 @@ static void hooks_off(void)
 	while (on) {
 		struct hook *hook = &hooks[--on];
 
-		if (bpf_prog_detach2(hook->prog, cgroup, hook->type))
+		if (is_tcx(hook->type) ? close(hook->link)
+				       : bpf_prog_detach2(hook->prog, cgroup, hook->type))
 			die("detach");
 		close(hook->prog);
 	}
+}
+
+static int hook_attach(struct hook *hook)
+{
+	if (!is_tcx(hook->type))
+		return bpf_prog_attach(hook->prog, cgroup, hook->type, BPF_F_ALLOW_MULTI);
+	hook->link = bpf_link_create(hook->prog, ifindex, hook->type, NULL);
+	return hook->link < 0 ? -1 : 0;
 }
 
 static void hook_on(const char *folder, const char *name)
@@ -82,7 +113,7 @@ static void hook_on(const char *folder, const char *name)
 	if (on == HOOKS_MAX || attach_type_find(name, &hook->type))
 		die(path);
 	hook->prog = bpf_obj_get(path);
-	if (hook->prog < 0 || bpf_prog_attach(hook->prog, cgroup, hook->type, BPF_F_ALLOW_MULTI))
+	if (hook->prog < 0 || hook_attach(hook))
 		die(path);
 	on++;
 }
@@ -120,8 +151,8 @@ static void stats_print(void)
 		if (bpf_obj_get_info_by_fd(hooks[i].prog, &info, &size))
 			die("program info");
 		printf("%s\"%s\": {\"name\": \"%s\", \"run_time_ns\": %llu, \"run_cnt\": %llu}",
-		       i ? ", " : "", libbpf_bpf_attach_type_str(hooks[i].type), info.name,
-		       info.run_time_ns, info.run_cnt);
+		       i ? ", " : "", attach_type_name(hooks[i].type), info.name, info.run_time_ns,
+		       info.run_cnt);
 	}
 	printf("}\n");
 }
@@ -141,7 +172,8 @@ static bool is_foreign(const struct bpf_prog_info *info)
 		if (mine[i] == info->id)
 			return false;
 	return info->type == BPF_PROG_TYPE_CGROUP_SKB ||
-	       info->type == BPF_PROG_TYPE_CGROUP_SOCK_ADDR;
+	       info->type == BPF_PROG_TYPE_CGROUP_SOCK_ADDR ||
+	       info->type == BPF_PROG_TYPE_SCHED_CLS;
 }
 
 /* False if the program is gone by now. */
@@ -197,14 +229,30 @@ static void obey(const char *line)
 	printf("{}\n");
 }
 
+static void enter(const char *netns)
+{
+	char path[4096];
+	int fd;
+
+	snprintf(path, sizeof(path), "/run/netns/%s", netns);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0 || setns(fd, CLONE_NEWNET))
+		die(path);
+	close(fd);
+}
+
 int main(int argc, char **argv)
 {
 	char line[4096];
 
-	if (argc != 2) {
-		fputs("usage: hooks CGROUP\n", stderr);
+	if (argc != 4) {
+		fputs("usage: hooks CGROUP NETNS INTERFACE\n", stderr);
 		return 2;
 	}
+	enter(argv[2]);
+	ifindex = (int)if_nametoindex(argv[3]);
+	if (!ifindex)
+		die(argv[3]);
 	cgroup = open(argv[1], O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (cgroup < 0)
 		die(argv[1]);

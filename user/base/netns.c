@@ -7,6 +7,7 @@
 #include <limits.h>
 #include <linux/nsfs.h>
 #include <sched.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -16,9 +17,16 @@
 /* where ip-netns(8) keeps its names */
 #define NETNS_DIR "/run/netns"
 
+static bool is_number(const char *netns)
+{
+	return *netns && !netns[strspn(netns, "0123456789")];
+}
+
 static int missing(const char *netns, struct err *err)
 {
-	return err_mend(err, err_set(err, EXIT_ERROR, ENOENT, "no network namespace '%s'", netns),
+	return err_mend(err,
+			err_set(err, EXIT_ERROR, ENOENT, "no network namespace '%s'%s", netns,
+				is_number(netns) ? ", and no process with that id" : ""),
 			"give a name that 'ip netns list' shows, a path, or a process id");
 }
 
@@ -47,7 +55,7 @@ static int by_word(const char *netns)
 
 	snprintf(path, sizeof(path), NETNS_DIR "/%s", netns);
 	fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (fd >= 0 || errno != ENOENT || netns[strspn(netns, "0123456789")])
+	if (fd >= 0 || errno != ENOENT || !is_number(netns))
 		return fd;
 	snprintf(path, sizeof(path), "/proc/%s/ns/net", netns);
 	return open(path, O_RDONLY | O_CLOEXEC);

@@ -41,8 +41,19 @@ static void left_add(const char *kind, __u32 id, const char *name, void *arg)
 			      json_pack("{s:s, s:i, s:s}", "kind", kind, "id", id, "name", name));
 }
 
-static void print(const struct output *output, int removed, int groups, const struct left *left)
+/* Whoever has named the wrong folder should not think that all is gone. */
+static void print_nothing(const struct output *output, const char *bpffs)
 {
+	fprintf(output->file, "cleanup: nothing to remove: nothing of sluice is in %s\n", bpffs);
+	if (cleanup_count_left() > 0)
+		fprintf(output->file,
+			"cleanup: but the kernel holds programs of sluice, pinned in another folder:"
+			" name it with --bpffs\n");
+}
+
+static void print(const struct context *context, int removed, int groups, const struct left *left)
+{
+	const struct output *output = &context->output;
 	json_t *document;
 
 	if (output->json) {
@@ -54,10 +65,10 @@ static void print(const struct output *output, int removed, int groups, const st
 		output_json(output, document);
 		return;
 	}
-	if (removed || !groups)
-		fprintf(output->file,
-			removed ? "cleanup: %d pins removed\n" : "cleanup: nothing was there\n",
-			removed);
+	if (removed)
+		fprintf(output->file, "cleanup: %d pins removed\n", removed);
+	else if (!groups)
+		print_nothing(output, context->bpffs);
 	if (groups)
 		fprintf(output->file, "cleanup: %d steered group%s given back to the kernel\n",
 			groups, groups == 1 ? "" : "s");
@@ -71,7 +82,7 @@ static int verify(const struct context *context, int removed, int groups, struct
 	int found = cleanup_find_left(left_add, &left, err);
 
 	if (found >= 0)
-		print(&context->output, removed, groups, &left);
+		print(context, removed, groups, &left);
 	json_decref(left.list);
 	if (found <= 0)
 		return found;
@@ -97,7 +108,7 @@ static int run(const struct context *context, void *into, int words, char **word
 		return removed;
 	if (wanted->verify)
 		return verify(context, removed, groups, err);
-	print(&context->output, removed, groups, NULL);
+	print(context, removed, groups, NULL);
 	return 0;
 }
 

@@ -13,6 +13,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 struct options {
 	struct reply_options reply;
@@ -180,6 +181,19 @@ static void print_json(const struct context *context, const struct reply_options
 	output_json(&context->output, document);
 }
 
+static bool is_as_before(const struct reply_options *options,
+			 const struct sluice_reply_meta *before)
+{
+	struct stat st = { 0 };
+	struct ports were;
+
+	reply_ports(before, &were);
+	return before->mode == options->mode && !memcmp(&were, &options->ports, sizeof(were)) &&
+	       !stat(options->cgroup, &st) && before->cgroup_id == st.st_ino &&
+	       before->age_ns == options->age_s * 1000000000ULL &&
+	       before->sets == (options->table + SLUICE_FLOW_WAYS - 1) / SLUICE_FLOW_WAYS;
+}
+
 /* What an update changes: options that are not given go back to their defaults. */
 static void print_before(const struct output *output, const struct reply_options *options,
 			 const struct sluice_reply_meta *before)
@@ -188,13 +202,11 @@ static void print_before(const struct output *output, const struct reply_options
 	struct ports were;
 	char cgroup[PATH_MAX];
 
+	if (is_as_before(options, before))
+		return;
 	reply_ports(before, &were);
 	if (reply_cgroup_path(before->cgroup_id, cgroup))
 		snprintf(cgroup, sizeof(cgroup), "(gone)");
-	if (before->mode == options->mode && !memcmp(&were, &options->ports, sizeof(were)) &&
-	    !strcmp(cgroup, options->cgroup) && before->age_ns == options->age_s * 1000000000ULL &&
-	    before->sets == (options->table + SLUICE_FLOW_WAYS - 1) / SLUICE_FLOW_WAYS)
-		return;
 	fprintf(output->file, "  it was: mode %s, ports %s, cgroup %s, age %llu, table %u\n",
 		reply_mode_name(before->mode), ports_format(&were, ports, sizeof(ports)), cgroup,
 		before->age_ns / 1000000000ULL, before->sets * SLUICE_FLOW_WAYS);
@@ -232,6 +244,11 @@ static const char *const outcomes[] = {
 	[REPLY_UPDATED] = "updated in place",
 	[REPLY_RECOVERED] = "loaded, in place of an interrupted load",
 };
+
+static const char *outcome_text(enum reply_outcome outcome, bool as_before)
+{
+	return outcome == REPLY_UPDATED && as_before ? "unchanged" : outcomes[outcome];
+}
 
 static int check_wire(const struct wire_options *wire, struct err *err)
 {
@@ -280,7 +297,8 @@ static int run_wire(const struct context *context, struct options *options, stru
 	failed = wire_load(wire, &result, err);
 	if (failed)
 		return failed;
-	wire_view_result(wire, &result, outcomes[result.outcome], &context->output);
+	wire_view_result(wire, &result, outcome_text(result.outcome, result.as_before),
+			 &context->output);
 	if (result.routes_left_out)
 		log_warning("%zu routes are left out, of those with the longest prefixes: there is"
 			    " no room for more; answers there follow the wider ones",
@@ -293,6 +311,7 @@ static int run_socket(const struct context *context, struct options *options, st
 {
 	struct reply_result result;
 	char cgroup[PATH_MAX];
+	const char *outcome;
 	int failed = place_cgroup(context, cgroup, err);
 
 	if (failed)
@@ -302,10 +321,11 @@ static int run_socket(const struct context *context, struct options *options, st
 	failed = reply_load(&options->reply, &result, err);
 	if (failed)
 		return failed;
+	outcome = outcome_text(result.outcome, is_as_before(&options->reply, &result.before));
 	if (context->output.json)
-		print_json(context, &options->reply, &result, outcomes[result.outcome]);
+		print_json(context, &options->reply, &result, outcome);
 	else
-		print_text(context, &options->reply, &result, outcomes[result.outcome]);
+		print_text(context, &options->reply, &result, outcome);
 	return 0;
 }
 

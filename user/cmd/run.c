@@ -37,6 +37,8 @@
 /* After a failure the interfaces are looked at again, at ever longer intervals. */
 #define RETRY_US     1000000
 #define RETRY_MAX_US 64000000
+/* Somebody may have detached us; a look costs some system calls for each interface. */
+#define CHECK_US 10000000
 
 struct options {
 	const char *path;
@@ -296,6 +298,21 @@ static void on_retry(void *arg)
 	look_again(arg);
 }
 
+static void on_check(void *arg)
+{
+	struct node *node = arg;
+	struct err err;
+	bool lost;
+
+	if (!node->config->has_wire || loop_timer_runs(node->retry) ||
+	    run_place_enter(&node->place, &err))
+		return;
+	lost = follow_has_lost(node->follow);
+	run_place_leave(&node->place);
+	if (lost)
+		look_again(node);
+}
+
 static void purge(struct watch *watch)
 {
 	struct node *node = watch->node;
@@ -369,7 +386,7 @@ static void on_look(void *arg)
 	struct watch *watch = arg;
 	struct node *node = watch->node;
 	bool away = watch == &node->watch[WIRE];
-	__u64 began = now_us(), purged, ended;
+	__u64 began = now_us(), ended;
 	struct err err;
 	int failed;
 
@@ -379,13 +396,12 @@ static void on_look(void *arg)
 	}
 	if (watch->addresses.pending)
 		purge(watch);
-	purged = now_us();
 	failed = refresh_routes(watch);
 	if (away)
 		run_place_leave(&node->place);
 	ended = now_us();
-	settle_looked(&watch->addresses, began, purged);
-	settle_looked(&watch->routes, purged, ended);
+	settle_looked(&watch->addresses, began, ended);
+	settle_looked(&watch->routes, began, ended);
 	/* what changes faster than it can be read, or is locked, is not up to date yet */
 	if (failed == -EAGAIN || failed == -EBUSY) {
 		settle_news(&watch->routes, ended);
@@ -608,6 +624,13 @@ static int watchdog(struct node *node)
 	return timer ? loop_timer_start(timer, us / 2) : -ENOMEM;
 }
 
+static int checks(struct node *node)
+{
+	struct loop_timer *timer = loop_timer(node->loop, true, on_check, node);
+
+	return timer ? loop_timer_start(timer, CHECK_US) : -ENOMEM;
+}
+
 /* Signals first: from here on one that comes waits until all is loaded. */
 static int machinery(struct node *node, struct err *err)
 {
@@ -617,6 +640,8 @@ static int machinery(struct node *node, struct err *err)
 		result = signals(node);
 	if (!result)
 		result = watchdog(node);
+	if (!result)
+		result = checks(node);
 	node->follow = follow_new();
 	node->steer = result ? NULL : run_steer_new(node->loop, on_groups, node);
 	node->retry = result ? NULL : loop_timer(node->loop, false, on_retry, node);
@@ -721,10 +746,12 @@ const struct command run_command = {
 	.opts = opts,
 	.options = &options,
 	.run = run,
-	.help = "The file has the sections [global], [reply], [wire] and [steer]; their keys are the\n"
-		"options of 'reply load' and 'steer load'.  SIGHUP reads it again, with no moment uncovered; a file with a\n"
-		"mistake is refused, and what was in force stays in force.  SIGTERM ends the daemon\n"
-		"and changes nothing else: 'sluice reply unload' does.\n\n"
+	.help = "The file has the sections [global], [reply], [wire] and [steer]; their keys are\n"
+		"the options of 'reply load' and 'steer load', and sluice(8) has them all.  SIGHUP reads it again, with no moment\n"
+		"uncovered; a file with a mistake is refused, and what was in force stays in force.\n"
+		"A section that goes from the file goes from the kernel, unless a command was the\n"
+		"last to load it.  SIGTERM ends the daemon and changes nothing else: 'sluice reply\n"
+		"unload' does.\n\n"
 		"example:\n"
 		"  [reply]\n"
 		"  mode = socket\n"

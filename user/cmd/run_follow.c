@@ -277,30 +277,64 @@ static __u32 roles_in_force(const struct follow *follow, const struct wire_iface
 	return iface->book.roles & WANTED;
 }
 
+static void log_lost(const struct rtnl_link *link)
+{
+	struct log_line line;
+
+	log_begin(&line, LOG_LEVEL_WARNING, "found detached, and not by this daemon");
+	log_field(&line, "iface", "%s", link->name);
+	log_field(&line, "ifindex", "%u", link->index);
+	log_end(&line);
+}
+
+static void adopt_one(struct follow *follow, const struct wire_iface *iface,
+		      const struct netdev *dev)
+{
+	struct rtnl_link link = { .index = iface->ifindex };
+
+	if (dev)
+		link = link_of(dev);
+	else
+		memcpy(link.name, iface->book.name, sizeof(link.name));
+	if (dev && iface->gone)
+		log_lost(&link);
+	remember(follow, &link, roles_in_force(follow, iface, &link));
+	if (!dev)
+		detach(follow, &link);
+}
+
 /* Takes over what the kernel has; those that are gone are detached. */
 static int adopt(struct follow *follow, const struct netdev *devs, size_t count, struct err *err)
 {
-	struct wire_state state;
-	int i, result = wire_read(follow->options->bpffs, &state, err);
+	struct wire_iface *ifaces;
+	int i, known, result = wire_ifaces(follow->options->bpffs, &ifaces, &known, err);
 
-	if (result)
-		return result;
-	forget_all(follow);
-	for (i = 0; i < state.count; i++) {
-		const struct wire_iface *iface = &state.ifaces[i];
-		const struct netdev *dev = netdev_numbered(devs, count, iface->ifindex);
-		struct rtnl_link link = { .index = iface->ifindex };
+	if (!result)
+		forget_all(follow);
+	for (i = 0; !result && i < known; i++)
+		adopt_one(follow, &ifaces[i], netdev_numbered(devs, count, ifaces[i].ifindex));
+	free(ifaces);
+	return result;
+}
 
-		if (dev)
-			link = link_of(dev);
-		else
-			memcpy(link.name, iface->book.name, sizeof(link.name));
-		remember(follow, &link, roles_in_force(follow, iface, &link));
-		if (!dev)
-			detach(follow, &link);
-	}
-	wire_state_free(&state);
-	return 0;
+/*
+ * There are no news of links that somebody detaches, nor of those to filters that would tell ours:
+ * they have to be looked for.
+ */
+bool follow_has_lost(const struct follow *follow)
+{
+	struct wire_iface *ifaces;
+	bool lost = false;
+	int i, count;
+	struct err err;
+
+	if (!follow->options)
+		return false;
+	if (!wire_ifaces(follow->options->bpffs, &ifaces, &count, &err))
+		for (i = 0; i < count; i++)
+			lost |= ifaces[i].gone;
+	free(ifaces);
+	return lost;
 }
 
 static void find_bridges(struct follow *follow, const struct netdev *devs, size_t count)

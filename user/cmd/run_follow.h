@@ -26,6 +26,8 @@ void follow_free(struct follow *follow);
 void follow_options(struct follow *follow, const struct wire_options *options);
 /* Looks at all interfaces: at the start, and when news were lost. 0, or -errno with *err set. */
 int follow_sync(struct follow *follow, struct err *err);
+/* Is there one that somebody else has detached? Then a follow_sync() attaches it again. */
+bool follow_has_lost(const struct follow *follow);
 /* News that were read at heard_us (CLOCK_MONOTONIC); the time from there to the end is logged. */
 void follow_link(struct follow *follow, const struct rtnl_link *link, __u64 heard_us);
 void follow_gone(struct follow *follow, const struct rtnl_link *link);

@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 /* An interface may go between being listed and being attached to. */
 #define WIRE_TRIES 5
@@ -40,9 +41,12 @@ static void log_loaded(const char *message, enum reply_outcome outcome, const st
 static int reply_apply(const struct run_config *config, enum reply_outcome *outcome,
 		       struct err *err)
 {
+	struct reply_options options = config->reply;
 	struct reply_result result;
-	int failed = reply_load(&config->reply, &result, err);
+	int failed;
 
+	options.by_daemon = true;
+	failed = reply_load(&options, &result, err);
 	if (failed)
 		return failed;
 	*outcome = result.outcome;
@@ -74,6 +78,7 @@ static int wire_apply(const struct run_config *config, const struct run_place *p
 
 	options.dry_run = dry_run;
 	options.absent_ok = true;
+	options.by_daemon = true;
 	failed = wire_try(&options, place, &result, err);
 	if (failed)
 		return failed;
@@ -104,22 +109,37 @@ static void reply_restore(const struct run_config *wanted, const struct run_conf
 		log_warning("reply keeps its new settings: %s", err.what);
 }
 
-static void drop(const struct run_config *wanted, const struct run_config *before,
-		 const struct run_place *place)
+static void log_dropped(const char *section, int pins, const struct err *err)
+{
+	struct log_line line;
+
+	if (!pins)
+		return;
+	if (pins < 0)
+		log_err(err);
+	log_begin(&line, pins < 0 ? LOG_LEVEL_WARNING : LOG_LEVEL_INFO,
+		  pins < 0 ? "still loaded, though its section has gone from the file"
+			   : "unloaded: its section has gone from the file");
+	log_field(&line, "section", "%s", section);
+	if (pins < 0)
+		log_field(&line, "mend", "sluice reply unload%s",
+			  strcmp(section, "wire") ? "" : " --mode wire");
+	log_end(&line);
+}
+
+/* What this daemon or one before it has loaded, and the file no longer wants. */
+static void drop(const struct run_config *wanted, const struct run_place *place)
 {
 	struct err err;
+	int pins;
 
-	if (before->has_reply && !wanted->has_reply) {
-		if (reply_unload(before->reply.bpffs, &err) < 0)
-			log_err(&err);
-		else
-			log_info("reply is unloaded");
+	if (!wanted->has_reply) {
+		pins = reply_unload_own(wanted->bpffs, &err);
+		log_dropped("reply", pins, &err);
 	}
-	if (before->has_wire && !wanted->has_wire && !run_place_enter(place, &err)) {
-		if (wire_unload(before->wire.bpffs, &err) < 0)
-			log_err(&err);
-		else
-			log_info("wire is unloaded");
+	if (!wanted->has_wire && !run_place_enter(place, &err)) {
+		pins = wire_unload_own(wanted->bpffs, &err);
+		log_dropped("wire", pins, &err);
 		run_place_leave(place);
 	}
 }
@@ -144,7 +164,7 @@ int run_planes_apply(const struct run_config *wanted, const struct run_config *b
 		failed = wire_apply(wanted, place, false, err);
 	if (failed && wanted->has_reply)
 		reply_restore(wanted, before, outcome);
-	if (!failed && before)
-		drop(wanted, before, place);
+	if (!failed)
+		drop(wanted, place);
 	return failed;
 }

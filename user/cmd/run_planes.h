@@ -8,9 +8,10 @@
 #include "run_place.h"
 
 /*
- * Loads or changes in place what `wanted` has, and unloads what only `before` has, which may be
- * NULL.  A plane that neither of them has is left alone, whoever has loaded it.  On failure -errno
- * with *err set, and what `before` says is in force.
+ * Loads or changes in place what `wanted` has, and unloads what it has not, if the daemon was the
+ * last to load it: this one or, after a restart, one before it.  What a command has loaded stays.
+ * `before` is what is in force, or NULL.  On failure -errno with *err set, and what `before` says
+ * is in force again.
  */
 int run_planes_apply(const struct run_config *wanted, const struct run_config *before,
 		     const struct run_place *place, struct err *err);

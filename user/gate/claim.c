@@ -5,12 +5,17 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
+#include <time.h>
 #include <unistd.h>
+
+#define GET_TRIES   10
+#define GET_WAIT_NS 20000000L
 
 static int folder_open(const char *bpffs)
 {
@@ -53,6 +58,25 @@ static int taken(const char *bpffs, int fd, struct err *err)
 			"end that one first, or give this one a folder of its own with --bpffs");
 }
 
+/*
+ * Whoever asks for the holder shares the lock for a moment, and would pass for a daemon that nobody
+ * can see: that one is asked for again.
+ */
+static bool lock_get(int fd, int operation)
+{
+	const struct timespec pause = { .tv_nsec = GET_WAIT_NS };
+	int tries;
+
+	for (tries = 0; tries < GET_TRIES; tries++) {
+		if (!flock(fd, operation | LOCK_NB))
+			return true;
+		if (errno != EINTR && (operation == LOCK_SH || lock_owner(fd)))
+			return false;
+		nanosleep(&pause, NULL);
+	}
+	return false;
+}
+
 static int take_locked(const char *bpffs, struct err *err)
 {
 	char path[PATH_MAX];
@@ -64,7 +88,7 @@ static int take_locked(const char *bpffs, struct err *err)
 	fd = folder_open(bpffs);
 	if (fd < 0)
 		return err_set(err, EXIT_ERROR, errno, "%s: %s", path, strerror(errno));
-	if (!flock(fd, LOCK_EX | LOCK_NB))
+	if (lock_get(fd, LOCK_EX))
 		return fd;
 	result = taken(bpffs, fd, err);
 	close(fd);
@@ -102,7 +126,7 @@ int claim_holder(const char *bpffs)
 
 	if (fd < 0)
 		return 0;
-	if (flock(fd, LOCK_SH | LOCK_NB)) {
+	if (!lock_get(fd, LOCK_SH)) {
 		pid = lock_owner(fd);
 		pid = pid ? pid : -1;
 	}

@@ -148,6 +148,7 @@ static const struct kind {
 	int (*identify)(int fd, char name[BPF_OBJ_NAME_LEN]);
 } kinds[] = {
 	{ "link", bpf_link_get_next_id, bpf_link_get_fd_by_id, name_link },
+#define PROGRAMS 1
 	{ "program", bpf_prog_get_next_id, bpf_prog_get_fd_by_id, name_program },
 	{ "map", bpf_map_get_next_id, bpf_map_get_fd_by_id, name_map },
 };
@@ -175,6 +176,11 @@ static int find_kind(const struct kind *kind, cleanup_left_fn fn, void *arg)
 			fn(kind->name, id, name, arg);
 	}
 	return errno == ENOENT ? found : -errno;
+}
+
+int cleanup_count_left(void)
+{
+	return find_kind(&kinds[PROGRAMS], NULL, NULL);
 }
 
 static int find_all(cleanup_left_fn fn, void *arg)

@@ -14,6 +14,9 @@
  */
 int cleanup_remove(const char *bpffs, int *groups, struct err *err);
 
+/* How many programs of ours the kernel holds at this moment; -errno if it does not say. */
+int cleanup_count_left(void);
+
 typedef void (*cleanup_left_fn)(const char *kind, __u32 id, const char *name, void *arg);
 /*
  * Calls fn for each program, map and link of ours that the kernel still holds, wherever it is

@@ -31,6 +31,14 @@ bool plane_map_has_size(int fd, __u32 key_size, __u32 value_size)
 	       info.value_size == value_size;
 }
 
+__u32 plane_map_entries(int fd)
+{
+	struct bpf_map_info info = { 0 };
+	__u32 length = sizeof(info);
+
+	return bpf_obj_get_info_by_fd(fd, &info, &length) ? 0 : info.max_entries;
+}
+
 static int refuse_abi(const struct plane *plane, const char *bpffs, __u32 abi, struct err *err)
 {
 	return err_mend(err,
@@ -166,6 +174,30 @@ int plane_pin_maps(const struct plane *plane, const char *bpffs, const struct bp
 			return err_set(err, EXIT_ERROR, errno, "pin %s: %s", path, strerror(errno));
 	}
 	return 0;
+}
+
+#define MARK	    "by_daemon"
+#define MARK_TARGET "sluice run"
+
+int plane_mark(const struct plane *plane, const char *bpffs, bool by_daemon, struct err *err)
+{
+	char path[PATH_MAX];
+	int error = 0;
+
+	pins_path(bpffs, plane->name, MARK, path);
+	if (by_daemon && symlink(MARK_TARGET, path) && errno != EEXIST)
+		error = errno;
+	if (!by_daemon && unlink(path) && errno != ENOENT)
+		error = errno;
+	return error ? err_set(err, EXIT_ERROR, error, "%s: %s", path, strerror(error)) : 0;
+}
+
+bool plane_is_by_daemon(const struct plane *plane, const char *bpffs)
+{
+	char path[PATH_MAX];
+	struct stat st;
+
+	return !lstat(pins_path(bpffs, plane->name, MARK, path), &st);
 }
 
 __u32 plane_flow_idle(__u32 seen, __u32 now)

@@ -31,6 +31,8 @@ struct plane_meta {
 
 /* Has the map this layout? Another must not even be read: the kernel copies what it has. */
 bool plane_map_has_size(int fd, __u32 key_size, __u32 value_size);
+/* max_entries of a map, 0 if that can't be seen. */
+__u32 plane_map_entries(int fd);
 __u64 plane_now_ns(clockid_t clock);
 /*
  * Fills in *meta.  -ENOENT: nothing there.  -EUCLEAN: remains of a loader that died early.  Other
@@ -51,6 +53,12 @@ int plane_counters(const struct plane *plane, const char *bpffs, const char *nam
 /* Pins the maps of an object that are not pinned yet, and makes the folder for them. */
 int plane_pin_maps(const struct plane *plane, const char *bpffs, const struct bpf_object *obj,
 		   struct err *err);
+/*
+ * Whose load it was stands among the pins, as a symbolic link, and goes with them: so the daemon
+ * that finds its section gone from the file knows what it may unload.  Of a plane that is loaded.
+ */
+int plane_mark(const struct plane *plane, const char *bpffs, bool by_daemon, struct err *err);
+bool plane_is_by_daemon(const struct plane *plane, const char *bpffs);
 /* How long a flow has been idle, in its table's clock; heard while it is being read is heard now.
  */
 __u32 plane_flow_idle(__u32 seen, __u32 now);

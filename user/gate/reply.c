@@ -13,11 +13,11 @@
 #include "pins.h"
 #include "plane.h"
 #include "reply.skel.h"
+#include "reply_plane.h"
 
 #include <bpf/bpf.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <fts.h>
 #include <linux/capability.h>
 #include <stdlib.h>
 #include <string.h>
@@ -25,225 +25,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define PLANE		  "reply"
 #define VERIFIER_LOG_SIZE (4 << 20)
-
-/* The pins of this plane's links; a map's pin is the map's name. */
-#define PIN_LEARN    "link_learn"
-#define PIN_FIX4     "link_fix4"
-#define PIN_FIX6     "link_fix6"
-#define PIN_AUDIT    "link_audit"
-#define PIN_CONNECT4 "link_connect4"
-#define PIN_CONNECT6 "link_connect6"
-
-/* The flow table, the one before it, and while a load is under way the one before that. */
-#define PIN_FLOWS    "sluice_flows"
-#define PIN_PREVIOUS "sluice_previous"
-#define PIN_OLDER    "sluice_older"
-
-static const struct plane plane = {
-	.name = PLANE,
-	.meta = "sluice_meta",
-	.meta_size = sizeof(struct sluice_reply_meta),
-	.abi = SLUICE_REPLY_ABI,
-	.load = "sluice reply load --mode socket",
-	.own_pin = "sluice_previous",
-};
-
-static const char *const link_pins[] = { PIN_LEARN, PIN_FIX4,	  PIN_FIX6,
-					 PIN_AUDIT, PIN_CONNECT4, PIN_CONNECT6 };
-#define LINK_PINS ((int)(sizeof(link_pins) / sizeof(*link_pins)))
-
-const char *reply_mode_name(__u32 mode)
-{
-	return mode == SLUICE_REPLY_SOCKET ? "socket" : mode == SLUICE_REPLY_AUDIT ? "audit" : "?";
-}
-
-void reply_ports(const struct sluice_reply_meta *meta, struct ports *ports)
-{
-	ports->any = meta->any_port;
-	memcpy(ports->bit, meta->ports, sizeof(ports->bit));
-}
-
-static __u32 flow_now(void)
-{
-	return sluice_flow_clock(plane_now_ns(CLOCK_MONOTONIC_COARSE));
-}
-
-/* --- what is loaded */
-
-int reply_read(const char *bpffs, struct reply_state *state, struct err *err)
-{
-	int i, result = plane_meta_read(&plane, bpffs, &state->meta, err);
-
-	if (result)
-		return plane_not_loaded(&plane, bpffs, result, err);
-	state->hook_count = 0;
-	for (i = 0; i < LINK_PINS; i++)
-		if (!hook_read(bpffs, PLANE, link_pins[i], &state->hooks[state->hook_count]))
-			state->hook_count++;
-	return plane_counters(&plane, bpffs, "sluice_counters", state->counters.value,
-			      SLUICE_REPLY_COUNTERS_MAX, err);
-}
-
-int reply_cgroup_path(__u64 id, char path[PATH_MAX])
-{
-	char root[PATH_MAX], *const roots[] = { root, NULL };
-	int result = mounts_cgroup2(root, sizeof(root));
-	FTSENT *entry;
-	FTS *tree;
-
-	if (result)
-		return result;
-	tree = fts_open(roots, FTS_PHYSICAL | FTS_XDEV, NULL);
-	if (!tree)
-		return -errno;
-	result = -ENOENT;
-	while (result && (entry = fts_read(tree)))
-		if (entry->fts_info == FTS_D && entry->fts_statp->st_ino == id) {
-			snprintf(path, PATH_MAX, "%s", entry->fts_path);
-			result = 0;
-		}
-	fts_close(tree);
-	return result;
-}
-
-/* --- the table */
-
-typedef int (*slot_fn)(const struct sluice_flow_set *set, __u32 way, void *arg);
-
-struct slot_walk {
-	slot_fn fn;
-	void *arg;
-};
-
-static int set_visit(const void *copy, void *arg)
-{
-	const struct sluice_flow_set *set = copy;
-	const struct slot_walk *walk = arg;
-	int result = 0;
-	__u32 way;
-
-	for (way = 0; !result && way < SLUICE_FLOW_WAYS; way++)
-		if (set->tag[way])
-			result = walk->fn(set, way, walk->arg);
-	return result;
-}
-
-static int sets_walk(int fd, slot_fn fn, void *arg)
-{
-	struct slot_walk walk = { fn, arg };
-
-	return plane_sets_walk(fd, sizeof(struct sluice_flow_set), set_visit, &walk);
-}
-
-struct flow_visit {
-	struct reply_fill *fill;
-	reply_flow_fn fn;
-	void *arg;
-	const struct sluice_reply_meta *meta;
-	int newer_fd; /* of a previous table: flows that the newer one has, too, are not counted */
-	__u32 now;
-	__u32 age;
-};
-
-/* Has the table, of `sets` sets, the flow? */
-static bool table_has(int fd, __u64 seed, __u32 sets, const struct sluice_flow *flow)
-{
-	__u64 hash = sluice_flow_hash(seed, flow->cookie, &flow->peer, flow->peer_port_be);
-	__u32 way, index = sluice_flow_set_index(hash, sets);
-	struct sluice_flow_set set;
-
-	if (bpf_map_lookup_elem_flags(fd, &index, &set, BPF_F_LOCK))
-		return false;
-	for (way = 0; way < SLUICE_FLOW_WAYS; way++)
-		if (set.tag[way] && set.flow[way].cookie == flow->cookie &&
-		    set.flow[way].peer_port_be == flow->peer_port_be &&
-		    !memcmp(&set.flow[way].peer, &flow->peer, sizeof(flow->peer)))
-			return true;
-	return false;
-}
-
-static int flow_visit(const struct sluice_flow_set *set, __u32 way, void *arg)
-{
-	struct flow_visit *visit = arg;
-	__u32 idle = sluice_flow_idle(visit->now, set->seen[way]);
-
-	/* What a previous table has is there for as long as it is of use. */
-	if (visit->newer_fd >= 0 &&
-	    (idle > visit->age ||
-	     table_has(visit->newer_fd, visit->meta->seed, visit->meta->sets, &set->flow[way])))
-		return 0;
-	if (idle <= visit->age)
-		visit->fill->live++;
-	else
-		visit->fill->expired++;
-	if (visit->fn)
-		visit->fn(&set->flow[way], (__u64)idle << SLUICE_FLOW_CLOCK_SHIFT, visit->arg);
-	return 0;
-}
-
-int reply_flows(const char *bpffs, struct reply_fill *fill, reply_flow_fn fn, void *arg,
-		struct err *err)
-{
-	struct sluice_reply_meta meta;
-	struct flow_visit visit = { fill, fn, arg, &meta, -1, flow_now(), 0 };
-	int fd, previous, result = plane_meta_read(&plane, bpffs, &meta, err);
-
-	if (result)
-		return plane_not_loaded(&plane, bpffs, result, err);
-	fd = plane_map_open(&plane, bpffs, "sluice_flows", 4, sizeof(struct sluice_flow_set), err);
-	if (fd < 0)
-		return fd;
-	*fill = (struct reply_fill){ .size = meta.sets * SLUICE_FLOW_WAYS };
-	visit.age = sluice_flow_clock(meta.age_ns);
-	result = sets_walk(fd, flow_visit, &visit);
-	previous = pins_get(bpffs, PLANE, "sluice_previous");
-	visit.newer_fd = fd;
-	if (!result && previous >= 0 &&
-	    plane_map_has_size(previous, 4, sizeof(struct sluice_flow_set)))
-		result = sets_walk(previous, flow_visit, &visit);
-	if (previous >= 0)
-		close(previous);
-	close(fd);
-	if (result)
-		return err_set(err, EXIT_ERROR, -result, "flow table: %s", strerror(-result));
-	return 0;
-}
-
-int reply_flows_fd(const char *bpffs, struct err *err)
-{
-	struct sluice_reply_meta meta;
-	int result = plane_meta_read(&plane, bpffs, &meta, err);
-
-	if (result)
-		return plane_not_loaded(&plane, bpffs, result, err);
-	return plane_map_open(&plane, bpffs, "sluice_flows", 4, sizeof(struct sluice_flow_set),
-			      err);
-}
-
-int reply_audits(const char *bpffs, reply_audit_fn fn, void *arg, struct err *err)
-{
-	struct sluice_reply_meta meta;
-	struct sluice_audit audit;
-	__u64 cookie, *last = NULL;
-	int fd, result = plane_meta_read(&plane, bpffs, &meta, err);
-
-	if (result)
-		return plane_not_loaded(&plane, bpffs, result, err);
-	fd = plane_map_open(&plane, bpffs, "sluice_audits", sizeof(cookie), sizeof(audit), err);
-	if (fd < 0)
-		return fd;
-	while (!bpf_map_get_next_key(fd, last, &cookie)) {
-		if (!bpf_map_lookup_elem(fd, &cookie, &audit))
-			fn(cookie, &audit, arg);
-		last = &cookie;
-	}
-	close(fd);
-	return 0;
-}
-
-/* --- load */
 
 struct load {
 	const struct reply_options *options;
@@ -339,14 +121,14 @@ static void configure(struct load *load)
 /* Shares a pinned map with the programs; nothing is done where there is none. */
 static int share_map(const struct load *load, struct bpf_map *map, const char *pin, struct err *err)
 {
-	int result, fd = pins_get(load->options->bpffs, PLANE, pin);
+	int result, fd = pins_get(load->options->bpffs, REPLY_PLANE, pin);
 
 	if (fd < 0)
 		return 0;
 	result = bpf_map__reuse_fd(map, fd);
 	close(fd);
 	if (result)
-		return err_set(err, EXIT_ERROR, -result, "%s/" PLANE "/%s: %s",
+		return err_set(err, EXIT_ERROR, -result, "%s/" REPLY_PLANE "/%s: %s",
 			       load->options->bpffs, pin, strerror(-result));
 	return 0;
 }
@@ -354,16 +136,14 @@ static int share_map(const struct load *load, struct bpf_map *map, const char *p
 /* The number of entries of a pinned map, 0 if there is none. */
 static __u32 pinned_entries(const struct load *load, const char *pin)
 {
-	struct bpf_map_info info = { 0 };
-	__u32 length = sizeof(info);
-	int fd = pins_get(load->options->bpffs, PLANE, pin);
+	int fd = pins_get(load->options->bpffs, REPLY_PLANE, pin);
+	__u32 entries;
 
 	if (fd < 0)
 		return 0;
-	if (bpf_obj_get_info_by_fd(fd, &info, &length))
-		info.max_entries = 0;
+	entries = plane_map_entries(fd);
 	close(fd);
-	return info.max_entries;
+	return entries;
 }
 
 /*
@@ -447,13 +227,14 @@ static void report(const struct load *load, struct reply_result *result)
 static int meta_write(const struct load *load, const struct sluice_reply_meta *meta,
 		      enum sluice_load_state state, struct err *err)
 {
-	return plane_meta_write(&plane, bpf_map__fd(load->skel->maps.sluice_meta), meta, state,
-				err);
+	return plane_meta_write(&reply_plane, bpf_map__fd(load->skel->maps.sluice_meta), meta,
+				state, err);
 }
 
 struct carry {
 	const struct load *load;
 	int current_fd; /* the table in force, which is about to become the previous one */
+	__u32 current_sets;
 	__u32 now;
 };
 
@@ -470,7 +251,7 @@ static int flow_carry(const struct sluice_flow_set *from, __u32 from_way, void *
 
 	if (sluice_flow_idle(carry->now, from->seen[from_way]) >
 		    sluice_flow_clock(before->age_ns) ||
-	    table_has(carry->current_fd, before->seed, before->sets, flow))
+	    reply_table_has(carry->current_fd, before->seed, carry->current_sets, flow))
 		return 0;
 	if (bpf_map_lookup_elem(fd, &index, &set))
 		return -errno;
@@ -490,12 +271,13 @@ static int flow_carry(const struct sluice_flow_set *from, __u32 from_way, void *
  */
 static int carry_over(struct load *load, struct err *err)
 {
-	struct carry carry = { load, pins_get(load->options->bpffs, PLANE, "sluice_flows"),
-			       flow_now() };
-	int result = 0, older = pins_get(load->options->bpffs, PLANE, "sluice_previous");
+	struct carry carry = { load, pins_get(load->options->bpffs, REPLY_PLANE, "sluice_flows"), 0,
+			       reply_flow_now() };
+	int result = 0, older = pins_get(load->options->bpffs, REPLY_PLANE, "sluice_previous");
 
-	if (older >= 0 && carry.current_fd >= 0)
-		result = sets_walk(older, flow_carry, &carry);
+	carry.current_sets = carry.current_fd < 0 ? 0 : plane_map_entries(carry.current_fd);
+	if (older >= 0 && carry.current_sets)
+		result = reply_slots_walk(older, flow_carry, &carry);
 	if (older >= 0)
 		close(older);
 	if (carry.current_fd >= 0)
@@ -509,8 +291,8 @@ static int pin_rename(const struct load *load, const char *from, const char *to,
 {
 	char old[PATH_MAX], new[PATH_MAX];
 
-	if (rename(pins_path(load->options->bpffs, PLANE, from, old),
-		   pins_path(load->options->bpffs, PLANE, to, new)))
+	if (rename(pins_path(load->options->bpffs, REPLY_PLANE, from, old),
+		   pins_path(load->options->bpffs, REPLY_PLANE, to, new)))
 		return err_set(err, EXIT_ERROR, errno, "pin %s: %s", new, strerror(errno));
 	return 0;
 }
@@ -519,7 +301,7 @@ static int pin_flows(const struct load *load, struct err *err)
 {
 	char path[PATH_MAX];
 
-	pins_path(load->options->bpffs, PLANE, PIN_FLOWS, path);
+	pins_path(load->options->bpffs, REPLY_PLANE, PIN_FLOWS, path);
 	if (bpf_obj_pin(bpf_map__fd(load->skel->maps.sluice_flows), path))
 		return err_set(err, EXIT_ERROR, errno, "pin %s: %s", path, strerror(errno));
 	return 0;
@@ -560,9 +342,9 @@ static void drop_old_tables(const struct load *load)
 {
 	char path[PATH_MAX];
 
-	unlink(pins_path(load->options->bpffs, PLANE, PIN_OLDER, path));
+	unlink(pins_path(load->options->bpffs, REPLY_PLANE, PIN_OLDER, path));
 	if (!load->skel->rodata->previous_sets)
-		unlink(pins_path(load->options->bpffs, PLANE, PIN_PREVIOUS, path));
+		unlink(pins_path(load->options->bpffs, REPLY_PLANE, PIN_PREVIOUS, path));
 }
 
 static int attach(struct load *load, struct err *err)
@@ -578,7 +360,7 @@ static int attach(struct load *load, struct err *err)
 		{ PIN_LEARN, load->skel->progs.sluice_learn, true },
 	};
 
-	return hooks_apply_cgroup(load->options->bpffs, PLANE, load->options->cgroup, hooks,
+	return hooks_apply_cgroup(load->options->bpffs, REPLY_PLANE, load->options->cgroup, hooks,
 				  sizeof(hooks) / sizeof(*hooks), err);
 }
 
@@ -586,7 +368,7 @@ static int attach(struct load *load, struct err *err)
 static int commit(struct load *load, struct err *err)
 {
 	bool fresh = !load->before.magic;
-	int result = plane_pin_maps(&plane, load->options->bpffs, load->skel->obj, err);
+	int result = plane_pin_maps(&reply_plane, load->options->bpffs, load->skel->obj, err);
 
 	if (!result)
 		result = meta_write(load, fresh ? &load->after : &load->before, SLUICE_LOADING,
@@ -599,11 +381,14 @@ static int commit(struct load *load, struct err *err)
 			change_table_back(load);
 	}
 	if (result && fresh)
-		pins_remove(load->options->bpffs, PLANE, &(struct err){ 0 });
+		pins_remove(load->options->bpffs, REPLY_PLANE, &(struct err){ 0 });
 	else if (result)
 		meta_write(load, &load->before, load->before.state, &(struct err){ 0 });
 	else
 		drop_old_tables(load);
+	if (!result)
+		result = plane_mark(&reply_plane, load->options->bpffs, load->options->by_daemon,
+				    err);
 	return result ? result : meta_write(load, &load->after, SLUICE_LOADED, err);
 }
 
@@ -611,7 +396,7 @@ static int commit(struct load *load, struct err *err)
 static int inspect(struct load *load, enum reply_outcome *outcome, struct err *err)
 {
 	const char *bpffs = load->options->bpffs;
-	int result = plane_meta_read(&plane, bpffs, &load->before, err);
+	int result = plane_meta_read(&reply_plane, bpffs, &load->before, err);
 
 	*outcome = REPLY_LOADED;
 	if (result == -ENOENT || result == -EUCLEAN)
@@ -625,8 +410,26 @@ static int inspect(struct load *load, enum reply_outcome *outcome, struct err *e
 	*outcome = REPLY_RECOVERED;
 	if (load->options->dry_run)
 		return 0;
-	result = pins_remove(bpffs, PLANE, err);
+	result = pins_remove(bpffs, REPLY_PLANE, err);
 	return result < 0 ? result : 0;
+}
+
+/* Another sluice on the same sockets: whichever of the two sends last has its way. */
+static void warn_of_twin(const struct load *load)
+{
+	const struct reply_options *options = load->options;
+	struct hook_prog progs[HOOK_PROGS_MAX];
+	struct hook_state ours = { .prog_id = 0 };
+	int i, count = hook_order(options->cgroup, BPF_CGROUP_INET_INGRESS, progs);
+
+	hook_read(options->bpffs, REPLY_PLANE, PIN_LEARN, &ours);
+	for (i = 0; i < count; i++)
+		if (!strcmp(progs[i].name, "sluice_learn") && progs[i].id != ours.prog_id) {
+			log_warning("program %u, sluice_learn of another folder of pins, is on %s"
+				    " or above it, too: unload one of the two, with its --bpffs",
+				    progs[i].id, options->cgroup);
+			return;
+		}
 }
 
 static int load_locked(struct load *load, struct reply_result *result, struct err *err)
@@ -641,6 +444,7 @@ static int load_locked(struct load *load, struct reply_result *result, struct er
 	if (failed)
 		return failed;
 	report(load, result);
+	warn_of_twin(load);
 	if (load->options->dry_run) {
 		result->outcome = REPLY_VERIFIED;
 		return 0;
@@ -668,9 +472,9 @@ int reply_load(const struct reply_options *options, struct reply_result *result,
 	return failed;
 }
 
-int reply_unload(const char *bpffs, struct err *err)
+static int unload(const char *bpffs, bool own_only, struct err *err)
 {
-	int result = pins_exist(bpffs, PLANE, err);
+	int result = pins_exist(bpffs, REPLY_PLANE, err);
 	struct pins pins;
 
 	if (result <= 0)
@@ -678,7 +482,18 @@ int reply_unload(const char *bpffs, struct err *err)
 	result = pins_lock(&pins, bpffs, false, err);
 	if (result)
 		return result;
-	result = pins_remove(bpffs, PLANE, err);
+	if (!own_only || plane_is_by_daemon(&reply_plane, bpffs))
+		result = pins_remove(bpffs, REPLY_PLANE, err);
 	pins_unlock(&pins);
 	return result;
+}
+
+int reply_unload(const char *bpffs, struct err *err)
+{
+	return unload(bpffs, false, err);
+}
+
+int reply_unload_own(const char *bpffs, struct err *err)
+{
+	return unload(bpffs, true, err);
 }

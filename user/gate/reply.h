@@ -29,6 +29,7 @@ struct reply_options {
 	const char *bpffs;  /* folder of the pins */
 	const char *cgroup; /* a cgroup2 directory */
 	bool dry_run;	    /* verify, and change nothing */
+	bool by_daemon;	    /* for reply_unload_own() */
 };
 
 enum reply_outcome {
@@ -55,6 +56,8 @@ struct reply_result {
 int reply_load(const struct reply_options *options, struct reply_result *result, struct err *err);
 /* Detaches and removes. The pins removed, 0 if there were none, or -errno. */
 int reply_unload(const char *bpffs, struct err *err);
+/* The same if the daemon was the last to load it; 0 if it was somebody else. */
+int reply_unload_own(const char *bpffs, struct err *err);
 
 struct reply_state {
 	struct sluice_reply_meta meta;
@@ -83,8 +86,11 @@ typedef void (*reply_flow_fn)(const struct sluice_flow *flow, __u64 age_ns, void
 int reply_flows(const char *bpffs, struct reply_fill *fill, reply_flow_fn fn, void *arg,
 		struct err *err);
 
-/* A descriptor of the flow table, for the caller to close; -errno with *err set. */
-int reply_flows_fd(const char *bpffs, struct err *err);
+/*
+ * Descriptors of the flow table and of the one before it, for the caller to close; the latter may
+ * be negative: there is none.  0, or -errno with *err set.
+ */
+int reply_tables(const char *bpffs, int fd[2], struct err *err);
 
 typedef void (*reply_audit_fn)(__u64 cookie, const struct sluice_audit *audit, void *arg);
 int reply_audits(const char *bpffs, reply_audit_fn fn, void *arg, struct err *err);

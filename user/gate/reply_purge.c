@@ -85,22 +85,36 @@ static int verify(struct purge *purge, int flows_fd, struct err *err)
 	return result;
 }
 
+static int purge_table(struct purge *purge, int flows_fd, struct err *err)
+{
+	int result = verify(purge, flows_fd, err);
+
+	purge->set = 0;
+	if (!result) {
+		result = plane_sets_walk(flows_fd, sizeof(struct sluice_flow_set), set_visit,
+					 purge);
+		if (result)
+			err_set(err, EXIT_ERROR, -result, "purge: %s", strerror(-result));
+	}
+	purge_bpf__destroy(purge->skel);
+	purge->skel = NULL;
+	return result;
+}
+
 int reply_purge(const char *bpffs, const struct sluice_addr *gone, size_t count, __u32 netns,
 		struct err *err)
 {
 	struct purge purge = { .gone = gone, .count = count, .netns = netns };
-	int fd = reply_flows_fd(bpffs, err), result;
+	int fd[2], i, result = reply_tables(bpffs, fd, err);
 
-	if (fd < 0)
-		return fd;
+	if (result)
+		return result;
 	purge.before = sluice_flow_clock(plane_now_ns(CLOCK_MONOTONIC_COARSE));
-	result = verify(&purge, fd, err);
-	if (!result) {
-		result = plane_sets_walk(fd, sizeof(struct sluice_flow_set), set_visit, &purge);
-		if (result)
-			err_set(err, EXIT_ERROR, -result, "purge: %s", strerror(-result));
+	for (i = 0; i < 2; i++) {
+		if (!result && fd[i] >= 0)
+			result = purge_table(&purge, fd[i], err);
+		if (fd[i] >= 0)
+			close(fd[i]);
 	}
-	purge_bpf__destroy(purge.skel);
-	close(fd);
 	return result ? result : purge.purged;
 }

@@ -6,6 +6,8 @@
  */
 #include "routes_map.h"
 
+#include "plane.h"
+
 #include <arpa/inet.h>
 #include <bpf/bpf.h>
 #include <errno.h>
@@ -176,10 +178,9 @@ static void sweep(int map_fd, __u32 generation)
 /* Before 6.13 a map that is full takes no new value for a key that it has: one place stays free. */
 static size_t room_of(int map_fd)
 {
-	struct bpf_map_info info = { 0 };
-	__u32 length = sizeof(info);
+	__u32 entries = plane_map_entries(map_fd);
 
-	return bpf_obj_get_info_by_fd(map_fd, &info, &length) ? 0 : info.max_entries - 1;
+	return entries ? entries - 1 : 0;
 }
 
 static int entry_write(int map_fd, struct routes_entry *entry, __u32 generation)

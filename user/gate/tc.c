@@ -3,9 +3,11 @@
 
 #include "nl.h"
 
+#include <arpa/inet.h>
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <errno.h>
+#include <linux/if_ether.h>
 #include <linux/pkt_cls.h>
 #include <linux/pkt_sched.h>
 #include <linux/rtnetlink.h>
@@ -194,40 +196,60 @@ static void filters_request(struct nlmsghdr *nlh, void *into)
 	msg->tcm_parent = listing->parent;
 }
 
-static void filter_options(const struct nlattr *options, struct hook_prog *prog)
+struct filter {
+	struct tc_blocker as; /* what it is, whoever has put it there */
+	__u32 prog_id;
+	__u16 protocol_be;
+};
+
+static void bpf_options(const struct nlattr *options, struct filter *filter)
 {
 	const struct nlattr *attr;
 
 	mnl_attr_for_each_nested(attr, options)
 	{
 		if (mnl_attr_get_type(attr) == TCA_BPF_ID)
-			prog->id = mnl_attr_get_u32(attr);
+			filter->prog_id = mnl_attr_get_u32(attr);
 		else if (mnl_attr_get_type(attr) == TCA_BPF_NAME)
-			snprintf(prog->name, sizeof(prog->name), "%.*s", BPF_OBJ_NAME_LEN - 1,
+			snprintf(filter->as.name, sizeof(filter->as.name), "%s",
 				 mnl_attr_get_str(attr));
 	}
 }
 
-static int filter_take(const struct nlmsghdr *nlh, void *into)
+/* False for a priority itself, which is listed as well, without a handle. */
+static bool filter_read(const struct nlmsghdr *nlh, struct filter *filter)
 {
 	const struct tcmsg *msg = mnl_nlmsg_get_payload(nlh);
 	const struct nlattr *attr, *options = NULL;
-	struct listing *listing = into;
-	struct hook_prog prog = { 0 };
 
+	*filter = (struct filter){ .as = { .handle = msg->tcm_handle,
+					   .priority = TC_H_MAJ(msg->tcm_info) >> 16 },
+				   .protocol_be = (__u16)TC_H_MIN(msg->tcm_info) };
 	mnl_attr_for_each(attr, nlh, sizeof(*msg))
 	{
 		if (mnl_attr_get_type(attr) == TCA_KIND)
-			snprintf(prog.name, sizeof(prog.name), "%s", mnl_attr_get_str(attr));
+			snprintf(filter->as.kind, sizeof(filter->as.kind), "%s",
+				 mnl_attr_get_str(attr));
 		else if (mnl_attr_get_type(attr) == TCA_OPTIONS)
 			options = attr;
 	}
-	/* a priority itself is listed as well, without a handle */
-	if (!msg->tcm_handle || listing->count == HOOK_PROGS_MAX)
+	if (options && !strcmp(filter->as.kind, "bpf"))
+		bpf_options(options, filter);
+	return msg->tcm_handle;
+}
+
+static int filter_take(const struct nlmsghdr *nlh, void *into)
+{
+	struct listing *listing = into;
+	struct hook_prog *prog = &listing->progs[listing->count];
+	struct filter filter;
+
+	if (!filter_read(nlh, &filter) || listing->count == HOOK_PROGS_MAX)
 		return MNL_CB_OK;
-	if (options && !strcmp(prog.name, "bpf"))
-		filter_options(options, &prog);
-	listing->progs[listing->count++] = prog;
+	prog->id = filter.prog_id;
+	snprintf(prog->name, sizeof(prog->name), "%.*s", BPF_OBJ_NAME_LEN - 1,
+		 filter.as.name[0] ? filter.as.name : filter.as.kind);
+	listing->count++;
 	return MNL_CB_OK;
 }
 
@@ -256,6 +278,48 @@ void tc_clsact_remove_unused(__u32 ifindex)
 		return;
 	hook.attach_point = BPF_TC_INGRESS | BPF_TC_EGRESS;
 	bpf_tc_hook_destroy(&hook);
+}
+
+/* --- what is in our way */
+
+struct blocking {
+	struct listing listing; /* first: filters_request() takes it for one */
+	bool out;
+	bool found;
+	struct tc_blocker blocker;
+};
+
+static int blocker_take(const struct nlmsghdr *nlh, void *into)
+{
+	struct blocking *blocking = into;
+	const struct bpf_tc_opts ours = opts_of(blocking->out);
+	struct filter filter;
+
+	if (!filter_read(nlh, &filter) || filter.as.priority != ours.priority)
+		return MNL_CB_OK;
+	if (filter.as.handle != ours.handle && !strcmp(filter.as.kind, "bpf") &&
+	    filter.protocol_be == htons(ETH_P_ALL))
+		return MNL_CB_OK;
+	blocking->blocker = filter.as;
+	blocking->found = true;
+	return MNL_CB_OK;
+}
+
+static void blocker_forget(void *into)
+{
+	((struct blocking *)into)->found = false;
+}
+
+int tc_filter_blocker(__u32 ifindex, bool out, struct tc_blocker *blocker)
+{
+	static const struct nl_dump dump = { NETLINK_ROUTE, filters_request, blocker_take,
+					     blocker_forget };
+	struct blocking blocking = { .listing = { ifindex, parent_of(out), NULL, 0 }, .out = out };
+
+	if (nl_dump(&dump, &blocking) || !blocking.found)
+		return -ENOENT;
+	*blocker = blocking.blocker;
+	return 0;
 }
 
 static void prog_name(struct hook_prog *prog)

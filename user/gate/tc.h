@@ -38,10 +38,23 @@ int tc_link_read(int link_fd, struct tc_link *link);
  * stands in its place.
  */
 int tc_clsact_make(__u32 ifindex, bool *made);
-/* Removes it if it holds no filter. */
+/*
+ * Removes it if it holds no filter.  The kernel can't be asked for both in one: a filter that comes
+ * between the look and the removal goes with it.
+ */
 void tc_clsact_remove_unused(__u32 ifindex);
 /* Adds our filter, or gives it another program. -EEXIST: in its place is one of another. */
 int tc_filter_set(__u32 ifindex, bool out, int prog_fd);
+/* One of another that leaves no place for ours: our handle, or our priority for another kind. */
+struct tc_blocker {
+	char kind[16];
+	char name[64]; /* of a BPF program; else "" */
+	__u32 handle;
+	__u32 priority;
+};
+
+/* Looks for one. 0, or -ENOENT. */
+int tc_filter_blocker(__u32 ifindex, bool out, struct tc_blocker *blocker);
 /* The program of our filter; -ENOENT if there is none. */
 int tc_filter_read(__u32 ifindex, bool out, __u32 *prog_id);
 /* Removes our filter. 0, -ENOENT or -errno. */

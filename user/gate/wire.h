@@ -21,6 +21,7 @@
 struct wire_result {
 	enum reply_outcome outcome;
 	enum sluice_wire_via via;
+	bool as_before;		   /* nothing of what was loaded differs */
 	struct wire_iface *ifaces; /* the caller frees */
 	int count;
 	__u32 verified_insns;	/* of the largest program */
@@ -31,6 +32,8 @@ struct wire_result {
 int wire_load(const struct wire_options *options, struct wire_result *result, struct err *err);
 /* Detaches and removes. The pins removed, 0 if there were none, or -errno. */
 int wire_unload(const char *bpffs, struct err *err);
+/* The same if the daemon was the last to load it; 0 if it was somebody else. */
+int wire_unload_own(const char *bpffs, struct err *err);
 
 /*
  * For the daemon: an interface that comes and one that goes.  `roles` has SLUICE_WIRE_HOST or
@@ -61,6 +64,9 @@ struct wire_state {
 /* -ENOENT with *err set if it is not loaded; other ABI versions are refused, never misread. */
 int wire_read(const char *bpffs, struct wire_state *state, struct err *err);
 void wire_state_free(struct wire_state *state);
+
+/* The interfaces alone, for whoever looks often; the caller frees, also on failure. */
+int wire_ifaces(const char *bpffs, struct wire_iface **ifaces, int *count, struct err *err);
 
 /* Called for each flow, live or not; age_ns is the time since either end was last heard. */
 typedef void (*wire_flow_fn)(const struct sluice_wire_flow *flow, __u64 age_ns, void *arg);

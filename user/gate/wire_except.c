@@ -30,6 +30,25 @@ void wire_except_read(const char *bpffs, struct wire_except *except)
 	close(fd);
 }
 
+static bool all_in(const struct wire_except *a, const struct wire_except *b)
+{
+	int i, j;
+
+	for (i = 0; i < a->count; i++) {
+		for (j = 0; j < b->count; j++)
+			if (!memcmp(&a->addr[i], &b->addr[j], sizeof(a->addr[i])))
+				break;
+		if (j == b->count)
+			return false;
+	}
+	return true;
+}
+
+bool wire_except_same(const struct wire_except *a, const struct wire_except *b)
+{
+	return all_in(a, b) && all_in(b, a);
+}
+
 static int map_make(const struct wire_except *except)
 {
 	int i, result = 0,

@@ -17,6 +17,8 @@ struct wire_except {
 
 /* Those in force; none where nothing says otherwise. */
 void wire_except_read(const char *bpffs, struct wire_except *except);
+/* Whatever their order. */
+bool wire_except_same(const struct wire_except *a, const struct wire_except *b);
 /* Puts the list in the place of the other, at once. 0, or -errno with *err set. */
 int wire_except_write(const char *bpffs, const struct wire_except *except, struct err *err);
 

@@ -8,6 +8,7 @@
 
 #include <bpf/bpf.h>
 #include <errno.h>
+#include <net/if.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -25,15 +26,29 @@ static const char *link_pin(__u32 ifindex, bool out, char name[PIN_SIZE])
 	return name;
 }
 
+static int blocked(const struct wire_iface *iface, bool out, const struct tc_blocker *blocker,
+		   int error, struct err *err)
+{
+	const char *where = out ? "egress" : "ingress";
+
+	return err_mend(err,
+			err_set(err, EXIT_CONFLICT, error,
+				"%s: another tc filter has our place on %s: %s%s%s, priority %u,"
+				" handle 0x%x",
+				iface->book.name, where, blocker->kind, blocker->name[0] ? " " : "",
+				blocker->name, blocker->priority, blocker->handle),
+			"give it another priority; see 'tc filter show dev %s %s'",
+			iface->book.name, where);
+}
+
 static int attach_error(const struct wire_iface *iface, bool out, int error, struct err *err)
 {
-	if (error == EEXIST)
-		return err_mend(err,
-				err_set(err, EXIT_CONFLICT, EEXIST,
-					"%s: another tc filter has our place on %s",
-					iface->book.name, out ? "egress" : "ingress"),
-				"see 'tc filter show dev %s %s'", iface->book.name,
-				out ? "egress" : "ingress");
+	struct tc_blocker blocker;
+
+	/* a priority is for one kind of filter and one protocol: any other is refused as invalid */
+	if (iface->book.via == SLUICE_WIRE_CLSACT && (error == EEXIST || error == EINVAL) &&
+	    !tc_filter_blocker(iface->ifindex, out, &blocker))
+		return blocked(iface, out, &blocker, error, err);
 	return err_mend(err,
 			err_set(err, error == EPERM ? EXIT_PERMISSION : EXIT_LACKING, error,
 				"%s: attaching by %s failed: %s", iface->book.name,
@@ -104,12 +119,30 @@ void wire_iface_drop_link(const char *bpffs, __u32 ifindex, bool out)
 	pins_drop(pins_path(bpffs, WIRE_PLANE, link_pin(ifindex, out, name), path));
 }
 
-static void hook_clear(const char *bpffs, const struct wire_iface *iface, bool out)
+/* Was there a filter of ours, which is removed now? */
+static bool hook_clear(const char *bpffs, const struct wire_iface *iface, bool out)
 {
-	if (iface->book.via == SLUICE_WIRE_TCX)
-		wire_iface_drop_link(bpffs, iface->ifindex, out);
-	else
-		tc_filter_remove(iface->ifindex, out);
+	if (iface->book.via == SLUICE_WIRE_CLSACT)
+		return !tc_filter_remove(iface->ifindex, out);
+	wire_iface_drop_link(bpffs, iface->ifindex, out);
+	return false;
+}
+
+/*
+ * A number may belong to another interface by now, with a clsact that somebody else made: it is the
+ * one in the book if a filter of ours was on it, or after a load that died early if it has the
+ * name.
+ */
+void wire_iface_drop_clsact(const struct wire_iface *iface, bool had_filter)
+{
+	char name[IF_NAMESIZE];
+
+	if (iface->book.via != SLUICE_WIRE_CLSACT || !iface->book.clsact_made)
+		return;
+	if (!had_filter && (!if_indextoname(iface->ifindex, name) ||
+			    strncmp(name, iface->book.name, sizeof(iface->book.name))))
+		return;
+	tc_clsact_remove_unused(iface->ifindex);
 }
 
 static int book_write(int ifaces_fd, struct wire_iface *iface, struct err *err)
@@ -151,10 +184,10 @@ int wire_iface_attach(const char *bpffs, int ifaces_fd, struct wire_iface *iface
 /* Ingress first, so that nothing is rewritten that egress would not put right. */
 void wire_iface_detach(const char *bpffs, int ifaces_fd, const struct wire_iface *iface)
 {
-	hook_clear(bpffs, iface, false);
-	hook_clear(bpffs, iface, true);
-	if (iface->book.via == SLUICE_WIRE_CLSACT && iface->book.clsact_made)
-		tc_clsact_remove_unused(iface->ifindex);
+	bool had_filter = hook_clear(bpffs, iface, false);
+
+	had_filter |= hook_clear(bpffs, iface, true);
+	wire_iface_drop_clsact(iface, had_filter);
 	if (ifaces_fd >= 0)
 		bpf_map_delete_elem(ifaces_fd, &iface->ifindex);
 }

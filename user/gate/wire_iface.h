@@ -30,6 +30,8 @@ void wire_iface_detach(const char *bpffs, int ifaces_fd, const struct wire_iface
 /* The way back from wire_iface_attach(): to the programs of before, or to none. */
 void wire_iface_restore(const char *bpffs, int ifaces_fd, const struct wire_iface *iface,
 			const struct wire_iface *before, const int old_prog[2]);
+/* Removes the clsact that we made, if nothing is on it; had_filter: ours was, until now. */
+void wire_iface_drop_clsact(const struct wire_iface *iface, bool had_filter);
 /* Detaches one direction that is attached by a link. */
 void wire_iface_drop_link(const char *bpffs, __u32 ifindex, bool out);
 /* Fills in what is attached now. */

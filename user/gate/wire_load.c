@@ -8,9 +8,11 @@
 #include "wire.h"
 
 #include "caps.h"
+#include "log.h"
 #include "netdev.h"
 #include "pins.h"
 #include "plane.h"
+#include "tc.h"
 #include "wire.skel.h"
 #include "wire_iface.h"
 #include "wire_move.h"
@@ -69,9 +71,18 @@ static void meta_fill(struct load *load)
 			meta->seed = plane_now_ns(CLOCK_MONOTONIC);
 }
 
+/* The size is the pinned map's own: a load that died may have changed it, and not said so. */
 static bool table_changes(const struct load *load)
 {
-	return load->before.magic && load->before.sets != load->after.sets;
+	int fd = load->before.magic ? pins_get(load->options->bpffs, WIRE_PLANE, "sluice_w_flows")
+				    : -1;
+	__u32 sets;
+
+	if (fd < 0)
+		return false;
+	sets = plane_map_entries(fd);
+	close(fd);
+	return sets != load->after.sets;
 }
 
 static int verify(struct load *load, struct err *err)
@@ -110,6 +121,22 @@ static bool server_wanted(const struct wire_options *options, const struct sluic
 		if (!memcmp(&options->server[i], addr, sizeof(*addr)))
 			return true;
 	return false;
+}
+
+/* Has the map those that are wanted, and no other? */
+static bool servers_same(const struct load *load)
+{
+	int fd = bpf_map__fd(load->first->maps.sluice_w_server), i;
+	struct sluice_addr addr, *last = NULL;
+	__u32 one;
+
+	for (; !bpf_map_get_next_key(fd, last, &addr); last = &addr)
+		if (!server_wanted(load->options, &addr))
+			return false;
+	for (i = 0; i < load->options->servers; i++)
+		if (bpf_map_lookup_elem(fd, &load->options->server[i], &one))
+			return false;
+	return true;
 }
 
 static void servers_sweep(const struct load *load)
@@ -264,6 +291,8 @@ static int commit(struct load *load, struct err *err)
 		result = pin_pairs(load, err);
 	if (!result)
 		result = wire_except_write(bpffs, &load->except, err);
+	if (!result)
+		result = plane_mark(&wire_plane, bpffs, load->options->by_daemon, err);
 	if (!result) {
 		detach_unwanted(load);
 		servers_sweep(load);
@@ -318,6 +347,62 @@ static int inspect(struct load *load, enum reply_outcome *outcome, struct err *e
 	result = wire_book_read(fd, &load->old, &load->old_count);
 	close(fd);
 	return result ? err_set(err, EXIT_ERROR, -result, "interfaces: %s", strerror(-result)) : 0;
+}
+
+/* Is another sluice on the interface, of another folder of pins? */
+static bool has_twin(const struct load *load, const struct wire_iface *iface)
+{
+	struct hook_prog progs[HOOK_PROGS_MAX];
+	struct wire_iface ours = *iface;
+	const struct wire_iface *old = wire_iface_numbered(load->old, load->old_count,
+							   iface->ifindex);
+	int i, count = tc_order(iface->ifindex, false, progs);
+
+	if (old) {
+		ours.book.via = old->book.via;
+		wire_iface_look(load->options->bpffs, &ours);
+	}
+	for (i = 0; i < count; i++)
+		if (!strcmp(progs[i].name, "sluice_wire_in") && progs[i].id != ours.prog_id[0])
+			return true;
+	return false;
+}
+
+static void warn_of_twins(const struct load *load)
+{
+	int i;
+
+	for (i = 0; i < load->plan.count; i++)
+		if (has_twin(load, &load->plan.wanted[i]))
+			log_warning("%s: a sluice of another folder of pins is on it, too: unload"
+				    " one of the two, with its --bpffs",
+				    load->plan.wanted[i].book.name);
+}
+
+static bool iface_same(const struct wire_iface *iface, const struct wire_iface *old)
+{
+	return old && !strncmp(iface->book.name, old->book.name, sizeof(iface->book.name)) &&
+	       iface->book.roles == old->book.roles && iface->book.master == old->book.master;
+}
+
+/* To be asked before anything is changed. */
+static bool is_as_before(const struct load *load)
+{
+	const struct sluice_wire_meta *before = &load->before, *after = &load->after;
+	int i;
+
+	if (!before->magic || before->age_ns != after->age_ns || before->sets != after->sets ||
+	    before->any_port != after->any_port || before->via != after->via ||
+	    memcmp(before->ports, after->ports, sizeof(after->ports)) ||
+	    load->old_count != load->plan.count || !servers_same(load) ||
+	    !wire_except_same(&load->except_before, &load->except))
+		return false;
+	for (i = 0; i < load->plan.count; i++)
+		if (!iface_same(&load->plan.wanted[i],
+				wire_iface_numbered(load->old, load->old_count,
+						    load->plan.wanted[i].ifindex)))
+			return false;
+	return true;
 }
 
 static void report(struct load *load, struct wire_result *result)
@@ -407,10 +492,12 @@ static int load_locked(struct load *load, struct wire_result *result, struct err
 	if (failed)
 		return failed;
 	wire_plan_warn(&load->plan);
+	warn_of_twins(load);
 	meta_fill(load);
 	failed = verify(load, err);
 	if (!failed)
 		failed = old_progs_make(load, err);
+	result->as_before = !failed && is_as_before(load);
 	if (!failed && load->options->dry_run)
 		result->outcome = REPLY_VERIFIED;
 	else if (!failed)

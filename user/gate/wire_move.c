@@ -19,8 +19,8 @@ struct move {
 
 static bool same_flow(const struct sluice_wire_flow *a, const struct sluice_wire_flow *b)
 {
-	return a->zone == b->zone && a->client_port_be == b->client_port_be &&
-	       a->server_port_be == b->server_port_be &&
+	return !((a->zone ^ b->zone) & ~SLUICE_WIRE_MARKS) &&
+	       a->client_port_be == b->client_port_be && a->server_port_be == b->server_port_be &&
 	       !memcmp(&a->client, &b->client, sizeof(a->client));
 }
 

@@ -31,6 +31,7 @@ struct wire_options {
 	struct sluice_addr except[WIRE_EXCEPT_MAX]; /* of this host, to be left alone */
 	int excepts;
 	enum sluice_wire_via via; /* 0: tcx where the kernel has it */
+	bool by_daemon;		  /* for wire_unload_own() */
 	bool absent_ok; /* pass over interfaces that are not there (yet): for the daemon */
 };
 

@@ -79,6 +79,8 @@ int wire_pair_load(struct wire_pair *pair, const struct sluice_wire_meta *meta, 
 	pair->roles = roles;
 	pair_configure(pair->skel, meta, roles);
 	result = pair_share(pair->skel, first, bpffs, fresh_flows, err);
+	/* a shared table is as large as it is, whatever was written down about it */
+	pair->skel->rodata->sets = bpf_map__max_entries(pair->skel->maps.sluice_w_flows);
 	if (!result) {
 		result = wire_bpf__load(pair->skel);
 		if (result)

@@ -57,18 +57,30 @@ static void fill_count(const struct sluice_wire_flow *flow, __u64 age_ns, void *
 		state->fill.expired++;
 }
 
-static int ifaces_read(const char *bpffs, struct wire_state *state, struct err *err)
+static int ifaces_read(const char *bpffs, struct wire_iface **ifaces, int *count, struct err *err)
 {
 	int fd = wire_book_open(bpffs, err);
 	int i, result;
 
 	if (fd < 0)
 		return fd;
-	result = wire_book_read(fd, &state->ifaces, &state->count);
+	result = wire_book_read(fd, ifaces, count);
 	close(fd);
-	for (i = 0; i < state->count; i++)
-		wire_iface_look(bpffs, &state->ifaces[i]);
+	for (i = 0; i < *count; i++)
+		wire_iface_look(bpffs, &(*ifaces)[i]);
 	return result ? err_set(err, EXIT_ERROR, -result, "interfaces: %s", strerror(-result)) : 0;
+}
+
+int wire_ifaces(const char *bpffs, struct wire_iface **ifaces, int *count, struct err *err)
+{
+	struct sluice_wire_meta meta;
+	int result = plane_meta_read(&wire_plane, bpffs, &meta, err);
+
+	*ifaces = NULL;
+	*count = 0;
+	if (result)
+		return plane_not_loaded(&wire_plane, bpffs, result, err);
+	return ifaces_read(bpffs, ifaces, count, err);
 }
 
 int wire_read(const char *bpffs, struct wire_state *state, struct err *err)
@@ -87,7 +99,7 @@ int wire_read(const char *bpffs, struct wire_state *state, struct err *err)
 		result = wire_flows(bpffs, fill_count, state, err);
 	wire_except_read(bpffs, &state->except);
 	if (!result)
-		result = ifaces_read(bpffs, state, err);
+		result = ifaces_read(bpffs, &state->ifaces, &state->count, err);
 	if (result)
 		wire_state_free(state);
 	return result;

@@ -34,13 +34,13 @@ static bool has_filters(const struct wire_iface *book, int count)
 	return false;
 }
 
-static int iface_remove_filters(__u32 ifindex, bool clsact_made)
+static int iface_remove_filters(__u32 ifindex, const struct wire_iface *known)
 {
 	int removed = !tc_filter_remove(ifindex, false);
 
 	removed += !tc_filter_remove(ifindex, true);
-	if (clsact_made)
-		tc_clsact_remove_unused(ifindex);
+	if (known)
+		wire_iface_drop_clsact(known, removed);
 	return removed;
 }
 
@@ -61,9 +61,8 @@ int wire_remove_filters(const char *bpffs, struct err *err)
 	}
 	result = netdev_list(&devs, &count, err);
 	for (i = 0; !result && i < count; i++) {
-		struct wire_iface *entry = wire_iface_numbered(book, known, devs[i].ifindex);
-
-		removed += iface_remove_filters(devs[i].ifindex, entry && entry->book.clsact_made);
+		removed += iface_remove_filters(devs[i].ifindex,
+						wire_iface_numbered(book, known, devs[i].ifindex));
 	}
 	free(book);
 	if (result)
@@ -97,7 +96,7 @@ static int unload_locked(const char *bpffs, struct err *err)
 	return pins < 0 ? pins : pins + filters;
 }
 
-int wire_unload(const char *bpffs, struct err *err)
+static int unload(const char *bpffs, bool own_only, struct err *err)
 {
 	int result = pins_exist(bpffs, WIRE_PLANE, err);
 	struct pins pins;
@@ -107,7 +106,18 @@ int wire_unload(const char *bpffs, struct err *err)
 	result = pins_lock(&pins, bpffs, false, err);
 	if (result)
 		return result;
-	result = unload_locked(bpffs, err);
+	if (!own_only || plane_is_by_daemon(&wire_plane, bpffs))
+		result = unload_locked(bpffs, err);
 	pins_unlock(&pins);
 	return result;
+}
+
+int wire_unload(const char *bpffs, struct err *err)
+{
+	return unload(bpffs, false, err);
+}
+
+int wire_unload_own(const char *bpffs, struct err *err)
+{
+	return unload(bpffs, true, err);
 }

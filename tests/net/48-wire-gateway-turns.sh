@@ -1,0 +1,95 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+# Gateway mode, and a client port that turns from one of the server's addresses to the other: each
+# request reaches the address that it was sent to, also where the one asked before is down. Where
+# requests were sent on to the address that the server answers from, and that one goes down, they go
+# to the one asked again.
+#
+#   client 172.17.0.3 ── docker0 [HOST] s0 10.8.0.254 ── 10.8.0.5 [a server each, or one] 10.20.0.5
+. "$(dirname "$0")/lib.sh"
+. "$(dirname "$0")/wire.sh"
+
+BEHIND=${TOPOLOGY_PREFIX:-}behind
+B1=10.20.0.5 B2=10.8.0.5
+
+ask_once()
+{
+	ask "$CONTAINER" --from 172.17.0.3:4000 --to "$1:$PORT" --timeout-ms 300
+}
+
+is_answered()
+{
+	in_ns "$CONTAINER" "$CLIENT" --from 172.17.0.3:4000 --to "$1:$PORT" --timeout-ms 300
+}
+
+RIGHT="sent 1 right 1 wrong 0 refused 0 lost 0 corrupt 0"
+
+topology_up
+netns_add "$BEHIND"
+ip -n "$HOST" link add s0 type veth peer name eth0 netns "$BEHIND"
+link_up "$HOST" s0
+link_up "$BEHIND" eth0
+addr_add "$HOST" s0 10.8.0.254/24
+addr_add "$BEHIND" eth0 "$B2/24"
+addr_add "$BEHIND" eth0 "$B1/32"
+ip -n "$BEHIND" route add default via 10.8.0.254 src "$B2"
+ip -n "$HOST" route add "$B1" dev s0
+forwarding 1
+wait_link "$HOST" s0
+# nobody answers for a port without a socket, as when a host is down
+in_ns "$BEHIND" nft -f - <<-'NFT'
+	table ip quiet {
+		chain output {
+			type filter hook output priority filter
+			icmp type destination-unreachable drop
+		}
+	}
+NFT
+
+serve "$BEHIND" sendto4 "$PORT" --bind "$B1"
+first=$SPAWNED
+serve "$BEHIND" sendto4 "$PORT" --bind "$B2"
+second=$SPAWNED
+
+say "a server on each address"
+wire_load --gateway s0 --server "$B1,$B2"
+for addr in "$B1" "$B2" "$B1" "$B2"; do
+	want_line "$RIGHT" "$(ask_once "$addr")"
+done
+say "the one asked before is down"
+stop "$second"
+want_line "sent 1 right 0 wrong 0 refused 0 lost 1 corrupt 0" "$(ask_once "$B2")"
+want_line "$RIGHT" "$(ask_once "$B1")"
+serve "$BEHIND" sendto4 "$PORT" --bind "$B2"
+second=$SPAWNED
+stop "$first"
+want_line "sent 1 right 0 wrong 0 refused 0 lost 1 corrupt 0" "$(ask_once "$B1")"
+want_line "$RIGHT" "$(ask_once "$B2")"
+stop "$second"
+wire_unload
+
+say "one server on both, asked at $B1 and then at $B2"
+wire_load --gateway s0 --server "$B1,$B2"
+serve "$BEHIND" sendto4 "$PORT"
+want_line "$RIGHT" "$(ask_once "$B1")"
+want_line "$RIGHT" "$(ask_once "$B1")"
+want_equal "$(wire_counter request_rewritten)" 1 "requests sent on"
+want_line "$RIGHT" "$(ask_once "$B2")"
+want_equal "$(wire_counter request_rewritten)" 1 "requests sent on"
+wire_unload
+
+say "requests are sent on to $B2, which then goes down"
+wire_load --gateway s0 --server "$B1,$B2"
+want_line "$RIGHT" "$(ask_once "$B1")"
+want_line "$RIGHT" "$(ask_once "$B1")"
+want_equal "$(wire_counter request_rewritten)" 1 "requests sent on"
+ip -n "$BEHIND" addr flush dev eth0
+addr_add "$BEHIND" eth0 "$B1/32"
+ip -n "$BEHIND" route add 10.8.0.254 dev eth0
+ip -n "$BEHIND" route add default via 10.8.0.254 src "$B1"
+want_line "sent 1 right 0 wrong 0 refused 0 lost 1 corrupt 0" "$(ask_once "$B1")"
+wait_until 20 is_answered "$B1"
+say "and stays so"
+want_line "$RIGHT" "$(ask_once "$B1")"
+no_errors "$LOG"
