@@ -150,13 +150,13 @@ static __always_inline void note(__u64 cookie)
 	reader->reads++;
 }
 
-/* Its arguments are the socket, the result and the flags. */
+/* Its arguments are the socket, the result, an int that is not extended, and the flags. */
 SEC("raw_tp/sock_recv_length")
 int sluice_read(struct bpf_raw_tracepoint_args *ctx)
 {
 	struct sock *sk = (struct sock *)ctx->args[0];
 
-	if ((__s64)ctx->args[1] >= 0)
+	if ((__s32)ctx->args[1] >= 0)
 		note(BPF_CORE_READ(sk, __sk_common.skc_cookie.counter));
 	return 0;
 }

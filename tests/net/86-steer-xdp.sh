@@ -23,15 +23,14 @@ load()
 # spread KEY: of the counters
 spread()
 {
-	json "d['xdp']['counters']['$1']" sluice -j --netns "$HOST" steer load --port "$PORT" \
-		--policy cpu "${XDP[@]}"
+	json "d['xdp']['counters']['$1']" sluice -j --netns "$HOST" steer show
 }
 
 # sent: datagrams by CPU
 sent()
 {
 	json "' '.join(f\"{c['cpu']}:{c['datagrams']}\" for c in d['xdp']['cpus'])" \
-		sluice -j --netns "$HOST" steer load --port "$PORT" --policy cpu "${XDP[@]}"
+		sluice -j --netns "$HOST" steer show
 }
 
 say "the kernel alone, and policy cpu alone: what comes in on CPU 0"
@@ -48,6 +47,8 @@ want_text "eth0: flows spread over CPUs 0-1, XDP native"
 want_both "$(tally "$LAN" 0 "$FAR4")" a b
 want_both "$(tally "$LAN" 0 "$FAR6")" a b
 want_equal "$(spread left_checksum)" 0
+want_status 0 sluice --netns "$HOST" steer show
+want_text "eth0: flows spread over CPUs 0-1, XDP native"
 [[ $(sent) =~ ^0:([1-9][0-9]*)\ 1:([1-9][0-9]*)$ ]] || fail "not spread: $(sent)"
 want_equal "$((BASH_REMATCH[1] + BASH_REMATCH[2]))" 80
 want_equal "$(spread stayed) $(spread spread)" "${BASH_REMATCH[1]} ${BASH_REMATCH[2]}"

@@ -3,7 +3,7 @@
 #
 # An interface has one XDP program, and that of another owner is never replaced: it is named, and
 # nothing is changed, on this interface or any other. What can't be is refused before anything is
-# done. An interface that goes takes its program with it; unloading leaves nothing.
+# done. An interface that goes takes its program with it; and cleanup leaves nothing.
 #
 #   lan ── eth0 172.16.13.13 [host: workers on CPU 0 and CPU 1, [::]:56789] eth1 ── lan
 . "$(dirname "$0")/lib.sh"
@@ -105,7 +105,7 @@ load --xdp eth0 --cpus 1
 want_equal "$(xdp_of eth0) $(xdp_of eth1)" "sluice_spread none"
 want_equal "$(tally "$LAN" 0 "$FAR4")" "b:40"
 
-say "unloaded"
-sluice steer unload
+say "cleanup"
+sluice cleanup
 want_clean
 want_equal "$(xdp_of eth0)" none

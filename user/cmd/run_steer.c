@@ -6,6 +6,7 @@
 #include "settle.h"
 #include "steer.h"
 #include "steer_follow.h"
+#include "steer_readers.h"
 #include "steer_values.h"
 
 #include <errno.h>
@@ -24,6 +25,7 @@
 #define REST_US	   5000
 #define STREAK_MAX 7
 #define IDLE_US	   50000
+#define GLANCE_MS  20 /* to see who reads, where it does not show at once; all waits for it */
 
 struct run_steer {
 	struct loop *loop;
@@ -101,16 +103,19 @@ static void rest(struct run_steer *steer, __u64 began, __u64 ended)
 }
 
 /*
- * Once nobody waits for a sweep, what the next group will need is made ready.  It takes tens of
- * milliseconds; an unloaded plane, or a failure, is told by the sweep or by the group itself.
+ * Once nobody waits for a sweep, policy cpu looks who reads now, and what the next group will need
+ * is made ready.  It takes tens of milliseconds; an unloaded plane, or a failure, is told by the
+ * sweep or by the group itself.
  */
 static void on_idle(void *arg)
 {
 	struct run_steer *steer = arg;
 	struct err err;
 
-	if (!steer->settle.pending)
-		steer_prepare(steer->bpffs, &err);
+	if (steer->settle.pending)
+		return;
+	steer_readers_sample(steer->bpffs, GLANCE_MS, &err);
+	steer_prepare(steer->bpffs, &err);
 }
 
 static void sweep(struct run_steer *steer)

@@ -3,6 +3,7 @@
 #include "command.h"
 #include "hooks.h"
 #include "steer_view.h"
+#include "steer_xdp_view.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -43,18 +44,31 @@ static const struct opt opts[] = {
 
 static struct options options;
 
-static void print(const struct steer_view *view, bool rates, const struct output *output)
+/* Where flows are spread over CPUs; else *xdp is untouched. */
+static bool xdp_read(const char *bpffs, struct steer_xdp *xdp)
 {
+	return !steer_xdp_read(bpffs, xdp, &(struct err){ 0 });
+}
+
+static void print(const struct steer_view *view, bool rates, const char *bpffs,
+		  const struct output *output)
+{
+	static struct steer_xdp xdp;
+	bool spread = xdp_read(bpffs, &xdp);
 	json_t *document, *shown;
 
 	if (!output->json) {
 		steer_view_text(view, rates, output);
+		if (spread)
+			steer_xdp_print(output, &xdp);
 		return;
 	}
 	document = output_document();
 	shown = steer_view_json(view, rates);
 	json_object_update(document, shown);
 	json_decref(shown);
+	if (spread)
+		json_object_set_new(document, "xdp", steer_xdp_json(&xdp));
 	output_json(output, document);
 }
 
@@ -71,7 +85,7 @@ static int show(const struct context *context, struct err *err)
 		result = steer_view_read(context->bpffs, &first, &second, err);
 	}
 	if (!result)
-		print(second.at_ns ? &second : &first, false, &context->output);
+		print(second.at_ns ? &second : &first, false, context->bpffs, &context->output);
 	steer_view_free(&first);
 	steer_view_free(&second);
 	return result;
@@ -104,7 +118,8 @@ static void screen_write(const char *text, FILE *file)
 	fputs(TERM_REST, file);
 }
 
-static int screen_print(const struct steer_view *view, bool rates, const struct output *output)
+static int screen_print(const struct steer_view *view, bool rates, const char *bpffs,
+			const struct output *output)
 {
 	struct output memory = *output;
 	char *text = NULL;
@@ -113,7 +128,7 @@ static int screen_print(const struct steer_view *view, bool rates, const struct 
 	memory.file = open_memstream(&text, &size);
 	if (!memory.file)
 		return -ENOMEM;
-	print(view, rates, &memory);
+	print(view, rates, bpffs, &memory);
 	if (fclose(memory.file)) {
 		free(text);
 		return -ENOMEM;
@@ -131,8 +146,8 @@ static int refresh(const struct context *context, bool screen, const struct stee
 	if (result)
 		return result;
 	if (!screen)
-		print(view, before, &context->output);
-	else if (screen_print(view, before, &context->output))
+		print(view, before, context->bpffs, &context->output);
+	else if (screen_print(view, before, context->bpffs, &context->output))
 		return err_set(err, EXIT_ERROR, ENOMEM, "steer show: no memory");
 	if (fflush(context->output.file))
 		return err_set(err, EXIT_ERROR, errno, "standard output: %s", strerror(errno));

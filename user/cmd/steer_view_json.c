@@ -49,6 +49,15 @@ static json_t *cpus_json(const struct steer_look *look)
 	return cpus;
 }
 
+/* Under policy cpu: who reads, and whether he can't run elsewhere. */
+static json_t *reader_json(const struct steer_look *look)
+{
+	if (look->reader.known == SLUICE_STEER_CPU_UNKNOWN)
+		return json_null();
+	return json_pack("{s:I, s:i, s:b}", "thread", (json_int_t)look->reader.tid, "cpu",
+			 look->reader.cpu, "pinned", look->reader.known == SLUICE_STEER_CPU_PINNED);
+}
+
 static json_t *queue_json(const struct steer_look *look)
 {
 	if (!look->measured)
@@ -70,6 +79,7 @@ static json_t *slot_json(const struct steer_slot_view *slot, __u64 all, bool rat
 		(json_int_t)slot->stats.bytes);
 
 	json_object_set_new(object, "cpus", cpus_json(&slot->look));
+	json_object_set_new(object, "reader", reader_json(&slot->look));
 	json_object_set_new(object, "joined_for_s", age_json(slot->is.joined_ns, CLOCK_BOOTTIME));
 	json_object_set_new(object, "share",
 			    json_real(all ? (double)slot->stats.datagrams / (double)all : 0));

@@ -636,23 +636,29 @@ int steer_group_place(const struct steer_group *group, int slot,
 	return bpf_map_update_elem(group->placed_fd, &key, reader, BPF_EXIST) ? -errno : 0;
 }
 
+int steer_group_reader(const struct steer_group *group, int slot,
+		       struct sluice_steer_reader *reader)
+{
+	const __u64 cookie = group->slots[slot].cookie;
+	__u32 key = (__u32)slot;
+
+	if (bpf_map_lookup_elem(group->placed_fd, &key, reader))
+		return -errno;
+	if (reader->cookie != cookie)
+		*reader = (struct sluice_steer_reader){ .cookie = cookie };
+	return 0;
+}
+
 int steer_group_readers(const struct steer_group *group,
 			struct sluice_steer_reader readers[SLUICE_STEER_SLOTS])
 {
-	__u32 slot;
+	int slot, result = 0;
 
 	memset(readers, 0, SLUICE_STEER_SLOTS * sizeof(*readers));
-	for (slot = 0; slot < SLUICE_STEER_SLOTS; slot++) {
-		const struct sluice_steer_slot *at = &group->slots[slot];
-
-		if (at->state == SLUICE_STEER_FREE)
-			continue;
-		if (bpf_map_lookup_elem(group->placed_fd, &slot, &readers[slot]))
-			return -errno;
-		if (readers[slot].cookie != at->cookie)
-			readers[slot] = (struct sluice_steer_reader){ .cookie = at->cookie };
-	}
-	return 0;
+	for (slot = 0; slot < SLUICE_STEER_SLOTS && !result; slot++)
+		if (group->slots[slot].state != SLUICE_STEER_FREE)
+			result = steer_group_reader(group, slot, &readers[slot]);
+	return result;
 }
 
 /* A reader that may move is given a CPU's datagrams only where none is pinned. */

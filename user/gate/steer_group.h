@@ -95,6 +95,9 @@ int steer_group_place_all(const struct steer_group *group);
 
 /* --- what there is to see */
 
+/* The reader of a slot in use; unknown where the slot has another socket since. */
+int steer_group_reader(const struct steer_group *group, int slot,
+		       struct sluice_steer_reader *reader);
 /* Of all slots; unknown where the slot has another socket since, or none. */
 int steer_group_readers(const struct steer_group *group,
 			struct sluice_steer_reader readers[SLUICE_STEER_SLOTS]);

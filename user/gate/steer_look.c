@@ -31,8 +31,11 @@ void steer_look_slot(const struct steer_group *group, int slot, struct steer_loo
 		       cookie != group->slots[slot].cookie;
 	look->pid = group->slots[slot].pid;
 	memcpy(look->comm, group->slots[slot].comm, sizeof(look->comm));
-	if (group->info.policy == SLUICE_STEER_CPU)
-		look_cpus(group, slot, look);
+	if (group->info.policy != SLUICE_STEER_CPU)
+		return;
+	look_cpus(group, slot, look);
+	if (steer_group_reader(group, slot, &look->reader))
+		look->reader = (struct sluice_steer_reader){ 0 };
 }
 
 void steer_look_socket(const struct sockets *sockets, const struct sluice_steer_slot *slot,

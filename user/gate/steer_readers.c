@@ -44,11 +44,16 @@ static int cookies_add(struct steer_group *group, void *arg)
 
 int steer_readers_begin(const char *bpffs, struct steer_readers **sampling, struct err *err)
 {
-	struct steer_readers *fresh = calloc(1, sizeof(*fresh));
+	static struct sluice_steer_meta meta;
+	struct steer_readers *fresh;
 	struct cookies cookies = { 0 };
-	int result = fresh ? steer_groups(bpffs, cookies_add, &cookies, err) : -ENOMEM;
+	int result = steer_read(bpffs, &meta, err);
 
 	*sampling = NULL;
+	if (result || meta.policy != SLUICE_STEER_CPU)
+		return result == -ENOENT ? 0 : result;
+	fresh = calloc(1, sizeof(*fresh));
+	result = fresh ? steer_groups(bpffs, cookies_add, &cookies, err) : -ENOMEM;
 	if (result == -ENOMEM)
 		err_set(err, EXIT_ERROR, ENOMEM, "readers of the sockets: no memory");
 	if (!result && cookies.count)
