@@ -92,10 +92,10 @@ $(prog): $(BUILD)/tests/prog/%: tests/prog/%.c $(testable) | $(skels)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(CFLAGS) $(STD) $(WARN) $(see_all) -o $@ $^ $(LIBS) -lcmocka
 
-$(servers): $(BUILD)/tests/%: tests/servers/%.c
+$(servers): $(BUILD)/tests/%: tests/servers/%.c $(wildcard tests/servers/*.h)
 	$(call say,TEST,$<)
 	$(Q)mkdir -p $(@D)
-	$(Q)$(CC) $(CFLAGS) -std=gnu11 -D_GNU_SOURCE $(WARN) -Iinclude -o $@ $<
+	$(Q)$(CC) $(CFLAGS) -std=gnu11 -D_GNU_SOURCE $(WARN) -Iinclude -o $@ $< -lm -pthread
 
 # A fuzzer each for libFuzzer (make fuzz), and a plain replay of its corpus (make check).
 # Its target may include sources of ours; of which, it alone knows.

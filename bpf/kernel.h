@@ -107,6 +107,7 @@ struct sock {
 } __core;
 
 struct bpf_prog_aux {
+	atomic64_t refcnt;
 	__u32 id;
 } __core;
 

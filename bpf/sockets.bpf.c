@@ -18,6 +18,11 @@
 
 #define core __attribute__((preserve_access_index))
 
+/* A receiver gives memory back in lots (net/ipv4/udp.c, udp_rmem_release()). */
+struct udp_sock {
+	int forward_deficit;
+} core;
+
 struct upid {
 	int nr;
 } core;
@@ -114,8 +119,18 @@ static __always_inline void record_group(struct sluice_socket_record *record, st
 	record->group_index = group_index(group, sk);
 	prog = BPF_CORE_READ(group, prog);
 	record->group_filters = !!prog;
-	if (prog)
-		record->group_prog = BPF_CORE_READ(prog, aux, id);
+	if (!prog)
+		return;
+	record->group_prog = BPF_CORE_READ(prog, aux, id);
+	record->group_prog_refs = BPF_CORE_READ(prog, aux, refcnt.counter);
+}
+
+static __always_inline void record_queue(struct sluice_socket_record *record, struct sock *sk)
+{
+	struct udp_sock *udp = (void *)sk;
+
+	if (bpf_core_field_exists(udp->forward_deficit))
+		record->queue_read = BPF_CORE_READ(udp, forward_deficit);
 }
 
 /* The process's id as the reader's PID namespace has it, which may be a container's. */
@@ -157,6 +172,7 @@ int sluice_sockets(struct bpf_iter__task_file *ctx)
 	record.connected = BPF_CORE_READ(sk, __sk_common.skc_state) == TCP_ESTABLISHED;
 	record_local(&record, sk);
 	record_group(&record, sk);
+	record_queue(&record, sk);
 	record.pid = reader_pid(task);
 	record.fd = ctx->fd;
 	bpf_probe_read_kernel_str(record.comm, sizeof(record.comm), task->comm);

@@ -164,7 +164,7 @@ static __always_inline const struct sluice_steer_choice *choice_now(void)
 static __always_inline bool choose(struct sk_reuseport_md *ctx, __u64 hash, __u32 now, __u32 *slot)
 {
 	const struct sluice_steer_choice *choice = choice_now();
-	__u32 count_ = choice ? choice->count : 0, first, at;
+	__u32 count_ = choice ? choice->count : 0, first, at, step;
 	__u64 try;
 
 	if (!count_ || count_ > SLUICE_STEER_SLOTS) {
@@ -174,6 +174,8 @@ static __always_inline bool choose(struct sk_reuseport_md *ctx, __u64 hash, __u3
 	first = scale(policy == SLUICE_STEER_SOURCE ? hash >> 32 : ctx->hash, count_);
 	if (policy == SLUICE_STEER_LOAD)
 		first = choice_better(choice, count_, first, hash, now);
+	/* the flows of a worker that is gone or full are spread, and not all its neighbour's */
+	step = 1 + scale(hash, count_ - 1);
 	for (at = first, try = 0; try < CHOICE_TRIES; try++) {
 		const struct sluice_steer_slot *candidate;
 
@@ -186,7 +188,9 @@ static __always_inline bool choose(struct sk_reuseport_md *ctx, __u64 hash, __u3
 			return true;
 		else
 			count(SLUICE_STEER_stale_slot);
-		at = at + 1 < count_ ? at + 1 : 0;
+		at += step;
+		at = at < count_ ? at : at - count_;
+		step = 1;
 	}
 	*slot = choice_at(choice, first);
 	if (slot_select(ctx, *slot)) {

@@ -65,6 +65,14 @@ struct {
 	__type(value, struct sluice_steer_cpu);
 } sluice_cpus SEC(".maps");
 
+/* Written by the loader, under policy cpu, and read by it: what sluice_cpus is made from. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, SLUICE_STEER_SLOTS);
+	__type(key, __u32);
+	__type(value, struct sluice_steer_reader);
+} sluice_placed SEC(".maps");
+
 /*
  * Written by the program; max_entries is set at load.  Nobody maps it: BPF_F_MMAPABLE makes the
  * values start on a page, and so each set on a cache line.

@@ -14,13 +14,15 @@ SERVERS=$ROOT/build/servers
 BUILD="gcc libc6-dev make pkg-config clang llvm bpftool
 	libbpf-dev libelf-dev zlib1g-dev libmnl-dev libnetfilter-conntrack-dev libjansson-dev
 	libevent-dev libinih-dev nettle-dev uthash-dev libhiredis-dev libcap-dev"
-RUN="bpftool iproute2 nftables conntrack procps mount util-linux socat netcat-openbsd"
+RUN="bpftool iproute2 nftables conntrack procps mount util-linux socat netcat-openbsd dnsperf"
 UNIT="libcmocka-dev python3"
 NET="$RUN libcap2-bin iperf3 tcpdump dnsmasq-base bind9-dnsutils"
 LINT="clang-format clang-tidy cppcheck mandoc"
 
-# Servers on the wildcard address that answer without IP_PKTINFO: package and path of the program
-DAEMONS="unbound:usr/sbin/unbound nsd:usr/sbin/nsd memcached:usr/bin/memcached"
+# Servers: package and path of the program. unbound has a socket for each thread, all three answer
+# without IP_PKTINFO on the wildcard address.
+DEMO_DAEMONS="unbound:usr/sbin/unbound"
+TEST_DAEMONS="nsd:usr/sbin/nsd memcached:usr/bin/memcached"
 
 usage()
 {
@@ -125,7 +127,7 @@ setup_servers()
 {
 	local entry package path
 
-	for entry in $DAEMONS; do
+	for entry in "$@"; do
 		package=${entry%%:*}
 		path=${entry#*:}
 		[ -x "/$path" ] || [ -x "$SERVERS/$path" ] || unpack_server "$package"
@@ -156,9 +158,11 @@ main()
 	on_debian || die "only Debian's packages are known; this needs what Debian 12 calls" "$wanted"
 	# shellcheck disable=SC2046,SC2086 # lists of words
 	install_packages $(printf '%s\n' $wanted | sort -u)
-	if [ "$1" = test ] && [ "$(id -u)" = 0 ]; then
-		setup_servers
-	fi
+	[ "$1" != build ] && [ "$(id -u)" = 0 ] || return 0
+	# shellcheck disable=SC2086 # lists of words
+	setup_servers $DEMO_DAEMONS
+	# shellcheck disable=SC2086
+	[ "$1" = demo ] || setup_servers $TEST_DAEMONS
 }
 
 main "$@"

@@ -19,16 +19,18 @@ struct sluice_socket_record {
 	__u32 netns; /* inode number of the network namespace */
 	__u32 pid;   /* thread group */
 	__u32 fd;
-	__u32 group_index;  /* where the kernel has it in the group, or SLUICE_NO_INDEX */
-	__u32 group_prog;   /* id of the program that chooses for the group; 0: none */
-	__u32 ifindex;	    /* of SO_BINDTODEVICE, or 0 */
-	__u8 group_filters; /* the group has a program, be it a classic one without an id */
+	__u32 group_index;     /* where the kernel has it in the group, or SLUICE_NO_INDEX */
+	__u32 group_prog;      /* id of the program that chooses for the group; 0: none */
+	__u32 group_prog_refs; /* what holds that program: the group, its pins, descriptors */
+	__u32 queue_read;      /* bytes read from the queue, which it does not yet count as free */
+	__u32 ifindex;	       /* of SO_BINDTODEVICE, or 0 */
+	__u8 group_filters;    /* the group has a program, be it a classic one without an id */
 	__u8 connected;
 	__u16 family;
 	__u16 port; /* local, host order; 0: not bound */
 	__u16 reserved;
 	char comm[SLUICE_COMM_SIZE];
 };
-_Static_assert(sizeof(struct sluice_socket_record) == 88, "struct sluice_socket_record");
+_Static_assert(sizeof(struct sluice_socket_record) == 96, "struct sluice_socket_record");
 
 #endif

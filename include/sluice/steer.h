@@ -83,14 +83,14 @@ enum sluice_steer_state {
 /* A socket of the group. */
 struct sluice_steer_slot {
 	__u64 cookie;
-	__u64 sock;	   /* the kernel's address of its struct sock; 0: not known */
-	__u64 joined_ns;   /* CLOCK_BOOTTIME */
-	__u64 instance;	   /* which start of the server it belongs to; see user/gate/instance.h */
-	__u32 pid;	   /* of the process that held it when it joined */
-	__u32 generation;  /* counts from 1 */
-	__u16 incarnation; /* a flow of another one is not this socket's; 0 is nobody's */
-	__u16 state;	   /* enum sluice_steer_state */
-	__u32 reserved;
+	__u64 sock;	    /* the kernel's address of its struct sock; 0: not known */
+	__u64 joined_ns;    /* CLOCK_BOOTTIME */
+	__u64 instance;	    /* which start of the server it belongs to; see user/gate/instance.h */
+	__u32 pid;	    /* of the process that held it when it joined */
+	__u32 generation;   /* counts from 1 */
+	__u16 incarnation;  /* a flow of another one is not this socket's; 0 is nobody's */
+	__u16 state;	    /* enum sluice_steer_state */
+	__u32 drops_before; /* of the socket, when it joined */
 	char comm[16];
 };
 _Static_assert(sizeof(struct sluice_steer_slot) == 64, "struct sluice_steer_slot");
@@ -110,6 +110,21 @@ struct sluice_steer_cpu {
 	__u16 slot[SLUICE_STEER_CPU_SLOTS];
 };
 _Static_assert(sizeof(struct sluice_steer_cpu) == 16, "struct sluice_steer_cpu");
+
+enum sluice_steer_reader_cpu {
+	SLUICE_STEER_CPU_UNKNOWN = 0,
+	SLUICE_STEER_CPU_SEEN,	 /* it ran there last; the scheduler may move it */
+	SLUICE_STEER_CPU_PINNED, /* it may run on no other */
+};
+
+/* Policy cpu: who reads a slot's socket, and where. */
+struct sluice_steer_reader {
+	__u64 cookie; /* of the socket that this was found for: another slot's reader is unknown */
+	__u32 tid;    /* 0: not known, though all threads of the process run on this CPU */
+	__u16 cpu;
+	__u16 known; /* enum sluice_steer_reader_cpu */
+};
+_Static_assert(sizeof(struct sluice_steer_reader) == 16, "struct sluice_steer_reader");
 
 /* What the program counts for a slot, each CPU by itself. */
 struct sluice_steer_stats {
@@ -152,6 +167,26 @@ enum sluice_steer_generations {
 	SLUICE_STEER_BY_NONE, /* there is but one */
 };
 
+/*
+ * What a network namespace counts of UDP, of IPv4 and IPv6 together and of all its ports: the name
+ * in /proc/net/snmp (RFC 4113 and Linux's own), the JSON key, and what it means.
+ */
+#define SLUICE_STEER_UDP(X)                                                              \
+	X(IN_DATAGRAMS, "InDatagrams", "in_datagrams", "read by applications")           \
+	X(NO_PORTS, "NoPorts", "no_ports", "no socket on the port")                      \
+	X(IN_ERRORS, "InErrors", "in_errors", "not delivered, for all reasons below")    \
+	X(RCVBUF_ERRORS, "RcvbufErrors", "rcvbuf_errors", "the receive buffer was full") \
+	X(IN_CSUM_ERRORS, "InCsumErrors", "in_csum_errors", "the checksum was wrong")    \
+	X(MEM_ERRORS, "MemErrors", "mem_errors", "UDP's memory was used up")
+
+enum sluice_steer_udp {
+#define X(name, snmp, key, help) SLUICE_STEER_UDP_##name,
+	SLUICE_STEER_UDP(X)
+#undef X
+	SLUICE_STEER_UDP_COUNTERS,
+	SLUICE_STEER_UDP_KNOWN = 7, /* not 0: the others could be read */
+};
+
 /* A group that a program is attached to; the first three words as above. */
 struct sluice_steer_group {
 	__u32 magic;
@@ -169,7 +204,7 @@ struct sluice_steer_group {
 	__u16 family;
 	__u32 prog_id;
 	__u32 reserved;
-	__u64 udp_before[8]; /* enum steer_udp: the namespace's counters at the load */
+	__u64 udp_before[8]; /* enum sluice_steer_udp: the namespace's counters at the load */
 };
 _Static_assert(sizeof(struct sluice_steer_group) == 144, "struct sluice_steer_group");
 

@@ -7,11 +7,13 @@
 #include "../../user/base/conf.c"
 #include "../../user/base/err.c"
 #include "../../user/base/log.c"
+#include "../../user/base/netns.c"
 #include "../../user/base/opt.c"
 #include "../../user/base/ports.c"
 #include "../../user/base/word.c"
 #include "../../user/cmd/reply_values.c"
 #include "../../user/cmd/run_config.c"
+#include "../../user/cmd/steer_values.c"
 
 #include <stdint.h>
 #include <stdlib.h>
@@ -44,10 +46,14 @@ static void check_problems(const struct conf *conf, unsigned int lines)
 
 static void check_taken(const struct run_config *config)
 {
-	if (!config->has_reply && !config->has_wire)
+	if (!config->has_reply && !config->has_wire && !config->has_steer)
 		abort();
 	if (config->has_reply && (config->reply.table < REPLY_TABLE_MIN ||
 				  config->reply.table > REPLY_TABLE_MAX || !config->reply.age_s))
+		abort();
+	if (config->has_steer &&
+	    (config->steer.flows < STEER_FLOWS_MIN || config->steer.flows > STEER_FLOWS_MAX ||
+	     !config->steer.idle_s || !config->steer_sweep_s))
 		abort();
 	if (config->has_wire &&
 	    (config->wire.ifaces.count > WIRE_NAMES_MAX || config->wire.servers > WIRE_SERVERS_MAX))

@@ -48,8 +48,8 @@ refused "$CONF:4: [global] bpffs: 'pins' is no absolute path" "${good[@]}" '[glo
 refused "$CONF:4: [global] cgroup: 'x/y' is no absolute path" "${good[@]}" '[global]' 'cgroup = x/y'
 refused "$CONF:4: [global] log_level: unknown level 'inof'; did you mean 'info'?" \
 	"${good[@]}" '[global]' 'log_level = inof'
-refused "$CONF: neither a [reply] nor a [wire] section" '[global]' 'log_level = info'
-refused "$CONF: neither a [reply] nor a [wire] section" '# nothing'
+refused "$CONF: neither a [reply] nor a [wire] nor a [steer] section" '[global]' 'log_level = info'
+refused "$CONF: neither a [reply] nor a [wire] nor a [steer] section" '# nothing'
 refused "$CONF:1: [wire] needs an iface, a follow or a gateway" '[wire]' 'port = 53'
 refused "$CONF:1: [wire] gateway needs the addresses" '[wire]' 'gateway = eth0'
 refused "$CONF:1: [wire] server: one address is not enough" \
@@ -63,6 +63,12 @@ refused "$CONF:3: [wire] server: addresses: '10.0.0.256': not an IP address" \
 	'[wire]' 'gateway = eth0' 'server = 10.0.0.256,10.0.0.1'
 refused "$CONF:3: [wire] attach: attach: unknown way 'tcy'; did you mean 'tcx'?" \
 	'[wire]' 'iface = eth0' 'attach = tcy'
+refused "$CONF:1: [steer] needs a port" '[steer]' 'policy = flow'
+refused "$CONF:3: [steer]: unknown key 'ports'; did you mean 'port'?" \
+	'[steer]' 'port = 53' 'ports = 54'
+refused "$CONF:3: [steer] policy: policy: unknown value 'flwo'; did you mean 'flow'?" \
+	'[steer]' 'port = 53' 'policy = flwo'
+refused "$CONF:3: [steer] sweep: number: 0 is out of range" '[steer]' 'port = 53' 'sweep = 0'
 printf '[reply]\nmode = so\0cket\n' >"$CONF"
 want_status 2 sluice run --check-config --config "$CONF"
 want_text "$CONF:2: the line holds a NUL byte"
@@ -93,13 +99,21 @@ printf '%s\r\n' $'\xef\xbb\xbf; a comment' '[global]' 'log_level: debug  ; behin
 	$'\t9' '[wire]' 'follow = docker0,' ' br-none' 'attach=auto' >"$CONF"
 want_status 0 sluice run --check-config --config "$CONF"
 want_text "nothing is wrong"
-want_equal "$(json "(d['reply'], d['wire'])" sluice -j run --check-config --config "$CONF")" \
-	"(True, True)"
+want_equal "$(json "(d['reply'], d['wire'], d['steer'])" \
+	sluice -j run --check-config --config "$CONF")" "(True, True, False)"
 want_clean
 configure "${good[@]}" 'port = 53,' ' 5000-5100'
 daemon_start
 want_equal "$(json "d['reply']['ports']" sluice -j reply show)" "53,5000-5100"
 daemon_stop
+
+say "a network namespace that nothing was ever done in"
+sluice cleanup
+ip netns add bare
+configure '[reply]' 'mode = socket' '[wire]' 'netns = bare' 'follow = docker0'
+daemon_start
+daemon_stop
+sluice --netns bare cleanup
 
 say "what the kernel refuses is refused at the start, and leaves nothing behind"
 sluice cleanup

@@ -100,7 +100,6 @@ static void test_calls(void **state)
 	assert_int_equal(feature_cgroup_link(), FEATURE_YES);
 	assert_int_equal(feature_reuseport_attach(), FEATURE_YES);
 	assert_int_equal(feature_pidfd_getfd(), FEATURE_YES);
-	assert_int_equal(feature_udp_diag(), FEATURE_YES);
 	assert_int_equal(feature_file_iterator(vmlinux), FEATURE_YES);
 	assert_int_equal(feature_udp(AF_INET), FEATURE_YES);
 	assert_int_equal(feature_udp(NO_SUCH_NUMBER), FEATURE_NO);

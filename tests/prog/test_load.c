@@ -427,10 +427,14 @@ static void test_mode(void **unused)
 	assert_int_equal(state_now().meta.mode, SLUICE_REPLY_AUDIT);
 	assert_int_equal(state_now().hook_count, 4);
 	assert_int_equal(ours_on(cgroup, BPF_CGROUP_INET_INGRESS, "sluice_learn"), 1);
+	assert_int_equal(ours_on(cgroup, BPF_CGROUP_INET4_CONNECT, "sluice_connect4"), 1);
+	assert_int_equal(ours_on(cgroup, BPF_CGROUP_INET6_CONNECT, "sluice_connect6"), 1);
 	assert_int_equal(ours_on(cgroup, BPF_CGROUP_INET_EGRESS, "sluice_audit"), 1);
 	assert_int_equal(ours_on(cgroup, BPF_CGROUP_UDP4_SENDMSG, "sluice_fix4"), 0);
 	assert_int_equal(ours_on(cgroup, BPF_CGROUP_UDP6_SENDMSG, "sluice_fix6"), 0);
 	load(SLUICE_REPLY_SOCKET, REPLY_UPDATED);
+	assert_int_equal(ours_on(cgroup, BPF_CGROUP_INET4_CONNECT, "sluice_connect4"), 0);
+	assert_int_equal(ours_on(cgroup, BPF_CGROUP_INET6_CONNECT, "sluice_connect6"), 0);
 	assert_socket_mode_on(cgroup, 1);
 }
 
@@ -851,7 +855,7 @@ static void assert_other_version(const char *what)
 	assert_int_equal(reply_audits(DIR_OURS, NULL, NULL, &err), -EPROTO);
 	assert_unchanged(before);
 
-	assert_int_equal(cleanup_remove(DIR_OURS, &err), 9);
+	assert_int_equal(cleanup_remove(DIR_OURS, NULL, &err), 9);
 	assert_socket_mode_on(cgroup, 0);
 	assert_int_equal(access(DIR_OURS, F_OK), -1);
 }
@@ -1095,7 +1099,7 @@ static void test_lock(void **unused)
 	if (in_child(&unloading))
 		_exit(reply_unload(DIR_OURS, &err) == -EBUSY ? err.code : 0);
 	if (in_child(&cleaning))
-		_exit(cleanup_remove(DIR_OURS, &err) == -EBUSY ? err.code : 0);
+		_exit(cleanup_remove(DIR_OURS, NULL, &err) == -EBUSY ? err.code : 0);
 	/* readers need no lock */
 	assert_int_equal(state_now().meta.mode, SLUICE_REPLY_SOCKET);
 	refused(&with, EXIT_CONFLICT, EBUSY, "another sluice");
@@ -1261,7 +1265,7 @@ static int tear_down(void **unused)
 		if (fcntl(fd, F_GETFD) == FD_CLOEXEC)
 			close(fd);
 	rmdir(DIR_OURS "/reply/sluice_older");
-	cleanup_remove(DIR_OURS, &err);
+	cleanup_remove(DIR_OURS, NULL, &err);
 	lab_cgroup_remove(cgroup);
 	lab_cgroup_remove(other);
 	return 0;

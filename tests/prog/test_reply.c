@@ -1122,6 +1122,48 @@ static void test_audit(void **state)
 	audit(&(struct family){ NEAR6, FAR6, OTHER6, true });
 }
 
+/* To a peer that it has heard: counted. To a stranger, or after the first time: not. */
+static void audit_connect(int (*open_server)(void), const char *near, const char *far)
+{
+	int server = open_server(), client = lab_socket(near, 0);
+	struct sluice_audit audit;
+	struct lab_end peer;
+
+	lab_ask(client, far, PORT);
+	peer = lab_receive(server);
+	assert_counted(&programs, COUNTED(learned, 1));
+	assert_return_code(connect(server, &peer.any, peer.size), errno);
+	assert_counted(&programs, COUNTED(audit_connect, 1));
+	audit = audit_of(server);
+	assert_int_equal(audit.connects, 1);
+	assert_int_equal(audit.right + audit.wrong, 0);
+	assert_address(&audit.connect_peer, near);
+	assert_int_equal(audit.connect_port_be, lab_port_be(client));
+	assert_int_equal(audit.port, PORT);
+	assert_return_code(connect(server, &peer.any, peer.size), errno);
+	assert_counted(&programs);
+	close(client);
+	close(server);
+}
+
+static void test_audit_connect(void **state)
+{
+	int talks_first = server_v4(), bound;
+	struct lab_end peer = lab_end(NEAR4, 4000);
+
+	load(&(struct settings){ .port = PORT, .audit = true });
+	assert_return_code(connect(talks_first, &peer.any, peer.size), errno);
+	close(talks_first);
+	bound = server_bound4();
+	assert_return_code(connect(bound, &peer.any, peer.size), errno);
+	close(bound);
+	assert_counted(&programs);
+	audit_connect(server_v4, NEAR4, FAR4);
+	audit_connect(server_dual, NEAR4, FAR4);
+	audit_connect(server_dual, NEAR6, FAR6);
+	audit_connect(server_v6only, NEAR6, FAR6);
+}
+
 /* Headers of answers as sockets make them: options, extension headers, and what is to be cut. */
 static void test_audit_headers(void **state)
 {
@@ -1197,6 +1239,7 @@ int main(void)
 		TEST(seal_holds),
 		TEST(collisions),
 		TEST(audit),
+		TEST(audit_connect),
 		TEST(audit_headers),
 	};
 

@@ -7,6 +7,7 @@
 #include "hooks.h"
 #include "pins.h"
 #include "wire.h"
+#include "wire_routes.h"
 
 #include <arpa/inet.h>
 #include <bpf/bpf.h>
@@ -29,6 +30,7 @@
 #define BPFFS "/sys/fs/bpf/sluice"
 
 static struct err err;
+static size_t left_out;
 
 static void sh(const char *command)
 {
@@ -38,21 +40,33 @@ static void sh(const char *command)
 	}
 }
 
-static int load(const char *follow)
+static struct wire_options options_of(const char *follow)
 {
-	struct wire_options options = { .ports.any = true,
-					.table = 1000,
-					.age_s = 120,
-					.bpffs = BPFFS,
-					.follow = { { follow }, 1 } };
+	return (struct wire_options){ .ports.any = true,
+				      .table = 1000,
+				      .age_s = 120,
+				      .bpffs = BPFFS,
+				      .follow = { { follow }, 1 } };
+}
+
+static int load_with(const struct wire_options *options)
+{
 	struct wire_result result;
-	int failed = wire_load(&options, &result, &err);
+	int failed = wire_load(options, &result, &err);
 
 	if (failed)
 		fprintf(stderr, "%s\n%s\n", err.what, err.detail);
 	else
 		free(result.ifaces);
+	left_out = result.routes_left_out;
 	return failed;
+}
+
+static int load(const char *follow)
+{
+	struct wire_options options = options_of(follow);
+
+	return load_with(&options);
 }
 
 /* How many interfaces are attached to, and how many in the book. */
@@ -103,7 +117,7 @@ static void test_not_loaded(void **state)
 {
 	assert_int_equal(wire_attach_iface(BPFFS, "br0", SLUICE_WIRE_HOST, 0, &err), -ENOENT);
 	assert_int_equal(wire_detach_iface(BPFFS, 1, &err), -ENOENT);
-	assert_int_equal(wire_refresh_routes(BPFFS, &err), -ENOENT);
+	assert_int_equal(wire_refresh_routes(BPFFS, &left_out, &err), -ENOENT);
 	assert_int_equal(access(BPFFS, F_OK), -1);
 }
 
@@ -248,13 +262,154 @@ static void test_routes(void **state)
 	sh("ip addr add 10.3.0.1/24 dev side && ip addr del 192.0.2.9/32 dev lo &&"
 	   " ip route del default && ip -6 route del default");
 	assert_route("10.3.0.1", SLUICE_ROUTE_AWAY, NULL);
-	assert_int_equal(wire_refresh_routes(BPFFS, &err), 0);
+	assert_int_equal(wire_refresh_routes(BPFFS, &left_out, &err), 0);
 	assert_route("10.3.0.1", SLUICE_ROUTE_LOCAL, NULL);
 	assert_route("192.0.2.9", SLUICE_ROUTE_NONE, NULL);
 	/* without a default route of its own, IPv4 must not fall through to IPv6's */
 	assert_route("203.0.113.9", SLUICE_ROUTE_NONE, NULL);
 	assert_int_equal(route_kind("2001:db8::9", source), -1);
 	assert_true(wire_unload(BPFFS, &err) > 0);
+}
+
+static struct sluice_addr addr_of(const char *text)
+{
+	struct sluice_addr addr = { .word_be = { 0, 0, htonl(0xffff) } };
+	bool six = strchr(text, ':');
+
+	assert_int_equal(
+		inet_pton(six ? AF_INET6 : AF_INET, text, six ? addr.byte : &addr.byte[12]), 1);
+	return addr;
+}
+
+/* Those to be left alone are so at once, stay so when routes change, and no longer than wanted. */
+static void test_except(void **state)
+{
+	struct wire_options options = options_of("br0");
+	struct wire_options refused = options_of("br0");
+	struct wire_state read;
+
+	sh("ip addr add 10.7.0.1/24 dev br0 && ip addr add fd07::1/64 dev br0 nodad &&"
+	   " ip addr add 10.7.0.2/24 dev br0");
+	options.except[0] = addr_of("10.7.0.1");
+	options.except[1] = addr_of("fd07::1");
+	options.except[2] = addr_of("10.7.0.9"); /* not here yet */
+	options.excepts = 3;
+	assert_int_equal(load("br0"), 0);
+	assert_route("10.7.0.1", SLUICE_ROUTE_LOCAL, NULL);
+	assert_route("fd07::1", SLUICE_ROUTE_LOCAL, NULL);
+	assert_int_equal(load_with(&options), 0);
+	assert_route("10.7.0.1", SLUICE_ROUTE_NONE, NULL);
+	assert_route("fd07::1", SLUICE_ROUTE_NONE, NULL);
+	assert_route("10.7.0.2", SLUICE_ROUTE_LOCAL, NULL);
+	sh("ip addr add 10.7.0.9/24 dev br0 && ip addr add 10.7.0.10/24 dev br0");
+	assert_int_equal(wire_refresh_routes(BPFFS, &left_out, &err), 0);
+	assert_route("10.7.0.1", SLUICE_ROUTE_NONE, NULL);
+	assert_route("10.7.0.9", SLUICE_ROUTE_NONE, NULL);
+	assert_route("10.7.0.10", SLUICE_ROUTE_LOCAL, NULL);
+	assert_int_equal(wire_read(BPFFS, &read, &err), 0);
+	assert_int_equal(read.except.count, 3);
+	wire_state_free(&read);
+
+	/* a load that fails when the routes are written already changes nothing of it */
+	sh("ip link add odd type veth peer name odd_peer && tc qdisc add dev odd ingress");
+	refused.ifaces = (struct wire_names){ { "odd" }, 1 };
+	refused.via = SLUICE_WIRE_CLSACT;
+	assert_int_equal(load_with(&refused), -EBUSY);
+	sh("ip link del odd");
+	assert_route("10.7.0.1", SLUICE_ROUTE_NONE, NULL);
+	assert_int_equal(wire_refresh_routes(BPFFS, &left_out, &err), 0);
+	assert_route("10.7.0.1", SLUICE_ROUTE_NONE, NULL);
+
+	assert_int_equal(load("br0"), 0);
+	assert_route("10.7.0.1", SLUICE_ROUTE_LOCAL, NULL);
+	assert_route("10.7.0.9", SLUICE_ROUTE_LOCAL, NULL);
+	assert_true(wire_unload(BPFFS, &err) > 0);
+	sh("ip addr flush dev br0");
+}
+
+/* The addresses of kube-proxy's services are not for servers of this host. */
+static void test_services(void **state)
+{
+	sh("ip link add kube-ipvs0 type veth peer name kube_peer &&"
+	   " ip addr add 10.96.0.10/32 dev kube-ipvs0 && ip link set kube-ipvs0 up &&"
+	   " ip link set kube_peer up && ip addr add fd96::a/128 dev kube-ipvs0 nodad &&"
+	   " ip addr add 10.96.0.11/32 dev br0");
+	assert_int_equal(load("br0"), 0);
+	assert_route("10.96.0.10", SLUICE_ROUTE_NONE, NULL);
+	assert_route("fd96::a", SLUICE_ROUTE_NONE, NULL);
+	assert_route("10.96.0.11", SLUICE_ROUTE_LOCAL, NULL);
+	sh("ip link set kube-ipvs0 down && ip link set kube-ipvs0 name other &&"
+	   " ip link set other up && ip addr replace 10.96.0.10/32 dev other");
+	assert_int_equal(wire_refresh_routes(BPFFS, &left_out, &err), 0);
+	assert_route("10.96.0.10", SLUICE_ROUTE_LOCAL, NULL);
+	assert_true(wire_unload(BPFFS, &err) > 0);
+	sh("ip link del other && ip addr flush dev br0");
+}
+
+/* What was read before somebody else wrote is not written any more. */
+static void test_stale_reading(void **state)
+{
+	const struct wire_except none = { .count = 0 };
+	struct wire_routes stale;
+	int fd;
+
+	assert_int_equal(load("br0"), 0);
+	assert_int_equal(wire_routes_read(BPFFS, &stale, &err), 0);
+	sh("ip addr add 10.8.0.1/24 dev br0");
+	assert_int_equal(wire_refresh_routes(BPFFS, &left_out, &err), 0);
+	assert_route("10.8.0.1", SLUICE_ROUTE_LOCAL, NULL);
+	fd = pins_get(BPFFS, "wire", "sluice_w_routes");
+	assert_true(fd >= 0);
+	assert_int_equal(wire_routes_write(&stale, fd, &none, &left_out, &err), 0);
+	assert_route("10.8.0.1", SLUICE_ROUTE_LOCAL, NULL);
+	close(fd);
+	wire_routes_free(&stale);
+	assert_true(wire_unload(BPFFS, &err) > 0);
+	sh("ip addr flush dev br0");
+}
+
+/* `count` networks with two gateways in turn, so that none can be taken for part of another. */
+static void many_routes(const char *what, int count)
+{
+	FILE *batch = popen("ip -batch -", "w");
+	int i;
+
+	assert_non_null(batch);
+	for (i = 0; i < count; i++)
+		fprintf(batch, "route %s %d.%d.%d.0/24 via 10.%d.0.254\n", what, 20 + i / 65536,
+			i / 256 % 256, i % 256, 31 + i % 2);
+	assert_int_equal(pclose(batch), 0);
+}
+
+/* More routes than there is room for: this host's addresses and the wide prefixes are there. */
+static void test_many_routes(void **state)
+{
+	sh("ip link add up1 type veth peer name up1_peer && ip link set up1 up &&"
+	   " ip link set up1_peer up && ip addr add 10.31.0.1/24 dev up1 &&"
+	   " ip link add up2 type veth peer name up2_peer && ip link set up2 up &&"
+	   " ip link set up2_peer up && ip addr add 10.32.0.1/24 dev up2 &&"
+	   " ip addr add 203.0.113.1/32 dev lo && ip route add 172.20.0.0/16 via 10.32.0.254");
+	many_routes("add", 66000);
+	assert_int_equal(load("br0"), 0);
+	assert_true(left_out > 400 && left_out < 500);
+	assert_route("203.0.113.1", SLUICE_ROUTE_LOCAL, NULL);
+	assert_route("10.32.0.1", SLUICE_ROUTE_LOCAL, NULL);
+	assert_route("172.20.0.9", SLUICE_ROUTE_AWAY, "10.32.0.1");
+
+	/* an address that comes now finds its place, and old and new together do not fit */
+	sh("ip addr add 203.0.113.2/32 dev lo");
+	assert_int_equal(wire_refresh_routes(BPFFS, &left_out, &err), 0);
+	assert_route("203.0.113.2", SLUICE_ROUTE_LOCAL, NULL);
+	sh("ip route flush proto boot && ip addr add 203.0.113.3/32 dev lo");
+	many_routes("add", 300);
+	assert_int_equal(wire_refresh_routes(BPFFS, &left_out, &err), 0);
+	assert_int_equal(left_out, 0);
+	assert_route("203.0.113.3", SLUICE_ROUTE_LOCAL, NULL);
+	assert_route("20.0.2.9", SLUICE_ROUTE_AWAY, "10.31.0.1");
+	assert_route("20.0.3.9", SLUICE_ROUTE_AWAY, "10.32.0.1");
+	assert_route("20.9.9.9", SLUICE_ROUTE_NONE, NULL);
+	assert_true(wire_unload(BPFFS, &err) > 0);
+	sh("ip link del up1 && ip link del up2");
 }
 
 static int setup(void **state)
@@ -268,9 +423,11 @@ static int setup(void **state)
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_not_loaded), cmocka_unit_test(test_ports_come_and_go),
-		cmocka_unit_test(test_other_kind), cmocka_unit_test(test_load_again),
-		cmocka_unit_test(test_routes),
+		cmocka_unit_test(test_not_loaded),  cmocka_unit_test(test_ports_come_and_go),
+		cmocka_unit_test(test_other_kind),  cmocka_unit_test(test_load_again),
+		cmocka_unit_test(test_routes),	    cmocka_unit_test(test_except),
+		cmocka_unit_test(test_services),    cmocka_unit_test(test_stale_reading),
+		cmocka_unit_test(test_many_routes),
 	};
 
 	return cmocka_run_group_tests(tests, setup, NULL);

@@ -5,15 +5,16 @@
  *
  *	foreign-prog --cgroup DIR --type sendmsg4|sendmsg6|ingress|egress --name NAME
  *		     [--link PIN | --exclusive]
- *	foreign-prog --dev IF --type tc_ingress|tc_egress --name NAME [--verdict N]
+ *	foreign-prog --dev IF --type tc_ingress|tc_egress|xdp --name NAME [--verdict N]
  *		     --link PIN | --prog PIN
  *
  * On a cgroup it is attached with BPF_PROG_ATTACH as systemd does (allowing others beside it, or
  *with
- * --exclusive nobody), or through a link pinned at PIN; on an interface by a tcx link, or with
- *--prog not at all: the program is pinned, for tc(8) to attach. A tc program returns the verdict
- *(default -1, "the next program"; 0 ends the chain). Prints the id of the program. The program is
- *called NAME, so that `bpftool cgroup show DIR` tells the order in which programs run.
+ * --exclusive nobody), or through a link pinned at PIN; on an interface by a tcx or XDP link,
+ *or with --prog not at all: the program is pinned, for tc(8) or ip(8) to attach. A tc program
+ *returns the verdict (default -1, "the next program"; 0 ends the chain), one of XDP lets pass.
+ *Prints the id of the program. The program is called NAME, so that `bpftool cgroup show DIR` tells
+ *the order in which programs run.
  *
  * The instructions and the system calls are written out: no compiler for BPF, no library.
  */
@@ -46,12 +47,13 @@ static const struct type types[] = {
 	/* BPF_TCX_INGRESS and BPF_TCX_EGRESS of 6.6, which older headers lack */
 	{ "tc_ingress", BPF_PROG_TYPE_SCHED_CLS, (enum bpf_attach_type)46 },
 	{ "tc_egress", BPF_PROG_TYPE_SCHED_CLS, (enum bpf_attach_type)47 },
+	{ "xdp", BPF_PROG_TYPE_XDP, BPF_XDP },
 };
 
 static const char usage[] =
 	"usage: foreign-prog --cgroup DIR --type sendmsg4|sendmsg6|ingress|egress --name NAME\n"
 	"                    [--link PIN | --exclusive]\n"
-	"       foreign-prog --dev IF --type tc_ingress|tc_egress --name NAME [--verdict N]\n"
+	"       foreign-prog --dev IF --type tc_ingress|tc_egress|xdp --name NAME [--verdict N]\n"
 	"                    --link PIN | --prog PIN\n";
 
 static const struct type *type_find(const char *name)
@@ -72,6 +74,12 @@ static bool is_tc(const struct type *type)
 	return type->prog == BPF_PROG_TYPE_SCHED_CLS;
 }
 
+/* On an interface, and not on a cgroup. */
+static bool is_of_dev(const struct type *type)
+{
+	return is_tc(type) || type->prog == BPF_PROG_TYPE_XDP;
+}
+
 static int prog_load(const struct type *type, const char *name, int verdict)
 {
 	/* r0 = verdict; exit */
@@ -81,7 +89,7 @@ static int prog_load(const struct type *type, const char *name, int verdict)
 	};
 	union bpf_attr attr = {
 		.prog_type = type->prog,
-		.expected_attach_type = is_tc(type) ? 0 : type->attach,
+		.expected_attach_type = is_of_dev(type) ? 0 : type->attach,
 		.insns = (uintptr_t)insns,
 		.insn_cnt = sizeof(insns) / sizeof(insns[0]),
 		.license = (uintptr_t) "GPL",
@@ -164,7 +172,7 @@ static bool arguments_fit(const struct arguments *args)
 {
 	if (!args->type || !args->name)
 		return false;
-	if (is_tc(args->type))
+	if (is_of_dev(args->type))
 		return args->dev && !args->cgroup && !args->link != !args->prog;
 	return args->cgroup && !args->dev && !args->prog && !(args->link && args->exclusive);
 }
@@ -231,7 +239,10 @@ int main(int argc, char **argv)
 	target = target_open(&args);
 	lift_memlock();
 	/* a program on a cgroup that returns 1 lets pass */
-	prog = prog_load(args.type, args.name, is_tc(args.type) ? args.verdict : 1);
+	prog = prog_load(args.type, args.name,
+			 is_tc(args.type)			? args.verdict
+			 : args.type->prog == BPF_PROG_TYPE_XDP ? XDP_PASS
+								: 1);
 	if (args.prog)
 		pin_object(prog, args.prog);
 	else if (args.link)

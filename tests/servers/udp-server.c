@@ -11,8 +11,8 @@
  * SIGUSR1 answers them all: so a test decides what happens between a request and its answer.
  * Failed sends are reported on stderr, and serving goes on.
  *
- * Each program in this folder is a single file and needs no library:
- *	cc -D_GNU_SOURCE -o build/tests/udp-server tests/servers/udp-server.c
+ * The programs in this folder need no library but the C library's own:
+ *	cc -D_GNU_SOURCE -o build/tests/udp-server tests/servers/udp-server.c -lm -pthread
  */
 #include <arpa/inet.h>
 #include <err.h>

@@ -63,6 +63,17 @@ static void test_defaults(void **state)
 	assert_null(config.bpffs);
 	assert_null(config.cgroup);
 	assert_null(config.netns);
+	assert_false(config.has_steer);
+	run_config_free(&config);
+	assert_int_equal(parse("[steer]\nport = any\nnetns = this\n"), 0);
+	assert_true(config.has_steer);
+	assert_false(config.has_reply);
+	assert_int_equal(config.steer.policy, SLUICE_STEER_FLOW);
+	assert_int_equal(config.steer.generations, SLUICE_STEER_BY_PROCESS);
+	assert_int_equal(config.steer.flows, STEER_FLOWS_DEFAULT);
+	assert_int_equal(config.steer.idle_s, STEER_IDLE_DEFAULT);
+	assert_int_equal(config.steer_sweep_s, RUN_STEER_SWEEP_DEFAULT);
+	assert_null(config.steer_netns);
 }
 
 static void test_every_key(void **state)
@@ -73,7 +84,9 @@ static void test_every_key(void **state)
 			       "[reply]\nmode = socket\nport = 53\ntable = 100\nage = 7\n"
 			       "[wire]\nnetns = blue\niface = eth0, eth1\nfollow = br0\n"
 			       "port = 1-5\ntable = 200\nage = 8\ngateway = eth2\n"
-			       "server = 10.0.0.5,fd00::5\nattach = clsact\n"),
+			       "server = 10.0.0.5,fd00::5\nattach = clsact\n"
+			       "[steer]\nport = 443\npolicy = load\nflows = 1000\nidle = 9\n"
+			       "generation = cgroup\nnetns = all\nsweep = 5\n"),
 			 0);
 	assert_string_equal(config.bpffs, "/b");
 	assert_string_equal(config.cgroup, "/c");
@@ -100,6 +113,14 @@ static void test_every_key(void **state)
 	inet_pton(AF_INET6, "fd00::5", &addr);
 	assert_memory_equal(&config.wire.server[1], &addr, sizeof(addr));
 	assert_int_equal(config.wire.via, SLUICE_WIRE_CLSACT);
+	assert_true(ports_contain(&config.steer.ports, 443));
+	assert_false(ports_contain(&config.steer.ports, 53));
+	assert_int_equal(config.steer.policy, SLUICE_STEER_LOAD);
+	assert_int_equal(config.steer.flows, 1000);
+	assert_int_equal(config.steer.idle_s, 9);
+	assert_int_equal(config.steer.generations, SLUICE_STEER_BY_CGROUP);
+	assert_string_equal(config.steer_netns, "all");
+	assert_int_equal(config.steer_sweep_s, 5);
 }
 
 static void test_forms(void **state)
@@ -146,6 +167,11 @@ static void test_values(void **state)
 	assert_problem("[reply]\nmode=audit\nage=0\n", 3, "[reply] age: number: 0");
 	assert_problem("[wire]\nfollow=a/b\n", 2, "no name of an interface");
 	assert_problem("[wire]\niface=x\nattach=tc\n", 3, "did you mean 'tcx'?");
+	assert_problem("[steer]\npolicy=flow\n", 1, "[steer] needs a port");
+	assert_problem("[steer]\nport=5\npolicy=sorce\n", 3, "did you mean 'source'?");
+	assert_problem("[steer]\nport=5\nflows=63\n", 3, "[steer] flows: number: 63");
+	assert_problem("[steer]\nport=5\nidle=0\n", 3, "[steer] idle: number: 0");
+	assert_problem("[steer]\nport=5\nsweep=0\n", 3, "[steer] sweep: number: 0");
 	assert_problem("[wire]\nport=5\n", 1, "needs an iface, a follow or a gateway");
 	assert_problem("[wire]\ngateway=x\nserver=10.0.0.1\n", 1, "one address is not enough");
 	assert_problem("[wire]\ngateway=x\nserver=10.0.0.1,nine\n", 3, "'nine': not an IP address");

@@ -90,6 +90,20 @@ int loop_read(struct loop *loop, int fd, loop_fn fn, void *arg)
 	return watch_add(loop, fd, EV_READ, fn, arg);
 }
 
+void loop_forget(struct loop *loop, int fd)
+{
+	struct watch **at, *watch;
+
+	for (at = &loop->watches; (watch = *at); at = &watch->next) {
+		if (!(event_get_events(watch->event) & EV_READ) || event_get_fd(watch->event) != fd)
+			continue;
+		*at = watch->next;
+		event_free(watch->event);
+		free(watch);
+		return;
+	}
+}
+
 int loop_signal(struct loop *loop, int signal, loop_fn fn, void *arg)
 {
 	return watch_add(loop, signal, EV_SIGNAL, fn, arg);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "netns.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -9,6 +10,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 /* where ip-netns(8) keeps its names */
@@ -87,4 +89,23 @@ int netns_enter(const char *netns, struct err *err)
 	result = netns_switch(fd);
 	close(fd);
 	return result ? failed(netns, -result, err) : 0;
+}
+
+bool netns_name(uint32_t inode, char name[NAME_MAX + 1])
+{
+	DIR *folder = opendir(NETNS_DIR);
+	struct stat own, st;
+	struct dirent *entry;
+	bool found = false;
+
+	if (!folder)
+		return false;
+	/* a name that has lost its mount is a plain file, of another file system */
+	if (!stat("/proc/self/ns/net", &own))
+		while (!found && (entry = readdir(folder)))
+			found = !fstatat(dirfd(folder), entry->d_name, &st, 0) &&
+				st.st_dev == own.st_dev && st.st_ino == inode &&
+				snprintf(name, NAME_MAX + 1, "%s", entry->d_name);
+	closedir(folder);
+	return found;
 }

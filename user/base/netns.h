@@ -8,6 +8,10 @@
 
 #include "err.h"
 
+#include <limits.h>
+#include <stdbool.h>
+#include <stdint.h>
+
 /*
  * Moves the calling thread into a network namespace: the name of one below /run/netns, a path (it
  * holds a '/'), or the id of a process that lives in it; a name goes before an id.  Sockets opened
@@ -19,5 +23,7 @@ int netns_enter(const char *netns, struct err *err);
 int netns_open(const char *netns, struct err *err);
 /* Moves the calling thread into the namespace of a descriptor. 0 or -errno. */
 int netns_switch(int netns_fd);
+/* The name below /run/netns of the namespace with that inode number; false if it has none. */
+bool netns_name(uint32_t inode, char name[NAME_MAX + 1]);
 
 #endif

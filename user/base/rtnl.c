@@ -11,6 +11,8 @@
 #define BUFFER_SIZE 32768
 /* Room for some thousands of interfaces that come at once. */
 #define NEWS_ROOM (4 << 20)
+/* Others want their turn, too, however much there is to read. */
+#define ROUNDS_MAX 256
 
 struct rtnl {
 	struct mnl_socket *socket;
@@ -18,6 +20,7 @@ struct rtnl {
 	void *arg;
 	bool lost;
 	bool addresses;
+	bool routes;
 	char buffer[BUFFER_SIZE];
 };
 
@@ -46,10 +49,13 @@ static bool link_from(const struct nlmsghdr *nlh, struct rtnl_link *link)
 static bool addr_from(const struct nlmsghdr *nlh, struct in6_addr *addr)
 {
 	const struct ifaddrmsg *msg = mnl_nlmsg_get_payload(nlh);
-	size_t size = msg->ifa_family == AF_INET ? 4 : 16;
 	const struct nlattr *attr;
 	bool found = false;
+	size_t size;
 
+	if (mnl_nlmsg_get_payload_len(nlh) < sizeof(*msg))
+		return false;
+	size = msg->ifa_family == AF_INET ? 4 : 16;
 	*addr = (struct in6_addr)IN6ADDR_ANY_INIT;
 	if (msg->ifa_family == AF_INET)
 		memset(&addr->s6_addr[10], 0xff, 2);
@@ -152,43 +158,67 @@ static int take(const struct nlmsghdr *nlh, void *into)
 		rtnl->addresses = true;
 		break;
 	case RTM_NEWADDR:
+		rtnl->addresses = true;
+		break;
 	case RTM_NEWROUTE:
 	case RTM_DELROUTE:
-		rtnl->addresses = true;
+		rtnl->routes = true;
 		break;
 	}
 	return MNL_CB_OK;
 }
 
+/* The length of what the kernel says; 0: somebody else said it; -ENOBUFS: some of it is lost. */
+static ssize_t receive(struct rtnl *rtnl)
+{
+	struct sockaddr_nl from = { .nl_pid = 0 };
+	struct iovec into = { rtnl->buffer, sizeof(rtnl->buffer) };
+	struct msghdr msg = {
+		.msg_name = &from, .msg_namelen = sizeof(from), .msg_iov = &into, .msg_iovlen = 1
+	};
+	ssize_t length = recvmsg(mnl_socket_get_fd(rtnl->socket), &msg, 0);
+
+	if (length < 0)
+		return -errno;
+	if (msg.msg_namelen != sizeof(from) || from.nl_pid)
+		return 0;
+	return msg.msg_flags & MSG_TRUNC ? -ENOBUFS : length;
+}
+
 /* 1 if there may be more, 0 if not, -errno. */
 static int read_some(struct rtnl *rtnl)
 {
-	ssize_t length = mnl_socket_recvfrom(rtnl->socket, rtnl->buffer, sizeof(rtnl->buffer));
+	ssize_t length = receive(rtnl);
 
-	if (length >= 0)
-		return mnl_cb_run(rtnl->buffer, (size_t)length, 0, 0, take, rtnl) < 0 ? -errno : 1;
-	if (errno == ENOBUFS)
+	if (length == -ENOBUFS)
 		rtnl->lost = true;
-	if (errno == ENOBUFS || errno == EINTR)
+	/* what can't be read may have been anything */
+	else if (length > 0 && mnl_cb_run(rtnl->buffer, (size_t)length, 0, 0, take, rtnl) < 0)
+		rtnl->lost = true;
+	if (length >= 0 || length == -ENOBUFS || length == -EINTR)
 		return 1;
-	return errno == EAGAIN ? 0 : -errno;
+	return length == -EAGAIN ? 0 : (int)length;
 }
 
 /*
- * That news were lost is told after those that were not: they are older than the snapshot that is
- * taken then, and must not be taken for newer.
+ * That news were lost is told when there are no more to read: those are older than the snapshot
+ * that is taken then, and must not be taken for newer.
  */
 int rtnl_read(struct rtnl *rtnl)
 {
-	int more;
+	int more, rounds = 0;
 
 	do
 		more = read_some(rtnl);
-	while (more > 0);
-	if (rtnl->lost)
+	while (more > 0 && ++rounds < ROUNDS_MAX);
+	if (rtnl->lost && more <= 0) {
+		rtnl->lost = false;
 		rtnl->news.lost(rtnl->arg);
+	}
 	if (rtnl->addresses)
 		rtnl->news.address(rtnl->arg);
-	rtnl->lost = rtnl->addresses = false;
-	return more;
+	if (rtnl->routes)
+		rtnl->news.route(rtnl->arg);
+	rtnl->addresses = rtnl->routes = false;
+	return more < 0 ? more : 0;
 }

@@ -24,8 +24,10 @@ struct rtnl_news {
 	void (*gone)(const struct rtnl_link *link, void *arg);
 	/* An address, IPv4 v4-mapped, was taken from an interface; another may have it still. */
 	void (*left)(const struct in6_addr *addr, void *arg);
-	/* Addresses came or went: told once behind all the other news. */
+	/* Addresses came or went: told once behind the other news. */
 	void (*address)(void *arg);
+	/* Routes did. */
+	void (*route)(void *arg);
 	/* There were more news than room for them: a snapshot must tell what they were. */
 	void (*lost)(void *arg);
 };
@@ -35,11 +37,14 @@ struct rtnl;
 /* Listens in the calling thread's namespace, and stays there. 0 or -errno. */
 int rtnl_open(struct rtnl **rtnl, const struct rtnl_news *news, void *arg);
 void rtnl_close(struct rtnl *rtnl);
-/* From here on routes that come and go count as addresses do. 0 or -errno. */
+/* From here on routes that come and go are told, too. 0 or -errno. */
 int rtnl_add_routes(struct rtnl *rtnl);
 /* Readable when there are news. */
 int rtnl_fd(const struct rtnl *rtnl);
-/* Tells all the news there are. 0 or -errno. */
+/*
+ * Tells the news there are; where they come faster than they can be told, the descriptor stays
+ * readable.  0 or -errno.
+ */
 int rtnl_read(struct rtnl *rtnl);
 
 #endif

@@ -41,31 +41,37 @@ static void left_add(const char *kind, __u32 id, const char *name, void *arg)
 			      json_pack("{s:s, s:i, s:s}", "kind", kind, "id", id, "name", name));
 }
 
-static void print(const struct output *output, int removed, const struct left *left)
+static void print(const struct output *output, int removed, int groups, const struct left *left)
 {
 	json_t *document;
 
 	if (output->json) {
 		document = output_document();
 		json_object_set_new(document, "removed_pins", json_integer(removed));
+		json_object_set_new(document, "groups_given_back", json_integer(groups));
 		if (left)
 			json_object_set(document, "left", left->list);
 		output_json(output, document);
 		return;
 	}
-	fprintf(output->file,
-		removed ? "cleanup: %d pins removed\n" : "cleanup: nothing was there\n", removed);
+	if (removed || !groups)
+		fprintf(output->file,
+			removed ? "cleanup: %d pins removed\n" : "cleanup: nothing was there\n",
+			removed);
+	if (groups)
+		fprintf(output->file, "cleanup: %d steered group%s given back to the kernel\n",
+			groups, groups == 1 ? "" : "s");
 	if (left && !json_array_size(left->list))
 		fprintf(output->file, "cleanup: verified, the kernel holds nothing of sluice\n");
 }
 
-static int verify(const struct context *context, int removed, struct err *err)
+static int verify(const struct context *context, int removed, int groups, struct err *err)
 {
 	struct left left = { .list = json_array() };
 	int found = cleanup_find_left(left_add, &left, err);
 
 	if (found >= 0)
-		print(&context->output, removed, &left);
+		print(&context->output, removed, groups, &left);
 	json_decref(left.list);
 	if (found <= 0)
 		return found;
@@ -81,16 +87,17 @@ static int run(const struct context *context, void *into, int words, char **word
 {
 	static const int caps[] = { CAP_SYS_ADMIN };
 	const struct options *wanted = into;
+	int groups = 0;
 	int removed = wanted->verify ? caps_require("cleanup --verify", caps, 1, err) : 0;
 
 	hooks_libbpf_log();
 	if (!removed)
-		removed = cleanup_remove(context->bpffs, err);
+		removed = cleanup_remove(context->bpffs, &groups, err);
 	if (removed < 0)
 		return removed;
 	if (wanted->verify)
-		return verify(context, removed, err);
-	print(&context->output, removed, NULL);
+		return verify(context, removed, groups, err);
+	print(&context->output, removed, groups, NULL);
 	return 0;
 }
 

@@ -40,6 +40,7 @@ extern const struct command reply_flows_command;
 extern const struct command reply_audit_command;
 extern const struct command reply_unload_command;
 extern const struct command steer_load_command;
+extern const struct command steer_show_command;
 extern const struct command steer_drain_command;
 extern const struct command steer_unload_command;
 extern const struct command conntrack_show_command;

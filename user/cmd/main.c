@@ -13,20 +13,11 @@
 #define BPFFS_DEFAULT "/sys/fs/bpf/sluice"
 
 static const struct command *const commands[] = {
-	&check_command,
-	&status_command,
-	&reply_load_command,
-	&reply_show_command,
-	&reply_flows_command,
-	&reply_audit_command,
-	&reply_unload_command,
-	&steer_load_command,
-	&steer_drain_command,
-	&steer_unload_command,
-	&conntrack_show_command,
-	&conntrack_audit_command,
-	&conntrack_repair_command,
-	&run_command,
+	&check_command,		  &status_command,	     &reply_load_command,
+	&reply_show_command,	  &reply_flows_command,	     &reply_audit_command,
+	&reply_unload_command,	  &steer_load_command,	     &steer_show_command,
+	&steer_drain_command,	  &steer_unload_command,     &conntrack_show_command,
+	&conntrack_audit_command, &conntrack_repair_command, &run_command,
 	&cleanup_command,
 };
 #define COMMANDS (sizeof(commands) / sizeof(*commands))

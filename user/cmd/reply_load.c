@@ -2,6 +2,7 @@
 /* sluice reply load: attach the reply plane or the wire plane, or change it in place. */
 #include "command.h"
 #include "hooks.h"
+#include "log.h"
 #include "place.h"
 #include "reply.h"
 #include "reply_values.h"
@@ -85,6 +86,14 @@ static int set_server(void *into, const char *value, struct err *err)
 	return value_servers("--server", value, &options->wire, err);
 }
 
+static int set_except(void *into, const char *value, struct err *err)
+{
+	struct options *options = into;
+
+	options->wire_only = "--except";
+	return value_except("--except", value, &options->wire, err);
+}
+
 static int set_attach(void *into, const char *value, struct err *err)
 {
 	struct options *options = into;
@@ -130,6 +139,8 @@ static const struct opt opts[] = {
 	{ "gateway", 0, "IF,..", "wire: interfaces that the server of --server is behind",
 	  set_gateway },
 	{ "server", 0, "ADDR,..", "wire: all addresses of that server", set_server },
+	{ "except", 0, "ADDR,..", "wire: addresses to leave alone: those that DNAT or IPVS turns",
+	  set_except },
 	{ "attach", 0, "WAY", "wire: tcx, clsact, or auto: tcx if the kernel has it (default auto)",
 	  set_attach },
 	{ "dry-run", 'n', NULL, "run the verifier, say what would be attached, change nothing",
@@ -270,6 +281,10 @@ static int run_wire(const struct context *context, struct options *options, stru
 	if (failed)
 		return failed;
 	wire_view_result(wire, &result, outcomes[result.outcome], &context->output);
+	if (result.routes_left_out)
+		log_warning("%zu routes are left out, of those with the longest prefixes: there is"
+			    " no room for more; answers there follow the wider ones",
+			    result.routes_left_out);
 	free(result.ifaces);
 	return 0;
 }
@@ -324,6 +339,9 @@ const struct command reply_load_command = {
 		"rules of this host see the former.  One client port that asks one server at two\n"
 		"addresses gets its answers from the one asked last.  --gateway does the same for a\n"
 		"server behind this host, for the addresses named, once the server has answered.\n"
+		"It comes before DNAT: --except names addresses of this host that a rule turns to\n"
+		"servers elsewhere on a port that a server of this host has, too.  Those of the\n"
+		"interface kube-ipvs0 are left alone without being named.\n"
 		"Ports of a bridge that come later are taken by 'sluice run' or by loading again.\n"
 		"Both modes may be loaded together.\n"
 		"\n"

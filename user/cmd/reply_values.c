@@ -49,8 +49,8 @@ int value_names(const char *what, char *list, struct wire_names *names, struct e
 	return 0;
 }
 
-static int server_add(const char *what, const char *text, struct wire_options *wire,
-		      struct err *err)
+static int addr_add(const char *what, const char *text, struct sluice_addr *list, int *count,
+		    int max, struct err *err)
 {
 	struct sluice_addr addr = { .word_be = { 0, 0, htonl(0xffff) } };
 
@@ -60,28 +60,38 @@ static int server_add(const char *what, const char *text, struct wire_options *w
 		return err_mend(
 			err,
 			err_set(err, EXIT_USAGE, EINVAL, "%s: '%s': not an IP address", what, text),
-			"give the server's addresses, as in 10.0.0.5,10.0.1.5");
-	if (wire->servers == WIRE_SERVERS_MAX)
-		return err_set(err, EXIT_USAGE, E2BIG, "%s: more than %d addresses", what,
-			       WIRE_SERVERS_MAX);
-	wire->server[wire->servers++] = addr;
+			"give addresses, as in 10.0.0.5,10.0.1.5");
+	if (*count == max)
+		return err_set(err, EXIT_USAGE, E2BIG, "%s: more than %d addresses", what, max);
+	list[(*count)++] = addr;
 	return 0;
 }
 
-int value_servers(const char *what, const char *list, struct wire_options *wire, struct err *err)
+static int addrs_add(const char *what, const char *value, struct sluice_addr *list, int *count,
+		     int max, struct err *err)
 {
-	char *copy = strdup(list), *rest = copy;
-	int result = 0, before = wire->servers;
+	char *copy = strdup(value), *rest = copy;
+	int result = 0, before = *count;
 	const char *item;
 
 	if (!copy)
 		return err_set(err, EXIT_ERROR, ENOMEM, "%s: no memory", what);
 	while (!result && (item = strsep(&rest, ",")))
-		result = server_add(what, item, wire, err);
+		result = addr_add(what, item, list, count, max, err);
 	if (result)
-		wire->servers = before;
+		*count = before;
 	free(copy);
 	return result;
+}
+
+int value_servers(const char *what, const char *list, struct wire_options *wire, struct err *err)
+{
+	return addrs_add(what, list, wire->server, &wire->servers, WIRE_SERVERS_MAX, err);
+}
+
+int value_except(const char *what, const char *list, struct wire_options *wire, struct err *err)
+{
+	return addrs_add(what, list, wire->except, &wire->excepts, WIRE_EXCEPT_MAX, err);
 }
 
 int value_via(const char *what, const char *value, enum sluice_wire_via *via, struct err *err)

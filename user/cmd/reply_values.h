@@ -15,6 +15,7 @@ int value_age(const char *what, const char *value, __u64 *age_s, struct err *err
 int value_names(const char *what, char *list, struct wire_names *names, struct err *err);
 /* "10.0.0.5,fd00::5" */
 int value_servers(const char *what, const char *list, struct wire_options *wire, struct err *err);
+int value_except(const char *what, const char *list, struct wire_options *wire, struct err *err);
 /* "tcx", "clsact" or "auto" */
 int value_via(const char *what, const char *value, enum sluice_wire_via *via, struct err *err);
 

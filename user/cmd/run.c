@@ -18,6 +18,8 @@
 #include "run_follow.h"
 #include "run_place.h"
 #include "run_planes.h"
+#include "run_steer.h"
+#include "settle.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -26,9 +28,12 @@
 #include <time.h>
 #include <unistd.h>
 
-/* News of addresses and routes come in swarms, and looking at them all takes milliseconds. */
-#define SETTLE_US     50000
-#define SETTLE_MAX_US 1000000
+/* Addresses are few, and an answer may hang on them. */
+#define ADDRESSES_QUIET_US 50000
+#define ADDRESSES_BOUND_US 1000000
+/* Routes come by the ten thousand, and the kernel is asked about them as well. */
+#define ROUTES_QUIET_US 250000
+#define ROUTES_BOUND_US 3000000
 /* After a failure the interfaces are looked at again, at ever longer intervals. */
 #define RETRY_US     1000000
 #define RETRY_MAX_US 64000000
@@ -66,9 +71,9 @@ struct watch {
 	struct node *node;
 	struct rtnl *news;
 	struct addrs *addrs;
-	struct loop_timer *settle;
-	__u64 looked_us; /* at its addresses and routes */
-	__u64 heard_us;	 /* the news that are being told */
+	struct loop_timer *look;
+	struct settle addresses, routes;
+	__u64 heard_us; /* the news that are being told */
 	int netns_fd;
 	bool has_wire;
 };
@@ -91,8 +96,10 @@ struct node {
 	struct loop *loop;
 	struct watch watch[WATCHES];
 	struct follow *follow;
+	struct run_steer *steer;
 	struct loop_timer *retry;
 	__u64 retry_us;
+	size_t routes_left_out;
 };
 
 static __u64 now_us(void)
@@ -146,6 +153,7 @@ static int check_only(const struct context *context, const char *path, struct er
 		json_object_set_new(document, "config", json_string(path));
 		json_object_set_new(document, "reply", json_boolean(config->has_reply));
 		json_object_set_new(document, "wire", json_boolean(config->has_wire));
+		json_object_set_new(document, "steer", json_boolean(config->has_steer));
 		output_json(&context->output, document);
 	} else if (!result) {
 		fprintf(context->output.file, "%s: nothing is wrong with it\n", path);
@@ -168,6 +176,7 @@ static int config_place(struct node *node, struct run_config *config, struct err
 {
 	struct context context = *node->context;
 	char *cgroup = node->cgroup[!node->cgroup_used];
+	int result;
 
 	if (config->bpffs && !context.bpffs_given)
 		context.bpffs = config->bpffs;
@@ -176,7 +185,10 @@ static int config_place(struct node *node, struct run_config *config, struct err
 	config->bpffs = context.bpffs;
 	config->reply.bpffs = config->wire.bpffs = context.bpffs;
 	config->reply.cgroup = cgroup;
-	return config->has_reply ? place_cgroup(&context, cgroup, err) : 0;
+	*cgroup = '\0';
+	result = config->has_reply || config->has_steer ? place_cgroup(&context, cgroup, err) : 0;
+	/* steering does without */
+	return config->has_reply ? result : 0;
 }
 
 static int config_new(struct node *node, struct run_config **config, struct err *err)
@@ -216,7 +228,7 @@ static void config_take(struct node *node, struct run_config *config)
 static void tell(const struct node *node, const char *state)
 {
 	const struct run_config *config = node->config;
-	char reply[32] = "", wire[48] = "";
+	char reply[32] = "", wire[48] = "", steer[48] = "";
 	int result;
 
 	if (config->has_reply)
@@ -224,9 +236,21 @@ static void tell(const struct node *node, const char *state)
 	if (config->has_wire)
 		snprintf(wire, sizeof(wire), "%swire: %u interfaces", *reply ? ", " : "",
 			 follow_count(node->follow));
-	result = notify("%sSTATUS=%s%s\n", state, reply, wire);
+	if (config->has_steer)
+		snprintf(steer, sizeof(steer), "%ssteer: %u groups", *reply || *wire ? ", " : "",
+			 run_steer_groups(node->steer));
+	result = notify("%sSTATUS=%s%s%s\n", state, reply, wire, steer);
 	if (result < 0)
 		log_warning("service manager: %s", strerror(-result));
+}
+
+static void on_groups(void *arg)
+{
+	const struct node *node = arg;
+
+	/* the first configuration is told when all of it is in force */
+	if (node->config)
+		tell(node, "");
 }
 
 static void on_watchdog(void *arg)
@@ -297,34 +321,76 @@ static void purge(struct watch *watch)
 	log_end(&line);
 }
 
-static void on_settled(void *arg)
+/* At the earlier of the two times. */
+static void schedule(struct watch *watch)
+{
+	const struct settle *first = &watch->addresses;
+	__u64 now = now_us();
+
+	if (watch->routes.pending && (!first->pending || watch->routes.due_us < first->due_us))
+		first = &watch->routes;
+	loop_timer_start(watch->look, first->due_us > now ? first->due_us - now : 0);
+}
+
+/* The warning comes when the number changes, not each time. */
+static void say_left_out(struct node *node, size_t left_out)
+{
+	struct log_line line;
+
+	if (left_out == node->routes_left_out)
+		return;
+	node->routes_left_out = left_out;
+	log_begin(&line, left_out ? LOG_LEVEL_WARNING : LOG_LEVEL_INFO,
+		  left_out ? "more routes than there is room for: answers follow wider ones"
+			   : "there is room for all routes again");
+	log_field(&line, "left_out", "%zu", left_out);
+	log_end(&line);
+}
+
+static int refresh_routes(struct watch *watch)
+{
+	struct node *node = watch->node;
+	struct err err;
+	size_t left_out;
+	int result;
+
+	if (!watch->has_wire || !node->config->has_wire)
+		return 0;
+	result = wire_refresh_routes(node->bpffs, &left_out, &err);
+	if (result)
+		log_err(&err);
+	else
+		say_left_out(node, left_out);
+	return result;
+}
+
+static void on_look(void *arg)
 {
 	struct watch *watch = arg;
 	struct node *node = watch->node;
 	bool away = watch == &node->watch[WIRE];
+	__u64 began = now_us(), purged, ended;
 	struct err err;
+	int failed;
 
-	watch->looked_us = now_us();
 	if (away && run_place_enter(&node->place, &err)) {
 		log_err(&err);
 		return;
 	}
-	purge(watch);
-	if (watch->has_wire && node->config->has_wire && wire_refresh_routes(node->bpffs, &err))
-		log_err(&err);
+	if (watch->addresses.pending)
+		purge(watch);
+	purged = now_us();
+	failed = refresh_routes(watch);
 	if (away)
 		run_place_leave(&node->place);
-}
-
-static void settle(struct watch *watch)
-{
-	__u64 after = SETTLE_US, now = now_us();
-
-	if (loop_timer_runs(watch->settle))
-		return;
-	if (watch->looked_us && now < watch->looked_us + SETTLE_MAX_US - SETTLE_US)
-		after = watch->looked_us + SETTLE_MAX_US - now;
-	loop_timer_start(watch->settle, after);
+	ended = now_us();
+	settle_looked(&watch->addresses, began, purged);
+	settle_looked(&watch->routes, purged, ended);
+	/* what changes faster than it can be read, or is locked, is not up to date yet */
+	if (failed == -EAGAIN || failed == -EBUSY) {
+		settle_news(&watch->routes, ended);
+		schedule(watch);
+	}
 }
 
 static void on_link(const struct rtnl_link *link, void *arg)
@@ -353,7 +419,18 @@ static void on_left(const struct in6_addr *addr, void *arg)
 
 static void on_address(void *arg)
 {
-	settle(arg);
+	struct watch *watch = arg;
+
+	settle_news(&watch->addresses, now_us());
+	schedule(watch);
+}
+
+static void on_route(void *arg)
+{
+	struct watch *watch = arg;
+
+	settle_news(&watch->routes, now_us());
+	schedule(watch);
 }
 
 static void on_lost(void *arg)
@@ -361,11 +438,11 @@ static void on_lost(void *arg)
 	struct watch *watch = arg;
 
 	log_warning("news of the kernel were lost: looking at everything again");
-	settle(watch);
+	on_address(watch);
 	loop_timer_start(watch->node->retry, 0);
 }
 
-static const struct rtnl_news news = { on_link, on_gone, on_left, on_address, on_lost };
+static const struct rtnl_news news = { on_link, on_gone, on_left, on_address, on_route, on_lost };
 
 static void on_news(void *arg)
 {
@@ -403,8 +480,12 @@ static int watch_begin(struct node *node, int which, int netns_fd, struct err *e
 	*watch = (struct watch){ .node = node, .netns_fd = netns_fd };
 	watch->has_wire = (which == WIRE) == (node->place.wire_fd >= 0);
 	watch->addrs = addrs_new();
-	watch->settle = loop_timer(node->loop, false, on_settled, watch);
-	result = watch->addrs && watch->settle ? rtnl_open(&watch->news, &news, watch) : -ENOMEM;
+	watch->addresses.quiet_us = ADDRESSES_QUIET_US;
+	watch->addresses.bound_us = ADDRESSES_BOUND_US;
+	watch->routes.quiet_us = ROUTES_QUIET_US;
+	watch->routes.bound_us = ROUTES_BOUND_US;
+	watch->look = loop_timer(node->loop, false, on_look, watch);
+	result = watch->addrs && watch->look ? rtnl_open(&watch->news, &news, watch) : -ENOMEM;
 	if (!result)
 		result = loop_read(node->loop, rtnl_fd(watch->news), on_news, watch);
 	if (result)
@@ -453,6 +534,20 @@ static int refuse_move(const struct node *node, const struct run_config *config,
 			"unload what is loaded there, and restart");
 }
 
+static int apply(struct node *node, const struct run_config *wanted, struct err *err)
+{
+	int result = run_steer_apply(node->steer, wanted, err);
+
+	if (result)
+		return result;
+	result = run_planes_apply(wanted, node->config, &node->place, err);
+	if (result)
+		run_steer_restore(node->steer, node->config);
+	else
+		run_steer_drop(node->steer, node->config, wanted);
+	return result;
+}
+
 static void on_reload(void *arg)
 {
 	struct run_config *config = NULL;
@@ -465,7 +560,7 @@ static void on_reload(void *arg)
 	if (!result)
 		result = refuse_move(node, config, &err);
 	if (!result)
-		result = run_planes_apply(config, node->config, &node->place, &err);
+		result = apply(node, config, &err);
 	if (result) {
 		config_drop(config);
 		log_err(&err);
@@ -523,9 +618,10 @@ static int machinery(struct node *node, struct err *err)
 	if (!result)
 		result = watchdog(node);
 	node->follow = follow_new();
+	node->steer = result ? NULL : run_steer_new(node->loop, on_groups, node);
 	node->retry = result ? NULL : loop_timer(node->loop, false, on_retry, node);
 	node->retry_us = RETRY_US;
-	if (!result && (!node->follow || !node->retry))
+	if (!result && (!node->follow || !node->steer || !node->retry))
 		result = -ENOMEM;
 	return result ? err_set(err, EXIT_ERROR, -result, "event loop: %s", strerror(-result)) : 0;
 }
@@ -551,7 +647,7 @@ static int begin(struct node *node, struct err *err)
 	if (!result)
 		result = watch_all(node, err);
 	if (!result)
-		result = run_planes_apply(config, NULL, &node->place, err);
+		result = apply(node, config, err);
 	if (result)
 		config_drop(config);
 	else
@@ -563,6 +659,7 @@ static void end(struct node *node)
 {
 	int i;
 
+	run_steer_free(node->steer);
 	loop_free(node->loop);
 	for (i = 0; i < WATCHES; i++) {
 		rtnl_close(node->watch[i].news);
@@ -624,8 +721,8 @@ const struct command run_command = {
 	.opts = opts,
 	.options = &options,
 	.run = run,
-	.help = "The file has the sections [global], [reply] and [wire]; their keys are the options\n"
-		"of 'reply load'.  SIGHUP reads it again, with no moment uncovered; a file with a\n"
+	.help = "The file has the sections [global], [reply], [wire] and [steer]; their keys are the\n"
+		"options of 'reply load' and 'steer load'.  SIGHUP reads it again, with no moment uncovered; a file with a\n"
 		"mistake is refused, and what was in force stays in force.  SIGTERM ends the daemon\n"
 		"and changes nothing else: 'sluice reply unload' does.\n\n"
 		"example:\n"
@@ -634,5 +731,7 @@ const struct command run_command = {
 		"  port = 53,5060\n\n"
 		"  [wire]\n"
 		"  follow = docker0\n"
-		"  port = 5201\n",
+		"  port = 5201\n\n"
+		"  [steer]\n"
+		"  port = 53\n",
 };

@@ -2,6 +2,7 @@
 #include "run_config.h"
 
 #include "reply_values.h"
+#include "steer_values.h"
 #include "word.h"
 
 #include <errno.h>
@@ -121,9 +122,51 @@ static int set_wire_server(struct run_config *config, char *value, struct err *e
 	return value_servers("addresses", value, &config->wire, err);
 }
 
+static int set_wire_except(struct run_config *config, char *value, struct err *err)
+{
+	return value_except("addresses", value, &config->wire, err);
+}
+
 static int set_wire_attach(struct run_config *config, char *value, struct err *err)
 {
 	return value_via("attach", value, &config->wire.via, err);
+}
+
+static int set_steer_port(struct run_config *config, char *value, struct err *err)
+{
+	return ports_parse(value, &config->steer.ports, err);
+}
+
+static int set_steer_policy(struct run_config *config, char *value, struct err *err)
+{
+	return value_policy("policy", value, &config->steer.policy, err);
+}
+
+static int set_steer_generation(struct run_config *config, char *value, struct err *err)
+{
+	return value_generations("generation", value, &config->steer.generations, err);
+}
+
+static int set_steer_flows(struct run_config *config, char *value, struct err *err)
+{
+	return value_flows("number", value, &config->steer.flows, err);
+}
+
+static int set_steer_idle(struct run_config *config, char *value, struct err *err)
+{
+	return value_idle("number", value, &config->steer.idle_s, err);
+}
+
+/* What stands behind a name is looked up when it is loaded. */
+static int set_steer_netns(struct run_config *config, char *value, struct err *err)
+{
+	config->steer_netns = strcmp(value, "this") ? value : NULL;
+	return 0;
+}
+
+static int set_steer_sweep(struct run_config *config, char *value, struct err *err)
+{
+	return value_idle("number", value, &config->steer_sweep_s, err);
 }
 
 /* --- keys */
@@ -140,11 +183,15 @@ static const struct key {
 	{ "wire", "iface", set_wire_iface },	  { "wire", "follow", set_wire_follow },
 	{ "wire", "port", set_wire_port },	  { "wire", "table", set_wire_table },
 	{ "wire", "age", set_wire_age },	  { "wire", "gateway", set_wire_gateway },
-	{ "wire", "server", set_wire_server },	  { "wire", "attach", set_wire_attach },
+	{ "wire", "server", set_wire_server },	  { "wire", "except", set_wire_except },
+	{ "wire", "attach", set_wire_attach },	  { "steer", "port", set_steer_port },
+	{ "steer", "policy", set_steer_policy },  { "steer", "generation", set_steer_generation },
+	{ "steer", "flows", set_steer_flows },	  { "steer", "idle", set_steer_idle },
+	{ "steer", "netns", set_steer_netns },	  { "steer", "sweep", set_steer_sweep },
 };
 #define KEYS (sizeof(keys) / sizeof(*keys))
 
-static const char *const sections[] = { "global", "reply", "wire" };
+static const char *const sections[] = { "global", "reply", "wire", "steer" };
 #define SECTIONS (sizeof(sections) / sizeof(*sections))
 
 static bool section_known(const char *section)
@@ -165,7 +212,8 @@ static int bad_section(struct conf *conf, const struct conf_entry *entry)
 		return conf_complain(conf, entry->line, "unknown section [%s]; did you mean [%s]?",
 				     entry->section, nearest);
 	return conf_complain(conf, entry->line,
-			     "unknown section [%s]; there are [global], [reply] and [wire]",
+			     "unknown section [%s]; there are [global], [reply], [wire] and"
+			     " [steer]",
 			     entry->section);
 }
 
@@ -222,6 +270,7 @@ static int take_section(struct run_config *config, const struct conf_entry *entr
 		return bad_section(&config->conf, entry);
 	config->has_reply |= !strcmp(entry->section, "reply");
 	config->has_wire |= !strcmp(entry->section, "wire");
+	config->has_steer |= !strcmp(entry->section, "steer");
 	return 0;
 }
 
@@ -311,15 +360,18 @@ static int check_whole(struct run_config *config)
 	struct conf *conf = &config->conf;
 	int result = 0;
 
-	if (!config->has_reply && !config->has_wire && !conf->problems)
+	if (!config->has_reply && !config->has_wire && !config->has_steer && !conf->problems)
 		return conf_complain(conf, 0,
-				     "neither a [reply] nor a [wire] section: there is"
-				     " nothing to do");
+				     "neither a [reply] nor a [wire] nor a [steer] section: there"
+				     " is nothing to do");
 	if (config->has_reply && !key_given(conf, "reply", "mode"))
 		result = conf_complain(conf, section_line(conf, "reply"),
 				       "[reply] needs a mode: socket, or audit to look first");
 	if (!result && config->has_wire)
 		result = check_wire(config);
+	if (!result && config->has_steer && !key_given(conf, "steer", "port"))
+		result = conf_complain(conf, section_line(conf, "steer"),
+				       "[steer] needs a port: the servers', or any");
 	return result;
 }
 
@@ -333,6 +385,11 @@ static void defaults(struct run_config *config)
 		.wire = { .ports.any = true,
 			  .table = REPLY_TABLE_DEFAULT,
 			  .age_s = REPLY_AGE_DEFAULT },
+		.steer = { .policy = SLUICE_STEER_FLOW,
+			   .generations = SLUICE_STEER_BY_PROCESS,
+			   .flows = STEER_FLOWS_DEFAULT,
+			   .idle_s = STEER_IDLE_DEFAULT },
+		.steer_sweep_s = RUN_STEER_SWEEP_DEFAULT,
 	};
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The daemon's configuration: an ini file that says what the options of 'reply load' say, parsed
- * by the same functions, into the same structs.
+ * The daemon's configuration: an ini file that says what the options of 'reply load' and
+ * 'steer load' say, parsed by the same functions, into the same structs.
  */
 #ifndef SLUICE_RUN_CONFIG_H
 #define SLUICE_RUN_CONFIG_H
@@ -10,10 +10,13 @@
 #include "err.h"
 #include "log.h"
 #include "reply.h"
+#include "steer.h"
 #include "wire.h"
 
 #include <stdbool.h>
 #include <stdio.h>
+
+#define RUN_STEER_SWEEP_DEFAULT 1
 
 struct run_config {
 	enum log_level log_level;
@@ -22,9 +25,13 @@ struct run_config {
 	const char *netns;  /* of wire mode; NULL: this one */
 	bool has_reply;
 	bool has_wire;
+	bool has_steer;
 	struct reply_options reply;
 	struct wire_options wire;
-	struct conf conf; /* the strings of all the above; and the file's problems */
+	struct steer_options steer;
+	const char *steer_netns; /* a name, or "all"; NULL: this one */
+	__u64 steer_sweep_s;	 /* between looks at all sockets that no news ask for */
+	struct conf conf;	 /* the strings of all the above; and the file's problems */
 };
 
 /*

@@ -80,6 +80,10 @@ static int wire_apply(const struct run_config *config, const struct run_place *p
 	if (!dry_run)
 		log_loaded("wire is in force", result.outcome, &options.ports, "attached_by",
 			   wire_via_name(result.via), result.count);
+	if (result.routes_left_out)
+		log_warning("more routes than there is room for, %zu are left out: answers follow"
+			    " wider ones",
+			    result.routes_left_out);
 	free(result.ifaces);
 	return 0;
 }

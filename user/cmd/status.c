@@ -3,6 +3,7 @@
 #include "command.h"
 #include "hooks.h"
 #include "reply_loaded.h"
+#include "steer_status.h"
 #include "wire_view.h"
 
 #include <errno.h>
@@ -53,7 +54,8 @@ static void order_text(const struct reply_view *view, const struct output *outpu
 	table_print(table, output, 2);
 }
 
-static void print_json(const struct output *output, const struct reply_loaded *loaded)
+static void print_json(const struct output *output, const struct reply_loaded *loaded,
+		       const struct steer_view *steer)
 {
 	json_t *document = output_document();
 	json_t *hooks = loaded->has_reply ? order_json(&loaded->reply) : json_array();
@@ -63,6 +65,7 @@ static void print_json(const struct output *output, const struct reply_loaded *l
 	json_decref(wire_hooks);
 	json_object_set_new(document, "version", json_string(SLUICE_VERSION));
 	reply_loaded_json(loaded, document);
+	json_object_set_new(document, "steer", steer ? steer_status_json(steer) : json_null());
 	json_object_set_new(document, "hooks", hooks);
 	output_json(output, document);
 }
@@ -83,20 +86,34 @@ static void print_text(const struct output *output, const struct reply_loaded *l
 	}
 }
 
+static void print_steer(const struct output *output, const struct steer_view *steer,
+			const char *bpffs)
+{
+	if (steer)
+		steer_status_text(steer, output);
+	else
+		fprintf(output->file, "steer: not loaded (no %s/steer)\n", bpffs);
+}
+
 static int run(const struct context *context, void *into, int words, char **word, struct err *err)
 {
 	struct reply_loaded loaded;
+	struct steer_view steer = { 0 };
+	bool steered = false;
 	int result = reply_loaded_read(context->bpffs, &loaded, err);
 
-	if (result)
-		return result;
 	hooks_libbpf_log();
-	if (context->output.json)
-		print_json(&context->output, &loaded);
-	else
+	if (!result)
+		result = steer_status_read(context->bpffs, &steer, &steered, err);
+	if (!result && context->output.json) {
+		print_json(&context->output, &loaded, steered ? &steer : NULL);
+	} else if (!result) {
 		print_text(&context->output, &loaded, context->bpffs);
+		print_steer(&context->output, steered ? &steer : NULL, context->bpffs);
+	}
 	reply_loaded_free(&loaded);
-	return 0;
+	steer_view_free(&steer);
+	return result;
 }
 
 const struct command status_command = {

@@ -2,15 +2,20 @@
 /* sluice steer load: put the steering program on reuseport groups, or change it in place. */
 #include "command.h"
 #include "hooks.h"
+#include "log.h"
 #include "steer.h"
 #include "steer_news.h"
+#include "steer_readers.h"
 #include "steer_values.h"
+#include "steer_xdp.h"
+#include "steer_xdp_view.h"
 
 #include <errno.h>
 #include <string.h>
 
 struct options {
 	struct steer_options steer;
+	struct steer_xdp_options xdp;
 	bool ports_given;
 };
 
@@ -43,6 +48,16 @@ static int set_idle(void *into, const char *value, struct err *err)
 	return value_idle("--idle", value, &((struct options *)into)->steer.idle_s, err);
 }
 
+static int set_xdp(void *into, const char *value, struct err *err)
+{
+	return steer_xdp_interfaces("--xdp", value, &((struct options *)into)->xdp, err);
+}
+
+static int set_cpus(void *into, const char *value, struct err *err)
+{
+	return steer_xdp_cpus("--cpus", value, &((struct options *)into)->xdp, err);
+}
+
 static int set_dry_run(void *into, const char *value, struct err *err)
 {
 	((struct options *)into)->steer.dry_run = true;
@@ -63,6 +78,9 @@ static const struct opt opts[] = {
 	  "what a newer instance of the server is told by: process, cgroup, or none (default"
 	  " process)",
 	  set_generation },
+	{ "xdp", 0, "IF,...",
+	  "with policy cpu: spread the flows that come in on these interfaces over CPUs", set_xdp },
+	{ "cpus", 0, "LIST", "the CPUs for --xdp, as in 0-3,6", set_cpus },
 	{ "dry-run", 'n', NULL, "run the verifier, say what would be steered, change nothing",
 	  set_dry_run },
 	{ NULL, 0, NULL, NULL, NULL },
@@ -74,6 +92,18 @@ static struct options defaults = {
 		   .flows = STEER_FLOWS_DEFAULT,
 		   .idle_s = STEER_IDLE_DEFAULT },
 };
+
+static int xdp_check(const struct options *options, struct err *err)
+{
+	if (!options->xdp.ifcount != !options->xdp.cpu_count)
+		return err_mend(err,
+				err_set(err, EXIT_USAGE, EINVAL, "--xdp and --cpus go together"),
+				"name both, as in --xdp eth0 --cpus 0-3");
+	if (options->xdp.ifcount && options->steer.policy != SLUICE_STEER_CPU)
+		return err_mend(err, err_set(err, EXIT_USAGE, EINVAL, "--xdp is for policy cpu"),
+				"the other policies do not ask on which CPU a datagram arrives");
+	return 0;
+}
 
 struct report {
 	const struct output *output;
@@ -99,12 +129,45 @@ static void on_news(const struct steer_news *news, void *arg)
 		fprintf(report->output->file, "  %s\n", text);
 }
 
+/* NULL: no interface is spread. */
+static json_t *xdp_show(const struct context *context, bool dry_run, bool as_json)
+{
+	static struct steer_xdp xdp;
+
+	if (dry_run || steer_xdp_read(context->bpffs, &xdp, &(struct err){ 0 }))
+		return NULL;
+	if (as_json)
+		return steer_xdp_json(&xdp);
+	steer_xdp_print(&context->output, &xdp);
+	return NULL;
+}
+
+/* NULL: another policy, where it does not matter. */
+static json_t *readers_show(const struct context *context, const struct options *options)
+{
+	struct steer_readers_known known;
+
+	if (options->steer.dry_run || options->steer.policy != SLUICE_STEER_CPU ||
+	    steer_readers_known(context->bpffs, &known, &(struct err){ 0 }))
+		return NULL;
+	if (context->output.json)
+		return json_pack("{s:I, s:I, s:I}", "pinned", (json_int_t)known.pinned, "seen",
+				 (json_int_t)known.seen, "unknown", (json_int_t)known.unknown);
+	fprintf(context->output.file,
+		"  readers: %u pinned to a CPU, %u on the CPU where they ran last, %u unknown%s\n",
+		known.pinned, known.seen, known.unknown,
+		known.unknown ? " (not seen: load again under traffic)" : "");
+	return NULL;
+}
+
 static void print(const struct context *context, const struct options *options, int groups,
 		  json_t *events)
 {
-	json_t *document;
+	json_t *document, *readers, *xdp;
 
 	if (!events) {
+		readers_show(context, options);
+		xdp_show(context, options->steer.dry_run, false);
 		fprintf(context->output.file, "steer: policy %s, %d group%s %s\n",
 			steer_policy_name(options->steer.policy), groups, groups == 1 ? "" : "s",
 			options->steer.dry_run ? "would be steered" : "steered");
@@ -116,6 +179,12 @@ static void print(const struct context *context, const struct options *options, 
 	json_object_set_new(document, "dry_run", json_boolean(options->steer.dry_run));
 	json_object_set_new(document, "groups", json_integer(groups));
 	json_object_set_new(document, "events", events);
+	readers = readers_show(context, options);
+	if (readers)
+		json_object_set_new(document, "readers", readers);
+	xdp = xdp_show(context, options->steer.dry_run, true);
+	if (xdp)
+		json_object_set_new(document, "xdp", xdp);
 	output_json(&context->output, document);
 }
 
@@ -140,6 +209,39 @@ static int judge(const struct report *report, int groups, struct err *err)
 	return 0;
 }
 
+/* Without it, policy cpu knows what the affinity of the processes tells. */
+static void readers_learn(const char *bpffs)
+{
+	struct err err = { 0 };
+
+	if (steer_readers_sample(bpffs, STEER_READERS_MS, &err))
+		log_warning("%s", err.what);
+}
+
+/* XDP comes first, since it is what others may stand in the way of. */
+static int load(struct options *options, struct report *report, int *groups, struct err *err)
+{
+	static struct steer_xdp before;
+	const char *bpffs = options->steer.bpffs;
+	bool loaded = !steer_xdp_read(bpffs, &before, &(struct err){ 0 });
+	int result;
+
+	options->xdp.bpffs = bpffs;
+	options->xdp.ports = &options->steer.ports;
+	options->xdp.dry_run = options->steer.dry_run;
+	result = steer_xdp_load(&options->xdp, err);
+	if (result > 0)
+		log_warning("flows are no longer spread over CPUs: --xdp was not given");
+	if (result < 0)
+		return result;
+	result = steer_load(&options->steer, on_news, report, groups, err);
+	if (result && !loaded && !options->steer.dry_run) {
+		options->xdp.ifcount = 0;
+		steer_xdp_load(&options->xdp, &(struct err){ 0 });
+	}
+	return result;
+}
+
 static int run(const struct context *context, void *into, int words, char **word, struct err *err)
 {
 	struct options *options = into;
@@ -152,10 +254,15 @@ static int run(const struct context *context, void *into, int words, char **word
 	result = value_netns(context->netns, &options->steer.netns, err);
 	if (result)
 		return result;
+	result = xdp_check(options, err);
+	if (result)
+		return result;
 	hooks_libbpf_log();
 	options->steer.bpffs = context->bpffs;
 	report.events = context->output.json ? json_array() : NULL;
-	result = steer_load(&options->steer, on_news, &report, &groups, err);
+	result = load(options, &report, &groups, err);
+	if (!result && !options->steer.dry_run)
+		readers_learn(context->bpffs);
 	if (!result)
 		print(context, options, groups, json_incref(report.events));
 	json_decref(report.events);
@@ -178,10 +285,16 @@ const struct command steer_load_command = {
 		"one before it, which keeps its old flows until it exits or is drained.  Sockets that\n"
 		"come later are taken by 'sluice run', or by loading again.\n"
 		"\n"
+		"Policy cpu gives a datagram to a worker that runs on the CPU where it arrived.  Which\n"
+		"that is shows in how the workers wait for their sockets or read from them, which is\n"
+		"watched for a second at most.  Where a network card has fewer queues than there are CPUs, --xdp\n"
+		"spreads the flows over CPUs first.\n"
+		"\n"
 		"--netns all steers the groups of all network namespaces.\n"
 		"It stays until 'sluice steer unload' or 'sluice cleanup'.\n\n"
 		"examples:\n"
 		"  sluice steer load --port 53\n"
 		"  sluice steer load --port 5060 --policy load --netns sip\n"
-		"  sluice steer load --port 443 --dry-run\n",
+		"  sluice steer load --port 443 --dry-run\n"
+		"  sluice steer load --port 53 --policy cpu --xdp eth0 --cpus 0-3\n",
 };

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "wire_view.h"
 
+#include "addr.h"
 #include "ports.h"
 #include "reply_view.h"
 #include "tc.h"
@@ -53,6 +54,8 @@ static void result_json(const struct wire_options *options, const struct wire_re
 	json_object_set_new(document, "ports", json_string(ports));
 	json_object_set_new(document, "attached_by", json_string(wire_via_name(result->via)));
 	json_object_set_new(document, "verified_insns", json_integer(result->verified_insns));
+	json_object_set_new(document, "routes_left_out",
+			    json_integer((json_int_t)result->routes_left_out));
 	json_object_set_new(document, "interfaces", ifaces);
 	output_json(output, document);
 }
@@ -81,6 +84,30 @@ void wire_view_result(const struct wire_options *options, const struct wire_resu
 }
 
 /* --- what is loaded */
+
+static json_t *except_json(const struct wire_except *except)
+{
+	json_t *list = json_array();
+	char text[ADDR_TEXT_MAX];
+	int i;
+
+	for (i = 0; i < except->count; i++)
+		json_array_append_new(list, json_string(addr_format(&except->addr[i], text)));
+	return list;
+}
+
+static void except_text(const struct wire_except *except, const struct output *output)
+{
+	char text[ADDR_TEXT_MAX];
+	int i;
+
+	if (!except->count)
+		return;
+	fprintf(output->file, "  leaves alone");
+	for (i = 0; i < except->count; i++)
+		fprintf(output->file, "%s%s", i ? ", " : "  ", addr_format(&except->addr[i], text));
+	fprintf(output->file, "\n");
+}
 
 static void ports_text(const struct sluice_wire_meta *meta, char *text, size_t size)
 {
@@ -139,14 +166,14 @@ json_t *wire_view_json(const struct wire_state *state)
 	char ports[4096];
 
 	ports_text(meta, ports, sizeof(ports));
-	return json_pack("{s:s, s:s, s:b, s:I, s:b, s:f, s:I, s:{s:i, s:i, s:i}, s:o, s:o}", "mode",
-			 "wire", "ports", ports, "complete", meta->state == SLUICE_LOADED, "netns",
-			 (json_int_t)meta->netns, "other_netns", state->elsewhere, "loaded_for_s",
-			 (double)loaded_for_ns(meta) / 1e9, "age_s",
+	return json_pack("{s:s, s:s, s:b, s:I, s:b, s:f, s:I, s:{s:i, s:i, s:i}, s:o, s:o, s:o}",
+			 "mode", "wire", "ports", ports, "complete", meta->state == SLUICE_LOADED,
+			 "netns", (json_int_t)meta->netns, "other_netns", state->elsewhere,
+			 "loaded_for_s", (double)loaded_for_ns(meta) / 1e9, "age_s",
 			 (json_int_t)(meta->age_ns / 1000000000ULL), "flows", "live",
 			 state->fill.live, "expired", state->fill.expired, "size", state->fill.size,
-			 "interfaces", ifaces_json(state), "counters",
-			 counters_json(&state->counters));
+			 "except", except_json(&state->except), "interfaces", ifaces_json(state),
+			 "counters", counters_json(&state->counters));
 }
 
 static void ifaces_text(const struct wire_state *state, const struct output *output)
@@ -195,6 +222,7 @@ void wire_view_text(const struct wire_state *state, const struct output *output)
 		fprintf(output->file,
 			"  %sa load was interrupted: run it again, or 'sluice cleanup'%s\n",
 			output_tone(output, OUTPUT_BAD), output_plain(output));
+	except_text(&state->except, output);
 	ifaces_text(state, output);
 	counters_text(&state->counters, output);
 }

@@ -4,6 +4,8 @@
 #include "claim.h"
 #include "log.h"
 #include "pins.h"
+#include "steer.h"
+#include "steer_remove.h"
 #include "wire.h"
 
 #include <bpf/bpf.h>
@@ -15,8 +17,11 @@
 /* Every program and map of ours has it; 15 characters of a name reach the kernel. */
 #define OUR_PREFIX "sluice_"
 
-/* The folders that any version has made below DIR; what else is there is not ours. */
-static const char *const planes[] = { "reply", "wire", "steer", "meet", CLAIM_FOLDER };
+/*
+ * The folders that any version has made below DIR; what else is there is not ours.  That of
+ * steering holds folders, and programs that their pins do not detach.
+ */
+static const char *const planes[] = { "reply", "wire", "meet", CLAIM_FOLDER };
 
 /* Links, programs and maps are freed after an RCU grace period and a work queue. */
 #define FREE_TRIES   30
@@ -34,31 +39,67 @@ static bool is_claimed(const char *bpffs, const char *name)
 	return pid;
 }
 
-int cleanup_remove(const char *bpffs, struct err *err)
+static void on_steer_news(const struct steer_news *news, void *arg)
 {
-	int removed = 0, result = pins_exist(bpffs, ".", err);
-	struct pins pins;
+	*(int *)arg += news->event == STEER_GROUP_RELEASED;
+}
+
+/* What this version knows how to unload goes in the right order; what is left, by force. */
+static int steer_cleanup(const char *bpffs, bool locked, int *groups, struct err *err)
+{
+	struct steer_removed removed;
+	int result;
+
+	if (!locked) {
+		result = steer_unload(bpffs, on_steer_news, groups, &(struct err){ 0 });
+		return result > 0 ? result : 0;
+	}
+	result = steer_remove(bpffs, &removed, err);
+	*groups += removed.groups;
+	return result ? result : removed.pins;
+}
+
+static int remove_locked(const char *bpffs, int *groups, struct err *err)
+{
+	/* before the pins go, which say what else is ours to take away */
+	int removed = wire_remove_filters(bpffs, err), result = removed < 0 ? removed : 0, count;
+	struct err second;
 	size_t i;
 
-	if (result <= 0)
-		return result;
-	result = pins_lock(&pins, bpffs, false, err);
-	if (result)
-		return result;
-	/* before the pins go, which say what else is ours to take away */
-	removed = wire_remove_filters(bpffs, err);
-	if (removed < 0) {
-		result = removed;
-		removed = 0;
-	}
+	removed = removed < 0 ? 0 : removed;
 	for (i = 0; i < sizeof(planes) / sizeof(*planes) && !result; i++) {
-		int count = is_claimed(bpffs, planes[i]) ? 0 : pins_remove(bpffs, planes[i], err);
-
+		count = is_claimed(bpffs, planes[i]) ? 0 : pins_remove(bpffs, planes[i], err);
 		result = count < 0 ? count : 0;
 		removed += result ? 0 : count;
 	}
-	pins_unlock(&pins);
-	return result ? result : removed;
+	count = steer_cleanup(bpffs, true, groups, result ? &second : err);
+	if (!result)
+		result = count < 0 ? count : 0;
+	return result ? result : removed + count;
+}
+
+int cleanup_remove(const char *bpffs, int *groups, struct err *err)
+{
+	int removed, given_back = 0, result = pins_exist(bpffs, ".", err);
+	struct pins pins;
+
+	if (result < 0)
+		return result;
+	removed = result ? steer_cleanup(bpffs, false, &given_back, err) : 0;
+	result = pins_exist(bpffs, ".", err);
+	if (result > 0) {
+		result = pins_lock(&pins, bpffs, false, err);
+		if (result)
+			return result;
+		result = remove_locked(bpffs, &given_back, err);
+		pins_unlock(&pins);
+	} else if (!result) {
+		/* without its pins, a program is on its group still */
+		result = steer_cleanup(bpffs, true, &given_back, err);
+	}
+	if (groups)
+		*groups = given_back;
+	return result < 0 ? result : removed + result;
 }
 
 /* The name of an object; for a link that of its program. Returns 0 if it is ours. */
@@ -151,6 +192,27 @@ static int find_all(cleanup_left_fn fn, void *arg)
 	return found;
 }
 
+struct left {
+	cleanup_left_fn fn;
+	void *arg;
+};
+
+static void on_attached(__u32 prog_id, const char *group, void *arg)
+{
+	const struct left *left = arg;
+
+	left->fn("steered group", prog_id, group, left->arg);
+}
+
+/* A program on a group is in no pin, and in no link: it says where it is. */
+static int steer_left(cleanup_left_fn fn, void *arg)
+{
+	struct left left = { fn, arg };
+	int found = steer_attached(on_attached, &left);
+
+	return found < 0 ? 0 : found;
+}
+
 int cleanup_find_left(cleanup_left_fn fn, void *arg, struct err *err)
 {
 	const struct timespec pause = { .tv_nsec = FREE_WAIT_NS };
@@ -162,6 +224,8 @@ int cleanup_find_left(cleanup_left_fn fn, void *arg, struct err *err)
 	}
 	if (found > 0)
 		found = find_all(fn, arg);
+	if (found > 0)
+		found += steer_left(fn, arg);
 	if (found < 0)
 		return err_set(err, found == -EPERM ? EXIT_PERMISSION : EXIT_ERROR, -found,
 			       "list of the kernel's BPF objects: %s", strerror(-found));

@@ -7,8 +7,12 @@
 
 #include <bpf/libbpf.h>
 
-/* Removes every plane's pins below DIR, and DIR. The pins removed, 0 if there was no DIR. */
-int cleanup_remove(const char *bpffs, struct err *err);
+/*
+ * Removes every plane's pins below DIR, and DIR, and gives steered groups back to the kernel's
+ * choice, also those whose pins have gone.  The pins removed, 0 if there was no DIR, or -errno;
+ * *groups, which may be NULL, is the number of such groups.
+ */
+int cleanup_remove(const char *bpffs, int *groups, struct err *err);
 
 typedef void (*cleanup_left_fn)(const char *kind, __u32 id, const char *name, void *arg);
 /*

@@ -4,9 +4,6 @@
 #include <bpf/bpf.h>
 #include <bpf/btf.h>
 #include <errno.h>
-#include <libmnl/libmnl.h>
-#include <linux/inet_diag.h>
-#include <linux/sock_diag.h>
 #include <netinet/in.h>
 #include <string.h>
 #include <sys/syscall.h>
@@ -300,55 +297,6 @@ enum feature feature_pidfd_getfd(void)
 		return verdict(pidfd);
 	answer = verdict_close(syscall(SYS_pidfd_getfd, pidfd, pidfd, 0));
 	close(pidfd);
-	return answer;
-}
-
-/* The kernel's answer to a dump that no socket matches: 0, or -1 with errno set. */
-static int dump_answer(struct mnl_socket *netlink)
-{
-	char buffer[4096];
-	const struct nlmsghdr *header = (const void *)buffer;
-	ssize_t size = mnl_socket_recvfrom(netlink, buffer, sizeof(buffer));
-	int error;
-
-	if (size < (ssize_t)(sizeof(*header) + sizeof(error)))
-		return -1;
-	memcpy(&error, mnl_nlmsg_get_payload(header), sizeof(error));
-	if (!error)
-		return 0;
-	errno = -error;
-	return -1;
-}
-
-static enum feature udp_dump(struct mnl_socket *netlink)
-{
-	struct {
-		struct nlmsghdr header;
-		struct inet_diag_req_v2 request;
-	} dump = {
-		.header.nlmsg_len = sizeof(dump),
-		.header.nlmsg_type = SOCK_DIAG_BY_FAMILY,
-		.header.nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP,
-		.request.sdiag_family = AF_INET,
-		.request.sdiag_protocol = IPPROTO_UDP,
-		.request.idiag_states = 0,
-	};
-
-	if (mnl_socket_bind(netlink, 0, MNL_SOCKET_AUTOPID) ||
-	    mnl_socket_sendto(netlink, &dump, sizeof(dump)) < 0)
-		return verdict(-1);
-	return verdict(dump_answer(netlink));
-}
-
-enum feature feature_udp_diag(void)
-{
-	struct mnl_socket *netlink = mnl_socket_open2(NETLINK_SOCK_DIAG, SOCK_CLOEXEC);
-	enum feature answer;
-
-	if (!netlink)
-		return verdict(-1);
-	answer = udp_dump(netlink);
-	mnl_socket_close(netlink);
 	return answer;
 }
 

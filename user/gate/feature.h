@@ -47,8 +47,6 @@ enum feature feature_file_iterator(const struct btf *vmlinux);
 /* Can an sk_reuseport program be attached to a group of sockets? */
 enum feature feature_reuseport_attach(void);
 enum feature feature_pidfd_getfd(void);
-/* Does sock_diag(7) list UDP sockets? */
-enum feature feature_udp_diag(void);
 /* Can a UDP socket of that family be made? */
 enum feature feature_udp(int family);
 /* A field of a kernel struct, in any depth: "net", "ipv4.dev_addr_genid". */

@@ -263,14 +263,22 @@ static int refused(const char *what, int result, struct err *err)
 		       strerror(-result));
 }
 
+/* A namespace whose loopback device was never up has no such table yet. */
+static int fill_local_table(struct inet *inet, uint8_t family)
+{
+	int result = fill(inet, &dump_locals, family);
+
+	return result == -ENOENT ? 0 : result;
+}
+
 static int fill_locals(struct inet *inet)
 {
 	int result = fill(inet, &dump_addresses, AF_UNSPEC);
 
 	if (!result)
-		result = fill(inet, &dump_locals, AF_INET);
+		result = fill_local_table(inet, AF_INET);
 	if (!result)
-		result = fill(inet, &dump_locals, AF_INET6);
+		result = fill_local_table(inet, AF_INET6);
 	return result;
 }
 

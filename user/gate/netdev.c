@@ -9,6 +9,7 @@
 #include <net/if_arp.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 /* include/uapi/linux/if_arp.h; <net/if_arp.h> lacks them */
 #ifndef ARPHRD_RAWIP
@@ -125,4 +126,12 @@ int netdev_has_ethernet(const struct netdev *dev)
 	default:
 		return -1;
 	}
+}
+
+__u64 netdev_netns(void)
+{
+	struct stat st = { 0 };
+
+	stat("/proc/thread-self/ns/net", &st);
+	return st.st_ino;
 }

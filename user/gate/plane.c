@@ -168,6 +168,11 @@ int plane_pin_maps(const struct plane *plane, const char *bpffs, const struct bp
 	return 0;
 }
 
+__u32 plane_flow_idle(__u32 seen, __u32 now)
+{
+	return (__s32)(now - seen) < 0 ? 0 : now - seen;
+}
+
 int plane_sets_walk(int fd, __u32 set_size, int (*fn)(const void *set, void *arg), void *arg)
 {
 	LIBBPF_OPTS(bpf_map_batch_opts, opts, .elem_flags = BPF_F_LOCK);

@@ -51,6 +51,9 @@ int plane_counters(const struct plane *plane, const char *bpffs, const char *nam
 /* Pins the maps of an object that are not pinned yet, and makes the folder for them. */
 int plane_pin_maps(const struct plane *plane, const char *bpffs, const struct bpf_object *obj,
 		   struct err *err);
+/* How long a flow has been idle, in its table's clock; heard while it is being read is heard now.
+ */
+__u32 plane_flow_idle(__u32 seen, __u32 now);
 /* Calls fn with a copy of each set, made under its lock, until it returns other than 0. */
 int plane_sets_walk(int fd, __u32 set_size, int (*fn)(const void *set, void *arg), void *arg);
 

@@ -242,11 +242,6 @@ static enum answer ask_udp(const struct need *need, struct asking *asking)
 	return from_feature(feature_udp(need->number));
 }
 
-static enum answer ask_udp_diag(const struct need *need, struct asking *asking)
-{
-	return from_feature(feature_udp_diag());
-}
-
 static enum answer ask_pidfd_getfd(const struct need *need, struct asking *asking)
 {
 	return from_feature(feature_pidfd_getfd());
@@ -302,6 +297,11 @@ static enum answer ask_spin_lock(const struct need *need, struct asking *asking)
 {
 	return both(feature_spin_lock(BPF_PROG_TYPE_CGROUP_SKB, BPF_CGROUP_INET_INGRESS),
 		    feature_spin_lock(BPF_PROG_TYPE_CGROUP_SOCK_ADDR, BPF_CGROUP_UDP4_SENDMSG));
+}
+
+static enum answer ask_steer_lock(const struct need *need, struct asking *asking)
+{
+	return from_feature(feature_spin_lock(BPF_PROG_TYPE_SK_REUSEPORT, 0));
 }
 
 static enum answer ask_cgroup_link(const struct need *need, struct asking *asking)
@@ -376,7 +376,7 @@ static enum answer ask_conntrack_function(const struct need *need, struct asking
 #define SECCOMP_MEND "allow it in the seccomp profile (securityContext.seccompProfile of a pod)"
 
 #define STUN_FALLBACK  "STUN is answered in user space, not in XDP"
-#define SWEEP_FALLBACK "new sockets are found by a sweep through sock_diag, later"
+#define SWEEP_FALLBACK "new sockets are found by a sweep through all processes, later"
 #define QUEUE_FALLBACK "the NIC's queues choose the CPU"
 
 #define CAP(cap)   .name = #cap, .ask = ask_cap, .number = cap
@@ -398,13 +398,13 @@ static const struct need needs[] = {
 	  .fallback = STUN_FALLBACK },
 	{ REPLY | STEER, MEET, CAP(CAP_NET_ADMIN), .why = "attach programs to the network",
 	  .fallback = STUN_FALLBACK },
-	{ REPLY, 0, CAP(CAP_PERFMON), .why = "read kernel structures in programs" },
+	{ REPLY | STEER, 0, CAP(CAP_PERFMON), .why = "read kernel structures in programs" },
 	{ STEER, 0, CAP(CAP_SYS_PTRACE), .why = "take sockets of other processes (pidfd_getfd)" },
 	{ REPLY | STEER, MEET, .name = "bpf(2)", .why = "the system call answers", .ask = ask_bpf,
 	  .takes = ASK_BPF, .since = "3.18", .mend = SECCOMP_MEND, .fallback = STUN_FALLBACK },
 	{ REPLY | STEER, 0, .name = "memory for maps", .why = "the flow table and its like",
 	  .ask = ask_memory, .takes = ASK_BPF, .mend = "raise the cgroup's memory limit" },
-	{ REPLY, 0, .name = "BTF", .why = "tells programs the kernel's layout (CO-RE)",
+	{ REPLY | STEER, 0, .name = "BTF", .why = "tells programs the kernel's layout (CO-RE)",
 	  .ask = ask_btf, .since = "5.2", .mend = "a kernel built with CONFIG_DEBUG_INFO_BTF" },
 	{ REPLY | STEER, MEET, .name = "bpffs", .ask = ask_bpffs, .fallback = STUN_FALLBACK },
 	{ REPLY, STEER, .name = "cgroup2", .ask = ask_cgroup, .fallback = SWEEP_FALLBACK },
@@ -447,7 +447,7 @@ static const struct need needs[] = {
 	  .ask = ask_conntrack_field, .type = "nf_conn", .field = "tuplehash",
 	  .mend = "load nf_conntrack, built with BTF",
 	  .fallback = "audit may count NATed replies as wrong" },
-	{ 0, REPLY, .name = "iter/task_file", .why = "finds the process of a socket",
+	{ STEER, REPLY, .name = "iter/task_file", .why = "finds sockets and their processes",
 	  .ask = ask_file_iterator, .takes = ASK_TRACE, .since = "5.8",
 	  .fallback = "processes stay unknown" },
 	/* reply: wire mode */
@@ -475,8 +475,13 @@ static const struct need needs[] = {
 	  .ask = ask_reuseport_attach, .takes = ASK_NET, .since = "4.19" },
 	{ STEER, 0, .name = "pidfd_getfd", .why = "takes the workers' sockets",
 	  .ask = ask_pidfd_getfd, .since = "5.6", .mend = SECCOMP_MEND },
-	{ STEER, 0, .name = "sock_diag for UDP", .why = "finds the workers' sockets",
-	  .ask = ask_udp_diag, .since = "4.6", .mend = "load udp_diag (CONFIG_INET_UDP_DIAG)" },
+	{ STEER, 0, HELPER(SK_REUSEPORT, 0, skb_load_bytes_relative),
+	  .why = "reads the addresses of a datagram", .since = "4.19" },
+	{ STEER, 0, .name = "bpf_spin_lock in sk_reuseport",
+	  .why = "guards a set of the flow table", .ask = ask_steer_lock, .takes = ASK_NET,
+	  .since = "5.1" },
+	{ 0, STEER, HELPER(SK_REUSEPORT, 0, probe_read_kernel), .why = "reads how full a queue is",
+	  .since = "5.8", .fallback = "new flows go to workers with full queues, too" },
 	{ 0, STEER, .name = "cgroup/post_bind4", .why = "tells of new sockets at once",
 	  HOOK(CGROUP_SOCK, BPF_CGROUP_INET4_POST_BIND), .since = "4.17", .mend = CGROUP_MEND,
 	  .fallback = SWEEP_FALLBACK },

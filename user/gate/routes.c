@@ -12,28 +12,22 @@
 #include "nl.h"
 
 #include <arpa/inet.h>
-#include <bpf/bpf.h>
 #include <errno.h>
 #include <linux/rtnetlink.h>
-#include <sluice/wire.h>
-#include <stdbool.h>
+#include <net/if.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 
-#define V4MAPPED_BITS 96
-
-struct entry {
-	struct sluice_route_key key;
-	struct sluice_route route;
-	struct sluice_addr ask; /* for its source; of the same family */
-	size_t order;
-	__u8 family;
-};
+/*
+ * Where kube-proxy keeps the addresses of services in IPVS mode: IPVS turns to a backend what comes
+ * to them, on LOCAL_IN and by the address, so that another one must not be put in.
+ */
+#define SERVICE_DEVICE "kube-ipvs0"
 
 struct reading {
-	struct entry *entry;
-	size_t count, room;
+	struct routes routes;
+	unsigned int service_ifindex; /* 0: there is no such device */
 	__u8 family;
 };
 
@@ -90,7 +84,8 @@ static bool addr_is_link_local(const struct sluice_addr *addr)
 }
 
 /* An address of the prefix; of IPv6's default route one that is not loopback. */
-static struct sluice_addr addr_inside(const struct entry *entry, const struct sluice_addr *prefix)
+static struct sluice_addr addr_inside(const struct routes_entry *entry,
+				      const struct sluice_addr *prefix)
 {
 	struct sluice_addr inside = *prefix;
 
@@ -99,21 +94,36 @@ static struct sluice_addr addr_inside(const struct entry *entry, const struct sl
 	return inside;
 }
 
+static int entry_add(struct routes *routes, const struct routes_entry *entry)
+{
+	if (array_grow((void **)&routes->entry, &routes->room, routes->count, sizeof(*entry)))
+		return -ENOMEM;
+	routes->entry[routes->count] = *entry;
+	routes->entry[routes->count].order = routes->count;
+	routes->count++;
+	return 0;
+}
+
+/* Source-specific routes hold for part of the traffic only, and other tables are for rules. */
+static bool is_for_all(const struct rtmsg *msg)
+{
+	return !msg->rtm_src_len && !(msg->rtm_flags & RTM_F_CLONED) &&
+	       (msg->rtm_table == RT_TABLE_LOCAL || msg->rtm_table == RT_TABLE_MAIN ||
+		msg->rtm_table == RT_TABLE_DEFAULT);
+}
+
 static int take(const struct nlmsghdr *nlh, void *into)
 {
 	const struct rtmsg *msg = mnl_nlmsg_get_payload(nlh);
 	struct reading *reading = into;
-	struct entry entry = { .family = msg->rtm_family };
+	struct routes_entry entry = { .family = reading->family };
 	struct sluice_addr prefix, gateway;
 	const struct nlattr *attr;
 	bool has_gateway = false;
 	const __u8 any[16] = { 0 };
 
-	/* source-specific routes hold for part of the traffic only, and other tables are for rules
-	 */
-	if (msg->rtm_src_len || (msg->rtm_flags & RTM_F_CLONED) ||
-	    (msg->rtm_table != RT_TABLE_LOCAL && msg->rtm_table != RT_TABLE_MAIN &&
-	     msg->rtm_table != RT_TABLE_DEFAULT))
+	if (mnl_nlmsg_get_payload_len(nlh) < sizeof(*msg) || msg->rtm_family != reading->family ||
+	    !is_for_all(msg))
 		return MNL_CB_OK;
 	addr_take(&prefix, entry.family, any);
 	mnl_attr_for_each(attr, nlh, sizeof(*msg))
@@ -124,8 +134,11 @@ static int take(const struct nlmsghdr *nlh, void *into)
 			attr_addr(&entry.route.source, entry.family, attr);
 		else if (mnl_attr_get_type(attr) == RTA_GATEWAY)
 			has_gateway = attr_addr(&gateway, entry.family, attr);
+		else if (mnl_attr_get_type(attr) == RTA_OIF && msg->rtm_type == RTN_LOCAL &&
+			 reading->service_ifindex)
+			entry.service = mnl_attr_get_u32(attr) == reading->service_ifindex;
 	}
-	entry.key.prefix_len = msg->rtm_dst_len + (entry.family == AF_INET ? V4MAPPED_BITS : 0);
+	entry.key.prefix_len = msg->rtm_dst_len + (entry.family == AF_INET ? ROUTES_IP4_BITS : 0);
 	memcpy(entry.key.word_be, &prefix, sizeof(entry.key.word_be));
 	entry.route.kind = route_kind(msg);
 	/* a link-local gateway would need its device named */
@@ -133,23 +146,22 @@ static int take(const struct nlmsghdr *nlh, void *into)
 		entry.ask = gateway;
 	else
 		entry.ask = addr_inside(&entry, &prefix);
-	if (array_grow((void **)&reading->entry, &reading->room, reading->count, sizeof(entry))) {
+	if (entry_add(&reading->routes, &entry)) {
 		errno = ENOMEM;
 		return MNL_CB_ERROR;
 	}
-	reading->entry[reading->count++] = entry;
 	return MNL_CB_OK;
 }
 
 static void forget(void *into)
 {
-	((struct reading *)into)->count = 0;
+	((struct reading *)into)->routes.count = 0;
 }
 
 static int source_take(const struct nlmsghdr *nlh, void *into)
 {
 	const struct rtmsg *msg = mnl_nlmsg_get_payload(nlh);
-	struct entry *entry = into;
+	struct routes_entry *entry = into;
 	const struct nlattr *attr;
 
 	mnl_attr_for_each(attr, nlh, sizeof(*msg)) if (mnl_attr_get_type(attr) == RTA_PREFSRC)
@@ -162,37 +174,54 @@ static bool has_source(const struct sluice_route *route)
 	return route->source.half[0] || route->source.half[1];
 }
 
-/* Is it an address of this host, or of a whole network of it? */
-static bool is_here(const struct reading *reading, const struct sluice_addr *addr)
+/* The addresses that are this host's own, or of whole networks of it, in order. */
+struct here {
+	struct sluice_addr *addr;
+	size_t count;
+};
+
+static int addr_compare(const void *left, const void *right)
+{
+	return memcmp(left, right, sizeof(struct sluice_addr));
+}
+
+static int here_make(struct here *here, const struct routes *routes)
 {
 	size_t i;
 
-	for (i = 0; i < reading->count; i++)
-		if (reading->entry[i].route.kind >= SLUICE_ROUTE_LOCAL &&
-		    reading->entry[i].key.prefix_len == 128 &&
-		    !memcmp(reading->entry[i].key.word_be, addr, sizeof(*addr)))
-			return true;
-	return false;
+	here->addr = calloc(routes->count + 1, sizeof(*here->addr));
+	if (!here->addr)
+		return -ENOMEM;
+	for (i = 0; i < routes->count; i++)
+		if (routes->entry[i].route.kind >= SLUICE_ROUTE_LOCAL &&
+		    routes->entry[i].key.prefix_len == 128)
+			memcpy(&here->addr[here->count++], routes->entry[i].key.word_be,
+			       sizeof(*here->addr));
+	qsort(here->addr, here->count, sizeof(*here->addr), addr_compare);
+	return 0;
+}
+
+static bool is_here(const struct here *here, const struct sluice_addr *addr)
+{
+	return bsearch(addr, here->addr, here->count, sizeof(*addr), addr_compare);
 }
 
 /* From the address to ask about on, the first that is another host's, as the prefix allows. */
-static void ask_others(const struct reading *reading, struct entry *entry)
+static void ask_others(const struct here *here, struct routes_entry *entry)
 {
 	const struct sluice_addr first = entry->ask;
-	unsigned int tries = 1;
+	unsigned int tries = 256;
 
 	if (entry->key.prefix_len >= 120)
 		tries = 1U << (128 - entry->key.prefix_len);
-	else
-		tries = 256;
-	while (--tries && is_here(reading, &entry->ask))
+	while (--tries && is_here(here, &entry->ask))
 		entry->ask.byte[15]++;
-	if (!tries && is_here(reading, &entry->ask))
+	if (!tries && is_here(here, &entry->ask))
 		entry->ask = first;
 }
 
 /* Leaves it at 0 where the kernel has no answer: a gateway may be link-local, or unreachable. */
-static void source_ask(struct nl *nl, struct entry *entry)
+static void source_ask(struct nl *nl, struct routes_entry *entry)
 {
 	struct nlmsghdr *nlh = nl_request(nl);
 	struct rtmsg *msg;
@@ -206,150 +235,82 @@ static void source_ask(struct nl *nl, struct entry *entry)
 	nl_ask(nl, nlh, source_take, entry);
 }
 
-/* Prefixes that both families share would let IPv4 fall through to IPv6's default route. */
-static int barrier_add(struct reading *reading)
+static bool must_ask(const struct routes_entry *entry)
 {
-	struct entry entry = { .family = AF_INET, .key = { .prefix_len = V4MAPPED_BITS } };
+	return entry->route.kind == SLUICE_ROUTE_AWAY && !has_source(&entry->route);
+}
 
-	entry.key.word_be[2] = htonl(0xffff);
-	if (array_grow((void **)&reading->entry, &reading->room, reading->count, sizeof(entry)))
-		return -ENOMEM;
-	reading->entry[reading->count++] = entry;
+/* Those to be asked about in front, by what is asked. */
+static int ask_compare(const void *left, const void *right)
+{
+	const struct routes_entry *a = left, *b = right;
+	int order = must_ask(b) - must_ask(a);
+
+	return order ? order : memcmp(&a->ask, &b->ask, sizeof(a->ask));
+}
+
+/* Most of many routes share a few gateways: each is asked about once. */
+static int sources_ask(struct routes *routes)
+{
+	struct here here = { 0 };
+	struct nl *nl = NULL;
+	size_t i;
+	int result = here_make(&here, routes);
+
+	if (!result)
+		result = nl_open(&nl, NETLINK_ROUTE);
+	for (i = 0; !result && i < routes->count; i++)
+		if (must_ask(&routes->entry[i]))
+			ask_others(&here, &routes->entry[i]);
+	free(here.addr);
+	if (result)
+		return result;
+	qsort(routes->entry, routes->count, sizeof(*routes->entry), ask_compare);
+	for (i = 0; i < routes->count && must_ask(&routes->entry[i]); i++)
+		if (i && !memcmp(&routes->entry[i].ask, &routes->entry[i - 1].ask,
+				 sizeof(routes->entry[i].ask)))
+			routes->entry[i].route.source = routes->entry[i - 1].route.source;
+		else
+			source_ask(nl, &routes->entry[i]);
+	nl_close(nl);
 	return 0;
 }
 
-static int read_family(struct reading *reading, __u8 family)
+static int read_family(struct routes *routes, __u8 family)
 {
 	static const struct nl_dump dump = { NETLINK_ROUTE, request, take, forget };
-	struct reading part = { .family = family };
+	struct reading part = { .family = family,
+				.service_ifindex = if_nametoindex(SERVICE_DEVICE) };
 	size_t i;
 	int result = nl_dump(&dump, &part);
 
 	/* a kernel without IPv6 has no routes of it */
 	if (result == -EOPNOTSUPP)
 		result = 0;
-	for (i = 0; !result && i < part.count; i++) {
-		result = array_grow((void **)&reading->entry, &reading->room, reading->count,
-				    sizeof(*part.entry));
-		if (!result)
-			reading->entry[reading->count++] = part.entry[i];
-	}
-	free(part.entry);
+	for (i = 0; !result && i < part.routes.count; i++)
+		result = entry_add(routes, &part.routes.entry[i]);
+	routes_free(&part.routes);
 	return result;
 }
 
-static int sources_ask(struct reading *reading)
+int routes_read(struct routes *routes, struct err *err)
 {
-	struct nl *nl;
-	size_t i;
-	int result = nl_open(&nl, NETLINK_ROUTE);
+	int result;
 
-	if (result)
-		return result;
-	for (i = 0; i < reading->count; i++) {
-		struct entry *entry = &reading->entry[i];
-
-		if (entry->route.kind != SLUICE_ROUTE_AWAY || has_source(&entry->route))
-			continue;
-		ask_others(reading, entry);
-		source_ask(nl, entry);
-	}
-	nl_close(nl);
-	return 0;
+	*routes = (struct routes){ 0 };
+	result = read_family(routes, AF_INET);
+	if (!result)
+		result = read_family(routes, AF_INET6);
+	if (!result)
+		result = sources_ask(routes);
+	if (!result)
+		return 0;
+	routes_free(routes);
+	return err_set(err, EXIT_ERROR, -result, "routes: %s", strerror(-result));
 }
 
-/* The number after the newest reading that the map has. */
-static __u32 next_generation(int map_fd)
+void routes_free(struct routes *routes)
 {
-	struct sluice_route_key key, *last = NULL;
-	struct sluice_route route;
-	__u32 newest = 0;
-
-	while (!bpf_map_get_next_key(map_fd, last, &key)) {
-		if (!bpf_map_lookup_elem(map_fd, &key, &route) && route.generation > newest)
-			newest = route.generation;
-		last = &key;
-	}
-	return newest + 1;
-}
-
-/*
- * Of several routes to one prefix, what is local goes first, then what has a source, then the order
- * of the kernel, which is that of the metrics.
- */
-static int entry_compare(const void *left, const void *right)
-{
-	const struct entry *a = left, *b = right;
-	int order = memcmp(&a->key, &b->key, sizeof(a->key));
-
-	if (!order)
-		order = (int)b->route.kind - (int)a->route.kind;
-	if (!order)
-		order = has_source(&b->route) - has_source(&a->route);
-	if (!order)
-		order = a->order < b->order ? -1 : a->order > b->order;
-	return order;
-}
-
-static int entries_write(int map_fd, struct reading *reading, __u32 generation)
-{
-	int result = 0;
-	size_t i;
-
-	for (i = 0; i < reading->count; i++)
-		reading->entry[i].order = i;
-	qsort(reading->entry, reading->count, sizeof(*reading->entry), entry_compare);
-	for (i = 0; !result && i < reading->count; i++) {
-		struct entry *entry = &reading->entry[i];
-
-		if (i && !memcmp(&entry->key, &entry[-1].key, sizeof(entry->key)))
-			continue;
-		entry->route.generation = generation;
-		if (bpf_map_update_elem(map_fd, &entry->key, &entry->route, BPF_ANY))
-			result = -errno;
-	}
-	return result;
-}
-
-static void sweep(int map_fd, __u32 generation)
-{
-	struct sluice_route_key key, old, *last = NULL;
-	struct sluice_route route;
-	bool have_old = false;
-
-	while (!bpf_map_get_next_key(map_fd, last, &key)) {
-		if (have_old)
-			bpf_map_delete_elem(map_fd, &old);
-		have_old = !bpf_map_lookup_elem(map_fd, &key, &route) &&
-			   route.generation != generation;
-		old = key;
-		last = &key;
-	}
-	if (have_old)
-		bpf_map_delete_elem(map_fd, &old);
-}
-
-int routes_fill(int map_fd, struct err *err)
-{
-	struct reading reading = { 0 };
-	int result = barrier_add(&reading);
-	__u32 generation = next_generation(map_fd);
-
-	if (!result)
-		result = read_family(&reading, AF_INET);
-	if (!result)
-		result = read_family(&reading, AF_INET6);
-	if (!result)
-		result = sources_ask(&reading);
-	if (!result)
-		result = entries_write(map_fd, &reading, generation);
-	if (!result)
-		sweep(map_fd, generation);
-	free(reading.entry);
-	if (result == -ENOSPC)
-		return err_set(err, EXIT_ERROR, ENOSPC,
-			       "routes: this host has more than the table holds");
-	if (result)
-		return err_set(err, EXIT_ERROR, -result, "routes: %s", strerror(-result));
-	return 0;
+	free(routes->entry);
+	*routes = (struct routes){ 0 };
 }

@@ -6,6 +6,7 @@
 
 #include <bpf/bpf.h>
 #include <errno.h>
+#include <linux/sock_diag.h>
 #include <netinet/in.h>
 #include <stdbool.h>
 #include <stdlib.h>
@@ -90,31 +91,46 @@ static int sockets_fill(struct sockets *sockets, int iter_fd)
 	return result ? result : got < 0 ? -errno : 0;
 }
 
-static int sockets_iterate(struct sockets *sockets, struct sockets_bpf *skel)
+/*
+ * Loading takes a hundred times as long as a walk (libbpf reads the kernel's BTF), and the daemon
+ * walks again and again: what is loaded stays for the life of the process.
+ */
+static struct bpf_link *iterator(int *result)
 {
-	struct bpf_link *link;
-	int fd, result;
+	static struct bpf_link *link;
+	struct sockets_bpf *skel;
 
-	if (sockets_bpf__load(skel))
-		return -errno;
-	link = bpf_program__attach_iter(skel->progs.sluice_sockets, NULL);
+	if (link)
+		return link;
+	skel = sockets_bpf__open_and_load();
+	if (skel)
+		link = bpf_program__attach_iter(skel->progs.sluice_sockets, NULL);
+	*result = -errno;
+	if (skel && !link)
+		sockets_bpf__destroy(skel);
+	return link;
+}
+
+static int sockets_iterate(struct sockets *sockets)
+{
+	int fd, result = 0;
+	const struct bpf_link *link = iterator(&result);
+
 	if (!link)
-		return -errno;
+		return result;
 	fd = bpf_iter_create(bpf_link__fd(link));
-	result = fd < 0 ? -errno : sockets_fill(sockets, fd);
-	if (fd >= 0)
-		close(fd);
-	bpf_link__destroy(link);
+	if (fd < 0)
+		return -errno;
+	result = sockets_fill(sockets, fd);
+	close(fd);
 	return result;
 }
 
 int sockets_read(struct sockets **sockets, struct err *err)
 {
 	struct sockets *fresh = calloc(1, sizeof(*fresh));
-	struct sockets_bpf *skel = sockets_bpf__open();
-	int result = fresh && skel ? sockets_iterate(fresh, skel) : -ENOMEM;
+	int result = fresh ? sockets_iterate(fresh) : -ENOMEM;
 
-	sockets_bpf__destroy(skel);
 	if (result) {
 		sockets_free(fresh);
 		return err_set(err, EXIT_LACKING, -result, "walk over the sockets of processes: %s",
@@ -196,4 +212,16 @@ int sockets_take(const struct sluice_socket_record *record, __u64 *cookie)
 		return fd;
 	close(fd);
 	return -ESTALE;
+}
+
+int sockets_memory(int fd, struct socket_memory *memory)
+{
+	__u32 values[SK_MEMINFO_VARS] = { 0 };
+	socklen_t length = sizeof(values);
+
+	if (getsockopt(fd, SOL_SOCKET, SO_MEMINFO, values, &length))
+		return -errno;
+	*memory = (struct socket_memory){ values[SK_MEMINFO_RMEM_ALLOC], values[SK_MEMINFO_RCVBUF],
+					  values[SK_MEMINFO_DROPS] };
+	return 0;
 }

@@ -28,4 +28,14 @@ void sockets_free(struct sockets *sockets);
  */
 int sockets_take(const struct sluice_socket_record *record, __u64 *cookie);
 
+/* The receive queue of a socket, in bytes of the kernel's memory (SO_MEMINFO). */
+struct socket_memory {
+	__u32 used;
+	__u32 room;
+	__u32 drops; /* datagrams, since the socket was made; wraps */
+};
+
+/* 0 or -errno, with *memory untouched. */
+int sockets_memory(int fd, struct socket_memory *memory);
+
 #endif

@@ -12,6 +12,7 @@
 #include "log.h"
 #include "pins.h"
 #include "plane.h"
+#include "steer_place.h"
 
 #include <bpf/bpf.h>
 #include <dirent.h>
@@ -83,6 +84,9 @@ static const char *plane_dir(const char *bpffs, char path[PATH_MAX])
 	return pins_path(bpffs, PLANE, NULL, path);
 }
 
+/* What the plane pins beside the groups' folders: maps, programs and links of its own. */
+#define OWN_PREFIX "sluice_"
+
 /* Calls fn with the name of each group's folder. */
 static int folders_each(const char *dir, int (*fn)(const char *name, void *arg), void *arg)
 {
@@ -93,7 +97,8 @@ static int folders_each(const char *dir, int (*fn)(const char *name, void *arg),
 	if (!folder)
 		return errno == ENOENT ? 0 : -errno;
 	while (!result && (entry = readdir(folder)))
-		if (entry->d_name[0] != '.' && strcmp(entry->d_name, PIN_META))
+		if (entry->d_name[0] != '.' &&
+		    strncmp(entry->d_name, OWN_PREFIX, strlen(OWN_PREFIX)))
 			result = fn(entry->d_name, arg);
 	closedir(folder);
 	return result;
@@ -344,6 +349,8 @@ static void slots_assign(const struct sweep *sweep, struct steer_group *group,
 			steer_group_write(group, slot);
 	}
 	result = steer_group_choose(group, rank);
+	if (!result && sweep->setting.policy == SLUICE_STEER_CPU)
+		result = steer_place(group, NULL);
 	if (result)
 		tell_group(sweep, STEER_GROUP_FAILED, group, NULL, 0, strerror(-result));
 }
@@ -431,8 +438,9 @@ static int group_fill(struct sweep *sweep, struct steer_group *group,
 	int fd = -1, result;
 
 	sockets_join(sweep, group, members, count, &fd);
+	/* what could not be taken has been told, and what has gone since is no failure */
 	if (fd < 0)
-		return err_set(err, EXIT_ERROR, ESTALE, "none of its sockets could be taken");
+		return -ESTALE;
 	slots_assign(sweep, group, members, count);
 	result = steer_group_attach(group, fd, err);
 	close(fd);
@@ -462,9 +470,9 @@ static void group_add(struct sweep *sweep, const struct sluice_socket_record *co
 		if (result)
 			steer_group_remove(sweep->dir, group->name, &(struct err){ 0 });
 	}
-	if (result) {
+	if (result && result != -ESTALE) {
 		tell_found(sweep, STEER_GROUP_FAILED, members[0], count, err.what);
-	} else {
+	} else if (!result) {
 		sweep->groups++;
 		tell_group(sweep, STEER_GROUP_ATTACHED, group, NULL, slots_used(group), NULL);
 	}
@@ -566,6 +574,19 @@ int steer_sweep(const char *bpffs, steer_news_fn fn, void *arg, struct err *err)
 	result = result ? plane_not_loaded(&plane, bpffs, result, err) : sweep_run(&sweep, err);
 	pins_unlock(&pins);
 	return result;
+}
+
+int steer_prepare(const char *bpffs, struct err *err)
+{
+	struct sweep sweep = { .bpffs = bpffs };
+	int result = plane_meta_read(&plane, bpffs, &sweep.meta, err);
+
+	if (result) {
+		steer_group_prepare(NULL, err);
+		return plane_not_loaded(&plane, bpffs, result, err);
+	}
+	sweep_setting(&sweep);
+	return steer_group_prepare(&sweep.setting, err);
 }
 
 /* --- giving groups back */

@@ -72,6 +72,11 @@ int steer_load(const struct steer_options *options, steer_news_fn fn, void *arg,
  * plane is not loaded.
  */
 int steer_sweep(const char *bpffs, steer_news_fn fn, void *arg, struct err *err);
+/*
+ * For a process that sweeps again and again: makes ready what a group that comes will need, so that
+ * it is set up in milliseconds.  That is kept until the next call that does not need it.
+ */
+int steer_prepare(const char *bpffs, struct err *err);
 /* Detaches all, and removes the pins: their number, 0 if there were none, or -errno. */
 int steer_unload(const char *bpffs, steer_news_fn fn, void *arg, struct err *err);
 

@@ -6,6 +6,7 @@
 #include "pins.h"
 #include "plane.h"
 #include "steer.skel.h"
+#include "udp_stats.h"
 
 #include <bpf/bpf.h>
 #include <errno.h>
@@ -20,6 +21,9 @@
 #define PIN_PROGRAM	  "sluice_steer"
 #define PIN_STAGED	  "sluice_steer_new"
 #define VERIFIER_LOG_SIZE (4 << 20)
+
+/* 12 MiB of table; what is larger is not worth keeping ready. */
+#define SPARE_FLOWS_MAX 262144
 
 #ifndef SO_DETACH_REUSEPORT_BPF /* linux 5.3 */
 #define SO_DETACH_REUSEPORT_BPF 68
@@ -52,6 +56,7 @@ static const struct group_map group_maps[] = {
 	{ "sluice_choices", FD(choices_fd), sizeof(struct sluice_steer_choice) },
 	{ "sluice_current", FD(current_fd), sizeof(__u32) },
 	{ "sluice_cpus", FD(cpus_fd), sizeof(struct sluice_steer_cpu) },
+	{ "sluice_placed", FD(placed_fd), sizeof(struct sluice_steer_reader) },
 	{ "sluice_table", FD(table_fd), sizeof(struct sluice_steer_set) },
 	{ "sluice_stats", FD(stats_fd), sizeof(struct sluice_steer_stats) },
 	{ "sluice_counters", FD(counters_fd), sizeof(struct sluice_steer_counters) },
@@ -91,12 +96,15 @@ void steer_group_close(struct steer_group *group)
 
 int steer_group_reload(struct steer_group *group)
 {
-	__u32 slot;
+	static __u32 keys[SLUICE_STEER_SLOTS];
+	__u32 cursor, count = SLUICE_STEER_SLOTS;
 
-	for (slot = 0; slot < SLUICE_STEER_SLOTS; slot++)
-		if (bpf_map_lookup_elem(group->slots_fd, &slot, &group->slots[slot]))
-			return -errno;
-	return 0;
+	/* all in one call, since sweeps read them often */
+	if (bpf_map_lookup_batch(group->slots_fd, NULL, &cursor, keys, group->slots, &count,
+				 NULL) &&
+	    errno != ENOENT)
+		return -errno;
+	return count == SLUICE_STEER_SLOTS ? 0 : -EIO;
 }
 
 static int maps_open(struct steer_group *group, struct err *err)
@@ -214,6 +222,65 @@ static __u64 seed_draw(void)
 	return seed;
 }
 
+/* --- a program and maps that are ready before their group is there */
+
+static struct {
+	struct loading loading;
+	struct steer_setting setting;
+} spare;
+
+static bool spare_fits(const struct steer_setting *setting)
+{
+	return spare.loading.skel && spare.setting.policy == setting->policy &&
+	       spare.setting.flows == setting->flows && spare.setting.idle_ns == setting->idle_ns;
+}
+
+static void spare_drop(void)
+{
+	loading_end(&spare.loading);
+	spare.loading = (struct loading){ 0 };
+}
+
+static int loading_take(struct loading *loading, const struct steer_setting *setting,
+			struct err *err)
+{
+	int result;
+
+	if (spare_fits(setting)) {
+		*loading = spare.loading;
+		spare.loading = (struct loading){ 0 };
+		return 0;
+	}
+	result = loading_open(loading, setting, seed_draw(), sets_of(setting));
+	if (result)
+		return err_set(err, EXIT_ERROR, -result, "steering program: %s", strerror(-result));
+	return loading_load(loading, err);
+}
+
+int steer_group_prepare(const struct steer_setting *setting, struct err *err)
+{
+	struct loading loading = { 0 };
+	int result;
+
+	if (!setting || setting->flows > SPARE_FLOWS_MAX) {
+		spare_drop();
+		return 0;
+	}
+	if (spare_fits(setting))
+		return 0;
+	spare_drop();
+	result = loading_take(&loading, setting, err);
+	if (result) {
+		loading_end(&loading);
+		return result;
+	}
+	spare.loading = loading;
+	spare.setting = *setting;
+	return 0;
+}
+
+/* --- groups */
+
 /* The name says port and namespace; a number keeps groups on different addresses apart. */
 static int folder_make(const char *dir, const struct sluice_socket_record *of, char name[NAME_MAX],
 		       struct err *err)
@@ -270,7 +337,6 @@ int steer_group_create(const char *dir, const struct steer_setting *setting,
 		.magic = SLUICE_MAGIC,
 		.abi = SLUICE_STEER_ABI,
 		.policy = setting->policy,
-		.seed = seed_draw(),
 		.idle_ns = setting->idle_ns,
 		.loaded_ns = plane_now_ns(CLOCK_REALTIME),
 		.sets = sets_of(setting),
@@ -283,16 +349,15 @@ int steer_group_create(const char *dir, const struct steer_setting *setting,
 	struct loading loading = { 0 };
 	struct steer_group *fresh = NULL;
 	char name[NAME_MAX];
-	int result = loading_open(&loading, setting, info.seed, info.sets);
+	int result = loading_take(&loading, setting, err);
 
-	if (result)
-		err_set(err, EXIT_ERROR, -result, "steering program: %s", strerror(-result));
-	else
-		result = loading_load(&loading, err);
 	if (!result)
 		result = folder_make(dir, of, name, err);
 	if (!result) {
+		info.seed = loading.skel->rodata->seed;
 		fresh = group_new(dir, name);
+		info.udp_before[SLUICE_STEER_UDP_KNOWN] = !udp_stats_read(of->netns, of->pid,
+									  info.udp_before);
 		result = fresh ? 0 : err_set(err, EXIT_ERROR, ENOMEM, "%s: no memory", name);
 		if (fresh) {
 			fresh->info = info;
@@ -465,19 +530,22 @@ int steer_group_join(struct steer_group *group, int socket_fd, __u64 cookie,
 	int slot = slot_free(group), result;
 	struct sluice_steer_slot *to;
 	__u64 value = (__u64)socket_fd;
+	struct socket_memory memory = { 0 };
 	__u32 key = (__u32)slot;
 
 	if (slot < 0)
 		return slot;
 	to = &group->slots[slot];
 	incarnation_raise(to);
+	sockets_memory(socket_fd, &memory);
 	*to = (struct sluice_steer_slot){ .cookie = cookie,
 					  .sock = record->sock,
 					  .joined_ns = plane_now_ns(CLOCK_BOOTTIME),
 					  .instance = instance,
 					  .pid = record->pid,
 					  .incarnation = to->incarnation,
-					  .state = SLUICE_STEER_ACTIVE };
+					  .state = SLUICE_STEER_ACTIVE,
+					  .drops_before = memory.drops };
 	memcpy(to->comm, record->comm, sizeof(to->comm));
 	result = stats_clear(group, key);
 	if (!result)
@@ -553,6 +621,75 @@ int steer_group_choose(struct steer_group *group, const __u32 rank[SLUICE_STEER_
 	if (bpf_map_update_elem(group->choices_fd, &index, &fresh, BPF_EXIST) ||
 	    bpf_map_update_elem(group->current_fd, &zero, &index, BPF_EXIST))
 		return -errno;
+	return 0;
+}
+
+/* --- the CPUs of the readers */
+
+int steer_group_place(const struct steer_group *group, int slot,
+		      const struct sluice_steer_reader *reader)
+{
+	__u32 key = (__u32)slot;
+
+	return bpf_map_update_elem(group->placed_fd, &key, reader, BPF_EXIST) ? -errno : 0;
+}
+
+int steer_group_readers(const struct steer_group *group,
+			struct sluice_steer_reader readers[SLUICE_STEER_SLOTS])
+{
+	__u32 slot;
+
+	memset(readers, 0, SLUICE_STEER_SLOTS * sizeof(*readers));
+	for (slot = 0; slot < SLUICE_STEER_SLOTS; slot++) {
+		const struct sluice_steer_slot *at = &group->slots[slot];
+
+		if (at->state == SLUICE_STEER_FREE)
+			continue;
+		if (bpf_map_lookup_elem(group->placed_fd, &slot, &readers[slot]))
+			return -errno;
+		if (readers[slot].cookie != at->cookie)
+			readers[slot] = (struct sluice_steer_reader){ .cookie = at->cookie };
+	}
+	return 0;
+}
+
+/* A reader that may move is given a CPU's datagrams only where none is pinned. */
+static void cpus_make(const struct steer_group *group, const struct sluice_steer_reader *readers,
+		      struct sluice_steer_cpu cpus[SLUICE_STEER_CPUS])
+{
+	bool pinned[SLUICE_STEER_CPUS] = { false };
+	int known, slot;
+
+	for (known = SLUICE_STEER_CPU_PINNED; known > SLUICE_STEER_CPU_UNKNOWN; known--)
+		for (slot = 0; slot < SLUICE_STEER_SLOTS; slot++) {
+			struct sluice_steer_cpu *cpu = &cpus[readers[slot].cpu % SLUICE_STEER_CPUS];
+
+			if (group->slots[slot].state != SLUICE_STEER_ACTIVE ||
+			    readers[slot].known != known || cpu->count == SLUICE_STEER_CPU_SLOTS ||
+			    (known == SLUICE_STEER_CPU_SEEN && pinned[cpu - cpus]))
+				continue;
+			pinned[cpu - cpus] = known == SLUICE_STEER_CPU_PINNED;
+			cpu->slot[cpu->count++] = (__u16)slot;
+		}
+}
+
+int steer_group_place_all(const struct steer_group *group)
+{
+	static struct sluice_steer_reader readers[SLUICE_STEER_SLOTS];
+	struct sluice_steer_cpu fresh[SLUICE_STEER_CPUS] = { 0 }, current;
+	int result = steer_group_readers(group, readers), possible = libbpf_num_possible_cpus();
+	__u32 cpu;
+
+	if (result || possible < 0)
+		return result ? result : possible;
+	cpus_make(group, readers, fresh);
+	for (cpu = 0; cpu < (__u32)possible && cpu < SLUICE_STEER_CPUS; cpu++) {
+		if (bpf_map_lookup_elem(group->cpus_fd, &cpu, &current))
+			return -errno;
+		if (memcmp(&fresh[cpu], &current, sizeof(current)) &&
+		    bpf_map_update_elem(group->cpus_fd, &cpu, &fresh[cpu], BPF_EXIST))
+			return -errno;
+	}
 	return 0;
 }
 

@@ -21,8 +21,8 @@ struct steer_group {
 	__u32 pinned_id; /* of the program that is pinned: a loader may have died before it was told
 			  */
 	struct sluice_steer_slot slots[SLUICE_STEER_SLOTS];
-	int group_fd, sockets_fd, slots_fd, choices_fd, current_fd, cpus_fd, table_fd, stats_fd,
-		counters_fd;
+	int group_fd, sockets_fd, slots_fd, choices_fd, current_fd, cpus_fd, placed_fd, table_fd,
+		stats_fd, counters_fd;
 };
 
 /* What the program of a group is loaded with. */
@@ -49,6 +49,11 @@ int steer_group_reload(struct steer_group *group);
 int steer_group_create(const char *dir, const struct steer_setting *setting,
 		       const struct sluice_socket_record *of, struct steer_group **group,
 		       struct err *err);
+/*
+ * Makes maps and a program for the next such group ready in this process, since the verifier takes
+ * most of the time that a new group waits.  NULL: none is wanted any more.
+ */
+int steer_group_prepare(const struct steer_setting *setting, struct err *err);
 /* Verifies the program for such a group, and changes nothing. */
 int steer_group_verify(const struct steer_setting *setting, struct err *err);
 /* A program with another setting, on the same maps; nothing is attached yet. */
@@ -82,7 +87,17 @@ int steer_group_drained(struct steer_group *group, int slot);
  */
 int steer_group_choose(struct steer_group *group, const __u32 rank[SLUICE_STEER_SLOTS]);
 
+/* Policy cpu: gives a slot its reader. */
+int steer_group_place(const struct steer_group *group, int slot,
+		      const struct sluice_steer_reader *reader);
+/* Has the active slots take what arrives on their readers' CPUs; left alone if it is so already. */
+int steer_group_place_all(const struct steer_group *group);
+
 /* --- what there is to see */
+
+/* Of all slots; unknown where the slot has another socket since, or none. */
+int steer_group_readers(const struct steer_group *group,
+			struct sluice_steer_reader readers[SLUICE_STEER_SLOTS]);
 
 struct steer_fill {
 	__u32 live;	 /* flows with two datagrams or more, within the idle timeout */

@@ -10,49 +10,21 @@
 #define SLUICE_WIRE_PLANE_H
 
 #include "err.h"
-#include "ports.h"
 #include "reply.h"
+#include "wire_except.h"
+#include "wire_iface.h"
+#include "wire_options.h"
 
 #include <sluice/wire.h>
 #include <stdbool.h>
-
-#define WIRE_NAMES_MAX	 64
-#define WIRE_SERVERS_MAX 256
-
-struct wire_names {
-	const char *name[WIRE_NAMES_MAX];
-	int count;
-};
-
-struct wire_options {
-	struct ports ports;
-	__u32 table; /* flows, within REPLY_TABLE_MIN and REPLY_TABLE_MAX */
-	__u64 age_s;
-	const char *bpffs; /* folder of the pins */
-	bool dry_run;	   /* verify, and change nothing */
-	struct wire_names ifaces;
-	struct wire_names follow;   /* bridges, of which the ports are taken */
-	struct wire_names gateways; /* interfaces that the server is behind */
-	struct sluice_addr server[WIRE_SERVERS_MAX];
-	int servers;
-	enum sluice_wire_via via; /* 0: tcx where the kernel has it */
-	bool absent_ok; /* pass over interfaces that are not there (yet): for the daemon */
-};
-
-/* An interface that is attached to, or would be. */
-struct wire_iface {
-	__u32 ifindex;
-	struct sluice_wire_iface book;
-	bool gone;	  /* the interface is, or the link to it */
-	__u32 prog_id[2]; /* ingress, egress; 0 if there is none */
-};
 
 struct wire_result {
 	enum reply_outcome outcome;
 	enum sluice_wire_via via;
 	struct wire_iface *ifaces; /* the caller frees */
 	int count;
-	__u32 verified_insns; /* of the largest program */
+	__u32 verified_insns;	/* of the largest program */
+	size_t routes_left_out; /* there was no room for them: answers follow wider ones */
 };
 
 /* All or nothing: on failure the kernel is as it was, and *err says why. */
@@ -70,8 +42,11 @@ int wire_attach_iface(const char *bpffs, const char *name, __u32 roles, __u32 ma
 		      struct err *err);
 /* Also for one that is gone from the kernel; 0 if it was not attached. */
 int wire_detach_iface(const char *bpffs, __u32 ifindex, struct err *err);
-/* For the daemon, when addresses or routes have changed. */
-int wire_refresh_routes(const char *bpffs, struct err *err);
+/*
+ * For the daemon, when addresses or routes have changed; *left_out is the number of routes for
+ * which there is no room.
+ */
+int wire_refresh_routes(const char *bpffs, size_t *left_out, struct err *err);
 
 struct wire_state {
 	struct sluice_wire_meta meta;
@@ -80,6 +55,7 @@ struct wire_state {
 	bool elsewhere; /* loaded in another network namespace than this one */
 	struct wire_iface *ifaces;
 	int count;
+	struct wire_except except;
 };
 
 /* -ENOENT with *err set if it is not loaded; other ABI versions are refused, never misread. */
@@ -89,9 +65,6 @@ void wire_state_free(struct wire_state *state);
 /* Called for each flow, live or not; age_ns is the time since either end was last heard. */
 typedef void (*wire_flow_fn)(const struct sluice_wire_flow *flow, __u64 age_ns, void *arg);
 int wire_flows(const char *bpffs, wire_flow_fn fn, void *arg, struct err *err);
-
-/* "tcx", "clsact" */
-const char *wire_via_name(__u32 via);
 
 /*
  * Removes the tc filters of ours from every interface of this namespace, whatever version made

@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: (GPL-2.0-or-later OR BSD-2-Clause) */
+/*
+ * Spreading the flows of an interface over CPUs: what the XDP programs and the loader tell each
+ * other through maps.
+ */
+#ifndef SLUICE_SPREAD_H
+#define SLUICE_SPREAD_H
+
+#include <linux/types.h>
+
+/* Raised whenever a pinned map changes its layout or its meaning. */
+#define SLUICE_SPREAD_ABI 1
+
+#define SLUICE_SPREAD_CPUS  1024
+#define SLUICE_SPREAD_LINKS 16
+
+/* What waits for a CPU; beyond it datagrams are lost, and counted. */
+#define SLUICE_SPREAD_QUEUE 2048
+
+enum sluice_spread_mode {
+	SLUICE_SPREAD_NATIVE = 1, /* in the driver, before there is an skb */
+	SLUICE_SPREAD_GENERIC,
+};
+
+/* An interface that a program was attached to. */
+struct sluice_spread_link {
+	__u32 ifindex;
+	__u32 netns; /* inode number of its namespace */
+	__u32 mode;  /* enum sluice_spread_mode */
+	char name[20];
+	char why[160]; /* why not native; empty if it is */
+};
+_Static_assert(sizeof(struct sluice_spread_link) == 192, "struct sluice_spread_link");
+
+/* What was loaded; the first three words keep their place in every version. */
+struct sluice_spread_meta {
+	__u32 magic;
+	__u32 abi;
+	__u32 state; /* enum sluice_load_state */
+	__u32 cpu_count;
+	__u16 cpus[SLUICE_SPREAD_CPUS];
+	__u32 link_count;
+	__u32 map_id; /* of the cpumap */
+	__u64 seed;   /* of the flows' hash: loading again moves none, if the CPUs are the same */
+	struct sluice_spread_link links[SLUICE_SPREAD_LINKS];
+};
+_Static_assert(sizeof(struct sluice_spread_meta) == 32 + 2048 + 192 * SLUICE_SPREAD_LINKS, "meta");
+
+/*
+ * Every way out for a datagram to a managed port, once, as in counters.h; all others leave the
+ * programs uncounted.
+ */
+#define SLUICE_SPREAD_COUNTERS(X)                                                                 \
+	X(spread, "datagrams sent to another CPU of the list")                                    \
+	X(stayed, "datagrams that had come to their CPU by themselves")                           \
+	X(left_fragment, "left where they came: fragments, which come together first")            \
+	X(left_checksum, "left where they came: no checksum yet, as from this host's containers") \
+	X(left_header, "left where they came: headers that the parser refuses")                   \
+	X(left_no_queue, "left where they came: their CPU has no queue")                          \
+	X(lost, "datagrams lost: the queue of their CPU was full")
+
+enum sluice_spread_counter {
+#define X(name, help) SLUICE_SPREAD_##name,
+	SLUICE_SPREAD_COUNTERS(X)
+#undef X
+	SLUICE_SPREAD_COUNTERS_MAX
+};
+
+struct sluice_spread_counters {
+	__u64 value[SLUICE_SPREAD_COUNTERS_MAX];
+};
+
+#endif

@@ -1,0 +1,171 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# shellcheck shell=bash
+# What the tests of steering share; sourced behind lib.sh.
+#
+# Servers are of tests/servers/udp-worker.c and clients of tests/servers/udp-flows.c, which counts
+# for each flow when another worker answers it. All are in one namespace without a network: a flow
+# is its source port, and addresses are those of the loopback device.
+
+WORKER=$BUILD/tests/udp-worker
+FLOWS=$BUILD/tests/udp-flows
+for needed in "$WORKER" "$FLOWS"; do
+	if [ ! -x "$needed" ]; then
+		echo "$needed is not there: build it with 'make tested'" >&2
+		exit 1
+	fi
+done
+
+# workers NAME OPTION…: a server in namespace NAME, bound when this returns; its process id is in
+# SERVER_PID, and those of its workers in WORKERS, in order
+workers()
+{
+	local name=$1
+	shift
+	SERVERS=$((${SERVERS:-0} + 1))
+	LOG=$TEST_TMP/workers.$SERVERS
+	spawn_in "$name" "$LOG" "$WORKER" "$@"
+	# shellcheck disable=SC2034
+	SERVER_PID=$SPAWNED
+	wait_until 20 grep -qx ready "$LOG" || fail "the server did not start:" "$(cat "$LOG")"
+	# shellcheck disable=SC2034
+	mapfile -t WORKERS < <(awk '$1 == "worker" { print $3 }' "$LOG")
+}
+
+# flows NAME OPTION…: a client in namespace NAME until flows_end; each flow has had two answers when
+# this returns; its process id is in CLIENT_PID, its output in FLOWS_LOG
+flows()
+{
+	local name=$1
+	shift
+	CLIENTS=$((${CLIENTS:-0} + 1))
+	FLOWS_LOG=$TEST_TMP/flows.$CLIENTS
+	spawn_in "$name" "$FLOWS_LOG" "$FLOWS" --until-signal "$@"
+	CLIENT_PID=$SPAWNED
+	wait_until 30 grep -qx ready "$FLOWS_LOG" ||
+		fail "not all flows are answered:" "$(cat "$FLOWS_LOG")"
+}
+
+looks()
+{
+	grep -c '^sent ' "$FLOWS_LOG" || true
+}
+
+looked_more_than()
+{
+	[ "$(looks)" -gt "$1" ]
+}
+
+# look: the client prints how it stands
+look()
+{
+	local before
+	before=$(looks)
+	kill -USR1 "$CLIENT_PID"
+	wait_until 20 looked_more_than "$before" || fail "the client has gone:" "$(cat "$FLOWS_LOG")"
+}
+
+# flows_end: the client ends, and has printed how it stands
+flows_end()
+{
+	kill -TERM "$CLIENT_PID"
+	wait "$CLIENT_PID" || true
+}
+
+# result NAME: the number behind NAME when the client last printed
+result()
+{
+	awk -v name="$1" '$1 == "sent" { for (i = 1; i < NF; i += 2) if ($i == name) value = $(i + 1) }
+		END { print value }' "$FLOWS_LOG"
+}
+
+# of_process NAME PID…: the sum over the workers of these processes when the client last printed
+of_process()
+{
+	local name=$1
+	shift
+	awk -v name="$name" -v pids=" $* " '
+		$1 == "sent" { sum = 0 }
+		$1 == "worker" && index(pids, " " substr($2, 1, index($2, "/") - 1) " ") {
+			for (i = 3; i < NF; i += 2) if ($i == name) sum += $(i + 1)
+		}
+		END { print sum + 0 }' "$FLOWS_LOG"
+}
+
+answered_at_least()
+{
+	look
+	[ "$(result answered)" -ge "$1" ]
+}
+
+# flows_go_on COUNT: until the client has got so many answers more, however long that takes here
+flows_go_on()
+{
+	look
+	wait_until 60 answered_at_least $(($(result answered) + $1)) ||
+		fail "hardly any answers:" "$(cat "$FLOWS_LOG")"
+}
+
+# ---- what the program counts ----
+
+# steer_groups: the folders of the groups that are steered
+steer_groups()
+{
+	find "$PINS/steer" -mindepth 1 -maxdepth 1 -type d | sort
+}
+
+# steer_groups_of NAME: of namespace NAME
+steer_groups_of()
+{
+	steer_groups | grep "_$(stat -Lc %i "/run/netns/$1")_[0-9]*$"
+}
+
+# steer_counter NAME [FOLDER…]: its value, summed over these groups, or all
+steer_counter()
+{
+	local name=$1 folder
+	shift
+	[ $# != 0 ] || mapfile -t folder < <(steer_groups)
+	for folder in "${@:-${folder[@]}}"; do
+		bpftool -j map dump pinned "$folder/sluice_counters"
+	done | python3 -c '
+import json, re, sys
+
+text = open(sys.argv[2]).read()
+names = re.findall(r"X\((\w+),", text.split("define SLUICE_STEER_COUNTERS")[1].split("enum")[0])
+at, total, decoder, rest = names.index(sys.argv[1]), 0, json.JSONDecoder(), sys.stdin.read().strip()
+while rest:
+    entries, end = decoder.raw_decode(rest)
+    rest = rest[end:].strip()
+    for cpu in entries[0]["formatted"]["values"]:
+        total += cpu["value"]["value"][at]
+print(total)' "$name" "$ROOT/include/sluice/counters.h"
+}
+
+# udp_counter NAME COUNTER: of namespace NAME, both families together, as in /proc/net/snmp
+udp_counter()
+{
+	in_ns "$1" cat /proc/net/snmp /proc/net/snmp6 | awk -v counter="$2" '
+		$1 == "Udp:" && !column { for (i = 2; i <= NF; i++) if ($i == counter) column = i; next }
+		$1 == "Udp:" { sum += $column }
+		$1 == "Udp6" counter { sum += $2 }
+		END { print sum }'
+}
+
+# ---- what must hold ----
+
+# want_at_least NUMBER GOT WHAT
+want_at_least()
+{
+	[ "$2" -ge "$1" ] || fail "$3: wanted at least $1, got $2"
+}
+
+want_at_most()
+{
+	[ "$2" -le "$1" ] || fail "$3: wanted at most $1, got $2"
+}
+
+# kernel_complaints: of the kernel's log, what no test may cause
+kernel_complaints()
+{
+	dmesg 2>/dev/null | grep -cE 'BUG|WARNING|Oops|general protection|RCU|lockdep' || true
+}

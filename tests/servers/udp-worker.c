@@ -1,0 +1,336 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * A server of several workers, each with a socket of its own on one port (SO_REUSEPORT).
+ *
+ *	udp-worker --port N [--bind ADDR] [--workers N] [--processes] [--delay USEC] [--stall INDEX]
+ *		   [--rcvbuf BYTES] [--v6only] [--reopen MS] [--own classic|ebpf]
+ *
+ * It is as real servers are: it knows nothing of sluice, SIGTERM ends it at once, and what waits in
+ * its queues then is lost.  An answer is the request with the worker's process id and index in it
+ * (tests/servers/udp-flows.c), unless the request asks for none.
+ *
+ * Workers are threads, or with --processes children that die with their parent.  --delay makes each
+ * answer take that long; worker --stall INDEX never reads.  With --reopen each worker answers
+ * what its socket has, closes it and opens another, every so often.  --own attaches a program
+ * of the server's own, which gives everything to worker 0.  `worker INDEX PID` is printed for each,
+ * then `ready`.
+ */
+#include "stamp.h"
+
+#include <arpa/inet.h>
+#include <err.h>
+#include <errno.h>
+#include <getopt.h>
+#include <linux/bpf.h>
+#include <linux/filter.h>
+#include <netdb.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+#define WORKERS_MAX 1024
+
+struct server {
+	const char *bind, *port, *own;
+	int workers, stall, rcvbuf, reopen_ms;
+	long delay_us;
+	bool processes, v6only;
+};
+
+struct worker {
+	pthread_t thread;
+	int index, fd;
+	int64_t reopen_at_ms;
+};
+
+static struct server server = { .bind = "0.0.0.0", .workers = 1, .stall = -1 };
+static struct worker workers[WORKERS_MAX];
+
+static void set_option(int fd, int level, int name, int value)
+{
+	if (setsockopt(fd, level, name, &value, sizeof(value)))
+		err(1, "setsockopt");
+}
+
+/* A program that returns 0, the first socket of the group. */
+static int own_ebpf(void)
+{
+	static const struct bpf_insn insns[] = {
+		{ .code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0 },
+		{ .code = BPF_JMP | BPF_EXIT },
+	};
+	union bpf_attr attr = {
+		.prog_type = BPF_PROG_TYPE_SOCKET_FILTER,
+		.insns = (uintptr_t)insns,
+		.insn_cnt = 2,
+		.license = (uintptr_t) "GPL",
+		.prog_name = "server_own",
+	};
+	int fd = (int)syscall(SYS_bpf, BPF_PROG_LOAD, &attr, sizeof(attr));
+
+	if (fd < 0)
+		err(1, "BPF_PROG_LOAD");
+	return fd;
+}
+
+static void own_attach(int fd)
+{
+	static struct sock_filter first[] = { { .code = BPF_RET | BPF_K } };
+	const struct sock_fprog classic = { 1, first };
+
+	if (!strcmp(server.own, "ebpf")) {
+		int prog = own_ebpf();
+
+		set_option(fd, SOL_SOCKET, SO_ATTACH_REUSEPORT_EBPF, prog);
+		close(prog);
+	} else if (setsockopt(fd, SOL_SOCKET, SO_ATTACH_REUSEPORT_CBPF, &classic,
+			      sizeof(classic))) {
+		err(1, "SO_ATTACH_REUSEPORT_CBPF");
+	}
+}
+
+static int socket_open(int index)
+{
+	const struct addrinfo hints = { .ai_socktype = SOCK_DGRAM,
+					.ai_flags = AI_PASSIVE | AI_NUMERICHOST | AI_NUMERICSERV };
+	struct addrinfo *list;
+	int fd, status = getaddrinfo(server.bind, server.port, &hints, &list);
+
+	if (status)
+		errx(2, "%s port %s: %s", server.bind, server.port, gai_strerror(status));
+	fd = socket(list->ai_family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	if (fd < 0)
+		err(1, "socket");
+	set_option(fd, SOL_SOCKET, SO_REUSEPORT, 1);
+	if (list->ai_family == AF_INET6)
+		set_option(fd, IPPROTO_IPV6, IPV6_V6ONLY, server.v6only);
+	if (server.rcvbuf)
+		set_option(fd, SOL_SOCKET, SO_RCVBUF, server.rcvbuf);
+	if (bind(fd, list->ai_addr, list->ai_addrlen))
+		err(1, "bind %s port %s", server.bind, server.port);
+	freeaddrinfo(list);
+	if (server.own && !index)
+		own_attach(fd);
+	return fd;
+}
+
+static void delay(void)
+{
+	const struct timespec time = { server.delay_us / 1000000,
+				       server.delay_us % 1000000 * 1000 };
+
+	if (server.delay_us)
+		nanosleep(&time, NULL);
+}
+
+/* Answers one datagram: false if none was there. */
+static bool answer(const struct worker *worker)
+{
+	struct {
+		struct stamp stamp;
+		char rest[1024];
+	} datagram = { .stamp = { 0 } };
+	struct sockaddr_storage peer;
+	socklen_t length = sizeof(peer);
+	ssize_t got = recvfrom(worker->fd, &datagram, sizeof(datagram), MSG_DONTWAIT,
+			       (struct sockaddr *)&peer, &length);
+
+	if (got < 0)
+		return errno != EAGAIN;
+	delay();
+	if (got < (ssize_t)sizeof(datagram.stamp) || datagram.stamp.quiet)
+		return true;
+	datagram.stamp.pid = (uint32_t)getpid();
+	datagram.stamp.index = (uint32_t)worker->index;
+	/* a peer that has gone makes this fail, and is not missed */
+	sendto(worker->fd, &datagram, (size_t)got, 0, (struct sockaddr *)&peer, length);
+	return true;
+}
+
+static int64_t now_ms(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+static int reopen_wait_ms(const struct worker *worker)
+{
+	int64_t left = worker->reopen_at_ms - now_ms();
+
+	return !server.reopen_ms ? -1 : left > 0 ? (int)left : 0;
+}
+
+static void reopen(struct worker *worker)
+{
+	while (answer(worker))
+		;
+	close(worker->fd);
+	worker->fd = socket_open(worker->index);
+	worker->reopen_at_ms = now_ms() + server.reopen_ms;
+}
+
+static void *serve(void *arg)
+{
+	struct worker *worker = arg;
+
+	worker->reopen_at_ms = now_ms() + server.reopen_ms * (worker->index + 1) / server.workers;
+	while (worker->index == server.stall)
+		pause();
+	for (;;) {
+		struct pollfd ready = { .fd = worker->fd, .events = POLLIN };
+
+		poll(&ready, 1, reopen_wait_ms(worker));
+		while (answer(worker) && reopen_wait_ms(worker))
+			;
+		if (!reopen_wait_ms(worker))
+			reopen(worker);
+	}
+	return NULL;
+}
+
+static void print_worker(int index, pid_t pid)
+{
+	printf("worker %d %d\n", index, (int)pid);
+	fflush(stdout);
+}
+
+/* Sockets are bound one after the other: worker N is the Nth of the kernel's group. */
+static void start_threads(void)
+{
+	int i;
+
+	for (i = 0; i < server.workers; i++) {
+		workers[i] = (struct worker){ .index = i, .fd = socket_open(i) };
+		print_worker(i, getpid());
+	}
+	for (i = 0; i < server.workers; i++)
+		if (pthread_create(&workers[i].thread, NULL, serve, &workers[i]))
+			errx(1, "pthread_create");
+}
+
+static void start_process(int index)
+{
+	int bound[2];
+	char byte;
+	pid_t pid;
+
+	if (pipe(bound))
+		err(1, "pipe");
+	pid = fork();
+	if (pid < 0)
+		err(1, "fork");
+	if (!pid) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		close(bound[0]);
+		workers[index] = (struct worker){ .index = index, .fd = socket_open(index) };
+		close(bound[1]);
+		serve(&workers[index]);
+	}
+	close(bound[1]);
+	/* ends when the child has bound its socket, or died of it */
+	if (read(bound[0], &byte, 1) < 0)
+		err(1, "read");
+	close(bound[0]);
+	print_worker(index, pid);
+}
+
+static const char usage_text[] =
+	"usage: udp-worker --port N [--bind ADDR] [--workers N] [--processes] [--delay USEC]\n"
+	"                  [--stall INDEX] [--rcvbuf BYTES] [--v6only] [--reopen MS]\n"
+	"                  [--own classic|ebpf]\n";
+
+static int number(const char *text, long min, long max)
+{
+	char *end;
+	long value = strtol(text, &end, 10);
+
+	if (end == text || *end || value < min || value > max)
+		errx(2, "'%s': want a number from %ld to %ld", text, min, max);
+	return (int)value;
+}
+
+static void parse_options(int argc, char **argv)
+{
+	static const struct option options[] = {
+		{ "port", required_argument, NULL, 'p' },
+		{ "bind", required_argument, NULL, 'b' },
+		{ "workers", required_argument, NULL, 'w' },
+		{ "processes", no_argument, NULL, 'f' },
+		{ "delay", required_argument, NULL, 'd' },
+		{ "stall", required_argument, NULL, 's' },
+		{ "rcvbuf", required_argument, NULL, 'r' },
+		{ "v6only", no_argument, NULL, '6' },
+		{ "reopen", required_argument, NULL, 'c' },
+		{ "own", required_argument, NULL, 'o' },
+		{ NULL, 0, NULL, 0 },
+	};
+	int option;
+
+	while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
+		switch (option) {
+		case 'p':
+			server.port = optarg;
+			break;
+		case 'b':
+			server.bind = optarg;
+			break;
+		case 'w':
+			server.workers = number(optarg, 1, WORKERS_MAX);
+			break;
+		case 'f':
+			server.processes = true;
+			break;
+		case 'd':
+			server.delay_us = number(optarg, 0, 10000000);
+			break;
+		case 's':
+			server.stall = number(optarg, 0, WORKERS_MAX - 1);
+			break;
+		case 'r':
+			server.rcvbuf = number(optarg, 1, 1 << 30);
+			break;
+		case '6':
+			server.v6only = true;
+			break;
+		case 'c':
+			server.reopen_ms = number(optarg, 1, 3600000);
+			break;
+		case 'o':
+			server.own = optarg;
+			break;
+		default:
+			errx(2, "%s", usage_text);
+		}
+	}
+	if (!server.port || optind != argc)
+		errx(2, "%s", usage_text);
+}
+
+int main(int argc, char **argv)
+{
+	int i;
+
+	parse_options(argc, argv);
+	signal(SIGCHLD, SIG_IGN);
+	for (i = 0; server.processes && i < server.workers; i++)
+		start_process(i);
+	if (!server.processes)
+		start_threads();
+	puts("ready");
+	fflush(stdout);
+	for (;;)
+		pause();
+}

@@ -1,0 +1,165 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* What the daemon says of steering: a trouble once, and of a storm no more than it may. */
+#include "log.h"
+#include "run_steer_log.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+static struct steer_log *steer_log;
+static FILE *lines;
+static int stderr_fd;
+
+/* stderr goes to a file from here on. */
+static int setup(void **state)
+{
+	log_logfmt(LOG_LEVEL_INFO);
+	steer_log = steer_log_new();
+	lines = tmpfile();
+	if (!steer_log || !lines)
+		return -1;
+	stderr_fd = dup(STDERR_FILENO);
+	return dup2(fileno(lines), STDERR_FILENO) < 0 ? -1 : 0;
+}
+
+static int teardown(void **state)
+{
+	dup2(stderr_fd, STDERR_FILENO);
+	close(stderr_fd);
+	fclose(lines);
+	steer_log_free(steer_log);
+	return 0;
+}
+
+static int count(const char *text)
+{
+	char line[4096];
+	int found = 0;
+
+	rewind(lines);
+	while (fgets(line, sizeof(line), lines))
+		found += !!strstr(line, text);
+	return found;
+}
+
+static void tell(enum steer_event event, __u32 pid, const char *why)
+{
+	const struct sluice_steer_group group = { .port = 53, .netns = 7 };
+	const struct sluice_steer_slot slot = { .pid = pid, .comm = "named" };
+	const struct steer_news news = {
+		.event = event, .group = &group, .slot = &slot, .prog_id = 5, .why = why
+	};
+
+	steer_log_news(&news, steer_log);
+}
+
+static void test_trouble_once(void **state)
+{
+	int sweeps;
+
+	for (sweeps = 0; sweeps < 5; sweeps++) {
+		steer_log_begin(steer_log, 0);
+		tell(STEER_GROUP_FOREIGN, 11, NULL);
+		tell(STEER_SOCKET_FAILED, 12, "not permitted");
+		steer_log_end(steer_log, true);
+	}
+	assert_int_equal(count("group-foreign"), 1);
+	assert_int_equal(count("socket-failed"), 1);
+	assert_int_equal(count("level=warning"), 2);
+	assert_int_equal(count("pid=12 reason=\"not permitted\""), 1);
+}
+
+/* Gone for a sweep, it is said again; a sweep that failed has not looked. */
+static void test_trouble_again(void **state)
+{
+	static const bool there[] = { true, false, true }, complete[] = { true, false, true };
+	int i;
+
+	for (i = 0; i < 3; i++) {
+		steer_log_begin(steer_log, 0);
+		if (there[i])
+			tell(STEER_GROUP_FOREIGN, 11, NULL);
+		steer_log_end(steer_log, complete[i]);
+	}
+	assert_int_equal(count("group-foreign"), 1);
+	steer_log_begin(steer_log, 0);
+	steer_log_end(steer_log, true);
+	steer_log_begin(steer_log, 0);
+	tell(STEER_GROUP_FOREIGN, 11, NULL);
+	steer_log_end(steer_log, true);
+	assert_int_equal(count("group-foreign"), 2);
+}
+
+static void test_storm(void **state)
+{
+	int i, said;
+
+	steer_log_begin(steer_log, 0);
+	for (i = 0; i < 5000; i++)
+		tell(STEER_SOCKET_JOINED, 100, NULL);
+	steer_log_end(steer_log, true);
+	said = count("socket-joined");
+	assert_true(said >= 64);
+	assert_true(said < 1000);
+	/* until there is room for a line again */
+	while (!count("lines are left out")) {
+		usleep(50000);
+		steer_log_begin(steer_log, 0);
+		steer_log_end(steer_log, true);
+	}
+	assert_int_equal(count("lines="), 1);
+}
+
+/* A trouble that there was no room for comes when there is. */
+static void test_trouble_in_storm(void **state)
+{
+	int i;
+
+	steer_log_begin(steer_log, 0);
+	for (i = 0; i < 5000; i++)
+		tell(STEER_SOCKET_LEFT, 100, NULL);
+	tell(STEER_GROUP_FOREIGN, 11, NULL);
+	steer_log_end(steer_log, true);
+	while (!count("group-foreign")) {
+		usleep(50000);
+		steer_log_begin(steer_log, 0);
+		tell(STEER_GROUP_FOREIGN, 11, NULL);
+		steer_log_end(steer_log, true);
+	}
+	assert_int_equal(count("group-foreign"), 1);
+}
+
+static void test_groups(void **state)
+{
+	steer_log_begin(steer_log, 0);
+	tell(STEER_GROUP_KEPT, 0, NULL);
+	tell(STEER_GROUP_ATTACHED, 0, NULL);
+	tell(STEER_GROUP_CHANGED, 0, NULL);
+	tell(STEER_GROUP_GONE, 0, NULL);
+	steer_log_end(steer_log, true);
+	assert_int_equal(steer_log_groups(steer_log), 3);
+	assert_int_equal(count("group-kept"), 0);
+	steer_log_begin(steer_log, 0);
+	steer_log_end(steer_log, false);
+	assert_int_equal(steer_log_groups(steer_log), 3);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(test_trouble_once, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_trouble_again, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_storm, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_trouble_in_storm, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_groups, setup, teardown),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The interfaces whose flows are spread over CPUs, as text and as JSON. */
+#ifndef SLUICE_STEER_XDP_VIEW_H
+#define SLUICE_STEER_XDP_VIEW_H
+
+#include "output.h"
+#include "steer_xdp.h"
+
+/* "0-3,6"; returns text. */
+#define STEER_CPUS_TEXT_MAX (5 * SLUICE_SPREAD_CPUS)
+const char *steer_cpus_text(const __u16 *cpus, __u32 count, char *text, size_t size);
+/* A line for each interface: how the program is attached, and why. */
+void steer_xdp_print(const struct output *output, const struct steer_xdp *xdp);
+/* The same, the counters, and the datagrams by CPU. */
+json_t *steer_xdp_json(const struct steer_xdp *xdp);
+
+#endif

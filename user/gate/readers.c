@@ -1,0 +1,251 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "readers.h"
+
+#include "mounts.h"
+#include "readers.skel.h"
+
+#include <bpf/bpf.h>
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* The most that a kernel can be built for; one with more CPUs than a set has refuses to tell. */
+#define CPUS_MAX 8192
+
+struct readers {
+	struct readers_bpf *skel;
+	struct bpf_link *links[2];
+};
+
+/* --- watching */
+
+static void readers_end(struct readers *readers)
+{
+	int i;
+
+	for (i = 0; i < 2; i++) {
+		bpf_link__destroy(readers->links[i]);
+		readers->links[i] = NULL;
+	}
+	readers_bpf__destroy(readers->skel);
+	readers->skel = NULL;
+}
+
+/* The ways to find readers, the best first. */
+static const struct way {
+	bool waiting;	    /* looks at the kernel's queues of waiters, too */
+	bool by_tracepoint; /* else by the cgroup's hooks */
+} ways[] = { { true, true }, { true, false }, { false, true }, { false, false } };
+
+static int readers_load(struct readers *readers, const struct way *way, const __u64 *cookies,
+			size_t count)
+{
+	struct readers_bpf *skel = readers->skel = readers_bpf__open();
+	struct stat st;
+	size_t i;
+
+	if (!skel)
+		return -ENOMEM;
+	if (stat("/proc/self/ns/pid", &st))
+		return -errno;
+	skel->rodata->pid_ns = (__u32)st.st_ino;
+	bpf_program__set_autoload(skel->progs.sluice_waiting, way->waiting);
+	bpf_program__set_autoload(skel->progs.sluice_read, way->by_tracepoint);
+	bpf_program__set_autoload(skel->progs.sluice_read4, !way->by_tracepoint);
+	bpf_program__set_autoload(skel->progs.sluice_read6, !way->by_tracepoint);
+	bpf_map__set_max_entries(skel->maps.sluice_readers, (__u32)count);
+	if (readers_bpf__load(skel))
+		return -errno;
+	for (i = 0; i < count; i++) {
+		const struct sluice_reader nobody = { 0 };
+
+		if (bpf_map__update_elem(skel->maps.sluice_readers, &cookies[i], sizeof(*cookies),
+					 &nobody, sizeof(nobody), BPF_ANY))
+			return -errno;
+	}
+	return 0;
+}
+
+static int attach_tracepoint(struct readers *readers)
+{
+	readers->links[0] = bpf_program__attach_raw_tracepoint(readers->skel->progs.sluice_read,
+							       "sock_recv_length");
+	return readers->links[0] ? 0 : -errno;
+}
+
+static int attach_cgroup(struct readers *readers)
+{
+	char root[PATH_MAX];
+	int fd, result = mounts_cgroup2(root, sizeof(root));
+
+	if (result)
+		return result;
+	fd = open(root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	readers->links[0] = bpf_program__attach_cgroup(readers->skel->progs.sluice_read4, fd);
+	if (readers->links[0])
+		readers->links[1] = bpf_program__attach_cgroup(readers->skel->progs.sluice_read6,
+							       fd);
+	result = readers->links[1] ? 0 : -errno;
+	close(fd);
+	return result;
+}
+
+/* It writes nothing: reading it to its end runs the program on every file. */
+static int waiting_look(const struct readers *readers)
+{
+	struct bpf_link *link = bpf_program__attach_iter(readers->skel->progs.sluice_waiting, NULL);
+	int fd = link ? bpf_iter_create(bpf_link__fd(link)) : -1, result = fd < 0 ? -errno : 0;
+	char nothing[64];
+
+	while (!result && read(fd, nothing, sizeof(nothing)) > 0)
+		;
+	if (fd >= 0)
+		close(fd);
+	bpf_link__destroy(link);
+	return result;
+}
+
+static int readers_try(struct readers *readers, const struct way *way, const __u64 *cookies,
+		       size_t count)
+{
+	int result = readers_load(readers, way, cookies, count);
+
+	if (!result)
+		result = way->by_tracepoint ? attach_tracepoint(readers) : attach_cgroup(readers);
+	if (!result && way->waiting)
+		result = waiting_look(readers);
+	if (result)
+		readers_end(readers);
+	return result;
+}
+
+int readers_watch(const __u64 *cookies, size_t count, struct readers **readers, struct err *err)
+{
+	struct readers *fresh = calloc(1, sizeof(*fresh));
+	int result = -ENOMEM;
+	size_t i;
+
+	for (i = 0; fresh && result && i < sizeof(ways) / sizeof(*ways); i++)
+		result = readers_try(fresh, &ways[i], cookies, count);
+	if (!result) {
+		*readers = fresh;
+		return 0;
+	}
+	free(fresh);
+	return err_set(err, EXIT_LACKING, -result, "watching who reads the sockets: %s",
+		       strerror(-result));
+}
+
+static bool is_found(const struct sluice_reader *reader)
+{
+	return reader->reads || reader->tid;
+}
+
+bool readers_complete(const struct readers *readers)
+{
+	int fd = bpf_map__fd(readers->skel->maps.sluice_readers);
+	struct sluice_reader reader;
+	__u64 *last = NULL, cookie;
+
+	while (!bpf_map_get_next_key(fd, last, &cookie)) {
+		if (bpf_map_lookup_elem(fd, &cookie, &reader) || !is_found(&reader))
+			return false;
+		last = &cookie;
+	}
+	return true;
+}
+
+bool readers_get(const struct readers *readers, __u64 cookie, struct sluice_reader *reader)
+{
+	return !bpf_map_lookup_elem(bpf_map__fd(readers->skel->maps.sluice_readers), &cookie,
+				    reader) &&
+	       is_found(reader);
+}
+
+void readers_free(struct readers *readers)
+{
+	if (!readers)
+		return;
+	readers_end(readers);
+	free(readers);
+}
+
+/* --- affinity */
+
+static int only_cpu(const cpu_set_t *set, size_t size)
+{
+	int cpu;
+
+	if (CPU_COUNT_S(size, set) != 1)
+		return -ENOENT;
+	for (cpu = 0; !CPU_ISSET_S(cpu, size, set);)
+		cpu++;
+	return cpu;
+}
+
+int readers_thread_cpu(__u32 tid)
+{
+	const size_t size = CPU_ALLOC_SIZE(CPUS_MAX);
+	cpu_set_t *set = CPU_ALLOC(CPUS_MAX);
+	int result;
+
+	if (!set)
+		return -ENOMEM;
+	result = sched_getaffinity((pid_t)tid, size, set) ? -errno : only_cpu(set, size);
+	CPU_FREE(set);
+	return result;
+}
+
+int readers_thread_last_cpu(__u32 tid)
+{
+	char path[64], line[1024], *rest;
+	int cpu = -ESRCH, field;
+	FILE *file;
+
+	snprintf(path, sizeof(path), "/proc/%u/stat", tid);
+	file = fopen(path, "re");
+	if (!file)
+		return -ESRCH;
+	rest = fgets(line, sizeof(line), file) ? strrchr(line, ')') : NULL;
+	fclose(file);
+	/* field 39; the name, field 2, may hold blanks and brackets of its own */
+	for (field = 2; rest && field < 39; field++) {
+		rest = strchr(rest, ' ');
+		rest += !!rest;
+	}
+	return rest && sscanf(rest, "%d", &cpu) == 1 ? cpu : -ESRCH;
+}
+
+int readers_process_cpu(__u32 pid, __u32 *tid)
+{
+	int threads = 0, cpu = -ESRCH;
+	struct dirent *entry;
+	char path[64];
+	DIR *tasks;
+
+	snprintf(path, sizeof(path), "/proc/%u/task", pid);
+	tasks = opendir(path);
+	if (!tasks)
+		return -ESRCH;
+	while ((!threads || cpu >= 0) && (entry = readdir(tasks))) {
+		__u32 thread = (__u32)strtoul(entry->d_name, NULL, 10);
+		int own = thread ? readers_thread_cpu(thread) : -ENOENT;
+
+		/* the folder itself, and its parent */
+		if (!thread)
+			continue;
+		cpu = threads && own != cpu ? -ENOENT : own;
+		*tid = threads++ ? 0 : thread;
+	}
+	closedir(tasks);
+	return cpu;
+}

@@ -1,0 +1,676 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * The maps outlive the programs: loading again makes new programs on the same maps, puts them on
+ * the links that are there, and makes what links are missing.  Whatever fails, the programs from
+ * before go back on.
+ */
+#include "steer_xdp.h"
+
+#include "caps.h"
+#include "hooks.h"
+#include "netdev.h"
+#include "pins.h"
+#include "plane.h"
+#include "steer_xdp.skel.h"
+#include "xdp.h"
+
+#include <bpf/bpf.h>
+#include <dirent.h>
+#include <errno.h>
+#include <sluice/reply.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define PLANE		  "steer"
+#define PIN_LINK	  "sluice_x_link_"
+#define PIN_LOST	  "sluice_x_lost"
+#define PINS		  "sluice_x_"
+#define ONLINE		  "/sys/devices/system/cpu/online"
+#define VERIFIER_LOG_SIZE (4 << 20)
+
+static const struct plane plane = {
+	.name = PLANE,
+	.meta = "sluice_x_meta",
+	.meta_size = sizeof(struct sluice_spread_meta),
+	.abi = SLUICE_SPREAD_ABI,
+	.load = "sluice steer load",
+};
+
+const char *steer_xdp_mode_name(__u32 mode)
+{
+	return mode == SLUICE_SPREAD_NATIVE    ? "native"
+	       : mode == SLUICE_SPREAD_GENERIC ? "generic"
+					       : "?";
+}
+
+/* --- options */
+
+struct cpu_list {
+	bool has[SLUICE_SPREAD_CPUS];
+};
+
+/* As the kernel writes it and 'taskset -c' takes it; false if it is none. */
+static bool cpus_parse(const char *text, struct cpu_list *list)
+{
+	memset(list, 0, sizeof(*list));
+	do {
+		unsigned long first, last;
+		char *end;
+
+		if (*text < '0' || *text > '9')
+			return false;
+		first = last = strtoul(text, &end, 10);
+		if (*end == '-') {
+			if (end[1] < '0' || end[1] > '9')
+				return false;
+			last = strtoul(end + 1, &end, 10);
+		}
+		if (first > last || last >= SLUICE_SPREAD_CPUS || (*end && *end != ','))
+			return false;
+		while (first <= last)
+			list->has[first++] = true;
+		text = *end ? end + 1 : end;
+		if (*end && !*text)
+			return false;
+	} while (*text);
+	return true;
+}
+
+static int online_read(char *text, size_t size, struct cpu_list *online, struct err *err)
+{
+	FILE *file = fopen(ONLINE, "re");
+	bool read = file && fgets(text, (int)size, file);
+
+	if (file)
+		fclose(file);
+	if (read)
+		text[strcspn(text, "\n")] = '\0';
+	if (read && cpus_parse(text, online))
+		return 0;
+	return err_set(err, EXIT_ERROR, EIO, "%s: it can't be read", ONLINE);
+}
+
+int steer_xdp_cpus(const char *what, const char *list, struct steer_xdp_options *options,
+		   struct err *err)
+{
+	struct cpu_list wanted, online;
+	char text[256];
+	__u32 cpu;
+	int result;
+
+	if (!cpus_parse(list, &wanted))
+		return err_mend(
+			err,
+			err_set(err, EXIT_USAGE, EINVAL, "%s: '%s' is no list of CPUs", what, list),
+			"name them as in 0-3,6");
+	result = online_read(text, sizeof(text), &online, err);
+	options->cpu_count = 0;
+	for (cpu = 0; !result && cpu < SLUICE_SPREAD_CPUS; cpu++) {
+		if (!wanted.has[cpu])
+			continue;
+		if (!online.has[cpu])
+			return err_mend(err,
+					err_set(err, EXIT_USAGE, EINVAL, "%s: CPU %u is not online",
+						what, cpu),
+					"these are: %s", text);
+		options->cpus[options->cpu_count++] = (__u16)cpu;
+	}
+	return result;
+}
+
+int steer_xdp_interfaces(const char *what, const char *list, struct steer_xdp_options *options,
+			 struct err *err)
+{
+	const char *end;
+
+	options->ifcount = 0;
+	for (;; list = end + 1) {
+		size_t length;
+
+		end = strchrnul(list, ',');
+		length = (size_t)(end - list);
+		if (!length || length >= IFNAMSIZ)
+			return err_set(err, EXIT_USAGE, EINVAL, "%s: '%.*s' is no interface", what,
+				       (int)length, list);
+		if (options->ifcount == SLUICE_SPREAD_LINKS)
+			return err_set(err, EXIT_USAGE, E2BIG, "%s: at most %d interfaces", what,
+				       SLUICE_SPREAD_LINKS);
+		snprintf(options->ifname[options->ifcount++], IFNAMSIZ, "%.*s", (int)length, list);
+		if (!*end)
+			return 0;
+	}
+}
+
+/* --- links */
+
+struct place {
+	struct sluice_spread_link to;
+	int fd;		 /* of the link; -1: none yet */
+	int old_prog_fd; /* what a link that was there had, or -1 */
+};
+
+struct load {
+	const struct steer_xdp_options *options;
+	struct steer_xdp_bpf *skel;
+	struct place places[SLUICE_SPREAD_LINKS];
+	__u32 count;
+	struct sluice_spread_meta before; /* all 0 if nothing was loaded */
+	__u64 seed;
+	char *log;
+};
+
+static const char *link_pin(const struct sluice_spread_link *link, char name[NAME_MAX])
+{
+	snprintf(name, NAME_MAX, PIN_LINK "%u_%u", link->netns, link->ifindex);
+	return name;
+}
+
+static int refuse_foreign(const struct place *place, struct err *err)
+{
+	struct hook_prog prog;
+	int result = xdp_prog(place->to.ifindex, &prog);
+
+	if (result == -ENOENT)
+		return 0;
+	if (result)
+		return err_set(err, EXIT_ERROR, -result, "%s: its XDP program can't be seen: %s",
+			       place->to.name, strerror(-result));
+	return err_mend(err,
+			err_set(err, EXIT_CONFLICT, EBUSY,
+				"%s: has XDP program '%s' (id %u) already", place->to.name,
+				prog.name, prog.id),
+			"an interface takes one XDP program, and that of another owner is never"
+			" replaced: let its owner detach it, or spread on another interface");
+}
+
+static const struct sluice_spread_link *link_before(const struct load *load,
+						    const struct sluice_spread_link *link)
+{
+	__u32 i;
+
+	for (i = 0; i < load->before.link_count && i < SLUICE_SPREAD_LINKS; i++)
+		if (load->before.links[i].ifindex == link->ifindex &&
+		    load->before.links[i].netns == link->netns)
+			return &load->before.links[i];
+	return NULL;
+}
+
+/* A link of ours that is on the interface still; a dead one, or one without a record, goes. */
+static void place_find(struct load *load, struct place *place)
+{
+	const struct sluice_spread_link *before = link_before(load, &place->to);
+	char name[NAME_MAX], path[PATH_MAX];
+	struct xdp_link link;
+
+	place->fd = pins_get(load->options->bpffs, PLANE, link_pin(&place->to, name));
+	if (place->fd < 0)
+		return;
+	if (before && !xdp_link_read(place->fd, &link) && link.ifindex == place->to.ifindex) {
+		place->to.mode = before->mode;
+		memcpy(place->to.why, before->why, sizeof(place->to.why));
+		place->old_prog_fd = bpf_prog_get_fd_by_id(link.prog_id);
+		return;
+	}
+	close(place->fd);
+	place->fd = -1;
+	if (!load->options->dry_run)
+		pins_drop(pins_path(load->options->bpffs, PLANE, name, path));
+}
+
+static int place_resolve(struct load *load, const struct netdev *list, size_t count,
+			 const char *name, __u32 netns, struct err *err)
+{
+	const struct netdev *dev = netdev_named(list, count, name);
+	struct place *place = &load->places[load->count];
+
+	if (!dev)
+		return err_set(err, EXIT_ERROR, ENODEV, "--xdp: there is no interface '%s'", name);
+	if (netdev_has_ethernet(dev) != 1)
+		return err_set(err, EXIT_ERROR, EOPNOTSUPP,
+			       "--xdp: %s: its packets have no Ethernet header", name);
+	*place = (struct place){ .to = { .ifindex = dev->ifindex, .netns = netns },
+				 .fd = -1,
+				 .old_prog_fd = -1 };
+	snprintf(place->to.name, sizeof(place->to.name), "%s", name);
+	load->count++;
+	place_find(load, place);
+	return place->fd < 0 ? refuse_foreign(place, err) : 0;
+}
+
+static int places_resolve(struct load *load, struct err *err)
+{
+	struct netdev *list;
+	struct stat st;
+	size_t count;
+	int result;
+	__u32 i;
+
+	if (stat("/proc/thread-self/ns/net", &st))
+		return err_set(err, EXIT_ERROR, errno, "network namespace: %s", strerror(errno));
+	result = netdev_list(&list, &count, err);
+	if (result)
+		return result;
+	for (i = 0; i < load->options->ifcount && !result; i++)
+		result = place_resolve(load, list, count, load->options->ifname[i],
+				       (__u32)st.st_ino, err);
+	free(list);
+	return result;
+}
+
+static int prog_of(const struct load *load, __u32 mode)
+{
+	return bpf_program__fd(mode == SLUICE_SPREAD_NATIVE ? load->skel->progs.sluice_spread
+							    : load->skel->progs.sluice_spread_g);
+}
+
+static int attach_error(const struct place *place, int error, struct err *err)
+{
+	/* somebody may have come since we looked */
+	if ((error == EBUSY || error == EEXIST) && refuse_foreign(place, err))
+		return -EBUSY;
+	return err_set(err,
+		       error == EPERM			   ? EXIT_PERMISSION
+		       : error == EBUSY || error == EEXIST ? EXIT_CONFLICT
+							   : EXIT_LACKING,
+		       error, "%s: attaching XDP failed: %s", place->to.name, strerror(error));
+}
+
+static int place_attach_generic(const struct load *load, struct place *place, struct err *err)
+{
+	if (!xdp_generic_reaches_cpus())
+		return err_mend(err,
+				err_set(err, EXIT_LACKING, EOPNOTSUPP,
+					"%s: not natively: %s; and generic XDP can't redirect to"
+					" CPUs before Linux 5.15",
+					place->to.name, place->to.why),
+				"leave --xdp out: Receive Packet Steering (rps_cpus) spreads, too");
+	place->to.mode = SLUICE_SPREAD_GENERIC;
+	place->fd = xdp_link_create(place->to.ifindex, false, prog_of(load, SLUICE_SPREAD_GENERIC));
+	return place->fd < 0 ? attach_error(place, -place->fd, err) : 0;
+}
+
+static int place_attach(const struct load *load, struct place *place, struct err *err)
+{
+	int error;
+
+	if (place->fd >= 0) {
+		if (bpf_link_update(place->fd, prog_of(load, place->to.mode), NULL))
+			return err_set(err, EXIT_ERROR, errno, "%s: update of the XDP link: %s",
+				       place->to.name, strerror(errno));
+		return 0;
+	}
+	place->to.mode = SLUICE_SPREAD_NATIVE;
+	place->fd = xdp_link_create(place->to.ifindex, true, prog_of(load, SLUICE_SPREAD_NATIVE));
+	error = -place->fd;
+	if (place->fd >= 0)
+		return 0;
+	if (error == EPERM || error == EBUSY || error == EEXIST)
+		return attach_error(place, error, err);
+	xdp_refusal(place->to.ifindex, prog_of(load, SLUICE_SPREAD_NATIVE), error, place->to.why,
+		    sizeof(place->to.why));
+	return place_attach_generic(load, place, err);
+}
+
+static void places_undo(struct load *load)
+{
+	__u32 i;
+
+	for (i = 0; i < load->count; i++)
+		if (load->places[i].fd >= 0 && load->places[i].old_prog_fd >= 0)
+			bpf_link_update(load->places[i].fd, load->places[i].old_prog_fd, NULL);
+}
+
+/* A new link that is not pinned detaches. */
+static void places_close(struct load *load)
+{
+	__u32 i;
+
+	for (i = 0; i < load->count; i++) {
+		if (load->places[i].fd >= 0)
+			close(load->places[i].fd);
+		if (load->places[i].old_prog_fd >= 0)
+			close(load->places[i].old_prog_fd);
+	}
+}
+
+/* --- pins */
+
+static bool is_wanted(const struct load *load, const char *pin)
+{
+	char name[NAME_MAX];
+	__u32 i;
+
+	for (i = 0; i < load->count; i++)
+		if (!strcmp(pin, link_pin(&load->places[i].to, name)))
+			return true;
+	return false;
+}
+
+/* Drops the links that are not wanted, or without `load` all that this file has pinned. */
+static int pins_sweep(const char *bpffs, const struct load *load)
+{
+	const char *prefix = load ? PIN_LINK : PINS;
+	char path[PATH_MAX], pin[PATH_MAX];
+	DIR *folder = opendir(pins_path(bpffs, PLANE, NULL, path));
+	struct dirent *entry;
+	int links = 0;
+
+	if (!folder)
+		return 0;
+	while ((entry = readdir(folder))) {
+		if (strncmp(entry->d_name, prefix, strlen(prefix)) ||
+		    (load && is_wanted(load, entry->d_name)))
+			continue;
+		pins_drop(pins_path(bpffs, PLANE, entry->d_name, pin));
+		links += !strncmp(entry->d_name, PIN_LINK, strlen(PIN_LINK));
+	}
+	closedir(folder);
+	return links;
+}
+
+static int places_pin(const struct load *load, struct err *err)
+{
+	char name[NAME_MAX], path[PATH_MAX];
+	__u32 i;
+
+	for (i = 0; i < load->count; i++) {
+		const struct place *place = &load->places[i];
+
+		pins_path(load->options->bpffs, PLANE, link_pin(&place->to, name), path);
+		/* one that was there already is pinned */
+		if (bpf_obj_pin(place->fd, path) && errno != EEXIST)
+			return err_set(err, EXIT_ERROR, errno, "pin %s: %s", path, strerror(errno));
+	}
+	return 0;
+}
+
+/* Counting what is lost is not worth failing for: the tracepoint is no promise of the kernel's. */
+static void lost_attach(const struct load *load)
+{
+	char path[PATH_MAX];
+	struct bpf_link *link;
+
+	if (!access(pins_path(load->options->bpffs, PLANE, PIN_LOST, path), F_OK))
+		return;
+	link = bpf_program__attach_raw_tracepoint(load->skel->progs.sluice_lost,
+						  "xdp_cpumap_enqueue");
+	if (link)
+		bpf_obj_pin(bpf_link__fd(link), path);
+	bpf_link__destroy(link);
+}
+
+/* --- load */
+
+/* The maps that are pinned, each for the one of its name. */
+static int maps_share(const struct load *load, struct err *err)
+{
+	struct bpf_map *map;
+
+	bpf_object__for_each_map(map, load->skel->obj) {
+		int result, fd;
+
+		if (bpf_map__is_internal(map))
+			continue;
+		fd = pins_get(load->options->bpffs, PLANE, bpf_map__name(map));
+		if (fd == -ENOENT)
+			continue;
+		result = fd < 0 ? fd : bpf_map__reuse_fd(map, fd);
+		if (fd >= 0)
+			close(fd);
+		if (result)
+			return err_set(err, EXIT_ERROR, -result, "pin %s: %s", bpf_map__name(map),
+				       strerror(-result));
+	}
+	return 0;
+}
+
+static __u64 seed_draw(void)
+{
+	__u64 seed = 0;
+
+	if (getrandom(&seed, sizeof(seed), 0) < 0)
+		seed = plane_now_ns(CLOCK_MONOTONIC);
+	return seed;
+}
+
+static int load_open(struct load *load, struct err *err)
+{
+	LIBBPF_OPTS(bpf_object_open_opts, opts, .kernel_log_size = VERIFIER_LOG_SIZE);
+	const struct steer_xdp_options *options = load->options;
+	struct steer_xdp_bpf *skel;
+	int result;
+
+	load->log = calloc(1, VERIFIER_LOG_SIZE);
+	opts.kernel_log_buf = load->log;
+	skel = load->skel = load->log ? steer_xdp_bpf__open_opts(&opts) : NULL;
+	if (!skel)
+		return err_set(err, EXIT_ERROR, ENOMEM, "XDP program: no memory");
+	load->seed = load->before.seed ? load->before.seed : seed_draw();
+	skel->rodata->seed = load->seed;
+	skel->rodata->any_port = options->ports->any;
+	memcpy((void *)skel->rodata->ports, options->ports->bit, sizeof(options->ports->bit));
+	skel->rodata->cpu_count = options->cpu_count;
+	memcpy((void *)skel->rodata->cpus, options->cpus, sizeof(options->cpus));
+	bpf_map__set_max_entries(skel->maps.sluice_x_cpus, (__u32)libbpf_num_possible_cpus());
+	result = options->dry_run ? 0 : maps_share(load, err);
+	if (result)
+		return result;
+	result = steer_xdp_bpf__load(skel);
+	return result ? hooks_load_error("XDP program", -result, load->log, err) : 0;
+}
+
+/* Queues of CPUs that are no longer wanted stay while the old programs may run. */
+static int queues_make(const struct load *load, struct err *err)
+{
+	int fd = bpf_map__fd(load->skel->maps.sluice_x_cpus);
+	__u32 i;
+
+	for (i = 0; i < load->options->cpu_count; i++) {
+		__u32 cpu = load->options->cpus[i], size = SLUICE_SPREAD_QUEUE, there = 0;
+
+		if (!bpf_map_lookup_elem(fd, &cpu, &there) && there == size)
+			continue;
+		if (bpf_map_update_elem(fd, &cpu, &size, BPF_ANY))
+			return err_set(err, EXIT_ERROR, errno, "queue for CPU %u: %s", cpu,
+				       strerror(errno));
+	}
+	return 0;
+}
+
+static void queues_trim(const struct load *load)
+{
+	int fd = bpf_map__fd(load->skel->maps.sluice_x_cpus), possible = libbpf_num_possible_cpus();
+	__u32 cpu, next = 0;
+
+	for (cpu = 0; (int)cpu < possible; cpu++) {
+		if (next < load->options->cpu_count && load->options->cpus[next] == cpu)
+			next++;
+		else
+			bpf_map_delete_elem(fd, &cpu);
+	}
+}
+
+static int meta_write(const struct load *load, __u32 state, struct err *err)
+{
+	struct sluice_spread_meta meta = { .magic = SLUICE_MAGIC,
+					   .abi = SLUICE_SPREAD_ABI,
+					   .cpu_count = load->options->cpu_count,
+					   .link_count = load->count,
+					   .seed = load->seed };
+	struct bpf_map_info info = { 0 };
+	__u32 length = sizeof(info), i;
+
+	if (bpf_obj_get_info_by_fd(bpf_map__fd(load->skel->maps.sluice_x_cpus), &info, &length))
+		return err_set(err, EXIT_ERROR, errno, "queues: %s", strerror(errno));
+	meta.map_id = info.id;
+	memcpy(meta.cpus, load->options->cpus, sizeof(meta.cpus));
+	for (i = 0; i < load->count; i++)
+		meta.links[i] = load->places[i].to;
+	return plane_meta_write(&plane, bpf_map__fd(load->skel->maps.sluice_x_meta), &meta, state,
+				err);
+}
+
+static int load_attach(struct load *load, struct err *err)
+{
+	int result = plane_pin_maps(&plane, load->options->bpffs, load->skel->obj, err);
+	__u32 i;
+
+	if (!result)
+		result = queues_make(load, err);
+	for (i = 0; i < load->count && !result; i++)
+		result = place_attach(load, &load->places[i], err);
+	if (!result)
+		result = places_pin(load, err);
+	if (!result)
+		result = meta_write(load, SLUICE_LOADED, err);
+	if (result) {
+		places_undo(load);
+		return result;
+	}
+	lost_attach(load);
+	pins_sweep(load->options->bpffs, load);
+	queues_trim(load);
+	return 0;
+}
+
+/* What was not there before goes again. */
+static void load_undo(const struct load *load)
+{
+	char path[PATH_MAX], name[NAME_MAX];
+	__u32 i;
+
+	if (!load->before.magic)
+		pins_sweep(load->options->bpffs, NULL);
+	for (i = 0; i < load->count; i++)
+		if (load->places[i].old_prog_fd < 0)
+			pins_drop(pins_path(load->options->bpffs, PLANE,
+					    link_pin(&load->places[i].to, name), path));
+	rmdir(pins_path(load->options->bpffs, PLANE, NULL, path));
+}
+
+static int load_locked(const struct steer_xdp_options *options, struct err *err)
+{
+	struct load load = { .options = options };
+	int result = plane_meta_read(&plane, options->bpffs, &load.before, err);
+
+	if (result && result != -ENOENT && result != -EUCLEAN)
+		return result;
+	if (result) {
+		load.before = (struct sluice_spread_meta){ 0 };
+		/* remains of a loader that died, if any */
+		if (!options->dry_run)
+			pins_sweep(options->bpffs, NULL);
+	}
+	result = places_resolve(&load, err);
+	if (!result)
+		result = load_open(&load, err);
+	if (!result && !options->dry_run) {
+		result = load_attach(&load, err);
+		if (result)
+			load_undo(&load);
+	}
+	places_close(&load);
+	steer_xdp_bpf__destroy(load.skel);
+	free(load.log);
+	return result;
+}
+
+static int unload(const char *bpffs, struct err *err)
+{
+	char path[PATH_MAX];
+	struct pins pins;
+	int result = pins_lock(&pins, bpffs, false, err);
+
+	if (result)
+		return result;
+	result = pins_sweep(bpffs, NULL);
+	/* fails, as it should, while groups are steered */
+	rmdir(pins_path(bpffs, PLANE, NULL, path));
+	pins_unlock(&pins);
+	return result;
+}
+
+int steer_xdp_load(const struct steer_xdp_options *options, struct err *err)
+{
+	static const int caps[] = { CAP_BPF, CAP_NET_ADMIN, CAP_PERFMON };
+	struct pins pins;
+	int result;
+
+	if (!options->ifcount) {
+		result = options->dry_run ? 0 : pins_exist(options->bpffs, PLANE, err);
+		return result > 0 ? unload(options->bpffs, err) : result;
+	}
+	result = caps_require("steer load --xdp", caps, 3, err);
+	if (!result)
+		result = pins_lock(&pins, options->bpffs, true, err);
+	if (result)
+		return result;
+	result = load_locked(options, err);
+	pins_unlock(&pins);
+	return result;
+}
+
+/* --- reading */
+
+static void links_read(const char *bpffs, struct steer_xdp *xdp)
+{
+	__u32 i;
+
+	for (i = 0; i < xdp->meta.link_count && i < SLUICE_SPREAD_LINKS; i++) {
+		const struct sluice_spread_link *to = &xdp->meta.links[i];
+		char name[NAME_MAX];
+		struct xdp_link link;
+		int fd = pins_get(bpffs, PLANE, link_pin(to, name));
+
+		xdp->gone[i] = fd < 0 || xdp_link_read(fd, &link) || link.ifindex != to->ifindex;
+		if (!xdp->gone[i])
+			xdp->prog_id[i] = link.prog_id;
+		if (fd >= 0)
+			close(fd);
+	}
+}
+
+static int sent_read(const char *bpffs, struct steer_xdp *xdp, struct err *err)
+{
+	int possible = libbpf_num_possible_cpus(), cpu, fd;
+	__u64 *each = calloc((size_t)possible, sizeof(*each));
+	__u32 i;
+
+	fd = plane_map_open(&plane, bpffs, "sluice_x_sent", sizeof(__u32), sizeof(__u64), err);
+	for (i = 0; fd >= 0 && each && i < xdp->meta.cpu_count && i < SLUICE_SPREAD_CPUS; i++) {
+		__u32 key = xdp->meta.cpus[i];
+
+		if (bpf_map_lookup_elem(fd, &key, each))
+			continue;
+		for (cpu = 0; cpu < possible && key < SLUICE_SPREAD_CPUS; cpu++)
+			xdp->sent[key] += each[cpu];
+	}
+	if (fd >= 0)
+		close(fd);
+	free(each);
+	return fd < 0 ? fd : 0;
+}
+
+int steer_xdp_read(const char *bpffs, struct steer_xdp *xdp, struct err *err)
+{
+	int result;
+
+	memset(xdp, 0, sizeof(*xdp));
+	result = plane_meta_read(&plane, bpffs, &xdp->meta, err);
+	/* the folder is the plane's, which may be loaded without us */
+	if (result == -ENOENT || result == -EUCLEAN)
+		return err_mend(err,
+				err_set(err, EXIT_ERROR, ENOENT,
+					"flows of no interface are spread over CPUs"),
+				"load it with 'sluice steer load --policy cpu --xdp IF --cpus"
+				" LIST'");
+	if (result)
+		return result;
+	links_read(bpffs, xdp);
+	result = plane_counters(&plane, bpffs, "sluice_x_counts", xdp->counters.value,
+				SLUICE_SPREAD_COUNTERS_MAX, err);
+	return result ? result : sent_read(bpffs, xdp, err);
+}

@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Spreads the flows that come in on interfaces over CPUs, for policy cpu.  Its state is pinned in
+ * the folder of the steering plane, beside those of the groups, and goes with it.
+ */
+#ifndef SLUICE_STEER_XDP_H
+#define SLUICE_STEER_XDP_H
+
+#include "err.h"
+#include "ports.h"
+
+#include <linux/types.h>
+#include <net/if.h>
+#include <sluice/spread.h>
+#include <stdbool.h>
+
+struct steer_xdp_options {
+	const char *bpffs;
+	const struct ports *ports;
+	char ifname[SLUICE_SPREAD_LINKS][IFNAMSIZ]; /* in the network namespace that we are in */
+	__u32 ifcount;
+	__u16 cpus[SLUICE_SPREAD_CPUS];
+	__u32 cpu_count;
+	bool dry_run; /* look for conflicts, run the verifier, change nothing */
+};
+
+/* Parses "0-3,6"; an unknown CPU, and one that is offline, is refused. `what` names the option. */
+int steer_xdp_cpus(const char *what, const char *list, struct steer_xdp_options *options,
+		   struct err *err);
+/* Parses "eth0,eth1". */
+int steer_xdp_interfaces(const char *what, const char *list, struct steer_xdp_options *options,
+			 struct err *err);
+
+/*
+ * Puts the programs on these interfaces and on no other, all or nothing.  An interface that has an
+ * XDP program of another owner is a conflict.  With no interface at all, what is loaded is removed;
+ * its number of interfaces is the result then, else 0 or -errno.
+ */
+int steer_xdp_load(const struct steer_xdp_options *options, struct err *err);
+
+/* --- what there is to see */
+
+struct steer_xdp {
+	struct sluice_spread_meta meta;
+	bool gone[SLUICE_SPREAD_LINKS]; /* the interface is, or somebody has detached it */
+	__u32 prog_id[SLUICE_SPREAD_LINKS];
+	struct sluice_spread_counters counters;
+	__u64 sent[SLUICE_SPREAD_CPUS]; /* datagrams, by CPU */
+};
+
+/* -ENOENT with *err set if it is not loaded. */
+int steer_xdp_read(const char *bpffs, struct steer_xdp *xdp, struct err *err);
+/* "native" */
+const char *steer_xdp_mode_name(__u32 mode);
+
+#endif

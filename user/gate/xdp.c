@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "xdp.h"
+
+#include <bpf/bpf.h>
+#include <bpf/btf.h>
+#include <errno.h>
+#include <linux/if_link.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+static void prog_name(struct hook_prog *prog)
+{
+	struct bpf_prog_info info = { 0 };
+	__u32 length = sizeof(info);
+	int fd = bpf_prog_get_fd_by_id(prog->id);
+
+	snprintf(prog->name, sizeof(prog->name), "?");
+	if (fd < 0)
+		return;
+	if (!bpf_obj_get_info_by_fd(fd, &info, &length))
+		memcpy(prog->name, info.name, sizeof(prog->name));
+	close(fd);
+}
+
+int xdp_prog(__u32 ifindex, struct hook_prog *prog)
+{
+	LIBBPF_OPTS(bpf_xdp_query_opts, opts);
+	int result = bpf_xdp_query((int)ifindex, 0, &opts);
+
+	if (result)
+		return result;
+	/* a driver and the kernel may have one each; the former is met first */
+	prog->id = opts.hw_prog_id    ? opts.hw_prog_id
+		   : opts.drv_prog_id ? opts.drv_prog_id
+		   : opts.skb_prog_id ? opts.skb_prog_id
+				      : opts.prog_id;
+	if (!prog->id)
+		return -ENOENT;
+	prog_name(prog);
+	return 0;
+}
+
+int xdp_link_read(int link_fd, struct xdp_link *link)
+{
+	struct bpf_link_info info = { 0 };
+	__u32 length = sizeof(info);
+
+	if (bpf_obj_get_info_by_fd(link_fd, &info, &length))
+		return -errno;
+	*link = (struct xdp_link){ info.id, info.prog_id, info.xdp.ifindex };
+	return 0;
+}
+
+int xdp_link_create(__u32 ifindex, bool native, int prog_fd)
+{
+	LIBBPF_OPTS(bpf_link_create_opts, opts,
+		    .flags = native ? XDP_FLAGS_DRV_MODE : XDP_FLAGS_SKB_MODE);
+	int fd = bpf_link_create(prog_fd, (int)ifindex, BPF_XDP, &opts);
+
+	return fd < 0 ? -errno : fd;
+}
+
+/* --- the driver's words */
+
+static char driver_says[128];
+
+static int print_capture(enum libbpf_print_level level, const char *fmt, va_list args)
+{
+	char line[256], *text;
+
+	vsnprintf(line, sizeof(line), fmt, args);
+	text = strstr(line, "error message: ");
+	if (text) {
+		snprintf(driver_says, sizeof(driver_says), "%s", text + strlen("error message: "));
+		driver_says[strcspn(driver_says, "\n")] = '\0';
+	}
+	return 0;
+}
+
+/*
+ * A link is refused with a number alone; asked by netlink, the kernel passes on what the driver
+ * says, and libbpf prints it.  Should it be granted this time, it is taken back.
+ */
+const char *xdp_refusal(__u32 ifindex, int prog_fd, int error, char *text, size_t size)
+{
+	const __u32 flags = XDP_FLAGS_DRV_MODE | XDP_FLAGS_UPDATE_IF_NOEXIST;
+	libbpf_print_fn_t before = libbpf_set_print(print_capture);
+	int result;
+
+	driver_says[0] = '\0';
+	result = bpf_xdp_attach((int)ifindex, prog_fd, flags, NULL);
+	libbpf_set_print(before);
+	if (!result) {
+		LIBBPF_OPTS(bpf_xdp_attach_opts, opts, .old_prog_fd = prog_fd);
+
+		bpf_xdp_detach((int)ifindex, XDP_FLAGS_DRV_MODE | XDP_FLAGS_REPLACE, &opts);
+	}
+	snprintf(text, size, "%s",
+		 driver_says[0]	       ? driver_says
+		 : error == EOPNOTSUPP ? "the driver has no XDP"
+				       : strerror(error));
+	return text;
+}
+
+bool xdp_generic_reaches_cpus(void)
+{
+	struct btf *btf = btf__load_vmlinux_btf();
+	bool has = btf &&
+		   btf__find_by_name_kind(btf, "cpu_map_generic_redirect", BTF_KIND_FUNC) > 0;
+
+	btf__free(btf);
+	return has;
+}

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * XDP programs on an interface, by links.  An interface has one XDP program alone: that of another
+ * owner is never replaced.
+ */
+#ifndef SLUICE_XDP_H
+#define SLUICE_XDP_H
+
+#include "err.h"
+#include "hooks.h"
+
+#include <linux/types.h>
+#include <stdbool.h>
+
+/* An XDP link, as the kernel has it. */
+struct xdp_link {
+	__u32 id;
+	__u32 prog_id;
+	__u32 ifindex; /* 0: the interface is gone */
+};
+
+/* The program that an interface has, in whatever mode; -ENOENT if it has none. */
+int xdp_prog(__u32 ifindex, struct hook_prog *prog);
+int xdp_link_read(int link_fd, struct xdp_link *link);
+/* Attaches; the descriptor of the link, which detaches when it is closed unless pinned. */
+int xdp_link_create(__u32 ifindex, bool native, int prog_fd);
+/*
+ * Why the kernel refused to attach natively, in words: the driver's own, where it says any.  Only
+ * after such a refusal; returns text.
+ */
+const char *xdp_refusal(__u32 ifindex, int prog_fd, int error, char *text, size_t size);
+/* Does generic XDP on this kernel redirect to another CPU (5.15), where older ones drop? */
+bool xdp_generic_reaches_cpus(void);
+
+#endif
