@@ -56,10 +56,18 @@ static __always_inline bool checksum_is_open(const struct packet_ip *ip,
 	return udp->check_be && udp->check_be == checksum_fold(sum);
 }
 
+static __always_inline __u64 addr_mix(__u64 hash, const struct in6_addr *from)
+{
+	struct sluice_addr addr = addr_of(from);
+
+	return sluice_flow_mix(sluice_flow_mix(hash, addr.half[0]), addr.half[1]);
+}
+
 static __always_inline __u32 flow_cpu(const struct packet_ip *ip, const struct packet_udp *udp)
 {
-	struct sluice_addr peer = addr_of(&ip->saddr), local = addr_of(&ip->daddr);
-	__u64 hash = sluice_steer_hash(seed, &peer, &local, udp->source_be);
+	__u64 hash = addr_mix(addr_mix(seed, &ip->saddr), &ip->daddr);
+
+	hash = sluice_flow_mix(hash, udp->source_be);
 
 	return cpus[(((hash >> 32) * cpu_count) >> 32) % SLUICE_SPREAD_CPUS];
 }
