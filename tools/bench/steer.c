@@ -4,9 +4,9 @@
  * the benchmark of steering.  Commands are lines on stdin, each answered with a JSON line:
  *
  *	workers N		close the group's sockets, open N
- *	sources N 4|6		as many clients, each with a port of its own
- *	use kernel|cbpf|PATH	who chooses: the kernel, a classic program (its hash modulo the
- *				workers), or the program that is pinned there
+ *	clients N 4|6		as many clients, each with an address of its own
+ *	use kernel|cbpf|PATH	who chooses: the kernel, a classic program (the client's address,
+ *				hashed, modulo the workers), or the program that is pinned there
  *	even MS			all clients in turn; CPU time and what was received
  *	flood N			until N are received; on two CPUs, a thread for each worker
  *	replay FILE RATE	a datagram of client n for each 16-bit n of the file, paced
@@ -44,7 +44,6 @@
 #include <sys/epoll.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <time.h>
@@ -53,8 +52,7 @@
 #define NS_PER_MS    1000000ULL
 #define NS_PER_S     1000000000ULL
 #define WORKERS_MAX  64
-#define SOURCES_MAX  8192
-#define SOURCE_PORT  10000
+#define FRESH_FROM   65536 /* clients of these numbers and above are new */
 #define BURST	     32
 #define WINDOW	     512 /* datagrams that "flood" is ahead; all in one queue still fit */
 #define RECEIVE_ROOM (16 << 20)
@@ -72,8 +70,8 @@ struct worker {
 };
 
 static struct worker workers[WORKERS_MAX];
-static int worker_count, source_count, source_next, epoll_fd;
-static int sources[SOURCES_MAX];
+static int worker_count, epoll_fd;
+static unsigned int client_count, client_next;
 static unsigned long sent;
 static __u16 port;
 static int prog_fd = -1, cpu;
@@ -184,10 +182,17 @@ static void do_workers(int count)
 	answer();
 }
 
+/* The client's address, hashed; SKF_AD_RXHASH would be the sending socket's here, one for all. */
 static void use_classic(void)
 {
 	struct sock_filter code[] = {
-		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, (__u32)(SKF_AD_OFF + SKF_AD_RXHASH)),
+		BPF_STMT(BPF_LD | BPF_B | BPF_ABS, (__u32)SKF_NET_OFF),
+		BPF_JUMP(BPF_JMP | BPF_JGE | BPF_K, 0x60, 2, 0),
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, (__u32)SKF_NET_OFF + 12),
+		BPF_JUMP(BPF_JMP | BPF_JA, 1, 0, 0),
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, (__u32)SKF_NET_OFF + 20),
+		BPF_STMT(BPF_ALU | BPF_MUL | BPF_K, 0x9e3779b1),
+		BPF_STMT(BPF_ALU | BPF_RSH | BPF_K, 16),
 		BPF_STMT(BPF_ALU | BPF_MOD | BPF_K, (__u32)worker_count),
 		BPF_STMT(BPF_RET | BPF_A, 0),
 	};
@@ -280,58 +285,19 @@ static void tallies_clear(void)
 
 /* --- clients */
 
-static int source_open(int family, int index)
-{
-	struct sockaddr_storage from, to;
-	socklen_t size = loopback(family, SOURCE_PORT + index, &from);
-	int fd = socket(from.ss_family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-
-	loopback(family, port, &to);
-	if (fd < 0 || bind(fd, (struct sockaddr *)&from, size) ||
-	    connect(fd, (struct sockaddr *)&to, size))
-		die("client");
-	return fd;
-}
-
-static void do_sources(int count, int family)
-{
-	while (source_count)
-		close(sources[--source_count]);
-	while (source_count < count && source_count < SOURCES_MAX) {
-		sources[source_count] = source_open(family, source_count);
-		source_count++;
-	}
-	source_next = 0;
-	answer();
-}
-
-static void source_send(int index)
-{
-	static const char payload[PAYLOAD];
-
-	if (send(sources[index], payload, sizeof(payload), 0) < 0)
-		die("send");
-	sent++;
-}
-
-static void burst_send(void)
-{
-	int i;
-
-	for (i = 0; i < BURST; i++) {
-		source_send(source_next);
-		if (++source_next == source_count)
-			source_next = 0;
-	}
-}
-
-/* A client for each number, told from others by its address: one socket sends for all of them. */
+/*
+ * A client for each number, told from others by its address: one socket sends for all of them.
+ * Rejected: a socket each, as a thousand of them leave nothing in the CPU's caches for whom they
+ * send to, which on a server has them for itself.
+ */
 struct crowd {
 	int family;
 	int fd;
 	struct sockaddr_storage to;
 	socklen_t to_len;
 };
+
+static struct crowd clients = { .fd = -1 };
 
 static void crowd_open(struct crowd *crowd, int family)
 {
@@ -346,7 +312,7 @@ static void crowd_open(struct crowd *crowd, int family)
 
 static void crowd_source4(struct msghdr *message, __u32 number)
 {
-	struct in_pktinfo info = { .ipi_spec_dst.s_addr = htonl(0x7f100000 + (number & 0xfffff)) };
+	struct in_pktinfo info = { .ipi_spec_dst.s_addr = htonl(0x7f100000 + number % 0xe00000) };
 	struct cmsghdr *control = message->msg_control;
 
 	message->msg_controllen = CMSG_SPACE(sizeof(info));
@@ -386,6 +352,27 @@ static void crowd_send(const struct crowd *crowd, __u32 number)
 	if (sendmsg(crowd->fd, &message, 0) < 0)
 		die("send");
 	sent++;
+}
+
+static void do_clients(int count, int family)
+{
+	if (clients.fd >= 0)
+		close(clients.fd);
+	crowd_open(&clients, family);
+	client_count = count;
+	client_next = 0;
+	answer();
+}
+
+static void burst_send(void)
+{
+	int i;
+
+	for (i = 0; i < BURST; i++) {
+		crowd_send(&clients, client_next);
+		if (++client_next >= client_count)
+			client_next = 0;
+	}
 }
 
 /* --- measurements */
@@ -484,7 +471,7 @@ static void drain_all(void)
 			usleep(1000);
 }
 
-static void replay(const __u16 *clients, size_t count, unsigned long rate)
+static void replay(const __u16 *client, size_t count, unsigned long rate)
 {
 	__u64 start = clock_ns(CLOCK_MONOTONIC);
 	size_t next = 0;
@@ -494,7 +481,7 @@ static void replay(const __u16 *clients, size_t count, unsigned long rate)
 		int burst;
 
 		for (burst = 0; burst < BURST && next < count && next < due; burst++)
-			source_send(clients[next++] % source_count);
+			crowd_send(&clients, client[next++]);
 		drain();
 		if (!burst)
 			usleep(100);
@@ -505,25 +492,25 @@ static void do_replay(const char *path, unsigned long rate)
 {
 	int fd = open(path, O_RDONLY | O_CLOEXEC);
 	struct stat st;
-	void *clients;
+	void *client;
 
 	if (fd < 0 || fstat(fd, &st))
 		die(path);
-	clients = mmap(NULL, st.st_size, PROT_READ, MAP_PRIVATE | MAP_POPULATE, fd, 0);
-	if (clients == MAP_FAILED)
+	client = mmap(NULL, st.st_size, PROT_READ, MAP_PRIVATE | MAP_POPULATE, fd, 0);
+	if (client == MAP_FAILED)
 		die(path);
 	close(fd);
 	tallies_clear();
-	replay(clients, st.st_size / sizeof(__u16), rate);
+	replay(client, st.st_size / sizeof(__u16), rate);
 	drain_all();
-	munmap(clients, st.st_size);
+	munmap(client, st.st_size);
 	tallies_print();
 }
 
 /* All datagrams of a client come a while after another, as those of a real flow do. */
 static void do_fresh(__u32 count, int family, int times)
 {
-	static __u32 from;
+	static __u32 from = FRESH_FROM;
 	struct crowd crowd;
 	__u32 i, end = from + count;
 	int time;
@@ -602,8 +589,8 @@ static void obey(const char *line)
 
 	if (sscanf(line, "workers %lu", &number) == 1)
 		do_workers(number);
-	else if (sscanf(line, "sources %lu %lu", &number, &other) == 2)
-		do_sources(number, other);
+	else if (sscanf(line, "clients %lu %lu", &number, &other) == 2)
+		do_clients(number, other);
 	else if (sscanf(line, "use %1023s", text) == 1)
 		do_use(text);
 	else if (sscanf(line, "even %lu", &number) == 1)
@@ -626,7 +613,6 @@ static void obey(const char *line)
 
 int main(int argc, char **argv)
 {
-	struct rlimit files = { SOURCES_MAX + 1024, SOURCES_MAX + 1024 };
 	char line[2048];
 
 	if (argc != 3 || unshare(CLONE_NEWNET)) {
@@ -637,8 +623,6 @@ int main(int argc, char **argv)
 	cpu = atoi(argv[2]);
 	epoll_fd = -1;
 	loopback_up();
-	if (setrlimit(RLIMIT_NOFILE, &files))
-		die("RLIMIT_NOFILE");
 	answer();
 	fflush(stdout);
 	/* not by stdio, which would read lines ahead that "churn" waits for */
