@@ -631,6 +631,7 @@ static int group_release(struct sweep *sweep, struct steer_group *group, const c
 			       "port %u: %s", group->info.port, join_reason(-detached));
 	tell_group(sweep, detached ? STEER_GROUP_RELEASED : STEER_GROUP_GONE, group, NULL,
 		   slots_used(group), why);
+	steer_group_forget(group);
 	removed = steer_group_remove(sweep->dir, group->name, err);
 	return removed;
 }

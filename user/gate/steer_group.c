@@ -570,6 +570,15 @@ int steer_group_leave(struct steer_group *group, int slot)
 	return steer_group_write(group, slot);
 }
 
+void steer_group_forget(const struct steer_group *group)
+{
+	__u32 slot;
+
+	for (slot = 0; slot < SLUICE_STEER_SLOTS; slot++)
+		if (group->slots[slot].state != SLUICE_STEER_FREE)
+			bpf_map_delete_elem(group->sockets_fd, &slot);
+}
+
 int steer_group_drained(struct steer_group *group, int slot)
 {
 	incarnation_raise(&group->slots[slot]);

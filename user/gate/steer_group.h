@@ -77,6 +77,11 @@ int steer_group_join(struct steer_group *group, int socket_fd, __u64 cookie,
 		     const struct sluice_socket_record *record, __u64 instance);
 /* Frees a slot; the kernel has taken out a closed socket already. */
 int steer_group_leave(struct steer_group *group, int slot);
+/*
+ * Takes all sockets out of a group that has no program any more: a socket can be in one such map
+ * only, and the kernel frees this one some time after it is gone.
+ */
+void steer_group_forget(const struct steer_group *group);
 /* Writes the slot as it stands in group->slots. */
 int steer_group_write(const struct steer_group *group, int slot);
 /* From now on no flow is this slot's; those that it has move with their next datagram. */
