@@ -13,6 +13,7 @@
 #include "../../user/base/word.c"
 #include "../../user/cmd/reply_values.c"
 #include "../../user/cmd/run_config.c"
+#include "../../user/cmd/spread_values.c"
 #include "../../user/cmd/steer_values.c"
 
 #include <stdint.h>

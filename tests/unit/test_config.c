@@ -85,7 +85,8 @@ static void test_every_key(void **state)
 			       "[wire]\nnetns = blue\niface = eth0, eth1\nfollow = br0\n"
 			       "port = 1-5\ntable = 200\nage = 8\ngateway = eth2\n"
 			       "server = 10.0.0.5,fd00::5\nattach = clsact\n"
-			       "[steer]\nport = 443\npolicy = load\nflows = 1000\nidle = 9\n"
+			       "[steer]\nport = 443\npolicy = cpu\nflows = 1000\nidle = 9\n"
+			       "xdp = lo\ncpus = 0\n"
 			       "generation = cgroup\nnetns = all\nsweep = 5\n"),
 			 0);
 	assert_string_equal(config.bpffs, "/b");
@@ -115,7 +116,10 @@ static void test_every_key(void **state)
 	assert_int_equal(config.wire.via, SLUICE_WIRE_CLSACT);
 	assert_true(ports_contain(&config.steer.ports, 443));
 	assert_false(ports_contain(&config.steer.ports, 53));
-	assert_int_equal(config.steer.policy, SLUICE_STEER_LOAD);
+	assert_int_equal(config.steer.policy, SLUICE_STEER_CPU);
+	assert_int_equal(config.steer_xdp.ifcount, 1);
+	assert_string_equal(config.steer_xdp.ifname[0], "lo");
+	assert_int_equal(config.steer_xdp.cpu_count, 1);
 	assert_int_equal(config.steer.flows, 1000);
 	assert_int_equal(config.steer.idle_s, 9);
 	assert_int_equal(config.steer.generations, SLUICE_STEER_BY_CGROUP);

@@ -2,6 +2,7 @@
 #include "run_config.h"
 
 #include "reply_values.h"
+#include "spread_values.h"
 #include "steer_values.h"
 #include "word.h"
 
@@ -169,6 +170,16 @@ static int set_steer_sweep(struct run_config *config, char *value, struct err *e
 	return value_idle("number", value, &config->steer_sweep_s, err);
 }
 
+static int set_steer_xdp(struct run_config *config, char *value, struct err *err)
+{
+	return value_spread_interfaces("xdp", value, &config->steer_xdp, err);
+}
+
+static int set_steer_cpus(struct run_config *config, char *value, struct err *err)
+{
+	return value_spread_cpus("cpus", value, &config->steer_xdp, err);
+}
+
 /* --- keys */
 
 static const struct key {
@@ -188,6 +199,7 @@ static const struct key {
 	{ "steer", "policy", set_steer_policy },  { "steer", "generation", set_steer_generation },
 	{ "steer", "flows", set_steer_flows },	  { "steer", "idle", set_steer_idle },
 	{ "steer", "netns", set_steer_netns },	  { "steer", "sweep", set_steer_sweep },
+	{ "steer", "xdp", set_steer_xdp },	  { "steer", "cpus", set_steer_cpus },
 };
 #define KEYS (sizeof(keys) / sizeof(*keys))
 
@@ -355,6 +367,20 @@ static int check_wire(struct run_config *config)
 	return 0;
 }
 
+static int check_steer(struct run_config *config)
+{
+	struct conf *conf = &config->conf;
+	struct err err;
+
+	if (!key_given(conf, "steer", "port"))
+		return conf_complain(conf, section_line(conf, "steer"),
+				     "[steer] needs a port: the servers', or any");
+	if (!value_spread_check("", &config->steer_xdp, config->steer.policy, &err))
+		return 0;
+	return conf_complain(conf, section_line(conf, "steer"), "[steer]: %s: %s", err.what,
+			     err.mend);
+}
+
 static int check_whole(struct run_config *config)
 {
 	struct conf *conf = &config->conf;
@@ -369,9 +395,8 @@ static int check_whole(struct run_config *config)
 				       "[reply] needs a mode: socket, or audit to look first");
 	if (!result && config->has_wire)
 		result = check_wire(config);
-	if (!result && config->has_steer && !key_given(conf, "steer", "port"))
-		result = conf_complain(conf, section_line(conf, "steer"),
-				       "[steer] needs a port: the servers', or any");
+	if (!result && config->has_steer)
+		result = check_steer(config);
 	return result;
 }
 

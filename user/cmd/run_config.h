@@ -11,6 +11,7 @@
 #include "log.h"
 #include "reply.h"
 #include "steer.h"
+#include "steer_xdp.h"
 #include "wire.h"
 
 #include <stdbool.h>
@@ -29,9 +30,10 @@ struct run_config {
 	struct reply_options reply;
 	struct wire_options wire;
 	struct steer_options steer;
-	const char *steer_netns; /* a name, or "all"; NULL: this one */
-	__u64 steer_sweep_s;	 /* between looks at all sockets that no news ask for */
-	struct conf conf;	 /* the strings of all the above; and the file's problems */
+	struct steer_xdp_options steer_xdp; /* what it shares with `steer` is set at the load */
+	const char *steer_netns;	    /* a name, or "all"; NULL: this one */
+	__u64 steer_sweep_s;		    /* between looks at all sockets that no news ask for */
+	struct conf conf; /* the strings of all the above; and the file's problems */
 };
 
 /*

@@ -8,6 +8,7 @@
 #include "steer_follow.h"
 #include "steer_readers.h"
 #include "steer_values.h"
+#include "steer_xdp.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -238,6 +239,21 @@ static void log_loaded(const struct steer_options *options, int groups)
 	log_end(&line);
 }
 
+/* As 'steer load' does: what is not named is not spread. */
+static int spread(const struct run_config *wanted, const struct steer_options *options,
+		  struct err *err)
+{
+	struct steer_xdp_options xdp = wanted->steer_xdp;
+	int result;
+
+	xdp.bpffs = options->bpffs;
+	xdp.ports = &options->ports;
+	result = steer_xdp_load(&xdp, err);
+	if (result > 0)
+		log_warning("steer: flows are no longer spread over CPUs: the file names no xdp");
+	return result < 0 ? result : 0;
+}
+
 static int load(struct run_steer *steer, const struct steer_options *options, struct err *err)
 {
 	int groups, result;
@@ -266,7 +282,9 @@ int run_steer_apply(struct run_steer *steer, const struct run_config *wanted, st
 	if (result)
 		return result;
 	steer->fresh = steer_read(options.bpffs, &meta, err) == -ENOENT;
-	result = load(steer, &options, err);
+	result = spread(wanted, &options, err);
+	if (!result)
+		result = load(steer, &options, err);
 	if (result)
 		return result;
 	snprintf(steer->bpffs, sizeof(steer->bpffs), "%s", options.bpffs);

@@ -3,6 +3,7 @@
 #include "command.h"
 #include "hooks.h"
 #include "log.h"
+#include "spread_values.h"
 #include "steer.h"
 #include "steer_news.h"
 #include "steer_readers.h"
@@ -50,12 +51,12 @@ static int set_idle(void *into, const char *value, struct err *err)
 
 static int set_xdp(void *into, const char *value, struct err *err)
 {
-	return steer_xdp_interfaces("--xdp", value, &((struct options *)into)->xdp, err);
+	return value_spread_interfaces("--xdp", value, &((struct options *)into)->xdp, err);
 }
 
 static int set_cpus(void *into, const char *value, struct err *err)
 {
-	return steer_xdp_cpus("--cpus", value, &((struct options *)into)->xdp, err);
+	return value_spread_cpus("--cpus", value, &((struct options *)into)->xdp, err);
 }
 
 static int set_dry_run(void *into, const char *value, struct err *err)
@@ -67,7 +68,7 @@ static int set_dry_run(void *into, const char *value, struct err *err)
 static const struct opt opts[] = {
 	{ "port", 0, "LIST", "the servers' ports, as in 53,5000-5100, or any", set_ports },
 	{ "policy", 0, "POLICY",
-	  "flow: by flow; load: new flows to the less busy of two; source: by client address;"
+	  "flow: by flow; load: new flows to the least busy of four; source: by client address;"
 	  " cpu: to the worker on the CPU of arrival (default flow)",
 	  set_policy },
 	{ "flows", 0, "N", "flows remembered in each group (default 65536, 48 bytes each)",
@@ -92,18 +93,6 @@ static struct options defaults = {
 		   .flows = STEER_FLOWS_DEFAULT,
 		   .idle_s = STEER_IDLE_DEFAULT },
 };
-
-static int xdp_check(const struct options *options, struct err *err)
-{
-	if (!options->xdp.ifcount != !options->xdp.cpu_count)
-		return err_mend(err,
-				err_set(err, EXIT_USAGE, EINVAL, "--xdp and --cpus go together"),
-				"name both, as in --xdp eth0 --cpus 0-3");
-	if (options->xdp.ifcount && options->steer.policy != SLUICE_STEER_CPU)
-		return err_mend(err, err_set(err, EXIT_USAGE, EINVAL, "--xdp is for policy cpu"),
-				"the other policies do not ask on which CPU a datagram arrives");
-	return 0;
-}
 
 struct report {
 	const struct output *output;
@@ -254,7 +243,7 @@ static int run(const struct context *context, void *into, int words, char **word
 	result = value_netns(context->netns, &options->steer.netns, err);
 	if (result)
 		return result;
-	result = xdp_check(options, err);
+	result = value_spread_check("--", &options->xdp, options->steer.policy, err);
 	if (result)
 		return result;
 	hooks_libbpf_log();
@@ -287,8 +276,8 @@ const struct command steer_load_command = {
 		"\n"
 		"Policy cpu gives a datagram to a worker that runs on the CPU where it arrived.  Which\n"
 		"that is shows in how the workers wait for their sockets or read from them, which is\n"
-		"watched for a second at most.  Where a network card has fewer queues than there are CPUs, --xdp\n"
-		"spreads the flows over CPUs first.\n"
+		"watched for a second at most.  Where a network card has fewer queues than there are\n"
+		"CPUs, --xdp spreads the flows over CPUs first.\n"
 		"\n"
 		"--netns all steers the groups of all network namespaces.\n"
 		"It stays until 'sluice steer unload' or 'sluice cleanup'.\n\n"

@@ -28,7 +28,6 @@
 #define PIN_LINK	  "sluice_x_link_"
 #define PIN_LOST	  "sluice_x_lost"
 #define PINS		  "sluice_x_"
-#define ONLINE		  "/sys/devices/system/cpu/online"
 #define VERIFIER_LOG_SIZE (4 << 20)
 
 static const struct plane plane = {
@@ -44,104 +43,6 @@ const char *steer_xdp_mode_name(__u32 mode)
 	return mode == SLUICE_SPREAD_NATIVE    ? "native"
 	       : mode == SLUICE_SPREAD_GENERIC ? "generic"
 					       : "?";
-}
-
-/* --- options */
-
-struct cpu_list {
-	bool has[SLUICE_SPREAD_CPUS];
-};
-
-/* As the kernel writes it and 'taskset -c' takes it; false if it is none. */
-static bool cpus_parse(const char *text, struct cpu_list *list)
-{
-	memset(list, 0, sizeof(*list));
-	do {
-		unsigned long first, last;
-		char *end;
-
-		if (*text < '0' || *text > '9')
-			return false;
-		first = last = strtoul(text, &end, 10);
-		if (*end == '-') {
-			if (end[1] < '0' || end[1] > '9')
-				return false;
-			last = strtoul(end + 1, &end, 10);
-		}
-		if (first > last || last >= SLUICE_SPREAD_CPUS || (*end && *end != ','))
-			return false;
-		while (first <= last)
-			list->has[first++] = true;
-		text = *end ? end + 1 : end;
-		if (*end && !*text)
-			return false;
-	} while (*text);
-	return true;
-}
-
-static int online_read(char *text, size_t size, struct cpu_list *online, struct err *err)
-{
-	FILE *file = fopen(ONLINE, "re");
-	bool read = file && fgets(text, (int)size, file);
-
-	if (file)
-		fclose(file);
-	if (read)
-		text[strcspn(text, "\n")] = '\0';
-	if (read && cpus_parse(text, online))
-		return 0;
-	return err_set(err, EXIT_ERROR, EIO, "%s: it can't be read", ONLINE);
-}
-
-int steer_xdp_cpus(const char *what, const char *list, struct steer_xdp_options *options,
-		   struct err *err)
-{
-	struct cpu_list wanted, online;
-	char text[256];
-	__u32 cpu;
-	int result;
-
-	if (!cpus_parse(list, &wanted))
-		return err_mend(
-			err,
-			err_set(err, EXIT_USAGE, EINVAL, "%s: '%s' is no list of CPUs", what, list),
-			"name them as in 0-3,6");
-	result = online_read(text, sizeof(text), &online, err);
-	options->cpu_count = 0;
-	for (cpu = 0; !result && cpu < SLUICE_SPREAD_CPUS; cpu++) {
-		if (!wanted.has[cpu])
-			continue;
-		if (!online.has[cpu])
-			return err_mend(err,
-					err_set(err, EXIT_USAGE, EINVAL, "%s: CPU %u is not online",
-						what, cpu),
-					"these are: %s", text);
-		options->cpus[options->cpu_count++] = (__u16)cpu;
-	}
-	return result;
-}
-
-int steer_xdp_interfaces(const char *what, const char *list, struct steer_xdp_options *options,
-			 struct err *err)
-{
-	const char *end;
-
-	options->ifcount = 0;
-	for (;; list = end + 1) {
-		size_t length;
-
-		end = strchrnul(list, ',');
-		length = (size_t)(end - list);
-		if (!length || length >= IFNAMSIZ)
-			return err_set(err, EXIT_USAGE, EINVAL, "%s: '%.*s' is no interface", what,
-				       (int)length, list);
-		if (options->ifcount == SLUICE_SPREAD_LINKS)
-			return err_set(err, EXIT_USAGE, E2BIG, "%s: at most %d interfaces", what,
-				       SLUICE_SPREAD_LINKS);
-		snprintf(options->ifname[options->ifcount++], IFNAMSIZ, "%.*s", (int)length, list);
-		if (!*end)
-			return 0;
-	}
 }
 
 /* --- links */

@@ -24,13 +24,6 @@ struct steer_xdp_options {
 	bool dry_run; /* look for conflicts, run the verifier, change nothing */
 };
 
-/* Parses "0-3,6"; an unknown CPU, and one that is offline, is refused. `what` names the option. */
-int steer_xdp_cpus(const char *what, const char *list, struct steer_xdp_options *options,
-		   struct err *err);
-/* Parses "eth0,eth1". */
-int steer_xdp_interfaces(const char *what, const char *list, struct steer_xdp_options *options,
-			 struct err *err);
-
 /*
  * Puts the programs on these interfaces and on no other, all or nothing.  An interface that has an
  * XDP program of another owner is a conflict.  With no interface at all, what is loaded is removed;
