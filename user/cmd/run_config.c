@@ -370,7 +370,7 @@ static int check_wire(struct run_config *config)
 static int check_steer(struct run_config *config)
 {
 	struct conf *conf = &config->conf;
-	struct err err;
+	struct err err = { 0 };
 
 	if (!key_given(conf, "steer", "port"))
 		return conf_complain(conf, section_line(conf, "steer"),
