@@ -30,7 +30,7 @@ number()
 steered()
 {
 	local before folder
-	folder=$(steer_groups "$1")
+	folder=$(steer_groups_of "$1")
 	before=$(($(steer_counter known "$folder") + $(steer_counter started "$folder")))
 	flows "$1" --to "127.0.0.1:$PORT" --flows 20
 	flows_end
@@ -46,25 +46,25 @@ serve_in "$LAN"
 say "this namespace alone"
 configure '[steer]' "port = $PORT" 'sweep = 600'
 daemon_start
-want_equal "$(steer_groups | wc -l) $(steer_groups "$HOST" | wc -l)" "1 1" "groups, in $HOST"
+want_equal "$(steer_groups | wc -l) $(steer_groups_of "$HOST" | wc -l)" "1 1" "groups, in $HOST"
 serve_in "$LAN"
 serve_in "$HOST"
 want_logged "netns=$(number "$HOST") process=udp-worker pid=$SERVER_PID after_us=" 2
-want_equal "$(steer_groups "$LAN" | wc -l)" 0 "groups of the other namespace"
+want_equal "$(steer_groups_of "$LAN" | wc -l)" 0 "groups of the other namespace"
 want_equal "$(grep -c "netns=$(number "$LAN")" "$DAEMON_LOG" || true)" 0 "lines of the other namespace"
 
 say "the other one, by its name: this one is given back"
 configure '[steer]' "port = $PORT" 'sweep = 600' "netns = $LAN"
 daemon_reload 'msg="reloaded"'
 want_logged "msg=\"steer: group-released\" address=0.0.0.0:$PORT netns=$(number "$HOST")"
-want_equal "$(steer_groups | wc -l) $(steer_groups "$LAN" | wc -l)" "1 1" "groups, in $LAN"
+want_equal "$(steer_groups | wc -l) $(steer_groups_of "$LAN" | wc -l)" "1 1" "groups, in $LAN"
 serve_in "$LAN"
 want_logged "netns=$(number "$LAN") process=udp-worker pid=$SERVER_PID after_us=" 2
 
 say "all of them"
 configure '[steer]' "port = $PORT" 'sweep = 600' 'netns = all'
 daemon_reload 'msg="reloaded"'
-want_equal "$(steer_groups "$HOST" | wc -l) $(steer_groups "$LAN" | wc -l)" "1 1" "groups"
+want_equal "$(steer_groups_of "$HOST" | wc -l) $(steer_groups_of "$LAN" | wc -l)" "1 1" "groups"
 serve_in "$HOST"
 want_logged "netns=$(number "$HOST") process=udp-worker pid=$SERVER_PID after_us=" 2
 steered "$HOST"

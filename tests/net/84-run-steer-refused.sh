@@ -66,7 +66,7 @@ for own in classic ebpf; do
 	# looks that leave a line each
 	for _ in 1 2 3 4 5; do
 		workers "$HOST" --port 5301
-		want_logged "process=udp-worker pid=$SERVER_PID after_us="
+		want_logged "process=udp-worker pid=$SERVER_PID"
 		stop "$SERVER_PID"
 	done
 	want_equal "$(grep -c "msg=\"steer: group-foreign\".*pid=$foreign" "$DAEMON_LOG")" 1 "lines"

@@ -116,7 +116,7 @@ steer_groups()
 # steer_groups_of NAME: of namespace NAME
 steer_groups_of()
 {
-	steer_groups | grep "_$(stat -Lc %i "/run/netns/$1")_[0-9]*$"
+	steer_groups | { grep "_$(stat -Lc %i "/run/netns/$1")_[0-9]*$" || true; }
 }
 
 # steer_counter NAME [FOLDER…]: its value, summed over these groups, or all
