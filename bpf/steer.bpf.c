@@ -172,7 +172,7 @@ static __always_inline bool choose(struct sk_reuseport_md *ctx, __u64 hash, __u3
 		return false;
 	}
 	first = scale(policy == SLUICE_STEER_SOURCE ? hash >> 32 : ctx->hash, count_);
-	if (policy == SLUICE_STEER_LOAD)
+	if (policy == SLUICE_STEER_LOAD && clock_ns() >= settled_ns)
 		first = choice_better(choice, count_, first, hash, now);
 	/* the flows of a worker that is gone or full are spread, and not all its neighbour's */
 	step = 1 + scale(hash, count_ - 1);

@@ -16,6 +16,11 @@ const volatile __u64 seed;
 const volatile __u32 idle_limit; /* of sluice_flow_clock() */
 const volatile __u32 sets = 1;
 const volatile __u32 policy = SLUICE_STEER_FLOW;
+/*
+ * CLOCK_MONOTONIC.  Policy load leaves flows where the kernel had them for a while after it is
+ * loaded on a server at work: none is on record yet, and those that there are must not move.
+ */
+const volatile __u64 settled_ns;
 const volatile bool queues_readable; /* may the program read kernel memory? */
 
 /* Written by the loader: what the program is attached to. */

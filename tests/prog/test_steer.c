@@ -604,6 +604,7 @@ static void test_cpu(void **state)
 		assert_int_equal(ask(peer_open(), FAR4), 2);
 	assert_counted(SLUICE_STEER_known, PEERS, -1);
 	worker_close(2);
+	choose_first(2);
 	assert_int_not_equal(ask(client, FAR4), NOBODY);
 	assert_counted(SLUICE_STEER_cpu_other, 1, -1);
 }

@@ -268,7 +268,7 @@ const struct command steer_load_command = {
 	.run = run,
 	.help = "Finds the UDP sockets that share one of the ports by SO_REUSEPORT, and chooses among\n"
 		"them in the kernel's stead: a flow stays with its worker while that lives.  Loading\n"
-		"moves no flow.  The servers need not know of it.\n"
+		"flow or load moves no flow.  The servers need not know of it.\n"
 		"\n"
 		"A new instance of a server takes the new flows once it has as many sockets as the\n"
 		"one before it, which keeps its old flows until it exits or is drained.  Sockets that\n"

@@ -554,8 +554,9 @@ static int sweep_run(struct sweep *sweep, struct err *err)
 
 static void sweep_setting(struct sweep *sweep)
 {
-	sweep->setting = (struct steer_setting){ sweep->meta.policy, sweep->meta.flows,
-						 sweep->meta.idle_ns };
+	sweep->setting = (struct steer_setting){ .policy = sweep->meta.policy,
+						 .flows = sweep->meta.flows,
+						 .idle_ns = sweep->meta.idle_ns };
 }
 
 int steer_sweep(const char *bpffs, steer_news_fn fn, void *arg, struct err *err)
@@ -759,6 +760,8 @@ static int load_locked(const struct steer_options *options, struct sweep *sweep,
 		return refuse_flows(before.flows, options->flows, err);
 	meta_fill(options, &sweep->meta);
 	sweep_setting(sweep);
+	/* a group that comes later begins with us: it has no flows from before */
+	sweep->setting.settled_ns = plane_now_ns(CLOCK_MONOTONIC) + STEER_SETTLED_NS;
 	result = steer_group_verify(&sweep->setting, err);
 	if (!result && !options->dry_run)
 		result = meta_pin(options->bpffs, &sweep->meta, err);

@@ -21,6 +21,9 @@
 #define STEER_IDLE_MAX	    86400
 #define STEER_IDLE_DEFAULT  120 /* nf_conntrack_udp_timeout_stream's default */
 
+/* How long policy load takes a flow that it does not know for one from before it was loaded. */
+#define STEER_SETTLED_NS 5000000000ULL
+
 struct steer_options {
 	enum sluice_steer_policy policy;
 	enum sluice_steer_generations generations;

@@ -199,6 +199,7 @@ static int loading_open(struct loading *loading, const struct steer_setting *set
 	loading->skel->rodata->seed = seed;
 	loading->skel->rodata->sets = sets;
 	loading->skel->rodata->policy = setting->policy;
+	loading->skel->rodata->settled_ns = setting->settled_ns;
 	loading->skel->rodata->idle_limit = sluice_flow_clock(setting->idle_ns);
 	loading->skel->rodata->queues_readable = queues_readable();
 	bpf_map__set_max_entries(loading->skel->maps.sluice_table, sets);
@@ -232,7 +233,8 @@ static struct {
 static bool spare_fits(const struct steer_setting *setting)
 {
 	return spare.loading.skel && spare.setting.policy == setting->policy &&
-	       spare.setting.flows == setting->flows && spare.setting.idle_ns == setting->idle_ns;
+	       spare.setting.flows == setting->flows && spare.setting.idle_ns == setting->idle_ns &&
+	       !setting->settled_ns;
 }
 
 static void spare_drop(void)

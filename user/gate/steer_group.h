@@ -30,6 +30,7 @@ struct steer_setting {
 	enum sluice_steer_policy policy;
 	__u32 flows;
 	__u64 idle_ns;
+	__u64 settled_ns; /* CLOCK_MONOTONIC; until then, flows may have been there before us */
 };
 
 /*
