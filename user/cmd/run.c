@@ -721,7 +721,7 @@ static int run(const struct context *context, void *into, int words, char **word
 
 	if (!wanted->path)
 		return err_mend(err, err_set(err, EXIT_USAGE, EINVAL, "run needs a --config"),
-				"give a file, as in --config /etc/sluice.conf");
+				"give a file, as in --config /etc/sluice/sluice.conf");
 	if (wanted->check)
 		return check_only(context, wanted->path, err);
 	log_logfmt(context->verbose ? LOG_LEVEL_DEBUG : LOG_LEVEL_INFO);
