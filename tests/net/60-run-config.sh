@@ -108,7 +108,8 @@ want_equal "$(json "d['reply']['ports']" sluice -j reply show)" "53,5000-5100"
 daemon_stop
 
 say "the examples of the documents, and every key, in each of them"
-sed -n '/^## The daemon/,/^## [^T]/p' "$ROOT/README.md" | sed -n '/^```$/,/^```$/p' | grep -v '^```' >"$CONF"
+sed -n '/^## The daemon/,/^## [^T]/p' "$ROOT/README.md" |
+	awk '/^```$/ { if (inside++) exit; next } inside' >"$CONF"
 want_status 0 sluice run --check-config --config "$CONF"
 grep -q wire "$CONF" || fail "the example in README.md is not found"
 sed -n '/^\.Ss Example/,/^\.Ed/p' "$ROOT/user/man/sluice.8" | grep -v '^\.' >"$CONF"

@@ -80,7 +80,7 @@ sleep 2.2
 server
 CURRENT=$SERVER_PID
 want_status 0 sluice --netns "$HOST" steer load --port "$PORT"
-want_text "a new generation takes the new flows"
+want_text "new flows go to a new generation"
 first_log=$FLOWS_LOG first=$CLIENT_PID
 flows "$HOST" --to "127.0.0.1:$PORT" --flows "$COUNT"
 want_equal "$(look && of_process flows "$CURRENT")" "$COUNT" "new flows at the new server"

@@ -57,7 +57,7 @@ say "silent, and a new generation came"
 sleep 2.2
 workers "$HOST" --port "$PORT" --workers 4
 want_status 0 sluice --netns "$HOST" steer load "${LOAD[@]}"
-want_text "a new generation takes the new flows"
+want_text "new flows go to a new generation"
 as_client silent
 flows_go_on $((3 * COUNT))
 want_equal "$(result moved)" 0 "flows moved before their silence"

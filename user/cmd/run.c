@@ -540,7 +540,7 @@ static int refuse_move(const struct node *node, const struct run_config *config,
 
 	if (strcmp(config->bpffs, node->bpffs))
 		what = "[global] bpffs";
-	else if (!same_text(config->netns, node->config->netns))
+	else if (config->has_wire && !same_text(config->netns, node->config->netns))
 		what = "[wire] netns";
 	if (!what)
 		return 0;

@@ -177,7 +177,6 @@ static void print(const struct context *context, const struct options *options, 
 	output_json(&context->output, document);
 }
 
-/* The plane stays loaded where there is nobody to steer yet: 'sluice run' takes those that come. */
 static int judge(const struct report *report, int groups, struct err *err)
 {
 	if (report->failed)
@@ -192,7 +191,7 @@ static int judge(const struct report *report, int groups, struct err *err)
 		return err_mend(err,
 				err_set(err, EXIT_ERROR, ENOENT,
 					"steer load: no UDP socket with SO_REUSEPORT on these ports"
-					" in this network namespace"),
+					" in this network namespace; nothing is changed"),
 				"start the server with its reuseport option on, or name another"
 				" --netns (or all); 'sluice run' takes sockets that come later");
 	return 0;
@@ -207,35 +206,63 @@ static void readers_learn(const char *bpffs)
 		log_warning("%s", err.what);
 }
 
-/* XDP comes first, since it is what others may stand in the way of. */
+/*
+ * XDP comes first, since it is what others may stand in the way of; to take it off comes last, when
+ * nothing is refused any more.
+ */
 static int load(struct options *options, struct report *report, int *groups, struct err *err)
 {
 	static struct steer_xdp before;
 	const char *bpffs = options->steer.bpffs;
 	bool loaded = !steer_xdp_read(bpffs, &before, &(struct err){ 0 });
-	int result;
+	__u32 wanted = options->xdp.ifcount;
+	int result = 0;
 
 	options->xdp.bpffs = bpffs;
 	options->xdp.ports = &options->steer.ports;
 	options->xdp.dry_run = options->steer.dry_run;
-	result = steer_xdp_load(&options->xdp, err);
-	if (result > 0)
-		log_warning("flows are no longer spread over CPUs: --xdp was not given");
+	if (wanted)
+		result = steer_xdp_load(&options->xdp, err);
 	if (result < 0)
 		return result;
 	result = steer_load(&options->steer, on_news, report, groups, err);
-	if (result && !loaded && !options->steer.dry_run) {
-		options->xdp.ifcount = 0;
-		steer_xdp_load(&options->xdp, &(struct err){ 0 });
-	}
+	if (options->steer.dry_run ||
+	    (wanted ? loaded || (!result && *groups) : result || !*groups))
+		return result;
+	options->xdp.ifcount = 0;
+	if (steer_xdp_load(&options->xdp, &(struct err){ 0 }) > 0 && !wanted)
+		log_warning("flows are no longer spread over CPUs: --xdp was not given");
 	return result;
+}
+
+/* What an update changes: options that are not given go back to their defaults. */
+static void print_before(const struct output *output, const struct steer_options *options,
+			 const struct sluice_steer_meta *before)
+{
+	static char text[512];
+	struct ports were;
+
+	steer_ports(before, &were);
+	if (before->policy == options->policy && before->idle_ns == options->idle_s * 1000000000 &&
+	    before->generations == options->generations && before->netns == options->netns &&
+	    !memcmp(&were, &options->ports, sizeof(were)))
+		return;
+	fprintf(output->file, "  it was: policy %s, ports %s, idle %llu, generation %s, netns ",
+		steer_policy_name(before->policy), ports_format(&were, text, sizeof(text)),
+		before->idle_ns / 1000000000, steer_generations_name(before->generations));
+	if (before->netns)
+		fprintf(output->file, "%u\n", before->netns);
+	else
+		fprintf(output->file, "all\n");
 }
 
 static int run(const struct context *context, void *into, int words, char **word, struct err *err)
 {
 	struct options *options = into;
 	struct report report = { .output = &context->output, .verbose = context->verbose };
+	static struct sluice_steer_meta before;
 	int groups = 0, result;
+	bool loaded;
 
 	if (!options->ports_given)
 		return err_mend(err, err_set(err, EXIT_USAGE, EINVAL, "steer load needs a --port"),
@@ -248,12 +275,16 @@ static int run(const struct context *context, void *into, int words, char **word
 		return result;
 	hooks_libbpf_log();
 	options->steer.bpffs = context->bpffs;
+	options->steer.must_find = true;
+	loaded = !steer_read(context->bpffs, &before, err);
 	report.events = context->output.json ? json_array() : NULL;
 	result = load(options, &report, &groups, err);
 	if (!result && !options->steer.dry_run)
 		readers_learn(context->bpffs);
-	if (!result)
+	if (!result && groups)
 		print(context, options, groups, json_incref(report.events));
+	if (!result && groups && loaded && !context->output.json)
+		print_before(&context->output, &options->steer, &before);
 	json_decref(report.events);
 	return result ? result : judge(&report, groups, err);
 }

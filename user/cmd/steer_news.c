@@ -71,7 +71,8 @@ const char *steer_news_text(const struct steer_news *news, char *text, size_t si
 		snprintf(text, size, "%s: %s", group, news->why);
 		break;
 	case STEER_GENERATION:
-		snprintf(text, size, "%s: a new generation takes the new flows", group);
+		snprintf(text, size, "%s: new flows go to a new generation: %s, %d socket%s", group,
+			 who, news->count, news->count == 1 ? "" : "s");
 		break;
 	default:
 		snprintf(text, size, "%s: %s, %d socket%s, netns %u", group,

@@ -323,6 +323,21 @@ static void sockets_join(const struct sweep *sweep, struct steer_group *group,
 			socket_join(sweep, group, members[i], keep_fd);
 }
 
+/* Of a group whose active slots are all the new generation's. */
+static void tell_generation(const struct sweep *sweep, const struct steer_group *group)
+{
+	const struct sluice_steer_slot *first = NULL;
+	int slot, count = 0;
+
+	for (slot = 0; slot < SLUICE_STEER_SLOTS; slot++) {
+		if (group->slots[slot].state != SLUICE_STEER_ACTIVE)
+			continue;
+		first = first ? first : &group->slots[slot];
+		count++;
+	}
+	tell_group(sweep, STEER_GENERATION, group, first, count, NULL);
+}
+
 /* The slots' states, and the order of the kernel for those that take new flows. */
 static void slots_assign(const struct sweep *sweep, struct steer_group *group,
 			 const struct sluice_socket_record *const *members, int count)
@@ -333,7 +348,7 @@ static void slots_assign(const struct sweep *sweep, struct steer_group *group,
 
 	memcpy(before, group->slots, sizeof(before));
 	if (generation_assign(group->slots, SLUICE_STEER_SLOTS))
-		tell_group(sweep, STEER_GENERATION, group, NULL, 0, NULL);
+		tell_generation(sweep, group);
 	for (slot = 0; slot < SLUICE_STEER_SLOTS; slot++) {
 		const struct sluice_steer_slot *at = &group->slots[slot];
 		const struct sluice_socket_record *record;
@@ -749,6 +764,17 @@ static int refuse_flows(__u32 loaded, __u32 wanted, struct err *err)
 		"leave --flows as it is, or 'sluice steer unload' first");
 }
 
+/* Is there a group to steer?  A look that tells nobody, and changes nothing. */
+static bool finds_any(const struct sweep *sweep)
+{
+	struct sweep look = *sweep;
+	struct err ignored = { 0 };
+
+	look.dry_run = true;
+	look.fn = NULL;
+	return !sweep_run(&look, &ignored) && look.groups;
+}
+
 static int load_locked(const struct steer_options *options, struct sweep *sweep, struct err *err)
 {
 	struct sluice_steer_meta before = { 0 };
@@ -763,9 +789,11 @@ static int load_locked(const struct steer_options *options, struct sweep *sweep,
 	/* a group that comes later begins with us: it has no flows from before */
 	sweep->setting.settled_ns = plane_now_ns(CLOCK_MONOTONIC) + STEER_SETTLED_NS;
 	result = steer_group_verify(&sweep->setting, err);
-	if (!result && !options->dry_run)
+	if (!result && options->must_find && !options->dry_run)
+		sweep->dry_run = !finds_any(sweep);
+	if (!result && !sweep->dry_run)
 		result = meta_pin(options->bpffs, &sweep->meta, err);
-	if (!result && !options->dry_run)
+	if (!result && !sweep->dry_run)
 		result = plane_mark(&plane, options->bpffs, options->by_daemon, err);
 	return result ? result : sweep_run(sweep, err);
 }

@@ -33,6 +33,7 @@ struct steer_options {
 	__u32 netns;	   /* inode number; 0: all of them */
 	const char *bpffs; /* folder of the pins */
 	bool dry_run;	   /* verify, and change nothing */
+	bool must_find;	   /* change nothing where there is no group to steer */
 	bool by_daemon;	   /* for steer_unload_own() */
 };
 

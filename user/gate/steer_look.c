@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "steer_look.h"
 
+#include "instance.h"
+
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <string.h>
@@ -38,6 +40,14 @@ void steer_look_slot(const struct steer_group *group, int slot, struct steer_loo
 		look->reader = (struct sluice_steer_reader){ 0 };
 }
 
+static bool process_is(const struct sluice_steer_slot *slot)
+{
+	__u64 instance = instance_of(slot->pid, SLUICE_STEER_BY_PROCESS);
+
+	return instance && (instance == slot->instance ||
+			    instance_of(slot->pid, SLUICE_STEER_BY_CGROUP) == slot->instance);
+}
+
 void steer_look_socket(const struct sockets *sockets, const struct sluice_steer_slot *slot,
 		       struct steer_look *look)
 {
@@ -48,8 +58,11 @@ void steer_look_socket(const struct sockets *sockets, const struct sluice_steer_
 	if (!record)
 		return;
 	look->held = true;
-	look->pid = record->pid;
-	memcpy(look->comm, record->comm, sizeof(look->comm));
+	/* who has joined it stays its owner for as long as it lives, whoever else holds it */
+	if (!process_is(slot)) {
+		look->pid = record->pid;
+		memcpy(look->comm, record->comm, sizeof(look->comm));
+	}
 	look->queue_read = record->queue_read;
 	fd = sockets_take(record, &cookie);
 	if (fd < 0)
