@@ -69,6 +69,16 @@ want_equal "$(xdp_of eth0) $(xdp_of eth1)" "sluice_spread theirs"
 checksums_full "$LAN" eth0
 want_equal "$(tally "$LAN" 0 "$FAR4")" "b:40"
 
+say "nor does a load that fails half way take it off, where it can't see the programs of before"
+bpftool map freeze pinned "$PINS/steer/sluice_x_meta"
+want_status 1 in_ns "$HOST" setpriv --bounding-set=-sys_admin --inh-caps=-sys_admin "$SLUICE" \
+	steer load --port "$PORT" --policy cpu --xdp eth0 --cpus 1
+want_text "eth0 keeps its new program"
+want_equal "$(xdp_of eth0)" sluice_spread
+want_equal "$(tally "$LAN" 0 "$FAR4")" "b:40"
+sluice steer unload
+load --xdp eth0 --cpus 1
+
 say "the other way round: nor do they replace ours"
 want_status 1 in_ns "$HOST" "$FOREIGN" --dev eth0 --type xdp --name theirs2 --link /sys/fs/bpf/two
 want_equal "$(xdp_of eth0)" sluice_spread
