@@ -282,7 +282,10 @@ int run_steer_apply(struct run_steer *steer, const struct run_config *wanted, st
 	if (result)
 		return result;
 	steer->fresh = steer_read(options.bpffs, &meta, err) == -ENOENT;
-	result = spread(wanted, &options, err);
+	/* what the groups would refuse must not have changed how flows are spread by then */
+	result = steer_try(&options, err);
+	if (!result)
+		result = spread(wanted, &options, err);
 	if (!result)
 		result = load(steer, &options, err);
 	if (result)

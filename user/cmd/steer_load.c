@@ -207,7 +207,10 @@ static void readers_learn(const char *bpffs)
 		log_warning("%s", err.what);
 }
 
-/* XDP comes first, since it is what others may stand in the way of. */
+/*
+ * XDP comes first, since it is what others may stand in the way of; what the groups would refuse
+ * must not have changed it by then.
+ */
 static int load(struct options *options, struct report *report, int *groups, struct err *err)
 {
 	static struct steer_xdp before;
@@ -218,7 +221,9 @@ static int load(struct options *options, struct report *report, int *groups, str
 	options->xdp.bpffs = bpffs;
 	options->xdp.ports = &options->steer.ports;
 	options->xdp.dry_run = options->steer.dry_run;
-	result = steer_xdp_load(&options->xdp, err);
+	result = loaded ? steer_try(&options->steer, err) : 0;
+	if (!result)
+		result = steer_xdp_load(&options->xdp, err);
 	if (result > 0)
 		log_warning("flows are no longer spread over CPUs: --xdp was not given");
 	if (result < 0)
