@@ -303,7 +303,7 @@ static __always_inline bool addr_is_plain(const struct sluice_addr *addr)
 	return addr->half[0] && first >> 24 != 0xff && !addr_is_link_local(addr);
 }
 
-/* An address that is DNATed here, perhaps; the user has named it. By itself, as the stack is full. */
+/* One that is DNATed here, perhaps, which the user has named; by itself, as the stack is full. */
 static __noinline bool addr_is_excepted(const struct sluice_addr *addr)
 {
 	const struct sluice_route *route = route_known(addr);

@@ -27,7 +27,7 @@
 #define STREAK_MAX 7
 #define IDLE_US	   50000
 #define LOST_US	   10000000 /* between two lines about lost news: others may cause them at will */
-#define GLANCE_MS  20 /* to see who reads, where it does not show at once; all waits for it */
+#define GLANCE_MS  20	    /* to see who reads, where it does not show at once; all waits for it */
 
 struct run_steer {
 	struct loop *loop;

@@ -225,9 +225,8 @@ static void places_undo(struct load *load)
 	for (i = 0; i < load->count; i++) {
 		const struct place *place = &load->places[i];
 
-		if (place->was_there &&
-		    (place->old_prog_fd < 0 ||
-		     bpf_link_update(place->fd, place->old_prog_fd, NULL)))
+		if (place->was_there && (place->old_prog_fd < 0 ||
+					 bpf_link_update(place->fd, place->old_prog_fd, NULL)))
 			log_warning("%s keeps its new program", place->to.name);
 	}
 }
