@@ -2,9 +2,8 @@
 /*
  * What this host would do with a datagram: is it for one of its addresses, which socket gets it,
  * and which address would the answer leave from?  And what its sockets have done: did they choose
- * the source themselves?  The kernel's own look-ups are asked; for routes,
- * where they are closed to programs (forwarding is off) or too old, what user space wrote into
- * sluice_w_routes.
+ * the source themselves?  The kernel's own look-ups are asked; for routes, where they are closed to
+ * programs (forwarding is off) or too old, what user space wrote into sluice_w_routes.
  */
 #ifndef SLUICE_WIRE_HOST_H
 #define SLUICE_WIRE_HOST_H
@@ -304,13 +303,7 @@ static __always_inline bool addr_is_plain(const struct sluice_addr *addr)
 	return addr->half[0] && first >> 24 != 0xff && !addr_is_link_local(addr);
 }
 
-/*
- * Where a request to `asked` is to go: *server, which is `asked` where nothing is to be changed.
- * True if that holds for a while, so that it is worth remembering.
- */
-/* Such as an address that is DNATed here, which the user has named; by itself, as the stack is
- * full.
- */
+/* One that is DNATed here, perhaps, which the user has named; by itself, as the stack is full. */
 static __noinline bool addr_is_excepted(const struct sluice_addr *addr)
 {
 	const struct sluice_route *route = route_known(addr);
@@ -318,6 +311,10 @@ static __noinline bool addr_is_excepted(const struct sluice_addr *addr)
 	return route && route->kind == SLUICE_ROUTE_NONE;
 }
 
+/*
+ * Where a request to `asked` is to go: *server, which is `asked` where nothing is to be changed.
+ * True if that holds for a while, so that it is worth remembering.
+ */
 static __noinline bool judge(struct __sk_buff *skb, const struct wire_key *key,
 			     const struct sluice_addr *asked, struct sluice_addr *server,
 			     enum sluice_wire_counter *outcome)

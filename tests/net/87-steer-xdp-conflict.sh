@@ -7,6 +7,7 @@
 #
 #   lan ── eth0 172.16.13.13 [host: workers on CPU 0 and CPU 1, [::]:56789] eth1 ── lan
 . "$(dirname "$0")/lib.sh"
+. "$(dirname "$0")/run.sh"
 . "$(dirname "$0")/cpu.sh"
 
 topology_host
@@ -68,6 +69,30 @@ want_text "'theirs'"
 want_equal "$(xdp_of eth0) $(xdp_of eth1)" "sluice_spread theirs"
 checksums_full "$LAN" eth0
 want_equal "$(tally "$LAN" 0 "$FAR4")" "b:40"
+
+say "nor does what the groups refuse change it"
+want_status 5 load --flows 1024
+want_text "loaded with tables of"
+want_equal "$(xdp_of eth0)" sluice_spread
+want_status 5 load --flows 1024 --xdp eth0 --cpus 0
+want_equal "$(tally "$LAN" 0 "$FAR4")" "b:40"
+configure '[steer]' "port = $PORT" 'policy = cpu' 'xdp = eth0' 'cpus = 1'
+daemon_start
+configure '[steer]' "port = $PORT" 'policy = cpu' 'flows = 1024'
+daemon_reload "what was in force stays in force"
+want_equal "$(xdp_of eth0)" sluice_spread
+want_equal "$(tally "$LAN" 0 "$FAR4")" "b:40"
+daemon_stop
+
+say "nor does a load that fails half way take it off, where it can't see the programs of before"
+bpftool map freeze pinned "$PINS/steer/sluice_x_meta"
+want_status 1 in_ns "$HOST" setpriv --bounding-set=-sys_admin --inh-caps=-sys_admin "$SLUICE" \
+	steer load --port "$PORT" --policy cpu --xdp eth0 --cpus 1
+want_equal "$(xdp_of eth0)" sluice_spread
+want_text "eth0 keeps its new program"
+want_equal "$(tally "$LAN" 0 "$FAR4")" "b:40"
+sluice steer unload
+load --xdp eth0 --cpus 1
 
 say "the other way round: nor do they replace ours"
 want_status 1 in_ns "$HOST" "$FOREIGN" --dev eth0 --type xdp --name theirs2 --link /sys/fs/bpf/two

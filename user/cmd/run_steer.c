@@ -26,7 +26,8 @@
 #define REST_US	   5000
 #define STREAK_MAX 7
 #define IDLE_US	   50000
-#define GLANCE_MS  20 /* to see who reads, where it does not show at once; all waits for it */
+#define LOST_US	   10000000 /* between two lines about lost news: others may cause them at will */
+#define GLANCE_MS  20	    /* to see who reads, where it does not show at once; all waits for it */
 
 struct run_steer {
 	struct loop *loop;
@@ -41,6 +42,7 @@ struct run_steer {
 	__u64 interval_us;
 	__u64 bound_ns; /* the first bind since the last look */
 	__u64 lost;	/* events, that have been told */
+	__u64 lost_due_us;
 	unsigned int groups;
 	bool active;
 	bool fresh; /* nothing was loaded before the last apply */
@@ -119,6 +121,34 @@ static void on_idle(void *arg)
 	steer_prepare(steer->bpffs, &err);
 }
 
+static void say_lost(struct run_steer *steer)
+{
+	__u64 lost = steer_follow_lost(steer->follow), now = now_us();
+
+	if (lost == steer->lost || now < steer->lost_due_us)
+		return;
+	log_warning("steer: %llu news of sockets found no room: the sweep sees to them",
+		    lost - steer->lost);
+	steer->lost = lost;
+	steer->lost_due_us = now + LOST_US;
+}
+
+/* Takes in what has been told of sockets. */
+static void hear(struct run_steer *steer)
+{
+	struct steer_heard heard;
+	int result;
+
+	if (!steer->follow)
+		return;
+	result = steer_follow_read(steer->follow, &heard);
+	if (result)
+		log_warning("steer: news of sockets: %s", strerror(-result));
+	say_lost(steer);
+	if (!steer->bound_ns)
+		steer->bound_ns = heard.first_bound_ns;
+}
+
 static void sweep(struct run_steer *steer)
 {
 	__u64 began = now_us();
@@ -140,8 +170,11 @@ static void on_time(void *arg)
 {
 	struct run_steer *steer = arg;
 
-	if (steer->active)
-		sweep(steer);
+	if (!steer->active)
+		return;
+	/* a socket that is found now may have been told of already */
+	hear(steer);
+	sweep(steer);
 }
 
 /* A sweep at its time may have seen to the news already. */
@@ -165,18 +198,8 @@ static void look_soon(struct run_steer *steer)
 static void on_news(void *arg)
 {
 	struct run_steer *steer = arg;
-	__u64 lost = steer_follow_lost(steer->follow);
-	struct steer_heard heard;
-	int result = steer_follow_read(steer->follow, &heard);
 
-	if (result)
-		log_warning("steer: news of sockets: %s", strerror(-result));
-	if (lost != steer->lost)
-		log_warning("steer: %llu news of sockets found no room: the sweep sees to them",
-			    lost - steer->lost);
-	steer->lost = lost;
-	if (!steer->bound_ns)
-		steer->bound_ns = heard.first_bound_ns;
+	hear(steer);
 	look_soon(steer);
 }
 
@@ -199,7 +222,7 @@ static int follow_begin(struct run_steer *steer, const struct run_config *config
 
 	if (result)
 		return result;
-	steer->lost = 0;
+	steer->lost = steer->lost_due_us = 0;
 	result = loop_read(steer->loop, steer_follow_fd(steer->follow), on_news, steer);
 	if (!result)
 		return 0;
@@ -282,7 +305,10 @@ int run_steer_apply(struct run_steer *steer, const struct run_config *wanted, st
 	if (result)
 		return result;
 	steer->fresh = steer_read(options.bpffs, &meta, err) == -ENOENT;
-	result = spread(wanted, &options, err);
+	/* what the groups would refuse must not have changed how flows are spread by then */
+	result = steer_try(&options, err);
+	if (!result)
+		result = spread(wanted, &options, err);
 	if (!result)
 		result = load(steer, &options, err);
 	if (result)

@@ -207,8 +207,8 @@ static void readers_learn(const char *bpffs)
 }
 
 /*
- * XDP comes first, since it is what others may stand in the way of; to take it off comes last, when
- * nothing is refused any more.
+ * XDP comes first, since it is what others may stand in the way of; what the groups would refuse
+ * must not have changed it by then.  To take it off comes last.
  */
 static int load(struct options *options, struct report *report, int *groups, struct err *err)
 {
@@ -221,7 +221,8 @@ static int load(struct options *options, struct report *report, int *groups, str
 	options->xdp.bpffs = bpffs;
 	options->xdp.ports = &options->steer.ports;
 	options->xdp.dry_run = options->steer.dry_run;
-	if (wanted)
+	result = loaded ? steer_try(&options->steer, err) : 0;
+	if (!result && wanted)
 		result = steer_xdp_load(&options->xdp, err);
 	if (result < 0)
 		return result;

@@ -19,24 +19,7 @@
 /* The most that a kernel can be built for; one with more CPUs than a set has refuses to tell. */
 #define CPUS_MAX 8192
 
-struct readers {
-	struct readers_bpf *skel;
-	struct bpf_link *links[2];
-};
-
-/* --- watching */
-
-static void readers_end(struct readers *readers)
-{
-	int i;
-
-	for (i = 0; i < 2; i++) {
-		bpf_link__destroy(readers->links[i]);
-		readers->links[i] = NULL;
-	}
-	readers_bpf__destroy(readers->skel);
-	readers->skel = NULL;
-}
+#define ROOM_MIN 64
 
 /* The ways to find readers, the best first. */
 static const struct way {
@@ -44,32 +27,74 @@ static const struct way {
 	bool by_tracepoint; /* else by the cgroup's hooks */
 } ways[] = { { true, true }, { true, false }, { false, true }, { false, false } };
 
-static int readers_load(struct readers *readers, const struct way *way, const __u64 *cookies,
-			size_t count)
+struct readers {
+	const struct way *way;
+	struct readers_bpf *skel; /* with room for so many sockets */
+	size_t room;
+	struct bpf_link *links[2];
+	bool in_use;
+};
+
+/*
+ * Loading takes a hundred times as long as a look, and the daemon looks again and again: what is
+ * loaded stays for the life of the process.
+ */
+static struct readers kept;
+
+/* --- watching */
+
+static void readers_detach(struct readers *readers)
+{
+	int i;
+
+	for (i = 0; i < 2; i++) {
+		bpf_link__destroy(readers->links[i]);
+		readers->links[i] = NULL;
+	}
+}
+
+static void readers_unload(struct readers *readers)
+{
+	readers_detach(readers);
+	readers_bpf__destroy(readers->skel);
+	*readers = (struct readers){ 0 };
+}
+
+static int readers_load(struct readers *readers, const struct way *way, size_t count)
 {
 	struct readers_bpf *skel = readers->skel = readers_bpf__open();
 	struct stat st;
-	size_t i;
 
 	if (!skel)
 		return -ENOMEM;
 	if (stat("/proc/self/ns/pid", &st))
 		return -errno;
+	readers->way = way;
+	for (readers->room = ROOM_MIN; readers->room < count;)
+		readers->room *= 2;
 	skel->rodata->pid_ns = (__u32)st.st_ino;
 	bpf_program__set_autoload(skel->progs.sluice_waiting, way->waiting);
 	bpf_program__set_autoload(skel->progs.sluice_read, way->by_tracepoint);
 	bpf_program__set_autoload(skel->progs.sluice_read4, !way->by_tracepoint);
 	bpf_program__set_autoload(skel->progs.sluice_read6, !way->by_tracepoint);
-	bpf_map__set_max_entries(skel->maps.sluice_readers, (__u32)count);
-	if (readers_bpf__load(skel))
-		return -errno;
-	for (i = 0; i < count; i++) {
-		const struct sluice_reader nobody = { 0 };
+	bpf_map__set_max_entries(skel->maps.sluice_readers, (__u32)readers->room);
+	return readers_bpf__load(skel) ? -errno : 0;
+}
 
-		if (bpf_map__update_elem(skel->maps.sluice_readers, &cookies[i], sizeof(*cookies),
-					 &nobody, sizeof(nobody), BPF_ANY))
+/* Nobody is known of these sockets, and no other is looked at. */
+static int readers_enter(const struct readers *readers, const __u64 *cookies, size_t count)
+{
+	int fd = bpf_map__fd(readers->skel->maps.sluice_readers);
+	const struct sluice_reader nobody = { 0 };
+	__u64 old;
+	size_t i;
+
+	while (!bpf_map_get_next_key(fd, NULL, &old))
+		if (bpf_map_delete_elem(fd, &old))
 			return -errno;
-	}
+	for (i = 0; i < count; i++)
+		if (bpf_map_update_elem(fd, &cookies[i], &nobody, BPF_ANY))
+			return -errno;
 	return 0;
 }
 
@@ -114,33 +139,46 @@ static int waiting_look(const struct readers *readers)
 	return result;
 }
 
+static int readers_begin(struct readers *readers, const __u64 *cookies, size_t count)
+{
+	int result = readers_enter(readers, cookies, count);
+
+	if (!result)
+		result = readers->way->by_tracepoint ? attach_tracepoint(readers)
+						     : attach_cgroup(readers);
+	if (!result && readers->way->waiting)
+		result = waiting_look(readers);
+	return result;
+}
+
 static int readers_try(struct readers *readers, const struct way *way, const __u64 *cookies,
 		       size_t count)
 {
-	int result = readers_load(readers, way, cookies, count);
+	int result = readers_load(readers, way, count);
 
 	if (!result)
-		result = way->by_tracepoint ? attach_tracepoint(readers) : attach_cgroup(readers);
-	if (!result && way->waiting)
-		result = waiting_look(readers);
+		result = readers_begin(readers, cookies, count);
 	if (result)
-		readers_end(readers);
+		readers_unload(readers);
 	return result;
 }
 
 int readers_watch(const __u64 *cookies, size_t count, struct readers **readers, struct err *err)
 {
-	struct readers *fresh = calloc(1, sizeof(*fresh));
-	int result = -ENOMEM;
+	int result = -EBUSY;
 	size_t i;
 
-	for (i = 0; fresh && result && i < sizeof(ways) / sizeof(*ways); i++)
-		result = readers_try(fresh, &ways[i], cookies, count);
+	if (!kept.in_use && kept.skel && count <= kept.room)
+		result = readers_begin(&kept, cookies, count);
+	if (!kept.in_use && result)
+		readers_unload(&kept);
+	for (i = 0; !kept.in_use && result && i < sizeof(ways) / sizeof(*ways); i++)
+		result = readers_try(&kept, &ways[i], cookies, count);
 	if (!result) {
-		*readers = fresh;
+		kept.in_use = true;
+		*readers = &kept;
 		return 0;
 	}
-	free(fresh);
 	return err_set(err, EXIT_LACKING, -result, "watching who reads the sockets: %s",
 		       strerror(-result));
 }
@@ -175,8 +213,8 @@ void readers_free(struct readers *readers)
 {
 	if (!readers)
 		return;
-	readers_end(readers);
-	free(readers);
+	readers_detach(readers);
+	readers->in_use = false;
 }
 
 /* --- affinity */

@@ -13,8 +13,8 @@ struct readers;
 
 /*
  * Looks who waits for the sockets of these cookies, and begins to watch who reads them.  The
- * programs run on every read of every socket of the host until readers_free().  -errno with *err
- * set where the kernel has no hook to do it by.
+ * programs run on every read of every socket of the host until readers_free(); one watch at a time.
+ * -errno with *err set where the kernel has no hook to do it by.
  */
 int readers_watch(const __u64 *cookies, size_t count, struct readers **readers, struct err *err);
 /* Is a reader of each of them known? */

@@ -818,6 +818,15 @@ int steer_load(const struct steer_options *options, steer_news_fn fn, void *arg,
 	return result;
 }
 
+int steer_try(const struct steer_options *options, struct err *err)
+{
+	struct steer_options dry = *options;
+	int groups;
+
+	dry.dry_run = true;
+	return steer_load(&dry, NULL, NULL, &groups, err);
+}
+
 /* --- reading */
 
 int steer_read(const char *bpffs, struct sluice_steer_meta *meta, struct err *err)

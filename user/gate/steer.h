@@ -72,6 +72,8 @@ typedef void (*steer_news_fn)(const struct steer_news *news, void *arg);
  */
 int steer_load(const struct steer_options *options, steer_news_fn fn, void *arg, int *groups,
 	       struct err *err);
+/* Would that be refused?  It changes nothing. 0 or -errno with *err set. */
+int steer_try(const struct steer_options *options, struct err *err);
 /*
  * Brings groups and slots in step with the sockets that there are.  -ENOENT with *err set if the
  * plane is not loaded.

@@ -13,6 +13,8 @@
 #include <unistd.h>
 
 #define VERIFIER_LOG_SIZE (1 << 18)
+/* Others want their turn, too, however fast sockets come and go. */
+#define EVENTS_MAX 4096
 
 struct steer_follow {
 	struct follow_bpf *skel;
@@ -23,16 +25,18 @@ struct steer_follow {
 static int on_event(void *arg, void *data, size_t size)
 {
 	struct steer_follow *follow = arg;
+	struct steer_heard *heard = &follow->heard;
 	const struct sluice_follow_event *event = data;
 
 	if (event->kind == SLUICE_FOLLOW_RELEASED) {
-		follow->heard.released++;
-		return 0;
+		heard->released++;
+	} else {
+		heard->bound++;
+		if (!heard->first_bound_ns)
+			heard->first_bound_ns = event->at_ns;
 	}
-	follow->heard.bound++;
-	if (!follow->heard.first_bound_ns)
-		follow->heard.first_bound_ns = event->at_ns;
-	return 0;
+	/* what is left keeps the descriptor readable */
+	return heard->bound + heard->released < EVENTS_MAX ? 0 : -EAGAIN;
 }
 
 static int load(struct steer_follow *follow, const struct ports *ports, __u32 netns,
@@ -155,7 +159,7 @@ int steer_follow_read(struct steer_follow *follow, struct steer_heard *heard)
 	follow->heard = (struct steer_heard){ 0 };
 	result = ring_buffer__consume(follow->ring);
 	*heard = follow->heard;
-	return result < 0 ? result : 0;
+	return result < 0 && result != -EAGAIN ? result : 0;
 }
 
 __u64 steer_follow_lost(const struct steer_follow *follow)

@@ -29,7 +29,7 @@ int steer_follow_open(struct steer_follow **follow, const char *cgroup, const st
 void steer_follow_close(struct steer_follow *follow);
 /* Readable when there are events. */
 int steer_follow_fd(const struct steer_follow *follow);
-/* Reads all that there are. 0 or -errno. */
+/* Reads those there are; where they come too fast, some are left for later. 0 or -errno. */
 int steer_follow_read(struct steer_follow *follow, struct steer_heard *heard);
 /* Events since the start that found the ring buffer full. */
 __u64 steer_follow_lost(const struct steer_follow *follow);

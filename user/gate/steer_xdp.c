@@ -8,6 +8,7 @@
 
 #include "caps.h"
 #include "hooks.h"
+#include "log.h"
 #include "netdev.h"
 #include "pins.h"
 #include "plane.h"
@@ -50,7 +51,8 @@ const char *steer_xdp_mode_name(__u32 mode)
 struct place {
 	struct sluice_spread_link to;
 	int fd;		 /* of the link; -1: none yet */
-	int old_prog_fd; /* what a link that was there had, or -1 */
+	bool was_there;	 /* before this load */
+	int old_prog_fd; /* what it had then; -1 without CAP_SYS_ADMIN, too */
 };
 
 struct load {
@@ -113,6 +115,7 @@ static void place_find(struct load *load, struct place *place)
 		place->to.mode = before->mode;
 		memcpy(place->to.why, before->why, sizeof(place->to.why));
 		place->old_prog_fd = bpf_prog_get_fd_by_id(link.prog_id);
+		place->was_there = true;
 		return;
 	}
 	close(place->fd);
@@ -219,9 +222,13 @@ static void places_undo(struct load *load)
 {
 	__u32 i;
 
-	for (i = 0; i < load->count; i++)
-		if (load->places[i].fd >= 0 && load->places[i].old_prog_fd >= 0)
-			bpf_link_update(load->places[i].fd, load->places[i].old_prog_fd, NULL);
+	for (i = 0; i < load->count; i++) {
+		const struct place *place = &load->places[i];
+
+		if (place->was_there && (place->old_prog_fd < 0 ||
+					 bpf_link_update(place->fd, place->old_prog_fd, NULL)))
+			log_warning("%s keeps its new program", place->to.name);
+	}
 }
 
 /* A new link that is not pinned detaches. */
@@ -446,7 +453,7 @@ static void load_undo(const struct load *load)
 	if (!load->before.magic)
 		pins_sweep(load->options->bpffs, NULL);
 	for (i = 0; i < load->count; i++)
-		if (load->places[i].old_prog_fd < 0)
+		if (!load->places[i].was_there)
 			pins_drop(pins_path(load->options->bpffs, PLANE,
 					    link_pin(&load->places[i].to, name), path));
 	rmdir(pins_path(load->options->bpffs, PLANE, NULL, path));
