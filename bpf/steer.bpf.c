@@ -101,9 +101,11 @@ static __always_inline __u32 flow_find(const struct sluice_steer_set *set,
 
 /* --- giving a datagram to a slot */
 
-static __always_inline bool slot_select(struct sk_reuseport_md *ctx, __u32 index)
+/* `slot` is what stands at the index. */
+static __always_inline bool slot_select(struct sk_reuseport_md *ctx,
+					const struct sluice_steer_slot *slot, __u32 index)
 {
-	return !bpf_sk_select_reuseport(ctx, &sluice_sockets, &index, 0);
+	return !is_connected(slot) && !bpf_sk_select_reuseport(ctx, &sluice_sockets, &index, 0);
 }
 
 static __always_inline void slot_account(struct sk_reuseport_md *ctx, __u32 index, __u32 now,
@@ -184,7 +186,7 @@ static __always_inline bool choose(struct sk_reuseport_md *ctx, __u64 hash, __u3
 		candidate = bpf_map_lookup_elem(&sluice_slots, slot);
 		if (queue_is_full(candidate))
 			count(SLUICE_STEER_passed_full);
-		else if (!is_connected(candidate) && slot_select(ctx, *slot))
+		else if (slot_select(ctx, candidate, *slot))
 			return true;
 		else
 			count(SLUICE_STEER_stale_slot);
@@ -193,7 +195,7 @@ static __always_inline bool choose(struct sk_reuseport_md *ctx, __u64 hash, __u3
 		step = 1;
 	}
 	*slot = choice_at(choice, first);
-	if (slot_select(ctx, *slot)) {
+	if (slot_select(ctx, bpf_map_lookup_elem(&sluice_slots, slot), *slot)) {
 		count(SLUICE_STEER_all_full);
 		return true;
 	}
@@ -325,7 +327,7 @@ static __always_inline enum sluice_steer_counter flow_follow(struct sk_reuseport
 								   : SLUICE_STEER_moved_gone;
 	if (slot->state != SLUICE_STEER_ACTIVE && sluice_flow_idle(now, *seen) > idle_limit)
 		return SLUICE_STEER_moved_idle;
-	if (!slot_select(ctx, index))
+	if (!slot_select(ctx, slot, index))
 		return SLUICE_STEER_moved_gone;
 	if (*seen != now)
 		*seen = now;
@@ -349,7 +351,7 @@ static __always_inline bool cpu_select(struct sk_reuseport_md *ctx, __u32 *slot)
 	if (at >= SLUICE_STEER_CPU_SLOTS)
 		return false;
 	*slot = readers->slot[at];
-	return slot_select(ctx, *slot);
+	return slot_select(ctx, bpf_map_lookup_elem(&sluice_slots, slot), *slot);
 }
 
 static __always_inline int steer_by_cpu(struct sk_reuseport_md *ctx)
