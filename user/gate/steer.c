@@ -22,6 +22,7 @@
 #include <sluice/reply.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -128,12 +129,24 @@ static int pinned_open(const char *name, void *arg)
 	return 0;
 }
 
+/* A group takes ten descriptors, and 1024 is what a process may usually have unless it asks. */
+static void files_allow(void)
+{
+	struct rlimit files;
+
+	if (getrlimit(RLIMIT_NOFILE, &files) || files.rlim_cur == files.rlim_max)
+		return;
+	files.rlim_cur = files.rlim_max;
+	setrlimit(RLIMIT_NOFILE, &files);
+}
+
 static int pinned_read(const char *bpffs, struct pinned *pinned, bool mend, struct err *err)
 {
 	char dir[PATH_MAX];
 	struct opening opening = { plane_dir(bpffs, dir), pinned, mend, err };
 	int result;
 
+	files_allow();
 	pinned->count = 0;
 	err->code = EXIT_OK; /* so that it tells who has set it */
 	result = folders_each(dir, pinned_open, &opening);
@@ -201,6 +214,7 @@ struct sweep {
 	steer_news_fn fn;
 	void *arg;
 	int groups; /* steered, at the end */
+	int pins;   /* groups that have a folder, whether they are seen or not */
 	bool dry_run;
 };
 
@@ -456,7 +470,7 @@ static void group_add(struct sweep *sweep, const struct sluice_socket_record *co
 		tell_found(sweep, STEER_GROUP_FOUND, members[0], count, NULL);
 		return;
 	}
-	if (sweep->groups >= GROUPS_MAX) {
+	if (sweep->pins >= GROUPS_MAX) {
 		tell_found(sweep, STEER_GROUP_FAILED, members[0], count,
 			   "there are 256 groups already");
 		return;
@@ -471,6 +485,7 @@ static void group_add(struct sweep *sweep, const struct sluice_socket_record *co
 		tell_found(sweep, STEER_GROUP_FAILED, members[0], count, err.what);
 	} else if (!result) {
 		sweep->groups++;
+		sweep->pins++;
 		tell_group(sweep, STEER_GROUP_ATTACHED, group, NULL, slots_used(group), NULL);
 	}
 	steer_group_close(group);
@@ -486,20 +501,29 @@ static bool any_may_join(const struct sluice_socket_record *const *members, int 
 	return false;
 }
 
-static void group_sweep(struct sweep *sweep, const struct sluice_socket_record *const *members,
+static void group_known(struct sweep *sweep, const struct sluice_socket_record *const *members,
 			int count)
 {
 	struct steer_group *group = pinned_find(sweep, members[0]->group_prog);
 
 	if (group)
 		group_update(sweep, group, members, count);
-	else if (members[0]->group_filters)
+}
+
+static void group_other(struct sweep *sweep, const struct sluice_socket_record *const *members,
+			int count)
+{
+	if (pinned_find(sweep, members[0]->group_prog))
+		return;
+	if (members[0]->group_filters)
 		tell_found(sweep, STEER_GROUP_FOREIGN, members[0], count, NULL);
 	else if (any_may_join(members, count))
 		group_add(sweep, members, count);
 }
 
-static void groups_sweep(struct sweep *sweep, const struct members *members)
+static void groups_each(struct sweep *sweep, const struct members *members,
+			void (*fn)(struct sweep *sweep,
+				   const struct sluice_socket_record *const *members, int count))
 {
 	size_t from = 0, to;
 
@@ -507,7 +531,7 @@ static void groups_sweep(struct sweep *sweep, const struct members *members)
 		for (to = from + 1; to < members->count; to++)
 			if (members->all[to]->group != members->all[from]->group)
 				break;
-		group_sweep(sweep, members->all + from, (int)(to - from));
+		fn(sweep, members->all + from, (int)(to - from));
 	}
 }
 
@@ -543,8 +567,11 @@ static int sweep_run(struct sweep *sweep, struct err *err)
 			err_set(err, EXIT_ERROR, -result, "sockets: %s", strerror(-result));
 	}
 	if (!result) {
-		groups_sweep(sweep, &members);
+		sweep->pins = sweep->pinned.count;
+		groups_each(sweep, &members, group_known);
+		/* what is gone makes room, and lets go of its sockets, before others come */
 		pinned_sweep(sweep);
+		groups_each(sweep, &members, group_other);
 	}
 	free(members.all);
 	pinned_close(&sweep->pinned);
@@ -633,6 +660,7 @@ static int group_release(struct sweep *sweep, struct steer_group *group, const c
 		   slots_used(group), why);
 	steer_group_forget(group);
 	removed = steer_group_remove(sweep->dir, group->name, err);
+	sweep->pins -= removed >= 0;
 	return removed;
 }
 
