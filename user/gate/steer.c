@@ -306,6 +306,17 @@ static const struct sluice_socket_record *member_of_cookie(
 	return NULL;
 }
 
+/*
+ * Is the socket open, though no process has it?  It is on its way from one to another (SCM_RIGHTS),
+ * was so while the walk passed both, or is known to an io_uring alone.
+ */
+static bool is_out_of_sight(const struct sweep *sweep, const struct steer_group *group, int slot)
+{
+	return group->slots[slot].state != SLUICE_STEER_FREE &&
+	       !sockets_find(sweep->sockets, group->slots[slot].cookie) &&
+	       steer_group_holds(group, slot);
+}
+
 static void sockets_leave(const struct sweep *sweep, struct steer_group *group,
 			  const struct sluice_socket_record *const *members, int count)
 {
@@ -318,7 +329,7 @@ static void sockets_leave(const struct sweep *sweep, struct steer_group *group,
 		if (at->state == SLUICE_STEER_FREE)
 			continue;
 		record = member_of_cookie(members, count, at->cookie);
-		if (record && may_join(record))
+		if (record ? may_join(record) : is_out_of_sight(sweep, group, slot))
 			continue;
 		tell_group(sweep, STEER_SOCKET_LEFT, group, at, 0,
 			   record ? "it has been connected to a peer" : NULL);
@@ -538,6 +549,16 @@ static void groups_each(struct sweep *sweep, const struct members *members,
 static int group_release(struct sweep *sweep, struct steer_group *group, const char *why,
 			 struct err *err);
 
+static bool any_out_of_sight(const struct sweep *sweep, const struct steer_group *group)
+{
+	int slot;
+
+	for (slot = 0; slot < SLUICE_STEER_SLOTS; slot++)
+		if (is_out_of_sight(sweep, group, slot))
+			return true;
+	return false;
+}
+
 /* Groups whose sockets are all closed, and such that are managed no longer. */
 static void pinned_sweep(struct sweep *sweep)
 {
@@ -546,7 +567,7 @@ static void pinned_sweep(struct sweep *sweep)
 	for (i = 0; i < sweep->pinned.count && !sweep->dry_run; i++) {
 		struct err err = { 0 };
 
-		if (!sweep->pinned.seen[i] &&
+		if (!sweep->pinned.seen[i] && !any_out_of_sight(sweep, sweep->pinned.group[i]) &&
 		    group_release(sweep, sweep->pinned.group[i], NULL, &err) < 0)
 			tell_group(sweep, STEER_GROUP_FAILED, sweep->pinned.group[i], NULL, 0,
 				   err.what);
