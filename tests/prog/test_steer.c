@@ -725,6 +725,18 @@ static void test_load_goes_to_the_idle(void **state)
 	assert_int_equal(to_busy, 0);
 }
 
+/* A flow for which there is no room stays where it is, however busy its worker is. */
+static void test_load_with_a_full_set(void **state)
+{
+	int i, worker;
+
+	load(&(struct settings){ .policy = SLUICE_STEER_LOAD, .sets = 1 });
+	establish(SLUICE_STEER_WAYS);
+	worker = ask(client, FAR4);
+	for (i = 0; i < 400; i++)
+		assert_int_equal(ask(client, FAR4), worker);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -755,6 +767,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_full_queue_is_passed, start, end),
 		cmocka_unit_test_setup_teardown(test_all_queues_full, start, end),
 		cmocka_unit_test_setup_teardown(test_load_goes_to_the_idle, start, end),
+		cmocka_unit_test_setup_teardown(test_load_with_a_full_set, start, end),
 	};
 
 	if (geteuid()) {
