@@ -646,6 +646,7 @@ static void cpu_readers(__u16 slot)
 
 static void test_cpu(void **state)
 {
+	static const __u16 others[] = { 0, 1, 3 };
 	int i;
 
 	load(&(struct settings){ .policy = SLUICE_STEER_CPU });
@@ -654,6 +655,7 @@ static void test_cpu(void **state)
 		assert_int_equal(ask(peer_open(), FAR4), 2);
 	assert_counted(SLUICE_STEER_known, PEERS, -1);
 	worker_close(2);
+	choose(3, others);
 	assert_int_not_equal(ask(client, FAR4), NOBODY);
 	assert_counted(SLUICE_STEER_cpu_other, 1, -1);
 }
