@@ -129,6 +129,7 @@ struct bpf_prog {
 
 struct sock_reuseport {
 	__u16 num_socks;
+	unsigned int reuseport_id;
 	struct bpf_prog *prog;
 	struct sock *socks[];
 } __core;

@@ -115,7 +115,8 @@ static __always_inline void record_group(struct sluice_socket_record *record, st
 	record->group_index = SLUICE_NO_INDEX;
 	if (!group)
 		return;
-	record->group = (__u64)group;
+	/* from 0; the record itself moves in memory when it grows, and that while we walk */
+	record->group = 1 + (__u64)BPF_CORE_READ(group, reuseport_id);
 	record->group_index = group_index(group, sk);
 	prog = BPF_CORE_READ(group, prog);
 	record->group_filters = !!prog;

@@ -101,9 +101,11 @@ static __always_inline __u32 flow_find(const struct sluice_steer_set *set,
 
 /* --- giving a datagram to a slot */
 
-static __always_inline bool slot_select(struct sk_reuseport_md *ctx, __u32 index)
+/* `slot` is what stands at the index. */
+static __always_inline bool slot_select(struct sk_reuseport_md *ctx,
+					const struct sluice_steer_slot *slot, __u32 index)
 {
-	return !bpf_sk_select_reuseport(ctx, &sluice_sockets, &index, 0);
+	return !is_connected(slot) && !bpf_sk_select_reuseport(ctx, &sluice_sockets, &index, 0);
 }
 
 static __always_inline void slot_account(struct sk_reuseport_md *ctx, __u32 index, __u32 now,
@@ -160,8 +162,9 @@ static __always_inline const struct sluice_steer_choice *choice_now(void)
 	return bpf_map_lookup_elem(&sluice_choices, &index);
 }
 
-/* Selects a socket that takes new flows, and gives its slot. */
-static __always_inline bool choose(struct sk_reuseport_md *ctx, __u64 hash, __u32 now, __u32 *slot)
+/* Selects a socket that takes new flows, by its load or by the hash alone, and gives its slot. */
+static __always_inline bool choose(struct sk_reuseport_md *ctx, __u64 hash, __u32 now, bool by_load,
+				   __u32 *slot)
 {
 	const struct sluice_steer_choice *choice = choice_now();
 	__u32 count_ = choice ? choice->count : 0, first, at, step;
@@ -172,7 +175,7 @@ static __always_inline bool choose(struct sk_reuseport_md *ctx, __u64 hash, __u3
 		return false;
 	}
 	first = scale(policy == SLUICE_STEER_SOURCE ? hash >> 32 : ctx->hash, count_);
-	if (policy == SLUICE_STEER_LOAD && clock_ns() >= settled_ns)
+	if (by_load && clock_ns() >= settled_ns)
 		first = choice_better(choice, count_, first, hash, now);
 	/* the flows of a worker that is gone or full are spread, and not all its neighbour's */
 	step = 1 + scale(hash, count_ - 1);
@@ -184,7 +187,7 @@ static __always_inline bool choose(struct sk_reuseport_md *ctx, __u64 hash, __u3
 		candidate = bpf_map_lookup_elem(&sluice_slots, slot);
 		if (queue_is_full(candidate))
 			count(SLUICE_STEER_passed_full);
-		else if (!is_connected(candidate) && slot_select(ctx, *slot))
+		else if (slot_select(ctx, candidate, *slot))
 			return true;
 		else
 			count(SLUICE_STEER_stale_slot);
@@ -193,7 +196,7 @@ static __always_inline bool choose(struct sk_reuseport_md *ctx, __u64 hash, __u3
 		step = 1;
 	}
 	*slot = choice_at(choice, first);
-	if (slot_select(ctx, *slot)) {
+	if (slot_select(ctx, bpf_map_lookup_elem(&sluice_slots, slot), *slot)) {
 		count(SLUICE_STEER_all_full);
 		return true;
 	}
@@ -271,6 +274,18 @@ unlock:
 	return recorded;
 }
 
+/*
+ * The choice of a flow that finds no room must be the same for each of its datagrams: the hash's,
+ * and not the load's.
+ */
+static __always_inline bool goes_by_load(const struct sluice_steer_set *set, __u32 now,
+					 enum sluice_steer_counter why)
+{
+	if (policy != SLUICE_STEER_LOAD)
+		return false;
+	return why != SLUICE_STEER_started || set_victim(set, now) < SLUICE_STEER_WAYS;
+}
+
 /* `why` is SLUICE_STEER_started, or the reason that the flow moves for. */
 static __always_inline int flow_begin(struct sk_reuseport_md *ctx, struct sluice_steer_set *set,
 				      const struct steer_key *key, __u64 hash, __u32 now,
@@ -280,7 +295,7 @@ static __always_inline int flow_begin(struct sk_reuseport_md *ctx, struct sluice
 	struct recorded recorded;
 	__u32 index;
 
-	if (!choose(ctx, hash, now, &index))
+	if (!choose(ctx, hash, now, goes_by_load(set, now, why), &index))
 		return SK_PASS;
 	slot = bpf_map_lookup_elem(&sluice_slots, &index);
 	if (!slot)
@@ -325,7 +340,7 @@ static __always_inline enum sluice_steer_counter flow_follow(struct sk_reuseport
 								   : SLUICE_STEER_moved_gone;
 	if (slot->state != SLUICE_STEER_ACTIVE && sluice_flow_idle(now, *seen) > idle_limit)
 		return SLUICE_STEER_moved_idle;
-	if (!slot_select(ctx, index))
+	if (!slot_select(ctx, slot, index))
 		return SLUICE_STEER_moved_gone;
 	if (*seen != now)
 		*seen = now;
@@ -349,7 +364,7 @@ static __always_inline bool cpu_select(struct sk_reuseport_md *ctx, __u32 *slot)
 	if (at >= SLUICE_STEER_CPU_SLOTS)
 		return false;
 	*slot = readers->slot[at];
-	return slot_select(ctx, *slot);
+	return slot_select(ctx, bpf_map_lookup_elem(&sluice_slots, slot), *slot);
 }
 
 static __always_inline int steer_by_cpu(struct sk_reuseport_md *ctx)
@@ -359,7 +374,7 @@ static __always_inline int steer_by_cpu(struct sk_reuseport_md *ctx)
 	if (cpu_select(ctx, &slot)) {
 		count(SLUICE_STEER_known);
 	} else {
-		if (!choose(ctx, 0, 0, &slot))
+		if (!choose(ctx, 0, 0, false, &slot))
 			return SK_PASS;
 		count(SLUICE_STEER_cpu_other);
 	}

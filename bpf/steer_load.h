@@ -4,8 +4,8 @@
  * given of late.
  *
  * The queue is read from the kernel's own struct sock, at the address that the loader found.  A
- * socket may be gone by then: the read can't fault, memory of UDP sockets stays memory of UDP
- * sockets (SLAB_TYPESAFE_BY_RCU), and the cookie tells another socket from this one.
+ * socket may be gone by then, and its memory anything's (UDP sockets are not SLAB_TYPESAFE_BY_RCU
+ * since Linux 4.7): the read can't fault, and the cookie tells what is not this socket.
  */
 #ifndef SLUICE_STEER_LOAD_H
 #define SLUICE_STEER_LOAD_H
@@ -50,7 +50,8 @@ static __always_inline bool queue_is_full(const struct sluice_steer_slot *slot)
 
 /*
  * A worker may connect its socket to one peer at any time: it then hears others' datagrams only if
- * they are given to it, and takes them for its peer's.
+ * they are given to it, and takes them for its peer's.  The kernel never does that, and since Linux
+ * 6.13 it takes a connected socket out of the group.
  */
 static __always_inline bool is_connected(const struct sluice_steer_slot *slot)
 {

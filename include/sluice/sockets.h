@@ -14,7 +14,7 @@
 struct sluice_socket_record {
 	__u64 cookie; /* 0: nobody has asked for it yet */
 	__u64 sock;   /* the kernel's address of its struct sock */
-	__u64 group;  /* and of its struct sock_reuseport; 0: not bound with SO_REUSEPORT */
+	__u64 group;  /* 1 + the kernel's number of its group; 0: not bound with SO_REUSEPORT */
 	struct sluice_addr local;
 	__u32 netns; /* inode number of the network namespace */
 	__u32 pid;   /* thread group */

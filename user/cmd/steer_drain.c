@@ -97,13 +97,14 @@ static int process_parse(const char *word, __u32 *pid, struct err *err)
 	return result;
 }
 
-/* An interrupted drain is undone, not left half way. */
+/* An interrupted drain is undone, not left half way; a lost terminal interrupts it, too. */
 static void catch_signals(void)
 {
 	struct sigaction action = { .sa_handler = on_signal };
 
 	sigaction(SIGINT, &action, NULL);
 	sigaction(SIGTERM, &action, NULL);
+	sigaction(SIGHUP, &action, NULL);
 }
 
 static int run(const struct context *context, void *into, int words, char **word, struct err *err)

@@ -2,6 +2,7 @@
 #include "requeue.h"
 
 #include "netns.h"
+#include "sockets.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -25,6 +26,9 @@
 
 #define DATAGRAM_MAX 65535
 #define HOP_LIMIT    64
+
+/* A datagram takes at least so much of a receive buffer: a struct sk_buff, and its data. */
+#define MEMORY_MIN 256
 
 struct outlet {
 	int raw4;
@@ -199,24 +203,40 @@ static bool control_read(struct msghdr *message, struct datagram *datagram, size
 	return found;
 }
 
+/*
+ * Of what goes to a group or to all, each socket has had a copy of its own: sent anew, others would
+ * hear it twice, on the wire, too, and this one without an end.
+ */
+static bool is_for_many(const struct in6_addr *to)
+{
+	__u32 ip4 = ntohl(to->s6_addr32[3]);
+
+	if (!IN6_IS_ADDR_V4MAPPED(to))
+		return IN6_IS_ADDR_MULTICAST(to);
+	return IN_MULTICAST(ip4) || ip4 == INADDR_BROADCAST;
+}
+
 static void parts_send(const struct outlet *outlet, struct datagram *datagram, const __u8 *payload,
 		       size_t length, size_t part, struct requeued *requeued)
 {
 	size_t at = 0;
+	int result;
 
+	if (is_for_many(&datagram->to))
+		return;
 	do {
 		datagram->payload = payload + at;
 		datagram->length = length - at < part ? length - at : part;
-		if (datagram_send(outlet, datagram))
-			requeued->lost++;
-		else
-			requeued->moved++;
+		result = datagram_send(outlet, datagram);
+		/* raw(7): the address is a network's broadcast address */
+		requeued->lost += result && result != -EACCES;
+		requeued->moved += !result;
 		at += datagram->length;
 	} while (at < length);
 }
 
-/* One from the queue; 1, 0 if it is empty, or -errno. */
-static int queue_move(int socket_fd, const struct outlet *outlet, struct requeued *requeued)
+/* One from the queue; false if it is empty. */
+static bool queue_move(int socket_fd, const struct outlet *outlet, struct requeued *requeued)
 {
 	static __u8 payload[DATAGRAM_MAX];
 	char control[512];
@@ -232,15 +252,16 @@ static int queue_move(int socket_fd, const struct outlet *outlet, struct requeue
 	ssize_t length = recvmsg(socket_fd, &message, MSG_DONTWAIT);
 	size_t part;
 
+	/* an error that was pending is told once, and what waits is behind it (IP_RECVERR) */
 	if (length < 0)
-		return errno == EAGAIN ? 0 : -errno;
+		return errno != EAGAIN;
 	part = (size_t)length;
 	from_fill(&datagram, &from);
 	if (control_read(&message, &datagram, &part))
 		parts_send(outlet, &datagram, payload, (size_t)length, part, requeued);
 	else
 		requeued->lost++;
-	return 1;
+	return true;
 }
 
 /* --- in the socket's own namespace */
@@ -284,30 +305,64 @@ static int outlet_open_at(int socket_fd, struct outlet *outlet)
 	return result;
 }
 
-/* Asks for the address that each datagram was sent to, which the queue still knows. */
-static int ask_destination(int socket_fd)
+/* Whether the queue tells the address that each datagram was sent to, which it always knows. */
+struct destination {
+	int level;
+	int option;
+	int before;
+};
+
+static int destination_ask(int socket_fd, struct destination *destination)
 {
 	int one = 1, family = 0;
-	socklen_t length = sizeof(family);
+	socklen_t length = sizeof(family), size = sizeof(destination->before);
 
 	if (getsockopt(socket_fd, SOL_SOCKET, SO_DOMAIN, &family, &length))
 		return -errno;
-	if (family == AF_INET6)
-		return setsockopt(socket_fd, SOL_IPV6, IPV6_RECVPKTINFO, &one, sizeof(one)) ? -errno
-											    : 0;
-	return setsockopt(socket_fd, SOL_IP, IP_PKTINFO, &one, sizeof(one)) ? -errno : 0;
+	*destination = family == AF_INET6 ? (struct destination){ SOL_IPV6, IPV6_RECVPKTINFO, 0 }
+					  : (struct destination){ SOL_IP, IP_PKTINFO, 0 };
+	if (getsockopt(socket_fd, destination->level, destination->option, &destination->before,
+		       &size) ||
+	    setsockopt(socket_fd, destination->level, destination->option, &one, sizeof(one)))
+		return -errno;
+	return 0;
+}
+
+/* The process may live on, and did not ask for it. */
+static void destination_restore(int socket_fd, const struct destination *destination)
+{
+	if (!destination->before)
+		setsockopt(socket_fd, destination->level, destination->option, &destination->before,
+			   sizeof(destination->before));
+}
+
+/* Should what was sent come back, as there is nobody else to take it, there is an end to it. */
+static int queue_empty(int socket_fd, const struct outlet *outlet, struct requeued *requeued)
+{
+	struct socket_memory memory;
+	int result = sockets_memory(socket_fd, &memory);
+	__u32 left;
+
+	if (result)
+		return result;
+	for (left = memory.used / MEMORY_MIN + 1; left; left--)
+		if (!queue_move(socket_fd, outlet, requeued))
+			return 0;
+	return -ELOOP;
 }
 
 int requeue(int socket_fd, __u16 port, struct requeued *requeued)
 {
 	struct outlet outlet = { -1, -1, port };
+	struct destination destination;
 	int result = outlet_open_at(socket_fd, &outlet);
 
 	if (!result)
-		result = ask_destination(socket_fd);
-	if (!result)
-		while ((result = queue_move(socket_fd, &outlet, requeued)) > 0)
-			;
+		result = destination_ask(socket_fd, &destination);
+	if (!result) {
+		result = queue_empty(socket_fd, &outlet, requeued);
+		destination_restore(socket_fd, &destination);
+	}
 	outlet_close(&outlet);
 	return result;
 }

@@ -20,7 +20,9 @@ struct requeued {
 
 /*
  * Empties the queue of a UDP socket that receives on `port`.  It must no longer get new datagrams
- * by then.  Adds to *requeued; 0, or -errno: what is left in the queue has not been touched.
+ * by then.  What was sent to many (multicast, broadcast) is taken, and not sent again.  Adds to
+ * *requeued; 0, or -errno: what is left in the queue has not been touched.  -ELOOP: what was sent
+ * comes back.
  */
 int requeue(int socket_fd, __u16 port, struct requeued *requeued);
 /* Does a datagram wait in the socket's queue? */

@@ -22,6 +22,7 @@
 #include <sluice/reply.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -128,12 +129,24 @@ static int pinned_open(const char *name, void *arg)
 	return 0;
 }
 
+/* A group takes ten descriptors, and 1024 is what a process may usually have unless it asks. */
+static void files_allow(void)
+{
+	struct rlimit files;
+
+	if (getrlimit(RLIMIT_NOFILE, &files) || files.rlim_cur == files.rlim_max)
+		return;
+	files.rlim_cur = files.rlim_max;
+	setrlimit(RLIMIT_NOFILE, &files);
+}
+
 static int pinned_read(const char *bpffs, struct pinned *pinned, bool mend, struct err *err)
 {
 	char dir[PATH_MAX];
 	struct opening opening = { plane_dir(bpffs, dir), pinned, mend, err };
 	int result;
 
+	files_allow();
 	pinned->count = 0;
 	err->code = EXIT_OK; /* so that it tells who has set it */
 	result = folders_each(dir, pinned_open, &opening);
@@ -201,6 +214,7 @@ struct sweep {
 	steer_news_fn fn;
 	void *arg;
 	int groups; /* steered, at the end */
+	int pins;   /* groups that have a folder, whether they are seen or not */
 	bool dry_run;
 };
 
@@ -292,6 +306,17 @@ static const struct sluice_socket_record *member_of_cookie(
 	return NULL;
 }
 
+/*
+ * Is the socket open, though no process has it?  It is on its way from one to another (SCM_RIGHTS),
+ * was so while the walk passed both, or is known to an io_uring alone.
+ */
+static bool is_out_of_sight(const struct sweep *sweep, const struct steer_group *group, int slot)
+{
+	return group->slots[slot].state != SLUICE_STEER_FREE &&
+	       !sockets_find(sweep->sockets, group->slots[slot].cookie) &&
+	       steer_group_holds(group, slot);
+}
+
 static void sockets_leave(const struct sweep *sweep, struct steer_group *group,
 			  const struct sluice_socket_record *const *members, int count)
 {
@@ -304,7 +329,7 @@ static void sockets_leave(const struct sweep *sweep, struct steer_group *group,
 		if (at->state == SLUICE_STEER_FREE)
 			continue;
 		record = member_of_cookie(members, count, at->cookie);
-		if (record && may_join(record))
+		if (record ? may_join(record) : is_out_of_sight(sweep, group, slot))
 			continue;
 		tell_group(sweep, STEER_SOCKET_LEFT, group, at, 0,
 			   record ? "it has been connected to a peer" : NULL);
@@ -471,7 +496,7 @@ static void group_add(struct sweep *sweep, const struct sluice_socket_record *co
 		tell_found(sweep, STEER_GROUP_FOUND, members[0], count, NULL);
 		return;
 	}
-	if (sweep->groups >= GROUPS_MAX) {
+	if (sweep->pins >= GROUPS_MAX) {
 		tell_found(sweep, STEER_GROUP_FAILED, members[0], count,
 			   "there are 256 groups already");
 		return;
@@ -486,6 +511,7 @@ static void group_add(struct sweep *sweep, const struct sluice_socket_record *co
 		tell_found(sweep, STEER_GROUP_FAILED, members[0], count, err.what);
 	} else if (!result) {
 		sweep->groups++;
+		sweep->pins++;
 		tell_group(sweep, STEER_GROUP_ATTACHED, group, NULL, slots_used(group), NULL);
 	}
 	steer_group_close(group);
@@ -501,20 +527,29 @@ static bool any_may_join(const struct sluice_socket_record *const *members, int 
 	return false;
 }
 
-static void group_sweep(struct sweep *sweep, const struct sluice_socket_record *const *members,
+static void group_known(struct sweep *sweep, const struct sluice_socket_record *const *members,
 			int count)
 {
 	struct steer_group *group = pinned_find(sweep, members[0]->group_prog);
 
 	if (group)
 		group_update(sweep, group, members, count);
-	else if (members[0]->group_filters)
+}
+
+static void group_other(struct sweep *sweep, const struct sluice_socket_record *const *members,
+			int count)
+{
+	if (pinned_find(sweep, members[0]->group_prog))
+		return;
+	if (members[0]->group_filters)
 		tell_found(sweep, STEER_GROUP_FOREIGN, members[0], count, NULL);
 	else if (any_may_join(members, count))
 		group_add(sweep, members, count);
 }
 
-static void groups_sweep(struct sweep *sweep, const struct members *members)
+static void groups_each(struct sweep *sweep, const struct members *members,
+			void (*fn)(struct sweep *sweep,
+				   const struct sluice_socket_record *const *members, int count))
 {
 	size_t from = 0, to;
 
@@ -522,12 +557,22 @@ static void groups_sweep(struct sweep *sweep, const struct members *members)
 		for (to = from + 1; to < members->count; to++)
 			if (members->all[to]->group != members->all[from]->group)
 				break;
-		group_sweep(sweep, members->all + from, (int)(to - from));
+		fn(sweep, members->all + from, (int)(to - from));
 	}
 }
 
 static int group_release(struct sweep *sweep, struct steer_group *group, const char *why,
 			 struct err *err);
+
+static bool any_out_of_sight(const struct sweep *sweep, const struct steer_group *group)
+{
+	int slot;
+
+	for (slot = 0; slot < SLUICE_STEER_SLOTS; slot++)
+		if (is_out_of_sight(sweep, group, slot))
+			return true;
+	return false;
+}
 
 /* Groups whose sockets are all closed, and such that are managed no longer. */
 static void pinned_sweep(struct sweep *sweep)
@@ -537,7 +582,7 @@ static void pinned_sweep(struct sweep *sweep)
 	for (i = 0; i < sweep->pinned.count && !sweep->dry_run; i++) {
 		struct err err = { 0 };
 
-		if (!sweep->pinned.seen[i] &&
+		if (!sweep->pinned.seen[i] && !any_out_of_sight(sweep, sweep->pinned.group[i]) &&
 		    group_release(sweep, sweep->pinned.group[i], NULL, &err) < 0)
 			tell_group(sweep, STEER_GROUP_FAILED, sweep->pinned.group[i], NULL, 0,
 				   err.what);
@@ -558,8 +603,11 @@ static int sweep_run(struct sweep *sweep, struct err *err)
 			err_set(err, EXIT_ERROR, -result, "sockets: %s", strerror(-result));
 	}
 	if (!result) {
-		groups_sweep(sweep, &members);
+		sweep->pins = sweep->pinned.count;
+		groups_each(sweep, &members, group_known);
+		/* what is gone makes room, and lets go of its sockets, before others come */
 		pinned_sweep(sweep);
+		groups_each(sweep, &members, group_other);
 	}
 	free(members.all);
 	pinned_close(&sweep->pinned);
@@ -649,6 +697,7 @@ static int group_release(struct sweep *sweep, struct steer_group *group, const c
 		   slots_used(group), why);
 	steer_group_forget(group);
 	removed = steer_group_remove(sweep->dir, group->name, err);
+	sweep->pins -= removed >= 0;
 	return removed;
 }
 

@@ -37,7 +37,7 @@ struct drained {
 	int slot;
 	int fd;
 	__u32 drops; /* of the socket, at the beginning */
-	bool joined; /* its state was ACTIVE or RETIRED before */
+	bool joined; /* it was not drained before */
 };
 
 struct drain {
@@ -103,13 +103,11 @@ static int socket_hold(struct drain *drain, struct steer_group *group, int slot)
 		close(fd);
 		return err_set(drain->err, EXIT_ERROR, E2BIG, "more than %d sockets", SOCKETS_MAX);
 	}
-	*drained = (struct drained){ group,
-				     group->slots[slot].cookie,
-				     slot,
-				     fd,
-				     socket_drops(fd),
-				     group->slots[slot].state == SLUICE_STEER_ACTIVE ||
-					     group->slots[slot].state == SLUICE_STEER_RETIRED };
+	/* a slot that is draining is one of a drain that was killed */
+	*drained = (struct drained){
+		group, group->slots[slot].cookie, slot,
+		fd,    socket_drops(fd),	  group->slots[slot].state != SLUICE_STEER_DRAINED
+	};
 	drain->count++;
 	return 0;
 }
@@ -186,26 +184,32 @@ static int collect(struct drain *drain)
 
 /* --- slots */
 
-/* Runs fn on each socket's slot under the lock, if the slot is still the socket's. */
-static int slots_change(struct drain *drain, int (*fn)(struct drained *drained))
+static int slots_failed(const struct drain *drain, int result)
 {
-	struct pins pins;
-	int i, result = pins_lock(&pins, drain->options->bpffs, false, drain->err);
+	return err_set(drain->err, EXIT_ERROR, -result, "slots: %s", strerror(-result));
+}
 
-	if (result)
-		return result;
+static int slots_reload(const struct drain *drain)
+{
+	int i, result = 0;
+
 	for (i = 0; i < drain->group_count && !result; i++)
 		result = steer_group_reload(drain->groups[i]);
+	return result ? slots_failed(drain, result) : 0;
+}
+
+/* Runs fn on each socket's slot, if the slot is still the socket's. */
+static int slots_write(struct drain *drain, int (*fn)(struct drained *drained))
+{
+	int i, result = 0;
+
 	for (i = 0; i < drain->count && !result; i++) {
 		struct drained *drained = &drain->all[i];
 
 		if (drained->group->slots[drained->slot].cookie == drained->cookie)
 			result = fn(drained);
 	}
-	pins_unlock(&pins);
-	if (result)
-		return err_set(drain->err, EXIT_ERROR, -result, "slots: %s", strerror(-result));
-	return steer_sweep(drain->options->bpffs, NULL, NULL, drain->err);
+	return result ? slots_failed(drain, result) : 0;
 }
 
 static int slot_draining(struct drained *drained)
@@ -219,13 +223,57 @@ static int slot_drained(struct drained *drained)
 	return steer_group_drained(drained->group, drained->slot);
 }
 
-/* What the generations make of it, the next sweep says. */
 static int slot_restore(struct drained *drained)
 {
 	if (!drained->joined)
 		return 0;
 	drained->group->slots[drained->slot].state = SLUICE_STEER_RETIRED;
 	return steer_group_write(drained->group, drained->slot);
+}
+
+static bool is_drained(const struct drain *drain, const struct steer_group *group)
+{
+	int i;
+
+	for (i = 0; i < drain->count; i++)
+		if (drain->all[i].group == group)
+			return true;
+	return false;
+}
+
+/* The others may have gone, or be drained themselves by now: then there is nobody to move to. */
+static int slots_give(struct drain *drain, int (*fn)(struct drained *drained))
+{
+	struct pins pins;
+	int i, result = steer_sweep(drain->options->bpffs, NULL, NULL, drain->err);
+
+	if (!result)
+		result = pins_lock(&pins, drain->options->bpffs, false, drain->err);
+	if (result)
+		return result;
+	result = slots_reload(drain);
+	for (i = 0; i < drain->group_count && !result; i++)
+		if (is_drained(drain, drain->groups[i]) && !has_others(drain, drain->groups[i]))
+			result = refuse_last(drain, drain->groups[i]);
+	if (!result)
+		result = slots_write(drain, fn);
+	pins_unlock(&pins);
+	return result ? result : steer_sweep(drain->options->bpffs, NULL, NULL, drain->err);
+}
+
+/* Back to what was; what the generations make of it, the sweep says. */
+static int slots_restore(struct drain *drain)
+{
+	struct pins pins;
+	int result = pins_lock(&pins, drain->options->bpffs, false, drain->err);
+
+	if (result)
+		return result;
+	result = slots_reload(drain);
+	if (!result)
+		result = slots_write(drain, slot_restore);
+	pins_unlock(&pins);
+	return result ? result : steer_sweep(drain->options->bpffs, NULL, NULL, drain->err);
 }
 
 /* --- waiting */
@@ -332,11 +380,16 @@ static int drain_run(struct drain *drain)
 		result = flows_count(drain, &drain->result->flows, &drain->result->flows_left);
 	if (result || drain->options->dry_run)
 		return result;
-	result = slots_change(drain, slot_draining);
+	result = slots_give(drain, slot_draining);
 	if (!result)
 		result = wait_idle(drain);
+	if (!result)
+		result = slots_give(drain, slot_drained);
 	if (result) {
-		slots_change(drain, slot_restore);
+		struct err refused = *drain->err;
+
+		slots_restore(drain);
+		*drain->err = refused;
 		return result == -EINTR
 			       ? err_set(drain->err, EXIT_ERROR, EINTR,
 					 "steer drain: interrupted; process %u takes new flows"
@@ -344,10 +397,8 @@ static int drain_run(struct drain *drain)
 					 drain->options->pid)
 			       : result;
 	}
-	result = slots_change(drain, slot_drained);
-	if (!result)
-		empty_queues(drain);
-	return result;
+	empty_queues(drain);
+	return 0;
 }
 
 static int process_open(const struct steer_drain_options *options, struct err *err)

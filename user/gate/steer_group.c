@@ -581,6 +581,15 @@ void steer_group_forget(const struct steer_group *group)
 			bpf_map_delete_elem(group->sockets_fd, &slot);
 }
 
+bool steer_group_holds(const struct steer_group *group, int slot)
+{
+	__u32 key = (__u32)slot;
+	__u64 cookie;
+
+	return !bpf_map_lookup_elem(group->sockets_fd, &key, &cookie) &&
+	       cookie == group->slots[slot].cookie;
+}
+
 int steer_group_drained(struct steer_group *group, int slot)
 {
 	incarnation_raise(&group->slots[slot]);

@@ -83,6 +83,8 @@ int steer_group_leave(struct steer_group *group, int slot);
  * only, and the kernel frees this one some time after it is gone.
  */
 void steer_group_forget(const struct steer_group *group);
+/* Is the slot's socket open, and in the group? */
+bool steer_group_holds(const struct steer_group *group, int slot);
 /* Writes the slot as it stands in group->slots. */
 int steer_group_write(const struct steer_group *group, int slot);
 /* From now on no flow is this slot's; those that it has move with their next datagram. */
