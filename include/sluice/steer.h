@@ -203,7 +203,7 @@ struct sluice_steer_group {
 	__u16 port;
 	__u16 family;
 	__u32 prog_id;
-	__u32 reserved;
+	__u32 peak; /* most sockets that the generation in force has had; see generation.h */
 	__u64 udp_before[8]; /* enum sluice_steer_udp: the namespace's counters at the load */
 };
 _Static_assert(sizeof(struct sluice_steer_group) == 144, "struct sluice_steer_group");

@@ -17,10 +17,12 @@
 #define SECOND 1000000000ULL
 
 static struct sluice_steer_slot slots[SLOTS];
+static uint32_t peak;
 
 static int start(void **state)
 {
 	memset(slots, 0, sizeof(slots));
+	peak = 0;
 	return 0;
 }
 
@@ -73,10 +75,10 @@ static int count(uint64_t instance, enum sluice_steer_state as)
 static bool assign(void)
 {
 	struct sluice_steer_slot before[SLOTS];
-	bool taken = generation_assign(slots, SLOTS);
+	bool taken = generation_assign(slots, SLOTS, &peak);
 
 	memcpy(before, slots, sizeof(slots));
-	assert_false(generation_assign(slots, SLOTS));
+	assert_false(generation_assign(slots, SLOTS, &peak));
 	assert_memory_equal(before, slots, sizeof(slots));
 	return taken;
 }
@@ -192,6 +194,20 @@ static void test_more_sockets(void **state)
 	assert_int_equal(count(2, SLUICE_STEER_ACTIVE), 5);
 }
 
+/* One of two workers dies, and its successor must not put the other one aside. */
+static void test_place_of_the_dead(void **state)
+{
+	join(1, 1, 0);
+	join(2, 1, 0);
+	assign();
+	leave(1);
+	assign();
+	join(3, 1, 60);
+	assert_false(assign());
+	assert_int_equal(count(2, SLUICE_STEER_ACTIVE), 1);
+	assert_int_equal(count(3, SLUICE_STEER_ACTIVE), 1);
+}
+
 static void test_ten_restarts(void **state)
 {
 	uint64_t instance;
@@ -221,6 +237,7 @@ int main(void)
 		cmocka_unit_test_setup(test_fall_back, start),
 		cmocka_unit_test_setup(test_draining, start),
 		cmocka_unit_test_setup(test_more_sockets, start),
+		cmocka_unit_test_setup(test_place_of_the_dead, start),
 		cmocka_unit_test_setup(test_ten_restarts, start),
 	};
 

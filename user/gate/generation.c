@@ -99,7 +99,7 @@ static struct arrival last_arrival(const struct sluice_steer_slot *slots, size_t
 
 /* Has the instance come after all others of its generation, and with as many sockets? */
 static bool takes_over(const struct sluice_steer_slot *slots, size_t count, __u32 generation,
-		       const struct arrival *last)
+		       const struct arrival *last, __u32 peak)
 {
 	size_t own = 0, others = 0, i;
 
@@ -114,7 +114,7 @@ static bool takes_over(const struct sluice_steer_slot *slots, size_t count, __u3
 		if (slots[i].joined_ns + GENERATION_SETTLE_NS > last->first_ns)
 			return false;
 	}
-	return others && own >= others;
+	return others && own >= others && own + others > peak;
 }
 
 static void move_instance(struct sluice_steer_slot *slots, size_t count, __u64 instance, __u32 from,
@@ -128,26 +128,30 @@ static void move_instance(struct sluice_steer_slot *slots, size_t count, __u64 i
 			slots[i].generation = to;
 }
 
-bool generation_assign(struct sluice_steer_slot *slots, size_t count)
+bool generation_assign(struct sluice_steer_slot *slots, size_t count, __u32 *peak)
 {
 	struct arrival last;
-	__u32 current;
+	__u32 current, active = 0;
 	bool taken;
 	size_t i;
 
 	place_newcomers(slots, count);
 	current = in_force(slots, count);
 	last = last_arrival(slots, count, current);
-	taken = takes_over(slots, count, current, &last);
+	taken = takes_over(slots, count, current, &last, *peak);
 	if (taken) {
 		__u32 next = newest_ever(slots, count) + 1;
 
 		move_instance(slots, count, last.instance, current, next);
 		current = next;
 	}
-	for (i = 0; i < count; i++)
-		if (is_eligible(&slots[i]))
-			slots[i].state = slots[i].generation == current ? SLUICE_STEER_ACTIVE
-									: SLUICE_STEER_RETIRED;
+	for (i = 0; i < count; i++) {
+		if (!is_eligible(&slots[i]))
+			continue;
+		slots[i].state = slots[i].generation == current ? SLUICE_STEER_ACTIVE
+								: SLUICE_STEER_RETIRED;
+		active += slots[i].generation == current;
+	}
+	*peak = taken || active > *peak ? active : *peak;
 	return taken;
 }

@@ -15,7 +15,8 @@
 struct process {
 	__u32 parent;
 	__u64 start;
-	dev_t dev; /* of the executable */
+	__u64 stack; /* where it starts: fork(2) keeps it, execve(2) draws another */
+	dev_t dev;   /* of the executable */
 	ino_t ino;
 };
 
@@ -35,8 +36,8 @@ static bool stat_read(__u32 pid, struct process *process)
 	rest = read ? strrchr(line, ')') : NULL;
 	return rest && sscanf(rest,
 			      ") %*c %u %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d"
-			      " %*d %*d %*d %llu",
-			      &process->parent, &process->start) == 2;
+			      " %*d %*d %*d %llu %*u %*d %*u %*u %*u %llu",
+			      &process->parent, &process->start, &process->stack) == 3;
 }
 
 static bool process_read(__u32 pid, struct process *process)
@@ -59,7 +60,8 @@ static __u64 instance_of_process(__u32 pid)
 	if (!process_read(pid, &process))
 		return 0;
 	while (process.ino && process.parent > 1 && process_read(process.parent, &parent) &&
-	       parent.ino == process.ino && parent.dev == process.dev) {
+	       parent.ino == process.ino && parent.dev == process.dev &&
+	       parent.stack == process.stack) {
 		pid = process.parent;
 		process = parent;
 	}

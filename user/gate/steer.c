@@ -216,6 +216,7 @@ struct sweep {
 	int groups; /* steered, at the end */
 	int pins;   /* groups that have a folder, whether they are seen or not */
 	bool dry_run;
+	bool regroup; /* instances are told by another rule than before */
 };
 
 static void tell(const struct sweep *sweep, const struct steer_news *news)
@@ -363,17 +364,39 @@ static void tell_generation(const struct sweep *sweep, const struct steer_group 
 	tell_group(sweep, STEER_GENERATION, group, first, count, NULL);
 }
 
+/* Another rule tells instances apart from now on: all that there are begin anew. */
+static void generations_forget(const struct sweep *sweep, struct steer_group *group)
+{
+	int slot;
+
+	group->info.peak = 0;
+	for (slot = 0; slot < SLUICE_STEER_SLOTS; slot++) {
+		struct sluice_steer_slot *at = &group->slots[slot];
+
+		if (at->state != SLUICE_STEER_ACTIVE && at->state != SLUICE_STEER_RETIRED)
+			continue;
+		at->instance = instance_of(at->pid, sweep->meta.generations);
+		at->generation = 0;
+	}
+}
+
 /* The slots' states, and the order of the kernel for those that take new flows. */
 static void slots_assign(const struct sweep *sweep, struct steer_group *group,
 			 const struct sluice_socket_record *const *members, int count)
 {
 	static struct sluice_steer_slot before[SLUICE_STEER_SLOTS];
 	static __u32 rank[SLUICE_STEER_SLOTS];
+	__u32 peak = group->info.peak;
+	struct err err = { 0 };
 	int slot, result;
 
 	memcpy(before, group->slots, sizeof(before));
-	if (generation_assign(group->slots, SLUICE_STEER_SLOTS))
+	if (sweep->regroup)
+		generations_forget(sweep, group);
+	if (generation_assign(group->slots, SLUICE_STEER_SLOTS, &group->info.peak))
 		tell_generation(sweep, group);
+	if (peak != group->info.peak && steer_group_write_info(group, &err))
+		tell_group(sweep, STEER_GROUP_FAILED, group, NULL, 0, err.what);
 	for (slot = 0; slot < SLUICE_STEER_SLOTS; slot++) {
 		const struct sluice_steer_slot *at = &group->slots[slot];
 		const struct sluice_socket_record *record;
@@ -833,6 +856,7 @@ static int load_locked(const struct steer_options *options, struct sweep *sweep,
 		return result;
 	if (!result && before.flows != options->flows)
 		return refuse_flows(before.flows, options->flows, err);
+	sweep->regroup = !result && before.generations != options->generations;
 	meta_fill(options, &sweep->meta);
 	sweep_setting(sweep);
 	/* a group that comes later begins with us: it has no flows from before */

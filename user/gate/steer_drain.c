@@ -74,7 +74,8 @@ static bool is_meant(const struct drain *drain, const struct sluice_steer_slot *
 	if (slot->state == SLUICE_STEER_FREE)
 		return false;
 	return slot->pid == drain->options->pid ||
-	       instance_of(slot->pid, SLUICE_STEER_BY_PROCESS) == drain->instance;
+	       (drain->instance &&
+		instance_of(slot->pid, SLUICE_STEER_BY_PROCESS) == drain->instance);
 }
 
 static __u32 socket_drops(int fd)

@@ -319,6 +319,11 @@ static int info_write(const struct steer_group *group, __u32 state, struct err *
 	return plane_meta_write(&plane, group->group_fd, &group->info, state, err);
 }
 
+int steer_group_write_info(const struct steer_group *group, struct err *err)
+{
+	return info_write(group, group->info.state, err);
+}
+
 static int group_fill(struct steer_group *group, struct loading *loading, struct err *err)
 {
 	struct plane plane = group_plane(group->name);

@@ -85,6 +85,8 @@ int steer_group_leave(struct steer_group *group, int slot);
 void steer_group_forget(const struct steer_group *group);
 /* Is the slot's socket open, and in the group? */
 bool steer_group_holds(const struct steer_group *group, int slot);
+/* Writes group->info. */
+int steer_group_write_info(const struct steer_group *group, struct err *err);
 /* Writes the slot as it stands in group->slots. */
 int steer_group_write(const struct steer_group *group, int slot);
 /* From now on no flow is this slot's; those that it has move with their next datagram. */
