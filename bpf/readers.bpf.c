@@ -8,11 +8,11 @@
  * sluice_read4 and sluice_read6 see those of unconnected sockets that ask for the sender. Rejected:
  * kprobes, as they name functions of the kernel and registers of the CPU.
  */
+#include "files.h"
 #include "kernel.h"
 
 #include <bpf/bpf_core_read.h>
 #include <bpf/bpf_helpers.h>
-#include <linux/magic.h>
 #include <sluice/readers.h>
 #include <stdbool.h>
 
@@ -23,24 +23,6 @@
 #define WAITERS_MAX 4
 
 #define core __attribute__((preserve_access_index))
-
-struct pid_namespace {
-	struct ns_common ns;
-} core;
-
-struct upid {
-	int nr;
-	struct pid_namespace *ns;
-} core;
-
-struct pid {
-	unsigned int level;
-	struct upid numbers[];
-} core;
-
-struct task_struct {
-	struct pid *thread_pid;
-} core;
 
 struct wait_queue_head {
 	struct list_head head;
@@ -76,28 +58,6 @@ struct eppoll_entry {
 
 struct poll_wqueues {
 	struct task_struct *polling_task;
-} core;
-
-struct socket {
-	struct sock *sk;
-} core;
-
-struct super_block {
-	unsigned long s_magic;
-} core;
-
-struct inode {
-	struct super_block *i_sb;
-} core;
-
-struct file {
-	struct inode *f_inode;
-	void *private_data;
-} core;
-
-struct bpf_iter__task_file {
-	struct task_struct *task;
-	struct file *file;
 } core;
 
 /* Addresses, of /proc/kallsyms; 0 where they are hidden: then no waiter is recognized. */
@@ -235,16 +195,6 @@ static __always_inline void note_entry(struct sluice_reader *reader, struct wait
 		note_waiter(reader, BPF_CORE_READ(poll, polling_task));
 	else if (func == &ep_poll_callback)
 		note_epoll(reader, entry);
-}
-
-static __always_inline struct sock *file_sock(struct file *file)
-{
-	struct socket *socket;
-
-	if (BPF_CORE_READ(file, f_inode, i_sb, s_magic) != SOCKFS_MAGIC)
-		return NULL;
-	socket = BPF_CORE_READ(file, private_data);
-	return BPF_CORE_READ(socket, sk);
 }
 
 /* Meets a socket once for each descriptor of it: the same waiters again change nothing. */

@@ -3,17 +3,14 @@
  * Who holds which UDP socket: walks the open files of all tasks of the reader's PID namespace and
  * writes a record for each UDP socket.  Unlike sock_diag with /proc it needs no walk through the
  * network namespaces, and it knows the socket cookies that the other programs use as keys.
- *
- * A socket's file is told by its file system, and not with bpf_sock_from_file(), which is younger
- * than the iterator (5.11, 5.8).
  */
+#include "files.h"
 #include "kernel.h"
 
 #include <bpf/bpf_core_read.h>
 #include <bpf/bpf_endian.h>
 #include <bpf/bpf_helpers.h>
 #include <linux/in.h>
-#include <linux/magic.h>
 #include <sluice/sockets.h>
 
 #define core __attribute__((preserve_access_index))
@@ -22,63 +19,6 @@
 struct udp_sock {
 	int forward_deficit;
 } core;
-
-struct upid {
-	int nr;
-} core;
-
-struct pid {
-	unsigned int level;
-	struct upid numbers[];
-} core;
-
-struct task_struct {
-	int pid;
-	struct task_struct *group_leader;
-	struct pid *thread_pid;
-	char comm[SLUICE_COMM_SIZE];
-} core;
-
-struct socket {
-	struct sock *sk;
-} core;
-
-struct super_block {
-	unsigned long s_magic;
-} core;
-
-struct inode {
-	struct super_block *i_sb;
-} core;
-
-struct file {
-	struct inode *f_inode;
-	void *private_data;
-} core;
-
-struct seq_file;
-
-struct bpf_iter_meta {
-	struct seq_file *seq;
-} core;
-
-struct bpf_iter__task_file {
-	struct bpf_iter_meta *meta;
-	struct task_struct *task;
-	__u32 fd;
-	struct file *file;
-} core;
-
-/* NULL if the file is none of a socket's, or was opened with O_PATH, which leads to no socket. */
-static __always_inline struct sock *file_sock(struct file *file)
-{
-	struct socket *socket;
-
-	if (BPF_CORE_READ(file, f_inode, i_sb, s_magic) != SOCKFS_MAGIC)
-		return NULL;
-	socket = BPF_CORE_READ(file, private_data);
-	return BPF_CORE_READ(socket, sk);
-}
 
 /* An IPv6 socket on the wildcard address has none of IPv4, even where it takes IPv4 as well. */
 static __always_inline void record_local(struct sluice_socket_record *record, struct sock *sk)
