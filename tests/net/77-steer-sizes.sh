@@ -18,6 +18,8 @@ add_one()
 	first=$SERVER_PID
 	flows "$HOST" --to "127.0.0.1:$PORT" --flows $((100 + 10 * size)) --rate 5000
 	"$@"
+	# what has not been heard is not on record
+	flows_go_on $((2 * (100 + 10 * size)))
 	workers "$HOST" --port "$PORT"
 	"$@"
 	flows_go_on $((300 + 30 * size))

@@ -847,6 +847,21 @@ static bool finds_any(const struct sweep *sweep)
 	return !sweep_run(&look, &ignored) && look.groups;
 }
 
+/* Tells of groups that are not ours, and brings what is in force (NULL: nothing) up to date. */
+static int stay(struct sweep *sweep, const struct sluice_steer_meta *before, struct err *err)
+{
+	struct sweep in_force = { .bpffs = sweep->bpffs };
+	int result;
+
+	sweep->dry_run = true;
+	result = sweep_run(sweep, err);
+	if (result || !before)
+		return result;
+	in_force.meta = *before;
+	sweep_setting(&in_force);
+	return sweep_run(&in_force, err);
+}
+
 static int load_locked(const struct steer_options *options, struct sweep *sweep, struct err *err)
 {
 	struct sluice_steer_meta before = { 0 };
@@ -862,8 +877,8 @@ static int load_locked(const struct steer_options *options, struct sweep *sweep,
 	/* a group that comes later begins with us: it has no flows from before */
 	sweep->setting.settled_ns = plane_now_ns(CLOCK_MONOTONIC) + STEER_SETTLED_NS;
 	result = steer_group_verify(&sweep->setting, err);
-	if (!result && options->must_find && !options->dry_run)
-		sweep->dry_run = !finds_any(sweep);
+	if (!result && options->must_find && !options->dry_run && !finds_any(sweep))
+		return stay(sweep, before.magic ? &before : NULL, err);
 	if (!result && !sweep->dry_run)
 		result = meta_pin(options->bpffs, &sweep->meta, err);
 	if (!result && !sweep->dry_run)
