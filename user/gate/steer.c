@@ -213,8 +213,9 @@ struct sweep {
 	struct pinned pinned;
 	steer_news_fn fn;
 	void *arg;
-	int groups; /* steered, at the end */
-	int pins;   /* groups that have a folder, whether they are seen or not */
+	int groups;  /* steered, at the end */
+	int pins;    /* groups that have a folder, whether they are seen or not */
+	int refused; /* sockets that could not be taken, though they are there */
 	bool dry_run;
 	bool regroup; /* instances are told by another rule than before */
 };
@@ -271,7 +272,7 @@ static bool may_join(const struct sluice_socket_record *record)
 }
 
 /* A socket that has gone since it was seen is no failure. */
-static void socket_join(const struct sweep *sweep, struct steer_group *group,
+static void socket_join(struct sweep *sweep, struct steer_group *group,
 			const struct sluice_socket_record *record, int *keep_fd)
 {
 	__u64 instance = instance_of(record->pid, sweep->meta.generations), cookie;
@@ -288,6 +289,7 @@ static void socket_join(const struct sweep *sweep, struct steer_group *group,
 		struct sluice_steer_slot nobody = { .pid = record->pid };
 
 		memcpy(nobody.comm, record->comm, sizeof(nobody.comm));
+		sweep->refused++;
 		tell_group(sweep, STEER_SOCKET_FAILED, group, &nobody, 0, join_reason(-slot));
 	}
 	if (slot >= 0 && keep_fd && *keep_fd < 0)
@@ -338,7 +340,7 @@ static void sockets_leave(const struct sweep *sweep, struct steer_group *group,
 	}
 }
 
-static void sockets_join(const struct sweep *sweep, struct steer_group *group,
+static void sockets_join(struct sweep *sweep, struct steer_group *group,
 			 const struct sluice_socket_record *const *members, int count, int *keep_fd)
 {
 	int i;
@@ -495,14 +497,21 @@ static void group_update(struct sweep *sweep, struct steer_group *group,
 static int group_fill(struct sweep *sweep, struct steer_group *group,
 		      const struct sluice_socket_record *const *members, int count, struct err *err)
 {
-	int fd = -1, result;
+	int fd = -1, result = 0, refused = sweep->refused;
 
 	sockets_join(sweep, group, members, count, &fd);
 	/* what could not be taken has been told, and what has gone since is no failure */
 	if (fd < 0)
 		return -ESTALE;
-	slots_assign(sweep, group, members, count);
-	result = steer_group_attach(group, fd, err);
+	if (sweep->refused > refused)
+		result = err_set(err, EXIT_ERROR, EBUSY,
+				 "left to the kernel: %d of its %d sockets could not be taken, and"
+				 " would get nothing",
+				 sweep->refused - refused, count);
+	if (!result) {
+		slots_assign(sweep, group, members, count);
+		result = steer_group_attach(group, fd, err);
+	}
 	close(fd);
 	return result;
 }
