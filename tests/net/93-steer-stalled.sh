@@ -8,7 +8,8 @@
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/steer.sh"
 
-# fill: until the queue of the stalled worker takes no more
+# overflowed COUNT: a flood, which leaves the queue of the stalled worker full if the host counts more
+# than COUNT losses behind it
 overflowed()
 {
 	in_ns "$HOST" "$FLOWS" --to "127.0.0.1:$PORT" --flood 500 --from 127.1.0.1 --sources 500 \
@@ -27,8 +28,9 @@ begin()
 {
 	workers "$HOST" --port "$PORT" --workers 4 --stall 1 --rcvbuf 65536
 	FIRST=$SERVER_PID
-	"$@"
+	# before steering, which would keep the flood's flows from a queue that is nearly full
 	wait_until 20 overflowed "$(udp_counter "$HOST" RcvbufErrors)"
+	"$@"
 }
 
 netns_add "$HOST"
