@@ -55,13 +55,19 @@ looked_more_than()
 	[ "$(looks)" -gt "$1" ]
 }
 
-# look: the client prints how it stands
+# look [SIGNAL]: the client prints how it stands
 look()
 {
 	local before
 	before=$(looks)
-	kill -USR1 "$CLIENT_PID"
+	kill "-${1:-USR1}" "$CLIENT_PID"
 	wait_until 20 looked_more_than "$before" || fail "the client has gone:" "$(cat "$FLOWS_LOG")"
+}
+
+# look_settled: the same, when nothing is on its way any more
+look_settled()
+{
+	look USR2
 }
 
 # flows_end: the client ends, and has printed how it stands
