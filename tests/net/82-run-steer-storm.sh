@@ -121,7 +121,7 @@ echo "$lines lines, $(grep -c 'lines are left out' "$DAEMON_LOG" || true) of the
 want_equal "$(grep level=warning "$DAEMON_LOG" || true)" "" "warnings"
 
 say "more news than there is room for, while the daemon is held up: it says so, and misses nothing"
-kill -STOP "$DAEMON"
+halt "$DAEMON"
 storm 1500
 workers "$HOST" --port "$PORT"
 kill -CONT "$DAEMON"

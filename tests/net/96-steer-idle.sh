@@ -26,7 +26,7 @@ as_client()
 silence()
 {
 	as_client silent
-	kill -STOP "$CLIENT_PID"
+	halt "$CLIENT_PID"
 	# longer than the timeout, of which the kernel's clock may be off by a millisecond
 	sleep 1.1
 }
