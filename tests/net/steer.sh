@@ -170,8 +170,16 @@ want_at_most()
 	[ "$2" -le "$1" ] || fail "$3: wanted at most $1, got $2"
 }
 
-# kernel_complaints: of the kernel's log, what no test may cause
+# kernel_time: of the last line of the kernel's log
+kernel_time()
+{
+	dmesg 2>/dev/null | sed -n '$s/^\[ *\([0-9.]*\)\].*/\1/p' || true
+}
+
+# kernel_complaints SINCE: what no test may cause, of the lines of the kernel's log after that time; the
+# log holds so many lines, of which older ones go meanwhile
 kernel_complaints()
 {
-	dmesg 2>/dev/null | grep -cE 'BUG|WARNING|Oops|general protection|RCU|lockdep' || true
+	dmesg 2>/dev/null | awk -F '[][ ]+' -v since="${1:-0}" '
+		$2 + 0 > since + 0 && /BUG|WARNING|Oops|general protection|RCU|lockdep/' || true
 }
