@@ -118,12 +118,6 @@ static void ports_text(const struct sluice_wire_meta *meta, char *text, size_t s
 	ports_format(&ports, text, size);
 }
 
-/* From another namespace, filters can't be seen. */
-static bool is_gone(const struct wire_state *state, const struct wire_iface *iface)
-{
-	return iface->gone && !(state->elsewhere && iface->book.via == SLUICE_WIRE_CLSACT);
-}
-
 static json_t *ifaces_json(const struct wire_state *state)
 {
 	json_t *ifaces = json_array();
@@ -135,7 +129,7 @@ static json_t *ifaces_json(const struct wire_state *state)
 
 		json_object_set_new(object, "ingress_program_id", json_integer(iface->prog_id[0]));
 		json_object_set_new(object, "egress_program_id", json_integer(iface->prog_id[1]));
-		json_object_set_new(object, "gone", json_boolean(is_gone(state, iface)));
+		json_object_set_new(object, "gone", json_boolean(wire_is_gone(state, iface)));
 		json_array_append_new(ifaces, object);
 	}
 	return ifaces;
@@ -186,7 +180,7 @@ static void ifaces_text(const struct wire_state *state, const struct output *out
 		const struct wire_iface *iface = &state->ifaces[i];
 
 		table_row(table, "%s%s|%s|%s|%s|%u|%u", iface->book.name,
-			  is_gone(state, iface) ? " (gone)" : "", role_text(iface->book.roles),
+			  wire_is_gone(state, iface) ? " (gone)" : "", role_text(iface->book.roles),
 			  header_text(iface->book.roles), wire_via_name(iface->book.via),
 			  iface->prog_id[0], iface->prog_id[1]);
 	}

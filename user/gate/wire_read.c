@@ -112,6 +112,11 @@ int wire_read(const char *bpffs, struct wire_state *state, struct err *err)
 	return result;
 }
 
+bool wire_is_gone(const struct wire_state *state, const struct wire_iface *iface)
+{
+	return iface->gone && !(state->elsewhere && iface->book.via == SLUICE_WIRE_CLSACT);
+}
+
 void wire_state_free(struct wire_state *state)
 {
 	free(state->ifaces);
