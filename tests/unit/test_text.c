@@ -61,6 +61,26 @@ static void test_stays_within_the_size(void **state)
 	assert_memory_equal(text, "a?b\n", 4);
 }
 
+static void assert_controls(const char *name, bool lines, const char *expected)
+{
+	char text[64];
+
+	snprintf(text, sizeof(text), "%s", name);
+	assert_string_equal(text_controls(text, lines), expected);
+}
+
+static void test_sentences(void **state)
+{
+	assert_controls("", true, "");
+	assert_controls("'x \xe2\x80\xa6' | b\xc3\xbcro", false, "'x \xe2\x80\xa6' | b\xc3\xbcro");
+	assert_controls("a\033[2J\177\r", true, "a?[2J??");
+	assert_controls("a\xc2\x9b"
+			"1m\xc2",
+			true, "a??1m\xc2");
+	assert_controls("a\n\tb\n", true, "a\n\tb\n");
+	assert_controls("a\n\tb\n", false, "a?\tb?");
+}
+
 static void assert_json(const char *name, const char *expected)
 {
 	json_t *string = output_name(name);
@@ -95,6 +115,7 @@ int main(void)
 		cmocka_unit_test(test_no_cell_is_parted),
 		cmocka_unit_test(test_cut_to_the_room),
 		cmocka_unit_test(test_stays_within_the_size),
+		cmocka_unit_test(test_sentences),
 		cmocka_unit_test(test_json_of_what_is_utf8),
 		cmocka_unit_test(test_json_of_what_is_not),
 	};

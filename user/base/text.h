@@ -7,6 +7,7 @@
 #ifndef SLUICE_TEXT_H
 #define SLUICE_TEXT_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 /*
@@ -16,5 +17,10 @@
 char *text_plain(char *text, size_t size);
 /* The same of a copy, cut to the room there is; returns `to`. */
 char *text_plain_copy(char *to, size_t size, const char *from);
+/*
+ * For sentences of ours with such a name in them, which may hold UTF-8: control characters (of C0
+ * and C1, and DEL) become '?', but for tabs, and with `lines` the ends of lines.  Returns text.
+ */
+char *text_controls(char *text, bool lines);
 
 #endif

@@ -14,7 +14,7 @@
 
 /* Who holds a socket, or held it: a server that connects to one client may be gone by now. */
 struct owner {
-	char process[SLUICE_COMM_SIZE]; /* as it calls itself */
+	char process[SLUICE_COMM_SIZE];
 	__u32 pid;
 	bool gone;
 };
@@ -25,8 +25,8 @@ static bool owner_of(const struct audit_row *row, struct owner *owner)
 
 	*owner = (struct owner){ .pid = row->owner ? row->owner->pid : audit->pid,
 				 .gone = !row->owner };
-	snprintf(owner->process, sizeof(owner->process), "%.*s", (int)sizeof(audit->comm) - 1,
-		 row->owner ? row->owner->comm : audit->comm);
+	text_plain_copy(owner->process, sizeof(owner->process),
+			row->owner ? row->owner->comm : audit->comm);
 	return owner->pid;
 }
 
@@ -116,7 +116,7 @@ static json_t *row_json(const struct audit_row *row)
 	struct owner owner;
 
 	if (owner_of(row, &owner)) {
-		json_object_set_new(object, "process", output_name(owner.process));
+		json_object_set_new(object, "process", json_string(owner.process));
 		json_object_set_new(object, "pid", json_integer(owner.pid));
 	}
 	if (audit->wrong)
@@ -165,7 +165,7 @@ static void row_text(const struct tables *tables, const struct audit_row *row)
 	char text[32];
 
 	if (owner_of(row, &owner)) {
-		name = text_plain(owner.process, sizeof(owner.process));
+		name = owner.process;
 		pid = pid_text(&owner, text);
 	}
 	if (audit->wrong) {

@@ -56,7 +56,7 @@ static json_t *socket_json(struct listing *listing, const struct socket_flow *of
 			  "ambiguous_scope", flow->flags & SLUICE_FLOW_SCOPE_AMBIGUOUS ? 1 : 0);
 
 	if (owner) {
-		json_object_set_new(object, "process", output_name(owner->comm));
+		json_object_set_new(object, "process", json_string(owner->comm));
 		json_object_set_new(object, "pid", json_integer(owner->pid));
 		json_object_set_new(object, "port", json_integer(owner->port));
 	}

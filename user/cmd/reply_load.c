@@ -174,7 +174,7 @@ static void print_json(const struct context *context, const struct reply_options
 	json_object_set_new(document, "outcome", json_string(outcome));
 	json_object_set_new(document, "mode", json_string(reply_mode_name(options->mode)));
 	json_object_set_new(document, "ports", json_string(ports));
-	json_object_set_new(document, "cgroup", json_string(options->cgroup));
+	json_object_set_new(document, "cgroup", output_name(options->cgroup));
 	for (i = 0; i < result->count; i++)
 		json_array_append_new(progs, prog_json(&result->progs[i]));
 	json_object_set_new(document, "programs", progs);
