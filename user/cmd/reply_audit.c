@@ -214,8 +214,7 @@ static void print_connecting(const struct output *output, const struct sums *sum
 	fprintf(file, "%s\n", output_plain(output));
 	if (sums->connected[AUDIT_WRONG])
 		fprintf(file,
-			"mode wire mends those that are wrong; mode socket does not reach a connected"
-			" socket\n");
+			"mode wire mends those that are wrong; mode socket does not reach them\n");
 }
 
 static void print_text(const struct output *output, const struct audit_rows *rows,
@@ -239,6 +238,11 @@ static void print_text(const struct output *output, const struct audit_rows *row
 		sums.wrong, sums.right, sums.sockets);
 	print_verdicts(output->file, sums.answers);
 	fprintf(output->file, "%s\n", output_plain(output));
+	if (sums.answers[AUDIT_WRONG])
+		fprintf(output->file, "mode socket mends those that are wrong\n");
+	if (!rows->count)
+		fprintf(output->file, "no answer was seen yet; 'sluice reply flows' shows who was"
+				      " heard\n");
 	if (sums.connecting)
 		fprintf(output->file, "\n");
 	table_print(tables.connecting, output, 0);
@@ -254,6 +258,10 @@ static int run(const struct context *context, void *into, int words, char **word
 	struct err reason;
 	int result = reply_read(context->bpffs, &state, err);
 
+	if (result == -ENOENT)
+		return err_mend(err, result,
+				"'sluice reply load --mode audit' begins to count, and changes no"
+				" packet");
 	if (result)
 		return result;
 	if (state.meta.mode != SLUICE_REPLY_AUDIT)
@@ -279,17 +287,19 @@ static int run(const struct context *context, void *into, int words, char **word
 const struct command reply_audit_command = {
 	.object = "reply",
 	.name = "audit",
-	.summary =
-		"the servers that answer from a wrong address or connect to clients (mode audit)",
+	.summary = "the servers that answer from a wrong address, as mode audit has seen them",
 	.run = run,
 	.help = "Load it first with 'sluice reply load --mode audit'; it changes no packet.\n"
-		"Servers that connect to a client that they have heard (nc -ul, iperf3) are listed,\n"
-		"too: their sockets have a source then, and only mode wire can mend their replies.\n"
+		"\n"
+		"The first table has the servers that answer from an unconnected socket, as most do;\n"
+		"mode socket mends those.  The second one has servers that connect to a client which\n"
+		"they have heard (nc -ul, iperf3): their socket has one source from then on, and\n"
+		"where that is not the address asked, only mode wire mends it.\n"
 		"\n"
 		"verdict:\n"
-		"  wrong    answers left from another address than the one asked; or the socket is\n"
-		"           connected with another one, so that its client does not reach it\n"
-		"  right    none did\n"
-		"  covered  the same as wrong, but mode wire is at the interface of the client now\n"
-		"  unknown  it sent nothing since it connected, and is gone\n",
+		"  wrong    answers left from another address than the one asked; or the socket has\n"
+		"           another one since it connected, and its client does not reach it\n"
+		"  right    none of that\n"
+		"  covered  was wrong, or would be, but mode wire is where the client is now\n"
+		"  unknown  sent nothing since it connected, and is gone\n",
 };

@@ -263,7 +263,7 @@ static int run(const struct context *context, void *into, int words, char **word
 const struct command reply_flows_command = {
 	.object = "reply",
 	.name = "flows",
-	.summary = "live flows: who speaks to which address of this host, in mode socket and wire",
+	.summary = "live flows: who speaks to which address, in each mode that is loaded",
 	.opts = opts,
 	.options = &options,
 	.run = run,
