@@ -34,6 +34,10 @@ say "words"
 want_status 2 "$SLUICE" steer show 5
 want_status 2 "$SLUICE" steer show --watch 0
 want_status 2 "$SLUICE" steer show --watch often
+want_status 2 "$SLUICE" steer show --watch=0
+want_text "--watch: 0 is out of range"
+want_status 2 "$SLUICE" steer show --watch 1 2
+want_text "unexpected word '2'"
 
 # watch_ended SIGNAL: on a terminal of 12 lines, ended by that signal
 watch_ended()
@@ -65,7 +69,7 @@ watch_ended INT 20
 watch_ended TERM 30
 
 say "into a file"
-"$SLUICE" steer show --watch 1 >"$TEST_TMP/reports" &
+"$SLUICE" steer show --watch=1 >"$TEST_TMP/reports" &
 watcher=$!
 wait_until 20 has_times "steer: policy" 2 "$TEST_TMP/reports"
 stop "$watcher"

@@ -152,7 +152,7 @@ static int check_only(const struct context *context, const char *path, struct er
 	if (!result && context->output.json) {
 		json_t *document = output_document();
 
-		json_object_set_new(document, "config", json_string(path));
+		json_object_set_new(document, "config", output_name(path));
 		json_object_set_new(document, "reply", json_boolean(config->has_reply));
 		json_object_set_new(document, "wire", json_boolean(config->has_wire));
 		json_object_set_new(document, "steer", json_boolean(config->has_steer));
