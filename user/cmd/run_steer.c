@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "run_steer.h"
 
+#include "clock.h"
 #include "log.h"
 #include "run_steer_log.h"
 #include "settle.h"
@@ -13,7 +14,6 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 /* The sockets of a server come one after the other, and one look does for all of them. */
 #define QUIET_US 2000
@@ -48,14 +48,6 @@ struct run_steer {
 	bool fresh; /* nothing was loaded before the last apply */
 	char trouble[768];
 };
-
-static __u64 now_us(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (__u64)now.tv_sec * 1000000 + (__u64)now.tv_nsec / 1000;
-}
 
 unsigned int run_steer_groups(const struct run_steer *steer)
 {
@@ -123,7 +115,7 @@ static void on_idle(void *arg)
 
 static void say_lost(struct run_steer *steer)
 {
-	__u64 lost = steer_follow_lost(steer->follow), now = now_us();
+	__u64 lost = steer_follow_lost(steer->follow), now = clock_now_us();
 
 	if (lost == steer->lost || now < steer->lost_due_us)
 		return;
@@ -151,7 +143,7 @@ static void hear(struct run_steer *steer)
 
 static void sweep(struct run_steer *steer)
 {
-	__u64 began = now_us();
+	__u64 began = clock_now_us();
 	struct err err = { .what = "" };
 	int result;
 
@@ -160,7 +152,7 @@ static void sweep(struct run_steer *steer)
 	result = steer_sweep(steer->bpffs, steer_log_news, steer->log, &err);
 	steer_log_end(steer->log, !result);
 	say_trouble(steer, result ? err.what : "");
-	rest(steer, began, now_us());
+	rest(steer, began, clock_now_us());
 	loop_timer_start(steer->regular, steer->interval_us);
 	loop_timer_start(steer->idle, IDLE_US);
 	count_groups(steer, result ? 0 : steer_log_groups(steer->log));
@@ -188,7 +180,7 @@ static void on_settled(void *arg)
 
 static void look_soon(struct run_steer *steer)
 {
-	__u64 now = now_us();
+	__u64 now = clock_now_us();
 
 	settle_news(&steer->settle, now);
 	loop_timer_start(steer->after_news,
