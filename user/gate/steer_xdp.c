@@ -106,12 +106,12 @@ static void place_find(struct load *load, struct place *place)
 {
 	const struct sluice_spread_link *before = link_before(load, &place->to);
 	char name[NAME_MAX], path[PATH_MAX];
-	struct xdp_link link;
+	struct hook_link link;
 
 	place->fd = pins_get(load->options->bpffs, PLANE, link_pin(&place->to, name));
 	if (place->fd < 0)
 		return;
-	if (before && !xdp_link_read(place->fd, &link) && link.ifindex == place->to.ifindex) {
+	if (before && !hook_link_read(place->fd, &link) && link.ifindex == place->to.ifindex) {
 		place->to.mode = before->mode;
 		memcpy(place->to.why, before->why, sizeof(place->to.why));
 		place->old_prog_fd = bpf_prog_get_fd_by_id(link.prog_id);
@@ -530,10 +530,10 @@ static void links_read(const char *bpffs, struct steer_xdp *xdp)
 	for (i = 0; i < xdp->meta.link_count && i < SLUICE_SPREAD_LINKS; i++) {
 		const struct sluice_spread_link *to = &xdp->meta.links[i];
 		char name[NAME_MAX];
-		struct xdp_link link;
+		struct hook_link link;
 		int fd = pins_get(bpffs, PLANE, link_pin(to, name));
 
-		xdp->gone[i] = fd < 0 || xdp_link_read(fd, &link) || link.ifindex != to->ifindex;
+		xdp->gone[i] = fd < 0 || hook_link_read(fd, &link) || link.ifindex != to->ifindex;
 		if (!xdp->gone[i])
 			xdp->prog_id[i] = link.prog_id;
 		if (fd >= 0)
