@@ -296,6 +296,7 @@ static void on_check(void *arg)
 	struct err err;
 	bool lost;
 
+	run_steer_check(node->steer);
 	if (!node->config->has_wire || loop_timer_runs(node->retry) ||
 	    run_place_enter(&node->place, &err))
 		return;
@@ -407,6 +408,8 @@ static void on_link(const struct rtnl_link *link, void *arg)
 
 	if (watch->has_wire)
 		follow_link(watch->node->follow, link, watch->heard_us);
+	if (watch == &watch->node->watch[HOME])
+		run_steer_link(watch->node->steer, link);
 }
 
 static void on_gone(const struct rtnl_link *link, void *arg)
@@ -415,6 +418,8 @@ static void on_gone(const struct rtnl_link *link, void *arg)
 
 	if (watch->has_wire)
 		follow_gone(watch->node->follow, link);
+	if (watch == &watch->node->watch[HOME])
+		run_steer_link(watch->node->steer, link);
 }
 
 static void on_left(const struct in6_addr *addr, void *arg)

@@ -3,13 +3,13 @@
 
 #include "clock.h"
 #include "log.h"
+#include "run_spread.h"
 #include "run_steer_log.h"
 #include "settle.h"
 #include "steer.h"
 #include "steer_follow.h"
 #include "steer_readers.h"
 #include "steer_values.h"
-#include "steer_xdp.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -35,6 +35,7 @@ struct run_steer {
 	void *arg;
 	struct steer_log *log;
 	struct steer_follow *follow; /* NULL: sweeps alone */
+	struct run_spread *spread;
 	struct loop_timer *regular, *after_news, *idle;
 	struct settle settle;
 	unsigned int streak;
@@ -254,21 +255,6 @@ static void log_loaded(const struct steer_options *options, int groups)
 	log_end(&line);
 }
 
-/* As 'steer load' does: what is not named is not spread. */
-static int spread(const struct run_config *wanted, const struct steer_options *options,
-		  struct err *err)
-{
-	struct steer_xdp_options xdp = wanted->steer_xdp;
-	int result;
-
-	xdp.bpffs = options->bpffs;
-	xdp.ports = &options->ports;
-	result = steer_xdp_load(&xdp, err);
-	if (result > 0)
-		log_warning("steer: flows are no longer spread over CPUs: the file names no xdp");
-	return result < 0 ? result : 0;
-}
-
 static int load(struct run_steer *steer, const struct steer_options *options, struct err *err)
 {
 	int groups, result;
@@ -297,14 +283,11 @@ int run_steer_apply(struct run_steer *steer, const struct run_config *wanted, st
 	if (result)
 		return result;
 	steer->fresh = steer_read(options.bpffs, &meta, err) == -ENOENT;
-	/* what the groups would refuse must not have changed how flows are spread by then */
-	result = steer_try(&options, err);
-	if (!result)
-		result = spread(wanted, &options, err);
-	if (!result)
-		result = load(steer, &options, err);
+	result = load(steer, &options, err);
 	if (result)
 		return result;
+	/* as 'steer load' does: what is not named is not spread */
+	run_spread_apply(steer->spread, &wanted->steer_xdp, &options.ports, options.bpffs);
 	snprintf(steer->bpffs, sizeof(steer->bpffs), "%s", options.bpffs);
 	steer->interval_us = wanted->steer_sweep_s * 1000000;
 	steer->active = true;
@@ -322,6 +305,7 @@ static void unload(struct run_steer *steer, const char *bpffs)
 	int pins;
 
 	unfollow(steer);
+	run_spread_stop(steer->spread);
 	steer->active = false;
 	steer_log_begin(steer->log, 0);
 	pins = steer_unload_own(bpffs, steer_log_news, steer->log, &err);
@@ -351,6 +335,16 @@ void run_steer_drop(struct run_steer *steer, const struct run_config *wanted)
 		unload(steer, wanted->bpffs);
 }
 
+void run_steer_check(struct run_steer *steer)
+{
+	run_spread_check(steer->spread);
+}
+
+void run_steer_link(struct run_steer *steer, const struct rtnl_link *link)
+{
+	run_spread_link(steer->spread, link);
+}
+
 /* --- start and end */
 
 struct run_steer *run_steer_new(struct loop *loop, void (*changed)(void *arg), void *arg)
@@ -363,10 +357,11 @@ struct run_steer *run_steer_new(struct loop *loop, void (*changed)(void *arg), v
 	steer->settle.quiet_us = QUIET_US;
 	steer->settle.bound_us = BOUND_US;
 	steer->log = steer_log_new();
+	steer->spread = run_spread_new(loop);
 	steer->regular = loop_timer(loop, false, on_time, steer);
 	steer->after_news = loop_timer(loop, false, on_settled, steer);
 	steer->idle = loop_timer(loop, false, on_idle, steer);
-	if (steer->log && steer->regular && steer->after_news && steer->idle)
+	if (steer->log && steer->spread && steer->regular && steer->after_news && steer->idle)
 		return steer;
 	run_steer_free(steer);
 	return NULL;
@@ -377,6 +372,7 @@ void run_steer_free(struct run_steer *steer)
 	if (!steer)
 		return;
 	unfollow(steer);
+	run_spread_free(steer->spread);
 	steer_log_free(steer->log);
 	free(steer);
 }
