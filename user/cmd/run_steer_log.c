@@ -189,7 +189,8 @@ void steer_log_news(const struct steer_news *news, void *arg)
 		break;
 	}
 	if (may_say(log))
-		say(log, news, LOG_LEVEL_INFO);
+		say(log, news,
+		    news->event == STEER_DRAIN_LAPSED ? LOG_LEVEL_WARNING : LOG_LEVEL_INFO);
 }
 
 void steer_log_begin(struct steer_log *log, __u64 bound_ns)

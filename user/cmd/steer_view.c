@@ -8,6 +8,7 @@
 
 #include "array.h"
 #include "netns.h"
+#include "steer_drainer.h"
 #include "udp_stats.h"
 
 #include <errno.h>
@@ -159,6 +160,7 @@ static int group_add(struct steer_group *group, void *arg)
 	to = &view->groups[view->count++];
 	*to = (struct steer_group_view){ 0 };
 	result = group_fill(group, to);
+	view->lapsed |= steer_drainer_any_gone(group);
 	if (result != -ENOENT)
 		return result;
 	/* it has been given back since it was opened */

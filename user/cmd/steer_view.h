@@ -61,6 +61,7 @@ struct steer_view {
 	size_t count, room;
 	struct steer_netns_view *netns;
 	size_t netns_count, netns_room;
+	bool lapsed; /* something is draining that nobody drains any more: steer_sweep() ends it */
 };
 
 /*

@@ -12,6 +12,7 @@
 #include "log.h"
 #include "pins.h"
 #include "plane.h"
+#include "steer_drainer.h"
 #include "steer_place.h"
 
 #include <bpf/bpf.h>
@@ -382,6 +383,33 @@ static void generations_forget(const struct sweep *sweep, struct steer_group *gr
 	}
 }
 
+/* Has another slot of the process told of it already? */
+static bool is_told(const struct steer_group *group, const bool ended[SLUICE_STEER_SLOTS], int slot)
+{
+	int before;
+
+	for (before = 0; before < slot; before++)
+		if (ended[before] && group->slots[before].pid == group->slots[slot].pid)
+			return true;
+	return false;
+}
+
+/* What a drain has left that was killed takes new flows again, as far as its generation may. */
+static void drains_end(const struct sweep *sweep, struct steer_group *group)
+{
+	bool ended[SLUICE_STEER_SLOTS] = { false };
+	int slot;
+
+	for (slot = 0; slot < SLUICE_STEER_SLOTS; slot++) {
+		ended[slot] = steer_drainer_gone(group, slot);
+		if (!ended[slot])
+			continue;
+		group->slots[slot].state = SLUICE_STEER_RETIRED;
+		if (!is_told(group, ended, slot))
+			tell_group(sweep, STEER_DRAIN_LAPSED, group, &group->slots[slot], 0, NULL);
+	}
+}
+
 /* The slots' states, and the order of the kernel for those that take new flows. */
 static void slots_assign(const struct sweep *sweep, struct steer_group *group,
 			 const struct sluice_socket_record *const *members, int count)
@@ -393,6 +421,7 @@ static void slots_assign(const struct sweep *sweep, struct steer_group *group,
 	int slot, result;
 
 	memcpy(before, group->slots, sizeof(before));
+	drains_end(sweep, group);
 	if (sweep->regroup)
 		generations_forget(sweep, group);
 	if (generation_assign(group->slots, SLUICE_STEER_SLOTS, &group->info.peak))

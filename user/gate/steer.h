@@ -50,6 +50,7 @@ enum steer_event {
 	STEER_SOCKET_LEFT,
 	STEER_SOCKET_FAILED, /* see why */
 	STEER_GENERATION,    /* a newer one has taken over */
+	STEER_DRAIN_LAPSED,  /* whoever drained the slot's process was killed */
 };
 
 struct steer_news {

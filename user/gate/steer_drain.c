@@ -13,6 +13,7 @@
 #include "requeue.h"
 #include "sockets.h"
 #include "steer.h"
+#include "steer_drainer.h"
 
 #include <errno.h>
 #include <linux/sock_diag.h>
@@ -104,7 +105,7 @@ static int socket_hold(struct drain *drain, struct steer_group *group, int slot)
 		close(fd);
 		return err_set(drain->err, EXIT_ERROR, E2BIG, "more than %d sockets", SOCKETS_MAX);
 	}
-	/* a slot that is draining is one of a drain that was killed */
+	/* a slot that is draining already is another drain's, and perhaps left to us by it */
 	*drained = (struct drained){
 		group, group->slots[slot].cookie, slot,
 		fd,    socket_drops(fd),	  group->slots[slot].state != SLUICE_STEER_DRAINED
@@ -113,15 +114,22 @@ static int socket_hold(struct drain *drain, struct steer_group *group, int slot)
 	return 0;
 }
 
+/* Does the slot take new flows, or will it with the next sweep? */
+static bool slot_takes(struct steer_group *group, int slot)
+{
+	__u16 state = group->slots[slot].state;
+
+	return state == SLUICE_STEER_ACTIVE || state == SLUICE_STEER_RETIRED ||
+	       steer_drainer_gone(group, slot);
+}
+
 /* Is there anybody else for the flows? */
-static bool has_others(const struct drain *drain, const struct steer_group *group)
+static bool has_others(const struct drain *drain, struct steer_group *group)
 {
 	int slot;
 
 	for (slot = 0; slot < SLUICE_STEER_SLOTS; slot++)
-		if ((group->slots[slot].state == SLUICE_STEER_ACTIVE ||
-		     group->slots[slot].state == SLUICE_STEER_RETIRED) &&
-		    !is_meant(drain, &group->slots[slot]))
+		if (slot_takes(group, slot) && !is_meant(drain, &group->slots[slot]))
 			return true;
 	return false;
 }
@@ -215,8 +223,10 @@ static int slots_write(struct drain *drain, int (*fn)(struct drained *drained))
 
 static int slot_draining(struct drained *drained)
 {
+	int result = steer_drainer_begin(drained->group, drained->slot);
+
 	drained->group->slots[drained->slot].state = SLUICE_STEER_DRAINING;
-	return steer_group_write(drained->group, drained->slot);
+	return result ? result : steer_group_write(drained->group, drained->slot);
 }
 
 static int slot_drained(struct drained *drained)
@@ -226,7 +236,7 @@ static int slot_drained(struct drained *drained)
 
 static int slot_restore(struct drained *drained)
 {
-	if (!drained->joined)
+	if (!drained->joined || steer_drainer_other(drained->group, drained->slot))
 		return 0;
 	drained->group->slots[drained->slot].state = SLUICE_STEER_RETIRED;
 	return steer_group_write(drained->group, drained->slot);
@@ -246,7 +256,8 @@ static bool is_drained(const struct drain *drain, const struct steer_group *grou
 static int slots_give(struct drain *drain, int (*fn)(struct drained *drained))
 {
 	struct pins pins;
-	int i, result = steer_sweep(drain->options->bpffs, NULL, NULL, drain->err);
+	int i, result = steer_sweep(drain->options->bpffs, drain->options->fn, drain->options->arg,
+				    drain->err);
 
 	if (!result)
 		result = pins_lock(&pins, drain->options->bpffs, false, drain->err);

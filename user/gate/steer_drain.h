@@ -7,6 +7,7 @@
 #define SLUICE_STEER_DRAIN_H
 
 #include "err.h"
+#include "steer.h"
 
 #include <linux/types.h>
 #include <signal.h>
@@ -23,6 +24,8 @@ struct steer_drain_options {
 	bool dry_run;	/* only count */
 	const volatile sig_atomic_t
 		*interrupted; /* when it is set, all is as before; may be NULL */
+	steer_news_fn fn;     /* of the sweep that comes first; may be NULL */
+	void *arg;
 };
 
 struct steer_drain_result {

@@ -77,6 +77,7 @@ static struct steer_group *group_new(const char *dir, const char *name)
 		return NULL;
 	snprintf(group->dir, sizeof(group->dir), "%s", dir);
 	snprintf(group->name, sizeof(group->name), "%s", name);
+	group->drainer_fd = -1;
 	for (i = 0; i < GROUP_MAPS; i++)
 		*map_fd(group, i) = -1;
 	return group;
@@ -91,6 +92,8 @@ void steer_group_close(struct steer_group *group)
 	for (i = 0; i < GROUP_MAPS; i++)
 		if (*map_fd(group, i) >= 0)
 			close(*map_fd(group, i));
+	if (group->drainer_fd >= 0)
+		close(group->drainer_fd);
 	free(group);
 }
 

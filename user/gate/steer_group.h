@@ -23,6 +23,7 @@ struct steer_group {
 	struct sluice_steer_slot slots[SLUICE_STEER_SLOTS];
 	int group_fd, sockets_fd, slots_fd, choices_fd, current_fd, cpus_fd, placed_fd, table_fd,
 		stats_fd, counters_fd;
+	int drainer_fd; /* of the folder, for steer_drainer.h; -1: not opened yet */
 };
 
 /* What the program of a group is loaded with. */
