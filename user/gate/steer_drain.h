@@ -34,7 +34,7 @@ struct steer_drain_result {
 	__u32 flows_left; /* not yet idle at the end of the limit: they go on at another worker */
 	__u64 moved;	  /* datagrams taken from a queue that was no longer read, and sent anew */
 	__u64 lost;  /* datagrams that the sockets dropped meanwhile, or that could not be moved */
-	bool exited; /* the process ended before the drain did */
+	bool exited; /* the processes ended, or closed their sockets, before the drain did */
 	bool limit;  /* the limit was reached */
 	__u32 took_ms;
 };
