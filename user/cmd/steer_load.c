@@ -98,7 +98,7 @@ struct report {
 	const struct output *output;
 	json_t *events;
 	bool verbose;
-	int foreign, failed;
+	int foreign, failed, left_out;
 	char foreign_text[512];
 };
 
@@ -112,6 +112,8 @@ static void on_news(const struct steer_news *news, void *arg)
 		snprintf(report->foreign_text, sizeof(report->foreign_text), "%s", text);
 	if (news->event == STEER_GROUP_FAILED || news->event == STEER_SOCKET_FAILED)
 		report->failed++;
+	if (news->event == STEER_GROUPS_LEFT_OUT)
+		report->left_out += news->count;
 	if (report->events)
 		json_array_append_new(report->events, steer_news_json(news));
 	else if (report->verbose || news->event != STEER_SOCKET_JOINED)
@@ -150,16 +152,19 @@ static json_t *readers_show(const struct context *context, const struct options 
 }
 
 static void print(const struct context *context, const struct options *options, int groups,
-		  json_t *events)
+		  const struct report *report)
 {
 	json_t *document, *readers, *xdp;
+	char left_out[32] = "";
 
-	if (!events) {
+	if (!report->events) {
 		readers_show(context, options);
 		xdp_show(context, options->steer.dry_run, false);
-		fprintf(context->output.file, "steer: policy %s, %d group%s %s\n",
+		if (report->left_out)
+			snprintf(left_out, sizeof(left_out), ", %d left out", report->left_out);
+		fprintf(context->output.file, "steer: policy %s, %d group%s %s%s\n",
 			steer_policy_name(options->steer.policy), groups, groups == 1 ? "" : "s",
-			options->steer.dry_run ? "would be steered" : "steered");
+			options->steer.dry_run ? "would be steered" : "steered", left_out);
 		return;
 	}
 	document = output_document();
@@ -167,7 +172,8 @@ static void print(const struct context *context, const struct options *options, 
 			    json_string(steer_policy_name(options->steer.policy)));
 	json_object_set_new(document, "dry_run", json_boolean(options->steer.dry_run));
 	json_object_set_new(document, "groups", json_integer(groups));
-	json_object_set_new(document, "events", events);
+	json_object_set_new(document, "groups_left_out", json_integer(report->left_out));
+	json_object_set(document, "events", report->events);
 	readers = readers_show(context, options);
 	if (readers)
 		json_object_set_new(document, "readers", readers);
@@ -283,7 +289,7 @@ static int run(const struct context *context, void *into, int words, char **word
 	if (!result && !options->steer.dry_run)
 		readers_learn(context->bpffs);
 	if (!result && groups)
-		print(context, options, groups, json_incref(report.events));
+		print(context, options, groups, &report);
 	if (!result && groups && loaded && !context->output.json)
 		print_before(&context->output, &options->steer, &before);
 	json_decref(report.events);
@@ -311,7 +317,8 @@ const struct command steer_load_command = {
 		"watched for a second at most.  Where a network card has fewer queues than there are\n"
 		"CPUs, --xdp spreads the flows over CPUs first.\n"
 		"\n"
-		"--netns all steers the groups of all network namespaces.\n"
+		"--netns all steers the groups of all network namespaces; each but the host's gets\n"
+		"another one only while more are free than it has, and what is left out is told.\n"
 		"\n"
 		"Loaded again, options that are not given go back to their defaults, and groups that\n"
 		"are not among the ports and the network namespace given are released.\n"

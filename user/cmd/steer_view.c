@@ -393,6 +393,8 @@ int steer_view_read(const char *bpffs, const struct steer_view *before, struct s
 			       ? result
 			       : err_set(err, EXIT_ERROR, -result, "steer: %s", strerror(-result));
 	sockets_look(view);
+	/* who may not walk over the sockets has been told by them */
+	steer_left_out(bpffs, &view->left_out, &view->left_out_netns, &(struct err){ 0 });
 	if (before)
 		view->elapsed_s = (double)(view->at_ns - before->at_ns) / 1e9;
 	for (i = 0; i < view->count; i++)
