@@ -423,7 +423,8 @@ static void slots_assign(const struct sweep *sweep, struct steer_group *group,
 	drains_end(sweep, group);
 	if (sweep->regroup)
 		generations_forget(sweep, group);
-	if (generation_assign(group->slots, SLUICE_STEER_SLOTS, &group->info.peak))
+	if (generation_assign(group->slots, SLUICE_STEER_SLOTS, plane_now_ns(CLOCK_BOOTTIME),
+			      &group->info.peak))
 		tell_generation(sweep, group);
 	if (peak != group->info.peak && steer_group_write_info(group, &err))
 		tell_group(sweep, STEER_GROUP_FAILED, group, NULL, 0, err.what);
