@@ -116,10 +116,13 @@ static struct trouble *trouble_find(struct steer_log *log, __u64 hash)
 static bool trouble_is_new(struct steer_log *log, const struct steer_news *news)
 {
 	struct trouble *known;
-	char text[512];
+	char text[512] = "left out";
 	__u64 hash;
 
-	hash = hash_text(steer_news_text(news, text, sizeof(text)), news->group->netns);
+	/* how many are left out, and which, is the namespace's to change as it likes */
+	if (news->event != STEER_GROUPS_LEFT_OUT)
+		steer_news_text(news, text, sizeof(text));
+	hash = hash_text(text, news->group->netns);
 	known = trouble_find(log, hash);
 	if (known) {
 		known->seen = true;
@@ -147,7 +150,8 @@ static void say(const struct steer_log *log, const struct steer_news *news, enum
 		log_field(&line, "pid", "%u", news->slot->pid);
 	}
 	if (news->count)
-		log_field(&line, "sockets", "%d", news->count);
+		log_field(&line, news->event == STEER_GROUPS_LEFT_OUT ? "groups" : "sockets", "%d",
+			  news->count);
 	if (news->event == STEER_GROUP_FOREIGN)
 		log_field(&line, "program_id", "%u", news->prog_id);
 	if (news->why)
@@ -171,6 +175,7 @@ void steer_log_news(const struct steer_news *news, void *arg)
 		return;
 	case STEER_GROUP_FOREIGN:
 	case STEER_GROUP_FAILED:
+	case STEER_GROUPS_LEFT_OUT:
 	case STEER_SOCKET_FAILED:
 		if (trouble_is_new(log, news))
 			say(log, news, LOG_LEVEL_WARNING);
@@ -183,7 +188,8 @@ void steer_log_news(const struct steer_news *news, void *arg)
 		break;
 	}
 	if (may_say(log))
-		say(log, news, LOG_LEVEL_INFO);
+		say(log, news,
+		    news->event == STEER_DRAIN_LAPSED ? LOG_LEVEL_WARNING : LOG_LEVEL_INFO);
 }
 
 void steer_log_begin(struct steer_log *log, __u64 bound_ns)

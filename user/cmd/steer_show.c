@@ -2,6 +2,7 @@
 /* sluice steer show: groups, workers, flows, and where every datagram went; once or again. */
 #include "command.h"
 #include "hooks.h"
+#include "steer_news.h"
 #include "steer_view.h"
 #include "steer_xdp_view.h"
 
@@ -75,17 +76,33 @@ static void print(const struct steer_view *view, bool rates, const char *bpffs,
 	output_json(output, document);
 }
 
+/*
+ * Whoever is left without new flows by a drain that was killed gets them back by whoever sees it;
+ * one who may not do so shows what there is.
+ */
+static int view_read(const char *bpffs, const struct steer_view *before, struct steer_view *view,
+		     struct err *err)
+{
+	int result = steer_view_read(bpffs, before, view, err);
+	struct err ignored;
+
+	if (result || !view->lapsed || steer_sweep(bpffs, steer_news_lapsed, NULL, &ignored))
+		return result;
+	steer_view_free(view);
+	return steer_view_read(bpffs, before, view, err);
+}
+
 /* --- once */
 
 static int show(const struct context *context, struct err *err)
 {
 	const struct timespec pause = { .tv_nsec = PROGRESS_MS * 1000000L };
 	struct steer_view first, second = { 0 };
-	int result = steer_view_read(context->bpffs, NULL, &first, err);
+	int result = view_read(context->bpffs, NULL, &first, err);
 
 	if (!result && steer_view_any_full(&first)) {
 		nanosleep(&pause, NULL);
-		result = steer_view_read(context->bpffs, &first, &second, err);
+		result = view_read(context->bpffs, &first, &second, err);
 	}
 	if (!result)
 		print(second.at_ns ? &second : &first, false, context->bpffs, &context->output);
@@ -144,7 +161,7 @@ static int screen_print(const struct steer_view *view, bool rates, const char *b
 static int refresh(const struct context *context, bool screen, const struct steer_view *before,
 		   struct steer_view *view, struct err *err)
 {
-	int result = steer_view_read(context->bpffs, before, view, err);
+	int result = view_read(context->bpffs, before, view, err);
 
 	if (result)
 		return result;

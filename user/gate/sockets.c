@@ -29,6 +29,7 @@ struct sockets {
 	struct entry **all;
 	size_t room;
 	size_t count;
+	__u32 but; /* pid of a process that is left out; 0: none */
 };
 
 static int entry_add(struct sockets *sockets, const struct sluice_socket_record *record)
@@ -78,7 +79,8 @@ static int sockets_fill(struct sockets *sockets, int iter_fd)
 		size_t i;
 
 		for (i = 0; !result && i < got / sizeof(*records); i++)
-			result = sockets_add(sockets, &records[i]);
+			if (!sockets->but || records[i].pid != sockets->but)
+				result = sockets_add(sockets, &records[i]);
 	}
 	return result ? result : got < 0 ? -errno : 0;
 }
@@ -118,11 +120,15 @@ static int sockets_iterate(struct sockets *sockets)
 	return result;
 }
 
-int sockets_read(struct sockets **sockets, struct err *err)
+static int sockets_read_but(__u32 but, struct sockets **sockets, struct err *err)
 {
 	struct sockets *fresh = calloc(1, sizeof(*fresh));
-	int result = fresh ? sockets_iterate(fresh) : -ENOMEM;
+	int result = fresh ? 0 : -ENOMEM;
 
+	if (!result) {
+		fresh->but = but;
+		result = sockets_iterate(fresh);
+	}
 	if (result) {
 		sockets_free(fresh);
 		return err_set(err, EXIT_LACKING, -result, "walk over the sockets of processes: %s",
@@ -130,6 +136,16 @@ int sockets_read(struct sockets **sockets, struct err *err)
 	}
 	*sockets = fresh;
 	return 0;
+}
+
+int sockets_read(struct sockets **sockets, struct err *err)
+{
+	return sockets_read_but(0, sockets, err);
+}
+
+int sockets_read_others(struct sockets **sockets, struct err *err)
+{
+	return sockets_read_but((__u32)getpid(), sockets, err);
 }
 
 const struct sluice_socket_record *sockets_find(const struct sockets *sockets, __u64 cookie)

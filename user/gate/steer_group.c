@@ -77,6 +77,7 @@ static struct steer_group *group_new(const char *dir, const char *name)
 		return NULL;
 	snprintf(group->dir, sizeof(group->dir), "%s", dir);
 	snprintf(group->name, sizeof(group->name), "%s", name);
+	group->drainer_fd = -1;
 	for (i = 0; i < GROUP_MAPS; i++)
 		*map_fd(group, i) = -1;
 	return group;
@@ -91,6 +92,8 @@ void steer_group_close(struct steer_group *group)
 	for (i = 0; i < GROUP_MAPS; i++)
 		if (*map_fd(group, i) >= 0)
 			close(*map_fd(group, i));
+	if (group->drainer_fd >= 0)
+		close(group->drainer_fd);
 	free(group);
 }
 
@@ -230,11 +233,17 @@ static struct {
 	struct steer_setting setting;
 } spare;
 
+/* But for when it was made. */
+static bool same_setting(const struct steer_setting *one, const struct steer_setting *other)
+{
+	return one->policy == other->policy && one->flows == other->flows &&
+	       one->idle_ns == other->idle_ns;
+}
+
 static bool spare_fits(const struct steer_setting *setting)
 {
-	return spare.loading.skel && spare.setting.policy == setting->policy &&
-	       spare.setting.flows == setting->flows && spare.setting.idle_ns == setting->idle_ns &&
-	       !setting->settled_ns;
+	return spare.loading.skel && same_setting(&spare.setting, setting) &&
+	       spare.setting.settled_ns == setting->settled_ns;
 }
 
 static void spare_drop(void)
@@ -383,15 +392,30 @@ int steer_group_create(const char *dir, const struct steer_setting *setting,
 	return result;
 }
 
+int steer_group_verify_first(const struct steer_setting *setting, struct err *err)
+{
+	return setting->flows > SPARE_FLOWS_MAX ? steer_group_verify(setting, err)
+						: steer_group_prepare(setting, err);
+}
+
+/* The table is not what is verified, and may be large. */
 int steer_group_verify(const struct steer_setting *setting, struct err *err)
 {
+	static struct steer_setting verified;
 	struct loading loading = { 0 };
-	int result = loading_open(&loading, setting, 1, sets_of(setting));
+	int result;
 
-	if (result)
+	if (verified.policy && same_setting(&verified, setting))
+		return 0;
+	result = loading_open(&loading, setting, 1, sets_of(setting));
+	if (result) {
 		err_set(err, EXIT_ERROR, -result, "steering program: %s", strerror(-result));
-	else
+	} else {
+		bpf_map__set_max_entries(loading.skel->maps.sluice_table, 1);
 		result = loading_load(&loading, err);
+	}
+	if (!result)
+		verified = *setting;
 	loading_end(&loading);
 	return result;
 }
