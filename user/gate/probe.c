@@ -5,6 +5,7 @@
 #include "feature.h"
 #include "hooks.h"
 #include "mounts.h"
+#include "xdp.h"
 
 #include <bpf/btf.h>
 #include <bpf/libbpf.h>
@@ -362,6 +363,22 @@ static enum answer ask_conntrack_field(const struct need *need, struct asking *a
 	return from_feature(feature_field(conntrack_btf(asking), need->type, need->field));
 }
 
+/* type: the function */
+static enum answer ask_function(const struct need *need, struct asking *asking)
+{
+	if (!asking->vmlinux)
+		return no_btf(asking);
+	return from_feature(feature_function(asking->vmlinux, need->type));
+}
+
+/* name: the tracepoint */
+static enum answer ask_tracepoint(const struct need *need, struct asking *asking)
+{
+	if (!asking->vmlinux)
+		return no_btf(asking);
+	return from_feature(feature_tracepoint(asking->vmlinux, need->name));
+}
+
 /* type: the kfunc */
 static enum answer ask_conntrack_function(const struct need *need, struct asking *asking)
 {
@@ -494,6 +511,12 @@ static const struct need needs[] = {
 	  .fallback = QUEUE_FALLBACK },
 	{ 0, STEER, MAP(CPUMAP), .why = "spreads flows over CPUs", .since = "4.15",
 	  .fallback = QUEUE_FALLBACK },
+	{ 0, STEER, .name = "generic XDP to CPUs", .why = "spreads where the driver has no XDP",
+	  .ask = ask_function, .type = XDP_GENERIC_TO_CPUS, .since = "5.15",
+	  .fallback = "--xdp only where the driver has XDP" },
+	{ 0, STEER, .name = "sock_recv_length", .why = "tells who reads, for policy cpu",
+	  .ask = ask_tracepoint, .since = "6.3",
+	  .fallback = "only reads that ask for the sender are seen" },
 
 	{ 0, MEET, .name = "xdp", .why = "answers STUN", HOOK(XDP, 0), .since = "4.8",
 	  .fallback = STUN_FALLBACK },

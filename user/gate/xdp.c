@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "xdp.h"
 
+#include "feature.h"
+
 #include <bpf/bpf.h>
 #include <bpf/btf.h>
 #include <errno.h>
@@ -82,8 +84,7 @@ const char *xdp_refusal(__u32 ifindex, int prog_fd, int error, char *text, size_
 bool xdp_generic_reaches_cpus(void)
 {
 	struct btf *btf = btf__load_vmlinux_btf();
-	bool has = btf &&
-		   btf__find_by_name_kind(btf, "cpu_map_generic_redirect", BTF_KIND_FUNC) > 0;
+	bool has = btf && feature_function(btf, XDP_GENERIC_TO_CPUS) == FEATURE_YES;
 
 	btf__free(btf);
 	return has;

@@ -21,6 +21,8 @@ int xdp_link_create(__u32 ifindex, bool native, int prog_fd);
  * after such a refusal; returns text.
  */
 const char *xdp_refusal(__u32 ifindex, int prog_fd, int error, char *text, size_t size);
+/* The kernel's function that only kernels have whose generic XDP redirects to another CPU. */
+#define XDP_GENERIC_TO_CPUS "cpu_map_generic_redirect"
 /* Does generic XDP on this kernel redirect to another CPU (5.15), where older ones drop? */
 bool xdp_generic_reaches_cpus(void);
 
