@@ -80,12 +80,12 @@ static __always_inline void request_to_host(struct __sk_buff *skb, const struct 
 					    struct change *change)
 {
 	struct sluice_wire_set *set;
-	struct wire_view view = {};
-	struct wire_key key = {};
+	struct wire_view view;
+	struct wire_key key;
 	__u32 now = clock();
 
 	change->outcome = SLUICE_WIRE_request_not_local;
-	if (!frame_is_ours(skb))
+	if (!frame_is_ours(skb, now))
 		return;
 	request_key(skb, ends, false, &key);
 	set = wire_set(&key);
@@ -145,7 +145,7 @@ static __always_inline void request_to_server(struct __sk_buff *skb, const struc
 {
 	struct sluice_wire_set *set;
 	struct wire_view view = {};
-	struct wire_key key = {};
+	struct wire_key key;
 	__u32 now = clock();
 	bool fresh;
 
@@ -219,8 +219,8 @@ static __always_inline void reply_of_host(struct __sk_buff *skb, const struct en
 					  struct change *change)
 {
 	struct sluice_wire_set *set;
-	struct wire_view view = {};
-	struct wire_key key = {};
+	struct wire_view view;
+	struct wire_key key;
 	__u32 now = clock();
 
 	reply_key(skb, ends, false, &key);
@@ -260,8 +260,8 @@ static __always_inline void reply_of_server(struct __sk_buff *skb, const struct 
 					    struct change *change)
 {
 	struct sluice_wire_set *set;
-	struct wire_view view = {};
-	struct wire_key key = {};
+	struct wire_view view;
+	struct wire_key key;
 	__u32 now = clock();
 
 	if (!addr_is_server(&ends->source))
@@ -294,8 +294,8 @@ static __always_inline bool error_about_reply(struct __sk_buff *skb, const struc
 					      bool gateway)
 {
 	struct sluice_wire_set *set;
-	struct wire_view view = {};
-	struct wire_key key = {};
+	struct wire_view view;
+	struct wire_key key;
 
 	if (!port_managed(bpf_ntohs(heard->quoted.source_port_be)))
 		return false;
@@ -317,8 +317,8 @@ static __always_inline bool error_about_request(struct __sk_buff *skb, const str
 						bool gateway)
 {
 	struct sluice_wire_set *set;
-	struct wire_view view = {};
-	struct wire_key key = {};
+	struct wire_view view;
+	struct wire_key key;
 
 	if (!port_managed(bpf_ntohs(heard->quoted.target_port_be)))
 		return false;
@@ -344,7 +344,7 @@ static __always_inline void error_pass(struct __sk_buff *skb, const struct heard
 		done = (host && error_about_request(skb, heard, false)) ||
 		       (gateway && error_about_reply(skb, heard, true));
 	else
-		done = (host && frame_is_ours(skb) && error_about_reply(skb, heard, false)) ||
+		done = (host && frame_is_ours(skb, clock()) && error_about_reply(skb, heard, false)) ||
 		       (gateway && error_about_request(skb, heard, true));
 	count(done ? SLUICE_WIRE_error_translated : SLUICE_WIRE_error_left);
 }
@@ -374,24 +374,22 @@ static __always_inline void decide_out(struct __sk_buff *skb, const struct ends 
 static __always_inline int handle(struct __sk_buff *skb, bool out)
 {
 	struct change change = { .outcome = SLUICE_WIRE_COUNTERS_MAX };
-	struct heard heard = {};
+	enum heard_kind kind;
+	struct heard heard;
 
-	switch (packet_hear(skb, &heard)) {
-	case HEARD_ERROR:
-		error_pass(skb, &heard, out);
-		return PASS;
-	case HEARD_LATER_FRAGMENT:
-		fragment_follow(skb, &heard, out, &change);
-		break;
-	case HEARD_DATAGRAM:
+	kind = packet_hear(skb, &heard);
+	if (likely(kind == HEARD_DATAGRAM)) {
 		if (out)
 			decide_out(skb, &heard.outer, &change);
 		else
 			decide_in(skb, &heard.outer, &change);
-		if (heard.fragment == PACKET_FIRST_FRAGMENT)
+		if (unlikely(heard.fragment == PACKET_FIRST_FRAGMENT))
 			fragment_store(skb, &heard, out, &change);
-		break;
-	default:
+	} else if (kind == HEARD_LATER_FRAGMENT) {
+		fragment_follow(skb, &heard, out, &change);
+	} else {
+		if (kind == HEARD_ERROR)
+			error_pass(skb, &heard, out);
 		return PASS;
 	}
 	if (change.end && !change_address(skb, &heard, change.end, &change.to))

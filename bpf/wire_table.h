@@ -54,10 +54,12 @@ static __always_inline bool wire_is(const void *slot, const void *named)
 	const struct sluice_wire_flow *flow = slot;
 	const struct wire_key *key = named;
 
-	return flow->client_port_be == key->client_port_be &&
-	       flow->server_port_be == key->server_port_be &&
-	       (flow->zone & ~SLUICE_WIRE_MARKS) == key->zone &&
-	       addr_equal(&flow->client, &key->client);
+	/* one branch, which is hardly ever taken as the tag is right */
+	return likely(!((flow->client_port_be ^ key->client_port_be) |
+			(flow->server_port_be ^ key->server_port_be) |
+			((flow->zone & ~SLUICE_WIRE_MARKS) ^ key->zone) |
+			(flow->client.half[0] ^ key->client.half[0]) |
+			(flow->client.half[1] ^ key->client.half[1])));
 }
 
 static __always_inline __u32 wire_find(const struct sluice_wire_set *set,
@@ -94,18 +96,24 @@ static __always_inline bool wire_sealed(const struct wire_key *key, const struct
 	return view->seal == sluice_wire_seal(key->hash, &view->asked, &view->server, view->marks);
 }
 
-/* Without the lock unless the flow is changing (include/sluice/flow.h); false if not known. */
-static __always_inline bool wire_read(struct sluice_wire_set *set, const struct wire_key *key,
-				      struct wire_view *view)
+static __noinline bool wire_read_locked(struct sluice_wire_set *set, const struct wire_key *key,
+					struct wire_view *view)
 {
-	bool found = wire_copy(set, key, view);
+	bool found;
 
-	if (!found || wire_sealed(key, view))
-		return found;
 	bpf_spin_lock(&set->lock);
 	found = wire_copy(set, key, view);
 	bpf_spin_unlock(&set->lock);
 	return found;
+}
+
+/* Without the lock unless the flow is changing (include/sluice/flow.h); false if not known. */
+static __always_inline bool wire_read(struct sluice_wire_set *set, const struct wire_key *key,
+				      struct wire_view *view)
+{
+	if (!wire_copy(set, key, view))
+		return false;
+	return likely(wire_sealed(key, view)) || wire_read_locked(set, key, view);
 }
 
 /* Should the slot change hands meanwhile, its new owner was heard just now as well. */
