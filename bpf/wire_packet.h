@@ -20,8 +20,8 @@
 #define PULL_SIZE 512
 
 /*
- * enum sluice_wire_role.  Given a value here, it stands among the small settings of flow_table.h and
- * not behind the ports: all that each packet asks for is in one cache line.
+ * enum sluice_wire_role.  Given a value here, it stands among the small settings of flow_table.h
+ * and not behind the ports: all that each packet asks for is in one cache line.
  */
 const volatile __u32 role = 0;
 
@@ -252,10 +252,9 @@ static __always_inline bool change_ip4(struct __sk_buff *skb, const struct heard
 	}
 	changed.check = checksum_replace(heard->ip_check, difference);
 	return change_covering(skb, heard, difference) &&
-	       !bpf_skb_store_bytes(skb, heard->outer.l3_off + offsetof(struct iphdr, check),
-				    &changed.check,
-				    sizeof(changed) - offsetof(typeof(changed), check),
-				    BPF_F_INVALIDATE_HASH);
+	       !bpf_skb_store_bytes(
+		       skb, heard->outer.l3_off + offsetof(struct iphdr, check), &changed.check,
+		       sizeof(changed) - offsetof(typeof(changed), check), BPF_F_INVALIDATE_HASH);
 }
 
 /*

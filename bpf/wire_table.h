@@ -27,6 +27,7 @@ struct wire_view {
 	__u32 checked;
 	__u32 seal;
 	__u32 marks; /* enum sluice_wire_mark */
+	__u32 unanswered;
 	__u32 way;
 };
 
@@ -87,6 +88,7 @@ static __always_inline bool wire_copy(const struct sluice_wire_set *set, const s
 	view->checked = flow->checked;
 	view->seal = flow->seal;
 	view->seen = set->seen[way];
+	view->unanswered = set->unanswered[way];
 	view->way = way;
 	return true;
 }
@@ -116,12 +118,31 @@ static __always_inline bool wire_read(struct sluice_wire_set *set, const struct 
 	return likely(wire_sealed(key, view)) || wire_read_locked(set, key, view);
 }
 
-/* Should the slot change hands meanwhile, its new owner was heard just now as well. */
-static __always_inline void wire_touch(struct sluice_wire_set *set, const struct wire_view *view,
+/*
+ * A request was heard.  Should the slot change hands meanwhile, its new owner was heard just now as
+ * well.  Not each time: a line that is written moves from CPU to CPU.
+ */
+static __always_inline void wire_asked(struct sluice_wire_set *set, const struct wire_view *view,
 				       __u32 now)
 {
+	__u32 way = view->way % SLUICE_FLOW_WAYS;
+
+	if (view->seen == now)
+		return;
+	set->seen[way] = now;
+	set->unanswered[way] = 1;
+}
+
+/* The same of a datagram toward the client. */
+static __always_inline void wire_answered(struct sluice_wire_set *set, const struct wire_view *view,
+					  __u32 now)
+{
+	__u32 way = view->way % SLUICE_FLOW_WAYS;
+
 	if (view->seen != now)
-		set->seen[view->way % SLUICE_FLOW_WAYS] = now;
+		set->seen[way] = now;
+	if (view->unanswered)
+		set->unanswered[way] = 0;
 }
 
 /* The server was seen to answer just now. */
@@ -140,14 +161,16 @@ static __always_inline int wire_outcome(const struct sluice_wire_flow *flow,
 		return SLUICE_WIRE_host_first;
 	if (!known)
 		return live ? SLUICE_WIRE_evicted : SLUICE_WIRE_learned;
-	if (addr_equal(&flow->asked, &view->asked) && addr_equal(&flow->server, &view->server))
+	if (addr_equal(&flow->asked, &view->asked) &&
+	    (addr_equal(&flow->server, &view->server) || flow->zone & SLUICE_WIRE_OWED))
 		return -1;
 	return SLUICE_WIRE_moved;
 }
 
 /*
- * Remembers the addresses and marks of *view.  A flow of SLUICE_WIRE_HOST_FIRST takes no slot from
- * a live one: nobody has asked for it, so it must not cost those who have.
+ * Remembers the addresses and marks of *view, and whether there is an answer.  A flow of
+ * SLUICE_WIRE_HOST_FIRST takes no slot from a live one: nobody has asked for it, so it must not
+ * cost those who have.
  */
 static __noinline void wire_store(struct sluice_wire_set *set, const struct wire_key *key,
 				  const struct wire_view *view, __u32 now)
@@ -178,6 +201,7 @@ static __noinline void wire_store(struct sluice_wire_set *set, const struct wire
 		flow->seal = seal;
 		set->tag[way] = sluice_flow_tag(key->hash);
 		set->seen[way] = now;
+		set->unanswered[way] = view->unanswered;
 	}
 	bpf_spin_unlock(&set->lock);
 	if (outcome >= 0)

@@ -23,6 +23,9 @@
 /* How long a server behind a gateway may leave requests unanswered before another way is tried. */
 #define SLUICE_WIRE_PATIENCE sluice_flow_clock(3000000000ULL)
 
+/* How late an answer of the address asked before is still waited for. */
+#define SLUICE_WIRE_LATE sluice_flow_clock(3000000000ULL)
+
 /* What a program is to do, and on what kind of interface; constants of the program. */
 enum sluice_wire_role {
 	SLUICE_WIRE_HOST = 1 << 0,     /* clients are behind the interface, servers on this host */
@@ -51,6 +54,10 @@ _Static_assert(sizeof(struct sluice_wire_flow) == 64, "struct sluice_wire_flow")
 
 /* What is known of a flow beside its addresses; in its zone, but no part of its name. */
 enum sluice_wire_mark {
+	/* The client has turned to another address before `server`, which it had asked, has
+	 * answered: so that the next datagram from there is that answer, and right as it is.
+	 */
+	SLUICE_WIRE_OWED = 1 << 27,
 	/* This host spoke first, from an address of its own choice: so the answers belong there. */
 	SLUICE_WIRE_HOST_FIRST = 1 << 28,
 	/* Gateway: the client has turned to another of the server's addresses, so that neither is
@@ -60,12 +67,15 @@ enum sluice_wire_mark {
 	/* Gateway: a request was sent on, and has no answer yet; `checked` is since when. */
 	SLUICE_WIRE_WAITING = 1 << 30,
 };
-#define SLUICE_WIRE_MARKS \
-	((__u32)(SLUICE_WIRE_HOST_FIRST | SLUICE_WIRE_TURNED | SLUICE_WIRE_WAITING))
+#define SLUICE_WIRE_MARKS                                                         \
+	((__u32)(SLUICE_WIRE_OWED | SLUICE_WIRE_HOST_FIRST | SLUICE_WIRE_TURNED | \
+		 SLUICE_WIRE_WAITING))
 
 struct sluice_wire_set {
 	struct bpf_spin_lock lock;
-	__u32 reserved[3];
+	__u32 reserved;
+	/* 1: the client's last request, as far as the clock tells them apart, has no answer yet */
+	__u8 unanswered[SLUICE_FLOW_WAYS];
 	__u16 tag[SLUICE_FLOW_WAYS];  /* sluice_flow_tag() of each slot; 0: free */
 	__u32 seen[SLUICE_FLOW_WAYS]; /* sluice_flow_clock() of the last datagram of either end */
 	struct sluice_wire_flow flow[SLUICE_FLOW_WAYS];
