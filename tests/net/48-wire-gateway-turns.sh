@@ -4,7 +4,8 @@
 # Gateway mode, and a client port that turns from one of the server's addresses to the other: each
 # request reaches the address that it was sent to, also where the one asked before is down. Where
 # requests were sent on to the address that the server answers from, and that one goes down, they go
-# to the one asked again.
+# to the one asked again. Asked at one and then at the other, as ntpd asks its servers, the former's
+# late answer stays its own.
 #
 #   client 172.17.0.3 ── docker0 [HOST] s0 10.8.0.254 ── 10.8.0.5 [a server each, or one] 10.20.0.5
 . "$(dirname "$0")/lib.sh"
@@ -77,6 +78,33 @@ second=$SPAWNED
 stop "$first"
 want_none "$B1"
 want_answer "$B2"
+stop "$second"
+wire_unload
+
+say "the other one is asked before the first has answered"
+cat >"$TEST_TMP/late.py" <<'PYTHON'
+import os, signal, socket, sys, time
+
+first, second, port, pid, log = sys.argv[1:]
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+s.bind(("172.17.0.3", 4001))
+s.settimeout(10)
+s.sendto(b"hello", (first, int(port)))
+while "held" not in open(log).read():
+    time.sleep(0.01)
+s.sendto(b"hello", (second, int(port)))
+print(s.recvfrom(64)[1][0])
+os.kill(int(pid), signal.SIGUSR1)
+print(s.recvfrom(64)[1][0])
+PYTHON
+serve "$BEHIND" dual6 "$PORT" --bind "::ffff:$B1" --hold
+first=$SPAWNED log=$LOG
+serve "$BEHIND" sendto4 "$PORT" --bind "$B2"
+second=$SPAWNED
+wire_load --gateway s0 --server "$B1,$B2"
+want_equal "$(in_ns "$CONTAINER" python3 "$TEST_TMP/late.py" "$B1" "$B2" "$PORT" "$first" "$log")" \
+	"$B2"$'\n'"$B1" "answers of $B2 and $B1"
+stop "$first"
 stop "$second"
 wire_unload
 
