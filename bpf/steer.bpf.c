@@ -201,10 +201,19 @@ static __always_inline __u64 is_less(__u64 a, __u64 b)
 	return (a - b) >> 63;
 }
 
-/*
- * A way for a new flow: a free one, else one that is past its time, else the oldest of the flows of
- * one datagram; SLUICE_STEER_WAYS if all are live.  The caller holds the lock.
- */
+/* The first free way, or SLUICE_STEER_WAYS; a number that the verifier can't know, as above. */
+static __always_inline __u32 set_free(const struct sluice_steer_set *set)
+{
+	__u32 way;
+
+#pragma unroll
+	for (way = 0; way < SLUICE_STEER_WAYS; way++)
+		if (!set->tag[way])
+			break;
+	return (way + set->zero) % (2 * SLUICE_STEER_WAYS);
+}
+
+/* Of a full set: a way that is past its time, else the oldest of the flows of one datagram. */
 static __always_inline __u32 set_victim(const struct sluice_steer_set *set, __u32 now)
 {
 	__u64 most = SLUICE_STEER_WAYS;
@@ -212,16 +221,24 @@ static __always_inline __u32 set_victim(const struct sluice_steer_set *set, __u3
 
 #pragma unroll
 	for (way = 0; way < SLUICE_STEER_WAYS; way++) {
-		__u64 idle = sluice_flow_idle(now, set->seen[way]), tag = set->tag[way];
-		__u64 free = is_less(tag, 1), expired = is_less(idle_limit, idle);
+		__u64 idle = sluice_flow_idle(now, set->seen[way]);
+		__u64 expired = is_less(idle_limit, idle);
 		__u64 open = (set->established >> way & 1) ^ 1, worth;
 
-		worth = (free << 33 | expired << 32) + (idle + 1) * (free | expired | open);
+		worth = (expired << 32) + (idle + 1) * (expired | open);
 		/* the way goes along in the lowest bits */
 		worth = worth << 4 | way;
 		most += (worth - most) * is_less(most | 15, worth);
 	}
 	return most & 15;
+}
+
+/* A way for a new flow; SLUICE_STEER_WAYS if all are live.  Who writes to it holds the lock. */
+static __always_inline __u32 set_place(const struct sluice_steer_set *set, __u32 now)
+{
+	__u32 way = set_free(set);
+
+	return way < SLUICE_STEER_WAYS ? way : set_victim(set, now);
 }
 
 /* Counts under the lock what it finds, for the caller to count without it. */
@@ -246,7 +263,7 @@ static __always_inline struct recorded flow_record(const struct datagram *of,
 	bpf_spin_lock(&set->lock);
 	way = flow_find(set, key, of->hash);
 	if (way >= SLUICE_STEER_WAYS) {
-		way = set_victim(set, of->now);
+		way = set_place(set, of->now);
 		if (way >= SLUICE_STEER_WAYS) {
 			recorded.unrecorded = true;
 			goto unlock;
@@ -275,7 +292,7 @@ static __always_inline bool goes_by_load(const struct sluice_steer_set *set, __u
 {
 	if (policy != SLUICE_STEER_LOAD)
 		return false;
-	return why != SLUICE_STEER_started || set_victim(set, now) < SLUICE_STEER_WAYS;
+	return why != SLUICE_STEER_started || set_place(set, now) < SLUICE_STEER_WAYS;
 }
 
 /* `why` is SLUICE_STEER_started, or the reason that the flow moves for. */
