@@ -4,6 +4,8 @@
  * and that each way through it is counted, and only it.  (The kernel has no test run for this type
  * of program.)
  *
+ * All of it twice, with the program that reads by helpers and with that for newer kernels.
+ *
  * Maps are filled by the test, without the loader, so that it can make any state of them.
  *
  *	peers 192.0.2.1:* ── lo ── group of WORKERS sockets on port 5300
@@ -17,11 +19,13 @@
 
 #include <cmocka.h>
 
+#include "feature.h"
 #include "lab.h"
 #include "sockets.h"
 #include "steer.skel.h"
 
 #include <bpf/bpf.h>
+#include <bpf/btf.h>
 #include <poll.h>
 #include <sluice/counters.h>
 #include <sluice/steer.h>
@@ -34,6 +38,7 @@
 #define IDLE	sluice_flow_clock(120000000000ULL)
 
 static struct steer_bpf *skel;
+static bool by_helpers; /* which of the two programs */
 static int workers[WORKERS + 1];
 static int worker_count;
 static int peers[PEERS];
@@ -175,23 +180,31 @@ static void worker_close(int worker)
 	workers[worker] = -1;
 }
 
+static struct bpf_program *program(void)
+{
+	return by_helpers ? skel->progs.sluice_steer_h : skel->progs.sluice_steer;
+}
+
 static void load_only(const struct settings *settings)
 {
 	skel = steer_bpf__open();
 	assert_non_null(skel);
+	bpf_program__set_autoload(skel->progs.sluice_steer, false);
+	bpf_program__set_autoload(skel->progs.sluice_steer_h, false);
 	skel->rodata->seed = SEED;
 	skel->rodata->sets = settings->sets ? settings->sets : 512;
 	skel->rodata->idle_limit = IDLE;
 	skel->rodata->policy = settings->policy ? settings->policy : SLUICE_STEER_FLOW;
 	skel->rodata->queues_readable = true;
 	bpf_map__set_max_entries(skel->maps.sluice_table, skel->rodata->sets);
+	bpf_program__set_autoload(program(), true);
 	assert_int_equal(steer_bpf__load(skel), 0);
 	seen = (struct sluice_steer_counters){ 0 };
 }
 
 static void attach(void)
 {
-	int prog = bpf_program__fd(skel->progs.sluice_steer);
+	int prog = bpf_program__fd(program());
 
 	lab_option(workers[0], SOL_SOCKET, SO_ATTACH_REUSEPORT_EBPF, prog);
 }
@@ -614,16 +627,42 @@ static void test_torn_owner(void **state)
 static void test_ip6(void **state)
 {
 	int peer6 = lab_socket(NEAR6, 0), worker;
+	struct sluice_steer_set set;
+	struct in6_addr addr;
 
-	load_at(&(struct settings){ 0 }, "::");
+	load_at(&(struct settings){ .sets = 1 }, "::");
 	worker = ask(peer6, FAR6);
 	assert_int_not_equal(worker, NOBODY);
 	assert_int_equal(ask(peer6, FAR6), worker);
 	assert_counted(SLUICE_STEER_started, 1, SLUICE_STEER_known, 1, -1);
+	map_read(skel->maps.sluice_table, 0, &set);
+	inet_pton(AF_INET6, NEAR6, &addr);
+	assert_memory_equal(&set.flow[0].peer, &addr, sizeof(addr));
+	inet_pton(AF_INET6, FAR6, &addr);
+	assert_memory_equal(&set.flow[0].local, &addr, sizeof(addr));
 	close(peer6);
 }
 
 /* The record of an IPv4 peer of a dual-stack group is that of the IPv4 addresses. */
+
+/* The addresses do not stand before the UDP header, but where the IP header says. */
+static void test_ip4_options(void **state)
+{
+	static const char no_operations[] = { 1, 1, 1, 1 };
+	struct sluice_steer_set set;
+	int worker;
+
+	load(&(struct settings){ .sets = 1 });
+	worker = ask(client, FAR4);
+	assert_return_code(
+		setsockopt(client, IPPROTO_IP, IP_OPTIONS, no_operations, sizeof(no_operations)),
+		errno);
+	assert_int_equal(ask(client, FAR4), worker);
+	assert_counted(SLUICE_STEER_started, 1, SLUICE_STEER_known, 1, -1);
+	map_read(skel->maps.sluice_table, 0, &set);
+	assert_int_equal(set.tag[1], 0);
+}
+
 static void test_dual_stack(void **state)
 {
 	struct sluice_steer_set set;
@@ -758,8 +797,18 @@ static void test_load_with_a_full_set(void **state)
 		assert_int_equal(ask(client, FAR4), worker);
 }
 
+static bool kernel_casts(void)
+{
+	struct btf *vmlinux = btf__load_vmlinux_btf();
+	bool casts = vmlinux && feature_reuseport_casts(vmlinux) == FEATURE_YES;
+
+	btf__free(vmlinux);
+	return casts;
+}
+
 int main(void)
 {
+	int failed;
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_begins_as_the_kernel, start, end),
 		cmocka_unit_test_setup_teardown(test_stays_when_one_comes, start, end),
@@ -782,6 +831,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_idle_gives_way, start, end),
 		cmocka_unit_test_setup_teardown(test_torn_owner, start, end),
 		cmocka_unit_test_setup_teardown(test_ip6, start, end),
+		cmocka_unit_test_setup_teardown(test_ip4_options, start, end),
 		cmocka_unit_test_setup_teardown(test_dual_stack, start, end),
 		cmocka_unit_test_setup_teardown(test_source, start, end),
 		cmocka_unit_test_setup_teardown(test_cpu, start, end),
@@ -795,5 +845,10 @@ int main(void)
 		fprintf(stderr, "needs root\n");
 		return LAB_SKIPPED;
 	}
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	by_helpers = true;
+	failed = cmocka_run_group_tests_name("by helpers", tests, NULL, NULL);
+	by_helpers = false;
+	if (kernel_casts())
+		failed += cmocka_run_group_tests_name("by casts", tests, NULL, NULL);
+	return failed;
 }
