@@ -36,7 +36,7 @@ counted()
 # nc_serve OPTION…: nc in HOST as a server; it connects to the first client that it hears
 nc_serve()
 {
-	spawn_in "$HOST" "$TEST_TMP/nc" bash -c 'sleep 60 | exec "$@"' - "$NC" -ul "$@"
+	spawn_in "$HOST" "$TEST_TMP/nc" bash -c 'sleep 600 | exec "$@"' - "$NC" -ul "$@"
 	wait_udp "$HOST" "${!#}"
 }
 
