@@ -121,8 +121,8 @@ static __always_inline __u32 scale(__u32 hash, __u32 count)
 	return ((__u64)hash * count) >> 32;
 }
 
-/* The compiler, which knows that `at` is below the count, must leave the bound to the verifier. */
-static __always_inline __u16 choice_at(const struct sluice_steer_choice *choice, __u32 at)
+/* The compiler knows `at` to be in range; the verifiers of 5.10 and 6.1 do not. */
+static __always_inline __u16 choice_at(const struct sluice_steer_choice *choice, __u64 at)
 {
 	asm volatile("" : "+r"(at));
 	return choice->slot[at % SLUICE_STEER_SLOTS];
