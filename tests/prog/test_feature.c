@@ -124,6 +124,8 @@ static void test_newer_features(void **state)
 {
 	assert_int_equal(feature_fib_source() == FEATURE_YES, has_enum_value("BPF_FIB_LOOKUP_SRC"));
 	assert_int_equal(feature_tcx() == FEATURE_YES, has_enum_value("BPF_TCX_INGRESS"));
+	assert_int_equal(feature_reuseport_casts(vmlinux),
+			 feature_function(vmlinux, "bpf_cast_to_kern_ctx"));
 }
 
 static void test_field(void **state)
@@ -144,6 +146,8 @@ static void test_function(void **state)
 	assert_int_equal(feature_function(vmlinux, "udp_sendmsg"), FEATURE_YES);
 	assert_int_equal(feature_function(vmlinux, "none_such"), FEATURE_NO);
 	assert_int_equal(feature_function(vmlinux, "sk_buff"), FEATURE_NO); /* a struct */
+	assert_int_equal(feature_tracepoint(vmlinux, "xdp_cpumap_enqueue"), FEATURE_YES);
+	assert_int_equal(feature_tracepoint(vmlinux, "udp_sendmsg"), FEATURE_NO); /* a function */
 }
 
 /* A program or map of ours that outlives its question would be held by a descriptor. */

@@ -231,6 +231,9 @@ static void test_waiting(void **state)
 		assert_int_equal(readers_thread_last_cpu(waiter.tid), waiter.cpu);
 		ask(server, NEAR4);
 		pthread_join(thread, NULL);
+		/* it is joined a moment before it is gone */
+		while (readers_thread_cpu(waiter.tid) >= 0)
+			sched_yield();
 		assert_int_equal(readers_thread_cpu(waiter.tid), -ESRCH);
 		readers_free(readers);
 	}

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "run_steer_log.h"
 
+#include "clock.h"
 #include "log.h"
 #include "steer_news.h"
 
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #define TROUBLES_MAX 256
 
@@ -31,21 +31,13 @@ struct steer_log {
 	unsigned int left_out;
 };
 
-static __u64 now_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (__u64)now.tv_sec * SECOND_NS + (__u64)now.tv_nsec;
-}
-
 struct steer_log *steer_log_new(void)
 {
 	struct steer_log *log = calloc(1, sizeof(*log));
 
 	if (log) {
 		log->allowance = LINES_BURST;
-		log->filled_ns = now_ns();
+		log->filled_ns = clock_now_ns(CLOCK_MONOTONIC);
 	}
 	return log;
 }
@@ -64,7 +56,8 @@ unsigned int steer_log_groups(const struct steer_log *log)
 
 static void allowance_fill(struct steer_log *log)
 {
-	__u64 now = now_ns(), lines = (now - log->filled_ns) * LINES_A_SECOND / SECOND_NS;
+	__u64 now = clock_now_ns(CLOCK_MONOTONIC),
+	      lines = (now - log->filled_ns) * LINES_A_SECOND / SECOND_NS;
 
 	if (!lines)
 		return;
@@ -165,7 +158,8 @@ static void say(const struct steer_log *log, const struct steer_news *news, enum
 		log_field(&line, "reason", "%s", news->why);
 	if (log->bound_ns &&
 	    (news->event == STEER_GROUP_ATTACHED || news->event == STEER_SOCKET_JOINED))
-		log_field(&line, "after_us", "%llu", (now_ns() - log->bound_ns) / 1000);
+		log_field(&line, "after_us", "%llu",
+			  (clock_now_ns(CLOCK_MONOTONIC) - log->bound_ns) / 1000);
 	log_end(&line);
 }
 

@@ -120,6 +120,19 @@ static void on_news(const struct steer_news *news, void *arg)
 		fprintf(report->output->file, "  %s\n", text);
 }
 
+static void warn_vlan(const struct steer_xdp *xdp)
+{
+	char mend[64];
+	__u32 i;
+
+	for (i = 0; i < xdp->meta.link_count; i++)
+		if (xdp->loses_vlan[i])
+			log_warning(
+				"%s: " STEER_XDP_LOSES_VLAN "; where packets have tags: %s",
+				xdp->meta.links[i].name,
+				steer_xdp_vlan_mend(xdp->meta.links[i].name, mend, sizeof(mend)));
+}
+
 /* NULL: no interface is spread. */
 static json_t *xdp_show(const struct context *context, bool dry_run, bool as_json)
 {
@@ -127,6 +140,7 @@ static json_t *xdp_show(const struct context *context, bool dry_run, bool as_jso
 
 	if (dry_run || steer_xdp_read(context->bpffs, &xdp, &(struct err){ 0 }))
 		return NULL;
+	warn_vlan(&xdp);
 	if (as_json)
 		return steer_xdp_json(&xdp);
 	steer_xdp_print(&context->output, &xdp);

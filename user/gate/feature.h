@@ -44,6 +44,8 @@ enum feature feature_tcx(void);
 enum feature feature_fib_source(void);
 /* Can a program walk over all processes' files, and write of them? */
 enum feature feature_file_iterator(const struct btf *vmlinux);
+/* Can an sk_reuseport program read the kernel's own structures by plain loads? */
+enum feature feature_reuseport_casts(const struct btf *vmlinux);
 /* Can an sk_reuseport program be attached to a group of sockets? */
 enum feature feature_reuseport_attach(void);
 enum feature feature_pidfd_getfd(void);
@@ -53,5 +55,7 @@ enum feature feature_udp(int family);
 enum feature feature_field(const struct btf *btf, const char *name, const char *path);
 /* A function that BTF lists, which is where programs find kfuncs. */
 enum feature feature_function(const struct btf *btf, const char *name);
+/* A tracepoint that programs may be attached to as raw_tp. */
+enum feature feature_tracepoint(const struct btf *btf, const char *name);
 
 #endif

@@ -5,6 +5,7 @@
 #include "feature.h"
 #include "hooks.h"
 #include "mounts.h"
+#include "xdp.h"
 
 #include <bpf/btf.h>
 #include <bpf/libbpf.h>
@@ -339,6 +340,13 @@ static enum answer ask_file_iterator(const struct need *need, struct asking *ask
 	return from_feature(feature_file_iterator(asking->vmlinux));
 }
 
+static enum answer ask_reuseport_casts(const struct need *need, struct asking *asking)
+{
+	if (!asking->vmlinux)
+		return no_btf(asking);
+	return from_feature(feature_reuseport_casts(asking->vmlinux));
+}
+
 /* type, field */
 static enum answer ask_field(const struct need *need, struct asking *asking)
 {
@@ -360,6 +368,22 @@ static enum answer ask_conntrack_field(const struct need *need, struct asking *a
 	if (feature_field(asking->vmlinux, "sk_buff", "_nfct") != FEATURE_YES)
 		return ANSWER_NO;
 	return from_feature(feature_field(conntrack_btf(asking), need->type, need->field));
+}
+
+/* type: the function */
+static enum answer ask_function(const struct need *need, struct asking *asking)
+{
+	if (!asking->vmlinux)
+		return no_btf(asking);
+	return from_feature(feature_function(asking->vmlinux, need->type));
+}
+
+/* name: the tracepoint */
+static enum answer ask_tracepoint(const struct need *need, struct asking *asking)
+{
+	if (!asking->vmlinux)
+		return no_btf(asking);
+	return from_feature(feature_tracepoint(asking->vmlinux, need->name));
 }
 
 /* type: the kfunc */
@@ -482,6 +506,9 @@ static const struct need needs[] = {
 	  .since = "5.1" },
 	{ 0, STEER, HELPER(SK_REUSEPORT, 0, probe_read_kernel), .why = "reads how full a queue is",
 	  .since = "5.8", .fallback = "new flows go to workers with full queues, too" },
+	{ 0, STEER, .name = "bpf_rdonly_cast in sk_reuseport",
+	  .why = "reads addresses and sockets without calls (kfunc)", .ask = ask_reuseport_casts,
+	  .takes = ASK_TRACE, .since = "6.2", .fallback = "helpers, which are dearer" },
 	{ 0, STEER, .name = "cgroup/post_bind4", .why = "tells of new sockets at once",
 	  HOOK(CGROUP_SOCK, BPF_CGROUP_INET4_POST_BIND), .since = "4.17", .mend = CGROUP_MEND,
 	  .fallback = SWEEP_FALLBACK },
@@ -494,6 +521,12 @@ static const struct need needs[] = {
 	  .fallback = QUEUE_FALLBACK },
 	{ 0, STEER, MAP(CPUMAP), .why = "spreads flows over CPUs", .since = "4.15",
 	  .fallback = QUEUE_FALLBACK },
+	{ 0, STEER, .name = "generic XDP to CPUs", .why = "spreads where the driver has no XDP",
+	  .ask = ask_function, .type = XDP_GENERIC_TO_CPUS, .since = "5.15",
+	  .fallback = "--xdp only where the driver has XDP" },
+	{ 0, STEER, .name = "sock_recv_length", .why = "tells who reads, for policy cpu",
+	  .ask = ask_tracepoint, .since = "6.3",
+	  .fallback = "only reads that ask for the sender are seen" },
 
 	{ 0, MEET, .name = "xdp", .why = "answers STUN", HOOK(XDP, 0), .since = "4.8",
 	  .fallback = STUN_FALLBACK },

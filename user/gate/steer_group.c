@@ -9,6 +9,7 @@
 #include "udp_stats.h"
 
 #include <bpf/bpf.h>
+#include <bpf/btf.h>
 #include <errno.h>
 #include <sluice/reply.h>
 #include <stdlib.h>
@@ -178,6 +179,28 @@ static void loading_end(struct loading *loading)
 	free(loading->log);
 }
 
+/* Asked once, since it takes a while; the program that does without is right for any kernel. */
+static bool kernel_casts(void)
+{
+	static enum feature answer;
+	static bool asked;
+
+	if (!asked) {
+		struct btf *vmlinux = btf__load_vmlinux_btf();
+
+		answer = vmlinux ? feature_reuseport_casts(vmlinux) : FEATURE_NO;
+		btf__free(vmlinux);
+		asked = true;
+	}
+	return answer == FEATURE_YES;
+}
+
+static struct bpf_program *loading_program(const struct loading *loading)
+{
+	return kernel_casts() ? loading->skel->progs.sluice_steer
+			      : loading->skel->progs.sluice_steer_h;
+}
+
 static bool queues_readable(void)
 {
 	return feature_helper(BPF_PROG_TYPE_SK_REUSEPORT, 0, BPF_FUNC_probe_read_kernel) ==
@@ -206,6 +229,8 @@ static int loading_open(struct loading *loading, const struct steer_setting *set
 	loading->skel->rodata->idle_limit = sluice_flow_clock(setting->idle_ns);
 	loading->skel->rodata->queues_readable = queues_readable();
 	bpf_map__set_max_entries(loading->skel->maps.sluice_table, sets);
+	bpf_program__set_autoload(loading->skel->progs.sluice_steer, kernel_casts());
+	bpf_program__set_autoload(loading->skel->progs.sluice_steer_h, !kernel_casts());
 	return 0;
 }
 
@@ -338,10 +363,10 @@ static int group_fill(struct steer_group *group, struct loading *loading, struct
 	struct plane plane = group_plane(group->name);
 	int result = plane_pin_maps(&plane, group->dir, loading->skel->obj, err);
 
-	group->info.prog_id = prog_id(bpf_program__fd(loading->skel->progs.sluice_steer));
+	group->info.prog_id = prog_id(bpf_program__fd(loading_program(loading)));
 	if (!result)
-		result = prog_pin(group, bpf_program__fd(loading->skel->progs.sluice_steer),
-				  PIN_PROGRAM, err);
+		result = prog_pin(group, bpf_program__fd(loading_program(loading)), PIN_PROGRAM,
+				  err);
 	if (!result)
 		result = maps_open(group, err);
 	return result ? result : info_write(group, SLUICE_LOADING, err);
@@ -455,7 +480,7 @@ int steer_group_change(struct steer_group *group, const struct steer_setting *se
 	if (!result)
 		result = loading_load(&loading, err);
 	if (!result) {
-		fd = bpf_program__fd(loading.skel->progs.sluice_steer);
+		fd = bpf_program__fd(loading_program(&loading));
 		unlink(pins_path(group->dir, group->name, PIN_STAGED, from));
 		result = prog_pin(group, fd, PIN_STAGED, err);
 		pins_path(group->dir, group->name, PIN_PROGRAM, to);

@@ -12,16 +12,8 @@
 #include <linux/types.h>
 #include <stdbool.h>
 
-/* An XDP link, as the kernel has it. */
-struct xdp_link {
-	__u32 id;
-	__u32 prog_id;
-	__u32 ifindex; /* 0: the interface is gone */
-};
-
 /* The program that an interface has, in whatever mode; -ENOENT if it has none. */
 int xdp_prog(__u32 ifindex, struct hook_prog *prog);
-int xdp_link_read(int link_fd, struct xdp_link *link);
 /* Attaches; the descriptor of the link, which detaches when it is closed unless pinned. */
 int xdp_link_create(__u32 ifindex, bool native, int prog_fd);
 /*
@@ -29,6 +21,8 @@ int xdp_link_create(__u32 ifindex, bool native, int prog_fd);
  * after such a refusal; returns text.
  */
 const char *xdp_refusal(__u32 ifindex, int prog_fd, int error, char *text, size_t size);
+/* The kernel's function that only kernels have whose generic XDP redirects to another CPU. */
+#define XDP_GENERIC_TO_CPUS "cpu_map_generic_redirect"
 /* Does generic XDP on this kernel redirect to another CPU (5.15), where older ones drop? */
 bool xdp_generic_reaches_cpus(void);
 
