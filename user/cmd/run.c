@@ -76,6 +76,7 @@ struct watch {
 	struct settle addresses, routes;
 	__u64 heard_us; /* the news that are being told */
 	int netns_fd;
+	bool deaf; /* its news can't be acted upon now, and so are not waited for */
 };
 
 enum {
@@ -174,6 +175,17 @@ static void sync_failed(struct node *node, const struct err *err)
 	log_end(&line);
 }
 
+static void on_news(void *arg);
+
+static void listen_again(struct watch *watch)
+{
+	if (!watch->deaf)
+		return;
+	watch->deaf = loop_read(watch->node->loop, rtnl_fd(watch->news), on_news, watch) != 0;
+	if (watch->deaf)
+		loop_timer_start(watch->node->retry, watch->node->retry_us);
+}
+
 /* Looks at all interfaces, and later once more if that did not do. */
 static void look_again(struct node *node)
 {
@@ -183,6 +195,7 @@ static void look_again(struct node *node)
 	if (!result) {
 		result = follow_sync(node->follow, &err);
 		run_place_leave(&node->place);
+		listen_again(&node->watch[WIRE]);
 	}
 	if (result)
 		sync_failed(node, &err);
@@ -300,6 +313,7 @@ static void on_look(void *arg)
 
 	if (away && run_place_enter(&node->place, &err)) {
 		log_err(&err);
+		loop_timer_start(watch->look, CHECK_US);
 		return;
 	}
 	if (watch->addresses.pending)
@@ -383,7 +397,10 @@ static void on_news(void *arg)
 
 	watch->heard_us = clock_now_us();
 	if (away && run_place_enter(&node->place, &err)) {
-		log_err(&err);
+		/* they stay there to be read, and would call at once again */
+		loop_forget(node->loop, rtnl_fd(watch->news));
+		watch->deaf = true;
+		loop_timer_start(node->retry, node->retry_us);
 		return;
 	}
 	result = rtnl_read(watch->news);
