@@ -31,6 +31,7 @@
 #define PEERS	32
 #define SEED	0x9e3779b97f4a7c15ULL
 #define NOBODY	(-1)
+#define IDLE	sluice_flow_clock(120000000000ULL)
 
 static struct steer_bpf *skel;
 static int workers[WORKERS + 1];
@@ -41,8 +42,7 @@ static struct sluice_steer_counters seen;
 
 struct settings {
 	enum sluice_steer_policy policy; /* 0: flow */
-	__u32 sets;			 /* 0: 64 */
-	__u32 idle;			 /* of sluice_flow_clock(); 0: two minutes */
+	__u32 sets;			 /* 0: so many that none is full */
 };
 
 /* --- maps */
@@ -180,9 +180,8 @@ static void load_only(const struct settings *settings)
 	skel = steer_bpf__open();
 	assert_non_null(skel);
 	skel->rodata->seed = SEED;
-	skel->rodata->sets = settings->sets ? settings->sets : 64;
-	skel->rodata->idle_limit = settings->idle ? settings->idle
-						  : sluice_flow_clock(120000000000ULL);
+	skel->rodata->sets = settings->sets ? settings->sets : 512;
+	skel->rodata->idle_limit = IDLE;
 	skel->rodata->policy = settings->policy ? settings->policy : SLUICE_STEER_FLOW;
 	skel->rodata->queues_readable = true;
 	bpf_map__set_max_entries(skel->maps.sluice_table, skel->rodata->sets);
@@ -211,6 +210,20 @@ static void load(const struct settings *settings)
 	load_at(settings, "0.0.0.0");
 }
 
+/* As if nobody had been heard for longer than the idle time. */
+static void flows_age(void)
+{
+	struct sluice_steer_set set;
+	__u32 index, way;
+
+	for (index = 0; index < skel->rodata->sets; index++) {
+		map_read(skel->maps.sluice_table, index, &set);
+		for (way = 0; way < SLUICE_STEER_WAYS; way++)
+			set.seen[way] -= IDLE + 1;
+		map_write(skel->maps.sluice_table, index, &set);
+	}
+}
+
 static int peer_open(void)
 {
 	int i;
@@ -221,14 +234,19 @@ static int peer_open(void)
 	return peers[i];
 }
 
-/* The worker that holds a datagram now, which it takes; NOBODY if none does. */
+/* The worker that gets a datagram, which it takes; NOBODY if none does. */
 static int worker_heard(void)
 {
+	struct pollfd waiting[WORKERS + 1];
 	char byte;
 	int i;
 
+	/* poll(2) passes by those that are closed, which are negative */
 	for (i = 0; i < worker_count; i++)
-		if (workers[i] >= 0 && recv(workers[i], &byte, 1, MSG_DONTWAIT) >= 0)
+		waiting[i] = (struct pollfd){ .fd = workers[i], .events = POLLIN };
+	assert_return_code(poll(waiting, (nfds_t)worker_count, LAB_WAIT_S * 1000), errno);
+	for (i = 0; i < worker_count; i++)
+		if (waiting[i].revents & POLLIN && recv(workers[i], &byte, 1, MSG_DONTWAIT) >= 0)
 			return i;
 	return NOBODY;
 }
@@ -318,16 +336,17 @@ static void test_stays_when_one_comes(void **state)
 
 static void test_dead_workers_flows_move_alone(void **state)
 {
-	int before[PEERS], i, dead = 0, after;
+	int before[PEERS], i, closed, dead = 0, after;
 
 	load(&(struct settings){ 0 });
 	for (i = 0; i < PEERS; i++)
 		before[i] = ask(peer_open(), FAR4);
-	worker_close(1);
+	closed = before[0];
+	worker_close(closed);
 	for (i = 0; i < PEERS; i++) {
 		after = ask(peers[i], FAR4);
 		assert_int_not_equal(after, NOBODY);
-		if (before[i] == 1)
+		if (before[i] == closed)
 			dead++;
 		else
 			assert_int_equal(after, before[i]);
@@ -401,7 +420,7 @@ static void test_retired_keeps_flows_until_idle(void **state)
 	static const __u16 second[] = { 1 };
 	struct sluice_steer_slot slot;
 
-	load(&(struct settings){ .idle = 100 });
+	load(&(struct settings){ 0 });
 	choose_first(1);
 	assert_int_equal(ask(client, FAR4), 0);
 	slot = slot_read(0);
@@ -409,7 +428,7 @@ static void test_retired_keeps_flows_until_idle(void **state)
 	slot_write(0, slot);
 	choose(1, second);
 	assert_int_equal(ask(client, FAR4), 0);
-	usleep(250000);
+	flows_age();
 	assert_int_equal(ask(client, FAR4), 1);
 	assert_counted(SLUICE_STEER_started, 1, SLUICE_STEER_known, 1, SLUICE_STEER_moved_idle, 1,
 		       -1);
@@ -564,9 +583,9 @@ static void test_half_open_gives_way_to_half_open(void **state)
 
 static void test_idle_gives_way(void **state)
 {
-	load(&(struct settings){ .sets = 1, .idle = 100 });
+	load(&(struct settings){ .sets = 1 });
 	establish(SLUICE_STEER_WAYS);
-	usleep(250000);
+	flows_age();
 	ask(client, FAR4);
 	ask(client, FAR4);
 	assert_counted(SLUICE_STEER_started, 1, SLUICE_STEER_known, 1, -1);

@@ -107,7 +107,7 @@ int run_file_check(const struct context *context, const char *path, struct err *
 	if (!result && context->output.json) {
 		json_t *document = output_document();
 
-		json_object_set_new(document, "config", json_string(path));
+		json_object_set_new(document, "config", output_name(path));
 		json_object_set_new(document, "reply", json_boolean(config->has_reply));
 		json_object_set_new(document, "wire", json_boolean(config->has_wire));
 		json_object_set_new(document, "steer", json_boolean(config->has_steer));

@@ -100,6 +100,6 @@ json_t *steer_news_json(const struct steer_news *news)
 	if (news->event == STEER_GROUP_FOREIGN)
 		json_object_set_new(object, "program_id", json_integer(news->prog_id));
 	if (news->why)
-		json_object_set_new(object, "reason", json_string(news->why));
+		json_object_set_new(object, "reason", output_name(news->why));
 	return object;
 }

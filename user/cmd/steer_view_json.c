@@ -27,7 +27,7 @@ static json_t *name_json(const struct steer_view *view, __u32 netns)
 
 	for (i = 0; i < view->netns_count; i++)
 		if (view->netns[i].netns == netns && *view->netns[i].name)
-			return json_string(view->netns[i].name);
+			return output_name(view->netns[i].name);
 	return json_null();
 }
 

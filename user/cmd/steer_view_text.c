@@ -3,6 +3,7 @@
 #include "reply_view.h"
 #include "steer_news.h"
 #include "steer_view.h"
+#include "text.h"
 
 #include <langinfo.h>
 #include <locale.h>
@@ -45,7 +46,7 @@ static const char *netns_text(const struct steer_view *view, __u32 netns, char *
 		if (view->netns[i].netns == netns)
 			name = view->netns[i].name;
 	snprintf(text, size, *name ? "%u (%s)" : "%u", netns, name);
-	return text;
+	return text_plain(text, size);
 }
 
 /* --- slots */

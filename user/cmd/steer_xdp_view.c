@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "steer_xdp_view.h"
 
+#include "text.h"
+
 #include <stdio.h>
 
 static const char *const counter_names[] = {
@@ -40,9 +42,11 @@ void steer_xdp_print(const struct output *output, const struct steer_xdp *xdp)
 	steer_cpus_text(xdp->meta.cpus, xdp->meta.cpu_count, cpus, sizeof(cpus));
 	for (i = 0; i < xdp->meta.link_count; i++) {
 		const struct sluice_spread_link *link = &xdp->meta.links[i];
+		char name[sizeof(link->name)];
 
-		fprintf(output->file, "  %s: flows spread over CPUs %s, XDP %s%s%s%s\n", link->name,
-			cpus, steer_xdp_mode_name(link->mode), link->why[0] ? ", not native: " : "",
+		fprintf(output->file, "  %s: flows spread over CPUs %s, XDP %s%s%s%s\n",
+			text_plain_copy(name, sizeof(name), link->name), cpus,
+			steer_xdp_mode_name(link->mode), link->why[0] ? ", not native: " : "",
 			link->why,
 			xdp->gone[i]	     ? " (detached since)"
 			: xdp->loses_vlan[i] ? " (VLAN tags are lost: rx-vlan-offload is on)"
@@ -53,13 +57,14 @@ void steer_xdp_print(const struct output *output, const struct steer_xdp *xdp)
 static json_t *link_json(const struct steer_xdp *xdp, __u32 i)
 {
 	const struct sluice_spread_link *link = &xdp->meta.links[i];
-	json_t *object = json_pack("{s:s, s:I, s:I, s:s, s:b, s:b}", "interface", link->name,
-				   "ifindex", (json_int_t)link->ifindex, "netns",
-				   (json_int_t)link->netns, "mode", steer_xdp_mode_name(link->mode),
-				   "attached", !xdp->gone[i], "loses_vlan", xdp->loses_vlan[i]);
+	json_t *object = json_pack("{s:o, s:I, s:I, s:s, s:b, s:b}", "interface",
+				   output_name(link->name), "ifindex", (json_int_t)link->ifindex,
+				   "netns", (json_int_t)link->netns, "mode",
+				   steer_xdp_mode_name(link->mode), "attached", !xdp->gone[i],
+				   "loses_vlan", xdp->loses_vlan[i]);
 
 	if (link->why[0])
-		json_object_set_new(object, "not_native", json_string(link->why));
+		json_object_set_new(object, "not_native", output_name(link->why));
 	if (!xdp->gone[i])
 		json_object_set_new(object, "program_id", json_integer(xdp->prog_id[i]));
 	return object;

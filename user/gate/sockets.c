@@ -3,6 +3,7 @@
 
 #include "array.h"
 #include "sockets.skel.h"
+#include "text.h"
 
 #include <bpf/bpf.h>
 #include <errno.h>
@@ -30,16 +31,6 @@ struct sockets {
 	size_t count;
 };
 
-/* A process names itself as it likes; what is printed must be plain text. */
-static void comm_clean(char comm[SLUICE_COMM_SIZE])
-{
-	int i;
-
-	for (i = 0; i < SLUICE_COMM_SIZE && comm[i]; i++)
-		if (comm[i] < ' ' || comm[i] > '~' || comm[i] == '|')
-			comm[i] = '?';
-}
-
 static int entry_add(struct sockets *sockets, const struct sluice_socket_record *record)
 {
 	struct entry *entry;
@@ -52,7 +43,8 @@ static int entry_add(struct sockets *sockets, const struct sluice_socket_record 
 	if (!entry)
 		return -ENOMEM;
 	entry->record = *record;
-	comm_clean(entry->record.comm);
+	/* all that is said of a process is plain text */
+	text_plain(entry->record.comm, SLUICE_COMM_SIZE);
 	sockets->all[sockets->count++] = entry;
 	HASH_ADD(hh, sockets->by_sock, record.sock, sizeof(entry->record.sock), entry);
 	if (record->cookie)
@@ -70,7 +62,7 @@ static int sockets_add(struct sockets *sockets, const struct sluice_socket_recor
 		return entry_add(sockets, record);
 	if (record->pid < entry->record.pid && record->cookie == entry->record.cookie) {
 		entry->record = *record;
-		comm_clean(entry->record.comm);
+		text_plain(entry->record.comm, SLUICE_COMM_SIZE);
 	}
 	return 0;
 }
