@@ -85,10 +85,13 @@ want_equal "$(grep -c 'level=error.* line=' <<<"$OUTPUT")" 8 "lines in the log"
 want_clean
 
 say "files that can't be read"
-want_status 1 sluice run --config "$TEST_TMP/none"
-want_text "No such file"
-want_status 1 sluice run --config "$TEST_TMP"
-want_text "Is a directory"
+want_status 2 sluice run --config "$TEST_TMP/none"
+want_text "$TEST_TMP/none: the file can't be read: No such file"
+want_text "name the daemon's file with --config"
+want_status 2 sluice run --check-config --config "$CONF/none"
+want_text "$CONF/none: the file can't be read: Not a directory"
+want_status 2 sluice run --config "$TEST_TMP"
+want_text "$TEST_TMP: the file can't be read: Is a directory"
 want_status 2 sluice run
 want_text "--config"
 want_clean
@@ -139,7 +142,7 @@ sluice --netns bare cleanup
 
 say "what the kernel refuses is refused at the start, and leaves nothing behind"
 sluice cleanup
-configure '[reply]' 'mode = socket' '[wire]' 'follow = lo'
+configure '[wire]' 'follow = lo'
 want_status 1 in_ns "$HOST" "$SLUICE" run --config "$CONF"
 want_text "lo is no bridge"
 want_clean

@@ -53,9 +53,6 @@ configure '[reply]' 'mode = socket' 'port = 53,x'
 daemon_reload 'reload refused'
 want_logged "msg=\"[reply] port: port list: 'x'"
 want_logged 'line=5'
-configure '[reply]' 'mode = socket' '[wire]' 'follow = lo'
-daemon_reload 'reload refused'
-want_logged 'lo is no bridge'
 configure 'bpffs = /sys/fs/bpf/elsewhere' '[reply]' 'mode = socket'
 daemon_reload 'reload refused'
 want_logged "bpffs can't change"

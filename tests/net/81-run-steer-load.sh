@@ -78,7 +78,8 @@ daemon_reload 'msg="reloaded"'
 want_logged 'msg="steer: group-changed"'
 still_as_before "reloaded"
 configure '[steer]' "port = $PORT" 'flows = 1000'
-daemon_reload 'reload refused'
+daemon_reload 'msg="reloaded"'
+want_logged 'msg="not loaded as the file has it; to be tried again" section=steer'
 want_logged "would lose them"
 configure '[steer]' "port = $PORT" 'policy = best'
 daemon_reload 'reload refused'

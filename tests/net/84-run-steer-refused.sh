@@ -44,13 +44,24 @@ for cap in sys_ptrace bpf,-sys_admin perfmon,-sys_admin net_admin; do
 	want_clean
 done
 
-say "with another plane beside it, neither is left"
+say "with another plane beside it, that one is loaded"
 configure '[steer]' "port = $PORT,5301" '[reply]' 'mode = audit'
-want_status 4 without -sys_ptrace "$SLUICE" run --config "$CONF"
-want_clean
+: >"$DAEMON_LOG"
+spawn_in "$HOST" "$DAEMON_LOG" setpriv --bounding-set=-sys_ptrace --inh-caps=-sys_ptrace \
+	"$SLUICE" run --config "$CONF"
+DAEMON=$SPAWNED
+want_logged 'msg="started"'
+want_logged 'level=warning msg="not loaded as the file has it; to be tried again" section=steer'
+want_logged CAP_SYS_PTRACE
+want_equal "$(json "d['reply']['mode']" sluice -j reply show)" audit
+[ ! -e "$PINS/steer" ] || fail "left: $(find "$PINS/steer")"
+daemon_stop
+sluice cleanup
+
+say "with two that fail, nothing is left, and the first is told"
 configure '[steer]' "port = $PORT,5301" '[wire]' 'follow = lo'
-want_status 1 in_ns "$HOST" "$SLUICE" run --config "$CONF"
-want_text "lo is no bridge"
+want_status 4 without -sys_ptrace "$SLUICE" run --config "$CONF"
+want_text CAP_SYS_PTRACE
 want_clean
 
 say "a server with a program of its own: named once, however often it is looked at"

@@ -79,7 +79,7 @@ want_equal "$(tally "$LAN" 0 "$FAR4")" "b:40"
 configure '[steer]' "port = $PORT" 'policy = cpu' 'xdp = eth0' 'cpus = 1'
 daemon_start
 configure '[steer]' "port = $PORT" 'policy = cpu' 'flows = 1024'
-daemon_reload "what was in force stays in force"
+daemon_reload 'msg="not loaded as the file has it; to be tried again" section=steer'
 want_equal "$(xdp_of eth0)" sluice_spread
 want_equal "$(tally "$LAN" 0 "$FAR4")" "b:40"
 daemon_stop

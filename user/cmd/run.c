@@ -11,11 +11,10 @@
 #include "log.h"
 #include "loop.h"
 #include "notify.h"
-#include "place.h"
 #include "reply_purge.h"
 #include "rtnl.h"
 #include "run_addrs.h"
-#include "run_config.h"
+#include "run_file.h"
 #include "run_follow.h"
 #include "run_place.h"
 #include "run_planes.h"
@@ -77,7 +76,7 @@ struct watch {
 	struct settle addresses, routes;
 	__u64 heard_us; /* the news that are being told */
 	int netns_fd;
-	bool has_wire;
+	bool deaf; /* its news can't be acted upon now, and so are not waited for */
 };
 
 enum {
@@ -89,9 +88,8 @@ enum {
 struct node {
 	const struct context *context;
 	const char *path;
-	struct run_config *config;
-	char cgroup[2][PATH_MAX]; /* of the configuration in force, and of the one to come */
-	int cgroup_used;
+	struct run_planes planes;
+	struct run_file *followed; /* what `follow` goes by */
 	struct run_place place;
 	int claim_fd;
 	char bpffs[PATH_MAX];
@@ -104,136 +102,49 @@ struct node {
 	size_t routes_left_out;
 };
 
-/* --- the file */
-
-static void print_problems(const struct conf *conf, const char *path)
+/* Is it in the namespace of this watch? */
+static bool has_wire(const struct watch *watch)
 {
-	size_t i;
+	const struct node *node = watch->node;
 
-	for (i = 0; i < conf->problems; i++)
-		if (conf->problem[i].line)
-			fprintf(stderr, "%s:%u: %s\n", path, conf->problem[i].line,
-				conf->problem[i].text);
-		else
-			fprintf(stderr, "%s: %s\n", path, conf->problem[i].text);
-}
-
-static void log_problems(const struct conf *conf, const char *path)
-{
-	struct log_line line;
-	size_t i;
-
-	for (i = 0; i < conf->problems; i++) {
-		log_begin(&line, LOG_LEVEL_ERROR, conf->problem[i].text);
-		log_field(&line, "file", "%s", path);
-		if (conf->problem[i].line)
-			log_field(&line, "line", "%u", conf->problem[i].line);
-		log_end(&line);
-	}
-}
-
-static int check_only(const struct context *context, const char *path, struct err *err)
-{
-	struct run_config *config = calloc(1, sizeof(*config));
-	int result;
-
-	if (!config)
-		return err_set(err, EXIT_ERROR, ENOMEM, "%s: no memory", path);
-	result = run_config_read(path, config, err);
-	print_problems(&config->conf, path);
-	if (!result && context->output.json) {
-		json_t *document = output_document();
-
-		json_object_set_new(document, "config", output_name(path));
-		json_object_set_new(document, "reply", json_boolean(config->has_reply));
-		json_object_set_new(document, "wire", json_boolean(config->has_wire));
-		json_object_set_new(document, "steer", json_boolean(config->has_steer));
-		output_json(&context->output, document);
-	} else if (!result) {
-		fprintf(context->output.file, "%s: nothing is wrong with it\n", path);
-	}
-	run_config_free(config);
-	free(config);
-	return result;
-}
-
-static void config_drop(struct run_config *config)
-{
-	if (!config)
-		return;
-	run_config_free(config);
-	free(config);
-}
-
-/* Where it is to act: an option goes before the file, which goes before what is usual. */
-static int config_place(struct node *node, struct run_config *config, struct err *err)
-{
-	struct context context = *node->context;
-	char *cgroup = node->cgroup[!node->cgroup_used];
-	int result;
-
-	if (config->bpffs && !context.bpffs_given)
-		context.bpffs = config->bpffs;
-	if (config->cgroup && !context.cgroup)
-		context.cgroup = config->cgroup;
-	config->bpffs = context.bpffs;
-	config->reply.bpffs = config->wire.bpffs = context.bpffs;
-	config->reply.cgroup = cgroup;
-	*cgroup = '\0';
-	result = config->has_reply || config->has_steer ? place_cgroup(&context, cgroup, err) : 0;
-	/* steering does without */
-	return config->has_reply ? result : 0;
-}
-
-static int config_new(struct node *node, struct run_config **config, struct err *err)
-{
-	struct run_config *fresh = calloc(1, sizeof(*fresh));
-	int result;
-
-	if (!fresh)
-		return err_set(err, EXIT_ERROR, ENOMEM, "%s: no memory", node->path);
-	result = run_config_read(node->path, fresh, err);
-	log_problems(&fresh->conf, node->path);
-	if (!result)
-		result = config_place(node, fresh, err);
-	if (result)
-		config_drop(fresh);
-	else
-		*config = fresh;
-	return result;
-}
-
-static void config_take(struct node *node, struct run_config *config)
-{
-	int i;
-
-	config_drop(node->config);
-	node->config = config;
-	node->cgroup_used = !node->cgroup_used;
-	log_logfmt(node->context->verbose ? LOG_LEVEL_DEBUG : config->log_level);
-	follow_options(node->follow, config->has_wire ? &config->wire : NULL);
-	for (i = 0; i < WATCHES && config->has_wire; i++)
-		if (node->watch[i].has_wire && rtnl_add_routes(node->watch[i].news))
-			log_warning("routes are not followed: %s", strerror(errno));
+	return (watch == &node->watch[WIRE]) == (node->place.wire_fd >= 0);
 }
 
 /* --- how it stands */
 
+/* "reply: socket"; nothing for what has no section. */
+static int plane_text(const struct node *node, int plane, char *text, size_t size)
+{
+	const struct run_config *config = &node->planes.file->config;
+
+	if (plane == RUN_REPLY	? !config->has_reply
+	    : plane == RUN_WIRE ? !config->has_wire
+				: !config->has_steer)
+		return 0;
+	if (node->planes.plane[plane].pending)
+		return snprintf(text, size, "%s: in trouble", run_plane_name(plane));
+	if (plane == RUN_REPLY)
+		return snprintf(text, size, "reply: %s", reply_mode_name(config->reply.mode));
+	if (plane == RUN_WIRE)
+		return snprintf(text, size, "wire: %u interfaces", follow_count(node->follow));
+	return snprintf(text, size, "steer: %u groups", run_steer_groups(node->steer));
+}
+
 static void tell(const struct node *node, const char *state)
 {
-	const struct run_config *config = node->config;
-	char reply[32] = "", wire[48] = "", steer[48] = "";
+	static const int order[] = { RUN_REPLY, RUN_WIRE, RUN_STEER };
+	char status[256] = "";
+	size_t used = 0, i;
 	int result;
 
-	if (config->has_reply)
-		snprintf(reply, sizeof(reply), "reply: %s", reply_mode_name(config->reply.mode));
-	if (config->has_wire)
-		snprintf(wire, sizeof(wire), "%swire: %u interfaces", *reply ? ", " : "",
-			 follow_count(node->follow));
-	if (config->has_steer)
-		snprintf(steer, sizeof(steer), "%ssteer: %u groups", *reply || *wire ? ", " : "",
-			 run_steer_groups(node->steer));
-	result = notify("%sSTATUS=%s%s%s\n", state, reply, wire, steer);
+	for (i = 0; i < RUN_PLANES; i++) {
+		char text[64];
+
+		if (plane_text(node, order[i], text, sizeof(text)))
+			used += (size_t)snprintf(status + used, sizeof(status) - used, "%s%s",
+						 used ? ", " : "", text);
+	}
+	result = notify("%sSTATUS=%s\n", state, status);
 	if (result < 0)
 		log_warning("service manager: %s", strerror(-result));
 }
@@ -242,8 +153,8 @@ static void on_groups(void *arg)
 {
 	const struct node *node = arg;
 
-	/* the first configuration is told when all of it is in force */
-	if (node->config)
+	/* the first file is told of when all of it has been tried */
+	if (node->planes.file)
 		tell(node, "");
 }
 
@@ -264,6 +175,17 @@ static void sync_failed(struct node *node, const struct err *err)
 	log_end(&line);
 }
 
+static void on_news(void *arg);
+
+static void listen_again(struct watch *watch)
+{
+	if (!watch->deaf)
+		return;
+	watch->deaf = loop_read(watch->node->loop, rtnl_fd(watch->news), on_news, watch) != 0;
+	if (watch->deaf)
+		loop_timer_start(watch->node->retry, watch->node->retry_us);
+}
+
 /* Looks at all interfaces, and later once more if that did not do. */
 static void look_again(struct node *node)
 {
@@ -273,6 +195,7 @@ static void look_again(struct node *node)
 	if (!result) {
 		result = follow_sync(node->follow, &err);
 		run_place_leave(&node->place);
+		listen_again(&node->watch[WIRE]);
 	}
 	if (result)
 		sync_failed(node, &err);
@@ -290,15 +213,20 @@ static void on_retry(void *arg)
 	look_again(arg);
 }
 
+static void follow_file(struct node *node);
+
 static void on_check(void *arg)
 {
 	struct node *node = arg;
 	struct err err;
 	bool lost;
 
+	if (run_planes_check(&node->planes)) {
+		follow_file(node);
+		tell(node, "");
+	}
 	run_steer_check(node->steer);
-	if (!node->config->has_wire || loop_timer_runs(node->retry) ||
-	    run_place_enter(&node->place, &err))
+	if (!node->followed || loop_timer_runs(node->retry) || run_place_enter(&node->place, &err))
 		return;
 	lost = follow_has_lost(node->follow);
 	run_place_leave(&node->place);
@@ -315,7 +243,7 @@ static void purge(struct watch *watch)
 	struct err err;
 	int result = addrs_gone(watch->addrs, &gone, &count, &err);
 
-	if (!result && count && node->config->has_reply)
+	if (!result && count && node->planes.file->config.has_reply)
 		result = reply_purge(node->bpffs, (const struct sluice_addr *)gone, count,
 				     run_place_number(watch->netns_fd), &err);
 	free(gone);
@@ -364,7 +292,7 @@ static int refresh_routes(struct watch *watch)
 	size_t left_out;
 	int result;
 
-	if (!watch->has_wire || !node->config->has_wire)
+	if (!has_wire(watch) || !node->followed)
 		return 0;
 	result = wire_refresh_routes(node->bpffs, &left_out, &err);
 	if (result)
@@ -385,6 +313,7 @@ static void on_look(void *arg)
 
 	if (away && run_place_enter(&node->place, &err)) {
 		log_err(&err);
+		loop_timer_start(watch->look, CHECK_US);
 		return;
 	}
 	if (watch->addresses.pending)
@@ -406,7 +335,7 @@ static void on_link(const struct rtnl_link *link, void *arg)
 {
 	struct watch *watch = arg;
 
-	if (watch->has_wire)
+	if (has_wire(watch))
 		follow_link(watch->node->follow, link, watch->heard_us);
 	if (watch == &watch->node->watch[HOME])
 		run_steer_link(watch->node->steer, link);
@@ -416,7 +345,7 @@ static void on_gone(const struct rtnl_link *link, void *arg)
 {
 	struct watch *watch = arg;
 
-	if (watch->has_wire)
+	if (has_wire(watch))
 		follow_gone(watch->node->follow, link);
 	if (watch == &watch->node->watch[HOME])
 		run_steer_link(watch->node->steer, link);
@@ -468,7 +397,10 @@ static void on_news(void *arg)
 
 	watch->heard_us = clock_now_us();
 	if (away && run_place_enter(&node->place, &err)) {
-		log_err(&err);
+		/* they stay there to be read, and would call at once again */
+		loop_forget(node->loop, rtnl_fd(watch->news));
+		watch->deaf = true;
+		loop_timer_start(node->retry, node->retry_us);
 		return;
 	}
 	result = rtnl_read(watch->news);
@@ -491,7 +423,6 @@ static int watch_begin(struct node *node, int which, int netns_fd, struct err *e
 	int result;
 
 	*watch = (struct watch){ .node = node, .netns_fd = netns_fd };
-	watch->has_wire = (which == WIRE) == (node->place.wire_fd >= 0);
 	watch->addrs = addrs_new();
 	watch->addresses.quiet_us = ADDRESSES_QUIET_US;
 	watch->addresses.bound_us = ADDRESSES_BOUND_US;
@@ -509,25 +440,48 @@ static int watch_begin(struct node *node, int which, int netns_fd, struct err *e
 	return result;
 }
 
-static int watch_all(struct node *node, struct err *err)
+/* Once wire mode is known to be elsewhere. */
+static int watch_wire(struct node *node, struct err *err)
 {
-	int result = watch_begin(node, HOME, node->place.home_fd, err);
+	struct watch *watch = &node->watch[WIRE];
+	int result;
 
-	if (result || node->place.wire_fd < 0)
-		return result;
+	if (node->place.wire_fd < 0 || watch->news)
+		return 0;
 	result = run_place_enter(&node->place, err);
 	if (result)
 		return result;
 	result = watch_begin(node, WIRE, node->place.wire_fd, err);
 	run_place_leave(&node->place);
+	/* what came between the load and this */
+	if (!result)
+		on_route(watch);
 	return result;
 }
 
 /* --- a new file */
 
-static bool same_text(const char *a, const char *b)
+/* Wire mode may go by another file than it did. */
+static void follow_file(struct node *node)
 {
-	return a && b ? !strcmp(a, b) : a == b;
+	struct run_file *file = node->planes.wire_file;
+	struct err err;
+	int i;
+
+	if (file == node->followed)
+		return;
+	run_file_drop(node->followed);
+	node->followed = file ? run_file_hold(file) : NULL;
+	follow_options(node->follow, file ? &file->config.wire : NULL);
+	if (!file)
+		return;
+	if (watch_wire(node, &err))
+		log_err(&err);
+	for (i = 0; i < WATCHES; i++)
+		if (node->watch[i].news && has_wire(&node->watch[i]) &&
+		    rtnl_add_routes(node->watch[i].news))
+			log_warning("routes are not followed: %s", strerror(errno));
+	look_again(node);
 }
 
 /* What the running process has built upon. */
@@ -537,7 +491,7 @@ static int refuse_move(const struct node *node, const struct run_config *config,
 
 	if (strcmp(config->bpffs, node->bpffs))
 		what = "[global] bpffs";
-	else if (config->has_wire && !same_text(config->netns, node->config->netns))
+	else if (config->has_wire && !run_place_allows(&node->place, config->netns))
 		what = "[wire] netns";
 	if (!what)
 		return 0;
@@ -547,42 +501,38 @@ static int refuse_move(const struct node *node, const struct run_config *config,
 			"unload what is loaded there, and restart");
 }
 
-static int apply(struct node *node, const struct run_config *wanted, struct err *err)
+/* Nothing of the first file in force: -errno with *err set. */
+static int apply(struct node *node, struct run_file *file, struct err *err)
 {
-	int result = run_steer_apply(node->steer, wanted, err);
+	int result = run_planes_apply(&node->planes, file, err);
 
 	if (result)
 		return result;
-	result = run_planes_apply(wanted, node->config, &node->place, err);
-	if (result)
-		run_steer_restore(node->steer, node->config);
-	else
-		run_steer_drop(node->steer, wanted);
-	return result;
+	log_logfmt(node->context->verbose ? LOG_LEVEL_DEBUG : file->config.log_level);
+	follow_file(node);
+	return 0;
 }
 
 static void on_reload(void *arg)
 {
-	struct run_config *config = NULL;
+	struct run_file *file = NULL;
 	struct node *node = arg;
 	struct err err;
 	int result;
 
 	notify("RELOADING=1\nMONOTONIC_USEC=%llu\n", clock_now_us());
-	result = config_new(node, &config, &err);
+	result = run_file_read(node->context, node->path, &file, &err);
 	if (!result)
-		result = refuse_move(node, config, &err);
+		result = refuse_move(node, &file->config, &err);
 	if (!result)
-		result = apply(node, config, &err);
+		result = apply(node, file, &err);
 	if (result) {
-		config_drop(config);
 		log_err(&err);
 		log_warning("reload refused: what was in force stays in force");
 	} else {
-		config_take(node, config);
 		log_info("reloaded");
-		look_again(node);
 	}
+	run_file_drop(file);
 	tell(node, "READY=1\n");
 }
 
@@ -643,6 +593,7 @@ static int machinery(struct node *node, struct err *err)
 	node->steer = result ? NULL : run_steer_new(node->loop, on_groups, node);
 	node->retry = result ? NULL : loop_timer(node->loop, false, on_retry, node);
 	node->retry_us = RETRY_US;
+	node->planes.steer = node->steer;
 	if (!result && (!node->follow || !node->steer || !node->retry))
 		result = -ENOMEM;
 	return result ? err_set(err, EXIT_ERROR, -result, "event loop: %s", strerror(-result)) : 0;
@@ -650,30 +601,27 @@ static int machinery(struct node *node, struct err *err)
 
 static int begin(struct node *node, struct err *err)
 {
-	struct run_config *config = NULL;
+	struct run_file *file = NULL;
 	int result = machinery(node, err);
 
 	if (!result)
-		result = config_new(node, &config, err);
+		result = run_file_read(node->context, node->path, &file, err);
 	if (result)
 		return result;
-	if (snprintf(node->bpffs, sizeof(node->bpffs), "%s", config->bpffs) >= PATH_MAX)
+	if (snprintf(node->bpffs, sizeof(node->bpffs), "%s", file->config.bpffs) >= PATH_MAX)
 		result = err_set(err, EXIT_USAGE, ENAMETOOLONG, "bpffs: the path is too long");
 	if (!result)
-		result = run_place_open(&node->place, config->netns, err);
+		result = run_place_open(&node->place, err);
 	if (!result) {
 		result = claim_take(node->bpffs, err);
 		node->claim_fd = result < 0 ? -1 : result;
 		result = result < 0 ? result : 0;
 	}
 	if (!result)
-		result = watch_all(node, err);
+		result = watch_begin(node, HOME, node->place.home_fd, err);
 	if (!result)
-		result = apply(node, config, err);
-	if (result)
-		config_drop(config);
-	else
-		config_take(node, config);
+		result = apply(node, file, err);
+	run_file_drop(file);
 	return result;
 }
 
@@ -691,7 +639,8 @@ static void end(struct node *node)
 	if (node->claim_fd >= 0)
 		claim_drop(node->bpffs, node->claim_fd);
 	run_place_close(&node->place);
-	config_drop(node->config);
+	run_file_drop(node->followed);
+	run_planes_end(&node->planes);
 }
 
 static int serve(struct node *node, struct err *err)
@@ -704,7 +653,6 @@ static int serve(struct node *node, struct err *err)
 	log_field(&line, "config", "%s", node->path);
 	log_field(&line, "bpffs", "%s", node->bpffs);
 	log_end(&line);
-	look_again(node);
 	tell(node, "READY=1\n");
 	result = loop_run(node->loop);
 	return result ? err_set(err, EXIT_ERROR, -result, "event loop: %s", strerror(-result)) : 0;
@@ -720,15 +668,18 @@ static int run(const struct context *context, void *into, int words, char **word
 		return err_mend(err, err_set(err, EXIT_USAGE, EINVAL, "run needs a --config"),
 				"give a file, as in --config /etc/sluice/sluice.conf");
 	if (wanted->check)
-		return check_only(context, wanted->path, err);
+		return run_file_check(context, wanted->path, err);
 	log_logfmt(context->verbose ? LOG_LEVEL_DEBUG : LOG_LEVEL_INFO);
 	hooks_libbpf_log();
 	node = calloc(1, sizeof(*node));
 	if (!node)
 		return err_set(err, EXIT_ERROR, ENOMEM, "no memory");
-	*node = (struct node){
-		.context = context, .path = wanted->path, .place = { -1, -1 }, .claim_fd = -1
-	};
+	*node = (struct node){ .context = context,
+			       .path = wanted->path,
+			       .place = { .home_fd = -1, .wire_fd = -1 },
+			       .claim_fd = -1 };
+	node->planes.context = context;
+	node->planes.place = &node->place;
 	result = begin(node, err);
 	if (!result)
 		result = serve(node, err);

@@ -429,6 +429,21 @@ static int verdict(struct run_config *config, const char *path, struct err *err)
 		       conf->problems, conf->problems > 1 ? "s" : "");
 }
 
+/* What stands behind the path, and not in the file. */
+static int unreadable(const char *path, int error, struct err *err)
+{
+	err_set(err,
+		error == EACCES || error == EPERM			 ? EXIT_PERMISSION
+		: error == ENOENT || error == ENOTDIR || error == EISDIR ? EXIT_USAGE
+									 : EXIT_ERROR,
+		error, "%s: the file can't be read: %s", path, strerror(error));
+	if (error == EACCES || error == EPERM)
+		return err_mend(err, -error, "let the user that sluice runs as read it");
+	return err_mend(err, -error,
+			"name the daemon's file with --config; sluice(8), CONFIGURATION FILE, has"
+			" an example");
+}
+
 int run_config_parse(FILE *file, const char *path, struct run_config *config, struct err *err)
 {
 	size_t i;
@@ -436,6 +451,8 @@ int run_config_parse(FILE *file, const char *path, struct run_config *config, st
 
 	defaults(config);
 	result = conf_read(file, &config->conf);
+	if (result)
+		return unreadable(path, -result, err);
 	for (i = 0; !result && i < config->conf.entries; i++)
 		result = take(config, i);
 	if (!result)
@@ -452,8 +469,7 @@ int run_config_read(const char *path, struct run_config *config, struct err *err
 
 	defaults(config);
 	if (!file)
-		return err_set(err, errno == EACCES ? EXIT_PERMISSION : EXIT_ERROR, errno, "%s: %s",
-			       path, strerror(errno));
+		return unreadable(path, errno, err);
 	result = run_config_parse(file, path, config, err);
 	fclose(file);
 	return result;

@@ -2,6 +2,8 @@
 #include "run_planes.h"
 
 #include "log.h"
+#include "pins.h"
+#include "reply_plane.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -38,20 +40,19 @@ static void log_loaded(const char *message, enum reply_outcome outcome, const st
 	log_end(&line);
 }
 
-static int reply_apply(const struct run_config *config, enum reply_outcome *outcome,
-		       struct err *err)
+static int reply_apply(struct run_planes *planes, struct run_file *file, struct err *err)
 {
-	struct reply_options options = config->reply;
+	struct reply_options options = file->config.reply;
 	struct reply_result result;
-	int failed;
+	int failed = run_file_need_cgroup(file, planes->context, err);
 
 	options.by_daemon = true;
-	failed = reply_load(&options, &result, err);
+	if (!failed)
+		failed = reply_load(&options, &result, err);
 	if (failed)
 		return failed;
-	*outcome = result.outcome;
-	log_loaded("reply is in force", result.outcome, &config->reply.ports, "mode",
-		   reply_mode_name(config->reply.mode), -1);
+	log_loaded("reply is in force", result.outcome, &options.ports, "mode",
+		   reply_mode_name(options.mode), -1);
 	return 0;
 }
 
@@ -69,44 +70,34 @@ static int wire_try(const struct wire_options *options, const struct run_place *
 	return failed;
 }
 
-static int wire_apply(const struct run_config *config, const struct run_place *place, bool dry_run,
-		      struct err *err)
+static int wire_apply(struct run_planes *planes, struct run_file *file, struct err *err)
 {
-	struct wire_options options = config->wire;
+	struct wire_options options = file->config.wire;
 	struct wire_result result;
-	int failed;
+	int failed = run_place_add_wire(planes->place, file->config.netns, err);
 
-	options.dry_run = dry_run;
 	options.absent_ok = true;
 	options.by_daemon = true;
-	failed = wire_try(&options, place, &result, err);
+	if (!failed)
+		failed = wire_try(&options, planes->place, &result, err);
 	if (failed)
 		return failed;
-	if (!dry_run)
-		log_loaded("wire is in force", result.outcome, &options.ports, "attached_by",
-			   wire_via_name(result.via), result.count);
+	log_loaded("wire is in force", result.outcome, &options.ports, "attached_by",
+		   wire_via_name(result.via), result.count);
 	if (result.routes_left_out)
 		log_warning("more routes than there is room for, %zu are left out: answers follow"
 			    " wider ones",
 			    result.routes_left_out);
 	free(result.ifaces);
+	run_file_drop(planes->wire_file);
+	planes->wire_file = run_file_hold(file);
+	run_place_settle(planes->place, file->config.netns);
 	return 0;
 }
 
-static void reply_restore(const struct run_config *wanted, const struct run_config *before,
-			  enum reply_outcome outcome)
+static int steer_apply(struct run_planes *planes, struct run_file *file, struct err *err)
 {
-	struct err err = { .what = "" };
-	int failed = 0;
-
-	if (before && before->has_reply)
-		failed = reply_apply(before, &outcome, &err);
-	else if (outcome == REPLY_LOADED)
-		failed = reply_unload(wanted->reply.bpffs, &err);
-	else
-		log_warning("reply keeps its new settings");
-	if (failed < 0)
-		log_warning("reply keeps its new settings: %s", err.what);
+	return run_steer_apply(planes->steer, &file->config, err);
 }
 
 static void log_dropped(const char *section, int pins, const struct err *err)
@@ -128,43 +119,220 @@ static void log_dropped(const char *section, int pins, const struct err *err)
 }
 
 /* What this daemon or one before it has loaded, and the file no longer wants. */
-static void drop(const struct run_config *wanted, const struct run_place *place)
+static void reply_drop(struct run_planes *planes)
+{
+	struct err err;
+	int pins = reply_unload_own(planes->file->config.bpffs, &err);
+
+	log_dropped("reply", pins, &err);
+}
+
+static void wire_drop(struct run_planes *planes)
 {
 	struct err err;
 	int pins;
 
-	if (!wanted->has_reply) {
-		pins = reply_unload_own(wanted->bpffs, &err);
-		log_dropped("reply", pins, &err);
+	run_file_drop(planes->wire_file);
+	planes->wire_file = NULL;
+	if (run_place_enter(planes->place, &err))
+		return;
+	pins = wire_unload_own(planes->file->config.bpffs, &err);
+	log_dropped("wire", pins, &err);
+	run_place_leave(planes->place);
+}
+
+static void steer_drop(struct run_planes *planes)
+{
+	run_steer_drop(planes->steer, planes->file->config.bpffs);
+}
+
+/* --- sections */
+
+static bool reply_wanted(const struct run_config *config)
+{
+	return config->has_reply;
+}
+
+static bool wire_wanted(const struct run_config *config)
+{
+	return config->has_wire;
+}
+
+static bool steer_wanted(const struct run_config *config)
+{
+	return config->has_steer;
+}
+
+static const struct section {
+	const char *name;
+	bool (*wanted)(const struct run_config *config);
+	/* Loads it, or changes it in place, all or nothing. 0, or -errno with *err set. */
+	int (*apply)(struct run_planes *planes, struct run_file *file, struct err *err);
+	void (*drop)(struct run_planes *planes);
+} sections[RUN_PLANES] = {
+	[RUN_STEER] = { "steer", steer_wanted, steer_apply, steer_drop },
+	[RUN_REPLY] = { "reply", reply_wanted, reply_apply, reply_drop },
+	[RUN_WIRE] = { "wire", wire_wanted, wire_apply, wire_drop },
+};
+
+const char *run_plane_name(int plane)
+{
+	return sections[plane].name;
+}
+
+/* What lasts is said once. */
+static void say_trouble(struct run_planes *planes, int i)
+{
+	struct run_plane *plane = &planes->plane[i];
+	struct log_line line;
+
+	if (!strcmp(plane->said, plane->err.what))
+		return;
+	memcpy(plane->said, plane->err.what, sizeof(plane->said));
+	log_begin(&line, LOG_LEVEL_WARNING, "not loaded as the file has it; to be tried again");
+	log_field(&line, "section", "%s", sections[i].name);
+	log_field(&line, "reason", "%s", plane->err.what);
+	if (plane->err.mend[0])
+		log_field(&line, "mend", "%s", plane->err.mend);
+	log_end(&line);
+}
+
+static void apply(struct run_planes *planes, int i, struct run_file *file)
+{
+	struct run_plane *plane = &planes->plane[i];
+
+	plane->pending = sections[i].apply(planes, file, &plane->err) != 0;
+	if (plane->pending)
+		return;
+	plane->loaded = true;
+	plane->said[0] = '\0';
+}
+
+/* The first error of a file of which nothing can be loaded. */
+static int nothing_loaded(const struct run_planes *planes, const struct run_config *config,
+			  struct err *err)
+{
+	const struct run_plane *first = NULL;
+	int i;
+
+	for (i = 0; i < RUN_PLANES; i++) {
+		if (!sections[i].wanted(config))
+			continue;
+		if (!planes->plane[i].pending)
+			return 0;
+		if (!first)
+			first = &planes->plane[i];
 	}
-	if (!wanted->has_wire && !run_place_enter(place, &err)) {
-		pins = wire_unload_own(wanted->bpffs, &err);
-		log_dropped("wire", pins, &err);
-		run_place_leave(place);
+	*err = first->err;
+	return -EIO;
+}
+
+/* Whether all of its sections are in force or not: it is what is tried again. */
+static void take(struct run_planes *planes, struct run_file *file)
+{
+	int i;
+
+	run_file_drop(planes->file);
+	planes->file = run_file_hold(file);
+	for (i = 0; i < RUN_PLANES; i++) {
+		struct run_plane *plane = &planes->plane[i];
+
+		if (plane->pending)
+			say_trouble(planes, i);
+		if (sections[i].wanted(&file->config))
+			continue;
+		sections[i].drop(planes);
+		*plane = (struct run_plane){ 0 };
 	}
 }
 
-/*
- * Each plane is loaded as a whole or not at all.  With two of them, the second is verified before
- * the first is changed, so that there is hardly ever a need to go back.
- */
-int run_planes_apply(const struct run_config *wanted, const struct run_config *before,
-		     const struct run_place *place, struct err *err)
+int run_planes_apply(struct run_planes *planes, struct run_file *file, struct err *err)
 {
-	enum reply_outcome outcome = REPLY_VERIFIED;
-	int failed = 0;
+	int i;
 
-	if (wanted->has_reply && wanted->has_wire)
-		failed = wire_apply(wanted, place, true, err);
-	if (!failed && wanted->has_reply)
-		failed = reply_apply(wanted, &outcome, err);
-	if (failed)
-		return failed;
-	if (wanted->has_wire)
-		failed = wire_apply(wanted, place, false, err);
-	if (failed && wanted->has_reply)
-		reply_restore(wanted, before, outcome);
-	if (!failed)
-		drop(wanted, place);
-	return failed;
+	for (i = 0; i < RUN_PLANES; i++)
+		if (sections[i].wanted(&file->config))
+			apply(planes, i, file);
+	if (!planes->file && nothing_loaded(planes, &file->config, err))
+		return -EIO;
+	take(planes, file);
+	return 0;
+}
+
+/* --- what becomes of them */
+
+static void log_gone(const char *section, bool unloaded)
+{
+	struct log_line line;
+
+	log_begin(&line, LOG_LEVEL_WARNING,
+		  unloaded ? "no longer loaded, and not by this daemon"
+			   : "found detached, and not by this daemon");
+	log_field(&line, "section", "%s", section);
+	if (unloaded)
+		log_field(&line, "mend", "SIGHUP loads it again");
+	log_end(&line);
+}
+
+/* Steering tells by itself, as it looks more often. */
+static void look_for_unloaded(struct run_planes *planes, int i)
+{
+	struct run_plane *plane = &planes->plane[i];
+	struct err err = { 0 };
+	bool there;
+
+	if (i == RUN_STEER || !plane->loaded)
+		return;
+	/* what can't be seen is not known to be gone */
+	there = pins_exist(planes->file->config.bpffs, sections[i].name, &err) != 0;
+	if (!there && !plane->unloaded)
+		log_gone(sections[i].name, true);
+	plane->unloaded = !there;
+}
+
+/* Wire mode has a look at its interfaces of its own (run_follow.h). */
+static void look_for_detached(struct run_planes *planes)
+{
+	static struct reply_state state;
+	struct run_plane *plane = &planes->plane[RUN_REPLY];
+	const char *bpffs = planes->file->config.bpffs;
+	bool detached = false;
+	int i;
+
+	if (!plane->loaded || plane->pending || !plane_is_by_daemon(&reply_plane, bpffs) ||
+	    reply_read(bpffs, &state, &(struct err){ 0 }))
+		return;
+	for (i = 0; i < state.hook_count; i++)
+		detached |= !state.hooks[i].cgroup_id;
+	if (!detached)
+		return;
+	log_gone("reply", false);
+	plane->pending = true;
+}
+
+bool run_planes_check(struct run_planes *planes)
+{
+	bool tried = false;
+	int i;
+
+	look_for_detached(planes);
+	for (i = 0; i < RUN_PLANES; i++) {
+		struct run_plane *plane = &planes->plane[i];
+
+		if (!plane->pending) {
+			look_for_unloaded(planes, i);
+			continue;
+		}
+		tried = true;
+		apply(planes, i, planes->file);
+		if (plane->pending)
+			say_trouble(planes, i);
+	}
+	return tried;
+}
+
+void run_planes_end(struct run_planes *planes)
+{
+	run_file_drop(planes->file);
+	run_file_drop(planes->wire_file);
 }

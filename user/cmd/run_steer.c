@@ -46,7 +46,6 @@ struct run_steer {
 	__u64 lost_due_us;
 	unsigned int groups;
 	bool active;
-	bool fresh; /* nothing was loaded before the last apply */
 	char trouble[768];
 };
 
@@ -272,17 +271,13 @@ static int load(struct run_steer *steer, const struct steer_options *options, st
 int run_steer_apply(struct run_steer *steer, const struct run_config *wanted, struct err *err)
 {
 	struct steer_options options = wanted->steer;
-	struct sluice_steer_meta meta;
 	int result;
 
-	if (!wanted->has_steer)
-		return 0;
 	options.bpffs = wanted->bpffs;
 	options.by_daemon = true;
 	result = value_netns(wanted->steer_netns, &options.netns, err);
 	if (result)
 		return result;
-	steer->fresh = steer_read(options.bpffs, &meta, err) == -ENOENT;
 	result = load(steer, &options, err);
 	if (result)
 		return result;
@@ -298,8 +293,7 @@ int run_steer_apply(struct run_steer *steer, const struct run_config *wanted, st
 	return 0;
 }
 
-/* What this daemon or one before it has loaded; what a command was the last to load stays. */
-static void unload(struct run_steer *steer, const char *bpffs)
+void run_steer_drop(struct run_steer *steer, const char *bpffs)
 {
 	struct err err;
 	int pins;
@@ -315,24 +309,6 @@ static void unload(struct run_steer *steer, const char *bpffs)
 	else if (pins)
 		log_info("steer is unloaded");
 	count_groups(steer, 0);
-}
-
-void run_steer_restore(struct run_steer *steer, const struct run_config *before)
-{
-	struct err err;
-
-	if (before && before->has_steer) {
-		if (run_steer_apply(steer, before, &err))
-			log_warning("steer keeps its new settings: %s", err.what);
-	} else if (steer->active && steer->fresh) {
-		unload(steer, steer->bpffs);
-	}
-}
-
-void run_steer_drop(struct run_steer *steer, const struct run_config *wanted)
-{
-	if (!wanted->has_steer)
-		unload(steer, wanted->bpffs);
 }
 
 void run_steer_check(struct run_steer *steer)

@@ -21,14 +21,14 @@ struct run_steer *run_steer_new(struct loop *loop, void (*changed)(void *arg), v
 /* Before the loop is freed. What is loaded stays. */
 void run_steer_free(struct run_steer *steer);
 /*
- * Loads, or changes in place, what the configuration says, if it has the section.  0, or -errno
+ * Loads, or changes in place, what the configuration says, which has the section.  0, or -errno
  * with *err set and what was in force still in force.
  */
 int run_steer_apply(struct run_steer *steer, const struct run_config *wanted, struct err *err);
-/* Takes back the last apply; `before` is the configuration in force until then, or NULL. */
-void run_steer_restore(struct run_steer *steer, const struct run_config *before);
-/* Unloads what the daemon has loaded, now or before a restart, if `wanted` has no such section. */
-void run_steer_drop(struct run_steer *steer, const struct run_config *wanted);
+/*
+ * Unloads what this daemon or one before it has loaded; what a command was the last to load stays.
+ */
+void run_steer_drop(struct run_steer *steer, const char *bpffs);
 /* Looks for what no news tell of: whether somebody has detached what spreads flows over CPUs. */
 void run_steer_check(struct run_steer *steer);
 /* An interface of this namespace came, changed or went. */
