@@ -36,11 +36,15 @@ static __always_inline bool addr_equal(const struct sluice_addr *a, const struct
 	return a->half[0] == b->half[0] && a->half[1] == b->half[1];
 }
 
+/* By halves, as addresses are compared: a load that needs two stores waits for both of them. */
 static __always_inline void addr_map_ip4(struct sluice_addr *addr, __be32 ip4_be)
 {
 	addr->half[0] = 0;
-	addr->word_be[2] = bpf_htonl(0xffff);
-	addr->word_be[3] = ip4_be;
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+	addr->half[1] = (__u64)ip4_be << 32 | bpf_htonl(0xffff);
+#else
+	addr->half[1] = (__u64)bpf_htonl(0xffff) << 32 | ip4_be;
+#endif
 }
 
 static __always_inline bool addr_is_ip4(const struct sluice_addr *addr)

@@ -138,7 +138,14 @@ struct sk_buff {
 	struct net_device *dev;
 	struct sock *sk;
 	unsigned long _nfct;
+	unsigned char *head;
 	unsigned char *data;
+	__u16 network_header;
+} __core;
+
+/* include/linux/filter.h: what the context of an sk_reuseport program stands for */
+struct sk_reuseport_kern {
+	struct sk_buff *skb;
 } __core;
 
 union nf_inet_addr {

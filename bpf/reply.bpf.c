@@ -6,8 +6,9 @@
  * remembers the local address for (socket, peer).  sluice_fix4 and sluice_fix6 run before the route
  * look-up of a send, and so before conntrack, and set the source where the application left it
  * open.  sluice_audit, loaded instead of the fix, only counts what leaves wrong; sluice_connect4
- * and sluice_connect6 beside it count the servers that connect to their clients, which the fix does
+ * and sluice_connect6 beside it note the servers that connect to their clients, which the fix does
  * not reach: a connected socket has a source, and gets nothing that was sent to another address.
+ * Which source is only known when it sends, and then sluice_audit holds it against the one asked.
  *
  * A source that the host does not have would make the send fail: local_addr.h keeps that apart.
  * A program that is unsure lets the datagram pass unchanged.
@@ -355,6 +356,23 @@ static __always_inline void audit(const struct sluice_sock *sock, __u16 port,
 	tally->peer_port_be = key->peer_port_be;
 }
 
+/* What a socket sends to the peer that it has connected to. */
+static __always_inline void audit_connected(struct __sk_buff *skb, const struct sluice_sock *sock,
+					    struct datagram *datagram)
+{
+	struct sluice_audit *tally = bpf_map_lookup_elem(&sluice_audits, &sock->cookie);
+	bool right;
+
+	if (!tally || !tally->connects || tally->connect_port_be != datagram->target_port_be ||
+	    !addr_equal(&tally->connect_peer, &datagram->target))
+		return;
+	source_before_nat(skb, &datagram->source);
+	right = addr_equal(&tally->connect_asked, &datagram->source);
+	count(right ? SLUICE_REPLY_audit_right : SLUICE_REPLY_audit_wrong);
+	__sync_fetch_and_add(right ? &tally->connect_right : &tally->connect_wrong, 1);
+	tally->connect_used = datagram->source;
+}
+
 SEC("cgroup_skb/egress")
 int sluice_audit(struct __sk_buff *skb)
 {
@@ -364,11 +382,16 @@ int sluice_audit(struct __sk_buff *skb)
 	struct datagram datagram;
 	struct sluice_sock *sock;
 
-	if (!sk || !may_be_udp(skb) || !sock_is_wildcard(skb, sk) || !port_managed(sk->src_port))
+	if (!sk || !may_be_udp(skb) || !port_managed(sk->src_port))
 		return PASS;
+	/* one that is bound to an address has no record, unless it is connected */
 	sock = bpf_sk_storage_get(&sluice_socks, sk, NULL, 0);
 	if (!sock || !sock_managed(sock) || !datagram_parse(skb, &datagram))
 		return PASS;
+	if (!sock_is_wildcard(skb, sk)) {
+		audit_connected(skb, sock, &datagram);
+		return PASS;
+	}
 	key.cookie = sock->cookie;
 	key.peer = datagram.target;
 	key.peer_port_be = datagram.target_port_be;
@@ -395,6 +418,8 @@ static __always_inline void audit_connect(const struct sluice_sock *sock, __u16 
 	__sync_fetch_and_add(&tally->connects, 1);
 	tally->connect_peer = key->peer;
 	tally->connect_port_be = key->peer_port_be;
+	tally->connect_asked = flow.local;
+	tally->connect_used = (struct sluice_addr){};
 	if (!process_known)
 		return;
 	tally->pid = bpf_get_current_pid_tgid() >> 32;

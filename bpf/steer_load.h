@@ -2,18 +2,11 @@
 /*
  * How busy a worker is: how full the receive queue of its socket is, and how many datagrams it was
  * given of late.
- *
- * The queue is read from the kernel's own struct sock, at the address that the loader found.  A
- * socket may be gone by then, and its memory anything's (UDP sockets are not SLAB_TYPESAFE_BY_RCU
- * since Linux 4.7): the read can't fault, and the cookie tells what is not this socket.
  */
 #ifndef SLUICE_STEER_LOAD_H
 #define SLUICE_STEER_LOAD_H
 
-#include "steer_maps.h"
-
-#include <bpf/bpf_core_read.h>
-#include <bpf/bpf_helpers.h>
+#include "steer_kernel.h"
 
 #define QUEUE_UNIT 256 /* a queue with no room left */
 #define QUEUE_FULL 224
@@ -28,24 +21,23 @@
 #define LOT   8
 #define EARLY 128
 
-static __always_inline __u32 queue_fill(const struct sluice_steer_slot *slot)
+static __always_inline __u32 queue_fill(const struct sluice_steer_slot *slot, bool casts)
 {
-	struct sock *sk = (void *)slot->sock;
+	const struct sock *sk = (void *)slot->sock;
 	__s32 used, room;
 
-	if (!queues_readable || !sk ||
-	    (__u64)BPF_CORE_READ(sk, __sk_common.skc_cookie.counter) != slot->cookie)
+	if (!queues_readable || !sk || sock_cookie(sk, casts) != slot->cookie)
 		return 0;
-	used = BPF_CORE_READ(sk, sk_backlog.rmem_alloc.counter);
-	room = BPF_CORE_READ(sk, sk_rcvbuf);
+	used = sock_queued(sk, casts);
+	room = sock_room(sk, casts);
 	if (used <= 0)
 		return 0;
 	return used < room ? (__u64)used * QUEUE_UNIT / (__u32)room : QUEUE_UNIT;
 }
 
-static __always_inline bool queue_is_full(const struct sluice_steer_slot *slot)
+static __always_inline bool queue_is_full(const struct sluice_steer_slot *slot, bool casts)
 {
-	return slot && queue_fill(slot) >= QUEUE_FULL;
+	return slot && queue_fill(slot, casts) >= QUEUE_FULL;
 }
 
 /*
@@ -53,11 +45,11 @@ static __always_inline bool queue_is_full(const struct sluice_steer_slot *slot)
  * they are given to it, and takes them for its peer's.  The kernel never does that, and since Linux
  * 6.13 it takes a connected socket out of the group.
  */
-static __always_inline bool is_connected(const struct sluice_steer_slot *slot)
+static __always_inline bool is_connected(const struct sluice_steer_slot *slot, bool casts)
 {
-	struct sock *sk = slot ? (void *)slot->sock : NULL;
+	const struct sock *sk = slot ? (void *)slot->sock : NULL;
 
-	return queues_readable && sk && BPF_CORE_READ(sk, __sk_common.skc_state) == TCP_ESTABLISHED;
+	return queues_readable && sk && sock_state(sk, casts) == TCP_ESTABLISHED;
 }
 
 /* Two CPUs that begin a window at once may lose each other's lot: it is an estimate. */
@@ -104,13 +96,13 @@ static __always_inline __u64 recent_rate(__u32 index, __u32 now)
 }
 
 /* Comparable between slots: the rate, weighed up to nine times by a queue that fills. */
-static __always_inline __u64 slot_load(__u32 index, __u32 now)
+static __always_inline __u64 slot_load(__u32 index, const struct datagram *of)
 {
 	const struct sluice_steer_slot *slot = bpf_map_lookup_elem(&sluice_slots, &index);
 
 	if (!slot)
 		return 0;
-	return (recent_rate(index, now) + 1) * (QUEUE_UNIT + 8 * queue_fill(slot));
+	return (recent_rate(index, of->now) + 1) * (QUEUE_UNIT + 8 * queue_fill(slot, of->casts));
 }
 
 #endif

@@ -67,6 +67,14 @@ static __always_inline bool view_live(const struct wire_view *view, __u32 now)
 	return sluice_flow_idle(now, view->seen) <= age;
 }
 
+/* What is sent to `server` or from there is not meant for or by the address asked. */
+static __always_inline bool view_apart(const struct wire_view *view)
+{
+	const __u32 apart = SLUICE_WIRE_TURNED | SLUICE_WIRE_OWED;
+
+	return addr_equal(&view->asked, &view->server) || (view->marks & apart) == apart;
+}
+
 /* What this host began is not judged while it lasts. */
 static __always_inline bool view_holds(const struct wire_view *view, __u32 now)
 {
@@ -75,34 +83,63 @@ static __always_inline bool view_holds(const struct wire_view *view, __u32 now)
 		sluice_flow_idle(now, view->checked) <= SLUICE_WIRE_RECHECK);
 }
 
+/* Does the address that the client turns away from still owe it an answer? */
+static __always_inline bool view_owes(const struct wire_view *view, __u32 now)
+{
+	return view->unanswered && sluice_flow_idle(now, view->seen) <= SLUICE_WIRE_LATE;
+}
+
+/* Does `server` still owe an answer for which the client had asked there? */
+static __always_inline bool view_owed(const struct wire_view *view, __u32 now)
+{
+	return view->marks & SLUICE_WIRE_OWED &&
+	       sluice_flow_idle(now, view->checked) <= SLUICE_WIRE_LATE;
+}
+
+/*
+ * Will answers of *server, where requests to `target` go on to, have to be told from one that it
+ * owes to a request to itself?
+ */
+static __always_inline bool owes_another(const struct wire_view *view,
+					 const struct sluice_addr *target, __u32 now)
+{
+	if (addr_equal(&view->asked, target))
+		return view_owed(view, now);
+	return addr_equal(&view->asked, &view->server) && view_owes(view, now);
+}
+
 /* A datagram that came in, to a server on this host perhaps. */
 static __always_inline void request_to_host(struct __sk_buff *skb, const struct ends *ends,
 					    struct change *change)
 {
 	struct sluice_wire_set *set;
-	struct wire_view view = {};
-	struct wire_key key = {};
+	struct wire_view view;
+	struct wire_key key;
 	__u32 now = clock();
+	bool known, owed;
 
 	change->outcome = SLUICE_WIRE_request_not_local;
-	if (!frame_is_ours(skb))
+	if (!frame_is_ours(skb, now))
 		return;
 	request_key(skb, ends, false, &key);
 	set = wire_set(&key);
 	if (!set)
 		return;
 	change->to = ends->target;
-	if (wire_read(set, &key, &view) && addr_equal(&view.asked, &ends->target) &&
-	    view_holds(&view, now)) {
-		wire_touch(set, &view, now);
+	known = wire_read(set, &key, &view);
+	if (known && addr_equal(&view.asked, &ends->target) && view_holds(&view, now)) {
+		wire_asked(set, &view, now);
 		change->to = view.server;
 		change->outcome = addr_equal(&view.server, &view.asked)
 					  ? SLUICE_WIRE_request_right
 					  : SLUICE_WIRE_request_rewritten;
 	} else if (judge(skb, &key, &ends->target, &change->to, &change->outcome)) {
+		owed = known && owes_another(&view, &ends->target, now) &&
+		       addr_equal(&view.server, &change->to);
 		view.asked = ends->target;
 		view.server = change->to;
-		view.marks = 0;
+		view.marks = owed ? SLUICE_WIRE_OWED : 0;
+		view.unanswered = 1;
 		wire_store(set, &key, &view, now);
 	}
 	if (!addr_equal(&change->to, &ends->target))
@@ -135,6 +172,20 @@ static __always_inline bool waits_now(const struct wire_view *view, __u32 now)
 	       sluice_flow_idle(now, view->checked) > SLUICE_WIRE_RECHECK;
 }
 
+/* The client of a flow asks there from now on. */
+static __always_inline void turn(struct wire_view *view, const struct sluice_addr *target,
+				 __u32 now)
+{
+	/* one that was not found has never been seen */
+	view->marks = view->seen && view_live(view, now) ? SLUICE_WIRE_TURNED : 0;
+	view->server = *target;
+	if (view->marks && view_owes(view, now)) {
+		view->marks |= SLUICE_WIRE_OWED;
+		view->server = view->asked;
+	}
+	view->asked = *target;
+}
+
 /*
  * A datagram on its way to the server behind this gateway.  Once the server has answered it from
  * another address, its socket may be connected there: so further requests go to that one.  Whatever
@@ -145,7 +196,7 @@ static __always_inline void request_to_server(struct __sk_buff *skb, const struc
 {
 	struct sluice_wire_set *set;
 	struct wire_view view = {};
-	struct wire_key key = {};
+	struct wire_key key;
 	__u32 now = clock();
 	bool fresh;
 
@@ -156,11 +207,8 @@ static __always_inline void request_to_server(struct __sk_buff *skb, const struc
 	if (!set)
 		return;
 	fresh = !wire_read(set, &key, &view) || !addr_equal(&view.asked, &ends->target);
-	if (fresh) {
-		/* one that was not found has never been seen */
-		view.marks = view.seen && view_live(&view, now) ? SLUICE_WIRE_TURNED : 0;
-		view.asked = view.server = ends->target;
-	}
+	if (fresh)
+		turn(&view, &ends->target, now);
 	change->outcome = SLUICE_WIRE_request_right;
 	if (redirects(&view, now)) {
 		change->outcome = SLUICE_WIRE_request_rewritten;
@@ -169,10 +217,11 @@ static __always_inline void request_to_server(struct __sk_buff *skb, const struc
 		fresh = waits_now(&view, now);
 		view.marks |= fresh ? SLUICE_WIRE_WAITING : 0;
 	}
+	view.unanswered |= fresh;
 	if (fresh)
 		wire_store(set, &key, &view, now);
 	else
-		wire_touch(set, &view, now);
+		wire_asked(set, &view, now);
 }
 
 /* --- replies, toward the client */
@@ -192,8 +241,19 @@ static __always_inline bool reply_flow(struct sluice_wire_set *set, const struct
 	if (!wire_read(set, key, view))
 		return false;
 	change->outcome = SLUICE_WIRE_reply_expired;
-	return view_live(view, now) ||
-	       (addr_equal(&view->server, source) && !addr_equal(&view->asked, source));
+	return view_live(view, now) || (addr_equal(&view->server, source) && !view_apart(view));
+}
+
+/*
+ * An answer that was owed has come: it is right, and the next one from there is another's.  The
+ * address asked last has not answered by that.
+ */
+static __always_inline void reply_owed(struct sluice_wire_set *set, const struct wire_key *key,
+				       struct wire_view *view, __u32 now, struct change *change)
+{
+	view->marks &= ~SLUICE_WIRE_OWED;
+	wire_store(set, key, view, now);
+	change->outcome = SLUICE_WIRE_reply_right;
 }
 
 /* Nobody has asked for the address since a while: should it have gone, nobody expects it either. */
@@ -219,8 +279,8 @@ static __always_inline void reply_of_host(struct __sk_buff *skb, const struct en
 					  struct change *change)
 {
 	struct sluice_wire_set *set;
-	struct wire_view view = {};
-	struct wire_key key = {};
+	struct wire_view view;
+	struct wire_key key;
 	__u32 now = clock();
 
 	reply_key(skb, ends, false, &key);
@@ -233,12 +293,13 @@ static __always_inline void reply_of_host(struct __sk_buff *skb, const struct en
 			return;
 		view.asked = view.server = ends->source;
 		view.marks = SLUICE_WIRE_HOST_FIRST;
+		view.unanswered = 0;
 		wire_store(set, &key, &view, now);
 		return;
 	}
 	if (!addr_equal(&view.server, &ends->source) && !addr_equal(&view.asked, &ends->source)) {
 		change->outcome = SLUICE_WIRE_reply_other_source;
-		wire_touch(set, &view, now);
+		wire_answered(set, &view, now);
 		/* it has changed its mind, and what comes in is to be judged again */
 		if (view.marks & SLUICE_WIRE_HOST_FIRST) {
 			view.marks = 0;
@@ -246,12 +307,16 @@ static __always_inline void reply_of_host(struct __sk_buff *skb, const struct en
 		}
 		return;
 	}
+	if (unlikely(view_owed(&view, now)) && addr_equal(&view.server, &ends->source)) {
+		reply_owed(set, &key, &view, now, change);
+		return;
+	}
 	if (!addr_equal(&view.asked, &ends->source) && is_unasked(&view, now) &&
 	    addr_is_away(skb, &view.asked, true)) {
 		change->outcome = SLUICE_WIRE_reply_address_gone;
 		return;
 	}
-	wire_touch(set, &view, now);
+	wire_answered(set, &view, now);
 	reply_from(&view.asked, ends, change);
 }
 
@@ -260,8 +325,8 @@ static __always_inline void reply_of_server(struct __sk_buff *skb, const struct 
 					    struct change *change)
 {
 	struct sluice_wire_set *set;
-	struct wire_view view = {};
-	struct wire_key key = {};
+	struct wire_view view;
+	struct wire_key key;
 	__u32 now = clock();
 
 	if (!addr_is_server(&ends->source))
@@ -276,12 +341,21 @@ static __always_inline void reply_of_server(struct __sk_buff *skb, const struct 
 		change->outcome = SLUICE_WIRE_reply_address_gone;
 		return;
 	}
-	if (addr_equal(&view.server, &ends->source) && !(view.marks & SLUICE_WIRE_WAITING)) {
-		wire_touch(set, &view, now);
+	if (view_owed(&view, now) && addr_equal(&view.server, &ends->source)) {
+		view.server = view.asked;
+		reply_owed(set, &key, &view, now, change);
+		return;
+	}
+	if (view_owed(&view, now) && addr_equal(&view.asked, &ends->source)) {
+		wire_answered(set, &view, now);
+	} else if (addr_equal(&view.server, &ends->source) &&
+		   !(view.marks & (SLUICE_WIRE_WAITING | SLUICE_WIRE_OWED))) {
+		wire_answered(set, &view, now);
 		wire_confirm(set, &view, now);
 	} else {
 		view.server = ends->source;
-		view.marks &= ~SLUICE_WIRE_WAITING;
+		view.marks &= ~(SLUICE_WIRE_WAITING | SLUICE_WIRE_OWED);
+		view.unanswered = 0;
 		wire_store(set, &key, &view, now);
 	}
 	reply_from(&view.asked, ends, change);
@@ -294,14 +368,14 @@ static __always_inline bool error_about_reply(struct __sk_buff *skb, const struc
 					      bool gateway)
 {
 	struct sluice_wire_set *set;
-	struct wire_view view = {};
-	struct wire_key key = {};
+	struct wire_view view;
+	struct wire_key key;
 
 	if (!port_managed(bpf_ntohs(heard->quoted.source_port_be)))
 		return false;
 	reply_key(skb, &heard->quoted, gateway, &key);
 	set = wire_set(&key);
-	if (!set || !wire_read(set, &key, &view) || addr_equal(&view.asked, &view.server) ||
+	if (!set || !wire_read(set, &key, &view) || view_apart(&view) ||
 	    !addr_equal(&view.asked, &heard->quoted.source) ||
 	    sluice_flow_idle(clock(), view.seen) > age)
 		return false;
@@ -317,14 +391,14 @@ static __always_inline bool error_about_request(struct __sk_buff *skb, const str
 						bool gateway)
 {
 	struct sluice_wire_set *set;
-	struct wire_view view = {};
-	struct wire_key key = {};
+	struct wire_view view;
+	struct wire_key key;
 
 	if (!port_managed(bpf_ntohs(heard->quoted.target_port_be)))
 		return false;
 	request_key(skb, &heard->quoted, gateway, &key);
 	set = wire_set(&key);
-	if (!set || !wire_read(set, &key, &view) || addr_equal(&view.asked, &view.server) ||
+	if (!set || !wire_read(set, &key, &view) || view_apart(&view) ||
 	    !addr_equal(&view.server, &heard->quoted.target) ||
 	    sluice_flow_idle(clock(), view.seen) > age)
 		return false;
@@ -344,7 +418,8 @@ static __always_inline void error_pass(struct __sk_buff *skb, const struct heard
 		done = (host && error_about_request(skb, heard, false)) ||
 		       (gateway && error_about_reply(skb, heard, true));
 	else
-		done = (host && frame_is_ours(skb) && error_about_reply(skb, heard, false)) ||
+		done = (host && frame_is_ours(skb, clock()) &&
+			error_about_reply(skb, heard, false)) ||
 		       (gateway && error_about_request(skb, heard, true));
 	count(done ? SLUICE_WIRE_error_translated : SLUICE_WIRE_error_left);
 }
@@ -374,24 +449,22 @@ static __always_inline void decide_out(struct __sk_buff *skb, const struct ends 
 static __always_inline int handle(struct __sk_buff *skb, bool out)
 {
 	struct change change = { .outcome = SLUICE_WIRE_COUNTERS_MAX };
-	struct heard heard = {};
+	enum heard_kind kind;
+	struct heard heard;
 
-	switch (packet_hear(skb, &heard)) {
-	case HEARD_ERROR:
-		error_pass(skb, &heard, out);
-		return PASS;
-	case HEARD_LATER_FRAGMENT:
-		fragment_follow(skb, &heard, out, &change);
-		break;
-	case HEARD_DATAGRAM:
+	kind = packet_hear(skb, &heard);
+	if (likely(kind == HEARD_DATAGRAM)) {
 		if (out)
 			decide_out(skb, &heard.outer, &change);
 		else
 			decide_in(skb, &heard.outer, &change);
-		if (heard.fragment == PACKET_FIRST_FRAGMENT)
+		if (unlikely(heard.fragment == PACKET_FIRST_FRAGMENT))
 			fragment_store(skb, &heard, out, &change);
-		break;
-	default:
+	} else if (kind == HEARD_LATER_FRAGMENT) {
+		fragment_follow(skb, &heard, out, &change);
+	} else {
+		if (kind == HEARD_ERROR)
+			error_pass(skb, &heard, out);
 		return PASS;
 	}
 	if (change.end && !change_address(skb, &heard, change.end, &change.to))

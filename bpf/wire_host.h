@@ -29,7 +29,7 @@
 
 /* --- frames on the port of a bridge */
 
-static __always_inline void bridge_look_up(struct __sk_buff *skb, struct sluice_bridge *bridge)
+static __noinline void bridge_look_up(struct __sk_buff *skb, struct sluice_bridge *bridge)
 {
 	struct net_device *port = BPF_CORE_READ((struct sk_buff *)skb, dev), *master;
 	struct list_head *list = (void *)port +
@@ -58,9 +58,9 @@ static __always_inline bool ethernet_equal(const __u8 *a, const __u8 *b)
 }
 
 /* As it was a moment ago; NULL if that cannot be known at all. */
-static __noinline const struct sluice_bridge *bridge_of(struct __sk_buff *skb)
+static __always_inline const struct sluice_bridge *bridge_of(struct __sk_buff *skb, __u32 now)
 {
-	__u32 port = skb->ifindex, index = port % SLUICE_BRIDGE_SLOTS, now = clock();
+	__u32 port = skb->ifindex, index = port % SLUICE_BRIDGE_SLOTS;
 	struct sluice_bridge *bridge;
 
 	if (!bpf_core_field_exists(((struct netdev_adjacent *)0)->master))
@@ -83,14 +83,14 @@ static __noinline const struct sluice_bridge *bridge_of(struct __sk_buff *skb)
  * its own as well; its real one is read from the kernel, as it may change at any time, and no
  * loader may be there to tell.
  */
-static __always_inline bool frame_is_ours(struct __sk_buff *skb)
+static __always_inline bool frame_is_ours(struct __sk_buff *skb, __u32 now)
 {
 	const struct sluice_bridge *bridge;
 	struct packet_ethhdr *eth;
 
 	if (!(role & SLUICE_WIRE_PORT) || skb->pkt_type != PACKET_OTHERHOST)
 		return true;
-	bridge = bridge_of(skb);
+	bridge = bridge_of(skb, now);
 	if (!bridge)
 		return true;
 	eth = (void *)(long)skb->data;

@@ -19,7 +19,15 @@
 /* The headers of an ICMP error and of what it quotes fit in. */
 #define PULL_SIZE 512
 
-const volatile __u32 role; /* enum sluice_wire_role */
+/*
+ * enum sluice_wire_role.  Given a value here, it stands among the small settings of flow_table.h
+ * and not behind the ports: all that each packet asks for is in one cache line.
+ */
+const volatile __u32 role = 0;
+
+/* The way of nearly all packets is to lie in one piece: most of what it costs is to fetch it. */
+#define likely(condition)   __builtin_expect(!!(condition), 1)
+#define unlikely(condition) __builtin_expect(!!(condition), 0)
 
 /* What becomes of a datagram. */
 struct change {
@@ -51,7 +59,8 @@ struct heard {
 	struct ends outer;  /* of an error no ports */
 	struct ends quoted; /* of an error only */
 	__be32 fragment_id_be;
-	__u8 kind; /* enum heard_kind */
+	__sum16 ip_check; /* of the outer header, if it is IPv4 */
+	__u8 kind;	  /* enum heard_kind */
 	__u8 version;
 	__u8 fragment; /* enum packet_fragment */
 	__u8 fragment_protocol;
@@ -157,6 +166,10 @@ static __noinline int hear(struct __sk_buff *skb, struct heard *heard)
 		verdict = hear_error(&cursor, &ip, heard);
 	else
 		verdict = hear_datagram(&cursor, &ip, heard);
+	if (verdict == PACKET_OK && heard->version == 4 &&
+	    bpf_skb_load_bytes(skb, ip.l3_off + offsetof(struct iphdr, check), &heard->ip_check,
+			       sizeof(heard->ip_check)))
+		return PACKET_TRUNCATED;
 	if (verdict == PACKET_OK && ip.addresses_fixed) {
 		heard->kind = HEARD_NOTHING;
 		count(SLUICE_WIRE_skipped_signed);
@@ -167,8 +180,10 @@ static __noinline int hear(struct __sk_buff *skb, struct heard *heard)
 /* Reads the headers, of which a part may lie outside the linear part of the packet. */
 static __always_inline enum heard_kind packet_parse(struct __sk_buff *skb, struct heard *heard)
 {
-	int verdict = hear(skb, heard);
+	int verdict;
 
+	__builtin_memset(heard, 0, sizeof(*heard));
+	verdict = hear(skb, heard);
 	if (verdict == PACKET_TRUNCATED && skb->data_end - skb->data < skb->len) {
 		__u32 size = skb->len < PULL_SIZE ? skb->len : PULL_SIZE;
 
@@ -188,28 +203,6 @@ static __always_inline enum heard_kind packet_parse(struct __sk_buff *skb, struc
 
 /* --- changing a packet */
 
-static __always_inline bool change_ip4(struct __sk_buff *skb, __u32 l3_off,
-				       enum sluice_wire_end end, const struct sluice_addr *to,
-				       __wsum difference)
-{
-	__u32 at = end == SLUICE_WIRE_SOURCE ? offsetof(struct iphdr, saddr)
-					     : offsetof(struct iphdr, daddr);
-
-	return !bpf_l3_csum_replace(skb, l3_off + offsetof(struct iphdr, check), 0, difference,
-				    0) &&
-	       !bpf_skb_store_bytes(skb, l3_off + at, &to->word_be[3], sizeof(__be32),
-				    BPF_F_INVALIDATE_HASH);
-}
-
-static __always_inline bool change_ip6(struct __sk_buff *skb, __u32 l3_off,
-				       enum sluice_wire_end end, const struct sluice_addr *to)
-{
-	__u32 at = end == SLUICE_WIRE_SOURCE ? offsetof(struct ipv6hdr, saddr)
-					     : offsetof(struct ipv6hdr, daddr);
-
-	return !bpf_skb_store_bytes(skb, l3_off + at, to, sizeof(*to), BPF_F_INVALIDATE_HASH);
-}
-
 /*
  * The checksum whose pseudo-header covers the addresses of the outer header.  BPF_F_MARK_MANGLED_0
  * leaves a field of 0 as it is, and makes one that becomes 0 be 0xffff.  With CHECKSUM_PARTIAL the
@@ -217,49 +210,87 @@ static __always_inline bool change_ip6(struct __sk_buff *skb, __u32 l3_off,
  * after: it has the protocol in it, and what is not 0 does not fold to 0.  So 0 says "no checksum"
  * in either case, and the kernel or the device that completes the sum sees to the 0xffff itself.
  */
-struct covering {
-	__u32 off; /* 0: there is none */
-	__u64 flags;
-};
-
-static __always_inline struct covering covering_check(const struct heard *heard)
+static __always_inline bool change_covering(struct __sk_buff *skb, const struct heard *heard,
+					    __wsum difference)
 {
-	struct covering check = {};
+	__u32 off = heard->outer.l4_off;
+	__u64 flags = BPF_F_PSEUDO_HDR;
 
-	if (heard->kind == HEARD_DATAGRAM) {
-		check.off = heard->outer.l4_off + offsetof(struct udphdr, check);
-		check.flags = BPF_F_PSEUDO_HDR | BPF_F_MARK_MANGLED_0;
+	if (likely(heard->kind == HEARD_DATAGRAM)) {
+		off += offsetof(struct udphdr, check);
+		flags |= BPF_F_MARK_MANGLED_0;
 	} else if (heard->kind == HEARD_ERROR && heard->version == 6) {
-		check.off = heard->outer.l4_off + offsetof(struct icmp6hdr, icmp6_cksum);
-		check.flags = BPF_F_PSEUDO_HDR;
+		off += offsetof(struct icmp6hdr, icmp6_cksum);
+	} else {
+		return true;
 	}
-	return check;
+	return !bpf_l4_csum_replace(skb, off, 0, difference, flags);
 }
 
 /*
- * Changes an address of the outer header, and the checksums that cover it.  With CHECKSUM_COMPLETE,
- * bpf_l4_csum_replace() takes it for granted that the checksum of an IPv4 header makes up for the
- * address, which IPv6 has not got: bpf_csum_update() puts that right (BPF_F_IPV6 is for the same,
- * but from 6.16 only).
+ * Checksum and addresses lie together, and so go in by one helper; what bpf_l3_csum_replace() does
+ * with the checksum is no more than this.  With CHECKSUM_COMPLETE, the one makes up for the other.
  */
-static __noinline bool change_address(struct __sk_buff *skb, const struct heard *heard,
-				      enum sluice_wire_end end, const struct sluice_addr *to)
+static __always_inline bool change_ip4(struct __sk_buff *skb, const struct heard *heard,
+				       enum sluice_wire_end end, __be32 to)
 {
-	const struct sluice_addr *from = end == SLUICE_WIRE_SOURCE ? &heard->outer.source
-								   : &heard->outer.target;
-	struct covering check = covering_check(heard);
+	struct {
+		__u16 gap;
+		__sum16 check;
+		__be32 saddr;
+		__be32 daddr;
+	} changed = { .saddr = heard->outer.source.word_be[3],
+		      .daddr = heard->outer.target.word_be[3] };
+	__wsum difference;
+
+	if (end == SLUICE_WIRE_SOURCE) {
+		difference = checksum_difference32(changed.saddr, to);
+		changed.saddr = to;
+	} else {
+		difference = checksum_difference32(changed.daddr, to);
+		changed.daddr = to;
+	}
+	changed.check = checksum_replace(heard->ip_check, difference);
+	return change_covering(skb, heard, difference) &&
+	       !bpf_skb_store_bytes(
+		       skb, heard->outer.l3_off + offsetof(struct iphdr, check), &changed.check,
+		       sizeof(changed) - offsetof(typeof(changed), check), BPF_F_INVALIDATE_HASH);
+}
+
+/*
+ * With CHECKSUM_COMPLETE, bpf_l4_csum_replace() takes it for granted that the checksum of an IPv4
+ * header makes up for the address, which IPv6 has not got: bpf_csum_update() puts that right
+ * (BPF_F_IPV6 is for the same, but from 6.16 only).
+ */
+static __always_inline bool change_ip6(struct __sk_buff *skb, const struct heard *heard,
+				       enum sluice_wire_end end, const struct sluice_addr *to)
+{
+	const struct sluice_addr *from = &heard->outer.target;
+	__u32 at = offsetof(struct ipv6hdr, daddr);
 	struct in6_addr before, after;
 	__wsum difference;
 
+	if (end == SLUICE_WIRE_SOURCE) {
+		from = &heard->outer.source;
+		at = offsetof(struct ipv6hdr, saddr);
+	}
 	__builtin_memcpy(&before, from, sizeof(before));
 	__builtin_memcpy(&after, to, sizeof(after));
 	difference = checksum_difference(&before, &after);
-	if (check.off && bpf_l4_csum_replace(skb, check.off, 0, difference, check.flags))
+	if (!change_covering(skb, heard, difference))
 		return false;
-	if (heard->version == 4)
-		return change_ip4(skb, heard->outer.l3_off, end, to, difference);
 	bpf_csum_update(skb, difference);
-	return change_ip6(skb, heard->outer.l3_off, end, to);
+	return !bpf_skb_store_bytes(skb, heard->outer.l3_off + at, to, sizeof(*to),
+				    BPF_F_INVALIDATE_HASH);
+}
+
+/* Changes an address of the outer header, and the checksums that cover it. */
+static __noinline bool change_address(struct __sk_buff *skb, const struct heard *heard,
+				      enum sluice_wire_end end, const struct sluice_addr *to)
+{
+	if (heard->version == 4)
+		return change_ip4(skb, heard, end, to->word_be[3]);
+	return change_ip6(skb, heard, end, to);
 }
 
 /* A checksum inside the quoted packet; what changes with it goes into *change. */

@@ -19,12 +19,12 @@ enum plain_verdict {
 struct plain4 {
 	struct iphdr ip;
 	struct udphdr udp;
-} __attribute__((packed, aligned(2)));
+};
 
 struct plain6 {
 	struct ipv6hdr ip;
 	struct udphdr udp;
-} __attribute__((packed, aligned(2)));
+};
 
 #define IP4_NO_OPTIONS	 0x45 /* version 4, header of five words */
 #define IP4_ANY_FRAGMENT 0x3fff
@@ -63,6 +63,7 @@ static __always_inline enum plain_verdict hear_plain4(struct __sk_buff *skb, __u
 		return PLAIN_NOT;
 	addr_map_ip4(&heard->outer.source, packet->ip.saddr);
 	addr_map_ip4(&heard->outer.target, packet->ip.daddr);
+	heard->ip_check = packet->ip.check;
 	heard->version = 4;
 	heard->fragment_protocol = IPPROTO_UDP;
 	return plain_datagram(&packet->udp, length - sizeof(packet->ip), off,
@@ -85,6 +86,7 @@ static __always_inline enum plain_verdict hear_plain6(struct __sk_buff *skb, __u
 		return PLAIN_NOT;
 	__builtin_memcpy(&heard->outer.source, &packet->ip.saddr, sizeof(struct sluice_addr));
 	__builtin_memcpy(&heard->outer.target, &packet->ip.daddr, sizeof(struct sluice_addr));
+	heard->ip_check = 0;
 	heard->version = 6;
 	return plain_datagram(&packet->udp, length, off, off + sizeof(packet->ip), &heard->outer);
 }
@@ -96,19 +98,19 @@ static __always_inline enum plain_verdict hear_plain(struct __sk_buff *skb, stru
 	__u32 off = 0;
 
 	if (role & SLUICE_WIRE_ETHERNET) {
-		const struct ethhdr *eth = (void *)(long)skb->data;
+		const struct packet_ethhdr *eth = (void *)(long)skb->data;
 
 		if ((void *)(eth + 1) > (void *)(long)skb->data_end)
 			return PLAIN_NOT;
-		protocol_be = eth->h_proto;
+		protocol_be = eth->proto_be;
 		off = sizeof(*eth);
 	}
 	if (protocol_be == bpf_htons(ETH_P_IP))
 		verdict = hear_plain4(skb, off, heard);
 	else if (protocol_be == bpf_htons(ETH_P_IPV6))
 		verdict = hear_plain6(skb, off, heard);
-	if (verdict == PLAIN_DATAGRAM)
-		heard->kind = HEARD_DATAGRAM;
+	heard->kind = HEARD_DATAGRAM;
+	heard->fragment = PACKET_UNFRAGMENTED;
 	return verdict;
 }
 
@@ -117,7 +119,7 @@ static __always_inline enum heard_kind packet_hear(struct __sk_buff *skb, struct
 {
 	enum plain_verdict verdict = hear_plain(skb, heard);
 
-	if (verdict == PLAIN_NOT)
+	if (unlikely(verdict == PLAIN_NOT))
 		return packet_parse(skb, heard);
 	return verdict == PLAIN_DATAGRAM ? HEARD_DATAGRAM : HEARD_NOTHING;
 }

@@ -27,6 +27,7 @@ struct wire_view {
 	__u32 checked;
 	__u32 seal;
 	__u32 marks; /* enum sluice_wire_mark */
+	__u32 unanswered;
 	__u32 way;
 };
 
@@ -54,10 +55,12 @@ static __always_inline bool wire_is(const void *slot, const void *named)
 	const struct sluice_wire_flow *flow = slot;
 	const struct wire_key *key = named;
 
-	return flow->client_port_be == key->client_port_be &&
-	       flow->server_port_be == key->server_port_be &&
-	       (flow->zone & ~SLUICE_WIRE_MARKS) == key->zone &&
-	       addr_equal(&flow->client, &key->client);
+	/* one branch, which is hardly ever taken as the tag is right */
+	return likely(!((flow->client_port_be ^ key->client_port_be) |
+			(flow->server_port_be ^ key->server_port_be) |
+			((flow->zone & ~SLUICE_WIRE_MARKS) ^ key->zone) |
+			(flow->client.half[0] ^ key->client.half[0]) |
+			(flow->client.half[1] ^ key->client.half[1])));
 }
 
 static __always_inline __u32 wire_find(const struct sluice_wire_set *set,
@@ -85,6 +88,7 @@ static __always_inline bool wire_copy(const struct sluice_wire_set *set, const s
 	view->checked = flow->checked;
 	view->seal = flow->seal;
 	view->seen = set->seen[way];
+	view->unanswered = set->unanswered[way];
 	view->way = way;
 	return true;
 }
@@ -94,26 +98,51 @@ static __always_inline bool wire_sealed(const struct wire_key *key, const struct
 	return view->seal == sluice_wire_seal(key->hash, &view->asked, &view->server, view->marks);
 }
 
-/* Without the lock unless the flow is changing (include/sluice/flow.h); false if not known. */
-static __always_inline bool wire_read(struct sluice_wire_set *set, const struct wire_key *key,
-				      struct wire_view *view)
+static __noinline bool wire_read_locked(struct sluice_wire_set *set, const struct wire_key *key,
+					struct wire_view *view)
 {
-	bool found = wire_copy(set, key, view);
+	bool found;
 
-	if (!found || wire_sealed(key, view))
-		return found;
 	bpf_spin_lock(&set->lock);
 	found = wire_copy(set, key, view);
 	bpf_spin_unlock(&set->lock);
 	return found;
 }
 
-/* Should the slot change hands meanwhile, its new owner was heard just now as well. */
-static __always_inline void wire_touch(struct sluice_wire_set *set, const struct wire_view *view,
+/* Without the lock unless the flow is changing (include/sluice/flow.h); false if not known. */
+static __always_inline bool wire_read(struct sluice_wire_set *set, const struct wire_key *key,
+				      struct wire_view *view)
+{
+	if (!wire_copy(set, key, view))
+		return false;
+	return likely(wire_sealed(key, view)) || wire_read_locked(set, key, view);
+}
+
+/*
+ * A request was heard.  Should the slot change hands meanwhile, its new owner was heard just now as
+ * well.  Not each time: a line that is written moves from CPU to CPU.
+ */
+static __always_inline void wire_asked(struct sluice_wire_set *set, const struct wire_view *view,
 				       __u32 now)
 {
+	__u32 way = view->way % SLUICE_FLOW_WAYS;
+
+	if (view->seen == now)
+		return;
+	set->seen[way] = now;
+	set->unanswered[way] = 1;
+}
+
+/* The same of a datagram toward the client. */
+static __always_inline void wire_answered(struct sluice_wire_set *set, const struct wire_view *view,
+					  __u32 now)
+{
+	__u32 way = view->way % SLUICE_FLOW_WAYS;
+
 	if (view->seen != now)
-		set->seen[view->way % SLUICE_FLOW_WAYS] = now;
+		set->seen[way] = now;
+	if (view->unanswered)
+		set->unanswered[way] = 0;
 }
 
 /* The server was seen to answer just now. */
@@ -132,14 +161,16 @@ static __always_inline int wire_outcome(const struct sluice_wire_flow *flow,
 		return SLUICE_WIRE_host_first;
 	if (!known)
 		return live ? SLUICE_WIRE_evicted : SLUICE_WIRE_learned;
-	if (addr_equal(&flow->asked, &view->asked) && addr_equal(&flow->server, &view->server))
+	if (addr_equal(&flow->asked, &view->asked) &&
+	    (addr_equal(&flow->server, &view->server) || flow->zone & SLUICE_WIRE_OWED))
 		return -1;
 	return SLUICE_WIRE_moved;
 }
 
 /*
- * Remembers the addresses and marks of *view.  A flow of SLUICE_WIRE_HOST_FIRST takes no slot from
- * a live one: nobody has asked for it, so it must not cost those who have.
+ * Remembers the addresses and marks of *view, and whether there is an answer.  A flow of
+ * SLUICE_WIRE_HOST_FIRST takes no slot from a live one: nobody has asked for it, so it must not
+ * cost those who have.
  */
 static __noinline void wire_store(struct sluice_wire_set *set, const struct wire_key *key,
 				  const struct wire_view *view, __u32 now)
@@ -170,6 +201,7 @@ static __noinline void wire_store(struct sluice_wire_set *set, const struct wire
 		flow->seal = seal;
 		set->tag[way] = sluice_flow_tag(key->hash);
 		set->seen[way] = now;
+		set->unanswered[way] = view->unanswered;
 	}
 	bpf_spin_unlock(&set->lock);
 	if (outcome >= 0)

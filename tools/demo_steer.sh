@@ -136,8 +136,12 @@ restarts_without()
 	unbound_start
 	good server "$("$UNBOUND" -V | awk '/^Version/ { print "unbound", $2 }'), unmodified"
 	good restart "the new one starts beside the old one; kill \$OLD"
-	restarts
-	[ "$LOST" -gt 0 ] || die "no query was lost, which is luck: again, please"
+	for _ in 1 2 3 4 5 6 7 8 9; do
+		restarts
+		[ "$LOST" = 0 ] || break
+		good queries "0 of $SENT lost, which is luck: $RESTARTS restarts more"
+	done
+	[ "$LOST" -gt 0 ] || die "no query was lost in any of them"
 	good queries "$LOST of $SENT lost"
 }
 

@@ -42,10 +42,11 @@ spawn_in()
 	SPAWNED=$!
 }
 
-# wait_until SECONDS COMMAND…: until COMMAND succeeds. The deadline only bounds a failure.
+# wait_until SECONDS COMMAND…: until COMMAND succeeds. The deadline only bounds a failure; a machine
+# that has much else to do is given three times as long.
 wait_until()
 {
-	local deadline=$((SECONDS + $1))
+	local deadline=$((SECONDS + 3 * $1))
 	shift
 	until "$@" >/dev/null 2>&1; do
 		if [ "$SECONDS" -gt "$deadline" ]; then

@@ -46,6 +46,14 @@ CHECKSUM_INLINE __wsum checksum_difference(const struct in6_addr *from, const st
 	return checksum_fold(sum);
 }
 
+/* The same of an IPv4 address; not folded to 16 bits, which nobody minds. */
+CHECKSUM_INLINE __wsum checksum_difference32(__be32 from, __be32 to)
+{
+	__u64 sum = (__u64)(__u32)~from + to;
+
+	return (__u32)sum + (__u32)(sum >> 32);
+}
+
 /* The same of one 16-bit word: a port, or a checksum that another checksum covers. */
 CHECKSUM_INLINE __wsum checksum_difference16(__be16 from, __be16 to)
 {

@@ -26,7 +26,7 @@
 	X(skipped_memory, "datagrams not learned: no memory for the record of their socket")      \
 	X(audit_right, "audit: replies that left from the address asked")                         \
 	X(audit_wrong, "audit: replies that left from another address than the one asked")        \
-	X(audit_connect, "audit: sockets connected to a peer that they had heard (mode wire)")
+	X(audit_connect, "audit: sockets connected to a peer that they had heard")
 
 enum sluice_reply_counter {
 #define X(name, help) SLUICE_REPLY_##name,

@@ -9,7 +9,7 @@
 
 #define SLUICE_MAGIC 0x65636975 /* "uice" */
 /* Raised whenever a pinned map changes its layout or its meaning. */
-#define SLUICE_REPLY_ABI 2
+#define SLUICE_REPLY_ABI 3
 
 enum sluice_reply_mode {
 	SLUICE_REPLY_SOCKET = 1,
@@ -69,14 +69,19 @@ struct sluice_audit {
 	__be16 peer_port_be;
 	__u16 port; /* of the socket */
 	__u32 netns;
-	/* connect(2) to a peer that the socket had heard; what follows is of the last one */
+	/* connect(2) to a peer that the socket had heard */
 	__u64 connects;
+	__u64 connect_right; /* datagrams to that peer since, from the address that it had asked */
+	__u64 connect_wrong;
+	/* what follows is of the last one */
 	struct sluice_addr connect_peer;
+	struct sluice_addr connect_asked;
+	struct sluice_addr connect_used; /* what the last datagram left from; 0: none has */
 	__be16 connect_port_be;
 	__u16 reserved;
 	__u32 pid; /* of the process that connected; 0: the kernel does not tell */
 	char comm[16];
 };
-_Static_assert(sizeof(struct sluice_audit) == 128, "struct sluice_audit");
+_Static_assert(sizeof(struct sluice_audit) == 176, "struct sluice_audit");
 
 #endif

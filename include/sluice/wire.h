@@ -13,7 +13,7 @@
 #include <sluice/flow.h>
 
 /* Raised whenever a pinned map changes its layout or its meaning. */
-#define SLUICE_WIRE_ABI 2
+#define SLUICE_WIRE_ABI 3
 
 #define SLUICE_FRAGMENT_SETS 512
 /* Kernels give up waiting for the rest of an IPv4 datagram after 30 s (RFC 791: 15 to 255). */
@@ -22,6 +22,9 @@
 #define SLUICE_WIRE_RECHECK sluice_flow_clock(250000000ULL)
 /* How long a server behind a gateway may leave requests unanswered before another way is tried. */
 #define SLUICE_WIRE_PATIENCE sluice_flow_clock(3000000000ULL)
+
+/* How late an answer of the address asked before is still waited for. */
+#define SLUICE_WIRE_LATE sluice_flow_clock(3000000000ULL)
 
 /* What a program is to do, and on what kind of interface; constants of the program. */
 enum sluice_wire_role {
@@ -51,6 +54,10 @@ _Static_assert(sizeof(struct sluice_wire_flow) == 64, "struct sluice_wire_flow")
 
 /* What is known of a flow beside its addresses; in its zone, but no part of its name. */
 enum sluice_wire_mark {
+	/* The client has turned to another address before `server`, which it had asked, has
+	 * answered: so that the next datagram from there is that answer, and right as it is.
+	 */
+	SLUICE_WIRE_OWED = 1 << 27,
 	/* This host spoke first, from an address of its own choice: so the answers belong there. */
 	SLUICE_WIRE_HOST_FIRST = 1 << 28,
 	/* Gateway: the client has turned to another of the server's addresses, so that neither is
@@ -60,12 +67,15 @@ enum sluice_wire_mark {
 	/* Gateway: a request was sent on, and has no answer yet; `checked` is since when. */
 	SLUICE_WIRE_WAITING = 1 << 30,
 };
-#define SLUICE_WIRE_MARKS \
-	((__u32)(SLUICE_WIRE_HOST_FIRST | SLUICE_WIRE_TURNED | SLUICE_WIRE_WAITING))
+#define SLUICE_WIRE_MARKS                                                         \
+	((__u32)(SLUICE_WIRE_OWED | SLUICE_WIRE_HOST_FIRST | SLUICE_WIRE_TURNED | \
+		 SLUICE_WIRE_WAITING))
 
 struct sluice_wire_set {
 	struct bpf_spin_lock lock;
-	__u32 reserved[3];
+	__u32 reserved;
+	/* 1: the client's last request, as far as the clock tells them apart, has no answer yet */
+	__u8 unanswered[SLUICE_FLOW_WAYS];
 	__u16 tag[SLUICE_FLOW_WAYS];  /* sluice_flow_tag() of each slot; 0: free */
 	__u32 seen[SLUICE_FLOW_WAYS]; /* sluice_flow_clock() of the last datagram of either end */
 	struct sluice_wire_flow flow[SLUICE_FLOW_WAYS];
@@ -83,13 +93,17 @@ SLUICE_FLOW_INLINE __u64 sluice_wire_hash(__u64 seed, const struct sluice_addr *
 	return sluice_flow_mix(hash, hash >> 32);
 }
 
+/*
+ * Products that do not wait for one another, as each datagram pays for this.  What is to be told
+ * apart are two states of one flow, so that nothing depends on the sum being hard to guess.
+ */
 SLUICE_FLOW_INLINE __u32 sluice_wire_seal(__u64 hash, const struct sluice_addr *asked,
 					  const struct sluice_addr *server, __u32 marks)
 {
-	hash = sluice_flow_mix(hash, asked->half[0] ^ marks);
-	hash = sluice_flow_mix(hash, asked->half[1]);
-	hash = sluice_flow_mix(hash, server->half[0]);
-	return sluice_flow_mix(hash, server->half[1]) >> 32;
+	hash += (asked->half[0] ^ marks) * 0xff51afd7ed558ccdULL;
+	hash += asked->half[1] * 0xc4ceb9fe1a85ec53ULL;
+	hash += server->half[0] * 0x9e3779b97f4a7c15ULL;
+	return (hash + server->half[1] * 0xbf58476d1ce4e5b9ULL) >> 32;
 }
 
 /* Which address of a packet is to be another one. */

@@ -10,6 +10,7 @@
 #include "../../user/base/netns.c"
 #include "../../user/base/opt.c"
 #include "../../user/base/ports.c"
+#include "../../user/base/text.c"
 #include "../../user/base/word.c"
 #include "../../user/cmd/reply_values.c"
 #include "../../user/cmd/run_config.c"

@@ -11,7 +11,7 @@
 want_batch()
 {
 	local addr=$1 port=$2 server=$3 client output=$TEST_TMP/batch
-	kill -STOP "$server"
+	halt "$server"
 	spawn_in "$CONTAINER" "$output" "$CLIENT" --to "$(target "$addr" "$port")" --flows 40 --burst
 	client=$SPAWNED
 	wait_until 10 queued "$port" 40

@@ -26,7 +26,12 @@ server=$SPAWNED
 serve "$HOST" sendto4 "$bound" --bind "$FAR4"
 serve "$HOST" dual6 "$six"
 
+say "what to do, before there is anything to see"
+want_status 1 sluice reply audit
+want_text "'sluice reply load --mode audit' begins to count"
 sluice reply load --mode audit --cgroup "$TEST_CGROUP"
+want_status 0 sluice reply audit
+want_text "no answer was seen yet"
 
 say "nothing changes"
 want_wrong "$CONTAINER" "$FAR4" "$PORT" "$NEAR4"
@@ -63,6 +68,9 @@ want_equal "$(counter audit_wrong)" "$before" "wrong answers through DNAT"
 
 say "a report for people names the process"
 sluice reply audit | grep udp-server | grep -q "$PORT" || fail "$(sluice reply audit)"
+want_status 0 sluice reply audit
+want_text "sockets: 2: 2 wrong"
+want_text "mode socket mends those that are wrong"
 
 say "from audit to the fix, and back"
 reply_load

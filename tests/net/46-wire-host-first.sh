@@ -40,7 +40,7 @@ def open_socket(addr):
     s = socket.socket(family, socket.SOCK_DGRAM)
     s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     s.bind((addr, port))
-    s.settimeout(10 if sys.argv[5:] == ["close"] else 0.5)
+    s.settimeout(10)
     return s
 
 def control():

@@ -15,6 +15,11 @@ files()
 	find "/proc/$DAEMON/fd" -type l | wc -l
 }
 
+files_are()
+{
+	[ "$(files)" = "$1" ]
+}
+
 ifaces()
 {
 	json "sorted(i['name'] for i in d['wire']['interfaces'])" sluice -j --netns "$HOST" reply show
@@ -58,7 +63,7 @@ for round in $(seq 200); do
 done
 wait_until 30 pins_are "$before"
 want_equal "$(ifaces)" "['veth3']"
-want_equal "$(files)" "$files" "files that the daemon has open"
+wait_until 30 files_are "$files" || fail "files that the daemon has open: $files before, now $(files)"
 want_equal "$(grep level=warning "$DAEMON_LOG" || true)" "" "warnings of the daemon"
 
 say "50 at a time, and all gone at a time"

@@ -100,7 +100,7 @@ want_right "$CONTAINER" "$FAR4" "$PORT"
 want_right "$CONTAINER" "$FAR6" "$PORT"
 
 say "more news than there is room for"
-kill -STOP "$DAEMON"
+halt "$DAEMON"
 pair_add noise
 awk 'BEGIN { for (i = 0; i < 6000; i++) print "link set dev noise mtu " 1400 + i % 2 }' \
 	>"$TEST_TMP/batch"
@@ -127,7 +127,7 @@ nothing_lost()
 }
 
 say "detached by somebody: attached again, and said"
-kill -STOP "$DAEMON"
+halt "$DAEMON"
 bpftool link detach pinned "$PINS/wire/link_$(ip -n "$HOST" -o link show dev veth3 | cut -d: -f1)_in"
 want_wrong "$CONTAINER" "$FAR4" "$PORT" "$NEAR4"
 kill -CONT "$DAEMON"
@@ -138,7 +138,7 @@ sluice --netns "$HOST" reply unload
 configure '[wire]' 'follow = docker0' "port = $PORT" 'attach = clsact'
 daemon_reload 'msg="reloaded"'
 want_right "$CONTAINER" "$FAR4" "$PORT"
-kill -STOP "$DAEMON"
+halt "$DAEMON"
 in_ns "$HOST" tc qdisc del dev veth3 clsact
 want_wrong "$CONTAINER" "$FAR4" "$PORT" "$NEAR4"
 kill -CONT "$DAEMON"

@@ -17,6 +17,14 @@ has_times()
 	[ "$(grep -oF "$1" "$3" 2>/dev/null | wc -l)" -ge "$2" ]
 }
 
+# shown_anew TEXT FILE: two reports have begun since, of which at least the last looked after now
+shown_anew()
+{
+	local begun
+	begun=$(grep -oF "$1" "$2" | wc -l)
+	wait_until 20 has_times "$1" $((begun + 2)) "$2" || fail "no refresh" "$(cat "$2")"
+}
+
 topology_up
 group_up 2
 steer_load
@@ -26,6 +34,10 @@ say "words"
 want_status 2 "$SLUICE" steer show 5
 want_status 2 "$SLUICE" steer show --watch 0
 want_status 2 "$SLUICE" steer show --watch often
+want_status 2 "$SLUICE" steer show --watch=0
+want_text "--watch: 0 is out of range"
+want_status 2 "$SLUICE" steer show --watch 1 2
+want_text "unexpected word '2'"
 
 # watch_ended SIGNAL: on a terminal of 12 lines, ended by that signal
 watch_ended()
@@ -37,7 +49,7 @@ watch_ended()
 	watcher=$!
 	wait_until 20 has_times "$HOME_SEQUENCE" 2 "$screen" || fail "no screen" "$(cat "$screen")"
 	want_answers 10 1 30000
-	wait_until 20 has_times "$HOME_SEQUENCE" 4 "$screen" || fail "no refresh" "$(cat "$screen")"
+	shown_anew "$HOME_SEQUENCE" "$screen"
 	if has_times "$SHOW_CURSOR" 1 "$screen"; then
 		fail "the cursor is shown meanwhile"
 	fi
@@ -57,7 +69,7 @@ watch_ended INT 20
 watch_ended TERM 30
 
 say "into a file"
-"$SLUICE" steer show --watch 1 >"$TEST_TMP/reports" &
+"$SLUICE" steer show --watch=1 >"$TEST_TMP/reports" &
 watcher=$!
 wait_until 20 has_times "steer: policy" 2 "$TEST_TMP/reports"
 stop "$watcher"
@@ -70,7 +82,7 @@ say "as JSON"
 watcher=$!
 wait_until 20 has_times schema_version 1 "$TEST_TMP/documents"
 want_answers 10 5 30000
-wait_until 20 has_times schema_version 3 "$TEST_TMP/documents"
+shown_anew schema_version "$TEST_TMP/documents"
 kill -INT "$watcher"
 wait "$watcher" || fail "exit $? of a watch that was interrupted"
 python3 - "$TEST_TMP/documents" <<'PYTHON'

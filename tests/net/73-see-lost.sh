@@ -29,7 +29,7 @@ topology_up
 group_up 1
 
 say "drops from before the load are not counted"
-kill -STOP "${SERVERS[0]}"
+halt "${SERVERS[0]}"
 pour
 [ "$(udp_before)" -gt 0 ] || fail "the queue takes all of it"
 kill -CONT "${SERVERS[0]}"
@@ -41,7 +41,7 @@ want_answers 10 1 30000
 want_equal "$(seen "(n['udp']['in_datagrams'], n['unexplained']['total'])")" "(10, 0)"
 
 say "a worker that does not read"
-kill -STOP "${SERVERS[0]}"
+halt "${SERVERS[0]}"
 pour
 want_equal "$(seen "g['datagrams']")" $((COUNT + 10))
 dropped=$(seen "g['slots'][0]['drops']")
@@ -69,7 +69,7 @@ want_equal "$(seen "n['unexplained']['total']")" 0
 want_equal "$(seen "n['udp']['in_datagrams']")" $((10 + COUNT - dropped))
 
 say "it dies with a full queue"
-kill -STOP "${SERVERS[0]}"
+halt "${SERVERS[0]}"
 pour
 both=$(seen "g['slots'][0]['drops']")
 group_up_more()

@@ -70,6 +70,7 @@ say "of another user, who may not share a port with this one"
 spawn_in "$HOST" "$TEST_TMP/nobody" setpriv --reuid 65534 --regid 65534 --clear-groups \
 	"$SERVER" --kind sendto4 --port 5303 --reuseport
 want_logged "process=udp-server pid=$SPAWNED after_us="
+want_logged 'msg="steer: group-attached" address=0.0.0.0:5303'
 servers+=("$SPAWNED")
 
 say "no news of others: another port, and a socket without SO_REUSEPORT"

@@ -40,6 +40,17 @@ files_are()
 	[ "$(files)" = "$1" ]
 }
 
+# files_rest: their number has been the same for two seconds, so that the next program is ready
+files_rest()
+{
+	local before i
+	before=$(files)
+	for ((i = 0; i < 10; i++)); do
+		sleep 0.2
+		files_are "$before" || return 1
+	done
+}
+
 memory_kb()
 {
 	awk '$1 == "VmRSS:" { print $2 }' "/proc/$DAEMON/status"
@@ -64,6 +75,13 @@ import json, sys
 print(sum(slot["formatted"]["value"]["state"] != 0 for slot in json.load(sys.stdin)))'
 }
 
+# taken PID: has it a slot? What is logged of it may be left out behind a storm.
+taken()
+{
+	[ "$(json "any(s['pid'] == $1 for g in d['groups'] for s in g['slots'])" \
+		sluice -j steer show)" = True ]
+}
+
 slots_are()
 {
 	[ "$(slots_used)" = "$1" ]
@@ -80,15 +98,16 @@ want_equal "$(slots_used)" 3 "slots of sockets that are closed"
 say "the daemon clears that"
 configure '[steer]' "port = $PORT" 'sweep = 600'
 daemon_start
+started=$SECONDS
 wait_until 20 groups_are 0
 
 say "once, so that all is as it will be"
 storm 20
 workers "$HOST" --port "$PORT"
-want_logged "pid=$SERVER_PID after_us="
+wait_until 60 taken "$SERVER_PID"
 stop "$SERVER_PID"
 wait_until 20 groups_are 0
-sleep 1
+wait_until 60 files_rest
 files=$(files) memory=$(memory_kb)
 
 say "alone on the port, 200 times"
@@ -101,7 +120,7 @@ say "beside one that stays, 200 times"
 workers "$HOST" --port "$PORT"
 server=$SERVER_PID
 flows "$HOST" --to "127.0.0.1:$PORT" --flows 50 --rate 500
-want_logged "pid=$server after_us="
+wait_until 60 taken "$server"
 storm 200
 wait_until 20 slots_are 1
 want_equal "$(steer_groups | wc -l)" 1 "groups"
@@ -115,13 +134,14 @@ wait_until 20 memory_at_most $((memory + 6144)) || fail "memory: $memory kB befo
 
 say "the log says how much it leaves out, and does not say it all"
 lines=$(grep -c 'msg="steer: ' "$DAEMON_LOG")
-want_at_most 400 "$lines" "lines for 400 sockets that came and went"
+# 64 at once, and eight a second, however slow the machine
+want_at_most $((64 + 8 * (SECONDS - started + 2))) "$lines" "lines for 400 sockets that came and went"
 echo "$lines lines, $(grep -c 'lines are left out' "$DAEMON_LOG" || true) of them of lines left out;" \
 	"memory $memory kB, now $(memory_kb) kB; $files files"
 want_equal "$(grep level=warning "$DAEMON_LOG" || true)" "" "warnings"
 
 say "more news than there is room for, while the daemon is held up: it says so, and misses nothing"
-kill -STOP "$DAEMON"
+halt "$DAEMON"
 storm 1500
 workers "$HOST" --port "$PORT"
 kill -CONT "$DAEMON"

@@ -95,7 +95,7 @@ say "in a PID namespace of their own"
 spawn_in "$HOST" "$TEST_TMP/contained.log" unshare --pid --fork --kill-child \
 	python3 "$TEST_TMP/workers.py" "$PORT" a@0 b@1/nap
 first=$SPAWNED
-wait_udp "$HOST" "$PORT"
+wait_until 10 grep -q up "$TEST_TMP/contained.log"
 chatter "$HOST" 127.0.0.1
 load
 stop "$CHATTER"

@@ -20,8 +20,14 @@ by_cpu()
 # shown: thread, CPU and whether it is pinned there, of each slot
 shown()
 {
-	json "' '.join(sorted(f\"{s['reader']['thread']}:{s['reader']['cpu']}:{s['reader']['pinned']}\"
-		for g in d['groups'] for s in g['slots']))" sluice -j --netns "$HOST" steer show
+	json "'\n'.join(f\"{s['reader']['thread']}:{s['reader']['cpu']}:{s['reader']['pinned']}\"
+		for g in d['groups'] for s in g['slots'])" sluice -j --netns "$HOST" steer show
+}
+
+# want_shown SLOT…: in any order
+want_shown()
+{
+	want_equal "$(shown | sort)" "$(printf '%s\n' "$@" | sort)"
 }
 
 say "a server that comes later"
@@ -29,15 +35,15 @@ configure '[steer]' "port = $PORT" 'policy = cpu' 'sweep = 1'
 daemon_start
 workers a@0 b@1
 wait_until 30 by_cpu a b
-threads=("/proc/$SPAWNED/task/"*)
-threads=("${threads[@]##*/}")
-want_equal "$(shown)" "${threads[0]}:0:True ${threads[1]}:1:True"
+first=$SPAWNED
+second=$(find "/proc/$first/task" -mindepth 1 -maxdepth 1 ! -name "$first" -printf '%f')
+want_shown "$first:0:True" "$second:1:True"
 
 say "its threads are moved"
-taskset -cp 1 "${threads[0]}" >/dev/null
-taskset -cp 0 "${threads[1]}" >/dev/null
+taskset -cp 1 "$first" >/dev/null
+taskset -cp 0 "$second" >/dev/null
 wait_until 30 by_cpu b a
-want_equal "$(shown)" "${threads[0]}:1:True ${threads[1]}:0:True"
+want_shown "$first:1:True" "$second:0:True"
 
 say "a worker on the same CPU shares its datagrams"
 workers c@1

@@ -8,6 +8,13 @@
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/steer.sh"
 
+# shares: how many flows each worker has that has any, when the client last printed
+shares()
+{
+	awk '$1 == "sent" { n = 0 } $1 == "worker" && $6 { line[n++] = $2 " " $6 }
+		END { for (i = 0; i < n; i++) print line[i] }' "$FLOWS_LOG" | sort
+}
+
 ask_all()
 {
 	flows "$HOST" --to "$1" --from "$2" --sources 20 --flows 200 --rate 4000
@@ -33,14 +40,13 @@ for where in "127.0.0.1:$PORT 127.1.0.1" "[::1]:$PORT fd77::1"; do
 	workers "$HOST" --port "$PORT" --bind ::
 	sluice --netns "$HOST" steer load --port "$PORT" --policy source
 	flows_go_on 600
-	before=$(awk '$1 == "worker" { print $2, $6 }' "$FLOWS_LOG" | tail -n 4 | sort)
+	before=$(shares)
 	flows_end
 	want_equal "$(result moved)" 0 "flows moved"
 	want_equal "$(result split)" 0 "addresses whose ports are spread"
 	ask_all "$to" "$from"
 	flows_end
-	want_equal "$(awk '$1 == "worker" { print $2, $6 }' "$FLOWS_LOG" | tail -n 4 | sort)" "$before" \
-		"flows of each worker, with new ports"
+	want_equal "$(shares)" "$before" "flows of each worker, with new ports"
 	sluice steer unload
 	stop "$first"
 	stop "$SERVER_PID"

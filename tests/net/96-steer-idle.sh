@@ -9,7 +9,8 @@
 . "$(dirname "$0")/steer.sh"
 
 COUNT=100
-LOAD=(--port "$PORT" --idle 1)
+# so long that no stall of the machine makes a busy flow idle
+LOAD=(--port "$PORT" --idle 2)
 
 # as_client NAME COMMAND…: with the client that was kept as NAME
 keep()
@@ -26,9 +27,9 @@ as_client()
 silence()
 {
 	as_client silent
-	kill -STOP "$CLIENT_PID"
+	halt "$CLIENT_PID"
 	# longer than the timeout, of which the kernel's clock may be off by a millisecond
-	sleep 1.1
+	sleep 2.1
 }
 
 resume()

@@ -59,7 +59,7 @@ wait "$DRAIN_PID" && fail "it did not fail"
 want_equal "$(states)" active "the old server's slots"
 
 say "the other server ends"
-drain_begin 3
+drain_begin 8
 stop "$NEW"
 status=0
 wait "$DRAIN_PID" || status=$?

@@ -39,6 +39,9 @@ def work(sock, name, cpu, way):
     if cpu:
         os.sched_setaffinity(0, {int(cpu)})
     wait = WAYS[way](sock)
+    placed.wait()
+    if threading.current_thread() is threading.main_thread():
+        print("up", flush=True)
     while True:
         wait()
         data, peer = sock.recvfrom(2048)
@@ -53,9 +56,9 @@ for word in sys.argv[2:]:
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
     sock.bind(("::", int(sys.argv[1])))
     workers.append((sock, name, cpu, way or "select"))
+placed = threading.Barrier(len(workers))
 for worker in workers[1:]:
     threading.Thread(target=work, args=worker, daemon=True).start()
-print("up", flush=True)
 work(*workers[0])
 PYTHON
 
@@ -79,7 +82,8 @@ for _ in range(flows):
 print(*(f"{name}:{count}" for name, count in sorted(tally.items())))
 PYTHON
 
-# workers NAME[@CPU][/WAY]…: one process in HOST on PORT, up when this returns; its id is in SPAWNED
+# workers NAME[@CPU][/WAY]…: one process in HOST on PORT, up, and each where it belongs, when this
+# returns; its id is in SPAWNED
 workers()
 {
 	local log

@@ -58,6 +58,18 @@ drain()
 	sluice steer drain --idle 1 --limit 1 "$1"
 }
 
+# want_lost ADDR: the kernel alone loses queries in restarts. A server that ends at once may leave none
+# unread ten times, so they may be had ten times more.
+want_lost()
+{
+	local try
+	for ((try = 0; try < 10; try++)); do
+		dns_restarts 10 "$1" true
+		[ "$LOST" = 0 ] || return 0
+	done
+	fail "no query was lost in $((10 * try)) restarts"
+}
+
 # want_handed_over ROUNDS ADDR: restarts with steering lose nothing, and each client moves once for
 # each, as its server ends
 want_handed_over()
@@ -65,7 +77,7 @@ want_handed_over()
 	local rounds=$1 addr=$2
 	sluice --netns "$HOST" steer load --port 53
 	dns_restarts "$rounds" "$addr" drain
-	want_at_least $((500 * rounds)) "$SENT" "queries"
+	want_at_least $((400 * rounds)) "$SENT" "queries"
 	want_equal "$LOST" 0 "queries lost in restarts"
 	want_equal "$(steer_counter moved_gone) $(steer_counter moved_idle)" "0 0" \
 		"flows moved for other reasons"

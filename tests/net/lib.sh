@@ -99,6 +99,19 @@ stop()
 	wait "$1" 2>/dev/null || true
 }
 
+is_halted()
+{
+	awk '$1 == "State:" && $2 != "T" { runs = 1 } END { exit runs }' /proc/"$1"/task/*/status
+}
+
+# halt PID: stops it until it gets SIGCONT. The signal alone is heard only when the process is given
+# a CPU: until then it may take one more datagram.
+halt()
+{
+	kill -STOP "$1"
+	wait_until 20 is_halted "$1"
+}
+
 # Path of a real server: unpacked under build/servers, or the system's own.
 server_path()
 {

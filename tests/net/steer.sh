@@ -55,13 +55,19 @@ looked_more_than()
 	[ "$(looks)" -gt "$1" ]
 }
 
-# look: the client prints how it stands
+# look [SIGNAL]: the client prints how it stands
 look()
 {
 	local before
 	before=$(looks)
-	kill -USR1 "$CLIENT_PID"
+	kill "-${1:-USR1}" "$CLIENT_PID"
 	wait_until 20 looked_more_than "$before" || fail "the client has gone:" "$(cat "$FLOWS_LOG")"
+}
+
+# look_settled: the same, when nothing is on its way any more
+look_settled()
+{
+	look USR2
 }
 
 # flows_end: the client ends, and has printed how it stands
@@ -164,8 +170,16 @@ want_at_most()
 	[ "$2" -le "$1" ] || fail "$3: wanted at most $1, got $2"
 }
 
-# kernel_complaints: of the kernel's log, what no test may cause
+# kernel_time: of the last line of the kernel's log
+kernel_time()
+{
+	dmesg 2>/dev/null | sed -n '$s/^\[ *\([0-9.]*\)\].*/\1/p' || true
+}
+
+# kernel_complaints SINCE: what no test may cause, of the lines of the kernel's log after that time; the
+# log holds so many lines, of which older ones go meanwhile
 kernel_complaints()
 {
-	dmesg 2>/dev/null | grep -cE 'BUG|WARNING|Oops|general protection|RCU|lockdep' || true
+	dmesg 2>/dev/null | awk -F '[][ ]+' -v since="${1:-0}" '
+		$2 + 0 > since + 0 && /BUG|WARNING|Oops|general protection|RCU|lockdep/' || true
 }

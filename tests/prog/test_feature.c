@@ -124,6 +124,8 @@ static void test_newer_features(void **state)
 {
 	assert_int_equal(feature_fib_source() == FEATURE_YES, has_enum_value("BPF_FIB_LOOKUP_SRC"));
 	assert_int_equal(feature_tcx() == FEATURE_YES, has_enum_value("BPF_TCX_INGRESS"));
+	assert_int_equal(feature_reuseport_casts(vmlinux),
+			 feature_function(vmlinux, "bpf_cast_to_kern_ctx"));
 }
 
 static void test_field(void **state)

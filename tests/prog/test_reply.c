@@ -1004,11 +1004,17 @@ static void *ask_on(void *arg)
 	return NULL;
 }
 
+static __u64 evicted(void)
+{
+	return programs_counters(&programs).value[SLUICE_REPLY_evicted];
+}
+
 #define ASKING 12
 
 /*
  * Two threads ask from 12 sockets each, all in one set of eight, while a third answers: whoever
- * has lost its place is answered from NEAR6, and nobody from the address of another.
+ * has lost its place is answered from NEAR6, and nobody from the address of another.  It takes as
+ * long as the asking threads need to be given a CPU often enough.
  */
 static void test_collisions(void **state)
 {
@@ -1034,7 +1040,7 @@ static void test_collisions(void **state)
 	}
 	/* before, the server's socket is not known, and what it sends not counted */
 	lab_receive(server);
-	while ((heard.right < 5000 || heard.plain < 5000) && !heard.wrong) {
+	while ((heard.right < 5000 || heard.plain < 5000 || evicted() <= 100) && !heard.wrong) {
 		answer_all(server, peers, COUNT(peers));
 		for (i = 0; i < 2 * ASKING; i++) {
 			inet_pton(AF_INET6, own[i % ASKING % COUNT(own)], &asked);
@@ -1050,7 +1056,6 @@ static void test_collisions(void **state)
 	counted = programs_counters(&programs);
 	assert_true(counted.value[SLUICE_REPLY_fixed] >= heard.right);
 	assert_true(counted.value[SLUICE_REPLY_left_no_flow] >= heard.plain);
-	assert_true(counted.value[SLUICE_REPLY_evicted] > 100);
 	assert_int_equal(counted.value[SLUICE_REPLY_left_expired], 0);
 	assert_int_equal(counted.value[SLUICE_REPLY_learned], SLUICE_FLOW_WAYS);
 	assert_int_equal(flow_count(), SLUICE_FLOW_WAYS);

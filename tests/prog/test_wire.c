@@ -1175,6 +1175,45 @@ static void test_moved(void **state)
 	}
 }
 
+/*
+ * One client port that asks two addresses in a row, as ntpd does: what the first owes still is not
+ * taken for an answer of the second.
+ */
+static void test_owed(void **state)
+{
+	int version;
+
+	for (version = 4; version <= 6; version += 2) {
+		struct shape request = request_of(version, next_port(), WILDCARD);
+		struct shape inside = to_target(request, near_of(&request)), direct = inside;
+		struct shape reply = answer(&request, near_of(&request));
+		struct shape mended = answer(&request, request.target);
+
+		pass(&host, host.in, &direct, &direct, SLUICE_WIRE_request_right);
+		pass(&host, host.in, &request, &inside, SLUICE_WIRE_request_rewritten);
+		/* also where the second is judged anew meanwhile */
+		flow_past(&host, &request, 300, 300);
+		pass(&host, host.in, &request, &inside, SLUICE_WIRE_request_rewritten);
+		pass(&host, host.out, &reply, &reply, SLUICE_WIRE_reply_right);
+		pass(&host, host.out, &reply, &mended, SLUICE_WIRE_reply_rewritten);
+		pass(&host, host.out, &reply, &mended, SLUICE_WIRE_reply_rewritten);
+		/* again, in the other order, by a server that knows better */
+		pass(&host, host.in, &direct, &direct, SLUICE_WIRE_request_right);
+		pass(&host, host.in, &request, &inside, SLUICE_WIRE_request_rewritten);
+		pass(&host, host.out, &mended, &mended, SLUICE_WIRE_reply_right);
+		pass(&host, host.out, &reply, &reply, SLUICE_WIRE_reply_right);
+		/* what has not come for long is owed no more */
+		pass(&host, host.in, &direct, &direct, SLUICE_WIRE_request_right);
+		pass(&host, host.in, &request, &inside, SLUICE_WIRE_request_rewritten);
+		flow_past(&host, &request, 4000, 4000);
+		pass(&host, host.out, &reply, &mended, SLUICE_WIRE_reply_rewritten);
+		pass(&host, host.in, &direct, &direct, SLUICE_WIRE_request_right);
+		flow_past(&host, &request, 4000, 4000);
+		pass(&host, host.in, &request, &inside, SLUICE_WIRE_request_rewritten);
+		pass(&host, host.out, &reply, &mended, SLUICE_WIRE_reply_rewritten);
+	}
+}
+
 static void test_replies(void **state)
 {
 	int version;
@@ -1293,6 +1332,7 @@ static void test_host_first(void **state)
 		/* the peer asks another address, or too late */
 		flow_host_first(&request);
 		pass(&host, host.in, &inside, &inside, SLUICE_WIRE_request_right);
+		pass(&host, host.out, &reply, &reply, SLUICE_WIRE_reply_right);
 		converse(&host, &request);
 		flow_host_first(&request);
 		flow_past(&host, &request, 2 * AGE_MS, 2 * AGE_MS);
@@ -1457,8 +1497,9 @@ static void test_gateway_turns(void **state)
 	pass(&gateway, gateway.in, &from_b2, &from_b2, SLUICE_WIRE_reply_right);
 	pass(&gateway, gateway.out, &to_b1, &to_b1, SLUICE_WIRE_request_right);
 	pass(&gateway, gateway.out, &to_b2, &to_b2, SLUICE_WIRE_request_right);
-	/* a late answer is not taken for that of the address asked last */
+	/* a late answer is not taken for that of the address asked last, but only one of them */
 	pass(&gateway, gateway.out, &to_b1, &to_b1, SLUICE_WIRE_request_right);
+	pass(&gateway, gateway.in, &from_b2, &from_b2, SLUICE_WIRE_reply_right);
 	pass(&gateway, gateway.in, &from_b2, &from_b1, SLUICE_WIRE_reply_rewritten);
 	pass(&gateway, gateway.out, &to_b1, &to_b1, SLUICE_WIRE_request_right);
 
@@ -1473,6 +1514,42 @@ static void test_gateway_turns(void **state)
 	pass(&gateway, gateway.in, &from_b2, &from_b1, SLUICE_WIRE_reply_rewritten);
 	pass(&gateway, gateway.out, &to_b2, &to_b2, SLUICE_WIRE_request_right);
 	pass(&gateway, gateway.in, &from_b2, &from_b2, SLUICE_WIRE_reply_right);
+}
+
+/* A client port that asks two of the addresses in a row, each of which answers by itself. */
+static void test_gateway_owed(void **state)
+{
+	struct shape to_b1 = request_behind(), to_b2 = to_target(to_b1, B2), error;
+	struct shape from_b1 = answer(&to_b1, B1), from_b2 = answer(&to_b2, B2);
+	uint64_t moved = counter(&gateway, SLUICE_WIRE_moved);
+	int round;
+
+	for (round = 0; round < 3; round++) {
+		pass(&gateway, gateway.out, &to_b1, &to_b1, SLUICE_WIRE_request_right);
+		pass(&gateway, gateway.out, &to_b2, &to_b2, SLUICE_WIRE_request_right);
+		/* nor is an error about the first one about the second */
+		error = error_about(&to_b1, B1, to_b1.source, &errors[0]);
+		pass(&gateway, gateway.in, &error, &error, SLUICE_WIRE_error_left);
+		error = error_about(&from_b2, from_b2.target, B2, &errors[0]);
+		pass(&gateway, gateway.out, &error, &error, SLUICE_WIRE_error_left);
+		pass(&gateway, gateway.in, round ? &from_b2 : &from_b1, round ? &from_b2 : &from_b1,
+		     SLUICE_WIRE_reply_right);
+		pass(&gateway, gateway.in, round ? &from_b1 : &from_b2, round ? &from_b1 : &from_b2,
+		     SLUICE_WIRE_reply_right);
+	}
+	/* each turn of the client, and nothing else */
+	assert_int_equal(counter(&gateway, SLUICE_WIRE_moved) - moved, 5);
+	/* what has not come for long is owed no more, and stays so */
+	pass(&gateway, gateway.out, &to_b1, &to_b1, SLUICE_WIRE_request_right);
+	pass(&gateway, gateway.out, &to_b2, &to_b2, SLUICE_WIRE_request_right);
+	flow_past(&gateway, &to_b1, 4000, 4000);
+	pass(&gateway, gateway.in, &from_b2, &from_b2, SLUICE_WIRE_reply_right);
+	pass(&gateway, gateway.in, &from_b1, &from_b2, SLUICE_WIRE_reply_rewritten);
+	/* nor is it an answer of one that is too old */
+	pass(&gateway, gateway.out, &to_b1, &to_b1, SLUICE_WIRE_request_right);
+	pass(&gateway, gateway.out, &to_b2, &to_b2, SLUICE_WIRE_request_right);
+	flow_past(&gateway, &to_b1, 2 * AGE_MS, 2 * AGE_MS);
+	pass(&gateway, gateway.in, &from_b1, &from_b1, SLUICE_WIRE_reply_expired);
 }
 
 /* No answer from where requests are sent on to: they go to the address asked, and back, in turn. */
@@ -1724,6 +1801,7 @@ int main(void)
 		cmocka_unit_test(test_new_address),
 		cmocka_unit_test(test_sockets),
 		cmocka_unit_test(test_moved),
+		cmocka_unit_test(test_owed),
 		cmocka_unit_test(test_replies),
 		cmocka_unit_test(test_aged),
 		cmocka_unit_test(test_aged_address_gone),
@@ -1734,6 +1812,7 @@ int main(void)
 		cmocka_unit_test(test_gateway),
 		cmocka_unit_test(test_gateway_fragments),
 		cmocka_unit_test(test_gateway_turns),
+		cmocka_unit_test(test_gateway_owed),
 		cmocka_unit_test(test_gateway_waits),
 	};
 

@@ -18,10 +18,12 @@
  *	sent 3000 answered 3000 lost 0 moved 0 split 0 workers 4 max/mean 1.07
  *	worker 4711/2 answered 802 flows 25 left 0 came 0
  *
- * stands at the end, and whenever SIGUSR1 comes.  "moved" are the answers from another worker than
- * the flow's last; of a worker, "flows" are those that it answered last, "left" and "came" the
- *moves from and to it.  "split" are the source addresses whose flows are not all with one worker.
- *The exit code is 0 if everything was answered, 1 if not.
+ * stands at the end, and whenever SIGUSR1 comes, when what is on its way counts as lost.  At
+ *SIGUSR2 nothing more is sent until all is answered, or waited for no longer; then it stands there,
+ *too. "moved" are the answers from another worker than the flow's last; of a worker, "flows" are
+ *those that it answered last, "left" and "came" the moves from and to it.  "split" are the source
+ * addresses whose flows are not all with one worker.  The exit code is 0 if everything was
+ *answered, 1 if not.
  *
  * --flood sends datagrams that ask for no answer, each from another source: addresses in turn, and
  * a new port when all have had theirs.  It needs the addresses to be local (127.0.0.0/8 is, or `ip
@@ -63,7 +65,8 @@ struct worker {
 
 struct flow {
 	int fd;
-	uint32_t sent, last; /* sequence of the newest answer */
+	uint32_t sent, last;  /* sequence of the newest answer */
+	uint32_t given_up_to; /* up to this sequence, nothing is waited for */
 	uint32_t answers;
 	struct worker *worker; /* of the newest answer */
 };
@@ -85,12 +88,14 @@ struct client {
 
 static struct worker workers[WORKERS_MAX];
 static size_t worker_count;
-static volatile sig_atomic_t stop, show;
+static volatile sig_atomic_t stop, show, settle;
 
 static void on_signal(int number)
 {
 	if (number == SIGUSR1)
 		show = 1;
+	else if (number == SIGUSR2)
+		settle = 1;
 	else
 		stop = 1;
 }
@@ -286,6 +291,8 @@ static void flow_answered(struct client *client, struct flow *flow, const struct
 
 	client->answered++;
 	worker->answered++;
+	if (stamp->sequence <= flow->given_up_to && client->given_up)
+		client->given_up--;
 	client->ready += client->zipf != 0.0 || ++flow->answers <= READY;
 	if (client->ready == READY * client->flows && !client->told) {
 		client->told = true;
@@ -375,6 +382,16 @@ static unsigned long outstanding(const struct client *client)
 	return client->sent > over ? client->sent - over : 0;
 }
 
+/* Each answer that comes all the same is taken back from this. */
+static void give_up(struct client *client)
+{
+	unsigned long i;
+
+	for (i = 0; i < client->flows; i++)
+		client->flow[i].given_up_to = client->flow[i].sent;
+	client->given_up = client->sent - client->answered;
+}
+
 static bool over(const struct client *client)
 {
 	return client->until_signal ? stop : client->sent >= client->count;
@@ -382,7 +399,7 @@ static bool over(const struct client *client)
 
 static bool is_due(const struct client *client, int64_t start_ns)
 {
-	if (outstanding(client) >= client->window)
+	if (settle || outstanding(client) >= client->window)
 		return false;
 	return !client->rate ||
 	       (double)client->sent < (double)(now_ns() - start_ns) / 1e9 * (double)client->rate;
@@ -393,16 +410,17 @@ static void run(struct client *client)
 	int64_t start_ns = now_ns(), heard_ns = start_ns;
 
 	while (!over(client) || (outstanding(client) && !stop)) {
-		bool full = over(client) || outstanding(client) >= client->window;
+		bool full = settle || over(client) || outstanding(client) >= client->window;
 
 		while (!over(client) && is_due(client, start_ns))
 			flow_send(client);
 		if (receive(client, client->rate || full ? 1 : 0) || !outstanding(client))
 			heard_ns = now_ns();
 		if (now_ns() - heard_ns > client->timeout_ms * 1000000LL)
-			client->given_up = client->sent - client->answered;
-		if (show) {
+			give_up(client);
+		if (show || (settle && !outstanding(client))) {
 			show = 0;
+			settle = settle && outstanding(client);
 			result_print(client);
 		}
 	}
@@ -579,6 +597,7 @@ int main(int argc, char **argv)
 	parse_options(&client, argc, argv);
 	sigaction(SIGTERM, &action, NULL);
 	sigaction(SIGUSR1, &action, NULL);
+	sigaction(SIGUSR2, &action, NULL);
 	if (client.flood) {
 		flood(&client);
 		return 0;

@@ -86,7 +86,7 @@ static void test_every_key(void **state)
 			       "port = 1-5\ntable = 200\nage = 8\ngateway = eth2\n"
 			       "server = 10.0.0.5,fd00::5\nattach = clsact\n"
 			       "[steer]\nport = 443\npolicy = cpu\nflows = 1000\nidle = 9\n"
-			       "xdp = lo\ncpus = 0\n"
+			       "xdp = lo, eth0,lo\ncpus = 0, 0\n"
 			       "generation = cgroup\nnetns = all\nsweep = 5\n"),
 			 0);
 	assert_string_equal(config.bpffs, "/b");
@@ -117,8 +117,9 @@ static void test_every_key(void **state)
 	assert_true(ports_contain(&config.steer.ports, 443));
 	assert_false(ports_contain(&config.steer.ports, 53));
 	assert_int_equal(config.steer.policy, SLUICE_STEER_CPU);
-	assert_int_equal(config.steer_xdp.ifcount, 1);
+	assert_int_equal(config.steer_xdp.ifcount, 2);
 	assert_string_equal(config.steer_xdp.ifname[0], "lo");
+	assert_string_equal(config.steer_xdp.ifname[1], "eth0");
 	assert_int_equal(config.steer_xdp.cpu_count, 1);
 	assert_int_equal(config.steer.flows, 1000);
 	assert_int_equal(config.steer.idle_s, 9);

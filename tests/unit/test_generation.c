@@ -18,11 +18,13 @@
 
 static struct sluice_steer_slot slots[SLOTS];
 static uint32_t peak;
+static uint64_t now_s; /* the last joining, unless a test lets time go by */
 
 static int start(void **state)
 {
 	memset(slots, 0, sizeof(slots));
 	peak = 0;
+	now_s = 0;
 	return 0;
 }
 
@@ -31,6 +33,7 @@ static void join(uint64_t instance, int count, uint64_t at_s)
 {
 	int i;
 
+	now_s = at_s;
 	for (i = 0; i < SLOTS && count; i++) {
 		if (slots[i].state != SLUICE_STEER_FREE)
 			continue;
@@ -51,6 +54,15 @@ static void leave(uint64_t instance)
 	for (i = 0; i < SLOTS; i++)
 		if (slots[i].instance == instance)
 			slots[i] = (struct sluice_steer_slot){ 0 };
+}
+
+static void leave_one(uint64_t instance)
+{
+	int i;
+
+	for (i = 0; slots[i].instance != instance; i++)
+		;
+	slots[i] = (struct sluice_steer_slot){ 0 };
 }
 
 static void mark(uint64_t instance, enum sluice_steer_state as)
@@ -75,10 +87,11 @@ static int count(uint64_t instance, enum sluice_steer_state as)
 static bool assign(void)
 {
 	struct sluice_steer_slot before[SLOTS];
-	bool taken = generation_assign(slots, SLOTS, &peak);
+	uint64_t now_ns = (100 + now_s) * SECOND;
+	bool taken = generation_assign(slots, SLOTS, now_ns, &peak);
 
 	memcpy(before, slots, sizeof(slots));
-	assert_false(generation_assign(slots, SLOTS, &peak));
+	assert_false(generation_assign(slots, SLOTS, now_ns, &peak));
 	assert_memory_equal(before, slots, sizeof(slots));
 	return taken;
 }
@@ -225,6 +238,98 @@ static void test_ten_restarts(void **state)
 	assert_int_equal(slots[0].generation + slots[4].generation, 11);
 }
 
+/* The old instance opens a socket more than the new one ever has. */
+static void test_old_opens_more(void **state)
+{
+	join(1, 4, 0);
+	assign();
+	join(2, 3, 60);
+	assert_false(assign());
+	join(1, 1, 60);
+	join(2, 1, 61);
+	assert_false(assign());
+	now_s = 64;
+	assert_true(assign());
+	assert_int_equal(count(1, SLUICE_STEER_RETIRED), 5);
+	assert_int_equal(count(2, SLUICE_STEER_ACTIVE), 4);
+}
+
+/* It closes that again. */
+static void test_old_closes_it(void **state)
+{
+	join(1, 4, 0);
+	assign();
+	join(1, 1, 60);
+	join(2, 4, 60);
+	assert_false(assign());
+	leave_one(1);
+	assert_true(assign());
+	assert_int_equal(count(1, SLUICE_STEER_RETIRED), 4);
+}
+
+/* A worker of the old instance begins anew while the new one starts. */
+static void test_old_reopens(void **state)
+{
+	join(1, 4, 0);
+	assign();
+	join(2, 3, 60);
+	assert_false(assign());
+	leave_one(1);
+	join(1, 1, 61);
+	join(2, 1, 61);
+	assert_true(assign());
+	assert_int_equal(count(1, SLUICE_STEER_RETIRED), 4);
+	assert_int_equal(count(2, SLUICE_STEER_ACTIVE), 4);
+}
+
+/* Restarted with fewer workers, and again with as few. */
+static void test_fewer(void **state)
+{
+	join(1, 4, 0);
+	assign();
+	join(2, 2, 60);
+	assert_false(assign());
+	now_s = 61;
+	assert_false(assign());
+	now_s = 63;
+	assert_true(assign());
+	assert_int_equal(count(1, SLUICE_STEER_RETIRED), 4);
+	leave(1);
+	assert_false(assign());
+	join(3, 2, 120);
+	assert_true(assign());
+	assert_int_equal(count(2, SLUICE_STEER_RETIRED), 2);
+}
+
+static void test_far_fewer(void **state)
+{
+	join(1, 4, 0);
+	assign();
+	join(2, 1, 60);
+	now_s = 600;
+	assert_false(assign());
+	assert_int_equal(count(1, SLUICE_STEER_ACTIVE), 4);
+	join(2, 1, 601);
+	assert_false(assign());
+	now_s = 604;
+	assert_true(assign());
+}
+
+/* One of two workers with two sockets each dies: its successor must not put the other aside. */
+static void test_place_of_a_pair(void **state)
+{
+	join(1, 2, 0);
+	join(2, 2, 0);
+	assign();
+	leave(1);
+	assign();
+	join(3, 2, 60);
+	now_s = 600;
+	assert_false(assign());
+	assert_int_equal(count(2, SLUICE_STEER_ACTIVE), 2);
+	assert_int_equal(count(3, SLUICE_STEER_ACTIVE), 2);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -239,6 +344,12 @@ int main(void)
 		cmocka_unit_test_setup(test_more_sockets, start),
 		cmocka_unit_test_setup(test_place_of_the_dead, start),
 		cmocka_unit_test_setup(test_ten_restarts, start),
+		cmocka_unit_test_setup(test_old_opens_more, start),
+		cmocka_unit_test_setup(test_old_closes_it, start),
+		cmocka_unit_test_setup(test_old_reopens, start),
+		cmocka_unit_test_setup(test_fewer, start),
+		cmocka_unit_test_setup(test_far_fewer, start),
+		cmocka_unit_test_setup(test_place_of_a_pair, start),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

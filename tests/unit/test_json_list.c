@@ -13,13 +13,13 @@
 
 static json_t *item(int i)
 {
-	return json_pack("{s:i, s:{s:s}, s:[]}", "number", i, "inner", "text", "two\nlines",
-			 "empty");
+	return json_pack("{s:i, s:f, s:{s:s}, s:[]}", "number", i, "real", 0.1 * i, "inner", "text",
+			 "two\nlines", "empty");
 }
 
-static char *whole(bool pretty, int items)
+static char *whole(bool pretty, int items, int more)
 {
-	json_t *document = output_document(), *list = json_array();
+	json_t *document = output_document(), *list = json_array(), *next = json_array();
 	char *text = NULL;
 	size_t size;
 	struct output output = { .file = open_memstream(&text, &size),
@@ -29,13 +29,16 @@ static char *whole(bool pretty, int items)
 
 	for (i = 0; i < items; i++)
 		json_array_append_new(list, item(i));
+	for (i = 0; i < more; i++)
+		json_array_append_new(next, item(i));
 	json_object_set_new(document, "list", list);
+	json_object_set_new(document, "next", next);
 	output_json(&output, document);
 	fclose(output.file);
 	return text;
 }
 
-static char *piecewise(bool pretty, int items)
+static char *piecewise(bool pretty, int items, int more)
 {
 	char *text = NULL;
 	size_t size;
@@ -48,6 +51,9 @@ static char *piecewise(bool pretty, int items)
 	json_list_begin(&list, &output, output_document(), "list");
 	for (i = 0; i < items; i++)
 		json_list_add(&list, item(i));
+	json_list_next(&list, "next");
+	for (i = 0; i < more; i++)
+		json_list_add(&list, item(i));
 	json_list_end(&list);
 	fclose(output.file);
 	return text;
@@ -55,10 +61,11 @@ static char *piecewise(bool pretty, int items)
 
 static void compare(bool pretty)
 {
-	int items;
+	int i;
 
-	for (items = 0; items < 4; items++) {
-		char *a = whole(pretty, items), *b = piecewise(pretty, items);
+	for (i = 0; i < 16; i++) {
+		int items = i / 4, more = i % 4;
+		char *a = whole(pretty, items, more), *b = piecewise(pretty, items, more);
 
 		assert_string_equal(b, a);
 		free(a);

@@ -17,6 +17,8 @@ struct values {
 	int verbose;
 	const char *port;
 	const char *mode;
+	int watch;
+	const char *seconds; /* NULL: none given */
 };
 
 static int set_verbose(void *into, const char *value, struct err *err)
@@ -40,6 +42,13 @@ static int set_mode(void *into, const char *value, struct err *err)
 	return 0;
 }
 
+static int set_watch(void *into, const char *value, struct err *err)
+{
+	((struct values *)into)->watch++;
+	((struct values *)into)->seconds = value;
+	return 0;
+}
+
 static const struct opt global_opts[] = {
 	{ "verbose", 'v', NULL, "say more", set_verbose },
 	{ NULL, 0, NULL, NULL, NULL },
@@ -48,6 +57,7 @@ static const struct opt global_opts[] = {
 static const struct opt own_opts[] = {
 	{ "port", 'n', "LIST", "ports", set_port },
 	{ "mode", 0, "MODE", "how", set_mode },
+	{ "watch", 'w', "[SECONDS]", "again", set_watch },
 	{ NULL, 0, NULL, NULL, NULL },
 };
 
@@ -135,6 +145,37 @@ static void test_odd_values(void **state)
 {
 	assert_string_equal(parse("--port -v").own.port, "-v");
 	assert_string_equal(parse("--port=").own.port, "");
+}
+
+static void assert_watch(const char *line, const char *seconds, int words)
+{
+	struct parsed p = parse(line);
+
+	assert_int_equal(p.own.watch, 1);
+	if (seconds)
+		assert_string_equal(p.own.seconds, seconds);
+	else
+		assert_null(p.own.seconds);
+	assert_int_equal(p.result, p.argc - words);
+}
+
+/* In each form that a value may be given in, whatever stands around it. */
+static void test_value_that_may_be_left_out(void **state)
+{
+	assert_watch("--watch", NULL, 0);
+	assert_watch("-w", NULL, 0);
+	assert_watch("--watch=1", "1", 0);
+	assert_watch("--watch 1", "1", 0);
+	assert_watch("-w1", "1", 0);
+	assert_watch("-w 1", "1", 0);
+	assert_watch("--watch=", "", 0);
+	assert_watch("--watch -v", NULL, 0);
+	assert_watch("-vw 1 --port 53", "1", 0);
+	assert_watch("word --watch 1 other", "1", 2);
+	assert_watch("--watch=1 word", "1", 1);
+	assert_watch("--watch -- word", NULL, 1);
+	assert_int_equal(parse("--watch 1 -v").global.verbose, 1);
+	assert_string_equal(parse("a --watch 1 b -v").argv[4], "a");
 }
 
 static void test_words_go_last(void **state)
@@ -240,7 +281,8 @@ static void test_help(void **state)
 	fclose(file);
 	assert_string_equal(text, "  -v, --verbose              say more\n"
 				  "  -n, --port LIST            ports\n"
-				  "      --mode MODE            how\n");
+				  "      --mode MODE            how\n"
+				  "  -w, --watch [SECONDS]      again\n");
 	free(text);
 }
 
@@ -310,6 +352,7 @@ int main(void)
 		cmocka_unit_test(test_short),
 		cmocka_unit_test(test_the_last_one_wins),
 		cmocka_unit_test(test_odd_values),
+		cmocka_unit_test(test_value_that_may_be_left_out),
 		cmocka_unit_test(test_words_go_last),
 		cmocka_unit_test(test_stop_at_word),
 		cmocka_unit_test(test_two_dashes_end_options),

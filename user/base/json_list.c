@@ -8,10 +8,28 @@
 
 static char *text_of(const struct output *output, json_t *json)
 {
-	char *text = json_dumps(json, output->pretty ? JSON_INDENT(INDENT) : JSON_COMPACT);
+	char *text = json_dumps(
+		json, OUTPUT_JSON_FLAGS | (output->pretty ? JSON_INDENT(INDENT) : JSON_COMPACT));
 
 	json_decref(json);
 	return text;
+}
+
+static void list_open(struct json_list *list, const char *key)
+{
+	bool pretty = list->output->pretty;
+
+	fprintf(list->output->file, pretty ? ",\n%*s\"%s\": [" : ",%*s\"%s\":[",
+		pretty ? INDENT : 0, "", key);
+	list->count = 0;
+}
+
+static void list_close(const struct json_list *list)
+{
+	bool pretty = list->output->pretty;
+
+	fprintf(list->output->file, pretty && list->count ? "\n%*s]" : "%*s]",
+		pretty && list->count ? INDENT : 0, "");
 }
 
 void json_list_begin(struct json_list *list, const struct output *output, json_t *document,
@@ -23,9 +41,9 @@ void json_list_begin(struct json_list *list, const struct output *output, json_t
 	/* all but the closing brace and, pretty, the line it stands on */
 	length -= length < 2 ? length : output->pretty ? 2 : 1;
 	*list = (struct json_list){ .output = output };
-	fprintf(output->file, output->pretty ? "%.*s,\n%*s\"%s\": [" : "%.*s,%*s\"%s\":[",
-		(int)length, text ? text : "", output->pretty ? INDENT : 0, "", key);
+	fprintf(output->file, "%.*s", (int)length, text ? text : "");
 	free(text);
+	list_open(list, key);
 }
 
 static void print_indented(FILE *file, const char *text, int indent)
@@ -54,11 +72,14 @@ void json_list_add(struct json_list *list, json_t *item)
 	free(text);
 }
 
+void json_list_next(struct json_list *list, const char *key)
+{
+	list_close(list);
+	list_open(list, key);
+}
+
 void json_list_end(struct json_list *list)
 {
-	const struct output *output = list->output;
-
-	if (output->pretty && list->count)
-		fprintf(output->file, "\n%*s", INDENT, "");
-	fputs(output->pretty ? "]\n}\n" : "]}\n", output->file);
+	list_close(list);
+	fputs(list->output->pretty ? "\n}\n" : "}\n", list->output->file);
 }

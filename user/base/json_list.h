@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * A JSON document whose last key is a long list, printed item by item: a hundred thousand entries
+ * A JSON document whose last keys are long lists, printed item by item: a hundred thousand entries
  * held at once would take half a gigabyte, and most of the time.
  */
 #ifndef SLUICE_JSON_LIST_H
@@ -16,6 +16,8 @@ struct json_list {
 /* Prints the document, left open at a list under `key`, and drops the reference. */
 void json_list_begin(struct json_list *list, const struct output *output, json_t *document,
 		     const char *key);
+/* Ends the list and opens another one behind it. */
+void json_list_next(struct json_list *list, const char *key);
 /* Prints an item and drops the reference. */
 void json_list_add(struct json_list *list, json_t *item);
 void json_list_end(struct json_list *list);

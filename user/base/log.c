@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "log.h"
 
+#include "text.h"
+
 #include <stdio.h>
 #include <string.h>
 
@@ -142,6 +144,7 @@ static void say(enum log_level level, const char *fmt, va_list args)
 	length = strlen(message);
 	if (length && message[length - 1] == '\n')
 		message[length - 1] = '\0';
+	text_controls(message, true);
 	log_begin(&line, level, message);
 	log_end(&line);
 }
@@ -183,13 +186,15 @@ static void err_logfmt(const struct err *err)
 
 void log_err(const struct err *err)
 {
+	struct err copy = *err;
+
 	if (logfmt) {
 		err_logfmt(err);
 		return;
 	}
-	fprintf(stderr, "sluice: %s\n", err->what);
-	if (err->detail[0])
-		fprintf(stderr, "%s", err->detail);
-	if (err->mend[0])
-		fprintf(stderr, "  %s\n", err->mend);
+	fprintf(stderr, "sluice: %s\n", text_controls(copy.what, true));
+	if (copy.detail[0])
+		fprintf(stderr, "%s", text_controls(copy.detail, true));
+	if (copy.mend[0])
+		fprintf(stderr, "  %s\n", text_controls(copy.mend, true));
 }

@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <getopt.h>
 #include <inttypes.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -19,9 +20,14 @@ struct merged {
 	const struct opt *opts[OPTS_MAX];
 	void *into[OPTS_MAX];
 	const char *names[OPTS_MAX];
-	char letters[2 * OPTS_MAX + 4];
+	char letters[3 * OPTS_MAX + 4];
 	size_t count;
 };
+
+static bool is_optional(const struct opt *opt)
+{
+	return opt->arg && *opt->arg == '[';
+}
 
 static void merged_add(struct merged *m, const struct opt *opt, void *into)
 {
@@ -31,11 +37,15 @@ static void merged_add(struct merged *m, const struct opt *opt, void *into)
 	m->into[i] = into;
 	m->names[i] = opt->name;
 	m->longs[i] = (struct option){ .name = opt->name,
-				       .has_arg = opt->arg ? required_argument : no_argument,
+				       .has_arg = is_optional(opt) ? optional_argument
+						  : opt->arg	   ? required_argument
+								   : no_argument,
 				       .val = FIRST_LONG + (int)i };
 	if (opt->letter)
 		snprintf(m->letters + used, sizeof(m->letters) - used, "%c%s", opt->letter,
-			 opt->arg ? ":" : "");
+			 is_optional(opt) ? "::"
+			 : opt->arg	  ? ":"
+					  : "");
 }
 
 static size_t merged_find(const struct merged *m, int value)
@@ -95,6 +105,9 @@ int opt_parse(const struct opt_table *tables, int count, int argc, char **argv, 
 		if (value == '?' || value == ':')
 			return refuse(&m, argv[at < optind ? optind - 1 : at], value, err);
 		found = merged_find(&m, value);
+		/* getopt_long() only knows --name=VALUE for these */
+		if (is_optional(m.opts[found]) && !optarg && optind < argc && *argv[optind] != '-')
+			optarg = argv[optind++];
 		if (optarg && !strncmp(optarg, "--", 2))
 			return err_set(err, EXIT_USAGE, EINVAL, "option '--%s' needs a value",
 				       m.names[found]);

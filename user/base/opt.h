@@ -14,9 +14,13 @@
 struct opt {
 	const char *name; /* the long option; NULL ends a table */
 	char letter;	  /* the short one, or 0 */
-	const char *arg;  /* the argument's name in the help, or NULL for a switch */
+	/*
+	 * The argument's name in the help, or NULL for a switch.  In brackets it may be left out;
+	 * what follows is taken for it unless it begins with '-'.
+	 */
+	const char *arg;
 	const char *help;
-	/* Takes the value (NULL for a switch); 0, or -errno with *err set. */
+	/* Takes the value (NULL where none was given); 0, or -errno with *err set. */
 	int (*set)(void *into, const char *value, struct err *err);
 };
 

@@ -12,10 +12,28 @@ json_t *output_document(void)
 	return json_pack("{s:i}", "schema_version", OUTPUT_SCHEMA_VERSION);
 }
 
+json_t *output_name(const char *name)
+{
+	json_t *string = json_string(name);
+	char *copy, *to;
+
+	if (string)
+		return string;
+	copy = to = malloc(3 * strlen(name) + 1);
+	for (; copy && *name; name++)
+		to = (unsigned char)*name < 0x80 ? (*to = *name, to + 1)
+						 : stpcpy(to, "\xef\xbf\xbd");
+	if (copy)
+		*to = '\0';
+	string = json_string(copy ? copy : "");
+	free(copy);
+	return string;
+}
+
 void output_json(const struct output *output, json_t *document)
 {
 	json_dumpf(document, output->file,
-		   JSON_REAL_PRECISION(9) | (output->pretty ? JSON_INDENT(2) : JSON_COMPACT));
+		   OUTPUT_JSON_FLAGS | (output->pretty ? JSON_INDENT(2) : JSON_COMPACT));
 	fputc('\n', output->file);
 	json_decref(document);
 }

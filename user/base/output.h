@@ -12,12 +12,21 @@
 /* Raised when a key changes its meaning or goes away; new keys do not raise it. */
 #define OUTPUT_SCHEMA_VERSION 1
 
+/* How numbers are written, wherever a document is printed in parts. */
+#define OUTPUT_JSON_FLAGS JSON_REAL_PRECISION(9)
+
 struct output {
 	FILE *file;
 	bool json;
 	bool pretty;
 	bool colour; /* a terminal, and NO_COLOR is not set */
 };
+
+/*
+ * A string of a name that others chose (text.h): as it is, with U+FFFD for what is no UTF-8, since
+ * that can't stand in JSON (RFC 8259 section 8.1).  Of such a name all bytes beyond ASCII are lost.
+ */
+json_t *output_name(const char *name);
 
 /* An object that holds schema_version; more keys are the caller's. */
 json_t *output_document(void);

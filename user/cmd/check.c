@@ -134,10 +134,11 @@ static void print_json(const struct probe_report *report, const struct output *o
 	for (i = 0; i < report->count; i++) {
 		const struct probe_finding *finding = &report->finding[i];
 
-		json_array_append_new(
-			checks, json_pack("{s:s, s:s, s:s, s:s, s:s}", "plane", finding->plane,
-					  "name", finding->name, "result", results[finding->result],
-					  "reason", finding->reason, "mend", finding->mend));
+		json_array_append_new(checks, json_pack("{s:s, s:s, s:s, s:o, s:o}", "plane",
+							finding->plane, "name", finding->name,
+							"result", results[finding->result],
+							"reason", output_name(finding->reason),
+							"mend", output_name(finding->mend)));
 	}
 	for (plane = 0; plane < PROBE_PLANES; plane++)
 		if (report->verdict[plane].asked)

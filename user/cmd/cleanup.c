@@ -37,8 +37,8 @@ static void left_add(const char *kind, __u32 id, const char *name, void *arg)
 
 	if (!left->first[0])
 		snprintf(left->first, sizeof(left->first), "%s %u (%s)", kind, id, name);
-	json_array_append_new(left->list,
-			      json_pack("{s:s, s:i, s:s}", "kind", kind, "id", id, "name", name));
+	json_array_append_new(left->list, json_pack("{s:s, s:i, s:o}", "kind", kind, "id", id,
+						    "name", output_name(name)));
 }
 
 /* Whoever has named the wrong folder should not think that all is gone. */

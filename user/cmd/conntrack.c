@@ -7,6 +7,7 @@
 #include "json_list.h"
 #include "log.h"
 #include "ports.h"
+#include "text.h"
 #include "word.h"
 
 #include <arpa/inet.h>
@@ -201,16 +202,9 @@ static int local_ends(const struct ct_entry *entry, const struct inet *inet, str
 	return count;
 }
 
-/* A process may call itself anything; only what is safe to print is printed. */
 static const char *process_name(const struct inet_socket *socket, char name[INET_PROCESS_SIZE])
 {
-	char *at;
-
-	snprintf(name, INET_PROCESS_SIZE, "%s", socket->process);
-	for (at = name; *at; at++)
-		if (*at < ' ' || *at > '~' || *at == '|')
-			*at = '?';
-	return name;
+	return text_plain_copy(name, INET_PROCESS_SIZE, socket->process);
 }
 
 static void process_text(const struct ct_entry *entry, const struct inet *inet, char *text,

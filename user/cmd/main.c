@@ -98,7 +98,8 @@ static void help_all(FILE *file, const char *object)
 	size_t i;
 
 	fputs("usage: sluice [GLOBAL OPTIONS] OBJECT COMMAND [OPTIONS]\n\n"
-	      "UDP services that answer from the address that was asked.\n\ncommands:\n",
+	      "UDP services that answer from the address that was asked (reply), and whose flows\n"
+	      "stay with one of their workers (steer).\n\ncommands:\n",
 	      file);
 	for (i = 0; i < COMMANDS; i++) {
 		if (object && strcmp(commands[i]->object, object))
@@ -109,7 +110,9 @@ static void help_all(FILE *file, const char *object)
 	}
 	fputs("\nglobal options:\n", file);
 	opt_help(file, global_opts);
-	fputs("\n'sluice OBJECT COMMAND --help' says more; so does sluice(8).\n"
+	fputs("\n'sluice OBJECT COMMAND --help' says more; so does sluice(8).  To begin with, see what\n"
+	      "is wrong, which changes no packet: 'sluice reply load --mode audit', and some time\n"
+	      "later 'sluice reply audit'.\n\n"
 	      "exit codes: 0 done, 1 error, 2 usage, 3 the kernel lacks something, 4 permission,\n"
 	      "5 conflict with another program\n",
 	      file);

@@ -125,9 +125,7 @@ static int set_dry_run(void *into, const char *value, struct err *err)
 }
 
 static const struct opt opts[] = {
-	{ "mode", 'm', "MODE",
-	  "socket: fix the source of replies; wire: rewrite datagrams on interfaces;"
-	  " audit: only count wrong ones",
+	{ "mode", 'm', "MODE", "socket, wire, or audit, which changes no packet; see below",
 	  set_mode },
 	{ "port", 0, "LIST", "the servers' ports, as in 53,5000-5100, or any (default any)",
 	  set_ports },
@@ -174,7 +172,7 @@ static void print_json(const struct context *context, const struct reply_options
 	json_object_set_new(document, "outcome", json_string(outcome));
 	json_object_set_new(document, "mode", json_string(reply_mode_name(options->mode)));
 	json_object_set_new(document, "ports", json_string(ports));
-	json_object_set_new(document, "cgroup", json_string(options->cgroup));
+	json_object_set_new(document, "cgroup", output_name(options->cgroup));
 	for (i = 0; i < result->count; i++)
 		json_array_append_new(progs, prog_json(&result->progs[i]));
 	json_object_set_new(document, "programs", progs);
@@ -357,13 +355,18 @@ const struct command reply_load_command = {
 		"servers that connect back to their client are found (nc -ul, iperf3): requests go to\n"
 		"the address that the server answers from, answers come from the one asked.  Firewall\n"
 		"rules of this host see the former.  One client port that asks one server at two\n"
-		"addresses gets its answers from the one asked last.  --gateway does the same for a\n"
-		"server behind this host, for the addresses named, once the server has answered.\n"
+		"addresses gets its answers from the one asked last, but for an answer that the\n"
+		"former still owes.  --gateway does the same for a server behind this host, for the\n"
+		"addresses named, once the server has answered.\n"
 		"It comes before DNAT: --except names addresses of this host that a rule turns to\n"
 		"servers elsewhere on a port that a server of this host has, too.  Those of the\n"
 		"interface kube-ipvs0 are left alone without being named.\n"
 		"Ports of a bridge that come later are taken by 'sluice run' or by loading again.\n"
-		"Both modes may be loaded together.\n"
+		"It may be loaded together with one of the others.\n"
+		"\n"
+		"mode audit changes no packet.  It counts the replies that leave from another address\n"
+		"than the one asked; 'sluice reply audit' shows them, and which mode mends them.  It\n"
+		"takes the place of mode socket.\n"
 		"\n"
 		"Loaded again, options that are not given go back to their defaults.\n"
 		"It stays attached until 'sluice reply unload' or 'sluice cleanup'.\n\n"

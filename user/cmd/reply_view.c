@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "reply_view.h"
 
+#include "text.h"
+
 #include <inttypes.h>
 #include <string.h>
 
@@ -86,9 +88,9 @@ json_t *reply_view_json(const struct reply_view *view)
 	reply_ports(meta, &ports);
 	ports_format(&ports, text, sizeof(text));
 	return json_pack(
-		"{s:s, s:s, s:b, s:s, s:I, s:f, s:I, s:{s:i, s:i, s:i}, s:o, s:o}", "mode",
+		"{s:s, s:s, s:b, s:o, s:I, s:f, s:I, s:{s:i, s:i, s:i}, s:o, s:o}", "mode",
 		reply_mode_name(meta->mode), "ports", text, "complete",
-		meta->state == SLUICE_LOADED, "cgroup", view->cgroup, "cgroup_id",
+		meta->state == SLUICE_LOADED, "cgroup", output_name(view->cgroup), "cgroup_id",
 		(json_int_t)meta->cgroup_id, "loaded_for_s", (double)loaded_for_ns(meta) / 1e9,
 		"age_s", (json_int_t)(meta->age_ns / 1000000000ULL), "flows", "live",
 		view->fill.live, "expired", view->fill.expired, "size", view->fill.size, "hooks",
@@ -130,13 +132,14 @@ void reply_view_text(const struct reply_view *view, const struct output *output)
 {
 	const struct sluice_reply_meta *meta = &view->state.meta;
 	struct ports ports;
-	char text[256], age[24];
+	char text[256], age[24], cgroup[PATH_MAX];
 
 	reply_ports(meta, &ports);
 	ports_format(&ports, text, sizeof(text));
 	fprintf(output->file, "reply: mode %s, ports %s, loaded %s ago\n",
 		reply_mode_name(meta->mode), text, age_format(loaded_for_ns(meta), age));
-	fprintf(output->file, "  cgroup %s\n", view->cgroup);
+	fprintf(output->file, "  cgroup %s\n",
+		text_plain_copy(cgroup, sizeof(cgroup), view->cgroup));
 	fprintf(output->file,
 		"  flows  %u live, %u expired, of %u; used for %llus after a datagram\n",
 		view->fill.live, view->fill.expired, view->fill.size, meta->age_ns / 1000000000ULL);

@@ -5,6 +5,7 @@
  * ending it, however it ends, changes nothing for the traffic, and the next one takes over.
  */
 #include "claim.h"
+#include "clock.h"
 #include "command.h"
 #include "hooks.h"
 #include "log.h"
@@ -25,7 +26,6 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 /* Addresses are few, and an answer may hang on them. */
@@ -104,14 +104,6 @@ struct node {
 	size_t routes_left_out;
 };
 
-static __u64 now_us(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (__u64)now.tv_sec * 1000000 + (__u64)now.tv_nsec / 1000;
-}
-
 /* --- the file */
 
 static void print_problems(const struct conf *conf, const char *path)
@@ -152,7 +144,7 @@ static int check_only(const struct context *context, const char *path, struct er
 	if (!result && context->output.json) {
 		json_t *document = output_document();
 
-		json_object_set_new(document, "config", json_string(path));
+		json_object_set_new(document, "config", output_name(path));
 		json_object_set_new(document, "reply", json_boolean(config->has_reply));
 		json_object_set_new(document, "wire", json_boolean(config->has_wire));
 		json_object_set_new(document, "steer", json_boolean(config->has_steer));
@@ -304,6 +296,7 @@ static void on_check(void *arg)
 	struct err err;
 	bool lost;
 
+	run_steer_check(node->steer);
 	if (!node->config->has_wire || loop_timer_runs(node->retry) ||
 	    run_place_enter(&node->place, &err))
 		return;
@@ -342,7 +335,7 @@ static void purge(struct watch *watch)
 static void schedule(struct watch *watch)
 {
 	const struct settle *first = &watch->addresses;
-	__u64 now = now_us();
+	__u64 now = clock_now_us();
 
 	if (watch->routes.pending && (!first->pending || watch->routes.due_us < first->due_us))
 		first = &watch->routes;
@@ -386,7 +379,7 @@ static void on_look(void *arg)
 	struct watch *watch = arg;
 	struct node *node = watch->node;
 	bool away = watch == &node->watch[WIRE];
-	__u64 began = now_us(), ended;
+	__u64 began = clock_now_us(), ended;
 	struct err err;
 	int failed;
 
@@ -399,7 +392,7 @@ static void on_look(void *arg)
 	failed = refresh_routes(watch);
 	if (away)
 		run_place_leave(&node->place);
-	ended = now_us();
+	ended = clock_now_us();
 	settle_looked(&watch->addresses, began, ended);
 	settle_looked(&watch->routes, began, ended);
 	/* what changes faster than it can be read, or is locked, is not up to date yet */
@@ -415,6 +408,8 @@ static void on_link(const struct rtnl_link *link, void *arg)
 
 	if (watch->has_wire)
 		follow_link(watch->node->follow, link, watch->heard_us);
+	if (watch == &watch->node->watch[HOME])
+		run_steer_link(watch->node->steer, link);
 }
 
 static void on_gone(const struct rtnl_link *link, void *arg)
@@ -423,6 +418,8 @@ static void on_gone(const struct rtnl_link *link, void *arg)
 
 	if (watch->has_wire)
 		follow_gone(watch->node->follow, link);
+	if (watch == &watch->node->watch[HOME])
+		run_steer_link(watch->node->steer, link);
 }
 
 static void on_left(const struct in6_addr *addr, void *arg)
@@ -437,7 +434,7 @@ static void on_address(void *arg)
 {
 	struct watch *watch = arg;
 
-	settle_news(&watch->addresses, now_us());
+	settle_news(&watch->addresses, clock_now_us());
 	schedule(watch);
 }
 
@@ -445,7 +442,7 @@ static void on_route(void *arg)
 {
 	struct watch *watch = arg;
 
-	settle_news(&watch->routes, now_us());
+	settle_news(&watch->routes, clock_now_us());
 	schedule(watch);
 }
 
@@ -469,7 +466,7 @@ static void on_news(void *arg)
 	struct err err;
 	int result;
 
-	watch->heard_us = now_us();
+	watch->heard_us = clock_now_us();
 	if (away && run_place_enter(&node->place, &err)) {
 		log_err(&err);
 		return;
@@ -571,7 +568,7 @@ static void on_reload(void *arg)
 	struct err err;
 	int result;
 
-	notify("RELOADING=1\nMONOTONIC_USEC=%llu\n", now_us());
+	notify("RELOADING=1\nMONOTONIC_USEC=%llu\n", clock_now_us());
 	result = config_new(node, &config, &err);
 	if (!result)
 		result = refuse_move(node, config, &err);

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "run_follow.h"
 
+#include "clock.h"
 #include "log.h"
 #include "netdev.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <uthash.h>
 
 #define WANTED (SLUICE_WIRE_HOST | SLUICE_WIRE_GATEWAY)
@@ -161,14 +161,6 @@ static bool is_current(const struct follow *follow, const struct rtnl_link *link
 	       !strcmp(there->name, link->name);
 }
 
-static __u64 now_us(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (__u64)now.tv_sec * 1000000 + (__u64)now.tv_nsec / 1000;
-}
-
 static void log_iface(const char *message, const struct rtnl_link *link, __u32 bridge,
 		      __u64 heard_us)
 {
@@ -180,7 +172,7 @@ static void log_iface(const char *message, const struct rtnl_link *link, __u32 b
 	if (bridge)
 		log_field(&line, "bridge", "%u", bridge);
 	if (heard_us)
-		log_field(&line, "delay_us", "%llu", now_us() - heard_us);
+		log_field(&line, "delay_us", "%llu", clock_now_us() - heard_us);
 	log_end(&line);
 }
 

@@ -1,19 +1,19 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "run_steer.h"
 
+#include "clock.h"
 #include "log.h"
+#include "run_spread.h"
 #include "run_steer_log.h"
 #include "settle.h"
 #include "steer.h"
 #include "steer_follow.h"
 #include "steer_readers.h"
 #include "steer_values.h"
-#include "steer_xdp.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 /* The sockets of a server come one after the other, and one look does for all of them. */
 #define QUIET_US 2000
@@ -35,6 +35,7 @@ struct run_steer {
 	void *arg;
 	struct steer_log *log;
 	struct steer_follow *follow; /* NULL: sweeps alone */
+	struct run_spread *spread;
 	struct loop_timer *regular, *after_news, *idle;
 	struct settle settle;
 	unsigned int streak;
@@ -48,14 +49,6 @@ struct run_steer {
 	bool fresh; /* nothing was loaded before the last apply */
 	char trouble[768];
 };
-
-static __u64 now_us(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (__u64)now.tv_sec * 1000000 + (__u64)now.tv_nsec / 1000;
-}
 
 unsigned int run_steer_groups(const struct run_steer *steer)
 {
@@ -123,7 +116,7 @@ static void on_idle(void *arg)
 
 static void say_lost(struct run_steer *steer)
 {
-	__u64 lost = steer_follow_lost(steer->follow), now = now_us();
+	__u64 lost = steer_follow_lost(steer->follow), now = clock_now_us();
 
 	if (lost == steer->lost || now < steer->lost_due_us)
 		return;
@@ -151,7 +144,7 @@ static void hear(struct run_steer *steer)
 
 static void sweep(struct run_steer *steer)
 {
-	__u64 began = now_us();
+	__u64 began = clock_now_us();
 	struct err err = { .what = "" };
 	int result;
 
@@ -160,7 +153,7 @@ static void sweep(struct run_steer *steer)
 	result = steer_sweep(steer->bpffs, steer_log_news, steer->log, &err);
 	steer_log_end(steer->log, !result);
 	say_trouble(steer, result ? err.what : "");
-	rest(steer, began, now_us());
+	rest(steer, began, clock_now_us());
 	loop_timer_start(steer->regular, steer->interval_us);
 	loop_timer_start(steer->idle, IDLE_US);
 	count_groups(steer, result ? 0 : steer_log_groups(steer->log));
@@ -188,7 +181,7 @@ static void on_settled(void *arg)
 
 static void look_soon(struct run_steer *steer)
 {
-	__u64 now = now_us();
+	__u64 now = clock_now_us();
 
 	settle_news(&steer->settle, now);
 	loop_timer_start(steer->after_news,
@@ -262,21 +255,6 @@ static void log_loaded(const struct steer_options *options, int groups)
 	log_end(&line);
 }
 
-/* As 'steer load' does: what is not named is not spread. */
-static int spread(const struct run_config *wanted, const struct steer_options *options,
-		  struct err *err)
-{
-	struct steer_xdp_options xdp = wanted->steer_xdp;
-	int result;
-
-	xdp.bpffs = options->bpffs;
-	xdp.ports = &options->ports;
-	result = steer_xdp_load(&xdp, err);
-	if (result > 0)
-		log_warning("steer: flows are no longer spread over CPUs: the file names no xdp");
-	return result < 0 ? result : 0;
-}
-
 static int load(struct run_steer *steer, const struct steer_options *options, struct err *err)
 {
 	int groups, result;
@@ -305,14 +283,11 @@ int run_steer_apply(struct run_steer *steer, const struct run_config *wanted, st
 	if (result)
 		return result;
 	steer->fresh = steer_read(options.bpffs, &meta, err) == -ENOENT;
-	/* what the groups would refuse must not have changed how flows are spread by then */
-	result = steer_try(&options, err);
-	if (!result)
-		result = spread(wanted, &options, err);
-	if (!result)
-		result = load(steer, &options, err);
+	result = load(steer, &options, err);
 	if (result)
 		return result;
+	/* as 'steer load' does: what is not named is not spread */
+	run_spread_apply(steer->spread, &wanted->steer_xdp, &options.ports, options.bpffs);
 	snprintf(steer->bpffs, sizeof(steer->bpffs), "%s", options.bpffs);
 	steer->interval_us = wanted->steer_sweep_s * 1000000;
 	steer->active = true;
@@ -330,6 +305,7 @@ static void unload(struct run_steer *steer, const char *bpffs)
 	int pins;
 
 	unfollow(steer);
+	run_spread_stop(steer->spread);
 	steer->active = false;
 	steer_log_begin(steer->log, 0);
 	pins = steer_unload_own(bpffs, steer_log_news, steer->log, &err);
@@ -359,6 +335,16 @@ void run_steer_drop(struct run_steer *steer, const struct run_config *wanted)
 		unload(steer, wanted->bpffs);
 }
 
+void run_steer_check(struct run_steer *steer)
+{
+	run_spread_check(steer->spread);
+}
+
+void run_steer_link(struct run_steer *steer, const struct rtnl_link *link)
+{
+	run_spread_link(steer->spread, link);
+}
+
 /* --- start and end */
 
 struct run_steer *run_steer_new(struct loop *loop, void (*changed)(void *arg), void *arg)
@@ -371,10 +357,11 @@ struct run_steer *run_steer_new(struct loop *loop, void (*changed)(void *arg), v
 	steer->settle.quiet_us = QUIET_US;
 	steer->settle.bound_us = BOUND_US;
 	steer->log = steer_log_new();
+	steer->spread = run_spread_new(loop);
 	steer->regular = loop_timer(loop, false, on_time, steer);
 	steer->after_news = loop_timer(loop, false, on_settled, steer);
 	steer->idle = loop_timer(loop, false, on_idle, steer);
-	if (steer->log && steer->regular && steer->after_news && steer->idle)
+	if (steer->log && steer->spread && steer->regular && steer->after_news && steer->idle)
 		return steer;
 	run_steer_free(steer);
 	return NULL;
@@ -385,6 +372,7 @@ void run_steer_free(struct run_steer *steer)
 	if (!steer)
 		return;
 	unfollow(steer);
+	run_spread_free(steer->spread);
 	steer_log_free(steer->log);
 	free(steer);
 }

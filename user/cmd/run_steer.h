@@ -11,6 +11,7 @@
 
 #include "err.h"
 #include "loop.h"
+#include "rtnl.h"
 #include "run_config.h"
 
 struct run_steer;
@@ -28,6 +29,10 @@ int run_steer_apply(struct run_steer *steer, const struct run_config *wanted, st
 void run_steer_restore(struct run_steer *steer, const struct run_config *before);
 /* Unloads what the daemon has loaded, now or before a restart, if `wanted` has no such section. */
 void run_steer_drop(struct run_steer *steer, const struct run_config *wanted);
+/* Looks for what no news tell of: whether somebody has detached what spreads flows over CPUs. */
+void run_steer_check(struct run_steer *steer);
+/* An interface of this namespace came, changed or went. */
+void run_steer_link(struct run_steer *steer, const struct rtnl_link *link);
 /* Groups that are steered. */
 unsigned int run_steer_groups(const struct run_steer *steer);
 

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "run_steer_log.h"
 
+#include "clock.h"
 #include "log.h"
 #include "steer_news.h"
 
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #define TROUBLES_MAX 256
 
@@ -31,21 +31,13 @@ struct steer_log {
 	unsigned int left_out;
 };
 
-static __u64 now_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (__u64)now.tv_sec * SECOND_NS + (__u64)now.tv_nsec;
-}
-
 struct steer_log *steer_log_new(void)
 {
 	struct steer_log *log = calloc(1, sizeof(*log));
 
 	if (log) {
 		log->allowance = LINES_BURST;
-		log->filled_ns = now_ns();
+		log->filled_ns = clock_now_ns(CLOCK_MONOTONIC);
 	}
 	return log;
 }
@@ -64,7 +56,8 @@ unsigned int steer_log_groups(const struct steer_log *log)
 
 static void allowance_fill(struct steer_log *log)
 {
-	__u64 now = now_ns(), lines = (now - log->filled_ns) * LINES_A_SECOND / SECOND_NS;
+	__u64 now = clock_now_ns(CLOCK_MONOTONIC),
+	      lines = (now - log->filled_ns) * LINES_A_SECOND / SECOND_NS;
 
 	if (!lines)
 		return;
@@ -123,10 +116,13 @@ static struct trouble *trouble_find(struct steer_log *log, __u64 hash)
 static bool trouble_is_new(struct steer_log *log, const struct steer_news *news)
 {
 	struct trouble *known;
-	char text[512];
+	char text[512] = "left out";
 	__u64 hash;
 
-	hash = hash_text(steer_news_text(news, text, sizeof(text)), news->group->netns);
+	/* how many are left out, and which, is the namespace's to change as it likes */
+	if (news->event != STEER_GROUPS_LEFT_OUT)
+		steer_news_text(news, text, sizeof(text));
+	hash = hash_text(text, news->group->netns);
 	known = trouble_find(log, hash);
 	if (known) {
 		known->seen = true;
@@ -154,14 +150,16 @@ static void say(const struct steer_log *log, const struct steer_news *news, enum
 		log_field(&line, "pid", "%u", news->slot->pid);
 	}
 	if (news->count)
-		log_field(&line, "sockets", "%d", news->count);
+		log_field(&line, news->event == STEER_GROUPS_LEFT_OUT ? "groups" : "sockets", "%d",
+			  news->count);
 	if (news->event == STEER_GROUP_FOREIGN)
 		log_field(&line, "program_id", "%u", news->prog_id);
 	if (news->why)
 		log_field(&line, "reason", "%s", news->why);
 	if (log->bound_ns &&
 	    (news->event == STEER_GROUP_ATTACHED || news->event == STEER_SOCKET_JOINED))
-		log_field(&line, "after_us", "%llu", (now_ns() - log->bound_ns) / 1000);
+		log_field(&line, "after_us", "%llu",
+			  (clock_now_ns(CLOCK_MONOTONIC) - log->bound_ns) / 1000);
 	log_end(&line);
 }
 
@@ -177,6 +175,7 @@ void steer_log_news(const struct steer_news *news, void *arg)
 		return;
 	case STEER_GROUP_FOREIGN:
 	case STEER_GROUP_FAILED:
+	case STEER_GROUPS_LEFT_OUT:
 	case STEER_SOCKET_FAILED:
 		if (trouble_is_new(log, news))
 			say(log, news, LOG_LEVEL_WARNING);
@@ -189,7 +188,8 @@ void steer_log_news(const struct steer_news *news, void *arg)
 		break;
 	}
 	if (may_say(log))
-		say(log, news, LOG_LEVEL_INFO);
+		say(log, news,
+		    news->event == STEER_DRAIN_LAPSED ? LOG_LEVEL_WARNING : LOG_LEVEL_INFO);
 }
 
 void steer_log_begin(struct steer_log *log, __u64 bound_ns)

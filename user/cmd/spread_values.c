@@ -6,6 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* What may stand behind a comma, as in the other lists of the daemon's file. */
+#define BLANKS " \t"
+
 #define ONLINE "/sys/devices/system/cpu/online"
 
 struct cpu_list {
@@ -32,7 +35,7 @@ static bool cpus_parse(const char *text, struct cpu_list *list)
 			return false;
 		while (first <= last)
 			list->has[first++] = true;
-		text = *end ? end + 1 : end;
+		text = *end ? end + 1 + strspn(end + 1, BLANKS) : end;
 		if (*end && !*text)
 			return false;
 	} while (*text);
@@ -81,6 +84,16 @@ int value_spread_cpus(const char *what, const char *list, struct steer_xdp_optio
 	return result;
 }
 
+static bool is_named(const struct steer_xdp_options *options, const char *name)
+{
+	__u32 i;
+
+	for (i = 0; i < options->ifcount; i++)
+		if (!strcmp(options->ifname[i], name))
+			return true;
+	return false;
+}
+
 int value_spread_interfaces(const char *what, const char *list, struct steer_xdp_options *options,
 			    struct err *err)
 {
@@ -88,17 +101,21 @@ int value_spread_interfaces(const char *what, const char *list, struct steer_xdp
 
 	options->ifcount = 0;
 	for (;; list = end + 1) {
+		char name[IFNAMSIZ];
 		size_t length;
 
+		list += strspn(list, BLANKS);
 		end = strchrnul(list, ',');
 		length = (size_t)(end - list);
-		if (!length || length >= IFNAMSIZ)
+		if (!length || length >= IFNAMSIZ || strcspn(list, "/" BLANKS) < length)
 			return err_set(err, EXIT_USAGE, EINVAL, "%s: '%.*s' is no interface", what,
 				       (int)length, list);
 		if (options->ifcount == SLUICE_SPREAD_LINKS)
 			return err_set(err, EXIT_USAGE, E2BIG, "%s: at most %d interfaces", what,
 				       SLUICE_SPREAD_LINKS);
-		snprintf(options->ifname[options->ifcount++], IFNAMSIZ, "%.*s", (int)length, list);
+		snprintf(name, sizeof(name), "%.*s", (int)length, list);
+		if (!is_named(options, name))
+			strcpy(options->ifname[options->ifcount++], name);
 		if (!*end)
 			return 0;
 	}

@@ -4,6 +4,7 @@
 #include "hooks.h"
 #include "reply_loaded.h"
 #include "steer_status.h"
+#include "text.h"
 #include "wire_view.h"
 
 #include <errno.h>
@@ -21,10 +22,10 @@ static json_t *order_json(const struct reply_view *view)
 		json_t *order = json_array();
 
 		for (j = 0; j < count; j++)
-			json_array_append_new(order,
-					      json_pack("{s:i, s:s, s:b}", "program_id",
-							progs[j].id, "program", progs[j].name,
-							"ours", progs[j].id == hook->prog_id));
+			json_array_append_new(order, json_pack("{s:i, s:o, s:b}", "program_id",
+							       progs[j].id, "program",
+							       output_name(progs[j].name), "ours",
+							       progs[j].id == hook->prog_id));
 		json_array_append_new(hooks,
 				      json_pack("{s:s, s:o}", "hook",
 						hook_type_name(hook->attach_type), "order", order));
@@ -49,7 +50,8 @@ static void order_text(const struct reply_view *view, const struct output *outpu
 						 progs[j].id == hook->prog_id ? "%s[%s #%u]"
 									      : "%s%s #%u",
 						 j ? " -> " : "", progs[j].name, progs[j].id);
-		table_row(table, "%s|%s", hook_type_name(hook->attach_type), list);
+		table_row(table, "%s|%s", hook_type_name(hook->attach_type),
+			  text_plain(list, sizeof(list)));
 	}
 	table_print(table, output, 2);
 }

@@ -3,6 +3,7 @@
 #include "steer_drain.h"
 #include "command.h"
 #include "hooks.h"
+#include "steer_news.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -114,7 +115,8 @@ static int run(const struct context *context, void *into, int words, char **word
 					       .idle_ms = (__u32)wanted->idle_s * 1000,
 					       .limit_ms = (__u32)wanted->limit_s * 1000,
 					       .dry_run = wanted->dry_run,
-					       .interrupted = &interrupted };
+					       .interrupted = &interrupted,
+					       .fn = steer_news_lapsed };
 	struct steer_drain_result result;
 	int failed;
 

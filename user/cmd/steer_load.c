@@ -98,7 +98,7 @@ struct report {
 	const struct output *output;
 	json_t *events;
 	bool verbose;
-	int foreign, failed;
+	int foreign, failed, left_out;
 	char foreign_text[512];
 };
 
@@ -112,10 +112,25 @@ static void on_news(const struct steer_news *news, void *arg)
 		snprintf(report->foreign_text, sizeof(report->foreign_text), "%s", text);
 	if (news->event == STEER_GROUP_FAILED || news->event == STEER_SOCKET_FAILED)
 		report->failed++;
+	if (news->event == STEER_GROUPS_LEFT_OUT)
+		report->left_out += news->count;
 	if (report->events)
 		json_array_append_new(report->events, steer_news_json(news));
 	else if (report->verbose || news->event != STEER_SOCKET_JOINED)
 		fprintf(report->output->file, "  %s\n", text);
+}
+
+static void warn_vlan(const struct steer_xdp *xdp)
+{
+	char mend[64];
+	__u32 i;
+
+	for (i = 0; i < xdp->meta.link_count; i++)
+		if (xdp->loses_vlan[i])
+			log_warning(
+				"%s: " STEER_XDP_LOSES_VLAN "; where packets have tags: %s",
+				xdp->meta.links[i].name,
+				steer_xdp_vlan_mend(xdp->meta.links[i].name, mend, sizeof(mend)));
 }
 
 /* NULL: no interface is spread. */
@@ -125,6 +140,7 @@ static json_t *xdp_show(const struct context *context, bool dry_run, bool as_jso
 
 	if (dry_run || steer_xdp_read(context->bpffs, &xdp, &(struct err){ 0 }))
 		return NULL;
+	warn_vlan(&xdp);
 	if (as_json)
 		return steer_xdp_json(&xdp);
 	steer_xdp_print(&context->output, &xdp);
@@ -150,16 +166,19 @@ static json_t *readers_show(const struct context *context, const struct options 
 }
 
 static void print(const struct context *context, const struct options *options, int groups,
-		  json_t *events)
+		  const struct report *report)
 {
 	json_t *document, *readers, *xdp;
+	char left_out[32] = "";
 
-	if (!events) {
+	if (!report->events) {
 		readers_show(context, options);
 		xdp_show(context, options->steer.dry_run, false);
-		fprintf(context->output.file, "steer: policy %s, %d group%s %s\n",
+		if (report->left_out)
+			snprintf(left_out, sizeof(left_out), ", %d left out", report->left_out);
+		fprintf(context->output.file, "steer: policy %s, %d group%s %s%s\n",
 			steer_policy_name(options->steer.policy), groups, groups == 1 ? "" : "s",
-			options->steer.dry_run ? "would be steered" : "steered");
+			options->steer.dry_run ? "would be steered" : "steered", left_out);
 		return;
 	}
 	document = output_document();
@@ -167,7 +186,8 @@ static void print(const struct context *context, const struct options *options, 
 			    json_string(steer_policy_name(options->steer.policy)));
 	json_object_set_new(document, "dry_run", json_boolean(options->steer.dry_run));
 	json_object_set_new(document, "groups", json_integer(groups));
-	json_object_set_new(document, "events", events);
+	json_object_set_new(document, "groups_left_out", json_integer(report->left_out));
+	json_object_set(document, "events", report->events);
 	readers = readers_show(context, options);
 	if (readers)
 		json_object_set_new(document, "readers", readers);
@@ -283,7 +303,7 @@ static int run(const struct context *context, void *into, int words, char **word
 	if (!result && !options->steer.dry_run)
 		readers_learn(context->bpffs);
 	if (!result && groups)
-		print(context, options, groups, json_incref(report.events));
+		print(context, options, groups, &report);
 	if (!result && groups && loaded && !context->output.json)
 		print_before(&context->output, &options->steer, &before);
 	json_decref(report.events);
@@ -303,15 +323,17 @@ const struct command steer_load_command = {
 		"flow or load moves no flow.  The servers need not know of it.\n"
 		"\n"
 		"A new instance of a server takes the new flows once it has as many sockets as the\n"
-		"one before it, which keeps its old flows until it exits or is drained.  Sockets that\n"
-		"come later are taken by 'sluice run', or by loading again.\n"
+		"one before it, or half as many and has opened none for two seconds; the one before it\n"
+		"keeps its old flows until it exits or is drained.  Sockets that come later are taken\n"
+		"by 'sluice run', or by loading again.\n"
 		"\n"
 		"Policy cpu gives a datagram to a worker that runs on the CPU where it arrived.  Which\n"
 		"that is shows in how the workers wait for their sockets or read from them, which is\n"
 		"watched for a second at most.  Where a network card has fewer queues than there are\n"
 		"CPUs, --xdp spreads the flows over CPUs first.\n"
 		"\n"
-		"--netns all steers the groups of all network namespaces.\n"
+		"--netns all steers the groups of all network namespaces; each but the host's gets\n"
+		"another one only while more are free than it has, and what is left out is told.\n"
 		"\n"
 		"Loaded again, options that are not given go back to their defaults, and groups that\n"
 		"are not among the ports and the network namespace given are released.\n"

@@ -2,6 +2,7 @@
 #include "steer_news.h"
 
 #include "addr.h"
+#include "log.h"
 
 #include <arpa/inet.h>
 #include <net/if.h>
@@ -13,6 +14,7 @@ static const char *const event_names[] = {
 	[STEER_GROUP_RELEASED] = "group-released", [STEER_GROUP_FAILED] = "group-failed",
 	[STEER_SOCKET_JOINED] = "socket-joined",   [STEER_SOCKET_LEFT] = "socket-left",
 	[STEER_SOCKET_FAILED] = "socket-failed",   [STEER_GENERATION] = "generation",
+	[STEER_DRAIN_LAPSED] = "drain-lapsed",	   [STEER_GROUPS_LEFT_OUT] = "groups-left-out",
 };
 
 const char *steer_event_name(enum steer_event event)
@@ -74,12 +76,30 @@ const char *steer_news_text(const struct steer_news *news, char *text, size_t si
 		snprintf(text, size, "%s: new flows go to a new generation: %s, %d socket%s", group,
 			 who, news->count, news->count == 1 ? "" : "s");
 		break;
+	case STEER_DRAIN_LAPSED:
+		snprintf(text, size, "%s: the drain of %s was killed: it takes new flows again",
+			 group, who);
+		break;
+	case STEER_GROUPS_LEFT_OUT:
+		snprintf(text, size,
+			 "netns %u: %d group%s left to the kernel, %s of %s for one: %s",
+			 news->group->netns, news->count, news->count == 1 ? "" : "s", group, who,
+			 news->why);
+		break;
 	default:
 		snprintf(text, size, "%s: %s, %d socket%s, netns %u", group,
 			 steer_event_name(news->event) + sizeof("group"), news->count,
 			 news->count == 1 ? "" : "s", news->group->netns);
 	}
 	return text;
+}
+
+void steer_news_lapsed(const struct steer_news *news, void *arg)
+{
+	char text[512];
+
+	if (news->event == STEER_DRAIN_LAPSED)
+		log_warning("%s", steer_news_text(news, text, sizeof(text)));
 }
 
 json_t *steer_news_json(const struct steer_news *news)
@@ -96,10 +116,12 @@ json_t *steer_news_json(const struct steer_news *news)
 		json_object_set_new(object, "process", json_string(news->slot->comm));
 	}
 	if (news->count)
-		json_object_set_new(object, "sockets", json_integer(news->count));
+		json_object_set_new(object,
+				    news->event == STEER_GROUPS_LEFT_OUT ? "groups" : "sockets",
+				    json_integer(news->count));
 	if (news->event == STEER_GROUP_FOREIGN)
 		json_object_set_new(object, "program_id", json_integer(news->prog_id));
 	if (news->why)
-		json_object_set_new(object, "reason", json_string(news->why));
+		json_object_set_new(object, "reason", output_name(news->why));
 	return object;
 }

@@ -15,5 +15,7 @@ const char *steer_group_text(const struct sluice_steer_group *group,
 /* One line, without its end; returns text. */
 const char *steer_news_text(const struct steer_news *news, char *text, size_t size);
 json_t *steer_news_json(const struct steer_news *news);
+/* For who sweeps by the way: warns of what a drain had left that was killed, of nothing else. */
+void steer_news_lapsed(const struct steer_news *news, void *arg);
 
 #endif

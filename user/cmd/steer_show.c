@@ -2,6 +2,7 @@
 /* sluice steer show: groups, workers, flows, and where every datagram went; once or again. */
 #include "command.h"
 #include "hooks.h"
+#include "steer_news.h"
 #include "steer_view.h"
 #include "steer_xdp_view.h"
 
@@ -27,18 +28,21 @@
 #define TERM_RESTORE "\033[?7h\033[?25h"
 
 struct options {
-	bool watch;
+	unsigned int watch_s; /* 0: once */
 };
 
 static int set_watch(void *into, const char *value, struct err *err)
 {
-	((struct options *)into)->watch = true;
-	return 0;
+	uint64_t seconds = WATCH_DEFAULT;
+	int result = value ? opt_number("--watch", value, 1, WATCH_MAX, &seconds, err) : 0;
+
+	if (!result)
+		((struct options *)into)->watch_s = (unsigned int)seconds;
+	return result;
 }
 
 static const struct opt opts[] = {
-	{ "watch", 'w', NULL, "again every SECONDS (default 2), with what came in each second",
-	  set_watch },
+	{ "watch", 'w', "[SECONDS]", "again every SECONDS (default 2), with rates", set_watch },
 	{ NULL, 0, NULL, NULL, NULL },
 };
 
@@ -72,17 +76,33 @@ static void print(const struct steer_view *view, bool rates, const char *bpffs,
 	output_json(output, document);
 }
 
+/*
+ * Whoever is left without new flows by a drain that was killed gets them back by whoever sees it;
+ * one who may not do so shows what there is.
+ */
+static int view_read(const char *bpffs, const struct steer_view *before, struct steer_view *view,
+		     struct err *err)
+{
+	int result = steer_view_read(bpffs, before, view, err);
+	struct err ignored;
+
+	if (result || !view->lapsed || steer_sweep(bpffs, steer_news_lapsed, NULL, &ignored))
+		return result;
+	steer_view_free(view);
+	return steer_view_read(bpffs, before, view, err);
+}
+
 /* --- once */
 
 static int show(const struct context *context, struct err *err)
 {
 	const struct timespec pause = { .tv_nsec = PROGRESS_MS * 1000000L };
 	struct steer_view first, second = { 0 };
-	int result = steer_view_read(context->bpffs, NULL, &first, err);
+	int result = view_read(context->bpffs, NULL, &first, err);
 
 	if (!result && steer_view_any_full(&first)) {
 		nanosleep(&pause, NULL);
-		result = steer_view_read(context->bpffs, &first, &second, err);
+		result = view_read(context->bpffs, &first, &second, err);
 	}
 	if (!result)
 		print(second.at_ns ? &second : &first, false, context->bpffs, &context->output);
@@ -141,7 +161,7 @@ static int screen_print(const struct steer_view *view, bool rates, const char *b
 static int refresh(const struct context *context, bool screen, const struct steer_view *before,
 		   struct steer_view *view, struct err *err)
 {
-	int result = steer_view_read(context->bpffs, before, view, err);
+	int result = view_read(context->bpffs, before, view, err);
 
 	if (result)
 		return result;
@@ -203,18 +223,9 @@ static int watch(const struct context *context, unsigned int seconds, struct err
 static int run(const struct context *context, void *into, int words, char **word, struct err *err)
 {
 	const struct options *wanted = into;
-	uint64_t seconds = WATCH_DEFAULT;
-	int result;
 
-	if (words && !wanted->watch)
-		return err_mend(err,
-				err_set(err, EXIT_USAGE, EINVAL, "unexpected word '%s'", word[0]),
-				"SECONDS belong to --watch");
-	result = words ? opt_number("--watch", word[0], 1, WATCH_MAX, &seconds, err) : 0;
-	if (result)
-		return result;
 	hooks_libbpf_log();
-	return wanted->watch ? watch(context, (unsigned int)seconds, err) : show(context, err);
+	return wanted->watch_s ? watch(context, wanted->watch_s, err) : show(context, err);
 }
 
 const struct command steer_show_command = {
@@ -223,13 +234,18 @@ const struct command steer_show_command = {
 	.summary = "groups, workers, flows, and where every datagram went",
 	.opts = opts,
 	.options = &options,
-	.words = "[--watch [SECONDS]]",
-	.max_words = 1,
 	.run = run,
 	.help = "Each worker's share of the datagrams is a bar as long as its part of the busiest\n"
-		"one's.  Queue and drops (since it joined) need CAP_SYS_PTRACE, else they are '-'; so\n"
-		"is the CPU but under policy cpu.  A worker is stalled when its queue is full and it\n"
-		"reads nothing; it is closed when its socket is, until the next sweep.\n"
+		"one's.  Queue (how full) and drops (since it joined) need CAP_SYS_PTRACE, and the CPU\n"
+		"is known under policy cpu alone; else they are '-'.  gen is the generation: which\n"
+		"start of the server, counted from 1.\n"
+		"\n"
+		"state:\n"
+		"  active    takes new flows\n"
+		"  retired   keeps its flows and takes no new ones: a newer generation does\n"
+		"  draining  is being emptied by 'sluice steer drain'; drained: gets nothing any more\n"
+		"  stalled   its queue is full, and it reads nothing\n"
+		"  closed    its socket is, and the next sweep takes it from the group\n"
 		"\n"
 		"Below stands what the network namespace itself counts, of all its ports.  What the\n"
 		"two leave open is called unexplained.\n"

@@ -8,6 +8,7 @@
 
 #include "array.h"
 #include "netns.h"
+#include "steer_drainer.h"
 #include "udp_stats.h"
 
 #include <errno.h>
@@ -159,6 +160,7 @@ static int group_add(struct steer_group *group, void *arg)
 	to = &view->groups[view->count++];
 	*to = (struct steer_group_view){ 0 };
 	result = group_fill(group, to);
+	view->lapsed |= steer_drainer_any_gone(group);
 	if (result != -ENOENT)
 		return result;
 	/* it has been given back since it was opened */
@@ -391,6 +393,8 @@ int steer_view_read(const char *bpffs, const struct steer_view *before, struct s
 			       ? result
 			       : err_set(err, EXIT_ERROR, -result, "steer: %s", strerror(-result));
 	sockets_look(view);
+	/* who may not walk over the sockets has been told by them */
+	steer_left_out(bpffs, &view->left_out, &view->left_out_netns, &(struct err){ 0 });
 	if (before)
 		view->elapsed_s = (double)(view->at_ns - before->at_ns) / 1e9;
 	for (i = 0; i < view->count; i++)

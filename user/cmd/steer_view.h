@@ -61,6 +61,9 @@ struct steer_view {
 	size_t count, room;
 	struct steer_netns_view *netns;
 	size_t netns_count, netns_room;
+	int left_out,
+		left_out_netns; /* groups left to the kernel, and the namespaces they are of */
+	bool lapsed; /* something is draining that nobody drains any more: steer_sweep() ends it */
 };
 
 /*

@@ -27,7 +27,7 @@ static json_t *name_json(const struct steer_view *view, __u32 netns)
 
 	for (i = 0; i < view->netns_count; i++)
 		if (view->netns[i].netns == netns && *view->netns[i].name)
-			return json_string(view->netns[i].name);
+			return output_name(view->netns[i].name);
 	return json_null();
 }
 
@@ -207,12 +207,12 @@ json_t *steer_view_json(const struct steer_view *view, bool rates)
 		json_array_append_new(groups, group_json(view, &view->groups[i], rates));
 	for (i = 0; i < view->netns_count; i++)
 		json_array_append_new(namespaces, netns_json(view, &view->netns[i]));
-	object = json_pack("{s:s, s:s, s:s, s:I, s:I, s:o, s:o}", "policy",
+	object = json_pack("{s:s, s:s, s:s, s:I, s:I, s:i, s:o, s:o}", "policy",
 			   steer_policy_name(view->meta.policy), "ports", text, "generations_by",
 			   steer_generations_name(view->meta.generations), "idle_s",
 			   (json_int_t)(view->meta.idle_ns / 1000000000ULL), "flows_per_group",
-			   (json_int_t)view->meta.flows, "groups", groups, "namespaces",
-			   namespaces);
+			   (json_int_t)view->meta.flows, "groups_left_out", view->left_out,
+			   "groups", groups, "namespaces", namespaces);
 	json_object_set_new(object, "loaded_for_s", age_json(view->meta.loaded_ns, CLOCK_REALTIME));
 	if (rates)
 		json_object_set_new(object, "elapsed_s", json_real(view->elapsed_s));

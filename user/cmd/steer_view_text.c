@@ -3,6 +3,7 @@
 #include "reply_view.h"
 #include "steer_news.h"
 #include "steer_view.h"
+#include "text.h"
 
 #include <langinfo.h>
 #include <locale.h>
@@ -45,7 +46,7 @@ static const char *netns_text(const struct steer_view *view, __u32 netns, char *
 		if (view->netns[i].netns == netns)
 			name = view->netns[i].name;
 	snprintf(text, size, *name ? "%u (%s)" : "%u", netns, name);
-	return text;
+	return text_plain(text, size);
 }
 
 /* --- slots */
@@ -285,6 +286,13 @@ void steer_view_text(const struct steer_view *view, bool rates, const struct out
 		steer_policy_name(view->meta.policy), text,
 		steer_generations_name(view->meta.generations), view->meta.idle_ns / 1000000000ULL,
 		age_since(view->meta.loaded_ns, age), view->count, view->count == 1 ? "" : "s");
+	if (view->left_out)
+		fprintf(output->file,
+			"  %s%d group%s of %d network namespace%s left to the kernel: the namespace"
+			" has its share%s\n",
+			output_tone(output, OUTPUT_WARNING), view->left_out,
+			view->left_out == 1 ? "" : "s", view->left_out_netns,
+			view->left_out_netns == 1 ? "" : "s", output_plain(output));
 	for (i = 0; i < view->count; i++)
 		group_text(view, &view->groups[i], rates, output);
 	for (i = 0; i < view->netns_count; i++)

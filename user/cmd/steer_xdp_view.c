@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "steer_xdp_view.h"
 
+#include "text.h"
+
 #include <stdio.h>
 
 static const char *const counter_names[] = {
@@ -26,6 +28,12 @@ const char *steer_cpus_text(const __u16 *cpus, __u32 count, char *text, size_t s
 	return text;
 }
 
+const char *steer_xdp_vlan_mend(const char *ifname, char *text, size_t size)
+{
+	snprintf(text, size, "ethtool -K %s rxvlan off", ifname);
+	return text;
+}
+
 void steer_xdp_print(const struct output *output, const struct steer_xdp *xdp)
 {
 	char cpus[STEER_CPUS_TEXT_MAX];
@@ -34,23 +42,29 @@ void steer_xdp_print(const struct output *output, const struct steer_xdp *xdp)
 	steer_cpus_text(xdp->meta.cpus, xdp->meta.cpu_count, cpus, sizeof(cpus));
 	for (i = 0; i < xdp->meta.link_count; i++) {
 		const struct sluice_spread_link *link = &xdp->meta.links[i];
+		char name[sizeof(link->name)];
 
-		fprintf(output->file, "  %s: flows spread over CPUs %s, XDP %s%s%s%s\n", link->name,
-			cpus, steer_xdp_mode_name(link->mode), link->why[0] ? ", not native: " : "",
-			link->why, xdp->gone[i] ? " (detached since)" : "");
+		fprintf(output->file, "  %s: flows spread over CPUs %s, XDP %s%s%s%s\n",
+			text_plain_copy(name, sizeof(name), link->name), cpus,
+			steer_xdp_mode_name(link->mode), link->why[0] ? ", not native: " : "",
+			link->why,
+			xdp->gone[i]	     ? " (detached since)"
+			: xdp->loses_vlan[i] ? " (VLAN tags are lost: rx-vlan-offload is on)"
+					     : "");
 	}
 }
 
 static json_t *link_json(const struct steer_xdp *xdp, __u32 i)
 {
 	const struct sluice_spread_link *link = &xdp->meta.links[i];
-	json_t *object = json_pack("{s:s, s:I, s:I, s:s, s:b}", "interface", link->name, "ifindex",
-				   (json_int_t)link->ifindex, "netns", (json_int_t)link->netns,
-				   "mode", steer_xdp_mode_name(link->mode), "attached",
-				   !xdp->gone[i]);
+	json_t *object = json_pack("{s:o, s:I, s:I, s:s, s:b, s:b}", "interface",
+				   output_name(link->name), "ifindex", (json_int_t)link->ifindex,
+				   "netns", (json_int_t)link->netns, "mode",
+				   steer_xdp_mode_name(link->mode), "attached", !xdp->gone[i],
+				   "loses_vlan", xdp->loses_vlan[i]);
 
 	if (link->why[0])
-		json_object_set_new(object, "not_native", json_string(link->why));
+		json_object_set_new(object, "not_native", output_name(link->why));
 	if (!xdp->gone[i])
 		json_object_set_new(object, "program_id", json_integer(xdp->prog_id[i]));
 	return object;

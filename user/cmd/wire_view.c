@@ -5,7 +5,9 @@
 #include "ports.h"
 #include "reply_view.h"
 #include "tc.h"
+#include "text.h"
 
+#include <net/if.h>
 #include <string.h>
 
 static const struct {
@@ -31,10 +33,16 @@ static const char *header_text(__u32 roles)
 	return roles & SLUICE_WIRE_PORT ? "bridge port" : "ethernet";
 }
 
+/* Of any interface, fit for a terminal. */
+static const char *name_text(const struct wire_iface *iface, char text[IF_NAMESIZE])
+{
+	return text_plain_copy(text, IF_NAMESIZE, iface->book.name);
+}
+
 static json_t *iface_json(const struct wire_iface *iface)
 {
-	return json_pack("{s:s, s:i, s:s, s:s, s:s, s:i}", "name", iface->book.name, "ifindex",
-			 iface->ifindex, "role", role_text(iface->book.roles), "kind",
+	return json_pack("{s:o, s:i, s:s, s:s, s:s, s:i}", "name", output_name(iface->book.name),
+			 "ifindex", iface->ifindex, "role", role_text(iface->book.roles), "kind",
 			 header_text(iface->book.roles), "attached_by",
 			 wire_via_name(iface->book.via), "bridge_ifindex", iface->book.master);
 }
@@ -63,8 +71,8 @@ static void result_json(const struct wire_options *options, const struct wire_re
 void wire_view_result(const struct wire_options *options, const struct wire_result *result,
 		      const char *outcome, const struct output *output)
 {
+	char ports[512], name[IF_NAMESIZE];
 	struct table *table;
-	char ports[512];
 	int i;
 
 	if (output->json) {
@@ -76,7 +84,7 @@ void wire_view_result(const struct wire_options *options, const struct wire_resu
 		result->count, result->count == 1 ? "" : "s");
 	table = table_new("interface|role|kind|attached by");
 	for (i = 0; i < result->count; i++)
-		table_row(table, "%s|%s|%s|%s", result->ifaces[i].book.name,
+		table_row(table, "%s|%s|%s|%s", name_text(&result->ifaces[i], name),
 			  role_text(result->ifaces[i].book.roles),
 			  header_text(result->ifaces[i].book.roles),
 			  wire_via_name(result->ifaces[i].book.via));
@@ -118,12 +126,6 @@ static void ports_text(const struct sluice_wire_meta *meta, char *text, size_t s
 	ports_format(&ports, text, size);
 }
 
-/* From another namespace, filters can't be seen. */
-static bool is_gone(const struct wire_state *state, const struct wire_iface *iface)
-{
-	return iface->gone && !(state->elsewhere && iface->book.via == SLUICE_WIRE_CLSACT);
-}
-
 static json_t *ifaces_json(const struct wire_state *state)
 {
 	json_t *ifaces = json_array();
@@ -135,7 +137,7 @@ static json_t *ifaces_json(const struct wire_state *state)
 
 		json_object_set_new(object, "ingress_program_id", json_integer(iface->prog_id[0]));
 		json_object_set_new(object, "egress_program_id", json_integer(iface->prog_id[1]));
-		json_object_set_new(object, "gone", json_boolean(is_gone(state, iface)));
+		json_object_set_new(object, "gone", json_boolean(wire_is_gone(state, iface)));
 		json_array_append_new(ifaces, object);
 	}
 	return ifaces;
@@ -180,13 +182,14 @@ static void ifaces_text(const struct wire_state *state, const struct output *out
 {
 	struct table *table =
 		table_new("interface|role|kind|attached by|>ingress prog|>egress prog");
+	char name[IF_NAMESIZE];
 	int i;
 
 	for (i = 0; i < state->count; i++) {
 		const struct wire_iface *iface = &state->ifaces[i];
 
-		table_row(table, "%s%s|%s|%s|%s|%u|%u", iface->book.name,
-			  is_gone(state, iface) ? " (gone)" : "", role_text(iface->book.roles),
+		table_row(table, "%s%s|%s|%s|%s|%u|%u", name_text(iface, name),
+			  wire_is_gone(state, iface) ? " (gone)" : "", role_text(iface->book.roles),
 			  header_text(iface->book.roles), wire_via_name(iface->book.via),
 			  iface->prog_id[0], iface->prog_id[1]);
 	}
@@ -229,7 +232,7 @@ void wire_view_text(const struct wire_state *state, const struct output *output)
 
 /* --- the order among the programs of others */
 
-static const char *hook_text(const struct wire_iface *iface, bool out, char text[32])
+static char *hook_text(const struct wire_iface *iface, bool out, char text[32])
 {
 	snprintf(text, 32, "%s/%s", iface->book.name, out ? "egress" : "ingress");
 	return text;
@@ -251,12 +254,13 @@ json_t *wire_order_json(const struct wire_state *state)
 			for (j = 0; j < count; j++)
 				json_array_append_new(
 					order,
-					json_pack("{s:i, s:s, s:b}", "program_id", progs[j].id,
-						  "program", progs[j].name, "ours",
+					json_pack("{s:i, s:o, s:b}", "program_id", progs[j].id,
+						  "program", output_name(progs[j].name), "ours",
 						  progs[j].id == iface->prog_id[out]));
-			json_array_append_new(hooks, json_pack("{s:s, s:o}", "hook",
-							       hook_text(iface, out, hook), "order",
-							       order));
+			json_array_append_new(hooks,
+					      json_pack("{s:o, s:o}", "hook",
+							output_name(hook_text(iface, out, hook)),
+							"order", order));
 		}
 	return hooks;
 }
@@ -281,7 +285,9 @@ void wire_order_text(const struct wire_state *state, const struct output *output
 					progs[j].id == iface->prog_id[out] ? "%s[%s #%u]"
 									   : "%s%s #%u",
 					j ? " -> " : "", progs[j].name, progs[j].id);
-			table_row(table, "%s|%s", hook_text(iface, out, hook), list);
+			table_row(table, "%s|%s",
+				  text_plain(hook_text(iface, out, hook), sizeof(hook)),
+				  text_plain(list, sizeof(list)));
 		}
 	table_print(table, output, 2);
 }

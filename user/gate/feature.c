@@ -27,6 +27,8 @@
 #define ADD(dst, immediate)  INSN(BPF_ALU64 | BPF_ADD | BPF_K, dst, 0, 0, immediate)
 #define ZERO(offset)	     INSN(BPF_ST | BPF_MEM | BPF_DW, BPF_REG_10, 0, offset, 0)
 #define CALL(helper)	     INSN(BPF_JMP | BPF_CALL, 0, 0, 0, helper)
+#define KFUNC(id)	     INSN(BPF_JMP | BPF_CALL, 0, BPF_PSEUDO_KFUNC_CALL, 0, id)
+#define LOAD(dst, source)    INSN(BPF_LDX | BPF_MEM | BPF_DW, dst, source, 0, 0)
 #define EXIT()		     INSN(BPF_JMP | BPF_EXIT, 0, 0, 0, 0)
 #define COUNT(array)	     (sizeof(array) / sizeof(*(array)))
 
@@ -266,6 +268,29 @@ enum feature feature_file_iterator(const struct btf *vmlinux)
 	answer = verdict_close(load_passing(BPF_PROG_TYPE_TRACING, &opts));
 	return answer == FEATURE_YES ? helper_in(BPF_PROG_TYPE_TRACING, &opts, BPF_FUNC_seq_write)
 				     : answer;
+}
+
+/* The first field of the kernel's context is the datagram's sk_buff. */
+enum feature feature_reuseport_casts(const struct btf *vmlinux)
+{
+	int context = btf__find_by_name_kind(vmlinux, "bpf_cast_to_kern_ctx", BTF_KIND_FUNC);
+	int cast = btf__find_by_name_kind(vmlinux, "bpf_rdonly_cast", BTF_KIND_FUNC);
+	int type = btf__find_by_name_kind(vmlinux, "in6_addr", BTF_KIND_STRUCT);
+	const struct bpf_insn program[] = {
+		KFUNC(context),
+		LOAD(BPF_REG_1, BPF_REG_0),
+		LOAD(BPF_REG_1, BPF_REG_1),
+		MOVE(BPF_REG_2, type),
+		KFUNC(cast),
+		LOAD(BPF_REG_1, BPF_REG_0),
+		MOVE(BPF_REG_0, 1),
+		EXIT(),
+	};
+
+	if (context < 0 || cast < 0 || type < 0)
+		return FEATURE_NO;
+	return verdict_close(bpf_prog_load(BPF_PROG_TYPE_SK_REUSEPORT, NULL, "GPL", program,
+					   COUNT(program), NULL));
 }
 
 /* The group is a socket of our own that is never bound, so that nothing reaches it. */

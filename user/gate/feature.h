@@ -44,6 +44,8 @@ enum feature feature_tcx(void);
 enum feature feature_fib_source(void);
 /* Can a program walk over all processes' files, and write of them? */
 enum feature feature_file_iterator(const struct btf *vmlinux);
+/* Can an sk_reuseport program read the kernel's own structures by plain loads? */
+enum feature feature_reuseport_casts(const struct btf *vmlinux);
 /* Can an sk_reuseport program be attached to a group of sockets? */
 enum feature feature_reuseport_attach(void);
 enum feature feature_pidfd_getfd(void);

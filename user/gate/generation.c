@@ -60,9 +60,14 @@ static void place_newcomers(struct sluice_steer_slot *slots, size_t count)
 	}
 }
 
-struct arrival {
+/* The instance of a generation that came last, and the others of that generation. */
+struct newcomer {
 	__u64 instance;
-	__u64 first_ns;
+	__u64 first_ns;	 /* when the first of its sockets joined */
+	__u64 newest_ns; /* and the last */
+	__u64 before_ns; /* when the first socket of the last of the others joined */
+	size_t own, others;
+	bool one_other; /* the others are all of one instance */
 };
 
 static __u64 first_arrival(const struct sluice_steer_slot *slots, size_t count, __u64 instance,
@@ -78,11 +83,32 @@ static __u64 first_arrival(const struct sluice_steer_slot *slots, size_t count, 
 	return first;
 }
 
-/* The instance of the generation that came last. */
-static struct arrival last_arrival(const struct sluice_steer_slot *slots, size_t count,
-				   __u32 generation)
+static void newcomer_count(const struct sluice_steer_slot *slots, size_t count, __u32 generation,
+			   struct newcomer *newcomer)
 {
-	struct arrival last = { 0 };
+	__u64 other = 0;
+	size_t i;
+
+	newcomer->one_other = true;
+	for (i = 0; i < count; i++) {
+		if (!is_eligible(&slots[i]) || slots[i].generation != generation)
+			continue;
+		if (slots[i].instance == newcomer->instance) {
+			newcomer->own++;
+			if (slots[i].joined_ns > newcomer->newest_ns)
+				newcomer->newest_ns = slots[i].joined_ns;
+			continue;
+		}
+		if (newcomer->others++ && slots[i].instance != other)
+			newcomer->one_other = false;
+		other = slots[i].instance;
+	}
+}
+
+static struct newcomer newcomer_find(const struct sluice_steer_slot *slots, size_t count,
+				     __u32 generation)
+{
+	struct newcomer last = { 0 };
 	size_t i;
 
 	for (i = 0; i < count; i++) {
@@ -91,30 +117,40 @@ static struct arrival last_arrival(const struct sluice_steer_slot *slots, size_t
 		if (!is_eligible(&slots[i]) || slots[i].generation != generation)
 			continue;
 		first = first_arrival(slots, count, slots[i].instance, generation);
-		if (first >= last.first_ns)
-			last = (struct arrival){ slots[i].instance, first };
+		if (!last.first_ns ||
+		    (first >= last.first_ns && slots[i].instance != last.instance)) {
+			last.before_ns = last.first_ns;
+			last.instance = slots[i].instance;
+			last.first_ns = first;
+		} else if (slots[i].instance != last.instance && first > last.before_ns) {
+			last.before_ns = first;
+		}
 	}
+	newcomer_count(slots, count, generation, &last);
 	return last;
 }
 
-/* Has the instance come after all others of its generation, and with as many sockets? */
-static bool takes_over(const struct sluice_steer_slot *slots, size_t count, __u32 generation,
-		       const struct arrival *last, __u32 peak)
+/* Was it started by itself? */
+static bool came_alone(const struct newcomer *newcomer)
 {
-	size_t own = 0, others = 0, i;
+	return newcomer->others && newcomer->before_ns + GENERATION_SETTLE_NS <= newcomer->first_ns;
+}
 
-	for (i = 0; i < count; i++) {
-		if (!is_eligible(&slots[i]) || slots[i].generation != generation)
-			continue;
-		if (slots[i].instance == last->instance) {
-			own++;
-			continue;
-		}
-		others++;
-		if (slots[i].joined_ns + GENERATION_SETTLE_NS > last->first_ns)
-			return false;
-	}
-	return others && own >= others && own + others > peak;
+/* Is it one of two servers of several sockets, rather than one of several workers? */
+static bool is_second_server(const struct newcomer *newcomer)
+{
+	return came_alone(newcomer) && newcomer->one_other && newcomer->others > 1;
+}
+
+static bool takes_over(const struct newcomer *newcomer, __u32 peak, __u64 now_ns)
+{
+	if (!came_alone(newcomer) || newcomer->own + newcomer->others <= peak)
+		return false;
+	if (newcomer->own >= newcomer->others)
+		return true;
+	return is_second_server(newcomer) && newcomer->own > 1 &&
+	       2 * newcomer->own >= newcomer->others &&
+	       newcomer->newest_ns + GENERATION_SETTLE_NS <= now_ns;
 }
 
 static void move_instance(struct sluice_steer_slot *slots, size_t count, __u64 instance, __u32 from,
@@ -128,17 +164,17 @@ static void move_instance(struct sluice_steer_slot *slots, size_t count, __u64 i
 			slots[i].generation = to;
 }
 
-bool generation_assign(struct sluice_steer_slot *slots, size_t count, __u32 *peak)
+bool generation_assign(struct sluice_steer_slot *slots, size_t count, __u64 now_ns, __u32 *peak)
 {
-	struct arrival last;
+	struct newcomer last;
 	__u32 current, active = 0;
 	bool taken;
 	size_t i;
 
 	place_newcomers(slots, count);
 	current = in_force(slots, count);
-	last = last_arrival(slots, count, current);
-	taken = takes_over(slots, count, current, &last, *peak);
+	last = newcomer_find(slots, count, current);
+	taken = takes_over(&last, *peak, now_ns);
 	if (taken) {
 		__u32 next = newest_ever(slots, count) + 1;
 
@@ -152,6 +188,9 @@ bool generation_assign(struct sluice_steer_slot *slots, size_t count, __u32 *pea
 								: SLUICE_STEER_RETIRED;
 		active += slots[i].generation == current;
 	}
+	/* one that may yet take over must not be what keeps it from that */
+	if (!taken && is_second_server(&last))
+		active -= (__u32)last.own;
 	*peak = taken || active > *peak ? active : *peak;
 	return taken;
 }

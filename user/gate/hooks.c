@@ -159,10 +159,29 @@ int hook_read(const char *dir, const char *plane, const char *pin, struct hook_s
 	return 0;
 }
 
+void hook_prog_name(struct hook_prog *prog)
+{
+	struct bpf_prog_info info;
+
+	if (!prog_read(prog->id, &info))
+		snprintf(prog->name, sizeof(prog->name), "%s", info.name);
+}
+
+int hook_link_read(int link_fd, struct hook_link *link)
+{
+	struct bpf_link_info info = { 0 };
+	__u32 length = sizeof(info);
+
+	if (bpf_obj_get_info_by_fd(link_fd, &info, &length))
+		return -errno;
+	/* info.tcx starts as info.xdp does, which older headers have */
+	*link = (struct hook_link){ info.id, info.prog_id, info.xdp.ifindex };
+	return 0;
+}
+
 int hook_order(const char *cgroup, __u32 attach_type, struct hook_prog progs[HOOK_PROGS_MAX])
 {
 	__u32 ids[HOOK_PROGS_MAX], count = HOOK_PROGS_MAX, i;
-	struct bpf_prog_info info;
 	int fd = open(cgroup, O_RDONLY | O_DIRECTORY | O_CLOEXEC), result;
 
 	if (fd < 0)
@@ -171,9 +190,8 @@ int hook_order(const char *cgroup, __u32 attach_type, struct hook_prog progs[HOO
 	result = result ? -errno : (int)count;
 	close(fd);
 	for (i = 0; result > 0 && i < count; i++) {
-		progs[i].id = ids[i];
-		snprintf(progs[i].name, sizeof(progs[i].name), "%s",
-			 prog_read(ids[i], &info) ? "?" : info.name);
+		progs[i] = (struct hook_prog){ .id = ids[i], .name = "?" };
+		hook_prog_name(&progs[i]);
 	}
 	return result;
 }

@@ -69,6 +69,19 @@ struct hook_prog {
 	char name[BPF_OBJ_NAME_LEN];
 };
 
+/* Fills in the name by the id; what cannot be seen leaves it as it is. */
+void hook_prog_name(struct hook_prog *prog);
+
+/* A tcx or XDP link, as the kernel has it. */
+struct hook_link {
+	__u32 id;
+	__u32 prog_id;
+	__u32 ifindex; /* 0: the interface is gone, or somebody has detached it */
+};
+
+/* 0 or -errno. */
+int hook_link_read(int link_fd, struct hook_link *link);
+
 /* The programs that run on a hook of a cgroup, in order, those of its ancestors too. Their count.
  */
 int hook_order(const char *cgroup, __u32 attach_type, struct hook_prog progs[HOOK_PROGS_MAX]);

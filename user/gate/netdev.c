@@ -5,11 +5,16 @@
 #include "nl.h"
 
 #include <errno.h>
+#include <linux/ethtool.h>
 #include <linux/rtnetlink.h>
+#include <linux/sockios.h>
 #include <net/if_arp.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 /* include/uapi/linux/if_arp.h; <net/if_arp.h> lacks them */
 #ifndef ARPHRD_RAWIP
@@ -126,6 +131,21 @@ int netdev_has_ethernet(const struct netdev *dev)
 	default:
 		return -1;
 	}
+}
+
+bool netdev_takes_vlan(const char *name)
+{
+	struct ethtool_value flags = { .cmd = ETHTOOL_GFLAGS };
+	struct ifreq request = { .ifr_data = (char *)&flags };
+	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	bool takes;
+
+	if (fd < 0)
+		return false;
+	snprintf(request.ifr_name, sizeof(request.ifr_name), "%s", name);
+	takes = !ioctl(fd, SIOCETHTOOL, &request) && flags.data & ETH_FLAG_RXVLAN;
+	close(fd);
+	return takes;
 }
 
 __u64 netdev_netns(void)

@@ -340,6 +340,13 @@ static enum answer ask_file_iterator(const struct need *need, struct asking *ask
 	return from_feature(feature_file_iterator(asking->vmlinux));
 }
 
+static enum answer ask_reuseport_casts(const struct need *need, struct asking *asking)
+{
+	if (!asking->vmlinux)
+		return no_btf(asking);
+	return from_feature(feature_reuseport_casts(asking->vmlinux));
+}
+
 /* type, field */
 static enum answer ask_field(const struct need *need, struct asking *asking)
 {
@@ -499,6 +506,9 @@ static const struct need needs[] = {
 	  .since = "5.1" },
 	{ 0, STEER, HELPER(SK_REUSEPORT, 0, probe_read_kernel), .why = "reads how full a queue is",
 	  .since = "5.8", .fallback = "new flows go to workers with full queues, too" },
+	{ 0, STEER, .name = "bpf_rdonly_cast in sk_reuseport",
+	  .why = "reads addresses and sockets without calls (kfunc)", .ask = ask_reuseport_casts,
+	  .takes = ASK_TRACE, .since = "6.2", .fallback = "helpers, which are dearer" },
 	{ 0, STEER, .name = "cgroup/post_bind4", .why = "tells of new sockets at once",
 	  HOOK(CGROUP_SOCK, BPF_CGROUP_INET4_POST_BIND), .since = "4.17", .mend = CGROUP_MEND,
 	  .fallback = SWEEP_FALLBACK },

@@ -92,6 +92,13 @@ int reply_flows(const char *bpffs, struct reply_fill *fill, reply_flow_fn fn, vo
  */
 int reply_tables(const char *bpffs, int fd[2], struct err *err);
 
+/*
+ * The interface that a socket has heard a peer by, an index of the socket's namespace; 0 if that is
+ * not known (any more).  `fd` is from reply_tables().
+ */
+__u32 reply_heard_by(const int fd[2], const struct sluice_reply_meta *meta, __u64 cookie,
+		     const struct sluice_addr *peer, __be16 peer_port_be);
+
 typedef void (*reply_audit_fn)(__u64 cookie, const struct sluice_audit *audit, void *arg);
 int reply_audits(const char *bpffs, reply_audit_fn fn, void *arg, struct err *err);
 

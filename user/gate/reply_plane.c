@@ -44,7 +44,7 @@ int reply_slots_walk(int fd, reply_slot_fn fn, void *arg)
 	return plane_sets_walk(fd, sizeof(struct sluice_flow_set), set_visit, &walk);
 }
 
-bool reply_table_has(int fd, __u64 seed, __u32 sets, const struct sluice_flow *flow)
+bool reply_table_find(int fd, __u64 seed, __u32 sets, struct sluice_flow *flow)
 {
 	__u64 hash = sluice_flow_hash(seed, flow->cookie, &flow->peer, flow->peer_port_be);
 	__u32 way, index = sluice_flow_set_index(hash, sets);
@@ -55,7 +55,16 @@ bool reply_table_has(int fd, __u64 seed, __u32 sets, const struct sluice_flow *f
 	for (way = 0; way < SLUICE_FLOW_WAYS; way++)
 		if (set.tag[way] && set.flow[way].cookie == flow->cookie &&
 		    set.flow[way].peer_port_be == flow->peer_port_be &&
-		    !memcmp(&set.flow[way].peer, &flow->peer, sizeof(flow->peer)))
+		    !memcmp(&set.flow[way].peer, &flow->peer, sizeof(flow->peer))) {
+			*flow = set.flow[way];
 			return true;
+		}
 	return false;
+}
+
+bool reply_table_has(int fd, __u64 seed, __u32 sets, const struct sluice_flow *flow)
+{
+	struct sluice_flow found = *flow;
+
+	return reply_table_find(fd, seed, sets, &found);
 }

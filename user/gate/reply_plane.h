@@ -32,6 +32,8 @@ __u32 reply_flow_now(void);
 /* Called for each slot of a table that is taken, with a copy of its set; other than 0 ends it. */
 typedef int (*reply_slot_fn)(const struct sluice_flow_set *set, __u32 way, void *arg);
 int reply_slots_walk(int fd, reply_slot_fn fn, void *arg);
+/* The flow of a table, of `sets` sets, that has the socket and peer of *flow; false if none has. */
+bool reply_table_find(int fd, __u64 seed, __u32 sets, struct sluice_flow *flow);
 /* Has the table, of `sets` sets, the flow? */
 bool reply_table_has(int fd, __u64 seed, __u32 sets, const struct sluice_flow *flow);
 

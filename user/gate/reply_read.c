@@ -9,6 +9,7 @@
 #include <bpf/bpf.h>
 #include <errno.h>
 #include <fts.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -140,24 +141,55 @@ int reply_tables(const char *bpffs, int fd[2], struct err *err)
 	return 0;
 }
 
+__u32 reply_heard_by(const int fd[2], const struct sluice_reply_meta *meta, __u64 cookie,
+		     const struct sluice_addr *peer, __be16 peer_port_be)
+{
+	struct sluice_flow flow = { .cookie = cookie, .peer = *peer, .peer_port_be = peer_port_be };
+	int i;
+
+	for (i = 0; i < 2; i++)
+		if (fd[i] >= 0 &&
+		    reply_table_find(fd[i], meta->seed, plane_map_entries(fd[i]), &flow))
+			return flow.ifindex;
+	return 0;
+}
+
+/*
+ * All at once: a walk from key to key would begin anew whenever the entry it stands on goes, and
+ * tell of others twice.
+ */
+static int audits_walk(int fd, reply_audit_fn fn, void *arg)
+{
+	LIBBPF_OPTS(bpf_map_batch_opts, opts);
+	__u32 cursor = 0, i, count = plane_map_entries(fd);
+	struct sluice_audit *audits = calloc(count, sizeof(*audits));
+	__u64 *cookies = calloc(count, sizeof(*cookies));
+	int result = audits && cookies ? 0 : -ENOMEM;
+
+	if (!result && bpf_map_lookup_batch(fd, NULL, &cursor, cookies, audits, &count, &opts) &&
+	    errno != ENOENT)
+		result = -errno;
+	for (i = 0; !result && i < count; i++)
+		fn(cookies[i], &audits[i], arg);
+	free(audits);
+	free(cookies);
+	return result;
+}
+
 int reply_audits(const char *bpffs, reply_audit_fn fn, void *arg, struct err *err)
 {
 	struct sluice_reply_meta meta;
-	struct sluice_audit audit;
-	__u64 cookie, *last = NULL;
 	int fd, result = plane_meta_read(&reply_plane, bpffs, &meta, err);
 
 	if (result)
 		return plane_not_loaded(&reply_plane, bpffs, result, err);
-	fd = plane_map_open(&reply_plane, bpffs, "sluice_audits", sizeof(cookie), sizeof(audit),
-			    err);
+	fd = plane_map_open(&reply_plane, bpffs, "sluice_audits", sizeof(__u64),
+			    sizeof(struct sluice_audit), err);
 	if (fd < 0)
 		return fd;
-	while (!bpf_map_get_next_key(fd, last, &cookie)) {
-		if (!bpf_map_lookup_elem(fd, &cookie, &audit))
-			fn(cookie, &audit, arg);
-		last = &cookie;
-	}
+	result = audits_walk(fd, fn, arg);
 	close(fd);
+	if (result)
+		return err_set(err, EXIT_ERROR, -result, "audit table: %s", strerror(-result));
 	return 0;
 }

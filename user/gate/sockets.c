@@ -3,6 +3,7 @@
 
 #include "array.h"
 #include "sockets.skel.h"
+#include "text.h"
 
 #include <bpf/bpf.h>
 #include <errno.h>
@@ -28,17 +29,8 @@ struct sockets {
 	struct entry **all;
 	size_t room;
 	size_t count;
+	__u32 but; /* pid of a process that is left out; 0: none */
 };
-
-/* A process names itself as it likes; what is printed must be plain text. */
-static void comm_clean(char comm[SLUICE_COMM_SIZE])
-{
-	int i;
-
-	for (i = 0; i < SLUICE_COMM_SIZE && comm[i]; i++)
-		if (comm[i] < ' ' || comm[i] > '~' || comm[i] == '|')
-			comm[i] = '?';
-}
 
 static int entry_add(struct sockets *sockets, const struct sluice_socket_record *record)
 {
@@ -52,7 +44,8 @@ static int entry_add(struct sockets *sockets, const struct sluice_socket_record 
 	if (!entry)
 		return -ENOMEM;
 	entry->record = *record;
-	comm_clean(entry->record.comm);
+	/* all that is said of a process is plain text */
+	text_plain(entry->record.comm, SLUICE_COMM_SIZE);
 	sockets->all[sockets->count++] = entry;
 	HASH_ADD(hh, sockets->by_sock, record.sock, sizeof(entry->record.sock), entry);
 	if (record->cookie)
@@ -70,7 +63,7 @@ static int sockets_add(struct sockets *sockets, const struct sluice_socket_recor
 		return entry_add(sockets, record);
 	if (record->pid < entry->record.pid && record->cookie == entry->record.cookie) {
 		entry->record = *record;
-		comm_clean(entry->record.comm);
+		text_plain(entry->record.comm, SLUICE_COMM_SIZE);
 	}
 	return 0;
 }
@@ -86,7 +79,8 @@ static int sockets_fill(struct sockets *sockets, int iter_fd)
 		size_t i;
 
 		for (i = 0; !result && i < got / sizeof(*records); i++)
-			result = sockets_add(sockets, &records[i]);
+			if (!sockets->but || records[i].pid != sockets->but)
+				result = sockets_add(sockets, &records[i]);
 	}
 	return result ? result : got < 0 ? -errno : 0;
 }
@@ -126,11 +120,15 @@ static int sockets_iterate(struct sockets *sockets)
 	return result;
 }
 
-int sockets_read(struct sockets **sockets, struct err *err)
+static int sockets_read_but(__u32 but, struct sockets **sockets, struct err *err)
 {
 	struct sockets *fresh = calloc(1, sizeof(*fresh));
-	int result = fresh ? sockets_iterate(fresh) : -ENOMEM;
+	int result = fresh ? 0 : -ENOMEM;
 
+	if (!result) {
+		fresh->but = but;
+		result = sockets_iterate(fresh);
+	}
 	if (result) {
 		sockets_free(fresh);
 		return err_set(err, EXIT_LACKING, -result, "walk over the sockets of processes: %s",
@@ -138,6 +136,16 @@ int sockets_read(struct sockets **sockets, struct err *err)
 	}
 	*sockets = fresh;
 	return 0;
+}
+
+int sockets_read(struct sockets **sockets, struct err *err)
+{
+	return sockets_read_but(0, sockets, err);
+}
+
+int sockets_read_others(struct sockets **sockets, struct err *err)
+{
+	return sockets_read_but((__u32)getpid(), sockets, err);
 }
 
 const struct sluice_socket_record *sockets_find(const struct sockets *sockets, __u64 cookie)

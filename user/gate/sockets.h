@@ -12,6 +12,8 @@ struct sockets;
 
 /* A snapshot of now. -errno if the kernel has no task_file iterator (5.8) or forbids it. */
 int sockets_read(struct sockets **sockets, struct err *err);
+/* The same without what this process holds itself. */
+int sockets_read_others(struct sockets **sockets, struct err *err);
 /* The process with the lowest pid that holds the socket, or NULL. `sockets` may be NULL. */
 const struct sluice_socket_record *sockets_find(const struct sockets *sockets, __u64 cookie);
 /* The sockets, each once, in no order: NULL behind the last one. */

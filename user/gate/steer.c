@@ -12,7 +12,9 @@
 #include "log.h"
 #include "pins.h"
 #include "plane.h"
+#include "steer_drainer.h"
 #include "steer_place.h"
+#include "steer_share.h"
 
 #include <bpf/bpf.h>
 #include <ctype.h>
@@ -28,8 +30,6 @@
 
 #define PLANE	 "steer"
 #define PIN_META "sluice_steering"
-/* Each costs memory, and with --netns all anybody's sockets make one. */
-#define GROUPS_MAX 256
 
 static const struct plane plane = {
 	.name = PLANE,
@@ -70,8 +70,8 @@ void steer_ports(const struct sluice_steer_meta *meta, struct ports *ports)
 /* --- the groups that are pinned */
 
 struct pinned {
-	struct steer_group *group[GROUPS_MAX];
-	bool seen[GROUPS_MAX]; /* by this sweep, among the sockets */
+	struct steer_group *group[STEER_GROUPS_MAX];
+	bool seen[STEER_GROUPS_MAX]; /* by this sweep, among the sockets */
 	int count;
 };
 
@@ -115,7 +115,7 @@ static int pinned_open(const char *name, void *arg)
 	struct pinned *pinned = opening->pinned;
 	int result;
 
-	if (pinned->count == GROUPS_MAX)
+	if (pinned->count == STEER_GROUPS_MAX)
 		return 0;
 	result = steer_group_open(opening->dir, name, &pinned->group[pinned->count], opening->err);
 	if (!result) {
@@ -214,8 +214,8 @@ struct sweep {
 	steer_news_fn fn;
 	void *arg;
 	int groups;  /* steered, at the end */
-	int pins;    /* groups that have a folder, whether they are seen or not */
 	int refused; /* sockets that could not be taken, though they are there */
+	struct steer_shares shares;
 	bool dry_run;
 	bool regroup; /* instances are told by another rule than before */
 };
@@ -382,6 +382,33 @@ static void generations_forget(const struct sweep *sweep, struct steer_group *gr
 	}
 }
 
+/* Has another slot of the process told of it already? */
+static bool is_told(const struct steer_group *group, const bool ended[SLUICE_STEER_SLOTS], int slot)
+{
+	int before;
+
+	for (before = 0; before < slot; before++)
+		if (ended[before] && group->slots[before].pid == group->slots[slot].pid)
+			return true;
+	return false;
+}
+
+/* What a drain has left that was killed takes new flows again, as far as its generation may. */
+static void drains_end(const struct sweep *sweep, struct steer_group *group)
+{
+	bool ended[SLUICE_STEER_SLOTS] = { false };
+	int slot;
+
+	for (slot = 0; slot < SLUICE_STEER_SLOTS; slot++) {
+		ended[slot] = steer_drainer_gone(group, slot);
+		if (!ended[slot])
+			continue;
+		group->slots[slot].state = SLUICE_STEER_RETIRED;
+		if (!is_told(group, ended, slot))
+			tell_group(sweep, STEER_DRAIN_LAPSED, group, &group->slots[slot], 0, NULL);
+	}
+}
+
 /* The slots' states, and the order of the kernel for those that take new flows. */
 static void slots_assign(const struct sweep *sweep, struct steer_group *group,
 			 const struct sluice_socket_record *const *members, int count)
@@ -393,9 +420,11 @@ static void slots_assign(const struct sweep *sweep, struct steer_group *group,
 	int slot, result;
 
 	memcpy(before, group->slots, sizeof(before));
+	drains_end(sweep, group);
 	if (sweep->regroup)
 		generations_forget(sweep, group);
-	if (generation_assign(group->slots, SLUICE_STEER_SLOTS, &group->info.peak))
+	if (generation_assign(group->slots, SLUICE_STEER_SLOTS, plane_now_ns(CLOCK_BOOTTIME),
+			      &group->info.peak))
 		tell_generation(sweep, group);
 	if (peak != group->info.peak && steer_group_write_info(group, &err))
 		tell_group(sweep, STEER_GROUP_FAILED, group, NULL, 0, err.what);
@@ -516,6 +545,33 @@ static int group_fill(struct sweep *sweep, struct steer_group *group,
 	return result;
 }
 
+/* All of a namespace that has its share are told together: there may be any number of them. */
+static void group_left_out(struct sweep *sweep, const struct sluice_socket_record *of, int count)
+{
+	struct steer_share *share = steer_share_of(&sweep->shares, of->netns);
+
+	if (sweep->shares.host == of->netns)
+		tell_found(sweep, STEER_GROUP_FAILED, of, count, "there are 256 groups already");
+	else if (share && !share->example)
+		share->example = of;
+}
+
+static void tell_left_out(const struct sweep *sweep)
+{
+	char why[96];
+	size_t i;
+
+	for (i = 0; i < sweep->shares.count; i++) {
+		const struct steer_share *share = &sweep->shares.each[i];
+
+		if (!share->example)
+			continue;
+		snprintf(why, sizeof(why), "it has %d groups, and no more than that are free",
+			 share->groups);
+		tell_found(sweep, STEER_GROUPS_LEFT_OUT, share->example, share->left_out, why);
+	}
+}
+
 static void group_add(struct sweep *sweep, const struct sluice_socket_record *const *members,
 		      int count)
 {
@@ -523,14 +579,14 @@ static void group_add(struct sweep *sweep, const struct sluice_socket_record *co
 	struct err err = { 0 };
 	int result;
 
-	if (sweep->dry_run) {
-		sweep->groups++;
-		tell_found(sweep, STEER_GROUP_FOUND, members[0], count, NULL);
+	if (!steer_share_allow(&sweep->shares, members[0]->netns)) {
+		group_left_out(sweep, members[0], count);
 		return;
 	}
-	if (sweep->pins >= GROUPS_MAX) {
-		tell_found(sweep, STEER_GROUP_FAILED, members[0], count,
-			   "there are 256 groups already");
+	if (sweep->dry_run) {
+		sweep->groups++;
+		steer_share_add(&sweep->shares, members[0]->netns);
+		tell_found(sweep, STEER_GROUP_FOUND, members[0], count, NULL);
 		return;
 	}
 	result = steer_group_create(sweep->dir, &sweep->setting, members[0], &group, &err);
@@ -543,7 +599,7 @@ static void group_add(struct sweep *sweep, const struct sluice_socket_record *co
 		tell_found(sweep, STEER_GROUP_FAILED, members[0], count, err.what);
 	} else if (!result) {
 		sweep->groups++;
-		sweep->pins++;
+		steer_share_add(&sweep->shares, members[0]->netns);
 		tell_group(sweep, STEER_GROUP_ATTACHED, group, NULL, slots_used(group), NULL);
 	}
 	steer_group_close(group);
@@ -606,18 +662,22 @@ static bool any_out_of_sight(const struct sweep *sweep, const struct steer_group
 	return false;
 }
 
-/* Groups whose sockets are all closed, and such that are managed no longer. */
+/* Gives back groups whose sockets are all closed, and such that are managed no longer. */
 static void pinned_sweep(struct sweep *sweep)
 {
 	int i;
 
-	for (i = 0; i < sweep->pinned.count && !sweep->dry_run; i++) {
+	for (i = 0; i < sweep->pinned.count; i++) {
+		struct steer_group *group = sweep->pinned.group[i];
+		bool stays = sweep->pinned.seen[i] || any_out_of_sight(sweep, group);
 		struct err err = { 0 };
 
-		if (!sweep->pinned.seen[i] && !any_out_of_sight(sweep, sweep->pinned.group[i]) &&
-		    group_release(sweep, sweep->pinned.group[i], NULL, &err) < 0)
-			tell_group(sweep, STEER_GROUP_FAILED, sweep->pinned.group[i], NULL, 0,
-				   err.what);
+		if (!stays && !sweep->dry_run && group_release(sweep, group, NULL, &err) < 0) {
+			tell_group(sweep, STEER_GROUP_FAILED, group, NULL, 0, err.what);
+			stays = true;
+		}
+		if (stays)
+			steer_share_add(&sweep->shares, group->info.netns);
 	}
 }
 
@@ -635,13 +695,16 @@ static int sweep_run(struct sweep *sweep, struct err *err)
 			err_set(err, EXIT_ERROR, -result, "sockets: %s", strerror(-result));
 	}
 	if (!result) {
-		sweep->pins = sweep->pinned.count;
+		/* who steers one namespace alone has nobody to share with */
+		sweep->shares.host = sweep->meta.netns ? sweep->meta.netns : steer_share_host();
 		groups_each(sweep, &members, group_known);
 		/* what is gone makes room, and lets go of its sockets, before others come */
 		pinned_sweep(sweep);
 		groups_each(sweep, &members, group_other);
+		tell_left_out(sweep);
 	}
 	free(members.all);
+	steer_share_free(&sweep->shares);
 	pinned_close(&sweep->pinned);
 	sockets_free(sweep->sockets);
 	return result;
@@ -720,7 +783,7 @@ static int group_detach(const struct sweep *sweep, const struct steer_group *gro
 static int group_release(struct sweep *sweep, struct steer_group *group, const char *why,
 			 struct err *err)
 {
-	int detached = group_detach(sweep, group), removed;
+	int detached = group_detach(sweep, group);
 
 	if (detached < 0)
 		return err_set(err, detached == -EPERM ? EXIT_PERMISSION : EXIT_ERROR, -detached,
@@ -728,9 +791,7 @@ static int group_release(struct sweep *sweep, struct steer_group *group, const c
 	tell_group(sweep, detached ? STEER_GROUP_RELEASED : STEER_GROUP_GONE, group, NULL,
 		   slots_used(group), why);
 	steer_group_forget(group);
-	removed = steer_group_remove(sweep->dir, group->name, err);
-	sweep->pins -= removed >= 0;
-	return removed;
+	return steer_group_remove(sweep->dir, group->name, err);
 }
 
 static int unload_locked(struct sweep *sweep, struct err *err)
@@ -885,7 +946,8 @@ static int load_locked(const struct steer_options *options, struct sweep *sweep,
 	sweep_setting(sweep);
 	/* a group that comes later begins with us: it has no flows from before */
 	sweep->setting.settled_ns = plane_now_ns(CLOCK_MONOTONIC) + STEER_SETTLED_NS;
-	result = steer_group_verify(&sweep->setting, err);
+	result = before.magic || options->dry_run ? steer_group_verify(&sweep->setting, err)
+						  : steer_group_verify_first(&sweep->setting, err);
 	if (!result && options->must_find && !options->dry_run && !finds_any(sweep))
 		return stay(sweep, before.magic ? &before : NULL, err);
 	if (!result && !sweep->dry_run)
@@ -925,6 +987,38 @@ int steer_try(const struct steer_options *options, struct err *err)
 }
 
 /* --- reading */
+
+struct left_out {
+	int groups, namespaces;
+};
+
+static void left_out_add(const struct steer_news *news, void *arg)
+{
+	struct left_out *left_out = arg;
+
+	if (news->event != STEER_GROUPS_LEFT_OUT)
+		return;
+	left_out->groups += news->count;
+	left_out->namespaces++;
+}
+
+int steer_left_out(const char *bpffs, int *groups, int *namespaces, struct err *err)
+{
+	struct left_out left_out = { 0 };
+	struct sweep look = {
+		.bpffs = bpffs, .fn = left_out_add, .arg = &left_out, .dry_run = true
+	};
+	int result = steer_read(bpffs, &look.meta, err);
+
+	/* one namespace alone is never left out, and the look can be saved */
+	if (!result && !look.meta.netns)
+		result = sweep_run(&look, err);
+	if (result)
+		return result;
+	*groups = left_out.groups;
+	*namespaces = left_out.namespaces;
+	return 0;
+}
 
 int steer_read(const char *bpffs, struct sluice_steer_meta *meta, struct err *err)
 {

@@ -48,8 +48,10 @@ enum steer_event {
 	STEER_GROUP_FAILED,   /* see why */
 	STEER_SOCKET_JOINED,
 	STEER_SOCKET_LEFT,
-	STEER_SOCKET_FAILED, /* see why */
-	STEER_GENERATION,    /* a newer one has taken over */
+	STEER_SOCKET_FAILED,   /* see why */
+	STEER_GENERATION,      /* a newer one has taken over */
+	STEER_DRAIN_LAPSED,    /* whoever drained the slot's process was killed */
+	STEER_GROUPS_LEFT_OUT, /* `count` groups like this: their namespace has its share */
 };
 
 struct steer_news {
@@ -57,7 +59,7 @@ struct steer_news {
 	const char *name; /* of the group's folder; NULL: it has none */
 	const struct sluice_steer_group *group;
 	const struct sluice_steer_slot *slot; /* or NULL */
-	int count;			      /* sockets of the group */
+	int count;			      /* sockets of the group, or groups */
 	__u32 prog_id;			      /* STEER_GROUP_FOREIGN; 0: a classic BPF program */
 	const char *why;
 };
@@ -91,6 +93,8 @@ int steer_unload_own(const char *bpffs, steer_news_fn fn, void *arg, struct err 
 
 /* -ENOENT with *err set if it is not loaded; other ABI versions are refused, never misread. */
 int steer_read(const char *bpffs, struct sluice_steer_meta *meta, struct err *err);
+/* How many groups are left to the kernel as their namespace has its share (steer_share.h). */
+int steer_left_out(const char *bpffs, int *groups, int *namespaces, struct err *err);
 /* Opens the groups, one after the other, until fn returns other than 0. */
 int steer_groups(const char *bpffs, int (*fn)(struct steer_group *group, void *arg), void *arg,
 		 struct err *err);

@@ -1,31 +1,36 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * The sockets are held by descriptors of our own meanwhile: should the process end, its queues are
- * still there to be moved.  The lock on the pins is held only while slots are written, so that the
+ * The sockets are held by descriptors of our own meanwhile: should their process end, their queues
+ * are still there to be moved.  Which also means that nobody else sees them close: a socket that
+ * nobody holds but us gets nothing from that moment on, or its flows would wait for the limit with
+ * it.  The lock on the pins is held only while slots are written, so that the
  * daemon and other commands work on.
  */
 #include "steer_drain.h"
 
 #include "caps.h"
+#include "holders.h"
 #include "instance.h"
 #include "pins.h"
 #include "plane.h"
 #include "requeue.h"
 #include "sockets.h"
 #include "steer.h"
+#include "steer_drainer.h"
 
 #include <errno.h>
 #include <linux/sock_diag.h>
-#include <poll.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
 #define SOCKETS_MAX SLUICE_STEER_SLOTS
 #define LOOK_MS	    50
+/* A living process may close a socket, which nobody tells us of. */
+#define HOLDERS_MS 1000
 /* A datagram that was given to the socket before the slot was closed has reached its queue. */
 #define GRACE_MS 50
 /* What the process gets to empty its queues when the limit is over, too. */
@@ -35,9 +40,10 @@ struct drained {
 	struct steer_group *group; /* shared by the sockets of a group */
 	__u64 cookie;
 	int slot;
-	int fd;
+	int fd;	     /* -1: nobody else holds it any more, and it has been emptied */
 	__u32 drops; /* of the socket, at the beginning */
 	bool joined; /* it was not drained before */
+	bool left;   /* nobody else holds it any more */
 };
 
 struct drain {
@@ -49,7 +55,9 @@ struct drain {
 	int group_count;
 	struct drained all[SOCKETS_MAX];
 	int count;
-	int pidfd;
+	int held; /* of these, with a descriptor */
+	struct holders holders;
+	__u32 looked_ms; /* at who holds them, after the start */
 	__u64 start_ns;
 	struct err *err;
 };
@@ -57,14 +65,6 @@ struct drain {
 static __u32 elapsed_ms(const struct drain *drain)
 {
 	return (__u32)((plane_now_ns(CLOCK_BOOTTIME) - drain->start_ns) / 1000000);
-}
-
-/* Sleeps, and wakes when the process ends; true if it has. */
-static bool process_wait(const struct drain *drain, __u32 ms)
-{
-	struct pollfd end = { .fd = drain->pidfd, .events = POLLIN };
-
-	return poll(&end, 1, (int)ms) == 1;
 }
 
 /* --- which sockets */
@@ -104,24 +104,34 @@ static int socket_hold(struct drain *drain, struct steer_group *group, int slot)
 		close(fd);
 		return err_set(drain->err, EXIT_ERROR, E2BIG, "more than %d sockets", SOCKETS_MAX);
 	}
-	/* a slot that is draining is one of a drain that was killed */
-	*drained = (struct drained){
-		group, group->slots[slot].cookie, slot,
-		fd,    socket_drops(fd),	  group->slots[slot].state != SLUICE_STEER_DRAINED
-	};
+	drain->held++;
+	/* a slot that is draining already is another drain's, and perhaps left to us by it */
+	*drained = (struct drained){ .group = group,
+				     .cookie = group->slots[slot].cookie,
+				     .slot = slot,
+				     .fd = fd,
+				     .drops = socket_drops(fd),
+				     .joined = group->slots[slot].state != SLUICE_STEER_DRAINED };
 	drain->count++;
-	return 0;
+	return holders_watch(&drain->holders, record->pid);
+}
+
+/* Does the slot take new flows, or will it with the next sweep? */
+static bool slot_takes(struct steer_group *group, int slot)
+{
+	__u16 state = group->slots[slot].state;
+
+	return state == SLUICE_STEER_ACTIVE || state == SLUICE_STEER_RETIRED ||
+	       steer_drainer_gone(group, slot);
 }
 
 /* Is there anybody else for the flows? */
-static bool has_others(const struct drain *drain, const struct steer_group *group)
+static bool has_others(const struct drain *drain, struct steer_group *group)
 {
 	int slot;
 
 	for (slot = 0; slot < SLUICE_STEER_SLOTS; slot++)
-		if ((group->slots[slot].state == SLUICE_STEER_ACTIVE ||
-		     group->slots[slot].state == SLUICE_STEER_RETIRED) &&
-		    !is_meant(drain, &group->slots[slot]))
+		if (slot_takes(group, slot) && !is_meant(drain, &group->slots[slot]))
 			return true;
 	return false;
 }
@@ -199,24 +209,29 @@ static int slots_reload(const struct drain *drain)
 	return result ? slots_failed(drain, result) : 0;
 }
 
-/* Runs fn on each socket's slot, if the slot is still the socket's. */
+/* One that is closed gives its slot to another. */
+static bool has_slot(const struct drained *drained)
+{
+	return drained->fd >= 0 && drained->group->slots[drained->slot].cookie == drained->cookie;
+}
+
+/* Runs fn on each socket's slot. */
 static int slots_write(struct drain *drain, int (*fn)(struct drained *drained))
 {
 	int i, result = 0;
 
-	for (i = 0; i < drain->count && !result; i++) {
-		struct drained *drained = &drain->all[i];
-
-		if (drained->group->slots[drained->slot].cookie == drained->cookie)
-			result = fn(drained);
-	}
+	for (i = 0; i < drain->count && !result; i++)
+		if (has_slot(&drain->all[i]))
+			result = fn(&drain->all[i]);
 	return result ? slots_failed(drain, result) : 0;
 }
 
 static int slot_draining(struct drained *drained)
 {
+	int result = steer_drainer_begin(drained->group, drained->slot);
+
 	drained->group->slots[drained->slot].state = SLUICE_STEER_DRAINING;
-	return steer_group_write(drained->group, drained->slot);
+	return result ? result : steer_group_write(drained->group, drained->slot);
 }
 
 static int slot_drained(struct drained *drained)
@@ -224,9 +239,14 @@ static int slot_drained(struct drained *drained)
 	return steer_group_drained(drained->group, drained->slot);
 }
 
+static int slot_left(struct drained *drained)
+{
+	return drained->left ? slot_drained(drained) : 0;
+}
+
 static int slot_restore(struct drained *drained)
 {
-	if (!drained->joined)
+	if (!drained->joined || steer_drainer_other(drained->group, drained->slot))
 		return 0;
 	drained->group->slots[drained->slot].state = SLUICE_STEER_RETIRED;
 	return steer_group_write(drained->group, drained->slot);
@@ -246,7 +266,8 @@ static bool is_drained(const struct drain *drain, const struct steer_group *grou
 static int slots_give(struct drain *drain, int (*fn)(struct drained *drained))
 {
 	struct pins pins;
-	int i, result = steer_sweep(drain->options->bpffs, NULL, NULL, drain->err);
+	int i, result = steer_sweep(drain->options->bpffs, drain->options->fn, drain->options->arg,
+				    drain->err);
 
 	if (!result)
 		result = pins_lock(&pins, drain->options->bpffs, false, drain->err);
@@ -291,7 +312,7 @@ static int flows_count(struct drain *drain, __u32 *flows, __u32 *busy)
 		if (!result)
 			result = steer_group_fill(drain->groups[i], drain->options->idle_ms, fill);
 		for (at = 0; at < drain->count && !result; at++) {
-			if (drain->all[at].group != drain->groups[i])
+			if (drain->all[at].group != drain->groups[i] || !has_slot(&drain->all[at]))
 				continue;
 			*flows += fill->of_slot[drain->all[at].slot];
 			*busy += fill->busy[drain->all[at].slot];
@@ -304,12 +325,13 @@ static int flows_count(struct drain *drain, __u32 *flows, __u32 *busy)
 	return 0;
 }
 
+/* Of those that somebody may still read. */
 static bool queues_wait(const struct drain *drain)
 {
 	int i;
 
 	for (i = 0; i < drain->count; i++)
-		if (requeue_waits(drain->all[i].fd))
+		if (drain->all[i].fd >= 0 && !drain->all[i].left && requeue_waits(drain->all[i].fd))
 			return true;
 	return false;
 }
@@ -327,7 +349,76 @@ static __u32 next_look_ms(__u64 look_ns)
 	return ms > LOOK_MS ? (__u32)ms : LOOK_MS;
 }
 
-/* Until no flow is busy and no datagram waits, the process has ended, or the limit is reached. */
+/* --- sockets that their processes leave */
+
+/* Marks the sockets that nobody else holds: their number, or -errno. */
+static int sockets_look(struct drain *drain)
+{
+	struct sockets *sockets;
+	int i, left = 0, result = sockets_read_others(&sockets, drain->err);
+
+	if (result)
+		return result;
+	drain->looked_ms = elapsed_ms(drain);
+	for (i = 0; i < drain->count && !result; i++) {
+		const struct sluice_socket_record *record;
+
+		if (drain->all[i].fd < 0)
+			continue;
+		record = sockets_find(sockets, drain->all[i].cookie);
+		drain->all[i].left = !record;
+		left += !record;
+		if (record)
+			result = holders_watch(&drain->holders, record->pid);
+	}
+	sockets_free(sockets);
+	drain->result->exited = left == drain->held;
+	return result ? err_set(drain->err, EXIT_ERROR, -result, "steer drain: %s",
+				strerror(-result))
+		      : left;
+}
+
+/* The slot takes nothing any more: what waits is moved. */
+static void socket_empty(struct drain *drain, struct drained *drained)
+{
+	struct requeued requeued = { 0 };
+
+	if (requeue(drained->fd, drained->group->info.port, &requeued))
+		requeued.lost += requeue_discard(drained->fd);
+	requeued.lost += socket_drops(drained->fd) - drained->drops;
+	close(drained->fd);
+	drained->fd = -1;
+	drain->held--;
+	drain->result->moved += requeued.moved;
+	drain->result->lost += requeued.lost;
+}
+
+static void grace(void)
+{
+	nanosleep(&(struct timespec){ .tv_nsec = GRACE_MS * 1000000L }, NULL);
+}
+
+/* Where some of the sockets are left, and not all: the flows of these move now. */
+static int sockets_part(struct drain *drain)
+{
+	int i, result, left = sockets_look(drain);
+
+	if (left <= 0 || drain->result->exited)
+		return left < 0 ? left : 0;
+	result = slots_give(drain, slot_left);
+	if (result)
+		return result;
+	grace();
+	for (i = 0; i < drain->count; i++)
+		if (drain->all[i].fd >= 0 && drain->all[i].left)
+			socket_empty(drain, &drain->all[i]);
+	return 0;
+}
+
+/* --- the steps */
+
+/* Until no flow is busy and no datagram waits, all processes have ended, or the limit is reached.
+ */
 static int wait_idle(struct drain *drain)
 {
 	struct steer_drain_result *result = drain->result;
@@ -347,30 +438,28 @@ static int wait_idle(struct drain *drain)
 		if (result->limit)
 			return 0;
 		before = plane_now_ns(CLOCK_MONOTONIC) - before;
-		result->exited = process_wait(drain, next_look_ms(before));
-		if (result->exited)
-			return 0;
+		if (holders_wait(&drain->holders, next_look_ms(before)) ||
+		    elapsed_ms(drain) - drain->looked_ms >= HOLDERS_MS)
+			failed = sockets_part(drain);
+		if (failed || result->exited)
+			return failed;
 	}
 }
 
 /* The slots take nothing any more: what waits is read by the process, or else moved. */
 static void empty_queues(struct drain *drain)
 {
-	struct requeued requeued = { 0 };
 	__u32 end;
 	int i;
 
-	nanosleep(&(struct timespec){ .tv_nsec = GRACE_MS * 1000000L }, NULL);
+	grace();
 	end = elapsed_ms(drain) + LAST_MS;
-	while (!drain->result->exited && queues_wait(drain) && elapsed_ms(drain) < end)
-		drain->result->exited = process_wait(drain, 5);
-	for (i = 0; i < drain->count; i++) {
-		if (requeue(drain->all[i].fd, drain->all[i].group->info.port, &requeued))
-			requeued.lost += requeue_discard(drain->all[i].fd);
-		requeued.lost += socket_drops(drain->all[i].fd) - drain->all[i].drops;
-	}
-	drain->result->moved = requeued.moved;
-	drain->result->lost = requeued.lost;
+	while (queues_wait(drain) && elapsed_ms(drain) < end)
+		if (holders_wait(&drain->holders, 5) && sockets_look(drain) < 0)
+			break;
+	for (i = 0; i < drain->count; i++)
+		if (drain->all[i].fd >= 0)
+			socket_empty(drain, &drain->all[i]);
 }
 
 static int drain_run(struct drain *drain)
@@ -402,26 +491,18 @@ static int drain_run(struct drain *drain)
 	return 0;
 }
 
-static int process_open(const struct steer_drain_options *options, struct err *err)
-{
-	int pidfd = (int)syscall(SYS_pidfd_open, (pid_t)options->pid, 0);
-
-	if (pidfd >= 0)
-		return pidfd;
-	return err_set(err, EXIT_ERROR, errno, "process %u: %s", options->pid, strerror(errno));
-}
-
 static void drain_end(struct drain *drain)
 {
 	int i;
 
 	for (i = 0; i < drain->count; i++)
-		close(drain->all[i].fd);
+		if (drain->all[i].fd >= 0)
+			close(drain->all[i].fd);
 	for (i = 0; i < drain->group_count; i++)
 		steer_group_close(drain->groups[i]);
 	free(drain->groups);
 	sockets_free(drain->sockets);
-	close(drain->pidfd);
+	holders_free(&drain->holders);
 	free(drain);
 }
 
@@ -432,26 +513,23 @@ int steer_drain(const struct steer_drain_options *options, struct steer_drain_re
 				    CAP_SYS_PTRACE };
 	struct drain *drain;
 	struct sluice_steer_meta meta;
-	int failed = caps_require("steer drain", caps, sizeof(caps) / sizeof(*caps), err), pidfd;
+	int failed = caps_require("steer drain", caps, sizeof(caps) / sizeof(*caps), err);
 
 	if (!failed)
 		failed = steer_read(options->bpffs, &meta, err);
 	if (failed)
 		return failed;
-	pidfd = process_open(options, err);
-	if (pidfd < 0)
-		return pidfd;
+	if (kill((pid_t)options->pid, 0) && errno == ESRCH)
+		return err_set(err, EXIT_ERROR, errno, "process %u: %s", options->pid,
+			       strerror(errno));
 	drain = calloc(1, sizeof(*drain));
-	if (!drain) {
-		close(pidfd);
+	if (!drain)
 		return err_set(err, EXIT_ERROR, ENOMEM, "steer drain: no memory");
-	}
 	*result = (struct steer_drain_result){ 0 };
 	err->code = EXIT_OK; /* so that it tells who has set it */
 	drain->options = options;
 	drain->result = result;
 	drain->err = err;
-	drain->pidfd = pidfd;
 	drain->start_ns = plane_now_ns(CLOCK_BOOTTIME);
 	drain->instance = instance_of(options->pid, SLUICE_STEER_BY_PROCESS);
 	failed = drain_run(drain);

@@ -7,6 +7,7 @@
 #define SLUICE_STEER_DRAIN_H
 
 #include "err.h"
+#include "steer.h"
 
 #include <linux/types.h>
 #include <signal.h>
@@ -23,6 +24,8 @@ struct steer_drain_options {
 	bool dry_run;	/* only count */
 	const volatile sig_atomic_t
 		*interrupted; /* when it is set, all is as before; may be NULL */
+	steer_news_fn fn;     /* of the sweep that comes first; may be NULL */
+	void *arg;
 };
 
 struct steer_drain_result {
@@ -31,7 +34,7 @@ struct steer_drain_result {
 	__u32 flows_left; /* not yet idle at the end of the limit: they go on at another worker */
 	__u64 moved;	  /* datagrams taken from a queue that was no longer read, and sent anew */
 	__u64 lost;  /* datagrams that the sockets dropped meanwhile, or that could not be moved */
-	bool exited; /* the process ended before the drain did */
+	bool exited; /* the processes ended, or closed their sockets, before the drain did */
 	bool limit;  /* the limit was reached */
 	__u32 took_ms;
 };

@@ -9,6 +9,7 @@
 #include "udp_stats.h"
 
 #include <bpf/bpf.h>
+#include <bpf/btf.h>
 #include <errno.h>
 #include <sluice/reply.h>
 #include <stdlib.h>
@@ -77,6 +78,7 @@ static struct steer_group *group_new(const char *dir, const char *name)
 		return NULL;
 	snprintf(group->dir, sizeof(group->dir), "%s", dir);
 	snprintf(group->name, sizeof(group->name), "%s", name);
+	group->drainer_fd = -1;
 	for (i = 0; i < GROUP_MAPS; i++)
 		*map_fd(group, i) = -1;
 	return group;
@@ -91,6 +93,8 @@ void steer_group_close(struct steer_group *group)
 	for (i = 0; i < GROUP_MAPS; i++)
 		if (*map_fd(group, i) >= 0)
 			close(*map_fd(group, i));
+	if (group->drainer_fd >= 0)
+		close(group->drainer_fd);
 	free(group);
 }
 
@@ -175,6 +179,28 @@ static void loading_end(struct loading *loading)
 	free(loading->log);
 }
 
+/* Asked once, since it takes a while; the program that does without is right for any kernel. */
+static bool kernel_casts(void)
+{
+	static enum feature answer;
+	static bool asked;
+
+	if (!asked) {
+		struct btf *vmlinux = btf__load_vmlinux_btf();
+
+		answer = vmlinux ? feature_reuseport_casts(vmlinux) : FEATURE_NO;
+		btf__free(vmlinux);
+		asked = true;
+	}
+	return answer == FEATURE_YES;
+}
+
+static struct bpf_program *loading_program(const struct loading *loading)
+{
+	return kernel_casts() ? loading->skel->progs.sluice_steer
+			      : loading->skel->progs.sluice_steer_h;
+}
+
 static bool queues_readable(void)
 {
 	return feature_helper(BPF_PROG_TYPE_SK_REUSEPORT, 0, BPF_FUNC_probe_read_kernel) ==
@@ -203,6 +229,8 @@ static int loading_open(struct loading *loading, const struct steer_setting *set
 	loading->skel->rodata->idle_limit = sluice_flow_clock(setting->idle_ns);
 	loading->skel->rodata->queues_readable = queues_readable();
 	bpf_map__set_max_entries(loading->skel->maps.sluice_table, sets);
+	bpf_program__set_autoload(loading->skel->progs.sluice_steer, kernel_casts());
+	bpf_program__set_autoload(loading->skel->progs.sluice_steer_h, !kernel_casts());
 	return 0;
 }
 
@@ -230,11 +258,17 @@ static struct {
 	struct steer_setting setting;
 } spare;
 
+/* But for when it was made. */
+static bool same_setting(const struct steer_setting *one, const struct steer_setting *other)
+{
+	return one->policy == other->policy && one->flows == other->flows &&
+	       one->idle_ns == other->idle_ns;
+}
+
 static bool spare_fits(const struct steer_setting *setting)
 {
-	return spare.loading.skel && spare.setting.policy == setting->policy &&
-	       spare.setting.flows == setting->flows && spare.setting.idle_ns == setting->idle_ns &&
-	       !setting->settled_ns;
+	return spare.loading.skel && same_setting(&spare.setting, setting) &&
+	       spare.setting.settled_ns == setting->settled_ns;
 }
 
 static void spare_drop(void)
@@ -329,10 +363,10 @@ static int group_fill(struct steer_group *group, struct loading *loading, struct
 	struct plane plane = group_plane(group->name);
 	int result = plane_pin_maps(&plane, group->dir, loading->skel->obj, err);
 
-	group->info.prog_id = prog_id(bpf_program__fd(loading->skel->progs.sluice_steer));
+	group->info.prog_id = prog_id(bpf_program__fd(loading_program(loading)));
 	if (!result)
-		result = prog_pin(group, bpf_program__fd(loading->skel->progs.sluice_steer),
-				  PIN_PROGRAM, err);
+		result = prog_pin(group, bpf_program__fd(loading_program(loading)), PIN_PROGRAM,
+				  err);
 	if (!result)
 		result = maps_open(group, err);
 	return result ? result : info_write(group, SLUICE_LOADING, err);
@@ -383,15 +417,30 @@ int steer_group_create(const char *dir, const struct steer_setting *setting,
 	return result;
 }
 
+int steer_group_verify_first(const struct steer_setting *setting, struct err *err)
+{
+	return setting->flows > SPARE_FLOWS_MAX ? steer_group_verify(setting, err)
+						: steer_group_prepare(setting, err);
+}
+
+/* The table is not what is verified, and may be large. */
 int steer_group_verify(const struct steer_setting *setting, struct err *err)
 {
+	static struct steer_setting verified;
 	struct loading loading = { 0 };
-	int result = loading_open(&loading, setting, 1, sets_of(setting));
+	int result;
 
-	if (result)
+	if (verified.policy && same_setting(&verified, setting))
+		return 0;
+	result = loading_open(&loading, setting, 1, sets_of(setting));
+	if (result) {
 		err_set(err, EXIT_ERROR, -result, "steering program: %s", strerror(-result));
-	else
+	} else {
+		bpf_map__set_max_entries(loading.skel->maps.sluice_table, 1);
 		result = loading_load(&loading, err);
+	}
+	if (!result)
+		verified = *setting;
 	loading_end(&loading);
 	return result;
 }
@@ -431,7 +480,7 @@ int steer_group_change(struct steer_group *group, const struct steer_setting *se
 	if (!result)
 		result = loading_load(&loading, err);
 	if (!result) {
-		fd = bpf_program__fd(loading.skel->progs.sluice_steer);
+		fd = bpf_program__fd(loading_program(&loading));
 		unlink(pins_path(group->dir, group->name, PIN_STAGED, from));
 		result = prog_pin(group, fd, PIN_STAGED, err);
 		pins_path(group->dir, group->name, PIN_PROGRAM, to);

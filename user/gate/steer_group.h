@@ -23,6 +23,7 @@ struct steer_group {
 	struct sluice_steer_slot slots[SLUICE_STEER_SLOTS];
 	int group_fd, sockets_fd, slots_fd, choices_fd, current_fd, cpus_fd, placed_fd, table_fd,
 		stats_fd, counters_fd;
+	int drainer_fd; /* of the folder, for steer_drainer.h; -1: not opened yet */
 };
 
 /* What the program of a group is loaded with. */
@@ -55,8 +56,10 @@ int steer_group_create(const char *dir, const struct steer_setting *setting,
  * most of the time that a new group waits.  NULL: none is wanted any more.
  */
 int steer_group_prepare(const struct steer_setting *setting, struct err *err);
-/* Verifies the program for such a group, and changes nothing. */
+/* Verifies the program for such a group, once in a process, and changes nothing. */
 int steer_group_verify(const struct steer_setting *setting, struct err *err);
+/* The same for who will create such a group next, and may have it verified already then. */
+int steer_group_verify_first(const struct steer_setting *setting, struct err *err);
 /* A program with another setting, on the same maps; nothing is attached yet. */
 int steer_group_change(struct steer_group *group, const struct steer_setting *setting,
 		       struct err *err);

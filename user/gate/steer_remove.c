@@ -17,7 +17,7 @@
 #include <unistd.h>
 
 #define PLANE	     "steer"
-#define OUR_NAME     "sluice_steer"
+#define OUR_NAMES    "sluice_steer" /* what they begin with */
 #define PROGRAMS_MAX 512
 
 /* Of a program that nobody else knows how to detach, its group holds the one reference. */
@@ -48,7 +48,7 @@ static bool prog_is_ours(__u32 id)
 	if (fd < 0)
 		return false;
 	ours = prog_read(fd, &info) && info.type == BPF_PROG_TYPE_SK_REUSEPORT &&
-	       !strcmp(info.name, OUR_NAME);
+	       !strncmp(info.name, OUR_NAMES, strlen(OUR_NAMES));
 	close(fd);
 	return ours;
 }
@@ -96,7 +96,8 @@ static void pin_note(const char *path, struct removal *removal)
 		return;
 	/* a map's information has no such type, and a link's no such name */
 	if (prog_read(fd, &info) && info.type == BPF_PROG_TYPE_SK_REUSEPORT &&
-	    !strcmp(info.name, OUR_NAME) && removal->pinned_count < PROGRAMS_MAX)
+	    !strncmp(info.name, OUR_NAMES, strlen(OUR_NAMES)) &&
+	    removal->pinned_count < PROGRAMS_MAX)
 		removal->pinned[removal->pinned_count++] = info.id;
 	close(fd);
 }

@@ -89,77 +89,93 @@ static int refuse_foreign(const struct place *place, struct err *err)
 			" replaced: let its owner detach it, or spread on another interface");
 }
 
-static const struct sluice_spread_link *link_before(const struct load *load,
-						    const struct sluice_spread_link *link)
+static const struct sluice_spread_link *link_recorded(const struct sluice_spread_meta *meta,
+						      __u32 ifindex, __u32 netns)
 {
 	__u32 i;
 
-	for (i = 0; i < load->before.link_count && i < SLUICE_SPREAD_LINKS; i++)
-		if (load->before.links[i].ifindex == link->ifindex &&
-		    load->before.links[i].netns == link->netns)
-			return &load->before.links[i];
+	for (i = 0; i < meta->link_count && i < SLUICE_SPREAD_LINKS; i++)
+		if (meta->links[i].ifindex == ifindex && meta->links[i].netns == netns)
+			return &meta->links[i];
 	return NULL;
+}
+
+/* The descriptor of its link; -ENOENT if that is not pinned, or not on the interface any more. */
+static int link_open(const char *bpffs, const struct sluice_spread_link *to, struct hook_link *link)
+{
+	char name[NAME_MAX];
+	int fd = pins_get(bpffs, PLANE, link_pin(to, name));
+
+	if (fd < 0 || (!hook_link_read(fd, link) && link->ifindex == to->ifindex))
+		return fd;
+	close(fd);
+	return -ENOENT;
 }
 
 /* A link of ours that is on the interface still; a dead one, or one without a record, goes. */
 static void place_find(struct load *load, struct place *place)
 {
-	const struct sluice_spread_link *before = link_before(load, &place->to);
+	const struct sluice_spread_link *before = link_recorded(&load->before, place->to.ifindex,
+								place->to.netns);
 	char name[NAME_MAX], path[PATH_MAX];
-	struct xdp_link link;
+	struct hook_link link;
 
-	place->fd = pins_get(load->options->bpffs, PLANE, link_pin(&place->to, name));
-	if (place->fd < 0)
-		return;
-	if (before && !xdp_link_read(place->fd, &link) && link.ifindex == place->to.ifindex) {
+	place->fd = before ? link_open(load->options->bpffs, &place->to, &link) : -1;
+	if (place->fd >= 0) {
 		place->to.mode = before->mode;
 		memcpy(place->to.why, before->why, sizeof(place->to.why));
 		place->old_prog_fd = bpf_prog_get_fd_by_id(link.prog_id);
 		place->was_there = true;
-		return;
+	} else if (!load->options->dry_run) {
+		pins_drop(pins_path(load->options->bpffs, PLANE, link_pin(&place->to, name), path));
 	}
-	close(place->fd);
-	place->fd = -1;
-	if (!load->options->dry_run)
-		pins_drop(pins_path(load->options->bpffs, PLANE, name, path));
 }
 
 static int place_resolve(struct load *load, const struct netdev *list, size_t count,
-			 const char *name, __u32 netns, struct err *err)
+			 const char *name, struct place *place, struct err *err)
 {
 	const struct netdev *dev = netdev_named(list, count, name);
-	struct place *place = &load->places[load->count];
 
 	if (!dev)
-		return err_set(err, EXIT_ERROR, ENODEV, "--xdp: there is no interface '%s'", name);
+		return err_set(err, EXIT_ERROR, ENODEV, "there is no interface '%s'", name);
 	if (netdev_has_ethernet(dev) != 1)
 		return err_set(err, EXIT_ERROR, EOPNOTSUPP,
-			       "--xdp: %s: its packets have no Ethernet header", name);
-	*place = (struct place){ .to = { .ifindex = dev->ifindex, .netns = netns },
+			       "%s: its packets have no Ethernet header", name);
+	*place = (struct place){ .to = { .ifindex = dev->ifindex, .netns = (__u32)netdev_netns() },
 				 .fd = -1,
 				 .old_prog_fd = -1 };
 	snprintf(place->to.name, sizeof(place->to.name), "%s", name);
-	load->count++;
 	place_find(load, place);
 	return place->fd < 0 ? refuse_foreign(place, err) : 0;
+}
+
+/* Is its trouble not that of the whole load? */
+static bool place_is_left_out(const struct load *load, const char *name, const struct err *err)
+{
+	if (!load->options->left_out)
+		return false;
+	load->options->left_out(name, err, load->options->arg);
+	return true;
 }
 
 static int places_resolve(struct load *load, struct err *err)
 {
 	struct netdev *list;
-	struct stat st;
 	size_t count;
-	int result;
+	int result = netdev_list(&list, &count, err);
 	__u32 i;
 
-	if (stat("/proc/thread-self/ns/net", &st))
-		return err_set(err, EXIT_ERROR, errno, "network namespace: %s", strerror(errno));
-	result = netdev_list(&list, &count, err);
 	if (result)
 		return result;
-	for (i = 0; i < load->options->ifcount && !result; i++)
-		result = place_resolve(load, list, count, load->options->ifname[i],
-				       (__u32)st.st_ino, err);
+	for (i = 0; i < load->options->ifcount && !result; i++) {
+		const char *name = load->options->ifname[i];
+
+		result = place_resolve(load, list, count, name, &load->places[load->count], err);
+		if (!result)
+			load->count++;
+		else if (place_is_left_out(load, name, err))
+			result = 0;
+	}
 	free(list);
 	return result;
 }
@@ -216,6 +232,27 @@ static int place_attach(const struct load *load, struct place *place, struct err
 	xdp_refusal(place->to.ifindex, prog_of(load, SLUICE_SPREAD_NATIVE), error, place->to.why,
 		    sizeof(place->to.why));
 	return place_attach_generic(load, place, err);
+}
+
+static int places_attach(struct load *load, struct err *err)
+{
+	__u32 i = 0;
+
+	while (i < load->count) {
+		struct place *place = &load->places[i];
+		int result = place_attach(load, place, err);
+
+		if (!result) {
+			i++;
+			continue;
+		}
+		/* one that has our program has trouble with the new one: that is to be undone */
+		if (place->was_there || !place_is_left_out(load, place->to.name, err))
+			return result;
+		load->count--;
+		memmove(place, place + 1, (load->count - i) * sizeof(*place));
+	}
+	return 0;
 }
 
 static void places_undo(struct load *load)
@@ -424,12 +461,11 @@ static int meta_write(const struct load *load, __u32 state, struct err *err)
 static int load_attach(struct load *load, struct err *err)
 {
 	int result = plane_pin_maps(&plane, load->options->bpffs, load->skel->obj, err);
-	__u32 i;
 
 	if (!result)
 		result = queues_make(load, err);
-	for (i = 0; i < load->count && !result; i++)
-		result = place_attach(load, &load->places[i], err);
+	if (!result)
+		result = places_attach(load, err);
 	if (!result)
 		result = places_pin(load, err);
 	if (!result)
@@ -521,7 +557,77 @@ int steer_xdp_load(const struct steer_xdp_options *options, struct err *err)
 	return result;
 }
 
+/* --- following */
+
+static bool link_is_there(const char *bpffs, const struct sluice_spread_link *to)
+{
+	struct hook_link link;
+	int fd = link_open(bpffs, to, &link);
+
+	if (fd >= 0)
+		close(fd);
+	return fd >= 0;
+}
+
+static bool could_be_had(const struct netdev *dev)
+{
+	struct hook_prog prog;
+
+	return netdev_has_ethernet(dev) == 1 && xdp_prog(dev->ifindex, &prog) == -ENOENT;
+}
+
+static bool links_are_due(const struct steer_xdp_options *options,
+			  const struct sluice_spread_meta *meta, const struct netdev *list,
+			  size_t count, __u32 *detached)
+{
+	__u32 i, netns = (__u32)netdev_netns(), recorded = 0;
+	bool due = false;
+
+	for (i = 0; i < options->ifcount; i++) {
+		const struct netdev *dev = netdev_named(list, count, options->ifname[i]);
+		const struct sluice_spread_link *link =
+			dev ? link_recorded(meta, dev->ifindex, netns) : NULL;
+
+		recorded += !!link;
+		if (link && !link_is_there(options->bpffs, link))
+			*detached |= 1U << i;
+		due |= !link && dev && could_be_had(dev);
+	}
+	/* of those on record that are no more, or have another name, the record is to be rid */
+	return due || *detached || recorded != meta->link_count;
+}
+
+bool steer_xdp_is_due(const struct steer_xdp_options *options, __u32 *detached)
+{
+	struct sluice_spread_meta meta;
+	struct netdev *list;
+	struct err err;
+	size_t count;
+	int result;
+	bool due;
+
+	*detached = 0;
+	if (!plane_is_by_daemon(&plane, options->bpffs))
+		return false;
+	result = plane_meta_read(&plane, options->bpffs, &meta, &err);
+	if (result)
+		return result == -ENOENT || result == -EUCLEAN;
+	if (netdev_list(&list, &count, &err))
+		return false;
+	due = links_are_due(options, &meta, list, count, detached);
+	free(list);
+	return due;
+}
+
 /* --- reading */
+
+static bool loses_vlan(const struct sluice_spread_link *to)
+{
+	char name[IFNAMSIZ];
+
+	return to->mode == SLUICE_SPREAD_NATIVE && to->netns == netdev_netns() &&
+	       if_indextoname(to->ifindex, name) && netdev_takes_vlan(name);
+}
 
 static void links_read(const char *bpffs, struct steer_xdp *xdp)
 {
@@ -529,15 +635,15 @@ static void links_read(const char *bpffs, struct steer_xdp *xdp)
 
 	for (i = 0; i < xdp->meta.link_count && i < SLUICE_SPREAD_LINKS; i++) {
 		const struct sluice_spread_link *to = &xdp->meta.links[i];
-		char name[NAME_MAX];
-		struct xdp_link link;
-		int fd = pins_get(bpffs, PLANE, link_pin(to, name));
+		struct hook_link link;
+		int fd = link_open(bpffs, to, &link);
 
-		xdp->gone[i] = fd < 0 || xdp_link_read(fd, &link) || link.ifindex != to->ifindex;
-		if (!xdp->gone[i])
-			xdp->prog_id[i] = link.prog_id;
-		if (fd >= 0)
-			close(fd);
+		xdp->gone[i] = fd < 0;
+		if (fd < 0)
+			continue;
+		xdp->prog_id[i] = link.prog_id;
+		xdp->loses_vlan[i] = loses_vlan(to);
+		close(fd);
 	}
 }
 

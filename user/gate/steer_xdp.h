@@ -22,20 +22,31 @@ struct steer_xdp_options {
 	__u16 cpus[SLUICE_SPREAD_CPUS];
 	__u32 cpu_count;
 	bool dry_run; /* look for conflicts, run the verifier, change nothing */
+	/* Told of an interface that can't be had, which is left out then; NULL: it is an error. */
+	void (*left_out)(const char *ifname, const struct err *err, void *arg);
+	void *arg;
 };
 
 /*
- * Puts the programs on these interfaces and on no other, all or nothing.  An interface that has an
- * XDP program of another owner is a conflict.  With no interface at all, what is loaded is removed;
- * its number of interfaces is the result then, else 0 or -errno.
+ * Puts the programs on these interfaces and on no other, all (but those left out) or nothing.  An
+ * interface that has an XDP program of another owner is a conflict.  With no interface at all, what
+ * is loaded is removed; its number of interfaces is the result then, else 0 or -errno.
  */
 int steer_xdp_load(const struct steer_xdp_options *options, struct err *err);
+/*
+ * For the daemon, of the load that it was the last to make: would another one put the programs on
+ * other interfaces, since some came, went, or lost theirs?  *detached has a bit for each of the
+ * options' interfaces that somebody else took ours from.
+ */
+bool steer_xdp_is_due(const struct steer_xdp_options *options, __u32 *detached);
 
 /* --- what there is to see */
 
 struct steer_xdp {
 	struct sluice_spread_meta meta;
 	bool gone[SLUICE_SPREAD_LINKS]; /* the interface is, or somebody has detached it */
+	/* natively, a VLAN tag that the driver takes out is lost; false where we can't look */
+	bool loses_vlan[SLUICE_SPREAD_LINKS];
 	__u32 prog_id[SLUICE_SPREAD_LINKS];
 	struct sluice_spread_counters counters;
 	__u64 sent[SLUICE_SPREAD_CPUS]; /* datagrams, by CPU */

@@ -38,18 +38,6 @@ int tc_link_create(__u32 ifindex, bool out, int prog_fd)
 	return fd < 0 ? -errno : fd;
 }
 
-int tc_link_read(int link_fd, struct tc_link *link)
-{
-	struct bpf_link_info info = { 0 };
-	__u32 length = sizeof(info);
-
-	if (bpf_obj_get_info_by_fd(link_fd, &info, &length))
-		return -errno;
-	/* info.tcx starts as info.xdp does, which older headers have */
-	*link = (struct tc_link){ info.id, info.prog_id, info.xdp.ifindex };
-	return 0;
-}
-
 /* --- clsact */
 
 static struct bpf_tc_hook hook_of(__u32 ifindex, bool out)
@@ -322,19 +310,6 @@ int tc_filter_blocker(__u32 ifindex, bool out, struct tc_blocker *blocker)
 	return 0;
 }
 
-static void prog_name(struct hook_prog *prog)
-{
-	struct bpf_prog_info info = { 0 };
-	__u32 length = sizeof(info);
-	int fd = bpf_prog_get_fd_by_id(prog->id);
-
-	if (fd < 0)
-		return;
-	if (!bpf_obj_get_info_by_fd(fd, &info, &length))
-		memcpy(prog->name, info.name, sizeof(prog->name));
-	close(fd);
-}
-
 int tc_order(__u32 ifindex, bool out, struct hook_prog progs[HOOK_PROGS_MAX])
 {
 	__u32 ids[HOOK_PROGS_MAX], count = HOOK_PROGS_MAX, i;
@@ -351,6 +326,6 @@ int tc_order(__u32 ifindex, bool out, struct hook_prog progs[HOOK_PROGS_MAX])
 		progs[count++] = filters[j];
 	for (i = 0; i < count; i++)
 		if (progs[i].id)
-			prog_name(&progs[i]);
+			hook_prog_name(&progs[i]);
 	return (int)count;
 }

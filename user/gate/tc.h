@@ -22,16 +22,8 @@
 #define TC_TCX_INGRESS 46
 #define TC_TCX_EGRESS  47
 
-/* A tcx link, as the kernel has it. */
-struct tc_link {
-	__u32 id;
-	__u32 prog_id;
-	__u32 ifindex; /* 0: the interface is gone */
-};
-
 /* Attaches; the descriptor of the link, which detaches when it is closed unless pinned. */
 int tc_link_create(__u32 ifindex, bool out, int prog_fd);
-int tc_link_read(int link_fd, struct tc_link *link);
 
 /*
  * Makes the interface's clsact unless it is there; *made says which. -EBUSY: an `ingress` qdisc

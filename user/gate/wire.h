@@ -65,6 +65,12 @@ struct wire_state {
 int wire_read(const char *bpffs, struct wire_state *state, struct err *err);
 void wire_state_free(struct wire_state *state);
 
+/* Is the interface no longer attached to?  From another namespace, filters can't be seen. */
+bool wire_is_gone(const struct wire_state *state, const struct wire_iface *iface);
+
+/* What was loaded alone. */
+int wire_meta(const char *bpffs, struct sluice_wire_meta *meta, struct err *err);
+
 /* The interfaces alone, for whoever looks often; the caller frees, also on failure. */
 int wire_ifaces(const char *bpffs, struct wire_iface **ifaces, int *count, struct err *err);
 

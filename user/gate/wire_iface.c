@@ -57,14 +57,14 @@ static int attach_error(const struct wire_iface *iface, bool out, int error, str
 }
 
 /* The pinned link of one direction, if it still holds on to the interface; -ENOENT else. */
-static int link_open(const char *bpffs, __u32 ifindex, bool out, struct tc_link *link)
+static int link_open(const char *bpffs, __u32 ifindex, bool out, struct hook_link *link)
 {
 	char name[PIN_SIZE], path[PATH_MAX];
 	int fd = pins_get(bpffs, WIRE_PLANE, link_pin(ifindex, out, name));
 
 	if (fd < 0)
 		return fd;
-	if (!tc_link_read(fd, link) && link->ifindex == ifindex)
+	if (!hook_link_read(fd, link) && link->ifindex == ifindex)
 		return fd;
 	close(fd);
 	unlink(pins_path(bpffs, WIRE_PLANE, name, path));
@@ -76,7 +76,7 @@ static int link_set(const char *bpffs, const struct wire_iface *iface, bool out,
 		    int *old_prog)
 {
 	char name[PIN_SIZE], path[PATH_MAX];
-	struct tc_link link;
+	struct hook_link link;
 	int fd = link_open(bpffs, iface->ifindex, out, &link), result = 0;
 
 	if (fd >= 0) {
@@ -260,7 +260,7 @@ void wire_iface_look(const char *bpffs, struct wire_iface *iface)
 	int out;
 
 	for (out = 0; out < 2; out++) {
-		struct tc_link link = { 0 };
+		struct hook_link link = { 0 };
 
 		if (iface->book.via == SLUICE_WIRE_CLSACT) {
 			tc_filter_read(iface->ifindex, out, &iface->prog_id[out]);
@@ -269,7 +269,7 @@ void wire_iface_look(const char *bpffs, struct wire_iface *iface)
 
 			if (fd < 0)
 				continue;
-			if (!tc_link_read(fd, &link) && link.ifindex == iface->ifindex)
+			if (!hook_link_read(fd, &link) && link.ifindex == iface->ifindex)
 				iface->prog_id[out] = link.prog_id;
 			close(fd);
 		}

@@ -57,6 +57,13 @@ static void fill_count(const struct sluice_wire_flow *flow, __u64 age_ns, void *
 		state->fill.expired++;
 }
 
+int wire_meta(const char *bpffs, struct sluice_wire_meta *meta, struct err *err)
+{
+	int result = plane_meta_read(&wire_plane, bpffs, meta, err);
+
+	return result ? plane_not_loaded(&wire_plane, bpffs, result, err) : 0;
+}
+
 static int ifaces_read(const char *bpffs, struct wire_iface **ifaces, int *count, struct err *err)
 {
 	int fd = wire_book_open(bpffs, err);
@@ -74,12 +81,12 @@ static int ifaces_read(const char *bpffs, struct wire_iface **ifaces, int *count
 int wire_ifaces(const char *bpffs, struct wire_iface **ifaces, int *count, struct err *err)
 {
 	struct sluice_wire_meta meta;
-	int result = plane_meta_read(&wire_plane, bpffs, &meta, err);
+	int result = wire_meta(bpffs, &meta, err);
 
 	*ifaces = NULL;
 	*count = 0;
 	if (result)
-		return plane_not_loaded(&wire_plane, bpffs, result, err);
+		return result;
 	return ifaces_read(bpffs, ifaces, count, err);
 }
 
@@ -88,9 +95,9 @@ int wire_read(const char *bpffs, struct wire_state *state, struct err *err)
 	int result;
 
 	*state = (struct wire_state){ 0 };
-	result = plane_meta_read(&wire_plane, bpffs, &state->meta, err);
+	result = wire_meta(bpffs, &state->meta, err);
 	if (result)
-		return plane_not_loaded(&wire_plane, bpffs, result, err);
+		return result;
 	state->elsewhere = state->meta.netns != netdev_netns();
 	state->fill.size = state->meta.sets * SLUICE_FLOW_WAYS;
 	result = plane_counters(&wire_plane, bpffs, "sluice_w_counts", state->counters.value,
@@ -103,6 +110,11 @@ int wire_read(const char *bpffs, struct wire_state *state, struct err *err)
 	if (result)
 		wire_state_free(state);
 	return result;
+}
+
+bool wire_is_gone(const struct wire_state *state, const struct wire_iface *iface)
+{
+	return iface->gone && !(state->elsewhere && iface->book.via == SLUICE_WIRE_CLSACT);
 }
 
 void wire_state_free(struct wire_state *state)

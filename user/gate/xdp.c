@@ -10,21 +10,6 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
-
-static void prog_name(struct hook_prog *prog)
-{
-	struct bpf_prog_info info = { 0 };
-	__u32 length = sizeof(info);
-	int fd = bpf_prog_get_fd_by_id(prog->id);
-
-	snprintf(prog->name, sizeof(prog->name), "?");
-	if (fd < 0)
-		return;
-	if (!bpf_obj_get_info_by_fd(fd, &info, &length))
-		memcpy(prog->name, info.name, sizeof(prog->name));
-	close(fd);
-}
 
 int xdp_prog(__u32 ifindex, struct hook_prog *prog)
 {
@@ -40,18 +25,8 @@ int xdp_prog(__u32 ifindex, struct hook_prog *prog)
 				      : opts.prog_id;
 	if (!prog->id)
 		return -ENOENT;
-	prog_name(prog);
-	return 0;
-}
-
-int xdp_link_read(int link_fd, struct xdp_link *link)
-{
-	struct bpf_link_info info = { 0 };
-	__u32 length = sizeof(info);
-
-	if (bpf_obj_get_info_by_fd(link_fd, &info, &length))
-		return -errno;
-	*link = (struct xdp_link){ info.id, info.prog_id, info.xdp.ifindex };
+	snprintf(prog->name, sizeof(prog->name), "?");
+	hook_prog_name(prog);
 	return 0;
 }
 

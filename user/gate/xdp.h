@@ -12,16 +12,8 @@
 #include <linux/types.h>
 #include <stdbool.h>
 
-/* An XDP link, as the kernel has it. */
-struct xdp_link {
-	__u32 id;
-	__u32 prog_id;
-	__u32 ifindex; /* 0: the interface is gone */
-};
-
 /* The program that an interface has, in whatever mode; -ENOENT if it has none. */
 int xdp_prog(__u32 ifindex, struct hook_prog *prog);
-int xdp_link_read(int link_fd, struct xdp_link *link);
 /* Attaches; the descriptor of the link, which detaches when it is closed unless pinned. */
 int xdp_link_create(__u32 ifindex, bool native, int prog_fd);
 /*

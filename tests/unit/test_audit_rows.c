@@ -1,0 +1,191 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* The verdict on a server of which mode audit has seen something, and what mode wire covers. */
+#include "audit_rows.h"
+#include "wire_cover.h"
+
+#include <arpa/inet.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+static struct sluice_addr ip4(const char *text)
+{
+	struct sluice_addr addr = { .word_be = { 0, 0, htonl(0xffff) } };
+
+	assert_int_equal(inet_pton(AF_INET, text, &addr.word_be[3]), 1);
+	return addr;
+}
+
+/* --- the verdict on answers */
+
+static void assert_answers(__u64 wrong, __u64 right, enum wire_covers covers,
+			   enum audit_verdict expected)
+{
+	struct sluice_audit audit = { .wrong = wrong, .right = right };
+
+	assert_int_equal(audit_judge_answers(&audit, covers), expected);
+}
+
+static void test_answers(void **state)
+{
+	assert_answers(0, 0, WIRE_COVERS_NOT, AUDIT_UNKNOWN);
+	assert_answers(0, 3, WIRE_COVERS_NOT, AUDIT_RIGHT);
+	assert_answers(1, 3, WIRE_COVERS_NOT, AUDIT_WRONG);
+	assert_answers(1, 3, WIRE_COVERS_CLIENT, AUDIT_COVERED);
+	assert_answers(1, 0, WIRE_COVERS_BY_REWRITING, AUDIT_COVERED);
+}
+
+/* --- the verdict on those that connect; `source` is NULL, or an address */
+
+static void assert_connected(__u64 wrong, __u64 right, const char *source, enum wire_covers covers,
+			     enum audit_verdict expected)
+{
+	struct sluice_audit audit = {
+		.connects = 1,
+		.connect_wrong = wrong,
+		.connect_right = right,
+		.connect_asked = ip4("172.16.13.13"),
+	};
+	struct sluice_addr addr;
+
+	if (source)
+		addr = ip4(source);
+	assert_int_equal(audit_judge_connected(&audit, source ? &addr : NULL, covers), expected);
+}
+
+static void test_connected_has_sent(void **state)
+{
+	assert_connected(0, 2, "172.16.13.13", WIRE_COVERS_NOT, AUDIT_RIGHT);
+	assert_connected(2, 0, "172.17.0.1", WIRE_COVERS_NOT, AUDIT_WRONG);
+	/* connected once more since, and right this time */
+	assert_connected(1, 5, "172.16.13.13", WIRE_COVERS_NOT, AUDIT_WRONG);
+}
+
+static void test_connected_silent(void **state)
+{
+	assert_connected(0, 0, "172.16.13.13", WIRE_COVERS_NOT, AUDIT_RIGHT);
+	assert_connected(0, 0, "172.17.0.1", WIRE_COVERS_NOT, AUDIT_WRONG);
+	assert_connected(0, 0, NULL, WIRE_COVERS_NOT, AUDIT_UNKNOWN);
+}
+
+static void test_connected_and_covered(void **state)
+{
+	assert_connected(2, 0, "172.17.0.1", WIRE_COVERS_CLIENT, AUDIT_COVERED);
+	assert_connected(0, 0, "172.17.0.1", WIRE_COVERS_CLIENT, AUDIT_COVERED);
+	assert_connected(0, 0, NULL, WIRE_COVERS_CLIENT, AUDIT_COVERED);
+	/* right by itself, or because of mode wire */
+	assert_connected(0, 2, "172.16.13.13", WIRE_COVERS_CLIENT, AUDIT_RIGHT);
+	assert_connected(0, 2, "172.16.13.13", WIRE_COVERS_BY_REWRITING, AUDIT_COVERED);
+}
+
+static void test_names(void **state)
+{
+	assert_string_equal(audit_verdict_name(AUDIT_UNKNOWN), "unknown");
+	assert_string_equal(audit_verdict_name(AUDIT_RIGHT), "right");
+	assert_string_equal(audit_verdict_name(AUDIT_WRONG), "wrong");
+	assert_string_equal(audit_verdict_name(AUDIT_COVERED), "covered");
+}
+
+/* --- what mode wire covers: port 53 of namespace 1, by eth0 (2), and veth5 (5) of bridge 3 */
+
+static struct wire_iface ifaces[4];
+
+static struct wire_cover cover(void)
+{
+	struct wire_cover made = { .flows_fd = -1 };
+	struct wire_iface wanted[] = {
+		{ .ifindex = 2, .book = { .roles = SLUICE_WIRE_HOST } },
+		{ .ifindex = 5,
+		  .book = { .roles = SLUICE_WIRE_HOST | SLUICE_WIRE_PORT, .master = 3 } },
+		{ .ifindex = 6, .book = { .roles = SLUICE_WIRE_GATEWAY } },
+		{ .ifindex = 7, .book = { .roles = SLUICE_WIRE_HOST }, .gone = true },
+	};
+
+	memcpy(ifaces, wanted, sizeof(ifaces));
+	made.state.ifaces = ifaces;
+	made.state.count = 4;
+	made.state.meta.netns = 1;
+	made.state.meta.ports[0] = 1ULL << 53;
+	made.state.except.addr[made.state.except.count++] = ip4("10.0.0.7");
+	return made;
+}
+
+static struct wire_client client_by(__u32 ifindex)
+{
+	return (struct wire_client){ .addr = ip4("172.17.0.3"),
+				     .asked = ip4("172.16.13.13"),
+				     .port_be = htons(4000),
+				     .server_port = 53,
+				     .netns = 1,
+				     .ifindex = ifindex };
+}
+
+static void test_by_interface(void **state)
+{
+	static const struct {
+		__u32 ifindex;
+		enum wire_covers expected;
+	} by[] = {
+		{ 2, WIRE_COVERS_CLIENT }, { 3, WIRE_COVERS_CLIENT }, { 5, WIRE_COVERS_CLIENT },
+		{ 6, WIRE_COVERS_NOT },	   { 7, WIRE_COVERS_NOT },    { 4, WIRE_COVERS_NOT },
+		{ 0, WIRE_COVERS_NOT },
+	};
+	struct wire_cover made = cover();
+	size_t i;
+
+	for (i = 0; i < sizeof(by) / sizeof(*by); i++) {
+		struct wire_client client = client_by(by[i].ifindex);
+
+		assert_int_equal(wire_cover_of(&made, &client), by[i].expected);
+	}
+}
+
+static void test_what_it_leaves_alone(void **state)
+{
+	struct wire_cover made = cover();
+	struct wire_client client = client_by(2);
+
+	client.server_port = 54;
+	assert_int_equal(wire_cover_of(&made, &client), WIRE_COVERS_NOT);
+	client = client_by(2);
+	client.netns = 2;
+	assert_int_equal(wire_cover_of(&made, &client), WIRE_COVERS_NOT);
+	client = client_by(2);
+	client.asked = ip4("10.0.0.7");
+	assert_int_equal(wire_cover_of(&made, &client), WIRE_COVERS_NOT);
+	client = client_by(2);
+	client.addr = ip4("169.254.1.1");
+	assert_int_equal(wire_cover_of(&made, &client), WIRE_COVERS_NOT);
+	assert_int_equal(inet_pton(AF_INET6, "fe80::3", &client.addr), 1);
+	assert_int_equal(wire_cover_of(&made, &client), WIRE_COVERS_NOT);
+}
+
+static void test_any_port(void **state)
+{
+	struct wire_cover made = cover();
+	struct wire_client client = client_by(2);
+
+	client.server_port = 65535;
+	made.state.meta.any_port = 1;
+	assert_int_equal(wire_cover_of(&made, &client), WIRE_COVERS_CLIENT);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_answers),
+		cmocka_unit_test(test_connected_has_sent),
+		cmocka_unit_test(test_connected_silent),
+		cmocka_unit_test(test_connected_and_covered),
+		cmocka_unit_test(test_names),
+		cmocka_unit_test(test_by_interface),
+		cmocka_unit_test(test_what_it_leaves_alone),
+		cmocka_unit_test(test_any_port),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
