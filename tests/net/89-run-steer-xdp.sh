@@ -109,15 +109,19 @@ want_xdp late0 sluice_spread
 want_equal "$(xdp_of early0)" none
 
 say "detached by somebody: put back, and said"
+halt "$DAEMON"
 detach eth0
-want_xdp eth0 none
+want_equal "$(xdp_of eth0)" none
+kill -CONT "$DAEMON"
 want_logged 'level=warning msg="steer: found detached, and not by this daemon" iface=eth0'
 want_xdp eth0 sluice_spread
 want_equal "$(tally "$LAN" 0 "$FAR4")" "b:40"
 
 say "detached by somebody who attaches another: left alone, until that is gone, too"
+halt "$DAEMON"
 detach eth0
 in_ns "$HOST" "$FOREIGN" --dev eth0 --type xdp --name thief --link /sys/fs/bpf/thief
+kill -CONT "$DAEMON"
 want_logged "iface=eth0 reason=\"eth0: has XDP program 'thief'"
 want_equal "$(xdp_of eth0)" thief
 rm /sys/fs/bpf/thief
