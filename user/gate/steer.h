@@ -9,8 +9,8 @@
 
 #include "err.h"
 #include "ports.h"
-#include "sockets.h"
 #include "steer_group.h"
+#include "steer_sweep.h"
 
 #include <sluice/steer.h>
 #include <stdbool.h>
@@ -36,36 +36,6 @@ struct steer_options {
 	bool must_find;	   /* change nothing where there is no group to steer */
 	bool by_daemon;	   /* for steer_unload_own() */
 };
-
-enum steer_event {
-	STEER_GROUP_FOUND,    /* of a dry run: would be attached to */
-	STEER_GROUP_ATTACHED, /* the program is on, `count` sockets have joined */
-	STEER_GROUP_KEPT,     /* it was on already */
-	STEER_GROUP_CHANGED,  /* it was, and has got another policy or timeout */
-	STEER_GROUP_FOREIGN,  /* left alone: it has a program of its own */
-	STEER_GROUP_GONE,     /* its last socket is closed */
-	STEER_GROUP_RELEASED, /* given back to the kernel's choice */
-	STEER_GROUP_FAILED,   /* see why */
-	STEER_SOCKET_JOINED,
-	STEER_SOCKET_LEFT,
-	STEER_SOCKET_FAILED,   /* see why */
-	STEER_GENERATION,      /* a newer one has taken over */
-	STEER_DRAIN_LAPSED,    /* whoever drained the slot's process was killed */
-	STEER_GROUPS_LEFT_OUT, /* `count` groups like this: their namespace has its share */
-};
-
-struct steer_news {
-	enum steer_event event;
-	const char *name; /* of the group's folder; NULL: it has none */
-	const struct sluice_steer_group *group;
-	const struct sluice_steer_slot *slot; /* or NULL */
-	int count;			      /* sockets of the group, or groups */
-	__u32 prog_id;			      /* STEER_GROUP_FOREIGN; 0: a classic BPF program */
-	const char *why;
-};
-
-/* Called for each thing that a function below finds or does. */
-typedef void (*steer_news_fn)(const struct steer_news *news, void *arg);
 
 /*
  * Loads, or changes what is loaded.  A group that can't be taken is told by the news and does not

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The groups of the steering plane that are pinned: a folder each, below that of the plane. */
+#ifndef SLUICE_STEER_PINNED_H
+#define SLUICE_STEER_PINNED_H
+
+#include "err.h"
+#include "steer_group.h"
+#include "steer_share.h"
+
+#include <limits.h>
+#include <stdbool.h>
+
+#define STEER_PLANE "steer"
+
+struct steer_pinned {
+	struct steer_group *group[STEER_GROUPS_MAX];
+	bool seen[STEER_GROUPS_MAX]; /* by this sweep, among the sockets */
+	int count;
+};
+
+/* The plane's folder, in `path`. */
+const char *steer_dir(const char *bpffs, char path[PATH_MAX]);
+/*
+ * Opens all of them, none if there is no plane; with `mend`, removes what a loader has left that
+ * died.  0, or -errno with *err set and nothing open.
+ */
+int steer_pinned_read(const char *bpffs, struct steer_pinned *pinned, bool mend, struct err *err);
+void steer_pinned_close(struct steer_pinned *pinned);
+
+#endif
