@@ -97,7 +97,7 @@ say "text has the same"
 want_status 0 sluice reply flows
 grep -qE "^ +host +172.17.0.3:4001 +$FAR4:$PORT +$NEAR4 +rewritten +veth3 +$HOST +[0-9.]+s$" \
 	<<<"$OUTPUT" || fail "no line of the flow:" "$OUTPUT"
-grep -qE "^ +gateway +172.17.0.3:4004 +$B2:$FAR_PORT +$B2 +turned +s0 +$HOST +[0-9.]+s$" \
+grep -qE "^ +gateway +172.17.0.3:4004 +$B2:$FAR_PORT +$B1 +turned +s0 +$HOST +[0-9.]+s$" \
 	<<<"$OUTPUT" || fail "no line of the flow behind:" "$OUTPUT"
 
 say "in another namespace, the same"

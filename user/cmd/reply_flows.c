@@ -276,7 +276,8 @@ const struct command reply_flows_command = {
 		"  host_first  this host spoke first, from an address of its own choice\n"
 		"  waiting     gateway: a request was sent on, and has no answer yet\n"
 		"  turned      gateway: the client has asked two addresses of the server; requests\n"
-		"              go where they were sent, and answers are rewritten\n"
+		"              go where they were sent, and the former address stands beside the\n"
+		"              one asked as long as it owes an answer\n"
 		"The interface is known for ports of a bridge and for gateways; elsewhere answers\n"
 		"may leave by any.  Those heard last come first.\n",
 };

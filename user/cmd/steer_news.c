@@ -82,7 +82,8 @@ const char *steer_news_text(const struct steer_news *news, char *text, size_t si
 		break;
 	case STEER_GROUPS_LEFT_OUT:
 		snprintf(text, size,
-			 "netns %u: %d group%s left to the kernel, %s of %s for one: %s",
+			 "netns %u: %d group%s left to the kernel, %s of %s for one: %s; name the"
+			 " ports, or one namespace",
 			 news->group->netns, news->count, news->count == 1 ? "" : "s", group, who,
 			 news->why);
 		break;

@@ -289,7 +289,7 @@ void steer_view_text(const struct steer_view *view, bool rates, const struct out
 	if (view->left_out)
 		fprintf(output->file,
 			"  %s%d group%s of %d network namespace%s left to the kernel: the namespace"
-			" has its share%s\n",
+			" has its share (name the ports, or one namespace)%s\n",
 			output_tone(output, OUTPUT_WARNING), view->left_out,
 			view->left_out == 1 ? "" : "s", view->left_out_netns,
 			view->left_out_netns == 1 ? "" : "s", output_plain(output));

@@ -224,15 +224,16 @@ static int load_locked(const struct steer_options *options, struct steer_sweep *
 
 	if (result && result != -ENOENT && result != -EUCLEAN)
 		return result;
-	if (!result && before.flows != options->flows)
+	if (!result && before.flows != options->flows && steer_pinned_any(options->bpffs))
 		return refuse_flows(before.flows, options->flows, err);
 	sweep->regroup = !result && before.generations != options->generations;
 	meta_fill(options, &sweep->meta);
 	sweep_setting(sweep);
 	/* a group that comes later begins with us: it has no flows from before */
 	sweep->setting.settled_ns = plane_now_ns(CLOCK_MONOTONIC) + STEER_SETTLED_NS;
-	result = before.magic || options->dry_run ? steer_group_verify(&sweep->setting, err)
-						  : steer_group_verify_first(&sweep->setting, err);
+	result = before.magic && before.flows == options->flows
+			 ? steer_group_verify(&sweep->setting, err)
+			 : steer_group_verify_first(&sweep->setting, err);
 	if (!result && options->must_find && !options->dry_run && !finds_any(sweep))
 		return stay(sweep, before.magic ? &before : NULL, err);
 	if (!result && !sweep->dry_run)

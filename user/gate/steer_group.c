@@ -3,6 +3,7 @@
 
 #include "feature.h"
 #include "hooks.h"
+#include "log.h"
 #include "pins.h"
 #include "plane.h"
 #include "steer.skel.h"
@@ -127,22 +128,28 @@ static int maps_open(struct steer_group *group, struct err *err)
 	return 0;
 }
 
-static __u32 prog_id(int fd)
+/* All zero if it can't be had. */
+static struct bpf_prog_info prog_info(int fd)
 {
 	struct bpf_prog_info info = { 0 };
 	__u32 length = sizeof(info);
 
-	return bpf_obj_get_info_by_fd(fd, &info, &length) ? 0 : info.id;
+	if (bpf_obj_get_info_by_fd(fd, &info, &length))
+		memset(&info, 0, sizeof(info));
+	return info;
 }
 
-static __u32 pinned_prog_id(const struct steer_group *group)
+static void pinned_look(struct steer_group *group)
 {
 	int fd = pins_get(group->dir, group->name, PIN_PROGRAM);
-	__u32 id = fd < 0 ? 0 : prog_id(fd);
+	struct bpf_prog_info info = { 0 };
 
-	if (fd >= 0)
+	if (fd >= 0) {
+		info = prog_info(fd);
 		close(fd);
-	return id;
+	}
+	group->pinned_id = info.id;
+	memcpy(group->pinned_tag, info.tag, sizeof(group->pinned_tag));
 }
 
 int steer_group_open(const char *dir, const char *name, struct steer_group **group, struct err *err)
@@ -161,7 +168,7 @@ int steer_group_open(const char *dir, const char *name, struct steer_group **gro
 		steer_group_close(fresh);
 		return result;
 	}
-	fresh->pinned_id = pinned_prog_id(fresh);
+	pinned_look(fresh);
 	*group = fresh;
 	return 0;
 }
@@ -173,32 +180,48 @@ struct loading {
 	char *log;
 };
 
+/* What is to be loaded. */
+struct wanted {
+	const struct steer_setting *setting;
+	__u64 seed;
+	__u32 sets;
+	__u32 table_sets;		 /* made of them; 1 where the table is not what matters */
+	const struct steer_group *group; /* whose maps it takes; NULL: new ones */
+};
+
 static void loading_end(struct loading *loading)
 {
 	steer_bpf__destroy(loading->skel);
 	free(loading->log);
+	*loading = (struct loading){ 0 };
 }
 
-/* Asked once, since it takes a while; the program that does without is right for any kernel. */
+/* Which of the two programs; asked once, since it takes a while. */
+static enum {
+	CASTS_UNKNOWN,
+	CASTS,
+	NO_CASTS
+} casts;
+
 static bool kernel_casts(void)
 {
-	static enum feature answer;
-	static bool asked;
-
-	if (!asked) {
+	if (casts == CASTS_UNKNOWN) {
 		struct btf *vmlinux = btf__load_vmlinux_btf();
 
-		answer = vmlinux ? feature_reuseport_casts(vmlinux) : FEATURE_NO;
+		casts = vmlinux && feature_reuseport_casts(vmlinux) == FEATURE_YES ? CASTS
+										   : NO_CASTS;
 		btf__free(vmlinux);
-		asked = true;
 	}
-	return answer == FEATURE_YES;
+	return casts == CASTS;
 }
 
-static struct bpf_program *loading_program(const struct loading *loading)
+/* The kernel's digest of the program that was loaded last: another build's has another. */
+static __u8 current_tag[BPF_TAG_SIZE];
+
+static int loading_program(const struct loading *loading)
 {
-	return kernel_casts() ? loading->skel->progs.sluice_steer
-			      : loading->skel->progs.sluice_steer_h;
+	return bpf_program__fd(kernel_casts() ? loading->skel->progs.sluice_steer
+					      : loading->skel->progs.sluice_steer_h);
 }
 
 static bool queues_readable(void)
@@ -212,8 +235,7 @@ static __u32 sets_of(const struct steer_setting *setting)
 	return (setting->flows + SLUICE_STEER_WAYS - 1) / SLUICE_STEER_WAYS;
 }
 
-static int loading_open(struct loading *loading, const struct steer_setting *setting, __u64 seed,
-			__u32 sets)
+static int loading_open(struct loading *loading, const struct wanted *wanted)
 {
 	LIBBPF_OPTS(bpf_object_open_opts, opts, .kernel_log_size = VERIFIER_LOG_SIZE);
 
@@ -222,23 +244,79 @@ static int loading_open(struct loading *loading, const struct steer_setting *set
 	loading->skel = loading->log ? steer_bpf__open_opts(&opts) : NULL;
 	if (!loading->skel)
 		return -ENOMEM;
-	loading->skel->rodata->seed = seed;
-	loading->skel->rodata->sets = sets;
-	loading->skel->rodata->policy = setting->policy;
-	loading->skel->rodata->settled_ns = setting->settled_ns;
-	loading->skel->rodata->idle_limit = sluice_flow_clock(setting->idle_ns);
+	loading->skel->rodata->seed = wanted->seed;
+	loading->skel->rodata->sets = wanted->sets;
+	loading->skel->rodata->policy = wanted->setting->policy;
+	loading->skel->rodata->settled_ns = wanted->setting->settled_ns;
+	loading->skel->rodata->idle_limit = sluice_flow_clock(wanted->setting->idle_ns);
 	loading->skel->rodata->queues_readable = queues_readable();
-	bpf_map__set_max_entries(loading->skel->maps.sluice_table, sets);
+	bpf_map__set_max_entries(loading->skel->maps.sluice_table, wanted->table_sets);
 	bpf_program__set_autoload(loading->skel->progs.sluice_steer, kernel_casts());
 	bpf_program__set_autoload(loading->skel->progs.sluice_steer_h, !kernel_casts());
 	return 0;
 }
 
-static int loading_load(struct loading *loading, struct err *err)
+/* The maps that are pinned, each for the one of its name. */
+static int maps_share(const struct steer_group *group, struct steer_bpf *skel, struct err *err)
 {
-	int result = steer_bpf__load(loading->skel);
+	struct bpf_map *map;
 
+	bpf_object__for_each_map(map, skel->obj) {
+		int result, fd;
+
+		if (bpf_map__is_internal(map))
+			continue;
+		fd = pins_get(group->dir, group->name, bpf_map__name(map));
+		result = fd < 0 ? fd : bpf_map__reuse_fd(map, fd);
+		if (fd >= 0)
+			close(fd);
+		if (result)
+			return err_set(err, EXIT_ERROR, -result, "%s/%s/%s: %s", group->dir,
+				       group->name, bpf_map__name(map), strerror(-result));
+	}
+	return 0;
+}
+
+static int loading_try(struct loading *loading, const struct wanted *wanted, struct err *err)
+{
+	int result = loading_open(loading, wanted);
+
+	if (result)
+		return err_set(err, EXIT_ERROR, -result, "steering program: %s", strerror(-result));
+	if (wanted->group)
+		result = maps_share(wanted->group, loading->skel, err);
+	if (result)
+		return result;
+	result = steer_bpf__load(loading->skel);
 	return result ? hooks_load_error("steering program", -result, loading->log, err) : 0;
+}
+
+/*
+ * A kernel that has the functions may yet refuse the program that calls them, which has met few of
+ * all kernels; the one that does without is right for any.
+ */
+static int loading_make(struct loading *loading, const struct wanted *wanted, struct err *err)
+{
+	int result = loading_try(loading, wanted, err);
+
+	if (result && casts == CASTS && result != -EPERM && result != -ENOMEM) {
+		loading_end(loading);
+		casts = NO_CASTS;
+		result = loading_try(loading, wanted, err);
+		if (!result)
+			log_info("steering: the kernel has refused the faster program");
+	}
+	if (!result)
+		memcpy(current_tag, prog_info(loading_program(loading)).tag, sizeof(current_tag));
+	return result;
+}
+
+bool steer_group_is_current(const struct steer_group *group)
+{
+	static const __u8 unknown[BPF_TAG_SIZE];
+
+	return !memcmp(current_tag, unknown, sizeof(unknown)) ||
+	       !memcmp(current_tag, group->pinned_tag, sizeof(current_tag));
 }
 
 static __u64 seed_draw(void)
@@ -274,23 +352,19 @@ static bool spare_fits(const struct steer_setting *setting)
 static void spare_drop(void)
 {
 	loading_end(&spare.loading);
-	spare.loading = (struct loading){ 0 };
 }
 
 static int loading_take(struct loading *loading, const struct steer_setting *setting,
 			struct err *err)
 {
-	int result;
+	const struct wanted wanted = { setting, seed_draw(), sets_of(setting), sets_of(setting),
+				       NULL };
 
-	if (spare_fits(setting)) {
-		*loading = spare.loading;
-		spare.loading = (struct loading){ 0 };
-		return 0;
-	}
-	result = loading_open(loading, setting, seed_draw(), sets_of(setting));
-	if (result)
-		return err_set(err, EXIT_ERROR, -result, "steering program: %s", strerror(-result));
-	return loading_load(loading, err);
+	if (!spare_fits(setting))
+		return loading_make(loading, &wanted, err);
+	*loading = spare.loading;
+	spare.loading = (struct loading){ 0 };
+	return 0;
 }
 
 int steer_group_prepare(const struct steer_setting *setting, struct err *err)
@@ -363,10 +437,9 @@ static int group_fill(struct steer_group *group, struct loading *loading, struct
 	struct plane plane = group_plane(group->name);
 	int result = plane_pin_maps(&plane, group->dir, loading->skel->obj, err);
 
-	group->info.prog_id = prog_id(bpf_program__fd(loading_program(loading)));
+	group->info.prog_id = prog_info(loading_program(loading)).id;
 	if (!result)
-		result = prog_pin(group, bpf_program__fd(loading_program(loading)), PIN_PROGRAM,
-				  err);
+		result = prog_pin(group, loading_program(loading), PIN_PROGRAM, err);
 	if (!result)
 		result = maps_open(group, err);
 	return result ? result : info_write(group, SLUICE_LOADING, err);
@@ -419,74 +492,50 @@ int steer_group_create(const char *dir, const struct steer_setting *setting,
 
 int steer_group_verify_first(const struct steer_setting *setting, struct err *err)
 {
-	return setting->flows > SPARE_FLOWS_MAX ? steer_group_verify(setting, err)
-						: steer_group_prepare(setting, err);
+	const struct wanted wanted = { setting, 1, sets_of(setting), sets_of(setting), NULL };
+	struct loading loading = { 0 };
+	int result;
+
+	if (setting->flows <= SPARE_FLOWS_MAX)
+		return steer_group_prepare(setting, err);
+	result = loading_make(&loading, &wanted, err);
+	loading_end(&loading);
+	return result;
 }
 
-/* The table is not what is verified, and may be large. */
 int steer_group_verify(const struct steer_setting *setting, struct err *err)
 {
 	static struct steer_setting verified;
+	const struct wanted wanted = { setting, 1, sets_of(setting), 1, NULL };
 	struct loading loading = { 0 };
 	int result;
 
 	if (verified.policy && same_setting(&verified, setting))
 		return 0;
-	result = loading_open(&loading, setting, 1, sets_of(setting));
-	if (result) {
-		err_set(err, EXIT_ERROR, -result, "steering program: %s", strerror(-result));
-	} else {
-		bpf_map__set_max_entries(loading.skel->maps.sluice_table, 1);
-		result = loading_load(&loading, err);
-	}
+	result = loading_make(&loading, &wanted, err);
 	if (!result)
 		verified = *setting;
 	loading_end(&loading);
 	return result;
 }
 
-/* The maps that are pinned, each for the one of its name. */
-static int maps_share(const struct steer_group *group, struct steer_bpf *skel, struct err *err)
-{
-	struct bpf_map *map;
-
-	bpf_object__for_each_map(map, skel->obj) {
-		int result, fd;
-
-		if (bpf_map__is_internal(map))
-			continue;
-		fd = pins_get(group->dir, group->name, bpf_map__name(map));
-		result = fd < 0 ? fd : bpf_map__reuse_fd(map, fd);
-		if (fd >= 0)
-			close(fd);
-		if (result)
-			return err_set(err, EXIT_ERROR, -result, "%s/%s/%s: %s", group->dir,
-				       group->name, bpf_map__name(map), strerror(-result));
-	}
-	return 0;
-}
-
 int steer_group_change(struct steer_group *group, const struct steer_setting *setting,
 		       struct err *err)
 {
+	const struct wanted wanted = { setting, group->info.seed, group->info.sets,
+				       group->info.sets, group };
 	struct loading loading = { 0 };
 	char from[PATH_MAX], to[PATH_MAX];
-	int fd, result = loading_open(&loading, setting, group->info.seed, group->info.sets);
+	int fd, result = loading_make(&loading, &wanted, err);
 
-	if (result)
-		err_set(err, EXIT_ERROR, -result, "steering program: %s", strerror(-result));
-	else
-		result = maps_share(group, loading.skel, err);
-	if (!result)
-		result = loading_load(&loading, err);
 	if (!result) {
-		fd = bpf_program__fd(loading_program(&loading));
+		fd = loading_program(&loading);
 		unlink(pins_path(group->dir, group->name, PIN_STAGED, from));
 		result = prog_pin(group, fd, PIN_STAGED, err);
 		pins_path(group->dir, group->name, PIN_PROGRAM, to);
 		if (!result && rename(from, to))
 			result = err_set(err, EXIT_ERROR, errno, "pin %s: %s", to, strerror(errno));
-		group->info.prog_id = result ? group->info.prog_id : prog_id(fd);
+		group->info.prog_id = result ? group->info.prog_id : prog_info(fd).id;
 	}
 	if (!result) {
 		group->info.policy = setting->policy;

@@ -10,6 +10,7 @@
 #include "sockets.h"
 
 #include <limits.h>
+#include <linux/bpf.h>
 #include <sluice/counters.h>
 #include <sluice/steer.h>
 #include <stdbool.h>
@@ -18,8 +19,9 @@ struct steer_group {
 	char dir[PATH_MAX];  /* DIR/steer */
 	char name[NAME_MAX]; /* of its folder */
 	struct sluice_steer_group info;
-	__u32 pinned_id; /* of the program that is pinned: a loader may have died before it was told
-			  */
+	/* of the program that is pinned: a loader may have died before it was told */
+	__u32 pinned_id;
+	__u8 pinned_tag[BPF_TAG_SIZE];
 	struct sluice_steer_slot slots[SLUICE_STEER_SLOTS];
 	int group_fd, sockets_fd, slots_fd, choices_fd, current_fd, cpus_fd, placed_fd, table_fd,
 		stats_fd, counters_fd;
@@ -58,8 +60,12 @@ int steer_group_create(const char *dir, const struct steer_setting *setting,
 int steer_group_prepare(const struct steer_setting *setting, struct err *err);
 /* Verifies the program for such a group, once in a process, and changes nothing. */
 int steer_group_verify(const struct steer_setting *setting, struct err *err);
-/* The same for who will create such a group next, and may have it verified already then. */
+/* The same for who will create such a group next: its table, which may be large, can be had, too.
+ */
 int steer_group_verify_first(const struct steer_setting *setting, struct err *err);
+/* Is its program that of this build, as far as this process knows?  Loading anew puts that right.
+ */
+bool steer_group_is_current(const struct steer_group *group);
 /* A program with another setting, on the same maps; nothing is attached yet. */
 int steer_group_change(struct steer_group *group, const struct steer_setting *setting,
 		       struct err *err);

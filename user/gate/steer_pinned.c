@@ -91,3 +91,18 @@ int steer_pinned_read(const char *bpffs, struct steer_pinned *pinned, bool mend,
 	return err->code ? result
 			 : err_set(err, EXIT_ERROR, -result, "%s: %s", dir, strerror(-result));
 }
+
+static int found(const char *name, void *arg)
+{
+	*(bool *)arg = true;
+	return 1;
+}
+
+bool steer_pinned_any(const char *bpffs)
+{
+	char dir[PATH_MAX];
+	bool any = false;
+
+	folders_each(steer_dir(bpffs, dir), found, &any);
+	return any;
+}

@@ -317,7 +317,7 @@ static struct steer_group *pinned_find(struct steer_sweep *sweep, __u32 prog_id)
 static bool setting_differs(const struct steer_sweep *sweep, const struct steer_group *group)
 {
 	return group->info.policy != sweep->setting.policy ||
-	       group->info.idle_ns != sweep->setting.idle_ns;
+	       group->info.idle_ns != sweep->setting.idle_ns || !steer_group_is_current(group);
 }
 
 /* A descriptor of any of the sockets, for calls that concern their group. */
