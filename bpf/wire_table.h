@@ -70,6 +70,19 @@ static __always_inline __u32 wire_find(const struct sluice_wire_set *set,
 			wire_is, key);
 }
 
+/*
+ * Gives way back, and makes the verifier forget which one it is (as packet_forget() does): else
+ * that of 5.10 follows each of them by itself to the program's end.
+ */
+static __always_inline __u32 way_forget(__u32 way, __u32 unknown)
+{
+	way ^= unknown;
+	asm volatile("" : "+r"(way));
+	way ^= unknown;
+	asm volatile("" : "+r"(way));
+	return way;
+}
+
 /* False if there is no such flow. Each field is read once: what is checked is what is used. */
 static __always_inline bool wire_copy(const struct sluice_wire_set *set, const struct wire_key *key,
 				      struct wire_view *view)
@@ -89,7 +102,7 @@ static __always_inline bool wire_copy(const struct sluice_wire_set *set, const s
 	view->seal = flow->seal;
 	view->seen = set->seen[way];
 	view->unanswered = set->unanswered[way];
-	view->way = way;
+	view->way = way_forget(way, view->seal);
 	return true;
 }
 
@@ -186,7 +199,7 @@ static __noinline void wire_store(struct sluice_wire_set *set, const struct wire
 	known = way < SLUICE_FLOW_WAYS;
 	if (!known)
 		way = set_oldest(set->tag, set->seen, now);
-	way %= SLUICE_FLOW_WAYS;
+	way = way_forget(way, now) % SLUICE_FLOW_WAYS;
 	live = set->tag[way] && sluice_flow_idle(now, set->seen[way]) <= age;
 	if (!live || !(view->marks & SLUICE_WIRE_HOST_FIRST)) {
 		flow = &set->flow[way];
