@@ -42,7 +42,8 @@ drain_kill()
 {
 	kill -KILL "$DRAIN_PID"
 	wait "$DRAIN_PID" 2>/dev/null || true
-	want_equal "$(state)" draining "nobody has looked yet: the old server's slots"
+	# the daemon looks whenever it likes
+	[ -n "${DAEMON:-}" ] || want_equal "$(state)" draining "nobody has looked yet: the old server's slots"
 }
 
 moved_more_than()
@@ -105,6 +106,7 @@ wait_until 20 logged 'msg="steer: drain-lapsed"' || fail "not logged:" "$(cat "$
 want_logged "process=udp-worker pid=$OLD"
 wait_until 20 state_is active || fail "the old server's slots: $(state)"
 daemon_stop
+DAEMON=
 
 say "killed while it empties the queues: the slots are not drained yet, and are given back"
 # what another drain does while it empties them
