@@ -330,6 +330,12 @@ static __always_inline void flow_establish(struct sluice_steer_set *set, __u32 w
 	bpf_spin_unlock(&set->lock);
 }
 
+/* One that is draining has lost its flows already when its queue is emptied. */
+static __always_inline bool is_drained(const struct sluice_steer_slot *slot)
+{
+	return slot->state == SLUICE_STEER_DRAINING || slot->state == SLUICE_STEER_DRAINED;
+}
+
 /* Selects the flow's worker: SLUICE_STEER_known, or why it must have another. */
 static __always_inline enum sluice_steer_counter flow_follow(const struct datagram *of,
 							     struct sluice_steer_set *set,
@@ -346,8 +352,8 @@ static __always_inline enum sluice_steer_counter flow_follow(const struct datagr
 		return SLUICE_STEER_started;
 	slot = bpf_map_lookup_elem(&sluice_slots, &index);
 	if (!slot || !owner.incarnation || slot->incarnation != owner.incarnation)
-		return slot && slot->state == SLUICE_STEER_DRAINED ? SLUICE_STEER_moved_drained
-								   : SLUICE_STEER_moved_gone;
+		return slot && is_drained(slot) ? SLUICE_STEER_moved_drained
+						: SLUICE_STEER_moved_gone;
 	if (slot->state != SLUICE_STEER_ACTIVE && sluice_flow_idle(of->now, *seen) > idle_limit)
 		return SLUICE_STEER_moved_idle;
 	if (!slot_select(of, slot, index))

@@ -76,8 +76,8 @@ enum sluice_steer_state {
 	SLUICE_STEER_FREE = 0,
 	SLUICE_STEER_ACTIVE,   /* takes new flows */
 	SLUICE_STEER_RETIRED,  /* of a generation that a newer one has followed: keeps its flows */
-	SLUICE_STEER_DRAINING, /* by command: keeps its flows until they are idle */
-	SLUICE_STEER_DRAINED,  /* takes nothing */
+	SLUICE_STEER_DRAINING, /* by command: keeps its flows until they are idle, then none */
+	SLUICE_STEER_DRAINED,  /* takes nothing, and nothing of its flows waits in its queue */
 };
 
 /* A socket of the group. */

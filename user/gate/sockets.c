@@ -10,9 +10,11 @@
 #include <linux/sock_diag.h>
 #include <netinet/in.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 #include <uthash.h>
@@ -29,7 +31,9 @@ struct sockets {
 	struct entry **all;
 	size_t room;
 	size_t count;
-	__u32 but; /* pid of a process that is left out; 0: none */
+	bool others_only; /* without processes of sluice */
+	__u32 pid;	  /* the last one asked about, and the answer: a walk goes by processes */
+	bool is_sluice;
 };
 
 static int entry_add(struct sockets *sockets, const struct sluice_socket_record *record)
@@ -68,6 +72,32 @@ static int sockets_add(struct sockets *sockets, const struct sluice_socket_recor
 	return 0;
 }
 
+/* By its executable: a name can be anybody's, and a list of pids would have to be kept somewhere.
+ */
+bool sockets_is_sluice(__u32 pid)
+{
+	static struct stat own;
+	struct stat exe;
+	char path[64];
+
+	if (pid == (__u32)getpid())
+		return true;
+	if (!own.st_ino && stat("/proc/self/exe", &own))
+		return false;
+	snprintf(path, sizeof(path), "/proc/%u/exe", pid);
+	return !stat(path, &exe) && exe.st_dev == own.st_dev && exe.st_ino == own.st_ino;
+}
+
+static bool is_left_out(struct sockets *sockets, __u32 pid)
+{
+	if (!sockets->others_only)
+		return false;
+	if (pid != sockets->pid)
+		sockets->is_sluice = sockets_is_sluice(pid);
+	sockets->pid = pid;
+	return sockets->is_sluice;
+}
+
 /* The kernel hands out whole records, as many as fit a read. */
 static int sockets_fill(struct sockets *sockets, int iter_fd)
 {
@@ -79,7 +109,7 @@ static int sockets_fill(struct sockets *sockets, int iter_fd)
 		size_t i;
 
 		for (i = 0; !result && i < got / sizeof(*records); i++)
-			if (!sockets->but || records[i].pid != sockets->but)
+			if (!is_left_out(sockets, records[i].pid))
 				result = sockets_add(sockets, &records[i]);
 	}
 	return result ? result : got < 0 ? -errno : 0;
@@ -120,13 +150,13 @@ static int sockets_iterate(struct sockets *sockets)
 	return result;
 }
 
-static int sockets_read_but(__u32 but, struct sockets **sockets, struct err *err)
+static int read_some(bool others_only, struct sockets **sockets, struct err *err)
 {
 	struct sockets *fresh = calloc(1, sizeof(*fresh));
 	int result = fresh ? 0 : -ENOMEM;
 
 	if (!result) {
-		fresh->but = but;
+		fresh->others_only = others_only;
 		result = sockets_iterate(fresh);
 	}
 	if (result) {
@@ -140,12 +170,12 @@ static int sockets_read_but(__u32 but, struct sockets **sockets, struct err *err
 
 int sockets_read(struct sockets **sockets, struct err *err)
 {
-	return sockets_read_but(0, sockets, err);
+	return read_some(false, sockets, err);
 }
 
 int sockets_read_others(struct sockets **sockets, struct err *err)
 {
-	return sockets_read_but((__u32)getpid(), sockets, err);
+	return read_some(true, sockets, err);
 }
 
 const struct sluice_socket_record *sockets_find(const struct sockets *sockets, __u64 cookie)

@@ -6,13 +6,16 @@
 #include "err.h"
 
 #include <sluice/sockets.h>
+#include <stdbool.h>
 #include <stddef.h>
 
 struct sockets;
 
 /* A snapshot of now. -errno if the kernel has no task_file iterator (5.8) or forbids it. */
 int sockets_read(struct sockets **sockets, struct err *err);
-/* The same without what this process holds itself. */
+/* Is the process one of sluice, which holds sockets of others for a look, or to drain them? */
+bool sockets_is_sluice(__u32 pid);
+/* The same as sockets_read() without what such processes hold. */
 int sockets_read_others(struct sockets **sockets, struct err *err);
 /* The process with the lowest pid that holds the socket, or NULL. `sockets` may be NULL. */
 const struct sluice_socket_record *sockets_find(const struct sockets *sockets, __u64 cookie);

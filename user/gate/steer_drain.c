@@ -40,10 +40,10 @@ struct drained {
 	struct steer_group *group; /* shared by the sockets of a group */
 	__u64 cookie;
 	int slot;
-	int fd;	     /* -1: nobody else holds it any more, and it has been emptied */
-	__u32 drops; /* of the socket, at the beginning */
-	bool joined; /* it was not drained before */
-	bool left;   /* nobody else holds it any more */
+	int fd;	      /* -1: nobody else holds it any more, and it has been emptied */
+	__u32 drops;  /* of the socket, at the beginning */
+	bool missing; /* nobody else was seen to hold it at the last look */
+	bool left;    /* nor at the one before */
 };
 
 struct drain {
@@ -105,13 +105,11 @@ static int socket_hold(struct drain *drain, struct steer_group *group, int slot)
 		return err_set(drain->err, EXIT_ERROR, E2BIG, "more than %d sockets", SOCKETS_MAX);
 	}
 	drain->held++;
-	/* a slot that is draining already is another drain's, and perhaps left to us by it */
 	*drained = (struct drained){ .group = group,
 				     .cookie = group->slots[slot].cookie,
 				     .slot = slot,
 				     .fd = fd,
-				     .drops = socket_drops(fd),
-				     .joined = group->slots[slot].state != SLUICE_STEER_DRAINED };
+				     .drops = socket_drops(fd) };
 	drain->count++;
 	return holders_watch(&drain->holders, record->pid);
 }
@@ -125,13 +123,25 @@ static bool slot_takes(struct steer_group *group, int slot)
 	       steer_drainer_gone(group, slot);
 }
 
+/* One whose process has ended meanwhile is nobody's any more, and is drained nevertheless. */
+static bool is_held(const struct drain *drain, const struct sluice_steer_slot *slot)
+{
+	int i;
+
+	for (i = 0; i < drain->count; i++)
+		if (drain->all[i].cookie == slot->cookie)
+			return true;
+	return false;
+}
+
 /* Is there anybody else for the flows? */
 static bool has_others(const struct drain *drain, struct steer_group *group)
 {
 	int slot;
 
 	for (slot = 0; slot < SLUICE_STEER_SLOTS; slot++)
-		if (slot_takes(group, slot) && !is_meant(drain, &group->slots[slot]))
+		if (slot_takes(group, slot) && !is_held(drain, &group->slots[slot]) &&
+		    !is_meant(drain, &group->slots[slot]))
 			return true;
 	return false;
 }
@@ -176,7 +186,8 @@ static int group_collect(struct steer_group *given, void *arg)
 
 static int collect(struct drain *drain)
 {
-	int result = sockets_read(&drain->sockets, drain->err);
+	/* what another drain alone holds is in its hands */
+	int result = sockets_read_others(&drain->sockets, drain->err);
 
 	if (!result)
 		result = steer_groups(drain->options->bpffs, group_collect, drain, drain->err);
@@ -212,7 +223,12 @@ static int slots_reload(const struct drain *drain)
 /* One that is closed gives its slot to another. */
 static bool has_slot(const struct drained *drained)
 {
-	return drained->fd >= 0 && drained->group->slots[drained->slot].cookie == drained->cookie;
+	return drained->group->slots[drained->slot].cookie == drained->cookie;
+}
+
+static __u16 *state_of(const struct drained *drained)
+{
+	return &drained->group->slots[drained->slot].state;
 }
 
 /* Runs fn on each socket's slot. */
@@ -230,25 +246,41 @@ static int slot_draining(struct drained *drained)
 {
 	int result = steer_drainer_begin(drained->group, drained->slot);
 
-	drained->group->slots[drained->slot].state = SLUICE_STEER_DRAINING;
-	return result ? result : steer_group_write(drained->group, drained->slot);
+	/* by a drain before this one */
+	if (result || *state_of(drained) == SLUICE_STEER_DRAINED)
+		return result;
+	*state_of(drained) = SLUICE_STEER_DRAINING;
+	return steer_group_write(drained->group, drained->slot);
 }
 
-static int slot_drained(struct drained *drained)
+/* It is draining until its queue is empty: a drain that is killed before that is seen by it. */
+static int slot_expel(struct drained *drained)
 {
-	return steer_group_drained(drained->group, drained->slot);
+	return *state_of(drained) == SLUICE_STEER_DRAINING
+		       ? steer_group_expel(drained->group, drained->slot)
+		       : 0;
 }
 
 static int slot_left(struct drained *drained)
 {
-	return drained->left ? slot_drained(drained) : 0;
+	return drained->left ? slot_expel(drained) : 0;
 }
 
+static int slot_emptied(struct drained *drained)
+{
+	if (drained->fd >= 0 || *state_of(drained) != SLUICE_STEER_DRAINING)
+		return 0;
+	*state_of(drained) = SLUICE_STEER_DRAINED;
+	return steer_group_write(drained->group, drained->slot);
+}
+
+/* Another drain may have finished it meanwhile, or be at work on it. */
 static int slot_restore(struct drained *drained)
 {
-	if (!drained->joined || steer_drainer_other(drained->group, drained->slot))
+	if (*state_of(drained) != SLUICE_STEER_DRAINING ||
+	    steer_drainer_other(drained->group, drained->slot))
 		return 0;
-	drained->group->slots[drained->slot].state = SLUICE_STEER_RETIRED;
+	*state_of(drained) = SLUICE_STEER_RETIRED;
 	return steer_group_write(drained->group, drained->slot);
 }
 
@@ -283,8 +315,8 @@ static int slots_give(struct drain *drain, int (*fn)(struct drained *drained))
 	return result ? result : steer_sweep(drain->options->bpffs, NULL, NULL, drain->err);
 }
 
-/* Back to what was; what the generations make of it, the sweep says. */
-static int slots_restore(struct drain *drain)
+/* Whoever else is there. */
+static int slots_set(struct drain *drain, int (*fn)(struct drained *drained))
 {
 	struct pins pins;
 	int result = pins_lock(&pins, drain->options->bpffs, false, drain->err);
@@ -293,8 +325,16 @@ static int slots_restore(struct drain *drain)
 		return result;
 	result = slots_reload(drain);
 	if (!result)
-		result = slots_write(drain, slot_restore);
+		result = slots_write(drain, fn);
 	pins_unlock(&pins);
+	return result;
+}
+
+/* Back to what was; what the generations make of it, the sweep says. */
+static int slots_restore(struct drain *drain)
+{
+	int result = slots_set(drain, slot_restore);
+
 	return result ? result : steer_sweep(drain->options->bpffs, NULL, NULL, drain->err);
 }
 
@@ -349,10 +389,25 @@ static __u32 next_look_ms(__u64 look_ns)
 	return ms > LOOK_MS ? (__u32)ms : LOOK_MS;
 }
 
+static void pause_ms(long ms)
+{
+	nanosleep(&(struct timespec){ .tv_nsec = ms * 1000000L }, NULL);
+}
+
 /* --- sockets that their processes leave */
 
-/* Marks the sockets that nobody else holds: their number, or -errno. */
-static int sockets_look(struct drain *drain)
+/* Is there a socket that was there at the look before? */
+static bool any_newly_missing(const struct drain *drain)
+{
+	int i;
+
+	for (i = 0; i < drain->count; i++)
+		if (drain->all[i].missing && !drain->all[i].left)
+			return true;
+	return false;
+}
+
+static int sockets_look_once(struct drain *drain)
 {
 	struct sockets *sockets;
 	int i, left = 0, result = sockets_read_others(&sockets, drain->err);
@@ -366,8 +421,9 @@ static int sockets_look(struct drain *drain)
 		if (drain->all[i].fd < 0)
 			continue;
 		record = sockets_find(sockets, drain->all[i].cookie);
-		drain->all[i].left = !record;
-		left += !record;
+		drain->all[i].left = !record && drain->all[i].missing;
+		drain->all[i].missing = !record;
+		left += drain->all[i].left;
 		if (record)
 			result = holders_watch(&drain->holders, record->pid);
 	}
@@ -378,24 +434,36 @@ static int sockets_look(struct drain *drain)
 		      : left;
 }
 
+/*
+ * Marks the sockets that nobody else holds: their number, or -errno.  One that is on its way from a
+ * process to another (SCM_RIGHTS), or was so while the walk passed both, is there at a second look.
+ */
+static int sockets_look(struct drain *drain)
+{
+	int left = sockets_look_once(drain);
+
+	if (left < 0 || !any_newly_missing(drain))
+		return left;
+	pause_ms(LOOK_MS);
+	return sockets_look_once(drain);
+}
+
 /* The slot takes nothing any more: what waits is moved. */
 static void socket_empty(struct drain *drain, struct drained *drained)
 {
 	struct requeued requeued = { 0 };
+	int alone = steer_drainer_alone(drained->group);
 
 	if (requeue(drained->fd, drained->group->info.port, &requeued))
 		requeued.lost += requeue_discard(drained->fd);
+	if (!alone)
+		steer_drainer_share(drained->group);
 	requeued.lost += socket_drops(drained->fd) - drained->drops;
 	close(drained->fd);
 	drained->fd = -1;
 	drain->held--;
 	drain->result->moved += requeued.moved;
 	drain->result->lost += requeued.lost;
-}
-
-static void grace(void)
-{
-	nanosleep(&(struct timespec){ .tv_nsec = GRACE_MS * 1000000L }, NULL);
 }
 
 /* Where some of the sockets are left, and not all: the flows of these move now. */
@@ -408,11 +476,11 @@ static int sockets_part(struct drain *drain)
 	result = slots_give(drain, slot_left);
 	if (result)
 		return result;
-	grace();
+	pause_ms(GRACE_MS);
 	for (i = 0; i < drain->count; i++)
 		if (drain->all[i].fd >= 0 && drain->all[i].left)
 			socket_empty(drain, &drain->all[i]);
-	return 0;
+	return slots_set(drain, slot_emptied);
 }
 
 /* --- the steps */
@@ -447,12 +515,12 @@ static int wait_idle(struct drain *drain)
 }
 
 /* The slots take nothing any more: what waits is read by the process, or else moved. */
-static void empty_queues(struct drain *drain)
+static int empty_queues(struct drain *drain)
 {
 	__u32 end;
 	int i;
 
-	grace();
+	pause_ms(GRACE_MS);
 	end = elapsed_ms(drain) + LAST_MS;
 	while (queues_wait(drain) && elapsed_ms(drain) < end)
 		if (holders_wait(&drain->holders, 5) && sockets_look(drain) < 0)
@@ -460,6 +528,7 @@ static void empty_queues(struct drain *drain)
 	for (i = 0; i < drain->count; i++)
 		if (drain->all[i].fd >= 0)
 			socket_empty(drain, &drain->all[i]);
+	return slots_set(drain, slot_emptied);
 }
 
 static int drain_run(struct drain *drain)
@@ -474,7 +543,7 @@ static int drain_run(struct drain *drain)
 	if (!result)
 		result = wait_idle(drain);
 	if (!result)
-		result = slots_give(drain, slot_drained);
+		result = slots_give(drain, slot_expel);
 	if (result) {
 		struct err refused = *drain->err;
 
@@ -487,8 +556,7 @@ static int drain_run(struct drain *drain)
 					 drain->options->pid)
 			       : result;
 	}
-	empty_queues(drain);
-	return 0;
+	return empty_queues(drain);
 }
 
 static void drain_end(struct drain *drain)

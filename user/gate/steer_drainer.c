@@ -10,18 +10,28 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <sys/file.h>
+
+static int folder_open(struct steer_group *group)
+{
+	char path[PATH_MAX];
+
+	if (group->drainer_fd < 0)
+		group->drainer_fd = open(pins_path(group->dir, group->name, NULL, path),
+					 O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	return group->drainer_fd < 0 ? -errno : 0;
+}
 
 static int lock_call(struct steer_group *group, int command, int slot, struct flock *lock)
 {
-	char path[PATH_MAX];
+	int result = folder_open(group);
 
 	lock->l_whence = SEEK_SET;
 	lock->l_start = slot;
 	lock->l_len = 1;
-	if (group->drainer_fd < 0)
-		group->drainer_fd = open(pins_path(group->dir, group->name, NULL, path),
-					 O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	return group->drainer_fd < 0 || fcntl(group->drainer_fd, command, lock) ? -errno : 0;
+	if (result)
+		return result;
+	return fcntl(group->drainer_fd, command, lock) ? -errno : 0;
 }
 
 int steer_drainer_begin(struct steer_group *group, int slot)
@@ -50,4 +60,18 @@ bool steer_drainer_any_gone(struct steer_group *group)
 		if (steer_drainer_gone(group, slot))
 			return true;
 	return false;
+}
+
+int steer_drainer_alone(struct steer_group *group)
+{
+	int result = folder_open(group);
+
+	while (!result && flock(group->drainer_fd, LOCK_EX))
+		result = errno == EINTR ? 0 : -errno;
+	return result;
+}
+
+void steer_drainer_share(struct steer_group *group)
+{
+	flock(group->drainer_fd, LOCK_UN);
 }

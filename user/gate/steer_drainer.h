@@ -20,5 +20,11 @@ bool steer_drainer_other(struct steer_group *group, int slot);
 bool steer_drainer_gone(struct steer_group *group, int slot);
 /* Is there such a slot? */
 bool steer_drainer_any_gone(struct steer_group *group);
+/*
+ * The sockets of the group are emptied by one drain at a time, as each turns an option on for it
+ * and off again.  Waits until the other one is done, however long that takes. 0 or -errno.
+ */
+int steer_drainer_alone(struct steer_group *group);
+void steer_drainer_share(struct steer_group *group);
 
 #endif

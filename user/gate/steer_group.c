@@ -693,10 +693,9 @@ bool steer_group_holds(const struct steer_group *group, int slot)
 	       cookie == group->slots[slot].cookie;
 }
 
-int steer_group_drained(struct steer_group *group, int slot)
+int steer_group_expel(struct steer_group *group, int slot)
 {
 	incarnation_raise(&group->slots[slot]);
-	group->slots[slot].state = SLUICE_STEER_DRAINED;
 	return steer_group_write(group, slot);
 }
 

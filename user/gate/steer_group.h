@@ -99,7 +99,7 @@ int steer_group_write_info(const struct steer_group *group, struct err *err);
 /* Writes the slot as it stands in group->slots. */
 int steer_group_write(const struct steer_group *group, int slot);
 /* From now on no flow is this slot's; those that it has move with their next datagram. */
-int steer_group_drained(struct steer_group *group, int slot);
+int steer_group_expel(struct steer_group *group, int slot);
 /*
  * Makes the active slots those that new flows go to, in the order given by rank (the kernel's, of
  * each slot).  A choice that is in force already is left alone.

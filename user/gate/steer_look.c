@@ -58,8 +58,11 @@ void steer_look_socket(const struct sockets *sockets, const struct sluice_steer_
 	if (!record)
 		return;
 	look->held = true;
-	/* who has joined it stays its owner for as long as it lives, whoever else holds it */
-	if (!process_is(slot)) {
+	/*
+	 * Who has joined it stays its owner for as long as it lives, whoever else holds it; and
+	 * longer, where a drain has it from there.
+	 */
+	if (!process_is(slot) && !sockets_is_sluice(record->pid)) {
 		look->pid = record->pid;
 		memcpy(look->comm, record->comm, sizeof(look->comm));
 	}
