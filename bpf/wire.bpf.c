@@ -136,11 +136,16 @@ static __always_inline void request_to_host(struct __sk_buff *skb, const struct 
 	} else if (judge(skb, &key, &ends->target, &change->to, &change->outcome)) {
 		owed = known && owes_another(&view, &ends->target, now) &&
 		       addr_equal(&view.server, &change->to);
-		view.asked = ends->target;
-		view.server = change->to;
-		view.marks = owed ? SLUICE_WIRE_OWED : 0;
-		view.unanswered = 1;
-		wire_store(set, &key, &view, now);
+		/* nothing new: and `checked`, since when it is owed, stays as it is */
+		if (owed && view.marks & SLUICE_WIRE_OWED) {
+			wire_asked(set, &view, now);
+		} else {
+			view.asked = ends->target;
+			view.server = change->to;
+			view.marks = owed ? SLUICE_WIRE_OWED : 0;
+			view.unanswered = 1;
+			wire_store(set, &key, &view, now);
+		}
 	}
 	if (!addr_equal(&change->to, &ends->target))
 		change->end = SLUICE_WIRE_TARGET;

@@ -1181,7 +1181,7 @@ static void test_moved(void **state)
  */
 static void test_owed(void **state)
 {
-	int version;
+	int version, i;
 
 	for (version = 4; version <= 6; version += 2) {
 		struct shape request = request_of(version, next_port(), WILDCARD);
@@ -1209,6 +1209,14 @@ static void test_owed(void **state)
 		pass(&host, host.out, &reply, &mended, SLUICE_WIRE_reply_rewritten);
 		pass(&host, host.in, &direct, &direct, SLUICE_WIRE_request_right);
 		flow_past(&host, &request, 4000, 4000);
+		pass(&host, host.in, &request, &inside, SLUICE_WIRE_request_rewritten);
+		pass(&host, host.out, &reply, &mended, SLUICE_WIRE_reply_rewritten);
+		/* nor for longer where the client goes on asking */
+		pass(&host, host.in, &direct, &direct, SLUICE_WIRE_request_right);
+		for (i = 0; i < 8; i++) {
+			pass(&host, host.in, &request, &inside, SLUICE_WIRE_request_rewritten);
+			flow_past(&host, &request, 500, 500);
+		}
 		pass(&host, host.in, &request, &inside, SLUICE_WIRE_request_rewritten);
 		pass(&host, host.out, &reply, &mended, SLUICE_WIRE_reply_rewritten);
 	}
