@@ -136,11 +136,16 @@ static __always_inline void request_to_host(struct __sk_buff *skb, const struct 
 	} else if (judge(skb, &key, &ends->target, &change->to, &change->outcome)) {
 		owed = known && owes_another(&view, &ends->target, now) &&
 		       addr_equal(&view.server, &change->to);
-		view.asked = ends->target;
-		view.server = change->to;
-		view.marks = owed ? SLUICE_WIRE_OWED : 0;
-		view.unanswered = 1;
-		wire_store(set, &key, &view, now);
+		/* nothing new: and `checked`, since when it is owed, stays as it is */
+		if (owed && view.marks & SLUICE_WIRE_OWED) {
+			wire_asked(set, &view, now);
+		} else {
+			view.asked = ends->target;
+			view.server = change->to;
+			view.marks = owed ? SLUICE_WIRE_OWED : 0;
+			view.unanswered = 1;
+			wire_store(set, &key, &view, now);
+		}
 	}
 	if (!addr_equal(&change->to, &ends->target))
 		change->end = SLUICE_WIRE_TARGET;
@@ -245,15 +250,19 @@ static __always_inline bool reply_flow(struct sluice_wire_set *set, const struct
 }
 
 /*
- * An answer that was owed has come: it is right, and the next one from there is another's.  The
+ * Is this the answer that is owed?  Then it is right, and the next one from there is another's. The
  * address asked last has not answered by that.
  */
-static __always_inline void reply_owed(struct sluice_wire_set *set, const struct wire_key *key,
-				       struct wire_view *view, __u32 now, struct change *change)
+static __always_inline bool reply_owed(struct sluice_wire_set *set, const struct wire_key *key,
+				       const struct wire_view *view,
+				       const struct sluice_addr *source, bool gateway, __u32 now,
+				       struct change *change)
 {
-	view->marks &= ~SLUICE_WIRE_OWED;
-	wire_store(set, key, view, now);
+	if (likely(!view_owed(view, now)) || !addr_equal(&view->server, source) ||
+	    !wire_take_owed(set, key, view, gateway ? &view->asked : &view->server, now))
+		return false;
 	change->outcome = SLUICE_WIRE_reply_right;
+	return true;
 }
 
 /* Nobody has asked for the address since a while: should it have gone, nobody expects it either. */
@@ -307,10 +316,8 @@ static __always_inline void reply_of_host(struct __sk_buff *skb, const struct en
 		}
 		return;
 	}
-	if (unlikely(view_owed(&view, now)) && addr_equal(&view.server, &ends->source)) {
-		reply_owed(set, &key, &view, now, change);
+	if (reply_owed(set, &key, &view, &ends->source, false, now, change))
 		return;
-	}
 	if (!addr_equal(&view.asked, &ends->source) && is_unasked(&view, now) &&
 	    addr_is_away(skb, &view.asked, true)) {
 		change->outcome = SLUICE_WIRE_reply_address_gone;
@@ -341,11 +348,8 @@ static __always_inline void reply_of_server(struct __sk_buff *skb, const struct 
 		change->outcome = SLUICE_WIRE_reply_address_gone;
 		return;
 	}
-	if (view_owed(&view, now) && addr_equal(&view.server, &ends->source)) {
-		view.server = view.asked;
-		reply_owed(set, &key, &view, now, change);
+	if (reply_owed(set, &key, &view, &ends->source, true, now, change))
 		return;
-	}
 	if (view_owed(&view, now) && addr_equal(&view.asked, &ends->source)) {
 		wire_answered(set, &view, now);
 	} else if (addr_equal(&view.server, &ends->source) &&

@@ -221,6 +221,32 @@ static __noinline void wire_store(struct sluice_wire_set *set, const struct wire
 		count(outcome);
 }
 
+/*
+ * Takes the answer that *view says is owed, and goes by *server from now on; false if another CPU
+ * has taken it, or the slot is no longer what was read.
+ */
+static __noinline bool wire_take_owed(struct sluice_wire_set *set, const struct wire_key *key,
+				      const struct wire_view *view,
+				      const struct sluice_addr *server, __u32 now)
+{
+	__u32 marks = view->marks & ~SLUICE_WIRE_OWED, way = view->way % SLUICE_FLOW_WAYS;
+	__u32 seal = sluice_wire_seal(key->hash, &view->asked, server, marks);
+	struct sluice_wire_flow *flow = &set->flow[way];
+	bool taken;
+
+	bpf_spin_lock(&set->lock);
+	taken = flow->seal == view->seal;
+	if (taken) {
+		flow->server = *server;
+		flow->zone = key->zone | marks;
+		flow->checked = now;
+		flow->seal = seal;
+		set->seen[way] = now;
+	}
+	bpf_spin_unlock(&set->lock);
+	return taken;
+}
+
 /* --- fragments */
 
 struct fragment_key {

@@ -10,12 +10,14 @@
  */
 #include "packet_build.h"
 #include "wire.skel.h"
+#include "wire_move.h"
 
 #include <bpf/bpf.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/pkt_cls.h>
 #include <net/if.h>
+#include <pthread.h>
 #include <sched.h>
 #include <setjmp.h>
 #include <sluice/wire.h>
@@ -1181,7 +1183,7 @@ static void test_moved(void **state)
  */
 static void test_owed(void **state)
 {
-	int version;
+	int version, i;
 
 	for (version = 4; version <= 6; version += 2) {
 		struct shape request = request_of(version, next_port(), WILDCARD);
@@ -1211,7 +1213,114 @@ static void test_owed(void **state)
 		flow_past(&host, &request, 4000, 4000);
 		pass(&host, host.in, &request, &inside, SLUICE_WIRE_request_rewritten);
 		pass(&host, host.out, &reply, &mended, SLUICE_WIRE_reply_rewritten);
+		/* nor for longer where the client goes on asking */
+		pass(&host, host.in, &direct, &direct, SLUICE_WIRE_request_right);
+		for (i = 0; i < 8; i++) {
+			pass(&host, host.in, &request, &inside, SLUICE_WIRE_request_rewritten);
+			flow_past(&host, &request, 500, 500);
+		}
+		pass(&host, host.in, &request, &inside, SLUICE_WIRE_request_rewritten);
+		pass(&host, host.out, &reply, &mended, SLUICE_WIRE_reply_rewritten);
 	}
+}
+
+static void flows_move(const struct programs *from, const struct programs *to)
+{
+	struct sluice_wire_meta meta = { .seed = SEED, .sets = SETS };
+
+	assert_int_equal(wire_move_flows(bpf_map__fd(from->skel->maps.sluice_w_flows),
+					 bpf_map__fd(to->skel->maps.sluice_w_flows), &meta),
+			 0);
+}
+
+#define RACES 1000
+
+/* A thread that sends an answer each time that the other one does. */
+struct race {
+	struct frame reply;
+	_Atomic int started, done;
+	_Atomic int left; /* answers that were left as they are */
+};
+
+static void race_send(struct race *race)
+{
+	struct frame out;
+
+	if (!run_frame(host.out, &race->reply, 0, &out) &&
+	    !memcmp(out.byte, race->reply.byte, race->reply.len))
+		race->left++;
+}
+
+static void *race_follow(void *arg)
+{
+	struct race *race = arg;
+	int i;
+
+	for (i = 1; i <= RACES; i++) {
+		/* it does not yield: as little as possible lies between the two */
+		while (race->started < i)
+			;
+		race_send(race);
+		race->done = i;
+	}
+	return NULL;
+}
+
+/* Of two answers that leave at the same time, one at most is taken for the one that is owed. */
+static void test_owed_once(void **state)
+{
+	struct shape request = request4(next_port(), WILDCARD);
+	struct shape direct = to_target(request, NEAR4), reply = answer(&request, NEAR4);
+	int i, taken = 0, twice = 0, fd = bpf_map__fd(host.skel->maps.sluice_w_flows);
+	static struct race race; /* the thread may outlive a failure */
+	struct sluice_wire_set set;
+	pthread_t thread;
+	uint32_t index;
+
+	build_frame(&reply, &race.reply);
+	assert_int_equal(pthread_create(&thread, NULL, race_follow, &race), 0);
+	for (i = 1; i <= RACES; i++) {
+		/* now and then, as it is owed for three seconds */
+		if (i % 100 == 1) {
+			pass(&host, host.in, &direct, &direct, SLUICE_WIRE_request_right);
+			pass(&host, host.in, &request, &direct, SLUICE_WIRE_request_rewritten);
+			assert_true(flow_find(&host, &request, &set, &index) >= 0);
+		}
+		assert_int_equal(bpf_map_update_elem(fd, &index, &set, BPF_ANY), 0);
+		race.left = 0;
+		race.started = i;
+		race_send(&race);
+		while (race.done < i)
+			sched_yield();
+		taken += race.left > 0;
+		twice += race.left > 1;
+	}
+	pthread_join(thread, NULL);
+	assert_true(taken > 0);
+	assert_int_equal(twice, 0);
+}
+
+/* A table that takes over the flows of another one knows what is owed, and what is not. */
+static void test_owed_in_table(void **state)
+{
+	struct shape request = request4(next_port(), WILDCARD);
+	struct shape direct = to_target(request, NEAR4), reply = answer(&request, NEAR4);
+	struct shape mended = answer(&request, request.target);
+	const struct programs *from = &host, *to = &host_by_table;
+
+	pass(from, from->in, &direct, &direct, SLUICE_WIRE_request_right);
+	flows_move(from, to);
+	pass(to, to->in, &request, &direct, SLUICE_WIRE_request_rewritten);
+	pass(to, to->out, &reply, &reply, SLUICE_WIRE_reply_right);
+	pass(to, to->out, &reply, &mended, SLUICE_WIRE_reply_rewritten);
+	/* what the slot held before is nothing to go by */
+	pass(to, to->in, &direct, &direct, SLUICE_WIRE_request_right);
+	flow_past(to, &request, 1000, 1000);
+	pass(from, from->in, &direct, &direct, SLUICE_WIRE_request_right);
+	pass(from, from->out, &reply, &reply, SLUICE_WIRE_reply_right);
+	flows_move(from, to);
+	pass(to, to->in, &request, &direct, SLUICE_WIRE_request_rewritten);
+	pass(to, to->out, &reply, &mended, SLUICE_WIRE_reply_rewritten);
 }
 
 static void test_replies(void **state)
@@ -1802,6 +1911,8 @@ int main(void)
 		cmocka_unit_test(test_sockets),
 		cmocka_unit_test(test_moved),
 		cmocka_unit_test(test_owed),
+		cmocka_unit_test(test_owed_once),
+		cmocka_unit_test(test_owed_in_table),
 		cmocka_unit_test(test_replies),
 		cmocka_unit_test(test_aged),
 		cmocka_unit_test(test_aged_address_gone),

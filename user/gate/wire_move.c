@@ -44,9 +44,11 @@ static int slot_for(const struct sluice_wire_set *set, const struct sluice_wire_
 	return slot;
 }
 
-static int flow_move(const struct move *move, const struct sluice_wire_flow *flow, __u32 seen)
+static int flow_move(const struct move *move, const struct sluice_wire_set *from, int from_way)
 {
+	const struct sluice_wire_flow *flow = &from->flow[from_way];
 	const struct sluice_wire_meta *meta = move->meta;
+	__u32 seen = from->seen[from_way];
 	struct sluice_wire_set set;
 	__u64 hash = sluice_wire_hash(meta->seed, &flow->client, flow->client_port_be,
 				      flow->server_port_be, flow->zone);
@@ -61,6 +63,7 @@ static int flow_move(const struct move *move, const struct sluice_wire_flow *flo
 	set.flow[way] = *flow;
 	set.tag[way] = sluice_flow_tag(hash);
 	set.seen[way] = seen;
+	set.unanswered[way] = from->unanswered[from_way];
 	return bpf_map_update_elem(move->fd, &index, &set, BPF_EXIST | BPF_F_LOCK) ? -errno : 0;
 }
 
@@ -71,7 +74,7 @@ static int set_move(const void *copy, void *arg)
 
 	for (way = 0; !result && way < SLUICE_FLOW_WAYS; way++)
 		if (set->tag[way])
-			result = flow_move(arg, &set->flow[way], set->seen[way]);
+			result = flow_move(arg, set, way);
 	return result;
 }
 
