@@ -111,6 +111,15 @@ grep -qF 'if?[7m?/ingress' "$TEXT" || fail "no name of the interface" "$(cat -v 
 harmless --netns "$HOST" reply load --mode wire --iface "$ODD_IFACE" --age 60
 sluice --netns "$HOST" reply unload --mode wire
 
+say "reply: a cgroup"
+odd_cgroup=$TEST_CGROUP/$'cg\033[7m\xff'
+mkdir "$odd_cgroup"
+harmless reply load --mode audit --cgroup "$odd_cgroup"
+harmless reply load --mode audit --cgroup "$TEST_CGROUP"
+grep -qF 'cg?[7m?' "$TEXT" || fail "no name of the cgroup before" "$(cat -v "$TEXT")"
+sluice reply unload
+rmdir "$odd_cgroup"
+
 say "errors"
 want_status 2 "$SLUICE" $'re\033[31mply'
 [[ $OUTPUT != *$'\033'* ]] || fail "an escape sequence: $(cat -v <<<"$OUTPUT")"

@@ -75,8 +75,15 @@ want_logged 'level=warning msg="found detached, and not by this daemon" section=
 want_logged 'msg="reply is in force"' 4
 want_right "$CONTAINER" "$FAR4" "$PORT"
 
-say "unloaded by somebody: left, and said"
+say "unloaded by somebody for whom the daemon waits to put it back: left, and said"
+exec {lock}<"$PINS"
+flock "$lock"
+bpftool link detach pinned "$PINS/reply/link_learn"
+want_logged 'level=warning msg="found detached, and not by this daemon" section=reply' 2
+halt "$DAEMON"
+exec {lock}<&-
 sluice reply unload
+kill -CONT "$DAEMON"
 want_logged 'level=warning msg="no longer loaded, and not by this daemon" section=reply'
 want_wrong "$CONTAINER" "$FAR4" "$PORT" "$NEAR4"
 daemon_reload 'msg="reloaded"'

@@ -52,6 +52,9 @@ want_refused 2 "CPU 1023 is not online" --xdp eth0 --cpus 0,1023
 want_refused 2 "is no interface" --xdp eth0, --cpus 0
 want_refused 2 "for policy cpu" --xdp eth0 --cpus 0 --policy flow
 want_refused 1 "no interface 'nope'" --xdp eth0,nope --cpus 0
+names=$(printf 'nope%d,' {1..16})
+want_refused 1 "no interface 'nope1'" --xdp "${names}nope1" --cpus 0
+want_refused 2 "at most 16 interfaces" --xdp "${names}nope17" --cpus 0
 ip -n "$HOST" tuntap add tun0 mode tun
 want_refused 1 "no Ethernet header" --xdp eth0,tun0 --cpus 0
 
@@ -61,6 +64,16 @@ want_refused 5 "eth1: has XDP program 'theirs' (id $id) already" --xdp eth1 --cp
 want_refused 5 "'theirs' (id $id)" --xdp eth0,eth1 --cpus 0-1
 want_refused 5 "'theirs' (id $id)" --xdp eth1 --cpus 0-1 --dry-run
 want_equal "$(xdp_of eth1)" theirs
+
+say "one on the bridge above it"
+ip -n "$HOST" link add br1 type bridge
+ip -n "$HOST" link add port1 type veth peer name port1 netns "$LAN"
+ip -n "$HOST" link set dev port1 master br1
+id=$(in_ns "$HOST" "$FOREIGN" --dev br1 --type xdp --name above --link /sys/fs/bpf/above)
+want_refused 5 "port1: br1, which is above it, has XDP program 'above' (id $id)" --xdp port1 --cpus 0
+want_text "spread on that one or on its ports, not both"
+rm /sys/fs/bpf/above
+ip -n "$HOST" link del br1
 
 say "what was loaded stays as it was"
 load --xdp eth0 --cpus 1

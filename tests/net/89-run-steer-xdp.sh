@@ -4,8 +4,12 @@
 # The daemon and `xdp =`: an interface that is not there, or has a program of another owner, is
 # warned of once, and keeps neither the other interfaces nor the other sections from loading; it is
 # taken as soon as it can be had. One that goes and comes again, gets another name, or has been
-# detached by somebody is followed; what a command has unloaded stays away. A tag that the driver
+# detached by somebody is followed; what a command has unloaded stays away, also if the daemon was
+# about to put it back. One that refuses the program leaves the others alone. A tag that the driver
 # takes out is warned of.
+#
+# What is not told, as what somebody detaches, is found within ten seconds; that is waited for once,
+# and elsewhere news of the interface make the daemon look.
 #
 #   lan ── eth0 172.16.13.13 [host: workers on CPU 0 and CPU 1, [::]:56789] eth1, late0 ── lan
 . "$(dirname "$0")/lib.sh"
@@ -31,6 +35,12 @@ xdp_of()
 		json "d[0].get('xdp', {}).get('prog', {}).get('name', 'none')" cat
 }
 
+# xdp_id DEV: the program's number
+xdp_id()
+{
+	in_ns "$HOST" ip -d -j link show dev "$1" | json "d[0]['xdp']['prog']['id']" cat
+}
+
 xdp_is()
 {
 	[ "$(xdp_of "$1")" = "$2" ]
@@ -46,6 +56,37 @@ detach()
 {
 	bpftool link detach pinned "$(find "$PINS/steer" -name \
 		"sluice_x_link_*_$(ip -n "$HOST" -o link show dev "$1" | cut -d: -f1)")"
+}
+
+# news DEV: of the interface, that make the daemon look
+news()
+{
+	ip -n "$HOST" link set dev "$1" alias "news $((NEWS += 1))"
+}
+NEWS=0
+
+# others_end DEV NAME: somebody else's program is given up, and is off when this returns
+others_end()
+{
+	rm "/sys/fs/bpf/$2"
+	wait_until 20 others_off "$@"
+}
+
+others_off()
+{
+	[ "$(xdp_of "$1")" != "$2" ]
+}
+
+# pins_hold: as a command does that is at work; pins_release: it is done
+pins_hold()
+{
+	exec {PINS_FD}<"$PINS"
+	flock "$PINS_FD"
+}
+
+pins_release()
+{
+	exec {PINS_FD}<&-
 }
 
 # times TEXT: the daemon has written it
@@ -76,7 +117,8 @@ rxvlan_off()
 pair_add eth1
 id=$(in_ns "$HOST" "$FOREIGN" --dev eth1 --type xdp --name theirs --link /sys/fs/bpf/theirs)
 sections=('[reply]' 'mode = audit' '[wire]' 'iface = docker0' "port = $PORT")
-steer=('[steer]' "port = $PORT" 'policy = cpu' 'cpus = 1')
+# no sweep locks the pins in between
+steer=('[steer]' "port = $PORT" 'policy = cpu' 'cpus = 1' 'sweep = 3600')
 
 say "one interface is not there, one is another's: the rest of the file is loaded"
 configure "${sections[@]}" "${steer[@]}" 'xdp = late0, eth1, eth0'
@@ -122,17 +164,44 @@ halt "$DAEMON"
 detach eth0
 in_ns "$HOST" "$FOREIGN" --dev eth0 --type xdp --name thief --link /sys/fs/bpf/thief
 kill -CONT "$DAEMON"
+news eth0
 want_logged "iface=eth0 reason=\"eth0: has XDP program 'thief'"
 want_equal "$(xdp_of eth0)" thief
-rm /sys/fs/bpf/thief
+others_end eth0 thief
+news eth0
 want_xdp eth0 sluice_spread
 
 say "the other owner goes: its interface is taken; and all was said once"
 want_equal "$(times "eth1: has XDP program 'theirs'")" 1
-rm /sys/fs/bpf/theirs
+others_end eth1 theirs
+news eth1
 want_xdp eth1 sluice_spread
 want_logged 'level=info msg="steer: flows are spread over CPUs" iface=eth1 cpus=1 mode=native'
 want_equal "$(times "eth1: has XDP program 'theirs'")" 1
+
+say "one that refuses the program is let be until there are news of it; the others keep theirs"
+ids="$(xdp_id eth0) $(xdp_id eth1)"
+ip -n "$HOST" link add br1 type bridge
+in_ns "$HOST" "$FOREIGN" --dev br1 --type xdp --name above --link /sys/fs/bpf/above
+halt "$DAEMON"
+detach late0
+ip -n "$HOST" link set dev late0 master br1
+kill -CONT "$DAEMON"
+want_logged "iface=late0 reason=\"late0: br1, which is above it, has XDP program 'above'"
+sleep 1
+waits=$(times "waiting for the lock")
+pins_hold
+news eth0
+sleep 1
+want_equal "$(times "waiting for the lock")" "$waits"
+news late0
+want_logged "waiting for the lock" $((waits + 1))
+pins_release
+others_end br1 above
+news late0
+want_xdp late0 sluice_spread
+want_equal "$(xdp_id eth0) $(xdp_id eth1)" "$ids"
+ip -n "$HOST" link del br1
 
 say "the tags that the driver takes out"
 rx='native XDP loses the VLAN tags that the network card takes out (rx-vlan-offload is on)'
@@ -169,6 +238,22 @@ configure "${sections[@]}" '[steer]' "port = $PORT" 'policy = cpu'
 daemon_reload "no longer spread"
 want_equal "$(xdp_of eth0) $(xdp_of eth1)" "none none"
 
+say "unloaded by somebody for whom the daemon waits to put it back: left"
+configure "${steer[@]}" 'xdp = eth0'
+daemon_reload 'msg="reloaded"'
+want_xdp eth0 sluice_spread
+found=$(times "found detached, and not by this daemon")
+pins_hold
+detach eth0
+news eth0
+want_logged "found detached, and not by this daemon" $((found + 1))
+halt "$DAEMON"
+pins_release
+sluice steer unload
+kill -CONT "$DAEMON"
 daemon_stop
+want_equal "$(xdp_of eth0)" none
+[ ! -e "$PINS/steer" ] || fail "pinned again: $(find "$PINS/steer")" "$(cat "$DAEMON_LOG")"
+
 sluice --netns "$HOST" cleanup
 want_clean

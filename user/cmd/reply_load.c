@@ -6,6 +6,7 @@
 #include "place.h"
 #include "reply.h"
 #include "reply_values.h"
+#include "text.h"
 #include "wire.h"
 #include "wire_view.h"
 #include "word.h"
@@ -205,6 +206,7 @@ static void print_before(const struct output *output, const struct reply_options
 	reply_ports(before, &were);
 	if (reply_cgroup_path(before->cgroup_id, cgroup))
 		snprintf(cgroup, sizeof(cgroup), "(gone)");
+	text_plain(cgroup, sizeof(cgroup));
 	fprintf(output->file, "  it was: mode %s, ports %s, cgroup %s, age %llu, table %u\n",
 		reply_mode_name(before->mode), ports_format(&were, ports, sizeof(ports)), cgroup,
 		before->age_ns / 1000000000ULL, before->sets * SLUICE_FLOW_WAYS);
@@ -214,12 +216,14 @@ static void print_text(const struct context *context, const struct reply_options
 		       const struct reply_result *result, const char *outcome)
 {
 	static char ports[PORTS_TEXT_MAX];
+	char cgroup[PATH_MAX];
 	struct table *table;
 	int i;
 
 	ports_format(&options->ports, ports, sizeof(ports));
 	fprintf(context->output.file, "reply: %s: mode %s, ports %s, cgroup %s\n", outcome,
-		reply_mode_name(options->mode), ports, options->cgroup);
+		reply_mode_name(options->mode), ports,
+		text_plain_copy(cgroup, sizeof(cgroup), options->cgroup));
 	if (result->before.magic)
 		print_before(&context->output, options, &result->before);
 	if (!options->dry_run && !context->verbose)

@@ -3,8 +3,10 @@
 
 #include "log.h"
 #include "place.h"
+#include "text.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdlib.h>
 
 struct run_file *run_file_hold(struct run_file *file)
@@ -83,21 +85,33 @@ int run_file_read(const struct context *context, const char *path, struct run_fi
 	return 0;
 }
 
-static void print_problems(const struct conf *conf, const char *path)
+/* A path may be in any alphabet. */
+static const char *path_text(const char *path, char text[PATH_MAX])
 {
+	snprintf(text, PATH_MAX, "%s", path);
+	return text_controls(text, false);
+}
+
+static void print_problems(struct conf *conf, const char *path)
+{
+	char name[PATH_MAX];
 	size_t i;
 
-	for (i = 0; i < conf->problems; i++)
+	path_text(path, name);
+	for (i = 0; i < conf->problems; i++) {
+		const char *text = text_controls(conf->problem[i].text, false);
+
 		if (conf->problem[i].line)
-			fprintf(stderr, "%s:%u: %s\n", path, conf->problem[i].line,
-				conf->problem[i].text);
+			fprintf(stderr, "%s:%u: %s\n", name, conf->problem[i].line, text);
 		else
-			fprintf(stderr, "%s: %s\n", path, conf->problem[i].text);
+			fprintf(stderr, "%s: %s\n", name, text);
+	}
 }
 
 int run_file_check(const struct context *context, const char *path, struct err *err)
 {
 	struct run_config *config = calloc(1, sizeof(*config));
+	char name[PATH_MAX];
 	int result;
 
 	if (!config)
@@ -113,7 +127,8 @@ int run_file_check(const struct context *context, const char *path, struct err *
 		json_object_set_new(document, "steer", json_boolean(config->has_steer));
 		output_json(&context->output, document);
 	} else if (!result) {
-		fprintf(context->output.file, "%s: nothing is wrong with it\n", path);
+		fprintf(context->output.file, "%s: nothing is wrong with it\n",
+			path_text(path, name));
 	}
 	run_config_free(config);
 	free(config);

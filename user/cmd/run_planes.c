@@ -43,13 +43,14 @@ static void log_loaded(const char *message, enum reply_outcome outcome, const st
 static int reply_apply(struct run_planes *planes, struct run_file *file, struct err *err)
 {
 	struct reply_options options = file->config.reply;
-	struct reply_result result;
+	struct reply_result result = { .outcome = REPLY_LEFT };
 	int failed = run_file_need_cgroup(file, planes->context, err);
 
 	options.by_daemon = true;
+	options.follows = planes->plane[RUN_REPLY].detached;
 	if (!failed)
 		failed = reply_load(&options, &result, err);
-	if (failed)
+	if (failed || result.outcome == REPLY_LEFT)
 		return failed;
 	log_loaded("reply is in force", result.outcome, &options.ports, "mode",
 		   reply_mode_name(options.mode), -1);
@@ -205,6 +206,7 @@ static void apply(struct run_planes *planes, int i, struct run_file *file)
 	if (plane->pending)
 		return;
 	plane->loaded = true;
+	plane->detached = false;
 	plane->said[0] = '\0';
 }
 
@@ -251,8 +253,10 @@ int run_planes_apply(struct run_planes *planes, struct run_file *file, struct er
 	int i;
 
 	for (i = 0; i < RUN_PLANES; i++)
-		if (sections[i].wanted(&file->config))
+		if (sections[i].wanted(&file->config)) {
+			planes->plane[i].detached = false;
 			apply(planes, i, file);
+		}
 	if (!planes->file && nothing_loaded(planes, &file->config, err))
 		return -EIO;
 	take(planes, file);
@@ -299,15 +303,15 @@ static void look_for_detached(struct run_planes *planes)
 	bool detached = false;
 	int i;
 
-	if (!plane->loaded || plane->pending || !plane_is_by_daemon(&reply_plane, bpffs) ||
-	    reply_read(bpffs, &state, &(struct err){ 0 }))
+	if (!plane->loaded || plane->pending || reply_read(bpffs, &state, &(struct err){ 0 }))
 		return;
 	for (i = 0; i < state.hook_count; i++)
 		detached |= !state.hooks[i].cgroup_id;
-	if (!detached)
+	/* the mark is asked for last, as it is the first to go */
+	if (!detached || !plane_is_by_daemon(&reply_plane, bpffs))
 		return;
 	log_gone("reply", false);
-	plane->pending = true;
+	plane->pending = plane->detached = true;
 }
 
 bool run_planes_check(struct run_planes *planes)
@@ -319,14 +323,14 @@ bool run_planes_check(struct run_planes *planes)
 	for (i = 0; i < RUN_PLANES; i++) {
 		struct run_plane *plane = &planes->plane[i];
 
-		if (!plane->pending) {
-			look_for_unloaded(planes, i);
-			continue;
+		if (plane->pending) {
+			tried = true;
+			apply(planes, i, planes->file);
 		}
-		tried = true;
-		apply(planes, i, planes->file);
 		if (plane->pending)
 			say_trouble(planes, i);
+		else
+			look_for_unloaded(planes, i);
 	}
 	return tried;
 }

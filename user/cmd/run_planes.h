@@ -28,6 +28,7 @@ enum {
 struct run_plane {
 	bool loaded;	/* as some file had it */
 	bool pending;	/* not as the last one has it */
+	bool detached;	/* which is why it is pending */
 	bool unloaded;	/* by somebody else, which has been said */
 	char said[768]; /* of its trouble, while that lasts */
 	struct err err;

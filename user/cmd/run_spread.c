@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "run_spread.h"
 
+#include "clock.h"
 #include "log.h"
 #include "steer_xdp_view.h"
 
@@ -10,11 +11,14 @@
 
 /* News of an interface come several at a time. */
 #define QUIET_US 20000
+/* To try costs all of a load; what refused a program may go, but mostly it stays. */
+#define REST_US 60000000
 
 struct said {
 	char trouble[768]; /* that lasts; empty: none */
 	bool left_out;	   /* by the load that is going on */
 	__u32 ifindex;	   /* in force there; 0: nowhere */
+	__u64 rest_us;	   /* it refused the program: not to be tried for before then */
 };
 
 struct run_spread {
@@ -52,7 +56,7 @@ static void say_trouble(char trouble[768], const char *ifname, const struct err 
 	warn("steer: flows are not spread over CPUs; to be tried again", ifname, err);
 }
 
-static void on_left_out(const char *ifname, const struct err *err, void *arg)
+static void on_left_out(const char *ifname, bool asked, const struct err *err, void *arg)
 {
 	struct run_spread *spread = arg;
 	__u32 i;
@@ -64,6 +68,7 @@ static void on_left_out(const char *ifname, const struct err *err, void *arg)
 			continue;
 		said->left_out = true;
 		said->ifindex = 0;
+		said->rest_us = asked ? clock_now_us() + REST_US : 0;
 		say_trouble(said->trouble, ifname, err);
 	}
 }
@@ -137,6 +142,8 @@ static void load(struct run_spread *spread)
 		return;
 	}
 	spread->trouble[0] = '\0';
+	/* and stays so: what somebody else loads is not ours to follow */
+	spread->wanted.in_force = true;
 	if (result)
 		log_warning("steer: flows are no longer spread over CPUs: the file names no xdp");
 	say_loaded(spread);
@@ -151,6 +158,8 @@ void run_spread_apply(struct run_spread *spread, const struct steer_xdp_options 
 	spread->wanted = *wanted;
 	spread->wanted.ports = &spread->ports;
 	spread->wanted.bpffs = spread->bpffs;
+	spread->wanted.by_daemon = true;
+	spread->wanted.in_force = false;
 	spread->wanted.left_out = on_left_out;
 	spread->wanted.arg = spread;
 	load(spread);
@@ -163,11 +172,24 @@ void run_spread_stop(struct run_spread *spread)
 	spread->trouble[0] = '\0';
 }
 
+/* A bit for each of the interfaces. */
+static __u32 resting(const struct run_spread *spread)
+{
+	__u64 now = clock_now_us();
+	__u32 i, bits = 0;
+
+	for (i = 0; i < spread->wanted.ifcount; i++)
+		if (now < spread->said[i].rest_us)
+			bits |= 1U << i;
+	return bits;
+}
+
 void run_spread_check(struct run_spread *spread)
 {
 	__u32 detached, i;
 
-	if (!spread->wanted.ifcount || !steer_xdp_is_due(&spread->wanted, &detached))
+	if (!spread->wanted.ifcount ||
+	    !steer_xdp_is_due(&spread->wanted, resting(spread), &detached))
 		return;
 	for (i = 0; i < spread->wanted.ifcount; i++)
 		if (detached & 1U << i) {
@@ -185,9 +207,12 @@ static void on_soon(void *arg)
 
 void run_spread_link(struct run_spread *spread, const struct rtnl_link *link)
 {
-	bool known = said_of(spread, link->name);
+	struct said *said = said_of(spread, link->name);
+	bool known = said;
 	__u32 i;
 
+	if (said)
+		said->rest_us = 0;
 	/* one that gets another name has its old one no more */
 	for (i = 0; i < spread->wanted.ifcount; i++)
 		known |= spread->said[i].ifindex == link->index;

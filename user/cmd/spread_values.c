@@ -110,12 +110,13 @@ int value_spread_interfaces(const char *what, const char *list, struct steer_xdp
 		if (!length || length >= IFNAMSIZ || strcspn(list, "/" BLANKS) < length)
 			return err_set(err, EXIT_USAGE, EINVAL, "%s: '%.*s' is no interface", what,
 				       (int)length, list);
-		if (options->ifcount == SLUICE_SPREAD_LINKS)
-			return err_set(err, EXIT_USAGE, E2BIG, "%s: at most %d interfaces", what,
-				       SLUICE_SPREAD_LINKS);
 		snprintf(name, sizeof(name), "%.*s", (int)length, list);
-		if (!is_named(options, name))
+		if (!is_named(options, name)) {
+			if (options->ifcount == SLUICE_SPREAD_LINKS)
+				return err_set(err, EXIT_USAGE, E2BIG, "%s: at most %d interfaces",
+					       what, SLUICE_SPREAD_LINKS);
 			strcpy(options->ifname[options->ifcount++], name);
+		}
 		if (!*end)
 			return 0;
 	}

@@ -180,13 +180,14 @@ int pins_remove(const char *dir, const char *plane, struct err *err)
 {
 	char path[PATH_MAX], pin[PATH_MAX];
 	struct dirent *entry;
-	int removed = 0;
+	int removed;
 	DIR *folder = opendir(pins_path(dir, plane, NULL, path));
 
 	if (!folder)
 		return errno == ENOENT
 			       ? 0
 			       : err_set(err, EXIT_ERROR, errno, "%s: %s", path, strerror(errno));
+	removed = !unlink(pins_path(dir, plane, PINS_MARK, pin));
 	while ((entry = readdir(folder))) {
 		if (!strcmp(entry->d_name, ".") || !strcmp(entry->d_name, ".."))
 			continue;

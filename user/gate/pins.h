@@ -36,7 +36,12 @@ int pins_exist(const char *dir, const char *plane, struct err *err);
  * reference is gone, and until then its program would still run.
  */
 int pins_drop(const char *path);
-/* Drops every pin of a plane. The count, or -errno. */
+/* In a plane's folder: who loaded it (plane.h). */
+#define PINS_MARK "by_daemon"
+/*
+ * Drops every pin of a plane, PINS_MARK first: what is found missing while it stands, nobody is
+ * unloading.  The count, or -errno.
+ */
 int pins_remove(const char *dir, const char *plane, struct err *err);
 
 #endif

@@ -176,7 +176,6 @@ int plane_pin_maps(const struct plane *plane, const char *bpffs, const struct bp
 	return 0;
 }
 
-#define MARK	    "by_daemon"
 #define MARK_TARGET "sluice run"
 
 int plane_mark(const struct plane *plane, const char *bpffs, bool by_daemon, struct err *err)
@@ -184,7 +183,7 @@ int plane_mark(const struct plane *plane, const char *bpffs, bool by_daemon, str
 	char path[PATH_MAX];
 	int error = 0;
 
-	pins_path(bpffs, plane->name, MARK, path);
+	pins_path(bpffs, plane->name, PINS_MARK, path);
 	if (by_daemon && symlink(MARK_TARGET, path) && errno != EEXIST)
 		error = errno;
 	if (!by_daemon && unlink(path) && errno != ENOENT)
@@ -197,7 +196,7 @@ bool plane_is_by_daemon(const struct plane *plane, const char *bpffs)
 	char path[PATH_MAX];
 	struct stat st;
 
-	return !lstat(pins_path(bpffs, plane->name, MARK, path), &st);
+	return !lstat(pins_path(bpffs, plane->name, PINS_MARK, path), &st);
 }
 
 __u32 plane_flow_idle(__u32 seen, __u32 now)

@@ -461,11 +461,14 @@ int reply_load(const struct reply_options *options, struct reply_result *result,
 	failed = check_caps(options, err);
 	if (!failed)
 		failed = check_place(options, err);
-	if (!failed)
-		failed = pins_lock(&pins, options->bpffs, true, err);
 	if (failed)
 		return failed;
-	failed = load_locked(&load, result, err);
+	result->outcome = REPLY_LEFT;
+	failed = pins_lock(&pins, options->bpffs, !options->follows, err);
+	if (failed)
+		return options->follows && failed == -ENOENT ? 0 : failed;
+	if (!options->follows || plane_is_by_daemon(&reply_plane, options->bpffs))
+		failed = load_locked(&load, result, err);
 	reply_bpf__destroy(load.skel);
 	free(load.verifier_log);
 	pins_unlock(&pins);

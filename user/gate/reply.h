@@ -30,6 +30,7 @@ struct reply_options {
 	const char *cgroup; /* a cgroup2 directory */
 	bool dry_run;	    /* verify, and change nothing */
 	bool by_daemon;	    /* for reply_unload_own() */
+	bool follows;	    /* do nothing unless it is loaded, and by the daemon */
 };
 
 enum reply_outcome {
@@ -37,6 +38,7 @@ enum reply_outcome {
 	REPLY_LOADED,
 	REPLY_UPDATED,	 /* it was loaded; what differed has been changed in place */
 	REPLY_RECOVERED, /* a loader had died at it; its remains were replaced */
+	REPLY_LEFT,	 /* nothing was done: it was to follow, and somebody else was faster */
 };
 
 struct reply_prog {

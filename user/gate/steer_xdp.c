@@ -150,11 +150,12 @@ static int place_resolve(struct load *load, const struct netdev *list, size_t co
 }
 
 /* Is its trouble not that of the whole load? */
-static bool place_is_left_out(const struct load *load, const char *name, const struct err *err)
+static bool place_is_left_out(const struct load *load, const char *name, bool asked,
+			      const struct err *err)
 {
 	if (!load->options->left_out)
 		return false;
-	load->options->left_out(name, err, load->options->arg);
+	load->options->left_out(name, asked, err, load->options->arg);
 	return true;
 }
 
@@ -173,7 +174,7 @@ static int places_resolve(struct load *load, struct err *err)
 		result = place_resolve(load, list, count, name, &load->places[load->count], err);
 		if (!result)
 			load->count++;
-		else if (place_is_left_out(load, name, err))
+		else if (place_is_left_out(load, name, false, err))
 			result = 0;
 	}
 	free(list);
@@ -186,10 +187,36 @@ static int prog_of(const struct load *load, __u32 mode)
 							    : load->skel->progs.sluice_spread_g);
 }
 
+/* A packet meets the program of one of the two only: the kernel refuses a second one below. */
+static int refuse_below(const struct place *place, struct err *err)
+{
+	const struct netdev *dev, *above = NULL;
+	struct hook_prog prog;
+	struct netdev *list;
+	size_t count;
+	bool taken;
+
+	if (netdev_list(&list, &count, &(struct err){ 0 }))
+		return 0;
+	dev = netdev_numbered(list, count, place->to.ifindex);
+	if (dev && dev->master)
+		above = netdev_numbered(list, count, dev->master);
+	taken = above && !xdp_prog(above->ifindex, &prog);
+	if (taken)
+		err_mend(err,
+			 err_set(err, EXIT_CONFLICT, EBUSY,
+				 "%s: %s, which is above it, has XDP program '%s' (id %u)",
+				 place->to.name, above->name, prog.name, prog.id),
+			 "spread on that one or on its ports, not both");
+	free(list);
+	return taken ? -EBUSY : 0;
+}
+
 static int attach_error(const struct place *place, int error, struct err *err)
 {
 	/* somebody may have come since we looked */
-	if ((error == EBUSY || error == EEXIST) && refuse_foreign(place, err))
+	if ((error == EBUSY || error == EEXIST) &&
+	    (refuse_foreign(place, err) || refuse_below(place, err)))
 		return -EBUSY;
 	return err_set(err,
 		       error == EPERM			   ? EXIT_PERMISSION
@@ -216,6 +243,8 @@ static int place_attach(const struct load *load, struct place *place, struct err
 {
 	int error;
 
+	if (place->fd >= 0 && load->options->in_force)
+		return 0;
 	if (place->fd >= 0) {
 		if (bpf_link_update(place->fd, prog_of(load, place->to.mode), NULL))
 			return err_set(err, EXIT_ERROR, errno, "%s: update of the XDP link: %s",
@@ -247,7 +276,7 @@ static int places_attach(struct load *load, struct err *err)
 			continue;
 		}
 		/* one that has our program has trouble with the new one: that is to be undone */
-		if (place->was_there || !place_is_left_out(load, place->to.name, err))
+		if (place->was_there || !place_is_left_out(load, place->to.name, true, err))
 			return result;
 		load->count--;
 		memmove(place, place + 1, (load->count - i) * sizeof(*place));
@@ -262,8 +291,9 @@ static void places_undo(struct load *load)
 	for (i = 0; i < load->count; i++) {
 		const struct place *place = &load->places[i];
 
-		if (place->was_there && (place->old_prog_fd < 0 ||
-					 bpf_link_update(place->fd, place->old_prog_fd, NULL)))
+		if (place->was_there && !load->options->in_force &&
+		    (place->old_prog_fd < 0 ||
+		     bpf_link_update(place->fd, place->old_prog_fd, NULL)))
 			log_warning("%s keeps its new program", place->to.name);
 	}
 }
@@ -474,6 +504,9 @@ static int load_attach(struct load *load, struct err *err)
 		places_undo(load);
 		return result;
 	}
+	/* what the daemon had loaded is another's now, though the groups are yet to be loaded */
+	if (load->before.magic && !load->options->by_daemon)
+		plane_mark(&plane, load->options->bpffs, false, &(struct err){ 0 });
 	lost_attach(load);
 	pins_sweep(load->options->bpffs, load);
 	queues_trim(load);
@@ -522,37 +555,42 @@ static int load_locked(const struct steer_xdp_options *options, struct err *err)
 	return result;
 }
 
-static int unload(const char *bpffs, struct err *err)
+static int unload_locked(const char *bpffs)
 {
 	char path[PATH_MAX];
-	struct pins pins;
-	int result = pins_lock(&pins, bpffs, false, err);
+	int links = pins_sweep(bpffs, NULL);
 
-	if (result)
-		return result;
-	result = pins_sweep(bpffs, NULL);
 	/* fails, as it should, while groups are steered */
 	rmdir(pins_path(bpffs, PLANE, NULL, path));
-	pins_unlock(&pins);
-	return result;
+	return links;
+}
+
+/* What the daemon had loaded may have become another's while it waited for the lock. */
+static bool is_to_be_done(const struct steer_xdp_options *options)
+{
+	return !options->by_daemon || plane_is_by_daemon(&plane, options->bpffs);
 }
 
 int steer_xdp_load(const struct steer_xdp_options *options, struct err *err)
 {
 	static const int caps[] = { CAP_BPF, CAP_NET_ADMIN, CAP_PERFMON };
+	bool follows = options->by_daemon || !options->ifcount;
 	struct pins pins;
-	int result;
+	int result = 0;
 
-	if (!options->ifcount) {
+	if (follows) {
 		result = options->dry_run ? 0 : pins_exist(options->bpffs, PLANE, err);
-		return result > 0 ? unload(options->bpffs, err) : result;
+		if (result <= 0)
+			return result;
 	}
-	result = caps_require("steer load --xdp", caps, 3, err);
+	result = options->ifcount ? caps_require("steer load --xdp", caps, 3, err) : 0;
 	if (!result)
-		result = pins_lock(&pins, options->bpffs, true, err);
+		result = pins_lock(&pins, options->bpffs, !follows, err);
 	if (result)
-		return result;
-	result = load_locked(options, err);
+		return follows && result == -ENOENT ? 0 : result;
+	if (is_to_be_done(options))
+		result = options->ifcount ? load_locked(options, err)
+					  : unload_locked(options->bpffs);
 	pins_unlock(&pins);
 	return result;
 }
@@ -576,7 +614,7 @@ static bool could_be_had(const struct netdev *dev)
 	return netdev_has_ethernet(dev) == 1 && xdp_prog(dev->ifindex, &prog) == -ENOENT;
 }
 
-static bool links_are_due(const struct steer_xdp_options *options,
+static bool links_are_due(const struct steer_xdp_options *options, __u32 resting,
 			  const struct sluice_spread_meta *meta, const struct netdev *list,
 			  size_t count, __u32 *detached)
 {
@@ -591,13 +629,13 @@ static bool links_are_due(const struct steer_xdp_options *options,
 		recorded += !!link;
 		if (link && !link_is_there(options->bpffs, link))
 			*detached |= 1U << i;
-		due |= !link && dev && could_be_had(dev);
+		due |= !link && dev && !(resting & 1U << i) && could_be_had(dev);
 	}
 	/* of those on record that are no more, or have another name, the record is to be rid */
 	return due || *detached || recorded != meta->link_count;
 }
 
-bool steer_xdp_is_due(const struct steer_xdp_options *options, __u32 *detached)
+static bool is_due(const struct steer_xdp_options *options, __u32 resting, __u32 *detached)
 {
 	struct sluice_spread_meta meta;
 	struct netdev *list;
@@ -606,17 +644,21 @@ bool steer_xdp_is_due(const struct steer_xdp_options *options, __u32 *detached)
 	int result;
 	bool due;
 
-	*detached = 0;
-	if (!plane_is_by_daemon(&plane, options->bpffs))
-		return false;
 	result = plane_meta_read(&plane, options->bpffs, &meta, &err);
 	if (result)
 		return result == -ENOENT || result == -EUCLEAN;
 	if (netdev_list(&list, &count, &err))
 		return false;
-	due = links_are_due(options, &meta, list, count, detached);
+	due = links_are_due(options, resting, &meta, list, count, detached);
 	free(list);
 	return due;
+}
+
+bool steer_xdp_is_due(const struct steer_xdp_options *options, __u32 resting, __u32 *detached)
+{
+	*detached = 0;
+	/* asked last, as it is the first to go */
+	return is_due(options, resting, detached) && plane_is_by_daemon(&plane, options->bpffs);
 }
 
 /* --- reading */

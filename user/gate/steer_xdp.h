@@ -21,24 +21,31 @@ struct steer_xdp_options {
 	__u32 ifcount;
 	__u16 cpus[SLUICE_SPREAD_CPUS];
 	__u32 cpu_count;
-	bool dry_run; /* look for conflicts, run the verifier, change nothing */
-	/* Told of an interface that can't be had, which is left out then; NULL: it is an error. */
-	void (*left_out)(const char *ifname, const struct err *err, void *arg);
+	bool dry_run;	/* look for conflicts, run the verifier, change nothing */
+	bool by_daemon; /* do nothing unless the daemon was the last to load the plane */
+	bool in_force;	/* the programs that are on links have these ports and CPUs already */
+	/*
+	 * Told of an interface that can't be had, which is left out then; NULL: it is an error.
+	 * `asked`: there is nothing to be seen that speaks against it, but the kernel refused.
+	 */
+	void (*left_out)(const char *ifname, bool asked, const struct err *err, void *arg);
 	void *arg;
 };
 
 /*
  * Puts the programs on these interfaces and on no other, all (but those left out) or nothing.  An
  * interface that has an XDP program of another owner is a conflict.  With no interface at all, what
- * is loaded is removed; its number of interfaces is the result then, else 0 or -errno.
+ * is loaded is removed; its number of interfaces is the result then, else 0 or -errno.  What the
+ * daemon had loaded is not its own any more when somebody else has changed this.
  */
 int steer_xdp_load(const struct steer_xdp_options *options, struct err *err);
 /*
  * For the daemon, of the load that it was the last to make: would another one put the programs on
- * other interfaces, since some came, went, or lost theirs?  *detached has a bit for each of the
- * options' interfaces that somebody else took ours from.
+ * other interfaces, since some came, went, or lost theirs?  `resting` has a bit for each of the
+ * options' interfaces that are none to try for, *detached for each that somebody else took ours
+ * from.
  */
-bool steer_xdp_is_due(const struct steer_xdp_options *options, __u32 *detached);
+bool steer_xdp_is_due(const struct steer_xdp_options *options, __u32 resting, __u32 *detached);
 
 /* --- what there is to see */
 
