@@ -58,7 +58,7 @@ detach()
 		"sluice_x_link_*_$(ip -n "$HOST" -o link show dev "$1" | cut -d: -f1)")"
 }
 
-# news DEV: of the interface, that make the daemon look
+# news DEV: of the interface, which must be up, that make the daemon look
 news()
 {
 	ip -n "$HOST" link set dev "$1" alias "news $((NEWS += 1))"
@@ -147,6 +147,7 @@ want_xdp early0 none
 pair_add late1
 ip -n "$HOST" link set dev late1 down
 ip -n "$HOST" link set dev late1 name late0
+link_up "$HOST" late0
 want_xdp late0 sluice_spread
 want_equal "$(xdp_of early0)" none
 
