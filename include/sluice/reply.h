@@ -7,18 +7,12 @@
 
 #include <sluice/flow.h>
 
-#define SLUICE_MAGIC 0x65636975 /* "uice" */
 /* Raised whenever a pinned map changes its layout or its meaning. */
 #define SLUICE_REPLY_ABI 3
 
 enum sluice_reply_mode {
 	SLUICE_REPLY_SOCKET = 1,
 	SLUICE_REPLY_AUDIT = 2,
-};
-
-enum sluice_load_state {
-	SLUICE_LOADING = 1, /* a loader is at work, or died at it */
-	SLUICE_LOADED = 2,
 };
 
 /*

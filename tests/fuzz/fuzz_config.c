@@ -12,10 +12,11 @@
 #include "../../user/base/ports.c"
 #include "../../user/base/text.c"
 #include "../../user/base/word.c"
-#include "../../user/cmd/reply_values.c"
 #include "../../user/cmd/run_config.c"
 #include "../../user/cmd/spread_values.c"
 #include "../../user/cmd/steer_values.c"
+#include "../../user/gate/flow_table.c"
+#include "../../user/gate/wire_options.c"
 
 #include <stdint.h>
 #include <stdlib.h>
@@ -50,8 +51,8 @@ static void check_taken(const struct run_config *config)
 {
 	if (!config->has_reply && !config->has_wire && !config->has_steer)
 		abort();
-	if (config->has_reply && (config->reply.table < REPLY_TABLE_MIN ||
-				  config->reply.table > REPLY_TABLE_MAX || !config->reply.age_s))
+	if (config->has_reply && (config->reply.table < FLOW_TABLE_MIN ||
+				  config->reply.table > FLOW_TABLE_MAX || !config->reply.age_s))
 		abort();
 	if (config->has_steer &&
 	    (config->steer.flows < STEER_FLOWS_MIN || config->steer.flows > STEER_FLOWS_MAX ||

@@ -57,14 +57,14 @@ static struct reply_options options(enum sluice_reply_mode mode)
 	return options;
 }
 
-static void load_with(const struct reply_options *options, enum reply_outcome outcome)
+static void load_with(const struct reply_options *options, enum load_outcome outcome)
 {
 	if (reply_load(options, &result, &err))
 		fail_msg("%s", err.what);
 	assert_int_equal(result.outcome, outcome);
 }
 
-static void load(enum sluice_reply_mode mode, enum reply_outcome outcome)
+static void load(enum sluice_reply_mode mode, enum load_outcome outcome)
 {
 	struct reply_options with = options(mode);
 
@@ -340,7 +340,7 @@ static int by_line(const void *a, const void *b)
 }
 
 /* The flows, in an order that does not depend on the table. */
-static const char *flows_now(char text[TEXT_MAX], struct reply_fill *fill)
+static const char *flows_now(char text[TEXT_MAX], struct flow_table_usage *fill)
 {
 	char list[TEXT_MAX] = "", *lines[256], *rest = list, *line;
 	size_t count = 0, i;
@@ -358,7 +358,7 @@ static const char *flows_now(char text[TEXT_MAX], struct reply_fill *fill)
 
 static void assert_flows(const char *before, __u32 size)
 {
-	struct reply_fill fill;
+	struct flow_table_usage fill;
 	char now[TEXT_MAX];
 
 	assert_string_equal(flows_now(now, &fill), before);
@@ -376,7 +376,7 @@ static void test_load(void **unused)
 	struct ports ports;
 	struct stat st;
 
-	load_with(&with, REPLY_LOADED);
+	load_with(&with, LOAD_FRESH);
 	assert_socket_mode_on(cgroup, 1);
 	assert_socket_mode_on(other, 0);
 	assert_int_equal(result.count, 3);
@@ -402,11 +402,11 @@ static void test_update(void **unused)
 	struct reply_state before, after;
 	int i;
 
-	load_with(&with, REPLY_LOADED);
+	load_with(&with, LOAD_FRESH);
 	before = state_now();
 	with.age_s = 7;
 	with.ports.bit[0] = 1ULL << 53;
-	load_with(&with, REPLY_UPDATED);
+	load_with(&with, LOAD_UPDATED);
 	after = state_now();
 	assert_int_equal(after.meta.age_ns, 7000000000ULL);
 	assert_int_equal(after.meta.ports[0], 1ULL << 53);
@@ -422,8 +422,8 @@ static void test_update(void **unused)
 /* From one mode to the other and back: only the hooks of the mode are there. */
 static void test_mode(void **unused)
 {
-	load(SLUICE_REPLY_SOCKET, REPLY_LOADED);
-	load(SLUICE_REPLY_AUDIT, REPLY_UPDATED);
+	load(SLUICE_REPLY_SOCKET, LOAD_FRESH);
+	load(SLUICE_REPLY_AUDIT, LOAD_UPDATED);
 	assert_int_equal(state_now().meta.mode, SLUICE_REPLY_AUDIT);
 	assert_int_equal(state_now().hook_count, 4);
 	assert_int_equal(ours_on(cgroup, BPF_CGROUP_INET_INGRESS, "sluice_learn"), 1);
@@ -432,7 +432,7 @@ static void test_mode(void **unused)
 	assert_int_equal(ours_on(cgroup, BPF_CGROUP_INET_EGRESS, "sluice_audit"), 1);
 	assert_int_equal(ours_on(cgroup, BPF_CGROUP_UDP4_SENDMSG, "sluice_fix4"), 0);
 	assert_int_equal(ours_on(cgroup, BPF_CGROUP_UDP6_SENDMSG, "sluice_fix6"), 0);
-	load(SLUICE_REPLY_SOCKET, REPLY_UPDATED);
+	load(SLUICE_REPLY_SOCKET, LOAD_UPDATED);
 	assert_int_equal(ours_on(cgroup, BPF_CGROUP_INET4_CONNECT, "sluice_connect4"), 0);
 	assert_int_equal(ours_on(cgroup, BPF_CGROUP_INET6_CONNECT, "sluice_connect6"), 0);
 	assert_socket_mode_on(cgroup, 1);
@@ -445,17 +445,17 @@ static void test_dry_run(void **unused)
 
 	with.dry_run = true;
 	inventory(before);
-	load_with(&with, REPLY_VERIFIED);
+	load_with(&with, LOAD_VERIFIED);
 	assert_int_equal(result.count, 3);
 	assert_unchanged(before);
 	assert_int_equal(access(DIR_OURS, F_OK), -1);
 
-	load(SLUICE_REPLY_AUDIT, REPLY_LOADED);
+	load(SLUICE_REPLY_AUDIT, LOAD_FRESH);
 	inventory(before);
 	with.table = 4096;
 	with.age_s = 1;
 	with.cgroup = other;
-	load_with(&with, REPLY_VERIFIED);
+	load_with(&with, LOAD_VERIFIED);
 	assert_unchanged(before);
 }
 
@@ -464,14 +464,14 @@ static void test_unload(void **unused)
 	struct reply_state state;
 
 	assert_int_equal(reply_unload(DIR_OURS, &err), 0);
-	load(SLUICE_REPLY_SOCKET, REPLY_LOADED);
+	load(SLUICE_REPLY_SOCKET, LOAD_FRESH);
 	/* six maps and three links */
 	assert_int_equal(reply_unload(DIR_OURS, &err), 9);
 	assert_socket_mode_on(cgroup, 0);
 	assert_int_equal(access(DIR_OURS, F_OK), -1);
 	assert_int_equal(reply_read(DIR_OURS, &state, &err), -ENOENT);
 	assert_int_equal(reply_unload(DIR_OURS, &err), 0);
-	load(SLUICE_REPLY_SOCKET, REPLY_LOADED);
+	load(SLUICE_REPLY_SOCKET, LOAD_FRESH);
 }
 
 /* --- the table */
@@ -481,18 +481,18 @@ static void test_table_size(void **unused)
 {
 	static const __u32 tables[] = { 64, 8192, 1000, 1000, 65536, 72 };
 	struct reply_options with = options(SLUICE_REPLY_SOCKET);
-	struct reply_fill fill;
+	struct flow_table_usage fill;
 	char flows[TEXT_MAX];
 	struct talk talk;
 	size_t i;
 
-	load_with(&with, REPLY_LOADED);
+	load_with(&with, LOAD_FRESH);
 	talk_open(&talk);
 	talk_ask(&talk);
 	flows_now(flows, &fill);
 	for (i = 0; i < COUNT(tables); i++) {
 		with.table = tables[i];
-		load_with(&with, REPLY_UPDATED);
+		load_with(&with, LOAD_UPDATED);
 		assert_flows(flows, tables[i]);
 		talk_answer(&talk, true);
 	}
@@ -523,10 +523,10 @@ static void make_older(__u32 time)
 static void test_table_expired(void **unused)
 {
 	struct reply_options with = options(SLUICE_REPLY_SOCKET);
-	struct reply_fill fill;
+	struct flow_table_usage fill;
 	struct talk talk;
 
-	load_with(&with, REPLY_LOADED);
+	load_with(&with, LOAD_FRESH);
 	talk_open(&talk);
 	talk_ask(&talk);
 	make_older(sluice_flow_clock(with.age_s * 1000000000ULL) + 5000);
@@ -534,7 +534,7 @@ static void test_table_expired(void **unused)
 	assert_int_equal(fill.live, 0);
 	assert_int_equal(fill.expired, COUNT(talk.clients));
 	with.table = 4096;
-	load_with(&with, REPLY_UPDATED);
+	load_with(&with, LOAD_UPDATED);
 	assert_int_equal(reply_flows(DIR_OURS, &fill, NULL, NULL, &err), 0);
 	assert_int_equal(fill.live + fill.expired, 0);
 	talk_ask(&talk);
@@ -547,15 +547,15 @@ static void test_table_pin_fails(void **unused)
 {
 	struct reply_options with = options(SLUICE_REPLY_SOCKET);
 	char before[TEXT_MAX], flows[TEXT_MAX];
-	struct reply_fill fill;
+	struct flow_table_usage fill;
 	struct talk talk;
 
-	load_with(&with, REPLY_LOADED);
+	load_with(&with, LOAD_FRESH);
 	talk_open(&talk);
 	talk_ask(&talk);
 	flows_now(flows, &fill);
 	with.table = 64;
-	load_with(&with, REPLY_UPDATED);
+	load_with(&with, LOAD_UPDATED);
 	assert_return_code(mkdir(DIR_OURS "/reply/sluice_older", 0700), errno);
 	inventory(before);
 	with.table = 4096;
@@ -567,7 +567,7 @@ static void test_table_pin_fails(void **unused)
 
 	assert_return_code(rmdir(DIR_OURS "/reply/sluice_older"), errno);
 	with.age_s = 100;
-	load_with(&with, REPLY_UPDATED);
+	load_with(&with, LOAD_UPDATED);
 	assert_flows(flows, 4096);
 	talk_close(&talk);
 }
@@ -578,16 +578,16 @@ static void test_table_undone(void **unused)
 {
 	struct reply_options with = options(SLUICE_REPLY_SOCKET);
 	char path[PATH_MAX], before[TEXT_MAX], flows[TEXT_MAX];
-	struct reply_fill fill;
+	struct flow_table_usage fill;
 	struct talk talk;
 	int alone;
 
-	load_with(&with, REPLY_LOADED);
+	load_with(&with, LOAD_FRESH);
 	talk_open(&talk);
 	talk_ask(&talk);
 	flows_now(flows, &fill);
 	with.table = 1024;
-	load_with(&with, REPLY_UPDATED);
+	load_with(&with, LOAD_UPDATED);
 	pins_path(DIR_OURS, "reply", "link_fix6", path);
 	assert_int_equal(pins_drop(path), 0);
 	alone = foreign(cgroup, BPF_CGROUP_UDP6_SENDMSG, "alone", 0);
@@ -597,7 +597,7 @@ static void test_table_undone(void **unused)
 	assert_unchanged(before);
 	assert_flows(flows, 1024);
 	foreign_gone(cgroup, BPF_CGROUP_UDP6_SENDMSG, alone);
-	load_with(&with, REPLY_UPDATED);
+	load_with(&with, LOAD_UPDATED);
 	assert_flows(flows, 2048);
 	talk_answer(&talk, true);
 	talk_close(&talk);
@@ -613,20 +613,20 @@ static void test_table_dropped(void **unused)
 {
 	struct reply_options with = options(SLUICE_REPLY_SOCKET);
 
-	load_with(&with, REPLY_LOADED);
+	load_with(&with, LOAD_FRESH);
 	assert_int_equal(access(DIR_OURS "/reply/sluice_previous", F_OK), -1);
 	with.table = 1024;
-	load_with(&with, REPLY_UPDATED);
-	load_with(&with, REPLY_UPDATED);
+	load_with(&with, LOAD_UPDATED);
+	load_with(&with, LOAD_UPDATED);
 	assert_int_equal(access(DIR_OURS "/reply/sluice_previous", F_OK), 0);
 	assert_int_equal(access(DIR_OURS "/reply/sluice_older", F_OK), -1);
 	meta_change(resized_long_ago);
-	load_with(&with, REPLY_UPDATED);
+	load_with(&with, LOAD_UPDATED);
 	assert_int_equal(access(DIR_OURS "/reply/sluice_previous", F_OK), -1);
 	with.table = 64;
-	load_with(&with, REPLY_UPDATED);
+	load_with(&with, LOAD_UPDATED);
 	with.table = 128;
-	load_with(&with, REPLY_UPDATED);
+	load_with(&with, LOAD_UPDATED);
 	assert_int_equal(access(DIR_OURS "/reply/sluice_older", F_OK), -1);
 	assert_socket_mode_on(cgroup, 1);
 }
@@ -644,7 +644,7 @@ static void test_conflict_fresh(void **unused)
 	assert_unchanged(before);
 	assert_int_equal(access(DIR_OURS, F_OK), -1);
 	foreign_gone(cgroup, BPF_CGROUP_UDP6_SENDMSG, alone);
-	load_with(&with, REPLY_LOADED);
+	load_with(&with, LOAD_FRESH);
 	assert_socket_mode_on(cgroup, 1);
 }
 
@@ -653,11 +653,11 @@ static void test_conflict_mode(void **unused)
 {
 	struct reply_options with = options(SLUICE_REPLY_SOCKET);
 	char before[TEXT_MAX], flows[TEXT_MAX];
-	struct reply_fill fill;
+	struct flow_table_usage fill;
 	struct talk talk;
 	int alone;
 
-	load(SLUICE_REPLY_AUDIT, REPLY_LOADED);
+	load(SLUICE_REPLY_AUDIT, LOAD_FRESH);
 	talk_open(&talk);
 	talk_ask(&talk);
 	flows_now(flows, &fill);
@@ -676,7 +676,7 @@ static void test_conflict_mode(void **unused)
 
 	foreign_gone(cgroup, BPF_CGROUP_UDP6_SENDMSG, alone);
 	with.age_s = 100;
-	load_with(&with, REPLY_UPDATED);
+	load_with(&with, LOAD_UPDATED);
 	talk_answer(&talk, true);
 	talk_close(&talk);
 }
@@ -689,7 +689,7 @@ static void test_conflict_last(void **unused)
 	char path[PATH_MAX], before[TEXT_MAX];
 	int alone;
 
-	load_with(&with, REPLY_LOADED);
+	load_with(&with, LOAD_FRESH);
 	pins_path(DIR_OURS, "reply", "link_learn", path);
 	assert_int_equal(pins_drop(path), 0);
 	alone = foreign(cgroup, BPF_CGROUP_INET_INGRESS, "alone", 0);
@@ -698,7 +698,7 @@ static void test_conflict_last(void **unused)
 	refused(&with, EXIT_CONFLICT, EBUSY, "alone");
 	assert_unchanged(before);
 	foreign_gone(cgroup, BPF_CGROUP_INET_INGRESS, alone);
-	load_with(&with, REPLY_UPDATED);
+	load_with(&with, LOAD_UPDATED);
 	assert_socket_mode_on(cgroup, 1);
 }
 
@@ -710,7 +710,7 @@ static void test_conflict_cgroup(void **unused)
 	struct talk talk;
 	size_t i;
 
-	load_with(&with, REPLY_LOADED);
+	load_with(&with, LOAD_FRESH);
 	talk_open(&talk);
 	talk_ask(&talk);
 	with.cgroup = other;
@@ -742,11 +742,11 @@ static void test_cgroup_change(void **unused)
 	struct reply_options with = options(SLUICE_REPLY_SOCKET);
 	int client = lab_socket(NEAR4, 0), old, new;
 
-	load_with(&with, REPLY_LOADED);
+	load_with(&with, LOAD_FRESH);
 	old = lab_socket("0.0.0.0", PORT);
 	lab_exchange(client, old, FAR4, FAR4);
 	with.cgroup = other;
-	load_with(&with, REPLY_UPDATED);
+	load_with(&with, LOAD_UPDATED);
 	assert_socket_mode_on(cgroup, 0);
 	assert_socket_mode_on(other, 1);
 	lab_exchange(client, old, FAR4, NEAR4);
@@ -758,7 +758,7 @@ static void test_cgroup_change(void **unused)
 	/* and back again, with a table of another size */
 	with.cgroup = cgroup;
 	with.table = 4096;
-	load_with(&with, REPLY_UPDATED);
+	load_with(&with, LOAD_UPDATED);
 	assert_socket_mode_on(cgroup, 1);
 	assert_socket_mode_on(other, 0);
 	lab_exchange(client, new, FAR4, NEAR4);
@@ -772,10 +772,10 @@ static void test_cgroup_gone(void **unused)
 	struct reply_options with = options(SLUICE_REPLY_SOCKET);
 
 	with.cgroup = other;
-	load_with(&with, REPLY_LOADED);
+	load_with(&with, LOAD_FRESH);
 	assert_return_code(rmdir(other), errno);
 	assert_return_code(mkdir(other, 0755), errno);
-	load_with(&with, REPLY_UPDATED);
+	load_with(&with, LOAD_UPDATED);
 	assert_socket_mode_on(other, 1);
 }
 
@@ -795,7 +795,7 @@ static void test_order(void **unused)
 
 	for (i = 0; i < COUNT(types); i++)
 		first[i] = foreign(cgroup, types[i], "first", BPF_F_ALLOW_MULTI);
-	load(SLUICE_REPLY_SOCKET, REPLY_LOADED);
+	load(SLUICE_REPLY_SOCKET, LOAD_FRESH);
 	for (i = 0; i < COUNT(types); i++)
 		last[i] = foreign(cgroup, types[i], "last", BPF_F_ALLOW_MULTI);
 	for (round = 0; round < 3; round++) {
@@ -808,7 +808,7 @@ static void test_order(void **unused)
 				assert_string_equal(progs[1].name, ours[i]);
 			assert_string_equal(progs[ours[i] ? 2 : 1].name, "last");
 		}
-		load(SLUICE_REPLY_SOCKET, REPLY_UPDATED);
+		load(SLUICE_REPLY_SOCKET, LOAD_UPDATED);
 	}
 	state = state_now();
 	assert_int_equal(state.hook_count, 3);
@@ -841,7 +841,7 @@ static void assert_other_version(const char *what)
 {
 	struct reply_options with = options(SLUICE_REPLY_AUDIT);
 	struct reply_state state;
-	struct reply_fill fill;
+	struct flow_table_usage fill;
 	char before[TEXT_MAX];
 
 	inventory(before);
@@ -872,22 +872,22 @@ static void other_magic(struct sluice_reply_meta *meta)
 
 static void test_abi(void **unused)
 {
-	load(SLUICE_REPLY_SOCKET, REPLY_LOADED);
+	load(SLUICE_REPLY_SOCKET, LOAD_FRESH);
 	meta_change(newer_abi);
 	assert_other_version("ABI 4711");
 
-	load(SLUICE_REPLY_SOCKET, REPLY_LOADED);
+	load(SLUICE_REPLY_SOCKET, LOAD_FRESH);
 	meta_change(other_magic);
 	assert_other_version("another version");
 
-	load(SLUICE_REPLY_SOCKET, REPLY_LOADED);
+	load(SLUICE_REPLY_SOCKET, LOAD_FRESH);
 	replace_map("sluice_meta", 64, 1);
 	assert_other_version("another version");
 
-	load(SLUICE_REPLY_SOCKET, REPLY_LOADED);
+	load(SLUICE_REPLY_SOCKET, LOAD_FRESH);
 	replace_map("sluice_meta", sizeof(struct sluice_reply_meta) + 8, 1);
 	assert_other_version("another version");
-	load(SLUICE_REPLY_SOCKET, REPLY_LOADED);
+	load(SLUICE_REPLY_SOCKET, LOAD_FRESH);
 }
 
 /* A map of another layout is not read either, whatever the version says. */
@@ -895,16 +895,16 @@ static void test_abi_maps(void **unused)
 {
 	struct reply_options with = options(SLUICE_REPLY_SOCKET);
 	struct reply_state state;
-	struct reply_fill fill;
+	struct flow_table_usage fill;
 
-	load(SLUICE_REPLY_SOCKET, REPLY_LOADED);
+	load(SLUICE_REPLY_SOCKET, LOAD_FRESH);
 	replace_map("sluice_flows", sizeof(struct sluice_flow_set) * 2, 64);
 	assert_int_equal(reply_flows(DIR_OURS, &fill, NULL, NULL, &err), -EPROTO);
 	assert_int_equal(err.code, EXIT_CONFLICT);
 	assert_int_equal(reply_unload(DIR_OURS, &err), 9);
-	load(SLUICE_REPLY_SOCKET, REPLY_LOADED);
+	load(SLUICE_REPLY_SOCKET, LOAD_FRESH);
 	with.table = 1024;
-	load_with(&with, REPLY_UPDATED);
+	load_with(&with, LOAD_UPDATED);
 	replace_map("sluice_previous", sizeof(struct sluice_flow_set) * 2, 64);
 	assert_int_equal(reply_flows(DIR_OURS, &fill, NULL, NULL, &err), 0);
 	replace_map("sluice_counters", sizeof(struct sluice_reply_counters) * 2, 1);
@@ -965,7 +965,7 @@ static void test_refusal(void **unused)
 	static char log[1 << 20];
 	char before[TEXT_MAX];
 
-	load_with(&with, REPLY_LOADED);
+	load_with(&with, LOAD_FRESH);
 	replace_map("sluice_flows", sizeof(struct sluice_flow_set), 64);
 	inventory(before);
 	with.age_s = 1;
@@ -1093,7 +1093,7 @@ static void test_lock(void **unused)
 	char before[TEXT_MAX];
 	struct holder holder;
 
-	load(SLUICE_REPLY_SOCKET, REPLY_LOADED);
+	load(SLUICE_REPLY_SOCKET, LOAD_FRESH);
 	inventory(before);
 	holder = lock_held();
 	if (in_child(&unloading))
@@ -1107,7 +1107,7 @@ static void test_lock(void **unused)
 	assert_int_equal(exit_of(cleaning), EXIT_CONFLICT);
 	assert_unchanged(before);
 	lock_released(&holder);
-	load_with(&with, REPLY_UPDATED);
+	load_with(&with, LOAD_UPDATED);
 }
 
 /* A loader that has found the lock taken, and so closed the folder again, gets its turn. */
@@ -1119,7 +1119,7 @@ static void test_lock_wait(void **unused)
 	struct holder holder;
 	pid_t loading;
 
-	load(SLUICE_REPLY_SOCKET, REPLY_LOADED);
+	load(SLUICE_REPLY_SOCKET, LOAD_FRESH);
 	holder = lock_held();
 	assert_return_code(watch, errno);
 	assert_return_code(inotify_add_watch(watch, DIR_OURS, IN_CLOSE | IN_ONLYDIR), errno);
@@ -1174,12 +1174,12 @@ static void never_written(struct sluice_reply_meta *meta)
 
 static void test_dead_loader(void **unused)
 {
-	load(SLUICE_REPLY_SOCKET, REPLY_LOADED);
+	load(SLUICE_REPLY_SOCKET, LOAD_FRESH);
 	stage_link("link_fix4", BPF_CGROUP_UDP4_SENDMSG);
 	stage_link("link_learn", BPF_CGROUP_INET_INGRESS);
 	meta_change(loading);
 	assert_int_equal(ours_on(cgroup, BPF_CGROUP_UDP4_SENDMSG, "sluice_fix4"), 2);
-	load(SLUICE_REPLY_SOCKET, REPLY_RECOVERED);
+	load(SLUICE_REPLY_SOCKET, LOAD_RECOVERED);
 	assert_socket_mode_on(cgroup, 1);
 	assert_no_stage();
 	assert_int_equal(state_now().meta.state, SLUICE_LOADED);
@@ -1187,7 +1187,7 @@ static void test_dead_loader(void **unused)
 	/* of a hook that the next load does not want */
 	stage_link("link_fix4", BPF_CGROUP_UDP4_SENDMSG);
 	meta_change(loading);
-	load(SLUICE_REPLY_AUDIT, REPLY_RECOVERED);
+	load(SLUICE_REPLY_AUDIT, LOAD_RECOVERED);
 	assert_int_equal(ours_on(cgroup, BPF_CGROUP_UDP4_SENDMSG, "sluice_fix4"), 0);
 	assert_no_stage();
 }
@@ -1199,27 +1199,27 @@ static void test_dead_early(void **unused)
 	struct reply_state state;
 	char path[PATH_MAX], before[TEXT_MAX];
 
-	load(SLUICE_REPLY_SOCKET, REPLY_LOADED);
+	load(SLUICE_REPLY_SOCKET, LOAD_FRESH);
 	meta_change(never_written);
 	inventory(before);
 	assert_int_equal(reply_read(DIR_OURS, &state, &err), -EUCLEAN);
 	assert_non_null(strstr(err.what, "interrupted"));
 	with.dry_run = true;
-	load_with(&with, REPLY_VERIFIED);
+	load_with(&with, LOAD_VERIFIED);
 	assert_unchanged(before);
-	load(SLUICE_REPLY_SOCKET, REPLY_RECOVERED);
+	load(SLUICE_REPLY_SOCKET, LOAD_RECOVERED);
 	assert_socket_mode_on(cgroup, 1);
 
 	assert_return_code(unlink(pins_path(DIR_OURS, "reply", "sluice_meta", path)), errno);
 	assert_int_equal(reply_read(DIR_OURS, &state, &err), -EUCLEAN);
-	load(SLUICE_REPLY_SOCKET, REPLY_RECOVERED);
+	load(SLUICE_REPLY_SOCKET, LOAD_RECOVERED);
 	assert_socket_mode_on(cgroup, 1);
 
 	assert_true(reply_unload(DIR_OURS, &err) > 0);
 	assert_return_code(mkdir(DIR_OURS, 0700), errno);
 	assert_return_code(mkdir(DIR_OURS "/reply", 0700), errno);
 	assert_int_equal(reply_read(DIR_OURS, &state, &err), -EUCLEAN);
-	load(SLUICE_REPLY_SOCKET, REPLY_RECOVERED);
+	load(SLUICE_REPLY_SOCKET, LOAD_RECOVERED);
 	assert_socket_mode_on(cgroup, 1);
 }
 
@@ -1233,10 +1233,10 @@ static void test_pin_lost(void **unused)
 	size_t i;
 
 	talk_open(&talk);
-	load(SLUICE_REPLY_SOCKET, REPLY_LOADED);
+	load(SLUICE_REPLY_SOCKET, LOAD_FRESH);
 	for (i = 0; i < COUNT(pins); i++) {
 		assert_int_equal(pins_drop(pins_path(DIR_OURS, "reply", pins[i], path)), 0);
-		load(SLUICE_REPLY_SOCKET, REPLY_UPDATED);
+		load(SLUICE_REPLY_SOCKET, LOAD_UPDATED);
 		assert_socket_mode_on(cgroup, 1);
 		assert_int_equal(access(path, F_OK), 0);
 		talk_ask(&talk);

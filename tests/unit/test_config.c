@@ -57,8 +57,8 @@ static void test_defaults(void **state)
 	assert_false(config.has_wire);
 	assert_int_equal(config.reply.mode, SLUICE_REPLY_AUDIT);
 	assert_true(config.reply.ports.any);
-	assert_int_equal(config.reply.table, REPLY_TABLE_DEFAULT);
-	assert_int_equal(config.reply.age_s, REPLY_AGE_DEFAULT);
+	assert_int_equal(config.reply.table, FLOW_TABLE_DEFAULT);
+	assert_int_equal(config.reply.age_s, FLOW_AGE_DEFAULT);
 	assert_int_equal(config.log_level, LOG_LEVEL_INFO);
 	assert_null(config.bpffs);
 	assert_null(config.cgroup);

@@ -42,3 +42,18 @@ char *text_controls(char *text, bool lines)
 	}
 	return text;
 }
+
+const char *age_format(__u64 age_ns, char text[24])
+{
+	__u64 s = age_ns / 1000000000ULL;
+
+	if (s >= 86400)
+		snprintf(text, 24, "%llud%02lluh", s / 86400, s % 86400 / 3600);
+	else if (s >= 3600)
+		snprintf(text, 24, "%lluh%02llum", s / 3600, s % 3600 / 60);
+	else if (s >= 60)
+		snprintf(text, 24, "%llum%02llus", s / 60, s % 60);
+	else
+		snprintf(text, 24, "%llu.%llus", s, age_ns % 1000000000ULL / 100000000ULL);
+	return text;
+}

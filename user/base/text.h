@@ -7,6 +7,7 @@
 #ifndef SLUICE_TEXT_H
 #define SLUICE_TEXT_H
 
+#include <linux/types.h>
 #include <stdbool.h>
 #include <stddef.h>
 
@@ -22,5 +23,8 @@ char *text_plain_copy(char *to, size_t size, const char *from);
  * and C1, and DEL) become '?', but for tabs, and with `lines` the ends of lines.  Returns text.
  */
 char *text_controls(char *text, bool lines);
+
+/* Formats an age: "3d04h", "12m30s", "1.5s". Returns text. */
+const char *age_format(__u64 age_ns, char text[24]);
 
 #endif

@@ -3,19 +3,9 @@
 #ifndef SLUICE_COMMAND_H
 #define SLUICE_COMMAND_H
 
+#include "context.h"
 #include "err.h"
 #include "opt.h"
-#include "output.h"
-
-/* The global options. */
-struct context {
-	struct output output;
-	const char *bpffs;  /* folder of the pins */
-	bool bpffs_given;   /* by the option, not by default */
-	const char *cgroup; /* NULL: the host's cgroup2 root */
-	const char *netns;  /* NULL: this one */
-	bool verbose;
-};
 
 struct command {
 	const char *object;

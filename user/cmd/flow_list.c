@@ -62,7 +62,7 @@ static int socket_read(const char *bpffs, struct reading *reading, struct err *e
 {
 	struct socket_flows *flows = &reading->list->socket;
 	struct reply_state state;
-	struct reply_fill fill = { 0 };
+	struct flow_table_usage fill = { 0 };
 	int result = reply_read(bpffs, &state, err);
 
 	if (result)

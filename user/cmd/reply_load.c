@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* sluice reply load: attach the reply plane or the wire plane, or change it in place. */
+#include "cgroup_root.h"
 #include "command.h"
 #include "hooks.h"
 #include "log.h"
-#include "place.h"
 #include "reply.h"
-#include "reply_values.h"
 #include "text.h"
 #include "wire.h"
+#include "wire_options.h"
 #include "wire_view.h"
 #include "word.h"
 
@@ -111,12 +111,12 @@ static int set_ports(void *into, const char *value, struct err *err)
 
 static int set_table(void *into, const char *value, struct err *err)
 {
-	return value_table("--table", value, &((struct options *)into)->reply.table, err);
+	return flow_table_parse_size("--table", value, &((struct options *)into)->reply.table, err);
 }
 
 static int set_age(void *into, const char *value, struct err *err)
 {
-	return value_age("--age", value, &((struct options *)into)->reply.age_s, err);
+	return flow_table_parse_age("--age", value, &((struct options *)into)->reply.age_s, err);
 }
 
 static int set_dry_run(void *into, const char *value, struct err *err)
@@ -149,7 +149,7 @@ static const struct opt opts[] = {
 };
 
 static struct options defaults = {
-	.reply = { .ports.any = true, .table = REPLY_TABLE_DEFAULT, .age_s = REPLY_AGE_DEFAULT },
+	.reply = { .ports.any = true, .table = FLOW_TABLE_DEFAULT, .age_s = FLOW_AGE_DEFAULT },
 };
 
 static json_t *prog_json(const struct reply_prog *prog)
@@ -241,15 +241,15 @@ static void print_text(const struct context *context, const struct reply_options
 }
 
 static const char *const outcomes[] = {
-	[REPLY_VERIFIED] = "would be attached",
-	[REPLY_LOADED] = "loaded",
-	[REPLY_UPDATED] = "updated in place",
-	[REPLY_RECOVERED] = "loaded, in place of an interrupted load",
+	[LOAD_VERIFIED] = "would be attached",
+	[LOAD_FRESH] = "loaded",
+	[LOAD_UPDATED] = "updated in place",
+	[LOAD_RECOVERED] = "loaded, in place of an interrupted load",
 };
 
-static const char *outcome_text(enum reply_outcome outcome, bool as_before)
+static const char *outcome_text(enum load_outcome outcome, bool as_before)
 {
-	return outcome == REPLY_UPDATED && as_before ? "unchanged" : outcomes[outcome];
+	return outcome == LOAD_UPDATED && as_before ? "unchanged" : outcomes[outcome];
 }
 
 static int check_wire(const struct wire_options *wire, struct err *err)
@@ -314,7 +314,7 @@ static int run_socket(const struct context *context, struct options *options, st
 	struct reply_result result;
 	char cgroup[PATH_MAX];
 	const char *outcome;
-	int failed = place_cgroup(context, cgroup, err);
+	int failed = cgroup_root_path(context, cgroup, err);
 
 	if (failed)
 		return failed;

@@ -10,14 +10,12 @@
 
 struct reply_view {
 	struct reply_state state;
-	struct reply_fill fill;
+	struct flow_table_usage fill;
 	char cgroup[PATH_MAX]; /* "(gone)" if it has been removed */
 };
 
 int reply_view_read(const char *bpffs, struct reply_view *view, struct err *err);
 json_t *reply_view_json(const struct reply_view *view);
 void reply_view_text(const struct reply_view *view, const struct output *output);
-/* "3d04h", "12m30s", "1.5s"; returns text. */
-const char *age_format(__u64 age_ns, char text[24]);
 
 #endif

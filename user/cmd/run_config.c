@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "run_config.h"
 
-#include "reply_values.h"
 #include "spread_values.h"
 #include "steer_values.h"
+#include "wire_options.h"
 #include "word.h"
 
 #include <errno.h>
@@ -74,12 +74,12 @@ static int set_reply_port(struct run_config *config, char *value, struct err *er
 
 static int set_reply_table(struct run_config *config, char *value, struct err *err)
 {
-	return value_table("number", value, &config->reply.table, err);
+	return flow_table_parse_size("number", value, &config->reply.table, err);
 }
 
 static int set_reply_age(struct run_config *config, char *value, struct err *err)
 {
-	return value_age("number", value, &config->reply.age_s, err);
+	return flow_table_parse_age("number", value, &config->reply.age_s, err);
 }
 
 static int set_wire_port(struct run_config *config, char *value, struct err *err)
@@ -89,12 +89,12 @@ static int set_wire_port(struct run_config *config, char *value, struct err *err
 
 static int set_wire_table(struct run_config *config, char *value, struct err *err)
 {
-	return value_table("number", value, &config->wire.table, err);
+	return flow_table_parse_size("number", value, &config->wire.table, err);
 }
 
 static int set_wire_age(struct run_config *config, char *value, struct err *err)
 {
-	return value_age("number", value, &config->wire.age_s, err);
+	return flow_table_parse_age("number", value, &config->wire.age_s, err);
 }
 
 static int set_wire_netns(struct run_config *config, char *value, struct err *err)
@@ -405,11 +405,11 @@ static void defaults(struct run_config *config)
 	*config = (struct run_config){
 		.log_level = LOG_LEVEL_INFO,
 		.reply = { .ports.any = true,
-			   .table = REPLY_TABLE_DEFAULT,
-			   .age_s = REPLY_AGE_DEFAULT },
+			   .table = FLOW_TABLE_DEFAULT,
+			   .age_s = FLOW_AGE_DEFAULT },
 		.wire = { .ports.any = true,
-			  .table = REPLY_TABLE_DEFAULT,
-			  .age_s = REPLY_AGE_DEFAULT },
+			  .table = FLOW_TABLE_DEFAULT,
+			  .age_s = FLOW_AGE_DEFAULT },
 		.steer = { .policy = SLUICE_STEER_FLOW,
 			   .generations = SLUICE_STEER_BY_PROCESS,
 			   .flows = STEER_FLOWS_DEFAULT,

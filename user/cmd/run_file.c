@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "run_file.h"
 
+#include "cgroup_root.h"
 #include "log.h"
-#include "place.h"
 #include "text.h"
 
 #include <errno.h>
@@ -46,7 +46,7 @@ int run_file_need_cgroup(struct run_file *file, const struct context *context, s
 		return 0;
 	if (file->config.cgroup && !place.cgroup)
 		place.cgroup = file->config.cgroup;
-	result = place_cgroup(&place, file->cgroup, err);
+	result = cgroup_root_path(&place, file->cgroup, err);
 	if (result)
 		*file->cgroup = '\0';
 	return result;

@@ -7,7 +7,7 @@
 #ifndef SLUICE_RUN_FILE_H
 #define SLUICE_RUN_FILE_H
 
-#include "command.h"
+#include "context.h"
 #include "err.h"
 #include "run_config.h"
 

@@ -12,19 +12,19 @@
 /* An interface may go between being listed and being attached to. */
 #define WIRE_TRIES 5
 
-static const char *outcome_name(enum reply_outcome outcome)
+static const char *outcome_name(enum load_outcome outcome)
 {
 	static const char *const names[] = {
-		[REPLY_VERIFIED] = "verified",
-		[REPLY_LOADED] = "loaded",
-		[REPLY_UPDATED] = "updated",
-		[REPLY_RECOVERED] = "recovered",
+		[LOAD_VERIFIED] = "verified",
+		[LOAD_FRESH] = "loaded",
+		[LOAD_UPDATED] = "updated",
+		[LOAD_RECOVERED] = "recovered",
 	};
 
 	return names[outcome];
 }
 
-static void log_loaded(const char *message, enum reply_outcome outcome, const struct ports *ports,
+static void log_loaded(const char *message, enum load_outcome outcome, const struct ports *ports,
 		       const char *key, const char *value, int ifaces)
 {
 	struct log_line line;
@@ -43,14 +43,14 @@ static void log_loaded(const char *message, enum reply_outcome outcome, const st
 static int reply_apply(struct run_planes *planes, struct run_file *file, struct err *err)
 {
 	struct reply_options options = file->config.reply;
-	struct reply_result result = { .outcome = REPLY_LEFT };
+	struct reply_result result = { .outcome = LOAD_LEFT };
 	int failed = run_file_need_cgroup(file, planes->context, err);
 
 	options.by_daemon = true;
 	options.follows = planes->plane[RUN_REPLY].detached;
 	if (!failed)
 		failed = reply_load(&options, &result, err);
-	if (failed || result.outcome == REPLY_LEFT)
+	if (failed || result.outcome == LOAD_LEFT)
 		return failed;
 	log_loaded("reply is in force", result.outcome, &options.ports, "mode",
 		   reply_mode_name(options.mode), -1);

@@ -8,7 +8,7 @@
 #ifndef SLUICE_RUN_PLANES_H
 #define SLUICE_RUN_PLANES_H
 
-#include "command.h"
+#include "context.h"
 #include "err.h"
 #include "run_file.h"
 #include "run_place.h"

@@ -5,13 +5,10 @@
 
 #include <bpf/bpf.h>
 #include <errno.h>
-#include <sluice/reply.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
-
-#define SETS_AT_ONCE 64
 
 __u64 plane_now_ns(clockid_t clock)
 {
@@ -52,7 +49,7 @@ static int refuse_abi(const struct plane *plane, const char *bpffs, __u32 abi, s
 static int meta_check(const struct plane *plane, const char *bpffs, const void *meta,
 		      struct err *err)
 {
-	const struct plane_meta *head = meta;
+	const struct sluice_meta *head = meta;
 
 	if (head->magic && (head->magic != SLUICE_MAGIC || head->abi != plane->abi))
 		return refuse_abi(plane, bpffs, head->abi, err);
@@ -102,7 +99,7 @@ int plane_not_loaded(const struct plane *plane, const char *bpffs, int why, stru
 int plane_meta_write(const struct plane *plane, int fd, const void *meta, __u32 state,
 		     struct err *err)
 {
-	struct plane_meta *copy = malloc(plane->meta_size);
+	struct sluice_meta *copy = malloc(plane->meta_size);
 	__u32 zero = 0;
 	int result = copy ? 0 : -ENOMEM;
 
@@ -197,32 +194,4 @@ bool plane_is_by_daemon(const struct plane *plane, const char *bpffs)
 	struct stat st;
 
 	return !lstat(pins_path(bpffs, plane->name, PINS_MARK, path), &st);
-}
-
-__u32 plane_flow_idle(__u32 seen, __u32 now)
-{
-	return (__s32)(now - seen) < 0 ? 0 : now - seen;
-}
-
-int plane_sets_walk(int fd, __u32 set_size, int (*fn)(const void *set, void *arg), void *arg)
-{
-	LIBBPF_OPTS(bpf_map_batch_opts, opts, .elem_flags = BPF_F_LOCK);
-	char *sets = calloc(SETS_AT_ONCE, set_size);
-	__u32 keys[SETS_AT_ONCE], cursor = 0, count, i;
-	bool first = true, last = false;
-	int result = sets ? 0 : -ENOMEM;
-
-	while (!result && !last) {
-		count = SETS_AT_ONCE;
-		if (bpf_map_lookup_batch(fd, first ? NULL : &cursor, &cursor, keys, sets, &count,
-					 &opts)) {
-			last = errno == ENOENT;
-			result = last ? 0 : -errno;
-		}
-		first = false;
-		for (i = 0; !result && i < count; i++)
-			result = fn(sets + (size_t)i * set_size, arg);
-	}
-	free(sets);
-	return result;
 }

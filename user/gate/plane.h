@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * What the state of every plane has in common: a folder of pins, in it a map that says what was
- * loaded, a map of counters, and tables whose sets are read under their locks.
+ * loaded, and a map of counters.
  */
 #ifndef SLUICE_PLANE_H
 #define SLUICE_PLANE_H
@@ -10,8 +10,18 @@
 
 #include <bpf/libbpf.h>
 #include <linux/types.h>
+#include <sluice/meta.h>
 #include <stdbool.h>
 #include <time.h>
+
+/* What a load did. */
+enum load_outcome {
+	LOAD_VERIFIED, /* a dry run */
+	LOAD_FRESH,
+	LOAD_UPDATED,	/* it was loaded; what differed has been changed in place */
+	LOAD_RECOVERED, /* a loader had died at it; its remains were replaced */
+	LOAD_LEFT,	/* nothing was done: it was to follow, and somebody else was faster */
+};
 
 struct plane {
 	const char *name; /* the folder's, and what messages say */
@@ -20,13 +30,6 @@ struct plane {
 	__u32 abi;
 	const char *load;    /* the command that loads it */
 	const char *own_pin; /* a map that the plane pins by itself, when it is in use; or NULL */
-};
-
-/* How the value of each such map begins, in every version. */
-struct plane_meta {
-	__u32 magic;
-	__u32 abi;
-	__u32 state; /* enum sluice_load_state */
 };
 
 /* Has the map this layout? Another must not even be read: the kernel copies what it has. */
@@ -59,10 +62,5 @@ int plane_pin_maps(const struct plane *plane, const char *bpffs, const struct bp
  */
 int plane_mark(const struct plane *plane, const char *bpffs, bool by_daemon, struct err *err);
 bool plane_is_by_daemon(const struct plane *plane, const char *bpffs);
-/* How long a flow has been idle, in its table's clock; heard while it is being read is heard now.
- */
-__u32 plane_flow_idle(__u32 seen, __u32 now);
-/* Calls fn with a copy of each set, made under its lock, until it returns other than 0. */
-int plane_sets_walk(int fd, __u32 set_size, int (*fn)(const void *set, void *arg), void *arg);
 
 #endif

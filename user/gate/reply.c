@@ -393,21 +393,21 @@ static int commit(struct load *load, struct err *err)
 }
 
 /* What stands there: nothing, a load to update, or remains to clear. */
-static int inspect(struct load *load, enum reply_outcome *outcome, struct err *err)
+static int inspect(struct load *load, enum load_outcome *outcome, struct err *err)
 {
 	const char *bpffs = load->options->bpffs;
 	int result = plane_meta_read(&reply_plane, bpffs, &load->before, err);
 
-	*outcome = REPLY_LOADED;
+	*outcome = LOAD_FRESH;
 	if (result == -ENOENT || result == -EUCLEAN)
 		load->before = (struct sluice_reply_meta){ 0 };
 	else if (result)
 		return result;
 	else
-		*outcome = load->before.state == SLUICE_LOADED ? REPLY_UPDATED : REPLY_RECOVERED;
+		*outcome = load->before.state == SLUICE_LOADED ? LOAD_UPDATED : LOAD_RECOVERED;
 	if (result != -EUCLEAN)
 		return 0;
-	*outcome = REPLY_RECOVERED;
+	*outcome = LOAD_RECOVERED;
 	if (load->options->dry_run)
 		return 0;
 	result = pins_remove(bpffs, REPLY_PLANE, err);
@@ -446,7 +446,7 @@ static int load_locked(struct load *load, struct reply_result *result, struct er
 	report(load, result);
 	warn_of_twin(load);
 	if (load->options->dry_run) {
-		result->outcome = REPLY_VERIFIED;
+		result->outcome = LOAD_VERIFIED;
 		return 0;
 	}
 	return commit(load, err);
@@ -463,7 +463,7 @@ int reply_load(const struct reply_options *options, struct reply_result *result,
 		failed = check_place(options, err);
 	if (failed)
 		return failed;
-	result->outcome = REPLY_LEFT;
+	result->outcome = LOAD_LEFT;
 	failed = pins_lock(&pins, options->bpffs, !options->follows, err);
 	if (failed)
 		return options->follows && failed == -ENOENT ? 0 : failed;

@@ -7,19 +7,14 @@
 #define SLUICE_REPLY_PLANE_H
 
 #include "err.h"
+#include "flow_table.h"
 #include "hooks.h"
+#include "plane.h"
 #include "ports.h"
 
 #include <sluice/counters.h>
 #include <sluice/reply.h>
 #include <stdbool.h>
-
-#define REPLY_TABLE_MIN 64
-#define REPLY_TABLE_MAX 4194304
-/* 1.2 MB; a larger one costs more cache and TLB misses than it spares evictions. */
-#define REPLY_TABLE_DEFAULT 16384
-#define REPLY_AGE_MAX	    86400
-#define REPLY_AGE_DEFAULT   120 /* nf_conntrack_udp_timeout_stream's default */
 
 struct reply_options {
 	enum sluice_reply_mode mode;
@@ -33,14 +28,6 @@ struct reply_options {
 	bool follows;	    /* do nothing unless it is loaded, and by the daemon */
 };
 
-enum reply_outcome {
-	REPLY_VERIFIED, /* a dry run */
-	REPLY_LOADED,
-	REPLY_UPDATED,	 /* it was loaded; what differed has been changed in place */
-	REPLY_RECOVERED, /* a loader had died at it; its remains were replaced */
-	REPLY_LEFT,	 /* nothing was done: it was to follow, and somebody else was faster */
-};
-
 struct reply_prog {
 	char name[BPF_OBJ_NAME_LEN];
 	__u32 attach_type;
@@ -48,7 +35,7 @@ struct reply_prog {
 };
 
 struct reply_result {
-	enum reply_outcome outcome;
+	enum load_outcome outcome;
 	struct sluice_reply_meta before; /* what was loaded; magic 0: nothing */
 	struct reply_prog progs[HOOKS_MAX];
 	int count;
@@ -74,18 +61,10 @@ const char *reply_mode_name(__u32 mode);
 /* The ports in force. */
 void reply_ports(const struct sluice_reply_meta *meta, struct ports *ports);
 
-/* What the table holds: flows heard within the age, and older ones that nothing has replaced yet.
- */
-struct reply_fill {
-	__u32 live;
-	__u32 expired;
-	__u32 size;
-};
-
 /* Called for each flow, live or not; age_ns is the time since the peer was last heard. */
 typedef void (*reply_flow_fn)(const struct sluice_flow *flow, __u64 age_ns, void *arg);
 /* Visits every flow (fn may be NULL) and fills in *fill. */
-int reply_flows(const char *bpffs, struct reply_fill *fill, reply_flow_fn fn, void *arg,
+int reply_flows(const char *bpffs, struct flow_table_usage *fill, reply_flow_fn fn, void *arg,
 		struct err *err);
 
 /*

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "reply_plane.h"
 
+#include "flow_table.h"
+
 #include <bpf/bpf.h>
 #include <errno.h>
 #include <string.h>
@@ -41,7 +43,7 @@ int reply_slots_walk(int fd, reply_slot_fn fn, void *arg)
 {
 	struct slot_walk walk = { fn, arg };
 
-	return plane_sets_walk(fd, sizeof(struct sluice_flow_set), set_visit, &walk);
+	return flow_table_walk(fd, sizeof(struct sluice_flow_set), set_visit, &walk);
 }
 
 bool reply_table_find(int fd, __u64 seed, __u32 sets, struct sluice_flow *flow)

@@ -91,7 +91,7 @@ static int purge_table(struct purge *purge, int flows_fd, struct err *err)
 
 	purge->set = 0;
 	if (!result) {
-		result = plane_sets_walk(flows_fd, sizeof(struct sluice_flow_set), set_visit,
+		result = flow_table_walk(flows_fd, sizeof(struct sluice_flow_set), set_visit,
 					 purge);
 		if (result)
 			err_set(err, EXIT_ERROR, -result, "purge: %s", strerror(-result));

@@ -66,7 +66,7 @@ int reply_cgroup_path(__u64 id, char path[PATH_MAX])
 }
 
 struct flow_visit {
-	struct reply_fill *fill;
+	struct flow_table_usage *fill;
 	reply_flow_fn fn;
 	void *arg;
 	const struct sluice_reply_meta *meta;
@@ -95,7 +95,7 @@ static int flow_visit(const struct sluice_flow_set *set, __u32 way, void *arg)
 	return 0;
 }
 
-int reply_flows(const char *bpffs, struct reply_fill *fill, reply_flow_fn fn, void *arg,
+int reply_flows(const char *bpffs, struct flow_table_usage *fill, reply_flow_fn fn, void *arg,
 		struct err *err)
 {
 	struct sluice_reply_meta meta;
@@ -108,7 +108,7 @@ int reply_flows(const char *bpffs, struct reply_fill *fill, reply_flow_fn fn, vo
 			    err);
 	if (fd < 0)
 		return fd;
-	*fill = (struct reply_fill){ .size = meta.sets * SLUICE_FLOW_WAYS };
+	*fill = (struct flow_table_usage){ .size = meta.sets * SLUICE_FLOW_WAYS };
 	visit.age = sluice_flow_clock(meta.age_ns);
 	result = reply_slots_walk(fd, flow_visit, &visit);
 	previous = pins_get(bpffs, REPLY_PLANE, "sluice_previous");

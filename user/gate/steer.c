@@ -14,16 +14,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define PIN_META "sluice_steering"
-
-static const struct plane plane = {
-	.name = STEER_PLANE,
-	.meta = PIN_META,
-	.meta_size = sizeof(struct sluice_steer_meta),
-	.abi = SLUICE_STEER_ABI,
-	.load = "sluice steer load",
-};
-
 static const char *const policy_names[] = {
 	[SLUICE_STEER_FLOW] = "flow",
 	[SLUICE_STEER_LOAD] = "load",
@@ -67,9 +57,9 @@ int steer_sweep(const char *bpffs, steer_news_fn fn, void *arg, struct err *err)
 
 	if (result)
 		return result;
-	result = plane_meta_read(&plane, bpffs, &sweep.meta, err);
+	result = plane_meta_read(&steer_plane, bpffs, &sweep.meta, err);
 	sweep_setting(&sweep);
-	result = result ? plane_not_loaded(&plane, bpffs, result, err)
+	result = result ? plane_not_loaded(&steer_plane, bpffs, result, err)
 			: steer_sweep_run(&sweep, err);
 	pins_unlock(&pins);
 	return result;
@@ -78,11 +68,11 @@ int steer_sweep(const char *bpffs, steer_news_fn fn, void *arg, struct err *err)
 int steer_prepare(const char *bpffs, struct err *err)
 {
 	struct steer_sweep sweep = { .bpffs = bpffs };
-	int result = plane_meta_read(&plane, bpffs, &sweep.meta, err);
+	int result = plane_meta_read(&steer_plane, bpffs, &sweep.meta, err);
 
 	if (result) {
 		steer_group_prepare(NULL, err);
-		return plane_not_loaded(&plane, bpffs, result, err);
+		return plane_not_loaded(&steer_plane, bpffs, result, err);
 	}
 	sweep_setting(&sweep);
 	return steer_group_prepare(&sweep.setting, err);
@@ -107,7 +97,7 @@ static int unload(const char *bpffs, bool own_only, steer_news_fn fn, void *arg,
 	int result = pins_exist(bpffs, STEER_PLANE, err);
 	struct pins pins;
 
-	if (result <= 0 || (own_only && !plane_is_by_daemon(&plane, bpffs)))
+	if (result <= 0 || (own_only && !plane_is_by_daemon(&steer_plane, bpffs)))
 		return result < 0 ? result : 0;
 	result = caps_require("steer unload", caps, 3, err);
 	if (!result)
@@ -156,9 +146,9 @@ static int meta_make(const char *bpffs, struct err *err)
 
 	if (mkdir(steer_dir(bpffs, path), 0700) && errno != EEXIST)
 		return err_set(err, EXIT_ERROR, errno, "%s: %s", path, strerror(errno));
-	fd = bpf_map_create(BPF_MAP_TYPE_ARRAY, PIN_META, sizeof(__u32),
+	fd = bpf_map_create(BPF_MAP_TYPE_ARRAY, STEER_PIN_META, sizeof(__u32),
 			    sizeof(struct sluice_steer_meta), 1, NULL);
-	if (fd >= 0 && !bpf_obj_pin(fd, pins_path(bpffs, STEER_PLANE, PIN_META, path)))
+	if (fd >= 0 && !bpf_obj_pin(fd, pins_path(bpffs, STEER_PLANE, STEER_PIN_META, path)))
 		return fd;
 	err_set(err, EXIT_ERROR, errno, "%s: %s", path, strerror(errno));
 	if (fd >= 0)
@@ -168,13 +158,13 @@ static int meta_make(const char *bpffs, struct err *err)
 
 static int meta_pin(const char *bpffs, const struct sluice_steer_meta *meta, struct err *err)
 {
-	int fd = pins_get(bpffs, STEER_PLANE, PIN_META), result;
+	int fd = pins_get(bpffs, STEER_PLANE, STEER_PIN_META), result;
 
 	if (fd < 0)
 		fd = meta_make(bpffs, err);
 	if (fd < 0)
 		return fd;
-	result = plane_meta_write(&plane, fd, meta, SLUICE_LOADED, err);
+	result = plane_meta_write(&steer_plane, fd, meta, SLUICE_LOADED, err);
 	close(fd);
 	return result;
 }
@@ -220,7 +210,7 @@ static int load_locked(const struct steer_options *options, struct steer_sweep *
 		       struct err *err)
 {
 	struct sluice_steer_meta before = { 0 };
-	int result = plane_meta_read(&plane, options->bpffs, &before, err);
+	int result = plane_meta_read(&steer_plane, options->bpffs, &before, err);
 
 	if (result && result != -ENOENT && result != -EUCLEAN)
 		return result;
@@ -239,7 +229,7 @@ static int load_locked(const struct steer_options *options, struct steer_sweep *
 	if (!result && !sweep->dry_run)
 		result = meta_pin(options->bpffs, &sweep->meta, err);
 	if (!result && !sweep->dry_run)
-		result = plane_mark(&plane, options->bpffs, options->by_daemon, err);
+		result = plane_mark(&steer_plane, options->bpffs, options->by_daemon, err);
 	return result ? result : steer_sweep_run(sweep, err);
 }
 
@@ -304,24 +294,4 @@ int steer_left_out(const char *bpffs, int *groups, int *namespaces, struct err *
 	*groups = left_out.groups;
 	*namespaces = left_out.namespaces;
 	return 0;
-}
-
-int steer_read(const char *bpffs, struct sluice_steer_meta *meta, struct err *err)
-{
-	int result = plane_meta_read(&plane, bpffs, meta, err);
-
-	return result ? plane_not_loaded(&plane, bpffs, result, err) : 0;
-}
-
-int steer_groups(const char *bpffs, int (*fn)(struct steer_group *group, void *arg), void *arg,
-		 struct err *err)
-{
-	struct steer_pinned pinned = { 0 };
-	int i, result = steer_pinned_read(bpffs, &pinned, false, err);
-
-	for (i = 0; !result && i < pinned.count; i++)
-		result = fn(pinned.group[i], arg);
-	if (pinned.count)
-		steer_pinned_close(&pinned);
-	return result;
 }

@@ -10,6 +10,7 @@
 #include "err.h"
 #include "ports.h"
 #include "steer_group.h"
+#include "steer_pinned.h"
 #include "steer_sweep.h"
 
 #include <sluice/steer.h>
@@ -61,13 +62,8 @@ int steer_unload(const char *bpffs, steer_news_fn fn, void *arg, struct err *err
 /* The same if the daemon was the last to load it; 0 if it was somebody else. */
 int steer_unload_own(const char *bpffs, steer_news_fn fn, void *arg, struct err *err);
 
-/* -ENOENT with *err set if it is not loaded; other ABI versions are refused, never misread. */
-int steer_read(const char *bpffs, struct sluice_steer_meta *meta, struct err *err);
 /* How many groups are left to the kernel as their namespace has its share (steer_share.h). */
 int steer_left_out(const char *bpffs, int *groups, int *namespaces, struct err *err);
-/* Opens the groups, one after the other, until fn returns other than 0. */
-int steer_groups(const char *bpffs, int (*fn)(struct steer_group *group, void *arg), void *arg,
-		 struct err *err);
 
 const char *steer_policy_name(__u32 policy);
 const char *steer_generations_name(__u32 by);

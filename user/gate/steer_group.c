@@ -2,6 +2,7 @@
 #include "steer_group.h"
 
 #include "feature.h"
+#include "flow_table.h"
 #include "hooks.h"
 #include "log.h"
 #include "pins.h"
@@ -872,7 +873,7 @@ int steer_group_fill(const struct steer_group *group, __u32 busy_ms, struct stee
 
 	memset(fill, 0, sizeof(*fill));
 	fill->size = group->info.sets * SLUICE_STEER_WAYS;
-	return plane_sets_walk(group->table_fd, sizeof(struct sluice_steer_set), fill_set, &walk);
+	return flow_table_walk(group->table_fd, sizeof(struct sluice_steer_set), fill_set, &walk);
 }
 
 int steer_group_counters(const struct steer_group *group, struct sluice_steer_counters *sum)

@@ -2,6 +2,7 @@
 #include "steer_pinned.h"
 
 #include "pins.h"
+#include "plane.h"
 
 #include <ctype.h>
 #include <dirent.h>
@@ -9,6 +10,14 @@
 #include <stdbool.h>
 #include <string.h>
 #include <sys/resource.h>
+
+const struct plane steer_plane = {
+	.name = STEER_PLANE,
+	.meta = STEER_PIN_META,
+	.meta_size = sizeof(struct sluice_steer_meta),
+	.abi = SLUICE_STEER_ABI,
+	.load = "sluice steer load",
+};
 
 void steer_pinned_close(struct steer_pinned *pinned)
 {
@@ -105,4 +114,24 @@ bool steer_pinned_any(const char *bpffs)
 
 	folders_each(steer_dir(bpffs, dir), found, &any);
 	return any;
+}
+
+int steer_read(const char *bpffs, struct sluice_steer_meta *meta, struct err *err)
+{
+	int result = plane_meta_read(&steer_plane, bpffs, meta, err);
+
+	return result ? plane_not_loaded(&steer_plane, bpffs, result, err) : 0;
+}
+
+int steer_groups(const char *bpffs, int (*fn)(struct steer_group *group, void *arg), void *arg,
+		 struct err *err)
+{
+	struct steer_pinned pinned = { 0 };
+	int i, result = steer_pinned_read(bpffs, &pinned, false, err);
+
+	for (i = 0; !result && i < pinned.count; i++)
+		result = fn(pinned.group[i], arg);
+	if (pinned.count)
+		steer_pinned_close(&pinned);
+	return result;
 }

@@ -4,13 +4,17 @@
 #define SLUICE_STEER_PINNED_H
 
 #include "err.h"
+#include "plane.h"
 #include "steer_group.h"
 #include "steer_share.h"
 
 #include <limits.h>
 #include <stdbool.h>
 
-#define STEER_PLANE "steer"
+#define STEER_PLANE    "steer"
+#define STEER_PIN_META "sluice_steering"
+
+extern const struct plane steer_plane;
 
 struct steer_pinned {
 	struct steer_group *group[STEER_GROUPS_MAX];
@@ -28,5 +32,11 @@ int steer_pinned_read(const char *bpffs, struct steer_pinned *pinned, bool mend,
 /* Is there any?  None of them is opened. */
 bool steer_pinned_any(const char *bpffs);
 void steer_pinned_close(struct steer_pinned *pinned);
+
+/* -ENOENT with *err set if it is not loaded; other ABI versions are refused, never misread. */
+int steer_read(const char *bpffs, struct sluice_steer_meta *meta, struct err *err);
+/* Opens the groups, one after the other, until fn returns other than 0. */
+int steer_groups(const char *bpffs, int (*fn)(struct steer_group *group, void *arg), void *arg,
+		 struct err *err);
 
 #endif

@@ -3,7 +3,7 @@
 
 #include "array.h"
 #include "pins.h"
-#include "steer.h"
+#include "steer_pinned.h"
 #include "steer_place.h"
 
 #include <errno.h>

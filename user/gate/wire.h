@@ -10,7 +10,8 @@
 #define SLUICE_WIRE_PLANE_H
 
 #include "err.h"
-#include "reply.h"
+#include "flow_table.h"
+#include "plane.h"
 #include "wire_except.h"
 #include "wire_iface.h"
 #include "wire_options.h"
@@ -19,7 +20,7 @@
 #include <stdbool.h>
 
 struct wire_result {
-	enum reply_outcome outcome;
+	enum load_outcome outcome;
 	enum sluice_wire_via via;
 	bool as_before;		   /* nothing of what was loaded differs */
 	struct wire_iface *ifaces; /* the caller frees */
@@ -54,7 +55,7 @@ int wire_refresh_routes(const char *bpffs, size_t *left_out, struct err *err);
 struct wire_state {
 	struct sluice_wire_meta meta;
 	struct sluice_wire_counters counters; /* summed over CPUs */
-	struct reply_fill fill;
+	struct flow_table_usage fill;
 	bool elsewhere; /* loaded in another network namespace than this one */
 	struct wire_iface *ifaces;
 	int count;

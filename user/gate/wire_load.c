@@ -322,24 +322,24 @@ static int remains_clear(const char *bpffs, struct err *err)
 }
 
 /* What stands there: nothing, a load to update, or remains to clear. */
-static int inspect(struct load *load, enum reply_outcome *outcome, struct err *err)
+static int inspect(struct load *load, enum load_outcome *outcome, struct err *err)
 {
 	const char *bpffs = load->options->bpffs;
 	int fd, result = plane_meta_read(&wire_plane, bpffs, &load->before, err);
 
-	*outcome = REPLY_LOADED;
+	*outcome = LOAD_FRESH;
 	if (result == -ENOENT || result == -EUCLEAN) {
 		load->before = (struct sluice_wire_meta){ 0 };
 		if (result == -ENOENT)
 			return 0;
-		*outcome = REPLY_RECOVERED;
+		*outcome = LOAD_RECOVERED;
 		return load->options->dry_run ? 0 : remains_clear(bpffs, err);
 	}
 	if (result)
 		return result;
 	if (load->before.netns != netdev_netns())
 		return wire_plane_elsewhere(bpffs, err);
-	*outcome = load->before.state == SLUICE_LOADED ? REPLY_UPDATED : REPLY_RECOVERED;
+	*outcome = load->before.state == SLUICE_LOADED ? LOAD_UPDATED : LOAD_RECOVERED;
 	wire_except_read(bpffs, &load->except_before);
 	fd = wire_book_open(bpffs, err);
 	if (fd < 0)
@@ -499,7 +499,7 @@ static int load_locked(struct load *load, struct wire_result *result, struct err
 		failed = old_progs_make(load, err);
 	result->as_before = !failed && is_as_before(load);
 	if (!failed && load->options->dry_run)
-		result->outcome = REPLY_VERIFIED;
+		result->outcome = LOAD_VERIFIED;
 	else if (!failed)
 		failed = commit(load, err);
 	return failed;

@@ -5,6 +5,7 @@
  */
 #include "wire_move.h"
 
+#include "flow_table.h"
 #include "plane.h"
 
 #include <bpf/bpf.h>
@@ -32,7 +33,7 @@ static int slot_for(const struct sluice_wire_set *set, const struct sluice_wire_
 	int way, slot = -1;
 
 	for (way = 0; way < SLUICE_FLOW_WAYS; way++) {
-		__u64 there = set->tag[way] ? plane_flow_idle(set->seen[way], now) : 1ULL << 32;
+		__u64 there = set->tag[way] ? flow_table_idle(set->seen[way], now) : 1ULL << 32;
 
 		if (set->tag[way] && same_flow(&set->flow[way], flow))
 			return there > idle ? way : -1;
@@ -57,7 +58,7 @@ static int flow_move(const struct move *move, const struct sluice_wire_set *from
 
 	if (bpf_map_lookup_elem_flags(move->fd, &index, &set, BPF_F_LOCK))
 		return -errno;
-	way = slot_for(&set, flow, plane_flow_idle(seen, move->now), move->now);
+	way = slot_for(&set, flow, flow_table_idle(seen, move->now), move->now);
 	if (way < 0)
 		return 0;
 	set.flow[way] = *flow;
@@ -82,5 +83,5 @@ int wire_move_flows(int from_fd, int to_fd, const struct sluice_wire_meta *meta)
 {
 	struct move move = { to_fd, meta, sluice_flow_clock(plane_now_ns(CLOCK_MONOTONIC)) };
 
-	return plane_sets_walk(from_fd, sizeof(struct sluice_wire_set), set_move, &move);
+	return flow_table_walk(from_fd, sizeof(struct sluice_wire_set), set_move, &move);
 }

@@ -3,6 +3,7 @@
 #ifndef SLUICE_WIRE_OPTIONS_H
 #define SLUICE_WIRE_OPTIONS_H
 
+#include "err.h"
 #include "ports.h"
 
 #include <sluice/wire.h>
@@ -19,7 +20,7 @@ struct wire_names {
 
 struct wire_options {
 	struct ports ports;
-	__u32 table; /* flows, within REPLY_TABLE_MIN and REPLY_TABLE_MAX */
+	__u32 table; /* flows, within FLOW_TABLE_MIN and FLOW_TABLE_MAX */
 	__u64 age_s;
 	const char *bpffs; /* folder of the pins */
 	bool dry_run;	   /* verify, and change nothing */
@@ -34,5 +35,18 @@ struct wire_options {
 	bool by_daemon;		  /* for wire_unload_own() */
 	bool absent_ok; /* pass over interfaces that are not there (yet): for the daemon */
 };
+
+/*
+ * Parsers of option and config values. `what` names the option or key in messages. All return 0,
+ * or -errno with *err set to a usage error.
+ */
+
+/* "a,b" is cut up, and the names point into it. */
+int value_names(const char *what, char *list, struct wire_names *names, struct err *err);
+/* "10.0.0.5,fd00::5" */
+int value_servers(const char *what, const char *list, struct wire_options *wire, struct err *err);
+int value_except(const char *what, const char *list, struct wire_options *wire, struct err *err);
+/* "tcx", "clsact" or "auto" */
+int value_via(const char *what, const char *value, enum sluice_wire_via *via, struct err *err);
 
 #endif

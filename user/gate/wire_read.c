@@ -26,7 +26,7 @@ static int set_visit(const void *copy, void *arg)
 	for (way = 0; way < SLUICE_FLOW_WAYS; way++)
 		if (set->tag[way])
 			visit->fn(&set->flow[way],
-				  (__u64)plane_flow_idle(set->seen[way], visit->now)
+				  (__u64)flow_table_idle(set->seen[way], visit->now)
 					  << SLUICE_FLOW_CLOCK_SHIFT,
 				  visit->arg);
 	return 0;
@@ -40,7 +40,7 @@ int wire_flows(const char *bpffs, wire_flow_fn fn, void *arg, struct err *err)
 
 	if (fd < 0)
 		return fd;
-	result = plane_sets_walk(fd, sizeof(struct sluice_wire_set), set_visit, &visit);
+	result = flow_table_walk(fd, sizeof(struct sluice_wire_set), set_visit, &visit);
 	close(fd);
 	if (result)
 		return err_set(err, EXIT_ERROR, -result, "flow table: %s", strerror(-result));

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include "place.h"
+#include "cgroup_root.h"
 
 #include "mounts.h"
 
 #include <errno.h>
 #include <stdio.h>
 
-int place_cgroup(const struct context *context, char path[PATH_MAX], struct err *err)
+int cgroup_root_path(const struct context *context, char path[PATH_MAX], struct err *err)
 {
 	if (context->cgroup) {
 		snprintf(path, PATH_MAX, "%s", context->cgroup);

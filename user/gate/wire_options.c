@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include "reply_values.h"
+#include "wire_options.h"
 
 #include "opt.h"
 #include "word.h"
@@ -9,26 +9,6 @@
 #include <net/if.h>
 #include <stdlib.h>
 #include <string.h>
-
-int value_table(const char *what, const char *value, __u32 *table, struct err *err)
-{
-	uint64_t number;
-	int result = opt_number(what, value, REPLY_TABLE_MIN, REPLY_TABLE_MAX, &number, err);
-
-	if (!result)
-		*table = (__u32)number;
-	return result;
-}
-
-int value_age(const char *what, const char *value, __u64 *age_s, struct err *err)
-{
-	uint64_t number;
-	int result = opt_number(what, value, 1, REPLY_AGE_MAX, &number, err);
-
-	if (!result)
-		*age_s = number;
-	return result;
-}
 
 int value_names(const char *what, char *list, struct wire_names *names, struct err *err)
 {

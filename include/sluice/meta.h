@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: (GPL-2.0-or-later OR BSD-2-Clause) */
+/* How the pinned meta record of every object begins, in every version. */
+#ifndef SLUICE_META_H
+#define SLUICE_META_H
+
+#include <linux/types.h>
+
+#define SLUICE_MAGIC 0x65636975 /* "uice" */
+
+enum sluice_load_state {
+	SLUICE_LOADING = 1, /* a loader is at work, or died at it */
+	SLUICE_LOADED = 2,
+};
+
+struct sluice_meta {
+	__u32 magic;
+	__u32 abi;
+	__u32 state; /* enum sluice_load_state */
+};
+
+#endif
