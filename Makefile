@@ -14,19 +14,13 @@ say      = @printf '  %-5s %s\n' $(1) $(2)
 PKGS    := libbpf jansson libmnl libnetfilter_conntrack libcap libevent_core inih
 CFLAGS  ?= -O2 -g
 WARN    := -Wall -Wextra -Werror -Wno-unused-parameter -Wmissing-prototypes -Wstrict-prototypes
-STD     := -std=gnu11 -D_GNU_SOURCE -DSLUICE_VERSION='"$(VERSION)"' -Iinclude
+STD     := -std=gnu11 -D_GNU_SOURCE -DSLUICE_VERSION='"$(VERSION)"' -Iinclude -Iuser -I$(BUILD)
 LIBS     = $(shell pkg-config --libs $(PKGS)) -lelf -lz
 
-# Arrows only point down: each layer sees its own headers and those of the layers below it.
-base_see := -Iuser/base
-gate_see := -Iuser/gate -Iuser/base -I$(BUILD)/skel
-meet_see := -Iuser/meet -Iuser/base
-cmd_see  := -Iuser/cmd -Iuser/gate -Iuser/meet -Iuser/base
-layers   := base gate meet cmd
-
-c_files  := $(foreach l,$(layers),$(wildcard user/$(l)/*.c))
+# An include names the folder, so that it shows the layer that it reaches (tools/layers.py).
+c_files  := $(wildcard user/*/*.c user/*/*/*.c)
 objects  := $(c_files:user/%.c=$(BUILD)/user/%.o)
-skels    := $(patsubst bpf/%.bpf.c,$(BUILD)/skel/%.skel.h,$(wildcard bpf/*.bpf.c))
+skels    := $(patsubst %.bpf.c,$(BUILD)/%.skel.h,$(wildcard bpf/*/*.bpf.c))
 # All but main.c, for the tests to link with.
 testable := $(filter-out $(BUILD)/user/cmd/main.o,$(objects))
 
@@ -40,35 +34,29 @@ $(BUILD)/sluice: $(objects)
 
 # --- BPF: objects from sources alone, embedded as libbpf skeletons
 
-bpf_flags = -target bpf -mcpu=v3 -O2 -g -Wall -Wextra -Werror -Wno-unused-parameter -Iinclude \
+bpf_flags = -target bpf -mcpu=v3 -O2 -g -Wall -Wextra -Werror -Wno-unused-parameter -Iinclude -Ibpf \
 	-isystem /usr/include/$(shell $(CC) -print-multiarch)
 
-$(BUILD)/bpf/%.o: bpf/%.bpf.c $(wildcard bpf/*.h include/sluice/*.h)
+$(BUILD)/bpf/%.o: bpf/%.bpf.c $(wildcard bpf/*/*.h include/sluice/*.h)
 	$(call say,BPF,$<)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CLANG) $(bpf_flags) -c $< -o $@.full
 	$(Q)$(BPFTOOL) gen object $@ $@.full
 	$(Q)rm -f $@.full
 
-$(BUILD)/skel/%.skel.h: $(BUILD)/bpf/%.o
-	$(Q)mkdir -p $(@D)
+$(BUILD)/bpf/%.skel.h: $(BUILD)/bpf/%.o
 	$(Q)$(BPFTOOL) gen skeleton $< name $(*F)_bpf > $@.part && mv $@.part $@
 
 # --- user space
 
-define layer_rule
-$$(BUILD)/user/$(1)/%.o: user/$(1)/%.c
-	$$(call say,CC,$$<)
-	$$(Q)mkdir -p $$(@D)
-	$$(Q)$$(CC) $$(CFLAGS) $$(STD) $$(WARN) $$($(1)_see) -MMD -MP -c $$< -o $$@
-endef
-$(foreach l,$(layers),$(eval $(call layer_rule,$(l))))
-$(filter $(BUILD)/user/gate/%,$(objects)): | $(skels)
+$(objects): $(BUILD)/user/%.o: user/%.c | $(skels)
+	$(call say,CC,$<)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(CFLAGS) $(STD) $(WARN) -MMD -MP -c $< -o $@
 -include $(objects:.o=.d)
 
 # --- tests: the units again under the sanitizers
 
-see_all  := $(sort $(base_see) $(gate_see) $(meet_see) $(cmd_see))
 san      := -fsanitize=address,undefined -fno-omit-frame-pointer -fno-sanitize-recover=undefined
 san_objs := $(patsubst $(BUILD)/%,$(BUILD)/san/%,$(testable))
 unit     := $(patsubst tests/%.c,$(BUILD)/tests/%,$(wildcard tests/unit/*.c))
@@ -79,18 +67,18 @@ fuzz     := $(patsubst tests/fuzz/%.c,$(BUILD)/fuzz/%,$(wildcard tests/fuzz/fuzz
 
 $(san_objs): $(BUILD)/san/user/%.o: user/%.c | $(skels)
 	$(Q)mkdir -p $(@D)
-	$(Q)$(CC) -O1 -g $(san) $(STD) $(WARN) $(see_all) -MMD -MP -c $< -o $@
+	$(Q)$(CC) -O1 -g $(san) $(STD) $(WARN) -MMD -MP -c $< -o $@
 -include $(san_objs:.o=.d)
 
 $(unit): $(BUILD)/tests/unit/%: tests/unit/%.c $(san_objs)
 	$(call say,TEST,$<)
 	$(Q)mkdir -p $(@D)
-	$(Q)$(CC) -O1 -g $(san) $(STD) $(WARN) $(see_all) -o $@ $^ $(LIBS) -lcmocka
+	$(Q)$(CC) -O1 -g $(san) $(STD) $(WARN) -o $@ $^ $(LIBS) -lcmocka
 
 $(prog): $(BUILD)/tests/prog/%: tests/prog/%.c $(testable) | $(skels)
 	$(call say,TEST,$<)
 	$(Q)mkdir -p $(@D)
-	$(Q)$(CC) $(CFLAGS) $(STD) $(WARN) $(see_all) -o $@ $^ $(LIBS) -lcmocka
+	$(Q)$(CC) $(CFLAGS) $(STD) $(WARN) -o $@ $^ $(LIBS) -lcmocka
 
 $(servers): $(BUILD)/tests/%: tests/servers/%.c $(wildcard tests/servers/*.h)
 	$(call say,TEST,$<)
@@ -99,17 +87,17 @@ $(servers): $(BUILD)/tests/%: tests/servers/%.c $(wildcard tests/servers/*.h)
 
 # A fuzzer each for libFuzzer (make fuzz), and a plain replay of its corpus (make check).
 # Its target may include sources of ours; of which, it alone knows.
-fuzz_see := $(wildcard include/sluice/*.h user/base/*.[ch] user/cmd/*.[ch])
+fuzz_see := $(wildcard include/sluice/*.h user/*/*.[ch] user/*/*/*.[ch])
 
 $(fuzz): $(BUILD)/fuzz/%: tests/fuzz/%.c $(fuzz_see)
 	$(call say,FUZZ,$<)
 	$(Q)mkdir -p $(@D)
-	$(Q)$(CLANG) -O1 -g -fsanitize=fuzzer,address,undefined $(STD) $(see_all) -o $@ $< $(LIBS)
+	$(Q)$(CLANG) -O1 -g -fsanitize=fuzzer,address,undefined $(STD) -o $@ $< $(LIBS)
 
 $(replay): $(BUILD)/tests/fuzz/replay_%: tests/fuzz/fuzz_%.c tests/fuzz/driver.c $(fuzz_see)
 	$(call say,TEST,$<)
 	$(Q)mkdir -p $(@D)
-	$(Q)$(CC) -O1 -g $(san) $(STD) $(see_all) -DCORPUS='"$(CURDIR)/tests/fuzz/corpus/$*"' -o $@ $< tests/fuzz/driver.c $(LIBS)
+	$(Q)$(CC) -O1 -g $(san) $(STD) -DCORPUS='"$(CURDIR)/tests/fuzz/corpus/$*"' -o $@ $< tests/fuzz/driver.c $(LIBS)
 
 fuzz: $(fuzz)
 	$(Q)for f in $(fuzz); do $$f -max_total_time=$(or $(SECONDS),60) \
@@ -126,7 +114,7 @@ check: setup-test
 
 demo: setup-demo
 	$(Q)$(MAKE) --no-print-directory all
-	$(Q)tools/demo
+	$(Q)tools/demo/run
 
 # A part of it: make bench BENCH='--rows ^wire'; see tools/bench/run --help.
 bench_with := $(BUILD)/tools/echo $(BUILD)/tools/hooks $(BUILD)/tools/packets \
@@ -160,7 +148,7 @@ setup-build setup-demo setup-test: setup-%:
 
 # --- care
 
-sources := $(wildcard user/*/*.[ch] bpf/*.[ch] include/sluice/*.h tests/*/*.[ch] tools/*/*.[ch])
+sources := $(wildcard user/*/*.[ch] user/*/*/*.[ch] bpf/*/*.[ch] include/sluice/*.h tests/*/*.[ch] tools/*/*.[ch])
 
 lint: setup-test
 	$(Q)$(MAKE) --no-print-directory all
@@ -172,14 +160,14 @@ lint: setup-test
 	$(call say,CHECK,cppcheck)
 	$(Q)cppcheck --quiet --std=c11 --error-exitcode=1 --inline-suppr --enable=warning,portability \
 		--suppress=missingIncludeSystem -D__SIZEOF_POINTER__=8 \
-		'-DLIBBPF_OPTS(type,name,...)=struct type name' -Iinclude $(see_all) user tests/servers
+		'-DLIBBPF_OPTS(type,name,...)=struct type name' -Iinclude -Iuser user tests/servers
 
 format:
 	$(Q)clang-format -i $(sources)
 
 # What each program costs the verifier and the JIT, on this kernel.
 info: $(skels)
-	$(Q)BPFTOOL=$(BPFTOOL) tools/info $(skels:$(BUILD)/skel/%.skel.h=$(BUILD)/bpf/%.o)
+	$(Q)BPFTOOL=$(BPFTOOL) tools/info $(skels:.skel.h=.o)
 
 install: all
 	install -Dm755 $(BUILD)/sluice $(DESTDIR)$(PREFIX)/sbin/sluice

@@ -3,30 +3,38 @@
 """
 Arrows only point down: which file may include which.
 
-    cmd -> gate, meet -> base -> include <- bpf
-
-The include paths in the Makefile keep most of it; this check sees the rest: relative paths, names
-that two layers share, and circles, which no compiler minds.  A circle is looked for between
-modules, a .c and a .h of one name being one module, since two headers that stay clear of each
-other do not help if their .c files need both.
+An include reaches its own folder, or a folder of a lower rank in the same tree, or include/.  So
+the folders of one rank do not include each other.  A skeleton, which the build makes of
+bpf/SUBJECT/NAME.bpf.c, is included in the subject's own folders alone.  Circles are looked for
+between modules, a .c and a .h of one name being one module, since two headers that stay clear of
+each other do not help if their .c files need both.
 """
+import posixpath
 import re
 import sys
 import tempfile
 from collections import namedtuple
 from pathlib import Path
 
-# What each layer may include. "skel" stands for the skeletons, which the build makes of bpf/.
-MAY_SEE = {
-    "include": {"include"},
-    "bpf": {"bpf", "include"},
-    "user/base": {"user/base", "include"},
-    "user/gate": {"user/gate", "user/base", "include", "skel"},
-    "user/meet": {"user/meet", "user/base", "include"},
-    "user/cmd": {"user/cmd", "user/gate", "user/meet", "user/base", "include"},
-    "tests": {"tests", "user/cmd", "user/gate", "user/meet", "user/base", "include", "skel"},
-    "tools": {"tools", "include"},
+RANKS = {
+    "include": 0,
+    "bpf/common": 1,
+    "bpf/reply": 2, "bpf/wire": 2, "bpf/steer": 2, "bpf/hold": 2, "bpf/meet": 2,
+    "user/base": 1,
+    "user/kernel": 2,
+    "user/reply": 3, "user/wire": 3, "user/conntrack": 3, "user/hold": 3, "user/meet": 3,
+    "user/steer/group": 3,
+    "user/steer/cpu": 4,
+    "user/steer": 5,
+    "user/host": 6,
+    "user/daemon": 7,
+    "user/cmd": 8,
+    "tests": 9,
+    "tools": 1,
 }
+# What the includes of each tree are searched in, as the Makefile has it.
+ROOTS = {"bpf": "bpf/", "user": "user/", "tests": "user/"}
+SKELETONS = {"bpf/common": "user/kernel"}
 INCLUDE = re.compile(r'^\s*#\s*include\s*(?:"(?P<own>[^"]+)"|<(?P<shared>sluice/[^>]+)>)', re.M)
 COMMENT = re.compile(r"/\*.*?\*/", re.S)
 
@@ -34,11 +42,22 @@ Arrow = namedtuple("Arrow", "source line name target layer")
 
 
 def layer_of(path):
-    """The layer that holds a file, by its path below the root; None outside of all."""
-    for layer in MAY_SEE:
-        if path.startswith(layer + "/"):
-            return layer
-    return None
+    """The layer of a file: the longest folder in RANKS that holds it; None outside of all."""
+    held = [layer for layer in RANKS if path.startswith(layer + "/")]
+    return max(held, key=len, default=None)
+
+
+def may_see(layer, target):
+    if target in (layer, "include"):
+        return True
+    tree, below = layer.split("/")[0], target.split("/")[0]
+    return ROOTS.get(tree) == below + "/" and RANKS[target] < RANKS[layer]
+
+
+def may_load(layer, skeleton):
+    subject = layer_of(skeleton)
+    owner = SKELETONS.get(subject, subject.replace("bpf", "user", 1))
+    return layer == "tests" or layer == owner or layer.startswith(owner + "/")
 
 
 def sources_of(root):
@@ -54,34 +73,19 @@ def includes_of(text):
         yield line, match["own"] or match["shared"], not match["own"]
 
 
-def candidates(source, name, shared, files):
-    """The files that an include may mean: beside the source, else below any layer's folder."""
-    if shared:
-        return [f for f in files if f == "include/" + name]
-    beside = Path(source).parent.joinpath(name)
-    parts = []
-    for part in beside.parts:
-        if part == ".." and parts:
-            parts.pop()
-        else:
-            parts.append(part)
-    beside = "/".join(parts)
-    return [beside] if beside in files else [f"{l}/{name}" for l in MAY_SEE if f"{l}/{name}" in files]
-
-
 def resolve(source, line, name, shared, files):
     """An arrow, or a complaint."""
     if name.endswith(".skel.h"):
-        return Arrow(source, line, name, None, "skel"), None
-    found = candidates(source, name, shared, files)
-    # Among files of one name the compiler takes one of a layer that it is shown.
-    seen = [f for f in found if layer_of(f) in MAY_SEE[layer_of(source)]]
-    if len(seen) > 1:
-        return None, f'{source}:{line}: "{name}" may mean {" or ".join(seen)}'
-    if not found:
-        return None, f'{source}:{line}: "{name}" is nowhere in the tree'
-    target = (seen or found)[0]
-    return Arrow(source, line, name, target, layer_of(target)), None
+        program = name.removesuffix(".skel.h") + ".bpf.c"
+        if program in files:
+            return Arrow(source, line, name, None, name), None
+        return None, f'{source}:{line}: "{name}" has no {program}'
+    beside = posixpath.normpath(posixpath.join(posixpath.dirname(source), name))
+    root = ROOTS.get(source.split("/")[0], "include/")
+    for target in ["include/" + name] if shared else [beside, root + name]:
+        if target in files:
+            return Arrow(source, line, name, target, layer_of(target)), None
+    return None, f'{source}:{line}: "{name}" is nowhere in the tree'
 
 
 def arrows_of(root, files):
@@ -100,9 +104,11 @@ def arrows_of(root, files):
 def upward(arrows):
     for arrow in arrows:
         layer = layer_of(arrow.source)
-        if arrow.layer not in MAY_SEE[layer]:
-            yield (f'{arrow.source}:{arrow.line}: {layer} includes "{arrow.name}" of '
-                   f'{arrow.layer}; it may see {", ".join(sorted(MAY_SEE[layer]))}')
+        if not arrow.target and not may_load(layer, arrow.name):
+            yield f'{arrow.source}:{arrow.line}: {layer} includes "{arrow.name}" of another subject'
+        if arrow.target and not may_see(layer, arrow.layer):
+            yield (f'{arrow.source}:{arrow.line}: {layer} (rank {RANKS[layer]}) includes '
+                   f'"{arrow.name}" of {arrow.layer} (rank {RANKS[arrow.layer]})')
 
 
 def module_of(path):
@@ -165,41 +171,46 @@ def report(root):
 GOOD = {
     "include/sluice/flow.h": "#include <linux/types.h>\n",
     "include/sluice/hooks.h": "",
-    "bpf/maps.h": "#include <sluice/flow.h>\n",
-    "bpf/reply.bpf.c": '#include "maps.h"\n',
+    "bpf/common/kernel.h": "",
+    "bpf/reply/maps.h": '#include "common/kernel.h"\n#include <sluice/flow.h>\n',
+    "bpf/reply/reply.bpf.c": '#include "reply/maps.h"\n',
+    "bpf/steer/steer.bpf.c": "",
     "user/base/err.h": "",
-    "user/base/err.c": '#include "err.h"\n',
-    "user/gate/hooks.h": '#include "err.h"\n#include <sluice/flow.h>\n',
-    "user/gate/hooks.c": '#include "hooks.h"\n#include "reply.skel.h"\n',
-    "user/meet/stun.c": '#include "err.h"\n',
-    "user/cmd/main.c": '#include "hooks.h"\n/*\n#include "gone.h"\n*/\n',
-    "tests/unit/test_err.c": '#include "err.h"\n',
+    "user/base/err.c": '#include "base/err.h"\n',
+    "user/kernel/links.h": '#include "base/err.h"\n#include <sluice/flow.h>\n',
+    "user/reply/load.c": '#include "kernel/links.h"\n#include "bpf/reply/reply.skel.h"\n',
+    "user/reply/reply.h": "",
+    "user/wire/wire.h": "",
+    "user/steer/group/group.h": '#include "kernel/links.h"\n',
+    "user/steer/group/group.c": '#include "bpf/steer/steer.skel.h"\n',
+    "user/steer/steer.h": '#include "steer/group/group.h"\n',
+    "user/cmd/main.c": '#include "steer/steer.h"\n/*\n#include "gone.h"\n*/\n',
+    "tests/unit/test_err.c": '#include "base/err.h"\n#include "../lab.h"\n',
+    "tests/lab.h": "",
 }
 
 # What is added to GOOD, and the words that the one complaint must hold.
 BAD = [
-    ({"user/base/log.c": '#include "hooks.h"\n'}, "user/base/log.c:1: user/base includes"),
-    ({"user/base/log.c": '\n#include "../gate/hooks.h"\n'}, "user/base/log.c:2: user/base includes"),
-    ({"user/gate/x.c": '#include "stun.h"\n', "user/meet/stun.h": ""}, "user/gate includes"),
-    ({"user/meet/x.c": '#include "hooks.h"\n'}, "user/meet includes"),
-    ({"user/meet/x.c": '#include "reply.skel.h"\n'}, "of skel"),
-    ({"user/cmd/x.c": '#include "reply.skel.h"\n'}, "of skel"),
-    ({"user/cmd/x.c": '#include "maps.h"\n'}, "of bpf"),
-    ({"bpf/x.bpf.c": '#include "err.h"\n'}, "bpf includes"),
-    ({"include/sluice/x.h": '#include "err.h"\n'}, "include includes"),
+    ({"user/base/log.c": '#include "kernel/links.h"\n'}, "user/base/log.c:1: user/base (rank 1)"),
+    ({"user/base/log.c": '\n#include "reply/reply.h"\n'}, "user/base/log.c:2: user/base (rank 1)"),
+    ({"user/wire/x.c": '#include "reply/reply.h"\n'}, "user/wire (rank 3)"),
+    ({"user/steer/group/x.c": '#include "steer/steer.h"\n'}, "user/steer/group (rank 3)"),
+    ({"user/wire/x.c": '#include "bpf/reply/reply.skel.h"\n'}, "of another subject"),
+    ({"user/cmd/x.c": '#include "bpf/steer/steer.skel.h"\n'}, "of another subject"),
+    ({"user/reply/x.c": '#include "bpf/reply/gone.skel.h"\n'}, "has no bpf/reply/gone.bpf.c"),
+    ({"user/cmd/x.c": '#include "../../bpf/reply/maps.h"\n'}, "of bpf/reply (rank 2)"),
+    ({"bpf/steer/x.bpf.c": '#include "reply/maps.h"\n'}, "bpf/steer (rank 2)"),
+    ({"bpf/steer/x.bpf.c": '#include "base/err.h"\n'}, "nowhere"),
+    ({"include/sluice/x.h": '#include "base/err.h"\n'}, "nowhere"),
     ({"user/base/x.c": '# include "gone.h"\n'}, "nowhere"),
-    ({"user/base/x.c": '#include "flow.h"\n'}, "nowhere"),
     ({"user/base/x.c": "#include <sluice/gone.h>\n"}, "nowhere"),
-    ({"user/gate/err.h": "", "user/cmd/x.c": '#include "err.h"\n',
-      "user/cmd/main.c": "", "user/meet/stun.c": "", "user/gate/hooks.h": "",
-      "tests/unit/test_err.c": ""}, "may mean"),
-    ({"user/base/a.h": '#include "b.h"\n', "user/base/b.h": '#include "a.h"\n'},
+    ({"user/base/a.h": '#include "base/b.h"\n', "user/base/b.h": '#include "base/a.h"\n'},
      "circle: user/base/a <-> user/base/b"),
     ({"user/base/a.h": "", "user/base/b.h": "",
-      "user/base/a.c": '#include "b.h"\n', "user/base/b.c": '#include "a.h"\n'},
+      "user/base/a.c": '#include "base/b.h"\n', "user/base/b.c": '#include "base/a.h"\n'},
      "circle: user/base/a <-> user/base/b"),
-    ({"user/base/a.h": '#include "b.h"\n', "user/base/b.h": '#include "c.h"\n',
-      "user/base/c.h": '#include "a.h"\n'},
+    ({"user/base/a.h": '#include "base/b.h"\n', "user/base/b.h": '#include "base/c.h"\n',
+      "user/base/c.h": '#include "base/a.h"\n'},
      "circle: user/base/a <-> user/base/b <-> user/base/c"),
 ]
 

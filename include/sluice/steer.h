@@ -59,7 +59,7 @@ _Static_assert(sizeof(struct sluice_steer_flow) == 40, "struct sluice_steer_flow
 struct sluice_steer_set {
 	struct bpf_spin_lock lock;
 	__u32 established; /* bit n: way n has had a second datagram */
-	__u32 zero;	   /* for ever; see bpf/steer.bpf.c */
+	__u32 zero;	   /* for ever; see bpf/steer/steer.bpf.c */
 	__u32 reserved;
 	__u16 tag[SLUICE_STEER_WAYS];  /* sluice_flow_tag(); 0: free */
 	__u32 seen[SLUICE_STEER_WAYS]; /* sluice_flow_clock() of the last datagram */
@@ -83,10 +83,11 @@ enum sluice_steer_state {
 /* A socket of the group. */
 struct sluice_steer_slot {
 	__u64 cookie;
-	__u64 sock;	    /* the kernel's address of its struct sock; 0: not known */
-	__u64 joined_ns;    /* CLOCK_BOOTTIME */
-	__u64 instance;	    /* which start of the server it belongs to; see user/gate/instance.h */
-	__u32 pid;	    /* of the process that held it when it joined */
+	__u64 sock;	 /* the kernel's address of its struct sock; 0: not known */
+	__u64 joined_ns; /* CLOCK_BOOTTIME */
+	__u64 instance;	 /* which start of the server it belongs to; see user/steer/group/instance.h
+			  */
+	__u32 pid;	 /* of the process that held it when it joined */
 	__u32 generation;   /* counts from 1 */
 	__u16 incarnation;  /* a flow of another one is not this socket's; 0 is nobody's */
 	__u16 state;	    /* enum sluice_steer_state */
@@ -203,7 +204,8 @@ struct sluice_steer_group {
 	__u16 port;
 	__u16 family;
 	__u32 prog_id;
-	__u32 peak; /* most sockets that the generation in force has had; see generation.h */
+	__u32 peak;	     /* most sockets that the generation in force has had; see
+				steer/group/generation.h */
 	__u64 udp_before[8]; /* enum sluice_steer_udp: the namespace's counters at the load */
 };
 _Static_assert(sizeof(struct sluice_steer_group) == 144, "struct sluice_steer_group");

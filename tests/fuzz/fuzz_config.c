@@ -10,13 +10,13 @@
 #include "../../user/base/netns.c"
 #include "../../user/base/opt.c"
 #include "../../user/base/ports.c"
+#include "../../user/base/suggest.c"
 #include "../../user/base/text.c"
-#include "../../user/base/word.c"
-#include "../../user/cmd/run_config.c"
-#include "../../user/cmd/spread_values.c"
-#include "../../user/cmd/steer_values.c"
-#include "../../user/gate/flow_table.c"
-#include "../../user/gate/wire_options.c"
+#include "../../user/daemon/config.c"
+#include "../../user/kernel/flow_table.c"
+#include "../../user/steer/cpu/spread_options.c"
+#include "../../user/steer/options.c"
+#include "../../user/wire/options.c"
 
 #include <stdint.h>
 #include <stdlib.h>

@@ -9,10 +9,10 @@
  * A header, so that each test stays one file for the build; it fails the running test where the
  * system does not do as it is told.
  */
-#ifndef SLUICE_TESTS_LAB_H
-#define SLUICE_TESTS_LAB_H
+#ifndef SLUICE_TESTS_PROG_LAB_H
+#define SLUICE_TESTS_PROG_LAB_H
 
-#include "mounts.h"
+#include "base/mounts.h"
 
 #include <arpa/inet.h>
 #include <errno.h>

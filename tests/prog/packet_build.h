@@ -4,8 +4,8 @@
  * out from scratch.  A test describes what goes in and what is to come out, and compares bytes: so
  * each incremental update of a checksum in a program is held against a full computation here.
  */
-#ifndef SLUICE_PACKET_BUILD_H
-#define SLUICE_PACKET_BUILD_H
+#ifndef SLUICE_TESTS_PROG_PACKET_BUILD_H
+#define SLUICE_TESTS_PROG_PACKET_BUILD_H
 
 #include <arpa/inet.h>
 #include <assert.h>

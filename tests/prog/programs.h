@@ -2,11 +2,11 @@
 /*
  * The reply programs in the real kernel with settings of the test's choice, and what they count.
  */
-#ifndef SLUICE_TESTS_PROGRAMS_H
-#define SLUICE_TESTS_PROGRAMS_H
+#ifndef SLUICE_TESTS_PROG_PROGRAMS_H
+#define SLUICE_TESTS_PROG_PROGRAMS_H
 
-#include "hooks.h"
-#include "reply.skel.h"
+#include "bpf/reply/reply.skel.h"
+#include "kernel/links.h"
 
 #include <bpf/bpf.h>
 #include <errno.h>

@@ -4,9 +4,9 @@
  * of its own, with entries made by hand: clients at 10.0.0.1 have asked 127.0.0.1, where no socket
  * receives.
  */
-#include "conntrack_look.h"
-#include "conntrack_repair.h"
-#include "nl.h"
+#include "base/nl.h"
+#include "conntrack/repair.h"
+#include "conntrack/snapshot.h"
 
 #include <arpa/inet.h>
 #include <errno.h>

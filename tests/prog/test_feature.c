@@ -3,7 +3,7 @@
  * Questions to the running kernel: each kind must be able to say no as well as yes, and leave
  * nothing open.  "Yes" is asked of what every supported kernel has (5.10), "no" of what none has.
  */
-#include "feature.h"
+#include "kernel/feature.h"
 
 #include <bpf/bpf.h>
 #include <bpf/btf.h>

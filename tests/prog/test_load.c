@@ -17,11 +17,11 @@
 
 #include <cmocka.h>
 
-#include "cleanup.h"
-#include "hooks.h"
+#include "host/cleanup.h"
+#include "kernel/links.h"
+#include "kernel/pins.h"
 #include "lab.h"
-#include "pins.h"
-#include "reply.h"
+#include "reply/reply.h"
 
 #include <bpf/bpf.h>
 #include <dirent.h>

@@ -5,8 +5,8 @@
  *
  * And news: those that had no room, and those that somebody else than the kernel sends.
  */
-#include "nl.h"
-#include "rtnl.h"
+#include "base/nl.h"
+#include "base/rtnl_events.h"
 
 #include <arpa/inet.h>
 #include <errno.h>

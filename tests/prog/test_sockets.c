@@ -12,8 +12,8 @@
 
 #include <cmocka.h>
 
+#include "kernel/sockets.h"
 #include "lab.h"
-#include "sockets.h"
 
 #include <unistd.h>
 

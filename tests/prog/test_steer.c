@@ -19,10 +19,10 @@
 
 #include <cmocka.h>
 
-#include "feature.h"
+#include "bpf/steer/steer.skel.h"
+#include "kernel/feature.h"
+#include "kernel/sockets.h"
 #include "lab.h"
-#include "sockets.h"
-#include "steer.skel.h"
 
 #include <bpf/bpf.h>
 #include <bpf/btf.h>

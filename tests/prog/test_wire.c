@@ -8,9 +8,9 @@
  *
  * The host answers the client from the near address; the client asks the far one.
  */
+#include "bpf/wire/wire.skel.h"
 #include "packet_build.h"
-#include "wire.skel.h"
-#include "wire_move.h"
+#include "wire/resize.h"
 
 #include <bpf/bpf.h>
 #include <errno.h>
@@ -1410,7 +1410,7 @@ static void flow_host_first(const struct shape *request)
 
 /*
  * Where this host spoke first, answers come to where it spoke from.  That it did so cannot be had
- * from test_run, which has no socket that sends: tests/net/46-wire-host-first.sh has that part.
+ * from test_run, which has no socket that sends: tests/net/wire/host-first.sh has that part.
  */
 static void test_host_first(void **state)
 {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* Addresses as text: IPv4 inside IPv6 is shown as what it is, and the longest one fits. */
-#include "addr.h"
+#include "base/addr.h"
 
 #include <arpa/inet.h>
 #include <setjmp.h>

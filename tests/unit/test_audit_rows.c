@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* The verdict on a server of which mode audit has seen something, and what mode wire covers. */
-#include "audit_rows.h"
-#include "wire_cover.h"
+#include "cmd/reply/audit_rows.h"
+#include "wire/coverage.h"
 
 #include <arpa/inet.h>
 #include <setjmp.h>

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* The daemon's file: what is taken, and what is complained of, with which line and words. */
-#include "run_config.h"
+#include "daemon/config.h"
 
 #include <arpa/inet.h>
 #include <errno.h>

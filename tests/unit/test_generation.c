@@ -11,7 +11,7 @@
 
 #include <cmocka.h>
 
-#include "generation.h"
+#include "steer/group/generation.h"
 
 #define SLOTS  32
 #define SECOND 1000000000ULL

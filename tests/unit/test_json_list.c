@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* A list printed item by item must not differ by a byte from the document printed whole. */
-#include "json_list.h"
+#include "base/json_list.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

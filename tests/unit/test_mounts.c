@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* Where cgroup2 is found, in mountinfo as different hosts and containers have it. */
-#include "mounts.h"
+#include "base/mounts.h"
 
 #include <errno.h>
 #include <limits.h>

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* Options from tables: what reaches set(), where parsing stops, and what errors say. */
-#include "opt.h"
+#include "base/opt.h"
 
 #include <errno.h>
 #include <setjmp.h>

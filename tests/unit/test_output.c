@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* What commands print: documents that parse, and tables whose columns stand below each other. */
-#include "output.h"
+#include "base/output.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* Port lists: what is taken, what is refused and with which words, and how they are printed. */
-#include "ports.h"
+#include "base/ports.h"
 
 #include <errno.h>
 #include <setjmp.h>

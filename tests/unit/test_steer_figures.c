@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* What 'steer show' reckons: bars, imbalance, queues, and the rest that nobody accounts for. */
-#include "steer_figures.h"
-#include "udp_stats.h"
+#include "steer/figures.h"
+#include "steer/group/udp_stats.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

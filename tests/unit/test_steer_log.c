@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* What the daemon says of steering: a trouble once, and of a storm no more than it may. */
-#include "log.h"
-#include "run_steer_log.h"
+#include "base/log.h"
+#include "daemon/steer_log.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* Names that others chose, made fit for a terminal, for a table and for JSON. */
-#include "output.h"
-#include "text.h"
+#include "base/output.h"
+#include "base/text.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include "addr.h"
+#include "base/addr.h"
 
 #include <arpa/inet.h>
 #include <stdio.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Addresses as text. Everywhere in sluice an address is 16 bytes, IPv4 as ::ffff:a.b.c.d. */
-#ifndef SLUICE_ADDR_H
-#define SLUICE_ADDR_H
+#ifndef SLUICE_BASE_ADDR_H
+#define SLUICE_BASE_ADDR_H
 
 #include <netinet/in.h>
 #include <stdbool.h>

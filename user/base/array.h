@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Room in an array that grows at its end. */
-#ifndef SLUICE_ARRAY_H
-#define SLUICE_ARRAY_H
+#ifndef SLUICE_BASE_ARRAY_H
+#define SLUICE_BASE_ARRAY_H
 
 #include <stddef.h>
 

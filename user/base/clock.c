@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include "clock.h"
+#include "base/clock.h"
 
 __u64 clock_now_ns(clockid_t clock)
 {

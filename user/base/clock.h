@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The time of one of the kernel's clocks as one number, in the unit that its name says. */
-#ifndef SLUICE_CLOCK_H
-#define SLUICE_CLOCK_H
+#ifndef SLUICE_BASE_CLOCK_H
+#define SLUICE_BASE_CLOCK_H
 
 #include <linux/types.h>
 #include <time.h>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include "conf.h"
+#include "base/conf.h"
 
-#include "array.h"
+#include "base/array.h"
 
 #include <ctype.h>
 #include <errno.h>

@@ -7,10 +7,10 @@
  * Comments start with ';' or '#', and behind a value with ' ;'.  A value that ends with a comma
  * goes on in the next line if that is indented; indentation means nothing elsewhere.
  */
-#ifndef SLUICE_CONF_H
-#define SLUICE_CONF_H
+#ifndef SLUICE_BASE_CONF_H
+#define SLUICE_BASE_CONF_H
 
-#include "err.h"
+#include "base/err.h"
 
 #include <stddef.h>
 #include <stdio.h>

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#ifndef SLUICE_CONTEXT_H
-#define SLUICE_CONTEXT_H
+#ifndef SLUICE_BASE_CONTEXT_H
+#define SLUICE_BASE_CONTEXT_H
 
-#include "output.h"
+#include "base/output.h"
 
 #include <stdbool.h>
 

@@ -3,8 +3,8 @@
  * An error on its way up: what went wrong, how to mend it, and the exit code that says it to
  * scripts.  Functions below user/cmd fill one in and return -errno; user/cmd prints it, once.
  */
-#ifndef SLUICE_ERR_H
-#define SLUICE_ERR_H
+#ifndef SLUICE_BASE_ERR_H
+#define SLUICE_BASE_ERR_H
 
 enum exit_code {
 	EXIT_OK = 0,

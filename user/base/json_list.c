@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include "json_list.h"
+#include "base/json_list.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -3,10 +3,10 @@
  * A JSON document whose last keys are long lists, printed item by item: a hundred thousand entries
  * held at once would take half a gigabyte, and most of the time.
  */
-#ifndef SLUICE_JSON_LIST_H
-#define SLUICE_JSON_LIST_H
+#ifndef SLUICE_BASE_JSON_LIST_H
+#define SLUICE_BASE_JSON_LIST_H
 
-#include "output.h"
+#include "base/output.h"
 
 struct json_list {
 	const struct output *output;

@@ -4,10 +4,10 @@
  * --verbose.  The daemon writes logfmt (level=info msg="..." key=value), without a time: journald
  * and container runtimes put theirs in front.
  */
-#ifndef SLUICE_LOG_H
-#define SLUICE_LOG_H
+#ifndef SLUICE_BASE_LOG_H
+#define SLUICE_BASE_LOG_H
 
-#include "err.h"
+#include "base/err.h"
 
 #include <stdarg.h>
 #include <stdbool.h>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include "loop.h"
+#include "base/loop.h"
 
 #include <errno.h>
 #include <event2/event.h>

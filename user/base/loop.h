@@ -4,8 +4,8 @@
  * after the other, in one thread.  What libevent leaves to its callers, to keep and to free each
  * event, stands here once.
  */
-#ifndef SLUICE_LOOP_H
-#define SLUICE_LOOP_H
+#ifndef SLUICE_BASE_LOOP_H
+#define SLUICE_BASE_LOOP_H
 
 #include <stdbool.h>
 #include <stdint.h>

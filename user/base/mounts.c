@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include "mounts.h"
+#include "base/mounts.h"
 
 #include <errno.h>
 #include <linux/magic.h>

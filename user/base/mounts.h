@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Where the pseudo file systems are mounted that sluice needs: cgroup2 and bpffs. */
-#ifndef SLUICE_MOUNTS_H
-#define SLUICE_MOUNTS_H
+#ifndef SLUICE_BASE_MOUNTS_H
+#define SLUICE_BASE_MOUNTS_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include "netns.h"
+#include "base/netns.h"
 
 #include <dirent.h>
 #include <errno.h>

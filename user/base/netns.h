@@ -3,10 +3,10 @@
  * Enters another network namespace, for --netns.  `ip netns exec` would mount a fresh /sys as well,
  * and hide the bpffs below it.
  */
-#ifndef SLUICE_NETNS_H
-#define SLUICE_NETNS_H
+#ifndef SLUICE_BASE_NETNS_H
+#define SLUICE_BASE_NETNS_H
 
-#include "err.h"
+#include "base/err.h"
 
 #include <limits.h>
 #include <stdbool.h>

@@ -4,8 +4,8 @@
  * libmnl speaks the protocol; what it leaves to its callers is to ask again when the kernel says
  * that a table changed while it was being dumped (NLM_F_DUMP_INTR), and that stands here once.
  */
-#ifndef SLUICE_NL_H
-#define SLUICE_NL_H
+#ifndef SLUICE_BASE_NL_H
+#define SLUICE_BASE_NL_H
 
 #include <libmnl/libmnl.h>
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include "opt.h"
+#include "base/opt.h"
 
-#include "word.h"
+#include "base/suggest.h"
 
 #include <ctype.h>
 #include <errno.h>

@@ -3,10 +3,10 @@
  * Command line options from a table: the same entry parses the option and prints its help.
  * getopt_long(3) does the work; what it lacks is an error that names the nearest right word.
  */
-#ifndef SLUICE_OPT_H
-#define SLUICE_OPT_H
+#ifndef SLUICE_BASE_OPT_H
+#define SLUICE_BASE_OPT_H
 
-#include "err.h"
+#include "base/err.h"
 
 #include <stdint.h>
 #include <stdio.h>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include "output.h"
+#include "base/output.h"
 
 #include <stdarg.h>
 #include <stdlib.h>

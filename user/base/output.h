@@ -2,8 +2,8 @@
 /*
  * What a command prints: a JSON document (jansson) or text.  How is an argument, never a global.
  */
-#ifndef SLUICE_OUTPUT_H
-#define SLUICE_OUTPUT_H
+#ifndef SLUICE_BASE_OUTPUT_H
+#define SLUICE_BASE_OUTPUT_H
 
 #include <jansson.h>
 #include <stdbool.h>

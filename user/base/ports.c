@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include "ports.h"
+#include "base/ports.h"
 
 #include <errno.h>
 #include <stdio.h>

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* A set of UDP or TCP ports, as in "53,5000-5100" or "any". */
-#ifndef SLUICE_PORTS_H
-#define SLUICE_PORTS_H
+#ifndef SLUICE_BASE_PORTS_H
+#define SLUICE_BASE_PORTS_H
 
-#include "err.h"
+#include "base/err.h"
 
 #include <stdbool.h>
 #include <stddef.h>

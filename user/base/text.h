@@ -4,8 +4,8 @@
  * any byte but NUL, so also what a terminal takes for a command; output_name() is the same for
  * JSON.
  */
-#ifndef SLUICE_TEXT_H
-#define SLUICE_TEXT_H
+#ifndef SLUICE_BASE_TEXT_H
+#define SLUICE_BASE_TEXT_H
 
 #include <linux/types.h>
 #include <stdbool.h>

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* sluice check: what this kernel, these capabilities and these mounts allow. */
-#include "command.h"
-#include "probe.h"
-#include "word.h"
+#include "host/check.h"
+#include "base/suggest.h"
+#include "cmd/command.h"
 
 #include <errno.h>
 #include <string.h>

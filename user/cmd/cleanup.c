@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* sluice cleanup: remove all that is ours, and nothing else. */
-#include "cleanup.h"
+#include "host/cleanup.h"
 
-#include "caps.h"
-#include "command.h"
-#include "hooks.h"
+#include "cmd/command.h"
+#include "kernel/caps.h"
+#include "kernel/links.h"
 
 #include <errno.h>
 

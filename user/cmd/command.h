@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* What a verb is to main.c: each file of user/cmd but main.c provides one or more. */
-#ifndef SLUICE_COMMAND_H
-#define SLUICE_COMMAND_H
+#ifndef SLUICE_CMD_COMMAND_H
+#define SLUICE_CMD_COMMAND_H
 
-#include "context.h"
-#include "err.h"
-#include "opt.h"
+#include "base/context.h"
+#include "base/err.h"
+#include "base/opt.h"
 
 struct command {
 	const char *object;

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* The command table: parses the global options, finds the verb, prints its error. */
-#include "command.h"
-#include "log.h"
-#include "netns.h"
-#include "word.h"
+#include "base/log.h"
+#include "base/netns.h"
+#include "base/suggest.h"
+#include "cmd/command.h"
 
 #include <errno.h>
 #include <stdlib.h>

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* sluice run: its options and help. */
-#include "command.h"
-#include "daemon.h"
-#include "run_file.h"
+#include "cmd/command.h"
+#include "daemon/config_file.h"
+#include "daemon/daemon.h"
 
 #include <errno.h>
 

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* sluice status: every hook, the order among the programs on it, mode, table fill, counters. */
-#include "command.h"
-#include "hooks.h"
-#include "reply_loaded.h"
-#include "steer_status.h"
-#include "text.h"
-#include "wire_view.h"
+#include "base/text.h"
+#include "cmd/command.h"
+#include "cmd/reply/loaded.h"
+#include "cmd/reply/wire_view.h"
+#include "cmd/steer/summary.h"
+#include "kernel/links.h"
 
 #include <errno.h>
 #include <string.h>

@@ -1,0 +1,181 @@
+/* SPDX-License-Identifier: (GPL-2.0-or-later OR BSD-2-Clause) */
+/*
+ * The few kernel types that the programs look into, by the names of their fields alone: libbpf puts
+ * the running kernel's offsets in (CO-RE), so that no dump of the build host's BTF is needed.
+ */
+#ifndef SLUICE_BPF_COMMON_KERNEL_H
+#define SLUICE_BPF_COMMON_KERNEL_H
+
+#include <linux/bpf.h>
+#include <linux/types.h>
+#include <stdbool.h>
+
+#define AF_INET	 2
+#define AF_INET6 10
+
+#define __core __attribute__((preserve_access_index))
+
+struct ns_common {
+	unsigned int inum;
+} __core;
+
+typedef struct {
+	int counter;
+} atomic_t;
+
+struct netns_ipv4 {
+	atomic_t dev_addr_genid;
+} __core;
+
+struct netns_ipv6 {
+	atomic_t dev_addr_genid;
+} __core;
+
+struct list_head {
+	struct list_head *next;
+} __core;
+
+struct net {
+	struct ns_common ns;
+	struct list_head dev_base_head;
+	struct netns_ipv4 ipv4;
+	struct netns_ipv6 ipv6;
+} __core;
+
+struct in_ifaddr {
+	struct in_ifaddr *ifa_next;
+	__be32 ifa_local;
+	__be32 ifa_mask;
+} __core;
+
+struct in_device {
+	struct in_ifaddr *ifa_list;
+} __core;
+
+struct inet6_dev {
+	struct list_head addr_list;
+} __core;
+
+struct inet6_ifaddr {
+	struct {
+		__u8 bytes[16];
+	} addr;
+	struct list_head if_list;
+} __core;
+
+struct net_device {
+	struct {
+		struct list_head upper;
+	} adj_list;
+	const unsigned char *dev_addr;
+	unsigned int flags;
+	struct list_head dev_list;
+	struct in_device *ip_ptr;
+	struct inet6_dev *ip6_ptr;
+} __core;
+
+/* net/core/dev.c: one of the devices above another; its master is the first of them */
+struct netdev_adjacent {
+	struct net_device *dev;
+	bool master;
+	struct list_head list;
+} __core;
+
+typedef struct {
+	struct net *net;
+} possible_net_t;
+
+typedef struct {
+	__s64 counter;
+} atomic64_t;
+
+struct kernel_in6_addr {
+	__u8 bytes[16];
+};
+
+struct sock_common {
+	__be32 skc_rcv_saddr;
+	unsigned short skc_family;
+	__u8 skc_state;
+	__u8 skc_reuseport : 1;
+	int skc_bound_dev_if;
+	__u16 skc_num;
+	possible_net_t skc_net;
+	struct kernel_in6_addr skc_v6_rcv_saddr;
+	atomic64_t skc_cookie;
+} __core;
+
+struct sock_reuseport;
+
+struct sock {
+	struct sock_common __sk_common;
+	struct {
+		atomic_t rmem_alloc;
+	} sk_backlog;
+	int sk_rcvbuf;
+	__u8 sk_userlocks : 4;
+	__u16 sk_protocol;
+	struct sock_reuseport *sk_reuseport_cb;
+} __core;
+
+struct bpf_prog_aux {
+	atomic64_t refcnt;
+	__u32 id;
+} __core;
+
+struct bpf_prog {
+	struct bpf_prog_aux *aux;
+} __core;
+
+struct sock_reuseport {
+	__u16 num_socks;
+	unsigned int reuseport_id;
+	struct bpf_prog *prog;
+	struct sock *socks[];
+} __core;
+
+struct sk_buff {
+	struct net_device *dev;
+	struct sock *sk;
+	unsigned long _nfct;
+	unsigned char *head;
+	unsigned char *data;
+	__u16 network_header;
+} __core;
+
+/* include/linux/filter.h: what the context of an sk_reuseport program stands for */
+struct sk_reuseport_kern {
+	struct sk_buff *skb;
+} __core;
+
+union nf_inet_addr {
+	__u32 all[4];
+} __core;
+
+struct nf_conntrack_man {
+	union nf_inet_addr u3;
+} __core;
+
+struct nf_conntrack_tuple {
+	struct nf_conntrack_man src;
+} __core;
+
+struct nf_conntrack_tuple_hash {
+	struct nf_conntrack_tuple tuple;
+} __core;
+
+struct nf_conn {
+	struct nf_conntrack_tuple_hash tuplehash[2];
+} __core;
+
+#undef __core
+
+/* include/net/tcp_states.h; a UDP socket that is connected has this state, too. */
+#define TCP_ESTABLISHED 1
+/* include/net/sock.h: the socket was bound to a port by bind(2) */
+#define SOCK_BINDPORT_LOCK 8
+/* include/uapi/linux/netfilter/nf_conntrack_common.h */
+#define IP_CT_IS_REPLY 3
+#define NFCT_INFOMASK  7UL
+
+#endif

@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: (GPL-2.0-or-later OR BSD-2-Clause)
+/*
+ * Who holds which UDP socket: walks the open files of all tasks of the reader's PID namespace and
+ * writes a record for each UDP socket.  Unlike sock_diag with /proc it needs no walk through the
+ * network namespaces, and it knows the socket cookies that the other programs use as keys.
+ */
+#include "common/kernel.h"
+#include "common/task_files.h"
+
+#include <bpf/bpf_core_read.h>
+#include <bpf/bpf_endian.h>
+#include <bpf/bpf_helpers.h>
+#include <linux/in.h>
+#include <sluice/sockets.h>
+
+#define core __attribute__((preserve_access_index))
+
+/* A receiver gives memory back in lots (net/ipv4/udp.c, udp_rmem_release()). */
+struct udp_sock {
+	int forward_deficit;
+} core;
+
+/* An IPv6 socket on the wildcard address has none of IPv4, even where it takes IPv4 as well. */
+static __always_inline void record_local(struct sluice_socket_record *record, struct sock *sk)
+{
+	if (record->family == AF_INET6) {
+		BPF_CORE_READ_INTO(&record->local, sk, __sk_common.skc_v6_rcv_saddr);
+		return;
+	}
+	record->local.word_be[2] = bpf_htonl(0xffff);
+	record->local.word_be[3] = BPF_CORE_READ(sk, __sk_common.skc_rcv_saddr);
+}
+
+static __always_inline __u32 group_index(struct sock_reuseport *group, struct sock *sk)
+{
+	const char *socks = (const char *)group + bpf_core_field_offset(group->socks);
+	__u64 count = BPF_CORE_READ(group, num_socks), i;
+
+	for (i = 0; i < SLUICE_GROUP_MAX && i < count; i++) {
+		struct sock *member = NULL;
+
+		asm volatile("" : "+r"(i));
+		bpf_probe_read_kernel(&member, sizeof(member), socks + i * sizeof(member));
+		if (member == sk)
+			return i;
+	}
+	return SLUICE_NO_INDEX;
+}
+
+static __always_inline void record_group(struct sluice_socket_record *record, struct sock *sk)
+{
+	struct sock_reuseport *group = BPF_CORE_READ(sk, sk_reuseport_cb);
+	struct bpf_prog *prog;
+
+	record->group_index = SLUICE_NO_INDEX;
+	if (!group)
+		return;
+	/* from 0; the record itself moves in memory when it grows, and that while we walk */
+	record->group = 1 + (__u64)BPF_CORE_READ(group, reuseport_id);
+	record->group_index = group_index(group, sk);
+	prog = BPF_CORE_READ(group, prog);
+	record->group_filters = !!prog;
+	if (!prog)
+		return;
+	record->group_prog = BPF_CORE_READ(prog, aux, id);
+	record->group_prog_refs = BPF_CORE_READ(prog, aux, refcnt.counter);
+}
+
+static __always_inline void record_queue(struct sluice_socket_record *record, struct sock *sk)
+{
+	struct udp_sock *udp = (void *)sk;
+
+	if (bpf_core_field_exists(udp->forward_deficit))
+		record->queue_read = BPF_CORE_READ(udp, forward_deficit);
+}
+
+/* The process's id as the reader's PID namespace has it, which may be a container's. */
+static __always_inline __u32 reader_pid(struct task_struct *task)
+{
+	struct task_struct *reader = (void *)bpf_get_current_task();
+	__u64 level = BPF_CORE_READ(reader, thread_pid, level);
+	struct pid *pid = BPF_CORE_READ(task, group_leader, thread_pid);
+	const char *numbers;
+	__u32 number = 0;
+
+	if (level > BPF_CORE_READ(pid, level))
+		return 0;
+	numbers = (const char *)pid + bpf_core_field_offset(pid->numbers);
+	numbers += level * bpf_core_type_size(struct upid) + bpf_core_field_offset(struct upid, nr);
+	bpf_probe_read_kernel(&number, sizeof(number), numbers);
+	return number;
+}
+
+SEC("iter/task_file")
+int sluice_sockets(struct bpf_iter__task_file *ctx)
+{
+	struct sluice_socket_record record = {};
+	struct task_struct *task = ctx->task;
+	struct file *file = ctx->file;
+	struct sock *sk;
+
+	if (!task || !file)
+		return 0;
+	sk = file_sock(file);
+	if (!sk || BPF_CORE_READ(sk, sk_protocol) != IPPROTO_UDP)
+		return 0;
+	record.cookie = BPF_CORE_READ(sk, __sk_common.skc_cookie.counter);
+	record.sock = (__u64)sk;
+	record.netns = BPF_CORE_READ(sk, __sk_common.skc_net.net, ns.inum);
+	record.family = BPF_CORE_READ(sk, __sk_common.skc_family);
+	record.port = BPF_CORE_READ(sk, __sk_common.skc_num);
+	record.ifindex = BPF_CORE_READ(sk, __sk_common.skc_bound_dev_if);
+	record.connected = BPF_CORE_READ(sk, __sk_common.skc_state) == TCP_ESTABLISHED;
+	record_local(&record, sk);
+	record_group(&record, sk);
+	record_queue(&record, sk);
+	record.pid = reader_pid(task);
+	record.fd = ctx->fd;
+	bpf_probe_read_kernel_str(record.comm, sizeof(record.comm), task->comm);
+	bpf_seq_write(ctx->meta->seq, &record, sizeof(record));
+	return 0;
+}
+
+char LICENSE[] SEC("license") = "Dual BSD/GPL";

@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: (GPL-2.0-or-later OR BSD-2-Clause) */
+/*
+ * Is an address one of the namespace's own, so that a send may leave from it?  A source that is not
+ * makes the send fail (net/ipv4/route.c, ip_route_output_key_hash_rcu), and no hook of a cgroup can
+ * ask the routing tables.  So the programs walk the kernel's own lists, of the devices and of each
+ * device's addresses; and they remember the verdict together with the kernel's count of addresses
+ * that came and went, so that the walk is done once for an address until something changes.
+ *
+ * Rejected: rt_type of the datagram's route (it calls local what only a policy routing table does,
+ * and broadcast what is an address elsewhere); fentry on the notifiers (trampolines are not to be
+ * had everywhere); purging from user space (nobody need be running).
+ */
+#ifndef SLUICE_BPF_REPLY_LOCAL_ADDR_H
+#define SLUICE_BPF_REPLY_LOCAL_ADDR_H
+
+#include "reply/maps.h"
+
+#include <bpf/bpf_core_read.h>
+#include <bpf/bpf_endian.h>
+#include <stdbool.h>
+
+/* Devices and addresses looked at; a namespace with more has its first ones covered. */
+#define LOCAL_ADDR_STEPS 256
+
+/* include/uapi/linux/if.h, which can't be had together with the kernel's types */
+#define IFF_LOOPBACK 0x8
+
+/*
+ * The count of addresses of that family that came and went in the socket's namespace
+ * (net/ipv4/fib_frontend.c, fib_inetaddr_event; net/ipv6/addrconf.c, __ipv6_ifa_notify).
+ */
+static __always_inline __u32 local_addr_generation(__u64 net_address, bool ip4)
+{
+	struct net *net = (struct net *)net_address;
+
+	if (ip4)
+		return BPF_CORE_READ(net, ipv4.dev_addr_genid.counter);
+	if (bpf_core_field_exists(net->ipv6))
+		return BPF_CORE_READ(net, ipv6.dev_addr_genid.counter);
+	return 0;
+}
+
+/* All of a loopback device's subnet is local. Without a branch: the verifier counts these. */
+static __always_inline bool ip4_matches(const struct in_ifaddr *ifa, __u32 flags, __be32 addr_be)
+{
+	__be32 any_mask_be = (flags / IFF_LOOPBACK & 1) - 1;
+
+	return !((BPF_CORE_READ(ifa, ifa_local) ^ addr_be) &
+		 (BPF_CORE_READ(ifa, ifa_mask) | any_mask_be));
+}
+
+/* ... but for its broadcast address. */
+static __always_inline bool ip4_is_unicast(const struct in_ifaddr *ifa, __be32 addr_be)
+{
+	return BPF_CORE_READ(ifa, ifa_local) == addr_be ||
+	       (BPF_CORE_READ(ifa, ifa_mask) | addr_be) != 0xffffffff;
+}
+
+/* Not static: the verifier then looks at it once, and not anew for each way that leads here. */
+__noinline int ip4_is_local(__u64 net_address, __be32 addr_be)
+{
+	struct net *net = (struct net *)net_address;
+	struct list_head *end = (void *)net + bpf_core_field_offset(struct net, dev_base_head);
+	struct list_head *at = end;
+	struct in_ifaddr *ifa = NULL;
+	__u32 flags = 0;
+	__u64 step;
+
+	for (step = 0; step < LOCAL_ADDR_STEPS; step++) {
+		/* Kernel 5.10 loses the bounds of a counter that is spilled as 4 bytes. */
+		asm volatile("" : "+r"(step));
+		if (ifa) {
+			if (ip4_matches(ifa, flags, addr_be))
+				return ip4_is_unicast(ifa, addr_be);
+			ifa = BPF_CORE_READ(ifa, ifa_next);
+		} else {
+			struct net_device *device;
+
+			at = BPF_CORE_READ(at, next);
+			if (at == end)
+				return 0;
+			device = (void *)at - bpf_core_field_offset(struct net_device, dev_list);
+			flags = BPF_CORE_READ(device, flags);
+			ifa = BPF_CORE_READ(device, ip_ptr, ifa_list);
+		}
+	}
+	return 0;
+}
+
+__noinline int ip6_is_local(__u64 net_address, __u64 high, __u64 low)
+{
+	struct net *net = (struct net *)net_address;
+	struct list_head *end = (void *)net + bpf_core_field_offset(struct net, dev_base_head);
+	struct list_head *at = end, *ifa = NULL, *last = NULL;
+	__u64 step;
+
+	if (!bpf_core_type_exists(struct inet6_ifaddr))
+		return 0;
+	for (step = 0; step < LOCAL_ADDR_STEPS; step++) {
+		asm volatile("" : "+r"(step));
+		if (ifa != last) {
+			struct inet6_ifaddr *holder =
+				(void *)ifa - bpf_core_field_offset(struct inet6_ifaddr, if_list);
+			struct sluice_addr addr = {};
+
+			bpf_probe_read_kernel(
+				&addr, sizeof(addr),
+				(void *)holder + bpf_core_field_offset(struct inet6_ifaddr, addr));
+			if (!((addr.half[0] ^ high) | (addr.half[1] ^ low)))
+				return 1;
+			ifa = BPF_CORE_READ(ifa, next);
+		} else {
+			struct net_device *device;
+			struct inet6_dev *ip6;
+
+			at = BPF_CORE_READ(at, next);
+			if (at == end)
+				return 0;
+			device = (void *)at - bpf_core_field_offset(struct net_device, dev_list);
+			ip6 = BPF_CORE_READ(device, ip6_ptr);
+			last = (void *)ip6 + bpf_core_field_offset(struct inet6_dev, addr_list);
+			ifa = ip6 ? BPF_CORE_READ(last, next) : last;
+		}
+	}
+	return 0;
+}
+
+/*
+ * May a send of the socket leave from the address?  `generation` is local_addr_generation(), read
+ * before: should the address go in the meantime, the verdict is remembered for a past one.
+ */
+static __always_inline bool local_addr_usable(const struct sluice_sock *sock,
+					      const struct sluice_addr *addr, bool ip4,
+					      __u32 generation)
+{
+	struct sluice_local_key key = { .addr = *addr, .netns = sock->netns };
+	__u32 *known = bpf_map_lookup_elem(&sluice_locals, &key);
+
+	if (known && *known == generation)
+		return true;
+	if (ip4 ? !ip4_is_local(sock->net, addr->word_be[3])
+		: !ip6_is_local(sock->net, addr->half[0], addr->half[1]))
+		return false;
+	bpf_map_update_elem(&sluice_locals, &key, &generation, BPF_ANY);
+	return true;
+}
+
+#endif

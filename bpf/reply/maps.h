@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: (GPL-2.0-or-later OR BSD-2-Clause) */
+/*
+ * The maps of the reply plane.  Above each stands who writes it.
+ */
+#ifndef SLUICE_BPF_REPLY_MAPS_H
+#define SLUICE_BPF_REPLY_MAPS_H
+
+#include "common/kernel.h"
+
+#include <bpf/bpf_helpers.h>
+#include <sluice/counters.h>
+#include <sluice/reply.h>
+
+/* Written by the loader; what it has loaded. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct sluice_reply_meta);
+} sluice_meta SEC(".maps");
+
+/*
+ * Written by sluice_learn, and by the fixes where an address was found again; max_entries is set at
+ * load.  Nobody maps it: BPF_F_MMAPABLE makes the
+ * values start on a page, and so each set and slot on a cache line.
+ */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct sluice_flow_set);
+} sluice_flows SEC(".maps");
+
+/*
+ * The table of before, where a load has changed the size: read until all in it is past its age, so
+ * that no reply misses its flow and no copy can be stale.  Written as sluice_flows was.
+ */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct sluice_flow_set);
+} sluice_previous SEC(".maps");
+
+/* Written by all programs: the addresses that local_addr_usable() has found. */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 1024);
+	__type(key, struct sluice_local_key);
+	__type(value, __u32);
+} sluice_locals SEC(".maps");
+
+/* Written by sluice_learn; a socket without storage is not managed, or has heard nothing yet. */
+struct {
+	__uint(type, BPF_MAP_TYPE_SK_STORAGE);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, int);
+	__type(value, struct sluice_sock);
+} sluice_socks SEC(".maps");
+
+/* Written by every program, each CPU its own. */
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct sluice_reply_counters);
+} sluice_counters SEC(".maps");
+
+/* Written by sluice_audit, sluice_connect4 and sluice_connect6; keyed by socket cookie. */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 4096);
+	__type(key, __u64);
+	__type(value, struct sluice_audit);
+} sluice_audits SEC(".maps");
+
+static __always_inline void count(enum sluice_reply_counter counter)
+{
+	__u32 zero = 0;
+	struct sluice_reply_counters *counters = bpf_map_lookup_elem(&sluice_counters, &zero);
+
+	if (counters)
+		counters->value[counter]++;
+}
+
+#endif

@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: (GPL-2.0-or-later OR BSD-2-Clause) */
+/*
+ * What steering reads of the kernel's own structures: the addresses of a datagram, since the
+ * context of an sk_reuseport program begins behind them, and the socket of a slot.
+ *
+ * Helpers do it on any kernel, and each call costs about as much as finding the flow does.  Since
+ * Linux 6.2 a program may have the verifier take an address for a type's (bpf_rdonly_cast()), and
+ * then reads by plain loads: one that would fault gives 0, as behind a helper that failed.  The two
+ * kfuncs of it cost nothing.  But kernels of 5.13 to 5.15 refuse a program that names a kfunc they
+ * do not have, even in code that can't be reached.  So there are two programs from one source, and
+ * the loader takes the one that the kernel takes; `casts` is a constant in each.
+ *
+ * The socket's address is what the loader found.  The socket may be gone by then, and its memory
+ * anything's (UDP sockets are not SLAB_TYPESAFE_BY_RCU since Linux 4.7): no read can fault, and the
+ * cookie tells what is not this socket.
+ */
+#ifndef SLUICE_BPF_STEER_SOCK_H
+#define SLUICE_BPF_STEER_SOCK_H
+
+#include "common/flow_set.h"
+#include "steer/maps.h"
+
+#include <bpf/bpf_core_read.h>
+#include <bpf/bpf_endian.h>
+#include <bpf/bpf_helpers.h>
+#include <linux/if_ether.h>
+#include <linux/in6.h>
+#include <linux/ip.h>
+#include <linux/ipv6.h>
+#include <stddef.h>
+
+extern void *bpf_cast_to_kern_ctx(void *context) __ksym __weak;
+extern void *bpf_rdonly_cast(const void *object, __u32 type) __ksym __weak;
+
+/* The datagram that is decided upon, and what is known of it. */
+struct datagram {
+	struct sk_reuseport_md *ctx;
+	__u64 hash;
+	__u32 now; /* sluice_flow_clock() */
+	bool casts;
+};
+
+/* --- sockets */
+
+static __always_inline const struct sock *sock_cast(const struct sock *sk)
+{
+	return bpf_rdonly_cast(sk, bpf_core_type_id_kernel(struct sock));
+}
+
+static __always_inline __u8 sock_state(const struct sock *sk, bool casts)
+{
+	return casts ? sock_cast(sk)->__sk_common.skc_state
+		     : BPF_CORE_READ(sk, __sk_common.skc_state);
+}
+
+static __always_inline __u64 sock_cookie(const struct sock *sk, bool casts)
+{
+	return casts ? sock_cast(sk)->__sk_common.skc_cookie.counter
+		     : BPF_CORE_READ(sk, __sk_common.skc_cookie.counter);
+}
+
+static __always_inline __s32 sock_queued(const struct sock *sk, bool casts)
+{
+	return casts ? sock_cast(sk)->sk_backlog.rmem_alloc.counter
+		     : BPF_CORE_READ(sk, sk_backlog.rmem_alloc.counter);
+}
+
+static __always_inline __s32 sock_room(const struct sock *sk, bool casts)
+{
+	return casts ? sock_cast(sk)->sk_rcvbuf : BPF_CORE_READ(sk, sk_rcvbuf);
+}
+
+/* --- addresses */
+
+static __always_inline const void *network_header(struct sk_reuseport_md *ctx)
+{
+	const struct sk_reuseport_kern *kern = bpf_cast_to_kern_ctx(ctx);
+	const struct sk_buff *skb = kern->skb;
+
+	return skb->head + skb->network_header;
+}
+
+static __always_inline bool addrs_read_ip6(const struct datagram *of, struct sluice_addr pair[2])
+{
+	const __u64 *from;
+
+	if (!of->casts)
+		return !bpf_skb_load_bytes_relative(of->ctx, offsetof(struct ipv6hdr, saddr), pair,
+						    2 * sizeof(*pair), BPF_HDR_START_NET);
+	from = bpf_rdonly_cast(network_header(of->ctx), bpf_core_type_id_kernel(struct ipv6hdr));
+	from += offsetof(struct ipv6hdr, saddr) / sizeof(*from);
+	pair[0].half[0] = from[0];
+	pair[0].half[1] = from[1];
+	pair[1].half[0] = from[2];
+	pair[1].half[1] = from[3];
+	return true;
+}
+
+/* One load reads both, of an address that is as long as they are; of an iphdr it would not. */
+static __always_inline bool addrs_read_ip4(const struct datagram *of, struct sluice_addr pair[2])
+{
+	union {
+		__u64 both;
+		__be32 each_be[2];
+	} addrs;
+
+	if (of->casts)
+		addrs.both = *(const __u64 *)bpf_rdonly_cast(
+			network_header(of->ctx) + offsetof(struct iphdr, saddr),
+			bpf_core_type_id_kernel(struct in6_addr));
+	else if (bpf_skb_load_bytes_relative(of->ctx, offsetof(struct iphdr, saddr), &addrs,
+					     sizeof(addrs), BPF_HDR_START_NET))
+		return false;
+	addr_map_ip4(&pair[0], addrs.each_be[0]);
+	addr_map_ip4(&pair[1], addrs.each_be[1]);
+	return true;
+}
+
+/* Source and destination. */
+static __always_inline bool addrs_read(const struct datagram *of, struct sluice_addr pair[2])
+{
+	if (of->ctx->eth_protocol == bpf_htons(ETH_P_IPV6))
+		return addrs_read_ip6(of, pair);
+	return of->ctx->eth_protocol == bpf_htons(ETH_P_IP) && addrs_read_ip4(of, pair);
+}
+
+#endif

@@ -1,0 +1,157 @@
+// SPDX-License-Identifier: (GPL-2.0-or-later OR BSD-2-Clause)
+/*
+ * Spreads the flows of an interface over CPUs, where the NIC has fewer queues than there are CPUs:
+ * each flow's datagrams go through the network stack on one CPU of a list, which policy cpu then
+ * takes for the CPU of arrival.
+ *
+ * It never drops: what is not for a managed port, and what can't be placed, goes on where it came.
+ * A CPU that does not keep up loses what its queue has no room for, as its backlog would; the
+ * kernel tells of that by a tracepoint, and sluice_lost counts it.
+ *
+ * Native XDP makes an skb anew on the other CPU, which forgets that a datagram from this very host
+ * (through a veth) has no checksum yet; it would be thrown away for a wrong one.  Such a datagram
+ * has the sum of the pseudo-header in the checksum's place, and is left where it came.  Generic XDP
+ * hands the skb over as it is.
+ */
+#include "common/settings.h"
+#include "steer/spread_maps.h"
+
+#include <linux/if_ether.h>
+#include <sluice/checksum.h>
+#include <sluice/packet.h>
+#include <sluice/steer.h>
+
+/* Settings of this load, beside those of flow_table.h. */
+const volatile __u32 cpu_count = 1;
+const volatile __u16 cpus[SLUICE_SPREAD_CPUS];
+
+/* Lets all but UDP pass early, by the first protocol number of the IP header. */
+static __always_inline bool may_be_udp(const struct packet_cursor *cursor)
+{
+	const struct packet_iphdr *ip4 = packet_at(cursor, cursor->off, sizeof(*ip4));
+	__u8 next;
+
+	if (!ip4)
+		return false;
+	if (cursor->proto_be == PACKET_BE16(ETH_P_IP))
+		return ip4->h.protocol == IPPROTO_UDP;
+	next = ((const struct packet_ipv6hdr *)ip4)->h.nexthdr;
+	return next == IPPROTO_UDP || next == IPPROTO_HOPOPTS || next == IPPROTO_ROUTING ||
+	       next == IPPROTO_FRAGMENT || next == IPPROTO_DSTOPTS || next == IPPROTO_AH;
+}
+
+static __always_inline __u64 addr_sum(const struct in6_addr *addr)
+{
+	return (__u64)addr->s6_addr32[0] + addr->s6_addr32[1] + addr->s6_addr32[2] +
+	       addr->s6_addr32[3];
+}
+
+/* The prefix of v4-mapped addresses adds ffff each, which is nothing in ones' complement. */
+static __always_inline bool checksum_is_open(const struct packet_ip *ip,
+					     const struct packet_udp *udp)
+{
+	__u64 sum = addr_sum(&ip->saddr) + addr_sum(&ip->daddr) + PACKET_BE16(IPPROTO_UDP) +
+		    PACKET_BE16(udp->len);
+
+	return udp->check_be && udp->check_be == checksum_fold(sum);
+}
+
+static __always_inline __u64 addr_mix(__u64 hash, const struct in6_addr *from)
+{
+	struct sluice_addr addr = addr_of(from);
+
+	return sluice_flow_mix(sluice_flow_mix(hash, addr.half[0]), addr.half[1]);
+}
+
+static __always_inline __u32 flow_cpu(const struct packet_ip *ip, const struct packet_udp *udp)
+{
+	__u64 hash = addr_mix(addr_mix(seed, &ip->saddr), &ip->daddr);
+
+	hash = sluice_flow_mix(hash, udp->source_be);
+
+	return cpus[(((hash >> 32) * cpu_count) >> 32) % SLUICE_SPREAD_CPUS];
+}
+
+static __always_inline int send(__u32 cpu)
+{
+	__u64 *sent = bpf_map_lookup_elem(&sluice_x_sent, &cpu);
+	int verdict = XDP_PASS;
+
+	if (cpu == bpf_get_smp_processor_id()) {
+		count_add(SLUICE_SPREAD_stayed, 1);
+	} else {
+		verdict = bpf_redirect_map(&sluice_x_cpus, cpu, XDP_PASS);
+		count_add(verdict == XDP_REDIRECT ? SLUICE_SPREAD_spread
+						  : SLUICE_SPREAD_left_no_queue,
+			  1);
+		if (verdict != XDP_REDIRECT)
+			return XDP_PASS;
+	}
+	if (sent)
+		*sent += 1;
+	return verdict;
+}
+
+/* Is it a datagram to a managed port? Counts what is UDP and can't be told or placed. */
+static __always_inline bool hear(struct xdp_md *ctx, struct packet_ip *ip, struct packet_udp *udp)
+{
+	void *data = (void *)(long)ctx->data, *data_end = (void *)(long)ctx->data_end;
+	struct packet_cursor cursor = packet_begin(data, data_end, data_end - data, 0);
+	enum packet_verdict verdict;
+
+	if (packet_parse_eth(&cursor) != PACKET_OK || !may_be_udp(&cursor))
+		return false;
+	verdict = packet_parse_ip(&cursor, PACKET_WHOLE, ip);
+	if (verdict == PACKET_OK && ip->fragment != PACKET_UNFRAGMENTED) {
+		if (ip->protocol == IPPROTO_UDP)
+			count_add(SLUICE_SPREAD_left_fragment, 1);
+		return false;
+	}
+	if (verdict == PACKET_OK)
+		verdict = packet_parse_udp(&cursor, ip, udp);
+	if (verdict != PACKET_OK && verdict != PACKET_NOT_UDP)
+		count_add(SLUICE_SPREAD_left_header, 1);
+	return verdict == PACKET_OK && port_managed(PACKET_BE16(udp->dest_be));
+}
+
+SEC("xdp")
+int sluice_spread(struct xdp_md *ctx)
+{
+	struct packet_ip ip;
+	struct packet_udp udp;
+
+	if (!hear(ctx, &ip, &udp))
+		return XDP_PASS;
+	if (checksum_is_open(&ip, &udp)) {
+		count_add(SLUICE_SPREAD_left_checksum, 1);
+		return XDP_PASS;
+	}
+	return send(flow_cpu(&ip, &udp));
+}
+
+/* For generic XDP. */
+SEC("xdp")
+int sluice_spread_g(struct xdp_md *ctx)
+{
+	struct packet_ip ip;
+	struct packet_udp udp;
+
+	return hear(ctx, &ip, &udp) ? send(flow_cpu(&ip, &udp)) : XDP_PASS;
+}
+
+/* Its arguments are the map's id, the datagrams taken, those that found no room, and the CPU. */
+SEC("raw_tp/xdp_cpumap_enqueue")
+int sluice_lost(struct bpf_raw_tracepoint_args *ctx)
+{
+	const struct sluice_spread_meta *meta;
+	__u32 zero = 0, lost = ctx->args[2];
+
+	if (!lost)
+		return 0;
+	meta = bpf_map_lookup_elem(&sluice_x_meta, &zero);
+	if (meta && meta->map_id == (__u32)ctx->args[0])
+		count_add(SLUICE_SPREAD_lost, lost);
+	return 0;
+}
+
+char LICENSE[] SEC("license") = "Dual BSD/GPL";

@@ -1,0 +1,79 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+# What one who has lost count of his folders of pins is told: that another sluice is on the same
+# sockets or interfaces, that a folder has nothing while the kernel has something, and that a load
+# has changed nothing.
+#
+#   container ── veth3 ═ docker0 172.17.0.1 [host: 0.0.0.0:56789] eth0 172.16.13.13
+. "$(dirname "$0")/../lib/lib.sh"
+. "$(dirname "$0")/../lib/wire.sh"
+
+SECOND=/sys/fs/bpf/sluice_second
+
+want_no_text()
+{
+	[[ $OUTPUT != *"$1"* ]] || fail "did not want '$1' in:" "$OUTPUT"
+}
+
+load_again()
+{
+	want_status 0 "$SLUICE" "$@"
+}
+
+topology_up
+serve "$HOST" sendto4 "$PORT"
+
+say "sockets: the second one is warned, the first is not"
+reply=(reply load --mode socket --cgroup "$TEST_CGROUP")
+load_again "${reply[@]}"
+want_no_text another
+want_text ": loaded:"
+load_again "${reply[@]}"
+want_no_text another
+want_text ": unchanged:"
+load_again "${reply[@]}" --port "$PORT"
+want_text ": updated in place:"
+want_text "it was: mode socket, ports any"
+load_again "${reply[@]}" --port "$PORT"
+want_text ": unchanged:"
+want_no_text "it was"
+load_again --bpffs "$SECOND" "${reply[@]}"
+want_text "sluice_learn of another folder of pins"
+want_right "$CONTAINER" "$FAR4" "$PORT"
+
+say "the wrong folder"
+want_status 0 sluice --bpffs /sys/fs/bpf/sluice_third cleanup
+want_text "nothing of sluice is in /sys/fs/bpf/sluice_third"
+want_text "pinned in another folder"
+want_right "$CONTAINER" "$FAR4" "$PORT"
+want_equal "$(json "d['removed_pins']" sluice -j --bpffs /sys/fs/bpf/sluice_third cleanup)" 0
+sluice --bpffs "$SECOND" cleanup
+sluice cleanup
+
+say "interfaces"
+wire=(--netns "$HOST" reply load --mode wire)
+load_again "${wire[@]}" --follow docker0
+want_no_text another
+load_again "${wire[@]}" --follow docker0
+want_text ": unchanged:"
+want_no_text another
+load_again "${wire[@]}" --follow docker0 --except 10.9.9.9
+want_text ": updated in place:"
+load_again "${wire[@]}" --follow docker0 --iface eth0 --except 10.9.9.9
+want_text ": updated in place:"
+load_again "${wire[@]}" --iface eth0 --follow docker0 --except 10.9.9.9
+want_text ": unchanged:"
+load_again --bpffs "$SECOND" "${wire[@]}" --iface eth0
+want_text "eth0: a sluice of another folder of pins is on it"
+sluice --bpffs "$SECOND" --netns "$HOST" cleanup
+sluice --netns "$HOST" cleanup
+
+say "what is planned is not looked at unasked"
+want_status 0 sluice check --for reply
+want_no_text meet
+OUTPUT=$(sluice check || true)
+want_no_text "meet"
+OUTPUT=$(sluice check --for meet || true)
+want_text "meet is planned"
+want_verified

@@ -1,0 +1,78 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+# A hundred thousand entries, a few of them wrong: those and only those are found and deleted.
+#
+#   [host: 0.0.0.0:56789; entries made by hand, not by packets]
+. "$(dirname "$0")/../lib/lib.sh"
+
+# entries N CLIENT-NETWORK PORT DESTINATION: N entries from N clients, for conntrack -R
+entries()
+{
+	awk -v n="$1" -v net="$2" -v port="$3" -v to="$4" 'BEGIN {
+		for (i = 0; i < n; i++)
+			printf "-A -s %s.%d.%d -d %s -p udp --sport %d --dport %d -t 600\n",
+				net, i / 256, i % 256, to, 1024 + i % 60000, port
+	}'
+}
+
+# the answers to entries() of the same arguments, from FROM
+answers()
+{
+	awk -v n="$1" -v net="$2" -v port="$3" -v from="$4" 'BEGIN {
+		for (i = 0; i < n; i++)
+			printf "-A -s %s -d %s.%d.%d -p udp --sport %d --dport %d -t 600\n",
+				from, net, i / 256, i % 256, port, 1024 + i % 60000
+	}'
+}
+
+# Without what differs from one second to the next.
+listed()
+{
+	conntrack_list "$HOST" | sed 's/^udp  *17 [0-9]* //' | sort
+}
+
+topology_up
+serve "$HOST" sendto4 "$PORT"
+conntrack_flush "$HOST"
+{
+	entries 50000 10.100 53 192.0.2.1
+	entries 49000 10.101 53 192.0.2.2
+	entries 1000 10.102 "$PORT" "$FAR4"
+} >"$TEST_TMP/right"
+{
+	entries 500 10.103 "$PORT" "$FAR4"
+	answers 500 10.103 "$PORT" "$NEAR4"
+	entries 300 10.104 700 "$NEAR4"
+} >"$TEST_TMP/wrong"
+
+in_ns "$HOST" conntrack -R "$TEST_TMP/right"
+listed >"$TEST_TMP/wanted"
+want_equal "$(wc -l <"$TEST_TMP/wanted")" 100000 "entries made"
+say "none is wrong"
+want_equal "$(json "d['total'], len(d['entries'])" sluice --netns "$HOST" -j conntrack show)" \
+	"(100000, 100000)"
+want_equal "$(sluice --netns "$HOST" conntrack audit --watch 1)" \
+	"0 of 100000 UDP entries contradict this host"
+
+say "some are wrong"
+in_ns "$HOST" conntrack -R "$TEST_TMP/wrong"
+want_equal "$(sluice --netns "$HOST" conntrack show --port 700 | tail -n 1)" \
+	"300 of 101300 UDP entries"
+want_equal "$(json "d['reasons']" sluice --netns "$HOST" -j conntrack audit --watch 1)" \
+	"{'twin': 1000, 'backend-gone': 0, 'socket-gone': 300, 'unanswered': 0}"
+
+say "repaired"
+want_equal "$(sluice --netns "$HOST" conntrack repair --watch 1 | tail -n 1)" \
+	"deleted 1300 of 101300 UDP entries"
+listed >"$TEST_TMP/left"
+cmp "$TEST_TMP/wanted" "$TEST_TMP/left"
+
+say "all of them wrong"
+stop "$SPAWNED"
+conntrack_flush "$HOST"
+entries 20000 10.102 "$PORT" "$FAR4" >"$TEST_TMP/wrong"
+in_ns "$HOST" conntrack -R "$TEST_TMP/wrong"
+want_equal "$(sluice --netns "$HOST" conntrack repair --watch 0 | tail -n 1)" \
+	"deleted 20000 of 20000 UDP entries"
+want_equal "$(in_ns "$HOST" conntrack -C)" 0

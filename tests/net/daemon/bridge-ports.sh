@@ -1,0 +1,90 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+# Containers come and go 200 times: each new port of the followed bridge is attached to, each that is
+# gone leaves nothing behind, neither a pin, nor an entry in the book, nor a file that the daemon has open.
+#
+#   container 172.17.0.3 ── veth3 ┐
+#   containers, one at a time ────┴ docker0 172.17.0.1 [host: [::]:56789] eth0 172.16.13.13
+. "$(dirname "$0")/../lib/lib.sh"
+. "$(dirname "$0")/../lib/daemon.sh"
+
+# open files of the daemon: what it forgot to close would keep programs and links in the kernel
+files()
+{
+	find "/proc/$DAEMON/fd" -type l | wc -l
+}
+
+files_are()
+{
+	[ "$(files)" = "$1" ]
+}
+
+ifaces()
+{
+	json "sorted(i['name'] for i in d['wire']['interfaces'])" sluice -j --netns "$HOST" reply show
+}
+
+pins()
+{
+	find "$PINS/wire" | wc -l
+}
+
+pins_are()
+{
+	[ "$(pins)" = "$1" ]
+}
+
+topology_up
+# its own, or it would be that of one of its ports, and change with them
+ip -n "$HOST" link set dev docker0 address 02:42:00:00:00:01
+serve "$HOST" dual6 "$PORT"
+configure '[wire]' 'follow = docker0' "port = $PORT"
+daemon_start
+want_right "$CONTAINER" "$FAR4" "$PORT"
+want_equal "$(ifaces)" "['veth3']"
+before=$(pins)
+files=$(files)
+
+say "200 ports, some of them up and with traffic, some gone as soon as they are there"
+for round in $(seq 200); do
+	if [ $((round % 40)) = 0 ]; then
+		bridge_port "guest$round" 9
+		want_logged 'msg="attached" iface=veth9' $((round / 40))
+		want_right "guest$round" "$FAR4" "$PORT"
+		want_right "guest$round" "$FAR6" "$PORT"
+		ip netns del "guest$round"
+		wait_until 10 bash -c "! ip -n $HOST link show dev veth9"
+	else
+		ip -n "$HOST" link add "port$round" type veth peer name "peer$round"
+		ip -n "$HOST" link set dev "port$round" master docker0
+		ip -n "$HOST" link del "port$round"
+	fi
+done
+wait_until 30 pins_are "$before"
+want_equal "$(ifaces)" "['veth3']"
+wait_until 30 files_are "$files" || fail "files that the daemon has open: $files before, now $(files)"
+want_equal "$(grep level=warning "$DAEMON_LOG" || true)" "" "warnings of the daemon"
+
+say "50 at a time, and all gone at a time"
+for number in $(seq 50); do
+	echo "link add port$number type veth peer name peer$number"
+	echo "link set dev port$number master docker0"
+done >"$TEST_TMP/batch"
+ip -n "$HOST" -batch "$TEST_TMP/batch"
+all_attached()
+{
+	[ "$(json "len(d['wire']['interfaces'])" sluice -j --netns "$HOST" reply show)" = 51 ]
+}
+wait_until 60 all_attached
+seq -f 'link del port%g' 50 >"$TEST_TMP/batch"
+ip -n "$HOST" -batch "$TEST_TMP/batch"
+wait_until 60 pins_are "$before"
+want_equal "$(ifaces)" "['veth3']"
+
+want_right "$CONTAINER" "$FAR4" "$PORT"
+daemon_stop
+want_right "$CONTAINER" "$FAR4" "$PORT"
+no_errors "$LOG"
+sluice --netns "$HOST" cleanup
+want_clean

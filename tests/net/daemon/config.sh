@@ -1,0 +1,153 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+# The daemon's file: whatever is wrong with it is told with its line, all of it at once, before
+# anything is changed; --check-config changes nothing in any case.
+. "$(dirname "$0")/../lib/lib.sh"
+. "$(dirname "$0")/../lib/daemon.sh"
+
+topology_host
+
+# refused TEXT LINE…: a file of these lines is refused, for that reason, by a check and by a start
+refused()
+{
+	local text=$1
+	shift
+	printf '%s\n' "$@" >"$CONF"
+	want_status 2 sluice run --check-config --config "$CONF"
+	want_text "$text"
+	want_text "nothing was changed"
+	want_status 2 sluice run --config "$CONF"
+	want_text "level=error msg="
+	want_clean
+}
+
+good=('[reply]' 'mode = socket')
+
+say "one by one"
+refused "$CONF:1: unknown section [replay]; did you mean [reply]?" '[replay]' 'mode = socket'
+refused "$CONF:3: [reply]: unknown key 'prot'; did you mean 'port'?" "${good[@]}" 'prot = 53'
+refused "$CONF:3: [reply]: unknown key 'iface'; there are mode, port" "${good[@]}" 'iface = eth0'
+refused "$CONF:2: [reply] mode: unknown mode 'sokcet'; did you mean 'socket'?" '[reply]' 'mode=sokcet'
+refused "$CONF:2: [reply] mode: unknown mode '??31mred'" '[reply]' $'mode = \xc2\x9b31mred'
+refused "$CONF:2: [reply] mode: unknown mode 'wire'; wire mode has a section" '[reply]' 'mode = wire'
+refused "$CONF:1: [reply] needs a mode" '[reply]' 'port = 53'
+refused "$CONF:1: [reply] needs a mode" '[reply]'
+refused "$CONF:3: [reply] port: port list: '65536'" "${good[@]}" 'port = 53,65536'
+refused "$CONF:3: [reply] port: port list: '60-50': the range is reversed" "${good[@]}" 'port = 60-50'
+refused "$CONF:3: [reply] port: no value" "${good[@]}" 'port ='
+refused "$CONF:3: [reply] table: number: 0 is out of range" "${good[@]}" 'table = 0'
+refused "$CONF:3: [reply] table: number: 'many' is not a number" "${good[@]}" 'table = many'
+refused "$CONF:3: [reply] age: number: 86401 is out of range" "${good[@]}" 'age = 86401'
+refused "$CONF:4: [reply] port: given already, in line 3" "${good[@]}" 'port = 53' 'port = 54'
+refused "$CONF:4: [reply]: begun already, in line 1" "${good[@]}" '' '[reply]'
+refused "$CONF:3: neither 'key = value'" "${good[@]}" 'port 53'
+refused "$CONF:3: neither 'key = value'" "${good[@]}" '[wire'
+refused "$CONF:1: 'port' stands before any [section]" 'port = 53' "${good[@]}"
+refused "$CONF:3: the line is longer than" "${good[@]}" "port = $(seq -s, 1000 1100)"
+refused "$CONF:4: [global] bpffs: 'pins' is no absolute path" "${good[@]}" '[global]' 'bpffs = pins'
+refused "$CONF:4: [global] cgroup: 'x/y' is no absolute path" "${good[@]}" '[global]' 'cgroup = x/y'
+refused "$CONF:4: [global] log_level: unknown level 'inof'; did you mean 'info'?" \
+	"${good[@]}" '[global]' 'log_level = inof'
+refused "$CONF: neither a [reply] nor a [wire] nor a [steer] section" '[global]' 'log_level = info'
+refused "$CONF: neither a [reply] nor a [wire] nor a [steer] section" '# nothing'
+refused "$CONF:1: [wire] needs an iface, a follow or a gateway" '[wire]' 'port = 53'
+refused "$CONF:1: [wire] gateway needs the addresses" '[wire]' 'gateway = eth0'
+refused "$CONF:1: [wire] server: one address is not enough" \
+	'[wire]' 'gateway = eth0' 'server = 10.0.0.5'
+refused "$CONF:1: [wire] server needs the interface" \
+	'[wire]' 'iface = eth0' 'server = 10.0.0.5,10.0.1.5'
+refused "$CONF:2: [wire] iface: interfaces: 'averyveryverylongname'" \
+	'[wire]' 'iface = averyveryverylongname'
+refused "$CONF:2: [wire] iface: interfaces: '': empty" '[wire]' 'iface = eth0,,eth1'
+refused "$CONF:3: [wire] server: addresses: '10.0.0.256': not an IP address" \
+	'[wire]' 'gateway = eth0' 'server = 10.0.0.256,10.0.0.1'
+refused "$CONF:3: [wire] attach: attach: unknown way 'tcy'; did you mean 'tcx'?" \
+	'[wire]' 'iface = eth0' 'attach = tcy'
+refused "$CONF:1: [steer] needs a port" '[steer]' 'policy = flow'
+refused "$CONF:3: [steer]: unknown key 'ports'; did you mean 'port'?" \
+	'[steer]' 'port = 53' 'ports = 54'
+refused "$CONF:3: [steer] policy: policy: unknown value 'flwo'; did you mean 'flow'?" \
+	'[steer]' 'port = 53' 'policy = flwo'
+refused "$CONF:3: [steer] sweep: number: 0 is out of range" '[steer]' 'port = 53' 'sweep = 0'
+printf '[reply]\nmode = so\0cket\n' >"$CONF"
+want_status 2 sluice run --check-config --config "$CONF"
+want_text "$CONF:2: the line holds a NUL byte"
+
+say "all at once, in the order of the lines"
+printf '%s\n' 'stray = 1' '[replay]' 'x = 1' '[reply]' 'mode = socket' 'port = 0' 'nonsense' \
+	'port = 1' 'tabel = 5' '[wire]' 'age = -1' >"$CONF"
+want_status 2 sluice run --check-config --config "$CONF"
+want_equal "$(sed -n 's/^[^ ]*:\([0-9]*\): .*/\1/p' <<<"$OUTPUT" | xargs)" "1 2 6 7 8 9 10 11" \
+	"lines that are complained of"
+want_text "8 problems, nothing was changed"
+want_status 2 sluice run --config "$CONF"
+want_equal "$(grep -c 'level=error.* line=' <<<"$OUTPUT")" 8 "lines in the log"
+want_clean
+
+say "files that can't be read"
+want_status 2 sluice run --config "$TEST_TMP/none"
+want_text "$TEST_TMP/none: the file can't be read: No such file"
+want_text "name the daemon's file with --config"
+want_status 2 sluice run --check-config --config "$CONF/none"
+want_text "$CONF/none: the file can't be read: Not a directory"
+want_status 2 sluice run --config "$TEST_TMP"
+want_text "$TEST_TMP: the file can't be read: Is a directory"
+want_status 2 sluice run
+want_text "--config"
+want_clean
+
+say "a file without a mistake, in every form that is allowed"
+printf '%s\r\n' $'\xef\xbb\xbf; a comment' '[global]' 'log_level: debug  ; behind a value' '' \
+	'  [reply]' '   mode   =   socket' $'\tport = 53,' '    5000-5100,' '   # between' \
+	$'\t9' '[wire]' 'follow = docker0,' ' br-none' 'attach=auto' >"$CONF"
+want_status 0 sluice run --check-config --config "$CONF"
+want_text "nothing is wrong"
+want_equal "$(json "(d['reply'], d['wire'], d['steer'])" \
+	sluice -j run --check-config --config "$CONF")" "(True, True, False)"
+want_clean
+configure "${good[@]}" 'port = 53,' ' 5000-5100'
+daemon_start
+want_equal "$(json "d['reply']['ports']" sluice -j reply show)" "53,5000-5100"
+daemon_stop
+
+say "the examples of the documents, and every key, in each of them"
+sed -n '/^## The daemon/,/^## [^T]/p' "$ROOT/README.md" |
+	awk '/^```$/ { if (inside++) exit; next } inside' >"$CONF"
+want_status 0 sluice run --check-config --config "$CONF"
+grep -q wire "$CONF" || fail "the example in README.md is not found"
+sed -n '/^\.Ss Example/,/^\.Ed/p' "$ROOT/user/man/sluice.8" | grep -v '^\.' >"$CONF"
+want_status 0 sluice run --check-config --config "$CONF"
+grep -q wire "$CONF" || fail "the example in sluice(8) is not found"
+for section in global reply wire; do
+	printf '[%s]\nxyzzyxyzzy = 1\n' "$section" >"$CONF"
+	want_status 2 sluice run --check-config --config "$CONF"
+	keys=$(sed -n "s/.*unknown key 'xyzzyxyzzy'; there are //p" <<<"$OUTPUT" | tr -d ,)
+	[ -n "$keys" ] || fail "$OUTPUT"
+	for key in $keys; do
+		sed -n "/^\.Ss \[$section\]/,/^\.S[sh] [^[]/p" "$ROOT/user/man/sluice.8" |
+			grep -q "^\.It Va $key No" || fail "sluice(8) has no [$section] $key"
+		grep -q "^# .*\b$key\b" "$ROOT/README.md" || fail "README.md has no [$section] $key"
+		grep -q "^#\? \?$key = " "$ROOT/tools/deploy/systemd/sluice.conf" ||
+			[ "$key" = netns ] || fail "sluice.conf has no [$section] $key"
+	done
+done
+
+say "a network namespace that nothing was ever done in"
+sluice cleanup
+ip netns add bare
+configure '[reply]' 'mode = socket' '[wire]' 'netns = bare' 'follow = docker0'
+daemon_start
+daemon_stop
+sluice --netns bare cleanup
+
+say "what the kernel refuses is refused at the start, and leaves nothing behind"
+sluice cleanup
+configure '[wire]' 'follow = lo'
+want_status 1 in_ns "$HOST" "$SLUICE" run --config "$CONF"
+want_text "lo is no bridge"
+want_clean
+configure '[wire]' 'netns = nowhere' 'follow = docker0'
+want_status 1 sluice run --config "$CONF"
+want_text "no network namespace 'nowhere'"
+want_clean

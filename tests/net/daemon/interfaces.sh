@@ -1,0 +1,182 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+# What the daemon follows: bridges and interfaces that are not there yet, that get another name or
+# another master, in its own namespace or in one that the file names; also when the kernel had to
+# drop news.
+#
+#   container 172.17.0.3 ── veth3 ═ docker0 172.17.0.1 [host: [::]:56789] eth0 172.16.13.13
+. "$(dirname "$0")/../lib/lib.sh"
+. "$(dirname "$0")/../lib/daemon.sh"
+
+# attached: the names of the interfaces, as the kernel's side of it has them
+attached()
+{
+	json "sorted(i['name'] for i in d['wire']['interfaces'])" sluice -j --netns "$HOST" reply show
+}
+
+attached_are()
+{
+	[ "$(attached)" = "$1" ]
+}
+
+want_attached()
+{
+	wait_until 60 attached_are "$1" || fail "wanted $1, got $(attached)" "$(cat "$DAEMON_LOG")"
+}
+
+pair_add()
+{
+	ip -n "$HOST" link add "$1" type veth peer name "$1p"
+}
+
+topology_up
+# its own, or it would be that of one of its ports, and change with them
+ip -n "$HOST" link set dev docker0 address 02:42:00:00:00:01
+serve "$HOST" dual6 "$PORT"
+
+say "nothing is there yet: the daemon starts, and waits"
+configure '[wire]' 'follow = br1, br2' 'iface = late0' "port = $PORT"
+daemon_start
+want_attached "[]"
+pair_add late0
+want_attached "['late0']"
+ip -n "$HOST" link add br1 type bridge
+pair_add one
+ip -n "$HOST" link set dev one master br1
+want_attached "['late0', 'one']"
+
+say "ports that leave the bridge, and interfaces that get another name"
+pair_add two
+ip -n "$HOST" link set dev two master br1
+want_attached "['late0', 'one', 'two']"
+ip -n "$HOST" link set dev two nomaster
+want_attached "['late0', 'one']"
+ip -n "$HOST" link set dev late0 name early0
+want_attached "['one']"
+ip -n "$HOST" link set dev two name late0
+want_attached "['late0', 'one']"
+ip -n "$HOST" link set dev one name uno
+want_attached "['late0', 'uno']"
+
+say "a bridge that gets a followed name, with ports; and one that loses it"
+ip -n "$HOST" link add other type bridge
+pair_add three
+ip -n "$HOST" link set dev three master other
+ip -n "$HOST" link set dev other name br2
+want_attached "['late0', 'three', 'uno']"
+ip -n "$HOST" link set dev br2 name other
+want_attached "['late0', 'uno']"
+ip -n "$HOST" link set dev three master br1
+want_attached "['late0', 'three', 'uno']"
+
+say "a bridge that goes, and comes again"
+ip -n "$HOST" link del br1
+want_attached "['late0']"
+ip -n "$HOST" link add br1 type bridge
+ip -n "$HOST" link set dev uno master br1
+want_attached "['late0', 'uno']"
+
+say "an interface that goes to another namespace"
+ip -n "$HOST" link set dev uno netns "$CONTAINER"
+want_attached "['late0']"
+ip -n "$CONTAINER" link set dev uno netns "$HOST"
+ip -n "$HOST" link set dev uno master br1
+want_attached "['late0', 'uno']"
+
+say "what comes while nobody runs is found at the start, what went is gone"
+kill -KILL "$DAEMON"
+wait "$DAEMON" || true
+ip -n "$HOST" link del uno
+ip -n "$HOST" link set dev three master br1
+daemon_start
+want_attached "['late0', 'three']"
+
+say "the file changes: other interfaces, under the same traffic"
+configure '[wire]' 'follow = docker0' "port = $PORT"
+daemon_reload 'msg="reloaded"'
+want_attached "['veth3']"
+want_right "$CONTAINER" "$FAR4" "$PORT"
+want_right "$CONTAINER" "$FAR6" "$PORT"
+
+say "more news than there is room for"
+halt "$DAEMON"
+pair_add noise
+awk 'BEGIN { for (i = 0; i < 6000; i++) print "link set dev noise mtu " 1400 + i % 2 }' \
+	>"$TEST_TMP/batch"
+ip -n "$HOST" -batch "$TEST_TMP/batch"
+ip -n "$HOST" link del noise
+pair_add last
+ip -n "$HOST" link set dev last master docker0
+kill -CONT "$DAEMON"
+want_logged "news of the kernel were lost"
+want_attached "['last', 'veth3']"
+ip -n "$HOST" link del last
+want_attached "['veth3']"
+
+# lost: the interfaces that are in the book and not attached to
+lost()
+{
+	json "sorted(i['name'] for i in d['wire']['interfaces'] if i['gone'])" \
+		sluice -j --netns "$HOST" reply show
+}
+
+nothing_lost()
+{
+	[ "$(lost)" = "[]" ]
+}
+
+say "detached by somebody: attached again, and said"
+halt "$DAEMON"
+bpftool link detach pinned "$PINS/wire/link_$(ip -n "$HOST" -o link show dev veth3 | cut -d: -f1)_in"
+want_wrong "$CONTAINER" "$FAR4" "$PORT" "$NEAR4"
+kill -CONT "$DAEMON"
+wait_until 60 nothing_lost
+want_logged 'msg="found detached, and not by this daemon" iface=veth3'
+want_right "$CONTAINER" "$FAR4" "$PORT"
+sluice --netns "$HOST" reply unload
+configure '[wire]' 'follow = docker0' "port = $PORT" 'attach = clsact'
+daemon_reload 'msg="reloaded"'
+want_right "$CONTAINER" "$FAR4" "$PORT"
+halt "$DAEMON"
+in_ns "$HOST" tc qdisc del dev veth3 clsact
+want_wrong "$CONTAINER" "$FAR4" "$PORT" "$NEAR4"
+kill -CONT "$DAEMON"
+want_logged 'msg="found detached, and not by this daemon" iface=veth3' 2
+wait_until 60 nothing_lost
+want_right "$CONTAINER" "$FAR4" "$PORT"
+
+say "commands in between: unloaded and loaded by hand, it takes over again"
+sluice --netns "$HOST" reply unload
+want_wrong "$CONTAINER" "$FAR4" "$PORT" "$NEAR4"
+pair_add by
+ip -n "$HOST" link set dev by master docker0
+want_logged 'wire is not loaded'
+daemon_reload 'msg="reloaded"'
+want_attached "['by', 'veth3']"
+want_right "$CONTAINER" "$FAR4" "$PORT"
+daemon_stop
+sluice --netns "$HOST" cleanup
+want_clean
+
+say "a namespace that the file names"
+configure '[wire]' "netns = $HOST" 'follow = docker0' "port = $PORT" '[reply]' 'mode = audit'
+: >"$DAEMON_LOG"
+spawn_in "$LAN" "$DAEMON_LOG" "$SLUICE" run --config "$CONF"
+DAEMON=$SPAWNED
+want_logged 'msg="started"'
+want_attached "['by', 'veth3']"
+ip -n "$HOST" link del by
+want_attached "['veth3']"
+pair_add again
+ip -n "$HOST" link set dev again master docker0
+want_attached "['again', 'veth3']"
+want_right "$CONTAINER" "$FAR4" "$PORT"
+configure '[wire]' "netns = $LAN" 'follow = docker0'
+daemon_reload 'reload refused'
+want_logged "netns can't change"
+daemon_stop
+want_right "$CONTAINER" "$FAR4" "$PORT"
+no_errors "$LOG"
+sluice --netns "$HOST" cleanup
+want_clean

@@ -1,0 +1,84 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+# The way to the namespace of wire mode is barred for a while, with news waiting there: the daemon
+# says so and tries again now and then, not as fast as it can; then it catches up with the
+# interfaces, addresses and routes that changed. setns(2) is made to fail by a library that stands
+# before the C library's.
+#
+#   daemon [lan]   docker0 ═ late0 [host]
+. "$(dirname "$0")/../lib/lib.sh"
+. "$(dirname "$0")/../lib/daemon.sh"
+
+# Fails while a file of this name is there, and adds a byte to it each time.
+cat >"$TEST_TMP/bar.c" <<'C'
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+int setns(int fd, int type)
+{
+	int bar = open(getenv("BAR"), O_WRONLY | O_APPEND);
+
+	if (bar < 0)
+		return (int)syscall(SYS_setns, fd, type);
+	if (write(bar, ".", 1) != 1)
+		_exit(1);
+	close(bar);
+	errno = ENOMEM;
+	return -1;
+}
+C
+"${CC:-cc}" -shared -fPIC -o "$TEST_TMP/bar.so" "$TEST_TMP/bar.c"
+BAR=$TEST_TMP/bar
+
+attached()
+{
+	json "sorted(i['name'] for i in d['wire']['interfaces'])" sluice -j --netns "$HOST" reply show
+}
+
+attached_are()
+{
+	[ "$(attached)" = "$1" ]
+}
+
+topology_host
+netns_add "$LAN"
+configure '[wire]' "netns = $HOST" 'follow = docker0' "port = $PORT"
+: >"$DAEMON_LOG"
+spawn_in "$LAN" "$DAEMON_LOG" env BAR="$BAR" LD_PRELOAD="$TEST_TMP/bar.so" \
+	"$SLUICE" run --config "$CONF"
+DAEMON=$SPAWNED
+want_logged 'msg="started"'
+want_equal "$(attached)" "[]"
+
+say "barred, with news of interfaces, addresses and routes"
+: >"$BAR"
+ip -n "$HOST" link add late0 type veth peer name late0p
+ip -n "$HOST" link set dev late0 master docker0
+addr_add "$HOST" docker0 172.18.0.1/16
+ip -n "$HOST" route add 10.99.0.0/16 via 172.18.0.2
+want_logged 'network namespace of wire mode: Cannot allocate memory'
+daemon_reload 'msg="reloaded"'
+# about one for each way of hearing of it; without end if what is not read calls again
+tries=$(stat -c %s "$BAR")
+[ "$tries" -ge 2 ] || fail "$tries tries: nothing was barred"
+[ "$tries" -le 50 ] || fail "$tries tries" "$(tail -n 3 "$DAEMON_LOG")"
+want_equal "$(attached)" "[]"
+
+say "no longer"
+rm "$BAR"
+wait_until 60 attached_are "['late0']" || fail "got $(attached)" "$(tail -n 20 "$DAEMON_LOG")"
+say "and what comes from now on is heard of at once"
+ip -n "$HOST" link add late1 type veth peer name late1p
+ip -n "$HOST" link set dev late1 master docker0
+want_logged 'msg="attached" iface=late1'
+wait_until 60 attached_are "['late0', 'late1']" || fail "got $(attached)"
+want_logged 'msg="attached" iface=late1'
+grep -q 'msg="attached" iface=late1.*delay_us=' "$DAEMON_LOG" || fail "$(tail -n 5 "$DAEMON_LOG")"
+daemon_stop
+sluice --netns "$HOST" cleanup
+want_clean

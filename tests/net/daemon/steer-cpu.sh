@@ -1,0 +1,57 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+# The daemon under policy cpu: it finds out where the workers of a server run that comes later, and
+# finds out anew when they are moved; 'steer show' tells of each worker's thread and CPU.
+#
+#   client on CPU 0 or 1 ── lo 127.0.0.1 [host: threads on CPU 0 and CPU 1, on [::]:56789]
+. "$(dirname "$0")/../lib/lib.sh"
+. "$(dirname "$0")/../lib/daemon.sh"
+. "$(dirname "$0")/../lib/cpu.sh"
+
+netns_add "$HOST"
+
+# by_cpu NAME NAME: a client on CPU 0 is answered by the first, one on CPU 1 by the other
+by_cpu()
+{
+	[ "$(tally "$HOST" 0 127.0.0.1)" = "$1:40" ] && [ "$(tally "$HOST" 1 127.0.0.1)" = "$2:40" ]
+}
+
+# shown: thread, CPU and whether it is pinned there, of each slot
+shown()
+{
+	json "'\n'.join(f\"{s['reader']['thread']}:{s['reader']['cpu']}:{s['reader']['pinned']}\"
+		for g in d['groups'] for s in g['slots'])" sluice -j --netns "$HOST" steer show
+}
+
+# want_shown SLOT…: in any order
+want_shown()
+{
+	want_equal "$(shown | sort)" "$(printf '%s\n' "$@" | sort)"
+}
+
+say "a server that comes later"
+configure '[steer]' "port = $PORT" 'policy = cpu' 'sweep = 1'
+daemon_start
+workers a@0 b@1
+wait_until 30 by_cpu a b
+first=$SPAWNED
+second=$(find "/proc/$first/task" -mindepth 1 -maxdepth 1 ! -name "$first" -printf '%f')
+want_shown "$first:0:True" "$second:1:True"
+
+say "its threads are moved"
+taskset -cp 1 "$first" >/dev/null
+taskset -cp 0 "$second" >/dev/null
+wait_until 30 by_cpu b a
+want_shown "$first:1:True" "$second:0:True"
+
+say "a worker on the same CPU shares its datagrams"
+workers c@1
+shares()
+{
+	[[ $(tally "$HOST" 1 127.0.0.1) =~ ^a:[0-9]+\ c:[0-9]+$ ]]
+}
+wait_until 30 shares
+want_equal "$(tally "$HOST" 0 127.0.0.1)" "b:40"
+daemon_stop
+sluice steer unload

@@ -1,0 +1,137 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+# Under load, the daemon takes workers that come and not one flow moves; the same when it is killed
+# with -9 and started again, reloaded with another policy, or ended. The kernel alone moves flows
+# as soon as a worker comes.
+#
+#   host: 200 flows ── lo ── four workers, and one more each time
+. "$(dirname "$0")/../lib/lib.sh"
+. "$(dirname "$0")/../lib/daemon.sh"
+. "$(dirname "$0")/../lib/steer.sh"
+
+COUNT=200
+added=()
+
+add_worker()
+{
+	workers "$HOST" --port "$PORT"
+	added+=("$SERVER_PID")
+}
+
+still_as_before()
+{
+	flows_go_on $((3 * COUNT))
+	want_equal "$(result moved)" 0 "flows moved: $1"
+}
+
+# those on their way are waited for
+lose_nothing()
+{
+	flows_end
+	want_equal "$(result moved) $(result lost)" "0 0" "flows moved, datagrams lost"
+}
+
+slots_used()
+{
+	bpftool -j map dump pinned "$(steer_groups)/sluice_slots" | python3 -c '
+import json, sys
+print(sum(slot["formatted"]["value"]["state"] != 0 for slot in json.load(sys.stdin)))'
+}
+
+netns_add "$HOST"
+workers "$HOST" --port "$PORT" --workers 4 --processes
+server=$SERVER_PID
+
+say "the kernel alone, a worker added"
+flows "$HOST" --to "127.0.0.1:$PORT" --flows "$COUNT" --rate 4000
+add_worker
+flows_go_on $((3 * COUNT))
+want_at_least $((COUNT / 20)) "$(result moved)" "flows moved"
+flows_end
+
+say "the daemon is started"
+flows "$HOST" --to "127.0.0.1:$PORT" --flows "$COUNT" --rate 4000
+configure '[steer]' "port = $PORT"
+daemon_start
+want_logged "pid=${added[0]}"
+still_as_before "started"
+
+say "a worker added"
+add_worker
+want_logged "pid=${added[1]} after_us="
+still_as_before "a worker added"
+
+say "killed; a worker comes while nobody looks; started again"
+kill -KILL "$DAEMON"
+wait "$DAEMON" 2>/dev/null || true
+add_worker
+still_as_before "killed"
+daemon_start
+want_logged "pid=${added[2]}"
+want_equal "$(slots_used)" 7 "sockets in slots"
+still_as_before "started again"
+
+say "reloaded: another policy and timeout, and mistakes"
+configure '[steer]' "port = $PORT,5301" 'policy = load' 'idle = 600'
+daemon_reload 'msg="reloaded"'
+want_logged 'msg="steer: group-changed"'
+still_as_before "reloaded"
+configure '[steer]' "port = $PORT" 'flows = 1000'
+daemon_reload 'msg="reloaded"'
+want_logged 'msg="not loaded as the file has it; to be tried again" section=steer'
+want_logged "would lose them"
+configure '[steer]' "port = $PORT" 'policy = best'
+daemon_reload 'reload refused'
+add_worker
+want_logged "pid=${added[3]} after_us="
+still_as_before "reload refused"
+
+say "new ports are followed after a reload"
+workers "$HOST" --port 5301
+added+=("$SERVER_PID")
+want_logged "pid=$SERVER_PID after_us="
+
+say "what is managed no longer is given back"
+configure '[steer]' "port = $PORT" 'policy = load' 'idle = 600'
+daemon_reload 'msg="reloaded"'
+want_logged 'msg="steer: group-released" address=0.0.0.0:5301'
+want_equal "$(steer_groups | wc -l)" 1 "groups"
+
+say "unloaded by hand while the daemon runs, and loaded by hand"
+lose_nothing
+sluice steer unload
+want_logged 'msg="steer: sockets are not followed"'
+sluice --netns "$HOST" steer load --port "$PORT"
+want_logged 'msg="steer: sockets are followed again"'
+add_worker
+want_logged "pid=$SERVER_PID after_us="
+
+say "ended: it stays"
+flows "$HOST" --to "127.0.0.1:$PORT" --flows "$COUNT" --rate 4000
+daemon_stop
+still_as_before "ended"
+
+say "a section that goes from the file goes from the kernel, and no datagram is lost"
+configure '[steer]' "port = $PORT" '[reply]' 'mode = audit'
+daemon_start
+still_as_before "started once more"
+configure '[reply]' 'mode = audit'
+daemon_reload 'msg="reloaded"'
+want_logged 'msg="steer is unloaded"'
+[ ! -e "$PINS/steer" ] || fail "still pinned: $(find "$PINS/steer")"
+flows_go_on $((3 * COUNT))
+flows_end
+want_equal "$(result lost)" 0 "datagrams lost by unloading"
+
+say "what a command was the last to load is the command's"
+sluice --netns "$HOST" steer load --port "$PORT"
+daemon_reload 'msg="reloaded"'
+want_equal "$(steer_groups | wc -l)" 1 "groups"
+daemon_stop
+for pid in "$server" "${added[@]}"; do
+	stop "$pid"
+done
+sluice steer unload
+sluice cleanup
+want_verified

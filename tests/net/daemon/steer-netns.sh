@@ -1,0 +1,91 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+# Two namespaces with the same address and port: with `netns = all` each has a group of its own,
+# and so does one that comes later; by default, or with a name, the other namespace is left alone.
+#
+#   host: two workers on 0.0.0.0:47083      lan: the same
+#
+# The port is no other test's: `netns = all` takes the servers of all namespaces of the machine.
+. "$(dirname "$0")/../lib/lib.sh"
+. "$(dirname "$0")/../lib/daemon.sh"
+. "$(dirname "$0")/../lib/steer.sh"
+
+PORT=47083
+servers=()
+
+# serve_in NAME: two workers in that namespace
+serve_in()
+{
+	workers "$1" --port "$PORT" --workers 2
+	servers+=("$SERVER_PID")
+}
+
+number()
+{
+	stat -Lc %i "/run/netns/$1"
+}
+
+# steered NAME: is what is sent there decided on by a program, and by whose counters?
+steered()
+{
+	local before folder
+	folder=$(steer_groups_of "$1")
+	before=$(($(steer_counter known "$folder") + $(steer_counter started "$folder")))
+	flows "$1" --to "127.0.0.1:$PORT" --flows 20
+	flows_end
+	want_at_least 40 $(($(steer_counter known "$folder") + $(steer_counter started "$folder") - before)) \
+		"datagrams that the program of $1 decided on"
+}
+
+netns_add "$HOST"
+netns_add "$LAN"
+serve_in "$HOST"
+serve_in "$LAN"
+
+say "this namespace alone"
+configure '[steer]' "port = $PORT" 'sweep = 600'
+daemon_start
+want_equal "$(steer_groups | wc -l) $(steer_groups_of "$HOST" | wc -l)" "1 1" "groups, in $HOST"
+serve_in "$LAN"
+serve_in "$HOST"
+want_logged "netns=$(number "$HOST") process=udp-worker pid=$SERVER_PID after_us=" 2
+want_equal "$(steer_groups_of "$LAN" | wc -l)" 0 "groups of the other namespace"
+want_equal "$(grep -c "netns=$(number "$LAN")" "$DAEMON_LOG" || true)" 0 "lines of the other namespace"
+
+say "the other one, by its name: this one is given back"
+configure '[steer]' "port = $PORT" 'sweep = 600' "netns = $LAN"
+daemon_reload 'msg="reloaded"'
+want_logged "msg=\"steer: group-released\" address=0.0.0.0:$PORT netns=$(number "$HOST")"
+want_equal "$(steer_groups | wc -l) $(steer_groups_of "$LAN" | wc -l)" "1 1" "groups, in $LAN"
+serve_in "$LAN"
+want_logged "netns=$(number "$LAN") process=udp-worker pid=$SERVER_PID after_us=" 2
+
+say "all of them"
+configure '[steer]' "port = $PORT" 'sweep = 600' 'netns = all'
+daemon_reload 'msg="reloaded"'
+want_equal "$(steer_groups_of "$HOST" | wc -l) $(steer_groups_of "$LAN" | wc -l)" "1 1" "groups"
+serve_in "$HOST"
+want_logged "netns=$(number "$HOST") process=udp-worker pid=$SERVER_PID after_us=" 2
+steered "$HOST"
+steered "$LAN"
+
+say "a namespace that comes later"
+netns_add "$CONTAINER"
+serve_in "$CONTAINER"
+want_logged "netns=$(number "$CONTAINER") process=udp-worker pid=$SERVER_PID after_us=" 2
+wait_until 20 logged "msg=\"steer: group-attached\" address=0.0.0.0:$PORT netns=$(number "$CONTAINER")"
+steered "$CONTAINER"
+
+say "a name that there is not"
+configure '[steer]' "port = $PORT" 'sweep = 600' 'netns = nowhere'
+daemon_reload 'msg="not loaded as the file has it; to be tried again" section=steer'
+want_logged "no network namespace 'nowhere'"
+want_equal "$(steer_groups | wc -l)" 3 "groups: $(steer_groups)"
+
+daemon_stop
+sluice steer unload
+for pid in "${servers[@]}"; do
+	stop "$pid"
+done
+want_verified

@@ -1,0 +1,157 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+# A server that binds and exits in a loop, alone on its port and beside one that stays: nothing of it
+# is left, neither a pin nor a slot, and the daemon's memory, open files and log do not grow with
+# it. Without a daemon, what has gone stays in its slot.
+#
+#   host: 200 processes, one after the other, and one worker
+. "$(dirname "$0")/../lib/lib.sh"
+. "$(dirname "$0")/../lib/daemon.sh"
+. "$(dirname "$0")/../lib/steer.sh"
+
+# storm COUNT: so many processes that bind a socket and exit
+storm()
+{
+	in_ns "$HOST" python3 - "$PORT" "$1" <<-'PYTHON'
+		import os
+		import socket
+		import sys
+
+		for _ in range(int(sys.argv[2])):
+		    pid = os.fork()
+		    if not pid:
+		        sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+		        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+		        sock.bind(("0.0.0.0", int(sys.argv[1])))
+		        os._exit(0)
+		    os.waitpid(pid, 0)
+	PYTHON
+}
+
+# files: that the daemon has open; between two groups it may or may not have one's program ready
+files()
+{
+	find "/proc/$DAEMON/fd" -type l | wc -l
+}
+
+files_are()
+{
+	[ "$(files)" = "$1" ]
+}
+
+# files_rest: their number has been the same for two seconds, so that the next program is ready
+files_rest()
+{
+	local before i
+	before=$(files)
+	for ((i = 0; i < 10; i++)); do
+		sleep 0.2
+		files_are "$before" || return 1
+	done
+}
+
+memory_kb()
+{
+	awk '$1 == "VmRSS:" { print $2 }' "/proc/$DAEMON/status"
+}
+
+# What libbpf needs to load a program comes and goes, and the allocator may keep 4 MiB that were the
+# verifier's log; what leaks grows with every socket.
+memory_at_most()
+{
+	[ "$(memory_kb)" -le "$1" ]
+}
+
+groups_are()
+{
+	[ "$(find "$PINS/steer" -mindepth 1 -maxdepth 1 -type d | wc -l)" = "$1" ]
+}
+
+slots_used()
+{
+	bpftool -j map dump pinned "$(steer_groups)/sluice_slots" | python3 -c '
+import json, sys
+print(sum(slot["formatted"]["value"]["state"] != 0 for slot in json.load(sys.stdin)))'
+}
+
+# taken PID: has it a slot? What is logged of it may be left out behind a storm.
+taken()
+{
+	[ "$(json "any(s['pid'] == $1 for g in d['groups'] for s in g['slots'])" \
+		sluice -j steer show)" = True ]
+}
+
+slots_are()
+{
+	[ "$(slots_used)" = "$1" ]
+}
+
+netns_add "$HOST"
+
+say "without a daemon, what is gone stays on record"
+workers "$HOST" --port "$PORT" --workers 3
+sluice --netns "$HOST" steer load --port "$PORT"
+stop "$SERVER_PID"
+want_equal "$(slots_used)" 3 "slots of sockets that are closed"
+
+say "the daemon clears that"
+configure '[steer]' "port = $PORT" 'sweep = 600'
+daemon_start
+started=$SECONDS
+wait_until 20 groups_are 0
+
+say "once, so that all is as it will be"
+storm 20
+workers "$HOST" --port "$PORT"
+wait_until 60 taken "$SERVER_PID"
+stop "$SERVER_PID"
+wait_until 20 groups_are 0
+wait_until 60 files_rest
+files=$(files) memory=$(memory_kb)
+
+say "alone on the port, 200 times"
+storm 200
+wait_until 20 groups_are 0
+wait_until 20 files_are "$files"
+wait_until 20 memory_at_most $((memory + 6144)) || fail "memory: $memory kB before, now $(memory_kb)"
+
+say "beside one that stays, 200 times"
+workers "$HOST" --port "$PORT"
+server=$SERVER_PID
+flows "$HOST" --to "127.0.0.1:$PORT" --flows 50 --rate 500
+wait_until 60 taken "$server"
+storm 200
+wait_until 20 slots_are 1
+want_equal "$(steer_groups | wc -l)" 1 "groups"
+flows_go_on 100
+stop_lost=$(udp_counter "$HOST" NoPorts)
+flows_end
+want_equal "$stop_lost" 0 "datagrams without a socket"
+want_equal "$(of_process flows "$server")" 50 "flows of the one that stays"
+wait_until 20 files_are "$files"
+wait_until 20 memory_at_most $((memory + 6144)) || fail "memory: $memory kB before, now $(memory_kb)"
+
+say "the log says how much it leaves out, and does not say it all"
+lines=$(grep -c 'msg="steer: ' "$DAEMON_LOG")
+# 64 at once, and eight a second, however slow the machine
+want_at_most $((64 + 8 * (SECONDS - started + 2))) "$lines" "lines for 400 sockets that came and went"
+echo "$lines lines, $(grep -c 'lines are left out' "$DAEMON_LOG" || true) of them of lines left out;" \
+	"memory $memory kB, now $(memory_kb) kB; $files files"
+want_equal "$(grep level=warning "$DAEMON_LOG" || true)" "" "warnings"
+
+say "more news than there is room for, while the daemon is held up: it says so, and misses nothing"
+halt "$DAEMON"
+storm 1500
+workers "$HOST" --port "$PORT"
+kill -CONT "$DAEMON"
+want_logged 'news of sockets found no room'
+wait_until 20 slots_are 2
+stop "$SERVER_PID"
+wait_until 20 slots_are 1
+
+stop "$server"
+wait_until 20 groups_are 0
+daemon_stop
+sluice steer unload
+want_verified

@@ -1,0 +1,101 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+# The systemd unit: the daemon works within what the unit leaves it, its capabilities and a file
+# system of which nothing but the bpffs can be written; and the file that comes with it is right.
+#
+#   container 172.17.0.3 ── veth3 ═ docker0 172.17.0.1 [host: [::]:56789] eth0 172.16.13.13
+. "$(dirname "$0")/../lib/lib.sh"
+. "$(dirname "$0")/../lib/daemon.sh"
+
+UNIT=$ROOT/tools/deploy/systemd/sluice.service
+
+setting()
+{
+	sed -n "s/^$1=//p" "$UNIT"
+}
+
+say "the unit and its file"
+if command -v systemd-analyze >/dev/null; then
+	sed "s|/usr/local/sbin/sluice|$SLUICE|" "$UNIT" >"$TEST_TMP/sluice.service"
+	want_status 0 systemd-analyze verify --man=no "$TEST_TMP/sluice.service"
+	want_equal "$OUTPUT" "" "what systemd says of the unit"
+fi
+want_status 0 sluice run --check-config --config "$ROOT/tools/deploy/systemd/sluice.conf"
+want_equal "$(setting Type) $(setting ReadWritePaths)" "notify /sys/fs/bpf"
+
+# dropped NAME…: all capabilities but these, as setpriv(1) wants them to be taken away
+dropped()
+{
+	setpriv --list-caps | grep -vxF "$(printf '%s\n' "$@")" | sed 's/^/-/' | paste -sd,
+}
+
+# shellcheck disable=SC2046 # a list of words
+caps=$(dropped $(setting CapabilityBoundingSet | tr 'A-Z' 'a-z' | sed 's/cap_//g'))
+cat >"$TEST_TMP/confined" <<-'SHELL'
+	set -eu
+	mount --rbind / /
+	mount -o remount,bind,ro /
+	awk '$5 != "/" { print $5 }' /proc/self/mountinfo | sort -u | while read -r point; do
+		case "$point" in
+		/sys/fs/bpf | /dev*) ;;
+		*) mount -o remount,bind,ro "$point" 2>/dev/null || true ;;
+		esac
+	done
+	if touch "$1/written" /etc/written 2>/dev/null; then
+		echo "not confined" >&2
+		exit 1
+	fi
+	caps=$2
+	shift 2
+	exec setpriv --no-new-privs --bounding-set="$caps" --inh-caps="$caps" "$@"
+SHELL
+
+# confined COMMAND…: with what the unit leaves
+confined()
+{
+	in_ns "$HOST" unshare --mount --propagation slave \
+		bash "$TEST_TMP/confined" "$TEST_TMP" "$caps" "$@"
+}
+
+topology_up
+serve "$HOST" dual6 "$PORT"
+
+say "confined: it loads, follows, reloads, and takes over"
+configure '[reply]' 'mode = socket' "port = $PORT" '[wire]' 'follow = docker0' 'port = 1-99'
+: >"$DAEMON_LOG"
+confined "$SLUICE" run --config "$CONF" 2>"$DAEMON_LOG" </dev/null &
+DAEMON=$!
+want_logged 'msg="started"'
+want_right "$CONTAINER" "$FAR4" "$PORT"
+want_right "$CONTAINER" "$FAR6" "$PORT"
+ip -n "$HOST" link add new type veth peer name newp
+ip -n "$HOST" link set dev new master docker0
+want_logged 'msg="attached" iface=new'
+addr_add "$HOST" lo 10.9.9.9/32
+want_right "$CONTAINER" 10.9.9.9 "$PORT"
+addr_del "$HOST" lo 10.9.9.9/32
+want_logged 'msg="addresses left this host" addresses=1'
+configure '[reply]' 'mode = socket' "port = 1-100,$PORT" '[wire]' 'follow = docker0' 'port = 1-9'
+daemon=$(pgrep -P "$DAEMON" -x sluice || echo "$DAEMON")
+kill -HUP "$daemon"
+want_logged 'msg="reloaded"'
+want_right "$CONTAINER" "$FAR4" "$PORT"
+kill "$daemon"
+wait "$DAEMON"
+want_equal "$(grep -E 'level=(warning|error)' "$DAEMON_LOG" || true)" "" "complaints of the daemon"
+
+say "without the capabilities that the unit says are not needed"
+caps=$(dropped bpf net_admin perfmon)
+: >"$DAEMON_LOG"
+confined "$SLUICE" run --config "$CONF" 2>"$DAEMON_LOG" </dev/null &
+DAEMON=$!
+want_logged 'msg="started"'
+daemon=$(pgrep -P "$DAEMON" -x sluice || echo "$DAEMON")
+kill -HUP "$daemon"
+want_logged 'msg="reloaded"'
+kill "$daemon"
+wait "$DAEMON"
+want_right "$CONTAINER" "$FAR4" "$PORT"
+sluice --netns "$HOST" cleanup
+want_clean

@@ -1,0 +1,276 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# shellcheck shell=bash
+# What the tests of this folder share: the topology, the program under test, and checks that say
+# what was wanted and what came. Sourced first; a test run by hand goes through the runner, which
+# gives it the namespaces and the cgroup it needs and takes them away again.
+#
+# A test of a mended fault asks three times: before (the plain kernel must show the fault, or the
+# test would prove nothing), loaded, and after unload (the fault is back: it was us who mended it).
+set -euo pipefail
+
+ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/../../.." && pwd)
+if [ -z "${TEST_CGROUP:-}" ]; then
+	case $(realpath "$0") in
+	"$ROOT"/tests/net/*) ;;
+	*)
+		echo "$0: source this from a test below tests/net" >&2
+		exit 1
+		;;
+	esac
+	exec "$ROOT/tests/run" --verbose "$0"
+fi
+
+BUILD=${BUILD:-$ROOT/build}
+SLUICE=${SLUICE:-$BUILD/sluice}
+SERVER=$BUILD/tests/udp-server
+CLIENT=$BUILD/tests/udp-client
+FOREIGN=$BUILD/tests/foreign-prog
+# shellcheck disable=SC2034
+PINS=/sys/fs/bpf/sluice
+NOT_LOADED="reply is not loaded"
+for needed in "$SLUICE" "$SERVER" "$CLIENT" "$FOREIGN"; do
+	if [ ! -x "$needed" ]; then
+		echo "$needed is not there: build it with 'make tested'" >&2
+		exit 1
+	fi
+done
+
+# shellcheck source=tools/topology.sh
+. "$ROOT/tools/topology.sh"
+
+# Addresses of HOST: the one on CONTAINER's route, which the kernel answers from, and the other.
+NEAR4=172.17.0.1 FAR4=172.16.13.13
+# shellcheck disable=SC2034
+NEAR6=fd17::1 FAR6=fd16::13
+PORT=56789
+
+# The line of the test itself that has failed, whatever helper found it.
+failed_line()
+{
+	local depth=${#BASH_LINENO[@]}
+	echo "$(basename "$0"): failed in line ${BASH_LINENO[depth - 2]}" >&2
+}
+
+trap 'failed_line' ERR
+set -E
+
+fail()
+{
+	printf '%s\n' "$@" >&2
+	failed_line
+	exit 1
+}
+
+say()
+{
+	printf '== %s\n' "$*"
+}
+
+sluice()
+{
+	"$SLUICE" "$@"
+}
+
+# shellcheck disable=SC2120 # most calls give no options
+reply_load()
+{
+	sluice reply load --mode socket --cgroup "$TEST_CGROUP" "$@" || return
+	# for want_verified: the programs that were ours
+	bpftool cgroup tree "$TEST_CGROUP" | awk '/sluice_/ { print $1 }' >>"$TEST_TMP/ours"
+}
+
+# ---- servers ----
+
+# serve NAME KIND PORT [OPTION…]: a test server in namespace NAME, up when this returns; its output
+# is in LOG, its process id in SPAWNED
+serve()
+{
+	local name=$1 kind=$2 port=$3
+	shift 3
+	LOG=$TEST_TMP/$name.$kind.$port.log
+	spawn_in "$name" "$LOG" "$SERVER" --kind "$kind" --port "$port" "$@"
+	wait_udp "$name" "$port"
+}
+
+# stop PID: end a server we started, and wait until it has gone
+stop()
+{
+	kill "$1"
+	wait "$1" 2>/dev/null || true
+}
+
+is_halted()
+{
+	awk '$1 == "State:" && $2 != "T" { runs = 1 } END { exit runs }' /proc/"$1"/task/*/status
+}
+
+# halt PID: stops it until it gets SIGCONT. The signal alone is heard only when the process is given
+# a CPU: until then it may take one more datagram.
+halt()
+{
+	kill -STOP "$1"
+	wait_until 20 is_halted "$1"
+}
+
+# Path of a real server: unpacked under build/servers, or the system's own.
+server_path()
+{
+	local path
+	for path in "$BUILD/servers/$1" "/$1"; do
+		if [ -x "$path" ]; then
+			echo "$path"
+			return
+		fi
+	done
+	echo "$1 is not here: run tools/setup.sh test as root" >&2
+	return 1
+}
+
+no_errors()
+{
+	if grep -q ': ' "$1"; then
+		fail "the server could not send:" "$(cat "$1")"
+	fi
+}
+
+# ---- asking, and what must come of it ----
+
+# ask NAME OPTION…: the client in namespace NAME; its lines go to stdout, its exit code is ignored
+ask()
+{
+	local name=$1
+	shift
+	in_ns "$name" "$CLIENT" "$@" || true
+}
+
+target()
+{
+	case "$1" in
+	*:*) echo "[$1]:$2" ;;
+	*) echo "$1:$2" ;;
+	esac
+}
+
+# want_line LINE TEXT: TEXT, the output of a client, has LINE
+want_line()
+{
+	grep -qxF "$1" <<<"$2" || fail "wanted: $1" "got:    ${2//$'\n'/$'\n'        }"
+}
+
+# want_right NAME ADDR PORT [OPTION…]: three answers from the address asked, on a connected socket
+want_right()
+{
+	local name=$1 addr=$2 port=$3
+	shift 3
+	want_line "sent 3 right 3 wrong 0 refused 0 lost 0 corrupt 0" \
+		"$(ask "$name" --to "$(target "$addr" "$port")" --count 3 "$@")"
+}
+
+# want_wrong NAME ADDR PORT ANSWERER [OPTION…]: three answers, all from ANSWERER instead of ADDR
+want_wrong()
+{
+	local name=$1 addr=$2 port=$3 answerer=$4 output
+	shift 4
+	output=$(ask "$name" --any --to "$(target "$addr" "$port")" --count 3 "$@")
+	want_line "sent 3 right 0 wrong 3 refused 0 lost 0 corrupt 0" "$output"
+	want_line "answered $(target "$answerer" "$port") 3" "$output"
+}
+
+# want_mended NAME ADDR PORT ANSWERER [OPTION…]: the kernel alone answers from ANSWERER, sluice
+# loaded from ADDR, and the kernel alone from ANSWERER again
+want_mended()
+{
+	local name=$1 addr=$2 port=$3 answerer=$4
+	shift 4
+	say "$addr, the kernel alone"
+	want_wrong "$name" "$addr" "$port" "$answerer" "$@"
+	say "$addr, loaded"
+	reply_load
+	want_right "$name" "$addr" "$port" "$@"
+	say "$addr, unloaded"
+	sluice reply unload
+	want_wrong "$name" "$addr" "$port" "$answerer" "$@"
+}
+
+# want_status CODE COMMAND…: COMMAND exits with CODE; its output goes to OUTPUT
+want_status()
+{
+	local wanted=$1 status=0
+	shift
+	OUTPUT=$("$@" 2>&1) || status=$?
+	[ "$status" = "$wanted" ] || fail "wanted exit $wanted, got $status: $*" "$OUTPUT"
+}
+
+# want_text TEXT: the OUTPUT of the last want_status has it
+want_text()
+{
+	[[ $OUTPUT == *"$1"* ]] || fail "wanted '$1' in:" "$OUTPUT"
+}
+
+want_equal()
+{
+	[ "$1" = "$2" ] || fail "${3:-values differ}" "wanted: $2" "got:    $1"
+}
+
+# ---- what sluice says ----
+
+# json FILTER COMMAND…: evaluates the Python expression FILTER with `d` = the parsed output
+json()
+{
+	local filter=$1
+	shift
+	"$@" | python3 -c 'import json, sys
+d = json.load(sys.stdin)
+print(eval(sys.argv[1]))' "$filter"
+}
+
+# counter NAME: its value, from `reply show -j`
+counter()
+{
+	json "d['reply']['counters']['$1']" sluice -j reply show
+}
+
+# ---- conntrack ----
+
+# entries NAME PORT: how many entries of namespace NAME concern PORT
+conntrack_count()
+{
+	conntrack_list "$1" | grep -cE "[sd]port=$2 " || true
+}
+
+# ---- nothing left ----
+
+# want_clean: nothing of ours is on the cgroup or in the bpffs
+want_clean()
+{
+	local left
+	left=$(bpftool cgroup tree "$TEST_CGROUP" | grep sluice_ || true)
+	[ -z "$left" ] || fail "still attached:" "$left"
+	left=$(find /sys/fs/bpf -path '*sluice*' || true)
+	[ -z "$left" ] || fail "still pinned:" "$left"
+}
+
+# want_verified: so says cleanup --verify, which looks at the whole kernel. The operator, or somebody
+# else's tests, may have sluice loaded, too: that is named and left alone, and none of it is ours.
+want_verified()
+{
+	local status=0 report
+	want_clean
+	report=$(sluice -j cleanup --verify) || status=$?
+	python3 - "$status" "$report" "$TEST_TMP/ours" <<-'PYTHON'
+		import json
+		import sys
+
+		status, report = int(sys.argv[1]), json.loads(sys.argv[2])
+		ours = set(map(int, open(sys.argv[3]).read().split()))
+		left = [o for o in report["left"] if o["kind"] == "program" and o["id"] in ours]
+		if left:
+		    sys.exit(f"still in the kernel: {left}")
+		if status != (5 if report["left"] else 0):
+		    sys.exit(f"exit {status}, but left is {report['left']}")
+		if report["removed_pins"]:
+		    sys.exit(f"{report['removed_pins']} pins were there")
+	PYTHON
+}
+
+touch "$TEST_TMP/ours"

@@ -1,0 +1,36 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+# Connected sockets are not touched in socket mode, neither a client's nor those of servers that
+# connect back to their first peer, as `nc -u -l` does: the kernel fixes their source at connect(2).
+# With sluice they behave exactly as without.
+#
+#   container 172.17.0.3 ── docker0 172.17.0.1 [host: connects back] eth0 172.16.13.13
+. "$(dirname "$0")/../lib/lib.sh"
+
+# The server's socket is connected to 172.17.0.3:4000 from 172.17.0.1 after the first datagram.
+ask_connecting()
+{
+	local port=$1
+	serve "$HOST" connect4 "$port"
+	want_line "answered $NEAR4:$port 1" \
+		"$(ask "$CONTAINER" --any --from 172.17.0.3:4000 --to "$FAR4:$port")"
+	want_right "$CONTAINER" "$NEAR4" "$port" --from 172.17.0.3:4000
+	no_errors "$LOG"
+	stop "$SPAWNED"
+}
+
+topology_up
+serve "$CONTAINER" sendto4 "$PORT"
+
+say "the kernel alone"
+ask_connecting 6000
+want_right "$HOST" 172.17.0.3 "$PORT"
+
+say "loaded"
+reply_load
+ask_connecting 6001
+before=$(counter fixed)
+want_right "$HOST" 172.17.0.3 "$PORT" --from "$FAR4"
+want_right "$HOST" 172.17.0.3 "$PORT"
+want_equal "$(($(counter fixed) - before))" 6 "fixed: the server's answers alone, not the client's sends"

@@ -1,0 +1,78 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+# dnsmasq names the source of its answers itself (IP_PKTINFO): right without sluice, and byte for
+# byte the same with it, headers and all.
+#
+#   container ── docker0 172.17.0.1, fd17::1 [host: dnsmasq *:53] eth0 172.16.13.13, fd16::13
+. "$(dirname "$0")/../lib/lib.sh"
+
+cat >"$TEST_TMP/ask.py" <<'PYTHON'
+import socket
+import struct
+import sys
+
+# The same questions with the same ids from the same ports: what differs is the answerer's doing.
+for number, server in enumerate(sys.argv[1:]):
+    family = socket.AF_INET6 if ":" in server else socket.AF_INET
+    client = socket.socket(family, socket.SOCK_DGRAM)
+    client.settimeout(10)
+    client.bind(("", 4000 + number))
+    for kind in (1, 28, 16):
+        name = b"\x03www\x07example\x00"
+        question = struct.pack(">HHHHHH", 4711 + kind, 0x0100, 1, 0, 0, 0) + name
+        client.sendto(question + struct.pack(">HH", kind, 1), (server, 53))
+        answer, source = client.recvfrom(4096)
+        if source[0] != server:
+            sys.exit(f"asked {server}, answered by {source[0]}")
+PYTHON
+
+# Whole packets in hexadecimal. The id of an IPv4 packet counts what the host has sent, and the
+# checksum covers it: these two are left out.
+cat >"$TEST_TMP/packets.py" <<'PYTHON'
+import struct
+import sys
+
+with open(sys.argv[1], "rb") as capture:
+    capture.read(24)
+    while header := capture.read(16):
+        packet = bytearray(capture.read(struct.unpack("=IIII", header)[2]))
+        if packet[12:14] == b"\x08\x00":
+            packet[18:20] = packet[24:26] = b"\x00\x00"
+        print(packet.hex())
+PYTHON
+
+# The answers as they leave the host, in the order of the questions.
+answers()
+{
+	local capture
+	spawn_in "$HOST" "$TEST_TMP/tcpdump.log" \
+		tcpdump -Z root --immediate-mode -U -n -i docker0 -c 12 -w "$1" udp and src port 53
+	capture=$SPAWNED
+	wait_until 10 grep -q 'listening on' "$TEST_TMP/tcpdump.log"
+	in_ns "$CONTAINER" python3 "$TEST_TMP/ask.py" "$FAR4" "$NEAR4" "$FAR6" "$NEAR6"
+	wait_until 10 ended "$capture"
+	python3 "$TEST_TMP/packets.py" "$1"
+}
+
+ended()
+{
+	! kill -0 "$1"
+}
+
+topology_up
+spawn_in "$HOST" "$TEST_TMP/dnsmasq.log" dnsmasq --keep-in-foreground --conf-file=/dev/null \
+	--user=root --pid-file= --no-resolv --no-hosts --log-facility=- \
+	--host-record=www.example,192.0.2.1,2001:db8::1 --txt-record=www.example,hello
+wait_udp "$HOST" 53
+
+say "the kernel alone"
+answers "$TEST_TMP/before.pcap" >"$TEST_TMP/before"
+say "loaded"
+# the asking sockets are on the wildcard address, too: port 53 alone
+reply_load --port 53
+answers "$TEST_TMP/after.pcap" >"$TEST_TMP/after"
+diff "$TEST_TMP/before" "$TEST_TMP/after" || fail "dnsmasq's answers have changed"
+want_equal "$(wc -l <"$TEST_TMP/before")" 12 "answers captured"
+want_equal "$(counter left_source_set)" 12 "answers left alone"
+want_equal "$(counter fixed)" 0 "fixed"

@@ -1,0 +1,26 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+# One client socket that asks two addresses of the host in turn: the last one asked answers.
+#
+#   container ── docker0 172.17.0.1, fd17::1 [host: [::]:56789] eth0 172.16.13.13, fd16::13
+. "$(dirname "$0")/../lib/lib.sh"
+
+topology_up
+serve "$HOST" dual6 "$PORT"
+both4="$FAR4:$PORT,$NEAR4:$PORT"
+both6="[$FAR6]:$PORT,[$NEAR6]:$PORT"
+
+say "the kernel alone"
+want_line "sent 20 right 10 wrong 10 refused 0 lost 0 corrupt 0" \
+	"$(ask "$CONTAINER" --any --to "$both4" --count 10)"
+want_line "sent 20 right 10 wrong 10 refused 0 lost 0 corrupt 0" \
+	"$(ask "$CONTAINER" --any --to "$both6" --count 10)"
+
+say "loaded"
+reply_load
+want_line "sent 20 right 20 wrong 0 refused 0 lost 0 corrupt 0" \
+	"$(ask "$CONTAINER" --any --to "$both4" --count 10)"
+want_line "sent 20 right 20 wrong 0 refused 0 lost 0 corrupt 0" \
+	"$(ask "$CONTAINER" --any --to "$both6" --count 10)"
+no_errors "$LOG"

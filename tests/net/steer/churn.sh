@@ -1,0 +1,56 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+# Workers that close their sockets and open others all the time, under load, while steering is brought
+# up to date again and again: so sockets close between being looked up and being chosen. Every
+# datagram is a decision that is counted; none falls for want of a socket; what is not answered was
+# in a queue that its worker closed. The kernel has nothing to complain of.
+#
+#   host: 200 flows ── lo ── eight workers, each with another socket every 50 ms
+. "$(dirname "$0")/../lib/lib.sh"
+. "$(dirname "$0")/../lib/steer.sh"
+
+COUNT=200
+DECISIONS="known started moved_gone moved_drained moved_idle
+	kernel_no_worker kernel_header kernel_refused"
+
+decided()
+{
+	local name sum=0
+	for name in $DECISIONS; do
+		sum=$((sum + $(steer_counter "$name")))
+	done
+	echo "$sum"
+}
+
+netns_add "$HOST"
+since=$(kernel_time)
+workers "$HOST" --port "$PORT" --workers 8 --reopen 50
+
+say "the kernel alone"
+flows "$HOST" --to "127.0.0.1:$PORT" --flows "$COUNT" --rate 2000
+flows_go_on $((10 * COUNT))
+flows_end
+want_at_least $((COUNT)) "$(result moved)" "flows moved"
+
+say "loaded, again and again"
+sluice --netns "$HOST" steer load --port "$PORT"
+no_ports=$(udp_counter "$HOST" NoPorts) full=$(udp_counter "$HOST" RcvbufErrors)
+flows "$HOST" --to "127.0.0.1:$PORT" --flows "$COUNT" --rate 2000
+for ((round = 0; round < 15; round++)); do
+	sluice --netns "$HOST" steer load --port "$PORT" >"$TEST_TMP/load" ||
+		fail "load under churn:" "$(cat "$TEST_TMP/load")"
+done
+flows_go_on $((10 * COUNT))
+flows_end
+echo "$(head -n 1 <<<"$(grep ^sent "$FLOWS_LOG")"), choices made again: $(steer_counter stale_slot)"
+want_equal "$(decided)" "$(result sent)" "datagrams decided on, of those sent"
+want_at_least 1 "$(steer_counter stale_slot)" "choices of a closed socket"
+want_at_least 1 "$(steer_counter moved_gone)" "flows whose socket was closed"
+want_equal "$(udp_counter "$HOST" NoPorts)" "$no_ports" "datagrams without a socket"
+want_equal "$(udp_counter "$HOST" RcvbufErrors)" "$full" "datagrams for a full queue"
+want_at_most $(($(result sent) / 100)) "$(result lost)" "datagrams in queues that were closed"
+
+say "unloaded"
+sluice steer unload
+want_equal "$(kernel_complaints "$since")" "" "complaints of the kernel"

@@ -1,0 +1,109 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+# cleanup gives steered groups back to the kernel in whatever state they are: loaded, with pins that
+# are missing or all removed by hand, of another version; those of another folder it leaves and
+# names.
+#
+#   container ── docker0 172.17.0.1 [host: three servers on 0.0.0.0:56789]
+. "$(dirname "$0")/../lib/lib.sh"
+. "$(dirname "$0")/../lib/see.sh"
+
+OTHER=${PINS}_other
+
+# want_gone: no program of this test is left, and the kernel serves alone
+want_gone()
+{
+	wait_until 10 none_attached || fail "still in the kernel:" "$(bpftool prog show | grep sluice_)"
+	want_verified
+	want_answers 10 2 30000
+}
+
+# want_stays WHY: the program is on the group, and sluice does not know of it
+want_stays()
+{
+	want_equal "$(attached)" 1 "programs attached, $1"
+	want_answers 10 2 30000
+}
+
+# cleaned: what cleanup says: were there pins, and groups?  Of somebody else's tests there may be
+# groups whose pins have gone, too.
+cleaned()
+{
+	json "(d['removed_pins'] > 0, d['groups_given_back'] > 0)" sluice -j cleanup
+}
+
+topology_up
+group_up 3
+
+say "loaded"
+steer_load
+want_answers 10 2 30000
+want_stays loaded
+want_equal "$(cleaned)" "(True, True)"
+want_gone
+
+say "nothing to do"
+want_equal "$(json "d['removed_pins']" sluice -j cleanup)" 0
+
+say "all pins removed by hand"
+: >"$TEST_TMP/ours"
+steer_load
+rm -r "$PINS"
+want_stays "without pins"
+want_status 1 "$SLUICE" steer unload
+want_equal "$(cleaned)" "(False, True)"
+want_gone
+
+say "some pins removed by hand"
+: >"$TEST_TMP/ours"
+steer_load
+rm "$PINS"/steer/*/sluice_sockets "$PINS"/steer/sluice_steering
+want_stays "with half of its pins"
+want_equal "$(json "d['groups_given_back'] > 0" sluice -j cleanup)" True
+want_gone
+
+say "of another version"
+: >"$TEST_TMP/ours"
+steer_load
+group=$(echo "$PINS"/steer/*/sluice_group)
+python3 - "$group" <<'PYTHON'
+import json
+import subprocess
+import sys
+
+pin = ["pinned", sys.argv[1]]
+entry = json.loads(subprocess.check_output(["bpftool", "-j", "map", "dump", *pin]))[0]
+value = [int(byte, 16) for byte in entry["value"]]
+value[4] += 1  # abi, the second word
+subprocess.check_call(["bpftool", "map", "update", *pin, "key", "0", "0", "0", "0", "value",
+                       *map(str, value)])
+PYTHON
+want_status 5 "$SLUICE" steer unload
+want_text "another version"
+want_stays "of another version"
+want_equal "$(cleaned)" "(True, True)"
+want_gone
+
+say "without the permission to take sockets"
+: >"$TEST_TMP/ours"
+steer_load
+want_status 4 setpriv --bounding-set=-sys_ptrace --inh-caps=-sys_ptrace "$SLUICE" cleanup
+want_text CAP_SYS_PTRACE
+want_stays "as it could not be detached"
+want_equal "$(json "len(d['groups'])" sluice -j steer show)" 1
+want_equal "$(cleaned)" "(True, True)"
+want_gone
+
+say "of another folder: left alone, and named"
+: >"$TEST_TMP/ours"
+sluice --netns "$HOST" --bpffs "$OTHER" steer load --port "$PORT"
+json "d['groups'][0]['program_id']" sluice --bpffs "$OTHER" -j steer show >"$TEST_TMP/ours"
+want_equal "$(json "d['removed_pins']" sluice -j cleanup)" 0
+want_stays "from another folder"
+want_status 5 "$SLUICE" -j cleanup --verify
+want_equal "$(json "[o['name'] for o in d['left'] if (o['kind'], o['id']) == \
+	('steered group', $(cat "$TEST_TMP/ours"))]" grep -m1 '^{' <<<"$OUTPUT")" \
+	"['0.0.0.0:$PORT']"
+sluice --bpffs "$OTHER" cleanup
+want_gone

@@ -1,0 +1,121 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+# Policy cpu: a datagram is read by the worker that runs on the CPU where it arrived, be the workers
+# processes or threads; and where it is not known who runs where, the flows are placed by hash. What
+# a process on a CPU sends over lo arrives on that CPU.
+#
+#   client on CPU 0 or 1 ── lo 127.0.0.1, ::1 [host: workers on CPU 0 and CPU 1, on [::]:56789]
+. "$(dirname "$0")/../lib/lib.sh"
+. "$(dirname "$0")/../lib/cpu.sh"
+
+netns_add "$HOST"
+
+# load: and how well the readers are known goes to READERS
+load()
+{
+	READERS=$(json "' '.join(f'{k}:{v}' for k, v in sorted(d['readers'].items()))" \
+		sluice -j --netns "$HOST" steer load --port "$PORT" --policy cpu)
+}
+
+want_by_cpu()
+{
+	want_equal "$(tally "$HOST" 0 127.0.0.1)" "$1:40"
+	want_equal "$(tally "$HOST" 1 127.0.0.1)" "$2:40"
+	want_equal "$(tally "$HOST" 0 ::1)" "$1:40"
+	want_equal "$(tally "$HOST" 1 ::1)" "$2:40"
+}
+
+want_by_hash()
+{
+	want_both "$(tally "$HOST" 0 127.0.0.1)" "$1" "$2"
+	want_both "$(tally "$HOST" 1 ::1)" "$1" "$2"
+}
+
+say "two processes: the kernel alone"
+workers a@0
+first=$SPAWNED
+workers b@1
+second=$SPAWNED
+want_by_hash a b
+say "two idle processes: their affinity tells"
+load
+want_equal "$READERS" "pinned:2 seen:0 unknown:0"
+want_by_cpu a b
+say "the operator moves them, and loads again"
+taskset -cp 1 "$first" >/dev/null
+taskset -cp 0 "$second" >/dev/null
+load
+want_equal "$READERS" "pinned:2 seen:0 unknown:0"
+want_by_cpu b a
+say "unloaded"
+sluice steer unload
+want_by_hash a b
+stop "$first"
+stop "$second"
+wait_until 10 udp_unbound "$HOST" "$PORT"
+
+for way in select epoll recv; do
+	say "one process, idle threads that wait by $way on each CPU"
+	workers "a@0/$way" "b@1/$way"
+	first=$SPAWNED
+	want_by_hash a b
+	load
+	want_equal "$READERS" "pinned:2 seen:0 unknown:0"
+	want_by_cpu a b
+	sluice steer unload
+	want_by_hash a b
+	stop "$first"
+	wait_until 10 udp_unbound "$HOST" "$PORT"
+done
+
+say "idle threads that nobody sees wait: placed by hash"
+workers a@0/nap b@1/nap
+first=$SPAWNED
+load
+want_equal "$READERS" "pinned:0 seen:0 unknown:2"
+want_by_hash a b
+say "under traffic, they are seen to read"
+chatter "$HOST" 127.0.0.1
+load
+stop "$CHATTER"
+want_equal "$READERS" "pinned:2 seen:0 unknown:0"
+want_by_cpu a b
+say "another policy, and back"
+sluice --netns "$HOST" steer load --port "$PORT" --policy flow
+want_by_hash a b
+load
+want_equal "$READERS" "pinned:2 seen:0 unknown:0"
+want_by_cpu a b
+sluice steer unload
+stop "$first"
+wait_until 10 udp_unbound "$HOST" "$PORT"
+
+say "in a PID namespace of their own"
+spawn_in "$HOST" "$TEST_TMP/contained.log" unshare --pid --fork --kill-child \
+	python3 "$TEST_TMP/workers.py" "$PORT" a@0 b@1/nap
+first=$SPAWNED
+wait_until 10 grep -q up "$TEST_TMP/contained.log"
+chatter "$HOST" 127.0.0.1
+load
+stop "$CHATTER"
+want_equal "$READERS" "pinned:2 seen:0 unknown:0"
+want_by_cpu a b
+sluice steer unload
+# unshare(1) takes no other signal while it has a child
+kill -KILL "$first"
+wait_until 10 udp_unbound "$HOST" "$PORT"
+
+say "threads that the scheduler may move: where they ran last"
+workers a b
+load
+want_equal "$READERS" "pinned:0 seen:2 unknown:0"
+say "and where they were seen to read"
+chatter "$HOST" 127.0.0.1
+load
+stop "$CHATTER"
+want_equal "$READERS" "pinned:0 seen:2 unknown:0"
+answers=$(tally "$HOST" 0 127.0.0.1)
+[[ $answers != *lost* ]] || fail "datagrams were lost: $answers"
+sluice steer unload
+want_clean

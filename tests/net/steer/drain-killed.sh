@@ -1,0 +1,129 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+# A drain that is killed (kill -9) leaves its slots draining: whoever looks next sees that nobody
+# drains them any more, says so, and gives the process its new flows back. A drain that is still at
+# work is left alone.
+#
+#   host: flows ── lo ── two workers, old, and two, new
+. "$(dirname "$0")/../lib/lib.sh"
+. "$(dirname "$0")/../lib/daemon.sh"
+. "$(dirname "$0")/../lib/steer.sh"
+
+COUNT=40
+
+# state: of the old server's slots, each once, as the map has it: it is left as it is by this look
+state()
+{
+	local folder
+	folder=$(steer_groups)
+	bpftool -j map dump pinned "$folder/sluice_slots" | python3 -c '
+import json, sys
+
+names = ["free", "active", "retired", "draining", "drained"]
+slots = [entry["formatted"]["value"] for entry in json.load(sys.stdin)]
+print(" ".join(sorted({names[s["state"]] for s in slots if s["pid"] == int(sys.argv[1])})))' "$OLD"
+}
+
+state_is()
+{
+	[ "$(state)" = "$1" ]
+}
+
+# drain_begin PID: the old server's slots are draining when this returns
+drain_begin()
+{
+	"$SLUICE" steer drain "$1" --idle 60 --limit 600 >"$TEST_TMP/drain" 2>&1 &
+	DRAIN_PID=$!
+	wait_until 20 state_is draining || fail "it does not drain:" "$(cat "$TEST_TMP/drain")"
+}
+
+drain_kill()
+{
+	kill -KILL "$DRAIN_PID"
+	wait "$DRAIN_PID" 2>/dev/null || true
+	# the daemon looks whenever it likes
+	[ -n "${DAEMON:-}" ] || want_equal "$(state)" draining "nobody has looked yet: the old server's slots"
+}
+
+moved_more_than()
+{
+	[ "$(steer_counter moved_drained)" -gt "$1" ]
+}
+
+LAPSED="the drain of udp-worker"
+
+netns_add "$HOST"
+workers "$HOST" --port "$PORT" --workers 2
+OLD=$SERVER_PID
+workers "$HOST" --port "$PORT" --workers 2
+NEW=$SERVER_PID
+sluice --netns "$HOST" steer load --port "$PORT"
+flows "$HOST" --to "127.0.0.1:$PORT" --flows "$COUNT"
+BUSY=$CLIENT_PID
+
+say "at work: it is left alone"
+drain_begin "$OLD"
+want_status 0 sluice steer show
+want_status 0 sluice --netns "$HOST" steer load --port "$PORT"
+want_equal "$(state)" draining "the old server's slots"
+flows "$HOST" --to "127.0.0.1:$PORT" --flows "$COUNT"
+flows_end
+want_equal "$(of_process answered "$OLD")" 0 "answers by the one that drains"
+
+say "killed: steer show gives it back"
+drain_kill
+want_status 0 sluice steer show
+want_text "$LAPSED ($OLD) was killed: it takes new flows again"
+want_equal "$(state)" active "the old server's slots"
+flows "$HOST" --to "127.0.0.1:$PORT" --flows "$COUNT"
+flows_end
+want_at_least 1 "$(of_process answered "$OLD")" "answers by the old server"
+want_status 0 sluice steer show
+[[ $OUTPUT != *"$LAPSED"* ]] || fail "said twice:" "$OUTPUT"
+
+say "steer load does"
+drain_begin "$OLD"
+drain_kill
+want_status 0 sluice --netns "$HOST" steer load --port "$PORT"
+want_text "$LAPSED ($OLD) was killed: it takes new flows again"
+want_equal "$(state)" active "the old server's slots"
+
+say "a drain of the other server does, and is not refused for it"
+drain_begin "$OLD"
+drain_kill
+want_status 0 sluice steer drain "$NEW" --idle 0 --limit 5
+want_text "$LAPSED ($OLD) was killed: it takes new flows again"
+want_equal "$(state)" active "the old server's slots"
+
+say "the daemon's sweep does"
+workers "$HOST" --port "$PORT" --workers 2
+configure '[steer]' "port = $PORT" "netns = $HOST" 'sweep = 1'
+daemon_start
+drain_begin "$OLD"
+drain_kill
+wait_until 20 logged 'msg="steer: drain-lapsed"' || fail "not logged:" "$(cat "$DAEMON_LOG")"
+want_logged "process=udp-worker pid=$OLD"
+wait_until 20 state_is active || fail "the old server's slots: $(state)"
+daemon_stop
+DAEMON=
+
+say "killed while it empties the queues: the slots are not drained yet, and are given back"
+# what another drain does while it empties them
+flock "$(steer_groups)" sleep 1000 &
+EMPTIES=$!
+begins=$(steer_counter moved_drained)
+"$SLUICE" steer drain "$OLD" --idle 0 --limit 0 >"$TEST_TMP/drain" 2>&1 &
+DRAIN_PID=$!
+wait_until 20 moved_more_than "$begins" || fail "no flow moves:" "$(cat "$TEST_TMP/drain")"
+drain_kill
+kill "$EMPTIES"
+wait "$EMPTIES" 2>/dev/null || true
+want_status 0 sluice steer show
+want_text "$LAPSED ($OLD) was killed: it takes new flows again"
+
+stop "$BUSY"
+stop "$OLD"
+stop "$NEW"
+stop "$SERVER_PID"
+sluice steer unload

@@ -1,0 +1,105 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+# A drain that does not come to its end: its terminal is lost, it is killed, or the other server ends
+# meanwhile. The process takes new flows again, and what waits in its queues stays there. Unless another
+# drain has come to its end.
+#
+#   host: 20 flows ── lo ── two workers, old, and two, new
+. "$(dirname "$0")/../lib/lib.sh"
+. "$(dirname "$0")/../lib/steer.sh"
+
+COUNT=20
+
+# states: those of the old server's slots, each once
+states()
+{
+	sluice -j steer show | python3 -c '
+import json, sys
+
+slots = [slot for group in json.load(sys.stdin)["groups"] for slot in group["slots"]]
+print(" ".join(sorted({slot["state"] for slot in slots if slot["pid"] == int(sys.argv[1])})))' "$OLD"
+}
+
+states_are()
+{
+	[ "$(states)" = "$1" ]
+}
+
+# drain_begin IDLE: DRAIN_PID is its process id; its limit is not reached here
+drain_begin()
+{
+	"$SLUICE" steer drain "$OLD" --idle "$1" --limit 100 >"$TEST_TMP/drain" 2>&1 &
+	DRAIN_PID=$!
+	# the slots may be so since a drain before it
+	wait_until 20 grep -q '^SigCgt:.*[13579bdf]$' "/proc/$DRAIN_PID/status" &&
+		wait_until 20 states_are draining || fail "it does not drain:" "$(cat "$TEST_TMP/drain")"
+}
+
+# drain_halt: where it does not keep others from the pins
+drain_halt()
+{
+	halt "$DRAIN_PID"
+	until flock --nonblock "$PINS" true; do
+		kill -CONT "$DRAIN_PID"
+		halt "$DRAIN_PID"
+	done
+}
+
+netns_add "$HOST"
+workers "$HOST" --port "$PORT" --workers 2
+OLD=$SERVER_PID
+workers "$HOST" --port "$PORT" --workers 2
+NEW=$SERVER_PID
+sluice --netns "$HOST" steer load --port "$PORT"
+flows "$HOST" --to "127.0.0.1:$PORT" --flows "$COUNT"
+
+for signal in INT TERM HUP; do
+	say "signal $signal"
+	drain_begin 60
+	kill "-$signal" "$DRAIN_PID"
+	wait "$DRAIN_PID" && fail "it did not fail"
+	want_equal "$(states)" active "the old server's slots"
+done
+
+say "killed: the next one takes its slots back, too"
+drain_begin 60
+kill -KILL "$DRAIN_PID"
+wait "$DRAIN_PID" && fail "it did not fail"
+drain_begin 60
+kill -INT "$DRAIN_PID"
+wait "$DRAIN_PID" && fail "it did not fail"
+want_equal "$(states)" active "the old server's slots"
+
+say "the other server ends"
+drain_begin 5
+stop "$NEW"
+# it goes on when the flows have been idle, which they are not before the other server has gone
+flows_end
+status=0
+wait "$DRAIN_PID" || status=$?
+want_equal "$status" 5 "exit code"
+want_equal "$(states)" active "the old server's slots"
+flows "$HOST" --to "127.0.0.1:$PORT" --flows "$COUNT"
+flows_end
+
+say "interrupted, when another drain has come to its end: that stands"
+workers "$HOST" --port "$PORT" --workers 2
+NEW=$SERVER_PID
+sluice --netns "$HOST" steer load --port "$PORT"
+flows "$HOST" --to "127.0.0.1:$PORT" --flows "$COUNT"
+drain_begin 60
+drain_halt
+want_status 0 sluice steer drain "$OLD" --limit 0
+kill -INT "$DRAIN_PID"
+kill -CONT "$DRAIN_PID"
+wait "$DRAIN_PID" && fail "it did not fail"
+want_equal "$(states)" drained "the old server's slots"
+
+say "drained again: so it stays"
+want_status 0 sluice steer drain "$OLD"
+want_equal "$(states)" drained "the old server's slots"
+flows_end
+stop "$OLD"
+stop "$NEW"
+sluice steer unload

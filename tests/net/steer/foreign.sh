@@ -1,0 +1,49 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+# A server that has a reuseport program of its own, of classic BPF or eBPF, is left alone and named:
+# exit 5 if there is nobody else on the port, and its program decides as before. Another group on
+# that port is steered nevertheless.
+#
+#   host: 40 flows ── lo ── four workers, whose program gives all to the first
+. "$(dirname "$0")/../lib/lib.sh"
+. "$(dirname "$0")/../lib/steer.sh"
+
+# want_first TO: all flows are with worker 0
+want_first()
+{
+	flows "$HOST" --to "$1" --flows 40
+	flows_end
+	want_equal "$(result workers) $(result lost)" "1 0" "workers that answer, datagrams lost"
+	want_equal "$(awk '$1 == "worker" { print substr($2, index($2, "/")) }' "$FLOWS_LOG")" /0
+}
+
+netns_add "$HOST"
+for own in classic ebpf; do
+	say "$own"
+	workers "$HOST" --port "$PORT" --workers 4 --own "$own"
+	first=$SERVER_PID
+	want_first "127.0.0.1:$PORT"
+	want_status 5 sluice --netns "$HOST" steer load --port "$PORT"
+	want_text "left alone"
+	want_text "udp-worker"
+	want_text "$first"
+	[ "$own" = classic ] && want_text "classic BPF program of its own"
+	want_equal "$(steer_groups)" "" "groups"
+	want_first "127.0.0.1:$PORT"
+
+	say "$own, beside a group that has none"
+	workers "$HOST" --port "$PORT" --bind 127.0.0.2 --workers 4
+	want_status 0 sluice --netns "$HOST" steer load --port "$PORT"
+	want_text "left alone"
+	want_text "1 group steered"
+	want_first "127.0.0.1:$PORT"
+	flows "$HOST" --to "127.0.0.2:$PORT" --flows 40
+	flows_end
+	want_at_least 80 $(($(steer_counter known) + $(steer_counter started))) "datagrams steered"
+	sluice steer unload
+	want_first "127.0.0.1:$PORT"
+	stop "$first"
+	stop "$SERVER_PID"
+	wait_until 10 udp_unbound "$HOST" "$PORT"
+done

@@ -1,0 +1,78 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+# The idle timeout: a flow that was silent for longer begins anew, at the new generation of the
+# server, while one that went on stays with the old. Without a newer generation silence moves nobody.
+#
+#   host: 100 flows silent, 100 busy ── lo ── four workers, old, and four, new
+. "$(dirname "$0")/../lib/lib.sh"
+. "$(dirname "$0")/../lib/steer.sh"
+
+COUNT=100
+# so long that no stall of the machine makes a busy flow idle
+LOAD=(--port "$PORT" --idle 2)
+
+# as_client NAME COMMAND…: with the client that was kept as NAME
+keep()
+{
+	declare -g "LOG_$1=$FLOWS_LOG" "PID_$1=$CLIENT_PID"
+}
+
+as_client()
+{
+	local log=LOG_$1 pid=PID_$1
+	FLOWS_LOG=${!log} CLIENT_PID=${!pid}
+}
+
+silence()
+{
+	as_client silent
+	halt "$CLIENT_PID"
+	# longer than the timeout, of which the kernel's clock may be off by a millisecond
+	sleep 2.1
+}
+
+resume()
+{
+	as_client silent
+	kill -CONT "$CLIENT_PID"
+	flows_go_on $((3 * COUNT))
+}
+
+netns_add "$HOST"
+workers "$HOST" --port "$PORT" --workers 4
+old=$SERVER_PID
+sluice --netns "$HOST" steer load "${LOAD[@]}"
+flows "$HOST" --to "127.0.0.1:$PORT" --flows "$COUNT" --rate 2000
+keep silent
+flows "$HOST" --to "127.0.0.1:$PORT" --flows "$COUNT" --rate 2000
+keep busy
+
+say "silent, and nobody came"
+silence
+resume
+want_equal "$(result moved)" 0 "flows moved"
+
+say "silent, and a new generation came"
+# servers that start within two seconds belong together
+sleep 2.2
+workers "$HOST" --port "$PORT" --workers 4
+want_status 0 sluice --netns "$HOST" steer load "${LOAD[@]}"
+want_text "new flows go to a new generation"
+as_client silent
+flows_go_on $((3 * COUNT))
+want_equal "$(result moved)" 0 "flows moved before their silence"
+silence
+resume
+want_equal "$(result moved) $(of_process flows "$SERVER_PID")" "$COUNT $COUNT" "flows that began anew"
+want_equal "$(steer_counter moved_idle)" "$COUNT" "counter moved_idle"
+flows_end
+want_equal "$(result lost)" 0 "datagrams lost"
+as_client busy
+flows_go_on $((3 * COUNT))
+flows_end
+want_equal "$(result moved) $(of_process flows "$old")" "0 $COUNT" "busy flows stay with the old server"
+want_equal "$(result lost)" 0 "datagrams lost"
+stop "$old"
+stop "$SERVER_PID"
+sluice steer unload

@@ -1,0 +1,72 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+# A socket that is on its way to another process, in no process's table, is open still: its slot, and
+# so its flows, and its group stay. When it has been closed, they go.
+#
+#   host: a server with three sockets, which it gives away one after the other
+. "$(dirname "$0")/../lib/lib.sh"
+. "$(dirname "$0")/../lib/steer.sh"
+
+# told COUNT: the server has told of so many
+told()
+{
+	[ "$(wc -l <"$TEST_TMP/server")" -ge "$1" ]
+}
+
+# signal_and_load SIGNAL COUNT
+signal_and_load()
+{
+	kill "-$1" "$SPAWNED"
+	wait_until 20 told "$2" || fail "no answer:" "$(cat "$TEST_TMP/server")"
+	want_status "${3:-0}" sluice --netns "$HOST" steer load --port "$PORT"
+}
+
+netns_add "$HOST"
+# tells of each thing that it has done: SIGUSR1 sends the next socket off, SIGUSR2 closes them all
+spawn_in "$HOST" "$TEST_TMP/server" python3 -c '
+import array, signal, socket, sys
+
+def opened():
+    made = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+    made.bind(("127.0.0.1", int(sys.argv[1])))
+    return made
+
+sockets = [opened() for _ in range(3)]
+ends = list(socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM))
+
+def give(*_):
+    given = sockets.pop()
+    ends[0].sendmsg([b"x"], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", [given.fileno()]))])
+    given.close()
+    print("given", flush=True)
+
+def close(*_):
+    while ends:
+        ends.pop().close()
+    print("closed", flush=True)
+
+signal.signal(signal.SIGUSR1, give)
+signal.signal(signal.SIGUSR2, close)
+print("ready", flush=True)
+while True:
+    signal.pause()
+' "$PORT"
+wait_until 20 told 1 || fail "no server:" "$(cat "$TEST_TMP/server")"
+sluice --netns "$HOST" steer load --port "$PORT"
+group=$(steer_groups)
+
+say "on their way"
+for given in 1 2; do
+	signal_and_load USR1 $((1 + given))
+	want_text "kept, 3 sockets"
+done
+signal_and_load USR1 4 1 # it has no group to tell of
+want_equal "$(steer_groups)" "$group" "groups"
+
+say "closed"
+signal_and_load USR2 5 1
+want_equal "$(steer_groups)" "" "groups"
+stop "$SPAWNED"
+sluice steer unload

@@ -1,0 +1,69 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+# A group of which one socket can't be taken, since the server has it in a map of its own: it is left
+# to the kernel as a whole, or that socket would get nothing any more.
+#
+#   host: flows ── lo ── two sockets, one of them in a REUSEPORT_SOCKARRAY of the server's
+. "$(dirname "$0")/../lib/lib.sh"
+. "$(dirname "$0")/../lib/steer.sh"
+
+netns_add "$HOST"
+spawn_in "$HOST" "$TEST_TMP/server" python3 -uc '
+import ctypes, select, socket, struct, sys
+
+BPF, MAP_CREATE, MAP_UPDATE, SOCKARRAY = 321, 0, 2, 20
+libc = ctypes.CDLL(None, use_errno=True)
+
+
+def bpf(command, attr):
+    buffer = ctypes.create_string_buffer(attr, 128)
+    result = libc.syscall(BPF, command, buffer, 128)
+    if result < 0:
+        raise OSError(ctypes.get_errno(), "bpf")
+    return result
+
+
+def bound():
+    sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+    sock.bind(("127.0.0.1", int(sys.argv[1])))
+    return sock
+
+
+socks = [bound(), bound()]
+array = bpf(MAP_CREATE, struct.pack("=5I", SOCKARRAY, 4, 8, 1, 0))
+key, value = ctypes.c_uint32(0), ctypes.c_uint64(socks[1].fileno())
+bpf(MAP_UPDATE, struct.pack("=IxxxxQQQ", array, ctypes.addressof(key), ctypes.addressof(value), 0))
+print("ready")
+while True:
+    for sock in select.select(socks, [], [])[0]:
+        data, peer = sock.recvfrom(2048)
+        sock.sendto(str(socks.index(sock)).encode(), peer)
+' "$PORT"
+wait_until 20 grep -q ready "$TEST_TMP/server" || fail "no server:" "$(cat "$TEST_TMP/server")"
+
+# answering: how many of the two sockets answer 40 clients
+answering()
+{
+	in_ns "$HOST" python3 -c '
+import socket, sys
+
+answers = set()
+for _ in range(40):
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+        sock.settimeout(5)
+        sock.sendto(b"?", ("127.0.0.1", int(sys.argv[1])))
+        answers.add(sock.recv(64))
+print(len(answers))' "$PORT"
+}
+
+want_equal "$(answering)" 2 "sockets that answer, with the kernel alone"
+want_status 1 sluice --netns "$HOST" steer load --port "$PORT"
+want_text "the server has it in a map of its own"
+want_text "1 of its 2 sockets could not be taken, and would get nothing"
+want_equal "$(steer_groups)" "" "groups"
+want_equal "$(answering)" 2 "sockets that answer"
+sluice steer unload
+want_clean
+stop "$SPAWNED"

@@ -1,0 +1,106 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+# Rolling restarts under load: the new server starts beside the old one, which is drained and ended.
+# Nothing is lost, and each flow moves once for each restart, as its worker ends. The kernel alone
+# loses what waits in the closed queues, and moves flows of the new server's workers, too.
+# Old flows stay with the old server until then, new ones go to the new one.
+#
+#   host: 100 flows ── lo ── four workers, old ▸ four workers, new ▸ …
+. "$(dirname "$0")/../lib/lib.sh"
+. "$(dirname "$0")/../lib/steer.sh"
+
+COUNT=100 ROUNDS=5
+
+# Each answer takes a while, so that there is always something in the queues.
+server()
+{
+	workers "$HOST" --port "$PORT" --workers 4 --delay 2000
+}
+
+# restart COMMAND…: a new server is there beside the old one, COMMAND runs, the old one ends
+restart()
+{
+	local old=$CURRENT
+	server
+	CURRENT=$SERVER_PID
+	"$@" "$old"
+	flows_go_on $((2 * COUNT))
+	stop "$old"
+	flows_go_on $((2 * COUNT))
+}
+
+drain()
+{
+	sluice --netns "$HOST" steer load --port "$PORT"
+	sluice steer drain --idle 1 --limit 1 "$1"
+}
+
+begin()
+{
+	server
+	CURRENT=$SERVER_PID
+	flows "$HOST" --to "127.0.0.1:$PORT" --flows "$COUNT" --window 64
+}
+
+end()
+{
+	flows_end
+	stop "$CURRENT"
+}
+
+netns_add "$HOST"
+say "the kernel alone"
+begin
+for ((round = 0; round < ROUNDS; round++)); do
+	restart true
+done
+end
+want_at_least "$ROUNDS" "$(result lost)" "datagrams lost in restarts"
+want_at_least $((COUNT * ROUNDS * 5 / 4)) "$(result moved)" "flows moved in restarts"
+
+say "loaded and drained"
+begin
+sluice --netns "$HOST" steer load --port "$PORT"
+for ((round = 0; round < ROUNDS; round++)); do
+	restart drain
+done
+end
+want_equal "$(result lost)" 0 "datagrams lost in restarts"
+want_equal "$(result moved)" $((COUNT * ROUNDS)) "flows moved in restarts"
+want_equal "$(steer_counter moved_drained)" $((COUNT * ROUNDS)) "counter moved_drained"
+sluice steer unload
+
+say "a new generation takes new flows, and those alone"
+begin
+sluice --netns "$HOST" steer load --port "$PORT"
+old=$CURRENT
+# servers that start within two seconds belong together
+sleep 2.2
+server
+CURRENT=$SERVER_PID
+want_status 0 sluice --netns "$HOST" steer load --port "$PORT"
+want_text "new flows go to a new generation"
+first_log=$FLOWS_LOG first=$CLIENT_PID
+flows "$HOST" --to "127.0.0.1:$PORT" --flows "$COUNT"
+want_equal "$(look && of_process flows "$CURRENT")" "$COUNT" "new flows at the new server"
+flows_end
+FLOWS_LOG=$first_log CLIENT_PID=$first
+flows_go_on $((2 * COUNT))
+want_equal "$(result moved)" 0 "old flows moved"
+want_equal "$(of_process flows "$old")" "$COUNT" "old flows at the old server"
+
+say "drained when its flows are idle"
+flows_end
+want_status 0 sluice -j steer drain --idle 1 --limit 60 "$old"
+want_equal "$(json "d['flows'], d['flows_left'], d['datagrams_lost'], d['limit_reached']" echo "$OUTPUT")" \
+	"($COUNT, 0, 0, False)"
+stop "$old"
+flows "$HOST" --to "127.0.0.1:$PORT" --flows "$COUNT"
+flows_end
+want_equal "$(result lost)" 0 "datagrams lost behind the drain"
+
+say "the last one is not drained"
+want_status 5 sluice steer drain "$CURRENT"
+stop "$CURRENT"
+sluice steer unload

@@ -1,0 +1,145 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+# Policy cpu where all comes in on one CPU, as from a network card with one queue: XDP spreads the
+# flows over the CPUs of the list, and each goes to the worker there. Natively where the driver can,
+# and the kernel's generic XDP else, and it says which and why. A datagram whose checksum the sender
+# has left to the hardware is not lost by it.
+#
+#   lan, on CPU 0 ── eth0 172.16.13.13, fd16::13 [host: workers on CPU 0 and CPU 1, [::]:56789]
+. "$(dirname "$0")/../lib/lib.sh"
+. "$(dirname "$0")/../lib/cpu.sh"
+
+topology_host
+topology_lan
+workers a@0
+workers b@1
+
+load()
+{
+	sluice --netns "$HOST" steer load --port "$PORT" --policy cpu "$@"
+}
+
+# spread KEY: of the counters
+spread()
+{
+	json "d['xdp']['counters']['$1']" sluice -j --netns "$HOST" steer show
+}
+
+# sent: datagrams by CPU
+sent()
+{
+	json "' '.join(f\"{c['cpu']}:{c['datagrams']}\" for c in d['xdp']['cpus'])" \
+		sluice -j --netns "$HOST" steer show
+}
+
+# checked: what sluice check says of generic XDP
+checked()
+{
+	sluice check --for steer | sed -n 's/^steer  generic XDP to CPUs  *\([a-z]*\) .*/\1/p'
+}
+
+generic()
+{
+	say "generic, where the driver has no XDP: lo"
+	XDP=(--xdp lo --cpus 1)
+	want_status 0 load "${XDP[@]}"
+	want_text "lo: flows spread over CPUs 1, XDP generic, not native: "
+	want_equal "$(json "d['xdp']['interfaces'][0]['mode']" sluice -j --netns "$HOST" steer load \
+		--port "$PORT" --policy cpu "${XDP[@]}")" generic
+	want_equal "$(tally "$HOST" 0 127.0.0.1)" "b:40"
+	want_equal "$(tally "$HOST" 0 ::1)" "b:40"
+	say "and not on eth0 any more"
+	want_equal "$(tally "$LAN" 0 "$FAR4")" "a:40"
+
+	say "generic, where the driver says why: a veth with large frames"
+	ip -n "$LAN" link set eth0 mtu 9000
+	ip -n "$HOST" link set eth0 mtu 9000
+	XDP=(--xdp eth0 --cpus 1)
+	want_status 0 load "${XDP[@]}"
+	want_text "XDP generic, not native: "
+	want_text "MTU"
+	want_equal "$(tally "$LAN" 0 "$FAR4")" "b:40"
+}
+
+# before Linux 5.15
+no_generic()
+{
+	say "where the driver has no XDP, this kernel can't spread: refused, and nothing is changed"
+	want_status 3 load --xdp lo --cpus 0
+	want_text "generic XDP can't redirect to CPUs"
+	want_equal "$(tally "$LAN" 0 "$FAR4")" "b:40"
+	want_equal "$(tally "$LAN" 0 172.16.14.13)" "a:40"
+}
+
+say "the kernel alone, and policy cpu alone: what comes in on CPU 0"
+want_both "$(tally "$LAN" 0 "$FAR4")" a b
+load
+want_equal "$(tally "$LAN" 0 "$FAR4")" "a:40"
+want_equal "$(tally "$LAN" 0 "$FAR6")" "a:40"
+
+say "spread, natively"
+XDP=(--xdp eth0 --cpus 0-1)
+checksums_full "$LAN" eth0
+want_status 0 load "${XDP[@]}"
+want_text "eth0: flows spread over CPUs 0-1, XDP native"
+want_both "$(tally "$LAN" 0 "$FAR4")" a b
+want_both "$(tally "$LAN" 0 "$FAR6")" a b
+want_equal "$(spread left_checksum)" 0
+want_status 0 sluice --netns "$HOST" steer show
+want_text "eth0: flows spread over CPUs 0-1, XDP native"
+[[ $(sent) =~ ^0:([1-9][0-9]*)\ 1:([1-9][0-9]*)$ ]] || fail "not spread: $(sent)"
+want_equal "$((BASH_REMATCH[1] + BASH_REMATCH[2]))" 80
+want_equal "$(spread stayed) $(spread spread)" "${BASH_REMATCH[1]} ${BASH_REMATCH[2]}"
+
+say "all of it to one CPU, in place"
+XDP=(--xdp eth0 --cpus 1)
+before=$(in_ns "$HOST" bpftool -j link show | json "[l['id'] for l in d if l['type'] == 'xdp']" cat)
+load "${XDP[@]}"
+want_equal "$(in_ns "$HOST" bpftool -j link show | json "[l['id'] for l in d if l['type'] == 'xdp']" cat)" \
+	"$before"
+want_equal "$(tally "$LAN" 0 "$FAR4")" "b:40"
+
+say "a port that is not managed"
+before=$(spread spread)
+spawn_in "$HOST" "$TEST_TMP/other.log" "$SERVER" --kind dual6 --port 5000
+wait_udp "$HOST" 5000
+want_line "sent 20 right 20 wrong 0 refused 0 lost 0 corrupt 0" \
+	"$(ask "$LAN" --to "$FAR4:5000" --count 20)"
+want_equal "$(spread spread)" "$before"
+
+say "fragments stay where they came, and come together"
+want_line "sent 3 right 3 wrong 0 refused 0 lost 0 corrupt 0" \
+	"$(ask "$LAN" --to "$FAR4:5000" --count 3 --size 4000)"
+want_equal "$(spread left_fragment)" 9
+
+say "datagrams without a checksum yet are left, and none is lost"
+ip -n "$HOST" link add eth1 type veth peer name eth1 netns "$LAN"
+link_up "$HOST" eth1
+link_up "$LAN" eth1
+addr_add "$HOST" eth1 172.16.14.13/24
+addr_add "$LAN" eth1 172.16.14.1/24
+wait_link "$HOST" eth1
+XDP=(--xdp eth0,eth1 --cpus 1)
+load "${XDP[@]}"
+want_equal "$(tally "$LAN" 0 172.16.14.13)" "a:40"
+want_equal "$(spread left_checksum)" 40
+want_equal "$(tally "$LAN" 0 "$FAR4")" "b:40"
+
+if grep -qw cpu_map_generic_redirect /proc/kallsyms; then
+	want_equal "$(checked)" ok
+	generic
+else
+	want_equal "$(checked)" warn
+	no_generic
+fi
+
+say "no longer asked for"
+want_status 0 load
+want_text "no longer spread"
+want_equal "$(tally "$LAN" 0 "$FAR4")" "a:40"
+load "${XDP[@]}"
+sluice steer unload
+want_clean
+[ -z "$(in_ns "$HOST" ip -d link show | grep 'prog/xdp' || true)" ] || fail "still attached"
+want_both "$(tally "$LAN" 0 "$FAR4")" a b

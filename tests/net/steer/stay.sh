@@ -1,0 +1,113 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+# Under load, no flow moves when steering is loaded, none when a worker is added, and only the dead
+# worker's when one is killed; unloading loses no datagram. The kernel alone moves many flows of
+# living workers whenever one comes or goes.
+#
+#   host: 200 flows ── lo ── four workers, and a fifth
+. "$(dirname "$0")/../lib/lib.sh"
+. "$(dirname "$0")/../lib/steer.sh"
+
+COUNT=200
+
+begin()
+{
+	local bind=$1 to=$2
+	workers "$HOST" --port "$PORT" --bind "$bind" --workers 4 --processes
+	FIRST=$SERVER_PID VICTIM=${WORKERS[1]}
+	flows "$HOST" --to "$to" --flows "$COUNT" --rate 4000
+}
+
+add_worker()
+{
+	workers "$HOST" --port "$PORT" --bind "$1"
+	SECOND=$SERVER_PID
+}
+
+# lost_so_far: without what is on its way
+lost_so_far()
+{
+	look_settled
+	result lost
+}
+
+# kill_victim: its flows, and what was lost with its queue, are in VICTIM_FLOWS and LOST
+kill_victim()
+{
+	look
+	VICTIM_FLOWS=$(of_process flows "$VICTIM")
+	want_at_least $((COUNT / 20)) "$VICTIM_FLOWS" "flows of the worker to be killed"
+	kill -KILL "$VICTIM"
+	flows_go_on $((3 * COUNT))
+	LOST=$(lost_so_far)
+}
+
+# takers: how many workers flows have come to
+takers()
+{
+	awk '$1 == "sent" { count = 0 } $1 == "worker" && $10 > 0 { count++ } END { print count }' \
+		"$FLOWS_LOG"
+}
+
+end()
+{
+	flows_end
+	stop "$SECOND"
+	stop "$FIRST"
+	wait_until 10 udp_unbound "$HOST" "$PORT"
+}
+
+kernel_alone()
+{
+	local moved
+	begin "$@"
+	flows_go_on $((3 * COUNT))
+	want_equal "$(result moved)" 0 "flows moved with nobody coming or going"
+	add_worker "$1"
+	flows_go_on $((3 * COUNT))
+	want_at_least $((COUNT / 5)) "$(result moved)" "the kernel alone, a worker added: flows moved"
+	moved=$(result moved)
+	kill_victim
+	want_at_least $((VICTIM_FLOWS + COUNT / 10)) $(($(result moved) - moved)) \
+		"the kernel alone, a worker killed: flows moved"
+	end
+}
+
+loaded()
+{
+	local lost
+	begin "$@"
+	sluice --netns "$HOST" steer load --port "$PORT"
+	flows_go_on $((3 * COUNT))
+	want_equal "$(result moved)" 0 "flows moved by loading"
+	add_worker "$1"
+	sluice --netns "$HOST" steer load --port "$PORT"
+	flows_go_on $((3 * COUNT))
+	want_equal "$(result moved)" 0 "flows moved when a worker came"
+	want_equal "$(lost_so_far)" 0 "datagrams lost"
+	kill_victim
+	want_equal "$(result moved)" "$VICTIM_FLOWS" "flows moved when a worker was killed"
+	want_equal "$(of_process left "$VICTIM")" "$VICTIM_FLOWS" "flows that left the dead worker"
+	want_equal "$(steer_counter moved_gone)" "$VICTIM_FLOWS" "counter moved_gone"
+	want_at_least 3 "$(takers)" "workers that share the flows of the dead one"
+
+	say "unloaded"
+	lost=$LOST
+	sluice steer unload
+	want_clean
+	flows_go_on $((3 * COUNT))
+	end
+	want_equal "$(result lost)" "$lost" "datagrams lost by unloading"
+}
+
+netns_add "$HOST"
+for where in "0.0.0.0 127.0.0.1:$PORT" ":: [::1]:$PORT" ":: 127.0.0.1:$PORT"; do
+	# shellcheck disable=SC2086 # two words
+	{
+		say "$where: the kernel alone"
+		kernel_alone $where
+		say "$where: loaded"
+		loaded $where
+	}
+done

@@ -1,0 +1,53 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+# unbound with four threads, restarted again and again under dnsperf: the new one starts beside the old,
+# which is drained and ended. No query is lost, and each client moves once for each restart. The
+# kernel alone loses what comes to the old one's sockets while it ends.
+#
+#   host: dnsperf, 20 clients ── lo ── unbound, old ▸ unbound, new ▸ …
+. "$(dirname "$0")/../lib/lib.sh"
+. "$(dirname "$0")/../lib/steer.sh"
+. "$(dirname "$0")/../lib/dns.sh"
+
+UNBOUND=$(server_path usr/sbin/unbound)
+
+cat >"$TEST_TMP/unbound.conf" <<CONF
+server:
+  interface: 127.0.0.1
+  interface: ::1
+  num-threads: 4
+  so-reuseport: yes
+  do-tcp: no
+  do-daemonize: no
+  username: ""
+  chroot: ""
+  pidfile: ""
+  directory: "$TEST_TMP"
+  use-syslog: no
+  verbosity: 1
+  module-config: "iterator"
+  local-zone: "example." static
+  local-data: "www.example. A 192.0.2.1"
+remote-control:
+  control-enable: no
+CONF
+# It says so when all of its threads have their sockets.
+dns_start()
+{
+	STARTS=$((${STARTS:-0} + 1))
+	spawn_in "$HOST" "$TEST_TMP/unbound.$STARTS" "$UNBOUND" -d -c "$TEST_TMP/unbound.conf"
+	CURRENT=$SPAWNED
+	wait_until 20 grep -q 'start of service' "$TEST_TMP/unbound.$STARTS" ||
+		fail "unbound did not start:" "$(cat "$TEST_TMP/unbound.$STARTS")"
+}
+
+netns_add "$HOST"
+dns_start
+say "the kernel alone"
+want_lost 127.0.0.1
+say "loaded and drained, IPv4"
+want_handed_over 10 127.0.0.1
+say "loaded and drained, IPv6"
+want_handed_over 3 ::1
+stop "$CURRENT"

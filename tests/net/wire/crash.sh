@@ -1,0 +1,64 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+# A loader of wire mode that is killed at any moment leaves what the next load, unload and cleanup can
+# handle, by tcx and by clsact.
+#
+#   container ═ docker0 172.17.0.1 [host: 0.0.0.0:56789] eth0 172.16.13.13
+. "$(dirname "$0")/../lib/lib.sh"
+. "$(dirname "$0")/../lib/wire.sh"
+
+topology_up
+serve "$HOST" sendto4 "$PORT"
+
+# kill_load OPTION…: a load, ended at a random moment
+kill_load()
+{
+	local loader
+	"$SLUICE" --netns "$HOST" reply load --mode wire --follow docker0 "$@" >"$TEST_TMP/killed" 2>&1 &
+	loader=$!
+	sleep "$(awk -v window="$window" -v random="$RANDOM" \
+		'BEGIN { printf "%.6f", window * random / 32768 / 1e6 }')"
+	kill -KILL "$loader" 2>/dev/null || true
+	wait "$loader" 2>/dev/null || true
+}
+
+# nothing_left: no filter of ours, and no pin
+nothing_left()
+{
+	want_clean
+	! in_ns "$HOST" tc filter show dev veth3 ingress 2>/dev/null | grep sluice_ ||
+		fail "a filter is left"
+	! in_ns "$HOST" tc filter show dev veth3 egress 2>/dev/null | grep sluice_ ||
+		fail "a filter is left"
+}
+
+for way in tcx clsact; do
+	begin=${EPOCHREALTIME/[.,]/}
+	wire_load --follow docker0 --attach "$way" >/dev/null
+	window=$((${EPOCHREALTIME/[.,]/} - begin))
+	wire_unload
+
+	say "$way: killed, then loaded"
+	for round in 1 2 3 4 5 6; do
+		kill_load --attach "$way"
+		wire_load --follow docker0 --attach "$way" >/dev/null ||
+			fail "round $round: the load after a killed one failed"
+		want_right "$CONTAINER" "$FAR4" "$PORT"
+		[ $((round % 2)) = 0 ] || wire_unload
+	done
+	say "$way: killed while an older load is in force: it stays in force, or the new one is"
+	wire_load --follow docker0 --attach "$way" >/dev/null
+	for round in 1 2 3 4 5 6; do
+		kill_load --attach "$way" --table "$((round * 1000))"
+		want_right "$CONTAINER" "$FAR4" "$PORT"
+	done
+	say "$way: killed, then cleaned up"
+	for round in 1 2 3 4 5 6; do
+		kill_load --attach "$way"
+		sluice --netns "$HOST" cleanup || fail "round $round: cleanup failed"
+		nothing_left
+		want_wrong "$CONTAINER" "$FAR4" "$PORT" "$NEAR4"
+	done
+done
+no_errors "$LOG"

@@ -1,0 +1,109 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+# A strict firewall on the host, which drops what conntrack calls invalid and lets out nothing but
+# what belongs to a known conversation; and the rules that Docker writes, with masquerading, a
+# published port and a closed FORWARD chain. Without sluice the answer is a conversation of its own
+# and is dropped; in wire mode it belongs to the request.
+#
+#   container ── veth3 ═ docker0 172.17.0.1 [firewall; host: [::]:56789] eth0 172.16.13.13 ── lan
+. "$(dirname "$0")/../lib/lib.sh"
+. "$(dirname "$0")/../lib/wire.sh"
+
+PUBLISHED=5353
+
+strict()
+{
+	in_ns "$HOST" nft -f - <<-NFT
+		table inet strict {
+			chain input {
+				type filter hook input priority filter; policy drop
+				iif lo accept
+				meta l4proto { 1, 58 } accept
+				ct state invalid drop
+				ct state established,related accept
+				udp dport $PORT ct state new accept
+			}
+			chain output {
+				type filter hook output priority filter; policy drop
+				oif lo accept
+				meta l4proto { 1, 58 } accept
+				ct state established,related accept
+			}
+		}
+	NFT
+}
+
+# As Docker has them, with the port of CONTAINER2 published.
+docker_rules()
+{
+	in_ns "$HOST" nft -f - <<-NFT
+		table ip docker_nat {
+			chain docker {
+				iifname docker0 return
+				iifname != docker0 udp dport $PUBLISHED dnat to 172.17.0.4:$PORT
+			}
+			chain prerouting {
+				type nat hook prerouting priority dstnat
+				fib daddr type local jump docker
+			}
+			chain output {
+				type nat hook output priority -100
+				ip daddr != 127.0.0.0/8 fib daddr type local jump docker
+			}
+			chain postrouting {
+				type nat hook postrouting priority srcnat
+				ip saddr 172.17.0.0/16 oifname != docker0 masquerade
+				ip saddr 172.17.0.4 ip daddr 172.17.0.4 udp dport $PORT masquerade
+			}
+		}
+		table ip docker_filter {
+			chain forward {
+				type filter hook forward priority filter; policy drop
+				oifname docker0 ct state established,related accept
+				oifname docker0 ip daddr 172.17.0.4 udp dport $PORT accept
+				iifname docker0 accept
+			}
+		}
+	NFT
+}
+
+topology_up second
+forwarding 1
+serve "$HOST" dual6 "$PORT"
+serve "$CONTAINER2" sendto4 "$PORT"
+serve "$LAN" sendto4 "$PORT"
+
+for rules in docker strict both; do
+	in_ns "$HOST" nft flush ruleset
+	topology_conntrack
+	[ "$rules" = strict ] || docker_rules
+	[ "$rules" = docker ] || strict
+	for netfilter in 0 1; do
+		say "$rules rules, bridge netfilter $netfilter"
+		bridge_netfilter "$netfilter"
+		conntrack_flush "$HOST"
+		if [ "$rules" = docker ]; then
+			want_wrong "$CONTAINER" "$FAR4" "$PORT" "$NEAR4"
+		else
+			want_line "sent 3 right 0 wrong 0 refused 0 lost 3 corrupt 0" \
+				"$(ask "$CONTAINER" --any --to "$FAR4:$PORT" --count 3 --timeout-ms 200)"
+		fi
+		conntrack_flush "$HOST"
+		wire_load --follow docker0
+		want_right "$CONTAINER" "$FAR4" "$PORT"
+		want_one_entry "$PORT"
+		conntrack_flush "$HOST"
+		want_right "$CONTAINER" "$FAR6" "$PORT"
+		want_one_entry "$PORT"
+
+		if [ "$rules" = docker ]; then
+			say "what Docker itself does goes on: out to the LAN, in to a published port"
+			want_right "$CONTAINER" 172.16.13.1 "$PORT"
+			want_right "$LAN" "$FAR4" "$PUBLISHED"
+			want_right "$CONTAINER" 172.17.0.4 "$PORT"
+		fi
+		wire_unload
+	done
+done
+no_errors "$LOG"

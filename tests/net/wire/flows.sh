@@ -1,0 +1,162 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+# reply flows lists what mode wire remembers, beside what mode socket does: of a server on HOST and
+# of one behind it, over IPv4 and IPv6; which address was asked, which the server answers from, and
+# whether anything is to be done about it. Fifty thousand flows, too, while others come.
+#
+#   container 172.17.0.3 ── veth3 ═ docker0 172.17.0.1 [HOST: *:56789] eth0 172.16.13.13
+#                                                      s0 10.8.0.254 ── 10.8.0.5 [server: *:56790] 10.20.0.5
+. "$(dirname "$0")/../lib/lib.sh"
+. "$(dirname "$0")/../lib/wire.sh"
+
+BEHIND=${TOPOLOGY_PREFIX:-}behind
+B1=10.20.0.5 B2=10.8.0.5
+FAR_PORT=$((PORT + 1))
+
+# listed EXPRESSION [OPTION…]: of `d`, the listing
+listed()
+{
+	local expression=$1
+	shift
+	json "$expression" sluice -j reply flows "$@"
+}
+
+# row ROLE CLIENT_PORT KEY…: of the one flow of mode wire
+row()
+{
+	listed "[[f[k] for k in '${*:3}'.split()] for f in d['wire_flows']
+		if (f['role'], f['client_port']) == ('$1', $2)]"
+}
+
+inode()
+{
+	stat -Lc %i "/run/netns/$1"
+}
+
+topology_up
+netns_add "$BEHIND"
+ip -n "$HOST" link add s0 type veth peer name eth0 netns "$BEHIND"
+link_up "$HOST" s0
+link_up "$BEHIND" eth0
+addr_add "$HOST" s0 10.8.0.254/24
+addr_add "$BEHIND" eth0 "$B2/24"
+addr_add "$BEHIND" eth0 "$B1/32"
+ip -n "$BEHIND" route add default via 10.8.0.254 src "$B2"
+ip -n "$HOST" route add "$B1" dev s0
+forwarding 1
+wait_link "$HOST" s0
+serve "$HOST" dual6 "$PORT"
+serve "$BEHIND" sendto4 "$FAR_PORT"
+
+say "nothing loaded"
+want_status 1 sluice reply flows
+want_text "$NOT_LOADED"
+
+say "nothing heard"
+wire_load --follow docker0 --gateway s0 --server "$B1,$B2" --port "$PORT,$FAR_PORT"
+want_equal "$(listed "(d['size'], d['flows'], d['wire_flows'], d['wire_size'] > 0)")" \
+	"(None, [], [], True)"
+want_status 0 sluice reply flows
+want_text "reply: mode wire: 0 flows"
+want_text "nothing heard yet"
+
+say "a server on this host, whose answers are rewritten, and right as they are"
+want_right "$CONTAINER" "$FAR4" "$PORT" --from 172.17.0.3:4001
+want_right "$CONTAINER" "$NEAR4" "$PORT" --from 172.17.0.3:4002
+want_right "$CONTAINER" "$FAR6" "$PORT" --from '[fd17::3]:4003'
+want_equal "$(row host 4001 mode client asked server server_port state interface)" \
+	"[['wire', '172.17.0.3', '$FAR4', '$NEAR4', $PORT, 'rewritten', 'veth3']]"
+want_equal "$(row host 4002 client asked server server_port state interface)" \
+	"[['172.17.0.3', '$NEAR4', '$NEAR4', $PORT, 'right', 'veth3']]"
+want_equal "$(row host 4003 client asked server server_port state interface)" \
+	"[['fd17::3', '$FAR6', '$NEAR6', $PORT, 'rewritten', 'veth3']]"
+want_equal "$(row host 4001 ifindex netns netns_name)" \
+	"[[$(ip -n "$HOST" -j link show dev veth3 |
+		python3 -c 'import json, sys; print(json.load(sys.stdin)[0]["ifindex"])'), $(inode "$HOST"), '$HOST']]"
+want_equal "$(listed "all(0 <= f['age_s'] < 120 for f in d['wire_flows'])")" True
+
+say "a server behind this host"
+want_right "$CONTAINER" "$B1" "$FAR_PORT" --from 172.17.0.3:4004
+want_equal "$(row gateway 4004 client asked server server_port state interface netns_name)" \
+	"[['172.17.0.3', '$B1', '$B2', $FAR_PORT, 'rewritten', 's0', '$HOST']]"
+
+say "one that has stopped to answer, and a client that turns to another address of it"
+stop "$SPAWNED"
+# not before the answers of a moment ago are forgotten
+waits()
+{
+	ask "$CONTAINER" --to "$B1:$FAR_PORT" --from 172.17.0.3:4004 --timeout-ms 300 >/dev/null
+	[ "$(row gateway 4004 asked server state)" = "[['$B1', '$B2', 'waiting']]" ]
+}
+wait_until 20 waits
+ask "$CONTAINER" --to "$B2:$FAR_PORT" --from 172.17.0.3:4004 --timeout-ms 300 >/dev/null
+want_equal "$(row gateway 4004 asked state)" "[['$B2', 'turned']]"
+
+say "text has the same"
+want_status 0 sluice reply flows
+grep -qE "^ +host +172.17.0.3:4001 +$FAR4:$PORT +$NEAR4 +rewritten +veth3 +$HOST +[0-9.]+s$" \
+	<<<"$OUTPUT" || fail "no line of the flow:" "$OUTPUT"
+grep -qE "^ +gateway +172.17.0.3:4004 +$B2:$FAR_PORT +$B1 +turned +s0 +$HOST +[0-9.]+s$" \
+	<<<"$OUTPUT" || fail "no line of the flow behind:" "$OUTPUT"
+
+say "in another namespace, the same"
+want_equal "$(json "sorted(f['interface'] for f in d['wire_flows'])" \
+	sluice -j --netns "$CONTAINER" reply flows)" "['s0', 'veth3', 'veth3', 'veth3']"
+
+say "both modes: each lists its own"
+reply_load --port "$PORT"
+want_right "$CONTAINER" "$FAR4" "$PORT" --from 172.17.0.3:4005
+want_equal "$(listed "[(f['mode'], f['peer_port'], f['netns'], f['netns_name']) for f in d['flows']]")" \
+	"[('socket', 4005, $(inode "$HOST"), '$HOST')]"
+want_equal "$(listed "[f['client_port'] for f in d['wire_flows']][0]")" 4005 "heard last"
+want_status 0 sluice reply flows
+want_text "reply: mode socket: 1 flow,"
+want_text "reply: mode wire: 5 flows,"
+wire_unload
+want_equal "$(listed "(d['wire_size'], d['wire_flows'], len(d['flows']))")" "(None, [], 1)"
+sluice reply unload
+
+say "an interface that has gone is a number"
+wire_load --iface veth3 --port "$PORT"
+want_right "$CONTAINER" "$FAR4" "$PORT" --from 172.17.0.3:4006
+wire_load --iface s0 --port "$PORT"
+want_equal "$(row host 4006 interface)" "[[None]]"
+want_status 0 sluice reply flows
+grep -qE "172.17.0.3:4006 .* #[0-9]+ \(gone\) " <<<"$OUTPUT" || fail "no number:" "$OUTPUT"
+wire_unload
+
+say "past their age: with --all, and counted without"
+wire_load --follow docker0 --port "$PORT" --age 1
+want_right "$CONTAINER" "$FAR4" "$PORT" --from 172.17.0.3:4007
+none_live()
+{
+	[ "$(listed "len(d['wire_flows'])")" = 0 ]
+}
+wait_until 20 none_live
+want_equal "$(listed "[f['client_port'] for f in d['wire_flows']]" --all)" "[4007]"
+want_status 0 sluice reply flows
+want_text "1 older than 1s (see them with --all)"
+wire_unload
+
+say "fifty thousand, while others come"
+in_ns "$CONTAINER" ip route add local 10.77.0.0/16 dev lo
+ip -n "$HOST" route add 10.77.0.0/16 via 172.17.0.3
+wire_load --follow docker0 --port "$PORT" --table 262144
+spawn_in "$CONTAINER" "$TEST_TMP/flood" "$BUILD/tests/udp-flows" --to "$FAR4:$PORT" --flood 50000 \
+	--from 10.77.0.1 --sources 50000
+flood=$SPAWNED
+while
+	listed "len({(f['client'], f['client_port']) for f in d['wire_flows']}) == len(d['wire_flows'])"
+	kill -0 "$flood" 2>/dev/null
+do :; done >"$TEST_TMP/each-once"
+wait "$flood" || true
+want_equal "$(sort -u "$TEST_TMP/each-once")" True "no flow is listed twice"
+live=$(json "d['wire']['flows']['live']" sluice -j --netns "$HOST" reply show)
+[ "$live" -ge 25000 ] || fail "only $live flows"
+want_equal "$(listed "len(d['wire_flows'])")" "$live" "flows listed"
+want_equal "$(sluice reply flows | grep -c '^ *host ')" "$live" "lines"
+want_equal "$(wire_counter learned)" "$live" "flows learned"
+
+sluice --netns "$HOST" reply unload
+want_clean

@@ -1,0 +1,33 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+# Datagrams of 8 KB and 60 KB in wire mode: every fragment gets the address of the first, both ways,
+# and those that bridge netfilter puts together and takes apart again as well.
+#
+#   container ── veth3 ═ docker0 172.17.0.1 [host: [::]:56789] eth0 172.16.13.13
+#               (MTU 1500)
+. "$(dirname "$0")/../lib/lib.sh"
+. "$(dirname "$0")/../lib/wire.sh"
+
+topology_up
+serve "$HOST" dual6 "$PORT"
+LOAD=(wire_load --follow docker0)
+
+for netfilter in 0 1; do
+	bridge_netfilter "$netfilter"
+	for size in 8192 60000; do
+		say "bridge netfilter $netfilter, $size bytes"
+		want_wire "$CONTAINER" "$FAR4" "$PORT" "$NEAR4" --size "$size"
+		want_wire "$CONTAINER" "$FAR6" "$PORT" "$NEAR6" --size "$size"
+	done
+done
+
+say "every fragment is accounted for"
+wire_load --follow docker0
+want_right "$CONTAINER" "$FAR4" "$PORT" --size 8192
+# of three datagrams each way, in six fragments each: five of them are later ones
+want_equal "$(wire_counter fragment_followed)" 30 "later fragments"
+want_equal "$(wire_counter fragment_early)" 0 "fragments before their first"
+want_equal "$(wire_counter request_rewritten)" 3 "requests"
+want_equal "$(wire_counter reply_rewritten)" 3 "replies"
+no_errors "$LOG"

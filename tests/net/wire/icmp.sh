@@ -1,0 +1,84 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+# ICMP errors about rewritten datagrams, as sockets see them: one about a request comes to the client
+# for the address that it asked, one about an answer comes to the server's socket, which is bound to
+# the other one.
+#
+#   container 172.17.0.3 ── veth3 ═ docker0 172.17.0.1 [host] eth0 172.16.13.13
+. "$(dirname "$0")/../lib/lib.sh"
+. "$(dirname "$0")/../lib/wire.sh"
+
+topology_up
+wire_load --follow docker0
+
+for family in 4 6; do
+	[ "$family" = 4 ] && far=$FAR4 near=$NEAR4 client=172.17.0.3 any=0.0.0.0
+	[ "$family" = 6 ] && far=$FAR6 near=$NEAR6 client=fd17::3 any=::
+
+	say "IPv$family: about a request, to the client that asked $far"
+	serve "$HOST" dual6 "$PORT"
+	server=$SPAWNED
+	want_right "$CONTAINER" "$far" "$PORT" --from "$(target "$client" 4000)"
+	before=$(wire_counter error_translated)
+	# the flow is known and its socket is gone: requests go on to the other address for a moment
+	in_ns "$CONTAINER" python3 - "$family" "$client" "$far" "$PORT" "$server" <<-'PYTHON'
+		import os, signal, socket, sys, time
+		family, source, target, port, server = sys.argv[1:]
+		s = socket.socket(socket.AF_INET6 if family == "6" else socket.AF_INET, socket.SOCK_DGRAM)
+		s.bind((source, 4000))
+		s.connect((target, int(port)))
+		s.settimeout(0.5)
+		s.send(b"answer this")
+		s.settimeout(10)
+		s.recv(100)
+		s.settimeout(0.5)
+		os.kill(int(server), signal.SIGKILL)
+		while True:
+		    try:
+		        s.send(b"x")
+		        s.recv(100)
+		    except TimeoutError:
+		        pass # came to a socket that was just being closed
+		    except ConnectionRefusedError:
+		        break
+	PYTHON
+	wait_until 10 udp_unbound "$HOST" "$PORT"
+	wait "$server" 2>/dev/null || true
+
+	say "IPv$family: about an answer, to the server's socket at $near"
+	# the server connects back, and answers a client that has closed its socket
+	cat >"$TEST_TMP/back.py" <<-'PYTHON'
+		import socket, sys
+		family, any, port = sys.argv[1:]
+		s = socket.socket(socket.AF_INET6 if family == "6" else socket.AF_INET, socket.SOCK_DGRAM)
+		s.bind((any, int(port)))
+		data, peer = s.recvfrom(100)
+		s.connect(peer)
+		print("from", s.getsockname()[0])
+		s.settimeout(0.5)
+		while True:
+		    try:
+		        s.send(b"answer")
+		        s.recv(100)
+		    except TimeoutError:
+		        pass # came to a socket that was just being closed
+		    except ConnectionRefusedError:
+		        print("refused")
+		        break
+	PYTHON
+	spawn_in "$HOST" "$TEST_TMP/server$family" python3 -u "$TEST_TMP/back.py" "$family" "$any" "$PORT"
+	server=$SPAWNED
+	wait_udp "$HOST" "$PORT"
+	in_ns "$CONTAINER" python3 - "$family" "$client" "$far" "$PORT" <<-'PYTHON'
+		import socket, sys
+		family, source, target, port = sys.argv[1:]
+		s = socket.socket(socket.AF_INET6 if family == "6" else socket.AF_INET, socket.SOCK_DGRAM)
+		s.bind((source, 4001))
+		s.connect((target, int(port)))
+		s.send(b"x")
+	PYTHON
+	wait "$server"
+	want_equal "$(cat "$TEST_TMP/server$family")" "from $near"$'\n'"refused" "what the server saw"
+	[ "$(wire_counter error_translated)" -gt "$before" ] || fail "no error was translated"
+done

@@ -1,0 +1,149 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+# Loading wire mode is all or nothing: a dry run changes nothing, a load that fails leaves what was,
+# a loader that is killed leaves what the next one and cleanup can handle, and loading again changes
+# in place. One folder of pins serves one network namespace.
+#
+#   container, container2 ═ docker0 172.17.0.1 [host: 0.0.0.0:56789] eth0 172.16.13.13 ── lan
+. "$(dirname "$0")/../lib/lib.sh"
+. "$(dirname "$0")/../lib/wire.sh"
+
+# attached: the interfaces, by name
+attached()
+{
+	json "' '.join(sorted(i['name'] for i in d['wire']['interfaces'] if not i['gone']))" \
+		sluice -j --netns "$HOST" reply show
+}
+
+# want_refused CODE TEXT OPTION…: refused, named, and nothing is attached
+want_refused()
+{
+	local code=$1 text=$2
+	shift 2
+	want_status "$code" "$SLUICE" --netns "$HOST" reply load --mode wire "$@"
+	want_text "$text"
+	want_clean
+}
+
+topology_up second
+serve "$HOST" sendto4 "$PORT"
+
+say "what is refused"
+want_refused 2 "needs an interface"
+want_refused 1 "no interface 'nope'" --iface nope
+want_refused 1 "no interface 'nope'" --iface veth3,nope
+want_refused 1 "no bridge" --follow eth0
+want_refused 2 "two or more" --gateway eth0 --server 10.0.0.1
+want_refused 2 "without --gateway" --iface eth0 --server 10.0.0.1,10.0.0.2
+want_refused 2 "not an IP address" --gateway eth0 --server 10.0.0.1,here
+want_refused 2 "empty" --iface veth3,
+want_refused 2 "clsact" --iface veth3 --attach clsat
+want_refused 2 "port list" --iface veth3 --port 0
+want_status 2 "$SLUICE" reply load --mode socket --iface veth3
+want_text "for --mode wire"
+
+say "a dry run"
+want_status 0 "$SLUICE" --netns "$HOST" reply load --mode wire --follow docker0 --dry-run
+want_text veth3
+want_text veth4
+want_clean
+want_wrong "$CONTAINER" "$FAR4" "$PORT" "$NEAR4"
+
+say "other interfaces, in place"
+wire_load --follow docker0
+want_equal "$(attached)" "veth3 veth4"
+want_right "$CONTAINER" "$FAR4" "$PORT"
+want_right "$CONTAINER2" "$FAR4" "$PORT"
+wire_load --iface veth4,eth0
+want_equal "$(attached)" "eth0 veth4"
+want_wrong "$CONTAINER" "$FAR4" "$PORT" "$NEAR4"
+want_right "$CONTAINER2" "$FAR4" "$PORT"
+want_right "$LAN" "$NEAR4" "$PORT"
+wire_load --follow docker0
+
+say "under traffic: other ports, another size of the table"
+clients=()
+for number in 1 2; do
+	for name in "$CONTAINER" "$CONTAINER2"; do
+		spawn_in "$name" "$TEST_TMP/client.$number.$name" \
+			"$CLIENT" --any --until-signal --to "$FAR4:$PORT"
+		clients+=("$SPAWNED")
+	done
+done
+for round in 1 2 3; do
+	wire_load --follow docker0 --port "$PORT" >/dev/null
+	wire_load --follow docker0 --table 100000 >/dev/null
+	wire_load --follow docker0 --port 1000-60000 --table 1000 >/dev/null
+done
+kill -TERM "${clients[@]}"
+wait "${clients[@]}" || true
+for output in "$TEST_TMP"/client.*; do
+	read -r _ sent _ right _ <"$output"
+	[ "$sent" -gt 100 ] || fail "hardly any traffic: $(cat "$output")"
+	want_equal "$right" "$sent" "answers under reload: $(cat "$output")"
+done
+
+say "a load that fails leaves what was in force"
+by_clsact()
+{
+	sluice --netns "$HOST" reply load --mode wire --attach clsact "$@"
+}
+in_ns "$HOST" tc qdisc add dev eth0 clsact
+in_ns "$HOST" "$FOREIGN" --dev eth0 --type tc_egress --name other --prog /sys/fs/bpf/other >/dev/null
+in_ns "$HOST" tc filter add dev eth0 ingress prio 60427 handle 0x511ce bpf da object-pinned /sys/fs/bpf/other
+want_status 5 by_clsact --follow docker0 --iface eth0
+want_text eth0
+want_equal "$(attached)" "veth3 veth4"
+want_right "$CONTAINER" "$FAR4" "$PORT"
+wire_unload
+want_status 5 by_clsact --follow docker0 --iface eth0
+want_clean
+for dev in veth3 veth4; do
+	! in_ns "$HOST" tc qdisc show dev "$dev" | grep clsact || fail "a clsact is left on $dev"
+done
+want_equal "$(in_ns "$HOST" tc filter show dev eth0 ingress | grep -c other)" 1 "filter of another"
+want_wrong "$CONTAINER" "$FAR4" "$PORT" "$NEAR4"
+
+say "another network namespace"
+wire_load --follow docker0
+want_status 5 "$SLUICE" --netns "$LAN" reply load --mode wire --iface eth0
+want_text "another network namespace"
+want_right "$CONTAINER" "$FAR4" "$PORT"
+sluice --netns "$LAN" --bpffs /sys/fs/bpf/lan reply load --mode wire --iface eth0
+sluice --netns "$LAN" --bpffs /sys/fs/bpf/lan reply unload
+want_status 0 "$SLUICE" reply unload
+want_clean
+by_clsact --follow docker0
+want_status 5 "$SLUICE" reply unload
+want_status 5 "$SLUICE" cleanup
+want_right "$CONTAINER" "$FAR4" "$PORT"
+sluice --netns "$HOST" cleanup
+want_clean
+want_wrong "$CONTAINER" "$FAR4" "$PORT" "$NEAR4"
+
+say "an interface that goes"
+wire_load --follow docker0
+ip -n "$HOST" link del veth4
+want_equal "$(attached)" "veth3"
+want_status 0 "$SLUICE" --netns "$HOST" reply show
+want_text "veth4 (gone)"
+wire_load --follow docker0
+want_equal "$(json "len(d['wire']['interfaces'])" sluice -j --netns "$HOST" reply show)" 1
+want_equal "$(find "$PINS/wire" -name 'link_*' | wc -l)" 2 "pinned links"
+
+say "both modes: each goes by itself"
+reply_load
+want_status 1 "$SLUICE" reply unload --mode audit
+want_text "not loaded in mode audit"
+want_right "$CONTAINER" "$FAR4" "$PORT"
+sluice reply unload --mode socket
+want_right "$CONTAINER" "$FAR4" "$PORT"
+reply_load
+sluice --netns "$HOST" reply unload --mode wire
+want_right "$CONTAINER" "$FAR4" "$PORT"
+wire_load --follow docker0
+sluice --netns "$HOST" reply unload
+want_clean
+want_wrong "$CONTAINER" "$FAR4" "$PORT" "$NEAR4"
+no_errors "$LOG"

@@ -1,0 +1,98 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+# `nc -ul`, which connects its socket back to the first client it hears: after that it no longer
+# matches the address that the client uses. Both ends are the real program. Without sluice the first
+# line arrives, its answer does not, and the second line is lost; in socket mode it is no better,
+# since a connected socket has no source to set.
+#
+#   container: nc -u 172.16.13.13 56789 ── docker0 172.17.0.1 [host: nc -ul 56789] eth0 172.16.13.13
+. "$(dirname "$0")/../lib/lib.sh"
+. "$(dirname "$0")/../lib/wire.sh"
+
+# nc_start NAME WORD OPTION…: nc in namespace NAME; what is written to $WORD.to goes to it, what it
+# prints goes to $WORD.from
+nc_start()
+{
+	local name=$1 word=$TEST_TMP/$2
+	shift 2
+	[ -p "$word.to" ] || mkfifo "$word.to"
+	: >"$word.from"
+	nsenter --net="/run/netns/$name" -- nc "$@" <>"$word.to" >"$word.from" 2>/dev/null &
+	NC=$!
+}
+
+has_line()
+{
+	grep -qx "$2" "$TEST_TMP/$1.from"
+}
+
+heard_or_refused()
+{
+	has_line client two || [ "$(no_ports)" != "$1" ]
+}
+
+# talk ADDR FAMILY: a line there, a line back, a line there again; how many came is in HEARD
+talk()
+{
+	local server client refused
+	refused=$(no_ports)
+	conntrack_flush "$HOST"
+	nc_start "$HOST" server "$2" -u -l "$PORT"
+	server=$NC
+	wait_udp "$HOST" "$PORT"
+	nc_start "$CONTAINER" client "$2" -u "$1" "$PORT"
+	client=$NC
+	HEARD=0
+	echo one >"$TEST_TMP/client.to"
+	wait_until 10 has_line server one
+	echo two >"$TEST_TMP/server.to"
+	wait_until 10 heard_or_refused "$refused"
+	if has_line client two; then
+		echo three >"$TEST_TMP/client.to"
+		wait_until 10 has_line server three
+		HEARD=3
+	fi
+	ENTRIES=$(conntrack_list "$HOST" | grep "dport=$PORT ")
+	kill "$server" "$client" 2>/dev/null || true
+	wait "$server" "$client" 2>/dev/null || true
+}
+
+want_talk()
+{
+	want_equal "$HEARD" 3 "lines that came"
+	want_equal "$(wc -l <<<"$ENTRIES")" 1 "conntrack entries: $ENTRIES"
+	[[ $ENTRIES != *UNREPLIED* ]] || fail "conntrack saw no answer: $ENTRIES"
+}
+
+topology_up
+
+say "the kernel alone"
+talk "$FAR4" -4
+want_equal "$HEARD" 0 "lines that came"
+say "socket mode"
+reply_load
+talk "$FAR4" -4
+want_equal "$HEARD" 0 "lines that came"
+sluice reply unload
+
+for netfilter in 0 1; do
+	bridge_netfilter "$netfilter"
+	say "wire mode, bridge netfilter $netfilter"
+	wire_load --follow docker0
+	talk "$FAR4" -4
+	want_talk
+	talk "$FAR6" -6
+	want_talk
+	wire_unload
+done
+
+say "the kernel alone again"
+talk "$FAR4" -4
+want_equal "$HEARD" 0 "lines that came"
+
+say "both modes"
+reply_load
+wire_load --follow docker0
+talk "$FAR4" -4
+want_talk

@@ -1,0 +1,165 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * What waits in a socket's queue is sent anew: to whom it was meant for and nobody else, once, and
+ * in a time that has an end, be it that it comes back into the same queue.
+ *
+ *	client 192.0.2.1 ── lo ── group of sockets on port 5300
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "lab.h"
+#include "steer/reinject.h"
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <unistd.h>
+
+#define PORT  5300
+#define COUNT 10
+#define GROUP "239.1.2.3"
+
+static int client = -1, server = -1, other = -1;
+
+static int server_open(void)
+{
+	struct lab_end end = lab_end("0.0.0.0", PORT);
+	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+	assert_return_code(fd, errno);
+	lab_option(fd, SOL_SOCKET, SO_REUSEPORT, 1);
+	assert_return_code(bind(fd, &end.any, end.size), errno);
+	return fd;
+}
+
+static int start(void **state)
+{
+	lab_net();
+	client = lab_socket(NEAR4, 0);
+	server = server_open();
+	return 0;
+}
+
+static int end(void **state)
+{
+	close(client);
+	close(server);
+	if (other >= 0)
+		close(other);
+	other = -1;
+	return 0;
+}
+
+static void ask_all(const char *addr)
+{
+	int i;
+
+	for (i = 0; i < COUNT; i++)
+		lab_ask(client, addr, PORT);
+}
+
+static int heard(int fd)
+{
+	char byte;
+	int count = 0;
+
+	while (recv(fd, &byte, 1, MSG_DONTWAIT) >= 0)
+		count++;
+	return count;
+}
+
+static int option(int fd, int level, int name)
+{
+	int value = -1;
+	socklen_t size = sizeof(value);
+
+	assert_return_code(getsockopt(fd, level, name, &value, &size), errno);
+	return value;
+}
+
+/* The one that waits stays in the group, but the other is preferred: it is bound to the address. */
+static void test_moves(void **state)
+{
+	struct requeued requeued = { 0 };
+	struct lab_end exact = lab_end(FAR4, PORT);
+
+	ask_all(FAR4);
+	other = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	lab_option(other, SOL_SOCKET, SO_REUSEPORT, 1);
+	assert_return_code(bind(other, &exact.any, exact.size), errno);
+	assert_int_equal(requeue(server, PORT, &requeued), 0);
+	assert_int_equal(requeued.moved, COUNT);
+	assert_int_equal(requeued.lost, 0);
+	assert_int_equal(heard(other), COUNT);
+	assert_int_equal(option(server, SOL_IP, IP_PKTINFO), 0);
+}
+
+/* Nobody else is there: without an end it would go round for ever. */
+static void test_comes_back(void **state)
+{
+	struct requeued requeued = { 0 };
+
+	ask_all(FAR4);
+	assert_int_equal(requeue(server, PORT, &requeued), -ELOOP);
+	assert_int_equal(requeued.lost, 0);
+	assert_int_equal(heard(server), COUNT);
+}
+
+/* All members have had a copy of their own. */
+static void test_multicast_is_not_sent_again(void **state)
+{
+	struct ip_mreqn member = { .imr_multiaddr.s_addr = inet_addr(GROUP),
+				   .imr_address.s_addr = inet_addr(NEAR4) };
+	struct requeued requeued = { 0 };
+
+	other = server_open();
+	assert_return_code(setsockopt(client, SOL_IP, IP_MULTICAST_IF, &member, sizeof(member)),
+			   errno);
+	assert_return_code(setsockopt(server, SOL_IP, IP_ADD_MEMBERSHIP, &member, sizeof(member)),
+			   errno);
+	assert_return_code(setsockopt(other, SOL_IP, IP_ADD_MEMBERSHIP, &member, sizeof(member)),
+			   errno);
+	ask_all(GROUP);
+	assert_int_equal(heard(other), COUNT);
+	assert_int_equal(requeue(server, PORT, &requeued), 0);
+	assert_int_equal(requeued.moved, 0);
+	assert_int_equal(requeued.lost, 0);
+	assert_int_equal(heard(other), 0);
+	assert_int_equal(heard(server), 0);
+}
+
+/* An answer of the server's had met a closed port: IP_RECVERR tells it first. */
+static void test_pending_error(void **state)
+{
+	struct requeued requeued = { 0 };
+	struct lab_end closed = lab_end(NEAR4, 9);
+	struct lab_end exact = lab_end(FAR4, PORT);
+
+	lab_option(server, SOL_IP, IP_RECVERR, 1);
+	ask_all(FAR4);
+	other = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	lab_option(other, SOL_SOCKET, SO_REUSEPORT, 1);
+	assert_return_code(bind(other, &exact.any, exact.size), errno);
+	lab_send(server, &closed, 1);
+	assert_int_equal(requeue(server, PORT, &requeued), 0);
+	assert_int_equal(requeued.moved, COUNT);
+	assert_int_equal(requeued.lost, 0);
+	assert_int_equal(heard(other), COUNT);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(test_moves, start, end),
+		cmocka_unit_test_setup_teardown(test_comes_back, start, end),
+		cmocka_unit_test_setup_teardown(test_multicast_is_not_sent_again, start, end),
+		cmocka_unit_test_setup_teardown(test_pending_error, start, end),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

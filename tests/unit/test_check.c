@@ -1,0 +1,182 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* Findings and verdicts, in what must hold on any host and with any rights. */
+#include "host/check.h"
+#include "kernel/caps.h"
+
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#define REPLY (1U << PROBE_REPLY)
+#define STEER (1U << PROBE_STEER)
+#define MEET  (1U << PROBE_MEET)
+
+static struct probe_report report;
+
+static void run(unsigned int planes, const char *bpffs, const char *cgroup)
+{
+	struct probe_settings settings = { .planes = planes, .bpffs = bpffs, .cgroup = cgroup };
+
+	probe_run(&settings, &report);
+}
+
+static const struct probe_finding *finding(const char *name)
+{
+	size_t i;
+
+	for (i = 0; i < report.count; i++)
+		if (!strcmp(report.finding[i].name, name))
+			return &report.finding[i];
+	return NULL;
+}
+
+static void test_only_what_is_asked(void **state)
+{
+	size_t i;
+
+	run(MEET, "/sys/fs/bpf/sluice", NULL);
+	assert_true(report.verdict[PROBE_MEET].asked);
+	assert_false(report.verdict[PROBE_REPLY].asked);
+	assert_false(report.verdict[PROBE_STEER].asked);
+	assert_null(finding("cgroup/sendmsg4"));
+	assert_non_null(finding("IPv4"));
+	for (i = 0; i < report.count; i++)
+		assert_true(!strcmp(report.finding[i].plane, "meet") ||
+			    !strcmp(report.finding[i].plane, "host"));
+}
+
+static void test_each_line_is_complete(void **state)
+{
+	size_t i;
+
+	run(REPLY | STEER | MEET, "/sys/fs/bpf/sluice", NULL);
+	assert_true(report.count > 20);
+	for (i = 0; i < report.count; i++) {
+		const struct probe_finding *f = &report.finding[i];
+
+		assert_true(f->plane[0] && f->name[0] && f->reason[0]);
+		assert_int_equal(f->result == PROBE_OK, !f->mend[0]);
+		assert_true(!f->unknown || f->permission);
+		assert_true(!f->permission || f->result != PROBE_OK);
+	}
+}
+
+/* What one plane needs and another does without, in one line and two verdicts. */
+static void test_no_cgroup(void **state)
+{
+	const struct probe_finding *cgroup;
+
+	run(REPLY | STEER, "/sys/fs/bpf/sluice", "/proc");
+	cgroup = finding("cgroup2");
+	assert_int_equal(cgroup->result, PROBE_FAIL);
+	assert_false(cgroup->permission);
+	assert_non_null(strstr(cgroup->reason, "/proc"));
+	assert_int_equal(report.verdict[PROBE_REPLY].state, PROBE_MISSING);
+	assert_false(report.verdict[PROBE_REPLY].permission);
+	assert_non_null(strstr(report.verdict[PROBE_REPLY].missing, "cgroup2"));
+	assert_null(strstr(report.verdict[PROBE_STEER].missing, "cgroup2"));
+	assert_true(report.verdict[PROBE_STEER].fallbacks >= 1);
+}
+
+static void test_optional_alone_is_a_warning(void **state)
+{
+	const struct probe_finding *cgroup;
+
+	run(STEER, "/sys/fs/bpf/sluice", "/proc");
+	cgroup = finding("cgroup2");
+	assert_int_equal(cgroup->result, PROBE_WARN);
+	assert_non_null(strstr(cgroup->reason, "instead: "));
+	assert_int_not_equal(report.verdict[PROBE_STEER].state, PROBE_READY);
+}
+
+static void test_no_bpffs(void **state)
+{
+	const struct probe_finding *bpffs;
+
+	run(REPLY, "/proc/self/none/such", NULL);
+	bpffs = finding("bpffs");
+	assert_int_equal(bpffs->result, PROBE_FAIL);
+	assert_non_null(strstr(bpffs->reason, "/proc/self: "));
+	assert_non_null(strstr(report.verdict[PROBE_REPLY].missing, "bpffs"));
+	run(REPLY, "none/such", NULL);
+	assert_int_equal(finding("bpffs")->result, PROBE_FAIL);
+}
+
+/* Several lines that end in the same fallback are one. */
+static void test_fallbacks_are_counted_once(void **state)
+{
+	run(MEET, "/proc/self/none", NULL);
+	assert_int_equal(finding("bpffs")->result, PROBE_WARN);
+	assert_int_equal(report.verdict[PROBE_MEET].state, PROBE_FALLBACK);
+	assert_true(report.verdict[PROBE_MEET].fallbacks <= 2); /* and perhaps IPv6 */
+}
+
+/* The capabilities of this very process, whichever they are. */
+static void test_capabilities(void **state)
+{
+	static const int caps[] = { CAP_BPF, CAP_NET_ADMIN, CAP_PERFMON };
+	char name[CAPS_NAME_MAX];
+	size_t i;
+
+	run(REPLY, "/sys/fs/bpf/sluice", NULL);
+	for (i = 0; i < sizeof(caps) / sizeof(*caps); i++) {
+		bool have = caps_have(caps[i]);
+
+		caps_name(caps[i], name);
+		assert_int_equal(finding(name)->result, have ? PROBE_OK : PROBE_FAIL);
+		assert_int_equal(!strstr(report.verdict[PROBE_REPLY].missing, name), have);
+	}
+	assert_int_equal(finding("bpf_probe_read_kernel")->unknown,
+			 !caps_have(CAP_BPF) || !caps_have(CAP_NET_ADMIN) ||
+				 !caps_have(CAP_PERFMON));
+}
+
+static void test_capabilities_by_name(void **state)
+{
+	static const int none[] = { 0 };
+	struct err err = { .what = "untouched" };
+	char name[CAPS_NAME_MAX];
+
+	assert_string_equal(caps_name(CAP_NET_ADMIN, name), "CAP_NET_ADMIN");
+	assert_string_equal(caps_name(CAP_BPF, name), "CAP_BPF");
+	assert_int_equal(caps_require("nothing", none, 0, &err), 0);
+	assert_string_equal(err.what, "untouched");
+}
+
+/* Numbers that no kernel has given out yet stand for what nobody holds. */
+static void test_missing_capabilities_are_listed(void **state)
+{
+	static const int caps[] = { 61, 62, 63 };
+	struct err err;
+
+	assert_int_equal(caps_require("reply load", caps, 1, &err), -EPERM);
+	assert_int_equal(err.code, EXIT_PERMISSION);
+	assert_string_equal(err.what, "reply load needs 61, which this process lacks");
+	assert_true(err.mend[0]);
+	assert_int_equal(caps_require("reply load", caps, 2, &err), -EPERM);
+	assert_string_equal(err.what, "reply load needs 61 and 62, which this process lacks");
+	assert_int_equal(caps_require("reply load", caps, 3, &err), -EPERM);
+	assert_string_equal(err.what, "reply load needs 61, 62 and 63, which this process lacks");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_only_what_is_asked),
+		cmocka_unit_test(test_each_line_is_complete),
+		cmocka_unit_test(test_no_cgroup),
+		cmocka_unit_test(test_optional_alone_is_a_warning),
+		cmocka_unit_test(test_no_bpffs),
+		cmocka_unit_test(test_fallbacks_are_counted_once),
+		cmocka_unit_test(test_capabilities),
+		cmocka_unit_test(test_capabilities_by_name),
+		cmocka_unit_test(test_missing_capabilities_are_listed),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

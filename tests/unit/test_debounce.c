@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* When news are looked at: not while they swarm, not never, and not all the time. */
+#include "base/debounce.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+
+#include <cmocka.h>
+
+#define QUIET 100
+#define BOUND 1000
+
+static struct settle fresh(void)
+{
+	return (struct settle){ .quiet_us = QUIET, .bound_us = BOUND };
+}
+
+static void test_one(void **state)
+{
+	struct settle settle = fresh();
+
+	settle_news(&settle, 5000);
+	assert_true(settle.pending);
+	assert_int_equal(settle.due_us, 5000 + QUIET);
+}
+
+static void test_swarm_is_waited_for(void **state)
+{
+	struct settle settle = fresh();
+
+	settle_news(&settle, 5000);
+	settle_news(&settle, 5090);
+	settle_news(&settle, 5180);
+	assert_int_equal(settle.due_us, 5180 + QUIET);
+}
+
+static void test_swarm_without_end(void **state)
+{
+	struct settle settle = fresh();
+	uint64_t now;
+
+	for (now = 5000; now < 20000; now += 10)
+		settle_news(&settle, now);
+	assert_int_equal(settle.due_us, 5000 + BOUND);
+}
+
+static void test_looked_begins_anew(void **state)
+{
+	struct settle settle = fresh();
+
+	settle_news(&settle, 5000);
+	settle_looked(&settle, 5100, 5101);
+	assert_false(settle.pending);
+	settle_news(&settle, 9000);
+	assert_int_equal(settle.due_us, 9000 + QUIET);
+}
+
+/* A look of half a second is not taken again before four and a half have passed. */
+static void test_rest_after_a_long_look(void **state)
+{
+	struct settle settle = fresh();
+
+	settle_news(&settle, 5000);
+	settle_looked(&settle, 10000, 10500);
+	settle_news(&settle, 10600);
+	assert_int_equal(settle.due_us, 10500 + 4500);
+	settle_news(&settle, 14990);
+	assert_int_equal(settle.due_us, 10500 + 4500);
+}
+
+int main(void)
+{
+	static const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_one),
+		cmocka_unit_test(test_swarm_is_waited_for),
+		cmocka_unit_test(test_swarm_without_end),
+		cmocka_unit_test(test_looked_begins_anew),
+		cmocka_unit_test(test_rest_after_a_long_look),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

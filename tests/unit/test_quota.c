@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Shares of the steered groups: the host's namespace may have all, another one gets half of what is
+ * for others, and however many want all, who comes next gets something, and the host a quarter.
+ */
+#include "steer/group/quota.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#define HOST 1u
+
+static struct steer_shares shares;
+
+static int start(void **state)
+{
+	shares = (struct steer_shares){ .host = HOST };
+	return 0;
+}
+
+static int end(void **state)
+{
+	steer_share_free(&shares);
+	return 0;
+}
+
+/* A namespace asks for so many groups, and gets so many. */
+static int want(__u32 netns, int groups)
+{
+	int got = 0;
+
+	while (groups--)
+		if (steer_share_allow(&shares, netns)) {
+			steer_share_add(&shares, netns);
+			got++;
+		}
+	return got;
+}
+
+static void test_host(void **state)
+{
+	assert_int_equal(want(HOST, 1000), STEER_GROUPS_MAX);
+	assert_int_equal(steer_share_of(&shares, HOST)->left_out, 1000 - STEER_GROUPS_MAX);
+	assert_int_equal(want(2, 1), 0);
+}
+
+static void test_one_that_wants_all(void **state)
+{
+	assert_int_equal(want(2, 1000), 96);
+	assert_int_equal(steer_share_of(&shares, 2)->left_out, 904);
+	assert_int_equal(want(3, 40), 40);
+	assert_int_equal(want(HOST, 1000), STEER_GROUPS_MAX - 96 - 40);
+}
+
+static void test_together(void **state)
+{
+	int i;
+
+	/* in turns, as in one sweep after the other: a third each, and as much is left */
+	for (i = 0; i < 1000; i++) {
+		want(2, 1);
+		want(3, 1);
+	}
+	assert_int_equal(steer_share_of(&shares, 2)->groups, 64);
+	assert_int_equal(steer_share_of(&shares, 3)->groups, 64);
+	assert_int_equal(want(4, 1), 1);
+}
+
+static void test_many(void **state)
+{
+	__u32 netns;
+
+	for (netns = 2; netns < 102; netns++)
+		want(netns, 1000);
+	assert_int_equal(shares.groups, STEER_GROUPS_OTHERS);
+	assert_int_equal(want(HOST, 1000), STEER_GROUPS_MAX - STEER_GROUPS_OTHERS);
+}
+
+/* What it has beyond its quarter is the others' no longer. */
+static void test_large_host(void **state)
+{
+	assert_int_equal(want(2, 1000), 96);
+	assert_int_equal(want(HOST, 150), 150);
+	assert_int_equal(want(3, 1000), 5);
+	assert_int_equal(shares.groups, 251);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(test_host, start, end),
+		cmocka_unit_test_setup_teardown(test_one_that_wants_all, start, end),
+		cmocka_unit_test_setup_teardown(test_together, start, end),
+		cmocka_unit_test_setup_teardown(test_many, start, end),
+		cmocka_unit_test_setup_teardown(test_large_host, start, end),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,174 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# shellcheck shell=bash
+# The second act of `make demo`: a server of four workers is restarted under load, without and with
+# steering. Sourced by tools/demo/run, whose place, printing and topology it uses; every line of it is
+# asserted, too.
+#
+# The server is unbound with so-reuseport, the load is dnsperf; it answers from its own data and needs
+# no network.
+
+RESTARTS=10 CLIENTS=20 RATE=4000
+DNS_ADDR=172.17.0.1
+
+unbound_path()
+{
+	local path
+	for path in "$ROOT/build/servers/usr/sbin/unbound" /usr/sbin/unbound; do
+		if [ -x "$path" ]; then
+			echo "$path"
+			return
+		fi
+	done
+	die "unbound is not here" "run 'make demo'"
+}
+
+unbound_configure()
+{
+	cat >"$SCRATCH/unbound.conf" <<-CONF
+		server:
+		  interface: $DNS_ADDR
+		  num-threads: 4
+		  so-reuseport: yes
+		  do-tcp: no
+		  do-daemonize: no
+		  username: ""
+		  chroot: ""
+		  pidfile: ""
+		  directory: "$SCRATCH"
+		  use-syslog: no
+		  verbosity: 1
+		  access-control: 172.17.0.0/16 allow
+		  module-config: "iterator"
+		  local-zone: "example." static
+		  local-data: "www.example. A 192.0.2.1"
+		remote-control:
+		  control-enable: no
+	CONF
+	echo "www.example A" >"$SCRATCH/queries"
+}
+
+# It says so when all of its threads have their sockets.
+unbound_start()
+{
+	: >"$SCRATCH/unbound.log"
+	# shellcheck disable=SC2153 # HOST is of topology.sh
+	nsenter --net="/run/netns/$HOST" -- "$UNBOUND" -d -c "$SCRATCH/unbound.conf" \
+		</dev/null >"$SCRATCH/unbound.log" 2>&1 &
+	SERVER=$!
+	wait_until 20 grep -q 'start of service' "$SCRATCH/unbound.log" ||
+		die "unbound did not start" "$(cat "$SCRATCH/unbound.log")"
+}
+
+queries_come()
+{
+	in_ns "$HOST" cat /proc/net/snmp | awk '/^Udp: [0-9]/ { print $2 }'
+}
+
+queries_more_than()
+{
+	[ "$(queries_come)" -gt "$1" ]
+}
+
+# Each client has had some answers, however long that takes here.
+queries_go_on()
+{
+	wait_until 60 queries_more_than $(($(queries_come) + 10 * CLIENTS)) || die "no queries come"
+}
+
+# restarts [COMMAND…]: under dnsperf, each with COMMAND and the old process before that is ended; SENT
+# and LOST are the queries
+restarts()
+{
+	local round old perf
+	nsenter --net="/run/netns/$CONTAINER" -- dnsperf -s "$DNS_ADDR" -d "$SCRATCH/queries" \
+		-c "$CLIENTS" -Q "$RATE" -t 1 -l 600 </dev/null >"$SCRATCH/dnsperf" 2>&1 &
+	perf=$!
+	queries_go_on
+	for ((round = 0; round < RESTARTS; round++)); do
+		old=$SERVER
+		unbound_start
+		[ $# = 0 ] || "$@" "$old"
+		queries_go_on
+		kill "$old"
+		wait "$old" || true
+		queries_go_on
+	done
+	# what is lost is known when dnsperf has waited for it
+	sleep 1.5
+	kill -INT "$perf"
+	wait "$perf" || true
+	SENT=$(awk '/Queries sent:/ { print $3 }' "$SCRATCH/dnsperf")
+	LOST=$(awk '/Queries lost:/ { print $3 }' "$SCRATCH/dnsperf")
+	[ -n "$LOST" ] || die "dnsperf says nothing" "$(cat "$SCRATCH/dnsperf")"
+}
+
+# The two commands that an operator adds to a restart.
+hand_over()
+{
+	{
+		"$SLUICE" --netns "$HOST" steer load --port 53 &&
+			"$SLUICE" steer drain "$1" --limit 1
+	} >"$SCRATCH/output" 2>&1 || die "the server was not drained" "$(cat "$SCRATCH/output")"
+}
+
+# steer_counter NAME: of the only group
+steer_counter()
+{
+	"$SLUICE" -j steer show | grep -oE "\"$1\": ?[0-9]+" | grep -oE '[0-9]+$'
+}
+
+steer_drawing()
+{
+	cat <<-TEXT
+
+		  container                    host
+		  $CLIENTS clients (dnsperf) ------ $DNS_ADDR:53   [ unbound: 4 threads, a socket each ]
+
+		  The kernel gives each client to one of the sockets by a hash over their number. When the
+		  server is restarted, the old one's sockets close with what waits in them, and their number
+		  changes, so that clients are moved that need not.
+	TEXT
+}
+
+restarts_without()
+{
+	heading "$RESTARTS restarts under load, without sluice"
+	unbound_start
+	good server "$("$UNBOUND" -V | awk '/^Version/ { print "unbound", $2 }'), unmodified"
+	good restart "the new one starts beside the old one; kill \$OLD"
+	for _ in 1 2 3 4 5 6 7 8 9; do
+		restarts
+		[ "$LOST" = 0 ] || break
+		good queries "0 of $SENT lost, which is luck: $RESTARTS restarts more"
+	done
+	[ "$LOST" -gt 0 ] || die "no query was lost in any of them"
+	good queries "$LOST of $SENT lost"
+}
+
+restarts_with()
+{
+	local drained
+	heading "$RESTARTS restarts under load, with sluice"
+	good restart "the same, but before the kill"
+	printf '%s\n' "sluice steer load --port 53" "sluice steer drain \$OLD --limit 1" | detail
+	restarts hand_over
+	expect queries 0 "$LOST" "0 of $SENT lost"
+	drained=$(steer_counter moved_drained)
+	expect moved "$((CLIENTS * RESTARTS))" "$drained" \
+		"$drained: each of $CLIENTS clients once in each restart, as its server ended"
+	expect "moved else" "0 0" "$(steer_counter moved_gone) $(steer_counter moved_idle)" 0
+}
+
+steer_act()
+{
+	steer_drawing
+	UNBOUND=$(unbound_path)
+	unbound_configure
+	restarts_without
+	run_sluice --netns "$HOST" steer load --port 53
+	restarts_with
+	run_sluice steer show
+	run_sluice cleanup
+	[ ! -e /sys/fs/bpf/sluice ] || die "left in the bpffs:" "$(find /sys/fs/bpf/sluice)"
+	heading "Done: the server was restarted $RESTARTS times, and its clients did not notice."
+}

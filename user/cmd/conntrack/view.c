@@ -1,0 +1,172 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "cmd/conntrack/view.h"
+
+#include "base/addr.h"
+#include "base/text.h"
+
+#include <linux/netfilter/nf_conntrack_common.h>
+#include <stdio.h>
+
+/* --- in words */
+
+const char *conntrack_state_name(const struct ct_entry *entry)
+{
+	if (entry->status & (IPS_OFFLOAD | IPS_HW_OFFLOAD))
+		return "OFFLOAD";
+	if (!(entry->status & IPS_SEEN_REPLY))
+		return "UNREPLIED";
+	return entry->status & IPS_ASSURED ? "ASSURED" : "SEEN_REPLY";
+}
+
+/* The end of an entry that is on this host: its address, and the socket there. */
+struct end {
+	const char *role;
+	const struct in6_addr *addr;
+	in_port_t port_be;
+	const struct inet_socket *socket; /* NULL: none */
+};
+
+static struct end end_of(const char *role, const struct in6_addr *addr, in_port_t port_be,
+			 const struct in6_addr *peer, in_port_t peer_port_be,
+			 const struct inet *inet)
+{
+	return (struct end){ .role = role,
+			     .addr = addr,
+			     .port_be = port_be,
+			     .socket = inet_find_socket(inet, addr, port_be, peer, peer_port_be) };
+}
+
+/* Fills in up to two ends; returns how many are on this host. */
+static int local_ends(const struct ct_entry *entry, const struct inet *inet, struct end end[2])
+{
+	const struct ct_tuple *original = &entry->original, *reply = &entry->reply;
+	int count = 0;
+
+	if (inet_is_local(inet, &original->src))
+		end[count++] = end_of("originator", &original->src, original->src_port_be,
+				      &original->dst, original->dst_port_be, inet);
+	if (inet_is_local(inet, &reply->src))
+		end[count++] = end_of("responder", &reply->src, reply->src_port_be, &reply->dst,
+				      reply->dst_port_be, inet);
+	return count;
+}
+
+static const char *process_name(const struct inet_socket *socket, char name[INET_PROCESS_SIZE])
+{
+	return text_plain_copy(name, INET_PROCESS_SIZE, socket->process);
+}
+
+static void process_text(const struct ct_entry *entry, const struct inet *inet, char *text,
+			 size_t size)
+{
+	char name[INET_PROCESS_SIZE];
+	struct end end[2];
+	int i, count = local_ends(entry, inet, end);
+	size_t used = 0;
+
+	snprintf(text, size, "-");
+	for (i = 0; i < count && used < size; i++)
+		if (end[i].socket && end[i].socket->pid)
+			used += (size_t)snprintf(
+				text + used, size - used, "%s%s %d", used ? ", " : "",
+				process_name(end[i].socket, name), end[i].socket->pid);
+}
+
+/* Where NAT sends it to, and as what it makes the sender appear. */
+static void nat_text(const struct ct_entry *entry, char *text, size_t size)
+{
+	char to[ADDR_TEXT_MAX], from[ADDR_TEXT_MAX];
+	bool dnat = conntrack_is_dnat(entry), snat = conntrack_is_snat(entry);
+
+	addr_format_port(&entry->reply.src, entry->reply.src_port_be, to);
+	addr_format_port(&entry->reply.dst, entry->reply.dst_port_be, from);
+	snprintf(text, size, "%s%s%s%s%s", dnat ? "to " : "", dnat ? to : "",
+		 dnat && snat ? ", " : "", snat ? "from " : "", snat ? from : "");
+	if (!dnat && !snat)
+		snprintf(text, size, "-");
+}
+
+static void zone_text(const struct ct_entry *entry, char *text, size_t size)
+{
+	if (entry->original_zone == entry->reply_zone)
+		snprintf(text, size, entry->original_zone ? "%u" : "-", entry->original_zone);
+	else
+		snprintf(text, size, "%u/%u", entry->original_zone, entry->reply_zone);
+}
+
+void conntrack_row(struct table *rows, const struct ct_entry *entry, const struct inet *inet)
+{
+	char src[ADDR_TEXT_MAX], dst[ADDR_TEXT_MAX], nat[2 * ADDR_TEXT_MAX + 16], zone[16],
+		process[64];
+	const struct ct_tuple *original = &entry->original;
+
+	nat_text(entry, nat, sizeof(nat));
+	zone_text(entry, zone, sizeof(zone));
+	process_text(entry, inet, process, sizeof(process));
+	table_row(rows, "%s|%us|%s|%s|%s|%s|%#x|%s", conntrack_state_name(entry), entry->timeout_s,
+		  addr_format_port(&original->src, original->src_port_be, src),
+		  addr_format_port(&original->dst, original->dst_port_be, dst), nat, zone,
+		  entry->mark, process);
+}
+
+/* --- in JSON */
+
+json_t *conntrack_tuple_json(const struct ct_tuple *tuple)
+{
+	char src[ADDR_TEXT_MAX], dst[ADDR_TEXT_MAX];
+
+	return json_pack("{s:s, s:i, s:s, s:i}", "source", addr_format(&tuple->src, src),
+			 "source_port", ntohs(tuple->src_port_be), "destination",
+			 addr_format(&tuple->dst, dst), "destination_port",
+			 ntohs(tuple->dst_port_be));
+}
+
+static json_t *counters_json(const struct ct_counters *counters)
+{
+	return json_pack("{s:I, s:I}", "packets", (json_int_t)counters->packets, "bytes",
+			 (json_int_t)counters->bytes);
+}
+
+static json_t *process_json(const struct inet_socket *socket)
+{
+	char name[INET_PROCESS_SIZE];
+
+	if (!socket || !socket->pid)
+		return json_null();
+	return json_pack("{s:i, s:s}", "pid", (int)socket->pid, "name", process_name(socket, name));
+}
+
+static json_t *local_json(const struct ct_entry *entry, const struct inet *inet)
+{
+	json_t *array = json_array();
+	char addr[ADDR_TEXT_MAX];
+	struct end end[2];
+	int i, count = local_ends(entry, inet, end);
+
+	for (i = 0; i < count; i++)
+		json_array_append_new(
+			array, json_pack("{s:s, s:s, s:i, s:b, s:o}", "end", end[i].role, "address",
+					 addr_format(end[i].addr, addr), "port",
+					 ntohs(end[i].port_be), "socket", end[i].socket != NULL,
+					 "process", process_json(end[i].socket)));
+	return array;
+}
+
+json_t *conntrack_entry_json(const struct ct_entry *entry, const struct inet *inet)
+{
+	json_t *object = json_pack(
+		"{s:s, s:I, s:i, s:I, s:o, s:o, s:b, s:b, s:{s:i, s:i}, s:o}", "state",
+		conntrack_state_name(entry), "id", (json_int_t)entry->id, "timeout_s",
+		(int)entry->timeout_s, "mark", (json_int_t)entry->mark, "original",
+		conntrack_tuple_json(&entry->original), "reply",
+		conntrack_tuple_json(&entry->reply), "dnat", conntrack_is_dnat(entry), "snat",
+		conntrack_is_snat(entry), "zone", "original", entry->original_zone, "reply",
+		entry->reply_zone, "local", local_json(entry, inet));
+
+	if (entry->counted)
+		json_object_set_new(object, "counters",
+				    json_pack("{s:o, s:o}", "original",
+					      counters_json(&entry->original_count), "reply",
+					      counters_json(&entry->reply_count)));
+	return object;
+}

@@ -1,0 +1,190 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * A socket that has connected is judged by what it has sent since.  One that is silent is judged by
+ * the source that it has, while it lives: if that is not the address asked, its client's further
+ * requests do not reach it.
+ */
+#include "cmd/reply/audit_rows.h"
+
+#include "base/array.h"
+#include "base/log.h"
+#include "kernel/pins.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+const char *audit_verdict_name(enum audit_verdict verdict)
+{
+	static const char *const names[] = {
+		[AUDIT_UNKNOWN] = "unknown",
+		[AUDIT_RIGHT] = "right",
+		[AUDIT_WRONG] = "wrong",
+		[AUDIT_COVERED] = "covered",
+	};
+
+	return names[verdict];
+}
+
+enum audit_verdict audit_judge_answers(const struct sluice_audit *audit, enum wire_covers covers)
+{
+	if (audit->wrong)
+		return covers == WIRE_COVERS_NOT ? AUDIT_WRONG : AUDIT_COVERED;
+	return audit->right ? AUDIT_RIGHT : AUDIT_UNKNOWN;
+}
+
+enum audit_verdict audit_judge_connected(const struct sluice_audit *audit,
+					 const struct sluice_addr *source, enum wire_covers covers)
+{
+	bool sent = audit->connect_right || audit->connect_wrong;
+	bool right = sent ? !audit->connect_wrong
+			  : source && !memcmp(source, &audit->connect_asked, sizeof(*source));
+
+	/* right because its requests are rewritten */
+	if (covers == WIRE_COVERS_BY_REWRITING)
+		return AUDIT_COVERED;
+	if (right)
+		return AUDIT_RIGHT;
+	if (covers == WIRE_COVERS_CLIENT)
+		return AUDIT_COVERED;
+	return sent || source ? AUDIT_WRONG : AUDIT_UNKNOWN;
+}
+
+/* --- the rows */
+
+static void row_add(__u64 cookie, const struct sluice_audit *audit, void *arg)
+{
+	struct audit_rows *rows = arg;
+	void *row = rows->row;
+
+	if (array_grow(&row, &rows->room, rows->count, sizeof(*rows->row))) {
+		rows->no_memory = true;
+		return;
+	}
+	rows->row = row;
+	rows->row[rows->count++] = (struct audit_row){ .cookie = cookie, .audit = *audit };
+}
+
+static int by_port(const void *a, const void *b)
+{
+	const struct audit_row *left = a, *right = b;
+
+	if (left->audit.port != right->audit.port)
+		return left->audit.port < right->audit.port ? -1 : 1;
+	return (left->cookie > right->cookie) - (left->cookie < right->cookie);
+}
+
+/* --- who covers them */
+
+struct coverage {
+	bool wire;
+	struct wire_cover cover;
+	struct sluice_reply_meta meta;
+	int tables[2];
+};
+
+/* Without an answer, nothing is covered, and that is said. */
+static void coverage_open(const char *bpffs, struct coverage *coverage)
+{
+	struct err err;
+
+	*coverage = (struct coverage){ .tables = { -1, -1 } };
+	if (pins_exist(bpffs, "wire", &err) == 0)
+		return;
+	if (wire_cover_open(bpffs, &coverage->cover, &err)) {
+		log_warning("what mode wire covers is not known: %s", err.what);
+		return;
+	}
+	coverage->wire = true;
+	if (reply_tables(bpffs, coverage->tables, &err))
+		log_warning("by which interface clients were heard is not known: %s", err.what);
+}
+
+static void coverage_close(struct coverage *coverage)
+{
+	int i;
+
+	for (i = 0; i < 2; i++)
+		if (coverage->tables[i] >= 0)
+			close(coverage->tables[i]);
+	if (coverage->wire)
+		wire_cover_close(&coverage->cover);
+}
+
+static enum wire_covers covers(const struct coverage *coverage, const struct audit_row *row,
+			       const struct sluice_addr *peer, __be16 port_be,
+			       const struct sluice_addr *asked)
+{
+	struct wire_client client = {
+		.addr = *peer,
+		.asked = *asked,
+		.port_be = port_be,
+		.server_port = row->audit.port,
+		.netns = row->audit.netns,
+	};
+
+	if (!coverage->wire)
+		return WIRE_COVERS_NOT;
+	client.ifindex = reply_heard_by(coverage->tables, &coverage->meta, row->cookie, peer,
+					port_be);
+	return wire_cover_of(&coverage->cover, &client);
+}
+
+static bool addr_is_set(const struct sluice_addr *addr)
+{
+	return addr->half[0] || addr->half[1];
+}
+
+static void row_judge(const struct coverage *coverage, const struct sockets *sockets,
+		      struct audit_row *row)
+{
+	const struct sluice_audit *audit = &row->audit;
+	enum wire_covers by = WIRE_COVERS_NOT;
+
+	row->owner = sockets_find(sockets, row->cookie);
+	if (audit->wrong)
+		by = covers(coverage, row, &audit->peer, audit->peer_port_be, &audit->asked);
+	row->answers = audit_judge_answers(audit, by);
+	if (!audit->connects)
+		return;
+	if (addr_is_set(&audit->connect_used))
+		row->source = &audit->connect_used;
+	else if (row->owner && row->owner->connected)
+		row->source = &row->owner->local;
+	by = covers(coverage, row, &audit->connect_peer, audit->connect_port_be,
+		    &audit->connect_asked);
+	row->connected = audit_judge_connected(audit, row->source, by);
+}
+
+int audit_rows_read(const char *bpffs, const struct sockets *sockets, struct audit_rows *rows,
+		    struct err *err)
+{
+	struct coverage coverage;
+	struct reply_state state;
+	size_t i;
+	int result;
+
+	*rows = (struct audit_rows){ 0 };
+	result = reply_read(bpffs, &state, err);
+	if (!result)
+		result = reply_audits(bpffs, row_add, rows, err);
+	if (!result && rows->no_memory)
+		result = err_set(err, EXIT_ERROR, ENOMEM, "audit: no memory");
+	if (result)
+		return result;
+	if (rows->count)
+		qsort(rows->row, rows->count, sizeof(*rows->row), by_port);
+	coverage_open(bpffs, &coverage);
+	coverage.meta = state.meta;
+	for (i = 0; i < rows->count; i++)
+		row_judge(&coverage, sockets, &rows->row[i]);
+	coverage_close(&coverage);
+	return 0;
+}
+
+void audit_rows_free(struct audit_rows *rows)
+{
+	free(rows->row);
+	*rows = (struct audit_rows){ 0 };
+}

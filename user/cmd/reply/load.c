@@ -1,0 +1,382 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* sluice reply load: attach the reply plane or the wire plane, or change it in place. */
+#include "base/log.h"
+#include "base/suggest.h"
+#include "base/text.h"
+#include "cmd/command.h"
+#include "cmd/reply/wire_view.h"
+#include "host/cgroup_root.h"
+#include "kernel/links.h"
+#include "reply/reply.h"
+#include "wire/options.h"
+#include "wire/wire.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+struct options {
+	struct reply_options reply;
+	struct wire_options wire; /* what it shares with `reply` is copied at the end */
+	bool mode_given;
+	bool wire_mode;
+	const char *wire_only; /* an option that was given and says nothing in other modes */
+};
+
+static const char *const modes[] = { "socket", "wire", "audit" };
+
+static int set_mode(void *into, const char *value, struct err *err)
+{
+	struct options *options = into;
+	const char *nearest;
+
+	options->mode_given = true;
+	options->wire_mode = !strcmp(value, "wire");
+	if (!strcmp(value, "socket"))
+		options->reply.mode = SLUICE_REPLY_SOCKET;
+	else if (!strcmp(value, "audit"))
+		options->reply.mode = SLUICE_REPLY_AUDIT;
+	else if (!options->wire_mode) {
+		nearest = word_nearest(value, modes, sizeof(modes) / sizeof(*modes));
+		err_set(err, EXIT_USAGE, EINVAL, "unknown mode '%s'", value);
+		return nearest ? err_mend(err, -EINVAL, "did you mean '%s'?", nearest)
+			       : err_mend(err, -EINVAL, "give 'socket', 'wire' or 'audit'");
+	}
+	return 0;
+}
+
+/* The names point into a copy that stays until the process ends. */
+static int set_names(const char *option, const char *value, struct wire_names *names,
+		     struct err *err)
+{
+	char *copy = strdup(value);
+
+	return copy ? value_names(option, copy, names, err)
+		    : err_set(err, EXIT_ERROR, ENOMEM, "%s: no memory", option);
+}
+
+static int set_iface(void *into, const char *value, struct err *err)
+{
+	struct options *options = into;
+
+	options->wire_only = "--iface";
+	return set_names("--iface", value, &options->wire.ifaces, err);
+}
+
+static int set_follow(void *into, const char *value, struct err *err)
+{
+	struct options *options = into;
+
+	options->wire_only = "--follow";
+	return set_names("--follow", value, &options->wire.follow, err);
+}
+
+static int set_gateway(void *into, const char *value, struct err *err)
+{
+	struct options *options = into;
+
+	options->wire_only = "--gateway";
+	return set_names("--gateway", value, &options->wire.gateways, err);
+}
+
+static int set_server(void *into, const char *value, struct err *err)
+{
+	struct options *options = into;
+
+	options->wire_only = "--server";
+	return value_servers("--server", value, &options->wire, err);
+}
+
+static int set_except(void *into, const char *value, struct err *err)
+{
+	struct options *options = into;
+
+	options->wire_only = "--except";
+	return value_except("--except", value, &options->wire, err);
+}
+
+static int set_attach(void *into, const char *value, struct err *err)
+{
+	struct options *options = into;
+
+	options->wire_only = "--attach";
+	return value_via("--attach", value, &options->wire.via, err);
+}
+
+static int set_ports(void *into, const char *value, struct err *err)
+{
+	return ports_parse(value, &((struct options *)into)->reply.ports, err);
+}
+
+static int set_table(void *into, const char *value, struct err *err)
+{
+	return flow_table_parse_size("--table", value, &((struct options *)into)->reply.table, err);
+}
+
+static int set_age(void *into, const char *value, struct err *err)
+{
+	return flow_table_parse_age("--age", value, &((struct options *)into)->reply.age_s, err);
+}
+
+static int set_dry_run(void *into, const char *value, struct err *err)
+{
+	((struct options *)into)->reply.dry_run = true;
+	return 0;
+}
+
+static const struct opt opts[] = {
+	{ "mode", 'm', "MODE", "socket, wire, or audit, which changes no packet; see below",
+	  set_mode },
+	{ "port", 0, "LIST", "the servers' ports, as in 53,5000-5100, or any (default any)",
+	  set_ports },
+	{ "table", 0, "N", "flows remembered (default 16384; the oldest give way)", set_table },
+	{ "age", 0, "SECONDS", "how long a flow is used after its peer was heard (default 120)",
+	  set_age },
+	{ "iface", 0, "IF,..", "wire: interfaces that clients are behind", set_iface },
+	{ "follow", 0, "BRIDGE,..", "wire: bridges, every port of which clients are behind",
+	  set_follow },
+	{ "gateway", 0, "IF,..", "wire: interfaces that the server of --server is behind",
+	  set_gateway },
+	{ "server", 0, "ADDR,..", "wire: all addresses of that server", set_server },
+	{ "except", 0, "ADDR,..", "wire: addresses to leave alone: those that DNAT or IPVS turns",
+	  set_except },
+	{ "attach", 0, "WAY", "wire: tcx, clsact, or auto: tcx if the kernel has it (default auto)",
+	  set_attach },
+	{ "dry-run", 'n', NULL, "run the verifier, say what would be attached, change nothing",
+	  set_dry_run },
+	{ NULL, 0, NULL, NULL, NULL },
+};
+
+static struct options defaults = {
+	.reply = { .ports.any = true, .table = FLOW_TABLE_DEFAULT, .age_s = FLOW_AGE_DEFAULT },
+};
+
+static json_t *prog_json(const struct reply_prog *prog)
+{
+	json_t *object = json_pack("{s:s, s:s}", "program", prog->name, "hook",
+				   hook_type_name(prog->attach_type));
+
+	if (prog->verified_insns)
+		json_object_set_new(object, "verified_insns", json_integer(prog->verified_insns));
+	return object;
+}
+
+static void print_json(const struct context *context, const struct reply_options *options,
+		       const struct reply_result *result, const char *outcome)
+{
+	json_t *document = output_document(), *progs = json_array();
+	static char ports[PORTS_TEXT_MAX];
+	int i;
+
+	ports_format(&options->ports, ports, sizeof(ports));
+	json_object_set_new(document, "outcome", json_string(outcome));
+	json_object_set_new(document, "mode", json_string(reply_mode_name(options->mode)));
+	json_object_set_new(document, "ports", json_string(ports));
+	json_object_set_new(document, "cgroup", output_name(options->cgroup));
+	for (i = 0; i < result->count; i++)
+		json_array_append_new(progs, prog_json(&result->progs[i]));
+	json_object_set_new(document, "programs", progs);
+	output_json(&context->output, document);
+}
+
+static bool is_as_before(const struct reply_options *options,
+			 const struct sluice_reply_meta *before)
+{
+	struct stat st = { 0 };
+	struct ports were;
+
+	reply_ports(before, &were);
+	return before->mode == options->mode && !memcmp(&were, &options->ports, sizeof(were)) &&
+	       !stat(options->cgroup, &st) && before->cgroup_id == st.st_ino &&
+	       before->age_ns == options->age_s * 1000000000ULL &&
+	       before->sets == (options->table + SLUICE_FLOW_WAYS - 1) / SLUICE_FLOW_WAYS;
+}
+
+/* What an update changes: options that are not given go back to their defaults. */
+static void print_before(const struct output *output, const struct reply_options *options,
+			 const struct sluice_reply_meta *before)
+{
+	static char ports[PORTS_TEXT_MAX];
+	struct ports were;
+	char cgroup[PATH_MAX];
+
+	if (is_as_before(options, before))
+		return;
+	reply_ports(before, &were);
+	if (reply_cgroup_path(before->cgroup_id, cgroup))
+		snprintf(cgroup, sizeof(cgroup), "(gone)");
+	text_plain(cgroup, sizeof(cgroup));
+	fprintf(output->file, "  it was: mode %s, ports %s, cgroup %s, age %llu, table %u\n",
+		reply_mode_name(before->mode), ports_format(&were, ports, sizeof(ports)), cgroup,
+		before->age_ns / 1000000000ULL, before->sets * SLUICE_FLOW_WAYS);
+}
+
+static void print_text(const struct context *context, const struct reply_options *options,
+		       const struct reply_result *result, const char *outcome)
+{
+	static char ports[PORTS_TEXT_MAX];
+	char cgroup[PATH_MAX];
+	struct table *table;
+	int i;
+
+	ports_format(&options->ports, ports, sizeof(ports));
+	fprintf(context->output.file, "reply: %s: mode %s, ports %s, cgroup %s\n", outcome,
+		reply_mode_name(options->mode), ports,
+		text_plain_copy(cgroup, sizeof(cgroup), options->cgroup));
+	if (result->before.magic)
+		print_before(&context->output, options, &result->before);
+	if (!options->dry_run && !context->verbose)
+		return;
+	table = table_new("program|hook|>verified insns");
+	for (i = 0; i < result->count; i++) {
+		const struct reply_prog *prog = &result->progs[i];
+		char insns[16] = "-";
+
+		if (prog->verified_insns)
+			snprintf(insns, sizeof(insns), "%u", prog->verified_insns);
+		table_row(table, "%s|%s|%s", prog->name, hook_type_name(prog->attach_type), insns);
+	}
+	table_print(table, &context->output, 2);
+}
+
+static const char *const outcomes[] = {
+	[LOAD_VERIFIED] = "would be attached",
+	[LOAD_FRESH] = "loaded",
+	[LOAD_UPDATED] = "updated in place",
+	[LOAD_RECOVERED] = "loaded, in place of an interrupted load",
+};
+
+static const char *outcome_text(enum load_outcome outcome, bool as_before)
+{
+	return outcome == LOAD_UPDATED && as_before ? "unchanged" : outcomes[outcome];
+}
+
+static int check_wire(const struct wire_options *wire, struct err *err)
+{
+	if (!wire->ifaces.count && !wire->follow.count && !wire->gateways.count)
+		return err_mend(err,
+				err_set(err, EXIT_USAGE, EINVAL, "mode wire needs an interface"),
+				"give --follow BRIDGE for clients in containers, --iface IF for"
+				" others, --gateway IF for a server behind this host");
+	if (wire->gateways.count && wire->servers < 2)
+		return err_mend(err,
+				err_set(err, EXIT_USAGE, EINVAL,
+					"--gateway needs the addresses of the server, two or more"),
+				"give all of them with --server ADDR,ADDR");
+	if (wire->servers && !wire->gateways.count)
+		return err_mend(err, err_set(err, EXIT_USAGE, EINVAL, "--server without --gateway"),
+				"name the interface that the server is behind with --gateway IF");
+	return 0;
+}
+
+static int check(const struct options *options, struct err *err)
+{
+	if (!options->mode_given)
+		return err_mend(err, err_set(err, EXIT_USAGE, EINVAL, "reply load needs a --mode"),
+				"give --mode socket or wire, or --mode audit to look first");
+	if (options->wire_mode)
+		return check_wire(&options->wire, err);
+	if (options->wire_only)
+		return err_mend(err,
+				err_set(err, EXIT_USAGE, EINVAL, "%s is for --mode wire",
+					options->wire_only),
+				"the other modes work on sockets, whatever the interface");
+	return 0;
+}
+
+static int run_wire(const struct context *context, struct options *options, struct err *err)
+{
+	struct wire_options *wire = &options->wire;
+	struct wire_result result;
+	int failed;
+
+	wire->ports = options->reply.ports;
+	wire->table = options->reply.table;
+	wire->age_s = options->reply.age_s;
+	wire->dry_run = options->reply.dry_run;
+	wire->bpffs = context->bpffs;
+	failed = wire_load(wire, &result, err);
+	if (failed)
+		return failed;
+	wire_view_result(wire, &result, outcome_text(result.outcome, result.as_before),
+			 &context->output);
+	if (result.routes_left_out)
+		log_warning("%zu routes are left out, of those with the longest prefixes: there is"
+			    " no room for more; answers there follow the wider ones",
+			    result.routes_left_out);
+	free(result.ifaces);
+	return 0;
+}
+
+static int run_socket(const struct context *context, struct options *options, struct err *err)
+{
+	struct reply_result result;
+	char cgroup[PATH_MAX];
+	const char *outcome;
+	int failed = cgroup_root_path(context, cgroup, err);
+
+	if (failed)
+		return failed;
+	options->reply.cgroup = cgroup;
+	options->reply.bpffs = context->bpffs;
+	failed = reply_load(&options->reply, &result, err);
+	if (failed)
+		return failed;
+	outcome = outcome_text(result.outcome, is_as_before(&options->reply, &result.before));
+	if (context->output.json)
+		print_json(context, &options->reply, &result, outcome);
+	else
+		print_text(context, &options->reply, &result, outcome);
+	return 0;
+}
+
+static int run(const struct context *context, void *into, int words, char **word, struct err *err)
+{
+	struct options *options = into;
+	int failed = check(options, err);
+
+	if (failed)
+		return failed;
+	hooks_libbpf_log();
+	return options->wire_mode ? run_wire(context, options, err)
+				  : run_socket(context, options, err);
+}
+
+const struct command reply_load_command = {
+	.object = "reply",
+	.name = "load",
+	.summary = "attach to a cgroup or to interfaces; loaded already, change it in place",
+	.opts = opts,
+	.options = &defaults,
+	.run = run,
+	.help = "mode socket learns the local address of each request and sets the source of the\n"
+		"reply where the application left it open: UDP sockets bound to the wildcard\n"
+		"address, below the cgroup, in any network namespace.  With --port any, sockets\n"
+		"whose port the kernel chose (clients) are left alone.\n"
+		"\n"
+		"mode wire rewrites datagrams on the interfaces that clients are behind, so that also\n"
+		"servers that connect back to their client are found (nc -ul, iperf3): requests go to\n"
+		"the address that the server answers from, answers come from the one asked.  Firewall\n"
+		"rules of this host see the former.  One client port that asks one server at two\n"
+		"addresses gets its answers from the one asked last, but for an answer that the\n"
+		"former still owes.  --gateway does the same for a server behind this host, for the\n"
+		"addresses named, once the server has answered.\n"
+		"It comes before DNAT: --except names addresses of this host that a rule turns to\n"
+		"servers elsewhere on a port that a server of this host has, too.  Those of the\n"
+		"interface kube-ipvs0 are left alone without being named.\n"
+		"Ports of a bridge that come later are taken by 'sluice run' or by loading again.\n"
+		"It may be loaded together with one of the others.\n"
+		"\n"
+		"mode audit changes no packet.  It counts the replies that leave from another address\n"
+		"than the one asked; 'sluice reply audit' shows them, and which mode mends them.  It\n"
+		"takes the place of mode socket.\n"
+		"\n"
+		"Loaded again, options that are not given go back to their defaults.\n"
+		"It stays attached until 'sluice reply unload' or 'sluice cleanup'.\n\n"
+		"examples:\n"
+		"  sluice reply load --mode audit && sleep 60 && sluice reply audit\n"
+		"  sluice reply load --mode socket --port 53,5060\n"
+		"  sluice reply load --mode wire --follow docker0 --port 5201\n"
+		"  sluice reply load --mode wire --gateway vnet0 --server 10.0.0.5,10.0.1.5\n",
+};

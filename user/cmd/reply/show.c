@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* sluice reply show: settings, hooks, table fill and counters of what is loaded. */
+#include "cmd/command.h"
+#include "cmd/reply/loaded.h"
+
+#include <errno.h>
+
+static int run(const struct context *context, void *into, int words, char **word, struct err *err)
+{
+	struct reply_loaded loaded;
+	int result = reply_loaded_read(context->bpffs, &loaded, err);
+
+	if (result)
+		return result;
+	if (!loaded.has_reply && !loaded.has_wire) {
+		result = reply_loaded_none(context->bpffs, err);
+	} else if (context->output.json) {
+		json_t *document = output_document();
+
+		reply_loaded_json(&loaded, document);
+		output_json(&context->output, document);
+	} else {
+		reply_loaded_text(&loaded, &context->output);
+	}
+	reply_loaded_free(&loaded);
+	return result;
+}
+
+const struct command reply_show_command = {
+	.object = "reply",
+	.name = "show",
+	.summary = "what is attached where, how full the tables are, every counter",
+	.run = run,
+	.help = "The program and link ids are the kernel's: 'bpftool prog show id N' and\n"
+		"'bpftool link show id N' name the same.  Counters that are 0 are left out of the\n"
+		"text; -j has them all.  Runs and their cost need 'sysctl kernel.bpf_stats_enabled=1'.\n",
+};

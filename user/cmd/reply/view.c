@@ -1,0 +1,137 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "cmd/reply/view.h"
+
+#include "base/text.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+static const struct {
+	const char *key;
+	const char *help;
+} counters[] = {
+#define X(name, help) { #name, help },
+	SLUICE_REPLY_COUNTERS(X)
+#undef X
+};
+
+int reply_view_read(const char *bpffs, struct reply_view *view, struct err *err)
+{
+	int result = reply_read(bpffs, &view->state, err);
+
+	if (!result)
+		result = reply_flows(bpffs, &view->fill, NULL, NULL, err);
+	if (!result && reply_cgroup_path(view->state.meta.cgroup_id, view->cgroup))
+		snprintf(view->cgroup, sizeof(view->cgroup), "(gone)");
+	return result;
+}
+
+static __u64 loaded_for_ns(const struct sluice_reply_meta *meta)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	return (__u64)now.tv_sec * 1000000000ULL + (__u64)now.tv_nsec - meta->loaded_ns;
+}
+
+static json_t *hooks_json(const struct reply_state *state)
+{
+	json_t *hooks = json_array();
+	int i;
+
+	for (i = 0; i < state->hook_count; i++) {
+		const struct hook_state *hook = &state->hooks[i];
+
+		json_array_append_new(hooks, json_pack("{s:s, s:s, s:i, s:i, s:I, s:I, s:I}",
+						       "hook", hook_type_name(hook->attach_type),
+						       "program", hook->prog_name, "program_id",
+						       hook->prog_id, "link_id", hook->link_id,
+						       "cgroup_id", (json_int_t)hook->cgroup_id,
+						       "run_time_ns", (json_int_t)hook->run_ns,
+						       "run_count", (json_int_t)hook->run_count));
+	}
+	return hooks;
+}
+
+static json_t *counters_json(const struct sluice_reply_counters *values)
+{
+	json_t *object = json_object();
+	int i;
+
+	for (i = 0; i < SLUICE_REPLY_COUNTERS_MAX; i++)
+		json_object_set_new(object, counters[i].key,
+				    json_integer((json_int_t)values->value[i]));
+	return object;
+}
+
+json_t *reply_view_json(const struct reply_view *view)
+{
+	const struct sluice_reply_meta *meta = &view->state.meta;
+	struct ports ports;
+	static char text[PORTS_TEXT_MAX];
+
+	reply_ports(meta, &ports);
+	ports_format(&ports, text, sizeof(text));
+	return json_pack(
+		"{s:s, s:s, s:b, s:o, s:I, s:f, s:I, s:{s:i, s:i, s:i}, s:o, s:o}", "mode",
+		reply_mode_name(meta->mode), "ports", text, "complete",
+		meta->state == SLUICE_LOADED, "cgroup", output_name(view->cgroup), "cgroup_id",
+		(json_int_t)meta->cgroup_id, "loaded_for_s", (double)loaded_for_ns(meta) / 1e9,
+		"age_s", (json_int_t)(meta->age_ns / 1000000000ULL), "flows", "live",
+		view->fill.live, "expired", view->fill.expired, "size", view->fill.size, "hooks",
+		hooks_json(&view->state), "counters", counters_json(&view->state.counters));
+}
+
+static void hooks_text(const struct reply_state *state, const struct output *output)
+{
+	struct table *table = table_new("hook|program|>prog id|>link id|>runs|>ns/run");
+	int i;
+
+	for (i = 0; i < state->hook_count; i++) {
+		const struct hook_state *hook = &state->hooks[i];
+		char runs[32] = "-", cost[32] = "-";
+
+		if (hook->run_count) {
+			snprintf(runs, sizeof(runs), "%llu", hook->run_count);
+			snprintf(cost, sizeof(cost), "%llu", hook->run_ns / hook->run_count);
+		}
+		table_row(table, "%s|%s|%u|%u|%s|%s", hook_type_name(hook->attach_type),
+			  hook->prog_name, hook->prog_id, hook->link_id, runs, cost);
+	}
+	table_print(table, output, 2);
+}
+
+static void counters_text(const struct sluice_reply_counters *values, const struct output *output)
+{
+	struct table *table = table_new(">count|counter|meaning");
+	int i;
+
+	for (i = 0; i < SLUICE_REPLY_COUNTERS_MAX; i++)
+		if (values->value[i])
+			table_row(table, "%llu|%s|%s", values->value[i], counters[i].key,
+				  counters[i].help);
+	table_print(table, output, 2);
+}
+
+void reply_view_text(const struct reply_view *view, const struct output *output)
+{
+	const struct sluice_reply_meta *meta = &view->state.meta;
+	struct ports ports;
+	char text[256], age[24], cgroup[PATH_MAX];
+
+	reply_ports(meta, &ports);
+	ports_format(&ports, text, sizeof(text));
+	fprintf(output->file, "reply: mode %s, ports %s, loaded %s ago\n",
+		reply_mode_name(meta->mode), text, age_format(loaded_for_ns(meta), age));
+	fprintf(output->file, "  cgroup %s\n",
+		text_plain_copy(cgroup, sizeof(cgroup), view->cgroup));
+	fprintf(output->file,
+		"  flows  %u live, %u expired, of %u; used for %llus after a datagram\n",
+		view->fill.live, view->fill.expired, view->fill.size, meta->age_ns / 1000000000ULL);
+	if (meta->state != SLUICE_LOADED)
+		fprintf(output->file,
+			"  %sa load was interrupted: run it again, or 'sluice cleanup'%s\n",
+			output_tone(output, OUTPUT_BAD), output_plain(output));
+	hooks_text(&view->state, output);
+	counters_text(&view->state.counters, output);
+}

@@ -1,0 +1,293 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "cmd/reply/wire_view.h"
+
+#include "base/addr.h"
+#include "base/ports.h"
+#include "base/text.h"
+#include "cmd/reply/view.h"
+#include "kernel/tc.h"
+
+#include <net/if.h>
+#include <string.h>
+
+static const struct {
+	const char *key;
+	const char *help;
+} counters[] = {
+#define X(name, help) { #name, help },
+	SLUICE_WIRE_COUNTERS(X)
+#undef X
+};
+
+static const char *role_text(__u32 roles)
+{
+	if (roles & SLUICE_WIRE_HOST && roles & SLUICE_WIRE_GATEWAY)
+		return "host+gateway";
+	return roles & SLUICE_WIRE_GATEWAY ? "gateway" : "host";
+}
+
+static const char *header_text(__u32 roles)
+{
+	if (!(roles & SLUICE_WIRE_ETHERNET))
+		return "ip";
+	return roles & SLUICE_WIRE_PORT ? "bridge port" : "ethernet";
+}
+
+/* Of any interface, fit for a terminal. */
+static const char *name_text(const struct wire_iface *iface, char text[IF_NAMESIZE])
+{
+	return text_plain_copy(text, IF_NAMESIZE, iface->book.name);
+}
+
+static json_t *iface_json(const struct wire_iface *iface)
+{
+	return json_pack("{s:o, s:i, s:s, s:s, s:s, s:i}", "name", output_name(iface->book.name),
+			 "ifindex", iface->ifindex, "role", role_text(iface->book.roles), "kind",
+			 header_text(iface->book.roles), "attached_by",
+			 wire_via_name(iface->book.via), "bridge_ifindex", iface->book.master);
+}
+
+static void result_json(const struct wire_options *options, const struct wire_result *result,
+			const char *outcome, const struct output *output)
+{
+	json_t *document = output_document(), *ifaces = json_array();
+	char ports[4096];
+	int i;
+
+	ports_format(&options->ports, ports, sizeof(ports));
+	for (i = 0; i < result->count; i++)
+		json_array_append_new(ifaces, iface_json(&result->ifaces[i]));
+	json_object_set_new(document, "outcome", json_string(outcome));
+	json_object_set_new(document, "mode", json_string("wire"));
+	json_object_set_new(document, "ports", json_string(ports));
+	json_object_set_new(document, "attached_by", json_string(wire_via_name(result->via)));
+	json_object_set_new(document, "verified_insns", json_integer(result->verified_insns));
+	json_object_set_new(document, "routes_left_out",
+			    json_integer((json_int_t)result->routes_left_out));
+	json_object_set_new(document, "interfaces", ifaces);
+	output_json(output, document);
+}
+
+void wire_view_result(const struct wire_options *options, const struct wire_result *result,
+		      const char *outcome, const struct output *output)
+{
+	char ports[512], name[IF_NAMESIZE];
+	struct table *table;
+	int i;
+
+	if (output->json) {
+		result_json(options, result, outcome, output);
+		return;
+	}
+	ports_format(&options->ports, ports, sizeof(ports));
+	fprintf(output->file, "reply: %s: mode wire, ports %s, %d interface%s\n", outcome, ports,
+		result->count, result->count == 1 ? "" : "s");
+	table = table_new("interface|role|kind|attached by");
+	for (i = 0; i < result->count; i++)
+		table_row(table, "%s|%s|%s|%s", name_text(&result->ifaces[i], name),
+			  role_text(result->ifaces[i].book.roles),
+			  header_text(result->ifaces[i].book.roles),
+			  wire_via_name(result->ifaces[i].book.via));
+	table_print(table, output, 2);
+}
+
+/* --- what is loaded */
+
+static json_t *except_json(const struct wire_except *except)
+{
+	json_t *list = json_array();
+	char text[ADDR_TEXT_MAX];
+	int i;
+
+	for (i = 0; i < except->count; i++)
+		json_array_append_new(list, json_string(addr_format(&except->addr[i], text)));
+	return list;
+}
+
+static void except_text(const struct wire_except *except, const struct output *output)
+{
+	char text[ADDR_TEXT_MAX];
+	int i;
+
+	if (!except->count)
+		return;
+	fprintf(output->file, "  leaves alone");
+	for (i = 0; i < except->count; i++)
+		fprintf(output->file, "%s%s", i ? ", " : "  ", addr_format(&except->addr[i], text));
+	fprintf(output->file, "\n");
+}
+
+static void ports_text(const struct sluice_wire_meta *meta, char *text, size_t size)
+{
+	struct ports ports;
+
+	ports.any = meta->any_port;
+	memcpy(ports.bit, meta->ports, sizeof(ports.bit));
+	ports_format(&ports, text, size);
+}
+
+static json_t *ifaces_json(const struct wire_state *state)
+{
+	json_t *ifaces = json_array();
+	int i;
+
+	for (i = 0; i < state->count; i++) {
+		const struct wire_iface *iface = &state->ifaces[i];
+		json_t *object = iface_json(iface);
+
+		json_object_set_new(object, "ingress_program_id", json_integer(iface->prog_id[0]));
+		json_object_set_new(object, "egress_program_id", json_integer(iface->prog_id[1]));
+		json_object_set_new(object, "gone", json_boolean(wire_is_gone(state, iface)));
+		json_array_append_new(ifaces, object);
+	}
+	return ifaces;
+}
+
+static json_t *counters_json(const struct sluice_wire_counters *values)
+{
+	json_t *object = json_object();
+	int i;
+
+	for (i = 0; i < SLUICE_WIRE_COUNTERS_MAX; i++)
+		json_object_set_new(object, counters[i].key,
+				    json_integer((json_int_t)values->value[i]));
+	return object;
+}
+
+static __u64 loaded_for_ns(const struct sluice_wire_meta *meta)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	return (__u64)now.tv_sec * 1000000000ULL + (__u64)now.tv_nsec - meta->loaded_ns;
+}
+
+json_t *wire_view_json(const struct wire_state *state)
+{
+	const struct sluice_wire_meta *meta = &state->meta;
+	char ports[4096];
+
+	ports_text(meta, ports, sizeof(ports));
+	return json_pack("{s:s, s:s, s:b, s:I, s:b, s:f, s:I, s:{s:i, s:i, s:i}, s:o, s:o, s:o}",
+			 "mode", "wire", "ports", ports, "complete", meta->state == SLUICE_LOADED,
+			 "netns", (json_int_t)meta->netns, "other_netns", state->elsewhere,
+			 "loaded_for_s", (double)loaded_for_ns(meta) / 1e9, "age_s",
+			 (json_int_t)(meta->age_ns / 1000000000ULL), "flows", "live",
+			 state->fill.live, "expired", state->fill.expired, "size", state->fill.size,
+			 "except", except_json(&state->except), "interfaces", ifaces_json(state),
+			 "counters", counters_json(&state->counters));
+}
+
+static void ifaces_text(const struct wire_state *state, const struct output *output)
+{
+	struct table *table =
+		table_new("interface|role|kind|attached by|>ingress prog|>egress prog");
+	char name[IF_NAMESIZE];
+	int i;
+
+	for (i = 0; i < state->count; i++) {
+		const struct wire_iface *iface = &state->ifaces[i];
+
+		table_row(table, "%s%s|%s|%s|%s|%u|%u", name_text(iface, name),
+			  wire_is_gone(state, iface) ? " (gone)" : "", role_text(iface->book.roles),
+			  header_text(iface->book.roles), wire_via_name(iface->book.via),
+			  iface->prog_id[0], iface->prog_id[1]);
+	}
+	table_print(table, output, 2);
+}
+
+static void counters_text(const struct sluice_wire_counters *values, const struct output *output)
+{
+	struct table *table = table_new(">count|counter|meaning");
+	int i;
+
+	for (i = 0; i < SLUICE_WIRE_COUNTERS_MAX; i++)
+		if (values->value[i])
+			table_row(table, "%llu|%s|%s", values->value[i], counters[i].key,
+				  counters[i].help);
+	table_print(table, output, 2);
+}
+
+void wire_view_text(const struct wire_state *state, const struct output *output)
+{
+	const struct sluice_wire_meta *meta = &state->meta;
+	char ports[256], age[24];
+
+	ports_text(meta, ports, sizeof(ports));
+	fprintf(output->file, "reply: mode wire, ports %s, loaded %s ago%s\n", ports,
+		age_format(loaded_for_ns(meta), age),
+		state->elsewhere ? ", in another network namespace" : "");
+	fprintf(output->file,
+		"  flows  %u live, %u expired, of %u; used for %llus after a datagram\n",
+		state->fill.live, state->fill.expired, state->fill.size,
+		meta->age_ns / 1000000000ULL);
+	if (meta->state != SLUICE_LOADED)
+		fprintf(output->file,
+			"  %sa load was interrupted: run it again, or 'sluice cleanup'%s\n",
+			output_tone(output, OUTPUT_BAD), output_plain(output));
+	except_text(&state->except, output);
+	ifaces_text(state, output);
+	counters_text(&state->counters, output);
+}
+
+/* --- the order among the programs of others */
+
+static char *hook_text(const struct wire_iface *iface, bool out, char text[32])
+{
+	snprintf(text, 32, "%s/%s", iface->book.name, out ? "egress" : "ingress");
+	return text;
+}
+
+json_t *wire_order_json(const struct wire_state *state)
+{
+	struct hook_prog progs[HOOK_PROGS_MAX];
+	json_t *hooks = json_array();
+	char hook[32];
+	int i, j, out;
+
+	for (i = 0; !state->elsewhere && i < state->count; i++)
+		for (out = 0; out < 2; out++) {
+			const struct wire_iface *iface = &state->ifaces[i];
+			int count = tc_order(iface->ifindex, out, progs);
+			json_t *order = json_array();
+
+			for (j = 0; j < count; j++)
+				json_array_append_new(
+					order,
+					json_pack("{s:i, s:o, s:b}", "program_id", progs[j].id,
+						  "program", output_name(progs[j].name), "ours",
+						  progs[j].id == iface->prog_id[out]));
+			json_array_append_new(hooks,
+					      json_pack("{s:o, s:o}", "hook",
+							output_name(hook_text(iface, out, hook)),
+							"order", order));
+		}
+	return hooks;
+}
+
+void wire_order_text(const struct wire_state *state, const struct output *output)
+{
+	struct table *table = table_new("hook|programs in order, ours in brackets");
+	struct hook_prog progs[HOOK_PROGS_MAX];
+	char hook[32];
+	int i, j, out;
+
+	for (i = 0; !state->elsewhere && i < state->count; i++)
+		for (out = 0; out < 2; out++) {
+			const struct wire_iface *iface = &state->ifaces[i];
+			int count = tc_order(iface->ifindex, out, progs);
+			char list[1024] = "";
+			size_t used = 0;
+
+			for (j = 0; j < count && used < sizeof(list); j++)
+				used += (size_t)snprintf(
+					list + used, sizeof(list) - used,
+					progs[j].id == iface->prog_id[out] ? "%s[%s #%u]"
+									   : "%s%s #%u",
+					j ? " -> " : "", progs[j].name, progs[j].id);
+			table_row(table, "%s|%s",
+				  text_plain(hook_text(iface, out, hook), sizeof(hook)),
+				  text_plain(list, sizeof(list)));
+		}
+	table_print(table, output, 2);
+}

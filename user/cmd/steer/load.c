@@ -1,0 +1,346 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* sluice steer load: put the steering program on reuseport groups, or change it in place. */
+#include "base/log.h"
+#include "cmd/command.h"
+#include "kernel/links.h"
+#include "steer/cpu/sampling.h"
+#include "steer/cpu/spread.h"
+#include "steer/cpu/spread_options.h"
+#include "steer/cpu/spread_text.h"
+#include "steer/events.h"
+#include "steer/options.h"
+#include "steer/steer.h"
+
+#include <errno.h>
+#include <string.h>
+
+struct options {
+	struct steer_options steer;
+	struct steer_xdp_options xdp;
+	bool ports_given;
+};
+
+static int set_ports(void *into, const char *value, struct err *err)
+{
+	struct options *options = into;
+
+	options->ports_given = true;
+	return ports_parse(value, &options->steer.ports, err);
+}
+
+static int set_policy(void *into, const char *value, struct err *err)
+{
+	return value_policy("--policy", value, &((struct options *)into)->steer.policy, err);
+}
+
+static int set_generation(void *into, const char *value, struct err *err)
+{
+	return value_generations("--generation", value,
+				 &((struct options *)into)->steer.generations, err);
+}
+
+static int set_flows(void *into, const char *value, struct err *err)
+{
+	return value_flows("--flows", value, &((struct options *)into)->steer.flows, err);
+}
+
+static int set_idle(void *into, const char *value, struct err *err)
+{
+	return value_idle("--idle", value, &((struct options *)into)->steer.idle_s, err);
+}
+
+static int set_xdp(void *into, const char *value, struct err *err)
+{
+	return value_spread_interfaces("--xdp", value, &((struct options *)into)->xdp, err);
+}
+
+static int set_cpus(void *into, const char *value, struct err *err)
+{
+	return value_spread_cpus("--cpus", value, &((struct options *)into)->xdp, err);
+}
+
+static int set_dry_run(void *into, const char *value, struct err *err)
+{
+	((struct options *)into)->steer.dry_run = true;
+	return 0;
+}
+
+static const struct opt opts[] = {
+	{ "port", 0, "LIST", "the servers' ports, as in 53,5000-5100, or any", set_ports },
+	{ "policy", 0, "POLICY",
+	  "flow: by flow; load: new flows to the least busy of four; source: by client address;"
+	  " cpu: to the worker on the CPU of arrival (default flow)",
+	  set_policy },
+	{ "flows", 0, "N", "flows remembered in each group (default 65536, 48 bytes each)",
+	  set_flows },
+	{ "idle", 0, "SECONDS", "a flow is over when nothing came for so long (default 120)",
+	  set_idle },
+	{ "generation", 0, "BY",
+	  "what a newer instance of the server is told by: process, cgroup, or none (default"
+	  " process)",
+	  set_generation },
+	{ "xdp", 0, "IF,...",
+	  "with policy cpu: spread the flows that come in on these interfaces over CPUs", set_xdp },
+	{ "cpus", 0, "LIST", "the CPUs for --xdp, as in 0-3,6", set_cpus },
+	{ "dry-run", 'n', NULL, "run the verifier, say what would be steered, change nothing",
+	  set_dry_run },
+	{ NULL, 0, NULL, NULL, NULL },
+};
+
+static struct options defaults = {
+	.steer = { .policy = SLUICE_STEER_FLOW,
+		   .generations = SLUICE_STEER_BY_PROCESS,
+		   .flows = STEER_FLOWS_DEFAULT,
+		   .idle_s = STEER_IDLE_DEFAULT },
+};
+
+struct report {
+	const struct output *output;
+	json_t *events;
+	bool verbose;
+	int foreign, failed, left_out;
+	char foreign_text[512];
+};
+
+static void on_news(const struct steer_news *news, void *arg)
+{
+	struct report *report = arg;
+	char text[512];
+
+	steer_news_text(news, text, sizeof(text));
+	if (news->event == STEER_GROUP_FOREIGN && !report->foreign++)
+		snprintf(report->foreign_text, sizeof(report->foreign_text), "%s", text);
+	if (news->event == STEER_GROUP_FAILED || news->event == STEER_SOCKET_FAILED)
+		report->failed++;
+	if (news->event == STEER_GROUPS_LEFT_OUT)
+		report->left_out += news->count;
+	if (report->events)
+		json_array_append_new(report->events, steer_news_json(news));
+	else if (report->verbose || news->event != STEER_SOCKET_JOINED)
+		fprintf(report->output->file, "  %s\n", text);
+}
+
+static void warn_vlan(const struct steer_xdp *xdp)
+{
+	char mend[64];
+	__u32 i;
+
+	for (i = 0; i < xdp->meta.link_count; i++)
+		if (xdp->loses_vlan[i])
+			log_warning(
+				"%s: " STEER_XDP_LOSES_VLAN "; where packets have tags: %s",
+				xdp->meta.links[i].name,
+				steer_xdp_vlan_mend(xdp->meta.links[i].name, mend, sizeof(mend)));
+}
+
+/* NULL: no interface is spread. */
+static json_t *xdp_show(const struct context *context, bool dry_run, bool as_json)
+{
+	static struct steer_xdp xdp;
+
+	if (dry_run || steer_xdp_read(context->bpffs, &xdp, &(struct err){ 0 }))
+		return NULL;
+	warn_vlan(&xdp);
+	if (as_json)
+		return steer_xdp_json(&xdp);
+	steer_xdp_print(&context->output, &xdp);
+	return NULL;
+}
+
+/* NULL: another policy, where it does not matter. */
+static json_t *readers_show(const struct context *context, const struct options *options)
+{
+	struct steer_readers_known known;
+
+	if (options->steer.dry_run || options->steer.policy != SLUICE_STEER_CPU ||
+	    steer_readers_known(context->bpffs, &known, &(struct err){ 0 }))
+		return NULL;
+	if (context->output.json)
+		return json_pack("{s:I, s:I, s:I}", "pinned", (json_int_t)known.pinned, "seen",
+				 (json_int_t)known.seen, "unknown", (json_int_t)known.unknown);
+	fprintf(context->output.file,
+		"  readers: %u pinned to a CPU, %u on the CPU where they ran last, %u unknown%s\n",
+		known.pinned, known.seen, known.unknown,
+		known.unknown ? " (not seen: load again under traffic)" : "");
+	return NULL;
+}
+
+static void print(const struct context *context, const struct options *options, int groups,
+		  const struct report *report)
+{
+	json_t *document, *readers, *xdp;
+	char left_out[32] = "";
+
+	if (!report->events) {
+		readers_show(context, options);
+		xdp_show(context, options->steer.dry_run, false);
+		if (report->left_out)
+			snprintf(left_out, sizeof(left_out), ", %d left out", report->left_out);
+		fprintf(context->output.file, "steer: policy %s, %d group%s %s%s\n",
+			steer_policy_name(options->steer.policy), groups, groups == 1 ? "" : "s",
+			options->steer.dry_run ? "would be steered" : "steered", left_out);
+		return;
+	}
+	document = output_document();
+	json_object_set_new(document, "policy",
+			    json_string(steer_policy_name(options->steer.policy)));
+	json_object_set_new(document, "dry_run", json_boolean(options->steer.dry_run));
+	json_object_set_new(document, "groups", json_integer(groups));
+	json_object_set_new(document, "groups_left_out", json_integer(report->left_out));
+	json_object_set(document, "events", report->events);
+	readers = readers_show(context, options);
+	if (readers)
+		json_object_set_new(document, "readers", readers);
+	xdp = xdp_show(context, options->steer.dry_run, true);
+	if (xdp)
+		json_object_set_new(document, "xdp", xdp);
+	output_json(&context->output, document);
+}
+
+static int judge(const struct report *report, int groups, struct err *err)
+{
+	if (report->failed)
+		return err_set(err, EXIT_ERROR, EIO,
+			       "steer load: %d of what was found could not be"
+			       " taken, see above",
+			       report->failed);
+	if (!groups && report->foreign)
+		return err_mend(err, err_set(err, EXIT_CONFLICT, EBUSY, "%s", report->foreign_text),
+				"a program that the server has attached itself is never replaced");
+	if (!groups)
+		return err_mend(err,
+				err_set(err, EXIT_ERROR, ENOENT,
+					"steer load: no UDP socket with SO_REUSEPORT on these ports"
+					" in this network namespace; nothing is changed"),
+				"start the server with its reuseport option on, or name another"
+				" --netns (or all); 'sluice run' takes sockets that come later");
+	return 0;
+}
+
+/* Without it, policy cpu knows what the affinity of the processes tells. */
+static void readers_learn(const char *bpffs)
+{
+	struct err err = { 0 };
+
+	if (steer_readers_sample(bpffs, STEER_READERS_MS, &err))
+		log_warning("%s", err.what);
+}
+
+/*
+ * XDP comes first, since it is what others may stand in the way of; what the groups would refuse
+ * must not have changed it by then.  To take it off comes last.
+ */
+static int load(struct options *options, struct report *report, int *groups, struct err *err)
+{
+	static struct steer_xdp before;
+	const char *bpffs = options->steer.bpffs;
+	bool loaded = !steer_xdp_read(bpffs, &before, &(struct err){ 0 });
+	__u32 wanted = options->xdp.ifcount;
+	int result = 0;
+
+	options->xdp.bpffs = bpffs;
+	options->xdp.ports = &options->steer.ports;
+	options->xdp.dry_run = options->steer.dry_run;
+	result = loaded ? steer_try(&options->steer, err) : 0;
+	if (!result && wanted)
+		result = steer_xdp_load(&options->xdp, err);
+	if (result < 0)
+		return result;
+	result = steer_load(&options->steer, on_news, report, groups, err);
+	if (options->steer.dry_run ||
+	    (wanted ? loaded || (!result && *groups) : result || !*groups))
+		return result;
+	options->xdp.ifcount = 0;
+	if (steer_xdp_load(&options->xdp, &(struct err){ 0 }) > 0 && !wanted)
+		log_warning("flows are no longer spread over CPUs: --xdp was not given");
+	return result;
+}
+
+/* What an update changes: options that are not given go back to their defaults. */
+static void print_before(const struct output *output, const struct steer_options *options,
+			 const struct sluice_steer_meta *before)
+{
+	static char text[512];
+	struct ports were;
+
+	steer_ports(before, &were);
+	if (before->policy == options->policy && before->idle_ns == options->idle_s * 1000000000 &&
+	    before->generations == options->generations && before->netns == options->netns &&
+	    !memcmp(&were, &options->ports, sizeof(were)))
+		return;
+	fprintf(output->file, "  it was: policy %s, ports %s, idle %llu, generation %s, netns ",
+		steer_policy_name(before->policy), ports_format(&were, text, sizeof(text)),
+		before->idle_ns / 1000000000, steer_generations_name(before->generations));
+	if (before->netns)
+		fprintf(output->file, "%u\n", before->netns);
+	else
+		fprintf(output->file, "all\n");
+}
+
+static int run(const struct context *context, void *into, int words, char **word, struct err *err)
+{
+	struct options *options = into;
+	struct report report = { .output = &context->output, .verbose = context->verbose };
+	static struct sluice_steer_meta before;
+	int groups = 0, result;
+	bool loaded;
+
+	if (!options->ports_given)
+		return err_mend(err, err_set(err, EXIT_USAGE, EINVAL, "steer load needs a --port"),
+				"name the servers' ports, as in --port 53, or --port any");
+	result = value_netns(context->netns, &options->steer.netns, err);
+	if (result)
+		return result;
+	result = value_spread_check("--", &options->xdp, options->steer.policy, err);
+	if (result)
+		return result;
+	hooks_libbpf_log();
+	options->steer.bpffs = context->bpffs;
+	options->steer.must_find = true;
+	loaded = !steer_read(context->bpffs, &before, err);
+	report.events = context->output.json ? json_array() : NULL;
+	result = load(options, &report, &groups, err);
+	if (!result && !options->steer.dry_run)
+		readers_learn(context->bpffs);
+	if (!result && groups)
+		print(context, options, groups, &report);
+	if (!result && groups && loaded && !context->output.json)
+		print_before(&context->output, &options->steer, &before);
+	json_decref(report.events);
+	return result ? result : judge(&report, groups, err);
+}
+
+const struct command steer_load_command = {
+	.object = "steer",
+	.name = "load",
+	.summary = "steer the flows of SO_REUSEPORT groups; loaded already, change it in place",
+	.opts = opts,
+	.options = &defaults,
+	.all_netns = true,
+	.run = run,
+	.help = "Finds the UDP sockets that share one of the ports by SO_REUSEPORT, and chooses among\n"
+		"them in the kernel's stead: a flow stays with its worker while that lives.  Loading\n"
+		"flow or load moves no flow.  The servers need not know of it.\n"
+		"\n"
+		"A new instance of a server takes the new flows once it has as many sockets as the\n"
+		"one before it, or half as many and has opened none for two seconds; the one before it\n"
+		"keeps its old flows until it exits or is drained.  Sockets that come later are taken\n"
+		"by 'sluice run', or by loading again.\n"
+		"\n"
+		"Policy cpu gives a datagram to a worker that runs on the CPU where it arrived.  Which\n"
+		"that is shows in how the workers wait for their sockets or read from them, which is\n"
+		"watched for a second at most.  Where a network card has fewer queues than there are\n"
+		"CPUs, --xdp spreads the flows over CPUs first.\n"
+		"\n"
+		"--netns all steers the groups of all network namespaces; each but the host's gets\n"
+		"another one only while more are free than it has, and what is left out is told.\n"
+		"\n"
+		"Loaded again, options that are not given go back to their defaults, and groups that\n"
+		"are not among the ports and the network namespace given are released.\n"
+		"It stays until 'sluice steer unload' or 'sluice cleanup'.\n\n"
+		"examples:\n"
+		"  sluice steer load --port 53\n"
+		"  sluice steer load --port 5060 --policy load --netns sip\n"
+		"  sluice steer load --port 443 --dry-run\n"
+		"  sluice steer load --port 53 --policy cpu --xdp eth0 --cpus 0-3\n",
+};

@@ -1,0 +1,259 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* sluice steer show: groups, workers, flows, and where every datagram went; once or again. */
+#include "cmd/command.h"
+#include "kernel/links.h"
+#include "steer/cpu/spread_text.h"
+#include "steer/events.h"
+#include "steer/view.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <time.h>
+#include <unistd.h>
+
+#define WATCH_DEFAULT 2
+#define WATCH_MAX     3600
+
+/* Between two looks at a full queue: time for a worker that does read to have read something. */
+#define PROGRESS_MS 250
+
+/* ECMA-48, and xterm's private modes for the cursor and for wrapping */
+#define TERM_START   "\033[?25l\033[?7l\033[H\033[2J"
+#define TERM_HOME    "\033[H"
+#define TERM_LINE    "\033[K\n"
+#define TERM_REST    "\033[J"
+#define TERM_RESTORE "\033[?7h\033[?25h"
+
+struct options {
+	unsigned int watch_s; /* 0: once */
+};
+
+static int set_watch(void *into, const char *value, struct err *err)
+{
+	uint64_t seconds = WATCH_DEFAULT;
+	int result = value ? opt_number("--watch", value, 1, WATCH_MAX, &seconds, err) : 0;
+
+	if (!result)
+		((struct options *)into)->watch_s = (unsigned int)seconds;
+	return result;
+}
+
+static const struct opt opts[] = {
+	{ "watch", 'w', "[SECONDS]", "again every SECONDS (default 2), with rates", set_watch },
+	{ NULL, 0, NULL, NULL, NULL },
+};
+
+static struct options options;
+
+/* Where flows are spread over CPUs; else *xdp is untouched. */
+static bool xdp_read(const char *bpffs, struct steer_xdp *xdp)
+{
+	return !steer_xdp_read(bpffs, xdp, &(struct err){ 0 });
+}
+
+static void print(const struct steer_view *view, bool rates, const char *bpffs,
+		  const struct output *output)
+{
+	static struct steer_xdp xdp;
+	bool spread = xdp_read(bpffs, &xdp);
+	json_t *document, *shown;
+
+	if (!output->json) {
+		steer_view_text(view, rates, output);
+		if (spread)
+			steer_xdp_print(output, &xdp);
+		return;
+	}
+	document = output_document();
+	shown = steer_view_json(view, rates);
+	json_object_update(document, shown);
+	json_decref(shown);
+	if (spread)
+		json_object_set_new(document, "xdp", steer_xdp_json(&xdp));
+	output_json(output, document);
+}
+
+/*
+ * Whoever is left without new flows by a drain that was killed gets them back by whoever sees it;
+ * one who may not do so shows what there is.
+ */
+static int view_read(const char *bpffs, const struct steer_view *before, struct steer_view *view,
+		     struct err *err)
+{
+	int result = steer_view_read(bpffs, before, view, err);
+	struct err ignored;
+
+	if (result || !view->lapsed || steer_sweep(bpffs, steer_news_lapsed, NULL, &ignored))
+		return result;
+	steer_view_free(view);
+	return steer_view_read(bpffs, before, view, err);
+}
+
+/* --- once */
+
+static int show(const struct context *context, struct err *err)
+{
+	const struct timespec pause = { .tv_nsec = PROGRESS_MS * 1000000L };
+	struct steer_view first, second = { 0 };
+	int result = view_read(context->bpffs, NULL, &first, err);
+
+	if (!result && steer_view_any_full(&first)) {
+		nanosleep(&pause, NULL);
+		result = view_read(context->bpffs, &first, &second, err);
+	}
+	if (!result)
+		print(second.at_ns ? &second : &first, false, context->bpffs, &context->output);
+	steer_view_free(&first);
+	steer_view_free(&second);
+	return result;
+}
+
+/* --- again and again */
+
+/* What does not fit the terminal would scroll it. */
+static size_t terminal_lines(void)
+{
+	struct winsize size = { 0 };
+
+	return !ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) && size.ws_row > 1 ? size.ws_row - 1u
+									   : (size_t)-1;
+}
+
+/* Over what stands there: each line to its end, and the screen behind the last one. */
+static void screen_write(const char *text, FILE *file)
+{
+	size_t left = terminal_lines();
+
+	fputs(TERM_HOME, file);
+	for (; *text && left; left--) {
+		size_t length = strcspn(text, "\n");
+
+		fwrite(text, 1, length, file);
+		fputs(TERM_LINE, file);
+		text += length + (text[length] == '\n');
+	}
+	fputs(TERM_REST, file);
+}
+
+static int screen_print(const struct steer_view *view, bool rates, const char *bpffs,
+			const struct output *output)
+{
+	struct output memory = *output;
+	char *text = NULL;
+	size_t size;
+
+	memory.file = open_memstream(&text, &size);
+	if (!memory.file)
+		return -ENOMEM;
+	print(view, rates, bpffs, &memory);
+	if (fclose(memory.file)) {
+		free(text);
+		return -ENOMEM;
+	}
+	screen_write(text, output->file);
+	free(text);
+	return 0;
+}
+
+static int refresh(const struct context *context, bool screen, const struct steer_view *before,
+		   struct steer_view *view, struct err *err)
+{
+	int result = view_read(context->bpffs, before, view, err);
+
+	if (result)
+		return result;
+	if (!screen)
+		print(view, before, context->bpffs, &context->output);
+	else if (screen_print(view, before, context->bpffs, &context->output))
+		return err_set(err, EXIT_ERROR, ENOMEM, "steer show: no memory");
+	if (fflush(context->output.file))
+		return err_set(err, EXIT_ERROR, errno, "standard output: %s", strerror(errno));
+	return 0;
+}
+
+static int watch_loop(const struct context *context, unsigned int seconds, bool screen,
+		      const sigset_t *ends, struct err *err)
+{
+	const struct timespec pause = { .tv_sec = seconds };
+	struct steer_view views[2] = { 0 };
+	bool ended = false;
+	int at = 0, result = refresh(context, screen, NULL, &views[at], err);
+
+	while (!result && !ended) {
+		int number = sigtimedwait(ends, NULL, &pause);
+
+		ended = number > 0;
+		if (ended || errno == EINTR)
+			continue;
+		steer_view_free(&views[!at]);
+		result = refresh(context, screen, &views[at], &views[!at], err);
+		at = !at;
+	}
+	steer_view_free(&views[0]);
+	steer_view_free(&views[1]);
+	return result;
+}
+
+/* The signals wait until they are asked for, so that the terminal is left as it was found. */
+static int watch(const struct context *context, unsigned int seconds, struct err *err)
+{
+	bool screen = !context->output.json && isatty(fileno(context->output.file));
+	sigset_t ends, before;
+	int result;
+
+	sigemptyset(&ends);
+	sigaddset(&ends, SIGINT);
+	sigaddset(&ends, SIGTERM);
+	sigaddset(&ends, SIGHUP);
+	sigprocmask(SIG_BLOCK, &ends, &before);
+	if (screen)
+		fputs(TERM_START, context->output.file);
+	result = watch_loop(context, seconds, screen, &ends, err);
+	if (screen) {
+		fputs(TERM_RESTORE, context->output.file);
+		fflush(context->output.file);
+	}
+	sigprocmask(SIG_SETMASK, &before, NULL);
+	return result;
+}
+
+static int run(const struct context *context, void *into, int words, char **word, struct err *err)
+{
+	const struct options *wanted = into;
+
+	hooks_libbpf_log();
+	return wanted->watch_s ? watch(context, wanted->watch_s, err) : show(context, err);
+}
+
+const struct command steer_show_command = {
+	.object = "steer",
+	.name = "show",
+	.summary = "groups, workers, flows, and where every datagram went",
+	.opts = opts,
+	.options = &options,
+	.run = run,
+	.help = "Each worker's share of the datagrams is a bar as long as its part of the busiest\n"
+		"one's.  Queue (how full) and drops (since it joined) need CAP_SYS_PTRACE, and the CPU\n"
+		"is known under policy cpu alone; else they are '-'.  gen is the generation: which\n"
+		"start of the server, counted from 1.\n"
+		"\n"
+		"state:\n"
+		"  active    takes new flows\n"
+		"  retired   keeps its flows and takes no new ones: a newer generation does\n"
+		"  draining  is being emptied by 'sluice steer drain'; drained: gets nothing any more\n"
+		"  stalled   its queue is full, and it reads nothing\n"
+		"  closed    its socket is, and the next sweep takes it from the group\n"
+		"\n"
+		"Below stands what the network namespace itself counts, of all its ports.  What the\n"
+		"two leave open is called unexplained.\n"
+		"\n"
+		"--watch refreshes in place on a terminal until it is interrupted; elsewhere one report\n"
+		"follows the other, and with -j each is one line.\n\n"
+		"examples:\n"
+		"  sluice steer show\n"
+		"  sluice steer show --watch 1\n"
+		"  sluice -j steer show | jq '.groups[].imbalance'\n",
+};

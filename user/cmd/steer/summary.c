@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "cmd/steer/summary.h"
+
+#include "base/ports.h"
+#include "kernel/pins.h"
+#include "steer/events.h"
+
+#include <errno.h>
+
+/* What an operator is to know of even without having asked: each is 0 when all is well. */
+static const enum sluice_steer_counter matter[] = {
+	SLUICE_STEER_unrecorded,    SLUICE_STEER_half_open_lost, SLUICE_STEER_moved_gone,
+	SLUICE_STEER_moved_drained, SLUICE_STEER_all_full,	 SLUICE_STEER_kernel_no_worker,
+	SLUICE_STEER_kernel_header, SLUICE_STEER_kernel_refused,
+};
+#define MATTER (sizeof(matter) / sizeof(*matter))
+
+int steer_status_read(const char *bpffs, struct steer_view *view, bool *loaded, struct err *err)
+{
+	int result = pins_exist(bpffs, "steer", err);
+
+	*view = (struct steer_view){ 0 };
+	*loaded = result > 0;
+	return result > 0 ? steer_view_read(bpffs, NULL, view, err) : result;
+}
+
+static struct sluice_steer_counters counters_sum(const struct steer_view *view)
+{
+	struct sluice_steer_counters sum = { 0 };
+	size_t i;
+	int counter;
+
+	for (i = 0; i < view->count; i++)
+		for (counter = 0; counter < SLUICE_STEER_COUNTERS_MAX; counter++)
+			sum.value[counter] += view->groups[i].counters.value[counter];
+	return sum;
+}
+
+static const char *ports_text(const struct steer_view *view, char *text, size_t size)
+{
+	struct ports ports;
+
+	steer_ports(&view->meta, &ports);
+	ports_format(&ports, text, size);
+	return text;
+}
+
+static void groups_text(const struct steer_view *view, const struct output *output)
+{
+	struct table *table = table_new("group|>netns|policy|>program|>sockets|>active|>flows|>of|"
+					">datagrams|>imbalance");
+	char name[STEER_GROUP_TEXT_MAX], imbalance[16];
+	size_t i;
+
+	for (i = 0; i < view->count; i++) {
+		const struct steer_group_view *group = &view->groups[i];
+
+		snprintf(imbalance, sizeof(imbalance), group->imbalance > 0 ? "%.2f" : "-",
+			 group->imbalance);
+		table_row(table, "%s|%u|%s|%u|%d|%d|%u|%u|%llu|%s",
+			  steer_group_text(&group->info, name), group->info.netns,
+			  steer_policy_name(group->info.policy), group->info.prog_id, group->count,
+			  group->active, group->live + group->half_open, group->size,
+			  group->datagrams, imbalance);
+	}
+	table_print(table, output, 2);
+}
+
+void steer_status_text(const struct steer_view *view, const struct output *output)
+{
+	struct sluice_steer_counters sum = counters_sum(view);
+	struct table *table = table_new(">count|counter|meaning");
+	char ports[256];
+	size_t i;
+
+	fprintf(output->file, "steer: policy %s, ports %s, %zu group%s\n",
+		steer_policy_name(view->meta.policy), ports_text(view, ports, sizeof(ports)),
+		view->count, view->count == 1 ? "" : "s");
+	groups_text(view, output);
+	for (i = 0; i < MATTER; i++)
+		if (sum.value[matter[i]])
+			table_row(table, "%llu|%s|%s", sum.value[matter[i]],
+				  steer_counter_key(matter[i]), steer_counter_help(matter[i]));
+	table_print(table, output, 2);
+}
+
+json_t *steer_status_json(const struct steer_view *view)
+{
+	struct sluice_steer_counters sum = counters_sum(view);
+	json_t *groups = json_array(), *counters = json_object();
+	static char ports[PORTS_TEXT_MAX];
+	size_t i;
+
+	for (i = 0; i < view->count; i++) {
+		const struct steer_group_view *group = &view->groups[i];
+
+		json_array_append_new(
+			groups,
+			json_pack("{s:s, s:i, s:I, s:s, s:i, s:i, s:i, s:i, s:i, s:I}", "name",
+				  group->name, "port", group->info.port, "netns",
+				  (json_int_t)group->info.netns, "policy",
+				  steer_policy_name(group->info.policy), "program_id",
+				  group->info.prog_id, "sockets", group->count, "active",
+				  group->active, "flows", group->live + group->half_open, "size",
+				  group->size, "datagrams", (json_int_t)group->datagrams));
+	}
+	for (i = 0; i < MATTER; i++)
+		json_object_set_new(counters, steer_counter_key(matter[i]),
+				    json_integer((json_int_t)sum.value[matter[i]]));
+	return json_pack("{s:s, s:s, s:o, s:o}", "policy", steer_policy_name(view->meta.policy),
+			 "ports", ports_text(view, ports, sizeof(ports)), "groups", groups,
+			 "counters", counters);
+}

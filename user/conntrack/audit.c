@@ -1,0 +1,355 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "conntrack/audit.h"
+
+#include "base/addr.h"
+#include "base/array.h"
+
+#include <errno.h>
+#include <linux/netfilter/nf_conntrack_common.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+/* The kernel rounds timeouts down to full seconds. */
+#define TIMEOUT_UNIT_MS 1000
+
+const char *audit_reason_name(enum audit_reason reason)
+{
+	static const char *const names[AUDIT_REASONS] = {
+		[AUDIT_TWIN] = "twin",
+		[AUDIT_BACKEND_GONE] = "backend-gone",
+		[AUDIT_SOCKET_GONE] = "socket-gone",
+		[AUDIT_UNANSWERED] = "unanswered",
+	};
+
+	return names[reason];
+}
+
+/* --- two readings */
+
+/* Has the moment at which the entry will expire moved? It does with each datagram. */
+static bool was_refreshed(const struct ct_table *earlier, const struct ct_entry *before,
+			  const struct ct_table *later, const struct ct_entry *after)
+{
+	uint64_t latest = earlier->end_ms + (uint64_t)before->timeout_s * 1000 + TIMEOUT_UNIT_MS;
+
+	return later->begin_ms + (uint64_t)after->timeout_s * 1000 > latest;
+}
+
+static bool has_grown(const struct ct_counters *before, const struct ct_counters *after)
+{
+	return after->packets > before->packets;
+}
+
+void audit_compare(const struct ct_table *earlier, struct ct_table *later)
+{
+	size_t i;
+
+	for (i = 0; i < later->count; i++) {
+		struct ct_entry *after = &later->entry[i];
+		const struct ct_entry *before = conntrack_find(earlier, after);
+
+		if (!before || !conntrack_same(before, after))
+			continue;
+		after->watched = true;
+		after->answered = has_grown(&before->reply_count, &after->reply_count);
+		if (before->counted && after->counted)
+			after->used = after->answered ||
+				      has_grown(&before->original_count, &after->original_count);
+		else
+			after->used = was_refreshed(earlier, before, later, after);
+	}
+}
+
+/* --- one reading */
+
+static bool is_unreplied(const struct ct_entry *entry)
+{
+	return !(entry->status & IPS_SEEN_REPLY);
+}
+
+/* Offloaded flows pass by conntrack, so that its timeouts and counters say nothing of them. */
+static bool is_judged(const struct ct_entry *entry)
+{
+	return !(entry->status & (IPS_OFFLOAD | IPS_HW_OFFLOAD | IPS_DYING | IPS_TEMPLATE));
+}
+
+static const struct inet_socket *find_responder(const struct ct_entry *entry,
+						const struct inet *inet)
+{
+	const struct ct_tuple *reply = &entry->reply;
+
+	return inet_find_socket(inet, &reply->src, reply->src_port_be, &reply->dst,
+				reply->dst_port_be);
+}
+
+static const struct inet_socket *find_originator(const struct ct_entry *entry,
+						 const struct inet *inet)
+{
+	const struct ct_tuple *original = &entry->original;
+
+	return inet_find_socket(inet, &original->src, original->src_port_be, &original->dst,
+				original->dst_port_be);
+}
+
+/*
+ * Does the server that sent `answer` have a socket of its own for that address?  Then it means to
+ * answer from there, as a STUN server that is asked to (RFC 5780) does.  A socket that was bound to
+ * the wildcard and then connected back to its client is not meant.
+ */
+static bool is_bound_there(const struct ct_entry *answer, const struct inet *inet)
+{
+	const struct ct_tuple *original = &answer->original;
+	const struct in6_addr nobody = in6addr_any;
+	const struct inet_socket *socket = inet_find_socket(inet, &original->src,
+							    original->src_port_be, &nobody, 0);
+
+	return socket && IN6_ARE_ADDR_EQUAL(&socket->local, &original->src);
+}
+
+static bool is_answer(const struct ct_entry *request, const struct ct_entry *answer)
+{
+	return !IN6_ARE_ADDR_EQUAL(&answer->original.src, &request->reply.src) &&
+	       answer->original_zone == request->reply_zone && is_unreplied(answer) &&
+	       is_judged(answer);
+}
+
+/*
+ * The first entry of those that go from the port of the request's server to its client.  The order
+ * of the table puts the addresses they come from behind all that is the same.
+ */
+static size_t answers_begin(const struct ct_table *table, const struct ct_entry *request)
+{
+	struct ct_entry key = { .original = { .dst = request->reply.dst,
+					      .dst_port_be = request->reply.dst_port_be,
+					      .src_port_be = request->reply.src_port_be } };
+	size_t low = 0, high = table->count;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (conntrack_order(&table->entry[middle], &key) < 0)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
+}
+
+static bool goes_to_client(const struct ct_entry *answer, const struct ct_entry *request)
+{
+	return IN6_ARE_ADDR_EQUAL(&answer->original.dst, &request->reply.dst) &&
+	       answer->original.dst_port_be == request->reply.dst_port_be &&
+	       answer->original.src_port_be == request->reply.src_port_be;
+}
+
+/* The other half of each entry that is one of a pair: its index + 1, or 0. */
+static void pair_up(const struct ct_table *table, const struct inet *inet, size_t *twin)
+{
+	size_t i, j;
+
+	for (i = 0; i < table->count; i++) {
+		const struct ct_entry *request = &table->entry[i];
+
+		if (!is_unreplied(request) || !is_judged(request) ||
+		    !inet_is_local(inet, &request->reply.src))
+			continue;
+		for (j = answers_begin(table, request);
+		     j < table->count && goes_to_client(&table->entry[j], request); j++) {
+			const struct ct_entry *answer = &table->entry[j];
+
+			if (!is_answer(request, answer) ||
+			    !inet_is_local(inet, &answer->original.src) ||
+			    is_bound_there(answer, inet))
+				continue;
+			twin[i] = j + 1;
+			twin[j] = i + 1;
+		}
+	}
+}
+
+/* DNAT to an address of this host is judged by its socket, to any other by the way there. */
+static enum audit_missing judge_backend(const struct ct_entry *entry, const struct inet *inet)
+{
+	if (!conntrack_is_dnat(entry) || inet_is_local(inet, &entry->reply.src))
+		return AUDIT_MISSING_NOTHING;
+	switch (inet_host_reach(inet, &entry->reply.src)) {
+	case INET_REACH_NO_ROUTE:
+		return AUDIT_MISSING_ROUTE;
+	case INET_REACH_NO_NEIGHBOUR:
+		return AUDIT_MISSING_NEIGHBOUR;
+	case INET_REACH_OPEN:
+		break;
+	}
+	return AUDIT_MISSING_NOTHING;
+}
+
+/* Answers that are seen to come prove that something receives, whoever it is. */
+static bool misses_responder(const struct ct_entry *entry, const struct inet *inet)
+{
+	return inet_is_local(inet, &entry->reply.src) && !entry->answered &&
+	       !find_responder(entry, inet);
+}
+
+/*
+ * VXLAN and its like send from ports without a socket to the port on which the far end's kernel
+ * receives, which is the same here; what comes back is a conversation of its own, the other way
+ * round.  A socket whose process we may not see looks like the kernel's.
+ */
+static bool is_tunnel(const struct ct_entry *entry, const struct inet *inet)
+{
+	const struct inet_socket *socket;
+
+	if (inet_is_local(inet, &entry->original.src) &&
+	    inet_is_kernel_port(inet, entry->original.dst_port_be))
+		return true;
+	socket = inet_is_local(inet, &entry->reply.src) ? find_responder(entry, inet) : NULL;
+	return socket && !socket->pid;
+}
+
+/* Programs with raw sockets do without one of UDP, which shows while they send. */
+static bool misses_originator(const struct ct_entry *entry, const struct inet *inet)
+{
+	return inet_is_local(inet, &entry->original.src) && entry->watched && !entry->used &&
+	       !find_originator(entry, inet) && !is_tunnel(entry, inet);
+}
+
+/* Many may hear what is sent to a group, and none of their answers is one to this entry. */
+static bool is_unanswered(const struct ct_entry *entry, const struct inet *inet)
+{
+	return is_unreplied(entry) && entry->used && !inet_is_shared(inet, &entry->original.dst) &&
+	       !is_tunnel(entry, inet);
+}
+
+static bool judge(const struct ct_entry *entry, const struct inet *inet, size_t twin,
+		  struct audit_finding *finding)
+{
+	finding->missing = AUDIT_MISSING_NOTHING;
+	finding->twin = twin ? twin - 1 : finding->entry;
+	if (twin) {
+		finding->reason = AUDIT_TWIN;
+		return true;
+	}
+	finding->missing = judge_backend(entry, inet);
+	if (finding->missing) {
+		finding->reason = AUDIT_BACKEND_GONE;
+		return true;
+	}
+	if (misses_responder(entry, inet)) {
+		finding->missing = AUDIT_MISSING_RESPONDER;
+		finding->reason = conntrack_is_dnat(entry) ? AUDIT_BACKEND_GONE : AUDIT_SOCKET_GONE;
+		return true;
+	}
+	if (misses_originator(entry, inet)) {
+		finding->missing = AUDIT_MISSING_ORIGINATOR;
+		finding->reason = AUDIT_SOCKET_GONE;
+		return true;
+	}
+	finding->reason = AUDIT_UNANSWERED;
+	return is_unanswered(entry, inet);
+}
+
+int audit_judge(const struct ct_table *table, const struct inet *inet, struct audit *audit)
+{
+	size_t i, *twin = calloc(table->count + 1, sizeof(*twin));
+	int result = twin ? 0 : -ENOMEM;
+
+	if (twin)
+		pair_up(table, inet, twin);
+	for (i = 0; i < table->count && !result; i++) {
+		struct audit_finding finding = { .entry = i };
+
+		if (!is_judged(&table->entry[i]) ||
+		    !judge(&table->entry[i], inet, twin[i], &finding))
+			continue;
+		result = array_grow((void **)&audit->finding, &audit->room, audit->count,
+				    sizeof(finding));
+		if (!result)
+			audit->finding[audit->count++] = finding;
+	}
+	free(twin);
+	return result;
+}
+
+int audit_backends(const struct ct_table *table, const struct inet *inet, struct in6_addr **addr,
+		   size_t *count)
+{
+	struct in6_addr *found = NULL;
+	size_t i, used = 0, room = 0;
+
+	for (i = 0; i < table->count; i++) {
+		const struct ct_entry *entry = &table->entry[i];
+
+		if (!conntrack_is_dnat(entry) || inet_is_local(inet, &entry->reply.src))
+			continue;
+		if (array_grow((void **)&found, &room, used, sizeof(*found))) {
+			free(found);
+			return -ENOMEM;
+		}
+		found[used++] = entry->reply.src;
+	}
+	*addr = found;
+	*count = used;
+	return 0;
+}
+
+static void explain_twin(const struct ct_entry *entry, const struct ct_entry *twin, char *text,
+			 size_t size)
+{
+	char asked[ADDR_TEXT_MAX], from[ADDR_TEXT_MAX];
+	/* the answer's source port is the one the request's answer must come from */
+	bool request = IN6_ARE_ADDR_EQUAL(&entry->reply.dst, &twin->original.dst) &&
+		       entry->reply.dst_port_be == twin->original.dst_port_be;
+	const struct ct_entry *ask = request ? entry : twin, *answer = request ? twin : entry;
+
+	snprintf(text, size,
+		 request ? "asked at %s, answered from %s, which is no answer to it"
+			 : "the answer to a request to %s, sent from %s",
+		 addr_format_port(&ask->reply.src, ask->reply.src_port_be, asked),
+		 addr_format(&answer->original.src, from));
+}
+
+static void explain_missing(const struct ct_entry *entry, enum audit_missing missing, char *text,
+			    size_t size)
+{
+	char responder[ADDR_TEXT_MAX], originator[ADDR_TEXT_MAX], backend[ADDR_TEXT_MAX];
+
+	addr_format_port(&entry->reply.src, entry->reply.src_port_be, responder);
+	addr_format_port(&entry->original.src, entry->original.src_port_be, originator);
+	addr_format(&entry->reply.src, backend);
+	switch (missing) {
+	case AUDIT_MISSING_RESPONDER:
+		snprintf(text, size, "no socket of this host receives on %s", responder);
+		break;
+	case AUDIT_MISSING_ORIGINATOR:
+		snprintf(text, size, "no socket of this host sends from %s any more", originator);
+		break;
+	case AUDIT_MISSING_ROUTE:
+		snprintf(text, size, "sent on to %s, but there is no route to it", backend);
+		break;
+	case AUDIT_MISSING_NEIGHBOUR:
+		snprintf(text, size, "sent on to %s, which is on a network of this host and silent",
+			 backend);
+		break;
+	case AUDIT_MISSING_NOTHING:
+		snprintf(text, size, "no answer has ever come, yet datagrams keep it alive");
+		break;
+	}
+}
+
+const char *audit_explain(const struct ct_table *table, const struct audit_finding *finding,
+			  char *text, size_t size)
+{
+	const struct ct_entry *entry = &table->entry[finding->entry];
+
+	if (finding->reason == AUDIT_TWIN)
+		explain_twin(entry, &table->entry[finding->twin], text, size);
+	else
+		explain_missing(entry, finding->missing, text, size);
+	return text;
+}
+
+void audit_free(struct audit *audit)
+{
+	free(audit->finding);
+	*audit = (struct audit){ .finding = NULL };
+}

@@ -1,0 +1,175 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "conntrack/repair.h"
+
+#include "base/addr.h"
+#include "base/nl.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+/*
+ * So many are read and judged again, then deleted, before the next.  Fewer would make the time from
+ * judging to deleting shorter, yet every batch has to read all sockets and who owns them.
+ */
+#define BATCH 2048
+
+struct repair {
+	const struct look *look;
+	struct nl *nl;
+	bool dry_run;
+	bool *deleted; /* for each entry of the table: by us, in this run */
+	enum repair_outcome *outcome;
+	struct err *err;
+	int failure; /* the first refusal */
+};
+
+const char *repair_outcome_name(enum repair_outcome outcome, bool dry_run)
+{
+	static const char *const names[REPAIR_OUTCOMES] = {
+		[REPAIR_SKIPPED] = "skipped",	[REPAIR_DELETED] = "deleted",
+		[REPAIR_VANISHED] = "vanished", [REPAIR_CHANGED] = "changed",
+		[REPAIR_FAILED] = "failed",
+	};
+
+	return dry_run && outcome == REPAIR_DELETED ? "would delete" : names[outcome];
+}
+
+/*
+ * Adds what the entry is now.  One half of a pair is judged by the other: if we have deleted that a
+ * moment ago, it counts as it was.
+ */
+static int read_again(const struct repair *repair, size_t index, struct ct_table *fresh)
+{
+	const struct ct_entry *old = &repair->look->table.entry[index];
+	struct ct_entry now = *old;
+	int result = 0;
+
+	if (!repair->deleted[index])
+		result = conntrack_get(repair->nl, old, &now);
+	if (result == -ENOENT)
+		return 0;
+	if (result)
+		return conntrack_refused(result, repair->err);
+	if (conntrack_same(old, &now)) {
+		now.watched = old->watched;
+		now.used = old->used;
+		now.answered = old->answered;
+	}
+	if (conntrack_add(fresh, &now))
+		return err_set(repair->err, EXIT_ERROR, ENOMEM, "conntrack repair: out of memory");
+	return 0;
+}
+
+static int finding_compare(const void *a, const void *b)
+{
+	size_t x = ((const struct audit_finding *)a)->entry;
+	size_t y = ((const struct audit_finding *)b)->entry;
+
+	return (x > y) - (x < y);
+}
+
+/* What the finding about `old` has come to by the fresh look; REPAIR_DELETED: it still holds. */
+static enum repair_outcome judge_again(const struct look *fresh, const struct ct_entry *old,
+				       const struct audit_finding *finding)
+{
+	const struct ct_entry *now = conntrack_find(&fresh->table, old);
+	const struct audit_finding *found;
+	struct audit_finding key;
+
+	if (!now)
+		return REPAIR_VANISHED;
+	if (!conntrack_same(old, now) || !fresh->audit.count)
+		return REPAIR_CHANGED;
+	key.entry = (size_t)(now - fresh->table.entry);
+	found = bsearch(&key, fresh->audit.finding, fresh->audit.count, sizeof(key),
+			finding_compare);
+	if (!found || found->reason != finding->reason || found->missing != finding->missing)
+		return REPAIR_CHANGED;
+	return REPAIR_DELETED;
+}
+
+static void refused(struct repair *repair, const struct ct_entry *entry, int result)
+{
+	char src[ADDR_TEXT_MAX], dst[ADDR_TEXT_MAX];
+
+	if (repair->failure)
+		return;
+	repair->failure = conntrack_refused(result, repair->err);
+	if (repair->err->code == EXIT_ERROR)
+		err_set(repair->err, EXIT_ERROR, -result,
+			"deleting the conntrack entry %s to %s: %s",
+			addr_format_port(&entry->original.src, entry->original.src_port_be, src),
+			addr_format_port(&entry->original.dst, entry->original.dst_port_be, dst),
+			strerror(-result));
+}
+
+static enum repair_outcome delete (struct repair *repair, size_t index) {
+	const struct ct_entry *entry = &repair->look->table.entry[index];
+		int result = repair->dry_run ? 0 : conntrack_delete(repair->nl, entry);
+
+		if (result == -ENOENT) return REPAIR_VANISHED;
+		if (result){ refused(repair, entry, result); return REPAIR_FAILED;
+}
+repair->deleted[index] = !repair->dry_run;
+return REPAIR_DELETED;
+}
+
+static int read_batch(const struct repair *repair, size_t first, size_t end, struct ct_table *fresh)
+{
+	int result = 0;
+	size_t i;
+
+	for (i = first; i < end && !result; i++) {
+		const struct audit_finding *finding = &repair->look->audit.finding[i];
+
+		result = read_again(repair, finding->entry, fresh);
+		if (!result && finding->reason == AUDIT_TWIN)
+			result = read_again(repair, finding->twin, fresh);
+	}
+	conntrack_sort(fresh);
+	return result;
+}
+
+static int batch(struct repair *repair, size_t first, size_t end)
+{
+	const struct look *look = repair->look;
+	struct look fresh = { .table.entry = NULL };
+	int result = read_batch(repair, first, end, &fresh.table);
+	size_t i;
+
+	if (!result)
+		result = look_judge(&fresh, &look->inet, repair->err);
+	for (i = first; i < end && !result; i++) {
+		const struct audit_finding *finding = &look->audit.finding[i];
+
+		repair->outcome[i] = judge_again(&fresh, &look->table.entry[finding->entry],
+						 finding);
+		if (repair->outcome[i] == REPAIR_DELETED)
+			repair->outcome[i] = delete (repair, finding->entry);
+	}
+	look_free(&fresh);
+	return result;
+}
+
+int repair_run(const struct look *look, bool dry_run, enum repair_outcome *outcome, struct err *err)
+{
+	struct repair repair = { .look = look, .dry_run = dry_run, .outcome = outcome, .err = err };
+	size_t first, count = look->audit.count;
+	int result;
+
+	memset(outcome, 0, count * sizeof(*outcome));
+	if (!count)
+		return 0;
+	repair.deleted = calloc(look->table.count, sizeof(*repair.deleted));
+	if (!repair.deleted)
+		return err_set(err, EXIT_ERROR, ENOMEM, "conntrack repair: out of memory");
+	result = conntrack_open(&repair.nl);
+	if (result)
+		result = conntrack_refused(result, err);
+	for (first = 0; first < count && !result; first += BATCH)
+		result = batch(&repair, first, first + BATCH < count ? first + BATCH : count);
+	nl_close(repair.nl);
+	free(repair.deleted);
+	return result ? result : repair.failure;
+}

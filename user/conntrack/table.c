@@ -1,0 +1,343 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * libnetfilter_conntrack builds and parses the messages.  Its own sockets (nfct_query) were
+ * rejected: they hide how a dump ended, and take no CTA_ID, without which a deletion could meet an
+ * entry that has just taken the place of the one meant.
+ */
+#include "conntrack/table.h"
+
+#include "base/addr.h"
+#include "base/array.h"
+#include "base/nl.h"
+#include "kernel/inet.h"
+
+#include <errno.h>
+#include <libnetfilter_conntrack/libnetfilter_conntrack.h>
+#include <linux/netfilter/nfnetlink.h>
+#include <linux/netfilter/nfnetlink_conntrack.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+/* --- the table */
+
+static int order(uint64_t a, uint64_t b)
+{
+	return (a > b) - (a < b);
+}
+
+int conntrack_order(const struct ct_entry *a, const struct ct_entry *b)
+{
+	int result = memcmp(&a->original.dst, &b->original.dst, sizeof(a->original.dst));
+
+	if (!result)
+		result = order(ntohs(a->original.dst_port_be), ntohs(b->original.dst_port_be));
+	if (!result)
+		result = order(ntohs(a->original.src_port_be), ntohs(b->original.src_port_be));
+	if (!result)
+		result = memcmp(&a->original.src, &b->original.src, sizeof(a->original.src));
+	return result ? result : order(a->original_zone, b->original_zone);
+}
+
+static int compare(const void *a, const void *b)
+{
+	return conntrack_order(a, b);
+}
+
+/* The kernel may give an entry twice when the table changes while it is read. */
+void conntrack_sort(struct ct_table *table)
+{
+	size_t i, kept = 0;
+
+	if (!table->count)
+		return;
+	qsort(table->entry, table->count, sizeof(*table->entry), compare);
+	for (i = 1; i < table->count; i++)
+		if (compare(&table->entry[kept], &table->entry[i]))
+			table->entry[++kept] = table->entry[i];
+	table->count = kept + 1;
+}
+
+const struct ct_entry *conntrack_find(const struct ct_table *table, const struct ct_entry *like)
+{
+	if (!table->count)
+		return NULL;
+	return bsearch(like, table->entry, table->count, sizeof(*like), compare);
+}
+
+static bool same_tuple(const struct ct_tuple *a, const struct ct_tuple *b)
+{
+	return IN6_ARE_ADDR_EQUAL(&a->src, &b->src) && IN6_ARE_ADDR_EQUAL(&a->dst, &b->dst) &&
+	       a->src_port_be == b->src_port_be && a->dst_port_be == b->dst_port_be;
+}
+
+bool conntrack_same(const struct ct_entry *a, const struct ct_entry *b)
+{
+	return a->id == b->id && same_tuple(&a->original, &b->original) &&
+	       same_tuple(&a->reply, &b->reply) && a->original_zone == b->original_zone &&
+	       a->reply_zone == b->reply_zone;
+}
+
+bool conntrack_is_dnat(const struct ct_entry *entry)
+{
+	return !IN6_ARE_ADDR_EQUAL(&entry->original.dst, &entry->reply.src) ||
+	       entry->original.dst_port_be != entry->reply.src_port_be;
+}
+
+bool conntrack_is_snat(const struct ct_entry *entry)
+{
+	return !IN6_ARE_ADDR_EQUAL(&entry->original.src, &entry->reply.dst) ||
+	       entry->original.src_port_be != entry->reply.dst_port_be;
+}
+
+int conntrack_add(struct ct_table *table, const struct ct_entry *entry)
+{
+	int result = array_grow((void **)&table->entry, &table->room, table->count, sizeof(*entry));
+
+	if (!result)
+		table->entry[table->count++] = *entry;
+	return result;
+}
+
+void conntrack_free(struct ct_table *table)
+{
+	free(table->entry);
+	*table = (struct ct_table){ .entry = NULL };
+}
+
+/* --- from a message */
+
+static struct in6_addr address(const struct nf_conntrack *ct, bool ip4,
+			       enum nf_conntrack_attr attr4, enum nf_conntrack_attr attr6)
+{
+	struct in6_addr addr = in6addr_any;
+	const void *bytes = nfct_get_attr(ct, ip4 ? attr4 : attr6);
+
+	if (bytes && ip4)
+		addr = inet_from_ip4(nfct_get_attr_u32(ct, attr4));
+	else if (bytes)
+		memcpy(&addr, bytes, sizeof(addr));
+	return addr;
+}
+
+static struct ct_counters counters(const struct nf_conntrack *ct, enum nf_conntrack_attr packets,
+				   enum nf_conntrack_attr bytes)
+{
+	return (struct ct_counters){ .packets = nfct_get_attr_u64(ct, packets),
+				     .bytes = nfct_get_attr_u64(ct, bytes) };
+}
+
+/* A zone may hold for both directions, or for one and the other has none, which is zone 0. */
+static void entry_zones(struct ct_entry *entry, const struct nf_conntrack *ct)
+{
+	entry->original_zone = nfct_get_attr_u16(ct, ATTR_ZONE);
+	entry->reply_zone = entry->original_zone;
+	if (nfct_attr_is_set(ct, ATTR_ORIG_ZONE))
+		entry->original_zone = nfct_get_attr_u16(ct, ATTR_ORIG_ZONE);
+	if (nfct_attr_is_set(ct, ATTR_REPL_ZONE))
+		entry->reply_zone = nfct_get_attr_u16(ct, ATTR_REPL_ZONE);
+}
+
+static struct ct_entry entry_from(const struct nf_conntrack *ct)
+{
+	bool ip4 = nfct_get_attr_u8(ct, ATTR_ORIG_L3PROTO) == AF_INET;
+	struct ct_entry entry = {
+		.original = { .src = address(ct, ip4, ATTR_ORIG_IPV4_SRC, ATTR_ORIG_IPV6_SRC),
+			      .dst = address(ct, ip4, ATTR_ORIG_IPV4_DST, ATTR_ORIG_IPV6_DST),
+			      .src_port_be = nfct_get_attr_u16(ct, ATTR_ORIG_PORT_SRC),
+			      .dst_port_be = nfct_get_attr_u16(ct, ATTR_ORIG_PORT_DST) },
+		.reply = { .src = address(ct, ip4, ATTR_REPL_IPV4_SRC, ATTR_REPL_IPV6_SRC),
+			   .dst = address(ct, ip4, ATTR_REPL_IPV4_DST, ATTR_REPL_IPV6_DST),
+			   .src_port_be = nfct_get_attr_u16(ct, ATTR_REPL_PORT_SRC),
+			   .dst_port_be = nfct_get_attr_u16(ct, ATTR_REPL_PORT_DST) },
+		.id = nfct_get_attr_u32(ct, ATTR_ID),
+		.status = nfct_get_attr_u32(ct, ATTR_STATUS),
+		.mark = nfct_get_attr_u32(ct, ATTR_MARK),
+		.timeout_s = nfct_get_attr_u32(ct, ATTR_TIMEOUT),
+		.counted = nfct_attr_is_set(ct, ATTR_ORIG_COUNTER_PACKETS),
+		.original_count = counters(ct, ATTR_ORIG_COUNTER_PACKETS, ATTR_ORIG_COUNTER_BYTES),
+		.reply_count = counters(ct, ATTR_REPL_COUNTER_PACKETS, ATTR_REPL_COUNTER_BYTES),
+	};
+
+	entry_zones(&entry, ct);
+	return entry;
+}
+
+/* MNL_CB_OK with *entry filled, MNL_CB_STOP if the message is not about UDP, or MNL_CB_ERROR. */
+static int entry_parse(const struct nlmsghdr *nlh, struct ct_entry *entry)
+{
+	struct nf_conntrack *ct = nfct_new();
+	int result = MNL_CB_ERROR;
+
+	if (!ct)
+		return result;
+	if (!nfct_nlmsg_parse(nlh, ct)) {
+		bool udp = nfct_get_attr_u8(ct, ATTR_ORIG_L4PROTO) == IPPROTO_UDP;
+
+		if (udp)
+			*entry = entry_from(ct);
+		result = udp ? MNL_CB_OK : MNL_CB_STOP;
+	}
+	nfct_destroy(ct);
+	return result;
+}
+
+/* --- reading */
+
+static void table_request(struct nlmsghdr *nlh, void *into)
+{
+	struct nfgenmsg *msg;
+
+	nlh->nlmsg_type = NFNL_SUBSYS_CTNETLINK << 8 | IPCTNL_MSG_CT_GET;
+	msg = mnl_nlmsg_put_extra_header(nlh, sizeof(*msg));
+	msg->nfgen_family = AF_UNSPEC;
+	msg->version = NFNETLINK_V0;
+}
+
+static int table_take(const struct nlmsghdr *nlh, void *into)
+{
+	struct ct_entry entry;
+	int result = entry_parse(nlh, &entry);
+
+	if (result == MNL_CB_ERROR)
+		return result;
+	if (result == MNL_CB_STOP || !conntrack_add(into, &entry))
+		return MNL_CB_OK;
+	errno = ENOMEM;
+	return MNL_CB_ERROR;
+}
+
+static void table_forget(void *into)
+{
+	((struct ct_table *)into)->count = 0;
+}
+
+static uint64_t now_ms(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_BOOTTIME, &now);
+	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
+
+int conntrack_refused(int result, struct err *err)
+{
+	switch (-result) {
+	case EPERM:
+	case EACCES:
+		return err_mend(err,
+				err_set(err, EXIT_PERMISSION, -result,
+					"connection tracking: %s: it takes CAP_NET_ADMIN",
+					strerror(-result)),
+				"run as root, or with that capability in the network namespace");
+	case EINVAL:
+	case EOPNOTSUPP:
+	case EPROTONOSUPPORT:
+		return err_mend(err,
+				err_set(err, EXIT_LACKING, -result,
+					"the kernel has no nf_conntrack_netlink "
+					"(CONFIG_NF_CT_NETLINK, Linux 2.6.14)"),
+				"try 'modprobe nf_conntrack_netlink'; without it there are no "
+				"entries to show");
+	case EAGAIN:
+		return err_mend(err,
+				err_set(err, EXIT_ERROR, EAGAIN,
+					"the connection tracking table changes faster than it can "
+					"be read"),
+				"try again in a moment");
+	}
+	return err_set(err, EXIT_ERROR, -result, "connection tracking: %s", strerror(-result));
+}
+
+int conntrack_read(struct ct_table *table, struct err *err)
+{
+	static const struct nl_dump dump = { NETLINK_NETFILTER, table_request, table_take,
+					     table_forget };
+	int result;
+
+	table->begin_ms = now_ms();
+	result = nl_dump(&dump, table);
+	table->end_ms = now_ms();
+	if (result) {
+		conntrack_free(table);
+		return conntrack_refused(result, err);
+	}
+	conntrack_sort(table);
+	return 0;
+}
+
+/* --- single entries */
+
+int conntrack_open(struct nl **nl)
+{
+	return nl_open(nl, NETLINK_NETFILTER);
+}
+
+static void set_original(struct nf_conntrack *ct, const struct ct_entry *entry)
+{
+	const struct ct_tuple *tuple = &entry->original;
+	bool ip4 = addr_is_ip4(&tuple->src);
+	size_t skip = ip4 ? 12 : 0;
+
+	nfct_set_attr_u8(ct, ATTR_ORIG_L3PROTO, ip4 ? AF_INET : AF_INET6);
+	nfct_set_attr_u8(ct, ATTR_ORIG_L4PROTO, IPPROTO_UDP);
+	nfct_set_attr(ct, ip4 ? ATTR_ORIG_IPV4_SRC : ATTR_ORIG_IPV6_SRC, &tuple->src.s6_addr[skip]);
+	nfct_set_attr(ct, ip4 ? ATTR_ORIG_IPV4_DST : ATTR_ORIG_IPV6_DST, &tuple->dst.s6_addr[skip]);
+	nfct_set_attr_u16(ct, ATTR_ORIG_PORT_SRC, tuple->src_port_be);
+	nfct_set_attr_u16(ct, ATTR_ORIG_PORT_DST, tuple->dst_port_be);
+	if (entry->original_zone)
+		nfct_set_attr_u16(ct, ATTR_ZONE, entry->original_zone);
+}
+
+/* A request about one entry; NULL if there is no memory. */
+static struct nlmsghdr *entry_request(struct nl *nl, uint16_t type, const struct ct_entry *entry)
+{
+	struct nlmsghdr *nlh = nl_request(nl);
+	struct nf_conntrack *ct = nfct_new();
+	struct nfgenmsg *msg;
+
+	if (!ct)
+		return NULL;
+	set_original(ct, entry);
+	nlh->nlmsg_type = NFNL_SUBSYS_CTNETLINK << 8 | type;
+	msg = mnl_nlmsg_put_extra_header(nlh, sizeof(*msg));
+	msg->nfgen_family = addr_is_ip4(&entry->original.src) ? AF_INET : AF_INET6;
+	msg->version = NFNETLINK_V0;
+	nfct_nlmsg_build(nlh, ct);
+	nfct_destroy(ct);
+	return nlh;
+}
+
+struct answer {
+	struct ct_entry *entry;
+	bool taken;
+};
+
+static int entry_take(const struct nlmsghdr *nlh, void *into)
+{
+	struct answer *answer = into;
+	int result = entry_parse(nlh, answer->entry);
+
+	answer->taken = result == MNL_CB_OK;
+	return result == MNL_CB_ERROR ? result : MNL_CB_OK;
+}
+
+int conntrack_get(struct nl *nl, const struct ct_entry *entry, struct ct_entry *now)
+{
+	struct nlmsghdr *nlh = entry_request(nl, IPCTNL_MSG_CT_GET, entry);
+	struct answer answer = { .entry = now };
+	int result = nlh ? nl_ask(nl, nlh, entry_take, &answer) : -ENOMEM;
+
+	return result || answer.taken ? result : -ENOENT;
+}
+
+/* The kernel refuses with ENOENT when the id is another one (ctnetlink_del_conntrack). */
+int conntrack_delete(struct nl *nl, const struct ct_entry *entry)
+{
+	struct nlmsghdr *nlh = entry_request(nl, IPCTNL_MSG_CT_DELETE, entry);
+
+	if (!nlh)
+		return -ENOMEM;
+	mnl_attr_put_u32(nlh, CTA_ID, htonl(entry->id));
+	return nl_ask(nl, nlh, NULL, NULL);
+}

@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The daemon's configuration: an ini file that says what the options of 'reply load' and
+ * 'steer load' say, parsed by the same functions, into the same structs.
+ */
+#ifndef SLUICE_DAEMON_CONFIG_H
+#define SLUICE_DAEMON_CONFIG_H
+
+#include "base/conf.h"
+#include "base/err.h"
+#include "base/log.h"
+#include "reply/reply.h"
+#include "steer/cpu/spread.h"
+#include "steer/steer.h"
+#include "wire/wire.h"
+
+#include <stdbool.h>
+#include <stdio.h>
+
+#define RUN_STEER_SWEEP_DEFAULT 1
+
+struct run_config {
+	enum log_level log_level;
+	const char *bpffs;  /* NULL: not given */
+	const char *cgroup; /* NULL: not given */
+	const char *netns;  /* of wire mode; NULL: this one */
+	bool has_reply;
+	bool has_wire;
+	bool has_steer;
+	struct reply_options reply;
+	struct wire_options wire;
+	struct steer_options steer;
+	struct steer_xdp_options steer_xdp; /* what it shares with `steer` is set at the load */
+	const char *steer_netns;	    /* a name, or "all"; NULL: this one */
+	__u64 steer_sweep_s;		    /* between looks at all sockets that no news ask for */
+	struct conf conf; /* the strings of all the above; and the file's problems */
+};
+
+/*
+ * Reads a file.  0, or -errno with *err set: -EINVAL with EXIT_USAGE if it was read and
+ * config->conf holds problems.  The caller frees in any case.
+ */
+int run_config_read(const char *path, struct run_config *config, struct err *err);
+/* The same from an open file; `path` is for messages alone. */
+int run_config_parse(FILE *file, const char *path, struct run_config *config, struct err *err);
+void run_config_free(struct run_config *config);
+
+#endif

@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#ifndef SLUICE_DAEMON_DAEMON_H
+#define SLUICE_DAEMON_DAEMON_H
+
+#include "base/context.h"
+#include "base/err.h"
+
+/*
+ * Loads what the file says and follows the host until SIGTERM or SIGINT. What is loaded then stays
+ * attached. 0, or -errno with *err set.
+ */
+int daemon_run(const struct context *context, const char *path, struct err *err);
+
+#endif

@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "daemon/netns.h"
+
+#include "base/log.h"
+#include "base/netns.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+__u32 run_place_number(int netns_fd)
+{
+	struct stat st = { 0 };
+
+	fstat(netns_fd, &st);
+	return (__u32)st.st_ino;
+}
+
+int run_place_open(struct run_place *place, struct err *err)
+{
+	*place = (struct run_place){ .home_fd = netns_open(NULL, err), .wire_fd = -1 };
+	return place->home_fd < 0 ? place->home_fd : 0;
+}
+
+static void leave_wire(struct run_place *place)
+{
+	if (place->wire_fd >= 0)
+		close(place->wire_fd);
+	place->wire_fd = -1;
+}
+
+int run_place_add_wire(struct run_place *place, const char *netns, struct err *err)
+{
+	int fd;
+
+	if (place->settled)
+		return 0;
+	leave_wire(place);
+	if (!netns)
+		return 0;
+	fd = netns_open(netns, err);
+	if (fd < 0)
+		return fd;
+	if (run_place_number(fd) == run_place_number(place->home_fd))
+		close(fd);
+	else
+		place->wire_fd = fd;
+	return 0;
+}
+
+void run_place_settle(struct run_place *place, const char *netns)
+{
+	place->settled = true;
+	snprintf(place->netns, sizeof(place->netns), "%s", netns ? netns : "");
+}
+
+bool run_place_allows(const struct run_place *place, const char *netns)
+{
+	return !place->settled || !strcmp(place->netns, netns ? netns : "");
+}
+
+void run_place_close(struct run_place *place)
+{
+	if (place->home_fd >= 0)
+		close(place->home_fd);
+	leave_wire(place);
+	place->home_fd = -1;
+}
+
+int run_place_enter(const struct run_place *place, struct err *err)
+{
+	int result = place->wire_fd < 0 ? 0 : netns_switch(place->wire_fd);
+
+	if (result)
+		err_set(err, EXIT_PERMISSION, -result, "network namespace of wire mode: %s",
+			strerror(-result));
+	return result;
+}
+
+void run_place_leave(const struct run_place *place)
+{
+	int result = place->wire_fd < 0 ? 0 : netns_switch(place->home_fd);
+
+	if (!result)
+		return;
+	log_warning("own network namespace: %s; traffic stays mended", strerror(-result));
+	exit(EXIT_ERROR);
+}

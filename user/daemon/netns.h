@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The network namespaces that the daemon acts in: its own, and that of wire mode if it is another
+ * one.  Wire mode acts where the calling thread is.
+ */
+#ifndef SLUICE_DAEMON_NETNS_H
+#define SLUICE_DAEMON_NETNS_H
+
+#include "base/err.h"
+
+#include <limits.h>
+#include <linux/types.h>
+#include <stdbool.h>
+
+struct run_place {
+	int home_fd;
+	int wire_fd;	      /* -1: the same */
+	bool settled;	      /* wire mode has been loaded there */
+	char netns[PATH_MAX]; /* as the file names it; empty: at home */
+};
+
+/* Wire mode is at home. 0, or -errno with *err set. */
+int run_place_open(struct run_place *place, struct err *err);
+/*
+ * Wire mode is to be in this namespace, named as for --netns; NULL: at home.  Nothing once that is
+ * settled.  0, or -errno with *err set.
+ */
+int run_place_add_wire(struct run_place *place, const char *netns, struct err *err);
+/* It is there, and what watches it is bound to that. */
+void run_place_settle(struct run_place *place, const char *netns);
+/* Could wire mode be in that namespace? */
+bool run_place_allows(const struct run_place *place, const char *netns);
+void run_place_close(struct run_place *place);
+/* Goes there, and back; the way back ends the process if it is barred. */
+int run_place_enter(const struct run_place *place, struct err *err);
+void run_place_leave(const struct run_place *place);
+/* The inode number by which BPF programs know a namespace. */
+__u32 run_place_number(int netns_fd);
+
+#endif

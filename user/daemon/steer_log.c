@@ -1,0 +1,218 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "daemon/steer_log.h"
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "steer/events.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define TROUBLES_MAX 256
+
+/* Lines at once, and in the long run. */
+#define LINES_BURST    64
+#define LINES_A_SECOND 8
+
+#define SECOND_NS 1000000000ULL
+
+struct trouble {
+	__u64 hash; /* of what is said of it */
+	bool seen;  /* by this sweep */
+};
+
+struct steer_log {
+	struct trouble trouble[TROUBLES_MAX];
+	int troubles;
+	unsigned int groups, groups_before;
+	__u64 bound_ns;
+	__u64 filled_ns; /* when the allowance was last added to */
+	unsigned int allowance;
+	unsigned int left_out;
+};
+
+struct steer_log *steer_log_new(void)
+{
+	struct steer_log *log = calloc(1, sizeof(*log));
+
+	if (log) {
+		log->allowance = LINES_BURST;
+		log->filled_ns = clock_now_ns(CLOCK_MONOTONIC);
+	}
+	return log;
+}
+
+void steer_log_free(struct steer_log *log)
+{
+	free(log);
+}
+
+unsigned int steer_log_groups(const struct steer_log *log)
+{
+	return log->groups_before;
+}
+
+/* --- how much is said */
+
+static void allowance_fill(struct steer_log *log)
+{
+	__u64 now = clock_now_ns(CLOCK_MONOTONIC),
+	      lines = (now - log->filled_ns) * LINES_A_SECOND / SECOND_NS;
+
+	if (!lines)
+		return;
+	log->filled_ns = now;
+	log->allowance = log->allowance + lines > LINES_BURST
+				 ? LINES_BURST
+				 : log->allowance + (unsigned int)lines;
+}
+
+static void say_left_out(struct steer_log *log)
+{
+	struct log_line line;
+
+	if (!log->left_out || log->allowance < 2)
+		return;
+	log->allowance--;
+	log_begin(&line, LOG_LEVEL_INFO, "steer: too much news, lines are left out");
+	log_field(&line, "lines", "%u", log->left_out);
+	log_end(&line);
+	log->left_out = 0;
+}
+
+static bool may_say(struct steer_log *log)
+{
+	allowance_fill(log);
+	say_left_out(log);
+	if (!log->allowance) {
+		log->left_out++;
+		return false;
+	}
+	log->allowance--;
+	return true;
+}
+
+/* --- troubles */
+
+/* FNV-1a */
+static __u64 hash_text(const char *text, __u64 hash)
+{
+	for (hash ^= 0xcbf29ce484222325ULL; *text; text++)
+		hash = (hash ^ (unsigned char)*text) * 0x100000001b3ULL;
+	return hash;
+}
+
+static struct trouble *trouble_find(struct steer_log *log, __u64 hash)
+{
+	int i;
+
+	for (i = 0; i < log->troubles; i++)
+		if (log->trouble[i].hash == hash)
+			return &log->trouble[i];
+	return NULL;
+}
+
+/* Is it new?  One that can't be said now, or has no room here, is so once more. */
+static bool trouble_is_new(struct steer_log *log, const struct steer_news *news)
+{
+	struct trouble *known;
+	char text[512] = "left out";
+	__u64 hash;
+
+	/* how many are left out, and which, is the namespace's to change as it likes */
+	if (news->event != STEER_GROUPS_LEFT_OUT)
+		steer_news_text(news, text, sizeof(text));
+	hash = hash_text(text, news->group->netns);
+	known = trouble_find(log, hash);
+	if (known) {
+		known->seen = true;
+		return false;
+	}
+	if (log->troubles == TROUBLES_MAX || !may_say(log))
+		return false;
+	log->trouble[log->troubles++] = (struct trouble){ hash, true };
+	return true;
+}
+
+/* --- lines */
+
+static void say(const struct steer_log *log, const struct steer_news *news, enum log_level level)
+{
+	char message[64], address[STEER_GROUP_TEXT_MAX];
+	struct log_line line;
+
+	snprintf(message, sizeof(message), "steer: %s", steer_event_name(news->event));
+	log_begin(&line, level, message);
+	log_field(&line, "address", "%s", steer_group_text(news->group, address));
+	log_field(&line, "netns", "%u", news->group->netns);
+	if (news->slot) {
+		log_field(&line, "process", "%s", news->slot->comm);
+		log_field(&line, "pid", "%u", news->slot->pid);
+	}
+	if (news->count)
+		log_field(&line, news->event == STEER_GROUPS_LEFT_OUT ? "groups" : "sockets", "%d",
+			  news->count);
+	if (news->event == STEER_GROUP_FOREIGN)
+		log_field(&line, "program_id", "%u", news->prog_id);
+	if (news->why)
+		log_field(&line, "reason", "%s", news->why);
+	if (log->bound_ns &&
+	    (news->event == STEER_GROUP_ATTACHED || news->event == STEER_SOCKET_JOINED))
+		log_field(&line, "after_us", "%llu",
+			  (clock_now_ns(CLOCK_MONOTONIC) - log->bound_ns) / 1000);
+	log_end(&line);
+}
+
+void steer_log_news(const struct steer_news *news, void *arg)
+{
+	struct steer_log *log = arg;
+
+	switch (news->event) {
+	case STEER_GROUP_FOUND:
+		return;
+	case STEER_GROUP_KEPT:
+		log->groups++;
+		return;
+	case STEER_GROUP_FOREIGN:
+	case STEER_GROUP_FAILED:
+	case STEER_GROUPS_LEFT_OUT:
+	case STEER_SOCKET_FAILED:
+		if (trouble_is_new(log, news))
+			say(log, news, LOG_LEVEL_WARNING);
+		return;
+	case STEER_GROUP_ATTACHED:
+	case STEER_GROUP_CHANGED:
+		log->groups++;
+		break;
+	default:
+		break;
+	}
+	if (may_say(log))
+		say(log, news,
+		    news->event == STEER_DRAIN_LAPSED ? LOG_LEVEL_WARNING : LOG_LEVEL_INFO);
+}
+
+void steer_log_begin(struct steer_log *log, __u64 bound_ns)
+{
+	int i;
+
+	log->bound_ns = bound_ns;
+	log->groups = 0;
+	for (i = 0; i < log->troubles; i++)
+		log->trouble[i].seen = false;
+}
+
+void steer_log_end(struct steer_log *log, bool complete)
+{
+	int i, kept = 0;
+
+	allowance_fill(log);
+	say_left_out(log);
+	if (!complete)
+		return;
+	log->groups_before = log->groups;
+	for (i = 0; i < log->troubles; i++)
+		if (log->trouble[i].seen)
+			log->trouble[kept++] = log->trouble[i];
+	log->troubles = kept;
+}

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What the daemon's log says of steering.  Each sweep tells anew what it finds; here a trouble that
+ * lasts is said once, and again only after it has been gone.  A server that binds and exits in a
+ * loop gets so many lines a second and no more; how many were left out is said, too.
+ */
+#ifndef SLUICE_DAEMON_STEER_LOG_H
+#define SLUICE_DAEMON_STEER_LOG_H
+
+#include "steer/steer.h"
+
+#include <stdbool.h>
+
+struct steer_log;
+
+struct steer_log *steer_log_new(void);
+void steer_log_free(struct steer_log *log);
+/* A sweep begins, since a socket was bound at bound_ns (CLOCK_MONOTONIC), or 0. */
+void steer_log_begin(struct steer_log *log, __u64 bound_ns);
+/* A steer_news_fn; arg is the log. */
+void steer_log_news(const struct steer_news *news, void *arg);
+/* It has ended, and had looked at all or not. */
+void steer_log_end(struct steer_log *log, bool complete);
+/* Groups that the last sweep found, or put, in our hands. */
+unsigned int steer_log_groups(const struct steer_log *log);
+
+#endif

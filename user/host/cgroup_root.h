@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The cgroup that a command acts on. */
+#ifndef SLUICE_HOST_CGROUP_ROOT_H
+#define SLUICE_HOST_CGROUP_ROOT_H
+
+#include "base/context.h"
+#include "base/err.h"
+
+#include <limits.h>
+
+/* Copies the directory of --cgroup, or else the host's cgroup2 root. 0, or -errno with *err set. */
+int cgroup_root_path(const struct context *context, char path[PATH_MAX], struct err *err);
+
+#endif

@@ -1,0 +1,381 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "kernel/feature.h"
+
+#include <bpf/bpf.h>
+#include <bpf/btf.h>
+#include <errno.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#define LOG_SIZE 4096
+
+/* Younger than the headers of some distributions (include/uapi/linux/bpf.h). */
+#define TCX_INGRESS    46
+#define FIB_LOOKUP_SRC (1U << 4)
+
+#define INSN(opcode, dst, source, offset, immediate) \
+	((struct bpf_insn){ .code = (opcode),        \
+			    .dst_reg = (dst),        \
+			    .src_reg = (source),     \
+			    .off = (offset),         \
+			    .imm = (immediate) })
+#define MOVE(dst, immediate) INSN(BPF_ALU64 | BPF_MOV | BPF_K, dst, 0, 0, immediate)
+#define COPY(dst, source)    INSN(BPF_ALU64 | BPF_MOV | BPF_X, dst, source, 0, 0)
+#define ADD(dst, immediate)  INSN(BPF_ALU64 | BPF_ADD | BPF_K, dst, 0, 0, immediate)
+#define ZERO(offset)	     INSN(BPF_ST | BPF_MEM | BPF_DW, BPF_REG_10, 0, offset, 0)
+#define CALL(helper)	     INSN(BPF_JMP | BPF_CALL, 0, 0, 0, helper)
+#define KFUNC(id)	     INSN(BPF_JMP | BPF_CALL, 0, BPF_PSEUDO_KFUNC_CALL, 0, id)
+#define LOAD(dst, source)    INSN(BPF_LDX | BPF_MEM | BPF_DW, dst, source, 0, 0)
+#define EXIT()		     INSN(BPF_JMP | BPF_EXIT, 0, 0, 0, 0)
+#define COUNT(array)	     (sizeof(array) / sizeof(*(array)))
+
+/* What the system calls of this file return: a descriptor, or a number with errno set. */
+static enum feature verdict(int result)
+{
+	if (result >= 0)
+		return FEATURE_YES;
+	return errno == EPERM || errno == EACCES ? FEATURE_REFUSED : FEATURE_NO;
+}
+
+static enum feature verdict_close(int fd)
+{
+	enum feature answer = verdict(fd);
+
+	if (fd >= 0)
+		close(fd);
+	return answer;
+}
+
+/* Returns 1, which every program type takes for "let it pass". */
+static int load_passing(enum bpf_prog_type type, struct bpf_prog_load_opts *opts)
+{
+	const struct bpf_insn program[] = { MOVE(BPF_REG_0, 1), EXIT() };
+
+	return bpf_prog_load(type, NULL, "GPL", program, COUNT(program), opts);
+}
+
+static int load_for(enum bpf_prog_type type, enum bpf_attach_type attach)
+{
+	LIBBPF_OPTS(bpf_prog_load_opts, opts, .expected_attach_type = attach);
+
+	return load_passing(type, &opts);
+}
+
+enum feature feature_bpf(void)
+{
+	return verdict_close(bpf_map_create(BPF_MAP_TYPE_ARRAY, NULL, 4, 4, 1, NULL));
+}
+
+enum feature feature_hook(enum bpf_prog_type type, enum bpf_attach_type attach)
+{
+	return verdict_close(load_for(type, attach));
+}
+
+/*
+ * A call without arguments is refused unless the helper takes none; what counts is whether the
+ * verifier got as far as looking at them (kernel/bpf/verifier.c, check_helper_call; the words
+ * changed in 6.10).
+ */
+static enum feature helper_in(enum bpf_prog_type type, struct bpf_prog_load_opts *opts,
+			      enum bpf_func_id helper)
+{
+	const struct bpf_insn program[] = { CALL(helper), MOVE(BPF_REG_0, 1), EXIT() };
+	char log[LOG_SIZE] = "";
+	int fd;
+
+	opts->log_buf = log;
+	opts->log_size = sizeof(log);
+	opts->log_level = 1;
+	fd = bpf_prog_load(type, NULL, "GPL", program, COUNT(program), opts);
+	if (fd >= 0 || !log[0])
+		return verdict_close(fd);
+	if (strstr(log, "invalid func ") || strstr(log, "unknown func ") ||
+	    strstr(log, "cannot use helper "))
+		return FEATURE_NO;
+	return FEATURE_YES;
+}
+
+enum feature feature_helper(enum bpf_prog_type type, enum bpf_attach_type attach,
+			    enum bpf_func_id helper)
+{
+	LIBBPF_OPTS(bpf_prog_load_opts, opts, .expected_attach_type = attach);
+
+	return helper_in(type, &opts, helper);
+}
+
+/* Types of which the kernel wants to know the layout: an int for a key, and a value with a lock. */
+struct layout {
+	int fd;
+	int key;
+	int value;
+};
+
+static int layout_describe(struct btf *btf, struct layout *layout)
+{
+	int lock;
+
+	layout->key = btf__add_int(btf, "int", 4, BTF_INT_SIGNED);
+	lock = btf__add_struct(btf, "bpf_spin_lock", 4);
+	if (layout->key < 0 || lock < 0 || btf__add_field(btf, "val", layout->key, 0, 0))
+		return -1;
+	layout->value = btf__add_struct(btf, "value", 8);
+	if (layout->value < 0 || btf__add_field(btf, "lock", lock, 0, 0) ||
+	    btf__add_field(btf, "rest", layout->key, 32, 0))
+		return -1;
+	return 0;
+}
+
+static int layout_load(struct layout *layout)
+{
+	struct btf *btf = btf__new_empty();
+	const void *raw;
+	__u32 size = 0;
+
+	if (!btf)
+		return -1;
+	layout->fd = -1;
+	if (!layout_describe(btf, layout)) {
+		raw = btf__raw_data(btf, &size);
+		layout->fd = raw ? bpf_btf_load(raw, size, NULL) : -1;
+	}
+	btf__free(btf);
+	return layout->fd;
+}
+
+static int map_with_layout(enum bpf_map_type type, __u32 entries, __u32 flags, bool lock)
+{
+	struct layout layout;
+	int fd, failure;
+
+	if (layout_load(&layout) < 0)
+		return -1;
+	LIBBPF_OPTS(bpf_map_create_opts, opts, .btf_fd = layout.fd, .btf_key_type_id = layout.key,
+		    .btf_value_type_id = lock ? layout.value : layout.key, .map_flags = flags);
+	fd = bpf_map_create(type, NULL, 4, lock ? 8 : 4, entries, &opts);
+	failure = errno;
+	close(layout.fd);
+	errno = failure;
+	return fd;
+}
+
+enum feature feature_map(enum bpf_map_type type)
+{
+	switch (type) {
+	case BPF_MAP_TYPE_SK_STORAGE:
+		return verdict_close(map_with_layout(type, 0, BPF_F_NO_PREALLOC, false));
+	case BPF_MAP_TYPE_RINGBUF:
+		return verdict_close(bpf_map_create(type, NULL, 0, 0, getpagesize(), NULL));
+	case BPF_MAP_TYPE_REUSEPORT_SOCKARRAY:
+		return verdict_close(bpf_map_create(type, NULL, 4, 8, 1, NULL));
+	default:
+		return verdict_close(bpf_map_create(type, NULL, 4, 4, 1, NULL));
+	}
+}
+
+enum feature feature_memory(__u32 bytes)
+{
+	return verdict_close(bpf_map_create(BPF_MAP_TYPE_ARRAY, NULL, 4, bytes, 1, NULL));
+}
+
+enum feature feature_spin_lock(enum bpf_prog_type type, enum bpf_attach_type attach)
+{
+	enum feature answer = verdict_close(map_with_layout(BPF_MAP_TYPE_ARRAY, 1, 0, true));
+
+	return answer == FEATURE_YES ? feature_helper(type, attach, BPF_FUNC_spin_lock) : answer;
+}
+
+/* Creates no link: the target does not exist, and a kernel that knows the kind of link says so. */
+static enum feature link_refused_with(int program, int target, int attach, int expected)
+{
+	enum feature answer;
+	int link;
+
+	if (program < 0)
+		return verdict(program);
+	link = bpf_link_create(program, target, attach, NULL);
+	answer = link < 0 && errno == expected ? FEATURE_YES : verdict(link);
+	if (link >= 0)
+		close(link);
+	close(program);
+	return answer;
+}
+
+enum feature feature_cgroup_link(void)
+{
+	int program = load_for(BPF_PROG_TYPE_CGROUP_SKB, BPF_CGROUP_INET_INGRESS);
+
+	return link_refused_with(program, -1, BPF_CGROUP_INET_INGRESS, EBADF);
+}
+
+enum feature feature_tcx(void)
+{
+	int program = load_for(BPF_PROG_TYPE_SCHED_CLS, 0);
+
+	return link_refused_with(program, 0, TCX_INGRESS, ENODEV);
+}
+
+/*
+ * Flags are checked when the program runs, before the address family (net/core/filter.c,
+ * bpf_skb_fib_lookup): with family 0 the answer is -EINVAL or -EAFNOSUPPORT, and no look-up is
+ * made.
+ */
+enum feature feature_fib_source(void)
+{
+	const struct bpf_insn program[] = {
+		ZERO(-64),
+		ZERO(-56),
+		ZERO(-48),
+		ZERO(-40),
+		ZERO(-32),
+		ZERO(-24),
+		ZERO(-16),
+		ZERO(-8),
+		COPY(BPF_REG_2, BPF_REG_10),
+		ADD(BPF_REG_2, -(int)sizeof(struct bpf_fib_lookup)),
+		MOVE(BPF_REG_3, sizeof(struct bpf_fib_lookup)),
+		MOVE(BPF_REG_4, FIB_LOOKUP_SRC),
+		CALL(BPF_FUNC_fib_lookup),
+		EXIT(),
+	};
+	char packet[64] = { 0 };
+	LIBBPF_OPTS(bpf_test_run_opts, run, .data_in = packet, .data_size_in = sizeof(packet));
+	enum feature answer;
+	int fd;
+
+	_Static_assert(sizeof(struct bpf_fib_lookup) == 64, "the program clears 64 bytes");
+	fd = bpf_prog_load(BPF_PROG_TYPE_SCHED_CLS, NULL, "GPL", program, COUNT(program), NULL);
+	if (fd < 0)
+		return verdict(fd);
+	answer = verdict(bpf_prog_test_run_opts(fd, &run));
+	close(fd);
+	if (answer == FEATURE_YES && (int)run.retval == -EINVAL)
+		answer = FEATURE_NO;
+	return answer;
+}
+
+enum feature feature_file_iterator(const struct btf *vmlinux)
+{
+	int target = btf__find_by_name_kind(vmlinux, "bpf_iter_task_file", BTF_KIND_FUNC);
+	LIBBPF_OPTS(bpf_prog_load_opts, opts, .expected_attach_type = BPF_TRACE_ITER,
+		    .attach_btf_id = target);
+	enum feature answer;
+
+	if (target < 0)
+		return FEATURE_NO;
+	answer = verdict_close(load_passing(BPF_PROG_TYPE_TRACING, &opts));
+	return answer == FEATURE_YES ? helper_in(BPF_PROG_TYPE_TRACING, &opts, BPF_FUNC_seq_write)
+				     : answer;
+}
+
+/* The first field of the kernel's context is the datagram's sk_buff. */
+enum feature feature_reuseport_casts(const struct btf *vmlinux)
+{
+	int context = btf__find_by_name_kind(vmlinux, "bpf_cast_to_kern_ctx", BTF_KIND_FUNC);
+	int cast = btf__find_by_name_kind(vmlinux, "bpf_rdonly_cast", BTF_KIND_FUNC);
+	int type = btf__find_by_name_kind(vmlinux, "in6_addr", BTF_KIND_STRUCT);
+	const struct bpf_insn program[] = {
+		KFUNC(context),
+		LOAD(BPF_REG_1, BPF_REG_0),
+		LOAD(BPF_REG_1, BPF_REG_1),
+		MOVE(BPF_REG_2, type),
+		KFUNC(cast),
+		LOAD(BPF_REG_1, BPF_REG_0),
+		MOVE(BPF_REG_0, 1),
+		EXIT(),
+	};
+
+	if (context < 0 || cast < 0 || type < 0)
+		return FEATURE_NO;
+	return verdict_close(bpf_prog_load(BPF_PROG_TYPE_SK_REUSEPORT, NULL, "GPL", program,
+					   COUNT(program), NULL));
+}
+
+/* The group is a socket of our own that is never bound, so that nothing reaches it. */
+enum feature feature_reuseport_attach(void)
+{
+	int program = load_for(BPF_PROG_TYPE_SK_REUSEPORT, 0);
+	int sock, on = 1, result = -1;
+	enum feature answer;
+
+	if (program < 0)
+		return verdict(program);
+	sock = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	if (sock >= 0 && !setsockopt(sock, SOL_SOCKET, SO_REUSEPORT, &on, sizeof(on)))
+		result = setsockopt(sock, SOL_SOCKET, SO_ATTACH_REUSEPORT_EBPF, &program,
+				    sizeof(program));
+	answer = verdict(result);
+	if (sock >= 0)
+		close(sock);
+	close(program);
+	return answer;
+}
+
+/* Takes a descriptor from this very process, which needs no right over another. */
+enum feature feature_pidfd_getfd(void)
+{
+	int pidfd = syscall(SYS_pidfd_open, getpid(), 0);
+	enum feature answer;
+
+	if (pidfd < 0)
+		return verdict(pidfd);
+	answer = verdict_close(syscall(SYS_pidfd_getfd, pidfd, pidfd, 0));
+	close(pidfd);
+	return answer;
+}
+
+enum feature feature_udp(int family)
+{
+	return verdict_close(socket(family, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+}
+
+/* The type of a member, also of one in an unnamed struct or union; -1 if there is none. */
+static int member_type(const struct btf *btf, int id, const char *name, size_t length)
+{
+	const struct btf_type *type = btf__type_by_id(btf, btf__resolve_type(btf, id));
+	const struct btf_member *member;
+	int i, found;
+
+	if (!type || !btf_is_composite(type))
+		return -1;
+	member = btf_members(type);
+	for (i = 0; i < btf_vlen(type); i++, member++) {
+		const char *given = btf__name_by_offset(btf, member->name_off);
+
+		if (strlen(given) == length && !strncmp(given, name, length))
+			return member->type;
+		found = *given ? -1 : member_type(btf, member->type, name, length);
+		if (found >= 0)
+			return found;
+	}
+	return -1;
+}
+
+enum feature feature_field(const struct btf *btf, const char *name, const char *path)
+{
+	int type = btf__find_by_name_kind(btf, name, BTF_KIND_STRUCT);
+
+	while (type >= 0 && *path) {
+		size_t length = strcspn(path, ".");
+
+		type = member_type(btf, type, path, length);
+		path += length + (path[length] == '.');
+	}
+	return type >= 0 ? FEATURE_YES : FEATURE_NO;
+}
+
+enum feature feature_function(const struct btf *btf, const char *name)
+{
+	return btf__find_by_name_kind(btf, name, BTF_KIND_FUNC) > 0 ? FEATURE_YES : FEATURE_NO;
+}
+
+/* Each has such a type, for its arguments (include/trace/bpf_probe.h). */
+enum feature feature_tracepoint(const struct btf *btf, const char *name)
+{
+	char type[64];
+
+	snprintf(type, sizeof(type), "btf_trace_%s", name);
+	return btf__find_by_name_kind(btf, type, BTF_KIND_TYPEDEF) > 0 ? FEATURE_YES : FEATURE_NO;
+}

@@ -1,0 +1,157 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "kernel/netdev.h"
+
+#include "base/array.h"
+#include "base/nl.h"
+
+#include <errno.h>
+#include <linux/ethtool.h>
+#include <linux/rtnetlink.h>
+#include <linux/sockios.h>
+#include <net/if_arp.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* include/uapi/linux/if_arp.h; <net/if_arp.h> lacks them */
+#ifndef ARPHRD_RAWIP
+#define ARPHRD_RAWIP 519
+#endif
+#ifndef ARPHRD_IP6GRE
+#define ARPHRD_IP6GRE 823
+#endif
+
+struct listing {
+	struct netdev *list;
+	size_t count, room;
+};
+
+static void request(struct nlmsghdr *nlh, void *into)
+{
+	nlh->nlmsg_type = RTM_GETLINK;
+	mnl_nlmsg_put_extra_header(nlh, sizeof(struct ifinfomsg));
+}
+
+static bool is_bridge(const struct nlattr *linkinfo)
+{
+	const struct nlattr *attr;
+
+	mnl_attr_for_each_nested(
+		attr, linkinfo) if (mnl_attr_get_type(attr) ==
+				    IFLA_INFO_KIND) return !strcmp(mnl_attr_get_str(attr),
+								   "bridge");
+	return false;
+}
+
+static int take(const struct nlmsghdr *nlh, void *into)
+{
+	const struct ifinfomsg *msg = mnl_nlmsg_get_payload(nlh);
+	struct netdev dev = { .ifindex = (__u32)msg->ifi_index, .type = msg->ifi_type };
+	struct listing *listing = into;
+	const struct nlattr *attr;
+
+	mnl_attr_for_each(attr, nlh, sizeof(*msg))
+	{
+		unsigned int type = mnl_attr_get_type(attr);
+
+		if (type == IFLA_IFNAME)
+			snprintf(dev.name, sizeof(dev.name), "%s", mnl_attr_get_str(attr));
+		else if (type == IFLA_MASTER)
+			dev.master = mnl_attr_get_u32(attr);
+		else if (type == IFLA_LINKINFO)
+			dev.bridge = is_bridge(attr);
+	}
+	if (array_grow((void **)&listing->list, &listing->room, listing->count, sizeof(dev))) {
+		errno = ENOMEM;
+		return MNL_CB_ERROR;
+	}
+	listing->list[listing->count++] = dev;
+	return MNL_CB_OK;
+}
+
+static void forget(void *into)
+{
+	((struct listing *)into)->count = 0;
+}
+
+int netdev_list(struct netdev **list, size_t *count, struct err *err)
+{
+	static const struct nl_dump dump = { NETLINK_ROUTE, request, take, forget };
+	struct listing listing = { 0 };
+	int result = nl_dump(&dump, &listing);
+
+	if (result) {
+		free(listing.list);
+		return err_set(err, EXIT_ERROR, -result, "list of interfaces: %s",
+			       strerror(-result));
+	}
+	*list = listing.list;
+	*count = listing.count;
+	return 0;
+}
+
+const struct netdev *netdev_named(const struct netdev *list, size_t count, const char *name)
+{
+	size_t i;
+
+	for (i = 0; i < count; i++)
+		if (!strcmp(list[i].name, name))
+			return &list[i];
+	return NULL;
+}
+
+const struct netdev *netdev_numbered(const struct netdev *list, size_t count, __u32 ifindex)
+{
+	size_t i;
+
+	for (i = 0; i < count; i++)
+		if (list[i].ifindex == ifindex)
+			return &list[i];
+	return NULL;
+}
+
+int netdev_has_ethernet(const struct netdev *dev)
+{
+	switch (dev->type) {
+	case ARPHRD_ETHER:
+	case ARPHRD_LOOPBACK:
+		return 1;
+	case ARPHRD_NONE: /* tun, WireGuard */
+	case ARPHRD_RAWIP:
+	case ARPHRD_PPP:
+	case ARPHRD_TUNNEL:
+	case ARPHRD_TUNNEL6:
+	case ARPHRD_SIT:
+	case ARPHRD_IPGRE:
+	case ARPHRD_IP6GRE:
+		return 0;
+	default:
+		return -1;
+	}
+}
+
+bool netdev_takes_vlan(const char *name)
+{
+	struct ethtool_value flags = { .cmd = ETHTOOL_GFLAGS };
+	struct ifreq request = { .ifr_data = (char *)&flags };
+	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	bool takes;
+
+	if (fd < 0)
+		return false;
+	snprintf(request.ifr_name, sizeof(request.ifr_name), "%s", name);
+	takes = !ioctl(fd, SIOCETHTOOL, &request) && flags.data & ETH_FLAG_RXVLAN;
+	close(fd);
+	return takes;
+}
+
+__u64 netdev_netns(void)
+{
+	struct stat st = { 0 };
+
+	stat("/proc/thread-self/ns/net", &st);
+	return st.st_ino;
+}

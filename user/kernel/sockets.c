@@ -1,0 +1,265 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "kernel/sockets.h"
+
+#include "base/array.h"
+#include "base/text.h"
+#include "bpf/common/sockets.skel.h"
+
+#include <bpf/bpf.h>
+#include <errno.h>
+#include <linux/sock_diag.h>
+#include <netinet/in.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+#include <uthash.h>
+
+struct entry {
+	struct sluice_socket_record record;
+	UT_hash_handle hh;	  /* by record.sock */
+	UT_hash_handle hh_cookie; /* by record.cookie, if it has one */
+};
+
+struct sockets {
+	struct entry *by_sock;
+	struct entry *by_cookie;
+	struct entry **all;
+	size_t room;
+	size_t count;
+	bool others_only; /* without processes of sluice */
+	__u32 pid;	  /* the last one asked about, and the answer: a walk goes by processes */
+	bool is_sluice;
+};
+
+static int entry_add(struct sockets *sockets, const struct sluice_socket_record *record)
+{
+	struct entry *entry;
+	void *all = sockets->all;
+
+	if (array_grow(&all, &sockets->room, sockets->count, sizeof(struct entry *)))
+		return -ENOMEM;
+	sockets->all = all;
+	entry = malloc(sizeof(*entry));
+	if (!entry)
+		return -ENOMEM;
+	entry->record = *record;
+	/* all that is said of a process is plain text */
+	text_plain(entry->record.comm, SLUICE_COMM_SIZE);
+	sockets->all[sockets->count++] = entry;
+	HASH_ADD(hh, sockets->by_sock, record.sock, sizeof(entry->record.sock), entry);
+	if (record->cookie)
+		HASH_ADD(hh_cookie, sockets->by_cookie, record.cookie, sizeof(entry->record.cookie),
+			 entry);
+	return 0;
+}
+
+static int sockets_add(struct sockets *sockets, const struct sluice_socket_record *record)
+{
+	struct entry *entry;
+
+	HASH_FIND(hh, sockets->by_sock, &record->sock, sizeof(record->sock), entry);
+	if (!entry)
+		return entry_add(sockets, record);
+	if (record->pid < entry->record.pid && record->cookie == entry->record.cookie) {
+		entry->record = *record;
+		text_plain(entry->record.comm, SLUICE_COMM_SIZE);
+	}
+	return 0;
+}
+
+/* By its executable: a name can be anybody's, and a list of pids would have to be kept somewhere.
+ */
+bool sockets_is_sluice(__u32 pid)
+{
+	static struct stat own;
+	struct stat exe;
+	char path[64];
+
+	if (pid == (__u32)getpid())
+		return true;
+	if (!own.st_ino && stat("/proc/self/exe", &own))
+		return false;
+	snprintf(path, sizeof(path), "/proc/%u/exe", pid);
+	return !stat(path, &exe) && exe.st_dev == own.st_dev && exe.st_ino == own.st_ino;
+}
+
+static bool is_left_out(struct sockets *sockets, __u32 pid)
+{
+	if (!sockets->others_only)
+		return false;
+	if (pid != sockets->pid)
+		sockets->is_sluice = sockets_is_sluice(pid);
+	sockets->pid = pid;
+	return sockets->is_sluice;
+}
+
+/* The kernel hands out whole records, as many as fit a read. */
+static int sockets_fill(struct sockets *sockets, int iter_fd)
+{
+	struct sluice_socket_record records[64];
+	ssize_t got;
+	int result = 0;
+
+	while (!result && (got = read(iter_fd, records, sizeof(records))) > 0) {
+		size_t i;
+
+		for (i = 0; !result && i < got / sizeof(*records); i++)
+			if (!is_left_out(sockets, records[i].pid))
+				result = sockets_add(sockets, &records[i]);
+	}
+	return result ? result : got < 0 ? -errno : 0;
+}
+
+/*
+ * Loading takes a hundred times as long as a walk (libbpf reads the kernel's BTF), and the daemon
+ * walks again and again: what is loaded stays for the life of the process.
+ */
+static struct bpf_link *iterator(int *result)
+{
+	static struct bpf_link *link;
+	struct sockets_bpf *skel;
+
+	if (link)
+		return link;
+	skel = sockets_bpf__open_and_load();
+	if (skel)
+		link = bpf_program__attach_iter(skel->progs.sluice_sockets, NULL);
+	*result = -errno;
+	if (skel && !link)
+		sockets_bpf__destroy(skel);
+	return link;
+}
+
+static int sockets_iterate(struct sockets *sockets)
+{
+	int fd, result = 0;
+	const struct bpf_link *link = iterator(&result);
+
+	if (!link)
+		return result;
+	fd = bpf_iter_create(bpf_link__fd(link));
+	if (fd < 0)
+		return -errno;
+	result = sockets_fill(sockets, fd);
+	close(fd);
+	return result;
+}
+
+static int read_some(bool others_only, struct sockets **sockets, struct err *err)
+{
+	struct sockets *fresh = calloc(1, sizeof(*fresh));
+	int result = fresh ? 0 : -ENOMEM;
+
+	if (!result) {
+		fresh->others_only = others_only;
+		result = sockets_iterate(fresh);
+	}
+	if (result) {
+		sockets_free(fresh);
+		return err_set(err, EXIT_LACKING, -result, "walk over the sockets of processes: %s",
+			       strerror(-result));
+	}
+	*sockets = fresh;
+	return 0;
+}
+
+int sockets_read(struct sockets **sockets, struct err *err)
+{
+	return read_some(false, sockets, err);
+}
+
+int sockets_read_others(struct sockets **sockets, struct err *err)
+{
+	return read_some(true, sockets, err);
+}
+
+const struct sluice_socket_record *sockets_find(const struct sockets *sockets, __u64 cookie)
+{
+	struct entry *entry = NULL;
+
+	if (sockets)
+		HASH_FIND(hh_cookie, sockets->by_cookie, &cookie, sizeof(cookie), entry);
+	return entry ? &entry->record : NULL;
+}
+
+const struct sluice_socket_record *sockets_at(const struct sockets *sockets, size_t index)
+{
+	return index < sockets->count ? &sockets->all[index]->record : NULL;
+}
+
+const char *sockets_nobody(const struct sockets *sockets)
+{
+	return sockets ? "(gone)" : "?";
+}
+
+void sockets_free(struct sockets *sockets)
+{
+	size_t i;
+
+	if (!sockets)
+		return;
+	HASH_CLEAR(hh, sockets->by_sock);
+	HASH_CLEAR(hh_cookie, sockets->by_cookie);
+	for (i = 0; i < sockets->count; i++)
+		free(sockets->all[i]);
+	free(sockets->all);
+	free(sockets);
+}
+
+/* --- the sockets of others */
+
+static __u16 bound_port(int fd)
+{
+	struct sockaddr_in6 addr = { 0 };
+	socklen_t length = sizeof(addr);
+
+	/* of both families, the port is at the same place */
+	return getsockname(fd, (struct sockaddr *)&addr, &length) ? 0 : ntohs(addr.sin6_port);
+}
+
+/* A socket without a cookie is told by what else is known of it. */
+static bool is_recorded(int fd, const struct sluice_socket_record *record, __u64 *cookie)
+{
+	socklen_t length = sizeof(*cookie), int_length = sizeof(int);
+	int protocol = 0;
+
+	if (getsockopt(fd, SOL_SOCKET, SO_PROTOCOL, &protocol, &int_length) ||
+	    protocol != IPPROTO_UDP || bound_port(fd) != record->port ||
+	    getsockopt(fd, SOL_SOCKET, SO_COOKIE, cookie, &length))
+		return false;
+	return !record->cookie || record->cookie == *cookie;
+}
+
+int sockets_take(const struct sluice_socket_record *record, __u64 *cookie)
+{
+	int pidfd = (int)syscall(SYS_pidfd_open, (pid_t)record->pid, 0), fd, error;
+
+	if (pidfd < 0)
+		return errno == ESRCH ? -ESTALE : -errno;
+	fd = (int)syscall(SYS_pidfd_getfd, pidfd, (int)record->fd, 0);
+	error = errno;
+	close(pidfd);
+	if (fd < 0)
+		return error == EBADF || error == ESRCH ? -ESTALE : -error;
+	if (is_recorded(fd, record, cookie))
+		return fd;
+	close(fd);
+	return -ESTALE;
+}
+
+int sockets_memory(int fd, struct socket_memory *memory)
+{
+	__u32 values[SK_MEMINFO_VARS] = { 0 };
+	socklen_t length = sizeof(values);
+
+	if (getsockopt(fd, SOL_SOCKET, SO_MEMINFO, values, &length))
+		return -errno;
+	*memory = (struct socket_memory){ values[SK_MEMINFO_RMEM_ALLOC], values[SK_MEMINFO_RCVBUF],
+					  values[SK_MEMINFO_DROPS] };
+	return 0;
+}

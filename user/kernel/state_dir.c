@@ -1,0 +1,197 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "kernel/state_dir.h"
+
+#include "kernel/pins.h"
+
+#include <bpf/bpf.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+__u64 plane_now_ns(clockid_t clock)
+{
+	struct timespec now;
+
+	clock_gettime(clock, &now);
+	return (__u64)now.tv_sec * 1000000000ULL + (__u64)now.tv_nsec;
+}
+
+/* A map of another layout must not even be read: the kernel would copy more than there is room. */
+bool plane_map_has_size(int fd, __u32 key_size, __u32 value_size)
+{
+	struct bpf_map_info info = { 0 };
+	__u32 length = sizeof(info);
+
+	return !bpf_obj_get_info_by_fd(fd, &info, &length) && info.key_size == key_size &&
+	       info.value_size == value_size;
+}
+
+__u32 plane_map_entries(int fd)
+{
+	struct bpf_map_info info = { 0 };
+	__u32 length = sizeof(info);
+
+	return bpf_obj_get_info_by_fd(fd, &info, &length) ? 0 : info.max_entries;
+}
+
+static int refuse_abi(const struct plane *plane, const char *bpffs, __u32 abi, struct err *err)
+{
+	return err_mend(err,
+			err_set(err, EXIT_CONFLICT, EPROTO,
+				"%s/%s: pinned by another version of sluice (ABI %u, this is"
+				" ABI %d)",
+				bpffs, plane->name, abi, plane->abi),
+			"'sluice cleanup' removes it, whatever its version; then load again");
+}
+
+static int meta_check(const struct plane *plane, const char *bpffs, const void *meta,
+		      struct err *err)
+{
+	const struct sluice_meta *head = meta;
+
+	if (head->magic && (head->magic != SLUICE_MAGIC || head->abi != plane->abi))
+		return refuse_abi(plane, bpffs, head->abi, err);
+	return head->magic ? 0 : -EUCLEAN;
+}
+
+int plane_meta_read(const struct plane *plane, const char *bpffs, void *meta, struct err *err)
+{
+	__u32 zero = 0;
+	int fd, result = pins_exist(bpffs, plane->name, err);
+
+	if (result <= 0)
+		return result ? result : -ENOENT;
+	fd = pins_get(bpffs, plane->name, plane->meta);
+	if (fd == -ENOENT)
+		return -EUCLEAN;
+	if (fd < 0)
+		return err_set(err, fd == -EPERM || fd == -EACCES ? EXIT_PERMISSION : EXIT_ERROR,
+			       -fd, "%s/%s: %s", bpffs, plane->name, strerror(-fd));
+	if (!plane_map_has_size(fd, sizeof(zero), plane->meta_size))
+		result = refuse_abi(plane, bpffs, 0, err);
+	else if (bpf_map_lookup_elem(fd, &zero, meta))
+		result = err_set(err, EXIT_ERROR, errno, "%s/%s/%s: %s", bpffs, plane->name,
+				 plane->meta, strerror(errno));
+	else
+		result = meta_check(plane, bpffs, meta, err);
+	close(fd);
+	return result;
+}
+
+int plane_not_loaded(const struct plane *plane, const char *bpffs, int why, struct err *err)
+{
+	if (why == -EUCLEAN)
+		return err_mend(err,
+				err_set(err, EXIT_ERROR, EUCLEAN,
+					"%s/%s: remains of an interrupted load", bpffs,
+					plane->name),
+				"'%s …' replaces them, 'sluice cleanup' removes them", plane->load);
+	if (why == -ENOENT)
+		return err_mend(err,
+				err_set(err, EXIT_ERROR, ENOENT, "%s is not loaded (no %s/%s)",
+					plane->name, bpffs, plane->name),
+				"load it with '%s'", plane->load);
+	return why;
+}
+
+int plane_meta_write(const struct plane *plane, int fd, const void *meta, __u32 state,
+		     struct err *err)
+{
+	struct sluice_meta *copy = malloc(plane->meta_size);
+	__u32 zero = 0;
+	int result = copy ? 0 : -ENOMEM;
+
+	if (!result) {
+		memcpy(copy, meta, plane->meta_size);
+		copy->state = state;
+		result = bpf_map_update_elem(fd, &zero, copy, BPF_ANY) ? -errno : 0;
+	}
+	free(copy);
+	if (result)
+		return err_set(err, EXIT_ERROR, -result, "%s: %s", plane->meta, strerror(-result));
+	return 0;
+}
+
+int plane_map_open(const struct plane *plane, const char *bpffs, const char *name, __u32 key_size,
+		   __u32 value_size, struct err *err)
+{
+	int fd = pins_get(bpffs, plane->name, name);
+
+	if (fd < 0)
+		return err_set(err, EXIT_ERROR, -fd, "%s/%s/%s: %s", bpffs, plane->name, name,
+			       strerror(-fd));
+	if (plane_map_has_size(fd, key_size, value_size))
+		return fd;
+	close(fd);
+	return refuse_abi(plane, bpffs, 0, err);
+}
+
+int plane_counters(const struct plane *plane, const char *bpffs, const char *name, __u64 *sum,
+		   int count, struct err *err)
+{
+	int cpus = libbpf_num_possible_cpus(), cpu, i, result = 0;
+	__u64 *each = calloc((size_t)cpus * (size_t)count, sizeof(*each));
+	__u32 zero = 0;
+	int fd = plane_map_open(plane, bpffs, name, sizeof(zero), (__u32)count * sizeof(*each),
+				err);
+
+	memset(sum, 0, (size_t)count * sizeof(*sum));
+	if (fd < 0 || !each) {
+		result = fd < 0 ? fd : err_set(err, EXIT_ERROR, ENOMEM, "counters: no memory");
+	} else if (bpf_map_lookup_elem(fd, &zero, each)) {
+		result = err_set(err, EXIT_ERROR, errno, "counters: %s", strerror(errno));
+	} else {
+		for (cpu = 0; cpu < cpus; cpu++)
+			for (i = 0; i < count; i++)
+				sum[i] += each[cpu * count + i];
+	}
+	if (fd >= 0)
+		close(fd);
+	free(each);
+	return result;
+}
+
+int plane_pin_maps(const struct plane *plane, const char *bpffs, const struct bpf_object *obj,
+		   struct err *err)
+{
+	struct bpf_map *map;
+	char path[PATH_MAX];
+
+	pins_path(bpffs, plane->name, NULL, path);
+	if (mkdir(path, 0700) && errno != EEXIST)
+		return err_set(err, EXIT_ERROR, errno, "%s: %s", path, strerror(errno));
+	bpf_object__for_each_map(map, obj) {
+		if (bpf_map__is_internal(map) ||
+		    (plane->own_pin && !strcmp(bpf_map__name(map), plane->own_pin)) ||
+		    !access(pins_path(bpffs, plane->name, bpf_map__name(map), path), F_OK))
+			continue;
+		if (bpf_obj_pin(bpf_map__fd(map), path))
+			return err_set(err, EXIT_ERROR, errno, "pin %s: %s", path, strerror(errno));
+	}
+	return 0;
+}
+
+#define MARK_TARGET "sluice run"
+
+int plane_mark(const struct plane *plane, const char *bpffs, bool by_daemon, struct err *err)
+{
+	char path[PATH_MAX];
+	int error = 0;
+
+	pins_path(bpffs, plane->name, PINS_MARK, path);
+	if (by_daemon && symlink(MARK_TARGET, path) && errno != EEXIST)
+		error = errno;
+	if (!by_daemon && unlink(path) && errno != ENOENT)
+		error = errno;
+	return error ? err_set(err, EXIT_ERROR, error, "%s: %s", path, strerror(error)) : 0;
+}
+
+bool plane_is_by_daemon(const struct plane *plane, const char *bpffs)
+{
+	char path[PATH_MAX];
+	struct stat st;
+
+	return !lstat(pins_path(bpffs, plane->name, PINS_MARK, path), &st);
+}

@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What the state of every plane has in common: a folder of pins, in it a map that says what was
+ * loaded, and a map of counters.
+ */
+#ifndef SLUICE_KERNEL_STATE_DIR_H
+#define SLUICE_KERNEL_STATE_DIR_H
+
+#include "base/err.h"
+
+#include <bpf/libbpf.h>
+#include <linux/types.h>
+#include <sluice/meta.h>
+#include <stdbool.h>
+#include <time.h>
+
+/* What a load did. */
+enum load_outcome {
+	LOAD_VERIFIED, /* a dry run */
+	LOAD_FRESH,
+	LOAD_UPDATED,	/* it was loaded; what differed has been changed in place */
+	LOAD_RECOVERED, /* a loader had died at it; its remains were replaced */
+	LOAD_LEFT,	/* nothing was done: it was to follow, and somebody else was faster */
+};
+
+struct plane {
+	const char *name; /* the folder's, and what messages say */
+	const char *meta; /* the map's name */
+	__u32 meta_size;
+	__u32 abi;
+	const char *load;    /* the command that loads it */
+	const char *own_pin; /* a map that the plane pins by itself, when it is in use; or NULL */
+};
+
+/* Has the map this layout? Another must not even be read: the kernel copies what it has. */
+bool plane_map_has_size(int fd, __u32 key_size, __u32 value_size);
+/* max_entries of a map, 0 if that can't be seen. */
+__u32 plane_map_entries(int fd);
+__u64 plane_now_ns(clockid_t clock);
+/*
+ * Fills in *meta.  -ENOENT: nothing there.  -EUCLEAN: remains of a loader that died early.  Other
+ * ABI versions are refused, never misread, and *err is set then.
+ */
+int plane_meta_read(const struct plane *plane, const char *bpffs, void *meta, struct err *err);
+/* Sets *err if plane_meta_read() left it to the caller, and returns `why`. */
+int plane_not_loaded(const struct plane *plane, const char *bpffs, int why, struct err *err);
+/* Writes a copy of *meta with that state. */
+int plane_meta_write(const struct plane *plane, int fd, const void *meta, __u32 state,
+		     struct err *err);
+/* Opens a pinned map that must have a certain layout; the descriptor, or -errno. */
+int plane_map_open(const struct plane *plane, const char *bpffs, const char *name, __u32 key_size,
+		   __u32 value_size, struct err *err);
+/* The pinned counters of that name, summed over the CPUs. */
+int plane_counters(const struct plane *plane, const char *bpffs, const char *name, __u64 *sum,
+		   int count, struct err *err);
+/* Pins the maps of an object that are not pinned yet, and makes the folder for them. */
+int plane_pin_maps(const struct plane *plane, const char *bpffs, const struct bpf_object *obj,
+		   struct err *err);
+/*
+ * Whose load it was stands among the pins, as a symbolic link, and goes with them: so the daemon
+ * that finds its section gone from the file knows what it may unload.  Of a plane that is loaded.
+ */
+int plane_mark(const struct plane *plane, const char *bpffs, bool by_daemon, struct err *err);
+bool plane_is_by_daemon(const struct plane *plane, const char *bpffs);
+
+#endif

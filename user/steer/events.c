@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "steer/events.h"
+
+#include "base/addr.h"
+#include "base/log.h"
+
+#include <arpa/inet.h>
+#include <net/if.h>
+
+static const char *const event_names[] = {
+	[STEER_GROUP_FOUND] = "group-found",	   [STEER_GROUP_ATTACHED] = "group-attached",
+	[STEER_GROUP_KEPT] = "group-kept",	   [STEER_GROUP_CHANGED] = "group-changed",
+	[STEER_GROUP_FOREIGN] = "group-foreign",   [STEER_GROUP_GONE] = "group-gone",
+	[STEER_GROUP_RELEASED] = "group-released", [STEER_GROUP_FAILED] = "group-failed",
+	[STEER_SOCKET_JOINED] = "socket-joined",   [STEER_SOCKET_LEFT] = "socket-left",
+	[STEER_SOCKET_FAILED] = "socket-failed",   [STEER_GENERATION] = "generation",
+	[STEER_DRAIN_LAPSED] = "drain-lapsed",	   [STEER_GROUPS_LEFT_OUT] = "groups-left-out",
+};
+
+const char *steer_event_name(enum steer_event event)
+{
+	return event_names[event];
+}
+
+const char *steer_group_text(const struct sluice_steer_group *group,
+			     char text[STEER_GROUP_TEXT_MAX])
+{
+	char addr[ADDR_TEXT_MAX];
+	int length = snprintf(text, STEER_GROUP_TEXT_MAX, "%s",
+			      addr_format_port(&group->local, htons(group->port), addr));
+
+	/* an index has a name only where its namespace is */
+	if (group->ifindex)
+		snprintf(text + length, STEER_GROUP_TEXT_MAX - (size_t)length, " on interface %u",
+			 group->ifindex);
+	return text;
+}
+
+static const char *socket_text(const struct steer_news *news, char *text, size_t size)
+{
+	snprintf(text, size, "%s (%u)", news->slot->comm, news->slot->pid);
+	return text;
+}
+
+const char *steer_news_text(const struct steer_news *news, char *text, size_t size)
+{
+	char group[STEER_GROUP_TEXT_MAX], who[64] = "";
+
+	steer_group_text(news->group, group);
+	if (news->slot)
+		socket_text(news, who, sizeof(who));
+	switch (news->event) {
+	case STEER_GROUP_FOREIGN:
+		if (news->prog_id)
+			snprintf(text, size, "%s: left alone: %s has program %u of its own", group,
+				 who, news->prog_id);
+		else
+			snprintf(text, size,
+				 "%s: left alone: %s has a classic BPF program of its own", group,
+				 who);
+		break;
+	case STEER_SOCKET_JOINED:
+		snprintf(text, size, "%s: socket of %s joined", group, who);
+		break;
+	case STEER_SOCKET_LEFT:
+		snprintf(text, size, "%s: socket of %s left%s%s", group, who, news->why ? ": " : "",
+			 news->why ? news->why : "");
+		break;
+	case STEER_SOCKET_FAILED:
+		snprintf(text, size, "%s: socket of %s not taken: %s", group, who, news->why);
+		break;
+	case STEER_GROUP_FAILED:
+		snprintf(text, size, "%s: %s", group, news->why);
+		break;
+	case STEER_GENERATION:
+		snprintf(text, size, "%s: new flows go to a new generation: %s, %d socket%s", group,
+			 who, news->count, news->count == 1 ? "" : "s");
+		break;
+	case STEER_DRAIN_LAPSED:
+		snprintf(text, size, "%s: the drain of %s was killed: it takes new flows again",
+			 group, who);
+		break;
+	case STEER_GROUPS_LEFT_OUT:
+		snprintf(text, size,
+			 "netns %u: %d group%s left to the kernel, %s of %s for one: %s; name the"
+			 " ports, or one namespace",
+			 news->group->netns, news->count, news->count == 1 ? "" : "s", group, who,
+			 news->why);
+		break;
+	default:
+		snprintf(text, size, "%s: %s, %d socket%s, netns %u", group,
+			 steer_event_name(news->event) + sizeof("group"), news->count,
+			 news->count == 1 ? "" : "s", news->group->netns);
+	}
+	return text;
+}
+
+void steer_news_lapsed(const struct steer_news *news, void *arg)
+{
+	char text[512];
+
+	if (news->event == STEER_DRAIN_LAPSED)
+		log_warning("%s", steer_news_text(news, text, sizeof(text)));
+}
+
+json_t *steer_news_json(const struct steer_news *news)
+{
+	char addr[ADDR_TEXT_MAX];
+	json_t *object = json_pack("{s:s, s:s, s:i, s:I}", "event", steer_event_name(news->event),
+				   "address", addr_format(&news->group->local, addr), "port",
+				   news->group->port, "netns", (json_int_t)news->group->netns);
+
+	if (news->name)
+		json_object_set_new(object, "name", json_string(news->name));
+	if (news->slot) {
+		json_object_set_new(object, "pid", json_integer(news->slot->pid));
+		json_object_set_new(object, "process", json_string(news->slot->comm));
+	}
+	if (news->count)
+		json_object_set_new(object,
+				    news->event == STEER_GROUPS_LEFT_OUT ? "groups" : "sockets",
+				    json_integer(news->count));
+	if (news->event == STEER_GROUP_FOREIGN)
+		json_object_set_new(object, "program_id", json_integer(news->prog_id));
+	if (news->why)
+		json_object_set_new(object, "reason", output_name(news->why));
+	return object;
+}

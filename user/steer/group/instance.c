@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "steer/group/instance.h"
+
+#include "base/mounts.h"
+
+#include <limits.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+/* PID_MAX_LIMIT is 2^22; the start time counts clock ticks since the host's boot. */
+#define PID_BITS 22
+
+struct process {
+	__u32 parent;
+	__u64 start;
+	__u64 stack; /* where it starts: fork(2) keeps it, execve(2) draws another */
+	dev_t dev;   /* of the executable */
+	ino_t ino;
+};
+
+/* The name, field 2, may hold blanks and brackets of its own: what follows its last one counts. */
+static bool stat_read(__u32 pid, struct process *process)
+{
+	char path[64], line[1024], *rest;
+	FILE *file;
+	bool read;
+
+	snprintf(path, sizeof(path), "/proc/%u/stat", pid);
+	file = fopen(path, "re");
+	if (!file)
+		return false;
+	read = fgets(line, sizeof(line), file);
+	fclose(file);
+	rest = read ? strrchr(line, ')') : NULL;
+	return rest && sscanf(rest,
+			      ") %*c %u %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d"
+			      " %*d %*d %*d %llu %*u %*d %*u %*u %*u %llu",
+			      &process->parent, &process->start, &process->stack) == 3;
+}
+
+static bool process_read(__u32 pid, struct process *process)
+{
+	struct stat exe = { 0 };
+	char path[64];
+
+	snprintf(path, sizeof(path), "/proc/%u/exe", pid);
+	if (stat(path, &exe))
+		exe.st_ino = 0;
+	process->dev = exe.st_dev;
+	process->ino = exe.st_ino;
+	return stat_read(pid, process);
+}
+
+static __u64 instance_of_process(__u32 pid)
+{
+	struct process process, parent;
+
+	if (!process_read(pid, &process))
+		return 0;
+	while (process.ino && process.parent > 1 && process_read(process.parent, &parent) &&
+	       parent.ino == process.ino && parent.dev == process.dev &&
+	       parent.stack == process.stack) {
+		pid = process.parent;
+		process = parent;
+	}
+	return process.start << PID_BITS | pid;
+}
+
+/* The line of the one hierarchy of cgroup2 begins with "0::". */
+static __u64 instance_of_cgroup(__u32 pid)
+{
+	char path[64], line[PATH_MAX], root[PATH_MAX], full[2 * PATH_MAX];
+	struct stat st = { 0 };
+	FILE *file;
+
+	snprintf(path, sizeof(path), "/proc/%u/cgroup", pid);
+	file = mounts_cgroup2(root, sizeof(root)) ? NULL : fopen(path, "re");
+	if (!file)
+		return 0;
+	while (!st.st_ino && fgets(line, sizeof(line), file)) {
+		line[strcspn(line, "\n")] = '\0';
+		snprintf(full, sizeof(full), "%s%s", root, line + 3);
+		if (!strncmp(line, "0::", 3) && stat(full, &st))
+			break;
+	}
+	fclose(file);
+	return st.st_ino;
+}
+
+__u64 instance_of(__u32 pid, enum sluice_steer_generations by)
+{
+	if (by == SLUICE_STEER_BY_NONE)
+		return 1;
+	return by == SLUICE_STEER_BY_CGROUP ? instance_of_cgroup(pid) : instance_of_process(pid);
+}

@@ -1,0 +1,297 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* Load, change and unload the steering plane, and read what is loaded: steer/sweep.c does the work.
+ */
+#include "steer/steer.h"
+
+#include "kernel/caps.h"
+#include "kernel/pins.h"
+#include "kernel/state_dir.h"
+
+#include <bpf/bpf.h>
+#include <errno.h>
+#include <sluice/reply.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static const char *const policy_names[] = {
+	[SLUICE_STEER_FLOW] = "flow",
+	[SLUICE_STEER_LOAD] = "load",
+	[SLUICE_STEER_SOURCE] = "source",
+	[SLUICE_STEER_CPU] = "cpu",
+};
+
+const char *steer_policy_name(__u32 policy)
+{
+	return policy && policy < sizeof(policy_names) / sizeof(*policy_names)
+		       ? policy_names[policy]
+		       : "?";
+}
+
+const char *steer_generations_name(__u32 by)
+{
+	return by == SLUICE_STEER_BY_PROCESS  ? "process"
+	       : by == SLUICE_STEER_BY_CGROUP ? "cgroup"
+	       : by == SLUICE_STEER_BY_NONE   ? "none"
+					      : "?";
+}
+
+void steer_ports(const struct sluice_steer_meta *meta, struct ports *ports)
+{
+	ports->any = meta->any_port;
+	memcpy(ports->bit, meta->ports, sizeof(ports->bit));
+}
+
+static void sweep_setting(struct steer_sweep *sweep)
+{
+	sweep->setting = (struct steer_setting){ .policy = sweep->meta.policy,
+						 .flows = sweep->meta.flows,
+						 .idle_ns = sweep->meta.idle_ns };
+}
+
+int steer_sweep(const char *bpffs, steer_news_fn fn, void *arg, struct err *err)
+{
+	struct steer_sweep sweep = { .bpffs = bpffs, .fn = fn, .arg = arg };
+	struct pins pins;
+	int result = pins_lock(&pins, bpffs, false, err);
+
+	if (result)
+		return result;
+	result = plane_meta_read(&steer_plane, bpffs, &sweep.meta, err);
+	sweep_setting(&sweep);
+	result = result ? plane_not_loaded(&steer_plane, bpffs, result, err)
+			: steer_sweep_run(&sweep, err);
+	pins_unlock(&pins);
+	return result;
+}
+
+int steer_prepare(const char *bpffs, struct err *err)
+{
+	struct steer_sweep sweep = { .bpffs = bpffs };
+	int result = plane_meta_read(&steer_plane, bpffs, &sweep.meta, err);
+
+	if (result) {
+		steer_group_prepare(NULL, err);
+		return plane_not_loaded(&steer_plane, bpffs, result, err);
+	}
+	sweep_setting(&sweep);
+	return steer_group_prepare(&sweep.setting, err);
+}
+
+/* --- unload */
+
+static int unload_locked(struct steer_sweep *sweep, struct err *err)
+{
+	int removed = steer_sweep_release(sweep, err), result;
+
+	if (removed < 0)
+		return removed;
+	result = pins_remove(sweep->bpffs, STEER_PLANE, err);
+	return result < 0 ? result : removed + result;
+}
+
+static int unload(const char *bpffs, bool own_only, steer_news_fn fn, void *arg, struct err *err)
+{
+	static const int caps[] = { CAP_BPF, CAP_PERFMON, CAP_SYS_PTRACE };
+	struct steer_sweep sweep = { .bpffs = bpffs, .fn = fn, .arg = arg };
+	int result = pins_exist(bpffs, STEER_PLANE, err);
+	struct pins pins;
+
+	if (result <= 0 || (own_only && !plane_is_by_daemon(&steer_plane, bpffs)))
+		return result < 0 ? result : 0;
+	result = caps_require("steer unload", caps, 3, err);
+	if (!result)
+		result = pins_lock(&pins, bpffs, false, err);
+	if (result)
+		return result;
+	result = unload_locked(&sweep, err);
+	pins_unlock(&pins);
+	return result;
+}
+
+int steer_unload(const char *bpffs, steer_news_fn fn, void *arg, struct err *err)
+{
+	return unload(bpffs, false, fn, arg, err);
+}
+
+int steer_unload_own(const char *bpffs, steer_news_fn fn, void *arg, struct err *err)
+{
+	return unload(bpffs, true, fn, arg, err);
+}
+
+/* --- load */
+
+static void meta_fill(const struct steer_options *options, struct sluice_steer_meta *meta)
+{
+	*meta = (struct sluice_steer_meta){
+		.magic = SLUICE_MAGIC,
+		.abi = SLUICE_STEER_ABI,
+		.state = SLUICE_LOADED,
+		.policy = options->policy,
+		.idle_ns = options->idle_s * 1000000000ULL,
+		.loaded_ns = plane_now_ns(CLOCK_REALTIME),
+		.flows = options->flows,
+		.netns = options->netns,
+		.generations = options->generations,
+		.any_port = options->ports.any,
+	};
+	memcpy(meta->ports, options->ports.bit, sizeof(meta->ports));
+}
+
+/* Made by hand, since no program reads it. */
+static int meta_make(const char *bpffs, struct err *err)
+{
+	char path[PATH_MAX];
+	int fd;
+
+	if (mkdir(steer_dir(bpffs, path), 0700) && errno != EEXIST)
+		return err_set(err, EXIT_ERROR, errno, "%s: %s", path, strerror(errno));
+	fd = bpf_map_create(BPF_MAP_TYPE_ARRAY, STEER_PIN_META, sizeof(__u32),
+			    sizeof(struct sluice_steer_meta), 1, NULL);
+	if (fd >= 0 && !bpf_obj_pin(fd, pins_path(bpffs, STEER_PLANE, STEER_PIN_META, path)))
+		return fd;
+	err_set(err, EXIT_ERROR, errno, "%s: %s", path, strerror(errno));
+	if (fd >= 0)
+		close(fd);
+	return -EIO;
+}
+
+static int meta_pin(const char *bpffs, const struct sluice_steer_meta *meta, struct err *err)
+{
+	int fd = pins_get(bpffs, STEER_PLANE, STEER_PIN_META), result;
+
+	if (fd < 0)
+		fd = meta_make(bpffs, err);
+	if (fd < 0)
+		return fd;
+	result = plane_meta_write(&steer_plane, fd, meta, SLUICE_LOADED, err);
+	close(fd);
+	return result;
+}
+
+static int refuse_flows(__u32 loaded, __u32 wanted, struct err *err)
+{
+	return err_mend(
+		err,
+		err_set(err, EXIT_CONFLICT, EBUSY,
+			"steer: loaded with tables of %u flows; another size, %u, would lose"
+			" them",
+			loaded, wanted),
+		"leave --flows as it is, or 'sluice steer unload' first");
+}
+
+/* Is there a group to steer?  A look that tells nobody, and changes nothing. */
+static bool finds_any(const struct steer_sweep *sweep)
+{
+	struct steer_sweep look = *sweep;
+	struct err ignored = { 0 };
+
+	look.dry_run = true;
+	look.fn = NULL;
+	return !steer_sweep_run(&look, &ignored) && look.groups;
+}
+
+/* Tells of groups that are not ours, and brings what is in force (NULL: nothing) up to date. */
+static int stay(struct steer_sweep *sweep, const struct sluice_steer_meta *before, struct err *err)
+{
+	struct steer_sweep in_force = { .bpffs = sweep->bpffs };
+	int result;
+
+	sweep->dry_run = true;
+	result = steer_sweep_run(sweep, err);
+	if (result || !before)
+		return result;
+	in_force.meta = *before;
+	sweep_setting(&in_force);
+	return steer_sweep_run(&in_force, err);
+}
+
+static int load_locked(const struct steer_options *options, struct steer_sweep *sweep,
+		       struct err *err)
+{
+	struct sluice_steer_meta before = { 0 };
+	int result = plane_meta_read(&steer_plane, options->bpffs, &before, err);
+
+	if (result && result != -ENOENT && result != -EUCLEAN)
+		return result;
+	if (!result && before.flows != options->flows && steer_pinned_any(options->bpffs))
+		return refuse_flows(before.flows, options->flows, err);
+	sweep->regroup = !result && before.generations != options->generations;
+	meta_fill(options, &sweep->meta);
+	sweep_setting(sweep);
+	/* a group that comes later begins with us: it has no flows from before */
+	sweep->setting.settled_ns = plane_now_ns(CLOCK_MONOTONIC) + STEER_SETTLED_NS;
+	result = before.magic && before.flows == options->flows
+			 ? steer_group_verify(&sweep->setting, err)
+			 : steer_group_verify_first(&sweep->setting, err);
+	if (!result && options->must_find && !options->dry_run && !finds_any(sweep))
+		return stay(sweep, before.magic ? &before : NULL, err);
+	if (!result && !sweep->dry_run)
+		result = meta_pin(options->bpffs, &sweep->meta, err);
+	if (!result && !sweep->dry_run)
+		result = plane_mark(&steer_plane, options->bpffs, options->by_daemon, err);
+	return result ? result : steer_sweep_run(sweep, err);
+}
+
+int steer_load(const struct steer_options *options, steer_news_fn fn, void *arg, int *groups,
+	       struct err *err)
+{
+	static const int caps[] = { CAP_BPF, CAP_NET_ADMIN, CAP_PERFMON, CAP_SYS_PTRACE };
+	struct steer_sweep sweep = {
+		.bpffs = options->bpffs, .fn = fn, .arg = arg, .dry_run = options->dry_run
+	};
+	struct pins pins;
+	int result = caps_require("steer load", caps, 4, err);
+
+	if (!result)
+		result = pins_lock(&pins, options->bpffs, true, err);
+	if (result)
+		return result;
+	result = load_locked(options, &sweep, err);
+	*groups = sweep.groups;
+	pins_unlock(&pins);
+	return result;
+}
+
+int steer_try(const struct steer_options *options, struct err *err)
+{
+	struct steer_options dry = *options;
+	int groups;
+
+	dry.dry_run = true;
+	return steer_load(&dry, NULL, NULL, &groups, err);
+}
+
+/* --- reading */
+
+struct left_out {
+	int groups, namespaces;
+};
+
+static void left_out_add(const struct steer_news *news, void *arg)
+{
+	struct left_out *left_out = arg;
+
+	if (news->event != STEER_GROUPS_LEFT_OUT)
+		return;
+	left_out->groups += news->count;
+	left_out->namespaces++;
+}
+
+int steer_left_out(const char *bpffs, int *groups, int *namespaces, struct err *err)
+{
+	struct left_out left_out = { 0 };
+	struct steer_sweep look = {
+		.bpffs = bpffs, .fn = left_out_add, .arg = &left_out, .dry_run = true
+	};
+	int result = steer_read(bpffs, &look.meta, err);
+
+	/* one namespace alone is never left out, and the look can be saved */
+	if (!result && !look.meta.netns)
+		result = steer_sweep_run(&look, err);
+	if (result)
+		return result;
+	*groups = left_out.groups;
+	*namespaces = left_out.namespaces;
+	return 0;
+}

@@ -1,0 +1,416 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * The order of reading is what makes the balance of a namespace hold while traffic goes on: first
+ * what the programs have seen, then what the namespace has counted, then the drops of the sockets.
+ * Each can only be ahead of the one that it is taken from.
+ */
+#include "steer/view.h"
+
+#include "base/array.h"
+#include "base/netns.h"
+#include "steer/group/drain_lock.h"
+#include "steer/group/udp_stats.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+static const struct {
+	const char *key;
+	const char *help;
+} counters[] = {
+#define X(name, help) { #name, help },
+	SLUICE_STEER_COUNTERS(X)
+#undef X
+};
+
+const char *steer_counter_key(int counter)
+{
+	return counter < SLUICE_STEER_COUNTERS_MAX ? counters[counter].key : NULL;
+}
+
+const char *steer_counter_help(int counter)
+{
+	return counters[counter].help;
+}
+
+static __u64 now_ns(clockid_t clock)
+{
+	struct timespec now;
+
+	clock_gettime(clock, &now);
+	return (__u64)now.tv_sec * 1000000000ULL + (__u64)now.tv_nsec;
+}
+
+/* --- counters */
+
+__u64 steer_left_to_kernel(const struct sluice_steer_counters *sum)
+{
+	return sum->value[SLUICE_STEER_kernel_no_worker] + sum->value[SLUICE_STEER_kernel_header] +
+	       sum->value[SLUICE_STEER_kernel_refused];
+}
+
+/* Every datagram leaves the program through one of these. */
+static __u64 seen(const struct sluice_steer_counters *sum)
+{
+	return sum->value[SLUICE_STEER_known] + sum->value[SLUICE_STEER_started] +
+	       sum->value[SLUICE_STEER_moved_gone] + sum->value[SLUICE_STEER_moved_drained] +
+	       sum->value[SLUICE_STEER_moved_idle] + sum->value[SLUICE_STEER_cpu_other] +
+	       steer_left_to_kernel(sum);
+}
+
+/* --- groups */
+
+static bool takes_new(const struct steer_slot_view *slot)
+{
+	return slot->is.state == SLUICE_STEER_ACTIVE && !slot->look.closed;
+}
+
+const char *steer_slot_state(const struct steer_slot_view *slot)
+{
+	static const char *const names[] = {
+		[SLUICE_STEER_FREE] = "free",	    [SLUICE_STEER_ACTIVE] = "active",
+		[SLUICE_STEER_RETIRED] = "retired", [SLUICE_STEER_DRAINING] = "draining",
+		[SLUICE_STEER_DRAINED] = "drained",
+	};
+
+	if (slot->look.closed)
+		return "closed";
+	if (slot->stalled)
+		return "stalled";
+	return slot->is.state < sizeof(names) / sizeof(*names) ? names[slot->is.state] : "?";
+}
+
+static int slots_fill(const struct steer_group *group, const struct steer_fill *fill,
+		      struct steer_group_view *view)
+{
+	struct sluice_steer_stats *stats = calloc(SLUICE_STEER_SLOTS, sizeof(*stats));
+	int slot, used = 0, result = stats ? steer_group_stats(group, stats) : -ENOMEM;
+
+	for (slot = 0; slot < SLUICE_STEER_SLOTS; slot++)
+		used += group->slots[slot].state != SLUICE_STEER_FREE;
+	view->slots = calloc((size_t)used + 1, sizeof(*view->slots));
+	if (!view->slots)
+		result = -ENOMEM;
+	for (slot = 0; !result && slot < SLUICE_STEER_SLOTS; slot++) {
+		struct steer_slot_view *to = &view->slots[view->count];
+
+		if (group->slots[slot].state == SLUICE_STEER_FREE)
+			continue;
+		view->count++;
+		*to = (struct steer_slot_view){ .slot = slot,
+						.is = group->slots[slot],
+						.stats = stats[slot],
+						.flows = fill->of_slot[slot] };
+		steer_look_slot(group, slot, &to->look);
+	}
+	free(stats);
+	return result;
+}
+
+static int generations_count(const struct steer_group_view *view)
+{
+	int i, j, count = 0;
+
+	for (i = 0; i < view->count; i++) {
+		for (j = 0; j < i; j++)
+			if (view->slots[j].is.generation == view->slots[i].is.generation)
+				break;
+		count += j == i;
+	}
+	return count;
+}
+
+static int group_fill(const struct steer_group *group, struct steer_group_view *view)
+{
+	struct steer_fill *fill = calloc(1, sizeof(*fill));
+	int i, result = fill ? steer_group_counters(group, &view->counters) : -ENOMEM;
+
+	if (!result)
+		result = steer_group_fill(group, 0, fill);
+	if (!result)
+		result = slots_fill(group, fill, view);
+	if (!result) {
+		memcpy(view->name, group->name, sizeof(view->name));
+		view->info = group->info;
+		view->live = fill->live;
+		view->half_open = fill->half_open;
+		view->expired = fill->expired;
+		view->size = fill->size;
+		view->datagrams = seen(&view->counters);
+		view->generations = generations_count(view);
+		for (i = 0; i < view->count; i++)
+			view->active += takes_new(&view->slots[i]);
+	}
+	free(fill);
+	return result;
+}
+
+static int group_add(struct steer_group *group, void *arg)
+{
+	struct steer_view *view = arg;
+	void *groups = view->groups;
+	struct steer_group_view *to;
+	int result;
+
+	if (array_grow(&groups, &view->room, view->count, sizeof(*view->groups)))
+		return -ENOMEM;
+	view->groups = groups;
+	to = &view->groups[view->count++];
+	*to = (struct steer_group_view){ 0 };
+	result = group_fill(group, to);
+	view->lapsed |= steer_drainer_any_gone(group);
+	if (result != -ENOENT)
+		return result;
+	/* it has been given back since it was opened */
+	free(to->slots);
+	view->count--;
+	return 0;
+}
+
+static int by_port(const void *a, const void *b)
+{
+	const struct steer_group_view *left = a, *right = b;
+
+	if (left->info.port != right->info.port)
+		return left->info.port < right->info.port ? -1 : 1;
+	return strcmp(left->name, right->name);
+}
+
+/* --- namespaces */
+
+static struct steer_netns_view *netns_find(const struct steer_view *view, __u32 netns)
+{
+	size_t i;
+
+	for (i = 0; i < view->netns_count; i++)
+		if (view->netns[i].netns == netns)
+			return &view->netns[i];
+	return NULL;
+}
+
+static struct steer_netns_view *netns_of(struct steer_view *view, __u32 netns)
+{
+	struct steer_netns_view *found = netns_find(view, netns);
+	void *all = view->netns;
+
+	if (found)
+		return found;
+	if (array_grow(&all, &view->netns_room, view->netns_count, sizeof(*view->netns)))
+		return NULL;
+	view->netns = all;
+	found = &view->netns[view->netns_count++];
+	*found = (struct steer_netns_view){ .netns = netns, .since_ns = ~0ULL };
+	if (!netns_name(netns, found->name))
+		found->name[0] = '\0';
+	return found;
+}
+
+static __u32 any_pid(const struct steer_view *view, __u32 netns)
+{
+	size_t i;
+
+	for (i = 0; i < view->count; i++)
+		if (view->groups[i].info.netns == netns && view->groups[i].count)
+			return view->groups[i].slots[0].is.pid;
+	return 0;
+}
+
+/* What stood when the first of the groups was loaded is taken off. */
+static void netns_count(struct steer_view *view, struct steer_netns_view *netns)
+{
+	const struct sluice_steer_group *first = NULL;
+	int counter;
+	size_t i;
+
+	for (i = 0; i < view->count; i++)
+		if (view->groups[i].info.netns == netns->netns &&
+		    view->groups[i].info.loaded_ns == netns->since_ns)
+			first = &view->groups[i].info;
+	if (!first || !first->udp_before[SLUICE_STEER_UDP_KNOWN] ||
+	    udp_stats_read(netns->netns, any_pid(view, netns->netns), netns->udp))
+		return;
+	netns->counted = true;
+	for (counter = 0; counter < SLUICE_STEER_UDP_COUNTERS; counter++)
+		netns->udp[counter] -= first->udp_before[counter];
+	netns->balance.read = netns->udp[SLUICE_STEER_UDP_IN_DATAGRAMS];
+	netns->balance.errors = netns->udp[SLUICE_STEER_UDP_IN_ERRORS];
+	netns->balance.checksum = netns->udp[SLUICE_STEER_UDP_IN_CSUM_ERRORS];
+}
+
+static int netns_read(struct steer_view *view)
+{
+	size_t i;
+
+	for (i = 0; i < view->count; i++) {
+		const struct steer_group_view *group = &view->groups[i];
+		struct steer_netns_view *netns = netns_of(view, group->info.netns);
+
+		if (!netns)
+			return -ENOMEM;
+		if (group->info.loaded_ns < netns->since_ns)
+			netns->since_ns = group->info.loaded_ns;
+		netns->balance.seen += group->datagrams;
+		netns->kernel += steer_left_to_kernel(&group->counters);
+		netns->stale += group->counters.value[SLUICE_STEER_stale_slot];
+	}
+	for (i = 0; i < view->netns_count; i++)
+		netns_count(view, &view->netns[i]);
+	return 0;
+}
+
+/* --- sockets */
+
+static void socket_add(const struct steer_slot_view *slot, struct steer_netns_view *netns)
+{
+	if (slot->look.closed)
+		return;
+	if (!slot->look.measured) {
+		netns->unmeasured++;
+		return;
+	}
+	netns->balance.drops += slot->look.drops;
+	if (slot->look.memory.used > slot->look.queue_read)
+		netns->waiting += slot->look.memory.used - slot->look.queue_read;
+}
+
+/* Without the walk (no permission, or no such iterator) the sockets stay unmeasured. */
+static void sockets_look(struct steer_view *view)
+{
+	struct sockets *sockets = NULL;
+	size_t i;
+	int j;
+
+	if (sockets_read(&sockets, &(struct err){ 0 }))
+		sockets = NULL;
+	for (i = 0; i < view->count; i++) {
+		struct steer_group_view *group = &view->groups[i];
+		struct steer_netns_view *netns = netns_find(view, group->info.netns);
+
+		for (j = 0; j < group->count; j++) {
+			steer_look_socket(sockets, &group->slots[j].is, &group->slots[j].look);
+			socket_add(&group->slots[j], netns);
+		}
+	}
+	for (i = 0; i < view->netns_count; i++)
+		view->netns[i].rest = steer_rest_of(&view->netns[i].balance);
+	sockets_free(sockets);
+}
+
+/* --- against the view before */
+
+static const struct steer_slot_view *slot_before(const struct steer_view *before, __u64 cookie)
+{
+	size_t i;
+	int j;
+
+	for (i = 0; before && i < before->count; i++)
+		for (j = 0; j < before->groups[i].count; j++)
+			if (before->groups[i].slots[j].is.cookie == cookie)
+				return &before->groups[i].slots[j];
+	return NULL;
+}
+
+static bool is_full(const struct steer_look *look)
+{
+	return look->measured && steer_queue_is_full(look->memory.used, look->memory.room);
+}
+
+/*
+ * Memory that is read is given back in lots: a worker that has read but little has not changed
+ * `used`, and has changed `queue_read`.
+ */
+static bool is_stalled(const struct steer_look *before, const struct steer_look *now)
+{
+	return is_full(before) && is_full(now) && before->memory.used == now->memory.used &&
+	       before->queue_read == now->queue_read;
+}
+
+static void slot_compare(const struct steer_slot_view *before, double elapsed_s,
+			 struct steer_slot_view *slot)
+{
+	slot->stalled = is_stalled(&before->look, &slot->look);
+	slot->datagrams_per_s = (double)(slot->stats.datagrams - before->stats.datagrams) /
+				elapsed_s;
+	if (slot->look.measured && before->look.measured)
+		slot->drops_per_s = (__u32)(slot->look.drops - before->look.drops) / elapsed_s;
+}
+
+static void group_figures(const struct steer_view *before, double elapsed_s,
+			  struct steer_group_view *group)
+{
+	__u64 amounts[SLUICE_STEER_SLOTS], lately[SLUICE_STEER_SLOTS];
+	size_t count = 0;
+	int i;
+
+	for (i = 0; i < group->count; i++) {
+		struct steer_slot_view *slot = &group->slots[i];
+		const struct steer_slot_view *was = slot_before(before, slot->is.cookie);
+
+		if (was && elapsed_s > 0)
+			slot_compare(was, elapsed_s, slot);
+		group->datagrams_per_s += slot->datagrams_per_s;
+		if (!takes_new(slot))
+			continue;
+		amounts[count] = slot->stats.datagrams;
+		lately[count++] = slot->stats.datagrams - (was ? was->stats.datagrams : 0);
+	}
+	group->imbalance = steer_imbalance(amounts, count);
+	group->imbalance_now = before ? steer_imbalance(lately, count) : 0;
+}
+
+bool steer_view_any_full(const struct steer_view *view)
+{
+	size_t i;
+	int j;
+
+	for (i = 0; i < view->count; i++)
+		for (j = 0; j < view->groups[i].count; j++)
+			if (is_full(&view->groups[i].slots[j].look))
+				return true;
+	return false;
+}
+
+/* --- all of it */
+
+int steer_view_read(const char *bpffs, const struct steer_view *before, struct steer_view *view,
+		    struct err *err)
+{
+	int result;
+	size_t i;
+
+	*view = (struct steer_view){ .at_ns = now_ns(CLOCK_MONOTONIC) };
+	result = steer_read(bpffs, &view->meta, err);
+	if (result)
+		return result;
+	err->code = EXIT_OK; /* so that it tells who has set it */
+	result = steer_groups(bpffs, group_add, view, err);
+	if (!result)
+		result = netns_read(view);
+	if (result)
+		return err->code
+			       ? result
+			       : err_set(err, EXIT_ERROR, -result, "steer: %s", strerror(-result));
+	sockets_look(view);
+	/* who may not walk over the sockets has been told by them */
+	steer_left_out(bpffs, &view->left_out, &view->left_out_netns, &(struct err){ 0 });
+	if (before)
+		view->elapsed_s = (double)(view->at_ns - before->at_ns) / 1e9;
+	for (i = 0; i < view->count; i++)
+		group_figures(before, view->elapsed_s, &view->groups[i]);
+	if (view->count)
+		qsort(view->groups, view->count, sizeof(*view->groups), by_port);
+	return 0;
+}
+
+void steer_view_free(struct steer_view *view)
+{
+	size_t i;
+
+	for (i = 0; i < view->count; i++)
+		free(view->groups[i].slots);
+	free(view->groups);
+	free(view->netns);
+	*view = (struct steer_view){ 0 };
+}

@@ -1,0 +1,152 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Changes to wire mode while it is loaded, for the daemon: interfaces that come and go, and routes.
+ * What is loaded is read from its pins each time, under their lock, so that the daemon and the
+ * commands may change it in turn.
+ */
+#include "wire/wire.h"
+
+#include "kernel/netdev.h"
+#include "kernel/pins.h"
+#include "wire/attach.h"
+#include "wire/pins.h"
+#include "wire/plan.h"
+#include "wire/programs.h"
+#include "wire/routes_sync.h"
+
+#include <bpf/bpf.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+struct session {
+	struct pins pins;
+	struct sluice_wire_meta meta;
+	int ifaces_fd;
+};
+
+static int session_begin(struct session *session, const char *bpffs, struct err *err)
+{
+	int result = pins_lock(&session->pins, bpffs, false, err);
+
+	if (result)
+		return result;
+	result = plane_meta_read(&wire_plane, bpffs, &session->meta, err);
+	if (result) {
+		plane_not_loaded(&wire_plane, bpffs, result, err);
+	} else if (session->meta.netns != netdev_netns()) {
+		result = wire_plane_elsewhere(bpffs, err);
+	} else {
+		session->ifaces_fd = wire_book_open(bpffs, err);
+		if (session->ifaces_fd >= 0)
+			return 0;
+		result = session->ifaces_fd;
+	}
+	pins_unlock(&session->pins);
+	return result;
+}
+
+static void session_end(struct session *session)
+{
+	close(session->ifaces_fd);
+	pins_unlock(&session->pins);
+}
+
+static int attach_one(struct session *session, const char *bpffs, struct wire_iface *iface,
+		      struct err *err)
+{
+	int old_prog[2] = { -1, -1 }, result, out;
+	struct wire_pair pair = { .fd = { -1, -1 } };
+	struct wire_iface before = *iface;
+	bool known = !bpf_map_lookup_elem(session->ifaces_fd, &iface->ifindex, &before.book);
+
+	if (known) {
+		iface->book.via = before.book.via;
+		iface->book.clsact_made = before.book.clsact_made;
+	}
+	result = wire_pair_get(&pair, &session->meta, iface->book.roles, bpffs, err);
+	if (!result) {
+		result = wire_iface_attach(bpffs, session->ifaces_fd, iface, pair.fd, old_prog,
+					   err);
+		if (result)
+			wire_iface_restore(bpffs, session->ifaces_fd, iface, known ? &before : NULL,
+					   old_prog);
+	}
+	for (out = 0; out < 2; out++)
+		if (old_prog[out] >= 0)
+			close(old_prog[out]);
+	wire_pair_put(&pair);
+	return result;
+}
+
+int wire_attach_iface(const char *bpffs, const char *name, __u32 roles, __u32 master,
+		      struct err *err)
+{
+	struct wire_plan plan = { 0 };
+	struct netdev *devs = NULL;
+	const struct netdev *dev;
+	struct session session;
+	int result = netdev_list(&devs, &plan.dev_count, err);
+
+	if (result)
+		return result;
+	plan.devs = devs;
+	dev = wire_plan_named(&plan, name, err);
+	result = dev ? session_begin(&session, bpffs, err) : -ENODEV;
+	if (!result) {
+		plan.via = session.meta.via;
+		result = wire_plan_add(&plan, dev, roles, master, err);
+		if (!result)
+			result = attach_one(&session, bpffs, &plan.wanted[0], err);
+		session_end(&session);
+	}
+	free(plan.wanted);
+	free(devs);
+	return result;
+}
+
+int wire_detach_iface(const char *bpffs, __u32 ifindex, struct err *err)
+{
+	struct wire_iface iface = { .ifindex = ifindex };
+	struct session session;
+	int result = session_begin(&session, bpffs, err);
+
+	if (result)
+		return result;
+	if (!bpf_map_lookup_elem(session.ifaces_fd, &ifindex, &iface.book))
+		wire_iface_detach(bpffs, session.ifaces_fd, &iface);
+	session_end(&session);
+	return 0;
+}
+
+static int routes_renew(const char *bpffs, struct wire_routes *routes, size_t *left_out,
+			struct err *err)
+{
+	struct session session;
+	struct wire_except except;
+	int fd, result = session_begin(&session, bpffs, err);
+
+	if (result)
+		return result;
+	fd = plane_map_open(&wire_plane, bpffs, "sluice_w_routes", sizeof(struct sluice_route_key),
+			    sizeof(struct sluice_route), err);
+	wire_except_read(bpffs, &except);
+	result = fd < 0 ? fd : wire_routes_write(routes, fd, &except, left_out, err);
+	if (fd >= 0)
+		close(fd);
+	session_end(&session);
+	return result;
+}
+
+int wire_refresh_routes(const char *bpffs, size_t *left_out, struct err *err)
+{
+	struct wire_routes routes;
+	int result = wire_routes_read(bpffs, &routes, err);
+
+	if (result)
+		return result;
+	result = routes_renew(bpffs, &routes, left_out, err);
+	wire_routes_free(&routes);
+	return result;
+}

@@ -1,0 +1,531 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Order of a load: find the interfaces, verify the programs for each kind of them, fill the maps,
+ * and only then touch what is attached; programs that are attached are replaced in place.  The meta
+ * map says SLUICE_LOADING in between.  An interface stands in the book before anything is attached
+ * to it, so that whatever is left by a loader that died is found again.
+ */
+#include "wire/wire.h"
+
+#include "base/log.h"
+#include "bpf/wire/wire.skel.h"
+#include "kernel/caps.h"
+#include "kernel/netdev.h"
+#include "kernel/pins.h"
+#include "kernel/state_dir.h"
+#include "kernel/tc.h"
+#include "wire/attach.h"
+#include "wire/pins.h"
+#include "wire/plan.h"
+#include "wire/programs.h"
+#include "wire/resize.h"
+#include "wire/routes_sync.h"
+
+#include <bpf/bpf.h>
+#include <errno.h>
+#include <linux/capability.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <unistd.h>
+
+static const int caps_needed[] = { CAP_BPF, CAP_NET_ADMIN, CAP_PERFMON };
+
+struct load {
+	const struct wire_options *options;
+	struct sluice_wire_meta before; /* magic 0: nothing was loaded */
+	struct sluice_wire_meta after;
+	struct wire_plan plan;
+	struct wire_pair pairs[SLUICE_WIRE_ROLES];
+	struct wire_bpf *first; /* the skeleton that has the maps */
+	struct wire_iface *old; /* what the book had */
+	int old_count;
+	int (*old_prog)[2]; /* of each interface wanted, for the way back */
+	int done;	    /* interfaces of the plan that have been touched */
+	struct wire_routes routes;
+	size_t routes_left_out;
+	struct wire_except except_before;
+	struct wire_except except;
+};
+
+static void meta_fill(struct load *load)
+{
+	const struct wire_options *options = load->options;
+	struct sluice_wire_meta *meta = &load->after;
+
+	*meta = (struct sluice_wire_meta){
+		.magic = SLUICE_MAGIC,
+		.abi = SLUICE_WIRE_ABI,
+		.state = SLUICE_LOADED,
+		.via = load->plan.via,
+		.seed = load->before.seed,
+		.age_ns = options->age_s * 1000000000ULL,
+		.loaded_ns = plane_now_ns(CLOCK_REALTIME),
+		.netns = netdev_netns(),
+		.sets = (options->table + SLUICE_FLOW_WAYS - 1) / SLUICE_FLOW_WAYS,
+		.any_port = options->ports.any,
+	};
+	memcpy(meta->ports, options->ports.bit, sizeof(meta->ports));
+	while (!meta->seed)
+		if (getrandom(&meta->seed, sizeof(meta->seed), 0) < 0)
+			meta->seed = plane_now_ns(CLOCK_MONOTONIC);
+}
+
+/* The size is the pinned map's own: a load that died may have changed it, and not said so. */
+static bool table_changes(const struct load *load)
+{
+	int fd = load->before.magic ? pins_get(load->options->bpffs, WIRE_PLANE, "sluice_w_flows")
+				    : -1;
+	__u32 sets;
+
+	if (fd < 0)
+		return false;
+	sets = plane_map_entries(fd);
+	close(fd);
+	return sets != load->after.sets;
+}
+
+static int verify(struct load *load, struct err *err)
+{
+	const char *bpffs = load->before.magic ? load->options->bpffs : NULL;
+	int result = 0;
+	__u32 roles;
+
+	for (roles = 0; !result && roles < SLUICE_WIRE_ROLES; roles++) {
+		if (!(load->plan.kinds & 1U << roles))
+			continue;
+		result = wire_pair_load(&load->pairs[roles], &load->after, roles, load->first,
+					bpffs, table_changes(load), err);
+		if (!load->first)
+			load->first = load->pairs[roles].skel;
+	}
+	return result;
+}
+
+static int servers_write(const struct load *load, struct err *err)
+{
+	int fd = bpf_map__fd(load->first->maps.sluice_w_server), i;
+	__u32 one = 1;
+
+	for (i = 0; i < load->options->servers; i++)
+		if (bpf_map_update_elem(fd, &load->options->server[i], &one, BPF_ANY))
+			return err_set(err, EXIT_ERROR, errno, "servers: %s", strerror(errno));
+	return 0;
+}
+
+static bool server_wanted(const struct wire_options *options, const struct sluice_addr *addr)
+{
+	int i;
+
+	for (i = 0; i < options->servers; i++)
+		if (!memcmp(&options->server[i], addr, sizeof(*addr)))
+			return true;
+	return false;
+}
+
+/* Has the map those that are wanted, and no other? */
+static bool servers_same(const struct load *load)
+{
+	int fd = bpf_map__fd(load->first->maps.sluice_w_server), i;
+	struct sluice_addr addr, *last = NULL;
+	__u32 one;
+
+	for (; !bpf_map_get_next_key(fd, last, &addr); last = &addr)
+		if (!server_wanted(load->options, &addr))
+			return false;
+	for (i = 0; i < load->options->servers; i++)
+		if (bpf_map_lookup_elem(fd, &load->options->server[i], &one))
+			return false;
+	return true;
+}
+
+static void servers_sweep(const struct load *load)
+{
+	int fd = bpf_map__fd(load->first->maps.sluice_w_server), i, count = 0;
+	struct sluice_addr addr, *last = NULL, unwanted[WIRE_SERVERS_MAX];
+
+	while (count < WIRE_SERVERS_MAX && !bpf_map_get_next_key(fd, last, &addr)) {
+		if (!server_wanted(load->options, &addr))
+			unwanted[count++] = addr;
+		last = &addr;
+	}
+	for (i = 0; i < count; i++)
+		bpf_map_delete_elem(fd, &unwanted[i]);
+}
+
+/*
+ * A table of another size takes over the flows of the old one, once before any program uses it and
+ * once when all do.  A request that comes in in between may have its answer unmended, and is asked
+ * again; tables change their size by hand, and seldom.
+ */
+static int table_fill(const struct load *load, int old_fd, struct err *err)
+{
+	int result = wire_move_flows(old_fd, bpf_map__fd(load->first->maps.sluice_w_flows),
+				     &load->after);
+
+	if (result)
+		return err_set(err, EXIT_ERROR, -result, "flow table: moving it: %s",
+			       strerror(-result));
+	return 0;
+}
+
+static int table_swap_pin(const struct load *load, struct err *err)
+{
+	const char *bpffs = load->options->bpffs;
+	char fresh[PATH_MAX], path[PATH_MAX];
+
+	pins_path(bpffs, WIRE_PLANE, "sluice_w_flows_new", fresh);
+	pins_path(bpffs, WIRE_PLANE, "sluice_w_flows", path);
+	unlink(fresh);
+	if (bpf_obj_pin(bpf_map__fd(load->first->maps.sluice_w_flows), fresh) ||
+	    rename(fresh, path))
+		return err_set(err, EXIT_ERROR, errno, "pin %s: %s", path, strerror(errno));
+	return 0;
+}
+
+static int attach_all(struct load *load, struct err *err)
+{
+	int ifaces_fd = bpf_map__fd(load->first->maps.sluice_w_ifaces), result = 0;
+
+	while (!result && load->done < load->plan.count) {
+		struct wire_iface *iface = &load->plan.wanted[load->done];
+		const struct wire_iface *before = wire_iface_numbered(load->old, load->old_count,
+								      iface->ifindex);
+
+		/* an interface stays with what it is attached by */
+		if (before) {
+			iface->book.via = before->book.via;
+			iface->book.clsact_made = before->book.clsact_made;
+		}
+		result = wire_iface_attach(load->options->bpffs, ifaces_fd, iface,
+					   load->pairs[iface->book.roles].fd,
+					   load->old_prog[load->done], err);
+		load->done++;
+	}
+	return result;
+}
+
+static void attach_undo(struct load *load)
+{
+	int ifaces_fd = bpf_map__fd(load->first->maps.sluice_w_ifaces);
+
+	while (load->done--) {
+		struct wire_iface *iface = &load->plan.wanted[load->done];
+
+		wire_iface_restore(load->options->bpffs, ifaces_fd, iface,
+				   wire_iface_numbered(load->old, load->old_count, iface->ifindex),
+				   load->old_prog[load->done]);
+	}
+}
+
+static void detach_unwanted(struct load *load)
+{
+	int ifaces_fd = bpf_map__fd(load->first->maps.sluice_w_ifaces), i;
+
+	for (i = 0; i < load->old_count; i++)
+		if (!wire_iface_numbered(load->plan.wanted, load->plan.count, load->old[i].ifindex))
+			wire_iface_detach(load->options->bpffs, ifaces_fd, &load->old[i]);
+}
+
+/* Pinned so that wire_attach_iface() finds them; those of kinds that are not wanted go. */
+static int pin_pairs(const struct load *load, struct err *err)
+{
+	int result = 0;
+	__u32 roles;
+
+	for (roles = 0; !result && roles < SLUICE_WIRE_ROLES; roles++) {
+		if (load->pairs[roles].skel) {
+			result = wire_pair_pin(&load->pairs[roles], load->options->bpffs, err);
+			continue;
+		}
+		wire_pair_unpin(roles, load->options->bpffs);
+	}
+	return result;
+}
+
+static int meta_write(const struct load *load, const struct sluice_wire_meta *meta,
+		      enum sluice_load_state state, struct err *err)
+{
+	return plane_meta_write(&wire_plane, bpf_map__fd(load->first->maps.sluice_w_meta), meta,
+				state, err);
+}
+
+static int routes_fill(struct load *load, const struct wire_except *except, struct err *err)
+{
+	return wire_routes_write(&load->routes, bpf_map__fd(load->first->maps.sluice_w_routes),
+				 except, &load->routes_left_out, err);
+}
+
+/* What was to be left alone before is so again. */
+static void except_undo(struct load *load)
+{
+	struct err ignored;
+
+	routes_fill(load, &load->except_before, &ignored);
+	wire_except_write(load->options->bpffs, &load->except_before, &ignored);
+}
+
+static int commit(struct load *load, struct err *err)
+{
+	bool fresh = !load->before.magic;
+	const char *bpffs = load->options->bpffs;
+	int old_flows = table_changes(load) ? pins_get(bpffs, WIRE_PLANE, "sluice_w_flows") : -1;
+	int result = plane_pin_maps(&wire_plane, bpffs, load->first->obj, err);
+
+	if (!result)
+		result = meta_write(load, fresh ? &load->after : &load->before, SLUICE_LOADING,
+				    err);
+	if (!result)
+		result = routes_fill(load, &load->except, err);
+	if (!result)
+		result = servers_write(load, err);
+	if (!result && old_flows >= 0)
+		result = table_fill(load, old_flows, err);
+	if (!result)
+		result = attach_all(load, err);
+	if (!result && old_flows >= 0)
+		result = table_fill(load, old_flows, err);
+	if (!result && old_flows >= 0)
+		result = table_swap_pin(load, err);
+	if (!result)
+		result = pin_pairs(load, err);
+	if (!result)
+		result = wire_except_write(bpffs, &load->except, err);
+	if (!result)
+		result = plane_mark(&wire_plane, bpffs, load->options->by_daemon, err);
+	if (!result) {
+		detach_unwanted(load);
+		servers_sweep(load);
+		result = meta_write(load, &load->after, SLUICE_LOADED, err);
+	}
+	if (result)
+		attach_undo(load);
+	if (result && !fresh)
+		except_undo(load);
+	if (result && fresh)
+		pins_remove(bpffs, WIRE_PLANE, &(struct err){ 0 });
+	else if (result)
+		meta_write(load, &load->before, load->before.state, &(struct err){ 0 });
+	if (old_flows >= 0)
+		close(old_flows);
+	return result;
+}
+
+/* Removes remains that cannot be told from a foreign folder but by their place. */
+static int remains_clear(const char *bpffs, struct err *err)
+{
+	int result = wire_remove_filters(bpffs, err);
+
+	if (result >= 0)
+		result = pins_remove(bpffs, WIRE_PLANE, err);
+	return result < 0 ? result : 0;
+}
+
+/* What stands there: nothing, a load to update, or remains to clear. */
+static int inspect(struct load *load, enum load_outcome *outcome, struct err *err)
+{
+	const char *bpffs = load->options->bpffs;
+	int fd, result = plane_meta_read(&wire_plane, bpffs, &load->before, err);
+
+	*outcome = LOAD_FRESH;
+	if (result == -ENOENT || result == -EUCLEAN) {
+		load->before = (struct sluice_wire_meta){ 0 };
+		if (result == -ENOENT)
+			return 0;
+		*outcome = LOAD_RECOVERED;
+		return load->options->dry_run ? 0 : remains_clear(bpffs, err);
+	}
+	if (result)
+		return result;
+	if (load->before.netns != netdev_netns())
+		return wire_plane_elsewhere(bpffs, err);
+	*outcome = load->before.state == SLUICE_LOADED ? LOAD_UPDATED : LOAD_RECOVERED;
+	wire_except_read(bpffs, &load->except_before);
+	fd = wire_book_open(bpffs, err);
+	if (fd < 0)
+		return fd;
+	result = wire_book_read(fd, &load->old, &load->old_count);
+	close(fd);
+	return result ? err_set(err, EXIT_ERROR, -result, "interfaces: %s", strerror(-result)) : 0;
+}
+
+/* Is another sluice on the interface, of another folder of pins? */
+static bool has_twin(const struct load *load, const struct wire_iface *iface)
+{
+	struct hook_prog progs[HOOK_PROGS_MAX];
+	struct wire_iface ours = *iface;
+	const struct wire_iface *old = wire_iface_numbered(load->old, load->old_count,
+							   iface->ifindex);
+	int i, count = tc_order(iface->ifindex, false, progs);
+
+	if (old) {
+		ours.book.via = old->book.via;
+		wire_iface_look(load->options->bpffs, &ours);
+	}
+	for (i = 0; i < count; i++)
+		if (!strcmp(progs[i].name, "sluice_wire_in") && progs[i].id != ours.prog_id[0])
+			return true;
+	return false;
+}
+
+static void warn_of_twins(const struct load *load)
+{
+	int i;
+
+	for (i = 0; i < load->plan.count; i++)
+		if (has_twin(load, &load->plan.wanted[i]))
+			log_warning("%s: a sluice of another folder of pins is on it, too: unload"
+				    " one of the two, with its --bpffs",
+				    load->plan.wanted[i].book.name);
+}
+
+static bool iface_same(const struct wire_iface *iface, const struct wire_iface *old)
+{
+	return old && !strncmp(iface->book.name, old->book.name, sizeof(iface->book.name)) &&
+	       iface->book.roles == old->book.roles && iface->book.master == old->book.master;
+}
+
+/* To be asked before anything is changed. */
+static bool is_as_before(const struct load *load)
+{
+	const struct sluice_wire_meta *before = &load->before, *after = &load->after;
+	int i;
+
+	if (!before->magic || before->age_ns != after->age_ns || before->sets != after->sets ||
+	    before->any_port != after->any_port || before->via != after->via ||
+	    memcmp(before->ports, after->ports, sizeof(after->ports)) ||
+	    load->old_count != load->plan.count || !servers_same(load) ||
+	    !wire_except_same(&load->except_before, &load->except))
+		return false;
+	for (i = 0; i < load->plan.count; i++)
+		if (!iface_same(&load->plan.wanted[i],
+				wire_iface_numbered(load->old, load->old_count,
+						    load->plan.wanted[i].ifindex)))
+			return false;
+	return true;
+}
+
+static void report(struct load *load, struct wire_result *result)
+{
+	__u32 roles, length = sizeof(struct bpf_prog_info);
+	int out;
+
+	result->via = load->plan.via;
+	result->verified_insns = 0;
+	for (roles = 0; roles < SLUICE_WIRE_ROLES; roles++)
+		for (out = 0; load->pairs[roles].skel && out < 2; out++) {
+			struct bpf_prog_info info = { 0 };
+
+			bpf_obj_get_info_by_fd(load->pairs[roles].fd[out], &info, &length);
+			if (info.verified_insns > result->verified_insns)
+				result->verified_insns = info.verified_insns;
+		}
+	result->routes_left_out = load->routes_left_out;
+	result->ifaces = load->plan.wanted;
+	result->count = load->plan.count;
+	load->plan.wanted = NULL;
+}
+
+static int old_progs_make(struct load *load, struct err *err)
+{
+	int i;
+
+	load->old_prog = calloc((size_t)load->plan.count + 1, sizeof(*load->old_prog));
+	if (!load->old_prog)
+		return err_set(err, EXIT_ERROR, ENOMEM, "interfaces: no memory");
+	for (i = 0; i < load->plan.count; i++)
+		load->old_prog[i][0] = load->old_prog[i][1] = -1;
+	return 0;
+}
+
+static void old_progs_free(struct load *load)
+{
+	int i, out;
+
+	for (i = 0; load->old_prog && i < load->plan.count; i++)
+		for (out = 0; out < 2; out++)
+			if (load->old_prog[i][out] >= 0)
+				close(load->old_prog[i][out]);
+	free(load->old_prog);
+}
+
+static void pairs_put(struct load *load)
+{
+	__u32 roles;
+
+	for (roles = 0; roles < SLUICE_WIRE_ROLES; roles++)
+		if (load->pairs[roles].skel)
+			wire_pair_put(&load->pairs[roles]);
+}
+
+/* What takes long and needs no lock. */
+static int prepare(struct load *load, struct netdev **devs, struct err *err)
+{
+	const struct wire_options *options = load->options;
+	int failed = netdev_list(devs, &load->plan.dev_count, err);
+
+	if (failed)
+		return failed;
+	load->plan.devs = *devs;
+	load->plan.via = wire_plan_via(options->via);
+	load->plan.absent_ok = options->absent_ok;
+	load->except.count = options->excepts;
+	memcpy(load->except.addr, options->except, sizeof(load->except.addr));
+	return options->dry_run ? 0 : wire_routes_read(options->bpffs, &load->routes, err);
+}
+
+static void release(struct load *load)
+{
+	old_progs_free(load);
+	pairs_put(load);
+	wire_routes_free(&load->routes);
+	free(load->plan.wanted);
+	free(load->old);
+}
+
+static int load_locked(struct load *load, struct wire_result *result, struct err *err)
+{
+	int failed = inspect(load, &result->outcome, err);
+
+	if (!failed)
+		failed = wire_plan_make(&load->plan, load->options, err);
+	if (failed)
+		return failed;
+	wire_plan_warn(&load->plan);
+	warn_of_twins(load);
+	meta_fill(load);
+	failed = verify(load, err);
+	if (!failed)
+		failed = old_progs_make(load, err);
+	result->as_before = !failed && is_as_before(load);
+	if (!failed && load->options->dry_run)
+		result->outcome = LOAD_VERIFIED;
+	else if (!failed)
+		failed = commit(load, err);
+	return failed;
+}
+
+int wire_load(const struct wire_options *options, struct wire_result *result, struct err *err)
+{
+	struct load load = { .options = options };
+	struct netdev *devs = NULL;
+	struct pins pins;
+	int failed;
+
+	*result = (struct wire_result){ 0 };
+	failed = caps_require("reply load", caps_needed, sizeof(caps_needed) / sizeof(*caps_needed),
+			      err);
+	if (!failed)
+		failed = prepare(&load, &devs, err);
+	if (!failed)
+		failed = pins_lock(&pins, options->bpffs, true, err);
+	if (!failed) {
+		failed = load_locked(&load, result, err);
+		if (!failed)
+			report(&load, result);
+		pins_unlock(&pins);
+	}
+	release(&load);
+	free(devs);
+	return failed;
+}

@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "wire/pins.h"
+
+#include <errno.h>
+#include <sluice/wire.h>
+
+const struct plane wire_plane = {
+	.name = WIRE_PLANE,
+	.meta = "sluice_w_meta",
+	.meta_size = sizeof(struct sluice_wire_meta),
+	.abi = SLUICE_WIRE_ABI,
+	.load = "sluice reply load --mode wire",
+};
+
+int wire_plane_elsewhere(const char *bpffs, struct err *err)
+{
+	return err_mend(err,
+			err_set(err, EXIT_CONFLICT, EBUSY,
+				"%s/" WIRE_PLANE
+				": wire mode is loaded in another network namespace",
+				bpffs),
+			"enter that one with --netns, or give this one pins of its own with"
+			" --bpffs");
+}

@@ -1,0 +1,125 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* What the wire plane's pins say, for those who look at it. */
+#include "wire/wire.h"
+
+#include "kernel/netdev.h"
+#include "wire/attach.h"
+#include "wire/pins.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+struct flow_visit {
+	wire_flow_fn fn;
+	void *arg;
+	__u32 now;
+};
+
+static int set_visit(const void *copy, void *arg)
+{
+	const struct sluice_wire_set *set = copy;
+	const struct flow_visit *visit = arg;
+	int way;
+
+	for (way = 0; way < SLUICE_FLOW_WAYS; way++)
+		if (set->tag[way])
+			visit->fn(&set->flow[way],
+				  (__u64)flow_table_idle(set->seen[way], visit->now)
+					  << SLUICE_FLOW_CLOCK_SHIFT,
+				  visit->arg);
+	return 0;
+}
+
+int wire_flows(const char *bpffs, wire_flow_fn fn, void *arg, struct err *err)
+{
+	struct flow_visit visit = { fn, arg, sluice_flow_clock(plane_now_ns(CLOCK_MONOTONIC)) };
+	int result, fd = plane_map_open(&wire_plane, bpffs, "sluice_w_flows", sizeof(__u32),
+					sizeof(struct sluice_wire_set), err);
+
+	if (fd < 0)
+		return fd;
+	result = flow_table_walk(fd, sizeof(struct sluice_wire_set), set_visit, &visit);
+	close(fd);
+	if (result)
+		return err_set(err, EXIT_ERROR, -result, "flow table: %s", strerror(-result));
+	return 0;
+}
+
+static void fill_count(const struct sluice_wire_flow *flow, __u64 age_ns, void *arg)
+{
+	struct wire_state *state = arg;
+
+	if (age_ns <= state->meta.age_ns)
+		state->fill.live++;
+	else
+		state->fill.expired++;
+}
+
+int wire_meta(const char *bpffs, struct sluice_wire_meta *meta, struct err *err)
+{
+	int result = plane_meta_read(&wire_plane, bpffs, meta, err);
+
+	return result ? plane_not_loaded(&wire_plane, bpffs, result, err) : 0;
+}
+
+static int ifaces_read(const char *bpffs, struct wire_iface **ifaces, int *count, struct err *err)
+{
+	int fd = wire_book_open(bpffs, err);
+	int i, result;
+
+	if (fd < 0)
+		return fd;
+	result = wire_book_read(fd, ifaces, count);
+	close(fd);
+	for (i = 0; i < *count; i++)
+		wire_iface_look(bpffs, &(*ifaces)[i]);
+	return result ? err_set(err, EXIT_ERROR, -result, "interfaces: %s", strerror(-result)) : 0;
+}
+
+int wire_ifaces(const char *bpffs, struct wire_iface **ifaces, int *count, struct err *err)
+{
+	struct sluice_wire_meta meta;
+	int result = wire_meta(bpffs, &meta, err);
+
+	*ifaces = NULL;
+	*count = 0;
+	if (result)
+		return result;
+	return ifaces_read(bpffs, ifaces, count, err);
+}
+
+int wire_read(const char *bpffs, struct wire_state *state, struct err *err)
+{
+	int result;
+
+	*state = (struct wire_state){ 0 };
+	result = wire_meta(bpffs, &state->meta, err);
+	if (result)
+		return result;
+	state->elsewhere = state->meta.netns != netdev_netns();
+	state->fill.size = state->meta.sets * SLUICE_FLOW_WAYS;
+	result = plane_counters(&wire_plane, bpffs, "sluice_w_counts", state->counters.value,
+				SLUICE_WIRE_COUNTERS_MAX, err);
+	if (!result)
+		result = wire_flows(bpffs, fill_count, state, err);
+	wire_except_read(bpffs, &state->except);
+	if (!result)
+		result = ifaces_read(bpffs, &state->ifaces, &state->count, err);
+	if (result)
+		wire_state_free(state);
+	return result;
+}
+
+bool wire_is_gone(const struct wire_state *state, const struct wire_iface *iface)
+{
+	return iface->gone && !(state->elsewhere && iface->book.via == SLUICE_WIRE_CLSACT);
+}
+
+void wire_state_free(struct wire_state *state)
+{
+	free(state->ifaces);
+	state->ifaces = NULL;
+	state->count = 0;
+}

@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* Takes wire mode out of the kernel, of any version, and also what an interrupted load has left. */
+#include "wire/wire.h"
+
+#include "kernel/netdev.h"
+#include "kernel/pins.h"
+#include "kernel/tc.h"
+#include "wire/attach.h"
+#include "wire/pins.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* What the book says, as far as it can be read: for what must work on remains, too. */
+static void book_read_any(const char *bpffs, struct wire_iface **book, int *count)
+{
+	int fd = wire_book_open(bpffs, &(struct err){ 0 });
+
+	if (fd < 0)
+		return;
+	wire_book_read(fd, book, count);
+	close(fd);
+}
+
+static bool has_filters(const struct wire_iface *book, int count)
+{
+	int i;
+
+	for (i = 0; i < count; i++)
+		if (book[i].book.via == SLUICE_WIRE_CLSACT)
+			return true;
+	return false;
+}
+
+static int iface_remove_filters(__u32 ifindex, const struct wire_iface *known)
+{
+	int removed = !tc_filter_remove(ifindex, false);
+
+	removed += !tc_filter_remove(ifindex, true);
+	if (known)
+		wire_iface_drop_clsact(known, removed);
+	return removed;
+}
+
+int wire_remove_filters(const char *bpffs, struct err *err)
+{
+	struct sluice_wire_meta meta = { 0 };
+	struct wire_iface *book = NULL;
+	int known = 0, removed = 0, result;
+	struct netdev *devs;
+	size_t i, count;
+
+	book_read_any(bpffs, &book, &known);
+	/* links go with their pins from anywhere, filters only from within their namespace */
+	if (!plane_meta_read(&wire_plane, bpffs, &meta, &(struct err){ 0 }) &&
+	    meta.netns != netdev_netns() && has_filters(book, known)) {
+		free(book);
+		return wire_plane_elsewhere(bpffs, err);
+	}
+	result = netdev_list(&devs, &count, err);
+	for (i = 0; !result && i < count; i++) {
+		removed += iface_remove_filters(devs[i].ifindex,
+						wire_iface_numbered(book, known, devs[i].ifindex));
+	}
+	free(book);
+	if (result)
+		return result;
+	free(devs);
+	return removed;
+}
+
+/* Ingress everywhere before egress anywhere, so that no answer is left without its address. */
+static void detach_links(const char *bpffs)
+{
+	struct wire_iface *book = NULL;
+	int i, out, count = 0;
+
+	book_read_any(bpffs, &book, &count);
+	for (out = 0; out < 2; out++)
+		for (i = 0; i < count; i++)
+			if (book[i].book.via == SLUICE_WIRE_TCX)
+				wire_iface_drop_link(bpffs, book[i].ifindex, out);
+	free(book);
+}
+
+static int unload_locked(const char *bpffs, struct err *err)
+{
+	int filters = wire_remove_filters(bpffs, err), pins;
+
+	if (filters >= 0)
+		detach_links(bpffs);
+	pins = filters < 0 ? filters : pins_remove(bpffs, WIRE_PLANE, err);
+
+	return pins < 0 ? pins : pins + filters;
+}
+
+static int unload(const char *bpffs, bool own_only, struct err *err)
+{
+	int result = pins_exist(bpffs, WIRE_PLANE, err);
+	struct pins pins;
+
+	if (result <= 0)
+		return result;
+	result = pins_lock(&pins, bpffs, false, err);
+	if (result)
+		return result;
+	if (!own_only || plane_is_by_daemon(&wire_plane, bpffs))
+		result = unload_locked(bpffs, err);
+	pins_unlock(&pins);
+	return result;
+}
+
+int wire_unload(const char *bpffs, struct err *err)
+{
+	return unload(bpffs, false, err);
+}
+
+int wire_unload_own(const char *bpffs, struct err *err)
+{
+	return unload(bpffs, true, err);
+}
