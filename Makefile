@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-# make, make check, make demo, make bench, make lint, make install; V=1 shows the commands.
+# make, make check, make nightly, make demo, make bench, make lint, make install; V=1 shows the commands.
 
 VERSION := 0.1.0
 PREFIX  ?= /usr/local
@@ -25,7 +25,7 @@ skels    := $(patsubst %.bpf.c,$(BUILD)/%.skel.h,$(wildcard bpf/*/*.bpf.c))
 testable := $(filter-out $(BUILD)/user/cmd/main.o,$(objects))
 
 .SECONDARY:
-.PHONY: all fuzz clean check units demo bench lint format info install uninstall setup
+.PHONY: all fuzz clean check nightly units demo bench lint format info install uninstall setup
 all: $(BUILD)/sluice
 
 $(BUILD)/sluice: $(objects)
@@ -70,15 +70,21 @@ $(san_objs): $(BUILD)/san/user/%.o: user/%.c | $(skels)
 	$(Q)$(CC) -O1 -g $(san) $(STD) $(WARN) -MMD -MP -c $< -o $@
 -include $(san_objs:.o=.d)
 
-$(unit): $(BUILD)/tests/unit/%: tests/unit/%.c $(san_objs)
+# From an archive each test takes what it needs of the units.
+$(BUILD)/san/units.a: $(san_objs)
+$(BUILD)/units.a: $(testable)
+$(BUILD)/units.a $(BUILD)/san/units.a:
+	$(Q)rm -f $@ && $(AR) rcs $@ $^
+
+$(unit): $(BUILD)/tests/unit/%: tests/unit/%.c $(BUILD)/san/units.a
 	$(call say,TEST,$<)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) -O1 -g $(san) $(STD) $(WARN) -o $@ $^ $(LIBS) -lcmocka
 
-$(prog): $(BUILD)/tests/prog/%: tests/prog/%.c $(testable) | $(skels)
+$(prog): $(BUILD)/tests/prog/%: tests/prog/%.c $(wildcard tests/prog/*.h) $(BUILD)/units.a | $(skels)
 	$(call say,TEST,$<)
 	$(Q)mkdir -p $(@D)
-	$(Q)$(CC) $(CFLAGS) $(STD) $(WARN) -o $@ $^ $(LIBS) -lcmocka
+	$(Q)$(CC) $(CFLAGS) $(STD) $(WARN) -o $@ $< $(BUILD)/units.a $(LIBS) -lcmocka
 
 $(servers): $(BUILD)/tests/%: tests/servers/%.c $(wildcard tests/servers/*.h)
 	$(call say,TEST,$<)
@@ -106,11 +112,19 @@ fuzz: $(fuzz)
 units: $(unit)
 	$(Q)tests/run $(unit)
 
-# Everything; without root the units alone, and it says so.
+# Builds on all CPUs, where make was not told on how many.
+parallel = $(if $(filter -j% --jobserver%,$(MAKEFLAGS)),,-j$(shell nproc))
+
+# Everything; without root the units alone, and it says so.  The longest of them start first.
 tested: all $(unit) $(replay) $(prog) $(servers)
 check: setup-test
-	$(Q)$(MAKE) --no-print-directory tested
-	$(Q)tools/own-root tests/run $(unit) $(replay) $(prog) tests/net
+	$(Q)$(MAKE) $(parallel) --no-print-directory tested
+	$(Q)tools/own-root tests/run $(CHECK) $(prog) tests/net $(unit) $(replay)
+
+# What takes longer than a minute, or needs more than `make check` installs.
+nightly: setup-test
+	$(Q)$(MAKE) $(parallel) --no-print-directory tested $(fuzz)
+	$(Q)tools/own-root tests/run --timeout 1800 $(CHECK) tests/nightly
 
 demo: setup-demo
 	$(Q)$(MAKE) --no-print-directory all
