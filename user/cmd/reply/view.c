@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "cmd/reply/view.h"
 
+#include "base/clock.h"
 #include "base/text.h"
 
 #include <inttypes.h>
@@ -24,14 +25,6 @@ int reply_view_read(const char *bpffs, struct reply_view *view, struct err *err)
 	if (!result && reply_cgroup_path(view->state.meta.cgroup_id, view->cgroup))
 		snprintf(view->cgroup, sizeof(view->cgroup), "(gone)");
 	return result;
-}
-
-static __u64 loaded_for_ns(const struct sluice_reply_meta *meta)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_REALTIME, &now);
-	return (__u64)now.tv_sec * 1000000000ULL + (__u64)now.tv_nsec - meta->loaded_ns;
 }
 
 static json_t *hooks_json(const struct reply_state *state)
@@ -72,14 +65,15 @@ json_t *reply_view_json(const struct reply_view *view)
 
 	reply_ports(meta, &ports);
 	ports_format(&ports, text, sizeof(text));
-	return json_pack(
-		"{s:s, s:s, s:b, s:o, s:I, s:f, s:I, s:{s:i, s:i, s:i}, s:o, s:o}", "mode",
-		reply_mode_name(meta->mode), "ports", text, "complete",
-		meta->state == SLUICE_LOADED, "cgroup", output_name(view->cgroup), "cgroup_id",
-		(json_int_t)meta->cgroup_id, "loaded_for_s", (double)loaded_for_ns(meta) / 1e9,
-		"age_s", (json_int_t)(meta->age_ns / 1000000000ULL), "flows", "live",
-		view->fill.live, "expired", view->fill.expired, "size", view->fill.size, "hooks",
-		hooks_json(&view->state), "counters", counters_json(&view->state.counters));
+	return json_pack("{s:s, s:s, s:b, s:o, s:I, s:f, s:I, s:{s:i, s:i, s:i}, s:o, s:o}", "mode",
+			 reply_mode_name(meta->mode), "ports", text, "complete",
+			 meta->state == SLUICE_LOADED, "cgroup", output_name(view->cgroup),
+			 "cgroup_id", (json_int_t)meta->cgroup_id, "loaded_for_s",
+			 (double)(clock_now_ns(CLOCK_REALTIME) - meta->loaded_ns) / 1e9, "age_s",
+			 (json_int_t)(meta->age_ns / 1000000000ULL), "flows", "live",
+			 view->fill.live, "expired", view->fill.expired, "size", view->fill.size,
+			 "hooks", hooks_json(&view->state), "counters",
+			 counters_json(&view->state.counters));
 }
 
 static void hooks_text(const struct reply_state *state, const struct output *output)
@@ -122,7 +116,8 @@ void reply_view_text(const struct reply_view *view, const struct output *output)
 	reply_ports(meta, &ports);
 	ports_format(&ports, text, sizeof(text));
 	fprintf(output->file, "reply: mode %s, ports %s, loaded %s ago\n",
-		reply_mode_name(meta->mode), text, age_format(loaded_for_ns(meta), age));
+		reply_mode_name(meta->mode), text,
+		age_format(clock_now_ns(CLOCK_REALTIME) - meta->loaded_ns, age));
 	fprintf(output->file, "  cgroup %s\n",
 		text_plain_copy(cgroup, sizeof(cgroup), view->cgroup));
 	fprintf(output->file,

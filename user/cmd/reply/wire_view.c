@@ -2,6 +2,7 @@
 #include "cmd/reply/wire_view.h"
 
 #include "base/addr.h"
+#include "base/clock.h"
 #include "base/ports.h"
 #include "base/text.h"
 #include "cmd/reply/view.h"
@@ -154,14 +155,6 @@ static json_t *counters_json(const struct sluice_wire_counters *values)
 	return object;
 }
 
-static __u64 loaded_for_ns(const struct sluice_wire_meta *meta)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_REALTIME, &now);
-	return (__u64)now.tv_sec * 1000000000ULL + (__u64)now.tv_nsec - meta->loaded_ns;
-}
-
 json_t *wire_view_json(const struct wire_state *state)
 {
 	const struct sluice_wire_meta *meta = &state->meta;
@@ -171,7 +164,8 @@ json_t *wire_view_json(const struct wire_state *state)
 	return json_pack("{s:s, s:s, s:b, s:I, s:b, s:f, s:I, s:{s:i, s:i, s:i}, s:o, s:o, s:o}",
 			 "mode", "wire", "ports", ports, "complete", meta->state == SLUICE_LOADED,
 			 "netns", (json_int_t)meta->netns, "other_netns", state->elsewhere,
-			 "loaded_for_s", (double)loaded_for_ns(meta) / 1e9, "age_s",
+			 "loaded_for_s",
+			 (double)(clock_now_ns(CLOCK_REALTIME) - meta->loaded_ns) / 1e9, "age_s",
 			 (json_int_t)(meta->age_ns / 1000000000ULL), "flows", "live",
 			 state->fill.live, "expired", state->fill.expired, "size", state->fill.size,
 			 "except", except_json(&state->except), "interfaces", ifaces_json(state),
@@ -215,7 +209,7 @@ void wire_view_text(const struct wire_state *state, const struct output *output)
 
 	ports_text(meta, ports, sizeof(ports));
 	fprintf(output->file, "reply: mode wire, ports %s, loaded %s ago%s\n", ports,
-		age_format(loaded_for_ns(meta), age),
+		age_format(clock_now_ns(CLOCK_REALTIME) - meta->loaded_ns, age),
 		state->elsewhere ? ", in another network namespace" : "");
 	fprintf(output->file,
 		"  flows  %u live, %u expired, of %u; used for %llus after a datagram\n",
