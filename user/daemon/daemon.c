@@ -44,9 +44,7 @@ static int plane_text(const struct node *node, int plane, char *text, size_t siz
 {
 	const struct run_config *config = &node->planes.file->config;
 
-	if (plane == RUN_REPLY	? !config->has_reply
-	    : plane == RUN_WIRE ? !config->has_wire
-				: !config->has_steer)
+	if (!run_plane_wanted(config, plane))
 		return 0;
 	if (node->planes.plane[plane].pending)
 		return snprintf(text, size, "%s: in trouble", run_plane_name(plane));
