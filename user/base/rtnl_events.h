@@ -8,6 +8,7 @@
 #define SLUICE_BASE_RTNL_EVENTS_H
 
 #include <net/if.h>
+#include <stdbool.h>
 
 struct rtnl_link {
 	unsigned int index;

@@ -11,9 +11,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Addresses are few, and an answer may depend on them. */
-#define ADDRESSES_QUIET_US 50000
-#define ADDRESSES_BOUND_US 1000000
 /* Routes come by the ten thousand, and the kernel is asked about them as well. */
 #define ROUTES_QUIET_US 250000
 #define ROUTES_BOUND_US 3000000
@@ -28,9 +25,9 @@ struct netns_watch {
 	struct watch *watch;
 	struct rtnl *rtnl; /* NULL: not watched */
 	struct loop_timer *refresh;
-	struct settle addresses, routes;
-	__u64 read_us; /* when the events in hand were read */
-	bool deaf;     /* its events cannot be handled now, and so are not waited for */
+	struct settle routes; /* and addresses, which have routes of their own */
+	__u64 read_us;	      /* when the events in hand were read */
+	bool deaf;	      /* its events cannot be handled now, and so are not waited for */
 };
 
 enum {
@@ -126,17 +123,16 @@ unsigned int watch_count(const struct watch *watch)
 	return follow_count(watch->follow);
 }
 
-/* --- addresses and routes */
+/* --- routes */
 
-/* Starts the timer for the earlier of the two. */
-static void schedule(struct netns_watch *netns)
+static void on_route(void *arg)
 {
-	const struct settle *first = &netns->addresses;
+	struct netns_watch *netns = arg;
 	__u64 now = clock_now_us();
 
-	if (netns->routes.pending && (!first->pending || netns->routes.due_us < first->due_us))
-		first = &netns->routes;
-	loop_timer_start(netns->refresh, first->due_us > now ? first->due_us - now : 0);
+	settle_news(&netns->routes, now);
+	loop_timer_start(netns->refresh,
+			 netns->routes.due_us > now ? netns->routes.due_us - now : 0);
 }
 
 static int refresh_routes(struct netns_watch *netns)
@@ -169,7 +165,7 @@ static void on_refresh(void *arg)
 {
 	struct netns_watch *netns = arg;
 	const struct run_place *place = netns->watch->set.place;
-	__u64 began = clock_now_us(), ended;
+	__u64 began = clock_now_us();
 	struct err err;
 	int result;
 
@@ -181,14 +177,10 @@ static void on_refresh(void *arg)
 	result = refresh_routes(netns);
 	if (is_away(netns))
 		run_place_leave(place);
-	ended = clock_now_us();
-	settle_looked(&netns->addresses, began, ended);
-	settle_looked(&netns->routes, began, ended);
+	settle_looked(&netns->routes, began, clock_now_us());
 	/* A table that changes faster than it can be read, or is locked, is not up to date yet. */
-	if (result == -EAGAIN || result == -EBUSY) {
-		settle_news(&netns->routes, ended);
-		schedule(netns);
-	}
+	if (result == -EAGAIN || result == -EBUSY)
+		on_route(netns);
 }
 
 /* --- events */
@@ -213,32 +205,16 @@ static void on_gone(const struct rtnl_link *link, void *arg)
 		run_steer_link(netns->watch->set.steer, link);
 }
 
-static void on_address(void *arg)
-{
-	struct netns_watch *netns = arg;
-
-	settle_news(&netns->addresses, clock_now_us());
-	schedule(netns);
-}
-
-static void on_route(void *arg)
-{
-	struct netns_watch *netns = arg;
-
-	settle_news(&netns->routes, clock_now_us());
-	schedule(netns);
-}
-
 static void on_lost(void *arg)
 {
 	struct netns_watch *netns = arg;
 
 	log_warning("news of the kernel were lost: looking at everything again");
-	on_address(netns);
+	on_route(netns);
 	loop_timer_start(netns->watch->retry, 0);
 }
 
-static const struct rtnl_news events = { on_link, on_gone, on_address, on_route, on_lost };
+static const struct rtnl_news events = { on_link, on_gone, on_route, on_route, on_lost };
 
 static void on_readable(void *arg)
 {
@@ -342,8 +318,6 @@ struct watch *watch_new(const struct watch_settings *settings)
 		watch->netns[i] = (struct netns_watch){
 			.watch = watch,
 			.refresh = loop_timer(settings->loop, false, on_refresh, &watch->netns[i]),
-			.addresses = { .quiet_us = ADDRESSES_QUIET_US,
-				       .bound_us = ADDRESSES_BOUND_US },
 			.routes = { .quiet_us = ROUTES_QUIET_US, .bound_us = ROUTES_BOUND_US },
 		};
 	if (watch->follow && watch->retry && watch->netns[HOME].refresh &&
