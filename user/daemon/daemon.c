@@ -136,15 +136,10 @@ static void on_reload(void *arg)
 	struct run_file *file = NULL;
 	struct node *node = arg;
 	struct err err;
-	int result;
 
 	notify("RELOADING=1\nMONOTONIC_USEC=%llu\n", clock_now_us());
-	result = run_file_read(node->context, node->path, &file, &err);
-	if (!result)
-		result = refuse_move(node, &file->config, &err);
-	if (!result)
-		result = apply(node, file, &err);
-	if (result) {
+	if (run_file_read(node->context, node->path, &file, &err) ||
+	    refuse_move(node, &file->config, &err) || apply(node, file, &err)) {
 		log_err(&err);
 		log_warning("reload refused: what was in force stays in force");
 	} else {
