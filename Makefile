@@ -115,11 +115,15 @@ units: $(unit)
 # Builds on all CPUs, where make was not told on how many.
 parallel = $(if $(filter -j% --jobserver%,$(MAKEFLAGS)),,-j$(shell nproc))
 
-# Everything; without root the units alone, and it says so.  The longest of them start first.
+# Everything; without root the units alone, and it says so.  What takes long starts first.
+long     := $(addprefix tests/net/,wire daemon steer)
+net      := $(long) $(filter-out $(long) tests/net/lib,$(wildcard tests/net/*))
+
 tested: all $(unit) $(replay) $(prog) $(servers)
+# CHECK: options of tests/run, such as CHECK='--shuffle --slowest 20'
 check: setup-test
 	$(Q)$(MAKE) $(parallel) --no-print-directory tested
-	$(Q)tools/own-root tests/run $(CHECK) $(prog) tests/net $(unit) $(replay)
+	$(Q)tools/own-root tests/run $(CHECK) $(prog) $(net) $(unit) $(replay)
 
 # What takes longer than a minute, or needs more than `make check` installs.
 nightly: setup-test

@@ -75,7 +75,6 @@ want_logged 'msg="attached" iface=new'
 addr_add "$HOST" lo 10.9.9.9/32
 want_right "$CONTAINER" 10.9.9.9 "$PORT"
 addr_del "$HOST" lo 10.9.9.9/32
-want_logged 'msg="addresses left this host" addresses=1'
 configure '[reply]' 'mode = socket' "port = 1-100,$PORT" '[wire]' 'follow = docker0' 'port = 1-9'
 daemon=$(pgrep -P "$DAEMON" -x sluice || echo "$DAEMON")
 kill -HUP "$daemon"
