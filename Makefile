@@ -13,7 +13,7 @@ say      = @printf '  %-5s %s\n' $(1) $(2)
 
 PKGS    := libbpf jansson libmnl libnetfilter_conntrack libcap libevent_core inih
 CFLAGS  ?= -O2 -g
-WARN    := -Wall -Wextra -Werror -Wno-unused-parameter -Wmissing-prototypes -Wstrict-prototypes
+WARN    := -Wall -Wextra -Werror -Wno-unused-parameter -Wno-missing-field-initializers -Wmissing-prototypes -Wstrict-prototypes
 STD     := -std=gnu11 -D_GNU_SOURCE -DSLUICE_VERSION='"$(VERSION)"' -Iinclude -Iuser -I$(BUILD)
 LIBS     = $(shell pkg-config --libs $(PKGS)) -lelf -lz
 
@@ -21,6 +21,8 @@ LIBS     = $(shell pkg-config --libs $(PKGS)) -lelf -lz
 c_files  := $(wildcard user/*/*.c user/*/*/*.c)
 objects  := $(c_files:user/%.c=$(BUILD)/user/%.o)
 skels    := $(patsubst %.bpf.c,$(BUILD)/%.skel.h,$(wildcard bpf/*/*.bpf.c))
+# The completion scripts, as strings for user/cmd/completion.c.
+scripts  := $(patsubst user/cmd/%,$(BUILD)/%.inc,$(wildcard user/cmd/completion/*))
 # All but main.c, for the tests to link with.
 testable := $(filter-out $(BUILD)/user/cmd/main.o,$(objects))
 
@@ -49,7 +51,11 @@ $(BUILD)/bpf/%.skel.h: $(BUILD)/bpf/%.o
 
 # --- user space
 
-$(objects): $(BUILD)/user/%.o: user/%.c | $(skels)
+$(scripts): $(BUILD)/%.inc: user/cmd/%
+	$(Q)mkdir -p $(@D)
+	$(Q)sed 's/[\\"]/\\&/g; s/\t/\\t/g; s/.*/"&\\n"/' $< >$@
+
+$(objects): $(BUILD)/user/%.o: user/%.c | $(skels) $(scripts)
 	$(call say,CC,$<)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(CFLAGS) $(STD) $(WARN) -MMD -MP -c $< -o $@
@@ -65,7 +71,7 @@ servers  := $(patsubst tests/servers/%.c,$(BUILD)/tests/%,$(wildcard tests/serve
 replay   := $(patsubst tests/fuzz/fuzz_%.c,$(BUILD)/tests/fuzz/replay_%,$(wildcard tests/fuzz/fuzz_*.c))
 fuzz     := $(patsubst tests/fuzz/%.c,$(BUILD)/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
 
-$(san_objs): $(BUILD)/san/user/%.o: user/%.c | $(skels)
+$(san_objs): $(BUILD)/san/user/%.o: user/%.c | $(skels) $(scripts)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) -O1 -g $(san) $(STD) $(WARN) -MMD -MP -c $< -o $@
 -include $(san_objs:.o=.d)

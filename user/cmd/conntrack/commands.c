@@ -4,7 +4,6 @@
 #include "base/json_list.h"
 #include "base/log.h"
 #include "base/ports.h"
-#include "base/suggest.h"
 #include "cmd/command.h"
 #include "cmd/conntrack/view.h"
 #include "conntrack/repair.h"
@@ -15,32 +14,25 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define WATCH_DEFAULT_S 2
-#define WATCH_MAX_S	3600
-#define WHY_SIZE	256
+#define WHY_SIZE 256
 
 struct options {
-	struct ports ports; /* `any` unless --port was given */
+	struct ports ports;
 	bool by_addr;
 	struct in6_addr addr;
-	bool by_reason;
-	bool reason[AUDIT_REASONS];
-	unsigned int watch_s;
+	unsigned int reasons; /* bit 1 << enum audit_reason; 0: all */
+	__u32 watch_s;
 	bool dry_run;
 };
 
-static struct options options = { .ports.any = true, .watch_s = WATCH_DEFAULT_S };
+static struct options options;
 
 /* --- options */
 
-static int set_port(void *into, const char *value, struct err *err)
+static int parse_addr(const struct opt *opt, const char *what, const char *value, void *field,
+		      struct err *err)
 {
-	return ports_parse(value, &((struct options *)into)->ports, err);
-}
-
-static int set_addr(void *into, const char *value, struct err *err)
-{
-	struct options *o = into;
+	struct options *o = field;
 	struct in_addr ip4;
 
 	o->by_addr = true;
@@ -55,91 +47,32 @@ static int set_addr(void *into, const char *value, struct err *err)
 			"give one such as 172.17.0.3 or fd00::3");
 }
 
-static int unknown_reason(const char *item, struct err *err)
-{
-	const char *names[AUDIT_REASONS], *nearest;
-	enum audit_reason i;
+/* In the order of enum audit_reason. */
+static const char *const reasons[] = { "twin", "backend-gone", "socket-gone", "unanswered", NULL };
+_Static_assert(sizeof(reasons) / sizeof(*reasons) == AUDIT_REASONS + 1, "reasons");
 
-	for (i = 0; i < AUDIT_REASONS; i++)
-		names[i] = audit_reason_name(i);
-	nearest = word_nearest(item, names, AUDIT_REASONS);
-	err_set(err, EXIT_USAGE, EINVAL, "unknown reason '%s'", item);
-	if (nearest)
-		return err_mend(err, -EINVAL, "did you mean '%s'?", nearest);
-	return err_mend(err, -EINVAL, "give some of: twin,backend-gone,socket-gone,unanswered");
-}
+#define CT_FIELD(field) offsetof(struct options, field)
 
-static int set_reason(void *into, const char *value, struct err *err)
-{
-	struct options *o = into;
-	char *copy = strdup(value), *rest = copy;
-	const char *item;
-	int result = 0;
+static const struct opt entry_opts[] = {
+	{ "port", 0, "LIST", opt_ports, CT_FIELD(ports),
+	  "entries with one of these ports at either end", .preset = "any" },
+	{ "addr", 0, "ADDR", parse_addr, 0, "entries with this address at either end" },
+	{ .name = NULL },
+};
 
-	if (!copy)
-		return err_set(err, EXIT_ERROR, ENOMEM, "reasons: out of memory");
-	o->by_reason = true;
-	while (!result && (item = strsep(&rest, ","))) {
-		enum audit_reason i = 0;
+static const struct opt audit_opts[] = {
+	{ "reason", 0, "LIST", opt_word_set, CT_FIELD(reasons),
+	  "only for these reasons: twin, backend-gone, socket-gone, unanswered", .words = reasons,
+	  .noun = "reason" },
+	{ "watch", 0, "SECONDS", opt_u32, CT_FIELD(watch_s),
+	  "time between two readings; 0: one reading", .max = 3600, .preset = "2" },
+	{ .name = NULL },
+};
 
-		while (i < AUDIT_REASONS && strcmp(item, audit_reason_name(i)))
-			i++;
-		if (i == AUDIT_REASONS)
-			result = unknown_reason(item, err);
-		else
-			o->reason[i] = true;
-	}
-	free(copy);
-	return result;
-}
-
-static int set_watch(void *into, const char *value, struct err *err)
-{
-	uint64_t seconds;
-	int result = opt_number("--watch", value, 0, WATCH_MAX_S, &seconds, err);
-
-	if (!result)
-		((struct options *)into)->watch_s = (unsigned int)seconds;
-	return result;
-}
-
-static int set_dry_run(void *into, const char *value, struct err *err)
-{
-	((struct options *)into)->dry_run = true;
-	return 0;
-}
-
-#define OPT_PORT                                                                             \
-	{                                                                                    \
-		"port", 0, "LIST", "entries with one of these ports at either end", set_port \
-	}
-#define OPT_ADDR                                                                       \
-	{                                                                              \
-		"addr", 0, "ADDR", "entries with this address at either end", set_addr \
-	}
-#define OPT_REASON                                                        \
-	{                                                                 \
-		"reason", 0, "LIST", "only for these reasons", set_reason \
-	}
-#define OPT_WATCH                                                                               \
-	{                                                                                       \
-		"watch", 0, "SECONDS", "time between two readings (default 2; 0: one reading)", \
-			set_watch                                                               \
-	}
-#define OPT_END                           \
-	{                                 \
-		NULL, 0, NULL, NULL, NULL \
-	}
-
-static const struct opt show_opts[] = { OPT_PORT, OPT_ADDR, OPT_END };
-static const struct opt audit_opts[] = { OPT_REASON, OPT_PORT, OPT_ADDR, OPT_WATCH, OPT_END };
 static const struct opt repair_opts[] = {
-	OPT_REASON,
-	OPT_PORT,
-	OPT_ADDR,
-	OPT_WATCH,
-	{ "dry-run", 0, NULL, "print what would be deleted, and delete nothing", set_dry_run },
-	OPT_END,
+	{ "dry-run", 'n', NULL, opt_switch, CT_FIELD(dry_run),
+	  "print what would be deleted, and delete nothing" },
+	{ .name = NULL },
 };
 
 static bool tuple_has(const struct ct_tuple *tuple, const struct options *o)
@@ -220,7 +153,7 @@ static void select_findings(struct look *look, const struct options *o)
 	for (i = 0; i < look->audit.count; i++) {
 		const struct audit_finding *finding = &look->audit.finding[i];
 
-		if ((!o->by_reason || o->reason[finding->reason]) &&
+		if ((!o->reasons || o->reasons >> finding->reason & 1) &&
 		    is_wanted(&look->table.entry[finding->entry], o))
 			look->audit.finding[kept++] = *finding;
 	}
@@ -445,7 +378,7 @@ const struct command conntrack_show_command = {
 	.name = "show",
 	.summary = "list UDP entries: state, timeout, NAT, zone, mark and local process",
 	.help = "A namespace tracks connections only while a firewall or NAT rule there asks for it.\n",
-	.opts = show_opts,
+	.tables = { { entry_opts, &options } },
 	.options = &options,
 	.run = show,
 };
@@ -455,7 +388,7 @@ const struct command conntrack_audit_command = {
 	.name = "audit",
 	.summary = "list UDP entries that contradict the sockets and routes of this host",
 	.help = ABOUT_REASONS,
-	.opts = audit_opts,
+	.tables = { { audit_opts, &options }, { entry_opts, &options } },
 	.options = &options,
 	.run = audit,
 };
@@ -467,7 +400,7 @@ const struct command conntrack_repair_command = {
 	.help = ABOUT_REASONS
 	"\nEach entry is read and judged again right before it is deleted, by its tuple, its zone\n"
 	"and its id. Those that have vanished or changed meanwhile are counted, and left alone.\n",
-	.opts = repair_opts,
+	.tables = { { audit_opts, &options }, { entry_opts, &options }, { repair_opts, &options } },
 	.options = &options,
 	.run = repair,
 };
