@@ -1,9 +1,27 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-# make, make check, make demo, make bench, make lint, make install; V=1 shows the commands.
+#
+#: make            the program, its man pages and completion scripts, below build/
+#: make units      the unit tests, which need no root
+#: make check      all tests, in 14 minutes, as root
+#: make demo       show each fault and how it goes away, as root
+#: make bench      measure; BENCH='--rows ^wire' a part, see tools/bench/run --help
+#: make fuzz       fuzz the parsers; SECONDS=60 each
+#: make lint       format, layers, cppcheck
+#: make format     format the sources
+#: make info       what each BPF program costs the verifier and the JIT
+#: make install    install below PREFIX (/usr/local), SYSCONFDIR (/etc) and
+#:                 UNITDIR (PREFIX/lib/systemd/system); DESTDIR stands before them
+#: make uninstall  remove what was installed; a sluice.conf that was edited stays
+#: make setup      install the Debian packages that all this needs, as root
+#: make clean      remove build/
+#:
+#: V=1 shows the commands.
 
 VERSION := 0.1.0
-PREFIX  ?= /usr/local
-DESTDIR ?=
+PREFIX     ?= /usr/local
+SYSCONFDIR ?= /etc
+UNITDIR    ?= $(PREFIX)/lib/systemd/system
+DESTDIR    ?=
 BUILD   := build
 CC      ?= cc
 CLANG   ?= clang
@@ -27,8 +45,12 @@ scripts  := $(patsubst user/cmd/%,$(BUILD)/%.inc,$(wildcard user/cmd/completion/
 testable := $(filter-out $(BUILD)/user/cmd/main.o,$(objects))
 
 .SECONDARY:
-.PHONY: all fuzz clean check units demo bench lint format info install uninstall setup
-all: $(BUILD)/sluice
+.PHONY: all help fuzz clean check units demo bench lint format info install uninstall setup
+.DEFAULT_GOAL := all
+
+help:
+	@sed -n 's/^#: \{0,1\}//p' Makefile
+
 
 $(BUILD)/sluice: $(objects)
 	$(call say,LINK,$@)
@@ -175,12 +197,28 @@ format:
 info: $(skels)
 	$(Q)BPFTOOL=$(BPFTOOL) tools/info $(skels:.skel.h=.o)
 
+# --- man pages, completion, installation
+
+pages       := $(patsubst user/man/%,$(BUILD)/man/%,$(wildcard user/man/*.[1-8]))
+completions := $(patsubst user/cmd/%,$(BUILD)/%,$(wildcard user/cmd/completion/*))
+
+# The lists of options come from the program.
+$(pages): $(BUILD)/man/%: user/man/% tools/man $(BUILD)/sluice
+	$(call say,MAN,$<)
+	$(Q)mkdir -p $(@D)
+	$(Q)tools/man $(BUILD)/sluice $< >$@.part && mv $@.part $@
+
+$(completions): $(BUILD)/completion/sluice.%: $(BUILD)/sluice
+	$(Q)$(BUILD)/sluice completion $* >$@
+
+all: $(BUILD)/sluice $(pages) $(completions)
+
+export PREFIX SYSCONFDIR UNITDIR DESTDIR
 install: all
-	install -Dm755 $(BUILD)/sluice $(DESTDIR)$(PREFIX)/sbin/sluice
-	install -Dm644 user/man/sluice.8 $(DESTDIR)$(PREFIX)/share/man/man8/sluice.8
+	$(Q)tools/install install $(BUILD)
 
 uninstall:
-	rm -f $(DESTDIR)$(PREFIX)/sbin/sluice $(DESTDIR)$(PREFIX)/share/man/man8/sluice.8
+	$(Q)tools/install uninstall $(BUILD)
 
 clean:
 	rm -rf $(BUILD)

@@ -15,13 +15,16 @@
 static const struct shell {
 	const char *name, *script;
 } shells[] = {
-	{ "bash",
+	{
+		"bash",
 #include "completion/sluice.bash.inc"
 	},
-	{ "zsh",
+	{
+		"zsh",
 #include "completion/sluice.zsh.inc"
 	},
-	{ "fish",
+	{
+		"fish",
 #include "completion/sluice.fish.inc"
 	},
 };

@@ -37,11 +37,10 @@ static const struct opt wire_netns_opts[] = {
 
 static const struct opt steer_daemon_opts[] = {
 	{ "netns", 0, "this|all|NAME|PATH|PID", parse_netns, CONFIG_FIELD(steer_netns),
-	  "the network namespace of the servers; the file's reader looks a name up (default: this,"
-	  " the daemon's own)" },
+	  "the network namespace of the servers (default: this, the daemon's own)" },
 	{ "sweep", 0, "SECONDS", opt_u64, CONFIG_FIELD(steer_sweep_s),
-	  "how often all sockets are looked at, beside those that come and go at once", .min = 1,
-	  .max = STEER_IDLE_MAX, .preset = OPT_TEXT(RUN_STEER_SWEEP_DEFAULT) },
+	  "interval of the sweep over all sockets, beside the events that report most changes",
+	  .min = 1, .max = STEER_IDLE_MAX, .preset = OPT_TEXT(RUN_STEER_SWEEP_DEFAULT) },
 	{ .name = NULL },
 };
 
@@ -327,10 +326,11 @@ int run_config_parse(FILE *file, const char *path, struct run_config *config, st
 
 int run_config_read(const char *path, struct run_config *config, struct err *err)
 {
-	FILE *file = fopen(path, "re");
+	FILE *file;
 	int result;
 
 	defaults(config);
+	file = fopen(path, "re");
 	if (!file)
 		return unreadable(path, errno, err);
 	result = run_config_parse(file, path, config, err);

@@ -24,7 +24,7 @@ static const char *const modes[] = { "socket", "audit", NULL };
 
 const struct opt reply_opts[] = {
 	{ "mode", 0, "socket | audit", parse_mode, REPLY_FIELD(mode),
-	  "socket sets the source of replies; audit changes no packet and counts the"
+	  "what to do: socket sets the source of replies, audit changes no packet and counts"
 	  " wrong replies; must be given",
 	  .side = OPT_FILE, .words = modes, .noun = "mode", .min = SLUICE_REPLY_SOCKET },
 	{ "port", 0, "LIST", opt_ports, REPLY_FIELD(ports),

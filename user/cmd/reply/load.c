@@ -32,7 +32,7 @@ static const char *const modes[] = { "socket", "audit", "wire", NULL };
 
 static const struct opt mode_opts[] = {
 	{ "mode", 'm', "MODE", opt_word, offsetof(struct options, mode),
-	  "socket, wire, or audit, which changes no packet; must be given", .words = modes,
+	  "how: socket, wire, or audit, which changes no packet; must be given", .words = modes,
 	  .noun = "mode", .min = SLUICE_REPLY_SOCKET },
 	{ .name = NULL },
 };

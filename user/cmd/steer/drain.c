@@ -18,10 +18,10 @@ static struct options {
 
 static const struct opt opts[] = {
 	{ "idle", 0, "SECONDS", opt_u64, DRAIN_FIELD(idle_s),
-	  "a flow is done when nothing came for so long", .max = 86400,
+	  "how long a flow must be idle until it is done", .max = 86400,
 	  .preset = OPT_TEXT(STEER_DRAIN_IDLE_DEFAULT) },
 	{ "limit", 0, "SECONDS", opt_u64, DRAIN_FIELD(limit_s),
-	  "wait no longer than this: flows that are left then move", .max = 86400,
+	  "how long to wait for flows; those left then move", .max = 86400,
 	  .preset = OPT_TEXT(STEER_DRAIN_LIMIT_DEFAULT) },
 	{ "dry-run", 'n', NULL, opt_switch, DRAIN_FIELD(dry_run),
 	  "count the flows, change nothing" },
