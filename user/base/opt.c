@@ -255,7 +255,8 @@ int opt_interfaces(const char *what, const char *list, char (*name)[IFNAMSIZ], i
 			if (strlen(name[i]) == length && !strncmp(name[i], list, length))
 				break;
 		if (i == max)
-			return err_set(err, EXIT_USAGE, E2BIG, "%s: more than %d names", what, max);
+			return err_set(err, EXIT_USAGE, E2BIG, "%s: at most %d interfaces", what,
+				       max);
 		if (i == count)
 			snprintf(name[count++], IFNAMSIZ, "%.*s", (int)length, list);
 		if (!*end)

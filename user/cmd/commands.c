@@ -30,7 +30,7 @@ const struct command *const commands[] = {
 
 #define GLOBAL_FIELD(field) offsetof(struct globals, field)
 
-const struct opt global_opts[] = {
+static const struct opt global_opts[] = {
 	{ "json", 'j', NULL, opt_switch, GLOBAL_FIELD(json), "print JSON" },
 	{ "pretty", 'p', NULL, opt_switch, GLOBAL_FIELD(pretty), "print JSON for people to read" },
 	{ "verbose", 'v', NULL, opt_switch, GLOBAL_FIELD(verbose),
@@ -41,6 +41,18 @@ const struct opt global_opts[] = {
 	{ "help", 'h', NULL, opt_switch, GLOBAL_FIELD(help), "print help" },
 	{ .name = NULL },
 };
+
+void command_tables(const struct command *command, struct globals *globals,
+		    struct opt_table tables[LINE_TABLES_MAX])
+{
+	const struct opt_table *own = command ? command->tables : NULL;
+
+	while (own && own->opts)
+		*tables++ = *own++;
+	*tables++ = (struct opt_table){ global_opts, globals, .title = "global options" };
+	*tables++ = (struct opt_table){ location_opts, &globals->location };
+	*tables = (struct opt_table){ NULL };
+}
 
 size_t command_words(const char *object, const char *known[COMMANDS_MAX])
 {

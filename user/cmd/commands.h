@@ -16,7 +16,14 @@ struct globals {
 	const char *netns;
 	bool json, pretty, verbose, help, version;
 };
-extern const struct opt global_opts[]; /* into struct globals; location_opts follow */
+
+#define LINE_TABLES_MAX (COMMAND_TABLES_MAX + 2)
+/*
+ * Lists the tables of a command line: the command's (`command` may be NULL), then the global ones,
+ * into *globals.  An entry without opts ends the list.
+ */
+void command_tables(const struct command *command, struct globals *globals,
+		    struct opt_table tables[LINE_TABLES_MAX]);
 
 /*
  * Finds the words that may stand at a place: all objects, or (`object` given) the commands of one.

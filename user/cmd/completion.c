@@ -80,25 +80,13 @@ static void offer_values(struct request *request, const struct opt *opt)
 		offer_folder(request, "/run/netns");
 }
 
-static void offer_opts(const struct request *request, const struct opt *opts)
-{
-	char word[64];
-
-	for (; opts->name; opts++) {
-		if (opts->side == OPT_FILE)
-			continue;
-		snprintf(word, sizeof(word), "--%s", opts->name);
-		offer(request, word, opts->help);
-	}
-}
-
 static void offer_objects(const struct request *request)
 {
-	const char *known[COMMANDS_MAX], *commands_of[COMMANDS_MAX];
+	const char *known[COMMANDS_MAX];
 	size_t i, count = command_words(NULL, known);
 
 	for (i = 0; i < count; i++)
-		offer(request, known[i], command_words(known[i], commands_of) ? "object" : NULL);
+		offer(request, known[i], NULL);
 }
 
 static void offer_commands(const struct request *request, const char *object)
@@ -119,32 +107,39 @@ struct place {
 	int words;		       /* behind the command */
 };
 
-static const struct opt *opt_named(const struct opt *opts, const char *word)
+/* Returns the option that takes an argument and that the word names; or NULL. */
+static const struct opt *option_of(const struct place *place, const char *word)
 {
-	size_t length = strcspn(word + 2, "=");
+	bool is_long = word[1] == '-';
+	const char *name = word + 2;
+	size_t length = strcspn(name, "=");
+	struct opt_table tables[LINE_TABLES_MAX], *table;
+	const struct opt *opt;
 
-	for (; opts->name; opts++) {
-		if (opts->side == OPT_FILE)
-			continue;
-		if (word[1] != '-' && word[1] == opts->letter && !word[2])
-			return opts;
-		if (word[1] == '-' && strlen(opts->name) == length &&
-		    !strncmp(opts->name, word + 2, length))
-			return opts;
-	}
+	command_tables(place->command, &(struct globals){ 0 }, tables);
+	for (table = tables; table->opts; table++)
+		for (opt = table->opts; opt->name; opt++)
+			if (opt->side != OPT_FILE && opt->arg &&
+			    (is_long ? strlen(opt->name) == length &&
+					       !strncmp(opt->name, name, length)
+				     : word[1] == opt->letter && !word[2]))
+				return opt;
 	return NULL;
 }
 
-static const struct opt *option_of(const struct place *place, const char *word)
+static void offer_options(const struct request *request, const struct place *place)
 {
-	const struct opt *found = opt_named(global_opts, word);
-	int i;
+	struct opt_table tables[LINE_TABLES_MAX], *table;
+	const struct opt *opt;
+	char word[64];
 
-	if (!found)
-		found = opt_named(location_opts, word);
-	for (i = 0; !found && place->command && place->command->tables[i].opts; i++)
-		found = opt_named(place->command->tables[i].opts, word);
-	return found && found->arg ? found : NULL;
+	command_tables(place->command, &(struct globals){ 0 }, tables);
+	for (table = tables; table->opts; table++)
+		for (opt = table->opts; opt->name; opt++) {
+			snprintf(word, sizeof(word), "--%s", opt->name);
+			if (opt->side != OPT_FILE)
+				offer(request, word, opt->help);
+		}
 }
 
 static void place_word(struct place *place, char *word)
@@ -200,7 +195,6 @@ void completion_print(FILE *file, int words, char **word)
 	struct request request = { .file = file, .current = words ? word[words - 1] : "" };
 	struct place place = place_find(words - 1, word);
 	const char *equals = strchr(request.current, '=');
-	int i;
 
 	if (place.pending && !strcmp(request.current, "="))
 		request.current = "";
@@ -213,10 +207,7 @@ void completion_print(FILE *file, int words, char **word)
 	if (place.pending) {
 		offer_values(&request, place.pending);
 	} else if (*request.current == '-') {
-		for (i = 0; place.command && place.command->tables[i].opts; i++)
-			offer_opts(&request, place.command->tables[i].opts);
-		offer_opts(&request, global_opts);
-		offer_opts(&request, location_opts);
+		offer_options(&request, &place);
 	} else if (place.command) {
 		offer_words(&request, &place, word[words - 2]);
 	} else if (place.object) {

@@ -5,6 +5,7 @@
 #include "cmd/commands.h"
 #include "daemon/config.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <string.h>
 
@@ -29,11 +30,17 @@ static const struct object {
 	  "  sluice conntrack repair --reason twin --dry-run\n" },
 };
 
-static void print_globals(FILE *file)
+/* Prints the options of a command, and the global ones. */
+static void print_options(FILE *file, const struct command *command)
 {
-	fputs("\nglobal options:\n", file);
-	opt_help(file, global_opts);
-	opt_help(file, location_opts);
+	struct opt_table tables[LINE_TABLES_MAX], *table;
+
+	command_tables(command, &(struct globals){ 0 }, tables);
+	for (table = tables; table->opts; table++) {
+		if (table == tables || table->title)
+			fprintf(file, "\n%s:\n", table->title ? table->title : "options");
+		opt_help(file, table->opts);
+	}
 }
 
 static void print_commands(FILE *file, const char *object)
@@ -58,7 +65,7 @@ void help_print_all(FILE *file)
 	      "stay with one of their workers (steer).\n",
 	      file);
 	print_commands(file, NULL);
-	print_globals(file);
+	print_options(file, NULL);
 	fputs("\n'sluice OBJECT --help' and 'sluice OBJECT COMMAND --help' say more; so does\n"
 	      "sluice(8).  To begin with, see what is wrong, which changes no packet:\n"
 	      "'sluice reply load --mode audit', and some time later 'sluice reply audit'.\n\n"
@@ -87,18 +94,11 @@ void help_print_object(FILE *file, const char *object)
 
 void help_print_command(FILE *file, const struct command *command)
 {
-	const struct opt_table *table;
-
 	fprintf(file, "usage: sluice %s%s%s%s%s%s\n\n%s\n", command->object,
 		command->name ? " " : "", command->name ? command->name : "",
 		command->tables->opts ? " [OPTIONS]" : "", command->words ? " " : "",
 		command->words ? command->words : "", command->summary);
-	for (table = command->tables; table->opts; table++) {
-		if (table == command->tables || table->title)
-			fprintf(file, "\n%s:\n", table->title ? table->title : "options");
-		opt_help(file, table->opts);
-	}
-	print_globals(file);
+	print_options(file, command);
 	if (command->help)
 		fprintf(file, "\n%s", command->help);
 }
@@ -132,13 +132,17 @@ static int man_config(const char *section, struct err *err)
 	return found ? 0 : err_set(err, EXIT_USAGE, EINVAL, "unknown section [%s]", section);
 }
 
-static void man_command(const struct command *command)
+/* A page of a command does not repeat the global options, which sluice(8) has. */
+static void man_options(const struct command *command)
 {
-	const struct opt_table *table;
+	struct opt_table global[LINE_TABLES_MAX];
+	const struct opt_table *table = command ? command->tables : global;
 
-	for (table = command->tables; table->opts; table++) {
-		if (table->title)
-			printf(".PP\n%c%s:\n", table->title[0] - 'a' + 'A', table->title + 1);
+	command_tables(NULL, &(struct globals){ 0 }, global);
+	for (; table->opts; table++) {
+		if (command && table->title)
+			printf(".PP\n%c%s:\n", toupper((unsigned char)table->title[0]),
+			       table->title + 1);
 		opt_man(stdout, table->opts, OPT_LINE);
 	}
 }
@@ -153,8 +157,7 @@ static int run(const struct context *context, void *into, int words, char **word
 	if (wanted->section)
 		return man_config(wanted->section, err);
 	if (!words && wanted->man) {
-		opt_man(stdout, global_opts, OPT_LINE);
-		opt_man(stdout, location_opts, OPT_LINE);
+		man_options(NULL);
 		return 0;
 	}
 	if (!words) {
@@ -171,7 +174,7 @@ static int run(const struct context *context, void *into, int words, char **word
 	if (used < words)
 		return err_set(err, EXIT_USAGE, EINVAL, "unexpected word '%s'", word[used]);
 	if (wanted->man)
-		man_command(command);
+		man_options(command);
 	else
 		help_print_command(stdout, command);
 	return 0;

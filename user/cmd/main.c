@@ -44,17 +44,14 @@ static struct context context_of(const struct globals *globals)
 static int run(const struct command *command, struct globals *globals, int argc, char **argv,
 	       struct err *err)
 {
-	struct opt_table tables[COMMAND_TABLES_MAX + 3] = {
-		{ global_opts, globals },
-		{ location_opts, &globals->location },
-	};
+	struct opt_table tables[LINE_TABLES_MAX];
 	const struct opt_table *table;
 	struct context context;
 	int first;
 
 	for (table = command->tables; table->opts; table++)
 		opt_defaults(table->opts, table->into);
-	memcpy(tables + 2, command->tables, sizeof(command->tables));
+	command_tables(command, globals, tables);
 	first = opt_parse(tables, argc, argv, 0, err);
 	if (first < 0)
 		return first;
@@ -91,11 +88,7 @@ static bool asks_for_object(int words, char **word, const struct globals *global
 
 static int dispatch(struct globals *globals, int argc, char **argv, struct err *err)
 {
-	const struct opt_table tables[] = {
-		{ global_opts, globals },
-		{ location_opts, &globals->location },
-		{ NULL },
-	};
+	struct opt_table tables[LINE_TABLES_MAX];
 	const struct command *command;
 	int used = 0, first;
 
@@ -104,6 +97,7 @@ static int dispatch(struct globals *globals, int argc, char **argv, struct err *
 		completion_print(stdout, argc - 2, argv + 2);
 		return 0;
 	}
+	command_tables(NULL, globals, tables);
 	first = opt_parse(tables, argc, argv, 1, err);
 	if (first < 0)
 		return first;

@@ -62,51 +62,53 @@ static const char *const sections[] = { "global", "reply", "wire", "steer" };
 
 /* --- sections and keys */
 
-static bool section_known(const char *section)
+/* Returns the line of a key, or of a section (`key` is NULL), among the first entries; or 0. */
+static unsigned int line_of(const struct conf *conf, size_t entries, const char *section,
+			    const char *key)
 {
-	const struct config_table *table;
+	size_t i;
 
-	for (table = config_tables; table->section; table++)
-		if (!strcmp(table->section, section))
-			return true;
-	return false;
+	for (i = 0; i < entries; i++) {
+		const struct conf_entry *entry = &conf->entry[i];
+
+		if (!strcmp(entry->section, section) && !entry->key == !key &&
+		    (!key || !strcmp(entry->key, key)))
+			return entry->line;
+	}
+	return 0;
 }
 
-static int bad_section(struct conf *conf, const struct conf_entry *entry)
+static unsigned int section_line(const struct conf *conf, const char *section)
 {
-	const char *nearest = word_nearest(entry->section, sections, SECTIONS);
+	return line_of(conf, conf->entries, section, NULL);
+}
 
+static bool key_given(const struct conf *conf, const char *section, const char *key)
+{
+	return line_of(conf, conf->entries, section, key);
+}
+
+static int take_section(struct run_config *config, const struct conf_entry *entry)
+{
+	bool unused, *const has[] = { &unused, &config->has_reply, &config->has_wire,
+				      &config->has_steer };
+	const char *nearest;
+	size_t i;
+
+	for (i = 0; i < SECTIONS; i++)
+		if (!strcmp(entry->section, sections[i])) {
+			*has[i] = true;
+			return 0;
+		}
+	nearest = word_nearest(entry->section, sections, SECTIONS);
 	if (nearest)
-		return conf_complain(conf, entry->line, "unknown section [%s]; did you mean [%s]?",
-				     entry->section, nearest);
-	return conf_complain(conf, entry->line,
+		return conf_complain(&config->conf, entry->line,
+				     "unknown section [%s]; did you mean [%s]?", entry->section,
+				     nearest);
+	return conf_complain(&config->conf, entry->line,
 			     "unknown section [%s]; there are [global], [reply], [wire] and"
 			     " [steer]",
 			     entry->section);
-}
-
-/* Finds a key and the struct that it goes to; else notes the keys that there are. */
-static const struct opt *key_find(struct run_config *config, const struct conf_entry *entry,
-				  void **into, const char *known[KEYS_MAX], size_t *count)
-{
-	const struct config_table *table;
-	const struct opt *opt;
-
-	*count = 0;
-	for (table = config_tables; table->section; table++) {
-		if (strcmp(table->section, entry->section))
-			continue;
-		*into = (char *)config + table->offset;
-		for (opt = table->opts; opt->name; opt++) {
-			if (opt->side == OPT_LINE)
-				continue;
-			if (!strcmp(opt->name, entry->key))
-				return opt;
-			if (*count < KEYS_MAX)
-				known[(*count)++] = opt->name;
-		}
-	}
-	return NULL;
 }
 
 static int bad_key(struct conf *conf, const struct conf_entry *entry, const char *const *known,
@@ -127,59 +129,48 @@ static int bad_key(struct conf *conf, const struct conf_entry *entry, const char
 			     entry->section, entry->key, list);
 }
 
-/* The line where the same stood before, or 0. */
-static unsigned int given_before(const struct conf *conf, size_t at)
+static int take_value(struct run_config *config, const struct conf_entry *entry,
+		      const struct opt *opt, void *into)
 {
-	const struct conf_entry *entry = &conf->entry[at];
-	size_t i;
+	struct err err;
+	char what[64];
 
-	for (i = 0; i < at; i++) {
-		const struct conf_entry *other = &conf->entry[i];
-
-		if (!strcmp(other->section, entry->section) && !other->key == !entry->key &&
-		    (!entry->key || !strcmp(other->key, entry->key)))
-			return other->line;
-	}
-	return 0;
-}
-
-static int take_section(struct run_config *config, const struct conf_entry *entry)
-{
-	if (!section_known(entry->section))
-		return bad_section(&config->conf, entry);
-	config->has_reply |= !strcmp(entry->section, "reply");
-	config->has_wire |= !strcmp(entry->section, "wire");
-	config->has_steer |= !strcmp(entry->section, "steer");
+	snprintf(what, sizeof(what), "[%s] %s", entry->section, opt->name);
+	if (!*entry->value)
+		return conf_complain(&config->conf, entry->line, "%s: no value", what);
+	if (opt_set(opt, NULL, entry->value, into, &err))
+		return conf_complain_err(&config->conf, entry->line, what, &err);
 	return 0;
 }
 
 static int take_key(struct run_config *config, const struct conf_entry *entry)
 {
+	const struct config_table *table;
 	const char *known[KEYS_MAX];
-	const struct opt *key;
-	struct err err;
-	char what[64];
-	size_t count;
-	void *into;
+	const struct opt *opt;
+	size_t count = 0;
 
-	/* One complaint about the section is enough. */
-	if (!section_known(entry->section))
-		return 0;
-	key = key_find(config, entry, &into, known, &count);
-	if (!key)
-		return bad_key(&config->conf, entry, known, count);
-	snprintf(what, sizeof(what), "[%s] %s", entry->section, key->name);
-	if (!*entry->value)
-		return conf_complain(&config->conf, entry->line, "%s: no value", what);
-	if (opt_set(key, NULL, entry->value, into, &err))
-		return conf_complain_err(&config->conf, entry->line, what, &err);
-	return 0;
+	for (table = config_tables; table->section; table++) {
+		if (strcmp(table->section, entry->section))
+			continue;
+		for (opt = table->opts; opt->name; opt++) {
+			if (opt->side == OPT_LINE)
+				continue;
+			if (!strcmp(opt->name, entry->key))
+				return take_value(config, entry, opt,
+						  (char *)config + table->offset);
+			if (count < KEYS_MAX)
+				known[count++] = opt->name;
+		}
+	}
+	/* No key at all: one complaint about the section is enough. */
+	return count ? bad_key(&config->conf, entry, known, count) : 0;
 }
 
 static int take(struct run_config *config, size_t at)
 {
 	const struct conf_entry *entry = &config->conf.entry[at];
-	unsigned int before = given_before(&config->conf, at);
+	unsigned int before = line_of(&config->conf, at, entry->section, entry->key);
 
 	if (before && entry->key)
 		return conf_complain(&config->conf, entry->line,
@@ -192,27 +183,6 @@ static int take(struct run_config *config, size_t at)
 }
 
 /* --- what must go together */
-
-static unsigned int section_line(const struct conf *conf, const char *section)
-{
-	size_t i;
-
-	for (i = 0; i < conf->entries; i++)
-		if (!conf->entry[i].key && !strcmp(conf->entry[i].section, section))
-			return conf->entry[i].line;
-	return 0;
-}
-
-static bool key_given(const struct conf *conf, const char *section, const char *key)
-{
-	size_t i;
-
-	for (i = 0; i < conf->entries; i++)
-		if (conf->entry[i].key && !strcmp(conf->entry[i].section, section) &&
-		    !strcmp(conf->entry[i].key, key))
-			return true;
-	return false;
-}
 
 static int check_wire(struct run_config *config)
 {

@@ -203,6 +203,7 @@ static int run_socket(const struct context *context, struct options *options, st
 
 	if (failed)
 		return failed;
+	options->reply.mode = options->mode;
 	options->reply.cgroup = cgroup;
 	options->reply.bpffs = context->bpffs;
 	failed = reply_load(&options->reply, &result, err);
