@@ -22,30 +22,27 @@ struct values {
 	const char *seconds; /* NULL: none given */
 };
 
-static int set_verbose(const struct opt *opt, const char *what, const char *value, void *field,
-		       struct err *err)
+static int set_verbose(const struct opt_value *v, struct err *err)
 {
-	assert_null(value);
-	assert_string_equal(what, "--verbose");
-	++*(int *)field;
+	assert_null(v->text);
+	assert_string_equal(v->what, "--verbose");
+	++*(int *)v->field;
 	return 0;
 }
 
-static int set_mode(const struct opt *opt, const char *what, const char *value, void *field,
-		    struct err *err)
+static int set_mode(const struct opt_value *v, struct err *err)
 {
-	if (!strcmp(value, "bad"))
-		return err_set(err, EXIT_USAGE, ERANGE, "mode: '%s'", value);
-	return opt_text(opt, what, value, field, err);
+	if (!strcmp(v->text, "bad"))
+		return err_set(err, EXIT_USAGE, ERANGE, "mode: '%s'", v->text);
+	return opt_text(v, err);
 }
 
-static int set_watch(const struct opt *opt, const char *what, const char *value, void *field,
-		     struct err *err)
+static int set_watch(const struct opt_value *v, struct err *err)
 {
-	struct values *values = field;
+	struct values *values = v->field;
 
 	values->watch++;
-	values->seconds = value;
+	values->seconds = v->text;
 	return 0;
 }
 

@@ -88,7 +88,9 @@ static int refuse(const struct merged *m, const char *word, int value, struct er
 
 int opt_set(const struct opt *opt, const char *what, const char *value, void *into, struct err *err)
 {
-	return opt->parse(opt, what, value ? value : opt->bare, (char *)into + opt->offset, err);
+	struct opt_value v = { opt, what, value ? value : opt->bare, (char *)into + opt->offset };
+
+	return opt->parse(&v, err);
 }
 
 void opt_defaults(const struct opt *opts, void *into)
@@ -264,54 +266,56 @@ int opt_interfaces(const char *what, const char *list, char (*name)[IFNAMSIZ], i
 	}
 }
 
-int opt_switch(const struct opt *opt, const char *what, const char *value, void *field,
-	       struct err *err)
+int opt_switch(const struct opt_value *v, struct err *err)
 {
-	*(bool *)field = true;
+	*(bool *)v->field = true;
 	return 0;
 }
 
-int opt_text(const struct opt *opt, const char *what, const char *value, void *field,
-	     struct err *err)
+int opt_text(const struct opt_value *v, struct err *err)
 {
-	*(const char **)field = value;
+	*(const char **)v->field = v->text;
 	return 0;
 }
 
-int opt_path(const struct opt *opt, const char *what, const char *value, void *field,
-	     struct err *err)
+int opt_path(const struct opt_value *v, struct err *err)
 {
-	if (!what && *value != '/')
-		return err_set(err, EXIT_USAGE, EINVAL, "'%s' is no absolute path", value);
-	*(const char **)field = value;
+	if (!v->what && *v->text != '/')
+		return err_set(err, EXIT_USAGE, EINVAL, "'%s' is no absolute path", v->text);
+	*(const char **)v->field = v->text;
 	return 0;
 }
 
-int opt_u64(const struct opt *opt, const char *what, const char *value, void *field,
-	    struct err *err)
+static int number_of(const struct opt_value *v, uint64_t *number, struct err *err)
+{
+	return opt_number(v->what ? v->what : "number", v->text, v->opt->min, v->opt->max, number,
+			  err);
+}
+
+int opt_u64(const struct opt_value *v, struct err *err)
 {
 	uint64_t number;
-	int result = opt_number(what ? what : "number", value, opt->min, opt->max, &number, err);
 
-	if (!result)
-		*(__u64 *)field = number;
-	return result;
+	if (number_of(v, &number, err))
+		return -EINVAL;
+	*(__u64 *)v->field = number;
+	return 0;
 }
 
-int opt_u32(const struct opt *opt, const char *what, const char *value, void *field,
-	    struct err *err)
+int opt_u32(const struct opt_value *v, struct err *err)
 {
-	__u64 number;
-	int result = opt_u64(opt, what, value, &number, err);
+	uint64_t number;
 
-	if (!result)
-		*(__u32 *)field = (__u32)number;
-	return result;
+	if (number_of(v, &number, err))
+		return -EINVAL;
+	*(__u32 *)v->field = (__u32)number;
+	return 0;
 }
 
 /* Returns the index of a word, or -EINVAL with the nearest word or all of them as the mend. */
-static int word_index(const struct opt *opt, const char *what, const char *word, struct err *err)
+static int word_index(const struct opt_value *v, const char *word, struct err *err)
 {
+	const struct opt *opt = v->opt;
 	const char *noun = opt->noun ? opt->noun : "value", *nearest;
 	char list[256] = "";
 	size_t count, used = 0;
@@ -329,49 +333,47 @@ static int word_index(const struct opt *opt, const char *what, const char *word,
 	if (strstr(opt->name, noun))
 		err_set(err, EXIT_USAGE, EINVAL, "unknown %s '%s'", noun, word);
 	else
-		err_set(err, EXIT_USAGE, EINVAL, "%s: unknown %s '%s'", what ? what : opt->name,
-			noun, word);
+		err_set(err, EXIT_USAGE, EINVAL, "%s: unknown %s '%s'",
+			v->what ? v->what : opt->name, noun, word);
 	nearest = word_nearest(word, opt->words, count);
 	return nearest ? err_mend(err, -EINVAL, "did you mean '%s'?", nearest)
 		       : err_mend(err, -EINVAL, "give %s", list);
 }
 
-int opt_word(const struct opt *opt, const char *what, const char *value, void *field,
-	     struct err *err)
+int opt_word(const struct opt_value *v, struct err *err)
 {
-	int index = word_index(opt, what, value, err);
+	int index = word_index(v, v->text, err);
 
 	if (index < 0)
 		return index;
-	*(unsigned int *)field = (unsigned int)opt->min + (unsigned int)index;
+	*(unsigned int *)v->field = (unsigned int)v->opt->min + (unsigned int)index;
 	return 0;
 }
 
-int opt_word_set(const struct opt *opt, const char *what, const char *value, void *field,
-		 struct err *err)
+int opt_word_set(const struct opt_value *v, struct err *err)
 {
+	const char *at = v->text;
 	unsigned int set = 0;
-	char word[32];
-	int index;
 
-	for (;; value++) {
-		size_t length = strcspn(value, ",");
+	for (;; at++) {
+		size_t length = strcspn(at, ",");
+		char word[32];
+		int index;
 
-		snprintf(word, sizeof(word), "%.*s", (int)length, value);
-		index = word_index(opt, what, word, err);
+		snprintf(word, sizeof(word), "%.*s", (int)length, at);
+		index = word_index(v, word, err);
 		if (index < 0)
 			return index;
 		set |= 1U << index;
-		value += length;
-		if (!*value)
+		at += length;
+		if (!*at)
 			break;
 	}
-	*(unsigned int *)field = set;
+	*(unsigned int *)v->field = set;
 	return 0;
 }
 
-int opt_ports(const struct opt *opt, const char *what, const char *value, void *field,
-	      struct err *err)
+int opt_ports(const struct opt_value *v, struct err *err)
 {
-	return ports_parse(value, field, err);
+	return ports_parse(v->text, v->field, err);
 }

@@ -22,6 +22,17 @@ enum opt_side {
 	OPT_FILE,
 };
 
+struct opt;
+
+/* A value, on its way into its field. */
+struct opt_value {
+	const struct opt *opt;
+	const char
+		*what; /* "--name", for messages; NULL: the file's reader names section and key */
+	const char *text; /* NULL for a switch */
+	void *field;
+};
+
 struct opt {
 	const char *name; /* the long option and the key; NULL ends a table */
 	char letter;	  /* the short option, or 0 */
@@ -30,13 +41,8 @@ struct opt {
 	 * the next word is taken for it unless that begins with '-', else it is `bare`.
 	 */
 	const char *arg;
-	/*
-	 * Parses `value` (NULL for a switch) into `field`.  Messages begin with `what`, which is
-	 * "--name" on the command line, and NULL in the file, whose reader prefixes section and
-	 * key. Returns 0, or -errno with *err set.
-	 */
-	int (*parse)(const struct opt *opt, const char *what, const char *value, void *field,
-		     struct err *err);
+	/* Parses v->text into *v->field. Returns 0, or -errno with *err set. */
+	int (*parse)(const struct opt_value *v, struct err *err);
 	size_t offset; /* of the field in the struct that belongs to the table */
 	const char *help;
 	enum opt_side side;
@@ -82,24 +88,22 @@ int opt_number(const char *what, const char *text, uint64_t min, uint64_t max, u
 int opt_interfaces(const char *what, const char *list, char (*name)[IFNAMSIZ], int count, int max,
 		   struct err *err);
 
-/* --- parsers for tables; the comment has the field's type */
+/* --- parsers for tables, and the types of their fields */
 
-int opt_switch(const struct opt *opt, const char *what, const char *value, void *field,
-	       struct err *err); /* bool */
-int opt_text(const struct opt *opt, const char *what, const char *value, void *field,
-	     struct err *err); /* const char *, which points to `value` */
-/* const char *; must be absolute in the file, which should not depend on the daemon's folder. */
-int opt_path(const struct opt *opt, const char *what, const char *value, void *field,
-	     struct err *err);
-int opt_u32(const struct opt *opt, const char *what, const char *value, void *field,
-	    struct err *err); /* __u32, from min to max */
-int opt_u64(const struct opt *opt, const char *what, const char *value, void *field,
-	    struct err *err); /* __u64, likewise */
-int opt_word(const struct opt *opt, const char *what, const char *value, void *field,
-	     struct err *err); /* an enum, or unsigned int: min + the word's index */
-int opt_word_set(const struct opt *opt, const char *what, const char *value, void *field,
-		 struct err *err); /* unsigned int: a bit for each word of the list */
-int opt_ports(const struct opt *opt, const char *what, const char *value, void *field,
-	      struct err *err); /* struct ports */
+/* bool */
+int opt_switch(const struct opt_value *v, struct err *err);
+/* const char *, which points to v->text */
+int opt_text(const struct opt_value *v, struct err *err);
+/* The same; absolute in the file, which should not depend on the daemon's working directory. */
+int opt_path(const struct opt_value *v, struct err *err);
+/* __u32 and __u64, from min to max */
+int opt_u32(const struct opt_value *v, struct err *err);
+int opt_u64(const struct opt_value *v, struct err *err);
+/* An enum or unsigned int: min + the index of the word. */
+int opt_word(const struct opt_value *v, struct err *err);
+/* unsigned int: a bit for each word of a list */
+int opt_word_set(const struct opt_value *v, struct err *err);
+/* struct ports */
+int opt_ports(const struct opt_value *v, struct err *err);
 
 #endif

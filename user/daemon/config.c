@@ -15,10 +15,10 @@
 static const char *const levels[] = { "error", "warning", "info", "debug", NULL };
 
 /* What stands behind a name is looked up when it is loaded. */
-static int parse_netns(const struct opt *opt, const char *what, const char *value, void *field,
-		       struct err *err)
+static int parse_netns(const struct opt_value *v, struct err *err)
 {
-	return opt_text(opt, what, strcmp(value, "this") ? value : NULL, field, err);
+	*(const char **)v->field = strcmp(v->text, "this") ? v->text : NULL;
+	return 0;
 }
 
 #define CONFIG_FIELD(field) offsetof(struct run_config, field)
@@ -225,20 +225,22 @@ static int check_steer(struct run_config *config)
 static int check_whole(struct run_config *config)
 {
 	struct conf *conf = &config->conf;
-	int result = 0;
+	int result;
 
 	if (!config->has_reply && !config->has_wire && !config->has_steer && !conf->problems)
 		return conf_complain(conf, 0,
 				     "neither a [reply] nor a [wire] nor a [steer] section: there"
 				     " is nothing to do");
-	if (config->has_reply && !key_given(conf, "reply", "mode"))
+	if (config->has_reply && !key_given(conf, "reply", "mode")) {
 		result = conf_complain(conf, section_line(conf, "reply"),
 				       "[reply] needs a mode: socket, or audit to look first");
-	if (!result && config->has_wire)
-		result = check_wire(config);
-	if (!result && config->has_steer)
-		result = check_steer(config);
-	return result;
+		if (result)
+			return result;
+	}
+	result = config->has_wire ? check_wire(config) : 0;
+	if (result)
+		return result;
+	return config->has_steer ? check_steer(config) : 0;
 }
 
 static void defaults(struct run_config *config)
@@ -285,13 +287,18 @@ int run_config_parse(FILE *file, const char *path, struct run_config *config, st
 	result = conf_read(file, &config->conf);
 	if (result)
 		return unreadable(path, -result, err);
-	for (i = 0; !result && i < config->conf.entries; i++)
+	for (i = 0; i < config->conf.entries; i++) {
 		result = take(config, i);
-	if (!result)
-		result = check_whole(config);
+		if (result)
+			goto failed;
+	}
+	result = check_whole(config);
 	if (result)
-		return err_set(err, EXIT_ERROR, -result, "%s: %s", path, strerror(-result));
+		goto failed;
 	return verdict(config, path, err);
+
+failed:
+	return err_set(err, EXIT_ERROR, -result, "%s: %s", path, strerror(-result));
 }
 
 int run_config_read(const char *path, struct run_config *config, struct err *err)

@@ -118,7 +118,9 @@ int run_file_check(const struct context *context, const char *path, struct err *
 		return err_set(err, EXIT_ERROR, ENOMEM, "%s: no memory", path);
 	result = run_config_read(path, config, err);
 	print_problems(&config->conf, path);
-	if (!result && context->output.json) {
+	if (result)
+		goto out;
+	if (context->output.json) {
 		json_t *document = output_document();
 
 		json_object_set_new(document, "config", output_name(path));
@@ -126,10 +128,11 @@ int run_file_check(const struct context *context, const char *path, struct err *
 		json_object_set_new(document, "wire", json_boolean(config->has_wire));
 		json_object_set_new(document, "steer", json_boolean(config->has_steer));
 		output_json(&context->output, document);
-	} else if (!result) {
+	} else {
 		fprintf(context->output.file, "%s: nothing is wrong with it\n",
 			path_text(path, name));
 	}
+out:
 	run_config_free(config);
 	free(config);
 	return result;

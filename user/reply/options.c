@@ -8,12 +8,11 @@
 #include <string.h>
 
 /* In the file, mode wire is a section; 'reply load' has a --mode of its own, which names all. */
-static int parse_mode(const struct opt *opt, const char *what, const char *value, void *field,
-		      struct err *err)
+static int parse_mode(const struct opt_value *v, struct err *err)
 {
-	int result = opt_word(opt, what, value, field, err);
+	int result = opt_word(v, err);
 
-	return result && !strcmp(value, "wire")
+	return result && !strcmp(v->text, "wire")
 		       ? err_mend(err, result, "wire mode has a section of its own, [wire]")
 		       : result;
 }

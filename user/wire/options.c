@@ -8,12 +8,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-static int parse_names(const struct opt *opt, const char *what, const char *value, void *field,
-		       struct err *err)
+static int parse_names(const struct opt_value *v, struct err *err)
 {
-	struct wire_names *names = field;
-	int count = opt_interfaces(what ? what : "interfaces", value, names->name, names->count,
-				   WIRE_NAMES_MAX, err);
+	struct wire_names *names = v->field;
+	int count = opt_interfaces(v->what ? v->what : "interfaces", v->text, names->name,
+				   names->count, WIRE_NAMES_MAX, err);
 
 	if (count < 0)
 		return count;
@@ -53,21 +52,19 @@ static int addrs_add(const char *what, const char *value, struct sluice_addr *li
 	return result;
 }
 
-static int parse_servers(const struct opt *opt, const char *what, const char *value, void *field,
-			 struct err *err)
+static int parse_servers(const struct opt_value *v, struct err *err)
 {
-	struct wire_options *wire = field;
+	struct wire_options *wire = v->field;
 
-	return addrs_add(what ? what : "addresses", value, wire->server, &wire->servers,
+	return addrs_add(v->what ? v->what : "addresses", v->text, wire->server, &wire->servers,
 			 WIRE_SERVERS_MAX, err);
 }
 
-static int parse_except(const struct opt *opt, const char *what, const char *value, void *field,
-			struct err *err)
+static int parse_except(const struct opt_value *v, struct err *err)
 {
-	struct wire_options *wire = field;
+	struct wire_options *wire = v->field;
 
-	return addrs_add(what ? what : "addresses", value, wire->except, &wire->excepts,
+	return addrs_add(v->what ? v->what : "addresses", v->text, wire->except, &wire->excepts,
 			 WIRE_EXCEPT_MAX, err);
 }
 

@@ -29,22 +29,21 @@ static struct options options;
 
 /* --- options */
 
-static int parse_addr(const struct opt *opt, const char *what, const char *value, void *field,
-		      struct err *err)
+static int parse_addr(const struct opt_value *v, struct err *err)
 {
-	struct options *o = field;
+	struct options *o = v->field;
 	struct in_addr ip4;
 
 	o->by_addr = true;
-	if (inet_pton(AF_INET6, value, &o->addr) == 1)
+	if (inet_pton(AF_INET6, v->text, &o->addr) == 1)
 		return 0;
-	if (inet_pton(AF_INET, value, &ip4) == 1) {
+	if (inet_pton(AF_INET, v->text, &ip4) == 1) {
 		o->addr = inet_from_ip4(ip4.s_addr);
 		return 0;
 	}
-	return err_mend(err,
-			err_set(err, EXIT_USAGE, EINVAL, "address '%s': not an IP address", value),
-			"give one such as 172.17.0.3 or fd00::3");
+	return err_mend(
+		err, err_set(err, EXIT_USAGE, EINVAL, "address '%s': not an IP address", v->text),
+		"give one such as 172.17.0.3 or fd00::3");
 }
 
 /* In the order of enum audit_reason. */

@@ -57,20 +57,19 @@ static int online_read(char *text, size_t size, struct cpu_list *online, struct 
 }
 
 /* An unknown CPU, and one that is offline, is refused. */
-static int parse_cpus(const struct opt *opt, const char *what, const char *value, void *field,
-		      struct err *err)
+static int parse_cpus(const struct opt_value *v, struct err *err)
 {
-	struct steer_xdp_options *options = field;
+	const char *what = v->what ? v->what : v->opt->name;
+	struct steer_xdp_options *options = v->field;
 	struct cpu_list wanted, online;
 	char text[256];
 	__u32 cpu;
 	int result;
 
-	what = what ? what : opt->name;
-	if (!cpus_parse(value, &wanted))
+	if (!cpus_parse(v->text, &wanted))
 		return err_mend(err,
 				err_set(err, EXIT_USAGE, EINVAL, "%s: '%s' is no list of CPUs",
-					what, value),
+					what, v->text),
 				"name them as in 0-3,6");
 	result = online_read(text, sizeof(text), &online, err);
 	options->cpu_count = 0;
@@ -87,11 +86,10 @@ static int parse_cpus(const struct opt *opt, const char *what, const char *value
 	return result;
 }
 
-static int parse_interfaces(const struct opt *opt, const char *what, const char *value, void *field,
-			    struct err *err)
+static int parse_interfaces(const struct opt_value *v, struct err *err)
 {
-	struct steer_xdp_options *options = field;
-	int count = opt_interfaces(what ? what : opt->name, value, options->ifname, 0,
+	struct steer_xdp_options *options = v->field;
+	int count = opt_interfaces(v->what ? v->what : v->opt->name, v->text, options->ifname, 0,
 				   SLUICE_SPREAD_LINKS, err);
 
 	if (count < 0)
