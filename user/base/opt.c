@@ -312,6 +312,15 @@ int opt_u32(const struct opt_value *v, struct err *err)
 	return 0;
 }
 
+const char *opt_word_name(const char *const *words, unsigned int index)
+{
+	while (index && *words) {
+		index--;
+		words++;
+	}
+	return *words ? *words : "?";
+}
+
 /* Returns the index of a word, or -EINVAL with the nearest word or all of them as the mend. */
 static int word_index(const struct opt_value *v, const char *word, struct err *err)
 {

@@ -81,6 +81,8 @@ void opt_help(FILE *file, const struct opt *opts);
 /* Prints a man page's list: of OPT_LINE the options, of OPT_FILE the keys. */
 void opt_man(FILE *file, const struct opt *opts, enum opt_side side);
 
+/* Returns a word by its index in a list up to NULL; "?" for an index that is none. */
+const char *opt_word_name(const char *const *words, unsigned int index);
 /* A decimal number between min and max; *number untouched on failure. `what` names it. */
 int opt_number(const char *what, const char *text, uint64_t min, uint64_t max, uint64_t *number,
 	       struct err *err);

@@ -37,11 +37,13 @@ const struct command run_command = {
 	.options = &options,
 	.run = run,
 	.help = "The file has the sections [global], [reply], [wire] and [steer]; their keys are the\n"
-		"options of 'reply load' and 'steer load', and sluice(8) has them all.  SIGHUP reads\n"
+		"options of 'reply load' and 'steer load', and sluice.conf(5) has them all.  SIGHUP reads\n"
 		"it again, with no moment uncovered; a file with a mistake is refused, and what was\n"
 		"in force stays in force.  A section that goes from the file goes from the kernel,\n"
 		"unless a command was the last to load it.  SIGTERM ends the daemon and changes\n"
 		"nothing else: 'sluice reply unload' does.\n\n"
+		"The options --bpffs and --cgroup go before the file, which goes before the\n"
+		"variables SLUICE_BPFFS and SLUICE_CGROUP.\n\n"
 		"example:\n"
 		"  [reply]\n"
 		"  mode = socket\n"

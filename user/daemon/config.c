@@ -12,8 +12,6 @@
 
 /* --- tables */
 
-static const char *const levels[] = { "error", "warning", "info", "debug", NULL };
-
 /* What stands behind a name is looked up when it is loaded. */
 static int parse_netns(const struct opt_value *v, struct err *err)
 {
@@ -25,7 +23,8 @@ static int parse_netns(const struct opt_value *v, struct err *err)
 
 static const struct opt global_opts[] = {
 	{ "log_level", 0, "LEVEL", opt_word, CONFIG_FIELD(log_level),
-	  "the least level that is logged", .words = levels, .noun = "level", .preset = "info" },
+	  "the least level that is logged", .words = log_level_names, .noun = "level",
+	  .preset = "info" },
 	{ .name = NULL },
 };
 
@@ -90,14 +89,14 @@ static bool key_given(const struct conf *conf, const char *section, const char *
 
 static int take_section(struct run_config *config, const struct conf_entry *entry)
 {
-	bool unused, *const has[] = { &unused, &config->has_reply, &config->has_wire,
-				      &config->has_steer };
+	bool *const has[] = { NULL, &config->has_reply, &config->has_wire, &config->has_steer };
 	const char *nearest;
 	size_t i;
 
 	for (i = 0; i < SECTIONS; i++)
 		if (!strcmp(entry->section, sections[i])) {
-			*has[i] = true;
+			if (has[i])
+				*has[i] = true;
 			return 0;
 		}
 	nearest = word_nearest(entry->section, sections, SECTIONS);
@@ -274,8 +273,7 @@ static int unreadable(const char *path, int error, struct err *err)
 	if (error == EACCES || error == EPERM)
 		return err_mend(err, -error, "let the user that sluice runs as read it");
 	return err_mend(err, -error,
-			"name the daemon's file with --config; sluice(8), CONFIGURATION FILE, has"
-			" an example");
+			"name the daemon's file with --config; sluice.conf(5) has an example");
 }
 
 int run_config_parse(FILE *file, const char *path, struct run_config *config, struct err *err)

@@ -35,6 +35,16 @@ const struct opt steer_opts[] = {
 	{ .name = NULL },
 };
 
+const char *steer_policy_name(__u32 policy)
+{
+	return opt_word_name(policies, policy - SLUICE_STEER_FLOW);
+}
+
+const char *steer_generations_name(__u32 by)
+{
+	return opt_word_name(generations, by - SLUICE_STEER_BY_PROCESS);
+}
+
 int value_netns(const char *value, __u32 *netns, struct err *err)
 {
 	struct stat st;
