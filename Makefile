@@ -3,6 +3,7 @@
 #: make            the program, its man pages and completion scripts, below build/
 #: make units      the unit tests, which need no root
 #: make check      all tests, in 14 minutes, as root
+#: make nightly    make check, and what takes long
 #: make demo       show each fault and how it goes away, as root
 #: make bench      measure; BENCH='--rows ^wire' a part, see tools/bench/run --help
 #: make fuzz       fuzz the parsers; SECONDS=60 each
@@ -45,7 +46,7 @@ scripts  := $(patsubst user/cmd/%,$(BUILD)/%.inc,$(wildcard user/cmd/completion/
 testable := $(filter-out $(BUILD)/user/cmd/main.o,$(objects))
 
 .SECONDARY:
-.PHONY: all help fuzz clean check units demo bench lint format info install uninstall setup
+.PHONY: all help fuzz clean check nightly units demo bench lint format info install uninstall setup
 .DEFAULT_GOAL := all
 
 help:
@@ -98,15 +99,21 @@ $(san_objs): $(BUILD)/san/user/%.o: user/%.c | $(skels) $(scripts)
 	$(Q)$(CC) -O1 -g $(san) $(STD) $(WARN) -MMD -MP -c $< -o $@
 -include $(san_objs:.o=.d)
 
-$(unit): $(BUILD)/tests/unit/%: tests/unit/%.c $(san_objs)
+# From an archive each test takes what it needs of the units.
+$(BUILD)/san/units.a: $(san_objs)
+$(BUILD)/units.a: $(testable)
+$(BUILD)/units.a $(BUILD)/san/units.a:
+	$(Q)rm -f $@ && $(AR) rcs $@ $^
+
+$(unit): $(BUILD)/tests/unit/%: tests/unit/%.c $(BUILD)/san/units.a
 	$(call say,TEST,$<)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) -O1 -g $(san) $(STD) $(WARN) -o $@ $^ $(LIBS) -lcmocka
 
-$(prog): $(BUILD)/tests/prog/%: tests/prog/%.c $(testable) | $(skels)
+$(prog): $(BUILD)/tests/prog/%: tests/prog/%.c $(wildcard tests/prog/*.h) $(BUILD)/units.a | $(skels)
 	$(call say,TEST,$<)
 	$(Q)mkdir -p $(@D)
-	$(Q)$(CC) $(CFLAGS) $(STD) $(WARN) -o $@ $^ $(LIBS) -lcmocka
+	$(Q)$(CC) $(CFLAGS) $(STD) $(WARN) -o $@ $< $(BUILD)/units.a $(LIBS) -lcmocka
 
 $(servers): $(BUILD)/tests/%: tests/servers/%.c $(wildcard tests/servers/*.h)
 	$(call say,TEST,$<)
@@ -134,11 +141,19 @@ fuzz: $(fuzz)
 units: $(unit)
 	$(Q)tests/run $(unit)
 
-# Everything; without root the units alone, and it says so.
+# Builds on all CPUs, where make was not told on how many.
+parallel = $(if $(filter -j% --jobserver%,$(MAKEFLAGS)),,-j$(shell nproc))
+
+# Everything; without root the units alone, and it says so.  The longest of them start first.
 tested: all $(unit) $(replay) $(prog) $(servers)
 check: setup-test
-	$(Q)$(MAKE) --no-print-directory tested
-	$(Q)tools/own-root tests/run $(unit) $(replay) $(prog) tests/net
+	$(Q)$(MAKE) $(parallel) --no-print-directory tested
+	$(Q)tools/own-root tests/run $(CHECK) $(prog) tests/net $(unit) $(replay)
+
+# What takes longer than a minute, or needs more than `make check` installs.
+nightly: setup-test
+	$(Q)$(MAKE) $(parallel) --no-print-directory tested $(fuzz)
+	$(Q)tools/own-root tests/run --timeout 1800 $(CHECK) tests/nightly
 
 demo: setup-demo
 	$(Q)$(MAKE) --no-print-directory all

@@ -46,14 +46,17 @@ spawn_in()
 # that has much else to do is given three times as long.
 wait_until()
 {
-	local deadline=$((SECONDS + 3 * $1))
+	local deadline=$((SECONDS + 3 * $1)) pause=0.01
 	shift
 	until "$@" >/dev/null 2>&1; do
 		if [ "$SECONDS" -gt "$deadline" ]; then
 			echo "gave up waiting for: $*" >&2
 			return 1
 		fi
-		sleep 0.02
+		sleep "$pause"
+		# what takes longer is looked at less often: others need the CPU
+		[ "$pause" != 0.02 ] || pause=0.05
+		[ "$pause" != 0.01 ] || pause=0.02
 	done
 }
 

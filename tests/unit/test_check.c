@@ -2,6 +2,7 @@
 /* Findings and verdicts, in what must hold on any host and with any rights. */
 #include "host/check.h"
 #include "kernel/caps.h"
+#include "steer/needs.h"
 
 #include <errno.h>
 #include <setjmp.h>
@@ -9,23 +10,23 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
+#include <sys/capability.h>
 
 #include <cmocka.h>
 
-#define REPLY (1U << PROBE_REPLY)
-#define STEER (1U << PROBE_STEER)
-#define MEET  (1U << PROBE_MEET)
+#define REPLY (1U << CHECK_REPLY)
+#define STEER (1U << CHECK_STEER)
 
-static struct probe_report report;
+static struct check_report report;
 
 static void run(unsigned int planes, const char *bpffs, const char *cgroup)
 {
-	struct probe_settings settings = { .planes = planes, .bpffs = bpffs, .cgroup = cgroup };
+	struct check_settings settings = { .planes = planes, .bpffs = bpffs, .cgroup = cgroup };
 
-	probe_run(&settings, &report);
+	check_run(&settings, &report);
 }
 
-static const struct probe_finding *finding(const char *name)
+static const struct check_finding *finding(const char *name)
 {
 	size_t i;
 
@@ -39,14 +40,13 @@ static void test_only_what_is_asked(void **state)
 {
 	size_t i;
 
-	run(MEET, "/sys/fs/bpf/sluice", NULL);
-	assert_true(report.verdict[PROBE_MEET].asked);
-	assert_false(report.verdict[PROBE_REPLY].asked);
-	assert_false(report.verdict[PROBE_STEER].asked);
+	run(STEER, "/sys/fs/bpf/sluice", NULL);
+	assert_true(report.verdict[CHECK_STEER].asked);
+	assert_false(report.verdict[CHECK_REPLY].asked);
 	assert_null(finding("cgroup/sendmsg4"));
-	assert_non_null(finding("IPv4"));
+	assert_non_null(finding("pidfd_getfd"));
 	for (i = 0; i < report.count; i++)
-		assert_true(!strcmp(report.finding[i].plane, "meet") ||
+		assert_true(!strcmp(report.finding[i].plane, "steer") ||
 			    !strcmp(report.finding[i].plane, "host"));
 }
 
@@ -54,66 +54,79 @@ static void test_each_line_is_complete(void **state)
 {
 	size_t i;
 
-	run(REPLY | STEER | MEET, "/sys/fs/bpf/sluice", NULL);
+	run(REPLY | STEER, "/sys/fs/bpf/sluice", NULL);
 	assert_true(report.count > 20);
 	for (i = 0; i < report.count; i++) {
-		const struct probe_finding *f = &report.finding[i];
+		const struct check_finding *f = &report.finding[i];
 
 		assert_true(f->plane[0] && f->name[0] && f->reason[0]);
-		assert_int_equal(f->result == PROBE_OK, !f->mend[0]);
+		assert_int_equal(f->result == CHECK_OK, !f->mend[0]);
 		assert_true(!f->unknown || f->permission);
-		assert_true(!f->permission || f->result != PROBE_OK);
+		assert_true(!f->permission || f->result != CHECK_OK);
 	}
 }
 
 /* What one plane needs and another does without, in one line and two verdicts. */
 static void test_no_cgroup(void **state)
 {
-	const struct probe_finding *cgroup;
+	const struct check_finding *cgroup;
 
 	run(REPLY | STEER, "/sys/fs/bpf/sluice", "/proc");
 	cgroup = finding("cgroup2");
-	assert_int_equal(cgroup->result, PROBE_FAIL);
+	assert_int_equal(cgroup->result, CHECK_FAIL);
 	assert_false(cgroup->permission);
 	assert_non_null(strstr(cgroup->reason, "/proc"));
-	assert_int_equal(report.verdict[PROBE_REPLY].state, PROBE_MISSING);
-	assert_false(report.verdict[PROBE_REPLY].permission);
-	assert_non_null(strstr(report.verdict[PROBE_REPLY].missing, "cgroup2"));
-	assert_null(strstr(report.verdict[PROBE_STEER].missing, "cgroup2"));
-	assert_true(report.verdict[PROBE_STEER].fallbacks >= 1);
+	assert_int_equal(report.verdict[CHECK_REPLY].state, CHECK_MISSING);
+	assert_false(report.verdict[CHECK_REPLY].permission);
+	assert_non_null(strstr(report.verdict[CHECK_REPLY].missing, "cgroup2"));
+	assert_null(strstr(report.verdict[CHECK_STEER].missing, "cgroup2"));
+	assert_true(report.verdict[CHECK_STEER].fallbacks >= 1);
 }
 
 static void test_optional_alone_is_a_warning(void **state)
 {
-	const struct probe_finding *cgroup;
+	const struct check_finding *cgroup;
 
 	run(STEER, "/sys/fs/bpf/sluice", "/proc");
 	cgroup = finding("cgroup2");
-	assert_int_equal(cgroup->result, PROBE_WARN);
+	assert_int_equal(cgroup->result, CHECK_WARN);
 	assert_non_null(strstr(cgroup->reason, "instead: "));
-	assert_int_not_equal(report.verdict[PROBE_STEER].state, PROBE_READY);
+	assert_int_not_equal(report.verdict[CHECK_STEER].state, CHECK_READY);
 }
 
 static void test_no_bpffs(void **state)
 {
-	const struct probe_finding *bpffs;
+	const struct check_finding *bpffs;
 
 	run(REPLY, "/proc/self/none/such", NULL);
 	bpffs = finding("bpffs");
-	assert_int_equal(bpffs->result, PROBE_FAIL);
+	assert_int_equal(bpffs->result, CHECK_FAIL);
 	assert_non_null(strstr(bpffs->reason, "/proc/self: "));
-	assert_non_null(strstr(report.verdict[PROBE_REPLY].missing, "bpffs"));
+	assert_non_null(strstr(report.verdict[CHECK_REPLY].missing, "bpffs"));
 	run(REPLY, "none/such", NULL);
-	assert_int_equal(finding("bpffs")->result, PROBE_FAIL);
+	assert_int_equal(finding("bpffs")->result, CHECK_FAIL);
 }
 
-/* Several lines that end in the same fallback are one. */
+/* Without CAP_BPF several lines end in the same fallback, which the verdict counts once. */
 static void test_fallbacks_are_counted_once(void **state)
 {
-	run(MEET, "/proc/self/none", NULL);
-	assert_int_equal(finding("bpffs")->result, PROBE_WARN);
-	assert_int_equal(report.verdict[PROBE_MEET].state, PROBE_FALLBACK);
-	assert_true(report.verdict[PROBE_MEET].fallbacks <= 2); /* and perhaps IPv6 */
+	static const cap_value_t dropped[] = { CAP_BPF, CAP_SYS_ADMIN };
+	cap_t before = cap_get_proc(), without = cap_dup(before);
+	const struct check_verdict *verdict = &report.verdict[CHECK_STEER];
+	int i, lines = 0, counted = 0;
+
+	cap_set_flag(without, CAP_EFFECTIVE, 2, dropped, CAP_CLEAR);
+	assert_int_equal(cap_set_proc(without), 0);
+	run(STEER, "/sys/fs/bpf/sluice", "/proc");
+	assert_int_equal(cap_set_proc(before), 0);
+	cap_free(without);
+	cap_free(before);
+	for (i = 0; i < (int)report.count; i++)
+		lines += strstr(report.finding[i].reason, STEER_SWEEP_FALLBACK) != NULL;
+	for (i = 0; i < verdict->fallbacks; i++)
+		counted += !strcmp(verdict->fallback[i], STEER_SWEEP_FALLBACK);
+	assert_true(lines >= 4); /* cgroup2, post_bind4 and 6, the ring buffer */
+	assert_int_equal(counted, 1);
 }
 
 /* The capabilities of this very process, whichever they are. */
@@ -128,8 +141,8 @@ static void test_capabilities(void **state)
 		bool have = caps_have(caps[i]);
 
 		caps_name(caps[i], name);
-		assert_int_equal(finding(name)->result, have ? PROBE_OK : PROBE_FAIL);
-		assert_int_equal(!strstr(report.verdict[PROBE_REPLY].missing, name), have);
+		assert_int_equal(finding(name)->result, have ? CHECK_OK : CHECK_FAIL);
+		assert_int_equal(!strstr(report.verdict[CHECK_REPLY].missing, name), have);
 	}
 	assert_int_equal(finding("bpf_probe_read_kernel")->unknown,
 			 !caps_have(CAP_BPF) || !caps_have(CAP_NET_ADMIN) ||

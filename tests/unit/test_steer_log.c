@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* What the daemon says of steering: a trouble once, and of a storm no more than it may. */
+/* What the daemon says of steering: a trouble once, until it has been gone. */
 #include "base/log.h"
 #include "daemon/steer_log.h"
 
@@ -97,45 +97,6 @@ static void test_trouble_again(void **state)
 	assert_int_equal(count("group-foreign"), 2);
 }
 
-static void test_storm(void **state)
-{
-	int i, said;
-
-	steer_log_begin(steer_log, 0);
-	for (i = 0; i < 5000; i++)
-		tell(STEER_SOCKET_JOINED, 100, NULL);
-	steer_log_end(steer_log, true);
-	said = count("socket-joined");
-	assert_true(said >= 64);
-	assert_true(said < 1000);
-	/* until there is room for a line again */
-	while (!count("lines are left out")) {
-		usleep(50000);
-		steer_log_begin(steer_log, 0);
-		steer_log_end(steer_log, true);
-	}
-	assert_int_equal(count("lines="), 1);
-}
-
-/* A trouble that there was no room for comes when there is. */
-static void test_trouble_in_storm(void **state)
-{
-	int i;
-
-	steer_log_begin(steer_log, 0);
-	for (i = 0; i < 5000; i++)
-		tell(STEER_SOCKET_LEFT, 100, NULL);
-	tell(STEER_GROUP_FOREIGN, 11, NULL);
-	steer_log_end(steer_log, true);
-	while (!count("group-foreign")) {
-		usleep(50000);
-		steer_log_begin(steer_log, 0);
-		tell(STEER_GROUP_FOREIGN, 11, NULL);
-		steer_log_end(steer_log, true);
-	}
-	assert_int_equal(count("group-foreign"), 1);
-}
-
 static void test_groups(void **state)
 {
 	steer_log_begin(steer_log, 0);
@@ -156,8 +117,6 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_trouble_once, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_trouble_again, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_storm, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_trouble_in_storm, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_groups, setup, teardown),
 	};
 

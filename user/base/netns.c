@@ -30,22 +30,18 @@ static int missing(const char *netns, struct err *err)
 			"give a name that 'ip netns list' shows, a path, or a process id");
 }
 
-static int denied(const char *netns, int error, struct err *err)
-{
-	return err_mend(err,
-			err_set(err, EXIT_PERMISSION, error, "network namespace '%s': %s", netns,
-				strerror(error)),
-			"it takes CAP_SYS_ADMIN, and CAP_SYS_PTRACE for that of another process");
-}
-
 static int failed(const char *netns, int error, struct err *err)
 {
+	bool denied = error == EPERM || error == EACCES;
+
 	if (error == ENOENT || error == ESRCH)
 		return missing(netns, err);
-	if (error == EPERM || error == EACCES)
-		return denied(netns, error, err);
-	return err_set(err, EXIT_ERROR, error, "network namespace '%s': %s", netns,
-		       strerror(error));
+	err_set(err, denied ? EXIT_PERMISSION : EXIT_ERROR, error, "network namespace '%s': %s",
+		netns, strerror(error));
+	return denied ? err_mend(err, -error,
+				 "it takes CAP_SYS_ADMIN, and CAP_SYS_PTRACE for that of another"
+				 " process")
+		      : -error;
 }
 
 static int by_word(const char *netns)

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* sluice status: every hook, the order among the programs on it, mode, table fill, counters. */
-#include "base/text.h"
 #include "cmd/command.h"
 #include "cmd/reply/loaded.h"
 #include "cmd/reply/wire_view.h"
@@ -12,46 +11,33 @@
 
 static json_t *order_json(const struct reply_view *view)
 {
+	struct hook_prog progs[HOOK_PROGS_MAX];
 	json_t *hooks = json_array();
-	int i, j;
+	int i;
 
 	for (i = 0; i < view->state.hook_count; i++) {
 		const struct hook_state *hook = &view->state.hooks[i];
-		struct hook_prog progs[HOOK_PROGS_MAX];
-		int count = hook_order(view->cgroup, hook->attach_type, progs);
-		json_t *order = json_array();
 
-		for (j = 0; j < count; j++)
-			json_array_append_new(order, json_pack("{s:i, s:o, s:b}", "program_id",
-							       progs[j].id, "program",
-							       output_name(progs[j].name), "ours",
-							       progs[j].id == hook->prog_id));
-		json_array_append_new(hooks,
-				      json_pack("{s:s, s:o}", "hook",
-						hook_type_name(hook->attach_type), "order", order));
+		json_array_append_new(
+			hooks,
+			hook_order_json(json_string(hook_type_name(hook->attach_type)), progs,
+					hook_order(view->cgroup, hook->attach_type, progs),
+					hook->prog_id));
 	}
 	return hooks;
 }
 
 static void order_text(const struct reply_view *view, const struct output *output)
 {
-	struct table *table = table_new("hook|programs in order, ours in brackets");
-	int i, j;
+	struct table *table = table_new(HOOK_ORDER_COLUMNS);
+	struct hook_prog progs[HOOK_PROGS_MAX];
+	int i;
 
 	for (i = 0; i < view->state.hook_count; i++) {
 		const struct hook_state *hook = &view->state.hooks[i];
-		struct hook_prog progs[HOOK_PROGS_MAX];
-		int count = hook_order(view->cgroup, hook->attach_type, progs);
-		char list[1024] = "";
-		size_t used = 0;
 
-		for (j = 0; j < count && used < sizeof(list); j++)
-			used += (size_t)snprintf(list + used, sizeof(list) - used,
-						 progs[j].id == hook->prog_id ? "%s[%s #%u]"
-									      : "%s%s #%u",
-						 j ? " -> " : "", progs[j].name, progs[j].id);
-		table_row(table, "%s|%s", hook_type_name(hook->attach_type),
-			  text_plain(list, sizeof(list)));
+		hook_order_row(table, hook_type_name(hook->attach_type), progs,
+			       hook_order(view->cgroup, hook->attach_type, progs), hook->prog_id);
 	}
 	table_print(table, output, 2);
 }
@@ -73,7 +59,7 @@ static void print_json(const struct output *output, const struct reply_loaded *l
 }
 
 static void print_text(const struct output *output, const struct reply_loaded *loaded,
-		       const char *bpffs)
+		       const struct steer_view *steer, const char *bpffs)
 {
 	if (!loaded->has_reply && !loaded->has_wire)
 		fprintf(output->file, "reply: not loaded (no %s/reply, no %s/wire)\n", bpffs,
@@ -86,11 +72,6 @@ static void print_text(const struct output *output, const struct reply_loaded *l
 		wire_view_text(&loaded->wire, output);
 		wire_order_text(&loaded->wire, output);
 	}
-}
-
-static void print_steer(const struct output *output, const struct steer_view *steer,
-			const char *bpffs)
-{
 	if (steer)
 		steer_status_text(steer, output);
 	else
@@ -102,17 +83,21 @@ static int run(const struct context *context, void *into, int words, char **word
 	struct reply_loaded loaded;
 	struct steer_view steer = { 0 };
 	bool steered = false;
+	const struct steer_view *steered_view;
 	int result = reply_loaded_read(context->bpffs, &loaded, err);
 
 	hooks_libbpf_log();
-	if (!result)
-		result = steer_status_read(context->bpffs, &steer, &steered, err);
-	if (!result && context->output.json) {
-		print_json(&context->output, &loaded, steered ? &steer : NULL);
-	} else if (!result) {
-		print_text(&context->output, &loaded, context->bpffs);
-		print_steer(&context->output, steered ? &steer : NULL, context->bpffs);
-	}
+	if (result)
+		goto out;
+	result = steer_status_read(context->bpffs, &steer, &steered, err);
+	if (result)
+		goto out;
+	steered_view = steered ? &steer : NULL;
+	if (context->output.json)
+		print_json(&context->output, &loaded, steered_view);
+	else
+		print_text(&context->output, &loaded, steered_view, context->bpffs);
+out:
 	reply_loaded_free(&loaded);
 	steer_view_free(&steer);
 	return result;

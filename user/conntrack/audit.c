@@ -35,11 +35,6 @@ static bool was_refreshed(const struct ct_table *earlier, const struct ct_entry 
 	return later->begin_ms + (uint64_t)after->timeout_s * 1000 > latest;
 }
 
-static bool has_grown(const struct ct_counters *before, const struct ct_counters *after)
-{
-	return after->packets > before->packets;
-}
-
 void audit_compare(const struct ct_table *earlier, struct ct_table *later)
 {
 	size_t i;
@@ -51,10 +46,10 @@ void audit_compare(const struct ct_table *earlier, struct ct_table *later)
 		if (!before || !conntrack_same(before, after))
 			continue;
 		after->watched = true;
-		after->answered = has_grown(&before->reply_count, &after->reply_count);
+		after->answered = after->reply_count.packets > before->reply_count.packets;
 		if (before->counted && after->counted)
-			after->used = after->answered ||
-				      has_grown(&before->original_count, &after->original_count);
+			after->used = after->answered || after->original_count.packets >
+								 before->original_count.packets;
 		else
 			after->used = was_refreshed(earlier, before, later, after);
 	}
@@ -73,22 +68,10 @@ static bool is_judged(const struct ct_entry *entry)
 	return !(entry->status & (IPS_OFFLOAD | IPS_HW_OFFLOAD | IPS_DYING | IPS_TEMPLATE));
 }
 
-static const struct inet_socket *find_responder(const struct ct_entry *entry,
-						const struct inet *inet)
+const struct inet_socket *audit_sender(const struct ct_tuple *tuple, const struct inet *inet)
 {
-	const struct ct_tuple *reply = &entry->reply;
-
-	return inet_find_socket(inet, &reply->src, reply->src_port_be, &reply->dst,
-				reply->dst_port_be);
-}
-
-static const struct inet_socket *find_originator(const struct ct_entry *entry,
-						 const struct inet *inet)
-{
-	const struct ct_tuple *original = &entry->original;
-
-	return inet_find_socket(inet, &original->src, original->src_port_be, &original->dst,
-				original->dst_port_be);
+	return inet_find_socket(inet, &tuple->src, tuple->src_port_be, &tuple->dst,
+				tuple->dst_port_be);
 }
 
 /*
@@ -187,7 +170,7 @@ static enum audit_missing judge_backend(const struct ct_entry *entry, const stru
 static bool misses_responder(const struct ct_entry *entry, const struct inet *inet)
 {
 	return inet_is_local(inet, &entry->reply.src) && !entry->answered &&
-	       !find_responder(entry, inet);
+	       !audit_sender(&entry->reply, inet);
 }
 
 /*
@@ -202,7 +185,7 @@ static bool is_tunnel(const struct ct_entry *entry, const struct inet *inet)
 	if (inet_is_local(inet, &entry->original.src) &&
 	    inet_is_kernel_port(inet, entry->original.dst_port_be))
 		return true;
-	socket = inet_is_local(inet, &entry->reply.src) ? find_responder(entry, inet) : NULL;
+	socket = inet_is_local(inet, &entry->reply.src) ? audit_sender(&entry->reply, inet) : NULL;
 	return socket && !socket->pid;
 }
 
@@ -210,7 +193,7 @@ static bool is_tunnel(const struct ct_entry *entry, const struct inet *inet)
 static bool misses_originator(const struct ct_entry *entry, const struct inet *inet)
 {
 	return inet_is_local(inet, &entry->original.src) && entry->watched && !entry->used &&
-	       !find_originator(entry, inet) && !is_tunnel(entry, inet);
+	       !audit_sender(&entry->original, inet) && !is_tunnel(entry, inet);
 }
 
 /* Many may hear what is sent to a group, and none of their answers is one to this entry. */

@@ -45,6 +45,8 @@ struct audit {
 	size_t count, room;
 };
 
+/* The socket of this host from which datagrams of the tuple are sent; NULL: none. */
+const struct inet_socket *audit_sender(const struct ct_tuple *tuple, const struct inet *inet);
 /* "twin", "backend-gone", "socket-gone", "unanswered" */
 const char *audit_reason_name(enum audit_reason reason);
 /* Sets watched, used and answered in the entries of `later` that are in `earlier`, too. */

@@ -104,50 +104,48 @@ static void refused(struct repair *repair, const struct ct_entry *entry, int res
 			strerror(-result));
 }
 
-static enum repair_outcome delete (struct repair *repair, size_t index) {
-	const struct ct_entry *entry = &repair->look->table.entry[index];
-		int result = repair->dry_run ? 0 : conntrack_delete(repair->nl, entry);
-
-		if (result == -ENOENT) return REPAIR_VANISHED;
-		if (result){ refused(repair, entry, result); return REPAIR_FAILED;
-}
-repair->deleted[index] = !repair->dry_run;
-return REPAIR_DELETED;
-}
-
-static int read_batch(const struct repair *repair, size_t first, size_t end, struct ct_table *fresh)
+static enum repair_outcome entry_delete(struct repair *repair, size_t index)
 {
-	int result = 0;
-	size_t i;
+	const struct ct_entry *entry = &repair->look->table.entry[index];
+	int result = repair->dry_run ? 0 : conntrack_delete(repair->nl, entry);
 
-	for (i = first; i < end && !result; i++) {
-		const struct audit_finding *finding = &repair->look->audit.finding[i];
-
-		result = read_again(repair, finding->entry, fresh);
-		if (!result && finding->reason == AUDIT_TWIN)
-			result = read_again(repair, finding->twin, fresh);
+	if (result == -ENOENT)
+		return REPAIR_VANISHED;
+	if (result) {
+		refused(repair, entry, result);
+		return REPAIR_FAILED;
 	}
-	conntrack_sort(fresh);
-	return result;
+	repair->deleted[index] = !repair->dry_run;
+	return REPAIR_DELETED;
 }
 
 static int batch(struct repair *repair, size_t first, size_t end)
 {
 	const struct look *look = repair->look;
+	const struct audit_finding *finding = look->audit.finding;
 	struct look fresh = { .table.entry = NULL };
-	int result = read_batch(repair, first, end, &fresh.table);
+	int result;
 	size_t i;
 
-	if (!result)
-		result = look_judge(&fresh, &look->inet, repair->err);
-	for (i = first; i < end && !result; i++) {
-		const struct audit_finding *finding = &look->audit.finding[i];
-
-		repair->outcome[i] = judge_again(&fresh, &look->table.entry[finding->entry],
-						 finding);
-		if (repair->outcome[i] == REPAIR_DELETED)
-			repair->outcome[i] = delete (repair, finding->entry);
+	for (i = first; i < end; i++) {
+		result = read_again(repair, finding[i].entry, &fresh.table);
+		if (!result && finding[i].reason == AUDIT_TWIN)
+			result = read_again(repair, finding[i].twin, &fresh.table);
+		if (result)
+			goto out;
 	}
+	conntrack_sort(&fresh.table);
+	result = look_judge(&fresh, &look->inet, repair->err);
+	if (result)
+		goto out;
+	for (i = first; i < end; i++) {
+		size_t entry = finding[i].entry;
+
+		repair->outcome[i] = judge_again(&fresh, &look->table.entry[entry], &finding[i]);
+		if (repair->outcome[i] == REPAIR_DELETED)
+			repair->outcome[i] = entry_delete(repair, entry);
+	}
+out:
 	look_free(&fresh);
 	return result;
 }

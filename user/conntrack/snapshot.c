@@ -16,21 +16,13 @@ static int out_of_memory(struct err *err)
 /* Where the entry misses a socket, asks the kernel, whose word is the last: 1, 0 or -errno. */
 static int has_socket(struct nl *diag, const struct ct_entry *entry, enum audit_missing missing)
 {
-	const struct ct_tuple *reply = &entry->reply, *original = &entry->original;
+	const struct ct_tuple *sender = missing == AUDIT_MISSING_RESPONDER    ? &entry->reply
+					: missing == AUDIT_MISSING_ORIGINATOR ? &entry->original
+									      : NULL;
 
-	switch (missing) {
-	case AUDIT_MISSING_RESPONDER:
-		return inet_ask_socket(diag, &reply->src, reply->src_port_be, &reply->dst,
-				       reply->dst_port_be);
-	case AUDIT_MISSING_ORIGINATOR:
-		return inet_ask_socket(diag, &original->src, original->src_port_be, &original->dst,
-				       original->dst_port_be);
-	case AUDIT_MISSING_ROUTE:
-	case AUDIT_MISSING_NEIGHBOUR:
-	case AUDIT_MISSING_NOTHING:
-		break;
-	}
-	return 0;
+	return sender ? inet_ask_socket(diag, &sender->src, sender->src_port_be, &sender->dst,
+					sender->dst_port_be)
+		      : 0;
 }
 
 static int drop_those_with_socket(const struct ct_table *table, struct audit *audit,
@@ -76,46 +68,48 @@ int look_judge(struct look *look, const struct inet *earlier, struct err *err)
 		return result;
 	inet_drop_slow(&look->inet, earlier);
 	result = ask_backends(&look->table, &look->inet, err);
-	if (!result && audit_judge(&look->table, &look->inet, &look->audit))
+	if (result)
+		goto fail;
+	if (audit_judge(&look->table, &look->inet, &look->audit)) {
 		result = out_of_memory(err);
-	if (!result)
-		result = drop_those_with_socket(&look->table, &look->audit, err);
-	if (result) {
-		audit_free(&look->audit);
-		inet_free(&look->inet);
+		goto fail;
 	}
+	result = drop_those_with_socket(&look->table, &look->audit, err);
+	if (!result)
+		return 0;
+fail:
+	audit_free(&look->audit);
+	inet_free(&look->inet);
 	return result;
-}
-
-static void wait_ms(unsigned int ms)
-{
-	struct timespec left = { .tv_sec = ms / 1000, .tv_nsec = (long)(ms % 1000) * 1000000 };
-
-	while (nanosleep(&left, &left) && errno == EINTR)
-		continue;
 }
 
 int look_take(struct look *look, unsigned int watch_ms, struct err *err)
 {
+	struct timespec left = { .tv_sec = watch_ms / 1000,
+				 .tv_nsec = (long)(watch_ms % 1000) * 1000000 };
 	struct ct_table before = { .entry = NULL };
 	struct inet earlier = { .local = NULL };
-	int result = 0;
+	int result;
 
 	if (watch_ms) {
 		result = conntrack_read(&before, err);
-		if (!result)
-			result = inet_read_neighbours(&earlier, err);
-		if (!result)
-			wait_ms(watch_ms);
+		if (result)
+			goto out;
+		result = inet_read_neighbours(&earlier, err);
+		if (result)
+			goto out;
+		while (nanosleep(&left, &left) && errno == EINTR)
+			continue;
 	}
-	if (!result)
-		result = conntrack_read(&look->table, err);
-	if (!result && watch_ms)
+	result = conntrack_read(&look->table, err);
+	if (result)
+		goto out;
+	if (watch_ms)
 		audit_compare(&before, &look->table);
-	if (!result)
-		result = look_judge(look, watch_ms ? &earlier : NULL, err);
+	result = look_judge(look, watch_ms ? &earlier : NULL, err);
 	if (result)
 		look_free(look);
+out:
 	conntrack_free(&before);
 	inet_free(&earlier);
 	return result;

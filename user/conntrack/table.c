@@ -8,6 +8,7 @@
 
 #include "base/addr.h"
 #include "base/array.h"
+#include "base/clock.h"
 #include "base/nl.h"
 #include "kernel/inet.h"
 
@@ -17,7 +18,6 @@
 #include <linux/netfilter/nfnetlink_conntrack.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 /* --- the table */
 
@@ -212,14 +212,6 @@ static void table_forget(void *into)
 	((struct ct_table *)into)->count = 0;
 }
 
-static uint64_t now_ms(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_BOOTTIME, &now);
-	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
-}
-
 int conntrack_refused(int result, struct err *err)
 {
 	switch (-result) {
@@ -255,9 +247,9 @@ int conntrack_read(struct ct_table *table, struct err *err)
 					     table_forget };
 	int result;
 
-	table->begin_ms = now_ms();
+	table->begin_ms = clock_now_ns(CLOCK_BOOTTIME) / 1000000;
 	result = nl_dump(&dump, table);
-	table->end_ms = now_ms();
+	table->end_ms = clock_now_ns(CLOCK_BOOTTIME) / 1000000;
 	if (result) {
 		conntrack_free(table);
 		return conntrack_refused(result, err);

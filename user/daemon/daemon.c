@@ -1,111 +1,61 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * The node daemon.  It loads what its file says, and then follows the host: interfaces
- * and addresses that come and go, and the file itself.  All that it achieves is in the kernel:
- * ending it, however it ends, changes nothing for the traffic, and the next one takes over.
+ * The node daemon.  It loads what its file says, and then follows the host and the file itself.
+ * All that it achieves is in the kernel: ending it, however it ends, changes nothing for the
+ * traffic, and the next one takes over.
  */
 #include "daemon/daemon.h"
 
 #include "base/clock.h"
-#include "base/debounce.h"
 #include "base/log.h"
 #include "base/loop.h"
-#include "base/rtnl_events.h"
 #include "base/sd_notify.h"
-#include "daemon/addresses.h"
 #include "daemon/config_file.h"
-#include "daemon/interfaces.h"
 #include "daemon/netns.h"
 #include "daemon/sections.h"
 #include "daemon/steer.h"
+#include "daemon/watch.h"
 #include "host/daemon_lock.h"
 #include "kernel/links.h"
-#include "reply/purge.h"
 
 #include <errno.h>
 #include <signal.h>
-#include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
-/* Addresses are few, and an answer may hang on them. */
-#define ADDRESSES_QUIET_US 50000
-#define ADDRESSES_BOUND_US 1000000
-/* Routes come by the ten thousand, and the kernel is asked about them as well. */
-#define ROUTES_QUIET_US 250000
-#define ROUTES_BOUND_US 3000000
-/* After a failure the interfaces are looked at again, at ever longer intervals. */
-#define RETRY_US     1000000
-#define RETRY_MAX_US 64000000
-/* Somebody may have detached us; a look costs some system calls for each interface. */
+/* Another process may have detached us; the check costs some system calls for each interface. */
 #define CHECK_US 10000000
-
-struct node;
-
-/* One of the namespaces that are watched. */
-struct watch {
-	struct node *node;
-	struct rtnl *news;
-	struct addrs *addrs;
-	struct loop_timer *look;
-	struct settle addresses, routes;
-	__u64 heard_us; /* the news that are being told */
-	int netns_fd;
-	bool deaf; /* its news can't be acted upon now, and so are not waited for */
-};
-
-enum {
-	HOME,
-	WIRE, /* where it is not at home */
-	WATCHES
-};
 
 struct node {
 	const struct context *context;
 	const char *path;
 	struct run_planes planes;
-	struct run_file *followed; /* what `follow` goes by */
 	struct run_place place;
 	int claim_fd;
 	char bpffs[PATH_MAX];
 	struct loop *loop;
-	struct watch watch[WATCHES];
-	struct follow *follow;
+	struct watch *watch;
 	struct run_steer *steer;
-	struct loop_timer *retry;
-	__u64 retry_us;
-	size_t routes_left_out;
 };
 
-/* Is it in the namespace of this watch? */
-static bool has_wire(const struct watch *watch)
-{
-	const struct node *node = watch->node;
+/* --- status */
 
-	return (watch == &node->watch[WIRE]) == (node->place.wire_fd >= 0);
-}
-
-/* --- how it stands */
-
-/* "reply: socket"; nothing for what has no section. */
+/* "reply: socket"; nothing for a plane that has no section. */
 static int plane_text(const struct node *node, int plane, char *text, size_t size)
 {
 	const struct run_config *config = &node->planes.file->config;
 
-	if (plane == RUN_REPLY	? !config->has_reply
-	    : plane == RUN_WIRE ? !config->has_wire
-				: !config->has_steer)
+	if (!run_plane_wanted(config, plane))
 		return 0;
 	if (node->planes.plane[plane].pending)
 		return snprintf(text, size, "%s: in trouble", run_plane_name(plane));
 	if (plane == RUN_REPLY)
 		return snprintf(text, size, "reply: %s", reply_mode_name(config->reply.mode));
 	if (plane == RUN_WIRE)
-		return snprintf(text, size, "wire: %u interfaces", follow_count(node->follow));
+		return snprintf(text, size, "wire: %u interfaces", watch_count(node->watch));
 	return snprintf(text, size, "steer: %u groups", run_steer_groups(node->steer));
 }
 
-static void tell(const struct node *node, const char *state)
+static void notify_status(const struct node *node, const char *state)
 {
 	static const int order[] = { RUN_REPLY, RUN_WIRE, RUN_STEER };
 	char status[256] = "";
@@ -124,13 +74,13 @@ static void tell(const struct node *node, const char *state)
 		log_warning("service manager: %s", strerror(-result));
 }
 
-static void on_groups(void *arg)
+static void on_changed(void *arg)
 {
 	const struct node *node = arg;
 
-	/* the first file is told of when all of it has been tried */
+	/* The status of the first file is sent when all of it has been tried. */
 	if (node->planes.file)
-		tell(node, "");
+		notify_status(node, "");
 }
 
 static void on_watchdog(void *arg)
@@ -138,328 +88,21 @@ static void on_watchdog(void *arg)
 	notify("WATCHDOG=1\n");
 }
 
-/* --- following the host */
-
-static void sync_failed(struct node *node, const struct err *err)
-{
-	struct log_line line;
-
-	log_begin(&line, LOG_LEVEL_WARNING, "interfaces are not followed");
-	log_field(&line, "reason", "%s", err->what);
-	log_field(&line, "again_after_s", "%llu", node->retry_us / 1000000);
-	log_end(&line);
-}
-
-static void on_news(void *arg);
-
-static void listen_again(struct watch *watch)
-{
-	if (!watch->deaf)
-		return;
-	watch->deaf = loop_read(watch->node->loop, rtnl_fd(watch->news), on_news, watch) != 0;
-	if (watch->deaf)
-		loop_timer_start(watch->node->retry, watch->node->retry_us);
-}
-
-/* Looks at all interfaces, and later once more if that did not do. */
-static void look_again(struct node *node)
-{
-	struct err err;
-	int result = run_place_enter(&node->place, &err);
-
-	if (!result) {
-		result = follow_sync(node->follow, &err);
-		run_place_leave(&node->place);
-		listen_again(&node->watch[WIRE]);
-	}
-	if (result)
-		sync_failed(node, &err);
-	if (follow_wants_sync(node->follow) || result) {
-		loop_timer_start(node->retry, node->retry_us);
-		node->retry_us *= node->retry_us < RETRY_MAX_US ? 2 : 1;
-	} else {
-		node->retry_us = RETRY_US;
-	}
-	tell(node, "");
-}
-
-static void on_retry(void *arg)
-{
-	look_again(arg);
-}
-
-static void follow_file(struct node *node);
-
 static void on_check(void *arg)
 {
 	struct node *node = arg;
-	struct err err;
-	bool lost;
 
 	if (run_planes_check(&node->planes)) {
-		follow_file(node);
-		tell(node, "");
+		watch_file(node->watch, node->planes.wire_file);
+		notify_status(node, "");
 	}
 	run_steer_check(node->steer);
-	if (!node->followed || loop_timer_runs(node->retry) || run_place_enter(&node->place, &err))
-		return;
-	lost = follow_has_lost(node->follow);
-	run_place_leave(&node->place);
-	if (lost)
-		look_again(node);
-}
-
-static void purge(struct watch *watch)
-{
-	struct node *node = watch->node;
-	struct in6_addr *gone = NULL;
-	struct log_line line;
-	size_t count = 0;
-	struct err err;
-	int result = addrs_gone(watch->addrs, &gone, &count, &err);
-
-	if (!result && count && node->planes.file->config.has_reply)
-		result = reply_purge(node->bpffs, (const struct sluice_addr *)gone, count,
-				     run_place_number(watch->netns_fd), &err);
-	free(gone);
-	if (result < 0) {
-		log_err(&err);
-		return;
-	}
-	if (!count)
-		return;
-	log_begin(&line, LOG_LEVEL_INFO, "addresses left this host");
-	log_field(&line, "addresses", "%zu", count);
-	log_field(&line, "flows_purged", "%d", result);
-	log_end(&line);
-}
-
-/* At the earlier of the two times. */
-static void schedule(struct watch *watch)
-{
-	const struct settle *first = &watch->addresses;
-	__u64 now = clock_now_us();
-
-	if (watch->routes.pending && (!first->pending || watch->routes.due_us < first->due_us))
-		first = &watch->routes;
-	loop_timer_start(watch->look, first->due_us > now ? first->due_us - now : 0);
-}
-
-/* The warning comes when the number changes, not each time. */
-static void say_left_out(struct node *node, size_t left_out)
-{
-	struct log_line line;
-
-	if (left_out == node->routes_left_out)
-		return;
-	node->routes_left_out = left_out;
-	log_begin(&line, left_out ? LOG_LEVEL_WARNING : LOG_LEVEL_INFO,
-		  left_out ? "more routes than there is room for: answers follow wider ones"
-			   : "there is room for all routes again");
-	log_field(&line, "left_out", "%zu", left_out);
-	log_end(&line);
-}
-
-static int refresh_routes(struct watch *watch)
-{
-	struct node *node = watch->node;
-	struct err err;
-	size_t left_out;
-	int result;
-
-	if (!has_wire(watch) || !node->followed)
-		return 0;
-	result = wire_refresh_routes(node->bpffs, &left_out, &err);
-	if (result)
-		log_err(&err);
-	else
-		say_left_out(node, left_out);
-	return result;
-}
-
-static void on_look(void *arg)
-{
-	struct watch *watch = arg;
-	struct node *node = watch->node;
-	bool away = watch == &node->watch[WIRE];
-	__u64 began = clock_now_us(), ended;
-	struct err err;
-	int failed;
-
-	if (away && run_place_enter(&node->place, &err)) {
-		log_err(&err);
-		loop_timer_start(watch->look, CHECK_US);
-		return;
-	}
-	if (watch->addresses.pending)
-		purge(watch);
-	failed = refresh_routes(watch);
-	if (away)
-		run_place_leave(&node->place);
-	ended = clock_now_us();
-	settle_looked(&watch->addresses, began, ended);
-	settle_looked(&watch->routes, began, ended);
-	/* what changes faster than it can be read, or is locked, is not up to date yet */
-	if (failed == -EAGAIN || failed == -EBUSY) {
-		settle_news(&watch->routes, ended);
-		schedule(watch);
-	}
-}
-
-static void on_link(const struct rtnl_link *link, void *arg)
-{
-	struct watch *watch = arg;
-
-	if (has_wire(watch))
-		follow_link(watch->node->follow, link, watch->heard_us);
-	if (watch == &watch->node->watch[HOME])
-		run_steer_link(watch->node->steer, link);
-}
-
-static void on_gone(const struct rtnl_link *link, void *arg)
-{
-	struct watch *watch = arg;
-
-	if (has_wire(watch))
-		follow_gone(watch->node->follow, link);
-	if (watch == &watch->node->watch[HOME])
-		run_steer_link(watch->node->steer, link);
-}
-
-static void on_left(const struct in6_addr *addr, void *arg)
-{
-	struct watch *watch = arg;
-
-	if (addrs_add(watch->addrs, addr))
-		log_warning("addresses: no memory");
-}
-
-static void on_address(void *arg)
-{
-	struct watch *watch = arg;
-
-	settle_news(&watch->addresses, clock_now_us());
-	schedule(watch);
-}
-
-static void on_route(void *arg)
-{
-	struct watch *watch = arg;
-
-	settle_news(&watch->routes, clock_now_us());
-	schedule(watch);
-}
-
-static void on_lost(void *arg)
-{
-	struct watch *watch = arg;
-
-	log_warning("news of the kernel were lost: looking at everything again");
-	on_address(watch);
-	loop_timer_start(watch->node->retry, 0);
-}
-
-static const struct rtnl_news news = { on_link, on_gone, on_left, on_address, on_route, on_lost };
-
-static void on_news(void *arg)
-{
-	struct watch *watch = arg;
-	struct node *node = watch->node;
-	unsigned int before = follow_count(node->follow);
-	bool away = watch == &node->watch[WIRE];
-	struct err err;
-	int result;
-
-	watch->heard_us = clock_now_us();
-	if (away && run_place_enter(&node->place, &err)) {
-		/* they stay there to be read, and would call at once again */
-		loop_forget(node->loop, rtnl_fd(watch->news));
-		watch->deaf = true;
-		loop_timer_start(node->retry, node->retry_us);
-		return;
-	}
-	result = rtnl_read(watch->news);
-	if (away)
-		run_place_leave(&node->place);
-	if (result)
-		log_warning("news of the kernel: %s", strerror(-result));
-	if (follow_wants_sync(node->follow))
-		loop_timer_start(node->retry, 0);
-	if (follow_count(node->follow) != before)
-		tell(node, "");
-}
-
-/* In the calling thread's namespace. */
-static int watch_begin(struct node *node, int which, int netns_fd, struct err *err)
-{
-	struct watch *watch = &node->watch[which];
-	struct in6_addr *none = NULL;
-	size_t count;
-	int result;
-
-	*watch = (struct watch){ .node = node, .netns_fd = netns_fd };
-	watch->addrs = addrs_new();
-	watch->addresses.quiet_us = ADDRESSES_QUIET_US;
-	watch->addresses.bound_us = ADDRESSES_BOUND_US;
-	watch->routes.quiet_us = ROUTES_QUIET_US;
-	watch->routes.bound_us = ROUTES_BOUND_US;
-	watch->look = loop_timer(node->loop, false, on_look, watch);
-	result = watch->addrs && watch->look ? rtnl_open(&watch->news, &news, watch) : -ENOMEM;
-	if (!result)
-		result = loop_read(node->loop, rtnl_fd(watch->news), on_news, watch);
-	if (result)
-		return err_set(err, EXIT_ERROR, -result, "news of the kernel: %s",
-			       strerror(-result));
-	result = addrs_gone(watch->addrs, &none, &count, err);
-	free(none);
-	return result;
-}
-
-/* Once wire mode is known to be elsewhere. */
-static int watch_wire(struct node *node, struct err *err)
-{
-	struct watch *watch = &node->watch[WIRE];
-	int result;
-
-	if (node->place.wire_fd < 0 || watch->news)
-		return 0;
-	result = run_place_enter(&node->place, err);
-	if (result)
-		return result;
-	result = watch_begin(node, WIRE, node->place.wire_fd, err);
-	run_place_leave(&node->place);
-	/* what came between the load and this */
-	if (!result)
-		on_route(watch);
-	return result;
+	watch_check(node->watch);
 }
 
 /* --- a new file */
 
-/* Wire mode may go by another file than it did. */
-static void follow_file(struct node *node)
-{
-	struct run_file *file = node->planes.wire_file;
-	struct err err;
-	int i;
-
-	if (file == node->followed)
-		return;
-	run_file_drop(node->followed);
-	node->followed = file ? run_file_hold(file) : NULL;
-	follow_options(node->follow, file ? &file->config.wire : NULL);
-	if (!file)
-		return;
-	if (watch_wire(node, &err))
-		log_err(&err);
-	for (i = 0; i < WATCHES; i++)
-		if (node->watch[i].news && has_wire(&node->watch[i]) &&
-		    rtnl_add_routes(node->watch[i].news))
-			log_warning("routes are not followed: %s", strerror(errno));
-	look_again(node);
-}
-
-/* What the running process has built upon. */
+/* Refuses what the running process cannot change. */
 static int refuse_move(const struct node *node, const struct run_config *config, struct err *err)
 {
 	const char *what = NULL;
@@ -476,7 +119,7 @@ static int refuse_move(const struct node *node, const struct run_config *config,
 			"unload what is loaded there, and restart");
 }
 
-/* Nothing of the first file in force: -errno with *err set. */
+/* -errno with *err set if the first file cannot be applied at all. */
 static int apply(struct node *node, struct run_file *file, struct err *err)
 {
 	int result = run_planes_apply(&node->planes, file, err);
@@ -484,7 +127,7 @@ static int apply(struct node *node, struct run_file *file, struct err *err)
 	if (result)
 		return result;
 	log_logfmt(node->context->verbose ? LOG_LEVEL_DEBUG : file->config.log_level);
-	follow_file(node);
+	watch_file(node->watch, node->planes.wire_file);
 	return 0;
 }
 
@@ -493,22 +136,17 @@ static void on_reload(void *arg)
 	struct run_file *file = NULL;
 	struct node *node = arg;
 	struct err err;
-	int result;
 
 	notify("RELOADING=1\nMONOTONIC_USEC=%llu\n", clock_now_us());
-	result = run_file_read(node->context, node->path, &file, &err);
-	if (!result)
-		result = refuse_move(node, &file->config, &err);
-	if (!result)
-		result = apply(node, file, &err);
-	if (result) {
+	if (run_file_read(node->context, node->path, &file, &err) ||
+	    refuse_move(node, &file->config, &err) || apply(node, file, &err)) {
 		log_err(&err);
 		log_warning("reload refused: what was in force stays in force");
 	} else {
 		log_info("reloaded");
 	}
 	run_file_drop(file);
-	tell(node, "READY=1\n");
+	notify_status(node, "READY=1\n");
 }
 
 /* --- start and end */
@@ -522,101 +160,72 @@ static void on_stop(void *arg)
 	loop_stop(node->loop);
 }
 
-static int signals(struct node *node)
+static int timer_start(struct node *node, loop_fn fn, __u64 us)
 {
-	int result = loop_signal(node->loop, SIGTERM, on_stop, node);
+	struct loop_timer *timer = loop_timer(node->loop, true, fn, node);
 
-	/* Whoever reads the log may go first. */
-	signal(SIGPIPE, SIG_IGN);
-	if (!result)
-		result = loop_signal(node->loop, SIGINT, on_stop, node);
-	if (!result)
-		result = loop_signal(node->loop, SIGHUP, on_reload, node);
-	return result;
+	return timer ? loop_timer_start(timer, us) : -ENOMEM;
 }
 
-static int watchdog(struct node *node)
+/* Signals first: one that arrives from here on waits until all is loaded. */
+static int loop_setup(struct node *node)
 {
-	uint64_t us = notify_watchdog_us();
-	struct loop_timer *timer;
-
-	if (!us)
-		return 0;
-	timer = loop_timer(node->loop, true, on_watchdog, node);
-	return timer ? loop_timer_start(timer, us / 2) : -ENOMEM;
-}
-
-static int checks(struct node *node)
-{
-	struct loop_timer *timer = loop_timer(node->loop, true, on_check, node);
-
-	return timer ? loop_timer_start(timer, CHECK_US) : -ENOMEM;
-}
-
-/* Signals first: from here on one that comes waits until all is loaded. */
-static int machinery(struct node *node, struct err *err)
-{
+	static const struct {
+		int number;
+		loop_fn fn;
+	} signals[] = { { SIGTERM, on_stop }, { SIGINT, on_stop }, { SIGHUP, on_reload } };
+	__u64 watchdog_us = notify_watchdog_us();
 	int result = loop_new(&node->loop);
+	size_t i;
 
+	/* The reader of the log may exit first. */
+	signal(SIGPIPE, SIG_IGN);
+	for (i = 0; i < sizeof(signals) / sizeof(*signals) && !result; i++)
+		result = loop_signal(node->loop, signals[i].number, signals[i].fn, node);
+	if (!result && watchdog_us)
+		result = timer_start(node, on_watchdog, watchdog_us / 2);
 	if (!result)
-		result = signals(node);
-	if (!result)
-		result = watchdog(node);
-	if (!result)
-		result = checks(node);
-	node->follow = follow_new();
-	node->steer = result ? NULL : run_steer_new(node->loop, on_groups, node);
-	node->retry = result ? NULL : loop_timer(node->loop, false, on_retry, node);
-	node->retry_us = RETRY_US;
+		result = timer_start(node, on_check, CHECK_US);
+	if (result)
+		return result;
+	node->steer = run_steer_new(node->loop, on_changed, node);
 	node->planes.steer = node->steer;
-	if (!result && (!node->follow || !node->steer || !node->retry))
-		result = -ENOMEM;
-	return result ? err_set(err, EXIT_ERROR, -result, "event loop: %s", strerror(-result)) : 0;
+	node->watch = watch_new(&(struct watch_settings){ .loop = node->loop,
+							  .place = &node->place,
+							  .steer = node->steer,
+							  .changed = on_changed,
+							  .arg = node });
+	return node->steer && node->watch ? 0 : -ENOMEM;
 }
 
-static int begin(struct node *node, struct err *err)
+static int start(struct node *node, struct err *err)
 {
 	struct run_file *file = NULL;
-	int result = machinery(node, err);
+	int result = loop_setup(node);
 
-	if (!result)
-		result = run_file_read(node->context, node->path, &file, err);
+	if (result)
+		return err_set(err, EXIT_ERROR, -result, "event loop: %s", strerror(-result));
+	result = run_file_read(node->context, node->path, &file, err);
 	if (result)
 		return result;
 	if (snprintf(node->bpffs, sizeof(node->bpffs), "%s", file->config.location.bpffs) >=
-	    PATH_MAX)
+	    PATH_MAX) {
 		result = err_set(err, EXIT_USAGE, ENAMETOOLONG, "bpffs: the path is too long");
-	if (!result)
-		result = run_place_open(&node->place, err);
-	if (!result) {
-		result = claim_take(node->bpffs, err);
-		node->claim_fd = result < 0 ? -1 : result;
-		result = result < 0 ? result : 0;
+		goto out;
 	}
-	if (!result)
-		result = watch_begin(node, HOME, node->place.home_fd, err);
-	if (!result)
-		result = apply(node, file, err);
+	result = run_place_open(&node->place, err);
+	if (result)
+		goto out;
+	result = node->claim_fd = claim_take(node->bpffs, err);
+	if (result < 0)
+		goto out;
+	result = watch_start(node->watch, err);
+	if (result)
+		goto out;
+	result = apply(node, file, err);
+out:
 	run_file_drop(file);
 	return result;
-}
-
-static void end(struct node *node)
-{
-	int i;
-
-	run_steer_free(node->steer);
-	loop_free(node->loop);
-	for (i = 0; i < WATCHES; i++) {
-		rtnl_close(node->watch[i].news);
-		addrs_free(node->watch[i].addrs);
-	}
-	follow_free(node->follow);
-	if (node->claim_fd >= 0)
-		claim_drop(node->bpffs, node->claim_fd);
-	run_place_close(&node->place);
-	run_file_drop(node->followed);
-	run_planes_end(&node->planes);
 }
 
 static int serve(struct node *node, struct err *err)
@@ -629,31 +238,31 @@ static int serve(struct node *node, struct err *err)
 	log_field(&line, "config", "%s", node->path);
 	log_field(&line, "bpffs", "%s", node->bpffs);
 	log_end(&line);
-	tell(node, "READY=1\n");
+	notify_status(node, "READY=1\n");
 	result = loop_run(node->loop);
 	return result ? err_set(err, EXIT_ERROR, -result, "event loop: %s", strerror(-result)) : 0;
 }
 
 int daemon_run(const struct context *context, const char *path, struct err *err)
 {
-	struct node *node;
+	struct node node = { .context = context,
+			     .path = path,
+			     .place = { .home_fd = -1, .wire_fd = -1 },
+			     .claim_fd = -1,
+			     .planes = { .context = context, .place = &node.place } };
 	int result;
 
 	log_logfmt(context->verbose ? LOG_LEVEL_DEBUG : LOG_LEVEL_INFO);
 	hooks_libbpf_log();
-	node = calloc(1, sizeof(*node));
-	if (!node)
-		return err_set(err, EXIT_ERROR, ENOMEM, "no memory");
-	*node = (struct node){ .context = context,
-			       .path = path,
-			       .place = { .home_fd = -1, .wire_fd = -1 },
-			       .claim_fd = -1 };
-	node->planes.context = context;
-	node->planes.place = &node->place;
-	result = begin(node, err);
+	result = start(&node, err);
 	if (!result)
-		result = serve(node, err);
-	end(node);
-	free(node);
+		result = serve(&node, err);
+	run_steer_free(node.steer);
+	loop_free(node.loop);
+	watch_free(node.watch);
+	if (node.claim_fd >= 0)
+		claim_drop(node.bpffs, node.claim_fd);
+	run_place_close(&node.place);
+	run_planes_end(&node.planes);
 	return result;
 }

@@ -131,12 +131,6 @@ static struct attached *find(const struct follow *follow, __u32 ifindex)
 	return there;
 }
 
-static void forget(struct follow *follow, struct attached *there)
-{
-	HASH_DEL(follow->attached, there);
-	free(there);
-}
-
 static void remember(struct follow *follow, const struct rtnl_link *link, __u32 roles)
 {
 	struct attached *there = find(follow, link->index);
@@ -161,40 +155,33 @@ static bool is_current(const struct follow *follow, const struct rtnl_link *link
 	       !strcmp(there->name, link->name);
 }
 
-static void log_iface(const char *message, const struct rtnl_link *link, __u32 bridge,
-		      __u64 heard_us)
+static void log_iface(enum log_level level, const char *message, const struct rtnl_link *link,
+		      const char *reason)
 {
 	struct log_line line;
 
-	log_begin(&line, LOG_LEVEL_INFO, message);
+	log_begin(&line, level, message);
 	log_field(&line, "iface", "%s", link->name);
 	log_field(&line, "ifindex", "%u", link->index);
-	if (bridge)
-		log_field(&line, "bridge", "%u", bridge);
-	if (heard_us)
-		log_field(&line, "delay_us", "%llu", clock_now_us() - heard_us);
+	if (reason)
+		log_field(&line, "reason", "%s", reason);
 	log_end(&line);
 }
 
-/* An interface that has gone meanwhile is no failure: its end is among the news to come. */
+/* An interface that has gone meanwhile is no failure: its end is among the events to come. */
 static void failed(struct follow *follow, const char *what, const struct rtnl_link *link,
 		   int result, const struct err *err)
 {
-	struct log_line line;
-
 	if (result == -ENODEV || result == -ENXIO)
 		return;
 	follow->wants_sync = true;
-	log_begin(&line, LOG_LEVEL_WARNING, what);
-	log_field(&line, "iface", "%s", link->name);
-	log_field(&line, "ifindex", "%u", link->index);
-	log_field(&line, "reason", "%s", err->what);
-	log_end(&line);
+	log_iface(LOG_LEVEL_WARNING, what, link, err->what);
 }
 
 static void attach(struct follow *follow, const struct rtnl_link *link, __u32 roles, __u64 heard_us)
 {
 	__u32 bridge = bridge_of(follow, link);
+	struct log_line line;
 	struct err err;
 	int result = wire_attach_iface(follow->options->bpffs, link->name, roles, bridge, &err);
 
@@ -203,7 +190,14 @@ static void attach(struct follow *follow, const struct rtnl_link *link, __u32 ro
 		return;
 	}
 	remember(follow, link, roles);
-	log_iface("attached", link, bridge, heard_us);
+	log_begin(&line, LOG_LEVEL_INFO, "attached");
+	log_field(&line, "iface", "%s", link->name);
+	log_field(&line, "ifindex", "%u", link->index);
+	if (bridge)
+		log_field(&line, "bridge", "%u", bridge);
+	if (heard_us)
+		log_field(&line, "delay_us", "%llu", clock_now_us() - heard_us);
+	log_end(&line);
 }
 
 static void detach(struct follow *follow, const struct rtnl_link *link)
@@ -219,8 +213,9 @@ static void detach(struct follow *follow, const struct rtnl_link *link)
 		failed(follow, "not detached", link, result, &err);
 		return;
 	}
-	forget(follow, there);
-	log_iface("detached", link, 0, 0);
+	HASH_DEL(follow->attached, there);
+	free(there);
+	log_iface(LOG_LEVEL_INFO, "detached", link, NULL);
 }
 
 static void look_at(struct follow *follow, const struct rtnl_link *link, __u64 heard_us)
@@ -269,16 +264,6 @@ static __u32 roles_in_force(const struct follow *follow, const struct wire_iface
 	return iface->book.roles & WANTED;
 }
 
-static void log_lost(const struct rtnl_link *link)
-{
-	struct log_line line;
-
-	log_begin(&line, LOG_LEVEL_WARNING, "found detached, and not by this daemon");
-	log_field(&line, "iface", "%s", link->name);
-	log_field(&line, "ifindex", "%u", link->index);
-	log_end(&line);
-}
-
 static void adopt_one(struct follow *follow, const struct wire_iface *iface,
 		      const struct netdev *dev)
 {
@@ -289,7 +274,7 @@ static void adopt_one(struct follow *follow, const struct wire_iface *iface,
 	else
 		memcpy(link.name, iface->book.name, sizeof(link.name));
 	if (dev && iface->gone)
-		log_lost(&link);
+		log_iface(LOG_LEVEL_WARNING, "found detached, and not by this daemon", &link, NULL);
 	remember(follow, &link, roles_in_force(follow, iface, &link));
 	if (!dev)
 		detach(follow, &link);

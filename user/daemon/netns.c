@@ -10,12 +10,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-__u32 run_place_number(int netns_fd)
+static ino_t inode_of(int netns_fd)
 {
 	struct stat st = { 0 };
 
 	fstat(netns_fd, &st);
-	return (__u32)st.st_ino;
+	return st.st_ino;
 }
 
 int run_place_open(struct run_place *place, struct err *err)
@@ -43,7 +43,7 @@ int run_place_add_wire(struct run_place *place, const char *netns, struct err *e
 	fd = netns_open(netns, err);
 	if (fd < 0)
 		return fd;
-	if (run_place_number(fd) == run_place_number(place->home_fd))
+	if (inode_of(fd) == inode_of(place->home_fd))
 		close(fd);
 	else
 		place->wire_fd = fd;

@@ -9,7 +9,6 @@
 #include "base/err.h"
 
 #include <limits.h>
-#include <linux/types.h>
 #include <stdbool.h>
 
 struct run_place {
@@ -34,7 +33,5 @@ void run_place_close(struct run_place *place);
 /* Goes there, and back; the way back ends the process if it is barred. */
 int run_place_enter(const struct run_place *place, struct err *err);
 void run_place_leave(const struct run_place *place);
-/* The inode number by which BPF programs know a namespace. */
-__u32 run_place_number(int netns_fd);
 
 #endif

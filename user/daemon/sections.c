@@ -149,32 +149,22 @@ static void steer_drop(struct run_planes *planes)
 
 /* --- sections */
 
-static bool reply_wanted(const struct run_config *config)
-{
-	return config->has_reply;
-}
-
-static bool wire_wanted(const struct run_config *config)
-{
-	return config->has_wire;
-}
-
-static bool steer_wanted(const struct run_config *config)
-{
-	return config->has_steer;
-}
-
 static const struct section {
 	const char *name;
-	bool (*wanted)(const struct run_config *config);
+	size_t wanted_at; /* a bool in struct run_config */
 	/* Loads it, or changes it in place, all or nothing. 0, or -errno with *err set. */
 	int (*apply)(struct run_planes *planes, struct run_file *file, struct err *err);
 	void (*drop)(struct run_planes *planes);
 } sections[RUN_PLANES] = {
-	[RUN_STEER] = { "steer", steer_wanted, steer_apply, steer_drop },
-	[RUN_REPLY] = { "reply", reply_wanted, reply_apply, reply_drop },
-	[RUN_WIRE] = { "wire", wire_wanted, wire_apply, wire_drop },
+	[RUN_STEER] = { "steer", offsetof(struct run_config, has_steer), steer_apply, steer_drop },
+	[RUN_REPLY] = { "reply", offsetof(struct run_config, has_reply), reply_apply, reply_drop },
+	[RUN_WIRE] = { "wire", offsetof(struct run_config, has_wire), wire_apply, wire_drop },
 };
+
+bool run_plane_wanted(const struct run_config *config, int plane)
+{
+	return *(const bool *)((const char *)config + sections[plane].wanted_at);
+}
 
 const char *run_plane_name(int plane)
 {
@@ -218,7 +208,7 @@ static int nothing_loaded(const struct run_planes *planes, const struct run_conf
 	int i;
 
 	for (i = 0; i < RUN_PLANES; i++) {
-		if (!sections[i].wanted(config))
+		if (!run_plane_wanted(config, i))
 			continue;
 		if (!planes->plane[i].pending)
 			return 0;
@@ -241,7 +231,7 @@ static void take(struct run_planes *planes, struct run_file *file)
 
 		if (plane->pending)
 			say_trouble(planes, i);
-		if (sections[i].wanted(&file->config))
+		if (run_plane_wanted(&file->config, i))
 			continue;
 		sections[i].drop(planes);
 		*plane = (struct run_plane){ 0 };
@@ -253,7 +243,7 @@ int run_planes_apply(struct run_planes *planes, struct run_file *file, struct er
 	int i;
 
 	for (i = 0; i < RUN_PLANES; i++)
-		if (sections[i].wanted(&file->config)) {
+		if (run_plane_wanted(&file->config, i)) {
 			planes->plane[i].detached = false;
 			apply(planes, i, file);
 		}
@@ -297,7 +287,7 @@ static void look_for_unloaded(struct run_planes *planes, int i)
 /* Wire mode has a look at its interfaces of its own (daemon/interfaces.h). */
 static void look_for_detached(struct run_planes *planes)
 {
-	static struct reply_state state;
+	struct reply_state state;
 	struct run_plane *plane = &planes->plane[RUN_REPLY];
 	const char *bpffs = planes->file->config.location.bpffs;
 	bool detached = false;

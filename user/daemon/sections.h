@@ -54,6 +54,8 @@ int run_planes_apply(struct run_planes *planes, struct run_file *file, struct er
  * or detached it, which is mended.  Was anything tried?
  */
 bool run_planes_check(struct run_planes *planes);
+/* Has the file a section for the plane? */
+bool run_plane_wanted(const struct run_config *config, int plane);
 /* "wire" */
 const char *run_plane_name(int plane);
 /* What is loaded stays. */

@@ -10,12 +10,6 @@
 
 #define TROUBLES_MAX 256
 
-/* Lines at once, and in the long run. */
-#define LINES_BURST    64
-#define LINES_A_SECOND 8
-
-#define SECOND_NS 1000000000ULL
-
 struct trouble {
 	__u64 hash; /* of what is said of it */
 	bool seen;  /* by this sweep */
@@ -26,20 +20,11 @@ struct steer_log {
 	int troubles;
 	unsigned int groups, groups_before;
 	__u64 bound_ns;
-	__u64 filled_ns; /* when the allowance was last added to */
-	unsigned int allowance;
-	unsigned int left_out;
 };
 
 struct steer_log *steer_log_new(void)
 {
-	struct steer_log *log = calloc(1, sizeof(*log));
-
-	if (log) {
-		log->allowance = LINES_BURST;
-		log->filled_ns = clock_now_ns(CLOCK_MONOTONIC);
-	}
-	return log;
+	return calloc(1, sizeof(struct steer_log));
 }
 
 void steer_log_free(struct steer_log *log)
@@ -50,46 +35,6 @@ void steer_log_free(struct steer_log *log)
 unsigned int steer_log_groups(const struct steer_log *log)
 {
 	return log->groups_before;
-}
-
-/* --- how much is said */
-
-static void allowance_fill(struct steer_log *log)
-{
-	__u64 now = clock_now_ns(CLOCK_MONOTONIC),
-	      lines = (now - log->filled_ns) * LINES_A_SECOND / SECOND_NS;
-
-	if (!lines)
-		return;
-	log->filled_ns = now;
-	log->allowance = log->allowance + lines > LINES_BURST
-				 ? LINES_BURST
-				 : log->allowance + (unsigned int)lines;
-}
-
-static void say_left_out(struct steer_log *log)
-{
-	struct log_line line;
-
-	if (!log->left_out || log->allowance < 2)
-		return;
-	log->allowance--;
-	log_begin(&line, LOG_LEVEL_INFO, "steer: too much news, lines are left out");
-	log_field(&line, "lines", "%u", log->left_out);
-	log_end(&line);
-	log->left_out = 0;
-}
-
-static bool may_say(struct steer_log *log)
-{
-	allowance_fill(log);
-	say_left_out(log);
-	if (!log->allowance) {
-		log->left_out++;
-		return false;
-	}
-	log->allowance--;
-	return true;
 }
 
 /* --- troubles */
@@ -112,7 +57,7 @@ static struct trouble *trouble_find(struct steer_log *log, __u64 hash)
 	return NULL;
 }
 
-/* Is it new?  One that can't be said now, or has no room here, is so once more. */
+/* Is it new?  One without room here stays new, and unsaid. */
 static bool trouble_is_new(struct steer_log *log, const struct steer_news *news)
 {
 	struct trouble *known;
@@ -128,7 +73,7 @@ static bool trouble_is_new(struct steer_log *log, const struct steer_news *news)
 		known->seen = true;
 		return false;
 	}
-	if (log->troubles == TROUBLES_MAX || !may_say(log))
+	if (log->troubles == TROUBLES_MAX)
 		return false;
 	log->trouble[log->troubles++] = (struct trouble){ hash, true };
 	return true;
@@ -187,9 +132,7 @@ void steer_log_news(const struct steer_news *news, void *arg)
 	default:
 		break;
 	}
-	if (may_say(log))
-		say(log, news,
-		    news->event == STEER_DRAIN_LAPSED ? LOG_LEVEL_WARNING : LOG_LEVEL_INFO);
+	say(log, news, news->event == STEER_DRAIN_LAPSED ? LOG_LEVEL_WARNING : LOG_LEVEL_INFO);
 }
 
 void steer_log_begin(struct steer_log *log, __u64 bound_ns)
@@ -206,8 +149,6 @@ void steer_log_end(struct steer_log *log, bool complete)
 {
 	int i, kept = 0;
 
-	allowance_fill(log);
-	say_left_out(log);
 	if (!complete)
 		return;
 	log->groups_before = log->groups;

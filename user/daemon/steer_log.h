@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What the daemon's log says of steering.  Each sweep tells anew what it finds; here a trouble that
- * lasts is said once, and again only after it has been gone.  A server that binds and exits in a
- * loop gets so many lines a second and no more; how many were left out is said, too.
+ * Writes the daemon's log lines of steering.  Each sweep reports again what it finds; a failure
+ * that lasts is logged once, and again only after it has been gone.  The rate of lines is left to
+ * journald, which limits it for each service (RateLimitIntervalSec=).
  */
 #ifndef SLUICE_DAEMON_STEER_LOG_H
 #define SLUICE_DAEMON_STEER_LOG_H

@@ -1,69 +1,64 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What this kernel, these capabilities and these mounts allow, against what each plane needs.  One
- * table (host/check.c) lists the needs; a finding is one of its lines, put to the test.
+ * Compares what this kernel, these capabilities and these mounts allow with what each plane needs.
+ * The planes' tables of needs (SUBJECT/needs.c) have a row for each; a finding is a probed row.
  */
 #ifndef SLUICE_HOST_CHECK_H
 #define SLUICE_HOST_CHECK_H
 
+#include "host/needs.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 
-enum probe_plane {
-	PROBE_REPLY,
-	PROBE_STEER,
-	PROBE_MEET,
-	PROBE_PLANES
+enum check_result {
+	CHECK_OK,
+	CHECK_WARN, /* missing, and there is a fallback */
+	CHECK_FAIL, /* missing, and a plane that was asked for cannot work without it */
 };
 
-enum probe_result {
-	PROBE_OK,
-	PROBE_WARN, /* missing, and done without */
-	PROBE_FAIL, /* missing, and a plane that was asked for can't do without */
+enum check_state {
+	CHECK_READY,
+	CHECK_FALLBACK, /* works, with one fallback or more */
+	CHECK_MISSING,
 };
 
-enum probe_state {
-	PROBE_READY,
-	PROBE_FALLBACK, /* runs, but not with all it could have */
-	PROBE_MISSING,
-};
+#define CHECK_FINDINGS_MAX 64
 
-#define PROBE_FINDINGS_MAX 64
-
-struct probe_finding {
+struct check_finding {
 	const char *plane; /* "host" where more than one plane needs it */
 	const char *name;
-	enum probe_result result;
-	bool permission; /* what is missing is a permission, not a part of the kernel */
+	enum check_result result;
+	bool permission; /* a permission is missing, not a part of the kernel */
 	bool unknown;	 /* a permission is missing to find out */
 	char reason[512];
 	char mend[256]; /* empty if ok */
 };
 
-struct probe_verdict {
+struct check_verdict {
 	bool asked;
-	enum probe_state state;
-	bool permission; /* PROBE_MISSING, for want of permissions alone */
+	enum check_state state;
+	bool permission; /* CHECK_MISSING for want of permissions only */
 	int fallbacks;
-	const char *fallback[PROBE_FINDINGS_MAX]; /* each once; NULL: only part of what is needed */
+	const char *fallback[CHECK_FINDINGS_MAX]; /* each once; NULL: only part of a need is met */
 	char missing[256]; /* the names of what is missing; empty if nothing is */
 };
 
-struct probe_report {
+struct check_report {
 	size_t count;
-	struct probe_finding finding[PROBE_FINDINGS_MAX];
-	struct probe_verdict verdict[PROBE_PLANES];
+	struct check_finding finding[CHECK_FINDINGS_MAX];
+	struct check_verdict verdict[CHECK_PLANES];
 };
 
-struct probe_settings {
-	unsigned int planes; /* bit 1 << enum probe_plane */
-	const char *bpffs;   /* folder of the pins, which need not exist */
+struct check_settings {
+	unsigned int planes; /* bit 1 << enum check_plane */
+	const char *bpffs;   /* the pins folder, which need not exist */
 	const char *cgroup;  /* NULL: as in mountinfo */
 };
 
-/* "reply", "steer" or "meet" */
-const char *probe_plane_name(enum probe_plane plane);
-/* Puts the whole table to the test. Leaves nothing behind, and changes nothing that is there. */
-void probe_run(const struct probe_settings *settings, struct probe_report *report);
+/* "reply" or "steer" */
+const char *check_plane_name(enum check_plane plane);
+/* Probes the rows of the planes that are asked for.  Leaves nothing behind, changes nothing. */
+void check_run(const struct check_settings *settings, struct check_report *report);
 
 #endif

@@ -102,56 +102,47 @@ int cleanup_remove(const char *bpffs, int *groups, struct err *err)
 	return result < 0 ? result : removed + result;
 }
 
-/* The name of an object; for a link that of its program. Returns 0 if it is ours. */
-static int name_program(int fd, char name[BPF_OBJ_NAME_LEN])
-{
-	struct bpf_prog_info info = { 0 };
-	__u32 length = sizeof(info);
-
-	if (bpf_obj_get_info_by_fd(fd, &info, &length))
-		return -errno;
-	memcpy(name, info.name, BPF_OBJ_NAME_LEN);
-	return 0;
-}
-
-static int name_map(int fd, char name[BPF_OBJ_NAME_LEN])
-{
-	struct bpf_map_info info = { 0 };
-	__u32 length = sizeof(info);
-
-	if (bpf_obj_get_info_by_fd(fd, &info, &length))
-		return -errno;
-	memcpy(name, info.name, BPF_OBJ_NAME_LEN);
-	return 0;
-}
-
-static int name_link(int fd, char name[BPF_OBJ_NAME_LEN])
-{
-	struct bpf_link_info info = { 0 };
-	__u32 length = sizeof(info);
-	int result, prog_fd;
-
-	if (bpf_obj_get_info_by_fd(fd, &info, &length))
-		return -errno;
-	prog_fd = bpf_prog_get_fd_by_id(info.prog_id);
-	if (prog_fd < 0)
-		return -errno;
-	result = name_program(prog_fd, name);
-	close(prog_fd);
-	return result;
-}
+union info {
+	struct bpf_link_info link;
+	struct bpf_prog_info prog;
+	struct bpf_map_info map;
+};
 
 static const struct kind {
 	const char *name;
 	int (*next)(__u32 from, __u32 *id);
 	int (*open)(__u32 id);
-	int (*identify)(int fd, char name[BPF_OBJ_NAME_LEN]);
+	__u32 info_size;
+	size_t name_at; /* in the info */
 } kinds[] = {
-	{ "link", bpf_link_get_next_id, bpf_link_get_fd_by_id, name_link },
+	{ "link", bpf_link_get_next_id, bpf_link_get_fd_by_id, sizeof(struct bpf_link_info), 0 },
 #define PROGRAMS 1
-	{ "program", bpf_prog_get_next_id, bpf_prog_get_fd_by_id, name_program },
-	{ "map", bpf_map_get_next_id, bpf_map_get_fd_by_id, name_map },
+	{ "program", bpf_prog_get_next_id, bpf_prog_get_fd_by_id, sizeof(struct bpf_prog_info),
+	  offsetof(struct bpf_prog_info, name) },
+	{ "map", bpf_map_get_next_id, bpf_map_get_fd_by_id, sizeof(struct bpf_map_info),
+	  offsetof(struct bpf_map_info, name) },
 };
+
+/* A link has the name of its program. */
+static int identify(const struct kind *kind, int fd, char name[BPF_OBJ_NAME_LEN])
+{
+	union info info = { 0 };
+	__u32 length = kind->info_size;
+	int result, prog_fd;
+
+	if (bpf_obj_get_info_by_fd(fd, &info, &length))
+		return -errno;
+	if (kind->name_at) {
+		memcpy(name, (char *)&info + kind->name_at, BPF_OBJ_NAME_LEN);
+		return 0;
+	}
+	prog_fd = bpf_prog_get_fd_by_id(info.link.prog_id);
+	if (prog_fd < 0)
+		return -errno;
+	result = identify(&kinds[PROGRAMS], prog_fd, name);
+	close(prog_fd);
+	return result;
+}
 
 static int find_kind(const struct kind *kind, cleanup_left_fn fn, void *arg)
 {
@@ -167,7 +158,7 @@ static int find_kind(const struct kind *kind, cleanup_left_fn fn, void *arg)
 			continue;
 		if (fd < 0)
 			return -errno;
-		result = kind->identify(fd, name);
+		result = identify(kind, fd, name);
 		close(fd);
 		if (result || strncmp(name, OUR_PREFIX, strlen(OUR_PREFIX)))
 			continue;

@@ -5,7 +5,6 @@
 #include <bpf/btf.h>
 #include <errno.h>
 #include <netinet/in.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -106,85 +105,9 @@ enum feature feature_helper(enum bpf_prog_type type, enum bpf_attach_type attach
 	return helper_in(type, &opts, helper);
 }
 
-/* Types of which the kernel wants to know the layout: an int for a key, and a value with a lock. */
-struct layout {
-	int fd;
-	int key;
-	int value;
-};
-
-static int layout_describe(struct btf *btf, struct layout *layout)
-{
-	int lock;
-
-	layout->key = btf__add_int(btf, "int", 4, BTF_INT_SIGNED);
-	lock = btf__add_struct(btf, "bpf_spin_lock", 4);
-	if (layout->key < 0 || lock < 0 || btf__add_field(btf, "val", layout->key, 0, 0))
-		return -1;
-	layout->value = btf__add_struct(btf, "value", 8);
-	if (layout->value < 0 || btf__add_field(btf, "lock", lock, 0, 0) ||
-	    btf__add_field(btf, "rest", layout->key, 32, 0))
-		return -1;
-	return 0;
-}
-
-static int layout_load(struct layout *layout)
-{
-	struct btf *btf = btf__new_empty();
-	const void *raw;
-	__u32 size = 0;
-
-	if (!btf)
-		return -1;
-	layout->fd = -1;
-	if (!layout_describe(btf, layout)) {
-		raw = btf__raw_data(btf, &size);
-		layout->fd = raw ? bpf_btf_load(raw, size, NULL) : -1;
-	}
-	btf__free(btf);
-	return layout->fd;
-}
-
-static int map_with_layout(enum bpf_map_type type, __u32 entries, __u32 flags, bool lock)
-{
-	struct layout layout;
-	int fd, failure;
-
-	if (layout_load(&layout) < 0)
-		return -1;
-	LIBBPF_OPTS(bpf_map_create_opts, opts, .btf_fd = layout.fd, .btf_key_type_id = layout.key,
-		    .btf_value_type_id = lock ? layout.value : layout.key, .map_flags = flags);
-	fd = bpf_map_create(type, NULL, 4, lock ? 8 : 4, entries, &opts);
-	failure = errno;
-	close(layout.fd);
-	errno = failure;
-	return fd;
-}
-
-enum feature feature_map(enum bpf_map_type type)
-{
-	switch (type) {
-	case BPF_MAP_TYPE_SK_STORAGE:
-		return verdict_close(map_with_layout(type, 0, BPF_F_NO_PREALLOC, false));
-	case BPF_MAP_TYPE_RINGBUF:
-		return verdict_close(bpf_map_create(type, NULL, 0, 0, getpagesize(), NULL));
-	case BPF_MAP_TYPE_REUSEPORT_SOCKARRAY:
-		return verdict_close(bpf_map_create(type, NULL, 4, 8, 1, NULL));
-	default:
-		return verdict_close(bpf_map_create(type, NULL, 4, 4, 1, NULL));
-	}
-}
-
 enum feature feature_memory(__u32 bytes)
 {
 	return verdict_close(bpf_map_create(BPF_MAP_TYPE_ARRAY, NULL, 4, bytes, 1, NULL));
-}
-
-enum feature feature_spin_lock(enum bpf_prog_type type, enum bpf_attach_type attach)
-{
-	enum feature answer = verdict_close(map_with_layout(BPF_MAP_TYPE_ARRAY, 1, 0, true));
-
-	return answer == FEATURE_YES ? feature_helper(type, attach, BPF_FUNC_spin_lock) : answer;
 }
 
 /* Creates no link: the target does not exist, and a kernel that knows the kind of link says so. */
@@ -326,11 +249,6 @@ enum feature feature_pidfd_getfd(void)
 	return answer;
 }
 
-enum feature feature_udp(int family)
-{
-	return verdict_close(socket(family, SOCK_DGRAM | SOCK_CLOEXEC, 0));
-}
-
 /* The type of a member, also of one in an unnamed struct or union; -1 if there is none. */
 static int member_type(const struct btf *btf, int id, const char *name, size_t length)
 {
@@ -369,13 +287,4 @@ enum feature feature_field(const struct btf *btf, const char *name, const char *
 enum feature feature_function(const struct btf *btf, const char *name)
 {
 	return btf__find_by_name_kind(btf, name, BTF_KIND_FUNC) > 0 ? FEATURE_YES : FEATURE_NO;
-}
-
-/* Each has such a type, for its arguments (include/trace/bpf_probe.h). */
-enum feature feature_tracepoint(const struct btf *btf, const char *name)
-{
-	char type[64];
-
-	snprintf(type, sizeof(type), "btf_trace_%s", name);
-	return btf__find_by_name_kind(btf, type, BTF_KIND_TYPEDEF) > 0 ? FEATURE_YES : FEATURE_NO;
 }

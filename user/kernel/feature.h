@@ -21,6 +21,7 @@ struct btf;
 enum feature {
 	FEATURE_NO,
 	FEATURE_YES,
+	FEATURE_LIMITED, /* there, with a restriction */
 	FEATURE_REFUSED, /* EPERM or EACCES: a question of permission */
 };
 
@@ -31,11 +32,8 @@ enum feature feature_hook(enum bpf_prog_type type, enum bpf_attach_type attach);
 /* May such a program call the helper? */
 enum feature feature_helper(enum bpf_prog_type type, enum bpf_attach_type attach,
 			    enum bpf_func_id helper);
-enum feature feature_map(enum bpf_map_type type);
 /* May so much memory be taken for maps?  Until 5.11 it counts against RLIMIT_MEMLOCK. */
 enum feature feature_memory(__u32 bytes);
-/* An array whose values hold a bpf_spin_lock, taken by a program of that type. */
-enum feature feature_spin_lock(enum bpf_prog_type type, enum bpf_attach_type attach);
 /* Are programs attached to a cgroup by bpf_link, so that they can be pinned and updated? */
 enum feature feature_cgroup_link(void);
 /* Are programs attached to an interface by a tcx link? */
@@ -49,13 +47,9 @@ enum feature feature_reuseport_casts(const struct btf *vmlinux);
 /* Can an sk_reuseport program be attached to a group of sockets? */
 enum feature feature_reuseport_attach(void);
 enum feature feature_pidfd_getfd(void);
-/* Can a UDP socket of that family be made? */
-enum feature feature_udp(int family);
 /* A field of a kernel struct, in any depth: "net", "ipv4.dev_addr_genid". */
 enum feature feature_field(const struct btf *btf, const char *name, const char *path);
 /* A function that BTF lists, which is where programs find kfuncs. */
 enum feature feature_function(const struct btf *btf, const char *name);
-/* A tracepoint that programs may be attached to as raw_tp. */
-enum feature feature_tracepoint(const struct btf *btf, const char *name);
 
 #endif

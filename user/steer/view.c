@@ -7,6 +7,7 @@
 #include "steer/view.h"
 
 #include "base/array.h"
+#include "base/clock.h"
 #include "base/netns.h"
 #include "steer/group/drain_lock.h"
 #include "steer/group/udp_stats.h"
@@ -33,14 +34,6 @@ const char *steer_counter_key(int counter)
 const char *steer_counter_help(int counter)
 {
 	return counters[counter].help;
-}
-
-static __u64 now_ns(clockid_t clock)
-{
-	struct timespec now;
-
-	clock_gettime(clock, &now);
-	return (__u64)now.tv_sec * 1000000000ULL + (__u64)now.tv_nsec;
 }
 
 /* --- counters */
@@ -380,7 +373,7 @@ int steer_view_read(const char *bpffs, const struct steer_view *before, struct s
 	int result;
 	size_t i;
 
-	*view = (struct steer_view){ .at_ns = now_ns(CLOCK_MONOTONIC) };
+	*view = (struct steer_view){ .at_ns = clock_now_ns(CLOCK_MONOTONIC) };
 	result = steer_read(bpffs, &view->meta, err);
 	if (result)
 		return result;

@@ -11,9 +11,9 @@ set -euo pipefail
 ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/../../.." && pwd)
 if [ -z "${TEST_CGROUP:-}" ]; then
 	case $(realpath "$0") in
-	"$ROOT"/tests/net/*) ;;
+	"$ROOT"/tests/net/* | "$ROOT"/tests/nightly/*) ;;
 	*)
-		echo "$0: source this from a test below tests/net" >&2
+		echo "$0: source this from a test below tests/net or tests/nightly" >&2
 		exit 1
 		;;
 	esac

@@ -6,6 +6,8 @@
 # names.
 #
 #   container ── docker0 172.17.0.1 [host: three servers on 0.0.0.0:56789]
+#
+# runs alone: any `sluice cleanup` on this machine takes a group whose pins have gone
 . "$(dirname "$0")/../lib/lib.sh"
 . "$(dirname "$0")/../lib/see.sh"
 

@@ -4,11 +4,14 @@
 # The same address and port in two network namespaces are two groups, each with its own figures and
 # its namespace's counters; and what may not be looked into is left open, not made up.
 #
-#   host: two servers on [::]:56789       other: two servers on [::]:56789
+#   host: two servers on [::]:47081       other: two servers on [::]:47081
+#
+# The port is no other test's: `--netns all` takes the servers of all namespaces of the machine.
 . "$(dirname "$0")/../lib/lib.sh"
 . "$(dirname "$0")/../lib/see.sh"
 
 OTHER=other
+PORT=47081
 
 # local_up NAME: two dual-stack servers in that namespace
 local_up()

@@ -3,6 +3,7 @@
 
 #include "base/addr.h"
 #include "base/text.h"
+#include "conntrack/audit.h"
 
 #include <linux/netfilter/nf_conntrack_common.h>
 #include <stdio.h>
@@ -18,36 +19,26 @@ const char *conntrack_state_name(const struct ct_entry *entry)
 	return entry->status & IPS_ASSURED ? "ASSURED" : "SEEN_REPLY";
 }
 
-/* The end of an entry that is on this host: its address, and the socket there. */
+/* An end of an entry that is on this host: what it sends, and the socket there. */
 struct end {
 	const char *role;
-	const struct in6_addr *addr;
-	in_port_t port_be;
+	const struct ct_tuple *tuple;
 	const struct inet_socket *socket; /* NULL: none */
 };
-
-static struct end end_of(const char *role, const struct in6_addr *addr, in_port_t port_be,
-			 const struct in6_addr *peer, in_port_t peer_port_be,
-			 const struct inet *inet)
-{
-	return (struct end){ .role = role,
-			     .addr = addr,
-			     .port_be = port_be,
-			     .socket = inet_find_socket(inet, addr, port_be, peer, peer_port_be) };
-}
 
 /* Fills in up to two ends; returns how many are on this host. */
 static int local_ends(const struct ct_entry *entry, const struct inet *inet, struct end end[2])
 {
-	const struct ct_tuple *original = &entry->original, *reply = &entry->reply;
-	int count = 0;
+	const struct end ends[] = { { "originator", &entry->original, NULL },
+				    { "responder", &entry->reply, NULL } };
+	int i, count = 0;
 
-	if (inet_is_local(inet, &original->src))
-		end[count++] = end_of("originator", &original->src, original->src_port_be,
-				      &original->dst, original->dst_port_be, inet);
-	if (inet_is_local(inet, &reply->src))
-		end[count++] = end_of("responder", &reply->src, reply->src_port_be, &reply->dst,
-				      reply->dst_port_be, inet);
+	for (i = 0; i < 2; i++) {
+		if (!inet_is_local(inet, &ends[i].tuple->src))
+			continue;
+		end[count] = ends[i];
+		end[count++].socket = audit_sender(ends[i].tuple, inet);
+	}
 	return count;
 }
 
@@ -144,11 +135,12 @@ static json_t *local_json(const struct ct_entry *entry, const struct inet *inet)
 	int i, count = local_ends(entry, inet, end);
 
 	for (i = 0; i < count; i++)
-		json_array_append_new(
-			array, json_pack("{s:s, s:s, s:i, s:b, s:o}", "end", end[i].role, "address",
-					 addr_format(end[i].addr, addr), "port",
-					 ntohs(end[i].port_be), "socket", end[i].socket != NULL,
-					 "process", process_json(end[i].socket)));
+		json_array_append_new(array,
+				      json_pack("{s:s, s:s, s:i, s:b, s:o}", "end", end[i].role,
+						"address", addr_format(&end[i].tuple->src, addr),
+						"port", ntohs(end[i].tuple->src_port_be), "socket",
+						end[i].socket != NULL, "process",
+						process_json(end[i].socket)));
 	return array;
 }
 

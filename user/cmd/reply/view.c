@@ -1,19 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "cmd/reply/view.h"
 
+#include "base/clock.h"
+#include "base/counters.h"
 #include "base/text.h"
 
 #include <inttypes.h>
 #include <string.h>
 
-static const struct {
-	const char *key;
-	const char *help;
-} counters[] = {
-#define X(name, help) { #name, help },
-	SLUICE_REPLY_COUNTERS(X)
-#undef X
-};
+static const struct counter counters[] = { SLUICE_REPLY_COUNTERS(COUNTER) };
 
 int reply_view_read(const char *bpffs, struct reply_view *view, struct err *err)
 {
@@ -24,14 +19,6 @@ int reply_view_read(const char *bpffs, struct reply_view *view, struct err *err)
 	if (!result && reply_cgroup_path(view->state.meta.cgroup_id, view->cgroup))
 		snprintf(view->cgroup, sizeof(view->cgroup), "(gone)");
 	return result;
-}
-
-static __u64 loaded_for_ns(const struct sluice_reply_meta *meta)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_REALTIME, &now);
-	return (__u64)now.tv_sec * 1000000000ULL + (__u64)now.tv_nsec - meta->loaded_ns;
 }
 
 static json_t *hooks_json(const struct reply_state *state)
@@ -53,15 +40,30 @@ static json_t *hooks_json(const struct reply_state *state)
 	return hooks;
 }
 
-static json_t *counters_json(const struct sluice_reply_counters *values)
+json_t *hook_order_json(json_t *hook, const struct hook_prog *progs, int count, __u32 ours)
 {
-	json_t *object = json_object();
+	json_t *order = json_array();
 	int i;
 
-	for (i = 0; i < SLUICE_REPLY_COUNTERS_MAX; i++)
-		json_object_set_new(object, counters[i].key,
-				    json_integer((json_int_t)values->value[i]));
-	return object;
+	for (i = 0; i < count; i++)
+		json_array_append_new(order, json_pack("{s:i, s:o, s:b}", "program_id", progs[i].id,
+						       "program", output_name(progs[i].name),
+						       "ours", progs[i].id == ours));
+	return json_pack("{s:o, s:o}", "hook", hook, "order", order);
+}
+
+void hook_order_row(struct table *table, const char *hook, const struct hook_prog *progs, int count,
+		    __u32 ours)
+{
+	char list[1024] = "";
+	size_t used = 0;
+	int i;
+
+	for (i = 0; i < count && used < sizeof(list); i++)
+		used += (size_t)snprintf(list + used, sizeof(list) - used,
+					 progs[i].id == ours ? "%s[%s #%u]" : "%s%s #%u",
+					 i ? " -> " : "", progs[i].name, progs[i].id);
+	table_row(table, "%s|%s", hook, text_plain(list, sizeof(list)));
 }
 
 json_t *reply_view_json(const struct reply_view *view)
@@ -76,10 +78,12 @@ json_t *reply_view_json(const struct reply_view *view)
 		"{s:s, s:s, s:b, s:o, s:I, s:f, s:I, s:{s:i, s:i, s:i}, s:o, s:o}", "mode",
 		reply_mode_name(meta->mode), "ports", text, "complete",
 		meta->state == SLUICE_LOADED, "cgroup", output_name(view->cgroup), "cgroup_id",
-		(json_int_t)meta->cgroup_id, "loaded_for_s", (double)loaded_for_ns(meta) / 1e9,
-		"age_s", (json_int_t)(meta->age_ns / 1000000000ULL), "flows", "live",
-		view->fill.live, "expired", view->fill.expired, "size", view->fill.size, "hooks",
-		hooks_json(&view->state), "counters", counters_json(&view->state.counters));
+		(json_int_t)meta->cgroup_id, "loaded_for_s",
+		(double)(clock_now_ns(CLOCK_REALTIME) - meta->loaded_ns) / 1e9, "age_s",
+		(json_int_t)(meta->age_ns / 1000000000ULL), "flows", "live", view->fill.live,
+		"expired", view->fill.expired, "size", view->fill.size, "hooks",
+		hooks_json(&view->state), "counters",
+		counters_json(counters, view->state.counters.value, SLUICE_REPLY_COUNTERS_MAX));
 }
 
 static void hooks_text(const struct reply_state *state, const struct output *output)
@@ -101,18 +105,6 @@ static void hooks_text(const struct reply_state *state, const struct output *out
 	table_print(table, output, 2);
 }
 
-static void counters_text(const struct sluice_reply_counters *values, const struct output *output)
-{
-	struct table *table = table_new(">count|counter|meaning");
-	int i;
-
-	for (i = 0; i < SLUICE_REPLY_COUNTERS_MAX; i++)
-		if (values->value[i])
-			table_row(table, "%llu|%s|%s", values->value[i], counters[i].key,
-				  counters[i].help);
-	table_print(table, output, 2);
-}
-
 void reply_view_text(const struct reply_view *view, const struct output *output)
 {
 	const struct sluice_reply_meta *meta = &view->state.meta;
@@ -122,7 +114,8 @@ void reply_view_text(const struct reply_view *view, const struct output *output)
 	reply_ports(meta, &ports);
 	ports_format(&ports, text, sizeof(text));
 	fprintf(output->file, "reply: mode %s, ports %s, loaded %s ago\n",
-		reply_mode_name(meta->mode), text, age_format(loaded_for_ns(meta), age));
+		reply_mode_name(meta->mode), text,
+		age_format(clock_now_ns(CLOCK_REALTIME) - meta->loaded_ns, age));
 	fprintf(output->file, "  cgroup %s\n",
 		text_plain_copy(cgroup, sizeof(cgroup), view->cgroup));
 	fprintf(output->file,
@@ -133,5 +126,5 @@ void reply_view_text(const struct reply_view *view, const struct output *output)
 			"  %sa load was interrupted: run it again, or 'sluice cleanup'%s\n",
 			output_tone(output, OUTPUT_BAD), output_plain(output));
 	hooks_text(&view->state, output);
-	counters_text(&view->state.counters, output);
+	counters_text(counters, view->state.counters.value, SLUICE_REPLY_COUNTERS_MAX, output);
 }

@@ -6,8 +6,6 @@
 #include "cmd/command.h"
 #include "reply/reply.h"
 
-#include <time.h>
-
 struct reply_view {
 	struct reply_state state;
 	struct flow_table_usage fill;
@@ -17,5 +15,12 @@ struct reply_view {
 int reply_view_read(const char *bpffs, struct reply_view *view, struct err *err);
 json_t *reply_view_json(const struct reply_view *view);
 void reply_view_text(const struct reply_view *view, const struct output *output);
+
+#define HOOK_ORDER_COLUMNS "hook|programs in order, ours in brackets"
+/* The programs on a hook; @ours is the id of ours.  @hook becomes part of the JSON object. */
+json_t *hook_order_json(json_t *hook, const struct hook_prog *progs, int count, __u32 ours);
+/* Adds a row to a table of HOOK_ORDER_COLUMNS. */
+void hook_order_row(struct table *table, const char *hook, const struct hook_prog *progs, int count,
+		    __u32 ours);
 
 #endif

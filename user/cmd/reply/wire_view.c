@@ -2,6 +2,8 @@
 #include "cmd/reply/wire_view.h"
 
 #include "base/addr.h"
+#include "base/clock.h"
+#include "base/counters.h"
 #include "base/ports.h"
 #include "base/text.h"
 #include "cmd/reply/view.h"
@@ -10,14 +12,7 @@
 #include <net/if.h>
 #include <string.h>
 
-static const struct {
-	const char *key;
-	const char *help;
-} counters[] = {
-#define X(name, help) { #name, help },
-	SLUICE_WIRE_COUNTERS(X)
-#undef X
-};
+static const struct counter counters[] = { SLUICE_WIRE_COUNTERS(COUNTER) };
 
 static const char *role_text(__u32 roles)
 {
@@ -143,39 +138,21 @@ static json_t *ifaces_json(const struct wire_state *state)
 	return ifaces;
 }
 
-static json_t *counters_json(const struct sluice_wire_counters *values)
-{
-	json_t *object = json_object();
-	int i;
-
-	for (i = 0; i < SLUICE_WIRE_COUNTERS_MAX; i++)
-		json_object_set_new(object, counters[i].key,
-				    json_integer((json_int_t)values->value[i]));
-	return object;
-}
-
-static __u64 loaded_for_ns(const struct sluice_wire_meta *meta)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_REALTIME, &now);
-	return (__u64)now.tv_sec * 1000000000ULL + (__u64)now.tv_nsec - meta->loaded_ns;
-}
-
 json_t *wire_view_json(const struct wire_state *state)
 {
 	const struct sluice_wire_meta *meta = &state->meta;
 	char ports[4096];
 
 	ports_text(meta, ports, sizeof(ports));
-	return json_pack("{s:s, s:s, s:b, s:I, s:b, s:f, s:I, s:{s:i, s:i, s:i}, s:o, s:o, s:o}",
-			 "mode", "wire", "ports", ports, "complete", meta->state == SLUICE_LOADED,
-			 "netns", (json_int_t)meta->netns, "other_netns", state->elsewhere,
-			 "loaded_for_s", (double)loaded_for_ns(meta) / 1e9, "age_s",
-			 (json_int_t)(meta->age_ns / 1000000000ULL), "flows", "live",
-			 state->fill.live, "expired", state->fill.expired, "size", state->fill.size,
-			 "except", except_json(&state->except), "interfaces", ifaces_json(state),
-			 "counters", counters_json(&state->counters));
+	return json_pack(
+		"{s:s, s:s, s:b, s:I, s:b, s:f, s:I, s:{s:i, s:i, s:i}, s:o, s:o, s:o}", "mode",
+		"wire", "ports", ports, "complete", meta->state == SLUICE_LOADED, "netns",
+		(json_int_t)meta->netns, "other_netns", state->elsewhere, "loaded_for_s",
+		(double)(clock_now_ns(CLOCK_REALTIME) - meta->loaded_ns) / 1e9, "age_s",
+		(json_int_t)(meta->age_ns / 1000000000ULL), "flows", "live", state->fill.live,
+		"expired", state->fill.expired, "size", state->fill.size, "except",
+		except_json(&state->except), "interfaces", ifaces_json(state), "counters",
+		counters_json(counters, state->counters.value, SLUICE_WIRE_COUNTERS_MAX));
 }
 
 static void ifaces_text(const struct wire_state *state, const struct output *output)
@@ -196,18 +173,6 @@ static void ifaces_text(const struct wire_state *state, const struct output *out
 	table_print(table, output, 2);
 }
 
-static void counters_text(const struct sluice_wire_counters *values, const struct output *output)
-{
-	struct table *table = table_new(">count|counter|meaning");
-	int i;
-
-	for (i = 0; i < SLUICE_WIRE_COUNTERS_MAX; i++)
-		if (values->value[i])
-			table_row(table, "%llu|%s|%s", values->value[i], counters[i].key,
-				  counters[i].help);
-	table_print(table, output, 2);
-}
-
 void wire_view_text(const struct wire_state *state, const struct output *output)
 {
 	const struct sluice_wire_meta *meta = &state->meta;
@@ -215,7 +180,7 @@ void wire_view_text(const struct wire_state *state, const struct output *output)
 
 	ports_text(meta, ports, sizeof(ports));
 	fprintf(output->file, "reply: mode wire, ports %s, loaded %s ago%s\n", ports,
-		age_format(loaded_for_ns(meta), age),
+		age_format(clock_now_ns(CLOCK_REALTIME) - meta->loaded_ns, age),
 		state->elsewhere ? ", in another network namespace" : "");
 	fprintf(output->file,
 		"  flows  %u live, %u expired, of %u; used for %llus after a datagram\n",
@@ -227,7 +192,7 @@ void wire_view_text(const struct wire_state *state, const struct output *output)
 			output_tone(output, OUTPUT_BAD), output_plain(output));
 	except_text(&state->except, output);
 	ifaces_text(state, output);
-	counters_text(&state->counters, output);
+	counters_text(counters, state->counters.value, SLUICE_WIRE_COUNTERS_MAX, output);
 }
 
 /* --- the order among the programs of others */
@@ -243,51 +208,34 @@ json_t *wire_order_json(const struct wire_state *state)
 	struct hook_prog progs[HOOK_PROGS_MAX];
 	json_t *hooks = json_array();
 	char hook[32];
-	int i, j, out;
+	int i, out;
 
 	for (i = 0; !state->elsewhere && i < state->count; i++)
 		for (out = 0; out < 2; out++) {
 			const struct wire_iface *iface = &state->ifaces[i];
-			int count = tc_order(iface->ifindex, out, progs);
-			json_t *order = json_array();
 
-			for (j = 0; j < count; j++)
-				json_array_append_new(
-					order,
-					json_pack("{s:i, s:o, s:b}", "program_id", progs[j].id,
-						  "program", output_name(progs[j].name), "ours",
-						  progs[j].id == iface->prog_id[out]));
-			json_array_append_new(hooks,
-					      json_pack("{s:o, s:o}", "hook",
-							output_name(hook_text(iface, out, hook)),
-							"order", order));
+			json_array_append_new(
+				hooks, hook_order_json(output_name(hook_text(iface, out, hook)),
+						       progs, tc_order(iface->ifindex, out, progs),
+						       iface->prog_id[out]));
 		}
 	return hooks;
 }
 
 void wire_order_text(const struct wire_state *state, const struct output *output)
 {
-	struct table *table = table_new("hook|programs in order, ours in brackets");
+	struct table *table = table_new(HOOK_ORDER_COLUMNS);
 	struct hook_prog progs[HOOK_PROGS_MAX];
 	char hook[32];
-	int i, j, out;
+	int i, out;
 
 	for (i = 0; !state->elsewhere && i < state->count; i++)
 		for (out = 0; out < 2; out++) {
 			const struct wire_iface *iface = &state->ifaces[i];
-			int count = tc_order(iface->ifindex, out, progs);
-			char list[1024] = "";
-			size_t used = 0;
 
-			for (j = 0; j < count && used < sizeof(list); j++)
-				used += (size_t)snprintf(
-					list + used, sizeof(list) - used,
-					progs[j].id == iface->prog_id[out] ? "%s[%s #%u]"
-									   : "%s%s #%u",
-					j ? " -> " : "", progs[j].name, progs[j].id);
-			table_row(table, "%s|%s",
-				  text_plain(hook_text(iface, out, hook), sizeof(hook)),
-				  text_plain(list, sizeof(list)));
+			hook_order_row(table, text_plain(hook_text(iface, out, hook), sizeof(hook)),
+				       progs, tc_order(iface->ifindex, out, progs),
+				       iface->prog_id[out]);
 		}
 	table_print(table, output, 2);
 }

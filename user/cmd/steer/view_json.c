@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "base/addr.h"
+#include "base/clock.h"
 #include "base/ports.h"
 #include "steer/view.h"
 
@@ -13,12 +14,7 @@ static const char *const udp_keys[] = {
 
 static json_t *age_json(__u64 since_ns, clockid_t clock)
 {
-	struct timespec now;
-	__u64 now_ns;
-
-	clock_gettime(clock, &now);
-	now_ns = (__u64)now.tv_sec * 1000000000ULL + (__u64)now.tv_nsec;
-	return json_real((double)(now_ns - since_ns) / 1e9);
+	return json_real((double)(clock_now_ns(clock) - since_ns) / 1e9);
 }
 
 static json_t *name_json(const struct steer_view *view, __u32 netns)

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+#include "base/clock.h"
 #include "base/ports.h"
 #include "base/text.h"
 #include "cmd/reply/view.h"
@@ -30,11 +31,7 @@ static bool locale_is_utf8(void)
 
 static const char *age_since(__u64 realtime_ns, char text[24])
 {
-	struct timespec now;
-
-	clock_gettime(CLOCK_REALTIME, &now);
-	return age_format((__u64)now.tv_sec * 1000000000ULL + (__u64)now.tv_nsec - realtime_ns,
-			  text);
+	return age_format(clock_now_ns(CLOCK_REALTIME) - realtime_ns, text);
 }
 
 static const char *netns_text(const struct steer_view *view, __u32 netns, char *text, size_t size)

@@ -1,0 +1,345 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * The wire programs on every shape of packet that they follow: options, tags and extension headers,
+ * fragments, and ICMP errors about what they have changed.
+ */
+#include "wire_lab.h"
+
+/* --- shapes that are followed */
+
+static void test_plain(void **state)
+{
+	int version;
+
+	for (version = 4; version <= 6; version += 2) {
+		struct shape request = request_of(version, next_port(), WILDCARD);
+		size_t payload;
+
+		for (payload = 0; payload < 70; payload++) {
+			request.payload = payload;
+			request.source_port = next_port();
+			converse(&host, &request);
+		}
+		request.payload = 1400;
+		converse(&host, &request);
+	}
+}
+
+static void test_no_checksum(void **state)
+{
+	int version;
+
+	for (version = 4; version <= 6; version += 2) {
+		struct shape request = request_of(version, next_port(), WILDCARD);
+
+		request.no_checksum = true;
+		converse(&host, &request);
+	}
+}
+
+/*
+ * A checksum that comes out as 0 is sent as 0xffff: among 65,536 payloads of two bytes, one makes
+ * it so. The source port plays the part of the payload here.
+ */
+static void test_checksum_zero(void **state)
+{
+	unsigned int found = 0, port;
+
+	for (port = 1; port < 65536 && !found; port++) {
+		struct shape request = request4((uint16_t)port, WILDCARD);
+		struct shape inside = to_target(request, NEAR4);
+		struct frame frame;
+
+		request.payload = inside.payload = 0;
+		build_frame(&inside, &frame);
+		if (frame.byte[14 + 20 + 6] != 0xff || frame.byte[14 + 20 + 7] != 0xff)
+			continue;
+		found++;
+		pass(&host, host.in, &request, &inside, SLUICE_WIRE_request_rewritten);
+	}
+	assert_int_equal(found, 1);
+}
+
+static void test_options(void **state)
+{
+	struct shape request = request4(0, WILDCARD);
+
+	for (request.options = 0; request.options <= 40; request.options += 4) {
+		request.source_port = next_port();
+		converse(&host, &request);
+	}
+}
+
+static void test_extension_headers(void **state)
+{
+	static const char *const chains[] = { "h",  "d",  "r",	 "f",	 "hd",
+					      "hr", "hf", "hdr", "hrdf", "hdrfd" };
+	struct shape request = request6(0, WILDCARD);
+	size_t i;
+
+	for (i = 0; i < sizeof(chains) / sizeof(*chains); i++) {
+		request.source_port = next_port();
+		request.chain = chains[i];
+		converse(&host, &request);
+	}
+}
+
+static void test_vlan(void **state)
+{
+	int version, tags;
+
+	for (version = 4; version <= 6; version += 2)
+		for (tags = 1; tags <= 2; tags++) {
+			struct shape request = request_of(version, next_port(), WILDCARD);
+
+			request.vlan_tags = tags;
+			converse(&host, &request);
+			request.source_port = next_port();
+			converse(&port, &request);
+		}
+}
+
+static void test_padding(void **state)
+{
+	int version;
+
+	for (version = 4; version <= 6; version += 2) {
+		struct shape request = request_of(version, next_port(), WILDCARD);
+
+		request.payload = 1;
+		request.padding = 17;
+		converse(&host, &request);
+	}
+}
+
+/* The headers need not lie in the linear part of a packet (test_run makes such since 6.18). */
+static void test_not_linear(void **state)
+{
+	int version, refused = 0;
+
+	for (version = 4; version <= 6; version += 2) {
+		struct shape request = request_of(version, next_port(), WILDCARD);
+		struct shape inside = to_target(request, near_of(&request));
+		struct frame in, out, wanted;
+
+		build_frame(&request, &in);
+		build_frame(&inside, &wanted);
+		if (run_frame(host.in, &in, 14, &out)) {
+			refused++;
+			continue;
+		}
+		assert_int_equal(out.len, wanted.len);
+		assert_frame(&out, &wanted);
+	}
+	if (refused)
+		print_message("this kernel's test_run makes linear packets only\n");
+}
+
+/* --- fragments */
+
+static void test_fragments(void **state)
+{
+	int version;
+
+	for (version = 4; version <= 6; version += 2) {
+		struct shape request = request_of(version, next_port(), WILDCARD);
+		struct shape reply = answer(&request, near_of(&request));
+
+		fragments(&host, host.in, request, request.source, near_of(&request),
+			  SLUICE_WIRE_request_rewritten);
+		fragments(&host, host.out, reply, request.target, reply.target,
+			  SLUICE_WIRE_reply_rewritten);
+		/* one that is right as it is: its fragments are followed, and not changed */
+		request.target = near_of(&request);
+		request.source_port = next_port();
+		fragments(&host, host.in, request, request.source, request.target,
+			  SLUICE_WIRE_request_right);
+	}
+}
+
+/* A later fragment that comes first cannot be known. */
+static void test_fragment_early(void **state)
+{
+	int version;
+
+	for (version = 4; version <= 6; version += 2) {
+		struct shape early = request_of(version, next_port(), WILDCARD);
+
+		early.payload = 1400;
+		early.fragment = true;
+		early.chain = version == 6 ? "f" : NULL;
+		early.id = 0x9999;
+		early.from = 512;
+		early.to = 2000;
+		pass(&host, host.in, &early, &early, SLUICE_WIRE_fragment_early);
+		pass(&host, host.out, &early, &early, SLUICE_WIRE_fragment_early);
+	}
+}
+
+/* More datagrams at a time than there is room for: the oldest are forgotten, and counted. */
+static void test_fragment_evicted(void **state)
+{
+	struct shape first = request4(next_port(), WILDCARD);
+	uint64_t before = counter(&host, SLUICE_WIRE_fragment_evicted);
+	struct frame in, out;
+
+	first.payload = 1400;
+	first.fragment = true;
+	first.to = 512;
+	for (first.id = 1; first.id < SLUICE_FRAGMENT_SETS * SLUICE_FLOW_WAYS * 2; first.id++) {
+		build_frame(&first, &in);
+		assert_int_equal(run_frame(host.in, &in, 0, &out), 0);
+	}
+	assert_true(counter(&host, SLUICE_WIRE_fragment_evicted) - before >=
+		    SLUICE_FRAGMENT_SETS * SLUICE_FLOW_WAYS - SLUICE_FLOW_WAYS);
+}
+
+/* --- ICMP errors */
+
+/*
+ * Both errors about a conversation in both directions; `change` alters the quoted datagrams,
+ * `quote` says how much of them is there.
+ */
+static void error_pair(const struct shape *request, const struct error_kind *kind, size_t quote,
+		       const char *router)
+{
+	const char *near = near_of(request), *far = request->target, *client = request->source;
+	struct shape inside = to_target(*request, near);
+	struct shape reply = answer(request, near), mended = answer(request, far);
+	struct shape error, wanted;
+	struct frame in, out;
+
+	build_frame(request, &in);
+	assert_int_equal(run_frame(host.in, &in, 0, &out), 0);
+
+	/* the client, or a router before it, about the answer that came from the far address */
+	error = error_about(&mended, router ? router : client, far, kind);
+	wanted = error_about(&reply, router ? router : client, near, kind);
+	error.quote = wanted.quote = quote;
+	error.vlan_tags = wanted.vlan_tags = request->vlan_tags;
+	pass(&host, host.in, &error, &wanted, SLUICE_WIRE_error_translated);
+
+	/* this host about the request that came to the near address */
+	error = error_about(&inside, near, client, kind);
+	wanted = error_about(request, far, client, kind);
+	error.quote = wanted.quote = quote;
+	error.vlan_tags = wanted.vlan_tags = request->vlan_tags;
+	pass(&host, host.out, &error, &wanted, SLUICE_WIRE_error_translated);
+}
+
+static void test_errors(void **state)
+{
+	size_t i;
+	int version;
+
+	for (version = 4; version <= 6; version += 2)
+		for (i = 0; i < sizeof(errors) / sizeof(*errors); i++) {
+			struct shape request = request_of(version, next_port(), WILDCARD);
+
+			error_pair(&request, &errors[i], 0, NULL);
+			error_pair(&request, &errors[i], 0,
+				   version == 4 ? "10.1.0.77" : "fd01::77");
+			/* the IP header and 8 bytes, all that RFC 792 promises; and odd lengths */
+			error_pair(&request, &errors[i], version == 4 ? 28 : 48, NULL);
+			error_pair(&request, &errors[i], version == 4 ? 33 : 53, NULL);
+			request.no_checksum = true;
+			error_pair(&request, &errors[i], 0, NULL);
+		}
+}
+
+static void test_errors_with_options(void **state)
+{
+	struct shape request4s = request4(next_port(), WILDCARD);
+	struct shape request6s = request6(next_port(), WILDCARD);
+
+	request4s.options = 40;
+	error_pair(&request4s, &errors[0], 0, NULL);
+	request6s.chain = "hdr";
+	error_pair(&request6s, &errors[0], 0, NULL);
+}
+
+/* Errors about what is not ours, or not changed. */
+static void test_errors_left(void **state)
+{
+	int version;
+
+	for (version = 4; version <= 6; version += 2) {
+		struct shape request = request_of(version, next_port(), WILDCARD);
+		struct shape unknown = answer(&request, request.target), error;
+
+		error = error_about(&unknown, request.source, request.target, &errors[0]);
+		pass(&host, host.in, &error, &error, SLUICE_WIRE_error_left);
+		unknown.body = BODY_TCP;
+		pass_uncounted(&host, host.in, &error);
+		/* no error, and nothing quoted */
+		error.quoted = NULL;
+		error.type = version == 4 ? 8 : 128;
+		pass_uncounted(&host, host.in, &error);
+	}
+}
+
+/* --- behind VLAN tags */
+
+/* Fragments and errors behind tags, and what a gateway does: the other tests have them bare. */
+static void test_vlan_all(void **state)
+{
+	int version, tags;
+
+	for (version = 4; version <= 6; version += 2)
+		for (tags = 1; tags <= 2; tags++) {
+			struct shape request = tagged(request_of(version, next_port(), WILDCARD),
+						      tags);
+			struct shape reply = answer(&request, near_of(&request));
+
+			fragments(&host, host.in, request, request.source, near_of(&request),
+				  SLUICE_WIRE_request_rewritten);
+			fragments(&host, host.out, reply, request.target, reply.target,
+				  SLUICE_WIRE_reply_rewritten);
+			request.source_port = next_port();
+			error_pair(&request, &errors[0], 0, NULL);
+		}
+	for (tags = 1; tags <= 2; tags++) {
+		struct shape request = tagged(request_behind(), tags);
+		struct shape onward = to_target(request, B2), reply = answer(&request, B2);
+		struct shape mended = answer(&request, B1), error, wanted;
+
+		pass(&gateway, gateway.out, &request, &request, SLUICE_WIRE_request_right);
+		pass(&gateway, gateway.in, &reply, &mended, SLUICE_WIRE_reply_rewritten);
+		pass(&gateway, gateway.out, &request, &onward, SLUICE_WIRE_request_rewritten);
+		error = tagged(error_about(&onward, B2, request.source, &errors[0]), tags);
+		wanted = tagged(error_about(&request, B1, request.source, &errors[0]), tags);
+		pass(&gateway, gateway.in, &error, &wanted, SLUICE_WIRE_error_translated);
+		fragments(&gateway, gateway.in, reply, B1, reply.target,
+			  SLUICE_WIRE_reply_rewritten);
+	}
+}
+
+static int setup(void **state)
+{
+	return wire_lab_up() || wire_lab_load(&host, SLUICE_WIRE_HOST) ||
+	       wire_lab_load(&port, SLUICE_WIRE_HOST | SLUICE_WIRE_PORT) ||
+	       wire_lab_load(&gateway, SLUICE_WIRE_GATEWAY);
+}
+
+int main(void)
+{
+	static const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_plain),
+		cmocka_unit_test(test_no_checksum),
+		cmocka_unit_test(test_checksum_zero),
+		cmocka_unit_test(test_options),
+		cmocka_unit_test(test_extension_headers),
+		cmocka_unit_test(test_vlan),
+		cmocka_unit_test(test_vlan_all),
+		cmocka_unit_test(test_padding),
+		cmocka_unit_test(test_not_linear),
+		cmocka_unit_test(test_fragments),
+		cmocka_unit_test(test_fragment_early),
+		cmocka_unit_test(test_fragment_evicted),
+		cmocka_unit_test(test_errors),
+		cmocka_unit_test(test_errors_with_options),
+		cmocka_unit_test(test_errors_left),
+	};
+
+	return cmocka_run_group_tests(tests, setup, wire_lab_down);
+}

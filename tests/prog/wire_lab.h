@@ -1,0 +1,549 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The wire programs, packet by packet: in a network namespace with sockets of each kind, every
+ * shape of header goes through them and comes out changed as described, byte for byte, or not at
+ * all.
+ *
+ *	client 10.1.0.9, fd01::9 ── near 10.1.0.1, fd01::1 [host] far 10.2.0.1, fd02::1
+ *
+ * The host answers the client from the near address; the client asks the far one.
+ *
+ * A header, so that each test stays one file for the build; each loads the programs that it needs.
+ */
+#ifndef SLUICE_TESTS_PROG_WIRE_LAB_H
+#define SLUICE_TESTS_PROG_WIRE_LAB_H
+
+#include "bpf/wire/wire.skel.h"
+#include "packet_build.h"
+
+#include <bpf/bpf.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/pkt_cls.h>
+#include <net/if.h>
+#include <sched.h>
+#include <setjmp.h>
+#include <sluice/wire.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#define NEAR4	"10.1.0.1"
+#define FAR4	"10.2.0.1"
+#define CLIENT4 "10.1.0.9"
+#define NEAR6	"fd01::1"
+#define FAR6	"fd02::1"
+#define CLIENT6 "fd01::9"
+/* See frame_of(). */
+#define BARE_CLIENT4 "8.0.0.9"
+#define BARE_CLIENT6 "fd01:0:86dd::9"
+#define BARE_NEAR4   "8.0.0.1"
+#define BARE_NEAR6   "fd01:0:86dd::1"
+
+#define B1 "10.8.0.1"
+#define B2 "10.8.1.1"
+#define B3 "10.8.2.1" /* not named */
+
+/* Sockets, by port. */
+enum {
+	WILDCARD = 1000,  /* [::]:1000, for both families */
+	BOUND,		  /* at the far addresses alone */
+	BOUND_NEAR,	  /* a wildcard one, and another at the near addresses */
+	CONNECTED,	  /* a wildcard one that has connected to the client's port CONNECTED */
+	CONNECTED_OTHERS, /* the same, and a new wildcard one for the next client, as iperf3 has */
+	NOBODY,
+	UNMANAGED, /* a wildcard one on a port that is not managed */
+};
+
+/* The programs for one role, with maps of their own. */
+struct programs {
+	struct wire_bpf *skel;
+	int in, out;
+};
+
+static struct programs host, host_by_table, gateway;
+static struct programs port;  /* of the bridge br0, which has the Ethernet address of our frames */
+static struct programs plain; /* on an interface without Ethernet headers */
+static unsigned int near_index, port_index;
+
+/* --- running */
+
+static inline int setting(const char *path, const char *value)
+{
+	int fd = open(path, O_WRONLY);
+	bool done = fd >= 0 && write(fd, value, strlen(value)) > 0;
+
+	if (fd >= 0)
+		close(fd);
+	return done ? 0 : -errno;
+}
+
+static inline void forwarding(bool on)
+{
+	assert_int_equal(setting("/proc/sys/net/ipv4/ip_forward", on ? "1" : "0"), 0);
+	assert_int_equal(setting("/proc/sys/net/ipv6/conf/all/forwarding", on ? "1" : "0"), 0);
+}
+
+static inline uint64_t counter(const struct programs *programs, enum sluice_wire_counter which)
+{
+	int cpus = libbpf_num_possible_cpus(), cpu, fd;
+	struct sluice_wire_counters *each = calloc((size_t)cpus, sizeof(*each));
+	uint64_t sum = 0;
+	uint32_t zero = 0;
+
+	fd = bpf_map__fd(programs->skel->maps.sluice_w_counts);
+	assert_non_null(each);
+	assert_int_equal(bpf_map_lookup_elem(fd, &zero, each), 0);
+	for (cpu = 0; cpu < cpus; cpu++)
+		sum += each[cpu].value[which];
+	free(each);
+	return sum;
+}
+
+/* `linear`: bytes that lie in the linear part; 0: all. Returns -errno if the kernel refuses. */
+static inline int run_frame(int prog, const struct frame *in, size_t linear, struct frame *out)
+{
+	unsigned int ifindex = prog == port.in || prog == port.out ? port_index : near_index;
+	struct __sk_buff context = { .ifindex = ifindex, .data_end = (uint32_t)linear };
+	LIBBPF_OPTS(bpf_test_run_opts, opts, .data_in = in->byte, .data_size_in = (uint32_t)in->len,
+		    .data_out = out->byte, .data_size_out = sizeof(out->byte), .ctx_in = &context,
+		    .ctx_size_in = sizeof(context), .repeat = 1);
+
+	memset(out, 0, sizeof(*out));
+	if (bpf_prog_test_run_opts(prog, &opts))
+		return -errno;
+	out->len = opts.data_size_out;
+	assert_int_equal((int)opts.retval, TC_ACT_UNSPEC);
+	return 0;
+}
+
+static inline void dump(const char *what, const struct frame *frame)
+{
+	size_t i;
+
+	fprintf(stderr, "%s (%zu):", what, frame->len);
+	for (i = 0; i < frame->len && i < 160; i++)
+		fprintf(stderr, "%s%02x", i % 16 ? " " : "\n  ", frame->byte[i]);
+	fprintf(stderr, "\n");
+}
+
+static inline void assert_frame(const struct frame *got, const struct frame *wanted)
+{
+	if (got->len != wanted->len || memcmp(got->byte, wanted->byte, wanted->len)) {
+		dump("wanted", wanted);
+		dump("got", got);
+		fail();
+	}
+}
+
+/* `in` goes in, `wanted` comes out, and `which` has counted one. */
+static inline void pass_frame(const struct programs *programs, int prog, const struct frame *in,
+			      const struct frame *wanted, enum sluice_wire_counter which)
+{
+	uint64_t before = counter(programs, which);
+	struct frame out;
+
+	assert_int_equal(run_frame(prog, in, 0, &out), 0);
+	assert_frame(&out, wanted);
+	assert_int_equal(counter(programs, which), before + 1);
+}
+
+static inline void pass(const struct programs *programs, int prog, const struct shape *in,
+			const struct shape *wanted, enum sluice_wire_counter which)
+{
+	struct frame frame_in, frame_wanted;
+
+	build_frame(in, &frame_in);
+	build_frame(wanted, &frame_wanted);
+	pass_frame(programs, prog, &frame_in, &frame_wanted, which);
+}
+
+/* Left as it is, and counted by nobody. */
+static inline void pass_uncounted(const struct programs *programs, int prog,
+				  const struct shape *shape)
+{
+	uint64_t before = 0, after = 0;
+	struct frame in, out;
+	int i;
+
+	build_frame(shape, &in);
+	for (i = 0; i < SLUICE_WIRE_COUNTERS_MAX; i++)
+		before += counter(programs, i);
+	assert_int_equal(run_frame(prog, &in, 0, &out), 0);
+	assert_frame(&out, &in);
+	for (i = 0; i < SLUICE_WIRE_COUNTERS_MAX; i++)
+		after += counter(programs, i);
+	assert_int_equal(after, before);
+}
+
+/* --- the flow table */
+
+#define SETS   8192
+#define SEED   42
+#define AGE_MS 120000
+
+/* The set and the slot of the flow of a request; -1 if it has none. */
+static inline int flow_find(const struct programs *programs, const struct shape *request,
+			    struct sluice_wire_set *set, uint32_t *index)
+{
+	int way, fd = bpf_map__fd(programs->skel->maps.sluice_w_flows);
+
+	for (*index = 0; *index < SETS; ++*index) {
+		assert_int_equal(bpf_map_lookup_elem(fd, index, set), 0);
+		for (way = 0; way < SLUICE_FLOW_WAYS; way++)
+			if (set->tag[way] &&
+			    set->flow[way].client_port_be == htons(request->source_port) &&
+			    set->flow[way].server_port_be == htons(request->target_port))
+				return way;
+	}
+	return -1;
+}
+
+/* Lets time go by for the flow of a request: since a datagram was seen, and since it was checked.
+ */
+static inline void flow_past(const struct programs *programs, const struct shape *request,
+			     uint32_t seen_ms, uint32_t checked_ms)
+{
+	struct sluice_wire_set set;
+	uint32_t index;
+	int way = flow_find(programs, request, &set, &index);
+
+	assert_true(way >= 0);
+	set.seen[way] -= sluice_flow_clock(seen_ms * 1000000ULL);
+	set.flow[way].checked -= sluice_flow_clock(checked_ms * 1000000ULL);
+	assert_int_equal(bpf_map_update_elem(bpf_map__fd(programs->skel->maps.sluice_w_flows),
+					     &index, &set, BPF_ANY),
+			 0);
+}
+
+/* --- what goes through */
+
+/* A new client port for each conversation. */
+static inline uint16_t next_port(void)
+{
+	static uint16_t port = 20000;
+
+	return port++;
+}
+
+static inline struct shape request4(uint16_t client_port, uint16_t port)
+{
+	return (struct shape){ .source = CLIENT4,
+			       .target = FAR4,
+			       .source_port = client_port,
+			       .target_port = port,
+			       .payload = 33 };
+}
+
+static inline struct shape request6(uint16_t client_port, uint16_t port)
+{
+	return (struct shape){ .source = CLIENT6,
+			       .target = FAR6,
+			       .source_port = client_port,
+			       .target_port = port,
+			       .payload = 33 };
+}
+
+static inline struct shape request_of(int version, uint16_t client_port, uint16_t port)
+{
+	return version == 4 ? request4(client_port, port) : request6(client_port, port);
+}
+
+/*
+ * The address of this host that the client of a request is answered from.  Inlined, the comparison
+ * with a constant address would be warned of as one that cannot match.
+ */
+static __attribute__((noinline, unused)) const char *near_of(const struct shape *shape)
+{
+	if (!strcmp(shape->source, BARE_CLIENT4))
+		return BARE_NEAR4;
+	if (!strcmp(shape->source, BARE_CLIENT6))
+		return BARE_NEAR6;
+	return shape_is6(shape) ? NEAR6 : NEAR4;
+}
+
+static inline struct shape to_target(struct shape shape, const char *target)
+{
+	shape.target = target;
+	return shape;
+}
+
+static inline struct shape from_source(struct shape shape, const char *source)
+{
+	shape.source = source;
+	return shape;
+}
+
+/* The way back, as the server sends it. */
+static inline struct shape answer(const struct shape *request, const char *server)
+{
+	struct shape shape = *request;
+
+	shape.source = server;
+	shape.target = request->source;
+	shape.source_port = request->target_port;
+	shape.target_port = request->source_port;
+	return shape;
+}
+
+/* A request and its answer, both of the shape described. */
+static inline void converse(const struct programs *programs, const struct shape *request)
+{
+	struct shape inside = to_target(*request, near_of(request));
+	struct shape reply = answer(request, near_of(request));
+	struct shape mended = answer(request, request->target);
+
+	pass(programs, programs->in, request, &inside, SLUICE_WIRE_request_rewritten);
+	pass(programs, programs->out, &reply, &mended, SLUICE_WIRE_reply_rewritten);
+	/* again, by the flow table alone */
+	pass(programs, programs->in, request, &inside, SLUICE_WIRE_request_rewritten);
+	pass(programs, programs->out, &reply, &mended, SLUICE_WIRE_reply_rewritten);
+}
+/* --- fragments */
+
+/* Three fragments of a datagram, each with and without the change of one address. */
+static inline void fragments(const struct programs *programs, int prog, struct shape whole,
+			     const char *source, const char *target, enum sluice_wire_counter first)
+{
+	static const size_t cuts[] = { 0, 512, 1024, 2000 };
+	struct shape changed;
+	int i;
+
+	whole.payload = 1400;
+	whole.fragment = true;
+	whole.chain = shape_is6(&whole) ? "f" : NULL;
+	whole.id = 0x1234;
+	for (i = 0; i < 3; i++) {
+		whole.from = cuts[i];
+		whole.to = cuts[i + 1];
+		changed = to_target(from_source(whole, source), target);
+		/* the checksum is over the whole datagram, and so has changed in the first alone */
+		pass(programs, prog, &whole, &changed, i ? SLUICE_WIRE_fragment_followed : first);
+	}
+}
+
+/* --- ICMP errors */
+
+struct error_kind {
+	uint8_t type4, code4, type6, code6;
+};
+
+static const struct error_kind errors[] = {
+	{ 3, 3, 1, 4 },	 /* port unreachable */
+	{ 3, 4, 2, 0 },	 /* fragmentation needed, packet too big */
+	{ 11, 0, 3, 0 }, /* time exceeded */
+	{ 12, 0, 4, 1 }, /* parameter problem */
+};
+
+static inline struct shape error_about(const struct shape *quoted, const char *source,
+				       const char *target, const struct error_kind *kind)
+{
+	bool six = shape_is6(quoted);
+
+	return (struct shape){ .source = source,
+			       .target = target,
+			       .body = BODY_ICMP,
+			       .type = six ? kind->type6 : kind->type4,
+			       .code = six ? kind->code6 : kind->code4,
+			       .quoted = quoted };
+}
+
+/* --- the server behind the gateway */
+
+static inline int server_add(const char *addr)
+{
+	struct sluice_addr key = { .word_be = { 0, 0, htonl(0xffff) } };
+	uint32_t one = 1;
+
+	addr_put(addr, key.byte + 12);
+	return bpf_map_update_elem(bpf_map__fd(gateway.skel->maps.sluice_w_server), &key, &one,
+				   BPF_ANY);
+}
+
+static inline struct shape request_behind(void)
+{
+	return (struct shape){ .source = "192.0.2.7",
+			       .target = B1,
+			       .source_port = next_port(),
+			       .target_port = 53,
+			       .payload = 33 };
+}
+
+static inline struct shape tagged(struct shape shape, int tags)
+{
+	shape.vlan_tags = tags;
+	return shape;
+}
+
+/* --- setup */
+
+static inline int sh(const char *command)
+{
+	int status = system(command);
+
+	if (status)
+		fprintf(stderr, "failed: %s\n", command);
+	return status;
+}
+
+static inline int open_socket(int family, const char *addr, uint16_t port)
+{
+	struct sockaddr_in6 six = { .sin6_family = AF_INET6, .sin6_port = htons(port) };
+	struct sockaddr_in four = { .sin_family = AF_INET, .sin_port = htons(port) };
+	int fd = socket(family, SOCK_DGRAM, 0), one = 1;
+	bool is6 = family == AF_INET6;
+
+	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
+	if (inet_pton(family, addr, is6 ? (void *)&six.sin6_addr : (void *)&four.sin_addr) != 1 ||
+	    bind(fd, is6 ? (void *)&six : (void *)&four, is6 ? sizeof(six) : sizeof(four)))
+		return -1;
+	return fd;
+}
+
+static inline int connect_socket(int fd, int family, const char *addr, uint16_t port)
+{
+	struct sockaddr_in6 six = { .sin6_family = AF_INET6, .sin6_port = htons(port) };
+	struct sockaddr_in four = { .sin_family = AF_INET, .sin_port = htons(port) };
+	bool is6 = family == AF_INET6;
+
+	inet_pton(family, addr, is6 ? (void *)&six.sin6_addr : (void *)&four.sin_addr);
+	return connect(fd, is6 ? (void *)&six : (void *)&four, is6 ? sizeof(six) : sizeof(four));
+}
+
+/* They stay open until the process ends. */
+static inline int open_sockets(void)
+{
+	int failed = 0;
+
+	failed |= open_socket(AF_INET6, "::", WILDCARD) < 0;
+	failed |= open_socket(AF_INET6, "::", UNMANAGED) < 0;
+	failed |= open_socket(AF_INET, FAR4, BOUND) < 0;
+	failed |= open_socket(AF_INET6, FAR6, BOUND) < 0;
+	failed |= open_socket(AF_INET6, "::", BOUND_NEAR) < 0;
+	failed |= open_socket(AF_INET, NEAR4, BOUND_NEAR) < 0;
+	failed |= open_socket(AF_INET6, NEAR6, BOUND_NEAR) < 0;
+	failed |= connect_socket(open_socket(AF_INET, "0.0.0.0", CONNECTED), AF_INET, CLIENT4,
+				 CONNECTED);
+	failed |= connect_socket(open_socket(AF_INET6, "::", CONNECTED), AF_INET6, CLIENT6,
+				 CONNECTED);
+	failed |= connect_socket(open_socket(AF_INET, "0.0.0.0", CONNECTED_OTHERS), AF_INET,
+				 CLIENT4, CONNECTED_OTHERS);
+	failed |= connect_socket(open_socket(AF_INET6, "::", CONNECTED_OTHERS), AF_INET6, CLIENT6,
+				 CONNECTED_OTHERS);
+	failed |= open_socket(AF_INET6, "::", CONNECTED_OTHERS) < 0;
+	return failed;
+}
+
+static inline int programs_load(struct programs *programs, uint32_t role)
+{
+	struct wire_bpf *skel = wire_bpf__open();
+
+	if (!skel)
+		return -1;
+	skel->rodata->role = role;
+	skel->rodata->seed = SEED;
+	skel->rodata->age = sluice_flow_clock(AGE_MS * 1000000ULL);
+	skel->rodata->sets = SETS;
+	memset((void *)skel->rodata->ports, 0xff, sizeof(skel->rodata->ports));
+	((uint64_t *)skel->rodata->ports)[UNMANAGED / 64] &= ~(1ULL << UNMANAGED % 64);
+	bpf_map__set_max_entries(skel->maps.sluice_w_flows, SETS);
+	programs->skel = skel;
+	if (wire_bpf__load(skel))
+		return -1;
+	programs->in = bpf_program__fd(skel->progs.sluice_wire_in);
+	programs->out = bpf_program__fd(skel->progs.sluice_wire_out);
+	return 0;
+}
+
+static inline int route_add(const struct programs *programs, const char *addr, uint32_t prefix_len,
+			    enum sluice_route_kind kind, const char *source)
+{
+	struct sluice_route_key key = { .prefix_len = prefix_len };
+	struct sluice_route route = { .kind = kind };
+	uint8_t *at = (uint8_t *)key.word_be;
+	bool six = strchr(addr, ':');
+
+	if (!six) {
+		key.prefix_len += 96;
+		key.word_be[2] = htonl(0xffff);
+		at += 12;
+		route.source.word_be[2] = htonl(source ? 0xffff : 0);
+	}
+	addr_put(addr, at);
+	if (source)
+		addr_put(source, route.source.byte + (six ? 0 : 12));
+	return bpf_map_update_elem(bpf_map__fd(programs->skel->maps.sluice_w_routes), &key, &route,
+				   BPF_ANY);
+}
+
+/* What the loader would write for the namespace below. */
+static inline int routes_add(const struct programs *programs)
+{
+	return route_add(programs, "0.0.0.0", 0, SLUICE_ROUTE_NONE, NULL) ||
+	       route_add(programs, "10.1.0.0", 24, SLUICE_ROUTE_AWAY, NEAR4) ||
+	       route_add(programs, "8.0.0.0", 24, SLUICE_ROUTE_AWAY, BARE_NEAR4) ||
+	       route_add(programs, "10.1.0.255", 32, SLUICE_ROUTE_BROADCAST, NULL) ||
+	       route_add(programs, "10.2.0.0", 24, SLUICE_ROUTE_AWAY, FAR4) ||
+	       route_add(programs, "10.2.0.255", 32, SLUICE_ROUTE_BROADCAST, NULL) ||
+	       route_add(programs, NEAR4, 32, SLUICE_ROUTE_LOCAL, NULL) ||
+	       route_add(programs, FAR4, 32, SLUICE_ROUTE_LOCAL, NULL) ||
+	       route_add(programs, "fd01::", 64, SLUICE_ROUTE_AWAY, NEAR6) ||
+	       route_add(programs, "fd01:0:86dd::", 64, SLUICE_ROUTE_AWAY, BARE_NEAR6) ||
+	       route_add(programs, "fd02::", 64, SLUICE_ROUTE_AWAY, FAR6) ||
+	       route_add(programs, "fd02::", 128, SLUICE_ROUTE_BROADCAST, NULL) ||
+	       route_add(programs, NEAR6, 128, SLUICE_ROUTE_LOCAL, NULL) ||
+	       route_add(programs, FAR6, 128, SLUICE_ROUTE_LOCAL, NULL);
+}
+
+/* The namespace with its interfaces and sockets. */
+static inline int wire_lab_up(void)
+{
+	if (unshare(CLONE_NEWNET))
+		return -1;
+	if (sh("ip link set lo up && ip link add near type veth peer name near_peer &&"
+	       " ip link add far type veth peer name far_peer &&"
+	       " for i in near near_peer far far_peer; do"
+	       "   ip link set $i addrgenmode none && ip link set $i up || exit 1; done &&"
+	       " ip addr add " NEAR4 "/24 brd + dev near && ip addr add " FAR4
+	       "/24 brd + dev far &&"
+	       " ip addr add " NEAR6 "/64 dev near nodad && ip addr add " FAR6
+	       "/64 dev far nodad &&"
+	       " ip addr add " BARE_NEAR4 "/24 brd + dev near &&"
+	       " ip addr add " BARE_NEAR6 "/64 dev near nodad &&"
+	       " ip link add name br0 address 02:02:02:02:02:02 type bridge &&"
+	       " ip link add name port0 address 02:02:02:02:02:33 type veth peer name port0_peer &&"
+	       " ip link set dev port0 master br0"))
+		return -1;
+	near_index = if_nametoindex("near");
+	port_index = if_nametoindex("port0");
+	forwarding(true);
+	if (open_sockets()) {
+		fprintf(stderr, "sockets: %s\n", strerror(errno));
+		return -1;
+	}
+	return 0;
+}
+
+/* The programs for a role, with the routes or the server that they need. */
+static inline int wire_lab_load(struct programs *programs, uint32_t role)
+{
+	if (programs_load(programs, role | (programs == &plain ? 0 : SLUICE_WIRE_ETHERNET)))
+		return -1;
+	if (role & SLUICE_WIRE_GATEWAY)
+		return server_add(B1) || server_add(B2);
+	return routes_add(programs);
+}
+
+static inline int wire_lab_down(void **state)
+{
+	wire_bpf__destroy(host.skel);
+	wire_bpf__destroy(host_by_table.skel);
+	wire_bpf__destroy(gateway.skel);
+	wire_bpf__destroy(port.skel);
+	wire_bpf__destroy(plain.skel);
+	return 0;
+}
+#endif

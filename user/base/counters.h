@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* How counters are shown: all of them in JSON, those above zero in text. */
+#ifndef SLUICE_BASE_COUNTERS_H
+#define SLUICE_BASE_COUNTERS_H
+
+#include "base/output.h"
+
+#include <linux/types.h>
+
+struct counter {
+	const char *key;
+	const char *help;
+};
+
+/* An entry of such a list, for the X macros of include/sluice. */
+#define COUNTER(name, help) { #name, help },
+
+json_t *counters_json(const struct counter *counters, const __u64 *values, int count);
+void counters_text(const struct counter *counters, const __u64 *values, int count,
+		   const struct output *output);
+
+#endif

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The options of `sluice conntrack`, and the entries that they select. */
+#ifndef SLUICE_CMD_CONNTRACK_OPTIONS_H
+#define SLUICE_CMD_CONNTRACK_OPTIONS_H
+
+#include "base/opt.h"
+#include "base/ports.h"
+#include "conntrack/audit.h"
+
+struct conntrack_options {
+	struct ports ports;
+	bool by_addr;
+	struct in6_addr addr;
+	unsigned int reasons; /* bit 1 << enum audit_reason; 0: all */
+	__u32 watch_s;
+	bool dry_run;
+};
+
+extern struct conntrack_options conntrack_options;
+extern const struct opt conntrack_entry_opts[];
+extern const struct opt conntrack_audit_opts[];
+extern const struct opt conntrack_repair_opts[];
+
+/* Does either direction of the entry have the ports and the address? */
+bool conntrack_is_wanted(const struct ct_entry *entry, const struct conntrack_options *options);
+
+#endif

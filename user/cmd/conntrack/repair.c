@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* sluice conntrack repair: deletes the entries that audit lists. */
+#include "cmd/command.h"
+#include "cmd/conntrack/findings.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+static void print_text(const struct output *output, const struct look *look,
+		       const enum repair_outcome *outcome, const size_t count[REPAIR_OUTCOMES],
+		       bool dry_run)
+{
+	enum repair_outcome i;
+
+	findings_table(output, look, outcome, dry_run);
+	fprintf(output->file, "%s %zu of %zu UDP entries", dry_run ? "would delete" : "deleted",
+		count[REPAIR_DELETED], look->table.count);
+	for (i = 0; i < REPAIR_OUTCOMES; i++)
+		if (count[i] && i != REPAIR_DELETED)
+			fprintf(output->file, ", %s %zu", repair_outcome_name(i, dry_run),
+				count[i]);
+	fputc('\n', output->file);
+}
+
+static void print_json(const struct output *output, const struct look *look,
+		       const struct conntrack_options *o, const enum repair_outcome *outcome,
+		       const size_t count[REPAIR_OUTCOMES])
+{
+	json_t *document = findings_document(look, o);
+	enum repair_outcome i;
+
+	json_object_set_new(document, "dry_run", json_boolean(o->dry_run));
+	json_object_set_new(document, "would_delete",
+			    json_integer(o->dry_run ? (json_int_t)count[REPAIR_DELETED] : 0));
+	for (i = 0; i < REPAIR_OUTCOMES; i++)
+		json_object_set_new(
+			document, repair_outcome_name(i, false),
+			json_integer(o->dry_run && i == REPAIR_DELETED ? 0 : (json_int_t)count[i]));
+	findings_json(output, document, look, outcome, o->dry_run);
+}
+
+static int run(const struct context *context, void *into, int words, char **word, struct err *err)
+{
+	size_t i, count[REPAIR_OUTCOMES] = { 0 };
+	struct look look = { .table.entry = NULL };
+	const struct conntrack_options *o = into;
+	enum repair_outcome *outcome;
+	int result = findings_read(&look, o, err);
+
+	if (result)
+		return result;
+	outcome = calloc(look.audit.count + 1, sizeof(*outcome));
+	if (!outcome) {
+		result = err_set(err, EXIT_ERROR, ENOMEM, "conntrack repair: out of memory");
+		goto out;
+	}
+	result = repair_run(&look, o->dry_run, outcome, err);
+	for (i = 0; i < look.audit.count; i++)
+		count[outcome[i]]++;
+	if (context->output.json)
+		print_json(&context->output, &look, o, outcome, count);
+	else
+		print_text(&context->output, &look, outcome, count, o->dry_run);
+	free(outcome);
+out:
+	look_free(&look);
+	return result;
+}
+
+const struct command conntrack_repair_command = {
+	.object = "conntrack",
+	.name = "repair",
+	.summary = "delete the UDP entries that audit lists, and no other",
+	.help = FINDINGS_HELP
+	"\nEach entry is read and judged again right before it is deleted, by its tuple, its zone\n"
+	"and its id. Those that have vanished or changed meanwhile are counted, and left alone.\n",
+	.tables = { { conntrack_audit_opts, &conntrack_options },
+		    { conntrack_entry_opts, &conntrack_options },
+		    { conntrack_repair_opts, &conntrack_options } },
+	.options = &conntrack_options,
+	.run = run,
+};

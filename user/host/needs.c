@@ -1,0 +1,182 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "host/needs.h"
+
+#include "base/mounts.h"
+#include "kernel/caps.h"
+#include "kernel/links.h"
+#include "steer/needs.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/utsname.h>
+#include <unistd.h>
+
+#define BPFFS "/sys/fs/bpf"
+
+/* The maps of a plane, with the flow table of its default size, and some room. */
+#define MAP_MEMORY (4 << 20)
+
+#define REPLY (1U << CHECK_REPLY)
+#define STEER (1U << CHECK_STEER)
+
+static enum feature kernel(const struct need *need, struct probe *probe)
+{
+	struct utsname name;
+
+	if (uname(&name))
+		return FEATURE_NO;
+	return need_answer(probe, FEATURE_YES, NULL, "%s %s", name.release, name.machine);
+}
+
+static enum feature bpf(const struct need *need, struct probe *probe)
+{
+	enum feature answer = feature_bpf();
+
+	probe->bpf_refused = answer == FEATURE_REFUSED;
+	return answer;
+}
+
+/* libbpf raises RLIMIT_MEMLOCK where it may, here as for a load. */
+static enum feature memory(const struct need *need, struct probe *probe)
+{
+	enum feature answer = feature_memory(MAP_MEMORY);
+
+	if (answer != FEATURE_REFUSED)
+		return answer;
+	return need_answer(probe, answer, HOOKS_MEMLOCK_MEND,
+			   "RLIMIT_MEMLOCK is too low (kernels before 5.11 count maps to it)");
+}
+
+static enum feature btf(const struct need *need, struct probe *probe)
+{
+	if (probe->vmlinux)
+		return FEATURE_YES;
+	return access("/sys/kernel/btf", F_OK) && errno == EACCES ? FEATURE_REFUSED : FEATURE_NO;
+}
+
+/* The folder, or the nearest one above it that exists. */
+static int existing(const char *path, char at[PATH_MAX])
+{
+	struct stat st;
+	char *slash;
+
+	if (strlen(path) >= PATH_MAX)
+		return -ENAMETOOLONG;
+	strcpy(at, path);
+	while (stat(at, &st)) {
+		if (errno != ENOENT)
+			return -errno;
+		slash = strrchr(at, '/');
+		if (!slash || slash == at)
+			strcpy(at, slash ? "/" : ".");
+		else
+			*slash = '\0';
+	}
+	return 0;
+}
+
+static enum feature bpffs(const struct need *need, struct probe *probe)
+{
+	char at[PATH_MAX];
+	int result = existing(probe->bpffs, at);
+
+	if (!result)
+		result = mounts_is_bpffs(at);
+	if (result == 1 && access(at, W_OK | X_OK))
+		result = -errno;
+	if (result == 1)
+		return need_answer(probe, FEATURE_YES, NULL, "%s", at);
+	if (result == -EACCES || result == -EPERM)
+		return need_answer(probe, FEATURE_REFUSED,
+				   "run as root, or name another folder with --bpffs",
+				   "%s: may not be written to", at);
+	return need_answer(probe, FEATURE_NO,
+			   strncmp(probe->bpffs, BPFFS "/", sizeof(BPFFS))
+				   ? "name a folder on a bpffs, such as below " BPFFS
+				   : "mount -t bpf bpf " BPFFS
+				     "; below 'ip netns exec' use --netns instead",
+			   "%s: %s", at, result ? strerror(-result) : "not on a bpffs");
+}
+
+/* Are there controllers of version 1, as in systemd's hybrid layout? */
+static bool cgroup_is_hybrid(void)
+{
+	FILE *mountinfo = fopen("/proc/self/mountinfo", "re");
+	bool hybrid = mountinfo && mounts_have_cgroup1(mountinfo);
+
+	if (mountinfo)
+		fclose(mountinfo);
+	return hybrid;
+}
+
+static enum feature cgroup(const struct need *need, struct probe *probe)
+{
+	const char *path = probe->cgroup;
+	char mounted[PATH_MAX];
+	enum feature missing;
+	int result;
+
+	if (path) {
+		result = mounts_is_cgroup2(path);
+		missing = result == -EACCES ? FEATURE_REFUSED : FEATURE_NO;
+		if (result != 1)
+			return need_answer(probe, missing, "name a cgroup2 directory", "%s: %s",
+					   path, result ? strerror(-result) : "not on a cgroup2");
+	} else {
+		path = mounted;
+		result = mounts_cgroup2(mounted, sizeof(mounted));
+		missing = result == -EACCES ? FEATURE_REFUSED : FEATURE_NO;
+		if (result)
+			return need_answer(
+				probe, missing,
+				cgroup_is_hybrid() ? "mkdir -p /sys/fs/cgroup/unified && "
+						     "mount -t cgroup2 none /sys/fs/cgroup/unified"
+						   : "mkdir -p /sys/fs/cgroup && "
+						     "mount -t cgroup2 none /sys/fs/cgroup",
+				"%s", result == -ENOENT ? "not mounted" : strerror(-result));
+	}
+	if (!mounts_is_cgroup2_root(path))
+		return need_answer(
+			probe, FEATURE_LIMITED,
+			"to cover the host, mount its cgroup2 root here and name it with --cgroup",
+			"%s is a subtree: only processes below it are covered", path);
+	return need_answer(probe, FEATURE_YES, NULL, "%s, root of the whole host, %s layout", path,
+			   cgroup_is_hybrid() ? "hybrid" : "pure v2");
+}
+
+static const struct need rows[] = {
+	{ .name = "kernel", .probe = kernel },
+	NEED_CAP(CAP_BPF, "load programs and make maps"),
+	NEED_CAP(CAP_NET_ADMIN, "attach programs to the network"),
+	NEED_CAP(CAP_PERFMON, "read kernel structures in programs"),
+	{ .name = "bpf(2)",
+	  .why = "the system call answers",
+	  .probe = bpf,
+	  .takes = NEED_BPF,
+	  .since = "3.18",
+	  .mend = NEED_SECCOMP_MEND },
+	{ .name = "memory for maps",
+	  .why = "the flow table and its like",
+	  .probe = memory,
+	  .takes = NEED_BPF,
+	  .mend = "raise the cgroup's memory limit" },
+	{ .name = "BTF",
+	  .why = "tells programs the kernel's layout (CO-RE)",
+	  .probe = btf,
+	  .since = "5.2",
+	  .mend = "a kernel built with CONFIG_DEBUG_INFO_BTF" },
+	{ .name = "bpffs", .probe = bpffs },
+	{ .name = "cgroup2", .probe = cgroup, .optional = STEER, .fallback = STEER_SWEEP_FALLBACK },
+	{ .name = "iter/task_file",
+	  .why = "finds sockets and their processes",
+	  .has_btf = feature_file_iterator,
+	  .takes = NEED_BPF | NEED_PERFMON | NEED_BTF,
+	  .since = "5.8",
+	  .optional = REPLY,
+	  .fallback = "processes stay unknown" },
+};
+
+NEEDS(host_needs, rows);

@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What a subject needs of the host, one row each.  The tables are in SUBJECT/needs.c; host/check.c
+ * probes the rows and reports them.
+ */
+#ifndef SLUICE_KERNEL_NEED_H
+#define SLUICE_KERNEL_NEED_H
+
+#include "kernel/feature.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+
+struct btf;
+
+/* What a probe itself takes.  Without it the kernel would give a wrong answer. */
+enum {
+	NEED_BPF = 1 << 0,
+	NEED_PERFMON = 1 << 1,
+	NEED_NET_ADMIN = 1 << 2,
+	NEED_BTF = 1 << 3,
+};
+#define NEED_NET (NEED_BPF | NEED_NET_ADMIN)
+
+/* Shared by the probes of one run. */
+struct probe {
+	const char *bpffs;	     /* the pins folder, which need not exist */
+	const char *cgroup;	     /* NULL: as in mountinfo */
+	const struct btf *vmlinux;   /* NULL: none */
+	const struct btf *conntrack; /* nf_conntrack's, be it a module or built in */
+	bool bpf_refused;
+	/* Filled in by need_answer(); empty: the texts of the row apply. */
+	char reason[256];
+	char mend[256];
+};
+
+struct need {
+	const char *name;
+	const char *why;
+	/* One of the three. */
+	enum feature (*has)(void);
+	enum feature (*has_btf)(const struct btf *vmlinux);
+	enum feature (*probe)(const struct need *need, struct probe *probe);
+	int takes; /* NEED_… */
+	/* Arguments of the probe. */
+	int prog, attach, number;
+	const char *type, *field;
+	const char *since;    /* the first kernel that has it; for the reader only */
+	const char *fallback; /* NULL: the subject cannot work without it */
+	/* The subjects that have this fallback, in a table that several share; 0: all of them. */
+	unsigned int optional;
+	const char *mend;
+};
+
+struct needs {
+	const struct need *row;
+	size_t count;
+};
+
+/* Defines the table NAME of rows. */
+#define NEEDS(name, rows) const struct needs name = { rows, sizeof(rows) / sizeof(*(rows)) }
+
+/* Rows.  The last argument is the fallback. */
+#define NEED_CAP(cap, to)                                                     \
+	{                                                                     \
+		.name = #cap, .why = (to), .probe = need_cap, .number = (cap) \
+	}
+#define NEED_HOOK(hook, p, a, version, use, instead)                                 \
+	{                                                                            \
+		.name = (hook), .why = (use), .probe = need_hook, .takes = NEED_NET, \
+		.prog = BPF_PROG_TYPE_##p, .attach = (a), .since = (version),        \
+		.fallback = (instead)                                                \
+	}
+#define NEED_CGROUP_HOOK(hook, p, a, version, use, instead)                                     \
+	{                                                                                       \
+		.name = (hook), .why = (use), .probe = need_hook, .takes = NEED_NET,            \
+		.prog = BPF_PROG_TYPE_CGROUP_##p, .attach = BPF_CGROUP_##a, .since = (version), \
+		.fallback = (instead), .mend = NEED_CGROUP_MEND                                 \
+	}
+#define NEED_MAP(m, version, use, instead)                                             \
+	{                                                                              \
+		.name = #m " map", .why = (use), .probe = need_map, .takes = NEED_BPF, \
+		.number = BPF_MAP_TYPE_##m, .since = (version), .fallback = (instead)  \
+	}
+#define NEED_HELPER(p, a, h, version, use, instead)                                         \
+	{                                                                                   \
+		.name = "bpf_" #h, .why = (use), .probe = need_helper,                      \
+		.takes = NEED_NET | NEED_PERFMON, .prog = BPF_PROG_TYPE_##p, .attach = (a), \
+		.number = BPF_FUNC_##h, .since = (version), .fallback = (instead)           \
+	}
+
+#define NEED_CGROUP_MEND "a kernel built with CONFIG_CGROUP_BPF"
+#define NEED_SECCOMP_MEND \
+	"allow it in the seccomp profile (securityContext.seccompProfile of a pod)"
+
+/* Returns @answer, with words of its own for it.  @mend may be NULL. */
+__attribute__((format(printf, 4, 5))) enum feature need_answer(struct probe *probe,
+							       enum feature answer,
+							       const char *mend, const char *fmt,
+							       ...);
+
+enum feature need_cap(const struct need *need, struct probe *probe);
+/* Can a program of this type be loaded for this attach type? */
+enum feature need_hook(const struct need *need, struct probe *probe);
+enum feature need_map(const struct need *need, struct probe *probe);
+/* Can such a program call the helper? */
+enum feature need_helper(const struct need *need, struct probe *probe);
+
+#endif

@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* What steering needs of the kernel. */
+#include "steer/needs.h"
+
+#include "kernel/xdp.h"
+
+#include <linux/capability.h>
+
+#define QUEUE_FALLBACK "the NIC's queues choose the CPU"
+#define BOUND_FALLBACK "policy cpu knows only workers that are bound to one CPU"
+
+static enum feature generic_xdp(const struct need *need, struct probe *probe)
+{
+	return feature_function(probe->vmlinux, XDP_GENERIC_TO_CPUS);
+}
+
+static const struct need rows[] = {
+	NEED_CAP(CAP_SYS_PTRACE, "take sockets of other processes (pidfd_getfd)"),
+	NEED_HOOK("sk_reuseport", SK_REUSEPORT, 0, "4.19", "chooses the worker", NULL),
+	NEED_HELPER(SK_REUSEPORT, 0, sk_select_reuseport, "4.19",
+		    "hands the datagram to the worker", NULL),
+	NEED_MAP(REUSEPORT_SOCKARRAY, "4.19", "holds the workers' sockets", NULL),
+	{ .name = "SO_ATTACH_REUSEPORT_EBPF",
+	  .why = "attaches to a group of sockets",
+	  .has = feature_reuseport_attach,
+	  .takes = NEED_NET,
+	  .since = "4.19" },
+	{ .name = "pidfd_getfd",
+	  .why = "takes the workers' sockets",
+	  .has = feature_pidfd_getfd,
+	  .since = "5.6",
+	  .mend = NEED_SECCOMP_MEND },
+	NEED_HELPER(SK_REUSEPORT, 0, skb_load_bytes_relative, "4.19",
+		    "reads the addresses of a datagram", NULL),
+	NEED_HELPER(SK_REUSEPORT, 0, spin_lock, "5.1", "guards a set of the flow table", NULL),
+	NEED_HELPER(SK_REUSEPORT, 0, probe_read_kernel, "5.8", "reads how full a queue is",
+		    "new flows go to workers with full queues, too"),
+	{ .name = "bpf_rdonly_cast in sk_reuseport",
+	  .why = "reads addresses and sockets without calls (kfunc)",
+	  .has_btf = feature_reuseport_casts,
+	  .takes = NEED_BPF | NEED_PERFMON | NEED_BTF,
+	  .since = "6.2",
+	  .fallback = "helpers, which are dearer" },
+	NEED_CGROUP_HOOK("cgroup/post_bind4", SOCK, INET4_POST_BIND, "4.17",
+			 "tells of new sockets at once", STEER_SWEEP_FALLBACK),
+	NEED_CGROUP_HOOK("cgroup/post_bind6", SOCK, INET6_POST_BIND, "4.17",
+			 "tells of new sockets at once", STEER_SWEEP_FALLBACK),
+	NEED_MAP(RINGBUF, "5.8", "brings the news of them", STEER_SWEEP_FALLBACK),
+	NEED_HOOK("xdp", XDP, 0, "4.8", "spreads flows over CPUs", QUEUE_FALLBACK),
+	NEED_MAP(CPUMAP, "4.15", "spreads flows over CPUs", QUEUE_FALLBACK),
+	{ .name = "generic XDP to CPUs",
+	  .why = "spreads where the driver has no XDP",
+	  .probe = generic_xdp,
+	  .takes = NEED_BTF,
+	  .since = "5.15",
+	  .fallback = "--xdp only where the driver has XDP" },
+	NEED_CGROUP_HOOK("cgroup/recvmsg4", SOCK_ADDR, UDP4_RECVMSG, "5.2",
+			 "sees where a worker reads, for policy cpu", BOUND_FALLBACK),
+	NEED_CGROUP_HOOK("cgroup/recvmsg6", SOCK_ADDR, UDP6_RECVMSG, "5.2",
+			 "sees where a worker reads, for policy cpu", BOUND_FALLBACK),
+};
+
+NEEDS(steer_needs, rows);

@@ -1,0 +1,11 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#ifndef SLUICE_STEER_NEEDS_H
+#define SLUICE_STEER_NEEDS_H
+
+#include "kernel/need.h"
+
+#define STEER_SWEEP_FALLBACK "new sockets are found by a sweep through all processes, later"
+
+extern const struct needs steer_needs;
+
+#endif

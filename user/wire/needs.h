@@ -1,0 +1,9 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#ifndef SLUICE_WIRE_NEEDS_H
+#define SLUICE_WIRE_NEEDS_H
+
+#include "kernel/need.h"
+
+extern const struct needs wire_needs;
+
+#endif
