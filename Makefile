@@ -1,9 +1,28 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-# make, make check, make nightly, make demo, make bench, make lint, make install; V=1 shows the commands.
+#
+#: make            the program, its man pages and completion scripts, below build/
+#: make units      the unit tests, which need no root
+#: make check      all tests, in 14 minutes, as root
+#: make nightly    make check, and what takes long
+#: make demo       show each fault and how it goes away, as root
+#: make bench      measure; BENCH='--rows ^wire' a part, see tools/bench/run --help
+#: make fuzz       fuzz the parsers; SECONDS=60 each
+#: make lint       format, layers, cppcheck
+#: make format     format the sources
+#: make info       what each BPF program costs the verifier and the JIT
+#: make install    install below PREFIX (/usr/local), SYSCONFDIR (/etc) and
+#:                 UNITDIR (PREFIX/lib/systemd/system); DESTDIR stands before them
+#: make uninstall  remove what was installed; a sluice.conf that was edited stays
+#: make setup      install the Debian packages that all this needs, as root
+#: make clean      remove build/
+#:
+#: V=1 shows the commands.
 
 VERSION := 0.1.0
-PREFIX  ?= /usr/local
-DESTDIR ?=
+PREFIX     ?= /usr/local
+SYSCONFDIR ?= /etc
+UNITDIR    ?= $(PREFIX)/lib/systemd/system
+DESTDIR    ?=
 BUILD   := build
 CC      ?= cc
 CLANG   ?= clang
@@ -13,7 +32,7 @@ say      = @printf '  %-5s %s\n' $(1) $(2)
 
 PKGS    := libbpf jansson libmnl libnetfilter_conntrack libcap libevent_core inih
 CFLAGS  ?= -O2 -g
-WARN    := -Wall -Wextra -Werror -Wno-unused-parameter -Wmissing-prototypes -Wstrict-prototypes
+WARN    := -Wall -Wextra -Werror -Wno-unused-parameter -Wno-missing-field-initializers -Wmissing-prototypes -Wstrict-prototypes
 STD     := -std=gnu11 -D_GNU_SOURCE -DSLUICE_VERSION='"$(VERSION)"' -Iinclude -Iuser -I$(BUILD)
 LIBS     = $(shell pkg-config --libs $(PKGS)) -lelf -lz
 
@@ -21,12 +40,18 @@ LIBS     = $(shell pkg-config --libs $(PKGS)) -lelf -lz
 c_files  := $(wildcard user/*/*.c user/*/*/*.c)
 objects  := $(c_files:user/%.c=$(BUILD)/user/%.o)
 skels    := $(patsubst %.bpf.c,$(BUILD)/%.skel.h,$(wildcard bpf/*/*.bpf.c))
+# The completion scripts, as strings for user/cmd/completion.c.
+scripts  := $(patsubst user/cmd/%,$(BUILD)/%.inc,$(wildcard user/cmd/completion/*))
 # All but main.c, for the tests to link with.
 testable := $(filter-out $(BUILD)/user/cmd/main.o,$(objects))
 
 .SECONDARY:
-.PHONY: all fuzz clean check nightly units demo bench lint format info install uninstall setup
-all: $(BUILD)/sluice
+.PHONY: all help fuzz clean check nightly units demo bench lint format info install uninstall setup
+.DEFAULT_GOAL := all
+
+help:
+	@sed -n 's/^#: \{0,1\}//p' Makefile
+
 
 $(BUILD)/sluice: $(objects)
 	$(call say,LINK,$@)
@@ -49,7 +74,11 @@ $(BUILD)/bpf/%.skel.h: $(BUILD)/bpf/%.o
 
 # --- user space
 
-$(objects): $(BUILD)/user/%.o: user/%.c | $(skels)
+$(scripts): $(BUILD)/%.inc: user/cmd/%
+	$(Q)mkdir -p $(@D)
+	$(Q)sed 's/[\\"]/\\&/g; s/\t/\\t/g; s/.*/"&\\n"/' $< >$@
+
+$(objects): $(BUILD)/user/%.o: user/%.c | $(skels) $(scripts)
 	$(call say,CC,$<)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(CFLAGS) $(STD) $(WARN) -MMD -MP -c $< -o $@
@@ -65,7 +94,7 @@ servers  := $(patsubst tests/servers/%.c,$(BUILD)/tests/%,$(wildcard tests/serve
 replay   := $(patsubst tests/fuzz/fuzz_%.c,$(BUILD)/tests/fuzz/replay_%,$(wildcard tests/fuzz/fuzz_*.c))
 fuzz     := $(patsubst tests/fuzz/%.c,$(BUILD)/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
 
-$(san_objs): $(BUILD)/san/user/%.o: user/%.c | $(skels)
+$(san_objs): $(BUILD)/san/user/%.o: user/%.c | $(skels) $(scripts)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) -O1 -g $(san) $(STD) $(WARN) -MMD -MP -c $< -o $@
 -include $(san_objs:.o=.d)
@@ -187,12 +216,28 @@ format:
 info: $(skels)
 	$(Q)BPFTOOL=$(BPFTOOL) tools/info $(skels:.skel.h=.o)
 
+# --- man pages, completion, installation
+
+pages       := $(patsubst user/man/%,$(BUILD)/man/%,$(wildcard user/man/*.[1-8]))
+completions := $(patsubst user/cmd/%,$(BUILD)/%,$(wildcard user/cmd/completion/*))
+
+# The lists of options come from the program.
+$(pages): $(BUILD)/man/%: user/man/% tools/man $(BUILD)/sluice
+	$(call say,MAN,$<)
+	$(Q)mkdir -p $(@D)
+	$(Q)tools/man $(BUILD)/sluice $< >$@.part && mv $@.part $@
+
+$(completions): $(BUILD)/completion/sluice.%: $(BUILD)/sluice
+	$(Q)$(BUILD)/sluice completion $* >$@
+
+all: $(BUILD)/sluice $(pages) $(completions)
+
+export PREFIX SYSCONFDIR UNITDIR DESTDIR
 install: all
-	install -Dm755 $(BUILD)/sluice $(DESTDIR)$(PREFIX)/sbin/sluice
-	install -Dm644 user/man/sluice.8 $(DESTDIR)$(PREFIX)/share/man/man8/sluice.8
+	$(Q)tools/install install $(BUILD)
 
 uninstall:
-	rm -f $(DESTDIR)$(PREFIX)/sbin/sluice $(DESTDIR)$(PREFIX)/share/man/man8/sluice.8
+	$(Q)tools/install uninstall $(BUILD)
 
 clean:
 	rm -rf $(BUILD)

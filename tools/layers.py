@@ -66,9 +66,11 @@ def sources_of(root):
 
 
 def includes_of(text):
-    """(line, name, shared?) of each include of ours; what a comment says is none."""
+    """(line, name, shared?) of each include of ours; comments and .inc, made of scripts, are none."""
     text = COMMENT.sub(lambda comment: "\n" * comment.group().count("\n"), text)
     for match in INCLUDE.finditer(text):
+        if (match["own"] or "").endswith(".inc"):
+            continue
         line = text.count("\n", 0, match.start("own" if match["own"] else "shared")) + 1
         yield line, match["own"] or match["shared"], not match["own"]
 

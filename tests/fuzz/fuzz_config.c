@@ -5,6 +5,7 @@
  */
 #include "../../user/base/array.c"
 #include "../../user/base/conf.c"
+#include "../../user/base/context.c"
 #include "../../user/base/err.c"
 #include "../../user/base/log.c"
 #include "../../user/base/netns.c"
@@ -13,7 +14,7 @@
 #include "../../user/base/suggest.c"
 #include "../../user/base/text.c"
 #include "../../user/daemon/config.c"
-#include "../../user/kernel/flow_table.c"
+#include "../../user/reply/options.c"
 #include "../../user/steer/cpu/spread_options.c"
 #include "../../user/steer/options.c"
 #include "../../user/wire/options.c"

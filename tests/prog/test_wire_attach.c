@@ -42,11 +42,12 @@ static void sh(const char *command)
 
 static struct wire_options options_of(const char *follow)
 {
-	return (struct wire_options){ .ports.any = true,
-				      .table = 1000,
-				      .age_s = 120,
-				      .bpffs = BPFFS,
-				      .follow = { { follow }, 1 } };
+	struct wire_options options = {
+		.ports.any = true, .table = 1000, .age_s = 120, .bpffs = BPFFS, .follow.count = 1
+	};
+
+	snprintf(options.follow.name[0], sizeof(options.follow.name[0]), "%s", follow);
+	return options;
 }
 
 static int load_with(const struct wire_options *options)

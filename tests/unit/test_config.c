@@ -60,8 +60,8 @@ static void test_defaults(void **state)
 	assert_int_equal(config.reply.table, FLOW_TABLE_DEFAULT);
 	assert_int_equal(config.reply.age_s, FLOW_AGE_DEFAULT);
 	assert_int_equal(config.log_level, LOG_LEVEL_INFO);
-	assert_null(config.bpffs);
-	assert_null(config.cgroup);
+	assert_null(config.location.bpffs);
+	assert_null(config.location.cgroup);
 	assert_null(config.netns);
 	assert_false(config.has_steer);
 	run_config_free(&config);
@@ -89,8 +89,8 @@ static void test_every_key(void **state)
 			       "xdp = lo, eth0,lo\ncpus = 0, 0\n"
 			       "generation = cgroup\nnetns = all\nsweep = 5\n"),
 			 0);
-	assert_string_equal(config.bpffs, "/b");
-	assert_string_equal(config.cgroup, "/c");
+	assert_string_equal(config.location.bpffs, "/b");
+	assert_string_equal(config.location.cgroup, "/c");
 	assert_int_equal(config.log_level, LOG_LEVEL_WARNING);
 	assert_int_equal(config.reply.mode, SLUICE_REPLY_SOCKET);
 	assert_true(ports_contain(&config.reply.ports, 53));

@@ -78,8 +78,8 @@ static void test_levels(void **state)
 	log_warning("wanted\n");
 	assert_string_equal(catch_end(), "level=warning msg=\"wanted\"\n");
 	log_logfmt(LOG_LEVEL_INFO);
-	assert_string_equal(log_level_name(LOG_LEVEL_DEBUG), "debug");
-	assert_null(log_level_name(LOG_LEVEL_DEBUG + 1));
+	assert_string_equal(log_level_names[LOG_LEVEL_DEBUG], "debug");
+	assert_null(log_level_names[LOG_LEVEL_DEBUG + 1]);
 }
 
 static void test_quotes(void **state)

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* Options from tables: what reaches set(), where parsing stops, and what errors say. */
 #include "base/opt.h"
+#include "base/ports.h"
 
 #include <errno.h>
 #include <setjmp.h>
@@ -21,44 +22,41 @@ struct values {
 	const char *seconds; /* NULL: none given */
 };
 
-static int set_verbose(void *into, const char *value, struct err *err)
+static int set_verbose(const struct opt_value *v, struct err *err)
 {
-	assert_null(value);
-	((struct values *)into)->verbose++;
+	assert_null(v->text);
+	assert_string_equal(v->what, "--verbose");
+	++*(int *)v->field;
 	return 0;
 }
 
-static int set_port(void *into, const char *value, struct err *err)
+static int set_mode(const struct opt_value *v, struct err *err)
 {
-	((struct values *)into)->port = value;
-	return 0;
+	if (!strcmp(v->text, "bad"))
+		return err_set(err, EXIT_USAGE, ERANGE, "mode: '%s'", v->text);
+	return opt_text(v, err);
 }
 
-static int set_mode(void *into, const char *value, struct err *err)
+static int set_watch(const struct opt_value *v, struct err *err)
 {
-	if (!strcmp(value, "bad"))
-		return err_set(err, EXIT_USAGE, ERANGE, "mode: '%s'", value);
-	((struct values *)into)->mode = value;
-	return 0;
-}
+	struct values *values = v->field;
 
-static int set_watch(void *into, const char *value, struct err *err)
-{
-	((struct values *)into)->watch++;
-	((struct values *)into)->seconds = value;
+	values->watch++;
+	values->seconds = v->text;
 	return 0;
 }
 
 static const struct opt global_opts[] = {
-	{ "verbose", 'v', NULL, "say more", set_verbose },
-	{ NULL, 0, NULL, NULL, NULL },
+	{ "verbose", 'v', NULL, set_verbose, offsetof(struct values, verbose), "say more" },
+	{ .name = NULL },
 };
 
 static const struct opt own_opts[] = {
-	{ "port", 'n', "LIST", "ports", set_port },
-	{ "mode", 0, "MODE", "how", set_mode },
-	{ "watch", 'w', "[SECONDS]", "again", set_watch },
-	{ NULL, 0, NULL, NULL, NULL },
+	{ "port", 'n', "LIST", opt_text, offsetof(struct values, port), "ports" },
+	{ "mode", 0, "MODE", set_mode, offsetof(struct values, mode), "how" },
+	{ "filed", 0, "N", opt_text, offsetof(struct values, port), "a key", .side = OPT_FILE },
+	{ "watch", 'w', "[SECONDS]", set_watch, 0, "again", .side = OPT_LINE },
+	{ .name = NULL },
 };
 
 #define ARGV_MAX 16
@@ -66,6 +64,7 @@ static const struct opt own_opts[] = {
 struct parsed {
 	struct values global, own;
 	struct err err;
+	const char *given;
 	int result;
 	int argc;
 	char *argv[ARGV_MAX];
@@ -76,7 +75,9 @@ struct parsed {
 static struct parsed parse_until(const char *line, int stop_at_word)
 {
 	static struct parsed p;
-	struct opt_table tables[] = { { global_opts, &p.global }, { own_opts, &p.own } };
+	struct opt_table tables[] = { { global_opts, &p.global },
+				      { own_opts, &p.own, &p.given },
+				      { NULL } };
 	char words[256], *rest = words, *word;
 
 	memset(&p, 0, sizeof(p));
@@ -87,7 +88,7 @@ static struct parsed parse_until(const char *line, int stop_at_word)
 			p.argv[p.argc] = p.copy[p.argc];
 			p.argc++;
 		}
-	p.result = opt_parse(tables, 2, p.argc, p.argv, stop_at_word, &p.err);
+	p.result = opt_parse(tables, p.argc, p.argv, stop_at_word, &p.err);
 	return p;
 }
 
@@ -224,6 +225,19 @@ static void test_unknown_long(void **state)
 	assert_refused("word --vrebose", "unknown option '--vrebose'", "did you mean '--verbose'?");
 }
 
+/* A key of the file is no option, and is not suggested. */
+static void test_key_of_the_file(void **state)
+{
+	assert_refused("--filed 1", "unknown option '--filed'", "see --help");
+}
+
+/* The name of the last option that a table has had, for messages. */
+static void test_given(void **state)
+{
+	assert_null(parse("-v").given);
+	assert_string_equal(parse("--mode wire -n 53 -v").given, "port");
+}
+
 static void test_unknown_short(void **state)
 {
 	assert_refused("-x", "unknown option '-x'", "see --help");
@@ -260,11 +274,11 @@ static void test_overlong(void **state)
 {
 	char line[128] = "--", *argv[] = { (char *)"prog", line, NULL };
 	struct values values;
-	struct opt_table table = { global_opts, &values };
+	struct opt_table tables[] = { { global_opts, &values }, { NULL } };
 	struct err err;
 
 	memset(line + 2, 'x', sizeof(line) - 3);
-	assert_int_equal(opt_parse(&table, 1, 2, argv, 0, &err), -EINVAL);
+	assert_int_equal(opt_parse(tables, 2, argv, 0, &err), -EINVAL);
 	assert_non_null(strstr(err.what, "unknown option '--xxx"));
 	assert_string_equal(err.mend, "see --help");
 }
@@ -284,6 +298,164 @@ static void test_help(void **state)
 				  "      --mode MODE            how\n"
 				  "  -w, --watch [SECONDS]      again\n");
 	free(text);
+}
+
+static const char *const words[] = { "flow", "load", "cpu", NULL };
+
+struct typed {
+	bool quiet;
+	__u32 small;
+	__u64 large;
+	unsigned int word, set;
+	const char *path;
+	struct ports ports;
+};
+
+static const struct opt typed_opts[] = {
+	{ "quiet", 'q', NULL, opt_switch, offsetof(struct typed, quiet), "say less",
+	  .side = OPT_LINE },
+	{ "small", 0, "N", opt_u32, offsetof(struct typed, small), "a number", .min = 2, .max = 9,
+	  .preset = "3" },
+	{ "large", 0, "[N]", opt_u64, offsetof(struct typed, large), "a number", .max = UINT64_MAX,
+	  .bare = "7" },
+	{ "policy", 0, "WAY", opt_word, offsetof(struct typed, word), "by-what", .words = words,
+	  .min = 1, .preset = "load" },
+	{ "set", 0, "LIST", opt_word_set, offsetof(struct typed, set), "several", .words = words,
+	  .noun = "kind" },
+	{ "dir", 0, "DIR", opt_path, offsetof(struct typed, path), "where", .side = OPT_FILE },
+	{ "port", 0, "LIST", opt_ports, offsetof(struct typed, ports), ".ports", .preset = "any" },
+	{ .name = NULL },
+};
+
+static const struct opt *typed_opt(const char *name)
+{
+	const struct opt *opt = typed_opts;
+
+	while (strcmp(opt->name, name))
+		opt++;
+	return opt;
+}
+
+/* One value, as the file has it (`what` is NULL) or the command line. */
+static struct typed typed(const char *name, const char *what, const char *value)
+{
+	struct typed into = { 0 };
+	struct err err;
+
+	assert_int_equal(opt_set(typed_opt(name), what, value, &into, &err), 0);
+	return into;
+}
+
+static void assert_untyped(const char *name, const char *what, const char *value, const char *text,
+			   const char *mend)
+{
+	struct typed into = { 0 }, before = { 0 };
+	struct err err;
+
+	assert_true(opt_set(typed_opt(name), what, value, &into, &err) < 0);
+	assert_int_equal(err.code, EXIT_USAGE);
+	assert_string_equal(err.what, text);
+	assert_string_equal(err.mend, mend);
+	assert_memory_equal(&into, &before, sizeof(into));
+}
+
+static void test_types(void **state)
+{
+	struct typed into;
+
+	assert_true(typed("quiet", "--quiet", NULL).quiet);
+	assert_int_equal(typed("small", NULL, "9").small, 9);
+	assert_int_equal(typed("large", NULL, "0").large, 0);
+	assert_int_equal(typed("large", "--large", NULL).large, 7);
+	assert_int_equal(typed("policy", NULL, "flow").word, 1);
+	assert_int_equal(typed("policy", NULL, "cpu").word, 3);
+	assert_int_equal(typed("set", NULL, "cpu,flow,cpu").set, 5);
+	assert_string_equal(typed("dir", NULL, "/a").path, "/a");
+	assert_string_equal(typed("dir", "--dir", "a").path, "a");
+	into = typed("port", NULL, "53");
+	assert_true(ports_contain(&into.ports, 53));
+}
+
+/* The command line names the flag, the file's reader the key. */
+static void test_type_errors(void **state)
+{
+	assert_untyped("small", "--small", "10", "--small: 10 is out of range",
+		       "give a number from 2 to 9");
+	assert_untyped("small", NULL, "10", "number: 10 is out of range",
+		       "give a number from 2 to 9");
+	assert_untyped("policy", "--policy", "flwo", "--policy: unknown value 'flwo'",
+		       "did you mean 'flow'?");
+	assert_untyped("policy", NULL, "xyzzy", "policy: unknown value 'xyzzy'",
+		       "give 'flow', 'load' or 'cpu'");
+	assert_untyped("set", "--set", "cpu,", "--set: unknown kind ''",
+		       "give 'flow', 'load' or 'cpu'");
+	assert_untyped("dir", NULL, "a", "'a' is no absolute path", "");
+}
+
+static void test_defaults(void **state)
+{
+	struct typed into = { .large = 5 };
+
+	opt_defaults(typed_opts, &into);
+	assert_int_equal(into.small, 3);
+	assert_int_equal(into.word, 2);
+	assert_true(into.ports.any);
+	assert_int_equal(into.large, 5);
+	assert_false(ports_empty(&into.ports));
+	memset(&into.ports, 0, sizeof(into.ports));
+	assert_true(ports_empty(&into.ports));
+}
+
+static void test_interfaces(void **state)
+{
+	char name[2][IFNAMSIZ] = { "" };
+	struct err err;
+
+	assert_int_equal(opt_interfaces("x", "eth0, lo,eth0", name, 0, 2, &err), 2);
+	assert_string_equal(name[0], "eth0");
+	assert_string_equal(name[1], "lo");
+	assert_int_equal(opt_interfaces("x", "lo", name, 2, 2, &err), 2);
+	assert_int_equal(opt_interfaces("x", "lo2", name, 2, 2, &err), -E2BIG);
+	assert_int_equal(opt_interfaces("x", "a/b", name, 0, 2, &err), -EINVAL);
+	assert_string_equal(err.what, "x: 'a/b': no name of an interface");
+	assert_int_equal(opt_interfaces("x", "a,", name, 0, 2, &err), -EINVAL);
+	assert_string_equal(err.what, "x: '': empty");
+	assert_int_equal(opt_interfaces("x", "sixteencharacter", name, 0, 2, &err), -EINVAL);
+}
+
+static void assert_man(enum opt_side side, const char *wanted)
+{
+	char *text = NULL;
+	size_t size;
+	FILE *file = open_memstream(&text, &size);
+
+	assert_non_null(file);
+	opt_man(file, typed_opts, side);
+	fclose(file);
+	assert_string_equal(text, wanted);
+	free(text);
+}
+
+#define MAN_SMALL "A number.\nFrom 2 to 9.\nThe default is 3.\n"
+#define MAN_LARGE "A number.\nFrom 0 to 18446744073709551615.\n"
+#define MAN_WORDS "\\fBflow\\fR | \\fBload\\fR | \\fBcpu\\fR\nBy\\-what.\nThe default is load.\n"
+
+static void test_man(void **state)
+{
+	assert_man(OPT_LINE, ".TP\n\\fB\\-q\\fR, \\fB\\-\\-quiet\\fR\nSay less.\n"
+			     ".TP\n\\fB\\-\\-small\\fR \\fIN\\fR\n" MAN_SMALL
+			     ".TP\n\\fB\\-\\-large\\fR \\fI[N]\\fR\n" MAN_LARGE
+			     ".TP\n\\fB\\-\\-policy\\fR " MAN_WORDS
+			     ".TP\n\\fB\\-\\-set\\fR \\fILIST\\fR\nSeveral.\n"
+			     ".TP\n\\fB\\-\\-port\\fR \\fILIST\\fR\n\\&.ports.\n"
+			     "The default is any.\n");
+	assert_man(OPT_FILE,
+		   ".TP\n\\fBsmall\\fR = \\fIN\\fR\n" MAN_SMALL
+		   ".TP\n\\fBlarge\\fR = \\fI[N]\\fR\n" MAN_LARGE ".TP\n\\fBpolicy\\fR = " MAN_WORDS
+		   ".TP\n\\fBset\\fR = \\fILIST\\fR\nSeveral.\n"
+		   ".TP\n\\fBdir\\fR = \\fIDIR\\fR\nWhere.\n"
+		   ".TP\n\\fBport\\fR = \\fILIST\\fR\n\\&.ports.\n"
+		   "The default is any.\n");
 }
 
 static void assert_number(const char *text, uint64_t min, uint64_t max, uint64_t expected)
@@ -364,6 +536,13 @@ int main(void)
 		cmocka_unit_test(test_value_refused),
 		cmocka_unit_test(test_overlong),
 		cmocka_unit_test(test_help),
+		cmocka_unit_test(test_key_of_the_file),
+		cmocka_unit_test(test_given),
+		cmocka_unit_test(test_types),
+		cmocka_unit_test(test_type_errors),
+		cmocka_unit_test(test_defaults),
+		cmocka_unit_test(test_interfaces),
+		cmocka_unit_test(test_man),
 		cmocka_unit_test(test_number),
 		cmocka_unit_test(test_out_of_range),
 		cmocka_unit_test(test_not_a_number),

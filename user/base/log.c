@@ -13,17 +13,13 @@
 static bool talk, logfmt;
 static enum log_level least = LOG_LEVEL_WARNING;
 
-static const char *const level_names[] = {
+const char *const log_level_names[] = {
 	[LOG_LEVEL_ERROR] = "error",
 	[LOG_LEVEL_WARNING] = "warning",
 	[LOG_LEVEL_INFO] = "info",
 	[LOG_LEVEL_DEBUG] = "debug",
+	NULL,
 };
-
-const char *log_level_name(unsigned int level)
-{
-	return level < sizeof(level_names) / sizeof(*level_names) ? level_names[level] : NULL;
-}
 
 void log_verbose(bool verbose)
 {
@@ -99,7 +95,7 @@ void log_begin(struct log_line *line, enum log_level level, const char *message)
 		return;
 	if (logfmt) {
 		put_text(line, "level=");
-		put_text(line, level_names[level]);
+		put_text(line, log_level_names[level]);
 		put_text(line, " msg=");
 		put_quoted(line, message);
 	} else {

@@ -20,8 +20,7 @@ enum log_level {
 	LOG_LEVEL_DEBUG,
 };
 
-/* "info"; NULL behind the last one. */
-const char *log_level_name(unsigned int level);
+extern const char *const log_level_names[]; /* by enum log_level, up to NULL */
 
 void log_verbose(bool verbose);
 bool log_is_verbose(void);

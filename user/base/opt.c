@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "base/opt.h"
 
+#include "base/ports.h"
 #include "base/suggest.h"
 
 #include <ctype.h>
@@ -11,6 +12,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* What may stand behind a comma in a list. */
+#define BLANKS " \t"
+
 #define OPTS_MAX   48
 #define FIRST_LONG 256
 
@@ -18,7 +22,7 @@
 struct merged {
 	struct option longs[OPTS_MAX + 1];
 	const struct opt *opts[OPTS_MAX];
-	void *into[OPTS_MAX];
+	const struct opt_table *table[OPTS_MAX];
 	const char *names[OPTS_MAX];
 	char letters[3 * OPTS_MAX + 4];
 	size_t count;
@@ -29,12 +33,12 @@ static bool is_optional(const struct opt *opt)
 	return opt->arg && *opt->arg == '[';
 }
 
-static void merged_add(struct merged *m, const struct opt *opt, void *into)
+static void merged_add(struct merged *m, const struct opt *opt, const struct opt_table *table)
 {
 	size_t i = m->count++, used = strlen(m->letters);
 
 	m->opts[i] = opt;
-	m->into[i] = into;
+	m->table[i] = table;
 	m->names[i] = opt->name;
 	m->longs[i] = (struct option){ .name = opt->name,
 				       .has_arg = is_optional(opt) ? optional_argument
@@ -82,21 +86,37 @@ static int refuse(const struct merged *m, const char *word, int value, struct er
 		       : err_mend(err, -EINVAL, "see --help");
 }
 
-int opt_parse(const struct opt_table *tables, int count, int argc, char **argv, int stop_at_word,
+int opt_set(const struct opt *opt, const char *what, const char *value, void *into, struct err *err)
+{
+	struct opt_value v = { opt, what, value ? value : opt->bare, (char *)into + opt->offset };
+
+	return opt->parse(&v, err);
+}
+
+void opt_defaults(const struct opt *opts, void *into)
+{
+	for (; opts->name; opts++)
+		if (opts->preset)
+			opt_set(opts, NULL, opts->preset, into, &(struct err){ 0 });
+}
+
+int opt_parse(const struct opt_table *tables, int argc, char **argv, int stop_at_word,
 	      struct err *err)
 {
 	struct merged m = { .letters = "" };
 	const struct opt *opt;
-	int i, value, result;
+	int value, result;
 
 	strcpy(m.letters, stop_at_word ? "+:" : ":");
-	for (i = 0; i < count; i++)
-		for (opt = tables[i].opts; opt->name && m.count < OPTS_MAX; opt++)
-			merged_add(&m, opt, tables[i].into);
+	for (; tables->opts; tables++)
+		for (opt = tables->opts; opt->name && m.count < OPTS_MAX; opt++)
+			if (opt->side != OPT_FILE)
+				merged_add(&m, opt, tables);
 	opterr = 0;
 	optind = 0; /* glibc: start over, with this `letters` */
 	for (;;) {
 		int at = optind ? optind : 1;
+		char what[64];
 		size_t found;
 
 		value = getopt_long(argc, argv, m.letters, m.longs, NULL);
@@ -108,12 +128,14 @@ int opt_parse(const struct opt_table *tables, int count, int argc, char **argv, 
 		/* getopt_long() only knows --name=VALUE for these */
 		if (is_optional(m.opts[found]) && !optarg && optind < argc && *argv[optind] != '-')
 			optarg = argv[optind++];
+		snprintf(what, sizeof(what), "--%s", m.names[found]);
 		if (optarg && !strncmp(optarg, "--", 2))
-			return err_set(err, EXIT_USAGE, EINVAL, "option '--%s' needs a value",
-				       m.names[found]);
-		result = m.opts[found]->set(m.into[found], optarg, err);
+			return err_set(err, EXIT_USAGE, EINVAL, "option '%s' needs a value", what);
+		result = opt_set(m.opts[found], what, optarg, m.table[found]->into, err);
 		if (result)
 			return result;
+		if (m.table[found]->given)
+			*m.table[found]->given = m.names[found];
 	}
 }
 
@@ -122,10 +144,72 @@ void opt_help(FILE *file, const struct opt *opts)
 	for (; opts->name; opts++) {
 		char left[64];
 
+		if (opts->side == OPT_FILE)
+			continue;
 		snprintf(left, sizeof(left), "%c%c%s--%s%s%s", opts->letter ? '-' : ' ',
 			 opts->letter ? opts->letter : ' ', opts->letter ? ", " : "  ", opts->name,
 			 opts->arg ? " " : "", opts->arg ? opts->arg : "");
-		fprintf(file, "  %-26s %s\n", left, opts->help);
+		fprintf(file, "  %-26s %s", left, opts->help);
+		if (opts->preset)
+			fprintf(file, " (default %s)", opts->preset);
+		fputc('\n', file);
+	}
+}
+
+/* Escapes what roff would take for a request, a hyphen or an escape. */
+static void man_text(FILE *file, const char *text)
+{
+	for (; *text; text++) {
+		if (*text == '-' || *text == '\\')
+			fputc('\\', file);
+		fputs(*text == '\\' ? "e" : (char[]){ *text, '\0' }, file);
+	}
+}
+
+/* Words that are the whole value stand for themselves; else the argument has a name. */
+static void man_argument(FILE *file, const struct opt *opt)
+{
+	const char *const *word;
+
+	if (opt->parse != opt_word) {
+		fputs("\\fI", file);
+		man_text(file, opt->arg);
+		fputs("\\fR", file);
+		return;
+	}
+	for (word = opt->words; *word; word++) {
+		fputs(word == opt->words ? "\\fB" : " | \\fB", file);
+		man_text(file, *word);
+		fputs("\\fR", file);
+	}
+}
+
+void opt_man(FILE *file, const struct opt *opts, enum opt_side side)
+{
+	for (; opts->name; opts++) {
+		if (opts->side != OPT_BOTH && opts->side != side)
+			continue;
+		fputs(".TP\n", file);
+		if (opts->letter && side == OPT_LINE)
+			fprintf(file, "\\fB\\-%c\\fR, ", opts->letter);
+		fputs(side == OPT_LINE ? "\\fB\\-\\-" : "\\fB", file);
+		man_text(file, opts->name);
+		fputs("\\fR", file);
+		if (opts->arg) {
+			fputs(side == OPT_LINE ? " " : " = ", file);
+			man_argument(file, opts);
+		}
+		fprintf(file, "\n%s%c", strchr(".'", opts->help[0]) ? "\\&" : "",
+			toupper((unsigned char)opts->help[0]));
+		man_text(file, opts->help + 1);
+		fputs(".\n", file);
+		if (opts->max && opts->parse != opt_word)
+			fprintf(file, "From %" PRIu64 " to %" PRIu64 ".\n", opts->min, opts->max);
+		if (opts->preset) {
+			fputs("The default is ", file);
+			man_text(file, opts->preset);
+			fputs(".\n", file);
+		}
 	}
 }
 
@@ -149,4 +233,156 @@ int opt_number(const char *what, const char *text, uint64_t min, uint64_t max, u
 			"give a number from %" PRIu64 " to %" PRIu64, min, max);
 	*number = parsed;
 	return 0;
+}
+
+int opt_interfaces(const char *what, const char *list, char (*name)[IFNAMSIZ], int count, int max,
+		   struct err *err)
+{
+	const char *end;
+	int i;
+
+	for (;; list = end + 1) {
+		size_t length;
+
+		list += strspn(list, BLANKS);
+		end = strchrnul(list, ',');
+		length = (size_t)(end - list);
+		if (!length || length >= IFNAMSIZ || strcspn(list, "/" BLANKS) < length)
+			return err_mend(err,
+					err_set(err, EXIT_USAGE, EINVAL, "%s: '%.*s': %s", what,
+						(int)length, list,
+						length ? "no name of an interface" : "empty"),
+					"give the names of interfaces, as in eth0,eth1");
+		for (i = 0; i < count; i++)
+			if (strlen(name[i]) == length && !strncmp(name[i], list, length))
+				break;
+		if (i == max)
+			return err_set(err, EXIT_USAGE, E2BIG, "%s: at most %d interfaces", what,
+				       max);
+		if (i == count)
+			snprintf(name[count++], IFNAMSIZ, "%.*s", (int)length, list);
+		if (!*end)
+			return count;
+	}
+}
+
+int opt_switch(const struct opt_value *v, struct err *err)
+{
+	*(bool *)v->field = true;
+	return 0;
+}
+
+int opt_text(const struct opt_value *v, struct err *err)
+{
+	*(const char **)v->field = v->text;
+	return 0;
+}
+
+int opt_path(const struct opt_value *v, struct err *err)
+{
+	if (!v->what && *v->text != '/')
+		return err_set(err, EXIT_USAGE, EINVAL, "'%s' is no absolute path", v->text);
+	*(const char **)v->field = v->text;
+	return 0;
+}
+
+static int number_of(const struct opt_value *v, uint64_t *number, struct err *err)
+{
+	return opt_number(v->what ? v->what : "number", v->text, v->opt->min, v->opt->max, number,
+			  err);
+}
+
+int opt_u64(const struct opt_value *v, struct err *err)
+{
+	uint64_t number;
+
+	if (number_of(v, &number, err))
+		return -EINVAL;
+	*(__u64 *)v->field = number;
+	return 0;
+}
+
+int opt_u32(const struct opt_value *v, struct err *err)
+{
+	uint64_t number;
+
+	if (number_of(v, &number, err))
+		return -EINVAL;
+	*(__u32 *)v->field = (__u32)number;
+	return 0;
+}
+
+const char *opt_word_name(const char *const *words, unsigned int index)
+{
+	while (index && *words) {
+		index--;
+		words++;
+	}
+	return *words ? *words : "?";
+}
+
+/* Returns the index of a word, or -EINVAL with the nearest word or all of them as the mend. */
+static int word_index(const struct opt_value *v, const char *word, struct err *err)
+{
+	const struct opt *opt = v->opt;
+	const char *noun = opt->noun ? opt->noun : "value", *nearest;
+	char list[256] = "";
+	size_t count, used = 0;
+
+	for (count = 0; opt->words[count]; count++) {
+		if (!strcmp(word, opt->words[count]))
+			return (int)count;
+		used += (size_t)snprintf(list + used, sizeof(list) - used, "%s'%s'",
+					 !count			 ? ""
+					 : opt->words[count + 1] ? ", "
+								 : " or ",
+					 opt->words[count]);
+	}
+	/* A noun that the option's name holds names the option, too. */
+	if (strstr(opt->name, noun))
+		err_set(err, EXIT_USAGE, EINVAL, "unknown %s '%s'", noun, word);
+	else
+		err_set(err, EXIT_USAGE, EINVAL, "%s: unknown %s '%s'",
+			v->what ? v->what : opt->name, noun, word);
+	nearest = word_nearest(word, opt->words, count);
+	return nearest ? err_mend(err, -EINVAL, "did you mean '%s'?", nearest)
+		       : err_mend(err, -EINVAL, "give %s", list);
+}
+
+int opt_word(const struct opt_value *v, struct err *err)
+{
+	int index = word_index(v, v->text, err);
+
+	if (index < 0)
+		return index;
+	*(unsigned int *)v->field = (unsigned int)v->opt->min + (unsigned int)index;
+	return 0;
+}
+
+int opt_word_set(const struct opt_value *v, struct err *err)
+{
+	const char *at = v->text;
+	unsigned int set = 0;
+
+	for (;; at++) {
+		size_t length = strcspn(at, ",");
+		char word[32];
+		int index;
+
+		snprintf(word, sizeof(word), "%.*s", (int)length, at);
+		index = word_index(v, word, err);
+		if (index < 0)
+			return index;
+		set |= 1U << index;
+		at += length;
+		if (!*at)
+			break;
+	}
+	*(unsigned int *)v->field = set;
+	return 0;
+}
+
+int opt_ports(const struct opt_value *v, struct err *err)
+{
+	return ports_parse(v->text, v->field, err);
 }

@@ -72,6 +72,13 @@ int ports_parse(const char *list, struct ports *ports, struct err *err)
 	return result;
 }
 
+bool ports_empty(const struct ports *ports)
+{
+	static const struct ports none;
+
+	return !memcmp(ports, &none, sizeof(none));
+}
+
 bool ports_contain(const struct ports *ports, uint16_t port)
 {
 	return ports->any || ports->bit[port / 64] >> port % 64 & 1;

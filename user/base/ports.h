@@ -25,6 +25,7 @@ int ports_parse(const char *list, struct ports *ports, struct err *err);
  * only, and "…" says so; returns text.
  */
 const char *ports_format(const struct ports *ports, char *text, size_t size);
+bool ports_empty(const struct ports *ports);
 bool ports_contain(const struct ports *ports, uint16_t port);
 
 #endif

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* sluice check: what this kernel, these capabilities and these mounts allow. */
 #include "host/check.h"
-#include "base/suggest.h"
 #include "cmd/command.h"
 
 #include <errno.h>
@@ -9,45 +8,19 @@
 
 #define ALL_PLANES ((1U << CHECK_PLANES) - 1)
 
+/* In the order of enum check_plane. */
+static const char *const planes[] = { "reply", "steer", NULL };
+_Static_assert(sizeof(planes) / sizeof(*planes) == CHECK_PLANES + 1, "planes");
+
 static struct check_options {
-	unsigned int planes;
+	unsigned int planes; /* bit 1 << enum check_plane; 0: all */
 } options;
 
-static int plane_add(const char *word, unsigned int *planes, struct err *err)
-{
-	const char *names[CHECK_PLANES], *nearest;
-	enum check_plane plane;
-
-	for (plane = 0; plane < CHECK_PLANES; plane++) {
-		names[plane] = check_plane_name(plane);
-		if (!strcmp(word, names[plane])) {
-			*planes |= 1U << plane;
-			return 0;
-		}
-	}
-	err_set(err, EXIT_USAGE, EINVAL, "--for: '%s' is not one of reply, steer", word);
-	nearest = word_nearest(word, names, CHECK_PLANES);
-	return nearest ? err_mend(err, -EINVAL, "did you mean '%s'?", nearest) : -EINVAL;
-}
-
-static int set_for(void *into, const char *value, struct err *err)
-{
-	unsigned int planes = 0;
-	char word[32];
-	int result;
-
-	do {
-		size_t length = strcspn(value, ",");
-
-		snprintf(word, sizeof(word), "%.*s", (int)length, value);
-		result = plane_add(word, &planes, err);
-		if (result)
-			return result;
-		value += length;
-	} while (*value++);
-	((struct check_options *)into)->planes = planes;
-	return 0;
-}
+static const struct opt check_opts[] = {
+	{ "for", 0, "LIST", opt_word_set, offsetof(struct check_options, planes),
+	  "of reply, steer (default: both)", .words = planes, .noun = "object" },
+	{ .name = NULL },
+};
 
 static const char *const results[] = {
 	[CHECK_OK] = "ok",
@@ -187,18 +160,13 @@ static int run(const struct context *context, void *into, int words, char **word
 	return conclude(&report, err);
 }
 
-static const struct opt check_opts[] = {
-	{ "for", 0, "PLANES", "of reply, steer (default: both)", set_for },
-	{ NULL, 0, NULL, NULL, NULL },
-};
-
 const struct command check_command = {
 	.object = "check",
 	.summary = "what this kernel, these capabilities and mounts allow",
 	.help = "Each line is ok, warn (missing, and done without) or fail; a verdict for each\n"
 		"plane comes last.  Nothing is attached, and nothing is left behind.\n"
 		"Exit code 3: something is missing that a plane needs; 4: permissions alone.\n",
-	.opts = check_opts,
+	.tables = { { check_opts, &options } },
 	.options = &options,
 	.run = run,
 };

@@ -8,23 +8,15 @@
 
 #include <errno.h>
 
-struct options {
+static struct options {
 	bool verify;
-};
-
-static int set_verify(void *into, const char *value, struct err *err)
-{
-	((struct options *)into)->verify = true;
-	return 0;
-}
+} options;
 
 static const struct opt opts[] = {
-	{ "verify", 0, NULL, "then prove that the kernel holds nothing of sluice any more",
-	  set_verify },
-	{ NULL, 0, NULL, NULL, NULL },
+	{ "verify", 0, NULL, opt_switch, offsetof(struct options, verify),
+	  "then prove that the kernel holds nothing of sluice any more" },
+	{ .name = NULL },
 };
-
-static struct options options;
 
 struct left {
 	json_t *list;
@@ -115,7 +107,7 @@ static int run(const struct context *context, void *into, int words, char **word
 const struct command cleanup_command = {
 	.object = "cleanup",
 	.summary = "detach and remove all that is sluice's, and nothing else",
-	.opts = opts,
+	.tables = { { opts, &options } },
 	.options = &options,
 	.run = run,
 	.help = "It removes pins of any version of sluice.  Traffic goes on as the kernel has it.\n",

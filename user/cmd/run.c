@@ -6,31 +6,18 @@
 
 #include <errno.h>
 
-struct options {
+static struct options {
 	const char *path;
 	bool check;
-};
-
-static int set_config(void *into, const char *value, struct err *err)
-{
-	((struct options *)into)->path = value;
-	return 0;
-}
-
-static int set_check(void *into, const char *value, struct err *err)
-{
-	((struct options *)into)->check = true;
-	return 0;
-}
+} options;
 
 static const struct opt opts[] = {
-	{ "config", 'c', "FILE", "what to load, and where", set_config },
-	{ "check-config", 0, NULL, "say what is wrong with the file, and change nothing",
-	  set_check },
-	{ NULL, 0, NULL, NULL, NULL },
+	{ "config", 'c', "FILE", opt_text, offsetof(struct options, path),
+	  "what to load, and where; must be given" },
+	{ "check-config", 0, NULL, opt_switch, offsetof(struct options, check),
+	  "say what is wrong with the file, and change nothing" },
+	{ .name = NULL },
 };
-
-static struct options options;
 
 static int run(const struct context *context, void *into, int words, char **word, struct err *err)
 {
@@ -46,15 +33,17 @@ static int run(const struct context *context, void *into, int words, char **word
 const struct command run_command = {
 	.object = "run",
 	.summary = "the node daemon: load what a file says, and follow the host",
-	.opts = opts,
+	.tables = { { opts, &options } },
 	.options = &options,
 	.run = run,
 	.help = "The file has the sections [global], [reply], [wire] and [steer]; their keys are the\n"
-		"options of 'reply load' and 'steer load', and sluice(8) has them all.  SIGHUP reads\n"
+		"options of 'reply load' and 'steer load', and sluice.conf(5) has them all.  SIGHUP reads\n"
 		"it again, with no moment uncovered; a file with a mistake is refused, and what was\n"
 		"in force stays in force.  A section that goes from the file goes from the kernel,\n"
 		"unless a command was the last to load it.  SIGTERM ends the daemon and changes\n"
 		"nothing else: 'sluice reply unload' does.\n\n"
+		"The options --bpffs and --cgroup go before the file, which goes before the\n"
+		"variables SLUICE_BPFFS and SLUICE_CGROUP.\n\n"
 		"example:\n"
 		"  [reply]\n"
 		"  mode = socket\n"

@@ -7,6 +7,7 @@
 #define SLUICE_DAEMON_CONFIG_H
 
 #include "base/conf.h"
+#include "base/context.h"
 #include "base/err.h"
 #include "base/log.h"
 #include "reply/reply.h"
@@ -21,9 +22,8 @@
 
 struct run_config {
 	enum log_level log_level;
-	const char *bpffs;  /* NULL: not given */
-	const char *cgroup; /* NULL: not given */
-	const char *netns;  /* of wire mode; NULL: this one */
+	struct location location; /* NULL: not given */
+	const char *netns;	  /* of wire mode; NULL: this one */
 	bool has_reply;
 	bool has_wire;
 	bool has_steer;
@@ -44,5 +44,13 @@ int run_config_read(const char *path, struct run_config *config, struct err *err
 /* The same from an open file; `path` is for messages alone. */
 int run_config_parse(FILE *file, const char *path, struct run_config *config, struct err *err);
 void run_config_free(struct run_config *config);
+
+/* The tables of a section's keys, and the struct that each fills; their offsets are from there. */
+struct config_table {
+	const char *section;
+	const struct opt *opts;
+	size_t offset; /* of the struct in struct run_config */
+};
+extern const struct config_table config_tables[]; /* up to a section that is NULL */
 
 #endif

@@ -39,27 +39,27 @@ static void log_problems(const struct conf *conf, const char *path)
 
 int run_file_need_cgroup(struct run_file *file, const struct context *context, struct err *err)
 {
-	struct context place = *context;
+	struct context acting = *context;
 	int result;
 
 	if (*file->cgroup)
 		return 0;
-	if (file->config.cgroup && !place.cgroup)
-		place.cgroup = file->config.cgroup;
-	result = cgroup_root_path(&place, file->cgroup, err);
+	if (file->config.location.cgroup && !context->given.cgroup)
+		acting.cgroup = file->config.location.cgroup;
+	result = cgroup_root_path(&acting, file->cgroup, err);
 	if (result)
 		*file->cgroup = '\0';
 	return result;
 }
 
-/* Where it is to act: an option goes before the file, which goes before what is usual. */
+/* Finds where to act: an option goes before the file, which goes before the environment. */
 static void find_place(struct run_file *file, const struct context *context)
 {
 	struct run_config *config = &file->config;
 
-	if (!config->bpffs || context->bpffs_given)
-		config->bpffs = context->bpffs;
-	config->reply.bpffs = config->wire.bpffs = config->bpffs;
+	if (!config->location.bpffs || context->given.bpffs)
+		config->location.bpffs = context->bpffs;
+	config->reply.bpffs = config->wire.bpffs = config->location.bpffs;
 	config->reply.cgroup = file->cgroup;
 	/* steering does without */
 	run_file_need_cgroup(file, context, &(struct err){ 0 });
@@ -118,7 +118,9 @@ int run_file_check(const struct context *context, const char *path, struct err *
 		return err_set(err, EXIT_ERROR, ENOMEM, "%s: no memory", path);
 	result = run_config_read(path, config, err);
 	print_problems(&config->conf, path);
-	if (!result && context->output.json) {
+	if (result)
+		goto out;
+	if (context->output.json) {
 		json_t *document = output_document();
 
 		json_object_set_new(document, "config", output_name(path));
@@ -126,10 +128,11 @@ int run_file_check(const struct context *context, const char *path, struct err *
 		json_object_set_new(document, "wire", json_boolean(config->has_wire));
 		json_object_set_new(document, "steer", json_boolean(config->has_steer));
 		output_json(&context->output, document);
-	} else if (!result) {
+	} else {
 		fprintf(context->output.file, "%s: nothing is wrong with it\n",
 			path_text(path, name));
 	}
+out:
 	run_config_free(config);
 	free(config);
 	return result;

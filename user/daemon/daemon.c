@@ -107,7 +107,7 @@ static int refuse_move(const struct node *node, const struct run_config *config,
 {
 	const char *what = NULL;
 
-	if (strcmp(config->bpffs, node->bpffs))
+	if (strcmp(config->location.bpffs, node->bpffs))
 		what = "[global] bpffs";
 	else if (config->has_wire && !run_place_allows(&node->place, config->netns))
 		what = "[wire] netns";
@@ -208,7 +208,8 @@ static int start(struct node *node, struct err *err)
 	result = run_file_read(node->context, node->path, &file, err);
 	if (result)
 		return result;
-	if (snprintf(node->bpffs, sizeof(node->bpffs), "%s", file->config.bpffs) >= PATH_MAX) {
+	if (snprintf(node->bpffs, sizeof(node->bpffs), "%s", file->config.location.bpffs) >=
+	    PATH_MAX) {
 		result = err_set(err, EXIT_USAGE, ENAMETOOLONG, "bpffs: the path is too long");
 		goto out;
 	}

@@ -123,7 +123,7 @@ static void log_dropped(const char *section, int pins, const struct err *err)
 static void reply_drop(struct run_planes *planes)
 {
 	struct err err;
-	int pins = reply_unload_own(planes->file->config.bpffs, &err);
+	int pins = reply_unload_own(planes->file->config.location.bpffs, &err);
 
 	log_dropped("reply", pins, &err);
 }
@@ -137,14 +137,14 @@ static void wire_drop(struct run_planes *planes)
 	planes->wire_file = NULL;
 	if (run_place_enter(planes->place, &err))
 		return;
-	pins = wire_unload_own(planes->file->config.bpffs, &err);
+	pins = wire_unload_own(planes->file->config.location.bpffs, &err);
 	log_dropped("wire", pins, &err);
 	run_place_leave(planes->place);
 }
 
 static void steer_drop(struct run_planes *planes)
 {
-	run_steer_drop(planes->steer, planes->file->config.bpffs);
+	run_steer_drop(planes->steer, planes->file->config.location.bpffs);
 }
 
 /* --- sections */
@@ -278,7 +278,7 @@ static void look_for_unloaded(struct run_planes *planes, int i)
 	if (i == RUN_STEER || !plane->loaded)
 		return;
 	/* what can't be seen is not known to be gone */
-	there = pins_exist(planes->file->config.bpffs, sections[i].name, &err) != 0;
+	there = pins_exist(planes->file->config.location.bpffs, sections[i].name, &err) != 0;
 	if (!there && !plane->unloaded)
 		log_gone(sections[i].name, true);
 	plane->unloaded = !there;
@@ -289,7 +289,7 @@ static void look_for_detached(struct run_planes *planes)
 {
 	struct reply_state state;
 	struct run_plane *plane = &planes->plane[RUN_REPLY];
-	const char *bpffs = planes->file->config.bpffs;
+	const char *bpffs = planes->file->config.location.bpffs;
 	bool detached = false;
 	int i;
 

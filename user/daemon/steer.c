@@ -273,7 +273,7 @@ int run_steer_apply(struct run_steer *steer, const struct run_config *wanted, st
 	struct steer_options options = wanted->steer;
 	int result;
 
-	options.bpffs = wanted->bpffs;
+	options.bpffs = wanted->location.bpffs;
 	options.by_daemon = true;
 	result = value_netns(wanted->steer_netns, &options.netns, err);
 	if (result)

@@ -145,7 +145,7 @@ static int refresh_routes(struct netns_watch *netns)
 
 	if (!has_wire(netns) || !watch->file)
 		return 0;
-	result = wire_refresh_routes(watch->file->config.bpffs, &left_out, &err);
+	result = wire_refresh_routes(watch->file->config.location.bpffs, &left_out, &err);
 	if (result) {
 		log_err(&err);
 		return result;

@@ -1,34 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "kernel/flow_table.h"
 
-#include "base/opt.h"
-
 #include <bpf/bpf.h>
 #include <errno.h>
 #include <stdbool.h>
 #include <stdlib.h>
 
 #define SETS_AT_ONCE 64
-
-int flow_table_parse_size(const char *what, const char *value, __u32 *table, struct err *err)
-{
-	uint64_t number;
-	int result = opt_number(what, value, FLOW_TABLE_MIN, FLOW_TABLE_MAX, &number, err);
-
-	if (!result)
-		*table = (__u32)number;
-	return result;
-}
-
-int flow_table_parse_age(const char *what, const char *value, __u64 *age_s, struct err *err)
-{
-	uint64_t number;
-	int result = opt_number(what, value, 1, FLOW_AGE_MAX, &number, err);
-
-	if (!result)
-		*age_s = number;
-	return result;
-}
 
 __u32 flow_table_idle(__u32 seen, __u32 now)
 {

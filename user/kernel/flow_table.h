@@ -17,11 +17,6 @@
 #define FLOW_AGE_MAX	   86400
 #define FLOW_AGE_DEFAULT   120 /* nf_conntrack_udp_timeout_stream's default */
 
-/* Parses a number of flows. `what` names the option or key. Returns 0 or -errno with *err set. */
-int flow_table_parse_size(const char *what, const char *value, __u32 *flows, struct err *err);
-/* Parses an age in seconds, likewise. */
-int flow_table_parse_age(const char *what, const char *value, __u64 *age_s, struct err *err);
-
 /* The flows in a table: those heard within the age, and older ones that nothing has replaced. */
 struct flow_table_usage {
 	__u32 live;

@@ -14,28 +14,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static const char *const policy_names[] = {
-	[SLUICE_STEER_FLOW] = "flow",
-	[SLUICE_STEER_LOAD] = "load",
-	[SLUICE_STEER_SOURCE] = "source",
-	[SLUICE_STEER_CPU] = "cpu",
-};
-
-const char *steer_policy_name(__u32 policy)
-{
-	return policy && policy < sizeof(policy_names) / sizeof(*policy_names)
-		       ? policy_names[policy]
-		       : "?";
-}
-
-const char *steer_generations_name(__u32 by)
-{
-	return by == SLUICE_STEER_BY_PROCESS  ? "process"
-	       : by == SLUICE_STEER_BY_CGROUP ? "cgroup"
-	       : by == SLUICE_STEER_BY_NONE   ? "none"
-					      : "?";
-}
-
 void steer_ports(const struct sluice_steer_meta *meta, struct ports *ports)
 {
 	ports->any = meta->any_port;

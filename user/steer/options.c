@@ -2,72 +2,47 @@
 #include "steer/options.h"
 
 #include "base/netns.h"
-#include "base/opt.h"
-#include "base/suggest.h"
+#include "steer/steer.h"
 
 #include <errno.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* The index of the word in the list; a usage error that names the nearest one. */
-static int word_index(const char *what, const char *value, const char *const *words, size_t count,
-		      struct err *err)
-{
-	const char *nearest;
-	size_t i;
+static const char *const policies[] = { "flow", "load", "source", "cpu", NULL };
+static const char *const generations[] = { "process", "cgroup", "none", NULL };
 
-	for (i = 0; i < count; i++)
-		if (!strcmp(value, words[i]))
-			return (int)i;
-	nearest = word_nearest(value, words, count);
-	err_set(err, EXIT_USAGE, EINVAL, "%s: unknown value '%s'", what, value);
-	return nearest ? err_mend(err, -EINVAL, "did you mean '%s'?", nearest)
-		       : err_mend(err, -EINVAL, "see 'sluice steer load --help'");
+#define STEER_FIELD(field) offsetof(struct steer_options, field)
+
+const struct opt steer_opts[] = {
+	{ "port", 0, "LIST", opt_ports, STEER_FIELD(ports),
+	  "the servers' ports, as in 53,5000-5100, or any; must be given" },
+	{ "policy", 0, "POLICY", opt_word, STEER_FIELD(policy),
+	  "which worker gets a new flow: flow, by its addresses and ports; load, the least"
+	  " busy of four; source, by client address; cpu, the one on the CPU of arrival",
+	  .words = policies, .min = SLUICE_STEER_FLOW, .preset = "flow" },
+	{ "flows", 0, "N", opt_u32, STEER_FIELD(flows),
+	  "flows remembered in each group, 48 bytes each", .min = STEER_FLOWS_MIN,
+	  .max = STEER_FLOWS_MAX, .preset = OPT_TEXT(STEER_FLOWS_DEFAULT) },
+	{ "idle", 0, "SECONDS", opt_u64, STEER_FIELD(idle_s),
+	  "how long a flow lives without a datagram", .min = 1, .max = STEER_IDLE_MAX,
+	  .preset = OPT_TEXT(STEER_IDLE_DEFAULT) },
+	{ "generation", 0, "BY", opt_word, STEER_FIELD(generations),
+	  "what sets a new instance of the server apart: process, cgroup, or none",
+	  .words = generations, .min = SLUICE_STEER_BY_PROCESS, .preset = "process" },
+	{ "dry-run", 'n', NULL, opt_switch, STEER_FIELD(dry_run),
+	  "run the verifier, say what would be steered, change nothing", .side = OPT_LINE },
+	{ .name = NULL },
+};
+
+const char *steer_policy_name(__u32 policy)
+{
+	return opt_word_name(policies, policy - SLUICE_STEER_FLOW);
 }
 
-int value_policy(const char *what, const char *value, enum sluice_steer_policy *policy,
-		 struct err *err)
+const char *steer_generations_name(__u32 by)
 {
-	static const char *const words[] = { "flow", "load", "source", "cpu" };
-	int index = word_index(what, value, words, 4, err);
-
-	if (index < 0)
-		return index;
-	*policy = SLUICE_STEER_FLOW + (unsigned int)index;
-	return 0;
-}
-
-int value_generations(const char *what, const char *value, enum sluice_steer_generations *by,
-		      struct err *err)
-{
-	static const char *const words[] = { "process", "cgroup", "none" };
-	int index = word_index(what, value, words, 3, err);
-
-	if (index < 0)
-		return index;
-	*by = SLUICE_STEER_BY_PROCESS + (unsigned int)index;
-	return 0;
-}
-
-int value_flows(const char *what, const char *value, __u32 *flows, struct err *err)
-{
-	uint64_t number;
-	int result = opt_number(what, value, STEER_FLOWS_MIN, STEER_FLOWS_MAX, &number, err);
-
-	if (!result)
-		*flows = (__u32)number;
-	return result;
-}
-
-int value_idle(const char *what, const char *value, __u64 *idle_s, struct err *err)
-{
-	uint64_t number;
-	int result = opt_number(what, value, 1, STEER_IDLE_MAX, &number, err);
-
-	if (!result)
-		*idle_s = number;
-	return result;
+	return opt_word_name(generations, by - SLUICE_STEER_BY_PROCESS);
 }
 
 int value_netns(const char *value, __u32 *netns, struct err *err)

@@ -1,95 +1,99 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "wire/options.h"
 
-#include "base/opt.h"
-#include "base/suggest.h"
+#include "kernel/flow_table.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
-#include <net/if.h>
 #include <stdlib.h>
 #include <string.h>
 
-int value_names(const char *what, char *list, struct wire_names *names, struct err *err)
+static int parse_names(const struct opt_value *v, struct err *err)
 {
-	char *name;
+	struct wire_names *names = v->field;
+	int count = opt_interfaces(v->what ? v->what : "interfaces", v->text, names->name,
+				   names->count, WIRE_NAMES_MAX, err);
 
-	while ((name = strsep(&list, ","))) {
-		name += strspn(name, " \t");
-		if (!*name || strlen(name) >= IF_NAMESIZE || strpbrk(name, "/ \t"))
-			return err_mend(err,
-					err_set(err, EXIT_USAGE, EINVAL, "%s: '%s': %s", what, name,
-						*name ? "no name of an interface" : "empty"),
-					"give the names of interfaces, as in eth0,eth1");
-		if (names->count == WIRE_NAMES_MAX)
-			return err_set(err, EXIT_USAGE, E2BIG, "%s: more than %d names", what,
-				       WIRE_NAMES_MAX);
-		names->name[names->count++] = name;
-	}
+	if (count < 0)
+		return count;
+	names->count = count;
 	return 0;
 }
 
-static int addr_add(const char *what, const char *text, struct sluice_addr *list, int *count,
-		    int max, struct err *err)
-{
-	struct sluice_addr addr = { .word_be = { 0, 0, htonl(0xffff) } };
-
-	text += strspn(text, " \t");
-	if (inet_pton(AF_INET, text, &addr.word_be[3]) != 1 &&
-	    inet_pton(AF_INET6, text, &addr) != 1)
-		return err_mend(
-			err,
-			err_set(err, EXIT_USAGE, EINVAL, "%s: '%s': not an IP address", what, text),
-			"give addresses, as in 10.0.0.5,10.0.1.5");
-	if (*count == max)
-		return err_set(err, EXIT_USAGE, E2BIG, "%s: more than %d addresses", what, max);
-	list[(*count)++] = addr;
-	return 0;
-}
-
+/* Appends "10.0.0.5,fd00::5" to a list, or nothing. */
 static int addrs_add(const char *what, const char *value, struct sluice_addr *list, int *count,
 		     int max, struct err *err)
 {
 	char *copy = strdup(value), *rest = copy;
-	int result = 0, before = *count;
-	const char *item;
+	int result = 0, added = 0;
+	const char *text;
 
 	if (!copy)
 		return err_set(err, EXIT_ERROR, ENOMEM, "%s: no memory", what);
-	while (!result && (item = strsep(&rest, ",")))
-		result = addr_add(what, item, list, count, max, err);
-	if (result)
-		*count = before;
+	while (!result && (text = strsep(&rest, ","))) {
+		struct sluice_addr addr = { .word_be = { 0, 0, htonl(0xffff) } };
+
+		text += strspn(text, " \t");
+		if (inet_pton(AF_INET, text, &addr.word_be[3]) != 1 &&
+		    inet_pton(AF_INET6, text, &addr) != 1)
+			result = err_mend(err,
+					  err_set(err, EXIT_USAGE, EINVAL,
+						  "%s: '%s': not an IP address", what, text),
+					  "give addresses, as in 10.0.0.5,10.0.1.5");
+		else if (*count + added == max)
+			result = err_set(err, EXIT_USAGE, E2BIG, "%s: more than %d addresses", what,
+					 max);
+		else
+			list[*count + added++] = addr;
+	}
+	if (!result)
+		*count += added;
 	free(copy);
 	return result;
 }
 
-int value_servers(const char *what, const char *list, struct wire_options *wire, struct err *err)
+static int parse_servers(const struct opt_value *v, struct err *err)
 {
-	return addrs_add(what, list, wire->server, &wire->servers, WIRE_SERVERS_MAX, err);
+	struct wire_options *wire = v->field;
+
+	return addrs_add(v->what ? v->what : "addresses", v->text, wire->server, &wire->servers,
+			 WIRE_SERVERS_MAX, err);
 }
 
-int value_except(const char *what, const char *list, struct wire_options *wire, struct err *err)
+static int parse_except(const struct opt_value *v, struct err *err)
 {
-	return addrs_add(what, list, wire->except, &wire->excepts, WIRE_EXCEPT_MAX, err);
+	struct wire_options *wire = v->field;
+
+	return addrs_add(v->what ? v->what : "addresses", v->text, wire->except, &wire->excepts,
+			 WIRE_EXCEPT_MAX, err);
 }
 
-int value_via(const char *what, const char *value, enum sluice_wire_via *via, struct err *err)
-{
-	static const char *const words[] = { "auto", "tcx", "clsact" };
-	const char *nearest;
+static const char *const attach_ways[] = { "auto", "tcx", "clsact", NULL };
 
-	if (!strcmp(value, "tcx"))
-		*via = SLUICE_WIRE_TCX;
-	else if (!strcmp(value, "clsact"))
-		*via = SLUICE_WIRE_CLSACT;
-	else if (!strcmp(value, "auto"))
-		*via = 0;
-	else {
-		nearest = word_nearest(value, words, 3);
-		err_set(err, EXIT_USAGE, EINVAL, "%s: unknown way '%s'", what, value);
-		return nearest ? err_mend(err, -EINVAL, "did you mean '%s'?", nearest)
-			       : err_mend(err, -EINVAL, "give 'tcx', 'clsact' or 'auto'");
-	}
-	return 0;
-}
+#define WIRE_FIELD(field) offsetof(struct wire_options, field)
+
+/* Port, table and age are given to 'reply load' once, for whichever mode. */
+const struct opt wire_opts[] = {
+	{ "iface", 0, "IF,..", parse_names, WIRE_FIELD(ifaces),
+	  "interfaces that clients are behind" },
+	{ "follow", 0, "BRIDGE,..", parse_names, WIRE_FIELD(follow),
+	  "bridges, every port of which clients are behind" },
+	{ "gateway", 0, "IF,..", parse_names, WIRE_FIELD(gateways),
+	  "interfaces that the server is behind whose addresses 'server' lists" },
+	{ "server", 0, "ADDR,..", parse_servers, 0,
+	  "all addresses of the server behind the gateway, two or more" },
+	{ "except", 0, "ADDR,..", parse_except, 0,
+	  "addresses to leave alone: those that DNAT or IPVS turns" },
+	{ "port", 0, "LIST", opt_ports, WIRE_FIELD(ports),
+	  "the servers' ports, as in 53,5000-5100, or any", .side = OPT_FILE, .preset = "any" },
+	{ "table", 0, "N", opt_u32, WIRE_FIELD(table), "flows remembered; the oldest give way",
+	  .side = OPT_FILE, .min = FLOW_TABLE_MIN, .max = FLOW_TABLE_MAX,
+	  .preset = OPT_TEXT(FLOW_TABLE_DEFAULT) },
+	{ "age", 0, "SECONDS", opt_u64, WIRE_FIELD(age_s),
+	  "how long a flow is used after either end was last seen", .side = OPT_FILE, .min = 1,
+	  .max = FLOW_AGE_MAX, .preset = OPT_TEXT(FLOW_AGE_DEFAULT) },
+	{ "attach", 0, "WAY", opt_word, WIRE_FIELD(via),
+	  "how to attach: tcx, clsact, or auto, which is tcx if the kernel has it",
+	  .words = attach_ways, .noun = "way", .preset = "auto" },
+	{ .name = NULL },
+};

@@ -3,7 +3,7 @@
 #ifndef SLUICE_WIRE_OPTIONS_H
 #define SLUICE_WIRE_OPTIONS_H
 
-#include "base/err.h"
+#include "base/opt.h"
 #include "base/ports.h"
 
 #include <sluice/wire.h>
@@ -14,7 +14,7 @@
 #define WIRE_EXCEPT_MAX	 256
 
 struct wire_names {
-	const char *name[WIRE_NAMES_MAX];
+	char name[WIRE_NAMES_MAX][IFNAMSIZ];
 	int count;
 };
 
@@ -36,17 +36,7 @@ struct wire_options {
 	bool absent_ok; /* pass over interfaces that are not there (yet): for the daemon */
 };
 
-/*
- * Parsers of option and config values. `what` names the option or key in messages. All return 0,
- * or -errno with *err set to a usage error.
- */
-
-/* "a,b" is cut up, and the names point into it. */
-int value_names(const char *what, char *list, struct wire_names *names, struct err *err);
-/* "10.0.0.5,fd00::5" */
-int value_servers(const char *what, const char *list, struct wire_options *wire, struct err *err);
-int value_except(const char *what, const char *list, struct wire_options *wire, struct err *err);
-/* "tcx", "clsact" or "auto" */
-int value_via(const char *what, const char *value, enum sluice_wire_via *via, struct err *err);
+/* Of 'reply load' and of section [wire], into struct wire_options. */
+extern const struct opt wire_opts[];
 
 #endif

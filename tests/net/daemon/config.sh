@@ -112,22 +112,27 @@ want_equal "$(json "d['reply']['ports']" sluice -j reply show)" "53,5000-5100"
 daemon_stop
 
 say "the examples of the documents, and every key, in each of them"
-sed -n '/^## The daemon/,/^## [^T]/p' "$ROOT/README.md" |
+sed -n '/^## Daemon/,/^## [^D]/p' "$ROOT/README.md" |
 	awk '/^```$/ { if (inside++) exit; next } inside' >"$CONF"
 want_status 0 sluice run --check-config --config "$CONF"
-grep -q wire "$CONF" || fail "the example in README.md is not found"
-sed -n '/^\.Ss Example/,/^\.Ed/p' "$ROOT/user/man/sluice.8" | grep -v '^\.' >"$CONF"
+grep -q steer "$CONF" || fail "the example in README.md is not found"
+# The page of the file, whichever that is.
+page=$(grep -l '^@KEYS global@$' "$ROOT"/user/man/*)
+page=$BUILD/man/${page##*/}
+# its example: the display that has a [wire] among others
+awk '/^\.(Bd|EX|nf)/ { text = ""; inside = 1; next }
+	/^\.(Ed|EE|fi)/ { inside = 0; if (text ~ /\n\[wire\]\n/) printf "%s", text }
+	inside { text = text $0 "\n" }' "$page" | sed 's/\\-/-/g' >"$CONF"
 want_status 0 sluice run --check-config --config "$CONF"
-grep -q wire "$CONF" || fail "the example in sluice(8) is not found"
-for section in global reply wire; do
+grep -q wire "$CONF" || fail "the example in $page is not found"
+for section in global reply wire steer; do
 	printf '[%s]\nxyzzyxyzzy = 1\n' "$section" >"$CONF"
 	want_status 2 sluice run --check-config --config "$CONF"
 	keys=$(sed -n "s/.*unknown key 'xyzzyxyzzy'; there are //p" <<<"$OUTPUT" | tr -d ,)
 	[ -n "$keys" ] || fail "$OUTPUT"
 	for key in $keys; do
-		sed -n "/^\.Ss \[$section\]/,/^\.S[sh] [^[]/p" "$ROOT/user/man/sluice.8" |
-			grep -q "^\.It Va $key No" || fail "sluice(8) has no [$section] $key"
-		grep -q "^# .*\b$key\b" "$ROOT/README.md" || fail "README.md has no [$section] $key"
+		sed -n "/^\.S[Ss] \[$section\]/,/^\.S[SsHh] [^[]/p" "$page" |
+			grep -qF "\\fB$key\\fR = " || fail "$page has no [$section] $key"
 		grep -q "^#\? \?$key = " "$ROOT/tools/deploy/systemd/sluice.conf" ||
 			[ "$key" = netns ] || fail "sluice.conf has no [$section] $key"
 	done

@@ -8,7 +8,9 @@
 . "$(dirname "$0")/../lib/lib.sh"
 . "$(dirname "$0")/../lib/daemon.sh"
 
-UNIT=$ROOT/tools/deploy/systemd/sluice.service
+UNIT=$TEST_TMP/sluice.service
+sed "s|@SBINDIR@/sluice|$SLUICE|; s|@SYSCONFDIR@|/etc|" \
+	"$ROOT/tools/deploy/systemd/sluice.service.in" >"$UNIT"
 
 setting()
 {
@@ -17,8 +19,7 @@ setting()
 
 say "the unit and its file"
 if command -v systemd-analyze >/dev/null; then
-	sed "s|/usr/local/sbin/sluice|$SLUICE|" "$UNIT" >"$TEST_TMP/sluice.service"
-	want_status 0 systemd-analyze verify --man=no "$TEST_TMP/sluice.service"
+	want_status 0 systemd-analyze verify --man=no "$UNIT"
 	want_equal "$OUTPUT" "" "what systemd says of the unit"
 fi
 want_status 0 sluice run --check-config --config "$ROOT/tools/deploy/systemd/sluice.conf"

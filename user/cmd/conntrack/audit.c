@@ -42,7 +42,8 @@ const struct command conntrack_audit_command = {
 	.name = "audit",
 	.summary = "list UDP entries that contradict the sockets and routes of this host",
 	.help = FINDINGS_HELP,
-	.opts = conntrack_audit_opts,
+	.tables = { { conntrack_audit_opts, &conntrack_options },
+		    { conntrack_entry_opts, &conntrack_options } },
 	.options = &conntrack_options,
 	.run = run,
 };

@@ -20,7 +20,7 @@ int findings_read(struct look *look, const struct conntrack_options *o, struct e
 	for (i = 0; i < look->audit.count; i++) {
 		const struct audit_finding *finding = &look->audit.finding[i];
 
-		if ((!o->by_reason || o->reason[finding->reason]) &&
+		if ((!o->reasons || o->reasons >> finding->reason & 1) &&
 		    conntrack_is_wanted(&look->table.entry[finding->entry], o))
 			look->audit.finding[kept++] = *finding;
 	}

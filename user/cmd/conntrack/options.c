@@ -1,125 +1,55 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "cmd/conntrack/options.h"
 
-#include "base/suggest.h"
-
 #include <arpa/inet.h>
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 
-#define WATCH_DEFAULT_S 2
-#define WATCH_MAX_S	3600
+struct conntrack_options conntrack_options;
 
-struct conntrack_options conntrack_options = { .ports.any = true, .watch_s = WATCH_DEFAULT_S };
-
-static int set_port(void *into, const char *value, struct err *err)
+static int parse_addr(const struct opt_value *v, struct err *err)
 {
-	return ports_parse(value, &((struct conntrack_options *)into)->ports, err);
-}
-
-static int set_addr(void *into, const char *value, struct err *err)
-{
-	struct conntrack_options *o = into;
+	struct conntrack_options *o = v->field;
 	struct in_addr ip4;
 
 	o->by_addr = true;
-	if (inet_pton(AF_INET6, value, &o->addr) == 1)
+	if (inet_pton(AF_INET6, v->text, &o->addr) == 1)
 		return 0;
-	if (inet_pton(AF_INET, value, &ip4) == 1) {
+	if (inet_pton(AF_INET, v->text, &ip4) == 1) {
 		o->addr = inet_from_ip4(ip4.s_addr);
 		return 0;
 	}
-	return err_mend(err,
-			err_set(err, EXIT_USAGE, EINVAL, "address '%s': not an IP address", value),
-			"give one such as 172.17.0.3 or fd00::3");
+	return err_mend(
+		err, err_set(err, EXIT_USAGE, EINVAL, "address '%s': not an IP address", v->text),
+		"give one such as 172.17.0.3 or fd00::3");
 }
 
-static int unknown_reason(const char *item, struct err *err)
-{
-	const char *names[AUDIT_REASONS], *nearest;
-	enum audit_reason i;
+/* In the order of enum audit_reason. */
+static const char *const reasons[] = { "twin", "backend-gone", "socket-gone", "unanswered", NULL };
+_Static_assert(sizeof(reasons) / sizeof(*reasons) == AUDIT_REASONS + 1, "reasons");
 
-	for (i = 0; i < AUDIT_REASONS; i++)
-		names[i] = audit_reason_name(i);
-	nearest = word_nearest(item, names, AUDIT_REASONS);
-	err_set(err, EXIT_USAGE, EINVAL, "unknown reason '%s'", item);
-	if (nearest)
-		return err_mend(err, -EINVAL, "did you mean '%s'?", nearest);
-	return err_mend(err, -EINVAL, "give some of: twin,backend-gone,socket-gone,unanswered");
-}
+#define CT_FIELD(field) offsetof(struct conntrack_options, field)
 
-static int set_reason(void *into, const char *value, struct err *err)
-{
-	struct conntrack_options *o = into;
-	char *copy = strdup(value), *rest = copy;
-	const char *item;
-	int result = 0;
+const struct opt conntrack_entry_opts[] = {
+	{ "port", 0, "LIST", opt_ports, CT_FIELD(ports),
+	  "entries with one of these ports at either end", .preset = "any" },
+	{ "addr", 0, "ADDR", parse_addr, 0, "entries with this address at either end" },
+	{ .name = NULL },
+};
 
-	if (!copy)
-		return err_set(err, EXIT_ERROR, ENOMEM, "reasons: out of memory");
-	o->by_reason = true;
-	while (!result && (item = strsep(&rest, ","))) {
-		enum audit_reason i = 0;
+const struct opt conntrack_audit_opts[] = {
+	{ "reason", 0, "LIST", opt_word_set, CT_FIELD(reasons),
+	  "only for these reasons: twin, backend-gone, socket-gone, unanswered", .words = reasons,
+	  .noun = "reason" },
+	{ "watch", 0, "SECONDS", opt_u32, CT_FIELD(watch_s),
+	  "time between two readings; 0: one reading", .max = 3600, .preset = "2" },
+	{ .name = NULL },
+};
 
-		while (i < AUDIT_REASONS && strcmp(item, audit_reason_name(i)))
-			i++;
-		if (i == AUDIT_REASONS)
-			result = unknown_reason(item, err);
-		else
-			o->reason[i] = true;
-	}
-	free(copy);
-	return result;
-}
-
-static int set_watch(void *into, const char *value, struct err *err)
-{
-	uint64_t seconds;
-	int result = opt_number("--watch", value, 0, WATCH_MAX_S, &seconds, err);
-
-	if (!result)
-		((struct conntrack_options *)into)->watch_s = (unsigned int)seconds;
-	return result;
-}
-
-static int set_dry_run(void *into, const char *value, struct err *err)
-{
-	((struct conntrack_options *)into)->dry_run = true;
-	return 0;
-}
-
-#define OPT_PORT                                                                             \
-	{                                                                                    \
-		"port", 0, "LIST", "entries with one of these ports at either end", set_port \
-	}
-#define OPT_ADDR                                                                       \
-	{                                                                              \
-		"addr", 0, "ADDR", "entries with this address at either end", set_addr \
-	}
-#define OPT_REASON                                                        \
-	{                                                                 \
-		"reason", 0, "LIST", "only for these reasons", set_reason \
-	}
-#define OPT_WATCH                                                                               \
-	{                                                                                       \
-		"watch", 0, "SECONDS", "time between two readings (default 2; 0: one reading)", \
-			set_watch                                                               \
-	}
-#define OPT_END                           \
-	{                                 \
-		NULL, 0, NULL, NULL, NULL \
-	}
-
-const struct opt conntrack_entry_opts[] = { OPT_PORT, OPT_ADDR, OPT_END };
-const struct opt conntrack_audit_opts[] = { OPT_REASON, OPT_PORT, OPT_ADDR, OPT_WATCH, OPT_END };
 const struct opt conntrack_repair_opts[] = {
-	OPT_REASON,
-	OPT_PORT,
-	OPT_ADDR,
-	OPT_WATCH,
-	{ "dry-run", 0, NULL, "print what would be deleted, and delete nothing", set_dry_run },
-	OPT_END,
+	{ "dry-run", 'n', NULL, opt_switch, CT_FIELD(dry_run),
+	  "print what would be deleted, and delete nothing" },
+	{ .name = NULL },
 };
 
 static bool tuple_has(const struct ct_tuple *tuple, const struct conntrack_options *o)

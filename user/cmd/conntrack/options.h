@@ -8,12 +8,11 @@
 #include "conntrack/audit.h"
 
 struct conntrack_options {
-	struct ports ports; /* `any` unless --port was given */
+	struct ports ports;
 	bool by_addr;
 	struct in6_addr addr;
-	bool by_reason;
-	bool reason[AUDIT_REASONS];
-	unsigned int watch_s;
+	unsigned int reasons; /* bit 1 << enum audit_reason; 0: all */
+	__u32 watch_s;
 	bool dry_run;
 };
 

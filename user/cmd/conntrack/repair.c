@@ -74,7 +74,9 @@ const struct command conntrack_repair_command = {
 	.help = FINDINGS_HELP
 	"\nEach entry is read and judged again right before it is deleted, by its tuple, its zone\n"
 	"and its id. Those that have vanished or changed meanwhile are counted, and left alone.\n",
-	.opts = conntrack_repair_opts,
+	.tables = { { conntrack_audit_opts, &conntrack_options },
+		    { conntrack_entry_opts, &conntrack_options },
+		    { conntrack_repair_opts, &conntrack_options } },
 	.options = &conntrack_options,
 	.run = run,
 };

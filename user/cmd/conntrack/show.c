@@ -62,7 +62,7 @@ const struct command conntrack_show_command = {
 	.name = "show",
 	.summary = "list UDP entries: state, timeout, NAT, zone, mark and local process",
 	.help = "A namespace tracks connections only while a firewall or NAT rule there asks for it.\n",
-	.opts = conntrack_entry_opts,
+	.tables = { { conntrack_entry_opts, &conntrack_options } },
 	.options = &conntrack_options,
 	.run = run,
 };

@@ -15,22 +15,15 @@
 
 #include <string.h>
 
-struct options {
+static struct options {
 	bool all;
-};
-
-static int set_all(void *into, const char *value, struct err *err)
-{
-	((struct options *)into)->all = true;
-	return 0;
-}
+} options;
 
 static const struct opt opts[] = {
-	{ "all", 'a', NULL, "flows past their age, too", set_all },
-	{ NULL, 0, NULL, NULL, NULL },
+	{ "all", 'a', NULL, opt_switch, offsetof(struct options, all),
+	  "flows past their age, too" },
+	{ .name = NULL },
 };
-
-static struct options options;
 
 struct listing {
 	struct flow_list flows;
@@ -264,7 +257,7 @@ const struct command reply_flows_command = {
 	.object = "reply",
 	.name = "flows",
 	.summary = "live flows: who speaks to which address, in each mode that is loaded",
-	.opts = opts,
+	.tables = { { opts, &options } },
 	.options = &options,
 	.run = run,
 	.help = "Mode socket: the process, its peer, and the local address that the peer has asked,\n"

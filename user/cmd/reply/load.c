@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* sluice reply load: attach the reply plane or the wire plane, or change it in place. */
 #include "base/log.h"
-#include "base/suggest.h"
 #include "base/text.h"
 #include "cmd/command.h"
 #include "cmd/reply/wire_view.h"
 #include "host/cgroup_root.h"
 #include "kernel/links.h"
+#include "reply/options.h"
 #include "reply/reply.h"
 #include "wire/options.h"
 #include "wire/wire.h"
@@ -16,140 +16,25 @@
 #include <string.h>
 #include <sys/stat.h>
 
-struct options {
+/* Mode wire is no mode of the reply object, and no key of its section. */
+enum {
+	MODE_WIRE = SLUICE_REPLY_AUDIT + 1
+};
+
+static struct options {
 	struct reply_options reply;
 	struct wire_options wire; /* what it shares with `reply` is copied at the end */
-	bool mode_given;
-	bool wire_mode;
-	const char *wire_only; /* an option that was given and says nothing in other modes */
-};
+	unsigned int mode;	  /* enum sluice_reply_mode or MODE_WIRE; 0: not given */
+	const char *wire_only;	  /* an option that was given and says nothing in other modes */
+} options;
 
-static const char *const modes[] = { "socket", "wire", "audit" };
+static const char *const modes[] = { "socket", "audit", "wire", NULL };
 
-static int set_mode(void *into, const char *value, struct err *err)
-{
-	struct options *options = into;
-	const char *nearest;
-
-	options->mode_given = true;
-	options->wire_mode = !strcmp(value, "wire");
-	if (!strcmp(value, "socket"))
-		options->reply.mode = SLUICE_REPLY_SOCKET;
-	else if (!strcmp(value, "audit"))
-		options->reply.mode = SLUICE_REPLY_AUDIT;
-	else if (!options->wire_mode) {
-		nearest = word_nearest(value, modes, sizeof(modes) / sizeof(*modes));
-		err_set(err, EXIT_USAGE, EINVAL, "unknown mode '%s'", value);
-		return nearest ? err_mend(err, -EINVAL, "did you mean '%s'?", nearest)
-			       : err_mend(err, -EINVAL, "give 'socket', 'wire' or 'audit'");
-	}
-	return 0;
-}
-
-/* The names point into a copy that stays until the process ends. */
-static int set_names(const char *option, const char *value, struct wire_names *names,
-		     struct err *err)
-{
-	char *copy = strdup(value);
-
-	return copy ? value_names(option, copy, names, err)
-		    : err_set(err, EXIT_ERROR, ENOMEM, "%s: no memory", option);
-}
-
-static int set_iface(void *into, const char *value, struct err *err)
-{
-	struct options *options = into;
-
-	options->wire_only = "--iface";
-	return set_names("--iface", value, &options->wire.ifaces, err);
-}
-
-static int set_follow(void *into, const char *value, struct err *err)
-{
-	struct options *options = into;
-
-	options->wire_only = "--follow";
-	return set_names("--follow", value, &options->wire.follow, err);
-}
-
-static int set_gateway(void *into, const char *value, struct err *err)
-{
-	struct options *options = into;
-
-	options->wire_only = "--gateway";
-	return set_names("--gateway", value, &options->wire.gateways, err);
-}
-
-static int set_server(void *into, const char *value, struct err *err)
-{
-	struct options *options = into;
-
-	options->wire_only = "--server";
-	return value_servers("--server", value, &options->wire, err);
-}
-
-static int set_except(void *into, const char *value, struct err *err)
-{
-	struct options *options = into;
-
-	options->wire_only = "--except";
-	return value_except("--except", value, &options->wire, err);
-}
-
-static int set_attach(void *into, const char *value, struct err *err)
-{
-	struct options *options = into;
-
-	options->wire_only = "--attach";
-	return value_via("--attach", value, &options->wire.via, err);
-}
-
-static int set_ports(void *into, const char *value, struct err *err)
-{
-	return ports_parse(value, &((struct options *)into)->reply.ports, err);
-}
-
-static int set_table(void *into, const char *value, struct err *err)
-{
-	return flow_table_parse_size("--table", value, &((struct options *)into)->reply.table, err);
-}
-
-static int set_age(void *into, const char *value, struct err *err)
-{
-	return flow_table_parse_age("--age", value, &((struct options *)into)->reply.age_s, err);
-}
-
-static int set_dry_run(void *into, const char *value, struct err *err)
-{
-	((struct options *)into)->reply.dry_run = true;
-	return 0;
-}
-
-static const struct opt opts[] = {
-	{ "mode", 'm', "MODE", "socket, wire, or audit, which changes no packet; see below",
-	  set_mode },
-	{ "port", 0, "LIST", "the servers' ports, as in 53,5000-5100, or any (default any)",
-	  set_ports },
-	{ "table", 0, "N", "flows remembered (default 16384; the oldest give way)", set_table },
-	{ "age", 0, "SECONDS", "how long a flow is used after its peer was heard (default 120)",
-	  set_age },
-	{ "iface", 0, "IF,..", "wire: interfaces that clients are behind", set_iface },
-	{ "follow", 0, "BRIDGE,..", "wire: bridges, every port of which clients are behind",
-	  set_follow },
-	{ "gateway", 0, "IF,..", "wire: interfaces that the server of --server is behind",
-	  set_gateway },
-	{ "server", 0, "ADDR,..", "wire: all addresses of that server", set_server },
-	{ "except", 0, "ADDR,..", "wire: addresses to leave alone: those that DNAT or IPVS turns",
-	  set_except },
-	{ "attach", 0, "WAY", "wire: tcx, clsact, or auto: tcx if the kernel has it (default auto)",
-	  set_attach },
-	{ "dry-run", 'n', NULL, "run the verifier, say what would be attached, change nothing",
-	  set_dry_run },
-	{ NULL, 0, NULL, NULL, NULL },
-};
-
-static struct options defaults = {
-	.reply = { .ports.any = true, .table = FLOW_TABLE_DEFAULT, .age_s = FLOW_AGE_DEFAULT },
+static const struct opt mode_opts[] = {
+	{ "mode", 'm', "MODE", opt_word, offsetof(struct options, mode),
+	  "how: socket, wire, or audit, which changes no packet; must be given", .words = modes,
+	  .noun = "mode", .min = SLUICE_REPLY_SOCKET },
+	{ .name = NULL },
 };
 
 static json_t *prog_json(const struct reply_prog *prog)
@@ -272,10 +157,10 @@ static int check_wire(const struct wire_options *wire, struct err *err)
 
 static int check(const struct options *options, struct err *err)
 {
-	if (!options->mode_given)
+	if (!options->mode)
 		return err_mend(err, err_set(err, EXIT_USAGE, EINVAL, "reply load needs a --mode"),
 				"give --mode socket or wire, or --mode audit to look first");
-	if (options->wire_mode)
+	if (options->mode == MODE_WIRE)
 		return check_wire(&options->wire, err);
 	if (options->wire_only)
 		return err_mend(err,
@@ -318,6 +203,7 @@ static int run_socket(const struct context *context, struct options *options, st
 
 	if (failed)
 		return failed;
+	options->reply.mode = options->mode;
 	options->reply.cgroup = cgroup;
 	options->reply.bpffs = context->bpffs;
 	failed = reply_load(&options->reply, &result, err);
@@ -339,16 +225,18 @@ static int run(const struct context *context, void *into, int words, char **word
 	if (failed)
 		return failed;
 	hooks_libbpf_log();
-	return options->wire_mode ? run_wire(context, options, err)
-				  : run_socket(context, options, err);
+	return options->mode == MODE_WIRE ? run_wire(context, options, err)
+					  : run_socket(context, options, err);
 }
 
 const struct command reply_load_command = {
 	.object = "reply",
 	.name = "load",
 	.summary = "attach to a cgroup or to interfaces; loaded already, change it in place",
-	.opts = opts,
-	.options = &defaults,
+	.tables = { { mode_opts, &options },
+		    { reply_opts, &options.reply },
+		    { wire_opts, &options.wire, &options.wire_only, "options of mode wire" } },
+	.options = &options,
 	.run = run,
 	.help = "mode socket learns the local address of each request and sets the source of the\n"
 		"reply where the application left it open: UDP sockets bound to the wildcard\n"

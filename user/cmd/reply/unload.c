@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* sluice reply unload: detach the reply plane, the wire plane, or both. */
-#include "base/suggest.h"
 #include "cmd/command.h"
 #include "cmd/reply/loaded.h"
 #include "kernel/links.h"
@@ -10,33 +9,17 @@
 #include <errno.h>
 #include <string.h>
 
-struct options {
-	const char *mode; /* NULL: whatever is loaded */
-};
+static const char *const modes[] = { "socket", "audit", "wire", NULL };
 
-static int set_mode(void *into, const char *value, struct err *err)
-{
-	static const char *const modes[] = { "socket", "wire", "audit" };
-	const char *nearest;
-	size_t i;
-
-	for (i = 0; i < 3; i++)
-		if (!strcmp(value, modes[i])) {
-			((struct options *)into)->mode = modes[i];
-			return 0;
-		}
-	nearest = word_nearest(value, modes, 3);
-	err_set(err, EXIT_USAGE, EINVAL, "unknown mode '%s'", value);
-	return nearest ? err_mend(err, -EINVAL, "did you mean '%s'?", nearest)
-		       : err_mend(err, -EINVAL, "give 'socket', 'wire' or 'audit'");
-}
+static struct options {
+	unsigned int mode; /* the index of a word of `modes`, from 1; 0: whatever is loaded */
+} options;
 
 static const struct opt opts[] = {
-	{ "mode", 'm', "MODE", "only this one (default: whatever is loaded)", set_mode },
-	{ NULL, 0, NULL, NULL, NULL },
+	{ "mode", 'm', "MODE", opt_word, offsetof(struct options, mode),
+	  "only this one (default: whatever is loaded)", .words = modes, .noun = "mode", .min = 1 },
+	{ .name = NULL },
 };
-
-static struct options options;
 
 /* Is the reply plane loaded in the mode that was named? An unreadable one is, to be removed. */
 static bool reply_is_meant(const char *bpffs, const char *mode)
@@ -66,17 +49,18 @@ static int unload(const char *bpffs, const char *mode, struct err *err)
 static int run(const struct context *context, void *into, int words, char **word, struct err *err)
 {
 	const struct options *wanted = into;
+	const char *mode = wanted->mode ? modes[wanted->mode - 1] : NULL;
 	int removed;
 
 	hooks_libbpf_log();
-	removed = unload(context->bpffs, wanted->mode, err);
+	removed = unload(context->bpffs, mode, err);
 	if (removed < 0)
 		return removed;
-	if (!removed && wanted->mode)
-		return err_mend(err,
-				err_set(err, EXIT_ERROR, ENOENT, "reply is not loaded in mode %s",
-					wanted->mode),
-				"nothing was to be done; 'sluice status' shows what is loaded");
+	if (!removed && mode)
+		return err_mend(
+			err,
+			err_set(err, EXIT_ERROR, ENOENT, "reply is not loaded in mode %s", mode),
+			"nothing was to be done; 'sluice status' shows what is loaded");
 	if (!removed)
 		return reply_loaded_none(context->bpffs, err);
 	if (context->output.json) {
@@ -94,7 +78,7 @@ const struct command reply_unload_command = {
 	.object = "reply",
 	.name = "unload",
 	.summary = "detach; replies leave as the kernel has it again",
-	.opts = opts,
+	.tables = { { opts, &options } },
 	.options = &options,
 	.run = run,
 };

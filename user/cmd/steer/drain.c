@@ -8,10 +8,24 @@
 #include <errno.h>
 #include <signal.h>
 
-struct options {
-	uint64_t idle_s;
-	uint64_t limit_s;
+static struct options {
+	__u64 idle_s;
+	__u64 limit_s;
 	bool dry_run;
+} given;
+
+#define DRAIN_FIELD(field) offsetof(struct options, field)
+
+static const struct opt opts[] = {
+	{ "idle", 0, "SECONDS", opt_u64, DRAIN_FIELD(idle_s),
+	  "how long a flow must be idle until it is done", .max = 86400,
+	  .preset = OPT_TEXT(STEER_DRAIN_IDLE_DEFAULT) },
+	{ "limit", 0, "SECONDS", opt_u64, DRAIN_FIELD(limit_s),
+	  "how long to wait for flows; those left then move", .max = 86400,
+	  .preset = OPT_TEXT(STEER_DRAIN_LIMIT_DEFAULT) },
+	{ "dry-run", 'n', NULL, opt_switch, DRAIN_FIELD(dry_run),
+	  "count the flows, change nothing" },
+	{ .name = NULL },
 };
 
 static volatile sig_atomic_t interrupted;
@@ -20,36 +34,6 @@ static void on_signal(int number)
 {
 	interrupted = 1;
 }
-
-static int set_idle(void *into, const char *value, struct err *err)
-{
-	return opt_number("--idle", value, 0, 86400, &((struct options *)into)->idle_s, err);
-}
-
-static int set_limit(void *into, const char *value, struct err *err)
-{
-	return opt_number("--limit", value, 0, 86400, &((struct options *)into)->limit_s, err);
-}
-
-static int set_dry_run(void *into, const char *value, struct err *err)
-{
-	((struct options *)into)->dry_run = true;
-	return 0;
-}
-
-static const struct opt opts[] = {
-	{ "idle", 0, "SECONDS", "a flow is done when nothing came for so long (default 5)",
-	  set_idle },
-	{ "limit", 0, "SECONDS",
-	  "wait no longer than this: flows that are left then move (default 60)", set_limit },
-	{ "dry-run", 'n', NULL, "count the flows, change nothing", set_dry_run },
-	{ NULL, 0, NULL, NULL, NULL },
-};
-
-static struct options defaults = {
-	.idle_s = STEER_DRAIN_IDLE_DEFAULT,
-	.limit_s = STEER_DRAIN_LIMIT_DEFAULT,
-};
 
 static void print_json(const struct context *context, const struct steer_drain_options *options,
 		       const struct steer_drain_result *result)
@@ -150,8 +134,8 @@ const struct command steer_drain_command = {
 	.summary = "take a process out of its groups, so that it can end without a loss",
 	.words = "PID",
 	.max_words = 1,
-	.opts = opts,
-	.options = &defaults,
+	.tables = { { opts, &given } },
+	.options = &given,
 	.run = run,
 	.help = "The process gets no new flows; its flows stay with it until they are idle; then it\n"
 		"gets no datagrams at all, and when its queues are empty the command returns: now the\n"

@@ -14,85 +14,10 @@
 #include <errno.h>
 #include <string.h>
 
-struct options {
+static struct options {
 	struct steer_options steer;
 	struct steer_xdp_options xdp;
-	bool ports_given;
-};
-
-static int set_ports(void *into, const char *value, struct err *err)
-{
-	struct options *options = into;
-
-	options->ports_given = true;
-	return ports_parse(value, &options->steer.ports, err);
-}
-
-static int set_policy(void *into, const char *value, struct err *err)
-{
-	return value_policy("--policy", value, &((struct options *)into)->steer.policy, err);
-}
-
-static int set_generation(void *into, const char *value, struct err *err)
-{
-	return value_generations("--generation", value,
-				 &((struct options *)into)->steer.generations, err);
-}
-
-static int set_flows(void *into, const char *value, struct err *err)
-{
-	return value_flows("--flows", value, &((struct options *)into)->steer.flows, err);
-}
-
-static int set_idle(void *into, const char *value, struct err *err)
-{
-	return value_idle("--idle", value, &((struct options *)into)->steer.idle_s, err);
-}
-
-static int set_xdp(void *into, const char *value, struct err *err)
-{
-	return value_spread_interfaces("--xdp", value, &((struct options *)into)->xdp, err);
-}
-
-static int set_cpus(void *into, const char *value, struct err *err)
-{
-	return value_spread_cpus("--cpus", value, &((struct options *)into)->xdp, err);
-}
-
-static int set_dry_run(void *into, const char *value, struct err *err)
-{
-	((struct options *)into)->steer.dry_run = true;
-	return 0;
-}
-
-static const struct opt opts[] = {
-	{ "port", 0, "LIST", "the servers' ports, as in 53,5000-5100, or any", set_ports },
-	{ "policy", 0, "POLICY",
-	  "flow: by flow; load: new flows to the least busy of four; source: by client address;"
-	  " cpu: to the worker on the CPU of arrival (default flow)",
-	  set_policy },
-	{ "flows", 0, "N", "flows remembered in each group (default 65536, 48 bytes each)",
-	  set_flows },
-	{ "idle", 0, "SECONDS", "a flow is over when nothing came for so long (default 120)",
-	  set_idle },
-	{ "generation", 0, "BY",
-	  "what a newer instance of the server is told by: process, cgroup, or none (default"
-	  " process)",
-	  set_generation },
-	{ "xdp", 0, "IF,...",
-	  "with policy cpu: spread the flows that come in on these interfaces over CPUs", set_xdp },
-	{ "cpus", 0, "LIST", "the CPUs for --xdp, as in 0-3,6", set_cpus },
-	{ "dry-run", 'n', NULL, "run the verifier, say what would be steered, change nothing",
-	  set_dry_run },
-	{ NULL, 0, NULL, NULL, NULL },
-};
-
-static struct options defaults = {
-	.steer = { .policy = SLUICE_STEER_FLOW,
-		   .generations = SLUICE_STEER_BY_PROCESS,
-		   .flows = STEER_FLOWS_DEFAULT,
-		   .idle_s = STEER_IDLE_DEFAULT },
-};
+} options;
 
 struct report {
 	const struct output *output;
@@ -285,7 +210,7 @@ static int run(const struct context *context, void *into, int words, char **word
 	int groups = 0, result;
 	bool loaded;
 
-	if (!options->ports_given)
+	if (ports_empty(&options->steer.ports))
 		return err_mend(err, err_set(err, EXIT_USAGE, EINVAL, "steer load needs a --port"),
 				"name the servers' ports, as in --port 53, or --port any");
 	result = value_netns(context->netns, &options->steer.netns, err);
@@ -314,8 +239,8 @@ const struct command steer_load_command = {
 	.object = "steer",
 	.name = "load",
 	.summary = "steer the flows of SO_REUSEPORT groups; loaded already, change it in place",
-	.opts = opts,
-	.options = &defaults,
+	.tables = { { steer_opts, &options.steer }, { steer_spread_opts, &options.xdp } },
+	.options = &options,
 	.all_netns = true,
 	.run = run,
 	.help = "Finds the UDP sockets that share one of the ports by SO_REUSEPORT, and chooses among\n"

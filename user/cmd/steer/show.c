@@ -14,9 +14,6 @@
 #include <time.h>
 #include <unistd.h>
 
-#define WATCH_DEFAULT 2
-#define WATCH_MAX     3600
-
 /* Between two looks at a full queue: time for a worker that does read to have read something. */
 #define PROGRESS_MS 250
 
@@ -27,26 +24,15 @@
 #define TERM_REST    "\033[J"
 #define TERM_RESTORE "\033[?7h\033[?25h"
 
-struct options {
-	unsigned int watch_s; /* 0: once */
-};
-
-static int set_watch(void *into, const char *value, struct err *err)
-{
-	uint64_t seconds = WATCH_DEFAULT;
-	int result = value ? opt_number("--watch", value, 1, WATCH_MAX, &seconds, err) : 0;
-
-	if (!result)
-		((struct options *)into)->watch_s = (unsigned int)seconds;
-	return result;
-}
+static struct options {
+	__u32 watch_s; /* 0: once */
+} options;
 
 static const struct opt opts[] = {
-	{ "watch", 'w', "[SECONDS]", "again every SECONDS (default 2), with rates", set_watch },
-	{ NULL, 0, NULL, NULL, NULL },
+	{ "watch", 'w', "[SECONDS]", opt_u32, offsetof(struct options, watch_s),
+	  "again every SECONDS (default 2), with rates", .min = 1, .max = 3600, .bare = "2" },
+	{ .name = NULL },
 };
-
-static struct options options;
 
 /* Where flows are spread over CPUs; else *xdp is untouched. */
 static bool xdp_read(const char *bpffs, struct steer_xdp *xdp)
@@ -232,7 +218,7 @@ const struct command steer_show_command = {
 	.object = "steer",
 	.name = "show",
 	.summary = "groups, workers, flows, and where every datagram went",
-	.opts = opts,
+	.tables = { { opts, &options } },
 	.options = &options,
 	.run = run,
 	.help = "Each worker's share of the datagrams is a bar as long as its part of the busiest\n"

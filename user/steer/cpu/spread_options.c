@@ -56,19 +56,21 @@ static int online_read(char *text, size_t size, struct cpu_list *online, struct 
 	return err_set(err, EXIT_ERROR, EIO, "%s: it can't be read", ONLINE);
 }
 
-int value_spread_cpus(const char *what, const char *list, struct steer_xdp_options *options,
-		      struct err *err)
+/* An unknown CPU, and one that is offline, is refused. */
+static int parse_cpus(const struct opt_value *v, struct err *err)
 {
+	const char *what = v->what ? v->what : v->opt->name;
+	struct steer_xdp_options *options = v->field;
 	struct cpu_list wanted, online;
 	char text[256];
 	__u32 cpu;
 	int result;
 
-	if (!cpus_parse(list, &wanted))
-		return err_mend(
-			err,
-			err_set(err, EXIT_USAGE, EINVAL, "%s: '%s' is no list of CPUs", what, list),
-			"name them as in 0-3,6");
+	if (!cpus_parse(v->text, &wanted))
+		return err_mend(err,
+				err_set(err, EXIT_USAGE, EINVAL, "%s: '%s' is no list of CPUs",
+					what, v->text),
+				"name them as in 0-3,6");
 	result = online_read(text, sizeof(text), &online, err);
 	options->cpu_count = 0;
 	for (cpu = 0; !result && cpu < SLUICE_SPREAD_CPUS; cpu++) {
@@ -84,43 +86,24 @@ int value_spread_cpus(const char *what, const char *list, struct steer_xdp_optio
 	return result;
 }
 
-static bool is_named(const struct steer_xdp_options *options, const char *name)
+static int parse_interfaces(const struct opt_value *v, struct err *err)
 {
-	__u32 i;
+	struct steer_xdp_options *options = v->field;
+	int count = opt_interfaces(v->what ? v->what : v->opt->name, v->text, options->ifname, 0,
+				   SLUICE_SPREAD_LINKS, err);
 
-	for (i = 0; i < options->ifcount; i++)
-		if (!strcmp(options->ifname[i], name))
-			return true;
-	return false;
+	if (count < 0)
+		return count;
+	options->ifcount = (__u32)count;
+	return 0;
 }
 
-int value_spread_interfaces(const char *what, const char *list, struct steer_xdp_options *options,
-			    struct err *err)
-{
-	const char *end;
-
-	options->ifcount = 0;
-	for (;; list = end + 1) {
-		char name[IFNAMSIZ];
-		size_t length;
-
-		list += strspn(list, BLANKS);
-		end = strchrnul(list, ',');
-		length = (size_t)(end - list);
-		if (!length || length >= IFNAMSIZ || strcspn(list, "/" BLANKS) < length)
-			return err_set(err, EXIT_USAGE, EINVAL, "%s: '%.*s' is no interface", what,
-				       (int)length, list);
-		snprintf(name, sizeof(name), "%.*s", (int)length, list);
-		if (!is_named(options, name)) {
-			if (options->ifcount == SLUICE_SPREAD_LINKS)
-				return err_set(err, EXIT_USAGE, E2BIG, "%s: at most %d interfaces",
-					       what, SLUICE_SPREAD_LINKS);
-			strcpy(options->ifname[options->ifcount++], name);
-		}
-		if (!*end)
-			return 0;
-	}
-}
+const struct opt steer_spread_opts[] = {
+	{ "xdp", 0, "IF,..", parse_interfaces, 0,
+	  "with policy cpu: spread the flows that come in on these interfaces over CPUs" },
+	{ "cpus", 0, "LIST", parse_cpus, 0, "the CPUs that 'xdp' spreads over, as in 0-3,6" },
+	{ .name = NULL },
+};
 
 int value_spread_check(const char *dashes, const struct steer_xdp_options *xdp,
 		       enum sluice_steer_policy policy, struct err *err)

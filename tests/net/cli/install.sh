@@ -1,0 +1,95 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+# make install and make uninstall: what one has put the other takes away, and nothing else; an edited
+# sluice.conf is the operator's.
+. "$(dirname "$0")/../lib/lib.sh"
+
+DEST="$TEST_TMP/the root"
+CONF=$DEST/etc/sluice/sluice.conf
+
+# installer install|uninstall [VARIABLE=VALUE…]
+installer()
+{
+	local what=$1
+	shift
+	env DESTDIR="$DEST" PREFIX=/usr "$@" "$ROOT/tools/install" "$what" "$BUILD"
+}
+
+listing()
+{
+	(cd "$DEST" && find . -printf '%p %m\n' | sort)
+}
+
+say "the Makefile passes its variables on"
+want_status 0 make -n -C "$ROOT" install DESTDIR=/somewhere PREFIX=/usr
+want_text "tools/install install"
+want_equal "$(make -s -C "$ROOT" --eval 'print: ; @echo $$DESTDIR $$PREFIX $$SYSCONFDIR $$UNITDIR' \
+	print DESTDIR=/somewhere PREFIX=/usr)" "/somewhere /usr /etc /usr/lib/systemd/system"
+want_status 0 make -s -C "$ROOT" help
+for target in install uninstall check lint; do
+	want_text "make $target"
+done
+
+say "everything comes, and everything goes"
+mkdir -p "$DEST/usr/share/man" "$DEST/usr/sbin" "$DEST/usr/share/zsh"
+touch "$DEST/usr/sbin/other"
+before=$(listing)
+installer install
+for file in usr/sbin/sluice usr/share/man/man8/sluice.8 etc/sluice/sluice.conf \
+	usr/share/bash-completion/completions/sluice usr/share/zsh/site-functions/_sluice \
+	usr/share/fish/vendor_completions.d/sluice.fish usr/lib/systemd/system/sluice.service \
+	usr/share/doc/sluice/sluice.conf.example; do
+	[ -s "$DEST/$file" ] || fail "$file is not installed"
+done
+for page in "$ROOT"/user/man/*.[1-8]; do
+	[ -s "$DEST/usr/share/man/man${page##*.}/${page##*/}" ] || fail "$page is not installed"
+done
+want_equal "$(find "$DEST" -perm /111 -type f)" "$DEST/usr/sbin/sluice" "executable files"
+want_status 0 sluice run --check-config --config "$CONF"
+want_equal "$(sed -n 's/^ExecStart=//p' "$DEST/usr/lib/systemd/system/sluice.service")" \
+	"/usr/sbin/sluice run --config /etc/sluice/sluice.conf"
+want_equal "$(grep -rl "@[A-Z]*[A-Z _a-z]*@" "$DEST/usr/lib" "$DEST/usr/share/man" || true)" "" \
+	"placeholders are left"
+for shell in bash:bash-completion/completions/sluice zsh:zsh/site-functions/_sluice \
+	fish:fish/vendor_completions.d/sluice.fish; do
+	sluice completion "${shell%%:*}" | cmp - "$DEST/usr/share/${shell#*:}"
+done
+installed=$(listing)
+installer install
+want_equal "$(listing)" "$installed" "files of the second install"
+installer uninstall
+want_equal "$(listing)" "$before" "files that are left"
+
+say "an edited sluice.conf"
+installer install
+printf '[reply]\nmode = audit\n' >"$CONF"
+installer install
+want_equal "$(cat "$CONF")" "[reply]
+mode = audit" "the operator's file"
+cmp "$DEST/usr/share/doc/sluice/sluice.conf.example" "$ROOT/tools/deploy/systemd/sluice.conf"
+installer uninstall
+want_equal "$(listing | grep -vxF "$before" | sed 's/ [0-9]*$//')" "./etc
+./etc/sluice
+./etc/sluice/sluice.conf" "what is left beside it"
+want_equal "$(cat "$CONF")" "[reply]
+mode = audit" "the operator's file"
+want_status 1 installer uninstall
+want_text "nothing is installed"
+
+say "another place for the file and the unit"
+rm -r "$DEST/etc"
+installer install SYSCONFDIR=/opt/etc UNITDIR=/opt/units
+want_equal "$(sed -n 's/^ExecStart=//p' "$DEST/opt/units/sluice.service")" \
+	"/usr/sbin/sluice run --config /opt/etc/sluice/sluice.conf"
+[ -s "$DEST/opt/etc/sluice/sluice.conf" ] || fail "no sluice.conf"
+installer uninstall SYSCONFDIR=/opt/etc UNITDIR=/opt/units
+want_equal "$(listing)" "$before" "files that are left"
+
+say "systemd takes the unit"
+if command -v systemd-analyze >/dev/null; then
+	DEST='' installer install PREFIX="$TEST_TMP/prefix" SYSCONFDIR="$TEST_TMP/etc"
+	want_status 0 systemd-analyze verify --man=no \
+		"$TEST_TMP/prefix/lib/systemd/system/sluice.service"
+	want_equal "$OUTPUT" "" "what systemd says of the unit"
+fi

@@ -1,0 +1,191 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* sluice help: the help of commands and objects, and for packagers the lists of the man pages. */
+#include "cmd/help.h"
+
+#include "cmd/commands.h"
+#include "daemon/config.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <string.h>
+
+static const struct object {
+	const char *name, *summary, *example;
+} objects[] = {
+	{ "reply",
+	  "UDP servers that are bound to the wildcard address answer from the address that their\n"
+	  "client has asked, whatever the route back.\n",
+	  "  sluice reply load --mode audit && sleep 60 && sluice reply audit\n"
+	  "  sluice reply load --mode socket --port 53,5060\n"
+	  "  sluice reply show\n" },
+	{ "steer",
+	  "Each flow stays with one worker of a server that shares its port by SO_REUSEPORT.\n",
+	  "  sluice steer load --port 53\n"
+	  "  sluice steer show --watch\n"
+	  "  sluice steer drain $OLD && kill $OLD\n" },
+	{ "conntrack",
+	  "Entries of the connection tracking table that contradict the sockets and routes of\n"
+	  "this host are shown and deleted.\n",
+	  "  sluice conntrack audit\n"
+	  "  sluice conntrack repair --reason twin --dry-run\n" },
+};
+
+/* Prints the options of a command, and the global ones. */
+static void print_options(FILE *file, const struct command *command)
+{
+	struct opt_table tables[LINE_TABLES_MAX], *table;
+
+	command_tables(command, &(struct globals){ 0 }, tables);
+	for (table = tables; table->opts; table++) {
+		if (table == tables || table->title)
+			fprintf(file, "\n%s:\n", table->title ? table->title : "options");
+		opt_help(file, table->opts);
+	}
+}
+
+static void print_commands(FILE *file, const char *object)
+{
+	char words[64];
+	size_t i;
+
+	fputs("\ncommands:\n", file);
+	for (i = 0; commands[i]; i++) {
+		if (object && strcmp(commands[i]->object, object))
+			continue;
+		snprintf(words, sizeof(words), "%s %s", commands[i]->object,
+			 commands[i]->name ? commands[i]->name : "");
+		fprintf(file, "  %-26s %s\n", words, commands[i]->summary);
+	}
+}
+
+void help_print_all(FILE *file)
+{
+	fputs("usage: sluice [GLOBAL OPTIONS] OBJECT COMMAND [OPTIONS]\n\n"
+	      "UDP services that answer from the address that was asked (reply), and whose flows\n"
+	      "stay with one of their workers (steer).\n",
+	      file);
+	print_commands(file, NULL);
+	print_options(file, NULL);
+	fputs("\n'sluice OBJECT --help' and 'sluice OBJECT COMMAND --help' say more; so does\n"
+	      "sluice(8).  To begin with, see what is wrong, which changes no packet:\n"
+	      "'sluice reply load --mode audit', and some time later 'sluice reply audit'.\n\n"
+	      "exit codes: 0 done, 1 error, 2 usage, 3 the kernel lacks something, 4 permission,\n"
+	      "5 conflict with another program\n",
+	      file);
+}
+
+void help_print_object(FILE *file, const char *object)
+{
+	size_t i;
+
+	fprintf(file, "usage: sluice [GLOBAL OPTIONS] %s COMMAND [OPTIONS]\n", object);
+	for (i = 0; i < sizeof(objects) / sizeof(*objects); i++) {
+		if (strcmp(objects[i].name, object))
+			continue;
+		fprintf(file, "\n%s", objects[i].summary);
+		print_commands(file, object);
+		fprintf(file, "\nexamples:\n%s", objects[i].example);
+	}
+	fprintf(file,
+		"\n'sluice %s COMMAND --help' has the options of a command, and 'sluice --help'"
+		" the\nglobal ones.\n",
+		object);
+}
+
+void help_print_command(FILE *file, const struct command *command)
+{
+	fprintf(file, "usage: sluice %s%s%s%s%s%s\n\n%s\n", command->object,
+		command->name ? " " : "", command->name ? command->name : "",
+		command->tables->opts ? " [OPTIONS]" : "", command->words ? " " : "",
+		command->words ? command->words : "", command->summary);
+	print_options(file, command);
+	if (command->help)
+		fprintf(file, "\n%s", command->help);
+}
+
+/* --- the command */
+
+static struct options {
+	bool man;
+	const char *section;
+} options;
+
+static const struct opt opts[] = {
+	{ "man", 0, NULL, opt_switch, offsetof(struct options, man),
+	  "for packagers: print the list of options in roff, without a command the global ones" },
+	{ "man-config", 0, "SECTION", opt_text, offsetof(struct options, section),
+	  "for packagers: print the keys of this section of the daemon's file in roff" },
+	{ .name = NULL },
+};
+
+static int man_config(const char *section, struct err *err)
+{
+	const struct config_table *table;
+	bool found = false;
+
+	for (table = config_tables; table->section; table++) {
+		if (strcmp(table->section, section))
+			continue;
+		opt_man(stdout, table->opts, OPT_FILE);
+		found = true;
+	}
+	return found ? 0 : err_set(err, EXIT_USAGE, EINVAL, "unknown section [%s]", section);
+}
+
+/* A page of a command does not repeat the global options, which sluice(8) has. */
+static void man_options(const struct command *command)
+{
+	struct opt_table global[LINE_TABLES_MAX];
+	const struct opt_table *table = command ? command->tables : global;
+
+	command_tables(NULL, &(struct globals){ 0 }, global);
+	for (; table->opts; table++) {
+		if (command && table->title)
+			printf(".PP\n%c%s:\n", toupper((unsigned char)table->title[0]),
+			       table->title + 1);
+		opt_man(stdout, table->opts, OPT_LINE);
+	}
+}
+
+static int run(const struct context *context, void *into, int words, char **word, struct err *err)
+{
+	const struct options *wanted = into;
+	const char *known[COMMANDS_MAX];
+	const struct command *command;
+	int used;
+
+	if (wanted->section)
+		return man_config(wanted->section, err);
+	if (!words && wanted->man) {
+		man_options(NULL);
+		return 0;
+	}
+	if (!words) {
+		help_print_all(stdout);
+		return 0;
+	}
+	if (words == 1 && !wanted->man && command_words(word[0], known)) {
+		help_print_object(stdout, word[0]);
+		return 0;
+	}
+	command = command_find(words, word, &used, err);
+	if (!command)
+		return -EINVAL;
+	if (used < words)
+		return err_set(err, EXIT_USAGE, EINVAL, "unexpected word '%s'", word[used]);
+	if (wanted->man)
+		man_options(command);
+	else
+		help_print_command(stdout, command);
+	return 0;
+}
+
+const struct command help_command = {
+	.object = "help",
+	.summary = "print help on everything, an object, or a command",
+	.words = "[OBJECT [COMMAND]]",
+	.max_words = 2,
+	.tables = { { opts, &options } },
+	.options = &options,
+	.run = run,
+};

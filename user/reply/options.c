@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "reply/options.h"
+
+#include "base/suggest.h"
+#include "reply/reply.h"
+
+#include <errno.h>
+#include <string.h>
+
+/* In the file, mode wire is a section; 'reply load' has a --mode of its own, which names all. */
+static int parse_mode(const struct opt_value *v, struct err *err)
+{
+	int result = opt_word(v, err);
+
+	return result && !strcmp(v->text, "wire")
+		       ? err_mend(err, result, "wire mode has a section of its own, [wire]")
+		       : result;
+}
+
+static const char *const modes[] = { "socket", "audit", NULL };
+
+#define REPLY_FIELD(field) offsetof(struct reply_options, field)
+
+const struct opt reply_opts[] = {
+	{ "mode", 0, "socket | audit", parse_mode, REPLY_FIELD(mode),
+	  "what to do: socket sets the source of replies, audit changes no packet and counts"
+	  " wrong replies; must be given",
+	  .side = OPT_FILE, .words = modes, .noun = "mode", .min = SLUICE_REPLY_SOCKET },
+	{ "port", 0, "LIST", opt_ports, REPLY_FIELD(ports),
+	  "the servers' ports, as in 53,5000-5100, or any", .preset = "any" },
+	{ "table", 0, "N", opt_u32, REPLY_FIELD(table), "flows remembered; the oldest give way",
+	  .min = FLOW_TABLE_MIN, .max = FLOW_TABLE_MAX, .preset = OPT_TEXT(FLOW_TABLE_DEFAULT) },
+	{ "age", 0, "SECONDS", opt_u64, REPLY_FIELD(age_s),
+	  "how long a flow is used after its peer was last seen", .min = 1, .max = FLOW_AGE_MAX,
+	  .preset = OPT_TEXT(FLOW_AGE_DEFAULT) },
+	{ "dry-run", 'n', NULL, opt_switch, REPLY_FIELD(dry_run),
+	  "run the verifier, say what would be attached, change nothing", .side = OPT_LINE },
+	{ .name = NULL },
+};
