@@ -158,10 +158,6 @@ static void on_link(const struct rtnl_link *link, void *arg)
 	heard->links_after_lost += heard->lost;
 }
 
-static void on_left(const struct in6_addr *addr, void *arg)
-{
-}
-
 static void on_address(void *arg)
 {
 	((struct heard *)arg)->addresses++;
@@ -177,7 +173,7 @@ static void on_lost(void *arg)
 	((struct heard *)arg)->lost++;
 }
 
-static const struct rtnl_news news = { on_link, on_link, on_left, on_address, on_route, on_lost };
+static const struct rtnl_news news = { on_link, on_link, on_address, on_route, on_lost };
 
 static void test_news(void **state)
 {

@@ -45,35 +45,6 @@ static bool link_from(const struct nlmsghdr *nlh, struct rtnl_link *link)
 	return true;
 }
 
-/* IFA_ADDRESS is the far end of a point-to-point link; IFA_LOCAL, where given, is ours. */
-static bool addr_from(const struct nlmsghdr *nlh, struct in6_addr *addr)
-{
-	const struct ifaddrmsg *msg = mnl_nlmsg_get_payload(nlh);
-	const struct nlattr *attr;
-	bool found = false;
-	size_t size;
-
-	if (mnl_nlmsg_get_payload_len(nlh) < sizeof(*msg))
-		return false;
-	size = msg->ifa_family == AF_INET ? 4 : 16;
-	*addr = (struct in6_addr)IN6ADDR_ANY_INIT;
-	if (msg->ifa_family == AF_INET)
-		memset(&addr->s6_addr[10], 0xff, 2);
-	mnl_attr_for_each(attr, nlh, sizeof(*msg))
-	{
-		unsigned int type = mnl_attr_get_type(attr);
-
-		if ((type == IFA_LOCAL || (type == IFA_ADDRESS && !found)) &&
-		    mnl_attr_get_payload_len(attr) >= size) {
-			memcpy(&addr->s6_addr[16 - size], mnl_attr_get_payload(attr), size);
-			found = true;
-		}
-		if (type == IFA_LOCAL)
-			break;
-	}
-	return found;
-}
-
 /* --- news */
 
 static int join(struct mnl_socket *socket, const int *groups, size_t count)
@@ -141,7 +112,6 @@ static int take(const struct nlmsghdr *nlh, void *into)
 {
 	struct rtnl *rtnl = into;
 	struct rtnl_link link;
-	struct in6_addr addr;
 
 	switch (nlh->nlmsg_type) {
 	case RTM_NEWLINK:
@@ -152,12 +122,8 @@ static int take(const struct nlmsghdr *nlh, void *into)
 		if (link_from(nlh, &link))
 			rtnl->news.gone(&link, rtnl->arg);
 		break;
-	case RTM_DELADDR:
-		if (addr_from(nlh, &addr))
-			rtnl->news.left(&addr, rtnl->arg);
-		rtnl->addresses = true;
-		break;
 	case RTM_NEWADDR:
+	case RTM_DELADDR:
 		rtnl->addresses = true;
 		break;
 	case RTM_NEWROUTE:

@@ -8,7 +8,6 @@
 #define SLUICE_BASE_RTNL_EVENTS_H
 
 #include <net/if.h>
-#include <netinet/in.h>
 #include <stdbool.h>
 
 struct rtnl_link {
@@ -22,8 +21,6 @@ struct rtnl_news {
 	void (*link)(const struct rtnl_link *link, void *arg);
 	/* It is gone from this namespace. */
 	void (*gone)(const struct rtnl_link *link, void *arg);
-	/* An address, IPv4 v4-mapped, was taken from an interface; another may have it still. */
-	void (*left)(const struct in6_addr *addr, void *arg);
 	/* Addresses came or went: told once behind the other news. */
 	void (*address)(void *arg);
 	/* Routes did. */

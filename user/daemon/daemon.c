@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * The node daemon.  It loads what its file says, and then follows the host: interfaces
- * and addresses that come and go, and the file itself.  All that it achieves is in the kernel:
+ * The node daemon.  It loads what its file says, and then follows the host: interfaces and routes
+ * that come and go, and the file itself.  All that it achieves is in the kernel:
  * ending it, however it ends, changes nothing for the traffic, and the next one takes over.
  */
 #include "daemon/daemon.h"
@@ -12,7 +12,6 @@
 #include "base/loop.h"
 #include "base/rtnl_events.h"
 #include "base/sd_notify.h"
-#include "daemon/addresses.h"
 #include "daemon/config_file.h"
 #include "daemon/interfaces.h"
 #include "daemon/netns.h"
@@ -20,7 +19,6 @@
 #include "daemon/steer.h"
 #include "host/daemon_lock.h"
 #include "kernel/links.h"
-#include "reply/purge.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -28,9 +26,6 @@
 #include <string.h>
 #include <unistd.h>
 
-/* Addresses are few, and an answer may hang on them. */
-#define ADDRESSES_QUIET_US 50000
-#define ADDRESSES_BOUND_US 1000000
 /* Routes come by the ten thousand, and the kernel is asked about them as well. */
 #define ROUTES_QUIET_US 250000
 #define ROUTES_BOUND_US 3000000
@@ -46,9 +41,8 @@ struct node;
 struct watch {
 	struct node *node;
 	struct rtnl *news;
-	struct addrs *addrs;
 	struct loop_timer *look;
-	struct settle addresses, routes;
+	struct settle routes;
 	__u64 heard_us; /* the news that are being told */
 	int netns_fd;
 	bool deaf; /* its news can't be acted upon now, and so are not waited for */
@@ -209,40 +203,11 @@ static void on_check(void *arg)
 		look_again(node);
 }
 
-static void purge(struct watch *watch)
-{
-	struct node *node = watch->node;
-	struct in6_addr *gone = NULL;
-	struct log_line line;
-	size_t count = 0;
-	struct err err;
-	int result = addrs_gone(watch->addrs, &gone, &count, &err);
-
-	if (!result && count && node->planes.file->config.has_reply)
-		result = reply_purge(node->bpffs, (const struct sluice_addr *)gone, count,
-				     run_place_number(watch->netns_fd), &err);
-	free(gone);
-	if (result < 0) {
-		log_err(&err);
-		return;
-	}
-	if (!count)
-		return;
-	log_begin(&line, LOG_LEVEL_INFO, "addresses left this host");
-	log_field(&line, "addresses", "%zu", count);
-	log_field(&line, "flows_purged", "%d", result);
-	log_end(&line);
-}
-
-/* At the earlier of the two times. */
 static void schedule(struct watch *watch)
 {
-	const struct settle *first = &watch->addresses;
-	__u64 now = clock_now_us();
+	__u64 now = clock_now_us(), due = watch->routes.due_us;
 
-	if (watch->routes.pending && (!first->pending || watch->routes.due_us < first->due_us))
-		first = &watch->routes;
-	loop_timer_start(watch->look, first->due_us > now ? first->due_us - now : 0);
+	loop_timer_start(watch->look, due > now ? due - now : 0);
 }
 
 /* The warning comes when the number changes, not each time. */
@@ -291,13 +256,10 @@ static void on_look(void *arg)
 		loop_timer_start(watch->look, CHECK_US);
 		return;
 	}
-	if (watch->addresses.pending)
-		purge(watch);
 	failed = refresh_routes(watch);
 	if (away)
 		run_place_leave(&node->place);
 	ended = clock_now_us();
-	settle_looked(&watch->addresses, began, ended);
 	settle_looked(&watch->routes, began, ended);
 	/* what changes faster than it can be read, or is locked, is not up to date yet */
 	if (failed == -EAGAIN || failed == -EBUSY) {
@@ -326,22 +288,6 @@ static void on_gone(const struct rtnl_link *link, void *arg)
 		run_steer_link(watch->node->steer, link);
 }
 
-static void on_left(const struct in6_addr *addr, void *arg)
-{
-	struct watch *watch = arg;
-
-	if (addrs_add(watch->addrs, addr))
-		log_warning("addresses: no memory");
-}
-
-static void on_address(void *arg)
-{
-	struct watch *watch = arg;
-
-	settle_news(&watch->addresses, clock_now_us());
-	schedule(watch);
-}
-
 static void on_route(void *arg)
 {
 	struct watch *watch = arg;
@@ -355,11 +301,18 @@ static void on_lost(void *arg)
 	struct watch *watch = arg;
 
 	log_warning("news of the kernel were lost: looking at everything again");
-	on_address(watch);
+	on_route(watch);
 	loop_timer_start(watch->node->retry, 0);
 }
 
-static const struct rtnl_news news = { on_link, on_gone, on_left, on_address, on_route, on_lost };
+/* The routes that go with the addresses of an interface that is deleted go without a message. */
+static const struct rtnl_news news = {
+	.link = on_link,
+	.gone = on_gone,
+	.address = on_route,
+	.route = on_route,
+	.lost = on_lost,
+};
 
 static void on_news(void *arg)
 {
@@ -393,26 +346,19 @@ static void on_news(void *arg)
 static int watch_begin(struct node *node, int which, int netns_fd, struct err *err)
 {
 	struct watch *watch = &node->watch[which];
-	struct in6_addr *none = NULL;
-	size_t count;
 	int result;
 
 	*watch = (struct watch){ .node = node, .netns_fd = netns_fd };
-	watch->addrs = addrs_new();
-	watch->addresses.quiet_us = ADDRESSES_QUIET_US;
-	watch->addresses.bound_us = ADDRESSES_BOUND_US;
 	watch->routes.quiet_us = ROUTES_QUIET_US;
 	watch->routes.bound_us = ROUTES_BOUND_US;
 	watch->look = loop_timer(node->loop, false, on_look, watch);
-	result = watch->addrs && watch->look ? rtnl_open(&watch->news, &news, watch) : -ENOMEM;
+	result = watch->look ? rtnl_open(&watch->news, &news, watch) : -ENOMEM;
 	if (!result)
 		result = loop_read(node->loop, rtnl_fd(watch->news), on_news, watch);
 	if (result)
 		return err_set(err, EXIT_ERROR, -result, "news of the kernel: %s",
 			       strerror(-result));
-	result = addrs_gone(watch->addrs, &none, &count, err);
-	free(none);
-	return result;
+	return 0;
 }
 
 /* Once wire mode is known to be elsewhere. */
@@ -608,7 +554,6 @@ static void end(struct node *node)
 	loop_free(node->loop);
 	for (i = 0; i < WATCHES; i++) {
 		rtnl_close(node->watch[i].news);
-		addrs_free(node->watch[i].addrs);
 	}
 	follow_free(node->follow);
 	if (node->claim_fd >= 0)
