@@ -854,8 +854,9 @@ static void test_order(void **unused)
 	state = state_now();
 	assert_int_equal(state.hook_count, 3);
 	assert_string_equal(state.hooks[0].pin, "link_learn");
-	assert_true(state.hooks[0].link_id > state.hooks[1].link_id);
-	assert_true(state.hooks[0].link_id > state.hooks[2].link_id);
+	/* what is learned comes before what is fixed, also where programs are replaced */
+	assert_true(state.hooks[0].link_id < state.hooks[1].link_id);
+	assert_true(state.hooks[0].link_id < state.hooks[2].link_id);
 	for (i = 0; i < COUNT(types); i++) {
 		foreign_gone(cgroup, types[i], first[i]);
 		foreign_gone(cgroup, types[i], last[i]);
