@@ -188,8 +188,9 @@ static void staged_drop(const struct object *object)
 	char path[PATH_MAX];
 	struct bpf_map *map;
 
-	bpf_object__for_each_map(map, object->maps)
+	bpf_object__for_each_map(map, object->maps) {
 		unlink(staged_path(object, bpf_map__name(map), path));
+	}
 }
 
 static int record_write(const struct object *object, const void *meta, __u32 state, struct err *err)

@@ -87,7 +87,7 @@ struct coverage {
 /* Without an answer, nothing is covered, and that is said. */
 static void coverage_open(const char *bpffs, struct coverage *coverage)
 {
-	struct err err;
+	struct err err = { 0 };
 
 	*coverage = (struct coverage){ .table = -1 };
 	if (pins_exist(bpffs, "wire", &err) == 0)
