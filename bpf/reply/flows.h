@@ -12,8 +12,6 @@
 #include <sluice/flow.h>
 #include <stdbool.h>
 
-const volatile __u32 previous_sets; /* 0: the table has the size that it had before */
-
 /* What names a flow. */
 struct flow_key {
 	__u64 cookie;
@@ -27,13 +25,11 @@ static __always_inline void flow_key_hash(struct flow_key *key)
 	key->hash = sluice_flow_hash(seed, key->cookie, &key->peer, key->peer_port_be);
 }
 
-/* The set of a flow in one of the tables, which has `count` sets. */
-static __always_inline struct sluice_flow_set *flow_set(void *table, __u32 count,
-							const struct flow_key *key)
+static __always_inline struct sluice_flow_set *flow_set(const struct flow_key *key)
 {
-	__u32 index = sluice_flow_set_index(key->hash, count);
+	__u32 index = sluice_flow_set_index(key->hash, sets);
 
-	return bpf_map_lookup_elem(table, &index);
+	return bpf_map_lookup_elem(&sluice_flows, &index);
 }
 
 static __always_inline bool flow_is(const struct sluice_flow *flow, const struct flow_key *key)

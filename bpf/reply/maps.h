@@ -32,18 +32,6 @@ struct {
 	__type(value, struct sluice_flow_set);
 } sluice_flows SEC(".maps");
 
-/*
- * The table of before, where a load has changed the size: read until all in it is past its age, so
- * that no reply misses its flow and no copy can be stale.  Written as sluice_flows was.
- */
-struct {
-	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(map_flags, BPF_F_MMAPABLE);
-	__uint(max_entries, 1);
-	__type(key, __u32);
-	__type(value, struct sluice_flow_set);
-} sluice_previous SEC(".maps");
-
 /* Written by all programs: the addresses that local_addr_usable() has found. */
 struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);

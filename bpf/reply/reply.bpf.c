@@ -146,7 +146,7 @@ static __always_inline void learn(struct __sk_buff *skb, const struct sluice_soc
 	__u32 now = clock();
 
 	flow_key_hash(&key);
-	set = flow_set(&sluice_flows, sets, &key);
+	set = flow_set(&key);
 	if (!set || flow_refresh(set, &key, &heard, now))
 		return;
 	heard.generation = local_addr_generation(sock->net, ip4);
@@ -177,20 +177,6 @@ int sluice_learn(struct __sk_buff *skb)
 	return PASS;
 }
 
-/* The flow, and the set that has it, in the table or in the one before; NULL if there is none. */
-static __always_inline struct sluice_flow_set *flow_look_up(const struct flow_key *key,
-							    struct flow_view *flow)
-{
-	struct sluice_flow_set *set = flow_set(&sluice_flows, sets, key);
-
-	if (set && flow_read(set, key, flow))
-		return set;
-	if (!previous_sets)
-		return NULL;
-	set = flow_set(&sluice_previous, previous_sets, key);
-	return set && flow_read(set, key, flow) ? set : NULL;
-}
-
 /*
  * The address that the peer had asked: SLUICE_REPLY_fixed if a reply can leave from it, else why
  * it is to be left alone.
@@ -205,8 +191,8 @@ static __always_inline enum sluice_reply_counter source_for(const struct sluice_
 	__u32 generation;
 
 	flow_key_hash(key);
-	set = flow_look_up(key, &flow);
-	if (!set)
+	set = flow_set(key);
+	if (!set || !flow_read(set, key, &flow))
 		return SLUICE_REPLY_left_no_flow;
 	if (sluice_flow_idle(clock(), flow.seen) > age)
 		return SLUICE_REPLY_left_expired;
@@ -405,11 +391,13 @@ int sluice_audit(struct __sk_buff *skb)
 static __always_inline void audit_connect(const struct sluice_sock *sock, __u16 port,
 					  struct flow_key *key)
 {
+	struct sluice_flow_set *set;
 	struct sluice_audit *tally;
 	struct flow_view flow;
 
 	flow_key_hash(key);
-	if (!flow_look_up(key, &flow))
+	set = flow_set(key);
+	if (!set || !flow_read(set, key, &flow))
 		return;
 	tally = tally_of(sock, port);
 	if (!tally)

@@ -8,7 +8,7 @@
 #include <sluice/flow.h>
 
 /* Raised whenever a pinned map changes its layout or its meaning. */
-#define SLUICE_REPLY_ABI 3
+#define SLUICE_REPLY_ABI 4
 
 enum sluice_reply_mode {
 	SLUICE_REPLY_SOCKET = 1,
@@ -26,14 +26,13 @@ struct sluice_reply_meta {
 	__u32 mode;  /* enum sluice_reply_mode */
 	__u64 seed;  /* of sluice_flow_set_index() */
 	__u64 age_ns;
-	__u64 loaded_ns;  /* CLOCK_REALTIME */
-	__u64 resized_ns; /* CLOCK_REALTIME, when the table got its size; 0: never another */
+	__u64 loaded_ns; /* CLOCK_REALTIME */
 	__u64 cgroup_id;
 	__u32 sets; /* of the flow table */
 	__u32 any_port;
 	__u64 ports[1024]; /* bit p % 64 of word p / 64: port p is managed */
 };
-_Static_assert(sizeof(struct sluice_reply_meta) == 64 + 8192, "struct sluice_reply_meta");
+_Static_assert(sizeof(struct sluice_reply_meta) == 56 + 8192, "struct sluice_reply_meta");
 
 /* What was found out about a socket at its first datagram; kept in its socket storage. */
 struct sluice_sock {

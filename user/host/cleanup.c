@@ -3,6 +3,7 @@
 
 #include "base/log.h"
 #include "host/daemon_lock.h"
+#include "kernel/links.h"
 #include "kernel/pins.h"
 #include "steer/remove.h"
 #include "steer/steer.h"

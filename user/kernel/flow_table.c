@@ -1,16 +1,21 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "kernel/flow_table.h"
 
+#include "base/clock.h"
+
 #include <bpf/bpf.h>
 #include <errno.h>
+#include <sluice/flow.h>
 #include <stdbool.h>
 #include <stdlib.h>
 
 #define SETS_AT_ONCE 64
 
-__u32 flow_table_idle(__u32 seen, __u32 now)
+__u64 flow_table_idle_ns(__u32 seen)
 {
-	return (__s32)(now - seen) < 0 ? 0 : now - seen;
+	__u32 now = sluice_flow_clock(clock_now_ns(CLOCK_MONOTONIC_COARSE));
+
+	return (__u64)sluice_flow_idle(now, seen) << SLUICE_FLOW_CLOCK_SHIFT;
 }
 
 int flow_table_walk(int fd, __u32 set_size, int (*fn)(const void *set, void *arg), void *arg)

@@ -176,26 +176,33 @@ int pins_drop(const char *path)
 	return unlink(path) ? -errno : 0;
 }
 
-int pins_remove(const char *dir, const char *plane, struct err *err)
+int pins_remove_prefixed(const char *dir, const char *plane, const char *prefix, struct err *err)
 {
 	char path[PATH_MAX], pin[PATH_MAX];
 	struct dirent *entry;
-	int removed;
+	int removed = 0;
 	DIR *folder = opendir(pins_path(dir, plane, NULL, path));
 
 	if (!folder)
 		return errno == ENOENT
 			       ? 0
 			       : err_set(err, EXIT_ERROR, errno, "%s: %s", path, strerror(errno));
-	removed = !unlink(pins_path(dir, plane, PINS_MARK, pin));
+	if (!prefix)
+		removed = !unlink(pins_path(dir, plane, PINS_MARK, pin));
 	while ((entry = readdir(folder))) {
-		if (!strcmp(entry->d_name, ".") || !strcmp(entry->d_name, ".."))
+		if (!strcmp(entry->d_name, ".") || !strcmp(entry->d_name, "..") ||
+		    (prefix && strncmp(entry->d_name, prefix, strlen(prefix))))
 			continue;
 		if (!pins_drop(pins_path(dir, plane, entry->d_name, pin)))
 			removed++;
 	}
 	closedir(folder);
-	if (rmdir(path))
+	if (rmdir(path) && !(prefix && errno == ENOTEMPTY))
 		return err_set(err, EXIT_ERROR, errno, "%s: %s", path, strerror(errno));
 	return removed;
+}
+
+int pins_remove(const char *dir, const char *plane, struct err *err)
+{
+	return pins_remove_prefixed(dir, plane, NULL, err);
 }

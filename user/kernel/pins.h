@@ -43,5 +43,7 @@ int pins_drop(const char *path);
  * unloading.  The count, or -errno.
  */
 int pins_remove(const char *dir, const char *plane, struct err *err);
+/* Drops those with the prefix; the others, the mark among them, and so the folder stay. */
+int pins_remove_prefixed(const char *dir, const char *plane, const char *prefix, struct err *err);
 
 #endif

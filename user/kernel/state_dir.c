@@ -36,7 +36,7 @@ __u32 plane_map_entries(int fd)
 	return bpf_obj_get_info_by_fd(fd, &info, &length) ? 0 : info.max_entries;
 }
 
-static int refuse_abi(const struct plane *plane, const char *bpffs, __u32 abi, struct err *err)
+int plane_refuse_abi(const struct plane *plane, const char *bpffs, __u32 abi, struct err *err)
 {
 	return err_mend(err,
 			err_set(err, EXIT_CONFLICT, EPROTO,
@@ -52,7 +52,7 @@ static int meta_check(const struct plane *plane, const char *bpffs, const void *
 	const struct sluice_meta *head = meta;
 
 	if (head->magic && (head->magic != SLUICE_MAGIC || head->abi != plane->abi))
-		return refuse_abi(plane, bpffs, head->abi, err);
+		return plane_refuse_abi(plane, bpffs, head->abi, err);
 	return head->magic ? 0 : -EUCLEAN;
 }
 
@@ -70,7 +70,7 @@ int plane_meta_read(const struct plane *plane, const char *bpffs, void *meta, st
 		return err_set(err, fd == -EPERM || fd == -EACCES ? EXIT_PERMISSION : EXIT_ERROR,
 			       -fd, "%s/%s: %s", bpffs, plane->name, strerror(-fd));
 	if (!plane_map_has_size(fd, sizeof(zero), plane->meta_size))
-		result = refuse_abi(plane, bpffs, 0, err);
+		result = plane_refuse_abi(plane, bpffs, 0, err);
 	else if (bpf_map_lookup_elem(fd, &zero, meta))
 		result = err_set(err, EXIT_ERROR, errno, "%s/%s/%s: %s", bpffs, plane->name,
 				 plane->meta, strerror(errno));
@@ -125,7 +125,7 @@ int plane_map_open(const struct plane *plane, const char *bpffs, const char *nam
 	if (plane_map_has_size(fd, key_size, value_size))
 		return fd;
 	close(fd);
-	return refuse_abi(plane, bpffs, 0, err);
+	return plane_refuse_abi(plane, bpffs, 0, err);
 }
 
 int plane_counters(const struct plane *plane, const char *bpffs, const char *name, __u64 *sum,
@@ -164,13 +164,17 @@ int plane_pin_maps(const struct plane *plane, const char *bpffs, const struct bp
 		return err_set(err, EXIT_ERROR, errno, "%s: %s", path, strerror(errno));
 	bpf_object__for_each_map(map, obj) {
 		if (bpf_map__is_internal(map) ||
-		    (plane->own_pin && !strcmp(bpf_map__name(map), plane->own_pin)) ||
 		    !access(pins_path(bpffs, plane->name, bpf_map__name(map), path), F_OK))
 			continue;
 		if (bpf_obj_pin(bpf_map__fd(map), path))
 			return err_set(err, EXIT_ERROR, errno, "pin %s: %s", path, strerror(errno));
 	}
 	return 0;
+}
+
+int plane_remove(const struct plane *plane, const char *bpffs, struct err *err)
+{
+	return pins_remove_prefixed(bpffs, plane->name, plane->prefix, err);
 }
 
 #define MARK_TARGET "sluice run"

@@ -28,8 +28,8 @@ struct plane {
 	const char *meta; /* the map's name */
 	__u32 meta_size;
 	__u32 abi;
-	const char *load;    /* the command that loads it */
-	const char *own_pin; /* a map that the plane pins by itself, when it is in use; or NULL */
+	const char *load;   /* the command that loads it */
+	const char *prefix; /* of its pins, in a folder that it shares; NULL: all are its own */
 };
 
 /* Has the map this layout? Another must not even be read: the kernel copies what it has. */
@@ -42,6 +42,8 @@ __u64 plane_now_ns(clockid_t clock);
  * ABI versions are refused, never misread, and *err is set then.
  */
 int plane_meta_read(const struct plane *plane, const char *bpffs, void *meta, struct err *err);
+/* Says that another version has pinned what is there, of that ABI (0: not known); -EPROTO. */
+int plane_refuse_abi(const struct plane *plane, const char *bpffs, __u32 abi, struct err *err);
 /* Sets *err if plane_meta_read() left it to the caller, and returns `why`. */
 int plane_not_loaded(const struct plane *plane, const char *bpffs, int why, struct err *err);
 /* Writes a copy of *meta with that state. */
@@ -56,6 +58,8 @@ int plane_counters(const struct plane *plane, const char *bpffs, const char *nam
 /* Pins the maps of an object that are not pinned yet, and makes the folder for them. */
 int plane_pin_maps(const struct plane *plane, const char *bpffs, const struct bpf_object *obj,
 		   struct err *err);
+/* Drops the plane's pins, and its folder if that is empty then. The count, or -errno. */
+int plane_remove(const struct plane *plane, const char *bpffs, struct err *err);
 /*
  * Whose load it was stands among the pins, as a symbolic link, and goes with them: so the daemon
  * that finds its section gone from the file knows what it may unload.  Of a plane that is loaded.

@@ -69,29 +69,27 @@ struct flow_visit {
 	struct flow_table_usage *fill;
 	reply_flow_fn fn;
 	void *arg;
-	const struct sluice_reply_meta *meta;
-	int newer_fd; /* of a previous table: flows that the newer one has, too, are not counted */
-	__u32 newer_sets;
-	__u32 now;
-	__u32 age;
+	__u64 age_ns;
 };
 
-static int flow_visit(const struct sluice_flow_set *set, __u32 way, void *arg)
+static int set_visit(const void *copy, void *arg)
 {
-	struct flow_visit *visit = arg;
-	__u32 idle = sluice_flow_idle(visit->now, set->seen[way]);
+	const struct sluice_flow_set *set = copy;
+	const struct flow_visit *visit = arg;
+	__u32 way;
 
-	/* What a previous table has is there for as long as it is of use. */
-	if (visit->newer_fd >= 0 &&
-	    (idle > visit->age || reply_table_has(visit->newer_fd, visit->meta->seed,
-						  visit->newer_sets, &set->flow[way])))
-		return 0;
-	if (idle <= visit->age)
-		visit->fill->live++;
-	else
-		visit->fill->expired++;
-	if (visit->fn)
-		visit->fn(&set->flow[way], (__u64)idle << SLUICE_FLOW_CLOCK_SHIFT, visit->arg);
+	for (way = 0; way < SLUICE_FLOW_WAYS; way++) {
+		__u64 idle_ns = flow_table_idle_ns(set->seen[way]);
+
+		if (!set->tag[way])
+			continue;
+		if (idle_ns <= visit->age_ns)
+			visit->fill->live++;
+		else
+			visit->fill->expired++;
+		if (visit->fn)
+			visit->fn(&set->flow[way], idle_ns, visit->arg);
+	}
 	return 0;
 }
 
@@ -99,58 +97,43 @@ int reply_flows(const char *bpffs, struct flow_table_usage *fill, reply_flow_fn 
 		struct err *err)
 {
 	struct sluice_reply_meta meta;
-	struct flow_visit visit = { fill, fn, arg, &meta, -1, 0, reply_flow_now(), 0 };
-	int fd, previous, result = plane_meta_read(&reply_plane, bpffs, &meta, err);
+	struct flow_visit visit = { .fill = fill, .fn = fn, .arg = arg };
+	int result = plane_meta_read(&reply_plane, bpffs, &meta, err), fd;
 
 	if (result)
 		return plane_not_loaded(&reply_plane, bpffs, result, err);
-	fd = plane_map_open(&reply_plane, bpffs, "sluice_flows", 4, sizeof(struct sluice_flow_set),
-			    err);
+	fd = reply_table(bpffs, err);
 	if (fd < 0)
 		return fd;
 	*fill = (struct flow_table_usage){ .size = meta.sets * SLUICE_FLOW_WAYS };
-	visit.age = sluice_flow_clock(meta.age_ns);
-	result = reply_slots_walk(fd, flow_visit, &visit);
-	previous = pins_get(bpffs, REPLY_PLANE, "sluice_previous");
-	visit.newer_fd = fd;
-	visit.newer_sets = plane_map_entries(fd);
-	if (!result && previous >= 0 &&
-	    plane_map_has_size(previous, 4, sizeof(struct sluice_flow_set)))
-		result = reply_slots_walk(previous, flow_visit, &visit);
-	if (previous >= 0)
-		close(previous);
+	visit.age_ns = meta.age_ns;
+	result = flow_table_walk(fd, sizeof(struct sluice_flow_set), set_visit, &visit);
 	close(fd);
 	if (result)
 		return err_set(err, EXIT_ERROR, -result, "flow table: %s", strerror(-result));
 	return 0;
 }
 
-int reply_tables(const char *bpffs, int fd[2], struct err *err)
+int reply_table(const char *bpffs, struct err *err)
 {
-	struct sluice_reply_meta meta;
-	int result = plane_meta_read(&reply_plane, bpffs, &meta, err);
-
-	if (result)
-		return plane_not_loaded(&reply_plane, bpffs, result, err);
-	fd[0] = plane_map_open(&reply_plane, bpffs, PIN_FLOWS, 4, sizeof(struct sluice_flow_set),
-			       err);
-	if (fd[0] < 0)
-		return fd[0];
-	fd[1] = plane_map_open(&reply_plane, bpffs, PIN_PREVIOUS, 4, sizeof(struct sluice_flow_set),
-			       &(struct err){ 0 });
-	return 0;
+	return plane_map_open(&reply_plane, bpffs, "sluice_flows", sizeof(__u32),
+			      sizeof(struct sluice_flow_set), err);
 }
 
-__u32 reply_heard_by(const int fd[2], const struct sluice_reply_meta *meta, __u64 cookie,
+__u32 reply_heard_by(int fd, const struct sluice_reply_meta *meta, __u64 cookie,
 		     const struct sluice_addr *peer, __be16 peer_port_be)
 {
-	struct sluice_flow flow = { .cookie = cookie, .peer = *peer, .peer_port_be = peer_port_be };
-	int i;
+	__u64 hash = sluice_flow_hash(meta->seed, cookie, peer, peer_port_be);
+	__u32 way, index = sluice_flow_set_index(hash, plane_map_entries(fd));
+	struct sluice_flow_set set;
 
-	for (i = 0; i < 2; i++)
-		if (fd[i] >= 0 &&
-		    reply_table_find(fd[i], meta->seed, plane_map_entries(fd[i]), &flow))
-			return flow.ifindex;
+	if (fd < 0 || bpf_map_lookup_elem_flags(fd, &index, &set, BPF_F_LOCK))
+		return 0;
+	for (way = 0; way < SLUICE_FLOW_WAYS; way++)
+		if (set.tag[way] && set.flow[way].cookie == cookie &&
+		    set.flow[way].peer_port_be == peer_port_be &&
+		    !memcmp(&set.flow[way].peer, peer, sizeof(*peer)))
+			return set.flow[way].ifindex;
 	return 0;
 }
 

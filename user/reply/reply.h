@@ -67,17 +67,14 @@ typedef void (*reply_flow_fn)(const struct sluice_flow *flow, __u64 age_ns, void
 int reply_flows(const char *bpffs, struct flow_table_usage *fill, reply_flow_fn fn, void *arg,
 		struct err *err);
 
-/*
- * Descriptors of the flow table and of the one before it, for the caller to close; the latter may
- * be negative: there is none.  0, or -errno with *err set.
- */
-int reply_tables(const char *bpffs, int fd[2], struct err *err);
+/* Opens the flow table of what is loaded: a descriptor, or -errno with *err set. */
+int reply_table(const char *bpffs, struct err *err);
 
 /*
  * The interface that a socket has heard a peer by, an index of the socket's namespace; 0 if that is
- * not known (any more).  `fd` is from reply_tables().
+ * not known (any more).  `fd` is from reply_table().
  */
-__u32 reply_heard_by(const int fd[2], const struct sluice_reply_meta *meta, __u64 cookie,
+__u32 reply_heard_by(int fd, const struct sluice_reply_meta *meta, __u64 cookie,
 		     const struct sluice_addr *peer, __be16 peer_port_be);
 
 typedef void (*reply_audit_fn)(__u64 cookie, const struct sluice_audit *audit, void *arg);

@@ -56,19 +56,15 @@ static int attach_error(const struct wire_iface *iface, bool out, int error, str
 			"'sluice check' says what this kernel lacks");
 }
 
-/* The pinned link of one direction, if it still holds on to the interface; -ENOENT else. */
+/* Opens the link of one direction; the pin of a dead one goes. */
 static int link_open(const char *bpffs, __u32 ifindex, bool out, struct hook_link *link)
 {
 	char name[PIN_SIZE], path[PATH_MAX];
-	int fd = pins_get(bpffs, WIRE_PLANE, link_pin(ifindex, out, name));
+	int fd = hook_link_open(bpffs, WIRE_PLANE, link_pin(ifindex, out, name), ifindex, link);
 
-	if (fd < 0)
-		return fd;
-	if (!hook_link_read(fd, link) && link->ifindex == ifindex)
-		return fd;
-	close(fd);
-	unlink(pins_path(bpffs, WIRE_PLANE, name, path));
-	return -ENOENT;
+	if (fd == -ENOENT)
+		unlink(pins_path(bpffs, WIRE_PLANE, name, path));
+	return fd;
 }
 
 /* Gives one direction its program; *old_prog is the descriptor of the one before, or -1. */
@@ -152,12 +148,16 @@ static int book_write(int ifaces_fd, struct wire_iface *iface, struct err *err)
 	return 0;
 }
 
-/* Both directions; what ingress rewrites must find egress at work, so egress comes first. */
+/*
+ * Both directions.  What ingress rewrites must find egress at work, so that egress is attached
+ * first; but it is replaced last, since a table of another size is filled by ingress.
+ */
 int wire_iface_attach(const char *bpffs, int ifaces_fd, struct wire_iface *iface,
 		      const int prog_fd[2], int old_prog[2], struct err *err)
 {
-	bool made = false;
-	int out, result;
+	struct sluice_wire_iface before;
+	bool made = false, known = !bpf_map_lookup_elem(ifaces_fd, &iface->ifindex, &before);
+	int i, result;
 
 	if (iface->book.via == SLUICE_WIRE_CLSACT) {
 		result = tc_clsact_make(iface->ifindex, &made);
@@ -173,7 +173,9 @@ int wire_iface_attach(const char *bpffs, int ifaces_fd, struct wire_iface *iface
 		iface->book.clsact_made |= made;
 	}
 	result = book_write(ifaces_fd, iface, err);
-	for (out = 1; !result && out >= 0; out--) {
+	for (i = 0; !result && i < 2; i++) {
+		bool out = known ? i : !i;
+
 		result = hook_set(bpffs, iface, out, prog_fd[out], &old_prog[out]);
 		if (result)
 			attach_error(iface, out, -result, err);
@@ -265,12 +267,13 @@ void wire_iface_look(const char *bpffs, struct wire_iface *iface)
 		if (iface->book.via == SLUICE_WIRE_CLSACT) {
 			tc_filter_read(iface->ifindex, out, &iface->prog_id[out]);
 		} else {
-			int fd = pins_get(bpffs, WIRE_PLANE, link_pin(iface->ifindex, out, name));
+			int fd = hook_link_open(bpffs, WIRE_PLANE,
+						link_pin(iface->ifindex, out, name), iface->ifindex,
+						&link);
 
 			if (fd < 0)
 				continue;
-			if (!hook_link_read(fd, &link) && link.ifindex == iface->ifindex)
-				iface->prog_id[out] = link.prog_id;
+			iface->prog_id[out] = link.prog_id;
 			close(fd);
 		}
 	}

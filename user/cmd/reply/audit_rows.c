@@ -81,15 +81,15 @@ struct coverage {
 	bool wire;
 	struct wire_cover cover;
 	struct sluice_reply_meta meta;
-	int tables[2];
+	int table;
 };
 
 /* Without an answer, nothing is covered, and that is said. */
 static void coverage_open(const char *bpffs, struct coverage *coverage)
 {
-	struct err err;
+	struct err err = { 0 };
 
-	*coverage = (struct coverage){ .tables = { -1, -1 } };
+	*coverage = (struct coverage){ .table = -1 };
 	if (pins_exist(bpffs, "wire", &err) == 0)
 		return;
 	if (wire_cover_open(bpffs, &coverage->cover, &err)) {
@@ -97,17 +97,15 @@ static void coverage_open(const char *bpffs, struct coverage *coverage)
 		return;
 	}
 	coverage->wire = true;
-	if (reply_tables(bpffs, coverage->tables, &err))
+	coverage->table = reply_table(bpffs, &err);
+	if (coverage->table < 0)
 		log_warning("by which interface clients were heard is not known: %s", err.what);
 }
 
 static void coverage_close(struct coverage *coverage)
 {
-	int i;
-
-	for (i = 0; i < 2; i++)
-		if (coverage->tables[i] >= 0)
-			close(coverage->tables[i]);
+	if (coverage->table >= 0)
+		close(coverage->table);
 	if (coverage->wire)
 		wire_cover_close(&coverage->cover);
 }
@@ -126,7 +124,7 @@ static enum wire_covers covers(const struct coverage *coverage, const struct aud
 
 	if (!coverage->wire)
 		return WIRE_COVERS_NOT;
-	client.ifindex = reply_heard_by(coverage->tables, &coverage->meta, row->cookie, peer,
+	client.ifindex = reply_heard_by(coverage->table, &coverage->meta, row->cookie, peer,
 					port_be);
 	return wire_cover_of(&coverage->cover, &client);
 }

@@ -1,0 +1,276 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "kernel/object.h"
+
+#include "kernel/links.h"
+#include "kernel/pins.h"
+
+#include <bpf/bpf.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define VERIFIER_LOG_SIZE (8 << 20)
+#define STAGED		  "_new"
+
+static const struct sluice_meta *record(const void *meta)
+{
+	return meta;
+}
+
+int object_inspect(struct object *object, struct err *err)
+{
+	int result = plane_meta_read(object->plane, object->dir, object->before, err);
+
+	object->outcome = LOAD_FRESH;
+	if (!result) {
+		object->outcome = record(object->before)->state == SLUICE_LOADED ? LOAD_UPDATED
+										 : LOAD_RECOVERED;
+		return 0;
+	}
+	if (result != -ENOENT && result != -EUCLEAN)
+		return result;
+	memset(object->before, 0, object->plane->meta_size);
+	if (result == -ENOENT)
+		return 0;
+	object->outcome = LOAD_RECOVERED;
+	if (object->dry_run)
+		return 0;
+	result = object->clear ? object->clear(object->dir, err)
+			       : plane_remove(object->plane, object->dir, err);
+	return result < 0 ? result : 0;
+}
+
+__u64 object_seed(__u64 before)
+{
+	__u64 seed = before;
+
+	while (!seed)
+		if (getrandom(&seed, sizeof(seed), 0) < 0)
+			seed = plane_now_ns(CLOCK_MONOTONIC);
+	return seed;
+}
+
+const struct bpf_object_open_opts *object_open_opts(struct object *object)
+{
+	if (!object->log)
+		object->log = calloc(1, VERIFIER_LOG_SIZE);
+	else
+		object->log[0] = '\0';
+	object->opts = (struct bpf_object_open_opts){
+		.sz = sizeof(object->opts),
+		.kernel_log_buf = object->log,
+		.kernel_log_size = object->log ? VERIFIER_LOG_SIZE : 0,
+	};
+	return &object->opts;
+}
+
+/* Shares the pinned map of that name with the programs, where it has the size that is wanted. */
+static int share_pinned(struct object *object, struct bpf_map *map, __u64 bit, struct err *err)
+{
+	const char *name = bpf_map__name(map);
+	int result, fd = pins_get(object->dir, object->plane->name, name);
+
+	if (fd == -ENOENT)
+		return 0;
+	if (fd >= 0 && !plane_map_has_size(fd, bpf_map__key_size(map), bpf_map__value_size(map))) {
+		close(fd);
+		return plane_refuse_abi(object->plane, object->dir, 0, err);
+	}
+	result = fd < 0 ? fd : 0;
+	if (!result && plane_map_entries(fd) != bpf_map__max_entries(map))
+		object->staged |= bit;
+	else if (!result)
+		result = bpf_map__reuse_fd(map, fd);
+	if (fd >= 0)
+		close(fd);
+	if (result)
+		return err_set(err, EXIT_ERROR, -result, "%s/%s/%s: %s", object->dir,
+			       object->plane->name, name, strerror(-result));
+	return 0;
+}
+
+static int share_first(const struct object *object, struct bpf_map *map, struct err *err)
+{
+	const char *name = bpf_map__name(map);
+	int result = bpf_map__reuse_fd(
+		map, bpf_map__fd(bpf_object__find_map_by_name(object->maps, name)));
+
+	if (result)
+		return err_set(err, EXIT_ERROR, -result, "map %s: %s", name, strerror(-result));
+	return 0;
+}
+
+int object_verify(struct object *object, struct bpf_object_skeleton *skeleton, struct err *err)
+{
+	int result = 0;
+	__u64 bit = 1;
+	struct bpf_map *map;
+
+	if (!skeleton || !object->log)
+		return err_set(err, EXIT_ERROR, ENOMEM, "%s: %s", object->what, strerror(ENOMEM));
+	bpf_object__for_each_map(map, *skeleton->obj) {
+		if (bpf_map__is_internal(map))
+			result = 0;
+		else if (object->maps)
+			result = share_first(object, map, err);
+		else if (record(object->before)->magic)
+			result = share_pinned(object, map, bit, err);
+		if (result)
+			return result;
+		bit <<= 1;
+	}
+	result = bpf_object__load_skeleton(skeleton);
+	if (result)
+		return hooks_load_error(object->what, -result, object->log, err);
+	if (!object->maps)
+		object->maps = *skeleton->obj;
+	return 0;
+}
+
+static const char *staged_path(const struct object *object, const char *pin, char path[PATH_MAX])
+{
+	char name[NAME_MAX];
+
+	snprintf(name, sizeof(name), "%s" STAGED, pin);
+	return pins_path(object->dir, object->plane->name, name, path);
+}
+
+/* Pins the maps that are not pinned yet, and those of another size beside the old ones. */
+static int maps_pin(const struct object *object, struct err *err)
+{
+	char path[PATH_MAX];
+	struct bpf_map *map;
+	__u64 bit = 1;
+
+	pins_path(object->dir, object->plane->name, NULL, path);
+	if (mkdir(path, 0700) && errno != EEXIST)
+		return err_set(err, EXIT_ERROR, errno, "%s: %s", path, strerror(errno));
+	bpf_object__for_each_map(map, object->maps) {
+		const char *name = bpf_map__name(map);
+		bool staged = object->staged & bit;
+
+		bit <<= 1;
+		if (bpf_map__is_internal(map))
+			continue;
+		/* a loader that died may have left one */
+		unlink(staged_path(object, name, path));
+		if (!staged &&
+		    !access(pins_path(object->dir, object->plane->name, name, path), F_OK))
+			continue;
+		if (bpf_obj_pin(bpf_map__fd(map), path))
+			return err_set(err, EXIT_ERROR, errno, "pin %s: %s", path, strerror(errno));
+	}
+	return 0;
+}
+
+/* Puts the staged maps in the place of the old ones, which the kernel frees with their programs. */
+static int staged_rename(const struct object *object, struct err *err)
+{
+	char from[PATH_MAX], to[PATH_MAX];
+	struct bpf_map *map;
+	__u64 bit = 1;
+
+	bpf_object__for_each_map(map, object->maps) {
+		if (object->staged & bit &&
+		    rename(staged_path(object, bpf_map__name(map), from),
+			   pins_path(object->dir, object->plane->name, bpf_map__name(map), to)))
+			return err_set(err, EXIT_ERROR, errno, "pin %s: %s", to, strerror(errno));
+		bit <<= 1;
+	}
+	return 0;
+}
+
+static void staged_drop(const struct object *object)
+{
+	char path[PATH_MAX];
+	struct bpf_map *map;
+
+	bpf_object__for_each_map(map, object->maps) {
+		unlink(staged_path(object, bpf_map__name(map), path));
+	}
+}
+
+static int record_write(const struct object *object, const void *meta, __u32 state, struct err *err)
+{
+	struct bpf_map *map = bpf_object__find_map_by_name(object->maps, object->plane->meta);
+
+	return plane_meta_write(object->plane, bpf_map__fd(map), meta, state, err);
+}
+
+int object_commit(struct object *object, const struct object_steps *steps, struct err *err)
+{
+	bool fresh = !record(object->before)->magic;
+	int result = maps_pin(object, err);
+
+	if (result)
+		goto undo;
+	result = record_write(object, fresh ? object->after : object->before, SLUICE_LOADING, err);
+	if (result)
+		goto undo;
+	result = steps->attach(steps->arg, err);
+	if (result)
+		goto undo_attach;
+	result = staged_rename(object, err);
+	if (!result && !object->is_part)
+		result = plane_mark(object->plane, object->dir, object->by_daemon, err);
+	if (!result && steps->finish)
+		steps->finish(steps->arg);
+	if (!result)
+		result = record_write(object, object->after, SLUICE_LOADED, err);
+	if (!result)
+		return 0;
+	/* What is attached works; the record says SLUICE_LOADING, and the next load repairs it. */
+	if (!fresh && !steps->undo)
+		return result;
+undo_attach:
+	if (steps->undo)
+		steps->undo(steps->arg);
+undo:
+	staged_drop(object);
+	if (fresh)
+		plane_remove(object->plane, object->dir, &(struct err){ 0 });
+	else
+		record_write(object, object->before, record(object->before)->state,
+			     &(struct err){ 0 });
+	return result;
+}
+
+int object_pin(const struct object *object, int fd, const char *pin, struct err *err)
+{
+	char from[PATH_MAX], to[PATH_MAX];
+
+	unlink(staged_path(object, pin, from));
+	if (bpf_obj_pin(fd, from) ||
+	    rename(from, pins_path(object->dir, object->plane->name, pin, to)))
+		return err_set(err, EXIT_ERROR, errno, "pin %s/%s/%s: %s", object->dir,
+			       object->plane->name, pin, strerror(errno));
+	return 0;
+}
+
+void object_end(struct object *object)
+{
+	free(object->log);
+	object->log = NULL;
+}
+
+int object_unload(const struct plane *plane, const char *dir, bool own_only,
+		  int (*remove)(const char *dir, void *arg, struct err *err), void *arg,
+		  struct err *err)
+{
+	int result = pins_exist(dir, plane->name, err);
+	struct pins pins;
+
+	if (result <= 0)
+		return result;
+	result = pins_lock(&pins, dir, false, err);
+	if (result)
+		return result;
+	/* another may have loaded it while this one waited for the lock */
+	if (!own_only || plane_is_by_daemon(plane, dir))
+		result = remove ? remove(dir, arg, err) : plane_remove(plane, dir, err);
+	pins_unlock(&pins);
+	return result;
+}
