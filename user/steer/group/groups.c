@@ -101,21 +101,6 @@ int steer_pinned_read(const char *bpffs, struct steer_pinned *pinned, bool mend,
 			 : err_set(err, EXIT_ERROR, -result, "%s: %s", dir, strerror(-result));
 }
 
-static int found(const char *name, void *arg)
-{
-	*(bool *)arg = true;
-	return 1;
-}
-
-bool steer_pinned_any(const char *bpffs)
-{
-	char dir[PATH_MAX];
-	bool any = false;
-
-	folders_each(steer_dir(bpffs, dir), found, &any);
-	return any;
-}
-
 int steer_read(const char *bpffs, struct sluice_steer_meta *meta, struct err *err)
 {
 	int result = plane_meta_read(&steer_plane, bpffs, meta, err);
