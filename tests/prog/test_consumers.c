@@ -243,9 +243,9 @@ static int teardown(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_affinity),   cmocka_unit_test(test_ip4),
-		cmocka_unit_test(test_ip6),	   cmocka_unit_test(test_dual_stack),
-		cmocka_unit_test(test_unseen),	   cmocka_unit_test(test_shared),
+		cmocka_unit_test(test_affinity), cmocka_unit_test(test_ip4),
+		cmocka_unit_test(test_ip6),	 cmocka_unit_test(test_dual_stack),
+		cmocka_unit_test(test_unseen),	 cmocka_unit_test(test_shared),
 		cmocka_unit_test(test_attach),
 	};
 

@@ -378,14 +378,6 @@ static enum answer ask_function(const struct need *need, struct asking *asking)
 	return from_feature(feature_function(asking->vmlinux, need->type));
 }
 
-/* name: the tracepoint */
-static enum answer ask_tracepoint(const struct need *need, struct asking *asking)
-{
-	if (!asking->vmlinux)
-		return no_btf(asking);
-	return from_feature(feature_tracepoint(asking->vmlinux, need->name));
-}
-
 /* type: the kfunc */
 static enum answer ask_conntrack_function(const struct need *need, struct asking *asking)
 {
@@ -399,9 +391,10 @@ static enum answer ask_conntrack_function(const struct need *need, struct asking
 #define CGROUP_MEND  "a kernel built with CONFIG_CGROUP_BPF"
 #define SECCOMP_MEND "allow it in the seccomp profile (securityContext.seccompProfile of a pod)"
 
-#define STUN_FALLBACK  "STUN is answered in user space, not in XDP"
-#define SWEEP_FALLBACK "new sockets are found by a sweep through all processes, later"
-#define QUEUE_FALLBACK "the NIC's queues choose the CPU"
+#define STUN_FALLBACK	  "STUN is answered in user space, not in XDP"
+#define SWEEP_FALLBACK	  "new sockets are found by a sweep through all processes, later"
+#define QUEUE_FALLBACK	  "the NIC's queues choose the CPU"
+#define CONSUMER_FALLBACK "workers that are pinned to a CPU alone"
 
 #define CAP(cap)   .name = #cap, .ask = ask_cap, .number = cap
 #define HOOK(p, a) .ask = ask_hook, .takes = ASK_NET, .prog = BPF_PROG_TYPE_##p, .attach = a
@@ -524,9 +517,12 @@ static const struct need needs[] = {
 	{ 0, STEER, .name = "generic XDP to CPUs", .why = "spreads where the driver has no XDP",
 	  .ask = ask_function, .type = XDP_GENERIC_TO_CPUS, .since = "5.15",
 	  .fallback = "--xdp only where the driver has XDP" },
-	{ 0, STEER, .name = "sock_recv_length", .why = "tells who reads, for policy cpu",
-	  .ask = ask_tracepoint, .since = "6.3",
-	  .fallback = "only reads that ask for the sender are seen" },
+	{ 0, STEER, .name = "cgroup/recvmsg4", .why = "tells who receives, for policy cpu",
+	  HOOK(CGROUP_SOCK_ADDR, BPF_CGROUP_UDP4_RECVMSG), .since = "5.2", .mend = CGROUP_MEND,
+	  .fallback = CONSUMER_FALLBACK },
+	{ 0, STEER, .name = "cgroup/recvmsg6", .why = "tells who receives, for policy cpu",
+	  HOOK(CGROUP_SOCK_ADDR, BPF_CGROUP_UDP6_RECVMSG), .since = "5.2", .mend = CGROUP_MEND,
+	  .fallback = CONSUMER_FALLBACK },
 
 	{ 0, MEET, .name = "xdp", .why = "answers STUN", HOOK(XDP, 0), .since = "4.8",
 	  .fallback = STUN_FALLBACK },

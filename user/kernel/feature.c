@@ -370,12 +370,3 @@ enum feature feature_function(const struct btf *btf, const char *name)
 {
 	return btf__find_by_name_kind(btf, name, BTF_KIND_FUNC) > 0 ? FEATURE_YES : FEATURE_NO;
 }
-
-/* Each has such a type, for its arguments (include/trace/bpf_probe.h). */
-enum feature feature_tracepoint(const struct btf *btf, const char *name)
-{
-	char type[64];
-
-	snprintf(type, sizeof(type), "btf_trace_%s", name);
-	return btf__find_by_name_kind(btf, type, BTF_KIND_TYPEDEF) > 0 ? FEATURE_YES : FEATURE_NO;
-}

@@ -55,7 +55,5 @@ enum feature feature_udp(int family);
 enum feature feature_field(const struct btf *btf, const char *name, const char *path);
 /* A function that BTF lists, which is where programs find kfuncs. */
 enum feature feature_function(const struct btf *btf, const char *name);
-/* A tracepoint that programs may be attached to as raw_tp. */
-enum feature feature_tracepoint(const struct btf *btf, const char *name);
 
 #endif
