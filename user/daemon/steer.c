@@ -237,11 +237,18 @@ static void follow(struct run_steer *steer, const struct run_config *config,
 
 /* --- a configuration */
 
-static void log_loaded(const struct steer_options *options, int groups)
+static void log_loaded(const struct steer_options *options, const struct sluice_steer_meta *before,
+		       int groups)
 {
 	struct log_line line;
 	char ports[512];
 
+	if (before->magic && before->flows != options->flows) {
+		log_begin(&line, LOG_LEVEL_INFO, "steer: flow tables start empty");
+		log_field(&line, "flows", "%u", options->flows);
+		log_field(&line, "before", "%u", before->flows);
+		log_end(&line);
+	}
 	ports_format(&options->ports, ports, sizeof(ports));
 	log_begin(&line, LOG_LEVEL_INFO, "steer is in force");
 	log_field(&line, "policy", "%s", steer_policy_name(options->policy));
@@ -252,14 +259,16 @@ static void log_loaded(const struct steer_options *options, int groups)
 
 static int load(struct run_steer *steer, const struct steer_options *options, struct err *err)
 {
+	struct sluice_steer_meta before = { 0 };
 	int groups, result;
 
+	steer_read(options->bpffs, &before, &(struct err){ 0 });
 	steer_log_begin(steer->log, 0);
 	result = steer_load(&steer->loader, options, steer_log_news, steer->log, &groups, err);
 	steer_log_end(steer->log, !result);
 	if (result)
 		return result;
-	log_loaded(options, groups);
+	log_loaded(options, &before, groups);
 	count_groups(steer, steer_log_groups(steer->log));
 	return 0;
 }
