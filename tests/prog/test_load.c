@@ -476,29 +476,92 @@ static void test_unload(void **unused)
 
 /* --- the table */
 
-/* Grown, shrunk, and with as many sets as before: every flow is there, and serves. */
+static __u32 table_id(void)
+{
+	int fd = pins_get(DIR_OURS, "reply", "sluice_flows");
+	struct bpf_map_info info = { 0 };
+	__u32 length = sizeof(info);
+
+	assert_true(fd >= 0);
+	assert_return_code(bpf_obj_get_info_by_fd(fd, &info, &length), errno);
+	close(fd);
+	return info.id;
+}
+
+/* The kernel frees a map some time after its last program is gone. */
+static void assert_freed(__u32 map_id)
+{
+	const struct timespec pause = { .tv_nsec = 10000000 };
+	int tries, fd;
+
+	for (tries = 0; tries < 1000; tries++) {
+		fd = bpf_map_get_fd_by_id(map_id);
+		if (fd < 0) {
+			assert_int_equal(errno, ENOENT);
+			return;
+		}
+		close(fd);
+		nanosleep(&pause, NULL);
+	}
+	fail_msg("map %u is not freed", map_id);
+}
+
+/*
+ * Grown and shrunk: the new table is empty.  What was asked before is left to the kernel, what is
+ * asked then is fixed at once, and nothing of the old table stays.
+ */
 static void test_table_size(void **unused)
 {
-	static const __u32 tables[] = { 64, 8192, 1000, 1000, 65536, 72 };
+	static const __u32 tables[] = { 64, 8192, 1000, 65536, 72 };
 	struct reply_options with = options(SLUICE_REPLY_SOCKET);
 	struct flow_table_usage fill;
-	char flows[TEXT_MAX];
 	struct talk talk;
+	__u32 old;
 	size_t i;
 
 	load_with(&with, LOAD_FRESH);
 	talk_open(&talk);
 	talk_ask(&talk);
-	flows_now(flows, &fill);
+	talk_answer(&talk, true);
 	for (i = 0; i < COUNT(tables); i++) {
+		old = table_id();
 		with.table = tables[i];
 		load_with(&with, LOAD_UPDATED);
-		assert_flows(flows, tables[i]);
+		assert_int_equal(result.before.sets * SLUICE_FLOW_WAYS, i ? tables[i - 1] : 512);
+		assert_int_equal(reply_flows(DIR_OURS, &fill, NULL, NULL, &err), 0);
+		assert_int_equal(fill.live + fill.expired, 0);
+		assert_int_equal(fill.size, tables[i]);
+		talk_answer(&talk, false);
+		talk_ask(&talk);
 		talk_answer(&talk, true);
+		assert_int_equal(access(DIR_OURS "/reply/sluice_flows_new", F_OK), -1);
+		assert_freed(old);
 	}
-	assert_int_equal(state_now().counters.value[SLUICE_REPLY_learned], COUNT(talk.clients));
-	assert_int_equal(state_now().counters.value[SLUICE_REPLY_fixed],
+	assert_int_equal(state_now().counters.value[SLUICE_REPLY_left_no_flow],
 			 COUNT(talk.clients) * COUNT(tables));
+	talk_close(&talk);
+}
+
+/* As many sets as before, and other settings: every flow is there, and serves. */
+static void test_table_kept(void **unused)
+{
+	struct reply_options with = options(SLUICE_REPLY_SOCKET);
+	struct flow_table_usage fill;
+	char flows[TEXT_MAX];
+	struct talk talk;
+	__u32 old;
+
+	load_with(&with, LOAD_FRESH);
+	talk_open(&talk);
+	talk_ask(&talk);
+	flows_now(flows, &fill);
+	old = table_id();
+	with.table = 512 - SLUICE_FLOW_WAYS + 1;
+	with.age_s = 50;
+	load_with(&with, LOAD_UPDATED);
+	assert_int_equal(table_id(), old);
+	assert_flows(flows, 512);
+	talk_answer(&talk, true);
 	talk_close(&talk);
 }
 
@@ -519,7 +582,7 @@ static void make_older(__u32 time)
 	close(fd);
 }
 
-/* What has expired is told apart, and does not move to another table. */
+/* What has expired is told apart. */
 static void test_table_expired(void **unused)
 {
 	struct reply_options with = options(SLUICE_REPLY_SOCKET);
@@ -533,12 +596,6 @@ static void test_table_expired(void **unused)
 	assert_int_equal(reply_flows(DIR_OURS, &fill, NULL, NULL, &err), 0);
 	assert_int_equal(fill.live, 0);
 	assert_int_equal(fill.expired, COUNT(talk.clients));
-	with.table = 4096;
-	load_with(&with, LOAD_UPDATED);
-	assert_int_equal(reply_flows(DIR_OURS, &fill, NULL, NULL, &err), 0);
-	assert_int_equal(fill.live + fill.expired, 0);
-	talk_ask(&talk);
-	talk_answer(&talk, true);
 	talk_close(&talk);
 }
 
@@ -554,26 +611,24 @@ static void test_table_pin_fails(void **unused)
 	talk_open(&talk);
 	talk_ask(&talk);
 	flows_now(flows, &fill);
-	with.table = 64;
-	load_with(&with, LOAD_UPDATED);
-	assert_return_code(mkdir(DIR_OURS "/reply/sluice_older", 0700), errno);
+	assert_return_code(mkdir(DIR_OURS "/reply/sluice_flows_new", 0700), errno);
 	inventory(before);
 	with.table = 4096;
 	with.age_s = 1;
 	assert_int_not_equal(reply_load(&with, &result, &err), 0);
 	assert_unchanged(before);
-	assert_flows(flows, 64);
+	assert_flows(flows, 512);
 	talk_answer(&talk, true);
 
-	assert_return_code(rmdir(DIR_OURS "/reply/sluice_older"), errno);
+	assert_return_code(rmdir(DIR_OURS "/reply/sluice_flows_new"), errno);
 	with.age_s = 100;
 	load_with(&with, LOAD_UPDATED);
-	assert_flows(flows, 4096);
+	talk_ask(&talk);
+	talk_answer(&talk, true);
 	talk_close(&talk);
 }
 
-/* A load that fails once the table has changed its size: flows of the table before are kept, too.
- */
+/* A load that fails once the new table is pinned: the old one, and its flows, are kept. */
 static void test_table_undone(void **unused)
 {
 	struct reply_options with = options(SLUICE_REPLY_SOCKET);
@@ -586,8 +641,6 @@ static void test_table_undone(void **unused)
 	talk_open(&talk);
 	talk_ask(&talk);
 	flows_now(flows, &fill);
-	with.table = 1024;
-	load_with(&with, LOAD_UPDATED);
 	pins_path(DIR_OURS, "reply", "link_fix6", path);
 	assert_int_equal(pins_drop(path), 0);
 	alone = foreign(cgroup, BPF_CGROUP_UDP6_SENDMSG, "alone", 0);
@@ -595,40 +648,27 @@ static void test_table_undone(void **unused)
 	with.table = 2048;
 	refused(&with, EXIT_CONFLICT, EBUSY, "alone");
 	assert_unchanged(before);
-	assert_flows(flows, 1024);
+	assert_flows(flows, 512);
 	foreign_gone(cgroup, BPF_CGROUP_UDP6_SENDMSG, alone);
+	with.table = 512;
 	load_with(&with, LOAD_UPDATED);
-	assert_flows(flows, 2048);
+	assert_flows(flows, 512);
 	talk_answer(&talk, true);
 	talk_close(&talk);
 }
 
-static void resized_long_ago(struct sluice_reply_meta *meta)
-{
-	meta->resized_ns -= 2 * meta->age_ns;
-}
-
-/* The table before is kept for as long as its flows live, and no longer. */
-static void test_table_dropped(void **unused)
+/* What a loader that died has staged goes with the next load, which has no use for it. */
+static void test_table_staged(void **unused)
 {
 	struct reply_options with = options(SLUICE_REPLY_SOCKET);
+	int fd = bpf_map_create(BPF_MAP_TYPE_ARRAY, "staged", 4, 8, 1, NULL);
 
 	load_with(&with, LOAD_FRESH);
-	assert_int_equal(access(DIR_OURS "/reply/sluice_previous", F_OK), -1);
-	with.table = 1024;
+	assert_return_code(fd, errno);
+	assert_return_code(bpf_obj_pin(fd, DIR_OURS "/reply/sluice_flows_new"), errno);
+	close(fd);
 	load_with(&with, LOAD_UPDATED);
-	load_with(&with, LOAD_UPDATED);
-	assert_int_equal(access(DIR_OURS "/reply/sluice_previous", F_OK), 0);
-	assert_int_equal(access(DIR_OURS "/reply/sluice_older", F_OK), -1);
-	meta_change(resized_long_ago);
-	load_with(&with, LOAD_UPDATED);
-	assert_int_equal(access(DIR_OURS "/reply/sluice_previous", F_OK), -1);
-	with.table = 64;
-	load_with(&with, LOAD_UPDATED);
-	with.table = 128;
-	load_with(&with, LOAD_UPDATED);
-	assert_int_equal(access(DIR_OURS "/reply/sluice_older", F_OK), -1);
-	assert_socket_mode_on(cgroup, 1);
+	assert_int_equal(access(DIR_OURS "/reply/sluice_flows_new", F_OK), -1);
 }
 
 /* --- another program stands in the way */
@@ -675,6 +715,7 @@ static void test_conflict_mode(void **unused)
 	assert_int_equal(state_now().counters.value[SLUICE_REPLY_audit_wrong], COUNT(talk.clients));
 
 	foreign_gone(cgroup, BPF_CGROUP_UDP6_SENDMSG, alone);
+	with.table = 512;
 	with.age_s = 100;
 	load_with(&with, LOAD_UPDATED);
 	talk_answer(&talk, true);
@@ -813,8 +854,9 @@ static void test_order(void **unused)
 	state = state_now();
 	assert_int_equal(state.hook_count, 3);
 	assert_string_equal(state.hooks[0].pin, "link_learn");
-	assert_true(state.hooks[0].link_id > state.hooks[1].link_id);
-	assert_true(state.hooks[0].link_id > state.hooks[2].link_id);
+	/* what is learned comes before what is fixed, also where programs are replaced */
+	assert_true(state.hooks[0].link_id < state.hooks[1].link_id);
+	assert_true(state.hooks[0].link_id < state.hooks[2].link_id);
 	for (i = 0; i < COUNT(types); i++) {
 		foreign_gone(cgroup, types[i], first[i]);
 		foreign_gone(cgroup, types[i], last[i]);
@@ -899,14 +941,11 @@ static void test_abi_maps(void **unused)
 
 	load(SLUICE_REPLY_SOCKET, LOAD_FRESH);
 	replace_map("sluice_flows", sizeof(struct sluice_flow_set) * 2, 64);
+	refused(&with, EXIT_CONFLICT, EPROTO, "another version");
 	assert_int_equal(reply_flows(DIR_OURS, &fill, NULL, NULL, &err), -EPROTO);
 	assert_int_equal(err.code, EXIT_CONFLICT);
 	assert_int_equal(reply_unload(DIR_OURS, &err), 9);
 	load(SLUICE_REPLY_SOCKET, LOAD_FRESH);
-	with.table = 1024;
-	load_with(&with, LOAD_UPDATED);
-	replace_map("sluice_previous", sizeof(struct sluice_flow_set) * 2, 64);
-	assert_int_equal(reply_flows(DIR_OURS, &fill, NULL, NULL, &err), 0);
 	replace_map("sluice_counters", sizeof(struct sluice_reply_counters) * 2, 1);
 	assert_int_equal(reply_read(DIR_OURS, &state, &err), -EPROTO);
 	replace_map("sluice_audits", sizeof(struct sluice_audit) * 2, 1);
@@ -1264,7 +1303,7 @@ static int tear_down(void **unused)
 	for (fd = 3; fd < 128; fd++)
 		if (fcntl(fd, F_GETFD) == FD_CLOEXEC)
 			close(fd);
-	rmdir(DIR_OURS "/reply/sluice_older");
+	rmdir(DIR_OURS "/reply/sluice_flows_new");
 	cleanup_remove(DIR_OURS, NULL, &err);
 	lab_cgroup_remove(cgroup);
 	lab_cgroup_remove(other);
@@ -1285,19 +1324,15 @@ int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(test_##name, set_up, tear_down)
 	const struct CMUnitTest tests[] = {
-		TEST(load),	      TEST(update),
-		TEST(mode),	      TEST(dry_run),
-		TEST(unload),	      TEST(table_size),
-		TEST(table_expired),  TEST(table_pin_fails),
-		TEST(table_undone),   TEST(table_dropped),
-		TEST(conflict_fresh), TEST(conflict_mode),
-		TEST(conflict_last),  TEST(conflict_cgroup),
-		TEST(cgroup_change),  TEST(cgroup_gone),
-		TEST(order),	      TEST(abi),
-		TEST(abi_maps),	      TEST(refusal),
-		TEST(refusal_long),   TEST(refusal_not_kept),
-		TEST(lock),	      TEST(lock_wait),
-		TEST(dead_loader),    TEST(dead_early),
+		TEST(load),	     TEST(update),	     TEST(mode),
+		TEST(dry_run),	     TEST(unload),	     TEST(table_size),
+		TEST(table_expired), TEST(table_pin_fails),  TEST(table_undone),
+		TEST(table_staged),  TEST(table_kept),	     TEST(conflict_fresh),
+		TEST(conflict_mode), TEST(conflict_last),    TEST(conflict_cgroup),
+		TEST(cgroup_change), TEST(cgroup_gone),	     TEST(order),
+		TEST(abi),	     TEST(abi_maps),	     TEST(refusal),
+		TEST(refusal_long),  TEST(refusal_not_kept), TEST(lock),
+		TEST(lock_wait),     TEST(dead_loader),	     TEST(dead_early),
 		TEST(pin_lost),
 	};
 

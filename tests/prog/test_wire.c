@@ -10,7 +10,6 @@
  */
 #include "bpf/wire/wire.skel.h"
 #include "packet_build.h"
-#include "wire/resize.h"
 
 #include <bpf/bpf.h>
 #include <errno.h>
@@ -1224,15 +1223,6 @@ static void test_owed(void **state)
 	}
 }
 
-static void flows_move(const struct programs *from, const struct programs *to)
-{
-	struct sluice_wire_meta meta = { .seed = SEED, .sets = SETS };
-
-	assert_int_equal(wire_move_flows(bpf_map__fd(from->skel->maps.sluice_w_flows),
-					 bpf_map__fd(to->skel->maps.sluice_w_flows), &meta),
-			 0);
-}
-
 #define RACES 1000
 
 /* A thread that sends an answer each time that the other one does. */
@@ -1298,29 +1288,6 @@ static void test_owed_once(void **state)
 	pthread_join(thread, NULL);
 	assert_true(taken > 0);
 	assert_int_equal(twice, 0);
-}
-
-/* A table that takes over the flows of another one knows what is owed, and what is not. */
-static void test_owed_in_table(void **state)
-{
-	struct shape request = request4(next_port(), WILDCARD);
-	struct shape direct = to_target(request, NEAR4), reply = answer(&request, NEAR4);
-	struct shape mended = answer(&request, request.target);
-	const struct programs *from = &host, *to = &host_by_table;
-
-	pass(from, from->in, &direct, &direct, SLUICE_WIRE_request_right);
-	flows_move(from, to);
-	pass(to, to->in, &request, &direct, SLUICE_WIRE_request_rewritten);
-	pass(to, to->out, &reply, &reply, SLUICE_WIRE_reply_right);
-	pass(to, to->out, &reply, &mended, SLUICE_WIRE_reply_rewritten);
-	/* what the slot held before is nothing to go by */
-	pass(to, to->in, &direct, &direct, SLUICE_WIRE_request_right);
-	flow_past(to, &request, 1000, 1000);
-	pass(from, from->in, &direct, &direct, SLUICE_WIRE_request_right);
-	pass(from, from->out, &reply, &reply, SLUICE_WIRE_reply_right);
-	flows_move(from, to);
-	pass(to, to->in, &request, &direct, SLUICE_WIRE_request_rewritten);
-	pass(to, to->out, &reply, &mended, SLUICE_WIRE_reply_rewritten);
 }
 
 static void test_replies(void **state)
@@ -1912,7 +1879,6 @@ int main(void)
 		cmocka_unit_test(test_moved),
 		cmocka_unit_test(test_owed),
 		cmocka_unit_test(test_owed_once),
-		cmocka_unit_test(test_owed_in_table),
 		cmocka_unit_test(test_replies),
 		cmocka_unit_test(test_aged),
 		cmocka_unit_test(test_aged_address_gone),

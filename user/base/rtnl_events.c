@@ -33,8 +33,7 @@ static bool link_from(const struct nlmsghdr *nlh, struct rtnl_link *link)
 	if (mnl_nlmsg_get_payload_len(nlh) < sizeof(*msg) || msg->ifi_family != AF_UNSPEC)
 		return false;
 	*link = (struct rtnl_link){ .index = (unsigned int)msg->ifi_index };
-	mnl_attr_for_each(attr, nlh, sizeof(*msg))
-	{
+	mnl_attr_for_each(attr, nlh, sizeof(*msg)) {
 		if (mnl_attr_get_type(attr) == IFLA_IFNAME &&
 		    !mnl_attr_validate(attr, MNL_TYPE_NUL_STRING))
 			strncpy(link->name, mnl_attr_get_str(attr), sizeof(link->name) - 1);

@@ -89,8 +89,7 @@ static int address_take(const struct nlmsghdr *nlh, void *into)
 	const struct nlattr *attr;
 	bool found = false;
 
-	mnl_attr_for_each(attr, nlh, sizeof(*msg))
-	{
+	mnl_attr_for_each(attr, nlh, sizeof(*msg)) {
 		unsigned int type = mnl_attr_get_type(attr);
 
 		if (type == IFA_LOCAL || (type == IFA_ADDRESS && !found))
@@ -132,8 +131,9 @@ static int local_take(const struct nlmsghdr *nlh, void *into)
 		local.bits += V4MAPPED_BITS;
 		local.addr = inet_from_ip4(INADDR_ANY);
 	}
-	mnl_attr_for_each(attr, nlh, sizeof(*msg)) if (mnl_attr_get_type(attr) == RTA_DST)
-		addr_attr(&local.addr, msg->rtm_family, attr);
+	mnl_attr_for_each(attr, nlh, sizeof(*msg))
+		if (mnl_attr_get_type(attr) == RTA_DST)
+			addr_attr(&local.addr, msg->rtm_family, attr);
 	return taken(inet_add_local(f->inet, &local));
 }
 
@@ -154,9 +154,9 @@ static int rule_take(const struct nlmsghdr *nlh, void *into)
 	const struct nlattr *attr;
 	uint32_t priority = 0;
 
-	mnl_attr_for_each(attr, nlh,
-			  sizeof(struct fib_rule_hdr)) if (mnl_attr_get_type(attr) == FRA_PRIORITY)
-		priority = mnl_attr_get_u32(attr);
+	mnl_attr_for_each(attr, nlh, sizeof(struct fib_rule_hdr))
+		if (mnl_attr_get_type(attr) == FRA_PRIORITY)
+			priority = mnl_attr_get_u32(attr);
 	if (priority && priority < RULE_MAIN)
 		f->inet->ruled = true;
 	return MNL_CB_OK;
@@ -180,12 +180,10 @@ static int neighbour_take(const struct nlmsghdr *nlh, void *into)
 
 	if (!(msg->ndm_state & (NUD_FAILED | NUD_INCOMPLETE)))
 		return MNL_CB_OK;
-	mnl_attr_for_each(
-		attr, nlh,
-		sizeof(*msg)) if (mnl_attr_get_type(attr) == NDA_DST &&
-				  addr_attr(&neighbour.addr, msg->ndm_family,
-					    attr)) return taken(inet_add_neighbour(f->inet,
-										   &neighbour));
+	mnl_attr_for_each(attr, nlh, sizeof(*msg))
+		if (mnl_attr_get_type(attr) == NDA_DST &&
+		    addr_attr(&neighbour.addr, msg->ndm_family, attr))
+			return taken(inet_add_neighbour(f->inet, &neighbour));
 	return MNL_CB_OK;
 }
 
@@ -223,9 +221,9 @@ static int socket_take(const struct nlmsghdr *nlh, void *into)
 		return MNL_CB_OK;
 	if (socket.peer_port_be)
 		addr_from(&socket.peer, msg->idiag_family, msg->id.idiag_dst);
-	mnl_attr_for_each(attr, nlh,
-			  sizeof(*msg)) if (mnl_attr_get_type(attr) == INET_DIAG_SKV6ONLY)
-		socket.v6only = mnl_attr_get_u8(attr);
+	mnl_attr_for_each(attr, nlh, sizeof(*msg))
+		if (mnl_attr_get_type(attr) == INET_DIAG_SKV6ONLY)
+			socket.v6only = mnl_attr_get_u8(attr);
 	return taken(inet_add_socket(f->inet, &socket));
 }
 
@@ -366,8 +364,7 @@ static int route_take(const struct nlmsghdr *nlh, void *into)
 	const struct nlattr *attr;
 
 	route->type = msg->rtm_type;
-	mnl_attr_for_each(attr, nlh, sizeof(*msg))
-	{
+	mnl_attr_for_each(attr, nlh, sizeof(*msg)) {
 		switch (mnl_attr_get_type(attr)) {
 		case RTA_OIF:
 			route->oif = mnl_attr_get_u32(attr);

@@ -39,10 +39,9 @@ static bool is_bridge(const struct nlattr *linkinfo)
 {
 	const struct nlattr *attr;
 
-	mnl_attr_for_each_nested(
-		attr, linkinfo) if (mnl_attr_get_type(attr) ==
-				    IFLA_INFO_KIND) return !strcmp(mnl_attr_get_str(attr),
-								   "bridge");
+	mnl_attr_for_each_nested(attr, linkinfo)
+		if (mnl_attr_get_type(attr) == IFLA_INFO_KIND)
+			return !strcmp(mnl_attr_get_str(attr), "bridge");
 	return false;
 }
 
@@ -53,8 +52,7 @@ static int take(const struct nlmsghdr *nlh, void *into)
 	struct listing *listing = into;
 	const struct nlattr *attr;
 
-	mnl_attr_for_each(attr, nlh, sizeof(*msg))
-	{
+	mnl_attr_for_each(attr, nlh, sizeof(*msg)) {
 		unsigned int type = mnl_attr_get_type(attr);
 
 		if (type == IFLA_IFNAME)

@@ -83,9 +83,10 @@ static int qdisc_take(const struct nlmsghdr *nlh, void *into)
 	/* older kernels list the qdiscs of all interfaces */
 	if (msg->tcm_ifindex != (int)search->ifindex || msg->tcm_parent != TC_H_CLSACT)
 		return MNL_CB_OK;
-	mnl_attr_for_each(attr, nlh, sizeof(*msg)) if (mnl_attr_get_type(attr) == TCA_KIND &&
-						       !strcmp(mnl_attr_get_str(attr), "clsact"))
-		search->clsact = true;
+	mnl_attr_for_each(attr, nlh, sizeof(*msg))
+		if (mnl_attr_get_type(attr) == TCA_KIND &&
+		    !strcmp(mnl_attr_get_str(attr), "clsact"))
+			search->clsact = true;
 	return MNL_CB_OK;
 }
 
@@ -194,8 +195,7 @@ static void bpf_options(const struct nlattr *options, struct filter *filter)
 {
 	const struct nlattr *attr;
 
-	mnl_attr_for_each_nested(attr, options)
-	{
+	mnl_attr_for_each_nested(attr, options) {
 		if (mnl_attr_get_type(attr) == TCA_BPF_ID)
 			filter->prog_id = mnl_attr_get_u32(attr);
 		else if (mnl_attr_get_type(attr) == TCA_BPF_NAME)
@@ -213,8 +213,7 @@ static bool filter_read(const struct nlmsghdr *nlh, struct filter *filter)
 	*filter = (struct filter){ .as = { .handle = msg->tcm_handle,
 					   .priority = TC_H_MAJ(msg->tcm_info) >> 16 },
 				   .protocol_be = (__u16)TC_H_MIN(msg->tcm_info) };
-	mnl_attr_for_each(attr, nlh, sizeof(*msg))
-	{
+	mnl_attr_for_each(attr, nlh, sizeof(*msg)) {
 		if (mnl_attr_get_type(attr) == TCA_KIND)
 			snprintf(filter->as.kind, sizeof(filter->as.kind), "%s",
 				 mnl_attr_get_str(attr));

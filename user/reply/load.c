@@ -131,13 +131,13 @@ static int attach(void *arg, struct err *err)
 	struct load *load = arg;
 	bool fixes = load->after.mode == SLUICE_REPLY_SOCKET;
 	struct hook hooks[] = {
-		/* Learning last: a reply must never be fixed from a table that is not filled. */
+		/* Learning first: a reply must never be fixed from a table that is not filled. */
+		{ PIN_LEARN, load->skel->progs.sluice_learn, true },
 		{ PIN_FIX4, load->skel->progs.sluice_fix4, fixes },
 		{ PIN_FIX6, load->skel->progs.sluice_fix6, fixes },
 		{ PIN_AUDIT, load->skel->progs.sluice_audit, !fixes },
 		{ PIN_CONNECT4, load->skel->progs.sluice_connect4, !fixes },
 		{ PIN_CONNECT6, load->skel->progs.sluice_connect6, !fixes },
-		{ PIN_LEARN, load->skel->progs.sluice_learn, true },
 	};
 
 	return hooks_apply_cgroup(load->options->bpffs, REPLY_PLANE, load->options->cgroup, hooks,

@@ -152,12 +152,16 @@ static int book_write(int ifaces_fd, struct wire_iface *iface, struct err *err)
 	return 0;
 }
 
-/* Both directions; what ingress rewrites must find egress at work, so egress comes first. */
+/*
+ * Both directions.  What ingress rewrites must find egress at work, so that egress is attached
+ * first; but it is replaced last, since a table of another size is filled by ingress.
+ */
 int wire_iface_attach(const char *bpffs, int ifaces_fd, struct wire_iface *iface,
 		      const int prog_fd[2], int old_prog[2], struct err *err)
 {
-	bool made = false;
-	int out, result;
+	struct sluice_wire_iface before;
+	bool made = false, known = !bpf_map_lookup_elem(ifaces_fd, &iface->ifindex, &before);
+	int i, result;
 
 	if (iface->book.via == SLUICE_WIRE_CLSACT) {
 		result = tc_clsact_make(iface->ifindex, &made);
@@ -173,7 +177,9 @@ int wire_iface_attach(const char *bpffs, int ifaces_fd, struct wire_iface *iface
 		iface->book.clsact_made |= made;
 	}
 	result = book_write(ifaces_fd, iface, err);
-	for (out = 1; !result && out >= 0; out--) {
+	for (i = 0; !result && i < 2; i++) {
+		bool out = known ? i : !i;
+
 		result = hook_set(bpffs, iface, out, prog_fd[out], &old_prog[out]);
 		if (result)
 			attach_error(iface, out, -result, err);

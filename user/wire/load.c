@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * Order of a load: find the interfaces, verify the programs for each kind of them, fill the maps,
- * and only then touch what is attached; programs that are attached are replaced in place.  The meta
- * map says SLUICE_LOADING in between.  An interface stands in the book before anything is attached
- * to it, so that whatever is left by a loader that died is found again.
+ * and only then touch what is attached; programs that are attached are replaced in place
+ * (kernel/object.h).  An interface stands in the book before anything is attached to it, so that
+ * whatever is left by a loader that died is found again.
  */
 #include "wire/wire.h"
 
@@ -11,6 +11,7 @@
 #include "bpf/wire/wire.skel.h"
 #include "kernel/caps.h"
 #include "kernel/netdev.h"
+#include "kernel/object.h"
 #include "kernel/pins.h"
 #include "kernel/state_dir.h"
 #include "kernel/tc.h"
@@ -18,7 +19,6 @@
 #include "wire/pins.h"
 #include "wire/plan.h"
 #include "wire/programs.h"
-#include "wire/resize.h"
 #include "wire/routes_sync.h"
 
 #include <bpf/bpf.h>
@@ -26,7 +26,6 @@
 #include <linux/capability.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
 #include <unistd.h>
 
 static const int caps_needed[] = { CAP_BPF, CAP_NET_ADMIN, CAP_PERFMON };
@@ -35,6 +34,7 @@ struct load {
 	const struct wire_options *options;
 	struct sluice_wire_meta before; /* magic 0: nothing was loaded */
 	struct sluice_wire_meta after;
+	struct object object;
 	struct wire_plan plan;
 	struct wire_pair pairs[SLUICE_WIRE_ROLES];
 	struct wire_bpf *first; /* the skeleton that has the maps */
@@ -58,7 +58,7 @@ static void meta_fill(struct load *load)
 		.abi = SLUICE_WIRE_ABI,
 		.state = SLUICE_LOADED,
 		.via = load->plan.via,
-		.seed = load->before.seed,
+		.seed = object_seed(load->before.seed),
 		.age_ns = options->age_s * 1000000000ULL,
 		.loaded_ns = plane_now_ns(CLOCK_REALTIME),
 		.netns = netdev_netns(),
@@ -66,36 +66,18 @@ static void meta_fill(struct load *load)
 		.any_port = options->ports.any,
 	};
 	memcpy(meta->ports, options->ports.bit, sizeof(meta->ports));
-	while (!meta->seed)
-		if (getrandom(&meta->seed, sizeof(meta->seed), 0) < 0)
-			meta->seed = plane_now_ns(CLOCK_MONOTONIC);
-}
-
-/* The size is the pinned map's own: a load that died may have changed it, and not said so. */
-static bool table_changes(const struct load *load)
-{
-	int fd = load->before.magic ? pins_get(load->options->bpffs, WIRE_PLANE, "sluice_w_flows")
-				    : -1;
-	__u32 sets;
-
-	if (fd < 0)
-		return false;
-	sets = plane_map_entries(fd);
-	close(fd);
-	return sets != load->after.sets;
 }
 
 static int verify(struct load *load, struct err *err)
 {
-	const char *bpffs = load->before.magic ? load->options->bpffs : NULL;
 	int result = 0;
 	__u32 roles;
 
 	for (roles = 0; !result && roles < SLUICE_WIRE_ROLES; roles++) {
 		if (!(load->plan.kinds & 1U << roles))
 			continue;
-		result = wire_pair_load(&load->pairs[roles], &load->after, roles, load->first,
-					bpffs, table_changes(load), err);
+		result = wire_pair_load(&load->pairs[roles], &load->object, &load->after, roles,
+					err);
 		if (!load->first)
 			load->first = load->pairs[roles].skel;
 	}
@@ -153,36 +135,6 @@ static void servers_sweep(const struct load *load)
 		bpf_map_delete_elem(fd, &unwanted[i]);
 }
 
-/*
- * A table of another size takes over the flows of the old one, once before any program uses it and
- * once when all do.  A request that comes in in between may have its answer unmended, and is asked
- * again; tables change their size by hand, and seldom.
- */
-static int table_fill(const struct load *load, int old_fd, struct err *err)
-{
-	int result = wire_move_flows(old_fd, bpf_map__fd(load->first->maps.sluice_w_flows),
-				     &load->after);
-
-	if (result)
-		return err_set(err, EXIT_ERROR, -result, "flow table: moving it: %s",
-			       strerror(-result));
-	return 0;
-}
-
-static int table_swap_pin(const struct load *load, struct err *err)
-{
-	const char *bpffs = load->options->bpffs;
-	char fresh[PATH_MAX], path[PATH_MAX];
-
-	pins_path(bpffs, WIRE_PLANE, "sluice_w_flows_new", fresh);
-	pins_path(bpffs, WIRE_PLANE, "sluice_w_flows", path);
-	unlink(fresh);
-	if (bpf_obj_pin(bpf_map__fd(load->first->maps.sluice_w_flows), fresh) ||
-	    rename(fresh, path))
-		return err_set(err, EXIT_ERROR, errno, "pin %s: %s", path, strerror(errno));
-	return 0;
-}
-
 static int attach_all(struct load *load, struct err *err)
 {
 	int ifaces_fd = bpf_map__fd(load->first->maps.sluice_w_ifaces), result = 0;
@@ -205,7 +157,7 @@ static int attach_all(struct load *load, struct err *err)
 	return result;
 }
 
-static void attach_undo(struct load *load)
+static void ifaces_restore(struct load *load)
 {
 	int ifaces_fd = bpf_map__fd(load->first->maps.sluice_w_ifaces);
 
@@ -235,19 +187,12 @@ static int pin_pairs(const struct load *load, struct err *err)
 
 	for (roles = 0; !result && roles < SLUICE_WIRE_ROLES; roles++) {
 		if (load->pairs[roles].skel) {
-			result = wire_pair_pin(&load->pairs[roles], load->options->bpffs, err);
+			result = wire_pair_pin(&load->pairs[roles], &load->object, err);
 			continue;
 		}
 		wire_pair_unpin(roles, load->options->bpffs);
 	}
 	return result;
-}
-
-static int meta_write(const struct load *load, const struct sluice_wire_meta *meta,
-		      enum sluice_load_state state, struct err *err)
-{
-	return plane_meta_write(&wire_plane, bpf_map__fd(load->first->maps.sluice_w_meta), meta,
-				state, err);
 }
 
 static int routes_fill(struct load *load, const struct wire_except *except, struct err *err)
@@ -256,59 +201,36 @@ static int routes_fill(struct load *load, const struct wire_except *except, stru
 				 except, &load->routes_left_out, err);
 }
 
-/* What was to be left alone before is so again. */
-static void except_undo(struct load *load)
+static int attach(void *arg, struct err *err)
 {
+	struct load *load = arg;
+	int result = routes_fill(load, &load->except, err);
+
+	if (!result)
+		result = servers_write(load, err);
+	if (!result)
+		result = attach_all(load, err);
+	if (!result)
+		result = wire_except_write(load->options->bpffs, &load->except, err);
+	return result ? result : pin_pairs(load, err);
+}
+
+static void undo(void *arg)
+{
+	struct load *load = arg;
 	struct err ignored;
 
+	ifaces_restore(load);
+	if (!load->before.magic)
+		return;
 	routes_fill(load, &load->except_before, &ignored);
 	wire_except_write(load->options->bpffs, &load->except_before, &ignored);
 }
 
-static int commit(struct load *load, struct err *err)
+static void finish(void *arg)
 {
-	bool fresh = !load->before.magic;
-	const char *bpffs = load->options->bpffs;
-	int old_flows = table_changes(load) ? pins_get(bpffs, WIRE_PLANE, "sluice_w_flows") : -1;
-	int result = plane_pin_maps(&wire_plane, bpffs, load->first->obj, err);
-
-	if (!result)
-		result = meta_write(load, fresh ? &load->after : &load->before, SLUICE_LOADING,
-				    err);
-	if (!result)
-		result = routes_fill(load, &load->except, err);
-	if (!result)
-		result = servers_write(load, err);
-	if (!result && old_flows >= 0)
-		result = table_fill(load, old_flows, err);
-	if (!result)
-		result = attach_all(load, err);
-	if (!result && old_flows >= 0)
-		result = table_fill(load, old_flows, err);
-	if (!result && old_flows >= 0)
-		result = table_swap_pin(load, err);
-	if (!result)
-		result = pin_pairs(load, err);
-	if (!result)
-		result = wire_except_write(bpffs, &load->except, err);
-	if (!result)
-		result = plane_mark(&wire_plane, bpffs, load->options->by_daemon, err);
-	if (!result) {
-		detach_unwanted(load);
-		servers_sweep(load);
-		result = meta_write(load, &load->after, SLUICE_LOADED, err);
-	}
-	if (result)
-		attach_undo(load);
-	if (result && !fresh)
-		except_undo(load);
-	if (result && fresh)
-		pins_remove(bpffs, WIRE_PLANE, &(struct err){ 0 });
-	else if (result)
-		meta_write(load, &load->before, load->before.state, &(struct err){ 0 });
-	if (old_flows >= 0)
-		close(old_flows);
-	return result;
+	detach_unwanted(arg);
+	servers_sweep(arg);
 }
 
 /* Removes remains that cannot be told from a foreign folder but by their place. */
@@ -321,25 +243,16 @@ static int remains_clear(const char *bpffs, struct err *err)
 	return result < 0 ? result : 0;
 }
 
-/* What stands there: nothing, a load to update, or remains to clear. */
-static int inspect(struct load *load, enum load_outcome *outcome, struct err *err)
+/* Reads what is loaded, of which only a load in this network namespace can be changed. */
+static int inspect(struct load *load, struct err *err)
 {
 	const char *bpffs = load->options->bpffs;
-	int fd, result = plane_meta_read(&wire_plane, bpffs, &load->before, err);
+	int fd, result = object_inspect(&load->object, err);
 
-	*outcome = LOAD_FRESH;
-	if (result == -ENOENT || result == -EUCLEAN) {
-		load->before = (struct sluice_wire_meta){ 0 };
-		if (result == -ENOENT)
-			return 0;
-		*outcome = LOAD_RECOVERED;
-		return load->options->dry_run ? 0 : remains_clear(bpffs, err);
-	}
-	if (result)
+	if (result || !load->before.magic)
 		return result;
 	if (load->before.netns != netdev_netns())
 		return wire_plane_elsewhere(bpffs, err);
-	*outcome = load->before.state == SLUICE_LOADED ? LOAD_UPDATED : LOAD_RECOVERED;
 	wire_except_read(bpffs, &load->except_before);
 	fd = wire_book_open(bpffs, err);
 	if (fd < 0)
@@ -449,15 +362,6 @@ static void old_progs_free(struct load *load)
 	free(load->old_prog);
 }
 
-static void pairs_put(struct load *load)
-{
-	__u32 roles;
-
-	for (roles = 0; roles < SLUICE_WIRE_ROLES; roles++)
-		if (load->pairs[roles].skel)
-			wire_pair_put(&load->pairs[roles]);
-}
-
 /* What takes long and needs no lock. */
 static int prepare(struct load *load, struct netdev **devs, struct err *err)
 {
@@ -476,8 +380,13 @@ static int prepare(struct load *load, struct netdev **devs, struct err *err)
 
 static void release(struct load *load)
 {
+	__u32 roles;
+
 	old_progs_free(load);
-	pairs_put(load);
+	for (roles = 0; roles < SLUICE_WIRE_ROLES; roles++)
+		if (load->pairs[roles].skel)
+			wire_pair_put(&load->pairs[roles]);
+	object_end(&load->object);
 	wire_routes_free(&load->routes);
 	free(load->plan.wanted);
 	free(load->old);
@@ -485,23 +394,30 @@ static void release(struct load *load)
 
 static int load_locked(struct load *load, struct wire_result *result, struct err *err)
 {
-	int failed = inspect(load, &result->outcome, err);
+	const struct object_steps steps = { attach, undo, finish, load };
+	int failed = inspect(load, err);
 
-	if (!failed)
-		failed = wire_plan_make(&load->plan, load->options, err);
+	if (failed)
+		return failed;
+	failed = wire_plan_make(&load->plan, load->options, err);
 	if (failed)
 		return failed;
 	wire_plan_warn(&load->plan);
 	warn_of_twins(load);
 	meta_fill(load);
 	failed = verify(load, err);
+	if (failed)
+		return failed;
+	failed = old_progs_make(load, err);
+	if (failed)
+		return failed;
+	result->outcome = load->options->dry_run ? LOAD_VERIFIED : load->object.outcome;
+	result->sets_before = load->before.sets;
+	result->as_before = is_as_before(load);
+	if (!load->options->dry_run)
+		failed = object_commit(&load->object, &steps, err);
 	if (!failed)
-		failed = old_progs_make(load, err);
-	result->as_before = !failed && is_as_before(load);
-	if (!failed && load->options->dry_run)
-		result->outcome = LOAD_VERIFIED;
-	else if (!failed)
-		failed = commit(load, err);
+		report(load, result);
 	return failed;
 }
 
@@ -512,19 +428,29 @@ int wire_load(const struct wire_options *options, struct wire_result *result, st
 	struct pins pins;
 	int failed;
 
+	load.object = (struct object){
+		.plane = &wire_plane,
+		.dir = options->bpffs,
+		.what = "wire programs",
+		.before = &load.before,
+		.after = &load.after,
+		.dry_run = options->dry_run,
+		.by_daemon = options->by_daemon,
+		.clear = remains_clear,
+	};
 	*result = (struct wire_result){ 0 };
 	failed = caps_require("reply load", caps_needed, sizeof(caps_needed) / sizeof(*caps_needed),
 			      err);
-	if (!failed)
-		failed = prepare(&load, &devs, err);
+	if (failed)
+		return failed;
+	failed = prepare(&load, &devs, err);
 	if (!failed)
 		failed = pins_lock(&pins, options->bpffs, true, err);
-	if (!failed) {
-		failed = load_locked(&load, result, err);
-		if (!failed)
-			report(&load, result);
-		pins_unlock(&pins);
-	}
+	if (failed)
+		goto out;
+	failed = load_locked(&load, result, err);
+	pins_unlock(&pins);
+out:
 	release(&load);
 	free(devs);
 	return failed;

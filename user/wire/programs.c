@@ -2,18 +2,14 @@
 #include "wire/programs.h"
 
 #include "bpf/wire/wire.skel.h"
-#include "kernel/links.h"
 #include "kernel/pins.h"
 #include "wire/pins.h"
 
 #include <bpf/bpf.h>
-#include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#define VERIFIER_LOG_SIZE (8 << 20)
-#define PIN_SIZE	  32
+#define PIN_SIZE 32
 
 static const char *prog_pin(__u32 roles, bool out, char name[PIN_SIZE])
 {
@@ -32,80 +28,31 @@ static void pair_configure(struct wire_bpf *skel, const struct sluice_wire_meta 
 	bpf_map__set_max_entries(skel->maps.sluice_w_flows, meta->sets);
 }
 
-/* The maps of the pair that was loaded first, else those that are pinned, but for `fresh_flows`. */
-static int pair_share(struct wire_bpf *skel, const struct wire_bpf *first, const char *bpffs,
-		      bool fresh_flows, struct err *err)
+int wire_pair_load(struct wire_pair *pair, struct object *object,
+		   const struct sluice_wire_meta *meta, __u32 roles, struct err *err)
 {
-	struct bpf_map *map;
-
-	bpf_object__for_each_map(map, skel->obj) {
-		const char *name = bpf_map__name(map);
-		int result = 0, fd;
-
-		if (bpf_map__is_internal(map))
-			continue;
-		if (first) {
-			fd = dup(bpf_map__fd(bpf_object__find_map_by_name(first->obj, name)));
-		} else {
-			if (!bpffs || (fresh_flows && map == skel->maps.sluice_w_flows))
-				continue;
-			fd = pins_get(bpffs, WIRE_PLANE, name);
-		}
-		if (fd >= 0)
-			result = bpf_map__reuse_fd(map, fd);
-		if (fd >= 0)
-			close(fd);
-		if (result)
-			return err_set(err, EXIT_ERROR, -result, "%s/" WIRE_PLANE "/%s: %s", bpffs,
-				       name, strerror(-result));
-	}
-	return 0;
-}
-
-int wire_pair_load(struct wire_pair *pair, const struct sluice_wire_meta *meta, __u32 roles,
-		   const struct wire_bpf *first, const char *bpffs, bool fresh_flows,
-		   struct err *err)
-{
-	LIBBPF_OPTS(bpf_object_open_opts, opts, .kernel_log_size = VERIFIER_LOG_SIZE);
-	char *log = calloc(1, VERIFIER_LOG_SIZE);
 	int result;
 
-	opts.kernel_log_buf = log;
-	pair->skel = log ? wire_bpf__open_opts(&opts) : NULL;
-	if (!pair->skel) {
-		free(log);
-		return err_set(err, EXIT_ERROR, ENOMEM, "wire programs: %s", strerror(errno));
-	}
 	pair->roles = roles;
-	pair_configure(pair->skel, meta, roles);
-	result = pair_share(pair->skel, first, bpffs, fresh_flows, err);
-	/* a shared table is as large as it is, whatever was written down about it */
-	pair->skel->rodata->sets = bpf_map__max_entries(pair->skel->maps.sluice_w_flows);
-	if (!result) {
-		result = wire_bpf__load(pair->skel);
-		if (result)
-			hooks_load_error("wire programs", -result, log, err);
-	}
+	pair->skel = wire_bpf__open_opts(object_open_opts(object));
+	if (pair->skel)
+		pair_configure(pair->skel, meta, roles);
+	result = object_verify(object, pair->skel ? pair->skel->skeleton : NULL, err);
+	if (result)
+		return result;
 	pair->fd[0] = bpf_program__fd(pair->skel->progs.sluice_wire_in);
 	pair->fd[1] = bpf_program__fd(pair->skel->progs.sluice_wire_out);
-	free(log);
-	return result;
+	return 0;
 }
 
-int wire_pair_pin(const struct wire_pair *pair, const char *bpffs, struct err *err)
+int wire_pair_pin(const struct wire_pair *pair, const struct object *object, struct err *err)
 {
-	char name[PIN_SIZE], staged[PIN_SIZE + 8], from[PATH_MAX], to[PATH_MAX];
-	int out;
+	char name[PIN_SIZE];
+	int out, result = 0;
 
-	for (out = 0; out < 2; out++) {
-		pins_path(bpffs, WIRE_PLANE, prog_pin(pair->roles, out, name), to);
-		snprintf(staged, sizeof(staged), "%s_new", name);
-		pins_path(bpffs, WIRE_PLANE, staged, from);
-		unlink(from);
-		if (bpf_obj_pin(pair->fd[out], from) || rename(from, to))
-			return err_set(err, EXIT_ERROR, errno, "pin %s: %s", to, strerror(errno));
-	}
-	return 0;
+	for (out = 0; !result && out < 2; out++)
+		result = object_pin(object, pair->fd[out], prog_pin(pair->roles, out, name), err);
+	return result;
 }
 
 void wire_pair_unpin(__u32 roles, const char *bpffs)
@@ -120,16 +67,30 @@ void wire_pair_unpin(__u32 roles, const char *bpffs)
 int wire_pair_get(struct wire_pair *pair, const struct sluice_wire_meta *meta, __u32 roles,
 		  const char *bpffs, struct err *err)
 {
+	struct sluice_wire_meta now = *meta;
+	struct object object = {
+		.plane = &wire_plane, .dir = bpffs, .what = "wire programs", .before = &now
+	};
 	char name[PIN_SIZE];
-	int result;
+	int result, table;
 
 	pair->roles = roles;
 	pair->fd[0] = pins_get(bpffs, WIRE_PLANE, prog_pin(roles, false, name));
 	pair->fd[1] = pins_get(bpffs, WIRE_PLANE, prog_pin(roles, true, name));
 	if (pair->fd[0] >= 0 && pair->fd[1] >= 0)
 		return 0;
-	result = wire_pair_load(pair, meta, roles, NULL, bpffs, false, err);
-	return result ? result : wire_pair_pin(pair, bpffs, err);
+	/* the table is as large as it is, whatever a loader that died wrote down about it */
+	table = plane_map_open(&wire_plane, bpffs, "sluice_w_flows", sizeof(__u32),
+			       sizeof(struct sluice_wire_set), err);
+	if (table < 0)
+		return table;
+	now.sets = plane_map_entries(table);
+	close(table);
+	result = wire_pair_load(pair, &object, &now, roles, err);
+	if (!result)
+		result = wire_pair_pin(pair, &object, err);
+	object_end(&object);
+	return result;
 }
 
 void wire_pair_put(struct wire_pair *pair)

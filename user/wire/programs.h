@@ -7,6 +7,7 @@
 #define SLUICE_WIRE_PROGRAMS_H
 
 #include "base/err.h"
+#include "kernel/object.h"
 
 #include <sluice/wire.h>
 #include <stdbool.h>
@@ -19,15 +20,11 @@ struct wire_pair {
 	int fd[2]; /* ingress, egress */
 };
 
-/*
- * Loads a pair, and so verifies it.  It shares the maps of `first`, or if that is NULL those that
- * are pinned below bpffs (NULL: none), but for the flow table if that is to be a fresh one.
- */
-int wire_pair_load(struct wire_pair *pair, const struct sluice_wire_meta *meta, __u32 roles,
-		   const struct wire_bpf *first, const char *bpffs, bool fresh_flows,
-		   struct err *err);
+/* Loads a pair on the maps of the object (kernel/object.h), and so verifies it. */
+int wire_pair_load(struct wire_pair *pair, struct object *object,
+		   const struct sluice_wire_meta *meta, __u32 roles, struct err *err);
 /* Pins both programs, in place of those of before. */
-int wire_pair_pin(const struct wire_pair *pair, const char *bpffs, struct err *err);
+int wire_pair_pin(const struct wire_pair *pair, const struct object *object, struct err *err);
 /* Removes the pins of a pair. */
 void wire_pair_unpin(__u32 roles, const char *bpffs);
 /* The pinned pair; where there is none, one is loaded and pinned. */

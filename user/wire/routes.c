@@ -126,8 +126,7 @@ static int take(const struct nlmsghdr *nlh, void *into)
 	    !is_for_all(msg))
 		return MNL_CB_OK;
 	addr_take(&prefix, entry.family, any);
-	mnl_attr_for_each(attr, nlh, sizeof(*msg))
-	{
+	mnl_attr_for_each(attr, nlh, sizeof(*msg)) {
 		if (mnl_attr_get_type(attr) == RTA_DST)
 			attr_addr(&prefix, entry.family, attr);
 		else if (mnl_attr_get_type(attr) == RTA_PREFSRC)
@@ -164,8 +163,9 @@ static int source_take(const struct nlmsghdr *nlh, void *into)
 	struct routes_entry *entry = into;
 	const struct nlattr *attr;
 
-	mnl_attr_for_each(attr, nlh, sizeof(*msg)) if (mnl_attr_get_type(attr) == RTA_PREFSRC)
-		attr_addr(&entry->route.source, entry->family, attr);
+	mnl_attr_for_each(attr, nlh, sizeof(*msg))
+		if (mnl_attr_get_type(attr) == RTA_PREFSRC)
+			attr_addr(&entry->route.source, entry->family, attr);
 	return MNL_CB_OK;
 }
 

@@ -3,6 +3,7 @@
 #include "wire/wire.h"
 
 #include "kernel/netdev.h"
+#include "kernel/object.h"
 #include "kernel/pins.h"
 #include "kernel/tc.h"
 #include "wire/attach.h"
@@ -85,7 +86,7 @@ static void detach_links(const char *bpffs)
 	free(book);
 }
 
-static int unload_locked(const char *bpffs, struct err *err)
+static int remove_all(const char *bpffs, void *arg, struct err *err)
 {
 	int filters = wire_remove_filters(bpffs, err), pins;
 
@@ -96,28 +97,12 @@ static int unload_locked(const char *bpffs, struct err *err)
 	return pins < 0 ? pins : pins + filters;
 }
 
-static int unload(const char *bpffs, bool own_only, struct err *err)
-{
-	int result = pins_exist(bpffs, WIRE_PLANE, err);
-	struct pins pins;
-
-	if (result <= 0)
-		return result;
-	result = pins_lock(&pins, bpffs, false, err);
-	if (result)
-		return result;
-	if (!own_only || plane_is_by_daemon(&wire_plane, bpffs))
-		result = unload_locked(bpffs, err);
-	pins_unlock(&pins);
-	return result;
-}
-
 int wire_unload(const char *bpffs, struct err *err)
 {
-	return unload(bpffs, false, err);
+	return object_unload(&wire_plane, bpffs, false, remove_all, NULL, err);
 }
 
 int wire_unload_own(const char *bpffs, struct err *err)
 {
-	return unload(bpffs, true, err);
+	return object_unload(&wire_plane, bpffs, true, remove_all, NULL, err);
 }

@@ -23,6 +23,7 @@ struct wire_result {
 	enum load_outcome outcome;
 	enum sluice_wire_via via;
 	bool as_before;		   /* nothing of what was loaded differs */
+	__u32 sets_before;	   /* of the table that was loaded; 0: none */
 	struct wire_iface *ifaces; /* the caller frees */
 	int count;
 	__u32 verified_insns;	/* of the largest program */

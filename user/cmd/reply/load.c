@@ -4,6 +4,7 @@
 #include "base/suggest.h"
 #include "base/text.h"
 #include "cmd/command.h"
+#include "cmd/reply/view.h"
 #include "cmd/reply/wire_view.h"
 #include "host/cgroup_root.h"
 #include "kernel/links.h"
@@ -210,6 +211,7 @@ static void print_before(const struct output *output, const struct reply_options
 	fprintf(output->file, "  it was: mode %s, ports %s, cgroup %s, age %llu, table %u\n",
 		reply_mode_name(before->mode), ports_format(&were, ports, sizeof(ports)), cgroup,
 		before->age_ns / 1000000000ULL, before->sets * SLUICE_FLOW_WAYS);
+	reply_view_table_change(before->sets, options->table, output);
 }
 
 static void print_text(const struct context *context, const struct reply_options *options,

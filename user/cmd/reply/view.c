@@ -26,6 +26,17 @@ int reply_view_read(const char *bpffs, struct reply_view *view, struct err *err)
 	return result;
 }
 
+void reply_view_table_change(__u32 sets_before, __u32 flows, const struct output *output)
+{
+	__u32 sets = (flows + SLUICE_FLOW_WAYS - 1) / SLUICE_FLOW_WAYS;
+
+	if (sets_before && sets_before != sets)
+		fprintf(output->file,
+			"  table: %u flows before, %u now: it starts empty, and answers to earlier"
+			" requests are left alone\n",
+			sets_before * SLUICE_FLOW_WAYS, sets * SLUICE_FLOW_WAYS);
+}
+
 static __u64 loaded_for_ns(const struct sluice_reply_meta *meta)
 {
 	struct timespec now;

@@ -16,6 +16,8 @@ struct reply_view {
 
 int reply_view_read(const char *bpffs, struct reply_view *view, struct err *err);
 json_t *reply_view_json(const struct reply_view *view);
+/* Says that a load has changed the size of the flow table, from so many sets; 0: there was none. */
+void reply_view_table_change(__u32 sets_before, __u32 flows, const struct output *output);
 void reply_view_text(const struct reply_view *view, const struct output *output);
 
 #endif

@@ -82,6 +82,7 @@ void wire_view_result(const struct wire_options *options, const struct wire_resu
 	ports_format(&options->ports, ports, sizeof(ports));
 	fprintf(output->file, "reply: %s: mode wire, ports %s, %d interface%s\n", outcome, ports,
 		result->count, result->count == 1 ? "" : "s");
+	reply_view_table_change(result->sets_before, options->table, output);
 	table = table_new("interface|role|kind|attached by");
 	for (i = 0; i < result->count; i++)
 		table_row(table, "%s|%s|%s|%s", name_text(&result->ifaces[i], name),
