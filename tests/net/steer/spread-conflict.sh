@@ -102,6 +102,8 @@ sluice steer unload
 load --xdp eth0 --cpus 1
 
 say "nor does a load that fails half way take it off, where it can't see the programs of before"
+ip -n "$HOST" link add br1 type bridge
+ip -n "$HOST" link set dev port1 master br1
 in_ns "$HOST" "$FOREIGN" --dev br1 --type xdp --name above --link /sys/fs/bpf/above >/dev/null
 want_status 5 in_ns "$HOST" setpriv --bounding-set=-sys_admin --inh-caps=-sys_admin "$SLUICE" \
 	steer load --port "$PORT" --policy cpu --xdp eth0,port1 --cpus 1
@@ -111,6 +113,7 @@ want_equal "$(json "[i['interface'] for i in d['xdp']['interfaces']]" \
 	sluice -j --netns "$HOST" steer show)" "['eth0']"
 want_equal "$(tally "$LAN" 0 "$FAR4")" "b:40"
 rm /sys/fs/bpf/above
+ip -n "$HOST" link del br1
 
 say "nor one that can't record what it does"
 bpftool map freeze pinned "$PINS/steer/sluice_x_meta"
