@@ -181,7 +181,7 @@ static int sockets_part(struct drain *drain)
 	for (i = 0; i < drain->count; i++)
 		if (drain->all[i].fd >= 0 && drain->all[i].left)
 			socket_empty(drain, &drain->all[i]);
-	return drain_slots_set(drain, drain_slot_emptied);
+	return drain_slots_set(drain, false, drain_slot_emptied);
 }
 
 /* --- the steps */
@@ -229,7 +229,7 @@ static int empty_queues(struct drain *drain)
 	for (i = 0; i < drain->count; i++)
 		if (drain->all[i].fd >= 0)
 			socket_empty(drain, &drain->all[i]);
-	return drain_slots_set(drain, drain_slot_emptied);
+	return drain_slots_set(drain, false, drain_slot_emptied);
 }
 
 static int drain_run(struct drain *drain)
@@ -248,10 +248,7 @@ static int drain_run(struct drain *drain)
 	if (!result)
 		result = drain_slots_give(drain, drain_slot_expel);
 	if (result) {
-		struct err refused = *drain->err;
-
 		drain_slots_restore(drain);
-		*drain->err = refused;
 		return result == -EINTR
 			       ? err_set(drain->err, EXIT_ERROR, EINTR,
 					 "steer drain: interrupted; process %u takes new flows"

@@ -154,20 +154,6 @@ int drain_collect(struct drain *drain)
 
 /* --- slots */
 
-static int slots_failed(const struct drain *drain, int result)
-{
-	return err_set(drain->err, EXIT_ERROR, -result, "slots: %s", strerror(-result));
-}
-
-static int slots_reload(const struct drain *drain)
-{
-	int i, result = 0;
-
-	for (i = 0; i < drain->group_count && !result; i++)
-		result = steer_group_reload(drain->groups[i]);
-	return result ? slots_failed(drain, result) : 0;
-}
-
 bool drain_has_slot(const struct drained *drained)
 {
 	return drained->group->slots[drained->slot].cookie == drained->cookie;
@@ -176,17 +162,6 @@ bool drain_has_slot(const struct drained *drained)
 static __u16 *state_of(const struct drained *drained)
 {
 	return &drained->group->slots[drained->slot].state;
-}
-
-/* Runs fn on each socket's slot. */
-static int slots_write(struct drain *drain, int (*fn)(struct drained *drained))
-{
-	int i, result = 0;
-
-	for (i = 0; i < drain->count && !result; i++)
-		if (drain_has_slot(&drain->all[i]))
-			result = fn(&drain->all[i]);
-	return result ? slots_failed(drain, result) : 0;
 }
 
 int drain_slot_draining(struct drained *drained)
@@ -221,16 +196,6 @@ int drain_slot_emptied(struct drained *drained)
 	return steer_group_write(drained->group, drained->slot);
 }
 
-/* Another drain may have finished it meanwhile, or be at work on it. */
-static int slot_restore(struct drained *drained)
-{
-	if (*state_of(drained) != SLUICE_STEER_DRAINING ||
-	    steer_drainer_other(drained->group, drained->slot))
-		return 0;
-	*state_of(drained) = SLUICE_STEER_RETIRED;
-	return steer_group_write(drained->group, drained->slot);
-}
-
 static bool is_drained(const struct drain *drain, const struct steer_group *group)
 {
 	int i;
@@ -241,45 +206,62 @@ static bool is_drained(const struct drain *drain, const struct steer_group *grou
 	return false;
 }
 
-/* The others may have gone, or be drained themselves by now: then there is nobody to move to. */
-int drain_slots_give(struct drain *drain, int (*fn)(struct drained *drained))
+int drain_slots_set(struct drain *drain, bool needs_others, int (*fn)(struct drained *drained))
 {
 	struct pins pins;
-	int i, result = steer_sweep(&drain->loader, drain->bpffs, drain->fn, drain->arg,
-				    drain->err);
-
-	if (!result)
-		result = pins_lock(&pins, drain->bpffs, false, drain->err);
-	if (result)
-		return result;
-	result = slots_reload(drain);
-	for (i = 0; i < drain->group_count && !result; i++)
-		if (is_drained(drain, drain->groups[i]) && !has_others(drain, drain->groups[i]))
-			result = refuse_last(drain, drain->groups[i]);
-	if (!result)
-		result = slots_write(drain, fn);
-	pins_unlock(&pins);
-	return result ? result : steer_sweep(&drain->loader, drain->bpffs, NULL, NULL, drain->err);
-}
-
-/* Whoever else is there. */
-int drain_slots_set(struct drain *drain, int (*fn)(struct drained *drained))
-{
-	struct pins pins;
-	int result = pins_lock(&pins, drain->bpffs, false, drain->err);
+	int i, result = pins_lock(&pins, drain->bpffs, false, drain->err);
 
 	if (result)
 		return result;
-	result = slots_reload(drain);
-	if (!result)
-		result = slots_write(drain, fn);
+	for (i = 0; i < drain->group_count; i++) {
+		struct steer_group *group = drain->groups[i];
+
+		result = steer_group_reload(group);
+		if (result)
+			goto failed;
+		if (needs_others && is_drained(drain, group) && !has_others(drain, group)) {
+			result = refuse_last(drain, group);
+			goto unlock;
+		}
+	}
+	for (i = 0; i < drain->count && !result; i++)
+		if (drain_has_slot(&drain->all[i]))
+			result = fn(&drain->all[i]);
+failed:
+	if (result)
+		err_set(drain->err, EXIT_ERROR, -result, "slots: %s", strerror(-result));
+unlock:
 	pins_unlock(&pins);
 	return result;
 }
 
-int drain_slots_restore(struct drain *drain)
+int drain_slots_give(struct drain *drain, int (*fn)(struct drained *drained))
 {
-	int result = drain_slots_set(drain, slot_restore);
+	int result = steer_sweep(&drain->loader, drain->bpffs, drain->fn, drain->arg, drain->err);
 
-	return result ? result : steer_sweep(&drain->loader, drain->bpffs, NULL, NULL, drain->err);
+	if (!result)
+		result = drain_slots_set(drain, true, fn);
+	if (!result)
+		result = steer_sweep(&drain->loader, drain->bpffs, NULL, NULL, drain->err);
+	return result;
+}
+
+/* Another drain may have finished it meanwhile, or be at work on it. */
+static int slot_restore(struct drained *drained)
+{
+	if (*state_of(drained) != SLUICE_STEER_DRAINING ||
+	    steer_drainer_other(drained->group, drained->slot))
+		return 0;
+	*state_of(drained) = SLUICE_STEER_RETIRED;
+	return steer_group_write(drained->group, drained->slot);
+}
+
+void drain_slots_restore(struct drain *drain)
+{
+	struct err ignored = { 0 }, *err = drain->err;
+
+	drain->err = &ignored;
+	if (!drain_slots_set(drain, false, slot_restore))
+		steer_sweep(&drain->loader, drain->bpffs, NULL, NULL, &ignored);
+	drain->err = err;
 }

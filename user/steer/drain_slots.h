@@ -52,16 +52,17 @@ __u32 drain_socket_drops(int fd);
 bool drain_has_slot(const struct drained *drained);
 
 /*
- * What is done to each socket's slot, under the lock on the pins.  drain_slots_give() is for what
- * makes flows move: it refuses where nobody else takes them.
+ * What is done to each socket's slot, under the lock on the pins.  With needs_others it is refused
+ * where nobody else takes the flows: the others may have gone, or be drained themselves by now.
  */
 int drain_slot_draining(struct drained *drained);
 int drain_slot_expel(struct drained *drained);
 int drain_slot_left(struct drained *drained);
 int drain_slot_emptied(struct drained *drained);
+int drain_slots_set(struct drain *drain, bool needs_others, int (*fn)(struct drained *drained));
+/* Does so for what makes flows move, between two sweeps. */
 int drain_slots_give(struct drain *drain, int (*fn)(struct drained *drained));
-int drain_slots_set(struct drain *drain, int (*fn)(struct drained *drained));
 /* Goes back to what was; what the generations make of it, the sweep decides. */
-int drain_slots_restore(struct drain *drain);
+void drain_slots_restore(struct drain *drain);
 
 #endif

@@ -124,34 +124,24 @@ static void meta_fill(const struct steer_options *options, struct sluice_steer_m
 	memcpy(meta->ports, options->ports.bit, sizeof(meta->ports));
 }
 
-/* Made by hand, since no program reads it. */
-static int meta_make(const char *bpffs, struct err *err)
-{
-	char path[PATH_MAX];
-	int fd;
-
-	if (mkdir(steer_dir(bpffs, path), 0700) && errno != EEXIST)
-		return err_set(err, EXIT_ERROR, errno, "%s: %s", path, strerror(errno));
-	fd = bpf_map_create(BPF_MAP_TYPE_ARRAY, STEER_PIN_META, sizeof(__u32),
-			    sizeof(struct sluice_steer_meta), 1, NULL);
-	if (fd >= 0 && !bpf_obj_pin(fd, pins_path(bpffs, STEER_PLANE, STEER_PIN_META, path)))
-		return fd;
-	err_set(err, EXIT_ERROR, errno, "%s: %s", path, strerror(errno));
-	if (fd >= 0)
-		close(fd);
-	return -EIO;
-}
-
+/* The record is made by hand, since no program reads it. */
 static int meta_pin(const char *bpffs, const struct sluice_steer_meta *meta, struct err *err)
 {
-	int fd = pins_get(bpffs, STEER_PLANE, STEER_PIN_META), result;
+	char path[PATH_MAX];
+	int fd = pins_get(bpffs, STEER_PLANE, STEER_PIN_META), result = 0;
 
-	if (fd < 0)
-		fd = meta_make(bpffs, err);
-	if (fd < 0)
-		return fd;
-	result = plane_meta_write(&steer_plane, fd, meta, SLUICE_LOADED, err);
-	close(fd);
+	if (fd < 0) {
+		if (mkdir(steer_dir(bpffs, path), 0700) && errno != EEXIST)
+			return err_set(err, EXIT_ERROR, errno, "%s: %s", path, strerror(errno));
+		fd = bpf_map_create(BPF_MAP_TYPE_ARRAY, STEER_PIN_META, sizeof(__u32),
+				    sizeof(*meta), 1, NULL);
+		if (fd < 0 || bpf_obj_pin(fd, pins_path(bpffs, STEER_PLANE, STEER_PIN_META, path)))
+			result = err_set(err, EXIT_ERROR, errno, "%s: %s", path, strerror(errno));
+	}
+	if (!result)
+		result = plane_meta_write(&steer_plane, fd, meta, SLUICE_LOADED, err);
+	if (fd >= 0)
+		close(fd);
 	return result;
 }
 

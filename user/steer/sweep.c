@@ -68,23 +68,16 @@ static struct steer_group *pinned_find(struct steer_sweep *sweep, __u32 prog_id)
 	return NULL;
 }
 
-/* A descriptor of any of the sockets, for calls that concern their group. */
-static int any_member(const struct sluice_socket_record *const *members, int count)
-{
-	int i, fd = -ESTALE;
-	__u64 cookie;
-
-	for (i = 0; i < count && fd < 0; i++)
-		fd = sockets_take(members[i], &cookie);
-	return fd;
-}
-
+/* Any of the sockets serves for what concerns their group. */
 static int group_change(struct steer_sweep *sweep, struct steer_group *group,
 			const struct sluice_socket_record *const *members, int count,
 			struct err *err)
 {
-	int fd = any_member(members, count), result;
+	int i, fd = -ESTALE, result;
+	__u64 cookie;
 
+	for (i = 0; i < count && fd < 0; i++)
+		fd = sockets_take(members[i], &cookie);
 	if (fd < 0)
 		return err_set(err, EXIT_ERROR, -fd, "%s", sweep_join_reason(-fd));
 	result = steer_group_change(sweep->loader, group, &sweep->setting, fd, err);
@@ -202,16 +195,6 @@ static void group_add(struct steer_sweep *sweep, const struct sluice_socket_reco
 	steer_group_close(group);
 }
 
-static bool any_may_join(const struct sluice_socket_record *const *members, int count)
-{
-	int i;
-
-	for (i = 0; i < count; i++)
-		if (sweep_may_join(members[i]))
-			return true;
-	return false;
-}
-
 static void group_known(struct steer_sweep *sweep,
 			const struct sluice_socket_record *const *members, int count)
 {
@@ -224,12 +207,19 @@ static void group_known(struct steer_sweep *sweep,
 static void group_other(struct steer_sweep *sweep,
 			const struct sluice_socket_record *const *members, int count)
 {
+	int i;
+
 	if (pinned_find(sweep, members[0]->group_prog))
 		return;
-	if (members[0]->group_filters)
+	if (members[0]->group_filters) {
 		sweep_tell_found(sweep, STEER_GROUP_FOREIGN, members[0], count, NULL);
-	else if (any_may_join(members, count))
-		group_add(sweep, members, count);
+		return;
+	}
+	for (i = 0; i < count; i++)
+		if (sweep_may_join(members[i])) {
+			group_add(sweep, members, count);
+			return;
+		}
 }
 
 static void groups_each(struct steer_sweep *sweep, const struct members *members,
@@ -248,30 +238,21 @@ static void groups_each(struct steer_sweep *sweep, const struct members *members
 
 /* --- giving groups back */
 
-static const struct sluice_socket_record *member_any(const struct sockets *sockets,
-						     const struct steer_group *group, size_t *from)
-{
-	const struct sluice_socket_record *record;
-
-	for (; (record = sockets_at(sockets, *from)); (*from)++)
-		if (record->group_prog && (record->group_prog == group->info.prog_id ||
-					   record->group_prog == group->pinned_id))
-			return record;
-	return NULL;
-}
-
 /* Detaches where there is a socket left to do it by: 1 if there was, 0 if not, or -errno. */
 static int group_detach(const struct steer_sweep *sweep, const struct steer_group *group)
 {
 	const struct sluice_socket_record *record;
-	size_t from = 0;
 	int result = 0;
+	size_t i;
 
-	while ((record = member_any(sweep->sockets, group, &from))) {
+	for (i = 0; (record = sockets_at(sweep->sockets, i)); i++) {
 		__u64 cookie;
-		int fd = sockets_take(record, &cookie);
+		int fd;
 
-		from++;
+		if (!record->group_prog || (record->group_prog != group->info.prog_id &&
+					    record->group_prog != group->pinned_id))
+			continue;
+		fd = sockets_take(record, &cookie);
 		result = fd < 0 ? fd : steer_group_detach(fd);
 		if (fd >= 0)
 			close(fd);
@@ -299,16 +280,6 @@ static int group_release(struct steer_sweep *sweep, struct steer_group *group, c
 
 /* --- all of them */
 
-static bool any_out_of_sight(const struct steer_sweep *sweep, const struct steer_group *group)
-{
-	int slot;
-
-	for (slot = 0; slot < SLUICE_STEER_SLOTS; slot++)
-		if (sweep_out_of_sight(sweep, group, slot))
-			return true;
-	return false;
-}
-
 /* Gives back groups whose sockets are all closed, and such that are managed no longer. */
 static void pinned_sweep(struct steer_sweep *sweep)
 {
@@ -316,9 +287,12 @@ static void pinned_sweep(struct steer_sweep *sweep)
 
 	for (i = 0; i < sweep->pinned.count; i++) {
 		struct steer_group *group = sweep->pinned.group[i];
-		bool stays = sweep->pinned.seen[i] || any_out_of_sight(sweep, group);
+		bool stays = sweep->pinned.seen[i];
 		struct err err = { 0 };
+		int slot;
 
+		for (slot = 0; slot < SLUICE_STEER_SLOTS && !stays; slot++)
+			stays = sweep_out_of_sight(sweep, group, slot);
 		if (!stays && !sweep->dry_run && group_release(sweep, group, NULL, &err) < 0) {
 			sweep_tell_group(sweep, STEER_GROUP_FAILED, group, NULL, 0, err.what);
 			stays = true;

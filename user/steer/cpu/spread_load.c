@@ -171,12 +171,6 @@ end:
 	return result;
 }
 
-/* What the daemon had loaded may have become another's while it waited for the lock. */
-static bool is_to_be_done(const struct steer_xdp_options *options)
-{
-	return !options->by_daemon || plane_is_by_daemon(&spread_plane, options->bpffs);
-}
-
 int steer_xdp_load(const struct steer_xdp_options *options, struct err *err)
 {
 	static const int caps[] = { CAP_BPF, CAP_NET_ADMIN, CAP_PERFMON };
@@ -194,7 +188,8 @@ int steer_xdp_load(const struct steer_xdp_options *options, struct err *err)
 		result = pins_lock(&pins, options->bpffs, !follows, err);
 	if (result)
 		return follows && result == -ENOENT ? 0 : result;
-	if (is_to_be_done(options))
+	/* what the daemon had loaded may have become another's while it waited for the lock */
+	if (!options->by_daemon || plane_is_by_daemon(&spread_plane, options->bpffs))
 		result = options->ifcount ? load_locked(options, err)
 					  : plane_remove(&spread_plane, options->bpffs, err);
 	pins_unlock(&pins);
@@ -202,23 +197,6 @@ int steer_xdp_load(const struct steer_xdp_options *options, struct err *err)
 }
 
 /* --- what the daemon asks */
-
-static bool link_is_there(const char *bpffs, const struct sluice_spread_link *to)
-{
-	struct hook_link link;
-	int fd = spread_link_open(bpffs, to, &link);
-
-	if (fd >= 0)
-		close(fd);
-	return fd >= 0;
-}
-
-static bool could_be_had(const struct netdev *dev)
-{
-	struct hook_prog prog;
-
-	return netdev_has_ethernet(dev) == 1 && xdp_prog(dev->ifindex, &prog) == -ENOENT;
-}
 
 static bool links_are_due(const struct steer_xdp_options *options, __u32 resting,
 			  const struct sluice_spread_meta *meta, const struct netdev *list,
@@ -229,41 +207,48 @@ static bool links_are_due(const struct steer_xdp_options *options, __u32 resting
 
 	for (i = 0; i < options->ifcount; i++) {
 		const struct netdev *dev = netdev_named(list, count, options->ifname[i]);
-		const struct sluice_spread_link *link =
+		const struct sluice_spread_link *to =
 			dev ? spread_link_recorded(meta, dev->ifindex, netns) : NULL;
+		struct hook_link link;
+		struct hook_prog prog;
+		int fd;
 
-		recorded += !!link;
-		if (link && !link_is_there(options->bpffs, link))
+		if (!dev)
+			continue;
+		if (!to) {
+			due |= !(resting & 1U << i) && netdev_has_ethernet(dev) == 1 &&
+			       xdp_prog(dev->ifindex, &prog) == -ENOENT;
+			continue;
+		}
+		recorded++;
+		fd = spread_link_open(options->bpffs, to, &link);
+		if (fd < 0)
 			*detached |= 1U << i;
-		due |= !link && dev && !(resting & 1U << i) && could_be_had(dev);
+		else
+			close(fd);
 	}
 	/* of those on record that are no more, or have another name, the record is to be rid */
 	return due || *detached || recorded != meta->link_count;
 }
 
-static bool is_due(const struct steer_xdp_options *options, __u32 resting, __u32 *detached)
-{
-	struct sluice_spread_meta meta;
-	struct netdev *list;
-	struct err err;
-	size_t count;
-	int result;
-	bool due;
-
-	result = plane_meta_read(&spread_plane, options->bpffs, &meta, &err);
-	if (result)
-		return result == -ENOENT || result == -EUCLEAN;
-	if (netdev_list(&list, &count, &err))
-		return false;
-	due = links_are_due(options, resting, &meta, list, count, detached);
-	free(list);
-	return due;
-}
-
 bool steer_xdp_is_due(const struct steer_xdp_options *options, __u32 resting, __u32 *detached)
 {
+	struct err err = { 0 };
+	struct sluice_spread_meta meta;
+	struct netdev *list;
+	size_t count;
+	bool due;
+	int result = plane_meta_read(&spread_plane, options->bpffs, &meta, &err);
+
 	*detached = 0;
+	if (result) {
+		due = result == -ENOENT || result == -EUCLEAN;
+	} else {
+		if (netdev_list(&list, &count, &err))
+			return false;
+		due = links_are_due(options, resting, &meta, list, count, detached);
+		free(list);
+	}
 	/* asked last, as it is the first to go */
-	return is_due(options, resting, detached) &&
-	       plane_is_by_daemon(&spread_plane, options->bpffs);
+	return due && plane_is_by_daemon(&spread_plane, options->bpffs);
 }

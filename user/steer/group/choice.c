@@ -19,28 +19,18 @@ static int by_rank(const void *a, const void *b)
 					 : left->slot - right->slot;
 }
 
-static void choice_make(const struct steer_group *group, const __u32 rank[SLUICE_STEER_SLOTS],
-			struct sluice_steer_choice *choice)
+int steer_group_choose(struct steer_group *group, const __u32 rank[SLUICE_STEER_SLOTS])
 {
+	struct sluice_steer_choice fresh = { 0 }, current;
 	struct ranked ranked[SLUICE_STEER_SLOTS];
-	__u32 i, count = 0;
+	__u32 i, zero = 0, index = 0;
 
 	for (i = 0; i < SLUICE_STEER_SLOTS; i++)
 		if (group->slots[i].state == SLUICE_STEER_ACTIVE)
-			ranked[count++] = (struct ranked){ rank[i], (__u16)i };
-	qsort(ranked, count, sizeof(*ranked), by_rank);
-	memset(choice, 0, sizeof(*choice));
-	choice->count = count;
-	for (i = 0; i < count; i++)
-		choice->slot[i] = ranked[i].slot;
-}
-
-int steer_group_choose(struct steer_group *group, const __u32 rank[SLUICE_STEER_SLOTS])
-{
-	struct sluice_steer_choice fresh, current;
-	__u32 zero = 0, index = 0;
-
-	choice_make(group, rank, &fresh);
+			ranked[fresh.count++] = (struct ranked){ rank[i], (__u16)i };
+	qsort(ranked, fresh.count, sizeof(*ranked), by_rank);
+	for (i = 0; i < fresh.count; i++)
+		fresh.slot[i] = ranked[i].slot;
 	if (bpf_map_lookup_elem(group->current_fd, &zero, &index) ||
 	    bpf_map_lookup_elem(group->choices_fd, &index, &current))
 		return -errno;

@@ -33,39 +33,24 @@ static void incarnation_raise(struct sluice_steer_slot *slot)
 		slot->incarnation = 1;
 }
 
-static int slot_free(const struct steer_group *group)
-{
-	int slot;
-
-	for (slot = 0; slot < SLUICE_STEER_SLOTS; slot++)
-		if (group->slots[slot].state == SLUICE_STEER_FREE)
-			return slot;
-	return -ENOSPC;
-}
-
-static int stats_clear(const struct steer_group *group, __u32 slot)
-{
-	void *zero = calloc((size_t)libbpf_num_possible_cpus(), sizeof(struct sluice_steer_stats));
-	int result = zero ? 0 : -ENOMEM;
-
-	if (zero && bpf_map_update_elem(group->stats_fd, &slot, zero, BPF_EXIST))
-		result = -errno;
-	free(zero);
-	return result;
-}
-
 int steer_group_join(struct steer_group *group, int socket_fd, __u64 cookie,
 		     const struct sluice_socket_record *record, __u64 instance)
 {
-	int slot = slot_free(group), result;
-	struct sluice_steer_slot *to;
 	__u64 value = (__u64)socket_fd;
 	struct socket_memory memory = { 0 };
-	__u32 key = (__u32)slot;
+	struct sluice_steer_slot *to;
+	__u32 key = 0;
+	void *zero;
+	int result = 0;
 
-	if (slot < 0)
-		return slot;
-	to = &group->slots[slot];
+	while (key < SLUICE_STEER_SLOTS && group->slots[key].state != SLUICE_STEER_FREE)
+		key++;
+	if (key == SLUICE_STEER_SLOTS)
+		return -ENOSPC;
+	zero = calloc((size_t)libbpf_num_possible_cpus(), sizeof(struct sluice_steer_stats));
+	if (!zero)
+		return -ENOMEM;
+	to = &group->slots[key];
 	incarnation_raise(to);
 	sockets_memory(socket_fd, &memory);
 	*to = (struct sluice_steer_slot){ .cookie = cookie,
@@ -77,15 +62,15 @@ int steer_group_join(struct steer_group *group, int socket_fd, __u64 cookie,
 					  .state = SLUICE_STEER_ACTIVE,
 					  .drops_before = memory.drops };
 	memcpy(to->comm, record->comm, sizeof(to->comm));
-	result = stats_clear(group, key);
-	if (!result)
-		result = steer_group_write(group, slot);
-	/* last, so that no datagram meets a slot that is not described */
-	if (!result && bpf_map_update_elem(group->sockets_fd, &key, &value, BPF_ANY))
+	/* the socket last, so that no datagram meets a slot that is not described */
+	if (bpf_map_update_elem(group->stats_fd, &key, zero, BPF_EXIST) ||
+	    bpf_map_update_elem(group->slots_fd, &key, to, BPF_EXIST) ||
+	    bpf_map_update_elem(group->sockets_fd, &key, &value, BPF_ANY)) {
 		result = -errno;
-	if (result)
-		steer_group_leave(group, slot);
-	return result ? result : slot;
+		steer_group_leave(group, (int)key);
+	}
+	free(zero);
+	return result ? result : (int)key;
 }
 
 int steer_group_leave(struct steer_group *group, int slot)

@@ -18,33 +18,32 @@ struct fill_walk {
 	__u32 busy;
 };
 
-static void fill_flow(const struct sluice_steer_set *set, __u32 way, struct fill_walk *walk)
-{
-	__u32 idle = sluice_flow_idle(walk->now, set->seen[way]);
-	const union sluice_steer_owner *owner = &set->flow[way].owner;
-	__u32 slot = owner->slot % SLUICE_STEER_SLOTS;
-
-	if (idle > walk->limit || walk->group->slots[slot].incarnation != owner->incarnation ||
-	    walk->group->slots[slot].state == SLUICE_STEER_FREE) {
-		walk->fill->expired++;
-		return;
-	}
-	if (set->established & 1U << way)
-		walk->fill->live++;
-	else
-		walk->fill->half_open++;
-	walk->fill->of_slot[slot]++;
-	walk->fill->busy[slot] += idle <= walk->busy;
-}
-
 static int fill_set(const void *copy, void *arg)
 {
 	const struct sluice_steer_set *set = copy;
+	const struct fill_walk *walk = arg;
 	__u32 way;
 
-	for (way = 0; way < SLUICE_STEER_WAYS; way++)
-		if (set->tag[way])
-			fill_flow(set, way, arg);
+	for (way = 0; way < SLUICE_STEER_WAYS; way++) {
+		__u32 idle = sluice_flow_idle(walk->now, set->seen[way]);
+		const union sluice_steer_owner *owner = &set->flow[way].owner;
+		const struct sluice_steer_slot *slot =
+			&walk->group->slots[owner->slot % SLUICE_STEER_SLOTS];
+
+		if (!set->tag[way])
+			continue;
+		if (idle > walk->limit || slot->incarnation != owner->incarnation ||
+		    slot->state == SLUICE_STEER_FREE) {
+			walk->fill->expired++;
+			continue;
+		}
+		if (set->established & 1U << way)
+			walk->fill->live++;
+		else
+			walk->fill->half_open++;
+		walk->fill->of_slot[slot - walk->group->slots]++;
+		walk->fill->busy[slot - walk->group->slots] += idle <= walk->busy;
+	}
 	return 0;
 }
 
