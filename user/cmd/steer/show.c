@@ -57,7 +57,7 @@ static bool xdp_read(const char *bpffs, struct steer_xdp *xdp)
 static void print(const struct steer_view *view, bool rates, const char *bpffs,
 		  const struct output *output)
 {
-	static struct steer_xdp xdp;
+	struct steer_xdp xdp;
 	bool spread = xdp_read(bpffs, &xdp);
 	json_t *document, *shown;
 

@@ -59,6 +59,7 @@ int consumers_attach(const char *bpffs, const char *cgroup, bool renew, struct e
 		.what = "programs on recvmsg",
 		.before = &loaded,
 	};
+	struct hook hooks[] = { { PIN_RECV4, NULL, true }, { PIN_RECV6, NULL, true } };
 	int fd = consumers_open(bpffs), result;
 	struct consumers_bpf *skel;
 	char root[PATH_MAX];
@@ -78,21 +79,20 @@ int consumers_attach(const char *bpffs, const char *cgroup, bool renew, struct e
 	if (skel)
 		skel->rodata->pid_ns = own_pid_ns();
 	result = object_verify(&object, skel ? skel->skeleton : NULL, err);
-	if (!result)
-		result = plane_pin_maps(&steer_plane, bpffs, skel->obj, err);
-	if (!result) {
-		struct hook hooks[] = {
-			{ PIN_RECV4, skel->progs.sluice_recv4, true },
-			{ PIN_RECV6, skel->progs.sluice_recv6, true },
-		};
-
-		result = hooks_apply_cgroup(bpffs, STEER_PLANE, cgroup, hooks, 2, err);
-	}
-	if (!result) {
-		result = dup(bpf_map__fd(skel->maps.sluice_consumers));
-		if (result < 0)
-			result = err_set(err, EXIT_ERROR, errno, "consumers: %s", strerror(errno));
-	}
+	if (result)
+		goto end;
+	result = plane_pin_maps(&steer_plane, bpffs, skel->obj, err);
+	if (result)
+		goto end;
+	hooks[0].prog = skel->progs.sluice_recv4;
+	hooks[1].prog = skel->progs.sluice_recv6;
+	result = hooks_apply_cgroup(bpffs, STEER_PLANE, cgroup, hooks, 2, err);
+	if (result)
+		goto end;
+	result = dup(bpf_map__fd(skel->maps.sluice_consumers));
+	if (result < 0)
+		result = err_set(err, EXIT_ERROR, errno, "consumers: %s", strerror(errno));
+end:
 	if (result < 0)
 		consumers_detach(bpffs);
 	consumers_bpf__destroy(skel);
