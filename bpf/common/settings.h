@@ -4,17 +4,11 @@
 #define SLUICE_BPF_COMMON_SETTINGS_H
 
 #include "common/flow_set.h"
+#include "common/ports.h"
 
 /* Settings of this load; the verifier takes them as constants. */
 const volatile __u64 seed;
 const volatile __u32 age; /* of sluice_flow_clock() */
 const volatile __u32 sets = 1;
-const volatile bool any_port;
-const volatile __u64 ports[1024];
-
-static __always_inline bool port_managed(__u16 port)
-{
-	return any_port || ports[port >> 6] & 1ULL << (port & 63);
-}
 
 #endif

@@ -12,6 +12,7 @@
  * are no part that a program may read; so they are read as kernel memory.
  */
 #include "common/kernel.h"
+#include "common/ports.h"
 
 #include <bpf/bpf_core_read.h>
 #include <bpf/bpf_helpers.h>
@@ -20,8 +21,6 @@
 #include <stdbool.h>
 
 /* Settings of this load; the verifier takes them as constants. */
-const volatile bool any_port;
-const volatile __u64 ports[1024];
 const volatile __u32 netns; /* inode number; 0: all of them */
 
 /* Events that the ring buffer had no room for. */
@@ -31,11 +30,6 @@ struct {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);
 	__uint(max_entries, 65536); /* a multiple of any page size */
 } sluice_events SEC(".maps");
-
-static __always_inline bool port_managed(__u16 port)
-{
-	return any_port || ports[port >> 6] & 1ULL << (port & 63);
-}
 
 static __always_inline bool is_followed(struct sock *sk)
 {

@@ -3,6 +3,7 @@
 
 #include "base/log.h"
 #include "host/daemon_lock.h"
+#include "kernel/links.h"
 #include "kernel/pins.h"
 #include "steer/remove.h"
 #include "steer/steer.h"
@@ -105,13 +106,11 @@ int cleanup_remove(const char *bpffs, int *groups, struct err *err)
 /* The name of an object; for a link that of its program. Returns 0 if it is ours. */
 static int name_program(int fd, char name[BPF_OBJ_NAME_LEN])
 {
-	struct bpf_prog_info info = { 0 };
-	__u32 length = sizeof(info);
+	struct bpf_prog_info info;
+	int result = prog_info_by_fd(fd, &info);
 
-	if (bpf_obj_get_info_by_fd(fd, &info, &length))
-		return -errno;
 	memcpy(name, info.name, BPF_OBJ_NAME_LEN);
-	return 0;
+	return result;
 }
 
 static int name_map(int fd, char name[BPF_OBJ_NAME_LEN])

@@ -5,8 +5,10 @@
 
 #include <bpf/bpf.h>
 #include <errno.h>
+#include <sluice/flow.h>
 #include <stdbool.h>
 #include <stdlib.h>
+#include <time.h>
 
 #define SETS_AT_ONCE 64
 
@@ -30,9 +32,14 @@ int flow_table_parse_age(const char *what, const char *value, __u64 *age_s, stru
 	return result;
 }
 
-__u32 flow_table_idle(__u32 seen, __u32 now)
+__u64 flow_table_idle_ns(__u32 seen)
 {
-	return (__s32)(now - seen) < 0 ? 0 : now - seen;
+	struct timespec at;
+	__u64 now_ns;
+
+	clock_gettime(CLOCK_MONOTONIC_COARSE, &at);
+	now_ns = (__u64)at.tv_sec * 1000000000ULL + (__u64)at.tv_nsec;
+	return (__u64)sluice_flow_idle(sluice_flow_clock(now_ns), seen) << SLUICE_FLOW_CLOCK_SHIFT;
 }
 
 int flow_table_walk(int fd, __u32 set_size, int (*fn)(const void *set, void *arg), void *arg)

@@ -29,11 +29,8 @@ struct flow_table_usage {
 	__u32 size;
 };
 
-/*
- * Returns the idle time of a flow in ticks of its table's clock. A flow that is refreshed while it
- * is read may be newer than `now`; its idle time is 0.
- */
-__u32 flow_table_idle(__u32 seen, __u32 now);
+/* Returns the time since a flow was last heard, by the clock as it is now: a walk takes long. */
+__u64 flow_table_idle_ns(__u32 seen);
 /* Calls fn with a copy of each set until fn returns non-zero. Returns that value, or -errno. */
 int flow_table_walk(int fd, __u32 set_size, int (*fn)(const void *set, void *arg), void *arg);
 

@@ -98,10 +98,9 @@ bool inet_has_neighbour(const struct inet *inet, const struct in6_addr *addr, ui
 enum inet_reach inet_host_reach(const struct inet *inet, const struct in6_addr *addr);
 
 /*
- * Reads the addresses alone, the silent neighbours alone, or all but the hosts, of the calling
- * thread's namespace into an empty *inet, sorted.  0, or -errno with *err set and *inet empty.
+ * Reads the silent neighbours alone, or all but the hosts, of the calling thread's namespace into
+ * *inet, sorted.  0, or -errno with *err set and *inet empty.
  */
-int inet_read_locals(struct inet *inet, struct err *err);
 int inet_read_neighbours(struct inet *inet, struct err *err);
 int inet_read(struct inet *inet, struct err *err);
 /*

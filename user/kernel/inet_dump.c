@@ -4,6 +4,7 @@
  * neighbours, sock_diag for sockets.  /proc/net/udp was rejected for the latter: it says neither
  * whether an IPv6 socket takes IPv4, nor which socket a given datagram would reach.
  */
+#include "base/addr.h"
 #include "base/nl.h"
 #include "kernel/inet.h"
 #include "kernel/socket_owner.h"
@@ -26,15 +27,6 @@ struct filling {
 	uint8_t family;
 	size_t locals, sockets, neighbours;
 };
-
-static struct filling filling_begin(struct inet *inet, uint8_t family)
-{
-	return (struct filling){ .inet = inet,
-				 .family = family,
-				 .locals = inet->locals,
-				 .sockets = inet->sockets,
-				 .neighbours = inet->neighbours };
-}
 
 static void forget(void *into)
 {
@@ -240,7 +232,7 @@ static const struct nl_dump dump_sockets = { NETLINK_SOCK_DIAG, sockets_request,
 
 static int fill(struct inet *inet, const struct nl_dump *dump, uint8_t family)
 {
-	struct filling f = filling_begin(inet, family);
+	struct filling f = { inet, family, inet->locals, inet->sockets, inet->neighbours };
 	int result = nl_dump(dump, &f);
 
 	/* a kernel without IPv6, or without rules */
@@ -269,7 +261,7 @@ static int fill_local_table(struct inet *inet, uint8_t family)
 	return result == -ENOENT ? 0 : result;
 }
 
-static int fill_locals(struct inet *inet)
+static int read_routing(struct inet *inet, struct err *err)
 {
 	int result = fill(inet, &dump_addresses, AF_UNSPEC);
 
@@ -277,23 +269,6 @@ static int fill_locals(struct inet *inet)
 		result = fill_local_table(inet, AF_INET);
 	if (!result)
 		result = fill_local_table(inet, AF_INET6);
-	return result;
-}
-
-int inet_read_locals(struct inet *inet, struct err *err)
-{
-	int result = fill_locals(inet);
-
-	if (result)
-		inet_free(inet);
-	inet_sort(inet);
-	return result ? refused("addresses", result, err) : 0;
-}
-
-static int read_routing(struct inet *inet, struct err *err)
-{
-	int result = fill_locals(inet);
-
 	if (!result)
 		result = fill(inet, &dump_rules, AF_INET);
 	if (!result)
@@ -318,21 +293,14 @@ static int read_sockets(struct inet *inet, struct err *err)
 	return result ? refused("UDP sockets", result, err) : 0;
 }
 
-static int neighbours_read(struct inet *inet, struct err *err)
-{
-	int result = fill(inet, &dump_neighbours, AF_UNSPEC);
-
-	return result ? refused("neighbours", result, err) : 0;
-}
-
 int inet_read_neighbours(struct inet *inet, struct err *err)
 {
-	int result = neighbours_read(inet, err);
+	int result = fill(inet, &dump_neighbours, AF_UNSPEC);
 
 	if (result)
 		inet_free(inet);
 	inet_sort(inet);
-	return result;
+	return result ? refused("neighbours", result, err) : 0;
 }
 
 int inet_read(struct inet *inet, struct err *err)
@@ -340,7 +308,7 @@ int inet_read(struct inet *inet, struct err *err)
 	int result = read_routing(inet, err);
 
 	if (!result)
-		result = neighbours_read(inet, err);
+		result = inet_read_neighbours(inet, err);
 	if (!result)
 		result = read_sockets(inet, err);
 	if (result)
@@ -382,7 +350,7 @@ static int route_take(const struct nlmsghdr *nlh, void *into)
 
 static void put_addr(struct nlmsghdr *nlh, uint16_t type, const struct in6_addr *addr)
 {
-	if (IN6_IS_ADDR_V4MAPPED(addr))
+	if (addr_is_ip4(addr))
 		mnl_attr_put(nlh, type, 4, &addr->s6_addr[12]);
 	else
 		mnl_attr_put(nlh, type, 16, addr);
@@ -391,7 +359,7 @@ static void put_addr(struct nlmsghdr *nlh, uint16_t type, const struct in6_addr 
 static int route_ask(struct nl *nl, const struct in6_addr *addr, struct route *route)
 {
 	struct nlmsghdr *nlh = nl_request(nl);
-	bool ip4 = IN6_IS_ADDR_V4MAPPED(addr);
+	bool ip4 = addr_is_ip4(addr);
 	struct rtmsg *msg;
 
 	nlh->nlmsg_type = RTM_GETROUTE;
@@ -479,7 +447,7 @@ static int count_take(const struct nlmsghdr *nlh, void *into)
 
 static void diag_addr(__be32 *to, const struct in6_addr *addr)
 {
-	if (IN6_IS_ADDR_V4MAPPED(addr))
+	if (addr_is_ip4(addr))
 		memcpy(to, &addr->s6_addr[12], 4);
 	else
 		memcpy(to, addr, 16);
@@ -490,7 +458,7 @@ int inet_ask_socket(struct nl *diag, const struct in6_addr *local, in_port_t loc
 		    const struct in6_addr *peer, in_port_t peer_port_be)
 {
 	struct inet_diag_req_v2 req = {
-		.sdiag_family = IN6_IS_ADDR_V4MAPPED(local) ? AF_INET : AF_INET6,
+		.sdiag_family = addr_is_ip4(local) ? AF_INET : AF_INET6,
 		.id = { .idiag_sport = peer_port_be,
 			.idiag_dport = local_port_be,
 			.idiag_cookie = { INET_DIAG_NOCOOKIE, INET_DIAG_NOCOOKIE } },

@@ -122,15 +122,22 @@ const char *hook_type_name(__u32 attach_type)
 	return "unknown";
 }
 
-static int prog_read(__u32 id, struct bpf_prog_info *info)
+int prog_info_by_fd(int fd, struct bpf_prog_info *info)
 {
 	__u32 length = sizeof(*info);
+
+	memset(info, 0, sizeof(*info));
+	return bpf_obj_get_info_by_fd(fd, info, &length) ? -errno : 0;
+}
+
+int prog_info_by_id(__u32 id, struct bpf_prog_info *info)
+{
 	int fd = bpf_prog_get_fd_by_id(id), result;
 
 	memset(info, 0, sizeof(*info));
 	if (fd < 0)
 		return -errno;
-	result = bpf_obj_get_info_by_fd(fd, info, &length) ? -errno : 0;
+	result = prog_info_by_fd(fd, info);
 	close(fd);
 	return result;
 }
@@ -153,7 +160,7 @@ int hook_read(const char *dir, const char *plane, const char *pin, struct hook_s
 				      .attach_type = link.cgroup.attach_type,
 				      .cgroup_id = link.cgroup.cgroup_id };
 	snprintf(state->pin, sizeof(state->pin), "%s", pin);
-	if (!prog_read(link.prog_id, &prog)) {
+	if (!prog_info_by_id(link.prog_id, &prog)) {
 		snprintf(state->prog_name, sizeof(state->prog_name), "%s", prog.name);
 		state->run_ns = prog.run_time_ns;
 		state->run_count = prog.run_cnt;
@@ -165,7 +172,7 @@ void hook_prog_name(struct hook_prog *prog)
 {
 	struct bpf_prog_info info;
 
-	if (!prog_read(prog->id, &info))
+	if (!prog_info_by_id(prog->id, &info))
 		snprintf(prog->name, sizeof(prog->name), "%s", info.name);
 }
 
@@ -179,6 +186,17 @@ int hook_link_read(int link_fd, struct hook_link *link)
 	/* info.tcx starts as info.xdp does, which older headers have */
 	*link = (struct hook_link){ info.id, info.prog_id, info.xdp.ifindex };
 	return 0;
+}
+
+int hook_link_open(const char *dir, const char *plane, const char *pin, __u32 ifindex,
+		   struct hook_link *link)
+{
+	int fd = pins_get(dir, plane, pin);
+
+	if (fd < 0 || (!hook_link_read(fd, link) && link->ifindex == ifindex))
+		return fd;
+	close(fd);
+	return -ENOENT;
 }
 
 int hook_order(const char *cgroup, __u32 attach_type, struct hook_prog progs[HOOK_PROGS_MAX])
@@ -252,7 +270,7 @@ static bool find_loner(const char *cgroup, __u32 attach_type, struct hook_prog *
 		if (count && !(flags & BPF_F_ALLOW_MULTI)) {
 			loner->id = ids[0];
 			snprintf(loner->name, sizeof(loner->name), "%s",
-				 prog_read(ids[0], &info) ? "?" : info.name);
+				 prog_info_by_id(ids[0], &info) ? "?" : info.name);
 			return true;
 		}
 		dirname(where);

@@ -64,6 +64,10 @@ int hook_read(const char *dir, const char *plane, const char *pin, struct hook_s
 /* "cgroup/sendmsg4" */
 const char *hook_type_name(__u32 attach_type);
 
+/* Reads what the kernel says of a program, by a descriptor or an id; all zero on failure. */
+int prog_info_by_fd(int fd, struct bpf_prog_info *info);
+int prog_info_by_id(__u32 id, struct bpf_prog_info *info);
+
 struct hook_prog {
 	__u32 id;
 	char name[BPF_OBJ_NAME_LEN];
@@ -81,6 +85,9 @@ struct hook_link {
 
 /* 0 or -errno. */
 int hook_link_read(int link_fd, struct hook_link *link);
+/* Opens the pinned link of an interface: a descriptor, or -errno; -ENOENT if it is dead, too. */
+int hook_link_open(const char *dir, const char *plane, const char *pin, __u32 ifindex,
+		   struct hook_link *link);
 
 /* The programs that run on a hook of a cgroup, in order, those of its ancestors too. Their count.
  */

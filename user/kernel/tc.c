@@ -120,15 +120,9 @@ int tc_clsact_make(__u32 ifindex, bool *made)
 
 static bool prog_is_ours(__u32 id)
 {
-	struct bpf_prog_info info = { 0 };
-	__u32 length = sizeof(info);
-	int fd = bpf_prog_get_fd_by_id(id);
-	bool ours = fd >= 0 && !bpf_obj_get_info_by_fd(fd, &info, &length) &&
-		    !strncmp(info.name, OUR_PREFIX, strlen(OUR_PREFIX));
+	struct bpf_prog_info info;
 
-	if (fd >= 0)
-		close(fd);
-	return ours;
+	return !prog_info_by_id(id, &info) && !strncmp(info.name, OUR_PREFIX, strlen(OUR_PREFIX));
 }
 
 int tc_filter_read(__u32 ifindex, bool out, __u32 *prog_id)

@@ -113,12 +113,11 @@ static void report(const struct load *load, struct reply_result *result)
 	result->count = 0;
 	bpf_object__for_each_program(prog, load->skel->obj) {
 		struct reply_prog *entry = &result->progs[result->count];
-		struct bpf_prog_info info = { 0 };
-		__u32 length = sizeof(info);
+		struct bpf_prog_info info;
 
 		if (!bpf_program__autoload(prog))
 			continue;
-		bpf_obj_get_info_by_fd(bpf_program__fd(prog), &info, &length);
+		prog_info_by_fd(bpf_program__fd(prog), &info);
 		snprintf(entry->name, sizeof(entry->name), "%s", bpf_program__name(prog));
 		entry->attach_type = bpf_program__expected_attach_type(prog);
 		entry->verified_insns = info.verified_insns;

@@ -69,8 +69,7 @@ struct flow_visit {
 	struct flow_table_usage *fill;
 	reply_flow_fn fn;
 	void *arg;
-	__u32 now;
-	__u32 age;
+	__u64 age_ns;
 };
 
 static int set_visit(const void *copy, void *arg)
@@ -80,17 +79,16 @@ static int set_visit(const void *copy, void *arg)
 	__u32 way;
 
 	for (way = 0; way < SLUICE_FLOW_WAYS; way++) {
-		__u32 idle = sluice_flow_idle(visit->now, set->seen[way]);
+		__u64 idle_ns = flow_table_idle_ns(set->seen[way]);
 
 		if (!set->tag[way])
 			continue;
-		if (idle <= visit->age)
+		if (idle_ns <= visit->age_ns)
 			visit->fill->live++;
 		else
 			visit->fill->expired++;
 		if (visit->fn)
-			visit->fn(&set->flow[way], (__u64)idle << SLUICE_FLOW_CLOCK_SHIFT,
-				  visit->arg);
+			visit->fn(&set->flow[way], idle_ns, visit->arg);
 	}
 	return 0;
 }
@@ -99,9 +97,7 @@ int reply_flows(const char *bpffs, struct flow_table_usage *fill, reply_flow_fn 
 		struct err *err)
 {
 	struct sluice_reply_meta meta;
-	struct flow_visit visit = {
-		fill, fn, arg, .now = sluice_flow_clock(plane_now_ns(CLOCK_MONOTONIC_COARSE))
-	};
+	struct flow_visit visit = { .fill = fill, .fn = fn, .arg = arg };
 	int result = plane_meta_read(&reply_plane, bpffs, &meta, err), fd;
 
 	if (result)
@@ -110,7 +106,7 @@ int reply_flows(const char *bpffs, struct flow_table_usage *fill, reply_flow_fn 
 	if (fd < 0)
 		return fd;
 	*fill = (struct flow_table_usage){ .size = meta.sets * SLUICE_FLOW_WAYS };
-	visit.age = sluice_flow_clock(meta.age_ns);
+	visit.age_ns = meta.age_ns;
 	result = flow_table_walk(fd, sizeof(struct sluice_flow_set), set_visit, &visit);
 	close(fd);
 	if (result)

@@ -56,19 +56,15 @@ static int attach_error(const struct wire_iface *iface, bool out, int error, str
 			"'sluice check' says what this kernel lacks");
 }
 
-/* The pinned link of one direction, if it still holds on to the interface; -ENOENT else. */
+/* Opens the link of one direction; the pin of a dead one goes. */
 static int link_open(const char *bpffs, __u32 ifindex, bool out, struct hook_link *link)
 {
 	char name[PIN_SIZE], path[PATH_MAX];
-	int fd = pins_get(bpffs, WIRE_PLANE, link_pin(ifindex, out, name));
+	int fd = hook_link_open(bpffs, WIRE_PLANE, link_pin(ifindex, out, name), ifindex, link);
 
-	if (fd < 0)
-		return fd;
-	if (!hook_link_read(fd, link) && link->ifindex == ifindex)
-		return fd;
-	close(fd);
-	unlink(pins_path(bpffs, WIRE_PLANE, name, path));
-	return -ENOENT;
+	if (fd == -ENOENT)
+		unlink(pins_path(bpffs, WIRE_PLANE, name, path));
+	return fd;
 }
 
 /* Gives one direction its program; *old_prog is the descriptor of the one before, or -1. */
@@ -271,12 +267,13 @@ void wire_iface_look(const char *bpffs, struct wire_iface *iface)
 		if (iface->book.via == SLUICE_WIRE_CLSACT) {
 			tc_filter_read(iface->ifindex, out, &iface->prog_id[out]);
 		} else {
-			int fd = pins_get(bpffs, WIRE_PLANE, link_pin(iface->ifindex, out, name));
+			int fd = hook_link_open(bpffs, WIRE_PLANE,
+						link_pin(iface->ifindex, out, name), iface->ifindex,
+						&link);
 
 			if (fd < 0)
 				continue;
-			if (!hook_link_read(fd, &link) && link.ifindex == iface->ifindex)
-				iface->prog_id[out] = link.prog_id;
+			iface->prog_id[out] = link.prog_id;
 			close(fd);
 		}
 	}

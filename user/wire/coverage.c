@@ -6,6 +6,7 @@
  */
 #include "wire/coverage.h"
 
+#include "base/addr.h"
 #include "wire/pins.h"
 
 #include <arpa/inet.h>
@@ -49,7 +50,7 @@ static bool is_left_alone(const struct wire_cover *cover, const struct wire_clie
 		if (!memcmp(&cover->state.except.addr[i], &client->asked, sizeof(client->asked)))
 			return true;
 	return IN6_IS_ADDR_LINKLOCAL(addr) ||
-	       (IN6_IS_ADDR_V4MAPPED(addr) && ntohl(addr->s6_addr32[3]) >> 16 == 0xa9fe);
+	       (addr_is_ip4(addr) && ntohl(addr->s6_addr32[3]) >> 16 == 0xa9fe);
 }
 
 static bool flow_find(const struct wire_cover *cover, const struct wire_client *client, __u32 zone,

@@ -320,16 +320,16 @@ static bool is_as_before(const struct load *load)
 
 static void report(struct load *load, struct wire_result *result)
 {
-	__u32 roles, length = sizeof(struct bpf_prog_info);
+	__u32 roles;
 	int out;
 
 	result->via = load->plan.via;
 	result->verified_insns = 0;
 	for (roles = 0; roles < SLUICE_WIRE_ROLES; roles++)
 		for (out = 0; load->pairs[roles].skel && out < 2; out++) {
-			struct bpf_prog_info info = { 0 };
+			struct bpf_prog_info info;
 
-			bpf_obj_get_info_by_fd(load->pairs[roles].fd[out], &info, &length);
+			prog_info_by_fd(load->pairs[roles].fd[out], &info);
 			if (info.verified_insns > result->verified_insns)
 				result->verified_insns = info.verified_insns;
 		}

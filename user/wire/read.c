@@ -14,7 +14,6 @@
 struct flow_visit {
 	wire_flow_fn fn;
 	void *arg;
-	__u32 now;
 };
 
 static int set_visit(const void *copy, void *arg)
@@ -25,16 +24,13 @@ static int set_visit(const void *copy, void *arg)
 
 	for (way = 0; way < SLUICE_FLOW_WAYS; way++)
 		if (set->tag[way])
-			visit->fn(&set->flow[way],
-				  (__u64)flow_table_idle(set->seen[way], visit->now)
-					  << SLUICE_FLOW_CLOCK_SHIFT,
-				  visit->arg);
+			visit->fn(&set->flow[way], flow_table_idle_ns(set->seen[way]), visit->arg);
 	return 0;
 }
 
 int wire_flows(const char *bpffs, wire_flow_fn fn, void *arg, struct err *err)
 {
-	struct flow_visit visit = { fn, arg, sluice_flow_clock(plane_now_ns(CLOCK_MONOTONIC)) };
+	struct flow_visit visit = { fn, arg };
 	int result, fd = plane_map_open(&wire_plane, bpffs, "sluice_w_flows", sizeof(__u32),
 					sizeof(struct sluice_wire_set), err);
 
