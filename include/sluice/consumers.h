@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: (GPL-2.0-or-later OR BSD-2-Clause) */
-/* Who reads from a socket, and on which CPU: what the programs write down. */
+/* Which thread received last from a socket, and on which CPU: what the programs note. */
 #ifndef SLUICE_CONSUMERS_H
 #define SLUICE_CONSUMERS_H
 
 #include <linux/types.h>
 
-struct sluice_reader {
-	__u32 tid; /* in the loader's PID namespace; 0: nobody has read, or nobody that it can see
-		    */
-	__u32 cpu;
-	__u32 reads;
-	__u32 shared; /* not 0: more threads than this one read */
+struct sluice_consumer {
+	__u32 thread; /* the kernel's own id of it; 0: nobody has received */
+	__u32 tid;    /* in the PID namespace pid_ns; 0: it is not in there */
+	__u32 pid_ns; /* inode number: the loader's */
+	__u16 cpu;
+	__u16 shared; /* not 0: more threads than this one have received */
 };
-_Static_assert(sizeof(struct sluice_reader) == 16, "struct sluice_reader");
+_Static_assert(sizeof(struct sluice_consumer) == 16, "struct sluice_consumer");
 
 #endif

@@ -146,8 +146,6 @@ static void test_function(void **state)
 	assert_int_equal(feature_function(vmlinux, "udp_sendmsg"), FEATURE_YES);
 	assert_int_equal(feature_function(vmlinux, "none_such"), FEATURE_NO);
 	assert_int_equal(feature_function(vmlinux, "sk_buff"), FEATURE_NO); /* a struct */
-	assert_int_equal(feature_tracepoint(vmlinux, "xdp_cpumap_enqueue"), FEATURE_YES);
-	assert_int_equal(feature_tracepoint(vmlinux, "udp_sendmsg"), FEATURE_NO); /* a function */
 }
 
 /* A program or map of ours that outlives its question would be held by a descriptor. */

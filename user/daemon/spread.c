@@ -56,21 +56,26 @@ static void say_trouble(char trouble[768], const char *ifname, const struct err 
 	warn("steer: flows are not spread over CPUs; to be tried again", ifname, err);
 }
 
-static void on_left_out(const char *ifname, bool asked, const struct err *err, void *arg)
+static struct said *said_of(struct run_spread *spread, const char *ifname)
 {
-	struct run_spread *spread = arg;
 	__u32 i;
 
-	for (i = 0; i < spread->wanted.ifcount; i++) {
-		struct said *said = &spread->said[i];
+	for (i = 0; i < spread->wanted.ifcount; i++)
+		if (!strcmp(spread->wanted.ifname[i], ifname))
+			return &spread->said[i];
+	return NULL;
+}
 
-		if (strcmp(spread->wanted.ifname[i], ifname))
-			continue;
-		said->left_out = true;
-		said->ifindex = 0;
-		said->rest_us = asked ? clock_now_us() + REST_US : 0;
-		say_trouble(said->trouble, ifname, err);
-	}
+static void on_left_out(const char *ifname, bool asked, const struct err *err, void *arg)
+{
+	struct said *said = said_of(arg, ifname);
+
+	if (!said)
+		return;
+	said->left_out = true;
+	said->ifindex = 0;
+	said->rest_us = asked ? clock_now_us() + REST_US : 0;
+	say_trouble(said->trouble, ifname, err);
 }
 
 static void say_in_force(const struct steer_xdp *xdp, __u32 at)
@@ -93,16 +98,6 @@ static void say_in_force(const struct steer_xdp *xdp, __u32 at)
 	log_field(&line, "iface", "%s", link->name);
 	log_field(&line, "mend", "%s", steer_xdp_vlan_mend(link->name, mend, sizeof(mend)));
 	log_end(&line);
-}
-
-static struct said *said_of(struct run_spread *spread, const char *ifname)
-{
-	__u32 i;
-
-	for (i = 0; i < spread->wanted.ifcount; i++)
-		if (!strcmp(spread->wanted.ifname[i], ifname))
-			return &spread->said[i];
-	return NULL;
 }
 
 /* What is new. */
@@ -172,24 +167,15 @@ void run_spread_stop(struct run_spread *spread)
 	spread->trouble[0] = '\0';
 }
 
-/* A bit for each of the interfaces. */
-static __u32 resting(const struct run_spread *spread)
+void run_spread_check(struct run_spread *spread)
 {
 	__u64 now = clock_now_us();
-	__u32 i, bits = 0;
+	__u32 detached, i, resting = 0;
 
 	for (i = 0; i < spread->wanted.ifcount; i++)
 		if (now < spread->said[i].rest_us)
-			bits |= 1U << i;
-	return bits;
-}
-
-void run_spread_check(struct run_spread *spread)
-{
-	__u32 detached, i;
-
-	if (!spread->wanted.ifcount ||
-	    !steer_xdp_is_due(&spread->wanted, resting(spread), &detached))
+			resting |= 1U << i;
+	if (!spread->wanted.ifcount || !steer_xdp_is_due(&spread->wanted, resting, &detached))
 		return;
 	for (i = 0; i < spread->wanted.ifcount; i++)
 		if (detached & 1U << i) {

@@ -6,7 +6,6 @@
 #include "base/log.h"
 #include "daemon/spread.h"
 #include "daemon/steer_log.h"
-#include "steer/cpu/sampling.h"
 #include "steer/options.h"
 #include "steer/socket_events.h"
 #include "steer/steer.h"
@@ -27,7 +26,6 @@
 #define STREAK_MAX 7
 #define IDLE_US	   50000
 #define LOST_US	   10000000 /* between two lines about lost news: others may cause them at will */
-#define GLANCE_MS  20	    /* to see who reads, where it does not show at once; all waits for it */
 
 struct run_steer {
 	struct loop *loop;
@@ -39,7 +37,9 @@ struct run_steer {
 	struct loop_timer *regular, *after_news, *idle;
 	struct settle settle;
 	unsigned int streak;
+	struct steer_loader loader;
 	char bpffs[PATH_MAX];
+	char cgroup[PATH_MAX];
 	__u64 interval_us;
 	__u64 bound_ns; /* the first bind since the last look */
 	__u64 lost;	/* events, that have been told */
@@ -98,19 +98,15 @@ static void rest(struct run_steer *steer, __u64 began, __u64 ended)
 }
 
 /*
- * Once nobody waits for a sweep, policy cpu looks who reads now, and what the next group will need
- * is made ready.  It takes tens of milliseconds; an unloaded plane, or a failure, is told by the
- * sweep or by the group itself.
+ * Makes ready what the next group will need, once nobody waits for a sweep.  It takes tens of
+ * milliseconds; an unloaded plane, or a failure, is told by the sweep or by the group itself.
  */
 static void on_idle(void *arg)
 {
 	struct run_steer *steer = arg;
-	struct err err;
 
-	if (steer->settle.pending)
-		return;
-	steer_readers_sample(steer->bpffs, GLANCE_MS, &err);
-	steer_prepare(steer->bpffs, &err);
+	if (!steer->settle.pending)
+		steer_prepare(&steer->loader, steer->bpffs, &(struct err){ 0 });
 }
 
 static void say_lost(struct run_steer *steer)
@@ -149,7 +145,7 @@ static void sweep(struct run_steer *steer)
 
 	steer_log_begin(steer->log, steer->bound_ns);
 	steer->bound_ns = 0;
-	result = steer_sweep(steer->bpffs, steer_log_news, steer->log, &err);
+	result = steer_sweep(&steer->loader, steer->bpffs, steer_log_news, steer->log, &err);
 	steer_log_end(steer->log, !result);
 	say_trouble(steer, result ? err.what : "");
 	rest(steer, began, clock_now_us());
@@ -241,11 +237,18 @@ static void follow(struct run_steer *steer, const struct run_config *config,
 
 /* --- a configuration */
 
-static void log_loaded(const struct steer_options *options, int groups)
+static void log_loaded(const struct steer_options *options, const struct sluice_steer_meta *before,
+		       int groups)
 {
 	struct log_line line;
 	char ports[512];
 
+	if (before->magic && before->flows != options->flows) {
+		log_begin(&line, LOG_LEVEL_INFO, "steer: flow tables start empty");
+		log_field(&line, "flows", "%u", options->flows);
+		log_field(&line, "before", "%u", before->flows);
+		log_end(&line);
+	}
 	ports_format(&options->ports, ports, sizeof(ports));
 	log_begin(&line, LOG_LEVEL_INFO, "steer is in force");
 	log_field(&line, "policy", "%s", steer_policy_name(options->policy));
@@ -256,14 +259,16 @@ static void log_loaded(const struct steer_options *options, int groups)
 
 static int load(struct run_steer *steer, const struct steer_options *options, struct err *err)
 {
+	struct sluice_steer_meta before = { 0 };
 	int groups, result;
 
+	steer_read(options->bpffs, &before, &(struct err){ 0 });
 	steer_log_begin(steer->log, 0);
-	result = steer_load(options, steer_log_news, steer->log, &groups, err);
+	result = steer_load(&steer->loader, options, steer_log_news, steer->log, &groups, err);
 	steer_log_end(steer->log, !result);
 	if (result)
 		return result;
-	log_loaded(options, groups);
+	log_loaded(options, &before, groups);
 	count_groups(steer, steer_log_groups(steer->log));
 	return 0;
 }
@@ -278,6 +283,8 @@ int run_steer_apply(struct run_steer *steer, const struct run_config *wanted, st
 	result = value_netns(wanted->steer_netns, &options.netns, err);
 	if (result)
 		return result;
+	snprintf(steer->cgroup, sizeof(steer->cgroup), "%s", wanted->reply.cgroup);
+	steer->loader.cgroup = steer->cgroup;
 	result = load(steer, &options, err);
 	if (result)
 		return result;
@@ -302,7 +309,7 @@ void run_steer_drop(struct run_steer *steer, const char *bpffs)
 	run_spread_stop(steer->spread);
 	steer->active = false;
 	steer_log_begin(steer->log, 0);
-	pins = steer_unload_own(bpffs, steer_log_news, steer->log, &err);
+	pins = steer_unload(bpffs, true, steer_log_news, steer->log, &err);
 	steer_log_end(steer->log, true);
 	if (pins < 0)
 		log_err(&err);
@@ -350,5 +357,6 @@ void run_steer_free(struct run_steer *steer)
 	unfollow(steer);
 	run_spread_free(steer->spread);
 	steer_log_free(steer->log);
+	steer_loader_close(&steer->loader);
 	free(steer);
 }

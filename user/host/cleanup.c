@@ -52,7 +52,7 @@ static int steer_cleanup(const char *bpffs, bool locked, int *groups, struct err
 	int result;
 
 	if (!locked) {
-		result = steer_unload(bpffs, on_steer_news, groups, &(struct err){ 0 });
+		result = steer_unload(bpffs, false, on_steer_news, groups, &(struct err){ 0 });
 		return result > 0 ? result : 0;
 	}
 	result = steer_remove(bpffs, &removed, err);

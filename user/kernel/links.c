@@ -109,6 +109,8 @@ static const char *const type_names[] = {
 	[BPF_CGROUP_INET_EGRESS] = "cgroup_skb/egress",
 	[BPF_CGROUP_UDP4_SENDMSG] = "cgroup/sendmsg4",
 	[BPF_CGROUP_UDP6_SENDMSG] = "cgroup/sendmsg6",
+	[BPF_CGROUP_UDP4_RECVMSG] = "cgroup/recvmsg4",
+	[BPF_CGROUP_UDP6_RECVMSG] = "cgroup/recvmsg6",
 	[BPF_CGROUP_INET4_CONNECT] = "cgroup/connect4",
 	[BPF_CGROUP_INET6_CONNECT] = "cgroup/connect6",
 };

@@ -4,6 +4,7 @@
 #include "steer/steer.h"
 
 #include "kernel/caps.h"
+#include "kernel/object.h"
 #include "kernel/pins.h"
 #include "kernel/state_dir.h"
 
@@ -27,9 +28,10 @@ static void sweep_setting(struct steer_sweep *sweep)
 						 .idle_ns = sweep->meta.idle_ns };
 }
 
-int steer_sweep(const char *bpffs, steer_news_fn fn, void *arg, struct err *err)
+int steer_sweep(struct steer_loader *loader, const char *bpffs, steer_news_fn fn, void *arg,
+		struct err *err)
 {
-	struct steer_sweep sweep = { .bpffs = bpffs, .fn = fn, .arg = arg };
+	struct steer_sweep sweep = { .loader = loader, .bpffs = bpffs, .fn = fn, .arg = arg };
 	struct pins pins;
 	int result = pins_lock(&pins, bpffs, false, err);
 
@@ -43,58 +45,42 @@ int steer_sweep(const char *bpffs, steer_news_fn fn, void *arg, struct err *err)
 	return result;
 }
 
-int steer_prepare(const char *bpffs, struct err *err)
+int steer_prepare(struct steer_loader *loader, const char *bpffs, struct err *err)
 {
 	struct steer_sweep sweep = { .bpffs = bpffs };
 	int result = plane_meta_read(&steer_plane, bpffs, &sweep.meta, err);
 
 	if (result) {
-		steer_group_prepare(NULL, err);
+		steer_group_prepare(loader, NULL, err);
 		return plane_not_loaded(&steer_plane, bpffs, result, err);
 	}
 	sweep_setting(&sweep);
-	return steer_group_prepare(&sweep.setting, err);
+	return steer_group_prepare(loader, &sweep.setting, err);
 }
 
 /* --- unload */
 
-static int unload_locked(struct steer_sweep *sweep, struct err *err)
+static int unload_locked(const char *bpffs, void *arg, struct err *err)
 {
-	int removed = steer_sweep_release(sweep, err), result;
+	int removed = steer_sweep_release(arg, err), result;
 
 	if (removed < 0)
 		return removed;
-	result = pins_remove(sweep->bpffs, STEER_PLANE, err);
+	result = pins_remove(bpffs, STEER_PLANE, err);
 	return result < 0 ? result : removed + result;
 }
 
-static int unload(const char *bpffs, bool own_only, steer_news_fn fn, void *arg, struct err *err)
+int steer_unload(const char *bpffs, bool own_only, steer_news_fn fn, void *arg, struct err *err)
 {
 	static const int caps[] = { CAP_BPF, CAP_PERFMON, CAP_SYS_PTRACE };
 	struct steer_sweep sweep = { .bpffs = bpffs, .fn = fn, .arg = arg };
 	int result = pins_exist(bpffs, STEER_PLANE, err);
-	struct pins pins;
 
 	if (result <= 0 || (own_only && !plane_is_by_daemon(&steer_plane, bpffs)))
 		return result < 0 ? result : 0;
 	result = caps_require("steer unload", caps, 3, err);
-	if (!result)
-		result = pins_lock(&pins, bpffs, false, err);
-	if (result)
-		return result;
-	result = unload_locked(&sweep, err);
-	pins_unlock(&pins);
-	return result;
-}
-
-int steer_unload(const char *bpffs, steer_news_fn fn, void *arg, struct err *err)
-{
-	return unload(bpffs, false, fn, arg, err);
-}
-
-int steer_unload_own(const char *bpffs, steer_news_fn fn, void *arg, struct err *err)
-{
-	return unload(bpffs, true, fn, arg, err);
+	return result ? result
+		      : object_unload(&steer_plane, bpffs, own_only, unload_locked, &sweep, err);
 }
 
 /* --- load */
@@ -116,46 +102,25 @@ static void meta_fill(const struct steer_options *options, struct sluice_steer_m
 	memcpy(meta->ports, options->ports.bit, sizeof(meta->ports));
 }
 
-/* Made by hand, since no program reads it. */
-static int meta_make(const char *bpffs, struct err *err)
-{
-	char path[PATH_MAX];
-	int fd;
-
-	if (mkdir(steer_dir(bpffs, path), 0700) && errno != EEXIST)
-		return err_set(err, EXIT_ERROR, errno, "%s: %s", path, strerror(errno));
-	fd = bpf_map_create(BPF_MAP_TYPE_ARRAY, STEER_PIN_META, sizeof(__u32),
-			    sizeof(struct sluice_steer_meta), 1, NULL);
-	if (fd >= 0 && !bpf_obj_pin(fd, pins_path(bpffs, STEER_PLANE, STEER_PIN_META, path)))
-		return fd;
-	err_set(err, EXIT_ERROR, errno, "%s: %s", path, strerror(errno));
-	if (fd >= 0)
-		close(fd);
-	return -EIO;
-}
-
+/* The record is made by hand, since no program reads it. */
 static int meta_pin(const char *bpffs, const struct sluice_steer_meta *meta, struct err *err)
 {
-	int fd = pins_get(bpffs, STEER_PLANE, STEER_PIN_META), result;
+	char path[PATH_MAX];
+	int fd = pins_get(bpffs, STEER_PLANE, STEER_PIN_META), result = 0;
 
-	if (fd < 0)
-		fd = meta_make(bpffs, err);
-	if (fd < 0)
-		return fd;
-	result = plane_meta_write(&steer_plane, fd, meta, SLUICE_LOADED, err);
-	close(fd);
+	if (fd < 0) {
+		if (mkdir(steer_dir(bpffs, path), 0700) && errno != EEXIST)
+			return err_set(err, EXIT_ERROR, errno, "%s: %s", path, strerror(errno));
+		fd = bpf_map_create(BPF_MAP_TYPE_ARRAY, STEER_PIN_META, sizeof(__u32),
+				    sizeof(*meta), 1, NULL);
+		if (fd < 0 || bpf_obj_pin(fd, pins_path(bpffs, STEER_PLANE, STEER_PIN_META, path)))
+			result = err_set(err, EXIT_ERROR, errno, "%s: %s", path, strerror(errno));
+	}
+	if (!result)
+		result = plane_meta_write(&steer_plane, fd, meta, SLUICE_LOADED, err);
+	if (fd >= 0)
+		close(fd);
 	return result;
-}
-
-static int refuse_flows(__u32 loaded, __u32 wanted, struct err *err)
-{
-	return err_mend(
-		err,
-		err_set(err, EXIT_CONFLICT, EBUSY,
-			"steer: loaded with tables of %u flows; another size, %u, would lose"
-			" them",
-			loaded, wanted),
-		"leave --flows as it is, or 'sluice steer unload' first");
 }
 
 /* Is there a group to steer?  A look that tells nobody, and changes nothing. */
@@ -172,7 +137,7 @@ static bool finds_any(const struct steer_sweep *sweep)
 /* Tells of groups that are not ours, and brings what is in force (NULL: nothing) up to date. */
 static int stay(struct steer_sweep *sweep, const struct sluice_steer_meta *before, struct err *err)
 {
-	struct steer_sweep in_force = { .bpffs = sweep->bpffs };
+	struct steer_sweep in_force = { .loader = sweep->loader, .bpffs = sweep->bpffs };
 	int result;
 
 	sweep->dry_run = true;
@@ -192,32 +157,36 @@ static int load_locked(const struct steer_options *options, struct steer_sweep *
 
 	if (result && result != -ENOENT && result != -EUCLEAN)
 		return result;
-	if (!result && before.flows != options->flows && steer_pinned_any(options->bpffs))
-		return refuse_flows(before.flows, options->flows, err);
 	sweep->regroup = !result && before.generations != options->generations;
+	sweep->renew = true;
 	meta_fill(options, &sweep->meta);
 	sweep_setting(sweep);
 	/* a group that comes later begins with us: it has no flows from before */
 	sweep->setting.settled_ns = plane_now_ns(CLOCK_MONOTONIC) + STEER_SETTLED_NS;
 	result = before.magic && before.flows == options->flows
-			 ? steer_group_verify(&sweep->setting, err)
-			 : steer_group_verify_first(&sweep->setting, err);
-	if (!result && options->must_find && !options->dry_run && !finds_any(sweep))
+			 ? steer_group_verify(sweep->loader, &sweep->setting, err)
+			 : steer_group_verify_first(sweep->loader, &sweep->setting, err);
+	if (result)
+		return result;
+	if (options->must_find && !options->dry_run && !finds_any(sweep))
 		return stay(sweep, before.magic ? &before : NULL, err);
-	if (!result && !sweep->dry_run)
+	if (!sweep->dry_run) {
 		result = meta_pin(options->bpffs, &sweep->meta, err);
-	if (!result && !sweep->dry_run)
-		result = plane_mark(&steer_plane, options->bpffs, options->by_daemon, err);
+		if (!result)
+			result = plane_mark(&steer_plane, options->bpffs, options->by_daemon, err);
+	}
 	return result ? result : steer_sweep_run(sweep, err);
 }
 
-int steer_load(const struct steer_options *options, steer_news_fn fn, void *arg, int *groups,
-	       struct err *err)
+int steer_load(struct steer_loader *loader, const struct steer_options *options, steer_news_fn fn,
+	       void *arg, int *groups, struct err *err)
 {
 	static const int caps[] = { CAP_BPF, CAP_NET_ADMIN, CAP_PERFMON, CAP_SYS_PTRACE };
-	struct steer_sweep sweep = {
-		.bpffs = options->bpffs, .fn = fn, .arg = arg, .dry_run = options->dry_run
-	};
+	struct steer_sweep sweep = { .loader = loader,
+				     .bpffs = options->bpffs,
+				     .fn = fn,
+				     .arg = arg,
+				     .dry_run = options->dry_run };
 	struct pins pins;
 	int result = caps_require("steer load", caps, 4, err);
 
@@ -229,15 +198,6 @@ int steer_load(const struct steer_options *options, steer_news_fn fn, void *arg,
 	*groups = sweep.groups;
 	pins_unlock(&pins);
 	return result;
-}
-
-int steer_try(const struct steer_options *options, struct err *err)
-{
-	struct steer_options dry = *options;
-	int groups;
-
-	dry.dry_run = true;
-	return steer_load(&dry, NULL, NULL, &groups, err);
 }
 
 /* --- reading */

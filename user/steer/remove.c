@@ -4,7 +4,7 @@
 #include "base/addr.h"
 #include "kernel/pins.h"
 #include "kernel/sockets.h"
-#include "steer/group/group.h"
+#include "steer/group/groups.h"
 
 #include <arpa/inet.h>
 #include <bpf/bpf.h>
@@ -16,7 +16,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define PLANE	     "steer"
 #define OUR_NAMES    "sluice_steer" /* what they begin with */
 #define PROGRAMS_MAX 512
 
@@ -31,40 +30,41 @@ struct removal {
 	__u32 failed_pid;
 };
 
-static bool prog_read(int fd, struct bpf_prog_info *info)
+/* Is the object behind it a steering program?  A map's information has no such type. */
+static bool prog_is_ours(int fd, __u32 *id)
 {
-	__u32 length = sizeof(*info);
+	struct bpf_prog_info info = { 0 };
+	__u32 length = sizeof(info);
 
-	memset(info, 0, sizeof(*info));
-	return !bpf_obj_get_info_by_fd(fd, info, &length);
+	if (fd < 0 || bpf_obj_get_info_by_fd(fd, &info, &length))
+		return false;
+	*id = info.id;
+	return info.type == BPF_PROG_TYPE_SK_REUSEPORT &&
+	       !strncmp(info.name, OUR_NAMES, strlen(OUR_NAMES));
 }
 
-static bool prog_is_ours(__u32 id)
+static bool id_is_ours(__u32 id)
 {
-	int fd = id ? bpf_prog_get_fd_by_id(id) : -1;
-	struct bpf_prog_info info;
-	bool ours;
+	int fd = bpf_prog_get_fd_by_id(id);
+	bool ours = prog_is_ours(fd, &id);
 
-	if (fd < 0)
-		return false;
-	ours = prog_read(fd, &info) && info.type == BPF_PROG_TYPE_SK_REUSEPORT &&
-	       !strncmp(info.name, OUR_NAMES, strlen(OUR_NAMES));
-	close(fd);
+	if (fd >= 0)
+		close(fd);
 	return ours;
 }
 
 /* --- the pins */
 
 /* Calls fn for each entry of a folder; entries may be removed meanwhile. */
-static int entries_each(const char *path, void (*fn)(const char *path, struct removal *removal),
-			struct removal *removal)
+static void entries_each(const char *path, void (*fn)(const char *path, struct removal *removal),
+			 struct removal *removal)
 {
 	DIR *folder = opendir(path);
 	struct dirent *entry;
 	char below[PATH_MAX];
 
 	if (!folder)
-		return errno == ENOENT ? 0 : -errno;
+		return;
 	while ((entry = readdir(folder))) {
 		if (!strcmp(entry->d_name, ".") || !strcmp(entry->d_name, ".."))
 			continue;
@@ -72,7 +72,6 @@ static int entries_each(const char *path, void (*fn)(const char *path, struct re
 			fn(below, removal);
 	}
 	closedir(folder);
-	return 0;
 }
 
 static bool is_folder(const char *path)
@@ -84,7 +83,7 @@ static bool is_folder(const char *path)
 
 static void pin_note(const char *path, struct removal *removal)
 {
-	struct bpf_prog_info info;
+	__u32 id;
 	int fd;
 
 	if (is_folder(path)) {
@@ -92,14 +91,10 @@ static void pin_note(const char *path, struct removal *removal)
 		return;
 	}
 	fd = bpf_obj_get(path);
-	if (fd < 0)
-		return;
-	/* a map's information has no such type, and a link's no such name */
-	if (prog_read(fd, &info) && info.type == BPF_PROG_TYPE_SK_REUSEPORT &&
-	    !strncmp(info.name, OUR_NAMES, strlen(OUR_NAMES)) &&
-	    removal->pinned_count < PROGRAMS_MAX)
-		removal->pinned[removal->pinned_count++] = info.id;
-	close(fd);
+	if (prog_is_ours(fd, &id) && removal->pinned_count < PROGRAMS_MAX)
+		removal->pinned[removal->pinned_count++] = id;
+	if (fd >= 0)
+		close(fd);
 }
 
 static void pin_remove(const char *path, struct removal *removal)
@@ -150,8 +145,7 @@ static void groups_give_back(const struct sockets *sockets, struct removal *remo
 	for (i = 0; (record = sockets_at(sockets, i)); i++)
 		if (record->group && record->group_prog &&
 		    (is_pinned_here(removal, record->group_prog) ||
-		     (record->group_prog_refs == REFS_OF_ORPHAN &&
-		      prog_is_ours(record->group_prog))))
+		     (record->group_prog_refs == REFS_OF_ORPHAN && id_is_ours(record->group_prog))))
 			group_give_back(record, removal);
 }
 
@@ -175,7 +169,7 @@ int steer_remove(const char *bpffs, struct steer_removed *removed, struct err *e
 	int result;
 
 	*removed = (struct steer_removed){ 0 };
-	pins_path(bpffs, PLANE, NULL, path);
+	pins_path(bpffs, STEER_PLANE, NULL, path);
 	entries_each(path, pin_note, &removal);
 	result = sockets_read(&sockets, err);
 	if (!result)
@@ -215,7 +209,7 @@ int steer_attached(steer_attached_fn fn, void *arg)
 	if (result)
 		return result;
 	for (i = 0; (record = sockets_at(sockets, i)); i++) {
-		if (!record->group || !record->group_prog || !prog_is_ours(record->group_prog) ||
+		if (!record->group || !record->group_prog || !id_is_ours(record->group_prog) ||
 		    !is_first_of_group(sockets, i))
 			continue;
 		found++;

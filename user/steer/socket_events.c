@@ -2,7 +2,7 @@
 #include "steer/socket_events.h"
 
 #include "bpf/steer/socket_events.skel.h"
-#include "kernel/links.h"
+#include "kernel/object.h"
 
 #include <bpf/bpf.h>
 #include <errno.h>
@@ -12,12 +12,13 @@
 #include <string.h>
 #include <unistd.h>
 
-#define VERIFIER_LOG_SIZE (1 << 18)
+#define LINKS 3
 /* Others want their turn, too, however fast sockets come and go. */
 #define EVENTS_MAX 4096
 
 struct steer_follow {
 	struct socket_events_bpf *skel;
+	struct bpf_link *links[LINKS];
 	struct ring_buffer *ring;
 	struct steer_heard heard;
 };
@@ -42,75 +43,40 @@ static int on_event(void *arg, void *data, size_t size)
 static int load(struct steer_follow *follow, const struct ports *ports, __u32 netns,
 		struct err *err)
 {
-	LIBBPF_OPTS(bpf_object_open_opts, opts, .kernel_log_size = VERIFIER_LOG_SIZE);
-	char *log = calloc(1, VERIFIER_LOG_SIZE);
+	struct sluice_meta none = { 0 };
+	struct object object = { .what = "news of sockets", .before = &none };
+	struct socket_events_bpf *skel = socket_events_bpf__open_opts(object_open_opts(&object));
 	int result;
 
-	opts.kernel_log_buf = log;
-	follow->skel = log ? socket_events_bpf__open_opts(&opts) : NULL;
-	if (!follow->skel) {
-		free(log);
-		return err_set(err, EXIT_ERROR, ENOMEM, "news of sockets: no memory");
+	follow->skel = skel;
+	if (skel) {
+		skel->rodata->any_port = ports->any;
+		skel->rodata->netns = netns;
+		_Static_assert(sizeof(skel->rodata->ports) == sizeof(ports->bit), "ports");
+		memcpy((void *)skel->rodata->ports, ports->bit, sizeof(ports->bit));
 	}
-	follow->skel->rodata->any_port = ports->any;
-	follow->skel->rodata->netns = netns;
-	_Static_assert(sizeof(follow->skel->rodata->ports) == sizeof(ports->bit), "ports");
-	memcpy((void *)follow->skel->rodata->ports, ports->bit, sizeof(ports->bit));
-	result = socket_events_bpf__load(follow->skel);
-	if (result)
-		hooks_load_error("news of sockets", -result, log, err);
-	free(log);
+	result = object_verify(&object, skel ? skel->skeleton : NULL, err);
+	object_end(&object);
 	return result;
 }
 
-#define LINKS 3
-
-static struct bpf_link **link_at(struct socket_events_bpf *skel, int i)
+static int attach(struct steer_follow *follow, const char *cgroup, struct err *err)
 {
-	struct bpf_link **links[LINKS] = { &skel->links.sluice_bind4, &skel->links.sluice_bind6,
-					   &skel->links.sluice_release };
-
-	return links[i];
-}
-
-static int attach(struct socket_events_bpf *skel, int cgroup_fd)
-{
-	const struct bpf_program *progs[LINKS] = { skel->progs.sluice_bind4,
-						   skel->progs.sluice_bind6,
-						   skel->progs.sluice_release };
-	int i;
-
-	for (i = 0; i < LINKS; i++) {
-		struct bpf_link *link = bpf_program__attach_cgroup(progs[i], cgroup_fd);
-
-		if (!link)
-			return -errno;
-		*link_at(skel, i) = link;
-	}
-	return 0;
-}
-
-/* The kernel frees a link some time after its last reference is gone; a detached one is idle. */
-static void detach(struct socket_events_bpf *skel)
-{
-	int i;
-
-	for (i = 0; i < LINKS; i++)
-		if (*link_at(skel, i))
-			bpf_link__detach(*link_at(skel, i));
-}
-
-static int attach_to(struct steer_follow *follow, const char *cgroup, struct err *err)
-{
-	int fd = open(cgroup, O_RDONLY | O_DIRECTORY | O_CLOEXEC), result;
+	const struct bpf_program *progs[LINKS] = { follow->skel->progs.sluice_bind4,
+						   follow->skel->progs.sluice_bind6,
+						   follow->skel->progs.sluice_release };
+	int i, fd = open(cgroup, O_RDONLY | O_DIRECTORY | O_CLOEXEC), error = 0;
 
 	if (fd < 0)
 		return err_set(err, EXIT_ERROR, errno, "cgroup %s: %s", cgroup, strerror(errno));
-	result = attach(follow->skel, fd);
+	for (i = 0; i < LINKS && !error; i++) {
+		follow->links[i] = bpf_program__attach_cgroup(progs[i], fd);
+		error = follow->links[i] ? 0 : errno;
+	}
 	close(fd);
-	if (result)
-		return err_set(err, EXIT_LACKING, -result, "news of sockets on %s: %s", cgroup,
-			       strerror(-result));
+	if (error)
+		return err_set(err, EXIT_LACKING, error, "news of sockets on %s: %s", cgroup,
+			       strerror(error));
 	follow->ring = ring_buffer__new(bpf_map__fd(follow->skel->maps.sluice_events), on_event,
 					follow, NULL);
 	return follow->ring ? 0
@@ -128,7 +94,7 @@ int steer_follow_open(struct steer_follow **follow, const char *cgroup, const st
 		return err_set(err, EXIT_ERROR, ENOMEM, "news of sockets: no memory");
 	result = load(fresh, ports, netns, err);
 	if (!result)
-		result = attach_to(fresh, cgroup, err);
+		result = attach(fresh, cgroup, err);
 	if (result)
 		steer_follow_close(fresh);
 	else
@@ -138,11 +104,17 @@ int steer_follow_open(struct steer_follow **follow, const char *cgroup, const st
 
 void steer_follow_close(struct steer_follow *follow)
 {
+	int i;
+
 	if (!follow)
 		return;
 	ring_buffer__free(follow->ring);
-	if (follow->skel)
-		detach(follow->skel);
+	for (i = 0; i < LINKS; i++) {
+		/* a link is freed some time after its last reference is gone; detached, it idles */
+		if (follow->links[i])
+			bpf_link__detach(follow->links[i]);
+		bpf_link__destroy(follow->links[i]);
+	}
 	socket_events_bpf__destroy(follow->skel);
 	free(follow);
 }

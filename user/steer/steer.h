@@ -2,7 +2,8 @@
 /*
  * The steering plane: finds the reuseport groups on the managed ports, puts its program on each,
  * and keeps their sockets in step with what the processes do.  Its state is what is pinned under
- * DIR/steer; nothing is kept in this process.
+ * DIR/steer; a process keeps at most a
+ * loader.
  */
 #ifndef SLUICE_STEER_STEER_H
 #define SLUICE_STEER_STEER_H
@@ -11,6 +12,7 @@
 #include "base/ports.h"
 #include "steer/group/group.h"
 #include "steer/group/groups.h"
+#include "steer/group/program.h"
 #include "steer/sweep.h"
 
 #include <sluice/steer.h>
@@ -35,32 +37,33 @@ struct steer_options {
 	const char *bpffs; /* folder of the pins */
 	bool dry_run;	   /* verify, and change nothing */
 	bool must_find;	   /* change nothing where there is no group to steer */
-	bool by_daemon;	   /* for steer_unload_own() */
+	bool by_daemon;	   /* for own_only of steer_unload() */
 };
 
 /*
  * Loads, or changes what is loaded.  A group that can't be taken is told by the news and does not
  * stop the others; *groups is the count of those that are steered (or would be).  No group is no
- * error: 'sluice run' takes them when they come.  What of the options can't be changed is refused.
+ * error: 'sluice run' takes them when they come.  With another number of flows the tables start
+ * empty, and flows go on as new ones.
  */
-int steer_load(const struct steer_options *options, steer_news_fn fn, void *arg, int *groups,
-	       struct err *err);
-/* Would that be refused?  It changes nothing. 0 or -errno with *err set. */
-int steer_try(const struct steer_options *options, struct err *err);
+int steer_load(struct steer_loader *loader, const struct steer_options *options, steer_news_fn fn,
+	       void *arg, int *groups, struct err *err);
 /*
  * Brings groups and slots in step with the sockets that there are.  -ENOENT with *err set if the
  * plane is not loaded.
  */
-int steer_sweep(const char *bpffs, steer_news_fn fn, void *arg, struct err *err);
+int steer_sweep(struct steer_loader *loader, const char *bpffs, steer_news_fn fn, void *arg,
+		struct err *err);
 /*
  * For a process that sweeps again and again: makes ready what a group that comes will need, so that
  * it is set up in milliseconds.  That is kept until the next call that does not need it.
  */
-int steer_prepare(const char *bpffs, struct err *err);
-/* Detaches all, and removes the pins: their number, 0 if there were none, or -errno. */
-int steer_unload(const char *bpffs, steer_news_fn fn, void *arg, struct err *err);
-/* The same if the daemon was the last to load it; 0 if it was somebody else. */
-int steer_unload_own(const char *bpffs, steer_news_fn fn, void *arg, struct err *err);
+int steer_prepare(struct steer_loader *loader, const char *bpffs, struct err *err);
+/*
+ * Detaches all, and removes the pins: their number, 0 if there were none, or -errno.  With
+ * own_only, only if the daemon was the last to load.
+ */
+int steer_unload(const char *bpffs, bool own_only, steer_news_fn fn, void *arg, struct err *err);
 
 /* How many groups are left to the kernel as their namespace has its share (steer/group/quota.h). */
 int steer_left_out(const char *bpffs, int *groups, int *namespaces, struct err *err);

@@ -120,22 +120,25 @@ static int group_fill(const struct steer_group *group, struct steer_group_view *
 	struct steer_fill *fill = calloc(1, sizeof(*fill));
 	int i, result = fill ? steer_group_counters(group, &view->counters) : -ENOMEM;
 
-	if (!result)
-		result = steer_group_fill(group, 0, fill);
-	if (!result)
-		result = slots_fill(group, fill, view);
-	if (!result) {
-		memcpy(view->name, group->name, sizeof(view->name));
-		view->info = group->info;
-		view->live = fill->live;
-		view->half_open = fill->half_open;
-		view->expired = fill->expired;
-		view->size = fill->size;
-		view->datagrams = seen(&view->counters);
-		view->generations = generations_count(view);
-		for (i = 0; i < view->count; i++)
-			view->active += takes_new(&view->slots[i]);
-	}
+	if (result)
+		goto free;
+	result = steer_group_fill(group, 0, fill);
+	if (result)
+		goto free;
+	result = slots_fill(group, fill, view);
+	if (result)
+		goto free;
+	memcpy(view->name, group->name, sizeof(view->name));
+	view->info = group->info;
+	view->live = fill->live;
+	view->half_open = fill->half_open;
+	view->expired = fill->expired;
+	view->size = fill->size;
+	view->datagrams = seen(&view->counters);
+	view->generations = generations_count(view);
+	for (i = 0; i < view->count; i++)
+		view->active += takes_new(&view->slots[i]);
+free:
 	free(fill);
 	return result;
 }
@@ -200,29 +203,26 @@ static struct steer_netns_view *netns_of(struct steer_view *view, __u32 netns)
 	return found;
 }
 
-static __u32 any_pid(const struct steer_view *view, __u32 netns)
-{
-	size_t i;
-
-	for (i = 0; i < view->count; i++)
-		if (view->groups[i].info.netns == netns && view->groups[i].count)
-			return view->groups[i].slots[0].is.pid;
-	return 0;
-}
-
 /* What stood when the first of the groups was loaded is taken off. */
 static void netns_count(struct steer_view *view, struct steer_netns_view *netns)
 {
 	const struct sluice_steer_group *first = NULL;
+	__u32 pid = 0;
 	int counter;
 	size_t i;
 
-	for (i = 0; i < view->count; i++)
-		if (view->groups[i].info.netns == netns->netns &&
-		    view->groups[i].info.loaded_ns == netns->since_ns)
-			first = &view->groups[i].info;
+	for (i = 0; i < view->count; i++) {
+		const struct steer_group_view *group = &view->groups[i];
+
+		if (group->info.netns != netns->netns)
+			continue;
+		if (group->info.loaded_ns == netns->since_ns)
+			first = &group->info;
+		if (!pid && group->count)
+			pid = group->slots[0].is.pid;
+	}
 	if (!first || !first->udp_before[SLUICE_STEER_UDP_KNOWN] ||
-	    udp_stats_read(netns->netns, any_pid(view, netns->netns), netns->udp))
+	    udp_stats_read(netns->netns, pid, netns->udp))
 		return;
 	netns->counted = true;
 	for (counter = 0; counter < SLUICE_STEER_UDP_COUNTERS; counter++)
@@ -255,19 +255,6 @@ static int netns_read(struct steer_view *view)
 
 /* --- sockets */
 
-static void socket_add(const struct steer_slot_view *slot, struct steer_netns_view *netns)
-{
-	if (slot->look.closed)
-		return;
-	if (!slot->look.measured) {
-		netns->unmeasured++;
-		return;
-	}
-	netns->balance.drops += slot->look.drops;
-	if (slot->look.memory.used > slot->look.queue_read)
-		netns->waiting += slot->look.memory.used - slot->look.queue_read;
-}
-
 /* Without the walk (no permission, or no such iterator) the sockets stay unmeasured. */
 static void sockets_look(struct steer_view *view)
 {
@@ -282,8 +269,17 @@ static void sockets_look(struct steer_view *view)
 		struct steer_netns_view *netns = netns_find(view, group->info.netns);
 
 		for (j = 0; j < group->count; j++) {
-			steer_look_socket(sockets, &group->slots[j].is, &group->slots[j].look);
-			socket_add(&group->slots[j], netns);
+			struct steer_look *look = &group->slots[j].look;
+
+			steer_look_socket(sockets, &group->slots[j].is, look);
+			if (look->closed)
+				continue;
+			netns->unmeasured += !look->measured;
+			if (!look->measured)
+				continue;
+			netns->balance.drops += look->drops;
+			if (look->memory.used > look->queue_read)
+				netns->waiting += look->memory.used - look->queue_read;
 		}
 	}
 	for (i = 0; i < view->netns_count; i++)

@@ -9,6 +9,7 @@
 #include "base/output.h"
 #include "steer/figures.h"
 #include "steer/group/slot_status.h"
+#include "steer/group/stats.h"
 #include "steer/steer.h"
 
 #include <limits.h>

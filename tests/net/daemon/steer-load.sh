@@ -77,10 +77,6 @@ configure '[steer]' "port = $PORT,5301" 'policy = load' 'idle = 600'
 daemon_reload 'msg="reloaded"'
 want_logged 'msg="steer: group-changed"'
 still_as_before "reloaded"
-configure '[steer]' "port = $PORT" 'flows = 1000'
-daemon_reload 'msg="reloaded"'
-want_logged 'msg="not loaded as the file has it; to be tried again" section=steer'
-want_logged "would lose them"
 configure '[steer]' "port = $PORT" 'policy = best'
 daemon_reload 'reload refused'
 add_worker
@@ -98,8 +94,12 @@ daemon_reload 'msg="reloaded"'
 want_logged 'msg="steer: group-released" address=0.0.0.0:5301'
 want_equal "$(steer_groups | wc -l)" 1 "groups"
 
-say "unloaded by hand while the daemon runs, and loaded by hand"
+say "another number of flows; unloaded by hand while the daemon runs, and loaded by hand"
 lose_nothing
+configure '[steer]' "port = $PORT" 'policy = load' 'idle = 600' 'flows = 1000'
+daemon_reload 'msg="reloaded"'
+want_logged 'msg="steer: flow tables start empty" flows=1000 before=65536'
+want_equal "$(json "d['groups'][0]['flows']['size']" sluice -j steer show)" 1000
 sluice steer unload
 want_logged 'msg="steer: sockets are not followed"'
 sluice --netns "$HOST" steer load --port "$PORT"

@@ -18,6 +18,12 @@ load()
 		sluice -j --netns "$HOST" steer load --port "$PORT" --policy cpu)
 }
 
+# recv_hooks: the pinned links of the programs that see who receives
+recv_hooks()
+{
+	find "$PINS/steer" -maxdepth 1 -name 'sluice_recv*' -printf '%f\n' 2>/dev/null | sort | paste -sd ' '
+}
+
 want_by_cpu()
 {
 	want_equal "$(tally "$HOST" 0 127.0.0.1)" "$1:40"
@@ -55,39 +61,28 @@ stop "$first"
 stop "$second"
 wait_until 10 udp_unbound "$HOST" "$PORT"
 
-for way in select epoll recv; do
-	say "one process, idle threads that wait by $way on each CPU"
-	workers "a@0/$way" "b@1/$way"
-	first=$SPAWNED
-	want_by_hash a b
-	load
-	want_equal "$READERS" "pinned:2 seen:0 unknown:0"
-	want_by_cpu a b
-	sluice steer unload
-	want_by_hash a b
-	stop "$first"
-	wait_until 10 udp_unbound "$HOST" "$PORT"
-done
-
-say "idle threads that nobody sees wait: placed by hash"
-workers a@0/nap b@1/nap
+say "one process, idle threads on each CPU: placed by hash until they have received"
+workers a@0 b@1/epoll
 first=$SPAWNED
 load
 want_equal "$READERS" "pinned:0 seen:0 unknown:2"
 want_by_hash a b
-say "under traffic, they are seen to read"
+say "under traffic, they are seen to receive"
 chatter "$HOST" 127.0.0.1
 load
 stop "$CHATTER"
 want_equal "$READERS" "pinned:2 seen:0 unknown:0"
 want_by_cpu a b
+want_equal "$(recv_hooks)" "sluice_recv4 sluice_recv6"
 say "another policy, and back"
 sluice --netns "$HOST" steer load --port "$PORT" --policy flow
 want_by_hash a b
+want_equal "$(recv_hooks)" ""
 load
 want_equal "$READERS" "pinned:2 seen:0 unknown:0"
 want_by_cpu a b
 sluice steer unload
+want_equal "$(recv_hooks)" ""
 stop "$first"
 wait_until 10 udp_unbound "$HOST" "$PORT"
 
@@ -106,16 +101,19 @@ sluice steer unload
 kill -KILL "$first"
 wait_until 10 udp_unbound "$HOST" "$PORT"
 
-say "threads that the scheduler may move: where they ran last"
+say "threads that the scheduler may move: where they received last"
 workers a b
 load
-want_equal "$READERS" "pinned:0 seen:2 unknown:0"
-say "and where they were seen to read"
+want_equal "$READERS" "pinned:0 seen:0 unknown:2"
 chatter "$HOST" 127.0.0.1
 load
 stop "$CHATTER"
 want_equal "$READERS" "pinned:0 seen:2 unknown:0"
 answers=$(tally "$HOST" 0 127.0.0.1)
 [[ $answers != *lost* ]] || fail "datagrams were lost: $answers"
-sluice steer unload
+
+say "cleanup takes the hooks, too"
+want_equal "$(recv_hooks)" "sluice_recv4 sluice_recv6"
+sluice --netns "$HOST" cleanup
+want_equal "$(recv_hooks)" ""
 want_clean

@@ -48,3 +48,36 @@ for size in 1 2 64; do
 	want_equal "$(steer_groups)" "" "groups whose sockets have gone"
 done
 sluice steer unload
+
+say "another --flows: the table starts empty, and flows stay where the hash has them"
+workers "$HOST" --port "$PORT" --workers 4
+first=$SERVER_PID
+flows "$HOST" --to "127.0.0.1:$PORT" --flows 200 --rate 10000
+want_status 0 sluice --netns "$HOST" steer load --port "$PORT" --flows 1024
+flows_go_on 400
+want_equal "$(steer_counter started)" 200 "flows that began"
+want_status 0 sluice --netns "$HOST" steer load --port "$PORT" --flows 4096
+want_text "flow tables of 4096 flows, 1024 before, start empty"
+flows_go_on 400
+want_equal "$(steer_counter started)" 400 "flows that began, the same ones again"
+want_equal "$(json "d['groups'][0]['flows']['size']" sluice -j --netns "$HOST" steer show)" 4096
+say "the same again: nothing is lost from the table"
+want_status 0 sluice --netns "$HOST" steer load --port "$PORT" --flows 4096
+flows_go_on 400
+want_equal "$(steer_counter started)" 400 "flows that began"
+look_settled
+want_equal "$(result moved)" 0 "flows moved"
+say "with another worker there, a table that starts empty sends some of them to it"
+workers "$HOST" --port "$PORT"
+sluice --netns "$HOST" steer load --port "$PORT" --flows 4096
+flows_go_on 400
+want_equal "$(result moved)" 0 "flows moved"
+sluice --netns "$HOST" steer load --port "$PORT" --flows 2048
+flows_go_on 400
+flows_end
+want_at_least 1 "$(result moved)" "flows moved"
+want_equal "$(result lost)" 0 "datagrams lost"
+stop "$first"
+stop "$SERVER_PID"
+sluice steer unload
+want_clean

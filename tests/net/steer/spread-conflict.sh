@@ -84,25 +84,41 @@ checksums_full "$LAN" eth0
 want_equal "$(tally "$LAN" 0 "$FAR4")" "b:40"
 
 say "nor does what the groups refuse change it"
-want_status 5 load --flows 1024
-want_text "loaded with tables of"
+want_status 4 in_ns "$HOST" setpriv --bounding-set=-sys_ptrace --inh-caps=-sys_ptrace "$SLUICE" \
+	steer load --port "$PORT" --policy cpu --xdp eth0 --cpus 0
+want_text "CAP_SYS_PTRACE"
 want_equal "$(xdp_of eth0)" sluice_spread
-want_status 5 load --flows 1024 --xdp eth0 --cpus 0
 want_equal "$(tally "$LAN" 0 "$FAR4")" "b:40"
 configure '[steer]' "port = $PORT" 'policy = cpu' 'xdp = eth0' 'cpus = 1'
 daemon_start
-configure '[steer]' "port = $PORT" 'policy = cpu' 'flows = 1024'
+# nobody can record a load any more
+bpftool map freeze pinned "$PINS/steer/sluice_steering"
+configure '[steer]' "port = $PORT" 'policy = cpu' 'idle = 60'
 daemon_reload 'msg="not loaded as the file has it; to be tried again" section=steer'
 want_equal "$(xdp_of eth0)" sluice_spread
 want_equal "$(tally "$LAN" 0 "$FAR4")" "b:40"
 daemon_stop
+sluice steer unload
+load --xdp eth0 --cpus 1
 
 say "nor does a load that fails half way take it off, where it can't see the programs of before"
-bpftool map freeze pinned "$PINS/steer/sluice_x_meta"
-want_status 1 in_ns "$HOST" setpriv --bounding-set=-sys_admin --inh-caps=-sys_admin "$SLUICE" \
-	steer load --port "$PORT" --policy cpu --xdp eth0 --cpus 1
-want_equal "$(xdp_of eth0)" sluice_spread
+ip -n "$HOST" link add br1 type bridge
+ip -n "$HOST" link set dev port1 master br1
+in_ns "$HOST" "$FOREIGN" --dev br1 --type xdp --name above --link /sys/fs/bpf/above >/dev/null
+want_status 5 in_ns "$HOST" setpriv --bounding-set=-sys_admin --inh-caps=-sys_admin "$SLUICE" \
+	steer load --port "$PORT" --policy cpu --xdp eth0,port1 --cpus 1
 want_text "eth0 keeps its new program"
+want_equal "$(xdp_of eth0) $(xdp_of port1)" "sluice_spread none"
+want_equal "$(json "[i['interface'] for i in d['xdp']['interfaces']]" \
+	sluice -j --netns "$HOST" steer show)" "['eth0']"
+want_equal "$(tally "$LAN" 0 "$FAR4")" "b:40"
+rm /sys/fs/bpf/above
+ip -n "$HOST" link del br1
+
+say "nor one that can't record what it does"
+bpftool map freeze pinned "$PINS/steer/sluice_x_meta"
+want_status 1 load --xdp eth0 --cpus 0
+want_equal "$(xdp_of eth0)" sluice_spread
 want_equal "$(tally "$LAN" 0 "$FAR4")" "b:40"
 sluice steer unload
 load --xdp eth0 --cpus 1

@@ -3,7 +3,7 @@
 #include "base/log.h"
 #include "cmd/command.h"
 #include "kernel/links.h"
-#include "steer/cpu/sampling.h"
+#include "steer/cpu/placement.h"
 #include "steer/cpu/spread.h"
 #include "steer/cpu/spread_options.h"
 #include "steer/cpu/spread_text.h"
@@ -61,7 +61,7 @@ static void warn_vlan(const struct steer_xdp *xdp)
 /* NULL: no interface is spread. */
 static json_t *xdp_show(const struct context *context, bool dry_run, bool as_json)
 {
-	static struct steer_xdp xdp;
+	struct steer_xdp xdp;
 
 	if (dry_run || steer_xdp_read(context->bpffs, &xdp, &(struct err){ 0 }))
 		return NULL;
@@ -147,7 +147,7 @@ static void readers_learn(const char *bpffs)
 {
 	struct err err = { 0 };
 
-	if (steer_readers_sample(bpffs, STEER_READERS_MS, &err))
+	if (steer_place_wait(bpffs, STEER_READERS_MS, &err))
 		log_warning("%s", err.what);
 }
 
@@ -155,9 +155,10 @@ static void readers_learn(const char *bpffs)
  * XDP comes first, since it is what others may stand in the way of; what the groups would refuse
  * must not have changed it by then.  To take it off comes last.
  */
-static int load(struct options *options, struct report *report, int *groups, struct err *err)
+static int load(struct steer_loader *loader, struct options *options, struct report *report,
+		int *groups, struct err *err)
 {
-	static struct steer_xdp before;
+	struct steer_xdp before;
 	const char *bpffs = options->steer.bpffs;
 	bool loaded = !steer_xdp_read(bpffs, &before, &(struct err){ 0 });
 	__u32 wanted = options->xdp.ifcount;
@@ -166,12 +167,17 @@ static int load(struct options *options, struct report *report, int *groups, str
 	options->xdp.bpffs = bpffs;
 	options->xdp.ports = &options->steer.ports;
 	options->xdp.dry_run = options->steer.dry_run;
-	result = loaded ? steer_try(&options->steer, err) : 0;
+	if (loaded) {
+		struct steer_options dry = options->steer;
+
+		dry.dry_run = true;
+		result = steer_load(loader, &dry, NULL, NULL, groups, err);
+	}
 	if (!result && wanted)
 		result = steer_xdp_load(&options->xdp, err);
 	if (result < 0)
 		return result;
-	result = steer_load(&options->steer, on_news, report, groups, err);
+	result = steer_load(loader, &options->steer, on_news, report, groups, err);
 	if (options->steer.dry_run ||
 	    (wanted ? loaded || (!result && *groups) : result || !*groups))
 		return result;
@@ -185,17 +191,23 @@ static int load(struct options *options, struct report *report, int *groups, str
 static void print_before(const struct output *output, const struct steer_options *options,
 			 const struct sluice_steer_meta *before)
 {
-	static char text[512];
+	char text[512];
 	struct ports were;
 
 	steer_ports(before, &were);
 	if (before->policy == options->policy && before->idle_ns == options->idle_s * 1000000000 &&
 	    before->generations == options->generations && before->netns == options->netns &&
-	    !memcmp(&were, &options->ports, sizeof(were)))
+	    before->flows == options->flows && !memcmp(&were, &options->ports, sizeof(were)))
 		return;
-	fprintf(output->file, "  it was: policy %s, ports %s, idle %llu, generation %s, netns ",
+	if (before->flows != options->flows)
+		fprintf(output->file,
+			"  flow tables of %u flows, %u before, start empty: flows go on as new ones\n",
+			options->flows, before->flows);
+	fprintf(output->file,
+		"  it was: policy %s, ports %s, flows %u, idle %llu, generation %s, netns ",
 		steer_policy_name(before->policy), ports_format(&were, text, sizeof(text)),
-		before->idle_ns / 1000000000, steer_generations_name(before->generations));
+		before->flows, before->idle_ns / 1000000000,
+		steer_generations_name(before->generations));
 	if (before->netns)
 		fprintf(output->file, "%u\n", before->netns);
 	else
@@ -206,7 +218,8 @@ static int run(const struct context *context, void *into, int words, char **word
 {
 	struct options *options = into;
 	struct report report = { .output = &context->output, .verbose = context->verbose };
-	static struct sluice_steer_meta before;
+	struct steer_loader loader = { .cgroup = context->cgroup };
+	struct sluice_steer_meta before;
 	int groups = 0, result;
 	bool loaded;
 
@@ -224,7 +237,7 @@ static int run(const struct context *context, void *into, int words, char **word
 	options->steer.must_find = true;
 	loaded = !steer_read(context->bpffs, &before, err);
 	report.events = context->output.json ? json_array() : NULL;
-	result = load(options, &report, &groups, err);
+	result = load(&loader, options, &report, &groups, err);
 	if (!result && !options->steer.dry_run)
 		readers_learn(context->bpffs);
 	if (!result && groups)
@@ -232,6 +245,7 @@ static int run(const struct context *context, void *into, int words, char **word
 	if (!result && groups && loaded && !context->output.json)
 		print_before(&context->output, &options->steer, &before);
 	json_decref(report.events);
+	steer_loader_close(&loader);
 	return result ? result : judge(&report, groups, err);
 }
 
@@ -253,8 +267,8 @@ const struct command steer_load_command = {
 		"by 'sluice run', or by loading again.\n"
 		"\n"
 		"Policy cpu gives a datagram to a worker that runs on the CPU where it arrived.  Which\n"
-		"that is shows in how the workers wait for their sockets or read from them, which is\n"
-		"watched for a second at most.  Where a network card has fewer queues than there are\n"
+		"that is shows in the affinity of a worker, or in where it received last: load waits\n"
+		"for that, a second at most.  Where a network card has fewer queues than there are\n"
 		"CPUs, --xdp spreads the flows over CPUs first.\n"
 		"\n"
 		"--netns all steers the groups of all network namespaces; each but the host's gets\n"

@@ -43,7 +43,7 @@ static bool xdp_read(const char *bpffs, struct steer_xdp *xdp)
 static void print(const struct steer_view *view, bool rates, const char *bpffs,
 		  const struct output *output)
 {
-	static struct steer_xdp xdp;
+	struct steer_xdp xdp;
 	bool spread = xdp_read(bpffs, &xdp);
 	json_t *document, *shown;
 
@@ -70,10 +70,16 @@ static int view_read(const char *bpffs, const struct steer_view *before, struct 
 		     struct err *err)
 {
 	int result = steer_view_read(bpffs, before, view, err);
+	struct steer_loader loader = { 0 };
 	struct err ignored;
+	int failed;
 
-	if (result || !view->lapsed || steer_sweep(bpffs, steer_news_lapsed, NULL, &ignored))
+	if (result || !view->lapsed)
 		return result;
+	failed = steer_sweep(&loader, bpffs, steer_news_lapsed, NULL, &ignored);
+	steer_loader_close(&loader);
+	if (failed)
+		return 0;
 	steer_view_free(view);
 	return steer_view_read(bpffs, before, view, err);
 }

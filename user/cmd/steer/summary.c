@@ -88,7 +88,7 @@ json_t *steer_status_json(const struct steer_view *view)
 {
 	struct sluice_steer_counters sum = counters_sum(view);
 	json_t *groups = json_array(), *counters = json_object();
-	static char ports[PORTS_TEXT_MAX];
+	char ports[PORTS_TEXT_MAX];
 	size_t i;
 
 	for (i = 0; i < view->count; i++) {

@@ -31,7 +31,7 @@ static int run(const struct context *context, void *into, int words, char **word
 
 	hooks_libbpf_log();
 	report.events = context->output.json ? json_array() : NULL;
-	removed = steer_unload(context->bpffs, on_news, &report, err);
+	removed = steer_unload(context->bpffs, false, on_news, &report, err);
 	if (removed > 0 && report.events) {
 		json_t *document = output_document();
 

@@ -192,7 +192,7 @@ static json_t *netns_json(const struct steer_view *view, const struct steer_netn
 json_t *steer_view_json(const struct steer_view *view, bool rates)
 {
 	json_t *groups = json_array(), *namespaces = json_array();
-	static char text[PORTS_TEXT_MAX];
+	char text[PORTS_TEXT_MAX];
 	struct ports ports;
 	json_t *object;
 	size_t i;

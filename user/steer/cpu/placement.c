@@ -1,8 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "steer/cpu/placement.h"
 
+#include "kernel/pins.h"
+#include "steer/cpu/consumers.h"
+#include "steer/group/choice.h"
+#include "steer/group/groups.h"
+
 #include <errno.h>
 #include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#define LOOK_MS 50
 
 static struct sluice_steer_reader reader_of(__u64 cookie, __u32 tid, int cpu,
 					    enum sluice_steer_reader_cpu known)
@@ -17,49 +26,35 @@ static struct sluice_steer_reader reader_of(__u64 cookie, __u32 tid, int cpu,
 	return reader;
 }
 
-/* Several threads that read one socket have no CPU in common but by being pinned to it. */
-static struct sluice_steer_reader reader_watched(__u64 cookie, const struct sluice_reader *seen)
-{
-	int cpu = seen->tid && !seen->shared ? readers_thread_cpu(seen->tid) : -ENOENT;
-
-	if (cpu >= 0)
-		return reader_of(cookie, seen->tid, cpu, SLUICE_STEER_CPU_PINNED);
-	cpu = seen->reads ? (int)seen->cpu : readers_thread_last_cpu(seen->tid);
-	return reader_of(cookie, seen->tid, cpu, SLUICE_STEER_CPU_SEEN);
-}
-
-/* A thread that was seen before may have been pinned, or let loose, since; or it is gone. */
-static struct sluice_steer_reader reader_again(const struct sluice_steer_reader *before)
-{
-	int cpu = before->tid ? readers_thread_cpu(before->tid) : -ESRCH;
-
-	if (cpu >= 0)
-		return reader_of(before->cookie, before->tid, cpu, SLUICE_STEER_CPU_PINNED);
-	if (cpu == -ENOENT)
-		return reader_of(before->cookie, before->tid, before->cpu, SLUICE_STEER_CPU_SEEN);
-	return (struct sluice_steer_reader){ .cookie = before->cookie };
-}
-
 static struct sluice_steer_reader reader_find(const struct sluice_steer_slot *slot,
 					      const struct sluice_steer_reader *before,
-					      const struct readers *watched)
+					      int consumers_fd)
 {
-	struct sluice_steer_reader reader = reader_again(before);
-	struct sluice_reader seen;
+	struct sluice_consumer seen;
 	__u32 tid = 0;
 	int cpu;
 
-	if (watched && readers_get(watched, slot->cookie, &seen))
-		return reader_watched(slot->cookie, &seen);
-	if (reader.known)
-		return reader;
-	cpu = readers_process_cpu(slot->pid, &tid);
+	if (consumers_fd >= 0 && consumers_take(consumers_fd, slot->cookie, &seen)) {
+		/* Several threads that receive from one socket have no CPU in common. */
+		cpu = seen.tid && !seen.shared ? consumers_thread_cpu(seen.tid) : -ENOENT;
+		if (cpu >= 0)
+			return reader_of(slot->cookie, seen.tid, cpu, SLUICE_STEER_CPU_PINNED);
+		return reader_of(slot->cookie, seen.tid, seen.cpu, SLUICE_STEER_CPU_SEEN);
+	}
+	/* A thread that was seen before may have been pinned, or let loose, since; or it is gone.
+	 */
+	cpu = before->tid ? consumers_thread_cpu(before->tid) : -ESRCH;
+	if (cpu >= 0)
+		return reader_of(slot->cookie, before->tid, cpu, SLUICE_STEER_CPU_PINNED);
+	if (cpu == -ENOENT || (!before->tid && before->known == SLUICE_STEER_CPU_SEEN))
+		return reader_of(slot->cookie, before->tid, before->cpu, SLUICE_STEER_CPU_SEEN);
+	cpu = consumers_process_cpu(slot->pid, &tid);
 	return reader_of(slot->cookie, tid, cpu, SLUICE_STEER_CPU_PINNED);
 }
 
-int steer_place(const struct steer_group *group, const struct readers *watched)
+int steer_place(const struct steer_group *group, int consumers_fd)
 {
-	static struct sluice_steer_reader before[SLUICE_STEER_SLOTS];
+	struct sluice_steer_reader before[SLUICE_STEER_SLOTS];
 	int slot, result = steer_group_readers(group, before);
 
 	for (slot = 0; slot < SLUICE_STEER_SLOTS && !result; slot++) {
@@ -67,9 +62,80 @@ int steer_place(const struct steer_group *group, const struct readers *watched)
 
 		if (group->slots[slot].state == SLUICE_STEER_FREE)
 			continue;
-		reader = reader_find(&group->slots[slot], &before[slot], watched);
+		reader = reader_find(&group->slots[slot], &before[slot], consumers_fd);
 		if (memcmp(&reader, &before[slot], sizeof(reader)))
 			result = steer_group_place(group, slot, &reader);
 	}
 	return result ? result : steer_group_place_all(group);
+}
+
+static int groups_each(const char *bpffs, int (*fn)(struct steer_group *group, void *arg),
+		       void *arg, struct err *err)
+{
+	int result = steer_groups(bpffs, fn, arg, err);
+
+	if (result && !err->code)
+		err_set(err, EXIT_ERROR, -result, "readers of the sockets: %s", strerror(-result));
+	return result;
+}
+
+static int group_place(struct steer_group *group, void *arg)
+{
+	return group->info.policy == SLUICE_STEER_CPU ? steer_place(group, *(int *)arg) : 0;
+}
+
+static int place_all(const char *bpffs, struct err *err)
+{
+	struct pins pins;
+	int fd, result = pins_lock(&pins, bpffs, false, err);
+
+	if (result)
+		return result;
+	fd = consumers_open(bpffs);
+	result = groups_each(bpffs, group_place, &fd, err);
+	if (fd >= 0)
+		close(fd);
+	pins_unlock(&pins);
+	return result;
+}
+
+int steer_place_wait(const char *bpffs, unsigned int limit_ms, struct err *err)
+{
+	const struct timespec look = { .tv_nsec = LOOK_MS * 1000000L };
+	struct steer_readers_known known;
+	unsigned int waited;
+	int result = steer_readers_known(bpffs, &known, err);
+
+	for (waited = 0; !result && known.unknown && waited < limit_ms; waited += LOOK_MS) {
+		nanosleep(&look, NULL);
+		result = place_all(bpffs, err);
+		if (!result)
+			result = steer_readers_known(bpffs, &known, err);
+	}
+	return result;
+}
+
+static int group_known(struct steer_group *group, void *arg)
+{
+	struct sluice_steer_reader readers[SLUICE_STEER_SLOTS];
+	struct steer_readers_known *known = arg;
+	int slot, result;
+
+	if (group->info.policy != SLUICE_STEER_CPU)
+		return 0;
+	result = steer_group_readers(group, readers);
+	for (slot = 0; slot < SLUICE_STEER_SLOTS && !result; slot++) {
+		if (group->slots[slot].state != SLUICE_STEER_ACTIVE)
+			continue;
+		known->pinned += readers[slot].known == SLUICE_STEER_CPU_PINNED;
+		known->seen += readers[slot].known == SLUICE_STEER_CPU_SEEN;
+		known->unknown += readers[slot].known == SLUICE_STEER_CPU_UNKNOWN;
+	}
+	return result;
+}
+
+int steer_readers_known(const char *bpffs, struct steer_readers_known *known, struct err *err)
+{
+	*known = (struct steer_readers_known){ 0 };
+	return groups_each(bpffs, group_known, known, err);
 }

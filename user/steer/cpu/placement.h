@@ -2,22 +2,35 @@
 /*
  * Policy cpu: on which CPU each socket of a group is read.
  *
- * What is known of a reader: it has been seen to read, and is pinned to a CPU, which is firm; or it
- * has been seen there, and may be somewhere else next time; or nobody was seen, but all threads of
- * the process are pinned to the one CPU.  Else it is unknown, and takes only what is placed by
- * hash.
+ * A reader is pinned, if the thread that received last, or all threads of the process, may run on
+ * one CPU only, which is firm; it is seen, if it received on a CPU and may do so elsewhere next
+ * time.  Else it is unknown, and takes only what is placed by hash.
  */
 #ifndef SLUICE_STEER_CPU_PLACEMENT_H
 #define SLUICE_STEER_CPU_PLACEMENT_H
 
-#include "steer/cpu/consumers.h"
+#include "base/err.h"
 #include "steer/group/group.h"
 
+#define STEER_READERS_MS 1000 /* long enough for any worker that has something to do */
+
 /*
- * Enters the readers of a group's slots: those that were watched (NULL: nobody was), else, where
- * nothing is known yet, what the affinity tells.  Then has the slots take what arrives on these
- * CPUs.
+ * Enters the readers of a group's slots: what consumers_take() gives (-1: nothing), else what the
+ * affinity tells.  Then has the slots take what arrives on these CPUs. 0 or -errno.
  */
-int steer_place(const struct steer_group *group, const struct readers *watched);
+int steer_place(const struct steer_group *group, int consumers_fd);
+/*
+ * Repeats that for all groups until the reader of each socket is known, limit_ms at most.  For a
+ * command that has just loaded; returns at once under another policy.
+ */
+int steer_place_wait(const char *bpffs, unsigned int limit_ms, struct err *err);
+
+/* How well the readers of the slots that take new flows are known, under policy cpu. */
+struct steer_readers_known {
+	unsigned int pinned;
+	unsigned int seen;
+	unsigned int unknown;
+};
+int steer_readers_known(const char *bpffs, struct steer_readers_known *known, struct err *err);
 
 #endif

@@ -8,6 +8,7 @@
 
 #include "base/err.h"
 #include "base/ports.h"
+#include "kernel/state_dir.h"
 
 #include <linux/types.h>
 #include <net/if.h>
@@ -35,7 +36,7 @@ struct steer_xdp_options {
 /*
  * Puts the programs on these interfaces and on no other, all (but those left out) or nothing.  An
  * interface that has an XDP program of another owner is a conflict.  With no interface at all, what
- * is loaded is removed; its number of interfaces is the result then, else 0 or -errno.  What the
+ * is loaded is removed; the number of its pins is the result then, else 0 or -errno.  What the
  * daemon had loaded is not its own any more when somebody else has changed this.
  */
 int steer_xdp_load(const struct steer_xdp_options *options, struct err *err);
@@ -48,6 +49,8 @@ int steer_xdp_load(const struct steer_xdp_options *options, struct err *err);
 bool steer_xdp_is_due(const struct steer_xdp_options *options, __u32 resting, __u32 *detached);
 
 /* --- what there is to see */
+
+extern const struct plane spread_plane; /* of which what is pinned is a part of the folder */
 
 struct steer_xdp {
 	struct sluice_spread_meta meta;

@@ -30,49 +30,6 @@ const char *steer_dir(const char *bpffs, char path[PATH_MAX])
 	return pins_path(bpffs, STEER_PLANE, NULL, path);
 }
 
-/* Calls fn with the name of each group's folder, which begins with its port. */
-static int folders_each(const char *dir, int (*fn)(const char *name, void *arg), void *arg)
-{
-	DIR *folder = opendir(dir);
-	struct dirent *entry;
-	int result = 0;
-
-	if (!folder)
-		return errno == ENOENT ? 0 : -errno;
-	while (!result && (entry = readdir(folder)))
-		if (isdigit((unsigned char)entry->d_name[0]))
-			result = fn(entry->d_name, arg);
-	closedir(folder);
-	return result;
-}
-
-struct opening {
-	const char *dir;
-	struct steer_pinned *pinned;
-	bool mend; /* remove what a loader has left that died */
-	struct err *err;
-};
-
-static int pinned_open(const char *name, void *arg)
-{
-	struct opening *opening = arg;
-	struct steer_pinned *pinned = opening->pinned;
-	int result;
-
-	if (pinned->count == STEER_GROUPS_MAX)
-		return 0;
-	result = steer_group_open(opening->dir, name, &pinned->group[pinned->count], opening->err);
-	if (!result) {
-		pinned->seen[pinned->count++] = false;
-		return 0;
-	}
-	if (result != -EUCLEAN && result != -ENOENT)
-		return result;
-	if (opening->mend)
-		steer_group_remove(opening->dir, name, &(struct err){ 0 });
-	return 0;
-}
-
 /* A group takes ten descriptors, and 1024 is what a process may usually have unless it asks. */
 static void files_allow(void)
 {
@@ -87,33 +44,33 @@ static void files_allow(void)
 int steer_pinned_read(const char *bpffs, struct steer_pinned *pinned, bool mend, struct err *err)
 {
 	char dir[PATH_MAX];
-	struct opening opening = { steer_dir(bpffs, dir), pinned, mend, err };
-	int result;
+	DIR *folder = opendir(steer_dir(bpffs, dir));
+	struct dirent *entry;
+	int result = folder || errno == ENOENT ? 0 : -errno;
 
 	files_allow();
 	pinned->count = 0;
 	err->code = EXIT_OK; /* so that it tells who has set it */
-	result = folders_each(dir, pinned_open, &opening);
+	while (folder && !result && pinned->count < STEER_GROUPS_MAX && (entry = readdir(folder))) {
+		/* a group's begins with its port */
+		if (!isdigit((unsigned char)entry->d_name[0]))
+			continue;
+		result = steer_group_open(dir, entry->d_name, &pinned->group[pinned->count], err);
+		if (!result)
+			pinned->seen[pinned->count++] = false;
+		if (result != -EUCLEAN && result != -ENOENT)
+			continue;
+		result = 0;
+		if (mend)
+			steer_group_remove(dir, entry->d_name, &(struct err){ 0 });
+	}
+	if (folder)
+		closedir(folder);
 	if (!result)
 		return 0;
 	steer_pinned_close(pinned);
 	return err->code ? result
 			 : err_set(err, EXIT_ERROR, -result, "%s: %s", dir, strerror(-result));
-}
-
-static int found(const char *name, void *arg)
-{
-	*(bool *)arg = true;
-	return 1;
-}
-
-bool steer_pinned_any(const char *bpffs)
-{
-	char dir[PATH_MAX];
-	bool any = false;
-
-	folders_each(steer_dir(bpffs, dir), found, &any);
-	return any;
 }
 
 int steer_read(const char *bpffs, struct sluice_steer_meta *meta, struct err *err)

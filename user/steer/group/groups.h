@@ -29,8 +29,6 @@ const char *steer_dir(const char *bpffs, char path[PATH_MAX]);
  * died.  0, or -errno with *err set and nothing open.
  */
 int steer_pinned_read(const char *bpffs, struct steer_pinned *pinned, bool mend, struct err *err);
-/* Is there any?  None of them is opened. */
-bool steer_pinned_any(const char *bpffs);
 void steer_pinned_close(struct steer_pinned *pinned);
 
 /* -ENOENT with *err set if it is not loaded; other ABI versions are refused, never misread. */

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "steer/group/slot_status.h"
 
+#include "steer/group/choice.h"
 #include "steer/group/instance.h"
 
 #include <bpf/bpf.h>

@@ -1,0 +1,308 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "steer/cpu/spread_links.h"
+
+#include "base/log.h"
+#include "bpf/steer/spread.skel.h"
+#include "kernel/netdev.h"
+#include "kernel/pins.h"
+#include "kernel/xdp.h"
+#include "steer/group/groups.h"
+
+#include <bpf/bpf.h>
+#include <dirent.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static const char *link_pin(const struct sluice_spread_link *link, char name[NAME_MAX])
+{
+	snprintf(name, NAME_MAX, SPREAD_PIN_LINK "%u_%u", link->netns, link->ifindex);
+	return name;
+}
+
+static int refuse_foreign(const struct spread_link *at, struct err *err)
+{
+	struct hook_prog prog;
+	int result = xdp_prog(at->to.ifindex, &prog);
+
+	if (result == -ENOENT)
+		return 0;
+	if (result)
+		return err_set(err, EXIT_ERROR, -result, "%s: its XDP program can't be seen: %s",
+			       at->to.name, strerror(-result));
+	return err_mend(err,
+			err_set(err, EXIT_CONFLICT, EBUSY,
+				"%s: has XDP program '%s' (id %u) already", at->to.name, prog.name,
+				prog.id),
+			"an interface takes one XDP program, and that of another owner is never"
+			" replaced: let its owner detach it, or spread on another interface");
+}
+
+const struct sluice_spread_link *spread_link_recorded(const struct sluice_spread_meta *meta,
+						      __u32 ifindex, __u32 netns)
+{
+	__u32 i;
+
+	for (i = 0; i < meta->link_count && i < SLUICE_SPREAD_LINKS; i++)
+		if (meta->links[i].ifindex == ifindex && meta->links[i].netns == netns)
+			return &meta->links[i];
+	return NULL;
+}
+
+int spread_link_open(const char *bpffs, const struct sluice_spread_link *to, struct hook_link *link)
+{
+	char name[NAME_MAX];
+	int fd = pins_get(bpffs, STEER_PLANE, link_pin(to, name));
+
+	if (fd < 0 || (!hook_link_read(fd, link) && link->ifindex == to->ifindex))
+		return fd;
+	close(fd);
+	return -ENOENT;
+}
+
+/* A link of ours that is on the interface still; a dead one, or one without a record, goes. */
+static void link_find(struct spread_load *load, struct spread_link *at)
+{
+	const struct sluice_spread_link *before =
+		spread_link_recorded(&load->before, at->to.ifindex, at->to.netns);
+	char name[NAME_MAX], path[PATH_MAX];
+	struct hook_link link;
+
+	at->fd = before ? spread_link_open(load->options->bpffs, &at->to, &link) : -1;
+	if (at->fd >= 0) {
+		at->to.mode = before->mode;
+		memcpy(at->to.why, before->why, sizeof(at->to.why));
+		at->old_prog_fd = bpf_prog_get_fd_by_id(link.prog_id);
+		at->was_there = true;
+	} else if (!load->options->dry_run) {
+		pins_drop(pins_path(load->options->bpffs, STEER_PLANE, link_pin(&at->to, name),
+				    path));
+	}
+}
+
+static int link_resolve(struct spread_load *load, const struct netdev *list, size_t count,
+			const char *name, struct spread_link *at, struct err *err)
+{
+	const struct netdev *dev = netdev_named(list, count, name);
+
+	if (!dev)
+		return err_set(err, EXIT_ERROR, ENODEV, "there is no interface '%s'", name);
+	if (netdev_has_ethernet(dev) != 1)
+		return err_set(err, EXIT_ERROR, EOPNOTSUPP,
+			       "%s: its packets have no Ethernet header", name);
+	*at = (struct spread_link){ .to = { .ifindex = dev->ifindex,
+					    .netns = (__u32)netdev_netns() },
+				    .fd = -1,
+				    .old_prog_fd = -1 };
+	snprintf(at->to.name, sizeof(at->to.name), "%s", name);
+	link_find(load, at);
+	return at->fd < 0 ? refuse_foreign(at, err) : 0;
+}
+
+/* Is its trouble not that of the whole load? */
+static bool is_left_out(const struct spread_load *load, const char *name, bool asked,
+			const struct err *err)
+{
+	if (!load->options->left_out)
+		return false;
+	load->options->left_out(name, asked, err, load->options->arg);
+	return true;
+}
+
+int spread_links_resolve(struct spread_load *load, struct err *err)
+{
+	struct netdev *list;
+	size_t count;
+	int result = netdev_list(&list, &count, err);
+	__u32 i;
+
+	if (result)
+		return result;
+	for (i = 0; i < load->options->ifcount && !result; i++) {
+		const char *name = load->options->ifname[i];
+
+		result = link_resolve(load, list, count, name, &load->links[load->count], err);
+		if (!result)
+			load->count++;
+		else if (is_left_out(load, name, false, err))
+			result = 0;
+	}
+	free(list);
+	return result;
+}
+
+static int prog_of(const struct spread_load *load, __u32 mode)
+{
+	return bpf_program__fd(mode == SLUICE_SPREAD_NATIVE ? load->skel->progs.sluice_spread
+							    : load->skel->progs.sluice_spread_g);
+}
+
+/* A packet meets the program of one of the two only: the kernel refuses a second one below. */
+static int refuse_below(const struct spread_link *at, struct err *err)
+{
+	const struct netdev *dev, *above = NULL;
+	struct hook_prog prog;
+	struct netdev *list;
+	size_t count;
+	bool taken;
+
+	if (netdev_list(&list, &count, &(struct err){ 0 }))
+		return 0;
+	dev = netdev_numbered(list, count, at->to.ifindex);
+	if (dev && dev->master)
+		above = netdev_numbered(list, count, dev->master);
+	taken = above && !xdp_prog(above->ifindex, &prog);
+	if (taken)
+		err_mend(err,
+			 err_set(err, EXIT_CONFLICT, EBUSY,
+				 "%s: %s, which is above it, has XDP program '%s' (id %u)",
+				 at->to.name, above->name, prog.name, prog.id),
+			 "spread on that one or on its ports, not both");
+	free(list);
+	return taken ? -EBUSY : 0;
+}
+
+static int attach_error(const struct spread_link *at, int error, struct err *err)
+{
+	/* somebody may have come since we looked */
+	if ((error == EBUSY || error == EEXIST) &&
+	    (refuse_foreign(at, err) || refuse_below(at, err)))
+		return -EBUSY;
+	return err_set(err,
+		       error == EPERM			   ? EXIT_PERMISSION
+		       : error == EBUSY || error == EEXIST ? EXIT_CONFLICT
+							   : EXIT_LACKING,
+		       error, "%s: attaching XDP failed: %s", at->to.name, strerror(error));
+}
+
+static int link_attach_generic(const struct spread_load *load, struct spread_link *at,
+			       struct err *err)
+{
+	if (!xdp_generic_reaches_cpus())
+		return err_mend(err,
+				err_set(err, EXIT_LACKING, EOPNOTSUPP,
+					"%s: not natively: %s; and generic XDP can't redirect to"
+					" CPUs before Linux 5.15",
+					at->to.name, at->to.why),
+				"leave --xdp out: Receive Packet Steering (rps_cpus) spreads, too");
+	at->to.mode = SLUICE_SPREAD_GENERIC;
+	at->fd = xdp_link_create(at->to.ifindex, false, prog_of(load, SLUICE_SPREAD_GENERIC));
+	return at->fd < 0 ? attach_error(at, -at->fd, err) : 0;
+}
+
+static int link_attach(const struct spread_load *load, struct spread_link *at, struct err *err)
+{
+	int error;
+
+	if (at->fd >= 0 && load->options->in_force)
+		return 0;
+	if (at->fd >= 0) {
+		if (bpf_link_update(at->fd, prog_of(load, at->to.mode), NULL))
+			return err_set(err, EXIT_ERROR, errno, "%s: update of the XDP link: %s",
+				       at->to.name, strerror(errno));
+		return 0;
+	}
+	at->to.mode = SLUICE_SPREAD_NATIVE;
+	at->fd = xdp_link_create(at->to.ifindex, true, prog_of(load, SLUICE_SPREAD_NATIVE));
+	error = -at->fd;
+	if (at->fd >= 0)
+		return 0;
+	if (error == EPERM || error == EBUSY || error == EEXIST)
+		return attach_error(at, error, err);
+	xdp_refusal(at->to.ifindex, prog_of(load, SLUICE_SPREAD_NATIVE), error, at->to.why,
+		    sizeof(at->to.why));
+	return link_attach_generic(load, at, err);
+}
+
+int spread_links_attach(struct spread_load *load, struct err *err)
+{
+	__u32 i = 0;
+
+	while (i < load->count) {
+		struct spread_link *at = &load->links[i];
+		int result = link_attach(load, at, err);
+
+		if (!result) {
+			i++;
+			continue;
+		}
+		/* one that has our program has trouble with the new one: that is to be undone */
+		if (at->was_there || !is_left_out(load, at->to.name, true, err))
+			return result;
+		load->count--;
+		memmove(at, at + 1, (load->count - i) * sizeof(*at));
+	}
+	return 0;
+}
+
+void spread_links_undo(const struct spread_load *load)
+{
+	char path[PATH_MAX], name[NAME_MAX];
+	__u32 i;
+
+	for (i = 0; i < load->count; i++) {
+		const struct spread_link *at = &load->links[i];
+
+		if (!at->was_there)
+			pins_drop(pins_path(load->options->bpffs, STEER_PLANE,
+					    link_pin(&at->to, name), path));
+		else if (!load->options->in_force &&
+			 (at->old_prog_fd < 0 || bpf_link_update(at->fd, at->old_prog_fd, NULL)))
+			log_warning("%s keeps its new program", at->to.name);
+	}
+}
+
+void spread_links_close(struct spread_load *load)
+{
+	__u32 i;
+
+	for (i = 0; i < load->count; i++) {
+		if (load->links[i].fd >= 0)
+			close(load->links[i].fd);
+		if (load->links[i].old_prog_fd >= 0)
+			close(load->links[i].old_prog_fd);
+	}
+}
+
+int spread_links_pin(const struct spread_load *load, struct err *err)
+{
+	char name[NAME_MAX], path[PATH_MAX];
+	__u32 i;
+
+	for (i = 0; i < load->count; i++) {
+		const struct spread_link *at = &load->links[i];
+
+		pins_path(load->options->bpffs, STEER_PLANE, link_pin(&at->to, name), path);
+		/* one that was there already is pinned */
+		if (bpf_obj_pin(at->fd, path) && errno != EEXIST)
+			return err_set(err, EXIT_ERROR, errno, "pin %s: %s", path, strerror(errno));
+	}
+	return 0;
+}
+
+static bool is_wanted(const struct spread_load *load, const char *pin)
+{
+	char name[NAME_MAX];
+	__u32 i;
+
+	for (i = 0; i < load->count; i++)
+		if (!strcmp(pin, link_pin(&load->links[i].to, name)))
+			return true;
+	return false;
+}
+
+void spread_links_trim(const struct spread_load *load)
+{
+	char path[PATH_MAX], pin[PATH_MAX];
+	DIR *folder = opendir(pins_path(load->options->bpffs, STEER_PLANE, NULL, path));
+	struct dirent *entry;
+
+	if (!folder)
+		return;
+	while ((entry = readdir(folder)))
+		if (!strncmp(entry->d_name, SPREAD_PIN_LINK, strlen(SPREAD_PIN_LINK)) &&
+		    !is_wanted(load, entry->d_name))
+			pins_drop(pins_path(load->options->bpffs, STEER_PLANE, entry->d_name, pin));
+	closedir(folder);
+}

@@ -1,0 +1,254 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * The maps outlive the programs: loading again makes new programs on the same maps, puts them on
+ * the links that are there, and makes what links are missing.  Whatever fails, the programs from
+ * before go back on.
+ */
+#include "bpf/steer/spread.skel.h"
+#include "kernel/caps.h"
+#include "kernel/netdev.h"
+#include "kernel/object.h"
+#include "kernel/pins.h"
+#include "kernel/xdp.h"
+#include "steer/cpu/spread.h"
+#include "steer/cpu/spread_links.h"
+#include "steer/group/groups.h"
+
+#include <bpf/bpf.h>
+#include <errno.h>
+#include <sluice/reply.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define PIN_LOST "sluice_x_lost"
+
+const struct plane spread_plane = {
+	.name = STEER_PLANE,
+	.meta = "sluice_x_meta",
+	.meta_size = sizeof(struct sluice_spread_meta),
+	.abi = SLUICE_SPREAD_ABI,
+	.load = "sluice steer load",
+	.prefix = "sluice_x_",
+};
+
+/* Queues of CPUs that are no longer wanted stay while the old programs may run. */
+static int queues_make(const struct spread_load *load, struct err *err)
+{
+	int fd = bpf_map__fd(load->skel->maps.sluice_x_cpus);
+	__u32 i;
+
+	for (i = 0; i < load->options->cpu_count; i++) {
+		__u32 cpu = load->options->cpus[i], size = SLUICE_SPREAD_QUEUE, there = 0;
+
+		if (!bpf_map_lookup_elem(fd, &cpu, &there) && there == size)
+			continue;
+		if (bpf_map_update_elem(fd, &cpu, &size, BPF_ANY))
+			return err_set(err, EXIT_ERROR, errno, "queue for CPU %u: %s", cpu,
+				       strerror(errno));
+	}
+	return 0;
+}
+
+static void queues_trim(const struct spread_load *load)
+{
+	int fd = bpf_map__fd(load->skel->maps.sluice_x_cpus), possible = libbpf_num_possible_cpus();
+	__u32 cpu, next = 0;
+
+	for (cpu = 0; (int)cpu < possible; cpu++) {
+		if (next < load->options->cpu_count && load->options->cpus[next] == cpu)
+			next++;
+		else
+			bpf_map_delete_elem(fd, &cpu);
+	}
+}
+
+/* Counting what is lost is not worth failing for: the tracepoint is no promise of the kernel's. */
+static void lost_attach(const struct spread_load *load)
+{
+	char path[PATH_MAX];
+	struct bpf_link *link;
+
+	if (!access(pins_path(load->options->bpffs, STEER_PLANE, PIN_LOST, path), F_OK))
+		return;
+	link = bpf_program__attach_raw_tracepoint(load->skel->progs.sluice_lost,
+						  "xdp_cpumap_enqueue");
+	if (link)
+		bpf_obj_pin(bpf_link__fd(link), path);
+	bpf_link__destroy(link);
+}
+
+/* --- load */
+
+static int attach(void *arg, struct err *err)
+{
+	struct spread_load *load = arg;
+	struct bpf_map_info info = { 0 };
+	__u32 length = sizeof(info), i;
+	int result = queues_make(load, err);
+
+	if (result)
+		return result;
+	if (bpf_obj_get_info_by_fd(bpf_map__fd(load->skel->maps.sluice_x_cpus), &info, &length))
+		return err_set(err, EXIT_ERROR, errno, "queues: %s", strerror(errno));
+	result = spread_links_attach(load, err);
+	if (!result)
+		result = spread_links_pin(load, err);
+	if (result)
+		return result;
+	load->after.map_id = info.id;
+	load->after.link_count = load->count;
+	for (i = 0; i < load->count; i++)
+		load->after.links[i] = load->links[i].to;
+	return 0;
+}
+
+static void undo(void *arg)
+{
+	spread_links_undo(arg);
+}
+
+static void finish(void *arg)
+{
+	struct spread_load *load = arg;
+
+	/* what the daemon had loaded is another's now, though the groups are yet to be loaded */
+	if (load->before.magic && !load->options->by_daemon)
+		plane_mark(&spread_plane, load->options->bpffs, false, &(struct err){ 0 });
+	lost_attach(load);
+	spread_links_trim(load);
+	queues_trim(load);
+}
+
+static int load_locked(const struct steer_xdp_options *options, struct err *err)
+{
+	struct spread_load load = { .options = options };
+	struct object object = {
+		.plane = &spread_plane,
+		.dir = options->bpffs,
+		.what = "XDP program",
+		.before = &load.before,
+		.after = &load.after,
+		.dry_run = options->dry_run,
+		.is_part = true,
+	};
+	const struct object_steps steps = {
+		.attach = attach, .undo = undo, .finish = finish, .arg = &load
+	};
+	struct spread_bpf *skel;
+	int result = object_inspect(&object, err);
+
+	if (result)
+		return result;
+	result = spread_links_resolve(&load, err);
+	if (result)
+		goto end;
+	/* the links are recorded once they are there: others that are pinned go */
+	load.after = (struct sluice_spread_meta){ .magic = SLUICE_MAGIC,
+						  .abi = SLUICE_SPREAD_ABI,
+						  .state = SLUICE_LOADED,
+						  .cpu_count = options->cpu_count,
+						  .seed = object_seed(load.before.seed) };
+	memcpy(load.after.cpus, options->cpus, sizeof(load.after.cpus));
+	skel = load.skel = spread_bpf__open_opts(object_open_opts(&object));
+	if (skel) {
+		skel->rodata->seed = load.after.seed;
+		skel->rodata->any_port = options->ports->any;
+		memcpy((void *)skel->rodata->ports, options->ports->bit,
+		       sizeof(options->ports->bit));
+		skel->rodata->cpu_count = options->cpu_count;
+		memcpy((void *)skel->rodata->cpus, options->cpus, sizeof(options->cpus));
+		bpf_map__set_max_entries(skel->maps.sluice_x_cpus,
+					 (__u32)libbpf_num_possible_cpus());
+	}
+	result = object_verify(&object, skel ? skel->skeleton : NULL, err);
+	if (!result && !options->dry_run)
+		result = object_commit(&object, &steps, err);
+end:
+	spread_links_close(&load);
+	spread_bpf__destroy(load.skel);
+	object_end(&object);
+	return result;
+}
+
+int steer_xdp_load(const struct steer_xdp_options *options, struct err *err)
+{
+	static const int caps[] = { CAP_BPF, CAP_NET_ADMIN, CAP_PERFMON };
+	bool follows = options->by_daemon || !options->ifcount;
+	struct pins pins;
+	int result = 0;
+
+	if (follows) {
+		result = options->dry_run ? 0 : pins_exist(options->bpffs, STEER_PLANE, err);
+		if (result <= 0)
+			return result;
+	}
+	result = options->ifcount ? caps_require("steer load --xdp", caps, 3, err) : 0;
+	if (!result)
+		result = pins_lock(&pins, options->bpffs, !follows, err);
+	if (result)
+		return follows && result == -ENOENT ? 0 : result;
+	/* what the daemon had loaded may have become another's while it waited for the lock */
+	if (!options->by_daemon || plane_is_by_daemon(&spread_plane, options->bpffs))
+		result = options->ifcount ? load_locked(options, err)
+					  : plane_remove(&spread_plane, options->bpffs, err);
+	pins_unlock(&pins);
+	return result;
+}
+
+/* --- what the daemon asks */
+
+static bool links_are_due(const struct steer_xdp_options *options, __u32 resting,
+			  const struct sluice_spread_meta *meta, const struct netdev *list,
+			  size_t count, __u32 *detached)
+{
+	__u32 i, netns = (__u32)netdev_netns(), recorded = 0;
+	bool due = false;
+
+	for (i = 0; i < options->ifcount; i++) {
+		const struct netdev *dev = netdev_named(list, count, options->ifname[i]);
+		const struct sluice_spread_link *to =
+			dev ? spread_link_recorded(meta, dev->ifindex, netns) : NULL;
+		struct hook_link link;
+		struct hook_prog prog;
+		int fd;
+
+		if (!dev)
+			continue;
+		if (!to) {
+			due |= !(resting & 1U << i) && netdev_has_ethernet(dev) == 1 &&
+			       xdp_prog(dev->ifindex, &prog) == -ENOENT;
+			continue;
+		}
+		recorded++;
+		fd = spread_link_open(options->bpffs, to, &link);
+		if (fd < 0)
+			*detached |= 1U << i;
+		else
+			close(fd);
+	}
+	/* of those on record that are no more, or have another name, the record is to be rid */
+	return due || *detached || recorded != meta->link_count;
+}
+
+bool steer_xdp_is_due(const struct steer_xdp_options *options, __u32 resting, __u32 *detached)
+{
+	struct err err = { 0 };
+	struct sluice_spread_meta meta;
+	struct netdev *list;
+	size_t count;
+	bool due;
+	int result = plane_meta_read(&spread_plane, options->bpffs, &meta, &err);
+
+	*detached = 0;
+	if (result) {
+		due = result == -ENOENT || result == -EUCLEAN;
+	} else {
+		if (netdev_list(&list, &count, &err))
+			return false;
+		due = links_are_due(options, resting, &meta, list, count, detached);
+		free(list);
+	}
+	/* asked last, as it is the first to go */
+	return due && plane_is_by_daemon(&spread_plane, options->bpffs);
+}

@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "kernel/netdev.h"
+#include "kernel/state_dir.h"
+#include "steer/cpu/spread.h"
+#include "steer/cpu/spread_links.h"
+
+#include <bpf/bpf.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+const char *steer_xdp_mode_name(__u32 mode)
+{
+	return mode == SLUICE_SPREAD_NATIVE    ? "native"
+	       : mode == SLUICE_SPREAD_GENERIC ? "generic"
+					       : "?";
+}
+
+static bool loses_vlan(const struct sluice_spread_link *to)
+{
+	char name[IFNAMSIZ];
+
+	return to->mode == SLUICE_SPREAD_NATIVE && to->netns == netdev_netns() &&
+	       if_indextoname(to->ifindex, name) && netdev_takes_vlan(name);
+}
+
+static void links_read(const char *bpffs, struct steer_xdp *xdp)
+{
+	__u32 i;
+
+	for (i = 0; i < xdp->meta.link_count && i < SLUICE_SPREAD_LINKS; i++) {
+		const struct sluice_spread_link *to = &xdp->meta.links[i];
+		struct hook_link link;
+		int fd = spread_link_open(bpffs, to, &link);
+
+		xdp->gone[i] = fd < 0;
+		if (fd < 0)
+			continue;
+		xdp->prog_id[i] = link.prog_id;
+		xdp->loses_vlan[i] = loses_vlan(to);
+		close(fd);
+	}
+}
+
+static int sent_read(const char *bpffs, struct steer_xdp *xdp, struct err *err)
+{
+	int possible = libbpf_num_possible_cpus(), cpu, fd;
+	__u64 *each = calloc((size_t)possible, sizeof(*each));
+	__u32 i;
+
+	fd = plane_map_open(&spread_plane, bpffs, "sluice_x_sent", sizeof(__u32), sizeof(__u64),
+			    err);
+	for (i = 0; fd >= 0 && each && i < xdp->meta.cpu_count && i < SLUICE_SPREAD_CPUS; i++) {
+		__u32 key = xdp->meta.cpus[i];
+
+		if (bpf_map_lookup_elem(fd, &key, each))
+			continue;
+		for (cpu = 0; cpu < possible && key < SLUICE_SPREAD_CPUS; cpu++)
+			xdp->sent[key] += each[cpu];
+	}
+	if (fd >= 0)
+		close(fd);
+	free(each);
+	return fd < 0 ? fd : 0;
+}
+
+int steer_xdp_read(const char *bpffs, struct steer_xdp *xdp, struct err *err)
+{
+	int result;
+
+	memset(xdp, 0, sizeof(*xdp));
+	result = plane_meta_read(&spread_plane, bpffs, &xdp->meta, err);
+	/* the folder is the plane's, which may be loaded without us */
+	if (result == -ENOENT || result == -EUCLEAN)
+		return err_mend(err,
+				err_set(err, EXIT_ERROR, ENOENT,
+					"flows of no interface are spread over CPUs"),
+				"load it with 'sluice steer load --policy cpu --xdp IF --cpus"
+				" LIST'");
+	if (result)
+		return result;
+	links_read(bpffs, xdp);
+	result = plane_counters(&spread_plane, bpffs, "sluice_x_counts", xdp->counters.value,
+				SLUICE_SPREAD_COUNTERS_MAX, err);
+	return result ? result : sent_read(bpffs, xdp, err);
+}

@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "steer/group/stats.h"
+
+#include "kernel/flow_table.h"
+#include "kernel/state_dir.h"
+
+#include <bpf/bpf.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+struct fill_walk {
+	const struct steer_group *group;
+	struct steer_fill *fill;
+	__u32 now;
+	__u32 limit;
+	__u32 busy;
+};
+
+static int fill_set(const void *copy, void *arg)
+{
+	const struct sluice_steer_set *set = copy;
+	const struct fill_walk *walk = arg;
+	__u32 way;
+
+	for (way = 0; way < SLUICE_STEER_WAYS; way++) {
+		__u32 idle = sluice_flow_idle(walk->now, set->seen[way]);
+		const union sluice_steer_owner *owner = &set->flow[way].owner;
+		const struct sluice_steer_slot *slot =
+			&walk->group->slots[owner->slot % SLUICE_STEER_SLOTS];
+
+		if (!set->tag[way])
+			continue;
+		if (idle > walk->limit || slot->incarnation != owner->incarnation ||
+		    slot->state == SLUICE_STEER_FREE) {
+			walk->fill->expired++;
+			continue;
+		}
+		if (set->established & 1U << way)
+			walk->fill->live++;
+		else
+			walk->fill->half_open++;
+		walk->fill->of_slot[slot - walk->group->slots]++;
+		walk->fill->busy[slot - walk->group->slots] += idle <= walk->busy;
+	}
+	return 0;
+}
+
+int steer_group_fill(const struct steer_group *group, __u32 busy_ms, struct steer_fill *fill)
+{
+	struct fill_walk walk = { group, fill,
+				  sluice_flow_clock(plane_now_ns(CLOCK_MONOTONIC_COARSE)),
+				  sluice_flow_clock(group->info.idle_ns),
+				  sluice_flow_clock(busy_ms * 1000000ULL) };
+
+	memset(fill, 0, sizeof(*fill));
+	fill->size = group->info.sets * SLUICE_STEER_WAYS;
+	return flow_table_walk(group->table_fd, sizeof(struct sluice_steer_set), fill_set, &walk);
+}
+
+int steer_group_counters(const struct steer_group *group, struct sluice_steer_counters *sum)
+{
+	struct plane plane = steer_group_plane(group->name);
+
+	return plane_counters(&plane, group->dir, "sluice_counters", sum->value,
+			      SLUICE_STEER_COUNTERS_MAX, &(struct err){ 0 });
+}
+
+int steer_group_stats(const struct steer_group *group,
+		      struct sluice_steer_stats sum[SLUICE_STEER_SLOTS])
+{
+	int cpus = libbpf_num_possible_cpus(), cpu, result = 0;
+	struct sluice_steer_stats *each = calloc((size_t)cpus, sizeof(*each));
+	__u32 slot;
+
+	memset(sum, 0, SLUICE_STEER_SLOTS * sizeof(*sum));
+	if (!each)
+		return -ENOMEM;
+	for (slot = 0; slot < SLUICE_STEER_SLOTS && !result; slot++) {
+		if (group->slots[slot].state == SLUICE_STEER_FREE)
+			continue;
+		if (bpf_map_lookup_elem(group->stats_fd, &slot, each))
+			result = -errno;
+		for (cpu = 0; !result && cpu < cpus; cpu++) {
+			sum[slot].datagrams += each[cpu].datagrams;
+			sum[slot].bytes += each[cpu].bytes;
+			sum[slot].flows += each[cpu].flows;
+			sum[slot].moved += each[cpu].moved;
+		}
+	}
+	free(each);
+	return result;
+}
