@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "kernel/object.h"
 
+#include "base/clock.h"
 #include "kernel/links.h"
 #include "kernel/pins.h"
 
@@ -49,7 +50,7 @@ __u64 object_seed(__u64 before)
 
 	while (!seed)
 		if (getrandom(&seed, sizeof(seed), 0) < 0)
-			seed = plane_now_ns(CLOCK_MONOTONIC);
+			seed = clock_now_ns(CLOCK_MONOTONIC);
 	return seed;
 }
 

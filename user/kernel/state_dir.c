@@ -10,14 +10,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-__u64 plane_now_ns(clockid_t clock)
-{
-	struct timespec now;
-
-	clock_gettime(clock, &now);
-	return (__u64)now.tv_sec * 1000000000ULL + (__u64)now.tv_nsec;
-}
-
 /* A map of another layout must not even be read: the kernel would copy more than there is room. */
 bool plane_map_has_size(int fd, __u32 key_size, __u32 value_size)
 {

@@ -12,7 +12,6 @@
 #include <linux/types.h>
 #include <sluice/meta.h>
 #include <stdbool.h>
-#include <time.h>
 
 /* What a load did. */
 enum load_outcome {
@@ -36,7 +35,6 @@ struct plane {
 bool plane_map_has_size(int fd, __u32 key_size, __u32 value_size);
 /* max_entries of a map, 0 if that can't be seen. */
 __u32 plane_map_entries(int fd);
-__u64 plane_now_ns(clockid_t clock);
 /*
  * Fills in *meta.  -ENOENT: nothing there.  -EUCLEAN: remains of a loader that died early.  Other
  * ABI versions are refused, never misread, and *err is set then.

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+#include "base/clock.h"
 #include "reply/reply.h"
 
 #include "base/log.h"
@@ -69,7 +70,7 @@ static void meta_fill(struct load *load)
 		.mode = options->mode,
 		.seed = object_seed(load->before.seed),
 		.age_ns = options->age_s * 1000000000ULL,
-		.loaded_ns = plane_now_ns(CLOCK_REALTIME),
+		.loaded_ns = clock_now_ns(CLOCK_REALTIME),
 		.cgroup_id = st.st_ino,
 		.sets = (options->table + SLUICE_FLOW_WAYS - 1) / SLUICE_FLOW_WAYS,
 		.any_port = options->ports.any,

@@ -8,6 +8,7 @@
  */
 #include "steer/drain.h"
 
+#include "base/clock.h"
 #include "kernel/caps.h"
 #include "kernel/state_dir.h"
 #include "steer/drain_slots.h"
@@ -35,7 +36,7 @@
 
 static __u32 elapsed_ms(const struct drain *drain)
 {
-	return (__u32)((plane_now_ns(CLOCK_BOOTTIME) - drain->start_ns) / 1000000);
+	return (__u32)((clock_now_ns(CLOCK_BOOTTIME) - drain->start_ns) / 1000000);
 }
 
 /* --- waiting */
@@ -194,7 +195,7 @@ static int wait_idle(struct drain *drain)
 	__u32 flows;
 
 	for (;;) {
-		__u64 before = plane_now_ns(CLOCK_MONOTONIC);
+		__u64 before = clock_now_ns(CLOCK_MONOTONIC);
 		int failed = flows_count(drain, &flows, &result->flows_left);
 
 		if (failed)
@@ -206,7 +207,7 @@ static int wait_idle(struct drain *drain)
 		result->limit = elapsed_ms(drain) >= drain->options->limit_ms;
 		if (result->limit)
 			return 0;
-		before = plane_now_ns(CLOCK_MONOTONIC) - before;
+		before = clock_now_ns(CLOCK_MONOTONIC) - before;
 		if (holders_wait(&drain->holders, next_look_ms(before)) ||
 		    elapsed_ms(drain) - drain->looked_ms >= HOLDERS_MS)
 			failed = sockets_part(drain);
@@ -303,7 +304,7 @@ int steer_drain(const struct steer_drain_options *options, struct steer_drain_re
 	drain->arg = options->arg;
 	drain->result = result;
 	drain->err = err;
-	drain->start_ns = plane_now_ns(CLOCK_BOOTTIME);
+	drain->start_ns = clock_now_ns(CLOCK_BOOTTIME);
 	drain->instance = instance_of(options->pid, SLUICE_STEER_BY_PROCESS);
 	failed = drain_run(drain);
 	result->took_ms = elapsed_ms(drain);

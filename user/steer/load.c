@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* Load, change and unload the steering plane, and read what is loaded: steer/sweep.c does the work.
  */
+#include "base/clock.h"
 #include "steer/steer.h"
 
 #include "kernel/caps.h"
@@ -93,7 +94,7 @@ static void meta_fill(const struct steer_options *options, struct sluice_steer_m
 		.state = SLUICE_LOADED,
 		.policy = options->policy,
 		.idle_ns = options->idle_s * 1000000000ULL,
-		.loaded_ns = plane_now_ns(CLOCK_REALTIME),
+		.loaded_ns = clock_now_ns(CLOCK_REALTIME),
 		.flows = options->flows,
 		.netns = options->netns,
 		.generations = options->generations,
@@ -162,7 +163,7 @@ static int load_locked(const struct steer_options *options, struct steer_sweep *
 	meta_fill(options, &sweep->meta);
 	sweep_setting(sweep);
 	/* a group that comes later begins with us: it has no flows from before */
-	sweep->setting.settled_ns = plane_now_ns(CLOCK_MONOTONIC) + STEER_SETTLED_NS;
+	sweep->setting.settled_ns = clock_now_ns(CLOCK_MONOTONIC) + STEER_SETTLED_NS;
 	result = before.magic && before.flows == options->flows
 			 ? steer_group_verify(sweep->loader, &sweep->setting, err)
 			 : steer_group_verify_first(sweep->loader, &sweep->setting, err);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "steer/sweep_group.h"
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "kernel/state_dir.h"
 #include "steer/cpu/consumers.h"
@@ -261,7 +262,7 @@ void sweep_slots_assign(struct steer_sweep *sweep, struct steer_group *group,
 	drains_end(sweep, group);
 	if (sweep->regroup)
 		generations_forget(sweep, group);
-	if (generation_assign(group->slots, SLUICE_STEER_SLOTS, plane_now_ns(CLOCK_BOOTTIME),
+	if (generation_assign(group->slots, SLUICE_STEER_SLOTS, clock_now_ns(CLOCK_BOOTTIME),
 			      &group->info.peak))
 		tell_generation(sweep, group);
 	if (peak != group->info.peak && steer_group_write_info(group, &err))

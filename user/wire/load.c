@@ -5,6 +5,7 @@
  * (kernel/object.h).  An interface stands in the book before anything is attached to it, so that
  * whatever is left by a loader that died is found again.
  */
+#include "base/clock.h"
 #include "wire/wire.h"
 
 #include "base/log.h"
@@ -60,7 +61,7 @@ static void meta_fill(struct load *load)
 		.via = load->plan.via,
 		.seed = object_seed(load->before.seed),
 		.age_ns = options->age_s * 1000000000ULL,
-		.loaded_ns = plane_now_ns(CLOCK_REALTIME),
+		.loaded_ns = clock_now_ns(CLOCK_REALTIME),
 		.netns = netdev_netns(),
 		.sets = (options->table + SLUICE_FLOW_WAYS - 1) / SLUICE_FLOW_WAYS,
 		.any_port = options->ports.any,

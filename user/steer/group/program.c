@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "steer/group/program.h"
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "bpf/steer/steer.skel.h"
 #include "kernel/feature.h"
@@ -319,7 +320,7 @@ int steer_group_create(struct steer_loader *loader, const char *dir,
 		.policy = setting->policy,
 		.seed = load.skel->rodata->seed,
 		.idle_ns = setting->idle_ns,
-		.loaded_ns = plane_now_ns(CLOCK_REALTIME),
+		.loaded_ns = clock_now_ns(CLOCK_REALTIME),
 		.sets = sets_of(setting),
 		.netns = of->netns,
 		.local = of->local,

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "steer/group/slots.h"
 
+#include "base/clock.h"
 #include "kernel/state_dir.h"
 
 #include <bpf/bpf.h>
@@ -55,7 +56,7 @@ int steer_group_join(struct steer_group *group, int socket_fd, __u64 cookie,
 	sockets_memory(socket_fd, &memory);
 	*to = (struct sluice_steer_slot){ .cookie = cookie,
 					  .sock = record->sock,
-					  .joined_ns = plane_now_ns(CLOCK_BOOTTIME),
+					  .joined_ns = clock_now_ns(CLOCK_BOOTTIME),
 					  .instance = instance,
 					  .pid = record->pid,
 					  .incarnation = to->incarnation,

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "steer/group/stats.h"
 
+#include "base/clock.h"
 #include "kernel/flow_table.h"
 #include "kernel/state_dir.h"
 
@@ -50,7 +51,7 @@ static int fill_set(const void *copy, void *arg)
 int steer_group_fill(const struct steer_group *group, __u32 busy_ms, struct steer_fill *fill)
 {
 	struct fill_walk walk = { group, fill,
-				  sluice_flow_clock(plane_now_ns(CLOCK_MONOTONIC_COARSE)),
+				  sluice_flow_clock(clock_now_ns(CLOCK_MONOTONIC_COARSE)),
 				  sluice_flow_clock(group->info.idle_ns),
 				  sluice_flow_clock(busy_ms * 1000000ULL) };
 
