@@ -72,27 +72,11 @@ static void test_helper(void **state)
 	assert_int_equal(feature_helper(NO_SUCH_NUMBER, 0, BPF_FUNC_ktime_get_ns), FEATURE_NO);
 }
 
-static void test_map(void **state)
-{
-	assert_int_equal(feature_map(BPF_MAP_TYPE_SK_STORAGE), FEATURE_YES);
-	assert_int_equal(feature_map(BPF_MAP_TYPE_REUSEPORT_SOCKARRAY), FEATURE_YES);
-	assert_int_equal(feature_map(BPF_MAP_TYPE_RINGBUF), FEATURE_YES);
-	assert_int_equal(feature_map(BPF_MAP_TYPE_LRU_HASH), FEATURE_YES);
-	assert_int_equal(feature_map(NO_SUCH_NUMBER), FEATURE_NO);
-}
-
 static void test_memory(void **state)
 {
 	assert_int_equal(feature_memory(1 << 20), FEATURE_YES);
 	/* more than the kernel allows one value */
 	assert_int_equal(feature_memory(~0U), FEATURE_NO);
-}
-
-static void test_spin_lock(void **state)
-{
-	assert_int_equal(feature_spin_lock(BPF_PROG_TYPE_CGROUP_SKB, BPF_CGROUP_INET_INGRESS),
-			 FEATURE_YES);
-	assert_int_equal(feature_spin_lock(NO_SUCH_NUMBER, 0), FEATURE_NO);
 }
 
 static void test_calls(void **state)
@@ -101,8 +85,6 @@ static void test_calls(void **state)
 	assert_int_equal(feature_reuseport_attach(), FEATURE_YES);
 	assert_int_equal(feature_pidfd_getfd(), FEATURE_YES);
 	assert_int_equal(feature_file_iterator(vmlinux), FEATURE_YES);
-	assert_int_equal(feature_udp(AF_INET), FEATURE_YES);
-	assert_int_equal(feature_udp(NO_SUCH_NUMBER), FEATURE_NO);
 }
 
 static bool has_enum_value(const char *name)
@@ -183,9 +165,7 @@ int main(void)
 		cmocka_unit_test(test_bpf),
 		cmocka_unit_test(test_hook),
 		cmocka_unit_test(test_helper),
-		cmocka_unit_test(test_map),
 		cmocka_unit_test(test_memory),
-		cmocka_unit_test(test_spin_lock),
 		cmocka_unit_test(test_calls),
 		cmocka_unit_test(test_newer_features),
 		cmocka_unit_test(test_field),
