@@ -138,9 +138,7 @@ static void test_nothing_left_open(void **state)
 	test_bpf(state);
 	test_hook(state);
 	test_helper(state);
-	test_map(state);
 	test_memory(state);
-	test_spin_lock(state);
 	test_calls(state);
 	test_newer_features(state);
 	assert_int_equal(descriptors(), before);
