@@ -105,11 +105,23 @@ want_both()
 		fail "wanted answers of $2 and of $3:" "got: $1"
 }
 
-# chatter NAMESPACE ADDRESS: keeps asking from ever new ports until it is ended; its id is in CHATTER
+# chatter NAMESPACE ADDRESS: keeps asking from ever new ports, on CPU 0 and on CPU 1, until chatter_end:
+# a worker that is not known yet gets its part of what comes in on a CPU without a known one
 chatter()
 {
-	spawn_in "$1" "$TEST_TMP/chatter.log" python3 "$TEST_TMP/tally.py" "$2" "$PORT" 1000000000
-	CHATTER=$SPAWNED
+	local cpu
+	CHATTERS=()
+	for cpu in 0 1; do
+		spawn_in "$1" "$TEST_TMP/chatter.log" taskset -c "$cpu" python3 "$TEST_TMP/tally.py" "$2" \
+			"$PORT" 1000000000
+		CHATTERS+=("$SPAWNED")
+	done
+}
+
+chatter_end()
+{
+	stop "${CHATTERS[0]}"
+	stop "${CHATTERS[1]}"
 }
 
 # checksums_full NAMESPACE DEV: what is sent there has its checksum already, as from a network card;
