@@ -55,11 +55,11 @@ const struct config_table config_tables[] = {
 	{ .section = NULL },
 };
 
-static const char *const sections[] = { "global", "reply", "wire", "steer" };
-#define SECTIONS (sizeof(sections) / sizeof(*sections))
+static const char *const section_names[] = { "global", "reply", "wire", "steer" };
+#define SECTION_NAMES (sizeof(section_names) / sizeof(*section_names))
 #define KEYS_MAX 32
 
-/* --- sections and keys */
+/* --- section_names and keys */
 
 /* Returns the line of a key, or of a section (`key` is NULL), among the first entries; or 0. */
 static unsigned int line_of(const struct conf *conf, size_t entries, const char *section,
@@ -93,13 +93,13 @@ static int take_section(struct run_config *config, const struct conf_entry *entr
 	const char *nearest;
 	size_t i;
 
-	for (i = 0; i < SECTIONS; i++)
-		if (!strcmp(entry->section, sections[i])) {
+	for (i = 0; i < SECTION_NAMES; i++)
+		if (!strcmp(entry->section, section_names[i])) {
 			if (has[i])
 				*has[i] = true;
 			return 0;
 		}
-	nearest = word_nearest(entry->section, sections, SECTIONS);
+	nearest = word_nearest(entry->section, section_names, SECTION_NAMES);
 	if (nearest)
 		return conf_complain(&config->conf, entry->line,
 				     "unknown section [%s]; did you mean [%s]?", entry->section,

@@ -149,13 +149,13 @@ static void steer_drop(struct run_planes *planes)
 
 /* --- sections */
 
-static const struct section {
+static const struct section_type {
 	const char *name;
 	size_t wanted_at; /* a bool in struct run_config */
 	/* Loads it, or changes it in place, all or nothing. 0, or -errno with *err set. */
 	int (*apply)(struct run_planes *planes, struct run_file *file, struct err *err);
 	void (*drop)(struct run_planes *planes);
-} sections[RUN_PLANES] = {
+} section_types[RUN_PLANES] = {
 	[RUN_STEER] = { "steer", offsetof(struct run_config, has_steer), steer_apply, steer_drop },
 	[RUN_REPLY] = { "reply", offsetof(struct run_config, has_reply), reply_apply, reply_drop },
 	[RUN_WIRE] = { "wire", offsetof(struct run_config, has_wire), wire_apply, wire_drop },
@@ -163,12 +163,12 @@ static const struct section {
 
 bool run_plane_wanted(const struct run_config *config, int plane)
 {
-	return *(const bool *)((const char *)config + sections[plane].wanted_at);
+	return *(const bool *)((const char *)config + section_types[plane].wanted_at);
 }
 
 const char *run_plane_name(int plane)
 {
-	return sections[plane].name;
+	return section_types[plane].name;
 }
 
 /* What lasts is said once. */
@@ -181,7 +181,7 @@ static void say_trouble(struct run_planes *planes, int i)
 		return;
 	memcpy(plane->said, plane->err.what, sizeof(plane->said));
 	log_begin(&line, LOG_LEVEL_WARNING, "not loaded as the file has it; to be tried again");
-	log_field(&line, "section", "%s", sections[i].name);
+	log_field(&line, "section", "%s", section_types[i].name);
 	log_field(&line, "reason", "%s", plane->err.what);
 	if (plane->err.mend[0])
 		log_field(&line, "mend", "%s", plane->err.mend);
@@ -192,7 +192,7 @@ static void apply(struct run_planes *planes, int i, struct run_file *file)
 {
 	struct run_plane *plane = &planes->plane[i];
 
-	plane->pending = sections[i].apply(planes, file, &plane->err) != 0;
+	plane->pending = section_types[i].apply(planes, file, &plane->err) != 0;
 	if (plane->pending)
 		return;
 	plane->loaded = true;
@@ -233,7 +233,7 @@ static void take(struct run_planes *planes, struct run_file *file)
 			say_trouble(planes, i);
 		if (run_plane_wanted(&file->config, i))
 			continue;
-		sections[i].drop(planes);
+		section_types[i].drop(planes);
 		*plane = (struct run_plane){ 0 };
 	}
 }
@@ -278,9 +278,9 @@ static void look_for_unloaded(struct run_planes *planes, int i)
 	if (i == RUN_STEER || !plane->loaded)
 		return;
 	/* what can't be seen is not known to be gone */
-	there = pins_exist(planes->file->config.location.bpffs, sections[i].name, &err) != 0;
+	there = pins_exist(planes->file->config.location.bpffs, section_types[i].name, &err) != 0;
 	if (!there && !plane->unloaded)
-		log_gone(sections[i].name, true);
+		log_gone(section_types[i].name, true);
 	plane->unloaded = !there;
 }
 

@@ -103,13 +103,13 @@ static int read_of(const char *pid, __u64 counters[SLUICE_STEER_UDP_COUNTERS])
 
 int udp_stats_read(__u32 netns, __u32 pid, __u64 counters[SLUICE_STEER_UDP_COUNTERS])
 {
-	char hint[16];
+	char pid_text[16];
 	struct dirent *entry;
 	int result = -ESRCH;
 	DIR *proc;
 
-	snprintf(hint, sizeof(hint), "%u", pid);
-	if (pid && lives_in(hint, netns) && !read_of(hint, counters))
+	snprintf(pid_text, sizeof(pid_text), "%u", pid);
+	if (pid && lives_in(pid_text, netns) && !read_of(pid_text, counters))
 		return 0;
 	proc = opendir("/proc");
 	if (!proc)
