@@ -75,7 +75,7 @@ static __always_inline void record_queue(struct sluice_socket_record *record, st
 }
 
 /* The process's id as the reader's PID namespace has it, which may be a container's. */
-static __always_inline __u32 reader_pid(struct task_struct *task)
+static __always_inline __u32 consumer_pid(struct task_struct *task)
 {
 	struct task_struct *reader = (void *)bpf_get_current_task();
 	__u64 level = BPF_CORE_READ(reader, thread_pid, level);
@@ -114,7 +114,7 @@ int sluice_sockets(struct bpf_iter__task_file *ctx)
 	record_local(&record, sk);
 	record_group(&record, sk);
 	record_queue(&record, sk);
-	record.pid = reader_pid(task);
+	record.pid = consumer_pid(task);
 	record.fd = ctx->fd;
 	bpf_probe_read_kernel_str(record.comm, sizeof(record.comm), task->comm);
 	bpf_seq_write(ctx->meta->seq, &record, sizeof(record));

@@ -21,7 +21,7 @@
 #define LOT   8
 #define EARLY 128
 
-static __always_inline __u32 queue_fill(const struct sluice_steer_slot *slot, bool casts)
+static __always_inline __u32 queue_usage(const struct sluice_steer_slot *slot, bool casts)
 {
 	const struct sock *sk = (void *)slot->sock;
 	__s32 used, room;
@@ -37,7 +37,7 @@ static __always_inline __u32 queue_fill(const struct sluice_steer_slot *slot, bo
 
 static __always_inline bool queue_is_full(const struct sluice_steer_slot *slot, bool casts)
 {
-	return slot && queue_fill(slot, casts) >= QUEUE_FULL;
+	return slot && queue_usage(slot, casts) >= QUEUE_FULL;
 }
 
 /*
@@ -102,7 +102,7 @@ static __always_inline __u64 slot_load(__u32 index, const struct datagram *of)
 
 	if (!slot)
 		return 0;
-	return (recent_rate(index, of->now) + 1) * (QUEUE_UNIT + 8 * queue_fill(slot, of->casts));
+	return (recent_rate(index, of->now) + 1) * (QUEUE_UNIT + 8 * queue_usage(slot, of->casts));
 }
 
 #endif

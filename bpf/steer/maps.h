@@ -75,7 +75,7 @@ struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(max_entries, SLUICE_STEER_SLOTS);
 	__type(key, __u32);
-	__type(value, struct sluice_steer_reader);
+	__type(value, struct sluice_steer_consumer);
 } sluice_placed SEC(".maps");
 
 /*

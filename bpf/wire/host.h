@@ -315,9 +315,9 @@ static __noinline bool addr_is_excepted(const struct sluice_addr *addr)
  * Where a request to `asked` is to go: *server, which is `asked` where nothing is to be changed.
  * True if that holds for a while, so that it is worth remembering.
  */
-static __noinline bool judge(struct __sk_buff *skb, const struct wire_key *key,
-			     const struct sluice_addr *asked, struct sluice_addr *server,
-			     enum sluice_wire_counter *outcome)
+static __noinline bool classify(struct __sk_buff *skb, const struct wire_key *key,
+				const struct sluice_addr *asked, struct sluice_addr *server,
+				enum sluice_wire_counter *outcome)
 {
 	struct socket_found at_asked, at_source;
 	struct sluice_addr source;

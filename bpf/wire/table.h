@@ -26,17 +26,17 @@ struct wire_view {
 	__u32 seen;
 	__u32 checked;
 	__u32 seal;
-	__u32 marks; /* enum sluice_wire_mark */
+	__u32 marks; /* enum sluice_wire_flag */
 	__u32 unanswered;
 	__u32 way;
 };
 
 static __always_inline __u32 zone_of(const struct __sk_buff *skb, bool gateway)
 {
-	__u32 ifindex = skb->ifindex & ~(SLUICE_WIRE_ZONE_GATEWAY | SLUICE_WIRE_MARKS);
+	__u32 ifindex = skb->ifindex & ~(SLUICE_WIRE_SCOPE_GATEWAY | SLUICE_WIRE_FLAGS);
 
 	if (gateway)
-		return ifindex | SLUICE_WIRE_ZONE_GATEWAY;
+		return ifindex | SLUICE_WIRE_SCOPE_GATEWAY;
 	return role & SLUICE_WIRE_PORT ? ifindex : 0;
 }
 
@@ -58,7 +58,7 @@ static __always_inline bool wire_is(const void *slot, const void *named)
 	/* one branch, which is hardly ever taken as the tag is right */
 	return likely(!((flow->client_port_be ^ key->client_port_be) |
 			(flow->server_port_be ^ key->server_port_be) |
-			((flow->zone & ~SLUICE_WIRE_MARKS) ^ key->zone) |
+			((flow->zone & ~SLUICE_WIRE_FLAGS) ^ key->zone) |
 			(flow->client.half[0] ^ key->client.half[0]) |
 			(flow->client.half[1] ^ key->client.half[1])));
 }
@@ -97,7 +97,7 @@ static __always_inline bool wire_copy(const struct sluice_wire_set *set, const s
 	view->asked.half[1] = flow->asked.half[1];
 	view->server.half[0] = flow->server.half[0];
 	view->server.half[1] = flow->server.half[1];
-	view->marks = flow->zone & SLUICE_WIRE_MARKS;
+	view->marks = flow->zone & SLUICE_WIRE_FLAGS;
 	view->checked = flow->checked;
 	view->seal = flow->seal;
 	view->seen = set->seen[way];

@@ -133,7 +133,7 @@ static __always_inline void request_to_host(struct __sk_buff *skb, const struct 
 		change->outcome = addr_equal(&view.server, &view.asked)
 					  ? SLUICE_WIRE_request_right
 					  : SLUICE_WIRE_request_rewritten;
-	} else if (judge(skb, &key, &ends->target, &change->to, &change->outcome)) {
+	} else if (classify(skb, &key, &ends->target, &change->to, &change->outcome)) {
 		owed = known && owes_another(&view, &ends->target, now) &&
 		       addr_equal(&view.server, &change->to);
 		/* nothing new: and `checked`, since when it is owed, stays as it is */

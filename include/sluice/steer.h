@@ -112,20 +112,20 @@ struct sluice_steer_cpu {
 };
 _Static_assert(sizeof(struct sluice_steer_cpu) == 16, "struct sluice_steer_cpu");
 
-enum sluice_steer_reader_cpu {
+enum sluice_steer_consumer_cpu {
 	SLUICE_STEER_CPU_UNKNOWN = 0,
 	SLUICE_STEER_CPU_SEEN,	 /* it ran there last; the scheduler may move it */
 	SLUICE_STEER_CPU_PINNED, /* it may run on no other */
 };
 
 /* Policy cpu: who reads a slot's socket, and where. */
-struct sluice_steer_reader {
+struct sluice_steer_consumer {
 	__u64 cookie; /* of the socket that this was found for: another slot's reader is unknown */
 	__u32 tid;    /* 0: not known, though all threads of the process run on this CPU */
 	__u16 cpu;
-	__u16 known; /* enum sluice_steer_reader_cpu */
+	__u16 known; /* enum sluice_steer_consumer_cpu */
 };
-_Static_assert(sizeof(struct sluice_steer_reader) == 16, "struct sluice_steer_reader");
+_Static_assert(sizeof(struct sluice_steer_consumer) == 16, "struct sluice_steer_reader");
 
 /* What the program counts for a slot, each CPU by itself. */
 struct sluice_steer_stats {

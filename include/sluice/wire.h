@@ -44,16 +44,16 @@ struct sluice_wire_flow {
 	struct sluice_addr server; /* what the server answers from; the same where all is right */
 	__be16 client_port_be;
 	__be16 server_port_be;
-	__u32 zone;    /* SLUICE_WIRE_ZONE_GATEWAY, of a bridge port its ifindex; and the marks */
+	__u32 zone;    /* SLUICE_WIRE_SCOPE_GATEWAY, of a bridge port its ifindex; and the marks */
 	__u32 checked; /* sluice_flow_clock() when `server` was found out or seen to answer */
 	__u32 seal;    /* sluice_wire_seal() */
 };
 _Static_assert(sizeof(struct sluice_wire_flow) == 64, "struct sluice_wire_flow");
 
-#define SLUICE_WIRE_ZONE_GATEWAY (1U << 31)
+#define SLUICE_WIRE_SCOPE_GATEWAY (1U << 31)
 
 /* What is known of a flow beside its addresses; in its zone, but no part of its name. */
-enum sluice_wire_mark {
+enum sluice_wire_flag {
 	/* The client has turned to another address before `server`, which it had asked, has
 	 * answered: so that the next datagram from there is that answer, and right as it is.
 	 */
@@ -67,7 +67,7 @@ enum sluice_wire_mark {
 	/* Gateway: a request was sent on, and has no answer yet; `checked` is since when. */
 	SLUICE_WIRE_WAITING = 1 << 30,
 };
-#define SLUICE_WIRE_MARKS                                                         \
+#define SLUICE_WIRE_FLAGS                                                         \
 	((__u32)(SLUICE_WIRE_OWED | SLUICE_WIRE_HOST_FIRST | SLUICE_WIRE_TURNED | \
 		 SLUICE_WIRE_WAITING))
 
@@ -86,7 +86,7 @@ SLUICE_FLOW_INLINE __u64 sluice_wire_hash(__u64 seed, const struct sluice_addr *
 					  __be16 client_port_be, __be16 server_port_be, __u32 zone)
 {
 	__u64 ports = (__u32)client_port_be << 16 | server_port_be;
-	__u64 hash = sluice_flow_mix(seed, (__u64)(zone & ~SLUICE_WIRE_MARKS) << 32 | ports);
+	__u64 hash = sluice_flow_mix(seed, (__u64)(zone & ~SLUICE_WIRE_FLAGS) << 32 | ports);
 
 	hash = sluice_flow_mix(hash, client->half[0]);
 	hash = sluice_flow_mix(hash, client->half[1]);
@@ -198,7 +198,7 @@ struct sluice_route {
 };
 _Static_assert(sizeof(struct sluice_route) == 24, "struct sluice_route");
 
-enum sluice_wire_via {
+enum sluice_wire_attach_mode {
 	SLUICE_WIRE_TCX = 1, /* two pinned links */
 	SLUICE_WIRE_CLSACT,  /* two tc filters */
 };
@@ -207,7 +207,7 @@ enum sluice_wire_via {
 struct sluice_wire_iface {
 	char name[16];	   /* IFNAMSIZ, when it was attached */
 	__u32 roles;	   /* enum sluice_wire_role */
-	__u32 via;	   /* enum sluice_wire_via */
+	__u32 attach_mode; /* enum sluice_wire_attach_mode */
 	__u32 clsact_made; /* by us, so that it may go with us */
 	__u32 master;	   /* ifindex of the bridge that is followed, or 0 */
 };
@@ -217,8 +217,8 @@ _Static_assert(sizeof(struct sluice_wire_iface) == 32, "struct sluice_wire_iface
 struct sluice_wire_meta {
 	__u32 magic;
 	__u32 abi;
-	__u32 state; /* enum sluice_load_state */
-	__u32 via;   /* what the operator wants: enum sluice_wire_via, or 0 */
+	__u32 state;	   /* enum sluice_load_state */
+	__u32 attach_mode; /* what the operator wants: enum sluice_wire_attach_mode, or 0 */
 	__u64 seed;
 	__u64 age_ns;
 	__u64 loaded_ns; /* CLOCK_REALTIME */

@@ -48,7 +48,7 @@ static void check_problems(const struct conf *conf, unsigned int lines)
 	}
 }
 
-static void check_taken(const struct run_config *config)
+static void check_taken(const struct config *config)
 {
 	if (!config->has_reply && !config->has_wire && !config->has_steer)
 		abort();
@@ -66,20 +66,20 @@ static void check_taken(const struct run_config *config)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	static struct run_config config;
+	static struct config config;
 	struct err err;
 	FILE *file = size ? fmemopen((void *)data, size, "r") : NULL;
 	int result;
 
 	if (!file)
 		return 0;
-	result = run_config_parse(file, "fuzz", &config, &err);
+	result = config_parse(file, "fuzz", &config, &err);
 	fclose(file);
 	if (result && !config.conf.problems)
 		abort();
 	check_problems(&config.conf, lines_of(data, size));
 	if (!result)
 		check_taken(&config);
-	run_config_free(&config);
+	config_free(&config);
 	return 0;
 }

@@ -67,7 +67,7 @@ static inline void refused(const struct reply_options *options, enum exit_code c
 	assert_int_equal(err.code, code);
 	if (!strstr(err.what, what))
 		fail_msg("'%s' does not say '%s'", err.what, what);
-	assert_true(err.mend[0]);
+	assert_true(err.hint[0]);
 }
 
 static inline struct reply_state state_now(void)
@@ -384,7 +384,7 @@ static inline int own_bpffs(void **unused)
 	assert_return_code(unshare(CLONE_NEWNS), errno);
 	assert_return_code(mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL), errno);
 	assert_return_code(mount("bpf", BPFFS, "bpf", 0, NULL), errno);
-	hooks_libbpf_log();
+	links_libbpf_log();
 	return 0;
 }
 

@@ -127,7 +127,7 @@ static void look_now(struct look *look, size_t findings)
 	struct err err;
 
 	memset(look, 0, sizeof(*look));
-	assert_int_equal(look_take(look, 0, &err), 0);
+	assert_int_equal(snapshot_take(look, 0, &err), 0);
 	assert_int_equal(look->audit.count, findings);
 }
 
@@ -142,7 +142,7 @@ static void repair(struct look *look, bool dry_run, const enum repair_outcome *w
 	for (i = 0; i < look->audit.count; i++)
 		assert_string_equal(repair_outcome_name(outcome[i], false),
 				    repair_outcome_name(wanted[i], false));
-	look_free(look);
+	snapshot_free(look);
 }
 
 static void test_changes_underneath(void **state)
@@ -236,10 +236,10 @@ static void test_many(void **state)
 	for (i = 0; i < count; i++)
 		assert_int_equal(outcome[i], i == 4999 ? REPAIR_VANISHED : REPAIR_DELETED);
 	free(outcome);
-	look_free(&look);
+	snapshot_free(&look);
 	look_now(&look, 0);
 	assert_int_equal(look.table.count, 0);
-	look_free(&look);
+	snapshot_free(&look);
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)

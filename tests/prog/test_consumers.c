@@ -190,7 +190,7 @@ static void test_attach(void **state)
 	assert_int_equal(program_on(BPF_CGROUP_UDP4_RECVMSG), 0);
 	assert_int_equal(program_on(BPF_CGROUP_UDP6_RECVMSG), 0);
 	assert_int_equal(consumers_open(FOLDER), -ENOENT);
-	rmdir(FOLDER "/" STEER_PLANE);
+	rmdir(FOLDER "/" STEER_OBJECT);
 	assert_int_equal(rmdir(FOLDER), 0);
 }
 
@@ -220,7 +220,7 @@ static int setup(void **state)
 {
 	struct err err = { 0 };
 
-	hooks_libbpf_log();
+	links_libbpf_log();
 	lab_net();
 	lab_cgroup("consumers", cgroup);
 	lab_enter(cgroup);

@@ -44,7 +44,7 @@ static void assert_other_version(const char *what)
 
 	inventory(before);
 	refused(&with, EXIT_CONFLICT, EPROTO, what);
-	assert_non_null(strstr(err.mend, "sluice cleanup"));
+	assert_non_null(strstr(err.hint, "sluice cleanup"));
 	with.dry_run = true;
 	refused(&with, EXIT_CONFLICT, EPROTO, what);
 	assert_int_equal(reply_read(DIR_OURS, &state, &err), -EPROTO);
@@ -112,13 +112,13 @@ static void test_abi_maps(void **unused)
 
 static void read_log(char *log, size_t size)
 {
-	const char *path = strstr(err.mend, "/sluice-verifier-");
+	const char *path = strstr(err.hint, "/sluice-verifier-");
 	char name[PATH_MAX];
 	ssize_t length;
 	int fd;
 
 	assert_non_null(path);
-	while (path > err.mend && path[-1] != ' ')
+	while (path > err.hint && path[-1] != ' ')
 		path--;
 	snprintf(name, sizeof(name), "%.*s", (int)strcspn(path, ";"), path);
 	fd = open(name, O_RDONLY | O_CLOEXEC);
@@ -191,7 +191,7 @@ static void test_refusal_long(void **unused)
 
 	for (i = 0; i < COUNT(lengths); i++) {
 		long_log(log, sizeof(log), lengths[i]);
-		assert_int_equal(hooks_load_error("these programs", EACCES, log, &err), -EACCES);
+		assert_int_equal(links_load_error("these programs", EACCES, log, &err), -EACCES);
 		assert_int_equal(err.code, EXIT_LACKING);
 		assert_non_null(strstr(err.what, "these programs"));
 		assert_detail_ends(log);
@@ -209,19 +209,19 @@ static void test_refusal_not_kept(void **unused)
 	snprintf(before, sizeof(before), "%s", folder ? folder : "");
 	long_log(log, sizeof(log), 20);
 	setenv("TMPDIR", "/nonexistent", 1);
-	hooks_load_error("these programs", EACCES, log, &err);
+	links_load_error("these programs", EACCES, log, &err);
 	if (folder)
 		setenv("TMPDIR", before, 1);
 	else
 		unsetenv("TMPDIR");
-	assert_non_null(strstr(err.mend, "could not be written"));
+	assert_non_null(strstr(err.hint, "could not be written"));
 	assert_detail_ends(log);
 
 	/* no log: it was not the verifier */
-	assert_int_equal(hooks_load_error("these programs", EPERM, "", &err), -EPERM);
+	assert_int_equal(links_load_error("these programs", EPERM, "", &err), -EPERM);
 	assert_int_equal(err.code, EXIT_PERMISSION);
 	assert_string_equal(err.detail, "");
-	assert_int_equal(hooks_load_error("these programs", EINVAL, "", &err), -EINVAL);
+	assert_int_equal(links_load_error("these programs", EINVAL, "", &err), -EINVAL);
 	assert_int_equal(err.code, EXIT_LACKING);
 }
 

@@ -173,7 +173,7 @@ static void on_lost(void *arg)
 	((struct heard *)arg)->lost++;
 }
 
-static const struct rtnl_news news = { on_link, on_link, on_address, on_route, on_lost };
+static const struct rtnl_handlers news = { on_link, on_link, on_address, on_route, on_lost };
 
 static void test_news(void **state)
 {

@@ -85,16 +85,16 @@ static int option(int fd, int level, int name)
 /* The one that waits stays in the group, but the other is preferred: it is bound to the address. */
 static void test_moves(void **state)
 {
-	struct requeued requeued = { 0 };
+	struct reinjected reinjected = { 0 };
 	struct lab_end exact = lab_end(FAR4, PORT);
 
 	ask_all(FAR4);
 	other = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 	lab_option(other, SOL_SOCKET, SO_REUSEPORT, 1);
 	assert_return_code(bind(other, &exact.any, exact.size), errno);
-	assert_int_equal(requeue(server, PORT, &requeued), 0);
-	assert_int_equal(requeued.moved, COUNT);
-	assert_int_equal(requeued.lost, 0);
+	assert_int_equal(reinject(server, PORT, &reinjected), 0);
+	assert_int_equal(reinjected.moved, COUNT);
+	assert_int_equal(reinjected.lost, 0);
 	assert_int_equal(heard(other), COUNT);
 	assert_int_equal(option(server, SOL_IP, IP_PKTINFO), 0);
 }
@@ -102,11 +102,11 @@ static void test_moves(void **state)
 /* Nobody else is there: without an end it would go round for ever. */
 static void test_comes_back(void **state)
 {
-	struct requeued requeued = { 0 };
+	struct reinjected reinjected = { 0 };
 
 	ask_all(FAR4);
-	assert_int_equal(requeue(server, PORT, &requeued), -ELOOP);
-	assert_int_equal(requeued.lost, 0);
+	assert_int_equal(reinject(server, PORT, &reinjected), -ELOOP);
+	assert_int_equal(reinjected.lost, 0);
 	assert_int_equal(heard(server), COUNT);
 }
 
@@ -115,7 +115,7 @@ static void test_multicast_is_not_sent_again(void **state)
 {
 	struct ip_mreqn member = { .imr_multiaddr.s_addr = inet_addr(GROUP),
 				   .imr_address.s_addr = inet_addr(NEAR4) };
-	struct requeued requeued = { 0 };
+	struct reinjected reinjected = { 0 };
 
 	other = server_open();
 	assert_return_code(setsockopt(client, SOL_IP, IP_MULTICAST_IF, &member, sizeof(member)),
@@ -126,9 +126,9 @@ static void test_multicast_is_not_sent_again(void **state)
 			   errno);
 	ask_all(GROUP);
 	assert_int_equal(heard(other), COUNT);
-	assert_int_equal(requeue(server, PORT, &requeued), 0);
-	assert_int_equal(requeued.moved, 0);
-	assert_int_equal(requeued.lost, 0);
+	assert_int_equal(reinject(server, PORT, &reinjected), 0);
+	assert_int_equal(reinjected.moved, 0);
+	assert_int_equal(reinjected.lost, 0);
 	assert_int_equal(heard(other), 0);
 	assert_int_equal(heard(server), 0);
 }
@@ -136,7 +136,7 @@ static void test_multicast_is_not_sent_again(void **state)
 /* An answer of the server's had met a closed port: IP_RECVERR tells it first. */
 static void test_pending_error(void **state)
 {
-	struct requeued requeued = { 0 };
+	struct reinjected reinjected = { 0 };
 	struct lab_end closed = lab_end(NEAR4, 9);
 	struct lab_end exact = lab_end(FAR4, PORT);
 
@@ -146,9 +146,9 @@ static void test_pending_error(void **state)
 	lab_option(other, SOL_SOCKET, SO_REUSEPORT, 1);
 	assert_return_code(bind(other, &exact.any, exact.size), errno);
 	lab_send(server, &closed, 1);
-	assert_int_equal(requeue(server, PORT, &requeued), 0);
-	assert_int_equal(requeued.moved, COUNT);
-	assert_int_equal(requeued.lost, 0);
+	assert_int_equal(reinject(server, PORT, &reinjected), 0);
+	assert_int_equal(reinjected.moved, COUNT);
+	assert_int_equal(reinjected.lost, 0);
 	assert_int_equal(heard(other), COUNT);
 }
 

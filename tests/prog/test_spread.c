@@ -104,7 +104,7 @@ static int verdict(const struct bpf_program *prog, const struct frame *in)
 }
 
 /* The one counter that is due has counted one; NOTHING: none has. */
-static void judge(const struct bpf_program *prog, const struct frame *in, int wanted, int which)
+static void classify(const struct bpf_program *prog, const struct frame *in, int wanted, int which)
 {
 	__u64 before[SLUICE_SPREAD_COUNTERS_MAX], after[SLUICE_SPREAD_COUNTERS_MAX];
 	int i;
@@ -116,13 +116,13 @@ static void judge(const struct bpf_program *prog, const struct frame *in, int wa
 		assert_int_equal(after[i] - before[i], i == which);
 }
 
-static void judge_both(const struct shape *shape, int wanted, int which)
+static void classify_both(const struct shape *shape, int wanted, int which)
 {
 	struct frame frame;
 
 	build_frame(shape, &frame);
-	judge(skel->progs.sluice_spread, &frame, wanted, which);
-	judge(skel->progs.sluice_spread_g, &frame, wanted, which);
+	classify(skel->progs.sluice_spread, &frame, wanted, which);
+	classify(skel->progs.sluice_spread_g, &frame, wanted, which);
 }
 
 static struct shape udp4(void)
@@ -178,8 +178,8 @@ static void each_shape(void (*fn)(const struct shape *shape))
 
 static void place(const struct shape *shape)
 {
-	judge_both(shape, there == here ? XDP_PASS : XDP_REDIRECT,
-		   there == here ? SLUICE_SPREAD_stayed : SLUICE_SPREAD_spread);
+	classify_both(shape, there == here ? XDP_PASS : XDP_REDIRECT,
+		      there == here ? SLUICE_SPREAD_stayed : SLUICE_SPREAD_spread);
 }
 
 static void test_placed(void **state)
@@ -196,7 +196,7 @@ static void test_placed(void **state)
 
 static void stay(const struct shape *shape)
 {
-	judge_both(shape, XDP_PASS, SLUICE_SPREAD_stayed);
+	classify_both(shape, XDP_PASS, SLUICE_SPREAD_stayed);
 }
 
 static void test_stayed(void **state)
@@ -211,7 +211,7 @@ static void test_no_queue(void **state)
 	struct shape shape = udp4();
 
 	load_one(libbpf_num_possible_cpus() + 3);
-	judge_both(&shape, XDP_PASS, SLUICE_SPREAD_left_no_queue);
+	classify_both(&shape, XDP_PASS, SLUICE_SPREAD_left_no_queue);
 	assert_int_equal(sent(libbpf_num_possible_cpus() + 3), 0);
 }
 
@@ -256,25 +256,25 @@ static void test_others(void **state)
 
 	load_one(there);
 	shape.target_port = PORT + 1;
-	judge_both(&shape, XDP_PASS, NOTHING);
+	classify_both(&shape, XDP_PASS, NOTHING);
 	shape.target_port = PORT;
 	shape.body = BODY_TCP;
-	judge_both(&shape, XDP_PASS, NOTHING);
+	classify_both(&shape, XDP_PASS, NOTHING);
 	shape.body = BODY_ICMP;
-	judge_both(&shape, XDP_PASS, NOTHING);
+	classify_both(&shape, XDP_PASS, NOTHING);
 	shape = udp6();
 	shape.body = BODY_TCP;
-	judge_both(&shape, XDP_PASS, NOTHING);
+	classify_both(&shape, XDP_PASS, NOTHING);
 	shape.chain = "hd";
-	judge_both(&shape, XDP_PASS, NOTHING);
+	classify_both(&shape, XDP_PASS, NOTHING);
 	shape = udp4();
 	shape.vlan_tags = 3;
-	judge_both(&shape, XDP_PASS, NOTHING);
+	classify_both(&shape, XDP_PASS, NOTHING);
 	shape.vlan_tags = 0;
 	build_frame(&shape, &frame);
 	frame.byte[12] = 0x08;
 	frame.byte[13] = 0x06; /* ARP */
-	judge(skel->progs.sluice_spread, &frame, XDP_PASS, NOTHING);
+	classify(skel->progs.sluice_spread, &frame, XDP_PASS, NOTHING);
 }
 
 static void test_fragments(void **state)
@@ -286,12 +286,12 @@ static void test_fragments(void **state)
 	four.fragment = six.fragment = true;
 	six.chain = "f";
 	four.to = six.to = 504;
-	judge_both(&four, XDP_PASS, SLUICE_SPREAD_left_fragment);
-	judge_both(&six, XDP_PASS, SLUICE_SPREAD_left_fragment);
+	classify_both(&four, XDP_PASS, SLUICE_SPREAD_left_fragment);
+	classify_both(&six, XDP_PASS, SLUICE_SPREAD_left_fragment);
 	four.from = six.from = 504;
 	four.to = six.to = 1008;
-	judge_both(&four, XDP_PASS, SLUICE_SPREAD_left_fragment);
-	judge_both(&six, XDP_PASS, SLUICE_SPREAD_left_fragment);
+	classify_both(&four, XDP_PASS, SLUICE_SPREAD_left_fragment);
+	classify_both(&six, XDP_PASS, SLUICE_SPREAD_left_fragment);
 }
 
 /* As the kernel leaves it where the hardware is to complete it: the pseudo-header's sum. */
@@ -309,9 +309,10 @@ static void test_open_checksum(void **state)
 		build_frame(&shapes[i], &frame);
 		sum = (uint16_t)~sum_finish(pseudo_sum(&shapes[i], IPPROTO_UDP, 8 + 100));
 		memcpy(frame.byte + at, &sum, sizeof(sum));
-		judge(skel->progs.sluice_spread, &frame, XDP_PASS, SLUICE_SPREAD_left_checksum);
-		judge(skel->progs.sluice_spread_g, &frame, there == here ? XDP_PASS : XDP_REDIRECT,
-		      there == here ? SLUICE_SPREAD_stayed : SLUICE_SPREAD_spread);
+		classify(skel->progs.sluice_spread, &frame, XDP_PASS, SLUICE_SPREAD_left_checksum);
+		classify(skel->progs.sluice_spread_g, &frame,
+			 there == here ? XDP_PASS : XDP_REDIRECT,
+			 there == here ? SLUICE_SPREAD_stayed : SLUICE_SPREAD_spread);
 	}
 }
 
@@ -327,8 +328,8 @@ static void cut(const struct shape *shape)
 		size_t ip = 14 + 4 * (size_t)shape->vlan_tags;
 		bool shows = frame.len >= ip + 20;
 
-		judge(skel->progs.sluice_spread, &frame, XDP_PASS,
-		      shows ? SLUICE_SPREAD_left_header : (int)NOTHING);
+		classify(skel->progs.sluice_spread, &frame, XDP_PASS,
+			 shows ? SLUICE_SPREAD_left_header : (int)NOTHING);
 	}
 }
 
@@ -346,17 +347,17 @@ static void test_lying(void **state)
 	load_one(there);
 	build_frame(&shape, &frame);
 	frame.byte[14 + 20 + 5]++; /* the UDP length, beyond the packet */
-	judge(skel->progs.sluice_spread, &frame, XDP_PASS, SLUICE_SPREAD_left_header);
+	classify(skel->progs.sluice_spread, &frame, XDP_PASS, SLUICE_SPREAD_left_header);
 	build_frame(&shape, &frame);
 	frame.byte[14 + 20 + 4] = 0;
 	frame.byte[14 + 20 + 5] = 7;
-	judge(skel->progs.sluice_spread, &frame, XDP_PASS, SLUICE_SPREAD_left_header);
+	classify(skel->progs.sluice_spread, &frame, XDP_PASS, SLUICE_SPREAD_left_header);
 	build_frame(&shape, &frame);
 	frame.byte[14] = 0x44; /* a header length of 16 */
-	judge(skel->progs.sluice_spread, &frame, XDP_PASS, SLUICE_SPREAD_left_header);
+	classify(skel->progs.sluice_spread, &frame, XDP_PASS, SLUICE_SPREAD_left_header);
 	build_frame(&shape, &frame);
 	frame.byte[14] = 0x65; /* version 6 under the EtherType of 4 */
-	judge(skel->progs.sluice_spread, &frame, XDP_PASS, SLUICE_SPREAD_left_header);
+	classify(skel->progs.sluice_spread, &frame, XDP_PASS, SLUICE_SPREAD_left_header);
 }
 
 /* --- what the queues have no room for */
@@ -395,7 +396,7 @@ static int setup(void **state)
 	cpu_set_t allowed, only;
 	int cpu;
 
-	hooks_libbpf_log();
+	links_libbpf_log();
 	assert_int_equal(sched_getaffinity(0, sizeof(allowed), &allowed), 0);
 	here = sched_getcpu();
 	there = here;

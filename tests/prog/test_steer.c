@@ -536,7 +536,7 @@ static void test_connected_socket_is_no_last_resort(void **state)
 	assert_counted(SLUICE_STEER_stale_slot, 4, SLUICE_STEER_kernel_refused, 1, -1);
 }
 
-static void test_connected_reader_of_cpu(void **state)
+static void test_connected_consumer_of_cpu(void **state)
 {
 	struct sluice_steer_cpu readers = { .count = 1 };
 	int cpus = libbpf_num_possible_cpus(), cpu;
@@ -693,7 +693,7 @@ static void test_source(void **state)
 	assert_counted(SLUICE_STEER_started, 1, SLUICE_STEER_known, PEERS, -1);
 }
 
-static void cpu_readers(__u16 slot)
+static void cpu_consumers(__u16 slot)
 {
 	struct sluice_steer_cpu readers = { .count = 1, .slot = { slot } };
 	int cpu;
@@ -708,7 +708,7 @@ static void test_cpu(void **state)
 	int i;
 
 	load(&(struct settings){ .policy = SLUICE_STEER_CPU });
-	cpu_readers(2);
+	cpu_consumers(2);
 	for (i = 0; i < PEERS; i++)
 		assert_int_equal(ask(peer_open(), FAR4), 2);
 	assert_counted(SLUICE_STEER_known, PEERS, -1);
@@ -721,7 +721,7 @@ static void test_cpu(void **state)
 /* --- load */
 
 /* Fills the receive queue of a worker, who does not read. */
-static void queue_fill(int worker)
+static void queue_usage(int worker)
 {
 	__u16 only[] = { (__u16)worker };
 	int i;
@@ -739,7 +739,7 @@ static void test_full_queue_is_passed(void **state)
 
 	load(&(struct settings){ 0 });
 	lab_option(workers[1], SOL_SOCKET, SO_RCVBUF, 4096);
-	queue_fill(1);
+	queue_usage(1);
 	choose(2, pair);
 	for (i = 0; i < PEERS; i++) {
 		lab_ask(peer_open(), FAR4, PORT);
@@ -758,7 +758,7 @@ static void test_all_queues_full(void **state)
 {
 	load(&(struct settings){ 0 });
 	lab_option(workers[1], SOL_SOCKET, SO_RCVBUF, 4096);
-	queue_fill(1);
+	queue_usage(1);
 	lab_ask(peer_open(), FAR4, PORT);
 	{
 		struct sluice_steer_counters now;
@@ -825,7 +825,7 @@ int main(void)
 						end),
 		cmocka_unit_test_setup_teardown(test_connected_socket_is_no_last_resort, start,
 						end),
-		cmocka_unit_test_setup_teardown(test_connected_reader_of_cpu, start, end),
+		cmocka_unit_test_setup_teardown(test_connected_consumer_of_cpu, start, end),
 		cmocka_unit_test_setup_teardown(test_full_set_keeps_its_flows, start, end),
 		cmocka_unit_test_setup_teardown(test_half_open_gives_way_to_half_open, start, end),
 		cmocka_unit_test_setup_teardown(test_idle_gives_way, start, end),

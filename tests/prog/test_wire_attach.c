@@ -314,7 +314,7 @@ static void test_except(void **state)
 	/* a load that fails when the routes are written already changes nothing of it */
 	sh("ip link add odd type veth peer name odd_peer && tc qdisc add dev odd ingress");
 	refused.ifaces = (struct wire_names){ { "odd" }, 1 };
-	refused.via = SLUICE_WIRE_CLSACT;
+	refused.attach_mode = SLUICE_WIRE_CLSACT;
 	assert_int_equal(load_with(&refused), -EBUSY);
 	sh("ip link del odd");
 	assert_route("10.7.0.1", SLUICE_ROUTE_NONE, NULL);
@@ -415,7 +415,7 @@ static void test_many_routes(void **state)
 
 static int setup(void **state)
 {
-	hooks_libbpf_log();
+	links_libbpf_log();
 	if (unshare(CLONE_NEWNET))
 		return -1;
 	return system("ip link set lo up && ip link add br0 type bridge");

@@ -239,8 +239,8 @@ static bool answer_is_current(ssize_t len)
 	       !memcmp(answer, payload, sizeof(struct stamp));
 }
 
-static void answer_judge(struct client *client, const struct endpoint *target,
-			 const struct endpoint *from, ssize_t len)
+static void answer_classify(struct client *client, const struct endpoint *target,
+			    const struct endpoint *from, ssize_t len)
 {
 	struct result *result = &client->result;
 
@@ -269,7 +269,7 @@ static void answer_wait(struct client *client, int fd, const struct endpoint *ta
 		if (len < 0 && errno != EAGAIN)
 			err(1, "recvfrom");
 		if (len >= 0 && answer_is_current(len)) {
-			answer_judge(client, target, &from, len);
+			answer_classify(client, target, &from, len);
 			return;
 		}
 	}

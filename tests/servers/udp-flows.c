@@ -88,14 +88,14 @@ struct client {
 
 static struct worker workers[WORKERS_MAX];
 static size_t worker_count;
-static volatile sig_atomic_t stop, show, settle;
+static volatile sig_atomic_t stop, show, debounce;
 
 static void on_signal(int number)
 {
 	if (number == SIGUSR1)
 		show = 1;
 	else if (number == SIGUSR2)
-		settle = 1;
+		debounce = 1;
 	else
 		stop = 1;
 }
@@ -399,7 +399,7 @@ static bool over(const struct client *client)
 
 static bool is_due(const struct client *client, int64_t start_ns)
 {
-	if (settle || outstanding(client) >= client->window)
+	if (debounce || outstanding(client) >= client->window)
 		return false;
 	return !client->rate ||
 	       (double)client->sent < (double)(now_ns() - start_ns) / 1e9 * (double)client->rate;
@@ -407,20 +407,20 @@ static bool is_due(const struct client *client, int64_t start_ns)
 
 static void run(struct client *client)
 {
-	int64_t start_ns = now_ns(), heard_ns = start_ns;
+	int64_t start_ns = now_ns(), last_seen_ns = start_ns;
 
 	while (!over(client) || (outstanding(client) && !stop)) {
-		bool full = settle || over(client) || outstanding(client) >= client->window;
+		bool full = debounce || over(client) || outstanding(client) >= client->window;
 
 		while (!over(client) && is_due(client, start_ns))
 			flow_send(client);
 		if (receive(client, client->rate || full ? 1 : 0) || !outstanding(client))
-			heard_ns = now_ns();
-		if (now_ns() - heard_ns > client->timeout_ms * 1000000LL)
+			last_seen_ns = now_ns();
+		if (now_ns() - last_seen_ns > client->timeout_ms * 1000000LL)
 			give_up(client);
-		if (show || (settle && !outstanding(client))) {
+		if (show || (debounce && !outstanding(client))) {
 			show = 0;
-			settle = settle && outstanding(client);
+			debounce = debounce && outstanding(client);
 			result_print(client);
 		}
 	}

@@ -27,7 +27,7 @@ static void assert_answers(__u64 wrong, __u64 right, enum wire_covers covers,
 {
 	struct sluice_audit audit = { .wrong = wrong, .right = right };
 
-	assert_int_equal(audit_judge_answers(&audit, covers), expected);
+	assert_int_equal(audit_classify_answers(&audit, covers), expected);
 }
 
 static void test_answers(void **state)
@@ -54,7 +54,7 @@ static void assert_connected(__u64 wrong, __u64 right, const char *source, enum 
 
 	if (source)
 		addr = ip4(source);
-	assert_int_equal(audit_judge_connected(&audit, source ? &addr : NULL, covers), expected);
+	assert_int_equal(audit_classify_connected(&audit, source ? &addr : NULL, covers), expected);
 }
 
 static void test_connected_has_sent(void **state)
@@ -98,11 +98,11 @@ static struct wire_cover cover(void)
 {
 	struct wire_cover made = { .flows_fd = -1 };
 	struct wire_iface wanted[] = {
-		{ .ifindex = 2, .book = { .roles = SLUICE_WIRE_HOST } },
+		{ .ifindex = 2, .entry = { .roles = SLUICE_WIRE_HOST } },
 		{ .ifindex = 5,
-		  .book = { .roles = SLUICE_WIRE_HOST | SLUICE_WIRE_PORT, .master = 3 } },
-		{ .ifindex = 6, .book = { .roles = SLUICE_WIRE_GATEWAY } },
-		{ .ifindex = 7, .book = { .roles = SLUICE_WIRE_HOST }, .gone = true },
+		  .entry = { .roles = SLUICE_WIRE_HOST | SLUICE_WIRE_PORT, .master = 3 } },
+		{ .ifindex = 6, .entry = { .roles = SLUICE_WIRE_GATEWAY } },
+		{ .ifindex = 7, .entry = { .roles = SLUICE_WIRE_HOST }, .gone = true },
 	};
 
 	memcpy(ifaces, wanted, sizeof(ifaces));

@@ -60,7 +60,7 @@ static void test_each_line_is_complete(void **state)
 		const struct check_finding *f = &report.finding[i];
 
 		assert_true(f->plane[0] && f->name[0] && f->reason[0]);
-		assert_int_equal(f->result == CHECK_OK, !f->mend[0]);
+		assert_int_equal(f->result == CHECK_OK, !f->hint[0]);
 		assert_true(!f->unknown || f->permission);
 		assert_true(!f->permission || f->result != CHECK_OK);
 	}
@@ -170,7 +170,7 @@ static void test_missing_capabilities_are_listed(void **state)
 	assert_int_equal(caps_require("reply load", caps, 1, &err), -EPERM);
 	assert_int_equal(err.code, EXIT_PERMISSION);
 	assert_string_equal(err.what, "reply load needs 61, which this process lacks");
-	assert_true(err.mend[0]);
+	assert_true(err.hint[0]);
 	assert_int_equal(caps_require("reply load", caps, 2, &err), -EPERM);
 	assert_string_equal(err.what, "reply load needs 61 and 62, which this process lacks");
 	assert_int_equal(caps_require("reply load", caps, 3, &err), -EPERM);

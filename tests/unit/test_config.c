@@ -12,7 +12,7 @@
 
 #include <cmocka.h>
 
-static struct run_config config;
+static struct config config;
 static struct err err;
 
 static int parse_bytes(const char *text, size_t size)
@@ -21,7 +21,7 @@ static int parse_bytes(const char *text, size_t size)
 	int result;
 
 	assert_non_null(file);
-	result = run_config_parse(file, "test.conf", &config, &err);
+	result = config_parse(file, "test.conf", &config, &err);
 	fclose(file);
 	return result;
 }
@@ -33,7 +33,7 @@ static int parse(const char *text)
 
 static int teardown(void **state)
 {
-	run_config_free(&config);
+	config_free(&config);
 	return 0;
 }
 
@@ -47,7 +47,7 @@ static void assert_problem(const char *text, unsigned int line, const char *word
 	assert_int_equal(config.conf.problem[0].line, line);
 	if (!strstr(config.conf.problem[0].text, words))
 		fail_msg("wanted '%s' in '%s'", words, config.conf.problem[0].text);
-	run_config_free(&config);
+	config_free(&config);
 }
 
 static void test_defaults(void **state)
@@ -64,7 +64,7 @@ static void test_defaults(void **state)
 	assert_null(config.location.cgroup);
 	assert_null(config.netns);
 	assert_false(config.has_steer);
-	run_config_free(&config);
+	config_free(&config);
 	assert_int_equal(parse("[steer]\nport = any\nnetns = this\n"), 0);
 	assert_true(config.has_steer);
 	assert_false(config.has_reply);
@@ -113,14 +113,14 @@ static void test_every_key(void **state)
 	assert_memory_equal(&config.wire.server[0], &addr, sizeof(addr));
 	inet_pton(AF_INET6, "fd00::5", &addr);
 	assert_memory_equal(&config.wire.server[1], &addr, sizeof(addr));
-	assert_int_equal(config.wire.via, SLUICE_WIRE_CLSACT);
+	assert_int_equal(config.wire.attach_mode, SLUICE_WIRE_CLSACT);
 	assert_true(ports_contain(&config.steer.ports, 443));
 	assert_false(ports_contain(&config.steer.ports, 53));
 	assert_int_equal(config.steer.policy, SLUICE_STEER_CPU);
-	assert_int_equal(config.steer_xdp.ifcount, 2);
-	assert_string_equal(config.steer_xdp.ifname[0], "lo");
-	assert_string_equal(config.steer_xdp.ifname[1], "eth0");
-	assert_int_equal(config.steer_xdp.cpu_count, 1);
+	assert_int_equal(config.spread.ifcount, 2);
+	assert_string_equal(config.spread.ifname[0], "lo");
+	assert_string_equal(config.spread.ifname[1], "eth0");
+	assert_int_equal(config.spread.cpu_count, 1);
 	assert_int_equal(config.steer.flows, 1000);
 	assert_int_equal(config.steer.idle_s, 9);
 	assert_int_equal(config.steer.generations, SLUICE_STEER_BY_CGROUP);
@@ -190,7 +190,7 @@ static void test_long_lines(void **state)
 	memset(at, ' ', 400);
 	strcpy(at + 400, "port=53\n");
 	assert_int_equal(parse(text), 0);
-	run_config_free(&config);
+	config_free(&config);
 	strcpy(at, "port=");
 	while (strlen(at) < 300)
 		strcat(at, "1000,");
@@ -208,7 +208,7 @@ static void test_control_characters(void **state)
 
 	assert_int_equal(parse_bytes(nul, sizeof(nul) - 1), -EINVAL);
 	assert_int_equal(config.conf.problem[config.conf.problems - 1].line, 2);
-	run_config_free(&config);
+	config_free(&config);
 	assert_problem("[reply]\nmode=audit\n\033[31m=1\n", 3, "unknown key '?[31m'");
 }
 

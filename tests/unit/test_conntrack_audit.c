@@ -114,20 +114,20 @@ static void add(struct host *host, const struct ct_entry *entry)
 }
 
 /* How many findings there are now. */
-static size_t judge(struct host *host)
+static size_t classify(struct host *host)
 {
 	audit_free(&host->audit);
 	conntrack_sort(&host->table);
 	inet_sort(&host->inet);
-	assert_int_equal(audit_judge(&host->table, &host->inet, &host->audit), 0);
+	assert_int_equal(audit_classify(&host->table, &host->inet, &host->audit), 0);
 	return host->audit.count;
 }
 
-static size_t judge_one(struct host *host, const struct ct_entry *entry)
+static size_t classify_one(struct host *host, const struct ct_entry *entry)
 {
 	host->table.count = 0;
 	add(host, entry);
-	return judge(host);
+	return classify(host);
 }
 
 static void assert_why(const struct host *host, size_t finding, const char *why)
@@ -142,7 +142,7 @@ static void assert_why(const struct host *host, size_t finding, const char *why)
 static void assert_found(struct host *host, const struct ct_entry *entry, enum audit_reason reason,
 			 const char *why)
 {
-	assert_int_equal(judge_one(host, entry), 1);
+	assert_int_equal(classify_one(host, entry), 1);
 	assert_int_equal(host->audit.finding[0].reason, reason);
 	assert_why(host, 0, why);
 }
@@ -159,15 +159,15 @@ static struct ct_entry answer_of_pair(void)
 	return entry(NEAR, 53, CLIENT, 4000);
 }
 
-static size_t judge_pair(struct host *host, const struct ct_entry *request,
-			 const struct ct_entry *answer)
+static size_t classify_pair(struct host *host, const struct ct_entry *request,
+			    const struct ct_entry *answer)
 {
 	size_t i, twins = 0;
 
 	host->table.count = 0;
 	add(host, request);
 	add(host, answer);
-	judge(host);
+	classify(host);
 	for (i = 0; i < host->audit.count; i++)
 		twins += host->audit.finding[i].reason == AUDIT_TWIN;
 	return twins;
@@ -179,7 +179,7 @@ static void test_twin(void **state)
 	struct ct_entry request = request_of_pair(), answer = answer_of_pair();
 
 	add_socket(&host->inet, "0.0.0.0", 53, NULL, 0);
-	assert_int_equal(judge_pair(host, &request, &answer), 2);
+	assert_int_equal(classify_pair(host, &request, &answer), 2);
 	assert_int_equal(host->audit.count, 2);
 	assert_int_equal(host->audit.finding[0].twin, host->audit.finding[1].entry);
 	assert_int_equal(host->audit.finding[1].twin, host->audit.finding[0].entry);
@@ -197,33 +197,33 @@ static void test_twin_one_fact_missing(void **state)
 
 	request = request_of_pair(), answer = answer_of_pair();
 	request.status = REPLIED;
-	assert_int_equal(judge_pair(host, &request, &answer), 0);
+	assert_int_equal(classify_pair(host, &request, &answer), 0);
 
 	request = request_of_pair(), answer = answer_of_pair();
 	answer.status = REPLIED;
-	assert_int_equal(judge_pair(host, &request, &answer), 0);
+	assert_int_equal(classify_pair(host, &request, &answer), 0);
 
 	request = request_of_pair(), answer = entry("172.17.0.9", 53, CLIENT, 4000);
-	assert_int_equal(judge_pair(host, &request, &answer), 0);
+	assert_int_equal(classify_pair(host, &request, &answer), 0);
 
 	request = entry(CLIENT, 4000, "192.0.2.1", 53), answer = answer_of_pair();
-	assert_int_equal(judge_pair(host, &request, &answer), 0);
+	assert_int_equal(classify_pair(host, &request, &answer), 0);
 
 	request = request_of_pair(), answer = entry(NEAR, 53, CLIENT, 4001);
-	assert_int_equal(judge_pair(host, &request, &answer), 0);
+	assert_int_equal(classify_pair(host, &request, &answer), 0);
 
 	request = request_of_pair(), answer = entry(NEAR, 54, CLIENT, 4000);
-	assert_int_equal(judge_pair(host, &request, &answer), 0);
+	assert_int_equal(classify_pair(host, &request, &answer), 0);
 
 	request = request_of_pair(), answer = answer_of_pair();
 	answer.original_zone = 7;
-	assert_int_equal(judge_pair(host, &request, &answer), 0);
+	assert_int_equal(classify_pair(host, &request, &answer), 0);
 	request.reply_zone = 7;
-	assert_int_equal(judge_pair(host, &request, &answer), 2);
+	assert_int_equal(classify_pair(host, &request, &answer), 2);
 
 	request = request_of_pair(), answer = answer_of_pair();
 	answer.status |= IPS_OFFLOAD;
-	assert_int_equal(judge_pair(host, &request, &answer), 0);
+	assert_int_equal(classify_pair(host, &request, &answer), 0);
 }
 
 /* The request was translated on its way in: the answer is compared with where it came out. */
@@ -235,7 +235,7 @@ static void test_twin_behind_dnat(void **state)
 
 	add_socket(&host->inet, "0.0.0.0", 53, NULL, 0);
 	request.reply = tuple(FAR, 53, CLIENT, 4000);
-	assert_int_equal(judge_pair(host, &request, &answer), 2);
+	assert_int_equal(classify_pair(host, &request, &answer), 2);
 }
 
 /* A STUN server answers from its other address because it is asked to. */
@@ -246,7 +246,7 @@ static void test_twin_of_bound_sockets(void **state)
 
 	add_socket(&host->inet, NEAR, 53, NULL, 0);
 	add_socket(&host->inet, FAR, 53, NULL, 0);
-	assert_int_equal(judge_pair(host, &request, &answer), 0);
+	assert_int_equal(classify_pair(host, &request, &answer), 0);
 }
 
 /* nc -ul: the socket was bound to the wildcard, and is connected to the client now. */
@@ -256,7 +256,7 @@ static void test_twin_of_connected_back(void **state)
 	struct ct_entry request = request_of_pair(), answer = answer_of_pair();
 
 	add_socket(&host->inet, NEAR, 53, CLIENT, 4000);
-	assert_int_equal(judge_pair(host, &request, &answer), 2);
+	assert_int_equal(classify_pair(host, &request, &answer), 2);
 }
 
 /* Two addresses asked from one port: both answers are the same entry. */
@@ -270,7 +270,7 @@ static void test_twin_of_two_requests(void **state)
 	add(host, &request);
 	add(host, &other);
 	add(host, &answer);
-	assert_int_equal(judge(host), 3);
+	assert_int_equal(classify(host), 3);
 }
 
 /* The search must find what a look at every pair finds. */
@@ -292,7 +292,7 @@ static void test_twin_by_force(void **state)
 			e.status |= rand() % 4 ? 0 : IPS_SEEN_REPLY;
 			add(host, &e);
 		}
-		judge(host);
+		classify(host);
 		for (found = 0, i = 0; i < host->audit.count; i++)
 			found += host->audit.finding[i].reason == AUDIT_TWIN;
 		for (wanted = 0, i = 0; i < host->table.count; i++) {
@@ -337,9 +337,9 @@ static void test_responder_gone(void **state)
 	assert_found(host, &e, AUDIT_SOCKET_GONE,
 		     "no socket of this host receives on 172.16.13.13:53");
 	e.used = true;
-	assert_int_equal(judge_one(host, &e), 1);
+	assert_int_equal(classify_one(host, &e), 1);
 	e.answered = true;
-	assert_int_equal(judge_one(host, &e), 0);
+	assert_int_equal(classify_one(host, &e), 0);
 	e = entry("fd17::3", 4000, "fd17::1", 53);
 	assert_found(host, &e, AUDIT_SOCKET_GONE,
 		     "no socket of this host receives on [fd17::1]:53");
@@ -347,7 +347,7 @@ static void test_responder_gone(void **state)
 
 static void assert_receives(struct host *host, const struct ct_entry *e, bool receives)
 {
-	assert_int_equal(judge_one(host, e), receives ? 0 : 1);
+	assert_int_equal(classify_one(host, e), receives ? 0 : 1);
 	host->inet.sockets = 0;
 }
 
@@ -395,10 +395,10 @@ static void test_originator_gone(void **state)
 	assert_found(host, &e, AUDIT_SOCKET_GONE,
 		     "no socket of this host sends from 172.17.0.1:4000 any more");
 	e.watched = false;
-	assert_int_equal(judge_one(host, &e), 0);
+	assert_int_equal(classify_one(host, &e), 0);
 	e.watched = true;
 	e.used = true; /* by a raw socket, or a tunnel */
-	assert_int_equal(judge_one(host, &e), 0);
+	assert_int_equal(classify_one(host, &e), 0);
 	e.used = false;
 	add_socket(&host->inet, "0.0.0.0", 4000, NULL, 0);
 	assert_receives(host, &e, true);
@@ -416,20 +416,20 @@ static void test_kernel_tunnel(void **state)
 
 	e.watched = true;
 	add_socket(&host->inet, "0.0.0.0", 4789, NULL, 0);
-	assert_int_equal(judge_one(host, &e), 1);
+	assert_int_equal(classify_one(host, &e), 1);
 	host->inet.socket[0].pid = 0;
-	assert_int_equal(judge_one(host, &e), 0);
+	assert_int_equal(classify_one(host, &e), 0);
 	host->inet.socket[0].local = in6addr_any;
-	assert_int_equal(judge_one(host, &e), 0);
+	assert_int_equal(classify_one(host, &e), 0);
 
 	/* what comes back is an entry of its own, so that neither is ever answered */
 	e.used = true;
-	assert_int_equal(judge_one(host, &e), 0);
+	assert_int_equal(classify_one(host, &e), 0);
 	e = entry("192.0.2.1", 50124, NEAR, 4789);
 	e.used = true;
-	assert_int_equal(judge_one(host, &e), 0);
+	assert_int_equal(classify_one(host, &e), 0);
 	host->inet.socket[0].pid = 100;
-	assert_int_equal(judge_one(host, &e), 1);
+	assert_int_equal(classify_one(host, &e), 1);
 }
 
 static void test_forwarded(void **state)
@@ -438,9 +438,9 @@ static void test_forwarded(void **state)
 	struct ct_entry e = entry(CLIENT, 4000, "192.0.2.1", 53);
 
 	e.watched = true;
-	assert_int_equal(judge_one(host, &e), 0);
+	assert_int_equal(classify_one(host, &e), 0);
 	e.reply.dst = addr(FAR); /* masqueraded: ours, but no socket's */
-	assert_int_equal(judge_one(host, &e), 0);
+	assert_int_equal(classify_one(host, &e), 0);
 }
 
 /* --- which addresses are ours */
@@ -450,15 +450,15 @@ static void test_networks_of_ours(void **state)
 	struct host *host = *state;
 	struct ct_entry e = entry(CLIENT, 4000, "10.96.63.255", 53);
 
-	assert_int_equal(judge_one(host, &e), 1);
+	assert_int_equal(classify_one(host, &e), 1);
 	e = entry(CLIENT, 4000, "10.96.64.0", 53);
-	assert_int_equal(judge_one(host, &e), 0);
+	assert_int_equal(classify_one(host, &e), 0);
 	e = entry(CLIENT, 4000, "10.96.31.255", 53);
-	assert_int_equal(judge_one(host, &e), 0);
+	assert_int_equal(classify_one(host, &e), 0);
 	e = entry("127.0.0.1", 4000, "127.255.0.9", 53);
-	assert_int_equal(judge_one(host, &e), 1);
+	assert_int_equal(classify_one(host, &e), 1);
 	e = entry(CLIENT, 68, "172.17.255.255", 67);
-	assert_int_equal(judge_one(host, &e), 0);
+	assert_int_equal(classify_one(host, &e), 0);
 }
 
 /* --- backend-gone */
@@ -480,7 +480,7 @@ static void test_local_backend(void **state)
 	assert_found(host, &e, AUDIT_BACKEND_GONE,
 		     "no socket of this host receives on 172.16.13.13:5353");
 	add_socket(&host->inet, "0.0.0.0", 5353, NULL, 0);
-	assert_int_equal(judge_one(host, &e), 0);
+	assert_int_equal(classify_one(host, &e), 0);
 }
 
 static void test_far_backend(void **state)
@@ -491,7 +491,7 @@ static void test_far_backend(void **state)
 	struct in6_addr *asked = NULL;
 	size_t count = 0;
 
-	assert_int_equal(judge_one(host, &e), 0);
+	assert_int_equal(classify_one(host, &e), 0);
 	assert_int_equal(audit_backends(&host->table, &host->inet, &asked, &count), 0);
 	assert_int_equal(count, 1);
 	assert_memory_equal(asked, &backend.addr, sizeof(*asked));
@@ -504,11 +504,11 @@ static void test_far_backend(void **state)
 	assert_found(host, &e, AUDIT_BACKEND_GONE,
 		     "sent on to 172.17.0.9, which is on a network of this host and silent");
 	host->inet.host[0].reach = INET_REACH_OPEN;
-	assert_int_equal(judge_one(host, &e), 0);
+	assert_int_equal(classify_one(host, &e), 0);
 	/* without NAT nothing is pinned: the client chose the host itself */
 	host->inet.host[0].reach = INET_REACH_NO_ROUTE;
 	e = entry(CLIENT, 4000, "172.17.0.9", 53);
-	assert_int_equal(judge_one(host, &e), 0);
+	assert_int_equal(classify_one(host, &e), 0);
 }
 
 /* One that is being asked for may be about to answer, unless it was silent before. */
@@ -544,14 +544,14 @@ static void test_unanswered(void **state)
 	struct host *host = *state;
 	struct ct_entry e = entry(CLIENT, 4000, "192.0.2.1", 514);
 
-	assert_int_equal(judge_one(host, &e), 0);
+	assert_int_equal(classify_one(host, &e), 0);
 	e.used = true;
 	assert_found(host, &e, AUDIT_UNANSWERED,
 		     "no answer has ever come, yet datagrams keep it alive");
 	e.status |= IPS_OFFLOAD;
-	assert_int_equal(judge_one(host, &e), 0);
+	assert_int_equal(classify_one(host, &e), 0);
 	e.status = REPLIED;
-	assert_int_equal(judge_one(host, &e), 0);
+	assert_int_equal(classify_one(host, &e), 0);
 }
 
 static void test_groups_do_not_answer(void **state)
@@ -566,7 +566,7 @@ static void test_groups_do_not_answer(void **state)
 		struct ct_entry e = entry(ip6 ? "fd17::3" : CLIENT, 5353, groups[i], 5353);
 
 		e.used = true;
-		assert_int_equal(judge_one(host, &e), 0);
+		assert_int_equal(classify_one(host, &e), 0);
 	}
 }
 

@@ -11,62 +11,62 @@
 #define QUIET 100
 #define BOUND 1000
 
-static struct settle fresh(void)
+static struct debounce fresh(void)
 {
-	return (struct settle){ .quiet_us = QUIET, .bound_us = BOUND };
+	return (struct debounce){ .quiet_us = QUIET, .bound_us = BOUND };
 }
 
 static void test_one(void **state)
 {
-	struct settle settle = fresh();
+	struct debounce debounce = fresh();
 
-	settle_news(&settle, 5000);
-	assert_true(settle.pending);
-	assert_int_equal(settle.due_us, 5000 + QUIET);
+	debounce_event(&debounce, 5000);
+	assert_true(debounce.pending);
+	assert_int_equal(debounce.due_us, 5000 + QUIET);
 }
 
 static void test_swarm_is_waited_for(void **state)
 {
-	struct settle settle = fresh();
+	struct debounce debounce = fresh();
 
-	settle_news(&settle, 5000);
-	settle_news(&settle, 5090);
-	settle_news(&settle, 5180);
-	assert_int_equal(settle.due_us, 5180 + QUIET);
+	debounce_event(&debounce, 5000);
+	debounce_event(&debounce, 5090);
+	debounce_event(&debounce, 5180);
+	assert_int_equal(debounce.due_us, 5180 + QUIET);
 }
 
 static void test_swarm_without_end(void **state)
 {
-	struct settle settle = fresh();
+	struct debounce debounce = fresh();
 	uint64_t now;
 
 	for (now = 5000; now < 20000; now += 10)
-		settle_news(&settle, now);
-	assert_int_equal(settle.due_us, 5000 + BOUND);
+		debounce_event(&debounce, now);
+	assert_int_equal(debounce.due_us, 5000 + BOUND);
 }
 
 static void test_looked_begins_anew(void **state)
 {
-	struct settle settle = fresh();
+	struct debounce debounce = fresh();
 
-	settle_news(&settle, 5000);
-	settle_looked(&settle, 5100, 5101);
-	assert_false(settle.pending);
-	settle_news(&settle, 9000);
-	assert_int_equal(settle.due_us, 9000 + QUIET);
+	debounce_event(&debounce, 5000);
+	debounce_ran(&debounce, 5100, 5101);
+	assert_false(debounce.pending);
+	debounce_event(&debounce, 9000);
+	assert_int_equal(debounce.due_us, 9000 + QUIET);
 }
 
 /* A look of half a second is not taken again before four and a half have passed. */
 static void test_rest_after_a_long_look(void **state)
 {
-	struct settle settle = fresh();
+	struct debounce debounce = fresh();
 
-	settle_news(&settle, 5000);
-	settle_looked(&settle, 10000, 10500);
-	settle_news(&settle, 10600);
-	assert_int_equal(settle.due_us, 10500 + 4500);
-	settle_news(&settle, 14990);
-	assert_int_equal(settle.due_us, 10500 + 4500);
+	debounce_event(&debounce, 5000);
+	debounce_ran(&debounce, 10000, 10500);
+	debounce_event(&debounce, 10600);
+	assert_int_equal(debounce.due_us, 10500 + 4500);
+	debounce_event(&debounce, 14990);
+	assert_int_equal(debounce.due_us, 10500 + 4500);
 }
 
 int main(void)

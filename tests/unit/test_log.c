@@ -55,7 +55,7 @@ static void test_err(void **state)
 	struct err err;
 
 	err_set(&err, EXIT_ERROR, 1, "it broke");
-	err_mend(&err, 0, "mend it");
+	err_hint(&err, 0, "mend it");
 	catch_begin();
 	log_err(&err);
 	assert_string_equal(catch_end(), "sluice: it broke\n  mend it\n");

@@ -97,14 +97,14 @@ static struct parsed parse(const char *line)
 	return parse_until(line, 0);
 }
 
-static void assert_refused(const char *line, const char *what, const char *mend)
+static void assert_refused(const char *line, const char *what, const char *hint)
 {
 	struct parsed p = parse(line);
 
 	assert_int_equal(p.result, -EINVAL);
 	assert_int_equal(p.err.code, EXIT_USAGE);
 	assert_string_equal(p.err.what, what);
-	assert_string_equal(p.err.mend, mend);
+	assert_string_equal(p.err.hint, hint);
 }
 
 static void test_nothing(void **state)
@@ -280,7 +280,7 @@ static void test_overlong(void **state)
 	memset(line + 2, 'x', sizeof(line) - 3);
 	assert_int_equal(opt_parse(tables, 2, argv, 0, &err), -EINVAL);
 	assert_non_null(strstr(err.what, "unknown option '--xxx"));
-	assert_string_equal(err.mend, "see --help");
+	assert_string_equal(err.hint, "see --help");
 }
 
 static void test_help(void **state)
@@ -347,7 +347,7 @@ static struct typed typed(const char *name, const char *what, const char *value)
 }
 
 static void assert_untyped(const char *name, const char *what, const char *value, const char *text,
-			   const char *mend)
+			   const char *hint)
 {
 	struct typed into = { 0 }, before = { 0 };
 	struct err err;
@@ -355,7 +355,7 @@ static void assert_untyped(const char *name, const char *what, const char *value
 	assert_true(opt_set(typed_opt(name), what, value, &into, &err) < 0);
 	assert_int_equal(err.code, EXIT_USAGE);
 	assert_string_equal(err.what, text);
-	assert_string_equal(err.mend, mend);
+	assert_string_equal(err.hint, hint);
 	assert_memory_equal(&into, &before, sizeof(into));
 }
 
@@ -467,7 +467,7 @@ static void assert_number(const char *text, uint64_t min, uint64_t max, uint64_t
 	assert_true(number == expected);
 }
 
-static void assert_no_number(const char *text, int result, const char *what, const char *mend)
+static void assert_no_number(const char *text, int result, const char *what, const char *hint)
 {
 	uint64_t number = 42;
 	struct err err;
@@ -476,7 +476,7 @@ static void assert_no_number(const char *text, int result, const char *what, con
 	assert_true(number == 42);
 	assert_int_equal(err.code, EXIT_USAGE);
 	assert_string_equal(err.what, what);
-	assert_string_equal(err.mend, mend);
+	assert_string_equal(err.hint, hint);
 }
 
 static void test_number(void **state)
@@ -490,12 +490,12 @@ static void test_number(void **state)
 
 static void test_out_of_range(void **state)
 {
-	const char *mend = "give a number from 1 to 100";
+	const char *hint = "give a number from 1 to 100";
 
-	assert_no_number("0", -ERANGE, "size: 0 is out of range", mend);
-	assert_no_number("101", -ERANGE, "size: 101 is out of range", mend);
+	assert_no_number("0", -ERANGE, "size: 0 is out of range", hint);
+	assert_no_number("101", -ERANGE, "size: 101 is out of range", hint);
 	assert_no_number("18446744073709551616", -ERANGE,
-			 "size: 18446744073709551616 is out of range", mend);
+			 "size: 18446744073709551616 is out of range", hint);
 }
 
 static void test_not_a_number(void **state)

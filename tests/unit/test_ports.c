@@ -34,7 +34,7 @@ static void assert_refused(const char *list, const char *named, const char *reas
 	assert_int_equal(err.code, EXIT_USAGE);
 	assert_non_null(strstr(err.what, named));
 	assert_non_null(strstr(err.what, reason));
-	assert_true(err.mend[0]);
+	assert_true(err.hint[0]);
 }
 
 static void test_single(void **state)

@@ -14,17 +14,17 @@
 
 #define HOST 1u
 
-static struct steer_shares shares;
+static struct quotas shares;
 
 static int start(void **state)
 {
-	shares = (struct steer_shares){ .host = HOST };
+	shares = (struct quotas){ .host = HOST };
 	return 0;
 }
 
 static int end(void **state)
 {
-	steer_share_free(&shares);
+	quota_free(&shares);
 	return 0;
 }
 
@@ -34,8 +34,8 @@ static int want(__u32 netns, int groups)
 	int got = 0;
 
 	while (groups--)
-		if (steer_share_allow(&shares, netns)) {
-			steer_share_add(&shares, netns);
+		if (quota_allow(&shares, netns)) {
+			quota_add(&shares, netns);
 			got++;
 		}
 	return got;
@@ -44,14 +44,14 @@ static int want(__u32 netns, int groups)
 static void test_host(void **state)
 {
 	assert_int_equal(want(HOST, 1000), STEER_GROUPS_MAX);
-	assert_int_equal(steer_share_of(&shares, HOST)->left_out, 1000 - STEER_GROUPS_MAX);
+	assert_int_equal(quota_of(&shares, HOST)->left_out, 1000 - STEER_GROUPS_MAX);
 	assert_int_equal(want(2, 1), 0);
 }
 
 static void test_one_that_wants_all(void **state)
 {
 	assert_int_equal(want(2, 1000), 96);
-	assert_int_equal(steer_share_of(&shares, 2)->left_out, 904);
+	assert_int_equal(quota_of(&shares, 2)->left_out, 904);
 	assert_int_equal(want(3, 40), 40);
 	assert_int_equal(want(HOST, 1000), STEER_GROUPS_MAX - 96 - 40);
 }
@@ -65,8 +65,8 @@ static void test_together(void **state)
 		want(2, 1);
 		want(3, 1);
 	}
-	assert_int_equal(steer_share_of(&shares, 2)->groups, 64);
-	assert_int_equal(steer_share_of(&shares, 3)->groups, 64);
+	assert_int_equal(quota_of(&shares, 2)->groups, 64);
+	assert_int_equal(quota_of(&shares, 3)->groups, 64);
 	assert_int_equal(want(4, 1), 1);
 }
 

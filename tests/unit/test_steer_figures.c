@@ -63,11 +63,11 @@ static void test_imbalance(void **state)
 
 static void test_queue(void **state)
 {
-	assert_int_equal(steer_queue_fill(0, 212992), 0);
-	assert_int_equal(steer_queue_fill(106496, 212992), 50);
-	assert_int_equal(steer_queue_fill(300000, 212992), 100);
-	assert_int_equal(steer_queue_fill(UINT32_MAX, UINT32_MAX), 100);
-	assert_int_equal(steer_queue_fill(5, 0), 0);
+	assert_int_equal(steer_queue_usage(0, 212992), 0);
+	assert_int_equal(steer_queue_usage(106496, 212992), 50);
+	assert_int_equal(steer_queue_usage(300000, 212992), 100);
+	assert_int_equal(steer_queue_usage(UINT32_MAX, UINT32_MAX), 100);
+	assert_int_equal(steer_queue_usage(5, 0), 0);
 	assert_true(steer_queue_is_full(700, 800));
 	assert_false(steer_queue_is_full(699, 800));
 	assert_true(steer_queue_is_full(UINT32_MAX, UINT32_MAX));

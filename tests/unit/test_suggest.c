@@ -14,7 +14,7 @@ static const char *const words[] = { "load", "show", "flows", "audit", "unload",
 
 static void assert_nearest(const char *wrong, const char *expected)
 {
-	const char *nearest = word_nearest(wrong, words, WORDS);
+	const char *nearest = suggest_nearest(wrong, words, WORDS);
 
 	if (expected)
 		assert_string_equal(nearest ? nearest : "(none)", expected);
@@ -51,7 +51,7 @@ static void test_nothing_is_near(void **state)
 	assert_nearest("xyzzy", NULL);
 	assert_nearest("l", NULL);
 	assert_nearest("", NULL);
-	assert_null(word_nearest("load", words, 0));
+	assert_null(suggest_nearest("load", words, 0));
 }
 
 static void test_a_right_word(void **state)

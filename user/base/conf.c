@@ -49,7 +49,7 @@ int conf_complain(struct conf *conf, unsigned int line, const char *fmt, ...)
 int conf_complain_err(struct conf *conf, unsigned int line, const char *what, const struct err *err)
 {
 	return conf_complain(conf, line, "%s%s%s%s%s", what, what[0] ? ": " : "", err->what,
-			     err->mend[0] ? "; " : "", err->mend);
+			     err->hint[0] ? "; " : "", err->hint);
 }
 
 static int entry_add(struct conf *conf, const char *section, const char *key, const char *value,

@@ -3,20 +3,20 @@
 
 #define REST_FACTOR 9
 
-void settle_news(struct settle *settle, uint64_t now_us)
+void debounce_event(struct debounce *debounce, uint64_t now_us)
 {
-	if (!settle->pending)
-		settle->first_us = now_us;
-	settle->pending = true;
-	settle->due_us = now_us + settle->quiet_us;
-	if (settle->due_us > settle->first_us + settle->bound_us)
-		settle->due_us = settle->first_us + settle->bound_us;
-	if (settle->due_us < settle->rest_us)
-		settle->due_us = settle->rest_us;
+	if (!debounce->pending)
+		debounce->first_us = now_us;
+	debounce->pending = true;
+	debounce->due_us = now_us + debounce->quiet_us;
+	if (debounce->due_us > debounce->first_us + debounce->bound_us)
+		debounce->due_us = debounce->first_us + debounce->bound_us;
+	if (debounce->due_us < debounce->rest_us)
+		debounce->due_us = debounce->rest_us;
 }
 
-void settle_looked(struct settle *settle, uint64_t began_us, uint64_t ended_us)
+void debounce_ran(struct debounce *debounce, uint64_t began_us, uint64_t ended_us)
 {
-	settle->pending = false;
-	settle->rest_us = ended_us + REST_FACTOR * (ended_us - began_us);
+	debounce->pending = false;
+	debounce->rest_us = ended_us + REST_FACTOR * (ended_us - began_us);
 }

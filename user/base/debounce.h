@@ -12,7 +12,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-struct settle {
+struct debounce {
 	uint64_t quiet_us; /* without news */
 	uint64_t bound_us; /* after the first of them, however many follow */
 	uint64_t first_us; /* of those that have not been looked at */
@@ -22,8 +22,8 @@ struct settle {
 };
 
 /* There are news; due_us is when to look. */
-void settle_news(struct settle *settle, uint64_t now_us);
+void debounce_event(struct debounce *debounce, uint64_t now_us);
 /* All has been looked at, and that took so long. */
-void settle_looked(struct settle *settle, uint64_t began_us, uint64_t ended_us);
+void debounce_ran(struct debounce *debounce, uint64_t began_us, uint64_t ended_us);
 
 #endif

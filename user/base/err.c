@@ -9,7 +9,7 @@ int err_set(struct err *err, enum exit_code code, int error, const char *fmt, ..
 	va_list args;
 
 	err->code = code;
-	err->mend[0] = '\0';
+	err->hint[0] = '\0';
 	err->detail[0] = '\0';
 	va_start(args, fmt);
 	vsnprintf(err->what, sizeof(err->what), fmt, args);
@@ -17,12 +17,12 @@ int err_set(struct err *err, enum exit_code code, int error, const char *fmt, ..
 	return -error;
 }
 
-int err_mend(struct err *err, int result, const char *fmt, ...)
+int err_hint(struct err *err, int result, const char *fmt, ...)
 {
 	va_list args;
 
 	va_start(args, fmt);
-	vsnprintf(err->mend, sizeof(err->mend), fmt, args);
+	vsnprintf(err->hint, sizeof(err->hint), fmt, args);
 	va_end(args);
 	return result;
 }

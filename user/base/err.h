@@ -18,7 +18,7 @@ enum exit_code {
 struct err {
 	enum exit_code code;
 	char what[768];	   /* the thing and the reason, one line without a full stop */
-	char mend[512];	   /* what the reader can do; may be empty */
+	char hint[512];	   /* what the reader can do; may be empty */
 	char detail[4096]; /* further lines to show, such as the end of a verifier log; may be empty
 			    */
 };
@@ -27,7 +27,7 @@ struct err {
 __attribute__((format(printf, 4, 5))) int err_set(struct err *err, enum exit_code code, int error,
 						  const char *fmt, ...);
 /* Adds the mend to an error that is set, and returns `result` for the caller to pass on. */
-__attribute__((format(printf, 3, 4))) int err_mend(struct err *err, int result, const char *fmt,
+__attribute__((format(printf, 3, 4))) int err_hint(struct err *err, int result, const char *fmt,
 						   ...);
 
 #endif

@@ -173,8 +173,8 @@ static void err_logfmt(const struct err *err)
 	struct log_line line;
 
 	log_begin(&line, LOG_LEVEL_ERROR, err->what);
-	if (err->mend[0])
-		log_field(&line, "mend", "%s", err->mend);
+	if (err->hint[0])
+		log_field(&line, "mend", "%s", err->hint);
 	if (err->detail[0])
 		log_field(&line, "detail", "%s", err->detail);
 	log_end(&line);
@@ -191,6 +191,6 @@ void log_err(const struct err *err)
 	fprintf(stderr, "sluice: %s\n", text_controls(copy.what, true));
 	if (copy.detail[0])
 		fprintf(stderr, "%s", text_controls(copy.detail, true));
-	if (copy.mend[0])
-		fprintf(stderr, "  %s\n", text_controls(copy.mend, true));
+	if (copy.hint[0])
+		fprintf(stderr, "  %s\n", text_controls(copy.hint, true));
 }

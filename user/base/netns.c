@@ -24,7 +24,7 @@ static bool is_number(const char *netns)
 
 static int missing(const char *netns, struct err *err)
 {
-	return err_mend(err,
+	return err_hint(err,
 			err_set(err, EXIT_ERROR, ENOENT, "no network namespace '%s'%s", netns,
 				is_number(netns) ? ", and no process with that id" : ""),
 			"give a name that 'ip netns list' shows, a path, or a process id");
@@ -38,7 +38,7 @@ static int failed(const char *netns, int error, struct err *err)
 		return missing(netns, err);
 	err_set(err, denied ? EXIT_PERMISSION : EXIT_ERROR, error, "network namespace '%s': %s",
 		netns, strerror(error));
-	return denied ? err_mend(err, -error,
+	return denied ? err_hint(err, -error,
 				 "it takes CAP_SYS_ADMIN, and CAP_SYS_PTRACE for that of another"
 				 " process")
 		      : -error;
@@ -74,7 +74,7 @@ int netns_open(const char *netns, struct err *err)
 	if (fd < 0 || ioctl(fd, NS_GET_NSTYPE) == CLONE_NEWNET)
 		return fd;
 	close(fd);
-	return err_mend(err,
+	return err_hint(err,
 			err_set(err, EXIT_ERROR, EINVAL, "'%s' is not a network namespace", netns),
 			"give a name that 'ip netns list' shows, a path, or a process id");
 }

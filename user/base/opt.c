@@ -74,16 +74,16 @@ static int refuse(const struct merged *m, const char *word, int value, struct er
 	if (value == ':')
 		return err_set(err, EXIT_USAGE, EINVAL, "option '%s' needs a value", word);
 	if (strncmp(word, "--", 2))
-		return err_mend(err,
+		return err_hint(err,
 				err_set(err, EXIT_USAGE, EINVAL, "unknown option '-%c'", optopt),
 				"see --help");
 	snprintf(name, sizeof(name), "%.*s", (int)strcspn(word + 2, "="), word + 2);
 	if (optopt >= FIRST_LONG)
 		return err_set(err, EXIT_USAGE, EINVAL, "option '--%s' takes no value", name);
 	err_set(err, EXIT_USAGE, EINVAL, "unknown option '--%s'", name);
-	nearest = word_nearest(name, m->names, m->count);
-	return nearest ? err_mend(err, -EINVAL, "did you mean '--%s'?", nearest)
-		       : err_mend(err, -EINVAL, "see --help");
+	nearest = suggest_nearest(name, m->names, m->count);
+	return nearest ? err_hint(err, -EINVAL, "did you mean '--%s'?", nearest)
+		       : err_hint(err, -EINVAL, "see --help");
 }
 
 int opt_set(const struct opt *opt, const char *what, const char *value, void *into, struct err *err)
@@ -223,12 +223,12 @@ int opt_number(const char *what, const char *text, uint64_t min, uint64_t max, u
 	if (isdigit((unsigned char)*text))
 		parsed = strtoull(text, &end, 10);
 	if (!end || *end)
-		return err_mend(
+		return err_hint(
 			err,
 			err_set(err, EXIT_USAGE, EINVAL, "%s: '%s' is not a number", what, text),
 			"give a number from %" PRIu64 " to %" PRIu64, min, max);
 	if (errno || parsed < min || parsed > max)
-		return err_mend(
+		return err_hint(
 			err, err_set(err, EXIT_USAGE, ERANGE, "%s: %s is out of range", what, text),
 			"give a number from %" PRIu64 " to %" PRIu64, min, max);
 	*number = parsed;
@@ -248,7 +248,7 @@ int opt_interfaces(const char *what, const char *list, char (*name)[IFNAMSIZ], i
 		end = strchrnul(list, ',');
 		length = (size_t)(end - list);
 		if (!length || length >= IFNAMSIZ || strcspn(list, "/" BLANKS) < length)
-			return err_mend(err,
+			return err_hint(err,
 					err_set(err, EXIT_USAGE, EINVAL, "%s: '%.*s': %s", what,
 						(int)length, list,
 						length ? "no name of an interface" : "empty"),
@@ -344,9 +344,9 @@ static int word_index(const struct opt_value *v, const char *word, struct err *e
 	else
 		err_set(err, EXIT_USAGE, EINVAL, "%s: unknown %s '%s'",
 			v->what ? v->what : opt->name, noun, word);
-	nearest = word_nearest(word, opt->words, count);
-	return nearest ? err_mend(err, -EINVAL, "did you mean '%s'?", nearest)
-		       : err_mend(err, -EINVAL, "give %s", list);
+	nearest = suggest_nearest(word, opt->words, count);
+	return nearest ? err_hint(err, -EINVAL, "did you mean '%s'?", nearest)
+		       : err_hint(err, -EINVAL, "give %s", list);
 }
 
 int opt_word(const struct opt_value *v, struct err *err)

@@ -10,7 +10,7 @@
 
 static int bad(struct err *err, const char *item, const char *reason)
 {
-	return err_mend(err, err_set(err, EXIT_USAGE, EINVAL, "port list: '%s': %s", item, reason),
+	return err_hint(err, err_set(err, EXIT_USAGE, EINVAL, "port list: '%s': %s", item, reason),
 			"give ports and ranges such as 53,5000-5100, or 'any'");
 }
 

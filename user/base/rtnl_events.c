@@ -16,7 +16,7 @@
 
 struct rtnl {
 	struct mnl_socket *socket;
-	struct rtnl_news news;
+	struct rtnl_handlers news;
 	void *arg;
 	bool lost;
 	bool addresses;
@@ -70,7 +70,7 @@ static int begin(struct mnl_socket *socket)
 	return join(socket, groups, sizeof(groups) / sizeof(*groups));
 }
 
-int rtnl_open(struct rtnl **rtnl, const struct rtnl_news *news, void *arg)
+int rtnl_open(struct rtnl **rtnl, const struct rtnl_handlers *news, void *arg)
 {
 	struct rtnl *made = calloc(1, sizeof(*made));
 	int result;

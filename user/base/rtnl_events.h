@@ -16,7 +16,7 @@ struct rtnl_link {
 	char name[IFNAMSIZ];
 };
 
-struct rtnl_news {
+struct rtnl_handlers {
 	/* An interface is new, or something about it is. */
 	void (*link)(const struct rtnl_link *link, void *arg);
 	/* It is gone from this namespace. */
@@ -32,7 +32,7 @@ struct rtnl_news {
 struct rtnl;
 
 /* Listens in the calling thread's namespace, and stays there. 0 or -errno. */
-int rtnl_open(struct rtnl **rtnl, const struct rtnl_news *news, void *arg);
+int rtnl_open(struct rtnl **rtnl, const struct rtnl_handlers *news, void *arg);
 void rtnl_close(struct rtnl *rtnl);
 /* From here on routes that come and go are told, too. 0 or -errno. */
 int rtnl_add_routes(struct rtnl *rtnl);

@@ -46,7 +46,7 @@ static int tell(const char *name, const char *message)
 	return result;
 }
 
-int notify(const char *fmt, ...)
+int sd_notify(const char *fmt, ...)
 {
 	const char *name = getenv("NOTIFY_SOCKET");
 	char message[MESSAGE_MAX];
@@ -60,7 +60,7 @@ int notify(const char *fmt, ...)
 	return tell(name, message);
 }
 
-uint64_t notify_watchdog_us(void)
+uint64_t sd_notify_watchdog_us(void)
 {
 	const char *us = getenv("WATCHDOG_USEC"), *pid = getenv("WATCHDOG_PID");
 	char *end;

@@ -10,8 +10,8 @@
 #include <stdint.h>
 
 /* 1 if it was sent, 0 if nobody wants to know, -errno. */
-__attribute__((format(printf, 1, 2))) int notify(const char *fmt, ...);
+__attribute__((format(printf, 1, 2))) int sd_notify(const char *fmt, ...);
 /* What $WATCHDOG_USEC wants of this process; 0: nothing. Tell WATCHDOG=1 twice as often. */
-uint64_t notify_watchdog_us(void);
+uint64_t sd_notify_watchdog_us(void);
 
 #endif

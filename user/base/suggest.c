@@ -30,7 +30,7 @@ static size_t word_distance(const char *a, const char *b)
 	return d[m][n];
 }
 
-const char *word_nearest(const char *wrong, const char *const *words, size_t count)
+const char *suggest_nearest(const char *wrong, const char *const *words, size_t count)
 {
 	size_t i, best = strlen(wrong) / 2 + 1;
 	const char *nearest = NULL;

@@ -6,6 +6,6 @@
 #include <stddef.h>
 
 /* The word nearest to `wrong`, or NULL if none is near enough to be meant. */
-const char *word_nearest(const char *wrong, const char *const *words, size_t count);
+const char *suggest_nearest(const char *wrong, const char *const *words, size_t count);
 
 #endif

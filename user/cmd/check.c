@@ -6,14 +6,14 @@
 #include <errno.h>
 #include <string.h>
 
-#define ALL_PLANES ((1U << CHECK_PLANES) - 1)
+#define ALL_OBJECTS ((1U << CHECK_OBJECTS) - 1)
 
-/* In the order of enum check_plane. */
+/* In the order of enum check_object. */
 static const char *const planes[] = { "reply", "steer", NULL };
-_Static_assert(sizeof(planes) / sizeof(*planes) == CHECK_PLANES + 1, "planes");
+_Static_assert(sizeof(planes) / sizeof(*planes) == CHECK_OBJECTS + 1, "planes");
 
 static struct check_options {
-	unsigned int planes; /* bit 1 << enum check_plane; 0: all */
+	unsigned int planes; /* bit 1 << enum check_object; 0: all */
 } options;
 
 static const struct opt check_opts[] = {
@@ -49,16 +49,16 @@ static void print_findings(const struct check_report *report, const struct outpu
 
 		table_row(table, "%s|%s|%s%s%s|%s%s%s", finding->plane, finding->name,
 			  output_tone(output, tones[finding->result]), results[finding->result],
-			  output_plain(output), finding->reason, finding->mend[0] ? "; " : "",
-			  finding->mend);
+			  output_plain(output), finding->reason, finding->hint[0] ? "; " : "",
+			  finding->hint);
 	}
 	table_print(table, output, 0);
 }
 
-static void print_verdict(enum check_plane plane, const struct check_verdict *verdict,
+static void print_verdict(enum check_object plane, const struct check_verdict *verdict,
 			  const struct output *output)
 {
-	const char *name = check_plane_name(plane);
+	const char *name = check_object_name(plane);
 
 	switch (verdict->state) {
 	case CHECK_READY:
@@ -81,11 +81,11 @@ static void print_verdict(enum check_plane plane, const struct check_verdict *ve
 
 static void print_text(const struct check_report *report, const struct output *output)
 {
-	enum check_plane plane;
+	enum check_object plane;
 
 	print_findings(report, output);
 	fputc('\n', output->file);
-	for (plane = 0; plane < CHECK_PLANES; plane++)
+	for (plane = 0; plane < CHECK_OBJECTS; plane++)
 		if (report->verdict[plane].asked)
 			print_verdict(plane, &report->verdict[plane], output);
 }
@@ -93,7 +93,7 @@ static void print_text(const struct check_report *report, const struct output *o
 static void print_json(const struct check_report *report, const struct output *output)
 {
 	json_t *document = output_document(), *checks = json_array(), *verdict = json_object();
-	enum check_plane plane;
+	enum check_object plane;
 	size_t i;
 
 	for (i = 0; i < report->count; i++) {
@@ -103,11 +103,11 @@ static void print_json(const struct check_report *report, const struct output *o
 							finding->plane, "name", finding->name,
 							"result", results[finding->result],
 							"reason", output_name(finding->reason),
-							"mend", output_name(finding->mend)));
+							"mend", output_name(finding->hint)));
 	}
-	for (plane = 0; plane < CHECK_PLANES; plane++)
+	for (plane = 0; plane < CHECK_OBJECTS; plane++)
 		if (report->verdict[plane].asked)
-			json_object_set_new(verdict, check_plane_name(plane),
+			json_object_set_new(verdict, check_object_name(plane),
 					    json_string(states[report->verdict[plane].state]));
 	json_object_set_new(document, "checks", checks);
 	json_object_set_new(document, "verdict", verdict);
@@ -118,9 +118,9 @@ static void print_json(const struct check_report *report, const struct output *o
 static int conclude(const struct check_report *report, struct err *err)
 {
 	const struct check_verdict *worst = NULL;
-	enum check_plane plane, at = 0;
+	enum check_object plane, at = 0;
 
-	for (plane = 0; plane < CHECK_PLANES; plane++) {
+	for (plane = 0; plane < CHECK_OBJECTS; plane++) {
 		const struct check_verdict *verdict = &report->verdict[plane];
 
 		if (verdict->state != CHECK_MISSING)
@@ -134,11 +134,11 @@ static int conclude(const struct check_report *report, struct err *err)
 		return 0;
 	if (worst->permission)
 		err_set(err, EXIT_PERMISSION, EPERM, "%s: permissions are missing: %s",
-			check_plane_name(at), worst->missing);
+			check_object_name(at), worst->missing);
 	else
 		err_set(err, EXIT_LACKING, ENOSYS, "%s: not possible on this host as it is: %s",
-			check_plane_name(at), worst->missing);
-	return err_mend(err, worst->permission ? -EPERM : -ENOSYS,
+			check_object_name(at), worst->missing);
+	return err_hint(err, worst->permission ? -EPERM : -ENOSYS,
 			"each line marked 'fail' says how to mend it");
 }
 
@@ -146,7 +146,7 @@ static int run(const struct context *context, void *into, int words, char **word
 {
 	const struct check_options *asked = into;
 	struct check_settings settings = {
-		.planes = asked->planes ? asked->planes : ALL_PLANES,
+		.planes = asked->planes ? asked->planes : ALL_OBJECTS,
 		.bpffs = context->bpffs,
 		.cgroup = context->cgroup,
 	};

@@ -78,7 +78,7 @@ static int verify(const struct context *context, int removed, int groups, struct
 	json_decref(left.list);
 	if (found <= 0)
 		return found;
-	return err_mend(err,
+	return err_hint(err,
 			err_set(err, EXIT_CONFLICT, EBUSY,
 				"%d BPF objects of sluice are still in the kernel, first %s", found,
 				left.first),
@@ -93,7 +93,7 @@ static int run(const struct context *context, void *into, int words, char **word
 	int groups = 0;
 	int removed = wanted->verify ? caps_require("cleanup --verify", caps, 1, err) : 0;
 
-	hooks_libbpf_log();
+	links_libbpf_log();
 	if (!removed)
 		removed = cleanup_remove(context->bpffs, &groups, err);
 	if (removed < 0)

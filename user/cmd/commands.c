@@ -73,7 +73,7 @@ static int unknown_word(const char *kind, const char *object, const char *word, 
 	size_t i, used = 0, count = command_words(object, known);
 	char list[256] = "";
 
-	nearest = word ? word_nearest(word, known, count) : NULL;
+	nearest = word ? suggest_nearest(word, known, count) : NULL;
 	for (i = 0; i < count && used < sizeof(list); i++)
 		used += snprintf(list + used, sizeof(list) - used, "%s%s", i ? ", " : "", known[i]);
 	if (word)
@@ -82,8 +82,8 @@ static int unknown_word(const char *kind, const char *object, const char *word, 
 		err_set(err, EXIT_USAGE, EINVAL, "%s%s%s", object ? "'sluice " : "no object",
 			object ? object : "", object ? "' needs a command" : "");
 	if (nearest)
-		return err_mend(err, -EINVAL, "did you mean '%s'?", nearest);
-	return err_mend(err, -EINVAL, "give one of: %s", list);
+		return err_hint(err, -EINVAL, "did you mean '%s'?", nearest);
+	return err_hint(err, -EINVAL, "give one of: %s", list);
 }
 
 const struct command *command_find(int words, char **word, int *used, struct err *err)

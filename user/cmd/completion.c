@@ -232,7 +232,7 @@ static int run(const struct context *context, void *into, int words, char **word
 		err_set(err, EXIT_USAGE, EINVAL, "unknown shell '%s'", word[0]);
 	else
 		err_set(err, EXIT_USAGE, EINVAL, "completion needs a shell");
-	return err_mend(err, -EINVAL, "give bash, zsh or fish");
+	return err_hint(err, -EINVAL, "give bash, zsh or fish");
 }
 
 const struct command completion_command = {

@@ -60,7 +60,7 @@ static int run(const struct command *command, struct globals *globals, int argc,
 		return 0;
 	}
 	if (argc - first > command->max_words)
-		return err_mend(err,
+		return err_hint(err,
 				err_set(err, EXIT_USAGE, EINVAL, "unexpected word '%s'",
 					argv[first + command->max_words]),
 				"see 'sluice %s%s%s --help'", command->object,

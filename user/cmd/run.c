@@ -24,9 +24,9 @@ static int run(const struct context *context, void *into, int words, char **word
 	const struct options *wanted = into;
 
 	if (!wanted->path)
-		return err_mend(err, err_set(err, EXIT_USAGE, EINVAL, "run needs a --config"),
+		return err_hint(err, err_set(err, EXIT_USAGE, EINVAL, "run needs a --config"),
 				"give a file, as in --config /etc/sluice/sluice.conf");
-	return wanted->check ? run_file_check(context, wanted->path, err)
+	return wanted->check ? config_file_check(context, wanted->path, err)
 			     : daemon_run(context, wanted->path, err);
 }
 

@@ -86,7 +86,7 @@ static int run(const struct context *context, void *into, int words, char **word
 	const struct steer_view *steered_view;
 	int result = reply_loaded_read(context->bpffs, &loaded, err);
 
-	hooks_libbpf_log();
+	links_libbpf_log();
 	if (result)
 		goto out;
 	result = steer_status_read(context->bpffs, &steer, &steered, err);

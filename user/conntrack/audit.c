@@ -151,7 +151,7 @@ static void pair_up(const struct ct_table *table, const struct inet *inet, size_
 }
 
 /* DNAT to an address of this host is judged by its socket, to any other by the way there. */
-static enum audit_missing judge_backend(const struct ct_entry *entry, const struct inet *inet)
+static enum audit_missing classify_backend(const struct ct_entry *entry, const struct inet *inet)
 {
 	if (!conntrack_is_dnat(entry) || inet_is_local(inet, &entry->reply.src))
 		return AUDIT_MISSING_NOTHING;
@@ -203,8 +203,8 @@ static bool is_unanswered(const struct ct_entry *entry, const struct inet *inet)
 	       !is_tunnel(entry, inet);
 }
 
-static bool judge(const struct ct_entry *entry, const struct inet *inet, size_t twin,
-		  struct audit_finding *finding)
+static bool classify(const struct ct_entry *entry, const struct inet *inet, size_t twin,
+		     struct audit_finding *finding)
 {
 	finding->missing = AUDIT_MISSING_NOTHING;
 	finding->twin = twin ? twin - 1 : finding->entry;
@@ -212,7 +212,7 @@ static bool judge(const struct ct_entry *entry, const struct inet *inet, size_t 
 		finding->reason = AUDIT_TWIN;
 		return true;
 	}
-	finding->missing = judge_backend(entry, inet);
+	finding->missing = classify_backend(entry, inet);
 	if (finding->missing) {
 		finding->reason = AUDIT_BACKEND_GONE;
 		return true;
@@ -231,7 +231,7 @@ static bool judge(const struct ct_entry *entry, const struct inet *inet, size_t 
 	return is_unanswered(entry, inet);
 }
 
-int audit_judge(const struct ct_table *table, const struct inet *inet, struct audit *audit)
+int audit_classify(const struct ct_table *table, const struct inet *inet, struct audit *audit)
 {
 	size_t i, *twin = calloc(table->count + 1, sizeof(*twin));
 	int result = twin ? 0 : -ENOMEM;
@@ -242,7 +242,7 @@ int audit_judge(const struct ct_table *table, const struct inet *inet, struct au
 		struct audit_finding finding = { .entry = i };
 
 		if (!is_judged(&table->entry[i]) ||
-		    !judge(&table->entry[i], inet, twin[i], &finding))
+		    !classify(&table->entry[i], inet, twin[i], &finding))
 			continue;
 		result = array_grow((void **)&audit->finding, &audit->room, audit->count,
 				    sizeof(finding));

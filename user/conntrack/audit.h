@@ -52,10 +52,10 @@ const char *audit_reason_name(enum audit_reason reason);
 /* Sets watched, used and answered in the entries of `later` that are in `earlier`, too. */
 void audit_compare(const struct ct_table *earlier, struct ct_table *later);
 /* Appends a finding for each entry that contradicts *inet. 0 or -ENOMEM. */
-int audit_judge(const struct ct_table *table, const struct inet *inet, struct audit *audit);
+int audit_classify(const struct ct_table *table, const struct inet *inet, struct audit *audit);
 /*
  * The backends of entries that were sent to another host by DNAT, for inet_ask_hosts(), which
- * audit_judge() relies on; to be freed by the caller.  0 or -ENOMEM.
+ * audit_classify() relies on; to be freed by the caller.  0 or -ENOMEM.
  */
 int audit_backends(const struct ct_table *table, const struct inet *inet, struct in6_addr **addr,
 		   size_t *count);

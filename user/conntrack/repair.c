@@ -70,8 +70,8 @@ static int finding_compare(const void *a, const void *b)
 }
 
 /* What the finding about `old` has come to by the fresh look; REPAIR_DELETED: it still holds. */
-static enum repair_outcome judge_again(const struct look *fresh, const struct ct_entry *old,
-				       const struct audit_finding *finding)
+static enum repair_outcome classify_again(const struct look *fresh, const struct ct_entry *old,
+					  const struct audit_finding *finding)
 {
 	const struct ct_entry *now = conntrack_find(&fresh->table, old);
 	const struct audit_finding *found;
@@ -135,18 +135,18 @@ static int batch(struct repair *repair, size_t first, size_t end)
 			goto out;
 	}
 	conntrack_sort(&fresh.table);
-	result = look_judge(&fresh, &look->inet, repair->err);
+	result = snapshot_classify(&fresh, &look->inet, repair->err);
 	if (result)
 		goto out;
 	for (i = first; i < end; i++) {
 		size_t entry = finding[i].entry;
 
-		repair->outcome[i] = judge_again(&fresh, &look->table.entry[entry], &finding[i]);
+		repair->outcome[i] = classify_again(&fresh, &look->table.entry[entry], &finding[i]);
 		if (repair->outcome[i] == REPAIR_DELETED)
 			repair->outcome[i] = entry_delete(repair, entry);
 	}
 out:
-	look_free(&fresh);
+	snapshot_free(&fresh);
 	return result;
 }
 

@@ -60,7 +60,7 @@ static int ask_backends(const struct ct_table *table, struct inet *inet, struct 
 	return result;
 }
 
-int look_judge(struct look *look, const struct inet *earlier, struct err *err)
+int snapshot_classify(struct look *look, const struct inet *earlier, struct err *err)
 {
 	int result = inet_read(&look->inet, err);
 
@@ -70,7 +70,7 @@ int look_judge(struct look *look, const struct inet *earlier, struct err *err)
 	result = ask_backends(&look->table, &look->inet, err);
 	if (result)
 		goto fail;
-	if (audit_judge(&look->table, &look->inet, &look->audit)) {
+	if (audit_classify(&look->table, &look->inet, &look->audit)) {
 		result = out_of_memory(err);
 		goto fail;
 	}
@@ -83,7 +83,7 @@ fail:
 	return result;
 }
 
-int look_take(struct look *look, unsigned int watch_ms, struct err *err)
+int snapshot_take(struct look *look, unsigned int watch_ms, struct err *err)
 {
 	struct timespec left = { .tv_sec = watch_ms / 1000,
 				 .tv_nsec = (long)(watch_ms % 1000) * 1000000 };
@@ -106,16 +106,16 @@ int look_take(struct look *look, unsigned int watch_ms, struct err *err)
 		goto out;
 	if (watch_ms)
 		audit_compare(&before, &look->table);
-	result = look_judge(look, watch_ms ? &earlier : NULL, err);
+	result = snapshot_classify(look, watch_ms ? &earlier : NULL, err);
 	if (result)
-		look_free(look);
+		snapshot_free(look);
 out:
 	conntrack_free(&before);
 	inet_free(&earlier);
 	return result;
 }
 
-void look_free(struct look *look)
+void snapshot_free(struct look *look)
 {
 	conntrack_free(&look->table);
 	inet_free(&look->inet);

@@ -21,12 +21,12 @@ struct look {
  * Fills an empty *look, with two readings `watch_ms` apart, or with one if that is 0: then nothing
  * is told that takes two.  0, or -errno with *err set and *look empty.
  */
-int look_take(struct look *look, unsigned int watch_ms, struct err *err);
+int snapshot_take(struct look *look, unsigned int watch_ms, struct err *err);
 /*
  * Judges look->table, which is filled, anew: reads the rest of *look, which is empty.  `earlier`,
  * or NULL, is what was read before of neighbours.  The same result, the table stays.
  */
-int look_judge(struct look *look, const struct inet *earlier, struct err *err);
-void look_free(struct look *look);
+int snapshot_classify(struct look *look, const struct inet *earlier, struct err *err);
+void snapshot_free(struct look *look);
 
 #endif

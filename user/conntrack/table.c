@@ -217,7 +217,7 @@ int conntrack_refused(int result, struct err *err)
 	switch (-result) {
 	case EPERM:
 	case EACCES:
-		return err_mend(err,
+		return err_hint(err,
 				err_set(err, EXIT_PERMISSION, -result,
 					"connection tracking: %s: it takes CAP_NET_ADMIN",
 					strerror(-result)),
@@ -225,14 +225,14 @@ int conntrack_refused(int result, struct err *err)
 	case EINVAL:
 	case EOPNOTSUPP:
 	case EPROTONOSUPPORT:
-		return err_mend(err,
+		return err_hint(err,
 				err_set(err, EXIT_LACKING, -result,
 					"the kernel has no nf_conntrack_netlink "
 					"(CONFIG_NF_CT_NETLINK, Linux 2.6.14)"),
 				"try 'modprobe nf_conntrack_netlink'; without it there are no "
 				"entries to show");
 	case EAGAIN:
-		return err_mend(err,
+		return err_hint(err,
 				err_set(err, EXIT_ERROR, EAGAIN,
 					"the connection tracking table changes faster than it can "
 					"be read"),

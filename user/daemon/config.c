@@ -19,7 +19,7 @@ static int parse_netns(const struct opt_value *v, struct err *err)
 	return 0;
 }
 
-#define CONFIG_FIELD(field) offsetof(struct run_config, field)
+#define CONFIG_FIELD(field) offsetof(struct config, field)
 
 static const struct opt global_opts[] = {
 	{ "log_level", 0, "LEVEL", opt_word, CONFIG_FIELD(log_level),
@@ -50,14 +50,14 @@ const struct config_table config_tables[] = {
 	{ "wire", wire_opts, CONFIG_FIELD(wire) },
 	{ "wire", wire_netns_opts, 0 },
 	{ "steer", steer_opts, CONFIG_FIELD(steer) },
-	{ "steer", steer_spread_opts, CONFIG_FIELD(steer_xdp) },
+	{ "steer", steer_spread_opts, CONFIG_FIELD(spread) },
 	{ "steer", steer_daemon_opts, 0 },
 	{ .section = NULL },
 };
 
 static const char *const section_names[] = { "global", "reply", "wire", "steer" };
 #define SECTION_NAMES (sizeof(section_names) / sizeof(*section_names))
-#define KEYS_MAX 32
+#define KEYS_MAX      32
 
 /* --- section_names and keys */
 
@@ -87,7 +87,7 @@ static bool key_given(const struct conf *conf, const char *section, const char *
 	return line_of(conf, conf->entries, section, key);
 }
 
-static int take_section(struct run_config *config, const struct conf_entry *entry)
+static int take_section(struct config *config, const struct conf_entry *entry)
 {
 	bool *const has[] = { NULL, &config->has_reply, &config->has_wire, &config->has_steer };
 	const char *nearest;
@@ -99,7 +99,7 @@ static int take_section(struct run_config *config, const struct conf_entry *entr
 				*has[i] = true;
 			return 0;
 		}
-	nearest = word_nearest(entry->section, section_names, SECTION_NAMES);
+	nearest = suggest_nearest(entry->section, section_names, SECTION_NAMES);
 	if (nearest)
 		return conf_complain(&config->conf, entry->line,
 				     "unknown section [%s]; did you mean [%s]?", entry->section,
@@ -113,7 +113,7 @@ static int take_section(struct run_config *config, const struct conf_entry *entr
 static int bad_key(struct conf *conf, const struct conf_entry *entry, const char *const *known,
 		   size_t count)
 {
-	const char *nearest = word_nearest(entry->key, known, count);
+	const char *nearest = suggest_nearest(entry->key, known, count);
 	char list[256] = "";
 	size_t i, used = 0;
 
@@ -128,8 +128,8 @@ static int bad_key(struct conf *conf, const struct conf_entry *entry, const char
 			     entry->section, entry->key, list);
 }
 
-static int take_value(struct run_config *config, const struct conf_entry *entry,
-		      const struct opt *opt, void *into)
+static int take_value(struct config *config, const struct conf_entry *entry, const struct opt *opt,
+		      void *into)
 {
 	struct err err;
 	char what[64];
@@ -142,7 +142,7 @@ static int take_value(struct run_config *config, const struct conf_entry *entry,
 	return 0;
 }
 
-static int take_key(struct run_config *config, const struct conf_entry *entry)
+static int take_key(struct config *config, const struct conf_entry *entry)
 {
 	const struct config_table *table;
 	const char *known[KEYS_MAX];
@@ -166,7 +166,7 @@ static int take_key(struct run_config *config, const struct conf_entry *entry)
 	return count ? bad_key(&config->conf, entry, known, count) : 0;
 }
 
-static int take(struct run_config *config, size_t at)
+static int take(struct config *config, size_t at)
 {
 	const struct conf_entry *entry = &config->conf.entry[at];
 	unsigned int before = line_of(&config->conf, at, entry->section, entry->key);
@@ -183,7 +183,7 @@ static int take(struct run_config *config, size_t at)
 
 /* --- what must go together */
 
-static int check_wire(struct run_config *config)
+static int check_wire(struct config *config)
 {
 	struct conf *conf = &config->conf;
 	unsigned int line = section_line(conf, "wire");
@@ -207,7 +207,7 @@ static int check_wire(struct run_config *config)
 	return 0;
 }
 
-static int check_steer(struct run_config *config)
+static int check_steer(struct config *config)
 {
 	struct conf *conf = &config->conf;
 	struct err err = { 0 };
@@ -215,13 +215,13 @@ static int check_steer(struct run_config *config)
 	if (!key_given(conf, "steer", "port"))
 		return conf_complain(conf, section_line(conf, "steer"),
 				     "[steer] needs a port: the servers', or any");
-	if (!value_spread_check("", &config->steer_xdp, config->steer.policy, &err))
+	if (!value_spread_check("", &config->spread, config->steer.policy, &err))
 		return 0;
 	return conf_complain(conf, section_line(conf, "steer"), "[steer]: %s: %s", err.what,
-			     err.mend);
+			     err.hint);
 }
 
-static int check_whole(struct run_config *config)
+static int check_whole(struct config *config)
 {
 	struct conf *conf = &config->conf;
 	int result;
@@ -242,16 +242,16 @@ static int check_whole(struct run_config *config)
 	return config->has_steer ? check_steer(config) : 0;
 }
 
-static void defaults(struct run_config *config)
+static void defaults(struct config *config)
 {
 	const struct config_table *table;
 
-	*config = (struct run_config){ 0 };
+	*config = (struct config){ 0 };
 	for (table = config_tables; table->section; table++)
 		opt_defaults(table->opts, (char *)config + table->offset);
 }
 
-static int verdict(struct run_config *config, const char *path, struct err *err)
+static int verdict(struct config *config, const char *path, struct err *err)
 {
 	struct conf *conf = &config->conf;
 
@@ -271,12 +271,12 @@ static int unreadable(const char *path, int error, struct err *err)
 									 : EXIT_ERROR,
 		error, "%s: the file can't be read: %s", path, strerror(error));
 	if (error == EACCES || error == EPERM)
-		return err_mend(err, -error, "let the user that sluice runs as read it");
-	return err_mend(err, -error,
+		return err_hint(err, -error, "let the user that sluice runs as read it");
+	return err_hint(err, -error,
 			"name the daemon's file with --config; sluice.conf(5) has an example");
 }
 
-int run_config_parse(FILE *file, const char *path, struct run_config *config, struct err *err)
+int config_parse(FILE *file, const char *path, struct config *config, struct err *err)
 {
 	size_t i;
 	int result;
@@ -299,7 +299,7 @@ failed:
 	return err_set(err, EXIT_ERROR, -result, "%s: %s", path, strerror(-result));
 }
 
-int run_config_read(const char *path, struct run_config *config, struct err *err)
+int config_read(const char *path, struct config *config, struct err *err)
 {
 	FILE *file;
 	int result;
@@ -308,12 +308,12 @@ int run_config_read(const char *path, struct run_config *config, struct err *err
 	file = fopen(path, "re");
 	if (!file)
 		return unreadable(path, errno, err);
-	result = run_config_parse(file, path, config, err);
+	result = config_parse(file, path, config, err);
 	fclose(file);
 	return result;
 }
 
-void run_config_free(struct run_config *config)
+void config_free(struct config *config)
 {
 	conf_free(&config->conf);
 }

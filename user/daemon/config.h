@@ -20,7 +20,7 @@
 
 #define RUN_STEER_SWEEP_DEFAULT 1
 
-struct run_config {
+struct config {
 	enum log_level log_level;
 	struct location location; /* NULL: not given */
 	const char *netns;	  /* of wire mode; NULL: this one */
@@ -30,26 +30,26 @@ struct run_config {
 	struct reply_options reply;
 	struct wire_options wire;
 	struct steer_options steer;
-	struct steer_xdp_options steer_xdp; /* what it shares with `steer` is set at the load */
-	const char *steer_netns;	    /* a name, or "all"; NULL: this one */
-	__u64 steer_sweep_s;		    /* between looks at all sockets that no news ask for */
-	struct conf conf; /* the strings of all the above; and the file's problems */
+	struct spread_options spread; /* what it shares with `steer` is set at the load */
+	const char *steer_netns;      /* a name, or "all"; NULL: this one */
+	__u64 steer_sweep_s;	      /* between looks at all sockets that no news ask for */
+	struct conf conf;	      /* the strings of all the above; and the file's problems */
 };
 
 /*
  * Reads a file.  0, or -errno with *err set: -EINVAL with EXIT_USAGE if it was read and
  * config->conf holds problems.  The caller frees in any case.
  */
-int run_config_read(const char *path, struct run_config *config, struct err *err);
+int config_read(const char *path, struct config *config, struct err *err);
 /* The same from an open file; `path` is for messages alone. */
-int run_config_parse(FILE *file, const char *path, struct run_config *config, struct err *err);
-void run_config_free(struct run_config *config);
+int config_parse(FILE *file, const char *path, struct config *config, struct err *err);
+void config_free(struct config *config);
 
 /* The tables of a section's keys, and the struct that each fills; their offsets are from there. */
 struct config_table {
 	const char *section;
 	const struct opt *opts;
-	size_t offset; /* of the struct in struct run_config */
+	size_t offset; /* of the struct in struct config */
 };
 extern const struct config_table config_tables[]; /* up to a section that is NULL */
 

@@ -9,17 +9,17 @@
 #include <limits.h>
 #include <stdlib.h>
 
-struct run_file *run_file_hold(struct run_file *file)
+struct config_file *config_file_hold(struct config_file *file)
 {
 	file->holders++;
 	return file;
 }
 
-void run_file_drop(struct run_file *file)
+void config_file_drop(struct config_file *file)
 {
 	if (!file || --file->holders)
 		return;
-	run_config_free(&file->config);
+	config_free(&file->config);
 	free(file);
 }
 
@@ -37,7 +37,8 @@ static void log_problems(const struct conf *conf, const char *path)
 	}
 }
 
-int run_file_need_cgroup(struct run_file *file, const struct context *context, struct err *err)
+int config_file_need_cgroup(struct config_file *file, const struct context *context,
+			    struct err *err)
 {
 	struct context acting = *context;
 	int result;
@@ -53,31 +54,31 @@ int run_file_need_cgroup(struct run_file *file, const struct context *context, s
 }
 
 /* Finds where to act: an option goes before the file, which goes before the environment. */
-static void find_place(struct run_file *file, const struct context *context)
+static void find_place(struct config_file *file, const struct context *context)
 {
-	struct run_config *config = &file->config;
+	struct config *config = &file->config;
 
 	if (!config->location.bpffs || context->given.bpffs)
 		config->location.bpffs = context->bpffs;
 	config->reply.bpffs = config->wire.bpffs = config->location.bpffs;
 	config->reply.cgroup = file->cgroup;
 	/* steering does without */
-	run_file_need_cgroup(file, context, &(struct err){ 0 });
+	config_file_need_cgroup(file, context, &(struct err){ 0 });
 }
 
-int run_file_read(const struct context *context, const char *path, struct run_file **file,
-		  struct err *err)
+int config_file_read(const struct context *context, const char *path, struct config_file **file,
+		     struct err *err)
 {
-	struct run_file *fresh = calloc(1, sizeof(*fresh));
+	struct config_file *fresh = calloc(1, sizeof(*fresh));
 	int result;
 
 	if (!fresh)
 		return err_set(err, EXIT_ERROR, ENOMEM, "%s: no memory", path);
-	run_file_hold(fresh);
-	result = run_config_read(path, &fresh->config, err);
+	config_file_hold(fresh);
+	result = config_read(path, &fresh->config, err);
 	log_problems(&fresh->config.conf, path);
 	if (result) {
-		run_file_drop(fresh);
+		config_file_drop(fresh);
 		return result;
 	}
 	find_place(fresh, context);
@@ -108,15 +109,15 @@ static void print_problems(struct conf *conf, const char *path)
 	}
 }
 
-int run_file_check(const struct context *context, const char *path, struct err *err)
+int config_file_check(const struct context *context, const char *path, struct err *err)
 {
-	struct run_config *config = calloc(1, sizeof(*config));
+	struct config *config = calloc(1, sizeof(*config));
 	char name[PATH_MAX];
 	int result;
 
 	if (!config)
 		return err_set(err, EXIT_ERROR, ENOMEM, "%s: no memory", path);
-	result = run_config_read(path, config, err);
+	result = config_read(path, config, err);
 	print_problems(&config->conf, path);
 	if (result)
 		goto out;
@@ -133,7 +134,7 @@ int run_file_check(const struct context *context, const char *path, struct err *
 			path_text(path, name));
 	}
 out:
-	run_config_free(config);
+	config_free(config);
 	free(config);
 	return result;
 }

@@ -13,8 +13,8 @@
 
 #include <limits.h>
 
-struct run_file {
-	struct run_config config;
+struct config_file {
+	struct config config;
 	char cgroup[PATH_MAX]; /* config.reply.cgroup; empty: there is none */
 	int holders;
 };
@@ -23,15 +23,16 @@ struct run_file {
  * Reads it for the caller to hold; what is wrong with it is logged, each with its line.  0, or
  * -errno with *err set.
  */
-int run_file_read(const struct context *context, const char *path, struct run_file **file,
-		  struct err *err);
+int config_file_read(const struct context *context, const char *path, struct config_file **file,
+		     struct err *err);
 /* Makes sure of the cgroup, without which there is no [reply]. */
-int run_file_need_cgroup(struct run_file *file, const struct context *context, struct err *err);
+int config_file_need_cgroup(struct config_file *file, const struct context *context,
+			    struct err *err);
 /* Another holder; returns the file. */
-struct run_file *run_file_hold(struct run_file *file);
+struct config_file *config_file_hold(struct config_file *file);
 /* One less; NULL is allowed. */
-void run_file_drop(struct run_file *file);
+void config_file_drop(struct config_file *file);
 /* --check-config: prints what is wrong with it. */
-int run_file_check(const struct context *context, const char *path, struct err *err);
+int config_file_check(const struct context *context, const char *path, struct err *err);
 
 #endif

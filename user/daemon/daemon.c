@@ -28,9 +28,9 @@
 struct node {
 	const struct context *context;
 	const char *path;
-	struct run_planes planes;
-	struct run_place place;
-	int claim_fd;
+	struct sections planes;
+	struct daemon_netns place;
+	int lock_fd;
 	char bpffs[PATH_MAX];
 	struct loop *loop;
 	struct watch *watch;
@@ -40,36 +40,36 @@ struct node {
 /* --- status */
 
 /* "reply: socket"; nothing for a plane that has no section. */
-static int plane_text(const struct node *node, int plane, char *text, size_t size)
+static int section_text(const struct node *node, int plane, char *text, size_t size)
 {
-	const struct run_config *config = &node->planes.file->config;
+	const struct config *config = &node->planes.file->config;
 
-	if (!run_plane_wanted(config, plane))
+	if (!section_wanted(config, plane))
 		return 0;
 	if (node->planes.plane[plane].pending)
-		return snprintf(text, size, "%s: in trouble", run_plane_name(plane));
-	if (plane == RUN_REPLY)
+		return snprintf(text, size, "%s: in trouble", section_name(plane));
+	if (plane == SECTION_REPLY)
 		return snprintf(text, size, "reply: %s", reply_mode_name(config->reply.mode));
-	if (plane == RUN_WIRE)
+	if (plane == SECTION_WIRE)
 		return snprintf(text, size, "wire: %u interfaces", watch_count(node->watch));
-	return snprintf(text, size, "steer: %u groups", run_steer_groups(node->steer));
+	return snprintf(text, size, "steer: %u groups", steer_section_groups(node->steer));
 }
 
 static void notify_status(const struct node *node, const char *state)
 {
-	static const int order[] = { RUN_REPLY, RUN_WIRE, RUN_STEER };
+	static const int order[] = { SECTION_REPLY, SECTION_WIRE, SECTION_STEER };
 	char status[256] = "";
 	size_t used = 0, i;
 	int result;
 
-	for (i = 0; i < RUN_PLANES; i++) {
+	for (i = 0; i < SECTIONS; i++) {
 		char text[64];
 
-		if (plane_text(node, order[i], text, sizeof(text)))
+		if (section_text(node, order[i], text, sizeof(text)))
 			used += (size_t)snprintf(status + used, sizeof(status) - used, "%s%s",
 						 used ? ", " : "", text);
 	}
-	result = notify("%sSTATUS=%s\n", state, status);
+	result = sd_notify("%sSTATUS=%s\n", state, status);
 	if (result < 0)
 		log_warning("service manager: %s", strerror(-result));
 }
@@ -85,44 +85,44 @@ static void on_changed(void *arg)
 
 static void on_watchdog(void *arg)
 {
-	notify("WATCHDOG=1\n");
+	sd_notify("WATCHDOG=1\n");
 }
 
 static void on_check(void *arg)
 {
 	struct node *node = arg;
 
-	if (run_planes_check(&node->planes)) {
+	if (sections_check(&node->planes)) {
 		watch_file(node->watch, node->planes.wire_file);
 		notify_status(node, "");
 	}
-	run_steer_check(node->steer);
+	steer_section_check(node->steer);
 	watch_check(node->watch);
 }
 
 /* --- a new file */
 
 /* Refuses what the running process cannot change. */
-static int refuse_move(const struct node *node, const struct run_config *config, struct err *err)
+static int refuse_move(const struct node *node, const struct config *config, struct err *err)
 {
 	const char *what = NULL;
 
 	if (strcmp(config->location.bpffs, node->bpffs))
 		what = "[global] bpffs";
-	else if (config->has_wire && !run_place_allows(&node->place, config->netns))
+	else if (config->has_wire && !daemon_netns_allows(&node->place, config->netns))
 		what = "[wire] netns";
 	if (!what)
 		return 0;
-	return err_mend(err,
+	return err_hint(err,
 			err_set(err, EXIT_USAGE, EINVAL, "%s: %s can't change while this runs",
 				node->path, what),
 			"unload what is loaded there, and restart");
 }
 
 /* -errno with *err set if the first file cannot be applied at all. */
-static int apply(struct node *node, struct run_file *file, struct err *err)
+static int apply(struct node *node, struct config_file *file, struct err *err)
 {
-	int result = run_planes_apply(&node->planes, file, err);
+	int result = sections_apply(&node->planes, file, err);
 
 	if (result)
 		return result;
@@ -133,19 +133,19 @@ static int apply(struct node *node, struct run_file *file, struct err *err)
 
 static void on_reload(void *arg)
 {
-	struct run_file *file = NULL;
+	struct config_file *file = NULL;
 	struct node *node = arg;
 	struct err err;
 
-	notify("RELOADING=1\nMONOTONIC_USEC=%llu\n", clock_now_us());
-	if (run_file_read(node->context, node->path, &file, &err) ||
+	sd_notify("RELOADING=1\nMONOTONIC_USEC=%llu\n", clock_now_us());
+	if (config_file_read(node->context, node->path, &file, &err) ||
 	    refuse_move(node, &file->config, &err) || apply(node, file, &err)) {
 		log_err(&err);
 		log_warning("reload refused: what was in force stays in force");
 	} else {
 		log_info("reloaded");
 	}
-	run_file_drop(file);
+	config_file_drop(file);
 	notify_status(node, "READY=1\n");
 }
 
@@ -155,7 +155,7 @@ static void on_stop(void *arg)
 {
 	struct node *node = arg;
 
-	notify("STOPPING=1\nSTATUS=ending; what is loaded stays in force\n");
+	sd_notify("STOPPING=1\nSTATUS=ending; what is loaded stays in force\n");
 	log_info("ending: what is loaded stays in force");
 	loop_stop(node->loop);
 }
@@ -174,7 +174,7 @@ static int loop_setup(struct node *node)
 		int number;
 		loop_fn fn;
 	} signals[] = { { SIGTERM, on_stop }, { SIGINT, on_stop }, { SIGHUP, on_reload } };
-	__u64 watchdog_us = notify_watchdog_us();
+	__u64 watchdog_us = sd_notify_watchdog_us();
 	int result = loop_new(&node->loop);
 	size_t i;
 
@@ -188,7 +188,7 @@ static int loop_setup(struct node *node)
 		result = timer_start(node, on_check, CHECK_US);
 	if (result)
 		return result;
-	node->steer = run_steer_new(node->loop, on_changed, node);
+	node->steer = steer_section_new(node->loop, on_changed, node);
 	node->planes.steer = node->steer;
 	node->watch = watch_new(&(struct watch_settings){ .loop = node->loop,
 							  .place = &node->place,
@@ -200,12 +200,12 @@ static int loop_setup(struct node *node)
 
 static int start(struct node *node, struct err *err)
 {
-	struct run_file *file = NULL;
+	struct config_file *file = NULL;
 	int result = loop_setup(node);
 
 	if (result)
 		return err_set(err, EXIT_ERROR, -result, "event loop: %s", strerror(-result));
-	result = run_file_read(node->context, node->path, &file, err);
+	result = config_file_read(node->context, node->path, &file, err);
 	if (result)
 		return result;
 	if (snprintf(node->bpffs, sizeof(node->bpffs), "%s", file->config.location.bpffs) >=
@@ -213,10 +213,10 @@ static int start(struct node *node, struct err *err)
 		result = err_set(err, EXIT_USAGE, ENAMETOOLONG, "bpffs: the path is too long");
 		goto out;
 	}
-	result = run_place_open(&node->place, err);
+	result = daemon_netns_open(&node->place, err);
 	if (result)
 		goto out;
-	result = node->claim_fd = claim_take(node->bpffs, err);
+	result = node->lock_fd = daemon_lock_take(node->bpffs, err);
 	if (result < 0)
 		goto out;
 	result = watch_start(node->watch, err);
@@ -224,7 +224,7 @@ static int start(struct node *node, struct err *err)
 		goto out;
 	result = apply(node, file, err);
 out:
-	run_file_drop(file);
+	config_file_drop(file);
 	return result;
 }
 
@@ -248,21 +248,21 @@ int daemon_run(const struct context *context, const char *path, struct err *err)
 	struct node node = { .context = context,
 			     .path = path,
 			     .place = { .home_fd = -1, .wire_fd = -1 },
-			     .claim_fd = -1,
+			     .lock_fd = -1,
 			     .planes = { .context = context, .place = &node.place } };
 	int result;
 
 	log_logfmt(context->verbose ? LOG_LEVEL_DEBUG : LOG_LEVEL_INFO);
-	hooks_libbpf_log();
+	links_libbpf_log();
 	result = start(&node, err);
 	if (!result)
 		result = serve(&node, err);
-	run_steer_free(node.steer);
+	steer_section_free(node.steer);
 	loop_free(node.loop);
 	watch_free(node.watch);
-	if (node.claim_fd >= 0)
-		claim_drop(node.bpffs, node.claim_fd);
-	run_place_close(&node.place);
-	run_planes_end(&node.planes);
+	if (node.lock_fd >= 0)
+		daemon_lock_release(node.bpffs, node.lock_fd);
+	daemon_netns_close(&node.place);
+	sections_end(&node.planes);
 	return result;
 }

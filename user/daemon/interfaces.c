@@ -178,7 +178,7 @@ static void failed(struct follow *follow, const char *what, const struct rtnl_li
 	log_iface(LOG_LEVEL_WARNING, what, link, err->what);
 }
 
-static void attach(struct follow *follow, const struct rtnl_link *link, __u32 roles, __u64 heard_us)
+static void attach(struct follow *follow, const struct rtnl_link *link, __u32 roles, __u64 event_us)
 {
 	__u32 bridge = bridge_of(follow, link);
 	struct log_line line;
@@ -195,8 +195,8 @@ static void attach(struct follow *follow, const struct rtnl_link *link, __u32 ro
 	log_field(&line, "ifindex", "%u", link->index);
 	if (bridge)
 		log_field(&line, "bridge", "%u", bridge);
-	if (heard_us)
-		log_field(&line, "delay_us", "%llu", clock_now_us() - heard_us);
+	if (event_us)
+		log_field(&line, "delay_us", "%llu", clock_now_us() - event_us);
 	log_end(&line);
 }
 
@@ -218,22 +218,22 @@ static void detach(struct follow *follow, const struct rtnl_link *link)
 	log_iface(LOG_LEVEL_INFO, "detached", link, NULL);
 }
 
-static void look_at(struct follow *follow, const struct rtnl_link *link, __u64 heard_us)
+static void look_at(struct follow *follow, const struct rtnl_link *link, __u64 event_us)
 {
 	__u32 roles = roles_of(follow, link);
 
 	if (!roles)
 		detach(follow, link);
 	else if (!is_current(follow, link, roles))
-		attach(follow, link, roles, heard_us);
+		attach(follow, link, roles, event_us);
 }
 
-void follow_link(struct follow *follow, const struct rtnl_link *link, __u64 heard_us)
+void follow_link(struct follow *follow, const struct rtnl_link *link, __u64 event_us)
 {
 	if (!follow->options)
 		return;
 	learn_bridge(follow, link, false);
-	look_at(follow, link, heard_us);
+	look_at(follow, link, event_us);
 }
 
 void follow_gone(struct follow *follow, const struct rtnl_link *link)
@@ -258,10 +258,10 @@ static struct rtnl_link link_of(const struct netdev *dev)
 static __u32 roles_in_force(const struct follow *follow, const struct wire_iface *iface,
 			    const struct rtnl_link *link)
 {
-	if (iface->gone || iface->book.master != bridge_of(follow, link) ||
-	    strncmp(iface->book.name, link->name, sizeof(iface->book.name)))
+	if (iface->gone || iface->entry.master != bridge_of(follow, link) ||
+	    strncmp(iface->entry.name, link->name, sizeof(iface->entry.name)))
 		return 0;
-	return iface->book.roles & WANTED;
+	return iface->entry.roles & WANTED;
 }
 
 static void adopt_one(struct follow *follow, const struct wire_iface *iface,
@@ -272,7 +272,7 @@ static void adopt_one(struct follow *follow, const struct wire_iface *iface,
 	if (dev)
 		link = link_of(dev);
 	else
-		memcpy(link.name, iface->book.name, sizeof(link.name));
+		memcpy(link.name, iface->entry.name, sizeof(link.name));
 	if (dev && iface->gone)
 		log_iface(LOG_LEVEL_WARNING, "found detached, and not by this daemon", &link, NULL);
 	remember(follow, &link, roles_in_force(follow, iface, &link));

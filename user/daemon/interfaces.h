@@ -28,8 +28,8 @@ void follow_options(struct follow *follow, const struct wire_options *options);
 int follow_sync(struct follow *follow, struct err *err);
 /* Is there one that somebody else has detached? Then a follow_sync() attaches it again. */
 bool follow_has_lost(const struct follow *follow);
-/* News that were read at heard_us (CLOCK_MONOTONIC); the time from there to the end is logged. */
-void follow_link(struct follow *follow, const struct rtnl_link *link, __u64 heard_us);
+/* News that were read at event_us (CLOCK_MONOTONIC); the time from there to the end is logged. */
+void follow_link(struct follow *follow, const struct rtnl_link *link, __u64 event_us);
 void follow_gone(struct follow *follow, const struct rtnl_link *link);
 /* Is a follow_sync() due, after something went wrong or a bridge came? Asking resets it. */
 bool follow_wants_sync(struct follow *follow);

@@ -18,20 +18,20 @@ static ino_t inode_of(int netns_fd)
 	return st.st_ino;
 }
 
-int run_place_open(struct run_place *place, struct err *err)
+int daemon_netns_open(struct daemon_netns *place, struct err *err)
 {
-	*place = (struct run_place){ .home_fd = netns_open(NULL, err), .wire_fd = -1 };
+	*place = (struct daemon_netns){ .home_fd = netns_open(NULL, err), .wire_fd = -1 };
 	return place->home_fd < 0 ? place->home_fd : 0;
 }
 
-static void leave_wire(struct run_place *place)
+static void leave_wire(struct daemon_netns *place)
 {
 	if (place->wire_fd >= 0)
 		close(place->wire_fd);
 	place->wire_fd = -1;
 }
 
-int run_place_add_wire(struct run_place *place, const char *netns, struct err *err)
+int daemon_netns_add_wire(struct daemon_netns *place, const char *netns, struct err *err)
 {
 	int fd;
 
@@ -50,18 +50,18 @@ int run_place_add_wire(struct run_place *place, const char *netns, struct err *e
 	return 0;
 }
 
-void run_place_settle(struct run_place *place, const char *netns)
+void daemon_netns_settle(struct daemon_netns *place, const char *netns)
 {
 	place->settled = true;
 	snprintf(place->netns, sizeof(place->netns), "%s", netns ? netns : "");
 }
 
-bool run_place_allows(const struct run_place *place, const char *netns)
+bool daemon_netns_allows(const struct daemon_netns *place, const char *netns)
 {
 	return !place->settled || !strcmp(place->netns, netns ? netns : "");
 }
 
-void run_place_close(struct run_place *place)
+void daemon_netns_close(struct daemon_netns *place)
 {
 	if (place->home_fd >= 0)
 		close(place->home_fd);
@@ -69,7 +69,7 @@ void run_place_close(struct run_place *place)
 	place->home_fd = -1;
 }
 
-int run_place_enter(const struct run_place *place, struct err *err)
+int daemon_netns_enter(const struct daemon_netns *place, struct err *err)
 {
 	int result = place->wire_fd < 0 ? 0 : netns_switch(place->wire_fd);
 
@@ -79,7 +79,7 @@ int run_place_enter(const struct run_place *place, struct err *err)
 	return result;
 }
 
-void run_place_leave(const struct run_place *place)
+void daemon_netns_leave(const struct daemon_netns *place)
 {
 	int result = place->wire_fd < 0 ? 0 : netns_switch(place->home_fd);
 

@@ -11,7 +11,7 @@
 #include <limits.h>
 #include <stdbool.h>
 
-struct run_place {
+struct daemon_netns {
 	int home_fd;
 	int wire_fd;	      /* -1: the same */
 	bool settled;	      /* wire mode has been loaded there */
@@ -19,19 +19,19 @@ struct run_place {
 };
 
 /* Wire mode is at home. 0, or -errno with *err set. */
-int run_place_open(struct run_place *place, struct err *err);
+int daemon_netns_open(struct daemon_netns *place, struct err *err);
 /*
  * Wire mode is to be in this namespace, named as for --netns; NULL: at home.  Nothing once that is
  * settled.  0, or -errno with *err set.
  */
-int run_place_add_wire(struct run_place *place, const char *netns, struct err *err);
+int daemon_netns_add_wire(struct daemon_netns *place, const char *netns, struct err *err);
 /* It is there, and what watches it is bound to that. */
-void run_place_settle(struct run_place *place, const char *netns);
+void daemon_netns_settle(struct daemon_netns *place, const char *netns);
 /* Could wire mode be in that namespace? */
-bool run_place_allows(const struct run_place *place, const char *netns);
-void run_place_close(struct run_place *place);
+bool daemon_netns_allows(const struct daemon_netns *place, const char *netns);
+void daemon_netns_close(struct daemon_netns *place);
 /* Goes there, and back; the way back ends the process if it is barred. */
-int run_place_enter(const struct run_place *place, struct err *err);
-void run_place_leave(const struct run_place *place);
+int daemon_netns_enter(const struct daemon_netns *place, struct err *err);
+void daemon_netns_leave(const struct daemon_netns *place);
 
 #endif

@@ -40,14 +40,14 @@ static void log_loaded(const char *message, enum load_outcome outcome, const str
 	log_end(&line);
 }
 
-static int reply_apply(struct run_planes *planes, struct run_file *file, struct err *err)
+static int reply_apply(struct sections *planes, struct config_file *file, struct err *err)
 {
 	struct reply_options options = file->config.reply;
 	struct reply_result result = { .outcome = LOAD_LEFT };
-	int failed = run_file_need_cgroup(file, planes->context, err);
+	int failed = config_file_need_cgroup(file, planes->context, err);
 
 	options.by_daemon = true;
-	options.follows = planes->plane[RUN_REPLY].detached;
+	options.follows = planes->plane[SECTION_REPLY].detached;
 	if (!failed)
 		failed = reply_load(&options, &result, err);
 	if (failed || result.outcome == LOAD_LEFT)
@@ -57,25 +57,25 @@ static int reply_apply(struct run_planes *planes, struct run_file *file, struct 
 	return 0;
 }
 
-static int wire_try(const struct wire_options *options, const struct run_place *place,
+static int wire_try(const struct wire_options *options, const struct daemon_netns *place,
 		    struct wire_result *result, struct err *err)
 {
-	int tries, failed = run_place_enter(place, err);
+	int tries, failed = daemon_netns_enter(place, err);
 
 	if (failed)
 		return failed;
 	failed = -ENODEV;
 	for (tries = 0; failed == -ENODEV && tries < WIRE_TRIES; tries++)
 		failed = wire_load(options, result, err);
-	run_place_leave(place);
+	daemon_netns_leave(place);
 	return failed;
 }
 
-static int wire_apply(struct run_planes *planes, struct run_file *file, struct err *err)
+static int wire_apply(struct sections *planes, struct config_file *file, struct err *err)
 {
 	struct wire_options options = file->config.wire;
 	struct wire_result result;
-	int failed = run_place_add_wire(planes->place, file->config.netns, err);
+	int failed = daemon_netns_add_wire(planes->place, file->config.netns, err);
 
 	options.absent_ok = true;
 	options.by_daemon = true;
@@ -84,21 +84,21 @@ static int wire_apply(struct run_planes *planes, struct run_file *file, struct e
 	if (failed)
 		return failed;
 	log_loaded("wire is in force", result.outcome, &options.ports, "attached_by",
-		   wire_via_name(result.via), result.count);
+		   wire_attach_mode_name(result.attach_mode), result.count);
 	if (result.routes_left_out)
 		log_warning("more routes than there is room for, %zu are left out: answers follow"
 			    " wider ones",
 			    result.routes_left_out);
 	free(result.ifaces);
-	run_file_drop(planes->wire_file);
-	planes->wire_file = run_file_hold(file);
-	run_place_settle(planes->place, file->config.netns);
+	config_file_drop(planes->wire_file);
+	planes->wire_file = config_file_hold(file);
+	daemon_netns_settle(planes->place, file->config.netns);
 	return 0;
 }
 
-static int steer_apply(struct run_planes *planes, struct run_file *file, struct err *err)
+static int steer_apply(struct sections *planes, struct config_file *file, struct err *err)
 {
-	return run_steer_apply(planes->steer, &file->config, err);
+	return steer_section_apply(planes->steer, &file->config, err);
 }
 
 static void log_dropped(const char *section, int pins, const struct err *err)
@@ -120,7 +120,7 @@ static void log_dropped(const char *section, int pins, const struct err *err)
 }
 
 /* What this daemon or one before it has loaded, and the file no longer wants. */
-static void reply_drop(struct run_planes *planes)
+static void reply_drop(struct sections *planes)
 {
 	struct err err;
 	int pins = reply_unload_own(planes->file->config.location.bpffs, &err);
@@ -128,53 +128,53 @@ static void reply_drop(struct run_planes *planes)
 	log_dropped("reply", pins, &err);
 }
 
-static void wire_drop(struct run_planes *planes)
+static void wire_drop(struct sections *planes)
 {
 	struct err err;
 	int pins;
 
-	run_file_drop(planes->wire_file);
+	config_file_drop(planes->wire_file);
 	planes->wire_file = NULL;
-	if (run_place_enter(planes->place, &err))
+	if (daemon_netns_enter(planes->place, &err))
 		return;
 	pins = wire_unload_own(planes->file->config.location.bpffs, &err);
 	log_dropped("wire", pins, &err);
-	run_place_leave(planes->place);
+	daemon_netns_leave(planes->place);
 }
 
-static void steer_drop(struct run_planes *planes)
+static void steer_drop(struct sections *planes)
 {
-	run_steer_drop(planes->steer, planes->file->config.location.bpffs);
+	steer_section_drop(planes->steer, planes->file->config.location.bpffs);
 }
 
 /* --- sections */
 
 static const struct section_type {
 	const char *name;
-	size_t wanted_at; /* a bool in struct run_config */
+	size_t wanted_at; /* a bool in struct config */
 	/* Loads it, or changes it in place, all or nothing. 0, or -errno with *err set. */
-	int (*apply)(struct run_planes *planes, struct run_file *file, struct err *err);
-	void (*drop)(struct run_planes *planes);
-} section_types[RUN_PLANES] = {
-	[RUN_STEER] = { "steer", offsetof(struct run_config, has_steer), steer_apply, steer_drop },
-	[RUN_REPLY] = { "reply", offsetof(struct run_config, has_reply), reply_apply, reply_drop },
-	[RUN_WIRE] = { "wire", offsetof(struct run_config, has_wire), wire_apply, wire_drop },
+	int (*apply)(struct sections *planes, struct config_file *file, struct err *err);
+	void (*drop)(struct sections *planes);
+} section_types[SECTIONS] = {
+	[SECTION_STEER] = { "steer", offsetof(struct config, has_steer), steer_apply, steer_drop },
+	[SECTION_REPLY] = { "reply", offsetof(struct config, has_reply), reply_apply, reply_drop },
+	[SECTION_WIRE] = { "wire", offsetof(struct config, has_wire), wire_apply, wire_drop },
 };
 
-bool run_plane_wanted(const struct run_config *config, int plane)
+bool section_wanted(const struct config *config, int plane)
 {
 	return *(const bool *)((const char *)config + section_types[plane].wanted_at);
 }
 
-const char *run_plane_name(int plane)
+const char *section_name(int plane)
 {
 	return section_types[plane].name;
 }
 
 /* What lasts is said once. */
-static void say_trouble(struct run_planes *planes, int i)
+static void say_trouble(struct sections *planes, int i)
 {
-	struct run_plane *plane = &planes->plane[i];
+	struct section *plane = &planes->plane[i];
 	struct log_line line;
 
 	if (!strcmp(plane->said, plane->err.what))
@@ -183,14 +183,14 @@ static void say_trouble(struct run_planes *planes, int i)
 	log_begin(&line, LOG_LEVEL_WARNING, "not loaded as the file has it; to be tried again");
 	log_field(&line, "section", "%s", section_types[i].name);
 	log_field(&line, "reason", "%s", plane->err.what);
-	if (plane->err.mend[0])
-		log_field(&line, "mend", "%s", plane->err.mend);
+	if (plane->err.hint[0])
+		log_field(&line, "mend", "%s", plane->err.hint);
 	log_end(&line);
 }
 
-static void apply(struct run_planes *planes, int i, struct run_file *file)
+static void apply(struct sections *planes, int i, struct config_file *file)
 {
-	struct run_plane *plane = &planes->plane[i];
+	struct section *plane = &planes->plane[i];
 
 	plane->pending = section_types[i].apply(planes, file, &plane->err) != 0;
 	if (plane->pending)
@@ -201,14 +201,14 @@ static void apply(struct run_planes *planes, int i, struct run_file *file)
 }
 
 /* The first error of a file of which nothing can be loaded. */
-static int nothing_loaded(const struct run_planes *planes, const struct run_config *config,
+static int nothing_loaded(const struct sections *planes, const struct config *config,
 			  struct err *err)
 {
-	const struct run_plane *first = NULL;
+	const struct section *first = NULL;
 	int i;
 
-	for (i = 0; i < RUN_PLANES; i++) {
-		if (!run_plane_wanted(config, i))
+	for (i = 0; i < SECTIONS; i++) {
+		if (!section_wanted(config, i))
 			continue;
 		if (!planes->plane[i].pending)
 			return 0;
@@ -220,30 +220,30 @@ static int nothing_loaded(const struct run_planes *planes, const struct run_conf
 }
 
 /* Whether all of its sections are in force or not: it is what is tried again. */
-static void take(struct run_planes *planes, struct run_file *file)
+static void take(struct sections *planes, struct config_file *file)
 {
 	int i;
 
-	run_file_drop(planes->file);
-	planes->file = run_file_hold(file);
-	for (i = 0; i < RUN_PLANES; i++) {
-		struct run_plane *plane = &planes->plane[i];
+	config_file_drop(planes->file);
+	planes->file = config_file_hold(file);
+	for (i = 0; i < SECTIONS; i++) {
+		struct section *plane = &planes->plane[i];
 
 		if (plane->pending)
 			say_trouble(planes, i);
-		if (run_plane_wanted(&file->config, i))
+		if (section_wanted(&file->config, i))
 			continue;
 		section_types[i].drop(planes);
-		*plane = (struct run_plane){ 0 };
+		*plane = (struct section){ 0 };
 	}
 }
 
-int run_planes_apply(struct run_planes *planes, struct run_file *file, struct err *err)
+int sections_apply(struct sections *planes, struct config_file *file, struct err *err)
 {
 	int i;
 
-	for (i = 0; i < RUN_PLANES; i++)
-		if (run_plane_wanted(&file->config, i)) {
+	for (i = 0; i < SECTIONS; i++)
+		if (section_wanted(&file->config, i)) {
 			planes->plane[i].detached = false;
 			apply(planes, i, file);
 		}
@@ -269,13 +269,13 @@ static void log_gone(const char *section, bool unloaded)
 }
 
 /* Steering tells by itself, as it looks more often. */
-static void look_for_unloaded(struct run_planes *planes, int i)
+static void look_for_unloaded(struct sections *planes, int i)
 {
-	struct run_plane *plane = &planes->plane[i];
+	struct section *plane = &planes->plane[i];
 	struct err err = { 0 };
 	bool there;
 
-	if (i == RUN_STEER || !plane->loaded)
+	if (i == SECTION_STEER || !plane->loaded)
 		return;
 	/* what can't be seen is not known to be gone */
 	there = pins_exist(planes->file->config.location.bpffs, section_types[i].name, &err) != 0;
@@ -285,10 +285,10 @@ static void look_for_unloaded(struct run_planes *planes, int i)
 }
 
 /* Wire mode has a look at its interfaces of its own (daemon/interfaces.h). */
-static void look_for_detached(struct run_planes *planes)
+static void look_for_detached(struct sections *planes)
 {
 	struct reply_state state;
-	struct run_plane *plane = &planes->plane[RUN_REPLY];
+	struct section *plane = &planes->plane[SECTION_REPLY];
 	const char *bpffs = planes->file->config.location.bpffs;
 	bool detached = false;
 	int i;
@@ -298,20 +298,20 @@ static void look_for_detached(struct run_planes *planes)
 	for (i = 0; i < state.hook_count; i++)
 		detached |= !state.hooks[i].cgroup_id;
 	/* the mark is asked for last, as it is the first to go */
-	if (!detached || !plane_is_by_daemon(&reply_plane, bpffs))
+	if (!detached || !state_dir_is_daemons(&reply_state_dir, bpffs))
 		return;
 	log_gone("reply", false);
 	plane->pending = plane->detached = true;
 }
 
-bool run_planes_check(struct run_planes *planes)
+bool sections_check(struct sections *planes)
 {
 	bool tried = false;
 	int i;
 
 	look_for_detached(planes);
-	for (i = 0; i < RUN_PLANES; i++) {
-		struct run_plane *plane = &planes->plane[i];
+	for (i = 0; i < SECTIONS; i++) {
+		struct section *plane = &planes->plane[i];
 
 		if (plane->pending) {
 			tried = true;
@@ -325,8 +325,8 @@ bool run_planes_check(struct run_planes *planes)
 	return tried;
 }
 
-void run_planes_end(struct run_planes *planes)
+void sections_end(struct sections *planes)
 {
-	run_file_drop(planes->file);
-	run_file_drop(planes->wire_file);
+	config_file_drop(planes->file);
+	config_file_drop(planes->wire_file);
 }

@@ -18,14 +18,14 @@
 
 /* In the order in which they are loaded. */
 enum {
-	RUN_STEER,
-	RUN_REPLY,
-	RUN_WIRE,
-	RUN_PLANES
+	SECTION_STEER,
+	SECTION_REPLY,
+	SECTION_WIRE,
+	SECTIONS
 };
 
 /* One of the planes that the file has a section for. */
-struct run_plane {
+struct section {
 	bool loaded;	/* as some file had it */
 	bool pending;	/* not as the last one has it */
 	bool detached;	/* which is why it is pending */
@@ -34,13 +34,13 @@ struct run_plane {
 	struct err err;
 };
 
-struct run_planes {
+struct sections {
 	const struct context *context;
-	struct run_place *place;
+	struct daemon_netns *place;
 	struct run_steer *steer;
-	struct run_file *file;	    /* the last that was applied; NULL: none yet */
-	struct run_file *wire_file; /* the one that wire mode goes by; NULL: it is not loaded */
-	struct run_plane plane[RUN_PLANES];
+	struct config_file *file;      /* the last that was applied; NULL: none yet */
+	struct config_file *wire_file; /* the one that wire mode goes by; NULL: it is not loaded */
+	struct section plane[SECTIONS];
 };
 
 /*
@@ -48,17 +48,17 @@ struct run_planes {
  * last to load it: this one or, after a restart, one before it.  What a command has loaded stays.
  * 0; or -errno with *err set if it is the first file and nothing of it could be loaded.
  */
-int run_planes_apply(struct run_planes *planes, struct run_file *file, struct err *err);
+int sections_apply(struct sections *planes, struct config_file *file, struct err *err);
 /*
  * Tries again what is pending, and looks whether somebody else has unloaded a plane, which is said,
  * or detached it, which is mended.  Was anything tried?
  */
-bool run_planes_check(struct run_planes *planes);
+bool sections_check(struct sections *planes);
 /* Has the file a section for the plane? */
-bool run_plane_wanted(const struct run_config *config, int plane);
+bool section_wanted(const struct config *config, int plane);
 /* "wire" */
-const char *run_plane_name(int plane);
+const char *section_name(int plane);
 /* What is loaded stays. */
-void run_planes_end(struct run_planes *planes);
+void sections_end(struct sections *planes);
 
 #endif

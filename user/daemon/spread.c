@@ -23,12 +23,12 @@ struct said {
 
 struct run_spread {
 	struct loop_timer *soon;
-	struct steer_xdp_options wanted; /* ifcount 0: nothing is */
+	struct spread_options wanted; /* ifcount 0: nothing is */
 	struct ports ports;
 	char bpffs[PATH_MAX];
 	struct said said[SLUICE_SPREAD_LINKS]; /* of each interface that is wanted */
 	char trouble[768];		       /* of all of them */
-	struct steer_xdp now;
+	struct spread now;
 };
 
 /* --- what is said */
@@ -42,8 +42,8 @@ static void warn(const char *message, const char *ifname, const struct err *err)
 		log_field(&line, "iface", "%s", ifname);
 	if (err)
 		log_field(&line, "reason", "%s", err->what);
-	if (err && err->mend[0])
-		log_field(&line, "mend", "%s", err->mend);
+	if (err && err->hint[0])
+		log_field(&line, "mend", "%s", err->hint);
 	log_end(&line);
 }
 
@@ -78,17 +78,17 @@ static void on_left_out(const char *ifname, bool asked, const struct err *err, v
 	say_trouble(said->trouble, ifname, err);
 }
 
-static void say_in_force(const struct steer_xdp *xdp, __u32 at)
+static void say_in_force(const struct spread *xdp, __u32 at)
 {
 	const struct sluice_spread_link *link = &xdp->meta.links[at];
-	char cpus[STEER_CPUS_TEXT_MAX], mend[64];
+	char cpus[STEER_CPUS_TEXT_MAX], hint[64];
 	struct log_line line;
 
 	log_begin(&line, LOG_LEVEL_INFO, "steer: flows are spread over CPUs");
 	log_field(&line, "iface", "%s", link->name);
 	log_field(&line, "cpus", "%s",
 		  steer_cpus_text(xdp->meta.cpus, xdp->meta.cpu_count, cpus, sizeof(cpus)));
-	log_field(&line, "mode", "%s", steer_xdp_mode_name(link->mode));
+	log_field(&line, "mode", "%s", spread_mode_name(link->mode));
 	if (link->why[0])
 		log_field(&line, "not_native", "%s", link->why);
 	log_end(&line);
@@ -96,7 +96,7 @@ static void say_in_force(const struct steer_xdp *xdp, __u32 at)
 		return;
 	log_begin(&line, LOG_LEVEL_WARNING, "steer: " STEER_XDP_LOSES_VLAN);
 	log_field(&line, "iface", "%s", link->name);
-	log_field(&line, "mend", "%s", steer_xdp_vlan_mend(link->name, mend, sizeof(mend)));
+	log_field(&line, "mend", "%s", spread_vlan_hint(link->name, hint, sizeof(hint)));
 	log_end(&line);
 }
 
@@ -109,7 +109,7 @@ static void say_loaded(struct run_spread *spread)
 	for (i = 0; i < spread->wanted.ifcount; i++)
 		if (!spread->said[i].left_out)
 			spread->said[i].trouble[0] = '\0';
-	if (steer_xdp_read(spread->bpffs, &spread->now, &(struct err){ 0 }))
+	if (spread_read(spread->bpffs, &spread->now, &(struct err){ 0 }))
 		return;
 	for (i = 0; i < meta->link_count; i++) {
 		struct said *said = said_of(spread, meta->links[i].name);
@@ -131,7 +131,7 @@ static void load(struct run_spread *spread)
 
 	for (i = 0; i < spread->wanted.ifcount; i++)
 		spread->said[i].left_out = false;
-	result = steer_xdp_load(&spread->wanted, &err);
+	result = spread_load(&spread->wanted, &err);
 	if (result < 0) {
 		say_trouble(spread->trouble, NULL, &err);
 		return;
@@ -144,10 +144,10 @@ static void load(struct run_spread *spread)
 	say_loaded(spread);
 }
 
-void run_spread_apply(struct run_spread *spread, const struct steer_xdp_options *wanted,
-		      const struct ports *ports, const char *bpffs)
+void spread_section_apply(struct run_spread *spread, const struct spread_options *wanted,
+			  const struct ports *ports, const char *bpffs)
 {
-	run_spread_stop(spread);
+	spread_section_stop(spread);
 	spread->ports = *ports;
 	snprintf(spread->bpffs, sizeof(spread->bpffs), "%s", bpffs);
 	spread->wanted = *wanted;
@@ -160,14 +160,14 @@ void run_spread_apply(struct run_spread *spread, const struct steer_xdp_options 
 	load(spread);
 }
 
-void run_spread_stop(struct run_spread *spread)
+void spread_section_stop(struct run_spread *spread)
 {
 	spread->wanted.ifcount = 0;
 	memset(spread->said, 0, sizeof(spread->said));
 	spread->trouble[0] = '\0';
 }
 
-void run_spread_check(struct run_spread *spread)
+void spread_section_check(struct run_spread *spread)
 {
 	__u64 now = clock_now_us();
 	__u32 detached, i, resting = 0;
@@ -175,7 +175,7 @@ void run_spread_check(struct run_spread *spread)
 	for (i = 0; i < spread->wanted.ifcount; i++)
 		if (now < spread->said[i].rest_us)
 			resting |= 1U << i;
-	if (!spread->wanted.ifcount || !steer_xdp_is_due(&spread->wanted, resting, &detached))
+	if (!spread->wanted.ifcount || !spread_is_due(&spread->wanted, resting, &detached))
 		return;
 	for (i = 0; i < spread->wanted.ifcount; i++)
 		if (detached & 1U << i) {
@@ -188,10 +188,10 @@ void run_spread_check(struct run_spread *spread)
 
 static void on_soon(void *arg)
 {
-	run_spread_check(arg);
+	spread_section_check(arg);
 }
 
-void run_spread_link(struct run_spread *spread, const struct rtnl_link *link)
+void spread_section_link(struct run_spread *spread, const struct rtnl_link *link)
 {
 	struct said *said = said_of(spread, link->name);
 	bool known = said;
@@ -208,7 +208,7 @@ void run_spread_link(struct run_spread *spread, const struct rtnl_link *link)
 
 /* --- start and end */
 
-struct run_spread *run_spread_new(struct loop *loop)
+struct run_spread *spread_section_new(struct loop *loop)
 {
 	struct run_spread *spread = calloc(1, sizeof(*spread));
 
@@ -221,7 +221,7 @@ struct run_spread *run_spread_new(struct loop *loop)
 	return NULL;
 }
 
-void run_spread_free(struct run_spread *spread)
+void spread_section_free(struct run_spread *spread)
 {
 	free(spread);
 }

@@ -17,19 +17,19 @@
 struct run_spread;
 
 /* NULL: no memory. */
-struct run_spread *run_spread_new(struct loop *loop);
-void run_spread_free(struct run_spread *spread);
+struct run_spread *spread_section_new(struct loop *loop);
+void spread_section_free(struct run_spread *spread);
 /*
  * The plane was loaded with this `xdp` and `cpus` (what it shares with others is not looked at),
  * these ports and pins, all of which are copied.
  */
-void run_spread_apply(struct run_spread *spread, const struct steer_xdp_options *wanted,
-		      const struct ports *ports, const char *bpffs);
+void spread_section_apply(struct run_spread *spread, const struct spread_options *wanted,
+			  const struct ports *ports, const char *bpffs);
 /* The plane was unloaded. */
-void run_spread_stop(struct run_spread *spread);
+void spread_section_stop(struct run_spread *spread);
 /* Is all as it should be? If not, it is made so. */
-void run_spread_check(struct run_spread *spread);
+void spread_section_check(struct run_spread *spread);
 /* An interface of this namespace came, changed or went. */
-void run_spread_link(struct run_spread *spread, const struct rtnl_link *link);
+void spread_section_link(struct run_spread *spread, const struct rtnl_link *link);
 
 #endif

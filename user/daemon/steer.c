@@ -32,10 +32,10 @@ struct run_steer {
 	void (*changed)(void *arg);
 	void *arg;
 	struct steer_log *log;
-	struct steer_follow *follow; /* NULL: sweeps alone */
+	struct socket_events *follow; /* NULL: sweeps alone */
 	struct run_spread *spread;
 	struct loop_timer *regular, *after_news, *idle;
-	struct settle settle;
+	struct debounce debounce;
 	unsigned int streak;
 	struct steer_loader loader;
 	char bpffs[PATH_MAX];
@@ -49,7 +49,7 @@ struct run_steer {
 	char trouble[768];
 };
 
-unsigned int run_steer_groups(const struct run_steer *steer)
+unsigned int steer_section_groups(const struct run_steer *steer)
 {
 	return steer->groups;
 }
@@ -84,7 +84,7 @@ static void count_groups(struct run_steer *steer, unsigned int groups)
 
 static void rest(struct run_steer *steer, __u64 began, __u64 ended)
 {
-	bool waited = steer->settle.pending && steer->settle.first_us < steer->settle.rest_us;
+	bool waited = steer->debounce.pending && steer->debounce.first_us < steer->debounce.rest_us;
 	__u64 bound;
 
 	if (!waited)
@@ -92,9 +92,9 @@ static void rest(struct run_steer *steer, __u64 began, __u64 ended)
 	else if (steer->streak < STREAK_MAX)
 		steer->streak++;
 	bound = ended + ((__u64)REST_US << steer->streak);
-	settle_looked(&steer->settle, began, ended);
-	if (steer->settle.rest_us > bound)
-		steer->settle.rest_us = bound;
+	debounce_ran(&steer->debounce, began, ended);
+	if (steer->debounce.rest_us > bound)
+		steer->debounce.rest_us = bound;
 }
 
 /*
@@ -105,7 +105,7 @@ static void on_idle(void *arg)
 {
 	struct run_steer *steer = arg;
 
-	if (!steer->settle.pending)
+	if (!steer->debounce.pending)
 		steer_prepare(&steer->loader, steer->bpffs, &(struct err){ 0 });
 }
 
@@ -124,12 +124,12 @@ static void say_lost(struct run_steer *steer)
 /* Takes in what has been told of sockets. */
 static void hear(struct run_steer *steer)
 {
-	struct steer_heard heard;
+	struct socket_event_batch heard;
 	int result;
 
 	if (!steer->follow)
 		return;
-	result = steer_follow_read(steer->follow, &heard);
+	result = socket_events_read(steer->follow, &heard);
 	if (result)
 		log_warning("steer: news of sockets: %s", strerror(-result));
 	say_lost(steer);
@@ -145,7 +145,7 @@ static void sweep(struct run_steer *steer)
 
 	steer_log_begin(steer->log, steer->bound_ns);
 	steer->bound_ns = 0;
-	result = steer_sweep(&steer->loader, steer->bpffs, steer_log_news, steer->log, &err);
+	result = steer_sweep(&steer->loader, steer->bpffs, steer_log_event, steer->log, &err);
 	steer_log_end(steer->log, !result);
 	say_trouble(steer, result ? err.what : "");
 	rest(steer, began, clock_now_us());
@@ -170,7 +170,7 @@ static void on_settled(void *arg)
 {
 	struct run_steer *steer = arg;
 
-	if (steer->active && steer->settle.pending)
+	if (steer->active && steer->debounce.pending)
 		sweep(steer);
 }
 
@@ -178,12 +178,12 @@ static void look_soon(struct run_steer *steer)
 {
 	__u64 now = clock_now_us();
 
-	settle_news(&steer->settle, now);
+	debounce_event(&steer->debounce, now);
 	loop_timer_start(steer->after_news,
-			 steer->settle.due_us > now ? steer->settle.due_us - now : 0);
+			 steer->debounce.due_us > now ? steer->debounce.due_us - now : 0);
 }
 
-static void on_news(void *arg)
+static void on_events(void *arg)
 {
 	struct run_steer *steer = arg;
 
@@ -197,30 +197,30 @@ static void unfollow(struct run_steer *steer)
 {
 	if (!steer->follow)
 		return;
-	loop_forget(steer->loop, steer_follow_fd(steer->follow));
-	steer_follow_close(steer->follow);
+	loop_forget(steer->loop, socket_events_fd(steer->follow));
+	socket_events_close(steer->follow);
 	steer->follow = NULL;
 }
 
-static int follow_begin(struct run_steer *steer, const struct run_config *config,
+static int follow_begin(struct run_steer *steer, const struct config *config,
 			const struct steer_options *options, struct err *err)
 {
-	int result = steer_follow_open(&steer->follow, config->reply.cgroup, &options->ports,
-				       options->netns, err);
+	int result = socket_events_open(&steer->follow, config->reply.cgroup, &options->ports,
+					options->netns, err);
 
 	if (result)
 		return result;
 	steer->lost = steer->lost_due_us = 0;
-	result = loop_read(steer->loop, steer_follow_fd(steer->follow), on_news, steer);
+	result = loop_read(steer->loop, socket_events_fd(steer->follow), on_events, steer);
 	if (!result)
 		return 0;
-	steer_follow_close(steer->follow);
+	socket_events_close(steer->follow);
 	steer->follow = NULL;
 	return err_set(err, EXIT_ERROR, -result, "news of sockets: %s", strerror(-result));
 }
 
 /* Sweeps do without news. */
-static void follow(struct run_steer *steer, const struct run_config *config,
+static void follow(struct run_steer *steer, const struct config *config,
 		   const struct steer_options *options)
 {
 	struct log_line line;
@@ -264,7 +264,7 @@ static int load(struct run_steer *steer, const struct steer_options *options, st
 
 	steer_read(options->bpffs, &before, &(struct err){ 0 });
 	steer_log_begin(steer->log, 0);
-	result = steer_load(&steer->loader, options, steer_log_news, steer->log, &groups, err);
+	result = steer_load(&steer->loader, options, steer_log_event, steer->log, &groups, err);
 	steer_log_end(steer->log, !result);
 	if (result)
 		return result;
@@ -273,7 +273,7 @@ static int load(struct run_steer *steer, const struct steer_options *options, st
 	return 0;
 }
 
-int run_steer_apply(struct run_steer *steer, const struct run_config *wanted, struct err *err)
+int steer_section_apply(struct run_steer *steer, const struct config *wanted, struct err *err)
 {
 	struct steer_options options = wanted->steer;
 	int result;
@@ -289,7 +289,7 @@ int run_steer_apply(struct run_steer *steer, const struct run_config *wanted, st
 	if (result)
 		return result;
 	/* as 'steer load' does: what is not named is not spread */
-	run_spread_apply(steer->spread, &wanted->steer_xdp, &options.ports, options.bpffs);
+	spread_section_apply(steer->spread, &wanted->spread, &options.ports, options.bpffs);
 	snprintf(steer->bpffs, sizeof(steer->bpffs), "%s", options.bpffs);
 	steer->interval_us = wanted->steer_sweep_s * 1000000;
 	steer->active = true;
@@ -300,16 +300,16 @@ int run_steer_apply(struct run_steer *steer, const struct run_config *wanted, st
 	return 0;
 }
 
-void run_steer_drop(struct run_steer *steer, const char *bpffs)
+void steer_section_drop(struct run_steer *steer, const char *bpffs)
 {
 	struct err err;
 	int pins;
 
 	unfollow(steer);
-	run_spread_stop(steer->spread);
+	spread_section_stop(steer->spread);
 	steer->active = false;
 	steer_log_begin(steer->log, 0);
-	pins = steer_unload(bpffs, true, steer_log_news, steer->log, &err);
+	pins = steer_unload(bpffs, true, steer_log_event, steer->log, &err);
 	steer_log_end(steer->log, true);
 	if (pins < 0)
 		log_err(&err);
@@ -318,44 +318,44 @@ void run_steer_drop(struct run_steer *steer, const char *bpffs)
 	count_groups(steer, 0);
 }
 
-void run_steer_check(struct run_steer *steer)
+void steer_section_check(struct run_steer *steer)
 {
-	run_spread_check(steer->spread);
+	spread_section_check(steer->spread);
 }
 
-void run_steer_link(struct run_steer *steer, const struct rtnl_link *link)
+void steer_section_link(struct run_steer *steer, const struct rtnl_link *link)
 {
-	run_spread_link(steer->spread, link);
+	spread_section_link(steer->spread, link);
 }
 
 /* --- start and end */
 
-struct run_steer *run_steer_new(struct loop *loop, void (*changed)(void *arg), void *arg)
+struct run_steer *steer_section_new(struct loop *loop, void (*changed)(void *arg), void *arg)
 {
 	struct run_steer *steer = calloc(1, sizeof(*steer));
 
 	if (!steer)
 		return NULL;
 	*steer = (struct run_steer){ .loop = loop, .changed = changed, .arg = arg };
-	steer->settle.quiet_us = QUIET_US;
-	steer->settle.bound_us = BOUND_US;
+	steer->debounce.quiet_us = QUIET_US;
+	steer->debounce.bound_us = BOUND_US;
 	steer->log = steer_log_new();
-	steer->spread = run_spread_new(loop);
+	steer->spread = spread_section_new(loop);
 	steer->regular = loop_timer(loop, false, on_time, steer);
 	steer->after_news = loop_timer(loop, false, on_settled, steer);
 	steer->idle = loop_timer(loop, false, on_idle, steer);
 	if (steer->log && steer->spread && steer->regular && steer->after_news && steer->idle)
 		return steer;
-	run_steer_free(steer);
+	steer_section_free(steer);
 	return NULL;
 }
 
-void run_steer_free(struct run_steer *steer)
+void steer_section_free(struct run_steer *steer)
 {
 	if (!steer)
 		return;
 	unfollow(steer);
-	run_spread_free(steer->spread);
+	spread_section_free(steer->spread);
 	steer_log_free(steer->log);
 	steer_loader_close(&steer->loader);
 	free(steer);

@@ -17,23 +17,23 @@
 struct run_steer;
 
 /* `changed` is called when the number of groups is another. NULL: no memory. */
-struct run_steer *run_steer_new(struct loop *loop, void (*changed)(void *arg), void *arg);
+struct run_steer *steer_section_new(struct loop *loop, void (*changed)(void *arg), void *arg);
 /* Before the loop is freed. What is loaded stays. */
-void run_steer_free(struct run_steer *steer);
+void steer_section_free(struct run_steer *steer);
 /*
  * Loads, or changes in place, what the configuration says, which has the section.  0, or -errno
  * with *err set and what was in force still in force.
  */
-int run_steer_apply(struct run_steer *steer, const struct run_config *wanted, struct err *err);
+int steer_section_apply(struct run_steer *steer, const struct config *wanted, struct err *err);
 /*
  * Unloads what this daemon or one before it has loaded; what a command was the last to load stays.
  */
-void run_steer_drop(struct run_steer *steer, const char *bpffs);
+void steer_section_drop(struct run_steer *steer, const char *bpffs);
 /* Looks for what no news tell of: whether somebody has detached what spreads flows over CPUs. */
-void run_steer_check(struct run_steer *steer);
+void steer_section_check(struct run_steer *steer);
 /* An interface of this namespace came, changed or went. */
-void run_steer_link(struct run_steer *steer, const struct rtnl_link *link);
+void steer_section_link(struct run_steer *steer, const struct rtnl_link *link);
 /* Groups that are steered. */
-unsigned int run_steer_groups(const struct run_steer *steer);
+unsigned int steer_section_groups(const struct run_steer *steer);
 
 #endif

@@ -58,7 +58,7 @@ static struct trouble *trouble_find(struct steer_log *log, __u64 hash)
 }
 
 /* Is it new?  One without room here stays new, and unsaid. */
-static bool trouble_is_new(struct steer_log *log, const struct steer_news *news)
+static bool trouble_is_new(struct steer_log *log, const struct steer_event *news)
 {
 	struct trouble *known;
 	char text[512] = "left out";
@@ -66,7 +66,7 @@ static bool trouble_is_new(struct steer_log *log, const struct steer_news *news)
 
 	/* how many are left out, and which, is the namespace's to change as it likes */
 	if (news->event != STEER_GROUPS_LEFT_OUT)
-		steer_news_text(news, text, sizeof(text));
+		steer_event_text(news, text, sizeof(text));
 	hash = hash_text(text, news->group->netns);
 	known = trouble_find(log, hash);
 	if (known) {
@@ -81,7 +81,7 @@ static bool trouble_is_new(struct steer_log *log, const struct steer_news *news)
 
 /* --- lines */
 
-static void say(const struct steer_log *log, const struct steer_news *news, enum log_level level)
+static void say(const struct steer_log *log, const struct steer_event *news, enum log_level level)
 {
 	char message[64], address[STEER_GROUP_TEXT_MAX];
 	struct log_line line;
@@ -108,7 +108,7 @@ static void say(const struct steer_log *log, const struct steer_news *news, enum
 	log_end(&line);
 }
 
-void steer_log_news(const struct steer_news *news, void *arg)
+void steer_log_event(const struct steer_event *news, void *arg)
 {
 	struct steer_log *log = arg;
 

@@ -17,8 +17,8 @@ struct steer_log *steer_log_new(void);
 void steer_log_free(struct steer_log *log);
 /* A sweep begins, since a socket was bound at bound_ns (CLOCK_MONOTONIC), or 0. */
 void steer_log_begin(struct steer_log *log, __u64 bound_ns);
-/* A steer_news_fn; arg is the log. */
-void steer_log_news(const struct steer_news *news, void *arg);
+/* A steer_event_fn; arg is the log. */
+void steer_log_event(const struct steer_event *news, void *arg);
 /* It has ended, and had looked at all or not. */
 void steer_log_end(struct steer_log *log, bool complete);
 /* Groups that the last sweep found, or put, in our hands. */

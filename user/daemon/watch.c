@@ -25,9 +25,9 @@ struct netns_watch {
 	struct watch *watch;
 	struct rtnl *rtnl; /* NULL: not watched */
 	struct loop_timer *refresh;
-	struct settle routes; /* and addresses, which have routes of their own */
-	__u64 read_us;	      /* when the events in hand were read */
-	bool deaf;	      /* its events cannot be handled now, and so are not waited for */
+	struct debounce routes; /* and addresses, which have routes of their own */
+	__u64 read_us;		/* when the events in hand were read */
+	bool deaf;		/* its events cannot be handled now, and so are not waited for */
 };
 
 enum {
@@ -38,7 +38,7 @@ enum {
 
 struct watch {
 	struct watch_settings set;
-	struct run_file *file; /* NULL: wire mode is not loaded */
+	struct config_file *file; /* NULL: wire mode is not loaded */
 	struct netns_watch netns[NETNS_COUNT];
 	struct follow *follow;
 	struct loop_timer *retry;
@@ -77,11 +77,11 @@ static void sync_interfaces(struct watch *watch)
 {
 	struct log_line line;
 	struct err err;
-	int result = run_place_enter(watch->set.place, &err);
+	int result = daemon_netns_enter(watch->set.place, &err);
 
 	if (!result) {
 		result = follow_sync(watch->follow, &err);
-		run_place_leave(watch->set.place);
+		daemon_netns_leave(watch->set.place);
 		listen_again(&watch->netns[WIRE]);
 	}
 	if (result) {
@@ -110,10 +110,10 @@ void watch_check(struct watch *watch)
 	bool lost;
 
 	if (!watch->file || loop_timer_runs(watch->retry) ||
-	    run_place_enter(watch->set.place, &err))
+	    daemon_netns_enter(watch->set.place, &err))
 		return;
 	lost = follow_has_lost(watch->follow);
-	run_place_leave(watch->set.place);
+	daemon_netns_leave(watch->set.place);
 	if (lost)
 		sync_interfaces(watch);
 }
@@ -130,7 +130,7 @@ static void on_route(void *arg)
 	struct netns_watch *netns = arg;
 	__u64 now = clock_now_us();
 
-	settle_news(&netns->routes, now);
+	debounce_event(&netns->routes, now);
 	loop_timer_start(netns->refresh,
 			 netns->routes.due_us > now ? netns->routes.due_us - now : 0);
 }
@@ -164,20 +164,20 @@ static int refresh_routes(struct netns_watch *netns)
 static void on_refresh(void *arg)
 {
 	struct netns_watch *netns = arg;
-	const struct run_place *place = netns->watch->set.place;
+	const struct daemon_netns *place = netns->watch->set.place;
 	__u64 began = clock_now_us();
 	struct err err;
 	int result;
 
-	if (is_away(netns) && run_place_enter(place, &err)) {
+	if (is_away(netns) && daemon_netns_enter(place, &err)) {
 		log_err(&err);
 		loop_timer_start(netns->refresh, BARRED_US);
 		return;
 	}
 	result = refresh_routes(netns);
 	if (is_away(netns))
-		run_place_leave(place);
-	settle_looked(&netns->routes, began, clock_now_us());
+		daemon_netns_leave(place);
+	debounce_ran(&netns->routes, began, clock_now_us());
 	/* A table that changes faster than it can be read, or is locked, is not up to date yet. */
 	if (result == -EAGAIN || result == -EBUSY)
 		on_route(netns);
@@ -192,7 +192,7 @@ static void on_link(const struct rtnl_link *link, void *arg)
 	if (has_wire(netns))
 		follow_link(netns->watch->follow, link, netns->read_us);
 	if (!is_away(netns))
-		run_steer_link(netns->watch->set.steer, link);
+		steer_section_link(netns->watch->set.steer, link);
 }
 
 static void on_gone(const struct rtnl_link *link, void *arg)
@@ -202,7 +202,7 @@ static void on_gone(const struct rtnl_link *link, void *arg)
 	if (has_wire(netns))
 		follow_gone(netns->watch->follow, link);
 	if (!is_away(netns))
-		run_steer_link(netns->watch->set.steer, link);
+		steer_section_link(netns->watch->set.steer, link);
 }
 
 static void on_lost(void *arg)
@@ -214,7 +214,7 @@ static void on_lost(void *arg)
 	loop_timer_start(netns->watch->retry, 0);
 }
 
-static const struct rtnl_news events = { on_link, on_gone, on_route, on_route, on_lost };
+static const struct rtnl_handlers events = { on_link, on_gone, on_route, on_route, on_lost };
 
 static void on_readable(void *arg)
 {
@@ -225,7 +225,7 @@ static void on_readable(void *arg)
 	int result;
 
 	netns->read_us = clock_now_us();
-	if (is_away(netns) && run_place_enter(watch->set.place, &err)) {
+	if (is_away(netns) && daemon_netns_enter(watch->set.place, &err)) {
 		/* They stay in the socket, which would be readable again at once. */
 		loop_forget(watch->set.loop, rtnl_fd(netns->rtnl));
 		netns->deaf = true;
@@ -234,7 +234,7 @@ static void on_readable(void *arg)
 	}
 	result = rtnl_read(netns->rtnl);
 	if (is_away(netns))
-		run_place_leave(watch->set.place);
+		daemon_netns_leave(watch->set.place);
 	if (result)
 		log_warning("news of the kernel: %s", strerror(-result));
 	if (follow_wants_sync(watch->follow))
@@ -271,26 +271,26 @@ static int listen_away(struct watch *watch, struct err *err)
 
 	if (watch->set.place->wire_fd < 0 || netns->rtnl)
 		return 0;
-	result = run_place_enter(watch->set.place, err);
+	result = daemon_netns_enter(watch->set.place, err);
 	if (result)
 		return result;
 	result = listen_in(netns, err);
-	run_place_leave(watch->set.place);
+	daemon_netns_leave(watch->set.place);
 	/* what came between the load and this */
 	if (!result)
 		on_route(netns);
 	return result;
 }
 
-void watch_file(struct watch *watch, struct run_file *file)
+void watch_file(struct watch *watch, struct config_file *file)
 {
 	struct err err;
 	int i;
 
 	if (file == watch->file)
 		return;
-	run_file_drop(watch->file);
-	watch->file = file ? run_file_hold(file) : NULL;
+	config_file_drop(watch->file);
+	watch->file = file ? config_file_hold(file) : NULL;
 	follow_options(watch->follow, file ? &file->config.wire : NULL);
 	if (!file)
 		return;
@@ -337,6 +337,6 @@ void watch_free(struct watch *watch)
 	for (i = 0; i < NETNS_COUNT; i++)
 		rtnl_close(watch->netns[i].rtnl);
 	follow_free(watch->follow);
-	run_file_drop(watch->file);
+	config_file_drop(watch->file);
 	free(watch);
 }

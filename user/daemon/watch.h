@@ -16,7 +16,7 @@ struct watch;
 
 struct watch_settings {
 	struct loop *loop;
-	const struct run_place *place;
+	const struct daemon_netns *place;
 	struct run_steer *steer; /* also receives the link events of the own namespace */
 	loop_fn changed;	 /* called when the number of wired interfaces may have changed */
 	void *arg;
@@ -29,7 +29,7 @@ void watch_free(struct watch *watch);
 /* Listens in the own namespace. 0, or -errno with *err set. */
 int watch_start(struct watch *watch, struct err *err);
 /* Wire mode is loaded as @file has it; NULL: it is not loaded. */
-void watch_file(struct watch *watch, struct run_file *file);
+void watch_file(struct watch *watch, struct config_file *file);
 /* Looks for interfaces that another process has detached, and attaches them again. */
 void watch_check(struct watch *watch);
 /* Interfaces that wire mode is attached to. */

@@ -15,7 +15,7 @@ int cgroup_root_path(const struct context *context, char path[PATH_MAX], struct 
 	if (!mounts_cgroup2(path, PATH_MAX)) {
 		if (mounts_is_cgroup2_root(path))
 			return 0;
-		return err_mend(
+		return err_hint(
 			err,
 			err_set(err, EXIT_USAGE, EINVAL,
 				"cgroup %s: it is a container's subtree, not the host's root",
@@ -23,7 +23,7 @@ int cgroup_root_path(const struct context *context, char path[PATH_MAX], struct 
 			"mount the host's root and name it with --cgroup, or name this one"
 			" if its sockets alone are meant");
 	}
-	return err_mend(err,
+	return err_hint(err,
 			err_set(err, EXIT_LACKING, ENOENT, "no cgroup2 file system is mounted"),
 			"mount one ('mount -t cgroup2 cgroup2 /sys/fs/cgroup/unified'), or name a"
 			" directory with --cgroup");

@@ -27,7 +27,7 @@ static const struct table {
 	{ "steer", STEER, &steer_needs },
 };
 
-const char *check_plane_name(enum check_plane plane)
+const char *check_object_name(enum check_object plane)
 {
 	static const char *const names[] = { [CHECK_REPLY] = "reply", [CHECK_STEER] = "steer" };
 
@@ -54,7 +54,7 @@ static bool may_probe(const struct need *need, struct probe *probe)
 	if (!count && !(need->takes && probe->bpf_refused))
 		return true;
 	need_answer(probe, FEATURE_REFUSED,
-		    !count	? NEED_SECCOMP_MEND
+		    !count	? NEED_SECCOMP_HINT
 		    : count > 1 ? "grant them"
 				: "grant it",
 		    "not known without %s", count ? list : "bpf(2)");
@@ -74,7 +74,7 @@ static enum feature probe_row(const struct need *need, struct probe *probe)
 static void describe(struct check_finding *finding, const struct need *need, enum feature answer,
 		     const struct probe *probe)
 {
-	char *reason = finding->reason, *mend = finding->mend;
+	char *reason = finding->reason, *hint = finding->hint;
 	size_t size = sizeof(finding->reason), used;
 
 	if (probe->reason[0])
@@ -91,15 +91,15 @@ static void describe(struct check_finding *finding, const struct need *need, enu
 	used = strlen(reason);
 	if (finding->result == CHECK_WARN && answer != FEATURE_LIMITED && need->fallback)
 		snprintf(reason + used, size - used, "; instead: %s", need->fallback);
-	size = sizeof(finding->mend);
-	if (probe->mend[0])
-		snprintf(mend, size, "%s", probe->mend);
+	size = sizeof(finding->hint);
+	if (probe->hint[0])
+		snprintf(hint, size, "%s", probe->hint);
 	else if (answer == FEATURE_REFUSED)
-		snprintf(mend, size, "%s", NEED_SECCOMP_MEND);
-	else if (need->mend)
-		snprintf(mend, size, "%s", need->mend);
+		snprintf(hint, size, "%s", NEED_SECCOMP_HINT);
+	else if (need->hint)
+		snprintf(hint, size, "%s", need->hint);
 	else if (need->since)
-		snprintf(mend, size, "a kernel from %s on, built with it", need->since);
+		snprintf(hint, size, "a kernel from %s on, built with it", need->since);
 }
 
 static void check_row(const struct table *table, const struct need *need, struct probe *probe,
@@ -108,7 +108,7 @@ static void check_row(const struct table *table, const struct need *need, struct
 	enum feature answer = FEATURE_REFUSED;
 
 	*finding = (struct check_finding){ .plane = table->name, .name = need->name };
-	probe->reason[0] = probe->mend[0] = '\0';
+	probe->reason[0] = probe->hint[0] = '\0';
 	finding->unknown = !may_probe(need, probe);
 	if (!finding->unknown)
 		answer = probe_row(need, probe);
@@ -132,8 +132,8 @@ static void fallback_add(struct check_verdict *verdict, const struct need *need)
 	verdict->fallback[verdict->fallbacks++] = need->fallback;
 }
 
-static void judge(struct check_verdict *verdict, const struct need *need, bool optional,
-		  const struct check_finding *finding)
+static void classify(struct check_verdict *verdict, const struct need *need, bool optional,
+		     const struct check_finding *finding)
 {
 	bool first = verdict->state != CHECK_MISSING;
 	size_t used = strlen(verdict->missing);
@@ -157,7 +157,7 @@ static void judge(struct check_verdict *verdict, const struct need *need, bool o
 static void check_table(const struct table *table, struct probe *probe, unsigned int planes,
 			struct check_report *report)
 {
-	enum check_plane plane;
+	enum check_object plane;
 	size_t i;
 
 	for (i = 0; i < table->needs->count && report->count < CHECK_FINDINGS_MAX; i++) {
@@ -165,10 +165,10 @@ static void check_table(const struct table *table, struct probe *probe, unsigned
 		const struct need *need = &table->needs->row[i];
 
 		check_row(table, need, probe, planes, finding);
-		for (plane = 0; plane < CHECK_PLANES; plane++)
+		for (plane = 0; plane < CHECK_OBJECTS; plane++)
 			if (table->planes & planes & 1U << plane)
-				judge(&report->verdict[plane], need,
-				      optional_for(need) & 1U << plane, finding);
+				classify(&report->verdict[plane], need,
+					 optional_for(need) & 1U << plane, finding);
 	}
 }
 
@@ -177,7 +177,7 @@ void check_run(const struct check_settings *settings, struct check_report *repor
 	libbpf_print_fn_t print = libbpf_set_print(NULL);
 	struct probe probe = { .bpffs = settings->bpffs, .cgroup = settings->cgroup };
 	struct btf *vmlinux = btf__load_vmlinux_btf(), *module = NULL;
-	enum check_plane plane;
+	enum check_object plane;
 	size_t i;
 
 	if (vmlinux && !access("/sys/kernel/btf/nf_conntrack", R_OK))
@@ -185,7 +185,7 @@ void check_run(const struct check_settings *settings, struct check_report *repor
 	probe.vmlinux = vmlinux;
 	probe.conntrack = module ? module : vmlinux;
 	memset(report, 0, sizeof(*report));
-	for (plane = 0; plane < CHECK_PLANES; plane++)
+	for (plane = 0; plane < CHECK_OBJECTS; plane++)
 		report->verdict[plane].asked = settings->planes & 1U << plane;
 	for (i = 0; i < sizeof(tables) / sizeof(*tables); i++)
 		if (tables[i].planes & settings->planes)

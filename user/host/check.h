@@ -32,7 +32,7 @@ struct check_finding {
 	bool permission; /* a permission is missing, not a part of the kernel */
 	bool unknown;	 /* a permission is missing to find out */
 	char reason[512];
-	char mend[256]; /* empty if ok */
+	char hint[256]; /* empty if ok */
 };
 
 struct check_verdict {
@@ -47,17 +47,17 @@ struct check_verdict {
 struct check_report {
 	size_t count;
 	struct check_finding finding[CHECK_FINDINGS_MAX];
-	struct check_verdict verdict[CHECK_PLANES];
+	struct check_verdict verdict[CHECK_OBJECTS];
 };
 
 struct check_settings {
-	unsigned int planes; /* bit 1 << enum check_plane */
+	unsigned int planes; /* bit 1 << enum check_object */
 	const char *bpffs;   /* the pins folder, which need not exist */
 	const char *cgroup;  /* NULL: as in mountinfo */
 };
 
 /* "reply" or "steer" */
-const char *check_plane_name(enum check_plane plane);
+const char *check_object_name(enum check_object plane);
 /* Probes the rows of the planes that are asked for.  Leaves nothing behind, changes nothing. */
 void check_run(const struct check_settings *settings, struct check_report *report);
 

@@ -22,7 +22,7 @@
  * The folders that any version has made below DIR; what else is there is not ours.  That of
  * steering holds folders, and programs that their pins do not detach.
  */
-static const char *const planes[] = { "reply", "wire", "meet", CLAIM_FOLDER };
+static const char *const planes[] = { "reply", "wire", "meet", DAEMON_LOCK_DIR };
 
 /* Links, programs and maps are freed after an RCU grace period and a work queue. */
 #define FREE_TRIES   30
@@ -31,7 +31,7 @@ static const char *const planes[] = { "reply", "wire", "meet", CLAIM_FOLDER };
 /* The daemon's claim stays while it runs; it is no pin. */
 static bool is_claimed(const char *bpffs, const char *name)
 {
-	int pid = strcmp(name, CLAIM_FOLDER) ? 0 : claim_holder(bpffs);
+	int pid = strcmp(name, DAEMON_LOCK_DIR) ? 0 : daemon_lock_holder(bpffs);
 
 	if (pid)
 		log_warning("'sluice run' goes on, and loads again when it is told to reload"
@@ -40,7 +40,7 @@ static bool is_claimed(const char *bpffs, const char *name)
 	return pid;
 }
 
-static void on_steer_news(const struct steer_news *news, void *arg)
+static void on_steer_event(const struct steer_event *news, void *arg)
 {
 	*(int *)arg += news->event == STEER_GROUP_RELEASED;
 }
@@ -52,7 +52,7 @@ static int steer_cleanup(const char *bpffs, bool locked, int *groups, struct err
 	int result;
 
 	if (!locked) {
-		result = steer_unload(bpffs, false, on_steer_news, groups, &(struct err){ 0 });
+		result = steer_unload(bpffs, false, on_steer_event, groups, &(struct err){ 0 });
 		return result > 0 ? result : 0;
 	}
 	result = steer_remove(bpffs, &removed, err);

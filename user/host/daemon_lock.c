@@ -21,7 +21,8 @@ static int folder_open(const char *bpffs)
 {
 	char path[PATH_MAX];
 
-	return open(pins_path(bpffs, CLAIM_FOLDER, NULL, path), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	return open(pins_path(bpffs, DAEMON_LOCK_DIR, NULL, path),
+		    O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 }
 
 /* The process that locks a file, from /proc/locks; 0 if this pid namespace does not have it. */
@@ -52,7 +53,7 @@ static int taken(const char *bpffs, int fd, struct err *err)
 
 	if (pid > 0)
 		snprintf(who, sizeof(who), "process %d", pid);
-	return err_mend(err,
+	return err_hint(err,
 			err_set(err, EXIT_CONFLICT, EBUSY,
 				"pins folder %s: 'sluice run' has it already, %s", bpffs, who),
 			"end that one first, or give this one a folder of its own with --bpffs");
@@ -82,7 +83,7 @@ static int take_locked(const char *bpffs, struct err *err)
 	char path[PATH_MAX];
 	int fd, result;
 
-	pins_path(bpffs, CLAIM_FOLDER, NULL, path);
+	pins_path(bpffs, DAEMON_LOCK_DIR, NULL, path);
 	if (mkdir(path, 0700) && errno != EEXIST)
 		return err_set(err, EXIT_ERROR, errno, "%s: %s", path, strerror(errno));
 	fd = folder_open(bpffs);
@@ -96,7 +97,7 @@ static int take_locked(const char *bpffs, struct err *err)
 }
 
 /* Under the lock of the pins, so that nobody removes the folder that is being claimed. */
-int claim_take(const char *bpffs, struct err *err)
+int daemon_lock_take(const char *bpffs, struct err *err)
 {
 	struct pins pins;
 	int result = pins_lock(&pins, bpffs, true, err);
@@ -108,19 +109,19 @@ int claim_take(const char *bpffs, struct err *err)
 	return result;
 }
 
-void claim_drop(const char *bpffs, int claim_fd)
+void daemon_lock_release(const char *bpffs, int lock_fd)
 {
 	char path[PATH_MAX];
 	struct pins pins;
 	int locked = pins_lock(&pins, bpffs, false, &(struct err){ 0 });
 
-	rmdir(pins_path(bpffs, CLAIM_FOLDER, NULL, path));
-	close(claim_fd);
+	rmdir(pins_path(bpffs, DAEMON_LOCK_DIR, NULL, path));
+	close(lock_fd);
 	if (!locked)
 		pins_unlock(&pins);
 }
 
-int claim_holder(const char *bpffs)
+int daemon_lock_holder(const char *bpffs)
 {
 	int fd = folder_open(bpffs), pid = 0;
 

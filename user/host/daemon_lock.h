@@ -11,13 +11,13 @@
 
 #include "base/err.h"
 
-#define CLAIM_FOLDER "daemon"
+#define DAEMON_LOCK_DIR "daemon"
 
 /* The descriptor that holds the claim; -EBUSY with EXIT_CONFLICT if another process has it. */
-int claim_take(const char *bpffs, struct err *err);
+int daemon_lock_take(const char *bpffs, struct err *err);
 /* Also removes the folder, and DIR if nothing is pinned there. */
-void claim_drop(const char *bpffs, int claim_fd);
+void daemon_lock_release(const char *bpffs, int lock_fd);
 /* Has a daemon claimed DIR? Its process id, 0 if there is none, -1 if it is not to be seen. */
-int claim_holder(const char *bpffs);
+int daemon_lock_holder(const char *bpffs);
 
 #endif

@@ -46,7 +46,7 @@ static enum feature memory(const struct need *need, struct probe *probe)
 
 	if (answer != FEATURE_REFUSED)
 		return answer;
-	return need_answer(probe, answer, HOOKS_MEMLOCK_MEND,
+	return need_answer(probe, answer, LINKS_MEMLOCK_HINT,
 			   "RLIMIT_MEMLOCK is too low (kernels before 5.11 count maps to it)");
 }
 
@@ -157,17 +157,17 @@ static const struct need rows[] = {
 	  .probe = bpf,
 	  .takes = NEED_BPF,
 	  .since = "3.18",
-	  .mend = NEED_SECCOMP_MEND },
+	  .hint = NEED_SECCOMP_HINT },
 	{ .name = "memory for maps",
 	  .why = "the flow table and its like",
 	  .probe = memory,
 	  .takes = NEED_BPF,
-	  .mend = "raise the cgroup's memory limit" },
+	  .hint = "raise the cgroup's memory limit" },
 	{ .name = "BTF",
 	  .why = "tells programs the kernel's layout (CO-RE)",
 	  .probe = btf,
 	  .since = "5.2",
-	  .mend = "a kernel built with CONFIG_DEBUG_INFO_BTF" },
+	  .hint = "a kernel built with CONFIG_DEBUG_INFO_BTF" },
 	{ .name = "bpffs", .probe = bpffs },
 	{ .name = "cgroup2", .probe = cgroup, .optional = STEER, .fallback = STEER_SWEEP_FALLBACK },
 	{ .name = "iter/task_file",

@@ -4,10 +4,10 @@
 
 #include "kernel/need.h"
 
-enum check_plane {
+enum check_object {
 	CHECK_REPLY,
 	CHECK_STEER,
-	CHECK_PLANES
+	CHECK_OBJECTS
 };
 
 /* What more than one plane needs. */

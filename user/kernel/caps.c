@@ -77,7 +77,7 @@ static void list(const int *caps, size_t n, char text[LIST_MAX])
 				 caps_name(caps[i], name));
 }
 
-static int mend(const int *missing, size_t n, struct err *err)
+static int hint(const int *missing, size_t n, struct err *err)
 {
 	bool stands_in = false;
 	size_t i;
@@ -85,11 +85,11 @@ static int mend(const int *missing, size_t n, struct err *err)
 	for (i = 0; i < n; i++)
 		stands_in |= sys_admin_stands_in(missing[i]);
 	if (!caps_host_userns())
-		return err_mend(
+		return err_hint(
 			err, -EPERM,
 			"this is a user namespace, where they do not reach the host: run in "
 			"the host's (no userns-remap, no rootless container)");
-	return err_mend(err, -EPERM,
+	return err_hint(err, -EPERM,
 			"run as root, or grant %s: setcap(8) on the program file, "
 			"securityContext.capabilities in a pod%s",
 			n > 1 ? "them" : "it",
@@ -109,5 +109,5 @@ int caps_require(const char *what, const int *caps, size_t n, struct err *err)
 		return 0;
 	list(missing, count, text);
 	err_set(err, EXIT_PERMISSION, EPERM, "%s needs %s, which this process lacks", what, text);
-	return mend(missing, count, err);
+	return hint(missing, count, err);
 }

@@ -244,7 +244,7 @@ static int fill(struct inet *inet, const struct nl_dump *dump, uint8_t family)
 static int refused(const char *what, int result, struct err *err)
 {
 	if (result == -EAGAIN)
-		return err_mend(err,
+		return err_hint(err,
 				err_set(err, EXIT_ERROR, EAGAIN,
 					"the %s of this host change faster than they can be read",
 					what),
@@ -283,9 +283,9 @@ static int read_sockets(struct inet *inet, struct err *err)
 	if (!result)
 		result = fill(inet, &dump_sockets, AF_INET6);
 	if (!result)
-		result = owner_find(inet->socket, inet->sockets);
+		result = socket_owner_find(inet->socket, inet->sockets);
 	if (result == -ENOENT || result == -EPROTONOSUPPORT)
-		return err_mend(err,
+		return err_hint(err,
 				err_set(err, EXIT_LACKING, -result,
 					"the kernel cannot list UDP sockets: it lacks udp_diag "
 					"(CONFIG_INET_UDP_DIAG, Linux 3.3)"),

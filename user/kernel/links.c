@@ -25,12 +25,12 @@ static int libbpf_print(enum libbpf_print_level level, const char *fmt, va_list 
 	return 0;
 }
 
-void hooks_libbpf_log(void)
+void links_libbpf_log(void)
 {
 	libbpf_set_print(libbpf_print);
 }
 
-bool hooks_kernel_has_struct(const char *name)
+bool kernel_has_struct(const char *name)
 {
 	struct btf *btf = btf__load_vmlinux_btf();
 	bool has = btf && btf__find_by_name_kind(btf, name, BTF_KIND_STRUCT) > 0;
@@ -73,30 +73,30 @@ static const char *last_lines(const char *log, int lines, size_t room)
 	return shown < end ? shown : at;
 }
 
-int hooks_load_error(const char *what, int error, const char *verifier_log, struct err *err)
+int links_load_error(const char *what, int error, const char *verifier_log, struct err *err)
 {
 	char path[PATH_MAX] = "";
 
 	if (!verifier_log[0] && error == EPERM && !caps_have(CAP_SYS_RESOURCE))
-		return err_mend(err,
+		return err_hint(err,
 				err_set(err, EXIT_PERMISSION, error,
 					"%s: the kernel refused to create a map or program: most"
 					" likely RLIMIT_MEMLOCK is too low (kernels before 5.11"
 					" count maps to it)",
 					what),
-				HOOKS_MEMLOCK_MEND);
+				LINKS_MEMLOCK_HINT);
 	if (!verifier_log[0]) {
 		err_set(err, error == EPERM ? EXIT_PERMISSION : EXIT_LACKING, error,
 			"%s: the kernel refused to create a map or program: %s", what,
 			strerror(error));
-		return err_mend(err, -error, "'sluice check' says what this kernel lacks");
+		return err_hint(err, -error, "'sluice check' says what this kernel lacks");
 	}
 	keep_log(verifier_log, path, sizeof(path));
 	err_set(err, EXIT_LACKING, error, "%s: the kernel's verifier refused a program: %s", what,
 		strerror(error));
 	snprintf(err->detail, sizeof(err->detail), "%s",
 		 last_lines(verifier_log, LOG_LINES_SHOWN, sizeof(err->detail)));
-	return err_mend(err, -error,
+	return err_hint(err, -error,
 			"the verifier's whole log is in %s; 'sluice check' says what"
 			" this kernel lacks",
 			*path ? path : "(it could not be written)");
@@ -286,7 +286,7 @@ static int attach_error(const char *cgroup, const struct bpf_program *prog, int 
 	char where[PATH_MAX];
 
 	if (error == EPERM && find_loner(cgroup, type, &loner, where))
-		return err_mend(err,
+		return err_hint(err,
 				err_set(err, EXIT_CONFLICT, EBUSY,
 					"%s on %s: program '%s' (id %u) is attached to %s without"
 					" BPF_F_ALLOW_MULTI",
@@ -294,7 +294,7 @@ static int attach_error(const char *cgroup, const struct bpf_program *prog, int 
 				"load it with BPF_F_ALLOW_MULTI, or detach it: bpftool cgroup"
 				" detach %s",
 				where);
-	return err_mend(err,
+	return err_hint(err,
 			err_set(err, error == EPERM ? EXIT_PERMISSION : EXIT_LACKING, error,
 				"%s on %s: attaching failed: %s", hook_type_name(type), cgroup,
 				strerror(error)),
@@ -425,7 +425,7 @@ static int commit(struct transaction *tx, struct hook *hooks, int count, struct 
 	return result;
 }
 
-int hooks_apply_cgroup(const char *dir, const char *plane, const char *cgroup, struct hook *hooks,
+int links_apply_cgroup(const char *dir, const char *plane, const char *cgroup, struct hook *hooks,
 		       int count, struct err *err)
 {
 	struct transaction tx = { .dir = dir, .plane = plane, .cgroup = cgroup };

@@ -29,23 +29,23 @@ struct hook {
  * an unwanted one is removed last.  New links come first, since attaching is what may be refused:
  * then all is as it was, and *err says why.
  */
-int hooks_apply_cgroup(const char *dir, const char *plane, const char *cgroup, struct hook *hooks,
+int links_apply_cgroup(const char *dir, const char *plane, const char *cgroup, struct hook *hooks,
 		       int count, struct err *err);
 
 /* Silences libbpf, or with --verbose shows what it says. */
-void hooks_libbpf_log(void);
+void links_libbpf_log(void);
 
 /* Has the running kernel's own BTF (not a module's) this struct? */
-bool hooks_kernel_has_struct(const char *name);
+bool kernel_has_struct(const char *name);
 
 /* What helps where the kernel counts maps to RLIMIT_MEMLOCK and there is too little of it. */
-#define HOOKS_MEMLOCK_MEND "grant CAP_SYS_RESOURCE, or raise it ('ulimit -l')"
+#define LINKS_MEMLOCK_HINT "grant CAP_SYS_RESOURCE, or raise it ('ulimit -l')"
 
 /*
  * Names the reason of a failed bpf_object__load(): the end of the verifier's log into err->detail,
  * the whole of it into a file that the message names.
  */
-int hooks_load_error(const char *what, int error, const char *verifier_log, struct err *err);
+int links_load_error(const char *what, int error, const char *verifier_log, struct err *err);
 
 /* An attached link, as the kernel has it. */
 struct hook_state {

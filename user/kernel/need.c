@@ -7,7 +7,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-enum feature need_answer(struct probe *probe, enum feature answer, const char *mend,
+enum feature need_answer(struct probe *probe, enum feature answer, const char *hint,
 			 const char *fmt, ...)
 {
 	va_list args;
@@ -15,8 +15,8 @@ enum feature need_answer(struct probe *probe, enum feature answer, const char *m
 	va_start(args, fmt);
 	vsnprintf(probe->reason, sizeof(probe->reason), fmt, args);
 	va_end(args);
-	if (mend)
-		snprintf(probe->mend, sizeof(probe->mend), "%s", mend);
+	if (hint)
+		snprintf(probe->hint, sizeof(probe->hint), "%s", hint);
 	return answer;
 }
 
@@ -26,7 +26,7 @@ enum feature need_cap(const struct need *need, struct probe *probe)
 
 	if (!caps_require(need->name, &need->number, 1, &err))
 		return FEATURE_YES;
-	return need_answer(probe, FEATURE_REFUSED, err.mend, "missing; needed to %s", need->why);
+	return need_answer(probe, FEATURE_REFUSED, err.hint, "missing; needed to %s", need->why);
 }
 
 enum feature need_hook(const struct need *need, struct probe *probe)

@@ -31,7 +31,7 @@ struct probe {
 	bool bpf_refused;
 	/* Filled in by need_answer(); empty: the texts of the row apply. */
 	char reason[256];
-	char mend[256];
+	char hint[256];
 };
 
 struct need {
@@ -49,7 +49,7 @@ struct need {
 	const char *fallback; /* NULL: the subject cannot work without it */
 	/* The subjects that have this fallback, in a table that several share; 0: all of them. */
 	unsigned int optional;
-	const char *mend;
+	const char *hint;
 };
 
 struct needs {
@@ -75,7 +75,7 @@ struct needs {
 	{                                                                                       \
 		.name = (hook), .why = (use), .probe = need_hook, .takes = NEED_NET,            \
 		.prog = BPF_PROG_TYPE_CGROUP_##p, .attach = BPF_CGROUP_##a, .since = (version), \
-		.fallback = (instead), .mend = NEED_CGROUP_MEND                                 \
+		.fallback = (instead), .hint = NEED_CGROUP_HINT                                 \
 	}
 #define NEED_MAP(m, version, use, instead)                                             \
 	{                                                                              \
@@ -89,14 +89,14 @@ struct needs {
 		.number = BPF_FUNC_##h, .since = (version), .fallback = (instead)           \
 	}
 
-#define NEED_CGROUP_MEND "a kernel built with CONFIG_CGROUP_BPF"
-#define NEED_SECCOMP_MEND \
+#define NEED_CGROUP_HINT "a kernel built with CONFIG_CGROUP_BPF"
+#define NEED_SECCOMP_HINT \
 	"allow it in the seccomp profile (securityContext.seccompProfile of a pod)"
 
 /* Returns @answer, with words of its own for it.  @mend may be NULL. */
 __attribute__((format(printf, 4, 5))) enum feature need_answer(struct probe *probe,
 							       enum feature answer,
-							       const char *mend, const char *fmt,
+							       const char *hint, const char *fmt,
 							       ...);
 
 enum feature need_cap(const struct need *need, struct probe *probe);

@@ -23,7 +23,7 @@ static const struct sluice_meta *record(const void *meta)
 
 int object_inspect(struct object *object, struct err *err)
 {
-	int result = plane_meta_read(object->plane, object->dir, object->before, err);
+	int result = state_dir_meta_read(object->plane, object->dir, object->before, err);
 
 	object->outcome = LOAD_FRESH;
 	if (!result) {
@@ -40,7 +40,7 @@ int object_inspect(struct object *object, struct err *err)
 	if (object->dry_run)
 		return 0;
 	result = object->clear ? object->clear(object->dir, err)
-			       : plane_remove(object->plane, object->dir, err);
+			       : state_dir_remove(object->plane, object->dir, err);
 	return result < 0 ? result : 0;
 }
 
@@ -76,12 +76,13 @@ static int share_pinned(struct object *object, struct bpf_map *map, __u64 bit, s
 
 	if (fd == -ENOENT)
 		return 0;
-	if (fd >= 0 && !plane_map_has_size(fd, bpf_map__key_size(map), bpf_map__value_size(map))) {
+	if (fd >= 0 &&
+	    !state_dir_map_has_size(fd, bpf_map__key_size(map), bpf_map__value_size(map))) {
 		close(fd);
-		return plane_refuse_abi(object->plane, object->dir, 0, err);
+		return state_dir_refuse_abi(object->plane, object->dir, 0, err);
 	}
 	result = fd < 0 ? fd : 0;
-	if (!result && plane_map_entries(fd) != bpf_map__max_entries(map))
+	if (!result && state_dir_map_entries(fd) != bpf_map__max_entries(map))
 		object->staged |= bit;
 	else if (!result)
 		result = bpf_map__reuse_fd(map, fd);
@@ -125,7 +126,7 @@ int object_verify(struct object *object, struct bpf_object_skeleton *skeleton, s
 	}
 	result = bpf_object__load_skeleton(skeleton);
 	if (result)
-		return hooks_load_error(object->what, -result, object->log, err);
+		return links_load_error(object->what, -result, object->log, err);
 	if (!object->maps)
 		object->maps = *skeleton->obj;
 	return 0;
@@ -198,7 +199,7 @@ static int record_write(const struct object *object, const void *meta, __u32 sta
 {
 	struct bpf_map *map = bpf_object__find_map_by_name(object->maps, object->plane->meta);
 
-	return plane_meta_write(object->plane, bpf_map__fd(map), meta, state, err);
+	return state_dir_meta_write(object->plane, bpf_map__fd(map), meta, state, err);
 }
 
 int object_commit(struct object *object, const struct object_steps *steps, struct err *err)
@@ -216,7 +217,7 @@ int object_commit(struct object *object, const struct object_steps *steps, struc
 		goto undo_attach;
 	result = staged_rename(object, err);
 	if (!result && !object->is_part)
-		result = plane_mark(object->plane, object->dir, object->by_daemon, err);
+		result = state_dir_set_owner(object->plane, object->dir, object->by_daemon, err);
 	if (!result && steps->finish)
 		steps->finish(steps->arg);
 	if (!result)
@@ -232,7 +233,7 @@ undo_attach:
 undo:
 	staged_drop(object);
 	if (fresh)
-		plane_remove(object->plane, object->dir, &(struct err){ 0 });
+		state_dir_remove(object->plane, object->dir, &(struct err){ 0 });
 	else
 		record_write(object, object->before, record(object->before)->state,
 			     &(struct err){ 0 });
@@ -270,8 +271,8 @@ int object_unload(const struct plane *plane, const char *dir, bool own_only,
 	if (result)
 		return result;
 	/* another may have loaded it while this one waited for the lock */
-	if (!own_only || plane_is_by_daemon(plane, dir))
-		result = remove ? remove(dir, arg, err) : plane_remove(plane, dir, err);
+	if (!own_only || state_dir_is_daemons(plane, dir))
+		result = remove ? remove(dir, arg, err) : state_dir_remove(plane, dir, err);
 	pins_unlock(&pins);
 	return result;
 }

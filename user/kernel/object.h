@@ -32,7 +32,7 @@ struct object {
 	bool dry_run;
 	bool by_daemon;
 	bool is_part; /* of a plane that has its owner's mark from elsewhere */
-	/* Removes what a loader that died early has left; NULL: plane_remove(). */
+	/* Removes what a loader that died early has left; NULL: state_dir_remove(). */
 	int (*clear)(const char *dir, struct err *err);
 
 	/* What follows is set by the functions below. */
@@ -86,7 +86,7 @@ void object_end(struct object *object);
 
 /*
  * Removes an object; with own_only, if the daemon was the last to load it.  `remove` does the work
- * under the lock; NULL: plane_remove().  Its result, 0 if nothing is loaded, or -errno.
+ * under the lock; NULL: state_dir_remove().  Its result, 0 if nothing is loaded, or -errno.
  */
 int object_unload(const struct plane *plane, const char *dir, bool own_only,
 		  int (*remove)(const char *dir, void *arg, struct err *err), void *arg,

@@ -42,7 +42,7 @@ int pins_exist(const char *dir, const char *plane, struct err *err)
 		return 1;
 	if (errno == ENOENT || errno == ENOTDIR)
 		return 0;
-	return err_mend(err,
+	return err_hint(err,
 			err_set(err, errno == EACCES ? EXIT_PERMISSION : EXIT_ERROR, errno,
 				"%s: %s", path, strerror(errno)),
 			"the pins are root's: run as root, or with CAP_DAC_OVERRIDE");
@@ -65,7 +65,7 @@ static int check_parent(const char *dir, struct err *err)
 	else
 		err_set(err, EXIT_ERROR, ENOTDIR, "pins folder %s: %s is not on a bpf file system",
 			dir, parent);
-	return err_mend(err, on < 0 ? on : -ENOTDIR,
+	return err_hint(err, on < 0 ? on : -ENOTDIR,
 			"mount one ('mount -t bpf bpf /sys/fs/bpf') or name it with --bpffs");
 }
 
@@ -94,7 +94,7 @@ static int check_owner(const struct pins *pins, struct err *err)
 			       strerror(errno));
 	if (st.st_uid == geteuid() && !(st.st_mode & (S_IWGRP | S_IWOTH)))
 		return 0;
-	return err_mend(err,
+	return err_hint(err,
 			err_set(err, EXIT_CONFLICT, EPERM,
 				"pins folder %s: others may write to it (owner %u, mode %o)",
 				pins->dir, st.st_uid, st.st_mode & 07777),
@@ -148,7 +148,7 @@ int pins_lock(struct pins *pins, const char *dir, bool create, struct err *err)
 			log_info("waiting for the lock on %s", dir);
 		nanosleep(&pause, NULL);
 	}
-	return err_mend(err,
+	return err_hint(err,
 			err_set(err, EXIT_CONFLICT, EBUSY,
 				"pins folder %s: another sluice is working on it", dir),
 			"see 'lsof %s' for the process, and try again when it is done", dir);
@@ -188,7 +188,7 @@ int pins_remove_prefixed(const char *dir, const char *plane, const char *prefix,
 			       ? 0
 			       : err_set(err, EXIT_ERROR, errno, "%s: %s", path, strerror(errno));
 	if (!prefix)
-		removed = !unlink(pins_path(dir, plane, PINS_MARK, pin));
+		removed = !unlink(pins_path(dir, plane, PINS_OWNER, pin));
 	while ((entry = readdir(folder))) {
 		if (!strcmp(entry->d_name, ".") || !strcmp(entry->d_name, "..") ||
 		    (prefix && strncmp(entry->d_name, prefix, strlen(prefix))))

@@ -37,9 +37,9 @@ int pins_exist(const char *dir, const char *plane, struct err *err);
  */
 int pins_drop(const char *path);
 /* In a plane's folder: who loaded it (kernel/state_dir.h). */
-#define PINS_MARK "by_daemon"
+#define PINS_OWNER "by_daemon"
 /*
- * Drops every pin of a plane, PINS_MARK first: what is found missing while it stands, nobody is
+ * Drops every pin of a plane, PINS_OWNER first: what is found missing while it stands, nobody is
  * unloading.  The count, or -errno.
  */
 int pins_remove(const char *dir, const char *plane, struct err *err);

@@ -89,7 +89,7 @@ static void process(const struct wanted *wanted, int proc, const char *pid)
 	closedir(dir);
 }
 
-int owner_find(struct inet_socket *socket, size_t count)
+int socket_owner_find(struct inet_socket *socket, size_t count)
 {
 	struct wanted wanted = { .count = count };
 	struct dirent *entry;

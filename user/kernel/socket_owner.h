@@ -10,6 +10,6 @@
  * that we may not look into (another user's without CAP_SYS_PTRACE, another pid namespace's) is
  * passed over.  0 or -errno.
  */
-int owner_find(struct inet_socket *socket, size_t count);
+int socket_owner_find(struct inet_socket *socket, size_t count);
 
 #endif

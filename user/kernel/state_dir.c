@@ -11,7 +11,7 @@
 #include <unistd.h>
 
 /* A map of another layout must not even be read: the kernel would copy more than there is room. */
-bool plane_map_has_size(int fd, __u32 key_size, __u32 value_size)
+bool state_dir_map_has_size(int fd, __u32 key_size, __u32 value_size)
 {
 	struct bpf_map_info info = { 0 };
 	__u32 length = sizeof(info);
@@ -20,7 +20,7 @@ bool plane_map_has_size(int fd, __u32 key_size, __u32 value_size)
 	       info.value_size == value_size;
 }
 
-__u32 plane_map_entries(int fd)
+__u32 state_dir_map_entries(int fd)
 {
 	struct bpf_map_info info = { 0 };
 	__u32 length = sizeof(info);
@@ -28,9 +28,9 @@ __u32 plane_map_entries(int fd)
 	return bpf_obj_get_info_by_fd(fd, &info, &length) ? 0 : info.max_entries;
 }
 
-int plane_refuse_abi(const struct plane *plane, const char *bpffs, __u32 abi, struct err *err)
+int state_dir_refuse_abi(const struct plane *plane, const char *bpffs, __u32 abi, struct err *err)
 {
-	return err_mend(err,
+	return err_hint(err,
 			err_set(err, EXIT_CONFLICT, EPROTO,
 				"%s/%s: pinned by another version of sluice (ABI %u, this is"
 				" ABI %d)",
@@ -44,11 +44,11 @@ static int meta_check(const struct plane *plane, const char *bpffs, const void *
 	const struct sluice_meta *head = meta;
 
 	if (head->magic && (head->magic != SLUICE_MAGIC || head->abi != plane->abi))
-		return plane_refuse_abi(plane, bpffs, head->abi, err);
+		return state_dir_refuse_abi(plane, bpffs, head->abi, err);
 	return head->magic ? 0 : -EUCLEAN;
 }
 
-int plane_meta_read(const struct plane *plane, const char *bpffs, void *meta, struct err *err)
+int state_dir_meta_read(const struct plane *plane, const char *bpffs, void *meta, struct err *err)
 {
 	__u32 zero = 0;
 	int fd, result = pins_exist(bpffs, plane->name, err);
@@ -61,8 +61,8 @@ int plane_meta_read(const struct plane *plane, const char *bpffs, void *meta, st
 	if (fd < 0)
 		return err_set(err, fd == -EPERM || fd == -EACCES ? EXIT_PERMISSION : EXIT_ERROR,
 			       -fd, "%s/%s: %s", bpffs, plane->name, strerror(-fd));
-	if (!plane_map_has_size(fd, sizeof(zero), plane->meta_size))
-		result = plane_refuse_abi(plane, bpffs, 0, err);
+	if (!state_dir_map_has_size(fd, sizeof(zero), plane->meta_size))
+		result = state_dir_refuse_abi(plane, bpffs, 0, err);
 	else if (bpf_map_lookup_elem(fd, &zero, meta))
 		result = err_set(err, EXIT_ERROR, errno, "%s/%s/%s: %s", bpffs, plane->name,
 				 plane->meta, strerror(errno));
@@ -72,24 +72,24 @@ int plane_meta_read(const struct plane *plane, const char *bpffs, void *meta, st
 	return result;
 }
 
-int plane_not_loaded(const struct plane *plane, const char *bpffs, int why, struct err *err)
+int state_dir_not_loaded(const struct plane *plane, const char *bpffs, int why, struct err *err)
 {
 	if (why == -EUCLEAN)
-		return err_mend(err,
+		return err_hint(err,
 				err_set(err, EXIT_ERROR, EUCLEAN,
 					"%s/%s: remains of an interrupted load", bpffs,
 					plane->name),
 				"'%s …' replaces them, 'sluice cleanup' removes them", plane->load);
 	if (why == -ENOENT)
-		return err_mend(err,
+		return err_hint(err,
 				err_set(err, EXIT_ERROR, ENOENT, "%s is not loaded (no %s/%s)",
 					plane->name, bpffs, plane->name),
 				"load it with '%s'", plane->load);
 	return why;
 }
 
-int plane_meta_write(const struct plane *plane, int fd, const void *meta, __u32 state,
-		     struct err *err)
+int state_dir_meta_write(const struct plane *plane, int fd, const void *meta, __u32 state,
+			 struct err *err)
 {
 	struct sluice_meta *copy = malloc(plane->meta_size);
 	__u32 zero = 0;
@@ -106,28 +106,28 @@ int plane_meta_write(const struct plane *plane, int fd, const void *meta, __u32 
 	return 0;
 }
 
-int plane_map_open(const struct plane *plane, const char *bpffs, const char *name, __u32 key_size,
-		   __u32 value_size, struct err *err)
+int state_dir_map_open(const struct plane *plane, const char *bpffs, const char *name,
+		       __u32 key_size, __u32 value_size, struct err *err)
 {
 	int fd = pins_get(bpffs, plane->name, name);
 
 	if (fd < 0)
 		return err_set(err, EXIT_ERROR, -fd, "%s/%s/%s: %s", bpffs, plane->name, name,
 			       strerror(-fd));
-	if (plane_map_has_size(fd, key_size, value_size))
+	if (state_dir_map_has_size(fd, key_size, value_size))
 		return fd;
 	close(fd);
-	return plane_refuse_abi(plane, bpffs, 0, err);
+	return state_dir_refuse_abi(plane, bpffs, 0, err);
 }
 
-int plane_counters(const struct plane *plane, const char *bpffs, const char *name, __u64 *sum,
-		   int count, struct err *err)
+int state_dir_counters(const struct plane *plane, const char *bpffs, const char *name, __u64 *sum,
+		       int count, struct err *err)
 {
 	int cpus = libbpf_num_possible_cpus(), cpu, i, result = 0;
 	__u64 *each = calloc((size_t)cpus * (size_t)count, sizeof(*each));
 	__u32 zero = 0;
-	int fd = plane_map_open(plane, bpffs, name, sizeof(zero), (__u32)count * sizeof(*each),
-				err);
+	int fd = state_dir_map_open(plane, bpffs, name, sizeof(zero), (__u32)count * sizeof(*each),
+				    err);
 
 	memset(sum, 0, (size_t)count * sizeof(*sum));
 	if (fd < 0 || !each) {
@@ -145,8 +145,8 @@ int plane_counters(const struct plane *plane, const char *bpffs, const char *nam
 	return result;
 }
 
-int plane_pin_maps(const struct plane *plane, const char *bpffs, const struct bpf_object *obj,
-		   struct err *err)
+int state_dir_pin_maps(const struct plane *plane, const char *bpffs, const struct bpf_object *obj,
+		       struct err *err)
 {
 	struct bpf_map *map;
 	char path[PATH_MAX];
@@ -164,30 +164,31 @@ int plane_pin_maps(const struct plane *plane, const char *bpffs, const struct bp
 	return 0;
 }
 
-int plane_remove(const struct plane *plane, const char *bpffs, struct err *err)
+int state_dir_remove(const struct plane *plane, const char *bpffs, struct err *err)
 {
 	return pins_remove_prefixed(bpffs, plane->name, plane->prefix, err);
 }
 
-#define MARK_TARGET "sluice run"
+#define OWNER_TARGET "sluice run"
 
-int plane_mark(const struct plane *plane, const char *bpffs, bool by_daemon, struct err *err)
+int state_dir_set_owner(const struct plane *plane, const char *bpffs, bool by_daemon,
+			struct err *err)
 {
 	char path[PATH_MAX];
 	int error = 0;
 
-	pins_path(bpffs, plane->name, PINS_MARK, path);
-	if (by_daemon && symlink(MARK_TARGET, path) && errno != EEXIST)
+	pins_path(bpffs, plane->name, PINS_OWNER, path);
+	if (by_daemon && symlink(OWNER_TARGET, path) && errno != EEXIST)
 		error = errno;
 	if (!by_daemon && unlink(path) && errno != ENOENT)
 		error = errno;
 	return error ? err_set(err, EXIT_ERROR, error, "%s: %s", path, strerror(error)) : 0;
 }
 
-bool plane_is_by_daemon(const struct plane *plane, const char *bpffs)
+bool state_dir_is_daemons(const struct plane *plane, const char *bpffs)
 {
 	char path[PATH_MAX];
 	struct stat st;
 
-	return !lstat(pins_path(bpffs, plane->name, PINS_MARK, path), &st);
+	return !lstat(pins_path(bpffs, plane->name, PINS_OWNER, path), &st);
 }

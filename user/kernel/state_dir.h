@@ -32,37 +32,38 @@ struct plane {
 };
 
 /* Has the map this layout? Another must not even be read: the kernel copies what it has. */
-bool plane_map_has_size(int fd, __u32 key_size, __u32 value_size);
+bool state_dir_map_has_size(int fd, __u32 key_size, __u32 value_size);
 /* max_entries of a map, 0 if that can't be seen. */
-__u32 plane_map_entries(int fd);
+__u32 state_dir_map_entries(int fd);
 /*
  * Fills in *meta.  -ENOENT: nothing there.  -EUCLEAN: remains of a loader that died early.  Other
  * ABI versions are refused, never misread, and *err is set then.
  */
-int plane_meta_read(const struct plane *plane, const char *bpffs, void *meta, struct err *err);
+int state_dir_meta_read(const struct plane *plane, const char *bpffs, void *meta, struct err *err);
 /* Says that another version has pinned what is there, of that ABI (0: not known); -EPROTO. */
-int plane_refuse_abi(const struct plane *plane, const char *bpffs, __u32 abi, struct err *err);
-/* Sets *err if plane_meta_read() left it to the caller, and returns `why`. */
-int plane_not_loaded(const struct plane *plane, const char *bpffs, int why, struct err *err);
+int state_dir_refuse_abi(const struct plane *plane, const char *bpffs, __u32 abi, struct err *err);
+/* Sets *err if state_dir_meta_read() left it to the caller, and returns `why`. */
+int state_dir_not_loaded(const struct plane *plane, const char *bpffs, int why, struct err *err);
 /* Writes a copy of *meta with that state. */
-int plane_meta_write(const struct plane *plane, int fd, const void *meta, __u32 state,
-		     struct err *err);
+int state_dir_meta_write(const struct plane *plane, int fd, const void *meta, __u32 state,
+			 struct err *err);
 /* Opens a pinned map that must have a certain layout; the descriptor, or -errno. */
-int plane_map_open(const struct plane *plane, const char *bpffs, const char *name, __u32 key_size,
-		   __u32 value_size, struct err *err);
+int state_dir_map_open(const struct plane *plane, const char *bpffs, const char *name,
+		       __u32 key_size, __u32 value_size, struct err *err);
 /* The pinned counters of that name, summed over the CPUs. */
-int plane_counters(const struct plane *plane, const char *bpffs, const char *name, __u64 *sum,
-		   int count, struct err *err);
+int state_dir_counters(const struct plane *plane, const char *bpffs, const char *name, __u64 *sum,
+		       int count, struct err *err);
 /* Pins the maps of an object that are not pinned yet, and makes the folder for them. */
-int plane_pin_maps(const struct plane *plane, const char *bpffs, const struct bpf_object *obj,
-		   struct err *err);
+int state_dir_pin_maps(const struct plane *plane, const char *bpffs, const struct bpf_object *obj,
+		       struct err *err);
 /* Drops the plane's pins, and its folder if that is empty then. The count, or -errno. */
-int plane_remove(const struct plane *plane, const char *bpffs, struct err *err);
+int state_dir_remove(const struct plane *plane, const char *bpffs, struct err *err);
 /*
  * Whose load it was stands among the pins, as a symbolic link, and goes with them: so the daemon
  * that finds its section gone from the file knows what it may unload.  Of a plane that is loaded.
  */
-int plane_mark(const struct plane *plane, const char *bpffs, bool by_daemon, struct err *err);
-bool plane_is_by_daemon(const struct plane *plane, const char *bpffs);
+int state_dir_set_owner(const struct plane *plane, const char *bpffs, bool by_daemon,
+			struct err *err);
+bool state_dir_is_daemons(const struct plane *plane, const char *bpffs);
 
 #endif

@@ -36,7 +36,7 @@ static const int caps_needed[] = { CAP_BPF, CAP_NET_ADMIN, CAP_PERFMON, CAP_SYS_
 
 static int check_caps(const struct reply_options *options, struct err *err)
 {
-	bool modules = options->mode == SLUICE_REPLY_AUDIT && !hooks_kernel_has_struct("nf_conn");
+	bool modules = options->mode == SLUICE_REPLY_AUDIT && !kernel_has_struct("nf_conn");
 
 	return caps_require("reply load", caps_needed, modules ? 4 : 3, err);
 }
@@ -52,7 +52,7 @@ static int check_place(const struct reply_options *options, struct err *err)
 	else
 		err_set(err, EXIT_ERROR, ENOTDIR, "cgroup %s: not on a cgroup2 file system",
 			options->cgroup);
-	return err_mend(err, on < 0 ? on : -ENOTDIR,
+	return err_hint(err, on < 0 ? on : -ENOTDIR,
 			"name a cgroup2 directory with --cgroup; 'sluice check' shows the root");
 }
 
@@ -140,7 +140,7 @@ static int attach(void *arg, struct err *err)
 		{ PIN_CONNECT6, load->skel->progs.sluice_connect6, !fixes },
 	};
 
-	return hooks_apply_cgroup(load->options->bpffs, REPLY_PLANE, load->options->cgroup, hooks,
+	return links_apply_cgroup(load->options->bpffs, REPLY_OBJECT, load->options->cgroup, hooks,
 				  sizeof(hooks) / sizeof(*hooks), err);
 }
 
@@ -152,7 +152,7 @@ static void warn_of_twin(const struct load *load)
 	struct hook_state ours = { .prog_id = 0 };
 	int i, count = hook_order(options->cgroup, BPF_CGROUP_INET_INGRESS, progs);
 
-	hook_read(options->bpffs, REPLY_PLANE, PIN_LEARN, &ours);
+	hook_read(options->bpffs, REPLY_OBJECT, PIN_LEARN, &ours);
 	for (i = 0; i < count; i++)
 		if (!strcmp(progs[i].name, "sluice_learn") && progs[i].id != ours.prog_id) {
 			log_warning("program %u, sluice_learn of another folder of pins, is on %s"
@@ -192,7 +192,7 @@ int reply_load(const struct reply_options *options, struct reply_result *result,
 {
 	struct load load = { .options = options };
 	struct object object = {
-		.plane = &reply_plane,
+		.plane = &reply_state_dir,
 		.dir = options->bpffs,
 		.what = "reply programs",
 		.before = &load.before,
@@ -212,7 +212,7 @@ int reply_load(const struct reply_options *options, struct reply_result *result,
 	failed = pins_lock(&pins, options->bpffs, !options->follows, err);
 	if (failed)
 		return options->follows && failed == -ENOENT ? 0 : failed;
-	if (!options->follows || plane_is_by_daemon(&reply_plane, options->bpffs))
+	if (!options->follows || state_dir_is_daemons(&reply_state_dir, options->bpffs))
 		failed = load_locked(&load, &object, result, err);
 	reply_bpf__destroy(load.skel);
 	object_end(&object);
@@ -222,10 +222,10 @@ int reply_load(const struct reply_options *options, struct reply_result *result,
 
 int reply_unload(const char *bpffs, struct err *err)
 {
-	return object_unload(&reply_plane, bpffs, false, NULL, NULL, err);
+	return object_unload(&reply_state_dir, bpffs, false, NULL, NULL, err);
 }
 
 int reply_unload_own(const char *bpffs, struct err *err)
 {
-	return object_unload(&reply_plane, bpffs, true, NULL, NULL, err);
+	return object_unload(&reply_state_dir, bpffs, true, NULL, NULL, err);
 }

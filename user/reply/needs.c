@@ -7,7 +7,7 @@
 #define FIELD(t, f, use)                                                                         \
 	{                                                                                        \
 		.name = #t "." #f, .why = (use), .probe = field, .takes = NEED_BTF, .type = #t,  \
-		.field = #f, .mend = "report it: sluice does not know the layout of this kernel" \
+		.field = #f, .hint = "report it: sluice does not know the layout of this kernel" \
 	}
 /* The hook to which kernels gave a helper last. */
 #define SENDMSG_HELPER(h, version, use, instead) \
@@ -42,7 +42,7 @@ static const struct need rows[] = {
 	  .has = feature_cgroup_link,
 	  .takes = NEED_NET,
 	  .since = "5.7",
-	  .mend = NEED_CGROUP_MEND },
+	  .hint = NEED_CGROUP_HINT },
 	NEED_MAP(SK_STORAGE, "5.2", "marks managed sockets", NULL),
 	SENDMSG_HELPER(sk_storage_get, "5.3", "finds the mark", NULL),
 	SENDMSG_HELPER(spin_lock, "5.1", "guards a set of the flow table", NULL),
@@ -56,7 +56,7 @@ static const struct need rows[] = {
 	  .attach = BPF_CGROUP_UDP4_SENDMSG,
 	  .number = BPF_FUNC_probe_read_kernel,
 	  .since = "5.8",
-	  .mend = "a kernel that is not locked down to confidentiality (kernel_lockdown(7))" },
+	  .hint = "a kernel that is not locked down to confidentiality (kernel_lockdown(7))" },
 	SENDMSG_HELPER(ktime_get_coarse_ns, "5.11", "tells a flow's age cheaply",
 		       "bpf_ktime_get_ns, which is dearer"),
 	FIELD(net, ns.inum, "names the socket's namespace"),
@@ -73,7 +73,7 @@ static const struct need rows[] = {
 	  .takes = NEED_BTF,
 	  .type = "nf_conn",
 	  .field = "tuplehash",
-	  .mend = "load nf_conntrack, built with BTF",
+	  .hint = "load nf_conntrack, built with BTF",
 	  .fallback = "audit may count NATed replies as wrong" },
 };
 

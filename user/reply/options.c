@@ -13,7 +13,7 @@ static int parse_mode(const struct opt_value *v, struct err *err)
 	int result = opt_word(v, err);
 
 	return result && !strcmp(v->text, "wire")
-		       ? err_mend(err, result, "wire mode has a section of its own, [wire]")
+		       ? err_hint(err, result, "wire mode has a section of its own, [wire]")
 		       : result;
 }
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "reply/pins.h"
 
-const struct plane reply_plane = {
-	.name = REPLY_PLANE,
+const struct plane reply_state_dir = {
+	.name = REPLY_OBJECT,
 	.meta = "sluice_meta",
 	.meta_size = sizeof(struct sluice_reply_meta),
 	.abi = SLUICE_REPLY_ABI,

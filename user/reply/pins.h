@@ -9,7 +9,7 @@
 #include <sluice/reply.h>
 #include <stdbool.h>
 
-#define REPLY_PLANE "reply"
+#define REPLY_OBJECT "reply"
 
 /* The pins of this plane's links; a map's pin is the map's name. */
 #define PIN_LEARN    "link_learn"
@@ -19,6 +19,6 @@
 #define PIN_CONNECT4 "link_connect4"
 #define PIN_CONNECT6 "link_connect6"
 
-extern const struct plane reply_plane;
+extern const struct plane reply_state_dir;
 
 #endif

@@ -31,16 +31,16 @@ void reply_ports(const struct sluice_reply_meta *meta, struct ports *ports)
 
 int reply_read(const char *bpffs, struct reply_state *state, struct err *err)
 {
-	int i, result = plane_meta_read(&reply_plane, bpffs, &state->meta, err);
+	int i, result = state_dir_meta_read(&reply_state_dir, bpffs, &state->meta, err);
 
 	if (result)
-		return plane_not_loaded(&reply_plane, bpffs, result, err);
+		return state_dir_not_loaded(&reply_state_dir, bpffs, result, err);
 	state->hook_count = 0;
 	for (i = 0; i < LINK_PINS; i++)
-		if (!hook_read(bpffs, REPLY_PLANE, link_pins[i], &state->hooks[state->hook_count]))
+		if (!hook_read(bpffs, REPLY_OBJECT, link_pins[i], &state->hooks[state->hook_count]))
 			state->hook_count++;
-	return plane_counters(&reply_plane, bpffs, "sluice_counters", state->counters.value,
-			      SLUICE_REPLY_COUNTERS_MAX, err);
+	return state_dir_counters(&reply_state_dir, bpffs, "sluice_counters", state->counters.value,
+				  SLUICE_REPLY_COUNTERS_MAX, err);
 }
 
 int reply_cgroup_path(__u64 id, char path[PATH_MAX])
@@ -98,10 +98,10 @@ int reply_flows(const char *bpffs, struct flow_table_usage *fill, reply_flow_fn 
 {
 	struct sluice_reply_meta meta;
 	struct flow_visit visit = { .fill = fill, .fn = fn, .arg = arg };
-	int result = plane_meta_read(&reply_plane, bpffs, &meta, err), fd;
+	int result = state_dir_meta_read(&reply_state_dir, bpffs, &meta, err), fd;
 
 	if (result)
-		return plane_not_loaded(&reply_plane, bpffs, result, err);
+		return state_dir_not_loaded(&reply_state_dir, bpffs, result, err);
 	fd = reply_table(bpffs, err);
 	if (fd < 0)
 		return fd;
@@ -116,15 +116,15 @@ int reply_flows(const char *bpffs, struct flow_table_usage *fill, reply_flow_fn 
 
 int reply_table(const char *bpffs, struct err *err)
 {
-	return plane_map_open(&reply_plane, bpffs, "sluice_flows", sizeof(__u32),
-			      sizeof(struct sluice_flow_set), err);
+	return state_dir_map_open(&reply_state_dir, bpffs, "sluice_flows", sizeof(__u32),
+				  sizeof(struct sluice_flow_set), err);
 }
 
-__u32 reply_heard_by(int fd, const struct sluice_reply_meta *meta, __u64 cookie,
-		     const struct sluice_addr *peer, __be16 peer_port_be)
+__u32 reply_last_ifindex(int fd, const struct sluice_reply_meta *meta, __u64 cookie,
+			 const struct sluice_addr *peer, __be16 peer_port_be)
 {
 	__u64 hash = sluice_flow_hash(meta->seed, cookie, peer, peer_port_be);
-	__u32 way, index = sluice_flow_set_index(hash, plane_map_entries(fd));
+	__u32 way, index = sluice_flow_set_index(hash, state_dir_map_entries(fd));
 	struct sluice_flow_set set;
 
 	if (fd < 0 || bpf_map_lookup_elem_flags(fd, &index, &set, BPF_F_LOCK))
@@ -144,7 +144,7 @@ __u32 reply_heard_by(int fd, const struct sluice_reply_meta *meta, __u64 cookie,
 static int audits_walk(int fd, reply_audit_fn fn, void *arg)
 {
 	LIBBPF_OPTS(bpf_map_batch_opts, opts);
-	__u32 cursor = 0, i, count = plane_map_entries(fd);
+	__u32 cursor = 0, i, count = state_dir_map_entries(fd);
 	struct sluice_audit *audits = calloc(count, sizeof(*audits));
 	__u64 *cookies = calloc(count, sizeof(*cookies));
 	int result = audits && cookies ? 0 : -ENOMEM;
@@ -162,12 +162,12 @@ static int audits_walk(int fd, reply_audit_fn fn, void *arg)
 int reply_audits(const char *bpffs, reply_audit_fn fn, void *arg, struct err *err)
 {
 	struct sluice_reply_meta meta;
-	int fd, result = plane_meta_read(&reply_plane, bpffs, &meta, err);
+	int fd, result = state_dir_meta_read(&reply_state_dir, bpffs, &meta, err);
 
 	if (result)
-		return plane_not_loaded(&reply_plane, bpffs, result, err);
-	fd = plane_map_open(&reply_plane, bpffs, "sluice_audits", sizeof(__u64),
-			    sizeof(struct sluice_audit), err);
+		return state_dir_not_loaded(&reply_state_dir, bpffs, result, err);
+	fd = state_dir_map_open(&reply_state_dir, bpffs, "sluice_audits", sizeof(__u64),
+				sizeof(struct sluice_audit), err);
 	if (fd < 0)
 		return fd;
 	result = audits_walk(fd, fn, arg);

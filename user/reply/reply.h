@@ -74,8 +74,8 @@ int reply_table(const char *bpffs, struct err *err);
  * The interface that a socket has heard a peer by, an index of the socket's namespace; 0 if that is
  * not known (any more).  `fd` is from reply_table().
  */
-__u32 reply_heard_by(int fd, const struct sluice_reply_meta *meta, __u64 cookie,
-		     const struct sluice_addr *peer, __be16 peer_port_be);
+__u32 reply_last_ifindex(int fd, const struct sluice_reply_meta *meta, __u64 cookie,
+			 const struct sluice_addr *peer, __be16 peer_port_be);
 
 typedef void (*reply_audit_fn)(__u64 cookie, const struct sluice_audit *audit, void *arg);
 int reply_audits(const char *bpffs, reply_audit_fn fn, void *arg, struct err *err);

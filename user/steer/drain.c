@@ -44,14 +44,14 @@ static __u32 elapsed_ms(const struct drain *drain)
 /* The flows of the sockets, and how many of them were heard within the idle time. */
 static int flows_count(struct drain *drain, __u32 *flows, __u32 *busy)
 {
-	struct steer_fill *fill = malloc(sizeof(*fill));
+	struct steer_usage *fill = malloc(sizeof(*fill));
 	int i, at, result = fill ? 0 : -ENOMEM;
 
 	*flows = *busy = 0;
 	for (i = 0; i < drain->group_count && !result; i++) {
 		result = steer_group_reload(drain->groups[i]);
 		if (!result)
-			result = steer_group_fill(drain->groups[i], drain->options->idle_ms, fill);
+			result = steer_group_usage(drain->groups[i], drain->options->idle_ms, fill);
 		for (at = 0; at < drain->count && !result; at++) {
 			if (drain->all[at].group != drain->groups[i] ||
 			    !drain_has_slot(&drain->all[at]))
@@ -73,7 +73,8 @@ static bool queues_wait(const struct drain *drain)
 	int i;
 
 	for (i = 0; i < drain->count; i++)
-		if (drain->all[i].fd >= 0 && !drain->all[i].left && requeue_waits(drain->all[i].fd))
+		if (drain->all[i].fd >= 0 && !drain->all[i].left &&
+		    reinject_waits(drain->all[i].fd))
 			return true;
 	return false;
 }
@@ -127,7 +128,7 @@ static int sockets_look_once(struct drain *drain)
 		drain->all[i].missing = !record;
 		left += drain->all[i].left;
 		if (record)
-			result = holders_watch(&drain->holders, record->pid);
+			result = pid_watch_add(&drain->holders, record->pid);
 	}
 	sockets_free(sockets);
 	drain->result->exited = left == drain->held;
@@ -153,19 +154,19 @@ static int sockets_look(struct drain *drain)
 /* The slot takes nothing any more: what waits is moved. */
 static void socket_empty(struct drain *drain, struct drained *drained)
 {
-	struct requeued requeued = { 0 };
-	int alone = steer_drainer_alone(drained->group);
+	struct reinjected reinjected = { 0 };
+	int alone = drain_lock_is_alone(drained->group);
 
-	if (requeue(drained->fd, drained->group->info.port, &requeued))
-		requeued.lost += requeue_discard(drained->fd);
+	if (reinject(drained->fd, drained->group->info.port, &reinjected))
+		reinjected.lost += reinject_discard(drained->fd);
 	if (!alone)
-		steer_drainer_share(drained->group);
-	requeued.lost += drain_socket_drops(drained->fd) - drained->drops;
+		drain_lock_share(drained->group);
+	reinjected.lost += drain_socket_drops(drained->fd) - drained->drops;
 	close(drained->fd);
 	drained->fd = -1;
 	drain->held--;
-	drain->result->moved += requeued.moved;
-	drain->result->lost += requeued.lost;
+	drain->result->moved += reinjected.moved;
+	drain->result->lost += reinjected.lost;
 }
 
 /* Where some of the sockets are left, and not all: the flows of these move now. */
@@ -208,7 +209,7 @@ static int wait_idle(struct drain *drain)
 		if (result->limit)
 			return 0;
 		before = clock_now_ns(CLOCK_MONOTONIC) - before;
-		if (holders_wait(&drain->holders, next_look_ms(before)) ||
+		if (pid_watch_wait(&drain->holders, next_look_ms(before)) ||
 		    elapsed_ms(drain) - drain->looked_ms >= HOLDERS_MS)
 			failed = sockets_part(drain);
 		if (failed || result->exited)
@@ -225,7 +226,7 @@ static int empty_queues(struct drain *drain)
 	pause_ms(GRACE_MS);
 	end = elapsed_ms(drain) + LAST_MS;
 	while (queues_wait(drain) && elapsed_ms(drain) < end)
-		if (holders_wait(&drain->holders, 5) && sockets_look(drain) < 0)
+		if (pid_watch_wait(&drain->holders, 5) && sockets_look(drain) < 0)
 			break;
 	for (i = 0; i < drain->count; i++)
 		if (drain->all[i].fd >= 0)
@@ -271,7 +272,7 @@ static void drain_end(struct drain *drain)
 		steer_group_close(drain->groups[i]);
 	free(drain->groups);
 	sockets_free(drain->sockets);
-	holders_free(&drain->holders);
+	pid_watch_free(&drain->holders);
 	steer_loader_close(&drain->loader);
 	free(drain);
 }

@@ -24,7 +24,7 @@ struct steer_drain_options {
 	bool dry_run;	/* only count */
 	const volatile sig_atomic_t
 		*interrupted; /* when it is set, all is as before; may be NULL */
-	steer_news_fn fn;     /* of the sweep that comes first; may be NULL */
+	steer_event_fn fn;    /* of the sweep that comes first; may be NULL */
 	void *arg;
 };
 

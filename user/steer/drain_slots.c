@@ -60,7 +60,7 @@ static int socket_hold(struct drain *drain, struct steer_group *group, int slot)
 				     .fd = fd,
 				     .drops = drain_socket_drops(fd) };
 	drain->count++;
-	return holders_watch(&drain->holders, record->pid);
+	return pid_watch_add(&drain->holders, record->pid);
 }
 
 /* Does the slot take new flows, or will it with the next sweep? */
@@ -69,7 +69,7 @@ static bool slot_takes(struct steer_group *group, int slot)
 	__u16 state = group->slots[slot].state;
 
 	return state == SLUICE_STEER_ACTIVE || state == SLUICE_STEER_RETIRED ||
-	       steer_drainer_gone(group, slot);
+	       drain_lock_is_stale(group, slot);
 }
 
 /* One whose process has ended meanwhile is nobody's any more, and is drained nevertheless. */
@@ -97,7 +97,7 @@ static bool has_others(const struct drain *drain, struct steer_group *group)
 
 static int refuse_last(const struct drain *drain, const struct steer_group *group)
 {
-	return err_mend(drain->err,
+	return err_hint(drain->err,
 			err_set(drain->err, EXIT_CONFLICT, EBUSY,
 				"port %u: no other process takes the flows of process %u",
 				group->info.port, drain->pid),
@@ -145,7 +145,7 @@ int drain_collect(struct drain *drain)
 					: err_set(drain->err, EXIT_ERROR, -result,
 						  "steer drain: %s", strerror(-result));
 	if (!drain->count)
-		return err_mend(drain->err,
+		return err_hint(drain->err,
 				err_set(drain->err, EXIT_ERROR, ESRCH,
 					"process %u has no steered socket", drain->pid),
 				"'sluice steer show' lists those that have");
@@ -166,7 +166,7 @@ static __u16 *state_of(const struct drained *drained)
 
 int drain_slot_draining(struct drained *drained)
 {
-	int result = steer_drainer_begin(drained->group, drained->slot);
+	int result = drain_lock_take(drained->group, drained->slot);
 
 	/* by a drain before this one */
 	if (result || *state_of(drained) == SLUICE_STEER_DRAINED)
@@ -250,7 +250,7 @@ int drain_slots_give(struct drain *drain, int (*fn)(struct drained *drained))
 static int slot_restore(struct drained *drained)
 {
 	if (*state_of(drained) != SLUICE_STEER_DRAINING ||
-	    steer_drainer_other(drained->group, drained->slot))
+	    drain_lock_other(drained->group, drained->slot))
 		return 0;
 	*state_of(drained) = SLUICE_STEER_RETIRED;
 	return steer_group_write(drained->group, drained->slot);

@@ -28,7 +28,7 @@ struct drain {
 	const struct steer_drain_options *options; /* of which what follows is copied */
 	const char *bpffs;
 	__u32 pid;
-	steer_news_fn fn;
+	steer_event_fn fn;
 	void *arg;
 	struct steer_loader loader; /* for the sweeps */
 	struct steer_drain_result *result;

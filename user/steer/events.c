@@ -17,7 +17,7 @@ static const char *const event_names[] = {
 	[STEER_DRAIN_LAPSED] = "drain-lapsed",	   [STEER_GROUPS_LEFT_OUT] = "groups-left-out",
 };
 
-const char *steer_event_name(enum steer_event event)
+const char *steer_event_name(enum steer_event_type event)
 {
 	return event_names[event];
 }
@@ -36,13 +36,13 @@ const char *steer_group_text(const struct sluice_steer_group *group,
 	return text;
 }
 
-static const char *socket_text(const struct steer_news *news, char *text, size_t size)
+static const char *socket_text(const struct steer_event *news, char *text, size_t size)
 {
 	snprintf(text, size, "%s (%u)", news->slot->comm, news->slot->pid);
 	return text;
 }
 
-const char *steer_news_text(const struct steer_news *news, char *text, size_t size)
+const char *steer_event_text(const struct steer_event *news, char *text, size_t size)
 {
 	char group[STEER_GROUP_TEXT_MAX], who[64] = "";
 
@@ -95,15 +95,15 @@ const char *steer_news_text(const struct steer_news *news, char *text, size_t si
 	return text;
 }
 
-void steer_news_lapsed(const struct steer_news *news, void *arg)
+void steer_event_lapsed(const struct steer_event *news, void *arg)
 {
 	char text[512];
 
 	if (news->event == STEER_DRAIN_LAPSED)
-		log_warning("%s", steer_news_text(news, text, sizeof(text)));
+		log_warning("%s", steer_event_text(news, text, sizeof(text)));
 }
 
-json_t *steer_news_json(const struct steer_news *news)
+json_t *steer_event_json(const struct steer_event *news)
 {
 	char addr[ADDR_TEXT_MAX];
 	json_t *object = json_pack("{s:s, s:s, s:i, s:I}", "event", steer_event_name(news->event),

@@ -7,15 +7,15 @@
 #include "steer/steer.h"
 
 /* "group-attached", the key and the log's word for an event. */
-const char *steer_event_name(enum steer_event event);
+const char *steer_event_name(enum steer_event_type event);
 /* "0.0.0.0:53", "[::]:53 on eth0"; returns text. */
 #define STEER_GROUP_TEXT_MAX 128
 const char *steer_group_text(const struct sluice_steer_group *group,
 			     char text[STEER_GROUP_TEXT_MAX]);
 /* One line, without its end; returns text. */
-const char *steer_news_text(const struct steer_news *news, char *text, size_t size);
-json_t *steer_news_json(const struct steer_news *news);
+const char *steer_event_text(const struct steer_event *news, char *text, size_t size);
+json_t *steer_event_json(const struct steer_event *news);
 /* For who sweeps by the way: warns of what a drain had left that was killed, of nothing else. */
-void steer_news_lapsed(const struct steer_news *news, void *arg);
+void steer_event_lapsed(const struct steer_event *news, void *arg);
 
 #endif

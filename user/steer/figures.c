@@ -53,7 +53,7 @@ bool steer_queue_is_full(__u32 used, __u32 room)
 	return room && (__u64)used * 8 >= (__u64)room * FULL_EIGHTHS;
 }
 
-unsigned int steer_queue_fill(__u32 used, __u32 room)
+unsigned int steer_queue_usage(__u32 used, __u32 room)
 {
 	__u64 percent = room ? (__u64)used * 100 / room : 0;
 

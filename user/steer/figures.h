@@ -22,7 +22,7 @@ const char *steer_bar(double part, double whole, bool utf8, char text[STEER_BAR_
 /* Has a queue no room for another full datagram, as far as the program is concerned? */
 bool steer_queue_is_full(__u32 used, __u32 room);
 /* In percent, 100 at most. */
-unsigned int steer_queue_fill(__u32 used, __u32 room);
+unsigned int steer_queue_usage(__u32 used, __u32 room);
 
 /*
  * Of one network namespace, since the first group was loaded there.  The program counts a datagram

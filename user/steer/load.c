@@ -29,7 +29,7 @@ static void sweep_setting(struct steer_sweep *sweep)
 						 .idle_ns = sweep->meta.idle_ns };
 }
 
-int steer_sweep(struct steer_loader *loader, const char *bpffs, steer_news_fn fn, void *arg,
+int steer_sweep(struct steer_loader *loader, const char *bpffs, steer_event_fn fn, void *arg,
 		struct err *err)
 {
 	struct steer_sweep sweep = { .loader = loader, .bpffs = bpffs, .fn = fn, .arg = arg };
@@ -38,9 +38,9 @@ int steer_sweep(struct steer_loader *loader, const char *bpffs, steer_news_fn fn
 
 	if (result)
 		return result;
-	result = plane_meta_read(&steer_plane, bpffs, &sweep.meta, err);
+	result = state_dir_meta_read(&steer_state_dir, bpffs, &sweep.meta, err);
 	sweep_setting(&sweep);
-	result = result ? plane_not_loaded(&steer_plane, bpffs, result, err)
+	result = result ? state_dir_not_loaded(&steer_state_dir, bpffs, result, err)
 			: steer_sweep_run(&sweep, err);
 	pins_unlock(&pins);
 	return result;
@@ -49,11 +49,11 @@ int steer_sweep(struct steer_loader *loader, const char *bpffs, steer_news_fn fn
 int steer_prepare(struct steer_loader *loader, const char *bpffs, struct err *err)
 {
 	struct steer_sweep sweep = { .bpffs = bpffs };
-	int result = plane_meta_read(&steer_plane, bpffs, &sweep.meta, err);
+	int result = state_dir_meta_read(&steer_state_dir, bpffs, &sweep.meta, err);
 
 	if (result) {
 		steer_group_prepare(loader, NULL, err);
-		return plane_not_loaded(&steer_plane, bpffs, result, err);
+		return state_dir_not_loaded(&steer_state_dir, bpffs, result, err);
 	}
 	sweep_setting(&sweep);
 	return steer_group_prepare(loader, &sweep.setting, err);
@@ -67,21 +67,22 @@ static int unload_locked(const char *bpffs, void *arg, struct err *err)
 
 	if (removed < 0)
 		return removed;
-	result = pins_remove(bpffs, STEER_PLANE, err);
+	result = pins_remove(bpffs, STEER_OBJECT, err);
 	return result < 0 ? result : removed + result;
 }
 
-int steer_unload(const char *bpffs, bool own_only, steer_news_fn fn, void *arg, struct err *err)
+int steer_unload(const char *bpffs, bool own_only, steer_event_fn fn, void *arg, struct err *err)
 {
 	static const int caps[] = { CAP_BPF, CAP_PERFMON, CAP_SYS_PTRACE };
 	struct steer_sweep sweep = { .bpffs = bpffs, .fn = fn, .arg = arg };
-	int result = pins_exist(bpffs, STEER_PLANE, err);
+	int result = pins_exist(bpffs, STEER_OBJECT, err);
 
-	if (result <= 0 || (own_only && !plane_is_by_daemon(&steer_plane, bpffs)))
+	if (result <= 0 || (own_only && !state_dir_is_daemons(&steer_state_dir, bpffs)))
 		return result < 0 ? result : 0;
 	result = caps_require("steer unload", caps, 3, err);
 	return result ? result
-		      : object_unload(&steer_plane, bpffs, own_only, unload_locked, &sweep, err);
+		      : object_unload(&steer_state_dir, bpffs, own_only, unload_locked, &sweep,
+				      err);
 }
 
 /* --- load */
@@ -107,18 +108,18 @@ static void meta_fill(const struct steer_options *options, struct sluice_steer_m
 static int meta_pin(const char *bpffs, const struct sluice_steer_meta *meta, struct err *err)
 {
 	char path[PATH_MAX];
-	int fd = pins_get(bpffs, STEER_PLANE, STEER_PIN_META), result = 0;
+	int fd = pins_get(bpffs, STEER_OBJECT, STEER_PIN_META), result = 0;
 
 	if (fd < 0) {
 		if (mkdir(steer_dir(bpffs, path), 0700) && errno != EEXIST)
 			return err_set(err, EXIT_ERROR, errno, "%s: %s", path, strerror(errno));
 		fd = bpf_map_create(BPF_MAP_TYPE_ARRAY, STEER_PIN_META, sizeof(__u32),
 				    sizeof(*meta), 1, NULL);
-		if (fd < 0 || bpf_obj_pin(fd, pins_path(bpffs, STEER_PLANE, STEER_PIN_META, path)))
+		if (fd < 0 || bpf_obj_pin(fd, pins_path(bpffs, STEER_OBJECT, STEER_PIN_META, path)))
 			result = err_set(err, EXIT_ERROR, errno, "%s: %s", path, strerror(errno));
 	}
 	if (!result)
-		result = plane_meta_write(&steer_plane, fd, meta, SLUICE_LOADED, err);
+		result = state_dir_meta_write(&steer_state_dir, fd, meta, SLUICE_LOADED, err);
 	if (fd >= 0)
 		close(fd);
 	return result;
@@ -154,7 +155,7 @@ static int load_locked(const struct steer_options *options, struct steer_sweep *
 		       struct err *err)
 {
 	struct sluice_steer_meta before = { 0 };
-	int result = plane_meta_read(&steer_plane, options->bpffs, &before, err);
+	int result = state_dir_meta_read(&steer_state_dir, options->bpffs, &before, err);
 
 	if (result && result != -ENOENT && result != -EUCLEAN)
 		return result;
@@ -174,12 +175,13 @@ static int load_locked(const struct steer_options *options, struct steer_sweep *
 	if (!sweep->dry_run) {
 		result = meta_pin(options->bpffs, &sweep->meta, err);
 		if (!result)
-			result = plane_mark(&steer_plane, options->bpffs, options->by_daemon, err);
+			result = state_dir_set_owner(&steer_state_dir, options->bpffs,
+						     options->by_daemon, err);
 	}
 	return result ? result : steer_sweep_run(sweep, err);
 }
 
-int steer_load(struct steer_loader *loader, const struct steer_options *options, steer_news_fn fn,
+int steer_load(struct steer_loader *loader, const struct steer_options *options, steer_event_fn fn,
 	       void *arg, int *groups, struct err *err)
 {
 	static const int caps[] = { CAP_BPF, CAP_NET_ADMIN, CAP_PERFMON, CAP_SYS_PTRACE };
@@ -207,7 +209,7 @@ struct left_out {
 	int groups, namespaces;
 };
 
-static void left_out_add(const struct steer_news *news, void *arg)
+static void left_out_add(const struct steer_event *news, void *arg)
 {
 	struct left_out *left_out = arg;
 

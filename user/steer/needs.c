@@ -29,7 +29,7 @@ static const struct need rows[] = {
 	  .why = "takes the workers' sockets",
 	  .has = feature_pidfd_getfd,
 	  .since = "5.6",
-	  .mend = NEED_SECCOMP_MEND },
+	  .hint = NEED_SECCOMP_HINT },
 	NEED_HELPER(SK_REUSEPORT, 0, skb_load_bytes_relative, "4.19",
 		    "reads the addresses of a datagram", NULL),
 	NEED_HELPER(SK_REUSEPORT, 0, spin_lock, "5.1", "guards a set of the flow table", NULL),

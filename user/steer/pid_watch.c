@@ -32,7 +32,7 @@ static int holder_add(struct holders *holders, __u32 pid, int fd)
 	return 0;
 }
 
-int holders_watch(struct holders *holders, __u32 pid)
+int pid_watch_add(struct holders *holders, __u32 pid)
 {
 	int fd, result;
 
@@ -68,7 +68,7 @@ static bool holders_drop_ended(struct holders *holders)
 	return ended;
 }
 
-bool holders_wait(struct holders *holders, __u32 ms)
+bool pid_watch_wait(struct holders *holders, __u32 ms)
 {
 	int timeout = holders->missed ? 0 : (int)ms;
 
@@ -77,7 +77,7 @@ bool holders_wait(struct holders *holders, __u32 ms)
 	return holders_drop_ended(holders);
 }
 
-void holders_free(struct holders *holders)
+void pid_watch_free(struct holders *holders)
 {
 	while (holders->count)
 		close(holders->ends[--holders->count].fd);

@@ -16,9 +16,9 @@ struct holders {
 };
 
 /* Watches the process, if it is not watched yet.  One that has ended is told by the next wait. */
-int holders_watch(struct holders *holders, __u32 pid);
+int pid_watch_add(struct holders *holders, __u32 pid);
 /* Sleeps so long, or until one has ended: true then, and it is watched no more. */
-bool holders_wait(struct holders *holders, __u32 ms);
-void holders_free(struct holders *holders);
+bool pid_watch_wait(struct holders *holders, __u32 ms);
+void pid_watch_free(struct holders *holders);
 
 #endif

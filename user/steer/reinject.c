@@ -43,14 +43,14 @@ struct datagram {
 	size_t length;
 };
 
-bool requeue_waits(int socket_fd)
+bool reinject_waits(int socket_fd)
 {
 	struct pollfd wait = { .fd = socket_fd, .events = POLLIN };
 
 	return poll(&wait, 1, 0) == 1 && wait.revents & POLLIN;
 }
 
-__u64 requeue_discard(int socket_fd)
+__u64 reinject_discard(int socket_fd)
 {
 	__u64 count = 0;
 	char byte;
@@ -217,7 +217,7 @@ static bool is_for_many(const struct in6_addr *to)
 }
 
 static void parts_send(const struct outlet *outlet, struct datagram *datagram, const __u8 *payload,
-		       size_t length, size_t part, struct requeued *requeued)
+		       size_t length, size_t part, struct reinjected *reinjected)
 {
 	size_t at = 0;
 	int result;
@@ -229,14 +229,14 @@ static void parts_send(const struct outlet *outlet, struct datagram *datagram, c
 		datagram->length = length - at < part ? length - at : part;
 		result = datagram_send(outlet, datagram);
 		/* raw(7): the address is a network's broadcast address */
-		requeued->lost += result && result != -EACCES;
-		requeued->moved += !result;
+		reinjected->lost += result && result != -EACCES;
+		reinjected->moved += !result;
 		at += datagram->length;
 	} while (at < length);
 }
 
 /* One from the queue; false if it is empty. */
-static bool queue_move(int socket_fd, const struct outlet *outlet, struct requeued *requeued)
+static bool queue_move(int socket_fd, const struct outlet *outlet, struct reinjected *reinjected)
 {
 	static __u8 payload[DATAGRAM_MAX];
 	char control[512];
@@ -258,9 +258,9 @@ static bool queue_move(int socket_fd, const struct outlet *outlet, struct requeu
 	part = (size_t)length;
 	from_fill(&datagram, &from);
 	if (control_read(&message, &datagram, &part))
-		parts_send(outlet, &datagram, payload, (size_t)length, part, requeued);
+		parts_send(outlet, &datagram, payload, (size_t)length, part, reinjected);
 	else
-		requeued->lost++;
+		reinjected->lost++;
 	return true;
 }
 
@@ -337,7 +337,7 @@ static void destination_restore(int socket_fd, const struct destination *destina
 }
 
 /* Should what was sent come back, as there is nobody else to take it, there is an end to it. */
-static int queue_empty(int socket_fd, const struct outlet *outlet, struct requeued *requeued)
+static int queue_empty(int socket_fd, const struct outlet *outlet, struct reinjected *reinjected)
 {
 	struct socket_memory memory;
 	int result = sockets_memory(socket_fd, &memory);
@@ -346,12 +346,12 @@ static int queue_empty(int socket_fd, const struct outlet *outlet, struct requeu
 	if (result)
 		return result;
 	for (left = memory.used / MEMORY_MIN + 1; left; left--)
-		if (!queue_move(socket_fd, outlet, requeued))
+		if (!queue_move(socket_fd, outlet, reinjected))
 			return 0;
 	return -ELOOP;
 }
 
-int requeue(int socket_fd, __u16 port, struct requeued *requeued)
+int reinject(int socket_fd, __u16 port, struct reinjected *reinjected)
 {
 	struct outlet outlet = { -1, -1, port };
 	struct destination destination;
@@ -360,7 +360,7 @@ int requeue(int socket_fd, __u16 port, struct requeued *requeued)
 	if (!result)
 		result = destination_ask(socket_fd, &destination);
 	if (!result) {
-		result = queue_empty(socket_fd, &outlet, requeued);
+		result = queue_empty(socket_fd, &outlet, reinjected);
 		destination_restore(socket_fd, &destination);
 	}
 	outlet_close(&outlet);

@@ -13,7 +13,7 @@
 #include <linux/types.h>
 #include <stdbool.h>
 
-struct requeued {
+struct reinjected {
 	__u64 moved;
 	__u64 lost; /* read, and refused when they were to be sent */
 };
@@ -24,10 +24,10 @@ struct requeued {
  * *requeued; 0, or -errno: what is left in the queue has not been touched.  -ELOOP: what was sent
  * comes back.
  */
-int requeue(int socket_fd, __u16 port, struct requeued *requeued);
+int reinject(int socket_fd, __u16 port, struct reinjected *reinjected);
 /* Does a datagram wait in the socket's queue? */
-bool requeue_waits(int socket_fd);
+bool reinject_waits(int socket_fd);
 /* Reads and drops what waits: the count. */
-__u64 requeue_discard(int socket_fd);
+__u64 reinject_discard(int socket_fd);
 
 #endif

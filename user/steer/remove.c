@@ -157,7 +157,7 @@ static int explain(const struct removal *removal, struct err *err)
 		"steering program of process %u: %s", removal->failed_pid,
 		permission ? "its socket can't be taken (needs CAP_SYS_PTRACE)"
 			   : strerror(-removal->failure));
-	return err_mend(err, removal->failure,
+	return err_hint(err, removal->failure,
 			"it works on until the sockets of its group are closed");
 }
 
@@ -169,7 +169,7 @@ int steer_remove(const char *bpffs, struct steer_removed *removed, struct err *e
 	int result;
 
 	*removed = (struct steer_removed){ 0 };
-	pins_path(bpffs, STEER_PLANE, NULL, path);
+	pins_path(bpffs, STEER_OBJECT, NULL, path);
 	entries_each(path, pin_note, &removal);
 	result = sockets_read(&sockets, err);
 	if (!result)

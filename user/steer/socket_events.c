@@ -16,17 +16,17 @@
 /* Others want their turn, too, however fast sockets come and go. */
 #define EVENTS_MAX 4096
 
-struct steer_follow {
+struct socket_events {
 	struct socket_events_bpf *skel;
 	struct bpf_link *links[LINKS];
 	struct ring_buffer *ring;
-	struct steer_heard heard;
+	struct socket_event_batch heard;
 };
 
 static int on_event(void *arg, void *data, size_t size)
 {
-	struct steer_follow *follow = arg;
-	struct steer_heard *heard = &follow->heard;
+	struct socket_events *follow = arg;
+	struct socket_event_batch *heard = &follow->heard;
 	const struct sluice_follow_event *event = data;
 
 	if (event->kind == SLUICE_FOLLOW_RELEASED) {
@@ -40,7 +40,7 @@ static int on_event(void *arg, void *data, size_t size)
 	return heard->bound + heard->released < EVENTS_MAX ? 0 : -EAGAIN;
 }
 
-static int load(struct steer_follow *follow, const struct ports *ports, __u32 netns,
+static int load(struct socket_events *follow, const struct ports *ports, __u32 netns,
 		struct err *err)
 {
 	struct sluice_meta none = { 0 };
@@ -60,7 +60,7 @@ static int load(struct steer_follow *follow, const struct ports *ports, __u32 ne
 	return result;
 }
 
-static int attach(struct steer_follow *follow, const char *cgroup, struct err *err)
+static int attach(struct socket_events *follow, const char *cgroup, struct err *err)
 {
 	const struct bpf_program *progs[LINKS] = { follow->skel->progs.sluice_bind4,
 						   follow->skel->progs.sluice_bind6,
@@ -84,10 +84,10 @@ static int attach(struct steer_follow *follow, const char *cgroup, struct err *e
 				      strerror(errno));
 }
 
-int steer_follow_open(struct steer_follow **follow, const char *cgroup, const struct ports *ports,
-		      __u32 netns, struct err *err)
+int socket_events_open(struct socket_events **follow, const char *cgroup, const struct ports *ports,
+		       __u32 netns, struct err *err)
 {
-	struct steer_follow *fresh = calloc(1, sizeof(*fresh));
+	struct socket_events *fresh = calloc(1, sizeof(*fresh));
 	int result;
 
 	if (!fresh)
@@ -96,13 +96,13 @@ int steer_follow_open(struct steer_follow **follow, const char *cgroup, const st
 	if (!result)
 		result = attach(fresh, cgroup, err);
 	if (result)
-		steer_follow_close(fresh);
+		socket_events_close(fresh);
 	else
 		*follow = fresh;
 	return result;
 }
 
-void steer_follow_close(struct steer_follow *follow)
+void socket_events_close(struct socket_events *follow)
 {
 	int i;
 
@@ -119,22 +119,22 @@ void steer_follow_close(struct steer_follow *follow)
 	free(follow);
 }
 
-int steer_follow_fd(const struct steer_follow *follow)
+int socket_events_fd(const struct socket_events *follow)
 {
 	return ring_buffer__epoll_fd(follow->ring);
 }
 
-int steer_follow_read(struct steer_follow *follow, struct steer_heard *heard)
+int socket_events_read(struct socket_events *follow, struct socket_event_batch *heard)
 {
 	int result;
 
-	follow->heard = (struct steer_heard){ 0 };
+	follow->heard = (struct socket_event_batch){ 0 };
 	result = ring_buffer__consume(follow->ring);
 	*heard = follow->heard;
 	return result < 0 && result != -EAGAIN ? result : 0;
 }
 
-__u64 steer_follow_lost(const struct steer_follow *follow)
+__u64 steer_follow_lost(const struct socket_events *follow)
 {
 	return *(volatile __u64 *)&follow->skel->bss->lost;
 }

@@ -11,10 +11,10 @@
 
 #include <linux/types.h>
 
-struct steer_follow;
+struct socket_events;
 
 /* Events that were read together. */
-struct steer_heard {
+struct socket_event_batch {
 	__u32 bound;
 	__u32 released;
 	__u64 first_bound_ns; /* CLOCK_MONOTONIC; 0: none was */
@@ -24,14 +24,14 @@ struct steer_heard {
  * Attaches to the cgroup; netns is an inode number, 0 for all of them.  On failure -errno with
  * *err set, and nothing is attached: what comes later is then found by sweeps alone.
  */
-int steer_follow_open(struct steer_follow **follow, const char *cgroup, const struct ports *ports,
-		      __u32 netns, struct err *err);
-void steer_follow_close(struct steer_follow *follow);
+int socket_events_open(struct socket_events **follow, const char *cgroup, const struct ports *ports,
+		       __u32 netns, struct err *err);
+void socket_events_close(struct socket_events *follow);
 /* Readable when there are events. */
-int steer_follow_fd(const struct steer_follow *follow);
+int socket_events_fd(const struct socket_events *follow);
 /* Reads those there are; where they come too fast, some are left for later. 0 or -errno. */
-int steer_follow_read(struct steer_follow *follow, struct steer_heard *heard);
+int socket_events_read(struct socket_events *follow, struct socket_event_batch *heard);
 /* Events since the start that found the ring buffer full. */
-__u64 steer_follow_lost(const struct steer_follow *follow);
+__u64 steer_follow_lost(const struct socket_events *follow);
 
 #endif

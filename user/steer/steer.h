@@ -46,13 +46,13 @@ struct steer_options {
  * error: 'sluice run' takes them when they come.  With another number of flows the tables start
  * empty, and flows go on as new ones.
  */
-int steer_load(struct steer_loader *loader, const struct steer_options *options, steer_news_fn fn,
+int steer_load(struct steer_loader *loader, const struct steer_options *options, steer_event_fn fn,
 	       void *arg, int *groups, struct err *err);
 /*
  * Brings groups and slots in step with the sockets that there are.  -ENOENT with *err set if the
  * plane is not loaded.
  */
-int steer_sweep(struct steer_loader *loader, const char *bpffs, steer_news_fn fn, void *arg,
+int steer_sweep(struct steer_loader *loader, const char *bpffs, steer_event_fn fn, void *arg,
 		struct err *err);
 /*
  * For a process that sweeps again and again: makes ready what a group that comes will need, so that
@@ -63,7 +63,7 @@ int steer_prepare(struct steer_loader *loader, const char *bpffs, struct err *er
  * Detaches all, and removes the pins: their number, 0 if there were none, or -errno.  With
  * own_only, only if the daemon was the last to load.
  */
-int steer_unload(const char *bpffs, bool own_only, steer_news_fn fn, void *arg, struct err *err);
+int steer_unload(const char *bpffs, bool own_only, steer_event_fn fn, void *arg, struct err *err);
 
 /* How many groups are left to the kernel as their namespace has its share (steer/group/quota.h). */
 int steer_left_out(const char *bpffs, int *groups, int *namespaces, struct err *err);

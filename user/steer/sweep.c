@@ -138,7 +138,7 @@ static int group_fill(struct steer_group *group, void *arg, int *fd, struct err 
 static void group_left_out(struct steer_sweep *sweep, const struct sluice_socket_record *of,
 			   int count)
 {
-	struct steer_share *share = steer_share_of(&sweep->shares, of->netns);
+	struct quota *share = quota_of(&sweep->shares, of->netns);
 
 	if (sweep->shares.host == of->netns)
 		sweep_tell_found(sweep, STEER_GROUP_FAILED, of, count,
@@ -153,7 +153,7 @@ static void tell_left_out(const struct steer_sweep *sweep)
 	size_t i;
 
 	for (i = 0; i < sweep->shares.count; i++) {
-		const struct steer_share *share = &sweep->shares.each[i];
+		const struct quota *share = &sweep->shares.each[i];
 
 		if (!share->example)
 			continue;
@@ -172,13 +172,13 @@ static void group_add(struct steer_sweep *sweep, const struct sluice_socket_reco
 	struct err err = { 0 };
 	int result;
 
-	if (!steer_share_allow(&sweep->shares, members[0]->netns)) {
+	if (!quota_allow(&sweep->shares, members[0]->netns)) {
 		group_left_out(sweep, members[0], count);
 		return;
 	}
 	if (sweep->dry_run) {
 		sweep->groups++;
-		steer_share_add(&sweep->shares, members[0]->netns);
+		quota_add(&sweep->shares, members[0]->netns);
 		sweep_tell_found(sweep, STEER_GROUP_FOUND, members[0], count, NULL);
 		return;
 	}
@@ -188,7 +188,7 @@ static void group_add(struct steer_sweep *sweep, const struct sluice_socket_reco
 		sweep_tell_found(sweep, STEER_GROUP_FAILED, members[0], count, err.what);
 	} else if (!result) {
 		sweep->groups++;
-		steer_share_add(&sweep->shares, members[0]->netns);
+		quota_add(&sweep->shares, members[0]->netns);
 		sweep_tell_group(sweep, STEER_GROUP_ATTACHED, group, NULL, sweep_slots_used(group),
 				 NULL);
 	}
@@ -298,7 +298,7 @@ static void pinned_sweep(struct steer_sweep *sweep)
 			stays = true;
 		}
 		if (stays)
-			steer_share_add(&sweep->shares, group->info.netns);
+			quota_add(&sweep->shares, group->info.netns);
 	}
 }
 
@@ -312,7 +312,7 @@ int steer_sweep_run(struct steer_sweep *sweep, struct err *err)
 	result = sockets_read(&sweep->sockets, err);
 	if (result)
 		return result;
-	result = steer_pinned_read(sweep->bpffs, &sweep->pinned, !sweep->dry_run, err);
+	result = steer_groups_read(sweep->bpffs, &sweep->pinned, !sweep->dry_run, err);
 	if (result)
 		goto free_sockets;
 	result = members_read(&sweep->meta, sweep->sockets, &members);
@@ -321,7 +321,7 @@ int steer_sweep_run(struct steer_sweep *sweep, struct err *err)
 		goto close_pinned;
 	}
 	/* who steers one namespace alone has nobody to share with */
-	sweep->shares.host = sweep->meta.netns ? sweep->meta.netns : steer_share_host();
+	sweep->shares.host = sweep->meta.netns ? sweep->meta.netns : quota_host();
 	groups_each(sweep, &members, group_known);
 	/* what is gone makes room, and lets go of its sockets, before others come */
 	pinned_sweep(sweep);
@@ -329,9 +329,9 @@ int steer_sweep_run(struct steer_sweep *sweep, struct err *err)
 	tell_left_out(sweep);
 	sweep_consumers_end(sweep);
 	free(members.all);
-	steer_share_free(&sweep->shares);
+	quota_free(&sweep->shares);
 close_pinned:
-	steer_pinned_close(&sweep->pinned);
+	steer_groups_close(&sweep->pinned);
 free_sockets:
 	sockets_free(sweep->sockets);
 	return result;
@@ -344,12 +344,12 @@ int steer_sweep_release(struct steer_sweep *sweep, struct err *err)
 	if (result)
 		return result;
 	steer_dir(sweep->bpffs, sweep->dir);
-	result = steer_pinned_read(sweep->bpffs, &sweep->pinned, true, err);
+	result = steer_groups_read(sweep->bpffs, &sweep->pinned, true, err);
 	for (i = 0; result >= 0 && i < sweep->pinned.count; i++) {
 		result = group_release(sweep, sweep->pinned.group[i], NULL, err);
 		removed += result < 0 ? 0 : result;
 	}
-	steer_pinned_close(&sweep->pinned);
+	steer_groups_close(&sweep->pinned);
 	sockets_free(sweep->sockets);
 	return result < 0 ? result : removed;
 }

@@ -18,22 +18,22 @@
 
 /* --- news */
 
-void sweep_tell(const struct steer_sweep *sweep, const struct steer_news *news)
+void sweep_tell(const struct steer_sweep *sweep, const struct steer_event *news)
 {
 	if (sweep->fn)
 		sweep->fn(news, sweep->arg);
 }
 
-void sweep_tell_group(const struct steer_sweep *sweep, enum steer_event event,
+void sweep_tell_group(const struct steer_sweep *sweep, enum steer_event_type event,
 		      const struct steer_group *group, const struct sluice_steer_slot *slot,
 		      int count, const char *why)
 {
-	const struct steer_news news = { event, group->name, &group->info, slot, count, 0, why };
+	const struct steer_event news = { event, group->name, &group->info, slot, count, 0, why };
 
 	sweep_tell(sweep, &news);
 }
 
-void sweep_tell_found(const struct steer_sweep *sweep, enum steer_event event,
+void sweep_tell_found(const struct steer_sweep *sweep, enum steer_event_type event,
 		      const struct sluice_socket_record *of, int count, const char *why)
 {
 	const struct sluice_steer_group group = { .netns = of->netns,
@@ -42,7 +42,7 @@ void sweep_tell_found(const struct steer_sweep *sweep, enum steer_event event,
 						  .port = of->port,
 						  .family = of->family };
 	struct sluice_steer_slot slot = { .pid = of->pid };
-	const struct steer_news news = { event, NULL, &group, &slot, count, of->group_prog, why };
+	const struct steer_event news = { event, NULL, &group, &slot, count, of->group_prog, why };
 
 	memcpy(slot.comm, of->comm, sizeof(slot.comm));
 	sweep_tell(sweep, &news);
@@ -239,7 +239,7 @@ static void drains_end(const struct steer_sweep *sweep, struct steer_group *grou
 	int slot;
 
 	for (slot = 0; slot < SLUICE_STEER_SLOTS; slot++) {
-		ended[slot] = steer_drainer_gone(group, slot);
+		ended[slot] = drain_lock_is_stale(group, slot);
 		if (!ended[slot])
 			continue;
 		group->slots[slot].state = SLUICE_STEER_RETIRED;
@@ -280,7 +280,7 @@ void sweep_slots_assign(struct steer_sweep *sweep, struct steer_group *group,
 	}
 	result = steer_group_choose(group, rank);
 	if (!result && sweep->setting.policy == SLUICE_STEER_CPU)
-		result = steer_place(group, consumers_fd(sweep));
+		result = steer_placement(group, consumers_fd(sweep));
 	if (result)
 		sweep_tell_group(sweep, STEER_GROUP_FAILED, group, NULL, 0, strerror(-result));
 }

@@ -16,7 +16,7 @@
 #include <sluice/steer.h>
 #include <stdbool.h>
 
-enum steer_event {
+enum steer_event_type {
 	STEER_GROUP_FOUND,    /* of a dry run: would be attached to */
 	STEER_GROUP_ATTACHED, /* the program is on, `count` sockets have joined */
 	STEER_GROUP_KEPT,     /* it was on already */
@@ -33,8 +33,8 @@ enum steer_event {
 	STEER_GROUPS_LEFT_OUT, /* `count` groups like this: their namespace has its share */
 };
 
-struct steer_news {
-	enum steer_event event;
+struct steer_event {
+	enum steer_event_type event;
 	const char *name; /* of the group's folder; NULL: it has none */
 	const struct sluice_steer_group *group;
 	const struct sluice_steer_slot *slot; /* or NULL */
@@ -44,7 +44,7 @@ struct steer_news {
 };
 
 /* Called for each thing that a function below finds or does. */
-typedef void (*steer_news_fn)(const struct steer_news *news, void *arg);
+typedef void (*steer_event_fn)(const struct steer_event *news, void *arg);
 
 struct steer_sweep {
 	struct steer_loader *loader; /* NULL, where nothing is loaded: a dry run, an unload */
@@ -53,24 +53,24 @@ struct steer_sweep {
 	struct sluice_steer_meta meta;
 	struct steer_setting setting;
 	struct sockets *sockets;
-	struct steer_pinned pinned;
-	steer_news_fn fn;
+	struct steer_groups_open pinned;
+	steer_event_fn fn;
 	void *arg;
 	int groups;  /* steered, at the end */
 	int refused; /* sockets that could not be taken, though they are there */
-	struct steer_shares shares;
+	struct quotas shares;
 	int consumers_fd; /* policy cpu: of their map; -1: not open */
 	bool renew;	  /* and their programs are to be replaced by this build's */
 	bool dry_run;
 	bool regroup; /* instances are told by another rule than before */
 };
 
-void sweep_tell(const struct steer_sweep *sweep, const struct steer_news *news);
-void sweep_tell_group(const struct steer_sweep *sweep, enum steer_event event,
+void sweep_tell(const struct steer_sweep *sweep, const struct steer_event *news);
+void sweep_tell_group(const struct steer_sweep *sweep, enum steer_event_type event,
 		      const struct steer_group *group, const struct sluice_steer_slot *slot,
 		      int count, const char *why);
 /* Of a group that has no pins. */
-void sweep_tell_found(const struct steer_sweep *sweep, enum steer_event event,
+void sweep_tell_found(const struct steer_sweep *sweep, enum steer_event_type event,
 		      const struct sluice_socket_record *of, int count, const char *why);
 
 /* Why a socket could not be taken, by its errno. */

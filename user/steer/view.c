@@ -75,7 +75,7 @@ const char *steer_slot_state(const struct steer_slot_view *slot)
 	return slot->is.state < sizeof(names) / sizeof(*names) ? names[slot->is.state] : "?";
 }
 
-static int slots_fill(const struct steer_group *group, const struct steer_fill *fill,
+static int slots_fill(const struct steer_group *group, const struct steer_usage *fill,
 		      struct steer_group_view *view)
 {
 	struct sluice_steer_stats *stats = calloc(SLUICE_STEER_SLOTS, sizeof(*stats));
@@ -96,7 +96,7 @@ static int slots_fill(const struct steer_group *group, const struct steer_fill *
 						.is = group->slots[slot],
 						.stats = stats[slot],
 						.flows = fill->of_slot[slot] };
-		steer_look_slot(group, slot, &to->look);
+		slot_status_read(group, slot, &to->look);
 	}
 	free(stats);
 	return result;
@@ -117,12 +117,12 @@ static int generations_count(const struct steer_group_view *view)
 
 static int group_fill(const struct steer_group *group, struct steer_group_view *view)
 {
-	struct steer_fill *fill = calloc(1, sizeof(*fill));
+	struct steer_usage *fill = calloc(1, sizeof(*fill));
 	int i, result = fill ? steer_group_counters(group, &view->counters) : -ENOMEM;
 
 	if (result)
 		goto free;
-	result = steer_group_fill(group, 0, fill);
+	result = steer_group_usage(group, 0, fill);
 	if (result)
 		goto free;
 	result = slots_fill(group, fill, view);
@@ -156,7 +156,7 @@ static int group_add(struct steer_group *group, void *arg)
 	to = &view->groups[view->count++];
 	*to = (struct steer_group_view){ 0 };
 	result = group_fill(group, to);
-	view->lapsed |= steer_drainer_any_gone(group);
+	view->lapsed |= drain_lock_any_stale(group);
 	if (result != -ENOENT)
 		return result;
 	/* it has been given back since it was opened */
@@ -269,9 +269,9 @@ static void sockets_look(struct steer_view *view)
 		struct steer_netns_view *netns = netns_find(view, group->info.netns);
 
 		for (j = 0; j < group->count; j++) {
-			struct steer_look *look = &group->slots[j].look;
+			struct slot_status *look = &group->slots[j].look;
 
-			steer_look_socket(sockets, &group->slots[j].is, look);
+			slot_status_of_socket(sockets, &group->slots[j].is, look);
 			if (look->closed)
 				continue;
 			netns->unmeasured += !look->measured;
@@ -301,7 +301,7 @@ static const struct steer_slot_view *slot_before(const struct steer_view *before
 	return NULL;
 }
 
-static bool is_full(const struct steer_look *look)
+static bool is_full(const struct slot_status *look)
 {
 	return look->measured && steer_queue_is_full(look->memory.used, look->memory.room);
 }
@@ -310,7 +310,7 @@ static bool is_full(const struct steer_look *look)
  * Memory that is read is given back in lots: a worker that has read but little has not changed
  * `used`, and has changed `queue_read`.
  */
-static bool is_stalled(const struct steer_look *before, const struct steer_look *now)
+static bool is_stalled(const struct slot_status *before, const struct slot_status *now)
 {
 	return is_full(before) && is_full(now) && before->memory.used == now->memory.used &&
 	       before->queue_read == now->queue_read;

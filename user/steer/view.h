@@ -18,7 +18,7 @@ struct steer_slot_view {
 	int slot;
 	struct sluice_steer_slot is;
 	struct sluice_steer_stats stats;
-	struct steer_look look;
+	struct slot_status look;
 	__u32 flows; /* live and half-open */
 	bool stalled;
 	double datagrams_per_s, drops_per_s; /* 0 without a view before */

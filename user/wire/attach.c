@@ -15,9 +15,11 @@
 
 #define PIN_SIZE 32
 
-const char *wire_via_name(__u32 via)
+const char *wire_attach_mode_name(__u32 attach_mode)
 {
-	return via == SLUICE_WIRE_TCX ? "tcx" : via == SLUICE_WIRE_CLSACT ? "clsact" : "?";
+	return attach_mode == SLUICE_WIRE_TCX	   ? "tcx"
+	       : attach_mode == SLUICE_WIRE_CLSACT ? "clsact"
+						   : "?";
 }
 
 static const char *link_pin(__u32 ifindex, bool out, char name[PIN_SIZE])
@@ -31,14 +33,15 @@ static int blocked(const struct wire_iface *iface, bool out, const struct tc_blo
 {
 	const char *where = out ? "egress" : "ingress";
 
-	return err_mend(err,
+	return err_hint(err,
 			err_set(err, EXIT_CONFLICT, error,
 				"%s: another tc filter has our place on %s: %s%s%s, priority %u,"
 				" handle 0x%x",
-				iface->book.name, where, blocker->kind, blocker->name[0] ? " " : "",
-				blocker->name, blocker->priority, blocker->handle),
+				iface->entry.name, where, blocker->kind,
+				blocker->name[0] ? " " : "", blocker->name, blocker->priority,
+				blocker->handle),
 			"give it another priority; see 'tc filter show dev %s %s'",
-			iface->book.name, where);
+			iface->entry.name, where);
 }
 
 static int attach_error(const struct wire_iface *iface, bool out, int error, struct err *err)
@@ -46,13 +49,14 @@ static int attach_error(const struct wire_iface *iface, bool out, int error, str
 	struct tc_blocker blocker;
 
 	/* a priority is for one kind of filter and one protocol: any other is refused as invalid */
-	if (iface->book.via == SLUICE_WIRE_CLSACT && (error == EEXIST || error == EINVAL) &&
+	if (iface->entry.attach_mode == SLUICE_WIRE_CLSACT &&
+	    (error == EEXIST || error == EINVAL) &&
 	    !tc_filter_blocker(iface->ifindex, out, &blocker))
 		return blocked(iface, out, &blocker, error, err);
-	return err_mend(err,
+	return err_hint(err,
 			err_set(err, error == EPERM ? EXIT_PERMISSION : EXIT_LACKING, error,
-				"%s: attaching by %s failed: %s", iface->book.name,
-				wire_via_name(iface->book.via), strerror(error)),
+				"%s: attaching by %s failed: %s", iface->entry.name,
+				wire_attach_mode_name(iface->entry.attach_mode), strerror(error)),
 			"'sluice check' says what this kernel lacks");
 }
 
@@ -60,10 +64,10 @@ static int attach_error(const struct wire_iface *iface, bool out, int error, str
 static int link_open(const char *bpffs, __u32 ifindex, bool out, struct hook_link *link)
 {
 	char name[PIN_SIZE], path[PATH_MAX];
-	int fd = hook_link_open(bpffs, WIRE_PLANE, link_pin(ifindex, out, name), ifindex, link);
+	int fd = hook_link_open(bpffs, WIRE_OBJECT, link_pin(ifindex, out, name), ifindex, link);
 
 	if (fd == -ENOENT)
-		unlink(pins_path(bpffs, WIRE_PLANE, name, path));
+		unlink(pins_path(bpffs, WIRE_OBJECT, name, path));
 	return fd;
 }
 
@@ -85,7 +89,7 @@ static int link_set(const char *bpffs, const struct wire_iface *iface, bool out,
 	if (fd < 0)
 		return fd;
 	link_pin(iface->ifindex, out, name);
-	if (bpf_obj_pin(fd, pins_path(bpffs, WIRE_PLANE, name, path)))
+	if (bpf_obj_pin(fd, pins_path(bpffs, WIRE_OBJECT, name, path)))
 		result = -errno;
 	close(fd);
 	return result;
@@ -103,7 +107,7 @@ static int filter_set(const struct wire_iface *iface, bool out, int prog_fd, int
 static int hook_set(const char *bpffs, const struct wire_iface *iface, bool out, int prog_fd,
 		    int *old_prog)
 {
-	if (iface->book.via == SLUICE_WIRE_TCX)
+	if (iface->entry.attach_mode == SLUICE_WIRE_TCX)
 		return link_set(bpffs, iface, out, prog_fd, old_prog);
 	return filter_set(iface, out, prog_fd, old_prog);
 }
@@ -112,13 +116,13 @@ void wire_iface_drop_link(const char *bpffs, __u32 ifindex, bool out)
 {
 	char name[PIN_SIZE], path[PATH_MAX];
 
-	pins_drop(pins_path(bpffs, WIRE_PLANE, link_pin(ifindex, out, name), path));
+	pins_drop(pins_path(bpffs, WIRE_OBJECT, link_pin(ifindex, out, name), path));
 }
 
 /* Was there a filter of ours, which is removed now? */
 static bool hook_clear(const char *bpffs, const struct wire_iface *iface, bool out)
 {
-	if (iface->book.via == SLUICE_WIRE_CLSACT)
+	if (iface->entry.attach_mode == SLUICE_WIRE_CLSACT)
 		return !tc_filter_remove(iface->ifindex, out);
 	wire_iface_drop_link(bpffs, iface->ifindex, out);
 	return false;
@@ -133,18 +137,19 @@ void wire_iface_drop_clsact(const struct wire_iface *iface, bool had_filter)
 {
 	char name[IF_NAMESIZE];
 
-	if (iface->book.via != SLUICE_WIRE_CLSACT || !iface->book.clsact_made)
+	if (iface->entry.attach_mode != SLUICE_WIRE_CLSACT || !iface->entry.clsact_made)
 		return;
 	if (!had_filter && (!if_indextoname(iface->ifindex, name) ||
-			    strncmp(name, iface->book.name, sizeof(iface->book.name))))
+			    strncmp(name, iface->entry.name, sizeof(iface->entry.name))))
 		return;
 	tc_clsact_remove_unused(iface->ifindex);
 }
 
-static int book_write(int ifaces_fd, struct wire_iface *iface, struct err *err)
+static int iface_table_write(int ifaces_fd, struct wire_iface *iface, struct err *err)
 {
-	if (bpf_map_update_elem(ifaces_fd, &iface->ifindex, &iface->book, BPF_ANY))
-		return err_set(err, EXIT_ERROR, errno, "%s: %s", iface->book.name, strerror(errno));
+	if (bpf_map_update_elem(ifaces_fd, &iface->ifindex, &iface->entry, BPF_ANY))
+		return err_set(err, EXIT_ERROR, errno, "%s: %s", iface->entry.name,
+			       strerror(errno));
 	return 0;
 }
 
@@ -159,20 +164,20 @@ int wire_iface_attach(const char *bpffs, int ifaces_fd, struct wire_iface *iface
 	bool made = false, known = !bpf_map_lookup_elem(ifaces_fd, &iface->ifindex, &before);
 	int i, result;
 
-	if (iface->book.via == SLUICE_WIRE_CLSACT) {
+	if (iface->entry.attach_mode == SLUICE_WIRE_CLSACT) {
 		result = tc_clsact_make(iface->ifindex, &made);
 		if (result == -EBUSY)
-			return err_mend(
+			return err_hint(
 				err,
 				err_set(err, EXIT_CONFLICT, EBUSY,
 					"%s: it has an 'ingress' qdisc, in the place of clsact",
-					iface->book.name),
+					iface->entry.name),
 				"replace that one by clsact, which does the same and more");
 		if (result)
 			return attach_error(iface, true, -result, err);
-		iface->book.clsact_made |= made;
+		iface->entry.clsact_made |= made;
 	}
-	result = book_write(ifaces_fd, iface, err);
+	result = iface_table_write(ifaces_fd, iface, err);
 	for (i = 0; !result && i < 2; i++) {
 		bool out = known ? i : !i;
 
@@ -208,11 +213,11 @@ void wire_iface_restore(const char *bpffs, int ifaces_fd, const struct wire_ifac
 		int replaced = -1;
 
 		if (old_prog[out] >= 0 && hook_set(bpffs, iface, out, old_prog[out], &replaced))
-			log_warning("%s keeps its new program", iface->book.name);
+			log_warning("%s keeps its new program", iface->entry.name);
 		if (replaced >= 0)
 			close(replaced);
 	}
-	bpf_map_update_elem(ifaces_fd, &before->ifindex, &before->book, BPF_ANY);
+	bpf_map_update_elem(ifaces_fd, &before->ifindex, &before->entry, BPF_ANY);
 }
 
 int wire_iface_add(struct wire_iface **list, int *count, const struct wire_iface *iface)
@@ -236,27 +241,27 @@ struct wire_iface *wire_iface_numbered(struct wire_iface *list, int count, __u32
 	return NULL;
 }
 
-int wire_book_open(const char *bpffs, struct err *err)
+int wire_iface_table_open(const char *bpffs, struct err *err)
 {
-	return plane_map_open(&wire_plane, bpffs, "sluice_w_ifaces", sizeof(__u32),
-			      sizeof(struct sluice_wire_iface), err);
+	return state_dir_map_open(&wire_state_dir, bpffs, "sluice_w_ifaces", sizeof(__u32),
+				  sizeof(struct sluice_wire_iface), err);
 }
 
-int wire_book_read(int ifaces_fd, struct wire_iface **list, int *count)
+int wire_iface_table_read(int ifaces_fd, struct wire_iface **list, int *count)
 {
 	struct wire_iface iface = { 0 };
 	__u32 *last = NULL;
 	int result = 0;
 
 	while (!result && !bpf_map_get_next_key(ifaces_fd, last, &iface.ifindex)) {
-		if (!bpf_map_lookup_elem(ifaces_fd, &iface.ifindex, &iface.book))
+		if (!bpf_map_lookup_elem(ifaces_fd, &iface.ifindex, &iface.entry))
 			result = wire_iface_add(list, count, &iface);
 		last = &iface.ifindex;
 	}
 	return result;
 }
 
-void wire_iface_look(const char *bpffs, struct wire_iface *iface)
+void wire_iface_inspect(const char *bpffs, struct wire_iface *iface)
 {
 	char name[PIN_SIZE];
 	int out;
@@ -264,10 +269,10 @@ void wire_iface_look(const char *bpffs, struct wire_iface *iface)
 	for (out = 0; out < 2; out++) {
 		struct hook_link link = { 0 };
 
-		if (iface->book.via == SLUICE_WIRE_CLSACT) {
+		if (iface->entry.attach_mode == SLUICE_WIRE_CLSACT) {
 			tc_filter_read(iface->ifindex, out, &iface->prog_id[out]);
 		} else {
-			int fd = hook_link_open(bpffs, WIRE_PLANE,
+			int fd = hook_link_open(bpffs, WIRE_OBJECT,
 						link_pin(iface->ifindex, out, name), iface->ifindex,
 						&link);
 

@@ -14,7 +14,7 @@
 /* An interface that is attached to, or would be. */
 struct wire_iface {
 	__u32 ifindex;
-	struct sluice_wire_iface book;
+	struct sluice_wire_iface entry;
 	bool gone;	  /* the interface is, or the link to it */
 	__u32 prog_id[2]; /* ingress, egress; 0 if there is none */
 };
@@ -35,10 +35,10 @@ void wire_iface_drop_clsact(const struct wire_iface *iface, bool had_filter);
 /* Detaches one direction that is attached by a link. */
 void wire_iface_drop_link(const char *bpffs, __u32 ifindex, bool out);
 /* Fills in what is attached now. */
-void wire_iface_look(const char *bpffs, struct wire_iface *iface);
+void wire_iface_inspect(const char *bpffs, struct wire_iface *iface);
 
 /* "tcx", "clsact" */
-const char *wire_via_name(__u32 via);
+const char *wire_attach_mode_name(__u32 attach_mode);
 
 /* Lists that grow; the caller frees. 0 or -ENOMEM. */
 int wire_iface_add(struct wire_iface **list, int *count, const struct wire_iface *iface);
@@ -46,8 +46,8 @@ int wire_iface_add(struct wire_iface **list, int *count, const struct wire_iface
 struct wire_iface *wire_iface_numbered(struct wire_iface *list, int count, __u32 ifindex);
 
 /* The pinned book; the descriptor, or -errno with *err set. */
-int wire_book_open(const char *bpffs, struct err *err);
+int wire_iface_table_open(const char *bpffs, struct err *err);
 /* Adds what the book has to the list. */
-int wire_book_read(int ifaces_fd, struct wire_iface **list, int *count);
+int wire_iface_table_read(int ifaces_fd, struct wire_iface **list, int *count);
 
 #endif

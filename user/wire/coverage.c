@@ -20,8 +20,8 @@ int wire_cover_open(const char *bpffs, struct wire_cover *cover, struct err *err
 
 	if (result)
 		return result;
-	cover->flows_fd = plane_map_open(&wire_plane, bpffs, "sluice_w_flows", sizeof(__u32),
-					 sizeof(struct sluice_wire_set), err);
+	cover->flows_fd = state_dir_map_open(&wire_state_dir, bpffs, "sluice_w_flows",
+					     sizeof(__u32), sizeof(struct sluice_wire_set), err);
 	if (cover->flows_fd >= 0)
 		return 0;
 	wire_state_free(&cover->state);
@@ -69,7 +69,7 @@ static bool flow_find(const struct wire_cover *cover, const struct wire_client *
 		*flow = set.flow[way];
 		if (set.tag[way] && flow->client_port_be == client->port_be &&
 		    flow->server_port_be == server_port_be &&
-		    (flow->zone & ~SLUICE_WIRE_MARKS) == zone &&
+		    (flow->zone & ~SLUICE_WIRE_FLAGS) == zone &&
 		    !memcmp(&flow->client, &client->addr, sizeof(flow->client)))
 			return true;
 	}
@@ -84,15 +84,15 @@ static bool is_rewritten(const struct sluice_wire_flow *flow)
 static enum wire_covers iface_covers(const struct wire_cover *cover, const struct wire_iface *iface,
 				     const struct wire_client *client)
 {
-	__u32 zone = iface->book.roles & SLUICE_WIRE_PORT ? iface->ifindex : 0;
+	__u32 zone = iface->entry.roles & SLUICE_WIRE_PORT ? iface->ifindex : 0;
 	struct sluice_wire_flow flow;
 
-	if (!(iface->book.roles & SLUICE_WIRE_HOST) || wire_is_gone(&cover->state, iface))
+	if (!(iface->entry.roles & SLUICE_WIRE_HOST) || wire_is_gone(&cover->state, iface))
 		return WIRE_COVERS_NOT;
 	if (cover->flows_fd >= 0 && flow_find(cover, client, zone, &flow))
 		return is_rewritten(&flow) ? WIRE_COVERS_BY_REWRITING : WIRE_COVERS_CLIENT;
 	return client->ifindex && (client->ifindex == iface->ifindex ||
-				   client->ifindex == iface->book.master)
+				   client->ifindex == iface->entry.master)
 		       ? WIRE_COVERS_CLIENT
 		       : WIRE_COVERS_NOT;
 }

@@ -16,13 +16,13 @@
 
 void wire_except_read(const char *bpffs, struct wire_except *except)
 {
-	int fd = pins_get(bpffs, WIRE_PLANE, PIN);
+	int fd = pins_get(bpffs, WIRE_OBJECT, PIN);
 	struct sluice_addr addr, *last = NULL;
 
 	except->count = 0;
 	if (fd < 0)
 		return;
-	while (plane_map_has_size(fd, sizeof(addr), sizeof(__u32)) &&
+	while (state_dir_map_has_size(fd, sizeof(addr), sizeof(__u32)) &&
 	       except->count < WIRE_EXCEPT_MAX && !bpf_map_get_next_key(fd, last, &addr)) {
 		except->addr[except->count++] = addr;
 		last = &addr;
@@ -72,8 +72,8 @@ int wire_except_write(const char *bpffs, const struct wire_except *except, struc
 	char path[PATH_MAX], staged[PATH_MAX];
 	int fd, result = 0;
 
-	pins_path(bpffs, WIRE_PLANE, PIN, path);
-	pins_path(bpffs, WIRE_PLANE, PIN_STAGED, staged);
+	pins_path(bpffs, WIRE_OBJECT, PIN, path);
+	pins_path(bpffs, WIRE_OBJECT, PIN_STAGED, staged);
 	unlink(staged);
 	if (!except->count) {
 		if (unlink(path) && errno != ENOENT)

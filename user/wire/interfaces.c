@@ -32,13 +32,13 @@ static int session_begin(struct session *session, const char *bpffs, struct err 
 
 	if (result)
 		return result;
-	result = plane_meta_read(&wire_plane, bpffs, &session->meta, err);
+	result = state_dir_meta_read(&wire_state_dir, bpffs, &session->meta, err);
 	if (result) {
-		plane_not_loaded(&wire_plane, bpffs, result, err);
+		state_dir_not_loaded(&wire_state_dir, bpffs, result, err);
 	} else if (session->meta.netns != netdev_netns()) {
-		result = wire_plane_elsewhere(bpffs, err);
+		result = wire_refuse_netns(bpffs, err);
 	} else {
-		session->ifaces_fd = wire_book_open(bpffs, err);
+		session->ifaces_fd = wire_iface_table_open(bpffs, err);
 		if (session->ifaces_fd >= 0)
 			return 0;
 		result = session->ifaces_fd;
@@ -59,13 +59,13 @@ static int attach_one(struct session *session, const char *bpffs, struct wire_if
 	int old_prog[2] = { -1, -1 }, result, out;
 	struct wire_pair pair = { .fd = { -1, -1 } };
 	struct wire_iface before = *iface;
-	bool known = !bpf_map_lookup_elem(session->ifaces_fd, &iface->ifindex, &before.book);
+	bool known = !bpf_map_lookup_elem(session->ifaces_fd, &iface->ifindex, &before.entry);
 
 	if (known) {
-		iface->book.via = before.book.via;
-		iface->book.clsact_made = before.book.clsact_made;
+		iface->entry.attach_mode = before.entry.attach_mode;
+		iface->entry.clsact_made = before.entry.clsact_made;
 	}
-	result = wire_pair_get(&pair, &session->meta, iface->book.roles, bpffs, err);
+	result = wire_pair_get(&pair, &session->meta, iface->entry.roles, bpffs, err);
 	if (!result) {
 		result = wire_iface_attach(bpffs, session->ifaces_fd, iface, pair.fd, old_prog,
 					   err);
@@ -95,7 +95,7 @@ int wire_attach_iface(const char *bpffs, const char *name, __u32 roles, __u32 ma
 	dev = wire_plan_named(&plan, name, err);
 	result = dev ? session_begin(&session, bpffs, err) : -ENODEV;
 	if (!result) {
-		plan.via = session.meta.via;
+		plan.attach_mode = session.meta.attach_mode;
 		result = wire_plan_add(&plan, dev, roles, master, err);
 		if (!result)
 			result = attach_one(&session, bpffs, &plan.wanted[0], err);
@@ -114,7 +114,7 @@ int wire_detach_iface(const char *bpffs, __u32 ifindex, struct err *err)
 
 	if (result)
 		return result;
-	if (!bpf_map_lookup_elem(session.ifaces_fd, &ifindex, &iface.book))
+	if (!bpf_map_lookup_elem(session.ifaces_fd, &ifindex, &iface.entry))
 		wire_iface_detach(bpffs, session.ifaces_fd, &iface);
 	session_end(&session);
 	return 0;
@@ -129,8 +129,8 @@ static int routes_renew(const char *bpffs, struct wire_routes *routes, size_t *l
 
 	if (result)
 		return result;
-	fd = plane_map_open(&wire_plane, bpffs, "sluice_w_routes", sizeof(struct sluice_route_key),
-			    sizeof(struct sluice_route), err);
+	fd = state_dir_map_open(&wire_state_dir, bpffs, "sluice_w_routes",
+				sizeof(struct sluice_route_key), sizeof(struct sluice_route), err);
 	wire_except_read(bpffs, &except);
 	result = fd < 0 ? fd : wire_routes_write(routes, fd, &except, left_out, err);
 	if (fd >= 0)

@@ -58,7 +58,7 @@ static void meta_fill(struct load *load)
 		.magic = SLUICE_MAGIC,
 		.abi = SLUICE_WIRE_ABI,
 		.state = SLUICE_LOADED,
-		.via = load->plan.via,
+		.attach_mode = load->plan.attach_mode,
 		.seed = object_seed(load->before.seed),
 		.age_ns = options->age_s * 1000000000ULL,
 		.loaded_ns = clock_now_ns(CLOCK_REALTIME),
@@ -147,11 +147,11 @@ static int attach_all(struct load *load, struct err *err)
 
 		/* an interface stays with what it is attached by */
 		if (before) {
-			iface->book.via = before->book.via;
-			iface->book.clsact_made = before->book.clsact_made;
+			iface->entry.attach_mode = before->entry.attach_mode;
+			iface->entry.clsact_made = before->entry.clsact_made;
 		}
 		result = wire_iface_attach(load->options->bpffs, ifaces_fd, iface,
-					   load->pairs[iface->book.roles].fd,
+					   load->pairs[iface->entry.roles].fd,
 					   load->old_prog[load->done], err);
 		load->done++;
 	}
@@ -240,7 +240,7 @@ static int remains_clear(const char *bpffs, struct err *err)
 	int result = wire_remove_filters(bpffs, err);
 
 	if (result >= 0)
-		result = pins_remove(bpffs, WIRE_PLANE, err);
+		result = pins_remove(bpffs, WIRE_OBJECT, err);
 	return result < 0 ? result : 0;
 }
 
@@ -253,12 +253,12 @@ static int inspect(struct load *load, struct err *err)
 	if (result || !load->before.magic)
 		return result;
 	if (load->before.netns != netdev_netns())
-		return wire_plane_elsewhere(bpffs, err);
+		return wire_refuse_netns(bpffs, err);
 	wire_except_read(bpffs, &load->except_before);
-	fd = wire_book_open(bpffs, err);
+	fd = wire_iface_table_open(bpffs, err);
 	if (fd < 0)
 		return fd;
-	result = wire_book_read(fd, &load->old, &load->old_count);
+	result = wire_iface_table_read(fd, &load->old, &load->old_count);
 	close(fd);
 	return result ? err_set(err, EXIT_ERROR, -result, "interfaces: %s", strerror(-result)) : 0;
 }
@@ -273,8 +273,8 @@ static bool has_twin(const struct load *load, const struct wire_iface *iface)
 	int i, count = tc_order(iface->ifindex, false, progs);
 
 	if (old) {
-		ours.book.via = old->book.via;
-		wire_iface_look(load->options->bpffs, &ours);
+		ours.entry.attach_mode = old->entry.attach_mode;
+		wire_iface_inspect(load->options->bpffs, &ours);
 	}
 	for (i = 0; i < count; i++)
 		if (!strcmp(progs[i].name, "sluice_wire_in") && progs[i].id != ours.prog_id[0])
@@ -290,13 +290,13 @@ static void warn_of_twins(const struct load *load)
 		if (has_twin(load, &load->plan.wanted[i]))
 			log_warning("%s: a sluice of another folder of pins is on it, too: unload"
 				    " one of the two, with its --bpffs",
-				    load->plan.wanted[i].book.name);
+				    load->plan.wanted[i].entry.name);
 }
 
 static bool iface_same(const struct wire_iface *iface, const struct wire_iface *old)
 {
-	return old && !strncmp(iface->book.name, old->book.name, sizeof(iface->book.name)) &&
-	       iface->book.roles == old->book.roles && iface->book.master == old->book.master;
+	return old && !strncmp(iface->entry.name, old->entry.name, sizeof(iface->entry.name)) &&
+	       iface->entry.roles == old->entry.roles && iface->entry.master == old->entry.master;
 }
 
 /* To be asked before anything is changed. */
@@ -306,7 +306,7 @@ static bool is_as_before(const struct load *load)
 	int i;
 
 	if (!before->magic || before->age_ns != after->age_ns || before->sets != after->sets ||
-	    before->any_port != after->any_port || before->via != after->via ||
+	    before->any_port != after->any_port || before->attach_mode != after->attach_mode ||
 	    memcmp(before->ports, after->ports, sizeof(after->ports)) ||
 	    load->old_count != load->plan.count || !servers_same(load) ||
 	    !wire_except_same(&load->except_before, &load->except))
@@ -324,7 +324,7 @@ static void report(struct load *load, struct wire_result *result)
 	__u32 roles;
 	int out;
 
-	result->via = load->plan.via;
+	result->attach_mode = load->plan.attach_mode;
 	result->verified_insns = 0;
 	for (roles = 0; roles < SLUICE_WIRE_ROLES; roles++)
 		for (out = 0; load->pairs[roles].skel && out < 2; out++) {
@@ -372,7 +372,7 @@ static int prepare(struct load *load, struct netdev **devs, struct err *err)
 	if (failed)
 		return failed;
 	load->plan.devs = *devs;
-	load->plan.via = wire_plan_via(options->via);
+	load->plan.attach_mode = wire_plan_attach_mode(options->attach_mode);
 	load->plan.absent_ok = options->absent_ok;
 	load->except.count = options->excepts;
 	memcpy(load->except.addr, options->except, sizeof(load->except.addr));
@@ -430,7 +430,7 @@ int wire_load(const struct wire_options *options, struct wire_result *result, st
 	int failed;
 
 	load.object = (struct object){
-		.plane = &wire_plane,
+		.plane = &wire_state_dir,
 		.dir = options->bpffs,
 		.what = "wire programs",
 		.before = &load.before,

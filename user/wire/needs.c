@@ -27,7 +27,7 @@ static const struct need rows[] = {
 	  .probe = conntrack_kfunc,
 	  .takes = NEED_BTF,
 	  .since = "5.18",
-	  .mend = "from 5.18 on: load nf_conntrack, built with BTF",
+	  .hint = "from 5.18 on: load nf_conntrack, built with BTF",
 	  .fallback = "ctnetlink" },
 };
 

@@ -36,7 +36,7 @@ static int addrs_add(const char *what, const char *value, struct sluice_addr *li
 		text += strspn(text, " \t");
 		if (inet_pton(AF_INET, text, &addr.word_be[3]) != 1 &&
 		    inet_pton(AF_INET6, text, &addr) != 1)
-			result = err_mend(err,
+			result = err_hint(err,
 					  err_set(err, EXIT_USAGE, EINVAL,
 						  "%s: '%s': not an IP address", what, text),
 					  "give addresses, as in 10.0.0.5,10.0.1.5");
@@ -92,7 +92,7 @@ const struct opt wire_opts[] = {
 	{ "age", 0, "SECONDS", opt_u64, WIRE_FIELD(age_s),
 	  "how long a flow is used after either end was last seen", .side = OPT_FILE, .min = 1,
 	  .max = FLOW_AGE_MAX, .preset = OPT_TEXT(FLOW_AGE_DEFAULT) },
-	{ "attach", 0, "WAY", opt_word, WIRE_FIELD(via),
+	{ "attach", 0, "WAY", opt_word, WIRE_FIELD(attach_mode),
 	  "how to attach: tcx, clsact, or auto, which is tcx if the kernel has it",
 	  .words = attach_ways, .noun = "way", .preset = "auto" },
 	{ .name = NULL },

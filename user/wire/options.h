@@ -31,8 +31,8 @@ struct wire_options {
 	int servers;
 	struct sluice_addr except[WIRE_EXCEPT_MAX]; /* of this host, to be left alone */
 	int excepts;
-	enum sluice_wire_via via; /* 0: tcx where the kernel has it */
-	bool by_daemon;		  /* for wire_unload_own() */
+	enum sluice_wire_attach_mode attach_mode; /* 0: tcx where the kernel has it */
+	bool by_daemon;				  /* for wire_unload_own() */
 	bool absent_ok; /* pass over interfaces that are not there (yet): for the daemon */
 };
 

@@ -4,19 +4,19 @@
 #include <errno.h>
 #include <sluice/wire.h>
 
-const struct plane wire_plane = {
-	.name = WIRE_PLANE,
+const struct plane wire_state_dir = {
+	.name = WIRE_OBJECT,
 	.meta = "sluice_w_meta",
 	.meta_size = sizeof(struct sluice_wire_meta),
 	.abi = SLUICE_WIRE_ABI,
 	.load = "sluice reply load --mode wire",
 };
 
-int wire_plane_elsewhere(const char *bpffs, struct err *err)
+int wire_refuse_netns(const char *bpffs, struct err *err)
 {
-	return err_mend(err,
+	return err_hint(err,
 			err_set(err, EXIT_CONFLICT, EBUSY,
-				"%s/" WIRE_PLANE
+				"%s/" WIRE_OBJECT
 				": wire mode is loaded in another network namespace",
 				bpffs),
 			"enter that one with --netns, or give this one pins of its own with"

@@ -6,11 +6,11 @@
 #include "base/err.h"
 #include "kernel/state_dir.h"
 
-#define WIRE_PLANE "wire"
+#define WIRE_OBJECT "wire"
 
-extern const struct plane wire_plane;
+extern const struct plane wire_state_dir;
 
 /* Says that what is loaded there belongs to another network namespace; -EBUSY. */
-int wire_plane_elsewhere(const char *bpffs, struct err *err);
+int wire_refuse_netns(const char *bpffs, struct err *err);
 
 #endif

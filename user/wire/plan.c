@@ -35,15 +35,15 @@ int wire_plan_add(struct wire_plan *plan, const struct netdev *dev, __u32 role, 
 	if (result)
 		return result;
 	if (there) {
-		there->book.roles |= role;
-		if (!there->book.master)
-			there->book.master = master;
+		there->entry.roles |= role;
+		if (!there->entry.master)
+			there->entry.master = master;
 		return 0;
 	}
-	memcpy(iface.book.name, dev->name, sizeof(iface.book.name));
-	iface.book.roles = role;
-	iface.book.master = master;
-	iface.book.via = plan->via;
+	memcpy(iface.entry.name, dev->name, sizeof(iface.entry.name));
+	iface.entry.roles = role;
+	iface.entry.master = master;
+	iface.entry.attach_mode = plan->attach_mode;
 	if (wire_iface_add(&plan->wanted, &plan->count, &iface))
 		return err_set(err, EXIT_ERROR, ENOMEM, "interfaces: no memory");
 	return 0;
@@ -55,7 +55,7 @@ const struct netdev *wire_plan_named(const struct wire_plan *plan, const char *n
 	const struct netdev *dev = netdev_named(plan->devs, plan->dev_count, name);
 
 	if (!dev)
-		err_mend(err, err_set(err, EXIT_ERROR, ENODEV, "no interface '%s'", name),
+		err_hint(err, err_set(err, EXIT_ERROR, ENODEV, "no interface '%s'", name),
 			 "'ip link' lists those of this network namespace; --netns enters another");
 	return dev;
 }
@@ -108,7 +108,7 @@ static int plan_follow(struct wire_plan *plan, const struct wire_names *names, s
 			continue;
 		}
 		if (!dev->bridge)
-			return err_mend(
+			return err_hint(
 				err, err_set(err, EXIT_ERROR, EINVAL, "%s is no bridge", dev->name),
 				"give it with --iface instead of --follow");
 		result = plan_bridge(plan, dev, err);
@@ -141,11 +141,11 @@ int wire_plan_make(struct wire_plan *plan, const struct wire_options *options, s
 	if (!result)
 		result = plan_names(plan, &options->gateways, SLUICE_WIRE_GATEWAY, err);
 	for (i = 0; i < plan->count; i++)
-		plan->kinds |= 1U << plan->wanted[i].book.roles;
+		plan->kinds |= 1U << plan->wanted[i].entry.roles;
 	return result;
 }
 
-enum sluice_wire_via wire_plan_via(enum sluice_wire_via wanted)
+enum sluice_wire_attach_mode wire_plan_attach_mode(enum sluice_wire_attach_mode wanted)
 {
 	if (wanted)
 		return wanted;

@@ -13,7 +13,7 @@
 struct wire_plan {
 	const struct netdev *devs;
 	size_t dev_count;
-	enum sluice_wire_via via;
+	enum sluice_wire_attach_mode attach_mode;
 	struct wire_iface *wanted;
 	int count;
 	__u32 kinds; /* bit n: programs for roles n are needed */
@@ -31,6 +31,6 @@ const struct netdev *wire_plan_named(const struct wire_plan *plan, const char *n
 /* Says what will not work as one might think. */
 void wire_plan_warn(const struct wire_plan *plan);
 /* What is wanted, or what this kernel has. */
-enum sluice_wire_via wire_plan_via(enum sluice_wire_via wanted);
+enum sluice_wire_attach_mode wire_plan_attach_mode(enum sluice_wire_attach_mode wanted);
 
 #endif

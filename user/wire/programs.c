@@ -61,7 +61,7 @@ void wire_pair_unpin(__u32 roles, const char *bpffs)
 	int out;
 
 	for (out = 0; out < 2; out++)
-		unlink(pins_path(bpffs, WIRE_PLANE, prog_pin(roles, out, name), path));
+		unlink(pins_path(bpffs, WIRE_OBJECT, prog_pin(roles, out, name), path));
 }
 
 int wire_pair_get(struct wire_pair *pair, const struct sluice_wire_meta *meta, __u32 roles,
@@ -69,22 +69,22 @@ int wire_pair_get(struct wire_pair *pair, const struct sluice_wire_meta *meta, _
 {
 	struct sluice_wire_meta now = *meta;
 	struct object object = {
-		.plane = &wire_plane, .dir = bpffs, .what = "wire programs", .before = &now
+		.plane = &wire_state_dir, .dir = bpffs, .what = "wire programs", .before = &now
 	};
 	char name[PIN_SIZE];
 	int result, table;
 
 	pair->roles = roles;
-	pair->fd[0] = pins_get(bpffs, WIRE_PLANE, prog_pin(roles, false, name));
-	pair->fd[1] = pins_get(bpffs, WIRE_PLANE, prog_pin(roles, true, name));
+	pair->fd[0] = pins_get(bpffs, WIRE_OBJECT, prog_pin(roles, false, name));
+	pair->fd[1] = pins_get(bpffs, WIRE_OBJECT, prog_pin(roles, true, name));
 	if (pair->fd[0] >= 0 && pair->fd[1] >= 0)
 		return 0;
 	/* the table is as large as it is, whatever a loader that died wrote down about it */
-	table = plane_map_open(&wire_plane, bpffs, "sluice_w_flows", sizeof(__u32),
-			       sizeof(struct sluice_wire_set), err);
+	table = state_dir_map_open(&wire_state_dir, bpffs, "sluice_w_flows", sizeof(__u32),
+				   sizeof(struct sluice_wire_set), err);
 	if (table < 0)
 		return table;
-	now.sets = plane_map_entries(table);
+	now.sets = state_dir_map_entries(table);
 	close(table);
 	result = wire_pair_load(pair, &object, &now, roles, err);
 	if (!result)

@@ -31,8 +31,8 @@ static int set_visit(const void *copy, void *arg)
 int wire_flows(const char *bpffs, wire_flow_fn fn, void *arg, struct err *err)
 {
 	struct flow_visit visit = { fn, arg };
-	int result, fd = plane_map_open(&wire_plane, bpffs, "sluice_w_flows", sizeof(__u32),
-					sizeof(struct sluice_wire_set), err);
+	int result, fd = state_dir_map_open(&wire_state_dir, bpffs, "sluice_w_flows", sizeof(__u32),
+					    sizeof(struct sluice_wire_set), err);
 
 	if (fd < 0)
 		return fd;
@@ -55,22 +55,22 @@ static void fill_count(const struct sluice_wire_flow *flow, __u64 age_ns, void *
 
 int wire_meta(const char *bpffs, struct sluice_wire_meta *meta, struct err *err)
 {
-	int result = plane_meta_read(&wire_plane, bpffs, meta, err);
+	int result = state_dir_meta_read(&wire_state_dir, bpffs, meta, err);
 
-	return result ? plane_not_loaded(&wire_plane, bpffs, result, err) : 0;
+	return result ? state_dir_not_loaded(&wire_state_dir, bpffs, result, err) : 0;
 }
 
 static int ifaces_read(const char *bpffs, struct wire_iface **ifaces, int *count, struct err *err)
 {
-	int fd = wire_book_open(bpffs, err);
+	int fd = wire_iface_table_open(bpffs, err);
 	int i, result;
 
 	if (fd < 0)
 		return fd;
-	result = wire_book_read(fd, ifaces, count);
+	result = wire_iface_table_read(fd, ifaces, count);
 	close(fd);
 	for (i = 0; i < *count; i++)
-		wire_iface_look(bpffs, &(*ifaces)[i]);
+		wire_iface_inspect(bpffs, &(*ifaces)[i]);
 	return result ? err_set(err, EXIT_ERROR, -result, "interfaces: %s", strerror(-result)) : 0;
 }
 
@@ -96,8 +96,8 @@ int wire_read(const char *bpffs, struct wire_state *state, struct err *err)
 		return result;
 	state->elsewhere = state->meta.netns != netdev_netns();
 	state->fill.size = state->meta.sets * SLUICE_FLOW_WAYS;
-	result = plane_counters(&wire_plane, bpffs, "sluice_w_counts", state->counters.value,
-				SLUICE_WIRE_COUNTERS_MAX, err);
+	result = state_dir_counters(&wire_state_dir, bpffs, "sluice_w_counts",
+				    state->counters.value, SLUICE_WIRE_COUNTERS_MAX, err);
 	if (!result)
 		result = wire_flows(bpffs, fill_count, state, err);
 	wire_except_read(bpffs, &state->except);
@@ -110,7 +110,7 @@ int wire_read(const char *bpffs, struct wire_state *state, struct err *err)
 
 bool wire_is_gone(const struct wire_state *state, const struct wire_iface *iface)
 {
-	return iface->gone && !(state->elsewhere && iface->book.via == SLUICE_WIRE_CLSACT);
+	return iface->gone && !(state->elsewhere && iface->entry.attach_mode == SLUICE_WIRE_CLSACT);
 }
 
 void wire_state_free(struct wire_state *state)

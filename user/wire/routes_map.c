@@ -178,7 +178,7 @@ static void sweep(int map_fd, __u32 generation)
 /* Before 6.13 a map that is full takes no new value for a key that it has: one place stays free. */
 static size_t room_of(int map_fd)
 {
-	__u32 entries = plane_map_entries(map_fd);
+	__u32 entries = state_dir_map_entries(map_fd);
 
 	return entries ? entries - 1 : 0;
 }

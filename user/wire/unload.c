@@ -15,22 +15,22 @@
 #include <unistd.h>
 
 /* What the book says, as far as it can be read: for what must work on remains, too. */
-static void book_read_any(const char *bpffs, struct wire_iface **book, int *count)
+static void iface_table_read_any(const char *bpffs, struct wire_iface **entry, int *count)
 {
-	int fd = wire_book_open(bpffs, &(struct err){ 0 });
+	int fd = wire_iface_table_open(bpffs, &(struct err){ 0 });
 
 	if (fd < 0)
 		return;
-	wire_book_read(fd, book, count);
+	wire_iface_table_read(fd, entry, count);
 	close(fd);
 }
 
-static bool has_filters(const struct wire_iface *book, int count)
+static bool has_filters(const struct wire_iface *entry, int count)
 {
 	int i;
 
 	for (i = 0; i < count; i++)
-		if (book[i].book.via == SLUICE_WIRE_CLSACT)
+		if (entry[i].entry.attach_mode == SLUICE_WIRE_CLSACT)
 			return true;
 	return false;
 }
@@ -48,24 +48,24 @@ static int iface_remove_filters(__u32 ifindex, const struct wire_iface *known)
 int wire_remove_filters(const char *bpffs, struct err *err)
 {
 	struct sluice_wire_meta meta = { 0 };
-	struct wire_iface *book = NULL;
+	struct wire_iface *entry = NULL;
 	int known = 0, removed = 0, result;
 	struct netdev *devs;
 	size_t i, count;
 
-	book_read_any(bpffs, &book, &known);
+	iface_table_read_any(bpffs, &entry, &known);
 	/* links go with their pins from anywhere, filters only from within their namespace */
-	if (!plane_meta_read(&wire_plane, bpffs, &meta, &(struct err){ 0 }) &&
-	    meta.netns != netdev_netns() && has_filters(book, known)) {
-		free(book);
-		return wire_plane_elsewhere(bpffs, err);
+	if (!state_dir_meta_read(&wire_state_dir, bpffs, &meta, &(struct err){ 0 }) &&
+	    meta.netns != netdev_netns() && has_filters(entry, known)) {
+		free(entry);
+		return wire_refuse_netns(bpffs, err);
 	}
 	result = netdev_list(&devs, &count, err);
 	for (i = 0; !result && i < count; i++) {
 		removed += iface_remove_filters(devs[i].ifindex,
-						wire_iface_numbered(book, known, devs[i].ifindex));
+						wire_iface_numbered(entry, known, devs[i].ifindex));
 	}
-	free(book);
+	free(entry);
 	if (result)
 		return result;
 	free(devs);
@@ -75,15 +75,15 @@ int wire_remove_filters(const char *bpffs, struct err *err)
 /* Ingress everywhere before egress anywhere, so that no answer is left without its address. */
 static void detach_links(const char *bpffs)
 {
-	struct wire_iface *book = NULL;
+	struct wire_iface *entry = NULL;
 	int i, out, count = 0;
 
-	book_read_any(bpffs, &book, &count);
+	iface_table_read_any(bpffs, &entry, &count);
 	for (out = 0; out < 2; out++)
 		for (i = 0; i < count; i++)
-			if (book[i].book.via == SLUICE_WIRE_TCX)
-				wire_iface_drop_link(bpffs, book[i].ifindex, out);
-	free(book);
+			if (entry[i].entry.attach_mode == SLUICE_WIRE_TCX)
+				wire_iface_drop_link(bpffs, entry[i].ifindex, out);
+	free(entry);
 }
 
 static int remove_all(const char *bpffs, void *arg, struct err *err)
@@ -92,17 +92,17 @@ static int remove_all(const char *bpffs, void *arg, struct err *err)
 
 	if (filters >= 0)
 		detach_links(bpffs);
-	pins = filters < 0 ? filters : pins_remove(bpffs, WIRE_PLANE, err);
+	pins = filters < 0 ? filters : pins_remove(bpffs, WIRE_OBJECT, err);
 
 	return pins < 0 ? pins : pins + filters;
 }
 
 int wire_unload(const char *bpffs, struct err *err)
 {
-	return object_unload(&wire_plane, bpffs, false, remove_all, NULL, err);
+	return object_unload(&wire_state_dir, bpffs, false, remove_all, NULL, err);
 }
 
 int wire_unload_own(const char *bpffs, struct err *err)
 {
-	return object_unload(&wire_plane, bpffs, true, remove_all, NULL, err);
+	return object_unload(&wire_state_dir, bpffs, true, remove_all, NULL, err);
 }

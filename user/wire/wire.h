@@ -21,7 +21,7 @@
 
 struct wire_result {
 	enum load_outcome outcome;
-	enum sluice_wire_via via;
+	enum sluice_wire_attach_mode attach_mode;
 	bool as_before;		   /* nothing of what was loaded differs */
 	__u32 sets_before;	   /* of the table that was loaded; 0: none */
 	struct wire_iface *ifaces; /* the caller frees */

@@ -33,7 +33,7 @@ static int run(const struct context *context, void *into, int words, char **word
 		findings_json(&context->output, findings_document(&look, into), &look, NULL, false);
 	else
 		audit_text(&context->output, &look);
-	look_free(&look);
+	snapshot_free(&look);
 	return 0;
 }
 

@@ -14,7 +14,7 @@ int findings_read(struct look *look, const struct conntrack_options *o, struct e
 	int result;
 
 	log_info("two readings, %u seconds apart", o->watch_s);
-	result = look_take(look, o->watch_s * 1000, err);
+	result = snapshot_take(look, o->watch_s * 1000, err);
 	if (result)
 		return result;
 	for (i = 0; i < look->audit.count; i++) {

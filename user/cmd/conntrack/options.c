@@ -19,7 +19,7 @@ static int parse_addr(const struct opt_value *v, struct err *err)
 		o->addr = inet_from_ip4(ip4.s_addr);
 		return 0;
 	}
-	return err_mend(
+	return err_hint(
 		err, err_set(err, EXIT_USAGE, EINVAL, "address '%s': not an IP address", v->text),
 		"give one such as 172.17.0.3 or fd00::3");
 }

@@ -63,7 +63,7 @@ static int run(const struct context *context, void *into, int words, char **word
 		print_text(&context->output, &look, outcome, count, o->dry_run);
 	free(outcome);
 out:
-	look_free(&look);
+	snapshot_free(&look);
 	return result;
 }
 

@@ -259,19 +259,19 @@ static int run(const struct context *context, void *into, int words, char **word
 	int result = reply_read(context->bpffs, &state, err);
 
 	if (result == -ENOENT)
-		return err_mend(err, result,
+		return err_hint(err, result,
 				"'sluice reply load --mode audit' begins to count, and changes no"
 				" packet");
 	if (result)
 		return result;
 	if (state.meta.mode != SLUICE_REPLY_AUDIT)
-		return err_mend(
+		return err_hint(
 			err,
 			err_set(err, EXIT_ERROR, EINVAL, "reply is loaded in mode %s",
 				reply_mode_name(state.meta.mode)),
 			"wrong replies are counted in mode audit only: 'sluice reply load"
 			" --mode audit', with the other options as they were (it stops the fixing)");
-	hooks_libbpf_log();
+	links_libbpf_log();
 	if (sockets_read(&sockets, &reason))
 		log_warning("processes are not known: %s", reason.what);
 	result = audit_rows_read(context->bpffs, sockets, &rows, err);

@@ -27,15 +27,16 @@ const char *audit_verdict_name(enum audit_verdict verdict)
 	return names[verdict];
 }
 
-enum audit_verdict audit_judge_answers(const struct sluice_audit *audit, enum wire_covers covers)
+enum audit_verdict audit_classify_answers(const struct sluice_audit *audit, enum wire_covers covers)
 {
 	if (audit->wrong)
 		return covers == WIRE_COVERS_NOT ? AUDIT_WRONG : AUDIT_COVERED;
 	return audit->right ? AUDIT_RIGHT : AUDIT_UNKNOWN;
 }
 
-enum audit_verdict audit_judge_connected(const struct sluice_audit *audit,
-					 const struct sluice_addr *source, enum wire_covers covers)
+enum audit_verdict audit_classify_connected(const struct sluice_audit *audit,
+					    const struct sluice_addr *source,
+					    enum wire_covers covers)
 {
 	bool sent = audit->connect_right || audit->connect_wrong;
 	bool right = sent ? !audit->connect_wrong
@@ -124,8 +125,8 @@ static enum wire_covers covers(const struct coverage *coverage, const struct aud
 
 	if (!coverage->wire)
 		return WIRE_COVERS_NOT;
-	client.ifindex = reply_heard_by(coverage->table, &coverage->meta, row->cookie, peer,
-					port_be);
+	client.ifindex = reply_last_ifindex(coverage->table, &coverage->meta, row->cookie, peer,
+					    port_be);
 	return wire_cover_of(&coverage->cover, &client);
 }
 
@@ -134,8 +135,8 @@ static bool addr_is_set(const struct sluice_addr *addr)
 	return addr->half[0] || addr->half[1];
 }
 
-static void row_judge(const struct coverage *coverage, const struct sockets *sockets,
-		      struct audit_row *row)
+static void row_classify(const struct coverage *coverage, const struct sockets *sockets,
+			 struct audit_row *row)
 {
 	const struct sluice_audit *audit = &row->audit;
 	enum wire_covers by = WIRE_COVERS_NOT;
@@ -143,7 +144,7 @@ static void row_judge(const struct coverage *coverage, const struct sockets *soc
 	row->owner = sockets_find(sockets, row->cookie);
 	if (audit->wrong)
 		by = covers(coverage, row, &audit->peer, audit->peer_port_be, &audit->asked);
-	row->answers = audit_judge_answers(audit, by);
+	row->answers = audit_classify_answers(audit, by);
 	if (!audit->connects)
 		return;
 	if (addr_is_set(&audit->connect_used))
@@ -152,7 +153,7 @@ static void row_judge(const struct coverage *coverage, const struct sockets *soc
 		row->source = &row->owner->local;
 	by = covers(coverage, row, &audit->connect_peer, audit->connect_port_be,
 		    &audit->connect_asked);
-	row->connected = audit_judge_connected(audit, row->source, by);
+	row->connected = audit_classify_connected(audit, row->source, by);
 }
 
 int audit_rows_read(const char *bpffs, const struct sockets *sockets, struct audit_rows *rows,
@@ -176,7 +177,7 @@ int audit_rows_read(const char *bpffs, const struct sockets *sockets, struct aud
 	coverage_open(bpffs, &coverage);
 	coverage.meta = state.meta;
 	for (i = 0; i < rows->count; i++)
-		row_judge(&coverage, sockets, &rows->row[i]);
+		row_classify(&coverage, sockets, &rows->row[i]);
 	coverage_close(&coverage);
 	return 0;
 }

@@ -40,13 +40,15 @@ struct audit_rows {
 /* "unknown", "right", "wrong", "covered" */
 const char *audit_verdict_name(enum audit_verdict verdict);
 /* Of the answers that an unconnected socket gave. */
-enum audit_verdict audit_judge_answers(const struct sluice_audit *audit, enum wire_covers covers);
+enum audit_verdict audit_classify_answers(const struct sluice_audit *audit,
+					  enum wire_covers covers);
 /*
  * Of a socket that connected to a peer.  `source` is what it sends from, NULL if that is not known;
  * what it has sent counts for more.
  */
-enum audit_verdict audit_judge_connected(const struct sluice_audit *audit,
-					 const struct sluice_addr *source, enum wire_covers covers);
+enum audit_verdict audit_classify_connected(const struct sluice_audit *audit,
+					    const struct sluice_addr *source,
+					    enum wire_covers covers);
 
 /* 0, or -errno with *err set.  The caller frees, also on failure; `sockets` must live as long. */
 int audit_rows_read(const char *bpffs, const struct sockets *sockets, struct audit_rows *rows,

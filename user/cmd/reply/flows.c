@@ -79,7 +79,7 @@ static void socket_row(struct listing *listing, struct table *table, const struc
 
 static bool is_gateway(const struct sluice_wire_flow *flow)
 {
-	return flow->zone & SLUICE_WIRE_ZONE_GATEWAY;
+	return flow->zone & SLUICE_WIRE_SCOPE_GATEWAY;
 }
 
 /* What becomes of the datagrams of a flow. */
@@ -97,7 +97,7 @@ static const char *state_name(const struct sluice_wire_flow *flow)
 /* 0: not known. An answer may leave by any interface, but for a bridge's ports and a gateway's. */
 static __u32 ifindex_of(const struct sluice_wire_flow *flow)
 {
-	return flow->zone & ~(SLUICE_WIRE_ZONE_GATEWAY | SLUICE_WIRE_MARKS);
+	return flow->zone & ~(SLUICE_WIRE_SCOPE_GATEWAY | SLUICE_WIRE_FLAGS);
 }
 
 /* NULL: not known, or detached since. */
@@ -107,7 +107,7 @@ static const char *iface_name(const struct listing *listing, __u32 ifindex)
 	const struct wire_iface *iface = wire_iface_numbered(wire->ifaces, wire->iface_count,
 							     ifindex);
 
-	return ifindex && iface ? iface->book.name : NULL;
+	return ifindex && iface ? iface->entry.name : NULL;
 }
 
 static json_t *wire_json(struct listing *listing, const struct wire_flow *of)
@@ -239,7 +239,7 @@ static int run(const struct context *context, void *into, int words, char **word
 	struct err reason;
 	int result;
 
-	hooks_libbpf_log();
+	links_libbpf_log();
 	result = flow_list_read(context->bpffs, ((struct options *)into)->all, &listing.flows, err);
 	if (!result) {
 		if (listing.flows.socket.count && sockets_read(&sockets, &reason))

@@ -142,17 +142,17 @@ static const char *outcome_text(enum load_outcome outcome, bool as_before)
 static int check_wire(const struct wire_options *wire, struct err *err)
 {
 	if (!wire->ifaces.count && !wire->follow.count && !wire->gateways.count)
-		return err_mend(err,
+		return err_hint(err,
 				err_set(err, EXIT_USAGE, EINVAL, "mode wire needs an interface"),
 				"give --follow BRIDGE for clients in containers, --iface IF for"
 				" others, --gateway IF for a server behind this host");
 	if (wire->gateways.count && wire->servers < 2)
-		return err_mend(err,
+		return err_hint(err,
 				err_set(err, EXIT_USAGE, EINVAL,
 					"--gateway needs the addresses of the server, two or more"),
 				"give all of them with --server ADDR,ADDR");
 	if (wire->servers && !wire->gateways.count)
-		return err_mend(err, err_set(err, EXIT_USAGE, EINVAL, "--server without --gateway"),
+		return err_hint(err, err_set(err, EXIT_USAGE, EINVAL, "--server without --gateway"),
 				"name the interface that the server is behind with --gateway IF");
 	return 0;
 }
@@ -160,12 +160,12 @@ static int check_wire(const struct wire_options *wire, struct err *err)
 static int check(const struct options *options, struct err *err)
 {
 	if (!options->mode)
-		return err_mend(err, err_set(err, EXIT_USAGE, EINVAL, "reply load needs a --mode"),
+		return err_hint(err, err_set(err, EXIT_USAGE, EINVAL, "reply load needs a --mode"),
 				"give --mode socket or wire, or --mode audit to look first");
 	if (options->mode == MODE_WIRE)
 		return check_wire(&options->wire, err);
 	if (options->wire_only)
-		return err_mend(err,
+		return err_hint(err,
 				err_set(err, EXIT_USAGE, EINVAL, "%s is for --mode wire",
 					options->wire_only),
 				"the other modes work on sockets, whatever the interface");
@@ -226,7 +226,7 @@ static int run(const struct context *context, void *into, int words, char **word
 
 	if (failed)
 		return failed;
-	hooks_libbpf_log();
+	links_libbpf_log();
 	return options->mode == MODE_WIRE ? run_wire(context, options, err)
 					  : run_socket(context, options, err);
 }

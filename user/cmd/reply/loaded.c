@@ -29,7 +29,7 @@ void reply_loaded_free(struct reply_loaded *loaded)
 
 int reply_loaded_none(const char *bpffs, struct err *err)
 {
-	return err_mend(err,
+	return err_hint(err,
 			err_set(err, EXIT_ERROR, ENOENT,
 				"reply is not loaded (no %s/reply, no %s/wire)", bpffs, bpffs),
 			"load it with 'sluice reply load --mode socket' or '--mode wire'");

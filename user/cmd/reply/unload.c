@@ -52,12 +52,12 @@ static int run(const struct context *context, void *into, int words, char **word
 	const char *mode = wanted->mode ? modes[wanted->mode - 1] : NULL;
 	int removed;
 
-	hooks_libbpf_log();
+	links_libbpf_log();
 	removed = unload(context->bpffs, mode, err);
 	if (removed < 0)
 		return removed;
 	if (!removed && mode)
-		return err_mend(
+		return err_hint(
 			err,
 			err_set(err, EXIT_ERROR, ENOENT, "reply is not loaded in mode %s", mode),
 			"nothing was to be done; 'sluice status' shows what is loaded");

@@ -31,15 +31,16 @@ static const char *header_text(__u32 roles)
 /* Of any interface, fit for a terminal. */
 static const char *name_text(const struct wire_iface *iface, char text[IF_NAMESIZE])
 {
-	return text_plain_copy(text, IF_NAMESIZE, iface->book.name);
+	return text_plain_copy(text, IF_NAMESIZE, iface->entry.name);
 }
 
 static json_t *iface_json(const struct wire_iface *iface)
 {
-	return json_pack("{s:o, s:i, s:s, s:s, s:s, s:i}", "name", output_name(iface->book.name),
-			 "ifindex", iface->ifindex, "role", role_text(iface->book.roles), "kind",
-			 header_text(iface->book.roles), "attached_by",
-			 wire_via_name(iface->book.via), "bridge_ifindex", iface->book.master);
+	return json_pack("{s:o, s:i, s:s, s:s, s:s, s:i}", "name", output_name(iface->entry.name),
+			 "ifindex", iface->ifindex, "role", role_text(iface->entry.roles), "kind",
+			 header_text(iface->entry.roles), "attached_by",
+			 wire_attach_mode_name(iface->entry.attach_mode), "bridge_ifindex",
+			 iface->entry.master);
 }
 
 static void result_json(const struct wire_options *options, const struct wire_result *result,
@@ -55,7 +56,8 @@ static void result_json(const struct wire_options *options, const struct wire_re
 	json_object_set_new(document, "outcome", json_string(outcome));
 	json_object_set_new(document, "mode", json_string("wire"));
 	json_object_set_new(document, "ports", json_string(ports));
-	json_object_set_new(document, "attached_by", json_string(wire_via_name(result->via)));
+	json_object_set_new(document, "attached_by",
+			    json_string(wire_attach_mode_name(result->attach_mode)));
 	json_object_set_new(document, "verified_insns", json_integer(result->verified_insns));
 	json_object_set_new(document, "routes_left_out",
 			    json_integer((json_int_t)result->routes_left_out));
@@ -81,9 +83,9 @@ void wire_view_result(const struct wire_options *options, const struct wire_resu
 	table = table_new("interface|role|kind|attached by");
 	for (i = 0; i < result->count; i++)
 		table_row(table, "%s|%s|%s|%s", name_text(&result->ifaces[i], name),
-			  role_text(result->ifaces[i].book.roles),
-			  header_text(result->ifaces[i].book.roles),
-			  wire_via_name(result->ifaces[i].book.via));
+			  role_text(result->ifaces[i].entry.roles),
+			  header_text(result->ifaces[i].entry.roles),
+			  wire_attach_mode_name(result->ifaces[i].entry.attach_mode));
 	table_print(table, output, 2);
 }
 
@@ -167,9 +169,10 @@ static void ifaces_text(const struct wire_state *state, const struct output *out
 		const struct wire_iface *iface = &state->ifaces[i];
 
 		table_row(table, "%s%s|%s|%s|%s|%u|%u", name_text(iface, name),
-			  wire_is_gone(state, iface) ? " (gone)" : "", role_text(iface->book.roles),
-			  header_text(iface->book.roles), wire_via_name(iface->book.via),
-			  iface->prog_id[0], iface->prog_id[1]);
+			  wire_is_gone(state, iface) ? " (gone)" : "",
+			  role_text(iface->entry.roles), header_text(iface->entry.roles),
+			  wire_attach_mode_name(iface->entry.attach_mode), iface->prog_id[0],
+			  iface->prog_id[1]);
 	}
 	table_print(table, output, 2);
 }
@@ -200,7 +203,7 @@ void wire_view_text(const struct wire_state *state, const struct output *output)
 
 static char *hook_text(const struct wire_iface *iface, bool out, char text[32])
 {
-	snprintf(text, 32, "%s/%s", iface->book.name, out ? "egress" : "ingress");
+	snprintf(text, 32, "%s/%s", iface->entry.name, out ? "egress" : "ingress");
 	return text;
 }
 

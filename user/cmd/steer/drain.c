@@ -100,17 +100,17 @@ static int run(const struct context *context, void *into, int words, char **word
 					       .limit_ms = (__u32)wanted->limit_s * 1000,
 					       .dry_run = wanted->dry_run,
 					       .interrupted = &interrupted,
-					       .fn = steer_news_lapsed };
+					       .fn = steer_event_lapsed };
 	struct steer_drain_result result;
 	int failed;
 
 	if (!words)
-		return err_mend(err, err_set(err, EXIT_USAGE, EINVAL, "steer drain needs a PID"),
+		return err_hint(err, err_set(err, EXIT_USAGE, EINVAL, "steer drain needs a PID"),
 				"'sluice steer show' lists the processes that have sockets");
 	failed = process_parse(word[0], &options.pid, err);
 	if (failed)
 		return failed;
-	hooks_libbpf_log();
+	links_libbpf_log();
 	catch_signals();
 	failed = steer_drain(&options, &result, err);
 	if (failed)
@@ -120,7 +120,7 @@ static int run(const struct context *context, void *into, int words, char **word
 	else
 		print_text(context, &options, &result);
 	if (result.lost)
-		return err_mend(err,
+		return err_hint(err,
 				err_set(err, EXIT_ERROR, EIO, "steer drain: %llu datagrams lost",
 					result.lost),
 				"the queues were too full: raise the server's receive buffer, or"

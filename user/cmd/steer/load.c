@@ -16,7 +16,7 @@
 
 static struct options {
 	struct steer_options steer;
-	struct steer_xdp_options xdp;
+	struct spread_options xdp;
 } options;
 
 struct report {
@@ -27,12 +27,12 @@ struct report {
 	char foreign_text[512];
 };
 
-static void on_news(const struct steer_news *news, void *arg)
+static void on_events(const struct steer_event *news, void *arg)
 {
 	struct report *report = arg;
 	char text[512];
 
-	steer_news_text(news, text, sizeof(text));
+	steer_event_text(news, text, sizeof(text));
 	if (news->event == STEER_GROUP_FOREIGN && !report->foreign++)
 		snprintf(report->foreign_text, sizeof(report->foreign_text), "%s", text);
 	if (news->event == STEER_GROUP_FAILED || news->event == STEER_SOCKET_FAILED)
@@ -40,45 +40,44 @@ static void on_news(const struct steer_news *news, void *arg)
 	if (news->event == STEER_GROUPS_LEFT_OUT)
 		report->left_out += news->count;
 	if (report->events)
-		json_array_append_new(report->events, steer_news_json(news));
+		json_array_append_new(report->events, steer_event_json(news));
 	else if (report->verbose || news->event != STEER_SOCKET_JOINED)
 		fprintf(report->output->file, "  %s\n", text);
 }
 
-static void warn_vlan(const struct steer_xdp *xdp)
+static void warn_vlan(const struct spread *xdp)
 {
-	char mend[64];
+	char hint[64];
 	__u32 i;
 
 	for (i = 0; i < xdp->meta.link_count; i++)
 		if (xdp->loses_vlan[i])
-			log_warning(
-				"%s: " STEER_XDP_LOSES_VLAN "; where packets have tags: %s",
-				xdp->meta.links[i].name,
-				steer_xdp_vlan_mend(xdp->meta.links[i].name, mend, sizeof(mend)));
+			log_warning("%s: " STEER_XDP_LOSES_VLAN "; where packets have tags: %s",
+				    xdp->meta.links[i].name,
+				    spread_vlan_hint(xdp->meta.links[i].name, hint, sizeof(hint)));
 }
 
 /* NULL: no interface is spread. */
 static json_t *xdp_show(const struct context *context, bool dry_run, bool as_json)
 {
-	struct steer_xdp xdp;
+	struct spread xdp;
 
-	if (dry_run || steer_xdp_read(context->bpffs, &xdp, &(struct err){ 0 }))
+	if (dry_run || spread_read(context->bpffs, &xdp, &(struct err){ 0 }))
 		return NULL;
 	warn_vlan(&xdp);
 	if (as_json)
-		return steer_xdp_json(&xdp);
-	steer_xdp_print(&context->output, &xdp);
+		return spread_json(&xdp);
+	spread_print(&context->output, &xdp);
 	return NULL;
 }
 
 /* NULL: another policy, where it does not matter. */
-static json_t *readers_show(const struct context *context, const struct options *options)
+static json_t *consumers_show(const struct context *context, const struct options *options)
 {
-	struct steer_readers_known known;
+	struct steer_consumers_known known;
 
 	if (options->steer.dry_run || options->steer.policy != SLUICE_STEER_CPU ||
-	    steer_readers_known(context->bpffs, &known, &(struct err){ 0 }))
+	    steer_consumers_known(context->bpffs, &known, &(struct err){ 0 }))
 		return NULL;
 	if (context->output.json)
 		return json_pack("{s:I, s:I, s:I}", "pinned", (json_int_t)known.pinned, "seen",
@@ -97,7 +96,7 @@ static void print(const struct context *context, const struct options *options, 
 	char left_out[32] = "";
 
 	if (!report->events) {
-		readers_show(context, options);
+		consumers_show(context, options);
 		xdp_show(context, options->steer.dry_run, false);
 		if (report->left_out)
 			snprintf(left_out, sizeof(left_out), ", %d left out", report->left_out);
@@ -113,7 +112,7 @@ static void print(const struct context *context, const struct options *options, 
 	json_object_set_new(document, "groups", json_integer(groups));
 	json_object_set_new(document, "groups_left_out", json_integer(report->left_out));
 	json_object_set(document, "events", report->events);
-	readers = readers_show(context, options);
+	readers = consumers_show(context, options);
 	if (readers)
 		json_object_set_new(document, "readers", readers);
 	xdp = xdp_show(context, options->steer.dry_run, true);
@@ -122,7 +121,7 @@ static void print(const struct context *context, const struct options *options, 
 	output_json(&context->output, document);
 }
 
-static int judge(const struct report *report, int groups, struct err *err)
+static int classify(const struct report *report, int groups, struct err *err)
 {
 	if (report->failed)
 		return err_set(err, EXIT_ERROR, EIO,
@@ -130,10 +129,10 @@ static int judge(const struct report *report, int groups, struct err *err)
 			       " taken, see above",
 			       report->failed);
 	if (!groups && report->foreign)
-		return err_mend(err, err_set(err, EXIT_CONFLICT, EBUSY, "%s", report->foreign_text),
+		return err_hint(err, err_set(err, EXIT_CONFLICT, EBUSY, "%s", report->foreign_text),
 				"a program that the server has attached itself is never replaced");
 	if (!groups)
-		return err_mend(err,
+		return err_hint(err,
 				err_set(err, EXIT_ERROR, ENOENT,
 					"steer load: no UDP socket with SO_REUSEPORT on these ports"
 					" in this network namespace; nothing is changed"),
@@ -143,11 +142,11 @@ static int judge(const struct report *report, int groups, struct err *err)
 }
 
 /* Without it, policy cpu knows what the affinity of the processes tells. */
-static void readers_learn(const char *bpffs)
+static void consumers_learn(const char *bpffs)
 {
 	struct err err = { 0 };
 
-	if (steer_place_wait(bpffs, STEER_READERS_MS, &err))
+	if (steer_place_wait(bpffs, STEER_CONSUMERS_MS, &err))
 		log_warning("%s", err.what);
 }
 
@@ -158,9 +157,9 @@ static void readers_learn(const char *bpffs)
 static int load(struct steer_loader *loader, struct options *options, struct report *report,
 		int *groups, struct err *err)
 {
-	struct steer_xdp before;
+	struct spread before;
 	const char *bpffs = options->steer.bpffs;
-	bool loaded = !steer_xdp_read(bpffs, &before, &(struct err){ 0 });
+	bool loaded = !spread_read(bpffs, &before, &(struct err){ 0 });
 	__u32 wanted = options->xdp.ifcount;
 	int result = 0;
 
@@ -174,15 +173,15 @@ static int load(struct steer_loader *loader, struct options *options, struct rep
 		result = steer_load(loader, &dry, NULL, NULL, groups, err);
 	}
 	if (!result && wanted)
-		result = steer_xdp_load(&options->xdp, err);
+		result = spread_load(&options->xdp, err);
 	if (result < 0)
 		return result;
-	result = steer_load(loader, &options->steer, on_news, report, groups, err);
+	result = steer_load(loader, &options->steer, on_events, report, groups, err);
 	if (options->steer.dry_run ||
 	    (wanted ? loaded || (!result && *groups) : result || !*groups))
 		return result;
 	options->xdp.ifcount = 0;
-	if (steer_xdp_load(&options->xdp, &(struct err){ 0 }) > 0 && !wanted)
+	if (spread_load(&options->xdp, &(struct err){ 0 }) > 0 && !wanted)
 		log_warning("flows are no longer spread over CPUs: --xdp was not given");
 	return result;
 }
@@ -224,7 +223,7 @@ static int run(const struct context *context, void *into, int words, char **word
 	bool loaded;
 
 	if (ports_empty(&options->steer.ports))
-		return err_mend(err, err_set(err, EXIT_USAGE, EINVAL, "steer load needs a --port"),
+		return err_hint(err, err_set(err, EXIT_USAGE, EINVAL, "steer load needs a --port"),
 				"name the servers' ports, as in --port 53, or --port any");
 	result = value_netns(context->netns, &options->steer.netns, err);
 	if (result)
@@ -232,21 +231,21 @@ static int run(const struct context *context, void *into, int words, char **word
 	result = value_spread_check("--", &options->xdp, options->steer.policy, err);
 	if (result)
 		return result;
-	hooks_libbpf_log();
+	links_libbpf_log();
 	options->steer.bpffs = context->bpffs;
 	options->steer.must_find = true;
 	loaded = !steer_read(context->bpffs, &before, err);
 	report.events = context->output.json ? json_array() : NULL;
 	result = load(&loader, options, &report, &groups, err);
 	if (!result && !options->steer.dry_run)
-		readers_learn(context->bpffs);
+		consumers_learn(context->bpffs);
 	if (!result && groups)
 		print(context, options, groups, &report);
 	if (!result && groups && loaded && !context->output.json)
 		print_before(&context->output, &options->steer, &before);
 	json_decref(report.events);
 	steer_loader_close(&loader);
-	return result ? result : judge(&report, groups, err);
+	return result ? result : classify(&report, groups, err);
 }
 
 const struct command steer_load_command = {

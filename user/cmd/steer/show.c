@@ -35,22 +35,22 @@ static const struct opt opts[] = {
 };
 
 /* Where flows are spread over CPUs; else *xdp is untouched. */
-static bool xdp_read(const char *bpffs, struct steer_xdp *xdp)
+static bool xdp_read(const char *bpffs, struct spread *xdp)
 {
-	return !steer_xdp_read(bpffs, xdp, &(struct err){ 0 });
+	return !spread_read(bpffs, xdp, &(struct err){ 0 });
 }
 
 static void print(const struct steer_view *view, bool rates, const char *bpffs,
 		  const struct output *output)
 {
-	struct steer_xdp xdp;
+	struct spread xdp;
 	bool spread = xdp_read(bpffs, &xdp);
 	json_t *document, *shown;
 
 	if (!output->json) {
 		steer_view_text(view, rates, output);
 		if (spread)
-			steer_xdp_print(output, &xdp);
+			spread_print(output, &xdp);
 		return;
 	}
 	document = output_document();
@@ -58,7 +58,7 @@ static void print(const struct steer_view *view, bool rates, const char *bpffs,
 	json_object_update(document, shown);
 	json_decref(shown);
 	if (spread)
-		json_object_set_new(document, "xdp", steer_xdp_json(&xdp));
+		json_object_set_new(document, "xdp", spread_json(&xdp));
 	output_json(output, document);
 }
 
@@ -76,7 +76,7 @@ static int view_read(const char *bpffs, const struct steer_view *before, struct 
 
 	if (result || !view->lapsed)
 		return result;
-	failed = steer_sweep(&loader, bpffs, steer_news_lapsed, NULL, &ignored);
+	failed = steer_sweep(&loader, bpffs, steer_event_lapsed, NULL, &ignored);
 	steer_loader_close(&loader);
 	if (failed)
 		return 0;
@@ -216,7 +216,7 @@ static int run(const struct context *context, void *into, int words, char **word
 {
 	const struct options *wanted = into;
 
-	hooks_libbpf_log();
+	links_libbpf_log();
 	return wanted->watch_s ? watch(context, wanted->watch_s, err) : show(context, err);
 }
 

@@ -12,15 +12,15 @@ struct report {
 	json_t *events;
 };
 
-static void on_news(const struct steer_news *news, void *arg)
+static void on_events(const struct steer_event *news, void *arg)
 {
 	struct report *report = arg;
 	char text[512];
 
 	if (report->events)
-		json_array_append_new(report->events, steer_news_json(news));
+		json_array_append_new(report->events, steer_event_json(news));
 	else
-		fprintf(report->output->file, "  %s\n", steer_news_text(news, text, sizeof(text)));
+		fprintf(report->output->file, "  %s\n", steer_event_text(news, text, sizeof(text)));
 }
 
 static int run(const struct context *context, void *into, int words, char **word, struct err *err)
@@ -29,9 +29,9 @@ static int run(const struct context *context, void *into, int words, char **word
 	struct sluice_steer_meta meta;
 	int removed;
 
-	hooks_libbpf_log();
+	links_libbpf_log();
 	report.events = context->output.json ? json_array() : NULL;
-	removed = steer_unload(context->bpffs, false, on_news, &report, err);
+	removed = steer_unload(context->bpffs, false, on_events, &report, err);
 	if (removed > 0 && report.events) {
 		json_t *document = output_document();
 

@@ -34,7 +34,7 @@ static json_t *number(__u64 value)
 
 /* --- slots */
 
-static json_t *cpus_json(const struct steer_look *look)
+static json_t *cpus_json(const struct slot_status *look)
 {
 	json_t *cpus = json_array();
 	int cpu;
@@ -46,7 +46,7 @@ static json_t *cpus_json(const struct steer_look *look)
 }
 
 /* Under policy cpu: who reads, and whether he can't run elsewhere. */
-static json_t *reader_json(const struct steer_look *look)
+static json_t *consumer_json(const struct slot_status *look)
 {
 	if (look->reader.known == SLUICE_STEER_CPU_UNKNOWN)
 		return json_null();
@@ -54,13 +54,13 @@ static json_t *reader_json(const struct steer_look *look)
 			 look->reader.cpu, "pinned", look->reader.known == SLUICE_STEER_CPU_PINNED);
 }
 
-static json_t *queue_json(const struct steer_look *look)
+static json_t *queue_json(const struct slot_status *look)
 {
 	if (!look->measured)
 		return json_null();
 	return json_pack("{s:I, s:I, s:i}", "used_bytes", (json_int_t)look->memory.used,
 			 "room_bytes", (json_int_t)look->memory.room, "fill_percent",
-			 steer_queue_fill(look->memory.used, look->memory.room));
+			 steer_queue_usage(look->memory.used, look->memory.room));
 }
 
 static json_t *slot_json(const struct steer_slot_view *slot, __u64 all, bool rates)
@@ -75,7 +75,7 @@ static json_t *slot_json(const struct steer_slot_view *slot, __u64 all, bool rat
 		(json_int_t)slot->stats.bytes);
 
 	json_object_set_new(object, "cpus", cpus_json(&slot->look));
-	json_object_set_new(object, "reader", reader_json(&slot->look));
+	json_object_set_new(object, "reader", consumer_json(&slot->look));
 	json_object_set_new(object, "joined_for_s", age_json(slot->is.joined_ns, CLOCK_BOOTTIME));
 	json_object_set_new(object, "share",
 			    json_real(all ? (double)slot->stats.datagrams / (double)all : 0));

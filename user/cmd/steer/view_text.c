@@ -50,7 +50,7 @@ static const char *netns_text(const struct steer_view *view, __u32 netns, char *
 
 #define CELL_MAX 64
 
-static const char *cpus_text(const struct steer_look *look, char text[CELL_MAX])
+static const char *cpus_text(const struct slot_status *look, char text[CELL_MAX])
 {
 	size_t used = 0;
 	int cpu;
@@ -109,7 +109,7 @@ static void slot_row(struct table *table, const struct steer_slot_view *slot,
 
 	if (slot->look.measured) {
 		snprintf(queue, sizeof(queue), "%u%%",
-			 steer_queue_fill(slot->look.memory.used, slot->look.memory.room));
+			 steer_queue_usage(slot->look.memory.used, slot->look.memory.room));
 		snprintf(drops, sizeof(drops), "%u", slot->look.drops);
 	}
 	if (rates)

@@ -40,21 +40,21 @@ static bool is_attached(const char *bpffs, const char *pin)
 {
 	struct hook_state state;
 
-	return !hook_read(bpffs, STEER_PLANE, pin, &state) && state.cgroup_id;
+	return !hook_read(bpffs, STEER_OBJECT, pin, &state) && state.cgroup_id;
 }
 
 int consumers_open(const char *bpffs)
 {
 	if (!is_attached(bpffs, PIN_RECV4) || !is_attached(bpffs, PIN_RECV6))
 		return -ENOENT;
-	return pins_get(bpffs, STEER_PLANE, PIN_MAP);
+	return pins_get(bpffs, STEER_OBJECT, PIN_MAP);
 }
 
 int consumers_attach(const char *bpffs, const char *cgroup, bool renew, struct err *err)
 {
 	struct sluice_meta loaded = { .magic = SLUICE_MAGIC };
 	struct object object = {
-		.plane = &steer_plane,
+		.plane = &steer_state_dir,
 		.dir = bpffs,
 		.what = "programs on recvmsg",
 		.before = &loaded,
@@ -81,12 +81,12 @@ int consumers_attach(const char *bpffs, const char *cgroup, bool renew, struct e
 	result = object_verify(&object, skel ? skel->skeleton : NULL, err);
 	if (result)
 		goto end;
-	result = plane_pin_maps(&steer_plane, bpffs, skel->obj, err);
+	result = state_dir_pin_maps(&steer_state_dir, bpffs, skel->obj, err);
 	if (result)
 		goto end;
 	hooks[0].prog = skel->progs.sluice_recv4;
 	hooks[1].prog = skel->progs.sluice_recv6;
-	result = hooks_apply_cgroup(bpffs, STEER_PLANE, cgroup, hooks, 2, err);
+	result = links_apply_cgroup(bpffs, STEER_OBJECT, cgroup, hooks, 2, err);
 	if (result)
 		goto end;
 	result = dup(bpf_map__fd(skel->maps.sluice_consumers));
@@ -106,7 +106,7 @@ void consumers_detach(const char *bpffs)
 	size_t i;
 
 	for (i = 0; i < sizeof(pins) / sizeof(*pins); i++)
-		pins_drop(pins_path(bpffs, STEER_PLANE, pins[i], path));
+		pins_drop(pins_path(bpffs, STEER_OBJECT, pins[i], path));
 }
 
 bool consumers_take(int map_fd, __u64 cookie, struct sluice_consumer *consumer)

@@ -13,10 +13,10 @@
 
 #define LOOK_MS 50
 
-static struct sluice_steer_reader reader_of(__u64 cookie, __u32 tid, int cpu,
-					    enum sluice_steer_reader_cpu known)
+static struct sluice_steer_consumer reader_of(__u64 cookie, __u32 tid, int cpu,
+					      enum sluice_steer_consumer_cpu known)
 {
-	struct sluice_steer_reader reader = { .cookie = cookie };
+	struct sluice_steer_consumer reader = { .cookie = cookie };
 
 	if (cpu < 0 || cpu >= SLUICE_STEER_CPUS)
 		return reader;
@@ -26,9 +26,9 @@ static struct sluice_steer_reader reader_of(__u64 cookie, __u32 tid, int cpu,
 	return reader;
 }
 
-static struct sluice_steer_reader reader_find(const struct sluice_steer_slot *slot,
-					      const struct sluice_steer_reader *before,
-					      int consumers_fd)
+static struct sluice_steer_consumer consumer_find(const struct sluice_steer_slot *slot,
+						  const struct sluice_steer_consumer *before,
+						  int consumers_fd)
 {
 	struct sluice_consumer seen;
 	__u32 tid = 0;
@@ -52,21 +52,21 @@ static struct sluice_steer_reader reader_find(const struct sluice_steer_slot *sl
 	return reader_of(slot->cookie, tid, cpu, SLUICE_STEER_CPU_PINNED);
 }
 
-int steer_place(const struct steer_group *group, int consumers_fd)
+int steer_placement(const struct steer_group *group, int consumers_fd)
 {
-	struct sluice_steer_reader before[SLUICE_STEER_SLOTS];
-	int slot, result = steer_group_readers(group, before);
+	struct sluice_steer_consumer before[SLUICE_STEER_SLOTS];
+	int slot, result = steer_group_consumers(group, before);
 
 	for (slot = 0; slot < SLUICE_STEER_SLOTS && !result; slot++) {
-		struct sluice_steer_reader reader;
+		struct sluice_steer_consumer reader;
 
 		if (group->slots[slot].state == SLUICE_STEER_FREE)
 			continue;
-		reader = reader_find(&group->slots[slot], &before[slot], consumers_fd);
+		reader = consumer_find(&group->slots[slot], &before[slot], consumers_fd);
 		if (memcmp(&reader, &before[slot], sizeof(reader)))
-			result = steer_group_place(group, slot, &reader);
+			result = steer_group_set_consumer(group, slot, &reader);
 	}
-	return result ? result : steer_group_place_all(group);
+	return result ? result : steer_group_place_cpus(group);
 }
 
 static int groups_each(const char *bpffs, int (*fn)(struct steer_group *group, void *arg),
@@ -81,7 +81,7 @@ static int groups_each(const char *bpffs, int (*fn)(struct steer_group *group, v
 
 static int group_place(struct steer_group *group, void *arg)
 {
-	return group->info.policy == SLUICE_STEER_CPU ? steer_place(group, *(int *)arg) : 0;
+	return group->info.policy == SLUICE_STEER_CPU ? steer_placement(group, *(int *)arg) : 0;
 }
 
 static int place_all(const char *bpffs, struct err *err)
@@ -102,28 +102,28 @@ static int place_all(const char *bpffs, struct err *err)
 int steer_place_wait(const char *bpffs, unsigned int limit_ms, struct err *err)
 {
 	const struct timespec look = { .tv_nsec = LOOK_MS * 1000000L };
-	struct steer_readers_known known;
+	struct steer_consumers_known known;
 	unsigned int waited;
-	int result = steer_readers_known(bpffs, &known, err);
+	int result = steer_consumers_known(bpffs, &known, err);
 
 	for (waited = 0; !result && known.unknown && waited < limit_ms; waited += LOOK_MS) {
 		nanosleep(&look, NULL);
 		result = place_all(bpffs, err);
 		if (!result)
-			result = steer_readers_known(bpffs, &known, err);
+			result = steer_consumers_known(bpffs, &known, err);
 	}
 	return result;
 }
 
 static int group_known(struct steer_group *group, void *arg)
 {
-	struct sluice_steer_reader readers[SLUICE_STEER_SLOTS];
-	struct steer_readers_known *known = arg;
+	struct sluice_steer_consumer readers[SLUICE_STEER_SLOTS];
+	struct steer_consumers_known *known = arg;
 	int slot, result;
 
 	if (group->info.policy != SLUICE_STEER_CPU)
 		return 0;
-	result = steer_group_readers(group, readers);
+	result = steer_group_consumers(group, readers);
 	for (slot = 0; slot < SLUICE_STEER_SLOTS && !result; slot++) {
 		if (group->slots[slot].state != SLUICE_STEER_ACTIVE)
 			continue;
@@ -134,8 +134,8 @@ static int group_known(struct steer_group *group, void *arg)
 	return result;
 }
 
-int steer_readers_known(const char *bpffs, struct steer_readers_known *known, struct err *err)
+int steer_consumers_known(const char *bpffs, struct steer_consumers_known *known, struct err *err)
 {
-	*known = (struct steer_readers_known){ 0 };
+	*known = (struct steer_consumers_known){ 0 };
 	return groups_each(bpffs, group_known, known, err);
 }

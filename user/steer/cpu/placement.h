@@ -12,13 +12,13 @@
 #include "base/err.h"
 #include "steer/group/group.h"
 
-#define STEER_READERS_MS 1000 /* long enough for any worker that has something to do */
+#define STEER_CONSUMERS_MS 1000 /* long enough for any worker that has something to do */
 
 /*
  * Enters the readers of a group's slots: what consumers_take() gives (-1: nothing), else what the
  * affinity tells.  Then has the slots take what arrives on these CPUs. 0 or -errno.
  */
-int steer_place(const struct steer_group *group, int consumers_fd);
+int steer_placement(const struct steer_group *group, int consumers_fd);
 /*
  * Repeats that for all groups until the reader of each socket is known, limit_ms at most.  For a
  * command that has just loaded; returns at once under another policy.
@@ -26,11 +26,11 @@ int steer_place(const struct steer_group *group, int consumers_fd);
 int steer_place_wait(const char *bpffs, unsigned int limit_ms, struct err *err);
 
 /* How well the readers of the slots that take new flows are known, under policy cpu. */
-struct steer_readers_known {
+struct steer_consumers_known {
 	unsigned int pinned;
 	unsigned int seen;
 	unsigned int unknown;
 };
-int steer_readers_known(const char *bpffs, struct steer_readers_known *known, struct err *err);
+int steer_consumers_known(const char *bpffs, struct steer_consumers_known *known, struct err *err);
 
 #endif

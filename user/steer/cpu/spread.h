@@ -15,7 +15,7 @@
 #include <sluice/spread.h>
 #include <stdbool.h>
 
-struct steer_xdp_options {
+struct spread_options {
 	const char *bpffs;
 	const struct ports *ports;
 	char ifname[SLUICE_SPREAD_LINKS][IFNAMSIZ]; /* in the network namespace that we are in */
@@ -39,20 +39,20 @@ struct steer_xdp_options {
  * is loaded is removed; the number of its pins is the result then, else 0 or -errno.  What the
  * daemon had loaded is not its own any more when somebody else has changed this.
  */
-int steer_xdp_load(const struct steer_xdp_options *options, struct err *err);
+int spread_load(const struct spread_options *options, struct err *err);
 /*
  * For the daemon, of the load that it was the last to make: would another one put the programs on
  * other interfaces, since some came, went, or lost theirs?  `resting` has a bit for each of the
  * options' interfaces that are none to try for, *detached for each that somebody else took ours
  * from.
  */
-bool steer_xdp_is_due(const struct steer_xdp_options *options, __u32 resting, __u32 *detached);
+bool spread_is_due(const struct spread_options *options, __u32 resting, __u32 *detached);
 
 /* --- what there is to see */
 
-extern const struct plane spread_plane; /* of which what is pinned is a part of the folder */
+extern const struct plane spread_state_dir; /* of which what is pinned is a part of the folder */
 
-struct steer_xdp {
+struct spread {
 	struct sluice_spread_meta meta;
 	bool gone[SLUICE_SPREAD_LINKS]; /* the interface is, or somebody has detached it */
 	/* natively, a VLAN tag that the driver takes out is lost; false where we can't look */
@@ -63,8 +63,8 @@ struct steer_xdp {
 };
 
 /* -ENOENT with *err set if it is not loaded. */
-int steer_xdp_read(const char *bpffs, struct steer_xdp *xdp, struct err *err);
+int spread_read(const char *bpffs, struct spread *xdp, struct err *err);
 /* "native" */
-const char *steer_xdp_mode_name(__u32 mode);
+const char *spread_mode_name(__u32 mode);
 
 #endif

@@ -31,7 +31,7 @@ static int refuse_foreign(const struct spread_link *at, struct err *err)
 	if (result)
 		return err_set(err, EXIT_ERROR, -result, "%s: its XDP program can't be seen: %s",
 			       at->to.name, strerror(-result));
-	return err_mend(err,
+	return err_hint(err,
 			err_set(err, EXIT_CONFLICT, EBUSY,
 				"%s: has XDP program '%s' (id %u) already", at->to.name, prog.name,
 				prog.id),
@@ -53,7 +53,7 @@ const struct sluice_spread_link *spread_link_recorded(const struct sluice_spread
 int spread_link_open(const char *bpffs, const struct sluice_spread_link *to, struct hook_link *link)
 {
 	char name[NAME_MAX];
-	int fd = pins_get(bpffs, STEER_PLANE, link_pin(to, name));
+	int fd = pins_get(bpffs, STEER_OBJECT, link_pin(to, name));
 
 	if (fd < 0 || (!hook_link_read(fd, link) && link->ifindex == to->ifindex))
 		return fd;
@@ -76,7 +76,7 @@ static void link_find(struct spread_load *load, struct spread_link *at)
 		at->old_prog_fd = bpf_prog_get_fd_by_id(link.prog_id);
 		at->was_there = true;
 	} else if (!load->options->dry_run) {
-		pins_drop(pins_path(load->options->bpffs, STEER_PLANE, link_pin(&at->to, name),
+		pins_drop(pins_path(load->options->bpffs, STEER_OBJECT, link_pin(&at->to, name),
 				    path));
 	}
 }
@@ -154,7 +154,7 @@ static int refuse_below(const struct spread_link *at, struct err *err)
 		above = netdev_numbered(list, count, dev->master);
 	taken = above && !xdp_prog(above->ifindex, &prog);
 	if (taken)
-		err_mend(err,
+		err_hint(err,
 			 err_set(err, EXIT_CONFLICT, EBUSY,
 				 "%s: %s, which is above it, has XDP program '%s' (id %u)",
 				 at->to.name, above->name, prog.name, prog.id),
@@ -180,7 +180,7 @@ static int link_attach_generic(const struct spread_load *load, struct spread_lin
 			       struct err *err)
 {
 	if (!xdp_generic_reaches_cpus())
-		return err_mend(err,
+		return err_hint(err,
 				err_set(err, EXIT_LACKING, EOPNOTSUPP,
 					"%s: not natively: %s; and generic XDP can't redirect to"
 					" CPUs before Linux 5.15",
@@ -245,7 +245,7 @@ void spread_links_undo(const struct spread_load *load)
 		const struct spread_link *at = &load->links[i];
 
 		if (!at->was_there)
-			pins_drop(pins_path(load->options->bpffs, STEER_PLANE,
+			pins_drop(pins_path(load->options->bpffs, STEER_OBJECT,
 					    link_pin(&at->to, name), path));
 		else if (!load->options->in_force &&
 			 (at->old_prog_fd < 0 || bpf_link_update(at->fd, at->old_prog_fd, NULL)))
@@ -273,7 +273,7 @@ int spread_links_pin(const struct spread_load *load, struct err *err)
 	for (i = 0; i < load->count; i++) {
 		const struct spread_link *at = &load->links[i];
 
-		pins_path(load->options->bpffs, STEER_PLANE, link_pin(&at->to, name), path);
+		pins_path(load->options->bpffs, STEER_OBJECT, link_pin(&at->to, name), path);
 		/* one that was there already is pinned */
 		if (bpf_obj_pin(at->fd, path) && errno != EEXIST)
 			return err_set(err, EXIT_ERROR, errno, "pin %s: %s", path, strerror(errno));
@@ -295,7 +295,7 @@ static bool is_wanted(const struct spread_load *load, const char *pin)
 void spread_links_trim(const struct spread_load *load)
 {
 	char path[PATH_MAX], pin[PATH_MAX];
-	DIR *folder = opendir(pins_path(load->options->bpffs, STEER_PLANE, NULL, path));
+	DIR *folder = opendir(pins_path(load->options->bpffs, STEER_OBJECT, NULL, path));
 	struct dirent *entry;
 
 	if (!folder)
@@ -303,6 +303,7 @@ void spread_links_trim(const struct spread_load *load)
 	while ((entry = readdir(folder)))
 		if (!strncmp(entry->d_name, SPREAD_PIN_LINK, strlen(SPREAD_PIN_LINK)) &&
 		    !is_wanted(load, entry->d_name))
-			pins_drop(pins_path(load->options->bpffs, STEER_PLANE, entry->d_name, pin));
+			pins_drop(
+				pins_path(load->options->bpffs, STEER_OBJECT, entry->d_name, pin));
 	closedir(folder);
 }

@@ -23,7 +23,7 @@ struct spread_link {
 };
 
 struct spread_load {
-	const struct steer_xdp_options *options;
+	const struct spread_options *options;
 	struct spread_bpf *skel;
 	struct spread_link links[SLUICE_SPREAD_LINKS];
 	__u32 count;

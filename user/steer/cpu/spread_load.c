@@ -23,8 +23,8 @@
 
 #define PIN_LOST "sluice_x_lost"
 
-const struct plane spread_plane = {
-	.name = STEER_PLANE,
+const struct plane spread_state_dir = {
+	.name = STEER_OBJECT,
 	.meta = "sluice_x_meta",
 	.meta_size = sizeof(struct sluice_spread_meta),
 	.abi = SLUICE_SPREAD_ABI,
@@ -69,7 +69,7 @@ static void lost_attach(const struct spread_load *load)
 	char path[PATH_MAX];
 	struct bpf_link *link;
 
-	if (!access(pins_path(load->options->bpffs, STEER_PLANE, PIN_LOST, path), F_OK))
+	if (!access(pins_path(load->options->bpffs, STEER_OBJECT, PIN_LOST, path), F_OK))
 		return;
 	link = bpf_program__attach_raw_tracepoint(load->skel->progs.sluice_lost,
 						  "xdp_cpumap_enqueue");
@@ -114,17 +114,18 @@ static void finish(void *arg)
 
 	/* what the daemon had loaded is another's now, though the groups are yet to be loaded */
 	if (load->before.magic && !load->options->by_daemon)
-		plane_mark(&spread_plane, load->options->bpffs, false, &(struct err){ 0 });
+		state_dir_set_owner(&spread_state_dir, load->options->bpffs, false,
+				    &(struct err){ 0 });
 	lost_attach(load);
 	spread_links_trim(load);
 	queues_trim(load);
 }
 
-static int load_locked(const struct steer_xdp_options *options, struct err *err)
+static int load_locked(const struct spread_options *options, struct err *err)
 {
 	struct spread_load load = { .options = options };
 	struct object object = {
-		.plane = &spread_plane,
+		.plane = &spread_state_dir,
 		.dir = options->bpffs,
 		.what = "XDP program",
 		.before = &load.before,
@@ -171,7 +172,7 @@ end:
 	return result;
 }
 
-int steer_xdp_load(const struct steer_xdp_options *options, struct err *err)
+int spread_load(const struct spread_options *options, struct err *err)
 {
 	static const int caps[] = { CAP_BPF, CAP_NET_ADMIN, CAP_PERFMON };
 	bool follows = options->by_daemon || !options->ifcount;
@@ -179,7 +180,7 @@ int steer_xdp_load(const struct steer_xdp_options *options, struct err *err)
 	int result = 0;
 
 	if (follows) {
-		result = options->dry_run ? 0 : pins_exist(options->bpffs, STEER_PLANE, err);
+		result = options->dry_run ? 0 : pins_exist(options->bpffs, STEER_OBJECT, err);
 		if (result <= 0)
 			return result;
 	}
@@ -189,16 +190,17 @@ int steer_xdp_load(const struct steer_xdp_options *options, struct err *err)
 	if (result)
 		return follows && result == -ENOENT ? 0 : result;
 	/* what the daemon had loaded may have become another's while it waited for the lock */
-	if (!options->by_daemon || plane_is_by_daemon(&spread_plane, options->bpffs))
-		result = options->ifcount ? load_locked(options, err)
-					  : plane_remove(&spread_plane, options->bpffs, err);
+	if (!options->by_daemon || state_dir_is_daemons(&spread_state_dir, options->bpffs))
+		result = options->ifcount
+				 ? load_locked(options, err)
+				 : state_dir_remove(&spread_state_dir, options->bpffs, err);
 	pins_unlock(&pins);
 	return result;
 }
 
 /* --- what the daemon asks */
 
-static bool links_are_due(const struct steer_xdp_options *options, __u32 resting,
+static bool links_are_due(const struct spread_options *options, __u32 resting,
 			  const struct sluice_spread_meta *meta, const struct netdev *list,
 			  size_t count, __u32 *detached)
 {
@@ -231,14 +233,14 @@ static bool links_are_due(const struct steer_xdp_options *options, __u32 resting
 	return due || *detached || recorded != meta->link_count;
 }
 
-bool steer_xdp_is_due(const struct steer_xdp_options *options, __u32 resting, __u32 *detached)
+bool spread_is_due(const struct spread_options *options, __u32 resting, __u32 *detached)
 {
 	struct err err = { 0 };
 	struct sluice_spread_meta meta;
 	struct netdev *list;
 	size_t count;
 	bool due;
-	int result = plane_meta_read(&spread_plane, options->bpffs, &meta, &err);
+	int result = state_dir_meta_read(&spread_state_dir, options->bpffs, &meta, &err);
 
 	*detached = 0;
 	if (result) {
@@ -250,5 +252,5 @@ bool steer_xdp_is_due(const struct steer_xdp_options *options, __u32 resting, __
 		free(list);
 	}
 	/* asked last, as it is the first to go */
-	return due && plane_is_by_daemon(&spread_plane, options->bpffs);
+	return due && state_dir_is_daemons(&spread_state_dir, options->bpffs);
 }

@@ -60,14 +60,14 @@ static int online_read(char *text, size_t size, struct cpu_list *online, struct 
 static int parse_cpus(const struct opt_value *v, struct err *err)
 {
 	const char *what = v->what ? v->what : v->opt->name;
-	struct steer_xdp_options *options = v->field;
+	struct spread_options *options = v->field;
 	struct cpu_list wanted, online;
 	char text[256];
 	__u32 cpu;
 	int result;
 
 	if (!cpus_parse(v->text, &wanted))
-		return err_mend(err,
+		return err_hint(err,
 				err_set(err, EXIT_USAGE, EINVAL, "%s: '%s' is no list of CPUs",
 					what, v->text),
 				"name them as in 0-3,6");
@@ -77,7 +77,7 @@ static int parse_cpus(const struct opt_value *v, struct err *err)
 		if (!wanted.has[cpu])
 			continue;
 		if (!online.has[cpu])
-			return err_mend(err,
+			return err_hint(err,
 					err_set(err, EXIT_USAGE, EINVAL, "%s: CPU %u is not online",
 						what, cpu),
 					"these are: %s", text);
@@ -88,7 +88,7 @@ static int parse_cpus(const struct opt_value *v, struct err *err)
 
 static int parse_interfaces(const struct opt_value *v, struct err *err)
 {
-	struct steer_xdp_options *options = v->field;
+	struct spread_options *options = v->field;
 	int count = opt_interfaces(v->what ? v->what : v->opt->name, v->text, options->ifname, 0,
 				   SLUICE_SPREAD_LINKS, err);
 
@@ -105,16 +105,16 @@ const struct opt steer_spread_opts[] = {
 	{ .name = NULL },
 };
 
-int value_spread_check(const char *dashes, const struct steer_xdp_options *xdp,
+int value_spread_check(const char *dashes, const struct spread_options *xdp,
 		       enum sluice_steer_policy policy, struct err *err)
 {
 	if (!xdp->ifcount != !xdp->cpu_count)
-		return err_mend(err,
+		return err_hint(err,
 				err_set(err, EXIT_USAGE, EINVAL, "%sxdp and %scpus go together",
 					dashes, dashes),
 				"name both: interfaces, as in eth0, and CPUs, as in 0-3");
 	if (xdp->ifcount && policy != SLUICE_STEER_CPU)
-		return err_mend(err,
+		return err_hint(err,
 				err_set(err, EXIT_USAGE, EINVAL, "%sxdp is for policy cpu", dashes),
 				"the other policies do not ask on which CPU a datagram arrives");
 	return 0;

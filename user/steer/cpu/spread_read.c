@@ -10,7 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
-const char *steer_xdp_mode_name(__u32 mode)
+const char *spread_mode_name(__u32 mode)
 {
 	return mode == SLUICE_SPREAD_NATIVE    ? "native"
 	       : mode == SLUICE_SPREAD_GENERIC ? "generic"
@@ -25,7 +25,7 @@ static bool loses_vlan(const struct sluice_spread_link *to)
 	       if_indextoname(to->ifindex, name) && netdev_takes_vlan(name);
 }
 
-static void links_read(const char *bpffs, struct steer_xdp *xdp)
+static void links_read(const char *bpffs, struct spread *xdp)
 {
 	__u32 i;
 
@@ -43,14 +43,14 @@ static void links_read(const char *bpffs, struct steer_xdp *xdp)
 	}
 }
 
-static int sent_read(const char *bpffs, struct steer_xdp *xdp, struct err *err)
+static int sent_read(const char *bpffs, struct spread *xdp, struct err *err)
 {
 	int possible = libbpf_num_possible_cpus(), cpu, fd;
 	__u64 *each = calloc((size_t)possible, sizeof(*each));
 	__u32 i;
 
-	fd = plane_map_open(&spread_plane, bpffs, "sluice_x_sent", sizeof(__u32), sizeof(__u64),
-			    err);
+	fd = state_dir_map_open(&spread_state_dir, bpffs, "sluice_x_sent", sizeof(__u32),
+				sizeof(__u64), err);
 	for (i = 0; fd >= 0 && each && i < xdp->meta.cpu_count && i < SLUICE_SPREAD_CPUS; i++) {
 		__u32 key = xdp->meta.cpus[i];
 
@@ -65,15 +65,15 @@ static int sent_read(const char *bpffs, struct steer_xdp *xdp, struct err *err)
 	return fd < 0 ? fd : 0;
 }
 
-int steer_xdp_read(const char *bpffs, struct steer_xdp *xdp, struct err *err)
+int spread_read(const char *bpffs, struct spread *xdp, struct err *err)
 {
 	int result;
 
 	memset(xdp, 0, sizeof(*xdp));
-	result = plane_meta_read(&spread_plane, bpffs, &xdp->meta, err);
+	result = state_dir_meta_read(&spread_state_dir, bpffs, &xdp->meta, err);
 	/* the folder is the plane's, which may be loaded without us */
 	if (result == -ENOENT || result == -EUCLEAN)
-		return err_mend(err,
+		return err_hint(err,
 				err_set(err, EXIT_ERROR, ENOENT,
 					"flows of no interface are spread over CPUs"),
 				"load it with 'sluice steer load --policy cpu --xdp IF --cpus"
@@ -81,7 +81,7 @@ int steer_xdp_read(const char *bpffs, struct steer_xdp *xdp, struct err *err)
 	if (result)
 		return result;
 	links_read(bpffs, xdp);
-	result = plane_counters(&spread_plane, bpffs, "sluice_x_counts", xdp->counters.value,
-				SLUICE_SPREAD_COUNTERS_MAX, err);
+	result = state_dir_counters(&spread_state_dir, bpffs, "sluice_x_counts",
+				    xdp->counters.value, SLUICE_SPREAD_COUNTERS_MAX, err);
 	return result ? result : sent_read(bpffs, xdp, err);
 }

@@ -28,13 +28,13 @@ const char *steer_cpus_text(const __u16 *cpus, __u32 count, char *text, size_t s
 	return text;
 }
 
-const char *steer_xdp_vlan_mend(const char *ifname, char *text, size_t size)
+const char *spread_vlan_hint(const char *ifname, char *text, size_t size)
 {
 	snprintf(text, size, "ethtool -K %s rxvlan off", ifname);
 	return text;
 }
 
-void steer_xdp_print(const struct output *output, const struct steer_xdp *xdp)
+void spread_print(const struct output *output, const struct spread *xdp)
 {
 	char cpus[STEER_CPUS_TEXT_MAX];
 	__u32 i;
@@ -46,7 +46,7 @@ void steer_xdp_print(const struct output *output, const struct steer_xdp *xdp)
 
 		fprintf(output->file, "  %s: flows spread over CPUs %s, XDP %s%s%s%s\n",
 			text_plain_copy(name, sizeof(name), link->name), cpus,
-			steer_xdp_mode_name(link->mode), link->why[0] ? ", not native: " : "",
+			spread_mode_name(link->mode), link->why[0] ? ", not native: " : "",
 			link->why,
 			xdp->gone[i]	     ? " (detached since)"
 			: xdp->loses_vlan[i] ? " (VLAN tags are lost: rx-vlan-offload is on)"
@@ -54,13 +54,13 @@ void steer_xdp_print(const struct output *output, const struct steer_xdp *xdp)
 	}
 }
 
-static json_t *link_json(const struct steer_xdp *xdp, __u32 i)
+static json_t *link_json(const struct spread *xdp, __u32 i)
 {
 	const struct sluice_spread_link *link = &xdp->meta.links[i];
 	json_t *object = json_pack("{s:o, s:I, s:I, s:s, s:b, s:b}", "interface",
 				   output_name(link->name), "ifindex", (json_int_t)link->ifindex,
 				   "netns", (json_int_t)link->netns, "mode",
-				   steer_xdp_mode_name(link->mode), "attached", !xdp->gone[i],
+				   spread_mode_name(link->mode), "attached", !xdp->gone[i],
 				   "loses_vlan", xdp->loses_vlan[i]);
 
 	if (link->why[0])
@@ -70,7 +70,7 @@ static json_t *link_json(const struct steer_xdp *xdp, __u32 i)
 	return object;
 }
 
-json_t *steer_xdp_json(const struct steer_xdp *xdp)
+json_t *spread_json(const struct spread *xdp)
 {
 	json_t *links = json_array(), *cpus = json_array(), *counters = json_object();
 	__u32 i;

@@ -10,15 +10,15 @@
 #define STEER_CPUS_TEXT_MAX (5 * SLUICE_SPREAD_CPUS)
 const char *steer_cpus_text(const __u16 *cpus, __u32 count, char *text, size_t size);
 /*
- * What is wrong where steer_xdp.loses_vlan is set, and how to mend it: `text`, which has room for
+ * What is wrong where spread.loses_vlan is set, and how to mend it: `text`, which has room for
  * the name of an interface.
  */
 #define STEER_XDP_LOSES_VLAN \
 	"native XDP loses the VLAN tags that the network card takes out (rx-vlan-offload is on)"
-const char *steer_xdp_vlan_mend(const char *ifname, char *text, size_t size);
+const char *spread_vlan_hint(const char *ifname, char *text, size_t size);
 /* A line for each interface: how the program is attached, and why. */
-void steer_xdp_print(const struct output *output, const struct steer_xdp *xdp);
+void spread_print(const struct output *output, const struct spread *xdp);
 /* The same, the counters, and the datagrams by CPU. */
-json_t *steer_xdp_json(const struct steer_xdp *xdp);
+json_t *spread_json(const struct spread *xdp);
 
 #endif

@@ -45,16 +45,16 @@ int steer_group_choose(struct steer_group *group, const __u32 rank[SLUICE_STEER_
 
 /* --- the CPUs of the readers */
 
-int steer_group_place(const struct steer_group *group, int slot,
-		      const struct sluice_steer_reader *reader)
+int steer_group_set_consumer(const struct steer_group *group, int slot,
+			     const struct sluice_steer_consumer *reader)
 {
 	__u32 key = (__u32)slot;
 
 	return bpf_map_update_elem(group->placed_fd, &key, reader, BPF_EXIST) ? -errno : 0;
 }
 
-int steer_group_reader(const struct steer_group *group, int slot,
-		       struct sluice_steer_reader *reader)
+int steer_group_consumer(const struct steer_group *group, int slot,
+			 struct sluice_steer_consumer *reader)
 {
 	const __u64 cookie = group->slots[slot].cookie;
 	__u32 key = (__u32)slot;
@@ -62,24 +62,24 @@ int steer_group_reader(const struct steer_group *group, int slot,
 	if (bpf_map_lookup_elem(group->placed_fd, &key, reader))
 		return -errno;
 	if (reader->cookie != cookie)
-		*reader = (struct sluice_steer_reader){ .cookie = cookie };
+		*reader = (struct sluice_steer_consumer){ .cookie = cookie };
 	return 0;
 }
 
-int steer_group_readers(const struct steer_group *group,
-			struct sluice_steer_reader readers[SLUICE_STEER_SLOTS])
+int steer_group_consumers(const struct steer_group *group,
+			  struct sluice_steer_consumer readers[SLUICE_STEER_SLOTS])
 {
 	int slot, result = 0;
 
 	memset(readers, 0, SLUICE_STEER_SLOTS * sizeof(*readers));
 	for (slot = 0; slot < SLUICE_STEER_SLOTS && !result; slot++)
 		if (group->slots[slot].state != SLUICE_STEER_FREE)
-			result = steer_group_reader(group, slot, &readers[slot]);
+			result = steer_group_consumer(group, slot, &readers[slot]);
 	return result;
 }
 
 /* A reader that may move is given a CPU's datagrams only where none is pinned. */
-static void cpus_make(const struct steer_group *group, const struct sluice_steer_reader *readers,
+static void cpus_make(const struct steer_group *group, const struct sluice_steer_consumer *readers,
 		      struct sluice_steer_cpu cpus[SLUICE_STEER_CPUS])
 {
 	bool pinned[SLUICE_STEER_CPUS] = { false };
@@ -98,11 +98,11 @@ static void cpus_make(const struct steer_group *group, const struct sluice_steer
 		}
 }
 
-int steer_group_place_all(const struct steer_group *group)
+int steer_group_place_cpus(const struct steer_group *group)
 {
-	struct sluice_steer_reader readers[SLUICE_STEER_SLOTS];
+	struct sluice_steer_consumer readers[SLUICE_STEER_SLOTS];
 	struct sluice_steer_cpu fresh[SLUICE_STEER_CPUS] = { 0 }, current;
-	int result = steer_group_readers(group, readers), possible = libbpf_num_possible_cpus();
+	int result = steer_group_consumers(group, readers), possible = libbpf_num_possible_cpus();
 	__u32 cpu;
 
 	if (result || possible < 0)

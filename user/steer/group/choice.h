@@ -12,15 +12,15 @@
 int steer_group_choose(struct steer_group *group, const __u32 rank[SLUICE_STEER_SLOTS]);
 
 /* Policy cpu: gives a slot its reader. */
-int steer_group_place(const struct steer_group *group, int slot,
-		      const struct sluice_steer_reader *reader);
+int steer_group_set_consumer(const struct steer_group *group, int slot,
+			     const struct sluice_steer_consumer *reader);
 /* Has the active slots take what arrives on their readers' CPUs; left alone if it is so already. */
-int steer_group_place_all(const struct steer_group *group);
+int steer_group_place_cpus(const struct steer_group *group);
 /* The reader of a slot in use; unknown where the slot has another socket since. */
-int steer_group_reader(const struct steer_group *group, int slot,
-		       struct sluice_steer_reader *reader);
+int steer_group_consumer(const struct steer_group *group, int slot,
+			 struct sluice_steer_consumer *reader);
 /* Of all slots; unknown where the slot has another socket since, or none. */
-int steer_group_readers(const struct steer_group *group,
-			struct sluice_steer_reader readers[SLUICE_STEER_SLOTS]);
+int steer_group_consumers(const struct steer_group *group,
+			  struct sluice_steer_consumer readers[SLUICE_STEER_SLOTS]);
 
 #endif

@@ -16,10 +16,10 @@ static int folder_open(struct steer_group *group)
 {
 	char path[PATH_MAX];
 
-	if (group->drainer_fd < 0)
-		group->drainer_fd = open(pins_path(group->dir, group->name, NULL, path),
-					 O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	return group->drainer_fd < 0 ? -errno : 0;
+	if (group->drain_lock_fd < 0)
+		group->drain_lock_fd = open(pins_path(group->dir, group->name, NULL, path),
+					    O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	return group->drain_lock_fd < 0 ? -errno : 0;
 }
 
 static int lock_call(struct steer_group *group, int command, int slot, struct flock *lock)
@@ -31,47 +31,46 @@ static int lock_call(struct steer_group *group, int command, int slot, struct fl
 	lock->l_len = 1;
 	if (result)
 		return result;
-	return fcntl(group->drainer_fd, command, lock) ? -errno : 0;
+	return fcntl(group->drain_lock_fd, command, lock) ? -errno : 0;
 }
 
-int steer_drainer_begin(struct steer_group *group, int slot)
+int drain_lock_take(struct steer_group *group, int slot)
 {
 	return lock_call(group, F_OFD_SETLK, slot, &(struct flock){ .l_type = F_RDLCK });
 }
 
-bool steer_drainer_other(struct steer_group *group, int slot)
+bool drain_lock_other(struct steer_group *group, int slot)
 {
 	struct flock lock = { .l_type = F_WRLCK };
 
 	return lock_call(group, F_OFD_GETLK, slot, &lock) || lock.l_type != F_UNLCK;
 }
 
-bool steer_drainer_gone(struct steer_group *group, int slot)
+bool drain_lock_is_stale(struct steer_group *group, int slot)
 {
-	return group->slots[slot].state == SLUICE_STEER_DRAINING &&
-	       !steer_drainer_other(group, slot);
+	return group->slots[slot].state == SLUICE_STEER_DRAINING && !drain_lock_other(group, slot);
 }
 
-bool steer_drainer_any_gone(struct steer_group *group)
+bool drain_lock_any_stale(struct steer_group *group)
 {
 	int slot;
 
 	for (slot = 0; slot < SLUICE_STEER_SLOTS; slot++)
-		if (steer_drainer_gone(group, slot))
+		if (drain_lock_is_stale(group, slot))
 			return true;
 	return false;
 }
 
-int steer_drainer_alone(struct steer_group *group)
+int drain_lock_is_alone(struct steer_group *group)
 {
 	int result = folder_open(group);
 
-	while (!result && flock(group->drainer_fd, LOCK_EX))
+	while (!result && flock(group->drain_lock_fd, LOCK_EX))
 		result = errno == EINTR ? 0 : -errno;
 	return result;
 }
 
-void steer_drainer_share(struct steer_group *group)
+void drain_lock_share(struct steer_group *group)
 {
-	flock(group->drainer_fd, LOCK_UN);
+	flock(group->drain_lock_fd, LOCK_UN);
 }

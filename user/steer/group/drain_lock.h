@@ -13,18 +13,18 @@
 #include <stdbool.h>
 
 /* A drain is at work on the slot until the group is closed; others may be, too. 0 or -errno. */
-int steer_drainer_begin(struct steer_group *group, int slot);
+int drain_lock_take(struct steer_group *group, int slot);
 /* Is one at work that has opened the group elsewhere?  True where that can't be told. */
-bool steer_drainer_other(struct steer_group *group, int slot);
+bool drain_lock_other(struct steer_group *group, int slot);
 /* Is the slot draining, and nobody at work on it any more? */
-bool steer_drainer_gone(struct steer_group *group, int slot);
+bool drain_lock_is_stale(struct steer_group *group, int slot);
 /* Is there such a slot? */
-bool steer_drainer_any_gone(struct steer_group *group);
+bool drain_lock_any_stale(struct steer_group *group);
 /*
  * The sockets of the group are emptied by one drain at a time, as each turns an option on for it
  * and off again.  Waits until the other one is done, however long that takes. 0 or -errno.
  */
-int steer_drainer_alone(struct steer_group *group);
-void steer_drainer_share(struct steer_group *group);
+int drain_lock_is_alone(struct steer_group *group);
+void drain_lock_share(struct steer_group *group);
 
 #endif

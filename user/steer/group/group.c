@@ -15,7 +15,7 @@
 #define SO_DETACH_REUSEPORT_BPF 68
 #endif
 
-struct plane steer_group_plane(const char *name)
+struct plane steer_group_state_dir(const char *name)
 {
 	return (struct plane){
 		.name = name,
@@ -40,7 +40,7 @@ static const struct group_map group_maps[] = {
 	{ "sluice_choices", FD(choices_fd), sizeof(struct sluice_steer_choice) },
 	{ "sluice_current", FD(current_fd), sizeof(__u32) },
 	{ "sluice_cpus", FD(cpus_fd), sizeof(struct sluice_steer_cpu) },
-	{ "sluice_placed", FD(placed_fd), sizeof(struct sluice_steer_reader) },
+	{ "sluice_placed", FD(placed_fd), sizeof(struct sluice_steer_consumer) },
 	{ "sluice_table", FD(table_fd), sizeof(struct sluice_steer_set) },
 	{ "sluice_stats", FD(stats_fd), sizeof(struct sluice_steer_stats) },
 	{ "sluice_counters", FD(counters_fd), sizeof(struct sluice_steer_counters) },
@@ -61,7 +61,7 @@ struct steer_group *steer_group_new(const char *dir, const char *name)
 		return NULL;
 	snprintf(group->dir, sizeof(group->dir), "%s", dir);
 	snprintf(group->name, sizeof(group->name), "%s", name);
-	group->drainer_fd = -1;
+	group->drain_lock_fd = -1;
 	for (i = 0; i < GROUP_MAPS; i++)
 		*map_fd(group, i) = -1;
 	return group;
@@ -83,8 +83,8 @@ void steer_group_close(struct steer_group *group)
 	if (!group)
 		return;
 	maps_close(group);
-	if (group->drainer_fd >= 0)
-		close(group->drainer_fd);
+	if (group->drain_lock_fd >= 0)
+		close(group->drain_lock_fd);
 	free(group);
 }
 
@@ -102,13 +102,13 @@ int steer_group_reload(struct steer_group *group)
 
 int steer_group_open_maps(struct steer_group *group, struct err *err)
 {
-	struct plane plane = steer_group_plane(group->name);
+	struct plane plane = steer_group_state_dir(group->name);
 	size_t i;
 
 	maps_close(group);
 	for (i = 0; i < GROUP_MAPS; i++) {
-		int fd = plane_map_open(&plane, group->dir, group_maps[i].name, sizeof(__u32),
-					group_maps[i].value_size, err);
+		int fd = state_dir_map_open(&plane, group->dir, group_maps[i].name, sizeof(__u32),
+					    group_maps[i].value_size, err);
 
 		if (fd < 0)
 			return fd;
@@ -134,13 +134,13 @@ static void pinned_program_read(struct steer_group *group)
 
 int steer_group_open(const char *dir, const char *name, struct steer_group **group, struct err *err)
 {
-	struct plane plane = steer_group_plane(name);
+	struct plane plane = steer_group_state_dir(name);
 	struct steer_group *fresh = steer_group_new(dir, name);
 	int result;
 
 	if (!fresh)
 		return -ENOMEM;
-	result = plane_meta_read(&plane, dir, &fresh->info, err);
+	result = state_dir_meta_read(&plane, dir, &fresh->info, err);
 	if (result)
 		goto close;
 	/* a change that was interrupted leaves a group that works; a creation, one without program
@@ -164,9 +164,9 @@ close:
 
 int steer_group_write_info(const struct steer_group *group, struct err *err)
 {
-	struct plane plane = steer_group_plane(group->name);
+	struct plane plane = steer_group_state_dir(group->name);
 
-	return plane_meta_write(&plane, group->group_fd, &group->info, group->info.state, err);
+	return state_dir_meta_write(&plane, group->group_fd, &group->info, group->info.state, err);
 }
 
 int steer_group_detach(int socket_fd)

@@ -26,11 +26,11 @@ struct steer_group {
 	struct sluice_steer_slot slots[SLUICE_STEER_SLOTS];
 	int group_fd, sockets_fd, slots_fd, choices_fd, current_fd, cpus_fd, placed_fd, table_fd,
 		stats_fd, counters_fd;
-	int drainer_fd; /* of the folder, for steer/group/drain_lock.h; -1: not opened yet */
+	int drain_lock_fd; /* of the folder, for steer/group/drain_lock.h; -1: not opened yet */
 };
 
 /* Describes the pins of the group of that name; `name` must outlive the result. */
-struct plane steer_group_plane(const char *name);
+struct plane steer_group_state_dir(const char *name);
 /*
  * Opens the pinned group of that name.  -EUCLEAN: remains of a loader that died; another ABI
  * version is refused with *err set.

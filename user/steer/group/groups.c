@@ -11,15 +11,15 @@
 #include <string.h>
 #include <sys/resource.h>
 
-const struct plane steer_plane = {
-	.name = STEER_PLANE,
+const struct plane steer_state_dir = {
+	.name = STEER_OBJECT,
 	.meta = STEER_PIN_META,
 	.meta_size = sizeof(struct sluice_steer_meta),
 	.abi = SLUICE_STEER_ABI,
 	.load = "sluice steer load",
 };
 
-void steer_pinned_close(struct steer_pinned *pinned)
+void steer_groups_close(struct steer_groups_open *pinned)
 {
 	while (pinned->count)
 		steer_group_close(pinned->group[--pinned->count]);
@@ -27,7 +27,7 @@ void steer_pinned_close(struct steer_pinned *pinned)
 
 const char *steer_dir(const char *bpffs, char path[PATH_MAX])
 {
-	return pins_path(bpffs, STEER_PLANE, NULL, path);
+	return pins_path(bpffs, STEER_OBJECT, NULL, path);
 }
 
 /* A group takes ten descriptors, and 1024 is what a process may usually have unless it asks. */
@@ -41,7 +41,8 @@ static void files_allow(void)
 	setrlimit(RLIMIT_NOFILE, &files);
 }
 
-int steer_pinned_read(const char *bpffs, struct steer_pinned *pinned, bool mend, struct err *err)
+int steer_groups_read(const char *bpffs, struct steer_groups_open *pinned, bool hint,
+		      struct err *err)
 {
 	char dir[PATH_MAX];
 	DIR *folder = opendir(steer_dir(bpffs, dir));
@@ -61,34 +62,34 @@ int steer_pinned_read(const char *bpffs, struct steer_pinned *pinned, bool mend,
 		if (result != -EUCLEAN && result != -ENOENT)
 			continue;
 		result = 0;
-		if (mend)
+		if (hint)
 			steer_group_remove(dir, entry->d_name, &(struct err){ 0 });
 	}
 	if (folder)
 		closedir(folder);
 	if (!result)
 		return 0;
-	steer_pinned_close(pinned);
+	steer_groups_close(pinned);
 	return err->code ? result
 			 : err_set(err, EXIT_ERROR, -result, "%s: %s", dir, strerror(-result));
 }
 
 int steer_read(const char *bpffs, struct sluice_steer_meta *meta, struct err *err)
 {
-	int result = plane_meta_read(&steer_plane, bpffs, meta, err);
+	int result = state_dir_meta_read(&steer_state_dir, bpffs, meta, err);
 
-	return result ? plane_not_loaded(&steer_plane, bpffs, result, err) : 0;
+	return result ? state_dir_not_loaded(&steer_state_dir, bpffs, result, err) : 0;
 }
 
 int steer_groups(const char *bpffs, int (*fn)(struct steer_group *group, void *arg), void *arg,
 		 struct err *err)
 {
-	struct steer_pinned pinned = { 0 };
-	int i, result = steer_pinned_read(bpffs, &pinned, false, err);
+	struct steer_groups_open pinned = { 0 };
+	int i, result = steer_groups_read(bpffs, &pinned, false, err);
 
 	for (i = 0; !result && i < pinned.count; i++)
 		result = fn(pinned.group[i], arg);
 	if (pinned.count)
-		steer_pinned_close(&pinned);
+		steer_groups_close(&pinned);
 	return result;
 }

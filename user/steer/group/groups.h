@@ -11,12 +11,12 @@
 #include <limits.h>
 #include <stdbool.h>
 
-#define STEER_PLANE    "steer"
+#define STEER_OBJECT   "steer"
 #define STEER_PIN_META "sluice_steering"
 
-extern const struct plane steer_plane;
+extern const struct plane steer_state_dir;
 
-struct steer_pinned {
+struct steer_groups_open {
 	struct steer_group *group[STEER_GROUPS_MAX];
 	bool seen[STEER_GROUPS_MAX]; /* by this sweep, among the sockets */
 	int count;
@@ -28,8 +28,9 @@ const char *steer_dir(const char *bpffs, char path[PATH_MAX]);
  * Opens all of them, none if there is no plane; with `mend`, removes what a loader has left that
  * died.  0, or -errno with *err set and nothing open.
  */
-int steer_pinned_read(const char *bpffs, struct steer_pinned *pinned, bool mend, struct err *err);
-void steer_pinned_close(struct steer_pinned *pinned);
+int steer_groups_read(const char *bpffs, struct steer_groups_open *pinned, bool hint,
+		      struct err *err);
+void steer_groups_close(struct steer_groups_open *pinned);
 
 /* -ENOENT with *err set if it is not loaded; other ABI versions are refused, never misread. */
 int steer_read(const char *bpffs, struct sluice_steer_meta *meta, struct err *err);

@@ -265,7 +265,7 @@ static int attach(void *arg, struct err *err)
 		int error = errno;
 
 		if (error == EPERM)
-			return err_mend(err,
+			return err_hint(err,
 					err_set(err, EXIT_CONFLICT, EPERM,
 						"port %u: the server has locked its filters"
 						" (SO_LOCK_FILTER)",
@@ -330,7 +330,7 @@ int steer_group_create(struct steer_loader *loader, const char *dir,
 	};
 	fresh->info.udp_before[SLUICE_STEER_UDP_KNOWN] = !udp_stats_read(of->netns, of->pid,
 									 fresh->info.udp_before);
-	load.plane = steer_group_plane(fresh->name);
+	load.plane = steer_group_state_dir(fresh->name);
 	load.object.plane = &load.plane;
 	load.object.dir = dir;
 	load.object.after = &fresh->info;
@@ -356,7 +356,7 @@ int steer_group_change(struct steer_loader *loader, struct steer_group *group,
 	const struct object_steps steps = { .attach = attach, .arg = &load };
 	int result;
 
-	load.plane = steer_group_plane(group->name);
+	load.plane = steer_group_state_dir(group->name);
 	load.before = group->info;
 	load.object.dir = group->dir;
 	load.object.after = &group->info;

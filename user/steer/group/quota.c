@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 
-__u32 steer_share_host(void)
+__u32 quota_host(void)
 {
 	struct stat st;
 
@@ -15,7 +15,7 @@ __u32 steer_share_host(void)
 	return (__u32)st.st_ino;
 }
 
-struct steer_share *steer_share_of(struct steer_shares *shares, __u32 netns)
+struct quota *quota_of(struct quotas *shares, __u32 netns)
 {
 	void *each = shares->each;
 	size_t i;
@@ -26,11 +26,11 @@ struct steer_share *steer_share_of(struct steer_shares *shares, __u32 netns)
 	if (array_grow(&each, &shares->room, shares->count, sizeof(*shares->each)))
 		return NULL;
 	shares->each = each;
-	shares->each[shares->count] = (struct steer_share){ .netns = netns };
+	shares->each[shares->count] = (struct quota){ .netns = netns };
 	return &shares->each[shares->count++];
 }
 
-static int free_for(const struct steer_shares *shares, __u32 netns)
+static int free_for(const struct quotas *shares, __u32 netns)
 {
 	int left = STEER_GROUPS_MAX - shares->groups;
 	int others = STEER_GROUPS_OTHERS - shares->others;
@@ -38,9 +38,9 @@ static int free_for(const struct steer_shares *shares, __u32 netns)
 	return netns != shares->host && others < left ? others : left;
 }
 
-bool steer_share_allow(struct steer_shares *shares, __u32 netns)
+bool quota_allow(struct quotas *shares, __u32 netns)
 {
-	struct steer_share *share = steer_share_of(shares, netns);
+	struct quota *share = quota_of(shares, netns);
 	int left = free_for(shares, netns);
 
 	if (!share)
@@ -51,9 +51,9 @@ bool steer_share_allow(struct steer_shares *shares, __u32 netns)
 	return false;
 }
 
-void steer_share_add(struct steer_shares *shares, __u32 netns)
+void quota_add(struct quotas *shares, __u32 netns)
 {
-	struct steer_share *share = steer_share_of(shares, netns);
+	struct quota *share = quota_of(shares, netns);
 
 	shares->groups++;
 	shares->others += netns != shares->host;
@@ -61,8 +61,8 @@ void steer_share_add(struct steer_shares *shares, __u32 netns)
 		share->groups++;
 }
 
-void steer_share_free(struct steer_shares *shares)
+void quota_free(struct quotas *shares)
 {
 	free(shares->each);
-	*shares = (struct steer_shares){ 0 };
+	*shares = (struct quotas){ 0 };
 }

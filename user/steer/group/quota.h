@@ -20,7 +20,7 @@ struct sluice_socket_record;
 #define STEER_GROUPS_MAX    256
 #define STEER_GROUPS_OTHERS 192 /* of these, for all namespaces but the host's */
 
-struct steer_share {
+struct quota {
 	__u32 netns; /* inode number */
 	int groups;
 	int left_out;				    /* groups that were not allowed */
@@ -28,24 +28,24 @@ struct steer_share {
 };
 
 /* All zero but for `host` is none. */
-struct steer_shares {
+struct quotas {
 	__u32 host; /* the namespace that may have all */
 	int groups;
 	int others; /* of these, of other namespaces */
-	struct steer_share *each;
+	struct quota *each;
 	size_t count, room;
 };
 
 /* The namespace of process 1: the host's, or in a container with its own processes, the
  * container's.
  */
-__u32 steer_share_host(void);
+__u32 quota_host(void);
 /* May the namespace have one more?  If not, it is counted. */
-bool steer_share_allow(struct steer_shares *shares, __u32 netns);
+bool quota_allow(struct quotas *shares, __u32 netns);
 /* It has one more. */
-void steer_share_add(struct steer_shares *shares, __u32 netns);
+void quota_add(struct quotas *shares, __u32 netns);
 /* What is known of a namespace; NULL without memory, which nobody is allowed a group by. */
-struct steer_share *steer_share_of(struct steer_shares *shares, __u32 netns);
-void steer_share_free(struct steer_shares *shares);
+struct quota *quota_of(struct quotas *shares, __u32 netns);
+void quota_free(struct quotas *shares);
 
 #endif

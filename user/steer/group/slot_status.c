@@ -9,7 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
-static void look_cpus(const struct steer_group *group, int slot, struct steer_look *look)
+static void look_cpus(const struct steer_group *group, int slot, struct slot_status *look)
 {
 	int cpus = libbpf_num_possible_cpus(), i;
 	__u32 cpu;
@@ -25,7 +25,7 @@ static void look_cpus(const struct steer_group *group, int slot, struct steer_lo
 	}
 }
 
-void steer_look_slot(const struct steer_group *group, int slot, struct steer_look *look)
+void slot_status_read(const struct steer_group *group, int slot, struct slot_status *look)
 {
 	__u32 key = (__u32)slot;
 	__u64 cookie = 0;
@@ -37,8 +37,8 @@ void steer_look_slot(const struct steer_group *group, int slot, struct steer_loo
 	if (group->info.policy != SLUICE_STEER_CPU)
 		return;
 	look_cpus(group, slot, look);
-	if (steer_group_reader(group, slot, &look->reader))
-		look->reader = (struct sluice_steer_reader){ 0 };
+	if (steer_group_consumer(group, slot, &look->reader))
+		look->reader = (struct sluice_steer_consumer){ 0 };
 }
 
 static bool process_is(const struct sluice_steer_slot *slot)
@@ -49,8 +49,8 @@ static bool process_is(const struct sluice_steer_slot *slot)
 			    instance_of(slot->pid, SLUICE_STEER_BY_CGROUP) == slot->instance);
 }
 
-void steer_look_socket(const struct sockets *sockets, const struct sluice_steer_slot *slot,
-		       struct steer_look *look)
+void slot_status_of_socket(const struct sockets *sockets, const struct sluice_steer_slot *slot,
+			   struct slot_status *look)
 {
 	const struct sluice_socket_record *record = sockets_find(sockets, slot->cookie);
 	__u64 cookie;

@@ -9,11 +9,11 @@
 #include <sluice/steer.h>
 #include <stdbool.h>
 
-struct steer_look {
+struct slot_status {
 	bool closed; /* the kernel has taken the socket out; the slot is not yet given back */
-	__u64 cpus[SLUICE_STEER_CPUS / 64]; /* that its reader runs on, as policy cpu has it */
-	struct sluice_steer_reader reader;  /* under that policy */
-	bool held;			    /* somebody holds it: pid and comm are his of today */
+	__u64 cpus[SLUICE_STEER_CPUS / 64];  /* that its reader runs on, as policy cpu has it */
+	struct sluice_steer_consumer reader; /* under that policy */
+	bool held;			     /* somebody holds it: pid and comm are his of today */
 	__u32 pid;
 	char comm[SLUICE_COMM_SIZE];
 	bool measured; /* what follows is known */
@@ -23,9 +23,9 @@ struct steer_look {
 };
 
 /* Fills in what the group's maps tell of a slot. */
-void steer_look_slot(const struct steer_group *group, int slot, struct steer_look *look);
+void slot_status_read(const struct steer_group *group, int slot, struct slot_status *look);
 /* Fills in the rest, if the socket may be taken. `sockets` may be NULL. */
-void steer_look_socket(const struct sockets *sockets, const struct sluice_steer_slot *slot,
-		       struct steer_look *look);
+void slot_status_of_socket(const struct sockets *sockets, const struct sluice_steer_slot *slot,
+			   struct slot_status *look);
 
 #endif

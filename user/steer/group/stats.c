@@ -13,7 +13,7 @@
 
 struct fill_walk {
 	const struct steer_group *group;
-	struct steer_fill *fill;
+	struct steer_usage *fill;
 	__u32 now;
 	__u32 limit;
 	__u32 busy;
@@ -48,7 +48,7 @@ static int fill_set(const void *copy, void *arg)
 	return 0;
 }
 
-int steer_group_fill(const struct steer_group *group, __u32 busy_ms, struct steer_fill *fill)
+int steer_group_usage(const struct steer_group *group, __u32 busy_ms, struct steer_usage *fill)
 {
 	struct fill_walk walk = { group, fill,
 				  sluice_flow_clock(clock_now_ns(CLOCK_MONOTONIC_COARSE)),
@@ -62,10 +62,10 @@ int steer_group_fill(const struct steer_group *group, __u32 busy_ms, struct stee
 
 int steer_group_counters(const struct steer_group *group, struct sluice_steer_counters *sum)
 {
-	struct plane plane = steer_group_plane(group->name);
+	struct plane plane = steer_group_state_dir(group->name);
 
-	return plane_counters(&plane, group->dir, "sluice_counters", sum->value,
-			      SLUICE_STEER_COUNTERS_MAX, &(struct err){ 0 });
+	return state_dir_counters(&plane, group->dir, "sluice_counters", sum->value,
+				  SLUICE_STEER_COUNTERS_MAX, &(struct err){ 0 });
 }
 
 int steer_group_stats(const struct steer_group *group,

@@ -7,7 +7,7 @@
 
 #include <sluice/counters.h>
 
-struct steer_fill {
+struct steer_usage {
 	__u32 live;	 /* flows with two datagrams or more, within the idle timeout */
 	__u32 half_open; /* with one */
 	__u32 expired;
@@ -16,7 +16,7 @@ struct steer_fill {
 	__u32 busy[SLUICE_STEER_SLOTS];	   /* of these, heard within busy_ms */
 };
 
-int steer_group_fill(const struct steer_group *group, __u32 busy_ms, struct steer_fill *fill);
+int steer_group_usage(const struct steer_group *group, __u32 busy_ms, struct steer_usage *fill);
 int steer_group_counters(const struct steer_group *group, struct sluice_steer_counters *sum);
 /* Summed over the CPUs, for all slots. */
 int steer_group_stats(const struct steer_group *group,
