@@ -183,8 +183,9 @@ static void test_twin(void **state)
 	assert_int_equal(host->audit.count, 2);
 	assert_int_equal(host->audit.finding[0].twin, host->audit.finding[1].entry);
 	assert_int_equal(host->audit.finding[1].twin, host->audit.finding[0].entry);
-	assert_why(host, 0,
-		   "asked at 172.16.13.13:53, answered from 172.17.0.1, which is no answer to it");
+	assert_why(
+		host, 0,
+		"requested 172.16.13.13:53, reply source 172.17.0.1: the reply does not match the request");
 	assert_why(host, 1, "the answer to a request to 172.16.13.13:53, sent from 172.17.0.1");
 }
 

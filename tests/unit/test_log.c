@@ -62,7 +62,7 @@ static void test_err(void **state)
 	log_logfmt(LOG_LEVEL_INFO);
 	catch_begin();
 	log_err(&err);
-	assert_string_equal(catch_end(), "level=error msg=\"it broke\" mend=\"mend it\"\n");
+	assert_string_equal(catch_end(), "level=error msg=\"it broke\" hint=\"mend it\"\n");
 }
 
 static void test_levels(void **state)

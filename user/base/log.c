@@ -174,7 +174,7 @@ static void err_logfmt(const struct err *err)
 
 	log_begin(&line, LOG_LEVEL_ERROR, err->what);
 	if (err->hint[0])
-		log_field(&line, "mend", "%s", err->hint);
+		log_field(&line, "hint", "%s", err->hint);
 	if (err->detail[0])
 		log_field(&line, "detail", "%s", err->detail);
 	log_end(&line);

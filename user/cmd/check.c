@@ -99,11 +99,11 @@ static void print_json(const struct check_report *report, const struct output *o
 	for (i = 0; i < report->count; i++) {
 		const struct check_finding *finding = &report->finding[i];
 
-		json_array_append_new(checks, json_pack("{s:s, s:s, s:s, s:o, s:o}", "plane",
+		json_array_append_new(checks, json_pack("{s:s, s:s, s:s, s:o, s:o}", "object",
 							finding->plane, "name", finding->name,
 							"result", results[finding->result],
 							"reason", output_name(finding->reason),
-							"mend", output_name(finding->hint)));
+							"hint", output_name(finding->hint)));
 	}
 	for (plane = 0; plane < CHECK_OBJECTS; plane++)
 		if (report->verdict[plane].asked)

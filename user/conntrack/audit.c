@@ -285,7 +285,7 @@ static void explain_twin(const struct ct_entry *entry, const struct ct_entry *tw
 	const struct ct_entry *ask = request ? entry : twin, *answer = request ? twin : entry;
 
 	snprintf(text, size,
-		 request ? "asked at %s, answered from %s, which is no answer to it"
+		 request ? "requested %s, reply source %s: the reply does not match the request"
 			 : "the answer to a request to %s, sent from %s",
 		 addr_format_port(&ask->reply.src, ask->reply.src_port_be, asked),
 		 addr_format(&answer->original.src, from));

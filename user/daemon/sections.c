@@ -114,7 +114,7 @@ static void log_dropped(const char *section, int pins, const struct err *err)
 			   : "unloaded: its section has gone from the file");
 	log_field(&line, "section", "%s", section);
 	if (pins < 0)
-		log_field(&line, "mend", "sluice reply unload%s",
+		log_field(&line, "hint", "sluice reply unload%s",
 			  strcmp(section, "wire") ? "" : " --mode wire");
 	log_end(&line);
 }
@@ -184,7 +184,7 @@ static void say_trouble(struct sections *planes, int i)
 	log_field(&line, "section", "%s", section_types[i].name);
 	log_field(&line, "reason", "%s", plane->err.what);
 	if (plane->err.hint[0])
-		log_field(&line, "mend", "%s", plane->err.hint);
+		log_field(&line, "hint", "%s", plane->err.hint);
 	log_end(&line);
 }
 
@@ -264,7 +264,7 @@ static void log_gone(const char *section, bool unloaded)
 			   : "found detached, and not by this daemon");
 	log_field(&line, "section", "%s", section);
 	if (unloaded)
-		log_field(&line, "mend", "SIGHUP loads it again");
+		log_field(&line, "hint", "SIGHUP loads it again");
 	log_end(&line);
 }
 

@@ -43,7 +43,7 @@ static void warn(const char *message, const char *ifname, const struct err *err)
 	if (err)
 		log_field(&line, "reason", "%s", err->what);
 	if (err && err->hint[0])
-		log_field(&line, "mend", "%s", err->hint);
+		log_field(&line, "hint", "%s", err->hint);
 	log_end(&line);
 }
 
@@ -96,7 +96,7 @@ static void say_in_force(const struct spread *xdp, __u32 at)
 		return;
 	log_begin(&line, LOG_LEVEL_WARNING, "steer: " STEER_XDP_LOSES_VLAN);
 	log_field(&line, "iface", "%s", link->name);
-	log_field(&line, "mend", "%s", spread_vlan_hint(link->name, hint, sizeof(hint)));
+	log_field(&line, "hint", "%s", spread_vlan_hint(link->name, hint, sizeof(hint)));
 	log_end(&line);
 }
 

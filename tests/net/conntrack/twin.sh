@@ -30,7 +30,7 @@ try()
 	pair
 	want_equal "$(findings audit)" "$PAIR"
 	want_status 0 sluice --netns "$HOST" conntrack audit --watch 0
-	want_text "asked at $FAR4:$PORT, answered from $NEAR4, which is no answer to it"
+	want_text "requested $FAR4:$PORT, reply source $NEAR4: the reply does not match the request"
 	want_text "the answer to a request to $FAR4:$PORT, sent from $NEAR4"
 	want_text "2 of 3 UDP entries contradict this host: 2 twin"
 

@@ -20,7 +20,7 @@ by_cpu()
 # shown: thread, CPU and whether it is pinned there, of each slot
 shown()
 {
-	json "'\n'.join(f\"{s['reader']['thread']}:{s['reader']['cpu']}:{s['reader']['pinned']}\"
+	json "'\n'.join(f\"{s['consumer']['thread']}:{s['consumer']['cpu']}:{s['consumer']['pinned']}\"
 		for g in d['groups'] for s in g['slots'])" sluice -j --netns "$HOST" steer show
 }
 

@@ -206,7 +206,7 @@ ip -n "$HOST" link del br1
 
 say "the tags that the driver takes out"
 rx='native XDP loses the VLAN tags that the network card takes out (rx-vlan-offload is on)'
-want_logged "level=warning msg=\"steer: $rx\" iface=eth1 mend=\"ethtool -K eth1 rxvlan off\""
+want_logged "level=warning msg=\"steer: $rx\" iface=eth1 hint=\"ethtool -K eth1 rxvlan off\""
 want_status 0 sluice --netns "$HOST" steer show
 want_text "eth0: flows spread over CPUs 1, XDP native (VLAN tags are lost: rx-vlan-offload is on)"
 rxvlan_off eth0

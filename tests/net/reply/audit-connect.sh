@@ -22,7 +22,7 @@ connecting()
 # verdict PORT: whether what the socket sends, connected, is right; needs mode wire; from where
 verdict()
 {
-	json "[(row['connect_verdict'], row['needs_wire'], row['connect_example']['sends_from'])
+	json "[(row['connect_verdict'], row['needs_wire'], row['connect_example']['reply_source'])
 		for row in d['sockets'] if row['port'] == $1][0]" sluice -j reply audit
 }
 

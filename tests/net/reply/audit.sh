@@ -45,9 +45,9 @@ want_equal "$(row "$PORT" right)" 3
 want_equal "$(row "$six" wrong)" 3
 want_equal "$(row "$PORT" pid)" "$server"
 want_equal "$(row "$PORT" process)" udp-server
-want_equal "$(row "$PORT" example asked)" "$FAR4"
-want_equal "$(row "$PORT" example answered_from)" "$NEAR4"
-want_equal "$(row "$six" example asked)" "$FAR6"
+want_equal "$(row "$PORT" example requested)" "$FAR4"
+want_equal "$(row "$PORT" example reply_source)" "$NEAR4"
+want_equal "$(row "$six" example requested)" "$FAR6"
 want_equal "$(row "$PORT" example peer)" 172.17.0.3
 want_equal "$(rows)" "[$PORT, $six]" "a bound socket has nothing to audit"
 want_equal "$(counter audit_wrong)" 6

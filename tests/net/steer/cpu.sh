@@ -14,7 +14,7 @@ netns_add "$HOST"
 # load: and how well the readers are known goes to READERS
 load()
 {
-	READERS=$(json "' '.join(f'{k}:{v}' for k, v in sorted(d['readers'].items()))" \
+	READERS=$(json "' '.join(f'{k}:{v}' for k, v in sorted(d['consumers'].items()))" \
 		sluice -j --netns "$HOST" steer load --port "$PORT" --policy cpu)
 }
 

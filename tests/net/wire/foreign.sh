@@ -27,7 +27,7 @@ by_filter()
 # order ingress|egress: the names of the programs there, as status tells; ours are [so]
 order()
 {
-	json "' '.join(('[%s]' if p['ours'] else '%s') % p['program'] for h in d['hooks'] if h['hook'] == 'veth3/$1' for p in h['order'])" \
+	json "' '.join(('[%s]' if p['own'] else '%s') % p['program'] for h in d['hooks'] if h['hook'] == 'veth3/$1' for p in h['order'])" \
 		sluice -j --netns "$HOST" status
 }
 

@@ -75,8 +75,8 @@ static json_t *wrong_json(const struct sluice_audit *audit)
 	char peer[ADDR_TEXT_MAX], asked[ADDR_TEXT_MAX], used[ADDR_TEXT_MAX];
 
 	return json_pack("{s:s, s:i, s:s, s:s}", "peer", addr_format(&audit->peer, peer),
-			 "peer_port", ntohs(audit->peer_port_be), "asked",
-			 addr_format(&audit->asked, asked), "answered_from",
+			 "peer_port", ntohs(audit->peer_port_be), "requested",
+			 addr_format(&audit->asked, asked), "reply_source",
 			 addr_format(&audit->used, used));
 }
 
@@ -86,8 +86,8 @@ static json_t *connect_json(const struct audit_row *row)
 	char peer[ADDR_TEXT_MAX], asked[ADDR_TEXT_MAX], source[ADDR_TEXT_MAX];
 
 	return json_pack("{s:s, s:i, s:s, s:o}", "peer", addr_format(&audit->connect_peer, peer),
-			 "peer_port", ntohs(audit->connect_port_be), "asked",
-			 addr_format(&audit->connect_asked, asked), "sends_from",
+			 "peer_port", ntohs(audit->connect_port_be), "requested",
+			 addr_format(&audit->connect_asked, asked), "reply_source",
 			 row->source ? json_string(addr_format(row->source, source)) : json_null());
 }
 
@@ -224,9 +224,9 @@ static void print_text(const struct output *output, const struct audit_rows *row
 	struct tables tables = {
 		sockets,
 		table_new(
-			"process|>pid|>port|>wrong|>right|example peer|asked|answered from|verdict"),
+			"process|>pid|>port|>wrong|>right|example peer|requested|reply source|verdict"),
 		table_new(
-			"process|>pid|>port|>connects|>wrong|>right|last to|asked|sends from|verdict"),
+			"process|>pid|>port|>connects|>wrong|>right|last to|requested|reply source|verdict"),
 	};
 	size_t i;
 

@@ -120,7 +120,7 @@ static json_t *wire_json(struct listing *listing, const struct wire_flow *of)
 	return json_pack("{s:s, s:s, s:s, s:i, s:s, s:s, s:i, s:s, s:o, s:o, s:I, s:o, s:f}",
 			 "mode", "wire", "role", is_gateway(flow) ? "gateway" : "host", "client",
 			 addr_format(&flow->client, client), "client_port",
-			 ntohs(flow->client_port_be), "asked", addr_format(&flow->asked, asked),
+			 ntohs(flow->client_port_be), "requested", addr_format(&flow->asked, asked),
 			 "server", addr_format(&flow->server, server), "server_port",
 			 ntohs(flow->server_port_be), "state", state_name(flow), "ifindex",
 			 ifindex ? json_integer(ifindex) : json_null(), "interface",
@@ -210,7 +210,7 @@ static void print_wire(const struct output *output, struct listing *listing)
 {
 	const struct wire_flows *flows = &listing->flows.wire;
 	struct table *table =
-		table_new("role|client|asked|answers from|state|interface|netns|>age");
+		table_new("role|client|requested|reply source|state|interface|netns|>age");
 	size_t i;
 
 	print_head(output, "wire", flows->count, flows->older, flows->meta.sets,

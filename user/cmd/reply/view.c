@@ -58,8 +58,8 @@ json_t *hook_order_json(json_t *hook, const struct hook_prog *progs, int count, 
 
 	for (i = 0; i < count; i++)
 		json_array_append_new(order, json_pack("{s:i, s:o, s:b}", "program_id", progs[i].id,
-						       "program", output_name(progs[i].name),
-						       "ours", progs[i].id == ours));
+						       "program", output_name(progs[i].name), "own",
+						       progs[i].id == ours));
 	return json_pack("{s:o, s:o}", "hook", hook, "order", order);
 }
 

@@ -114,7 +114,7 @@ static void print(const struct context *context, const struct options *options, 
 	json_object_set(document, "events", report->events);
 	readers = consumers_show(context, options);
 	if (readers)
-		json_object_set_new(document, "readers", readers);
+		json_object_set_new(document, "consumers", readers);
 	xdp = xdp_show(context, options->steer.dry_run, true);
 	if (xdp)
 		json_object_set_new(document, "xdp", xdp);

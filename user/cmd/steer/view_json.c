@@ -75,7 +75,7 @@ static json_t *slot_json(const struct steer_slot_view *slot, __u64 all, bool rat
 		(json_int_t)slot->stats.bytes);
 
 	json_object_set_new(object, "cpus", cpus_json(&slot->look));
-	json_object_set_new(object, "reader", consumer_json(&slot->look));
+	json_object_set_new(object, "consumer", consumer_json(&slot->look));
 	json_object_set_new(object, "joined_for_s", age_json(slot->is.joined_ns, CLOCK_BOOTTIME));
 	json_object_set_new(object, "share",
 			    json_real(all ? (double)slot->stats.datagrams / (double)all : 0));
