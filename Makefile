@@ -204,6 +204,9 @@ lint: setup-test
 	$(call say,CHECK,layers)
 	$(Q)tools/layers.py --self-test
 	$(Q)tools/layers.py
+	$(call say,CHECK,prose)
+	$(Q)tools/prose.py --self-test
+	$(Q)tools/prose.py
 	$(call say,CHECK,cppcheck)
 	$(Q)cppcheck --quiet --std=c11 --error-exitcode=1 --inline-suppr --enable=warning,portability \
 		--suppress=missingIncludeSystem -D__SIZEOF_POINTER__=8 \
