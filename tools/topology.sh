@@ -23,6 +23,13 @@ CONTAINER="${TOPOLOGY_PREFIX:-}container"
 CONTAINER2="${TOPOLOGY_PREFIX:-}container2"
 LAN="${TOPOLOGY_PREFIX:-}lan"
 
+# contains PATTERN: as grep -q, but reads its input to the end.  grep -q stops at the first match,
+# and under pipefail the command before it then fails with SIGPIPE, if it still writes.
+contains()
+{
+	grep "$@" >/dev/null
+}
+
 # in_ns NAME COMMAND…: run in the network namespace NAME, in the caller's mount namespace
 in_ns()
 {
@@ -121,7 +128,7 @@ link_up()
 
 link_carrier()
 {
-	in_ns "$1" ip -o link show dev "$2" | grep -q 'state UP'
+	in_ns "$1" ip -o link show dev "$2" | contains 'state UP'
 }
 
 wait_link()

@@ -132,7 +132,7 @@ for section in global reply wire steer; do
 	[ -n "$keys" ] || fail "$OUTPUT"
 	for key in $keys; do
 		sed -n "/^\.S[Ss] \[$section\]/,/^\.S[SsHh] [^[]/p" "$page" |
-			grep -qF "\\fB$key\\fR = " || fail "$page has no [$section] $key"
+			contains -F "\\fB$key\\fR = " || fail "$page has no [$section] $key"
 		grep -q "^#\? \?$key = " "$ROOT/tools/deploy/systemd/sluice.conf" ||
 			[ "$key" = netns ] || fail "sluice.conf has no [$section] $key"
 	done

@@ -67,7 +67,7 @@ want_right "$CONTAINER" 10.1.1.1 53
 want_equal "$(counter audit_wrong)" "$before" "wrong answers through DNAT"
 
 say "a report for people names the process"
-sluice reply audit | grep udp-server | grep -q "$PORT" || fail "$(sluice reply audit)"
+sluice reply audit | grep udp-server | contains "$PORT" || fail "$(sluice reply audit)"
 want_status 0 sluice reply audit
 want_text "sockets: 2: 2 wrong"
 want_text "mode socket mends those that are wrong"

@@ -30,6 +30,11 @@ xdp_of()
 		json "d[0].get('xdp', {}).get('prog', {}).get('name', 'none')" cat
 }
 
+xdp_is()
+{
+	[ "$(xdp_of "$1")" = "$2" ]
+}
+
 # want_refused CODE TEXT OPTION…: and no program of ours is anywhere
 want_refused()
 {
@@ -127,6 +132,8 @@ say "the other way round: nor do they replace ours"
 want_status 1 in_ns "$HOST" "$FOREIGN" --dev eth0 --type xdp --name theirs2 --link /sys/fs/bpf/two
 want_equal "$(xdp_of eth0)" sluice_spread
 rm /sys/fs/bpf/theirs
+# the kernel detaches an unpinned link a moment later
+wait_until 20 xdp_is eth1 none
 
 say "a program of another owner without a link, generic"
 id=$(in_ns "$HOST" "$FOREIGN" --dev eth1 --type xdp --name theirs3 --prog /sys/fs/bpf/three)

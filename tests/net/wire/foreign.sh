@@ -33,7 +33,7 @@ order()
 
 has_clsact()
 {
-	in_ns "$HOST" tc qdisc show dev veth3 | grep -q clsact
+	in_ns "$HOST" tc qdisc show dev veth3 | contains clsact
 }
 
 # others ingress|egress: the numbers of the programs that are not ours, in order
