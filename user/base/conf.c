@@ -25,7 +25,7 @@ struct reading {
 	int result;
 };
 
-int conf_complain(struct conf *conf, unsigned int line, const char *fmt, ...)
+int conf_add_problem(struct conf *conf, unsigned int line, const char *fmt, ...)
 {
 	struct conf_problem problem = { .line = line, .text = malloc(PROBLEM_MAX) };
 	va_list args;
@@ -46,10 +46,10 @@ int conf_complain(struct conf *conf, unsigned int line, const char *fmt, ...)
 	return 0;
 }
 
-int conf_complain_err(struct conf *conf, unsigned int line, const char *what, const struct err *err)
+int conf_add_err(struct conf *conf, unsigned int line, const char *what, const struct err *err)
 {
-	return conf_complain(conf, line, "%s%s%s%s%s", what, what[0] ? ": " : "", err->what,
-			     err->hint[0] ? "; " : "", err->hint);
+	return conf_add_problem(conf, line, "%s%s%s%s%s", what, what[0] ? ": " : "", err->what,
+				err->hint[0] ? "; " : "", err->hint);
 }
 
 static int entry_add(struct conf *conf, const char *section, const char *key, const char *value,
@@ -121,7 +121,8 @@ static int on_value(void *arg, const char *section, const char *key, const char 
 	if (r->goes_on)
 		note(r, entry_extend(r->conf, value));
 	else if (!*section)
-		note(r, conf_complain(r->conf, r->line, "'%s' stands before any [section]", key));
+		note(r,
+		     conf_add_problem(r->conf, r->line, "'%s' stands before any [section]", key));
 	else
 		note(r, entry_add(r->conf, section, key, value, r->line));
 	r->goes_on = !r->result && *section && ends_with_comma(r->conf);
@@ -150,14 +151,15 @@ static void on_section(struct reading *r, char *text)
 static void line_end(struct reading *r)
 {
 	if (r->waiting)
-		note(r, conf_complain(r->conf, r->line,
-				      "neither 'key = value', nor a [section], nor a comment"));
+		note(r, conf_add_problem(r->conf, r->line,
+					 "neither 'key = value', nor a [section], nor a comment"));
 	r->waiting = false;
 }
 
 static char *refuse_length(struct reading *r, size_t size)
 {
-	note(r, conf_complain(r->conf, r->line,
+	note(r,
+	     conf_add_problem(r->conf, r->line,
 			      "the line is longer than %zu characters; a list goes on in the next"
 			      " line if it ends with a comma and that is indented",
 			      size - 3));
@@ -172,7 +174,7 @@ static char *line_begin(struct reading *r, size_t length, size_t size)
 	char *body = skip_blank(at);
 
 	if (strlen(r->text) != length) {
-		note(r, conf_complain(r->conf, r->line, "the line holds a NUL byte"));
+		note(r, conf_add_problem(r->conf, r->line, "the line holds a NUL byte"));
 		return "\n";
 	}
 	if (!*body || strchr(";#", *body))

@@ -41,11 +41,10 @@ struct conf {
 int conf_read(FILE *file, struct conf *conf);
 void conf_free(struct conf *conf);
 /* One problem more. 0 or -ENOMEM. */
-__attribute__((format(printf, 3, 4))) int conf_complain(struct conf *conf, unsigned int line,
-							const char *fmt, ...);
+__attribute__((format(printf, 3, 4))) int conf_add_problem(struct conf *conf, unsigned int line,
+							   const char *fmt, ...);
 /* The same in the words of an error and its mend. */
-int conf_complain_err(struct conf *conf, unsigned int line, const char *what,
-		      const struct err *err);
+int conf_add_err(struct conf *conf, unsigned int line, const char *what, const struct err *err);
 /* In the order of the lines. */
 void conf_sort_problems(struct conf *conf);
 

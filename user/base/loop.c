@@ -90,7 +90,7 @@ int loop_read(struct loop *loop, int fd, loop_fn fn, void *arg)
 	return watch_add(loop, fd, EV_READ, fn, arg);
 }
 
-void loop_forget(struct loop *loop, int fd)
+void loop_remove(struct loop *loop, int fd)
 {
 	struct watch **at, *watch;
 

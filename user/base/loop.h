@@ -22,7 +22,7 @@ void loop_free(struct loop *loop);
 /* Calls fn whenever there is something to read. 0 or -errno. */
 int loop_read(struct loop *loop, int fd, loop_fn fn, void *arg);
 /* No more of that; to be called before the descriptor is closed. */
-void loop_forget(struct loop *loop, int fd);
+void loop_remove(struct loop *loop, int fd);
 int loop_signal(struct loop *loop, int signal, loop_fn fn, void *arg);
 /* A timer, not running yet, that is freed with the loop; NULL if there is no memory. */
 struct loop_timer *loop_timer(struct loop *loop, bool repeat, loop_fn fn, void *arg);

@@ -76,7 +76,7 @@ static mnl_cb_t controls[] = {
 	[NLMSG_DONE] = on_done,
 };
 
-int nl_ask(struct nl *nl, struct nlmsghdr *nlh, mnl_cb_t take, void *into)
+int nl_query(struct nl *nl, struct nlmsghdr *nlh, mnl_cb_t take, void *into)
 {
 	ssize_t length;
 	int more = MNL_CB_OK;
@@ -111,7 +111,7 @@ static int dump_once(const struct nl_dump *dump, void *into)
 	nlh = nl_request(nl);
 	dump->request(nlh, into);
 	nlh->nlmsg_flags |= NLM_F_DUMP;
-	result = nl_ask(nl, nlh, dump->take, into);
+	result = nl_query(nl, nlh, dump->take, into);
 	nl_close(nl);
 	return result;
 }

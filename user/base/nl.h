@@ -33,6 +33,6 @@ void nl_close(struct nl *nl);
 /* An empty request in the socket's own buffer, for the caller to fill in. */
 struct nlmsghdr *nl_request(struct nl *nl);
 /* Asks it and takes the answer, if there is any beside the acknowledgement. 0 or -errno. */
-int nl_ask(struct nl *nl, struct nlmsghdr *nlh, mnl_cb_t take, void *into);
+int nl_query(struct nl *nl, struct nlmsghdr *nlh, mnl_cb_t take, void *into);
 
 #endif
