@@ -58,7 +58,7 @@ struct table {
 	int columns;
 	bool right[COLUMNS_MAX];
 	size_t rows;
-	char **lines; /* row 0 is the header; cells parted by '\0' */
+	char **lines; /* row 0 is the header; '\0' ends a cell */
 };
 
 static void table_add(struct table *table, char *line)
@@ -115,7 +115,7 @@ void table_row(struct table *table, const char *fmt, ...)
 	table_add(table, cells == table->columns ? line : (free(line), NULL));
 }
 
-/* Columns on a terminal: neither colours (ECMA-48 SGR) nor UTF-8's further bytes take any. */
+/* Returns the columns on a terminal. Colours (ECMA-48 SGR) and UTF-8's further bytes take none. */
 static size_t text_width(const char *text)
 {
 	size_t width = 0;
@@ -126,24 +126,6 @@ static size_t text_width(const char *text)
 		else
 			width += ((unsigned char)*text & 0xc0) != 0x80;
 	return width;
-}
-
-static void table_widths(const struct table *table, size_t *widths)
-{
-	size_t row;
-	int column;
-
-	for (row = 0; row < table->rows; row++) {
-		const char *cell = table->lines[row];
-
-		for (column = 0; column < table->columns; column++) {
-			size_t width = text_width(cell);
-
-			if (width > widths[column])
-				widths[column] = width;
-			cell += strlen(cell) + 1;
-		}
-	}
 }
 
 static void table_line(const struct table *table, const struct output *output, size_t row,
@@ -171,10 +153,21 @@ void table_print(struct table *table, const struct output *output, int indent)
 {
 	size_t widths[COLUMNS_MAX] = { 0 };
 	size_t row;
+	int column;
 
 	if (!table)
 		return;
-	table_widths(table, widths);
+	for (row = 0; row < table->rows; row++) {
+		const char *cell = table->lines[row];
+
+		for (column = 0; column < table->columns; column++) {
+			size_t width = text_width(cell);
+
+			if (width > widths[column])
+				widths[column] = width;
+			cell += strlen(cell) + 1;
+		}
+	}
 	for (row = 0; table->rows > 1 && row < table->rows; row++)
 		table_line(table, output, row, widths, indent);
 	for (row = 0; row < table->rows; row++)
