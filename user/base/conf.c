@@ -70,7 +70,7 @@ static bool ends_with_comma(const char *value)
 	return *value && value[strlen(value) - 1] == ',';
 }
 
-/* Appends a continuation line to the last value. inih strips comments from first lines only. */
+/* Appends a continuation line, which inih does not see, to the last value. */
 static int entry_extend(struct parser *parser, const char *more)
 {
 	struct conf_entry *entry = &parser->conf->entry[parser->conf->entries - 1];
@@ -91,7 +91,7 @@ static int entry_extend(struct parser *parser, const char *more)
 	return 0;
 }
 
-/* Called by inih; returns 0 on failure, as inih requires. */
+/* Adds the key and value that inih found. Returns 0 on failure, as inih requires. */
 static int on_value(void *arg, const char *section, const char *key, const char *value)
 {
 	struct parser *parser = arg;
@@ -134,7 +134,7 @@ static int parse_line(struct parser *parser, char *text, size_t length)
 		return 0;
 	}
 	parser->parsed = false;
-	/* inih reports the number of a bad line only; 1 here, as each line is parsed alone. */
+	/* inih parses each line alone; it fails without a value, or if on_value() does. */
 	if (ini_parse_string(body, on_value, parser) && parser->parsed)
 		return -ENOMEM;
 	return parser->parsed ? 0

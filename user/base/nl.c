@@ -18,22 +18,22 @@ struct nl {
 
 int nl_open(struct nl **nl, int bus)
 {
-	struct nl *made = calloc(1, sizeof(*made));
+	struct nl *opened = calloc(1, sizeof(*opened));
 	const int on = 1;
 	int error;
 
-	if (!made)
+	if (!opened)
 		return -ENOMEM;
-	made->socket = mnl_socket_open2(bus, SOCK_CLOEXEC);
-	if (!made->socket || mnl_socket_bind(made->socket, 0, MNL_SOCKET_AUTOPID) < 0) {
+	opened->socket = mnl_socket_open2(bus, SOCK_CLOEXEC);
+	if (!opened->socket || mnl_socket_bind(opened->socket, 0, MNL_SOCKET_AUTOPID) < 0) {
 		error = errno;
-		nl_close(made);
+		nl_close(opened);
 		return -error;
 	}
 	/* Lets the kernel filter dumps. Before 4.20 it sends all, so callers filter as well. */
-	mnl_socket_setsockopt(made->socket, NETLINK_GET_STRICT_CHK, (void *)&on, sizeof(on));
-	made->portid = mnl_socket_get_portid(made->socket);
-	*nl = made;
+	mnl_socket_setsockopt(opened->socket, NETLINK_GET_STRICT_CHK, (void *)&on, sizeof(on));
+	opened->portid = mnl_socket_get_portid(opened->socket);
+	*nl = opened;
 	return 0;
 }
 

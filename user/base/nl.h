@@ -32,7 +32,10 @@ int nl_open(struct nl **nl, int bus);
 void nl_close(struct nl *nl);
 /* Returns an empty request in the socket's buffer, for the caller to complete. */
 struct nlmsghdr *nl_request(struct nl *nl);
-/* Sends a request and parses the reply; `parse` is NULL where it is an acknowledgement alone. */
+/*
+ * Sends a request and parses the reply; `parse` may be NULL where the reply is an acknowledgement.
+ * Returns 0 or -errno.
+ */
 int nl_query(struct nl *nl, struct nlmsghdr *nlh, mnl_cb_t parse, void *into);
 
 #endif

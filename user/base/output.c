@@ -137,12 +137,12 @@ static void table_line(const struct table *table, const struct output *output, s
 	fprintf(output->file, "%*s%s", indent, "", row ? "" : output_tone(output, OUTPUT_DIM));
 	for (column = 0; column < table->columns; column++) {
 		bool last = column == table->columns - 1;
-		int fill = (int)(widths[column] - text_width(cell));
+		int padding = (int)(widths[column] - text_width(cell));
 
 		if (table->right[column])
-			fprintf(output->file, "%*s%s", fill, "", cell);
+			fprintf(output->file, "%*s%s", padding, "", cell);
 		else
-			fprintf(output->file, "%s%*s", cell, last ? 0 : fill, "");
+			fprintf(output->file, "%s%*s", cell, last ? 0 : padding, "");
 		fputs(last ? "" : "  ", output->file);
 		cell += strlen(cell) + 1;
 	}

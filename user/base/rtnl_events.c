@@ -133,8 +133,8 @@ static int parse_event(const struct nlmsghdr *nlh, void *into)
 }
 
 /*
- * Returns the length of a message; 0: to be skipped, as another process sent it or a signal came;
- * -ENOBUFS: messages are lost.
+ * Returns the length of a message; 0 if another process sent it or a signal interrupted the call;
+ * -ENOBUFS if messages are lost; or another -errno.
  */
 static ssize_t receive(struct rtnl *rtnl)
 {
@@ -165,7 +165,7 @@ int rtnl_read(struct rtnl *rtnl)
 		length = receive(rtnl);
 		if (length < 0 && length != -ENOBUFS)
 			break;
-		/* A message that cannot be parsed is an event that is lost. */
+		/* A message that cannot be parsed may have been any event. */
 		if (length == -ENOBUFS || (length > 0 && mnl_cb_run(rtnl->buffer, (size_t)length, 0,
 								    0, parse_event, rtnl) < 0))
 			rtnl->lost = true;

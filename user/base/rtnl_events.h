@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Events of a network namespace: of its interfaces and the bridges that they are ports of, and of
- * its addresses and routes. A caller that needs the state before them takes a snapshot after
- * rtnl_open().
+ * Events of a network namespace: changes of interfaces and their bridges, of addresses and of
+ * routes. A caller that needs the initial state takes a snapshot after rtnl_open().
  */
 #ifndef SLUICE_BASE_RTNL_EVENTS_H
 #define SLUICE_BASE_RTNL_EVENTS_H

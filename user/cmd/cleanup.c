@@ -52,16 +52,15 @@ static void print(const struct context *context, int removed, int groups, const 
 		fprintf(output->file, "cleanup: %d steered group%s returned to the kernel\n",
 			groups, groups == 1 ? "" : "s");
 	if (!removed && !groups) {
-		fprintf(output->file, "cleanup: nothing to remove: nothing of sluice is in %s\n",
-			context->bpffs);
+		fprintf(output->file, "cleanup: nothing to remove in %s\n", context->bpffs);
 		/* Otherwise a wrong --bpffs would look like a clean host. */
 		if (cleanup_count_left() > 0)
 			fprintf(output->file,
 				"cleanup: the kernel holds programs of sluice that are pinned in"
-				" another folder: name it with --bpffs\n");
+				" another directory: name it with --bpffs\n");
 	}
 	if (left && !json_array_size(left->list))
-		fprintf(output->file, "cleanup: verified, the kernel holds nothing of sluice\n");
+		fprintf(output->file, "cleanup: verified: the kernel holds no object of sluice\n");
 }
 
 static int run(const struct context *context, void *into, int words, char **word, struct err *err)
@@ -91,7 +90,7 @@ static int run(const struct context *context, void *into, int words, char **word
 	err_set(err, EXIT_CONFLICT, EBUSY,
 		"%d BPF objects of sluice are still in the kernel, first %s", found, left.first);
 	return err_hint(err, -EBUSY,
-			"they are pinned in another folder (--bpffs), or a process holds them:"
+			"they are pinned in another directory (--bpffs), or a process holds them:"
 			" see 'bpftool -f link show' and 'bpftool -f prog show'");
 }
 
@@ -101,5 +100,5 @@ const struct command cleanup_command = {
 	.tables = { { opts, &options } },
 	.options = &options,
 	.run = run,
-	.help = "Removes the pins of any version of sluice. Traffic returns to the kernel's defaults.\n",
+	.help = "Removes the pins of any version of sluice. Packets then pass as without sluice.\n",
 };

@@ -13,7 +13,7 @@ struct command {
 	const char *object;
 	const char *name; /* NULL: the object is the whole command, as in "sluice status" */
 	const char *summary;
-	const char *words; /* operands, for the usage line; or NULL */
+	const char *words; /* its operands, for the usage line; or NULL */
 	const char *help;  /* further lines for --help; or NULL */
 	/* The options of the command; the last table's `opts` is NULL. */
 	struct opt_table tables[COMMAND_TABLES_MAX];

@@ -13,7 +13,7 @@ const struct command *const commands[] = { COMMANDS(COMMAND_POINTER) NULL };
 
 static const struct opt global_opts[] = {
 	{ "json", 'j', NULL, opt_switch, GLOBAL_FIELD(json), "print JSON" },
-	{ "pretty", 'p', NULL, opt_switch, GLOBAL_FIELD(pretty), "print JSON for people to read" },
+	{ "pretty", 'p', NULL, opt_switch, GLOBAL_FIELD(pretty), "print indented JSON" },
 	{ "verbose", 'v', NULL, opt_switch, GLOBAL_FIELD(verbose), "log each step to stderr" },
 	{ "netns", 0, "NAME|PATH|PID", opt_text, GLOBAL_FIELD(netns),
 	  "act in this network namespace" },

@@ -9,7 +9,7 @@
 
 extern const struct command *const commands[]; /* up to NULL */
 
-/* The global options. */
+/* The parsed global options. */
 struct globals {
 	struct output output;
 	struct location location;

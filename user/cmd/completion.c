@@ -218,11 +218,11 @@ static int run(const struct context *context, void *into, int words, char **word
 
 const struct command completion_command = {
 	.object = "completion",
-	.summary = "print the script that completes sluice's words in a shell",
+	.summary = "print the completion script of a shell",
 	.words = "bash|zsh|fish",
 	.max_words = 1,
 	.run = run,
-	.help = "'make install' puts the scripts where the shells look for them.\n\n"
+	.help = "'make install' installs the scripts in the directories that the shells search.\n\n"
 		"examples:\n"
 		"  source <(sluice completion bash)\n"
 		"  source <(sluice completion zsh)\n"

@@ -112,9 +112,9 @@ static struct options {
 
 static const struct opt opts[] = {
 	{ "man", 0, NULL, opt_switch, offsetof(struct options, man),
-	  "for packagers: print the list of options in roff, without a command the global ones" },
+	  "for packagers: print the options of a command, or the global ones, in roff" },
 	{ "man-config", 0, "SECTION", opt_text, offsetof(struct options, section),
-	  "for packagers: print the keys of this section of the daemon's file in roff" },
+	  "for packagers: print the keys of a section of the daemon's file in roff" },
 	{ .name = NULL },
 };
 
@@ -179,7 +179,7 @@ static int run(const struct context *context, void *into, int words, char **word
 
 const struct command help_command = {
 	.object = "help",
-	.summary = "print help on everything, an object, or a command",
+	.summary = "print the general help, or that of an object or command",
 	.words = "[OBJECT [COMMAND]]",
 	.max_words = 2,
 	.tables = { { opts, &options } },

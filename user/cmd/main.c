@@ -57,14 +57,14 @@ static int run(const struct command *command, struct globals *globals, int argc,
 	context.netns = globals->netns;
 	context.verbose = globals->verbose;
 	log_verbose(context.verbose);
-	/* Commands with all_netns enter each namespace themselves for "all". */
+	/* "all" is not a namespace; commands with all_netns interpret it. */
 	if (context.netns && !(command->all_netns && !strcmp(context.netns, "all")) &&
 	    netns_enter(context.netns, err))
 		return -EINVAL;
 	return command->run(&context, command->options, argc - first, argv + first, err);
 }
 
-/* Does the line name an object with several commands, and --help instead of a command? */
+/* Does the line name an object that has several commands, with --help instead of a command? */
 static bool is_object_help(int words, char **word, const struct globals *globals)
 {
 	const char *known[COMMANDS_MAX];

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* sluice status: modes, table usage and counters, and each hook with the order of its programs. */
+/* sluice status: modes, table usage and counters, and the order of the programs on each hook. */
 #include "cmd/command.h"
 #include "cmd/reply/loaded.h"
 #include "cmd/reply/wire_view.h"
