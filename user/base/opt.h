@@ -27,8 +27,7 @@ struct opt;
 /* The argument of a parser: a value and its destination. */
 struct opt_value {
 	const struct opt *opt;
-	const char
-		*what; /* "--name", for messages; NULL in the file, where the caller adds the key */
+	const char *what; /* "--name", for messages; NULL in the file */
 	const char *text; /* NULL for a switch */
 	void *field;
 };
@@ -37,8 +36,8 @@ struct opt {
 	const char *name; /* the long option and the key; NULL ends a table */
 	char letter;	  /* the short option, or 0 */
 	/*
-	 * The argument's name in the help, or NULL for a switch.  In brackets it may be left out:
-	 * the next word is taken for it unless that begins with '-', else it is `bare`.
+	 * The name of the argument in the help, or NULL for a switch. Brackets mark it as optional:
+	 * the value is the next word or, without one that does not begin with '-', `bare`.
 	 */
 	const char *arg;
 	/* Parses v->text into *v->field. Returns 0, or -errno with *err set. */

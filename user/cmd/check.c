@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* sluice check: what this kernel, these capabilities and these mounts allow. */
+/* sluice check: reports what this kernel, these capabilities and these mounts allow. */
 #include "host/check.h"
 #include "cmd/command.h"
 
@@ -8,7 +8,7 @@
 
 #define ALL_OBJECTS ((1U << CHECK_OBJECTS) - 1)
 
-/* In the order of enum check_object. */
+/* Indexed by enum check_object. */
 static const char *const objects[] = { "reply", "steer", NULL };
 _Static_assert(sizeof(objects) / sizeof(*objects) == CHECK_OBJECTS + 1, "objects");
 
@@ -18,7 +18,7 @@ static struct check_options {
 
 static const struct opt check_opts[] = {
 	{ "for", 0, "LIST", opt_word_set, offsetof(struct check_options, objects),
-	  "of reply, steer (default: both)", .words = objects, .noun = "object" },
+	  "objects to check: reply, steer (default: both)", .words = objects, .noun = "object" },
 	{ .name = NULL },
 };
 
@@ -148,7 +148,7 @@ static int run(const struct context *context, void *into, int words, char **word
 
 const struct command check_command = {
 	.object = "check",
-	.summary = "what this kernel, these capabilities and mounts allow",
+	.summary = "report what this kernel, these capabilities and mounts allow",
 	.help = "Each line is ok, warn (missing, with a fallback) or fail; the last lines are the\n"
 		"verdict for each object. This command attaches nothing and leaves nothing behind.\n"
 		"Exit code 3: the kernel lacks something that an object needs; 4: only permissions\n"

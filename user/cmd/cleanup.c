@@ -96,7 +96,7 @@ static int run(const struct context *context, void *into, int words, char **word
 
 const struct command cleanup_command = {
 	.object = "cleanup",
-	.summary = "detach and remove all that belongs to sluice, and nothing else",
+	.summary = "detach and remove what belongs to sluice, and nothing else",
 	.tables = { { opts, &options } },
 	.options = &options,
 	.run = run,

@@ -32,7 +32,7 @@ static int run(const struct context *context, void *into, int words, char **word
 
 const struct command run_command = {
 	.object = "run",
-	.summary = "the node daemon: load the objects of a file, and follow changes of the host",
+	.summary = "run the node daemon: load the objects of a file, and follow the host",
 	.tables = { { opts, &options } },
 	.options = &options,
 	.run = run,

@@ -94,6 +94,6 @@ out:
 
 const struct command status_command = {
 	.object = "status",
-	.summary = "modes, table usage, counters, and the programs on each hook in order",
+	.summary = "show modes, table usage, counters, and the order of programs on each hook",
 	.run = run,
 };
