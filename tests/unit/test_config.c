@@ -170,7 +170,7 @@ static void test_values(void **state)
 	assert_problem("[reply]\nmode=audit\nport=1-\n", 3, "[reply] port: port list: '1-'");
 	assert_problem("[reply]\nmode=audit\ntable=63\n", 3, "[reply] table: number: 63");
 	assert_problem("[reply]\nmode=audit\nage=0\n", 3, "[reply] age: number: 0");
-	assert_problem("[wire]\nfollow=a/b\n", 2, "no name of an interface");
+	assert_problem("[wire]\nfollow=a/b\n", 2, "not an interface name");
 	assert_problem("[wire]\niface=x\nattach=tc\n", 3, "did you mean 'tcx'?");
 	assert_problem("[steer]\npolicy=flow\n", 1, "[steer] needs a port");
 	assert_problem("[steer]\nport=5\npolicy=sorce\n", 3, "did you mean 'source'?");

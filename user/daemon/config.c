@@ -101,13 +101,13 @@ static int take_section(struct config *config, const struct conf_entry *entry)
 		}
 	nearest = suggest_nearest(entry->section, section_names, SECTION_NAMES);
 	if (nearest)
-		return conf_complain(&config->conf, entry->line,
-				     "unknown section [%s]; did you mean [%s]?", entry->section,
-				     nearest);
-	return conf_complain(&config->conf, entry->line,
-			     "unknown section [%s]; there are [global], [reply], [wire] and"
-			     " [steer]",
-			     entry->section);
+		return conf_add_problem(&config->conf, entry->line,
+					"unknown section [%s]; did you mean [%s]?", entry->section,
+					nearest);
+	return conf_add_problem(&config->conf, entry->line,
+				"unknown section [%s]; there are [global], [reply], [wire] and"
+				" [steer]",
+				entry->section);
 }
 
 static int bad_key(struct conf *conf, const struct conf_entry *entry, const char *const *known,
@@ -118,14 +118,14 @@ static int bad_key(struct conf *conf, const struct conf_entry *entry, const char
 	size_t i, used = 0;
 
 	if (nearest)
-		return conf_complain(conf, entry->line,
-				     "[%s]: unknown key '%s'; did you mean '%s'?", entry->section,
-				     entry->key, nearest);
+		return conf_add_problem(conf, entry->line,
+					"[%s]: unknown key '%s'; did you mean '%s'?",
+					entry->section, entry->key, nearest);
 	for (i = 0; i < count && used < sizeof(list); i++)
 		used += (size_t)snprintf(list + used, sizeof(list) - used, "%s%s", i ? ", " : "",
 					 known[i]);
-	return conf_complain(conf, entry->line, "[%s]: unknown key '%s'; there are %s",
-			     entry->section, entry->key, list);
+	return conf_add_problem(conf, entry->line, "[%s]: unknown key '%s'; there are %s",
+				entry->section, entry->key, list);
 }
 
 static int take_value(struct config *config, const struct conf_entry *entry, const struct opt *opt,
@@ -136,9 +136,9 @@ static int take_value(struct config *config, const struct conf_entry *entry, con
 
 	snprintf(what, sizeof(what), "[%s] %s", entry->section, opt->name);
 	if (!*entry->value)
-		return conf_complain(&config->conf, entry->line, "%s: no value", what);
+		return conf_add_problem(&config->conf, entry->line, "%s: no value", what);
 	if (opt_set(opt, NULL, entry->value, into, &err))
-		return conf_complain_err(&config->conf, entry->line, what, &err);
+		return conf_add_err(&config->conf, entry->line, what, &err);
 	return 0;
 }
 
@@ -172,12 +172,12 @@ static int take(struct config *config, size_t at)
 	unsigned int before = line_of(&config->conf, at, entry->section, entry->key);
 
 	if (before && entry->key)
-		return conf_complain(&config->conf, entry->line,
-				     "[%s] %s: given already, in line %u", entry->section,
-				     entry->key, before);
+		return conf_add_problem(&config->conf, entry->line,
+					"[%s] %s: given already, in line %u", entry->section,
+					entry->key, before);
 	if (before)
-		return conf_complain(&config->conf, entry->line, "[%s]: begun already, in line %u",
-				     entry->section, before);
+		return conf_add_problem(&config->conf, entry->line,
+					"[%s]: begun already, in line %u", entry->section, before);
 	return entry->key ? take_key(config, entry) : take_section(config, entry);
 }
 
@@ -191,19 +191,19 @@ static int check_wire(struct config *config)
 	bool servers = key_given(conf, "wire", "server");
 
 	if (!gateway && !key_given(conf, "wire", "iface") && !key_given(conf, "wire", "follow"))
-		return conf_complain(conf, line, "[wire] needs an iface, a follow or a gateway");
+		return conf_add_problem(conf, line, "[wire] needs an iface, a follow or a gateway");
 	if (gateway && !servers)
-		return conf_complain(conf, line,
-				     "[wire] gateway needs the addresses of the server,"
-				     " two or more; give them with 'server'");
+		return conf_add_problem(conf, line,
+					"[wire] gateway needs the addresses of the server,"
+					" two or more; give them with 'server'");
 	if (gateway && config->wire.servers == 1)
-		return conf_complain(conf, line,
-				     "[wire] server: one address is not enough; give"
-				     " all that the server answers from");
+		return conf_add_problem(conf, line,
+					"[wire] server: one address is not enough; give"
+					" all that the server answers from");
 	if (!gateway && servers)
-		return conf_complain(conf, line,
-				     "[wire] server needs the interface that it is"
-				     " behind; give it with 'gateway'");
+		return conf_add_problem(conf, line,
+					"[wire] server needs the interface that it is"
+					" behind; give it with 'gateway'");
 	return 0;
 }
 
@@ -213,12 +213,12 @@ static int check_steer(struct config *config)
 	struct err err = { 0 };
 
 	if (!key_given(conf, "steer", "port"))
-		return conf_complain(conf, section_line(conf, "steer"),
-				     "[steer] needs a port: the servers', or any");
+		return conf_add_problem(conf, section_line(conf, "steer"),
+					"[steer] needs a port: the servers', or any");
 	if (!value_spread_check("", &config->spread, config->steer.policy, &err))
 		return 0;
-	return conf_complain(conf, section_line(conf, "steer"), "[steer]: %s: %s", err.what,
-			     err.hint);
+	return conf_add_problem(conf, section_line(conf, "steer"), "[steer]: %s: %s", err.what,
+				err.hint);
 }
 
 static int check_whole(struct config *config)
@@ -227,12 +227,13 @@ static int check_whole(struct config *config)
 	int result;
 
 	if (!config->has_reply && !config->has_wire && !config->has_steer && !conf->problems)
-		return conf_complain(conf, 0,
-				     "neither a [reply] nor a [wire] nor a [steer] section: there"
-				     " is nothing to do");
+		return conf_add_problem(
+			conf, 0,
+			"neither a [reply] nor a [wire] nor a [steer] section: there"
+			" is nothing to do");
 	if (config->has_reply && !key_given(conf, "reply", "mode")) {
-		result = conf_complain(conf, section_line(conf, "reply"),
-				       "[reply] needs a mode: socket, or audit to look first");
+		result = conf_add_problem(conf, section_line(conf, "reply"),
+					  "[reply] needs a mode: socket, or audit to look first");
 		if (result)
 			return result;
 	}

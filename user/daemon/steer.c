@@ -197,7 +197,7 @@ static void unfollow(struct run_steer *steer)
 {
 	if (!steer->follow)
 		return;
-	loop_forget(steer->loop, socket_events_fd(steer->follow));
+	loop_remove(steer->loop, socket_events_fd(steer->follow));
 	socket_events_close(steer->follow);
 	steer->follow = NULL;
 }

@@ -227,7 +227,7 @@ static void on_readable(void *arg)
 	netns->read_us = clock_now_us();
 	if (is_away(netns) && daemon_netns_enter(watch->set.place, &err)) {
 		/* They stay in the socket, which would be readable again at once. */
-		loop_forget(watch->set.loop, rtnl_fd(netns->rtnl));
+		loop_remove(watch->set.loop, rtnl_fd(netns->rtnl));
 		netns->deaf = true;
 		loop_timer_start(watch->retry, watch->retry_us);
 		return;

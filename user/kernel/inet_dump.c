@@ -367,7 +367,7 @@ static int route_ask(struct nl *nl, const struct in6_addr *addr, struct route *r
 	msg->rtm_family = ip4 ? AF_INET : AF_INET6;
 	msg->rtm_dst_len = ip4 ? 32 : 128;
 	put_addr(nlh, RTA_DST, addr);
-	return nl_ask(nl, nlh, route_take, route);
+	return nl_query(nl, nlh, route_take, route);
 }
 
 static bool is_no_way(int result, const struct route *route)
@@ -469,7 +469,7 @@ int inet_ask_socket(struct nl *diag, const struct in6_addr *local, in_port_t loc
 	diag_addr(req.id.idiag_src, peer);
 	diag_addr(req.id.idiag_dst, local);
 	diag_request(nlh, &req);
-	result = nl_ask(diag, nlh, count_take, &found);
+	result = nl_query(diag, nlh, count_take, &found);
 	if (result && result != -ENOENT)
 		return result;
 	return found > 0;

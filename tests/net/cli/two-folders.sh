@@ -44,8 +44,8 @@ want_right "$CONTAINER" "$FAR4" "$PORT"
 
 say "the wrong folder"
 want_status 0 sluice --bpffs /sys/fs/bpf/sluice_third cleanup
-want_text "nothing of sluice is in /sys/fs/bpf/sluice_third"
-want_text "pinned in another folder"
+want_text "nothing to remove in /sys/fs/bpf/sluice_third"
+want_text "pinned in another directory"
 want_right "$CONTAINER" "$FAR4" "$PORT"
 want_equal "$(json "d['removed_pins']" sluice -j --bpffs /sys/fs/bpf/sluice_third cleanup)" 0
 sluice --bpffs "$SECOND" cleanup

@@ -45,8 +45,8 @@ refused "$CONF:3: neither 'key = value'" "${good[@]}" 'port 53'
 refused "$CONF:3: neither 'key = value'" "${good[@]}" '[wire'
 refused "$CONF:1: 'port' stands before any [section]" 'port = 53' "${good[@]}"
 refused "$CONF:3: the line is longer than" "${good[@]}" "port = $(seq -s, 1000 1100)"
-refused "$CONF:4: [global] bpffs: 'pins' is no absolute path" "${good[@]}" '[global]' 'bpffs = pins'
-refused "$CONF:4: [global] cgroup: 'x/y' is no absolute path" "${good[@]}" '[global]' 'cgroup = x/y'
+refused "$CONF:4: [global] bpffs: 'pins' is not an absolute path" "${good[@]}" '[global]' 'bpffs = pins'
+refused "$CONF:4: [global] cgroup: 'x/y' is not an absolute path" "${good[@]}" '[global]' 'cgroup = x/y'
 refused "$CONF:4: [global] log_level: unknown level 'inof'; did you mean 'info'?" \
 	"${good[@]}" '[global]' 'log_level = inof'
 refused "$CONF: neither a [reply] nor a [wire] nor a [steer] section" '[global]' 'log_level = info'
