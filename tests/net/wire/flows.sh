@@ -59,7 +59,7 @@ want_equal "$(listed "(d['size'], d['flows'], d['wire_flows'], d['wire_size'] > 
 	"(None, [], [], True)"
 want_status 0 sluice reply flows
 want_text "reply: mode wire: 0 flows"
-want_text "nothing heard yet"
+want_text "no requests yet"
 
 say "a server on this host, whose answers are rewritten, and right as they are"
 want_right "$CONTAINER" "$FAR4" "$PORT" --from 172.17.0.3:4001
