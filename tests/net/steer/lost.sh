@@ -89,7 +89,7 @@ want_equal "$(seen "n['unexplained']['vanished']")" $((COUNT - (both - dropped))
 want_equal "$(seen "n['unexplained']['errors']")" "$both"
 want_equal "$(seen "n['steered']['waiting_bytes']")" 0
 want_status 0 "$SLUICE" steer show
-want_text "closed with their queue"
+want_text "errors: dropped when a socket was closed"
 
 say "a worker that reads, but slowly, is none that has stalled"
 sluice steer unload
