@@ -19,7 +19,7 @@ const char *conntrack_state_name(const struct ct_entry *entry)
 	return entry->status & IPS_ASSURED ? "ASSURED" : "SEEN_REPLY";
 }
 
-/* An end of an entry on this host: the direction that it sends, and its socket. */
+/* An end of an entry on this host: the tuple of the datagrams it sends, and its socket. */
 struct end {
 	const char *role;
 	const struct ct_tuple *tuple;

@@ -263,6 +263,6 @@ const struct command reply_audit_command = {
 		"  wrong    replies left from another address than the requested one, or the socket\n"
 		"           has connected from another address and its client cannot reach it\n"
 		"  right    no wrong reply, and no wrong address\n"
-		"  covered  wrong, but mode wire now covers the path to the client\n"
+		"  covered  wrong, or would be, but mode wire now covers the client\n"
 		"  unknown  the socket sent nothing after it connected, and is closed\n",
 };

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * The verdict on a connected socket depends on the replies that it has sent since.  If it has sent
- * none and is still open, its source address decides: a source other than the requested address
- * does not receive the client's further requests.
+ * none and is still open, its source address decides: a socket with another source than the
+ * requested address does not receive the client's further requests.
  */
 #include "cmd/reply/audit_rows.h"
 

@@ -380,6 +380,6 @@ const struct command reply_flows_command = {
 		"  turned      gateway: the client has requested two addresses of the server;\n"
 		"              requests are not rewritten, and the earlier address is shown beside\n"
 		"              the requested one while its reply is pending\n"
-		"The interface is known for bridge ports and gateways; other replies may leave by\n"
-		"any interface.  The latest flows come first.\n",
+		"Only flows of bridge ports and gateways show an interface; other replies may leave\n"
+		"by any.  The latest flows come first.\n",
 };

@@ -11,7 +11,7 @@ static int run(const struct context *context, void *into, int words, char **word
 	int result = reply_loaded_read(context->bpffs, &loaded, err);
 
 	if (result)
-		return result;
+		goto out;
 	if (!loaded.has_reply && !loaded.has_wire) {
 		result = reply_loaded_none(context->bpffs, err);
 	} else if (context->output.json) {
@@ -22,6 +22,7 @@ static int run(const struct context *context, void *into, int words, char **word
 	} else {
 		reply_loaded_text(&loaded, &context->output);
 	}
+out:
 	reply_loaded_free(&loaded);
 	return result;
 }

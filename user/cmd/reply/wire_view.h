@@ -11,7 +11,7 @@ void wire_view_result(const struct wire_options *options, const struct wire_resu
 		      const char *outcome, const struct output *output);
 json_t *wire_view_json(const struct wire_state *state);
 void wire_view_text(const struct wire_state *state, const struct output *output);
-/* Show all programs on each hook that has one of sluice's. */
+/* Show the order of all programs on each hook that has one of sluice's. */
 json_t *wire_order_json(const struct wire_state *state);
 void wire_order_text(const struct wire_state *state, const struct output *output);
 

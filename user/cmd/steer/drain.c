@@ -18,10 +18,10 @@ static struct options {
 
 static const struct opt opts[] = {
 	{ "idle", 0, "SECONDS", opt_u64, DRAIN_FIELD(idle_s),
-	  "consider a flow ended after so long without a datagram", .max = 86400,
+	  "time without a datagram after which a flow has ended", .max = 86400,
 	  .preset = OPT_TEXT(STEER_DRAIN_IDLE_DEFAULT) },
 	{ "limit", 0, "SECONDS", opt_u64, DRAIN_FIELD(limit_s),
-	  "maximum wait for flows to end; the others then move", .max = 86400,
+	  "maximum wait for flows to end; the remaining flows then move", .max = 86400,
 	  .preset = OPT_TEXT(STEER_DRAIN_LIMIT_DEFAULT) },
 	{ "dry-run", 'n', NULL, opt_switch, DRAIN_FIELD(dry_run),
 	  "count the flows, change nothing" },

@@ -111,8 +111,8 @@ static int classify(const struct report *report, int groups, struct err *err)
 }
 
 /*
- * Attaches XDP first, since another program may occupy the interface.  A dry run before that
- * ensures that the groups do not fail afterwards; XDP is detached last.
+ * Attaches XDP before the groups, since another program may occupy the interface.  If steering is
+ * loaded already, a dry run first checks that the groups will not fail.  XDP is detached last.
  */
 static int load(struct steer_loader *loader, struct options *options, struct report *report,
 		int *groups, struct err *err)

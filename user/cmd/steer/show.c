@@ -97,7 +97,7 @@ static int show(const struct context *context, struct err *err)
 
 /* --- repeatedly */
 
-/* Overwrites the screen, with no more lines than it has: these would scroll it. */
+/* Overwrites the screen, with no more lines than it has: more would scroll it. */
 static void screen_write(const char *text, FILE *file)
 {
 	struct winsize size = { 0 };
@@ -209,8 +209,8 @@ const struct command steer_show_command = {
 	.run = run,
 	.help = "The bar of each worker is its share of the datagrams, relative to the busiest worker.\n"
 		"Queue (usage) and drops (since it joined) need CAP_SYS_PTRACE; the CPU is known\n"
-		"under policy cpu only.  Unknown values are '-'.  gen is the generation: the number\n"
-		"of the server's start, from 1.\n"
+		"under policy cpu only.  Unknown values are '-'.  gen is the generation: it\n"
+		"counts the starts of the server, from 1.\n"
 		"\n"
 		"state:\n"
 		"  active    takes new flows\n"
@@ -222,8 +222,8 @@ const struct command steer_show_command = {
 		"The last tables are the counters of each network namespace, for all its ports.\n"
 		"Datagrams that neither they nor steering account for are unexplained.\n"
 		"\n"
-		"--watch refreshes a terminal in place until it is interrupted.  Other output is one\n"
-		"report after the other, with -j one line each.\n\n"
+		"--watch refreshes a terminal in place until it is interrupted.  Otherwise it\n"
+		"prints one report after another, with -j one a line.\n\n"
 		"examples:\n"
 		"  sluice steer show\n"
 		"  sluice steer show --watch 1\n"

@@ -149,7 +149,7 @@ static void group_text(const struct steer_view *view, const struct steer_group_v
 
 /* --- namespaces */
 
-/* Adds a row: datagrams not delivered for @reason, by steering and by the namespace counter. */
+/* Adds a row: the count of @reason in steering, and in a counter of the namespace. */
 static void reason_row(struct table *table, const char *reason, const char *steered,
 		       const struct steer_netns_view *netns, int counter)
 {
@@ -170,7 +170,7 @@ static const char *number_text(__u64 value, char text[24])
 static void reasons_text(const struct steer_netns_view *netns, const struct output *output)
 {
 	struct table *table =
-		table_new("not delivered, or not steered|>steered|>namespace|counter");
+		table_new("not steered, or not delivered|>steered|>namespace|counter");
 	char text[24];
 
 	reason_row(table, "left to the kernel's choice", number_text(netns->kernel, text), netns,
