@@ -34,7 +34,7 @@ want_no_text another
 want_text ": unchanged:"
 load_again "${reply[@]}" --port "$PORT"
 want_text ": updated in place:"
-want_text "it was: mode socket, ports any"
+want_text "before: mode socket, ports any"
 load_again "${reply[@]}" --port "$PORT"
 want_text ": unchanged:"
 want_no_text "it was"
