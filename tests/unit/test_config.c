@@ -145,7 +145,7 @@ static void test_sections(void **state)
 {
 	assert_problem("[reply]\nmode=audit\n[wier]\nx=1\n", 3, "did you mean [wire]?");
 	assert_problem("[reply]\nmode=audit\n[]\n", 3, "unknown section []");
-	assert_problem("[reply]\nmode=audit\n[reply]\n", 3, "begun already, in line 1");
+	assert_problem("[reply]\nmode=audit\n[reply]\n", 3, "already started in line 1");
 	assert_problem("[reply]\nmode=audit\n[wire\n", 3, "neither");
 	assert_problem("mode=audit\n[reply]\nmode=audit\n", 1, "before any [section]");
 	assert_problem("", 0, "nothing to do");
@@ -159,7 +159,7 @@ static void test_keys(void **state)
 	assert_problem("[reply]\nmode=audit\n=5\n", 3, "unknown key ''");
 	assert_problem("[reply]\nmode=audit\nport\n", 3, "neither");
 	assert_problem("[reply]\nmode=audit\nport=\n", 3, "no value");
-	assert_problem("[reply]\nmode=audit\nage=1\nage=1\n", 4, "given already, in line 3");
+	assert_problem("[reply]\nmode=audit\nage=1\nage=1\n", 4, "already set in line 3");
 	assert_problem("[reply]\nport=5\n", 1, "needs a mode");
 	assert_problem("[reply]\nmode=audit\nport=53,\nage=1\n", 3, "'': empty");
 }
