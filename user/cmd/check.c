@@ -47,7 +47,7 @@ static void print_findings(const struct check_report *report, const struct outpu
 	for (i = 0; i < report->count; i++) {
 		const struct check_finding *finding = &report->finding[i];
 
-		table_row(table, "%s|%s|%s%s%s|%s%s%s", finding->plane, finding->name,
+		table_row(table, "%s|%s|%s%s%s|%s%s%s", finding->object, finding->name,
 			  output_tone(output, tones[finding->result]), results[finding->result],
 			  output_plain(output), finding->reason, finding->hint[0] ? "; " : "",
 			  finding->hint);
@@ -100,7 +100,7 @@ static void print_json(const struct check_report *report, const struct output *o
 		const struct check_finding *finding = &report->finding[i];
 
 		json_array_append_new(checks, json_pack("{s:s, s:s, s:s, s:o, s:o}", "object",
-							finding->plane, "name", finding->name,
+							finding->object, "name", finding->name,
 							"result", results[finding->result],
 							"reason", output_name(finding->reason),
 							"hint", output_name(finding->hint)));
@@ -146,7 +146,7 @@ static int run(const struct context *context, void *into, int words, char **word
 {
 	const struct check_options *asked = into;
 	struct check_settings settings = {
-		.planes = asked->planes ? asked->planes : ALL_OBJECTS,
+		.objects = asked->planes ? asked->planes : ALL_OBJECTS,
 		.bpffs = context->bpffs,
 		.cgroup = context->cgroup,
 	};

@@ -165,7 +165,7 @@ static int setup_loop(struct node *node)
 	__u64 watchdog_us = sd_notify_watchdog_us();
 	int result = loop_new(&node->loop);
 
-	/* The reader of the log may exit first. */
+	/* The process that reads stderr may exit first. */
 	signal(SIGPIPE, SIG_IGN);
 	/* Signals first: one that arrives during the load waits for its end. */
 	if (!result)
