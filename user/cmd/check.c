@@ -49,7 +49,7 @@ static void print_text(const struct check_report *report, const struct output *o
 	for (i = 0; i < report->count; i++) {
 		const struct check_finding *finding = &report->finding[i];
 
-		table_row(table, "%s|%s|%s%s%s|%s%s%s", finding->plane, finding->name,
+		table_row(table, "%s|%s|%s%s%s|%s%s%s", finding->object, finding->name,
 			  output_tone(output, tones[finding->result]), results[finding->result],
 			  plain, finding->reason, finding->hint[0] ? "; " : "", finding->hint);
 	}
@@ -86,7 +86,7 @@ static void print_json(const struct check_report *report, const struct output *o
 		const struct check_finding *finding = &report->finding[i];
 
 		json_array_append_new(checks, json_pack("{s:s, s:s, s:s, s:o, s:o}", "object",
-							finding->plane, "name", finding->name,
+							finding->object, "name", finding->name,
 							"result", results[finding->result],
 							"reason", output_name(finding->reason),
 							"hint", output_name(finding->hint)));
@@ -132,7 +132,7 @@ static int run(const struct context *context, void *into, int words, char **word
 {
 	const struct check_options *wanted = into;
 	struct check_settings settings = {
-		.planes = wanted->objects ? wanted->objects : ALL_OBJECTS,
+		.objects = wanted->objects ? wanted->objects : ALL_OBJECTS,
 		.bpffs = context->bpffs,
 		.cgroup = context->cgroup,
 	};

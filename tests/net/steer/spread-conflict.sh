@@ -99,7 +99,7 @@ daemon_start
 # nobody can record a load any more
 bpftool map freeze pinned "$PINS/steer/sluice_steering"
 configure '[steer]' "port = $PORT" 'policy = cpu' 'idle = 60'
-daemon_reload 'msg="not loaded as the file has it; to be tried again" section=steer'
+daemon_reload 'msg="section not applied, retrying" section=steer'
 want_equal "$(xdp_of eth0)" sluice_spread
 want_equal "$(tally "$LAN" 0 "$FAR4")" "b:40"
 daemon_stop
