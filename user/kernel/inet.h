@@ -64,7 +64,7 @@ struct inet {
 	size_t sockets, socket_room;
 	struct inet_neighbour *neighbour;
 	size_t neighbours, neighbour_room;
-	struct inet_host *host; /* those asked about with inet_ask_hosts() */
+	struct inet_host *host; /* those asked about with inet_query_hosts() */
 	size_t hosts, host_room;
 	bool ruled; /* there are routing rules beyond those that every host has */
 };
@@ -94,7 +94,7 @@ const struct inet_socket *inet_find_socket(const struct inet *inet, const struct
 /* Does the kernel itself receive on the port, as for VXLAN?  Then it sends from any port. */
 bool inet_is_kernel_port(const struct inet *inet, in_port_t port_be);
 bool inet_has_neighbour(const struct inet *inet, const struct in6_addr *addr, uint32_t ifindex);
-/* What inet_ask_hosts() found; INET_REACH_OPEN for an address that was not asked about. */
+/* What inet_query_hosts() found; INET_REACH_OPEN for an address that was not asked about. */
 enum inet_reach inet_host_reach(const struct inet *inet, const struct in6_addr *addr);
 
 /*
@@ -110,14 +110,14 @@ int inet_read(struct inet *inet, struct err *err);
  */
 void inet_drop_slow(struct inet *inet, const struct inet *earlier);
 /* Asks the kernel for the way to each of the addresses, which may repeat. The same result. */
-int inet_ask_hosts(struct inet *inet, const struct in6_addr *addr, size_t count, struct err *err);
+int inet_query_hosts(struct inet *inet, const struct in6_addr *addr, size_t count, struct err *err);
 
 struct nl;
 /*
  * Asks the kernel itself whether a datagram would find a socket; it knows of BPF programs that
  * choose one (sk_lookup).  1, 0, or -errno.  `diag` is a NETLINK_SOCK_DIAG socket.
  */
-int inet_ask_socket(struct nl *diag, const struct in6_addr *local, in_port_t local_port_be,
-		    const struct in6_addr *peer, in_port_t peer_port_be);
+int inet_query_socket(struct nl *diag, const struct in6_addr *local, in_port_t local_port_be,
+		      const struct in6_addr *peer, in_port_t peer_port_be);
 
 #endif

@@ -416,7 +416,7 @@ static int ask_each(struct nl *nl, struct inet *inet, const struct in6_addr *sor
 	return result;
 }
 
-int inet_ask_hosts(struct inet *inet, const struct in6_addr *addr, size_t count, struct err *err)
+int inet_query_hosts(struct inet *inet, const struct in6_addr *addr, size_t count, struct err *err)
 {
 	struct in6_addr *sorted;
 	struct nl *nl = NULL;
@@ -454,8 +454,8 @@ static void diag_addr(__be32 *to, const struct in6_addr *addr)
 }
 
 /* udp_dump_one() takes "src" and "dst" as they stand in the datagram. */
-int inet_ask_socket(struct nl *diag, const struct in6_addr *local, in_port_t local_port_be,
-		    const struct in6_addr *peer, in_port_t peer_port_be)
+int inet_query_socket(struct nl *diag, const struct in6_addr *local, in_port_t local_port_be,
+		      const struct in6_addr *peer, in_port_t peer_port_be)
 {
 	struct inet_diag_req_v2 req = {
 		.sdiag_family = addr_is_ip4(local) ? AF_INET : AF_INET6,

@@ -131,7 +131,7 @@ int netdev_has_ethernet(const struct netdev *dev)
 	}
 }
 
-bool netdev_takes_vlan(const char *name)
+bool netdev_strips_vlan(const char *name)
 {
 	struct ethtool_value flags = { .cmd = ETHTOOL_GFLAGS };
 	struct ifreq request = { .ifr_data = (char *)&flags };

@@ -29,7 +29,7 @@ const struct netdev *netdev_numbered(const struct netdev *list, size_t count, __
 /* Does a packet on it start with an Ethernet header (1), with an IP header (0), or else (-1)? */
 int netdev_has_ethernet(const struct netdev *dev);
 /* Does its driver take VLAN tags out of what it receives (`ethtool -k`: rx-vlan-offload)? */
-bool netdev_takes_vlan(const char *name);
+bool netdev_strips_vlan(const char *name);
 /* The inode number of the namespace itself. */
 __u64 netdev_netns(void);
 

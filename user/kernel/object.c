@@ -23,7 +23,7 @@ static const struct sluice_meta *record(const void *meta)
 
 int object_inspect(struct object *object, struct err *err)
 {
-	int result = state_dir_meta_read(object->plane, object->dir, object->before, err);
+	int result = state_dir_meta_read(object->state_dir, object->dir, object->before, err);
 
 	object->outcome = LOAD_FRESH;
 	if (!result) {
@@ -33,14 +33,14 @@ int object_inspect(struct object *object, struct err *err)
 	}
 	if (result != -ENOENT && result != -EUCLEAN)
 		return result;
-	memset(object->before, 0, object->plane->meta_size);
+	memset(object->before, 0, object->state_dir->meta_size);
 	if (result == -ENOENT)
 		return 0;
 	object->outcome = LOAD_RECOVERED;
 	if (object->dry_run)
 		return 0;
 	result = object->clear ? object->clear(object->dir, err)
-			       : state_dir_remove(object->plane, object->dir, err);
+			       : state_dir_remove(object->state_dir, object->dir, err);
 	return result < 0 ? result : 0;
 }
 
@@ -72,14 +72,14 @@ const struct bpf_object_open_opts *object_open_opts(struct object *object)
 static int share_pinned(struct object *object, struct bpf_map *map, __u64 bit, struct err *err)
 {
 	const char *name = bpf_map__name(map);
-	int result, fd = pins_get(object->dir, object->plane->name, name);
+	int result, fd = pins_get(object->dir, object->state_dir->name, name);
 
 	if (fd == -ENOENT)
 		return 0;
 	if (fd >= 0 &&
 	    !state_dir_map_has_size(fd, bpf_map__key_size(map), bpf_map__value_size(map))) {
 		close(fd);
-		return state_dir_refuse_abi(object->plane, object->dir, 0, err);
+		return state_dir_refuse_abi(object->state_dir, object->dir, 0, err);
 	}
 	result = fd < 0 ? fd : 0;
 	if (!result && state_dir_map_entries(fd) != bpf_map__max_entries(map))
@@ -90,7 +90,7 @@ static int share_pinned(struct object *object, struct bpf_map *map, __u64 bit, s
 		close(fd);
 	if (result)
 		return err_set(err, EXIT_ERROR, -result, "%s/%s/%s: %s", object->dir,
-			       object->plane->name, name, strerror(-result));
+			       object->state_dir->name, name, strerror(-result));
 	return 0;
 }
 
@@ -137,7 +137,7 @@ static const char *staged_path(const struct object *object, const char *pin, cha
 	char name[NAME_MAX];
 
 	snprintf(name, sizeof(name), "%s" STAGED, pin);
-	return pins_path(object->dir, object->plane->name, name, path);
+	return pins_path(object->dir, object->state_dir->name, name, path);
 }
 
 /* Pins the maps that are not pinned yet, and those of another size beside the old ones. */
@@ -147,7 +147,7 @@ static int maps_pin(const struct object *object, struct err *err)
 	struct bpf_map *map;
 	__u64 bit = 1;
 
-	pins_path(object->dir, object->plane->name, NULL, path);
+	pins_path(object->dir, object->state_dir->name, NULL, path);
 	if (mkdir(path, 0700) && errno != EEXIST)
 		return err_set(err, EXIT_ERROR, errno, "%s: %s", path, strerror(errno));
 	bpf_object__for_each_map(map, object->maps) {
@@ -160,7 +160,7 @@ static int maps_pin(const struct object *object, struct err *err)
 		/* a loader that died may have left one */
 		unlink(staged_path(object, name, path));
 		if (!staged &&
-		    !access(pins_path(object->dir, object->plane->name, name, path), F_OK))
+		    !access(pins_path(object->dir, object->state_dir->name, name, path), F_OK))
 			continue;
 		if (bpf_obj_pin(bpf_map__fd(map), path))
 			return err_set(err, EXIT_ERROR, errno, "pin %s: %s", path, strerror(errno));
@@ -178,7 +178,7 @@ static int staged_rename(const struct object *object, struct err *err)
 	bpf_object__for_each_map(map, object->maps) {
 		if (object->staged & bit &&
 		    rename(staged_path(object, bpf_map__name(map), from),
-			   pins_path(object->dir, object->plane->name, bpf_map__name(map), to)))
+			   pins_path(object->dir, object->state_dir->name, bpf_map__name(map), to)))
 			return err_set(err, EXIT_ERROR, errno, "pin %s: %s", to, strerror(errno));
 		bit <<= 1;
 	}
@@ -197,9 +197,9 @@ static void staged_drop(const struct object *object)
 
 static int record_write(const struct object *object, const void *meta, __u32 state, struct err *err)
 {
-	struct bpf_map *map = bpf_object__find_map_by_name(object->maps, object->plane->meta);
+	struct bpf_map *map = bpf_object__find_map_by_name(object->maps, object->state_dir->meta);
 
-	return state_dir_meta_write(object->plane, bpf_map__fd(map), meta, state, err);
+	return state_dir_meta_write(object->state_dir, bpf_map__fd(map), meta, state, err);
 }
 
 int object_commit(struct object *object, const struct object_steps *steps, struct err *err)
@@ -217,7 +217,8 @@ int object_commit(struct object *object, const struct object_steps *steps, struc
 		goto undo_attach;
 	result = staged_rename(object, err);
 	if (!result && !object->is_part)
-		result = state_dir_set_owner(object->plane, object->dir, object->by_daemon, err);
+		result = state_dir_set_owner(object->state_dir, object->dir, object->by_daemon,
+					     err);
 	if (!result && steps->finish)
 		steps->finish(steps->arg);
 	if (!result)
@@ -233,7 +234,7 @@ undo_attach:
 undo:
 	staged_drop(object);
 	if (fresh)
-		state_dir_remove(object->plane, object->dir, &(struct err){ 0 });
+		state_dir_remove(object->state_dir, object->dir, &(struct err){ 0 });
 	else
 		record_write(object, object->before, record(object->before)->state,
 			     &(struct err){ 0 });
@@ -246,9 +247,9 @@ int object_pin(const struct object *object, int fd, const char *pin, struct err 
 
 	unlink(staged_path(object, pin, from));
 	if (bpf_obj_pin(fd, from) ||
-	    rename(from, pins_path(object->dir, object->plane->name, pin, to)))
+	    rename(from, pins_path(object->dir, object->state_dir->name, pin, to)))
 		return err_set(err, EXIT_ERROR, errno, "pin %s/%s/%s: %s", object->dir,
-			       object->plane->name, pin, strerror(errno));
+			       object->state_dir->name, pin, strerror(errno));
 	return 0;
 }
 
@@ -258,7 +259,7 @@ void object_end(struct object *object)
 	object->log = NULL;
 }
 
-int object_unload(const struct plane *plane, const char *dir, bool own_only,
+int object_unload(const struct state_dir *plane, const char *dir, bool own_only,
 		  int (*remove)(const char *dir, void *arg, struct err *err), void *arg,
 		  struct err *err)
 {

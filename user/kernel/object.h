@@ -24,7 +24,7 @@
 #include <stdbool.h>
 
 struct object {
-	const struct plane *plane;
+	const struct state_dir *state_dir;
 	const char *dir;  /* where the plane's folder of pins is */
 	const char *what; /* names the programs in messages: "reply programs" */
 	void *before;	  /* the record in force, of plane->meta_size; magic 0: nothing is loaded */
@@ -88,7 +88,7 @@ void object_end(struct object *object);
  * Removes an object; with own_only, if the daemon was the last to load it.  `remove` does the work
  * under the lock; NULL: state_dir_remove().  Its result, 0 if nothing is loaded, or -errno.
  */
-int object_unload(const struct plane *plane, const char *dir, bool own_only,
+int object_unload(const struct state_dir *plane, const char *dir, bool own_only,
 		  int (*remove)(const char *dir, void *arg, struct err *err), void *arg,
 		  struct err *err);
 

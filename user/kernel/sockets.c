@@ -192,7 +192,7 @@ const struct sluice_socket_record *sockets_at(const struct sockets *sockets, siz
 	return index < sockets->count ? &sockets->all[index]->record : NULL;
 }
 
-const char *sockets_nobody(const struct sockets *sockets)
+const char *sockets_no_owner(const struct sockets *sockets)
 {
 	return sockets ? "(gone)" : "?";
 }

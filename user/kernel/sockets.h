@@ -22,7 +22,7 @@ const struct sluice_socket_record *sockets_find(const struct sockets *sockets, _
 /* The sockets, each once, in no order: NULL behind the last one. */
 const struct sluice_socket_record *sockets_at(const struct sockets *sockets, size_t index);
 /* What stands for the process of a socket that nobody in `sockets` holds. */
-const char *sockets_nobody(const struct sockets *sockets);
+const char *sockets_no_owner(const struct sockets *sockets);
 void sockets_free(struct sockets *sockets);
 
 /*

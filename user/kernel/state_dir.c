@@ -28,7 +28,8 @@ __u32 state_dir_map_entries(int fd)
 	return bpf_obj_get_info_by_fd(fd, &info, &length) ? 0 : info.max_entries;
 }
 
-int state_dir_refuse_abi(const struct plane *plane, const char *bpffs, __u32 abi, struct err *err)
+int state_dir_refuse_abi(const struct state_dir *plane, const char *bpffs, __u32 abi,
+			 struct err *err)
 {
 	return err_hint(err,
 			err_set(err, EXIT_CONFLICT, EPROTO,
@@ -38,7 +39,7 @@ int state_dir_refuse_abi(const struct plane *plane, const char *bpffs, __u32 abi
 			"'sluice cleanup' removes it, whatever its version; then load again");
 }
 
-static int meta_check(const struct plane *plane, const char *bpffs, const void *meta,
+static int meta_check(const struct state_dir *plane, const char *bpffs, const void *meta,
 		      struct err *err)
 {
 	const struct sluice_meta *head = meta;
@@ -48,7 +49,8 @@ static int meta_check(const struct plane *plane, const char *bpffs, const void *
 	return head->magic ? 0 : -EUCLEAN;
 }
 
-int state_dir_meta_read(const struct plane *plane, const char *bpffs, void *meta, struct err *err)
+int state_dir_meta_read(const struct state_dir *plane, const char *bpffs, void *meta,
+			struct err *err)
 {
 	__u32 zero = 0;
 	int fd, result = pins_exist(bpffs, plane->name, err);
@@ -72,7 +74,7 @@ int state_dir_meta_read(const struct plane *plane, const char *bpffs, void *meta
 	return result;
 }
 
-int state_dir_not_loaded(const struct plane *plane, const char *bpffs, int why, struct err *err)
+int state_dir_not_loaded(const struct state_dir *plane, const char *bpffs, int why, struct err *err)
 {
 	if (why == -EUCLEAN)
 		return err_hint(err,
@@ -88,7 +90,7 @@ int state_dir_not_loaded(const struct plane *plane, const char *bpffs, int why, 
 	return why;
 }
 
-int state_dir_meta_write(const struct plane *plane, int fd, const void *meta, __u32 state,
+int state_dir_meta_write(const struct state_dir *plane, int fd, const void *meta, __u32 state,
 			 struct err *err)
 {
 	struct sluice_meta *copy = malloc(plane->meta_size);
@@ -106,7 +108,7 @@ int state_dir_meta_write(const struct plane *plane, int fd, const void *meta, __
 	return 0;
 }
 
-int state_dir_map_open(const struct plane *plane, const char *bpffs, const char *name,
+int state_dir_map_open(const struct state_dir *plane, const char *bpffs, const char *name,
 		       __u32 key_size, __u32 value_size, struct err *err)
 {
 	int fd = pins_get(bpffs, plane->name, name);
@@ -120,8 +122,8 @@ int state_dir_map_open(const struct plane *plane, const char *bpffs, const char 
 	return state_dir_refuse_abi(plane, bpffs, 0, err);
 }
 
-int state_dir_counters(const struct plane *plane, const char *bpffs, const char *name, __u64 *sum,
-		       int count, struct err *err)
+int state_dir_counters(const struct state_dir *plane, const char *bpffs, const char *name,
+		       __u64 *sum, int count, struct err *err)
 {
 	int cpus = libbpf_num_possible_cpus(), cpu, i, result = 0;
 	__u64 *each = calloc((size_t)cpus * (size_t)count, sizeof(*each));
@@ -145,8 +147,8 @@ int state_dir_counters(const struct plane *plane, const char *bpffs, const char 
 	return result;
 }
 
-int state_dir_pin_maps(const struct plane *plane, const char *bpffs, const struct bpf_object *obj,
-		       struct err *err)
+int state_dir_pin_maps(const struct state_dir *plane, const char *bpffs,
+		       const struct bpf_object *obj, struct err *err)
 {
 	struct bpf_map *map;
 	char path[PATH_MAX];
@@ -164,14 +166,14 @@ int state_dir_pin_maps(const struct plane *plane, const char *bpffs, const struc
 	return 0;
 }
 
-int state_dir_remove(const struct plane *plane, const char *bpffs, struct err *err)
+int state_dir_remove(const struct state_dir *plane, const char *bpffs, struct err *err)
 {
 	return pins_remove_prefixed(bpffs, plane->name, plane->prefix, err);
 }
 
 #define OWNER_TARGET "sluice run"
 
-int state_dir_set_owner(const struct plane *plane, const char *bpffs, bool by_daemon,
+int state_dir_set_owner(const struct state_dir *plane, const char *bpffs, bool by_daemon,
 			struct err *err)
 {
 	char path[PATH_MAX];
@@ -185,7 +187,7 @@ int state_dir_set_owner(const struct plane *plane, const char *bpffs, bool by_da
 	return error ? err_set(err, EXIT_ERROR, error, "%s: %s", path, strerror(error)) : 0;
 }
 
-bool state_dir_is_daemons(const struct plane *plane, const char *bpffs)
+bool state_dir_is_daemons(const struct state_dir *plane, const char *bpffs)
 {
 	char path[PATH_MAX];
 	struct stat st;

@@ -22,7 +22,7 @@ enum load_outcome {
 	LOAD_LEFT,	/* nothing was done: it was to follow, and somebody else was faster */
 };
 
-struct plane {
+struct state_dir {
 	const char *name; /* the folder's, and what messages say */
 	const char *meta; /* the map's name */
 	__u32 meta_size;
@@ -39,31 +39,34 @@ __u32 state_dir_map_entries(int fd);
  * Fills in *meta.  -ENOENT: nothing there.  -EUCLEAN: remains of a loader that died early.  Other
  * ABI versions are refused, never misread, and *err is set then.
  */
-int state_dir_meta_read(const struct plane *plane, const char *bpffs, void *meta, struct err *err);
+int state_dir_meta_read(const struct state_dir *plane, const char *bpffs, void *meta,
+			struct err *err);
 /* Says that another version has pinned what is there, of that ABI (0: not known); -EPROTO. */
-int state_dir_refuse_abi(const struct plane *plane, const char *bpffs, __u32 abi, struct err *err);
+int state_dir_refuse_abi(const struct state_dir *plane, const char *bpffs, __u32 abi,
+			 struct err *err);
 /* Sets *err if state_dir_meta_read() left it to the caller, and returns `why`. */
-int state_dir_not_loaded(const struct plane *plane, const char *bpffs, int why, struct err *err);
+int state_dir_not_loaded(const struct state_dir *plane, const char *bpffs, int why,
+			 struct err *err);
 /* Writes a copy of *meta with that state. */
-int state_dir_meta_write(const struct plane *plane, int fd, const void *meta, __u32 state,
+int state_dir_meta_write(const struct state_dir *plane, int fd, const void *meta, __u32 state,
 			 struct err *err);
 /* Opens a pinned map that must have a certain layout; the descriptor, or -errno. */
-int state_dir_map_open(const struct plane *plane, const char *bpffs, const char *name,
+int state_dir_map_open(const struct state_dir *plane, const char *bpffs, const char *name,
 		       __u32 key_size, __u32 value_size, struct err *err);
 /* The pinned counters of that name, summed over the CPUs. */
-int state_dir_counters(const struct plane *plane, const char *bpffs, const char *name, __u64 *sum,
-		       int count, struct err *err);
+int state_dir_counters(const struct state_dir *plane, const char *bpffs, const char *name,
+		       __u64 *sum, int count, struct err *err);
 /* Pins the maps of an object that are not pinned yet, and makes the folder for them. */
-int state_dir_pin_maps(const struct plane *plane, const char *bpffs, const struct bpf_object *obj,
-		       struct err *err);
+int state_dir_pin_maps(const struct state_dir *plane, const char *bpffs,
+		       const struct bpf_object *obj, struct err *err);
 /* Drops the plane's pins, and its folder if that is empty then. The count, or -errno. */
-int state_dir_remove(const struct plane *plane, const char *bpffs, struct err *err);
+int state_dir_remove(const struct state_dir *plane, const char *bpffs, struct err *err);
 /*
  * Whose load it was stands among the pins, as a symbolic link, and goes with them: so the daemon
  * that finds its section gone from the file knows what it may unload.  Of a plane that is loaded.
  */
-int state_dir_set_owner(const struct plane *plane, const char *bpffs, bool by_daemon,
+int state_dir_set_owner(const struct state_dir *plane, const char *bpffs, bool by_daemon,
 			struct err *err);
-bool state_dir_is_daemons(const struct plane *plane, const char *bpffs);
+bool state_dir_is_daemons(const struct state_dir *plane, const char *bpffs);
 
 #endif

@@ -192,7 +192,7 @@ int reply_load(const struct reply_options *options, struct reply_result *result,
 {
 	struct load load = { .options = options };
 	struct object object = {
-		.plane = &reply_state_dir,
+		.state_dir = &reply_state_dir,
 		.dir = options->bpffs,
 		.what = "reply programs",
 		.before = &load.before,

@@ -19,6 +19,6 @@
 #define PIN_CONNECT4 "link_connect4"
 #define PIN_CONNECT6 "link_connect6"
 
-extern const struct plane reply_state_dir;
+extern const struct state_dir reply_state_dir;
 
 #endif

@@ -159,7 +159,7 @@ static const char *pid_text(const struct owner *owner, char text[32])
 static void row_text(const struct tables *tables, const struct audit_row *row)
 {
 	char peer[ADDR_TEXT_MAX] = "-", asked[ADDR_TEXT_MAX] = "-", used[ADDR_TEXT_MAX] = "-";
-	const char *name = sockets_nobody(tables->sockets), *pid = "-";
+	const char *name = sockets_no_owner(tables->sockets), *pid = "-";
 	const struct sluice_audit *audit = &row->audit;
 	struct owner owner;
 	char text[32];

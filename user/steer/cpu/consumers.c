@@ -54,7 +54,7 @@ int consumers_attach(const char *bpffs, const char *cgroup, bool renew, struct e
 {
 	struct sluice_meta loaded = { .magic = SLUICE_MAGIC };
 	struct object object = {
-		.plane = &steer_state_dir,
+		.state_dir = &steer_state_dir,
 		.dir = bpffs,
 		.what = "programs on recvmsg",
 		.before = &loaded,
