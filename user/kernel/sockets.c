@@ -90,7 +90,7 @@ static struct bpf_link *iterator(int *result)
 	skel = sockets_bpf__open_and_load();
 	if (skel)
 		link = bpf_program__attach_iter(skel->progs.sluice_sockets, NULL);
-	*result = -errno;
+	*result = link ? 0 : -errno;
 	if (skel && !link)
 		sockets_bpf__destroy(skel);
 	return link;

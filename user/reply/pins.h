@@ -1,17 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The reply plane's folder of pins, and its flow tables, for those that load and those that read.
- */
+/* The names of the pins of the object reply. */
 #ifndef SLUICE_REPLY_PINS_H
 #define SLUICE_REPLY_PINS_H
 
 #include "kernel/state_dir.h"
 
 #include <sluice/reply.h>
-#include <stdbool.h>
 
 #define REPLY_OBJECT "reply"
 
-/* The pins of this plane's links; a map's pin is the map's name. */
+/* The links' pins; a map's pin has the map's name. */
 #define PIN_LEARN    "link_learn"
 #define PIN_FIX4     "link_fix4"
 #define PIN_FIX6     "link_fix6"
