@@ -194,7 +194,7 @@ static void socket_row(struct listing *listing, struct table *table,
 		snprintf(pid, sizeof(pid), "%u", owner->pid);
 	}
 	table_row(table, "%s|%s|%s|%s:%s|%s|%s|%llu",
-		  owner ? owner->comm : sockets_nobody(listing->sockets), pid,
+		  owner ? owner->comm : sockets_no_owner(listing->sockets), pid,
 		  addr_format_port(&flow->peer, flow->peer_port_be, peer),
 		  addr_format(&flow->local, local), port,
 		  netns_names_text(&listing->netns, flow->netns, netns),
