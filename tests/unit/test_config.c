@@ -108,7 +108,7 @@ static void test_every_key(void **state)
 	assert_int_equal(config.wire.table, 200);
 	assert_int_equal(config.wire.age_s, 8);
 	assert_string_equal(config.wire.gateways.name[0], "eth2");
-	assert_int_equal(config.wire.servers, 2);
+	assert_int_equal(config.wire.servers.count, 2);
 	inet_pton(AF_INET6, "::ffff:10.0.0.5", &addr);
 	assert_memory_equal(&config.wire.server[0], &addr, sizeof(addr));
 	inet_pton(AF_INET6, "fd00::5", &addr);

@@ -196,7 +196,7 @@ static int check_wire(struct config *config)
 		return conf_complain(conf, line,
 				     "[wire] gateway needs the addresses of the server,"
 				     " two or more; give them with 'server'");
-	if (gateway && config->wire.servers == 1)
+	if (gateway && config->wire.servers.count == 1)
 		return conf_complain(conf, line,
 				     "[wire] server: one address is not enough; give"
 				     " all that the server answers from");

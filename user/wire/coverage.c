@@ -35,24 +35,6 @@ void wire_cover_close(struct wire_cover *cover)
 	wire_state_free(&cover->state);
 }
 
-static bool port_is_managed(const struct sluice_wire_meta *meta, __u16 port)
-{
-	return meta->any_port || meta->ports[port / 64] >> port % 64 & 1;
-}
-
-/* Those that the programs leave alone, whatever interface they come by (bpf/wire/host.h). */
-static bool is_left_alone(const struct wire_cover *cover, const struct wire_client *client)
-{
-	const struct in6_addr *addr = (const void *)&client->addr;
-	int i;
-
-	for (i = 0; i < cover->state.except.count; i++)
-		if (!memcmp(&cover->state.except.addr[i], &client->asked, sizeof(client->asked)))
-			return true;
-	return IN6_IS_ADDR_LINKLOCAL(addr) ||
-	       (addr_is_ip4(addr) && ntohl(addr->s6_addr32[3]) >> 16 == 0xa9fe);
-}
-
 static bool flow_find(const struct wire_cover *cover, const struct wire_client *client, __u32 zone,
 		      struct sluice_wire_flow *flow)
 {
@@ -63,7 +45,8 @@ static bool flow_find(const struct wire_cover *cover, const struct wire_client *
 	__u32 way, index = sluice_flow_set_index(hash, meta->sets);
 	struct sluice_wire_set set;
 
-	if (bpf_map_lookup_elem_flags(cover->flows_fd, &index, &set, BPF_F_LOCK))
+	if (cover->flows_fd < 0 ||
+	    bpf_map_lookup_elem_flags(cover->flows_fd, &index, &set, BPF_F_LOCK))
 		return false;
 	for (way = 0; way < SLUICE_FLOW_WAYS; way++) {
 		*flow = set.flow[way];
@@ -76,40 +59,39 @@ static bool flow_find(const struct wire_cover *cover, const struct wire_client *
 	return false;
 }
 
-static bool is_rewritten(const struct sluice_wire_flow *flow)
-{
-	return memcmp(&flow->asked, &flow->server, sizeof(flow->asked));
-}
-
-static enum wire_covers iface_covers(const struct wire_cover *cover, const struct wire_iface *iface,
-				     const struct wire_client *client)
-{
-	__u32 zone = iface->entry.roles & SLUICE_WIRE_PORT ? iface->ifindex : 0;
-	struct sluice_wire_flow flow;
-
-	if (!(iface->entry.roles & SLUICE_WIRE_HOST) || wire_is_gone(&cover->state, iface))
-		return WIRE_COVERS_NOT;
-	if (cover->flows_fd >= 0 && flow_find(cover, client, zone, &flow))
-		return is_rewritten(&flow) ? WIRE_COVERS_BY_REWRITING : WIRE_COVERS_CLIENT;
-	return client->ifindex && (client->ifindex == iface->ifindex ||
-				   client->ifindex == iface->entry.master)
-		       ? WIRE_COVERS_CLIENT
-		       : WIRE_COVERS_NOT;
-}
-
 enum wire_covers wire_cover_of(const struct wire_cover *cover, const struct wire_client *client)
 {
+	const struct sluice_wire_meta *meta = &cover->state.meta;
+	const struct wire_addrs *except = &cover->state.except;
+	const struct in6_addr *addr = (const void *)&client->addr;
 	enum wire_covers covers = WIRE_COVERS_NOT;
+	__u16 port = client->server_port;
 	int i;
 
-	if (client->netns != cover->state.meta.netns ||
-	    !port_is_managed(&cover->state.meta, client->server_port) ||
-	    is_left_alone(cover, client))
+	/* the programs leave these alone on all interfaces (bpf/wire/host.h) */
+	if (client->netns != meta->netns ||
+	    !(meta->any_port || meta->ports[port / 64] >> port % 64 & 1) ||
+	    IN6_IS_ADDR_LINKLOCAL(addr) ||
+	    (addr_is_ip4(addr) && ntohl(addr->s6_addr32[3]) >> 16 == 0xa9fe))
 		return WIRE_COVERS_NOT;
+	for (i = 0; i < except->count; i++)
+		if (!memcmp(&except->addr[i], &client->asked, sizeof(client->asked)))
+			return WIRE_COVERS_NOT;
 	for (i = 0; i < cover->state.count; i++) {
-		enum wire_covers by = iface_covers(cover, &cover->state.ifaces[i], client);
+		const struct wire_iface *iface = &cover->state.ifaces[i];
+		struct sluice_wire_flow flow;
 
-		covers = by > covers ? by : covers;
+		if (!(iface->entry.roles & SLUICE_WIRE_HOST) || wire_is_gone(&cover->state, iface))
+			continue;
+		if (flow_find(cover, client,
+			      iface->entry.roles & SLUICE_WIRE_PORT ? iface->ifindex : 0, &flow)) {
+			if (memcmp(&flow.asked, &flow.server, sizeof(flow.asked)))
+				return WIRE_COVERS_BY_REWRITING;
+			covers = WIRE_COVERS_CLIENT;
+		} else if (client->ifindex && (client->ifindex == iface->ifindex ||
+					       client->ifindex == iface->entry.master)) {
+			covers = WIRE_COVERS_CLIENT;
+		}
 	}
 	return covers;
 }

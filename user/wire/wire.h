@@ -60,7 +60,7 @@ struct wire_state {
 	bool elsewhere; /* loaded in another network namespace than this one */
 	struct wire_iface *ifaces;
 	int count;
-	struct wire_except except;
+	struct wire_addrs except;
 };
 
 /* -ENOENT with *err set if it is not loaded; other ABI versions are refused, never misread. */

@@ -146,12 +146,12 @@ static int check_wire(const struct wire_options *wire, struct err *err)
 				err_set(err, EXIT_USAGE, EINVAL, "mode wire needs an interface"),
 				"give --follow BRIDGE for clients in containers, --iface IF for"
 				" others, --gateway IF for a server behind this host");
-	if (wire->gateways.count && wire->servers < 2)
+	if (wire->gateways.count && wire->servers.count < 2)
 		return err_hint(err,
 				err_set(err, EXIT_USAGE, EINVAL,
 					"--gateway needs the addresses of the server, two or more"),
 				"give all of them with --server ADDR,ADDR");
-	if (wire->servers && !wire->gateways.count)
+	if (wire->servers.count && !wire->gateways.count)
 		return err_hint(err, err_set(err, EXIT_USAGE, EINVAL, "--server without --gateway"),
 				"name the interface that the server is behind with --gateway IF");
 	return 0;

@@ -91,7 +91,7 @@ void wire_view_result(const struct wire_options *options, const struct wire_resu
 
 /* --- what is loaded */
 
-static json_t *except_json(const struct wire_except *except)
+static json_t *except_json(const struct wire_addrs *except)
 {
 	json_t *list = json_array();
 	char text[ADDR_TEXT_MAX];
@@ -102,7 +102,7 @@ static json_t *except_json(const struct wire_except *except)
 	return list;
 }
 
-static void except_text(const struct wire_except *except, const struct output *output)
+static void except_text(const struct wire_addrs *except, const struct output *output)
 {
 	char text[ADDR_TEXT_MAX];
 	int i;
