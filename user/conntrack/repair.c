@@ -15,7 +15,7 @@
 #define BATCH 2048
 
 struct repair {
-	const struct look *look;
+	const struct ct_snapshot *snap;
 	struct nl *nl;
 	bool dry_run;
 	bool *deleted; /* for each entry of the table: by us, in this run */
@@ -41,7 +41,7 @@ const char *repair_outcome_name(enum repair_outcome outcome, bool dry_run)
  */
 static int read_again(const struct repair *repair, size_t index, struct ct_table *fresh)
 {
-	const struct ct_entry *old = &repair->look->table.entry[index];
+	const struct ct_entry *old = &repair->snap->table.entry[index];
 	struct ct_entry now = *old;
 	int result = 0;
 
@@ -69,8 +69,8 @@ static int finding_compare(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
-/* What the finding about `old` has come to by the fresh look; REPAIR_DELETED: it still holds. */
-static enum repair_outcome classify_again(const struct look *fresh, const struct ct_entry *old,
+/* What the finding about `old` has come to by the fresh snap; REPAIR_DELETED: it still holds. */
+static enum repair_outcome classify_again(const struct ct_snapshot *fresh, const struct ct_entry *old,
 					  const struct audit_finding *finding)
 {
 	const struct ct_entry *now = conntrack_find(&fresh->table, old);
@@ -106,7 +106,7 @@ static void refused(struct repair *repair, const struct ct_entry *entry, int res
 
 static enum repair_outcome entry_delete(struct repair *repair, size_t index)
 {
-	const struct ct_entry *entry = &repair->look->table.entry[index];
+	const struct ct_entry *entry = &repair->snap->table.entry[index];
 	int result = repair->dry_run ? 0 : conntrack_delete(repair->nl, entry);
 
 	if (result == -ENOENT)
@@ -121,9 +121,9 @@ static enum repair_outcome entry_delete(struct repair *repair, size_t index)
 
 static int batch(struct repair *repair, size_t first, size_t end)
 {
-	const struct look *look = repair->look;
-	const struct audit_finding *finding = look->audit.finding;
-	struct look fresh = { .table.entry = NULL };
+	const struct ct_snapshot *snap = repair->snap;
+	const struct audit_finding *finding = snap->audit.finding;
+	struct ct_snapshot fresh = { .table.entry = NULL };
 	int result;
 	size_t i;
 
@@ -135,13 +135,13 @@ static int batch(struct repair *repair, size_t first, size_t end)
 			goto out;
 	}
 	conntrack_sort(&fresh.table);
-	result = snapshot_classify(&fresh, &look->inet, repair->err);
+	result = snapshot_classify(&fresh, &snap->inet, repair->err);
 	if (result)
 		goto out;
 	for (i = first; i < end; i++) {
 		size_t entry = finding[i].entry;
 
-		repair->outcome[i] = classify_again(&fresh, &look->table.entry[entry], &finding[i]);
+		repair->outcome[i] = classify_again(&fresh, &snap->table.entry[entry], &finding[i]);
 		if (repair->outcome[i] == REPAIR_DELETED)
 			repair->outcome[i] = entry_delete(repair, entry);
 	}
@@ -150,16 +150,16 @@ out:
 	return result;
 }
 
-int repair_run(const struct look *look, bool dry_run, enum repair_outcome *outcome, struct err *err)
+int repair_run(const struct ct_snapshot *snap, bool dry_run, enum repair_outcome *outcome, struct err *err)
 {
-	struct repair repair = { .look = look, .dry_run = dry_run, .outcome = outcome, .err = err };
-	size_t first, count = look->audit.count;
+	struct repair repair = { .snap = snap, .dry_run = dry_run, .outcome = outcome, .err = err };
+	size_t first, count = snap->audit.count;
 	int result;
 
 	memset(outcome, 0, count * sizeof(*outcome));
 	if (!count)
 		return 0;
-	repair.deleted = calloc(look->table.count, sizeof(*repair.deleted));
+	repair.deleted = calloc(snap->table.count, sizeof(*repair.deleted));
 	if (!repair.deleted)
 		return err_set(err, EXIT_ERROR, ENOMEM, "conntrack repair: out of memory");
 	result = conntrack_open(&repair.nl);

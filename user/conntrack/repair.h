@@ -22,7 +22,7 @@ const char *repair_outcome_name(enum repair_outcome outcome, bool dry_run);
  * outcome[i] becomes that of finding i.  0, or -errno with *err set to the first failure; the
  * others have been tried nevertheless, unless reading failed.
  */
-int repair_run(const struct look *look, bool dry_run, enum repair_outcome *outcome,
+int repair_run(const struct ct_snapshot *look, bool dry_run, enum repair_outcome *outcome,
 	       struct err *err);
 
 #endif

@@ -60,7 +60,7 @@ static int ask_backends(const struct ct_table *table, struct inet *inet, struct 
 	return result;
 }
 
-int snapshot_classify(struct look *look, const struct inet *earlier, struct err *err)
+int snapshot_classify(struct ct_snapshot *look, const struct inet *earlier, struct err *err)
 {
 	int result = inet_read(&look->inet, err);
 
@@ -83,7 +83,7 @@ fail:
 	return result;
 }
 
-int snapshot_take(struct look *look, unsigned int watch_ms, struct err *err)
+int snapshot_take(struct ct_snapshot *look, unsigned int watch_ms, struct err *err)
 {
 	struct timespec left = { .tv_sec = watch_ms / 1000,
 				 .tv_nsec = (long)(watch_ms % 1000) * 1000000 };
@@ -115,7 +115,7 @@ out:
 	return result;
 }
 
-void snapshot_free(struct look *look)
+void snapshot_free(struct ct_snapshot *look)
 {
 	conntrack_free(&look->table);
 	inet_free(&look->inet);

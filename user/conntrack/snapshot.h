@@ -11,7 +11,7 @@
 #include "conntrack/table.h"
 #include "kernel/inet.h"
 
-struct look {
+struct ct_snapshot {
 	struct ct_table table;
 	struct inet inet;
 	struct audit audit;
@@ -21,12 +21,12 @@ struct look {
  * Fills an empty *look, with two readings `watch_ms` apart, or with one if that is 0: then nothing
  * is told that takes two.  0, or -errno with *err set and *look empty.
  */
-int snapshot_take(struct look *look, unsigned int watch_ms, struct err *err);
+int snapshot_take(struct ct_snapshot *look, unsigned int watch_ms, struct err *err);
 /*
  * Judges look->table, which is filled, anew: reads the rest of *look, which is empty.  `earlier`,
  * or NULL, is what was read before of neighbours.  The same result, the table stays.
  */
-int snapshot_classify(struct look *look, const struct inet *earlier, struct err *err);
-void snapshot_free(struct look *look);
+int snapshot_classify(struct ct_snapshot *look, const struct inet *earlier, struct err *err);
+void snapshot_free(struct ct_snapshot *look);
 
 #endif

@@ -3,7 +3,7 @@
 #include "cmd/command.h"
 #include "cmd/conntrack/findings.h"
 
-static void audit_text(const struct output *output, const struct look *look)
+static void audit_text(const struct output *output, const struct ct_snapshot *look)
 {
 	size_t count[AUDIT_REASONS] = { 0 };
 	const char *before = ": ";
@@ -24,7 +24,7 @@ static void audit_text(const struct output *output, const struct look *look)
 
 static int run(const struct context *context, void *into, int words, char **word, struct err *err)
 {
-	struct look look = { .table.entry = NULL };
+	struct ct_snapshot look = { .table.entry = NULL };
 	int result = findings_read(&look, into, err);
 
 	if (result)

@@ -8,7 +8,7 @@
 
 #define WHY_SIZE 256
 
-int findings_read(struct look *look, const struct conntrack_options *o, struct err *err)
+int findings_read(struct ct_snapshot *look, const struct conntrack_options *o, struct err *err)
 {
 	size_t i, kept = 0;
 	int result;
@@ -28,7 +28,7 @@ int findings_read(struct look *look, const struct conntrack_options *o, struct e
 	return 0;
 }
 
-void findings_table(const struct output *output, const struct look *look,
+void findings_table(const struct output *output, const struct ct_snapshot *look,
 		    const enum repair_outcome *outcome, bool dry_run)
 {
 	struct table *rows = table_new(outcome ? "outcome|reason|state|source|destination|why"
@@ -52,7 +52,7 @@ void findings_table(const struct output *output, const struct look *look,
 	table_print(rows, output, 0);
 }
 
-static json_t *finding_json(const struct look *look, const struct audit_finding *finding)
+static json_t *finding_json(const struct ct_snapshot *look, const struct audit_finding *finding)
 {
 	char why[WHY_SIZE];
 	json_t *object =
@@ -67,7 +67,7 @@ static json_t *finding_json(const struct look *look, const struct audit_finding 
 	return object;
 }
 
-void findings_json(const struct output *output, json_t *document, const struct look *look,
+void findings_json(const struct output *output, json_t *document, const struct ct_snapshot *look,
 		   const enum repair_outcome *outcome, bool dry_run)
 {
 	struct json_list list;
@@ -85,7 +85,7 @@ void findings_json(const struct output *output, json_t *document, const struct l
 	json_list_end(&list);
 }
 
-void findings_count(const struct look *look, size_t count[AUDIT_REASONS])
+void findings_count(const struct ct_snapshot *look, size_t count[AUDIT_REASONS])
 {
 	size_t i;
 
@@ -93,7 +93,7 @@ void findings_count(const struct look *look, size_t count[AUDIT_REASONS])
 		count[look->audit.finding[i].reason]++;
 }
 
-json_t *findings_document(const struct look *look, const struct conntrack_options *o)
+json_t *findings_document(const struct ct_snapshot *look, const struct conntrack_options *o)
 {
 	json_t *document = output_document(), *reasons = json_object();
 	size_t count[AUDIT_REASONS] = { 0 };

@@ -24,15 +24,15 @@
 	"closed sockets of clients on this host, are not looked for.\n"
 
 /* Reads an empty *look, with the findings that the options select. 0, or -errno with *err set. */
-int findings_read(struct look *look, const struct conntrack_options *o, struct err *err);
-void findings_count(const struct look *look, size_t count[AUDIT_REASONS]);
+int findings_read(struct ct_snapshot *look, const struct conntrack_options *o, struct err *err);
+void findings_count(const struct ct_snapshot *look, size_t count[AUDIT_REASONS]);
 /* outcome[i] is that of finding i; NULL for an audit. */
-void findings_table(const struct output *output, const struct look *look,
+void findings_table(const struct output *output, const struct ct_snapshot *look,
 		    const enum repair_outcome *outcome, bool dry_run);
 /* The document's keys before the findings. */
-json_t *findings_document(const struct look *look, const struct conntrack_options *o);
+json_t *findings_document(const struct ct_snapshot *look, const struct conntrack_options *o);
 /* Prints the document with the findings as its last key, and drops the reference. */
-void findings_json(const struct output *output, json_t *document, const struct look *look,
+void findings_json(const struct output *output, json_t *document, const struct ct_snapshot *look,
 		   const enum repair_outcome *outcome, bool dry_run);
 
 #endif
