@@ -108,7 +108,7 @@ static bool hook_clear(const char *bpffs, const struct wire_iface *iface, bool o
 
 /*
  * The kernel may have reused the ifindex for another interface, whose clsact belongs to another
- * program.  It is still the listed interface if sluice's filter was on it, or, after a load that
+ * program. It is still the listed interface if sluice's filter was on it, or, after a load that
  * died early, if the name matches.
  */
 void wire_iface_drop_clsact(const struct wire_iface *iface, bool had_filter)

@@ -24,9 +24,9 @@ struct wire_iface {
 };
 
 /*
- * Attaches these programs (ingress, egress), or replaces attached ones in place.  An attached
- * interface keeps its attach mode.  The map entry is written first, so that a later load finds what
- * a killed loader has left.  End it with wire_iface_keep() or wire_iface_restore().
+ * Attaches these programs (ingress, egress), or replaces attached ones in place. An attached
+ * interface keeps its attach mode. The map entry is written first, so that a later load finds what
+ * a killed loader has left. End it with wire_iface_keep() or wire_iface_restore().
  */
 int wire_iface_attach(const char *bpffs, int ifaces_fd, struct wire_iface *iface,
 		      const int prog_fd[2], struct err *err);

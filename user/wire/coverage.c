@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * A flow of the client in the table is proof: its datagrams have been seen.  Without one, it counts
- * by which interface the server has heard the client.  Of a bridge that is the bridge itself, so
+ * A flow of the client in the table is proof: its datagrams have been seen. Without one, it counts
+ * by which interface the server has heard the client. Of a bridge that is the bridge itself, so
  * that it takes all ports of it, as --follow has them: one port alone may be another client's.
  */
 #include "wire/coverage.h"
@@ -35,13 +35,13 @@ void wire_cover_close(struct wire_cover *cover)
 	wire_state_free(&cover->state);
 }
 
-static bool flow_find(const struct wire_cover *cover, const struct wire_client *client, __u32 zone,
+static bool flow_find(const struct wire_cover *cover, const struct wire_client *client, __u32 scope,
 		      struct sluice_wire_flow *flow)
 {
 	const struct sluice_wire_meta *meta = &cover->state.meta;
 	__be16 server_port_be = htons(client->server_port);
 	__u64 hash = sluice_wire_hash(meta->seed, &client->addr, client->port_be, server_port_be,
-				      zone);
+				      scope);
 	__u32 way, index = sluice_flow_set_index(hash, meta->sets);
 	struct sluice_wire_set set;
 
@@ -52,7 +52,7 @@ static bool flow_find(const struct wire_cover *cover, const struct wire_client *
 		*flow = set.flow[way];
 		if (set.tag[way] && flow->client_port_be == client->port_be &&
 		    flow->server_port_be == server_port_be &&
-		    (flow->zone & ~SLUICE_WIRE_FLAGS) == zone &&
+		    (flow->scope & ~SLUICE_WIRE_FLAGS) == scope &&
 		    !memcmp(&flow->client, &client->addr, sizeof(flow->client)))
 			return true;
 	}
@@ -75,7 +75,7 @@ enum wire_covers wire_cover_of(const struct wire_cover *cover, const struct wire
 	    (addr_is_ip4(addr) && ntohl(addr->s6_addr32[3]) >> 16 == 0xa9fe))
 		return WIRE_COVERS_NOT;
 	for (i = 0; i < except->count; i++)
-		if (!memcmp(&except->addr[i], &client->asked, sizeof(client->asked)))
+		if (!memcmp(&except->addr[i], &client->requested, sizeof(client->requested)))
 			return WIRE_COVERS_NOT;
 	for (i = 0; i < cover->state.count; i++) {
 		const struct wire_iface *iface = &cover->state.ifaces[i];
@@ -85,7 +85,7 @@ enum wire_covers wire_cover_of(const struct wire_cover *cover, const struct wire
 			continue;
 		if (flow_find(cover, client,
 			      iface->entry.roles & SLUICE_WIRE_PORT ? iface->ifindex : 0, &flow)) {
-			if (memcmp(&flow.asked, &flow.server, sizeof(flow.asked)))
+			if (memcmp(&flow.requested, &flow.server, sizeof(flow.requested)))
 				return WIRE_COVERS_BY_REWRITING;
 			covers = WIRE_COVERS_CLIENT;
 		} else if (client->ifindex && (client->ifindex == iface->ifindex ||

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * The addresses that wire mode leaves alone, since something else turns what comes to them to where
- * it belongs.  The programs find them in the map of routes; they stand in a pinned map of their own
+ * it belongs. The programs find them in the map of routes; they stand in a pinned map of their own
  * so that whoever writes the routes anew knows them, be it a command or the daemon.
  */
 #ifndef SLUICE_WIRE_EXCEPT_H

@@ -2,7 +2,7 @@
 /*
  * Order of a load: plan the interfaces, verify the programs for each kind of them, fill the maps,
  * and only then change what is attached; attached programs are replaced in place
- * (kernel/object.h).  An interface is listed in sluice_w_ifaces before anything is attached to it,
+ * (kernel/object.h). An interface is listed in sluice_w_ifaces before anything is attached to it,
  * so that the next load finds what a killed loader has left.
  */
 #include "base/clock.h"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * A plan lists the interfaces that wire mode shall be attached to, each with its roles.  It is made
+ * A plan lists the interfaces that wire mode shall be attached to, each with its roles. It is made
  * from the options and the present interfaces, before a load changes anything.
  */
 #ifndef SLUICE_WIRE_PLAN_H
@@ -21,7 +21,7 @@ struct wire_plan {
 };
 
 /*
- * Makes the plan for these options, and warns of bridges among the interfaces.  The caller has set
+ * Makes the plan for these options, and warns of bridges among the interfaces. The caller has set
  * devs, dev_count, attach_mode and absent_ok.
  */
 int wire_plan_make(struct wire_plan *plan, const struct wire_options *options, struct err *err);

@@ -48,9 +48,9 @@ static void fill_count(const struct sluice_wire_flow *flow, __u64 age_ns, void *
 	struct wire_state *state = arg;
 
 	if (age_ns <= state->meta.age_ns)
-		state->fill.live++;
+		state->usage.live++;
 	else
-		state->fill.expired++;
+		state->usage.expired++;
 }
 
 int wire_meta(const char *bpffs, struct sluice_wire_meta *meta, struct err *err)
@@ -84,7 +84,7 @@ int wire_read(const char *bpffs, struct wire_state *state, struct err *err)
 	if (result)
 		return result;
 	state->elsewhere = state->meta.netns != netdev_netns();
-	state->fill.size = state->meta.sets * SLUICE_FLOW_WAYS;
+	state->usage.size = state->meta.sets * SLUICE_FLOW_WAYS;
 	result = state_dir_counters(&wire_state_dir, bpffs, "sluice_w_counts",
 				    state->counters.value, SLUICE_WIRE_COUNTERS_MAX, err);
 	if (!result)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The plane's map of routes.  Reading the routes takes long where there are tens of thousands, and
+ * The plane's map of routes. Reading the routes takes long where there are tens of thousands, and
  * so is done before the lock of the pins is taken; if somebody else has written the map by then, it
  * is done once more under the lock, so that what is old never takes the place of what is new.
  */

@@ -79,25 +79,26 @@ static void socket_row(struct listing *listing, struct table *table, const struc
 
 static bool is_gateway(const struct sluice_wire_flow *flow)
 {
-	return flow->zone & SLUICE_WIRE_SCOPE_GATEWAY;
+	return flow->scope & SLUICE_WIRE_SCOPE_GATEWAY;
 }
 
 /* What becomes of the datagrams of a flow. */
 static const char *state_name(const struct sluice_wire_flow *flow)
 {
-	if (flow->zone & SLUICE_WIRE_HOST_FIRST)
+	if (flow->scope & SLUICE_WIRE_HOST_FIRST)
 		return "host_first";
-	if (flow->zone & SLUICE_WIRE_TURNED)
+	if (flow->scope & SLUICE_WIRE_TURNED)
 		return "turned";
-	if (flow->zone & SLUICE_WIRE_WAITING)
+	if (flow->scope & SLUICE_WIRE_WAITING)
 		return "waiting";
-	return memcmp(&flow->asked, &flow->server, sizeof(flow->asked)) ? "rewritten" : "right";
+	return memcmp(&flow->requested, &flow->server, sizeof(flow->requested)) ? "rewritten"
+										: "right";
 }
 
 /* 0: not known. An answer may leave by any interface, but for a bridge's ports and a gateway's. */
 static __u32 ifindex_of(const struct sluice_wire_flow *flow)
 {
-	return flow->zone & ~(SLUICE_WIRE_SCOPE_GATEWAY | SLUICE_WIRE_FLAGS);
+	return flow->scope & ~(SLUICE_WIRE_SCOPE_GATEWAY | SLUICE_WIRE_FLAGS);
 }
 
 /* NULL: not known, or detached since. */
@@ -117,16 +118,16 @@ static json_t *wire_json(struct listing *listing, const struct wire_flow *of)
 	const char *iface = iface_name(listing, ifindex);
 	char client[ADDR_TEXT_MAX], asked[ADDR_TEXT_MAX], server[ADDR_TEXT_MAX];
 
-	return json_pack("{s:s, s:s, s:s, s:i, s:s, s:s, s:i, s:s, s:o, s:o, s:I, s:o, s:f}",
-			 "mode", "wire", "role", is_gateway(flow) ? "gateway" : "host", "client",
-			 addr_format(&flow->client, client), "client_port",
-			 ntohs(flow->client_port_be), "requested", addr_format(&flow->asked, asked),
-			 "server", addr_format(&flow->server, server), "server_port",
-			 ntohs(flow->server_port_be), "state", state_name(flow), "ifindex",
-			 ifindex ? json_integer(ifindex) : json_null(), "interface",
-			 iface ? output_name(iface) : json_null(), "netns", (json_int_t)netns,
-			 "netns_name", netns_names_json(&listing->netns, netns), "age_s",
-			 (double)of->age_ns / 1e9);
+	return json_pack(
+		"{s:s, s:s, s:s, s:i, s:s, s:s, s:i, s:s, s:o, s:o, s:I, s:o, s:f}", "mode", "wire",
+		"role", is_gateway(flow) ? "gateway" : "host", "client",
+		addr_format(&flow->client, client), "client_port", ntohs(flow->client_port_be),
+		"requested", addr_format(&flow->requested, asked), "server",
+		addr_format(&flow->server, server), "server_port", ntohs(flow->server_port_be),
+		"state", state_name(flow), "ifindex", ifindex ? json_integer(ifindex) : json_null(),
+		"interface", iface ? output_name(iface) : json_null(), "netns", (json_int_t)netns,
+		"netns_name", netns_names_json(&listing->netns, netns), "age_s",
+		(double)of->age_ns / 1e9);
 }
 
 static const char *iface_text(const struct listing *listing, __u32 ifindex, char text[24])
@@ -149,7 +150,7 @@ static void wire_row(struct listing *listing, struct table *table, const struct 
 
 	table_row(table, "%s|%s|%s|%s|%s|%s|%s|%s", is_gateway(flow) ? "gateway" : "host",
 		  addr_format_port(&flow->client, flow->client_port_be, client),
-		  addr_format_port(&flow->asked, flow->server_port_be, asked),
+		  addr_format_port(&flow->requested, flow->server_port_be, asked),
 		  addr_format(&flow->server, server), state_name(flow),
 		  iface_text(listing, ifindex_of(flow), iface),
 		  netns_names_text(&listing->netns, (__u32)listing->flows.wire.meta.netns, netns),

@@ -152,8 +152,8 @@ json_t *wire_view_json(const struct wire_state *state)
 		"wire", "ports", ports, "complete", meta->state == SLUICE_LOADED, "netns",
 		(json_int_t)meta->netns, "other_netns", state->elsewhere, "loaded_for_s",
 		(double)(clock_now_ns(CLOCK_REALTIME) - meta->loaded_ns) / 1e9, "age_s",
-		(json_int_t)(meta->age_ns / 1000000000ULL), "flows", "live", state->fill.live,
-		"expired", state->fill.expired, "size", state->fill.size, "except",
+		(json_int_t)(meta->age_ns / 1000000000ULL), "flows", "live", state->usage.live,
+		"expired", state->usage.expired, "size", state->usage.size, "except",
 		except_json(&state->except), "interfaces", ifaces_json(state), "counters",
 		counters_json(counters, state->counters.value, SLUICE_WIRE_COUNTERS_MAX));
 }
@@ -188,7 +188,7 @@ void wire_view_text(const struct wire_state *state, const struct output *output)
 		state->elsewhere ? ", in another network namespace" : "");
 	fprintf(output->file,
 		"  flows  %u live, %u expired, of %u; used for %llus after a datagram\n",
-		state->fill.live, state->fill.expired, state->fill.size,
+		state->usage.live, state->usage.expired, state->usage.size,
 		meta->age_ns / 1000000000ULL);
 	if (meta->state != SLUICE_LOADED)
 		fprintf(output->file,
