@@ -61,8 +61,8 @@ static void check_taken(const struct config *config)
 	    (config->steer.flows < STEER_FLOWS_MIN || config->steer.flows > STEER_FLOWS_MAX ||
 	     !config->steer.idle_s || !config->steer_sweep_s))
 		abort();
-	if (config->has[SECTION_WIRE] &&
-	    (config->wire.ifaces.count > WIRE_NAMES_MAX || config->wire.servers > WIRE_SERVERS_MAX))
+	if (config->has[SECTION_WIRE] && (config->wire.ifaces.count > WIRE_NAMES_MAX ||
+					  config->wire.servers.count > WIRE_ADDRS_MAX))
 		abort();
 }
 

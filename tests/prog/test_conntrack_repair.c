@@ -107,7 +107,7 @@ static bool entry_is_there(int port, int zone)
 	return found;
 }
 
-static void entry_delete(const struct look *look, int port)
+static void entry_delete(const struct ct_snapshot *look, int port)
 {
 	assert_int_equal(conntrack_delete(nl, entry_at(&look->table, port, 0)), 0);
 }
@@ -122,7 +122,7 @@ static int socket_on(int port)
 	return fd;
 }
 
-static void look_now(struct look *look, size_t findings)
+static void look_now(struct ct_snapshot *look, size_t findings)
 {
 	struct err err;
 
@@ -132,7 +132,7 @@ static void look_now(struct look *look, size_t findings)
 }
 
 /* Repairs what the look has found, and compares the outcomes; findings are in order of ports. */
-static void repair(struct look *look, bool dry_run, const enum repair_outcome *wanted)
+static void repair(struct ct_snapshot *look, bool dry_run, const enum repair_outcome *wanted)
 {
 	enum repair_outcome outcome[OUTCOMES_MAX];
 	struct err err;
@@ -149,7 +149,7 @@ static void test_changes_underneath(void **state)
 {
 	static const enum repair_outcome wanted[] = { REPAIR_DELETED, REPAIR_VANISHED,
 						      REPAIR_CHANGED, REPAIR_CHANGED };
-	struct look look;
+	struct ct_snapshot look;
 	int port, fd;
 
 	for (port = 1001; port <= 1004; port++)
@@ -170,7 +170,7 @@ static void test_changes_underneath(void **state)
 static void test_dry_run(void **state)
 {
 	static const enum repair_outcome wanted[] = { REPAIR_DELETED, REPAIR_VANISHED };
-	struct look look;
+	struct ct_snapshot look;
 
 	entry_make(1001, 1001, 0);
 	entry_make(1002, 1002, 0);
@@ -183,7 +183,7 @@ static void test_dry_run(void **state)
 static void test_other_zone_stays(void **state)
 {
 	static const enum repair_outcome wanted[] = { REPAIR_DELETED };
-	struct look look;
+	struct ct_snapshot look;
 
 	entry_make(1001, 1001, 0);
 	entry_make(1001, 1001, 5);
@@ -222,7 +222,7 @@ static void test_delete_goes_by_id(void **state)
 /* More than one batch of them. */
 static void test_many(void **state)
 {
-	struct look look;
+	struct ct_snapshot look;
 	enum repair_outcome *outcome;
 	struct err err;
 	size_t i, count = 5000;

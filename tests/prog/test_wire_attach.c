@@ -291,10 +291,10 @@ static void test_except(void **state)
 
 	sh("ip addr add 10.7.0.1/24 dev br0 && ip addr add fd07::1/64 dev br0 nodad &&"
 	   " ip addr add 10.7.0.2/24 dev br0");
-	options.except[0] = addr_of("10.7.0.1");
-	options.except[1] = addr_of("fd07::1");
-	options.except[2] = addr_of("10.7.0.9"); /* not here yet */
-	options.excepts = 3;
+	options.except.addr[0] = addr_of("10.7.0.1");
+	options.except.addr[1] = addr_of("fd07::1");
+	options.except.addr[2] = addr_of("10.7.0.9"); /* not here yet */
+	options.except.count = 3;
 	assert_int_equal(load("br0"), 0);
 	assert_route("10.7.0.1", SLUICE_ROUTE_LOCAL, NULL);
 	assert_route("fd07::1", SLUICE_ROUTE_LOCAL, NULL);
@@ -350,7 +350,7 @@ static void test_services(void **state)
 /* What was read before somebody else wrote is not written any more. */
 static void test_stale_reading(void **state)
 {
-	const struct wire_except none = { .count = 0 };
+	const struct wire_addrs none = { .count = 0 };
 	struct wire_routes stale;
 	int fd;
 

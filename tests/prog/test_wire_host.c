@@ -344,11 +344,12 @@ static void flow_host_first(const struct shape *request)
 
 	assert_true(way >= 0);
 	flow = &set.flow[way];
-	flow->server = flow->asked;
-	flow->zone |= SLUICE_WIRE_HOST_FIRST;
+	flow->server = flow->requested;
+	flow->scope |= SLUICE_WIRE_HOST_FIRST;
 	hash = sluice_wire_hash(SEED, &flow->client, flow->client_port_be, flow->server_port_be,
-				flow->zone);
-	flow->seal = sluice_wire_seal(hash, &flow->asked, &flow->server, SLUICE_WIRE_HOST_FIRST);
+				flow->scope);
+	flow->seal = sluice_wire_seal(hash, &flow->requested, &flow->server,
+				      SLUICE_WIRE_HOST_FIRST);
 	assert_int_equal(bpf_map_update_elem(bpf_map__fd(host.skel->maps.sluice_w_flows), &index,
 					     &set, BPF_ANY),
 			 0);

@@ -117,7 +117,7 @@ static struct wire_cover cover(void)
 static struct wire_client client_by(__u32 ifindex)
 {
 	return (struct wire_client){ .addr = ip4("172.17.0.3"),
-				     .asked = ip4("172.16.13.13"),
+				     .requested = ip4("172.16.13.13"),
 				     .port_be = htons(4000),
 				     .server_port = 53,
 				     .netns = 1,
@@ -155,7 +155,7 @@ static void test_what_it_leaves_alone(void **state)
 	client.netns = 2;
 	assert_int_equal(wire_cover_of(&made, &client), WIRE_COVERS_NOT);
 	client = client_by(2);
-	client.asked = ip4("10.0.0.7");
+	client.requested = ip4("10.0.0.7");
 	assert_int_equal(wire_cover_of(&made, &client), WIRE_COVERS_NOT);
 	client = client_by(2);
 	client.addr = ip4("169.254.1.1");

@@ -108,11 +108,11 @@ static void test_every_key(void **state)
 	assert_int_equal(config.wire.table, 200);
 	assert_int_equal(config.wire.age_s, 8);
 	assert_string_equal(config.wire.gateways.name[0], "eth2");
-	assert_int_equal(config.wire.servers, 2);
+	assert_int_equal(config.wire.servers.count, 2);
 	inet_pton(AF_INET6, "::ffff:10.0.0.5", &addr);
-	assert_memory_equal(&config.wire.server[0], &addr, sizeof(addr));
+	assert_memory_equal(&config.wire.servers.addr[0], &addr, sizeof(addr));
 	inet_pton(AF_INET6, "fd00::5", &addr);
-	assert_memory_equal(&config.wire.server[1], &addr, sizeof(addr));
+	assert_memory_equal(&config.wire.servers.addr[1], &addr, sizeof(addr));
 	assert_int_equal(config.wire.attach_mode, SLUICE_WIRE_CLSACT);
 	assert_true(ports_contain(&config.steer.ports, 443));
 	assert_false(ports_contain(&config.steer.ports, 53));

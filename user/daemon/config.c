@@ -182,7 +182,7 @@ static const char *wire_problem(const struct config *config)
 	if (gateway && !servers)
 		return "[wire] gateway needs two or more addresses of the server; give them with"
 		       " 'server'";
-	if (gateway && config->wire.servers == 1)
+	if (gateway && config->wire.servers.count == 1)
 		return "[wire] server: one address is not enough; give every address that the"
 		       " server replies from";
 	if (!gateway && servers)

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * A route may name its source; that of another is asked from the kernel, by RTM_GETROUTE for an
- * address that the route leads to: its gateway, else one of its prefix.  Working it out from
+ * address that the route leads to: its gateway, else one of its prefix. Working it out from
  * addresses and scopes would be the kernel's own algorithm over again.
  *
  * Rules beside those that every host has (by mark, by interface) are not followed.

@@ -110,7 +110,7 @@ say "filters that leave no place for ours are named, and nothing is changed"
 want_blocked()
 {
 	want_status 5 "$SLUICE" --netns "$HOST" reply load --mode wire --follow docker0 --attach clsact
-	want_text "another tc filter has our place on egress: bpf $1"
+	want_text "tc filter slot already in use on egress: bpf $1"
 	want_text "tc filter show dev veth3 egress"
 	want_clean
 	want_equal "$(others ingress)" "$ingress" "filters of others on ingress"
