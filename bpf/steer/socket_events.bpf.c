@@ -39,7 +39,7 @@ static __always_inline bool is_followed(struct sock *sk)
 
 static __always_inline void tell(__u32 kind)
 {
-	struct sluice_follow_event event = { .at_ns = bpf_ktime_get_ns(), .kind = kind };
+	struct sluice_socket_event event = { .at_ns = bpf_ktime_get_ns(), .kind = kind };
 
 	if (bpf_ringbuf_output(&sluice_events, &event, sizeof(event), 0))
 		__sync_fetch_and_add(&lost, 1);
@@ -49,7 +49,7 @@ static __always_inline int on_bind(struct bpf_sock *ctx)
 {
 	if (ctx->protocol == IPPROTO_UDP && port_managed((__u16)ctx->src_port) &&
 	    is_followed((struct sock *)ctx))
-		tell(SLUICE_FOLLOW_BOUND);
+		tell(SLUICE_SOCKET_BOUND);
 	return 1;
 }
 
@@ -72,7 +72,7 @@ int sluice_release(struct bpf_sock *ctx)
 
 	if (ctx->protocol == IPPROTO_UDP && port_managed(BPF_CORE_READ(sk, __sk_common.skc_num)) &&
 	    is_followed(sk))
-		tell(SLUICE_FOLLOW_RELEASED);
+		tell(SLUICE_SOCKET_RELEASED);
 	return 1;
 }
 

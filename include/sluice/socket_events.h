@@ -10,15 +10,15 @@
 #include <linux/types.h>
 
 enum sluice_follow_kind {
-	SLUICE_FOLLOW_BOUND = 1,
-	SLUICE_FOLLOW_RELEASED,
+	SLUICE_SOCKET_BOUND = 1,
+	SLUICE_SOCKET_RELEASED,
 };
 
-struct sluice_follow_event {
+struct sluice_socket_event {
 	__u64 at_ns; /* CLOCK_MONOTONIC */
 	__u32 kind;  /* enum sluice_follow_kind */
 	__u32 reserved;
 };
-_Static_assert(sizeof(struct sluice_follow_event) == 16, "struct sluice_follow_event");
+_Static_assert(sizeof(struct sluice_socket_event) == 16, "struct sluice_socket_event");
 
 #endif

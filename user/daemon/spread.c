@@ -138,7 +138,7 @@ static void load(struct run_spread *spread)
 	}
 	spread->trouble[0] = '\0';
 	/* and stays so: what somebody else loads is not ours to follow */
-	spread->wanted.in_force = true;
+	spread->wanted.keep_programs = true;
 	if (result)
 		log_warning("steer: flows are no longer spread over CPUs: the file names no xdp");
 	say_loaded(spread);
@@ -154,7 +154,7 @@ void spread_section_apply(struct run_spread *spread, const struct spread_options
 	spread->wanted.ports = &spread->ports;
 	spread->wanted.bpffs = spread->bpffs;
 	spread->wanted.by_daemon = true;
-	spread->wanted.in_force = false;
+	spread->wanted.keep_programs = false;
 	spread->wanted.left_out = on_left_out;
 	spread->wanted.arg = spread;
 	load(spread);

@@ -111,7 +111,7 @@ static void on_idle(void *arg)
 
 static void say_lost(struct run_steer *steer)
 {
-	__u64 lost = steer_follow_lost(steer->follow), now = clock_now_us();
+	__u64 lost = socket_events_lost(steer->follow), now = clock_now_us();
 
 	if (lost == steer->lost || now < steer->lost_due_us)
 		return;

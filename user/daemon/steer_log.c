@@ -65,7 +65,7 @@ static bool trouble_is_new(struct steer_log *log, const struct steer_event *news
 	__u64 hash;
 
 	/* how many are left out, and which, is the namespace's to change as it likes */
-	if (news->event != STEER_GROUPS_LEFT_OUT)
+	if (news->type != STEER_GROUPS_LEFT_OUT)
 		steer_event_text(news, text, sizeof(text));
 	hash = hash_text(text, news->group->netns);
 	known = trouble_find(log, hash);
@@ -86,7 +86,7 @@ static void say(const struct steer_log *log, const struct steer_event *news, enu
 	char message[64], address[STEER_GROUP_TEXT_MAX];
 	struct log_line line;
 
-	snprintf(message, sizeof(message), "steer: %s", steer_event_name(news->event));
+	snprintf(message, sizeof(message), "steer: %s", steer_event_name(news->type));
 	log_begin(&line, level, message);
 	log_field(&line, "address", "%s", steer_group_text(news->group, address));
 	log_field(&line, "netns", "%u", news->group->netns);
@@ -95,14 +95,14 @@ static void say(const struct steer_log *log, const struct steer_event *news, enu
 		log_field(&line, "pid", "%u", news->slot->pid);
 	}
 	if (news->count)
-		log_field(&line, news->event == STEER_GROUPS_LEFT_OUT ? "groups" : "sockets", "%d",
+		log_field(&line, news->type == STEER_GROUPS_LEFT_OUT ? "groups" : "sockets", "%d",
 			  news->count);
-	if (news->event == STEER_GROUP_FOREIGN)
+	if (news->type == STEER_GROUP_FOREIGN)
 		log_field(&line, "program_id", "%u", news->prog_id);
 	if (news->why)
 		log_field(&line, "reason", "%s", news->why);
 	if (log->bound_ns &&
-	    (news->event == STEER_GROUP_ATTACHED || news->event == STEER_SOCKET_JOINED))
+	    (news->type == STEER_GROUP_ATTACHED || news->type == STEER_SOCKET_JOINED))
 		log_field(&line, "after_us", "%llu",
 			  (clock_now_ns(CLOCK_MONOTONIC) - log->bound_ns) / 1000);
 	log_end(&line);
@@ -112,7 +112,7 @@ void steer_log_event(const struct steer_event *news, void *arg)
 {
 	struct steer_log *log = arg;
 
-	switch (news->event) {
+	switch (news->type) {
 	case STEER_GROUP_FOUND:
 		return;
 	case STEER_GROUP_KEPT:
@@ -132,7 +132,7 @@ void steer_log_event(const struct steer_event *news, void *arg)
 	default:
 		break;
 	}
-	say(log, news, news->event == STEER_DRAIN_LAPSED ? LOG_LEVEL_WARNING : LOG_LEVEL_INFO);
+	say(log, news, news->type == STEER_DRAIN_LAPSED ? LOG_LEVEL_WARNING : LOG_LEVEL_INFO);
 }
 
 void steer_log_begin(struct steer_log *log, __u64 bound_ns)

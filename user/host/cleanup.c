@@ -42,7 +42,7 @@ static bool is_claimed(const char *bpffs, const char *name)
 
 static void on_steer_event(const struct steer_event *news, void *arg)
 {
-	*(int *)arg += news->event == STEER_GROUP_RELEASED;
+	*(int *)arg += news->type == STEER_GROUP_RELEASED;
 }
 
 /* What this version knows how to unload goes in the right order; what is left, by force. */

@@ -49,7 +49,7 @@ const char *steer_event_text(const struct steer_event *news, char *text, size_t 
 	steer_group_text(news->group, group);
 	if (news->slot)
 		socket_text(news, who, sizeof(who));
-	switch (news->event) {
+	switch (news->type) {
 	case STEER_GROUP_FOREIGN:
 		if (news->prog_id)
 			snprintf(text, size, "%s: left alone: %s has program %u of its own", group,
@@ -89,7 +89,7 @@ const char *steer_event_text(const struct steer_event *news, char *text, size_t 
 		break;
 	default:
 		snprintf(text, size, "%s: %s, %d socket%s, netns %u", group,
-			 steer_event_name(news->event) + sizeof("group"), news->count,
+			 steer_event_name(news->type) + sizeof("group"), news->count,
 			 news->count == 1 ? "" : "s", news->group->netns);
 	}
 	return text;
@@ -99,14 +99,14 @@ void steer_event_lapsed(const struct steer_event *news, void *arg)
 {
 	char text[512];
 
-	if (news->event == STEER_DRAIN_LAPSED)
+	if (news->type == STEER_DRAIN_LAPSED)
 		log_warning("%s", steer_event_text(news, text, sizeof(text)));
 }
 
 json_t *steer_event_json(const struct steer_event *news)
 {
 	char addr[ADDR_TEXT_MAX];
-	json_t *object = json_pack("{s:s, s:s, s:i, s:I}", "event", steer_event_name(news->event),
+	json_t *object = json_pack("{s:s, s:s, s:i, s:I}", "event", steer_event_name(news->type),
 				   "address", addr_format(&news->group->local, addr), "port",
 				   news->group->port, "netns", (json_int_t)news->group->netns);
 
@@ -118,9 +118,9 @@ json_t *steer_event_json(const struct steer_event *news)
 	}
 	if (news->count)
 		json_object_set_new(object,
-				    news->event == STEER_GROUPS_LEFT_OUT ? "groups" : "sockets",
+				    news->type == STEER_GROUPS_LEFT_OUT ? "groups" : "sockets",
 				    json_integer(news->count));
-	if (news->event == STEER_GROUP_FOREIGN)
+	if (news->type == STEER_GROUP_FOREIGN)
 		json_object_set_new(object, "program_id", json_integer(news->prog_id));
 	if (news->why)
 		json_object_set_new(object, "reason", output_name(news->why));

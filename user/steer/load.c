@@ -213,7 +213,7 @@ static void left_out_add(const struct steer_event *news, void *arg)
 {
 	struct left_out *left_out = arg;
 
-	if (news->event != STEER_GROUPS_LEFT_OUT)
+	if (news->type != STEER_GROUPS_LEFT_OUT)
 		return;
 	left_out->groups += news->count;
 	left_out->namespaces++;

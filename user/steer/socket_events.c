@@ -27,9 +27,9 @@ static int on_event(void *arg, void *data, size_t size)
 {
 	struct socket_events *follow = arg;
 	struct socket_event_batch *heard = &follow->heard;
-	const struct sluice_follow_event *event = data;
+	const struct sluice_socket_event *event = data;
 
-	if (event->kind == SLUICE_FOLLOW_RELEASED) {
+	if (event->kind == SLUICE_SOCKET_RELEASED) {
 		heard->released++;
 	} else {
 		heard->bound++;
@@ -134,7 +134,7 @@ int socket_events_read(struct socket_events *follow, struct socket_event_batch *
 	return result < 0 && result != -EAGAIN ? result : 0;
 }
 
-__u64 steer_follow_lost(const struct socket_events *follow)
+__u64 socket_events_lost(const struct socket_events *follow)
 {
 	return *(volatile __u64 *)&follow->skel->bss->lost;
 }

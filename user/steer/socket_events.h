@@ -32,6 +32,6 @@ int socket_events_fd(const struct socket_events *follow);
 /* Reads those there are; where they come too fast, some are left for later. 0 or -errno. */
 int socket_events_read(struct socket_events *follow, struct socket_event_batch *heard);
 /* Events since the start that found the ring buffer full. */
-__u64 steer_follow_lost(const struct socket_events *follow);
+__u64 socket_events_lost(const struct socket_events *follow);
 
 #endif

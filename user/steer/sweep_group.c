@@ -142,7 +142,7 @@ void sweep_consumers_forget(struct steer_sweep *sweep, const struct steer_group 
 	for (slot = 0; slot < SLUICE_STEER_SLOTS && sweep->setting.policy == SLUICE_STEER_CPU;
 	     slot++)
 		if (group->slots[slot].state != SLUICE_STEER_FREE)
-			consumers_forget(consumers_fd(sweep), group->slots[slot].cookie);
+			consumers_remove(consumers_fd(sweep), group->slots[slot].cookie);
 }
 
 void sweep_consumers_end(struct steer_sweep *sweep)
@@ -172,7 +172,7 @@ void sweep_sockets_leave(struct steer_sweep *sweep, struct steer_group *group,
 		sweep_tell_group(sweep, STEER_SOCKET_LEFT, group, at, 0,
 				 record ? "it has been connected to a peer" : NULL);
 		if (sweep->setting.policy == SLUICE_STEER_CPU)
-			consumers_forget(consumers_fd(sweep), at->cookie);
+			consumers_remove(consumers_fd(sweep), at->cookie);
 		steer_group_leave(group, slot);
 	}
 }

@@ -34,7 +34,7 @@ enum steer_event_type {
 };
 
 struct steer_event {
-	enum steer_event_type event;
+	enum steer_event_type type;
 	const char *name; /* of the group's folder; NULL: it has none */
 	const struct sluice_steer_group *group;
 	const struct sluice_steer_slot *slot; /* or NULL */

@@ -57,7 +57,7 @@ static __u64 seen(const struct sluice_steer_counters *sum)
 
 static bool takes_new(const struct steer_slot_view *slot)
 {
-	return slot->is.state == SLUICE_STEER_ACTIVE && !slot->look.closed;
+	return slot->record.state == SLUICE_STEER_ACTIVE && !slot->status.closed;
 }
 
 const char *steer_slot_state(const struct steer_slot_view *slot)
@@ -68,11 +68,12 @@ const char *steer_slot_state(const struct steer_slot_view *slot)
 		[SLUICE_STEER_DRAINED] = "drained",
 	};
 
-	if (slot->look.closed)
+	if (slot->status.closed)
 		return "closed";
 	if (slot->stalled)
 		return "stalled";
-	return slot->is.state < sizeof(names) / sizeof(*names) ? names[slot->is.state] : "?";
+	return slot->record.state < sizeof(names) / sizeof(*names) ? names[slot->record.state]
+								   : "?";
 }
 
 static int slots_fill(const struct steer_group *group, const struct steer_usage *fill,
@@ -93,10 +94,10 @@ static int slots_fill(const struct steer_group *group, const struct steer_usage 
 			continue;
 		view->count++;
 		*to = (struct steer_slot_view){ .slot = slot,
-						.is = group->slots[slot],
+						.record = group->slots[slot],
 						.stats = stats[slot],
 						.flows = fill->of_slot[slot] };
-		slot_status_read(group, slot, &to->look);
+		slot_status_read(group, slot, &to->status);
 	}
 	free(stats);
 	return result;
@@ -108,7 +109,7 @@ static int generations_count(const struct steer_group_view *view)
 
 	for (i = 0; i < view->count; i++) {
 		for (j = 0; j < i; j++)
-			if (view->slots[j].is.generation == view->slots[i].is.generation)
+			if (view->slots[j].record.generation == view->slots[i].record.generation)
 				break;
 		count += j == i;
 	}
@@ -219,7 +220,7 @@ static void netns_count(struct steer_view *view, struct steer_netns_view *netns)
 		if (group->info.loaded_ns == netns->since_ns)
 			first = &group->info;
 		if (!pid && group->count)
-			pid = group->slots[0].is.pid;
+			pid = group->slots[0].record.pid;
 	}
 	if (!first || !first->udp_before[SLUICE_STEER_UDP_KNOWN] ||
 	    udp_stats_read(netns->netns, pid, netns->udp))
@@ -269,9 +270,9 @@ static void sockets_look(struct steer_view *view)
 		struct steer_netns_view *netns = netns_find(view, group->info.netns);
 
 		for (j = 0; j < group->count; j++) {
-			struct slot_status *look = &group->slots[j].look;
+			struct slot_status *look = &group->slots[j].status;
 
-			slot_status_of_socket(sockets, &group->slots[j].is, look);
+			slot_status_of_socket(sockets, &group->slots[j].record, look);
 			if (look->closed)
 				continue;
 			netns->unmeasured += !look->measured;
@@ -296,7 +297,7 @@ static const struct steer_slot_view *slot_before(const struct steer_view *before
 
 	for (i = 0; before && i < before->count; i++)
 		for (j = 0; j < before->groups[i].count; j++)
-			if (before->groups[i].slots[j].is.cookie == cookie)
+			if (before->groups[i].slots[j].record.cookie == cookie)
 				return &before->groups[i].slots[j];
 	return NULL;
 }
@@ -319,11 +320,11 @@ static bool is_stalled(const struct slot_status *before, const struct slot_statu
 static void slot_compare(const struct steer_slot_view *before, double elapsed_s,
 			 struct steer_slot_view *slot)
 {
-	slot->stalled = is_stalled(&before->look, &slot->look);
+	slot->stalled = is_stalled(&before->status, &slot->status);
 	slot->datagrams_per_s = (double)(slot->stats.datagrams - before->stats.datagrams) /
 				elapsed_s;
-	if (slot->look.measured && before->look.measured)
-		slot->drops_per_s = (__u32)(slot->look.drops - before->look.drops) / elapsed_s;
+	if (slot->status.measured && before->status.measured)
+		slot->drops_per_s = (__u32)(slot->status.drops - before->status.drops) / elapsed_s;
 }
 
 static void group_figures(const struct steer_view *before, double elapsed_s,
@@ -335,7 +336,7 @@ static void group_figures(const struct steer_view *before, double elapsed_s,
 
 	for (i = 0; i < group->count; i++) {
 		struct steer_slot_view *slot = &group->slots[i];
-		const struct steer_slot_view *was = slot_before(before, slot->is.cookie);
+		const struct steer_slot_view *was = slot_before(before, slot->record.cookie);
 
 		if (was && elapsed_s > 0)
 			slot_compare(was, elapsed_s, slot);
@@ -356,7 +357,7 @@ bool steer_view_any_full(const struct steer_view *view)
 
 	for (i = 0; i < view->count; i++)
 		for (j = 0; j < view->groups[i].count; j++)
-			if (is_full(&view->groups[i].slots[j].look))
+			if (is_full(&view->groups[i].slots[j].status))
 				return true;
 	return false;
 }

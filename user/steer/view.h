@@ -16,9 +16,9 @@
 
 struct steer_slot_view {
 	int slot;
-	struct sluice_steer_slot is;
+	struct sluice_steer_slot record;
 	struct sluice_steer_stats stats;
-	struct slot_status look;
+	struct slot_status status;
 	__u32 flows; /* live and half-open */
 	bool stalled;
 	double datagrams_per_s, drops_per_s; /* 0 without a view before */

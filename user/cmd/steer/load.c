@@ -33,15 +33,15 @@ static void on_events(const struct steer_event *news, void *arg)
 	char text[512];
 
 	steer_event_text(news, text, sizeof(text));
-	if (news->event == STEER_GROUP_FOREIGN && !report->foreign++)
+	if (news->type == STEER_GROUP_FOREIGN && !report->foreign++)
 		snprintf(report->foreign_text, sizeof(report->foreign_text), "%s", text);
-	if (news->event == STEER_GROUP_FAILED || news->event == STEER_SOCKET_FAILED)
+	if (news->type == STEER_GROUP_FAILED || news->type == STEER_SOCKET_FAILED)
 		report->failed++;
-	if (news->event == STEER_GROUPS_LEFT_OUT)
+	if (news->type == STEER_GROUPS_LEFT_OUT)
 		report->left_out += news->count;
 	if (report->events)
 		json_array_append_new(report->events, steer_event_json(news));
-	else if (report->verbose || news->event != STEER_SOCKET_JOINED)
+	else if (report->verbose || news->type != STEER_SOCKET_JOINED)
 		fprintf(report->output->file, "  %s\n", text);
 }
 

@@ -48,10 +48,11 @@ static json_t *cpus_json(const struct slot_status *look)
 /* Under policy cpu: who reads, and whether he can't run elsewhere. */
 static json_t *consumer_json(const struct slot_status *look)
 {
-	if (look->reader.known == SLUICE_STEER_CPU_UNKNOWN)
+	if (look->consumer.known == SLUICE_STEER_CPU_UNKNOWN)
 		return json_null();
-	return json_pack("{s:I, s:i, s:b}", "thread", (json_int_t)look->reader.tid, "cpu",
-			 look->reader.cpu, "pinned", look->reader.known == SLUICE_STEER_CPU_PINNED);
+	return json_pack("{s:I, s:i, s:b}", "thread", (json_int_t)look->consumer.tid, "cpu",
+			 look->consumer.cpu, "pinned",
+			 look->consumer.known == SLUICE_STEER_CPU_PINNED);
 }
 
 static json_t *queue_json(const struct slot_status *look)
@@ -67,21 +68,22 @@ static json_t *slot_json(const struct steer_slot_view *slot, __u64 all, bool rat
 {
 	json_t *object = json_pack(
 		"{s:i, s:s, s:i, s:I, s:i, s:s, s:I, s:I, s:I, s:I, s:I}", "slot", slot->slot,
-		"process", slot->look.comm, "pid", slot->look.pid, "socket_cookie",
-		(json_int_t)slot->is.cookie, "generation", slot->is.generation, "state",
+		"process", slot->status.comm, "pid", slot->status.pid, "socket_cookie",
+		(json_int_t)slot->record.cookie, "generation", slot->record.generation, "state",
 		steer_slot_state(slot), "flows", (json_int_t)slot->flows, "flows_begun",
 		(json_int_t)slot->stats.flows, "flows_moved_here", (json_int_t)slot->stats.moved,
 		"datagrams", (json_int_t)slot->stats.datagrams, "bytes",
 		(json_int_t)slot->stats.bytes);
 
-	json_object_set_new(object, "cpus", cpus_json(&slot->look));
-	json_object_set_new(object, "consumer", consumer_json(&slot->look));
-	json_object_set_new(object, "joined_for_s", age_json(slot->is.joined_ns, CLOCK_BOOTTIME));
+	json_object_set_new(object, "cpus", cpus_json(&slot->status));
+	json_object_set_new(object, "consumer", consumer_json(&slot->status));
+	json_object_set_new(object, "joined_for_s",
+			    age_json(slot->record.joined_ns, CLOCK_BOOTTIME));
 	json_object_set_new(object, "share",
 			    json_real(all ? (double)slot->stats.datagrams / (double)all : 0));
-	json_object_set_new(object, "queue", queue_json(&slot->look));
+	json_object_set_new(object, "queue", queue_json(&slot->status));
 	json_object_set_new(object, "drops",
-			    slot->look.measured ? number(slot->look.drops) : json_null());
+			    slot->status.measured ? number(slot->status.drops) : json_null());
 	if (rates) {
 		json_object_set_new(object, "datagrams_per_s", json_real(slot->datagrams_per_s));
 		json_object_set_new(object, "drops_per_s", json_real(slot->drops_per_s));

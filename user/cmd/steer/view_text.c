@@ -65,9 +65,9 @@ static const char *cpus_text(const struct slot_status *look, char text[CELL_MAX]
 
 static const char *state_tone(const struct steer_slot_view *slot, const struct output *output)
 {
-	if (slot->look.closed || slot->stalled)
+	if (slot->status.closed || slot->stalled)
 		return output_tone(output, OUTPUT_BAD);
-	return slot->is.state == SLUICE_STEER_ACTIVE ? "" : output_tone(output, OUTPUT_WARNING);
+	return slot->record.state == SLUICE_STEER_ACTIVE ? "" : output_tone(output, OUTPUT_WARNING);
 }
 
 struct most {
@@ -107,16 +107,16 @@ static void slot_row(struct table *table, const struct steer_slot_view *slot,
 	char cpus[CELL_MAX], share[CELL_MAX], queue[16] = "-", drops[16] = "-", rate[64] = "";
 	const char *tone = state_tone(slot, output);
 
-	if (slot->look.measured) {
+	if (slot->status.measured) {
 		snprintf(queue, sizeof(queue), "%u%%",
-			 steer_queue_usage(slot->look.memory.used, slot->look.memory.room));
-		snprintf(drops, sizeof(drops), "%u", slot->look.drops);
+			 steer_queue_usage(slot->status.memory.used, slot->status.memory.room));
+		snprintf(drops, sizeof(drops), "%u", slot->status.drops);
 	}
 	if (rates)
 		snprintf(rate, sizeof(rate), "|%.0f|%.0f", slot->datagrams_per_s,
 			 slot->drops_per_s);
-	table_row(table, "%d|%s|%u|%s|%u|%s%s%s|%u|%llu|%s|%s|%s%s", slot->slot, slot->look.comm,
-		  slot->look.pid, cpus_text(&slot->look, cpus), slot->is.generation, tone,
+	table_row(table, "%d|%s|%u|%s|%u|%s%s%s|%u|%llu|%s|%s|%s%s", slot->slot, slot->status.comm,
+		  slot->status.pid, cpus_text(&slot->status, cpus), slot->record.generation, tone,
 		  steer_slot_state(slot), *tone ? output_plain(output) : "", slot->flows,
 		  slot->stats.datagrams,
 		  share_text(slot->stats.datagrams, most, locale_is_utf8(), share), queue, drops,

@@ -109,7 +109,7 @@ void consumers_detach(const char *bpffs)
 		pins_drop(pins_path(bpffs, STEER_OBJECT, pins[i], path));
 }
 
-bool consumers_take(int map_fd, __u64 cookie, struct sluice_consumer *consumer)
+bool consumers_read(int map_fd, __u64 cookie, struct sluice_consumer *consumer)
 {
 	const struct sluice_consumer nobody = { 0 };
 
@@ -127,7 +127,7 @@ bool consumers_take(int map_fd, __u64 cookie, struct sluice_consumer *consumer)
 	return true;
 }
 
-void consumers_forget(int map_fd, __u64 cookie)
+void consumers_remove(int map_fd, __u64 cookie)
 {
 	bpf_map_delete_elem(map_fd, &cookie);
 }

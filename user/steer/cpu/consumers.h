@@ -27,8 +27,8 @@ void consumers_detach(const char *bpffs);
  * Reads what has been noted of a socket since the last call, and enters the socket at the first.
  * False: nothing has.
  */
-bool consumers_take(int map_fd, __u64 cookie, struct sluice_consumer *consumer);
-void consumers_forget(int map_fd, __u64 cookie);
+bool consumers_read(int map_fd, __u64 cookie, struct sluice_consumer *consumer);
+void consumers_remove(int map_fd, __u64 cookie);
 
 /* The only CPU that the thread may run on; -ENOENT if there are several, -ESRCH if it is gone. */
 int consumers_thread_cpu(__u32 tid);

@@ -34,7 +34,7 @@ static struct sluice_steer_consumer consumer_find(const struct sluice_steer_slot
 	__u32 tid = 0;
 	int cpu;
 
-	if (consumers_fd >= 0 && consumers_take(consumers_fd, slot->cookie, &seen)) {
+	if (consumers_fd >= 0 && consumers_read(consumers_fd, slot->cookie, &seen)) {
 		/* Several threads that receive from one socket have no CPU in common. */
 		cpu = seen.tid && !seen.shared ? consumers_thread_cpu(seen.tid) : -ENOENT;
 		if (cpu >= 0)

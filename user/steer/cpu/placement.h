@@ -15,7 +15,7 @@
 #define STEER_CONSUMERS_MS 1000 /* long enough for any worker that has something to do */
 
 /*
- * Enters the readers of a group's slots: what consumers_take() gives (-1: nothing), else what the
+ * Enters the readers of a group's slots: what consumers_read() gives (-1: nothing), else what the
  * affinity tells.  Then has the slots take what arrives on these CPUs. 0 or -errno.
  */
 int steer_placement(const struct steer_group *group, int consumers_fd);

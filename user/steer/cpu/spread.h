@@ -22,9 +22,9 @@ struct spread_options {
 	__u32 ifcount;
 	__u16 cpus[SLUICE_SPREAD_CPUS];
 	__u32 cpu_count;
-	bool dry_run;	/* look for conflicts, run the verifier, change nothing */
-	bool by_daemon; /* do nothing unless the daemon was the last to load the plane */
-	bool in_force;	/* the programs that are on links have these ports and CPUs already */
+	bool dry_run;	    /* look for conflicts, run the verifier, change nothing */
+	bool by_daemon;	    /* do nothing unless the daemon was the last to load the plane */
+	bool keep_programs; /* the programs that are on links have these ports and CPUs already */
 	/*
 	 * Told of an interface that can't be had, which is left out then; NULL: it is an error.
 	 * `asked`: there is nothing to be seen that speaks against it, but the kernel refused.

@@ -195,7 +195,7 @@ static int link_attach(const struct spread_load *load, struct spread_link *at, s
 {
 	int error;
 
-	if (at->fd >= 0 && load->options->in_force)
+	if (at->fd >= 0 && load->options->keep_programs)
 		return 0;
 	if (at->fd >= 0) {
 		if (bpf_link_update(at->fd, prog_of(load, at->to.mode), NULL))
@@ -247,7 +247,7 @@ void spread_links_undo(const struct spread_load *load)
 		if (!at->was_there)
 			pins_drop(pins_path(load->options->bpffs, STEER_OBJECT,
 					    link_pin(&at->to, name), path));
-		else if (!load->options->in_force &&
+		else if (!load->options->keep_programs &&
 			 (at->old_prog_fd < 0 || bpf_link_update(at->fd, at->old_prog_fd, NULL)))
 			log_warning("%s keeps its new program", at->to.name);
 	}

@@ -37,8 +37,8 @@ void slot_status_read(const struct steer_group *group, int slot, struct slot_sta
 	if (group->info.policy != SLUICE_STEER_CPU)
 		return;
 	look_cpus(group, slot, look);
-	if (steer_group_consumer(group, slot, &look->reader))
-		look->reader = (struct sluice_steer_consumer){ 0 };
+	if (steer_group_consumer(group, slot, &look->consumer))
+		look->consumer = (struct sluice_steer_consumer){ 0 };
 }
 
 static bool process_is(const struct sluice_steer_slot *slot)

@@ -11,9 +11,9 @@
 
 struct slot_status {
 	bool closed; /* the kernel has taken the socket out; the slot is not yet given back */
-	__u64 cpus[SLUICE_STEER_CPUS / 64];  /* that its reader runs on, as policy cpu has it */
-	struct sluice_steer_consumer reader; /* under that policy */
-	bool held;			     /* somebody holds it: pid and comm are his of today */
+	__u64 cpus[SLUICE_STEER_CPUS / 64];    /* that its reader runs on, as policy cpu has it */
+	struct sluice_steer_consumer consumer; /* under that policy */
+	bool held; /* somebody holds it: pid and comm are his of today */
 	__u32 pid;
 	char comm[SLUICE_COMM_SIZE];
 	bool measured; /* what follows is known */
