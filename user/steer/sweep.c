@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "steer/sweep.h"
 
+#include "kernel/pins.h"
 #include "steer/cpu/consumers.h"
 #include "steer/group/slots.h"
 
@@ -216,7 +217,7 @@ static int group_release(struct steer_sweep *sweep, struct steer_group *group, s
 	steer_group_forget(group);
 	if (sweep->loader)
 		sweep_consumers_remove(sweep, group);
-	return steer_group_remove(sweep->dir, group->name, err);
+	return pins_remove(sweep->dir, group->name, err);
 }
 
 /* Releases groups whose sockets are all closed, or no longer on a managed port. */
