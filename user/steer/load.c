@@ -9,7 +9,6 @@
 
 #include <bpf/bpf.h>
 #include <errno.h>
-#include <sluice/reply.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
