@@ -161,7 +161,7 @@ static int refuse_below(const struct spread_link *at, struct err *err)
 			 err_set(err, EXIT_CONFLICT, EBUSY,
 				 "%s: %s, which is above it, has XDP program '%s' (id %u)",
 				 at->to.name, above->name, prog.name, prog.id),
-			 "spread on that one or on its ports, not both");
+			 "spread on the upper interface or on its ports, not both");
 	free(list);
 	return taken ? -EBUSY : 0;
 }
