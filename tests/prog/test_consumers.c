@@ -50,12 +50,12 @@ static void enter(int server)
 {
 	struct sluice_consumer consumer;
 
-	assert_false(consumers_take(map_fd, lab_cookie(server), &consumer));
+	assert_false(consumers_read(map_fd, lab_cookie(server), &consumer));
 }
 
 static bool take(int server, struct sluice_consumer *consumer)
 {
-	return consumers_take(map_fd, lab_cookie(server), consumer);
+	return consumers_read(map_fd, lab_cookie(server), consumer);
 }
 
 /* --- receiving */
@@ -82,7 +82,7 @@ static void want_noted(const char *server_addr, const char *asked)
 	ask(server, asked);
 	lab_receive(server);
 	assert_true(take(server, &consumer));
-	consumers_forget(map_fd, lab_cookie(server));
+	consumers_remove(map_fd, lab_cookie(server));
 	ask(server, asked);
 	lab_receive(server);
 	enter(server);

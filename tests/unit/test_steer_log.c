@@ -53,7 +53,7 @@ static void tell(enum steer_event_type event, __u32 pid, const char *why)
 	const struct sluice_steer_group group = { .port = 53, .netns = 7 };
 	const struct sluice_steer_slot slot = { .pid = pid, .comm = "named" };
 	const struct steer_event news = {
-		.event = event, .group = &group, .slot = &slot, .prog_id = 5, .why = why
+		.type = event, .group = &group, .slot = &slot, .prog_id = 5, .why = why
 	};
 
 	steer_log_event(&news, &steer_log);

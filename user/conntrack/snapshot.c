@@ -29,7 +29,7 @@ static int drop_refuted(struct ct_snapshot *snap, struct err *err)
 		else if (finding->missing == AUDIT_MISSING_ORIGINATOR)
 			sender = &entry->original;
 		result = sender ? inet_query_socket(diag, &sender->src, sender->src_port_be,
-						  &sender->dst, sender->dst_port_be)
+						    &sender->dst, sender->dst_port_be)
 				: 0;
 		if (!result)
 			audit->finding[kept++] = *finding;
