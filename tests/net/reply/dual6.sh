@@ -10,8 +10,8 @@
 
 topology_up
 serve "$HOST" dual6 "$PORT"
-want_mended "$CONTAINER" "$FAR6" "$PORT" "$NEAR6"
-want_mended "$CONTAINER" "$FAR4" "$PORT" "$NEAR4"
+want_fixed "$CONTAINER" "$FAR6" "$PORT" "$NEAR6"
+want_fixed "$CONTAINER" "$FAR4" "$PORT" "$NEAR4"
 
 say "both kinds of peers at once"
 reply_load

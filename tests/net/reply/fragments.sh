@@ -21,8 +21,8 @@ fragments()
 
 before=$(fragments)
 for size in 8192 60000; do
-	want_mended "$CONTAINER" "$FAR4" "$PORT" "$NEAR4" --size "$size"
-	want_mended "$CONTAINER" "$FAR6" "$PORT" "$NEAR6" --size "$size"
+	want_fixed "$CONTAINER" "$FAR4" "$PORT" "$NEAR4" --size "$size"
+	want_fixed "$CONTAINER" "$FAR6" "$PORT" "$NEAR6" --size "$size"
 done
 say "the answers did come in fragments"
 # two sizes, two families, three times three answers

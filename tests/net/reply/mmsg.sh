@@ -29,7 +29,7 @@ queued()
 
 topology_up
 serve "$HOST" mmsg4 "$PORT"
-want_mended "$CONTAINER" "$FAR4" "$PORT" "$NEAR4"
+want_fixed "$CONTAINER" "$FAR4" "$PORT" "$NEAR4"
 reply_load
 want_batch "$FAR4" "$PORT" "$SPAWNED"
 sluice reply unload
@@ -37,8 +37,8 @@ no_errors "$LOG"
 
 port=$((PORT + 1))
 serve "$HOST" mmsg6 "$port"
-want_mended "$CONTAINER" "$FAR6" "$port" "$NEAR6"
-want_mended "$CONTAINER" "$FAR4" "$port" "$NEAR4"
+want_fixed "$CONTAINER" "$FAR6" "$port" "$NEAR6"
+want_fixed "$CONTAINER" "$FAR4" "$port" "$NEAR4"
 reply_load
 want_batch "$FAR6" "$port" "$SPAWNED"
 no_errors "$LOG"

@@ -14,8 +14,8 @@ addr_add "$CONTAINER2" lo fd99::9/128
 ip -n "$CONTAINER" route add 10.9.9.9 via 172.17.0.4
 ip -n "$CONTAINER" route add fd99::9 via fd17::4
 serve "$CONTAINER2" dual6 "$PORT"
-want_mended "$CONTAINER" 10.9.9.9 "$PORT" 172.17.0.4
-want_mended "$CONTAINER" fd99::9 "$PORT" fd17::4
+want_fixed "$CONTAINER" 10.9.9.9 "$PORT" 172.17.0.4
+want_fixed "$CONTAINER" fd99::9 "$PORT" fd17::4
 no_errors "$LOG"
 
 say "servers on the same port in two namespaces, asked by the same client port"

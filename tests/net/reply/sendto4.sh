@@ -15,7 +15,7 @@ say "a connected client hears nothing at all from the wrong address"
 want_line "sent 2 right 0 wrong 0 refused 0 lost 2 corrupt 0" \
 	"$(ask "$CONTAINER" --to "$FAR4:$PORT" --count 2 --timeout-ms 150)"
 
-want_mended "$CONTAINER" "$FAR4" "$PORT" "$NEAR4"
+want_fixed "$CONTAINER" "$FAR4" "$PORT" "$NEAR4"
 
 say "the address of the route, and another client, are right either way"
 want_right "$CONTAINER" "$NEAR4" "$PORT"

@@ -13,6 +13,6 @@ wait_udp "$HOST" 7000
 spawn_in "$HOST" "$TEST_TMP/socat6" socat UDP6-RECVFROM:7001,fork EXEC:cat
 wait_udp "$HOST" 7001
 
-want_mended "$CONTAINER" "$FAR4" 7000 "$NEAR4" --timeout-ms 10000
-want_mended "$CONTAINER" "$FAR6" 7001 "$NEAR6" --timeout-ms 10000
-want_mended "$CONTAINER" "$FAR4" 7001 "$NEAR4" --timeout-ms 10000
+want_fixed "$CONTAINER" "$FAR4" 7000 "$NEAR4" --timeout-ms 10000
+want_fixed "$CONTAINER" "$FAR6" 7001 "$NEAR6" --timeout-ms 10000
+want_fixed "$CONTAINER" "$FAR4" 7001 "$NEAR4" --timeout-ms 10000

@@ -11,10 +11,10 @@
 topology_up
 serve "$HOST" sendto6 "$PORT"
 log6=$LOG
-want_mended "$CONTAINER" "$FAR6" "$PORT" "$NEAR6"
+want_fixed "$CONTAINER" "$FAR6" "$PORT" "$NEAR6"
 
 serve "$HOST" sendto4 "$PORT"
-want_mended "$CONTAINER" "$FAR4" "$PORT" "$NEAR4"
+want_fixed "$CONTAINER" "$FAR4" "$PORT" "$NEAR4"
 reply_load
 want_right "$CONTAINER" "$FAR6" "$PORT" --from "[fd17::3]:4000"
 want_right "$CONTAINER" "$FAR4" "$PORT" --from "172.17.0.3:4000"

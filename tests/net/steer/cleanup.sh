@@ -49,7 +49,7 @@ say "nothing to do"
 want_equal "$(json "d['removed_pins']" sluice -j cleanup)" 0
 
 say "all pins removed by hand"
-: >"$TEST_TMP/ours"
+: >"$TEST_TMP/own_programs"
 steer_load
 rm -r "$PINS"
 want_stays "without pins"
@@ -58,7 +58,7 @@ want_equal "$(cleaned)" "(False, True)"
 want_gone
 
 say "some pins removed by hand"
-: >"$TEST_TMP/ours"
+: >"$TEST_TMP/own_programs"
 steer_load
 rm "$PINS"/steer/*/sluice_sockets "$PINS"/steer/sluice_steering
 want_stays "with half of its pins"
@@ -66,7 +66,7 @@ want_equal "$(json "d['groups_given_back'] > 0" sluice -j cleanup)" True
 want_gone
 
 say "of another version"
-: >"$TEST_TMP/ours"
+: >"$TEST_TMP/own_programs"
 steer_load
 group=$(echo "$PINS"/steer/*/sluice_group)
 python3 - "$group" <<'PYTHON'
@@ -88,7 +88,7 @@ want_equal "$(cleaned)" "(True, True)"
 want_gone
 
 say "without the permission to take sockets"
-: >"$TEST_TMP/ours"
+: >"$TEST_TMP/own_programs"
 steer_load
 want_status 4 setpriv --bounding-set=-sys_ptrace --inh-caps=-sys_ptrace "$SLUICE" cleanup
 want_text CAP_SYS_PTRACE
@@ -98,14 +98,14 @@ want_equal "$(cleaned)" "(True, True)"
 want_gone
 
 say "of another folder: left alone, and named"
-: >"$TEST_TMP/ours"
+: >"$TEST_TMP/own_programs"
 sluice --netns "$HOST" --bpffs "$OTHER" steer load --port "$PORT"
-json "d['groups'][0]['program_id']" sluice --bpffs "$OTHER" -j steer show >"$TEST_TMP/ours"
+json "d['groups'][0]['program_id']" sluice --bpffs "$OTHER" -j steer show >"$TEST_TMP/own_programs"
 want_equal "$(json "d['removed_pins']" sluice -j cleanup)" 0
 want_stays "from another folder"
 want_status 5 "$SLUICE" -j cleanup --verify
 want_equal "$(json "[o['name'] for o in d['left'] if (o['kind'], o['id']) == \
-	('steered group', $(cat "$TEST_TMP/ours"))]" grep -m1 '^{' <<<"$OUTPUT")" \
+	('steered group', $(cat "$TEST_TMP/own_programs"))]" grep -m1 '^{' <<<"$OUTPUT")" \
 	"['0.0.0.0:$PORT']"
 sluice --bpffs "$OTHER" cleanup
 want_gone

@@ -15,7 +15,7 @@ COUNT=40
 # has_no_flows PID: does nobody have its last answer from there?
 has_no_flows()
 {
-	look
+	refresh_results
 	[ "$(of_process flows "$1")" = 0 ]
 }
 
@@ -57,7 +57,7 @@ workers "$HOST" --port "$PORT" --workers 2
 NEW=$SERVER_PID
 sluice --netns "$HOST" steer load --port "$PORT"
 flows "$HOST" --to "127.0.0.1:$PORT" --flows "$COUNT"
-look
+refresh_results
 want_at_least 1 "$(of_process flows "$DEAD")" "flows of the worker that will die"
 kept=$(of_process flows "$ALIVE")
 want_at_least 1 "$kept" "flows of the other one"
@@ -104,7 +104,7 @@ status=0
 wait "$DRAIN_PID" || status=$?
 want_equal "$status" 5 "exit code: $(cat "$TEST_TMP/drain.$ALIVE")"
 flows_go_on "$COUNT"
-look
+refresh_results
 want_equal "$(of_process flows "$ALIVE")" "$COUNT" "flows of the one that is left"
 flows_end
 stop "$LATER"

@@ -34,7 +34,7 @@ for where in "127.0.0.1:$PORT 127.1.0.1" "[::1]:$PORT fd77::1"; do
 	say "$to: loaded"
 	sluice --netns "$HOST" steer load --port "$PORT" --policy source
 	ask_all "$to" "$from"
-	look
+	refresh_results
 	want_equal "$(result split)" 0 "addresses whose ports are spread"
 	want_at_least 2 "$(result workers)" "workers that have some"
 	workers "$HOST" --port "$PORT" --bind ::

@@ -83,7 +83,7 @@ want_status 0 sluice --netns "$HOST" steer load --port "$PORT"
 want_text "new flows go to a new generation"
 first_log=$FLOWS_LOG first=$CLIENT_PID
 flows "$HOST" --to "127.0.0.1:$PORT" --flows "$COUNT"
-want_equal "$(look && of_process flows "$CURRENT")" "$COUNT" "new flows at the new server"
+want_equal "$(refresh_results && of_process flows "$CURRENT")" "$COUNT" "new flows at the new server"
 flows_end
 FLOWS_LOG=$first_log CLIENT_PID=$first
 flows_go_on $((2 * COUNT))

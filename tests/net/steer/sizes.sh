@@ -65,7 +65,7 @@ say "the same again: nothing is lost from the table"
 want_status 0 sluice --netns "$HOST" steer load --port "$PORT" --flows 4096
 flows_go_on 400
 want_equal "$(steer_counter started)" 400 "flows that began"
-look_settled
+settle_results
 want_equal "$(result moved)" 0 "flows moved"
 say "with another worker there, a table that starts empty sends some of them to it"
 workers "$HOST" --port "$PORT"

@@ -28,14 +28,14 @@ add_worker()
 # lost_so_far: without what is on its way
 lost_so_far()
 {
-	look_settled
+	settle_results
 	result lost
 }
 
 # kill_victim: its flows, and what was lost with its queue, are in VICTIM_FLOWS and LOST
 kill_victim()
 {
-	look
+	refresh_results
 	VICTIM_FLOWS=$(of_process flows "$VICTIM")
 	want_at_least $((COUNT / 20)) "$VICTIM_FLOWS" "flows of the worker to be killed"
 	kill -KILL "$VICTIM"
