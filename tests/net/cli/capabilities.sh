@@ -63,18 +63,18 @@ sluice cleanup
 want_clean
 
 say "a user without capabilities"
-nobody()
+unprivileged()
 {
 	setpriv --reuid 65534 --regid 65534 --clear-groups "$@"
 }
-want_status 4 nobody "$SLUICE" reply load --mode socket --cgroup "$TEST_CGROUP"
+want_status 4 unprivileged "$SLUICE" reply load --mode socket --cgroup "$TEST_CGROUP"
 want_text CAP_
 want_clean
 reply_load
 before=$(bpftool cgroup show "$TEST_CGROUP")
 for words in "reply unload" "cleanup" "reply show" "reply flows" "status" "reply load --mode socket"; do
 	# shellcheck disable=SC2086 # a list of words
-	want_status 4 nobody "$SLUICE" $words
+	want_status 4 unprivileged "$SLUICE" $words
 	want_text CAP_
 done
 want_equal "$(bpftool cgroup show "$TEST_CGROUP")" "$before" "what is attached"

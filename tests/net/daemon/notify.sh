@@ -82,7 +82,7 @@ done
 
 say "the watchdog of another process, and a socket without a listener"
 configure '[reply]' 'mode = socket'
-export WATCHDOG_PID=1 WATCHDOG_USEC=1000 NOTIFY_SOCKET=$TEST_TMP/nobody
+export WATCHDOG_PID=1 WATCHDOG_USEC=1000 NOTIFY_SOCKET=$TEST_TMP/unbound
 daemon_start
 want_logged "service manager"
 daemon_stop

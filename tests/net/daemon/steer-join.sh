@@ -67,7 +67,7 @@ want_logged "process=udp-worker pid=$SERVER_PID after_us=" 16
 servers+=("$SERVER_PID")
 
 say "of another user, who may not share the port with this one"
-spawn_in "$HOST" "$TEST_TMP/nobody" setpriv --reuid 65534 --regid 65534 --clear-groups \
+spawn_in "$HOST" "$TEST_TMP/other_user" setpriv --reuid 65534 --regid 65534 --clear-groups \
 	"$SERVER" --kind sendto4 --port 5303 --reuseport
 want_logged "process=udp-server pid=$SPAWNED after_us="
 want_logged 'msg="steer: group-attached" address=0.0.0.0:5303'

@@ -262,8 +262,8 @@ want_verified()
 		import sys
 
 		status, report = int(sys.argv[1]), json.loads(sys.argv[2])
-		ours = set(map(int, open(sys.argv[3]).read().split()))
-		left = [o for o in report["left"] if o["kind"] == "program" and o["id"] in ours]
+		own = set(map(int, open(sys.argv[3]).read().split()))
+		left = [o for o in report["left"] if o["kind"] == "program" and o["id"] in own]
 		if left:
 		    sys.exit(f"still in the kernel: {left}")
 		if status != (5 if report["left"] else 0):

@@ -7,7 +7,7 @@
 #   container ── docker0 172.17.0.1, fd17::1 [host: servers] eth0 172.16.13.13, fd16::13
 . "$(dirname "$0")/../lib/lib.sh"
 
-# The server is stopped while the requests come in, so that it finds a batch.
+# want_batch: stops the server while the requests arrive, so that it receives a batch
 want_batch()
 {
 	local addr=$1 port=$2 server=$3 client output=$TEST_TMP/batch
@@ -20,7 +20,8 @@ want_batch()
 	want_line "sent 40 right 40 wrong 0 refused 0 lost 0 corrupt 0" "$(cat "$output")"
 }
 
-# queued PORT COUNT: COUNT sockets of CONTAINER have sent; the server's queue holds their requests
+# queued PORT COUNT: COUNT sockets of CONTAINER have sent, and the server's queue holds their
+# requests
 queued()
 {
 	[ "$(in_ns "$CONTAINER" cat /proc/net/udp /proc/net/udp6 |
