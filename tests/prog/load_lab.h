@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Loading reply, with everything in the way that can be.  The functions of user/reply are called in
- * this process, so that a test can stand between their steps: through a bpffs of its own, which
- * holds all of their state, and two cgroups.  What "nothing has changed" means is a text that lists
- * everything there is, to be compared as a whole.
+ * The lab for loads of reply under every obstacle. The tests call the functions of user/reply in
+ * this process and act between their steps. A private bpffs holds all state, beside two cgroups.
+ * Tests compare a text of the complete state, so "nothing has changed" means an equal text.
  */
 #ifndef SLUICE_TESTS_PROG_LOAD_LAB_H
 #define SLUICE_TESTS_PROG_LOAD_LAB_H
@@ -58,7 +57,7 @@ static inline void load(enum sluice_reply_mode mode, enum load_outcome outcome)
 	load_with(&with, outcome);
 }
 
-/* It fails, with this code; the error says `what`, and its mend names a way out. */
+/* The load fails with this code; err.what contains @what, and err.hint is set. */
 static inline void refused(const struct reply_options *options, enum exit_code code, int error,
 			   const char *what)
 {
@@ -66,7 +65,7 @@ static inline void refused(const struct reply_options *options, enum exit_code c
 	assert_int_equal(reply_load(options, &result, &err), -error);
 	assert_int_equal(err.code, code);
 	if (!strstr(err.what, what))
-		fail_msg("'%s' does not say '%s'", err.what, what);
+		fail_msg("'%s' does not contain '%s'", err.what, what);
 	assert_true(err.hint[0]);
 }
 
@@ -92,7 +91,7 @@ static inline void meta_change(void (*change)(struct sluice_reply_meta *meta))
 	close(fd);
 }
 
-/* --- everything there is, as text */
+/* --- the complete state, as text */
 
 static const __u32 types[] = { BPF_CGROUP_INET_INGRESS, BPF_CGROUP_INET_EGRESS,
 			       BPF_CGROUP_UDP4_SENDMSG, BPF_CGROUP_UDP6_SENDMSG };
@@ -108,7 +107,7 @@ __attribute__((format(printf, 2, 3))) static inline void say(char *text, const c
 	va_end(args);
 }
 
-/* Effective programs, those of the runner's cgroup and its ancestors included. */
+/* Appends the effective programs, including those of the runner's cgroup and its ancestors. */
 static inline void say_programs(char *text, const char *path)
 {
 	struct hook_prog progs[HOOK_PROGS_MAX];
@@ -124,7 +123,7 @@ static inline void say_programs(char *text, const char *path)
 	}
 }
 
-/* The first words of any object's info are its type and its id. */
+/* Relies on each kind of object info beginning with the type and the id. */
 static inline void say_pin(char *text, const char *name)
 {
 	union {
@@ -213,7 +212,7 @@ static inline void assert_unchanged(const char *before)
 	assert_string_equal(inventory(now), before);
 }
 
-/* Ours among the programs that run on a hook. */
+/* Counts sluice's programs on a hook. */
 static inline int ours_on(const char *path, __u32 type, const char *name)
 {
 	struct hook_prog progs[HOOK_PROGS_MAX];
@@ -233,9 +232,9 @@ static inline void assert_socket_mode_on(const char *path, int wanted)
 	assert_int_equal(ours_on(path, BPF_CGROUP_INET_EGRESS, "sluice_audit"), 0);
 }
 
-/* --- programs of others */
+/* --- programs of other owners */
 
-/* Lets everything pass. With flags 0 it allows no other beside it. */
+/* Attaches a program that lets everything pass; with flags 0 it is exclusive. */
 static inline int foreign(const char *path, __u32 type, const char *name, __u32 flags)
 {
 	LIBBPF_OPTS(bpf_prog_load_opts, opts, .expected_attach_type = type);
@@ -268,7 +267,7 @@ static inline void foreign_gone(const char *path, __u32 type, int prog)
 
 struct talk {
 	int server;
-	int clients[SLUICE_FLOW_WAYS]; /* no more than there is room for in any one set */
+	int clients[SLUICE_FLOW_WAYS]; /* few enough to fit in a single set */
 };
 
 static inline void talk_open(struct talk *talk)
@@ -287,7 +286,7 @@ static inline const char *asked_at(size_t client)
 	return addrs[client % COUNT(addrs)];
 }
 
-/* Every client asks at an address of its own. */
+/* Sends a request from every client to an address of its own. */
 static inline void talk_ask(const struct talk *talk)
 {
 	size_t i;
@@ -298,7 +297,7 @@ static inline void talk_ask(const struct talk *talk)
 	}
 }
 
-/* Every client is answered, without having asked again. */
+/* Answers every client, without new requests. */
 static inline void talk_answer(const struct talk *talk, bool fixed)
 {
 	size_t i;
@@ -326,7 +325,7 @@ static inline int by_line(const void *a, const void *b)
 	return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
-/* The flows, in an order that does not depend on the table. */
+/* Appends the flows, sorted, so that the order does not depend on the table. */
 static inline const char *flows_now(char text[TEXT_MAX], struct flow_table_usage *fill)
 {
 	char list[TEXT_MAX] = "", *lines[256], *rest = list, *line;
@@ -378,7 +377,7 @@ static inline int tear_down(void **unused)
 	return 0;
 }
 
-/* A bpffs that nobody else sees, and that goes with this process whatever it leaves there. */
+/* Mounts a private bpffs, which is freed with this process whatever is left in it. */
 static inline int own_bpffs(void **unused)
 {
 	assert_return_code(unshare(CLONE_NEWNS), errno);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* What a load of reply does, and what becomes of its flow table. */
+/* The effects of a load of reply, on its programs and on its flow table. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -11,7 +11,7 @@
 
 #include "load_lab.h"
 
-/* --- what a load does */
+/* --- the effects of a load */
 
 static void test_load(void **unused)
 {
@@ -39,7 +39,7 @@ static void test_load(void **unused)
 	assert_int_equal(state.hook_count, 3);
 }
 
-/* Other settings, in place: the same links and maps go on with new programs. */
+/* Changes settings in place: the same links and maps get new programs. */
 static void test_update(void **unused)
 {
 	struct reply_options with = options(SLUICE_REPLY_SOCKET);
@@ -63,7 +63,7 @@ static void test_update(void **unused)
 	assert_socket_mode_on(cgroup, 1);
 }
 
-/* From one mode to the other and back: only the hooks of the mode are there. */
+/* Changes the mode and returns: exactly the hooks of the mode are attached. */
 static void test_mode(void **unused)
 {
 	load(SLUICE_REPLY_SOCKET, LOAD_FRESH);
@@ -132,7 +132,7 @@ static __u32 table_id(void)
 	return info.id;
 }
 
-/* The kernel frees a map some time after its last program is gone. */
+/* The kernel frees a map some time after its last program. */
 static void assert_freed(__u32 map_id)
 {
 	const struct timespec pause = { .tv_nsec = 10000000 };
@@ -151,8 +151,8 @@ static void assert_freed(__u32 map_id)
 }
 
 /*
- * Grown and shrunk: the new table is empty.  What was asked before is left to the kernel, what is
- * asked then is fixed at once, and nothing of the old table stays.
+ * Grows and shrinks the table: the new table is empty. Earlier requests are left to the kernel, new
+ * requests are fixed at once, and no flow of the old table stays.
  */
 static void test_table_size(void **unused)
 {
@@ -186,7 +186,7 @@ static void test_table_size(void **unused)
 	talk_close(&talk);
 }
 
-/* As many sets as before, and other settings: every flow is there, and serves. */
+/* Loads with an equal number of sets and other settings: every flow is kept and works. */
 static void test_table_kept(void **unused)
 {
 	struct reply_options with = options(SLUICE_REPLY_SOCKET);
@@ -209,7 +209,7 @@ static void test_table_kept(void **unused)
 	talk_close(&talk);
 }
 
-/* Sets the time back at which every flow in the table was heard. */
+/* Sets back the time of the last request of every flow in the table. */
 static void make_older(__u32 time)
 {
 	int fd = pins_get(DIR_OURS, "reply", "sluice_flows");
@@ -226,7 +226,7 @@ static void make_older(__u32 time)
 	close(fd);
 }
 
-/* What has expired is told apart. */
+/* Counts expired flows separately. */
 static void test_table_expired(void **unused)
 {
 	struct reply_options with = options(SLUICE_REPLY_SOCKET);
@@ -243,7 +243,7 @@ static void test_table_expired(void **unused)
 	talk_close(&talk);
 }
 
-/* The table's new pin can't be made: then the old table, its flows and its programs go on. */
+/* Fails to pin the new table: the old table, its flows and its programs stay. */
 static void test_table_pin_fails(void **unused)
 {
 	struct reply_options with = options(SLUICE_REPLY_SOCKET);
@@ -272,7 +272,7 @@ static void test_table_pin_fails(void **unused)
 	talk_close(&talk);
 }
 
-/* A load that fails once the new table is pinned: the old one, and its flows, are kept. */
+/* Fails after the new table is pinned: the old table and its flows stay. */
 static void test_table_undone(void **unused)
 {
 	struct reply_options with = options(SLUICE_REPLY_SOCKET);
@@ -301,7 +301,7 @@ static void test_table_undone(void **unused)
 	talk_close(&talk);
 }
 
-/* What a loader that died has staged goes with the next load, which has no use for it. */
+/* The next load removes the stage of a dead loader, which it does not need. */
 static void test_table_staged(void **unused)
 {
 	struct reply_options with = options(SLUICE_REPLY_SOCKET);

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Dumps of a table that changes while it is read, in a network namespace of its own: whoever takes
- * the messages adds an address after the first, so that the kernel marks the rest as interrupted.
+ * Dumps of a table that changes meanwhile, in a private network namespace: the receiver adds an
+ * address after the first message, so that the kernel marks the rest as interrupted.
  *
- * And news: those that had no room, and those that somebody else than the kernel sends.
+ * And events: those that the kernel has dropped, and forged ones that another process sends.
  */
 #include "base/nl.h"
 #include "base/rtnl_events.h"
@@ -24,7 +24,7 @@
 
 #include <cmocka.h>
 
-/* So many that a dump takes several messages of 32 KiB; the kernel is always one ahead. */
+/* So many that a dump takes several messages of 32 KiB; the kernel is always one message ahead. */
 #define ADDRESSES 3000
 
 static struct nl *nl;
@@ -67,7 +67,7 @@ static int teardown(void **state)
 struct reading {
 	size_t count;
 	int tries;
-	int changes; /* tries in which the table is changed */
+	int changes; /* tries during which the table changes */
 };
 
 static void request(struct nlmsghdr *nlh, void *into)
@@ -121,7 +121,7 @@ static void test_changed_every_time(void **state)
 	assert_true(reading.tries > 3 && reading.tries < 1000);
 }
 
-/* NLM_F_EXCL, with which the addresses are made, is one of the bits of NLM_F_DUMP. */
+/* Ignores NLM_F_EXCL, a flag of the new addresses that is also one of the bits of NLM_F_DUMP. */
 static void test_made_already(void **state)
 {
 	next_address--;
@@ -143,7 +143,7 @@ static void test_refused_by_the_taker(void **state)
 	assert_int_equal(reading.tries, 1);
 }
 
-/* --- news */
+/* --- events */
 
 struct heard {
 	int links, addresses, routes, lost;
@@ -198,7 +198,7 @@ static void test_news(void **state)
 	rtnl_close(rtnl);
 }
 
-/* What is lost is told once, behind what is not, also when that takes more than one reading. */
+/* Reports a loss once, after all received events, even if that takes more than one read. */
 static void test_news_lost(void **state)
 {
 	const int room = 1 << 20;
@@ -223,7 +223,7 @@ static void test_news_lost(void **state)
 	rtnl_close(rtnl);
 }
 
-/* A process with CAP_NET_ADMIN can send to anybody's socket. */
+/* A process with CAP_NET_ADMIN can send to any netlink socket. */
 static void test_news_of_others(void **state)
 {
 	struct {

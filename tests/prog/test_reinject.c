@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * What waits in a socket's queue is sent anew: to whom it was meant for and nobody else, once, and
- * in a time that has an end, be it that it comes back into the same queue.
+ * Reinjects the datagrams in a socket's queue: each is sent once and only to its destination,
+ * within a bounded time, even if it returns to the same queue.
  *
  *	client 192.0.2.1 ── lo ── group of sockets on port 5300
  */
@@ -82,7 +82,7 @@ static int option(int fd, int level, int name)
 	return value;
 }
 
-/* The one that waits stays in the group, but the other is preferred: it is bound to the address. */
+/* The first socket stays in the group, but the kernel prefers the one bound to the address. */
 static void test_moves(void **state)
 {
 	struct reinjected reinjected = { 0 };
@@ -99,7 +99,7 @@ static void test_moves(void **state)
 	assert_int_equal(option(server, SOL_IP, IP_PKTINFO), 0);
 }
 
-/* Nobody else is there: without an end it would go round for ever. */
+/* Without another socket, datagrams return to the same queue and must not loop forever. */
 static void test_comes_back(void **state)
 {
 	struct reinjected reinjected = { 0 };
@@ -110,7 +110,7 @@ static void test_comes_back(void **state)
 	assert_int_equal(heard(server), COUNT);
 }
 
-/* All members have had a copy of their own. */
+/* Does not reinject multicast: all members have received a copy. */
 static void test_multicast_is_not_sent_again(void **state)
 {
 	struct ip_mreqn member = { .imr_multiaddr.s_addr = inet_addr(GROUP),
@@ -133,7 +133,7 @@ static void test_multicast_is_not_sent_again(void **state)
 	assert_int_equal(heard(server), 0);
 }
 
-/* An answer of the server's had met a closed port: IP_RECVERR tells it first. */
+/* An answer of the server had hit a closed port: IP_RECVERR reports that before the datagrams. */
 static void test_pending_error(void **state)
 {
 	struct reinjected reinjected = { 0 };

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * The steering program on real sockets of one reuseport group: whom it chooses, what it remembers,
- * and that each way through it is counted, and only it.  (The kernel has no test run for this type
- * of program.)
+ * The steering program on real sockets of one reuseport group: which socket it selects, which flows
+ * it stores, and that exactly one counter counts each path. (The kernel has no test run for this
+ * program type.)
  *
- * All of it twice, with the program that reads by helpers and with that for newer kernels.
+ * Each test runs twice: with the program that uses helpers, and with that for newer kernels.
  *
- * Maps are filled by the test, without the loader, so that it can make any state of them.
+ * The test fills the maps without the loader, so that it can make any state.
  *
  *	peers 192.0.2.1:* ── lo ── group of WORKERS sockets on port 5300
  */
@@ -47,7 +47,7 @@ static struct sluice_steer_counters seen;
 
 struct settings {
 	enum sluice_steer_policy policy; /* 0: flow */
-	__u32 sets;			 /* 0: so many that none is full */
+	__u32 sets;			 /* 0: enough that none is full */
 };
 
 /* --- maps */
@@ -75,7 +75,7 @@ static void slot_write(__u32 index, struct sluice_steer_slot slot)
 	map_write(skel->maps.sluice_slots, index, &slot);
 }
 
-/* New flows go to these slots. */
+/* Selects these slots for new flows. */
 static void choose(int count, const __u16 *slots)
 {
 	struct sluice_steer_choice choice = { .count = (__u32)count };
@@ -110,7 +110,7 @@ static void count_all(struct sluice_steer_counters *sum)
 	free(each);
 }
 
-/* Since the last call these have been counted, and nothing else: (counter, count)*, -1. */
+/* Checks that exactly this was counted since the last call: (counter, count)*, -1. */
 static void assert_counted(int counter, ...)
 {
 	__u64 wanted[SLUICE_STEER_COUNTERS_MAX] = { 0 };
@@ -158,7 +158,7 @@ static __u64 kernel_address(__u64 cookie)
 	return address;
 }
 
-/* One more worker, in the next slot; nothing chooses it yet. */
+/* Adds one more worker in the next slot, which no flow selects yet. */
 static void worker_add(const char *addr)
 {
 	int fd = worker_open(addr);
@@ -223,7 +223,7 @@ static void load(const struct settings *settings)
 	load_at(settings, "0.0.0.0");
 }
 
-/* As if nobody had been heard for longer than the idle time. */
+/* Ages all flows beyond the idle time. */
 static void flows_age(void)
 {
 	struct sluice_steer_set set;
@@ -247,14 +247,14 @@ static int peer_open(void)
 	return peers[i];
 }
 
-/* The worker that gets a datagram, which it takes; NOBODY if none does. */
+/* Returns the worker that has received a datagram, or NO_WORKER. */
 static int worker_heard(void)
 {
 	struct pollfd waiting[WORKERS + 1];
 	char byte;
 	int i;
 
-	/* poll(2) passes by those that are closed, which are negative */
+	/* poll(2) ignores closed sockets, which are negative */
 	for (i = 0; i < worker_count; i++)
 		waiting[i] = (struct pollfd){ .fd = workers[i], .events = POLLIN };
 	assert_return_code(poll(waiting, (nfds_t)worker_count, LAB_WAIT_S * 1000), errno);
@@ -264,7 +264,7 @@ static int worker_heard(void)
 	return NOBODY;
 }
 
-/* A datagram of the peer: who gets it? */
+/* Sends a datagram from the peer and returns the worker that receives it. */
 static int ask(int peer, const char *addr)
 {
 	lab_ask(peer, addr, PORT);
@@ -301,9 +301,9 @@ static int end(void **state)
 	return 0;
 }
 
-/* --- whom it chooses */
+/* --- selection */
 
-/* What the kernel did before the load is what the program does after it. */
+/* The first selection by the program equals that of the kernel before the load. */
 static void test_begins_as_the_kernel(void **state)
 {
 	int before[PEERS], i;
@@ -320,7 +320,7 @@ static void test_begins_as_the_kernel(void **state)
 	assert_counted(SLUICE_STEER_started, PEERS, -1);
 }
 
-/* On the kernel alone they move; the test would prove nothing otherwise. */
+/* Flows move with the kernel alone; otherwise the test would prove nothing. */
 static void test_stays_when_one_comes(void **state)
 {
 	int before[PEERS], i, kernel_moved = 0;
@@ -379,7 +379,7 @@ static void test_dead_workers_flows_move_alone(void **state)
 	}
 }
 
-/* The key has every part: another address of the host is another flow of the same peer. */
+/* The key includes the local address: to another address, the same peer has another flow. */
 static void test_local_address_counts(void **state)
 {
 	static const __u16 second[] = { 1 };
@@ -413,7 +413,7 @@ static void test_drained_slot(void **state)
 		       1, -1);
 }
 
-/* A slot that was given to another socket since is not the flow's any more. */
+/* A slot that was reassigned to another socket is no longer the flow's. */
 static void test_slot_given_anew(void **state)
 {
 	struct sluice_steer_slot slot;
@@ -447,7 +447,7 @@ static void test_retired_keeps_flows_until_idle(void **state)
 		       -1);
 }
 
-/* --- where it can't choose, the kernel does */
+/* --- fallback to the kernel's selection */
 
 static void test_nobody_takes_new_flows(void **state)
 {
@@ -502,8 +502,8 @@ static void test_connected_socket_is_passed_by(void **state)
 
 /*
  * Until Linux 6.13 a connected socket stays in the group, unless it was bound to the wildcard
- * address; the kernel's own choice never gives it what is another peer's.  Later kernels take it
- * out, so that the state is made here by naming a connected socket as the slot's.
+ * address; the kernel never selects it for another peer. Later kernels remove it, so the test makes
+ * that state by storing a connected socket in the slot.
  */
 static void connect_to_another(__u32 worker)
 {
@@ -552,7 +552,7 @@ static void test_connected_consumer_of_cpu(void **state)
 
 /* --- the table */
 
-/* A second datagram makes a flow an established one, which gives way to nobody. */
+/* A second datagram establishes a flow, which is then never evicted. */
 static void establish(int count)
 {
 	int i;
@@ -604,7 +604,7 @@ static void test_idle_gives_way(void **state)
 	assert_counted(SLUICE_STEER_started, 1, SLUICE_STEER_known, 1, -1);
 }
 
-/* A word that was written for another flow must not be taken for this one's. */
+/* Does not mistake a word that was written for another flow for this flow's. */
 static void test_torn_owner(void **state)
 {
 	struct sluice_steer_set set;
@@ -643,9 +643,9 @@ static void test_ip6(void **state)
 	close(peer6);
 }
 
-/* The record of an IPv4 peer of a dual-stack group is that of the IPv4 addresses. */
+/* Stores the IPv4 peer of a dual-stack group by its IPv4 address. */
 
-/* The addresses do not stand before the UDP header, but where the IP header says. */
+/* Finds the addresses by the IP header's offset: options precede the UDP header. */
 static void test_ip4_options(void **state)
 {
 	static const char no_operations[] = { 1, 1, 1, 1 };
@@ -720,7 +720,7 @@ static void test_cpu(void **state)
 
 /* --- load */
 
-/* Fills the receive queue of a worker, who does not read. */
+/* Fills the receive queue of a worker that does not read. */
 static void queue_usage(int worker)
 {
 	__u16 only[] = { (__u16)worker };
@@ -769,7 +769,7 @@ static void test_all_queues_full(void **state)
 	}
 }
 
-/* Two workers, one of which is busy with a flow: new ones go to the other. */
+/* One of two workers is busy with a flow: new flows go to the other. */
 static void test_load_goes_to_the_idle(void **state)
 {
 	static const __u16 pair[] = { 0, 1 };
@@ -785,7 +785,7 @@ static void test_load_goes_to_the_idle(void **state)
 	assert_int_equal(to_busy, 0);
 }
 
-/* A flow for which there is no room stays where it is, however busy its worker is. */
+/* A flow without a free slot stays where it is, however busy its worker is. */
 static void test_load_with_a_full_set(void **state)
 {
 	int i, worker;

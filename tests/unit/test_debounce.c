@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* When news are looked at: not while they swarm, not never, and not all the time. */
+/*
+ * Debouncing of events: runs after a burst, at most a bound late, and limited in its share of time.
+ */
 #include "base/debounce.h"
 
 #include <setjmp.h>
@@ -56,7 +58,9 @@ static void test_looked_begins_anew(void **state)
 	assert_int_equal(debounce.due_us, 9000 + QUIET);
 }
 
-/* A look of half a second is not taken again before four and a half have passed. */
+/*
+ * After a run of half a second, the next one starts no earlier than four and a half seconds later.
+ */
 static void test_rest_after_a_long_look(void **state)
 {
 	struct debounce debounce = fresh();

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Shares of the steered groups: the host's namespace may have all, another one gets half of what is
- * for others, and however many want all, who comes next gets something, and the host a quarter.
+ * Quotas of the steered groups: the host's namespace may use all; another namespace gets half of
+ * the others' part. However many namespaces want all, the next one gets something, and the host a
+ * quarter.
  */
 #include "steer/group/quota.h"
 
@@ -28,7 +29,7 @@ static int end(void **state)
 	return 0;
 }
 
-/* A namespace asks for so many groups, and gets so many. */
+/* A namespace requests @groups groups and gets that many. */
 static int want(__u32 netns, int groups)
 {
 	int got = 0;
@@ -60,7 +61,7 @@ static void test_together(void **state)
 {
 	int i;
 
-	/* in turns, as in one sweep after the other: a third each, and as much is left */
+	/* in turn, as in successive sweeps: a third each, and a third is left */
 	for (i = 0; i < 1000; i++) {
 		want(2, 1);
 		want(3, 1);
@@ -80,7 +81,7 @@ static void test_many(void **state)
 	assert_int_equal(want(HOST, 1000), STEER_GROUPS_MAX - STEER_GROUPS_OTHERS);
 }
 
-/* What it has beyond its quarter is the others' no longer. */
+/* Groups of the host beyond its quarter reduce the others' part. */
 static void test_large_host(void **state)
 {
 	assert_int_equal(want(2, 1000), 96);

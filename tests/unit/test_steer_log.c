@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* What the daemon says of steering: a trouble once, until it has been gone. */
+/* The daemon's log of steering: logs a failure once, until it has cleared. */
 #include "base/log.h"
 #include "daemon/steer_log.h"
 
@@ -17,7 +17,7 @@ static struct steer_log *steer_log;
 static FILE *lines;
 static int stderr_fd;
 
-/* stderr goes to a file from here on. */
+/* Redirects stderr to a file. */
 static int setup(void **state)
 {
 	log_logfmt(LOG_LEVEL_INFO);
@@ -76,7 +76,7 @@ static void test_trouble_once(void **state)
 	assert_int_equal(count("pid=12 reason=\"not permitted\""), 1);
 }
 
-/* Gone for a sweep, it is said again; a sweep that failed has not looked. */
+/* A failure that was absent in one sweep is logged again; a sweep that failed does not count. */
 static void test_trouble_again(void **state)
 {
 	static const bool there[] = { true, false, true }, complete[] = { true, false, true };
