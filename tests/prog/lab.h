@@ -297,7 +297,7 @@ static inline void lab_send(int fd, const struct lab_end *to, size_t size)
 	assert_int_equal(sendto(fd, payload, size, 0, &to->any, to->size), size);
 }
 
-static inline void lab_ask(int client, const char *addr, unsigned int port)
+static inline void lab_request(int client, const char *addr, unsigned int port)
 {
 	struct lab_end to = lab_end(addr, port);
 
@@ -324,7 +324,7 @@ static inline const char *lab_text(const struct lab_end *end, char text[INET6_AD
 }
 
 /* Receives an answer and checks its source. */
-static inline void lab_hear(int client, const char *wanted)
+static inline void lab_expect(int client, const char *wanted)
 {
 	struct lab_end from = lab_receive(client);
 	char text[INET6_ADDRSTRLEN];
@@ -337,10 +337,10 @@ static inline void lab_exchange(int client, int server, const char *addr, const 
 {
 	struct lab_end peer;
 
-	lab_ask(client, addr, ntohs(lab_port_be(server)));
+	lab_request(client, addr, ntohs(lab_port_be(server)));
 	peer = lab_receive(server);
 	lab_send(server, &peer, 8);
-	lab_hear(client, wanted);
+	lab_expect(client, wanted);
 }
 
 #endif

@@ -96,7 +96,7 @@ static inline void meta_change(void (*change)(struct sluice_reply_meta *meta))
 static const __u32 types[] = { BPF_CGROUP_INET_INGRESS, BPF_CGROUP_INET_EGRESS,
 			       BPF_CGROUP_UDP4_SENDMSG, BPF_CGROUP_UDP6_SENDMSG };
 
-__attribute__((format(printf, 2, 3))) static inline void say(char *text, const char *fmt, ...)
+__attribute__((format(printf, 2, 3))) static inline void append(char *text, const char *fmt, ...)
 {
 	size_t length = strlen(text);
 	va_list args;
@@ -108,23 +108,23 @@ __attribute__((format(printf, 2, 3))) static inline void say(char *text, const c
 }
 
 /* Appends the effective programs, including those of the runner's cgroup and its ancestors. */
-static inline void say_programs(char *text, const char *path)
+static inline void append_programs(char *text, const char *path)
 {
 	struct hook_prog progs[HOOK_PROGS_MAX];
 	int count, i;
 	size_t type;
 
 	for (type = 0; type < COUNT(types); type++) {
-		say(text, "%s\n", hook_type_name(types[type]));
+		append(text, "%s\n", hook_type_name(types[type]));
 		count = hook_order(path, types[type], progs);
 		assert_true(count >= 0);
 		for (i = 0; i < count; i++)
-			say(text, "\t%u %s\n", progs[i].id, progs[i].name);
+			append(text, "\t%u %s\n", progs[i].id, progs[i].name);
 	}
 }
 
 /* Relies on each kind of object info beginning with the type and the id. */
-static inline void say_pin(char *text, const char *name)
+static inline void append_pin(char *text, const char *name)
 {
 	union {
 		struct bpf_map_info map;
@@ -135,36 +135,37 @@ static inline void say_pin(char *text, const char *name)
 	int fd = pins_get(DIR_OURS, "reply", name);
 
 	if (fd < 0) {
-		say(text, "%s: %s\n", name, strerror(-fd));
+		append(text, "%s: %s\n", name, strerror(-fd));
 		return;
 	}
 	assert_return_code(bpf_obj_get_info_by_fd(fd, &info, &length), errno);
-	say(text, "%s: id %u", name, info.words[1]);
+	append(text, "%s: id %u", name, info.words[1]);
 	if (strncmp(name, "link_", 5))
-		say(text, " %u entries\n", info.map.max_entries);
+		append(text, " %u entries\n", info.map.max_entries);
 	else
-		say(text, " program %u on %llu\n", info.link.prog_id, info.link.cgroup.cgroup_id);
+		append(text, " program %u on %llu\n", info.link.prog_id,
+		       info.link.cgroup.cgroup_id);
 	close(fd);
 }
 
-static inline void say_pins(char *text)
+static inline void append_pins(char *text)
 {
 	struct dirent **entries;
 	int count = scandir(DIR_OURS "/reply", &entries, NULL, alphasort), i;
 
 	if (count < 0) {
-		say(text, "no pins: %s\n", strerror(errno));
+		append(text, "no pins: %s\n", strerror(errno));
 		return;
 	}
 	for (i = 0; i < count; i++) {
 		if (entries[i]->d_name[0] != '.')
-			say_pin(text, entries[i]->d_name);
+			append_pin(text, entries[i]->d_name);
 		free(entries[i]);
 	}
 	free(entries);
 }
 
-static inline void say_meta(char *text)
+static inline void append_meta(char *text)
 {
 	struct sluice_reply_meta meta;
 	const unsigned char *byte = (void *)&meta;
@@ -179,29 +180,29 @@ static inline void say_meta(char *text)
 	if (info.value_size == sizeof(meta) && !bpf_map_lookup_elem(fd, &zero, &meta)) {
 		for (i = 0; i < sizeof(meta); i++)
 			sum = sum * 31 + byte[i];
-		say(text, "meta: state %u mode %u sets %u age %llu loaded %llu, all %08x\n",
-		    meta.state, meta.mode, meta.sets, meta.age_ns, meta.loaded_ns, sum);
+		append(text, "meta: state %u mode %u sets %u age %llu loaded %llu, all %08x\n",
+		       meta.state, meta.mode, meta.sets, meta.age_ns, meta.loaded_ns, sum);
 	}
 	close(fd);
 }
 
-static inline void say_flow(const struct sluice_flow *flow, __u64 age_ns, void *arg)
+static inline void append_flow(const struct sluice_flow *flow, __u64 age_ns, void *arg)
 {
 	char peer[INET6_ADDRSTRLEN], local[INET6_ADDRSTRLEN];
 
 	inet_ntop(AF_INET6, &flow->peer, peer, sizeof(peer));
 	inet_ntop(AF_INET6, &flow->local, local, sizeof(local));
-	say(arg, "flow %s %u to %s seal %llx\n", peer, ntohs(flow->peer_port_be), local,
-	    flow->seal);
+	append(arg, "flow %s %u to %s seal %llx\n", peer, ntohs(flow->peer_port_be), local,
+	       flow->seal);
 }
 
 static inline const char *inventory(char text[TEXT_MAX])
 {
 	*text = '\0';
-	say_programs(text, cgroup);
-	say_programs(text, other);
-	say_pins(text);
-	say_meta(text);
+	append_programs(text, cgroup);
+	append_programs(text, other);
+	append_pins(text);
+	append_meta(text);
 	return text;
 }
 
@@ -213,7 +214,7 @@ static inline void assert_unchanged(const char *before)
 }
 
 /* Counts sluice's programs on a hook. */
-static inline int ours_on(const char *path, __u32 type, const char *name)
+static inline int own_on(const char *path, __u32 type, const char *name)
 {
 	struct hook_prog progs[HOOK_PROGS_MAX];
 	int count = hook_order(path, type, progs), found = 0, i;
@@ -226,10 +227,10 @@ static inline int ours_on(const char *path, __u32 type, const char *name)
 
 static inline void assert_socket_mode_on(const char *path, int wanted)
 {
-	assert_int_equal(ours_on(path, BPF_CGROUP_INET_INGRESS, "sluice_learn"), wanted);
-	assert_int_equal(ours_on(path, BPF_CGROUP_UDP4_SENDMSG, "sluice_fix4"), wanted);
-	assert_int_equal(ours_on(path, BPF_CGROUP_UDP6_SENDMSG, "sluice_fix6"), wanted);
-	assert_int_equal(ours_on(path, BPF_CGROUP_INET_EGRESS, "sluice_audit"), 0);
+	assert_int_equal(own_on(path, BPF_CGROUP_INET_INGRESS, "sluice_learn"), wanted);
+	assert_int_equal(own_on(path, BPF_CGROUP_UDP4_SENDMSG, "sluice_fix4"), wanted);
+	assert_int_equal(own_on(path, BPF_CGROUP_UDP6_SENDMSG, "sluice_fix6"), wanted);
+	assert_int_equal(own_on(path, BPF_CGROUP_INET_EGRESS, "sluice_audit"), 0);
 }
 
 /* --- programs of other owners */
@@ -279,7 +280,7 @@ static inline void talk_open(struct talk *talk)
 		talk->clients[i] = lab_socket(i % 2 ? NEAR6 : NEAR4, 0);
 }
 
-static inline const char *asked_at(size_t client)
+static inline const char *requested_at(size_t client)
 {
 	static const char *const addrs[] = { FAR4, FAR6, OTHER4, OTHER6 };
 
@@ -287,12 +288,12 @@ static inline const char *asked_at(size_t client)
 }
 
 /* Sends a request from every client to an address of its own. */
-static inline void talk_ask(const struct talk *talk)
+static inline void talk_request(const struct talk *talk)
 {
 	size_t i;
 
 	for (i = 0; i < COUNT(talk->clients); i++) {
-		lab_ask(talk->clients[i], asked_at(i), PORT);
+		lab_request(talk->clients[i], requested_at(i), PORT);
 		lab_receive(talk->server);
 	}
 }
@@ -307,7 +308,7 @@ static inline void talk_answer(const struct talk *talk, bool fixed)
 					      ntohs(lab_port_be(talk->clients[i])));
 
 		lab_send(talk->server, &peer, 8);
-		lab_hear(talk->clients[i], fixed ? asked_at(i) : i % 2 ? NEAR6 : NEAR4);
+		lab_expect(talk->clients[i], fixed ? requested_at(i) : i % 2 ? NEAR6 : NEAR4);
 	}
 }
 
@@ -326,31 +327,31 @@ static inline int by_line(const void *a, const void *b)
 }
 
 /* Appends the flows, sorted, so that the order does not depend on the table. */
-static inline const char *flows_now(char text[TEXT_MAX], struct flow_table_usage *fill)
+static inline const char *flows_now(char text[TEXT_MAX], struct flow_table_usage *usage)
 {
 	char list[TEXT_MAX] = "", *lines[256], *rest = list, *line;
 	size_t count = 0, i;
 
-	if (reply_flows(DIR_OURS, fill, say_flow, list, &err))
+	if (reply_flows(DIR_OURS, usage, append_flow, list, &err))
 		fail_msg("%s", err.what);
 	while ((line = strsep(&rest, "\n")) && *line)
 		lines[count++] = line;
 	qsort(lines, count, sizeof(*lines), by_line);
 	*text = '\0';
 	for (i = 0; i < count; i++)
-		say(text, "%s\n", lines[i]);
+		append(text, "%s\n", lines[i]);
 	return text;
 }
 
 static inline void assert_flows(const char *before, __u32 size)
 {
-	struct flow_table_usage fill;
+	struct flow_table_usage usage;
 	char now[TEXT_MAX];
 
-	assert_string_equal(flows_now(now, &fill), before);
-	assert_int_equal(fill.live, COUNT(((struct talk *)0)->clients));
-	assert_int_equal(fill.expired, 0);
-	assert_int_equal(fill.size, size);
+	assert_string_equal(flows_now(now, &usage), before);
+	assert_int_equal(usage.live, COUNT(((struct talk *)0)->clients));
+	assert_int_equal(usage.expired, 0);
+	assert_int_equal(usage.size, size);
 }
 
 static inline int set_up(void **unused)

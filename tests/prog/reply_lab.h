@@ -182,7 +182,7 @@ static inline void answer_again(int server, int client, const char *near, const 
 	struct lab_end peer = lab_end(near, ntohs(lab_port_be(client)));
 
 	lab_send(server, &peer, 8);
-	lab_hear(client, wanted);
+	lab_expect(client, wanted);
 }
 
 /* Sets the options and extension headers of the datagrams that a socket sends. */
@@ -211,7 +211,7 @@ static inline void exchange_large(int client, int server, const char *addr, cons
 	lab_send(client, &to, size);
 	peer = lab_receive(server);
 	lab_send(server, &peer, size);
-	lab_hear(client, wanted);
+	lab_expect(client, wanted);
 }
 
 static inline int set_up(void **state)

@@ -41,7 +41,7 @@ static void ask(int server, const char *addr)
 {
 	int client = lab_socket(lab_family(addr) == AF_INET ? "0.0.0.0" : "::", 0);
 
-	lab_ask(client, addr, ntohs(lab_port_be(server)));
+	lab_request(client, addr, ntohs(lab_port_be(server)));
 	close(client);
 }
 
@@ -60,17 +60,17 @@ static bool take(int server, struct sluice_consumer *consumer)
 
 /* --- receiving */
 
-static void want_noted(const char *server_addr, const char *asked)
+static void want_recorded(const char *server_addr, const char *addr)
 {
 	int server = lab_socket(server_addr, 0), other = lab_socket(server_addr, 0);
 	struct sluice_consumer consumer;
 	int cpu = pin_down();
 
 	enter(server);
-	ask(other, asked);
+	ask(other, addr);
 	lab_receive(other);
 	assert_false(take(server, &consumer));
-	ask(server, asked);
+	ask(server, addr);
 	assert_false(take(server, &consumer));
 	lab_receive(server);
 	assert_true(take(server, &consumer));
@@ -79,11 +79,11 @@ static void want_noted(const char *server_addr, const char *asked)
 	assert_int_equal(consumer.shared, 0);
 	/* a datagram is recorded once; the next one again */
 	assert_false(take(server, &consumer));
-	ask(server, asked);
+	ask(server, addr);
 	lab_receive(server);
 	assert_true(take(server, &consumer));
 	consumers_forget(map_fd, lab_cookie(server));
-	ask(server, asked);
+	ask(server, addr);
 	lab_receive(server);
 	enter(server);
 	close(server);
@@ -92,18 +92,18 @@ static void want_noted(const char *server_addr, const char *asked)
 
 static void test_ip4(void **state)
 {
-	want_noted("0.0.0.0", NEAR4);
+	want_recorded("0.0.0.0", NEAR4);
 }
 
 static void test_ip6(void **state)
 {
-	want_noted("::", NEAR6);
+	want_recorded("::", NEAR6);
 }
 
 /* Receives an IPv4 datagram on an IPv6 socket. */
 static void test_dual_stack(void **state)
 {
-	want_noted("::", NEAR4);
+	want_recorded("::", NEAR4);
 }
 
 /* Receives without asking for the source address, where the kernel runs no hook. */
@@ -182,7 +182,7 @@ static void test_attach(void **state)
 	assert_return_code(fd, -fd);
 	close(fd);
 	assert_int_not_equal(program_on(BPF_CGROUP_UDP4_RECVMSG), before);
-	want_noted("::", NEAR6);
+	want_recorded("::", NEAR6);
 	fd = consumers_open(FOLDER);
 	assert_return_code(fd, -fd);
 	close(fd);

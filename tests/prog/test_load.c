@@ -70,15 +70,15 @@ static void test_mode(void **unused)
 	load(SLUICE_REPLY_AUDIT, LOAD_UPDATED);
 	assert_int_equal(state_now().meta.mode, SLUICE_REPLY_AUDIT);
 	assert_int_equal(state_now().hook_count, 4);
-	assert_int_equal(ours_on(cgroup, BPF_CGROUP_INET_INGRESS, "sluice_learn"), 1);
-	assert_int_equal(ours_on(cgroup, BPF_CGROUP_INET4_CONNECT, "sluice_connect4"), 1);
-	assert_int_equal(ours_on(cgroup, BPF_CGROUP_INET6_CONNECT, "sluice_connect6"), 1);
-	assert_int_equal(ours_on(cgroup, BPF_CGROUP_INET_EGRESS, "sluice_audit"), 1);
-	assert_int_equal(ours_on(cgroup, BPF_CGROUP_UDP4_SENDMSG, "sluice_fix4"), 0);
-	assert_int_equal(ours_on(cgroup, BPF_CGROUP_UDP6_SENDMSG, "sluice_fix6"), 0);
+	assert_int_equal(own_on(cgroup, BPF_CGROUP_INET_INGRESS, "sluice_learn"), 1);
+	assert_int_equal(own_on(cgroup, BPF_CGROUP_INET4_CONNECT, "sluice_connect4"), 1);
+	assert_int_equal(own_on(cgroup, BPF_CGROUP_INET6_CONNECT, "sluice_connect6"), 1);
+	assert_int_equal(own_on(cgroup, BPF_CGROUP_INET_EGRESS, "sluice_audit"), 1);
+	assert_int_equal(own_on(cgroup, BPF_CGROUP_UDP4_SENDMSG, "sluice_fix4"), 0);
+	assert_int_equal(own_on(cgroup, BPF_CGROUP_UDP6_SENDMSG, "sluice_fix6"), 0);
 	load(SLUICE_REPLY_SOCKET, LOAD_UPDATED);
-	assert_int_equal(ours_on(cgroup, BPF_CGROUP_INET4_CONNECT, "sluice_connect4"), 0);
-	assert_int_equal(ours_on(cgroup, BPF_CGROUP_INET6_CONNECT, "sluice_connect6"), 0);
+	assert_int_equal(own_on(cgroup, BPF_CGROUP_INET4_CONNECT, "sluice_connect4"), 0);
+	assert_int_equal(own_on(cgroup, BPF_CGROUP_INET6_CONNECT, "sluice_connect6"), 0);
 	assert_socket_mode_on(cgroup, 1);
 }
 
@@ -158,25 +158,25 @@ static void test_table_size(void **unused)
 {
 	static const __u32 tables[] = { 64, 8192, 1000, 65536, 72 };
 	struct reply_options with = options(SLUICE_REPLY_SOCKET);
-	struct flow_table_usage fill;
+	struct flow_table_usage usage;
 	struct talk talk;
 	__u32 old;
 	size_t i;
 
 	load_with(&with, LOAD_FRESH);
 	talk_open(&talk);
-	talk_ask(&talk);
+	talk_request(&talk);
 	talk_answer(&talk, true);
 	for (i = 0; i < COUNT(tables); i++) {
 		old = table_id();
 		with.table = tables[i];
 		load_with(&with, LOAD_UPDATED);
 		assert_int_equal(result.before.sets * SLUICE_FLOW_WAYS, i ? tables[i - 1] : 512);
-		assert_int_equal(reply_flows(DIR_OURS, &fill, NULL, NULL, &err), 0);
-		assert_int_equal(fill.live + fill.expired, 0);
-		assert_int_equal(fill.size, tables[i]);
+		assert_int_equal(reply_flows(DIR_OURS, &usage, NULL, NULL, &err), 0);
+		assert_int_equal(usage.live + usage.expired, 0);
+		assert_int_equal(usage.size, tables[i]);
 		talk_answer(&talk, false);
-		talk_ask(&talk);
+		talk_request(&talk);
 		talk_answer(&talk, true);
 		assert_int_equal(access(DIR_OURS "/reply/sluice_flows_new", F_OK), -1);
 		assert_freed(old);
@@ -190,15 +190,15 @@ static void test_table_size(void **unused)
 static void test_table_kept(void **unused)
 {
 	struct reply_options with = options(SLUICE_REPLY_SOCKET);
-	struct flow_table_usage fill;
+	struct flow_table_usage usage;
 	char flows[TEXT_MAX];
 	struct talk talk;
 	__u32 old;
 
 	load_with(&with, LOAD_FRESH);
 	talk_open(&talk);
-	talk_ask(&talk);
-	flows_now(flows, &fill);
+	talk_request(&talk);
+	flows_now(flows, &usage);
 	old = table_id();
 	with.table = 512 - SLUICE_FLOW_WAYS + 1;
 	with.age_s = 50;
@@ -230,16 +230,16 @@ static void make_older(__u32 time)
 static void test_table_expired(void **unused)
 {
 	struct reply_options with = options(SLUICE_REPLY_SOCKET);
-	struct flow_table_usage fill;
+	struct flow_table_usage usage;
 	struct talk talk;
 
 	load_with(&with, LOAD_FRESH);
 	talk_open(&talk);
-	talk_ask(&talk);
+	talk_request(&talk);
 	make_older(sluice_flow_clock(with.age_s * 1000000000ULL) + 5000);
-	assert_int_equal(reply_flows(DIR_OURS, &fill, NULL, NULL, &err), 0);
-	assert_int_equal(fill.live, 0);
-	assert_int_equal(fill.expired, COUNT(talk.clients));
+	assert_int_equal(reply_flows(DIR_OURS, &usage, NULL, NULL, &err), 0);
+	assert_int_equal(usage.live, 0);
+	assert_int_equal(usage.expired, COUNT(talk.clients));
 	talk_close(&talk);
 }
 
@@ -248,13 +248,13 @@ static void test_table_pin_fails(void **unused)
 {
 	struct reply_options with = options(SLUICE_REPLY_SOCKET);
 	char before[TEXT_MAX], flows[TEXT_MAX];
-	struct flow_table_usage fill;
+	struct flow_table_usage usage;
 	struct talk talk;
 
 	load_with(&with, LOAD_FRESH);
 	talk_open(&talk);
-	talk_ask(&talk);
-	flows_now(flows, &fill);
+	talk_request(&talk);
+	flows_now(flows, &usage);
 	assert_return_code(mkdir(DIR_OURS "/reply/sluice_flows_new", 0700), errno);
 	inventory(before);
 	with.table = 4096;
@@ -267,7 +267,7 @@ static void test_table_pin_fails(void **unused)
 	assert_return_code(rmdir(DIR_OURS "/reply/sluice_flows_new"), errno);
 	with.age_s = 100;
 	load_with(&with, LOAD_UPDATED);
-	talk_ask(&talk);
+	talk_request(&talk);
 	talk_answer(&talk, true);
 	talk_close(&talk);
 }
@@ -277,14 +277,14 @@ static void test_table_undone(void **unused)
 {
 	struct reply_options with = options(SLUICE_REPLY_SOCKET);
 	char path[PATH_MAX], before[TEXT_MAX], flows[TEXT_MAX];
-	struct flow_table_usage fill;
+	struct flow_table_usage usage;
 	struct talk talk;
 	int alone;
 
 	load_with(&with, LOAD_FRESH);
 	talk_open(&talk);
-	talk_ask(&talk);
-	flows_now(flows, &fill);
+	talk_request(&talk);
+	flows_now(flows, &usage);
 	pins_path(DIR_OURS, "reply", "link_fix6", path);
 	assert_int_equal(pins_drop(path), 0);
 	alone = foreign(cgroup, BPF_CGROUP_UDP6_SENDMSG, "alone", 0);

@@ -36,14 +36,14 @@ static void test_conflict_mode(void **unused)
 {
 	struct reply_options with = options(SLUICE_REPLY_SOCKET);
 	char before[TEXT_MAX], flows[TEXT_MAX];
-	struct flow_table_usage fill;
+	struct flow_table_usage usage;
 	struct talk talk;
 	int alone;
 
 	load(SLUICE_REPLY_AUDIT, LOAD_FRESH);
 	talk_open(&talk);
-	talk_ask(&talk);
-	flows_now(flows, &fill);
+	talk_request(&talk);
+	flows_now(flows, &usage);
 	alone = foreign(cgroup, BPF_CGROUP_UDP6_SENDMSG, "alone", 0);
 	inventory(before);
 	refused(&with, EXIT_CONFLICT, EBUSY, "alone");
@@ -95,7 +95,7 @@ static void test_conflict_cgroup(void **unused)
 
 	load_with(&with, LOAD_FRESH);
 	talk_open(&talk);
-	talk_ask(&talk);
+	talk_request(&talk);
 	with.cgroup = other;
 	with.age_s = 3;
 	for (i = 0; i < COUNT(types); i++) {
@@ -170,7 +170,7 @@ static void test_cgroup_gone(void **unused)
  */
 static void test_order(void **unused)
 {
-	static const char *const ours[] = { "sluice_learn", NULL, "sluice_fix4", "sluice_fix6" };
+	static const char *const own[] = { "sluice_learn", NULL, "sluice_fix4", "sluice_fix6" };
 	struct hook_prog progs[HOOK_PROGS_MAX];
 	int first[COUNT(types)], last[COUNT(types)], round, count;
 	struct reply_state state;
@@ -184,12 +184,13 @@ static void test_order(void **unused)
 	for (round = 0; round < 3; round++) {
 		for (i = 0; i < COUNT(types); i++) {
 			count = hook_order(cgroup, types[i], progs);
-			assert_true(count >= (ours[i] ? 3 : 2));
-			/* the programs of the cgroup itself run first, then those of its ancestors */
+			assert_true(count >= (own[i] ? 3 : 2));
+			/* the programs of the cgroup itself run first, then those of its ancestors
+			 */
 			assert_string_equal(progs[0].name, "first");
-			if (ours[i])
-				assert_string_equal(progs[1].name, ours[i]);
-			assert_string_equal(progs[ours[i] ? 2 : 1].name, "last");
+			if (own[i])
+				assert_string_equal(progs[1].name, own[i]);
+			assert_string_equal(progs[own[i] ? 2 : 1].name, "last");
 		}
 		load(SLUICE_REPLY_SOCKET, LOAD_UPDATED);
 	}

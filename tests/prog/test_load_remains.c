@@ -42,7 +42,7 @@ static void assert_other_version(const char *what)
 {
 	struct reply_options with = options(SLUICE_REPLY_AUDIT);
 	struct reply_state state;
-	struct flow_table_usage fill;
+	struct flow_table_usage usage;
 	char before[TEXT_MAX];
 
 	inventory(before);
@@ -52,7 +52,7 @@ static void assert_other_version(const char *what)
 	refused(&with, EXIT_CONFLICT, EPROTO, what);
 	assert_int_equal(reply_read(DIR_OURS, &state, &err), -EPROTO);
 	assert_int_equal(err.code, EXIT_CONFLICT);
-	assert_int_equal(reply_flows(DIR_OURS, &fill, NULL, NULL, &err), -EPROTO);
+	assert_int_equal(reply_flows(DIR_OURS, &usage, NULL, NULL, &err), -EPROTO);
 	assert_int_equal(reply_audits(DIR_OURS, NULL, NULL, &err), -EPROTO);
 	assert_unchanged(before);
 
@@ -96,12 +96,12 @@ static void test_abi_maps(void **unused)
 {
 	struct reply_options with = options(SLUICE_REPLY_SOCKET);
 	struct reply_state state;
-	struct flow_table_usage fill;
+	struct flow_table_usage usage;
 
 	load(SLUICE_REPLY_SOCKET, LOAD_FRESH);
 	replace_map("sluice_flows", sizeof(struct sluice_flow_set) * 2, 64);
 	refused(&with, EXIT_CONFLICT, EPROTO, "another version");
-	assert_int_equal(reply_flows(DIR_OURS, &fill, NULL, NULL, &err), -EPROTO);
+	assert_int_equal(reply_flows(DIR_OURS, &usage, NULL, NULL, &err), -EPROTO);
 	assert_int_equal(err.code, EXIT_CONFLICT);
 	assert_int_equal(reply_unload(DIR_OURS, &err), 9);
 	load(SLUICE_REPLY_SOCKET, LOAD_FRESH);
@@ -376,7 +376,7 @@ static void test_dead_loader(void **unused)
 	stage_link("link_fix4", BPF_CGROUP_UDP4_SENDMSG);
 	stage_link("link_learn", BPF_CGROUP_INET_INGRESS);
 	meta_change(loading);
-	assert_int_equal(ours_on(cgroup, BPF_CGROUP_UDP4_SENDMSG, "sluice_fix4"), 2);
+	assert_int_equal(own_on(cgroup, BPF_CGROUP_UDP4_SENDMSG, "sluice_fix4"), 2);
 	load(SLUICE_REPLY_SOCKET, LOAD_RECOVERED);
 	assert_socket_mode_on(cgroup, 1);
 	assert_no_stage();
@@ -386,7 +386,7 @@ static void test_dead_loader(void **unused)
 	stage_link("link_fix4", BPF_CGROUP_UDP4_SENDMSG);
 	meta_change(loading);
 	load(SLUICE_REPLY_AUDIT, LOAD_RECOVERED);
-	assert_int_equal(ours_on(cgroup, BPF_CGROUP_UDP4_SENDMSG, "sluice_fix4"), 0);
+	assert_int_equal(own_on(cgroup, BPF_CGROUP_UDP4_SENDMSG, "sluice_fix4"), 0);
 	assert_no_stage();
 }
 
@@ -437,7 +437,7 @@ static void test_pin_lost(void **unused)
 		load(SLUICE_REPLY_SOCKET, LOAD_UPDATED);
 		assert_socket_mode_on(cgroup, 1);
 		assert_int_equal(access(path, F_OK), 0);
-		talk_ask(&talk);
+		talk_request(&talk);
 		talk_answer(&talk, true);
 	}
 	talk_close(&talk);

@@ -55,15 +55,15 @@ static int end(void **state)
 	return 0;
 }
 
-static void ask_all(const char *addr)
+static void request_all(const char *addr)
 {
 	int i;
 
 	for (i = 0; i < COUNT; i++)
-		lab_ask(client, addr, PORT);
+		lab_request(client, addr, PORT);
 }
 
-static int heard(int fd)
+static int received(int fd)
 {
 	char byte;
 	int count = 0;
@@ -88,14 +88,14 @@ static void test_moves(void **state)
 	struct reinjected reinjected = { 0 };
 	struct lab_end exact = lab_end(FAR4, PORT);
 
-	ask_all(FAR4);
+	request_all(FAR4);
 	other = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 	lab_option(other, SOL_SOCKET, SO_REUSEPORT, 1);
 	assert_return_code(bind(other, &exact.any, exact.size), errno);
 	assert_int_equal(reinject(server, PORT, &reinjected), 0);
 	assert_int_equal(reinjected.moved, COUNT);
 	assert_int_equal(reinjected.lost, 0);
-	assert_int_equal(heard(other), COUNT);
+	assert_int_equal(received(other), COUNT);
 	assert_int_equal(option(server, SOL_IP, IP_PKTINFO), 0);
 }
 
@@ -104,10 +104,10 @@ static void test_comes_back(void **state)
 {
 	struct reinjected reinjected = { 0 };
 
-	ask_all(FAR4);
+	request_all(FAR4);
 	assert_int_equal(reinject(server, PORT, &reinjected), -ELOOP);
 	assert_int_equal(reinjected.lost, 0);
-	assert_int_equal(heard(server), COUNT);
+	assert_int_equal(received(server), COUNT);
 }
 
 /* Does not reinject multicast: all members have received a copy. */
@@ -124,13 +124,13 @@ static void test_multicast_is_not_sent_again(void **state)
 			   errno);
 	assert_return_code(setsockopt(other, SOL_IP, IP_ADD_MEMBERSHIP, &member, sizeof(member)),
 			   errno);
-	ask_all(GROUP);
-	assert_int_equal(heard(other), COUNT);
+	request_all(GROUP);
+	assert_int_equal(received(other), COUNT);
 	assert_int_equal(reinject(server, PORT, &reinjected), 0);
 	assert_int_equal(reinjected.moved, 0);
 	assert_int_equal(reinjected.lost, 0);
-	assert_int_equal(heard(other), 0);
-	assert_int_equal(heard(server), 0);
+	assert_int_equal(received(other), 0);
+	assert_int_equal(received(server), 0);
 }
 
 /* An answer of the server had hit a closed port: IP_RECVERR reports that before the datagrams. */
@@ -141,7 +141,7 @@ static void test_pending_error(void **state)
 	struct lab_end exact = lab_end(FAR4, PORT);
 
 	lab_option(server, SOL_IP, IP_RECVERR, 1);
-	ask_all(FAR4);
+	request_all(FAR4);
 	other = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 	lab_option(other, SOL_SOCKET, SO_REUSEPORT, 1);
 	assert_return_code(bind(other, &exact.any, exact.size), errno);
@@ -149,7 +149,7 @@ static void test_pending_error(void **state)
 	assert_int_equal(reinject(server, PORT, &reinjected), 0);
 	assert_int_equal(reinjected.moved, COUNT);
 	assert_int_equal(reinjected.lost, 0);
-	assert_int_equal(heard(other), COUNT);
+	assert_int_equal(received(other), COUNT);
 }
 
 int main(void)

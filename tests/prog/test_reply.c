@@ -113,10 +113,10 @@ static void kind_run(const struct kind *kind)
 	struct lab_end peer;
 
 	print_message("%s\n", kind->name);
-	lab_ask(client, kind->far, PORT);
+	lab_request(client, kind->far, PORT);
 	peer = lab_receive(server);
 	kind->answer(server, &peer);
-	lab_hear(client, kind->source);
+	lab_expect(client, kind->source);
 	assert_counted(&programs, COUNTED(learned, kind->learned), COUNTED(fixed, kind->fixed),
 		       COUNTED(left_source_set, kind->source_set));
 	close(client);
@@ -189,7 +189,7 @@ static void connected_since(const char *near, const char *far)
 	assert_return_code(connect(server, &peer.any, peer.size), errno);
 	peer = lab_end(near, ntohs(lab_port_be(first)));
 	lab_send(server, &peer, 8);
-	lab_hear(first, near);
+	lab_expect(first, near);
 	assert_counted(&programs);
 	close(first);
 	close(second);
@@ -341,13 +341,13 @@ static void addresses_change(const struct family *family)
 	lab_exchange(client, server, family->far, family->far);
 	lab_address(alien, true);
 	lab_send(server, &peer, 8);
-	lab_hear(client, family->far);
+	lab_expect(client, family->far);
 	assert_counted(&programs, COUNTED(learned, 1), COUNTED(fixed, 2));
 
 	before = slot_of(server, client, family->near);
 	lab_address(own, true);
 	lab_send(server, &peer, 8);
-	lab_hear(client, family->far);
+	lab_expect(client, family->far);
 	/* the address was found, so the next answer skips the lookup */
 	after = slot_of(server, client, family->near);
 	flow = &after.set.flow[after.way];
@@ -356,17 +356,17 @@ static void addresses_change(const struct family *family)
 						      &flow->local, flow->generation, 0));
 	lab_address(own, false);
 	lab_send(server, &peer, 8);
-	lab_hear(client, family->far);
+	lab_expect(client, family->far);
 	assert_counted(&programs, COUNTED(fixed, 2));
 
 	lab_address(family->far, false);
 	lab_send(server, &peer, 8);
-	lab_hear(client, family->near);
+	lab_expect(client, family->near);
 	assert_counted(&programs, COUNTED(left_address_gone, 1));
 
 	lab_address(family->far, true);
 	lab_send(server, &peer, 8);
-	lab_hear(client, family->far);
+	lab_expect(client, family->far);
 	assert_counted(&programs, COUNTED(fixed, 1));
 	lab_address(alien, false);
 	programs_unload(&programs);
@@ -391,15 +391,15 @@ static void test_no_flow(void **state)
 
 	load(&(struct settings){ .port = PORT });
 	lab_send(server, &peer4, 8);
-	lab_hear(client4, NEAR4);
+	lab_expect(client4, NEAR4);
 	/* the socket has never received, so nothing is counted */
 	assert_counted(&programs);
 	lab_exchange(other, server, FAR4, FAR4);
 	assert_counted(&programs, COUNTED(learned, 1), COUNTED(fixed, 1));
 	lab_send(server, &peer4, 8);
-	lab_hear(client4, NEAR4);
+	lab_expect(client4, NEAR4);
 	lab_send(server, &peer6, 8);
-	lab_hear(client6, NEAR6);
+	lab_expect(client6, NEAR6);
 	assert_counted(&programs, COUNTED(left_no_flow, 2));
 	close(client4);
 	close(client6);
@@ -425,7 +425,7 @@ static void test_scope(void **state)
 	answer_again(server, client, NEAR4, NEAR4);
 	assert_counted(&programs, COUNTED(learned, 1), COUNTED(fixed, 1), COUNTED(left_scope, 1));
 	/* the peer moves; an ambiguous flow stays ambiguous */
-	lab_ask(client, OTHER4, PORT);
+	lab_request(client, OTHER4, PORT);
 	lab_receive(server);
 	answer_again(server, client, NEAR4, NEAR4);
 	assert_counted(&programs, COUNTED(moved, 1), COUNTED(left_scope, 1));
@@ -448,19 +448,19 @@ static void test_group(void **state)
 	assert_return_code(setsockopt(client, IPPROTO_IP, IP_MULTICAST_IF, &group, sizeof(group)),
 			   errno);
 	lab_option(client, SOL_SOCKET, SO_BROADCAST, 1);
-	lab_ask(client, "239.1.2.3", PORT);
+	lab_request(client, "239.1.2.3", PORT);
 	lab_receive(server);
 	assert_counted(&programs, COUNTED(skipped_not_own, 1));
-	lab_ask(client, "255.255.255.255", PORT);
+	lab_request(client, "255.255.255.255", PORT);
 	lab_receive(server);
 	assert_counted(&programs, COUNTED(skipped_not_own, 1));
 	assert_int_equal(flow_count(), 0);
 
 	lab_exchange(client, server, FAR4, FAR4);
-	lab_ask(client, "239.1.2.3", PORT);
+	lab_request(client, "239.1.2.3", PORT);
 	lab_receive(server);
 	lab_send(server, &peer, 8);
-	lab_hear(client, FAR4);
+	lab_expect(client, FAR4);
 	assert_counted(&programs, COUNTED(learned, 1), COUNTED(fixed, 2),
 		       COUNTED(skipped_not_own, 1));
 	close(client);

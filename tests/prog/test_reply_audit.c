@@ -63,7 +63,7 @@ static void audit(const struct family *family)
 	assert_address(&audit.asked, family->far);
 
 	lab_send(server, &peer, 8);
-	lab_hear(talks_first, family->near);
+	lab_expect(talks_first, family->near);
 	assert_counted(&programs);
 	close(client);
 	close(talks_first);
@@ -85,7 +85,7 @@ static void audit_connect(int (*open_server)(void), const char *near, const char
 	struct sluice_audit audit;
 	struct lab_end peer;
 
-	lab_ask(client, far, PORT);
+	lab_request(client, far, PORT);
 	peer = lab_receive(server);
 	assert_counted(&programs, COUNTED(learned, 1));
 	assert_return_code(connect(server, &peer.any, peer.size), errno);

@@ -137,7 +137,7 @@ static void test_expired(void **state)
 }
 
 /* Replacing an expired flow is no eviction: its slot is free. */
-static void test_expired_gives_way(void **state)
+static void test_expired_is_replaced(void **state)
 {
 	const __u32 age = sluice_flow_clock(3600000000000ULL);
 	int server = server_v4(), clients[SLUICE_FLOW_WAYS + 1], i;
@@ -190,7 +190,7 @@ struct storm {
 	atomic_bool over;
 	__u32 keys[BATCH]; /* written by swap_sets() */
 	struct sluice_flow_set sets[BATCH];
-	int *clients; /* used by ask_on() */
+	int *clients; /* used by request_on() */
 	size_t count;
 	bool failed;
 };
@@ -220,14 +220,14 @@ static void answer_all(int server, const struct lab_end *peers, size_t count)
 	assert_int_equal(sendmmsg(server, messages, count, 0), count);
 }
 
-struct heard {
+struct answers {
 	__u64 right; /* from the requested address */
 	__u64 plain; /* from NEAR6: the flow was not found */
 	__u64 wrong;
 };
 
 /* Counts the pending answers without waiting: on a busy machine the test would do nothing else. */
-static void hear_all(int client, const struct in6_addr *asked, struct heard *heard)
+static void count_answers(int client, const struct in6_addr *requested, struct answers *answers)
 {
 	struct sockaddr_in6 from = { 0 };
 	struct in6_addr near;
@@ -237,12 +237,12 @@ static void hear_all(int client, const struct in6_addr *asked, struct heard *hea
 	inet_pton(AF_INET6, NEAR6, &near);
 	while (size = sizeof(from),
 	       recvfrom(client, &byte, 1, MSG_DONTWAIT, (struct sockaddr *)&from, &size) > 0)
-		if (!memcmp(&from.sin6_addr, asked, sizeof(*asked)))
-			heard->right++;
+		if (!memcmp(&from.sin6_addr, requested, sizeof(*requested)))
+			answers->right++;
 		else if (!memcmp(&from.sin6_addr, &near, sizeof(near)))
-			heard->plain++;
+			answers->plain++;
 		else
-			heard->wrong++;
+			answers->wrong++;
 }
 
 /*
@@ -252,9 +252,9 @@ static void hear_all(int client, const struct in6_addr *asked, struct heard *hea
 static void test_seal_holds(void **state)
 {
 	int server = server_dual(), clients[2] = { lab_socket(NEAR6, 0), lab_socket(NEAR6, 0) };
-	struct lab_end asked[2] = { lab_end(FAR6, 0), lab_end(OTHER6, 0) }, peers[BATCH];
+	struct lab_end requested[2] = { lab_end(FAR6, 0), lab_end(OTHER6, 0) }, peers[BATCH];
 	struct storm *storm = calloc(1, sizeof(*storm));
-	struct heard heard = { 0 };
+	struct answers answers = { 0 };
 	struct slot slot;
 	pthread_t thread;
 	int i;
@@ -274,16 +274,16 @@ static void test_seal_holds(void **state)
 		storm->sets[i].tag[1] = slot.set.tag[0];
 	}
 	assert_int_equal(pthread_create(&thread, NULL, swap_sets, storm), 0);
-	while (heard.right + heard.plain < 200000 && !heard.wrong) {
+	while (answers.right + answers.plain < 200000 && !answers.wrong) {
 		answer_all(server, peers, BATCH);
 		for (i = 0; i < 2; i++)
-			hear_all(clients[i], &asked[i].in6.sin6_addr, &heard);
+			count_answers(clients[i], &requested[i].in6.sin6_addr, &answers);
 	}
 	storm->over = true;
 	pthread_join(thread, NULL);
 	assert_false(storm->failed);
-	assert_int_equal(heard.wrong, 0);
-	assert_true(heard.right > 20000);
+	assert_int_equal(answers.wrong, 0);
+	assert_true(answers.right > 20000);
 	free(storm);
 	close_all(clients, 2);
 	close(server);
@@ -292,7 +292,7 @@ static void test_seal_holds(void **state)
 /* Each client sends requests to its own address. */
 static const char *const own[] = { FAR6, OTHER6, "2001:db8:4::4", "2001:db8:5::5" };
 
-static void *ask_on(void *arg)
+static void *request_on(void *arg)
 {
 	struct storm *storm = arg;
 	struct lab_end to = { .size = sizeof(to.in6),
@@ -324,8 +324,8 @@ static void test_collisions(void **state)
 	struct sluice_reply_counters counted;
 	struct lab_end peers[2 * ASKING];
 	struct storm storms[2] = { 0 };
-	struct heard heard = { 0 };
-	struct in6_addr asked;
+	struct answers answers = { 0 };
+	struct in6_addr requested;
 	pthread_t threads[2];
 
 	for (i = 2; i < (int)COUNT(own); i++)
@@ -338,15 +338,16 @@ static void test_collisions(void **state)
 	for (i = 0; i < 2; i++) {
 		storms[i].clients = clients + i * ASKING;
 		storms[i].count = ASKING;
-		assert_int_equal(pthread_create(&threads[i], NULL, ask_on, &storms[i]), 0);
+		assert_int_equal(pthread_create(&threads[i], NULL, request_on, &storms[i]), 0);
 	}
 	/* the server's socket must be known first, or its sends are not counted */
 	lab_receive(server);
-	while ((heard.right < 5000 || heard.plain < 5000 || evicted() <= 100) && !heard.wrong) {
+	while ((answers.right < 5000 || answers.plain < 5000 || evicted() <= 100) &&
+	       !answers.wrong) {
 		answer_all(server, peers, COUNT(peers));
 		for (i = 0; i < 2 * ASKING; i++) {
-			inet_pton(AF_INET6, own[i % ASKING % COUNT(own)], &asked);
-			hear_all(clients[i], &asked, &heard);
+			inet_pton(AF_INET6, own[i % ASKING % COUNT(own)], &requested);
+			count_answers(clients[i], &requested, &answers);
 		}
 	}
 	for (i = 0; i < 2; i++) {
@@ -354,10 +355,10 @@ static void test_collisions(void **state)
 		pthread_join(threads[i], NULL);
 		assert_false(storms[i].failed);
 	}
-	assert_int_equal(heard.wrong, 0);
+	assert_int_equal(answers.wrong, 0);
 	counted = programs_counters(&programs);
-	assert_true(counted.value[SLUICE_REPLY_fixed] >= heard.right);
-	assert_true(counted.value[SLUICE_REPLY_left_no_flow] >= heard.plain);
+	assert_true(counted.value[SLUICE_REPLY_fixed] >= answers.right);
+	assert_true(counted.value[SLUICE_REPLY_left_no_flow] >= answers.plain);
 	assert_int_equal(counted.value[SLUICE_REPLY_left_expired], 0);
 	assert_int_equal(counted.value[SLUICE_REPLY_learned], SLUICE_FLOW_WAYS);
 	assert_int_equal(flow_count(), SLUICE_FLOW_WAYS);
@@ -368,8 +369,8 @@ static void test_collisions(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(evicted),	  TEST(evicted_not_newest), TEST(evicted_in_turn),
-		TEST(expired),	  TEST(expired_gives_way),  TEST(seal_broken),
+		TEST(evicted),	  TEST(evicted_not_newest),  TEST(evicted_in_turn),
+		TEST(expired),	  TEST(expired_is_replaced), TEST(seal_broken),
 		TEST(seal_holds), TEST(collisions),
 	};
 

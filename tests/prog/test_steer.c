@@ -30,12 +30,12 @@
 #include <sluice/counters.h>
 #include <sluice/steer.h>
 
-#define PORT	5300
-#define WORKERS 4
-#define PEERS	32
-#define SEED	0x9e3779b97f4a7c15ULL
-#define NOBODY	(-1)
-#define IDLE	sluice_flow_clock(120000000000ULL)
+#define PORT	  5300
+#define WORKERS	  4
+#define PEERS	  32
+#define SEED	  0x9e3779b97f4a7c15ULL
+#define NO_WORKER (-1)
+#define IDLE	  sluice_flow_clock(120000000000ULL)
 
 static struct steer_bpf *skel;
 static bool by_helpers; /* which of the two programs */
@@ -248,7 +248,7 @@ static int peer_open(void)
 }
 
 /* Returns the worker that has received a datagram, or NO_WORKER. */
-static int worker_heard(void)
+static int worker_received(void)
 {
 	struct pollfd waiting[WORKERS + 1];
 	char byte;
@@ -261,14 +261,14 @@ static int worker_heard(void)
 	for (i = 0; i < worker_count; i++)
 		if (waiting[i].revents & POLLIN && recv(workers[i], &byte, 1, MSG_DONTWAIT) >= 0)
 			return i;
-	return NOBODY;
+	return NO_WORKER;
 }
 
 /* Sends a datagram from the peer and returns the worker that receives it. */
-static int ask(int peer, const char *addr)
+static int worker_for(int peer, const char *addr)
 {
-	lab_ask(peer, addr, PORT);
-	return worker_heard();
+	lab_request(peer, addr, PORT);
+	return worker_received();
 }
 
 static int start(void **state)
@@ -313,10 +313,10 @@ static void test_begins_as_the_kernel(void **state)
 		worker_add("0.0.0.0");
 	choose_first(WORKERS);
 	for (i = 0; i < PEERS; i++)
-		before[i] = ask(peer_open(), FAR4);
+		before[i] = worker_for(peer_open(), FAR4);
 	attach();
 	for (i = 0; i < PEERS; i++)
-		assert_int_equal(ask(peers[i], FAR4), before[i]);
+		assert_int_equal(worker_for(peers[i], FAR4), before[i]);
 	assert_counted(SLUICE_STEER_started, PEERS, -1);
 }
 
@@ -328,10 +328,10 @@ static void test_stays_when_one_comes(void **state)
 	while (worker_count < WORKERS)
 		workers[worker_count++] = worker_open("0.0.0.0");
 	for (i = 0; i < PEERS; i++)
-		before[i] = ask(peer_open(), FAR4);
+		before[i] = worker_for(peer_open(), FAR4);
 	workers[worker_count++] = worker_open("0.0.0.0");
 	for (i = 0; i < PEERS; i++)
-		kernel_moved += ask(peers[i], FAR4) != before[i];
+		kernel_moved += worker_for(peers[i], FAR4) != before[i];
 	assert_true(kernel_moved > 0);
 	for (i = 0; i < worker_count; i++)
 		worker_close(i);
@@ -339,11 +339,11 @@ static void test_stays_when_one_comes(void **state)
 
 	load(&(struct settings){ 0 });
 	for (i = 0; i < PEERS; i++)
-		before[i] = ask(peers[i], FAR4);
+		before[i] = worker_for(peers[i], FAR4);
 	worker_add("0.0.0.0");
 	choose_first(WORKERS + 1);
 	for (i = 0; i < PEERS; i++)
-		assert_int_equal(ask(peers[i], FAR4), before[i]);
+		assert_int_equal(worker_for(peers[i], FAR4), before[i]);
 	assert_counted(SLUICE_STEER_started, PEERS, SLUICE_STEER_known, PEERS, -1);
 }
 
@@ -353,12 +353,12 @@ static void test_dead_workers_flows_move_alone(void **state)
 
 	load(&(struct settings){ 0 });
 	for (i = 0; i < PEERS; i++)
-		before[i] = ask(peer_open(), FAR4);
+		before[i] = worker_for(peer_open(), FAR4);
 	closed = before[0];
 	worker_close(closed);
 	for (i = 0; i < PEERS; i++) {
-		after = ask(peers[i], FAR4);
-		assert_int_not_equal(after, NOBODY);
+		after = worker_for(peers[i], FAR4);
+		assert_int_not_equal(after, NO_WORKER);
 		if (before[i] == closed)
 			dead++;
 		else
@@ -367,7 +367,7 @@ static void test_dead_workers_flows_move_alone(void **state)
 	}
 	assert_true(dead > 0);
 	for (i = 0; i < PEERS; i++)
-		assert_int_equal(ask(peers[i], FAR4), before[i]);
+		assert_int_equal(worker_for(peers[i], FAR4), before[i]);
 	{
 		struct sluice_steer_counters now;
 
@@ -386,10 +386,10 @@ static void test_local_address_counts(void **state)
 
 	load(&(struct settings){ 0 });
 	choose_first(1);
-	assert_int_equal(ask(client, FAR4), 0);
+	assert_int_equal(worker_for(client, FAR4), 0);
 	choose(1, second);
-	assert_int_equal(ask(client, OTHER4), 1);
-	assert_int_equal(ask(client, FAR4), 0);
+	assert_int_equal(worker_for(client, OTHER4), 1);
+	assert_int_equal(worker_for(client, FAR4), 0);
 	assert_counted(SLUICE_STEER_started, 2, SLUICE_STEER_known, 1, -1);
 }
 
@@ -400,31 +400,31 @@ static void test_drained_slot(void **state)
 
 	load(&(struct settings){ 0 });
 	choose_first(1);
-	assert_int_equal(ask(client, FAR4), 0);
+	assert_int_equal(worker_for(client, FAR4), 0);
 	choose(1, second);
-	assert_int_equal(ask(client, FAR4), 0);
+	assert_int_equal(worker_for(client, FAR4), 0);
 	slot = slot_read(0);
 	slot.incarnation++;
 	slot.state = SLUICE_STEER_DRAINED;
 	slot_write(0, slot);
-	assert_int_equal(ask(client, FAR4), 1);
-	assert_int_equal(ask(client, FAR4), 1);
+	assert_int_equal(worker_for(client, FAR4), 1);
+	assert_int_equal(worker_for(client, FAR4), 1);
 	assert_counted(SLUICE_STEER_started, 1, SLUICE_STEER_known, 2, SLUICE_STEER_moved_drained,
 		       1, -1);
 }
 
 /* A slot that was reassigned to another socket is no longer the flow's. */
-static void test_slot_given_anew(void **state)
+static void test_slot_reassigned(void **state)
 {
 	struct sluice_steer_slot slot;
 
 	load(&(struct settings){ 0 });
 	choose_first(1);
-	assert_int_equal(ask(client, FAR4), 0);
+	assert_int_equal(worker_for(client, FAR4), 0);
 	slot = slot_read(0);
 	slot.incarnation++;
 	slot_write(0, slot);
-	assert_int_equal(ask(client, FAR4), 0);
+	assert_int_equal(worker_for(client, FAR4), 0);
 	assert_counted(SLUICE_STEER_started, 1, SLUICE_STEER_moved_gone, 1, -1);
 }
 
@@ -435,25 +435,25 @@ static void test_retired_keeps_flows_until_idle(void **state)
 
 	load(&(struct settings){ 0 });
 	choose_first(1);
-	assert_int_equal(ask(client, FAR4), 0);
+	assert_int_equal(worker_for(client, FAR4), 0);
 	slot = slot_read(0);
 	slot.state = SLUICE_STEER_RETIRED;
 	slot_write(0, slot);
 	choose(1, second);
-	assert_int_equal(ask(client, FAR4), 0);
+	assert_int_equal(worker_for(client, FAR4), 0);
 	flows_age();
-	assert_int_equal(ask(client, FAR4), 1);
+	assert_int_equal(worker_for(client, FAR4), 1);
 	assert_counted(SLUICE_STEER_started, 1, SLUICE_STEER_known, 1, SLUICE_STEER_moved_idle, 1,
 		       -1);
 }
 
 /* --- fallback to the kernel's selection */
 
-static void test_nobody_takes_new_flows(void **state)
+static void test_no_worker_for_new_flows(void **state)
 {
 	load(&(struct settings){ 0 });
 	choose(0, NULL);
-	assert_int_not_equal(ask(client, FAR4), NOBODY);
+	assert_int_not_equal(worker_for(client, FAR4), NO_WORKER);
 	assert_counted(SLUICE_STEER_kernel_no_worker, 1, -1);
 }
 
@@ -463,11 +463,11 @@ static void test_choice_of_closed_sockets(void **state)
 
 	load(&(struct settings){ 0 });
 	choose(1, nobodys);
-	assert_int_not_equal(ask(client, FAR4), NOBODY);
+	assert_int_not_equal(worker_for(client, FAR4), NO_WORKER);
 	assert_counted(SLUICE_STEER_stale_slot, 4, SLUICE_STEER_kernel_refused, 1, -1);
 }
 
-static void test_closed_between_look_up_and_select(void **state)
+static void test_closed_between_lookup_and_select(void **state)
 {
 	static const __u16 with_closed[] = { 1, 0 };
 	int i;
@@ -476,7 +476,7 @@ static void test_closed_between_look_up_and_select(void **state)
 	choose(2, with_closed);
 	worker_close(1);
 	for (i = 0; i < PEERS; i++)
-		assert_int_equal(ask(peer_open(), FAR4), 0);
+		assert_int_equal(worker_for(peer_open(), FAR4), 0);
 	{
 		struct sluice_steer_counters now;
 
@@ -497,7 +497,7 @@ static void test_connected_socket_is_passed_by(void **state)
 	choose(2, pair);
 	assert_return_code(connect(workers[1], &peer.any, peer.size), errno);
 	for (i = 0; i < PEERS; i++)
-		assert_int_equal(ask(peer_open(), FAR4), 0);
+		assert_int_equal(worker_for(peer_open(), FAR4), 0);
 }
 
 /*
@@ -520,11 +520,11 @@ static void test_connected_socket_loses_others_flows(void **state)
 {
 	load(&(struct settings){ 0 });
 	choose_first(1);
-	assert_int_equal(ask(client, FAR4), 0);
+	assert_int_equal(worker_for(client, FAR4), 0);
 	connect_to_another(0);
 	choose_first(2);
-	assert_int_equal(ask(client, FAR4), 1);
-	assert_int_equal(ask(client, FAR4), 1);
+	assert_int_equal(worker_for(client, FAR4), 1);
+	assert_int_equal(worker_for(client, FAR4), 1);
 }
 
 static void test_connected_socket_is_no_last_resort(void **state)
@@ -532,7 +532,7 @@ static void test_connected_socket_is_no_last_resort(void **state)
 	load(&(struct settings){ 0 });
 	choose_first(1);
 	connect_to_another(0);
-	assert_int_not_equal(ask(client, FAR4), NOBODY);
+	assert_int_not_equal(worker_for(client, FAR4), NO_WORKER);
 	assert_counted(SLUICE_STEER_stale_slot, 4, SLUICE_STEER_kernel_refused, 1, -1);
 }
 
@@ -544,10 +544,10 @@ static void test_connected_consumer_of_cpu(void **state)
 	load(&(struct settings){ .policy = SLUICE_STEER_CPU });
 	for (cpu = 0; cpu < cpus; cpu++)
 		map_write(skel->maps.sluice_cpus, (__u32)cpu, &readers);
-	assert_int_equal(ask(client, FAR4), 0);
+	assert_int_equal(worker_for(client, FAR4), 0);
 	connect_to_another(0);
 	choose_first(2);
-	assert_int_equal(ask(client, FAR4), 1);
+	assert_int_equal(worker_for(client, FAR4), 1);
 }
 
 /* --- the table */
@@ -558,9 +558,9 @@ static void establish(int count)
 	int i;
 
 	for (i = 0; i < count; i++) {
-		int peer = peer_open(), worker = ask(peer, FAR4);
+		int peer = peer_open(), worker = worker_for(peer, FAR4);
 
-		assert_int_equal(ask(peer, FAR4), worker);
+		assert_int_equal(worker_for(peer, FAR4), worker);
 	}
 	assert_counted(SLUICE_STEER_started, count, SLUICE_STEER_known, count, -1);
 }
@@ -571,36 +571,36 @@ static void test_full_set_keeps_its_flows(void **state)
 
 	load(&(struct settings){ .sets = 1 });
 	establish(SLUICE_STEER_WAYS);
-	worker = ask(client, FAR4);
-	assert_int_equal(ask(client, FAR4), worker);
+	worker = worker_for(client, FAR4);
+	assert_int_equal(worker_for(client, FAR4), worker);
 	assert_counted(SLUICE_STEER_started, 2, SLUICE_STEER_unrecorded, 2, -1);
 	for (i = 0; i < SLUICE_STEER_WAYS; i++)
-		ask(peers[i], FAR4);
+		worker_for(peers[i], FAR4);
 	assert_counted(SLUICE_STEER_known, SLUICE_STEER_WAYS, -1);
 }
 
-static void test_half_open_gives_way_to_half_open(void **state)
+static void test_half_open_is_evicted_for_half_open(void **state)
 {
 	int i;
 
 	load(&(struct settings){ .sets = 1 });
 	establish(SLUICE_STEER_WAYS - 1);
 	for (i = SLUICE_STEER_WAYS - 1; i < PEERS; i++)
-		ask(peer_open(), FAR4);
+		worker_for(peer_open(), FAR4);
 	assert_counted(SLUICE_STEER_started, PEERS - SLUICE_STEER_WAYS + 1,
 		       SLUICE_STEER_half_open_lost, PEERS - SLUICE_STEER_WAYS, -1);
 	for (i = 0; i < SLUICE_STEER_WAYS - 1; i++)
-		ask(peers[i], FAR4);
+		worker_for(peers[i], FAR4);
 	assert_counted(SLUICE_STEER_known, SLUICE_STEER_WAYS - 1, -1);
 }
 
-static void test_idle_gives_way(void **state)
+static void test_idle_is_evicted(void **state)
 {
 	load(&(struct settings){ .sets = 1 });
 	establish(SLUICE_STEER_WAYS);
 	flows_age();
-	ask(client, FAR4);
-	ask(client, FAR4);
+	worker_for(client, FAR4);
+	worker_for(client, FAR4);
 	assert_counted(SLUICE_STEER_started, 1, SLUICE_STEER_known, 1, -1);
 }
 
@@ -611,14 +611,14 @@ static void test_torn_owner(void **state)
 	int way = 0, worker;
 
 	load(&(struct settings){ .sets = 1 });
-	worker = ask(client, FAR4);
+	worker = worker_for(client, FAR4);
 	map_read(skel->maps.sluice_table, 0, &set);
 	while (!set.tag[way])
 		way++;
 	set.flow[way].owner.slot = (__u16)((worker + 1) % WORKERS);
 	set.flow[way].owner.check ^= 1;
 	map_write(skel->maps.sluice_table, 0, &set);
-	assert_int_equal(ask(client, FAR4), worker);
+	assert_int_equal(worker_for(client, FAR4), worker);
 	assert_counted(SLUICE_STEER_started, 2, -1);
 }
 
@@ -631,9 +631,9 @@ static void test_ip6(void **state)
 	struct in6_addr addr;
 
 	load_at(&(struct settings){ .sets = 1 }, "::");
-	worker = ask(peer6, FAR6);
-	assert_int_not_equal(worker, NOBODY);
-	assert_int_equal(ask(peer6, FAR6), worker);
+	worker = worker_for(peer6, FAR6);
+	assert_int_not_equal(worker, NO_WORKER);
+	assert_int_equal(worker_for(peer6, FAR6), worker);
 	assert_counted(SLUICE_STEER_started, 1, SLUICE_STEER_known, 1, -1);
 	map_read(skel->maps.sluice_table, 0, &set);
 	inet_pton(AF_INET6, NEAR6, &addr);
@@ -653,11 +653,11 @@ static void test_ip4_options(void **state)
 	int worker;
 
 	load(&(struct settings){ .sets = 1 });
-	worker = ask(client, FAR4);
+	worker = worker_for(client, FAR4);
 	assert_return_code(
 		setsockopt(client, IPPROTO_IP, IP_OPTIONS, no_operations, sizeof(no_operations)),
 		errno);
-	assert_int_equal(ask(client, FAR4), worker);
+	assert_int_equal(worker_for(client, FAR4), worker);
 	assert_counted(SLUICE_STEER_started, 1, SLUICE_STEER_known, 1, -1);
 	map_read(skel->maps.sluice_table, 0, &set);
 	assert_int_equal(set.tag[1], 0);
@@ -669,8 +669,8 @@ static void test_dual_stack(void **state)
 	int worker;
 
 	load_at(&(struct settings){ .sets = 1 }, "::");
-	worker = ask(client, FAR4);
-	assert_int_equal(ask(client, FAR4), worker);
+	worker = worker_for(client, FAR4);
+	assert_int_equal(worker_for(client, FAR4), worker);
 	assert_counted(SLUICE_STEER_started, 1, SLUICE_STEER_known, 1, -1);
 	map_read(skel->maps.sluice_table, 0, &set);
 	assert_int_equal(set.flow[0].peer.word_be[2], htonl(0xffff));
@@ -687,9 +687,9 @@ static void test_source(void **state)
 	int i, worker;
 
 	load(&(struct settings){ .policy = SLUICE_STEER_SOURCE });
-	worker = ask(client, FAR4);
+	worker = worker_for(client, FAR4);
 	for (i = 0; i < PEERS; i++)
-		assert_int_equal(ask(peer_open(), i % 2 ? FAR4 : OTHER4), worker);
+		assert_int_equal(worker_for(peer_open(), i % 2 ? FAR4 : OTHER4), worker);
 	assert_counted(SLUICE_STEER_started, 1, SLUICE_STEER_known, PEERS, -1);
 }
 
@@ -710,25 +710,25 @@ static void test_cpu(void **state)
 	load(&(struct settings){ .policy = SLUICE_STEER_CPU });
 	cpu_consumers(2);
 	for (i = 0; i < PEERS; i++)
-		assert_int_equal(ask(peer_open(), FAR4), 2);
+		assert_int_equal(worker_for(peer_open(), FAR4), 2);
 	assert_counted(SLUICE_STEER_known, PEERS, -1);
 	worker_close(2);
 	choose(3, others);
-	assert_int_not_equal(ask(client, FAR4), NOBODY);
+	assert_int_not_equal(worker_for(client, FAR4), NO_WORKER);
 	assert_counted(SLUICE_STEER_cpu_other, 1, -1);
 }
 
 /* --- load */
 
 /* Fills the receive queue of a worker that does not read. */
-static void queue_usage(int worker)
+static void queue_fill(int worker)
 {
 	__u16 only[] = { (__u16)worker };
 	int i;
 
 	choose(1, only);
 	for (i = 0; i < 200; i++)
-		lab_ask(client, FAR4, PORT);
+		lab_request(client, FAR4, PORT);
 }
 
 static void test_full_queue_is_passed(void **state)
@@ -739,10 +739,10 @@ static void test_full_queue_is_passed(void **state)
 
 	load(&(struct settings){ 0 });
 	lab_option(workers[1], SOL_SOCKET, SO_RCVBUF, 4096);
-	queue_usage(1);
+	queue_fill(1);
 	choose(2, pair);
 	for (i = 0; i < PEERS; i++) {
-		lab_ask(peer_open(), FAR4, PORT);
+		lab_request(peer_open(), FAR4, PORT);
 		assert_int_equal(recv(workers[0], &byte, 1, 0), 1);
 	}
 	{
@@ -758,8 +758,8 @@ static void test_all_queues_full(void **state)
 {
 	load(&(struct settings){ 0 });
 	lab_option(workers[1], SOL_SOCKET, SO_RCVBUF, 4096);
-	queue_usage(1);
-	lab_ask(peer_open(), FAR4, PORT);
+	queue_fill(1);
+	lab_request(peer_open(), FAR4, PORT);
 	{
 		struct sluice_steer_counters now;
 
@@ -777,11 +777,11 @@ static void test_load_goes_to_the_idle(void **state)
 
 	load(&(struct settings){ .policy = SLUICE_STEER_LOAD });
 	choose(2, pair);
-	busy = ask(client, FAR4);
+	busy = worker_for(client, FAR4);
 	for (i = 0; i < 400; i++)
-		assert_int_equal(ask(client, FAR4), busy);
+		assert_int_equal(worker_for(client, FAR4), busy);
 	for (i = 0; i < PEERS; i++)
-		to_busy += ask(peer_open(), FAR4) == busy;
+		to_busy += worker_for(peer_open(), FAR4) == busy;
 	assert_int_equal(to_busy, 0);
 }
 
@@ -792,9 +792,9 @@ static void test_load_with_a_full_set(void **state)
 
 	load(&(struct settings){ .policy = SLUICE_STEER_LOAD, .sets = 1 });
 	establish(SLUICE_STEER_WAYS);
-	worker = ask(client, FAR4);
+	worker = worker_for(client, FAR4);
 	for (i = 0; i < 400; i++)
-		assert_int_equal(ask(client, FAR4), worker);
+		assert_int_equal(worker_for(client, FAR4), worker);
 }
 
 static bool kernel_casts(void)
@@ -815,11 +815,11 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_dead_workers_flows_move_alone, start, end),
 		cmocka_unit_test_setup_teardown(test_local_address_counts, start, end),
 		cmocka_unit_test_setup_teardown(test_drained_slot, start, end),
-		cmocka_unit_test_setup_teardown(test_slot_given_anew, start, end),
+		cmocka_unit_test_setup_teardown(test_slot_reassigned, start, end),
 		cmocka_unit_test_setup_teardown(test_retired_keeps_flows_until_idle, start, end),
-		cmocka_unit_test_setup_teardown(test_nobody_takes_new_flows, start, end),
+		cmocka_unit_test_setup_teardown(test_no_worker_for_new_flows, start, end),
 		cmocka_unit_test_setup_teardown(test_choice_of_closed_sockets, start, end),
-		cmocka_unit_test_setup_teardown(test_closed_between_look_up_and_select, start, end),
+		cmocka_unit_test_setup_teardown(test_closed_between_lookup_and_select, start, end),
 		cmocka_unit_test_setup_teardown(test_connected_socket_is_passed_by, start, end),
 		cmocka_unit_test_setup_teardown(test_connected_socket_loses_others_flows, start,
 						end),
@@ -827,8 +827,9 @@ int main(void)
 						end),
 		cmocka_unit_test_setup_teardown(test_connected_consumer_of_cpu, start, end),
 		cmocka_unit_test_setup_teardown(test_full_set_keeps_its_flows, start, end),
-		cmocka_unit_test_setup_teardown(test_half_open_gives_way_to_half_open, start, end),
-		cmocka_unit_test_setup_teardown(test_idle_gives_way, start, end),
+		cmocka_unit_test_setup_teardown(test_half_open_is_evicted_for_half_open, start,
+						end),
+		cmocka_unit_test_setup_teardown(test_idle_is_evicted, start, end),
 		cmocka_unit_test_setup_teardown(test_torn_owner, start, end),
 		cmocka_unit_test_setup_teardown(test_ip6, start, end),
 		cmocka_unit_test_setup_teardown(test_ip4_options, start, end),

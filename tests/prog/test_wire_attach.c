@@ -101,7 +101,7 @@ static bool pinned(const char *name)
 }
 
 /* Returns the ingress program of the only interface. */
-static __u32 prog_in_force(void)
+static __u32 prog_attached(void)
 {
 	struct wire_state state;
 	__u32 id;
@@ -143,8 +143,8 @@ static void test_ports_come_and_go(void **state)
 		assert_ifaces(1, 1);
 		/* no further program is loaded */
 		if (round)
-			assert_int_equal(prog_in_force(), prog);
-		prog = prog_in_force();
+			assert_int_equal(prog_attached(), prog);
+		prog = prog_attached();
 		/* a second call is harmless, and the interface may go before or after it */
 		if (round % 3 == 0)
 			assert_int_equal(

@@ -23,7 +23,7 @@ static void test_gateway(void **state)
 				 .target_port = 53,
 				 .payload = 40 };
 	struct shape onward = to_target(request, B2), reply = answer(&request, B2);
-	struct shape mended = answer(&request, B1), right = mended, other = answer(&request, B3);
+	struct shape fixed = answer(&request, B1), right = fixed, other = answer(&request, B3);
 	struct shape error, wanted;
 
 	/* without a request */
@@ -31,16 +31,16 @@ static void test_gateway(void **state)
 	pass(&gateway, gateway.out, &request, &request, SLUICE_WIRE_request_right);
 	pass_uncounted(&gateway, gateway.in, &other);
 	pass(&gateway, gateway.in, &right, &right, SLUICE_WIRE_reply_right);
-	pass(&gateway, gateway.in, &reply, &mended, SLUICE_WIRE_reply_rewritten);
+	pass(&gateway, gateway.in, &reply, &fixed, SLUICE_WIRE_reply_rewritten);
 	/* its socket may be connected by now, and then only B2 reaches it */
 	pass(&gateway, gateway.out, &request, &onward, SLUICE_WIRE_request_rewritten);
-	pass(&gateway, gateway.in, &reply, &mended, SLUICE_WIRE_reply_rewritten);
+	pass(&gateway, gateway.in, &reply, &fixed, SLUICE_WIRE_reply_rewritten);
 
 	/* the server about a request, and a router about an answer */
 	error = error_about(&onward, B2, "192.0.2.7", &errors[0]);
 	wanted = error_about(&request, B1, "192.0.2.7", &errors[0]);
 	pass(&gateway, gateway.in, &error, &wanted, SLUICE_WIRE_error_translated);
-	error = error_about(&mended, "192.0.2.1", B1, &errors[1]);
+	error = error_about(&fixed, "192.0.2.1", B1, &errors[1]);
 	wanted = error_about(&reply, "192.0.2.1", B2, &errors[1]);
 	pass(&gateway, gateway.out, &error, &wanted, SLUICE_WIRE_error_translated);
 
@@ -85,7 +85,7 @@ static void test_gateway_turns(void **state)
 }
 
 /* A client port uses two addresses in a row, and each answers for itself. */
-static void test_gateway_owed(void **state)
+static void test_gateway_pending_reply(void **state)
 {
 	struct shape to_b1 = request_behind(), to_b2 = to_target(to_b1, B2), error;
 	struct shape from_b1 = answer(&to_b1, B1), from_b2 = answer(&to_b2, B2);
@@ -186,7 +186,7 @@ int main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_gateway),	      cmocka_unit_test(test_gateway_fragments),
-		cmocka_unit_test(test_gateway_turns), cmocka_unit_test(test_gateway_owed),
+		cmocka_unit_test(test_gateway_turns), cmocka_unit_test(test_gateway_pending_reply),
 		cmocka_unit_test(test_gateway_waits),
 	};
 

@@ -11,7 +11,7 @@
 
 /* --- left alone */
 
-static void test_not_ours(void **state)
+static void test_not_local(void **state)
 {
 	int version;
 
@@ -123,7 +123,8 @@ static void test_sockets(void **state)
 	left(CLIENT6, FAR6, BOUND, SLUICE_WIRE_request_right);
 	left(CLIENT4, NEAR4, BOUND, SLUICE_WIRE_request_no_socket);
 	for (version = 4; version <= 6; version += 2) {
-		/* the request is to the wildcard socket, and another service has the near address */
+		/* the request is to the wildcard socket, and another service has the near address
+		 */
 		request = request_of(version, next_port(), BOUND_NEAR);
 		pass(&host, host.in, &request, &request, SLUICE_WIRE_request_other_socket);
 		request = request_of(version, CONNECTED, CONNECTED);
@@ -159,7 +160,7 @@ static void test_moved(void **state)
  * One client port uses two addresses in a row, as ntpd does: a pending reply of the first is not
  * attributed to the second.
  */
-static void test_owed(void **state)
+static void test_pending_reply(void **state)
 {
 	int version, i;
 
@@ -167,7 +168,7 @@ static void test_owed(void **state)
 		struct shape request = request_of(version, next_port(), WILDCARD);
 		struct shape inside = to_target(request, near_of(&request)), direct = inside;
 		struct shape reply = answer(&request, near_of(&request));
-		struct shape mended = answer(&request, request.target);
+		struct shape fixed = answer(&request, request.target);
 
 		pass(&host, host.in, &direct, &direct, SLUICE_WIRE_request_right);
 		pass(&host, host.in, &request, &inside, SLUICE_WIRE_request_rewritten);
@@ -175,22 +176,22 @@ static void test_owed(void **state)
 		flow_past(&host, &request, 300, 300);
 		pass(&host, host.in, &request, &inside, SLUICE_WIRE_request_rewritten);
 		pass(&host, host.out, &reply, &reply, SLUICE_WIRE_reply_right);
-		pass(&host, host.out, &reply, &mended, SLUICE_WIRE_reply_rewritten);
-		pass(&host, host.out, &reply, &mended, SLUICE_WIRE_reply_rewritten);
+		pass(&host, host.out, &reply, &fixed, SLUICE_WIRE_reply_rewritten);
+		pass(&host, host.out, &reply, &fixed, SLUICE_WIRE_reply_rewritten);
 		/* again, in reverse order, by a server that sets its source */
 		pass(&host, host.in, &direct, &direct, SLUICE_WIRE_request_right);
 		pass(&host, host.in, &request, &inside, SLUICE_WIRE_request_rewritten);
-		pass(&host, host.out, &mended, &mended, SLUICE_WIRE_reply_right);
+		pass(&host, host.out, &fixed, &fixed, SLUICE_WIRE_reply_right);
 		pass(&host, host.out, &reply, &reply, SLUICE_WIRE_reply_right);
 		/* after a while the reply is no longer pending */
 		pass(&host, host.in, &direct, &direct, SLUICE_WIRE_request_right);
 		pass(&host, host.in, &request, &inside, SLUICE_WIRE_request_rewritten);
 		flow_past(&host, &request, 4000, 4000);
-		pass(&host, host.out, &reply, &mended, SLUICE_WIRE_reply_rewritten);
+		pass(&host, host.out, &reply, &fixed, SLUICE_WIRE_reply_rewritten);
 		pass(&host, host.in, &direct, &direct, SLUICE_WIRE_request_right);
 		flow_past(&host, &request, 4000, 4000);
 		pass(&host, host.in, &request, &inside, SLUICE_WIRE_request_rewritten);
-		pass(&host, host.out, &reply, &mended, SLUICE_WIRE_reply_rewritten);
+		pass(&host, host.out, &reply, &fixed, SLUICE_WIRE_reply_rewritten);
 		/* and no longer if the client continues to send */
 		pass(&host, host.in, &direct, &direct, SLUICE_WIRE_request_right);
 		for (i = 0; i < 8; i++) {
@@ -198,7 +199,7 @@ static void test_owed(void **state)
 			flow_past(&host, &request, 500, 500);
 		}
 		pass(&host, host.in, &request, &inside, SLUICE_WIRE_request_rewritten);
-		pass(&host, host.out, &reply, &mended, SLUICE_WIRE_reply_rewritten);
+		pass(&host, host.out, &reply, &fixed, SLUICE_WIRE_reply_rewritten);
 	}
 }
 
@@ -236,7 +237,7 @@ static void *race_follow(void *arg)
 }
 
 /* Of two concurrent answers, at most one is attributed to the pending reply. */
-static void test_owed_once(void **state)
+static void test_pending_reply_once(void **state)
 {
 	struct shape request = request4(next_port(), WILDCARD);
 	struct shape direct = to_target(request, NEAR4), reply = answer(&request, NEAR4);
@@ -297,15 +298,15 @@ static void test_aged(void **state)
 		struct shape request = request_of(version, next_port(), WILDCARD);
 		struct shape direct = to_target(request, near_of(&request));
 		struct shape reply = answer(&request, near_of(&request));
-		struct shape mended = answer(&request, request.target), other;
+		struct shape fixed = answer(&request, request.target), other;
 
 		converse(&host, &request);
 		flow_past(&host, &request, AGE_MS + 5000, AGE_MS + 5000);
-		pass(&host, host.out, &reply, &mended, SLUICE_WIRE_reply_rewritten);
+		pass(&host, host.out, &reply, &fixed, SLUICE_WIRE_reply_rewritten);
 		/* and the next one, by the flow that the first has renewed */
-		pass(&host, host.out, &reply, &mended, SLUICE_WIRE_reply_rewritten);
+		pass(&host, host.out, &reply, &fixed, SLUICE_WIRE_reply_rewritten);
 		flow_past(&host, &request, 40 * AGE_MS, 0);
-		pass(&host, host.out, &reply, &mended, SLUICE_WIRE_reply_rewritten);
+		pass(&host, host.out, &reply, &fixed, SLUICE_WIRE_reply_rewritten);
 		other = answer(&request, version == 4 ? "10.4.0.1" : "fd04::1");
 		flow_past(&host, &request, 2 * AGE_MS, 0);
 		pass(&host, host.out, &other, &other, SLUICE_WIRE_reply_expired);
@@ -321,13 +322,13 @@ static void test_aged_address_gone(void **state)
 {
 	struct shape request = to_target(request4(next_port(), WILDCARD), "10.2.0.78");
 	struct shape reply = answer(&request, NEAR4);
-	struct shape mended = answer(&request, request.target);
+	struct shape fixed = answer(&request, request.target);
 
 	assert_int_equal(system("ip addr add 10.2.0.78/24 dev far"), 0);
 	forget_away();
 	converse(&host, &request);
 	flow_past(&host, &request, 2 * AGE_MS, 2 * AGE_MS);
-	pass(&host, host.out, &reply, &mended, SLUICE_WIRE_reply_rewritten);
+	pass(&host, host.out, &reply, &fixed, SLUICE_WIRE_reply_rewritten);
 	assert_int_equal(system("ip addr del 10.2.0.78/24 dev far"), 0);
 	forget_away();
 	pass(&host, host.out, &reply, &reply, SLUICE_WIRE_reply_address_gone);
@@ -431,20 +432,20 @@ static void pass_to(const struct shape *in, const struct shape *wanted, uint8_t 
  */
 static void test_bridge_port(void **state)
 {
-	struct shape request, inside, first, later, error, wanted, reply, mended;
+	struct shape request, inside, first, later, error, wanted, reply, fixed;
 	int version;
 
 	for (version = 4; version <= 6; version += 2) {
 		request = request_of(version, next_port(), WILDCARD);
 		inside = to_target(request, near_of(&request));
 		reply = answer(&request, near_of(&request));
-		mended = answer(&request, request.target);
+		fixed = answer(&request, request.target);
 		pass_to(&request, &request, ANOTHER, SLUICE_WIRE_request_not_local);
 		pass_to(&request, &inside, BRIDGE, SLUICE_WIRE_request_rewritten);
 		pass_to(&request, &inside, PORT, SLUICE_WIRE_request_rewritten);
 		/* also for a known flow */
 		pass_to(&request, &request, ANOTHER, SLUICE_WIRE_request_not_local);
-		error = error_about(&mended, request.source, request.target, &errors[0]);
+		error = error_about(&fixed, request.source, request.target, &errors[0]);
 		wanted = error_about(&reply, request.source, near_of(&request), &errors[0]);
 		pass_to(&error, &wanted, BRIDGE, SLUICE_WIRE_error_translated);
 		pass_to(&error, &error, ANOTHER, SLUICE_WIRE_error_left);
@@ -513,20 +514,13 @@ static int setup(void **state)
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_not_ours),
-		cmocka_unit_test(test_targets),
-		cmocka_unit_test(test_broadcast),
-		cmocka_unit_test(test_new_address),
-		cmocka_unit_test(test_sockets),
-		cmocka_unit_test(test_moved),
-		cmocka_unit_test(test_owed),
-		cmocka_unit_test(test_owed_once),
-		cmocka_unit_test(test_replies),
-		cmocka_unit_test(test_aged),
-		cmocka_unit_test(test_aged_address_gone),
-		cmocka_unit_test(test_host_first),
-		cmocka_unit_test(test_bridge_port),
-		cmocka_unit_test(test_bridge_changes),
+		cmocka_unit_test(test_not_local),	  cmocka_unit_test(test_targets),
+		cmocka_unit_test(test_broadcast),	  cmocka_unit_test(test_new_address),
+		cmocka_unit_test(test_sockets),		  cmocka_unit_test(test_moved),
+		cmocka_unit_test(test_pending_reply),	  cmocka_unit_test(test_pending_reply_once),
+		cmocka_unit_test(test_replies),		  cmocka_unit_test(test_aged),
+		cmocka_unit_test(test_aged_address_gone), cmocka_unit_test(test_host_first),
+		cmocka_unit_test(test_bridge_port),	  cmocka_unit_test(test_bridge_changes),
 		cmocka_unit_test(test_routes_by_table),
 	};
 

@@ -94,7 +94,7 @@ static int changed_make(struct changed *list, int version, int tags)
 /* Compares the programs without an Ethernet header byte for byte with the others. */
 static void test_bare(void **state)
 {
-	struct shape request, inside, reply, mended;
+	struct shape request, inside, reply, fixed;
 	struct changed changed = { .bare = true };
 	struct frame out, wanted;
 	int version;
@@ -103,12 +103,12 @@ static void test_bare(void **state)
 		request = bare_request(version, next_port());
 		inside = to_target(request, near_of(&request));
 		reply = answer(&request, near_of(&request));
-		mended = answer(&request, request.target);
+		fixed = answer(&request, request.target);
 		run_through(&changed, plain.in, &request, &out);
 		frame_of(&changed, &inside, &wanted);
 		assert_frame(&out, &wanted);
 		run_through(&changed, plain.out, &reply, &out);
-		frame_of(&changed, &mended, &wanted);
+		frame_of(&changed, &fixed, &wanted);
 		assert_frame(&out, &wanted);
 	}
 }
@@ -210,7 +210,8 @@ static void test_lies(void **state)
 				uint8_t *at;
 
 				i = (int)(n % (size_t)count);
-				/* the bare packets have options, without which test_run refuses them */
+				/* the bare packets have options, without which test_run refuses
+				 * them */
 				if (lie->version != version || list[i].bare)
 					continue;
 				frame_of(&list[i], &list[i].shape, &frame);

@@ -205,7 +205,7 @@ static void error_pair(const struct shape *request, const struct error_kind *kin
 {
 	const char *near = near_of(request), *far = request->target, *client = request->source;
 	struct shape inside = to_target(*request, near);
-	struct shape reply = answer(request, near), mended = answer(request, far);
+	struct shape reply = answer(request, near), fixed = answer(request, far);
 	struct shape error, wanted;
 	struct frame in, out;
 
@@ -213,7 +213,7 @@ static void error_pair(const struct shape *request, const struct error_kind *kin
 	assert_int_equal(run_frame(host.in, &in, 0, &out), 0);
 
 	/* the client, or a router before it, about the answer that came from the far address */
-	error = error_about(&mended, router ? router : client, far, kind);
+	error = error_about(&fixed, router ? router : client, far, kind);
 	wanted = error_about(&reply, router ? router : client, near, kind);
 	error.quote = wanted.quote = quote;
 	error.vlan_tags = wanted.vlan_tags = request->vlan_tags;
@@ -301,10 +301,10 @@ static void test_vlan_all(void **state)
 	for (tags = 1; tags <= 2; tags++) {
 		struct shape request = tagged(request_behind(), tags);
 		struct shape onward = to_target(request, B2), reply = answer(&request, B2);
-		struct shape mended = answer(&request, B1), error, wanted;
+		struct shape fixed = answer(&request, B1), error, wanted;
 
 		pass(&gateway, gateway.out, &request, &request, SLUICE_WIRE_request_right);
-		pass(&gateway, gateway.in, &reply, &mended, SLUICE_WIRE_reply_rewritten);
+		pass(&gateway, gateway.in, &reply, &fixed, SLUICE_WIRE_reply_rewritten);
 		pass(&gateway, gateway.out, &request, &onward, SLUICE_WIRE_request_rewritten);
 		error = tagged(error_about(&onward, B2, request.source, &errors[0]), tags);
 		wanted = tagged(error_about(&request, B1, request.source, &errors[0]), tags);

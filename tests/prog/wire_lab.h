@@ -49,10 +49,10 @@
 
 /* Sockets, by port. */
 enum {
-	WILDCARD = 1000,  /* [::]:1000, for both families */
-	BOUND,		  /* only at the far addresses */
-	BOUND_NEAR,	  /* one on the wildcard, another at the near addresses */
-	CONNECTED,	  /* one bound to the wildcard and connected to the client's port CONNECTED */
+	WILDCARD = 1000, /* [::]:1000, for both families */
+	BOUND,		 /* only at the far addresses */
+	BOUND_NEAR,	 /* one on the wildcard, another at the near addresses */
+	CONNECTED, /* one bound to the wildcard and connected to the client's port CONNECTED */
 	CONNECTED_OTHERS, /* the same, and a new wildcard socket for the next client, like iperf3 */
 	NOBODY,
 	UNMANAGED, /* a wildcard socket on an unmanaged port */
@@ -293,13 +293,13 @@ static inline void converse(const struct programs *programs, const struct shape 
 {
 	struct shape inside = to_target(*request, near_of(request));
 	struct shape reply = answer(request, near_of(request));
-	struct shape mended = answer(request, request->target);
+	struct shape fixed = answer(request, request->target);
 
 	pass(programs, programs->in, request, &inside, SLUICE_WIRE_request_rewritten);
-	pass(programs, programs->out, &reply, &mended, SLUICE_WIRE_reply_rewritten);
+	pass(programs, programs->out, &reply, &fixed, SLUICE_WIRE_reply_rewritten);
 	/* again, from the flow table only */
 	pass(programs, programs->in, request, &inside, SLUICE_WIRE_request_rewritten);
-	pass(programs, programs->out, &reply, &mended, SLUICE_WIRE_reply_rewritten);
+	pass(programs, programs->out, &reply, &fixed, SLUICE_WIRE_reply_rewritten);
 }
 /* --- fragments */
 

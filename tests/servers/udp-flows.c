@@ -74,7 +74,7 @@ struct client {
 	unsigned long flows, sources, rate, count, window, burst, flood;
 	double zipf;
 	int timeout_ms;
-	bool until_signal, told;
+	bool until_signal, ready_printed;
 
 	struct flow *flow;
 	double *upto; /* of each flow, the sum of the weights up to it */
@@ -292,8 +292,8 @@ static void flow_answered(struct client *client, struct flow *flow, const struct
 	if (stamp->sequence <= flow->given_up_to && client->given_up)
 		client->given_up--;
 	client->ready += client->zipf != 0.0 || ++flow->answers <= READY;
-	if (client->ready == READY * client->flows && !client->told) {
-		client->told = true;
+	if (client->ready == READY * client->flows && !client->ready_printed) {
+		client->ready_printed = true;
 		puts("ready");
 		fflush(stdout);
 	}

@@ -36,7 +36,7 @@ static const struct check_finding *finding(const char *name)
 	return NULL;
 }
 
-static void test_only_what_is_asked(void **state)
+static void test_only_requested(void **state)
 {
 	size_t i;
 
@@ -180,7 +180,7 @@ static void test_missing_capabilities_are_listed(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_only_what_is_asked),
+		cmocka_unit_test(test_only_requested),
 		cmocka_unit_test(test_each_line_is_complete),
 		cmocka_unit_test(test_no_cgroup),
 		cmocka_unit_test(test_optional_alone_is_a_warning),

@@ -489,14 +489,14 @@ static void test_far_backend(void **state)
 	struct host *host = *state;
 	struct ct_entry e = translated("172.17.0.9", 53);
 	struct inet_host backend = { .addr = addr("172.17.0.9"), .reach = INET_REACH_NO_ROUTE };
-	struct in6_addr *asked = NULL;
+	struct in6_addr *addresses = NULL;
 	size_t count = 0;
 
 	assert_int_equal(classify_one(host, &e), 0);
-	assert_int_equal(audit_backends(&host->table, &host->inet, &asked, &count), 0);
+	assert_int_equal(audit_backends(&host->table, &host->inet, &addresses, &count), 0);
 	assert_int_equal(count, 1);
-	assert_memory_equal(asked, &backend.addr, sizeof(*asked));
-	free(asked);
+	assert_memory_equal(addresses, &backend.addr, sizeof(*addresses));
+	free(addresses);
 
 	assert_int_equal(inet_add_host(&host->inet, &backend), 0);
 	assert_found(host, &e, AUDIT_BACKEND_GONE,

@@ -27,7 +27,7 @@ static void test_one(void **state)
 	assert_int_equal(debounce.due_us, 5000 + QUIET);
 }
 
-static void test_swarm_is_waited_for(void **state)
+static void test_burst_is_coalesced(void **state)
 {
 	struct debounce debounce = fresh();
 
@@ -37,7 +37,7 @@ static void test_swarm_is_waited_for(void **state)
 	assert_int_equal(debounce.due_us, 5180 + QUIET);
 }
 
-static void test_swarm_without_end(void **state)
+static void test_endless_burst(void **state)
 {
 	struct debounce debounce = fresh();
 	uint64_t now;
@@ -47,7 +47,7 @@ static void test_swarm_without_end(void **state)
 	assert_int_equal(debounce.due_us, 5000 + BOUND);
 }
 
-static void test_looked_begins_anew(void **state)
+static void test_run_restarts(void **state)
 {
 	struct debounce debounce = fresh();
 
@@ -61,7 +61,7 @@ static void test_looked_begins_anew(void **state)
 /*
  * After a run of half a second, the next one starts no earlier than four and a half seconds later.
  */
-static void test_rest_after_a_long_look(void **state)
+static void test_rest_after_a_long_run(void **state)
 {
 	struct debounce debounce = fresh();
 
@@ -77,10 +77,10 @@ int main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_one),
-		cmocka_unit_test(test_swarm_is_waited_for),
-		cmocka_unit_test(test_swarm_without_end),
-		cmocka_unit_test(test_looked_begins_anew),
-		cmocka_unit_test(test_rest_after_a_long_look),
+		cmocka_unit_test(test_burst_is_coalesced),
+		cmocka_unit_test(test_endless_burst),
+		cmocka_unit_test(test_run_restarts),
+		cmocka_unit_test(test_rest_after_a_long_run),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -209,7 +209,7 @@ static void test_more_sockets(void **state)
 }
 
 /* One of two workers dies: its successor must not replace the other one. */
-static void test_place_of_the_dead(void **state)
+static void test_successor_of_the_dead(void **state)
 {
 	join(1, 1, 0);
 	join(2, 1, 0);
@@ -317,7 +317,7 @@ static void test_far_fewer(void **state)
 }
 
 /* One of two workers with two sockets each dies: its successor must not replace the other one. */
-static void test_place_of_a_pair(void **state)
+static void test_successor_of_a_pair(void **state)
 {
 	join(1, 2, 0);
 	join(2, 2, 0);
@@ -343,14 +343,14 @@ int main(void)
 		cmocka_unit_test_setup(test_fall_back, start),
 		cmocka_unit_test_setup(test_draining, start),
 		cmocka_unit_test_setup(test_more_sockets, start),
-		cmocka_unit_test_setup(test_place_of_the_dead, start),
+		cmocka_unit_test_setup(test_successor_of_the_dead, start),
 		cmocka_unit_test_setup(test_ten_restarts, start),
 		cmocka_unit_test_setup(test_old_opens_more, start),
 		cmocka_unit_test_setup(test_old_closes_it, start),
 		cmocka_unit_test_setup(test_old_reopens, start),
 		cmocka_unit_test_setup(test_fewer, start),
 		cmocka_unit_test_setup(test_far_fewer, start),
-		cmocka_unit_test_setup(test_place_of_a_pair, start),
+		cmocka_unit_test_setup(test_successor_of_a_pair, start),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

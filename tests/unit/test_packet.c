@@ -637,7 +637,8 @@ static void test_ipv6_extension_lengths(void **state)
 	unsigned int units;
 
 	(void)state;
-	/* 8 bytes of options and 8 of UDP: a larger size is invalid, a size up to both leaves no UDP */
+	/* 8 bytes of options and 8 of UDP: a larger size is invalid, a size up to both leaves no
+	 * UDP */
 	for (units = 0; units < 256; units++) {
 		struct frame frame = {};
 
@@ -944,7 +945,8 @@ static void test_icmp_quote_lies(void **state)
 	put16(frame.bytes + 28 + 2, 24 + 999);
 	assert_verdict(&frame, PACKET_LYING_UDP);
 	build_error6(&frame, 1, 4, 8);
-	put16(frame.bytes + 4, 8 + 40 + 7); /* the options extend into the padding, and are invalid there */
+	put16(frame.bytes + 4,
+	      8 + 40 + 7); /* the options extend into the padding, and are invalid there */
 	frame.bytes[48 + 40 + 1] = 255;
 	assert_verdict(&frame, PACKET_TRUNCATED);
 	build_error6(&frame, 1, 4, 8);

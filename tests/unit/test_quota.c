@@ -15,17 +15,17 @@
 
 #define HOST 1u
 
-static struct quotas shares;
+static struct quotas quotas;
 
 static int start(void **state)
 {
-	shares = (struct quotas){ .host = HOST };
+	quotas = (struct quotas){ .host = HOST };
 	return 0;
 }
 
 static int end(void **state)
 {
-	quota_free(&shares);
+	quota_free(&quotas);
 	return 0;
 }
 
@@ -35,8 +35,8 @@ static int want(__u32 netns, int groups)
 	int got = 0;
 
 	while (groups--)
-		if (quota_allow(&shares, netns)) {
-			quota_add(&shares, netns);
+		if (quota_allow(&quotas, netns)) {
+			quota_add(&quotas, netns);
 			got++;
 		}
 	return got;
@@ -45,14 +45,14 @@ static int want(__u32 netns, int groups)
 static void test_host(void **state)
 {
 	assert_int_equal(want(HOST, 1000), STEER_GROUPS_MAX);
-	assert_int_equal(quota_of(&shares, HOST)->left_out, 1000 - STEER_GROUPS_MAX);
+	assert_int_equal(quota_of(&quotas, HOST)->left_out, 1000 - STEER_GROUPS_MAX);
 	assert_int_equal(want(2, 1), 0);
 }
 
 static void test_one_that_wants_all(void **state)
 {
 	assert_int_equal(want(2, 1000), 96);
-	assert_int_equal(quota_of(&shares, 2)->left_out, 904);
+	assert_int_equal(quota_of(&quotas, 2)->left_out, 904);
 	assert_int_equal(want(3, 40), 40);
 	assert_int_equal(want(HOST, 1000), STEER_GROUPS_MAX - 96 - 40);
 }
@@ -66,8 +66,8 @@ static void test_together(void **state)
 		want(2, 1);
 		want(3, 1);
 	}
-	assert_int_equal(quota_of(&shares, 2)->groups, 64);
-	assert_int_equal(quota_of(&shares, 3)->groups, 64);
+	assert_int_equal(quota_of(&quotas, 2)->groups, 64);
+	assert_int_equal(quota_of(&quotas, 3)->groups, 64);
 	assert_int_equal(want(4, 1), 1);
 }
 
@@ -77,7 +77,7 @@ static void test_many(void **state)
 
 	for (netns = 2; netns < 102; netns++)
 		want(netns, 1000);
-	assert_int_equal(shares.groups, STEER_GROUPS_OTHERS);
+	assert_int_equal(quotas.groups, STEER_GROUPS_OTHERS);
 	assert_int_equal(want(HOST, 1000), STEER_GROUPS_MAX - STEER_GROUPS_OTHERS);
 }
 
@@ -87,7 +87,7 @@ static void test_large_host(void **state)
 	assert_int_equal(want(2, 1000), 96);
 	assert_int_equal(want(HOST, 150), 150);
 	assert_int_equal(want(3, 1000), 5);
-	assert_int_equal(shares.groups, 251);
+	assert_int_equal(quotas.groups, 251);
 }
 
 int main(void)

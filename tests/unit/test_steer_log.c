@@ -49,15 +49,15 @@ static int count(const char *text)
 	return found;
 }
 
-static void tell(enum steer_event_type event, __u32 pid, const char *why)
+static void report(enum steer_event_type event, __u32 pid, const char *why)
 {
 	const struct sluice_steer_group group = { .port = 53, .netns = 7 };
 	const struct sluice_steer_slot slot = { .pid = pid, .comm = "named" };
-	const struct steer_event news = {
+	const struct steer_event logged = {
 		.event = event, .group = &group, .slot = &slot, .prog_id = 5, .why = why
 	};
 
-	steer_log_event(&news, steer_log);
+	steer_log_event(&logged, steer_log);
 }
 
 static void test_trouble_once(void **state)
@@ -66,8 +66,8 @@ static void test_trouble_once(void **state)
 
 	for (sweeps = 0; sweeps < 5; sweeps++) {
 		steer_log_begin(steer_log, 0);
-		tell(STEER_GROUP_FOREIGN, 11, NULL);
-		tell(STEER_SOCKET_FAILED, 12, "not permitted");
+		report(STEER_GROUP_FOREIGN, 11, NULL);
+		report(STEER_SOCKET_FAILED, 12, "not permitted");
 		steer_log_end(steer_log, true);
 	}
 	assert_int_equal(count("group-foreign"), 1);
@@ -85,14 +85,14 @@ static void test_trouble_again(void **state)
 	for (i = 0; i < 3; i++) {
 		steer_log_begin(steer_log, 0);
 		if (there[i])
-			tell(STEER_GROUP_FOREIGN, 11, NULL);
+			report(STEER_GROUP_FOREIGN, 11, NULL);
 		steer_log_end(steer_log, complete[i]);
 	}
 	assert_int_equal(count("group-foreign"), 1);
 	steer_log_begin(steer_log, 0);
 	steer_log_end(steer_log, true);
 	steer_log_begin(steer_log, 0);
-	tell(STEER_GROUP_FOREIGN, 11, NULL);
+	report(STEER_GROUP_FOREIGN, 11, NULL);
 	steer_log_end(steer_log, true);
 	assert_int_equal(count("group-foreign"), 2);
 }
@@ -100,10 +100,10 @@ static void test_trouble_again(void **state)
 static void test_groups(void **state)
 {
 	steer_log_begin(steer_log, 0);
-	tell(STEER_GROUP_KEPT, 0, NULL);
-	tell(STEER_GROUP_ATTACHED, 0, NULL);
-	tell(STEER_GROUP_CHANGED, 0, NULL);
-	tell(STEER_GROUP_GONE, 0, NULL);
+	report(STEER_GROUP_KEPT, 0, NULL);
+	report(STEER_GROUP_ATTACHED, 0, NULL);
+	report(STEER_GROUP_CHANGED, 0, NULL);
+	report(STEER_GROUP_GONE, 0, NULL);
 	steer_log_end(steer_log, true);
 	assert_int_equal(steer_log_groups(steer_log), 3);
 	assert_int_equal(count("group-kept"), 0);
