@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # shellcheck shell=bash
-# The second act of `make demo`: a server of four workers is restarted under load, without and with
-# steering. Sourced by tools/demo/run, whose place, printing and topology it uses; every line of it is
+# The second part of `make demo`: restarts a server of four workers under load, without and with
+# steering. tools/demo/run sources it after its own functions and the topology; every line is
 # asserted, too.
 #
-# The server is unbound with so-reuseport, the load is dnsperf; it answers from its own data and needs
-# no network.
+# The server is unbound with so-reuseport, the load is dnsperf; unbound answers from local data and
+# needs no network.
 
 RESTARTS=10 CLIENTS=20 RATE=4000
 DNS_ADDR=172.17.0.1
@@ -47,11 +47,11 @@ unbound_configure()
 	echo "www.example A" >"$SCRATCH/queries"
 }
 
-# It says so when all of its threads have their sockets.
+# unbound logs a line when all of its threads have their sockets.
 unbound_start()
 {
 	: >"$SCRATCH/unbound.log"
-	# shellcheck disable=SC2153 # HOST is of topology.sh
+	# shellcheck disable=SC2153 # topology.sh sets HOST
 	nsenter --net="/run/netns/$HOST" -- "$UNBOUND" -d -c "$SCRATCH/unbound.conf" \
 		</dev/null >"$SCRATCH/unbound.log" 2>&1 &
 	SERVER=$!
@@ -69,14 +69,14 @@ queries_more_than()
 	[ "$(queries_come)" -gt "$1" ]
 }
 
-# Each client has had some answers, however long that takes here.
+# Waits until each client has sent some queries, however long that takes.
 queries_go_on()
 {
 	wait_until 60 queries_more_than $(($(queries_come) + 10 * CLIENTS)) || die "no queries come"
 }
 
-# restarts [COMMAND…]: under dnsperf, each with COMMAND and the old process before that is ended; SENT
-# and LOST are the queries
+# restarts [COMMAND…]: restarts the server repeatedly under dnsperf; runs COMMAND with the old
+# process id before the old process is ended. SENT and LOST count queries.
 restarts()
 {
 	local round old perf
@@ -93,16 +93,16 @@ restarts()
 		wait "$old" || true
 		queries_go_on
 	done
-	# what is lost is known when dnsperf has waited for it
+	# dnsperf counts a query as lost only after its timeout
 	sleep 1.5
 	kill -INT "$perf"
 	wait "$perf" || true
 	SENT=$(awk '/Queries sent:/ { print $3 }' "$SCRATCH/dnsperf")
 	LOST=$(awk '/Queries lost:/ { print $3 }' "$SCRATCH/dnsperf")
-	[ -n "$LOST" ] || die "dnsperf says nothing" "$(cat "$SCRATCH/dnsperf")"
+	[ -n "$LOST" ] || die "dnsperf printed no result" "$(cat "$SCRATCH/dnsperf")"
 }
 
-# The two commands that an operator adds to a restart.
+# Runs the two commands that an administrator adds to a restart.
 hand_over()
 {
 	{
@@ -111,7 +111,7 @@ hand_over()
 	} >"$SCRATCH/output" 2>&1 || die "the server was not drained" "$(cat "$SCRATCH/output")"
 }
 
-# steer_counter NAME: of the only group
+# steer_counter NAME: prints a counter of the only group
 steer_counter()
 {
 	"$SLUICE" -j steer show | grep -oE "\"$1\": ?[0-9]+" | grep -oE '[0-9]+$'
@@ -156,7 +156,7 @@ restarts_with()
 	drained=$(steer_counter moved_drained)
 	expect moved "$((CLIENTS * RESTARTS))" "$drained" \
 		"$drained: each of $CLIENTS clients once in each restart, as its server ended"
-	expect "moved else" "0 0" "$(steer_counter moved_gone) $(steer_counter moved_idle)" 0
+	expect "other moves" "0 0" "$(steer_counter moved_gone) $(steer_counter moved_idle)" 0
 }
 
 steer_act()
