@@ -176,7 +176,7 @@ def throughput(group, options):
 
 def print_throughput(rows):
     print(f"\n{'received datagrams, over the kernel’s own choice':<43} ns each     CPU time        "
-          "        2 CPUs   aim")
+          "        2 CPUs  target")
     for row in rows:
         label = f"IPv{row['family']}, {row['workers']} workers, policy {row['policy']}"
         low, high = row["cpu"]["steered"]["quartiles"]
@@ -295,7 +295,7 @@ def balance(group, options, folder):
 
 def print_balance(rows):
     print(f"\n{f'max over mean, {WORKERS} workers, {FLOWS} flows':<32} kernel   cBPF   flow   load"
-          "   best  load/best (of seeds)   aim  online  load/online")
+          "   best  load/best (of seeds) target online  load/online")
     for label in dict.fromkeys(row["trace"] for row in rows):
         those = [row for row in rows if row["trace"] == label]
         middle = [statistics.median(row[who]["imbalance"] for row in those)
@@ -366,7 +366,7 @@ def decision(group, options):
 
 def print_decision(rows):
     print(f"\n{'ns for a decision, less an empty program’s':<32}   1 flow "
-          f"{FLOWS_KNOWN:>5} flows  new flows  (empty)   aim")
+          f"{FLOWS_KNOWN:>5} flows  new flows  (empty)  target")
     for row in rows:
         label = f"policy {row['policy']}, IPv{row['family']}"
         values = [row[kind] - row["empty"] for kind in ("one", "known", "new")]
@@ -482,7 +482,7 @@ def restarts(group, options, folder):
 
 
 def print_restarts(results):
-    print(f"\n{f'{RESTARTS} rolling restarts':<32}     flows  datagrams  flows moved   lost   aim")
+    print(f"\n{f'{RESTARTS} rolling restarts':<32}     flows  datagrams  flows moved   lost  target")
     for who, result in results.items():
         label = {"kernel": "the kernel’s own choice", "sluice": "steered, with drain"}[who]
         print(f"  {label:<32} {result['flows']:>7} {result['sent']:>10} {result['moved']:>12} "

@@ -59,20 +59,20 @@ unbound_start()
 		die "unbound did not start" "$(cat "$SCRATCH/unbound.log")"
 }
 
-queries_come()
+queries_received()
 {
 	in_ns "$HOST" cat /proc/net/snmp | awk '/^Udp: [0-9]/ { print $2 }'
 }
 
 queries_more_than()
 {
-	[ "$(queries_come)" -gt "$1" ]
+	[ "$(queries_received)" -gt "$1" ]
 }
 
 # Waits until each client has sent some queries, however long that takes.
 queries_go_on()
 {
-	wait_until 60 queries_more_than $(($(queries_come) + 10 * CLIENTS)) || die "no queries come"
+	wait_until 60 queries_more_than $(($(queries_received) + 10 * CLIENTS)) || die "no queries arrive"
 }
 
 # restarts [COMMAND…]: restarts the server repeatedly under dnsperf; runs COMMAND with the old
@@ -124,9 +124,9 @@ steer_drawing()
 		  container                    host
 		  $CLIENTS clients (dnsperf) ------ $DNS_ADDR:53   [ unbound: 4 threads, a socket each ]
 
-		  The kernel gives each client to one of the sockets by a hash over their number. When the
-		  server is restarted, the old one's sockets close with what waits in them, and their number
-		  changes, so that clients are moved that need not.
+		  The kernel selects a socket for each client by a hash and the number of sockets. A restart
+		  closes the old server's sockets, which loses the queries in their queues. It also changes
+		  the number of sockets, which moves clients without need.
 	TEXT
 }
 
@@ -135,13 +135,13 @@ restarts_without()
 	heading "$RESTARTS restarts under load, without sluice"
 	unbound_start
 	good server "$("$UNBOUND" -V | awk '/^Version/ { print "unbound", $2 }'), unmodified"
-	good restart "the new one starts beside the old one; kill \$OLD"
+	good restart "start the new server beside the old one, then kill \$OLD"
 	for _ in 1 2 3 4 5 6 7 8 9; do
 		restarts
 		[ "$LOST" = 0 ] || break
-		good queries "0 of $SENT lost, which is luck: $RESTARTS restarts more"
+		good queries "0 of $SENT lost by luck: another $RESTARTS restarts"
 	done
-	[ "$LOST" -gt 0 ] || die "no query was lost in any of them"
+	[ "$LOST" -gt 0 ] || die "no query was lost in any of the restarts"
 	good queries "$LOST of $SENT lost"
 }
 
@@ -149,13 +149,13 @@ restarts_with()
 {
 	local drained
 	heading "$RESTARTS restarts under load, with sluice"
-	good restart "the same, but before the kill"
+	good restart "the same, with two commands before the kill"
 	printf '%s\n' "sluice steer load --port 53" "sluice steer drain \$OLD --limit 1" | detail
 	restarts hand_over
 	expect queries 0 "$LOST" "0 of $SENT lost"
 	drained=$(steer_counter moved_drained)
 	expect moved "$((CLIENTS * RESTARTS))" "$drained" \
-		"$drained: each of $CLIENTS clients once in each restart, as its server ended"
+		"$drained: each of $CLIENTS clients once per restart, when its server ended"
 	expect "other moves" "0 0" "$(steer_counter moved_gone) $(steer_counter moved_idle)" 0
 }
 
