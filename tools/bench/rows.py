@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""What the benchmark compares.
+"""The rows of the benchmark, and what they compare.
 
 A *state* is a set of programs on their hooks: none, again (also none); empty and source (of
 empty.bpf.c), list and any (sluice in mode socket); tc-empty and wire (sluice in mode wire). A
