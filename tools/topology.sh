@@ -22,6 +22,13 @@ CONTAINER="${TOPOLOGY_PREFIX:-}container"
 CONTAINER2="${TOPOLOGY_PREFIX:-}container2"
 LAN="${TOPOLOGY_PREFIX:-}lan"
 
+# contains PATTERN: as grep -q, but reads its input to the end. grep -q exits at the first match, and
+# under pipefail the command before it then fails with SIGPIPE if it still writes.
+contains()
+{
+	grep "$@" >/dev/null
+}
+
 # in_ns NAME COMMAND…: runs it in the network namespace NAME, in the caller's mount namespace
 in_ns()
 {
@@ -120,7 +127,7 @@ link_up()
 
 link_carrier()
 {
-	in_ns "$1" ip -o link show dev "$2" | grep -q 'state UP'
+	in_ns "$1" ip -o link show dev "$2" | contains 'state UP'
 }
 
 wait_link()

@@ -50,16 +50,18 @@ static void check_problems(const struct conf *conf, unsigned int lines)
 
 static void check_taken(const struct config *config)
 {
-	if (!config->has_reply && !config->has_wire && !config->has_steer)
+	if (!config->has[SECTION_REPLY] && !config->has[SECTION_WIRE] &&
+	    !config->has[SECTION_STEER])
 		abort();
-	if (config->has_reply && (config->reply.table < FLOW_TABLE_MIN ||
-				  config->reply.table > FLOW_TABLE_MAX || !config->reply.age_s))
+	if (config->has[SECTION_REPLY] &&
+	    (config->reply.table < FLOW_TABLE_MIN || config->reply.table > FLOW_TABLE_MAX ||
+	     !config->reply.age_s))
 		abort();
-	if (config->has_steer &&
+	if (config->has[SECTION_STEER] &&
 	    (config->steer.flows < STEER_FLOWS_MIN || config->steer.flows > STEER_FLOWS_MAX ||
 	     !config->steer.idle_s || !config->steer_sweep_s))
 		abort();
-	if (config->has_wire &&
+	if (config->has[SECTION_WIRE] &&
 	    (config->wire.ifaces.count > WIRE_NAMES_MAX || config->wire.servers > WIRE_SERVERS_MAX))
 		abort();
 }

@@ -81,7 +81,7 @@ static void entry_make(int port, int backend, int zone)
 		nfct_set_attr_u16(ct, ATTR_ZONE, (uint16_t)zone);
 	nfct_nlmsg_build(nlh, ct);
 	nfct_destroy(ct);
-	assert_int_equal(nl_ask(nl, nlh, NULL, NULL), 0);
+	assert_int_equal(nl_query(nl, nlh, NULL, NULL), 0);
 }
 
 static const struct ct_entry *entry_at(const struct ct_table *table, int port, int zone)

@@ -43,7 +43,7 @@ static int address_add(void)
 	msg->ifa_prefixlen = 32;
 	msg->ifa_index = if_nametoindex("lo");
 	mnl_attr_put_u32(nlh, IFA_LOCAL, address_be);
-	return nl_ask(nl, nlh, NULL, NULL);
+	return nl_query(nl, nlh, NULL, NULL);
 }
 
 static int setup(void **state)

@@ -27,7 +27,7 @@ static void assert_answers(__u64 wrong, __u64 right, enum wire_covers covers,
 {
 	struct sluice_audit audit = { .wrong = wrong, .right = right };
 
-	assert_int_equal(audit_classify_answers(&audit, covers), expected);
+	assert_int_equal(audit_classify_replies(&audit, covers), expected);
 }
 
 static void test_answers(void **state)

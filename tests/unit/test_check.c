@@ -19,9 +19,9 @@
 
 static struct check_report report;
 
-static void run(unsigned int planes, const char *bpffs, const char *cgroup)
+static void run(unsigned int objects, const char *bpffs, const char *cgroup)
 {
-	struct check_settings settings = { .planes = planes, .bpffs = bpffs, .cgroup = cgroup };
+	struct check_settings settings = { .objects = objects, .bpffs = bpffs, .cgroup = cgroup };
 
 	check_run(&settings, &report);
 }
@@ -46,8 +46,8 @@ static void test_only_requested(void **state)
 	assert_null(finding("cgroup/sendmsg4"));
 	assert_non_null(finding("pidfd_getfd"));
 	for (i = 0; i < report.count; i++)
-		assert_true(!strcmp(report.finding[i].plane, "steer") ||
-			    !strcmp(report.finding[i].plane, "host"));
+		assert_true(!strcmp(report.finding[i].object, "steer") ||
+			    !strcmp(report.finding[i].object, "host"));
 }
 
 static void test_each_line_is_complete(void **state)
@@ -59,7 +59,7 @@ static void test_each_line_is_complete(void **state)
 	for (i = 0; i < report.count; i++) {
 		const struct check_finding *f = &report.finding[i];
 
-		assert_true(f->plane[0] && f->name[0] && f->reason[0]);
+		assert_true(f->object[0] && f->name[0] && f->reason[0]);
 		assert_int_equal(f->result == CHECK_OK, !f->hint[0]);
 		assert_true(!f->unknown || f->permission);
 		assert_true(!f->permission || f->result != CHECK_OK);

@@ -389,7 +389,7 @@ static void test_type_errors(void **state)
 		       "give 'flow', 'load' or 'cpu'");
 	assert_untyped("set", "--set", "cpu,", "--set: unknown kind ''",
 		       "give 'flow', 'load' or 'cpu'");
-	assert_untyped("dir", NULL, "a", "'a' is no absolute path", "");
+	assert_untyped("dir", NULL, "a", "'a' is not an absolute path", "");
 }
 
 static void test_defaults(void **state)
@@ -417,7 +417,7 @@ static void test_interfaces(void **state)
 	assert_int_equal(opt_interfaces("x", "lo", name, 2, 2, &err), 2);
 	assert_int_equal(opt_interfaces("x", "lo2", name, 2, 2, &err), -E2BIG);
 	assert_int_equal(opt_interfaces("x", "a/b", name, 0, 2, &err), -EINVAL);
-	assert_string_equal(err.what, "x: 'a/b': no name of an interface");
+	assert_string_equal(err.what, "x: 'a/b': not an interface name");
 	assert_int_equal(opt_interfaces("x", "a,", name, 0, 2, &err), -EINVAL);
 	assert_string_equal(err.what, "x: '': empty");
 	assert_int_equal(opt_interfaces("x", "sixteencharacter", name, 0, 2, &err), -EINVAL);

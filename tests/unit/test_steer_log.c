@@ -13,7 +13,7 @@
 
 #include <cmocka.h>
 
-static struct steer_log *steer_log;
+static struct steer_log steer_log;
 static FILE *lines;
 static int stderr_fd;
 
@@ -21,9 +21,9 @@ static int stderr_fd;
 static int setup(void **state)
 {
 	log_logfmt(LOG_LEVEL_INFO);
-	steer_log = steer_log_new();
+	steer_log = (struct steer_log){ 0 };
 	lines = tmpfile();
-	if (!steer_log || !lines)
+	if (!lines)
 		return -1;
 	stderr_fd = dup(STDERR_FILENO);
 	return dup2(fileno(lines), STDERR_FILENO) < 0 ? -1 : 0;
@@ -34,7 +34,6 @@ static int teardown(void **state)
 	dup2(stderr_fd, STDERR_FILENO);
 	close(stderr_fd);
 	fclose(lines);
-	steer_log_free(steer_log);
 	return 0;
 }
 
@@ -57,7 +56,7 @@ static void report(enum steer_event_type event, __u32 pid, const char *why)
 		.event = event, .group = &group, .slot = &slot, .prog_id = 5, .why = why
 	};
 
-	steer_log_event(&logged, steer_log);
+	steer_log_event(&logged, &steer_log);
 }
 
 static void test_trouble_once(void **state)
@@ -65,10 +64,10 @@ static void test_trouble_once(void **state)
 	int sweeps;
 
 	for (sweeps = 0; sweeps < 5; sweeps++) {
-		steer_log_begin(steer_log, 0);
+		steer_log_begin(&steer_log, 0);
 		report(STEER_GROUP_FOREIGN, 11, NULL);
 		report(STEER_SOCKET_FAILED, 12, "not permitted");
-		steer_log_end(steer_log, true);
+		steer_log_end(&steer_log, true);
 	}
 	assert_int_equal(count("group-foreign"), 1);
 	assert_int_equal(count("socket-failed"), 1);
@@ -83,33 +82,33 @@ static void test_trouble_again(void **state)
 	int i;
 
 	for (i = 0; i < 3; i++) {
-		steer_log_begin(steer_log, 0);
+		steer_log_begin(&steer_log, 0);
 		if (there[i])
 			report(STEER_GROUP_FOREIGN, 11, NULL);
-		steer_log_end(steer_log, complete[i]);
+		steer_log_end(&steer_log, complete[i]);
 	}
 	assert_int_equal(count("group-foreign"), 1);
-	steer_log_begin(steer_log, 0);
-	steer_log_end(steer_log, true);
-	steer_log_begin(steer_log, 0);
+	steer_log_begin(&steer_log, 0);
+	steer_log_end(&steer_log, true);
+	steer_log_begin(&steer_log, 0);
 	report(STEER_GROUP_FOREIGN, 11, NULL);
-	steer_log_end(steer_log, true);
+	steer_log_end(&steer_log, true);
 	assert_int_equal(count("group-foreign"), 2);
 }
 
 static void test_groups(void **state)
 {
-	steer_log_begin(steer_log, 0);
+	steer_log_begin(&steer_log, 0);
 	report(STEER_GROUP_KEPT, 0, NULL);
 	report(STEER_GROUP_ATTACHED, 0, NULL);
 	report(STEER_GROUP_CHANGED, 0, NULL);
 	report(STEER_GROUP_GONE, 0, NULL);
-	steer_log_end(steer_log, true);
-	assert_int_equal(steer_log_groups(steer_log), 3);
+	steer_log_end(&steer_log, true);
+	assert_int_equal(steer_log.groups, 3);
 	assert_int_equal(count("group-kept"), 0);
-	steer_log_begin(steer_log, 0);
-	steer_log_end(steer_log, false);
-	assert_int_equal(steer_log_groups(steer_log), 3);
+	steer_log_begin(&steer_log, 0);
+	steer_log_end(&steer_log, false);
+	assert_int_equal(steer_log.groups, 3);
 }
 
 int main(void)

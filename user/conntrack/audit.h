@@ -54,7 +54,7 @@ void audit_compare(const struct ct_table *earlier, struct ct_table *later);
 /* Appends a finding for each entry that contradicts *inet. 0 or -ENOMEM. */
 int audit_classify(const struct ct_table *table, const struct inet *inet, struct audit *audit);
 /*
- * The backends of entries that were sent to another host by DNAT, for inet_ask_hosts(), which
+ * The backends of entries that were sent to another host by DNAT, for inet_query_hosts(), which
  * audit_classify() relies on; to be freed by the caller.  0 or -ENOMEM.
  */
 int audit_backends(const struct ct_table *table, const struct inet *inet, struct in6_addr **addr,

@@ -20,8 +20,8 @@ static int has_socket(struct nl *diag, const struct ct_entry *entry, enum audit_
 					: missing == AUDIT_MISSING_ORIGINATOR ? &entry->original
 									      : NULL;
 
-	return sender ? inet_ask_socket(diag, &sender->src, sender->src_port_be, &sender->dst,
-					sender->dst_port_be)
+	return sender ? inet_query_socket(diag, &sender->src, sender->src_port_be, &sender->dst,
+					  sender->dst_port_be)
 		      : 0;
 }
 
@@ -55,7 +55,7 @@ static int ask_backends(const struct ct_table *table, struct inet *inet, struct 
 
 	if (audit_backends(table, inet, &addr, &count))
 		return out_of_memory(err);
-	result = inet_ask_hosts(inet, addr, count, err);
+	result = inet_query_hosts(inet, addr, count, err);
 	free(addr);
 	return result;
 }

@@ -22,6 +22,8 @@ listing()
 }
 
 say "the Makefile passes its variables to tools/install"
+# make check exports these to its recipes, and so to this test
+unset DESTDIR PREFIX SYSCONFDIR UNITDIR MAKEFLAGS
 want_status 0 make -n -C "$ROOT" install DESTDIR=/somewhere PREFIX=/usr
 want_text "tools/install install"
 want_equal "$(make -s -C "$ROOT" --eval 'print: ; @echo $$DESTDIR $$PREFIX $$SYSCONFDIR $$UNITDIR' \

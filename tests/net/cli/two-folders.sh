@@ -34,18 +34,18 @@ want_no_text another
 want_text ": unchanged:"
 load_again "${reply[@]}" --port "$PORT"
 want_text ": updated in place:"
-want_text "it was: mode socket, ports any"
+want_text "before: mode socket, ports any"
 load_again "${reply[@]}" --port "$PORT"
 want_text ": unchanged:"
 want_no_text "it was"
 load_again --bpffs "$SECOND" "${reply[@]}"
-want_text "sluice_learn of another folder of pins"
+want_text "sluice_learn of another pins folder"
 want_right "$CONTAINER" "$FAR4" "$PORT"
 
 say "the wrong folder"
 want_status 0 sluice --bpffs /sys/fs/bpf/sluice_third cleanup
-want_text "nothing of sluice is in /sys/fs/bpf/sluice_third"
-want_text "pinned in another folder"
+want_text "nothing to remove in /sys/fs/bpf/sluice_third"
+want_text "pinned in another directory"
 want_right "$CONTAINER" "$FAR4" "$PORT"
 want_equal "$(json "d['removed_pins']" sluice -j --bpffs /sys/fs/bpf/sluice_third cleanup)" 0
 sluice --bpffs "$SECOND" cleanup

@@ -20,7 +20,7 @@ keep_sending()
 
 entry_of()
 {
-	conntrack_list "$HOST" | grep -q "sport=$1 "
+	conntrack_list "$HOST" | contains "sport=$1 "
 }
 
 topology_up

@@ -109,7 +109,7 @@ ip -n "$HOST" link del noise
 pair_add last
 ip -n "$HOST" link set dev last master docker0
 kill -CONT "$DAEMON"
-want_logged "news of the kernel were lost"
+want_logged "rtnetlink events lost"
 want_attached "['last', 'veth3']"
 ip -n "$HOST" link del last
 want_attached "['veth3']"
@@ -132,7 +132,7 @@ bpftool link detach pinned "$PINS/wire/link_$(ip -n "$HOST" -o link show dev vet
 want_wrong "$CONTAINER" "$FAR4" "$PORT" "$NEAR4"
 kill -CONT "$DAEMON"
 wait_until 60 nothing_lost
-want_logged 'msg="found detached, and not by this daemon" iface=veth3'
+want_logged 'msg="detached by another process" iface=veth3'
 want_right "$CONTAINER" "$FAR4" "$PORT"
 sluice --netns "$HOST" reply unload
 configure '[wire]' 'follow = docker0' "port = $PORT" 'attach = clsact'
@@ -142,7 +142,7 @@ halt "$DAEMON"
 in_ns "$HOST" tc qdisc del dev veth3 clsact
 want_wrong "$CONTAINER" "$FAR4" "$PORT" "$NEAR4"
 kill -CONT "$DAEMON"
-want_logged 'msg="found detached, and not by this daemon" iface=veth3' 2
+want_logged 'msg="detached by another process" iface=veth3' 2
 wait_until 60 nothing_lost
 want_right "$CONTAINER" "$FAR4" "$PORT"
 
@@ -174,7 +174,7 @@ want_attached "['again', 'veth3']"
 want_right "$CONTAINER" "$FAR4" "$PORT"
 configure '[wire]' "netns = $LAN" 'follow = docker0'
 daemon_reload 'reload refused'
-want_logged "netns can't change"
+want_logged "netns cannot change"
 daemon_stop
 want_right "$CONTAINER" "$FAR4" "$PORT"
 no_errors "$LOG"

@@ -60,7 +60,7 @@ ip -n "$HOST" link add late0 type veth peer name late0p
 ip -n "$HOST" link set dev late0 master docker0
 addr_add "$HOST" docker0 172.18.0.1/16
 ip -n "$HOST" route add 10.99.0.0/16 via 172.18.0.2
-want_logged 'network namespace of wire mode: Cannot allocate memory'
+want_logged 'network namespace of mode wire: Cannot allocate memory'
 daemon_reload 'msg="reloaded"'
 # about one try for each netlink socket; endless if an unread socket wakes the loop again
 tries=$(stat -c %s "$BAR")

@@ -56,7 +56,7 @@ want_logged "msg=\"[reply] port: port list: 'x'"
 want_logged 'line=5'
 configure 'bpffs = /sys/fs/bpf/elsewhere' '[reply]' 'mode = socket'
 daemon_reload 'reload refused'
-want_logged "bpffs can't change"
+want_logged "bpffs cannot change"
 rm "$CONF"
 daemon_reload 'reload refused'
 want_equal "$(link_ids)" "$before" "links"

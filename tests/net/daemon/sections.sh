@@ -27,7 +27,7 @@ want_wire()
 	wait_until 60 wire_is "$1" || fail "wanted $1, got $(wire_ifaces)" "$(cat "$DAEMON_LOG")"
 }
 
-RETRY='level=warning msg="not loaded as the file has it; to be tried again" section=wire'
+RETRY='level=warning msg="section not applied, retrying" section=wire'
 
 topology_up
 serve "$HOST" dual6 "$PORT"
@@ -71,20 +71,20 @@ want_right "$CONTAINER" "$FAR4" "$PORT"
 
 say "detached by another process: attached again, and logged"
 bpftool link detach pinned "$PINS/reply/link_learn"
-want_logged 'level=warning msg="found detached, and not by this daemon" section=reply'
-want_logged 'msg="reply is in force"' 4
+want_logged 'level=warning msg="detached by another process" section=reply'
+want_logged 'msg="reply is active"' 4
 want_right "$CONTAINER" "$FAR4" "$PORT"
 
 say "unloaded by another process while the daemon waits to attach again: left alone, and logged"
 exec {lock}<"$PINS"
 flock "$lock"
 bpftool link detach pinned "$PINS/reply/link_learn"
-want_logged 'level=warning msg="found detached, and not by this daemon" section=reply' 2
+want_logged 'level=warning msg="detached by another process" section=reply' 2
 halt "$DAEMON"
 exec {lock}<&-
 sluice reply unload
 kill -CONT "$DAEMON"
-want_logged 'level=warning msg="no longer loaded, and not by this daemon" section=reply'
+want_logged 'level=warning msg="unloaded by another process" section=reply'
 want_wrong "$CONTAINER" "$FAR4" "$PORT" "$NEAR4"
 daemon_reload 'msg="reloaded"'
 want_right "$CONTAINER" "$FAR4" "$PORT"
@@ -107,7 +107,7 @@ late_has()
 }
 netns_add late
 ip -n late link add br1 type bridge
-want_logged 'msg="wire is in force"'
+want_logged 'msg="wire is active"'
 ip -n late link add one type veth peer name onep
 ip -n late link set dev one master br1
 wait_until 30 late_has "['one']" || fail "$(in_late)" "$(cat "$DAEMON_LOG")"
@@ -116,7 +116,7 @@ configure '[reply]' 'mode = audit'
 daemon_reload 'msg="reloaded"'
 configure '[reply]' 'mode = audit' '[wire]' "netns = $HOST" 'follow = br1'
 daemon_reload 'reload refused'
-want_logged "netns can't change"
+want_logged "netns cannot change"
 configure '[reply]' 'mode = audit' '[wire]' 'netns = late' 'follow = br1'
 daemon_reload 'msg="reloaded"'
 wait_until 30 late_has "['one']" || fail "$(in_late)" "$(cat "$DAEMON_LOG")"

@@ -101,9 +101,9 @@ daemon_reload 'msg="reloaded"'
 want_logged 'msg="steer: flow tables start empty" flows=1000 before=65536'
 want_equal "$(json "d['groups'][0]['flows']['size']" sluice -j steer show)" 1000
 sluice steer unload
-want_logged 'msg="steer: sockets are not followed"'
+want_logged 'msg="steer: cannot track sockets"'
 sluice --netns "$HOST" steer load --port "$PORT"
-want_logged 'msg="steer: sockets are followed again"'
+want_logged 'msg="steer: tracking sockets again"'
 add_worker
 want_logged "pid=$SERVER_PID after_us="
 
@@ -118,7 +118,7 @@ daemon_start
 still_as_before "started once more"
 configure '[reply]' 'mode = audit'
 daemon_reload 'msg="reloaded"'
-want_logged 'msg="steer is unloaded"'
+want_logged 'msg="steer unloaded"'
 [ ! -e "$PINS/steer" ] || fail "still pinned: $(find "$PINS/steer")"
 flows_go_on $((3 * COUNT))
 flows_end

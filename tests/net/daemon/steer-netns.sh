@@ -80,7 +80,7 @@ steered "$CONTAINER"
 
 say "a name that does not exist"
 configure '[steer]' "port = $PORT" 'sweep = 600' 'netns = nowhere'
-daemon_reload 'msg="not loaded as the file has it; to be tried again" section=steer'
+daemon_reload 'msg="section not applied, retrying" section=steer'
 want_logged "no network namespace 'nowhere'"
 want_equal "$(steer_groups | wc -l)" 3 "groups: $(steer_groups)"
 

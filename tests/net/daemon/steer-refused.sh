@@ -52,7 +52,7 @@ spawn_in "$HOST" "$DAEMON_LOG" setpriv --bounding-set=-sys_ptrace --inh-caps=-sy
 	"$SLUICE" run --config "$CONF"
 DAEMON=$SPAWNED
 want_logged 'msg="started"'
-want_logged 'level=warning msg="not loaded as the file has it; to be tried again" section=steer'
+want_logged 'level=warning msg="section not applied, retrying" section=steer'
 want_logged CAP_SYS_PTRACE
 want_equal "$(json "d['reply']['mode']" sluice -j reply show)" audit
 [ ! -e "$PINS/steer" ] || fail "left: $(find "$PINS/steer")"
@@ -93,7 +93,7 @@ daemon_stop
 say "no cgroup for the socket events: the sweep finds the sockets"
 printf '%s\n' '[global]' "cgroup = $TEST_TMP/none" '[steer]' "port = 5301" >"$CONF"
 daemon_start
-want_logged 'msg="steer: new sockets are found by the sweep alone"'
+want_logged 'msg="steer: no socket events, only sweeps find new sockets"'
 workers "$HOST" --port 5301
 want_logged "process=udp-worker pid=$SERVER_PID"
 stop "$SERVER_PID"

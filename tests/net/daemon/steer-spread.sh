@@ -125,7 +125,7 @@ steer=('[steer]' "port = $PORT" 'policy = cpu' 'cpus = 1' 'sweep = 3600')
 say "one interface does not exist, one has another owner's program: the rest of the file is loaded"
 configure "${sections[@]}" "${steer[@]}" 'xdp = late0, eth1, eth0'
 daemon_start
-want_logged "level=warning msg=\"steer: flows are not spread over CPUs; to be tried again\" iface=late0 \
+want_logged "level=warning msg=\"steer: cannot spread flows over CPUs, retrying\" iface=late0 \
 reason=\"there is no interface 'late0'\""
 want_logged "iface=eth1 reason=\"eth1: has XDP program 'theirs' (id $id) already\""
 want_equal "$(json "(d['reply']['mode'], [i['name'] for i in d['wire']['interfaces']])" \
@@ -158,7 +158,7 @@ halt "$DAEMON"
 detach eth0
 want_equal "$(xdp_of eth0)" none
 kill -CONT "$DAEMON"
-want_logged 'level=warning msg="steer: found detached, and not by this daemon" iface=eth0'
+want_logged 'level=warning msg="steer: detached by another process" iface=eth0'
 want_xdp eth0 sluice_spread
 want_equal "$(tally "$LAN" 0 "$FAR4")" "b:40"
 
@@ -245,11 +245,11 @@ say "unloaded by another process while the daemon waits to attach again: left al
 configure "${steer[@]}" 'xdp = eth0'
 daemon_reload 'msg="reloaded"'
 want_xdp eth0 sluice_spread
-found=$(times "found detached, and not by this daemon")
+found=$(times "detached by another process")
 pins_hold
 detach eth0
 event eth0
-want_logged "found detached, and not by this daemon" $((found + 1))
+want_logged "detached by another process" $((found + 1))
 halt "$DAEMON"
 pins_release
 sluice steer unload

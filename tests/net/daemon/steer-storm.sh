@@ -140,7 +140,7 @@ halt "$DAEMON"
 storm 1500
 workers "$HOST" --port "$PORT"
 kill -CONT "$DAEMON"
-want_logged 'news of sockets found no room'
+want_logged 'socket events lost (ring buffer full)'
 wait_until 20 slots_are 2
 stop "$SERVER_PID"
 wait_until 20 slots_are 1

@@ -44,7 +44,7 @@ want_one_entry()
 is_assured()
 {
 	in_ns "$CONTAINER" "$CLIENT" --from "$2" --to "$(target "$1" "$PORT")" || true
-	conntrack_list "$HOST" | grep -q 'ASSURED'
+	conntrack_list "$HOST" | contains 'ASSURED'
 }
 
 # want_assured ADDR [FROM:PORT]: after traffic for more than the two seconds that conntrack requires

@@ -130,7 +130,7 @@ say "the text report names the process, the verdict and the fix"
 want_status 0 sluice reply audit
 want_text "172.17.0.3"
 want_text "5 sockets connected to their clients: 3 wrong, 2 right"
-want_text "mode wire mends those that are wrong"
+want_text "mode wire fixes the wrong ones"
 grep -qE " $((PORT + 6)) +1 +1 +0 +172.17.0.3:[0-9]+ +$FAR4 +$NEAR4 +wrong$" <<<"$OUTPUT" ||
 	fail "no line for the wrong socket:" "$OUTPUT"
 grep -qE " $((PORT + 7)) +1 +0 +3 +172.17.0.3:4000 +$NEAR4 +$NEAR4 +right$" <<<"$OUTPUT" ||

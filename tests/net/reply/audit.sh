@@ -28,10 +28,10 @@ serve "$HOST" dual6 "$six"
 
 say "hints before there is any result"
 want_status 1 sluice reply audit
-want_text "'sluice reply load --mode audit' begins to count"
+want_text "'sluice reply load --mode audit' starts the count"
 sluice reply load --mode audit --cgroup "$TEST_CGROUP"
 want_status 0 sluice reply audit
-want_text "no answer was seen yet"
+want_text "no reply seen yet"
 
 say "answers are unchanged"
 want_wrong "$CONTAINER" "$FAR4" "$PORT" "$NEAR4"
@@ -67,10 +67,10 @@ want_right "$CONTAINER" 10.1.1.1 53
 want_equal "$(counter audit_wrong)" "$before" "wrong answers through DNAT"
 
 say "the text report names the process"
-sluice reply audit | grep udp-server | grep -q "$PORT" || fail "$(sluice reply audit)"
+sluice reply audit | grep udp-server | contains "$PORT" || fail "$(sluice reply audit)"
 want_status 0 sluice reply audit
 want_text "sockets: 2: 2 wrong"
-want_text "mode socket mends those that are wrong"
+want_text "mode socket fixes the wrong ones"
 
 say "from audit to the fix, and back"
 reply_load

@@ -55,7 +55,7 @@ want_equal "$(seen "n['steered']['waiting_bytes'] > 0")" True
 want_equal "$(seen "g['slots'][0]['state']")" stalled
 want_equal "$(seen "g['slots'][0]['queue']['fill_percent'] >= 87")" True
 want_status 0 "$SLUICE" steer show
-want_text "waiting in queues"
+want_text "queued, or dropped"
 
 say "it reads again"
 kill -CONT "${SERVERS[0]}"
@@ -89,7 +89,7 @@ want_equal "$(seen "n['unexplained']['vanished']")" $((COUNT - (both - dropped))
 want_equal "$(seen "n['unexplained']['errors']")" "$both"
 want_equal "$(seen "n['steered']['waiting_bytes']")" 0
 want_status 0 "$SLUICE" steer show
-want_text "closed with their queue"
+want_text "errors: dropped when a socket was closed"
 
 say "a slow worker is not stalled"
 sluice steer unload

@@ -30,6 +30,11 @@ xdp_of()
 		json "d[0].get('xdp', {}).get('prog', {}).get('name', 'none')" cat
 }
 
+xdp_is()
+{
+	[ "$(xdp_of "$1")" = "$2" ]
+}
+
 # want_refused CODE TEXT OPTION…: the load is refused, and no sluice program is on any interface
 want_refused()
 {
@@ -94,7 +99,7 @@ daemon_start
 # the load can no longer write its record
 bpftool map freeze pinned "$PINS/steer/sluice_steering"
 configure '[steer]' "port = $PORT" 'policy = cpu' 'idle = 60'
-daemon_reload 'msg="not loaded as the file has it; to be tried again" section=steer'
+daemon_reload 'msg="section not applied, retrying" section=steer'
 want_equal "$(xdp_of eth0)" sluice_spread
 want_equal "$(tally "$LAN" 0 "$FAR4")" "b:40"
 daemon_stop
@@ -127,6 +132,8 @@ say "the reverse: another owner does not replace sluice's program"
 want_status 1 in_ns "$HOST" "$FOREIGN" --dev eth0 --type xdp --name theirs2 --link /sys/fs/bpf/two
 want_equal "$(xdp_of eth0)" sluice_spread
 rm /sys/fs/bpf/theirs
+# the kernel detaches an unpinned link a moment later
+wait_until 20 xdp_is eth1 none
 
 say "another owner's program without a link, generic"
 id=$(in_ns "$HOST" "$FOREIGN" --dev eth1 --type xdp --name theirs3 --prog /sys/fs/bpf/three)

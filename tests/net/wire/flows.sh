@@ -59,17 +59,17 @@ want_equal "$(listed "(d['size'], d['flows'], d['wire_flows'], d['wire_size'] > 
 	"(None, [], [], True)"
 want_status 0 sluice reply flows
 want_text "reply: mode wire: 0 flows"
-want_text "nothing heard yet"
+want_text "no requests yet"
 
 say "a server on this host: rewritten answers, and answers that are right"
 want_right "$CONTAINER" "$FAR4" "$PORT" --from 172.17.0.3:4001
 want_right "$CONTAINER" "$NEAR4" "$PORT" --from 172.17.0.3:4002
 want_right "$CONTAINER" "$FAR6" "$PORT" --from '[fd17::3]:4003'
-want_equal "$(row host 4001 mode client asked server server_port state interface)" \
+want_equal "$(row host 4001 mode client requested server server_port state interface)" \
 	"[['wire', '172.17.0.3', '$FAR4', '$NEAR4', $PORT, 'rewritten', 'veth3']]"
-want_equal "$(row host 4002 client asked server server_port state interface)" \
+want_equal "$(row host 4002 client requested server server_port state interface)" \
 	"[['172.17.0.3', '$NEAR4', '$NEAR4', $PORT, 'right', 'veth3']]"
-want_equal "$(row host 4003 client asked server server_port state interface)" \
+want_equal "$(row host 4003 client requested server server_port state interface)" \
 	"[['fd17::3', '$FAR6', '$NEAR6', $PORT, 'rewritten', 'veth3']]"
 want_equal "$(row host 4001 ifindex netns netns_name)" \
 	"[[$(ip -n "$HOST" -j link show dev veth3 |
@@ -78,7 +78,7 @@ want_equal "$(listed "all(0 <= f['age_s'] < 120 for f in d['wire_flows'])")" Tru
 
 say "a server behind this host"
 want_right "$CONTAINER" "$B1" "$FAR_PORT" --from 172.17.0.3:4004
-want_equal "$(row gateway 4004 client asked server server_port state interface netns_name)" \
+want_equal "$(row gateway 4004 client requested server server_port state interface netns_name)" \
 	"[['172.17.0.3', '$B1', '$B2', $FAR_PORT, 'rewritten', 's0', '$HOST']]"
 
 say "a server that has stopped answering, and a client that changes to its other address"
@@ -87,11 +87,11 @@ stop "$SPAWNED"
 waits()
 {
 	ask "$CONTAINER" --to "$B1:$FAR_PORT" --from 172.17.0.3:4004 --timeout-ms 300 >/dev/null
-	[ "$(row gateway 4004 asked server state)" = "[['$B1', '$B2', 'waiting']]" ]
+	[ "$(row gateway 4004 requested server state)" = "[['$B1', '$B2', 'waiting']]" ]
 }
 wait_until 20 waits
 ask "$CONTAINER" --to "$B2:$FAR_PORT" --from 172.17.0.3:4004 --timeout-ms 300 >/dev/null
-want_equal "$(row gateway 4004 asked state)" "[['$B2', 'turned']]"
+want_equal "$(row gateway 4004 requested state)" "[['$B2', 'turned']]"
 
 say "the same in text"
 want_status 0 sluice reply flows

@@ -34,7 +34,7 @@ order()
 
 has_clsact()
 {
-	in_ns "$HOST" tc qdisc show dev veth3 | grep -q clsact
+	in_ns "$HOST" tc qdisc show dev veth3 | contains clsact
 }
 
 # others ingress|egress: prints the other owners' filters and program ids, in order

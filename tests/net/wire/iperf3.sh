@@ -13,7 +13,7 @@ IPERF=5201
 
 listening()
 {
-	in_ns "$HOST" ss -Hltn "sport = :$IPERF" | grep -q .
+	in_ns "$HOST" ss -Hltn "sport = :$IPERF" | contains .
 }
 
 iperf_serve()

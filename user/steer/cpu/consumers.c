@@ -54,7 +54,7 @@ int consumers_attach(const char *bpffs, const char *cgroup, bool renew, struct e
 {
 	struct sluice_meta loaded = { .magic = SLUICE_MAGIC };
 	struct object object = {
-		.plane = &steer_state_dir,
+		.state_dir = &steer_state_dir,
 		.dir = bpffs,
 		.what = "programs on recvmsg",
 		.before = &loaded,
@@ -81,7 +81,7 @@ int consumers_attach(const char *bpffs, const char *cgroup, bool renew, struct e
 	result = object_verify(&object, skel ? skel->skeleton : NULL, err);
 	if (result)
 		goto end;
-	result = state_dir_pin_maps(&steer_state_dir, bpffs, skel->obj, err);
+	result = object_pin_maps(&object, err);
 	if (result)
 		goto end;
 	hooks[0].prog = skel->progs.sluice_recv4;

@@ -50,7 +50,8 @@ bool spread_is_due(const struct spread_options *options, __u32 resting, __u32 *d
 
 /* --- what there is to see */
 
-extern const struct plane spread_state_dir; /* of which what is pinned is a part of the folder */
+extern const struct state_dir
+	spread_state_dir; /* of which what is pinned is a part of the folder */
 
 struct spread {
 	struct sluice_spread_meta meta;

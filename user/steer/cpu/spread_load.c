@@ -23,7 +23,7 @@
 
 #define PIN_LOST "sluice_x_lost"
 
-const struct plane spread_state_dir = {
+const struct state_dir spread_state_dir = {
 	.name = STEER_OBJECT,
 	.meta = "sluice_x_meta",
 	.meta_size = sizeof(struct sluice_spread_meta),
@@ -125,7 +125,7 @@ static int load_locked(const struct spread_options *options, struct err *err)
 {
 	struct spread_load load = { .options = options };
 	struct object object = {
-		.plane = &spread_state_dir,
+		.state_dir = &spread_state_dir,
 		.dir = options->bpffs,
 		.what = "XDP program",
 		.before = &load.before,

@@ -22,7 +22,7 @@ static bool loses_vlan(const struct sluice_spread_link *to)
 	char name[IFNAMSIZ];
 
 	return to->mode == SLUICE_SPREAD_NATIVE && to->netns == netdev_netns() &&
-	       if_indextoname(to->ifindex, name) && netdev_takes_vlan(name);
+	       if_indextoname(to->ifindex, name) && netdev_strips_vlan(name);
 }
 
 static void links_read(const char *bpffs, struct spread *xdp)

@@ -15,9 +15,9 @@
 #define SO_DETACH_REUSEPORT_BPF 68
 #endif
 
-struct plane steer_group_state_dir(const char *name)
+struct state_dir steer_group_state_dir(const char *name)
 {
-	return (struct plane){
+	return (struct state_dir){
 		.name = name,
 		.meta = "sluice_group",
 		.meta_size = sizeof(struct sluice_steer_group),
@@ -102,7 +102,7 @@ int steer_group_reload(struct steer_group *group)
 
 int steer_group_open_maps(struct steer_group *group, struct err *err)
 {
-	struct plane plane = steer_group_state_dir(group->name);
+	struct state_dir plane = steer_group_state_dir(group->name);
 	size_t i;
 
 	maps_close(group);
@@ -134,7 +134,7 @@ static void pinned_program_read(struct steer_group *group)
 
 int steer_group_open(const char *dir, const char *name, struct steer_group **group, struct err *err)
 {
-	struct plane plane = steer_group_state_dir(name);
+	struct state_dir plane = steer_group_state_dir(name);
 	struct steer_group *fresh = steer_group_new(dir, name);
 	int result;
 
@@ -164,7 +164,7 @@ close:
 
 int steer_group_write_info(const struct steer_group *group, struct err *err)
 {
-	struct plane plane = steer_group_state_dir(group->name);
+	struct state_dir plane = steer_group_state_dir(group->name);
 
 	return state_dir_meta_write(&plane, group->group_fd, &group->info, group->info.state, err);
 }

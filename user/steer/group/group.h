@@ -30,7 +30,7 @@ struct steer_group {
 };
 
 /* Describes the pins of the group of that name; `name` must outlive the result. */
-struct plane steer_group_state_dir(const char *name);
+struct state_dir steer_group_state_dir(const char *name);
 /*
  * Opens the pinned group of that name.  -EUCLEAN: remains of a loader that died; another ABI
  * version is refused with *err set.

@@ -11,7 +11,7 @@
 #include <string.h>
 #include <sys/resource.h>
 
-const struct plane steer_state_dir = {
+const struct state_dir steer_state_dir = {
 	.name = STEER_OBJECT,
 	.meta = STEER_PIN_META,
 	.meta_size = sizeof(struct sluice_steer_meta),

@@ -14,7 +14,7 @@
 #define STEER_OBJECT   "steer"
 #define STEER_PIN_META "sluice_steering"
 
-extern const struct plane steer_state_dir;
+extern const struct state_dir steer_state_dir;
 
 struct steer_groups_open {
 	struct steer_group *group[STEER_GROUPS_MAX];

@@ -22,7 +22,7 @@
 
 struct load {
 	struct steer_loader *loader;
-	struct plane plane;
+	struct state_dir plane;
 	struct object object;
 	struct steer_bpf *skel;
 	struct sluice_steer_group before;
@@ -89,7 +89,7 @@ static int verify_once(struct load *load, const struct steer_setting *setting, _
 	bool casts = kernel_casts(load->loader);
 	struct steer_bpf *skel;
 
-	load->object.plane = &load->plane;
+	load->object.state_dir = &load->plane;
 	load->object.before = &load->before;
 	skel = load->skel = steer_bpf__open_opts(object_open_opts(&load->object));
 	if (skel) {
@@ -331,7 +331,7 @@ int steer_group_create(struct steer_loader *loader, const char *dir,
 	fresh->info.udp_before[SLUICE_STEER_UDP_KNOWN] = !udp_stats_read(of->netns, of->pid,
 									 fresh->info.udp_before);
 	load.plane = steer_group_state_dir(fresh->name);
-	load.object.plane = &load.plane;
+	load.object.state_dir = &load.plane;
 	load.object.dir = dir;
 	load.object.after = &fresh->info;
 	load.group = fresh;

@@ -62,7 +62,7 @@ int steer_group_usage(const struct steer_group *group, __u32 busy_ms, struct ste
 
 int steer_group_counters(const struct steer_group *group, struct sluice_steer_counters *sum)
 {
-	struct plane plane = steer_group_state_dir(group->name);
+	struct state_dir plane = steer_group_state_dir(group->name);
 
 	return state_dir_counters(&plane, group->dir, "sluice_counters", sum->value,
 				  SLUICE_STEER_COUNTERS_MAX, &(struct err){ 0 });
