@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* The daemon's file: what is taken, and what is complained of, with which line and words. */
+/*
+ * The daemon's file: which files are accepted, and which problems are reported, with line and text.
+ */
 #include "daemon/config.h"
 
 #include <arpa/inet.h>
@@ -37,7 +39,7 @@ static int teardown(void **state)
 	return 0;
 }
 
-/* The file has this problem, in this line, and no other. */
+/* The file has exactly this problem, in this line. */
 static void assert_problem(const char *text, unsigned int line, const char *words)
 {
 	assert_int_equal(parse(text), -EINVAL);
@@ -182,7 +184,7 @@ static void test_values(void **state)
 	assert_problem("[wire]\ngateway=x\nserver=10.0.0.1,nine\n", 3, "'nine': not an IP address");
 }
 
-/* A line that inih could not hold, and one that it just can. */
+/* A line that is too long for inih, and one that just fits. */
 static void test_long_lines(void **state)
 {
 	char text[1024] = "[reply]\nmode=audit\n", *at = text + strlen(text);
@@ -212,7 +214,7 @@ static void test_control_characters(void **state)
 	assert_problem("[reply]\nmode=audit\n\033[31m=1\n", 3, "unknown key '?[31m'");
 }
 
-/* All of them, in the order of their lines. */
+/* Reports all problems, in the order of their lines. */
 static void test_all_at_once(void **state)
 {
 	static const unsigned int lines[] = { 1, 2, 4, 6, 7, 8, 9, 10 };

@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# Help for everything, an object, a command; and what of it the man pages are built of.
+# Help exists for everything, for an object and for a command. The man pages include parts of it.
 . "$(dirname "$0")/../lib/lib.sh"
 
 say "an object"

@@ -1,14 +1,14 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# The daemon's file: whatever is wrong with it is told with its line, all of it at once, before
-# anything is changed; --check-config changes nothing in any case.
+# The daemon reports every mistake in its file at once, each with its line, before it changes
+# anything. --check-config never changes anything.
 . "$(dirname "$0")/../lib/lib.sh"
 . "$(dirname "$0")/../lib/daemon.sh"
 
 topology_host
 
-# refused TEXT LINE…: a file of these lines is refused, for that reason, by a check and by a start
+# refused TEXT LINE…: a check and a start refuse a file of these lines with this reason
 refused()
 {
 	local text=$1
@@ -74,18 +74,18 @@ printf '[reply]\nmode = so\0cket\n' >"$CONF"
 want_status 2 sluice run --check-config --config "$CONF"
 want_text "$CONF:2: the line holds a NUL byte"
 
-say "all at once, in the order of the lines"
+say "all mistakes at once, in the order of the lines"
 printf '%s\n' 'stray = 1' '[replay]' 'x = 1' '[reply]' 'mode = socket' 'port = 0' 'nonsense' \
 	'port = 1' 'tabel = 5' '[wire]' 'age = -1' >"$CONF"
 want_status 2 sluice run --check-config --config "$CONF"
 want_equal "$(sed -n 's/^[^ ]*:\([0-9]*\): .*/\1/p' <<<"$OUTPUT" | xargs)" "1 2 6 7 8 9 10 11" \
-	"lines that are complained of"
+	"lines with a problem"
 want_text "8 problems, nothing was changed"
 want_status 2 sluice run --config "$CONF"
 want_equal "$(grep -c 'level=error.* line=' <<<"$OUTPUT")" 8 "lines in the log"
 want_clean
 
-say "files that can't be read"
+say "unreadable files"
 want_status 2 sluice run --config "$TEST_TMP/none"
 want_text "$TEST_TMP/none: cannot read the file: No such file"
 want_text "name the daemon's file with --config"
@@ -97,7 +97,7 @@ want_status 2 sluice run
 want_text "--config"
 want_clean
 
-say "a file without a mistake, in every form that is allowed"
+say "a correct file, in every allowed syntax"
 printf '%s\r\n' $'\xef\xbb\xbf; a comment' '[global]' 'log_level: debug  ; behind a value' '' \
 	'  [reply]' '   mode   =   socket' $'\tport = 53,' '    5000-5100,' '   # between' \
 	$'\t9' '[wire]' 'follow = docker0,' ' br-none' 'attach=auto' >"$CONF"
@@ -111,15 +111,15 @@ daemon_start
 want_equal "$(json "d['reply']['ports']" sluice -j reply show)" "53,5000-5100"
 daemon_stop
 
-say "the examples of the documents, and every key, in each of them"
+say "the examples in the documentation, and every key in each of them"
 sed -n '/^## Daemon/,/^## [^D]/p' "$ROOT/README.md" |
 	awk '/^```$/ { if (inside++) exit; next } inside' >"$CONF"
 want_status 0 sluice run --check-config --config "$CONF"
 grep -q steer "$CONF" || fail "the example in README.md is not found"
-# The page of the file, whichever that is.
+# The man page of the file, by name or by section.
 page=$(grep -l '^@KEYS global@$' "$ROOT"/user/man/*)
 page=$BUILD/man/${page##*/}
-# its example: the display that has a [wire] among others
+# its example is the display that contains a [wire] section
 awk '/^\.(Bd|EX|nf)/ { text = ""; inside = 1; next }
 	/^\.(Ed|EE|fi)/ { inside = 0; if (text ~ /\n\[wire\]\n/) printf "%s", text }
 	inside { text = text $0 "\n" }' "$page" | sed 's/\\-/-/g' >"$CONF"
@@ -138,7 +138,7 @@ for section in global reply wire steer; do
 	done
 done
 
-say "a network namespace that nothing was ever done in"
+say "a network namespace without any earlier traffic"
 sluice cleanup
 ip netns add bare
 configure '[reply]' 'mode = socket' '[wire]' 'netns = bare' 'follow = docker0'
@@ -146,7 +146,7 @@ daemon_start
 daemon_stop
 sluice --netns bare cleanup
 
-say "what the kernel refuses is refused at the start, and leaves nothing behind"
+say "a start that the kernel refuses fails and leaves nothing behind"
 sluice cleanup
 configure '[wire]' 'follow = lo'
 want_status 1 in_ns "$HOST" "$SLUICE" run --config "$CONF"
