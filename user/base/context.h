@@ -15,7 +15,7 @@ struct location {
 	const char *cgroup;
 };
 
-/* The global options that are keys of section [global], too. */
+/* Global options that are also keys of section [global]. */
 extern const struct opt location_opts[];
 
 /* The values of the global options. */

@@ -7,7 +7,7 @@
 #include <string.h>
 
 #define VALUE_MAX 1024
-/* The room that a field needs at least: its key and its quotes. Shorter lines end without it. */
+/* The least room for a field: its key and its quotes. Fields without it are dropped. */
 #define FIELD_MIN 64
 
 static bool verbose, logfmt;

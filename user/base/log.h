@@ -31,7 +31,7 @@ __attribute__((format(printf, 1, 2))) void log_info(const char *fmt, ...);
 __attribute__((format(printf, 1, 2))) void log_warning(const char *fmt, ...);
 /* Logs a message of a library: info in a command, debug in the daemon. */
 void log_library(const char *fmt, va_list args);
-/* Logs an error, where it is handled. */
+/* Logs an error; called once, where the error is handled. */
 void log_err(const struct err *err);
 
 /* A line with fields. Keys are single words; values are quoted where necessary. */

@@ -24,8 +24,8 @@ struct output {
 };
 
 /*
- * Returns a string for an untrusted name (text.h): the name itself or, as JSON must be valid UTF-8
- * (RFC 8259 section 8.1), a copy of an invalid one with U+FFFD for each byte beyond ASCII.
+ * Returns a JSON string for an untrusted name (text.h). JSON must be valid UTF-8 (RFC 8259 section
+ * 8.1): in a name that is not, U+FFFD replaces each byte beyond ASCII.
  */
 json_t *output_name(const char *name);
 
@@ -53,7 +53,7 @@ struct table;
 struct table *table_new(const char *columns);
 /* Adds a row; '|' separates its cells after formatting. */
 __attribute__((format(printf, 2, 3))) void table_row(struct table *table, const char *fmt, ...);
-/* Prints the table, indented by `indent` columns, unless it has no rows; and frees it. */
+/* Prints the table with an indent, and frees it. Prints nothing if it has no rows. */
 void table_print(struct table *table, const struct output *output, int indent);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The description of a command, by which main.c parses, runs and documents it. */
+/* A command: its options, documentation and function, for main.c. */
 #ifndef SLUICE_CMD_COMMAND_H
 #define SLUICE_CMD_COMMAND_H
 
