@@ -2,7 +2,6 @@
 /* sluice status: every hook, the order among the programs on it, mode, table fill, counters. */
 #include "cmd/command.h"
 #include "cmd/reply/view.h"
-#include "cmd/reply/wire_view.h"
 #include "cmd/steer/summary.h"
 #include "kernel/links.h"
 
