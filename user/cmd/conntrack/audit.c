@@ -3,7 +3,7 @@
 #include "cmd/command.h"
 #include "cmd/conntrack/findings.h"
 
-static void audit_text(const struct output *output, const struct look *snapshot)
+static void audit_text(const struct output *output, const struct ct_snapshot *snapshot)
 {
 	size_t count[AUDIT_REASONS] = { 0 };
 	const char *before = ": ";
@@ -24,7 +24,7 @@ static void audit_text(const struct output *output, const struct look *snapshot)
 
 static int run(const struct context *context, void *into, int words, char **word, struct err *err)
 {
-	struct look snapshot = { .table.entry = NULL };
+	struct ct_snapshot snapshot = { .table.entry = NULL };
 	int result = findings_read(&snapshot, into, err);
 
 	if (result)

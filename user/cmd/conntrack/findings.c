@@ -8,7 +8,7 @@
 
 #define WHY_SIZE 256
 
-int findings_read(struct look *snapshot, const struct conntrack_options *o, struct err *err)
+int findings_read(struct ct_snapshot *snapshot, const struct conntrack_options *o, struct err *err)
 {
 	size_t i, kept = 0;
 	int result;
@@ -28,7 +28,7 @@ int findings_read(struct look *snapshot, const struct conntrack_options *o, stru
 	return 0;
 }
 
-void findings_table(const struct output *output, const struct look *snapshot,
+void findings_table(const struct output *output, const struct ct_snapshot *snapshot,
 		    const enum repair_outcome *outcome, bool dry_run)
 {
 	struct table *rows = table_new(outcome ? "outcome|reason|state|source|destination|why"
@@ -52,8 +52,9 @@ void findings_table(const struct output *output, const struct look *snapshot,
 	table_print(rows, output, 0);
 }
 
-void findings_json(const struct output *output, json_t *document, const struct look *snapshot,
-		   const enum repair_outcome *outcome, bool dry_run)
+void findings_json(const struct output *output, json_t *document,
+		   const struct ct_snapshot *snapshot, const enum repair_outcome *outcome,
+		   bool dry_run)
 {
 	struct json_list list;
 	char why[WHY_SIZE];
@@ -81,7 +82,7 @@ void findings_json(const struct output *output, json_t *document, const struct l
 	json_list_end(&list);
 }
 
-void findings_count(const struct look *snapshot, size_t count[AUDIT_REASONS])
+void findings_count(const struct ct_snapshot *snapshot, size_t count[AUDIT_REASONS])
 {
 	size_t i;
 
@@ -89,7 +90,7 @@ void findings_count(const struct look *snapshot, size_t count[AUDIT_REASONS])
 		count[snapshot->audit.finding[i].reason]++;
 }
 
-json_t *findings_document(const struct look *snapshot, const struct conntrack_options *o)
+json_t *findings_document(const struct ct_snapshot *snapshot, const struct conntrack_options *o)
 {
 	json_t *reasons = json_object();
 	size_t count[AUDIT_REASONS] = { 0 };

@@ -27,15 +27,16 @@
  * Fills an empty *snapshot with the findings that the options select.  Returns 0, or -errno with
  * *err set.
  */
-int findings_read(struct look *snapshot, const struct conntrack_options *o, struct err *err);
-void findings_count(const struct look *snapshot, size_t count[AUDIT_REASONS]);
+int findings_read(struct ct_snapshot *snapshot, const struct conntrack_options *o, struct err *err);
+void findings_count(const struct ct_snapshot *snapshot, size_t count[AUDIT_REASONS]);
 /* Prints the findings; @outcome has an element for each, or is NULL for an audit. */
-void findings_table(const struct output *output, const struct look *snapshot,
+void findings_table(const struct output *output, const struct ct_snapshot *snapshot,
 		    const enum repair_outcome *outcome, bool dry_run);
 /* Returns a document with all keys except "findings". */
-json_t *findings_document(const struct look *snapshot, const struct conntrack_options *o);
+json_t *findings_document(const struct ct_snapshot *snapshot, const struct conntrack_options *o);
 /* Prints the document with the findings as its last key, and drops the reference. */
-void findings_json(const struct output *output, json_t *document, const struct look *snapshot,
-		   const enum repair_outcome *outcome, bool dry_run);
+void findings_json(const struct output *output, json_t *document,
+		   const struct ct_snapshot *snapshot, const enum repair_outcome *outcome,
+		   bool dry_run);
 
 #endif

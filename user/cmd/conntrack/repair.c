@@ -6,7 +6,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
-static void print_text(const struct output *output, const struct look *snapshot,
+static void print_text(const struct output *output, const struct ct_snapshot *snapshot,
 		       const enum repair_outcome *outcome, const size_t count[REPAIR_OUTCOMES],
 		       bool dry_run)
 {
@@ -22,7 +22,7 @@ static void print_text(const struct output *output, const struct look *snapshot,
 	fputc('\n', output->file);
 }
 
-static void print_json(const struct output *output, const struct look *snapshot,
+static void print_json(const struct output *output, const struct ct_snapshot *snapshot,
 		       const struct conntrack_options *o, const enum repair_outcome *outcome,
 		       const size_t count[REPAIR_OUTCOMES])
 {
@@ -42,7 +42,7 @@ static void print_json(const struct output *output, const struct look *snapshot,
 static int run(const struct context *context, void *into, int words, char **word, struct err *err)
 {
 	size_t i, count[REPAIR_OUTCOMES] = { 0 };
-	struct look snapshot = { .table.entry = NULL };
+	struct ct_snapshot snapshot = { .table.entry = NULL };
 	const struct conntrack_options *o = into;
 	enum repair_outcome *outcome;
 	int result = findings_read(&snapshot, o, err);

@@ -132,7 +132,7 @@ static void row_text(const struct audit_row *row, const struct sockets *sockets,
 		     struct table *unconnected, struct table *connected)
 {
 	char peer[ADDR_TEXT_MAX] = "-", requested[ADDR_TEXT_MAX] = "-", source[ADDR_TEXT_MAX] = "-";
-	const char *name = sockets_nobody(sockets);
+	const char *name = sockets_no_owner(sockets);
 	const struct sluice_audit *audit = &row->audit;
 	struct owner owner;
 	char pid[32] = "-";

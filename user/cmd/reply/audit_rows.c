@@ -108,7 +108,7 @@ static enum wire_covers covers(const struct coverage *coverage, const struct aud
 {
 	struct wire_client client = {
 		.addr = *peer,
-		.asked = *requested,
+		.requested = *requested,
 		.port_be = port_be,
 		.server_port = row->audit.port,
 		.netns = row->audit.netns,

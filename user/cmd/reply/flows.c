@@ -194,7 +194,7 @@ static void socket_row(struct listing *listing, struct table *table,
 		snprintf(pid, sizeof(pid), "%u", owner->pid);
 	}
 	table_row(table, "%s|%s|%s|%s:%s|%s|%s|%llu",
-		  owner ? owner->comm : sockets_nobody(listing->sockets), pid,
+		  owner ? owner->comm : sockets_no_owner(listing->sockets), pid,
 		  addr_format_port(&flow->peer, flow->peer_port_be, peer),
 		  addr_format(&flow->local, local), port,
 		  netns_names_text(&listing->netns, flow->netns, netns),
@@ -205,19 +205,20 @@ static void socket_row(struct listing *listing, struct table *table,
 
 static bool is_gateway(const struct sluice_wire_flow *flow)
 {
-	return flow->zone & SLUICE_WIRE_SCOPE_GATEWAY;
+	return flow->scope & SLUICE_WIRE_SCOPE_GATEWAY;
 }
 
 /* Returns what mode wire does with the datagrams of a flow. */
 static const char *state_name(const struct sluice_wire_flow *flow)
 {
-	if (flow->zone & SLUICE_WIRE_HOST_FIRST)
+	if (flow->scope & SLUICE_WIRE_HOST_FIRST)
 		return "host_first";
-	if (flow->zone & SLUICE_WIRE_TURNED)
+	if (flow->scope & SLUICE_WIRE_TURNED)
 		return "turned";
-	if (flow->zone & SLUICE_WIRE_WAITING)
+	if (flow->scope & SLUICE_WIRE_WAITING)
 		return "waiting";
-	return memcmp(&flow->asked, &flow->server, sizeof(flow->asked)) ? "rewritten" : "right";
+	return memcmp(&flow->requested, &flow->server, sizeof(flow->requested)) ? "rewritten"
+										: "right";
 }
 
 /*
@@ -226,7 +227,7 @@ static const char *state_name(const struct sluice_wire_flow *flow)
  */
 static __u32 ifindex_of(const struct sluice_wire_flow *flow)
 {
-	return flow->zone & ~(SLUICE_WIRE_SCOPE_GATEWAY | SLUICE_WIRE_FLAGS);
+	return flow->scope & ~(SLUICE_WIRE_SCOPE_GATEWAY | SLUICE_WIRE_FLAGS);
 }
 
 /* Returns NULL if the interface is not known or no longer attached. */
@@ -245,16 +246,16 @@ static json_t *wire_json(struct listing *listing, const struct listed_flow *list
 	const char *iface = iface_name(listing, ifindex);
 	char client[ADDR_TEXT_MAX], asked[ADDR_TEXT_MAX], server[ADDR_TEXT_MAX];
 
-	return json_pack("{s:s, s:s, s:s, s:i, s:s, s:s, s:i, s:s, s:o, s:o, s:I, s:o, s:f}",
-			 "mode", "wire", "role", is_gateway(flow) ? "gateway" : "host", "client",
-			 addr_format(&flow->client, client), "client_port",
-			 ntohs(flow->client_port_be), "requested", addr_format(&flow->asked, asked),
-			 "server", addr_format(&flow->server, server), "server_port",
-			 ntohs(flow->server_port_be), "state", state_name(flow), "ifindex",
-			 ifindex ? json_integer(ifindex) : json_null(), "interface",
-			 iface ? output_name(iface) : json_null(), "netns", (json_int_t)netns,
-			 "netns_name", netns_names_json(&listing->netns, netns), "age_s",
-			 (double)listed->age_ns / 1e9);
+	return json_pack(
+		"{s:s, s:s, s:s, s:i, s:s, s:s, s:i, s:s, s:o, s:o, s:I, s:o, s:f}", "mode", "wire",
+		"role", is_gateway(flow) ? "gateway" : "host", "client",
+		addr_format(&flow->client, client), "client_port", ntohs(flow->client_port_be),
+		"requested", addr_format(&flow->requested, asked), "server",
+		addr_format(&flow->server, server), "server_port", ntohs(flow->server_port_be),
+		"state", state_name(flow), "ifindex", ifindex ? json_integer(ifindex) : json_null(),
+		"interface", iface ? output_name(iface) : json_null(), "netns", (json_int_t)netns,
+		"netns_name", netns_names_json(&listing->netns, netns), "age_s",
+		(double)listed->age_ns / 1e9);
 }
 
 static const char *iface_text(const struct listing *listing, __u32 ifindex, char text[24])
@@ -277,7 +278,7 @@ static void wire_row(struct listing *listing, struct table *table, const struct 
 
 	table_row(table, "%s|%s|%s|%s|%s|%s|%s|%s", is_gateway(flow) ? "gateway" : "host",
 		  addr_format_port(&flow->client, flow->client_port_be, client),
-		  addr_format_port(&flow->asked, flow->server_port_be, asked),
+		  addr_format_port(&flow->requested, flow->server_port_be, asked),
 		  addr_format(&flow->server, server), state_name(flow),
 		  iface_text(listing, ifindex_of(flow), iface),
 		  netns_names_text(&listing->netns, listing->wire_netns, netns),

@@ -145,12 +145,12 @@ static int check(const struct options *options, struct err *err)
 				err_set(err, EXIT_USAGE, EINVAL, "mode wire needs an interface"),
 				"give --follow BRIDGE for clients in containers, --iface IF for"
 				" others, --gateway IF for a server behind this host");
-	if (wire->gateways.count && wire->servers < 2)
+	if (wire->gateways.count && wire->servers.count < 2)
 		return err_hint(err,
 				err_set(err, EXIT_USAGE, EINVAL,
 					"--gateway needs two or more addresses of the server"),
 				"give all of them with --server ADDR,ADDR");
-	if (wire->servers && !wire->gateways.count)
+	if (wire->servers.count && !wire->gateways.count)
 		return err_hint(err, err_set(err, EXIT_USAGE, EINVAL, "--server without --gateway"),
 				"name the interface towards the server with --gateway IF");
 	return 0;

@@ -237,8 +237,8 @@ static json_t *wire_view_json(const struct wire_state *state)
 		"wire", "ports", ports, "complete", meta->state == SLUICE_LOADED, "netns",
 		(json_int_t)meta->netns, "other_netns", state->elsewhere, "loaded_for_s",
 		(double)(clock_now_ns(CLOCK_REALTIME) - meta->loaded_ns) / 1e9, "age_s",
-		(json_int_t)(meta->age_ns / 1000000000ULL), "flows", "live", state->fill.live,
-		"expired", state->fill.expired, "size", state->fill.size, "except", except,
+		(json_int_t)(meta->age_ns / 1000000000ULL), "flows", "live", state->usage.live,
+		"expired", state->usage.expired, "size", state->usage.size, "except", except,
 		"interfaces", ifaces, "counters",
 		counters_json(wire_counters, state->counters.value, SLUICE_WIRE_COUNTERS_MAX));
 }
@@ -255,7 +255,7 @@ void wire_view_text(const struct wire_state *state, const struct output *output)
 	fprintf(output->file, "reply: mode wire, ports %s, loaded %s ago%s\n", ports,
 		age_format(clock_now_ns(CLOCK_REALTIME) - meta->loaded_ns, age),
 		state->elsewhere ? ", in another network namespace" : "");
-	reply_view_table(&state->fill, meta->age_ns, meta->state == SLUICE_LOADED, output);
+	reply_view_table(&state->usage, meta->age_ns, meta->state == SLUICE_LOADED, output);
 	for (i = 0; i < state->except.count; i++)
 		fprintf(output->file, "%s%s", i ? ", " : "  except  ",
 			addr_format(&state->except.addr[i], addr));

@@ -33,15 +33,15 @@ static void on_event(const struct steer_event *event, void *arg)
 	char text[512];
 
 	steer_event_text(event, text, sizeof(text));
-	if (event->event == STEER_GROUP_FOREIGN && !report->foreign++)
+	if (event->type == STEER_GROUP_FOREIGN && !report->foreign++)
 		snprintf(report->foreign_text, sizeof(report->foreign_text), "%s", text);
-	if (event->event == STEER_GROUP_FAILED || event->event == STEER_SOCKET_FAILED)
+	if (event->type == STEER_GROUP_FAILED || event->type == STEER_SOCKET_FAILED)
 		report->failed++;
-	if (event->event == STEER_GROUPS_LEFT_OUT)
+	if (event->type == STEER_GROUPS_LEFT_OUT)
 		report->left_out += event->count;
 	if (report->events)
 		json_array_append_new(report->events, steer_event_json(event));
-	else if (report->verbose || event->event != STEER_SOCKET_JOINED)
+	else if (report->verbose || event->type != STEER_SOCKET_JOINED)
 		fprintf(report->output->file, "  %s\n", text);
 }
 

@@ -34,7 +34,7 @@ static json_t *name_json(const struct steer_view *view, __u32 netns)
 
 static json_t *slot_json(const struct steer_slot_view *slot, __u64 all, bool rates)
 {
-	const struct slot_status *status = &slot->look;
+	const struct slot_status *status = &slot->status;
 	json_t *cpus = json_array(), *consumer, *queue, *object;
 	int cpu;
 
@@ -42,11 +42,12 @@ static json_t *slot_json(const struct steer_slot_view *slot, __u64 all, bool rat
 		if (status->cpus[cpu / 64] & 1ULL << cpu % 64)
 			json_array_append_new(cpus, json_integer(cpu));
 	/* known under policy cpu only */
-	consumer = status->reader.known == SLUICE_STEER_CPU_UNKNOWN
+	consumer = status->consumer.known == SLUICE_STEER_CPU_UNKNOWN
 			   ? json_null()
-			   : json_pack("{s:I, s:i, s:b}", "thread", (json_int_t)status->reader.tid,
-				       "cpu", status->reader.cpu, "pinned",
-				       status->reader.known == SLUICE_STEER_CPU_PINNED);
+			   : json_pack("{s:I, s:i, s:b}", "thread",
+				       (json_int_t)status->consumer.tid, "cpu",
+				       status->consumer.cpu, "pinned",
+				       status->consumer.known == SLUICE_STEER_CPU_PINNED);
 	queue = !status->measured
 			? json_null()
 			: json_pack("{s:I, s:I, s:i}", "used_bytes",
@@ -56,12 +57,12 @@ static json_t *slot_json(const struct steer_slot_view *slot, __u64 all, bool rat
 	object = json_pack(
 		"{s:i, s:s, s:i, s:I, s:i, s:s, s:I, s:I, s:I, s:I, s:I, s:o, s:o, s:o, s:f, s:o, s:o}",
 		"slot", slot->slot, "process", status->comm, "pid", status->pid, "socket_cookie",
-		(json_int_t)slot->is.cookie, "generation", slot->is.generation, "state",
+		(json_int_t)slot->record.cookie, "generation", slot->record.generation, "state",
 		steer_slot_state(slot), "flows", (json_int_t)slot->flows, "flows_begun",
 		(json_int_t)slot->stats.flows, "flows_moved_here", (json_int_t)slot->stats.moved,
 		"datagrams", (json_int_t)slot->stats.datagrams, "bytes",
 		(json_int_t)slot->stats.bytes, "cpus", cpus, "consumer", consumer, "joined_for_s",
-		age_json(slot->is.joined_ns, CLOCK_BOOTTIME), "share",
+		age_json(slot->record.joined_ns, CLOCK_BOOTTIME), "share",
 		all ? (double)slot->stats.datagrams / (double)all : 0.0, "queue", queue, "drops",
 		status->measured ? json_integer(status->drops) : json_null());
 	if (rates)

@@ -68,9 +68,9 @@ static const char *cpus_text(const struct slot_status *status, char text[CELL_MA
 
 static const char *state_tone(const struct steer_slot_view *slot, const struct output *output)
 {
-	if (slot->look.closed || slot->stalled)
+	if (slot->status.closed || slot->stalled)
 		return output_tone(output, OUTPUT_BAD);
-	return slot->is.state == SLUICE_STEER_ACTIVE ? "" : output_tone(output, OUTPUT_WARNING);
+	return slot->record.state == SLUICE_STEER_ACTIVE ? "" : output_tone(output, OUTPUT_WARNING);
 }
 
 static void slots_text(const struct steer_group_view *group, bool rates,
@@ -92,7 +92,7 @@ static void slots_text(const struct steer_group_view *group, bool rates,
 	}
 	for (i = 0; i < group->count; i++) {
 		const struct steer_slot_view *slot = &group->slots[i];
-		const struct slot_status *status = &slot->look;
+		const struct slot_status *status = &slot->status;
 		char cpus[CELL_MAX], share[CELL_MAX] = "-", bar[STEER_BAR_MAX];
 		char queue[16] = "-", drops[16] = "-", rate[64] = "";
 		double datagrams = (double)slot->stats.datagrams;
@@ -111,9 +111,10 @@ static void slots_text(const struct steer_group_view *group, bool rates,
 			snprintf(rate, sizeof(rate), "|%.0f|%.0f", slot->datagrams_per_s,
 				 slot->drops_per_s);
 		table_row(table, "%d|%s|%u|%s|%u|%s%s%s|%u|%llu|%s|%s|%s%s", slot->slot,
-			  status->comm, status->pid, cpus_text(status, cpus), slot->is.generation,
-			  tone, steer_slot_state(slot), *tone ? output_plain(output) : "",
-			  slot->flows, slot->stats.datagrams, share, queue, drops, rate);
+			  status->comm, status->pid, cpus_text(status, cpus),
+			  slot->record.generation, tone, steer_slot_state(slot),
+			  *tone ? output_plain(output) : "", slot->flows, slot->stats.datagrams,
+			  share, queue, drops, rate);
 	}
 	table_print(table, output, 2);
 }
