@@ -2,7 +2,6 @@
 /* sluice status: modes, table usage and counters, and the order of the programs on each hook. */
 #include "cmd/command.h"
 #include "cmd/reply/view.h"
-#include "cmd/reply/wire_view.h"
 #include "cmd/steer/summary.h"
 #include "kernel/links.h"
 

@@ -4,7 +4,6 @@
 #include "base/text.h"
 #include "cmd/command.h"
 #include "cmd/reply/view.h"
-#include "cmd/reply/wire_view.h"
 #include "host/cgroup_root.h"
 #include "kernel/links.h"
 #include "reply/options.h"

@@ -30,11 +30,7 @@ int reply_loaded_none(const char *bpffs, struct err *err);
 void reply_loaded_json(const struct reply_loaded *loaded, json_t *document);
 void reply_loaded_text(const struct reply_loaded *loaded, const struct output *output);
 
-json_t *reply_view_json(const struct reply_view *view);
 void reply_view_text(const struct reply_view *view, const struct output *output);
-/* Prints the usage of a flow table; !complete: the load was interrupted. */
-void reply_view_table(const struct flow_table_usage *usage, __u64 age_ns, bool complete,
-		      const struct output *output);
 /* Reports that a load has resized the flow table; sets_before is 0 if there was no table. */
 void reply_view_table_change(__u32 sets_before, __u32 flows, const struct output *output);
 
@@ -44,5 +40,13 @@ json_t *hook_order_json(json_t *hook, const struct hook_prog *progs, int count, 
 /* Adds a row to a table of HOOK_ORDER_COLUMNS. */
 void hook_order_row(struct table *table, const char *hook, const struct hook_prog *progs, int count,
 		    __u32 own);
+
+/* Prints the result of 'reply load --mode wire'. */
+void wire_view_result(const struct wire_options *options, const struct wire_result *result,
+		      const char *outcome, const struct output *output);
+void wire_view_text(const struct wire_state *state, const struct output *output);
+/* Show the order of all programs on each hook that has one of sluice's. */
+json_t *wire_order_json(const struct wire_state *state);
+void wire_order_text(const struct wire_state *state, const struct output *output);
 
 #endif
