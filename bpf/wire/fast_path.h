@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: (GPL-2.0-or-later OR BSD-2-Clause) */
 /*
- * The headers that nearly all packets have, read at constant offsets: no VLAN tag in the data, no
- * options or extension headers, no fragment, all of it linear.  Half of what a program costs was
- * the parser, which can do everything; what is not plain is still the parser's, and so is all that
- * looks wrong, for it to say what.
+ * Reads plain headers at constant offsets: no VLAN tag in the data, no options or extension
+ * headers, no fragment, all linear. Nearly all packets are plain, and the full parser was half the
+ * cost of a program. The parser still gets all other packets, malformed ones included, since it
+ * counts the reason.
  */
 #ifndef SLUICE_BPF_WIRE_FAST_PATH_H
 #define SLUICE_BPF_WIRE_FAST_PATH_H
@@ -11,7 +11,7 @@
 #include "wire/packet.h"
 
 enum plain_verdict {
-	PLAIN_NOT, /* or not right: a case for the parser */
+	PLAIN_NOT, /* or malformed: the full parser decides */
 	PLAIN_TCP,
 	PLAIN_DATAGRAM,
 };
@@ -29,7 +29,7 @@ struct plain6 {
 #define IP4_NO_OPTIONS	 0x45 /* version 4, header of five words */
 #define IP4_ANY_FRAGMENT 0x3fff
 
-/* `size` is that of UDP header and payload, as IP has it. */
+/* @size covers UDP header and payload, according to the IP header. */
 static __always_inline enum plain_verdict plain_datagram(const struct udphdr *udp, __u32 size,
 							 __u32 l3_off, __u32 l4_off,
 							 struct ends *ends)
@@ -45,8 +45,8 @@ static __always_inline enum plain_verdict plain_datagram(const struct udphdr *ud
 	return PLAIN_DATAGRAM;
 }
 
-static __always_inline enum plain_verdict hear_plain4(struct __sk_buff *skb, __u32 off,
-						      struct heard *heard)
+static __always_inline enum plain_verdict parse_plain4(struct __sk_buff *skb, __u32 off,
+						       struct parsed *pkt)
 {
 	const struct plain4 *packet = (void *)(long)skb->data + off;
 	__u32 length;
@@ -61,17 +61,17 @@ static __always_inline enum plain_verdict hear_plain4(struct __sk_buff *skb, __u
 	    packet->ip.frag_off & bpf_htons(IP4_ANY_FRAGMENT) || length < sizeof(*packet) ||
 	    off + length > skb->len)
 		return PLAIN_NOT;
-	addr_map_ip4(&heard->outer.source, packet->ip.saddr);
-	addr_map_ip4(&heard->outer.target, packet->ip.daddr);
-	heard->ip_check = packet->ip.check;
-	heard->version = 4;
-	heard->fragment_protocol = IPPROTO_UDP;
+	addr_map_ip4(&pkt->outer.source, packet->ip.saddr);
+	addr_map_ip4(&pkt->outer.target, packet->ip.daddr);
+	pkt->ip_check = packet->ip.check;
+	pkt->version = 4;
+	pkt->fragment_protocol = IPPROTO_UDP;
 	return plain_datagram(&packet->udp, length - sizeof(packet->ip), off,
-			      off + sizeof(packet->ip), &heard->outer);
+			      off + sizeof(packet->ip), &pkt->outer);
 }
 
-static __always_inline enum plain_verdict hear_plain6(struct __sk_buff *skb, __u32 off,
-						      struct heard *heard)
+static __always_inline enum plain_verdict parse_plain6(struct __sk_buff *skb, __u32 off,
+						       struct parsed *pkt)
 {
 	const struct plain6 *packet = (void *)(long)skb->data + off;
 	__u32 length;
@@ -84,14 +84,14 @@ static __always_inline enum plain_verdict hear_plain6(struct __sk_buff *skb, __u
 	if (packet->ip.nexthdr != IPPROTO_UDP || length < sizeof(packet->udp) ||
 	    off + sizeof(packet->ip) + length > skb->len)
 		return PLAIN_NOT;
-	__builtin_memcpy(&heard->outer.source, &packet->ip.saddr, sizeof(struct sluice_addr));
-	__builtin_memcpy(&heard->outer.target, &packet->ip.daddr, sizeof(struct sluice_addr));
-	heard->ip_check = 0;
-	heard->version = 6;
-	return plain_datagram(&packet->udp, length, off, off + sizeof(packet->ip), &heard->outer);
+	__builtin_memcpy(&pkt->outer.source, &packet->ip.saddr, sizeof(struct sluice_addr));
+	__builtin_memcpy(&pkt->outer.target, &packet->ip.daddr, sizeof(struct sluice_addr));
+	pkt->ip_check = 0;
+	pkt->version = 6;
+	return plain_datagram(&packet->udp, length, off, off + sizeof(packet->ip), &pkt->outer);
 }
 
-static __always_inline enum plain_verdict hear_plain(struct __sk_buff *skb, struct heard *heard)
+static __always_inline enum plain_verdict parse_plain(struct __sk_buff *skb, struct parsed *pkt)
 {
 	enum plain_verdict verdict = PLAIN_NOT;
 	__be16 protocol_be = skb->protocol;
@@ -106,22 +106,22 @@ static __always_inline enum plain_verdict hear_plain(struct __sk_buff *skb, stru
 		off = sizeof(*eth);
 	}
 	if (protocol_be == bpf_htons(ETH_P_IP))
-		verdict = hear_plain4(skb, off, heard);
+		verdict = parse_plain4(skb, off, pkt);
 	else if (protocol_be == bpf_htons(ETH_P_IPV6))
-		verdict = hear_plain6(skb, off, heard);
-	heard->kind = HEARD_DATAGRAM;
-	heard->fragment = PACKET_UNFRAGMENTED;
+		verdict = parse_plain6(skb, off, pkt);
+	pkt->kind = PARSED_DATAGRAM;
+	pkt->fragment = PACKET_UNFRAGMENTED;
 	return verdict;
 }
 
-/* What the packet is, by the short way where there is one. */
-static __always_inline enum heard_kind packet_hear(struct __sk_buff *skb, struct heard *heard)
+/* Parses a packet, by the fast path if its headers are plain. */
+static __always_inline enum parsed_kind packet_parse(struct __sk_buff *skb, struct parsed *pkt)
 {
-	enum plain_verdict verdict = hear_plain(skb, heard);
+	enum plain_verdict verdict = parse_plain(skb, pkt);
 
 	if (unlikely(verdict == PLAIN_NOT))
-		return packet_parse(skb, heard);
-	return verdict == PLAIN_DATAGRAM ? HEARD_DATAGRAM : HEARD_NOTHING;
+		return packet_parse_slow(skb, pkt);
+	return verdict == PLAIN_DATAGRAM ? PARSED_DATAGRAM : PARSED_NOTHING;
 }
 
 #endif

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: (GPL-2.0-or-later OR BSD-2-Clause) */
 /*
- * What this host would do with a datagram: is it for one of its addresses, which socket gets it,
- * and which address would the answer leave from?  And what its sockets have done: did they choose
- * the source themselves?  The kernel's own look-ups are asked; for routes, where they are closed to
- * programs (forwarding is off) or too old, what user space wrote into sluice_w_routes.
+ * Predicts how this host handles a datagram: whether an address is local, which socket receives,
+ * and which source address the answer gets. Also detects sockets that chose their source
+ * themselves. The predictions use the kernel's own lookups. Route lookups are unavailable to
+ * programs while forwarding is off, and on old kernels; then sluice_w_routes is used.
  */
 #ifndef SLUICE_BPF_WIRE_HOST_H
 #define SLUICE_BPF_WIRE_HOST_H
@@ -16,20 +16,20 @@
 #include <linux/if_ether.h>
 #include <linux/in.h>
 
-/* Namespaces have a loopback device as number 1: routes looked up from it are those of the host. */
+/* The ifindex of loopback in each namespace: lookups from there use the host's own routes. */
 #define LOOPBACK_IFINDEX 1
 
 /* include/uapi/linux/bpf.h of 6.10 */
 #define FIB_LOOKUP_MARK (1U << 5)
 
-/* include/uapi/linux/if_packet.h: to all or to a group, or to another, by its Ethernet address */
+/* include/uapi/linux/if_packet.h: broadcast, multicast or another host by Ethernet address */
 #define PACKET_BROADCAST 1
 #define PACKET_MULTICAST 2
 #define PACKET_OTHERHOST 3
 
 /* --- frames on the port of a bridge */
 
-static __noinline void bridge_look_up(struct __sk_buff *skb, struct sluice_bridge *bridge)
+static __noinline void bridge_read(struct __sk_buff *skb, struct sluice_bridge *bridge)
 {
 	struct net_device *port = BPF_CORE_READ((struct sk_buff *)skb, dev), *master;
 	struct list_head *list = (void *)port +
@@ -57,7 +57,7 @@ static __always_inline bool ethernet_equal(const __u8 *a, const __u8 *b)
 	return !differing;
 }
 
-/* As it was a moment ago; NULL if that cannot be known at all. */
+/* Returns the cached bridge of the port, or NULL if the kernel's types lack the fields. */
 static __always_inline const struct sluice_bridge *bridge_of(struct __sk_buff *skb, __u32 now)
 {
 	__u32 port = skb->ifindex, index = port % SLUICE_BRIDGE_SLOTS;
@@ -69,7 +69,7 @@ static __always_inline const struct sluice_bridge *bridge_of(struct __sk_buff *s
 	if (!bridge)
 		return NULL;
 	if (bridge->port != port || now - bridge->checked > SLUICE_WIRE_RECHECK) {
-		bridge_look_up(skb, bridge);
+		bridge_read(skb, bridge);
 		bridge->port = port;
 		bridge->checked = now;
 	}
@@ -77,13 +77,13 @@ static __always_inline const struct sluice_bridge *bridge_of(struct __sk_buff *s
 }
 
 /*
- * Would the bridge hand the frame to this host, and not to another port?  That is for its Ethernet
- * address alone to say: another host behind the bridge may well have an IP address that is ours,
- * too.  The kernel has compared it with the port's own (skb->pkt_type), which the bridge takes for
- * its own as well; its real one is read from the kernel, as it may change at any time, and no
- * loader may be there to tell.
+ * Returns true if the bridge would deliver the frame to this host, and not to another port. Only
+ * the Ethernet address decides: another host behind the bridge may have one of this host's IP
+ * addresses. The kernel has compared it with the port's own address (skb->pkt_type), which the
+ * bridge accepts as well. The bridge's address is read from the kernel, since it may change while
+ * no loader runs.
  */
-static __always_inline bool frame_is_ours(struct __sk_buff *skb, __u32 now)
+static __always_inline bool frame_is_local(struct __sk_buff *skb, __u32 now)
 {
 	const struct sluice_bridge *bridge;
 	struct packet_ethhdr *eth;
@@ -99,7 +99,7 @@ static __always_inline bool frame_is_ours(struct __sk_buff *skb, __u32 now)
 	return bridge->known && ethernet_equal(eth->addrs, bridge->address);
 }
 
-/* --- routes and sockets, as the host has them */
+/* --- the host's routes and sockets */
 
 static __always_inline const struct sluice_route *route_known(const struct sluice_addr *addr)
 {
@@ -122,7 +122,7 @@ static __always_inline int fib_lookup(struct __sk_buff *skb, struct bpf_fib_look
 	return bpf_fib_lookup(skb, fib, sizeof(*fib), flags);
 }
 
-/* The kernel does not look where forwarding is off, or does not know one of the flags. */
+/* Returns true if forwarding is off, or if the kernel lacks one of the flags. */
 static __always_inline bool fib_declined(int result)
 {
 	return result < 0 || result == BPF_FIB_LKUP_RET_FWD_DISABLED ||
@@ -130,10 +130,10 @@ static __always_inline bool fib_declined(int result)
 }
 
 /*
- * Is it a unicast address of this host?  The kernel's look-up says no more than that a datagram
- * would not be forwarded: it may be for this host, for a whole network of it, or for nowhere,
- * without a route.  User space may not have heard of a new address yet; but where it knows of a way
- * to it, it must be the address that keeps it here.  Without flags, older kernels answer, too.
+ * Returns true for a unicast address of this host. BPF_FIB_LKUP_RET_NOT_FWDED alone is ambiguous:
+ * the address may be local, or within a local network, or have no route. User space may not have
+ * seen a new address yet; but if it has a route to the address, only a local address explains
+ * NOT_FWDED. Older kernels support the lookup without flags, too.
  */
 static __noinline bool addr_is_local(struct __sk_buff *skb, const struct sluice_addr *addr)
 {
@@ -159,8 +159,8 @@ static __always_inline struct sluice_away *away_slot(const struct sluice_addr *a
 }
 
 /*
- * The same, where it was looked up a moment ago.  That it is local is not taken from then unless
- * `trusting`: a decision to be remembered is not to be made from something remembered.
+ * Returns true for an address of another host, cached for a moment. Without `trusting`, a cached
+ * "local" is looked up again: a decision that will be cached must not rest on a cached one.
  */
 static __noinline bool addr_is_away(struct __sk_buff *skb, const struct sluice_addr *addr,
 				    bool trusting)
@@ -185,8 +185,8 @@ struct socket_found {
 	enum socket_kind {
 		SOCKET_NONE,
 		SOCKET_WILDCARD,
-		SOCKET_BOUND,	  /* to that address */
-		SOCKET_CONNECTED, /* from that address to the client */
+		SOCKET_BOUND,	  /* to the looked up address */
+		SOCKET_CONNECTED, /* from the looked up address to the client */
 	} kind;
 	__u32 ifindex; /* SO_BINDTODEVICE, or 0 */
 	__u32 mark;    /* SO_MARK, or 0 */
@@ -202,7 +202,7 @@ static __always_inline enum socket_kind socket_kind(const struct bpf_sock *sk, b
 	return sk->dst_port ? SOCKET_CONNECTED : SOCKET_BOUND;
 }
 
-/* The socket that a datagram of that flow would come to, were it for `local`. */
+/* Finds the socket that would receive a datagram of this flow to @local. */
 static __noinline void socket_find(struct __sk_buff *skb, const struct wire_key *key,
 				   const struct sluice_addr *local, struct socket_found *found)
 {
@@ -249,7 +249,7 @@ static __always_inline void fib_source(const struct bpf_fib_lookup *fib, struct 
 		__builtin_memcpy(source, fib->ipv6_src, sizeof(*source));
 }
 
-/* The address that the kernel sends from to the client, if the socket leaves it open. */
+/* Finds the source that the kernel chooses toward the client; false if there is none. */
 static __noinline bool source_toward(struct __sk_buff *skb, const struct sluice_addr *client,
 				     const struct socket_found *socket, struct sluice_addr *source)
 {
@@ -271,7 +271,7 @@ static __noinline bool source_toward(struct __sk_buff *skb, const struct sluice_
 		fib_source(&fib, source);
 		return addr_is_set(source);
 	}
-	/* what user space knows are the routes of a socket without a device and a mark */
+	/* sluice_w_routes holds only the routes of a socket without device and mark */
 	if (!fib_declined(result) || socket->ifindex || socket->mark)
 		return false;
 	count(SLUICE_WIRE_routes_by_table);
@@ -287,7 +287,7 @@ static __always_inline bool is_shared(const struct __sk_buff *skb)
 	return skb->pkt_type == PACKET_BROADCAST || skb->pkt_type == PACKET_MULTICAST;
 }
 
-/* One that a datagram can go to and be answered from, in any scope but link-local. */
+/* Returns true for a unicast address that can be both destination and source, except link-local. */
 static __always_inline bool addr_is_plain(const struct sluice_addr *addr)
 {
 	__u32 first;
@@ -303,7 +303,7 @@ static __always_inline bool addr_is_plain(const struct sluice_addr *addr)
 	return addr->half[0] && first >> 24 != 0xff && !addr_is_link_local(addr);
 }
 
-/* One that is DNATed here, perhaps, which the user has named; by itself, as the stack is full. */
+/* Returns true for an --except address. Not inline: the caller's stack is full. */
 static __noinline bool addr_is_excepted(const struct sluice_addr *addr)
 {
 	const struct sluice_route *route = route_known(addr);
@@ -312,50 +312,49 @@ static __noinline bool addr_is_excepted(const struct sluice_addr *addr)
 }
 
 /*
- * Where a request to `asked` is to go: *server, which is `asked` where nothing is to be changed.
- * True if that holds for a while, so that it is worth remembering.
+ * Decides where a request to @requested goes: to *server, which stays @requested if nothing needs a
+ * change. Returns true if the decision is worth caching.
  */
 static __noinline bool classify(struct __sk_buff *skb, const struct wire_key *key,
-				const struct sluice_addr *asked, struct sluice_addr *server,
+				const struct sluice_addr *requested, struct sluice_addr *server,
 				enum sluice_wire_counter *outcome)
 {
-	struct socket_found at_asked, at_source;
+	struct socket_found at_requested, at_source;
 	struct sluice_addr source;
 
 	*outcome = SLUICE_WIRE_request_not_unicast;
-	if (is_shared(skb) || !addr_is_plain(asked) || !addr_is_plain(&key->client))
+	if (is_shared(skb) || !addr_is_plain(requested) || !addr_is_plain(&key->client))
 		return false;
 	*outcome = SLUICE_WIRE_request_not_local;
-	if (addr_is_away(skb, asked, false))
+	if (addr_is_away(skb, requested, false))
 		return false;
-	socket_find(skb, key, asked, &at_asked);
+	socket_find(skb, key, requested, &at_requested);
 	*outcome = SLUICE_WIRE_request_right;
-	if (at_asked.kind == SOCKET_BOUND || at_asked.kind == SOCKET_CONNECTED)
+	if (at_requested.kind == SOCKET_BOUND || at_requested.kind == SOCKET_CONNECTED)
 		return true;
 	*outcome = SLUICE_WIRE_request_no_source;
-	if (!source_toward(skb, &key->client, &at_asked, &source) || addr_is_excepted(&source))
+	if (!source_toward(skb, &key->client, &at_requested, &source) || addr_is_excepted(&source))
 		return false;
-	*outcome = at_asked.kind ? SLUICE_WIRE_request_right : SLUICE_WIRE_request_no_socket;
-	if (addr_equal(&source, asked))
-		return at_asked.kind;
+	*outcome = at_requested.kind ? SLUICE_WIRE_request_right : SLUICE_WIRE_request_no_socket;
+	if (addr_equal(&source, requested))
+		return at_requested.kind;
 	socket_find(skb, key, &source, &at_source);
 	if (at_source.kind == SOCKET_CONNECTED ||
-	    (at_source.kind == SOCKET_WILDCARD && at_asked.kind == SOCKET_WILDCARD)) {
+	    (at_source.kind == SOCKET_WILDCARD && at_requested.kind == SOCKET_WILDCARD)) {
 		*outcome = SLUICE_WIRE_request_rewritten;
 		*server = source;
 		return true;
 	}
-	if (at_asked.kind)
+	if (at_requested.kind)
 		*outcome = SLUICE_WIRE_request_other_socket;
-	return at_asked.kind;
+	return at_requested.kind;
 }
 
-/* --- where this host speaks first */
+/* --- flows that this host starts */
 
 /*
- * Is it sent by a socket of this host, whose peer's answers come to no other?  Whatever was
- * received before, to be forwarded or bridged, has an interface that it came in by, and its socket
- * may be one of another namespace.
+ * Returns true if an unconnected UDP socket of this host sent the datagram. A forwarded or bridged
+ * packet has an ingress_ifindex, and its socket may belong to another namespace.
  */
 static __always_inline bool is_from_here(struct __sk_buff *skb, const struct ends *ends,
 					 struct socket_found *socket)
@@ -368,7 +367,7 @@ static __always_inline bool is_from_here(struct __sk_buff *skb, const struct end
 	if (!sk)
 		return false;
 	sk = bpf_sk_fullsock(sk);
-	/* a connected socket is found by its answers */
+	/* answers find a connected socket by themselves */
 	if (!sk || sk->protocol != IPPROTO_UDP || sk->dst_port ||
 	    sk->src_port != bpf_ntohs(ends->source_port_be))
 		return false;
@@ -377,8 +376,8 @@ static __always_inline bool is_from_here(struct __sk_buff *skb, const struct end
 	return true;
 }
 
-/* As source_toward(), of a moment ago; not set where that fails. */
-static __always_inline bool source_lately(struct __sk_buff *skb, const struct sluice_addr *peer,
+/* Calls source_toward(), cached for a moment; returns false if that fails. */
+static __always_inline bool source_cached(struct __sk_buff *skb, const struct sluice_addr *peer,
 					  const struct socket_found *socket,
 					  struct sluice_addr *source)
 {
@@ -405,8 +404,8 @@ static __always_inline bool source_lately(struct __sk_buff *skb, const struct sl
 }
 
 /*
- * Does a socket of this host send from an address that the kernel would not have chosen?  Then the
- * answers must come to just that one: judge() would send them on to the other.
+ * Returns true if a socket of this host sends from an address that the kernel would not choose.
+ * Answers must then reach exactly that address; classify() would redirect them to the other.
  */
 static __noinline bool source_is_chosen(struct __sk_buff *skb, const struct ends *ends)
 {
@@ -415,7 +414,7 @@ static __noinline bool source_is_chosen(struct __sk_buff *skb, const struct ends
 
 	return is_from_here(skb, ends, &socket) && addr_is_plain(&ends->target) &&
 	       addr_is_plain(&ends->source) &&
-	       source_lately(skb, &ends->target, &socket, &source) &&
+	       source_cached(skb, &ends->target, &socket, &source) &&
 	       !addr_equal(&source, &ends->source);
 }
 

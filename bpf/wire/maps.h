@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: (GPL-2.0-or-later OR BSD-2-Clause) */
 /*
- * The maps of wire mode.  Above each stands who writes it.  The names fit the 15 characters that
- * the kernel keeps.
+ * The maps of wire mode, each with its writers. The names fit the 15 characters that the kernel
+ * keeps.
  */
 #ifndef SLUICE_BPF_WIRE_MAPS_H
 #define SLUICE_BPF_WIRE_MAPS_H
@@ -10,7 +10,7 @@
 #include <linux/bpf.h>
 #include <sluice/wire.h>
 
-/* Written by the loader; what it has loaded. */
+/* Written by the loader: the record of the load. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(max_entries, 1);
@@ -35,7 +35,7 @@ struct {
 	__type(value, __u32);
 } sluice_w_server SEC(".maps");
 
-/* Written by the loader, and by the daemon as routes come and go. */
+/* Written by the loader, and by the daemon when routes change. */
 struct {
 	__uint(type, BPF_MAP_TYPE_LPM_TRIE);
 	__uint(max_entries, 65536);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: (GPL-2.0-or-later OR BSD-2-Clause) */
 /*
  * The tables of the wire programs: flows, which both directions share, and fragments, which have no
- * ports and follow the first one of their datagram.  include/sluice/flow.h says how a set works.
+ * ports and follow the first one of their datagram. include/sluice/flow.h explains the sets.
  */
 #ifndef SLUICE_BPF_WIRE_TABLE_H
 #define SLUICE_BPF_WIRE_TABLE_H
@@ -16,22 +16,22 @@ struct wire_key {
 	struct sluice_addr client;
 	__be16 client_port_be;
 	__be16 server_port_be;
-	__u32 zone;
+	__u32 scope;
 	__u64 hash;
 };
 
 struct wire_view {
-	struct sluice_addr asked;
+	struct sluice_addr requested;
 	struct sluice_addr server;
 	__u32 seen;
 	__u32 checked;
 	__u32 seal;
-	__u32 marks; /* enum sluice_wire_flag */
+	__u32 flags; /* enum sluice_wire_flag */
 	__u32 unanswered;
 	__u32 way;
 };
 
-static __always_inline __u32 zone_of(const struct __sk_buff *skb, bool gateway)
+static __always_inline __u32 scope_of(const struct __sk_buff *skb, bool gateway)
 {
 	__u32 ifindex = skb->ifindex & ~(SLUICE_WIRE_SCOPE_GATEWAY | SLUICE_WIRE_FLAGS);
 
@@ -45,7 +45,7 @@ static __always_inline struct sluice_wire_set *wire_set(struct wire_key *key)
 	__u32 index;
 
 	key->hash = sluice_wire_hash(seed, &key->client, key->client_port_be, key->server_port_be,
-				     key->zone);
+				     key->scope);
 	index = sluice_flow_set_index(key->hash, sets);
 	return bpf_map_lookup_elem(&sluice_w_flows, &index);
 }
@@ -55,10 +55,10 @@ static __always_inline bool wire_is(const void *slot, const void *named)
 	const struct sluice_wire_flow *flow = slot;
 	const struct wire_key *key = named;
 
-	/* one branch, which is hardly ever taken as the tag is right */
+	/* a single branch, hardly ever taken: the tag has matched */
 	return likely(!((flow->client_port_be ^ key->client_port_be) |
 			(flow->server_port_be ^ key->server_port_be) |
-			((flow->zone & ~SLUICE_WIRE_FLAGS) ^ key->zone) |
+			((flow->scope & ~SLUICE_WIRE_FLAGS) ^ key->scope) |
 			(flow->client.half[0] ^ key->client.half[0]) |
 			(flow->client.half[1] ^ key->client.half[1])));
 }
@@ -71,8 +71,8 @@ static __always_inline __u32 wire_find(const struct sluice_wire_set *set,
 }
 
 /*
- * Gives way back, and makes the verifier forget which one it is (as packet_forget() does): else
- * that of 5.10 follows each of them by itself to the program's end.
+ * Returns `way` unchanged, but hides its value from the verifier, as packet_forget() does: that of
+ * 5.10 would follow each value separately to the program's end.
  */
 static __always_inline __u32 way_forget(__u32 way, __u32 unknown)
 {
@@ -83,7 +83,7 @@ static __always_inline __u32 way_forget(__u32 way, __u32 unknown)
 	return way;
 }
 
-/* False if there is no such flow. Each field is read once: what is checked is what is used. */
+/* Copies a flow; returns false if there is none. Each field is read once: checked as used. */
 static __always_inline bool wire_copy(const struct sluice_wire_set *set, const struct wire_key *key,
 				      struct wire_view *view)
 {
@@ -93,11 +93,11 @@ static __always_inline bool wire_copy(const struct sluice_wire_set *set, const s
 	if (way >= SLUICE_FLOW_WAYS)
 		return false;
 	flow = &set->flow[way];
-	view->asked.half[0] = flow->asked.half[0];
-	view->asked.half[1] = flow->asked.half[1];
+	view->requested.half[0] = flow->requested.half[0];
+	view->requested.half[1] = flow->requested.half[1];
 	view->server.half[0] = flow->server.half[0];
 	view->server.half[1] = flow->server.half[1];
-	view->marks = flow->zone & SLUICE_WIRE_FLAGS;
+	view->flags = flow->scope & SLUICE_WIRE_FLAGS;
 	view->checked = flow->checked;
 	view->seal = flow->seal;
 	view->seen = set->seen[way];
@@ -108,7 +108,8 @@ static __always_inline bool wire_copy(const struct sluice_wire_set *set, const s
 
 static __always_inline bool wire_sealed(const struct wire_key *key, const struct wire_view *view)
 {
-	return view->seal == sluice_wire_seal(key->hash, &view->asked, &view->server, view->marks);
+	return view->seal ==
+	       sluice_wire_seal(key->hash, &view->requested, &view->server, view->flags);
 }
 
 static __noinline bool wire_read_locked(struct sluice_wire_set *set, const struct wire_key *key,
@@ -122,7 +123,7 @@ static __noinline bool wire_read_locked(struct sluice_wire_set *set, const struc
 	return found;
 }
 
-/* Without the lock unless the flow is changing (include/sluice/flow.h); false if not known. */
+/* Copies a flow, locked only if it is changing (include/sluice/flow.h). */
 static __always_inline bool wire_read(struct sluice_wire_set *set, const struct wire_key *key,
 				      struct wire_view *view)
 {
@@ -132,11 +133,11 @@ static __always_inline bool wire_read(struct sluice_wire_set *set, const struct 
 }
 
 /*
- * A request was heard.  Should the slot change hands meanwhile, its new owner was heard just now as
- * well.  Not each time: a line that is written moves from CPU to CPU.
+ * Records a request. If another flow has taken the slot meanwhile, it was seen just now as well.
+ * Writes once a clock tick at most: a written cache line moves from CPU to CPU.
  */
-static __always_inline void wire_asked(struct sluice_wire_set *set, const struct wire_view *view,
-				       __u32 now)
+static __always_inline void wire_request_seen(struct sluice_wire_set *set,
+					      const struct wire_view *view, __u32 now)
 {
 	__u32 way = view->way % SLUICE_FLOW_WAYS;
 
@@ -146,9 +147,9 @@ static __always_inline void wire_asked(struct sluice_wire_set *set, const struct
 	set->unanswered[way] = 1;
 }
 
-/* The same of a datagram toward the client. */
-static __always_inline void wire_answered(struct sluice_wire_set *set, const struct wire_view *view,
-					  __u32 now)
+/* Records a datagram toward the client. */
+static __always_inline void wire_reply_seen(struct sluice_wire_set *set,
+					    const struct wire_view *view, __u32 now)
 {
 	__u32 way = view->way % SLUICE_FLOW_WAYS;
 
@@ -158,7 +159,7 @@ static __always_inline void wire_answered(struct sluice_wire_set *set, const str
 		set->unanswered[way] = 0;
 }
 
-/* The server was seen to answer just now. */
+/* Records that the server has just answered. */
 static __always_inline void wire_confirm(struct sluice_wire_set *set, const struct wire_view *view,
 					 __u32 now)
 {
@@ -166,29 +167,28 @@ static __always_inline void wire_confirm(struct sluice_wire_set *set, const stru
 		set->flow[view->way % SLUICE_FLOW_WAYS].checked = now;
 }
 
-/* What became of a slot, for the counters; -1: nothing new. */
+/* Returns the counter for a change of a slot, or -1 if nothing has changed. */
 static __always_inline int wire_outcome(const struct sluice_wire_flow *flow,
 					const struct wire_view *view, bool known, bool live)
 {
-	if (view->marks & SLUICE_WIRE_HOST_FIRST)
+	if (view->flags & SLUICE_WIRE_HOST_FIRST)
 		return SLUICE_WIRE_host_first;
 	if (!known)
 		return live ? SLUICE_WIRE_evicted : SLUICE_WIRE_learned;
-	if (addr_equal(&flow->asked, &view->asked) &&
-	    (addr_equal(&flow->server, &view->server) || flow->zone & SLUICE_WIRE_OWED))
+	if (addr_equal(&flow->requested, &view->requested) &&
+	    (addr_equal(&flow->server, &view->server) || flow->scope & SLUICE_WIRE_OWED))
 		return -1;
 	return SLUICE_WIRE_moved;
 }
 
 /*
- * Remembers the addresses and marks of *view, and whether there is an answer.  A flow of
- * SLUICE_WIRE_HOST_FIRST takes no slot from a live one: nobody has asked for it, so it must not
- * cost those who have.
+ * Stores addresses, flags and `unanswered` of *view. A flow of SLUICE_WIRE_HOST_FIRST does not
+ * evict a live one: no client has requested it, so it must not cost the clients that did.
  */
 static __noinline void wire_store(struct sluice_wire_set *set, const struct wire_key *key,
 				  const struct wire_view *view, __u32 now)
 {
-	__u32 seal = sluice_wire_seal(key->hash, &view->asked, &view->server, view->marks);
+	__u32 seal = sluice_wire_seal(key->hash, &view->requested, &view->server, view->flags);
 	struct sluice_wire_flow *flow;
 	bool known, live;
 	int outcome = -1;
@@ -201,15 +201,15 @@ static __noinline void wire_store(struct sluice_wire_set *set, const struct wire
 		way = set_oldest(set->tag, set->seen, now);
 	way = way_forget(way, now) % SLUICE_FLOW_WAYS;
 	live = set->tag[way] && sluice_flow_idle(now, set->seen[way]) <= age;
-	if (!live || !(view->marks & SLUICE_WIRE_HOST_FIRST)) {
+	if (!live || !(view->flags & SLUICE_WIRE_HOST_FIRST)) {
 		flow = &set->flow[way];
 		outcome = wire_outcome(flow, view, known, live);
 		flow->client = key->client;
-		flow->asked = view->asked;
+		flow->requested = view->requested;
 		flow->server = view->server;
 		flow->client_port_be = key->client_port_be;
 		flow->server_port_be = key->server_port_be;
-		flow->zone = key->zone | view->marks;
+		flow->scope = key->scope | view->flags;
 		flow->checked = now;
 		flow->seal = seal;
 		set->tag[way] = sluice_flow_tag(key->hash);
@@ -222,15 +222,15 @@ static __noinline void wire_store(struct sluice_wire_set *set, const struct wire
 }
 
 /*
- * Takes the answer that *view says is owed, and goes by *server from now on; false if another CPU
- * has taken it, or the slot is no longer what was read.
+ * Clears the pending reply of *view, and sets the flow's server to *server. Returns false if
+ * another CPU has already done so, or if the slot has changed since it was read.
  */
 static __noinline bool wire_take_owed(struct sluice_wire_set *set, const struct wire_key *key,
 				      const struct wire_view *view,
 				      const struct sluice_addr *server, __u32 now)
 {
-	__u32 marks = view->marks & ~SLUICE_WIRE_OWED, way = view->way % SLUICE_FLOW_WAYS;
-	__u32 seal = sluice_wire_seal(key->hash, &view->asked, server, marks);
+	__u32 flags = view->flags & ~SLUICE_WIRE_OWED, way = view->way % SLUICE_FLOW_WAYS;
+	__u32 seal = sluice_wire_seal(key->hash, &view->requested, server, flags);
 	struct sluice_wire_flow *flow = &set->flow[way];
 	bool taken;
 
@@ -238,7 +238,7 @@ static __noinline bool wire_take_owed(struct sluice_wire_set *set, const struct 
 	taken = flow->seal == view->seal;
 	if (taken) {
 		flow->server = *server;
-		flow->zone = key->zone | marks;
+		flow->scope = key->scope | flags;
 		flow->checked = now;
 		flow->seal = seal;
 		set->seen[way] = now;
@@ -268,14 +268,14 @@ static __always_inline bool fragment_is(const void *slot, const void *named)
 	       addr_equal(&fragment->target, &key->target);
 }
 
-static __always_inline void fragment_key(const struct __sk_buff *skb, const struct heard *heard,
+static __always_inline void fragment_key(const struct __sk_buff *skb, const struct parsed *pkt,
 					 bool out, struct fragment_key *key)
 {
-	key->source = heard->outer.source;
-	key->target = heard->outer.target;
-	key->id_be = heard->fragment_id_be;
+	key->source = pkt->outer.source;
+	key->target = pkt->outer.target;
+	key->id_be = pkt->fragment_id_be;
 	key->where = skb->ifindex | (out ? SLUICE_FRAGMENT_OUT : 0);
-	key->protocol = heard->fragment_protocol;
+	key->protocol = pkt->fragment_protocol;
 }
 
 static __always_inline struct sluice_fragment_set *fragment_set(struct fragment_key *key)
@@ -298,8 +298,8 @@ static __always_inline __u32 fragment_find(const struct sluice_fragment_set *set
 			fragment_is, key);
 }
 
-/* Remembers, for the later fragments, what becomes of the first: also that it is left alone. */
-static __noinline void fragment_store(struct __sk_buff *skb, const struct heard *heard, bool out,
+/* Stores the decision about a first fragment, even that it is left alone. */
+static __noinline void fragment_store(struct __sk_buff *skb, const struct parsed *pkt, bool out,
 				      const struct change *change)
 {
 	struct fragment_key key = {};
@@ -308,7 +308,7 @@ static __noinline void fragment_store(struct __sk_buff *skb, const struct heard 
 	bool evicted = false;
 	__u32 now = clock(), way;
 
-	fragment_key(skb, heard, out, &key);
+	fragment_key(skb, pkt, out, &key);
 	set = fragment_set(&key);
 	if (!set)
 		return;
@@ -334,7 +334,7 @@ static __noinline void fragment_store(struct __sk_buff *skb, const struct heard 
 		count(SLUICE_WIRE_fragment_evicted);
 }
 
-static __noinline void fragment_follow(struct __sk_buff *skb, const struct heard *heard, bool out,
+static __noinline void fragment_follow(struct __sk_buff *skb, const struct parsed *pkt, bool out,
 				       struct change *change)
 {
 	struct fragment_key key = {};
@@ -342,7 +342,7 @@ static __noinline void fragment_follow(struct __sk_buff *skb, const struct heard
 	__u32 way, seen = 0;
 
 	change->outcome = SLUICE_WIRE_fragment_early;
-	fragment_key(skb, heard, out, &key);
+	fragment_key(skb, pkt, out, &key);
 	set = fragment_set(&key);
 	if (!set)
 		return;

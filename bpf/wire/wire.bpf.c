@@ -1,33 +1,26 @@
 // SPDX-License-Identifier: (GPL-2.0-or-later OR BSD-2-Clause)
 /*
  * reply, wire mode: requests are sent on to the address that the server answers from, and answers
- * get back the address that the client had asked, both before conntrack.
+ * get back the address that the client had requested, both before conntrack.
  *
  *	               as a host                            as a gateway
  *	client ── iface [server on this host]      client ── this host ── iface [server elsewhere]
  *	ingress: target A -> S                     egress:  target B1 -> B2, once B2 has answered
  *	egress:  source S -> A                     ingress: source B2 -> B1
- *
- * As a host, S is what the kernel would answer from: its own route look-up says so (kernel 6.7,
- * with forwarding on), else the routes that user space put into sluice_w_routes.  The target is
- * rewritten too, and not the source of answers alone, since a server that connects its socket back
- * to the client would not be found at A any more, and since conntrack must see one pair of
- * addresses. As a gateway, the server is known when it has answered.
- *
- * A decision holds for a quarter of a second for its flow; in between a datagram costs a parse and
- * a look-up in the flow table.  Rejected: deciding for each datagram (two route and two socket
- * look-ups), and for the life of the flow (routes, addresses and sockets change).
- *
- * One program each for ingress and egress, loaded once for each kind of interface with `role` as a
- * constant: what a kind has no use for is not in it.  Errors of ICMP about a rewritten datagram
- * quote it, and are translated the other way.
- *
- * What others chose is not second-guessed: where this host speaks first from an address of its
- * own choice, the answers come to that one; where a client turns to another address of the server
- * behind a gateway, it gets that one.
- *
- * A program that is unsure lets the packet pass unchanged.  Its stack is full: 512 bytes for the
- * deepest chain of calls, with each frame rounded up to 32 on kernel 5.10.
+ * As a host, S is the source that the kernel would choose: by its own route lookup (kernel 6.7,
+ *with forwarding on), else by sluice_w_routes from user space. The target is rewritten too, and not
+ *just the source of answers: a server that connects its socket back to the client no longer
+ *receives at A, and conntrack must see one pair of addresses. A gateway learns the server address
+ *from its first answer. A decision about a flow holds for a quarter of a second; meanwhile a
+ *datagram costs a parse and a lookup in the flow table. Rejected: a decision for each datagram (two
+ *route and two socket lookups), and one for the life of the flow (routes, addresses and sockets
+ *change). One program each for ingress and egress is loaded for each kind of interface, with `role`
+ *as a constant, so that unused code is dropped. ICMP errors about a rewritten datagram quote it,
+ *and are translated in reverse. Explicit choices are respected: if this host sends first from an
+ *address of its own choice, the answers reach that address; if a client switches to another address
+ *of the server behind a gateway, its requests reach the new address. In doubt a program passes the
+ *packet unchanged. The stack is full: 512 bytes for the deepest chain of calls, with each frame
+ *rounded up to 32 on kernel 5.10.
  */
 #include "common/kernel.h"
 #include "common/settings.h"
@@ -39,7 +32,7 @@
 
 #include <linux/pkt_cls.h>
 
-/* For tcx TCX_NEXT, for cls_bpf "the next filter": who comes after us sees the packet as well. */
+/* TCX_NEXT for tcx, "the next filter" for cls_bpf: later programs see the packet as well. */
 #define PASS TC_ACT_UNSPEC
 
 /* --- requests, toward the server */
@@ -50,7 +43,7 @@ static __always_inline void request_key(struct __sk_buff *skb, const struct ends
 	key->client = ends->source;
 	key->client_port_be = ends->source_port_be;
 	key->server_port_be = ends->target_port_be;
-	key->zone = zone_of(skb, gateway);
+	key->scope = scope_of(skb, gateway);
 }
 
 static __always_inline void reply_key(struct __sk_buff *skb, const struct ends *ends, bool gateway,
@@ -59,7 +52,7 @@ static __always_inline void reply_key(struct __sk_buff *skb, const struct ends *
 	key->client = ends->target;
 	key->client_port_be = ends->target_port_be;
 	key->server_port_be = ends->source_port_be;
-	key->zone = zone_of(skb, gateway);
+	key->scope = scope_of(skb, gateway);
 }
 
 static __always_inline bool view_live(const struct wire_view *view, __u32 now)
@@ -67,48 +60,45 @@ static __always_inline bool view_live(const struct wire_view *view, __u32 now)
 	return sluice_flow_idle(now, view->seen) <= age;
 }
 
-/* What is sent to `server` or from there is not meant for or by the address asked. */
+/* Returns true if datagrams of `server` are unrelated to the requested address. */
 static __always_inline bool view_apart(const struct wire_view *view)
 {
 	const __u32 apart = SLUICE_WIRE_TURNED | SLUICE_WIRE_OWED;
 
-	return addr_equal(&view->asked, &view->server) || (view->marks & apart) == apart;
+	return addr_equal(&view->requested, &view->server) || (view->flags & apart) == apart;
 }
 
-/* What this host began is not judged while it lasts. */
+/* Returns true if the decision still holds; flows that this host started keep theirs. */
 static __always_inline bool view_holds(const struct wire_view *view, __u32 now)
 {
 	return view_live(view, now) &&
-	       (view->marks & SLUICE_WIRE_HOST_FIRST ||
+	       (view->flags & SLUICE_WIRE_HOST_FIRST ||
 		sluice_flow_idle(now, view->checked) <= SLUICE_WIRE_RECHECK);
 }
 
-/* Does the address that the client turns away from still owe it an answer? */
+/* Does the previously requested address still have a pending reply? */
 static __always_inline bool view_owes(const struct wire_view *view, __u32 now)
 {
 	return view->unanswered && sluice_flow_idle(now, view->seen) <= SLUICE_WIRE_LATE;
 }
 
-/* Does `server` still owe an answer for which the client had asked there? */
+/* Does `server` still have a pending reply to a request that was sent to it? */
 static __always_inline bool view_owed(const struct wire_view *view, __u32 now)
 {
-	return view->marks & SLUICE_WIRE_OWED &&
+	return view->flags & SLUICE_WIRE_OWED &&
 	       sluice_flow_idle(now, view->checked) <= SLUICE_WIRE_LATE;
 }
 
-/*
- * Will answers of *server, where requests to `target` go on to, have to be told from one that it
- * owes to a request to itself?
- */
+/* Does the server still have a pending reply of its own, which must not be rewritten? */
 static __always_inline bool owes_another(const struct wire_view *view,
 					 const struct sluice_addr *target, __u32 now)
 {
-	if (addr_equal(&view->asked, target))
+	if (addr_equal(&view->requested, target))
 		return view_owed(view, now);
-	return addr_equal(&view->asked, &view->server) && view_owes(view, now);
+	return addr_equal(&view->requested, &view->server) && view_owes(view, now);
 }
 
-/* A datagram that came in, to a server on this host perhaps. */
+/* Handles an incoming datagram, perhaps to a server on this host. */
 static __always_inline void request_to_host(struct __sk_buff *skb, const struct ends *ends,
 					    struct change *change)
 {
@@ -119,7 +109,7 @@ static __always_inline void request_to_host(struct __sk_buff *skb, const struct 
 	bool known, owed;
 
 	change->outcome = SLUICE_WIRE_request_not_local;
-	if (!frame_is_ours(skb, now))
+	if (!frame_is_local(skb, now))
 		return;
 	request_key(skb, ends, false, &key);
 	set = wire_set(&key);
@@ -127,22 +117,22 @@ static __always_inline void request_to_host(struct __sk_buff *skb, const struct 
 		return;
 	change->to = ends->target;
 	known = wire_read(set, &key, &view);
-	if (known && addr_equal(&view.asked, &ends->target) && view_holds(&view, now)) {
-		wire_asked(set, &view, now);
+	if (known && addr_equal(&view.requested, &ends->target) && view_holds(&view, now)) {
+		wire_request_seen(set, &view, now);
 		change->to = view.server;
-		change->outcome = addr_equal(&view.server, &view.asked)
+		change->outcome = addr_equal(&view.server, &view.requested)
 					  ? SLUICE_WIRE_request_right
 					  : SLUICE_WIRE_request_rewritten;
 	} else if (classify(skb, &key, &ends->target, &change->to, &change->outcome)) {
 		owed = known && owes_another(&view, &ends->target, now) &&
 		       addr_equal(&view.server, &change->to);
-		/* nothing new: and `checked`, since when it is owed, stays as it is */
-		if (owed && view.marks & SLUICE_WIRE_OWED) {
-			wire_asked(set, &view, now);
+		/* no change: `checked`, the start of the pending reply, must stay */
+		if (owed && view.flags & SLUICE_WIRE_OWED) {
+			wire_request_seen(set, &view, now);
 		} else {
-			view.asked = ends->target;
+			view.requested = ends->target;
 			view.server = change->to;
-			view.marks = owed ? SLUICE_WIRE_OWED : 0;
+			view.flags = owed ? SLUICE_WIRE_OWED : 0;
 			view.unanswered = 1;
 			wire_store(set, &key, &view, now);
 		}
@@ -157,44 +147,44 @@ static __always_inline bool addr_is_server(const struct sluice_addr *addr)
 }
 
 /*
- * Is a request to go on to where its server answers from?  While there is no answer, it goes there
- * and to the address asked, turn and turn about: that one may be the only one that is left.
+ * Is a request to go on to where its server answers from? While there is no answer, it goes there
+ * and to the address requested, turn and turn about: that one may be the only one that is left.
  */
 static __always_inline bool redirects(const struct wire_view *view, __u32 now)
 {
 	__u32 silent = sluice_flow_idle(now, view->checked);
 
-	if (view->marks & SLUICE_WIRE_TURNED || addr_equal(&view->server, &view->asked))
+	if (view->flags & SLUICE_WIRE_TURNED || addr_equal(&view->server, &view->requested))
 		return false;
-	return !(view->marks & SLUICE_WIRE_WAITING && view_live(view, now) &&
+	return !(view->flags & SLUICE_WIRE_WAITING && view_live(view, now) &&
 		 silent / SLUICE_WIRE_PATIENCE % 2);
 }
 
-/* Is this the first request that waits for an answer? */
+/* Is this the first request without a reply? */
 static __always_inline bool waits_now(const struct wire_view *view, __u32 now)
 {
-	return !(view->marks & SLUICE_WIRE_WAITING && view_live(view, now)) &&
+	return !(view->flags & SLUICE_WIRE_WAITING && view_live(view, now)) &&
 	       sluice_flow_idle(now, view->checked) > SLUICE_WIRE_RECHECK;
 }
 
-/* The client of a flow asks there from now on. */
+/* Records that the client of a flow now sends to @target. */
 static __always_inline void turn(struct wire_view *view, const struct sluice_addr *target,
 				 __u32 now)
 {
-	/* one that was not found has never been seen */
-	view->marks = view->seen && view_live(view, now) ? SLUICE_WIRE_TURNED : 0;
+	/* a new flow has seen == 0 */
+	view->flags = view->seen && view_live(view, now) ? SLUICE_WIRE_TURNED : 0;
 	view->server = *target;
-	if (view->marks && view_owes(view, now)) {
-		view->marks |= SLUICE_WIRE_OWED;
-		view->server = view->asked;
+	if (view->flags && view_owes(view, now)) {
+		view->flags |= SLUICE_WIRE_OWED;
+		view->server = view->requested;
 	}
-	view->asked = *target;
+	view->requested = *target;
 }
 
 /*
- * A datagram on its way to the server behind this gateway.  Once the server has answered it from
- * another address, its socket may be connected there: so further requests go to that one.  Whatever
- * its age: a server that has never gone away is still connected.
+ * Handles a datagram to the server behind this gateway. Once the server has answered from another
+ * address, its socket may be connected there, so later requests go to that address. The age does
+ * not matter: the server may have stayed connected all the time.
  */
 static __always_inline void request_to_server(struct __sk_buff *skb, const struct ends *ends,
 					      struct change *change)
@@ -211,7 +201,7 @@ static __always_inline void request_to_server(struct __sk_buff *skb, const struc
 	set = wire_set(&key);
 	if (!set)
 		return;
-	fresh = !wire_read(set, &key, &view) || !addr_equal(&view.asked, &ends->target);
+	fresh = !wire_read(set, &key, &view) || !addr_equal(&view.requested, &ends->target);
 	if (fresh)
 		turn(&view, &ends->target, now);
 	change->outcome = SLUICE_WIRE_request_right;
@@ -220,23 +210,23 @@ static __always_inline void request_to_server(struct __sk_buff *skb, const struc
 		change->to = view.server;
 		change->end = SLUICE_WIRE_TARGET;
 		fresh = waits_now(&view, now);
-		view.marks |= fresh ? SLUICE_WIRE_WAITING : 0;
+		view.flags |= fresh ? SLUICE_WIRE_WAITING : 0;
 	}
 	view.unanswered |= fresh;
 	if (fresh)
 		wire_store(set, &key, &view, now);
 	else
-		wire_asked(set, &view, now);
+		wire_request_seen(set, &view, now);
 }
 
 /* --- replies, toward the client */
 
 /*
- * The flow that a reply belongs to; false, and why, if it is none that we know.  One that needs a
- * change is put right whatever its age, while it has its slot: the server does not know that we
- * count, and the client still expects the address that it asked.  Should another client have got
- * that one's address and port meanwhile, and this host speak to it first, it sees an address of
- * this host all the same, and its answers come to the right one.
+ * Finds the flow of a reply; returns false with change->outcome set if there is none. A reply that
+ * needs a change is fixed at any age, as long as the flow has its slot: the server does not know of
+ * the age, and the client still expects the requested address. If another client has got the same
+ * address and port meanwhile, and this host sends to it first, the client sees an address of this
+ * host all the same, and its answers are redirected correctly.
  */
 static __always_inline bool reply_flow(struct sluice_wire_set *set, const struct wire_key *key,
 				       const struct sluice_addr *source, __u32 now,
@@ -250,8 +240,8 @@ static __always_inline bool reply_flow(struct sluice_wire_set *set, const struct
 }
 
 /*
- * Is this the answer that is owed?  Then it is right, and the next one from there is another's. The
- * address asked last has not answered by that.
+ * Is this the pending reply? Then it is right, and later ones from this source are not. It does not
+ * count as a reply of the requested address.
  */
 static __always_inline bool reply_owed(struct sluice_wire_set *set, const struct wire_key *key,
 				       const struct wire_view *view,
@@ -259,31 +249,31 @@ static __always_inline bool reply_owed(struct sluice_wire_set *set, const struct
 				       struct change *change)
 {
 	if (likely(!view_owed(view, now)) || !addr_equal(&view->server, source) ||
-	    !wire_take_owed(set, key, view, gateway ? &view->asked : &view->server, now))
+	    !wire_take_owed(set, key, view, gateway ? &view->requested : &view->server, now))
 		return false;
 	change->outcome = SLUICE_WIRE_reply_right;
 	return true;
 }
 
-/* Nobody has asked for the address since a while: should it have gone, nobody expects it either. */
-static __always_inline bool is_unasked(const struct wire_view *view, __u32 now)
+/* Has no client used the address for the age? If it is gone, no client expects it either. */
+static __always_inline bool is_unused(const struct wire_view *view, __u32 now)
 {
 	return sluice_flow_idle(now, view->checked) > age;
 }
 
-/* It leaves from the address that the client had asked. */
-static __always_inline void reply_from(const struct sluice_addr *asked, const struct ends *ends,
+/* Restores the requested address as the source. */
+static __always_inline void reply_from(const struct sluice_addr *requested, const struct ends *ends,
 				       struct change *change)
 {
 	change->outcome = SLUICE_WIRE_reply_right;
-	if (addr_equal(asked, &ends->source))
+	if (addr_equal(requested, &ends->source))
 		return;
 	change->outcome = SLUICE_WIRE_reply_rewritten;
-	change->to = *asked;
+	change->to = *requested;
 	change->end = SLUICE_WIRE_SOURCE;
 }
 
-/* A datagram that goes out, of a server on this host perhaps. */
+/* Handles an outgoing datagram, perhaps of a server on this host. */
 static __always_inline void reply_of_host(struct __sk_buff *skb, const struct ends *ends,
 					  struct change *change)
 {
@@ -297,37 +287,38 @@ static __always_inline void reply_of_host(struct __sk_buff *skb, const struct en
 	if (!set)
 		return;
 	if (!reply_flow(set, &key, &ends->source, now, &view, change)) {
-		/* it may be another's: a container's on the same interface (macvlan) */
+		/* the source may belong to a container on the same interface (macvlan) */
 		if (!source_is_chosen(skb, ends) || addr_is_away(skb, &ends->source, true))
 			return;
-		view.asked = view.server = ends->source;
-		view.marks = SLUICE_WIRE_HOST_FIRST;
+		view.requested = view.server = ends->source;
+		view.flags = SLUICE_WIRE_HOST_FIRST;
 		view.unanswered = 0;
 		wire_store(set, &key, &view, now);
 		return;
 	}
-	if (!addr_equal(&view.server, &ends->source) && !addr_equal(&view.asked, &ends->source)) {
+	if (!addr_equal(&view.server, &ends->source) &&
+	    !addr_equal(&view.requested, &ends->source)) {
 		change->outcome = SLUICE_WIRE_reply_other_source;
-		wire_answered(set, &view, now);
-		/* it has changed its mind, and what comes in is to be judged again */
-		if (view.marks & SLUICE_WIRE_HOST_FIRST) {
-			view.marks = 0;
+		wire_reply_seen(set, &view, now);
+		/* the host has switched its source: classify the next request */
+		if (view.flags & SLUICE_WIRE_HOST_FIRST) {
+			view.flags = 0;
 			wire_store(set, &key, &view, now);
 		}
 		return;
 	}
 	if (reply_owed(set, &key, &view, &ends->source, false, now, change))
 		return;
-	if (!addr_equal(&view.asked, &ends->source) && is_unasked(&view, now) &&
-	    addr_is_away(skb, &view.asked, true)) {
+	if (!addr_equal(&view.requested, &ends->source) && is_unused(&view, now) &&
+	    addr_is_away(skb, &view.requested, true)) {
 		change->outcome = SLUICE_WIRE_reply_address_gone;
 		return;
 	}
-	wire_answered(set, &view, now);
-	reply_from(&view.asked, ends, change);
+	wire_reply_seen(set, &view, now);
+	reply_from(&view.requested, ends, change);
 }
 
-/* A datagram that came in from the server behind this gateway perhaps. */
+/* Handles an incoming datagram, perhaps from the server behind this gateway. */
 static __always_inline void reply_of_server(struct __sk_buff *skb, const struct ends *ends,
 					    struct change *change)
 {
@@ -344,87 +335,87 @@ static __always_inline void reply_of_server(struct __sk_buff *skb, const struct 
 		return;
 	if (!reply_flow(set, &key, &ends->source, now, &view, change))
 		return;
-	if (is_unasked(&view, now) && !addr_is_server(&view.asked)) {
+	if (is_unused(&view, now) && !addr_is_server(&view.requested)) {
 		change->outcome = SLUICE_WIRE_reply_address_gone;
 		return;
 	}
 	if (reply_owed(set, &key, &view, &ends->source, true, now, change))
 		return;
-	if (view_owed(&view, now) && addr_equal(&view.asked, &ends->source)) {
-		wire_answered(set, &view, now);
+	if (view_owed(&view, now) && addr_equal(&view.requested, &ends->source)) {
+		wire_reply_seen(set, &view, now);
 	} else if (addr_equal(&view.server, &ends->source) &&
-		   !(view.marks & (SLUICE_WIRE_WAITING | SLUICE_WIRE_OWED))) {
-		wire_answered(set, &view, now);
+		   !(view.flags & (SLUICE_WIRE_WAITING | SLUICE_WIRE_OWED))) {
+		wire_reply_seen(set, &view, now);
 		wire_confirm(set, &view, now);
 	} else {
 		view.server = ends->source;
-		view.marks &= ~(SLUICE_WIRE_WAITING | SLUICE_WIRE_OWED);
+		view.flags &= ~(SLUICE_WIRE_WAITING | SLUICE_WIRE_OWED);
 		view.unanswered = 0;
 		wire_store(set, &key, &view, now);
 	}
-	reply_from(&view.asked, ends, change);
+	reply_from(&view.requested, ends, change);
 }
 
 /* --- ICMP errors */
 
-/* Goes toward the server, and quotes a reply from the address asked: back to the server's. */
-static __always_inline bool error_about_reply(struct __sk_buff *skb, const struct heard *heard,
+/* Translates an error toward the server, which quotes a rewritten reply. */
+static __always_inline bool error_about_reply(struct __sk_buff *skb, const struct parsed *pkt,
 					      bool gateway)
 {
 	struct sluice_wire_set *set;
 	struct wire_view view;
 	struct wire_key key;
 
-	if (!port_managed(bpf_ntohs(heard->quoted.source_port_be)))
+	if (!port_managed(bpf_ntohs(pkt->quoted.source_port_be)))
 		return false;
-	reply_key(skb, &heard->quoted, gateway, &key);
+	reply_key(skb, &pkt->quoted, gateway, &key);
 	set = wire_set(&key);
 	if (!set || !wire_read(set, &key, &view) || view_apart(&view) ||
-	    !addr_equal(&view.asked, &heard->quoted.source) ||
+	    !addr_equal(&view.requested, &pkt->quoted.source) ||
 	    sluice_flow_idle(clock(), view.seen) > age)
 		return false;
-	if (!change_quoted(skb, heard, SLUICE_WIRE_SOURCE, &view.server))
+	if (!change_quoted(skb, pkt, SLUICE_WIRE_SOURCE, &view.server))
 		return false;
-	if (!addr_equal(&heard->outer.target, &view.asked))
+	if (!addr_equal(&pkt->outer.target, &view.requested))
 		return true;
-	return change_address(skb, heard, SLUICE_WIRE_TARGET, &view.server);
+	return change_address(skb, pkt, SLUICE_WIRE_TARGET, &view.server);
 }
 
-/* Goes toward the client, and quotes a request to the server's address: back to the one asked. */
-static __always_inline bool error_about_request(struct __sk_buff *skb, const struct heard *heard,
+/* Translates an error toward the client, which quotes a rewritten request. */
+static __always_inline bool error_about_request(struct __sk_buff *skb, const struct parsed *pkt,
 						bool gateway)
 {
 	struct sluice_wire_set *set;
 	struct wire_view view;
 	struct wire_key key;
 
-	if (!port_managed(bpf_ntohs(heard->quoted.target_port_be)))
+	if (!port_managed(bpf_ntohs(pkt->quoted.target_port_be)))
 		return false;
-	request_key(skb, &heard->quoted, gateway, &key);
+	request_key(skb, &pkt->quoted, gateway, &key);
 	set = wire_set(&key);
 	if (!set || !wire_read(set, &key, &view) || view_apart(&view) ||
-	    !addr_equal(&view.server, &heard->quoted.target) ||
+	    !addr_equal(&view.server, &pkt->quoted.target) ||
 	    sluice_flow_idle(clock(), view.seen) > age)
 		return false;
-	if (!change_quoted(skb, heard, SLUICE_WIRE_TARGET, &view.asked))
+	if (!change_quoted(skb, pkt, SLUICE_WIRE_TARGET, &view.requested))
 		return false;
-	if (!addr_equal(&heard->outer.source, &view.server))
+	if (!addr_equal(&pkt->outer.source, &view.server))
 		return true;
-	return change_address(skb, heard, SLUICE_WIRE_SOURCE, &view.asked);
+	return change_address(skb, pkt, SLUICE_WIRE_SOURCE, &view.requested);
 }
 
-static __always_inline void error_pass(struct __sk_buff *skb, const struct heard *heard, bool out)
+static __always_inline void error_pass(struct __sk_buff *skb, const struct parsed *pkt, bool out)
 {
 	bool host = role & SLUICE_WIRE_HOST, gateway = role & SLUICE_WIRE_GATEWAY;
 	bool done;
 
 	if (out)
-		done = (host && error_about_request(skb, heard, false)) ||
-		       (gateway && error_about_reply(skb, heard, true));
+		done = (host && error_about_request(skb, pkt, false)) ||
+		       (gateway && error_about_reply(skb, pkt, true));
 	else
-		done = (host && frame_is_ours(skb, clock()) &&
-			error_about_reply(skb, heard, false)) ||
-		       (gateway && error_about_request(skb, heard, true));
+		done = (host && frame_is_local(skb, clock()) &&
+			error_about_reply(skb, pkt, false)) ||
+		       (gateway && error_about_request(skb, pkt, true));
 	count(done ? SLUICE_WIRE_error_translated : SLUICE_WIRE_error_left);
 }
 
@@ -453,25 +444,25 @@ static __always_inline void decide_out(struct __sk_buff *skb, const struct ends 
 static __always_inline int handle(struct __sk_buff *skb, bool out)
 {
 	struct change change = { .outcome = SLUICE_WIRE_COUNTERS_MAX };
-	enum heard_kind kind;
-	struct heard heard;
+	enum parsed_kind kind;
+	struct parsed pkt;
 
-	kind = packet_hear(skb, &heard);
-	if (likely(kind == HEARD_DATAGRAM)) {
+	kind = packet_parse(skb, &pkt);
+	if (likely(kind == PARSED_DATAGRAM)) {
 		if (out)
-			decide_out(skb, &heard.outer, &change);
+			decide_out(skb, &pkt.outer, &change);
 		else
-			decide_in(skb, &heard.outer, &change);
-		if (unlikely(heard.fragment == PACKET_FIRST_FRAGMENT))
-			fragment_store(skb, &heard, out, &change);
-	} else if (kind == HEARD_LATER_FRAGMENT) {
-		fragment_follow(skb, &heard, out, &change);
+			decide_in(skb, &pkt.outer, &change);
+		if (unlikely(pkt.fragment == PACKET_FIRST_FRAGMENT))
+			fragment_store(skb, &pkt, out, &change);
+	} else if (kind == PARSED_LATER_FRAGMENT) {
+		fragment_follow(skb, &pkt, out, &change);
 	} else {
-		if (kind == HEARD_ERROR)
-			error_pass(skb, &heard, out);
+		if (kind == PARSED_ERROR)
+			error_pass(skb, &pkt, out);
 		return PASS;
 	}
-	if (change.end && !change_address(skb, &heard, change.end, &change.to))
+	if (change.end && !change_address(skb, &pkt, change.end, &change.to))
 		change.outcome = SLUICE_WIRE_failed;
 	if (change.outcome < SLUICE_WIRE_COUNTERS_MAX)
 		count(change.outcome);

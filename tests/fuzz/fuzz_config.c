@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * The daemon's file from any bytes: every problem names a line that the file has, its words stay on
- * one line, and a file is taken only if there is none.
+ * Parses arbitrary bytes as the daemon's file: each problem names a line of the file, its text is a
+ * single line, and a file with a problem is refused.
  */
 #include "../../user/base/array.c"
 #include "../../user/base/conf.c"
@@ -61,8 +61,8 @@ static void check_taken(const struct config *config)
 	    (config->steer.flows < STEER_FLOWS_MIN || config->steer.flows > STEER_FLOWS_MAX ||
 	     !config->steer.idle_s || !config->steer_sweep_s))
 		abort();
-	if (config->has[SECTION_WIRE] &&
-	    (config->wire.ifaces.count > WIRE_NAMES_MAX || config->wire.servers > WIRE_SERVERS_MAX))
+	if (config->has[SECTION_WIRE] && (config->wire.ifaces.count > WIRE_NAMES_MAX ||
+					  config->wire.servers.count > WIRE_ADDRS_MAX))
 		abort();
 }
 

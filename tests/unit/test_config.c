@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* The daemon's file: what is taken, and what is complained of, with which line and words. */
+/*
+ * The daemon's file: which files are accepted, and which problems are reported, with line and text.
+ */
 #include "daemon/config.h"
 
 #include <arpa/inet.h>
@@ -37,7 +39,7 @@ static int teardown(void **state)
 	return 0;
 }
 
-/* The file has this problem, in this line, and no other. */
+/* The file has exactly this problem, in this line. */
 static void assert_problem(const char *text, unsigned int line, const char *words)
 {
 	assert_int_equal(parse(text), -EINVAL);
@@ -108,11 +110,11 @@ static void test_every_key(void **state)
 	assert_int_equal(config.wire.table, 200);
 	assert_int_equal(config.wire.age_s, 8);
 	assert_string_equal(config.wire.gateways.name[0], "eth2");
-	assert_int_equal(config.wire.servers, 2);
+	assert_int_equal(config.wire.servers.count, 2);
 	inet_pton(AF_INET6, "::ffff:10.0.0.5", &addr);
-	assert_memory_equal(&config.wire.server[0], &addr, sizeof(addr));
+	assert_memory_equal(&config.wire.servers.addr[0], &addr, sizeof(addr));
 	inet_pton(AF_INET6, "fd00::5", &addr);
-	assert_memory_equal(&config.wire.server[1], &addr, sizeof(addr));
+	assert_memory_equal(&config.wire.servers.addr[1], &addr, sizeof(addr));
 	assert_int_equal(config.wire.attach_mode, SLUICE_WIRE_CLSACT);
 	assert_true(ports_contain(&config.steer.ports, 443));
 	assert_false(ports_contain(&config.steer.ports, 53));
@@ -170,7 +172,7 @@ static void test_values(void **state)
 	assert_problem("[reply]\nmode=audit\nport=1-\n", 3, "[reply] port: port list: '1-'");
 	assert_problem("[reply]\nmode=audit\ntable=63\n", 3, "[reply] table: number: 63");
 	assert_problem("[reply]\nmode=audit\nage=0\n", 3, "[reply] age: number: 0");
-	assert_problem("[wire]\nfollow=a/b\n", 2, "no name of an interface");
+	assert_problem("[wire]\nfollow=a/b\n", 2, "not an interface name");
 	assert_problem("[wire]\niface=x\nattach=tc\n", 3, "did you mean 'tcx'?");
 	assert_problem("[steer]\npolicy=flow\n", 1, "[steer] needs a port");
 	assert_problem("[steer]\nport=5\npolicy=sorce\n", 3, "did you mean 'source'?");
@@ -182,7 +184,7 @@ static void test_values(void **state)
 	assert_problem("[wire]\ngateway=x\nserver=10.0.0.1,nine\n", 3, "'nine': not an IP address");
 }
 
-/* A line that inih could not hold, and one that it just can. */
+/* A line that is too long for inih, and one that just fits. */
 static void test_long_lines(void **state)
 {
 	char text[1024] = "[reply]\nmode=audit\n", *at = text + strlen(text);
@@ -212,7 +214,7 @@ static void test_control_characters(void **state)
 	assert_problem("[reply]\nmode=audit\n\033[31m=1\n", 3, "unknown key '?[31m'");
 }
 
-/* All of them, in the order of their lines. */
+/* Reports all problems, in the order of their lines. */
 static void test_all_at_once(void **state)
 {
 	static const unsigned int lines[] = { 1, 2, 4, 6, 7, 8, 9, 10 };

@@ -24,19 +24,11 @@ const char *audit_reason_name(enum audit_reason reason)
 	return names[reason];
 }
 
-/* --- two readings */
-
-/* Has the moment at which the entry will expire moved? It does with each datagram. */
-static bool was_refreshed(const struct ct_table *earlier, const struct ct_entry *before,
-			  const struct ct_table *later, const struct ct_entry *after)
-{
-	uint64_t latest = earlier->end_ms + (uint64_t)before->timeout_s * 1000 + TIMEOUT_UNIT_MS;
-
-	return later->begin_ms + (uint64_t)after->timeout_s * 1000 > latest;
-}
+/* --- two reads */
 
 void audit_compare(const struct ct_table *earlier, struct ct_table *later)
 {
+	uint64_t latest_ms, expires_ms;
 	size_t i;
 
 	for (i = 0; i < later->count; i++) {
@@ -47,23 +39,27 @@ void audit_compare(const struct ct_table *earlier, struct ct_table *later)
 			continue;
 		after->watched = true;
 		after->answered = after->reply_count.packets > before->reply_count.packets;
-		if (before->counted && after->counted)
+		if (before->counted && after->counted) {
 			after->used = after->answered || after->original_count.packets >
 								 before->original_count.packets;
-		else
-			after->used = was_refreshed(earlier, before, later, after);
+			continue;
+		}
+		/* without counters: each datagram moves the expiry */
+		latest_ms = earlier->end_ms + (uint64_t)before->timeout_s * 1000 + TIMEOUT_UNIT_MS;
+		expires_ms = later->begin_ms + (uint64_t)after->timeout_s * 1000;
+		after->used = expires_ms > latest_ms;
 	}
 }
 
-/* --- one reading */
+/* --- one read */
 
 static bool is_unreplied(const struct ct_entry *entry)
 {
 	return !(entry->status & IPS_SEEN_REPLY);
 }
 
-/* Offloaded flows pass by conntrack, so that its timeouts and counters say nothing of them. */
-static bool is_judged(const struct ct_entry *entry)
+/* Offloaded flows bypass conntrack, so its timeouts and counters do not reflect them. */
+static bool is_auditable(const struct ct_entry *entry)
 {
 	return !(entry->status & (IPS_OFFLOAD | IPS_HW_OFFLOAD | IPS_DYING | IPS_TEMPLATE));
 }
@@ -75,30 +71,23 @@ const struct inet_socket *audit_sender(const struct ct_tuple *tuple, const struc
 }
 
 /*
- * Does the server that sent `answer` have a socket of its own for that address?  Then it means to
- * answer from there, as a STUN server that is asked to (RFC 5780) does.  A socket that was bound to
- * the wildcard and then connected back to its client is not meant.
+ * Returns true if `answer` comes from a server with a socket of its own for that source address:
+ * such a server means to answer from there, as a STUN server does on request (RFC 5780). A socket
+ * that was bound to the wildcard and then connected back to its client does not count.
  */
 static bool is_bound_there(const struct ct_entry *answer, const struct inet *inet)
 {
 	const struct ct_tuple *original = &answer->original;
-	const struct in6_addr nobody = in6addr_any;
+	const struct in6_addr any = in6addr_any;
 	const struct inet_socket *socket = inet_find_socket(inet, &original->src,
-							    original->src_port_be, &nobody, 0);
+							    original->src_port_be, &any, 0);
 
 	return socket && IN6_ARE_ADDR_EQUAL(&socket->local, &original->src);
 }
 
-static bool is_answer(const struct ct_entry *request, const struct ct_entry *answer)
-{
-	return !IN6_ARE_ADDR_EQUAL(&answer->original.src, &request->reply.src) &&
-	       answer->original_zone == request->reply_zone && is_unreplied(answer) &&
-	       is_judged(answer);
-}
-
 /*
- * The first entry of those that go from the port of the request's server to its client.  The order
- * of the table puts the addresses they come from behind all that is the same.
+ * Returns the first entry from the server's port to the request's client. conntrack_order()
+ * compares the source address after those three, so all candidates follow.
  */
 static size_t answers_begin(const struct ct_table *table, const struct ct_entry *request)
 {
@@ -118,30 +107,29 @@ static size_t answers_begin(const struct ct_table *table, const struct ct_entry 
 	return low;
 }
 
-static bool goes_to_client(const struct ct_entry *answer, const struct ct_entry *request)
-{
-	return IN6_ARE_ADDR_EQUAL(&answer->original.dst, &request->reply.dst) &&
-	       answer->original.dst_port_be == request->reply.dst_port_be &&
-	       answer->original.src_port_be == request->reply.src_port_be;
-}
-
-/* The other half of each entry that is one of a pair: its index + 1, or 0. */
+/* Sets twin[i] to the index + 1 of the other half, or leaves 0. */
 static void pair_up(const struct ct_table *table, const struct inet *inet, size_t *twin)
 {
 	size_t i, j;
 
 	for (i = 0; i < table->count; i++) {
 		const struct ct_entry *request = &table->entry[i];
+		const struct ct_tuple *reply = &request->reply;
 
-		if (!is_unreplied(request) || !is_judged(request) ||
-		    !inet_is_local(inet, &request->reply.src))
+		if (!is_unreplied(request) || !is_auditable(request) ||
+		    !inet_is_local(inet, &reply->src))
 			continue;
-		for (j = answers_begin(table, request);
-		     j < table->count && goes_to_client(&table->entry[j], request); j++) {
+		for (j = answers_begin(table, request); j < table->count; j++) {
 			const struct ct_entry *answer = &table->entry[j];
+			const struct ct_tuple *sent = &answer->original;
 
-			if (!is_answer(request, answer) ||
-			    !inet_is_local(inet, &answer->original.src) ||
+			if (!IN6_ARE_ADDR_EQUAL(&sent->dst, &reply->dst) ||
+			    sent->dst_port_be != reply->dst_port_be ||
+			    sent->src_port_be != reply->src_port_be)
+				break;
+			if (IN6_ARE_ADDR_EQUAL(&sent->src, &reply->src) ||
+			    answer->original_zone != request->reply_zone || !is_unreplied(answer) ||
+			    !is_auditable(answer) || !inet_is_local(inet, &sent->src) ||
 			    is_bound_there(answer, inet))
 				continue;
 			twin[i] = j + 1;
@@ -150,7 +138,7 @@ static void pair_up(const struct ct_table *table, const struct inet *inet, size_
 	}
 }
 
-/* DNAT to an address of this host is judged by its socket, to any other by the way there. */
+/* Checks the path to a backend on another host; a backend on this host needs a socket instead. */
 static enum audit_missing classify_backend(const struct ct_entry *entry, const struct inet *inet)
 {
 	if (!conntrack_is_dnat(entry) || inet_is_local(inet, &entry->reply.src))
@@ -166,17 +154,10 @@ static enum audit_missing classify_backend(const struct ct_entry *entry, const s
 	return AUDIT_MISSING_NOTHING;
 }
 
-/* Answers that are seen to come prove that something receives, whoever it is. */
-static bool misses_responder(const struct ct_entry *entry, const struct inet *inet)
-{
-	return inet_is_local(inet, &entry->reply.src) && !entry->answered &&
-	       !audit_sender(&entry->reply, inet);
-}
-
 /*
- * VXLAN and its like send from ports without a socket to the port on which the far end's kernel
- * receives, which is the same here; what comes back is a conversation of its own, the other way
- * round.  A socket whose process we may not see looks like the kernel's.
+ * Returns true for VXLAN and the like: they send from ports without a socket to the port on which
+ * the far end's kernel receives, and so does this host's; the reverse direction is a flow of its
+ * own. A socket without a visible process looks like the kernel's.
  */
 static bool is_tunnel(const struct ct_entry *entry, const struct inet *inet)
 {
@@ -187,20 +168,6 @@ static bool is_tunnel(const struct ct_entry *entry, const struct inet *inet)
 		return true;
 	socket = inet_is_local(inet, &entry->reply.src) ? audit_sender(&entry->reply, inet) : NULL;
 	return socket && !socket->pid;
-}
-
-/* Programs with raw sockets do without one of UDP, which shows while they send. */
-static bool misses_originator(const struct ct_entry *entry, const struct inet *inet)
-{
-	return inet_is_local(inet, &entry->original.src) && entry->watched && !entry->used &&
-	       !audit_sender(&entry->original, inet) && !is_tunnel(entry, inet);
-}
-
-/* Many may hear what is sent to a group, and none of their answers is one to this entry. */
-static bool is_unanswered(const struct ct_entry *entry, const struct inet *inet)
-{
-	return is_unreplied(entry) && entry->used && !inet_is_shared(inet, &entry->original.dst) &&
-	       !is_tunnel(entry, inet);
 }
 
 static bool classify(const struct ct_entry *entry, const struct inet *inet, size_t twin,
@@ -217,18 +184,24 @@ static bool classify(const struct ct_entry *entry, const struct inet *inet, size
 		finding->reason = AUDIT_BACKEND_GONE;
 		return true;
 	}
-	if (misses_responder(entry, inet)) {
+	/* a growing reply counter proves that a receiver exists */
+	if (inet_is_local(inet, &entry->reply.src) && !entry->answered &&
+	    !audit_sender(&entry->reply, inet)) {
 		finding->missing = AUDIT_MISSING_RESPONDER;
 		finding->reason = conntrack_is_dnat(entry) ? AUDIT_BACKEND_GONE : AUDIT_SOCKET_GONE;
 		return true;
 	}
-	if (misses_originator(entry, inet)) {
+	/* a raw socket sends without a UDP socket, which shows as use */
+	if (inet_is_local(inet, &entry->original.src) && entry->watched && !entry->used &&
+	    !audit_sender(&entry->original, inet) && !is_tunnel(entry, inet)) {
 		finding->missing = AUDIT_MISSING_ORIGINATOR;
 		finding->reason = AUDIT_SOCKET_GONE;
 		return true;
 	}
+	/* replies to a group address never match its entry */
 	finding->reason = AUDIT_UNANSWERED;
-	return is_unanswered(entry, inet);
+	return is_unreplied(entry) && entry->used && !inet_is_shared(inet, &entry->original.dst) &&
+	       !is_tunnel(entry, inet);
 }
 
 int audit_classify(const struct ct_table *table, const struct inet *inet, struct audit *audit)
@@ -241,7 +214,7 @@ int audit_classify(const struct ct_table *table, const struct inet *inet, struct
 	for (i = 0; i < table->count && !result; i++) {
 		struct audit_finding finding = { .entry = i };
 
-		if (!is_judged(&table->entry[i]) ||
+		if (!is_auditable(&table->entry[i]) ||
 		    !classify(&table->entry[i], inet, twin[i], &finding))
 			continue;
 		result = array_grow((void **)&audit->finding, &audit->room, audit->count,
@@ -278,28 +251,34 @@ int audit_backends(const struct ct_table *table, const struct inet *inet, struct
 static void explain_twin(const struct ct_entry *entry, const struct ct_entry *twin, char *text,
 			 size_t size)
 {
-	char asked[ADDR_TEXT_MAX], from[ADDR_TEXT_MAX];
-	/* the answer's source port is the one the request's answer must come from */
-	bool request = IN6_ARE_ADDR_EQUAL(&entry->reply.dst, &twin->original.dst) &&
-		       entry->reply.dst_port_be == twin->original.dst_port_be;
-	const struct ct_entry *ask = request ? entry : twin, *answer = request ? twin : entry;
+	char requested[ADDR_TEXT_MAX], from[ADDR_TEXT_MAX];
+	/* the answer's client is the one that a reply to the request must go to */
+	bool is_request = IN6_ARE_ADDR_EQUAL(&entry->reply.dst, &twin->original.dst) &&
+			  entry->reply.dst_port_be == twin->original.dst_port_be;
+	const struct ct_entry *request = is_request ? entry : twin;
+	const struct ct_entry *answer = is_request ? twin : entry;
 
 	snprintf(text, size,
-		 request ? "requested %s, reply source %s: the reply does not match the request"
-			 : "the answer to a request to %s, sent from %s",
-		 addr_format_port(&ask->reply.src, ask->reply.src_port_be, asked),
+		 is_request ? "requested %s, reply source %s: the reply does not match the request"
+			    : "the answer to a request to %s, sent from %s",
+		 addr_format_port(&request->reply.src, request->reply.src_port_be, requested),
 		 addr_format(&answer->original.src, from));
 }
 
-static void explain_missing(const struct ct_entry *entry, enum audit_missing missing, char *text,
-			    size_t size)
+const char *audit_explain(const struct ct_table *table, const struct audit_finding *finding,
+			  char *text, size_t size)
 {
+	const struct ct_entry *entry = &table->entry[finding->entry];
 	char responder[ADDR_TEXT_MAX], originator[ADDR_TEXT_MAX], backend[ADDR_TEXT_MAX];
 
+	if (finding->reason == AUDIT_TWIN) {
+		explain_twin(entry, &table->entry[finding->twin], text, size);
+		return text;
+	}
 	addr_format_port(&entry->reply.src, entry->reply.src_port_be, responder);
 	addr_format_port(&entry->original.src, entry->original.src_port_be, originator);
 	addr_format(&entry->reply.src, backend);
-	switch (missing) {
+	switch (finding->missing) {
 	case AUDIT_MISSING_RESPONDER:
 		snprintf(text, size, "no socket of this host receives on %s", responder);
 		break;
@@ -317,17 +296,6 @@ static void explain_missing(const struct ct_entry *entry, enum audit_missing mis
 		snprintf(text, size, "no answer has ever come, yet datagrams keep it alive");
 		break;
 	}
-}
-
-const char *audit_explain(const struct ct_table *table, const struct audit_finding *finding,
-			  char *text, size_t size)
-{
-	const struct ct_entry *entry = &table->entry[finding->entry];
-
-	if (finding->reason == AUDIT_TWIN)
-		explain_twin(entry, &table->entry[finding->twin], text, size);
-	else
-		explain_missing(entry, finding->missing, text, size);
 	return text;
 }
 

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Which conntrack entries contradict the sockets and routes of this host, and why.  It only
- * compares tables and never talks to the kernel; where the tables leave a doubt, an entry is left
- * out.
+ * Finds the conntrack entries that contradict the sockets and routes of this host, and the reason.
+ * The audit only compares tables and never queries the kernel; in doubt it leaves an entry out.
  */
 #ifndef SLUICE_CONNTRACK_AUDIT_H
 #define SLUICE_CONNTRACK_AUDIT_H
@@ -10,25 +9,27 @@
 #include "conntrack/table.h"
 #include "kernel/inet.h"
 
-/* One for each entry: the first that holds. */
+/* The reason of a finding: the first that applies to the entry. */
 enum audit_reason {
-	/* Half of the pair that a wrong source address leaves: the request, unanswered, and the
-	 * answer, taken for a conversation of its own. */
+	/*
+	 * Half of the pair that a wrong source address leaves: an unreplied request, and its reply
+	 * as a flow of its own.
+	 */
 	AUDIT_TWIN,
-	/* DNAT has bound a client to a backend that is no longer there. */
+	/* DNAT sends a client to a backend that has gone. */
 	AUDIT_BACKEND_GONE,
-	/* No socket is left at the end that is on this host. */
+	/* The end on this host has no socket any more. */
 	AUDIT_SOCKET_GONE,
-	/* It never got an answer, yet datagrams keep it alive. */
+	/* Datagrams refresh the entry, but no reply has ever come. */
 	AUDIT_UNANSWERED,
 	AUDIT_REASONS,
 };
 
-/* What exactly is missing, for AUDIT_BACKEND_GONE and AUDIT_SOCKET_GONE. */
+/* The missing part, for AUDIT_BACKEND_GONE and AUDIT_SOCKET_GONE. */
 enum audit_missing {
 	AUDIT_MISSING_NOTHING,
-	AUDIT_MISSING_RESPONDER,  /* the socket that should receive what the entry lets in */
-	AUDIT_MISSING_ORIGINATOR, /* the socket that sent its first datagram */
+	AUDIT_MISSING_RESPONDER,  /* no socket receives what the entry lets in */
+	AUDIT_MISSING_ORIGINATOR, /* the socket that sent the first datagram */
 	AUDIT_MISSING_ROUTE,
 	AUDIT_MISSING_NEIGHBOUR,
 };
@@ -37,7 +38,7 @@ struct audit_finding {
 	enum audit_reason reason;
 	enum audit_missing missing;
 	size_t entry; /* index into the table */
-	size_t twin;  /* AUDIT_TWIN: the other half's */
+	size_t twin;  /* AUDIT_TWIN: index of the other half */
 };
 
 struct audit {
@@ -45,21 +46,21 @@ struct audit {
 	size_t count, room;
 };
 
-/* The socket of this host from which datagrams of the tuple are sent; NULL: none. */
+/* Returns the socket of this host that sends datagrams with this tuple, or NULL. */
 const struct inet_socket *audit_sender(const struct ct_tuple *tuple, const struct inet *inet);
-/* "twin", "backend-gone", "socket-gone", "unanswered" */
+/* Returns "twin", "backend-gone", "socket-gone" or "unanswered". */
 const char *audit_reason_name(enum audit_reason reason);
-/* Sets watched, used and answered in the entries of `later` that are in `earlier`, too. */
+/* Sets watched, used and answered of each entry in `later` that `earlier` has, too. */
 void audit_compare(const struct ct_table *earlier, struct ct_table *later);
-/* Appends a finding for each entry that contradicts *inet. 0 or -ENOMEM. */
+/* Appends a finding for each entry that contradicts *inet. Returns 0 or -ENOMEM. */
 int audit_classify(const struct ct_table *table, const struct inet *inet, struct audit *audit);
 /*
- * The backends of entries that were sent to another host by DNAT, for inet_ask_hosts(), which
- * audit_classify() relies on; to be freed by the caller.  0 or -ENOMEM.
+ * Lists the backends on other hosts that DNAT sends entries to. inet_ask_hosts() must have probed
+ * them before audit_classify(). The caller frees the list. Returns 0 or -ENOMEM.
  */
 int audit_backends(const struct ct_table *table, const struct inet *inet, struct in6_addr **addr,
 		   size_t *count);
-/* The reason as a sentence without its full stop; returns text. */
+/* Writes the reason as a sentence without full stop; returns text. */
 const char *audit_explain(const struct ct_table *table, const struct audit_finding *finding,
 			  char *text, size_t size);
 void audit_free(struct audit *audit);

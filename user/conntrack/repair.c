@@ -9,19 +9,19 @@
 #include <string.h>
 
 /*
- * So many are read and judged again, then deleted, before the next.  Fewer would make the time from
- * judging to deleting shorter, yet every batch has to read all sockets and who owns them.
+ * Findings to check again and delete in one go. A smaller batch would shorten the time from check
+ * to deletion, but each batch has to read all sockets and their owners.
  */
 #define BATCH 2048
 
 struct repair {
-	const struct look *look;
+	const struct ct_snapshot *snap;
 	struct nl *nl;
 	bool dry_run;
-	bool *deleted; /* for each entry of the table: by us, in this run */
+	bool *deleted; /* entries of the table that this run has deleted */
 	enum repair_outcome *outcome;
 	struct err *err;
-	int failure; /* the first refusal */
+	int failure; /* the first refused deletion */
 };
 
 const char *repair_outcome_name(enum repair_outcome outcome, bool dry_run)
@@ -36,12 +36,12 @@ const char *repair_outcome_name(enum repair_outcome outcome, bool dry_run)
 }
 
 /*
- * Adds what the entry is now.  One half of a pair is judged by the other: if we have deleted that a
- * moment ago, it counts as it was.
+ * Appends the entry as it is now. One half of a twin is classified by the other half, so a half
+ * that this run has deleted is appended unchanged.
  */
 static int read_again(const struct repair *repair, size_t index, struct ct_table *fresh)
 {
-	const struct ct_entry *old = &repair->look->table.entry[index];
+	const struct ct_entry *old = &repair->snap->table.entry[index];
 	struct ct_entry now = *old;
 	int result = 0;
 
@@ -69,8 +69,9 @@ static int finding_compare(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
-/* What the finding about `old` has come to by the fresh look; REPAIR_DELETED: it still holds. */
-static enum repair_outcome classify_again(const struct look *fresh, const struct ct_entry *old,
+/* Returns REPAIR_DELETED if the finding about `old` still holds. */
+static enum repair_outcome classify_again(const struct ct_snapshot *fresh,
+					  const struct ct_entry *old,
 					  const struct audit_finding *finding)
 {
 	const struct ct_entry *now = conntrack_find(&fresh->table, old);
@@ -89,41 +90,36 @@ static enum repair_outcome classify_again(const struct look *fresh, const struct
 	return REPAIR_DELETED;
 }
 
-static void refused(struct repair *repair, const struct ct_entry *entry, int result)
-{
-	char src[ADDR_TEXT_MAX], dst[ADDR_TEXT_MAX];
-
-	if (repair->failure)
-		return;
-	repair->failure = conntrack_refused(result, repair->err);
-	if (repair->err->code == EXIT_ERROR)
-		err_set(repair->err, EXIT_ERROR, -result,
-			"deleting the conntrack entry %s to %s: %s",
-			addr_format_port(&entry->original.src, entry->original.src_port_be, src),
-			addr_format_port(&entry->original.dst, entry->original.dst_port_be, dst),
-			strerror(-result));
-}
-
 static enum repair_outcome entry_delete(struct repair *repair, size_t index)
 {
-	const struct ct_entry *entry = &repair->look->table.entry[index];
+	const struct ct_entry *entry = &repair->snap->table.entry[index];
+	const struct ct_tuple *tuple = &entry->original;
 	int result = repair->dry_run ? 0 : conntrack_delete(repair->nl, entry);
+	char src[ADDR_TEXT_MAX], dst[ADDR_TEXT_MAX];
 
 	if (result == -ENOENT)
 		return REPAIR_VANISHED;
-	if (result) {
-		refused(repair, entry, result);
-		return REPAIR_FAILED;
+	if (!result) {
+		repair->deleted[index] = !repair->dry_run;
+		return REPAIR_DELETED;
 	}
-	repair->deleted[index] = !repair->dry_run;
-	return REPAIR_DELETED;
+	if (!repair->failure) {
+		repair->failure = conntrack_refused(result, repair->err);
+		if (repair->err->code == EXIT_ERROR)
+			err_set(repair->err, EXIT_ERROR, -result,
+				"deleting the conntrack entry %s to %s: %s",
+				addr_format_port(&tuple->src, tuple->src_port_be, src),
+				addr_format_port(&tuple->dst, tuple->dst_port_be, dst),
+				strerror(-result));
+	}
+	return REPAIR_FAILED;
 }
 
 static int batch(struct repair *repair, size_t first, size_t end)
 {
-	const struct look *look = repair->look;
-	const struct audit_finding *finding = look->audit.finding;
-	struct look fresh = { .table.entry = NULL };
+	const struct ct_snapshot *snap = repair->snap;
+	const struct audit_finding *finding = snap->audit.finding;
+	struct ct_snapshot fresh = { .table.entry = NULL };
 	int result;
 	size_t i;
 
@@ -135,13 +131,13 @@ static int batch(struct repair *repair, size_t first, size_t end)
 			goto out;
 	}
 	conntrack_sort(&fresh.table);
-	result = snapshot_classify(&fresh, &look->inet, repair->err);
+	result = snapshot_classify(&fresh, &snap->inet, repair->err);
 	if (result)
 		goto out;
 	for (i = first; i < end; i++) {
 		size_t entry = finding[i].entry;
 
-		repair->outcome[i] = classify_again(&fresh, &look->table.entry[entry], &finding[i]);
+		repair->outcome[i] = classify_again(&fresh, &snap->table.entry[entry], &finding[i]);
 		if (repair->outcome[i] == REPAIR_DELETED)
 			repair->outcome[i] = entry_delete(repair, entry);
 	}
@@ -150,16 +146,17 @@ out:
 	return result;
 }
 
-int repair_run(const struct look *look, bool dry_run, enum repair_outcome *outcome, struct err *err)
+int repair_run(const struct ct_snapshot *snap, bool dry_run, enum repair_outcome *outcome,
+	       struct err *err)
 {
-	struct repair repair = { .look = look, .dry_run = dry_run, .outcome = outcome, .err = err };
-	size_t first, count = look->audit.count;
+	struct repair repair = { .snap = snap, .dry_run = dry_run, .outcome = outcome, .err = err };
+	size_t first, count = snap->audit.count;
 	int result;
 
 	memset(outcome, 0, count * sizeof(*outcome));
 	if (!count)
 		return 0;
-	repair.deleted = calloc(look->table.count, sizeof(*repair.deleted));
+	repair.deleted = calloc(snap->table.count, sizeof(*repair.deleted));
 	if (!repair.deleted)
 		return err_set(err, EXIT_ERROR, ENOMEM, "conntrack repair: out of memory");
 	result = conntrack_open(&repair.nl);

@@ -8,82 +8,70 @@
 #include <string.h>
 #include <time.h>
 
-static int out_of_memory(struct err *err)
+/*
+ * Drops findings about a missing socket that the kernel does find: its own lookup is
+ * authoritative.
+ */
+static int drop_refuted(struct ct_snapshot *snap, struct err *err)
 {
-	return err_set(err, EXIT_ERROR, ENOMEM, "conntrack audit: out of memory");
-}
-
-/* Where the entry misses a socket, asks the kernel, whose word is the last: 1, 0 or -errno. */
-static int has_socket(struct nl *diag, const struct ct_entry *entry, enum audit_missing missing)
-{
-	const struct ct_tuple *sender = missing == AUDIT_MISSING_RESPONDER    ? &entry->reply
-					: missing == AUDIT_MISSING_ORIGINATOR ? &entry->original
-									      : NULL;
-
-	return sender ? inet_ask_socket(diag, &sender->src, sender->src_port_be, &sender->dst,
-					sender->dst_port_be)
-		      : 0;
-}
-
-static int drop_those_with_socket(const struct ct_table *table, struct audit *audit,
-				  struct err *err)
-{
+	struct audit *audit = &snap->audit;
 	struct nl *diag = NULL;
 	size_t i, kept = 0;
 	int result = nl_open(&diag, NETLINK_SOCK_DIAG);
 
 	for (i = 0; i < audit->count && result >= 0; i++) {
 		const struct audit_finding *finding = &audit->finding[i];
+		const struct ct_entry *entry = &snap->table.entry[finding->entry];
+		const struct ct_tuple *sender = NULL;
 
-		result = has_socket(diag, &table->entry[finding->entry], finding->missing);
+		if (finding->missing == AUDIT_MISSING_RESPONDER)
+			sender = &entry->reply;
+		else if (finding->missing == AUDIT_MISSING_ORIGINATOR)
+			sender = &entry->original;
+		result = sender ? inet_query_socket(diag, &sender->src, sender->src_port_be,
+						    &sender->dst, sender->dst_port_be)
+				: 0;
 		if (!result)
 			audit->finding[kept++] = *finding;
 	}
 	audit->count = kept;
 	nl_close(diag);
 	if (result < 0)
-		return err_set(err, EXIT_ERROR, -result, "asking for a UDP socket: %s",
+		return err_set(err, EXIT_ERROR, -result, "sock_diag lookup of a UDP socket: %s",
 			       strerror(-result));
 	return 0;
 }
 
-static int ask_backends(const struct ct_table *table, struct inet *inet, struct err *err)
+int snapshot_classify(struct ct_snapshot *snap, const struct inet *earlier, struct err *err)
 {
-	struct in6_addr *addr = NULL;
+	struct in6_addr *backend = NULL;
 	size_t count = 0;
-	int result;
-
-	if (audit_backends(table, inet, &addr, &count))
-		return out_of_memory(err);
-	result = inet_ask_hosts(inet, addr, count, err);
-	free(addr);
-	return result;
-}
-
-int snapshot_classify(struct look *look, const struct inet *earlier, struct err *err)
-{
-	int result = inet_read(&look->inet, err);
+	int result = inet_read(&snap->inet, err);
 
 	if (result)
 		return result;
-	inet_drop_slow(&look->inet, earlier);
-	result = ask_backends(&look->table, &look->inet, err);
-	if (result)
-		goto fail;
-	if (audit_classify(&look->table, &look->inet, &look->audit)) {
-		result = out_of_memory(err);
-		goto fail;
+	inet_drop_slow(&snap->inet, earlier);
+	if (audit_backends(&snap->table, &snap->inet, &backend, &count)) {
+		result = err_set(err, EXIT_ERROR, ENOMEM, "conntrack audit: out of memory");
+		goto out;
 	}
-	result = drop_those_with_socket(&look->table, &look->audit, err);
-	if (!result)
-		return 0;
-fail:
-	audit_free(&look->audit);
-	inet_free(&look->inet);
+	result = inet_query_hosts(&snap->inet, backend, count, err);
+	if (result)
+		goto out;
+	if (audit_classify(&snap->table, &snap->inet, &snap->audit))
+		result = err_set(err, EXIT_ERROR, ENOMEM, "conntrack audit: out of memory");
+	else
+		result = drop_refuted(snap, err);
+out:
+	free(backend);
+	if (result) {
+		audit_free(&snap->audit);
+		inet_free(&snap->inet);
+	}
 	return result;
 }
 
-int snapshot_take(struct look *look, unsigned int watch_ms, struct err *err)
+int snapshot_take(struct ct_snapshot *snap, unsigned int watch_ms, struct err *err)
 {
 	struct timespec left = { .tv_sec = watch_ms / 1000,
 				 .tv_nsec = (long)(watch_ms % 1000) * 1000000 };
@@ -101,23 +89,23 @@ int snapshot_take(struct look *look, unsigned int watch_ms, struct err *err)
 		while (nanosleep(&left, &left) && errno == EINTR)
 			continue;
 	}
-	result = conntrack_read(&look->table, err);
+	result = conntrack_read(&snap->table, err);
 	if (result)
 		goto out;
 	if (watch_ms)
-		audit_compare(&before, &look->table);
-	result = snapshot_classify(look, watch_ms ? &earlier : NULL, err);
+		audit_compare(&before, &snap->table);
+	result = snapshot_classify(snap, watch_ms ? &earlier : NULL, err);
 	if (result)
-		snapshot_free(look);
+		snapshot_free(snap);
 out:
 	conntrack_free(&before);
 	inet_free(&earlier);
 	return result;
 }
 
-void snapshot_free(struct look *look)
+void snapshot_free(struct ct_snapshot *snap)
 {
-	conntrack_free(&look->table);
-	inet_free(&look->inet);
-	audit_free(&look->audit);
+	conntrack_free(&snap->table);
+	inet_free(&snap->inet);
+	audit_free(&snap->audit);
 }

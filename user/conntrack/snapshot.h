@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * A look at this network namespace: its conntrack entries, its sockets and routes, and which of the
- * former contradict the latter.  Entries are read before sockets, so that an entry whose socket is
- * not found had one, and one that is merely younger than the reading is not taken for an orphan.
+ * A snapshot of this network namespace: its conntrack entries, sockets and routes, and the entries
+ * that contradict the sockets and routes. Entries are read before sockets: then an entry without a
+ * socket has really lost it, and a younger entry is never mistaken for an orphan.
  */
 #ifndef SLUICE_CONNTRACK_SNAPSHOT_H
 #define SLUICE_CONNTRACK_SNAPSHOT_H
@@ -11,22 +11,23 @@
 #include "conntrack/table.h"
 #include "kernel/inet.h"
 
-struct look {
+struct ct_snapshot {
 	struct ct_table table;
 	struct inet inet;
 	struct audit audit;
 };
 
 /*
- * Fills an empty *look, with two readings `watch_ms` apart, or with one if that is 0: then nothing
- * is told that takes two.  0, or -errno with *err set and *look empty.
+ * Fills an empty *snap. Reads the table twice, `watch_ms` apart, or once if that is 0: then
+ * findings that need two reads are left out. Returns 0, or -errno with *err set and *snap empty.
  */
-int snapshot_take(struct look *look, unsigned int watch_ms, struct err *err);
+int snapshot_take(struct ct_snapshot *snap, unsigned int watch_ms, struct err *err);
 /*
- * Judges look->table, which is filled, anew: reads the rest of *look, which is empty.  `earlier`,
- * or NULL, is what was read before of neighbours.  The same result, the table stays.
+ * Reads sockets and routes, and classifies the entries that snap->table already has. `earlier`, or
+ * NULL, has an earlier read of the neighbours. Returns as snapshot_take() does, but keeps the
+ * table.
  */
-int snapshot_classify(struct look *look, const struct inet *earlier, struct err *err);
-void snapshot_free(struct look *look);
+int snapshot_classify(struct ct_snapshot *snap, const struct inet *earlier, struct err *err);
+void snapshot_free(struct ct_snapshot *snap);
 
 #endif

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * libnetfilter_conntrack builds and parses the messages.  Its own sockets (nfct_query) were
- * rejected: they hide how a dump ended, and take no CTA_ID, without which a deletion could meet an
- * entry that has just taken the place of the one meant.
+ * libnetfilter_conntrack builds and parses the messages. Its own sockets (nfct_query) were
+ * rejected: they hide how a dump ended, and send no CTA_ID, without which a deletion could hit an
+ * entry that has just replaced the intended one.
  */
 #include "conntrack/table.h"
 
@@ -26,8 +26,9 @@ static int order(uint64_t a, uint64_t b)
 	return (a > b) - (a < b);
 }
 
-int conntrack_order(const struct ct_entry *a, const struct ct_entry *b)
+int conntrack_order(const void *left, const void *right)
 {
+	const struct ct_entry *a = left, *b = right;
 	int result = memcmp(&a->original.dst, &b->original.dst, sizeof(a->original.dst));
 
 	if (!result)
@@ -39,21 +40,16 @@ int conntrack_order(const struct ct_entry *a, const struct ct_entry *b)
 	return result ? result : order(a->original_zone, b->original_zone);
 }
 
-static int compare(const void *a, const void *b)
-{
-	return conntrack_order(a, b);
-}
-
-/* The kernel may give an entry twice when the table changes while it is read. */
+/* Drops duplicates: the kernel may dump an entry twice when the table changes meanwhile. */
 void conntrack_sort(struct ct_table *table)
 {
 	size_t i, kept = 0;
 
 	if (!table->count)
 		return;
-	qsort(table->entry, table->count, sizeof(*table->entry), compare);
+	qsort(table->entry, table->count, sizeof(*table->entry), conntrack_order);
 	for (i = 1; i < table->count; i++)
-		if (compare(&table->entry[kept], &table->entry[i]))
+		if (conntrack_order(&table->entry[kept], &table->entry[i]))
 			table->entry[++kept] = table->entry[i];
 	table->count = kept + 1;
 }
@@ -62,7 +58,7 @@ const struct ct_entry *conntrack_find(const struct ct_table *table, const struct
 {
 	if (!table->count)
 		return NULL;
-	return bsearch(like, table->entry, table->count, sizeof(*like), compare);
+	return bsearch(like, table->entry, table->count, sizeof(*like), conntrack_order);
 }
 
 static bool same_tuple(const struct ct_tuple *a, const struct ct_tuple *b)
@@ -127,21 +123,23 @@ static struct ct_counters counters(const struct nf_conntrack *ct, enum nf_conntr
 				     .bytes = nfct_get_attr_u64(ct, bytes) };
 }
 
-/* A zone may hold for both directions, or for one and the other has none, which is zone 0. */
-static void entry_zones(struct ct_entry *entry, const struct nf_conntrack *ct)
+/* Returns MNL_CB_OK with *entry set, MNL_CB_STOP if it is not UDP, or MNL_CB_ERROR. */
+static int entry_parse(const struct nlmsghdr *nlh, struct ct_entry *entry)
 {
-	entry->original_zone = nfct_get_attr_u16(ct, ATTR_ZONE);
-	entry->reply_zone = entry->original_zone;
-	if (nfct_attr_is_set(ct, ATTR_ORIG_ZONE))
-		entry->original_zone = nfct_get_attr_u16(ct, ATTR_ORIG_ZONE);
-	if (nfct_attr_is_set(ct, ATTR_REPL_ZONE))
-		entry->reply_zone = nfct_get_attr_u16(ct, ATTR_REPL_ZONE);
-}
+	struct nf_conntrack *ct = nfct_new();
+	int result = MNL_CB_ERROR;
+	bool ip4;
 
-static struct ct_entry entry_from(const struct nf_conntrack *ct)
-{
-	bool ip4 = nfct_get_attr_u8(ct, ATTR_ORIG_L3PROTO) == AF_INET;
-	struct ct_entry entry = {
+	if (!ct)
+		return result;
+	if (nfct_nlmsg_parse(nlh, ct))
+		goto out;
+	result = MNL_CB_STOP;
+	if (nfct_get_attr_u8(ct, ATTR_ORIG_L4PROTO) != IPPROTO_UDP)
+		goto out;
+	result = MNL_CB_OK;
+	ip4 = nfct_get_attr_u8(ct, ATTR_ORIG_L3PROTO) == AF_INET;
+	*entry = (struct ct_entry){
 		.original = { .src = address(ct, ip4, ATTR_ORIG_IPV4_SRC, ATTR_ORIG_IPV6_SRC),
 			      .dst = address(ct, ip4, ATTR_ORIG_IPV4_DST, ATTR_ORIG_IPV6_DST),
 			      .src_port_be = nfct_get_attr_u16(ct, ATTR_ORIG_PORT_SRC),
@@ -158,31 +156,18 @@ static struct ct_entry entry_from(const struct nf_conntrack *ct)
 		.original_count = counters(ct, ATTR_ORIG_COUNTER_PACKETS, ATTR_ORIG_COUNTER_BYTES),
 		.reply_count = counters(ct, ATTR_REPL_COUNTER_PACKETS, ATTR_REPL_COUNTER_BYTES),
 	};
-
-	entry_zones(&entry, ct);
-	return entry;
-}
-
-/* MNL_CB_OK with *entry filled, MNL_CB_STOP if the message is not about UDP, or MNL_CB_ERROR. */
-static int entry_parse(const struct nlmsghdr *nlh, struct ct_entry *entry)
-{
-	struct nf_conntrack *ct = nfct_new();
-	int result = MNL_CB_ERROR;
-
-	if (!ct)
-		return result;
-	if (!nfct_nlmsg_parse(nlh, ct)) {
-		bool udp = nfct_get_attr_u8(ct, ATTR_ORIG_L4PROTO) == IPPROTO_UDP;
-
-		if (udp)
-			*entry = entry_from(ct);
-		result = udp ? MNL_CB_OK : MNL_CB_STOP;
-	}
+	/* a zone of one direction leaves the other in zone 0 */
+	entry->original_zone = entry->reply_zone = nfct_get_attr_u16(ct, ATTR_ZONE);
+	if (nfct_attr_is_set(ct, ATTR_ORIG_ZONE))
+		entry->original_zone = nfct_get_attr_u16(ct, ATTR_ORIG_ZONE);
+	if (nfct_attr_is_set(ct, ATTR_REPL_ZONE))
+		entry->reply_zone = nfct_get_attr_u16(ct, ATTR_REPL_ZONE);
+out:
 	nfct_destroy(ct);
 	return result;
 }
 
-/* --- reading */
+/* --- read */
 
 static void table_request(struct nlmsghdr *nlh, void *into)
 {
@@ -194,7 +179,7 @@ static void table_request(struct nlmsghdr *nlh, void *into)
 	msg->version = NFNETLINK_V0;
 }
 
-static int table_take(const struct nlmsghdr *nlh, void *into)
+static int table_parse(const struct nlmsghdr *nlh, void *into)
 {
 	struct ct_entry entry;
 	int result = entry_parse(nlh, &entry);
@@ -207,7 +192,7 @@ static int table_take(const struct nlmsghdr *nlh, void *into)
 	return MNL_CB_ERROR;
 }
 
-static void table_forget(void *into)
+static void table_clear(void *into)
 {
 	((struct ct_table *)into)->count = 0;
 }
@@ -219,7 +204,7 @@ int conntrack_refused(int result, struct err *err)
 	case EACCES:
 		return err_hint(err,
 				err_set(err, EXIT_PERMISSION, -result,
-					"connection tracking: %s: it takes CAP_NET_ADMIN",
+					"connection tracking: %s: CAP_NET_ADMIN is needed",
 					strerror(-result)),
 				"run as root, or with that capability in the network namespace");
 	case EINVAL:
@@ -243,8 +228,8 @@ int conntrack_refused(int result, struct err *err)
 
 int conntrack_read(struct ct_table *table, struct err *err)
 {
-	static const struct nl_dump dump = { NETLINK_NETFILTER, table_request, table_take,
-					     table_forget };
+	static const struct nl_dump dump = { NETLINK_NETFILTER, table_request, table_parse,
+					     table_clear };
 	int result;
 
 	table->begin_ms = clock_now_ns(CLOCK_BOOTTIME) / 1000000;
@@ -265,12 +250,18 @@ int conntrack_open(struct nl **nl)
 	return nl_open(nl, NETLINK_NETFILTER);
 }
 
-static void set_original(struct nf_conntrack *ct, const struct ct_entry *entry)
+/* Builds a request about one entry; returns NULL on ENOMEM. */
+static struct nlmsghdr *entry_request(struct nl *nl, uint16_t type, const struct ct_entry *entry)
 {
 	const struct ct_tuple *tuple = &entry->original;
 	bool ip4 = addr_is_ip4(&tuple->src);
 	size_t skip = ip4 ? 12 : 0;
+	struct nlmsghdr *nlh = nl_request(nl);
+	struct nf_conntrack *ct = nfct_new();
+	struct nfgenmsg *msg;
 
+	if (!ct)
+		return NULL;
 	nfct_set_attr_u8(ct, ATTR_ORIG_L3PROTO, ip4 ? AF_INET : AF_INET6);
 	nfct_set_attr_u8(ct, ATTR_ORIG_L4PROTO, IPPROTO_UDP);
 	nfct_set_attr(ct, ip4 ? ATTR_ORIG_IPV4_SRC : ATTR_ORIG_IPV6_SRC, &tuple->src.s6_addr[skip]);
@@ -279,21 +270,9 @@ static void set_original(struct nf_conntrack *ct, const struct ct_entry *entry)
 	nfct_set_attr_u16(ct, ATTR_ORIG_PORT_DST, tuple->dst_port_be);
 	if (entry->original_zone)
 		nfct_set_attr_u16(ct, ATTR_ZONE, entry->original_zone);
-}
-
-/* A request about one entry; NULL if there is no memory. */
-static struct nlmsghdr *entry_request(struct nl *nl, uint16_t type, const struct ct_entry *entry)
-{
-	struct nlmsghdr *nlh = nl_request(nl);
-	struct nf_conntrack *ct = nfct_new();
-	struct nfgenmsg *msg;
-
-	if (!ct)
-		return NULL;
-	set_original(ct, entry);
 	nlh->nlmsg_type = NFNL_SUBSYS_CTNETLINK << 8 | type;
 	msg = mnl_nlmsg_put_extra_header(nlh, sizeof(*msg));
-	msg->nfgen_family = addr_is_ip4(&entry->original.src) ? AF_INET : AF_INET6;
+	msg->nfgen_family = ip4 ? AF_INET : AF_INET6;
 	msg->version = NFNETLINK_V0;
 	nfct_nlmsg_build(nlh, ct);
 	nfct_destroy(ct);
@@ -302,15 +281,15 @@ static struct nlmsghdr *entry_request(struct nl *nl, uint16_t type, const struct
 
 struct answer {
 	struct ct_entry *entry;
-	bool taken;
+	bool received;
 };
 
-static int entry_take(const struct nlmsghdr *nlh, void *into)
+static int parse_answer(const struct nlmsghdr *nlh, void *into)
 {
 	struct answer *answer = into;
 	int result = entry_parse(nlh, answer->entry);
 
-	answer->taken = result == MNL_CB_OK;
+	answer->received = result == MNL_CB_OK;
 	return result == MNL_CB_ERROR ? result : MNL_CB_OK;
 }
 
@@ -318,12 +297,12 @@ int conntrack_get(struct nl *nl, const struct ct_entry *entry, struct ct_entry *
 {
 	struct nlmsghdr *nlh = entry_request(nl, IPCTNL_MSG_CT_GET, entry);
 	struct answer answer = { .entry = now };
-	int result = nlh ? nl_ask(nl, nlh, entry_take, &answer) : -ENOMEM;
+	int result = nlh ? nl_query(nl, nlh, parse_answer, &answer) : -ENOMEM;
 
-	return result || answer.taken ? result : -ENOENT;
+	return result || answer.received ? result : -ENOENT;
 }
 
-/* The kernel refuses with ENOENT when the id is another one (ctnetlink_del_conntrack). */
+/* ctnetlink_del_conntrack() returns -ENOENT if the id differs. */
 int conntrack_delete(struct nl *nl, const struct ct_entry *entry)
 {
 	struct nlmsghdr *nlh = entry_request(nl, IPCTNL_MSG_CT_DELETE, entry);
@@ -331,5 +310,5 @@ int conntrack_delete(struct nl *nl, const struct ct_entry *entry)
 	if (!nlh)
 		return -ENOMEM;
 	mnl_attr_put_u32(nlh, CTA_ID, htonl(entry->id));
-	return nl_ask(nl, nlh, NULL, NULL);
+	return nl_query(nl, nlh, NULL, NULL);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The UDP entries of this network namespace's connection tracking table: read them all, look one up
- * again, delete one.  There is no way to flush here, and there shall be none.
+ * The UDP entries of this network namespace's connection tracking table: read all, read one again,
+ * delete one. A flush is left out on purpose: it would break flows that are right.
  */
 #ifndef SLUICE_CONNTRACK_TABLE_H
 #define SLUICE_CONNTRACK_TABLE_H
@@ -26,8 +26,8 @@ struct ct_counters {
 };
 
 struct ct_entry {
-	struct ct_tuple original; /* as its first datagram was sent */
-	struct ct_tuple reply;	  /* as an answer to it must look: NAT is where they differ */
+	struct ct_tuple original; /* of its first datagram */
+	struct ct_tuple reply;	  /* that a reply must have; differs from original by NAT */
 	uint16_t original_zone;
 	uint16_t reply_zone;
 	uint32_t id;
@@ -37,50 +37,49 @@ struct ct_entry {
 	bool counted; /* net.netfilter.nf_conntrack_acct is on */
 	struct ct_counters original_count;
 	struct ct_counters reply_count;
-	/* Told by comparing two readings, see audit_compare(): */
-	bool watched;  /* it was in both */
-	bool used;     /* a datagram was seen between them */
-	bool answered; /* one of them an answer, as far as counters say */
+	/* Set by audit_compare() from two reads: */
+	bool watched;  /* the entry was in both */
+	bool used;     /* a datagram refreshed it in between */
+	bool answered; /* its reply counter has grown; needs nf_conntrack_acct */
 };
 
 /* Sorted by conntrack_order(). */
 struct ct_table {
 	struct ct_entry *entry;
 	size_t count, room;
-	uint64_t begin_ms, end_ms; /* CLOCK_BOOTTIME around the reading */
+	uint64_t begin_ms, end_ms; /* CLOCK_BOOTTIME around the read */
 };
 
 /*
- * By what an answer to the entry's sender is matched: destination, ports, then source and zone.
- * So all that one sender port sends to one destination stands together.
+ * Compares two struct ct_entry by what a reply to their sender is matched by: destination, ports,
+ * then source and zone. So entries of one sender port to one destination are neighbours.
  */
-int conntrack_order(const struct ct_entry *a, const struct ct_entry *b);
+int conntrack_order(const void *a, const void *b);
 void conntrack_sort(struct ct_table *table);
-/* The same original tuple and zone as `like`; NULL if there is none. */
+/* Returns the entry with the original tuple and zone of `like`, or NULL. */
 const struct ct_entry *conntrack_find(const struct ct_table *table, const struct ct_entry *like);
-/* Is it the very same entry, and not another one with the same original tuple? */
+/* Returns true if both are one entry; an equal original tuple is not enough. */
 bool conntrack_same(const struct ct_entry *a, const struct ct_entry *b);
 bool conntrack_is_dnat(const struct ct_entry *entry);
 bool conntrack_is_snat(const struct ct_entry *entry);
-/* Adds a copy at the end. 0 or -ENOMEM. */
+/* Appends a copy. Returns 0 or -ENOMEM. */
 int conntrack_add(struct ct_table *table, const struct ct_entry *entry);
 void conntrack_free(struct ct_table *table);
 
 /*
- * Reads the UDP entries into an empty *table, sorted, each once.  0, or -errno with *err set (exit
- * code 4 without CAP_NET_ADMIN, 3 where the kernel has no nf_conntrack_netlink) and *table empty.
+ * Reads the UDP entries into an empty *table, sorted, without duplicates. Returns 0, or -errno with
+ * *err set (exit code 4 without CAP_NET_ADMIN, 3 without nf_conntrack_netlink) and *table empty.
  */
 int conntrack_read(struct ct_table *table, struct err *err);
-/* The same error for a failure of the two functions below. */
+/* Sets the error of a failed conntrack_read(), conntrack_get() or conntrack_delete(). */
 int conntrack_refused(int result, struct err *err);
 
 struct nl;
-/* Opens a socket for these questions; closed with nl_close(). 0 or -errno. */
+/* Opens a socket for the two functions below; nl_close() closes it. Returns 0 or -errno. */
 int conntrack_open(struct nl **nl);
-/* The entry now: *now filled, or -ENOENT if it has gone, or -errno. */
+/* Reads the entry again into *now. Returns 0, -ENOENT if it has gone, or -errno. */
 int conntrack_get(struct nl *nl, const struct ct_entry *entry, struct ct_entry *now);
-/* Deletes the entry that has this original tuple, zone and id. 0, -ENOENT if it has gone, -errno.
- */
+/* Deletes the entry with this original tuple, zone and id. Returns as conntrack_get() does. */
 int conntrack_delete(struct nl *nl, const struct ct_entry *entry);
 
 #endif

@@ -95,13 +95,13 @@ static int parse_section(struct config *config, const struct conf_entry *entry)
 		}
 	nearest = suggest_nearest(entry->section, config_section_names, SECTIONS + 1);
 	if (nearest)
-		return conf_complain(&config->conf, entry->line,
-				     "unknown section [%s]; did you mean [%s]?", entry->section,
-				     nearest);
-	return conf_complain(&config->conf, entry->line,
-			     "unknown section [%s]; valid sections are [global], [reply], [wire]"
-			     " and [steer]",
-			     entry->section);
+		return conf_add_problem(&config->conf, entry->line,
+					"unknown section [%s]; did you mean [%s]?", entry->section,
+					nearest);
+	return conf_add_problem(&config->conf, entry->line,
+				"unknown section [%s]; valid sections are [global], [reply], [wire]"
+				" and [steer]",
+				entry->section);
 }
 
 static int parse_value(struct config *config, const struct conf_entry *entry, const struct opt *opt,
@@ -112,9 +112,9 @@ static int parse_value(struct config *config, const struct conf_entry *entry, co
 
 	snprintf(what, sizeof(what), "[%s] %s", entry->section, opt->name);
 	if (!*entry->value)
-		return conf_complain(&config->conf, entry->line, "%s: no value", what);
+		return conf_add_problem(&config->conf, entry->line, "%s: no value", what);
 	if (opt_set(opt, NULL, entry->value, into, &err))
-		return conf_complain_err(&config->conf, entry->line, what, &err);
+		return conf_add_err(&config->conf, entry->line, what, &err);
 	return 0;
 }
 
@@ -144,15 +144,15 @@ static int parse_key(struct config *config, const struct conf_entry *entry)
 		return 0;
 	nearest = suggest_nearest(entry->key, known, count);
 	if (nearest)
-		return conf_complain(&config->conf, entry->line,
-				     "[%s]: unknown key '%s'; did you mean '%s'?", entry->section,
-				     entry->key, nearest);
+		return conf_add_problem(&config->conf, entry->line,
+					"[%s]: unknown key '%s'; did you mean '%s'?",
+					entry->section, entry->key, nearest);
 	for (i = 0; i < count && used < sizeof(list); i++)
 		used += (size_t)snprintf(list + used, sizeof(list) - used, "%s%s", i ? ", " : "",
 					 known[i]);
-	return conf_complain(&config->conf, entry->line,
-			     "[%s]: unknown key '%s'; valid keys are %s", entry->section,
-			     entry->key, list);
+	return conf_add_problem(&config->conf, entry->line,
+				"[%s]: unknown key '%s'; valid keys are %s", entry->section,
+				entry->key, list);
 }
 
 static int parse_entry(struct config *config, const struct conf_entry *entry)
@@ -162,10 +162,11 @@ static int parse_entry(struct config *config, const struct conf_entry *entry)
 	if (first == entry)
 		return entry->key ? parse_key(config, entry) : parse_section(config, entry);
 	if (entry->key)
-		return conf_complain(&config->conf, entry->line, "[%s] %s: already set in line %u",
-				     entry->section, entry->key, first->line);
-	return conf_complain(&config->conf, entry->line, "[%s]: already started in line %u",
-			     entry->section, first->line);
+		return conf_add_problem(&config->conf, entry->line,
+					"[%s] %s: already set in line %u", entry->section,
+					entry->key, first->line);
+	return conf_add_problem(&config->conf, entry->line, "[%s]: already started in line %u",
+				entry->section, first->line);
 }
 
 /* --- constraints between keys */
@@ -181,7 +182,7 @@ static const char *wire_problem(const struct config *config)
 	if (gateway && !servers)
 		return "[wire] gateway needs the addresses of the server; give two or more with"
 		       " 'server'";
-	if (gateway && config->wire.servers == 1)
+	if (gateway && config->wire.servers.count == 1)
 		return "[wire] server: one address is not enough; give every address that the"
 		       " server replies from";
 	if (!gateway && servers)
@@ -198,8 +199,8 @@ static int check_sections(struct config *config)
 
 	if (!config->has[SECTION_REPLY] && !config->has[SECTION_WIRE] &&
 	    !config->has[SECTION_STEER] && !conf->problems)
-		return conf_complain(conf, 0,
-				     "no [reply], [wire] or [steer] section: nothing to do");
+		return conf_add_problem(conf, 0,
+					"no [reply], [wire] or [steer] section: nothing to do");
 	if (!find_entry(conf, "reply", "mode"))
 		problem[SECTION_REPLY] = "[reply] needs a mode: socket, or audit for a trial run";
 	problem[SECTION_WIRE] = wire_problem(config);
@@ -207,11 +208,10 @@ static int check_sections(struct config *config)
 		problem[SECTION_STEER] = "[steer] needs a port: the servers' ports, or any";
 	else if (config->has[SECTION_STEER] &&
 		 value_spread_check("", &config->spread, config->steer.policy, &err))
-		result = conf_complain_err(conf, find_entry(conf, "steer", NULL)->line, "[steer]",
-					   &err);
+		result = conf_add_err(conf, find_entry(conf, "steer", NULL)->line, "[steer]", &err);
 	for (i = 0; i < SECTIONS && !result; i++)
 		if (config->has[i] && problem[i])
-			result = conf_complain(
+			result = conf_add_problem(
 				conf, find_entry(conf, config_section_names[i], NULL)->line, "%s",
 				problem[i]);
 	return result;

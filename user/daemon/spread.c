@@ -94,7 +94,7 @@ static void load(struct spread_section *spread)
 	}
 	spread->failure[0] = '\0';
 	/* Stays set: the daemon does not follow what another process loads. */
-	spread->wanted.in_force = true;
+	spread->wanted.keep_programs = true;
 	if (result)
 		log_warning("steer: flows are no longer spread over CPUs: the file has no xdp key");
 	for (i = 0; i < spread->wanted.ifcount; i++)
@@ -123,7 +123,7 @@ void spread_section_apply(struct spread_section *spread, const struct spread_opt
 	spread->wanted.ports = &spread->ports;
 	spread->wanted.bpffs = spread->bpffs;
 	spread->wanted.by_daemon = true;
-	spread->wanted.in_force = false;
+	spread->wanted.keep_programs = false;
 	spread->wanted.left_out = on_left_out;
 	spread->wanted.arg = spread;
 	load(spread);

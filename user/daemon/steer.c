@@ -91,7 +91,7 @@ static void read_events(struct steer_section *steer)
 		log_warning("steer: socket events: %s", strerror(-result));
 	if (!steer->bound_ns)
 		steer->bound_ns = batch.first_bound_ns;
-	lost = steer_follow_lost(steer->events);
+	lost = socket_events_lost(steer->events);
 	if (lost == steer->lost || now < steer->lost_log_us)
 		return;
 	log_warning("steer: %llu socket events lost (ring buffer full); resyncing",
@@ -161,7 +161,7 @@ static void close_events(struct steer_section *steer)
 {
 	if (!steer->events)
 		return;
-	loop_forget(steer->loop, socket_events_fd(steer->events));
+	loop_remove(steer->loop, socket_events_fd(steer->events));
 	socket_events_close(steer->events);
 	steer->events = NULL;
 }

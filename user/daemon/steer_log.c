@@ -23,7 +23,7 @@ static bool failure_is_new(struct steer_log *log, const struct steer_event *even
 	int i;
 
 	/* The processes of the namespace control how many groups are left out, and which. */
-	if (event->event != STEER_GROUPS_LEFT_OUT)
+	if (event->type != STEER_GROUPS_LEFT_OUT)
 		steer_event_text(event, text, sizeof(text));
 	hash = hash_text(text, event->group->netns);
 	for (i = 0; i < log->failures; i++)
@@ -46,7 +46,7 @@ void steer_log_event(const struct steer_event *event, void *arg)
 	struct steer_log *log = arg;
 	struct log_line line;
 
-	switch (event->event) {
+	switch (event->type) {
 	case STEER_GROUP_FOUND:
 		return;
 	case STEER_GROUP_KEPT:
@@ -70,7 +70,7 @@ void steer_log_event(const struct steer_event *event, void *arg)
 	default:
 		break;
 	}
-	snprintf(message, sizeof(message), "steer: %s", steer_event_name(event->event));
+	snprintf(message, sizeof(message), "steer: %s", steer_event_name(event->type));
 	log_begin(&line, level, message);
 	log_field(&line, "address", "%s", steer_group_text(event->group, address));
 	log_field(&line, "netns", "%u", event->group->netns);
@@ -79,14 +79,14 @@ void steer_log_event(const struct steer_event *event, void *arg)
 		log_field(&line, "pid", "%u", event->slot->pid);
 	}
 	if (event->count)
-		log_field(&line, event->event == STEER_GROUPS_LEFT_OUT ? "groups" : "sockets", "%d",
+		log_field(&line, event->type == STEER_GROUPS_LEFT_OUT ? "groups" : "sockets", "%d",
 			  event->count);
-	if (event->event == STEER_GROUP_FOREIGN)
+	if (event->type == STEER_GROUP_FOREIGN)
 		log_field(&line, "program_id", "%u", event->prog_id);
 	if (event->why)
 		log_field(&line, "reason", "%s", event->why);
 	if (log->bound_ns &&
-	    (event->event == STEER_GROUP_ATTACHED || event->event == STEER_SOCKET_JOINED))
+	    (event->type == STEER_GROUP_ATTACHED || event->type == STEER_SOCKET_JOINED))
 		log_field(&line, "after_us", "%llu",
 			  (clock_now_ns(CLOCK_MONOTONIC) - log->bound_ns) / 1000);
 	log_end(&line);

@@ -223,7 +223,7 @@ static void on_readable(void *arg)
 	netns->read_us = clock_now_us();
 	if (is_away(netns) && daemon_netns_enter(watch->daemon_netns, &err)) {
 		/* The unread events would make the socket readable again at once. */
-		loop_forget(watch->loop, rtnl_fd(netns->rtnl));
+		loop_remove(watch->loop, rtnl_fd(netns->rtnl));
 		netns->paused = true;
 		loop_timer_start(watch->retry, watch->retry_us);
 		return;

@@ -30,7 +30,7 @@ static const char *const folders[] = { "reply", "wire", "meet", DAEMON_LOCK_DIR 
 
 static void on_steer_event(const struct steer_event *event, void *arg)
 {
-	*(int *)arg += event->event == STEER_GROUP_RELEASED;
+	*(int *)arg += event->type == STEER_GROUP_RELEASED;
 }
 
 /* Removes what no unload understands.  The caller holds the lock on DIR, if there is one. */

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * A flow of the client in the table is proof: its datagrams have been seen.  Without one, it counts
- * by which interface the server has heard the client.  Of a bridge that is the bridge itself, so
+ * A flow of the client in the table is proof: its datagrams have been seen. Without one, it counts
+ * by which interface the server has heard the client. Of a bridge that is the bridge itself, so
  * that it takes all ports of it, as --follow has them: one port alone may be another client's.
  */
 #include "wire/coverage.h"
@@ -35,81 +35,63 @@ void wire_cover_close(struct wire_cover *cover)
 	wire_state_free(&cover->state);
 }
 
-static bool port_is_managed(const struct sluice_wire_meta *meta, __u16 port)
-{
-	return meta->any_port || meta->ports[port / 64] >> port % 64 & 1;
-}
-
-/* Those that the programs leave alone, whatever interface they come by (bpf/wire/host.h). */
-static bool is_left_alone(const struct wire_cover *cover, const struct wire_client *client)
-{
-	const struct in6_addr *addr = (const void *)&client->addr;
-	int i;
-
-	for (i = 0; i < cover->state.except.count; i++)
-		if (!memcmp(&cover->state.except.addr[i], &client->asked, sizeof(client->asked)))
-			return true;
-	return IN6_IS_ADDR_LINKLOCAL(addr) ||
-	       (addr_is_ip4(addr) && ntohl(addr->s6_addr32[3]) >> 16 == 0xa9fe);
-}
-
-static bool flow_find(const struct wire_cover *cover, const struct wire_client *client, __u32 zone,
+static bool flow_find(const struct wire_cover *cover, const struct wire_client *client, __u32 scope,
 		      struct sluice_wire_flow *flow)
 {
 	const struct sluice_wire_meta *meta = &cover->state.meta;
 	__be16 server_port_be = htons(client->server_port);
 	__u64 hash = sluice_wire_hash(meta->seed, &client->addr, client->port_be, server_port_be,
-				      zone);
+				      scope);
 	__u32 way, index = sluice_flow_set_index(hash, meta->sets);
 	struct sluice_wire_set set;
 
-	if (bpf_map_lookup_elem_flags(cover->flows_fd, &index, &set, BPF_F_LOCK))
+	if (cover->flows_fd < 0 ||
+	    bpf_map_lookup_elem_flags(cover->flows_fd, &index, &set, BPF_F_LOCK))
 		return false;
 	for (way = 0; way < SLUICE_FLOW_WAYS; way++) {
 		*flow = set.flow[way];
 		if (set.tag[way] && flow->client_port_be == client->port_be &&
 		    flow->server_port_be == server_port_be &&
-		    (flow->zone & ~SLUICE_WIRE_FLAGS) == zone &&
+		    (flow->scope & ~SLUICE_WIRE_FLAGS) == scope &&
 		    !memcmp(&flow->client, &client->addr, sizeof(flow->client)))
 			return true;
 	}
 	return false;
 }
 
-static bool is_rewritten(const struct sluice_wire_flow *flow)
-{
-	return memcmp(&flow->asked, &flow->server, sizeof(flow->asked));
-}
-
-static enum wire_covers iface_covers(const struct wire_cover *cover, const struct wire_iface *iface,
-				     const struct wire_client *client)
-{
-	__u32 zone = iface->entry.roles & SLUICE_WIRE_PORT ? iface->ifindex : 0;
-	struct sluice_wire_flow flow;
-
-	if (!(iface->entry.roles & SLUICE_WIRE_HOST) || wire_is_gone(&cover->state, iface))
-		return WIRE_COVERS_NOT;
-	if (cover->flows_fd >= 0 && flow_find(cover, client, zone, &flow))
-		return is_rewritten(&flow) ? WIRE_COVERS_BY_REWRITING : WIRE_COVERS_CLIENT;
-	return client->ifindex && (client->ifindex == iface->ifindex ||
-				   client->ifindex == iface->entry.master)
-		       ? WIRE_COVERS_CLIENT
-		       : WIRE_COVERS_NOT;
-}
-
 enum wire_covers wire_cover_of(const struct wire_cover *cover, const struct wire_client *client)
 {
+	const struct sluice_wire_meta *meta = &cover->state.meta;
+	const struct wire_addrs *except = &cover->state.except;
+	const struct in6_addr *addr = (const void *)&client->addr;
 	enum wire_covers covers = WIRE_COVERS_NOT;
+	__u16 port = client->server_port;
 	int i;
 
-	if (client->netns != cover->state.meta.netns ||
-	    !port_is_managed(&cover->state.meta, client->server_port) ||
-	    is_left_alone(cover, client))
+	/* the programs leave these alone on all interfaces (bpf/wire/host.h) */
+	if (client->netns != meta->netns ||
+	    !(meta->any_port || meta->ports[port / 64] >> port % 64 & 1) ||
+	    IN6_IS_ADDR_LINKLOCAL(addr) ||
+	    (addr_is_ip4(addr) && ntohl(addr->s6_addr32[3]) >> 16 == 0xa9fe))
 		return WIRE_COVERS_NOT;
+	for (i = 0; i < except->count; i++)
+		if (!memcmp(&except->addr[i], &client->requested, sizeof(client->requested)))
+			return WIRE_COVERS_NOT;
 	for (i = 0; i < cover->state.count; i++) {
-		enum wire_covers by = iface_covers(cover, &cover->state.ifaces[i], client);
+		const struct wire_iface *iface = &cover->state.ifaces[i];
+		struct sluice_wire_flow flow;
 
-		covers = by > covers ? by : covers;
+		if (!(iface->entry.roles & SLUICE_WIRE_HOST) || wire_is_gone(&cover->state, iface))
+			continue;
+		if (flow_find(cover, client,
+			      iface->entry.roles & SLUICE_WIRE_PORT ? iface->ifindex : 0, &flow)) {
+			if (memcmp(&flow.requested, &flow.server, sizeof(flow.requested)))
+				return WIRE_COVERS_BY_REWRITING;
+			covers = WIRE_COVERS_CLIENT;
+		} else if (client->ifindex && (client->ifindex == iface->ifindex ||
+					       client->ifindex == iface->entry.master)) {
+			covers = WIRE_COVERS_CLIENT;
+		}
 	}
 	return covers;
 }

@@ -8,7 +8,7 @@
 /* A client, as its server has heard it. */
 struct wire_client {
 	struct sluice_addr addr;
-	struct sluice_addr asked; /* of the addresses of this host */
+	struct sluice_addr requested; /* of the addresses of this host */
 	__be16 port_be;
 	__u16 server_port;
 	__u32 netns;   /* of the server */

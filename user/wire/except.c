@@ -14,7 +14,7 @@
 #define PIN	   "sluice_w_except"
 #define PIN_STAGED "sluice_w_except_new"
 
-void wire_except_read(const char *bpffs, struct wire_except *except)
+void wire_except_read(const char *bpffs, struct wire_addrs *except)
 {
 	int fd = pins_get(bpffs, WIRE_OBJECT, PIN);
 	struct sluice_addr addr, *last = NULL;
@@ -23,14 +23,14 @@ void wire_except_read(const char *bpffs, struct wire_except *except)
 	if (fd < 0)
 		return;
 	while (state_dir_map_has_size(fd, sizeof(addr), sizeof(__u32)) &&
-	       except->count < WIRE_EXCEPT_MAX && !bpf_map_get_next_key(fd, last, &addr)) {
+	       except->count < WIRE_ADDRS_MAX && !bpf_map_get_next_key(fd, last, &addr)) {
 		except->addr[except->count++] = addr;
 		last = &addr;
 	}
 	close(fd);
 }
 
-static bool all_in(const struct wire_except *a, const struct wire_except *b)
+static bool all_in(const struct wire_addrs *a, const struct wire_addrs *b)
 {
 	int i, j;
 
@@ -44,16 +44,16 @@ static bool all_in(const struct wire_except *a, const struct wire_except *b)
 	return true;
 }
 
-bool wire_except_same(const struct wire_except *a, const struct wire_except *b)
+bool wire_except_same(const struct wire_addrs *a, const struct wire_addrs *b)
 {
 	return all_in(a, b) && all_in(b, a);
 }
 
-static int map_make(const struct wire_except *except)
+static int map_make(const struct wire_addrs *except)
 {
 	int i, result = 0,
 	       fd = bpf_map_create(BPF_MAP_TYPE_HASH, PIN, sizeof(struct sluice_addr),
-				   sizeof(__u32), WIRE_EXCEPT_MAX, NULL);
+				   sizeof(__u32), WIRE_ADDRS_MAX, NULL);
 	const __u32 one = 1;
 
 	if (fd < 0)
@@ -67,7 +67,7 @@ static int map_make(const struct wire_except *except)
 	return result;
 }
 
-int wire_except_write(const char *bpffs, const struct wire_except *except, struct err *err)
+int wire_except_write(const char *bpffs, const struct wire_addrs *except, struct err *err)
 {
 	char path[PATH_MAX], staged[PATH_MAX];
 	int fd, result = 0;

@@ -32,17 +32,16 @@ static int session_begin(struct session *session, const char *bpffs, struct err 
 
 	if (result)
 		return result;
-	result = state_dir_meta_read(&wire_state_dir, bpffs, &session->meta, err);
-	if (result) {
-		state_dir_not_loaded(&wire_state_dir, bpffs, result, err);
-	} else if (session->meta.netns != netdev_netns()) {
+	result = wire_meta(bpffs, &session->meta, err);
+	if (!result && session->meta.netns != netdev_netns())
 		result = wire_refuse_netns(bpffs, err);
-	} else {
-		session->ifaces_fd = wire_iface_table_open(bpffs, err);
-		if (session->ifaces_fd >= 0)
-			return 0;
-		result = session->ifaces_fd;
-	}
+	if (result)
+		goto unlock;
+	session->ifaces_fd = wire_iface_table_open(bpffs, err);
+	if (session->ifaces_fd >= 0)
+		return 0;
+	result = session->ifaces_fd;
+unlock:
 	pins_unlock(&session->pins);
 	return result;
 }
@@ -53,38 +52,13 @@ static void session_end(struct session *session)
 	pins_unlock(&session->pins);
 }
 
-static int attach_one(struct session *session, const char *bpffs, struct wire_iface *iface,
-		      struct err *err)
-{
-	int old_prog[2] = { -1, -1 }, result, out;
-	struct wire_pair pair = { .fd = { -1, -1 } };
-	struct wire_iface before = *iface;
-	bool known = !bpf_map_lookup_elem(session->ifaces_fd, &iface->ifindex, &before.entry);
-
-	if (known) {
-		iface->entry.attach_mode = before.entry.attach_mode;
-		iface->entry.clsact_made = before.entry.clsact_made;
-	}
-	result = wire_pair_get(&pair, &session->meta, iface->entry.roles, bpffs, err);
-	if (!result) {
-		result = wire_iface_attach(bpffs, session->ifaces_fd, iface, pair.fd, old_prog,
-					   err);
-		if (result)
-			wire_iface_restore(bpffs, session->ifaces_fd, iface, known ? &before : NULL,
-					   old_prog);
-	}
-	for (out = 0; out < 2; out++)
-		if (old_prog[out] >= 0)
-			close(old_prog[out]);
-	wire_pair_put(&pair);
-	return result;
-}
-
 int wire_attach_iface(const char *bpffs, const char *name, __u32 roles, __u32 master,
 		      struct err *err)
 {
+	struct wire_pair pair = { .fd = { -1, -1 } };
 	struct wire_plan plan = { 0 };
 	struct netdev *devs = NULL;
+	struct wire_iface *iface;
 	const struct netdev *dev;
 	struct session session;
 	int result = netdev_list(&devs, &plan.dev_count, err);
@@ -94,13 +68,26 @@ int wire_attach_iface(const char *bpffs, const char *name, __u32 roles, __u32 ma
 	plan.devs = devs;
 	dev = wire_plan_named(&plan, name, err);
 	result = dev ? session_begin(&session, bpffs, err) : -ENODEV;
-	if (!result) {
-		plan.attach_mode = session.meta.attach_mode;
-		result = wire_plan_add(&plan, dev, roles, master, err);
-		if (!result)
-			result = attach_one(&session, bpffs, &plan.wanted[0], err);
-		session_end(&session);
-	}
+	if (result)
+		goto out;
+	plan.attach_mode = session.meta.attach_mode;
+	result = wire_plan_add(&plan, dev, roles, master, err);
+	if (result)
+		goto end_session;
+	iface = &plan.wanted[0];
+	result = wire_pair_get(&pair, &session.meta, iface->entry.roles, bpffs, err);
+	if (result)
+		goto put_pair;
+	result = wire_iface_attach(bpffs, session.ifaces_fd, iface, pair.fd, err);
+	if (result)
+		wire_iface_restore(bpffs, session.ifaces_fd, iface);
+	else
+		wire_iface_keep(iface);
+put_pair:
+	wire_pair_put(&pair);
+end_session:
+	session_end(&session);
+out:
 	free(plan.wanted);
 	free(devs);
 	return result;
@@ -124,7 +111,7 @@ static int routes_renew(const char *bpffs, struct wire_routes *routes, size_t *l
 			struct err *err)
 {
 	struct session session;
-	struct wire_except except;
+	struct wire_addrs except;
 	int fd, result = session_begin(&session, bpffs, err);
 
 	if (result)

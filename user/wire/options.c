@@ -20,13 +20,13 @@ static int parse_names(const struct opt_value *v, struct err *err)
 	return 0;
 }
 
-/* Appends "10.0.0.5,fd00::5" to a list, or nothing. */
-static int addrs_add(const char *what, const char *value, struct sluice_addr *list, int *count,
-		     int max, struct err *err)
+/* Appends a list like "10.0.0.5,fd00::5"; on failure the options keep the old list. */
+static int parse_addrs(const struct opt_value *v, struct err *err)
 {
-	char *copy = strdup(value), *rest = copy;
-	int result = 0, added = 0;
-	const char *text;
+	const char *what = v->what ? v->what : "addresses", *text;
+	char *copy = strdup(v->text), *rest = copy;
+	struct wire_addrs *addrs = v->field;
+	int result = 0, count = addrs->count;
 
 	if (!copy)
 		return err_set(err, EXIT_ERROR, ENOMEM, "%s: no memory", what);
@@ -40,39 +40,23 @@ static int addrs_add(const char *what, const char *value, struct sluice_addr *li
 					  err_set(err, EXIT_USAGE, EINVAL,
 						  "%s: '%s': not an IP address", what, text),
 					  "give addresses, as in 10.0.0.5,10.0.1.5");
-		else if (*count + added == max)
+		else if (count == WIRE_ADDRS_MAX)
 			result = err_set(err, EXIT_USAGE, E2BIG, "%s: more than %d addresses", what,
-					 max);
+					 WIRE_ADDRS_MAX);
 		else
-			list[*count + added++] = addr;
+			addrs->addr[count++] = addr;
 	}
 	if (!result)
-		*count += added;
+		addrs->count = count;
 	free(copy);
 	return result;
 }
 
-static int parse_servers(const struct opt_value *v, struct err *err)
-{
-	struct wire_options *wire = v->field;
-
-	return addrs_add(v->what ? v->what : "addresses", v->text, wire->server, &wire->servers,
-			 WIRE_SERVERS_MAX, err);
-}
-
-static int parse_except(const struct opt_value *v, struct err *err)
-{
-	struct wire_options *wire = v->field;
-
-	return addrs_add(v->what ? v->what : "addresses", v->text, wire->except, &wire->excepts,
-			 WIRE_EXCEPT_MAX, err);
-}
-
-static const char *const attach_ways[] = { "auto", "tcx", "clsact", NULL };
+static const char *const attach_modes[] = { "auto", "tcx", "clsact", NULL };
 
 #define WIRE_FIELD(field) offsetof(struct wire_options, field)
 
-/* Port, table and age are given to 'reply load' once, for whichever mode. */
+/* On the command line, port, table and age are options of 'reply load' itself, of any mode. */
 const struct opt wire_opts[] = {
 	{ "iface", 0, "IF,..", parse_names, WIRE_FIELD(ifaces),
 	  "interfaces that clients are behind" },
@@ -80,9 +64,9 @@ const struct opt wire_opts[] = {
 	  "bridges, every port of which clients are behind" },
 	{ "gateway", 0, "IF,..", parse_names, WIRE_FIELD(gateways),
 	  "interfaces that the server is behind whose addresses 'server' lists" },
-	{ "server", 0, "ADDR,..", parse_servers, 0,
+	{ "server", 0, "ADDR,..", parse_addrs, WIRE_FIELD(servers),
 	  "all addresses of the server behind the gateway, two or more" },
-	{ "except", 0, "ADDR,..", parse_except, 0,
+	{ "except", 0, "ADDR,..", parse_addrs, WIRE_FIELD(except),
 	  "addresses to leave alone: those that DNAT or IPVS turns" },
 	{ "port", 0, "LIST", opt_ports, WIRE_FIELD(ports),
 	  "the servers' ports, as in 53,5000-5100, or any", .side = OPT_FILE, .preset = "any" },
@@ -94,6 +78,6 @@ const struct opt wire_opts[] = {
 	  .max = FLOW_AGE_MAX, .preset = OPT_TEXT(FLOW_AGE_DEFAULT) },
 	{ "attach", 0, "WAY", opt_word, WIRE_FIELD(attach_mode),
 	  "how to attach: tcx, clsact, or auto, which is tcx if the kernel has it",
-	  .words = attach_ways, .noun = "way", .preset = "auto" },
+	  .words = attach_modes, .noun = "way", .preset = "auto" },
 	{ .name = NULL },
 };

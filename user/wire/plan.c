@@ -2,16 +2,16 @@
 #include "wire/plan.h"
 
 #include "base/log.h"
-#include "kernel/feature.h"
 
 #include <errno.h>
 #include <string.h>
 
-/* What the programs need to know of an interface beside what it is wanted for. */
-static int roles_complete(const struct netdev *dev, const struct netdev *list, size_t count,
-			  __u32 *roles, struct err *err)
+int wire_plan_add(struct wire_plan *plan, const struct netdev *dev, __u32 role, __u32 master,
+		  struct err *err)
 {
-	const struct netdev *master = netdev_numbered(list, count, dev->master);
+	const struct netdev *upper = netdev_numbered(plan->devs, plan->dev_count, dev->master);
+	struct wire_iface *there = wire_iface_numbered(plan->wanted, plan->count, dev->ifindex);
+	struct wire_iface iface = { .ifindex = dev->ifindex };
 	int ethernet = netdev_has_ethernet(dev);
 
 	if (ethernet < 0)
@@ -19,21 +19,9 @@ static int roles_complete(const struct netdev *dev, const struct netdev *list, s
 			       "%s: packets on an interface of type %u are not understood",
 			       dev->name, dev->type);
 	if (ethernet)
-		*roles |= SLUICE_WIRE_ETHERNET;
-	if (master && master->bridge)
-		*roles |= SLUICE_WIRE_PORT;
-	return 0;
-}
-
-int wire_plan_add(struct wire_plan *plan, const struct netdev *dev, __u32 role, __u32 master,
-		  struct err *err)
-{
-	struct wire_iface *there = wire_iface_numbered(plan->wanted, plan->count, dev->ifindex);
-	struct wire_iface iface = { .ifindex = dev->ifindex };
-	int result = roles_complete(dev, plan->devs, plan->dev_count, &role, err);
-
-	if (result)
-		return result;
+		role |= SLUICE_WIRE_ETHERNET;
+	if (upper && upper->bridge)
+		role |= SLUICE_WIRE_PORT;
 	if (there) {
 		there->entry.roles |= role;
 		if (!there->entry.master)
@@ -60,15 +48,25 @@ const struct netdev *wire_plan_named(const struct wire_plan *plan, const char *n
 	return dev;
 }
 
-/* Programs for an interface to come, which will most likely have Ethernet headers. */
-static int plan_absent(struct wire_plan *plan, __u32 role)
+static int plan_bridge(struct wire_plan *plan, const struct netdev *bridge, struct err *err)
 {
-	if (!plan->absent_ok)
-		return -ENODEV;
-	plan->kinds |= 1U << (role | SLUICE_WIRE_ETHERNET);
-	return 0;
+	int result = 0;
+	size_t i;
+
+	if (!bridge->bridge)
+		return err_hint(err,
+				err_set(err, EXIT_ERROR, EINVAL, "%s is no bridge", bridge->name),
+				"give it with --iface instead of --follow");
+	/* ports may be added later */
+	plan->kinds |= 1U << (SLUICE_WIRE_HOST | SLUICE_WIRE_PORT | SLUICE_WIRE_ETHERNET);
+	for (i = 0; !result && i < plan->dev_count; i++)
+		if (plan->devs[i].master == bridge->ifindex)
+			result = wire_plan_add(plan, &plan->devs[i], SLUICE_WIRE_HOST,
+					       bridge->ifindex, err);
+	return result;
 }
 
+/* Adds interfaces; with SLUICE_WIRE_PORT in `role`, the ports of these bridges. */
 static int plan_names(struct wire_plan *plan, const struct wire_names *names, __u32 role,
 		      struct err *err)
 {
@@ -77,59 +75,16 @@ static int plan_names(struct wire_plan *plan, const struct wire_names *names, __
 	for (i = 0; !result && i < names->count; i++) {
 		const struct netdev *dev = wire_plan_named(plan, names->name[i], err);
 
-		result = dev ? wire_plan_add(plan, dev, role, 0, err) : plan_absent(plan, role);
+		if (dev)
+			result = role & SLUICE_WIRE_PORT ? plan_bridge(plan, dev, err)
+							 : wire_plan_add(plan, dev, role, 0, err);
+		else if (plan->absent_ok)
+			/* a missing interface will most likely have Ethernet headers */
+			plan->kinds |= 1U << (role | SLUICE_WIRE_ETHERNET);
+		else
+			result = -ENODEV;
 	}
 	return result;
-}
-
-static int plan_bridge(struct wire_plan *plan, const struct netdev *bridge, struct err *err)
-{
-	int result = 0;
-	size_t i;
-
-	for (i = 0; !result && i < plan->dev_count; i++)
-		if (plan->devs[i].master == bridge->ifindex)
-			result = wire_plan_add(plan, &plan->devs[i], SLUICE_WIRE_HOST,
-					       bridge->ifindex, err);
-	/* for the ports to come, too */
-	plan->kinds |= 1U << (SLUICE_WIRE_HOST | SLUICE_WIRE_PORT | SLUICE_WIRE_ETHERNET);
-	return result;
-}
-
-static int plan_follow(struct wire_plan *plan, const struct wire_names *names, struct err *err)
-{
-	int i, result = 0;
-
-	for (i = 0; !result && i < names->count; i++) {
-		const struct netdev *dev = wire_plan_named(plan, names->name[i], err);
-
-		if (!dev) {
-			result = plan_absent(plan, SLUICE_WIRE_HOST | SLUICE_WIRE_PORT);
-			continue;
-		}
-		if (!dev->bridge)
-			return err_hint(
-				err, err_set(err, EXIT_ERROR, EINVAL, "%s is no bridge", dev->name),
-				"give it with --iface instead of --follow");
-		result = plan_bridge(plan, dev, err);
-	}
-	return result;
-}
-
-/* With bridge netfilter, conntrack has seen a packet before it comes to tc on the bridge itself. */
-void wire_plan_warn(const struct wire_plan *plan)
-{
-	int i;
-
-	for (i = 0; i < plan->count; i++) {
-		const struct netdev *dev = netdev_numbered(plan->devs, plan->dev_count,
-							   plan->wanted[i].ifindex);
-
-		if (dev && dev->bridge)
-			log_warning("%s is a bridge: with bridge netfilter conntrack comes first;"
-				    " take its ports with --follow %s",
-				    dev->name, dev->name);
-	}
 }
 
 int wire_plan_make(struct wire_plan *plan, const struct wire_options *options, struct err *err)
@@ -137,17 +92,20 @@ int wire_plan_make(struct wire_plan *plan, const struct wire_options *options, s
 	int i, result = plan_names(plan, &options->ifaces, SLUICE_WIRE_HOST, err);
 
 	if (!result)
-		result = plan_follow(plan, &options->follow, err);
+		result = plan_names(plan, &options->follow, SLUICE_WIRE_HOST | SLUICE_WIRE_PORT,
+				    err);
 	if (!result)
 		result = plan_names(plan, &options->gateways, SLUICE_WIRE_GATEWAY, err);
-	for (i = 0; i < plan->count; i++)
-		plan->kinds |= 1U << plan->wanted[i].entry.roles;
-	return result;
-}
+	for (i = 0; !result && i < plan->count; i++) {
+		const struct netdev *dev = netdev_numbered(plan->devs, plan->dev_count,
+							   plan->wanted[i].ifindex);
 
-enum sluice_wire_attach_mode wire_plan_attach_mode(enum sluice_wire_attach_mode wanted)
-{
-	if (wanted)
-		return wanted;
-	return feature_tcx() == FEATURE_YES ? SLUICE_WIRE_TCX : SLUICE_WIRE_CLSACT;
+		plan->kinds |= 1U << plan->wanted[i].entry.roles;
+		if (dev && dev->bridge)
+			log_warning(
+				"%s is a bridge: with bridge netfilter, conntrack sees its packets"
+				" before tc does; attach to its ports with --follow %s",
+				dev->name, dev->name);
+	}
+	return result;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Which interfaces wire mode is to be attached to, and what for: worked out from the options and
- * the interfaces that there are, before anything is touched.
+ * A plan lists the interfaces that wire mode shall be attached to, each with its roles. It is made
+ * from the options and the present interfaces, before a load changes anything.
  */
 #ifndef SLUICE_WIRE_PLAN_H
 #define SLUICE_WIRE_PLAN_H
@@ -16,21 +16,20 @@ struct wire_plan {
 	enum sluice_wire_attach_mode attach_mode;
 	struct wire_iface *wanted;
 	int count;
-	__u32 kinds; /* bit n: programs for roles n are needed */
-	bool absent_ok;
+	__u32 kinds;	/* bit n: a load needs programs for roles n */
+	bool absent_ok; /* skip missing interfaces */
 };
 
-/* The plan for these options; plan->devs, dev_count, via and absent_ok are given. */
+/*
+ * Makes the plan for these options, and warns of bridges among the interfaces. The caller has set
+ * devs, dev_count, attach_mode and absent_ok.
+ */
 int wire_plan_make(struct wire_plan *plan, const struct wire_options *options, struct err *err);
-/* One interface more, or one more role for it; what else the programs must know is found out. */
+/* Adds an interface, or another role of one; finds SLUICE_WIRE_ETHERNET and _PORT by itself. */
 int wire_plan_add(struct wire_plan *plan, const struct netdev *dev, __u32 role, __u32 master,
 		  struct err *err);
-/* NULL with *err set if there is none. */
+/* Returns the interface, or NULL with *err set. */
 const struct netdev *wire_plan_named(const struct wire_plan *plan, const char *name,
 				     struct err *err);
-/* Says what will not work as one might think. */
-void wire_plan_warn(const struct wire_plan *plan);
-/* What is wanted, or what this kernel has. */
-enum sluice_wire_attach_mode wire_plan_attach_mode(enum sluice_wire_attach_mode wanted);
 
 #endif

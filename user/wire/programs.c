@@ -17,31 +17,28 @@ static const char *prog_pin(__u32 roles, bool out, char name[PIN_SIZE])
 	return name;
 }
 
-static void pair_configure(struct wire_bpf *skel, const struct sluice_wire_meta *meta, __u32 roles)
-{
-	skel->rodata->role = roles;
-	skel->rodata->seed = meta->seed;
-	skel->rodata->age = sluice_flow_clock(meta->age_ns);
-	skel->rodata->sets = meta->sets;
-	skel->rodata->any_port = meta->any_port;
-	memcpy((void *)skel->rodata->ports, meta->ports, sizeof(meta->ports));
-	bpf_map__set_max_entries(skel->maps.sluice_w_flows, meta->sets);
-}
-
 int wire_pair_load(struct wire_pair *pair, struct object *object,
 		   const struct sluice_wire_meta *meta, __u32 roles, struct err *err)
 {
+	struct wire_bpf *skel = wire_bpf__open_opts(object_open_opts(object));
 	int result;
 
 	pair->roles = roles;
-	pair->skel = wire_bpf__open_opts(object_open_opts(object));
-	if (pair->skel)
-		pair_configure(pair->skel, meta, roles);
-	result = object_verify(object, pair->skel ? pair->skel->skeleton : NULL, err);
+	pair->skel = skel;
+	if (skel) {
+		skel->rodata->role = roles;
+		skel->rodata->seed = meta->seed;
+		skel->rodata->age = sluice_flow_clock(meta->age_ns);
+		skel->rodata->sets = meta->sets;
+		skel->rodata->any_port = meta->any_port;
+		memcpy((void *)skel->rodata->ports, meta->ports, sizeof(meta->ports));
+		bpf_map__set_max_entries(skel->maps.sluice_w_flows, meta->sets);
+	}
+	result = object_verify(object, skel ? skel->skeleton : NULL, err);
 	if (result)
 		return result;
-	pair->fd[0] = bpf_program__fd(pair->skel->progs.sluice_wire_in);
-	pair->fd[1] = bpf_program__fd(pair->skel->progs.sluice_wire_out);
+	pair->fd[0] = bpf_program__fd(skel->progs.sluice_wire_in);
+	pair->fd[1] = bpf_program__fd(skel->progs.sluice_wire_out);
 	return 0;
 }
 
@@ -69,7 +66,7 @@ int wire_pair_get(struct wire_pair *pair, const struct sluice_wire_meta *meta, _
 {
 	struct sluice_wire_meta now = *meta;
 	struct object object = {
-		.plane = &wire_state_dir, .dir = bpffs, .what = "wire programs", .before = &now
+		.state_dir = &wire_state_dir, .dir = bpffs, .what = "wire programs", .before = &now
 	};
 	char name[PIN_SIZE];
 	int result, table;
@@ -79,7 +76,7 @@ int wire_pair_get(struct wire_pair *pair, const struct sluice_wire_meta *meta, _
 	pair->fd[1] = pins_get(bpffs, WIRE_OBJECT, prog_pin(roles, true, name));
 	if (pair->fd[0] >= 0 && pair->fd[1] >= 0)
 		return 0;
-	/* the table is as large as it is, whatever a loader that died wrote down about it */
+	/* a killed loader may have recorded another size than that of the pinned table */
 	table = state_dir_map_open(&wire_state_dir, bpffs, "sluice_w_flows", sizeof(__u32),
 				   sizeof(struct sluice_wire_set), err);
 	if (table < 0)
@@ -95,14 +92,11 @@ int wire_pair_get(struct wire_pair *pair, const struct sluice_wire_meta *meta, _
 
 void wire_pair_put(struct wire_pair *pair)
 {
-	/* the skeleton owns its descriptors */
-	if (pair->skel) {
-		wire_bpf__destroy(pair->skel);
-	} else {
-		if (pair->fd[0] >= 0)
-			close(pair->fd[0]);
-		if (pair->fd[1] >= 0)
-			close(pair->fd[1]);
-	}
+	int out;
+
+	for (out = 0; !pair->skel && out < 2; out++)
+		if (pair->fd[out] >= 0)
+			close(pair->fd[out]);
+	wire_bpf__destroy(pair->skel); /* closes the descriptors of a pair that was loaded */
 	*pair = (struct wire_pair){ .fd = { -1, -1 } };
 }

@@ -48,9 +48,9 @@ static void fill_count(const struct sluice_wire_flow *flow, __u64 age_ns, void *
 	struct wire_state *state = arg;
 
 	if (age_ns <= state->meta.age_ns)
-		state->fill.live++;
+		state->usage.live++;
 	else
-		state->fill.expired++;
+		state->usage.expired++;
 }
 
 int wire_meta(const char *bpffs, struct sluice_wire_meta *meta, struct err *err)
@@ -60,30 +60,19 @@ int wire_meta(const char *bpffs, struct sluice_wire_meta *meta, struct err *err)
 	return result ? state_dir_not_loaded(&wire_state_dir, bpffs, result, err) : 0;
 }
 
-static int ifaces_read(const char *bpffs, struct wire_iface **ifaces, int *count, struct err *err)
-{
-	int fd = wire_iface_table_open(bpffs, err);
-	int i, result;
-
-	if (fd < 0)
-		return fd;
-	result = wire_iface_table_read(fd, ifaces, count);
-	close(fd);
-	for (i = 0; i < *count; i++)
-		wire_iface_inspect(bpffs, &(*ifaces)[i]);
-	return result ? err_set(err, EXIT_ERROR, -result, "interfaces: %s", strerror(-result)) : 0;
-}
-
 int wire_ifaces(const char *bpffs, struct wire_iface **ifaces, int *count, struct err *err)
 {
 	struct sluice_wire_meta meta;
-	int result = wire_meta(bpffs, &meta, err);
+	int i, result = wire_meta(bpffs, &meta, err);
 
 	*ifaces = NULL;
 	*count = 0;
 	if (result)
 		return result;
-	return ifaces_read(bpffs, ifaces, count, err);
+	result = wire_iface_table_read(bpffs, ifaces, count, err);
+	for (i = 0; i < *count; i++)
+		wire_iface_inspect(bpffs, &(*ifaces)[i]);
+	return result;
 }
 
 int wire_read(const char *bpffs, struct wire_state *state, struct err *err)
@@ -95,14 +84,14 @@ int wire_read(const char *bpffs, struct wire_state *state, struct err *err)
 	if (result)
 		return result;
 	state->elsewhere = state->meta.netns != netdev_netns();
-	state->fill.size = state->meta.sets * SLUICE_FLOW_WAYS;
+	state->usage.size = state->meta.sets * SLUICE_FLOW_WAYS;
 	result = state_dir_counters(&wire_state_dir, bpffs, "sluice_w_counts",
 				    state->counters.value, SLUICE_WIRE_COUNTERS_MAX, err);
 	if (!result)
 		result = wire_flows(bpffs, fill_count, state, err);
 	wire_except_read(bpffs, &state->except);
 	if (!result)
-		result = ifaces_read(bpffs, &state->ifaces, &state->count, err);
+		result = wire_ifaces(bpffs, &state->ifaces, &state->count, err);
 	if (result)
 		wire_state_free(state);
 	return result;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * A route may name its source; that of another is asked from the kernel, by RTM_GETROUTE for an
- * address that the route leads to: its gateway, else one of its prefix.  Working it out from
+ * address that the route leads to: its gateway, else one of its prefix. Working it out from
  * addresses and scopes would be the kernel's own algorithm over again.
  *
  * Rules beside those that every host has (by mark, by interface) are not followed.
@@ -232,7 +232,7 @@ static void source_ask(struct nl *nl, struct routes_entry *entry)
 	msg->rtm_dst_len = (unsigned char)(addr_size(entry->family) * 8);
 	mnl_attr_put(nlh, RTA_DST, addr_size(entry->family),
 		     &entry->ask.byte[16 - addr_size(entry->family)]);
-	nl_ask(nl, nlh, source_take, entry);
+	nl_query(nl, nlh, source_take, entry);
 }
 
 static bool must_ask(const struct routes_entry *entry)

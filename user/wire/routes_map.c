@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * Each write of the map has a number, which every entry bears: those with another one are swept
- * afterwards.  The entry that all of IPv4 falls back on bears the number first, so that a writer
+ * afterwards. The entry that all of IPv4 falls back on bears the number first, so that a writer
  * that died half way does not share its own with the next one.
  */
 #include "wire/routes_map.h"
@@ -77,7 +77,7 @@ static int key_compare(const struct sluice_route_key *a, const struct sluice_rou
 }
 
 /*
- * Wider prefixes come before those in them.  Of several routes to one prefix, what is to be left
+ * Wider prefixes come before those in them. Of several routes to one prefix, what is to be left
  * alone goes first, then what is local, then what has a source, then the order of the kernel.
  */
 static int entry_compare(const void *left, const void *right)

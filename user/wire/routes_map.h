@@ -12,9 +12,9 @@ struct routes_except {
 };
 
 /*
- * Without a gap for what stays.  What the map has no room for is left out, and counted: the longest
+ * Without a gap for what stays. What the map has no room for is left out, and counted: the longest
  * prefixes of other networks, whose answers then follow the wider ones; never this host's own
- * addresses, as long as there is room for those.  To be called by one writer at a time.
+ * addresses, as long as there is room for those. To be called by one writer at a time.
  */
 int routes_map_write(int map_fd, const struct routes *routes, const struct routes_except *except,
 		     size_t *left_out, struct err *err);

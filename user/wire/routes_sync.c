@@ -22,7 +22,7 @@ int wire_routes_read(const char *bpffs, struct wire_routes *routes, struct err *
 	return routes_read(&routes->routes, err);
 }
 
-int wire_routes_write(struct wire_routes *routes, int map_fd, const struct wire_except *except,
+int wire_routes_write(struct wire_routes *routes, int map_fd, const struct wire_addrs *except,
 		      size_t *left_out, struct err *err)
 {
 	const struct routes_except list = { except->addr, (size_t)except->count };

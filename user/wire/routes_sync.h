@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The plane's map of routes.  Reading the routes takes long where there are tens of thousands, and
+ * The plane's map of routes. Reading the routes takes long where there are tens of thousands, and
  * so is done before the lock of the pins is taken; if somebody else has written the map by then, it
  * is done once more under the lock, so that what is old never takes the place of what is new.
  */
@@ -18,7 +18,7 @@ struct wire_routes {
 /* In the calling thread's namespace, without the lock; the caller frees. */
 int wire_routes_read(const char *bpffs, struct wire_routes *routes, struct err *err);
 /* Under the lock; *left_out is the number of routes for which the map has no room. */
-int wire_routes_write(struct wire_routes *routes, int map_fd, const struct wire_except *except,
+int wire_routes_write(struct wire_routes *routes, int map_fd, const struct wire_addrs *except,
 		      size_t *left_out, struct err *err);
 void wire_routes_free(struct wire_routes *routes);
 

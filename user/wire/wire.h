@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The wire plane: load, change, look at and unload it.  Its state is what is pinned under DIR/wire,
+ * The wire plane: load, change, look at and unload it. Its state is what is pinned under DIR/wire,
  * and where the kernel has no tcx, filters that DIR/wire/sluice_w_ifaces lists.
  *
  * All of it acts in the network namespace that the calling thread is in, and one DIR serves one
@@ -38,9 +38,9 @@ int wire_unload(const char *bpffs, struct err *err);
 int wire_unload_own(const char *bpffs, struct err *err);
 
 /*
- * For the daemon: an interface that comes and one that goes.  `roles` has SLUICE_WIRE_HOST or
+ * For the daemon: an interface that comes and one that goes. `roles` has SLUICE_WIRE_HOST or
  * SLUICE_WIRE_GATEWAY or both (the rest is found out), `master` is the bridge that is followed or
- * 0. Attaching to one that is attached already brings it up to date.  Where the programs for such
+ * 0. Attaching to one that is attached already brings it up to date. Where the programs for such
  * an interface are loaded already, this takes some system calls and no verifier.
  */
 int wire_attach_iface(const char *bpffs, const char *name, __u32 roles, __u32 master,
@@ -56,18 +56,18 @@ int wire_refresh_routes(const char *bpffs, size_t *left_out, struct err *err);
 struct wire_state {
 	struct sluice_wire_meta meta;
 	struct sluice_wire_counters counters; /* summed over CPUs */
-	struct flow_table_usage fill;
+	struct flow_table_usage usage;
 	bool elsewhere; /* loaded in another network namespace than this one */
 	struct wire_iface *ifaces;
 	int count;
-	struct wire_except except;
+	struct wire_addrs except;
 };
 
 /* -ENOENT with *err set if it is not loaded; other ABI versions are refused, never misread. */
 int wire_read(const char *bpffs, struct wire_state *state, struct err *err);
 void wire_state_free(struct wire_state *state);
 
-/* Is the interface no longer attached to?  From another namespace, filters can't be seen. */
+/* Is the interface no longer attached to? From another namespace, filters can't be seen. */
 bool wire_is_gone(const struct wire_state *state, const struct wire_iface *iface);
 
 /* What was loaded alone. */
@@ -82,7 +82,7 @@ int wire_flows(const char *bpffs, wire_flow_fn fn, void *arg, struct err *err);
 
 /*
  * Removes the tc filters of ours from every interface of this namespace, whatever version made
- * them; for cleanup.  Their count, or -errno.
+ * them; for cleanup. Their count, or -errno.
  */
 int wire_remove_filters(const char *bpffs, struct err *err);
 

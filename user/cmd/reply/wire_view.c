@@ -28,7 +28,7 @@ static const char *header_text(__u32 roles)
 	return roles & SLUICE_WIRE_PORT ? "bridge port" : "ethernet";
 }
 
-/* Of any interface, fit for a terminal. */
+/* Returns the name of an interface, safe for a terminal. */
 static const char *name_text(const struct wire_iface *iface, char text[IF_NAMESIZE])
 {
 	return text_plain_copy(text, IF_NAMESIZE, iface->entry.name);
@@ -43,40 +43,31 @@ static json_t *iface_json(const struct wire_iface *iface)
 			 iface->entry.master);
 }
 
-static void result_json(const struct wire_options *options, const struct wire_result *result,
-			const char *outcome, const struct output *output)
-{
-	json_t *document = output_document(), *ifaces = json_array();
-	char ports[4096];
-	int i;
-
-	ports_format(&options->ports, ports, sizeof(ports));
-	for (i = 0; i < result->count; i++)
-		json_array_append_new(ifaces, iface_json(&result->ifaces[i]));
-	json_object_set_new(document, "outcome", json_string(outcome));
-	json_object_set_new(document, "mode", json_string("wire"));
-	json_object_set_new(document, "ports", json_string(ports));
-	json_object_set_new(document, "attached_by",
-			    json_string(wire_attach_mode_name(result->attach_mode)));
-	json_object_set_new(document, "verified_insns", json_integer(result->verified_insns));
-	json_object_set_new(document, "routes_left_out",
-			    json_integer((json_int_t)result->routes_left_out));
-	json_object_set_new(document, "interfaces", ifaces);
-	output_json(output, document);
-}
-
 void wire_view_result(const struct wire_options *options, const struct wire_result *result,
 		      const char *outcome, const struct output *output)
 {
-	char ports[512], name[IF_NAMESIZE];
+	static char ports[PORTS_TEXT_MAX];
+	char name[IF_NAMESIZE];
+	json_t *document, *ifaces;
 	struct table *table;
 	int i;
 
+	ports_format(&options->ports, ports, sizeof(ports));
 	if (output->json) {
-		result_json(options, result, outcome, output);
+		document = output_document();
+		ifaces = json_array();
+		for (i = 0; i < result->count; i++)
+			json_array_append_new(ifaces, iface_json(&result->ifaces[i]));
+		json_object_update_new(
+			document,
+			json_pack("{s:s, s:s, s:s, s:s, s:i, s:I, s:o}", "outcome", outcome, "mode",
+				  "wire", "ports", ports, "attached_by",
+				  wire_attach_mode_name(result->attach_mode), "verified_insns",
+				  result->verified_insns, "routes_left_out",
+				  (json_int_t)result->routes_left_out, "interfaces", ifaces));
+		output_json(output, document);
 		return;
 	}
-	ports_format(&options->ports, ports, sizeof(ports));
 	fprintf(output->file, "reply: %s: mode wire, ports %s, %d interface%s\n", outcome, ports,
 		result->count, result->count == 1 ? "" : "s");
 	reply_view_table_change(result->sets_before, options->table, output);
@@ -89,31 +80,7 @@ void wire_view_result(const struct wire_options *options, const struct wire_resu
 	table_print(table, output, 2);
 }
 
-/* --- what is loaded */
-
-static json_t *except_json(const struct wire_except *except)
-{
-	json_t *list = json_array();
-	char text[ADDR_TEXT_MAX];
-	int i;
-
-	for (i = 0; i < except->count; i++)
-		json_array_append_new(list, json_string(addr_format(&except->addr[i], text)));
-	return list;
-}
-
-static void except_text(const struct wire_except *except, const struct output *output)
-{
-	char text[ADDR_TEXT_MAX];
-	int i;
-
-	if (!except->count)
-		return;
-	fprintf(output->file, "  leaves alone");
-	for (i = 0; i < except->count; i++)
-		fprintf(output->file, "%s%s", i ? ", " : "  ", addr_format(&except->addr[i], text));
-	fprintf(output->file, "\n");
-}
+/* --- the loaded object */
 
 static void ports_text(const struct sluice_wire_meta *meta, char *text, size_t size)
 {
@@ -124,47 +91,57 @@ static void ports_text(const struct sluice_wire_meta *meta, char *text, size_t s
 	ports_format(&ports, text, size);
 }
 
-static json_t *ifaces_json(const struct wire_state *state)
+json_t *wire_view_json(const struct wire_state *state)
 {
-	json_t *ifaces = json_array();
+	const struct sluice_wire_meta *meta = &state->meta;
+	json_t *ifaces = json_array(), *except = json_array();
+	static char ports[PORTS_TEXT_MAX];
+	char addr[ADDR_TEXT_MAX];
 	int i;
 
+	for (i = 0; i < state->except.count; i++)
+		json_array_append_new(except,
+				      json_string(addr_format(&state->except.addr[i], addr)));
 	for (i = 0; i < state->count; i++) {
 		const struct wire_iface *iface = &state->ifaces[i];
 		json_t *object = iface_json(iface);
 
-		json_object_set_new(object, "ingress_program_id", json_integer(iface->prog_id[0]));
-		json_object_set_new(object, "egress_program_id", json_integer(iface->prog_id[1]));
-		json_object_set_new(object, "gone", json_boolean(wire_is_gone(state, iface)));
+		json_object_update_new(object, json_pack("{s:i, s:i, s:b}", "ingress_program_id",
+							 iface->prog_id[0], "egress_program_id",
+							 iface->prog_id[1], "gone",
+							 wire_is_gone(state, iface)));
 		json_array_append_new(ifaces, object);
 	}
-	return ifaces;
+	ports_text(meta, ports, sizeof(ports));
+	return json_pack("{s:s, s:s, s:b, s:I, s:b, s:f, s:I, s:{s:i, s:i, s:i}, s:o, s:o, s:o}",
+			 "mode", "wire", "ports", ports, "complete", meta->state == SLUICE_LOADED,
+			 "netns", (json_int_t)meta->netns, "other_netns", state->elsewhere,
+			 "loaded_for_s",
+			 (double)(clock_now_ns(CLOCK_REALTIME) - meta->loaded_ns) / 1e9, "age_s",
+			 (json_int_t)(meta->age_ns / 1000000000ULL), "flows", "live",
+			 state->usage.live, "expired", state->usage.expired, "size",
+			 state->usage.size, "except", except, "interfaces", ifaces, "counters",
+			 counters_json(counters, state->counters.value, SLUICE_WIRE_COUNTERS_MAX));
 }
 
-json_t *wire_view_json(const struct wire_state *state)
+void wire_view_text(const struct wire_state *state, const struct output *output)
 {
 	const struct sluice_wire_meta *meta = &state->meta;
-	char ports[4096];
-
-	ports_text(meta, ports, sizeof(ports));
-	return json_pack(
-		"{s:s, s:s, s:b, s:I, s:b, s:f, s:I, s:{s:i, s:i, s:i}, s:o, s:o, s:o}", "mode",
-		"wire", "ports", ports, "complete", meta->state == SLUICE_LOADED, "netns",
-		(json_int_t)meta->netns, "other_netns", state->elsewhere, "loaded_for_s",
-		(double)(clock_now_ns(CLOCK_REALTIME) - meta->loaded_ns) / 1e9, "age_s",
-		(json_int_t)(meta->age_ns / 1000000000ULL), "flows", "live", state->fill.live,
-		"expired", state->fill.expired, "size", state->fill.size, "except",
-		except_json(&state->except), "interfaces", ifaces_json(state), "counters",
-		counters_json(counters, state->counters.value, SLUICE_WIRE_COUNTERS_MAX));
-}
-
-static void ifaces_text(const struct wire_state *state, const struct output *output)
-{
 	struct table *table =
 		table_new("interface|role|kind|attached by|>ingress prog|>egress prog");
-	char name[IF_NAMESIZE];
+	char ports[256], age[24], addr[ADDR_TEXT_MAX], name[IF_NAMESIZE];
 	int i;
 
+	ports_text(meta, ports, sizeof(ports));
+	fprintf(output->file, "reply: mode wire, ports %s, loaded %s ago%s\n", ports,
+		age_format(clock_now_ns(CLOCK_REALTIME) - meta->loaded_ns, age),
+		state->elsewhere ? ", in another network namespace" : "");
+	reply_view_table(&state->usage, meta->age_ns, meta->state == SLUICE_LOADED, output);
+	for (i = 0; i < state->except.count; i++)
+		fprintf(output->file, "%s%s", i ? ", " : "  except  ",
+			addr_format(&state->except.addr[i], addr));
+	if (state->except.count)
+		fputc('\n', output->file);
 	for (i = 0; i < state->count; i++) {
 		const struct wire_iface *iface = &state->ifaces[i];
 
@@ -175,31 +152,10 @@ static void ifaces_text(const struct wire_state *state, const struct output *out
 			  iface->prog_id[1]);
 	}
 	table_print(table, output, 2);
-}
-
-void wire_view_text(const struct wire_state *state, const struct output *output)
-{
-	const struct sluice_wire_meta *meta = &state->meta;
-	char ports[256], age[24];
-
-	ports_text(meta, ports, sizeof(ports));
-	fprintf(output->file, "reply: mode wire, ports %s, loaded %s ago%s\n", ports,
-		age_format(clock_now_ns(CLOCK_REALTIME) - meta->loaded_ns, age),
-		state->elsewhere ? ", in another network namespace" : "");
-	fprintf(output->file,
-		"  flows  %u live, %u expired, of %u; used for %llus after a datagram\n",
-		state->fill.live, state->fill.expired, state->fill.size,
-		meta->age_ns / 1000000000ULL);
-	if (meta->state != SLUICE_LOADED)
-		fprintf(output->file,
-			"  %sa load was interrupted: run it again, or 'sluice cleanup'%s\n",
-			output_tone(output, OUTPUT_BAD), output_plain(output));
-	except_text(&state->except, output);
-	ifaces_text(state, output);
 	counters_text(counters, state->counters.value, SLUICE_WIRE_COUNTERS_MAX, output);
 }
 
-/* --- the order among the programs of others */
+/* --- the order of all programs on a hook */
 
 static char *hook_text(const struct wire_iface *iface, bool out, char text[32])
 {
