@@ -180,7 +180,7 @@ static const char *wire_problem(const struct config *config)
 	if (!gateway && !find_entry(conf, "wire", "iface") && !find_entry(conf, "wire", "follow"))
 		return "[wire] needs an iface, a follow or a gateway";
 	if (gateway && !servers)
-		return "[wire] gateway needs two or more addresses of the server; give them with"
+		return "[wire] gateway needs the addresses of the server; give two or more with"
 		       " 'server'";
 	if (gateway && config->wire.servers.count == 1)
 		return "[wire] server: one address is not enough; give every address that the"

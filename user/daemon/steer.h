@@ -35,7 +35,7 @@ struct steer_section {
 	__u64 bound_ns;	     /* the first bind since the last sweep; 0: none */
 	__u64 lost;	     /* lost events that have been logged */
 	__u64 lost_log_us;   /* when the next line about lost events may be logged */
-	unsigned int groups; /* that are steered */
+	unsigned int groups; /* steered groups */
 	bool active;
 	char failure[768]; /* of the sweep, as logged; empty: none */
 };

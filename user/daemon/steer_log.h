@@ -19,7 +19,7 @@ struct steer_log {
 		bool seen;  /* by this sweep */
 	} failure[STEER_LOG_FAILURES_MAX];
 	int failures;
-	unsigned int groups; /* that are steered, after the last complete sweep */
+	unsigned int groups; /* steered groups after the last complete sweep */
 	unsigned int groups_found;
 	__u64 bound_ns;
 };
