@@ -6,8 +6,7 @@
  *
  *	packet_parse_eth -> packet_parse_ip -> packet_parse_udp
  *	                                    -> packet_parse_icmp_error
- *						-> packet_parse_ip (PACKET_QUOTED)
- *	                                                               -> packet_parse_udp
+ *	packet_parse_icmp_error -> packet_parse_ip (PACKET_QUOTED) -> packet_parse_udp
  *
  * THE RETURN CONTRACT, the same for each packet_parse_*: PACKET_OK means that the header at
  * cursor->off was complete and consistent, *out is set, and the cursor is after that header. Any
