@@ -111,7 +111,7 @@ static int parse_dump(const struct nlmsghdr *nlh, void *into)
 		}
 	}
 	add_filter(dump, &filter, prog_id);
-	/* Filters of one priority share kind and protocol; the handle tells them apart. */
+	/* Filters of one priority share kind and protocol; the handle distinguishes them. */
 	if (filter.priority == dump->priority &&
 	    (filter.handle == HANDLE || !is_bpf || TC_H_MIN(msg->tcm_info) != htons(ETH_P_ALL))) {
 		dump->blocker = filter;

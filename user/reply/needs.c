@@ -38,7 +38,7 @@ static const struct need rows[] = {
 	NEED_CGROUP_HOOK("cgroup/connect4", SOCK_ADDR, INET4_CONNECT, "4.17",
 			 "detects servers that connect to clients, for audit", AUDIT_FALLBACK),
 	{ .name = "bpf_link for cgroups",
-	  .why = "keeps programs attached, allows to replace them",
+	  .why = "keeps programs attached and replaceable",
 	  .has = feature_cgroup_link,
 	  .takes = NEED_NET,
 	  .since = "5.7",
