@@ -1,26 +1,33 @@
 // SPDX-License-Identifier: (GPL-2.0-or-later OR BSD-2-Clause)
 /*
- * reply, wire mode: requests are sent on to the address that the server answers from, and answers
- * get back the address that the client had requested, both before conntrack.
+ * reply, wire mode: redirects requests to the address that the server answers from, and restores
+ * the requested address as the source of answers, both before conntrack.
  *
  *	               as a host                            as a gateway
  *	client ── iface [server on this host]      client ── this host ── iface [server elsewhere]
  *	ingress: target A -> S                     egress:  target B1 -> B2, once B2 has answered
  *	egress:  source S -> A                     ingress: source B2 -> B1
+ *
  * As a host, S is the source that the kernel would choose: by its own route lookup (kernel 6.7,
- *with forwarding on), else by sluice_w_routes from user space. The target is rewritten too, and not
- *just the source of answers: a server that connects its socket back to the client no longer
- *receives at A, and conntrack must see one pair of addresses. A gateway learns the server address
- *from its first answer. A decision about a flow holds for a quarter of a second; meanwhile a
- *datagram costs a parse and a lookup in the flow table. Rejected: a decision for each datagram (two
- *route and two socket lookups), and one for the life of the flow (routes, addresses and sockets
- *change). One program each for ingress and egress is loaded for each kind of interface, with `role`
- *as a constant, so that unused code is dropped. ICMP errors about a rewritten datagram quote it,
- *and are translated in reverse. Explicit choices are respected: if this host sends first from an
- *address of its own choice, the answers reach that address; if a client switches to another address
- *of the server behind a gateway, its requests reach the new address. In doubt a program passes the
- *packet unchanged. The stack is full: 512 bytes for the deepest chain of calls, with each frame
- *rounded up to 32 on kernel 5.10.
+ * with forwarding on), else by sluice_w_routes from user space. The target is rewritten too, and
+ * not just the source of answers: a server that connects its socket back to the client no longer
+ * receives at A, and conntrack must see one pair of addresses. A gateway learns the server address
+ * from its first answer.
+ *
+ * A decision about a flow holds for a quarter of a second; meanwhile a datagram costs a parse and a
+ * lookup in the flow table. Rejected: a decision for each datagram (two route and two socket
+ * lookups), and one for the life of the flow (routes, addresses and sockets change).
+ *
+ * One program each for ingress and egress is loaded for each kind of interface, with `role` as a
+ * constant, so that the verifier drops unused code. ICMP errors about a rewritten datagram quote
+ * it, and are translated in reverse.
+ *
+ * Explicit choices are respected: if this host sends first from an address of its own choice, the
+ * answers reach that address; if a client switches to another address of the server behind a
+ * gateway, its requests reach the new address.
+ *
+ * In doubt a program passes the packet unchanged. The stack is full: 512 bytes for the deepest
+ * chain of calls, with each frame rounded up to 32 on kernel 5.10.
  */
 #include "common/kernel.h"
 #include "common/settings.h"
@@ -147,8 +154,8 @@ static __always_inline bool addr_is_server(const struct sluice_addr *addr)
 }
 
 /*
- * Is a request to go on to where its server answers from? While there is no answer, it goes there
- * and to the address requested, turn and turn about: that one may be the only one that is left.
+ * Returns true if a request is redirected to the server address. While there is no reply, requests
+ * alternate between the server address and the requested one, which may be the only one left.
  */
 static __always_inline bool redirects(const struct wire_view *view, __u32 now)
 {

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: (GPL-2.0-or-later OR BSD-2-Clause) */
 /*
- * Wire mode: its flow table, its fragments, its counters, and what its programs and the loader tell
- * each other through maps.
+ * Wire mode: the flow table, the fragment table, the counters, and the other maps that the programs
+ * and the loader share.
  *
- * Four addresses are in play. The client asks an address; the server answers from another one,
- * here called the server's; on the client's side the wire shows the address requested, on the
- * server's side the server's. Both tables are sets of slots, for the reasons that flow.h gives.
+ * A client sends to the requested address; the server answers from another one, called the server
+ * address here. Packets carry the requested address toward the client, and the server address
+ * toward the server. Both tables are sets of slots; flow.h gives the reasons.
  */
 #ifndef SLUICE_WIRE_H
 #define SLUICE_WIRE_H
@@ -56,8 +56,9 @@ _Static_assert(sizeof(struct sluice_wire_flow) == 64, "struct sluice_wire_flow")
 
 /* State of a flow, kept in the high bits of `scope`, but not part of the key. */
 enum sluice_wire_flag {
-	/* The client has turned to another address before `server`, which it had requested, has
-	 * answered: so that the next datagram from there is that answer, and right as it is.
+	/*
+	 * The client switched to another address before `server`, its previous destination, has
+	 * replied: the next datagram from `server` is that pending reply, and right as it is.
 	 */
 	SLUICE_WIRE_OWED = 1 << 27,
 	/* This host sent first, from an address of its own choice, which answers must go to. */

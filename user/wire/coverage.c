@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * A flow of the client in the table is proof: its datagrams have been seen. Without one, it counts
- * by which interface the server has heard the client. Of a bridge that is the bridge itself, so
- * that it takes all ports of it, as --follow has them: one port alone may be another client's.
+ * A flow of the client in the table proves coverage: its datagrams have been seen. Without a flow,
+ * the interface counts that the server received the requests on. For a port that is the bridge, so
+ * only --follow, which covers all ports, proves anything: a single port may serve other clients.
  */
 #include "wire/coverage.h"
 

@@ -1,35 +1,36 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Whether mode wire sees to the answers that a server of this host gives a client. */
+/* Finds out whether mode wire handles the answers of a local server to a client. */
 #ifndef SLUICE_WIRE_COVERAGE_H
 #define SLUICE_WIRE_COVERAGE_H
 
 #include "wire/wire.h"
 
-/* A client, as its server has heard it. */
+/* A client, as its server sees it. */
 struct wire_client {
 	struct sluice_addr addr;
-	struct sluice_addr requested; /* of the addresses of this host */
+	struct sluice_addr requested; /* an address of this host */
 	__be16 port_be;
 	__u16 server_port;
 	__u32 netns;   /* of the server */
-	__u32 ifindex; /* by which the client was heard; 0: not known */
+	__u32 ifindex; /* that the requests came in by; 0: not known */
 };
 
 enum wire_covers {
-	WIRE_COVERS_NOT, /* as far as can be told */
-	/* The client is behind an interface that it is attached to, or was seen at one. */
+	WIRE_COVERS_NOT, /* or not known */
+	/* The client is behind an attached interface, or was seen there. */
 	WIRE_COVERS_CLIENT,
-	WIRE_COVERS_BY_REWRITING, /* the same, and its flow needs a change, and gets it */
+	WIRE_COVERS_BY_REWRITING, /* and its flow is being rewritten */
 };
 
 struct wire_cover {
 	struct wire_state state;
-	int flows_fd; /* negative: no flows are known */
+	int flows_fd; /* negative: without flows */
 };
 
-/* 0, or -errno with *err set, also if it is not loaded. */
+/* Returns 0, or -errno with *err set: -ENOENT if wire mode is not loaded. */
 int wire_cover_open(const char *bpffs, struct wire_cover *cover, struct err *err);
 void wire_cover_close(struct wire_cover *cover);
+/* Classifies the best coverage over all interfaces. */
 enum wire_covers wire_cover_of(const struct wire_cover *cover, const struct wire_client *client);
 
 #endif

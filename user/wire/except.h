@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The addresses that wire mode leaves alone, since something else turns what comes to them to where
- * it belongs. The programs find them in the map of routes; they stand in a pinned map of their own
- * so that whoever writes the routes anew knows them, be it a command or the daemon.
+ * The addresses that wire mode leaves alone, since DNAT or IPVS handles them. The programs find
+ * them in the map of routes; a pinned map of their own keeps them for the next command or daemon
+ * that rewrites the routes.
  */
 #ifndef SLUICE_WIRE_EXCEPT_H
 #define SLUICE_WIRE_EXCEPT_H
@@ -10,7 +10,7 @@
 #include "base/err.h"
 #include "wire/options.h"
 
-/* Those in force; none where nothing says otherwise. */
+/* Reads the loaded list; empty without a pin. */
 void wire_except_read(const char *bpffs, struct wire_addrs *except);
 /* Whatever their order. */
 bool wire_except_same(const struct wire_addrs *a, const struct wire_addrs *b);

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Changes to wire mode while it is loaded, for the daemon: interfaces that come and go, and routes.
- * What is loaded is read from its pins each time, under their lock, so that the daemon and the
- * commands may change it in turn.
+ * Changes loaded wire mode, for the daemon: adds and removes interfaces, and refreshes routes. Each
+ * function reads the state from the pins, under their lock, so that the daemon and commands may
+ * alternate.
  */
 #include "wire/wire.h"
 

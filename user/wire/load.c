@@ -39,7 +39,7 @@ struct load {
 	struct object object;
 	struct wire_plan plan;
 	struct wire_pair pairs[SLUICE_WIRE_ROLES];
-	struct wire_bpf *first; /* the skeleton that has the maps */
+	struct wire_bpf *first; /* the skeleton that owns the maps */
 	struct wire_iface *old; /* attached before */
 	int old_count;
 	int done; /* interfaces of the plan for which wire_iface_attach() was called */

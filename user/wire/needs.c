@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* What mode wire needs of the kernel. */
+/* The kernel features that mode wire uses. */
 #include "wire/needs.h"
 
 static enum feature conntrack_kfunc(const struct need *need, struct probe *probe)
@@ -17,13 +17,13 @@ static const struct need rows[] = {
 	  .since = "6.6",
 	  .fallback = "clsact" },
 	{ .name = "BPF_FIB_LOOKUP_SRC",
-	  .why = "tells the source of a route",
+	  .why = "returns the source address of a route",
 	  .has = feature_fib_source,
 	  .takes = NEED_NET,
 	  .since = "6.7",
 	  .fallback = "addresses from netlink" },
 	{ .name = "bpf_skb_ct_lookup",
-	  .why = "looks into conntrack (kfunc)",
+	  .why = "reads conntrack entries (kfunc)",
 	  .probe = conntrack_kfunc,
 	  .takes = NEED_BTF,
 	  .since = "5.18",

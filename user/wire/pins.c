@@ -19,6 +19,6 @@ int wire_refuse_netns(const char *bpffs, struct err *err)
 				"%s/" WIRE_OBJECT
 				": wire mode is loaded in another network namespace",
 				bpffs),
-			"enter that one with --netns, or give this one pins of its own with"
+			"enter that namespace with --netns, or use another pin directory with"
 			" --bpffs");
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The wire plane's folder of pins, which all that works on it shares. */
+/* The state directory of object wire. */
 #ifndef SLUICE_WIRE_PINS_H
 #define SLUICE_WIRE_PINS_H
 
@@ -10,7 +10,7 @@
 
 extern const struct state_dir wire_state_dir;
 
-/* Says that what is loaded there belongs to another network namespace; -EBUSY. */
+/* Sets the error for an object of another network namespace; returns -EBUSY. */
 int wire_refuse_netns(const char *bpffs, struct err *err);
 
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The wire programs: a pair for ingress and egress, loaded once for each kind of interface with
- * what it is for as a constant, so that what a kind has no use for costs nothing.
+ * The wire programs: a pair for ingress and egress, loaded once for each kind of interface. The
+ * roles are constants of the programs, so that code for other roles costs nothing.
  */
 #ifndef SLUICE_WIRE_PROGRAMS_H
 #define SLUICE_WIRE_PROGRAMS_H
@@ -20,17 +20,17 @@ struct wire_pair {
 	int fd[2]; /* ingress, egress */
 };
 
-/* Loads a pair on the maps of the object (kernel/object.h), and so verifies it. */
+/* Loads and verifies a pair on the maps of the object (kernel/object.h). */
 int wire_pair_load(struct wire_pair *pair, struct object *object,
 		   const struct sluice_wire_meta *meta, __u32 roles, struct err *err);
-/* Pins both programs, in place of those of before. */
+/* Pins both programs, replacing older pins. */
 int wire_pair_pin(const struct wire_pair *pair, const struct object *object, struct err *err);
 /* Removes the pins of a pair. */
 void wire_pair_unpin(__u32 roles, const char *bpffs);
-/* The pinned pair; where there is none, one is loaded and pinned. */
+/* Opens the pinned pair, or loads and pins one. */
 int wire_pair_get(struct wire_pair *pair, const struct sluice_wire_meta *meta, __u32 roles,
 		  const char *bpffs, struct err *err);
-/* Lets go of it; what is attached or pinned stays. Also for an empty one (descriptors of -1). */
+/* Releases the pair, which may be empty (descriptors of -1); attached and pinned programs stay. */
 void wire_pair_put(struct wire_pair *pair);
 
 #endif

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* What the wire plane's pins say, for those who look at it. */
+/* Reads the state of wire mode from its pins. */
 #include "wire/wire.h"
 
 #include "kernel/netdev.h"

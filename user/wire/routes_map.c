@@ -14,7 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* What is to be written, of one key each. */
+/* The entries to write, one for each key. */
 struct plan {
 	struct routes_entry *entry;
 	size_t count;
@@ -113,7 +113,7 @@ static bool says_the_same(const struct routes_entry *a, const struct routes_entr
 }
 
 /*
- * One for each key, and none that says what the next wider one says: of the tens of thousands of
+ * One for each key, and none that equals the next wider one: of the tens of thousands of
  * routes of a border router a few remain.
  */
 static void plan_prune(struct plan *plan)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The plane's map of routes. Reading the routes takes long where there are tens of thousands, and
- * so is done before the lock of the pins is taken; if somebody else has written the map by then, it
- * is done once more under the lock, so that what is old never takes the place of what is new.
+ * The map of routes. Reading tens of thousands of routes takes long, so it is done without the pin
+ * lock; if another process has written the map meanwhile, the routes are read again under the lock,
+ * so that old routes never replace newer ones.
  */
 #ifndef SLUICE_WIRE_ROUTES_SYNC_H
 #define SLUICE_WIRE_ROUTES_SYNC_H

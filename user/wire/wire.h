@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The wire plane: load, change, look at and unload it. Its state is what is pinned under DIR/wire,
- * and where the kernel has no tcx, filters that DIR/wire/sluice_w_ifaces lists.
+ * Loads, changes, reads and unloads wire mode. The state is the pins in DIR/wire, and, without tcx,
+ * the filters on the interfaces that DIR/wire/sluice_w_ifaces lists.
  *
- * All of it acts in the network namespace that the calling thread is in, and one DIR serves one
- * namespace: wire_load() and the functions that change interfaces refuse another.
+ * The functions act in the network namespace of the calling thread. One DIR serves one namespace:
+ * wire_load() and the functions that change interfaces refuse another.
  */
 #ifndef SLUICE_WIRE_WIRE_H
 #define SLUICE_WIRE_WIRE_H
@@ -22,34 +22,33 @@
 struct wire_result {
 	enum load_outcome outcome;
 	enum sluice_wire_attach_mode attach_mode;
-	bool as_before;		   /* nothing of what was loaded differs */
-	__u32 sets_before;	   /* of the table that was loaded; 0: none */
-	struct wire_iface *ifaces; /* the caller frees */
+	bool as_before;		   /* the load changed nothing */
+	__u32 sets_before;	   /* of the table before; 0: none */
+	struct wire_iface *ifaces; /* the caller frees the list */
 	int count;
 	__u32 verified_insns;	/* of the largest program */
-	size_t routes_left_out; /* there was no room for them: answers follow wider ones */
+	size_t routes_left_out; /* no room in the map: their answers use wider routes */
 };
 
-/* All or nothing: on failure the kernel is as it was, and *err says why. */
+/* Loads wire mode. On failure nothing has changed, and *err gives the reason. */
 int wire_load(const struct wire_options *options, struct wire_result *result, struct err *err);
-/* Detaches and removes. The pins removed, 0 if there were none, or -errno. */
+/* Unloads wire mode. Returns the number of removed pins, 0 if none, or -errno. */
 int wire_unload(const char *bpffs, struct err *err);
-/* The same if the daemon was the last to load it; 0 if it was somebody else. */
+/* Unloads it only if the daemon was the last to load it; else returns 0. */
 int wire_unload_own(const char *bpffs, struct err *err);
 
 /*
- * For the daemon: an interface that comes and one that goes. `roles` has SLUICE_WIRE_HOST or
- * SLUICE_WIRE_GATEWAY or both (the rest is found out), `master` is the bridge that is followed or
- * 0. Attaching to one that is attached already brings it up to date. Where the programs for such
- * an interface are loaded already, this takes some system calls and no verifier.
+ * Attaches to an interface, or updates an attached one; for the daemon. @roles has
+ * SLUICE_WIRE_HOST, SLUICE_WIRE_GATEWAY or both; the other roles are detected. @master is the
+ * followed bridge or 0. If programs for these roles are pinned, nothing is verified again.
  */
 int wire_attach_iface(const char *bpffs, const char *name, __u32 roles, __u32 master,
 		      struct err *err);
-/* Also for one that is gone from the kernel; 0 if it was not attached. */
+/* Detaches from an interface, even a deleted one. Returns 0 also if it was not attached. */
 int wire_detach_iface(const char *bpffs, __u32 ifindex, struct err *err);
 /*
- * For the daemon, when addresses or routes have changed; *left_out is the number of routes for
- * which there is no room.
+ * Reads the routes again after addresses or routes have changed; for the daemon. Sets *left_out to
+ * the number of routes without room in the map.
  */
 int wire_refresh_routes(const char *bpffs, size_t *left_out, struct err *err);
 
@@ -57,32 +56,32 @@ struct wire_state {
 	struct sluice_wire_meta meta;
 	struct sluice_wire_counters counters; /* summed over CPUs */
 	struct flow_table_usage usage;
-	bool elsewhere; /* loaded in another network namespace than this one */
+	bool elsewhere; /* loaded in another network namespace */
 	struct wire_iface *ifaces;
 	int count;
 	struct wire_addrs except;
 };
 
-/* -ENOENT with *err set if it is not loaded; other ABI versions are refused, never misread. */
+/* Reads all state. Returns -ENOENT with *err set if not loaded; refuses other ABI versions. */
 int wire_read(const char *bpffs, struct wire_state *state, struct err *err);
 void wire_state_free(struct wire_state *state);
 
-/* Is the interface no longer attached to? From another namespace, filters can't be seen. */
+/* Returns true if the interface is no longer attached. Other namespaces do not see its filters. */
 bool wire_is_gone(const struct wire_state *state, const struct wire_iface *iface);
 
-/* What was loaded alone. */
+/* Reads only the record of the load. */
 int wire_meta(const char *bpffs, struct sluice_wire_meta *meta, struct err *err);
 
-/* The interfaces alone, for whoever looks often; the caller frees, also on failure. */
+/* Reads only the interfaces, for frequent polls; the caller frees the list, also on failure. */
 int wire_ifaces(const char *bpffs, struct wire_iface **ifaces, int *count, struct err *err);
 
-/* Called for each flow, live or not; age_ns is the time since either end was last heard. */
+/* Called for each flow, live or expired; age_ns is the time since its last datagram. */
 typedef void (*wire_flow_fn)(const struct sluice_wire_flow *flow, __u64 age_ns, void *arg);
 int wire_flows(const char *bpffs, wire_flow_fn fn, void *arg, struct err *err);
 
 /*
- * Removes the tc filters of ours from every interface of this namespace, whatever version made
- * them; for cleanup. Their count, or -errno.
+ * Removes the tc filters of any sluice version from all interfaces of this namespace; for cleanup.
+ * Returns their number, or -errno.
  */
 int wire_remove_filters(const char *bpffs, struct err *err);
 

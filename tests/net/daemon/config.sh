@@ -62,7 +62,7 @@ refused "$CONF:2: [wire] iface: interfaces: 'averyveryverylongname'" \
 refused "$CONF:2: [wire] iface: interfaces: '': empty" '[wire]' 'iface = eth0,,eth1'
 refused "$CONF:3: [wire] server: addresses: '10.0.0.256': not an IP address" \
 	'[wire]' 'gateway = eth0' 'server = 10.0.0.256,10.0.0.1'
-refused "$CONF:3: [wire] attach: attach: unknown way 'tcy'; did you mean 'tcx'?" \
+refused "$CONF:3: [wire] attach: attach: unknown attach mode 'tcy'; did you mean 'tcx'?" \
 	'[wire]' 'iface = eth0' 'attach = tcy'
 refused "$CONF:1: [steer] needs a port" '[steer]' 'policy = flow'
 refused "$CONF:3: [steer]: unknown key 'ports'; did you mean 'port'?" \
