@@ -4,7 +4,7 @@
 #define SLUICE_STEER_DRAIN_SLOTS_H
 
 #include "kernel/sockets.h"
-#include "steer/drain.h"
+#include "steer/drain_options.h"
 #include "steer/pid_watch.h"
 #include "steer/steer.h"
 

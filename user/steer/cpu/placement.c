@@ -6,6 +6,7 @@
 #include "steer/group/choice.h"
 #include "steer/group/groups.h"
 
+#include <bpf/bpf.h>
 #include <errno.h>
 #include <string.h>
 #include <time.h>
@@ -62,8 +63,9 @@ int steer_placement(const struct steer_group *group, int consumers_fd)
 		if (group->slots[slot].state == SLUICE_STEER_FREE)
 			continue;
 		consumer = consumer_find(&group->slots[slot], &before[slot], consumers_fd);
-		if (memcmp(&consumer, &before[slot], sizeof(consumer)))
-			result = steer_group_set_consumer(group, slot, &consumer);
+		if (memcmp(&consumer, &before[slot], sizeof(consumer)) &&
+		    bpf_map_update_elem(group->placed_fd, &slot, &consumer, BPF_EXIST))
+			result = -errno;
 	}
 	return result ? result : steer_group_place_cpus(group);
 }

@@ -45,14 +45,6 @@ int steer_group_choose(struct steer_group *group, const __u32 rank[SLUICE_STEER_
 
 /* --- the CPUs of the consumers */
 
-int steer_group_set_consumer(const struct steer_group *group, int slot,
-			     const struct sluice_steer_consumer *consumer)
-{
-	__u32 key = (__u32)slot;
-
-	return bpf_map_update_elem(group->placed_fd, &key, consumer, BPF_EXIST) ? -errno : 0;
-}
-
 int steer_group_consumer(const struct steer_group *group, int slot,
 			 struct sluice_steer_consumer *consumer)
 {

@@ -11,10 +11,7 @@
  */
 int steer_group_choose(struct steer_group *group, const __u32 rank[SLUICE_STEER_SLOTS]);
 
-/* Policy cpu: sets the consumer of a slot. */
-int steer_group_set_consumer(const struct steer_group *group, int slot,
-			     const struct sluice_steer_consumer *consumer);
-/* Assigns the CPUs of the consumers to the active slots.  Writes only what differs. */
+/* Policy cpu: assigns the CPUs of the consumers to the active slots.  Writes only what differs. */
 int steer_group_place_cpus(const struct steer_group *group);
 /* Reads the consumer of a used slot; unknown if it was recorded for another socket. */
 int steer_group_consumer(const struct steer_group *group, int slot,
