@@ -23,7 +23,7 @@
 /* Inode number of the loader's PID namespace. */
 const volatile __u32 pid_ns;
 
-/* Keyed by socket cookie.  The loader adds the sockets, the programs write the values. */
+/* Keyed by socket cookie. The loader adds the sockets, the programs write the values. */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(map_flags, BPF_F_NO_PREALLOC);

@@ -15,7 +15,7 @@
 
 /*
  * A CPU adds its datagrams to the shared count in batches, to keep the slot's cache line from
- * bouncing.  The first datagrams of a window count one by one, so that a heavy new flow shows at
+ * bouncing. The first datagrams of a window count one by one, so that a heavy new flow shows at
  * once.
  */
 #define LOT   8
@@ -41,7 +41,7 @@ static __always_inline bool queue_is_full(const struct sluice_steer_slot *slot, 
 }
 
 /*
- * A worker may connect its socket to a peer at any time.  It would then take datagrams of other
+ * A worker may connect its socket to a peer at any time. It would then take datagrams of other
  * clients for its peer's, which the kernel's own choice prevents; since Linux 6.13 the kernel
  * removes a connected socket from the group.
  */

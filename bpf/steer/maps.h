@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: (GPL-2.0-or-later OR BSD-2-Clause) */
-/* The maps of a steered group.  The comment on each map names its writer. */
+/* The maps of a steered group. The comment on each map names its writer. */
 #ifndef SLUICE_BPF_STEER_MAPS_H
 #define SLUICE_BPF_STEER_MAPS_H
 
@@ -15,7 +15,7 @@ const volatile __u32 idle_limit; /* of sluice_flow_clock() */
 const volatile __u32 sets = 1;
 const volatile __u32 policy = SLUICE_STEER_FLOW;
 /*
- * CLOCK_MONOTONIC.  Until then, policy load keeps unknown flows at the kernel's choice: they may be
+ * CLOCK_MONOTONIC. Until then, policy load keeps unknown flows at the kernel's choice: they may be
  * older than the load, and must not move.
  */
 const volatile __u64 settled_ns;
@@ -29,7 +29,7 @@ struct {
 	__type(value, struct sluice_steer_group);
 } sluice_group SEC(".maps");
 
-/* Written by the loader; the kernel removes closed sockets.  Lookups return cookies. */
+/* Written by the loader; the kernel removes closed sockets. Lookups return cookies. */
 struct {
 	__uint(type, BPF_MAP_TYPE_REUSEPORT_SOCKARRAY);
 	__uint(max_entries, SLUICE_STEER_SLOTS);
@@ -77,7 +77,7 @@ struct {
 } sluice_placed SEC(".maps");
 
 /*
- * Written by the program; max_entries is set at load.  No process maps it: BPF_F_MMAPABLE aligns
+ * Written by the program; max_entries is set at load. No process maps it: BPF_F_MMAPABLE aligns
  * the values to a page, and so each set to a cache line.
  */
 struct {

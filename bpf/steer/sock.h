@@ -3,13 +3,13 @@
  * Access to kernel structures: the addresses of a datagram, which lie before the data of an
  * sk_reuseport context, and the socket of a slot.
  *
- * Helpers work on any kernel, but each call costs about as much as a flow lookup.  Since Linux 6.2
+ * Helpers work on any kernel, but each call costs about as much as a flow lookup. Since Linux 6.2
  * bpf_rdonly_cast() gives a typed pointer that plain loads can read; a faulting load returns 0,
- * like a failed helper.  The two kfuncs cost nothing at run time.  But kernels 5.13 to 5.15 refuse
- * a program that references an unknown kfunc, even in dead code.  Therefore one source builds two
+ * like a failed helper. The two kfuncs cost nothing at run time. But kernels 5.13 to 5.15 refuse
+ * a program that references an unknown kfunc, even in dead code. Therefore one source builds two
  * programs, with `casts` a constant in each, and the loader picks the one that the kernel accepts.
  *
- * The loader supplies the address of the socket.  The socket may be freed by then, and its memory
+ * The loader supplies the address of the socket. The socket may be freed by then, and its memory
  * reused (UDP sockets are not SLAB_TYPESAFE_BY_RCU since Linux 4.7): no read faults, and the cookie
  * detects a different socket.
  */

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: (GPL-2.0-or-later OR BSD-2-Clause)
 /*
- * Sends the daemon an event when a socket joins or leaves a reuseport group on a managed port.  The
+ * Sends the daemon an event when a socket joins or leaves a reuseport group on a managed port. The
  * programs never affect the socket, and traffic does not depend on them: their links are not pinned
- * and end with the daemon.  The sweep of the daemon finds what they miss (a socket passed to
+ * and end with the daemon. The sweep of the daemon finds what they miss (a socket passed to
  * another group, a full ring buffer).
  *
  * At the bind event the socket is in its group already (net/ipv4/udp.c, udp_lib_get_port()), and at
  * the release event it still is.
  *
- * The context of both hooks is the struct sock.  Programs may not access a released socket's port
+ * The context of both hooks is the struct sock. Programs may not access a released socket's port
  * or any socket's group through it, so these are read as kernel memory.
  */
 #include "common/kernel.h"

@@ -4,12 +4,12 @@
  * stack processes a flow on one CPU of a list, which policy cpu then sees as the CPU of arrival.
  *
  * The programs never drop: a datagram that is not for a managed port, or cannot be assigned, passes
- * on the current CPU.  An overloaded CPU drops what exceeds its queue, as with its backlog; the
+ * on the current CPU. An overloaded CPU drops what exceeds its queue, as with its backlog; the
  * kernel reports it by a tracepoint, and sluice_lost counts it.
  *
  * Native XDP builds a new skb on the other CPU, and loses the mark of a datagram from this host
  * (through a veth) whose checksum is not computed yet: the stack would drop it for a bad checksum.
- * Its checksum field holds the pseudo-header sum, and such a datagram stays on its CPU.  Generic
+ * Its checksum field holds the pseudo-header sum, and such a datagram stays on its CPU. Generic
  * XDP passes the skb itself.
  */
 #include "common/settings.h"
@@ -91,7 +91,7 @@ static __always_inline int send(__u32 cpu)
 	return verdict;
 }
 
-/* Is it a datagram to a managed port?  Counts UDP packets that cannot be parsed or assigned. */
+/* Is it a datagram to a managed port? Counts UDP packets that cannot be parsed or assigned. */
 static __always_inline bool is_managed_datagram(struct xdp_md *ctx, struct packet_ip *ip,
 						struct packet_udp *udp)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: (GPL-2.0-or-later OR BSD-2-Clause) */
-/* The maps of the spread programs.  The comment on each map names its writer. */
+/* The maps of the spread programs. The comment on each map names its writer. */
 #ifndef SLUICE_BPF_STEER_SPREAD_MAPS_H
 #define SLUICE_BPF_STEER_SPREAD_MAPS_H
 

@@ -2,12 +2,12 @@
 /*
  * sluice_steer selects the socket of a reuseport group for a datagram.
  *
- * A recorded flow stays with its worker.  A new flow starts from the kernel's own choice (its hash,
+ * A recorded flow stays with its worker. A new flow starts from the kernel's own choice (its hash,
  * scaled to the sockets in its own order): loading the program moves no flow, and a flow without
  * room in the table keeps its worker as long as the group does not change.
  *
  * The program never drops: if it cannot select, it returns without a selection, and the kernel
- * makes its own (net/core/sock_reuseport.c, reuseport_select_sock()).  The kernel removes a closed
+ * makes its own (net/core/sock_reuseport.c, reuseport_select_sock()). The kernel removes a closed
  * socket from sluice_sockets, so the flows of a dead worker move without user space.
  */
 #include "common/kernel.h"
@@ -49,7 +49,7 @@ static __always_inline bool key_read(const struct datagram *of, struct steer_key
 }
 
 /*
- * Reuses the kernel's hash of the tuple, keyed by a secret of each boot.  That suffices to spread
+ * Reuses the kernel's hash of the tuple, keyed by a secret of each boot. That suffices to spread
  * flows over the sets; the full tuple identifies the flow.
  */
 static __always_inline __u64 key_hash(struct sk_reuseport_md *ctx, const struct steer_key *key)
@@ -77,7 +77,7 @@ static __always_inline bool flow_is(const void *slot, const void *key)
 }
 
 /*
- * Returns the way of the flow, or SLUICE_STEER_WAYS.  The verifier would explore the code that
+ * Returns the way of the flow, or SLUICE_STEER_WAYS. The verifier would explore the code that
  * follows once per known way; adding a 0 that it cannot know merges them.
  */
 static __always_inline __u32 flow_find(const struct sluice_steer_set *set,
@@ -236,7 +236,7 @@ static __always_inline __u32 set_victim(const struct sluice_steer_set *set, __u3
 	return most & 15;
 }
 
-/* Returns a way for a new flow, or SLUICE_STEER_WAYS if all are live.  A writer holds the lock. */
+/* Returns a way for a new flow, or SLUICE_STEER_WAYS if all are live. A writer holds the lock. */
 static __always_inline __u32 set_place(const struct sluice_steer_set *set, __u32 now)
 {
 	__u32 way = set_free(set);
@@ -337,7 +337,7 @@ static __always_inline bool is_drained(const struct sluice_steer_slot *slot)
 	return slot->state == SLUICE_STEER_DRAINING || slot->state == SLUICE_STEER_DRAINED;
 }
 
-/* Selects the flow's worker.  Returns SLUICE_STEER_known, or why the flow needs another one. */
+/* Selects the flow's worker. Returns SLUICE_STEER_known, or why the flow needs another one. */
 static __always_inline enum sluice_steer_counter flow_follow(const struct datagram *of,
 							     struct sluice_steer_set *set,
 							     __u32 way)

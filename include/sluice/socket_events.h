@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: (GPL-2.0-or-later OR BSD-2-Clause) */
 /*
- * Events from the programs that watch sockets of reuseport groups.  An event only triggers a sweep,
+ * Events from the programs that watch sockets of reuseport groups. An event only triggers a sweep,
  * which finds what has changed, so a lost event is no worse than a late one.
  */
 #ifndef SLUICE_SOCKET_EVENTS_H

@@ -3,12 +3,12 @@
  * The maps shared by the steering program of a group and its loader.
  *
  * A group is a reuseport group of the kernel: the UDP sockets that share an address and a port
- * through SO_REUSEPORT, in one network namespace.  Each group has a program and maps of its own, so
+ * through SO_REUSEPORT, in one network namespace. Each group has a program and maps of its own, so
  * that the flow key needs neither namespace nor port, and the table is sized for the group.
  *
- * The flow table is set-associative for the reasons in flow.h, with two differences.  A live way is
+ * The flow table is set-associative for the reasons in flow.h, with two differences. A live way is
  * never reused, since that would move its flow: a new flow is not recorded in a full set, and its
- * choice is a function of the tuple, which is stable as long as the group is.  A flow of a single
+ * choice is a function of the tuple, which is stable as long as the group is. A flow of a single
  * datagram, which any spoofer can create, gets only a free way, or that of another such flow.
  */
 #ifndef SLUICE_STEER_H
@@ -32,7 +32,7 @@ enum sluice_steer_policy {
 };
 
 /*
- * The owner of a flow, in one word that is read and written atomically.  The way may be reused
+ * The owner of a flow, in one word that is read and written atomically. The way may be reused
  * while another CPU compares the addresses: `check`, derived from the hash of the flow, detects
  * that.
  */

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * The drain holds a descriptor of each socket, so that the queues survive an exit of the process
- * and their datagrams can be moved.  The descriptor also hides a close from other processes: a
+ * and their datagrams can be moved. The descriptor also hides a close from other processes: a
  * socket that only the drain holds is expelled at once, or its flows would be stuck until the
- * limit.  The lock on the pins is held only while slots are written, so the daemon and other
+ * limit. The lock on the pins is held only while slots are written, so the daemon and other
  * commands are not blocked.
  */
 #include "steer/drain.h"
@@ -84,7 +84,7 @@ static bool queues_wait(const struct drain *drain)
 }
 
 /*
- * Marks the sockets that no other process holds.  Returns their number, or -errno.  The walk over
+ * Marks the sockets that no other process holds. Returns their number, or -errno. The walk over
  * the processes can miss a socket that is being passed between two of them (SCM_RIGHTS), so a
  * socket counts only if a second walk misses it, too.
  */

@@ -13,7 +13,7 @@
 #define STEER_DRAIN_LIMIT_DEFAULT 60
 
 /*
- * Returns 0 even if datagrams were lost: see *result.  Returns -ESRCH if the process has no steered
+ * Returns 0 even if datagrams were lost: see *result. Returns -ESRCH if the process has no steered
  * socket, -EBUSY (EXIT_CONFLICT) if no other process can take its flows, -EINTR if interrupted,
  * each with *err set.
  */

@@ -38,7 +38,7 @@ struct drain {
 	struct err *err;
 };
 
-/* Finds and holds the sockets of the process.  Returns 0, or -errno with *drain->err set. */
+/* Finds and holds the sockets of the process. Returns 0, or -errno with *drain->err set. */
 int drain_collect(struct drain *drain);
 __u32 drain_socket_drops(int fd);
 /* Returns false once the slot belongs to another socket, as after a close. */
@@ -50,7 +50,7 @@ int drain_slot_expel(struct drained *drained);
 int drain_slot_left(struct drained *drained);
 int drain_slot_emptied(struct drained *drained);
 /*
- * Applies a step to all sockets.  With @needs_others it fails if no other process would take the
+ * Applies a step to all sockets. With @needs_others it fails if no other process would take the
  * flows: the other processes may have exited, or be draining themselves by now.
  */
 int drain_slots_set(struct drain *drain, bool needs_others, int (*step)(struct drained *drained));

@@ -13,8 +13,8 @@ double steer_imbalance(const __u64 *amounts, size_t count);
 #define STEER_BAR_CELLS 12
 #define STEER_BAR_MAX	(3 * STEER_BAR_CELLS + 1) /* in UTF-8 */
 /*
- * Draws a bar for @part of @whole: in blocks, to an eighth of a cell, or in '#'.  A part above 0
- * gets at least the smallest step.  Returns text.
+ * Draws a bar for @part of @whole: in blocks, to an eighth of a cell, or in '#'. A part above 0
+ * gets at least the smallest step. Returns text.
  */
 const char *steer_bar(double part, double whole, bool utf8, char text[STEER_BAR_MAX]);
 
@@ -24,7 +24,7 @@ bool steer_queue_is_full(__u32 used, __u32 room);
 unsigned int steer_queue_usage(__u32 used, __u32 room);
 
 /*
- * Counts of one network namespace since its first group was loaded.  The program counts a datagram
+ * Counts of one network namespace since its first group was loaded. The program counts a datagram
  * on arrival; the namespace counts it when it is read or dropped.
  */
 struct steer_balance {

@@ -15,9 +15,9 @@ struct pid_watch {
 	bool missed; /* a process had ended before it could be added */
 };
 
-/* Adds a process unless it is in the set.  If it has ended, the next wait returns at once. */
+/* Adds a process unless it is in the set. If it has ended, the next wait returns at once. */
 int pid_watch_add(struct pid_watch *watch, __u32 pid);
-/* Waits up to @ms.  Returns true if a process has ended, and removes it from the set. */
+/* Waits up to @ms. Returns true if a process has ended, and removes it from the set. */
 bool pid_watch_wait(struct pid_watch *watch, __u32 ms);
 void pid_watch_free(struct pid_watch *watch);
 

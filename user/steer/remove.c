@@ -28,7 +28,7 @@ struct removal {
 	struct steer_removed *removed;
 };
 
-/* Closes the descriptor.  A map has no such type, so any pinned object may be passed. */
+/* Closes the descriptor. A map has no such type, so any pinned object may be passed. */
 static bool is_steering_program(int fd, __u32 *id)
 {
 	struct bpf_prog_info info = { 0 };

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Removes object steer whatever its version and state, for 'sluice cleanup'.  Unlike unload, it
+ * Removes object steer whatever its version and state, for 'sluice cleanup'. Unlike unload, it
  * reads no map: it identifies sluice's programs by their pins in DIR/steer, or by name if only the
  * group holds the program.
  */
@@ -17,15 +17,15 @@ struct steer_removed {
 };
 
 /*
- * Detaches and unpins all programs except those that are pinned in another directory.  The caller
- * holds the lock on DIR, if it exists.  Returns 0, or -errno with *err set; *removed is valid in
+ * Detaches and unpins all programs except those that are pinned in another directory. The caller
+ * holds the lock on DIR, if it exists. Returns 0, or -errno with *err set; *removed is valid in
  * either case.
  */
 int steer_remove(const char *bpffs, struct steer_removed *removed, struct err *err);
 
 /* Gets the program's id and the group's address and port. */
 typedef void (*steer_attached_fn)(__u32 prog_id, const char *group, void *arg);
-/* Iterates over the groups with a program of sluice.  Returns their number, or -errno. */
+/* Iterates over the groups with a program of sluice. Returns their number, or -errno. */
 int steer_attached(steer_attached_fn fn, void *arg);
 
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Object steer: finds the reuseport groups on the managed ports, attaches a program to each, and
- * follows the sockets that processes open and close.  Its state is pinned under DIR/steer; a
+ * follows the sockets that processes open and close. Its state is pinned under DIR/steer; a
  * process keeps at most a loader.
  */
 #ifndef SLUICE_STEER_STEER_H
@@ -40,23 +40,23 @@ struct steer_options {
 };
 
 /*
- * Loads, or changes what is loaded.  A group that fails is reported through fn and does not stop
- * the others; *groups counts those that are steered (or would be).  A load without any group
- * succeeds: 'sluice run' steers later ones.  With another number of flows, the tables start empty
+ * Loads, or changes what is loaded. A group that fails is reported through fn and does not stop
+ * the others; *groups counts those that are steered (or would be). A load without any group
+ * succeeds: 'sluice run' steers later ones. With another number of flows, the tables start empty
  * and flows go on as new ones.
  */
 int steer_load(struct steer_loader *loader, const struct steer_options *options, steer_event_fn fn,
 	       void *arg, int *groups, struct err *err);
-/* Brings groups and slots in step with the open sockets.  Returns -ENOENT if not loaded. */
+/* Brings groups and slots in step with the open sockets. Returns -ENOENT if not loaded. */
 int steer_sweep(struct steer_loader *loader, const char *bpffs, steer_event_fn fn, void *arg,
 		struct err *err);
 /*
- * Loads maps and a program ahead of the next group, so that its setup takes milliseconds.  The
+ * Loads maps and a program ahead of the next group, so that its setup takes milliseconds. The
  * loader keeps them until a call that needs none.
  */
 int steer_prepare(struct steer_loader *loader, const char *bpffs, struct err *err);
 /*
- * Detaches all groups and removes the pins.  Returns their number or -errno.  With own_only it acts
+ * Detaches all groups and removes the pins. Returns their number or -errno. With own_only it acts
  * only if the daemon was the last to load.
  */
 int steer_unload(const char *bpffs, bool own_only, steer_event_fn fn, void *arg, struct err *err);

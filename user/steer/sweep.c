@@ -181,7 +181,7 @@ static void groups_visit(struct steer_sweep *sweep, const struct sluice_socket_r
 
 /* --- releasing groups */
 
-/* Detaches through any open socket.  Returns 1, 0 if no socket is left, or -errno. */
+/* Detaches through any open socket. Returns 1, 0 if no socket is left, or -errno. */
 static int group_detach(const struct steer_sweep *sweep, const struct steer_group *group)
 {
 	const struct sluice_socket_record *record;

@@ -60,7 +60,7 @@ const char *sweep_join_reason(int error)
 
 /* --- policy cpu: the map of consumers */
 
-/* Attaches the programs at the first call.  Returns -1 if that failed: only affinity is known. */
+/* Attaches the programs at the first call. Returns -1 if that failed: only affinity is known. */
 static int consumers_fd(struct steer_sweep *sweep)
 {
 	struct steer_loader *loader = sweep->loader;

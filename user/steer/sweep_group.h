@@ -78,13 +78,13 @@ void sweep_report_found(const struct steer_sweep *sweep, enum steer_event_type t
 /* Returns why a socket failed to join. */
 const char *sweep_join_reason(int error);
 /*
- * Is the socket open, though no process was seen to hold it?  It is being passed between processes
+ * Is the socket open, though no process was seen to hold it? It is being passed between processes
  * (SCM_RIGHTS), was passed during the walk, or is registered with io_uring alone.
  */
 bool sweep_out_of_sight(const struct steer_sweep *sweep, const struct steer_group *group, int slot);
 /* Frees the slots of sockets that were closed or connected. */
 void sweep_sockets_leave(struct steer_sweep *sweep, struct steer_group *group);
-/* Assigns slots to new sockets.  Keeps a descriptor of one socket in *keep_fd, unless NULL. */
+/* Assigns slots to new sockets. Keeps a descriptor of one socket in *keep_fd, unless NULL. */
 void sweep_sockets_join(struct steer_sweep *sweep, struct steer_group *group, int *keep_fd);
 /* Sets the states of the slots, and the order of those that take new flows. */
 void sweep_slots_assign(struct steer_sweep *sweep, struct steer_group *group);

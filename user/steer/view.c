@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * The order of reads keeps the balance of a namespace valid under traffic: first the counters of
- * the programs, then those of the namespace, then the drops of the sockets.  A later count can only
+ * the programs, then those of the namespace, then the drops of the sockets. A later count can only
  * be ahead of an earlier one.
  */
 #include "steer/view.h"

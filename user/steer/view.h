@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * A view of object steer at one moment, printed as text or as JSON.  Compared with the previous
+ * A view of object steer at one moment, printed as text or as JSON. Compared with the previous
  * view it yields rates, and workers that make no progress.
  */
 #ifndef SLUICE_STEER_VIEW_H
@@ -67,8 +67,8 @@ struct steer_view {
 };
 
 /*
- * Reads a view; @before may be NULL.  Marks parts that cannot be read, and skips groups that are
- * released meanwhile.  Returns -ENOENT with *err set if steer is not loaded.  The caller frees the
+ * Reads a view; @before may be NULL. Marks parts that cannot be read, and skips groups that are
+ * released meanwhile. Returns -ENOENT with *err set if steer is not loaded. The caller frees the
  * view even after an error.
  */
 int steer_view_read(const char *bpffs, const struct steer_view *before, struct steer_view *view,

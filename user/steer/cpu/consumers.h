@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Policy cpu: which thread receives from a socket, and on which CPU.  Programs on the recvmsg hooks
- * of a cgroup record it for the sockets in their map; links and map are pinned in DIR/steer.  For
+ * Policy cpu: which thread receives from a socket, and on which CPU. Programs on the recvmsg hooks
+ * of a cgroup record it for the sockets in their map; links and map are pinned in DIR/steer. For
  * any other socket below the cgroup, a datagram costs a lookup in the map, and the socket lock,
  * which the kernel takes for the hook.
  */
@@ -15,16 +15,16 @@
 
 /*
  * Attaches the programs to the cgroup (NULL: the cgroup2 root) unless they are attached; with
- * @renew, replaces them by this build's.  Returns a descriptor of the map, or -errno with *err set.
+ * @renew, replaces them by this build's. Returns a descriptor of the map, or -errno with *err set.
  */
 int consumers_attach(const char *bpffs, const char *cgroup, bool renew, struct err *err);
-/* Opens the map of the attached programs.  Returns -ENOENT if none are attached. */
+/* Opens the map of the attached programs. Returns -ENOENT if none are attached. */
 int consumers_open(const char *bpffs);
 /* Detaches the programs, and removes the pins. */
 void consumers_detach(const char *bpffs);
 
 /*
- * Reads what was recorded of a socket since the last call.  Returns false if nothing was.  The
+ * Reads what was recorded of a socket since the last call. Returns false if nothing was. The
  * first call adds the socket to the map.
  */
 bool consumers_read(int map_fd, __u64 cookie, struct sluice_consumer *consumer);
@@ -33,7 +33,7 @@ void consumers_remove(int map_fd, __u64 cookie);
 /* Returns the only CPU that the thread may run on, -ENOENT for several, -ESRCH if it has exited. */
 int consumers_thread_cpu(__u32 tid);
 /*
- * Returns the only CPU that all threads of the process may run on, or an error as above.  *tid is
+ * Returns the only CPU that all threads of the process may run on, or an error as above. *tid is
  * the thread of a single-threaded process, else 0.
  */
 int consumers_process_cpu(__u32 pid, __u32 *tid);

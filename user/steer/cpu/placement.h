@@ -3,7 +3,7 @@
  * Policy cpu: the CPU on which each socket of a group is read.
  *
  * A consumer is pinned if the thread that received last, or all threads of the process, may run on
- * one CPU only.  It is seen if it received on a CPU, but may migrate.  Otherwise it is unknown, and
+ * one CPU only. It is seen if it received on a CPU, but may migrate. Otherwise it is unknown, and
  * gets only flows that are placed by hash.
  */
 #ifndef SLUICE_STEER_CPU_PLACEMENT_H
@@ -16,12 +16,12 @@
 
 /*
  * Updates the consumers of a group's slots from consumers_read(), else from the affinity, and
- * assigns their CPUs to the slots.  @consumers_fd may be -1.  Returns 0 or -errno.
+ * assigns their CPUs to the slots. @consumers_fd may be -1. Returns 0 or -errno.
  */
 int steer_placement(const struct steer_group *group, int consumers_fd);
 /*
  * Repeats this for all groups until the consumer of each socket is known, up to @limit_ms, for a
- * command that has just loaded.  Returns at once under another policy.
+ * command that has just loaded. Returns at once under another policy.
  */
 int steer_place_wait(const char *bpffs, unsigned int limit_ms, struct err *err);
 

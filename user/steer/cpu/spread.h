@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Spreads the ingress flows of interfaces over CPUs, for policy cpu.  Its state is pinned in
+ * Spreads the ingress flows of interfaces over CPUs, for policy cpu. Its state is pinned in
  * DIR/steer beside the groups, and is unloaded with them.
  */
 #ifndef SLUICE_STEER_CPU_SPREAD_H
@@ -26,7 +26,7 @@ struct spread_options {
 	bool by_daemon;	    /* do nothing unless the daemon was the last to load */
 	bool keep_programs; /* attached programs have these ports and CPUs already */
 	/*
-	 * Reports an interface that is skipped; NULL makes it an error.  @refused: the checks
+	 * Reports an interface that is skipped; NULL makes it an error. @refused: the checks
 	 * passed, but the kernel refused to attach.
 	 */
 	void (*left_out)(const char *ifname, bool refused, const struct err *err, void *arg);
@@ -34,15 +34,15 @@ struct spread_options {
 };
 
 /*
- * Attaches the programs to exactly these interfaces (except skipped ones), or changes nothing.  An
- * XDP program of another owner is a conflict.  Returns 0 or -errno.  Without any interface it
- * unloads the spread and returns the number of pins.  A change by a command ends the daemon's
+ * Attaches the programs to exactly these interfaces (except skipped ones), or changes nothing. An
+ * XDP program of another owner is a conflict. Returns 0 or -errno. Without any interface it
+ * unloads the spread and returns the number of pins. A change by a command ends the daemon's
  * ownership.
  */
 int spread_load(const struct spread_options *options, struct err *err);
 /*
- * Would a reload by the daemon, if it was the last to load, change the interfaces?  Some may have
- * been added, removed, or detached.  Bit i of @resting skips interface i of the options; bit i of
+ * Would a reload by the daemon, if it was the last to load, change the interfaces? Some may have
+ * been added, removed, or detached. Bit i of @resting skips interface i of the options; bit i of
  * *detached reports that another process has detached its program.
  */
 bool spread_is_due(const struct spread_options *options, __u32 resting, __u32 *detached);

@@ -34,13 +34,13 @@ struct spread_load {
 /* Returns the recorded link of an interface, or NULL. */
 const struct sluice_spread_link *spread_link_recorded(const struct sluice_spread_meta *meta,
 						      __u32 ifindex, __u32 netns);
-/* Opens the pinned link.  Returns -ENOENT if it is not pinned, or detached. */
+/* Opens the pinned link. Returns -ENOENT if it is not pinned, or detached. */
 int spread_link_open(const char *bpffs, const struct sluice_spread_link *to,
 		     struct hook_link *link);
 
-/* Finds the interfaces of the options and their links.  Returns 0, or -errno with *err set. */
+/* Finds the interfaces of the options and their links. Returns 0, or -errno with *err set. */
 int spread_links_resolve(struct spread_load *load, struct err *err);
-/* Attaches the programs.  On failure, the caller calls spread_links_undo(). */
+/* Attaches the programs. On failure, the caller calls spread_links_undo(). */
 int spread_links_attach(struct spread_load *load, struct err *err);
 int spread_links_pin(const struct spread_load *load, struct err *err);
 /* Restores the programs of older links, and unpins new ones; an undo() of struct object_steps. */

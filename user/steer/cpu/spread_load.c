@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * The maps outlive the programs: a reload attaches new programs on the same maps to the existing
- * links, and adds the missing links.  On failure the previous programs are restored.
+ * links, and adds the missing links. On failure the previous programs are restored.
  */
 #include "bpf/steer/spread.skel.h"
 #include "kernel/caps.h"

@@ -15,7 +15,7 @@ struct cpu_list {
 	bool has[SLUICE_SPREAD_CPUS];
 };
 
-/* Parses a list in the kernel's and taskset's format.  Returns false on a syntax error. */
+/* Parses a list in the kernel's and taskset's format. Returns false on a syntax error. */
 static bool cpus_parse(const char *text, struct cpu_list *list)
 {
 	memset(list, 0, sizeof(*list));

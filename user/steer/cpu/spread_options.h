@@ -10,7 +10,7 @@
 /* The spread options of 'steer load' and of section [steer]. */
 extern const struct opt steer_spread_opts[];
 /*
- * Checks that interfaces, CPUs and policy are consistent.  @dashes precedes option names in
+ * Checks that interfaces, CPUs and policy are consistent. @dashes precedes option names in
  * messages. Returns 0, or -errno with *err set.
  */
 int value_spread_check(const char *dashes, const struct spread_options *xdp,

@@ -6,12 +6,12 @@
 #include "steer/group/group.h"
 
 /*
- * Sends new flows to the active slots, ordered by rank (the kernel's order of the sockets).  Writes
+ * Sends new flows to the active slots, ordered by rank (the kernel's order of the sockets). Writes
  * nothing if the choice is the same.
  */
 int steer_group_choose(struct steer_group *group, const __u32 rank[SLUICE_STEER_SLOTS]);
 
-/* Policy cpu: assigns the CPUs of the consumers to the active slots.  Writes only what differs. */
+/* Policy cpu: assigns the CPUs of the consumers to the active slots. Writes only what differs. */
 int steer_group_place_cpus(const struct steer_group *group);
 /* Reads the consumer of a used slot; unknown if it was recorded for another socket. */
 int steer_group_consumer(const struct steer_group *group, int slot,

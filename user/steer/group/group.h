@@ -32,14 +32,14 @@ struct steer_group {
 /* Returns the state directory of group @name, which must outlive the result. */
 struct state_dir steer_group_state_dir(const char *name);
 /*
- * Opens a pinned group.  Returns -EUCLEAN for the remains of a loader that died, and refuses
+ * Opens a pinned group. Returns -EUCLEAN for the remains of a loader that died, and refuses
  * another ABI version with *err set.
  */
 int steer_group_open(const char *dir, const char *name, struct steer_group **group,
 		     struct err *err);
 /* Allocates a group without maps. */
 struct steer_group *steer_group_new(const char *dir, const char *name);
-/* Opens the pinned maps; closes those already open.  Returns 0, or -errno with *err set. */
+/* Opens the pinned maps; closes those already open. Returns 0, or -errno with *err set. */
 int steer_group_open_maps(struct steer_group *group, struct err *err);
 void steer_group_close(struct steer_group *group);
 /* Reads the slots again. */

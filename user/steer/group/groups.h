@@ -25,14 +25,14 @@ struct steer_groups_open {
 /* Formats DIR/steer into @path and returns it. */
 const char *steer_dir(const char *bpffs, char path[PATH_MAX]);
 /*
- * Opens all groups, none if steer is not loaded.  With @cleanup, removes the remains of loaders
- * that died.  Returns 0, or -errno with *err set and nothing open.
+ * Opens all groups, none if steer is not loaded. With @cleanup, removes the remains of loaders
+ * that died. Returns 0, or -errno with *err set and nothing open.
  */
 int steer_groups_read(const char *bpffs, struct steer_groups_open *pinned, bool cleanup,
 		      struct err *err);
 void steer_groups_close(struct steer_groups_open *pinned);
 
-/* Reads the record.  Returns -ENOENT if not loaded, another error for another ABI version. */
+/* Reads the record. Returns -ENOENT if not loaded, another error for another ABI version. */
 int steer_read(const char *bpffs, struct sluice_steer_meta *meta, struct err *err);
 /* Opens all groups and calls fn for each, until it returns non-zero. */
 int steer_groups(const char *bpffs, int (*fn)(struct steer_group *group, void *arg), void *arg,

@@ -83,7 +83,7 @@ static void load_end(struct load *load)
 }
 
 /*
- * Verifies the program; @table_sets is 1 where the size of the table does not matter.  A kernel
+ * Verifies the program; @table_sets is 1 where the size of the table does not matter. A kernel
  * with the kfuncs may still refuse the program that calls them: the other one works on any kernel.
  */
 static int verify(struct load *load, const struct steer_setting *setting, __u32 table_sets,

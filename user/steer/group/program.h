@@ -20,7 +20,7 @@ struct steer_setting {
 
 /*
  * State that a process keeps between loads: it saves repeated probes, and sets up a new group in
- * milliseconds.  All zero is the initial state.
+ * milliseconds. All zero is the initial state.
  */
 struct steer_loader {
 	const char *cgroup;	 /* for steer/cpu/consumers.h; NULL: the cgroup2 root */
@@ -43,7 +43,7 @@ typedef int (*steer_join_fn)(struct steer_group *group, void *arg, int *socket_f
 
 /*
  * Loads and pins maps and a program for the group of socket @of, calls @join, and attaches the
- * program.  Leaves nothing behind on failure.
+ * program. Leaves nothing behind on failure.
  */
 int steer_group_create(struct steer_loader *loader, const char *dir,
 		       const struct steer_setting *setting, const struct sluice_socket_record *of,
@@ -60,7 +60,7 @@ bool steer_group_is_current(const struct steer_loader *loader, const struct stee
 
 /*
  * Loads maps and a program in reserve for the next group, as verification takes most of the setup
- * time.  NULL frees the reserve.
+ * time. NULL frees the reserve.
  */
 int steer_group_prepare(struct steer_loader *loader, const struct steer_setting *setting,
 			struct err *err);

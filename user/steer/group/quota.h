@@ -3,9 +3,9 @@
  * Limits the steered groups of a network namespace: each group costs memory, and with --netns all
  * any user can create groups in a namespace of his own.
  *
- * A namespace gets another group as long as more are free than it has.  A greedy namespace thus
+ * A namespace gets another group as long as more are free than it has. A greedy namespace thus
  * ends at half of the groups and leaves half of the rest to the next one, for any number of
- * namespaces; a fixed quota would be too small for a few namespaces and too large for many.  A
+ * namespaces; a fixed quota would be too small for a few namespaces and too large for many. A
  * quarter is reserved for the host's own namespace, which many others could otherwise starve.
  */
 #ifndef SLUICE_STEER_GROUP_QUOTA_H
@@ -38,7 +38,7 @@ struct quotas {
 
 /* Returns the namespace of process 1: the host's, or that of a container with its own PIDs. */
 __u32 quota_host(void);
-/* May the namespace have another group?  Counts a denial in left_out. */
+/* May the namespace have another group? Counts a denial in left_out. */
 bool quota_allow(struct quotas *quotas, __u32 netns);
 /* Counts another group of the namespace. */
 void quota_add(struct quotas *quotas, __u32 netns);

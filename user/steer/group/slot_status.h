@@ -24,7 +24,7 @@ struct slot_status {
 
 /* Reads the status of a slot from the group's maps. */
 void slot_status_read(const struct steer_group *group, int slot, struct slot_status *status);
-/* Adds the status of the socket, if it can be opened.  @sockets may be NULL. */
+/* Adds the status of the socket, if it can be opened. @sockets may be NULL. */
 void slot_status_of_socket(const struct sockets *sockets, const struct sluice_steer_slot *slot,
 			   struct slot_status *status);
 

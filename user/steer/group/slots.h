@@ -10,7 +10,7 @@
 
 /* Returns the slot of a socket, or -1. */
 int steer_group_slot(const struct steer_group *group, __u64 cookie);
-/* Assigns a slot to a socket.  Returns it, -ENOSPC, or -EBUSY if another map has the socket. */
+/* Assigns a slot to a socket. Returns it, -ENOSPC, or -EBUSY if another map has the socket. */
 int steer_group_join(struct steer_group *group, int socket_fd, __u64 cookie,
 		     const struct sluice_socket_record *record, __u64 instance);
 /* Frees a slot; the kernel has removed a closed socket already. */

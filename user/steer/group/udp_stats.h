@@ -9,7 +9,7 @@
 
 /*
  * Reads the counters of the namespace with inode number @netns through a process in it: @pid, else
- * any.  Returns 0, or -ESRCH without a readable process.
+ * any. Returns 0, or -ESRCH without a readable process.
  */
 int udp_stats_read(__u32 netns, __u32 pid, __u64 counters[SLUICE_STEER_UDP_COUNTERS]);
 
