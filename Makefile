@@ -3,17 +3,17 @@
 #: make            the program, its man pages and completion scripts, below build/
 #: make units      the unit tests, which need no root
 #: make check      all tests, in 14 minutes, as root
-#: make nightly    make check, and what takes long
-#: make demo       show each fault and how it goes away, as root
-#: make bench      measure; BENCH='--rows ^wire' a part, see tools/bench/run --help
+#: make nightly    the long tests, as root
+#: make demo       show each fault and its fix, as root
+#: make bench      measure; BENCH='--rows ^wire' for some rows, see tools/bench/run --help
 #: make fuzz       fuzz the parsers; SECONDS=60 each
-#: make lint       format, layers, cppcheck
+#: make lint       format, layers, prose, cppcheck
 #: make format     format the sources
-#: make info       what each BPF program costs the verifier and the JIT
+#: make info       the cost of each BPF program for the verifier and the JIT
 #: make install    install below PREFIX (/usr/local), SYSCONFDIR (/etc) and
-#:                 UNITDIR (PREFIX/lib/systemd/system); DESTDIR stands before them
-#: make uninstall  remove what was installed; a sluice.conf that was edited stays
-#: make setup      install the Debian packages that all this needs, as root
+#:                 UNITDIR (PREFIX/lib/systemd/system); DESTDIR is a prefix of all
+#: make uninstall  remove what was installed, except an edited sluice.conf
+#: make setup      install the required Debian packages, as root
 #: make clean      remove build/
 #:
 #: V=1 shows the commands.
@@ -36,13 +36,13 @@ WARN    := -Wall -Wextra -Werror -Wno-unused-parameter -Wno-missing-field-initia
 STD     := -std=gnu11 -D_GNU_SOURCE -DSLUICE_VERSION='"$(VERSION)"' -Iinclude -Iuser -I$(BUILD)
 LIBS     = $(shell pkg-config --libs $(PKGS)) -lelf -lz
 
-# An include names the folder, so that it shows the layer that it reaches (tools/layers.py).
+# Includes carry the folder, so that each shows the layer that it reaches (tools/layers.py).
 c_files  := $(wildcard user/*/*.c user/*/*/*.c)
 objects  := $(c_files:user/%.c=$(BUILD)/user/%.o)
 skels    := $(patsubst %.bpf.c,$(BUILD)/%.skel.h,$(wildcard bpf/*/*.bpf.c))
 # The completion scripts, as strings for user/cmd/completion.c.
 scripts  := $(patsubst user/cmd/%,$(BUILD)/%.inc,$(wildcard user/cmd/completion/*))
-# All but main.c, for the tests to link with.
+# All except main.c, for the tests to link with.
 testable := $(filter-out $(BUILD)/user/cmd/main.o,$(objects))
 
 .SECONDARY:
@@ -57,7 +57,7 @@ $(BUILD)/sluice: $(objects)
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LIBS)
 
-# --- BPF: objects from sources alone, embedded as libbpf skeletons
+# --- BPF: objects built from source, embedded as libbpf skeletons
 
 bpf_flags = -target bpf -mcpu=v3 -O2 -g -Wall -Wextra -Werror -Wno-unused-parameter -Iinclude -Ibpf \
 	-isystem /usr/include/$(shell $(CC) -print-multiarch)
@@ -84,7 +84,7 @@ $(objects): $(BUILD)/user/%.o: user/%.c | $(skels) $(scripts)
 	$(Q)$(CC) $(CFLAGS) $(STD) $(WARN) -MMD -MP -c $< -o $@
 -include $(objects:.o=.d)
 
-# --- tests: the units again under the sanitizers
+# --- tests: the units once more with the sanitizers
 
 san      := -fsanitize=address,undefined -fno-omit-frame-pointer -fno-sanitize-recover=undefined
 san_objs := $(patsubst $(BUILD)/%,$(BUILD)/san/%,$(testable))
@@ -99,7 +99,7 @@ $(san_objs): $(BUILD)/san/user/%.o: user/%.c | $(skels) $(scripts)
 	$(Q)$(CC) -O1 -g $(san) $(STD) $(WARN) -MMD -MP -c $< -o $@
 -include $(san_objs:.o=.d)
 
-# From an archive each test takes what it needs of the units.
+# Each test links the units that it needs from an archive.
 $(BUILD)/san/units.a: $(san_objs)
 $(BUILD)/units.a: $(testable)
 $(BUILD)/units.a $(BUILD)/san/units.a:
@@ -120,8 +120,8 @@ $(servers): $(BUILD)/tests/%: tests/servers/%.c $(wildcard tests/servers/*.h)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(CFLAGS) -std=gnu11 -D_GNU_SOURCE $(WARN) -Iinclude -o $@ $< -lm -pthread
 
-# A fuzzer each for libFuzzer (make fuzz), and a plain replay of its corpus (make check).
-# Its target may include sources of ours; of which, it alone knows.
+# For each fuzz target: a fuzzer with libFuzzer (make fuzz), and a plain replay of its corpus (make
+# check). A target may include sources of the program.
 fuzz_see := $(wildcard include/sluice/*.h user/*/*.[ch] user/*/*/*.[ch])
 
 $(fuzz): $(BUILD)/fuzz/%: tests/fuzz/%.c $(fuzz_see)
@@ -141,10 +141,10 @@ fuzz: $(fuzz)
 units: $(unit)
 	$(Q)tests/run $(unit)
 
-# Builds on all CPUs, where make was not told on how many.
+# Builds on all CPUs, unless make was given -j.
 parallel = $(if $(filter -j% --jobserver%,$(MAKEFLAGS)),,-j$(shell nproc))
 
-# Everything; without root the units alone, and it says so.  What takes long starts first.
+# All tests; without root only the units, with a note. The longest ones start first.
 long     := $(addprefix tests/net/,wire daemon steer)
 net      := $(long) $(filter-out $(long) tests/net/lib,$(wildcard tests/net/*))
 
@@ -154,7 +154,7 @@ check: setup-test
 	$(Q)$(MAKE) $(parallel) --no-print-directory tested
 	$(Q)tools/own-root tests/run $(CHECK) $(prog) $(net) $(unit) $(replay)
 
-# What takes longer than a minute, or needs more than `make check` installs.
+# Tests that take longer than a minute, or need more packages than `make check`.
 nightly: setup-test
 	$(Q)$(MAKE) $(parallel) --no-print-directory tested $(fuzz)
 	$(Q)tools/own-root tests/run --timeout 1800 $(CHECK) tests/nightly
@@ -163,7 +163,7 @@ demo: setup-demo
 	$(Q)$(MAKE) --no-print-directory all
 	$(Q)tools/demo/run
 
-# A part of it: make bench BENCH='--rows ^wire'; see tools/bench/run --help.
+# Selected rows: make bench BENCH='--rows ^wire'; see tools/bench/run --help.
 bench_with := $(BUILD)/tools/echo $(BUILD)/tools/hooks $(BUILD)/tools/packets \
 	$(BUILD)/tools/empty.bpf.o $(BUILD)/tools/follow $(BUILD)/tools/steer \
 	$(BUILD)/tools/steer_worker $(BUILD)/tools/steer_empty.bpf.o
@@ -183,17 +183,17 @@ bench: setup-test
 	$(Q)$(MAKE) --no-print-directory benched
 	$(Q)tools/bench/run $(BENCH)
 
-# How long a new port of a followed bridge waits until it is covered; as root.
+# Measures the time until a new port of a watched bridge is covered; as root.
 bench-follow: all $(BUILD)/tools/follow
 	$(Q)$(BUILD)/tools/follow $(BUILD)/sluice $(BENCH)
 
-# What is installed here is looked for by the makes below, which read this file anew.
+# The inner makes read this file again, and so find the packages installed here.
 .PHONY: tested benched bench-follow setup-build setup-demo setup-test
 setup: setup-test
 setup-build setup-demo setup-test: setup-%:
 	$(Q)tools/setup.sh $*
 
-# --- care
+# --- maintenance
 
 sources := $(wildcard user/*/*.[ch] user/*/*/*.[ch] bpf/*/*.[ch] include/sluice/*.h tests/*/*.[ch] tools/*/*.[ch])
 
@@ -215,7 +215,7 @@ lint: setup-test
 format:
 	$(Q)clang-format -i $(sources)
 
-# What each program costs the verifier and the JIT, on this kernel.
+# Prints the cost of each program for the verifier and the JIT, on this kernel.
 info: $(skels)
 	$(Q)BPFTOOL=$(BPFTOOL) tools/info $(skels:.skel.h=.o)
 

@@ -1,13 +1,13 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
 """
-Arrows only point down: which file may include which.
+Checks that includes only point down.
 
-An include reaches its own folder, or a folder of a lower rank in the same tree, or include/.  So
-the folders of one rank do not include each other.  A skeleton, which the build makes of
-bpf/SUBJECT/NAME.bpf.c, is included in the subject's own folders alone.  Circles are looked for
-between modules, a .c and a .h of one name being one module, since two headers that stay clear of
-each other do not help if their .c files need both.
+An include may reach its own folder, a folder of a lower rank in the same tree, or include/. So the
+folders of one rank do not include each other. Only the folders of its own subject include a
+skeleton, which the build makes from bpf/SUBJECT/NAME.bpf.c. There must be no circles between
+modules. The .c and .h file of one name form a module, since two independent headers do not help if
+their .c files include both.
 """
 import posixpath
 import re
@@ -32,7 +32,7 @@ RANKS = {
     "tests": 9,
     "tools": 1,
 }
-# What the includes of each tree are searched in, as the Makefile has it.
+# The include path of each tree, as in the Makefile.
 ROOTS = {"bpf": "bpf/", "user": "user/", "tests": "user/"}
 SKELETONS = {"bpf/common": "user/kernel"}
 INCLUDE = re.compile(r'^\s*#\s*include\s*(?:"(?P<own>[^"]+)"|<(?P<shared>sluice/[^>]+)>)', re.M)
@@ -42,7 +42,7 @@ Arrow = namedtuple("Arrow", "source line name target layer")
 
 
 def layer_of(path):
-    """The layer of a file: the longest folder in RANKS that holds it; None outside of all."""
+    """Returns the layer of a file: the longest folder in RANKS that contains it; None if no folder does."""
     held = [layer for layer in RANKS if path.startswith(layer + "/")]
     return max(held, key=len, default=None)
 
@@ -66,7 +66,7 @@ def sources_of(root):
 
 
 def includes_of(text):
-    """(line, name, shared?) of each include of ours; comments and .inc, made of scripts, are none."""
+    """Returns (line, name, shared?) of each own include; ignores comments and generated .inc files."""
     text = COMMENT.sub(lambda comment: "\n" * comment.group().count("\n"), text)
     for match in INCLUDE.finditer(text):
         if (match["own"] or "").endswith(".inc"):
@@ -76,7 +76,7 @@ def includes_of(text):
 
 
 def resolve(source, line, name, shared, files):
-    """An arrow, or a complaint."""
+    """Returns an arrow, or a complaint."""
     if name.endswith(".skel.h"):
         program = name.removesuffix(".skel.h") + ".bpf.c"
         if program in files:
@@ -118,7 +118,7 @@ def module_of(path):
 
 
 def circles(arrows):
-    """Strongly connected modules, by Tarjan's algorithm."""
+    """Returns the strongly connected modules, by Tarjan's algorithm."""
     graph = {}
     for arrow in arrows:
         if arrow.target:
@@ -150,7 +150,7 @@ def circles(arrows):
 
 
 def check(root):
-    """(number of files, number of includes, complaints)"""
+    """Returns (number of files, number of includes, complaints)."""
     files = sources_of(root)
     arrows, complaints = arrows_of(root, files)
     complaints += upward(arrows)
@@ -191,7 +191,7 @@ GOOD = {
     "tests/lab.h": "",
 }
 
-# What is added to GOOD, and the words that the one complaint must hold.
+# Files added to GOOD, and a part of the one expected complaint.
 BAD = [
     ({"user/base/log.c": '#include "kernel/links.h"\n'}, "user/base/log.c:1: user/base (rank 1)"),
     ({"user/base/log.c": '\n#include "reply/reply.h"\n'}, "user/base/log.c:2: user/base (rank 1)"),

@@ -1,11 +1,11 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# Installs what is missing from Debian's packages, and nothing when nothing is missing.
+# Installs missing Debian packages; does nothing if none is missing.
 #
-# Packages that would start a daemon on the operator's machine are never installed: the tests' real
-# servers are unpacked under build/servers, and only the libraries they need are installed.
-# Elsewhere than on Debian and its descendants, and without root, it says what it would have needed.
+# Never installs packages that would start a daemon on the machine: the tests' real servers are
+# unpacked under build/servers, and only the libraries that they need are installed. Without Debian
+# or a derivative, or without root, it prints the missing packages.
 set -euo pipefail
 
 ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
@@ -19,7 +19,7 @@ UNIT="libcmocka-dev python3"
 NET="$RUN libcap2-bin iperf3 tcpdump dnsmasq-base bind9-dnsutils zsh fish bash-completion"
 LINT="clang-format clang-tidy cppcheck mandoc"
 
-# Servers: package and path of the program. unbound and knot have a socket for each thread; all but
+# Servers: package and path of the program. unbound and knot have one socket per thread; all except
 # knot answer without IP_PKTINFO on the wildcard address.
 DEMO_DAEMONS="unbound:usr/sbin/unbound"
 TEST_DAEMONS="knot:usr/sbin/knotd nsd:usr/sbin/nsd memcached:usr/bin/memcached"
@@ -42,7 +42,7 @@ die()
 	exit 1
 }
 
-# Those of the packages given that are not installed. dpkg-query fails for the unknown among them.
+# missing PACKAGE…: prints those that are not installed. dpkg-query fails for unknown packages.
 missing()
 {
 	local installed package
@@ -99,7 +99,7 @@ install_packages()
 		install -y -q --no-install-recommends $packages
 }
 
-# The libraries among what a package file depends on, first alternatives, without versions.
+# Prints the libraries among a package file's dependencies, first alternatives, without versions.
 library_dependencies()
 {
 	dpkg-deb -f "$1" Depends | tr ',' '\n' |
@@ -114,7 +114,7 @@ unpack_server()
 	echo "setup: unpacking $package under build/servers (it is not installed)"
 	update_once
 	scratch=$(mktemp -d)
-	# apt's own user could not write to the scratch folder
+	# apt's own user cannot write to the scratch folder
 	(cd "$scratch" && quiet apt-get -o APT::Sandbox::User=root download "$package")
 	mapfile -t libraries < <(library_dependencies "$scratch"/*.deb)
 	mkdir -p "$SERVERS"

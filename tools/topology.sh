@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # shellcheck shell=bash
-# Network namespaces that show the fault `sluice reply` mends; sourced by tests and by the demo.
+# Network namespaces that show the fault that `sluice reply` fixes, for the tests and the demo.
 #
 #                 ┌───────────────── HOST ──────────────────┐
 #   CONTAINER ────┤ docker0                            eth0 ├──── LAN
@@ -11,19 +11,25 @@
 #   172.17.0.4    └─────────────────────────────────────────┘
 #   fd17::4
 #
-# A server on HOST bound to the wildcard address is asked at 172.16.13.13 by CONTAINER and answers
-# from 172.17.0.1, the address of the route back.
+# CONTAINER sends requests to 172.16.13.13, and a server on HOST bound to the wildcard address
+# answers from 172.17.0.1, the address of the route back.
 #
-# Namespaces are entered with nsenter, never with `ip netns exec`: the latter mounts a fresh /sys,
-# where no bpffs is mounted. TOPOLOGY_PREFIX goes in front of the names, for callers that do not
-# have a private /run/netns.
+# Namespaces are entered with nsenter, never with `ip netns exec`, which mounts a fresh /sys without
+# a bpffs. TOPOLOGY_PREFIX is prepended to the names, for callers without a private /run/netns.
 
 HOST="${TOPOLOGY_PREFIX:-}host"
 CONTAINER="${TOPOLOGY_PREFIX:-}container"
 CONTAINER2="${TOPOLOGY_PREFIX:-}container2"
 LAN="${TOPOLOGY_PREFIX:-}lan"
 
-# in_ns NAME COMMAND…: run in the network namespace NAME, in the caller's mount namespace
+# contains PATTERN: as grep -q, but reads its input to the end. grep -q exits at the first match, and
+# under pipefail the command before it then fails with SIGPIPE if it still writes.
+contains()
+{
+	grep "$@" >/dev/null
+}
+
+# in_ns NAME COMMAND…: runs it in the network namespace NAME, in the caller's mount namespace
 in_ns()
 {
 	local name=$1
@@ -31,8 +37,8 @@ in_ns()
 	nsenter --net="/run/netns/$name" -- "$@"
 }
 
-# spawn_in NAME LOG COMMAND…: the same in the background, output to LOG; SPAWNED is the process id
-# of the command itself, so that a signal reaches it and not a shell around it.
+# spawn_in NAME LOG COMMAND…: the same in the background, with its output in LOG; SPAWNED is the
+# process id of the command itself, so that a signal reaches it and not a shell around it.
 spawn_in()
 {
 	local name=$1 log=$2
@@ -42,8 +48,8 @@ spawn_in()
 	SPAWNED=$!
 }
 
-# wait_until SECONDS COMMAND…: until COMMAND succeeds. The deadline only bounds a failure; a machine
-# that has much else to do is given three times as long.
+# wait_until SECONDS COMMAND…: waits until COMMAND succeeds. The deadline only bounds a failure, and
+# is three times as long on a busy machine.
 wait_until()
 {
 	local deadline=$((SECONDS + 3 * $1)) pause=0.01
@@ -54,7 +60,7 @@ wait_until()
 			return 1
 		fi
 		sleep "$pause"
-		# what takes longer is looked at less often: others need the CPU
+		# polls less often over time: others need the CPU
 		[ "$pause" != 0.02 ] || pause=0.05
 		[ "$pause" != 0.01 ] || pause=0.02
 	done
@@ -80,7 +86,7 @@ udp_unbound()
 	! udp_bound "$1" "$2"
 }
 
-# conntrack_list NAME [FILTER…]: the UDP entries of namespace NAME, one a line
+# conntrack_list NAME [FILTER…]: prints the UDP entries of namespace NAME, one per line
 conntrack_list()
 {
 	local name=$1
@@ -94,7 +100,7 @@ conntrack_flush()
 	in_ns "$1" conntrack -F >/dev/null 2>&1
 }
 
-# addr_add NAME DEV ADDRESS/LEN: usable at once, without duplicate address detection
+# addr_add NAME DEV ADDRESS/LEN: adds it without duplicate address detection, usable at once
 addr_add()
 {
 	case "$3" in
@@ -112,7 +118,7 @@ addr_del()
 	in_ns "$1" ip addr del "$3" dev "$2"
 }
 
-# Link-local addresses are given by hand: those the kernel makes up wait for duplicate detection.
+# Link-local addresses are set by hand: the kernel's own wait for duplicate address detection.
 link_up()
 {
 	in_ns "$1" ip link set dev "$2" addrgenmode none
@@ -121,7 +127,7 @@ link_up()
 
 link_carrier()
 {
-	in_ns "$1" ip -o link show dev "$2" | grep -q 'state UP'
+	in_ns "$1" ip -o link show dev "$2" | contains 'state UP'
 }
 
 wait_link()
@@ -135,7 +141,7 @@ netns_add()
 	in_ns "$1" ip link set dev lo up
 }
 
-# bridge_port NAME NUMBER: namespace NAME with eth0 172.17.0.NUMBER behind docker0
+# bridge_port NAME NUMBER: makes namespace NAME with eth0 172.17.0.NUMBER behind docker0
 bridge_port()
 {
 	local name=$1 number=$2
@@ -157,7 +163,7 @@ topology_host()
 {
 	netns_add "$HOST"
 	ip -n "$HOST" link add docker0 type bridge mcast_snooping 0
-	# a bridge without an address of its own takes that of a port, and changes it with the ports
+	# a bridge without a fixed address takes that of a port, and changes it with the ports
 	ip -n "$HOST" link set docker0 address 02:42:ac:11:00:01
 	link_up "$HOST" docker0
 	addr_add "$HOST" docker0 172.17.0.1/16
@@ -183,7 +189,7 @@ topology_lan()
 	wait_link "$LAN" eth0
 }
 
-# Conntrack looks at packets of a namespace only once a rule there asks for a packet's state.
+# Conntrack tracks packets of a namespace only once a rule there uses their state.
 topology_conntrack()
 {
 	in_ns "$HOST" nft -f - <<-'NFT'
@@ -200,7 +206,7 @@ topology_conntrack()
 	NFT
 }
 
-# topology_up [second]: the drawing above; CONTAINER2 only when asked for
+# topology_up [second]: makes the drawing above; CONTAINER2 only with the argument
 topology_up()
 {
 	topology_host
@@ -213,7 +219,7 @@ topology_up()
 	topology_conntrack
 }
 
-# For callers outside the test runner, whose namespaces do not vanish by themselves.
+# For callers outside the test runner, whose namespaces outlive them.
 topology_down()
 {
 	local name

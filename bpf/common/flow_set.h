@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: (GPL-2.0-or-later OR BSD-2-Clause) */
 /*
- * What the programs of all planes that keep flows share: the clock, addresses, and the search in a
- * set (include/sluice/flow.h says why a set).
+ * Shared by the programs of all objects with a flow table: the clock, addresses, and the search in
+ * a set (for the reasons for sets see include/sluice/flow.h).
  *
- * The slots of a set are of the caller's own type, so the search takes their size and a comparison:
- * all of it is inlined, and what is left is the loop that one would have written by hand.
+ * Each caller has its own type of slot, so the search gets their size and a comparison function.
+ * All of it is inlined, to the same loop as written by hand.
  */
 #ifndef SLUICE_BPF_COMMON_FLOW_SET_H
 #define SLUICE_BPF_COMMON_FLOW_SET_H
@@ -18,7 +18,7 @@
 #include <sluice/flow.h>
 #include <stdbool.h>
 
-/* A tick's resolution is enough, at a fraction of the cost (kernel 5.11). */
+/* The coarse clock has the resolution of a tick, at a fraction of the cost (kernel 5.11). */
 static __always_inline __u64 clock_ns(void)
 {
 	if (bpf_core_enum_value_exists(enum bpf_func_id, BPF_FUNC_ktime_get_coarse_ns))
@@ -36,7 +36,7 @@ static __always_inline bool addr_equal(const struct sluice_addr *a, const struct
 	return a->half[0] == b->half[0] && a->half[1] == b->half[1];
 }
 
-/* By halves, as addresses are compared: a load that needs two stores waits for both of them. */
+/* Stores halves, as comparisons load them: a load that spans two stores stalls on both. */
 static __always_inline void addr_map_ip4(struct sluice_addr *addr, __be32 ip4_be)
 {
 	addr->half[0] = 0;
@@ -65,10 +65,10 @@ static __always_inline struct sluice_addr addr_of(const struct in6_addr *from)
 	return addr;
 }
 
-/* Is this the slot that the key names? */
+/* Does the slot have this key? */
 typedef bool (*slot_is_fn)(const void *slot, const void *key);
 
-/* The slot of that tag and key, or SLUICE_FLOW_WAYS. */
+/* Returns the slot with the tag and key, or SLUICE_FLOW_WAYS. */
 static __always_inline __u32 set_find(const __u16 *tags, __u16 tag, const void *slots, __u32 size,
 				      slot_is_fn is, const void *key)
 {
@@ -81,7 +81,7 @@ static __always_inline __u32 set_find(const __u16 *tags, __u16 tag, const void *
 	return way;
 }
 
-/* A free slot, else the one heard least recently.  The caller holds the set's lock. */
+/* Returns a free slot, or else the least recently seen. The caller holds the set's lock. */
 static __always_inline __u32 set_oldest(const __u16 *tags, const __u32 *seen, __u32 now)
 {
 	__u32 way, oldest = 0;

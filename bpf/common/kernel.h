@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: (GPL-2.0-or-later OR BSD-2-Clause) */
 /*
- * The few kernel types that the programs look into, by the names of their fields alone: libbpf puts
- * the running kernel's offsets in (CO-RE), so that no dump of the build host's BTF is needed.
+ * The few kernel types that the programs read, with the names of their fields only: libbpf inserts
+ * the running kernel's offsets (CO-RE), so the build needs no BTF dump of the build host.
  */
 #ifndef SLUICE_BPF_COMMON_KERNEL_H
 #define SLUICE_BPF_COMMON_KERNEL_H
@@ -74,7 +74,7 @@ struct net_device {
 	struct inet6_dev *ip6_ptr;
 } __core;
 
-/* net/core/dev.c: one of the devices above another; its master is the first of them */
+/* net/core/dev.c: an upper device of a device; its master is the first in the list */
 struct netdev_adjacent {
 	struct net_device *dev;
 	bool master;
@@ -143,7 +143,7 @@ struct sk_buff {
 	__u16 network_header;
 } __core;
 
-/* include/linux/filter.h: what the context of an sk_reuseport program stands for */
+/* include/linux/filter.h: the kernel's context of an sk_reuseport program */
 struct sk_reuseport_kern {
 	struct sk_buff *skb;
 } __core;
@@ -170,7 +170,7 @@ struct nf_conn {
 
 #undef __core
 
-/* include/net/tcp_states.h; a UDP socket that is connected has this state, too. */
+/* include/net/tcp_states.h; also the state of a connected UDP socket */
 #define TCP_ESTABLISHED 1
 /* include/net/sock.h: the socket was bound to a port by bind(2) */
 #define SOCK_BINDPORT_LOCK 8

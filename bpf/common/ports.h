@@ -6,7 +6,7 @@
 #include <linux/types.h>
 #include <stdbool.h>
 
-/* Settings of this load; the verifier takes them as constants. */
+/* Settings of this load, constants to the verifier. */
 const volatile bool any_port;
 const volatile __u64 ports[1024]; /* bit p % 64 of word p / 64: port p is managed */
 

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: (GPL-2.0-or-later OR BSD-2-Clause) */
-/* The settings of a load, which the planes that manage ports by themselves share. */
+/* The settings of a load, shared by the objects that have a list of ports. */
 #ifndef SLUICE_BPF_COMMON_SETTINGS_H
 #define SLUICE_BPF_COMMON_SETTINGS_H
 
 #include "common/flow_set.h"
 #include "common/ports.h"
 
-/* Settings of this load; the verifier takes them as constants. */
+/* Settings of this load, constants to the verifier. */
 const volatile __u64 seed;
 const volatile __u32 age; /* of sluice_flow_clock() */
 const volatile __u32 sets = 1;

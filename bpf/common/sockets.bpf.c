@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: (GPL-2.0-or-later OR BSD-2-Clause)
 /*
- * Who holds which UDP socket: walks the open files of all tasks of the reader's PID namespace and
- * writes a record for each UDP socket.  Unlike sock_diag with /proc it needs no walk through the
- * network namespaces, and it knows the socket cookies that the other programs use as keys.
+ * The processes that hold UDP sockets: iterates over the open files of all tasks in the calling
+ * process's PID namespace and writes a record for each UDP socket. Unlike sock_diag with /proc it
+ * needs no walk through the network namespaces, and it has the socket cookies that the other
+ * programs use as keys.
  */
 #include "common/kernel.h"
 #include "common/task_files.h"
@@ -15,12 +16,12 @@
 
 #define core __attribute__((preserve_access_index))
 
-/* A receiver gives memory back in lots (net/ipv4/udp.c, udp_rmem_release()). */
+/* A receiver releases memory in batches (net/ipv4/udp.c, udp_rmem_release()). */
 struct udp_sock {
 	int forward_deficit;
 } core;
 
-/* An IPv6 socket on the wildcard address has none of IPv4, even where it takes IPv4 as well. */
+/* An IPv6 wildcard socket has no IPv4 address, even if it also receives IPv4. */
 static __always_inline void record_local(struct sluice_socket_record *record, struct sock *sk)
 {
 	if (record->family == AF_INET6) {
@@ -55,7 +56,7 @@ static __always_inline void record_group(struct sluice_socket_record *record, st
 	record->group_index = SLUICE_NO_INDEX;
 	if (!group)
 		return;
-	/* from 0; the record itself moves in memory when it grows, and that while we walk */
+	/* the id starts at 0; the address is no key: a growing group moves, also during a walk */
 	record->group = 1 + (__u64)BPF_CORE_READ(group, reuseport_id);
 	record->group_index = group_index(group, sk);
 	prog = BPF_CORE_READ(group, prog);
@@ -74,11 +75,11 @@ static __always_inline void record_queue(struct sluice_socket_record *record, st
 		record->queue_read = BPF_CORE_READ(udp, forward_deficit);
 }
 
-/* The process's id as the reader's PID namespace has it, which may be a container's. */
+/* Returns the process's id in the calling process's PID namespace, possibly a container's. */
 static __always_inline __u32 consumer_pid(struct task_struct *task)
 {
-	struct task_struct *reader = (void *)bpf_get_current_task();
-	__u64 level = BPF_CORE_READ(reader, thread_pid, level);
+	struct task_struct *current = (void *)bpf_get_current_task();
+	__u64 level = BPF_CORE_READ(current, thread_pid, level);
 	struct pid *pid = BPF_CORE_READ(task, group_leader, thread_pid);
 	const char *numbers;
 	__u32 number = 0;

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: (GPL-2.0-or-later OR BSD-2-Clause) */
 /*
- * What the walks over the open files of all tasks share: the kernel's types on the way from a file
- * to its socket, and to the ids of a process.
+ * Shared by the iterators over the open files of all tasks: the kernel types from a file to its
+ * socket, and from a task to its process ids.
  *
- * A socket's file is told by its file system, and not with bpf_sock_from_file(), which is younger
- * than the iterator (5.11, 5.8).
+ * The file system identifies a socket's file. bpf_sock_from_file() was rejected: it is newer than
+ * the iterator (5.11, 5.8).
  */
 #ifndef SLUICE_BPF_COMMON_TASK_FILES_H
 #define SLUICE_BPF_COMMON_TASK_FILES_H
@@ -72,7 +72,7 @@ struct bpf_iter__task_file {
 
 #undef __core
 
-/* NULL if the file is none of a socket's, or was opened with O_PATH, which leads to no socket. */
+/* Returns NULL if the file is not a socket's, or was opened with O_PATH, without a socket. */
 static __always_inline struct sock *file_sock(struct file *file)
 {
 	struct socket *socket;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: (GPL-2.0-or-later OR BSD-2-Clause) */
 /*
- * The flow table of socket mode at work: find, refresh, store and read a flow (sluice/flow.h says
- * how it is laid out, and why).
+ * The operations on the flow table of socket mode: find, refresh, store and read a flow. For the
+ * layout and its reasons see sluice/flow.h.
  */
 #ifndef SLUICE_BPF_REPLY_FLOWS_H
 #define SLUICE_BPF_REPLY_FLOWS_H
@@ -12,7 +12,7 @@
 #include <sluice/flow.h>
 #include <stdbool.h>
 
-/* What names a flow. */
+/* The key of a flow and its hash. */
 struct flow_key {
 	__u64 cookie;
 	struct sluice_addr peer;
@@ -38,7 +38,7 @@ static __always_inline bool flow_is(const struct sluice_flow *flow, const struct
 	       addr_equal(&flow->peer, &key->peer);
 }
 
-/* The slot of the flow, or SLUICE_FLOW_WAYS. */
+/* Returns the slot of the flow, or SLUICE_FLOW_WAYS. */
 static __always_inline __u32 flow_find(const struct sluice_flow_set *set,
 				       const struct flow_key *key)
 {
@@ -53,8 +53,8 @@ static __always_inline __u32 flow_find(const struct sluice_flow_set *set,
 }
 
 /*
- * A free slot, else the one heard least recently.  Where a tick can't tell, the slots give way in
- * turn.  The caller holds the set's lock.
+ * Returns a free slot, or else the least recently seen; slots of the same tick are evicted in turn.
+ * The caller holds the set's lock.
  */
 static __always_inline __u32 flow_oldest(struct sluice_flow_set *set, __u32 now)
 {
@@ -75,11 +75,11 @@ static __always_inline __u32 flow_oldest(struct sluice_flow_set *set, __u32 now)
 }
 
 /*
- * The common case of learning, without the lock: nothing is new but the time.  False if more is.
- * Should the slot change hands in between, its new owner was heard just now as well.
+ * Stores the time without the lock, the common case of learning. Returns false if anything else has
+ * changed. If another flow takes over the slot meanwhile, the time is right for that flow as well.
  */
 static __always_inline bool flow_refresh(struct sluice_flow_set *set, const struct flow_key *key,
-					 const struct sluice_flow *heard, __u32 now)
+					 const struct sluice_flow *update, __u32 now)
 {
 	__u32 way = flow_find(set, key);
 	struct sluice_flow *flow;
@@ -87,8 +87,8 @@ static __always_inline bool flow_refresh(struct sluice_flow_set *set, const stru
 	if (way >= SLUICE_FLOW_WAYS)
 		return false;
 	flow = &set->flow[way];
-	if (!addr_equal(&flow->local, &heard->local) ||
-	    (flow->ifindex != heard->ifindex && addr_is_link_local(&key->peer)))
+	if (!addr_equal(&flow->local, &update->local) ||
+	    (flow->ifindex != update->ifindex && addr_is_link_local(&key->peer)))
 		return false;
 	if (set->seen[way] != now)
 		set->seen[way] = now;
@@ -96,23 +96,24 @@ static __always_inline bool flow_refresh(struct sluice_flow_set *set, const stru
 }
 
 /*
- * A link-local peer that speaks through another device than a moment ago: two hosts may have that
- * address.  After a silence, or when addresses have changed, it is one that has moved.
+ * Returns the new flags of a flow. If a link-local peer uses another interface than just before,
+ * two hosts may have that address. After the age, or after a change of addresses, the peer has
+ * moved.
  */
 static __always_inline __u16 flow_scope(const struct sluice_flow *flow,
-					const struct sluice_flow *heard, __u32 idle)
+					const struct sluice_flow *update, __u32 idle)
 {
-	if (idle > age || flow->generation != heard->generation)
+	if (idle > age || flow->generation != update->generation)
 		return 0;
-	if (flow->ifindex != heard->ifindex && addr_is_link_local(&heard->peer))
+	if (flow->ifindex != update->ifindex && addr_is_link_local(&update->peer))
 		return flow->flags | SLUICE_FLOW_SCOPE_AMBIGUOUS;
 	return flow->flags;
 }
 
-/* Remembers what was heard, and returns what to count. */
+/* Stores the flow. Returns the counter to increment. */
 static __always_inline enum sluice_reply_counter flow_store(struct sluice_flow_set *set,
 							    const struct flow_key *key,
-							    struct sluice_flow *heard, __u32 now)
+							    struct sluice_flow *update, __u32 now)
 {
 	enum sluice_reply_counter outcome = SLUICE_REPLY_moved;
 	struct sluice_flow *flow;
@@ -122,7 +123,7 @@ static __always_inline enum sluice_reply_counter flow_store(struct sluice_flow_s
 	way = flow_find(set, key);
 	if (way < SLUICE_FLOW_WAYS) {
 		flow = &set->flow[way];
-		heard->flags = flow_scope(flow, heard, sluice_flow_idle(now, set->seen[way]));
+		update->flags = flow_scope(flow, update, sluice_flow_idle(now, set->seen[way]));
 	} else {
 		way = flow_oldest(set, now) % SLUICE_FLOW_WAYS;
 		flow = &set->flow[way];
@@ -130,15 +131,16 @@ static __always_inline enum sluice_reply_counter flow_store(struct sluice_flow_s
 		outcome = set->tag[way] && idle <= age ? SLUICE_REPLY_evicted
 						       : SLUICE_REPLY_learned;
 	}
-	heard->seal = sluice_flow_seal(key->hash, &heard->local, heard->generation, heard->flags);
-	*flow = *heard;
+	update->seal = sluice_flow_seal(key->hash, &update->local, update->generation,
+					update->flags);
+	*flow = *update;
 	set->tag[way] = sluice_flow_tag(key->hash);
 	set->seen[way] = now;
 	bpf_spin_unlock(&set->lock);
 	return outcome;
 }
 
-/* What a reply needs of a flow. */
+/* The fields of a flow that a reply needs. */
 struct flow_view {
 	struct sluice_addr local;
 	__u64 seal;
@@ -147,7 +149,7 @@ struct flow_view {
 	__u16 flags;
 };
 
-/* False if there is no such flow. Each field is read once: what is checked is what is used. */
+/* Returns false without such a flow. Reads each field once, so that the checked value is used. */
 static __always_inline bool flow_copy(const struct sluice_flow_set *set, const struct flow_key *key,
 				      struct flow_view *view)
 {
@@ -166,7 +168,7 @@ static __always_inline bool flow_copy(const struct sluice_flow_set *set, const s
 	return true;
 }
 
-/* False if there is no such flow. */
+/* Copies the flow consistently. Returns false if there is no such flow. */
 static __always_inline bool flow_read(struct sluice_flow_set *set, const struct flow_key *key,
 				      struct flow_view *view)
 {
@@ -181,7 +183,7 @@ static __always_inline bool flow_read(struct sluice_flow_set *set, const struct 
 	return found;
 }
 
-/* The flow's address was found to be the host's still, at this generation. */
+/* Records that the flow's address is still local at this generation. */
 static __always_inline void flow_confirm(struct sluice_flow_set *set, const struct flow_key *key,
 					 const struct flow_view *view, __u32 generation)
 {

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: (GPL-2.0-or-later OR BSD-2-Clause) */
 /*
- * Is an address one of the namespace's own, so that a send may leave from it?  A source that is not
- * makes the send fail (net/ipv4/route.c, ip_route_output_key_hash_rcu), and no hook of a cgroup can
- * ask the routing tables.  So the programs walk the kernel's own lists, of the devices and of each
- * device's addresses; and they remember the verdict together with the kernel's count of addresses
- * that came and went, so that the walk is done once for an address until something changes.
+ * Is an address local to the namespace, so that a send may use it as its source? A send with
+ * another source fails (net/ipv4/route.c, ip_route_output_key_hash_rcu), and cgroup hooks have no
+ * access to the routing tables. So the programs walk the kernel's list of devices and each device's
+ * addresses. They cache the result with the kernel's generation count of addresses, so that an
+ * address needs one walk until an address changes.
  *
- * Rejected: rt_type of the datagram's route (it calls local what only a policy routing table does,
- * and broadcast what is an address elsewhere); fentry on the notifiers (trampolines are not to be
- * had everywhere); purging from user space (nobody need be running).
+ * Rejected: rt_type of the datagram's route (a policy routing table can make any address local, and
+ * another interface's address can be a broadcast address); fentry on the notifiers (some kernels
+ * have no trampolines); purging from user space (no daemon needs to run).
  */
 #ifndef SLUICE_BPF_REPLY_LOCAL_ADDR_H
 #define SLUICE_BPF_REPLY_LOCAL_ADDR_H
@@ -19,14 +19,14 @@
 #include <bpf/bpf_endian.h>
 #include <stdbool.h>
 
-/* Devices and addresses looked at; a namespace with more has its first ones covered. */
+/* The number of devices and addresses to walk; in a larger namespace the rest is not found. */
 #define LOCAL_ADDR_STEPS 256
 
-/* include/uapi/linux/if.h, which can't be had together with the kernel's types */
+/* include/uapi/linux/if.h, which conflicts with the kernel's types */
 #define IFF_LOOPBACK 0x8
 
 /*
- * The count of addresses of that family that came and went in the socket's namespace
+ * Returns the generation of the namespace's addresses of that family
  * (net/ipv4/fib_frontend.c, fib_inetaddr_event; net/ipv6/addrconf.c, __ipv6_ifa_notify).
  */
 static __always_inline __u32 local_addr_generation(__u64 net_address, bool ip4)
@@ -40,7 +40,7 @@ static __always_inline __u32 local_addr_generation(__u64 net_address, bool ip4)
 	return 0;
 }
 
-/* All of a loopback device's subnet is local. Without a branch: the verifier counts these. */
+/* A loopback device's whole subnet is local. Has no branch, which would cost verifier paths. */
 static __always_inline bool ip4_matches(const struct in_ifaddr *ifa, __u32 flags, __be32 addr_be)
 {
 	__be32 any_mask_be = (flags / IFF_LOOPBACK & 1) - 1;
@@ -49,14 +49,14 @@ static __always_inline bool ip4_matches(const struct in_ifaddr *ifa, __u32 flags
 		 (BPF_CORE_READ(ifa, ifa_mask) | any_mask_be));
 }
 
-/* ... but for its broadcast address. */
+/* Excludes the broadcast address of such a subnet. */
 static __always_inline bool ip4_is_unicast(const struct in_ifaddr *ifa, __be32 addr_be)
 {
 	return BPF_CORE_READ(ifa, ifa_local) == addr_be ||
 	       (BPF_CORE_READ(ifa, ifa_mask) | addr_be) != 0xffffffff;
 }
 
-/* Not static: the verifier then looks at it once, and not anew for each way that leads here. */
+/* Global, not static: the verifier checks a global function once, not once for each path. */
 __noinline int ip4_is_local(__u64 net_address, __be32 addr_be)
 {
 	struct net *net = (struct net *)net_address;
@@ -126,8 +126,8 @@ __noinline int ip6_is_local(__u64 net_address, __u64 high, __u64 low)
 }
 
 /*
- * May a send of the socket leave from the address?  `generation` is local_addr_generation(), read
- * before: should the address go in the meantime, the verdict is remembered for a past one.
+ * May a send of the socket use the address as its source? @generation is local_addr_generation(),
+ * read before the walk: if the address is deleted meanwhile, the cached result is already outdated.
  */
 static __always_inline bool local_addr_usable(const struct sluice_sock *sock,
 					      const struct sluice_addr *addr, bool ip4,

@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: (GPL-2.0-or-later OR BSD-2-Clause) */
-/*
- * The maps of the reply plane.  Above each stands who writes it.
- */
+/* The maps of the object reply, each with its writers. */
 #ifndef SLUICE_BPF_REPLY_MAPS_H
 #define SLUICE_BPF_REPLY_MAPS_H
 
@@ -11,7 +9,7 @@
 #include <sluice/counters.h>
 #include <sluice/reply.h>
 
-/* Written by the loader; what it has loaded. */
+/* Written by the loader: the record of the load. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(max_entries, 1);
@@ -20,9 +18,9 @@ struct {
 } sluice_meta SEC(".maps");
 
 /*
- * Written by sluice_learn, and by the fixes where an address was found again; max_entries is set at
- * load.  Nobody maps it: BPF_F_MMAPABLE makes the
- * values start on a page, and so each set and slot on a cache line.
+ * Written by sluice_learn, and by the fixes to confirm an address; max_entries is set at load.
+ * BPF_F_MMAPABLE serves alignment only: the values start on a page, and so each set and slot on a
+ * cache line.
  */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
@@ -32,7 +30,7 @@ struct {
 	__type(value, struct sluice_flow_set);
 } sluice_flows SEC(".maps");
 
-/* Written by all programs: the addresses that local_addr_usable() has found. */
+/* Written by all programs: the results of local_addr_usable(). */
 struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);
 	__uint(max_entries, 1024);
@@ -40,7 +38,7 @@ struct {
 	__type(value, __u32);
 } sluice_locals SEC(".maps");
 
-/* Written by sluice_learn; a socket without storage is not managed, or has heard nothing yet. */
+/* Written by sluice_learn; a socket without storage is not managed, or has received nothing yet. */
 struct {
 	__uint(type, BPF_MAP_TYPE_SK_STORAGE);
 	__uint(map_flags, BPF_F_NO_PREALLOC);
@@ -48,7 +46,7 @@ struct {
 	__type(value, struct sluice_sock);
 } sluice_socks SEC(".maps");
 
-/* Written by every program, each CPU its own. */
+/* Written by all programs, per CPU. */
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
 	__uint(max_entries, 1);

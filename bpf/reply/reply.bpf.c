@@ -1,17 +1,17 @@
 // SPDX-License-Identifier: (GPL-2.0-or-later OR BSD-2-Clause)
 /*
- * reply, socket mode: an answer leaves from the address that the peer had sent to.
+ * reply, socket mode: a reply leaves from the address to which the peer sent its request.
  *
- * sluice_learn sees each datagram where the socket receives it (after netfilter, so after DNAT) and
- * remembers the local address for (socket, peer).  sluice_fix4 and sluice_fix6 run before the route
- * look-up of a send, and so before conntrack, and set the source where the application left it
- * open.  sluice_audit, loaded instead of the fix, only counts what leaves wrong; sluice_connect4
- * and sluice_connect6 beside it note the servers that connect to their clients, which the fix does
- * not reach: a connected socket has a source, and gets nothing that was sent to another address.
- * Which source is only known when it sends, and then sluice_audit holds it against the one asked.
+ * sluice_learn runs when the socket receives a datagram (after netfilter, so after DNAT) and stores
+ * the local address for (socket, peer). sluice_fix4 and sluice_fix6 run before the route lookup of
+ * a send, and so before conntrack, and set the source unless the application has set it. In audit
+ * mode, sluice_audit replaces the fixes and only counts wrong sources. sluice_connect4 and
+ * sluice_connect6 record servers that connect to their clients, which the fixes do not cover: a
+ * connected socket has a source, and receives nothing sent to another address. That source is known
+ * only when the socket sends; then sluice_audit compares it with the requested address.
  *
- * A source that the host does not have would make the send fail: reply/local_addr.h keeps that
- * apart. A program that is unsure lets the datagram pass unchanged.
+ * A send with a source that is not local fails, so the fixes check that first (reply/local_addr.h).
+ * In doubt, a program passes the datagram unchanged.
  */
 #include "common/kernel.h"
 #include "common/settings.h"
@@ -29,9 +29,9 @@
 
 #define PASS 1
 
-const volatile bool process_known; /* programs on connect(2) may ask who calls */
+const volatile bool process_known; /* programs on connect(2) can read the calling process */
 
-/* The ends of a datagram, as its IP and UDP headers say. */
+/* The addresses and ports of a datagram's IP and UDP headers. */
 struct datagram {
 	struct sluice_addr source;
 	struct sluice_addr target;
@@ -39,7 +39,7 @@ struct datagram {
 	__be16 target_port_be;
 };
 
-/* The cheap test that lets TCP and ICMP pass: the first protocol number of the IP header. */
+/* Excludes TCP and ICMP cheaply, by the first protocol number of the IP header. */
 static __always_inline bool may_be_udp(struct __sk_buff *skb)
 {
 	void *data = (void *)(long)skb->data, *data_end = (void *)(long)skb->data_end;
@@ -56,7 +56,7 @@ static __always_inline bool may_be_udp(struct __sk_buff *skb)
 	}
 }
 
-/* False if it is no datagram; headers that lie are counted. */
+/* Returns false if it is not UDP; counts malformed headers. */
 static __always_inline bool datagram_parse(struct __sk_buff *skb, struct datagram *datagram)
 {
 	struct packet_cursor cursor = packet_begin(
@@ -80,7 +80,7 @@ static __always_inline bool datagram_parse(struct __sk_buff *skb, struct datagra
 	return true;
 }
 
-/* Is the socket bound to the wildcard address of the family that the datagram comes in? */
+/* Is the socket bound to the wildcard address of the datagram's family? */
 static __always_inline bool sock_is_wildcard(struct __sk_buff *skb, const struct bpf_sock *sk)
 {
 	if (skb->protocol == bpf_htons(ETH_P_IP))
@@ -89,15 +89,15 @@ static __always_inline bool sock_is_wildcard(struct __sk_buff *skb, const struct
 }
 
 /*
- * The kernel's own objects behind the context, for slow paths.  They are read by offset from the
- * buffer, since the verifier allows no arithmetic on skb->sk.
+ * Returns the kernel's sk_buff of the context, for slow paths. These read the socket through it,
+ * since the verifier allows no arithmetic on skb->sk.
  */
 static __always_inline struct sk_buff *kernel_skb(struct __sk_buff *skb)
 {
 	return (struct sk_buff *)skb;
 }
 
-/* The record of a socket that receives its first datagram. */
+/* Creates the storage of a socket at its first datagram. */
 static __always_inline struct sluice_sock *sock_record(struct __sk_buff *skb, struct bpf_sock *sk)
 {
 	struct sock *kernel_sk = BPF_CORE_READ(kernel_skb(skb), sk);
@@ -119,7 +119,7 @@ static __always_inline struct sluice_sock *sock_record(struct __sk_buff *skb, st
 	return sock;
 }
 
-/* A client that talks first may change its source with the routes: sluice must not hold it. */
+/* A client's source may change with the routes, so sluice must not fix it. */
 static __always_inline bool sock_managed(const struct sluice_sock *sock)
 {
 	return !any_port || !sock->port_chosen;
@@ -133,7 +133,7 @@ static __always_inline void learn(struct __sk_buff *skb, const struct sluice_soc
 		.peer = datagram->source,
 		.peer_port_be = datagram->source_port_be,
 	};
-	struct sluice_flow heard = {
+	struct sluice_flow flow = {
 		.cookie = key.cookie,
 		.peer = key.peer,
 		.local = datagram->target,
@@ -141,17 +141,17 @@ static __always_inline void learn(struct __sk_buff *skb, const struct sluice_soc
 		.ifindex = skb->ifindex,
 		.netns = sock->netns,
 	};
-	bool ip4 = addr_is_ip4(&heard.local);
+	bool ip4 = addr_is_ip4(&flow.local);
 	struct sluice_flow_set *set;
 	__u32 now = clock();
 
 	flow_key_hash(&key);
 	set = flow_set(&key);
-	if (!set || flow_refresh(set, &key, &heard, now))
+	if (!set || flow_refresh(set, &key, &flow, now))
 		return;
-	heard.generation = local_addr_generation(sock->net, ip4);
-	if (local_addr_usable(sock, &heard.local, ip4, heard.generation))
-		count(flow_store(set, &key, &heard, now));
+	flow.generation = local_addr_generation(sock->net, ip4);
+	if (local_addr_usable(sock, &flow.local, ip4, flow.generation))
+		count(flow_store(set, &key, &flow, now));
 	else
 		count(SLUICE_REPLY_skipped_not_own);
 }
@@ -178,8 +178,8 @@ int sluice_learn(struct __sk_buff *skb)
 }
 
 /*
- * The address that the peer had asked: SLUICE_REPLY_fixed if a reply can leave from it, else why
- * it is to be left alone.
+ * Finds the requested address. Returns SLUICE_REPLY_fixed if a reply can leave from it, or else the
+ * counter for the reason to leave the reply alone.
  */
 static __always_inline enum sluice_reply_counter source_for(const struct sluice_sock *sock,
 							    struct flow_key *key,
@@ -208,7 +208,7 @@ static __always_inline enum sluice_reply_counter source_for(const struct sluice_
 	return SLUICE_REPLY_fixed;
 }
 
-/* The record of the sending socket, if it is a managed one. */
+/* Returns the storage of the sending socket, or NULL if it is not managed. */
 static __always_inline struct sluice_sock *sender(struct bpf_sock *sk)
 {
 	struct sluice_sock *sock;
@@ -283,8 +283,8 @@ int sluice_fix6(struct bpf_sock_addr *ctx)
 }
 
 /*
- * The source as the socket sent it.  This hook comes after netfilter, where NAT may have changed
- * it; conntrack's tuple of the packet's direction has it as it entered.
+ * Restores the source that the socket set. This hook runs after netfilter, where NAT may have
+ * changed it; conntrack's tuple of the packet's direction has the original.
  */
 static __always_inline void source_before_nat(struct __sk_buff *skb, struct sluice_addr *source)
 {
@@ -342,7 +342,7 @@ static __always_inline void audit(const struct sluice_sock *sock, __u16 port,
 	tally->peer_port_be = key->peer_port_be;
 }
 
-/* What a socket sends to the peer that it has connected to. */
+/* Checks the source of a datagram to the peer that the socket has connected to. */
 static __always_inline void audit_connected(struct __sk_buff *skb, const struct sluice_sock *sock,
 					    struct datagram *datagram)
 {
@@ -370,7 +370,7 @@ int sluice_audit(struct __sk_buff *skb)
 
 	if (!sk || !may_be_udp(skb) || !port_managed(sk->src_port))
 		return PASS;
-	/* one that is bound to an address has no record, unless it is connected */
+	/* a socket bound to an address has no storage, unless it has connected */
 	sock = bpf_sk_storage_get(&sluice_socks, sk, NULL, 0);
 	if (!sock || !sock_managed(sock) || !datagram_parse(skb, &datagram))
 		return PASS;

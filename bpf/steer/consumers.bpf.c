@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: (GPL-2.0-or-later OR BSD-2-Clause)
 /*
- * Policy cpu: notes which thread receives from a managed socket, and on which CPU.
+ * Policy cpu: records which thread receives from a managed socket, and on which CPU.
  *
- * The hooks run in the receiving task, behind recvmsg(2), recvmmsg(2) and recvfrom(2) that ask for
- * the sender's address, which a server without a connected socket needs for its answer.  recv(2)
- * and read(2) do not ask, and are not seen.
+ * The hooks run in the receiving task for recvmsg(2), recvmmsg(2) and recvfrom(2) calls that return
+ * the sender's address, which a server needs to reply on an unconnected socket.  recv(2) and
+ * read(2) do not run them.
  *
- * Rejected: the tracepoint sock_recv_length, which sees all reads, of all protocols, and came with
- * Linux 6.3; walks over the kernel's queues of waiters, which need its addresses (CAP_SYSLOG).
+ * Rejected: the tracepoint sock_recv_length, which runs for reads of all protocols and needs Linux
+ * 6.3; walks over the kernel's wait queues, which need kernel addresses (CAP_SYSLOG).
  */
 #include "common/kernel.h"
 #include "common/task_files.h"
@@ -17,13 +17,13 @@
 #include <sluice/consumers.h>
 #include <sluice/steer.h>
 
-/* include/linux/pid_namespace.h: PID namespaces are nested no deeper. */
+/* The kernel's MAX_PID_NS_LEVEL: the deepest nesting of PID namespaces. */
 #define PID_LEVELS 33
 
-/* The loader's PID namespace, by its inode number. */
+/* Inode number of the loader's PID namespace. */
 const volatile __u32 pid_ns;
 
-/* The loader enters the sockets, by their cookies; the programs write the values. */
+/* Keyed by socket cookie.  The loader adds the sockets, the programs write the values. */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(map_flags, BPF_F_NO_PREALLOC);
@@ -32,7 +32,7 @@ struct {
 	__type(value, struct sluice_consumer);
 } sluice_consumers SEC(".maps");
 
-/* Returns the thread's id as the loader has it, 0 if that does not see it. */
+/* Returns the thread id in the loader's PID namespace, 0 if it has none there. */
 static __always_inline __u32 task_tid(struct task_struct *task)
 {
 	struct pid *pid = BPF_CORE_READ(task, thread_pid);
@@ -50,7 +50,7 @@ static __always_inline __u32 task_tid(struct task_struct *task)
 	return 0;
 }
 
-static __always_inline int note(struct bpf_sock_addr *ctx)
+static __always_inline int consumer_record(struct bpf_sock_addr *ctx)
 {
 	__u64 cookie = bpf_get_socket_cookie(ctx);
 	struct sluice_consumer *consumer = bpf_map_lookup_elem(&sluice_consumers, &cookie);
@@ -62,7 +62,7 @@ static __always_inline int note(struct bpf_sock_addr *ctx)
 		return 1;
 	task = (void *)bpf_get_current_task();
 	thread = BPF_CORE_READ(task, pid);
-	/* the cache line stays with all CPUs while nothing changes */
+	/* write only changes, so that the cache line stays shared between CPUs */
 	if (consumer->thread == thread && consumer->cpu == cpu)
 		return 1;
 	if (consumer->thread != thread) {
@@ -78,13 +78,13 @@ static __always_inline int note(struct bpf_sock_addr *ctx)
 SEC("cgroup/recvmsg4")
 int sluice_recv4(struct bpf_sock_addr *ctx)
 {
-	return note(ctx);
+	return consumer_record(ctx);
 }
 
 SEC("cgroup/recvmsg6")
 int sluice_recv6(struct bpf_sock_addr *ctx)
 {
-	return note(ctx);
+	return consumer_record(ctx);
 }
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";

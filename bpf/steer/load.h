@@ -1,22 +1,22 @@
 /* SPDX-License-Identifier: (GPL-2.0-or-later OR BSD-2-Clause) */
 /*
- * How busy a worker is: how full the receive queue of its socket is, and how many datagrams it was
- * given of late.
+ * The load of a worker: the usage of its receive queue, and its recent datagram rate.
  */
 #ifndef SLUICE_BPF_STEER_LOAD_H
 #define SLUICE_BPF_STEER_LOAD_H
 
 #include "steer/sock.h"
 
-#define QUEUE_UNIT 256 /* a queue with no room left */
+#define QUEUE_UNIT 256 /* a full queue */
 #define QUEUE_FULL 224
 
-/* About a second: a shorter time sees chance, and the gaps of flows that send in bursts. */
+/* About a second: a shorter window measures noise, and the gaps of bursty flows. */
 #define WINDOW_SHIFT 10
 
 /*
- * Datagrams of a CPU are told to the others in lots, so that a slot's cache line stays where it is;
- * the first of a window one by one, since a heavy flow that has just begun shows in a few only.
+ * A CPU adds its datagrams to the shared count in batches, to keep the slot's cache line from
+ * bouncing.  The first datagrams of a window count one by one, so that a heavy new flow shows at
+ * once.
  */
 #define LOT   8
 #define EARLY 128
@@ -41,9 +41,9 @@ static __always_inline bool queue_is_full(const struct sluice_steer_slot *slot, 
 }
 
 /*
- * A worker may connect its socket to one peer at any time: it then hears others' datagrams only if
- * they are given to it, and takes them for its peer's.  The kernel never does that, and since Linux
- * 6.13 it takes a connected socket out of the group.
+ * A worker may connect its socket to a peer at any time.  It would then take datagrams of other
+ * clients for its peer's, which the kernel's own choice prevents; since Linux 6.13 the kernel
+ * removes a connected socket from the group.
  */
 static __always_inline bool is_connected(const struct sluice_steer_slot *slot, bool casts)
 {
@@ -52,7 +52,7 @@ static __always_inline bool is_connected(const struct sluice_steer_slot *slot, b
 	return queues_readable && sk && sock_state(sk, casts) == TCP_ESTABLISHED;
 }
 
-/* Two CPUs that begin a window at once may lose each other's lot: it is an estimate. */
+/* Two CPUs that start a window at once may lose a batch, which an estimate tolerates. */
 static __always_inline void recent_add(struct sluice_steer_recent *recent, __u32 now,
 				       __u32 datagrams)
 {
@@ -66,8 +66,8 @@ static __always_inline void recent_add(struct sluice_steer_recent *recent, __u32
 	__sync_fetch_and_add(&recent->now, datagrams);
 }
 
-/* `datagrams` is how many this CPU has given to the slot. */
-static __always_inline void recent_tell(__u32 index, __u32 now, bool begins, __u64 datagrams)
+/* `datagrams` counts what this CPU has sent to the slot. */
+static __always_inline void recent_flush(__u32 index, __u32 now, bool begins, __u64 datagrams)
 {
 	struct sluice_steer_recent *recent = bpf_map_lookup_elem(&sluice_recent, &index);
 
@@ -79,7 +79,7 @@ static __always_inline void recent_tell(__u32 index, __u32 now, bool begins, __u
 		recent_add(recent, now, LOT);
 }
 
-/* Datagrams in the last window's length; of the window before this, what still reaches into it. */
+/* Returns the datagrams within one window length, prorating the previous window. */
 static __always_inline __u64 recent_rate(__u32 index, __u32 now)
 {
 	const struct sluice_steer_recent *recent = bpf_map_lookup_elem(&sluice_recent, &index);
@@ -95,7 +95,7 @@ static __always_inline __u64 recent_rate(__u32 index, __u32 now)
 	return 0;
 }
 
-/* Comparable between slots: the rate, weighed up to nine times by a queue that fills. */
+/* Returns a load that is comparable between slots: the rate, times up to nine for a full queue. */
 static __always_inline __u64 slot_load(__u32 index, const struct datagram *of)
 {
 	const struct sluice_steer_slot *slot = bpf_map_lookup_elem(&sluice_slots, &index);

@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: (GPL-2.0-or-later OR BSD-2-Clause) */
-/*
- * The maps of a steered group; every group has its own.  Above each stands who writes it.
- */
+/* The maps of a steered group.  The comment on each map names its writer. */
 #ifndef SLUICE_BPF_STEER_MAPS_H
 #define SLUICE_BPF_STEER_MAPS_H
 
@@ -11,19 +9,19 @@
 #include <sluice/counters.h>
 #include <sluice/steer.h>
 
-/* Settings of this load; the verifier takes them as constants. */
+/* Constants of this load, known to the verifier. */
 const volatile __u64 seed;
 const volatile __u32 idle_limit; /* of sluice_flow_clock() */
 const volatile __u32 sets = 1;
 const volatile __u32 policy = SLUICE_STEER_FLOW;
 /*
- * CLOCK_MONOTONIC.  Policy load leaves flows where the kernel had them for a while after it is
- * loaded on a server at work: none is on record yet, and those that there are must not move.
+ * CLOCK_MONOTONIC.  Until then, policy load keeps unknown flows at the kernel's choice: they may be
+ * older than the load, and must not move.
  */
 const volatile __u64 settled_ns;
 const volatile bool queues_readable; /* may the program read kernel memory? */
 
-/* Written by the loader: what the program is attached to. */
+/* Written by the loader: the group that the program is attached to. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(max_entries, 1);
@@ -31,7 +29,7 @@ struct {
 	__type(value, struct sluice_steer_group);
 } sluice_group SEC(".maps");
 
-/* Written by the loader; the kernel takes out a socket that is closed. Reads give cookies. */
+/* Written by the loader; the kernel removes closed sockets.  Lookups return cookies. */
 struct {
 	__uint(type, BPF_MAP_TYPE_REUSEPORT_SOCKARRAY);
 	__uint(max_entries, SLUICE_STEER_SLOTS);
@@ -47,7 +45,7 @@ struct {
 	__type(value, struct sluice_steer_slot);
 } sluice_slots SEC(".maps");
 
-/* Written by the loader: two choices, of which sluice_current names the one in force. */
+/* Written by the loader: two choices, of which sluice_current selects one. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(max_entries, 2);
@@ -70,7 +68,7 @@ struct {
 	__type(value, struct sluice_steer_cpu);
 } sluice_cpus SEC(".maps");
 
-/* Written by the loader, under policy cpu, and read by it: what sluice_cpus is made from. */
+/* Written and read by the loader, under policy cpu: the source of sluice_cpus. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(max_entries, SLUICE_STEER_SLOTS);
@@ -79,8 +77,8 @@ struct {
 } sluice_placed SEC(".maps");
 
 /*
- * Written by the program; max_entries is set at load.  Nobody maps it: BPF_F_MMAPABLE makes the
- * values start on a page, and so each set on a cache line.
+ * Written by the program; max_entries is set at load.  No process maps it: BPF_F_MMAPABLE aligns
+ * the values to a page, and so each set to a cache line.
  */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
@@ -90,7 +88,7 @@ struct {
 	__type(value, struct sluice_steer_set);
 } sluice_table SEC(".maps");
 
-/* Written by the program, each CPU its own; the loader clears those of a slot that it gives out. */
+/* Written by the program, per CPU; the loader clears the entry of a slot that it assigns. */
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
 	__uint(max_entries, SLUICE_STEER_SLOTS);
@@ -106,7 +104,7 @@ struct {
 	__type(value, struct sluice_steer_recent);
 } sluice_recent SEC(".maps");
 
-/* Written by the program, each CPU its own. */
+/* Written by the program, per CPU. */
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
 	__uint(max_entries, 1);

@@ -1,18 +1,17 @@
 /* SPDX-License-Identifier: (GPL-2.0-or-later OR BSD-2-Clause) */
 /*
- * What steering reads of the kernel's own structures: the addresses of a datagram, since the
- * context of an sk_reuseport program begins behind them, and the socket of a slot.
+ * Access to kernel structures: the addresses of a datagram, which lie before the data of an
+ * sk_reuseport context, and the socket of a slot.
  *
- * Helpers do it on any kernel, and each call costs about as much as finding the flow does.  Since
- * Linux 6.2 a program may have the verifier take an address for a type's (bpf_rdonly_cast()), and
- * then reads by plain loads: one that would fault gives 0, as behind a helper that failed.  The two
- * kfuncs of it cost nothing.  But kernels of 5.13 to 5.15 refuse a program that names a kfunc they
- * do not have, even in code that can't be reached.  So there are two programs from one source, and
- * the loader takes the one that the kernel takes; `casts` is a constant in each.
+ * Helpers work on any kernel, but each call costs about as much as a flow lookup.  Since Linux 6.2
+ * bpf_rdonly_cast() gives a typed pointer that plain loads can read; a faulting load returns 0,
+ * like a failed helper.  The two kfuncs cost nothing at run time.  But kernels 5.13 to 5.15 refuse
+ * a program that references an unknown kfunc, even in dead code.  Therefore one source builds two
+ * programs, with `casts` a constant in each, and the loader picks the one that the kernel accepts.
  *
- * The socket's address is what the loader found.  The socket may be gone by then, and its memory
- * anything's (UDP sockets are not SLAB_TYPESAFE_BY_RCU since Linux 4.7): no read can fault, and the
- * cookie tells what is not this socket.
+ * The loader supplies the address of the socket.  The socket may be freed by then, and its memory
+ * reused (UDP sockets are not SLAB_TYPESAFE_BY_RCU since Linux 4.7): no read faults, and the cookie
+ * detects a different socket.
  */
 #ifndef SLUICE_BPF_STEER_SOCK_H
 #define SLUICE_BPF_STEER_SOCK_H
@@ -32,7 +31,7 @@
 extern void *bpf_cast_to_kern_ctx(void *context) __ksym __weak;
 extern void *bpf_rdonly_cast(const void *object, __u32 type) __ksym __weak;
 
-/* The datagram that is decided upon, and what is known of it. */
+/* The current datagram. */
 struct datagram {
 	struct sk_reuseport_md *ctx;
 	__u64 hash;
@@ -96,7 +95,7 @@ static __always_inline bool addrs_read_ip6(const struct datagram *of, struct slu
 	return true;
 }
 
-/* One load reads both, of an address that is as long as they are; of an iphdr it would not. */
+/* Loads both addresses at once through a type of their size, not through an iphdr. */
 static __always_inline bool addrs_read_ip4(const struct datagram *of, struct sluice_addr pair[2])
 {
 	union {
@@ -116,7 +115,7 @@ static __always_inline bool addrs_read_ip4(const struct datagram *of, struct slu
 	return true;
 }
 
-/* Source and destination. */
+/* Reads source and destination. */
 static __always_inline bool addrs_read(const struct datagram *of, struct sluice_addr pair[2])
 {
 	if (of->ctx->eth_protocol == bpf_htons(ETH_P_IPV6))

@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: (GPL-2.0-or-later OR BSD-2-Clause)
 /*
- * Tells the daemon at once of sockets that join a reuseport group on a managed port, and of those
- * that go.  The programs have no say in what happens to the socket, and nothing happens to traffic
- * without them: so their links are not pinned, and live and die with the daemon.  What they don't
- * see (a socket made over to another group, a full ring buffer), the daemon's sweep does.
+ * Sends the daemon an event when a socket joins or leaves a reuseport group on a managed port.  The
+ * programs never affect the socket, and traffic does not depend on them: their links are not pinned
+ * and end with the daemon.  The sweep of the daemon finds what they miss (a socket passed to
+ * another group, a full ring buffer).
  *
- * A socket is in its group by the time that its bind is told (net/ipv4/udp.c, udp_lib_get_port()),
- * and still is when its release is told.
+ * At the bind event the socket is in its group already (net/ipv4/udp.c, udp_lib_get_port()), and at
+ * the release event it still is.
  *
- * The context of both is the struct sock, of which a released socket's port and any socket's group
- * are no part that a program may read; so they are read as kernel memory.
+ * The context of both hooks is the struct sock.  Programs may not access a released socket's port
+ * or any socket's group through it, so these are read as kernel memory.
  */
 #include "common/kernel.h"
 #include "common/ports.h"
@@ -20,10 +20,10 @@
 #include <sluice/socket_events.h>
 #include <stdbool.h>
 
-/* Settings of this load; the verifier takes them as constants. */
-const volatile __u32 netns; /* inode number; 0: all of them */
+/* Constants of this load, known to the verifier. */
+const volatile __u32 netns; /* inode number; 0: all */
 
-/* Events that the ring buffer had no room for. */
+/* Counts events lost to a full ring buffer. */
 __u64 lost;
 
 struct {
@@ -31,15 +31,15 @@ struct {
 	__uint(max_entries, 65536); /* a multiple of any page size */
 } sluice_events SEC(".maps");
 
-static __always_inline bool is_followed(struct sock *sk)
+static __always_inline bool is_managed_group(struct sock *sk)
 {
 	return BPF_CORE_READ(sk, sk_reuseport_cb) &&
 	       (!netns || BPF_CORE_READ(sk, __sk_common.skc_net.net, ns.inum) == netns);
 }
 
-static __always_inline void tell(__u32 kind)
+static __always_inline void event_send(__u32 kind)
 {
-	struct sluice_follow_event event = { .at_ns = bpf_ktime_get_ns(), .kind = kind };
+	struct sluice_socket_event event = { .at_ns = bpf_ktime_get_ns(), .kind = kind };
 
 	if (bpf_ringbuf_output(&sluice_events, &event, sizeof(event), 0))
 		__sync_fetch_and_add(&lost, 1);
@@ -48,8 +48,8 @@ static __always_inline void tell(__u32 kind)
 static __always_inline int on_bind(struct bpf_sock *ctx)
 {
 	if (ctx->protocol == IPPROTO_UDP && port_managed((__u16)ctx->src_port) &&
-	    is_followed((struct sock *)ctx))
-		tell(SLUICE_FOLLOW_BOUND);
+	    is_managed_group((struct sock *)ctx))
+		event_send(SLUICE_SOCKET_BOUND);
 	return 1;
 }
 
@@ -71,8 +71,8 @@ int sluice_release(struct bpf_sock *ctx)
 	struct sock *sk = (struct sock *)ctx;
 
 	if (ctx->protocol == IPPROTO_UDP && port_managed(BPF_CORE_READ(sk, __sk_common.skc_num)) &&
-	    is_followed(sk))
-		tell(SLUICE_FOLLOW_RELEASED);
+	    is_managed_group(sk))
+		event_send(SLUICE_SOCKET_RELEASED);
 	return 1;
 }
 

@@ -1,17 +1,16 @@
 // SPDX-License-Identifier: (GPL-2.0-or-later OR BSD-2-Clause)
 /*
- * Spreads the flows of an interface over CPUs, where the NIC has fewer queues than there are CPUs:
- * each flow's datagrams go through the network stack on one CPU of a list, which policy cpu then
- * takes for the CPU of arrival.
+ * Spreads the flows of an interface over CPUs, for a NIC with fewer queues than CPUs: the network
+ * stack processes a flow on one CPU of a list, which policy cpu then sees as the CPU of arrival.
  *
- * It never drops: what is not for a managed port, and what can't be placed, goes on where it came.
- * A CPU that does not keep up loses what its queue has no room for, as its backlog would; the
- * kernel tells of that by a tracepoint, and sluice_lost counts it.
+ * The programs never drop: a datagram that is not for a managed port, or cannot be assigned, passes
+ * on the current CPU.  An overloaded CPU drops what exceeds its queue, as with its backlog; the
+ * kernel reports it by a tracepoint, and sluice_lost counts it.
  *
- * Native XDP makes an skb anew on the other CPU, which forgets that a datagram from this very host
- * (through a veth) has no checksum yet; it would be thrown away for a wrong one.  Such a datagram
- * has the sum of the pseudo-header in the checksum's place, and is left where it came.  Generic XDP
- * hands the skb over as it is.
+ * Native XDP builds a new skb on the other CPU, and loses the mark of a datagram from this host
+ * (through a veth) whose checksum is not computed yet: the stack would drop it for a bad checksum.
+ * Its checksum field holds the pseudo-header sum, and such a datagram stays on its CPU.  Generic
+ * XDP passes the skb itself.
  */
 #include "common/settings.h"
 #include "steer/spread_maps.h"
@@ -21,11 +20,11 @@
 #include <sluice/packet.h>
 #include <sluice/steer.h>
 
-/* Settings of this load, beside those of flow_table.h. */
+/* Constants of this load, besides those of flow_table.h. */
 const volatile __u32 cpu_count = 1;
 const volatile __u16 cpus[SLUICE_SPREAD_CPUS];
 
-/* Lets all but UDP pass early, by the first protocol number of the IP header. */
+/* Passes packets other than UDP early, by the first protocol number of the IP header. */
 static __always_inline bool may_be_udp(const struct packet_cursor *cursor)
 {
 	const struct packet_iphdr *ip4 = packet_at(cursor, cursor->off, sizeof(*ip4));
@@ -46,7 +45,7 @@ static __always_inline __u64 addr_sum(const struct in6_addr *addr)
 	       addr->s6_addr32[3];
 }
 
-/* The prefix of v4-mapped addresses adds ffff each, which is nothing in ones' complement. */
+/* The prefix of v4-mapped addresses adds ffff each, which is zero in ones' complement. */
 static __always_inline bool checksum_is_open(const struct packet_ip *ip,
 					     const struct packet_udp *udp)
 {
@@ -92,8 +91,9 @@ static __always_inline int send(__u32 cpu)
 	return verdict;
 }
 
-/* Is it a datagram to a managed port? Counts what is UDP and can't be told or placed. */
-static __always_inline bool hear(struct xdp_md *ctx, struct packet_ip *ip, struct packet_udp *udp)
+/* Is it a datagram to a managed port?  Counts UDP packets that cannot be parsed or assigned. */
+static __always_inline bool is_managed_datagram(struct xdp_md *ctx, struct packet_ip *ip,
+						struct packet_udp *udp)
 {
 	void *data = (void *)(long)ctx->data, *data_end = (void *)(long)ctx->data_end;
 	struct packet_cursor cursor = packet_begin(data, data_end, data_end - data, 0);
@@ -120,7 +120,7 @@ int sluice_spread(struct xdp_md *ctx)
 	struct packet_ip ip;
 	struct packet_udp udp;
 
-	if (!hear(ctx, &ip, &udp))
+	if (!is_managed_datagram(ctx, &ip, &udp))
 		return XDP_PASS;
 	if (checksum_is_open(&ip, &udp)) {
 		count_add(SLUICE_SPREAD_left_checksum, 1);
@@ -136,10 +136,10 @@ int sluice_spread_g(struct xdp_md *ctx)
 	struct packet_ip ip;
 	struct packet_udp udp;
 
-	return hear(ctx, &ip, &udp) ? send(flow_cpu(&ip, &udp)) : XDP_PASS;
+	return is_managed_datagram(ctx, &ip, &udp) ? send(flow_cpu(&ip, &udp)) : XDP_PASS;
 }
 
-/* Its arguments are the map's id, the datagrams taken, those that found no room, and the CPU. */
+/* Arguments: the id of the map, datagrams queued, datagrams dropped, the CPU. */
 SEC("raw_tp/xdp_cpumap_enqueue")
 int sluice_lost(struct bpf_raw_tracepoint_args *ctx)
 {

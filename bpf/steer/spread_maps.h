@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: (GPL-2.0-or-later OR BSD-2-Clause) */
-/* The maps of the programs that spread flows over CPUs.  Above each stands who writes it. */
+/* The maps of the spread programs.  The comment on each map names its writer. */
 #ifndef SLUICE_BPF_STEER_SPREAD_MAPS_H
 #define SLUICE_BPF_STEER_SPREAD_MAPS_H
 
@@ -7,7 +7,7 @@
 #include <linux/bpf.h>
 #include <sluice/spread.h>
 
-/* Written by the loader: what was loaded. */
+/* Written by the loader: the record of the load. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(max_entries, 1);
@@ -23,7 +23,7 @@ struct {
 	__uint(value_size, sizeof(__u32));
 } sluice_x_cpus SEC(".maps");
 
-/* Written by the programs, each CPU its own: datagrams for each CPU of the list. */
+/* Written by the programs, per CPU: datagrams sent to each CPU of the list. */
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
 	__uint(max_entries, SLUICE_SPREAD_CPUS);
@@ -31,7 +31,7 @@ struct {
 	__type(value, __u64);
 } sluice_x_sent SEC(".maps");
 
-/* Written by the programs, each CPU its own. */
+/* Written by the programs, per CPU. */
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
 	__uint(max_entries, 1);

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: (GPL-2.0-or-later OR BSD-2-Clause)
 /*
- * sluice_steer chooses the socket of a reuseport group that a datagram goes to.
+ * sluice_steer selects the socket of a reuseport group for a datagram.
  *
- * A flow that is on record stays with its worker.  For a new one the program begins with the
- * kernel's own choice (its hash, scaled to the sockets in its own order): so loading it moves no
- * flow, and a flow that finds no room in the table stays where it is as long as the group does.
+ * A recorded flow stays with its worker.  A new flow starts from the kernel's own choice (its hash,
+ * scaled to the sockets in its own order): loading the program moves no flow, and a flow without
+ * room in the table keeps its worker as long as the group does not change.
  *
- * It never drops: where it can't choose, it returns without a choice, and the kernel makes its own
- * (net/core/sock_reuseport.c, reuseport_select_sock()).  A socket that has been closed is no longer
- * in sluice_sockets; so a dead worker's flows move with nobody's help.
+ * The program never drops: if it cannot select, it returns without a selection, and the kernel
+ * makes its own (net/core/sock_reuseport.c, reuseport_select_sock()).  The kernel removes a closed
+ * socket from sluice_sockets, so the flows of a dead worker move without user space.
  */
 #include "common/kernel.h"
 
@@ -32,7 +32,7 @@ struct steer_key {
 	__be16 peer_port_be;
 };
 
-/* The context's data begin with the UDP header. */
+/* The context data start at the UDP header. */
 static __always_inline bool key_read(const struct datagram *of, struct steer_key *key)
 {
 	const struct udphdr *udp = of->ctx->data;
@@ -49,8 +49,8 @@ static __always_inline bool key_read(const struct datagram *of, struct steer_key
 }
 
 /*
- * The kernel has hashed the tuple, with a secret of its own that it draws at each boot.  That is
- * enough to spread flows over sets; which flow it is, the whole tuple says.
+ * Reuses the kernel's hash of the tuple, keyed by a secret of each boot.  That suffices to spread
+ * flows over the sets; the full tuple identifies the flow.
  */
 static __always_inline __u64 key_hash(struct sk_reuseport_md *ctx, const struct steer_key *key)
 {
@@ -65,7 +65,7 @@ static __always_inline __u64 addr_differs(const struct sluice_addr *a, const str
 	return (a->half[0] ^ b->half[0]) | (a->half[1] ^ b->half[1]);
 }
 
-/* One branch: the tag was right, and so nearly always is all the rest. */
+/* A single branch: once the tag matches, the rest nearly always does, too. */
 static __always_inline bool flow_is(const void *slot, const void *key)
 {
 	const struct sluice_steer_flow *flow = slot;
@@ -77,8 +77,8 @@ static __always_inline bool flow_is(const void *slot, const void *key)
 }
 
 /*
- * The way of the flow, or SLUICE_STEER_WAYS.  The verifier would go through all that follows once
- * for each way that it knows; adding what is 0, which it can't know, makes them one.
+ * Returns the way of the flow, or SLUICE_STEER_WAYS.  The verifier would explore the code that
+ * follows once per known way; adding a 0 that it cannot know merges them.
  */
 static __always_inline __u32 flow_find(const struct sluice_steer_set *set,
 				       const struct steer_key *key, __u64 hash)
@@ -89,9 +89,9 @@ static __always_inline __u32 flow_find(const struct sluice_steer_set *set,
 	return (way + set->zero) % (2 * SLUICE_STEER_WAYS);
 }
 
-/* --- giving a datagram to a slot */
+/* --- slots */
 
-/* `slot` is what stands at the index. */
+/* `slot` is the value at the index. */
 static __always_inline bool slot_select(const struct datagram *of,
 					const struct sluice_steer_slot *slot, __u32 index)
 {
@@ -111,7 +111,7 @@ static __always_inline void slot_account(const struct datagram *of, __u32 index,
 	stats->flows += begins;
 	stats->moved += moves;
 	if (policy == SLUICE_STEER_LOAD)
-		recent_tell(index, of->now, begins, stats->datagrams);
+		recent_flush(index, of->now, begins, stats->datagrams);
 }
 
 /* --- new flows */
@@ -121,14 +121,15 @@ static __always_inline __u32 scale(__u32 hash, __u32 count)
 	return ((__u64)hash * count) >> 32;
 }
 
-/* The compiler knows `at` to be in range; the verifiers of 5.10 and 6.1 do not. */
+/* The compiler proves the range of `at`, but drops the mask that verifiers of 5.10 and 6.1 need. */
 static __always_inline __u16 choice_at(const struct sluice_steer_choice *choice, __u64 at)
 {
 	asm volatile("" : "+r"(at));
 	return choice->slot[at % SLUICE_STEER_SLOTS];
 }
 
-/* The best of the first and of three in a row: nearly the best of all, and no herd runs to one. */
+/* Returns the best of the first and of three successors: nearly the best of all, without herding.
+ */
 static __always_inline __u32 choice_better(const struct datagram *of,
 					   const struct sluice_steer_choice *choice, __u32 count,
 					   __u32 first)
@@ -156,7 +157,7 @@ static __always_inline const struct sluice_steer_choice *choice_now(void)
 	return bpf_map_lookup_elem(&sluice_choices, &index);
 }
 
-/* Selects a socket that takes new flows, by its load or by the hash alone, and gives its slot. */
+/* Selects a socket that takes new flows, by load or by hash, and returns its slot. */
 static __always_inline bool choose(const struct datagram *of, bool by_load, __u32 *slot)
 {
 	const struct sluice_steer_choice *choice = choice_now();
@@ -170,7 +171,7 @@ static __always_inline bool choose(const struct datagram *of, bool by_load, __u3
 	first = scale(policy == SLUICE_STEER_SOURCE ? of->hash >> 32 : of->ctx->hash, count_);
 	if (by_load && clock_ns() >= settled_ns)
 		first = choice_better(of, choice, count_, first);
-	/* the flows of a worker that is gone or full are spread, and not all its neighbour's */
+	/* spread the flows of a dead or full worker, instead of loading its neighbour with all */
 	step = 1 + scale(of->hash, count_ - 1);
 	for (at = first, try = 0; try < CHOICE_TRIES; try++) {
 		const struct sluice_steer_slot *candidate;
@@ -197,13 +198,13 @@ static __always_inline bool choose(const struct datagram *of, bool by_load, __u3
 	return false;
 }
 
-/* 1 or 0, without a branch: each would double what the verifier has to go through. */
+/* Returns 1 or 0 without a branch: each branch would double the paths of the verifier. */
 static __always_inline __u64 is_less(__u64 a, __u64 b)
 {
 	return (a - b) >> 63;
 }
 
-/* The first free way, or SLUICE_STEER_WAYS; a number that the verifier can't know, as above. */
+/* Returns the first free way or SLUICE_STEER_WAYS, unknown to the verifier as above. */
 static __always_inline __u32 set_free(const struct sluice_steer_set *set)
 {
 	__u32 way;
@@ -215,7 +216,7 @@ static __always_inline __u32 set_free(const struct sluice_steer_set *set)
 	return (way + set->zero) % (2 * SLUICE_STEER_WAYS);
 }
 
-/* Of a full set: a way that is past its time, else the oldest of the flows of one datagram. */
+/* Returns an expired way of a full set, else the way of the oldest one-datagram flow. */
 static __always_inline __u32 set_victim(const struct sluice_steer_set *set, __u32 now)
 {
 	__u64 most = SLUICE_STEER_WAYS;
@@ -228,14 +229,14 @@ static __always_inline __u32 set_victim(const struct sluice_steer_set *set, __u3
 		__u64 open = (set->established >> way & 1) ^ 1, worth;
 
 		worth = (expired << 32) + (idle + 1) * (expired | open);
-		/* the way goes along in the lowest bits */
+		/* the lowest bits carry the way */
 		worth = worth << 4 | way;
 		most += (worth - most) * is_less(most | 15, worth);
 	}
 	return most & 15;
 }
 
-/* A way for a new flow; SLUICE_STEER_WAYS if all are live.  Who writes to it holds the lock. */
+/* Returns a way for a new flow, or SLUICE_STEER_WAYS if all are live.  A writer holds the lock. */
 static __always_inline __u32 set_place(const struct sluice_steer_set *set, __u32 now)
 {
 	__u32 way = set_free(set);
@@ -243,7 +244,7 @@ static __always_inline __u32 set_place(const struct sluice_steer_set *set, __u32
 	return way < SLUICE_STEER_WAYS ? way : set_victim(set, now);
 }
 
-/* Counts under the lock what it finds, for the caller to count without it. */
+/* What was found under the lock, for counting after the unlock. */
 struct recorded {
 	bool unrecorded;
 	bool half_open_lost;
@@ -286,8 +287,8 @@ unlock:
 }
 
 /*
- * The choice of a flow that finds no room must be the same for each of its datagrams: the hash's,
- * and not the load's.
+ * A flow without room in the table needs the same choice for each of its datagrams: by hash, not by
+ * load.
  */
 static __always_inline bool goes_by_load(const struct sluice_steer_set *set, __u32 now,
 					 enum sluice_steer_counter why)
@@ -297,7 +298,7 @@ static __always_inline bool goes_by_load(const struct sluice_steer_set *set, __u
 	return why != SLUICE_STEER_started || set_place(set, now) < SLUICE_STEER_WAYS;
 }
 
-/* `why` is SLUICE_STEER_started, or the reason that the flow moves for. */
+/* `why` is SLUICE_STEER_started, or the reason for the move. */
 static __always_inline int flow_begin(const struct datagram *of, struct sluice_steer_set *set,
 				      const struct steer_key *key, enum sluice_steer_counter why)
 {
@@ -320,7 +321,7 @@ static __always_inline int flow_begin(const struct datagram *of, struct sluice_s
 	return SK_PASS;
 }
 
-/* --- flows on record */
+/* --- recorded flows */
 
 static __always_inline void flow_establish(struct sluice_steer_set *set, __u32 way, __u64 word)
 {
@@ -330,13 +331,13 @@ static __always_inline void flow_establish(struct sluice_steer_set *set, __u32 w
 	bpf_spin_unlock(&set->lock);
 }
 
-/* One that is draining has lost its flows already when its queue is emptied. */
+/* A draining slot has lost its flows already by the time its queue is emptied. */
 static __always_inline bool is_drained(const struct sluice_steer_slot *slot)
 {
 	return slot->state == SLUICE_STEER_DRAINING || slot->state == SLUICE_STEER_DRAINED;
 }
 
-/* Selects the flow's worker: SLUICE_STEER_known, or why it must have another. */
+/* Selects the flow's worker.  Returns SLUICE_STEER_known, or why the flow needs another one. */
 static __always_inline enum sluice_steer_counter flow_follow(const struct datagram *of,
 							     struct sluice_steer_set *set,
 							     __u32 way)
@@ -366,7 +367,7 @@ static __always_inline enum sluice_steer_counter flow_follow(const struct datagr
 	return SLUICE_STEER_known;
 }
 
-/* --- policy cpu: no flows, since the CPU that a flow arrives on is the NIC's choice */
+/* --- policy cpu: keeps no flows, since the NIC chooses the CPU that a flow arrives on */
 
 static __always_inline bool cpu_select(const struct datagram *of, __u32 *slot)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: (GPL-2.0-or-later OR BSD-2-Clause) */
-/* How the pinned meta record of every object begins, in every version. */
+/* The head of every object's pinned meta record, the same in every version. */
 #ifndef SLUICE_META_H
 #define SLUICE_META_H
 
@@ -8,7 +8,7 @@
 #define SLUICE_MAGIC 0x65636975 /* "uice" */
 
 enum sluice_load_state {
-	SLUICE_LOADING = 1, /* a loader is at work, or died at it */
+	SLUICE_LOADING = 1, /* a loader is at work, or died during a load */
 	SLUICE_LOADED = 2,
 };
 

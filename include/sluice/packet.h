@@ -1,32 +1,30 @@
 /* SPDX-License-Identifier: (GPL-2.0-or-later OR BSD-2-Clause) */
 /*
- * Packet parser for the BPF programs, and for the host build that tests and fuzzes the same lines.
+ * Packet parser for the BPF programs, and for the host build that tests and fuzzes the same code.
  *
- * One cursor walks from the outside in:
+ * One cursor moves from the outer header to the inner:
  *
  *	packet_parse_eth -> packet_parse_ip -> packet_parse_udp
- *	                                    -> packet_parse_icmp_error -> packet_parse_ip
- * (PACKET_QUOTED)
- *	                                                               -> packet_parse_udp
+ *	                                    -> packet_parse_icmp_error
+ *	packet_parse_icmp_error -> packet_parse_ip (PACKET_QUOTED) -> packet_parse_udp
  *
  * THE RETURN CONTRACT, the same for each packet_parse_*: PACKET_OK means that the header at
- * cursor->off was whole and truthful, *out is filled, and the cursor stands behind that header.
- * Any other verdict says why not, and leaves the cursor and *out as they were. No byte outside
+ * cursor->off was complete and consistent, *out is set, and the cursor is after that header. Any
+ * other verdict names the reason and leaves the cursor and *out unchanged. No byte outside
  * [data, data_end) is ever read.
  *
- * Length fields are held against cursor->len, the length of the packet, and not against data_end,
- * which in an skb only ends its linear part. So PACKET_TRUNCATED may mean that a header is there
- * but not linear: a tc program whose skb->len is larger than data_end - data can pull
+ * Length fields are checked against cursor->len, the length of the packet, not against data_end,
+ * which is only the end of an skb's linear part. So PACKET_TRUNCATED may mean that a header is
+ * present but not linear: a tc program whose skb->len is larger than data_end - data can pull
  * (bpf_skb_pull_data) and parse again from a fresh cursor.
  *
- * Written for the verifiers of 5.10 and later: 5.10 forgets the bounds of a scalar that the
- * compiler spills to the stack, hence packet_at() bounds the offset anew for each access and hides
- * it from the compiler, which would drop a comparison that it can prove. Rejected:
- * bpf_skb_load_bytes (a call and a copy for each header, and none for XDP), and struct iphdr
- * pointers handed to the caller (their range is lost at the first helper that may change the
- * packet).
+ * Written for the verifiers of 5.10 and later: 5.10 loses the bounds of a scalar that the compiler
+ * spills to the stack. Therefore packet_at() bounds the offset for each access and hides it from
+ * the compiler, which would drop a comparison that it can prove. Rejected: bpf_skb_load_bytes (a
+ * call and a copy for each header, and not available for XDP), and struct iphdr pointers returned
+ * to the caller (their range is lost at the first helper that may change the packet).
  *
- * Host code that also wants <netinet/in.h> includes that first (linux/libc-compat.h).
+ * Host code that needs <netinet/in.h> includes it before this file (linux/libc-compat.h).
  */
 #ifndef SLUICE_PACKET_H
 #define SLUICE_PACKET_H
@@ -51,8 +49,9 @@
 #define PACKET_BE32(value) ((__u32)(value))
 #endif
 
-/* Network headers lie at any alignment. BPF loads don't mind (the verifier refuses to where the CPU
- * does), and would be split into bytes if told; the host's compiler must be told.
+/* Network headers may be unaligned. BPF loads allow that (the verifier refuses it where the CPU
+ * does not), and the attribute would split them into bytes; the host's compiler needs the
+ * attribute.
  */
 #ifdef __bpf__
 #define PACKET_UNALIGNED
@@ -63,18 +62,18 @@
 #define PACKET_VLAN_TAGS_MAX  2
 #define PACKET_EXTENSIONS_MAX 8
 
-/* Deepest offset at which a header is read. Far above any honest chain of headers, and far below
- * the 0xffff up to which the verifier follows a packet pointer. Extension headers end earlier, so
- * that an ICMP header, a quoted IP header and UDP still fit behind them.
+/* The largest offset at which a header is read: far above any legitimate chain of headers, and far
+ * below 0xffff, the verifier's limit for a packet pointer. Extension headers must end earlier, so
+ * that an ICMP header, a quoted IP header and UDP still fit after them.
  */
 #define PACKET_OFF_MAX	 0xfffU
 #define PACKET_CHAIN_MAX 0xf00U
 
-/* RFC 791 and RFC 8200, 4.5: no fragment reaches beyond this, the header aside. */
+/* RFC 791 and RFC 8200, 4.5: the largest payload of a reassembled packet. */
 #define PACKET_PAYLOAD_MAX 0xffffU
 
-/* The ICMP errors of RFC 792, by the names of <linux/icmp.h>, which can't be included: it drags in
- * <sys/socket.h>. Redirect and source quench (RFC 6633) are not among them.
+/* The ICMP errors of RFC 792, except redirect and source quench (RFC 6633). <linux/icmp.h> cannot
+ * be included: it includes <sys/socket.h>.
  */
 #define PACKET_ICMP_DEST_UNREACH  3
 #define PACKET_ICMP_TIME_EXCEEDED 11
@@ -90,30 +89,30 @@ enum packet_verdict {
 	PACKET_NOT_ICMP_ERROR,
 	/* a later fragment: its first bytes are not an L4 header */
 	PACKET_NO_L4,
-	/* the bytes end before the header does, or before the IP length says */
+	/* the data ends before the header, or before the IP length */
 	PACKET_TRUNCATED,
 	/* EtherType, IP version, header length and total length contradict each other */
 	PACKET_LYING,
-	/* an extension header leaves the packet, or may not stand where it stands */
+	/* an extension header exceeds the packet, or is not allowed at its position */
 	PACKET_LYING_EXTENSION,
-	/* a fragment that reaches beyond 65535 bytes */
+	/* a fragment that ends beyond 65535 bytes */
 	PACKET_LYING_FRAGMENT,
 	/* UDP length below 8, or beyond the IP payload */
 	PACKET_LYING_UDP,
 	/* RFC 2675: length 0 in IPv6 or in UDP over it; also IPv4's total length 0 (BIG TCP) */
 	PACKET_JUMBO,
-	/* more VLAN tags, or more or longer extension headers, than we follow */
+	/* too many VLAN tags, or too many or too long extension headers */
 	PACKET_TOO_DEEP,
-	/* how many there are */
+	/* the number of verdicts */
 	PACKET_VERDICTS,
 };
 
 enum packet_mode {
-	/* all bytes that the IP length promises must be there */
+	/* the packet must have all bytes of the IP length */
 	PACKET_WHOLE,
-	/* handed to a UDP socket: what lay behind the UDP length is cut off (RFC 9868's surplus) */
+	/* delivered to a UDP socket: bytes after the UDP length are cut off (RFC 9868's surplus) */
 	PACKET_DELIVERED,
-	/* quoted by an ICMP error: only the headers and 8 bytes of L4 are sure to be there */
+	/* quoted by an ICMP error: only the headers and 8 bytes of L4 are guaranteed */
 	PACKET_QUOTED,
 };
 
@@ -126,28 +125,29 @@ enum packet_fragment {
 	PACKET_LATER_FRAGMENT,
 };
 
-/* Where we are. Offsets and lengths are bytes from data. */
+/* The position in a packet. Offsets and lengths are bytes from data. */
 struct packet_cursor {
 	void *data;
-	void *data_end; /* end of what may be read directly */
-	__u32 off;	/* the next header; at most len */
-	__u32 len;	/* end of the packet; packet_parse_ip() cuts what is behind the IP packet */
+	void *data_end;	 /* end of the directly readable bytes */
+	__u32 off;	 /* the next header; at most len */
+	__u32 len;	 /* end of the packet; packet_parse_ip() cuts bytes after the IP packet */
 	__be16 proto_be; /* EtherType of the next header; 0: unknown, the IP version decides */
 };
 
 struct packet_ip {
 	struct in6_addr saddr; /* IPv4 as ::ffff:a.b.c.d */
 	struct in6_addr daddr; /* of the header, even where a routing header has segments left */
-	__be32 fragment_id_be; /* 0 without a fragment header; of IPv4 the 16 bits of the header */
-	__u32 total_len;       /* header, extension headers and payload, as the header says */
+	__be32 fragment_id_be; /* 0 without a fragment header; for IPv4 the 16 bits of the header */
+	__u32 total_len;       /* header, extension headers and payload, by the IP header */
 	__u32 l3_off;	       /* of the IP header */
-	__u32 l4_off;	       /* behind the last extension header; may lie behind data_end */
+	__u32 l4_off;	       /* after the last extension header; may be after data_end */
 	__u16 fragment_off;    /* bytes into the fragmentable part */
 	__u8 version;	       /* 4 or 6 */
-	__u8 protocol;	       /* IPPROTO_*; of a later IPv6 fragment what its header names next */
-	__u8 fragment;	       /* enum packet_fragment */
-	__u8 more_fragments;   /* 0 or 1 */
-	__u8 addresses_fixed;  /* 1: an AH signs them or a routing header steers; don't rewrite */
+	__u8 protocol;	     /* IPPROTO_*; of a later IPv6 fragment, the next header of its fragment
+				header */
+	__u8 fragment;	     /* enum packet_fragment */
+	__u8 more_fragments; /* 0 or 1 */
+	__u8 addresses_fixed; /* 1: an AH signs them or a routing header steers; don't rewrite */
 	__u8 pad;
 };
 
@@ -188,7 +188,7 @@ struct packet_udphdr {
 	struct udphdr h;
 } PACKET_UNALIGNED;
 
-/* The first 8 bytes of any IPv6 extension header that we follow. */
+/* The first 8 bytes of each supported IPv6 extension header. */
 struct packet_extension {
 	__u8 next;
 	__u8 size;	       /* in the header's own unit, see packet_extension_size() */
@@ -196,14 +196,14 @@ struct packet_extension {
 	__be32 fragment_id_be; /* fragment header */
 } PACKET_UNALIGNED;
 
-/* What the walk over extension headers has found so far: plain sums, no flag that the
- * verifier would follow on two paths.
+/* The state of the walk over extension headers: plain sums, without flags, which the verifier
+ * would follow on two paths.
  */
 struct packet_chain {
 	__u64 allowed; /* bit n: protocol n may follow and is an extension header */
 	__u32 off;
-	__u32 end;	    /* of the IP packet, as the IP header says */
-	__u32 fragment_len; /* what follows the fragment header */
+	__u32 end;	    /* of the IP packet, by the IP header */
+	__u32 fragment_len; /* length of the data after the fragment header */
 	__be32 fragment_id_be;
 	__u32 fragment_bits; /* offset and more-fragments, host order */
 	__u32 fixing;	     /* not 0: see addresses_fixed */
@@ -211,9 +211,9 @@ struct packet_chain {
 };
 
 /*
- * A cursor at the first byte of [data, data_end). len is the packet's length from data on:
- * skb->len, or data_end - data where all is linear, never less than that. proto_be is skb->protocol
- * where data starts at the network header; 0 where it starts at Ethernet, or where it is not known.
+ * Returns a cursor at the first byte of [data, data_end). len is the packet's length from data on:
+ * skb->len, or data_end - data where all is linear, never less. proto_be is skb->protocol
+ * where data starts at the network header; 0 where it starts at Ethernet, or is unknown.
  */
 PACKET_INLINE struct packet_cursor packet_begin(void *data, void *data_end, __u32 len,
 						__be16 proto_be)
@@ -228,7 +228,7 @@ PACKET_INLINE struct packet_cursor packet_begin(void *data, void *data_end, __u3
 	return cursor;
 }
 
-/* The size bytes at off, or NULL if they are not all before data_end, or off is too deep. */
+/* Returns the size bytes at off, or NULL if they exceed data_end or off exceeds the limit. */
 PACKET_INLINE void *packet_at(const struct packet_cursor *cursor, __u32 off, __u32 size)
 {
 	unsigned long bounded = off;
@@ -239,20 +239,20 @@ PACKET_INLINE void *packet_at(const struct packet_cursor *cursor, __u32 off, __u
 	if (bounded > PACKET_OFF_MAX)
 		return 0;
 	header = (__u8 *)cursor->data + bounded;
-	/* the verifier gives the range to this very register, so it must be the one compared */
+	/* the verifier assigns the range to this register, so the comparison must use it */
 	if (!__builtin_constant_p(off))
 		asm volatile("" : "+r"(header));
 	if (header + size > (__u8 *)cursor->data_end)
 		return 0;
-	/* no packet lies at 0, which the compiler can't know: spares each caller a second test */
+	/* no packet has the address 0: saves each caller a second comparison */
 	if (!header)
 		__builtin_unreachable();
 	return header;
 }
 
 /*
- * a == b as 0 or 1, without a branch, of which BPF would make one: two branches in a loop double
- * the verifier's paths with each turn.
+ * Returns a == b as 0 or 1 without a branch, which clang would emit for BPF: two branches in a loop
+ * double the verifier's paths with each iteration.
  */
 PACKET_INLINE __u32 packet_equal(__u8 a, __u8 b)
 {
@@ -263,9 +263,9 @@ PACKET_INLINE __u32 packet_equal(__u8 a, __u8 b)
 }
 
 /*
- * Gives off back, and makes the verifier forget what it knew of it: the same exclusive-or twice
- * changes nothing, but the paths that led here now look alike, and are checked once from here on
- * instead of once for each sum of header lengths. packet_at() bounds the offset again.
+ * Returns off and makes the verifier forget its bounds: the same exclusive-or twice changes
+ * nothing, but all paths to this point now have the same state, so the verifier checks the rest
+ * once, not once for each sum of header lengths. packet_at() bounds the offset again.
  */
 PACKET_INLINE __u32 packet_forget(const struct packet_cursor *cursor, __u32 off)
 {
@@ -282,9 +282,9 @@ PACKET_INLINE int packet_is_vlan(__be16 proto_be)
 }
 
 /*
- * Ethernet II with up to two VLAN tags in the frame (accelerated tags are not in it). Leaves the
- * cursor at the IP header and its EtherType in cursor->proto_be.
- * Gives PACKET_NOT_IP, PACKET_TRUNCATED, PACKET_TOO_DEEP.
+ * Parses Ethernet II with up to two VLAN tags in the frame (accelerated tags are not in it). Leaves
+ * the cursor at the IP header and its EtherType in cursor->proto_be. Returns PACKET_OK,
+ * PACKET_NOT_IP, PACKET_TRUNCATED, PACKET_TOO_DEEP.
  */
 PACKET_INLINE enum packet_verdict packet_parse_eth(struct packet_cursor *cursor)
 {
@@ -313,7 +313,7 @@ PACKET_INLINE enum packet_verdict packet_parse_eth(struct packet_cursor *cursor)
 	return PACKET_OK;
 }
 
-/* enum packet_fragment, without a branch: see packet_equal(). */
+/* Returns enum packet_fragment, without a branch: see packet_equal(). */
 PACKET_INLINE __u8 packet_fragment_of(__u32 fragment_off, __u32 more_fragments)
 {
 	__u32 later = 0U - fragment_off;
@@ -332,7 +332,7 @@ PACKET_INLINE struct in6_addr packet_map_ipv4(__be32 addr_be)
 	return mapped;
 }
 
-/* RFC 791. Bytes behind the total length (Ethernet padding) are cut from the cursor. */
+/* Parses IPv4 (RFC 791). Cuts bytes after the total length (Ethernet padding) from the cursor. */
 PACKET_INLINE enum packet_verdict packet_parse_ipv4(struct packet_cursor *cursor,
 						    enum packet_mode mode,
 						    const struct packet_iphdr *header,
@@ -373,7 +373,7 @@ PACKET_INLINE enum packet_verdict packet_parse_ipv4(struct packet_cursor *cursor
 	return PACKET_OK;
 }
 
-/* Bytes: RFC 8200, 4.3 and 4.5, and RFC 4302, 2.2, which counts in words. */
+/* Returns the size in bytes: RFC 8200, 4.3 and 4.5, and RFC 4302, 2.2, which counts in words. */
 PACKET_INLINE __u32 packet_extension_size(__u8 protocol, __u8 size)
 {
 	const __u32 fragment = packet_equal(protocol, IPPROTO_FRAGMENT);
@@ -383,8 +383,8 @@ PACKET_INLINE __u32 packet_extension_size(__u8 protocol, __u8 size)
 }
 
 /*
- * Adds what the header of chain->protocol at chain->off says. At most one fragment header is
- * allowed, and nothing behind that of a later fragment is a header: it is data.
+ * Adds the header of type chain->protocol at chain->off to the chain. At most one fragment header
+ * is allowed; after the fragment header of a later fragment there is only data.
  */
 PACKET_INLINE void packet_note_extension(struct packet_chain *chain,
 					 const struct packet_extension *header)
@@ -401,14 +401,14 @@ PACKET_INLINE void packet_note_extension(struct packet_chain *chain,
 	chain->allowed &= ~((__u64)fragment << IPPROTO_FRAGMENT);
 }
 
-/* Is the next header an extension header that may stand here? */
+/* Is the next header an extension header that is allowed at this position? */
 PACKET_INLINE int packet_is_extension(const struct packet_chain *chain)
 {
 	return chain->protocol < 64 && (chain->allowed >> chain->protocol & 1) &&
 	       chain->fragment_bits < 8;
 }
 
-/* Takes the extension header at chain->off. */
+/* Parses the extension header at chain->off. */
 PACKET_INLINE enum packet_verdict packet_parse_extension(const struct packet_cursor *cursor,
 							 struct packet_chain *chain)
 {
@@ -427,13 +427,13 @@ PACKET_INLINE enum packet_verdict packet_parse_extension(const struct packet_cur
 	packet_note_extension(chain, header);
 	chain->protocol = header->next;
 	chain->off = packet_forget(cursor, next);
-	/* RFC 8200, 4.1: hop-by-hop options stand right behind the IPv6 header or nowhere */
+	/* RFC 8200, 4.1: hop-by-hop options are allowed only right after the IPv6 header */
 	chain->allowed &= ~(1ULL << IPPROTO_HOPOPTS);
 	return PACKET_OK;
 }
 
-/* Why the walk over the extension headers ended where it did. */
-PACKET_INLINE enum packet_verdict packet_judge_chain(const struct packet_chain *chain)
+/* Checks the state at which the walk over the extension headers ended. */
+PACKET_INLINE enum packet_verdict packet_check_chain(const struct packet_chain *chain)
 {
 	if (chain->fragment_bits >= 8) {
 		if ((chain->fragment_bits & 0xfff8) + chain->fragment_len > PACKET_PAYLOAD_MAX)
@@ -447,7 +447,7 @@ PACKET_INLINE enum packet_verdict packet_judge_chain(const struct packet_chain *
 	return PACKET_OK;
 }
 
-/* Up to the L4 header, or behind the fragment header of a later fragment. */
+/* Walks up to the L4 header, or past the fragment header of a later fragment. */
 PACKET_INLINE enum packet_verdict packet_walk_extensions(const struct packet_cursor *cursor,
 							 struct packet_chain *chain)
 {
@@ -457,18 +457,18 @@ PACKET_INLINE enum packet_verdict packet_walk_extensions(const struct packet_cur
 	chain->allowed = 1ULL << IPPROTO_HOPOPTS | 1ULL << IPPROTO_ROUTING |
 			 1ULL << IPPROTO_FRAGMENT | 1ULL << IPPROTO_AH | 1ULL << IPPROTO_DSTOPTS;
 	for (nth = 0; nth < PACKET_EXTENSIONS_MAX && packet_is_extension(chain); nth++) {
-		/* keeps the counter 64 bits wide: 5.10 forgets a narrower one when it is spilled,
-		 * and then sees an endless loop
+		/* keeps the counter 64 bits wide: 5.10 loses the bounds of a narrower one when it
+		 * is spilled, and then sees an infinite loop
 		 */
 		asm volatile("" : "+r"(nth));
 		verdict = packet_parse_extension(cursor, chain);
 		if (verdict != PACKET_OK)
 			return verdict;
 	}
-	return packet_judge_chain(chain);
+	return packet_check_chain(chain);
 }
 
-/* RFC 8200. Bytes behind the payload length are cut from the cursor. */
+/* Parses IPv6 (RFC 8200). Cuts bytes after the payload length from the cursor. */
 PACKET_INLINE enum packet_verdict packet_parse_ipv6(struct packet_cursor *cursor,
 						    enum packet_mode mode, struct packet_ip *ip)
 {
@@ -510,10 +510,10 @@ PACKET_INLINE enum packet_verdict packet_parse_ipv6(struct packet_cursor *cursor
 }
 
 /*
- * IPv4 or IPv6 with its extension headers, by cursor->proto_be and the version, which must agree.
- * Leaves the cursor at the L4 header (behind the IP headers of a later fragment), and at the end of
- * the IP packet.
- * Gives PACKET_NOT_IP, PACKET_TRUNCATED, PACKET_LYING, PACKET_LYING_EXTENSION,
+ * Parses IPv4, or IPv6 with its extension headers, by cursor->proto_be and the version, which must
+ * agree. Leaves the cursor at the L4 header (after the IP headers of a later fragment), and
+ * cursor->len at the end of the IP packet.
+ * Returns PACKET_OK, PACKET_NOT_IP, PACKET_TRUNCATED, PACKET_LYING, PACKET_LYING_EXTENSION,
  * PACKET_LYING_FRAGMENT, PACKET_JUMBO, PACKET_TOO_DEEP.
  */
 PACKET_INLINE enum packet_verdict packet_parse_ip(struct packet_cursor *cursor,
@@ -529,7 +529,7 @@ PACKET_INLINE enum packet_verdict packet_parse_ip(struct packet_cursor *cursor,
 	header = packet_at(cursor, cursor->off, sizeof(*header));
 	if (!header)
 		return PACKET_TRUNCATED;
-	/* of a whole packet data_end has said it, but behind a quote may be padding */
+	/* data_end limits a whole packet, but a quote may be followed by padding */
 	if (mode == PACKET_QUOTED && cursor->off + sizeof(*header) > cursor->len)
 		return PACKET_TRUNCATED;
 	version = *(const __u8 *)header >> 4;
@@ -541,9 +541,10 @@ PACKET_INLINE enum packet_verdict packet_parse_ip(struct packet_cursor *cursor,
 }
 
 /*
- * The UDP header behind ip, which packet_parse_ip() has given for this cursor, in either mode.
- * Leaves the cursor at the payload. RFC 768.
- * Gives PACKET_NOT_UDP, PACKET_NO_L4, PACKET_TRUNCATED, PACKET_LYING_UDP, PACKET_JUMBO.
+ * Parses the UDP header (RFC 768) after ip, the result of packet_parse_ip() for this cursor, in any
+ * mode. Leaves the cursor at the payload.
+ * Returns PACKET_OK, PACKET_NOT_UDP, PACKET_NO_L4, PACKET_TRUNCATED, PACKET_LYING_UDP,
+ * PACKET_JUMBO.
  */
 PACKET_INLINE enum packet_verdict packet_parse_udp(struct packet_cursor *cursor,
 						   const struct packet_ip *ip,
@@ -584,11 +585,11 @@ PACKET_INLINE int packet_is_icmp_error(const struct packet_ip *ip, __u8 type)
 }
 
 /*
- * The ICMP or ICMPv6 error behind ip, which packet_parse_ip() has given for this cursor:
- * destination unreachable (so, fragmentation needed), time exceeded, parameter problem, packet too
- * big. Leaves the cursor at the quoted IP header, for packet_parse_ip() with PACKET_QUOTED, and
- * cursor->len at the end of the quote at most. RFC 792, RFC 4443. What error extensions (RFC 4884)
- * follow the quote is not looked at. Gives PACKET_NOT_ICMP_ERROR, PACKET_NO_L4, PACKET_TRUNCATED.
+ * Parses the ICMP or ICMPv6 error (RFC 792, RFC 4443) after ip, the result of packet_parse_ip() for
+ * this cursor: destination unreachable (including fragmentation needed), time exceeded, parameter
+ * problem, packet too big. Leaves the cursor at the quoted IP header, for packet_parse_ip() with
+ * PACKET_QUOTED, and cursor->len at or before the end of the quote. Ignores extensions (RFC 4884).
+ * Returns PACKET_OK, PACKET_NOT_ICMP_ERROR, PACKET_NO_L4, PACKET_TRUNCATED.
  */
 PACKET_INLINE enum packet_verdict packet_parse_icmp_error(struct packet_cursor *cursor,
 							  const struct packet_ip *ip,

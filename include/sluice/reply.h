@@ -1,13 +1,11 @@
 /* SPDX-License-Identifier: (GPL-2.0-or-later OR BSD-2-Clause) */
-/*
- * What the reply programs and the loader tell each other through maps, beside the flow table.
- */
+/* The maps that the reply programs share with user space, except the flow table. */
 #ifndef SLUICE_REPLY_H
 #define SLUICE_REPLY_H
 
 #include <sluice/flow.h>
 
-/* Raised whenever a pinned map changes its layout or its meaning. */
+/* Incremented when a pinned map changes its layout or its meaning. */
 #define SLUICE_REPLY_ABI 4
 
 enum sluice_reply_mode {
@@ -16,8 +14,8 @@ enum sluice_reply_mode {
 };
 
 /*
- * What was loaded, for the loader alone; the programs have the same as rodata.  The first two words
- * keep their place in every version.
+ * The record of a load, for user space only; the programs have the same values as rodata. The first
+ * two words are the same in every version.
  */
 struct sluice_reply_meta {
 	__u32 magic;
@@ -34,7 +32,7 @@ struct sluice_reply_meta {
 };
 _Static_assert(sizeof(struct sluice_reply_meta) == 56 + 8192, "struct sluice_reply_meta");
 
-/* What was found out about a socket at its first datagram; kept in its socket storage. */
+/* The socket storage of a socket, set at its first datagram. */
 struct sluice_sock {
 	__u64 cookie;
 	__u64 net;	   /* the kernel's struct net, which lives as long as the socket */
@@ -43,7 +41,7 @@ struct sluice_sock {
 };
 _Static_assert(sizeof(struct sluice_sock) == 24, "struct sluice_sock");
 
-/* An address of a namespace; the value is the generation at which it was found there. */
+/* A local address of a namespace; the value is the generation at which it was last found. */
 struct sluice_local_key {
 	struct sluice_addr addr;
 	__u32 netns;
@@ -51,28 +49,28 @@ struct sluice_local_key {
 };
 _Static_assert(sizeof(struct sluice_local_key) == 24, "struct sluice_local_key");
 
-/* What audit mode sees a socket do; keyed by socket cookie. */
+/* The counts of audit mode for a socket, keyed by socket cookie. */
 struct sluice_audit {
 	__u64 right;
 	__u64 wrong;
-	__u64 wrong_ns; /* CLOCK_MONOTONIC of the last wrong one; what follows is its tuple */
+	__u64 wrong_ns; /* CLOCK_MONOTONIC of the last wrong reply, whose tuple follows */
 	struct sluice_addr peer;
-	struct sluice_addr asked; /* the address that the peer had sent to */
-	struct sluice_addr used;  /* the address that the reply left from */
+	struct sluice_addr asked; /* the requested address */
+	struct sluice_addr used;  /* the source of the reply */
 	__be16 peer_port_be;
 	__u16 port; /* of the socket */
 	__u32 netns;
-	/* connect(2) to a peer that the socket had heard */
+	/* connect(2) calls to a peer that had sent a request */
 	__u64 connects;
-	__u64 connect_right; /* datagrams to that peer since, from the address that it had asked */
+	__u64 connect_right; /* later datagrams to that peer from the requested address */
 	__u64 connect_wrong;
-	/* what follows is of the last one */
+	/* the last such call */
 	struct sluice_addr connect_peer;
 	struct sluice_addr connect_asked;
-	struct sluice_addr connect_used; /* what the last datagram left from; 0: none has */
+	struct sluice_addr connect_used; /* the source of the last datagram; 0: none was sent */
 	__be16 connect_port_be;
 	__u16 reserved;
-	__u32 pid; /* of the process that connected; 0: the kernel does not tell */
+	__u32 pid; /* of the process that connected; 0: unknown on this kernel */
 	char comm[16];
 };
 _Static_assert(sizeof(struct sluice_audit) == 176, "struct sluice_audit");

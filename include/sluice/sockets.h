@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: (GPL-2.0-or-later OR BSD-2-Clause) */
-/* What the socket iterator writes, one record for each UDP socket and process that holds it. */
+/* The records of the socket iterator: one per UDP socket and process that holds it. */
 #ifndef SLUICE_SOCKETS_H
 #define SLUICE_SOCKETS_H
 
@@ -7,24 +7,24 @@
 
 #define SLUICE_COMM_SIZE 16 /* TASK_COMM_LEN */
 
-/* More sockets of one group than this have no index. */
+/* Sockets of a group above this number have no index. */
 #define SLUICE_GROUP_MAX 1024
 #define SLUICE_NO_INDEX	 (~0U)
 
 struct sluice_socket_record {
-	__u64 cookie; /* 0: nobody has asked for it yet */
+	__u64 cookie; /* 0: not assigned yet */
 	__u64 sock;   /* the kernel's address of its struct sock */
 	__u64 group;  /* 1 + the kernel's number of its group; 0: not bound with SO_REUSEPORT */
 	struct sluice_addr local;
 	__u32 netns; /* inode number of the network namespace */
 	__u32 pid;   /* thread group */
 	__u32 fd;
-	__u32 group_index;     /* where the kernel has it in the group, or SLUICE_NO_INDEX */
-	__u32 group_prog;      /* id of the program that chooses for the group; 0: none */
-	__u32 group_prog_refs; /* what holds that program: the group, its pins, descriptors */
-	__u32 queue_read;      /* bytes read from the queue, which it does not yet count as free */
+	__u32 group_index;     /* index in the kernel's group, or SLUICE_NO_INDEX */
+	__u32 group_prog;      /* id of the group's program; 0: none */
+	__u32 group_prog_refs; /* references to it: the group, pins, descriptors */
+	__u32 queue_read;      /* bytes read, but still charged to the queue */
 	__u32 ifindex;	       /* of SO_BINDTODEVICE, or 0 */
-	__u8 group_filters;    /* the group has a program, be it a classic one without an id */
+	__u8 group_filters;    /* the group has a program, or a classic one without an id */
 	__u8 connected;
 	__u16 family;
 	__u16 port; /* local, host order; 0: not bound */

@@ -1,8 +1,5 @@
 /* SPDX-License-Identifier: (GPL-2.0-or-later OR BSD-2-Clause) */
-/*
- * Spreading the flows of an interface over CPUs: what the XDP programs and the loader tell each
- * other through maps.
- */
+/* The maps shared by the XDP programs that spread flows over CPUs, and their loader. */
 #ifndef SLUICE_SPREAD_H
 #define SLUICE_SPREAD_H
 
@@ -14,7 +11,7 @@
 #define SLUICE_SPREAD_CPUS  1024
 #define SLUICE_SPREAD_LINKS 16
 
-/* What waits for a CPU; beyond it datagrams are lost, and counted. */
+/* Queue length per CPU; datagrams above it are dropped and counted. */
 #define SLUICE_SPREAD_QUEUE 2048
 
 enum sluice_spread_mode {
@@ -22,17 +19,17 @@ enum sluice_spread_mode {
 	SLUICE_SPREAD_GENERIC,
 };
 
-/* An interface that a program was attached to. */
+/* An interface with an attached program. */
 struct sluice_spread_link {
 	__u32 ifindex;
 	__u32 netns; /* inode number of its namespace */
 	__u32 mode;  /* enum sluice_spread_mode */
 	char name[20];
-	char why[160]; /* why not native; empty if it is */
+	char why[160]; /* why the mode is not native, or empty */
 };
 _Static_assert(sizeof(struct sluice_spread_link) == 192, "struct sluice_spread_link");
 
-/* What was loaded; the first three words keep their place in every version. */
+/* The record of the load; the first three words are stable across versions. */
 struct sluice_spread_meta {
 	__u32 magic;
 	__u32 abi;
@@ -41,14 +38,12 @@ struct sluice_spread_meta {
 	__u16 cpus[SLUICE_SPREAD_CPUS];
 	__u32 link_count;
 	__u32 map_id; /* of the cpumap */
-	__u64 seed;   /* of the flows' hash: loading again moves none, if the CPUs are the same */
+	__u64 seed;   /* of the flow hash; kept by a reload, so that no flow moves */
 	struct sluice_spread_link links[SLUICE_SPREAD_LINKS];
 };
 _Static_assert(sizeof(struct sluice_spread_meta) == 32 + 2048 + 192 * SLUICE_SPREAD_LINKS, "meta");
 
-/*
- * Every way out for a datagram to a managed port, once, as in counters.h; all others leave the
- * programs uncounted.
+/* A datagram to a managed port counts under exactly one, as in counters.h; others are not counted.
  */
 #define SLUICE_SPREAD_COUNTERS(X)                                                                 \
 	X(spread, "datagrams sent to another CPU of the list")                                    \

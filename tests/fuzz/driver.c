@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Replays files through a fuzz target, for builds without libFuzzer: what a fuzzer once found is
- * then a test like any other. Without arguments it takes the target's corpus; no input at all is
- * a failure.
+ * Replays files through a fuzz target for builds without libFuzzer, so that each input that a
+ * fuzzer has found becomes a regression test. Without arguments it replays the target's corpus. An
+ * empty corpus is a failure.
  */
 #include <errno.h>
 #include <glob.h>
@@ -16,7 +16,7 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-/* In a buffer of exactly its size, so that a sanitizer sees a read behind it. */
+/* Copies the input into a buffer of exactly its size, so that the sanitizers detect overreads. */
 static int replay_bytes(const uint8_t *data, size_t size)
 {
 	uint8_t *exact = malloc(size ? size : 1);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * The daemon's file from any bytes: every problem names a line that the file has, its words stay on
- * one line, and a file is taken only if there is none.
+ * Parses arbitrary bytes as the daemon's file: each problem names a line of the file, its text is a
+ * single line, and a file with a problem is refused.
  */
 #include "../../user/base/array.c"
 #include "../../user/base/conf.c"
@@ -50,17 +50,19 @@ static void check_problems(const struct conf *conf, unsigned int lines)
 
 static void check_taken(const struct config *config)
 {
-	if (!config->has_reply && !config->has_wire && !config->has_steer)
+	if (!config->has[SECTION_REPLY] && !config->has[SECTION_WIRE] &&
+	    !config->has[SECTION_STEER])
 		abort();
-	if (config->has_reply && (config->reply.table < FLOW_TABLE_MIN ||
-				  config->reply.table > FLOW_TABLE_MAX || !config->reply.age_s))
+	if (config->has[SECTION_REPLY] &&
+	    (config->reply.table < FLOW_TABLE_MIN || config->reply.table > FLOW_TABLE_MAX ||
+	     !config->reply.age_s))
 		abort();
-	if (config->has_steer &&
+	if (config->has[SECTION_STEER] &&
 	    (config->steer.flows < STEER_FLOWS_MIN || config->steer.flows > STEER_FLOWS_MAX ||
 	     !config->steer.idle_s || !config->steer_sweep_s))
 		abort();
-	if (config->has_wire && (config->wire.ifaces.count > WIRE_NAMES_MAX ||
-				 config->wire.servers.count > WIRE_ADDRS_MAX))
+	if (config->has[SECTION_WIRE] && (config->wire.ifaces.count > WIRE_NAMES_MAX ||
+					  config->wire.servers.count > WIRE_ADDRS_MAX))
 		abort();
 }
 

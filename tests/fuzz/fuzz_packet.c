@@ -2,15 +2,16 @@
 /*
  * Fuzz target of the packet parser.
  *
- * Input: one byte of settings, two of how much is linear (little endian), then the packet.
+ * Input: one byte of settings, two bytes with the length of the linear part (little endian), then
+ * the packet.
  *
- * The parser sums flags and forgets offsets to please the verifier, so a second parser stands here
- * that is written for the reader alone, with every branch spelt out. Both must agree on the verdict
- * and on each field. And whatever the input:
- * - the answer is the same in a buffer of exactly the packet's size and in a larger one, whatever
- *   lies around it, at any alignment (the sanitizers see what is read outside of the former);
- * - a rejected header leaves cursor and result as they were;
- * - what is not linear may only turn an answer into PACKET_TRUNCATED.
+ * The parser sums flags and forgets offsets to please the verifier, so this file has a second
+ * parser that is written for readability, with every branch spelt out. Both must agree on the
+ * verdict and on each field. Furthermore, for any input:
+ * - the result is the same in a buffer of exactly the packet's size and in a larger one, at any
+ * alignment and with any surrounding bytes (the sanitizers detect overreads of the exact buffer);
+ * - a rejected header leaves cursor and result unchanged;
+ * - a shorter linear part may only change the result to PACKET_TRUNCATED.
  */
 #include <stddef.h>
 #include <stdint.h>
@@ -25,7 +26,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 enum settings {
 	SETTING_ETH = 1,
 	SETTING_PROTO_SHIFT = 1, /* two bits, index of protos */
-	SETTING_LINEAR = 8,	 /* only a part is linear */
+	SETTING_LINEAR = 8,	 /* only a part of the packet is linear */
 };
 
 static const unsigned int protos[4] = { 0, ETH_P_IP, ETH_P_IPV6, ETH_P_ARP };
@@ -42,13 +43,13 @@ enum layer {
 
 struct packet_input {
 	const uint8_t *bytes;
-	uint32_t there; /* linear */
+	uint32_t there; /* length of the linear part */
 	uint32_t len;
 	int with_eth;
 	unsigned int proto;
 };
 
-/* What each layer gave; layers that were not reached hold zeroes. */
+/* The results of all layers; a layer that was not reached is zero. */
 struct answer {
 	uint32_t verdict[LAYERS];
 	uint32_t off[LAYERS];
@@ -77,7 +78,7 @@ static int is_untouched(const void *result, size_t size)
 	return size == 0;
 }
 
-/* Runs one layer, checks the return contract, notes the answer; true if parsing may go on. */
+/* Runs one layer, checks the return contract and stores the result; true if parsing may go on. */
 #define LAYER(answer, cursor, layer, result, call)                                             \
 	({                                                                                     \
 		const struct packet_cursor before = *(cursor);                                 \
@@ -118,7 +119,10 @@ static void parse(struct packet_cursor *cursor, int with_eth, struct answer *ans
 	      packet_parse_udp(cursor, &answer->inner, &answer->inner_udp));
 }
 
-/* With room bytes of fill on both sides of the packet: 0 makes the buffer exactly its size. */
+/*
+ * Parses with @room bytes of @fill on both sides of the packet; with 0 the buffer has its exact
+ * size.
+ */
 static struct answer parse_in(const struct packet_input *input, size_t room, int fill)
 {
 	uint8_t *buffer = malloc(input->there + 2 * room + 1);
@@ -127,7 +131,7 @@ static struct answer parse_in(const struct packet_input *input, size_t room, int
 	struct answer answer;
 
 	CHECK(buffer);
-	/* malloc(0) may be NULL, so one byte more lies in front of what may be read */
+	/* malloc(0) may return NULL, so one extra byte precedes the packet */
 	packet += room == 0;
 	memset(buffer, fill, input->there + 2 * room + 1);
 	memcpy(packet, input->bytes, input->there);
@@ -143,7 +147,7 @@ static struct answer parse_in(const struct packet_input *input, size_t room, int
 	return answer;
 }
 
-/* The second parser. It sees a packet that is all linear, and gives each layer's verdict. */
+/* The second parser: assumes a packet that is all linear, and returns each layer's verdict. */
 struct view {
 	const uint8_t *bytes;
 	uint32_t off, len;
@@ -203,7 +207,7 @@ static enum packet_verdict expect_ipv4(struct view *view, int quoted, struct pac
 	return PACKET_OK;
 }
 
-/* The headers between IPv6 and L4, from view->off + 40 on. */
+/* Walks the extension headers between IPv6 and L4, from view->off + 40 on. */
 static enum packet_verdict expect_extensions(const struct view *view, struct packet_ip *ip)
 {
 	const uint32_t end = view->off + ip->total_len;
@@ -411,7 +415,7 @@ static void expect(const struct packet_input *input, const struct answer *answer
 		CHECK(memcmp(&answer->inner_udp, &wanted.inner_udp, sizeof(wanted.inner_udp)) == 0);
 }
 
-/* Up to the layer where a part of the bytes was not enough, both answers are the same. */
+/* Checks that both results are equal up to the layer that lacked linear bytes. */
 static void check_linear(const struct answer *whole, const struct answer *part)
 {
 	int layer;

@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# The parsers take two minutes of made-up input each, which starts from the corpus of `make check`.
+# Fuzzes each parser for two minutes, starting with the corpus of `make check`.
 set -euo pipefail
 
 ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)

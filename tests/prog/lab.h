@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Where the tests of this folder play client and server themselves: a network namespace of their
- * own with nothing but lo, and cgroups of their own, which the sockets that they open belong to.
+ * The lab of these tests, which are client and server themselves: a private network namespace with
+ * only lo, and private cgroups for the sockets that they open.
  *
- * On lo the kernel answers from the very address that the client asks from, since that is local,
- * too: an answer from the address that was asked is our doing.
+ * On lo the kernel's default source for an answer is the client's own address, since that is local
+ * too: only sluice makes an answer leave from the requested address.
  *
- * A header, so that each test stays one file for the build; it fails the running test where the
- * system does not do as it is told.
+ * A header, so that each test stays one file for the build. Its functions fail the running test
+ * when a system call fails.
  */
 #ifndef SLUICE_TESTS_PROG_LAB_H
 #define SLUICE_TESTS_PROG_LAB_H
@@ -39,7 +39,7 @@
 #define LAB_SKIPPED 77
 #define LAB_WAIT_S  5
 
-/* The client's address, and two others of the host. */
+/* The client's address, and two other local ones. */
 #define NEAR4  "192.0.2.1"
 #define FAR4   "198.51.100.2"
 #define OTHER4 "203.0.113.3"
@@ -59,7 +59,7 @@ static inline void lab_ioctl(unsigned long request, struct ifreq *lo)
 	close(fd);
 }
 
-/* Waits for the kernel's work on interfaces, too: it holds the same lock (rtnl). */
+/* Also waits for pending work on interfaces in the kernel, which holds the same lock (rtnl). */
 static inline void lab_lo_up(void)
 {
 	struct ifreq lo = { .ifr_flags = IFF_UP | IFF_RUNNING };
@@ -105,8 +105,8 @@ static inline void lab_rtnl(struct nlmsghdr *header)
 }
 
 /*
- * A new IPv6 address counts as tentative until a kernel worker has looked at it, which counts as a
- * change of addresses once more.
+ * Checks for an address that is still tentative: a kernel worker ends that state later, which
+ * counts as another change of addresses.
  */
 static inline bool lab_tentative(void)
 {
@@ -130,7 +130,7 @@ static inline void lab_settle(void)
 	lab_lo_up();
 }
 
-/* Gives lo an address, or takes it away. */
+/* Adds an address to lo, or removes it. */
 static inline void lab_address(const char *addr, bool add)
 {
 	int family = lab_family(addr);
@@ -153,7 +153,7 @@ static inline void lab_address(const char *addr, bool add)
 	lab_settle();
 }
 
-/* A namespace for this test, with the six addresses; it goes with its last socket. */
+/* Enters a new namespace with the six addresses; it is freed with its last socket. */
 static inline void lab_net(void)
 {
 	static const char *const addrs[] = { NEAR4, FAR4, OTHER4, NEAR6, FAR6, OTHER6 };
@@ -167,7 +167,7 @@ static inline void lab_net(void)
 
 /* --- cgroups */
 
-/* The cgroup that this process was started in. */
+/* Returns the cgroup in which this process was started. */
 static inline const char *lab_home(void)
 {
 	static char home[PATH_MAX];
@@ -190,7 +190,7 @@ static inline const char *lab_home(void)
 	return home;
 }
 
-/* Sockets that this process opens from now on belong to the cgroup. */
+/* Moves this process to the cgroup, which the sockets that it opens from now on belong to. */
 static inline void lab_enter(const char *cgroup)
 {
 	char path[PATH_MAX + 16];
@@ -204,7 +204,7 @@ static inline void lab_enter(const char *cgroup)
 	close(fd);
 }
 
-/* Makes one below the runner's, or below the root. */
+/* Makes a cgroup below the runner's, or below the root. */
 static inline void lab_cgroup(const char *name, char path[PATH_MAX])
 {
 	const char *above = getenv("TEST_CGROUP");
@@ -260,7 +260,7 @@ static inline void lab_option(int fd, int level, int option, int value)
 	assert_return_code(setsockopt(fd, level, option, &value, sizeof(value)), errno);
 }
 
-/* A bound UDP socket; port 0: the kernel chooses. "::" is dual-stack. */
+/* Opens a bound UDP socket; with port 0 the kernel selects one. "::" is dual-stack. */
 static inline int lab_socket(const char *addr, unsigned int port)
 {
 	const struct timeval wait = { .tv_sec = LAB_WAIT_S };
@@ -297,14 +297,14 @@ static inline void lab_send(int fd, const struct lab_end *to, size_t size)
 	assert_int_equal(sendto(fd, payload, size, 0, &to->any, to->size), size);
 }
 
-static inline void lab_ask(int client, const char *addr, unsigned int port)
+static inline void lab_request(int client, const char *addr, unsigned int port)
 {
 	struct lab_end to = lab_end(addr, port);
 
 	lab_send(client, &to, 8);
 }
 
-/* Receives a datagram, and says from where. */
+/* Receives a datagram, and returns its source. */
 static inline struct lab_end lab_receive(int fd)
 {
 	struct lab_end from = { .size = sizeof(from.in6) };
@@ -323,8 +323,8 @@ static inline const char *lab_text(const struct lab_end *end, char text[INET6_AD
 	return text;
 }
 
-/* The answer that comes is from this address. */
-static inline void lab_hear(int client, const char *wanted)
+/* Receives an answer and checks its source. */
+static inline void lab_expect(int client, const char *wanted)
 {
 	struct lab_end from = lab_receive(client);
 	char text[INET6_ADDRSTRLEN];
@@ -332,15 +332,15 @@ static inline void lab_hear(int client, const char *wanted)
 	assert_string_equal(lab_text(&from, text), wanted);
 }
 
-/* Asks at an address; the answer comes from `wanted`. */
+/* Sends a request to @addr and checks that the answer comes from @wanted. */
 static inline void lab_exchange(int client, int server, const char *addr, const char *wanted)
 {
 	struct lab_end peer;
 
-	lab_ask(client, addr, ntohs(lab_port_be(server)));
+	lab_request(client, addr, ntohs(lab_port_be(server)));
 	peer = lab_receive(server);
 	lab_send(server, &peer, 8);
-	lab_hear(client, wanted);
+	lab_expect(client, wanted);
 }
 
 #endif

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Loading reply, with everything in the way that can be.  The functions of user/reply are called in
- * this process, so that a test can stand between their steps: through a bpffs of its own, which
- * holds all of their state, and two cgroups.  What "nothing has changed" means is a text that lists
- * everything there is, to be compared as a whole.
+ * The lab for loads of reply under every obstacle. The tests call the functions of user/reply in
+ * this process and act between their steps. A private bpffs holds all state, beside two cgroups.
+ * Tests compare a text of the complete state, so "nothing has changed" means an equal text.
  */
 #ifndef SLUICE_TESTS_PROG_LOAD_LAB_H
 #define SLUICE_TESTS_PROG_LOAD_LAB_H
@@ -58,7 +57,7 @@ static inline void load(enum sluice_reply_mode mode, enum load_outcome outcome)
 	load_with(&with, outcome);
 }
 
-/* It fails, with this code; the error says `what`, and its mend names a way out. */
+/* The load fails with this code; err.what contains @what, and err.hint is set. */
 static inline void refused(const struct reply_options *options, enum exit_code code, int error,
 			   const char *what)
 {
@@ -66,7 +65,7 @@ static inline void refused(const struct reply_options *options, enum exit_code c
 	assert_int_equal(reply_load(options, &result, &err), -error);
 	assert_int_equal(err.code, code);
 	if (!strstr(err.what, what))
-		fail_msg("'%s' does not say '%s'", err.what, what);
+		fail_msg("'%s' does not contain '%s'", err.what, what);
 	assert_true(err.hint[0]);
 }
 
@@ -92,12 +91,12 @@ static inline void meta_change(void (*change)(struct sluice_reply_meta *meta))
 	close(fd);
 }
 
-/* --- everything there is, as text */
+/* --- the complete state, as text */
 
 static const __u32 types[] = { BPF_CGROUP_INET_INGRESS, BPF_CGROUP_INET_EGRESS,
 			       BPF_CGROUP_UDP4_SENDMSG, BPF_CGROUP_UDP6_SENDMSG };
 
-__attribute__((format(printf, 2, 3))) static inline void say(char *text, const char *fmt, ...)
+__attribute__((format(printf, 2, 3))) static inline void append(char *text, const char *fmt, ...)
 {
 	size_t length = strlen(text);
 	va_list args;
@@ -108,24 +107,24 @@ __attribute__((format(printf, 2, 3))) static inline void say(char *text, const c
 	va_end(args);
 }
 
-/* Effective programs, those of the runner's cgroup and its ancestors included. */
-static inline void say_programs(char *text, const char *path)
+/* Appends the effective programs, including those of the runner's cgroup and its ancestors. */
+static inline void append_programs(char *text, const char *path)
 {
 	struct hook_prog progs[HOOK_PROGS_MAX];
 	int count, i;
 	size_t type;
 
 	for (type = 0; type < COUNT(types); type++) {
-		say(text, "%s\n", hook_type_name(types[type]));
+		append(text, "%s\n", hook_type_name(types[type]));
 		count = hook_order(path, types[type], progs);
 		assert_true(count >= 0);
 		for (i = 0; i < count; i++)
-			say(text, "\t%u %s\n", progs[i].id, progs[i].name);
+			append(text, "\t%u %s\n", progs[i].id, progs[i].name);
 	}
 }
 
-/* The first words of any object's info are its type and its id. */
-static inline void say_pin(char *text, const char *name)
+/* Relies on each kind of object info beginning with the type and the id. */
+static inline void append_pin(char *text, const char *name)
 {
 	union {
 		struct bpf_map_info map;
@@ -136,36 +135,37 @@ static inline void say_pin(char *text, const char *name)
 	int fd = pins_get(DIR_OURS, "reply", name);
 
 	if (fd < 0) {
-		say(text, "%s: %s\n", name, strerror(-fd));
+		append(text, "%s: %s\n", name, strerror(-fd));
 		return;
 	}
 	assert_return_code(bpf_obj_get_info_by_fd(fd, &info, &length), errno);
-	say(text, "%s: id %u", name, info.words[1]);
+	append(text, "%s: id %u", name, info.words[1]);
 	if (strncmp(name, "link_", 5))
-		say(text, " %u entries\n", info.map.max_entries);
+		append(text, " %u entries\n", info.map.max_entries);
 	else
-		say(text, " program %u on %llu\n", info.link.prog_id, info.link.cgroup.cgroup_id);
+		append(text, " program %u on %llu\n", info.link.prog_id,
+		       info.link.cgroup.cgroup_id);
 	close(fd);
 }
 
-static inline void say_pins(char *text)
+static inline void append_pins(char *text)
 {
 	struct dirent **entries;
 	int count = scandir(DIR_OURS "/reply", &entries, NULL, alphasort), i;
 
 	if (count < 0) {
-		say(text, "no pins: %s\n", strerror(errno));
+		append(text, "no pins: %s\n", strerror(errno));
 		return;
 	}
 	for (i = 0; i < count; i++) {
 		if (entries[i]->d_name[0] != '.')
-			say_pin(text, entries[i]->d_name);
+			append_pin(text, entries[i]->d_name);
 		free(entries[i]);
 	}
 	free(entries);
 }
 
-static inline void say_meta(char *text)
+static inline void append_meta(char *text)
 {
 	struct sluice_reply_meta meta;
 	const unsigned char *byte = (void *)&meta;
@@ -180,29 +180,29 @@ static inline void say_meta(char *text)
 	if (info.value_size == sizeof(meta) && !bpf_map_lookup_elem(fd, &zero, &meta)) {
 		for (i = 0; i < sizeof(meta); i++)
 			sum = sum * 31 + byte[i];
-		say(text, "meta: state %u mode %u sets %u age %llu loaded %llu, all %08x\n",
-		    meta.state, meta.mode, meta.sets, meta.age_ns, meta.loaded_ns, sum);
+		append(text, "meta: state %u mode %u sets %u age %llu loaded %llu, all %08x\n",
+		       meta.state, meta.mode, meta.sets, meta.age_ns, meta.loaded_ns, sum);
 	}
 	close(fd);
 }
 
-static inline void say_flow(const struct sluice_flow *flow, __u64 age_ns, void *arg)
+static inline void append_flow(const struct sluice_flow *flow, __u64 age_ns, void *arg)
 {
 	char peer[INET6_ADDRSTRLEN], local[INET6_ADDRSTRLEN];
 
 	inet_ntop(AF_INET6, &flow->peer, peer, sizeof(peer));
 	inet_ntop(AF_INET6, &flow->local, local, sizeof(local));
-	say(arg, "flow %s %u to %s seal %llx\n", peer, ntohs(flow->peer_port_be), local,
-	    flow->seal);
+	append(arg, "flow %s %u to %s seal %llx\n", peer, ntohs(flow->peer_port_be), local,
+	       flow->seal);
 }
 
 static inline const char *inventory(char text[TEXT_MAX])
 {
 	*text = '\0';
-	say_programs(text, cgroup);
-	say_programs(text, other);
-	say_pins(text);
-	say_meta(text);
+	append_programs(text, cgroup);
+	append_programs(text, other);
+	append_pins(text);
+	append_meta(text);
 	return text;
 }
 
@@ -213,8 +213,8 @@ static inline void assert_unchanged(const char *before)
 	assert_string_equal(inventory(now), before);
 }
 
-/* Ours among the programs that run on a hook. */
-static inline int ours_on(const char *path, __u32 type, const char *name)
+/* Counts sluice's programs on a hook. */
+static inline int own_on(const char *path, __u32 type, const char *name)
 {
 	struct hook_prog progs[HOOK_PROGS_MAX];
 	int count = hook_order(path, type, progs), found = 0, i;
@@ -227,15 +227,15 @@ static inline int ours_on(const char *path, __u32 type, const char *name)
 
 static inline void assert_socket_mode_on(const char *path, int wanted)
 {
-	assert_int_equal(ours_on(path, BPF_CGROUP_INET_INGRESS, "sluice_learn"), wanted);
-	assert_int_equal(ours_on(path, BPF_CGROUP_UDP4_SENDMSG, "sluice_fix4"), wanted);
-	assert_int_equal(ours_on(path, BPF_CGROUP_UDP6_SENDMSG, "sluice_fix6"), wanted);
-	assert_int_equal(ours_on(path, BPF_CGROUP_INET_EGRESS, "sluice_audit"), 0);
+	assert_int_equal(own_on(path, BPF_CGROUP_INET_INGRESS, "sluice_learn"), wanted);
+	assert_int_equal(own_on(path, BPF_CGROUP_UDP4_SENDMSG, "sluice_fix4"), wanted);
+	assert_int_equal(own_on(path, BPF_CGROUP_UDP6_SENDMSG, "sluice_fix6"), wanted);
+	assert_int_equal(own_on(path, BPF_CGROUP_INET_EGRESS, "sluice_audit"), 0);
 }
 
-/* --- programs of others */
+/* --- programs of other owners */
 
-/* Lets everything pass. With flags 0 it allows no other beside it. */
+/* Attaches a program that lets everything pass; with flags 0 it is exclusive. */
 static inline int foreign(const char *path, __u32 type, const char *name, __u32 flags)
 {
 	LIBBPF_OPTS(bpf_prog_load_opts, opts, .expected_attach_type = type);
@@ -268,7 +268,7 @@ static inline void foreign_gone(const char *path, __u32 type, int prog)
 
 struct talk {
 	int server;
-	int clients[SLUICE_FLOW_WAYS]; /* no more than there is room for in any one set */
+	int clients[SLUICE_FLOW_WAYS]; /* few enough to fit in a single set */
 };
 
 static inline void talk_open(struct talk *talk)
@@ -280,25 +280,25 @@ static inline void talk_open(struct talk *talk)
 		talk->clients[i] = lab_socket(i % 2 ? NEAR6 : NEAR4, 0);
 }
 
-static inline const char *asked_at(size_t client)
+static inline const char *requested_at(size_t client)
 {
 	static const char *const addrs[] = { FAR4, FAR6, OTHER4, OTHER6 };
 
 	return addrs[client % COUNT(addrs)];
 }
 
-/* Every client asks at an address of its own. */
-static inline void talk_ask(const struct talk *talk)
+/* Sends a request from every client to an address of its own. */
+static inline void talk_request(const struct talk *talk)
 {
 	size_t i;
 
 	for (i = 0; i < COUNT(talk->clients); i++) {
-		lab_ask(talk->clients[i], asked_at(i), PORT);
+		lab_request(talk->clients[i], requested_at(i), PORT);
 		lab_receive(talk->server);
 	}
 }
 
-/* Every client is answered, without having asked again. */
+/* Answers every client, without new requests. */
 static inline void talk_answer(const struct talk *talk, bool fixed)
 {
 	size_t i;
@@ -308,7 +308,7 @@ static inline void talk_answer(const struct talk *talk, bool fixed)
 					      ntohs(lab_port_be(talk->clients[i])));
 
 		lab_send(talk->server, &peer, 8);
-		lab_hear(talk->clients[i], fixed ? asked_at(i) : i % 2 ? NEAR6 : NEAR4);
+		lab_expect(talk->clients[i], fixed ? requested_at(i) : i % 2 ? NEAR6 : NEAR4);
 	}
 }
 
@@ -326,32 +326,32 @@ static inline int by_line(const void *a, const void *b)
 	return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
-/* The flows, in an order that does not depend on the table. */
-static inline const char *flows_now(char text[TEXT_MAX], struct flow_table_usage *fill)
+/* Appends the flows, sorted, so that the order does not depend on the table. */
+static inline const char *flows_now(char text[TEXT_MAX], struct flow_table_usage *usage)
 {
 	char list[TEXT_MAX] = "", *lines[256], *rest = list, *line;
 	size_t count = 0, i;
 
-	if (reply_flows(DIR_OURS, fill, say_flow, list, &err))
+	if (reply_flows(DIR_OURS, usage, append_flow, list, &err))
 		fail_msg("%s", err.what);
 	while ((line = strsep(&rest, "\n")) && *line)
 		lines[count++] = line;
 	qsort(lines, count, sizeof(*lines), by_line);
 	*text = '\0';
 	for (i = 0; i < count; i++)
-		say(text, "%s\n", lines[i]);
+		append(text, "%s\n", lines[i]);
 	return text;
 }
 
 static inline void assert_flows(const char *before, __u32 size)
 {
-	struct flow_table_usage fill;
+	struct flow_table_usage usage;
 	char now[TEXT_MAX];
 
-	assert_string_equal(flows_now(now, &fill), before);
-	assert_int_equal(fill.live, COUNT(((struct talk *)0)->clients));
-	assert_int_equal(fill.expired, 0);
-	assert_int_equal(fill.size, size);
+	assert_string_equal(flows_now(now, &usage), before);
+	assert_int_equal(usage.live, COUNT(((struct talk *)0)->clients));
+	assert_int_equal(usage.expired, 0);
+	assert_int_equal(usage.size, size);
 }
 
 static inline int set_up(void **unused)
@@ -378,7 +378,7 @@ static inline int tear_down(void **unused)
 	return 0;
 }
 
-/* A bpffs that nobody else sees, and that goes with this process whatever it leaves there. */
+/* Mounts a private bpffs, which is freed with this process whatever is left in it. */
 static inline int own_bpffs(void **unused)
 {
 	assert_return_code(unshare(CLONE_NEWNS), errno);

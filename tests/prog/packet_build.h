@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Packets for BPF_PROG_TEST_RUN, built from a description, with every length and checksum worked
- * out from scratch.  A test describes what goes in and what is to come out, and compares bytes: so
- * each incremental update of a checksum in a program is held against a full computation here.
+ * Builds packets for BPF_PROG_TEST_RUN from a description, with every length and checksum computed
+ * from scratch. A test describes the input and the expected output, and compares bytes: so each
+ * incremental checksum update in a program is checked against a full computation.
  */
 #ifndef SLUICE_TESTS_PROG_PACKET_BUILD_H
 #define SLUICE_TESTS_PROG_PACKET_BUILD_H
@@ -25,7 +25,7 @@ struct frame {
 enum body {
 	BODY_UDP,
 	BODY_TCP,
-	BODY_ICMP, /* an error that quotes, or without `quoted` an echo request */
+	BODY_ICMP, /* an error that quotes a datagram, or an echo request if `quoted` is NULL */
 };
 
 struct shape {
@@ -41,10 +41,10 @@ struct shape {
 	bool fragment;	   /* bytes `from` to `to` of what follows the IP header */
 	size_t from, to;
 	uint32_t id;
-	size_t padding;	    /* behind the packet, as Ethernet has it */
-	uint8_t type, code; /* of ICMP */
+	size_t padding;	    /* after the packet, as Ethernet pads short frames */
+	uint8_t type, code; /* ICMP */
 	const struct shape *quoted;
-	size_t quote; /* bytes of it; 0: all */
+	size_t quote; /* quoted bytes; 0: all */
 };
 
 static inline uint32_t sum_add(uint32_t sum, const void *data, size_t len)
@@ -126,7 +126,7 @@ static inline size_t build_icmp(const struct shape *shape, uint8_t *at)
 	return len;
 }
 
-/* What follows the IP headers, whole. */
+/* Builds the complete IP payload. */
 static inline size_t build_body(const struct shape *shape, uint8_t *at)
 {
 	uint8_t protocol = shape_protocol(shape);
@@ -199,7 +199,7 @@ static inline uint8_t chain_protocol(char letter)
 	}
 }
 
-/* One extension header; `more` and `from` are for a fragment header. */
+/* Builds one extension header; @more and @from are for a fragment header. */
 static inline size_t build_extension(const struct shape *shape, char letter, uint8_t next,
 				     bool more, uint8_t *at)
 {

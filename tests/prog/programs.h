@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The reply programs in the real kernel with settings of the test's choice, and what they count.
+ * The reply programs in the running kernel with the test's settings, and their counters.
  */
 #ifndef SLUICE_TESTS_PROG_PROGRAMS_H
 #define SLUICE_TESTS_PROG_PROGRAMS_H
@@ -23,7 +23,7 @@
 #define PROGRAMS_CPUS 4096
 
 struct settings {
-	__u16 port; /* the only one managed, unless any_port */
+	__u16 port; /* the only managed port, unless any_port */
 	bool any_port;
 	bool audit; /* sluice_audit instead of the fix */
 	__u32 sets; /* 0: 64 */
@@ -100,8 +100,10 @@ static inline struct sluice_reply_counters programs_counters(const struct progra
 	return sum;
 }
 
-/* Since the last call, this was counted and nothing else: assert_counted(programs, COUNTED(fixed,
- * 1)). */
+/*
+ * Checks that exactly this was counted since the last call: assert_counted(programs, COUNTED(fixed,
+ * 1)).
+ */
 #define assert_counted(programs, ...)                                                            \
 	programs_counted(programs, &(struct sluice_reply_counters){ { __VA_ARGS__ } }, __FILE__, \
 			 __LINE__)

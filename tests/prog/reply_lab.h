@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The reply programs on real sockets.  Programs and maps are used without the loader, so that a
- * test can look at a slot of the flow table, and change it under them.
+ * The lab for the reply programs on real sockets. Programs and maps are used without the loader, so
+ * that a test can read a slot of the flow table, and change it concurrently.
  *
- *	client NEAR ── lo ── server on the wildcard address, asked at FAR or OTHER
+ *	client NEAR ── lo ── server on the wildcard address, with requests to FAR or OTHER
  */
 #ifndef SLUICE_TESTS_PROG_REPLY_LAB_H
 #define SLUICE_TESTS_PROG_REPLY_LAB_H
@@ -24,7 +24,7 @@ static inline void load(const struct settings *settings)
 	programs_attach(&programs, cgroup);
 }
 
-/* --- the flow table, as a test sees and changes it */
+/* --- access to the flow table */
 
 struct slot {
 	__u32 index;
@@ -87,7 +87,7 @@ static inline __u64 hash_of(int server, int client, const char *near)
 	return sluice_flow_hash(PROGRAMS_SEED, lab_cookie(server), &peer, lab_port_be(client));
 }
 
-/* The slot of the flow in the set where the programs look for it. */
+/* Returns the flow's slot, in the set where the programs look for it. */
 static inline struct slot slot_of(int server, int client, const char *near)
 {
 	__u64 hash = hash_of(server, client, near);
@@ -116,7 +116,7 @@ static inline __u32 now(void)
 	return sluice_flow_clock(time.tv_sec * 1000000000ULL + time.tv_nsec);
 }
 
-/* Until the table's clock is past a time. */
+/* Waits until the table's clock is past @time. */
 static inline void wait_past(__u32 time)
 {
 	const struct timespec pause = { .tv_nsec = 1000000 };
@@ -182,14 +182,14 @@ static inline void answer_again(int server, int client, const char *near, const 
 	struct lab_end peer = lab_end(near, ntohs(lab_port_be(client)));
 
 	lab_send(server, &peer, 8);
-	lab_hear(client, wanted);
+	lab_expect(client, wanted);
 }
 
-/* Options and extension headers of a datagram that a real socket sends. */
+/* Sets the options and extension headers of the datagrams that a socket sends. */
 static inline void set_headers(int client4, int client6)
 {
 	static const char options[8] = { 1, 1, 1, 1, 1, 1, 1, 0 };
-	/* next header, length, and options that are but padding */
+	/* next header, length, and padding options only */
 	static const char extension[8] = { 0, 0, 1, 4 };
 
 	assert_return_code(setsockopt(client4, IPPROTO_IP, IP_OPTIONS, options, sizeof(options)),
@@ -202,7 +202,7 @@ static inline void set_headers(int client4, int client6)
 		errno);
 }
 
-/* In fragments both ways; what the socket gets has its headers in one piece, and little more. */
+/* Exchanges fragmented datagrams; the socket receives their headers linear, and little more. */
 static inline void exchange_large(int client, int server, const char *addr, const char *wanted,
 				  size_t size)
 {
@@ -211,7 +211,7 @@ static inline void exchange_large(int client, int server, const char *addr, cons
 	lab_send(client, &to, size);
 	peer = lab_receive(server);
 	lab_send(server, &peer, size);
-	lab_hear(client, wanted);
+	lab_expect(client, wanted);
 }
 
 static inline int set_up(void **state)
@@ -227,7 +227,7 @@ static inline int tear_down(void **state)
 	int fd;
 
 	programs_unload(&programs);
-	/* what a failed test left open */
+	/* sockets that a failed test has left open */
 	for (fd = 3; fd < MAX_FILES; fd++)
 		if (fcntl(fd, F_GETFD) == FD_CLOEXEC)
 			close(fd);

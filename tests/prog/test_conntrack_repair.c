@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * What repair does when the host changes between the look and the deletion.  In a network namespace
- * of its own, with entries made by hand: clients at 10.0.0.1 have asked 127.0.0.1, where no socket
- * receives.
+ * Checks repair when the host changes between the snapshot and the deletion. A private network
+ * namespace has handmade entries: clients at 10.0.0.1 have sent requests to 127.0.0.1, where no
+ * socket receives.
  */
 #include "base/nl.h"
 #include "conntrack/repair.h"
@@ -53,7 +53,7 @@ static int teardown(void **state)
 	return 0;
 }
 
-/* 10.0.0.1:4000 to 127.0.0.1:port, sent on to port `backend`. */
+/* Makes an entry from 10.0.0.1:4000 to 127.0.0.1:port, with DNAT to port @backend. */
 static void entry_make(int port, int backend, int zone)
 {
 	struct nf_conntrack *ct = nfct_new();
@@ -81,7 +81,7 @@ static void entry_make(int port, int backend, int zone)
 		nfct_set_attr_u16(ct, ATTR_ZONE, (uint16_t)zone);
 	nfct_nlmsg_build(nlh, ct);
 	nfct_destroy(ct);
-	assert_int_equal(nl_ask(nl, nlh, NULL, NULL), 0);
+	assert_int_equal(nl_query(nl, nlh, NULL, NULL), 0);
 }
 
 static const struct ct_entry *entry_at(const struct ct_table *table, int port, int zone)
@@ -131,7 +131,7 @@ static void look_now(struct ct_snapshot *look, size_t findings)
 	assert_int_equal(look->audit.count, findings);
 }
 
-/* Repairs what the look has found, and compares the outcomes; findings are in order of ports. */
+/* Repairs the findings of the snapshot and compares the outcomes, which are in order of ports. */
 static void repair(struct ct_snapshot *look, bool dry_run, const enum repair_outcome *wanted)
 {
 	enum repair_outcome outcome[OUTCOMES_MAX];
@@ -157,7 +157,7 @@ static void test_changes_underneath(void **state)
 	look_now(&look, 4);
 	entry_delete(&look, 1002);
 	entry_delete(&look, 1003);
-	entry_make(1003, 2003, 0); /* the same tuple, but it leads elsewhere */
+	entry_make(1003, 2003, 0); /* the same tuple with another backend */
 	fd = socket_on(1004);
 	repair(&look, false, wanted);
 	assert_false(entry_is_there(1001, 0));
@@ -219,7 +219,7 @@ static void test_delete_goes_by_id(void **state)
 	conntrack_free(&table);
 }
 
-/* More than one batch of them. */
+/* Needs more than one batch. */
 static void test_many(void **state)
 {
 	struct ct_snapshot look;

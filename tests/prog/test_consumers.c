@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Which thread receives from a socket, and on which CPU: this process receives, in a namespace and
- * a cgroup of its own, and reads what the programs have noted.
+ * Which thread receives from a socket, and on which CPU: this process receives, in a private
+ * namespace and cgroup, and reads what the programs have recorded.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -25,7 +25,7 @@ static __u32 own_tid(void)
 	return (__u32)syscall(SYS_gettid);
 }
 
-/* To the CPU that it is on. */
+/* Pins this thread to its current CPU. */
 static int pin_down(void)
 {
 	int cpu = sched_getcpu();
@@ -41,49 +41,49 @@ static void ask(int server, const char *addr)
 {
 	int client = lab_socket(lab_family(addr) == AF_INET ? "0.0.0.0" : "::", 0);
 
-	lab_ask(client, addr, ntohs(lab_port_be(server)));
+	lab_request(client, addr, ntohs(lab_port_be(server)));
 	close(client);
 }
 
-/* Enters the socket, of which nothing is known yet. */
+/* Adds the socket to the map without any data. */
 static void enter(int server)
 {
 	struct sluice_consumer consumer;
 
-	assert_false(consumers_take(map_fd, lab_cookie(server), &consumer));
+	assert_false(consumers_read(map_fd, lab_cookie(server), &consumer));
 }
 
 static bool take(int server, struct sluice_consumer *consumer)
 {
-	return consumers_take(map_fd, lab_cookie(server), consumer);
+	return consumers_read(map_fd, lab_cookie(server), consumer);
 }
 
 /* --- receiving */
 
-static void want_noted(const char *server_addr, const char *asked)
+static void want_recorded(const char *server_addr, const char *addr)
 {
 	int server = lab_socket(server_addr, 0), other = lab_socket(server_addr, 0);
 	struct sluice_consumer consumer;
 	int cpu = pin_down();
 
 	enter(server);
-	ask(other, asked);
+	ask(other, addr);
 	lab_receive(other);
 	assert_false(take(server, &consumer));
-	ask(server, asked);
+	ask(server, addr);
 	assert_false(take(server, &consumer));
 	lab_receive(server);
 	assert_true(take(server, &consumer));
 	assert_int_equal(consumer.tid, own_tid());
 	assert_int_equal(consumer.cpu, cpu);
 	assert_int_equal(consumer.shared, 0);
-	/* what has been taken is not told twice; the next one is */
+	/* a datagram is recorded once; the next one again */
 	assert_false(take(server, &consumer));
-	ask(server, asked);
+	ask(server, addr);
 	lab_receive(server);
 	assert_true(take(server, &consumer));
-	consumers_forget(map_fd, lab_cookie(server));
-	ask(server, asked);
+	consumers_remove(map_fd, lab_cookie(server));
+	ask(server, addr);
 	lab_receive(server);
 	enter(server);
 	close(server);
@@ -92,21 +92,21 @@ static void want_noted(const char *server_addr, const char *asked)
 
 static void test_ip4(void **state)
 {
-	want_noted("0.0.0.0", NEAR4);
+	want_recorded("0.0.0.0", NEAR4);
 }
 
 static void test_ip6(void **state)
 {
-	want_noted("::", NEAR6);
+	want_recorded("::", NEAR6);
 }
 
-/* The datagram is IPv4's, the socket IPv6's. */
+/* Receives an IPv4 datagram on an IPv6 socket. */
 static void test_dual_stack(void **state)
 {
-	want_noted("::", NEAR4);
+	want_recorded("::", NEAR4);
 }
 
-/* Nobody who does not ask for the sender is seen: the kernel runs no hook. */
+/* Receives without asking for the source address, where the kernel runs no hook. */
 static void test_unseen(void **state)
 {
 	int server = lab_socket("::", 0);
@@ -143,7 +143,7 @@ static void test_shared(void **state)
 	assert_true(take(server, &consumer));
 	assert_int_not_equal(consumer.tid, own_tid());
 	assert_int_equal(consumer.shared, 1);
-	/* since then, one thread alone */
+	/* since then, a single thread */
 	ask(server, NEAR4);
 	lab_receive(server);
 	assert_true(take(server, &consumer));
@@ -177,12 +177,12 @@ static void test_attach(void **state)
 	assert_return_code(fd, -fd);
 	close(fd);
 	assert_int_equal(program_on(BPF_CGROUP_UDP4_RECVMSG), before);
-	/* on the same map, in the same place */
+	/* on the same map, with the same pin */
 	fd = consumers_attach(FOLDER, cgroup, true, &err);
 	assert_return_code(fd, -fd);
 	close(fd);
 	assert_int_not_equal(program_on(BPF_CGROUP_UDP4_RECVMSG), before);
-	want_noted("::", NEAR6);
+	want_recorded("::", NEAR6);
 	fd = consumers_open(FOLDER);
 	assert_return_code(fd, -fd);
 	close(fd);

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Questions to the running kernel: each kind must be able to say no as well as yes, and leave
- * nothing open.  "Yes" is asked of what every supported kernel has (5.10), "no" of what none has.
+ * Feature probes of the running kernel: each kind must be able to answer no as well as yes, and
+ * leave nothing open. "Yes" is tested with features of every supported kernel (5.10), "no" with
+ * features of none.
  */
 #include "kernel/feature.h"
 
@@ -46,7 +47,7 @@ static void test_hook(void **state)
 	assert_int_equal(feature_hook(BPF_PROG_TYPE_CGROUP_SOCK_ADDR, BPF_CGROUP_UDP6_SENDMSG),
 			 FEATURE_YES);
 	assert_int_equal(feature_hook(BPF_PROG_TYPE_SK_REUSEPORT, 0), FEATURE_YES);
-	/* a right type at a wrong place, and a type that is none */
+	/* a valid type for another question, and an invalid type */
 	assert_int_equal(feature_hook(BPF_PROG_TYPE_CGROUP_SOCK_ADDR, BPF_CGROUP_INET_INGRESS),
 			 FEATURE_NO);
 	assert_int_equal(feature_hook(NO_SUCH_NUMBER, 0), FEATURE_NO);
@@ -54,28 +55,28 @@ static void test_hook(void **state)
 
 static void test_helper(void **state)
 {
-	/* without arguments, and with some */
+	/* without and with arguments */
 	assert_int_equal(feature_helper(BPF_PROG_TYPE_CGROUP_SKB, BPF_CGROUP_INET_INGRESS,
 					BPF_FUNC_ktime_get_ns),
 			 FEATURE_YES);
 	assert_int_equal(feature_helper(BPF_PROG_TYPE_CGROUP_SOCK_ADDR, BPF_CGROUP_UDP4_SENDMSG,
 					BPF_FUNC_sk_storage_get),
 			 FEATURE_YES);
-	/* one that other types alone may call, and one that is none */
+	/* a helper of other program types, and an invalid one */
 	assert_int_equal(feature_helper(BPF_PROG_TYPE_CGROUP_SKB, BPF_CGROUP_INET_INGRESS,
 					BPF_FUNC_xdp_adjust_head),
 			 FEATURE_NO);
 	assert_int_equal(
 		feature_helper(BPF_PROG_TYPE_CGROUP_SKB, BPF_CGROUP_INET_INGRESS, NO_SUCH_NUMBER),
 		FEATURE_NO);
-	/* of a type that is none */
+	/* with an invalid type */
 	assert_int_equal(feature_helper(NO_SUCH_NUMBER, 0, BPF_FUNC_ktime_get_ns), FEATURE_NO);
 }
 
 static void test_memory(void **state)
 {
 	assert_int_equal(feature_memory(1 << 20), FEATURE_YES);
-	/* more than the kernel allows one value */
+	/* larger than the kernel's limit for one value */
 	assert_int_equal(feature_memory(~0U), FEATURE_NO);
 }
 
@@ -101,7 +102,7 @@ static bool has_enum_value(const char *name)
 	return false;
 }
 
-/* What not every kernel has: the answer to a try must be what its BTF says. */
+/* Compares the probes of newer features with the kernel's BTF. */
 static void test_newer_features(void **state)
 {
 	assert_int_equal(feature_fib_source() == FEATURE_YES, has_enum_value("BPF_FIB_LOOKUP_SRC"));
@@ -130,7 +131,7 @@ static void test_function(void **state)
 	assert_int_equal(feature_function(vmlinux, "sk_buff"), FEATURE_NO); /* a struct */
 }
 
-/* A program or map of ours that outlives its question would be held by a descriptor. */
+/* Checks for leaked descriptors, which would keep a probe's program or map loaded. */
 static void test_nothing_left_open(void **state)
 {
 	int before = descriptors();

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Every header shape through sluice_learn and sluice_audit in the real kernel: each is let pass,
- * one that lies is counted, TCP and ICMP are not.
+ * Every header shape through sluice_learn and sluice_audit in the running kernel: each passes, a
+ * malformed one is counted, TCP and ICMP are not.
  *
- * BPF_PROG_TEST_RUN (net/bpf/test_run.c) gives the programs a packet of ours and a socket of its
- * own, with port 0 and bound to the packet's source address: an unspecified one makes the socket
- * look like a server's on the wildcard address. Each run has a socket of its own, so that a
- * datagram whose headers are in order is a new flow. What needs a real socket is in test_reply.c.
+ * BPF_PROG_TEST_RUN (net/bpf/test_run.c) runs the programs on the test's packet and a socket of its
+ * own, with port 0 and bound to the packet's source address: an unspecified address makes the
+ * socket look like a server's on the wildcard address. Each run has a new socket, so a well-formed
+ * datagram is a new flow. Tests that need a real socket are in test_reply.c.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -35,13 +35,13 @@ struct frame {
 
 static struct programs programs;
 
-/* What must come of a packet. */
+/* The expected result for a packet. */
 enum outcome {
-	NOTHING, /* not for us */
+	NOTHING, /* not UDP, or not managed */
 	REFUSED,
 	LEARNED,
-	NOT_OWN, /* to an address that the host does not have */
-	NOT_RUN, /* the kernel itself makes no packet of it */
+	NOT_OWN, /* to an address that is not local */
+	NOT_RUN, /* the kernel refuses to run it */
 };
 
 static const char *const outcomes[] = { "not for us", "refused", "learned", "not to us",
@@ -71,7 +71,7 @@ static void add_eth(struct frame *frame, unsigned int proto)
 	put16(add(frame, ETH_HLEN) + 12, proto);
 }
 
-/* Of `claimed` bytes, with the payload that there really is. */
+/* Adds a UDP header with the length @claimed, and @payload real bytes. */
 static void add_udp(struct frame *frame, unsigned int claimed, unsigned int payload)
 {
 	__u8 *header = add(frame, 8 + payload);
@@ -84,7 +84,7 @@ static void add_udp(struct frame *frame, unsigned int claimed, unsigned int payl
 struct shape4 {
 	const char *name;
 	unsigned int ihl, protocol, fragment, payload;
-	int total_off, udp_off; /* how far the length fields are from the truth */
+	int total_off, udp_off; /* errors added to the length fields */
 	enum outcome outcome;
 };
 
@@ -92,7 +92,7 @@ struct shape4 {
 #define MORE  0x2000
 #define AT(n) ((n) / 8)
 
-/* A surplus behind the UDP length (RFC 9868) has been cut off before the program sees it. */
+/* Bytes after the UDP length (RFC 9868) have been cut off before the program runs. */
 static const struct shape4 shapes4[] = {
 	{ "plain", 5, IPPROTO_UDP, DF, 9, 0, 0, LEARNED },
 	{ "no payload", 5, IPPROTO_UDP, 0, 0, 0, 0, LEARNED },
@@ -220,7 +220,7 @@ static void build6(struct frame *frame, const struct shape6 *shape)
 	header[7] = 64;
 	inet_pton(AF_INET6, FAR6, header + 24);
 	for (type = shape->chain; type[1] != END; type++) {
-		/* AH's shortest is 12 bytes, and 16 on IPv6 for the alignment */
+		/* AH has at least 12 bytes, aligned to 16 on IPv6 */
 		unsigned int least = *type == IPPROTO_AH ? 2 : 0;
 		unsigned int length = type == shape->chain && shape->length ? shape->length : least;
 		__u8 *extension = add(frame, extension_size(*type, length));
@@ -236,7 +236,7 @@ static void build6(struct frame *frame, const struct shape6 *shape)
 
 /* --- running them */
 
-/* False if the kernel itself refuses to make a packet of it. */
+/* Returns false if the kernel refuses to make a packet of the frame. */
 static bool run(const struct bpf_program *prog, const struct frame *frame)
 {
 	LIBBPF_OPTS(bpf_test_run_opts, opts, .data_in = frame->bytes,
@@ -250,7 +250,7 @@ static bool run(const struct bpf_program *prog, const struct frame *frame)
 	return true;
 }
 
-/* What the counters say became of the packet: exactly one of them, or none. */
+/* Returns the packet's outcome by the counters: exactly one of them has counted it, or none. */
 static enum outcome run_outcome(const struct bpf_program *prog, const struct frame *frame)
 {
 	struct sluice_reply_counters before = programs_counters(&programs), after;
@@ -308,7 +308,7 @@ static void test_shapes6(void **state)
 	}
 }
 
-/* EtherType and IP version that contradict each other. */
+/* Tests an EtherType and an IP version that contradict each other. */
 static void test_version(void **state)
 {
 	struct frame frame;
@@ -323,7 +323,7 @@ static void test_version(void **state)
 	assert_outcome(&frame, REFUSED, "version 0");
 }
 
-/* Only what the host has as its own is learned. */
+/* Learns only datagrams to local addresses. */
 static void test_target(void **state)
 {
 	static const char *const others4[] = { "239.1.2.3", "255.255.255.255", "127.255.255.255",
@@ -348,7 +348,7 @@ static void test_target(void **state)
 	assert_outcome(&frame, LEARNED, "::1");
 }
 
-/* The cheap tests come before the parser: a socket that is not ours costs no parsing. */
+/* The cheap checks precede the parser: an unmanaged socket costs no parsing. */
 static void test_not_managed(void **state)
 {
 	struct programs other;
@@ -387,9 +387,9 @@ static void test_client(void **state)
 	programs_unload(&any);
 }
 
-/* --- the parser in the kernel against the same lines on the host */
+/* --- the parser in the kernel compared with the same code on the host */
 
-/* The first protocol number that lets a packet pass uncounted, and the socket's address. */
+/* Checks for the first protocol number of an uncounted packet, and for the socket's address. */
 static bool worth_parsing(const __u8 *ip, size_t len, bool ip4)
 {
 	static const __u8 unspecified[16];
@@ -446,7 +446,7 @@ static void tally_run(struct tally *tally, struct frame *frame)
 			 outcomes[wanted]);
 }
 
-/* Cut behind each byte, and with each byte of its headers changed. */
+/* Cuts the frame after each byte, and changes each byte of its headers. */
 static void tally_damage(struct tally *tally, const struct frame *frame)
 {
 	static const __u8 changes[] = { 0x01, 0x10, 0x80, 0xff };
@@ -481,12 +481,12 @@ static void test_damage(void **state)
 	}
 	for (i = 0; i < COUNT(tally.outcomes); i++)
 		print_message("%s: %llu\n", outcomes[i], (unsigned long long)tally.outcomes[i]);
-	/* each kind must be among them, or little has been compared */
+	/* each outcome must occur, or the comparison covers little */
 	assert_true(tally.outcomes[NOTHING] > 1000 && tally.outcomes[REFUSED] > 1000 &&
 		    tally.outcomes[LEARNED] > 1000 && tally.outcomes[NOT_OWN] > 500);
 }
 
-/* --- sluice_audit; a test run's socket has no record, and so it looks no further */
+/* --- sluice_audit, which parses no further, as a test run's socket has no record */
 
 static void test_audit(void **state)
 {

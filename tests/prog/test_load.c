@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* What a load of reply does, and what becomes of its flow table. */
+/* The effects of a load of reply, on its programs and on its flow table. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -11,7 +11,7 @@
 
 #include "load_lab.h"
 
-/* --- what a load does */
+/* --- the effects of a load */
 
 static void test_load(void **unused)
 {
@@ -39,7 +39,7 @@ static void test_load(void **unused)
 	assert_int_equal(state.hook_count, 3);
 }
 
-/* Other settings, in place: the same links and maps go on with new programs. */
+/* Changes settings in place: the same links and maps get new programs. */
 static void test_update(void **unused)
 {
 	struct reply_options with = options(SLUICE_REPLY_SOCKET);
@@ -63,22 +63,22 @@ static void test_update(void **unused)
 	assert_socket_mode_on(cgroup, 1);
 }
 
-/* From one mode to the other and back: only the hooks of the mode are there. */
+/* Changes the mode and returns: exactly the hooks of the mode are attached. */
 static void test_mode(void **unused)
 {
 	load(SLUICE_REPLY_SOCKET, LOAD_FRESH);
 	load(SLUICE_REPLY_AUDIT, LOAD_UPDATED);
 	assert_int_equal(state_now().meta.mode, SLUICE_REPLY_AUDIT);
 	assert_int_equal(state_now().hook_count, 4);
-	assert_int_equal(ours_on(cgroup, BPF_CGROUP_INET_INGRESS, "sluice_learn"), 1);
-	assert_int_equal(ours_on(cgroup, BPF_CGROUP_INET4_CONNECT, "sluice_connect4"), 1);
-	assert_int_equal(ours_on(cgroup, BPF_CGROUP_INET6_CONNECT, "sluice_connect6"), 1);
-	assert_int_equal(ours_on(cgroup, BPF_CGROUP_INET_EGRESS, "sluice_audit"), 1);
-	assert_int_equal(ours_on(cgroup, BPF_CGROUP_UDP4_SENDMSG, "sluice_fix4"), 0);
-	assert_int_equal(ours_on(cgroup, BPF_CGROUP_UDP6_SENDMSG, "sluice_fix6"), 0);
+	assert_int_equal(own_on(cgroup, BPF_CGROUP_INET_INGRESS, "sluice_learn"), 1);
+	assert_int_equal(own_on(cgroup, BPF_CGROUP_INET4_CONNECT, "sluice_connect4"), 1);
+	assert_int_equal(own_on(cgroup, BPF_CGROUP_INET6_CONNECT, "sluice_connect6"), 1);
+	assert_int_equal(own_on(cgroup, BPF_CGROUP_INET_EGRESS, "sluice_audit"), 1);
+	assert_int_equal(own_on(cgroup, BPF_CGROUP_UDP4_SENDMSG, "sluice_fix4"), 0);
+	assert_int_equal(own_on(cgroup, BPF_CGROUP_UDP6_SENDMSG, "sluice_fix6"), 0);
 	load(SLUICE_REPLY_SOCKET, LOAD_UPDATED);
-	assert_int_equal(ours_on(cgroup, BPF_CGROUP_INET4_CONNECT, "sluice_connect4"), 0);
-	assert_int_equal(ours_on(cgroup, BPF_CGROUP_INET6_CONNECT, "sluice_connect6"), 0);
+	assert_int_equal(own_on(cgroup, BPF_CGROUP_INET4_CONNECT, "sluice_connect4"), 0);
+	assert_int_equal(own_on(cgroup, BPF_CGROUP_INET6_CONNECT, "sluice_connect6"), 0);
 	assert_socket_mode_on(cgroup, 1);
 }
 
@@ -132,7 +132,7 @@ static __u32 table_id(void)
 	return info.id;
 }
 
-/* The kernel frees a map some time after its last program is gone. */
+/* The kernel frees a map some time after its last program. */
 static void assert_freed(__u32 map_id)
 {
 	const struct timespec pause = { .tv_nsec = 10000000 };
@@ -151,32 +151,32 @@ static void assert_freed(__u32 map_id)
 }
 
 /*
- * Grown and shrunk: the new table is empty.  What was asked before is left to the kernel, what is
- * asked then is fixed at once, and nothing of the old table stays.
+ * Grows and shrinks the table: the new table is empty. Earlier requests are left to the kernel, new
+ * requests are fixed at once, and no flow of the old table stays.
  */
 static void test_table_size(void **unused)
 {
 	static const __u32 tables[] = { 64, 8192, 1000, 65536, 72 };
 	struct reply_options with = options(SLUICE_REPLY_SOCKET);
-	struct flow_table_usage fill;
+	struct flow_table_usage usage;
 	struct talk talk;
 	__u32 old;
 	size_t i;
 
 	load_with(&with, LOAD_FRESH);
 	talk_open(&talk);
-	talk_ask(&talk);
+	talk_request(&talk);
 	talk_answer(&talk, true);
 	for (i = 0; i < COUNT(tables); i++) {
 		old = table_id();
 		with.table = tables[i];
 		load_with(&with, LOAD_UPDATED);
 		assert_int_equal(result.before.sets * SLUICE_FLOW_WAYS, i ? tables[i - 1] : 512);
-		assert_int_equal(reply_flows(DIR_OURS, &fill, NULL, NULL, &err), 0);
-		assert_int_equal(fill.live + fill.expired, 0);
-		assert_int_equal(fill.size, tables[i]);
+		assert_int_equal(reply_flows(DIR_OURS, &usage, NULL, NULL, &err), 0);
+		assert_int_equal(usage.live + usage.expired, 0);
+		assert_int_equal(usage.size, tables[i]);
 		talk_answer(&talk, false);
-		talk_ask(&talk);
+		talk_request(&talk);
 		talk_answer(&talk, true);
 		assert_int_equal(access(DIR_OURS "/reply/sluice_flows_new", F_OK), -1);
 		assert_freed(old);
@@ -186,19 +186,19 @@ static void test_table_size(void **unused)
 	talk_close(&talk);
 }
 
-/* As many sets as before, and other settings: every flow is there, and serves. */
+/* Loads with an equal number of sets and other settings: every flow is kept and works. */
 static void test_table_kept(void **unused)
 {
 	struct reply_options with = options(SLUICE_REPLY_SOCKET);
-	struct flow_table_usage fill;
+	struct flow_table_usage usage;
 	char flows[TEXT_MAX];
 	struct talk talk;
 	__u32 old;
 
 	load_with(&with, LOAD_FRESH);
 	talk_open(&talk);
-	talk_ask(&talk);
-	flows_now(flows, &fill);
+	talk_request(&talk);
+	flows_now(flows, &usage);
 	old = table_id();
 	with.table = 512 - SLUICE_FLOW_WAYS + 1;
 	with.age_s = 50;
@@ -209,7 +209,7 @@ static void test_table_kept(void **unused)
 	talk_close(&talk);
 }
 
-/* Sets the time back at which every flow in the table was heard. */
+/* Sets back the time of the last request of every flow in the table. */
 static void make_older(__u32 time)
 {
 	int fd = pins_get(DIR_OURS, "reply", "sluice_flows");
@@ -226,35 +226,35 @@ static void make_older(__u32 time)
 	close(fd);
 }
 
-/* What has expired is told apart. */
+/* Counts expired flows separately. */
 static void test_table_expired(void **unused)
 {
 	struct reply_options with = options(SLUICE_REPLY_SOCKET);
-	struct flow_table_usage fill;
+	struct flow_table_usage usage;
 	struct talk talk;
 
 	load_with(&with, LOAD_FRESH);
 	talk_open(&talk);
-	talk_ask(&talk);
+	talk_request(&talk);
 	make_older(sluice_flow_clock(with.age_s * 1000000000ULL) + 5000);
-	assert_int_equal(reply_flows(DIR_OURS, &fill, NULL, NULL, &err), 0);
-	assert_int_equal(fill.live, 0);
-	assert_int_equal(fill.expired, COUNT(talk.clients));
+	assert_int_equal(reply_flows(DIR_OURS, &usage, NULL, NULL, &err), 0);
+	assert_int_equal(usage.live, 0);
+	assert_int_equal(usage.expired, COUNT(talk.clients));
 	talk_close(&talk);
 }
 
-/* The table's new pin can't be made: then the old table, its flows and its programs go on. */
+/* Fails to pin the new table: the old table, its flows and its programs stay. */
 static void test_table_pin_fails(void **unused)
 {
 	struct reply_options with = options(SLUICE_REPLY_SOCKET);
 	char before[TEXT_MAX], flows[TEXT_MAX];
-	struct flow_table_usage fill;
+	struct flow_table_usage usage;
 	struct talk talk;
 
 	load_with(&with, LOAD_FRESH);
 	talk_open(&talk);
-	talk_ask(&talk);
-	flows_now(flows, &fill);
+	talk_request(&talk);
+	flows_now(flows, &usage);
 	assert_return_code(mkdir(DIR_OURS "/reply/sluice_flows_new", 0700), errno);
 	inventory(before);
 	with.table = 4096;
@@ -267,24 +267,24 @@ static void test_table_pin_fails(void **unused)
 	assert_return_code(rmdir(DIR_OURS "/reply/sluice_flows_new"), errno);
 	with.age_s = 100;
 	load_with(&with, LOAD_UPDATED);
-	talk_ask(&talk);
+	talk_request(&talk);
 	talk_answer(&talk, true);
 	talk_close(&talk);
 }
 
-/* A load that fails once the new table is pinned: the old one, and its flows, are kept. */
+/* Fails after the new table is pinned: the old table and its flows stay. */
 static void test_table_undone(void **unused)
 {
 	struct reply_options with = options(SLUICE_REPLY_SOCKET);
 	char path[PATH_MAX], before[TEXT_MAX], flows[TEXT_MAX];
-	struct flow_table_usage fill;
+	struct flow_table_usage usage;
 	struct talk talk;
 	int alone;
 
 	load_with(&with, LOAD_FRESH);
 	talk_open(&talk);
-	talk_ask(&talk);
-	flows_now(flows, &fill);
+	talk_request(&talk);
+	flows_now(flows, &usage);
 	pins_path(DIR_OURS, "reply", "link_fix6", path);
 	assert_int_equal(pins_drop(path), 0);
 	alone = foreign(cgroup, BPF_CGROUP_UDP6_SENDMSG, "alone", 0);
@@ -301,7 +301,7 @@ static void test_table_undone(void **unused)
 	talk_close(&talk);
 }
 
-/* What a loader that died has staged goes with the next load, which has no use for it. */
+/* The next load removes the stage of a dead loader, which it does not need. */
 static void test_table_staged(void **unused)
 {
 	struct reply_options with = options(SLUICE_REPLY_SOCKET);

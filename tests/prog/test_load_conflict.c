@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Other programs on the hooks, other cgroups: a load that fails changes nothing, and says why; one
- * that succeeds leaves those of others where they are.
+ * Other programs on the hooks, other cgroups: a failed load changes nothing and states the reason;
+ * a successful load leaves the programs of other owners in place.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -14,7 +14,7 @@
 
 #include "load_lab.h"
 
-/* --- another program stands in the way */
+/* --- conflicts with another program */
 
 static void test_conflict_fresh(void **unused)
 {
@@ -31,19 +31,19 @@ static void test_conflict_fresh(void **unused)
 	assert_socket_mode_on(cgroup, 1);
 }
 
-/* Half of the hooks would do: still nothing of the new load stays, and the old goes on. */
+/* Conflicts on half of the hooks: nothing of the new load stays, and the old load stays active. */
 static void test_conflict_mode(void **unused)
 {
 	struct reply_options with = options(SLUICE_REPLY_SOCKET);
 	char before[TEXT_MAX], flows[TEXT_MAX];
-	struct flow_table_usage fill;
+	struct flow_table_usage usage;
 	struct talk talk;
 	int alone;
 
 	load(SLUICE_REPLY_AUDIT, LOAD_FRESH);
 	talk_open(&talk);
-	talk_ask(&talk);
-	flows_now(flows, &fill);
+	talk_request(&talk);
+	flows_now(flows, &usage);
 	alone = foreign(cgroup, BPF_CGROUP_UDP6_SENDMSG, "alone", 0);
 	inventory(before);
 	refused(&with, EXIT_CONFLICT, EBUSY, "alone");
@@ -65,8 +65,7 @@ static void test_conflict_mode(void **unused)
 	talk_close(&talk);
 }
 
-/* The last hook is in the way, after links in place got new programs: they get their old ones back.
- */
+/* Conflicts on the last hook, after existing links got new programs: they get the old ones back. */
 static void test_conflict_last(void **unused)
 {
 	struct reply_options with = options(SLUICE_REPLY_SOCKET);
@@ -86,7 +85,7 @@ static void test_conflict_last(void **unused)
 	assert_socket_mode_on(cgroup, 1);
 }
 
-/* Another cgroup refuses: the one that was covered stays so, with its settings. */
+/* Is refused by another cgroup: the first cgroup keeps its programs and settings. */
 static void test_conflict_cgroup(void **unused)
 {
 	struct reply_options with = options(SLUICE_REPLY_SOCKET);
@@ -96,7 +95,7 @@ static void test_conflict_cgroup(void **unused)
 
 	load_with(&with, LOAD_FRESH);
 	talk_open(&talk);
-	talk_ask(&talk);
+	talk_request(&talk);
 	with.cgroup = other;
 	with.age_s = 3;
 	for (i = 0; i < COUNT(types); i++) {
@@ -139,7 +138,7 @@ static void test_cgroup_change(void **unused)
 	new = lab_socket("0.0.0.0", PORT);
 	lab_exchange(client, new, FAR4, FAR4);
 
-	/* and back again, with a table of another size */
+	/* and back, with a table of another size */
 	with.cgroup = cgroup;
 	with.table = 4096;
 	load_with(&with, LOAD_UPDATED);
@@ -150,7 +149,7 @@ static void test_cgroup_change(void **unused)
 	close(client);
 }
 
-/* The cgroup of a load is gone, and with it what was attached to it. */
+/* Loads after the cgroup of the earlier load, and its programs, have been removed. */
 static void test_cgroup_gone(void **unused)
 {
 	struct reply_options with = options(SLUICE_REPLY_SOCKET);
@@ -166,12 +165,12 @@ static void test_cgroup_gone(void **unused)
 /* --- order */
 
 /*
- * Programs of others keep their places before and behind ours. Learning is attached last, since an
- * answer must not be fixed from a table that nobody fills.
+ * Programs of other owners keep their places before and after sluice's. Learning is attached last,
+ * since an answer must not be fixed from a table that no program fills yet.
  */
 static void test_order(void **unused)
 {
-	static const char *const ours[] = { "sluice_learn", NULL, "sluice_fix4", "sluice_fix6" };
+	static const char *const own[] = { "sluice_learn", NULL, "sluice_fix4", "sluice_fix6" };
 	struct hook_prog progs[HOOK_PROGS_MAX];
 	int first[COUNT(types)], last[COUNT(types)], round, count;
 	struct reply_state state;
@@ -185,19 +184,20 @@ static void test_order(void **unused)
 	for (round = 0; round < 3; round++) {
 		for (i = 0; i < COUNT(types); i++) {
 			count = hook_order(cgroup, types[i], progs);
-			assert_true(count >= (ours[i] ? 3 : 2));
-			/* the cgroup's own come first, those of its ancestors behind */
+			assert_true(count >= (own[i] ? 3 : 2));
+			/* the programs of the cgroup itself run first, then those of its ancestors
+			 */
 			assert_string_equal(progs[0].name, "first");
-			if (ours[i])
-				assert_string_equal(progs[1].name, ours[i]);
-			assert_string_equal(progs[ours[i] ? 2 : 1].name, "last");
+			if (own[i])
+				assert_string_equal(progs[1].name, own[i]);
+			assert_string_equal(progs[own[i] ? 2 : 1].name, "last");
 		}
 		load(SLUICE_REPLY_SOCKET, LOAD_UPDATED);
 	}
 	state = state_now();
 	assert_int_equal(state.hook_count, 3);
 	assert_string_equal(state.hooks[0].pin, "link_learn");
-	/* what is learned comes before what is fixed, also where programs are replaced */
+	/* learning precedes fixing, also where programs are replaced */
 	assert_true(state.hooks[0].link_id < state.hooks[1].link_id);
 	assert_true(state.hooks[0].link_id < state.hooks[2].link_id);
 	for (i = 0; i < COUNT(types); i++) {

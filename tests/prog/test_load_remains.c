@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * What a load finds: pins of another version, a kernel that refuses it, another loader at work, and
- * what one that died has left half done.
+ * The states in which a load may start: pins of another version, a kernel that refuses the
+ * programs, another running loader, and the leftovers of a dead one.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -21,7 +21,7 @@
 
 /* --- another version */
 
-/* Puts a map of another layout in the place of a pinned one. */
+/* Replaces a pinned map with one of another layout. */
 static void replace_map(const char *name, __u32 value_size, __u32 entries)
 {
 	char path[PATH_MAX];
@@ -34,12 +34,15 @@ static void replace_map(const char *name, __u32 value_size, __u32 entries)
 	close(fd);
 }
 
-/* Nobody reads or changes it, everybody says why and what to do, and cleanup takes it all. */
+/*
+ * No command reads or changes the pins, each reports the reason and a hint, and cleanup removes
+ * them.
+ */
 static void assert_other_version(const char *what)
 {
 	struct reply_options with = options(SLUICE_REPLY_AUDIT);
 	struct reply_state state;
-	struct flow_table_usage fill;
+	struct flow_table_usage usage;
 	char before[TEXT_MAX];
 
 	inventory(before);
@@ -49,7 +52,7 @@ static void assert_other_version(const char *what)
 	refused(&with, EXIT_CONFLICT, EPROTO, what);
 	assert_int_equal(reply_read(DIR_OURS, &state, &err), -EPROTO);
 	assert_int_equal(err.code, EXIT_CONFLICT);
-	assert_int_equal(reply_flows(DIR_OURS, &fill, NULL, NULL, &err), -EPROTO);
+	assert_int_equal(reply_flows(DIR_OURS, &usage, NULL, NULL, &err), -EPROTO);
 	assert_int_equal(reply_audits(DIR_OURS, NULL, NULL, &err), -EPROTO);
 	assert_unchanged(before);
 
@@ -88,17 +91,17 @@ static void test_abi(void **unused)
 	load(SLUICE_REPLY_SOCKET, LOAD_FRESH);
 }
 
-/* A map of another layout is not read either, whatever the version says. */
+/* Does not read a map of another layout either, whatever its version. */
 static void test_abi_maps(void **unused)
 {
 	struct reply_options with = options(SLUICE_REPLY_SOCKET);
 	struct reply_state state;
-	struct flow_table_usage fill;
+	struct flow_table_usage usage;
 
 	load(SLUICE_REPLY_SOCKET, LOAD_FRESH);
 	replace_map("sluice_flows", sizeof(struct sluice_flow_set) * 2, 64);
 	refused(&with, EXIT_CONFLICT, EPROTO, "another version");
-	assert_int_equal(reply_flows(DIR_OURS, &fill, NULL, NULL, &err), -EPROTO);
+	assert_int_equal(reply_flows(DIR_OURS, &usage, NULL, NULL, &err), -EPROTO);
 	assert_int_equal(err.code, EXIT_CONFLICT);
 	assert_int_equal(reply_unload(DIR_OURS, &err), 9);
 	load(SLUICE_REPLY_SOCKET, LOAD_FRESH);
@@ -139,7 +142,7 @@ static size_t lines_of(const char *text)
 	return lines;
 }
 
-/* The detail is whole lines from the end of the log: the last of them say the reason. */
+/* The detail consists of whole lines from the end of the log, which has the reason. */
 static void assert_detail_ends(const char *log)
 {
 	size_t detail = strlen(err.detail), whole = strlen(log);
@@ -151,8 +154,8 @@ static void assert_detail_ends(const char *log)
 }
 
 /*
- * A table without a lock is pinned where ours was: the verifier then refuses programs that take
- * the lock.
+ * A table without a lock replaces sluice's pin: the verifier then refuses programs that take the
+ * lock.
  */
 static void test_refusal(void **unused)
 {
@@ -171,7 +174,7 @@ static void test_refusal(void **unused)
 	assert_detail_ends(log);
 }
 
-/* A log as of a program that keeps much in its registers: 40 lines, of this length each. */
+/* Makes a log of 40 lines of @length, like that of a program with many registers in use. */
 static const char *long_log(char *log, size_t size, int length)
 {
 	int line, at = 0;
@@ -182,7 +185,7 @@ static const char *long_log(char *log, size_t size, int length)
 	return log;
 }
 
-/* However long the lines are, the last of them are shown. */
+/* Shows the last lines, however long they are. */
 static void test_refusal_long(void **unused)
 {
 	static const int lengths[] = { 10, 300, 700, 1300 };
@@ -200,7 +203,7 @@ static void test_refusal_long(void **unused)
 	}
 }
 
-/* Nowhere to keep the log: the message says so, and the end of the log is there all the same. */
+/* Cannot store the log: the message reports that, and still has the end of the log. */
 static void test_refusal_not_kept(void **unused)
 {
 	const char *folder = getenv("TMPDIR");
@@ -217,7 +220,7 @@ static void test_refusal_not_kept(void **unused)
 	assert_non_null(strstr(err.hint, "could not be written"));
 	assert_detail_ends(log);
 
-	/* no log: it was not the verifier */
+	/* no log: another part of the kernel refused */
 	assert_int_equal(links_load_error("these programs", EPERM, "", &err), -EPERM);
 	assert_int_equal(err.code, EXIT_PERMISSION);
 	assert_string_equal(err.detail, "");
@@ -245,10 +248,10 @@ static int exit_of(pid_t pid)
 
 struct holder {
 	pid_t pid;
-	int go; /* a byte: it lets go */
+	int go; /* a byte releases the lock */
 };
 
-/* Another process that holds the lock. */
+/* Starts another process that holds the lock. */
 static struct holder lock_held(void)
 {
 	struct holder holder;
@@ -295,7 +298,7 @@ static void test_lock(void **unused)
 		_exit(reply_unload(DIR_OURS, &err) == -EBUSY ? err.code : 0);
 	if (in_child(&cleaning))
 		_exit(cleanup_remove(DIR_OURS, NULL, &err) == -EBUSY ? err.code : 0);
-	/* readers need no lock */
+	/* reading needs no lock */
 	assert_int_equal(state_now().meta.mode, SLUICE_REPLY_SOCKET);
 	refused(&with, EXIT_CONFLICT, EBUSY, "another sluice");
 	assert_int_equal(exit_of(unloading), EXIT_CONFLICT);
@@ -305,7 +308,7 @@ static void test_lock(void **unused)
 	load_with(&with, LOAD_UPDATED);
 }
 
-/* A loader that has found the lock taken, and so closed the folder again, gets its turn. */
+/* A loader that waits for the lock, after closing the folder again, gets its turn. */
 static void test_lock_wait(void **unused)
 {
 	struct reply_options with = options(SLUICE_REPLY_AUDIT);
@@ -328,9 +331,9 @@ static void test_lock_wait(void **unused)
 	close(watch);
 }
 
-/* --- what a dead loader leaves */
+/* --- the leftovers of a dead loader */
 
-/* A second link with a program of the first, pinned under the name of a load that is under way. */
+/* Pins a second link with a program of the first, under the name of an unfinished load. */
 static void stage_link(const char *pin, __u32 type)
 {
 	LIBBPF_OPTS(bpf_link_create_opts, opts);
@@ -373,21 +376,21 @@ static void test_dead_loader(void **unused)
 	stage_link("link_fix4", BPF_CGROUP_UDP4_SENDMSG);
 	stage_link("link_learn", BPF_CGROUP_INET_INGRESS);
 	meta_change(loading);
-	assert_int_equal(ours_on(cgroup, BPF_CGROUP_UDP4_SENDMSG, "sluice_fix4"), 2);
+	assert_int_equal(own_on(cgroup, BPF_CGROUP_UDP4_SENDMSG, "sluice_fix4"), 2);
 	load(SLUICE_REPLY_SOCKET, LOAD_RECOVERED);
 	assert_socket_mode_on(cgroup, 1);
 	assert_no_stage();
 	assert_int_equal(state_now().meta.state, SLUICE_LOADED);
 
-	/* of a hook that the next load does not want */
+	/* of a hook that the next load does not use */
 	stage_link("link_fix4", BPF_CGROUP_UDP4_SENDMSG);
 	meta_change(loading);
 	load(SLUICE_REPLY_AUDIT, LOAD_RECOVERED);
-	assert_int_equal(ours_on(cgroup, BPF_CGROUP_UDP4_SENDMSG, "sluice_fix4"), 0);
+	assert_int_equal(own_on(cgroup, BPF_CGROUP_UDP4_SENDMSG, "sluice_fix4"), 0);
 	assert_no_stage();
 }
 
-/* The loader died at the very first step of all: there is nothing to go on with. */
+/* The loader died at the first step: there is nothing to reuse. */
 static void test_dead_early(void **unused)
 {
 	struct reply_options with = options(SLUICE_REPLY_SOCKET);
@@ -418,7 +421,7 @@ static void test_dead_early(void **unused)
 	assert_socket_mode_on(cgroup, 1);
 }
 
-/* A pin of ours was lost: the next load makes what is missing, and keeps the rest. */
+/* A pin was lost: the next load makes it again, and keeps the rest. */
 static void test_pin_lost(void **unused)
 {
 	static const char *const pins[] = { "link_fix4", "link_learn", "sluice_audits",
@@ -434,7 +437,7 @@ static void test_pin_lost(void **unused)
 		load(SLUICE_REPLY_SOCKET, LOAD_UPDATED);
 		assert_socket_mode_on(cgroup, 1);
 		assert_int_equal(access(path, F_OK), 0);
-		talk_ask(&talk);
+		talk_request(&talk);
 		talk_answer(&talk, true);
 	}
 	talk_close(&talk);

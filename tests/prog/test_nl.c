@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Dumps of a table that changes while it is read, in a network namespace of its own: whoever takes
- * the messages adds an address after the first, so that the kernel marks the rest as interrupted.
+ * Dumps of a table that changes meanwhile, in a private network namespace: the receiver adds an
+ * address after the first message, so that the kernel marks the rest as interrupted.
  *
- * And news: those that had no room, and those that somebody else than the kernel sends.
+ * And events: those that the kernel has dropped, and forged ones that another process sends.
  */
 #include "base/nl.h"
 #include "base/rtnl_events.h"
@@ -24,7 +24,7 @@
 
 #include <cmocka.h>
 
-/* So many that a dump takes several messages of 32 KiB; the kernel is always one ahead. */
+/* So many that a dump takes several messages of 32 KiB; the kernel is always one message ahead. */
 #define ADDRESSES 3000
 
 static struct nl *nl;
@@ -43,7 +43,7 @@ static int address_add(void)
 	msg->ifa_prefixlen = 32;
 	msg->ifa_index = if_nametoindex("lo");
 	mnl_attr_put_u32(nlh, IFA_LOCAL, address_be);
-	return nl_ask(nl, nlh, NULL, NULL);
+	return nl_query(nl, nlh, NULL, NULL);
 }
 
 static int setup(void **state)
@@ -67,7 +67,7 @@ static int teardown(void **state)
 struct reading {
 	size_t count;
 	int tries;
-	int changes; /* tries in which the table is changed */
+	int changes; /* tries during which the table changes */
 };
 
 static void request(struct nlmsghdr *nlh, void *into)
@@ -79,7 +79,7 @@ static void request(struct nlmsghdr *nlh, void *into)
 	reading->tries++;
 }
 
-static int take(const struct nlmsghdr *nlh, void *into)
+static int receive(const struct nlmsghdr *nlh, void *into)
 {
 	struct reading *reading = into;
 
@@ -93,7 +93,7 @@ static void forget(void *into)
 	((struct reading *)into)->count = 0;
 }
 
-static const struct nl_dump dump = { NETLINK_ROUTE, request, take, forget };
+static const struct nl_dump dump = { NETLINK_ROUTE, request, receive, forget };
 
 static void test_undisturbed(void **state)
 {
@@ -121,7 +121,7 @@ static void test_changed_every_time(void **state)
 	assert_true(reading.tries > 3 && reading.tries < 1000);
 }
 
-/* NLM_F_EXCL, with which the addresses are made, is one of the bits of NLM_F_DUMP. */
+/* Ignores NLM_F_EXCL, a flag of the new addresses that is also one of the bits of NLM_F_DUMP. */
 static void test_made_already(void **state)
 {
 	next_address--;
@@ -143,88 +143,88 @@ static void test_refused_by_the_taker(void **state)
 	assert_int_equal(reading.tries, 1);
 }
 
-/* --- news */
+/* --- events */
 
-struct heard {
+struct events {
 	int links, addresses, routes, lost;
 	int links_after_lost;
 };
 
 static void on_link(const struct rtnl_link *link, void *arg)
 {
-	struct heard *heard = arg;
+	struct events *events = arg;
 
-	heard->links++;
-	heard->links_after_lost += heard->lost;
+	events->links++;
+	events->links_after_lost += events->lost;
 }
 
 static void on_address(void *arg)
 {
-	((struct heard *)arg)->addresses++;
+	((struct events *)arg)->addresses++;
 }
 
 static void on_route(void *arg)
 {
-	((struct heard *)arg)->routes++;
+	((struct events *)arg)->routes++;
 }
 
 static void on_lost(void *arg)
 {
-	((struct heard *)arg)->lost++;
+	((struct events *)arg)->lost++;
 }
 
-static const struct rtnl_handlers news = { on_link, on_link, on_address, on_route, on_lost };
+static const struct rtnl_handlers handlers = { on_link, on_link, on_address, on_route, on_lost };
 
-static void test_news(void **state)
+static void test_events(void **state)
 {
-	struct heard heard = { 0 };
+	struct events events = { 0 };
 	struct rtnl *rtnl;
 
-	assert_int_equal(rtnl_open(&rtnl, &news, &heard), 0);
+	assert_int_equal(rtnl_open(&rtnl, &handlers, &events), 0);
 	assert_int_equal(system("ip link add n0 type veth peer name n1"), 0);
 	assert_int_equal(rtnl_read(rtnl), 0);
-	assert_true(heard.links >= 2);
-	assert_int_equal(heard.addresses + heard.routes, 0);
+	assert_true(events.links >= 2);
+	assert_int_equal(events.addresses + events.routes, 0);
 	assert_int_equal(system("ip link set lo up && ip addr add 192.0.2.1/32 dev lo"), 0);
 	assert_int_equal(rtnl_read(rtnl), 0);
-	assert_int_equal(heard.addresses, 1);
-	assert_int_equal(heard.routes, 0);
+	assert_int_equal(events.addresses, 1);
+	assert_int_equal(events.routes, 0);
 	assert_int_equal(rtnl_add_routes(rtnl), 0);
 	assert_int_equal(system("ip route add 198.51.100.0/24 dev lo"), 0);
 	assert_int_equal(rtnl_read(rtnl), 0);
-	assert_int_equal(heard.addresses, 1);
-	assert_int_equal(heard.routes, 1);
-	assert_int_equal(heard.lost, 0);
+	assert_int_equal(events.addresses, 1);
+	assert_int_equal(events.routes, 1);
+	assert_int_equal(events.lost, 0);
 	rtnl_close(rtnl);
 }
 
-/* What is lost is told once, behind what is not, also when that takes more than one reading. */
-static void test_news_lost(void **state)
+/* Reports a loss once, after all received events, even if that takes more than one read. */
+static void test_events_lost(void **state)
 {
 	const int room = 1 << 20;
-	struct heard heard = { 0 };
+	struct events events = { 0 };
 	struct rtnl *rtnl;
 	int reads;
 
-	assert_int_equal(rtnl_open(&rtnl, &news, &heard), 0);
+	assert_int_equal(rtnl_open(&rtnl, &handlers, &events), 0);
 	assert_int_equal(setsockopt(rtnl_fd(rtnl), SOL_SOCKET, SO_RCVBUFFORCE, &room, sizeof(room)),
 			 0);
 	assert_int_equal(system("ip link add n0 type veth peer name n1 && for i in $(seq 5000);"
 				" do echo link set dev n0 mtu $((1400 + i % 2)); done |"
 				" ip -batch -"),
 			 0);
-	for (reads = 0; !heard.lost && reads < 1000; reads++)
+	for (reads = 0; !events.lost && reads < 1000; reads++)
 		assert_int_equal(rtnl_read(rtnl), 0);
 	assert_true(reads > 1);
-	assert_true(heard.links > 256);
+	assert_true(events.links > 256);
 	assert_int_equal(rtnl_read(rtnl), 0);
-	assert_int_equal(heard.lost, 1);
-	assert_int_equal(heard.links_after_lost, 0);
+	assert_int_equal(events.lost, 1);
+	assert_int_equal(events.links_after_lost, 0);
 	rtnl_close(rtnl);
 }
 
-/* A process with CAP_NET_ADMIN can send to anybody's socket. */
-static void test_news_of_others(void **state)
+/* A process with CAP_NET_ADMIN can send to any netlink socket. */
+static void test_events_of_others(void **state)
 {
 	struct {
 		struct nlmsghdr nlh;
@@ -232,18 +232,18 @@ static void test_news_of_others(void **state)
 	} forged = { { sizeof(forged), RTM_NEWLINK, 0, 0, 0 }, { .ifi_index = 77 } };
 	struct sockaddr_nl to = { .nl_family = AF_NETLINK };
 	socklen_t length = sizeof(to);
-	struct heard heard = { 0 };
+	struct events events = { 0 };
 	struct rtnl *rtnl;
 	int fd = socket(AF_NETLINK, SOCK_RAW, NETLINK_ROUTE);
 
-	assert_int_equal(rtnl_open(&rtnl, &news, &heard), 0);
+	assert_int_equal(rtnl_open(&rtnl, &handlers, &events), 0);
 	assert_int_equal(getsockname(rtnl_fd(rtnl), (struct sockaddr *)&to, &length), 0);
 	to.nl_groups = 0;
 	assert_int_equal(sendto(fd, &forged, sizeof(forged), 0, (struct sockaddr *)&to, sizeof(to)),
 			 sizeof(forged));
 	assert_int_equal(rtnl_read(rtnl), 0);
-	assert_int_equal(heard.links, 0);
-	assert_int_equal(heard.lost, 0);
+	assert_int_equal(events.links, 0);
+	assert_int_equal(events.lost, 0);
 	close(fd);
 	rtnl_close(rtnl);
 }
@@ -253,14 +253,10 @@ static void test_news_of_others(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_undisturbed),
-		TEST(test_changed_three_times),
-		TEST(test_changed_every_time),
-		TEST(test_made_already),
-		TEST(test_refused_by_the_taker),
-		TEST(test_news),
-		TEST(test_news_lost),
-		TEST(test_news_of_others),
+		TEST(test_undisturbed),		 TEST(test_changed_three_times),
+		TEST(test_changed_every_time),	 TEST(test_made_already),
+		TEST(test_refused_by_the_taker), TEST(test_events),
+		TEST(test_events_lost),		 TEST(test_events_of_others),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

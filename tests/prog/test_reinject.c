@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * What waits in a socket's queue is sent anew: to whom it was meant for and nobody else, once, and
- * in a time that has an end, be it that it comes back into the same queue.
+ * Reinjects the datagrams in a socket's queue: each is sent once and only to its destination,
+ * within a bounded time, even if it returns to the same queue.
  *
  *	client 192.0.2.1 ── lo ── group of sockets on port 5300
  */
@@ -55,15 +55,15 @@ static int end(void **state)
 	return 0;
 }
 
-static void ask_all(const char *addr)
+static void request_all(const char *addr)
 {
 	int i;
 
 	for (i = 0; i < COUNT; i++)
-		lab_ask(client, addr, PORT);
+		lab_request(client, addr, PORT);
 }
 
-static int heard(int fd)
+static int received(int fd)
 {
 	char byte;
 	int count = 0;
@@ -82,35 +82,35 @@ static int option(int fd, int level, int name)
 	return value;
 }
 
-/* The one that waits stays in the group, but the other is preferred: it is bound to the address. */
+/* The first socket stays in the group, but the kernel prefers the one bound to the address. */
 static void test_moves(void **state)
 {
 	struct reinjected reinjected = { 0 };
 	struct lab_end exact = lab_end(FAR4, PORT);
 
-	ask_all(FAR4);
+	request_all(FAR4);
 	other = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 	lab_option(other, SOL_SOCKET, SO_REUSEPORT, 1);
 	assert_return_code(bind(other, &exact.any, exact.size), errno);
 	assert_int_equal(reinject(server, PORT, &reinjected), 0);
 	assert_int_equal(reinjected.moved, COUNT);
 	assert_int_equal(reinjected.lost, 0);
-	assert_int_equal(heard(other), COUNT);
+	assert_int_equal(received(other), COUNT);
 	assert_int_equal(option(server, SOL_IP, IP_PKTINFO), 0);
 }
 
-/* Nobody else is there: without an end it would go round for ever. */
+/* Without another socket, datagrams return to the same queue and must not loop forever. */
 static void test_comes_back(void **state)
 {
 	struct reinjected reinjected = { 0 };
 
-	ask_all(FAR4);
+	request_all(FAR4);
 	assert_int_equal(reinject(server, PORT, &reinjected), -ELOOP);
 	assert_int_equal(reinjected.lost, 0);
-	assert_int_equal(heard(server), COUNT);
+	assert_int_equal(received(server), COUNT);
 }
 
-/* All members have had a copy of their own. */
+/* Does not reinject multicast: all members have received a copy. */
 static void test_multicast_is_not_sent_again(void **state)
 {
 	struct ip_mreqn member = { .imr_multiaddr.s_addr = inet_addr(GROUP),
@@ -124,16 +124,16 @@ static void test_multicast_is_not_sent_again(void **state)
 			   errno);
 	assert_return_code(setsockopt(other, SOL_IP, IP_ADD_MEMBERSHIP, &member, sizeof(member)),
 			   errno);
-	ask_all(GROUP);
-	assert_int_equal(heard(other), COUNT);
+	request_all(GROUP);
+	assert_int_equal(received(other), COUNT);
 	assert_int_equal(reinject(server, PORT, &reinjected), 0);
 	assert_int_equal(reinjected.moved, 0);
 	assert_int_equal(reinjected.lost, 0);
-	assert_int_equal(heard(other), 0);
-	assert_int_equal(heard(server), 0);
+	assert_int_equal(received(other), 0);
+	assert_int_equal(received(server), 0);
 }
 
-/* An answer of the server's had met a closed port: IP_RECVERR tells it first. */
+/* An answer of the server had hit a closed port: IP_RECVERR reports that before the datagrams. */
 static void test_pending_error(void **state)
 {
 	struct reinjected reinjected = { 0 };
@@ -141,7 +141,7 @@ static void test_pending_error(void **state)
 	struct lab_end exact = lab_end(FAR4, PORT);
 
 	lab_option(server, SOL_IP, IP_RECVERR, 1);
-	ask_all(FAR4);
+	request_all(FAR4);
 	other = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 	lab_option(other, SOL_SOCKET, SO_REUSEPORT, 1);
 	assert_return_code(bind(other, &exact.any, exact.size), errno);
@@ -149,7 +149,7 @@ static void test_pending_error(void **state)
 	assert_int_equal(reinject(server, PORT, &reinjected), 0);
 	assert_int_equal(reinjected.moved, COUNT);
 	assert_int_equal(reinjected.lost, 0);
-	assert_int_equal(heard(other), COUNT);
+	assert_int_equal(received(other), COUNT);
 }
 
 int main(void)

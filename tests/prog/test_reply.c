@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * What the reply programs learn of each kind of socket and datagram, and from where its answers
- * leave; each way through the programs is counted, and only it.
+ * What the reply programs learn from each kind of socket and datagram, and from where the answers
+ * leave. Exactly one counter counts each path through the programs.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -14,7 +14,7 @@
 
 #include "reply_lab.h"
 
-/* --- kinds of servers: from where their answers leave, and what is counted */
+/* --- kinds of servers: source of their answers, and counters */
 
 static void answer_sendto(int server, const struct lab_end *peer)
 {
@@ -35,7 +35,7 @@ static void answer_sendmmsg(int server, const struct lab_end *peer)
 	assert_int_equal(sendmmsg(server, &message, 1, 0), 1);
 }
 
-/* Names a source that nobody asked for. */
+/* Sets another source than the requested address. */
 static void answer_pktinfo4(int server, const struct lab_end *peer)
 {
 	struct in_pktinfo info = { 0 };
@@ -72,7 +72,7 @@ static void answer_pktinfo6(int server, const struct lab_end *peer)
 	assert_int_equal(sendmsg(server, &message, 0), 6);
 }
 
-/* As nc and iperf3 do it. */
+/* Connects back, as nc and iperf3 do. */
 static void answer_connected(int server, const struct lab_end *peer)
 {
 	assert_return_code(connect(server, &peer->any, peer->size), errno);
@@ -113,10 +113,10 @@ static void kind_run(const struct kind *kind)
 	struct lab_end peer;
 
 	print_message("%s\n", kind->name);
-	lab_ask(client, kind->far, PORT);
+	lab_request(client, kind->far, PORT);
 	peer = lab_receive(server);
 	kind->answer(server, &peer);
-	lab_hear(client, kind->source);
+	lab_expect(client, kind->source);
 	assert_counted(&programs, COUNTED(learned, kind->learned), COUNTED(fixed, kind->fixed),
 		       COUNTED(left_source_set, kind->source_set));
 	close(client);
@@ -132,7 +132,7 @@ static void test_kinds(void **state)
 		kind_run(&kinds[i]);
 }
 
-/* A port that is not managed: nothing is counted, and the kernel answers as ever. */
+/* An unmanaged port: nothing is counted, and the kernel answers as usual. */
 static void test_other_port(void **state)
 {
 	int server = server_dual(), client4 = lab_socket(NEAR4, 0), client6 = lab_socket(NEAR6, 0);
@@ -147,7 +147,7 @@ static void test_other_port(void **state)
 	close(server);
 }
 
-/* Any port: a client's own socket, whose port the kernel chose, is left alone, and found once. */
+/* Any port: a client's own socket with an ephemeral port is left alone, after a single lookup. */
 static void test_any_port(void **state)
 {
 	int server = server_v4(), client = lab_socket("0.0.0.0", 0);
@@ -163,7 +163,7 @@ static void test_any_port(void **state)
 	close(server);
 }
 
-/* A socket of another cgroup. */
+/* A socket in another cgroup. */
 static void test_other_cgroup(void **state)
 {
 	int server, client = lab_socket(NEAR4, 0);
@@ -177,7 +177,7 @@ static void test_other_cgroup(void **state)
 	close(server);
 }
 
-/* A socket that has connected since has an address of its own, also for what it sends to others. */
+/* A socket that has connected has a fixed address, also for sends to other peers. */
 static void connected_since(const char *near, const char *far)
 {
 	int server = lab_family(near) == AF_INET ? server_v4() : server_v6only();
@@ -189,7 +189,7 @@ static void connected_since(const char *near, const char *far)
 	assert_return_code(connect(server, &peer.any, peer.size), errno);
 	peer = lab_end(near, ntohs(lab_port_be(first)));
 	lab_send(server, &peer, 8);
-	lab_hear(first, near);
+	lab_expect(first, near);
 	assert_counted(&programs);
 	close(first);
 	close(second);
@@ -203,7 +203,7 @@ static void test_connected_since(void **state)
 	connected_since(NEAR6, FAR6);
 }
 
-/* --- what is learned */
+/* --- learning */
 
 static void fields(const struct family *family)
 {
@@ -247,7 +247,7 @@ static void test_fields(void **state)
 	fields(&(struct family){ NEAR6, FAR6, OTHER6, true });
 }
 
-/* Peers are told apart by address and port, sockets by cookie. */
+/* Distinguishes peers by address and port, and sockets by cookie. */
 static void test_keys(void **state)
 {
 	int server = server_v4(), client = lab_socket(NEAR4, 7000);
@@ -272,7 +272,7 @@ static void test_keys(void **state)
 	close(addr);
 }
 
-/* Heard again, and nothing is new: the time alone is stored. */
+/* A repeated request updates only the time. */
 static void test_refreshed(void **state)
 {
 	int server = server_v4(), client = lab_socket(NEAR4, 0);
@@ -292,7 +292,7 @@ static void test_refreshed(void **state)
 	close(server);
 }
 
-/* The last address that a peer spoke to counts. */
+/* The last requested address of a peer counts. */
 static void moved(const struct family *family)
 {
 	int server = server_dual(), client = lab_socket(family->near, 0);
@@ -322,8 +322,8 @@ static void test_moved(void **state)
 }
 
 /*
- * Addresses of the host may come and go as they like; only when the flow's own is gone is it left
- * alone, and when it is back it is used again.
+ * Addresses may come and go: a flow is left alone only while its own address is gone, and used
+ * again afterwards.
  */
 static void addresses_change(const struct family *family)
 {
@@ -335,20 +335,20 @@ static void addresses_change(const struct family *family)
 	const struct sluice_flow *flow;
 	struct slot before, after;
 
-	if (ip4) /* as a dual-stack socket names it */
+	if (ip4) /* v4-mapped, as dual-stack sockets use it */
 		peer = lab_end("::ffff:" NEAR4, ntohs(lab_port_be(client)));
 	load(&(struct settings){ .port = PORT });
 	lab_exchange(client, server, family->far, family->far);
 	lab_address(alien, true);
 	lab_send(server, &peer, 8);
-	lab_hear(client, family->far);
+	lab_expect(client, family->far);
 	assert_counted(&programs, COUNTED(learned, 1), COUNTED(fixed, 2));
 
 	before = slot_of(server, client, family->near);
 	lab_address(own, true);
 	lab_send(server, &peer, 8);
-	lab_hear(client, family->far);
-	/* the address was found to be there still: the next answer needs not look again */
+	lab_expect(client, family->far);
+	/* the address was found, so the next answer skips the lookup */
 	after = slot_of(server, client, family->near);
 	flow = &after.set.flow[after.way];
 	assert_int_not_equal(flow->generation, before.set.flow[before.way].generation);
@@ -356,17 +356,17 @@ static void addresses_change(const struct family *family)
 						      &flow->local, flow->generation, 0));
 	lab_address(own, false);
 	lab_send(server, &peer, 8);
-	lab_hear(client, family->far);
+	lab_expect(client, family->far);
 	assert_counted(&programs, COUNTED(fixed, 2));
 
 	lab_address(family->far, false);
 	lab_send(server, &peer, 8);
-	lab_hear(client, family->near);
+	lab_expect(client, family->near);
 	assert_counted(&programs, COUNTED(left_address_gone, 1));
 
 	lab_address(family->far, true);
 	lab_send(server, &peer, 8);
-	lab_hear(client, family->far);
+	lab_expect(client, family->far);
 	assert_counted(&programs, COUNTED(fixed, 1));
 	lab_address(alien, false);
 	programs_unload(&programs);
@@ -381,7 +381,7 @@ static void test_addresses_change(void **state)
 	load(&(struct settings){ .port = PORT });
 }
 
-/* Nothing was heard from this peer: a server that talks first is left alone. */
+/* A peer without a flow: a server that sends first is left alone. */
 static void test_no_flow(void **state)
 {
 	int server = server_dual(), client4 = lab_socket(NEAR4, 0), client6 = lab_socket(NEAR6, 0);
@@ -391,15 +391,15 @@ static void test_no_flow(void **state)
 
 	load(&(struct settings){ .port = PORT });
 	lab_send(server, &peer4, 8);
-	lab_hear(client4, NEAR4);
-	/* the socket has never received: not even that is counted */
+	lab_expect(client4, NEAR4);
+	/* the socket has never received, so nothing is counted */
 	assert_counted(&programs);
 	lab_exchange(other, server, FAR4, FAR4);
 	assert_counted(&programs, COUNTED(learned, 1), COUNTED(fixed, 1));
 	lab_send(server, &peer4, 8);
-	lab_hear(client4, NEAR4);
+	lab_expect(client4, NEAR4);
 	lab_send(server, &peer6, 8);
-	lab_hear(client6, NEAR6);
+	lab_expect(client6, NEAR6);
 	assert_counted(&programs, COUNTED(left_no_flow, 2));
 	close(client4);
 	close(client6);
@@ -407,7 +407,7 @@ static void test_no_flow(void **state)
 	close(server);
 }
 
-/* A link-local peer that was heard through two interfaces: which is meant, nobody can say. */
+/* A link-local peer is known through two interfaces: the flow is ambiguous. */
 static void test_scope(void **state)
 {
 	int server = server_v4(), client = lab_socket(NEAR4, 0);
@@ -424,8 +424,8 @@ static void test_scope(void **state)
 	slot_write(&slot);
 	answer_again(server, client, NEAR4, NEAR4);
 	assert_counted(&programs, COUNTED(learned, 1), COUNTED(fixed, 1), COUNTED(left_scope, 1));
-	/* the peer moves; what was ambiguous stays so */
-	lab_ask(client, OTHER4, PORT);
+	/* the peer moves; an ambiguous flow stays ambiguous */
+	lab_request(client, OTHER4, PORT);
 	lab_receive(server);
 	answer_again(server, client, NEAR4, NEAR4);
 	assert_counted(&programs, COUNTED(moved, 1), COUNTED(left_scope, 1));
@@ -433,7 +433,7 @@ static void test_scope(void **state)
 	close(server);
 }
 
-/* --- datagrams out of the ordinary */
+/* --- unusual datagrams */
 
 static void test_group(void **state)
 {
@@ -448,19 +448,19 @@ static void test_group(void **state)
 	assert_return_code(setsockopt(client, IPPROTO_IP, IP_MULTICAST_IF, &group, sizeof(group)),
 			   errno);
 	lab_option(client, SOL_SOCKET, SO_BROADCAST, 1);
-	lab_ask(client, "239.1.2.3", PORT);
+	lab_request(client, "239.1.2.3", PORT);
 	lab_receive(server);
 	assert_counted(&programs, COUNTED(skipped_not_own, 1));
-	lab_ask(client, "255.255.255.255", PORT);
+	lab_request(client, "255.255.255.255", PORT);
 	lab_receive(server);
 	assert_counted(&programs, COUNTED(skipped_not_own, 1));
 	assert_int_equal(flow_count(), 0);
 
 	lab_exchange(client, server, FAR4, FAR4);
-	lab_ask(client, "239.1.2.3", PORT);
+	lab_request(client, "239.1.2.3", PORT);
 	lab_receive(server);
 	lab_send(server, &peer, 8);
-	lab_hear(client, FAR4);
+	lab_expect(client, FAR4);
 	assert_counted(&programs, COUNTED(learned, 1), COUNTED(fixed, 2),
 		       COUNTED(skipped_not_own, 1));
 	close(client);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Audit mode of the reply programs: which answers, and which connections to a peer that was heard,
- * are counted as right or wrong, and with what addresses.
+ * Audit mode of the reply programs: which answers, and which connections to a known peer, count as
+ * right or wrong, and with which addresses.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -39,7 +39,7 @@ static void audit(const struct family *family)
 		peer = lab_end("::ffff:" NEAR4, ntohs(lab_port_be(talks_first)));
 	else
 		peer = lab_end(family->near, ntohs(lab_port_be(talks_first)));
-	/* the answers leave as they would without us */
+	/* the answers leave as without sluice */
 	lab_exchange(client, server, family->far, family->near);
 	lab_exchange(client, server, family->far, family->near);
 	assert_counted(&programs, COUNTED(learned, 1), COUNTED(audit_wrong, 2));
@@ -63,7 +63,7 @@ static void audit(const struct family *family)
 	assert_address(&audit.asked, family->far);
 
 	lab_send(server, &peer, 8);
-	lab_hear(talks_first, family->near);
+	lab_expect(talks_first, family->near);
 	assert_counted(&programs);
 	close(client);
 	close(talks_first);
@@ -78,14 +78,14 @@ static void test_audit(void **state)
 	audit(&(struct family){ NEAR6, FAR6, OTHER6, true });
 }
 
-/* To a peer that it has heard: counted. To a stranger, or after the first time: not. */
+/* Counts connect(2) to a known peer once; not to an unknown peer, or later ones. */
 static void audit_connect(int (*open_server)(void), const char *near, const char *far)
 {
 	int server = open_server(), client = lab_socket(near, 0);
 	struct sluice_audit audit;
 	struct lab_end peer;
 
-	lab_ask(client, far, PORT);
+	lab_request(client, far, PORT);
 	peer = lab_receive(server);
 	assert_counted(&programs, COUNTED(learned, 1));
 	assert_return_code(connect(server, &peer.any, peer.size), errno);
@@ -120,7 +120,7 @@ static void test_audit_connect(void **state)
 	audit_connect(server_v6only, NEAR6, FAR6);
 }
 
-/* Headers of answers as sockets make them: options, extension headers, and what is to be cut. */
+/* Parses the headers of answers as sockets make them: options, extension headers, fragments. */
 static void test_audit_headers(void **state)
 {
 	int server4 = server_v4(), client4 = lab_socket(NEAR4, 0), client6 = lab_socket(NEAR6, 0);

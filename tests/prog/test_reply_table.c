@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * The flow table of the reply programs: whose slot gives way, what has expired, and readers and
- * writers of one slot at the same time.
+ * The flow table of the reply programs: which slot is evicted, when a flow expires, and concurrent
+ * reads and writes of one slot.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -25,7 +25,7 @@ static void open_clients(int *clients, size_t count)
 		clients[count] = lab_socket(NEAR4, 0);
 }
 
-/* One set: the ninth flow takes the place of the one heard least recently. */
+/* In one set: the ninth flow evicts the least recently used one. */
 static void test_evicted(void **state)
 {
 	int server = server_v4(), clients[SLUICE_FLOW_WAYS + 1], i;
@@ -37,7 +37,7 @@ static void test_evicted(void **state)
 		wait_past(now());
 	}
 	assert_counted(&programs, COUNTED(learned, 8), COUNTED(fixed, 8));
-	/* the first is young again, so that the second is the oldest */
+	/* the first is renewed, so that the second is the oldest */
 	lab_exchange(clients[0], server, FAR4, FAR4);
 	lab_exchange(clients[8], server, FAR4, FAR4);
 	assert_counted(&programs, COUNTED(evicted, 1), COUNTED(fixed, 2));
@@ -53,7 +53,7 @@ static void test_evicted(void **state)
 	close(server);
 }
 
-/* A flow that another CPU has stored since this one looked at the clock is not the oldest. */
+/* A flow that another CPU has stored after this one read the clock is not the oldest. */
 static void test_evicted_not_newest(void **state)
 {
 	int server = server_v4(), clients[SLUICE_FLOW_WAYS + 1], i;
@@ -76,7 +76,7 @@ static void test_evicted_not_newest(void **state)
 	close(server);
 }
 
-/* All slots were heard in this tick of the clock, and on. */
+/* Sets the time of all slots to the current tick of the clock. */
 static void make_equal(int server, int client)
 {
 	struct slot slot = slot_of(server, client, NEAR4);
@@ -87,7 +87,7 @@ static void make_equal(int server, int client)
 	slot_write(&slot);
 }
 
-/* Where the clock can't tell the oldest, not the same slot gives way again and again. */
+/* Evicts different slots in turn where the clock cannot order them. */
 static void test_evicted_in_turn(void **state)
 {
 	int server = server_v4(), clients[2 * SLUICE_FLOW_WAYS], i;
@@ -106,7 +106,7 @@ static void test_evicted_in_turn(void **state)
 	close(server);
 }
 
-/* Sets the peer's last datagram back. */
+/* Sets the time of the peer's last datagram back. */
 static void make_older(int server, int client, __u32 time)
 {
 	struct slot slot = slot_of(server, client, NEAR4);
@@ -122,22 +122,22 @@ static void test_expired(void **state)
 
 	load(&(struct settings){ .port = PORT, .age = age });
 	lab_exchange(client, server, FAR4, FAR4);
-	/* an hour less a minute, and then an hour and a minute */
+	/* an hour minus a minute, then an hour plus a minute */
 	make_older(server, client, age - age / 60);
 	answer_again(server, client, NEAR4, FAR4);
 	assert_counted(&programs, COUNTED(learned, 1), COUNTED(fixed, 2));
 	make_older(server, client, age / 30);
 	answer_again(server, client, NEAR4, NEAR4);
 	assert_counted(&programs, COUNTED(left_expired, 1));
-	/* heard again, it is as good as new */
+	/* a new request renews it */
 	lab_exchange(client, server, FAR4, FAR4);
 	assert_counted(&programs, COUNTED(fixed, 1));
 	close(client);
 	close(server);
 }
 
-/* What has expired is no loss: its place is free. */
-static void test_expired_gives_way(void **state)
+/* Replacing an expired flow is no eviction: its slot is free. */
+static void test_expired_is_replaced(void **state)
 {
 	const __u32 age = sluice_flow_clock(3600000000000ULL);
 	int server = server_v4(), clients[SLUICE_FLOW_WAYS + 1], i;
@@ -157,7 +157,7 @@ static void test_expired_gives_way(void **state)
 
 /* --- the seal */
 
-/* A slot that was caught while it changed is read again under the lock. */
+/* Reads a slot again under the lock if it changed during the read. */
 static void test_seal_broken(void **state)
 {
 	int server = server_dual(), client = lab_socket(NEAR6, 0);
@@ -170,7 +170,7 @@ static void test_seal_broken(void **state)
 	slot_write(&slot);
 	answer_again(server, client, NEAR6, FAR6);
 	assert_counted(&programs, COUNTED(learned, 1), COUNTED(fixed, 2));
-	/* nobody mends it but a change */
+	/* only the next change repairs it */
 	lab_exchange(client, server, OTHER6, OTHER6);
 	assert_counted(&programs, COUNTED(moved, 1), COUNTED(fixed, 1));
 	slot = slot_of(server, client, NEAR6);
@@ -182,7 +182,7 @@ static void test_seal_broken(void **state)
 	close(server);
 }
 
-/* --- two CPUs at once */
+/* --- two CPUs concurrently */
 
 #define BATCH 64
 
@@ -190,7 +190,7 @@ struct storm {
 	atomic_bool over;
 	__u32 keys[BATCH]; /* written by swap_sets() */
 	struct sluice_flow_set sets[BATCH];
-	int *clients; /* asked from, by ask_on() */
+	int *clients; /* used by request_on() */
 	size_t count;
 	bool failed;
 };
@@ -209,7 +209,7 @@ static void *swap_sets(void *arg)
 	return NULL;
 }
 
-/* To several peers with one call, which leaves the programs the least time in between. */
+/* Sends to several peers with one call, which leaves the least time between the programs' runs. */
 static void answer_all(int server, const struct lab_end *peers, size_t count)
 {
 	struct mmsghdr messages[BATCH];
@@ -220,15 +220,14 @@ static void answer_all(int server, const struct lab_end *peers, size_t count)
 	assert_int_equal(sendmmsg(server, messages, count, 0), count);
 }
 
-struct heard {
-	__u64 right; /* from the address that was asked */
+struct answers {
+	__u64 right; /* from the requested address */
 	__u64 plain; /* from NEAR6: the flow was not found */
 	__u64 wrong;
 };
 
-/* Whatever answers are there: nobody waits, since on a busy machine waiting is all there would be.
- */
-static void hear_all(int client, const struct in6_addr *asked, struct heard *heard)
+/* Counts the pending answers without waiting: on a busy machine the test would do nothing else. */
+static void count_answers(int client, const struct in6_addr *requested, struct answers *answers)
 {
 	struct sockaddr_in6 from = { 0 };
 	struct in6_addr near;
@@ -238,24 +237,24 @@ static void hear_all(int client, const struct in6_addr *asked, struct heard *hea
 	inet_pton(AF_INET6, NEAR6, &near);
 	while (size = sizeof(from),
 	       recvfrom(client, &byte, 1, MSG_DONTWAIT, (struct sockaddr *)&from, &size) > 0)
-		if (!memcmp(&from.sin6_addr, asked, sizeof(*asked)))
-			heard->right++;
+		if (!memcmp(&from.sin6_addr, requested, sizeof(*requested)))
+			answers->right++;
 		else if (!memcmp(&from.sin6_addr, &near, sizeof(near)))
-			heard->plain++;
+			answers->plain++;
 		else
-			heard->wrong++;
+			answers->wrong++;
 }
 
 /*
- * Two flows change places again and again while answers leave. An answer may find its flow gone,
- * and leave from NEAR6; but never with the other flow's address, or half of it.
+ * Two flows exchange their slots again and again while answers leave. An answer may miss its flow
+ * and leave from NEAR6, but never from the other flow's address, or half of it.
  */
 static void test_seal_holds(void **state)
 {
 	int server = server_dual(), clients[2] = { lab_socket(NEAR6, 0), lab_socket(NEAR6, 0) };
-	struct lab_end asked[2] = { lab_end(FAR6, 0), lab_end(OTHER6, 0) }, peers[BATCH];
+	struct lab_end requested[2] = { lab_end(FAR6, 0), lab_end(OTHER6, 0) }, peers[BATCH];
 	struct storm *storm = calloc(1, sizeof(*storm));
-	struct heard heard = { 0 };
+	struct answers answers = { 0 };
 	struct slot slot;
 	pthread_t thread;
 	int i;
@@ -275,25 +274,25 @@ static void test_seal_holds(void **state)
 		storm->sets[i].tag[1] = slot.set.tag[0];
 	}
 	assert_int_equal(pthread_create(&thread, NULL, swap_sets, storm), 0);
-	while (heard.right + heard.plain < 200000 && !heard.wrong) {
+	while (answers.right + answers.plain < 200000 && !answers.wrong) {
 		answer_all(server, peers, BATCH);
 		for (i = 0; i < 2; i++)
-			hear_all(clients[i], &asked[i].in6.sin6_addr, &heard);
+			count_answers(clients[i], &requested[i].in6.sin6_addr, &answers);
 	}
 	storm->over = true;
 	pthread_join(thread, NULL);
 	assert_false(storm->failed);
-	assert_int_equal(heard.wrong, 0);
-	assert_true(heard.right > 20000);
+	assert_int_equal(answers.wrong, 0);
+	assert_true(answers.right > 20000);
 	free(storm);
 	close_all(clients, 2);
 	close(server);
 }
 
-/* Each asks again and again at the address that is its own. */
+/* Each client sends requests to its own address. */
 static const char *const own[] = { FAR6, OTHER6, "2001:db8:4::4", "2001:db8:5::5" };
 
-static void *ask_on(void *arg)
+static void *request_on(void *arg)
 {
 	struct storm *storm = arg;
 	struct lab_end to = { .size = sizeof(to.in6),
@@ -315,9 +314,9 @@ static __u64 evicted(void)
 #define ASKING 12
 
 /*
- * Two threads ask from 12 sockets each, all in one set of eight, while a third answers: whoever
- * has lost its place is answered from NEAR6, and nobody from the address of another.  It takes as
- * long as the asking threads need to be given a CPU often enough.
+ * Two threads send from 12 sockets each, all in one set of eight, while a third thread answers: an
+ * answer for an evicted flow leaves from NEAR6, and none leaves from another flow's address. The
+ * duration depends on how soon the sending threads get a CPU often enough.
  */
 static void test_collisions(void **state)
 {
@@ -325,8 +324,8 @@ static void test_collisions(void **state)
 	struct sluice_reply_counters counted;
 	struct lab_end peers[2 * ASKING];
 	struct storm storms[2] = { 0 };
-	struct heard heard = { 0 };
-	struct in6_addr asked;
+	struct answers answers = { 0 };
+	struct in6_addr requested;
 	pthread_t threads[2];
 
 	for (i = 2; i < (int)COUNT(own); i++)
@@ -339,15 +338,16 @@ static void test_collisions(void **state)
 	for (i = 0; i < 2; i++) {
 		storms[i].clients = clients + i * ASKING;
 		storms[i].count = ASKING;
-		assert_int_equal(pthread_create(&threads[i], NULL, ask_on, &storms[i]), 0);
+		assert_int_equal(pthread_create(&threads[i], NULL, request_on, &storms[i]), 0);
 	}
-	/* before, the server's socket is not known, and what it sends not counted */
+	/* the server's socket must be known first, or its sends are not counted */
 	lab_receive(server);
-	while ((heard.right < 5000 || heard.plain < 5000 || evicted() <= 100) && !heard.wrong) {
+	while ((answers.right < 5000 || answers.plain < 5000 || evicted() <= 100) &&
+	       !answers.wrong) {
 		answer_all(server, peers, COUNT(peers));
 		for (i = 0; i < 2 * ASKING; i++) {
-			inet_pton(AF_INET6, own[i % ASKING % COUNT(own)], &asked);
-			hear_all(clients[i], &asked, &heard);
+			inet_pton(AF_INET6, own[i % ASKING % COUNT(own)], &requested);
+			count_answers(clients[i], &requested, &answers);
 		}
 	}
 	for (i = 0; i < 2; i++) {
@@ -355,10 +355,10 @@ static void test_collisions(void **state)
 		pthread_join(threads[i], NULL);
 		assert_false(storms[i].failed);
 	}
-	assert_int_equal(heard.wrong, 0);
+	assert_int_equal(answers.wrong, 0);
 	counted = programs_counters(&programs);
-	assert_true(counted.value[SLUICE_REPLY_fixed] >= heard.right);
-	assert_true(counted.value[SLUICE_REPLY_left_no_flow] >= heard.plain);
+	assert_true(counted.value[SLUICE_REPLY_fixed] >= answers.right);
+	assert_true(counted.value[SLUICE_REPLY_left_no_flow] >= answers.plain);
 	assert_int_equal(counted.value[SLUICE_REPLY_left_expired], 0);
 	assert_int_equal(counted.value[SLUICE_REPLY_learned], SLUICE_FLOW_WAYS);
 	assert_int_equal(flow_count(), SLUICE_FLOW_WAYS);
@@ -369,8 +369,8 @@ static void test_collisions(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(evicted),	  TEST(evicted_not_newest), TEST(evicted_in_turn),
-		TEST(expired),	  TEST(expired_gives_way),  TEST(seal_broken),
+		TEST(evicted),	  TEST(evicted_not_newest),  TEST(evicted_in_turn),
+		TEST(expired),	  TEST(expired_is_replaced), TEST(seal_broken),
 		TEST(seal_holds), TEST(collisions),
 	};
 

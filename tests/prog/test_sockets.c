@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * The walk over the sockets of processes tells which group a socket is in, and it tells the same
- * before and after the kernel had to move the group's record, which it does at 129 sockets: a walk
- * that is under way meanwhile would have taken one group for two.
+ * The walk over the sockets of processes returns the same group id for a socket before and after
+ * the kernel reallocates the group's record, which it does at 129 sockets: otherwise a concurrent
+ * walk would find two groups instead of one.
  */
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * The programs that spread flows over CPUs, packet by packet: every shape of header goes through
- * them, whole and cut short, and each comes out as it went in, with the verdict and the count that
- * are due.
+ * The programs that spread flows over CPUs, packet by packet: every header shape runs through them,
+ * whole and truncated, and comes out unchanged, with the expected verdict and counter.
  */
 #include "bpf/steer/spread.skel.h"
 #include "kernel/links.h"
@@ -28,8 +27,7 @@
 
 #define NOTHING SLUICE_SPREAD_COUNTERS_MAX
 
-/* The CPU that the test runs on, and one that has a queue: the same one on a machine with but one.
- */
+/* The CPU that the test runs on, and one with a queue; equal on a machine with a single CPU. */
 static int here, there;
 static struct spread_bpf *skel;
 
@@ -103,7 +101,7 @@ static int verdict(const struct bpf_program *prog, const struct frame *in)
 	return (int)opts.retval;
 }
 
-/* The one counter that is due has counted one; NOTHING: none has. */
+/* Checks that the expected counter, and no other, has counted one; NOTHING: none has. */
 static void classify(const struct bpf_program *prog, const struct frame *in, int wanted, int which)
 {
 	__u64 before[SLUICE_SPREAD_COUNTERS_MAX], after[SLUICE_SPREAD_COUNTERS_MAX];
@@ -143,11 +141,11 @@ static struct shape udp6(void)
 	return shape;
 }
 
-/* --- what is placed */
+/* --- spread packets */
 
 static const char *const chains[] = { "h", "d", "r", "a", "hd", "hdra" };
 
-/* Every shape of a datagram to the port. */
+/* Calls @fn for every shape of a datagram to the port. */
 static void each_shape(void (*fn)(const struct shape *shape))
 {
 	int tags;
@@ -215,7 +213,7 @@ static void test_no_queue(void **state)
 	assert_int_equal(sent(libbpf_num_possible_cpus() + 3), 0);
 }
 
-/* A flow has one CPU, and flows are spread evenly, those that differ in the port alone, too. */
+/* A flow has one CPU, and flows are spread evenly, even if they differ only in the port. */
 static void test_even(void **state)
 {
 	const __u16 cpus[] = { 100, 101, 102, 103 };
@@ -223,8 +221,7 @@ static void test_even(void **state)
 	int port, cpu, of[4] = { 0 };
 
 	for (cpu = 0; cpu < 4; cpu++) {
-		/* CPUs that have no queue but for the one that is asked for: it alone counts less
-		 */
+		/* only the given CPU has a queue here: that alone counts less */
 		__u16 list[] = { cpus[0], cpus[1], cpus[2], cpus[3] };
 
 		list[cpu] = (__u16)here;
@@ -247,7 +244,7 @@ static void test_even(void **state)
 	assert_int_equal(of[0] + of[1] + of[2] + of[3], 2000);
 }
 
-/* --- what is left alone */
+/* --- packets left alone */
 
 static void test_others(void **state)
 {
@@ -294,7 +291,7 @@ static void test_fragments(void **state)
 	classify_both(&six, XDP_PASS, SLUICE_SPREAD_left_fragment);
 }
 
-/* As the kernel leaves it where the hardware is to complete it: the pseudo-header's sum. */
+/* Leaves only the pseudo-header's sum, as the kernel does for checksum offload. */
 static void test_open_checksum(void **state)
 {
 	const struct shape shapes[] = { udp4(), udp6() };
@@ -316,7 +313,7 @@ static void test_open_checksum(void **state)
 	}
 }
 
-/* However short it is cut, it passes; where its protocol shows still, that is counted. */
+/* Cuts the packet at each byte: it passes, and is counted while its protocol is recognisable. */
 static void cut(const struct shape *shape)
 {
 	size_t whole;
@@ -360,7 +357,7 @@ static void test_lying(void **state)
 	classify(skel->progs.sluice_spread, &frame, XDP_PASS, SLUICE_SPREAD_left_header);
 }
 
-/* --- what the queues have no room for */
+/* --- full queues */
 
 static void enqueued(__u32 map_id, __u64 taken, __u64 lost)
 {
@@ -390,7 +387,7 @@ static void test_lost(void **state)
 
 /* --- */
 
-/* On one CPU, with another beside it. */
+/* Runs on one CPU, with another one beside it. */
 static int setup(void **state)
 {
 	cpu_set_t allowed, only;

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * The steering program on real sockets of one reuseport group: whom it chooses, what it remembers,
- * and that each way through it is counted, and only it.  (The kernel has no test run for this type
- * of program.)
+ * The steering program on real sockets of one reuseport group: which socket it selects, which flows
+ * it stores, and that exactly one counter counts each path. (The kernel has no test run for this
+ * program type.)
  *
- * All of it twice, with the program that reads by helpers and with that for newer kernels.
+ * Each test runs twice: with the program that uses helpers, and with that for newer kernels.
  *
- * Maps are filled by the test, without the loader, so that it can make any state of them.
+ * The test fills the maps without the loader, so that it can make any state.
  *
  *	peers 192.0.2.1:* ── lo ── group of WORKERS sockets on port 5300
  */
@@ -30,12 +30,12 @@
 #include <sluice/counters.h>
 #include <sluice/steer.h>
 
-#define PORT	5300
-#define WORKERS 4
-#define PEERS	32
-#define SEED	0x9e3779b97f4a7c15ULL
-#define NOBODY	(-1)
-#define IDLE	sluice_flow_clock(120000000000ULL)
+#define PORT	  5300
+#define WORKERS	  4
+#define PEERS	  32
+#define SEED	  0x9e3779b97f4a7c15ULL
+#define NO_WORKER (-1)
+#define IDLE	  sluice_flow_clock(120000000000ULL)
 
 static struct steer_bpf *skel;
 static bool by_helpers; /* which of the two programs */
@@ -47,7 +47,7 @@ static struct sluice_steer_counters seen;
 
 struct settings {
 	enum sluice_steer_policy policy; /* 0: flow */
-	__u32 sets;			 /* 0: so many that none is full */
+	__u32 sets;			 /* 0: enough that none is full */
 };
 
 /* --- maps */
@@ -75,7 +75,7 @@ static void slot_write(__u32 index, struct sluice_steer_slot slot)
 	map_write(skel->maps.sluice_slots, index, &slot);
 }
 
-/* New flows go to these slots. */
+/* Selects these slots for new flows. */
 static void choose(int count, const __u16 *slots)
 {
 	struct sluice_steer_choice choice = { .count = (__u32)count };
@@ -110,7 +110,7 @@ static void count_all(struct sluice_steer_counters *sum)
 	free(each);
 }
 
-/* Since the last call these have been counted, and nothing else: (counter, count)*, -1. */
+/* Checks that exactly this was counted since the last call: (counter, count)*, -1. */
 static void assert_counted(int counter, ...)
 {
 	__u64 wanted[SLUICE_STEER_COUNTERS_MAX] = { 0 };
@@ -158,7 +158,7 @@ static __u64 kernel_address(__u64 cookie)
 	return address;
 }
 
-/* One more worker, in the next slot; nothing chooses it yet. */
+/* Adds one more worker in the next slot, which no flow selects yet. */
 static void worker_add(const char *addr)
 {
 	int fd = worker_open(addr);
@@ -223,7 +223,7 @@ static void load(const struct settings *settings)
 	load_at(settings, "0.0.0.0");
 }
 
-/* As if nobody had been heard for longer than the idle time. */
+/* Ages all flows beyond the idle time. */
 static void flows_age(void)
 {
 	struct sluice_steer_set set;
@@ -247,28 +247,28 @@ static int peer_open(void)
 	return peers[i];
 }
 
-/* The worker that gets a datagram, which it takes; NOBODY if none does. */
-static int worker_heard(void)
+/* Returns the worker that has received a datagram, or NO_WORKER. */
+static int worker_received(void)
 {
 	struct pollfd waiting[WORKERS + 1];
 	char byte;
 	int i;
 
-	/* poll(2) passes by those that are closed, which are negative */
+	/* poll(2) ignores closed sockets, which are negative */
 	for (i = 0; i < worker_count; i++)
 		waiting[i] = (struct pollfd){ .fd = workers[i], .events = POLLIN };
 	assert_return_code(poll(waiting, (nfds_t)worker_count, LAB_WAIT_S * 1000), errno);
 	for (i = 0; i < worker_count; i++)
 		if (waiting[i].revents & POLLIN && recv(workers[i], &byte, 1, MSG_DONTWAIT) >= 0)
 			return i;
-	return NOBODY;
+	return NO_WORKER;
 }
 
-/* A datagram of the peer: who gets it? */
-static int ask(int peer, const char *addr)
+/* Sends a datagram from the peer and returns the worker that receives it. */
+static int worker_for(int peer, const char *addr)
 {
-	lab_ask(peer, addr, PORT);
-	return worker_heard();
+	lab_request(peer, addr, PORT);
+	return worker_received();
 }
 
 static int start(void **state)
@@ -301,9 +301,9 @@ static int end(void **state)
 	return 0;
 }
 
-/* --- whom it chooses */
+/* --- selection */
 
-/* What the kernel did before the load is what the program does after it. */
+/* The first selection by the program equals that of the kernel before the load. */
 static void test_begins_as_the_kernel(void **state)
 {
 	int before[PEERS], i;
@@ -313,14 +313,14 @@ static void test_begins_as_the_kernel(void **state)
 		worker_add("0.0.0.0");
 	choose_first(WORKERS);
 	for (i = 0; i < PEERS; i++)
-		before[i] = ask(peer_open(), FAR4);
+		before[i] = worker_for(peer_open(), FAR4);
 	attach();
 	for (i = 0; i < PEERS; i++)
-		assert_int_equal(ask(peers[i], FAR4), before[i]);
+		assert_int_equal(worker_for(peers[i], FAR4), before[i]);
 	assert_counted(SLUICE_STEER_started, PEERS, -1);
 }
 
-/* On the kernel alone they move; the test would prove nothing otherwise. */
+/* Flows move with the kernel alone; otherwise the test would prove nothing. */
 static void test_stays_when_one_comes(void **state)
 {
 	int before[PEERS], i, kernel_moved = 0;
@@ -328,10 +328,10 @@ static void test_stays_when_one_comes(void **state)
 	while (worker_count < WORKERS)
 		workers[worker_count++] = worker_open("0.0.0.0");
 	for (i = 0; i < PEERS; i++)
-		before[i] = ask(peer_open(), FAR4);
+		before[i] = worker_for(peer_open(), FAR4);
 	workers[worker_count++] = worker_open("0.0.0.0");
 	for (i = 0; i < PEERS; i++)
-		kernel_moved += ask(peers[i], FAR4) != before[i];
+		kernel_moved += worker_for(peers[i], FAR4) != before[i];
 	assert_true(kernel_moved > 0);
 	for (i = 0; i < worker_count; i++)
 		worker_close(i);
@@ -339,11 +339,11 @@ static void test_stays_when_one_comes(void **state)
 
 	load(&(struct settings){ 0 });
 	for (i = 0; i < PEERS; i++)
-		before[i] = ask(peers[i], FAR4);
+		before[i] = worker_for(peers[i], FAR4);
 	worker_add("0.0.0.0");
 	choose_first(WORKERS + 1);
 	for (i = 0; i < PEERS; i++)
-		assert_int_equal(ask(peers[i], FAR4), before[i]);
+		assert_int_equal(worker_for(peers[i], FAR4), before[i]);
 	assert_counted(SLUICE_STEER_started, PEERS, SLUICE_STEER_known, PEERS, -1);
 }
 
@@ -353,12 +353,12 @@ static void test_dead_workers_flows_move_alone(void **state)
 
 	load(&(struct settings){ 0 });
 	for (i = 0; i < PEERS; i++)
-		before[i] = ask(peer_open(), FAR4);
+		before[i] = worker_for(peer_open(), FAR4);
 	closed = before[0];
 	worker_close(closed);
 	for (i = 0; i < PEERS; i++) {
-		after = ask(peers[i], FAR4);
-		assert_int_not_equal(after, NOBODY);
+		after = worker_for(peers[i], FAR4);
+		assert_int_not_equal(after, NO_WORKER);
 		if (before[i] == closed)
 			dead++;
 		else
@@ -367,7 +367,7 @@ static void test_dead_workers_flows_move_alone(void **state)
 	}
 	assert_true(dead > 0);
 	for (i = 0; i < PEERS; i++)
-		assert_int_equal(ask(peers[i], FAR4), before[i]);
+		assert_int_equal(worker_for(peers[i], FAR4), before[i]);
 	{
 		struct sluice_steer_counters now;
 
@@ -379,17 +379,17 @@ static void test_dead_workers_flows_move_alone(void **state)
 	}
 }
 
-/* The key has every part: another address of the host is another flow of the same peer. */
+/* The key includes the local address: to another address, the same peer has another flow. */
 static void test_local_address_counts(void **state)
 {
 	static const __u16 second[] = { 1 };
 
 	load(&(struct settings){ 0 });
 	choose_first(1);
-	assert_int_equal(ask(client, FAR4), 0);
+	assert_int_equal(worker_for(client, FAR4), 0);
 	choose(1, second);
-	assert_int_equal(ask(client, OTHER4), 1);
-	assert_int_equal(ask(client, FAR4), 0);
+	assert_int_equal(worker_for(client, OTHER4), 1);
+	assert_int_equal(worker_for(client, FAR4), 0);
 	assert_counted(SLUICE_STEER_started, 2, SLUICE_STEER_known, 1, -1);
 }
 
@@ -400,31 +400,31 @@ static void test_drained_slot(void **state)
 
 	load(&(struct settings){ 0 });
 	choose_first(1);
-	assert_int_equal(ask(client, FAR4), 0);
+	assert_int_equal(worker_for(client, FAR4), 0);
 	choose(1, second);
-	assert_int_equal(ask(client, FAR4), 0);
+	assert_int_equal(worker_for(client, FAR4), 0);
 	slot = slot_read(0);
 	slot.incarnation++;
 	slot.state = SLUICE_STEER_DRAINED;
 	slot_write(0, slot);
-	assert_int_equal(ask(client, FAR4), 1);
-	assert_int_equal(ask(client, FAR4), 1);
+	assert_int_equal(worker_for(client, FAR4), 1);
+	assert_int_equal(worker_for(client, FAR4), 1);
 	assert_counted(SLUICE_STEER_started, 1, SLUICE_STEER_known, 2, SLUICE_STEER_moved_drained,
 		       1, -1);
 }
 
-/* A slot that was given to another socket since is not the flow's any more. */
-static void test_slot_given_anew(void **state)
+/* A slot that was reassigned to another socket is no longer the flow's. */
+static void test_slot_reassigned(void **state)
 {
 	struct sluice_steer_slot slot;
 
 	load(&(struct settings){ 0 });
 	choose_first(1);
-	assert_int_equal(ask(client, FAR4), 0);
+	assert_int_equal(worker_for(client, FAR4), 0);
 	slot = slot_read(0);
 	slot.incarnation++;
 	slot_write(0, slot);
-	assert_int_equal(ask(client, FAR4), 0);
+	assert_int_equal(worker_for(client, FAR4), 0);
 	assert_counted(SLUICE_STEER_started, 1, SLUICE_STEER_moved_gone, 1, -1);
 }
 
@@ -435,25 +435,25 @@ static void test_retired_keeps_flows_until_idle(void **state)
 
 	load(&(struct settings){ 0 });
 	choose_first(1);
-	assert_int_equal(ask(client, FAR4), 0);
+	assert_int_equal(worker_for(client, FAR4), 0);
 	slot = slot_read(0);
 	slot.state = SLUICE_STEER_RETIRED;
 	slot_write(0, slot);
 	choose(1, second);
-	assert_int_equal(ask(client, FAR4), 0);
+	assert_int_equal(worker_for(client, FAR4), 0);
 	flows_age();
-	assert_int_equal(ask(client, FAR4), 1);
+	assert_int_equal(worker_for(client, FAR4), 1);
 	assert_counted(SLUICE_STEER_started, 1, SLUICE_STEER_known, 1, SLUICE_STEER_moved_idle, 1,
 		       -1);
 }
 
-/* --- where it can't choose, the kernel does */
+/* --- fallback to the kernel's selection */
 
-static void test_nobody_takes_new_flows(void **state)
+static void test_no_worker_for_new_flows(void **state)
 {
 	load(&(struct settings){ 0 });
 	choose(0, NULL);
-	assert_int_not_equal(ask(client, FAR4), NOBODY);
+	assert_int_not_equal(worker_for(client, FAR4), NO_WORKER);
 	assert_counted(SLUICE_STEER_kernel_no_worker, 1, -1);
 }
 
@@ -463,11 +463,11 @@ static void test_choice_of_closed_sockets(void **state)
 
 	load(&(struct settings){ 0 });
 	choose(1, nobodys);
-	assert_int_not_equal(ask(client, FAR4), NOBODY);
+	assert_int_not_equal(worker_for(client, FAR4), NO_WORKER);
 	assert_counted(SLUICE_STEER_stale_slot, 4, SLUICE_STEER_kernel_refused, 1, -1);
 }
 
-static void test_closed_between_look_up_and_select(void **state)
+static void test_closed_between_lookup_and_select(void **state)
 {
 	static const __u16 with_closed[] = { 1, 0 };
 	int i;
@@ -476,7 +476,7 @@ static void test_closed_between_look_up_and_select(void **state)
 	choose(2, with_closed);
 	worker_close(1);
 	for (i = 0; i < PEERS; i++)
-		assert_int_equal(ask(peer_open(), FAR4), 0);
+		assert_int_equal(worker_for(peer_open(), FAR4), 0);
 	{
 		struct sluice_steer_counters now;
 
@@ -497,13 +497,13 @@ static void test_connected_socket_is_passed_by(void **state)
 	choose(2, pair);
 	assert_return_code(connect(workers[1], &peer.any, peer.size), errno);
 	for (i = 0; i < PEERS; i++)
-		assert_int_equal(ask(peer_open(), FAR4), 0);
+		assert_int_equal(worker_for(peer_open(), FAR4), 0);
 }
 
 /*
  * Until Linux 6.13 a connected socket stays in the group, unless it was bound to the wildcard
- * address; the kernel's own choice never gives it what is another peer's.  Later kernels take it
- * out, so that the state is made here by naming a connected socket as the slot's.
+ * address; the kernel never selects it for another peer. Later kernels remove it, so the test makes
+ * that state by storing a connected socket in the slot.
  */
 static void connect_to_another(__u32 worker)
 {
@@ -520,11 +520,11 @@ static void test_connected_socket_loses_others_flows(void **state)
 {
 	load(&(struct settings){ 0 });
 	choose_first(1);
-	assert_int_equal(ask(client, FAR4), 0);
+	assert_int_equal(worker_for(client, FAR4), 0);
 	connect_to_another(0);
 	choose_first(2);
-	assert_int_equal(ask(client, FAR4), 1);
-	assert_int_equal(ask(client, FAR4), 1);
+	assert_int_equal(worker_for(client, FAR4), 1);
+	assert_int_equal(worker_for(client, FAR4), 1);
 }
 
 static void test_connected_socket_is_no_last_resort(void **state)
@@ -532,7 +532,7 @@ static void test_connected_socket_is_no_last_resort(void **state)
 	load(&(struct settings){ 0 });
 	choose_first(1);
 	connect_to_another(0);
-	assert_int_not_equal(ask(client, FAR4), NOBODY);
+	assert_int_not_equal(worker_for(client, FAR4), NO_WORKER);
 	assert_counted(SLUICE_STEER_stale_slot, 4, SLUICE_STEER_kernel_refused, 1, -1);
 }
 
@@ -544,23 +544,23 @@ static void test_connected_consumer_of_cpu(void **state)
 	load(&(struct settings){ .policy = SLUICE_STEER_CPU });
 	for (cpu = 0; cpu < cpus; cpu++)
 		map_write(skel->maps.sluice_cpus, (__u32)cpu, &readers);
-	assert_int_equal(ask(client, FAR4), 0);
+	assert_int_equal(worker_for(client, FAR4), 0);
 	connect_to_another(0);
 	choose_first(2);
-	assert_int_equal(ask(client, FAR4), 1);
+	assert_int_equal(worker_for(client, FAR4), 1);
 }
 
 /* --- the table */
 
-/* A second datagram makes a flow an established one, which gives way to nobody. */
+/* A second datagram establishes a flow, which is then never evicted. */
 static void establish(int count)
 {
 	int i;
 
 	for (i = 0; i < count; i++) {
-		int peer = peer_open(), worker = ask(peer, FAR4);
+		int peer = peer_open(), worker = worker_for(peer, FAR4);
 
-		assert_int_equal(ask(peer, FAR4), worker);
+		assert_int_equal(worker_for(peer, FAR4), worker);
 	}
 	assert_counted(SLUICE_STEER_started, count, SLUICE_STEER_known, count, -1);
 }
@@ -571,54 +571,54 @@ static void test_full_set_keeps_its_flows(void **state)
 
 	load(&(struct settings){ .sets = 1 });
 	establish(SLUICE_STEER_WAYS);
-	worker = ask(client, FAR4);
-	assert_int_equal(ask(client, FAR4), worker);
+	worker = worker_for(client, FAR4);
+	assert_int_equal(worker_for(client, FAR4), worker);
 	assert_counted(SLUICE_STEER_started, 2, SLUICE_STEER_unrecorded, 2, -1);
 	for (i = 0; i < SLUICE_STEER_WAYS; i++)
-		ask(peers[i], FAR4);
+		worker_for(peers[i], FAR4);
 	assert_counted(SLUICE_STEER_known, SLUICE_STEER_WAYS, -1);
 }
 
-static void test_half_open_gives_way_to_half_open(void **state)
+static void test_half_open_is_evicted_for_half_open(void **state)
 {
 	int i;
 
 	load(&(struct settings){ .sets = 1 });
 	establish(SLUICE_STEER_WAYS - 1);
 	for (i = SLUICE_STEER_WAYS - 1; i < PEERS; i++)
-		ask(peer_open(), FAR4);
+		worker_for(peer_open(), FAR4);
 	assert_counted(SLUICE_STEER_started, PEERS - SLUICE_STEER_WAYS + 1,
 		       SLUICE_STEER_half_open_lost, PEERS - SLUICE_STEER_WAYS, -1);
 	for (i = 0; i < SLUICE_STEER_WAYS - 1; i++)
-		ask(peers[i], FAR4);
+		worker_for(peers[i], FAR4);
 	assert_counted(SLUICE_STEER_known, SLUICE_STEER_WAYS - 1, -1);
 }
 
-static void test_idle_gives_way(void **state)
+static void test_idle_is_evicted(void **state)
 {
 	load(&(struct settings){ .sets = 1 });
 	establish(SLUICE_STEER_WAYS);
 	flows_age();
-	ask(client, FAR4);
-	ask(client, FAR4);
+	worker_for(client, FAR4);
+	worker_for(client, FAR4);
 	assert_counted(SLUICE_STEER_started, 1, SLUICE_STEER_known, 1, -1);
 }
 
-/* A word that was written for another flow must not be taken for this one's. */
+/* Does not mistake a word that was written for another flow for this flow's. */
 static void test_torn_owner(void **state)
 {
 	struct sluice_steer_set set;
 	int way = 0, worker;
 
 	load(&(struct settings){ .sets = 1 });
-	worker = ask(client, FAR4);
+	worker = worker_for(client, FAR4);
 	map_read(skel->maps.sluice_table, 0, &set);
 	while (!set.tag[way])
 		way++;
 	set.flow[way].owner.slot = (__u16)((worker + 1) % WORKERS);
 	set.flow[way].owner.check ^= 1;
 	map_write(skel->maps.sluice_table, 0, &set);
-	assert_int_equal(ask(client, FAR4), worker);
+	assert_int_equal(worker_for(client, FAR4), worker);
 	assert_counted(SLUICE_STEER_started, 2, -1);
 }
 
@@ -631,9 +631,9 @@ static void test_ip6(void **state)
 	struct in6_addr addr;
 
 	load_at(&(struct settings){ .sets = 1 }, "::");
-	worker = ask(peer6, FAR6);
-	assert_int_not_equal(worker, NOBODY);
-	assert_int_equal(ask(peer6, FAR6), worker);
+	worker = worker_for(peer6, FAR6);
+	assert_int_not_equal(worker, NO_WORKER);
+	assert_int_equal(worker_for(peer6, FAR6), worker);
 	assert_counted(SLUICE_STEER_started, 1, SLUICE_STEER_known, 1, -1);
 	map_read(skel->maps.sluice_table, 0, &set);
 	inet_pton(AF_INET6, NEAR6, &addr);
@@ -643,9 +643,9 @@ static void test_ip6(void **state)
 	close(peer6);
 }
 
-/* The record of an IPv4 peer of a dual-stack group is that of the IPv4 addresses. */
+/* Stores the IPv4 peer of a dual-stack group by its IPv4 address. */
 
-/* The addresses do not stand before the UDP header, but where the IP header says. */
+/* Finds the addresses by the IP header's offset: options precede the UDP header. */
 static void test_ip4_options(void **state)
 {
 	static const char no_operations[] = { 1, 1, 1, 1 };
@@ -653,11 +653,11 @@ static void test_ip4_options(void **state)
 	int worker;
 
 	load(&(struct settings){ .sets = 1 });
-	worker = ask(client, FAR4);
+	worker = worker_for(client, FAR4);
 	assert_return_code(
 		setsockopt(client, IPPROTO_IP, IP_OPTIONS, no_operations, sizeof(no_operations)),
 		errno);
-	assert_int_equal(ask(client, FAR4), worker);
+	assert_int_equal(worker_for(client, FAR4), worker);
 	assert_counted(SLUICE_STEER_started, 1, SLUICE_STEER_known, 1, -1);
 	map_read(skel->maps.sluice_table, 0, &set);
 	assert_int_equal(set.tag[1], 0);
@@ -669,8 +669,8 @@ static void test_dual_stack(void **state)
 	int worker;
 
 	load_at(&(struct settings){ .sets = 1 }, "::");
-	worker = ask(client, FAR4);
-	assert_int_equal(ask(client, FAR4), worker);
+	worker = worker_for(client, FAR4);
+	assert_int_equal(worker_for(client, FAR4), worker);
 	assert_counted(SLUICE_STEER_started, 1, SLUICE_STEER_known, 1, -1);
 	map_read(skel->maps.sluice_table, 0, &set);
 	assert_int_equal(set.flow[0].peer.word_be[2], htonl(0xffff));
@@ -687,9 +687,9 @@ static void test_source(void **state)
 	int i, worker;
 
 	load(&(struct settings){ .policy = SLUICE_STEER_SOURCE });
-	worker = ask(client, FAR4);
+	worker = worker_for(client, FAR4);
 	for (i = 0; i < PEERS; i++)
-		assert_int_equal(ask(peer_open(), i % 2 ? FAR4 : OTHER4), worker);
+		assert_int_equal(worker_for(peer_open(), i % 2 ? FAR4 : OTHER4), worker);
 	assert_counted(SLUICE_STEER_started, 1, SLUICE_STEER_known, PEERS, -1);
 }
 
@@ -710,25 +710,25 @@ static void test_cpu(void **state)
 	load(&(struct settings){ .policy = SLUICE_STEER_CPU });
 	cpu_consumers(2);
 	for (i = 0; i < PEERS; i++)
-		assert_int_equal(ask(peer_open(), FAR4), 2);
+		assert_int_equal(worker_for(peer_open(), FAR4), 2);
 	assert_counted(SLUICE_STEER_known, PEERS, -1);
 	worker_close(2);
 	choose(3, others);
-	assert_int_not_equal(ask(client, FAR4), NOBODY);
+	assert_int_not_equal(worker_for(client, FAR4), NO_WORKER);
 	assert_counted(SLUICE_STEER_cpu_other, 1, -1);
 }
 
 /* --- load */
 
-/* Fills the receive queue of a worker, who does not read. */
-static void queue_usage(int worker)
+/* Fills the receive queue of a worker that does not read. */
+static void queue_fill(int worker)
 {
 	__u16 only[] = { (__u16)worker };
 	int i;
 
 	choose(1, only);
 	for (i = 0; i < 200; i++)
-		lab_ask(client, FAR4, PORT);
+		lab_request(client, FAR4, PORT);
 }
 
 static void test_full_queue_is_passed(void **state)
@@ -739,10 +739,10 @@ static void test_full_queue_is_passed(void **state)
 
 	load(&(struct settings){ 0 });
 	lab_option(workers[1], SOL_SOCKET, SO_RCVBUF, 4096);
-	queue_usage(1);
+	queue_fill(1);
 	choose(2, pair);
 	for (i = 0; i < PEERS; i++) {
-		lab_ask(peer_open(), FAR4, PORT);
+		lab_request(peer_open(), FAR4, PORT);
 		assert_int_equal(recv(workers[0], &byte, 1, 0), 1);
 	}
 	{
@@ -758,8 +758,8 @@ static void test_all_queues_full(void **state)
 {
 	load(&(struct settings){ 0 });
 	lab_option(workers[1], SOL_SOCKET, SO_RCVBUF, 4096);
-	queue_usage(1);
-	lab_ask(peer_open(), FAR4, PORT);
+	queue_fill(1);
+	lab_request(peer_open(), FAR4, PORT);
 	{
 		struct sluice_steer_counters now;
 
@@ -769,7 +769,7 @@ static void test_all_queues_full(void **state)
 	}
 }
 
-/* Two workers, one of which is busy with a flow: new ones go to the other. */
+/* One of two workers is busy with a flow: new flows go to the other. */
 static void test_load_goes_to_the_idle(void **state)
 {
 	static const __u16 pair[] = { 0, 1 };
@@ -777,24 +777,24 @@ static void test_load_goes_to_the_idle(void **state)
 
 	load(&(struct settings){ .policy = SLUICE_STEER_LOAD });
 	choose(2, pair);
-	busy = ask(client, FAR4);
+	busy = worker_for(client, FAR4);
 	for (i = 0; i < 400; i++)
-		assert_int_equal(ask(client, FAR4), busy);
+		assert_int_equal(worker_for(client, FAR4), busy);
 	for (i = 0; i < PEERS; i++)
-		to_busy += ask(peer_open(), FAR4) == busy;
+		to_busy += worker_for(peer_open(), FAR4) == busy;
 	assert_int_equal(to_busy, 0);
 }
 
-/* A flow for which there is no room stays where it is, however busy its worker is. */
+/* A flow without a free slot stays where it is, however busy its worker is. */
 static void test_load_with_a_full_set(void **state)
 {
 	int i, worker;
 
 	load(&(struct settings){ .policy = SLUICE_STEER_LOAD, .sets = 1 });
 	establish(SLUICE_STEER_WAYS);
-	worker = ask(client, FAR4);
+	worker = worker_for(client, FAR4);
 	for (i = 0; i < 400; i++)
-		assert_int_equal(ask(client, FAR4), worker);
+		assert_int_equal(worker_for(client, FAR4), worker);
 }
 
 static bool kernel_casts(void)
@@ -815,11 +815,11 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_dead_workers_flows_move_alone, start, end),
 		cmocka_unit_test_setup_teardown(test_local_address_counts, start, end),
 		cmocka_unit_test_setup_teardown(test_drained_slot, start, end),
-		cmocka_unit_test_setup_teardown(test_slot_given_anew, start, end),
+		cmocka_unit_test_setup_teardown(test_slot_reassigned, start, end),
 		cmocka_unit_test_setup_teardown(test_retired_keeps_flows_until_idle, start, end),
-		cmocka_unit_test_setup_teardown(test_nobody_takes_new_flows, start, end),
+		cmocka_unit_test_setup_teardown(test_no_worker_for_new_flows, start, end),
 		cmocka_unit_test_setup_teardown(test_choice_of_closed_sockets, start, end),
-		cmocka_unit_test_setup_teardown(test_closed_between_look_up_and_select, start, end),
+		cmocka_unit_test_setup_teardown(test_closed_between_lookup_and_select, start, end),
 		cmocka_unit_test_setup_teardown(test_connected_socket_is_passed_by, start, end),
 		cmocka_unit_test_setup_teardown(test_connected_socket_loses_others_flows, start,
 						end),
@@ -827,8 +827,9 @@ int main(void)
 						end),
 		cmocka_unit_test_setup_teardown(test_connected_consumer_of_cpu, start, end),
 		cmocka_unit_test_setup_teardown(test_full_set_keeps_its_flows, start, end),
-		cmocka_unit_test_setup_teardown(test_half_open_gives_way_to_half_open, start, end),
-		cmocka_unit_test_setup_teardown(test_idle_gives_way, start, end),
+		cmocka_unit_test_setup_teardown(test_half_open_is_evicted_for_half_open, start,
+						end),
+		cmocka_unit_test_setup_teardown(test_idle_is_evicted, start, end),
 		cmocka_unit_test_setup_teardown(test_torn_owner, start, end),
 		cmocka_unit_test_setup_teardown(test_ip6, start, end),
 		cmocka_unit_test_setup_teardown(test_ip4_options, start, end),

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * What a daemon asks of the wire plane: interfaces that come and go, and routes that change.  Each
- * interface that comes is attached to without loading a program; each that goes leaves nothing
- * behind.
+ * The daemon's calls to wire: interfaces come and go, and routes change. A new interface is
+ * attached without loading a program, and a deleted one leaves nothing behind.
  */
 #include "kernel/links.h"
 #include "kernel/pins.h"
@@ -70,7 +69,7 @@ static int load(const char *follow)
 	return load_with(&options);
 }
 
-/* How many interfaces are attached to, and how many in the book. */
+/* Counts the attached interfaces, and those in the interface table. */
 static void count_ifaces(int *attached, int *known)
 {
 	struct wire_state state;
@@ -101,8 +100,8 @@ static bool pinned(const char *name)
 	return !access(path, F_OK);
 }
 
-/* The program on ingress of the one interface there is. */
-static __u32 prog_in_force(void)
+/* Returns the ingress program of the only interface. */
+static __u32 prog_attached(void)
 {
 	struct wire_state state;
 	__u32 id;
@@ -122,7 +121,7 @@ static void test_not_loaded(void **state)
 	assert_int_equal(access(BPFFS, F_OK), -1);
 }
 
-/* A bridge without ports: the programs for the ports to come are there. */
+/* Loads for a bridge without ports: the programs for later ports are ready. */
 static void test_ports_come_and_go(void **state)
 {
 	__u32 bridge = if_nametoindex("br0"), prog = 0;
@@ -142,11 +141,11 @@ static void test_ports_come_and_go(void **state)
 		ifindex = if_nametoindex(name);
 		assert_int_equal(wire_attach_iface(BPFFS, name, SLUICE_WIRE_HOST, bridge, &err), 0);
 		assert_ifaces(1, 1);
-		/* no program is loaded for it */
+		/* no further program is loaded */
 		if (round)
-			assert_int_equal(prog_in_force(), prog);
-		prog = prog_in_force();
-		/* twice is as good as once, and the interface may go first or last */
+			assert_int_equal(prog_attached(), prog);
+		prog = prog_attached();
+		/* a second call is harmless, and the interface may go before or after it */
 		if (round % 3 == 0)
 			assert_int_equal(
 				wire_attach_iface(BPFFS, name, SLUICE_WIRE_HOST, bridge, &err), 0);
@@ -165,7 +164,7 @@ static void test_ports_come_and_go(void **state)
 	assert_int_equal(access(BPFFS, F_OK), -1);
 }
 
-/* An interface of a kind that nobody expected. */
+/* An interface of a kind that the load has not prepared for. */
 static void test_other_kind(void **state)
 {
 	struct ifreq request = { .ifr_flags = IFF_TUN | IFF_NO_PI, .ifr_name = "tun7" };
@@ -185,7 +184,7 @@ static void test_other_kind(void **state)
 	close(fd);
 }
 
-/* Loading again takes the ports that are there, and forgets those that were added and went. */
+/* Another load attaches the existing ports, and drops those that were added and deleted. */
 static void test_load_again(void **state)
 {
 	sh("ip link add kept type veth peer name kept_peer && ip link set kept master br0");
@@ -200,7 +199,7 @@ static void test_load_again(void **state)
 	sh("ip link del kept && ip link del odd");
 }
 
-/* The route to an address as the programs would find it; -1 if there is none. */
+/* Returns the route to an address as the programs find it, or -1. */
 static int route_kind(const char *addr, char source[INET6_ADDRSTRLEN])
 {
 	struct sluice_route_key key = { .prefix_len = 128 };
@@ -266,7 +265,7 @@ static void test_routes(void **state)
 	assert_int_equal(wire_refresh_routes(BPFFS, &left_out, &err), 0);
 	assert_route("10.3.0.1", SLUICE_ROUTE_LOCAL, NULL);
 	assert_route("192.0.2.9", SLUICE_ROUTE_NONE, NULL);
-	/* without a default route of its own, IPv4 must not fall through to IPv6's */
+	/* without an IPv4 default route, the lookup must not find the IPv6 one */
 	assert_route("203.0.113.9", SLUICE_ROUTE_NONE, NULL);
 	assert_int_equal(route_kind("2001:db8::9", source), -1);
 	assert_true(wire_unload(BPFFS, &err) > 0);
@@ -282,7 +281,7 @@ static struct sluice_addr addr_of(const char *text)
 	return addr;
 }
 
-/* Those to be left alone are so at once, stay so when routes change, and no longer than wanted. */
+/* Excepted addresses apply at once, survive a change of routes, and end with the option. */
 static void test_except(void **state)
 {
 	struct wire_options options = options_of("br0");
@@ -293,7 +292,7 @@ static void test_except(void **state)
 	   " ip addr add 10.7.0.2/24 dev br0");
 	options.except.addr[0] = addr_of("10.7.0.1");
 	options.except.addr[1] = addr_of("fd07::1");
-	options.except.addr[2] = addr_of("10.7.0.9"); /* not here yet */
+	options.except.addr[2] = addr_of("10.7.0.9"); /* not local yet */
 	options.except.count = 3;
 	assert_int_equal(load("br0"), 0);
 	assert_route("10.7.0.1", SLUICE_ROUTE_LOCAL, NULL);
@@ -311,7 +310,7 @@ static void test_except(void **state)
 	assert_int_equal(read.except.count, 3);
 	wire_state_free(&read);
 
-	/* a load that fails when the routes are written already changes nothing of it */
+	/* a load that fails after writing the routes restores them */
 	sh("ip link add odd type veth peer name odd_peer && tc qdisc add dev odd ingress");
 	refused.ifaces = (struct wire_names){ { "odd" }, 1 };
 	refused.attach_mode = SLUICE_WIRE_CLSACT;
@@ -328,7 +327,7 @@ static void test_except(void **state)
 	sh("ip addr flush dev br0");
 }
 
-/* The addresses of kube-proxy's services are not for servers of this host. */
+/* Addresses of kube-proxy's services are never treated as those of local servers. */
 static void test_services(void **state)
 {
 	sh("ip link add kube-ipvs0 type veth peer name kube_peer &&"
@@ -347,7 +346,7 @@ static void test_services(void **state)
 	sh("ip link del other && ip addr flush dev br0");
 }
 
-/* What was read before somebody else wrote is not written any more. */
+/* Does not write a reading that is older than another writer's. */
 static void test_stale_reading(void **state)
 {
 	const struct wire_addrs none = { .count = 0 };
@@ -369,7 +368,7 @@ static void test_stale_reading(void **state)
 	sh("ip addr flush dev br0");
 }
 
-/* `count` networks with two gateways in turn, so that none can be taken for part of another. */
+/* Adds @count networks with two gateways in turn, so that none can be merged with another. */
 static void many_routes(const char *what, int count)
 {
 	FILE *batch = popen("ip -batch -", "w");
@@ -382,7 +381,7 @@ static void many_routes(const char *what, int count)
 	assert_int_equal(pclose(batch), 0);
 }
 
-/* More routes than there is room for: this host's addresses and the wide prefixes are there. */
+/* With more routes than entries, local addresses and the shorter prefixes are kept. */
 static void test_many_routes(void **state)
 {
 	sh("ip link add up1 type veth peer name up1_peer && ip link set up1 up &&"
@@ -397,7 +396,7 @@ static void test_many_routes(void **state)
 	assert_route("10.32.0.1", SLUICE_ROUTE_LOCAL, NULL);
 	assert_route("172.20.0.9", SLUICE_ROUTE_AWAY, "10.32.0.1");
 
-	/* an address that comes now finds its place, and old and new together do not fit */
+	/* a new address gets an entry, although old and new routes together do not fit */
 	sh("ip addr add 203.0.113.2/32 dev lo");
 	assert_int_equal(wire_refresh_routes(BPFFS, &left_out, &err), 0);
 	assert_route("203.0.113.2", SLUICE_ROUTE_LOCAL, NULL);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * The wire programs of a gateway, behind whose interface the server is: 10.8.0.1, 10.8.1.1.
+ * The wire programs of a gateway; the server 10.8.0.1, 10.8.1.1 is behind its interface.
  */
 #include "wire_lab.h"
 
@@ -13,7 +13,7 @@ static void server_remove(const char *addr)
 			 0);
 }
 
-/* --- gateway: the server 10.8.0.1, 10.8.1.1 is behind the interface */
+/* --- the gateway's rewriting */
 
 static void test_gateway(void **state)
 {
@@ -23,55 +23,55 @@ static void test_gateway(void **state)
 				 .target_port = 53,
 				 .payload = 40 };
 	struct shape onward = to_target(request, B2), reply = answer(&request, B2);
-	struct shape mended = answer(&request, B1), right = mended, other = answer(&request, B3);
+	struct shape fixed = answer(&request, B1), right = fixed, other = answer(&request, B3);
 	struct shape error, wanted;
 
-	/* nothing was asked */
+	/* without a request */
 	pass(&gateway, gateway.in, &reply, &reply, SLUICE_WIRE_reply_no_flow);
 	pass(&gateway, gateway.out, &request, &request, SLUICE_WIRE_request_right);
 	pass_uncounted(&gateway, gateway.in, &other);
 	pass(&gateway, gateway.in, &right, &right, SLUICE_WIRE_reply_right);
-	pass(&gateway, gateway.in, &reply, &mended, SLUICE_WIRE_reply_rewritten);
-	/* its socket may be connected by now, and then it is found at B2 alone */
+	pass(&gateway, gateway.in, &reply, &fixed, SLUICE_WIRE_reply_rewritten);
+	/* its socket may be connected by now, and then only B2 reaches it */
 	pass(&gateway, gateway.out, &request, &onward, SLUICE_WIRE_request_rewritten);
-	pass(&gateway, gateway.in, &reply, &mended, SLUICE_WIRE_reply_rewritten);
+	pass(&gateway, gateway.in, &reply, &fixed, SLUICE_WIRE_reply_rewritten);
 
 	/* the server about a request, and a router about an answer */
 	error = error_about(&onward, B2, "192.0.2.7", &errors[0]);
 	wanted = error_about(&request, B1, "192.0.2.7", &errors[0]);
 	pass(&gateway, gateway.in, &error, &wanted, SLUICE_WIRE_error_translated);
-	error = error_about(&mended, "192.0.2.1", B1, &errors[1]);
+	error = error_about(&fixed, "192.0.2.1", B1, &errors[1]);
 	wanted = error_about(&reply, "192.0.2.1", B2, &errors[1]);
 	pass(&gateway, gateway.out, &error, &wanted, SLUICE_WIRE_error_translated);
 
 	/* not one of the server's addresses */
 	other = to_target(request, B3);
 	pass_uncounted(&gateway, gateway.out, &other);
-	/* back to the address asked */
+	/* back to the requested address */
 	pass(&gateway, gateway.in, &right, &right, SLUICE_WIRE_reply_right);
 	pass(&gateway, gateway.out, &request, &request, SLUICE_WIRE_request_right);
 }
 
-/* A client port that turns to another of the addresses reaches that one, and none else. */
+/* A client port that changes to another server address reaches exactly that address. */
 static void test_gateway_turns(void **state)
 {
 	struct shape to_b1 = request_behind(), to_b2 = to_target(to_b1, B2);
 	struct shape from_b1 = answer(&to_b1, B1), from_b2 = answer(&to_b2, B2);
 	struct shape onward = to_b2;
 
-	/* B1 is down: no answer has come, or one from B2, where another server listens */
+	/* B1 is down: no answer, or one from B2, where another server listens */
 	pass(&gateway, gateway.out, &to_b1, &to_b1, SLUICE_WIRE_request_right);
 	pass(&gateway, gateway.out, &to_b2, &to_b2, SLUICE_WIRE_request_right);
 	pass(&gateway, gateway.in, &from_b2, &from_b2, SLUICE_WIRE_reply_right);
 	pass(&gateway, gateway.out, &to_b1, &to_b1, SLUICE_WIRE_request_right);
 	pass(&gateway, gateway.out, &to_b2, &to_b2, SLUICE_WIRE_request_right);
-	/* a late answer is not taken for that of the address asked last, but only one of them */
+	/* one late answer, and only one, is not attributed to the last requested address */
 	pass(&gateway, gateway.out, &to_b1, &to_b1, SLUICE_WIRE_request_right);
 	pass(&gateway, gateway.in, &from_b2, &from_b2, SLUICE_WIRE_reply_right);
 	pass(&gateway, gateway.in, &from_b2, &from_b1, SLUICE_WIRE_reply_rewritten);
 	pass(&gateway, gateway.out, &to_b1, &to_b1, SLUICE_WIRE_request_right);
 
-	/* one server on both, which answers from B2: asked at B1, then at B2 */
+	/* one server on both, which answers from B2: requests to B1, then to B2 */
 	to_b1 = request_behind();
 	to_b2 = onward = to_target(to_b1, B2);
 	from_b1 = answer(&to_b1, B1);
@@ -84,8 +84,8 @@ static void test_gateway_turns(void **state)
 	pass(&gateway, gateway.in, &from_b2, &from_b2, SLUICE_WIRE_reply_right);
 }
 
-/* A client port that asks two of the addresses in a row, each of which answers by itself. */
-static void test_gateway_owed(void **state)
+/* A client port uses two addresses in a row, and each answers for itself. */
+static void test_gateway_pending_reply(void **state)
 {
 	struct shape to_b1 = request_behind(), to_b2 = to_target(to_b1, B2), error;
 	struct shape from_b1 = answer(&to_b1, B1), from_b2 = answer(&to_b2, B2);
@@ -95,7 +95,7 @@ static void test_gateway_owed(void **state)
 	for (round = 0; round < 3; round++) {
 		pass(&gateway, gateway.out, &to_b1, &to_b1, SLUICE_WIRE_request_right);
 		pass(&gateway, gateway.out, &to_b2, &to_b2, SLUICE_WIRE_request_right);
-		/* nor is an error about the first one about the second */
+		/* nor is an error about the first attributed to the second */
 		error = error_about(&to_b1, B1, to_b1.source, &errors[0]);
 		pass(&gateway, gateway.in, &error, &error, SLUICE_WIRE_error_left);
 		error = error_about(&from_b2, from_b2.target, B2, &errors[0]);
@@ -105,22 +105,25 @@ static void test_gateway_owed(void **state)
 		pass(&gateway, gateway.in, round ? &from_b1 : &from_b2, round ? &from_b1 : &from_b2,
 		     SLUICE_WIRE_reply_right);
 	}
-	/* each turn of the client, and nothing else */
+	/* each change of the client, and nothing else */
 	assert_int_equal(counter(&gateway, SLUICE_WIRE_moved) - moved, 5);
-	/* what has not come for long is owed no more, and stays so */
+	/* after a while the reply is no longer pending, and stays so */
 	pass(&gateway, gateway.out, &to_b1, &to_b1, SLUICE_WIRE_request_right);
 	pass(&gateway, gateway.out, &to_b2, &to_b2, SLUICE_WIRE_request_right);
 	flow_past(&gateway, &to_b1, 4000, 4000);
 	pass(&gateway, gateway.in, &from_b2, &from_b2, SLUICE_WIRE_reply_right);
 	pass(&gateway, gateway.in, &from_b1, &from_b2, SLUICE_WIRE_reply_rewritten);
-	/* nor is it an answer of one that is too old */
+	/* nor is an expired reply attributed */
 	pass(&gateway, gateway.out, &to_b1, &to_b1, SLUICE_WIRE_request_right);
 	pass(&gateway, gateway.out, &to_b2, &to_b2, SLUICE_WIRE_request_right);
 	flow_past(&gateway, &to_b1, 2 * AGE_MS, 2 * AGE_MS);
 	pass(&gateway, gateway.in, &from_b1, &from_b1, SLUICE_WIRE_reply_expired);
 }
 
-/* No answer from where requests are sent on to: they go to the address asked, and back, in turn. */
+/*
+ * Without an answer from the rewritten address, requests alternate between it and the requested
+ * one.
+ */
 static void test_gateway_waits(void **state)
 {
 	struct shape request = request_behind(), onward = to_target(request, B2);
@@ -130,7 +133,7 @@ static void test_gateway_waits(void **state)
 	pass(&gateway, gateway.out, &request, &request, SLUICE_WIRE_request_right);
 	pass(&gateway, gateway.in, &reply, &right, SLUICE_WIRE_reply_rewritten);
 	flow_past(&gateway, &request, 10000, 10000);
-	/* a pause is no silence of the server's */
+	/* a pause of the client is no silence of the server */
 	for (turn = 0; turn < 4; turn++) {
 		pass(&gateway, gateway.out, &request, turn % 2 ? &request : &onward,
 		     turn % 2 ? SLUICE_WIRE_request_right : SLUICE_WIRE_request_rewritten);
@@ -148,13 +151,13 @@ static void test_gateway_waits(void **state)
 	flow_past(&gateway, &request, 0, 9000);
 	pass(&gateway, gateway.out, &request, &request, SLUICE_WIRE_request_right);
 
-	/* after an age the server may still be connected at B2, and answer from there */
+	/* after the age the server may still be connected at B2, and answer from there */
 	pass(&gateway, gateway.in, &reply, &right, SLUICE_WIRE_reply_rewritten);
 	flow_past(&gateway, &request, 2 * AGE_MS, 2 * AGE_MS);
 	pass(&gateway, gateway.in, &reply, &right, SLUICE_WIRE_reply_rewritten);
 	flow_past(&gateway, &request, 2 * AGE_MS, 2 * AGE_MS);
 	pass(&gateway, gateway.out, &request, &onward, SLUICE_WIRE_request_rewritten);
-	/* unless the address asked is no longer named */
+	/* unless the requested address is no longer configured */
 	flow_past(&gateway, &request, 2 * AGE_MS, 2 * AGE_MS);
 	server_remove(B1);
 	pass(&gateway, gateway.in, &reply, &reply, SLUICE_WIRE_reply_address_gone);
@@ -183,7 +186,7 @@ int main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_gateway),	      cmocka_unit_test(test_gateway_fragments),
-		cmocka_unit_test(test_gateway_turns), cmocka_unit_test(test_gateway_owed),
+		cmocka_unit_test(test_gateway_turns), cmocka_unit_test(test_gateway_pending_reply),
 		cmocka_unit_test(test_gateway_waits),
 	};
 

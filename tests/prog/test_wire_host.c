@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * The wire programs of a host, whose servers are here: which requests and answers they change, by
- * address, socket and route, for how long, and on a port of a bridge.
+ * The wire programs of a host with local servers: which requests and answers they change, by
+ * address, socket and route, for how long, and on a bridge port.
  *
  * runs alone: two threads race, and each needs a CPU of its own
  */
@@ -9,9 +9,9 @@
 
 #include <pthread.h>
 
-/* --- what is left alone */
+/* --- left alone */
 
-static void test_not_ours(void **state)
+static void test_not_local(void **state)
 {
 	int version;
 
@@ -49,7 +49,7 @@ static void test_targets(void **state)
 	left(CLIENT4, "10.3.0.1", WILDCARD, SLUICE_WIRE_request_not_local);
 	left(CLIENT4, "10.1.0.10", WILDCARD, SLUICE_WIRE_request_not_local);
 	left(CLIENT6, "fd03::1", WILDCARD, SLUICE_WIRE_request_not_local);
-	/* networks of this host, as a whole */
+	/* whole networks of this host */
 	left(CLIENT4, "10.2.0.255", WILDCARD, SLUICE_WIRE_request_not_local);
 	left(CLIENT6, "fd02::", WILDCARD, SLUICE_WIRE_request_not_local);
 	left(CLIENT4, "255.255.255.255", WILDCARD, SLUICE_WIRE_request_not_unicast);
@@ -61,12 +61,12 @@ static void test_targets(void **state)
 	left(CLIENT6, "fe80::1", WILDCARD, SLUICE_WIRE_request_not_unicast);
 	left(CLIENT6, "::1", WILDCARD, SLUICE_WIRE_request_not_unicast);
 	left("fe80::9", FAR6, WILDCARD, SLUICE_WIRE_request_not_unicast);
-	/* a client that this host has no route to */
+	/* a client without a route */
 	left("203.0.113.9", FAR4, WILDCARD, SLUICE_WIRE_request_no_source);
 	left("2001:db8::9", FAR6, WILDCARD, SLUICE_WIRE_request_no_source);
 }
 
-/* A broadcast on Ethernet is one, whatever the IP address. */
+/* An Ethernet broadcast is a broadcast, whatever its IP address. */
 static void test_broadcast(void **state)
 {
 	int version;
@@ -83,7 +83,7 @@ static void test_broadcast(void **state)
 	}
 }
 
-/* Targets that were other hosts' a moment ago count as such. */
+/* Keeps targets cached as remote until the cache expires. */
 static void forget_away(void)
 {
 	int fd = bpf_map__fd(host.skel->maps.sluice_w_away);
@@ -96,7 +96,7 @@ static void forget_away(void)
 	free(each);
 }
 
-/* An address that came after user space had read the routes. */
+/* A new address, which user space had not seen when it read the routes. */
 static void test_new_address(void **state)
 {
 	struct shape request = to_target(request4(next_port(), WILDCARD), "10.2.0.77");
@@ -123,7 +123,8 @@ static void test_sockets(void **state)
 	left(CLIENT6, FAR6, BOUND, SLUICE_WIRE_request_right);
 	left(CLIENT4, NEAR4, BOUND, SLUICE_WIRE_request_no_socket);
 	for (version = 4; version <= 6; version += 2) {
-		/* the wildcard socket is asked, and another service is at the near address */
+		/* the request is to the wildcard socket, and another service has the near address
+		 */
 		request = request_of(version, next_port(), BOUND_NEAR);
 		pass(&host, host.in, &request, &request, SLUICE_WIRE_request_other_socket);
 		request = request_of(version, CONNECTED, CONNECTED);
@@ -138,7 +139,7 @@ static void test_sockets(void **state)
 	}
 }
 
-/* One client port that asks two addresses: the one asked last. */
+/* One client port uses two addresses: the last one counts. */
 static void test_moved(void **state)
 {
 	int version;
@@ -156,10 +157,10 @@ static void test_moved(void **state)
 }
 
 /*
- * One client port that asks two addresses in a row, as ntpd does: what the first owes still is not
- * taken for an answer of the second.
+ * One client port uses two addresses in a row, as ntpd does: a pending reply of the first is not
+ * attributed to the second.
  */
-static void test_owed(void **state)
+static void test_pending_reply(void **state)
 {
 	int version, i;
 
@@ -167,48 +168,48 @@ static void test_owed(void **state)
 		struct shape request = request_of(version, next_port(), WILDCARD);
 		struct shape inside = to_target(request, near_of(&request)), direct = inside;
 		struct shape reply = answer(&request, near_of(&request));
-		struct shape mended = answer(&request, request.target);
+		struct shape fixed = answer(&request, request.target);
 
 		pass(&host, host.in, &direct, &direct, SLUICE_WIRE_request_right);
 		pass(&host, host.in, &request, &inside, SLUICE_WIRE_request_rewritten);
-		/* also where the second is judged anew meanwhile */
+		/* also where the second is decided again meanwhile */
 		flow_past(&host, &request, 300, 300);
 		pass(&host, host.in, &request, &inside, SLUICE_WIRE_request_rewritten);
 		pass(&host, host.out, &reply, &reply, SLUICE_WIRE_reply_right);
-		pass(&host, host.out, &reply, &mended, SLUICE_WIRE_reply_rewritten);
-		pass(&host, host.out, &reply, &mended, SLUICE_WIRE_reply_rewritten);
-		/* again, in the other order, by a server that knows better */
+		pass(&host, host.out, &reply, &fixed, SLUICE_WIRE_reply_rewritten);
+		pass(&host, host.out, &reply, &fixed, SLUICE_WIRE_reply_rewritten);
+		/* again, in reverse order, by a server that sets its source */
 		pass(&host, host.in, &direct, &direct, SLUICE_WIRE_request_right);
 		pass(&host, host.in, &request, &inside, SLUICE_WIRE_request_rewritten);
-		pass(&host, host.out, &mended, &mended, SLUICE_WIRE_reply_right);
+		pass(&host, host.out, &fixed, &fixed, SLUICE_WIRE_reply_right);
 		pass(&host, host.out, &reply, &reply, SLUICE_WIRE_reply_right);
-		/* what has not come for long is owed no more */
+		/* after a while the reply is no longer pending */
 		pass(&host, host.in, &direct, &direct, SLUICE_WIRE_request_right);
 		pass(&host, host.in, &request, &inside, SLUICE_WIRE_request_rewritten);
 		flow_past(&host, &request, 4000, 4000);
-		pass(&host, host.out, &reply, &mended, SLUICE_WIRE_reply_rewritten);
+		pass(&host, host.out, &reply, &fixed, SLUICE_WIRE_reply_rewritten);
 		pass(&host, host.in, &direct, &direct, SLUICE_WIRE_request_right);
 		flow_past(&host, &request, 4000, 4000);
 		pass(&host, host.in, &request, &inside, SLUICE_WIRE_request_rewritten);
-		pass(&host, host.out, &reply, &mended, SLUICE_WIRE_reply_rewritten);
-		/* nor for longer where the client goes on asking */
+		pass(&host, host.out, &reply, &fixed, SLUICE_WIRE_reply_rewritten);
+		/* and no longer if the client continues to send */
 		pass(&host, host.in, &direct, &direct, SLUICE_WIRE_request_right);
 		for (i = 0; i < 8; i++) {
 			pass(&host, host.in, &request, &inside, SLUICE_WIRE_request_rewritten);
 			flow_past(&host, &request, 500, 500);
 		}
 		pass(&host, host.in, &request, &inside, SLUICE_WIRE_request_rewritten);
-		pass(&host, host.out, &reply, &mended, SLUICE_WIRE_reply_rewritten);
+		pass(&host, host.out, &reply, &fixed, SLUICE_WIRE_reply_rewritten);
 	}
 }
 
 #define RACES 1000
 
-/* A thread that sends an answer each time that the other one does. */
+/* A thread that sends one answer for each answer of the main thread. */
 struct race {
 	struct frame reply;
 	_Atomic int started, done;
-	_Atomic int left; /* answers that were left as they are */
+	_Atomic int left; /* unchanged answers */
 };
 
 static void race_send(struct race *race)
@@ -226,7 +227,7 @@ static void *race_follow(void *arg)
 	int i;
 
 	for (i = 1; i <= RACES; i++) {
-		/* it does not yield: as little as possible lies between the two */
+		/* busy-waits to keep the two answers close together */
 		while (race->started < i)
 			;
 		race_send(race);
@@ -235,8 +236,8 @@ static void *race_follow(void *arg)
 	return NULL;
 }
 
-/* Of two answers that leave at the same time, one at most is taken for the one that is owed. */
-static void test_owed_once(void **state)
+/* Of two concurrent answers, at most one is attributed to the pending reply. */
+static void test_pending_reply_once(void **state)
 {
 	struct shape request = request4(next_port(), WILDCARD);
 	struct shape direct = to_target(request, NEAR4), reply = answer(&request, NEAR4);
@@ -249,7 +250,7 @@ static void test_owed_once(void **state)
 	build_frame(&reply, &race.reply);
 	assert_int_equal(pthread_create(&thread, NULL, race_follow, &race), 0);
 	for (i = 1; i <= RACES; i++) {
-		/* now and then, as it is owed for three seconds */
+		/* only now and then, as the reply is pending for three seconds */
 		if (i % 100 == 1) {
 			pass(&host, host.in, &direct, &direct, SLUICE_WIRE_request_right);
 			pass(&host, host.in, &request, &direct, SLUICE_WIRE_request_rewritten);
@@ -280,7 +281,7 @@ static void test_replies(void **state)
 		reply = answer(&request, near_of(&request));
 		pass(&host, host.out, &reply, &reply, SLUICE_WIRE_reply_no_flow);
 		pass(&host, host.in, &request, &inside, SLUICE_WIRE_request_rewritten);
-		/* a server that knows better */
+		/* a server that sets its source */
 		reply = answer(&request, request.target);
 		pass(&host, host.out, &reply, &reply, SLUICE_WIRE_reply_right);
 		reply = answer(&request, version == 4 ? "10.4.0.1" : "fd04::1");
@@ -288,7 +289,7 @@ static void test_replies(void **state)
 	}
 }
 
-/* An answer that comes late is put right for as long as the flow has its slot. */
+/* Rewrites a late answer as long as the flow has its slot. */
 static void test_aged(void **state)
 {
 	int version;
@@ -297,43 +298,43 @@ static void test_aged(void **state)
 		struct shape request = request_of(version, next_port(), WILDCARD);
 		struct shape direct = to_target(request, near_of(&request));
 		struct shape reply = answer(&request, near_of(&request));
-		struct shape mended = answer(&request, request.target), other;
+		struct shape fixed = answer(&request, request.target), other;
 
 		converse(&host, &request);
 		flow_past(&host, &request, AGE_MS + 5000, AGE_MS + 5000);
-		pass(&host, host.out, &reply, &mended, SLUICE_WIRE_reply_rewritten);
-		/* and the next one, by what the first has touched */
-		pass(&host, host.out, &reply, &mended, SLUICE_WIRE_reply_rewritten);
+		pass(&host, host.out, &reply, &fixed, SLUICE_WIRE_reply_rewritten);
+		/* and the next one, by the flow that the first has renewed */
+		pass(&host, host.out, &reply, &fixed, SLUICE_WIRE_reply_rewritten);
 		flow_past(&host, &request, 40 * AGE_MS, 0);
-		pass(&host, host.out, &reply, &mended, SLUICE_WIRE_reply_rewritten);
+		pass(&host, host.out, &reply, &fixed, SLUICE_WIRE_reply_rewritten);
 		other = answer(&request, version == 4 ? "10.4.0.1" : "fd04::1");
 		flow_past(&host, &request, 2 * AGE_MS, 0);
 		pass(&host, host.out, &other, &other, SLUICE_WIRE_reply_expired);
-		/* one that is right needs nothing */
+		/* an answer that is right is left alone */
 		pass(&host, host.in, &direct, &direct, SLUICE_WIRE_request_right);
 		flow_past(&host, &request, 2 * AGE_MS, 2 * AGE_MS);
 		pass(&host, host.out, &reply, &reply, SLUICE_WIRE_reply_expired);
 	}
 }
 
-/* Not from an address that has left this host since. */
+/* Does not rewrite to an address that has left the host. */
 static void test_aged_address_gone(void **state)
 {
 	struct shape request = to_target(request4(next_port(), WILDCARD), "10.2.0.78");
 	struct shape reply = answer(&request, NEAR4);
-	struct shape mended = answer(&request, request.target);
+	struct shape fixed = answer(&request, request.target);
 
 	assert_int_equal(system("ip addr add 10.2.0.78/24 dev far"), 0);
 	forget_away();
 	converse(&host, &request);
 	flow_past(&host, &request, 2 * AGE_MS, 2 * AGE_MS);
-	pass(&host, host.out, &reply, &mended, SLUICE_WIRE_reply_rewritten);
+	pass(&host, host.out, &reply, &fixed, SLUICE_WIRE_reply_rewritten);
 	assert_int_equal(system("ip addr del 10.2.0.78/24 dev far"), 0);
 	forget_away();
 	pass(&host, host.out, &reply, &reply, SLUICE_WIRE_reply_address_gone);
 }
 
-/* Makes the flow of a request one that this host began, from the address now asked. */
+/* Makes the flow of a request one that this host has started, from the requested address. */
 static void flow_host_first(const struct shape *request)
 {
 	struct sluice_wire_set set;
@@ -356,8 +357,8 @@ static void flow_host_first(const struct shape *request)
 }
 
 /*
- * Where this host spoke first, answers come to where it spoke from.  That it did so cannot be had
- * from test_run, which has no socket that sends: tests/net/wire/host-first.sh has that part.
+ * Where this host sent first, answers come to the address that it used. test_run has no socket that
+ * sends, so tests/net/wire/host-first.sh covers the host's part.
  */
 static void test_host_first(void **state)
 {
@@ -372,7 +373,7 @@ static void test_host_first(void **state)
 		struct sluice_wire_set set;
 		uint32_t index;
 
-		/* what is not sent by a socket of this host leaves no flow */
+		/* a datagram without a local socket makes no flow */
 		pass(&host, host.out, &own, &own, SLUICE_WIRE_reply_no_flow);
 		assert_int_equal(flow_find(&host, &request, &set, &index), -1);
 		converse(&host, &request);
@@ -381,11 +382,11 @@ static void test_host_first(void **state)
 		pass(&host, host.in, &request, &request, SLUICE_WIRE_request_right);
 		pass(&host, host.out, &own, &own, SLUICE_WIRE_reply_right);
 		pass(&host, host.in, &request, &request, SLUICE_WIRE_request_right);
-		/* now it speaks from elsewhere */
+		/* now it sends from another address */
 		pass(&host, host.out, &reply, &reply, SLUICE_WIRE_reply_other_source);
 		flow_past(&host, &request, 0, 1000);
 		pass(&host, host.in, &request, &inside, SLUICE_WIRE_request_rewritten);
-		/* the peer asks another address, or too late */
+		/* the peer sends to another address, or too late */
 		flow_host_first(&request);
 		pass(&host, host.in, &inside, &inside, SLUICE_WIRE_request_right);
 		pass(&host, host.out, &reply, &reply, SLUICE_WIRE_reply_right);
@@ -397,7 +398,7 @@ static void test_host_first(void **state)
 	assert_int_equal(counter(&host, SLUICE_WIRE_host_first), before);
 }
 
-/* --- a port of a bridge */
+/* --- a bridge port */
 
 static void forget_bridge(void)
 {
@@ -410,7 +411,7 @@ static void forget_bridge(void)
 			 0);
 }
 
-/* A frame to the Ethernet address that ends so is the bridge's, or is not. */
+/* Passes a frame to the Ethernet address that ends in @last, which is the bridge's or not. */
 static void pass_to(const struct shape *in, const struct shape *wanted, uint8_t last,
 		    enum sluice_wire_counter which)
 {
@@ -426,23 +427,26 @@ static void pass_to(const struct shape *in, const struct shape *wanted, uint8_t 
 #define PORT	0x33
 #define ANOTHER 0x77
 
-/* What the bridge hands on to another host is left alone, even if it has an address of ours. */
+/*
+ * Leaves alone frames that the bridge forwards to another host, even one with an address of this
+ * host.
+ */
 static void test_bridge_port(void **state)
 {
-	struct shape request, inside, first, later, error, wanted, reply, mended;
+	struct shape request, inside, first, later, error, wanted, reply, fixed;
 	int version;
 
 	for (version = 4; version <= 6; version += 2) {
 		request = request_of(version, next_port(), WILDCARD);
 		inside = to_target(request, near_of(&request));
 		reply = answer(&request, near_of(&request));
-		mended = answer(&request, request.target);
+		fixed = answer(&request, request.target);
 		pass_to(&request, &request, ANOTHER, SLUICE_WIRE_request_not_local);
 		pass_to(&request, &inside, BRIDGE, SLUICE_WIRE_request_rewritten);
 		pass_to(&request, &inside, PORT, SLUICE_WIRE_request_rewritten);
-		/* also of a flow that is known */
+		/* also for a known flow */
 		pass_to(&request, &request, ANOTHER, SLUICE_WIRE_request_not_local);
-		error = error_about(&mended, request.source, request.target, &errors[0]);
+		error = error_about(&fixed, request.source, request.target, &errors[0]);
 		wanted = error_about(&reply, request.source, near_of(&request), &errors[0]);
 		pass_to(&error, &wanted, BRIDGE, SLUICE_WIRE_error_translated);
 		pass_to(&error, &error, ANOTHER, SLUICE_WIRE_error_left);
@@ -459,7 +463,7 @@ static void test_bridge_port(void **state)
 	}
 }
 
-/* It is read from the kernel, so that a change of it needs no loader. */
+/* Reads the address from the kernel, so that it may change without another load. */
 static void test_bridge_changes(void **state)
 {
 	struct shape request = request4(next_port(), WILDCARD);
@@ -470,7 +474,7 @@ static void test_bridge_changes(void **state)
 	forget_bridge();
 	pass_to(&request, &request, BRIDGE, SLUICE_WIRE_request_not_local);
 	pass_to(&request, &inside, ANOTHER, SLUICE_WIRE_request_rewritten);
-	/* a port no more */
+	/* no longer a port */
 	assert_int_equal(system("ip link set port0 nomaster"), 0);
 	forget_bridge();
 	pass_to(&request, &request, ANOTHER, SLUICE_WIRE_request_not_local);
@@ -482,7 +486,7 @@ static void test_bridge_changes(void **state)
 	pass_to(&request, &inside, BRIDGE, SLUICE_WIRE_request_rewritten);
 }
 
-/* Without forwarding the kernel's look-up is closed, and the routes of user space decide. */
+/* Without forwarding, the kernel's lookup is unavailable, and the table of routes decides. */
 static void test_routes_by_table(void **state)
 {
 	uint64_t before = counter(&host_by_table, SLUICE_WIRE_routes_by_table);
@@ -511,20 +515,13 @@ static int setup(void **state)
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_not_ours),
-		cmocka_unit_test(test_targets),
-		cmocka_unit_test(test_broadcast),
-		cmocka_unit_test(test_new_address),
-		cmocka_unit_test(test_sockets),
-		cmocka_unit_test(test_moved),
-		cmocka_unit_test(test_owed),
-		cmocka_unit_test(test_owed_once),
-		cmocka_unit_test(test_replies),
-		cmocka_unit_test(test_aged),
-		cmocka_unit_test(test_aged_address_gone),
-		cmocka_unit_test(test_host_first),
-		cmocka_unit_test(test_bridge_port),
-		cmocka_unit_test(test_bridge_changes),
+		cmocka_unit_test(test_not_local),	  cmocka_unit_test(test_targets),
+		cmocka_unit_test(test_broadcast),	  cmocka_unit_test(test_new_address),
+		cmocka_unit_test(test_sockets),		  cmocka_unit_test(test_moved),
+		cmocka_unit_test(test_pending_reply),	  cmocka_unit_test(test_pending_reply_once),
+		cmocka_unit_test(test_replies),		  cmocka_unit_test(test_aged),
+		cmocka_unit_test(test_aged_address_gone), cmocka_unit_test(test_host_first),
+		cmocka_unit_test(test_bridge_port),	  cmocka_unit_test(test_bridge_changes),
 		cmocka_unit_test(test_routes_by_table),
 	};
 

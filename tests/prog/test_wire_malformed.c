@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * The wire programs on packets that are cut off, that lie about their lengths, or that are noise:
- * each starts from one that the program would change, and comes out as it went in.
+ * The wire programs on packets that are truncated, that have wrong lengths, or that are noise: each
+ * is derived from a packet that the program would change, and comes out unchanged.
  */
 #include "wire_lab.h"
 
-/* --- what each program would change: the start for all that it must not */
+/* --- packets that each program would change, from which the malformed ones are derived */
 
 struct changed {
 	const char *name;
@@ -16,8 +16,8 @@ struct changed {
 };
 
 /*
- * test_run takes the first 14 bytes for an Ethernet header, which here are those of the IP header:
- * its EtherType is part of the source address, and an odd first byte would be that of a group.
+ * test_run takes the first 14 bytes for an Ethernet header. Here these are part of the IP header:
+ * the EtherType is part of the source address, and an odd first byte would be that of a group.
  */
 static void frame_of(const struct changed *changed, const struct shape *shape, struct frame *frame)
 {
@@ -48,7 +48,7 @@ static struct shape bare_request(int version, uint16_t client_port)
 
 #define CHANGED_MAX 8
 
-/* A request and a reply for each pair of programs, of which the flow is known. */
+/* Makes a request and a reply with a known flow for each pair of programs. */
 static int changed_make(struct changed *list, int version, int tags)
 {
 	struct shape request = tagged(request_of(version, next_port(), WILDCARD), tags);
@@ -91,10 +91,10 @@ static int changed_make(struct changed *list, int version, int tags)
 	return count;
 }
 
-/* The programs that see no Ethernet header: byte for byte, as the others do behind theirs. */
+/* Compares the programs without an Ethernet header byte for byte with the others. */
 static void test_bare(void **state)
 {
-	struct shape request, inside, reply, mended;
+	struct shape request, inside, reply, fixed;
 	struct changed changed = { .bare = true };
 	struct frame out, wanted;
 	int version;
@@ -103,19 +103,19 @@ static void test_bare(void **state)
 		request = bare_request(version, next_port());
 		inside = to_target(request, near_of(&request));
 		reply = answer(&request, near_of(&request));
-		mended = answer(&request, request.target);
+		fixed = answer(&request, request.target);
 		run_through(&changed, plain.in, &request, &out);
 		frame_of(&changed, &inside, &wanted);
 		assert_frame(&out, &wanted);
 		run_through(&changed, plain.out, &reply, &out);
-		frame_of(&changed, &mended, &wanted);
+		frame_of(&changed, &fixed, &wanted);
 		assert_frame(&out, &wanted);
 	}
 }
 
-/* --- headers that lie, and what is cut off */
+/* --- wrong lengths and truncation */
 
-/* False if the kernel's test_run takes no such frame: it wants some of the headers to be there. */
+/* Returns false if test_run refuses the frame: it requires some of the headers. */
 static bool is_left(const struct changed *changed, const struct frame *in)
 {
 	struct frame out;
@@ -134,11 +134,11 @@ static void cut(const struct changed *changed, const struct shape *shape)
 	while (--frame.len > 14)
 		if (!is_left(changed, &frame))
 			break;
-	/* at least down to the fixed IP header */
+	/* down to the fixed IP header */
 	assert_true(frame.len < 14 + 40 + 4 * (size_t)shape->vlan_tags);
 }
 
-/* Cut off anywhere, a packet is left alone. */
+/* Leaves alone a packet that is cut at any byte. */
 static void test_truncated(void **state)
 {
 	struct changed list[CHANGED_MAX];
@@ -162,13 +162,13 @@ static void test_truncated(void **state)
 struct lie {
 	int version;
 	const char *what;
-	size_t at; /* behind the Ethernet header and the tags */
+	size_t at; /* after the Ethernet header and the tags */
 	uint8_t value;
 };
 
 static void test_lies(void **state)
 {
-	/* of a datagram of 20 + 8 + 33 or 40 + 8 + 33 bytes */
+	/* the datagram has 20 + 8 + 33 or 40 + 8 + 33 bytes */
 	static const struct lie lies[] = {
 		{ 4, "version 6", 0, 0x65 },
 		{ 4, "version 0", 0, 0x05 },
@@ -210,7 +210,8 @@ static void test_lies(void **state)
 				uint8_t *at;
 
 				i = (int)(n % (size_t)count);
-				/* the bare ones have options, which they need to be taken */
+				/* the bare packets have options, without which test_run refuses
+				 * them */
 				if (lie->version != version || list[i].bare)
 					continue;
 				frame_of(&list[i], &list[i].shape, &frame);
@@ -224,8 +225,8 @@ static void test_lies(void **state)
 }
 
 /*
- * An error that comes in and is translated, for the host's, a port's or the gateway's program;
- * false if there is none.  What it quotes stays valid until the next call.
+ * Makes an inbound error that the program of a host, a bridge port or a gateway translates; false
+ * if there is none. The quoted datagram stays valid until the next call.
  */
 static bool error_make(struct changed *changed, struct shape *error, int version, int which)
 {
@@ -265,7 +266,7 @@ static void lie_quoted(const struct changed *changed, const struct shape *error,
 	assert_true(is_left(changed, &frame));
 }
 
-/* The same for what an error quotes, where less can be a lie: of the lengths, none is looked at. */
+/* The same inside quoted headers, of which fewer fields matter: the programs ignore the lengths. */
 static void test_lies_quoted(void **state)
 {
 	static const struct lie lies[] = {
@@ -312,7 +313,7 @@ static void test_deep_and_signed(void **state)
 
 	request.chain = "hddddddddd";
 	pass(&host, host.in, &request, &request, SLUICE_WIRE_skipped_header);
-	request.chain = "dh"; /* hop-by-hop options stand first or nowhere */
+	request.chain = "dh"; /* hop-by-hop options must be first */
 	pass(&host, host.in, &request, &request, SLUICE_WIRE_skipped_header);
 	request.chain = "a";
 	pass(&host, host.in, &request, &request, SLUICE_WIRE_skipped_signed);
@@ -323,7 +324,7 @@ static void test_deep_and_signed(void **state)
 	pass(&host, host.in, &request, &request, SLUICE_WIRE_skipped_header);
 }
 
-/* Whatever is in a packet, it keeps its length, and no more than addresses and checksums change. */
+/* Any packet keeps its length, and only addresses and checksums change. */
 static void test_noise(void **state)
 {
 	uint64_t random = 0x9e3779b97f4a7c15ULL;

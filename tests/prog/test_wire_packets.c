@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * The wire programs on every shape of packet that they follow: options, tags and extension headers,
- * fragments, and ICMP errors about what they have changed.
+ * The wire programs on every packet shape that they support: options, tags and extension headers,
+ * fragments, and ICMP errors about rewritten datagrams.
  */
 #include "wire_lab.h"
 
-/* --- shapes that are followed */
+/* --- supported shapes */
 
 static void test_plain(void **state)
 {
@@ -38,8 +38,8 @@ static void test_no_checksum(void **state)
 }
 
 /*
- * A checksum that comes out as 0 is sent as 0xffff: among 65,536 payloads of two bytes, one makes
- * it so. The source port plays the part of the payload here.
+ * A checksum that is computed as 0 is sent as 0xffff. One of 65,536 payloads of two bytes gives
+ * that; here the source port stands in for the payload.
  */
 static void test_checksum_zero(void **state)
 {
@@ -112,7 +112,7 @@ static void test_padding(void **state)
 	}
 }
 
-/* The headers need not lie in the linear part of a packet (test_run makes such since 6.18). */
+/* The headers need not be in the linear part of a packet (test_run supports that since 6.18). */
 static void test_not_linear(void **state)
 {
 	int version, refused = 0;
@@ -149,7 +149,7 @@ static void test_fragments(void **state)
 			  SLUICE_WIRE_request_rewritten);
 		fragments(&host, host.out, reply, request.target, reply.target,
 			  SLUICE_WIRE_reply_rewritten);
-		/* one that is right as it is: its fragments are followed, and not changed */
+		/* a datagram that is right: its fragments are tracked, and not changed */
 		request.target = near_of(&request);
 		request.source_port = next_port();
 		fragments(&host, host.in, request, request.source, request.target,
@@ -157,7 +157,7 @@ static void test_fragments(void **state)
 	}
 }
 
-/* A later fragment that comes first cannot be known. */
+/* A later fragment that arrives first is unknown. */
 static void test_fragment_early(void **state)
 {
 	int version;
@@ -176,7 +176,7 @@ static void test_fragment_early(void **state)
 	}
 }
 
-/* More datagrams at a time than there is room for: the oldest are forgotten, and counted. */
+/* More concurrent datagrams than entries: the oldest are evicted, and counted. */
 static void test_fragment_evicted(void **state)
 {
 	struct shape first = request4(next_port(), WILDCARD);
@@ -197,15 +197,15 @@ static void test_fragment_evicted(void **state)
 /* --- ICMP errors */
 
 /*
- * Both errors about a conversation in both directions; `change` alters the quoted datagrams,
- * `quote` says how much of them is there.
+ * Makes both errors about a flow in both directions; @change alters the quoted datagrams, @quote is
+ * the number of quoted bytes.
  */
 static void error_pair(const struct shape *request, const struct error_kind *kind, size_t quote,
 		       const char *router)
 {
 	const char *near = near_of(request), *far = request->target, *client = request->source;
 	struct shape inside = to_target(*request, near);
-	struct shape reply = answer(request, near), mended = answer(request, far);
+	struct shape reply = answer(request, near), fixed = answer(request, far);
 	struct shape error, wanted;
 	struct frame in, out;
 
@@ -213,13 +213,13 @@ static void error_pair(const struct shape *request, const struct error_kind *kin
 	assert_int_equal(run_frame(host.in, &in, 0, &out), 0);
 
 	/* the client, or a router before it, about the answer that came from the far address */
-	error = error_about(&mended, router ? router : client, far, kind);
+	error = error_about(&fixed, router ? router : client, far, kind);
 	wanted = error_about(&reply, router ? router : client, near, kind);
 	error.quote = wanted.quote = quote;
 	error.vlan_tags = wanted.vlan_tags = request->vlan_tags;
 	pass(&host, host.in, &error, &wanted, SLUICE_WIRE_error_translated);
 
-	/* this host about the request that came to the near address */
+	/* this host about the request to the near address */
 	error = error_about(&inside, near, client, kind);
 	wanted = error_about(request, far, client, kind);
 	error.quote = wanted.quote = quote;
@@ -258,7 +258,7 @@ static void test_errors_with_options(void **state)
 	error_pair(&request6s, &errors[0], 0, NULL);
 }
 
-/* Errors about what is not ours, or not changed. */
+/* Leaves alone errors about flows that are unmanaged, or not rewritten. */
 static void test_errors_left(void **state)
 {
 	int version;
@@ -271,16 +271,16 @@ static void test_errors_left(void **state)
 		pass(&host, host.in, &error, &error, SLUICE_WIRE_error_left);
 		unknown.body = BODY_TCP;
 		pass_uncounted(&host, host.in, &error);
-		/* no error, and nothing quoted */
+		/* no error, and no quoted datagram */
 		error.quoted = NULL;
 		error.type = version == 4 ? 8 : 128;
 		pass_uncounted(&host, host.in, &error);
 	}
 }
 
-/* --- behind VLAN tags */
+/* --- with VLAN tags */
 
-/* Fragments and errors behind tags, and what a gateway does: the other tests have them bare. */
+/* Runs fragments, errors and the gateway with tags: the other tests have them untagged. */
 static void test_vlan_all(void **state)
 {
 	int version, tags;
@@ -301,10 +301,10 @@ static void test_vlan_all(void **state)
 	for (tags = 1; tags <= 2; tags++) {
 		struct shape request = tagged(request_behind(), tags);
 		struct shape onward = to_target(request, B2), reply = answer(&request, B2);
-		struct shape mended = answer(&request, B1), error, wanted;
+		struct shape fixed = answer(&request, B1), error, wanted;
 
 		pass(&gateway, gateway.out, &request, &request, SLUICE_WIRE_request_right);
-		pass(&gateway, gateway.in, &reply, &mended, SLUICE_WIRE_reply_rewritten);
+		pass(&gateway, gateway.in, &reply, &fixed, SLUICE_WIRE_reply_rewritten);
 		pass(&gateway, gateway.out, &request, &onward, SLUICE_WIRE_request_rewritten);
 		error = tagged(error_about(&onward, B2, request.source, &errors[0]), tags);
 		wanted = tagged(error_about(&request, B1, request.source, &errors[0]), tags);

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The wire programs, packet by packet: in a network namespace with sockets of each kind, every
- * shape of header goes through them and comes out changed as described, byte for byte, or not at
- * all.
+ * The lab for the wire programs, packet by packet: a network namespace with sockets of each kind,
+ * in which every header shape runs through the programs and comes out changed as described, byte
+ * for byte, or unchanged.
  *
  *	client 10.1.0.9, fd01::9 ── near 10.1.0.1, fd01::1 [host] far 10.2.0.1, fd02::1
  *
- * The host answers the client from the near address; the client asks the far one.
+ * The host answers the client from the near address; the client sends to the far one.
  *
  * A header, so that each test stays one file for the build; each loads the programs that it needs.
  */
@@ -45,17 +45,17 @@
 
 #define B1 "10.8.0.1"
 #define B2 "10.8.1.1"
-#define B3 "10.8.2.1" /* not named */
+#define B3 "10.8.2.1" /* not configured */
 
 /* Sockets, by port. */
 enum {
-	WILDCARD = 1000,  /* [::]:1000, for both families */
-	BOUND,		  /* at the far addresses alone */
-	BOUND_NEAR,	  /* a wildcard one, and another at the near addresses */
-	CONNECTED,	  /* a wildcard one that has connected to the client's port CONNECTED */
-	CONNECTED_OTHERS, /* the same, and a new wildcard one for the next client, as iperf3 has */
+	WILDCARD = 1000, /* [::]:1000, for both families */
+	BOUND,		 /* only at the far addresses */
+	BOUND_NEAR,	 /* one on the wildcard, another at the near addresses */
+	CONNECTED, /* one bound to the wildcard and connected to the client's port CONNECTED */
+	CONNECTED_OTHERS, /* the same, and a new wildcard socket for the next client, like iperf3 */
 	NOBODY,
-	UNMANAGED, /* a wildcard one on a port that is not managed */
+	UNMANAGED, /* a wildcard socket on an unmanaged port */
 };
 
 /* The programs for one role, with maps of their own. */
@@ -65,7 +65,7 @@ struct programs {
 };
 
 static struct programs host, host_by_table, gateway;
-static struct programs port;  /* of the bridge br0, which has the Ethernet address of our frames */
+static struct programs port;  /* a port of the bridge br0, whose Ethernet address the frames have */
 static struct programs plain; /* on an interface without Ethernet headers */
 static unsigned int near_index, port_index;
 
@@ -103,7 +103,7 @@ static inline uint64_t counter(const struct programs *programs, enum sluice_wire
 	return sum;
 }
 
-/* `linear`: bytes that lie in the linear part; 0: all. Returns -errno if the kernel refuses. */
+/* Runs a program; @linear is the length of the linear part, 0: all. Returns -errno on refusal. */
 static inline int run_frame(int prog, const struct frame *in, size_t linear, struct frame *out)
 {
 	unsigned int ifindex = prog == port.in || prog == port.out ? port_index : near_index;
@@ -139,7 +139,7 @@ static inline void assert_frame(const struct frame *got, const struct frame *wan
 	}
 }
 
-/* `in` goes in, `wanted` comes out, and `which` has counted one. */
+/* Runs @in, expects @wanted, and checks that @which has counted one. */
 static inline void pass_frame(const struct programs *programs, int prog, const struct frame *in,
 			      const struct frame *wanted, enum sluice_wire_counter which)
 {
@@ -161,7 +161,7 @@ static inline void pass(const struct programs *programs, int prog, const struct 
 	pass_frame(programs, prog, &frame_in, &frame_wanted, which);
 }
 
-/* Left as it is, and counted by nobody. */
+/* Expects an unchanged packet that no counter counts. */
 static inline void pass_uncounted(const struct programs *programs, int prog,
 				  const struct shape *shape)
 {
@@ -185,7 +185,7 @@ static inline void pass_uncounted(const struct programs *programs, int prog,
 #define SEED   42
 #define AGE_MS 120000
 
-/* The set and the slot of the flow of a request; -1 if it has none. */
+/* Returns the slot and the set of a request's flow; -1 if it has none. */
 static inline int flow_find(const struct programs *programs, const struct shape *request,
 			    struct sluice_wire_set *set, uint32_t *index)
 {
@@ -202,8 +202,7 @@ static inline int flow_find(const struct programs *programs, const struct shape 
 	return -1;
 }
 
-/* Lets time go by for the flow of a request: since a datagram was seen, and since it was checked.
- */
+/* Moves a request's flow into the past: its last datagram, and its last check. */
 static inline void flow_past(const struct programs *programs, const struct shape *request,
 			     uint32_t seen_ms, uint32_t checked_ms)
 {
@@ -219,9 +218,9 @@ static inline void flow_past(const struct programs *programs, const struct shape
 			 0);
 }
 
-/* --- what goes through */
+/* --- exchanges */
 
-/* A new client port for each conversation. */
+/* Returns a new client port for each flow. */
 static inline uint16_t next_port(void)
 {
 	static uint16_t port = 20000;
@@ -253,8 +252,8 @@ static inline struct shape request_of(int version, uint16_t client_port, uint16_
 }
 
 /*
- * The address of this host that the client of a request is answered from.  Inlined, the comparison
- * with a constant address would be warned of as one that cannot match.
+ * Returns the local address from which the kernel answers the client of a request. Not inlined,
+ * since the compiler would warn about a comparison with a constant address that cannot match.
  */
 static __attribute__((noinline, unused)) const char *near_of(const struct shape *shape)
 {
@@ -277,7 +276,7 @@ static inline struct shape from_source(struct shape shape, const char *source)
 	return shape;
 }
 
-/* The way back, as the server sends it. */
+/* Returns the answer as the server sends it. */
 static inline struct shape answer(const struct shape *request, const char *server)
 {
 	struct shape shape = *request;
@@ -289,22 +288,22 @@ static inline struct shape answer(const struct shape *request, const char *serve
 	return shape;
 }
 
-/* A request and its answer, both of the shape described. */
+/* Sends a request and its answer, both of the given shape. */
 static inline void converse(const struct programs *programs, const struct shape *request)
 {
 	struct shape inside = to_target(*request, near_of(request));
 	struct shape reply = answer(request, near_of(request));
-	struct shape mended = answer(request, request->target);
+	struct shape fixed = answer(request, request->target);
 
 	pass(programs, programs->in, request, &inside, SLUICE_WIRE_request_rewritten);
-	pass(programs, programs->out, &reply, &mended, SLUICE_WIRE_reply_rewritten);
-	/* again, by the flow table alone */
+	pass(programs, programs->out, &reply, &fixed, SLUICE_WIRE_reply_rewritten);
+	/* again, from the flow table only */
 	pass(programs, programs->in, request, &inside, SLUICE_WIRE_request_rewritten);
-	pass(programs, programs->out, &reply, &mended, SLUICE_WIRE_reply_rewritten);
+	pass(programs, programs->out, &reply, &fixed, SLUICE_WIRE_reply_rewritten);
 }
 /* --- fragments */
 
-/* Three fragments of a datagram, each with and without the change of one address. */
+/* Sends three fragments of a datagram, each with and without the change of one address. */
 static inline void fragments(const struct programs *programs, int prog, struct shape whole,
 			     const char *source, const char *target, enum sluice_wire_counter first)
 {
@@ -320,7 +319,7 @@ static inline void fragments(const struct programs *programs, int prog, struct s
 		whole.from = cuts[i];
 		whole.to = cuts[i + 1];
 		changed = to_target(from_source(whole, source), target);
-		/* the checksum is over the whole datagram, and so has changed in the first alone */
+		/* the checksum is in the first fragment only */
 		pass(programs, prog, &whole, &changed, i ? SLUICE_WIRE_fragment_followed : first);
 	}
 }
@@ -413,7 +412,7 @@ static inline int connect_socket(int fd, int family, const char *addr, uint16_t 
 	return connect(fd, is6 ? (void *)&six : (void *)&four, is6 ? sizeof(six) : sizeof(four));
 }
 
-/* They stay open until the process ends. */
+/* Opens the sockets, which stay open until the process ends. */
 static inline int open_sockets(void)
 {
 	int failed = 0;
@@ -479,7 +478,7 @@ static inline int route_add(const struct programs *programs, const char *addr, u
 				   BPF_ANY);
 }
 
-/* What the loader would write for the namespace below. */
+/* Writes what the loader would write for the namespace below. */
 static inline int routes_add(const struct programs *programs)
 {
 	return route_add(programs, "0.0.0.0", 0, SLUICE_ROUTE_NONE, NULL) ||
@@ -498,7 +497,7 @@ static inline int routes_add(const struct programs *programs)
 	       route_add(programs, FAR6, 128, SLUICE_ROUTE_LOCAL, NULL);
 }
 
-/* The namespace with its interfaces and sockets. */
+/* Makes the namespace with its interfaces and sockets. */
 static inline int wire_lab_up(void)
 {
 	if (unshare(CLONE_NEWNET))
@@ -527,7 +526,7 @@ static inline int wire_lab_up(void)
 	return 0;
 }
 
-/* The programs for a role, with the routes or the server that they need. */
+/* Loads the programs for a role, with its routes or its server. */
 static inline int wire_lab_load(struct programs *programs, uint32_t role)
 {
 	if (programs_load(programs, role | (programs == &plain ? 0 : SLUICE_WIRE_ETHERNET)))

@@ -1,22 +1,21 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Somebody else's program on a cgroup or an interface: lets everything pass, and must survive all
- * that we do.
+ * Another owner's program on a cgroup or an interface: it lets everything pass, and must survive
+ * all that sluice does.
  *
  *	foreign-prog --cgroup DIR --type sendmsg4|sendmsg6|ingress|egress --name NAME
  *		     [--link PIN | --exclusive]
  *	foreign-prog --dev IF --type tc_ingress|tc_egress|xdp --name NAME [--verdict N]
  *		     --link PIN | --prog PIN
  *
- * On a cgroup it is attached with BPF_PROG_ATTACH as systemd does (allowing others beside it, or
- *with
- * --exclusive nobody), or through a link pinned at PIN; on an interface by a tcx or XDP link,
- *or with --prog not at all: the program is pinned, for tc(8) or ip(8) to attach. A tc program
- *returns the verdict (default -1, "the next program"; 0 ends the chain), one of XDP lets pass.
- *Prints the id of the program. The program is called NAME, so that `bpftool cgroup show DIR` tells
- *the order in which programs run.
+ * On a cgroup it is attached with BPF_PROG_ATTACH as systemd does (allowing other programs, or
+ * exclusively with --exclusive), or by a link pinned at PIN. On an interface it is attached by a
+ * tcx or XDP link; with --prog it is only pinned, for tc(8) or ip(8) to attach. A tc program
+ * returns the verdict (default -1, "the next program"; 0 ends the chain), an XDP program passes.
+ * Prints the id of the program. The program is called NAME, so that `bpftool cgroup show DIR` shows
+ * the order in which programs run.
  *
- * The instructions and the system calls are written out: no compiler for BPF, no library.
+ * The instructions and the system calls are written out: no BPF compiler, no library.
  */
 #include <err.h>
 #include <errno.h>
@@ -74,7 +73,7 @@ static bool is_tc(const struct type *type)
 	return type->prog == BPF_PROG_TYPE_SCHED_CLS;
 }
 
-/* On an interface, and not on a cgroup. */
+/* Returns true for a type of an interface, false for one of a cgroup. */
 static bool is_of_dev(const struct type *type)
 {
 	return is_tc(type) || type->prog == BPF_PROG_TYPE_XDP;
@@ -111,7 +110,7 @@ static void pin_object(int fd, const char *pin)
 		err(1, "pin %s", pin);
 }
 
-/* The target is the descriptor of a cgroup, or the number of an interface. */
+/* The target is a cgroup's descriptor or an interface's index. */
 static void attach_link(int prog, int target, const struct type *type, const char *pin)
 {
 	union bpf_attr create = {
@@ -153,7 +152,7 @@ static unsigned int prog_id(int prog)
 	return info.id;
 }
 
-/* Kernels before 5.11 count programs to this limit, those of all of the user's processes. */
+/* Kernels before 5.11 charge the programs of all of the user's processes to this limit. */
 static void lift_memlock(void)
 {
 	const struct rlimit all = { RLIM_INFINITY, RLIM_INFINITY };
@@ -238,7 +237,7 @@ int main(int argc, char **argv)
 	arguments_parse(argc, argv, &args);
 	target = target_open(&args);
 	lift_memlock();
-	/* a program on a cgroup that returns 1 lets pass */
+	/* on a cgroup, 1 lets the packet pass */
 	prog = prog_load(args.type, args.name,
 			 is_tc(args.type)			? args.verdict
 			 : args.type->prog == BPF_PROG_TYPE_XDP ? XDP_PASS

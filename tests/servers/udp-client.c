@@ -1,23 +1,23 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Asks a UDP echo server and says where the answers came from.
+ * Sends requests to a UDP echo server and reports the sources of the answers.
  *
  *	udp-client --to ADDR:PORT[,ADDR:PORT…] [--from ADDR[:PORT]] [--count N] [--size N]
  *		   [--timeout-ms N] [--any] [--flows N] [--burst] [--until-signal] [--broadcast]
  *
- * The socket is connected, so that an answer from another address than the one asked never arrives,
- * as with most real clients. With --any it is not: answers from anywhere are taken, each address
- * that answered is printed, and one socket may ask several addresses in turn. --flows N uses N
- * source ports, from the one given upwards; --burst sends the requests of all flows before it waits
- * for answers. Every payload is distinct, and compared byte for byte.
+ * The socket is connected, so that an answer from another than the requested address never arrives,
+ * as with most real clients. With --any it is unconnected: it accepts answers from any address,
+ * prints each answering address, and may send to several addresses in turn. --flows N uses N
+ * consecutive source ports; --burst sends the requests of all flows before it waits for answers.
+ * Every payload is distinct, and compared byte for byte.
  *
- * Prints one line, and with --any one for each address that answered:
+ * Prints one line, and with --any one more for each answering address:
  *
  *	sent 3 right 3 wrong 0 refused 0 lost 0 corrupt 0
  *	answered 172.16.13.13:56789 3
  *
- * "right" came from the address asked, "wrong" from another, "lost" did not come in time. The exit
- * code is 0 when every request got the right answer, 1 when not, 2 for a wrong command line.
+ * "right" came from the requested address, "wrong" from another one, "lost" did not arrive in time.
+ * The exit code is 0 if every request got the right answer, 1 if not, 2 for a usage error.
  */
 #include <err.h>
 #include <errno.h>
@@ -68,7 +68,7 @@ struct client {
 	struct result result;
 };
 
-/* Heads the payload; what follows is made from it. */
+/* The head of the payload, whose other bytes are derived from it. */
 struct stamp {
 	uint32_t flow, round, target, fill;
 };
@@ -110,7 +110,7 @@ static void resolve(struct endpoint *endpoint, const char *host, const char *por
 	freeaddrinfo(list);
 }
 
-/* 1.2.3.4:5, [fe80::1%eth0]:5; without a port it is 0 */
+/* Parses 1.2.3.4:5 or [fe80::1%eth0]:5; the port defaults to 0. */
 static void endpoint_parse(struct endpoint *endpoint, char *text)
 {
 	char *port = strrchr(text, ':');
@@ -202,8 +202,7 @@ static void request_send(struct client *client, int fd, const struct endpoint *t
 			     target->len);
 	else
 		len = send(fd, payload, client->size, 0);
-	/* a connected socket hears of an earlier refusal here; the answer is waited for all the
-	 * same */
+	/* a connected socket reports an earlier refusal here; the answer may still arrive */
 	if (len < 0 && errno != ECONNREFUSED)
 		err(1, "send");
 }
@@ -216,7 +215,7 @@ static int64_t now_ms(void)
 	return now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
-/* Waits until the socket is readable: 1, or 0 at the deadline. */
+/* Waits until the socket is readable: returns 1, or 0 at the deadline. */
 static int wait_readable(int fd, int64_t deadline_ms)
 {
 	struct pollfd pollfd = { .fd = fd, .events = POLLIN };
@@ -232,7 +231,7 @@ static int wait_readable(int fd, int64_t deadline_ms)
 	}
 }
 
-/* Is it an answer to the request whose payload stands in `payload`, rather than a late one? */
+/* Returns true if the datagram answers the request in @payload, false for a late answer. */
 static bool answer_is_current(ssize_t len)
 {
 	return len < (ssize_t)sizeof(struct stamp) ||

@@ -1,33 +1,31 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * A client of many flows, which remembers for each who answered it: tests/servers/udp-worker.c
- *does, with its process id and index.
+ * A client of many flows, which stores for each flow the worker that answered last;
+ * tests/servers/udp-worker.c answers with its process id and index.
  *
  *	udp-flows --to ADDR:PORT [--from ADDR[:PORT]] [--sources N] [--flows N] [--rate N]
  *		  [--count N | --until-signal] [--window N] [--zipf S] [--burst N] [--timeout-ms N]
  *	udp-flows --to ADDR:PORT --flood N [--from ADDR] [--sources N] [--rate N]
  *
- * A flow is a socket with its source port, bound to one of --sources addresses from the one given
- * upwards.  Numbered datagrams go out to the flows in turn, or by weights of 1/k^S (--zipf),
- *--burst of them at a time; --rate of them in a second, or as fast as answers come; never more than
- * --window wait for an answer, but what is not answered within --timeout-ms is waited for no
- *longer.
- * --count ends it after so many datagrams.  `ready` is printed once every flow has had two answers
- * (with --zipf: once there have been as many).
+ * A flow is a socket with its source port, bound to one of --sources consecutive addresses.
+ * Numbered datagrams are sent on the flows in turn, or by weights of 1/k^S (--zipf), in bursts of
+ * --burst; at --rate a second, or as fast as answers arrive. At most --window datagrams are
+ * unanswered, of which those older than --timeout-ms no longer count. --count limits the number of
+ * datagrams. Prints `ready` once every flow has had two answers (with --zipf: once there were that
+ * many answers).
  *
  *	sent 3000 answered 3000 lost 0 moved 0 split 0 workers 4 max/mean 1.07
  *	worker 4711/2 answered 802 flows 25 left 0 came 0
  *
- * stands at the end, and whenever SIGUSR1 comes, when what is on its way counts as lost.  At
- *SIGUSR2 nothing more is sent until all is answered, or waited for no longer; then it stands there,
- *too. "moved" are the answers from another worker than the flow's last; of a worker, "flows" are
- *those that it answered last, "left" and "came" the moves from and to it.  "split" are the source
- * addresses whose flows are not all with one worker.  The exit code is 0 if everything was
- *answered, 1 if not.
+ * is printed at the end and on SIGUSR1, when datagrams in flight count as lost. SIGUSR2 stops
+ * sending until all are answered or timed out, and prints it then. "moved" counts the answers from
+ * another worker than the flow's last one. For a worker, "flows" counts the flows that it answered
+ * last, "left" and "came" the moves from and to it. "split" counts the source addresses whose flows
+ * have several workers. The exit code is 0 if all datagrams were answered, 1 if not.
  *
- * --flood sends datagrams that ask for no answer, each from another source: addresses in turn, and
- * a new port when all have had theirs.  It needs the addresses to be local (127.0.0.0/8 is, or `ip
- * route add local 10.77.0.0/16 dev lo`), and no privilege.
+ * --flood sends datagrams that want no answer, each from another source: addresses in turn, and a
+ * new port after each round. The addresses must be local (127.0.0.0/8 is, or `ip route add local
+ * 10.77.0.0/16 dev lo`); no privilege is needed.
  */
 #include "stamp.h"
 
@@ -66,7 +64,7 @@ struct worker {
 struct flow {
 	int fd;
 	uint32_t sent, last;  /* sequence of the newest answer */
-	uint32_t given_up_to; /* up to this sequence, nothing is waited for */
+	uint32_t given_up_to; /* datagrams up to this sequence have timed out */
 	uint32_t answers;
 	struct worker *worker; /* of the newest answer */
 };
@@ -76,7 +74,7 @@ struct client {
 	unsigned long flows, sources, rate, count, window, burst, flood;
 	double zipf;
 	int timeout_ms;
-	bool until_signal, told;
+	bool until_signal, ready_printed;
 
 	struct flow *flow;
 	double *upto; /* of each flow, the sum of the weights up to it */
@@ -124,7 +122,7 @@ static void resolve(struct endpoint *endpoint, const char *host, const char *por
 	freeaddrinfo(list);
 }
 
-/* 1.2.3.4:5, [::1]:5; without a port it is 0 */
+/* Parses 1.2.3.4:5 or [::1]:5; the port defaults to 0. */
 static void endpoint_parse(struct endpoint *endpoint, char *text)
 {
 	char *port = strrchr(text, ':'), *close = strchr(text, ']');
@@ -140,7 +138,7 @@ static void endpoint_parse(struct endpoint *endpoint, char *text)
 	}
 }
 
-/* The last four bytes of the address, which count up. */
+/* Returns the last four bytes of the address, which count up. */
 static uint32_t *low_word(struct endpoint *endpoint)
 {
 	if (endpoint->addr.ss_family == AF_INET6)
@@ -175,7 +173,7 @@ static int socket_open(const struct endpoint *from)
 
 	if (fd < 0)
 		err(1, "socket");
-	/* addresses that are local by a route alone count for IPv4, but not for IPv6 */
+	/* IPv4 allows addresses that are local only by a route, IPv6 does not */
 	if (from->addr.ss_family == AF_INET6 &&
 	    setsockopt(fd, IPPROTO_IPV6, IPV6_FREEBIND, &on, sizeof(on)))
 		err(1, "IPV6_FREEBIND");
@@ -222,7 +220,7 @@ static void flows_open(struct client *client)
 	}
 }
 
-/* A generator of its own: a run with the same options has the same order of flows. */
+/* Draws from a private generator: runs with the same options have the same order of flows. */
 static double draw(void)
 {
 	static uint64_t state = 88172645463325252ULL;
@@ -284,7 +282,7 @@ static struct worker *worker_of(const struct stamp *stamp)
 	return &workers[worker_count++];
 }
 
-/* An answer that a newer one has overtaken says nothing of where the flow is now. */
+/* Ignores an answer older than the newest one for the flow's worker. */
 static void flow_answered(struct client *client, struct flow *flow, const struct stamp *stamp)
 {
 	struct worker *worker = worker_of(stamp);
@@ -294,8 +292,8 @@ static void flow_answered(struct client *client, struct flow *flow, const struct
 	if (stamp->sequence <= flow->given_up_to && client->given_up)
 		client->given_up--;
 	client->ready += client->zipf != 0.0 || ++flow->answers <= READY;
-	if (client->ready == READY * client->flows && !client->told) {
-		client->told = true;
+	if (client->ready == READY * client->flows && !client->ready_printed) {
+		client->ready_printed = true;
 		puts("ready");
 		fflush(stdout);
 	}
@@ -324,7 +322,7 @@ static void flow_receive(struct client *client, unsigned long index)
 			flow_answered(client, flow, &stamp);
 }
 
-/* Takes the answers that are there, or come within the time: whether there were any. */
+/* Receives the answers that arrive within the time; returns true if there were any. */
 static bool receive(struct client *client, int wait_ms)
 {
 	struct epoll_event events[256];
@@ -382,7 +380,7 @@ static unsigned long outstanding(const struct client *client)
 	return client->sent > over ? client->sent - over : 0;
 }
 
-/* Each answer that comes all the same is taken back from this. */
+/* Counts the datagrams in flight as lost; a later answer reduces that number. */
 static void give_up(struct client *client)
 {
 	unsigned long i;
@@ -424,7 +422,7 @@ static void run(struct client *client)
 			result_print(client);
 		}
 	}
-	/* after a signal, too, what is on its way is waited for */
+	/* waits for datagrams in flight, also after a signal */
 	while (outstanding(client) && receive(client, client->timeout_ms))
 		;
 }

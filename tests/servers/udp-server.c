@@ -5,11 +5,10 @@
  *	udp-server --kind KIND --port N [--bind ADDR] [--source ADDR] [--join GROUP%IF] [--hold]
  *		   [--reuseport]
  *
- * The kinds differ in the one thing that decides about the source address of an answer: which
- * system call sends it, on which socket, with which ancillary data. Everything else is as plain as
- * it can be. With --hold (sendto kinds) requests are kept, "held N" is printed for each, and
- * SIGUSR1 answers them all: so a test decides what happens between a request and its answer.
- * Failed sends are reported on stderr, and serving goes on.
+ * The kinds differ only in what determines the source address of an answer: the system call that
+ * sends it, the socket, and the ancillary data. With --hold (sendto kinds) the server holds
+ * requests, prints "held N" for each, and answers all on SIGUSR1: so a test controls what happens
+ * between a request and its answer. Failed sends are reported on stderr, and the server continues.
  *
  * The programs in this folder need no library but the C library's own:
  *	cc -D_GNU_SOURCE -o build/tests/udp-server tests/servers/udp-server.c -lm -pthread
@@ -49,12 +48,12 @@ struct server {
 	int fd;
 };
 
-/* A way to answer: receives what is waiting on the socket and answers it. */
+/* A way to answer: receives the pending datagrams on the socket and answers them. */
 struct kind {
 	const char *name;
 	int family;
 	bool v6only;
-	bool pktinfo; /* ask for the destination address of each request */
+	bool pktinfo; /* receive the destination address of each request */
 	void (*serve)(struct server *server);
 	const char *help;
 };
@@ -180,8 +179,8 @@ static void serve_mmsg(struct server *server)
 }
 
 /*
- * What the kernel says of the destination goes back as the source, untouched but for the interface:
- * ip(7) wants the address in ipi_spec_dst, and a fixed interface would override the route.
+ * Returns the received destination as the source, unchanged except for the interface: ip(7) wants
+ * the address in ipi_spec_dst, and a fixed interface would override the route.
  */
 static void answer_with_pktinfo(struct server *server, struct msghdr *msg)
 {
@@ -273,7 +272,7 @@ static void serve_source(struct server *server)
 	complain("sendmsg", sendmsg(server->fd, &msg, 0));
 }
 
-/* Like `nc -u -l`: the first client gets the socket, which is connected back to it and stays so. */
+/* Like `nc -u -l`: connects the socket to the first client, permanently. */
 static void serve_connect(struct server *server)
 {
 	struct sockaddr_storage peer;
@@ -490,7 +489,7 @@ int main(int argc, char **argv)
 	int signal_fd;
 
 	parse_options(&server, argc, argv);
-	/* before bind: whoever sees the port bound may signal at once */
+	/* before bind: a test may send the signal as soon as the port is bound */
 	signal_fd = release_signal();
 	server_open(&server);
 	server_run(&server, signal_fd);

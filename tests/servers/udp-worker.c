@@ -1,19 +1,19 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * A server of several workers, each with a socket of its own on one port (SO_REUSEPORT).
+ * A server of several workers, each with its own socket on one port (SO_REUSEPORT).
  *
  *	udp-worker --port N [--bind ADDR] [--workers N] [--processes] [--delay USEC] [--stall INDEX]
  *		   [--rcvbuf BYTES] [--v6only] [--reopen MS] [--own classic|ebpf]
  *
- * It is as real servers are: it knows nothing of sluice, SIGTERM ends it at once, and what waits in
- * its queues then is lost.  An answer is the request with the worker's process id and index in it
- * (tests/servers/udp-flows.c), unless the request asks for none.
+ * It behaves like real servers: it knows nothing of sluice, SIGTERM ends it at once, and the
+ * datagrams in its queues are lost then. An answer is the request with the worker's process id and
+ * index (tests/servers/udp-flows.c), unless the request wants none.
  *
- * Workers are threads, or with --processes children that die with their parent.  --delay makes each
- * answer take that long; worker --stall INDEX never reads.  With --reopen each worker answers
- * what its socket has, closes it and opens another, every so often.  --own attaches a program
- * of the server's own, which gives everything to worker 0.  `worker INDEX PID` is printed for each,
- * then `ready`.
+ * Workers are threads, or with --processes children that die with their parent. --delay makes each
+ * answer take that long; worker --stall INDEX never reads. With --reopen each worker periodically
+ * answers what its socket holds, closes it and opens another. --own attaches the server's own
+ * program, which selects worker 0 for everything. Prints `worker INDEX PID` for each worker, then
+ * `ready`.
  */
 #include "stamp.h"
 
@@ -63,7 +63,7 @@ static void set_option(int fd, int level, int name, int value)
 		err(1, "setsockopt");
 }
 
-/* A program that returns 0, the first socket of the group. */
+/* Makes a program that returns 0, the first socket of the group. */
 static int own_ebpf(void)
 {
 	static const struct bpf_insn insns[] = {
@@ -134,7 +134,7 @@ static void delay(void)
 		nanosleep(&time, NULL);
 }
 
-/* Answers one datagram: false if none was there. */
+/* Answers one datagram: returns false if there was none. */
 static bool answer(const struct worker *worker)
 {
 	struct {
@@ -153,7 +153,7 @@ static bool answer(const struct worker *worker)
 		return true;
 	datagram.stamp.pid = (uint32_t)getpid();
 	datagram.stamp.index = (uint32_t)worker->index;
-	/* a peer that has gone makes this fail, and is not missed */
+	/* fails if the peer has gone, which does not matter */
 	sendto(worker->fd, &datagram, (size_t)got, 0, (struct sockaddr *)&peer, length);
 	return true;
 }
@@ -207,7 +207,7 @@ static void print_worker(int index, pid_t pid)
 	fflush(stdout);
 }
 
-/* Sockets are bound one after the other: worker N is the Nth of the kernel's group. */
+/* Binds the sockets one after the other: worker N is the Nth of the kernel's group. */
 static void start_threads(void)
 {
 	int i;
@@ -240,7 +240,7 @@ static void start_process(int index)
 		serve(&workers[index]);
 	}
 	close(bound[1]);
-	/* ends when the child has bound its socket, or died of it */
+	/* ends when the child has bound its socket, or failed */
 	if (read(bound[0], &byte, 1) < 0)
 		err(1, "read");
 	close(bound[0]);

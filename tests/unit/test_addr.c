@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* Addresses as text: IPv4 inside IPv6 is shown as what it is, and the longest one fits. */
+/* Addresses as text: v4-mapped addresses are printed as IPv4, and the longest address fits. */
 #include "base/addr.h"
 
 #include <arpa/inet.h>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* The verdict on a server of which mode audit has seen something, and what mode wire covers. */
+/* The verdict on a server with audited answers, and the coverage by mode wire. */
 #include "cmd/reply/audit_rows.h"
 #include "wire/coverage.h"
 
@@ -27,7 +27,7 @@ static void assert_answers(__u64 wrong, __u64 right, enum wire_covers covers,
 {
 	struct sluice_audit audit = { .wrong = wrong, .right = right };
 
-	assert_int_equal(audit_classify_answers(&audit, covers), expected);
+	assert_int_equal(audit_classify_replies(&audit, covers), expected);
 }
 
 static void test_answers(void **state)
@@ -39,7 +39,7 @@ static void test_answers(void **state)
 	assert_answers(1, 0, WIRE_COVERS_BY_REWRITING, AUDIT_COVERED);
 }
 
-/* --- the verdict on those that connect; `source` is NULL, or an address */
+/* --- the verdict on connected servers; `source` is NULL or an address */
 
 static void assert_connected(__u64 wrong, __u64 right, const char *source, enum wire_covers covers,
 			     enum audit_verdict expected)
@@ -61,7 +61,7 @@ static void test_connected_has_sent(void **state)
 {
 	assert_connected(0, 2, "172.16.13.13", WIRE_COVERS_NOT, AUDIT_RIGHT);
 	assert_connected(2, 0, "172.17.0.1", WIRE_COVERS_NOT, AUDIT_WRONG);
-	/* connected once more since, and right this time */
+	/* connected again, and right this time */
 	assert_connected(1, 5, "172.16.13.13", WIRE_COVERS_NOT, AUDIT_WRONG);
 }
 
@@ -77,7 +77,7 @@ static void test_connected_and_covered(void **state)
 	assert_connected(2, 0, "172.17.0.1", WIRE_COVERS_CLIENT, AUDIT_COVERED);
 	assert_connected(0, 0, "172.17.0.1", WIRE_COVERS_CLIENT, AUDIT_COVERED);
 	assert_connected(0, 0, NULL, WIRE_COVERS_CLIENT, AUDIT_COVERED);
-	/* right by itself, or because of mode wire */
+	/* right without mode wire, or because of it */
 	assert_connected(0, 2, "172.16.13.13", WIRE_COVERS_CLIENT, AUDIT_RIGHT);
 	assert_connected(0, 2, "172.16.13.13", WIRE_COVERS_BY_REWRITING, AUDIT_COVERED);
 }
@@ -90,7 +90,7 @@ static void test_names(void **state)
 	assert_string_equal(audit_verdict_name(AUDIT_COVERED), "covered");
 }
 
-/* --- what mode wire covers: port 53 of namespace 1, by eth0 (2), and veth5 (5) of bridge 3 */
+/* --- coverage by mode wire: port 53 of namespace 1, by eth0 (2), and veth5 (5) of bridge 3 */
 
 static struct wire_iface ifaces[4];
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* Findings and verdicts, in what must hold on any host and with any rights. */
+/* Findings and verdicts that hold on any host and with any privileges. */
 #include "host/check.h"
 #include "kernel/caps.h"
 #include "steer/needs.h"
@@ -19,9 +19,9 @@
 
 static struct check_report report;
 
-static void run(unsigned int planes, const char *bpffs, const char *cgroup)
+static void run(unsigned int objects, const char *bpffs, const char *cgroup)
 {
-	struct check_settings settings = { .planes = planes, .bpffs = bpffs, .cgroup = cgroup };
+	struct check_settings settings = { .objects = objects, .bpffs = bpffs, .cgroup = cgroup };
 
 	check_run(&settings, &report);
 }
@@ -36,7 +36,7 @@ static const struct check_finding *finding(const char *name)
 	return NULL;
 }
 
-static void test_only_what_is_asked(void **state)
+static void test_only_requested(void **state)
 {
 	size_t i;
 
@@ -46,8 +46,8 @@ static void test_only_what_is_asked(void **state)
 	assert_null(finding("cgroup/sendmsg4"));
 	assert_non_null(finding("pidfd_getfd"));
 	for (i = 0; i < report.count; i++)
-		assert_true(!strcmp(report.finding[i].plane, "steer") ||
-			    !strcmp(report.finding[i].plane, "host"));
+		assert_true(!strcmp(report.finding[i].object, "steer") ||
+			    !strcmp(report.finding[i].object, "host"));
 }
 
 static void test_each_line_is_complete(void **state)
@@ -59,14 +59,14 @@ static void test_each_line_is_complete(void **state)
 	for (i = 0; i < report.count; i++) {
 		const struct check_finding *f = &report.finding[i];
 
-		assert_true(f->plane[0] && f->name[0] && f->reason[0]);
+		assert_true(f->object[0] && f->name[0] && f->reason[0]);
 		assert_int_equal(f->result == CHECK_OK, !f->hint[0]);
 		assert_true(!f->unknown || f->permission);
 		assert_true(!f->permission || f->result != CHECK_OK);
 	}
 }
 
-/* What one plane needs and another does without, in one line and two verdicts. */
+/* A requirement of one object that another does not have: one line and two verdicts. */
 static void test_no_cgroup(void **state)
 {
 	const struct check_finding *cgroup;
@@ -107,7 +107,7 @@ static void test_no_bpffs(void **state)
 	assert_int_equal(finding("bpffs")->result, CHECK_FAIL);
 }
 
-/* Without CAP_BPF several lines end in the same fallback, which the verdict counts once. */
+/* Without CAP_BPF several lines have the same fallback, which the verdict counts once. */
 static void test_fallbacks_are_counted_once(void **state)
 {
 	static const cap_value_t dropped[] = { CAP_BPF, CAP_SYS_ADMIN };
@@ -129,7 +129,7 @@ static void test_fallbacks_are_counted_once(void **state)
 	assert_int_equal(counted, 1);
 }
 
-/* The capabilities of this very process, whichever they are. */
+/* Compares with the capabilities of this process, whichever it has. */
 static void test_capabilities(void **state)
 {
 	static const int caps[] = { CAP_BPF, CAP_NET_ADMIN, CAP_PERFMON };
@@ -161,7 +161,7 @@ static void test_capabilities_by_name(void **state)
 	assert_string_equal(err.what, "untouched");
 }
 
-/* Numbers that no kernel has given out yet stand for what nobody holds. */
+/* Uses capability numbers that no kernel has assigned yet, so that no process has them. */
 static void test_missing_capabilities_are_listed(void **state)
 {
 	static const int caps[] = { 61, 62, 63 };
@@ -180,7 +180,7 @@ static void test_missing_capabilities_are_listed(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_only_what_is_asked),
+		cmocka_unit_test(test_only_requested),
 		cmocka_unit_test(test_each_line_is_complete),
 		cmocka_unit_test(test_no_cgroup),
 		cmocka_unit_test(test_optional_alone_is_a_warning),

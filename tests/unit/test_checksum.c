@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Unit tests of the incremental checksums: each result is held against a checksum computed afresh
- * over the whole of what it covers, and against the example of RFC 1624.
+ * Unit tests of the incremental checksums: compares each result with a full computation over all
+ * covered bytes, and with the example of RFC 1624.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -16,7 +16,7 @@
 
 #define ROUNDS 20000
 
-/* What a UDP checksum covers: pseudo-header, header, payload. */
+/* The bytes that a UDP checksum covers: pseudo-header, header, payload. */
 struct covered {
 	struct in6_addr saddr;
 	struct in6_addr daddr;
@@ -25,7 +25,7 @@ struct covered {
 
 #define CHECK_WORD 3
 
-/* RFC 1071: the complement of the ones' complement sum, over bytes in network order. */
+/* RFC 1071: returns the complement of the ones' complement sum, over bytes in network order. */
 static __u16 full_sum(const void *bytes, size_t size)
 {
 	const __u8 *byte = bytes;
@@ -93,7 +93,7 @@ static void test_fold(void **state)
 	assert_int_equal(checksum_fold(0xffff0001ffffffff), 1);
 }
 
-/* RFC 1624, 4: 0xdd2f, with a word that goes from 0x5555 to 0x3285, becomes 0x0000. */
+/* RFC 1624, 4: changing 0x5555 to 0x3285 updates 0xdd2f to 0x0000. */
 static void test_rfc1624_example(void **state)
 {
 	(void)state;
@@ -145,7 +145,7 @@ static void test_udp(void **state)
 	}
 }
 
-/* There and back again gives the checksum that the sender wrote, for each there is. */
+/* A change and its reversal restore the sender's checksum, for every checksum. */
 static void test_back_again(void **state)
 {
 	struct in6_addr from, to;
@@ -179,8 +179,8 @@ static void test_zero(void **state)
 }
 
 /*
- * What ICMP quotes: the inner header's checksum moves against the address, so the sum over the
- * whole inner header, and with it ICMP's, stays as it was.
+ * The quoted header's own checksum changes against its address, so the sum over the whole quoted
+ * header, and with it the ICMP checksum, stays the same.
  */
 static void test_quoted_header(void **state)
 {
@@ -202,7 +202,7 @@ static void test_quoted_header(void **state)
 		check = checksum_replace(inner[5], difference);
 		expected = checksum_replace(outer, difference);
 		expected = checksum_replace(expected, checksum_difference16(inner[5], check));
-		/* 0 and 0xffff are one number in ones' complement */
+		/* 0 and 0xffff are equal in ones' complement */
 		assert_int_equal(expected % 0xffff, outer % 0xffff);
 	}
 }

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* The daemon's file: what is taken, and what is complained of, with which line and words. */
+/*
+ * The daemon's file: which files are accepted, and which problems are reported, with line and text.
+ */
 #include "daemon/config.h"
 
 #include <arpa/inet.h>
@@ -37,7 +39,7 @@ static int teardown(void **state)
 	return 0;
 }
 
-/* The file has this problem, in this line, and no other. */
+/* The file has exactly this problem, in this line. */
 static void assert_problem(const char *text, unsigned int line, const char *words)
 {
 	assert_int_equal(parse(text), -EINVAL);
@@ -53,8 +55,8 @@ static void assert_problem(const char *text, unsigned int line, const char *word
 static void test_defaults(void **state)
 {
 	assert_int_equal(parse("[reply]\nmode = audit\n"), 0);
-	assert_true(config.has_reply);
-	assert_false(config.has_wire);
+	assert_true(config.has[SECTION_REPLY]);
+	assert_false(config.has[SECTION_WIRE]);
 	assert_int_equal(config.reply.mode, SLUICE_REPLY_AUDIT);
 	assert_true(config.reply.ports.any);
 	assert_int_equal(config.reply.table, FLOW_TABLE_DEFAULT);
@@ -63,16 +65,16 @@ static void test_defaults(void **state)
 	assert_null(config.location.bpffs);
 	assert_null(config.location.cgroup);
 	assert_null(config.netns);
-	assert_false(config.has_steer);
+	assert_false(config.has[SECTION_STEER]);
 	config_free(&config);
 	assert_int_equal(parse("[steer]\nport = any\nnetns = this\n"), 0);
-	assert_true(config.has_steer);
-	assert_false(config.has_reply);
+	assert_true(config.has[SECTION_STEER]);
+	assert_false(config.has[SECTION_REPLY]);
 	assert_int_equal(config.steer.policy, SLUICE_STEER_FLOW);
 	assert_int_equal(config.steer.generations, SLUICE_STEER_BY_PROCESS);
 	assert_int_equal(config.steer.flows, STEER_FLOWS_DEFAULT);
 	assert_int_equal(config.steer.idle_s, STEER_IDLE_DEFAULT);
-	assert_int_equal(config.steer_sweep_s, RUN_STEER_SWEEP_DEFAULT);
+	assert_int_equal(config.steer_sweep_s, STEER_SWEEP_DEFAULT);
 	assert_null(config.steer_netns);
 }
 
@@ -145,7 +147,7 @@ static void test_sections(void **state)
 {
 	assert_problem("[reply]\nmode=audit\n[wier]\nx=1\n", 3, "did you mean [wire]?");
 	assert_problem("[reply]\nmode=audit\n[]\n", 3, "unknown section []");
-	assert_problem("[reply]\nmode=audit\n[reply]\n", 3, "begun already, in line 1");
+	assert_problem("[reply]\nmode=audit\n[reply]\n", 3, "already started in line 1");
 	assert_problem("[reply]\nmode=audit\n[wire\n", 3, "neither");
 	assert_problem("mode=audit\n[reply]\nmode=audit\n", 1, "before any [section]");
 	assert_problem("", 0, "nothing to do");
@@ -159,7 +161,7 @@ static void test_keys(void **state)
 	assert_problem("[reply]\nmode=audit\n=5\n", 3, "unknown key ''");
 	assert_problem("[reply]\nmode=audit\nport\n", 3, "neither");
 	assert_problem("[reply]\nmode=audit\nport=\n", 3, "no value");
-	assert_problem("[reply]\nmode=audit\nage=1\nage=1\n", 4, "given already, in line 3");
+	assert_problem("[reply]\nmode=audit\nage=1\nage=1\n", 4, "already set in line 3");
 	assert_problem("[reply]\nport=5\n", 1, "needs a mode");
 	assert_problem("[reply]\nmode=audit\nport=53,\nage=1\n", 3, "'': empty");
 }
@@ -170,7 +172,7 @@ static void test_values(void **state)
 	assert_problem("[reply]\nmode=audit\nport=1-\n", 3, "[reply] port: port list: '1-'");
 	assert_problem("[reply]\nmode=audit\ntable=63\n", 3, "[reply] table: number: 63");
 	assert_problem("[reply]\nmode=audit\nage=0\n", 3, "[reply] age: number: 0");
-	assert_problem("[wire]\nfollow=a/b\n", 2, "no name of an interface");
+	assert_problem("[wire]\nfollow=a/b\n", 2, "not an interface name");
 	assert_problem("[wire]\niface=x\nattach=tc\n", 3, "did you mean 'tcx'?");
 	assert_problem("[steer]\npolicy=flow\n", 1, "[steer] needs a port");
 	assert_problem("[steer]\nport=5\npolicy=sorce\n", 3, "did you mean 'source'?");
@@ -182,7 +184,7 @@ static void test_values(void **state)
 	assert_problem("[wire]\ngateway=x\nserver=10.0.0.1,nine\n", 3, "'nine': not an IP address");
 }
 
-/* A line that inih could not hold, and one that it just can. */
+/* A line that is too long for inih, and one that just fits. */
 static void test_long_lines(void **state)
 {
 	char text[1024] = "[reply]\nmode=audit\n", *at = text + strlen(text);
@@ -212,7 +214,7 @@ static void test_control_characters(void **state)
 	assert_problem("[reply]\nmode=audit\n\033[31m=1\n", 3, "unknown key '?[31m'");
 }
 
-/* All of them, in the order of their lines. */
+/* Reports all problems, in the order of their lines. */
 static void test_all_at_once(void **state)
 {
 	static const unsigned int lines[] = { 1, 2, 4, 6, 7, 8, 9, 10 };

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Which entries are found to contradict the host, and which are not: tables made by hand, one fact
- * changed at a time.
+ * Which entries contradict the host, and which do not: handmade tables with one fact changed at a
+ * time.
  *
  *   client 172.17.0.3:4000 ── 172.17.0.1 [this host] 172.16.13.13 ── lan
  */
@@ -52,7 +52,7 @@ static struct ct_tuple tuple(const char *src, int src_port, const char *dst, int
 				  .dst_port_be = htons(dst_port) };
 }
 
-/* Without NAT, unanswered. */
+/* Makes an unanswered entry without NAT. */
 static struct ct_entry entry(const char *src, int src_port, const char *dst, int dst_port)
 {
 	return (struct ct_entry){ .original = tuple(src, src_port, dst, dst_port),
@@ -113,7 +113,7 @@ static void add(struct host *host, const struct ct_entry *entry)
 	assert_int_equal(conntrack_add(&host->table, entry), 0);
 }
 
-/* How many findings there are now. */
+/* Counts the findings. */
 static size_t classify(struct host *host)
 {
 	audit_free(&host->audit);
@@ -227,7 +227,7 @@ static void test_twin_one_fact_missing(void **state)
 	assert_int_equal(classify_pair(host, &request, &answer), 0);
 }
 
-/* The request was translated on its way in: the answer is compared with where it came out. */
+/* A request with DNAT: the answer is compared with the translated address. */
 static void test_twin_behind_dnat(void **state)
 {
 	struct host *host = *state;
@@ -239,7 +239,7 @@ static void test_twin_behind_dnat(void **state)
 	assert_int_equal(classify_pair(host, &request, &answer), 2);
 }
 
-/* A STUN server answers from its other address because it is asked to. */
+/* A STUN server answers from its other address on request. */
 static void test_twin_of_bound_sockets(void **state)
 {
 	struct host *host = *state;
@@ -250,7 +250,7 @@ static void test_twin_of_bound_sockets(void **state)
 	assert_int_equal(classify_pair(host, &request, &answer), 0);
 }
 
-/* nc -ul: the socket was bound to the wildcard, and is connected to the client now. */
+/* nc -ul: the socket was bound to the wildcard, and has connected to the client since. */
 static void test_twin_of_connected_back(void **state)
 {
 	struct host *host = *state;
@@ -260,7 +260,7 @@ static void test_twin_of_connected_back(void **state)
 	assert_int_equal(classify_pair(host, &request, &answer), 2);
 }
 
-/* Two addresses asked from one port: both answers are the same entry. */
+/* Requests to two addresses from one port: each answer could belong to either entry. */
 static void test_twin_of_two_requests(void **state)
 {
 	struct host *host = *state;
@@ -274,7 +274,7 @@ static void test_twin_of_two_requests(void **state)
 	assert_int_equal(classify(host), 3);
 }
 
-/* The search must find what a look at every pair finds. */
+/* Compares the search with a comparison of every pair. */
 static void test_twin_by_force(void **state)
 {
 	static const char *const addrs[] = { NEAR, FAR, CLIENT, "172.17.0.4" };
@@ -385,7 +385,7 @@ static void test_responders(void **state)
 	assert_receives(host, &ip4, true);
 }
 
-/* What a client of this host left behind, once its socket is closed. */
+/* An entry of a local client whose socket was closed. */
 static void test_originator_gone(void **state)
 {
 	struct host *host = *state;
@@ -423,7 +423,7 @@ static void test_kernel_tunnel(void **state)
 	host->inet.socket[0].local = in6addr_any;
 	assert_int_equal(classify_one(host, &e), 0);
 
-	/* what comes back is an entry of its own, so that neither is ever answered */
+	/* the reverse direction is a separate entry, so neither is ever answered */
 	e.used = true;
 	assert_int_equal(classify_one(host, &e), 0);
 	e = entry("192.0.2.1", 50124, NEAR, 4789);
@@ -440,13 +440,13 @@ static void test_forwarded(void **state)
 
 	e.watched = true;
 	assert_int_equal(classify_one(host, &e), 0);
-	e.reply.dst = addr(FAR); /* masqueraded: ours, but no socket's */
+	e.reply.dst = addr(FAR); /* masqueraded: a local address without a socket */
 	assert_int_equal(classify_one(host, &e), 0);
 }
 
-/* --- which addresses are ours */
+/* --- local addresses */
 
-static void test_networks_of_ours(void **state)
+static void test_local_networks(void **state)
 {
 	struct host *host = *state;
 	struct ct_entry e = entry(CLIENT, 4000, "10.96.63.255", 53);
@@ -489,14 +489,14 @@ static void test_far_backend(void **state)
 	struct host *host = *state;
 	struct ct_entry e = translated("172.17.0.9", 53);
 	struct inet_host backend = { .addr = addr("172.17.0.9"), .reach = INET_REACH_NO_ROUTE };
-	struct in6_addr *asked = NULL;
+	struct in6_addr *addresses = NULL;
 	size_t count = 0;
 
 	assert_int_equal(classify_one(host, &e), 0);
-	assert_int_equal(audit_backends(&host->table, &host->inet, &asked, &count), 0);
+	assert_int_equal(audit_backends(&host->table, &host->inet, &addresses, &count), 0);
 	assert_int_equal(count, 1);
-	assert_memory_equal(asked, &backend.addr, sizeof(*asked));
-	free(asked);
+	assert_memory_equal(addresses, &backend.addr, sizeof(*addresses));
+	free(addresses);
 
 	assert_int_equal(inet_add_host(&host->inet, &backend), 0);
 	assert_found(host, &e, AUDIT_BACKEND_GONE,
@@ -506,13 +506,13 @@ static void test_far_backend(void **state)
 		     "sent on to 172.17.0.9, which is on a network of this host and silent");
 	host->inet.host[0].reach = INET_REACH_OPEN;
 	assert_int_equal(classify_one(host, &e), 0);
-	/* without NAT nothing is pinned: the client chose the host itself */
+	/* without NAT the entry fixes nothing: the client itself chose the host */
 	host->inet.host[0].reach = INET_REACH_NO_ROUTE;
 	e = entry(CLIENT, 4000, "172.17.0.9", 53);
 	assert_int_equal(classify_one(host, &e), 0);
 }
 
-/* One that is being asked for may be about to answer, unless it was silent before. */
+/* A pending neighbour may still answer, unless it was silent before. */
 static void test_slow_neighbours(void **state)
 {
 	const struct inet_neighbour failed = { addr("172.17.0.7"), 2, true };
@@ -573,7 +573,7 @@ static void test_groups_do_not_answer(void **state)
 
 /* --- two readings */
 
-/* Two readings of one entry, at 10 to 11 s and at 20 to 21 s. */
+/* Compares two readings of one entry, at 10 to 11 s and at 20 to 21 s. */
 static struct ct_entry compared(const struct ct_entry *before, const struct ct_entry *after)
 {
 	struct ct_table earlier = { .begin_ms = 10000, .end_ms = 11000 };
@@ -596,7 +596,7 @@ static void test_compare_timeouts(void **state)
 	struct ct_entry before = entry(CLIENT, 4000, FAR, 53), after = before;
 
 	before.timeout_s = 30;
-	after.timeout_s = 20; /* as it must be if nothing came */
+	after.timeout_s = 20; /* the exact value without traffic */
 	assert_true(compared(&before, &after).watched);
 	assert_false(compared(&before, &after).used);
 	after.timeout_s = 22; /* 11 + 30 + 1 = 42 = 20 + 22: rounding explains it */
@@ -604,7 +604,7 @@ static void test_compare_timeouts(void **state)
 	after.timeout_s = 23;
 	assert_true(compared(&before, &after).used);
 	assert_false(compared(&before, &after).answered);
-	after.id = 2; /* another one by now */
+	after.id = 2; /* a different entry by now */
 	assert_false(compared(&before, &after).watched);
 	assert_false(compared(&before, &after).used);
 }
@@ -637,7 +637,7 @@ static void test_table(void **state)
 	conntrack_add(&table, &c);
 	conntrack_add(&table, &a);
 	conntrack_add(&table, &b);
-	conntrack_add(&table, &a); /* given twice */
+	conntrack_add(&table, &a); /* added twice */
 	conntrack_sort(&table);
 	assert_int_equal(table.count, 3);
 	assert_true(conntrack_same(conntrack_find(&table, &a), &a));
@@ -664,7 +664,7 @@ static void test_refusals(void **state)
 	assert_int_equal(conntrack_refused(-EPROTONOSUPPORT, &err), -EPROTONOSUPPORT);
 	assert_int_equal(err.code, EXIT_LACKING);
 	assert_non_null(strstr(err.what, "nf_conntrack_netlink"));
-	assert_int_equal(conntrack_refused(-EINVAL, &err), -EINVAL); /* as nfnetlink says it */
+	assert_int_equal(conntrack_refused(-EINVAL, &err), -EINVAL); /* as nfnetlink returns it */
 	assert_int_equal(err.code, EXIT_LACKING);
 	assert_int_equal(conntrack_refused(-EAGAIN, &err), -EAGAIN);
 	assert_int_equal(err.code, EXIT_ERROR);
@@ -687,7 +687,7 @@ int main(void)
 		TEST(test_originator_gone),
 		TEST(test_kernel_tunnel),
 		TEST(test_forwarded),
-		TEST(test_networks_of_ours),
+		TEST(test_local_networks),
 		TEST(test_local_backend),
 		TEST(test_far_backend),
 		TEST(test_slow_neighbours),

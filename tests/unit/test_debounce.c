@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* When news are looked at: not while they swarm, not never, and not all the time. */
+/*
+ * Debouncing of events: runs after a burst, at most a bound late, and limited in its share of time.
+ */
 #include "base/debounce.h"
 
 #include <setjmp.h>
@@ -25,7 +27,7 @@ static void test_one(void **state)
 	assert_int_equal(debounce.due_us, 5000 + QUIET);
 }
 
-static void test_swarm_is_waited_for(void **state)
+static void test_burst_is_coalesced(void **state)
 {
 	struct debounce debounce = fresh();
 
@@ -35,7 +37,7 @@ static void test_swarm_is_waited_for(void **state)
 	assert_int_equal(debounce.due_us, 5180 + QUIET);
 }
 
-static void test_swarm_without_end(void **state)
+static void test_endless_burst(void **state)
 {
 	struct debounce debounce = fresh();
 	uint64_t now;
@@ -45,7 +47,7 @@ static void test_swarm_without_end(void **state)
 	assert_int_equal(debounce.due_us, 5000 + BOUND);
 }
 
-static void test_looked_begins_anew(void **state)
+static void test_run_restarts(void **state)
 {
 	struct debounce debounce = fresh();
 
@@ -56,8 +58,10 @@ static void test_looked_begins_anew(void **state)
 	assert_int_equal(debounce.due_us, 9000 + QUIET);
 }
 
-/* A look of half a second is not taken again before four and a half have passed. */
-static void test_rest_after_a_long_look(void **state)
+/*
+ * After a run of half a second, the next one starts no earlier than four and a half seconds later.
+ */
+static void test_rest_after_a_long_run(void **state)
 {
 	struct debounce debounce = fresh();
 
@@ -73,10 +77,10 @@ int main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_one),
-		cmocka_unit_test(test_swarm_is_waited_for),
-		cmocka_unit_test(test_swarm_without_end),
-		cmocka_unit_test(test_looked_begins_anew),
-		cmocka_unit_test(test_rest_after_a_long_look),
+		cmocka_unit_test(test_burst_is_coalesced),
+		cmocka_unit_test(test_endless_burst),
+		cmocka_unit_test(test_run_restarts),
+		cmocka_unit_test(test_rest_after_a_long_run),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

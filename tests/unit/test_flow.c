@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * The hash of the flow table: sets are always within the table, every part of a flow counts, and
- * flows that differ a little, as those of real peers do, spread as evenly as by chance.
+ * The hash of the flow table: sets are within the table, every part of a flow counts, and similar
+ * flows, like those of real peers, spread as evenly as by chance.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -47,7 +47,7 @@ static void test_range(void **state)
 			if (index > highest)
 				highest = index;
 		}
-		/* 20,000 draws leave out the last hundredth of a range once in e^200 times */
+		/* 20,000 draws miss the last hundredth of a range once in e^200 runs */
 		assert_true(highest >= sizes[i] - 1 - sizes[i] / 100);
 	}
 }
@@ -60,7 +60,7 @@ static void test_same_flow_same_set(void **state)
 			 set_of(SEED, SETS, 7, &again, htons(53)));
 }
 
-/* One flow in SETS may meet its changed self by chance: 64 of them don't all. */
+/* A changed flow keeps its set by chance once in SETS; 64 of them never do all at once. */
 static void test_every_part_counts(void **state)
 {
 	enum {
@@ -94,8 +94,8 @@ static void test_every_part_counts(void **state)
 }
 
 /*
- * Chi-square over the sets: for SETS - 1 degrees of freedom the mean is SETS - 1 and the standard
- * deviation sqrt(2 (SETS - 1)), about 45; six of them above the mean is beyond chance.
+ * Chi-square over the sets: with SETS - 1 degrees of freedom the mean is SETS - 1 and the standard
+ * deviation sqrt(2 (SETS - 1)), about 45. Six standard deviations above the mean are beyond chance.
  */
 static void assert_spread(const uint32_t *load)
 {
@@ -108,7 +108,7 @@ static void assert_spread(const uint32_t *load)
 	assert_true(chi < SETS - 1 + 6 * 45.3);
 }
 
-/* One busy client, or a NAT: ports in a row. */
+/* One busy client, or a NAT: consecutive ports. */
 static void test_spread_of_ports(void **state)
 {
 	uint32_t n, load[SETS] = { 0 };
@@ -151,7 +151,7 @@ static void test_spread_of_ip6(void **state)
 	assert_spread(hosts);
 }
 
-/* One peer of many sockets; the kernel numbers cookies in a row. */
+/* One peer with many sockets; the kernel numbers cookies consecutively. */
 static void test_spread_of_cookies(void **state)
 {
 	struct sluice_addr peer = ip4(0x0a000001);
@@ -162,7 +162,7 @@ static void test_spread_of_cookies(void **state)
 	assert_spread(load);
 }
 
-/* Who knows which flows meet under one seed knows nothing of another. */
+/* Collisions under one seed do not predict those under another. */
 static void test_seed_parts_what_met(void **state)
 {
 	uint32_t n, found = 0, met = 0;
@@ -179,7 +179,7 @@ static void test_seed_parts_what_met(void **state)
 	assert_true(met < found / 4);
 }
 
-/* A free slot's tag is 0, so that no flow's may be. */
+/* The tag of a free slot is 0, so no flow may have it. */
 static void test_tag_is_never_free(void **state)
 {
 	uint32_t n;
@@ -193,9 +193,9 @@ static void test_tag_is_never_free(void **state)
 }
 
 /*
- * A tag spares looks at wrong slots only if it says more than the set does: of flows that share a
- * set, as few share a tag as by chance.  FLOWS * 100 / 2 pairs of which one in 2^16 does are 78;
- * five standard deviations more are 122.
+ * A tag saves comparisons only if it is independent of the set: among flows of one set, equal tags
+ * must be as rare as by chance. Of FLOWS * 100 / 2 pairs, of which one in 2^16 is equal, 78 are
+ * expected; five standard deviations more are 122.
  */
 static void assert_tags_part(uint64_t (*hash_of)(uint32_t n))
 {
@@ -242,7 +242,7 @@ static void test_tags_part_what_shares_a_set(void **state)
 	assert_tags_part(hash_of_cookie);
 }
 
-/* What a reply takes from a slot must not pass with any bit of it changed. */
+/* A change of any sealed bit must break the seal. */
 static void test_seal(void **state)
 {
 	struct sluice_addr local = ip4(0xac100d0d);
@@ -263,7 +263,7 @@ static void test_seal(void **state)
 	}
 }
 
-/* Ages are differences, right across the wrap. */
+/* Ages are differences, valid across the wraparound. */
 static void test_clock(void **state)
 {
 	const uint64_t unit = 1ULL << SLUICE_FLOW_CLOCK_SHIFT, wrap = unit << 32;

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Generations: what starts together is one, a newer instance takes over when it is as large as what
- * is there, one more worker does not, and a generation that dies gives way to the one before.
+ * Generations: sockets that start together are one; a newer instance takes over when it is as large
+ * as the current one, a single further worker does not; when a generation dies, the previous one is
+ * current again.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -18,7 +19,7 @@
 
 static struct sluice_steer_slot slots[SLOTS];
 static uint32_t peak;
-static uint64_t now_s; /* the last joining, unless a test lets time go by */
+static uint64_t now_s; /* time of the last join, unless a test advances it */
 
 static int start(void **state)
 {
@@ -28,7 +29,7 @@ static int start(void **state)
 	return 0;
 }
 
-/* `count` sockets of an instance join. */
+/* Joins @count sockets of an instance. */
 static void join(uint64_t instance, int count, uint64_t at_s)
 {
 	int i;
@@ -83,7 +84,7 @@ static int count(uint64_t instance, enum sluice_steer_state as)
 	return found;
 }
 
-/* Assigns, and once more: the second time must change nothing. */
+/* Assigns twice: the second call must change nothing. */
 static bool assign(void)
 {
 	struct sluice_steer_slot before[SLOTS];
@@ -122,7 +123,7 @@ static void test_restart(void **state)
 	assert_int_equal(count(2, SLUICE_STEER_ACTIVE), 4);
 }
 
-/* Its sockets come one by one, and the sweep sees them so. */
+/* Its sockets arrive one by one, with a sweep after each. */
 static void test_restart_by_and_by(void **state)
 {
 	int i;
@@ -162,7 +163,7 @@ static void test_started_together(void **state)
 	assert_int_equal(count(2, SLUICE_STEER_ACTIVE), 2);
 }
 
-/* The new instance crashes: the old one is in force again. */
+/* The new instance crashes: the old one is current again. */
 static void test_fall_back(void **state)
 {
 	join(1, 4, 0);
@@ -207,8 +208,8 @@ static void test_more_sockets(void **state)
 	assert_int_equal(count(2, SLUICE_STEER_ACTIVE), 5);
 }
 
-/* One of two workers dies, and its successor must not put the other one aside. */
-static void test_place_of_the_dead(void **state)
+/* One of two workers dies: its successor must not replace the other one. */
+static void test_successor_of_the_dead(void **state)
 {
 	join(1, 1, 0);
 	join(2, 1, 0);
@@ -238,7 +239,7 @@ static void test_ten_restarts(void **state)
 	assert_int_equal(slots[0].generation + slots[4].generation, 11);
 }
 
-/* The old instance opens a socket more than the new one ever has. */
+/* The old instance opens one socket more than the new one ever has. */
 static void test_old_opens_more(void **state)
 {
 	join(1, 4, 0);
@@ -254,7 +255,7 @@ static void test_old_opens_more(void **state)
 	assert_int_equal(count(2, SLUICE_STEER_ACTIVE), 4);
 }
 
-/* It closes that again. */
+/* The old instance closes that socket. */
 static void test_old_closes_it(void **state)
 {
 	join(1, 4, 0);
@@ -267,7 +268,7 @@ static void test_old_closes_it(void **state)
 	assert_int_equal(count(1, SLUICE_STEER_RETIRED), 4);
 }
 
-/* A worker of the old instance begins anew while the new one starts. */
+/* A worker of the old instance restarts while the new instance starts. */
 static void test_old_reopens(void **state)
 {
 	join(1, 4, 0);
@@ -282,7 +283,7 @@ static void test_old_reopens(void **state)
 	assert_int_equal(count(2, SLUICE_STEER_ACTIVE), 4);
 }
 
-/* Restarted with fewer workers, and again with as few. */
+/* A restart with fewer workers, and another with as few. */
 static void test_fewer(void **state)
 {
 	join(1, 4, 0);
@@ -315,8 +316,8 @@ static void test_far_fewer(void **state)
 	assert_true(assign());
 }
 
-/* One of two workers with two sockets each dies: its successor must not put the other aside. */
-static void test_place_of_a_pair(void **state)
+/* One of two workers with two sockets each dies: its successor must not replace the other one. */
+static void test_successor_of_a_pair(void **state)
 {
 	join(1, 2, 0);
 	join(2, 2, 0);
@@ -342,14 +343,14 @@ int main(void)
 		cmocka_unit_test_setup(test_fall_back, start),
 		cmocka_unit_test_setup(test_draining, start),
 		cmocka_unit_test_setup(test_more_sockets, start),
-		cmocka_unit_test_setup(test_place_of_the_dead, start),
+		cmocka_unit_test_setup(test_successor_of_the_dead, start),
 		cmocka_unit_test_setup(test_ten_restarts, start),
 		cmocka_unit_test_setup(test_old_opens_more, start),
 		cmocka_unit_test_setup(test_old_closes_it, start),
 		cmocka_unit_test_setup(test_old_reopens, start),
 		cmocka_unit_test_setup(test_fewer, start),
 		cmocka_unit_test_setup(test_far_fewer, start),
-		cmocka_unit_test_setup(test_place_of_a_pair, start),
+		cmocka_unit_test_setup(test_successor_of_a_pair, start),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* A list printed item by item must not differ by a byte from the document printed whole. */
+/* A list printed item by item must equal the document printed as a whole, byte for byte. */
 #include "base/json_list.h"
 
 #include <setjmp.h>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* Lines of the log: for people, and as logfmt, where no value may break out of its field. */
+/* Log lines: as text for people, and as logfmt, where no value may break out of its field. */
 #include "base/log.h"
 
 #include <setjmp.h>
@@ -39,7 +39,7 @@ static const char *catch_end(void)
 	return text;
 }
 
-/* The one test before logfmt, which there is no way back from. */
+/* The only test before logfmt, which cannot be turned off again. */
 static void test_people(void **state)
 {
 	catch_begin();
@@ -55,14 +55,14 @@ static void test_err(void **state)
 	struct err err;
 
 	err_set(&err, EXIT_ERROR, 1, "it broke");
-	err_hint(&err, 0, "mend it");
+	err_hint(&err, 0, "fix it");
 	catch_begin();
 	log_err(&err);
-	assert_string_equal(catch_end(), "sluice: it broke\n  mend it\n");
+	assert_string_equal(catch_end(), "sluice: it broke\n  fix it\n");
 	log_logfmt(LOG_LEVEL_INFO);
 	catch_begin();
 	log_err(&err);
-	assert_string_equal(catch_end(), "level=error msg=\"it broke\" hint=\"mend it\"\n");
+	assert_string_equal(catch_end(), "level=error msg=\"it broke\" hint=\"fix it\"\n");
 }
 
 static void test_levels(void **state)
@@ -99,7 +99,7 @@ static void test_quotes(void **state)
 			    " empty=\"\" two=\"x 2\" equals=\"a=b\" control=\"a?b\"\n");
 }
 
-/* More than a line has room for: it stays one line, with its quotes in pairs. */
+/* A message longer than a line stays one line, with balanced quotes. */
 static void test_too_much(void **state)
 {
 	char much[4096];

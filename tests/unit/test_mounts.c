@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* Where cgroup2 is found, in mountinfo as different hosts and containers have it. */
+/* Finds cgroup2 in the mountinfo of different hosts and containers. */
 #include "base/mounts.h"
 
 #include <errno.h>
@@ -74,7 +74,7 @@ static void test_none(void **state)
 	assert_none("24 30 0:22 / /proc rw - proc proc rw\n");
 }
 
-/* cgroup2 as a name, a source or an option is not cgroup2 as a type. */
+/* Only the type counts, not cgroup2 as a name, a source or an option. */
 static void test_type_alone_counts(void **state)
 {
 	assert_none("36 24 0:31 / /mnt/cgroup2 rw - tmpfs cgroup2 rw,cgroup2\n"
@@ -106,7 +106,7 @@ static void test_first_of_equals(void **state)
 		     "/a");
 }
 
-/* Optional fields stand before the dash, in any number. */
+/* Any number of optional fields precede the dash. */
 static void test_optional_fields(void **state)
 {
 	assert_found("26 23 0:24 / /cg rw - cgroup2 none rw\n", "/cg");
@@ -122,7 +122,7 @@ static void test_escapes(void **state)
 	assert_found("26 23 0:24 / /a\\0409 rw - cgroup2 none rw\n", "/a 9");
 }
 
-/* The kernel writes no such thing; it must not be read past its end for all that. */
+/* Must not read past the end of a truncated escape, although the kernel writes none. */
 static void test_cut_escapes(void **state)
 {
 	assert_found("26 23 0:24 / /a\\ rw - cgroup2 none rw\n", "/a\\");
@@ -151,7 +151,7 @@ static void test_small_buffer(void **state)
 	assert_string_equal(path, "/123456");
 }
 
-/* A root that does not fit leaves the subtree that did. */
+/* A root that does not fit keeps the subtree that did. */
 static void test_small_buffer_keeps_what_fits(void **state)
 {
 	char path[8];
@@ -187,12 +187,12 @@ static void test_kinds_of_directories(void **state)
 	assert_int_equal(mounts_is_cgroup2("/nonexistent"), -ENOENT);
 	assert_int_equal(mounts_is_bpffs("/nonexistent"), -ENOENT);
 	assert_int_equal(mounts_is_bpffs("/proc/self/status/x"), -ENOTDIR);
-	/* /proc's root inode is 1 as well; the file system must count */
+	/* /proc's root inode is 1 too: the type of file system must be checked */
 	assert_false(mounts_is_cgroup2_root("/proc"));
 	assert_false(mounts_is_cgroup2_root("/nonexistent"));
 }
 
-/* Whatever this host has, the two must agree. */
+/* Both functions must agree on any host. */
 static void test_this_host(void **state)
 {
 	char path[PATH_MAX];

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* Options from tables: what reaches set(), where parsing stops, and what errors say. */
+/* Options from tables: the values that reach set(), where parsing stops, and error messages. */
 #include "base/opt.h"
 #include "base/ports.h"
 
@@ -19,7 +19,7 @@ struct values {
 	const char *port;
 	const char *mode;
 	int watch;
-	const char *seconds; /* NULL: none given */
+	const char *seconds; /* NULL: not given */
 };
 
 static int set_verbose(const struct opt_value *v, struct err *err)
@@ -71,7 +71,7 @@ struct parsed {
 	char copy[ARGV_MAX][32];
 };
 
-/* Words parted by blanks; "prog" is put before them. */
+/* Splits the words at blanks and prepends "prog". */
 static struct parsed parse_until(const char *line, int stop_at_word)
 {
 	static struct parsed p;
@@ -141,7 +141,7 @@ static void test_the_last_one_wins(void **state)
 	assert_string_equal(parse("--port 53 --port 54").own.port, "54");
 }
 
-/* An option's value may look like an option; an empty value is one. */
+/* A value may look like an option; an empty value is a value. */
 static void test_odd_values(void **state)
 {
 	assert_string_equal(parse("--port -v").own.port, "-v");
@@ -160,7 +160,7 @@ static void assert_watch(const char *line, const char *seconds, int words)
 	assert_int_equal(p.result, p.argc - words);
 }
 
-/* In each form that a value may be given in, whatever stands around it. */
+/* Each form of an optional value, in any position. */
 static void test_value_that_may_be_left_out(void **state)
 {
 	assert_watch("--watch", NULL, 0);
@@ -208,7 +208,7 @@ static void test_two_dashes_end_options(void **state)
 	assert_null(p.own.port);
 }
 
-/* opt_parse() is called twice for a command line: nothing may be left from the first call. */
+/* opt_parse() runs twice for a command line: the first call must leave no state. */
 static void test_twice(void **state)
 {
 	assert_int_equal(parse_until("-v reply -v", 1).global.verbose, 1);
@@ -225,13 +225,13 @@ static void test_unknown_long(void **state)
 	assert_refused("word --vrebose", "unknown option '--vrebose'", "did you mean '--verbose'?");
 }
 
-/* A key of the file is no option, and is not suggested. */
+/* A key of the file is not an option, and is not suggested. */
 static void test_key_of_the_file(void **state)
 {
 	assert_refused("--filed 1", "unknown option '--filed'", "see --help");
 }
 
-/* The name of the last option that a table has had, for messages. */
+/* The name of the last parsed option of a table, for messages. */
 static void test_given(void **state)
 {
 	assert_null(parse("-v").given);
@@ -260,7 +260,7 @@ static void test_value_too_much(void **state)
 	assert_refused("word --verbose=", "option '--verbose' takes no value", "");
 }
 
-/* The setter's own word stands. */
+/* Keeps the setter's own message. */
 static void test_value_refused(void **state)
 {
 	struct parsed p = parse("--mode bad --port 53");
@@ -336,7 +336,7 @@ static const struct opt *typed_opt(const char *name)
 	return opt;
 }
 
-/* One value, as the file has it (`what` is NULL) or the command line. */
+/* Sets one value, from the file (@what is NULL) or the command line. */
 static struct typed typed(const char *name, const char *what, const char *value)
 {
 	struct typed into = { 0 };
@@ -376,7 +376,7 @@ static void test_types(void **state)
 	assert_true(ports_contain(&into.ports, 53));
 }
 
-/* The command line names the flag, the file's reader the key. */
+/* Errors name the flag on the command line, the key in the file. */
 static void test_type_errors(void **state)
 {
 	assert_untyped("small", "--small", "10", "--small: 10 is out of range",
@@ -389,7 +389,7 @@ static void test_type_errors(void **state)
 		       "give 'flow', 'load' or 'cpu'");
 	assert_untyped("set", "--set", "cpu,", "--set: unknown kind ''",
 		       "give 'flow', 'load' or 'cpu'");
-	assert_untyped("dir", NULL, "a", "'a' is no absolute path", "");
+	assert_untyped("dir", NULL, "a", "'a' is not an absolute path", "");
 }
 
 static void test_defaults(void **state)
@@ -417,7 +417,7 @@ static void test_interfaces(void **state)
 	assert_int_equal(opt_interfaces("x", "lo", name, 2, 2, &err), 2);
 	assert_int_equal(opt_interfaces("x", "lo2", name, 2, 2, &err), -E2BIG);
 	assert_int_equal(opt_interfaces("x", "a/b", name, 0, 2, &err), -EINVAL);
-	assert_string_equal(err.what, "x: 'a/b': no name of an interface");
+	assert_string_equal(err.what, "x: 'a/b': not an interface name");
 	assert_int_equal(opt_interfaces("x", "a,", name, 0, 2, &err), -EINVAL);
 	assert_string_equal(err.what, "x: '': empty");
 	assert_int_equal(opt_interfaces("x", "sixteencharacter", name, 0, 2, &err), -EINVAL);
@@ -484,7 +484,7 @@ static void test_number(void **state)
 	assert_number("1", 1, 100, 1);
 	assert_number("100", 1, 100, 100);
 	assert_number("0", 0, 0, 0);
-	assert_number("010", 0, 100, 10); /* decimal, not octal */
+	assert_number("010", 0, 100, 10); /* parsed as decimal */
 	assert_number("18446744073709551615", 0, UINT64_MAX, UINT64_MAX);
 }
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* What commands print: documents that parse, and tables whose columns stand below each other. */
+/* Output of commands: documents that parse, and tables with aligned columns. */
 #include "base/output.h"
 
 #include <setjmp.h>
@@ -132,7 +132,7 @@ static void test_empty_cells(void **state)
 	assert_printed(capture, "a  b  c\n      3\n");
 }
 
-/* The last cell takes what is left, so that a message may hold the mark. */
+/* The last cell takes the rest of the line, so a message may contain the separator. */
 static void test_mark_in_the_last_cell(void **state)
 {
 	struct capture *capture = capture_start();
@@ -172,7 +172,7 @@ static void test_many_rows(void **state)
 	free(capture->text);
 }
 
-/* Colours take no room on the screen, and a header is dim as a whole. */
+/* Colours have no width, and a header is dim as a whole. */
 static void test_colours_and_widths(void **state)
 {
 	struct capture *capture = capture_start();
@@ -201,7 +201,7 @@ static void test_utf8_widths(void **state)
 				"name  y\n");
 }
 
-/* An escape that never ends must not be read past the cell. */
+/* An unterminated escape must not be read past the cell. */
 static void test_cut_escape(void **state)
 {
 	struct capture *capture = capture_start();

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Unit tests of the packet parser: each header shape, cut at each byte, and each lie.
+ * Unit tests of the packet parser: each header shape, truncated at each byte, and each wrong
+ * length.
  *
  * A test builds a frame from the outside in, then parses it the way the BPF programs do. Each parse
- * runs on a heap copy of exactly the frame's size, at an odd address, so that the sanitizers see a
- * read outside of it; and each checks that a rejected header left cursor and result as they were.
+ * runs on a heap copy of exactly the frame's size, at an odd address, so that the sanitizers detect
+ * overreads; and each checks that a rejected header leaves cursor and result unchanged.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -27,7 +28,7 @@ struct frame {
 	__u32 len;
 };
 
-/* How far parsing came, and what each layer gave. */
+/* How far parsing got, and the results of each layer. */
 struct parsed {
 	enum packet_verdict verdict;
 	struct packet_cursor cursor;
@@ -141,7 +142,7 @@ static void add_icmp(struct frame *frame, __u8 type, __u8 code)
 	header[1] = code;
 }
 
-/* One layer: on a rejection neither the cursor nor the result may have changed. */
+/* Parses one layer; a rejection must leave cursor and result unchanged. */
 #define PARSE(parsed, out, call)                                                         \
 	do {                                                                             \
 		const struct packet_cursor before = (parsed)->cursor;                    \
@@ -175,7 +176,7 @@ static void parse_layers(struct parsed *parsed, int with_eth)
 	      packet_parse_udp(cursor, &parsed->inner, &parsed->inner_udp));
 }
 
-/* The first there bytes of the frame are linear; the packet has len bytes. */
+/* Parses with the first @there bytes of the frame linear; the packet has @len bytes. */
 static struct parsed parse_part(const struct frame *frame, __u32 there, __u32 len, int with_eth,
 				unsigned int proto)
 {
@@ -207,7 +208,7 @@ static struct parsed parse_eth(const struct frame *frame)
 
 #define assert_verdict(frame, expected) assert_int_equal(parse(frame).verdict, expected)
 
-/* A whole datagram; cut anywhere it must be TRUNCATED, linear up to headers it must be OK. */
+/* Cuts a whole datagram anywhere: TRUNCATED; with its headers linear: OK. */
 static void check_cuts(const struct frame *frame, int with_eth)
 {
 	struct parsed whole = parse_part(frame, frame->len, frame->len, with_eth, 0);
@@ -315,7 +316,7 @@ static void test_ipv4_total_len(void **state)
 	assert_verdict(&frame, PACKET_LYING);
 	put16(frame.bytes + 2, 0);
 	assert_verdict(&frame, PACKET_JUMBO);
-	/* the header promises no UDP, whatever lies behind it */
+	/* the header announces no UDP, whatever follows it */
 	put16(frame.bytes + 2, 27);
 	assert_verdict(&frame, PACKET_LYING_UDP);
 	put16(frame.bytes + 2, 31);
@@ -412,7 +413,7 @@ static void test_vlan(void **state)
 	}
 }
 
-/* What lies in the padding behind the IP packet is never taken for a header. */
+/* Bytes in the padding after the IP packet are never parsed as a header. */
 static void test_padding(void **state)
 {
 	struct frame frame = {};
@@ -429,19 +430,19 @@ static void test_padding(void **state)
 	add_udp(&frame, 8, 18);
 	assert_verdict(&frame, PACKET_TRUNCATED);
 
-	frame.len = 0; /* half an ICMP header, of a type that would not do */
+	frame.len = 0; /* half an ICMP header, of another type */
 	add_ipv4(&frame, IPPROTO_ICMP, 4);
 	add_icmp(&frame, 8, 0);
 	assert_verdict(&frame, PACKET_TRUNCATED);
 
-	frame.len = 0; /* the same of a quoted header, of a protocol that would not do */
+	frame.len = 0; /* the same for a quoted header, of another protocol */
 	add_ipv6(&frame, IPPROTO_ICMPV6, 8 + 39);
 	add_icmp(&frame, 1, 4);
 	add_ipv6(&frame, IPPROTO_TCP, 8);
 	frame_add(&frame, 8);
 	assert_verdict(&frame, PACKET_TRUNCATED);
 
-	frame.len = 0; /* half a quoted header, and in the padding what would make it a lie */
+	frame.len = 0; /* half a quoted header, whose padding would make it invalid */
 	add_ipv4(&frame, IPPROTO_ICMP, 8 + 18);
 	add_icmp(&frame, 3, 3);
 	add_ipv4(&frame, IPPROTO_UDP, 8);
@@ -508,7 +509,7 @@ static void test_other_protocols(void **state)
 	}
 }
 
-/* AH in IPv4 is not walked through, but its packets must not be rewritten either. */
+/* Does not parse AH in IPv4, and must not rewrite its packets either. */
 static void test_ipv4_ah(void **state)
 {
 	struct frame frame = {};
@@ -538,7 +539,7 @@ static void test_ipv4_fragments(void **state)
 	assert_int_equal(parsed.ip.more_fragments, 1);
 	assert_int_equal(parsed.ip.fragment_off, 0);
 	assert_udp(&parsed.udp, 8000);
-	put16(header + 6, 0x4000); /* don't fragment is no fragment */
+	put16(header + 6, 0x4000); /* DF alone is no fragment */
 	assert_verdict(&frame, PACKET_LYING_UDP);
 	put16(header + 6, 0x2000 | 185);
 	parsed = parse(&frame);
@@ -547,7 +548,7 @@ static void test_ipv4_fragments(void **state)
 	assert_int_equal(parsed.ip.more_fragments, 1);
 	assert_int_equal(parsed.ip.fragment_off, 1480);
 	assert_int_equal(parsed.ip.fragment_id_be, PACKET_BE16(0x1234));
-	put16(header + 6, 0x1fff - 2); /* 65512, and 24 bytes from there */
+	put16(header + 6, 0x1fff - 2); /* 65512, plus 24 bytes */
 	assert_verdict(&frame, PACKET_LYING_FRAGMENT);
 	put16(header + 6, 0x1fff - 3);
 	parsed = parse(&frame);
@@ -596,7 +597,7 @@ static void test_ipv6_udp(void **state)
 	assert_verdict(&frame, PACKET_JUMBO);
 }
 
-/* Each extension header alone, in each size up to 64 bytes. */
+/* Tests each extension header by itself, in each size up to 64 bytes. */
 static void test_ipv6_each_extension(void **state)
 {
 	static const struct {
@@ -636,7 +637,8 @@ static void test_ipv6_extension_lengths(void **state)
 	unsigned int units;
 
 	(void)state;
-	/* 8 bytes of options and 8 of UDP are there: more is a lie, up to both there is no UDP */
+	/* 8 bytes of options and 8 of UDP: a larger size is invalid, a size up to both leaves no
+	 * UDP */
 	for (units = 0; units < 256; units++) {
 		struct frame frame = {};
 
@@ -650,7 +652,7 @@ static void test_ipv6_extension_lengths(void **state)
 		else
 			assert_verdict(&frame, PACKET_LYING_EXTENSION);
 	}
-	/* a header of which the payload length leaves all but one byte, and then only a part */
+	/* a header whose last byte is beyond the payload length, then one with a part */
 	for (units = 1; units < 8; units++) {
 		struct frame frame = {};
 
@@ -687,7 +689,7 @@ static void test_ipv6_routing(void **state)
 	assert_int_equal(parsed.ip.addresses_fixed, 1);
 }
 
-/* n options headers of 8 bytes, then UDP. */
+/* Builds @n options headers of 8 bytes, then UDP. */
 static void build_chain(struct frame *frame, __u8 first, unsigned int n)
 {
 	frame->len = 0;
@@ -712,7 +714,7 @@ static void test_ipv6_chain(void **state)
 		build_chain(&frame, IPPROTO_DSTOPTS, n);
 		assert_verdict(&frame, PACKET_TOO_DEEP);
 	}
-	/* the longest one header can be, then two of them */
+	/* a header of the maximum length, then two of them */
 	frame.len = 0;
 	add_ipv6(&frame, IPPROTO_DSTOPTS, 2048 + 8);
 	add_extension(&frame, IPPROTO_UDP, 255, 2048);
@@ -726,7 +728,7 @@ static void test_ipv6_chain(void **state)
 	assert_verdict(&frame, PACKET_TOO_DEEP);
 }
 
-/* Each of the eight headers in turn promises more than the packet holds. */
+/* Each of the eight headers in turn claims more bytes than the packet has. */
 static void test_ipv6_nested_lies(void **state)
 {
 	struct frame frame = {};
@@ -738,7 +740,7 @@ static void test_ipv6_nested_lies(void **state)
 		frame.bytes[40 + n * 8 + 1] = 9 - n;
 		assert_verdict(&frame, PACKET_LYING_EXTENSION);
 	}
-	for (n = 1; n < 8; n++) { /* hop-by-hop options anywhere but in the first place */
+	for (n = 1; n < 8; n++) { /* hop-by-hop options anywhere except first */
 		build_chain(&frame, IPPROTO_HOPOPTS, 8);
 		frame.bytes[40 + (n - 1) * 8] = IPPROTO_HOPOPTS;
 		assert_verdict(&frame, PACKET_LYING_EXTENSION);
@@ -776,12 +778,12 @@ static void test_ipv6_fragments(void **state)
 	assert_int_equal(parsed.ip.fragment_off, 1448);
 	assert_int_equal(parsed.ip.more_fragments, 1);
 	assert_int_equal(parsed.ip.protocol, IPPROTO_UDP);
-	put16(frame.bytes + 40 + 8 + 2, 65512); /* and 24 bytes from there */
+	put16(frame.bytes + 40 + 8 + 2, 65512); /* plus 24 bytes */
 	assert_verdict(&frame, PACKET_LYING_FRAGMENT);
 	put16(frame.bytes + 40 + 8 + 2, 65504);
 	assert_verdict(&frame, PACKET_NO_L4);
 
-	put16(frame.bytes + 40 + 8 + 2, 7); /* the reserved bits say nothing */
+	put16(frame.bytes + 40 + 8 + 2, 7); /* the reserved bits are ignored */
 	assert_int_equal(parse(&frame).ip.fragment, PACKET_FIRST_FRAGMENT);
 	put16(frame.bytes + 40 + 8 + 2, 6); /* atomic, RFC 6946, with its reserved bits set */
 	assert_verdict(&frame, PACKET_LYING_UDP);
@@ -792,7 +794,7 @@ static void test_ipv6_fragments(void **state)
 	assert_int_equal(parsed.ip.fragment_id_be, PACKET_BE32(0xdeadbeef));
 }
 
-/* Behind the fragment header of a later fragment is data, whatever it looks like. */
+/* After the fragment header of a later fragment comes data, whatever it looks like. */
 static void test_ipv6_later_fragment_is_data(void **state)
 {
 	static const __u8 nexts[] = { IPPROTO_DSTOPTS, IPPROTO_FRAGMENT, IPPROTO_HOPOPTS };
@@ -813,7 +815,7 @@ static void test_ipv6_later_fragment_is_data(void **state)
 	}
 }
 
-/* A later fragment in the eighth place is no deeper than a UDP header there. */
+/* A later fragment as the eighth header counts no deeper than a UDP header there. */
 static void test_ipv6_fragment_last(void **state)
 {
 	struct frame frame = {};
@@ -826,13 +828,13 @@ static void test_ipv6_fragment_last(void **state)
 	assert_verdict(&frame, PACKET_NO_L4);
 	put16(frame.bytes + 40 + 7 * 8 + 2, 1);
 	assert_verdict(&frame, PACKET_TOO_DEEP);
-	/* a first fragment goes on with headers, its reserved bits whatever */
+	/* headers follow in a first fragment, whatever its reserved bits */
 	build_chain(&frame, IPPROTO_FRAGMENT, 2);
 	put16(frame.bytes + 40 + 2, 7);
 	assert_verdict(&frame, PACKET_OK);
 }
 
-/* An error about a datagram of which quoted bytes of L4 and payload are there. */
+/* Builds an error about a datagram with @quoted bytes of L4 and payload. */
 static void build_error4(struct frame *frame, __u8 type, __u8 code, __u32 quoted)
 {
 	frame->len = 0;
@@ -910,7 +912,7 @@ static void test_icmp_quote_cut(void **state)
 	check_cuts(&frame, NO_ETH);
 	build_error6(&frame, 2, 0, 8);
 	check_cuts(&frame, NO_ETH);
-	/* the outer header shortened with the quote, down to nothing of it */
+	/* the outer length shortened together with the quote, down to nothing */
 	for (quoted = 0; quoted < 24 + 8; quoted++) {
 		build_error4(&frame, 3, 3, 8);
 		frame.len = 28 + quoted;
@@ -943,13 +945,14 @@ static void test_icmp_quote_lies(void **state)
 	put16(frame.bytes + 28 + 2, 24 + 999);
 	assert_verdict(&frame, PACKET_LYING_UDP);
 	build_error6(&frame, 1, 4, 8);
-	put16(frame.bytes + 4, 8 + 40 + 7); /* the options reach into the padding, and lie there */
+	put16(frame.bytes + 4,
+	      8 + 40 + 7); /* the options extend into the padding, and are invalid there */
 	frame.bytes[48 + 40 + 1] = 255;
 	assert_verdict(&frame, PACKET_TRUNCATED);
 	build_error6(&frame, 1, 4, 8);
 	frame.bytes[48 + 40 + 1] = 126; /* options of 1016 bytes in a payload of 1008 */
 	assert_verdict(&frame, PACKET_LYING_EXTENSION);
-	frame.bytes[48 + 40 + 1] = 125; /* possible, but not in the quote */
+	frame.bytes[48 + 40 + 1] = 125; /* valid, but beyond the quote */
 	assert_verdict(&frame, PACKET_TRUNCATED);
 }
 
@@ -984,7 +987,7 @@ static void test_icmp_of_the_other_version(void **state)
 	assert_verdict(&frame, PACKET_NOT_ICMP_ERROR);
 }
 
-/* The deepest extension headers still leave room for an error and what it quotes. */
+/* The maximum of extension headers still leaves room for an error and its quote. */
 static void test_icmp_deep(void **state)
 {
 	struct frame frame = {};
@@ -1001,7 +1004,7 @@ static void test_icmp_deep(void **state)
 	parsed = parse(&frame);
 	assert_int_equal(parsed.verdict, PACKET_OK);
 	assert_int_equal(parsed.inner.l4_off, PACKET_CHAIN_MAX + 48);
-	frame.bytes[40 + 2048 + 1]++; /* the second one byte of units longer */
+	frame.bytes[40 + 2048 + 1]++; /* the second header one unit longer */
 	assert_verdict(&frame, PACKET_TOO_DEEP);
 }
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* Port lists: what is taken, what is refused and with which words, and how they are printed. */
+/* Port lists: which are accepted, which are refused and with which message, and how they print. */
 #include "base/ports.h"
 
 #include <errno.h>
@@ -63,7 +63,7 @@ static void test_ends(void **state)
 	assert_false(ports_contain(&ports, 0));
 }
 
-/* Across the words of the bit set. */
+/* Crosses the words of the bit set. */
 static void test_range(void **state)
 {
 	struct ports ports;
@@ -111,7 +111,7 @@ static void test_format_folds(void **state)
 	assert_string_equal(formatted("1,3,5"), "1,3,5");
 }
 
-/* What does not fit is left out, whole items only, and is seen to be left out. */
+/* Omits whole items that do not fit, and marks the omission. */
 static void test_format_in_a_small_buffer(void **state)
 {
 	struct ports ports;
@@ -179,7 +179,7 @@ static void test_reversed(void **state)
 	assert_refused("5100-5000", "'5100-5000'", "reversed");
 }
 
-/* The item at fault is named, not its right neighbours. */
+/* Names the bad item, not its valid neighbours. */
 static void test_names_the_item(void **state)
 {
 	assert_refused("53,5000-5100,70000,80", "'70000'", "1 to 65535");

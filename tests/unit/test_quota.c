@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Shares of the steered groups: the host's namespace may have all, another one gets half of what is
- * for others, and however many want all, who comes next gets something, and the host a quarter.
+ * Quotas of the steered groups: the host's namespace may use all; another namespace gets half of
+ * the others' part. However many namespaces want all, the next one gets something, and the host a
+ * quarter.
  */
 #include "steer/group/quota.h"
 
@@ -14,28 +15,28 @@
 
 #define HOST 1u
 
-static struct quotas shares;
+static struct quotas quotas;
 
 static int start(void **state)
 {
-	shares = (struct quotas){ .host = HOST };
+	quotas = (struct quotas){ .host = HOST };
 	return 0;
 }
 
 static int end(void **state)
 {
-	quota_free(&shares);
+	quota_free(&quotas);
 	return 0;
 }
 
-/* A namespace asks for so many groups, and gets so many. */
+/* A namespace requests @groups groups and gets that many. */
 static int want(__u32 netns, int groups)
 {
 	int got = 0;
 
 	while (groups--)
-		if (quota_allow(&shares, netns)) {
-			quota_add(&shares, netns);
+		if (quota_allow(&quotas, netns)) {
+			quota_add(&quotas, netns);
 			got++;
 		}
 	return got;
@@ -44,14 +45,14 @@ static int want(__u32 netns, int groups)
 static void test_host(void **state)
 {
 	assert_int_equal(want(HOST, 1000), STEER_GROUPS_MAX);
-	assert_int_equal(quota_of(&shares, HOST)->left_out, 1000 - STEER_GROUPS_MAX);
+	assert_int_equal(quota_of(&quotas, HOST)->left_out, 1000 - STEER_GROUPS_MAX);
 	assert_int_equal(want(2, 1), 0);
 }
 
 static void test_one_that_wants_all(void **state)
 {
 	assert_int_equal(want(2, 1000), 96);
-	assert_int_equal(quota_of(&shares, 2)->left_out, 904);
+	assert_int_equal(quota_of(&quotas, 2)->left_out, 904);
 	assert_int_equal(want(3, 40), 40);
 	assert_int_equal(want(HOST, 1000), STEER_GROUPS_MAX - 96 - 40);
 }
@@ -60,13 +61,13 @@ static void test_together(void **state)
 {
 	int i;
 
-	/* in turns, as in one sweep after the other: a third each, and as much is left */
+	/* in turn, as in successive sweeps: a third each, and a third is left */
 	for (i = 0; i < 1000; i++) {
 		want(2, 1);
 		want(3, 1);
 	}
-	assert_int_equal(quota_of(&shares, 2)->groups, 64);
-	assert_int_equal(quota_of(&shares, 3)->groups, 64);
+	assert_int_equal(quota_of(&quotas, 2)->groups, 64);
+	assert_int_equal(quota_of(&quotas, 3)->groups, 64);
 	assert_int_equal(want(4, 1), 1);
 }
 
@@ -76,17 +77,17 @@ static void test_many(void **state)
 
 	for (netns = 2; netns < 102; netns++)
 		want(netns, 1000);
-	assert_int_equal(shares.groups, STEER_GROUPS_OTHERS);
+	assert_int_equal(quotas.groups, STEER_GROUPS_OTHERS);
 	assert_int_equal(want(HOST, 1000), STEER_GROUPS_MAX - STEER_GROUPS_OTHERS);
 }
 
-/* What it has beyond its quarter is the others' no longer. */
+/* Groups of the host beyond its quarter reduce the others' part. */
 static void test_large_host(void **state)
 {
 	assert_int_equal(want(2, 1000), 96);
 	assert_int_equal(want(HOST, 150), 150);
 	assert_int_equal(want(3, 1000), 5);
-	assert_int_equal(shares.groups, 251);
+	assert_int_equal(quotas.groups, 251);
 }
 
 int main(void)

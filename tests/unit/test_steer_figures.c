@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* What 'steer show' reckons: bars, imbalance, queues, and the rest that nobody accounts for. */
+/* The figures of 'steer show': bars, imbalance, queues, and unaccounted datagrams. */
 #include "steer/figures.h"
 #include "steer/group/udp_stats.h"
 
@@ -35,7 +35,7 @@ static void test_bar(void **state)
 
 static void test_bar_ends(void **state)
 {
-	/* what is not 0 shows, and nothing is longer than the whole */
+	/* a non-zero value shows, and no bar is longer than the maximum */
 	assert_bar(1, 1e12, false, "#");
 	assert_bar(1, 1e12, true, "▏");
 	assert_bar(200, 100, false, "############");
@@ -57,7 +57,7 @@ static void test_imbalance(void **state)
 	assert_true(IMBALANCE(7) == 1);
 	assert_true(IMBALANCE(0, 0) == 0);
 	assert_true(steer_imbalance(NULL, 0) == 0);
-	/* the sum is more than 64 bits hold */
+	/* the sum exceeds 64 bits */
 	assert_true(IMBALANCE(UINT64_MAX, UINT64_MAX, UINT64_MAX) == 1);
 }
 
@@ -84,22 +84,22 @@ static void assert_rest(struct steer_balance balance, __u64 errors, __u64 vanish
 
 static void test_rest(void **state)
 {
-	/* all is well, and other ports have traffic, too */
+	/* no loss, and traffic on other ports too */
 	assert_rest((struct steer_balance){ .seen = 100, .read = 100 }, 0, 0);
 	assert_rest((struct steer_balance){ .seen = 100, .read = 150 }, 0, 0);
-	/* refused by full queues: known */
+	/* refused by full queues: accounted for */
 	assert_rest((struct steer_balance){ .seen = 100, .read = 90, .errors = 10, .drops = 10 }, 0,
 		    0);
-	/* in a queue, or gone with one */
+	/* in a queue, or freed with one */
 	assert_rest((struct steer_balance){ .seen = 100, .read = 60, .errors = 10, .drops = 10 }, 0,
 		    30);
 	/* errors elsewhere */
 	assert_rest((struct steer_balance){ .seen = 100, .read = 100, .errors = 12, .drops = 5 }, 7,
 		    0);
-	/* thrown away for their checksum before any socket was looked for */
+	/* dropped for their checksum before the socket lookup */
 	assert_rest((struct steer_balance){ .seen = 100, .read = 100, .errors = 3, .checksum = 3 },
 		    0, 0);
-	/* drops that came while the counters were read */
+	/* drops between the readings of the counters */
 	assert_rest((struct steer_balance){ .seen = 100, .read = 90, .errors = 10, .drops = 12 }, 0,
 		    0);
 }
@@ -111,7 +111,7 @@ static FILE *text_open(const char *text)
 
 static void test_snmp(void **state)
 {
-	/* newer kernels have further columns, and older ones fewer */
+	/* newer kernels have more columns, older ones fewer */
 	static const char snmp[] =
 		"Icmp: InMsgs InErrors\n"
 		"Icmp: 100 200\n"

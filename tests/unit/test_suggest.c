@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* The nearest right word: what is meant is named, and nothing is guessed from far away. */
+/* The nearest valid word: small typos are corrected, and distant words get no suggestion. */
 #include "base/suggest.h"
 
 #include <setjmp.h>
@@ -37,7 +37,7 @@ static void test_the_nearer_of_two(void **state)
 	assert_nearest("unloa", "unload");
 }
 
-/* What is typed of the right word counts more than what is missing. */
+/* Typed letters of the word weigh more than missing ones. */
 static void test_beginnings(void **state)
 {
 	assert_nearest("au", "audit");
@@ -59,7 +59,7 @@ static void test_a_right_word(void **state)
 	assert_nearest("audit", "audit");
 }
 
-/* Longer than any word of ours, and therefore near none. */
+/* Longer than any valid word, and therefore close to none. */
 static void test_overlong(void **state)
 {
 	assert_nearest("loadloadloadloadloadloadloadloadloadloadloadload", NULL);

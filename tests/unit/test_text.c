@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* Names that others chose, made fit for a terminal, for a table and for JSON. */
+/* Names chosen by others, sanitised for a terminal, for a table and for JSON. */
 #include "base/output.h"
 #include "base/text.h"
 
@@ -52,7 +52,7 @@ static void test_cut_to_the_room(void **state)
 	assert_string_equal(text_plain_copy(text, sizeof(text), "a\nlong one"), "a?l");
 }
 
-/* A field of the kernel's may have no NUL at its end. */
+/* A fixed-size field of the kernel may lack a terminating NUL. */
 static void test_stays_within_the_size(void **state)
 {
 	char text[] = { 'a', '\n', 'b', '\n' };

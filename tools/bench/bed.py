@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The place where the benchmark runs, and the processes in it.
+"""The environment of the benchmark, and the processes in it.
 
     netns "far": 198.18.0.1, 2001:2::1 ──veth0── 198.18.0.2, 2001:2::2 :netns "host"
                                                  198.19.0.1 ── void0, a bridge without
@@ -8,14 +8,15 @@
                    2001:2:0:1::3
 
     cgroup2 root ─┬─ sluice-bench-PID/inside     sluice attaches here; servers and bystanders
-                  └─ sluice-bench-PID/outside    everybody else, as if on another machine
+                  └─ sluice-bench-PID/outside    all others, as if on another machine
 
-A server in host that far or guest asks at its own side's address is right by itself; guest asking
-at 198.18.0.2 gets its answers from 198.18.16.1.  Mode wire is attached to veth1, the bridge's port.
+A server in host answers from the right source if far or guest uses the address of its own side. If
+guest sends to 198.18.0.2, the answers come from 198.18.16.1. Mode wire is on veth1, the bridge's
+port.
 
-The addresses are those set aside for benchmarks (RFC 2544, RFC 5180).  There is no netfilter in
-these namespaces: it would only make the base larger, and so the ratios better.  Namespaces, cgroups
-and the bpffs folder are named after the process that made them, and go with it.
+The addresses are reserved for benchmarks (RFC 2544, RFC 5180). The namespaces have no netfilter,
+which would only increase the base, and so improve the ratios. Namespaces, cgroups and the bpffs
+folder are named after the process that made them, and are removed with it.
 """
 import json
 import os
@@ -27,7 +28,7 @@ import time
 
 HOST = {4: "198.18.0.2", 6: "2001:2::2"}
 FAR = {4: "198.18.0.1", 6: "2001:2::1"}
-BRIDGE_MAC = "02:00:00:00:00:00"  # what packets.c sends to
+BRIDGE_MAC = "02:00:00:00:00:00"  # the destination of packets.c
 BRIDGE = {4: "198.18.16.1", 6: "2001:2:0:1::1"}
 GUEST = {4: "198.18.16.3", 6: "2001:2:0:1::3"}
 VOID = "198.19.0.2"
@@ -47,7 +48,7 @@ def tool(name):
 
 
 def command(*words, **more):
-    """Runs to the end, in a session of its own so that ^C is ours alone to handle."""
+    """Runs it to the end, in its own session, so that only the benchmark handles ^C."""
     done = subprocess.run(words, capture_output=True, text=True, start_new_session=True,
                           timeout=PATIENCE_S, **more)
     if done.returncode:
@@ -57,7 +58,7 @@ def command(*words, **more):
 
 
 def mounted(kind):
-    """Where the first file system of that type is mounted."""
+    """Returns the first mount point of that type."""
     for line in open("/proc/self/mountinfo", encoding="utf-8"):
         left, right = line.split(" - ")
         if right.split()[0] == kind:
@@ -66,7 +67,7 @@ def mounted(kind):
 
 
 class Process:
-    """One process of echo.c, hooks.c or packets.c; it answers each line with a line of JSON."""
+    """A process of echo.c, hooks.c or packets.c, which answers each line with a line of JSON."""
 
     def __init__(self, *words):
         self.words = words
@@ -95,7 +96,7 @@ class Process:
 
 
 class Bed:
-    """Made by make(), unmade by remove(), which also takes what was half made."""
+    """Made by make(), removed by remove(), even if it was made only in part."""
 
     def __init__(self, build, cpu):
         name = f"sluice-bench-{os.getpid()}"
@@ -160,7 +161,7 @@ class Bed:
         self.processes.remove(process)
 
     def remove(self):
-        """Each step whatever became of the others; then the first failure, if any."""
+        """Runs each step even if others fail; then raises the first failure, if any."""
         steps = [process.stop for process in self.processes]
         steps += [lambda: shutil.rmtree(self.bpffs, ignore_errors=True)]
         steps += [lambda netns=netns: self.remove_netns(netns) for netns in self.netns.values()]
@@ -198,7 +199,7 @@ class Bed:
         raise BenchError(f"{path}: still in use")
 
     def pin_set(self, name, programs):
-        """A folder as hooks.c wants it: {attach type: bpftool's words for a program}."""
+        """Returns a folder for hooks.c: {attach type: bpftool's words for a program}."""
         folder = self.bpffs / name
         folder.mkdir()
         for attach_type, words in programs.items():
@@ -209,6 +210,6 @@ class Bed:
         return folder
 
     def attached(self):
-        """What a loader put on the inside cgroup: {attach type: id}."""
+        """Returns what a loader attached to the inside cgroup: {attach type: id}."""
         listing = command(self.bpftool, "-j", "cgroup", "show", self.cgroup / "inside").strip()
         return {entry["attach_type"]: entry["id"] for entry in json.loads(listing or "[]")}

@@ -1,36 +1,36 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * echo: the load of the benchmark, and its clock.  One process is the client; its child is the
- * server, in a namespace and a cgroup of its own.  For each line "MILLISECONDS" on stdin it works
- * that long and prints one JSON line: operations, CPU time of both ends, wall time, losses, and the
- * cost of an operation in yardsticks.
+ * echo: the load of the benchmark, and its clock. One process is the client; its child is the
+ * server, in its own namespace and cgroup. For each line "MILLISECONDS" on stdin it runs that long
+ * and prints one JSON line: operations, CPU time of both ends, wall time, losses, and the cost of
+ * an operation in yardsticks.
  *
- * What is measured is CPU time, with both ends pinned to one CPU.  veth hands a packet to the
- * sender's CPU, and the softirq that takes it through the receiver's stack runs at the end of the
- * send; the scheduler's clock of a task (CLOCK_PROCESS_CPUTIME_ID, nanoseconds, not ticks) goes on
- * through a softirq.  So the sum of the two clocks is all that an operation costs, receive path and
- * context switches included, and neither idle time nor the machine's other work is in it.
+ * It measures CPU time, with both ends pinned to one CPU. veth delivers a packet on the sender's
+ * CPU, and the softirq that runs the receiver's stack runs at the end of the send. The scheduler's
+ * clock of a task (CLOCK_PROCESS_CPUTIME_ID, nanoseconds, not ticks) includes softirqs. So the sum
+ * of the two clocks is the whole cost of an operation, with receive path and context switches, and
+ * without idle time and the other work of the machine.
  *
- * Rejected: wall time (other work on the machine goes in), /proc/stat (counts ticks, and other
- * work), getrusage of either end alone (the cost of one end's receive path is in the other end's
- * send), ends on two CPUs (idle states and wake-up interrupts, the noisiest part of a virtual
- * machine, are most of such a round trip).  A kernel with CONFIG_IRQ_TIME_ACCOUNTING takes
- * softirqs out of a task's clock, and the ratios then leave the receive path out.
+ * Rejected: wall time (includes other work on the machine), /proc/stat (counts ticks, and other
+ * work), getrusage of one end alone (the receive path of one end is charged to the other end's
+ * send), ends on two CPUs (most of such a round trip is idle states and wake-up interrupts, the
+ * noisiest part of a virtual machine). A kernel with CONFIG_IRQ_TIME_ACCOUNTING excludes softirqs
+ * from a task's clock, and the ratios then omit the receive path.
  *
- * The speed of a virtual CPU itself changes, by a half and from second to second, with what the
- * host's other guests do to its caches.  So after each short burst of the load comes a burst of a
- * yardstick: a kilobyte written to a file in memory and read back, system calls and copies that no
- * hook and no network code have a part in.  The quotient of the two, and its median over all
- * bursts, is several times steadier than nanoseconds; what comes only now and then shows in the
- * nanoseconds alone.  Both are printed.  Rejected as yardsticks: a loop in user space (what slows
- * the kernel down hardly touches it) and an AF_UNIX socket pair (a fifth faster or slower with the
- * hooks on or off, by no rule that holds from one process to the next).
+ * The speed of a virtual CPU itself changes by a half, from second to second, with the effect of
+ * the host's other guests on its caches. So each short burst of the load is followed by a burst of
+ * a yardstick: a kilobyte written to a file in memory and read back, that is, system calls and
+ * copies without any hook or network code. The quotient of the two, and its median over all bursts,
+ * is several times steadier than nanoseconds; rare costs show only in the nanoseconds. Both are
+ * printed. Rejected as yardsticks: a loop in user space (hardly affected by what slows the kernel
+ * down) and an AF_UNIX socket pair (a fifth faster or slower with the hooks, without any pattern
+ * between processes).
  *
- * The process outlives many measurements, so that variants are compared on the same sockets, the
- * same ports and the same memory.  With --inline one thread plays both ends: no context switch, so
- * the smallest base that a round trip can have; and it loses nothing, so that an operation can be
- * a block of datagrams, sent one by one, or as one packet that the kernel cuts up late or never
- * (UDP_SEGMENT, UDP_GRO).
+ * The process survives many measurements, so that variants are compared on the same sockets, ports
+ * and memory. With --inline one thread plays both ends: without a context switch, a round trip has
+ * the smallest possible base. Since it loses nothing, an operation can then be a block of
+ * datagrams, sent one by one, or as one packet that the kernel segments late or never (UDP_SEGMENT,
+ * UDP_GRO).
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -56,12 +56,12 @@
 #define SIZE_MAX_BYTES 65536
 #define NS_PER_MS      1000000ULL
 #define NS_PER_S       1000000000ULL
-/* Operations between two looks at the clock, and runs of the yardstick. */
+/* Operations between two readings of the clock, and between runs of the yardstick. */
 #define BURST	       32
 #define YARDSTICK_SIZE 1024
 /* UDP_MAX_SEGMENTS before kernel 6.9 */
 #define SEGMENTS_MAX 64
-/* Each costs the patience of a second: where nothing comes through, this is the end. */
+/* Each loss costs a timeout of a second: gives up if no datagram gets through. */
 #define LOST_MAX 5
 
 struct end {
@@ -77,9 +77,9 @@ struct plan {
 	size_t size;
 	unsigned int flows; /* 0: a new source port for each request */
 	int cpu;
-	unsigned int segments; /* datagrams of a block */
+	unsigned int segments; /* datagrams per block */
 	bool gso;
-	bool bound; /* the server, to the address that is asked */
+	bool bound; /* the server binds the requested address */
 	bool dual_stack;
 	bool inline_server;
 };
@@ -87,9 +87,9 @@ struct plan {
 struct workload {
 	const char *name;
 	int type;
-	/* One request; 0 or -errno. */
+	/* Serves one request; returns 0 or -errno. */
 	int (*serve)(const struct plan *plan, int fd);
-	/* One operation of the client; 0 or -errno. */
+	/* Runs one operation of the client; returns 0 or -errno. */
 	int (*ask)(const struct plan *plan, int fd);
 	bool connected;
 	bool pktinfo;
@@ -98,7 +98,7 @@ struct workload {
 
 struct tally {
 	unsigned long long operations, lost, cpu_ns, yardstick_ns, wall_ns;
-	double *quotients; /* one for each burst */
+	double *quotients; /* one per burst */
 	size_t bursts, room;
 };
 
@@ -131,7 +131,7 @@ static int serve_sendto(const struct plan *plan, int fd)
 	return result(sendto(fd, buffer, n, 0, (struct sockaddr *)&peer, len));
 }
 
-/* What IP_PKTINFO received is nearly what it takes; the interface is left to the route. */
+/* Turns the received IP_PKTINFO into one for sending; the route selects the interface. */
 static void pktinfo_turn(struct msghdr *msg)
 {
 	struct cmsghdr *cmsg = CMSG_FIRSTHDR(msg);
@@ -168,7 +168,7 @@ static int serve_pktinfo(const struct plan *plan, int fd)
 	return result(sendmsg(fd, &msg, 0));
 }
 
-/* The socket stays open and full: what comes is dropped where it would have been queued. */
+/* Leaves the socket open with a full queue: datagrams are dropped instead of queued. */
 static int serve_sink(const struct plan *plan, int fd)
 {
 	pause();
@@ -182,7 +182,7 @@ static int serve_stream(const struct plan *plan, int fd)
 	return n <= 0 ? -ECONNRESET : result(send(fd, buffer, n, 0));
 }
 
-/* One byte back for each block, so that no operation spills into the next. */
+/* Answers each block with a byte, so that no operation overlaps the next. */
 static int serve_bulk(const struct plan *plan, int fd)
 {
 	if (recv(fd, buffer, plan->size, MSG_WAITALL) != (ssize_t)plan->size)
@@ -276,7 +276,7 @@ static const struct workload workloads[] = {
 	  .block = true },
 };
 
-/* --- places and sockets */
+/* --- namespaces and sockets */
 
 static void write_pid(const char *cgroup)
 {
@@ -289,7 +289,7 @@ static void write_pid(const char *cgroup)
 		die(path);
 }
 
-/* A socket belongs to the namespace and the cgroup that its process is in when it is made. */
+/* A socket belongs to the namespace and the cgroup of the process that makes it. */
 static void enter(const struct end *end)
 {
 	char path[4096];
@@ -340,7 +340,7 @@ static int bind_server(const struct plan *plan, int fd, int family)
 	return bind_wildcard(plan, fd, family);
 }
 
-/* What a block takes in the queues: the kernel counts the memory of the packets. */
+/* Sizes the buffers for a block: the kernel charges the memory of whole packets. */
 static void set_up_blocks(const struct plan *plan, int fd)
 {
 	int room = 1 << 20, size = (int)plan->size, on = 1;
@@ -516,13 +516,13 @@ static void note_quotient(struct tally *tally, double quotient)
 	tally->quotients[tally->bursts++] = quotient;
 }
 
-/* A block sent one by one is long enough: the yardstick must not be far in time from the load. */
+/* A block sent one by one is long enough: the yardstick must follow the load closely. */
 static int burst_size(const struct plan *plan)
 {
 	return plan->segments > 1 && !plan->gso ? 2 : BURST;
 }
 
-/* What the server still does while the yardstick is on is the load's. */
+/* The server's remaining work, during the yardstick, is charged to the load. */
 static void burst(const struct plan *plan, const int *fds, unsigned int *turn, struct tally *tally)
 {
 	unsigned long long server_start_ns = server_ns(), start_ns = own_ns(), load_ns, yard_ns;
@@ -565,7 +565,7 @@ static double median(double *values, size_t count)
 	return (values[count / 2] + values[(count - 1) / 2]) / 2;
 }
 
-/* A tenth more, and each flow once, goes ahead unmeasured: whoever learns has learned by then. */
+/* Runs a tenth more, and each flow once, before measuring, so that all flows are learned. */
 static void measure(const struct plan *plan, const int *fds, unsigned long long duration_ns)
 {
 	struct tally tally = work(plan, fds, duration_ns / 10);
@@ -602,14 +602,14 @@ static void client_main(const struct plan *plan)
 
 static const char help[] =
 	"usage: echo WORKLOAD --to ADDR --port PORT --cpu N [OPTIONS]\n"
-	"workloads: sendto, pktinfo      datagram round trips to a server of that kind\n"
+	"workloads: sendto, pktinfo      datagram round trips to such a server\n"
 	"           send                 unconnected sends to a sink\n"
 	"           pingpong, bulk       TCP round trips; TCP blocks, each answered by a byte\n"
 	"           block, block-back    blocks of datagrams one way, or there and back; --inline\n"
-	"options:   --flows N            client sockets taken in turn; 0: a new one each time\n"
+	"options:   --flows N            client sockets used in turn; 0: a new one each time\n"
 	"           --size BYTES         --dual-stack   --inline\n"
 	"           --segments N         datagrams of a block   --gso: as one packet\n"
-	"           --bound              the server has the address asked, not the wildcard\n"
+	"           --bound              the server binds the requested address\n"
 	"           --client-netns NAME  --server-netns NAME\n"
 	"           --client-cgroup DIR  --server-cgroup DIR\n"
 	"Reads a duration in milliseconds from each line of stdin, prints a JSON line for each.\n";

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: (GPL-2.0-or-later OR BSD-2-Clause) */
 /*
- * The floor of the benchmark: programs on the hooks that sluice takes, which decide nothing.
+ * The floor of the benchmark: programs that decide nothing, on the hooks that sluice uses.
  *
- * empty_* cost what the kernel's hooks themselves cost.  source_* set the one right source of the
- * benchmark's topology as a constant, without a look-up: what any program that sets a source costs,
- * the kernel's check of that source included.  Whatever sluice costs beyond is its own.
+ * empty_* cost what the kernel's hooks themselves cost. source_* set the one right source of the
+ * benchmark's topology as a constant, without a lookup: the cost of any program that sets a source,
+ * including the kernel's check of that source. Any further cost is sluice's own.
  */
 #include <linux/bpf.h>
 

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * How long a new port of a followed bridge is without us: from the request that makes the interface
- * to the moment when both our programs are on it, as the kernel tells a third process.
+ * Measures how long a new port of a watched bridge is uncovered: from the request that makes the
+ * interface to the moment when both of sluice's programs are on it, as a third process sees it.
  *
- * In a network namespace and with a bpffs of its own; the daemon is started and ended here.
+ * Runs in a private network namespace with a private bpffs; it starts and ends the daemon.
  */
 #include <bpf/bpf.h>
 #include <err.h>
@@ -110,7 +110,7 @@ static void port_enslave(unsigned int ifindex, unsigned int master)
 	ask(nlh);
 }
 
-/* --- what runs on it */
+/* --- the programs on the port */
 
 static bool has_program(unsigned int ifindex, int hook)
 {
@@ -153,7 +153,7 @@ static struct sample measure(unsigned int master)
 	wait_covered(ifindex);
 	sample = (struct sample){ now_us() - begin, now_us() - enslaved };
 	ask(request(RTM_DELLINK, 0, ifindex));
-	/* the daemon has the news, and is idle again */
+	/* the daemon has handled the event, and is idle again */
 	usleep(50000);
 	return sample;
 }
@@ -172,7 +172,7 @@ static void isolate(void)
 		err(1, "netlink");
 }
 
-/* Up when it follows: the first port is not counted. */
+/* Starts the daemon and waits until it has covered a first port, which is not counted. */
 static pid_t daemon_start(const char *sluice)
 {
 	char config[] = "/tmp/sluice-follow-XXXXXX";

@@ -1,20 +1,20 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * hooks: puts programs on a cgroup, or on an interface, and takes them off, within microseconds
- * (on an interface milliseconds, as the kernel waits for packets under way), for the benchmark.
+ * hooks: attaches programs to a cgroup or an interface, and detaches them, within microseconds (on
+ * an interface milliseconds, since the kernel waits for packets in flight), for the benchmark.
  *
- * A set of programs is a bpffs folder whose files bear the names of attach types.  Commands are
- * lines on stdin, each answered with a JSON line:
+ * A set of programs is a bpffs folder whose files are named after attach types. Commands are lines
+ * on stdin, each answered with a JSON line:
  *
- *	on FOLDER	attach that set; one that is on goes off first
- *	off		detach what is on
- *	count		let the kernel count time and runs of programs, from now to the end
- *	read		those counts, of the programs that are on
+ *	on FOLDER	attach that set, after detaching any other
+ *	off		detach the attached set
+ *	count		count time and runs of programs from now on
+ *	read		these counts, for the attached programs
  *	mine ID		that program is the benchmark's own
- *	foreign		names of all others, anywhere, on the hooks that sluice takes
+ *	foreign		names of all other programs on the hooks that sluice uses
  *
- * The speed is the point: whoever switches by a loader, which has to pass the verifier, compares
- * states that lie too far apart in time on a machine whose speed changes from second to second.
+ * Speed matters: a loader has to pass the verifier. Switching with a loader would compare states
+ * too far apart in time, on a machine whose speed changes from second to second.
  */
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
@@ -41,7 +41,7 @@
 struct hook {
 	enum bpf_attach_type type;
 	int prog;
-	int link; /* of an interface's */
+	int link; /* of an interface */
 };
 
 static struct hook hooks[HOOKS_MAX];
@@ -132,7 +132,10 @@ static void hooks_on(const char *folder)
 	closedir(dir);
 }
 
-/* bpf(2), BPF_ENABLE_STATS, kernel 5.8; unlike the sysctl, it ends with the process. */
+/*
+ * Enables statistics by bpf(2), BPF_ENABLE_STATS, kernel 5.8; unlike the sysctl, it ends with the
+ * process.
+ */
 static void stats_on(void)
 {
 	if (bpf_enable_stats(BPF_STATS_RUN_TIME) < 0)
@@ -176,7 +179,7 @@ static bool is_foreign(const struct bpf_prog_info *info)
 	       info->type == BPF_PROG_TYPE_SCHED_CLS;
 }
 
-/* False if the program is gone by now. */
+/* Returns false if the program is gone. */
 static bool prog_info(__u32 id, struct bpf_prog_info *info)
 {
 	__u32 size = sizeof(*info);

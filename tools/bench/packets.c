@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * packets: what each program of mode wire costs for a packet of each kind, by BPF_PROG_TEST_RUN.
+ * packets: measures the cost of each program of mode wire per kind of packet, by BPF_PROG_TEST_RUN.
  * For each line "N" on stdin it runs each kind N times and prints one JSON line of medians, in ns,
- * beside those of a program that does nothing.
+ * beside those of an empty program.
  *
- * Each run is a system call with a packet of its own.  The kernel's own repetition would feed the
- * program what it has just rewritten, which takes another path; nor is it like a packet from a wire
- * in that everything is in the caches.  The empty program has its turn right after each run, so
- * that what the clock and the cold caches cost is in both.
+ * Each run is a system call with a fresh packet: the kernel's own repetition would run the program
+ * on what it has just rewritten, which takes another path. Unlike a packet from the wire,
+ * everything is in the caches. The empty program runs right after each run, so that both include
+ * the cost of the clock and the cold caches.
  *
- * A program counts what becomes of a packet; here it is enough to look whether it came out changed.
- * That is checked in each run, so that a figure is never of another path than its label says.
+ * A program counts its decisions, but here it is enough to check whether the packet was changed.
+ * Each run checks that, so that a figure never belongs to another path than its label states.
  */
 #include <arpa/inet.h>
 #include <bpf/bpf.h>
@@ -33,7 +33,10 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-/* Addresses of bed.py: the client's, the one that the host answers from, another one of its. */
+/*
+ * Addresses of bed.py: the client's, the one that the host answers from, and another one of the
+ * host.
+ */
 #define GUEST4	"198.18.16.3"
 #define BRIDGE4 "198.18.16.1"
 #define HOST4	"198.18.0.2"
@@ -42,11 +45,11 @@
 #define BRIDGE6 "2001:2:0:1::1"
 #define HOST6	"2001:2::2"
 
-#define SERVER	  5099 /* managed, and a wildcard socket has it */
+#define SERVER	  5099 /* managed, with a wildcard socket */
 #define OTHER	  6099 /* not managed */
 #define PAYLOAD	  64
 #define NEW_PORTS 30000
-#define FRAGMENT  512 /* bytes of the first fragment */
+#define FRAGMENT  512 /* size of the first fragment */
 #define RUNS_MAX  100000
 
 struct frame {
@@ -66,12 +69,12 @@ struct kind {
 	uint16_t source_port, target_port;
 	bool out;
 	bool rewritten;
-	bool new_port; /* a client port that was not seen lately, each time */
+	bool new_port; /* a client port without a flow, each time */
 	bool tcp;
 	enum piece piece;
 };
 
-/* In this order: an answer needs its request. */
+/* Ordered: an answer needs its request. */
 static struct kind kinds[] = {
 	{ "IPv4, to another address", GUEST4, HOST4, 20001, SERVER, .rewritten = true },
 	{ "IPv6, to another address", GUEST6, HOST6, 20001, SERVER, .rewritten = true },
@@ -111,7 +114,7 @@ static void die(const char *what)
 	exit(1);
 }
 
-/* --- places */
+/* --- namespaces and sockets */
 
 static void enter(const char *netns)
 {
@@ -135,7 +138,7 @@ static void pin(int cpu)
 		die("sched_setaffinity");
 }
 
-/* On the wildcard address of both families; nobody needs to read from it. */
+/* Opens a socket on the wildcard address of both families; nothing needs to read from it. */
 static void open_server(void)
 {
 	struct sockaddr_in6 any = { .sin6_family = AF_INET6, .sin6_port = htons(SERVER) };
@@ -159,7 +162,7 @@ static void open_programs(const char *folder, int *fds)
 	}
 }
 
-/* --- packets: with any checksums, which programs keep up with and never verify */
+/* --- packets: with arbitrary checksums, which programs update but never verify */
 
 static size_t put_udp(const struct kind *kind, uint8_t *at)
 {

@@ -1,14 +1,14 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""What the benchmark compares.
+"""The rows of the benchmark, and what they compare.
 
-A *state* is a set of programs on their hooks: none, again (none as well); empty and source (of
-empty.bpf.c), list and any (sluice in mode socket); tc-empty and wire (sluice in mode wire).  A
-*load* is an echo process.  A row compares two "STATE LOAD".
+A *state* is a set of programs on their hooks: none, again (also none); empty and source (of
+empty.bpf.c), list and any (sluice in mode socket); tc-empty and wire (sluice in mode wire). A
+*load* is an echo process. A row compares two "STATE LOAD".
 
-In mode wire the same server and client are the base, without sluice, where the client asks the
-address that the kernel answers from: the packets take the same way but for the rewriting.  A server
-bound to the address asked was rejected as a base: it spares the kernel the choice of a source,
-which is no merit of doing without sluice (and for IPv6 costs more than sluice; see the floor).
+The base of mode wire is the same server and client without sluice, when the client sends to the
+address that the kernel answers from: the packets take the same path except for the rewriting.
+Rejected as a base: a server bound to the requested address. It saves the kernel the selection of a
+source, which has nothing to do with sluice (and for IPv6 costs more than sluice; see the floor).
 """
 import collections
 
@@ -16,11 +16,11 @@ from bed import BRIDGE, FAR, HOST, VOID
 
 Load = collections.namedtuple("Load", "words side to managed")
 Row = collections.namedtuple("Row", "group label over under aim")
-# Read from the kernel's statistics: what a program costs in over, beyond what an empty one in its
-# place costs in under.
+# From the kernel's statistics: the cost of a program in over, less that of an empty program at the
+# same hook in under.
 Cost = collections.namedtuple("Cost", "program label over under")
 
-# Who stands where: the first is echo's server, the second its client.
+# The two ends of each load: the first is echo's server, the second its client.
 SERVER_HERE = ("inside host", "outside far")
 BOTH_HERE = ("inside host", "inside far")
 CLIENT_HERE = ("outside far", "inside host")
@@ -209,7 +209,7 @@ WIRE_ROWS = [
 ]
 
 ROWS = SOCKET_ROWS + WIRE_ROWS
-assert len({row[:2] for row in ROWS}) == len(ROWS), "a row is known by its group and label"
+assert len({row[:2] for row in ROWS}) == len(ROWS), "group and label identify a row"
 
 # Attach types, in bpftool's words.
 HOOKS = {"learn": "cgroup_inet_ingress", "fix4": "cgroup_udp4_sendmsg",

@@ -1,28 +1,28 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * steer: a reuseport group and its clients, in one process and a network namespace of its own, for
- * the benchmark of steering.  Commands are lines on stdin, each answered with a JSON line:
+ * steer: a reuseport group and its clients, in one process with a private network namespace, for
+ * the benchmark of steering. Commands are lines on stdin, each answered with a JSON line:
  *
  *	workers N		close the group's sockets, open N
- *	clients N 4|6		as many clients, each with an address of its own
- *	use kernel|cbpf|PATH	who chooses: the kernel, a classic program (the client's address,
+ *	clients N 4|6		N clients, each with its own address
+ *	use kernel|cbpf|PATH	the selector: the kernel, a classic program (the client's address,
  *				hashed, modulo the workers), or the program that is pinned there
- *	even MS			all clients in turn; CPU time and what was received
- *	flood N			until N are received; on two CPUs, a thread for each worker
+ *	even MS			all clients in turn; CPU time and received datagrams
+ *	flood N			until N datagrams are received; on two CPUs, a thread per worker
  *	replay FILE RATE	a datagram of client n for each 16-bit n of the file, paced
- *	fresh N 4|6 TIMES	as many new clients, each of which sends so many datagrams
- *	churn 4|6		short-lived flows, up to the next line
- *	count			let the kernel count time and runs of programs, from now to the end
- *	cost			those counts, of the program in use
+ *	fresh N 4|6 TIMES	N new clients, each of which sends TIMES datagrams
+ *	churn 4|6		short-lived flows, until the next line
+ *	count			count time and runs of programs from now on
+ *	cost			these counts, for the program in use
  *
- * The group is on a dual-stack port of the loopback device: the kernel takes a datagram through the
- * receive path, the choice included, at the end of the send, and the clock of the sender's task has
- * it all (see echo.c).  In "even" one thread sends a burst and receives it, so that what is
- *measured is the CPU time of a datagram's whole way, and nothing waits for a CPU that others use.
- *"flood" is what an operator would see: the sender and the workers have a CPU each, and the sender
- *waits when it is a window ahead, so that a datagram more is one that was received.
+ * The group is on a dual-stack port of the loopback device: the kernel runs the receive path,
+ * including the selection, at the end of the send, and charges all of it to the sender's task (see
+ * echo.c). In "even" one thread sends a burst and receives it: this measures the CPU time of the
+ * whole path of a datagram, without waiting for a busy CPU. "flood" shows what an administrator
+ * would see: the sender and the workers have a CPU each, and the sender waits when it is a window
+ * ahead, so only received datagrams count.
  *
- * The programs are attached by the owner of the sockets within microseconds, and so can take turns:
+ * The owner of the sockets attaches the programs within microseconds, so variants can run in turn:
  * see hooks.c.
  */
 #include <arpa/inet.h>
@@ -52,13 +52,13 @@
 #define NS_PER_MS    1000000ULL
 #define NS_PER_S     1000000000ULL
 #define WORKERS_MAX  64
-#define FRESH_FROM   65536 /* clients of these numbers and above are new */
+#define FRESH_FROM   65536 /* clients with this number or above are new */
 #define BURST	     32
-#define WINDOW	     512 /* datagrams that "flood" is ahead; all in one queue still fit */
+#define WINDOW	     512 /* lead of "flood" in datagrams; they fit into a single queue */
 #define RECEIVE_ROOM (16 << 20)
 #define PAYLOAD	     32
 
-/* Of "churn": so many flows at a time, each of so many datagrams, one each PERIOD_NS. */
+/* "churn": this many concurrent flows, of this many datagrams each, one datagram per PERIOD_NS. */
 #define CHURN_FLOWS	256
 #define CHURN_DATAGRAMS 16
 #define CHURN_PERIOD_NS (16 * NS_PER_MS)
@@ -96,7 +96,7 @@ static void answer(void)
 	printf("{}\n");
 }
 
-/* --- the place */
+/* --- the namespace */
 
 static void loopback_up(void)
 {
@@ -119,7 +119,7 @@ static void pin_to(pthread_t thread, int to)
 		die("CPU");
 }
 
-/* The loopback address of that family, to bind to or to send to. */
+/* Returns the loopback address of that family, to bind to or to send to. */
 static socklen_t loopback(int family, __u16 of_port, struct sockaddr_storage *into)
 {
 	struct sockaddr_in *in = (void *)into;
@@ -182,7 +182,9 @@ static void do_workers(int count)
 	answer();
 }
 
-/* The client's address, hashed; SKF_AD_RXHASH would be the sending socket's here, one for all. */
+/*
+ * Hashes the client's address; here SKF_AD_RXHASH would be the sending socket's, the same for all.
+ */
 static void use_classic(void)
 {
 	struct sock_filter code[] = {
@@ -229,7 +231,7 @@ static void do_use(const char *what)
 	answer();
 }
 
-/* Takes all that waits in a queue. */
+/* Receives all datagrams in a queue. */
 static unsigned int worker_drain(struct worker *worker)
 {
 	static char payload[BURST][PAYLOAD];
@@ -286,9 +288,9 @@ static void tallies_clear(void)
 /* --- clients */
 
 /*
- * A client for each number, told from others by its address: one socket sends for all of them.
- * Rejected: a socket each, as a thousand of them leave nothing in the CPU's caches for whom they
- * send to, which on a server has them for itself.
+ * Numbered clients, distinguished by address: one socket sends for all of them. Rejected: a socket
+ * for each. A thousand sockets would evict the receiver's data from the CPU's caches, which a real
+ * server has to itself.
  */
 struct crowd {
 	int family;
@@ -332,7 +334,7 @@ static void crowd_source6(struct msghdr *message, __u32 number)
 	memcpy(CMSG_DATA(control), &info, sizeof(info));
 }
 
-/* The payload begins with the number, for the workers of restarts. */
+/* Sends a datagram that begins with the client's number, for the workers of restarts. */
 static void crowd_send(const struct crowd *crowd, __u32 number)
 {
 	_Alignas(struct cmsghdr) char control[128] = { 0 };
@@ -507,7 +509,7 @@ static void do_replay(const char *path, unsigned long rate)
 	tallies_print();
 }
 
-/* All datagrams of a client come a while after another, as those of a real flow do. */
+/* Sends the datagrams of a client with pauses in between, as those of a real flow. */
 static void do_fresh(__u32 count, int family, int times)
 {
 	static __u32 from = FRESH_FROM;
@@ -535,7 +537,7 @@ static bool line_waits(void)
 	return poll(&wait, 1, 0) > 0;
 }
 
-/* Flows end when they have sent their datagrams, and others begin; all at different times. */
+/* Flows end after their datagrams, and new ones begin, at different times. */
 static void do_churn(int family)
 {
 	static __u32 number[CHURN_FLOWS];
@@ -562,9 +564,12 @@ static void do_churn(int family)
 	printf("{\"sent\":%lu,\"flows\":%u}\n", sent, flows);
 }
 
-/* --- what the kernel counts */
+/* --- the kernel's statistics */
 
-/* bpf(2), BPF_ENABLE_STATS, kernel 5.8; unlike the sysctl, it ends with the process. */
+/*
+ * Enables statistics by bpf(2), BPF_ENABLE_STATS, kernel 5.8; unlike the sysctl, it ends with the
+ * process.
+ */
 static void do_count(void)
 {
 	if (bpf_enable_stats(BPF_STATS_RUN_TIME) < 0)
@@ -625,7 +630,7 @@ int main(int argc, char **argv)
 	loopback_up();
 	answer();
 	fflush(stdout);
-	/* not by stdio, which would read lines ahead that "churn" waits for */
+	/* not stdio, which would buffer the line that "churn" polls for */
 	while (true) {
 		ssize_t got = read(STDIN_FILENO, line, sizeof(line) - 1);
 

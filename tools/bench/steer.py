@@ -1,19 +1,19 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""make bench BENCH=steer: steering beside the kernel's own choice, and beside what could be.
+"""make bench BENCH=steer: steering compared with the kernel's own selection, and with the optimum.
 
-Everything happens on the loopback device of a network namespace that steer.c makes and that ends
-with it.  sluice is loaded by its own command line; who chooses is then switched within microseconds
-(steer.c, "use"), and what is compared takes turns, in random order, in one run.
+Everything runs on the loopback device of a network namespace that steer.c makes and that ends with
+it. sluice is loaded by its own command line. The selecting program is then switched within
+microseconds (steer.c, "use"), and the variants run in turn, in random order.
 
-How even the workers are is given beside the best that any assignment could reach under which a flow
-stays where it is: the flows placed by falling size, each with the worker that has least so far
-(LPT, at most 4/3 of the optimum), with all sizes known beforehand.  Less than the heaviest flow or
-the mean is not possible; the two agree within a percent on these flows, so that "best" is the best.
-"online" is what one reaches who knows the size of a flow when it begins, and no flow to come: a
-heavy flow that begins when all workers have their share is too much for any of them.
+The balance is printed beside the best that any assignment could reach without moving a flow: flows
+placed by falling size, each on the worker with the least so far (LPT, at most 4/3 of the optimum),
+with all sizes known in advance. No assignment is better than the heaviest flow or the mean; for
+these flows LPT is within a per cent of that bound, so "best" is the optimum. "online" knows the
+size of a flow at its start, but no later flow: a heavy flow that starts when all workers have equal
+load overloads any of them.
 
-It is a measurement: it never fails a build.  The whole takes two to three minutes, most of it the
-drains of rolling restarts; name parts to have only those.
+The benchmark is a measurement: it never fails a build. It takes two to three minutes, mostly for
+the drains of rolling restarts; name parts to run only those.
 """
 import argparse
 import array
@@ -41,11 +41,11 @@ FLOWS_KNOWN = 256
 FLOOD = 5000
 OVER_KERNEL = ("steered", "empty", "cbpf", "again")
 
-# Of "balance".
+# For "balance".
 WORKERS = 8
 FLOWS = 2000
 DATAGRAMS = 60000
-RATE = 60000  # a second
+RATE = 60000  # per second
 RATE_MAX = 10**9
 TRAIN = 40
 CHOOSERS = ("kernel", "cbpf", "flow", "load")
@@ -75,7 +75,7 @@ class Group:
         self.ask(f"workers {count}")
 
     def load(self, policy, *words):
-        """Loads, and gives the pinned program's path, for ask("use PATH")."""
+        """Loads, and returns the path of the pinned program, for ask("use PATH")."""
         self.sluice("steer", "load", "--port", str(PORT), "--policy", policy, *words)
         pins = [pin for pin in (self.folder / "sluice/steer").glob(f"{PORT}_*/*")
                 if pin.name == "sluice_steer"]
@@ -84,7 +84,7 @@ class Group:
         return pins[0]
 
     def empty(self):
-        """An empty program's path: the floor."""
+        """Returns the path of an empty program: the floor."""
         pin = self.folder / "empty"
         if not pin.exists():
             command(tool("bpftool"), "prog", "load",
@@ -99,7 +99,7 @@ class Group:
 
 @contextlib.contextmanager
 def group_of(options):
-    """with group_of(options) as group: sockets and pins are gone at the end, and so is the rest."""
+    """with group_of(options) as group: removes sockets, pins and the rest at its end."""
     folder = mounted("bpf") / f"sluice-bench-steer-{os.getpid()}"
     folder.mkdir()
     group = Group(options, folder)
@@ -124,7 +124,7 @@ def show_progress(text):
 # --- received datagrams
 
 def turns(group, choosers, rounds, line):
-    """{label: [one answer a round]}; in each round all choosers, in random order."""
+    """Returns {label: [one answer per round]}; each round runs all choosers, in random order."""
     runs = {label: [] for label in choosers}
     for _ in range(rounds):
         for label in shuffled(choosers):
@@ -142,7 +142,7 @@ def per_cpu(run):
 
 
 def ratio(runs, over, under, value):
-    """The median over the rounds, and its quartiles."""
+    """Returns the median over the rounds, and its quartiles."""
     pairs = [value(a) / value(b) for a, b in zip(runs[over], runs[under])]
     low, _, high = statistics.quantiles(pairs, n=4, method="inclusive")
     return {"ratio": statistics.median(pairs), "quartiles": [low, high]}
@@ -176,7 +176,7 @@ def throughput(group, options):
 
 def print_throughput(rows):
     print(f"\n{'received datagrams, over the kernel’s own choice':<43} ns each     CPU time        "
-          "        2 CPUs   aim")
+          "        2 CPUs  target")
     for row in rows:
         label = f"IPv{row['family']}, {row['workers']} workers, policy {row['policy']}"
         low, high = row["cpu"]["steered"]["quartiles"]
@@ -195,17 +195,17 @@ def print_throughput(rows):
           f"{max(rates) / 1000:.0f} thousand datagrams a second")
 
 
-# --- how even the workers are
+# --- balance of the workers
 
 def zipf_sizes(exponent):
-    """Sizes of FLOWS flows, by rank; each flow has a datagram at least."""
+    """Returns the sizes of FLOWS flows, by rank; each flow has at least one datagram."""
     weights = [1 / rank ** exponent for rank in range(1, FLOWS + 1)]
     unit = DATAGRAMS / sum(weights)
     return [max(1, round(weight * unit)) for weight in weights]
 
 
 def zipf_trace(exponent, draw):
-    """All flows at once: the datagrams of all of them in random order."""
+    """All flows at once: their datagrams in random order."""
     sizes = zipf_sizes(exponent)
     draw.shuffle(sizes)
     order = array.array("H", (flow for flow, size in enumerate(sizes) for _ in range(size)))
@@ -244,7 +244,7 @@ def imbalance(loads):
 
 
 def best_online(trace, workers):
-    """Of who knows a flow's size when it begins, and nothing of flows to come."""
+    """The best balance with a flow's size known at its start, but no later flow."""
     loads, begun = [0] * workers, set()
     for flow in trace.order:
         if flow not in begun:
@@ -265,15 +265,15 @@ def bound_sticky(sizes, workers):
 
 
 def play(group, who, path):
-    """A replay among sockets and a table that know nothing of the last one."""
+    """Replays on sockets and a table without any state of the last replay."""
     group.workers(WORKERS)
     if who in ("flow", "load"):
         group.load(who)
-        # for so long, policy load leaves flows where the kernel may have put them
+        # policy load keeps the kernel's placement of flows for this long
         time.sleep(5.2 if who == "load" else 0)
     else:
         group.ask(f"use {who}")
-    # a hash knows no time
+    # a hash does not depend on time
     result = group.ask(f"replay {path} {RATE if who == 'load' else RATE_MAX}")
     return {"imbalance": imbalance(result["received"]), "received": result["received"],
             "lost": result["sent"] - sum(result["received"])}
@@ -295,7 +295,7 @@ def balance(group, options, folder):
 
 def print_balance(rows):
     print(f"\n{f'max over mean, {WORKERS} workers, {FLOWS} flows':<32} kernel   cBPF   flow   load"
-          "   best  load/best (of seeds)   aim  online  load/online")
+          "   best  load/best (of seeds) target online  load/online")
     for label in dict.fromkeys(row["trace"] for row in rows):
         those = [row for row in rows if row["trace"] == label]
         middle = [statistics.median(row[who]["imbalance"] for row in those)
@@ -312,7 +312,7 @@ def print_balance(rows):
         print(f"  note: {lost} datagrams were lost")
 
 
-# --- ns for a decision
+# --- ns per decision
 
 def cost_since(group, before):
     after = group.ask("cost")
@@ -336,7 +336,7 @@ def cost_new(group, use, family):
 
 
 def decision_of(group, policy, empty, options):
-    """Medians of runs in turn; less the empty program's of the same round."""
+    """Returns the medians of runs in turn, less the empty program's of the same round."""
     rows = []
     group.workers(WORKERS)
     program = group.load(policy)
@@ -366,7 +366,7 @@ def decision(group, options):
 
 def print_decision(rows):
     print(f"\n{'ns for a decision, less an empty program’s':<32}   1 flow "
-          f"{FLOWS_KNOWN:>5} flows  new flows  (empty)   aim")
+          f"{FLOWS_KNOWN:>5} flows  new flows  (empty)  target")
     for row in rows:
         label = f"policy {row['policy']}, IPv{row['family']}"
         values = [row[kind] - row["empty"] for kind in ("one", "known", "new")]
@@ -377,7 +377,7 @@ def print_decision(rows):
 # --- memory
 
 def map_bytes(folder):
-    """{map: bytes that the kernel accounts for it}."""
+    """Returns {map: bytes that the kernel charges for it}."""
     found = {}
     for pin in folder.glob(f"sluice/steer/{PORT}_*/*"):
         with contextlib.suppress(BenchError):
@@ -404,7 +404,7 @@ def memory_of(group, room, flows):
     sizes = map_bytes(group.folder)
     return {"room": room, "flows": flows, "table": sizes["sluice_table"],
             "all": sum(sizes.values()),
-            # counted with each of the two datagrams
+            # counted for each of the two datagrams
             "unrecorded": counter(group.folder, "unrecorded") / 2 +
             counter(group.folder, "half_open_lost")}
 
@@ -425,7 +425,7 @@ def print_memory(rows):
 # --- rolling restarts
 
 class Restarts:
-    """Instances of a server (steer_worker.c) that follow one another under churning flows."""
+    """Successive instances of a server (steer_worker.c) under churning flows."""
 
     def __init__(self, group, folder):
         self.group, self.folder = group, folder
@@ -450,7 +450,7 @@ class Restarts:
         return new
 
     def by_sluice(self, old):
-        """As an operator would: the new instance beside the old, drain, then end the old."""
+        """As an administrator does: the new instance beside the old one, drain, then end the old one."""
         new = self.start()
         self.group.sluice("steer", "load", "--port", str(PORT), "--idle", str(IDLE_S))
         self.group.sluice("steer", "drain", str(old.popen.pid))
@@ -482,7 +482,7 @@ def restarts(group, options, folder):
 
 
 def print_restarts(results):
-    print(f"\n{f'{RESTARTS} rolling restarts':<32}     flows  datagrams  flows moved   lost   aim")
+    print(f"\n{f'{RESTARTS} rolling restarts':<32}     flows  datagrams  flows moved   lost  target")
     for who, result in results.items():
         label = {"kernel": "the kernel’s own choice", "sluice": "steered, with drain"}[who]
         print(f"  {label:<32} {result['flows']:>7} {result['sent']:>10} {result['moved']:>12} "
@@ -501,7 +501,7 @@ def facts_of(options):
 
 
 def measure_part(part, options, folder):
-    """Each in a namespace of its own."""
+    """Runs each part in its own namespace."""
     with group_of(options) as group:
         return {"throughput": lambda: throughput(group, options),
                 "balance": lambda: balance(group, options, folder),
@@ -544,7 +544,7 @@ def parse_options(words):
     options = parser.parse_args(words)
     for part in options.parts:
         if part not in PARTS:
-            parser.error(f"{part}: is not one of {', '.join(PARTS)}")
+            parser.error(f"{part}: not one of {', '.join(PARTS)}")
     options.parts = options.parts or PARTS
     options.sluice = options.sluice or options.build / "sluice"
     options.json = options.json or options.build / "bench-steer.json"

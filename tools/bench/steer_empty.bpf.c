@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: (GPL-2.0-or-later OR BSD-2-Clause)
 /*
- * The floor of what a steering program costs: one that leaves the choice to the kernel.  What the
- * kernel takes to call it, and to keep its statistics, is in every figure of another program too.
+ * The floor of a steering program's cost: it leaves the selection to the kernel. The cost of the
+ * kernel's call and of its statistics is included in the figures of every program.
  */
 #include <linux/bpf.h>
 

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * steer_worker: an instance of a server with several reuseport sockets, for the benchmark's rolling
- * restarts.  It knows nothing of sluice, and ends as servers do that end well: at a line on stdin
- * (or its end) it reads what waits in its queues, closes them, and says what it received.
+ * restarts. It knows nothing of sluice, and ends as well-behaved servers do: at a line on stdin (or
+ * its end) it reads what is left in its queues, closes them, and prints what it received.
  *
- * Which socket had a flow last stands in a file that all instances map, so that each of them sees a
- * flow that comes to it from another.
+ * All instances map a file with the last socket of each flow, so that each of them notices a flow
+ * that moves to it from another.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -23,11 +23,13 @@
 
 #define SOCKETS 4
 #define FLOWS	(1U << 20)
-/* None is lost for want of room when the machine has no CPU for the server: restarts are the topic.
+/*
+ * Large enough that no datagram is lost while the machine has no CPU for the server: the topic is
+ * restarts.
  */
 #define RECEIVE_ROOM (16 << 20)
 
-static __u32 *owner; /* of each flow: pid and number of the socket; 0: nobody */
+static __u32 *owner; /* pid and socket number per flow; 0: none */
 static unsigned long received, moved;
 
 static void die(const char *what)

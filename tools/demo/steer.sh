@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # shellcheck shell=bash
-# The second act of `make demo`: a server of four workers is restarted under load, without and with
-# steering. Sourced by tools/demo/run, whose place, printing and topology it uses; every line of it is
+# The second part of `make demo`: restarts a server of four workers under load, without and with
+# steering. tools/demo/run sources it after its own functions and the topology; every line is
 # asserted, too.
 #
-# The server is unbound with so-reuseport, the load is dnsperf; it answers from its own data and needs
-# no network.
+# The server is unbound with so-reuseport, the load is dnsperf; unbound answers from local data and
+# needs no network.
 
 RESTARTS=10 CLIENTS=20 RATE=4000
 DNS_ADDR=172.17.0.1
@@ -47,11 +47,11 @@ unbound_configure()
 	echo "www.example A" >"$SCRATCH/queries"
 }
 
-# It says so when all of its threads have their sockets.
+# unbound logs a line when all of its threads have their sockets.
 unbound_start()
 {
 	: >"$SCRATCH/unbound.log"
-	# shellcheck disable=SC2153 # HOST is of topology.sh
+	# shellcheck disable=SC2153 # topology.sh sets HOST
 	nsenter --net="/run/netns/$HOST" -- "$UNBOUND" -d -c "$SCRATCH/unbound.conf" \
 		</dev/null >"$SCRATCH/unbound.log" 2>&1 &
 	SERVER=$!
@@ -59,24 +59,24 @@ unbound_start()
 		die "unbound did not start" "$(cat "$SCRATCH/unbound.log")"
 }
 
-queries_come()
+queries_received()
 {
 	in_ns "$HOST" cat /proc/net/snmp | awk '/^Udp: [0-9]/ { print $2 }'
 }
 
 queries_more_than()
 {
-	[ "$(queries_come)" -gt "$1" ]
+	[ "$(queries_received)" -gt "$1" ]
 }
 
-# Each client has had some answers, however long that takes here.
+# Waits until each client has sent some queries, however long that takes.
 queries_go_on()
 {
-	wait_until 60 queries_more_than $(($(queries_come) + 10 * CLIENTS)) || die "no queries come"
+	wait_until 60 queries_more_than $(($(queries_received) + 10 * CLIENTS)) || die "no queries arrive"
 }
 
-# restarts [COMMAND…]: under dnsperf, each with COMMAND and the old process before that is ended; SENT
-# and LOST are the queries
+# restarts [COMMAND…]: restarts the server repeatedly under dnsperf; runs COMMAND with the old
+# process id before the old process is ended. SENT and LOST count queries.
 restarts()
 {
 	local round old perf
@@ -93,16 +93,16 @@ restarts()
 		wait "$old" || true
 		queries_go_on
 	done
-	# what is lost is known when dnsperf has waited for it
+	# dnsperf counts a query as lost only after its timeout
 	sleep 1.5
 	kill -INT "$perf"
 	wait "$perf" || true
 	SENT=$(awk '/Queries sent:/ { print $3 }' "$SCRATCH/dnsperf")
 	LOST=$(awk '/Queries lost:/ { print $3 }' "$SCRATCH/dnsperf")
-	[ -n "$LOST" ] || die "dnsperf says nothing" "$(cat "$SCRATCH/dnsperf")"
+	[ -n "$LOST" ] || die "dnsperf printed no result" "$(cat "$SCRATCH/dnsperf")"
 }
 
-# The two commands that an operator adds to a restart.
+# Runs the two commands that an administrator adds to a restart.
 hand_over()
 {
 	{
@@ -111,7 +111,7 @@ hand_over()
 	} >"$SCRATCH/output" 2>&1 || die "the server was not drained" "$(cat "$SCRATCH/output")"
 }
 
-# steer_counter NAME: of the only group
+# steer_counter NAME: prints a counter of the only group
 steer_counter()
 {
 	"$SLUICE" -j steer show | grep -oE "\"$1\": ?[0-9]+" | grep -oE '[0-9]+$'
@@ -124,9 +124,9 @@ steer_drawing()
 		  container                    host
 		  $CLIENTS clients (dnsperf) ------ $DNS_ADDR:53   [ unbound: 4 threads, a socket each ]
 
-		  The kernel gives each client to one of the sockets by a hash over their number. When the
-		  server is restarted, the old one's sockets close with what waits in them, and their number
-		  changes, so that clients are moved that need not.
+		  The kernel selects a socket for each client by a hash and the number of sockets. A restart
+		  closes the old server's sockets, which loses the queries in their queues. It also changes
+		  the number of sockets, which moves clients without need.
 	TEXT
 }
 
@@ -135,13 +135,13 @@ restarts_without()
 	heading "$RESTARTS restarts under load, without sluice"
 	unbound_start
 	good server "$("$UNBOUND" -V | awk '/^Version/ { print "unbound", $2 }'), unmodified"
-	good restart "the new one starts beside the old one; kill \$OLD"
+	good restart "start the new server beside the old one, then kill \$OLD"
 	for _ in 1 2 3 4 5 6 7 8 9; do
 		restarts
 		[ "$LOST" = 0 ] || break
-		good queries "0 of $SENT lost, which is luck: $RESTARTS restarts more"
+		good queries "0 of $SENT lost by luck: another $RESTARTS restarts"
 	done
-	[ "$LOST" -gt 0 ] || die "no query was lost in any of them"
+	[ "$LOST" -gt 0 ] || die "no query was lost in any of the restarts"
 	good queries "$LOST of $SENT lost"
 }
 
@@ -149,14 +149,14 @@ restarts_with()
 {
 	local drained
 	heading "$RESTARTS restarts under load, with sluice"
-	good restart "the same, but before the kill"
+	good restart "the same, with two commands before the kill"
 	printf '%s\n' "sluice steer load --port 53" "sluice steer drain \$OLD --limit 1" | detail
 	restarts hand_over
 	expect queries 0 "$LOST" "0 of $SENT lost"
 	drained=$(steer_counter moved_drained)
 	expect moved "$((CLIENTS * RESTARTS))" "$drained" \
-		"$drained: each of $CLIENTS clients once in each restart, as its server ended"
-	expect "moved else" "0 0" "$(steer_counter moved_gone) $(steer_counter moved_idle)" 0
+		"$drained: each of $CLIENTS clients once per restart, when its server ended"
+	expect "other moves" "0 0" "$(steer_counter moved_gone) $(steer_counter moved_idle)" 0
 }
 
 steer_act()

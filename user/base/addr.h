@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Addresses as text. Everywhere in sluice an address is 16 bytes, IPv4 as ::ffff:a.b.c.d. */
+/* Addresses as text. All addresses in sluice have 16 bytes; IPv4 is v4-mapped (::ffff:a.b.c.d). */
 #ifndef SLUICE_BASE_ADDR_H
 #define SLUICE_BASE_ADDR_H
 
@@ -11,9 +11,9 @@
 #define ADDR_TEXT_MAX (INET6_ADDRSTRLEN + 24)
 
 bool addr_is_ip4(const void *addr);
-/* "172.17.0.3" or "fd00::3"; returns text. */
+/* Formats an address, as in "172.17.0.3" or "fd00::3". Returns text. */
 const char *addr_format(const void *addr, char text[ADDR_TEXT_MAX]);
-/* "172.17.0.3:53" or "[fd00::3]:53", port in network order; returns text. */
+/* Formats an address and a port, as in "172.17.0.3:53" or "[fd00::3]:53". Returns text. */
 const char *addr_format_port(const void *addr, uint16_t port_be, char text[ADDR_TEXT_MAX]);
 
 #endif

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Room in an array that grows at its end. */
+/* The growth of arrays. */
 #ifndef SLUICE_BASE_ARRAY_H
 #define SLUICE_BASE_ARRAY_H
 
 #include <stddef.h>
 
 /*
- * Makes room in *array, of elements of `size` bytes, for one more than `count`; *room is what it
- * has room for.  0, or -ENOMEM with *array and *room as they were.
+ * Ensures that *array has room for one more than `count` elements of `size` bytes; *room is its
+ * capacity. Returns 0, or -ENOMEM and leaves *array and *room unchanged.
  */
 int array_grow(void **array, size_t *room, size_t count, size_t size);
 

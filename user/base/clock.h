@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The time of one of the kernel's clocks as one number, in the unit that its name says. */
+/* The time of a kernel clock as a single number; the suffix of a function is the unit. */
 #ifndef SLUICE_BASE_CLOCK_H
 #define SLUICE_BASE_CLOCK_H
 
@@ -7,7 +7,7 @@
 #include <time.h>
 
 __u64 clock_now_ns(clockid_t clock);
-/* CLOCK_MONOTONIC, which timers and service managers count by. */
+/* Reads CLOCK_MONOTONIC, the clock of timers and of service managers. */
 __u64 clock_now_us(void);
 
 #endif

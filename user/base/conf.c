@@ -2,6 +2,7 @@
 #include "base/conf.h"
 
 #include "base/array.h"
+#include "base/text.h"
 
 #include <ctype.h>
 #include <errno.h>
@@ -13,23 +14,18 @@
 
 #define PROBLEM_MAX 512
 
-/* inih reads through this, a line at a time, and calls back before it reads the next one. */
-struct reading {
+struct parser {
 	struct conf *conf;
-	FILE *file;
-	char *text; /* of the line */
-	size_t room;
+	const char *section; /* NULL before the first one */
 	unsigned int line;
-	bool waiting; /* inih has not said what it made of the line */
-	bool goes_on; /* the value above ended with a comma */
-	int result;
+	bool parsed;	/* inih found a key and a value in the line */
+	bool continues; /* the last value ended with a comma */
 };
 
-int conf_complain(struct conf *conf, unsigned int line, const char *fmt, ...)
+int conf_add_problem(struct conf *conf, unsigned int line, const char *fmt, ...)
 {
 	struct conf_problem problem = { .line = line, .text = malloc(PROBLEM_MAX) };
 	va_list args;
-	char *at;
 
 	if (!problem.text || array_grow((void **)&conf->problem, &conf->problem_room,
 					conf->problems, sizeof(problem))) {
@@ -39,17 +35,15 @@ int conf_complain(struct conf *conf, unsigned int line, const char *fmt, ...)
 	va_start(args, fmt);
 	vsnprintf(problem.text, PROBLEM_MAX, fmt, args);
 	va_end(args);
-	for (at = problem.text; *at; at++)
-		if (iscntrl((unsigned char)*at))
-			*at = '?';
+	text_controls(problem.text, false);
 	conf->problem[conf->problems++] = problem;
 	return 0;
 }
 
-int conf_complain_err(struct conf *conf, unsigned int line, const char *what, const struct err *err)
+int conf_add_err(struct conf *conf, unsigned int line, const char *what, const struct err *err)
 {
-	return conf_complain(conf, line, "%s%s%s%s%s", what, what[0] ? ": " : "", err->what,
-			     err->hint[0] ? "; " : "", err->hint);
+	return conf_add_problem(conf, line, "%s%s%s%s%s", what, what[0] ? ": " : "", err->what,
+				err->hint[0] ? "; " : "", err->hint);
 }
 
 static int entry_add(struct conf *conf, const char *section, const char *key, const char *value,
@@ -71,156 +65,111 @@ static int entry_add(struct conf *conf, const char *section, const char *key, co
 	return -ENOMEM;
 }
 
-/* How much of a line stands before a comment; inih sees to it only where a value begins. */
-static size_t without_comment(const char *text)
+static bool ends_with_comma(const char *value)
 {
-	size_t length;
-
-	for (length = 1; text[length]; length++)
-		if (text[length] == ';' && isspace((unsigned char)text[length - 1]))
-			break;
-	while (length && isspace((unsigned char)text[length - 1]))
-		length--;
-	return length;
+	return *value && value[strlen(value) - 1] == ',';
 }
 
-/* The rest of a value whose line ended with a comma. */
-static int entry_extend(struct conf *conf, const char *more)
+/* Appends a continuation line, which inih does not see, to the last value. */
+static int entry_extend(struct parser *parser, const char *more)
 {
-	struct conf_entry *entry = &conf->entry[conf->entries - 1];
-	size_t used = strlen(entry->value), length = *more ? without_comment(more) : 0;
-	char *grown = realloc(entry->value, used + length + 1);
+	struct conf_entry *entry = &parser->conf->entry[parser->conf->entries - 1];
+	size_t used = strlen(entry->value), length = 1;
+	char *grown;
 
+	while (more[length] && (more[length] != ';' || !isspace((unsigned char)more[length - 1])))
+		length++;
+	while (isspace((unsigned char)more[length - 1]))
+		length--;
+	grown = realloc(entry->value, used + length + 1);
 	if (!grown)
 		return -ENOMEM;
 	memcpy(grown + used, more, length);
 	grown[used + length] = '\0';
 	entry->value = grown;
+	parser->continues = ends_with_comma(grown);
 	return 0;
 }
 
-static bool ends_with_comma(const struct conf *conf)
-{
-	const char *value = conf->entry[conf->entries - 1].value;
-
-	return *value && value[strlen(value) - 1] == ',';
-}
-
-static void note(struct reading *r, int result)
-{
-	if (result && !r->result)
-		r->result = result;
-}
-
-/* inih calls it for each `key = value`, and for each line that goes on. */
+/* Adds the key and value that inih found. Returns 0 on failure, as inih requires. */
 static int on_value(void *arg, const char *section, const char *key, const char *value)
 {
-	struct reading *r = arg;
+	struct parser *parser = arg;
 
-	r->waiting = false;
-	if (r->goes_on)
-		note(r, entry_extend(r->conf, value));
-	else if (!*section)
-		note(r, conf_complain(r->conf, r->line, "'%s' stands before any [section]", key));
-	else
-		note(r, entry_add(r->conf, section, key, value, r->line));
-	r->goes_on = !r->result && *section && ends_with_comma(r->conf);
-	return 1;
+	parser->parsed = true;
+	if (!parser->section)
+		return !conf_add_problem(parser->conf, parser->line,
+					 "'%s' stands before any [section]", key);
+	parser->continues = ends_with_comma(value);
+	return !entry_add(parser->conf, parser->section, key, value, parser->line);
 }
 
-static char *skip_blank(char *text)
+static int parse_line(struct parser *parser, char *text, size_t length)
 {
-	return text + strspn(text, " \t\r\n\v\f");
-}
+	char *at = text + (parser->line == 1 && !strncmp(text, "\xef\xbb\xbf", 3) ? 3 : 0);
+	char *body = at + strspn(at, " \t\r\n\v\f"), *end;
+	struct conf *conf = parser->conf;
 
-/* inih calls nobody for a section; it takes what stands before the first ']'. */
-static void on_section(struct reading *r, char *text)
-{
-	char *end = strchr(text, ']');
-
-	if (!end)
-		return;
-	r->waiting = false;
-	*end = '\0';
-	note(r, entry_add(r->conf, text + 1, NULL, NULL, r->line));
-	*end = ']';
-}
-
-/* inih says nothing of a line that it could not use but the number of the first such. */
-static void line_end(struct reading *r)
-{
-	if (r->waiting)
-		note(r, conf_complain(r->conf, r->line,
-				      "neither 'key = value', nor a [section], nor a comment"));
-	r->waiting = false;
-}
-
-static char *refuse_length(struct reading *r, size_t size)
-{
-	note(r, conf_complain(r->conf, r->line,
-			      "the line is longer than %zu characters; a list goes on in the next"
-			      " line if it ends with a comma and that is indented",
-			      size - 3));
-	r->goes_on = false;
-	return "\n";
-}
-
-/* What inih is given of the line; an empty one for one that is refused here. */
-static char *line_begin(struct reading *r, size_t length, size_t size)
-{
-	char *at = r->text + (r->line == 1 && !strncmp(r->text, "\xef\xbb\xbf", 3) ? 3 : 0);
-	char *body = skip_blank(at);
-
-	if (strlen(r->text) != length) {
-		note(r, conf_complain(r->conf, r->line, "the line holds a NUL byte"));
-		return "\n";
+	if (strlen(text) != length)
+		return conf_add_problem(conf, parser->line, "the line holds a NUL byte");
+	if (!*body || *body == ';' || *body == '#')
+		return 0;
+	if (strlen(body) >= INI_MAX_LINE) {
+		parser->continues = false;
+		return conf_add_problem(conf, parser->line,
+					"the line is longer than %d characters; a list continues"
+					" in the next line if it ends with a comma and that line"
+					" is indented",
+					INI_MAX_LINE - 3);
 	}
-	if (!*body || strchr(";#", *body))
-		return "\n";
-	r->goes_on = r->goes_on && isblank((unsigned char)*at);
-	if (!r->goes_on)
-		at = body;
-	if (strlen(at) >= size)
-		return refuse_length(r, size);
-	r->waiting = true;
-	if (*at == '[')
-		on_section(r, at);
-	return at;
-}
-
-/* fgets(3) for inih, of which each call must give a whole line. */
-static char *on_read(char *into, int size, void *arg)
-{
-	struct reading *r = arg;
-	ssize_t length;
-
-	line_end(r);
-	errno = 0;
-	length = r->result ? -1 : getline(&r->text, &r->room, r->file);
-	if (length < 0)
-		return NULL;
-	r->line++;
-	snprintf(into, (size_t)size, "%s", line_begin(r, (size_t)length, (size_t)size));
-	return into;
+	if (parser->continues && isblank((unsigned char)*at))
+		return entry_extend(parser, body);
+	parser->continues = false;
+	end = *body == '[' ? strchr(body, ']') : NULL;
+	if (end) {
+		*end = '\0';
+		if (entry_add(conf, body + 1, NULL, NULL, parser->line))
+			return -ENOMEM;
+		parser->section = conf->entry[conf->entries - 1].section;
+		return 0;
+	}
+	parser->parsed = false;
+	/* inih parses each line alone; it fails without a value, or if on_value() does. */
+	if (ini_parse_string(body, on_value, parser) && parser->parsed)
+		return -ENOMEM;
+	return parser->parsed ? 0
+			      : conf_add_problem(conf, parser->line,
+						 "neither 'key = value', nor a [section], nor a"
+						 " comment");
 }
 
 int conf_read(FILE *file, struct conf *conf)
 {
-	struct reading r = { .conf = conf, .file = file };
+	struct parser parser = { .conf = conf };
+	char *text = NULL;
+	size_t room = 0;
+	int result = 0;
 
 	*conf = (struct conf){ .entry = NULL };
-	/* inih's own verdict is a line number at most, and known already. */
-	ini_parse_stream(on_read, &r, on_value, &r);
-	line_end(&r);
-	free(r.text);
-	if (!r.result && ferror(file))
-		r.result = errno ? -errno : -EIO;
-	if (r.result)
+	while (!result) {
+		ssize_t length;
+
+		errno = 0;
+		length = getline(&text, &room, file);
+		if (length < 0)
+			break;
+		parser.line++;
+		result = parse_line(&parser, text, (size_t)length);
+	}
+	if (!result && ferror(file))
+		result = errno ? -errno : -EIO;
+	free(text);
+	if (result)
 		conf_free(conf);
-	return r.result;
+	return result;
 }
 
-static int problem_order(const void *a, const void *b)
+static int by_line(const void *a, const void *b)
 {
 	const struct conf_problem *x = a, *y = b;
 
@@ -230,7 +179,7 @@ static int problem_order(const void *a, const void *b)
 void conf_sort_problems(struct conf *conf)
 {
 	if (conf->problems)
-		qsort(conf->problem, conf->problems, sizeof(*conf->problem), problem_order);
+		qsort(conf->problem, conf->problems, sizeof(*conf->problem), by_line);
 }
 
 void conf_free(struct conf *conf)

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * A configuration file as inih reads it: sections, and in them `key = value`, with the line of
- * each, which inih does not tell.  What is wrong with a file is collected, so that all of it can
- * be shown at once; what the keys mean is for others to say, into the same collection.
+ * A configuration file: sections, and in them `key = value`. inih parses the lines, but does not
+ * report their numbers; conf_read() adds them. Problems are collected and reported together. The
+ * interpreter of the keys adds its own problems to the same list.
  *
- * Comments start with ';' or '#', and behind a value with ' ;'.  A value that ends with a comma
- * goes on in the next line if that is indented; indentation means nothing elsewhere.
+ * Comments start with ';' or '#', and after a value with ' ;'. A value that ends with a comma
+ * continues in the next line if that line is indented; elsewhere indentation has no meaning.
  */
 #ifndef SLUICE_BASE_CONF_H
 #define SLUICE_BASE_CONF_H
@@ -23,7 +23,7 @@ struct conf_entry {
 };
 
 struct conf_problem {
-	unsigned int line; /* 0: of the file as a whole */
+	unsigned int line; /* 0: the file as a whole */
 	char *text;
 };
 
@@ -35,18 +35,17 @@ struct conf {
 };
 
 /*
- * Reads the file into an empty *conf, its problems among it; the caller frees.  0, or -errno if it
- * could not be read.
+ * Reads the file and its problems into *conf, which the caller frees. Returns 0, or -errno if the
+ * file could not be read.
  */
 int conf_read(FILE *file, struct conf *conf);
 void conf_free(struct conf *conf);
-/* One problem more. 0 or -ENOMEM. */
-__attribute__((format(printf, 3, 4))) int conf_complain(struct conf *conf, unsigned int line,
-							const char *fmt, ...);
-/* The same in the words of an error and its mend. */
-int conf_complain_err(struct conf *conf, unsigned int line, const char *what,
-		      const struct err *err);
-/* In the order of the lines. */
+/* Adds a problem. Returns 0 or -ENOMEM. */
+__attribute__((format(printf, 3, 4))) int conf_add_problem(struct conf *conf, unsigned int line,
+							   const char *fmt, ...);
+/* Adds an error with its hint as a problem; `what` names its subject. */
+int conf_add_err(struct conf *conf, unsigned int line, const char *what, const struct err *err);
+/* Sorts the problems by line. */
 void conf_sort_problems(struct conf *conf);
 
 #endif

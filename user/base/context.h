@@ -9,22 +9,22 @@
 
 #define BPFFS_DEFAULT "/sys/fs/bpf/sluice"
 
-/* Where to act: an option goes before the daemon's file, which goes before the environment. */
+/* The location of objects. Options override the daemon's file, which overrides the environment. */
 struct location {
 	const char *bpffs;
 	const char *cgroup;
 };
 
-/* Global options, and keys of section [global]. */
+/* Global options that are also keys of section [global]. */
 extern const struct opt location_opts[];
 
-/* The global options. */
+/* The values of the global options. */
 struct context {
 	struct output output;
-	const char *bpffs;     /* folder of the pins */
+	const char *bpffs;     /* directory of the pins */
 	const char *cgroup;    /* NULL: the host's cgroup2 root */
-	struct location given; /* what the options alone say of these two; NULL: nothing */
-	const char *netns;     /* NULL: this one */
+	struct location given; /* from the options alone; NULL where an option is absent */
+	const char *netns;     /* NULL: the current one */
 	bool verbose;
 };
 

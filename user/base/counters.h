@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* How counters are shown: all of them in JSON, those above zero in text. */
+/* The output of counters: all of them in JSON, those above zero in text. */
 #ifndef SLUICE_BASE_COUNTERS_H
 #define SLUICE_BASE_COUNTERS_H
 
@@ -12,7 +12,7 @@ struct counter {
 	const char *help;
 };
 
-/* An entry of such a list, for the X macros of include/sluice. */
+/* A list entry, for the X macros of include/sluice. */
 #define COUNTER(name, help) { #name, help },
 
 json_t *counters_json(const struct counter *counters, const __u64 *values, int count);

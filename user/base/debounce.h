@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * When to look at what keeps changing.  News come in swarms, and a look takes long: it is put off
- * until it has been quiet for a moment, but never for longer than a bound, nor so that looking
- * takes more than a tenth of the time.
+ * Coalesces bursts of events: the caller runs its handler after `quiet_us` without an event, at
+ * most `bound_us` after the first one, and for at most a tenth of the time.
  *
- * Nothing but arithmetic: the caller has the clock and the timer.
+ * The caller provides the clock and the timer.
  */
 #ifndef SLUICE_BASE_DEBOUNCE_H
 #define SLUICE_BASE_DEBOUNCE_H
@@ -13,17 +12,17 @@
 #include <stdint.h>
 
 struct debounce {
-	uint64_t quiet_us; /* without news */
-	uint64_t bound_us; /* after the first of them, however many follow */
-	uint64_t first_us; /* of those that have not been looked at */
-	uint64_t due_us;
-	uint64_t rest_us; /* not to be looked at before */
+	uint64_t quiet_us; /* time without an event before the handler runs */
+	uint64_t bound_us; /* the longest delay after the first event */
+	uint64_t first_us; /* the first pending event */
+	uint64_t due_us;   /* when to run the handler */
+	uint64_t rest_us;  /* the earliest time of the next run */
 	bool pending;
 };
 
-/* There are news; due_us is when to look. */
+/* Registers an event and updates due_us. */
 void debounce_event(struct debounce *debounce, uint64_t now_us);
-/* All has been looked at, and that took so long. */
+/* Registers a run of the handler. */
 void debounce_ran(struct debounce *debounce, uint64_t began_us, uint64_t ended_us);
 
 #endif

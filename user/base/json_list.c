@@ -38,7 +38,7 @@ void json_list_begin(struct json_list *list, const struct output *output, json_t
 	char *text = text_of(output, document);
 	size_t length = text ? strlen(text) : 0;
 
-	/* all but the closing brace and, pretty, the line it stands on */
+	/* Omits the closing brace and, if pretty, the newline before it. */
 	length -= length < 2 ? length : output->pretty ? 2 : 1;
 	*list = (struct json_list){ .output = output };
 	fprintf(output->file, "%.*s", (int)length, text ? text : "");
@@ -46,27 +46,18 @@ void json_list_begin(struct json_list *list, const struct output *output, json_t
 	list_open(list, key);
 }
 
-static void print_indented(FILE *file, const char *text, int indent)
-{
-	while (*text) {
-		size_t line = strcspn(text, "\n");
-
-		fprintf(file, "\n%*s%.*s", indent, "", (int)line, text);
-		text += line + (text[line] == '\n');
-	}
-}
-
 void json_list_add(struct json_list *list, json_t *item)
 {
 	const struct output *output = list->output;
-	char *text = text_of(output, item);
+	char *text = text_of(output, item), *line, *rest = text;
 
 	if (!text)
 		return;
 	if (list->count++)
 		fputc(',', output->file);
 	if (output->pretty)
-		print_indented(output->file, text, 2 * INDENT);
+		while ((line = strsep(&rest, "\n")))
+			fprintf(output->file, "\n%*s%s", 2 * INDENT, "", line);
 	else
 		fputs(text, output->file);
 	free(text);

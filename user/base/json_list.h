@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * A JSON document whose last keys are long lists, printed item by item: a hundred thousand entries
- * held at once would take half a gigabyte, and most of the time.
+ * A JSON document that ends with long lists, printed item by item: building a list of a hundred
+ * thousand entries would take half a gigabyte, and most of the run time.
  */
 #ifndef SLUICE_BASE_JSON_LIST_H
 #define SLUICE_BASE_JSON_LIST_H
@@ -13,10 +13,10 @@ struct json_list {
 	size_t count;
 };
 
-/* Prints the document, left open at a list under `key`, and drops the reference. */
+/* Prints the document without its end, opens a list under `key`, and drops the reference. */
 void json_list_begin(struct json_list *list, const struct output *output, json_t *document,
 		     const char *key);
-/* Ends the list and opens another one behind it. */
+/* Closes the list and opens another one. */
 void json_list_next(struct json_list *list, const char *key);
 /* Prints an item and drops the reference. */
 void json_list_add(struct json_list *list, json_t *item);

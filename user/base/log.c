@@ -7,10 +7,10 @@
 #include <string.h>
 
 #define VALUE_MAX 1024
-/* A field is begun only where this much is left, enough for its key and its quotes. */
+/* The least room for a field: its key and its quotes. Fields without it are dropped. */
 #define FIELD_MIN 64
 
-static bool talk, logfmt;
+static bool verbose, logfmt;
 static enum log_level least = LOG_LEVEL_WARNING;
 
 const char *const log_level_names[] = {
@@ -21,27 +21,27 @@ const char *const log_level_names[] = {
 	NULL,
 };
 
-void log_verbose(bool verbose)
+void log_verbose(bool wanted)
 {
-	talk = verbose;
-	least = verbose ? LOG_LEVEL_INFO : LOG_LEVEL_WARNING;
+	verbose = wanted;
+	least = wanted ? LOG_LEVEL_INFO : LOG_LEVEL_WARNING;
 }
 
 bool log_is_verbose(void)
 {
-	return talk;
+	return verbose;
 }
 
 void log_logfmt(enum log_level wanted)
 {
 	logfmt = true;
 	least = wanted;
-	talk = wanted >= LOG_LEVEL_DEBUG;
+	verbose = wanted >= LOG_LEVEL_DEBUG;
 }
 
 static void put(struct log_line *line, char c)
 {
-	/* Room for what closes a value and the line. */
+	/* Keeps room for a closing quote and the end of the line. */
 	if (line->used < sizeof(line->text) - 3)
 		line->text[line->used++] = c;
 }
@@ -52,7 +52,7 @@ static void put_text(struct log_line *line, const char *text)
 		put(line, *text++);
 }
 
-/* Nothing in a value may end its line, or look like another field. */
+/* Escapes whatever would end the line or look like another field. */
 static void put_quoted(struct log_line *line, const char *value)
 {
 	put(line, '"');
@@ -67,24 +67,6 @@ static void put_quoted(struct log_line *line, const char *value)
 			put(line, c < ' ' || c == 0x7f ? '?' : (char)c);
 	}
 	line->text[line->used++] = '"';
-}
-
-static bool is_word(const char *value)
-{
-	const char *at;
-
-	for (at = value; *at; at++)
-		if (*at <= ' ' || *at == '"' || *at == '=' || *at == '\\' || *at == 0x7f)
-			return false;
-	return at > value;
-}
-
-static void put_value(struct log_line *line, const char *value)
-{
-	if (is_word(value))
-		put_text(line, value);
-	else
-		put_quoted(line, value);
 }
 
 void log_begin(struct log_line *line, enum log_level level, const char *message)
@@ -106,7 +88,7 @@ void log_begin(struct log_line *line, enum log_level level, const char *message)
 
 void log_field(struct log_line *line, const char *key, const char *fmt, ...)
 {
-	char value[VALUE_MAX];
+	char value[VALUE_MAX], *at = value;
 	va_list args;
 
 	if (line->silent || line->used > sizeof(line->text) - FIELD_MIN)
@@ -117,10 +99,15 @@ void log_field(struct log_line *line, const char *key, const char *fmt, ...)
 	put(line, ' ');
 	put_text(line, key);
 	put(line, '=');
-	put_value(line, value);
+	while (*at > ' ' && !strchr("\"=\\\x7f", *at))
+		at++;
+	if (*at || at == value)
+		put_quoted(line, value);
+	else
+		put_text(line, value);
 }
 
-/* In one write, so that the lines of two processes do not mix. */
+/* Writes the line in one call, so that lines of two processes do not mix. */
 void log_end(struct log_line *line)
 {
 	if (line->silent)
@@ -130,7 +117,7 @@ void log_end(struct log_line *line)
 	fputs(line->text, stderr);
 }
 
-static void say(enum log_level level, const char *fmt, va_list args)
+static void log_message(enum log_level level, const char *fmt, va_list args)
 {
 	char message[VALUE_MAX];
 	struct log_line line;
@@ -150,7 +137,7 @@ void log_info(const char *fmt, ...)
 	va_list args;
 
 	va_start(args, fmt);
-	say(LOG_LEVEL_INFO, fmt, args);
+	log_message(LOG_LEVEL_INFO, fmt, args);
 	va_end(args);
 }
 
@@ -159,33 +146,27 @@ void log_warning(const char *fmt, ...)
 	va_list args;
 
 	va_start(args, fmt);
-	say(LOG_LEVEL_WARNING, fmt, args);
+	log_message(LOG_LEVEL_WARNING, fmt, args);
 	va_end(args);
 }
 
 void log_library(const char *fmt, va_list args)
 {
-	say(logfmt ? LOG_LEVEL_DEBUG : LOG_LEVEL_INFO, fmt, args);
-}
-
-static void err_logfmt(const struct err *err)
-{
-	struct log_line line;
-
-	log_begin(&line, LOG_LEVEL_ERROR, err->what);
-	if (err->hint[0])
-		log_field(&line, "hint", "%s", err->hint);
-	if (err->detail[0])
-		log_field(&line, "detail", "%s", err->detail);
-	log_end(&line);
+	log_message(logfmt ? LOG_LEVEL_DEBUG : LOG_LEVEL_INFO, fmt, args);
 }
 
 void log_err(const struct err *err)
 {
 	struct err copy = *err;
+	struct log_line line;
 
 	if (logfmt) {
-		err_logfmt(err);
+		log_begin(&line, LOG_LEVEL_ERROR, err->what);
+		if (err->hint[0])
+			log_field(&line, "hint", "%s", err->hint);
+		if (err->detail[0])
+			log_field(&line, "detail", "%s", err->detail);
+		log_end(&line);
 		return;
 	}
 	fprintf(stderr, "sluice: %s\n", text_controls(copy.what, true));

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Lines on stderr for the operator.  A command writes for people: warnings always, the rest with
- * --verbose.  The daemon writes logfmt (level=info msg="..." key=value), without a time: journald
- * and container runtimes put theirs in front.
+ * Lines on stderr for the operator. Commands write plain text: warnings always, other lines with
+ * --verbose. The daemon writes logfmt (level=info msg="..." key=value) without a timestamp, which
+ * journald and container runtimes add.
  */
 #ifndef SLUICE_BASE_LOG_H
 #define SLUICE_BASE_LOG_H
@@ -20,25 +20,25 @@ enum log_level {
 	LOG_LEVEL_DEBUG,
 };
 
-extern const char *const log_level_names[]; /* by enum log_level, up to NULL */
+extern const char *const log_level_names[]; /* by enum log_level; NULL ends the list */
 
-void log_verbose(bool verbose);
+void log_verbose(bool wanted);
 bool log_is_verbose(void);
-/* From here on lines are logfmt, of this level and worse. */
-void log_logfmt(enum log_level least);
+/* Switches to logfmt, and drops lines below this level. */
+void log_logfmt(enum log_level wanted);
 
 __attribute__((format(printf, 1, 2))) void log_info(const char *fmt, ...);
 __attribute__((format(printf, 1, 2))) void log_warning(const char *fmt, ...);
-/* What a library says: an info of --verbose, a debug line of the daemon. */
+/* Logs a message of a library: info in a command, debug in the daemon. */
 void log_library(const char *fmt, va_list args);
-/* An error that went all the way up. */
+/* Logs an error; called once, where the error is handled. */
 void log_err(const struct err *err);
 
-/* A line with fields.  Keys are words; values are quoted where they must be. */
+/* A line with fields. Keys are single words; values are quoted where necessary. */
 struct log_line {
 	char text[2048];
 	size_t used;
-	bool silent; /* below the level that is wanted */
+	bool silent; /* below the wanted level */
 };
 
 void log_begin(struct log_line *line, enum log_level level, const char *message);

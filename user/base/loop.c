@@ -24,16 +24,16 @@ struct loop_timer {
 
 int loop_new(struct loop **loop)
 {
-	struct loop *made = calloc(1, sizeof(*made));
+	struct loop *created = calloc(1, sizeof(*created));
 
-	if (!made)
+	if (!created)
 		return -ENOMEM;
-	made->base = event_base_new();
-	if (!made->base) {
-		free(made);
+	created->base = event_base_new();
+	if (!created->base) {
+		free(created);
 		return -ENOMEM;
 	}
-	*loop = made;
+	*loop = created;
 	return 0;
 }
 
@@ -52,7 +52,7 @@ void loop_free(struct loop *loop)
 	free(loop);
 }
 
-static void call(evutil_socket_t fd, short what, void *arg)
+static void on_event(evutil_socket_t fd, short what, void *arg)
 {
 	struct watch *watch = arg;
 
@@ -66,7 +66,7 @@ static struct watch *watch_new(struct loop *loop, int fd, short what, loop_fn fn
 	if (!watch)
 		return NULL;
 	*watch = (struct watch){ .fn = fn, .arg = arg };
-	watch->event = event_new(loop->base, fd, what, call, watch);
+	watch->event = event_new(loop->base, fd, what, on_event, watch);
 	if (!watch->event) {
 		free(watch);
 		return NULL;
@@ -90,7 +90,7 @@ int loop_read(struct loop *loop, int fd, loop_fn fn, void *arg)
 	return watch_add(loop, fd, EV_READ, fn, arg);
 }
 
-void loop_forget(struct loop *loop, int fd)
+void loop_remove(struct loop *loop, int fd)
 {
 	struct watch **at, *watch;
 

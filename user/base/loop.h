@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The daemon's event loop, over libevent: readable descriptors, signals and timers call back, one
- * after the other, in one thread.  What libevent leaves to its callers, to keep and to free each
- * event, stands here once.
+ * The event loop of the daemon, over libevent: callbacks for readable descriptors, signals and
+ * timers, all in one thread. The loop owns and frees its events, which libevent leaves to callers.
  */
 #ifndef SLUICE_BASE_LOOP_H
 #define SLUICE_BASE_LOOP_H
@@ -15,21 +14,21 @@ struct loop_timer;
 
 typedef void (*loop_fn)(void *arg);
 
-/* 0 or -errno. */
+/* Creates a loop. Returns 0 or -errno. */
 int loop_new(struct loop **loop);
-/* Frees the events, too; descriptors stay open. */
+/* Frees the loop and its events, and leaves descriptors open. */
 void loop_free(struct loop *loop);
-/* Calls fn whenever there is something to read. 0 or -errno. */
+/* Calls fn whenever the descriptor is readable. Returns 0 or -errno. */
 int loop_read(struct loop *loop, int fd, loop_fn fn, void *arg);
-/* No more of that; to be called before the descriptor is closed. */
-void loop_forget(struct loop *loop, int fd);
+/* Removes a descriptor; call this before closing it. */
+void loop_remove(struct loop *loop, int fd);
 int loop_signal(struct loop *loop, int signal, loop_fn fn, void *arg);
-/* A timer, not running yet, that is freed with the loop; NULL if there is no memory. */
+/* Creates a stopped timer that the loop owns. Returns NULL on ENOMEM. */
 struct loop_timer *loop_timer(struct loop *loop, bool repeat, loop_fn fn, void *arg);
-/* Starts it, or starts it over. 0 or -errno. */
+/* Starts or restarts a timer. Returns 0 or -errno. */
 int loop_timer_start(struct loop_timer *timer, uint64_t us);
 bool loop_timer_runs(const struct loop_timer *timer);
-/* Runs until loop_stop(). 0 or -errno. */
+/* Runs until loop_stop(). Returns 0 or -errno. */
 int loop_run(struct loop *loop);
 void loop_stop(struct loop *loop);
 

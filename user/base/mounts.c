@@ -8,21 +8,16 @@
 #include <sys/stat.h>
 #include <sys/vfs.h>
 
-/* kernfs numbers the root directory of a hierarchy 1 (fs/kernfs/dir.c) */
+/* The inode number that kernfs gives to the root directory of a hierarchy (fs/kernfs/dir.c). */
 #define KERNFS_ROOT_INODE 1
 
-static bool is_octal(const char *digits)
-{
-	return strspn(digits, "01234567") >= 3;
-}
-
-/* mountinfo writes blanks and backslashes as \ooo. */
+/* Decodes the \ooo by which mountinfo writes blanks and backslashes. */
 static void unescape(char *text)
 {
 	char *from = text, *to = text;
 
 	while (*from) {
-		if (*from == '\\' && is_octal(from + 1)) {
+		if (*from == '\\' && strspn(from + 1, "01234567") >= 3) {
 			*to++ = (char)((from[1] - '0') << 6 | (from[2] - '0') << 3 |
 				       (from[3] - '0'));
 			from += 4;
@@ -33,40 +28,31 @@ static void unescape(char *text)
 	*to = '\0';
 }
 
-/* Splits "id parent maj:min root point options… - type source options"; false for other types. */
-static bool cgroup2_line(char *line, char **root, char **point)
-{
-	char *type = strstr(line, " - ");
-	char *rest = line;
-	int field;
-
-	if (!type || strncmp(type + 3, "cgroup2 ", 8))
-		return false;
-	for (field = 0; field < 3; field++)
-		strsep(&rest, " ");
-	*root = strsep(&rest, " ");
-	*point = strsep(&rest, " ");
-	return *root && **root == '/' && *point && **point == '/';
-}
-
 int mounts_find_cgroup2(FILE *mountinfo, char *path, size_t size)
 {
-	char *line = NULL, *root, *point;
-	bool whole = false, found = false;
+	bool is_root = false, found = false;
+	char *line = NULL;
 	size_t room = 0;
 
-	while (!whole && getline(&line, &room, mountinfo) > 0) {
-		bool is_root;
+	while (!is_root && getline(&line, &room, mountinfo) > 0) {
+		/* "id parent maj:min root point options... - type source options" */
+		char *type = strstr(line, " - "), *rest = line, *root, *point;
+		int field;
 
-		if (!cgroup2_line(line, &root, &point))
+		if (!type || strncmp(type + 3, "cgroup2 ", 8))
 			continue;
-		is_root = !strcmp(root, "/");
+		for (field = 0; field < 3; field++)
+			strsep(&rest, " ");
+		root = strsep(&rest, " ");
+		point = strsep(&rest, " ");
+		if (!root || *root != '/' || !point || *point != '/')
+			continue;
 		unescape(point);
-		if ((found && !is_root) || strlen(point) >= size)
+		if ((found && strcmp(root, "/")) || strlen(point) >= size)
 			continue;
 		strcpy(path, point);
 		found = true;
-		whole = is_root;
+		is_root = !strcmp(root, "/");
 	}
 	free(line);
 	return found ? 0 : -ENOENT;
@@ -95,7 +81,7 @@ int mounts_cgroup2(char *path, size_t size)
 	fclose(mountinfo);
 	if (!result)
 		result = mounts_is_cgroup2(path);
-	/* 0: another file system is mounted over it */
+	/* 0: another file system hides the mount */
 	return result == 1 ? 0 : result ? result : -ENOENT;
 }
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Where the pseudo file systems are mounted that sluice needs: cgroup2 and bpffs. */
+/* The mounts of the pseudo file systems that sluice needs: cgroup2 and bpffs. */
 #ifndef SLUICE_BASE_MOUNTS_H
 #define SLUICE_BASE_MOUNTS_H
 
@@ -8,19 +8,19 @@
 #include <stdio.h>
 
 /*
- * The first cgroup2 mount in a mountinfo file (proc(5)), which is /sys/fs/cgroup where all
- * controllers are v2 and /sys/fs/cgroup/unified in systemd's hybrid layout.  A mount of the
- * hierarchy's root is preferred to one of a subtree.  -ENOENT if there is none.
+ * Finds the first cgroup2 mount in a mountinfo file (proc(5)): /sys/fs/cgroup where all controllers
+ * are v2, /sys/fs/cgroup/unified in systemd's hybrid layout. Prefers a mount of the hierarchy's
+ * root to a mount of a subtree. Returns 0, or -ENOENT if there is none.
  */
 int mounts_find_cgroup2(FILE *mountinfo, char *path, size_t size);
-/* The same for this process, from /proc/self/mountinfo; another -errno if it can't be looked at. */
+/* Finds it in /proc/self/mountinfo. Returns 0, -ENOENT, or another -errno of the file. */
 int mounts_cgroup2(char *path, size_t size);
-/* Are controllers mounted as version 1, beside or instead of cgroup2? */
+/* Are any controllers mounted as cgroup v1, alone or beside cgroup2? */
 bool mounts_have_cgroup1(FILE *mountinfo);
-/* Is the directory on a cgroup2 (bpffs) file system?  1, 0, or -errno. */
+/* Is the directory on a cgroup2 (bpffs) file system? Returns 1, 0, or -errno. */
 int mounts_is_cgroup2(const char *path);
 int mounts_is_bpffs(const char *path);
-/* Is the cgroup2 directory the root of the whole host, and not of a container? */
+/* Is the cgroup2 directory the root of the host, not of a container? */
 bool mounts_is_cgroup2_root(const char *path);
 
 #endif

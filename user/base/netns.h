@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Enters another network namespace, for --netns.  `ip netns exec` would mount a fresh /sys as well,
- * and hide the bpffs below it.
+ * Enters another network namespace, for --netns. `ip netns exec` also mounts a new /sys, which
+ * hides the bpffs below it.
  */
 #ifndef SLUICE_BASE_NETNS_H
 #define SLUICE_BASE_NETNS_H
@@ -13,17 +13,20 @@
 #include <stdint.h>
 
 /*
- * Moves the calling thread into a network namespace: the name of one below /run/netns, a path (it
- * holds a '/'), or the id of a process that lives in it; a name goes before an id.  Sockets opened
- * before stay where they are.  0, or -errno with *err set and the thread where it was.
+ * Moves the calling thread into a network namespace: a name below /run/netns, a path (with a '/'),
+ * or the id of a process; a name takes precedence over an id. Open sockets stay in their namespace.
+ * Returns 0, or -errno with *err set and the thread not moved.
  */
 int netns_enter(const char *netns, struct err *err);
 
-/* The descriptor of such a namespace, or -errno with *err set. NULL: that of the calling thread. */
+/*
+ * Returns a descriptor of such a namespace, or of the calling thread's with NULL; -errno with *err
+ * set.
+ */
 int netns_open(const char *netns, struct err *err);
-/* Moves the calling thread into the namespace of a descriptor. 0 or -errno. */
+/* Moves the calling thread into the namespace of a descriptor. Returns 0 or -errno. */
 int netns_switch(int netns_fd);
-/* The name below /run/netns of the namespace with that inode number; false if it has none. */
+/* Finds the name below /run/netns of a namespace by its inode number; false if it has none. */
 bool netns_name(uint32_t inode, char name[NAME_MAX + 1]);
 
 #endif

@@ -9,11 +9,11 @@
 
 struct netns_known {
 	uint32_t netns;
-	char name[NAME_MAX + 1]; /* "": it has none */
+	char name[NAME_MAX + 1]; /* "": none */
 };
 
-/* NULL: no memory. */
-static const char *name_of(struct netns_names *names, uint32_t netns)
+/* Returns the name, "" for none, or NULL on ENOMEM. */
+static const char *lookup(struct netns_names *names, uint32_t netns)
 {
 	void *known = names->known;
 	struct netns_known *fresh;
@@ -38,7 +38,7 @@ static const char *name_of(struct netns_names *names, uint32_t netns)
 
 const char *netns_names_text(struct netns_names *names, uint32_t netns, char text[NAME_MAX + 1])
 {
-	const char *name = name_of(names, netns);
+	const char *name = lookup(names, netns);
 
 	if (name && *name)
 		return text_plain_copy(text, NAME_MAX + 1, name);
@@ -48,7 +48,7 @@ const char *netns_names_text(struct netns_names *names, uint32_t netns, char tex
 
 json_t *netns_names_json(struct netns_names *names, uint32_t netns)
 {
-	const char *name = name_of(names, netns);
+	const char *name = lookup(names, netns);
 
 	return name && *name ? output_name(name) : json_null();
 }

@@ -4,9 +4,9 @@
 #include <errno.h>
 #include <stdlib.h>
 
-/* The kernel fills at most 32 KiB at a time, and no more than the reader offers (af_netlink.c). */
+/* netlink_dump() fills at most 32 KiB per recvmsg(), and no more than the buffer of the caller. */
 #define BUFFER_SIZE 32768
-/* A table that changes faster than it can be read: each try costs some milliseconds. */
+/* Bounds the dumps of a table that changes faster than a dump, which takes a few milliseconds. */
 #define TRIES 32
 
 struct nl {
@@ -18,22 +18,22 @@ struct nl {
 
 int nl_open(struct nl **nl, int bus)
 {
-	struct nl *made = calloc(1, sizeof(*made));
+	struct nl *opened = calloc(1, sizeof(*opened));
 	const int on = 1;
 	int error;
 
-	if (!made)
+	if (!opened)
 		return -ENOMEM;
-	made->socket = mnl_socket_open2(bus, SOCK_CLOEXEC);
-	if (!made->socket || mnl_socket_bind(made->socket, 0, MNL_SOCKET_AUTOPID) < 0) {
+	opened->socket = mnl_socket_open2(bus, SOCK_CLOEXEC);
+	if (!opened->socket || mnl_socket_bind(opened->socket, 0, MNL_SOCKET_AUTOPID) < 0) {
 		error = errno;
-		nl_close(made);
+		nl_close(opened);
 		return -error;
 	}
-	/* Lets the kernel filter dumps; before 4.20 it sends all, and the takers filter anyway. */
-	mnl_socket_setsockopt(made->socket, NETLINK_GET_STRICT_CHK, (void *)&on, sizeof(on));
-	made->portid = mnl_socket_get_portid(made->socket);
-	*nl = made;
+	/* Lets the kernel filter dumps. Before 4.20 it sends all, so callers filter as well. */
+	mnl_socket_setsockopt(opened->socket, NETLINK_GET_STRICT_CHK, (void *)&on, sizeof(on));
+	opened->portid = mnl_socket_get_portid(opened->socket);
+	*nl = opened;
 	return 0;
 }
 
@@ -52,37 +52,32 @@ struct nlmsghdr *nl_request(struct nl *nl)
 	return nlh;
 }
 
-static int on_error(const struct nlmsghdr *nlh, void *into)
+/*
+ * Returns the error that an acknowledgement or the end of a dump starts with. libmnl 1.0 ignores
+ * the error at the end of a dump.
+ */
+static int on_end(const struct nlmsghdr *nlh, void *into)
 {
-	const struct nlmsgerr *answer = mnl_nlmsg_get_payload(nlh);
+	const int *error = mnl_nlmsg_get_payload(nlh);
 
-	errno = -answer->error;
-	return answer->error ? MNL_CB_ERROR : MNL_CB_STOP;
-}
-
-/* A dump that fails on its way says so in its last message, which libmnl 1.0 does not look at. */
-static int on_done(const struct nlmsghdr *nlh, void *into)
-{
-	const int *answer = mnl_nlmsg_get_payload(nlh);
-
-	if (mnl_nlmsg_get_payload_len(nlh) < sizeof(*answer) || *answer >= 0)
+	if (mnl_nlmsg_get_payload_len(nlh) < sizeof(*error) || *error >= 0)
 		return MNL_CB_STOP;
-	errno = -*answer;
+	errno = -*error;
 	return MNL_CB_ERROR;
 }
 
 static mnl_cb_t controls[] = {
-	[NLMSG_ERROR] = on_error,
-	[NLMSG_DONE] = on_done,
+	[NLMSG_ERROR] = on_end,
+	[NLMSG_DONE] = on_end,
 };
 
-int nl_ask(struct nl *nl, struct nlmsghdr *nlh, mnl_cb_t take, void *into)
+int nl_query(struct nl *nl, struct nlmsghdr *nlh, mnl_cb_t parse, void *into)
 {
 	ssize_t length;
 	int more = MNL_CB_OK;
 
 	nlh->nlmsg_seq = ++nl->seq;
-	/* both bits: one of them means NLM_F_EXCL where something is made */
+	/* NLM_F_DUMP has two bits; one of them is NLM_F_EXCL in requests that create an object. */
 	if ((nlh->nlmsg_flags & NLM_F_DUMP) != NLM_F_DUMP)
 		nlh->nlmsg_flags |= NLM_F_ACK;
 	if (mnl_socket_sendto(nl->socket, nlh, nlh->nlmsg_len) < 0)
@@ -93,27 +88,10 @@ int nl_ask(struct nl *nl, struct nlmsghdr *nlh, mnl_cb_t take, void *into)
 			continue;
 		if (length < 0)
 			return -errno;
-		more = mnl_cb_run2(nl->buffer, (size_t)length, nl->seq, nl->portid, take, into,
+		more = mnl_cb_run2(nl->buffer, (size_t)length, nl->seq, nl->portid, parse, into,
 				   controls, sizeof(controls) / sizeof(*controls));
 	}
 	return more < 0 ? -errno : 0;
-}
-
-/* A socket of its own for each try, so that nothing of an interrupted dump is left in it. */
-static int dump_once(const struct nl_dump *dump, void *into)
-{
-	struct nlmsghdr *nlh;
-	struct nl *nl;
-	int result = nl_open(&nl, dump->bus);
-
-	if (result)
-		return result;
-	nlh = nl_request(nl);
-	dump->request(nlh, into);
-	nlh->nlmsg_flags |= NLM_F_DUMP;
-	result = nl_ask(nl, nlh, dump->take, into);
-	nl_close(nl);
-	return result;
 }
 
 int nl_dump(const struct nl_dump *dump, void *into)
@@ -121,9 +99,20 @@ int nl_dump(const struct nl_dump *dump, void *into)
 	int try, result = -EINTR;
 
 	for (try = 0; try < TRIES && result == -EINTR; try++) {
-		if (try && dump->forget)
-			dump->forget(into);
-		result = dump_once(dump, into);
+		struct nlmsghdr *nlh;
+		struct nl *nl;
+
+		if (try && dump->reset)
+			dump->reset(into);
+		/* A new socket for each try has no messages of an interrupted dump in its queue. */
+		result = nl_open(&nl, dump->bus);
+		if (result)
+			return result;
+		nlh = nl_request(nl);
+		dump->request(nlh, into);
+		nlh->nlmsg_flags |= NLM_F_DUMP;
+		result = nl_query(nl, nlh, dump->parse, into);
+		nl_close(nl);
 	}
 	return result == -EINTR ? -EAGAIN : result;
 }

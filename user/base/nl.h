@@ -1,38 +1,41 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Netlink conversations over libmnl: one question and its answer, or a dump of a whole table.
- * libmnl speaks the protocol; what it leaves to its callers is to ask again when the kernel says
- * that a table changed while it was being dumped (NLM_F_DUMP_INTR), and that stands here once.
+ * Netlink requests over libmnl: a query with its reply, or a dump of a whole table. libmnl does not
+ * repeat a dump when the table changed meanwhile (NLM_F_DUMP_INTR); nl_dump() does.
  */
 #ifndef SLUICE_BASE_NL_H
 #define SLUICE_BASE_NL_H
 
 #include <libmnl/libmnl.h>
 
-/* Takes the kernel's messages: MNL_CB_OK, or MNL_CB_ERROR with errno set. */
+/* A dump: its request, and the parser of its messages. */
 struct nl_dump {
-	int bus; /* NETLINK_ROUTE and so on */
-	/* Fills in an empty request: its type, its header and attributes. */
+	int bus; /* NETLINK_ROUTE, ... */
+	/* Sets the type, the header and the attributes of an empty request. */
 	void (*request)(struct nlmsghdr *nlh, void *into);
-	mnl_cb_t take;
-	/* Drops what `take` has taken since the beginning, for the next try; or NULL. */
-	void (*forget)(void *into);
+	/* Parses a message into `into`: MNL_CB_OK, or MNL_CB_ERROR with errno set. */
+	mnl_cb_t parse;
+	/* Discards the results of an interrupted dump before the next try; may be NULL. */
+	void (*reset)(void *into);
 };
 
 /*
- * Dumps; `into` is passed to the three functions.  0 or -errno: -EAGAIN if the table changed in
- * every one of a bounded number of tries.
+ * Dumps a table; `into` is the argument of the callbacks. Returns 0 or -errno: -EAGAIN if the table
+ * changed during each of a bounded number of tries.
  */
 int nl_dump(const struct nl_dump *dump, void *into);
 
-/* A socket for many questions, one after the other. */
+/* A socket for any number of queries, one after the other. */
 struct nl;
 
 int nl_open(struct nl **nl, int bus);
 void nl_close(struct nl *nl);
-/* An empty request in the socket's own buffer, for the caller to fill in. */
+/* Returns an empty request in the socket's buffer, for the caller to complete. */
 struct nlmsghdr *nl_request(struct nl *nl);
-/* Asks it and takes the answer, if there is any beside the acknowledgement. 0 or -errno. */
-int nl_ask(struct nl *nl, struct nlmsghdr *nlh, mnl_cb_t take, void *into);
+/*
+ * Sends a request and parses the reply; `parse` may be NULL where the reply is an acknowledgement.
+ * Returns 0 or -errno.
+ */
+int nl_query(struct nl *nl, struct nlmsghdr *nlh, mnl_cb_t parse, void *into);
 
 #endif

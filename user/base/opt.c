@@ -12,13 +12,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* What may stand behind a comma in a list. */
+/* Allowed around the names of a list. */
 #define BLANKS " \t"
 
 #define OPTS_MAX   48
 #define FIRST_LONG 256
 
-/* The tables as getopt_long() wants them; entry i of `longs` is entry i of `opts`. */
+/* The tables in the form of getopt_long(); entry i of `longs` is entry i of `opts`. */
 struct merged {
 	struct option longs[OPTS_MAX + 1];
 	const struct opt *opts[OPTS_MAX];
@@ -52,19 +52,9 @@ static void merged_add(struct merged *m, const struct opt *opt, const struct opt
 					  : "");
 }
 
-static size_t merged_find(const struct merged *m, int value)
-{
-	size_t i;
-
-	if (value >= FIRST_LONG)
-		return (size_t)(value - FIRST_LONG);
-	for (i = 0; i < m->count; i++)
-		if (m->opts[i]->letter == value)
-			break;
-	return i;
-}
-
-/* getopt_long() has refused `word`: an unknown option, an ambiguous one, or one too little or much.
+/*
+ * Sets the error for a word that getopt_long() rejects: an unknown or ambiguous option, a missing
+ * or surplus value.
  */
 static int refuse(const struct merged *m, const char *word, int value, struct err *err)
 {
@@ -113,7 +103,7 @@ int opt_parse(const struct opt_table *tables, int argc, char **argv, int stop_at
 			if (opt->side != OPT_FILE)
 				merged_add(&m, opt, tables);
 	opterr = 0;
-	optind = 0; /* glibc: start over, with this `letters` */
+	optind = 0; /* glibc: resets the parser */
 	for (;;) {
 		int at = optind ? optind : 1;
 		char what[64];
@@ -124,8 +114,10 @@ int opt_parse(const struct opt_table *tables, int argc, char **argv, int stop_at
 			return optind;
 		if (value == '?' || value == ':')
 			return refuse(&m, argv[at < optind ? optind - 1 : at], value, err);
-		found = merged_find(&m, value);
-		/* getopt_long() only knows --name=VALUE for these */
+		found = value >= FIRST_LONG ? (size_t)(value - FIRST_LONG) : 0;
+		while (value < FIRST_LONG && m.opts[found]->letter != value)
+			found++;
+		/* getopt_long() accepts an optional value as --name=VALUE only. */
 		if (is_optional(m.opts[found]) && !optarg && optind < argc && *argv[optind] != '-')
 			optarg = argv[optind++];
 		snprintf(what, sizeof(what), "--%s", m.names[found]);
@@ -156,7 +148,7 @@ void opt_help(FILE *file, const struct opt *opts)
 	}
 }
 
-/* Escapes what roff would take for a request, a hyphen or an escape. */
+/* Escapes hyphens and backslashes for roff. */
 static void man_text(FILE *file, const char *text)
 {
 	for (; *text; text++) {
@@ -166,7 +158,7 @@ static void man_text(FILE *file, const char *text)
 	}
 }
 
-/* Words that are the whole value stand for themselves; else the argument has a name. */
+/* Prints the words that the value is one of, else the name of the argument. */
 static void man_argument(FILE *file, const struct opt *opt)
 {
 	const char *const *word;
@@ -218,21 +210,20 @@ int opt_number(const char *what, const char *text, uint64_t min, uint64_t max, u
 {
 	char *end = NULL;
 	uint64_t parsed = 0;
+	int result;
 
 	errno = 0;
 	if (isdigit((unsigned char)*text))
 		parsed = strtoull(text, &end, 10);
-	if (!end || *end)
-		return err_hint(
-			err,
-			err_set(err, EXIT_USAGE, EINVAL, "%s: '%s' is not a number", what, text),
-			"give a number from %" PRIu64 " to %" PRIu64, min, max);
-	if (errno || parsed < min || parsed > max)
-		return err_hint(
-			err, err_set(err, EXIT_USAGE, ERANGE, "%s: %s is out of range", what, text),
-			"give a number from %" PRIu64 " to %" PRIu64, min, max);
-	*number = parsed;
-	return 0;
+	if (!end || *end) {
+		result = err_set(err, EXIT_USAGE, EINVAL, "%s: '%s' is not a number", what, text);
+	} else if (errno || parsed < min || parsed > max) {
+		result = err_set(err, EXIT_USAGE, ERANGE, "%s: %s is out of range", what, text);
+	} else {
+		*number = parsed;
+		return 0;
+	}
+	return err_hint(err, result, "give a number from %" PRIu64 " to %" PRIu64, min, max);
 }
 
 int opt_interfaces(const char *what, const char *list, char (*name)[IFNAMSIZ], int count, int max,
@@ -251,8 +242,8 @@ int opt_interfaces(const char *what, const char *list, char (*name)[IFNAMSIZ], i
 			return err_hint(err,
 					err_set(err, EXIT_USAGE, EINVAL, "%s: '%.*s': %s", what,
 						(int)length, list,
-						length ? "no name of an interface" : "empty"),
-					"give the names of interfaces, as in eth0,eth1");
+						length ? "not an interface name" : "empty"),
+					"give interface names, as in eth0,eth1");
 		for (i = 0; i < count; i++)
 			if (strlen(name[i]) == length && !strncmp(name[i], list, length))
 				break;
@@ -281,22 +272,16 @@ int opt_text(const struct opt_value *v, struct err *err)
 int opt_path(const struct opt_value *v, struct err *err)
 {
 	if (!v->what && *v->text != '/')
-		return err_set(err, EXIT_USAGE, EINVAL, "'%s' is no absolute path", v->text);
-	*(const char **)v->field = v->text;
-	return 0;
-}
-
-static int number_of(const struct opt_value *v, uint64_t *number, struct err *err)
-{
-	return opt_number(v->what ? v->what : "number", v->text, v->opt->min, v->opt->max, number,
-			  err);
+		return err_set(err, EXIT_USAGE, EINVAL, "'%s' is not an absolute path", v->text);
+	return opt_text(v, err);
 }
 
 int opt_u64(const struct opt_value *v, struct err *err)
 {
 	uint64_t number;
 
-	if (number_of(v, &number, err))
+	if (opt_number(v->what ? v->what : "number", v->text, v->opt->min, v->opt->max, &number,
+		       err))
 		return -EINVAL;
 	*(__u64 *)v->field = number;
 	return 0;
@@ -304,9 +289,11 @@ int opt_u64(const struct opt_value *v, struct err *err)
 
 int opt_u32(const struct opt_value *v, struct err *err)
 {
-	uint64_t number;
+	struct opt_value wide = *v;
+	__u64 number;
 
-	if (number_of(v, &number, err))
+	wide.field = &number;
+	if (opt_u64(&wide, err))
 		return -EINVAL;
 	*(__u32 *)v->field = (__u32)number;
 	return 0;
@@ -321,7 +308,7 @@ const char *opt_word_name(const char *const *words, unsigned int index)
 	return *words ? *words : "?";
 }
 
-/* Returns the index of a word, or -EINVAL with the nearest word or all of them as the mend. */
+/* Returns the index of a word, or -EINVAL with the nearest word or all words as the hint. */
 static int word_index(const struct opt_value *v, const char *word, struct err *err)
 {
 	const struct opt *opt = v->opt;
@@ -338,7 +325,7 @@ static int word_index(const struct opt_value *v, const char *word, struct err *e
 								 : " or ",
 					 opt->words[count]);
 	}
-	/* A noun that the option's name holds names the option, too. */
+	/* The noun alone suffices where the name of the option contains it. */
 	if (strstr(opt->name, noun))
 		err_set(err, EXIT_USAGE, EINVAL, "unknown %s '%s'", noun, word);
 	else

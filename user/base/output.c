@@ -58,7 +58,7 @@ struct table {
 	int columns;
 	bool right[COLUMNS_MAX];
 	size_t rows;
-	char **lines; /* row 0 is the header; cells parted by '\0' */
+	char **lines; /* row 0 is the header; '\0' ends a cell */
 };
 
 static void table_add(struct table *table, char *line)
@@ -115,7 +115,7 @@ void table_row(struct table *table, const char *fmt, ...)
 	table_add(table, cells == table->columns ? line : (free(line), NULL));
 }
 
-/* Columns on a terminal: neither colours (ECMA-48 SGR) nor UTF-8's further bytes take any. */
+/* Returns the columns on a terminal. Colours (ECMA-48 SGR) and UTF-8's further bytes take none. */
 static size_t text_width(const char *text)
 {
 	size_t width = 0;
@@ -128,11 +128,35 @@ static size_t text_width(const char *text)
 	return width;
 }
 
-static void table_widths(const struct table *table, size_t *widths)
+static void table_line(const struct table *table, const struct output *output, size_t row,
+		       const size_t *widths, int indent)
 {
+	const char *cell = table->lines[row];
+	int column;
+
+	fprintf(output->file, "%*s%s", indent, "", row ? "" : output_tone(output, OUTPUT_DIM));
+	for (column = 0; column < table->columns; column++) {
+		bool last = column == table->columns - 1;
+		int padding = (int)(widths[column] - text_width(cell));
+
+		if (table->right[column])
+			fprintf(output->file, "%*s%s", padding, "", cell);
+		else
+			fprintf(output->file, "%s%*s", cell, last ? 0 : padding, "");
+		fputs(last ? "" : "  ", output->file);
+		cell += strlen(cell) + 1;
+	}
+	fprintf(output->file, "%s\n", row ? "" : output_plain(output));
+}
+
+void table_print(struct table *table, const struct output *output, int indent)
+{
+	size_t widths[COLUMNS_MAX] = { 0 };
 	size_t row;
 	int column;
 
+	if (!table)
+		return;
 	for (row = 0; row < table->rows; row++) {
 		const char *cell = table->lines[row];
 
@@ -144,37 +168,6 @@ static void table_widths(const struct table *table, size_t *widths)
 			cell += strlen(cell) + 1;
 		}
 	}
-}
-
-static void table_line(const struct table *table, const struct output *output, size_t row,
-		       const size_t *widths, int indent)
-{
-	const char *cell = table->lines[row];
-	int column;
-
-	fprintf(output->file, "%*s%s", indent, "", row ? "" : output_tone(output, OUTPUT_DIM));
-	for (column = 0; column < table->columns; column++) {
-		bool last = column == table->columns - 1;
-		int fill = (int)(widths[column] - text_width(cell));
-
-		if (table->right[column])
-			fprintf(output->file, "%*s%s", fill, "", cell);
-		else
-			fprintf(output->file, "%s%*s", cell, last ? 0 : fill, "");
-		fputs(last ? "" : "  ", output->file);
-		cell += strlen(cell) + 1;
-	}
-	fprintf(output->file, "%s\n", row ? "" : output_plain(output));
-}
-
-void table_print(struct table *table, const struct output *output, int indent)
-{
-	size_t widths[COLUMNS_MAX] = { 0 };
-	size_t row;
-
-	if (!table)
-		return;
-	table_widths(table, widths);
 	for (row = 0; table->rows > 1 && row < table->rows; row++)
 		table_line(table, output, row, widths, indent);
 	for (row = 0; row < table->rows; row++)

@@ -8,14 +8,13 @@
 
 #define PORT_MAX 65535
 
-static int bad(struct err *err, const char *item, const char *reason)
+static int bad_item(struct err *err, const char *item, const char *reason)
 {
 	return err_hint(err, err_set(err, EXIT_USAGE, EINVAL, "port list: '%s': %s", item, reason),
 			"give ports and ranges such as 53,5000-5100, or 'any'");
 }
 
-/* One number at *text, which moves behind it. -EINVAL if there is none, -ERANGE if it is no port.
- */
+/* Parses a port and advances *text. Returns 0, -EINVAL without a number, or -ERANGE. */
 static int port_parse(const char **text, unsigned int *port)
 {
 	unsigned long number;
@@ -43,11 +42,11 @@ static int item_parse(const char *item, struct ports *ports, struct err *err)
 		result = port_parse(&at, &last);
 	}
 	if (result == -ERANGE)
-		return bad(err, item, "a port is a number from 1 to 65535");
+		return bad_item(err, item, "a port is a number from 1 to 65535");
 	if (result || *at)
-		return bad(err, item, *item ? "neither a port nor a range" : "empty");
+		return bad_item(err, item, *item ? "neither a port nor a range" : "empty");
 	if (first > last)
-		return bad(err, item, "the range is reversed");
+		return bad_item(err, item, "the range is reversed");
 	for (; first <= last; first++)
 		ports->bit[first / 64] |= 1ULL << first % 64;
 	return 0;

@@ -16,13 +16,13 @@ struct ports {
 	uint64_t bit[PORTS_WORDS]; /* bit p % 64 of word p / 64 */
 };
 
-/* Parses a list. -EINVAL with a usage error that names the bad item; *ports untouched then. */
+/* Parses a list. Returns 0, or -errno with *err set and *ports untouched. */
 int ports_parse(const char *list, struct ports *ports, struct err *err);
 /* Room for the longest list. */
 #define PORTS_TEXT_MAX (6 * 32768 + 1)
 /*
- * Writes the list in its shortest form, ranges folded.  What does not fit is left out, whole items
- * only, and "…" says so; returns text.
+ * Formats the list in its shortest form, with ranges. Omits whole items that do not fit, and marks
+ * the omission with "…". Returns text.
  */
 const char *ports_format(const struct ports *ports, char *text, size_t size);
 bool ports_empty(const struct ports *ports);

@@ -9,14 +9,14 @@
 #include <sys/socket.h>
 
 #define BUFFER_SIZE 32768
-/* Room for some thousands of interfaces that come at once. */
-#define NEWS_ROOM (4 << 20)
-/* Others want their turn, too, however much there is to read. */
-#define ROUNDS_MAX 256
+/* Holds the events of a few thousand interfaces that are created at once. */
+#define RECEIVE_BUFFER (4 << 20)
+/* Bounds the messages per call, so that the event loop serves its other descriptors. */
+#define MESSAGES_MAX 256
 
 struct rtnl {
 	struct mnl_socket *socket;
-	struct rtnl_handlers news;
+	struct rtnl_handlers handlers;
 	void *arg;
 	bool lost;
 	bool addresses;
@@ -24,12 +24,12 @@ struct rtnl {
 	char buffer[BUFFER_SIZE];
 };
 
-static bool link_from(const struct nlmsghdr *nlh, struct rtnl_link *link)
+static bool parse_link(const struct nlmsghdr *nlh, struct rtnl_link *link)
 {
 	const struct ifinfomsg *msg = mnl_nlmsg_get_payload(nlh);
 	const struct nlattr *attr;
 
-	/* Bridges send messages of a family of their own about their ports, too. */
+	/* Bridges send messages about their ports in a family of their own, too. */
 	if (mnl_nlmsg_get_payload_len(nlh) < sizeof(*msg) || msg->ifi_family != AF_UNSPEC)
 		return false;
 	*link = (struct rtnl_link){ .index = (unsigned int)msg->ifi_index };
@@ -44,8 +44,6 @@ static bool link_from(const struct nlmsghdr *nlh, struct rtnl_link *link)
 	return true;
 }
 
-/* --- news */
-
 static int join(struct mnl_socket *socket, const int *groups, size_t count)
 {
 	size_t i;
@@ -57,34 +55,35 @@ static int join(struct mnl_socket *socket, const int *groups, size_t count)
 	return 0;
 }
 
-static int begin(struct mnl_socket *socket)
+int rtnl_open(struct rtnl **rtnl, const struct rtnl_handlers *handlers, void *arg)
 {
 	static const int groups[] = { RTNLGRP_LINK, RTNLGRP_IPV4_IFADDR, RTNLGRP_IPV6_IFADDR };
-	const int room = NEWS_ROOM;
+	struct rtnl *opened = calloc(1, sizeof(*opened));
+	const int size = RECEIVE_BUFFER;
+	int fd, result;
 
-	/* Without CAP_NET_ADMIN the sysctl net.core.rmem_max is the limit. */
-	if (setsockopt(mnl_socket_get_fd(socket), SOL_SOCKET, SO_RCVBUFFORCE, &room, sizeof(room)))
-		setsockopt(mnl_socket_get_fd(socket), SOL_SOCKET, SO_RCVBUF, &room, sizeof(room));
-	if (mnl_socket_bind(socket, 0, MNL_SOCKET_AUTOPID) < 0)
-		return -errno;
-	return join(socket, groups, sizeof(groups) / sizeof(*groups));
-}
-
-int rtnl_open(struct rtnl **rtnl, const struct rtnl_handlers *news, void *arg)
-{
-	struct rtnl *made = calloc(1, sizeof(*made));
-	int result;
-
-	if (!made)
+	if (!opened)
 		return -ENOMEM;
-	made->news = *news;
-	made->arg = arg;
-	made->socket = mnl_socket_open2(NETLINK_ROUTE, SOCK_CLOEXEC | SOCK_NONBLOCK);
-	result = made->socket ? begin(made->socket) : -errno;
+	opened->handlers = *handlers;
+	opened->arg = arg;
+	opened->socket = mnl_socket_open2(NETLINK_ROUTE, SOCK_CLOEXEC | SOCK_NONBLOCK);
+	if (!opened->socket) {
+		result = -errno;
+		goto fail;
+	}
+	/* Without CAP_NET_ADMIN the sysctl net.core.rmem_max is the limit. */
+	fd = mnl_socket_get_fd(opened->socket);
+	if (setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &size, sizeof(size)))
+		setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &size, sizeof(size));
+	result = mnl_socket_bind(opened->socket, 0, MNL_SOCKET_AUTOPID) < 0 ? -errno : 0;
+	if (!result)
+		result = join(opened->socket, groups, sizeof(groups) / sizeof(*groups));
 	if (result)
-		rtnl_close(made);
-	else
-		*rtnl = made;
+		goto fail;
+	*rtnl = opened;
+	return 0;
+fail:
+	rtnl_close(opened);
 	return result;
 }
 
@@ -107,19 +106,19 @@ int rtnl_fd(const struct rtnl *rtnl)
 	return mnl_socket_get_fd(rtnl->socket);
 }
 
-static int take(const struct nlmsghdr *nlh, void *into)
+static int parse_event(const struct nlmsghdr *nlh, void *into)
 {
 	struct rtnl *rtnl = into;
 	struct rtnl_link link;
 
 	switch (nlh->nlmsg_type) {
 	case RTM_NEWLINK:
-		if (link_from(nlh, &link))
-			rtnl->news.link(&link, rtnl->arg);
+		if (parse_link(nlh, &link))
+			rtnl->handlers.link(&link, rtnl->arg);
 		break;
 	case RTM_DELLINK:
-		if (link_from(nlh, &link))
-			rtnl->news.gone(&link, rtnl->arg);
+		if (parse_link(nlh, &link))
+			rtnl->handlers.gone(&link, rtnl->arg);
 		break;
 	case RTM_NEWADDR:
 	case RTM_DELADDR:
@@ -133,7 +132,10 @@ static int take(const struct nlmsghdr *nlh, void *into)
 	return MNL_CB_OK;
 }
 
-/* The length of what the kernel says; 0: somebody else said it; -ENOBUFS: some of it is lost. */
+/*
+ * Returns the length of a message; 0 if another process sent it or a signal interrupted the call;
+ * -ENOBUFS if messages are lost; or another -errno.
+ */
 static ssize_t receive(struct rtnl *rtnl)
 {
 	struct sockaddr_nl from = { .nl_pid = 0 };
@@ -144,46 +146,38 @@ static ssize_t receive(struct rtnl *rtnl)
 	ssize_t length = recvmsg(mnl_socket_get_fd(rtnl->socket), &msg, 0);
 
 	if (length < 0)
-		return -errno;
+		return errno == EINTR ? 0 : -errno;
 	if (msg.msg_namelen != sizeof(from) || from.nl_pid)
 		return 0;
 	return msg.msg_flags & MSG_TRUNC ? -ENOBUFS : length;
 }
 
-/* 1 if there may be more, 0 if not, -errno. */
-static int read_some(struct rtnl *rtnl)
-{
-	ssize_t length = receive(rtnl);
-
-	if (length == -ENOBUFS)
-		rtnl->lost = true;
-	/* what can't be read may have been anything */
-	else if (length > 0 && mnl_cb_run(rtnl->buffer, (size_t)length, 0, 0, take, rtnl) < 0)
-		rtnl->lost = true;
-	if (length >= 0 || length == -ENOBUFS || length == -EINTR)
-		return 1;
-	return length == -EAGAIN ? 0 : (int)length;
-}
-
 /*
- * That news were lost is told when there are no more to read: those are older than the snapshot
- * that is taken then, and must not be taken for newer.
+ * Reports a loss once the queue is empty: queued events are older than the snapshot that the
+ * handler then takes, and must not be applied after it.
  */
 int rtnl_read(struct rtnl *rtnl)
 {
-	int more, rounds = 0;
+	ssize_t length = 0;
+	int count;
 
-	do
-		more = read_some(rtnl);
-	while (more > 0 && ++rounds < ROUNDS_MAX);
-	if (rtnl->lost && more <= 0) {
+	for (count = 0; count < MESSAGES_MAX; count++) {
+		length = receive(rtnl);
+		if (length < 0 && length != -ENOBUFS)
+			break;
+		/* A message that cannot be parsed may have been any event. */
+		if (length == -ENOBUFS || (length > 0 && mnl_cb_run(rtnl->buffer, (size_t)length, 0,
+								    0, parse_event, rtnl) < 0))
+			rtnl->lost = true;
+	}
+	if (rtnl->lost && count < MESSAGES_MAX) {
 		rtnl->lost = false;
-		rtnl->news.lost(rtnl->arg);
+		rtnl->handlers.lost(rtnl->arg);
 	}
 	if (rtnl->addresses)
-		rtnl->news.address(rtnl->arg);
+		rtnl->handlers.address(rtnl->arg);
 	if (rtnl->routes)
-		rtnl->news.route(rtnl->arg);
+		rtnl->handlers.route(rtnl->arg);
 	rtnl->addresses = rtnl->routes = false;
-	return more < 0 ? more : 0;
+	return count == MESSAGES_MAX || length == -EAGAIN ? 0 : (int)length;
 }

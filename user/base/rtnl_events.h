@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * News of a network namespace: its interfaces and the bridges that they are ports of, and whether
- * its addresses (and routes) have changed.  What was there before is for others to ask, after
- * rtnl_open().
+ * Events of a network namespace: changes of interfaces and their bridges, of addresses and of
+ * routes. A caller that needs the initial state takes a snapshot after rtnl_open().
  */
 #ifndef SLUICE_BASE_RTNL_EVENTS_H
 #define SLUICE_BASE_RTNL_EVENTS_H
@@ -12,35 +11,35 @@
 
 struct rtnl_link {
 	unsigned int index;
-	unsigned int master; /* the interface that it is a port of, or 0 */
+	unsigned int master; /* the bridge or bond that it is a port of, or 0 */
 	char name[IFNAMSIZ];
 };
 
 struct rtnl_handlers {
-	/* An interface is new, or something about it is. */
+	/* An interface was created or changed. */
 	void (*link)(const struct rtnl_link *link, void *arg);
-	/* It is gone from this namespace. */
+	/* An interface was deleted, or moved to another namespace. */
 	void (*gone)(const struct rtnl_link *link, void *arg);
-	/* Addresses came or went: told once behind the other news. */
+	/* Addresses changed; called once per rtnl_read(), after the events of interfaces. */
 	void (*address)(void *arg);
-	/* Routes did. */
+	/* Routes changed; called once per rtnl_read(), as the last. */
 	void (*route)(void *arg);
-	/* There were more news than room for them: a snapshot must tell what they were. */
+	/* The receive buffer overflowed: only a new snapshot shows the changes. */
 	void (*lost)(void *arg);
 };
 
 struct rtnl;
 
-/* Listens in the calling thread's namespace, and stays there. 0 or -errno. */
-int rtnl_open(struct rtnl **rtnl, const struct rtnl_handlers *news, void *arg);
+/* Subscribes to the namespace of the calling thread at this moment. Returns 0 or -errno. */
+int rtnl_open(struct rtnl **rtnl, const struct rtnl_handlers *handlers, void *arg);
 void rtnl_close(struct rtnl *rtnl);
-/* From here on routes that come and go are told, too. 0 or -errno. */
+/* Subscribes to changes of routes, too. Returns 0 or -errno. */
 int rtnl_add_routes(struct rtnl *rtnl);
-/* Readable when there are news. */
+/* Returns a descriptor that is readable while events are queued. */
 int rtnl_fd(const struct rtnl *rtnl);
 /*
- * Tells the news there are; where they come faster than they can be told, the descriptor stays
- * readable.  0 or -errno.
+ * Calls the handlers for a bounded number of queued events; the descriptor stays readable while
+ * there are more. Returns 0 or -errno.
  */
 int rtnl_read(struct rtnl *rtnl);
 

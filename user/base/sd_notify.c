@@ -13,29 +13,29 @@
 
 #define MESSAGE_MAX 1024
 
-/* A path, or a name in the abstract namespace, which '@' stands for. The length, or -errno. */
-static int address(const char *name, struct sockaddr_un *to)
+int sd_notify(const char *fmt, ...)
 {
-	size_t length = strlen(name);
+	const char *name = getenv("NOTIFY_SOCKET");
+	size_t length = name ? strlen(name) : 0;
+	struct sockaddr_un to = { .sun_family = AF_UNIX };
+	char message[MESSAGE_MAX];
+	int fd, result = 1;
+	va_list args;
 
-	*to = (struct sockaddr_un){ .sun_family = AF_UNIX };
+	if (!name)
+		return 0;
 	if (*name != '/' && *name != '@')
 		return -EAFNOSUPPORT;
-	if (length < 2 || length >= sizeof(to->sun_path))
+	if (length < 2 || length >= sizeof(to.sun_path))
 		return -EINVAL;
-	memcpy(to->sun_path, name, length);
+	memcpy(to.sun_path, name, length);
+	/* '@' stands for the abstract namespace, whose names do not end with a NUL. */
 	if (*name == '@')
-		to->sun_path[0] = '\0';
-	return (int)(offsetof(struct sockaddr_un, sun_path) + length + (*name == '/'));
-}
-
-static int tell(const char *name, const char *message)
-{
-	struct sockaddr_un to;
-	int length = address(name, &to), fd, result = 1;
-
-	if (length < 0)
-		return length;
+		to.sun_path[0] = '\0';
+	length += offsetof(struct sockaddr_un, sun_path) + (*name == '/');
+	va_start(args, fmt);
+	vsnprintf(message, sizeof(message), fmt, args);
+	va_end(args);
 	fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 	if (fd < 0)
 		return -errno;
@@ -44,20 +44,6 @@ static int tell(const char *name, const char *message)
 		result = -errno;
 	close(fd);
 	return result;
-}
-
-int sd_notify(const char *fmt, ...)
-{
-	const char *name = getenv("NOTIFY_SOCKET");
-	char message[MESSAGE_MAX];
-	va_list args;
-
-	if (!name)
-		return 0;
-	va_start(args, fmt);
-	vsnprintf(message, sizeof(message), fmt, args);
-	va_end(args);
-	return tell(name, message);
 }
 
 uint64_t sd_notify_watchdog_us(void)

@@ -1,17 +1,19 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Tells the service manager how it stands, as sd_notify(3) lays it down: a datagram of KEY=VALUE
- * lines to the socket that $NOTIFY_SOCKET names.  libsystemd does the same, but would be a
- * dependency for one sendto(2).
+ * The protocol of sd_notify(3): a datagram of KEY=VALUE lines to the service manager's socket,
+ * $NOTIFY_SOCKET. libsystemd does the same, but would be a dependency for one sendto(2).
  */
 #ifndef SLUICE_BASE_SD_NOTIFY_H
 #define SLUICE_BASE_SD_NOTIFY_H
 
 #include <stdint.h>
 
-/* 1 if it was sent, 0 if nobody wants to know, -errno. */
+/* Sends a message. Returns 1 if it was sent, 0 without $NOTIFY_SOCKET, or -errno. */
 __attribute__((format(printf, 1, 2))) int sd_notify(const char *fmt, ...);
-/* What $WATCHDOG_USEC wants of this process; 0: nothing. Tell WATCHDOG=1 twice as often. */
+/*
+ * Returns the watchdog timeout that $WATCHDOG_USEC sets for this process; 0: none. Send WATCHDOG=1
+ * at half that interval.
+ */
 uint64_t sd_notify_watchdog_us(void);
 
 #endif

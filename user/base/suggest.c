@@ -7,7 +7,9 @@
 
 #define WORD_MAX 32
 
-/* Insertions, deletions, substitutions and swaps of neighbours (optimal string alignment). */
+/*
+ * Counts insertions, deletions, substitutions and swaps of neighbours (optimal string alignment).
+ */
 static size_t word_distance(const char *a, const char *b)
 {
 	size_t d[WORD_MAX + 1][WORD_MAX + 1];

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The nearest right word for a wrong one, for error messages. */
+/* The nearest valid word for a misspelt one, for error messages. */
 #ifndef SLUICE_BASE_SUGGEST_H
 #define SLUICE_BASE_SUGGEST_H
 
 #include <stddef.h>
 
-/* The word nearest to `wrong`, or NULL if none is near enough to be meant. */
+/* Returns the word nearest to `wrong`, or NULL if none is similar enough. */
 const char *suggest_nearest(const char *wrong, const char *const *words, size_t count);
 
 #endif

@@ -20,25 +20,17 @@ char *text_plain_copy(char *to, size_t size, const char *from)
 	return text_plain(to, size);
 }
 
-/* How many bytes of a control character stand there; those of C1 have two in UTF-8. */
-static size_t control_length(const unsigned char *text, bool lines)
-{
-	if (text[0] == 0xc2 && text[1] >= 0x80 && text[1] < 0xa0)
-		return 2;
-	if (text[0] == '\t' || (lines && text[0] == '\n'))
-		return 0;
-	return text[0] < ' ' || text[0] == 0x7f;
-}
-
 char *text_controls(char *text, bool lines)
 {
-	char *at = text;
+	unsigned char *at;
 
-	while (*at) {
-		size_t length = control_length((unsigned char *)at, lines);
-
-		memset(at, '?', length);
-		at += length ? length : 1;
+	for (at = (unsigned char *)text; *at; at++) {
+		/* A control character of C1 has two bytes in UTF-8. */
+		if (at[0] == 0xc2 && at[1] >= 0x80 && at[1] < 0xa0)
+			*at++ = '?';
+		else if (*at == '\t' || (lines && *at == '\n') || (*at >= ' ' && *at != 0x7f))
+			continue;
+		*at = '?';
 	}
 	return text;
 }

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Names that others chose: of processes, interfaces, network namespaces, cgroups.  They may hold
- * any byte but NUL, so also what a terminal takes for a command; output_name() is the same for
- * JSON.
+ * Untrusted names: of processes, interfaces, network namespaces, cgroups. They may hold any byte
+ * except NUL, and so also escape sequences for a terminal. For JSON there is output_name().
  */
 #ifndef SLUICE_BASE_TEXT_H
 #define SLUICE_BASE_TEXT_H
@@ -12,15 +11,16 @@
 #include <stddef.h>
 
 /*
- * Makes text fit for a terminal of any encoding, and for a cell of a table: what is not printable
- * ASCII becomes '?', and so does '|', which parts cells.  Reads at most `size` bytes; returns text.
+ * Makes text safe for a terminal of any encoding, and for the cell of a table: replaces all bytes
+ * but printable ASCII by '?', and also '|', the separator of cells. Reads at most `size` bytes;
+ * returns text.
  */
 char *text_plain(char *text, size_t size);
-/* The same of a copy, cut to the room there is; returns `to`. */
+/* Makes a safe copy, truncated to `size`; returns `to`. */
 char *text_plain_copy(char *to, size_t size, const char *from);
 /*
- * For sentences of ours with such a name in them, which may hold UTF-8: control characters (of C0
- * and C1, and DEL) become '?', but for tabs, and with `lines` the ends of lines.  Returns text.
+ * Makes a message that contains such a name safe, but keeps UTF-8: replaces control characters (C0,
+ * C1 and DEL) by '?', except tabs and, with `lines`, newlines. Returns text.
  */
 char *text_controls(char *text, bool lines);
 

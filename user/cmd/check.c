@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* sluice check: what this kernel, these capabilities and these mounts allow. */
+/* sluice check: reports what this kernel, these capabilities and these mounts allow. */
 #include "host/check.h"
 #include "cmd/command.h"
 
@@ -8,17 +8,17 @@
 
 #define ALL_OBJECTS ((1U << CHECK_OBJECTS) - 1)
 
-/* In the order of enum check_object. */
-static const char *const planes[] = { "reply", "steer", NULL };
-_Static_assert(sizeof(planes) / sizeof(*planes) == CHECK_OBJECTS + 1, "planes");
+/* Indexed by enum check_object. */
+static const char *const objects[] = { "reply", "steer", NULL };
+_Static_assert(sizeof(objects) / sizeof(*objects) == CHECK_OBJECTS + 1, "objects");
 
 static struct check_options {
-	unsigned int planes; /* bit 1 << enum check_object; 0: all */
+	unsigned int objects; /* bit 1 << enum check_object; 0: all */
 } options;
 
 static const struct opt check_opts[] = {
-	{ "for", 0, "LIST", opt_word_set, offsetof(struct check_options, planes),
-	  "of reply, steer (default: both)", .words = planes, .noun = "object" },
+	{ "for", 0, "LIST", opt_word_set, offsetof(struct check_options, objects),
+	  "objects to check: reply, steer (default: both)", .words = objects, .noun = "object" },
 	{ .name = NULL },
 };
 
@@ -34,119 +34,105 @@ static const char *const states[] = {
 	[CHECK_MISSING] = "missing",
 };
 
-static void print_findings(const struct check_report *report, const struct output *output)
+static void print_text(const struct check_report *report, const struct output *output)
 {
 	static const enum output_tone tones[] = {
 		[CHECK_OK] = OUTPUT_GOOD,
 		[CHECK_WARN] = OUTPUT_WARNING,
 		[CHECK_FAIL] = OUTPUT_BAD,
 	};
-	struct table *table = table_new("plane|what|result|reason, mend");
+	struct table *table = table_new("object|check|result|reason, hint");
+	const char *plain = output_plain(output);
+	enum check_object object;
 	size_t i;
 
 	for (i = 0; i < report->count; i++) {
 		const struct check_finding *finding = &report->finding[i];
 
-		table_row(table, "%s|%s|%s%s%s|%s%s%s", finding->plane, finding->name,
+		table_row(table, "%s|%s|%s%s%s|%s%s%s", finding->object, finding->name,
 			  output_tone(output, tones[finding->result]), results[finding->result],
-			  output_plain(output), finding->reason, finding->hint[0] ? "; " : "",
-			  finding->hint);
+			  plain, finding->reason, finding->hint[0] ? "; " : "", finding->hint);
 	}
 	table_print(table, output, 0);
-}
-
-static void print_verdict(enum check_object plane, const struct check_verdict *verdict,
-			  const struct output *output)
-{
-	const char *name = check_object_name(plane);
-
-	switch (verdict->state) {
-	case CHECK_READY:
-		fprintf(output->file, "%s: %sready%s\n", name, output_tone(output, OUTPUT_GOOD),
-			output_plain(output));
-		return;
-	case CHECK_FALLBACK:
-		fprintf(output->file, "%s: %sready%s, with %d fallback%s\n", name,
-			output_tone(output, OUTPUT_WARNING), output_plain(output),
-			verdict->fallbacks, verdict->fallbacks == 1 ? "" : "s");
-		return;
-	case CHECK_MISSING:
-		fprintf(output->file, "%s: %snot possible %s%s: %s\n", name,
-			output_tone(output, OUTPUT_BAD),
-			verdict->permission ? "with these permissions" : "here",
-			output_plain(output), verdict->missing);
-		return;
-	}
-}
-
-static void print_text(const struct check_report *report, const struct output *output)
-{
-	enum check_object plane;
-
-	print_findings(report, output);
 	fputc('\n', output->file);
-	for (plane = 0; plane < CHECK_OBJECTS; plane++)
-		if (report->verdict[plane].asked)
-			print_verdict(plane, &report->verdict[plane], output);
+	for (object = 0; object < CHECK_OBJECTS; object++) {
+		const struct check_verdict *verdict = &report->verdict[object];
+
+		if (!verdict->asked)
+			continue;
+		fprintf(output->file, "%s: ", objects[object]);
+		if (verdict->state == CHECK_MISSING)
+			fprintf(output->file, "%snot possible %s%s: %s\n",
+				output_tone(output, OUTPUT_BAD),
+				verdict->permission ? "with these permissions" : "here", plain,
+				verdict->missing);
+		else if (verdict->state == CHECK_FALLBACK)
+			fprintf(output->file, "%sready%s, with %d fallback%s\n",
+				output_tone(output, OUTPUT_WARNING), plain, verdict->fallbacks,
+				verdict->fallbacks == 1 ? "" : "s");
+		else
+			fprintf(output->file, "%sready%s\n", output_tone(output, OUTPUT_GOOD),
+				plain);
+	}
 }
 
 static void print_json(const struct check_report *report, const struct output *output)
 {
 	json_t *document = output_document(), *checks = json_array(), *verdict = json_object();
-	enum check_object plane;
+	enum check_object object;
 	size_t i;
 
 	for (i = 0; i < report->count; i++) {
 		const struct check_finding *finding = &report->finding[i];
 
 		json_array_append_new(checks, json_pack("{s:s, s:s, s:s, s:o, s:o}", "object",
-							finding->plane, "name", finding->name,
+							finding->object, "name", finding->name,
 							"result", results[finding->result],
 							"reason", output_name(finding->reason),
 							"hint", output_name(finding->hint)));
 	}
-	for (plane = 0; plane < CHECK_OBJECTS; plane++)
-		if (report->verdict[plane].asked)
-			json_object_set_new(verdict, check_object_name(plane),
-					    json_string(states[report->verdict[plane].state]));
+	for (object = 0; object < CHECK_OBJECTS; object++)
+		if (report->verdict[object].asked)
+			json_object_set_new(verdict, objects[object],
+					    json_string(states[report->verdict[object].state]));
 	json_object_set_new(document, "checks", checks);
 	json_object_set_new(document, "verdict", verdict);
 	output_json(output, document);
 }
 
-/* The first plane that can't run for lack of something says so; else one that only may not. */
+/* Prefers the first object that the kernel cannot support to one that lacks permissions alone. */
 static int conclude(const struct check_report *report, struct err *err)
 {
 	const struct check_verdict *worst = NULL;
-	enum check_object plane, at = 0;
+	enum check_object object, at = 0;
 
-	for (plane = 0; plane < CHECK_OBJECTS; plane++) {
-		const struct check_verdict *verdict = &report->verdict[plane];
+	for (object = 0; object < CHECK_OBJECTS; object++) {
+		const struct check_verdict *verdict = &report->verdict[object];
 
 		if (verdict->state != CHECK_MISSING)
 			continue;
 		if (!worst || (worst->permission && !verdict->permission)) {
 			worst = verdict;
-			at = plane;
+			at = object;
 		}
 	}
 	if (!worst)
 		return 0;
 	if (worst->permission)
-		err_set(err, EXIT_PERMISSION, EPERM, "%s: permissions are missing: %s",
-			check_object_name(at), worst->missing);
+		err_set(err, EXIT_PERMISSION, EPERM, "%s: missing permissions: %s", objects[at],
+			worst->missing);
 	else
-		err_set(err, EXIT_LACKING, ENOSYS, "%s: not possible on this host as it is: %s",
-			check_object_name(at), worst->missing);
+		err_set(err, EXIT_LACKING, ENOSYS, "%s: not possible on this host: %s", objects[at],
+			worst->missing);
 	return err_hint(err, worst->permission ? -EPERM : -ENOSYS,
-			"each line marked 'fail' says how to mend it");
+			"each line marked 'fail' has a hint");
 }
 
 static int run(const struct context *context, void *into, int words, char **word, struct err *err)
 {
-	const struct check_options *asked = into;
+	const struct check_options *wanted = into;
 	struct check_settings settings = {
-		.planes = asked->planes ? asked->planes : ALL_OBJECTS,
+		.objects = wanted->objects ? wanted->objects : ALL_OBJECTS,
 		.bpffs = context->bpffs,
 		.cgroup = context->cgroup,
 	};
@@ -162,10 +148,11 @@ static int run(const struct context *context, void *into, int words, char **word
 
 const struct command check_command = {
 	.object = "check",
-	.summary = "what this kernel, these capabilities and mounts allow",
-	.help = "Each line is ok, warn (missing, and done without) or fail; a verdict for each\n"
-		"plane comes last.  Nothing is attached, and nothing is left behind.\n"
-		"Exit code 3: something is missing that a plane needs; 4: permissions alone.\n",
+	.summary = "report what this kernel, these capabilities and mounts allow",
+	.help = "Each line is ok, warn (missing, with a fallback) or fail; the last lines are the\n"
+		"verdict for each object. This command attaches nothing and leaves nothing behind.\n"
+		"Exit code 3: the kernel lacks something that an object needs; 4: only permissions\n"
+		"are missing.\n",
 	.tables = { { check_opts, &options } },
 	.options = &options,
 	.run = run,

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* sluice cleanup: remove all that is ours, and nothing else. */
+/* sluice cleanup: removes what belongs to sluice, and nothing else. */
 #include "host/cleanup.h"
-
 #include "cmd/command.h"
 #include "kernel/caps.h"
 #include "kernel/links.h"
@@ -14,7 +13,7 @@ static struct options {
 
 static const struct opt opts[] = {
 	{ "verify", 0, NULL, opt_switch, offsetof(struct options, verify),
-	  "then prove that the kernel holds nothing of sluice any more" },
+	  "then verify that the kernel holds no object of sluice" },
 	{ .name = NULL },
 };
 
@@ -33,16 +32,6 @@ static void left_add(const char *kind, __u32 id, const char *name, void *arg)
 						    "name", output_name(name)));
 }
 
-/* Whoever has named the wrong folder should not think that all is gone. */
-static void print_nothing(const struct output *output, const char *bpffs)
-{
-	fprintf(output->file, "cleanup: nothing to remove: nothing of sluice is in %s\n", bpffs);
-	if (cleanup_count_left() > 0)
-		fprintf(output->file,
-			"cleanup: but the kernel holds programs of sluice, pinned in another folder:"
-			" name it with --bpffs\n");
-}
-
 static void print(const struct context *context, int removed, int groups, const struct left *left)
 {
 	const struct output *output = &context->output;
@@ -59,56 +48,57 @@ static void print(const struct context *context, int removed, int groups, const 
 	}
 	if (removed)
 		fprintf(output->file, "cleanup: %d pins removed\n", removed);
-	else if (!groups)
-		print_nothing(output, context->bpffs);
 	if (groups)
-		fprintf(output->file, "cleanup: %d steered group%s given back to the kernel\n",
+		fprintf(output->file, "cleanup: %d steered group%s returned to the kernel\n",
 			groups, groups == 1 ? "" : "s");
+	if (!removed && !groups) {
+		fprintf(output->file, "cleanup: nothing to remove in %s\n", context->bpffs);
+		/* Otherwise a wrong --bpffs would look like a clean host. */
+		if (cleanup_count_left() > 0)
+			fprintf(output->file,
+				"cleanup: the kernel holds programs of sluice that are pinned in"
+				" another directory: name it with --bpffs\n");
+	}
 	if (left && !json_array_size(left->list))
-		fprintf(output->file, "cleanup: verified, the kernel holds nothing of sluice\n");
-}
-
-static int verify(const struct context *context, int removed, int groups, struct err *err)
-{
-	struct left left = { .list = json_array() };
-	int found = cleanup_find_left(left_add, &left, err);
-
-	if (found >= 0)
-		print(context, removed, groups, &left);
-	json_decref(left.list);
-	if (found <= 0)
-		return found;
-	return err_hint(err,
-			err_set(err, EXIT_CONFLICT, EBUSY,
-				"%d BPF objects of sluice are still in the kernel, first %s", found,
-				left.first),
-			"they are pinned in another folder (--bpffs), or a process holds them:"
-			" 'bpftool -f link show' and 'bpftool -f prog show' tell which");
+		fprintf(output->file, "cleanup: verified: the kernel holds no object of sluice\n");
 }
 
 static int run(const struct context *context, void *into, int words, char **word, struct err *err)
 {
 	static const int caps[] = { CAP_SYS_ADMIN };
 	const struct options *wanted = into;
-	int groups = 0;
-	int removed = wanted->verify ? caps_require("cleanup --verify", caps, 1, err) : 0;
+	struct left left = { NULL };
+	int removed, groups = 0, found;
 
+	if (wanted->verify && caps_require("cleanup --verify", caps, 1, err))
+		return -EPERM;
 	links_libbpf_log();
-	if (!removed)
-		removed = cleanup_remove(context->bpffs, &groups, err);
+	removed = cleanup_remove(context->bpffs, &groups, err);
 	if (removed < 0)
 		return removed;
-	if (wanted->verify)
-		return verify(context, removed, groups, err);
-	print(context, removed, groups, NULL);
-	return 0;
+	if (!wanted->verify) {
+		print(context, removed, groups, NULL);
+		return 0;
+	}
+	left.list = json_array();
+	found = cleanup_find_left(left_add, &left, err);
+	if (found >= 0)
+		print(context, removed, groups, &left);
+	json_decref(left.list);
+	if (found <= 0)
+		return found;
+	err_set(err, EXIT_CONFLICT, EBUSY,
+		"%d BPF objects of sluice are still in the kernel, first %s", found, left.first);
+	return err_hint(err, -EBUSY,
+			"they are pinned in another directory (--bpffs), or a process holds them:"
+			" see 'bpftool -f link show' and 'bpftool -f prog show'");
 }
 
 const struct command cleanup_command = {
 	.object = "cleanup",
-	.summary = "detach and remove all that is sluice's, and nothing else",
+	.summary = "detach and remove what belongs to sluice, and nothing else",
 	.tables = { { opts, &options } },
 	.options = &options,
 	.run = run,
-	.help = "It removes pins of any version of sluice.  Traffic goes on as the kernel has it.\n",
+	.help = "Removes the pins of any version of sluice. Packets then pass as without sluice.\n",
 };

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What a verb is to main.c: each file of user/cmd but main.c provides one or more. */
+/* A command: its options, documentation and function, for main.c. */
 #ifndef SLUICE_CMD_COMMAND_H
 #define SLUICE_CMD_COMMAND_H
 
@@ -11,37 +11,42 @@
 
 struct command {
 	const char *object;
-	const char *name; /* NULL: the object stands alone, as in "sluice status" */
+	const char *name; /* NULL: the object is the whole command, as in "sluice status" */
 	const char *summary;
-	const char *words; /* the words that may follow the options, for the usage line; or NULL */
+	const char *words; /* its operands, for the usage line; or NULL */
 	const char *help;  /* further lines for --help; or NULL */
-	/* Its options; the last table's `opts` is NULL. */
+	/* The options of the command; the last table's `opts` is NULL. */
 	struct opt_table tables[COMMAND_TABLES_MAX];
-	void *options;	/* for run() */
-	int max_words;	/* words allowed behind the options */
-	bool all_netns; /* takes "--netns all" */
-	/* 0, or -errno with *err set: main.c prints it and takes the exit code from it. */
+	void *options;	/* an argument of run() */
+	int max_words;	/* the most operands */
+	bool all_netns; /* accepts "--netns all" */
+	/* Returns 0, or -errno with *err set, which main.c prints; the exit code is err->code. */
 	int (*run)(const struct context *context, void *options, int words, char **word,
 		   struct err *err);
 };
 
-extern const struct command check_command;
-extern const struct command status_command;
-extern const struct command reply_load_command;
-extern const struct command reply_show_command;
-extern const struct command reply_flows_command;
-extern const struct command reply_audit_command;
-extern const struct command reply_unload_command;
-extern const struct command steer_load_command;
-extern const struct command steer_show_command;
-extern const struct command steer_drain_command;
-extern const struct command steer_unload_command;
-extern const struct command conntrack_show_command;
-extern const struct command conntrack_audit_command;
-extern const struct command conntrack_repair_command;
-extern const struct command run_command;
-extern const struct command cleanup_command;
-extern const struct command completion_command;
-extern const struct command help_command;
+/* All commands, in the order of the help; those of one object are adjacent. */
+#define COMMANDS(X)         \
+	X(check)            \
+	X(status)           \
+	X(reply_load)       \
+	X(reply_show)       \
+	X(reply_flows)      \
+	X(reply_audit)      \
+	X(reply_unload)     \
+	X(steer_load)       \
+	X(steer_show)       \
+	X(steer_drain)      \
+	X(steer_unload)     \
+	X(conntrack_show)   \
+	X(conntrack_audit)  \
+	X(conntrack_repair) \
+	X(run)              \
+	X(cleanup)          \
+	X(completion)       \
+	X(help)
+
+#define COMMAND_DECLARE(name) extern const struct command name##_command;
+COMMANDS(COMMAND_DECLARE)
 
 #endif

@@ -6,35 +6,15 @@
 #include <errno.h>
 #include <string.h>
 
-const struct command *const commands[] = {
-	&check_command,
-	&status_command,
-	&reply_load_command,
-	&reply_show_command,
-	&reply_flows_command,
-	&reply_audit_command,
-	&reply_unload_command,
-	&steer_load_command,
-	&steer_show_command,
-	&steer_drain_command,
-	&steer_unload_command,
-	&conntrack_show_command,
-	&conntrack_audit_command,
-	&conntrack_repair_command,
-	&run_command,
-	&cleanup_command,
-	&completion_command,
-	&help_command,
-	NULL,
-};
+#define COMMAND_POINTER(name) &name##_command,
+const struct command *const commands[] = { COMMANDS(COMMAND_POINTER) NULL };
 
 #define GLOBAL_FIELD(field) offsetof(struct globals, field)
 
 static const struct opt global_opts[] = {
 	{ "json", 'j', NULL, opt_switch, GLOBAL_FIELD(json), "print JSON" },
-	{ "pretty", 'p', NULL, opt_switch, GLOBAL_FIELD(pretty), "print JSON for people to read" },
-	{ "verbose", 'v', NULL, opt_switch, GLOBAL_FIELD(verbose),
-	  "say what is being done, on stderr" },
+	{ "pretty", 'p', NULL, opt_switch, GLOBAL_FIELD(pretty), "print indented JSON" },
+	{ "verbose", 'v', NULL, opt_switch, GLOBAL_FIELD(verbose), "log each step to stderr" },
 	{ "netns", 0, "NAME|PATH|PID", opt_text, GLOBAL_FIELD(netns),
 	  "act in this network namespace" },
 	{ "version", 'V', NULL, opt_switch, GLOBAL_FIELD(version), "print the version" },

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* All commands, as main.c, the help and the completion look them up. */
+/* The table of commands, for main.c, the help and the completion. */
 #ifndef SLUICE_CMD_COMMANDS_H
 #define SLUICE_CMD_COMMANDS_H
 
@@ -7,9 +7,9 @@
 
 #define COMMANDS_MAX 32
 
-extern const struct command *const commands[]; /* up to NULL; those of one object are adjacent */
+extern const struct command *const commands[]; /* up to NULL */
 
-/* The global options. */
+/* The parsed global options. */
 struct globals {
 	struct output output;
 	struct location location;
@@ -19,20 +19,17 @@ struct globals {
 
 #define LINE_TABLES_MAX (COMMAND_TABLES_MAX + 2)
 /*
- * Lists the tables of a command line: the command's (`command` may be NULL), then the global ones,
- * into *globals.  An entry without opts ends the list.
+ * Lists the option tables of a command line: the command's (`command` may be NULL), then the global
+ * ones, which write into *globals. An entry without opts ends the list.
  */
 void command_tables(const struct command *command, struct globals *globals,
 		    struct opt_table tables[LINE_TABLES_MAX]);
 
-/*
- * Finds the words that may stand at a place: all objects, or (`object` given) the commands of one.
- * Returns their number.
- */
+/* Lists all objects or, with `object`, the commands of one object. Returns their number. */
 size_t command_words(const char *object, const char *known[COMMANDS_MAX]);
 /*
- * Returns the command that word[0] and perhaps word[1] name, and in *used how many did; NULL with
- * *err set: there is none.
+ * Returns the command that word[0] and, where its object has several, word[1] name, and sets *used
+ * to the number of words of its name. Returns NULL with *err set if there is no such command.
  */
 const struct command *command_find(int words, char **word, int *used, struct err *err);
 

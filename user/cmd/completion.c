@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * sluice completion: a small script for each shell, which asks the program itself for what may come
- * next.  So the tables of options are the one source, and a script never goes out of date.
+ * sluice completion: a small script for each shell, which calls sluice for the candidates. The
+ * option tables are their only source, so that an installed script never goes out of date.
  */
 #include "cmd/completion.h"
 
@@ -11,7 +11,7 @@
 #include <errno.h>
 #include <string.h>
 
-/* The build makes a string of each script in user/cmd/completion. */
+/* The build converts each script in user/cmd/completion to a string literal. */
 static const struct shell {
 	const char *name, *script;
 } shells[] = {
@@ -34,15 +34,15 @@ static const struct shell {
 
 struct request {
 	FILE *file;
-	const char *current; /* the word that is being written */
-	size_t kept;	     /* how much of it stays, as "--iface=eth0," does */
+	const char *current; /* the word to complete */
+	size_t kept;	     /* the length of its fixed prefix, such as "--iface=eth0," */
 };
 
 static void offer(const struct request *request, const char *word, const char *description)
 {
-	const char *begun = request->current + request->kept;
+	const char *typed = request->current + request->kept;
 
-	if (strncmp(word, begun, strlen(begun)))
+	if (strncmp(word, typed, strlen(typed)))
 		return;
 	fprintf(request->file, "%.*s%s%s%s\n", (int)request->kept, request->current, word,
 		description ? "\t" : "", description ? description : "");
@@ -60,7 +60,7 @@ static void offer_folder(const struct request *request, const char *path)
 		closedir(dir);
 }
 
-/* The argument's name in the help says of what kind it is. */
+/* Offers values for an option. The name of its argument in the help shows their kind. */
 static void offer_values(struct request *request, const struct opt *opt)
 {
 	const char *comma = strrchr(request->current + request->kept, ',');
@@ -98,17 +98,17 @@ static void offer_commands(const struct request *request, const char *object)
 			offer(request, commands[i]->name, commands[i]->summary);
 }
 
-/* --- what the words before say */
+/* --- the command line so far */
 
-struct place {
-	const struct command *command; /* NULL: none yet */
-	char *object;		       /* NULL: none yet */
-	const struct opt *pending;     /* an option that has no value yet */
-	int words;		       /* behind the command */
+struct line {
+	const struct command *command; /* NULL: not complete */
+	char *object;		       /* NULL: none */
+	const struct opt *pending;     /* an option whose value is the next word */
+	int operands;
 };
 
-/* Returns the option that takes an argument and that the word names; or NULL. */
-static const struct opt *option_of(const struct place *place, const char *word)
+/* Returns the option with an argument that the word names, or NULL. */
+static const struct opt *option_of(const struct line *line, const char *word)
 {
 	bool is_long = word[1] == '-';
 	const char *name = word + 2;
@@ -116,7 +116,7 @@ static const struct opt *option_of(const struct place *place, const char *word)
 	struct opt_table tables[LINE_TABLES_MAX], *table;
 	const struct opt *opt;
 
-	command_tables(place->command, &(struct globals){ 0 }, tables);
+	command_tables(line->command, &(struct globals){ 0 }, tables);
 	for (table = tables; table->opts; table++)
 		for (opt = table->opts; opt->name; opt++)
 			if (opt->side != OPT_FILE && opt->arg &&
@@ -127,13 +127,13 @@ static const struct opt *option_of(const struct place *place, const char *word)
 	return NULL;
 }
 
-static void offer_options(const struct request *request, const struct place *place)
+static void offer_options(const struct request *request, const struct line *line)
 {
 	struct opt_table tables[LINE_TABLES_MAX], *table;
 	const struct opt *opt;
 	char word[64];
 
-	command_tables(place->command, &(struct globals){ 0 }, tables);
+	command_tables(line->command, &(struct globals){ 0 }, tables);
 	for (table = tables; table->opts; table++)
 		for (opt = table->opts; opt->name; opt++) {
 			snprintf(word, sizeof(word), "--%s", opt->name);
@@ -142,79 +142,60 @@ static void offer_options(const struct request *request, const struct place *pla
 		}
 }
 
-static void place_word(struct place *place, char *word)
+static struct line line_parse(int words, char **word)
 {
-	char *words[] = { place->object ? place->object : word, word };
-	int used;
-
-	if (place->command)
-		place->words++;
-	else
-		place->command = command_find(place->object ? 2 : 1, words, &used,
-					      &(struct err){ 0 });
-	place->object = words[0];
-}
-
-static struct place place_find(int words, char **word)
-{
-	struct place place = { NULL };
-	int i;
+	struct line line = { NULL };
+	int i, used;
 
 	for (i = 0; i < words; i++) {
-		/* bash cuts "--mode=wire" into three words */
-		if (place.pending && !strcmp(word[i], "="))
+		/* bash splits "--mode=wire" into three words. */
+		if (line.pending && !strcmp(word[i], "="))
 			continue;
-		if (place.pending) {
-			place.pending = NULL;
+		if (line.pending) {
+			line.pending = NULL;
 		} else if (word[i][0] == '-' && word[i][1]) {
-			place.pending = option_of(&place, word[i]);
-			if (strchr(word[i], '='))
-				place.pending = NULL;
+			line.pending = strchr(word[i], '=') ? NULL : option_of(&line, word[i]);
+		} else if (line.command) {
+			line.operands++;
 		} else {
-			place_word(&place, word[i]);
+			char *name[] = { line.object ? line.object : word[i], word[i] };
+
+			line.command = command_find(line.object ? 2 : 1, name, &used,
+						    &(struct err){ 0 });
+			line.object = name[0];
 		}
 	}
-	return place;
-}
-
-static void offer_words(const struct request *request, const struct place *place, char *first)
-{
-	size_t i;
-
-	if (place->command == &completion_command && !place->words)
-		for (i = 0; i < SHELLS; i++)
-			offer(request, shells[i].name, NULL);
-	else if (place->command == &help_command && !place->words)
-		offer_objects(request);
-	else if (place->command == &help_command && place->words == 1)
-		offer_commands(request, first);
+	return line;
 }
 
 void completion_print(FILE *file, int words, char **word)
 {
 	struct request request = { .file = file, .current = words ? word[words - 1] : "" };
-	struct place place = place_find(words - 1, word);
+	struct line line = line_parse(words - 1, word);
 	const char *equals = strchr(request.current, '=');
+	size_t i;
 
-	if (place.pending && !strcmp(request.current, "="))
+	if (line.pending && !strcmp(request.current, "=")) {
 		request.current = "";
-	if (!place.pending && !strncmp(request.current, "--", 2) && equals) {
-		place.pending = option_of(&place, request.current);
+	} else if (!line.pending && equals && !strncmp(request.current, "--", 2)) {
+		line.pending = option_of(&line, request.current);
 		request.kept = (size_t)(equals + 1 - request.current);
-		if (!place.pending)
+		if (!line.pending)
 			return;
 	}
-	if (place.pending) {
-		offer_values(&request, place.pending);
-	} else if (*request.current == '-') {
-		offer_options(&request, &place);
-	} else if (place.command) {
-		offer_words(&request, &place, word[words - 2]);
-	} else if (place.object) {
-		offer_commands(&request, place.object);
-	} else {
+	if (line.pending)
+		offer_values(&request, line.pending);
+	else if (*request.current == '-')
+		offer_options(&request, &line);
+	else if (!line.command && line.object)
+		offer_commands(&request, line.object);
+	else if (!line.command || (line.command == &help_command && !line.operands))
 		offer_objects(&request);
-	}
+	else if (line.command == &help_command && line.operands == 1)
+		offer_commands(&request, word[words - 2]);
+	else if (line.command == &completion_command && !line.operands)
+		for (i = 0; i < SHELLS; i++)
+			offer(&request, shells[i].name, NULL);
 }
 
 /* --- the command */
@@ -237,11 +218,11 @@ static int run(const struct context *context, void *into, int words, char **word
 
 const struct command completion_command = {
 	.object = "completion",
-	.summary = "print the script that completes sluice's words in a shell",
+	.summary = "print the completion script of a shell",
 	.words = "bash|zsh|fish",
 	.max_words = 1,
 	.run = run,
-	.help = "'make install' puts the scripts where the shells look for them.\n\n"
+	.help = "'make install' installs the scripts in the directories that the shells search.\n\n"
 		"examples:\n"
 		"  source <(sluice completion bash)\n"
 		"  source <(sluice completion zsh)\n"

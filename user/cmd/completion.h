@@ -4,12 +4,12 @@
 
 #include <stdio.h>
 
-/* The word by which the shells' scripts call back. */
+/* The command of the scripts that requests candidates. */
 #define COMPLETION_CALL "__complete"
 
 /*
- * Prints what the last of the words may become, one a line, with a tab and a description behind it.
- * The lines ":file" and ":dir" ask the shell for file names.
+ * Prints the candidates for the last word, one per line, followed by a tab and a description where
+ * there is one. The lines ":file" and ":dir" request file names from the shell.
  */
 void completion_print(FILE *file, int words, char **word);
 

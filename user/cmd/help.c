@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* sluice help: the help of commands and objects, and for packagers the lists of the man pages. */
+/* sluice help: the help of commands and objects, and the option lists of the man pages. */
 #include "cmd/help.h"
 
 #include "cmd/commands.h"
@@ -13,19 +13,19 @@ static const struct object {
 	const char *name, *summary, *example;
 } objects[] = {
 	{ "reply",
-	  "UDP servers that are bound to the wildcard address answer from the address that their\n"
-	  "client has asked, whatever the route back.\n",
+	  "Makes UDP servers that are bound to the wildcard address reply from the address that\n"
+	  "the client sent its request to, whatever the route back.\n",
 	  "  sluice reply load --mode audit && sleep 60 && sluice reply audit\n"
 	  "  sluice reply load --mode socket --port 53,5060\n"
 	  "  sluice reply show\n" },
 	{ "steer",
-	  "Each flow stays with one worker of a server that shares its port by SO_REUSEPORT.\n",
+	  "Keeps each flow with one worker of a server that shares its port by SO_REUSEPORT.\n",
 	  "  sluice steer load --port 53\n"
 	  "  sluice steer show --watch\n"
 	  "  sluice steer drain $OLD && kill $OLD\n" },
 	{ "conntrack",
-	  "Entries of the connection tracking table that contradict the sockets and routes of\n"
-	  "this host are shown and deleted.\n",
+	  "Shows and deletes entries of the connection tracking table that contradict the sockets\n"
+	  "and routes of this host.\n",
 	  "  sluice conntrack audit\n"
 	  "  sluice conntrack repair --reason twin --dry-run\n" },
 };
@@ -61,14 +61,14 @@ static void print_commands(FILE *file, const char *object)
 void help_print_all(FILE *file)
 {
 	fputs("usage: sluice [GLOBAL OPTIONS] OBJECT COMMAND [OPTIONS]\n\n"
-	      "UDP services that answer from the address that was asked (reply), and whose flows\n"
-	      "stay with one of their workers (steer).\n",
+	      "Makes UDP servers reply from the requested address (reply), and keeps each flow with\n"
+	      "one worker (steer).\n",
 	      file);
 	print_commands(file, NULL);
 	print_options(file, NULL);
-	fputs("\n'sluice OBJECT --help' and 'sluice OBJECT COMMAND --help' say more; so does\n"
-	      "sluice(8).  To begin with, see what is wrong, which changes no packet:\n"
-	      "'sluice reply load --mode audit', and some time later 'sluice reply audit'.\n\n"
+	fputs("\nFor details see 'sluice OBJECT --help', 'sluice OBJECT COMMAND --help' and sluice(8).\n"
+	      "To find faults first, without changing a packet, run 'sluice reply load --mode audit'\n"
+	      "and, some time later, 'sluice reply audit'.\n\n"
 	      "exit codes: 0 done, 1 error, 2 usage, 3 the kernel lacks something, 4 permission,\n"
 	      "5 conflict with another program\n",
 	      file);
@@ -87,8 +87,8 @@ void help_print_object(FILE *file, const char *object)
 		fprintf(file, "\nexamples:\n%s", objects[i].example);
 	}
 	fprintf(file,
-		"\n'sluice %s COMMAND --help' has the options of a command, and 'sluice --help'"
-		" the\nglobal ones.\n",
+		"\nFor the options of a command see 'sluice %s COMMAND --help', for the global"
+		" options\n'sluice --help'.\n",
 		object);
 }
 
@@ -112,27 +112,13 @@ static struct options {
 
 static const struct opt opts[] = {
 	{ "man", 0, NULL, opt_switch, offsetof(struct options, man),
-	  "for packagers: print the list of options in roff, without a command the global ones" },
+	  "for packagers: print the options of a command, or the global ones, in roff" },
 	{ "man-config", 0, "SECTION", opt_text, offsetof(struct options, section),
-	  "for packagers: print the keys of this section of the daemon's file in roff" },
+	  "for packagers: print the keys of a section of the daemon's file in roff" },
 	{ .name = NULL },
 };
 
-static int man_config(const char *section, struct err *err)
-{
-	const struct config_table *table;
-	bool found = false;
-
-	for (table = config_tables; table->section; table++) {
-		if (strcmp(table->section, section))
-			continue;
-		opt_man(stdout, table->opts, OPT_FILE);
-		found = true;
-	}
-	return found ? 0 : err_set(err, EXIT_USAGE, EINVAL, "unknown section [%s]", section);
-}
-
-/* A page of a command does not repeat the global options, which sluice(8) has. */
+/* Prints the options of a command, or with NULL the global ones, which only sluice(8) lists. */
 static void man_options(const struct command *command)
 {
 	struct opt_table global[LINE_TABLES_MAX];
@@ -151,11 +137,22 @@ static int run(const struct context *context, void *into, int words, char **word
 {
 	const struct options *wanted = into;
 	const char *known[COMMANDS_MAX];
+	const struct config_table *table;
 	const struct command *command;
+	bool found = false;
 	int used;
 
-	if (wanted->section)
-		return man_config(wanted->section, err);
+	if (wanted->section) {
+		for (table = config_tables; table->section; table++) {
+			if (strcmp(table->section, wanted->section))
+				continue;
+			opt_man(stdout, table->opts, OPT_FILE);
+			found = true;
+		}
+		return found ? 0
+			     : err_set(err, EXIT_USAGE, EINVAL, "unknown section [%s]",
+				       wanted->section);
+	}
 	if (!words && wanted->man) {
 		man_options(NULL);
 		return 0;
@@ -182,7 +179,7 @@ static int run(const struct context *context, void *into, int words, char **word
 
 const struct command help_command = {
 	.object = "help",
-	.summary = "print help on everything, an object, or a command",
+	.summary = "print the general help, or that of an object or command",
 	.words = "[OBJECT [COMMAND]]",
 	.max_words = 2,
 	.tables = { { opts, &options } },

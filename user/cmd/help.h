@@ -5,8 +5,8 @@
 #include "cmd/command.h"
 
 void help_print_all(FILE *file);
-/* Prints the help of a command, or with `name` of an object that has several. */
 void help_print_command(FILE *file, const struct command *command);
+/* Prints the help of an object that has several commands. */
 void help_print_object(FILE *file, const char *object);
 
 #endif

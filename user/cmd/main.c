@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* The command line: parses the global options, finds the verb, prints its error. */
+/* The command line: parses the global options, runs the command, prints its error. */
 #include "base/log.h"
 #include "base/netns.h"
 #include "cmd/commands.h"
@@ -11,7 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 
-/* Returns the value of a variable; NULL if it is unset or empty. */
+/* Returns the value of a variable, or NULL if it is unset or empty. */
 static const char *from_environment(const char *name)
 {
 	const char *value = getenv(name);
@@ -19,34 +19,12 @@ static const char *from_environment(const char *name)
 	return value && *value ? value : NULL;
 }
 
-static struct context context_of(const struct globals *globals)
-{
-	struct context context = {
-		.output = globals->output,
-		.given = globals->location,
-		.bpffs = globals->location.bpffs,
-		.cgroup = globals->location.cgroup,
-		.netns = globals->netns,
-		.verbose = globals->verbose,
-	};
-
-	context.output.pretty = globals->pretty;
-	context.output.json = globals->json || globals->pretty;
-	if (!context.bpffs)
-		context.bpffs = from_environment("SLUICE_BPFFS");
-	if (!context.bpffs)
-		context.bpffs = BPFFS_DEFAULT;
-	if (!context.cgroup)
-		context.cgroup = from_environment("SLUICE_CGROUP");
-	return context;
-}
-
 static int run(const struct command *command, struct globals *globals, int argc, char **argv,
 	       struct err *err)
 {
 	struct opt_table tables[LINE_TABLES_MAX];
 	const struct opt_table *table;
-	struct context context;
+	struct context context = { .output = globals->output };
 	int first;
 
 	for (table = command->tables; table->opts; table++)
@@ -65,17 +43,29 @@ static int run(const struct command *command, struct globals *globals, int argc,
 					argv[first + command->max_words]),
 				"see 'sluice %s%s%s --help'", command->object,
 				command->name ? " " : "", command->name ? command->name : "");
-	context = context_of(globals);
+	context.output.pretty = globals->pretty;
+	context.output.json = globals->json || globals->pretty;
+	context.given = globals->location;
+	context.bpffs = globals->location.bpffs;
+	if (!context.bpffs)
+		context.bpffs = from_environment("SLUICE_BPFFS");
+	if (!context.bpffs)
+		context.bpffs = BPFFS_DEFAULT;
+	context.cgroup = globals->location.cgroup;
+	if (!context.cgroup)
+		context.cgroup = from_environment("SLUICE_CGROUP");
+	context.netns = globals->netns;
+	context.verbose = globals->verbose;
 	log_verbose(context.verbose);
-	/* "all" is no namespace to enter, but a word that some commands know. */
+	/* "all" is not a namespace; commands with all_netns interpret it. */
 	if (context.netns && !(command->all_netns && !strcmp(context.netns, "all")) &&
 	    netns_enter(context.netns, err))
 		return -EINVAL;
 	return command->run(&context, command->options, argc - first, argv + first, err);
 }
 
-/* Is it an object that needs a command, with --help in the command's place? */
-static bool asks_for_object(int words, char **word, const struct globals *globals)
+/* Does the line name an object that has several commands, with --help instead of a command? */
+static bool is_object_help(int words, char **word, const struct globals *globals)
 {
 	const char *known[COMMANDS_MAX];
 
@@ -92,7 +82,7 @@ static int dispatch(struct globals *globals, int argc, char **argv, struct err *
 	const struct command *command;
 	int used = 0, first;
 
-	/* Its words are half a command line, which nothing here may read as options. */
+	/* Its arguments are an incomplete command line, which must not be parsed as options. */
 	if (argc > 1 && !strcmp(argv[1], COMPLETION_CALL)) {
 		completion_print(stdout, argc - 2, argv + 2);
 		return 0;
@@ -109,7 +99,7 @@ static int dispatch(struct globals *globals, int argc, char **argv, struct err *
 		help_print_all(stdout);
 		return 0;
 	}
-	if (asks_for_object(argc - first, argv + first, globals)) {
+	if (is_object_help(argc - first, argv + first, globals)) {
 		help_print_object(stdout, argv[first]);
 		return 0;
 	}
@@ -119,7 +109,7 @@ static int dispatch(struct globals *globals, int argc, char **argv, struct err *
 	return run(command, globals, argc - first - used + 1, argv + first + used - 1, err);
 }
 
-static int complain(const struct err *err)
+static int fail(const struct err *err)
 {
 	fflush(stdout);
 	log_err(err);
@@ -135,10 +125,10 @@ int main(int argc, char **argv)
 	struct err err = { .code = EXIT_ERROR, .what = "unknown error" };
 
 	if (dispatch(&globals, argc, argv, &err))
-		return complain(&err);
+		return fail(&err);
 	if (fflush(stdout) || ferror(stdout)) {
 		err_set(&err, EXIT_ERROR, EIO, "standard output: %s", strerror(errno));
-		return complain(&err);
+		return fail(&err);
 	}
 	return EXIT_OK;
 }

@@ -13,9 +13,9 @@ static struct options {
 
 static const struct opt opts[] = {
 	{ "config", 'c', "FILE", opt_text, offsetof(struct options, path),
-	  "what to load, and where; must be given" },
+	  "the configuration file (required)" },
 	{ "check-config", 0, NULL, opt_switch, offsetof(struct options, check),
-	  "say what is wrong with the file, and change nothing" },
+	  "report the mistakes in the file, and change nothing" },
 	{ .name = NULL },
 };
 
@@ -32,17 +32,17 @@ static int run(const struct context *context, void *into, int words, char **word
 
 const struct command run_command = {
 	.object = "run",
-	.summary = "the node daemon: load what a file says, and follow the host",
+	.summary = "run the node daemon: load the objects of a file, and follow the host",
 	.tables = { { opts, &options } },
 	.options = &options,
 	.run = run,
-	.help = "The file has the sections [global], [reply], [wire] and [steer]; their keys are the\n"
-		"options of 'reply load' and 'steer load', and sluice.conf(5) has them all.  SIGHUP reads\n"
-		"it again, with no moment uncovered; a file with a mistake is refused, and what was\n"
-		"in force stays in force.  A section that goes from the file goes from the kernel,\n"
-		"unless a command was the last to load it.  SIGTERM ends the daemon and changes\n"
-		"nothing else: 'sluice reply unload' does.\n\n"
-		"The options --bpffs and --cgroup go before the file, which goes before the\n"
+	.help = "The file has the sections [global], [reply], [wire] and [steer]. Their keys are the\n"
+		"options of 'reply load' and 'steer load'; sluice.conf(5) lists them. SIGHUP reloads the\n"
+		"file without a gap in service; if it has a mistake, the loaded objects stay unchanged.\n"
+		"When a section is removed from the file, its object is unloaded, unless a command\n"
+		"loaded it last. SIGTERM ends the daemon, and the objects stay loaded: to unload them\n"
+		"use 'sluice reply unload' and 'sluice steer unload'.\n\n"
+		"The options --bpffs and --cgroup override the file, and the file overrides the\n"
 		"variables SLUICE_BPFFS and SLUICE_CGROUP.\n\n"
 		"example:\n"
 		"  [reply]\n"

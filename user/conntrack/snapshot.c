@@ -28,8 +28,8 @@ static int drop_refuted(struct ct_snapshot *snap, struct err *err)
 			sender = &entry->reply;
 		else if (finding->missing == AUDIT_MISSING_ORIGINATOR)
 			sender = &entry->original;
-		result = sender ? inet_ask_socket(diag, &sender->src, sender->src_port_be,
-						  &sender->dst, sender->dst_port_be)
+		result = sender ? inet_query_socket(diag, &sender->src, sender->src_port_be,
+						    &sender->dst, sender->dst_port_be)
 				: 0;
 		if (!result)
 			audit->finding[kept++] = *finding;
@@ -55,7 +55,7 @@ int snapshot_classify(struct ct_snapshot *snap, const struct inet *earlier, stru
 		result = err_set(err, EXIT_ERROR, ENOMEM, "conntrack audit: out of memory");
 		goto out;
 	}
-	result = inet_ask_hosts(&snap->inet, backend, count, err);
+	result = inet_query_hosts(&snap->inet, backend, count, err);
 	if (result)
 		goto out;
 	if (audit_classify(&snap->table, &snap->inet, &snap->audit))

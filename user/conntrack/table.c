@@ -297,7 +297,7 @@ int conntrack_get(struct nl *nl, const struct ct_entry *entry, struct ct_entry *
 {
 	struct nlmsghdr *nlh = entry_request(nl, IPCTNL_MSG_CT_GET, entry);
 	struct answer answer = { .entry = now };
-	int result = nlh ? nl_ask(nl, nlh, parse_answer, &answer) : -ENOMEM;
+	int result = nlh ? nl_query(nl, nlh, parse_answer, &answer) : -ENOMEM;
 
 	return result || answer.received ? result : -ENOENT;
 }
@@ -310,5 +310,5 @@ int conntrack_delete(struct nl *nl, const struct ct_entry *entry)
 	if (!nlh)
 		return -ENOMEM;
 	mnl_attr_put_u32(nlh, CTA_ID, htonl(entry->id));
-	return nl_ask(nl, nlh, NULL, NULL);
+	return nl_query(nl, nlh, NULL, NULL);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The daemon's configuration: an ini file that says what the options of 'reply load' and
- * 'steer load' say, parsed by the same functions, into the same structs.
+ * The daemon's configuration: an ini file with the options of 'reply load' and 'steer load'.  The
+ * same tables parse command line and file into the same structs.
  */
 #ifndef SLUICE_DAEMON_CONFIG_H
 #define SLUICE_DAEMON_CONFIG_H
@@ -18,39 +18,48 @@
 #include <stdbool.h>
 #include <stdio.h>
 
-#define RUN_STEER_SWEEP_DEFAULT 1
+#define STEER_SWEEP_DEFAULT 1
+
+/* The sections that load an object, in the order in which the daemon loads them. */
+enum config_section {
+	SECTION_STEER,
+	SECTION_REPLY,
+	SECTION_WIRE,
+	SECTIONS
+};
+
+/* By enum config_section; [global] follows. */
+extern const char *const config_section_names[SECTIONS + 1];
 
 struct config {
 	enum log_level log_level;
 	struct location location; /* NULL: not given */
-	const char *netns;	  /* of wire mode; NULL: this one */
-	bool has_reply;
-	bool has_wire;
-	bool has_steer;
+	const char *netns;	  /* of mode wire; NULL: the daemon's own */
+	bool has[SECTIONS];
 	struct reply_options reply;
 	struct wire_options wire;
 	struct steer_options steer;
-	struct spread_options spread; /* what it shares with `steer` is set at the load */
-	const char *steer_netns;      /* a name, or "all"; NULL: this one */
-	__u64 steer_sweep_s;	      /* between looks at all sockets that no news ask for */
-	struct conf conf;	      /* the strings of all the above; and the file's problems */
+	struct spread_options spread; /* bpffs and ports are set at the load */
+	const char *steer_netns;      /* a name, or "all"; NULL: the daemon's own */
+	__u64 steer_sweep_s;	      /* interval of the sweeps that no event triggers */
+	struct conf conf;	      /* owns the strings above, and the file's problems */
 };
 
 /*
- * Reads a file.  0, or -errno with *err set: -EINVAL with EXIT_USAGE if it was read and
- * config->conf holds problems.  The caller frees in any case.
+ * Reads a file.  Returns 0, or -errno with *err set: -EINVAL with EXIT_USAGE if the file was read
+ * and config->conf holds problems.  The caller frees the configuration in either case.
  */
 int config_read(const char *path, struct config *config, struct err *err);
-/* The same from an open file; `path` is for messages alone. */
+/* Reads an open file; @path is for messages only. */
 int config_parse(FILE *file, const char *path, struct config *config, struct err *err);
 void config_free(struct config *config);
 
-/* The tables of a section's keys, and the struct that each fills; their offsets are from there. */
+/* A table of a section's keys and the struct that its offsets refer to. */
 struct config_table {
 	const char *section;
 	const struct opt *opts;
 	size_t offset; /* of the struct in struct config */
 };
-extern const struct config_table config_tables[]; /* up to a section that is NULL */
+extern const struct config_table config_tables[]; /* ends with a NULL section */
 
 #endif

@@ -9,32 +9,18 @@
 #include <limits.h>
 #include <stdlib.h>
 
-struct config_file *config_file_hold(struct config_file *file)
+struct config_file *config_file_get(struct config_file *file)
 {
-	file->holders++;
+	file->refs++;
 	return file;
 }
 
-void config_file_drop(struct config_file *file)
+void config_file_put(struct config_file *file)
 {
-	if (!file || --file->holders)
+	if (!file || --file->refs)
 		return;
 	config_free(&file->config);
 	free(file);
-}
-
-static void log_problems(const struct conf *conf, const char *path)
-{
-	struct log_line line;
-	size_t i;
-
-	for (i = 0; i < conf->problems; i++) {
-		log_begin(&line, LOG_LEVEL_ERROR, conf->problem[i].text);
-		log_field(&line, "file", "%s", path);
-		if (conf->problem[i].line)
-			log_field(&line, "line", "%u", conf->problem[i].line);
-		log_end(&line);
-	}
 }
 
 int config_file_need_cgroup(struct config_file *file, const struct context *context,
@@ -53,88 +39,75 @@ int config_file_need_cgroup(struct config_file *file, const struct context *cont
 	return result;
 }
 
-/* Finds where to act: an option goes before the file, which goes before the environment. */
-static void find_place(struct config_file *file, const struct context *context)
-{
-	struct config *config = &file->config;
-
-	if (!config->location.bpffs || context->given.bpffs)
-		config->location.bpffs = context->bpffs;
-	config->reply.bpffs = config->wire.bpffs = config->location.bpffs;
-	config->reply.cgroup = file->cgroup;
-	/* steering does without */
-	config_file_need_cgroup(file, context, &(struct err){ 0 });
-}
-
 int config_file_read(const struct context *context, const char *path, struct config_file **file,
 		     struct err *err)
 {
 	struct config_file *fresh = calloc(1, sizeof(*fresh));
+	struct log_line line;
+	struct config *config;
 	int result;
+	size_t i;
 
 	if (!fresh)
 		return err_set(err, EXIT_ERROR, ENOMEM, "%s: no memory", path);
-	config_file_hold(fresh);
-	result = config_read(path, &fresh->config, err);
-	log_problems(&fresh->config.conf, path);
+	config_file_get(fresh);
+	config = &fresh->config;
+	result = config_read(path, config, err);
+	for (i = 0; i < config->conf.problems; i++) {
+		log_begin(&line, LOG_LEVEL_ERROR, config->conf.problem[i].text);
+		log_field(&line, "file", "%s", path);
+		if (config->conf.problem[i].line)
+			log_field(&line, "line", "%u", config->conf.problem[i].line);
+		log_end(&line);
+	}
 	if (result) {
-		config_file_drop(fresh);
+		config_file_put(fresh);
 		return result;
 	}
-	find_place(fresh, context);
+	/* An option overrides the file, which overrides the environment. */
+	if (!config->location.bpffs || context->given.bpffs)
+		config->location.bpffs = context->bpffs;
+	config->reply.bpffs = config->wire.bpffs = config->location.bpffs;
+	config->reply.cgroup = fresh->cgroup;
+	/* steering works without a cgroup */
+	config_file_need_cgroup(fresh, context, &(struct err){ 0 });
 	*file = fresh;
 	return 0;
 }
 
-/* A path may be in any alphabet. */
-static const char *path_text(const char *path, char text[PATH_MAX])
-{
-	snprintf(text, PATH_MAX, "%s", path);
-	return text_controls(text, false);
-}
-
-static void print_problems(struct conf *conf, const char *path)
-{
-	char name[PATH_MAX];
-	size_t i;
-
-	path_text(path, name);
-	for (i = 0; i < conf->problems; i++) {
-		const char *text = text_controls(conf->problem[i].text, false);
-
-		if (conf->problem[i].line)
-			fprintf(stderr, "%s:%u: %s\n", name, conf->problem[i].line, text);
-		else
-			fprintf(stderr, "%s: %s\n", name, text);
-	}
-}
-
 int config_file_check(const struct context *context, const char *path, struct err *err)
 {
-	struct config *config = calloc(1, sizeof(*config));
 	char name[PATH_MAX];
+	struct config config;
 	int result;
+	size_t i;
 
-	if (!config)
-		return err_set(err, EXIT_ERROR, ENOMEM, "%s: no memory", path);
-	result = config_read(path, config, err);
-	print_problems(&config->conf, path);
+	/* A path may hold control characters. */
+	snprintf(name, sizeof(name), "%s", path);
+	text_controls(name, false);
+	result = config_read(path, &config, err);
+	for (i = 0; i < config.conf.problems; i++) {
+		const struct conf_problem *problem = &config.conf.problem[i];
+
+		fprintf(stderr, "%s:", name);
+		if (problem->line)
+			fprintf(stderr, "%u:", problem->line);
+		fprintf(stderr, " %s\n", text_controls(problem->text, false));
+	}
 	if (result)
 		goto out;
 	if (context->output.json) {
 		json_t *document = output_document();
 
 		json_object_set_new(document, "config", output_name(path));
-		json_object_set_new(document, "reply", json_boolean(config->has_reply));
-		json_object_set_new(document, "wire", json_boolean(config->has_wire));
-		json_object_set_new(document, "steer", json_boolean(config->has_steer));
+		for (i = 0; i < SECTIONS; i++)
+			json_object_set_new(document, config_section_names[i],
+					    json_boolean(config.has[i]));
 		output_json(&context->output, document);
 	} else {
-		fprintf(context->output.file, "%s: nothing is wrong with it\n",
-			path_text(path, name));
+		fprintf(context->output.file, "%s: no problems found\n", name);
 	}
 out:
-	config_free(config);
-	free(config);
+	config_free(&config);
 	return result;
 }

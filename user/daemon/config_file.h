@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The daemon's file as it was read: what it says, and where that is to act.  Planes that are in
- * force go by it, and each may go by another one than the last; it stays for as long as somebody
- * holds it.
+ * The daemon's file as it was read, with the paths that it resolves to.  After a failed reload the
+ * sections may run with different files, so each user holds a reference.
  */
 #ifndef SLUICE_DAEMON_CONFIG_FILE_H
 #define SLUICE_DAEMON_CONFIG_FILE_H
@@ -15,24 +14,24 @@
 
 struct config_file {
 	struct config config;
-	char cgroup[PATH_MAX]; /* config.reply.cgroup; empty: there is none */
-	int holders;
+	char cgroup[PATH_MAX]; /* config.reply.cgroup; empty: no cgroup2 root was found */
+	int refs;
 };
 
 /*
- * Reads it for the caller to hold; what is wrong with it is logged, each with its line.  0, or
- * -errno with *err set.
+ * Reads the file, logs each problem with its line, and returns the file with one reference in
+ * *file.  Returns 0, or -errno with *err set.
  */
 int config_file_read(const struct context *context, const char *path, struct config_file **file,
 		     struct err *err);
-/* Makes sure of the cgroup, without which there is no [reply]. */
+/* Finds the cgroup, which [reply] requires. */
 int config_file_need_cgroup(struct config_file *file, const struct context *context,
 			    struct err *err);
-/* Another holder; returns the file. */
-struct config_file *config_file_hold(struct config_file *file);
-/* One less; NULL is allowed. */
-void config_file_drop(struct config_file *file);
-/* --check-config: prints what is wrong with it. */
+/* Takes a reference; returns @file. */
+struct config_file *config_file_get(struct config_file *file);
+/* Drops a reference; @file may be NULL. */
+void config_file_put(struct config_file *file);
+/* Prints the problems of a file (--check-config). */
 int config_file_check(const struct context *context, const char *path, struct err *err);
 
 #endif

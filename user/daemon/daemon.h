@@ -6,8 +6,8 @@
 #include "base/err.h"
 
 /*
- * Loads what the file says and follows the host until SIGTERM or SIGINT. What is loaded then stays
- * attached. 0, or -errno with *err set.
+ * Loads the objects of the file and follows the host until SIGTERM or SIGINT.  The objects stay
+ * loaded afterwards.  Returns 0, or -errno with *err set.
  */
 int daemon_run(const struct context *context, const char *path, struct err *err);
 

@@ -15,62 +15,63 @@
 struct attached {
 	__u32 ifindex;
 	__u32 roles;  /* within WANTED */
-	__u32 master; /* whatever it is a port of: that may change its place in conntrack's way */
+	__u32 master; /* a change may move the interface before or behind conntrack */
 	char name[IFNAMSIZ];
 	UT_hash_handle hh;
 };
 
-struct follow {
-	const struct wire_options *options;  /* NULL: nothing is wanted */
-	unsigned int bridge[WIRE_NAMES_MAX]; /* ifindex of options->follow.name[i], or 0 */
-	struct attached *attached;
-	bool wants_sync;
-};
-
-struct follow *follow_new(void)
+void interfaces_set_options(struct interfaces *interfaces, const struct wire_options *options)
 {
-	return calloc(1, sizeof(struct follow));
-}
+	struct attached *entry, *next;
 
-static void forget_all(struct follow *follow)
-{
-	struct attached *there, *next;
-
-	HASH_ITER(hh, follow->attached, there, next) {
-		HASH_DEL(follow->attached, there);
-		free(there);
+	interfaces->options = options;
+	memset(interfaces->bridge, 0, sizeof(interfaces->bridge));
+	HASH_ITER(hh, interfaces->attached, entry, next) {
+		HASH_DEL(interfaces->attached, entry);
+		free(entry);
 	}
 }
 
-void follow_free(struct follow *follow)
+bool interfaces_need_sync(struct interfaces *interfaces)
 {
-	if (!follow)
-		return;
-	forget_all(follow);
-	free(follow);
+	bool needed = interfaces->needs_sync;
+
+	interfaces->needs_sync = false;
+	return needed && interfaces->options;
 }
 
-void follow_options(struct follow *follow, const struct wire_options *options)
+unsigned int interfaces_count(const struct interfaces *interfaces)
 {
-	follow->options = options;
-	memset(follow->bridge, 0, sizeof(follow->bridge));
-	forget_all(follow);
+	return HASH_COUNT(interfaces->attached);
 }
 
-bool follow_wants_sync(struct follow *follow)
-{
-	bool wants = follow->wants_sync;
+/* --- the table */
 
-	follow->wants_sync = false;
-	return wants && follow->options;
+static struct attached *find(const struct interfaces *interfaces, __u32 ifindex)
+{
+	struct attached *entry;
+
+	HASH_FIND(hh, interfaces->attached, &ifindex, sizeof(ifindex), entry);
+	return entry;
 }
 
-unsigned int follow_count(const struct follow *follow)
+static void remember(struct interfaces *interfaces, const struct rtnl_link *link, __u32 roles)
 {
-	return HASH_COUNT(follow->attached);
+	struct attached *entry = find(interfaces, link->index);
+
+	if (!entry) {
+		entry = calloc(1, sizeof(*entry));
+		if (!entry)
+			return;
+		entry->ifindex = link->index;
+		HASH_ADD(hh, interfaces->attached, ifindex, sizeof(entry->ifindex), entry);
+	}
+	entry->roles = roles;
+	entry->master = link->master;
+	memcpy(entry->name, link->name, sizeof(entry->name));
 }
 
-/* --- what is wanted of an interface */
+/* --- attach and detach */
 
 static bool is_named(const struct wire_names *names, const char *name)
 {
@@ -82,77 +83,15 @@ static bool is_named(const struct wire_names *names, const char *name)
 	return false;
 }
 
-/* The followed bridge that the interface is a port of, or 0. */
-static __u32 bridge_of(const struct follow *follow, const struct rtnl_link *link)
+/* Returns the followed bridge that the interface is a port of, or 0. */
+static __u32 bridge_of(const struct interfaces *interfaces, const struct rtnl_link *link)
 {
 	int i;
 
-	for (i = 0; link->master && i < follow->options->follow.count; i++)
-		if (follow->bridge[i] == link->master)
+	for (i = 0; link->master && i < interfaces->options->follow.count; i++)
+		if (interfaces->bridge[i] == link->master)
 			return link->master;
 	return 0;
-}
-
-static __u32 roles_of(const struct follow *follow, const struct rtnl_link *link)
-{
-	__u32 roles = 0;
-
-	if (is_named(&follow->options->ifaces, link->name) || bridge_of(follow, link))
-		roles |= SLUICE_WIRE_HOST;
-	if (is_named(&follow->options->gateways, link->name))
-		roles |= SLUICE_WIRE_GATEWAY;
-	return roles;
-}
-
-/* A followed bridge that came, went or has another name: then its ports are to be looked at. */
-static void learn_bridge(struct follow *follow, const struct rtnl_link *link, bool gone)
-{
-	int i;
-
-	for (i = 0; i < follow->options->follow.count; i++) {
-		bool named = !gone && !strcmp(follow->options->follow.name[i], link->name);
-
-		if (named == (follow->bridge[i] == link->index))
-			continue;
-		if (!named && follow->bridge[i] != link->index)
-			continue;
-		follow->bridge[i] = named ? link->index : 0;
-		follow->wants_sync = true;
-	}
-}
-
-/* --- attach and detach */
-
-static struct attached *find(const struct follow *follow, __u32 ifindex)
-{
-	struct attached *there;
-
-	HASH_FIND(hh, follow->attached, &ifindex, sizeof(ifindex), there);
-	return there;
-}
-
-static void remember(struct follow *follow, const struct rtnl_link *link, __u32 roles)
-{
-	struct attached *there = find(follow, link->index);
-
-	if (!there) {
-		there = calloc(1, sizeof(*there));
-		if (!there)
-			return;
-		there->ifindex = link->index;
-		HASH_ADD(hh, follow->attached, ifindex, sizeof(there->ifindex), there);
-	}
-	there->roles = roles;
-	there->master = link->master;
-	memcpy(there->name, link->name, sizeof(there->name));
-}
-
-static bool is_current(const struct follow *follow, const struct rtnl_link *link, __u32 roles)
-{
-	const struct attached *there = find(follow, link->index);
-
-	return there && there->roles == roles && there->master == link->master &&
-	       !strcmp(there->name, link->name);
 }
 
 static void log_iface(enum log_level level, const char *message, const struct rtnl_link *link,
@@ -168,28 +107,61 @@ static void log_iface(enum log_level level, const char *message, const struct rt
 	log_end(&line);
 }
 
-/* An interface that has gone meanwhile is no failure: its end is among the events to come. */
-static void failed(struct follow *follow, const char *what, const struct rtnl_link *link,
+/* Ignores an interface that has gone meanwhile: its removal is among the pending events. */
+static void failed(struct interfaces *interfaces, const char *message, const struct rtnl_link *link,
 		   int result, const struct err *err)
 {
 	if (result == -ENODEV || result == -ENXIO)
 		return;
-	follow->wants_sync = true;
-	log_iface(LOG_LEVEL_WARNING, what, link, err->what);
+	interfaces->needs_sync = true;
+	log_iface(LOG_LEVEL_WARNING, message, link, err->what);
 }
 
-static void attach(struct follow *follow, const struct rtnl_link *link, __u32 roles, __u64 event_us)
+static void detach(struct interfaces *interfaces, const struct rtnl_link *link)
 {
-	__u32 bridge = bridge_of(follow, link);
-	struct log_line line;
+	struct attached *entry = find(interfaces, link->index);
 	struct err err;
-	int result = wire_attach_iface(follow->options->bpffs, link->name, roles, bridge, &err);
+	int result;
 
+	if (!entry)
+		return;
+	result = wire_detach_iface(interfaces->options->bpffs, link->index, &err);
 	if (result) {
-		failed(follow, "not attached", link, result, &err);
+		failed(interfaces, "detach failed", link, result, &err);
 		return;
 	}
-	remember(follow, link, roles);
+	HASH_DEL(interfaces->attached, entry);
+	free(entry);
+	log_iface(LOG_LEVEL_INFO, "detached", link, NULL);
+}
+
+/* Attaches or detaches an interface as the options require. */
+static void update(struct interfaces *interfaces, const struct rtnl_link *link, __u64 event_us)
+{
+	const struct wire_options *options = interfaces->options;
+	const struct attached *entry = find(interfaces, link->index);
+	__u32 bridge = bridge_of(interfaces, link), roles = 0;
+	struct log_line line;
+	struct err err;
+	int result;
+
+	if (bridge || is_named(&options->ifaces, link->name))
+		roles |= SLUICE_WIRE_HOST;
+	if (is_named(&options->gateways, link->name))
+		roles |= SLUICE_WIRE_GATEWAY;
+	if (!roles) {
+		detach(interfaces, link);
+		return;
+	}
+	if (entry && entry->roles == roles && entry->master == link->master &&
+	    !strcmp(entry->name, link->name))
+		return;
+	result = wire_attach_iface(options->bpffs, link->name, roles, bridge, &err);
+	if (result) {
+		failed(interfaces, "attach failed", link, result, &err);
+		return;
+	}
+	remember(interfaces, link, roles);
 	log_begin(&line, LOG_LEVEL_INFO, "attached");
 	log_field(&line, "iface", "%s", link->name);
 	log_field(&line, "ifindex", "%u", link->index);
@@ -200,51 +172,30 @@ static void attach(struct follow *follow, const struct rtnl_link *link, __u32 ro
 	log_end(&line);
 }
 
-static void detach(struct follow *follow, const struct rtnl_link *link)
+void interfaces_link(struct interfaces *interfaces, const struct rtnl_link *link, bool gone,
+		     __u64 event_us)
 {
-	struct attached *there = find(follow, link->index);
-	struct err err;
-	int result;
+	const struct wire_options *options = interfaces->options;
+	int i;
 
-	if (!there)
+	if (!options)
 		return;
-	result = wire_detach_iface(follow->options->bpffs, link->index, &err);
-	if (result) {
-		failed(follow, "not detached", link, result, &err);
-		return;
+	/* The ports of a followed bridge that appears, goes or changes its name need a sync. */
+	for (i = 0; i < options->follow.count; i++) {
+		bool named = !gone && !strcmp(options->follow.name[i], link->name);
+
+		if (named == (interfaces->bridge[i] == link->index))
+			continue;
+		interfaces->bridge[i] = named ? link->index : 0;
+		interfaces->needs_sync = true;
 	}
-	HASH_DEL(follow->attached, there);
-	free(there);
-	log_iface(LOG_LEVEL_INFO, "detached", link, NULL);
+	if (gone)
+		detach(interfaces, link);
+	else
+		update(interfaces, link, event_us);
 }
 
-static void look_at(struct follow *follow, const struct rtnl_link *link, __u64 event_us)
-{
-	__u32 roles = roles_of(follow, link);
-
-	if (!roles)
-		detach(follow, link);
-	else if (!is_current(follow, link, roles))
-		attach(follow, link, roles, event_us);
-}
-
-void follow_link(struct follow *follow, const struct rtnl_link *link, __u64 event_us)
-{
-	if (!follow->options)
-		return;
-	learn_bridge(follow, link, false);
-	look_at(follow, link, event_us);
-}
-
-void follow_gone(struct follow *follow, const struct rtnl_link *link)
-{
-	if (!follow->options)
-		return;
-	learn_bridge(follow, link, true);
-	detach(follow, link);
-}
-
-/* --- all at once */
+/* --- sync */
 
 static struct rtnl_link link_of(const struct netdev *dev)
 {
@@ -254,95 +205,80 @@ static struct rtnl_link link_of(const struct netdev *dev)
 	return link;
 }
 
-/* What is not as it should be has no roles here, and so is attached once more. */
-static __u32 roles_in_force(const struct follow *follow, const struct wire_iface *iface,
-			    const struct rtnl_link *link)
-{
-	if (iface->gone || iface->entry.master != bridge_of(follow, link) ||
-	    strncmp(iface->entry.name, link->name, sizeof(iface->entry.name)))
-		return 0;
-	return iface->entry.roles & WANTED;
-}
-
-static void adopt_one(struct follow *follow, const struct wire_iface *iface,
-		      const struct netdev *dev)
-{
-	struct rtnl_link link = { .index = iface->ifindex };
-
-	if (dev)
-		link = link_of(dev);
-	else
-		memcpy(link.name, iface->entry.name, sizeof(link.name));
-	if (dev && iface->gone)
-		log_iface(LOG_LEVEL_WARNING, "found detached, and not by this daemon", &link, NULL);
-	remember(follow, &link, roles_in_force(follow, iface, &link));
-	if (!dev)
-		detach(follow, &link);
-}
-
-/* Takes over what the kernel has; those that are gone are detached. */
-static int adopt(struct follow *follow, const struct netdev *devs, size_t count, struct err *err)
+/* Copies the kernel's table, and detaches from interfaces that are gone. */
+static int read_table(struct interfaces *interfaces, const struct netdev *devs, size_t count,
+		      struct err *err)
 {
 	struct wire_iface *ifaces;
-	int i, known, result = wire_ifaces(follow->options->bpffs, &ifaces, &known, err);
+	int i, known, result = wire_ifaces(interfaces->options->bpffs, &ifaces, &known, err);
 
-	if (!result)
-		forget_all(follow);
-	for (i = 0; !result && i < known; i++)
-		adopt_one(follow, &ifaces[i], netdev_numbered(devs, count, ifaces[i].ifindex));
+	if (result)
+		goto out;
+	interfaces_set_options(interfaces, interfaces->options);
+	for (i = 0; i < interfaces->options->follow.count; i++) {
+		const struct netdev *dev = netdev_named(devs, count,
+							interfaces->options->follow.name[i]);
+
+		interfaces->bridge[i] = dev ? dev->ifindex : 0;
+	}
+	for (i = 0; i < known; i++) {
+		const struct wire_iface *iface = &ifaces[i];
+		const struct netdev *dev = netdev_numbered(devs, count, iface->ifindex);
+		struct rtnl_link link = { .index = iface->ifindex };
+		__u32 roles = iface->entry.roles & WANTED;
+
+		if (dev)
+			link = link_of(dev);
+		else
+			memcpy(link.name, iface->entry.name, sizeof(link.name));
+		if (dev && iface->gone)
+			log_iface(LOG_LEVEL_WARNING, "detached by another process", &link, NULL);
+		/* No roles: update() attaches the interface again. */
+		if (iface->gone || iface->entry.master != bridge_of(interfaces, &link) ||
+		    strncmp(iface->entry.name, link.name, sizeof(iface->entry.name)))
+			roles = 0;
+		remember(interfaces, &link, roles);
+		if (!dev)
+			detach(interfaces, &link);
+	}
+out:
 	free(ifaces);
 	return result;
 }
 
-/*
- * There are no news of links that somebody detaches, nor of those to filters that would tell ours:
- * they have to be looked for.
- */
-bool follow_has_lost(const struct follow *follow)
+/* Polls, because rtnetlink reports neither detached links nor removed filters of one owner. */
+bool interfaces_detached(const struct interfaces *interfaces)
 {
 	struct wire_iface *ifaces;
-	bool lost = false;
+	bool detached = false;
 	int i, count;
 	struct err err;
 
-	if (!follow->options)
+	if (!interfaces->options)
 		return false;
-	if (!wire_ifaces(follow->options->bpffs, &ifaces, &count, &err))
+	if (!wire_ifaces(interfaces->options->bpffs, &ifaces, &count, &err))
 		for (i = 0; i < count; i++)
-			lost |= ifaces[i].gone;
+			detached |= ifaces[i].gone;
 	free(ifaces);
-	return lost;
+	return detached;
 }
 
-static void find_bridges(struct follow *follow, const struct netdev *devs, size_t count)
-{
-	int i;
-
-	for (i = 0; i < follow->options->follow.count; i++) {
-		const struct netdev *dev = netdev_named(devs, count,
-							follow->options->follow.name[i]);
-
-		follow->bridge[i] = dev ? dev->ifindex : 0;
-	}
-}
-
-int follow_sync(struct follow *follow, struct err *err)
+int interfaces_sync(struct interfaces *interfaces, struct err *err)
 {
 	struct netdev *devs;
 	size_t i, count;
 	int result;
 
-	if (!follow->options)
+	if (!interfaces->options)
 		return 0;
 	result = netdev_list(&devs, &count, err);
 	if (result)
 		return result;
-	find_bridges(follow, devs, count);
-	result = adopt(follow, devs, count, err);
+	result = read_table(interfaces, devs, count, err);
 	for (i = 0; !result && i < count; i++) {
 		struct rtnl_link link = link_of(&devs[i]);
 
-		look_at(follow, &link, 0);
+		update(interfaces, &link, 0);
 	}
 	free(devs);
 	return result;

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Keeps wire mode on the interfaces that it is wanted on, while they come and go.
+ * Keeps mode wire attached to the interfaces of the options while they come and go.
  *
- * The kernel's book of interfaces (wire.h) holds the truth; what stands here is a copy, so that
- * the many news of an interface that change nothing cost no system call.  All of it is called in
- * the network namespace of wire mode.
+ * The kernel's table of interfaces (wire.h) is authoritative.  The copy here saves the system calls
+ * of the many link events that change nothing.  The caller is in the network namespace of mode
+ * wire.
  */
 #ifndef SLUICE_DAEMON_INTERFACES_H
 #define SLUICE_DAEMON_INTERFACES_H
@@ -15,25 +15,28 @@
 
 #include <stdbool.h>
 
-struct follow;
+struct interfaces {
+	const struct wire_options *options;  /* NULL: mode wire is not loaded */
+	unsigned int bridge[WIRE_NAMES_MAX]; /* ifindex of options->follow.name[i], or 0 */
+	struct attached *attached;	     /* a hash table */
+	bool needs_sync;		     /* an operation failed, or a bridge appeared */
+};
 
-struct follow *follow_new(void);
-void follow_free(struct follow *follow);
 /*
- * Wire mode is in force with these options, which stay where they are; NULL: no more.  To be
- * followed by follow_sync().
+ * Sets the options of the loaded mode wire, which the caller keeps; NULL: it is not loaded.  The
+ * caller then calls interfaces_sync().  NULL also frees the table.
  */
-void follow_options(struct follow *follow, const struct wire_options *options);
-/* Looks at all interfaces: at the start, and when news were lost. 0, or -errno with *err set. */
-int follow_sync(struct follow *follow, struct err *err);
-/* Is there one that somebody else has detached? Then a follow_sync() attaches it again. */
-bool follow_has_lost(const struct follow *follow);
-/* News that were read at event_us (CLOCK_MONOTONIC); the time from there to the end is logged. */
-void follow_link(struct follow *follow, const struct rtnl_link *link, __u64 event_us);
-void follow_gone(struct follow *follow, const struct rtnl_link *link);
-/* Is a follow_sync() due, after something went wrong or a bridge came? Asking resets it. */
-bool follow_wants_sync(struct follow *follow);
-/* Interfaces that are attached to. */
-unsigned int follow_count(const struct follow *follow);
+void interfaces_set_options(struct interfaces *interfaces, const struct wire_options *options);
+/* Compares all interfaces with the options and attaches or detaches. 0, or -errno with *err set. */
+int interfaces_sync(struct interfaces *interfaces, struct err *err);
+/* Checks for interfaces that another process has detached. */
+bool interfaces_detached(const struct interfaces *interfaces);
+/* Handles an event that was read at event_us (CLOCK_MONOTONIC). */
+void interfaces_link(struct interfaces *interfaces, const struct rtnl_link *link, bool gone,
+		     __u64 event_us);
+/* Returns and clears needs_sync. */
+bool interfaces_need_sync(struct interfaces *interfaces);
+/* Returns the number of attached interfaces. */
+unsigned int interfaces_count(const struct interfaces *interfaces);
 
 #endif

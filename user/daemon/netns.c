@@ -10,81 +10,73 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static ino_t inode_of(int netns_fd)
+int daemon_netns_open(struct daemon_netns *netns, struct err *err)
 {
-	struct stat st = { 0 };
-
-	fstat(netns_fd, &st);
-	return st.st_ino;
+	*netns = (struct daemon_netns){ .home_fd = netns_open(NULL, err), .wire_fd = -1 };
+	return netns->home_fd < 0 ? netns->home_fd : 0;
 }
 
-int daemon_netns_open(struct daemon_netns *place, struct err *err)
+void daemon_netns_close(struct daemon_netns *netns)
 {
-	*place = (struct daemon_netns){ .home_fd = netns_open(NULL, err), .wire_fd = -1 };
-	return place->home_fd < 0 ? place->home_fd : 0;
+	if (netns->home_fd >= 0)
+		close(netns->home_fd);
+	if (netns->wire_fd >= 0)
+		close(netns->wire_fd);
 }
 
-static void leave_wire(struct daemon_netns *place)
+int daemon_netns_add_wire(struct daemon_netns *netns, const char *name, struct err *err)
 {
-	if (place->wire_fd >= 0)
-		close(place->wire_fd);
-	place->wire_fd = -1;
-}
-
-int daemon_netns_add_wire(struct daemon_netns *place, const char *netns, struct err *err)
-{
+	struct stat home = { 0 }, wire = { 0 };
 	int fd;
 
-	if (place->settled)
+	if (netns->fixed)
 		return 0;
-	leave_wire(place);
-	if (!netns)
+	if (netns->wire_fd >= 0)
+		close(netns->wire_fd);
+	netns->wire_fd = -1;
+	if (!name)
 		return 0;
-	fd = netns_open(netns, err);
+	fd = netns_open(name, err);
 	if (fd < 0)
 		return fd;
-	if (inode_of(fd) == inode_of(place->home_fd))
+	fstat(netns->home_fd, &home);
+	fstat(fd, &wire);
+	if (home.st_ino == wire.st_ino)
 		close(fd);
 	else
-		place->wire_fd = fd;
+		netns->wire_fd = fd;
 	return 0;
 }
 
-void daemon_netns_settle(struct daemon_netns *place, const char *netns)
+void daemon_netns_fix(struct daemon_netns *netns, const char *name)
 {
-	place->settled = true;
-	snprintf(place->netns, sizeof(place->netns), "%s", netns ? netns : "");
+	netns->fixed = true;
+	snprintf(netns->name, sizeof(netns->name), "%s", name ? name : "");
 }
 
-bool daemon_netns_allows(const struct daemon_netns *place, const char *netns)
+bool daemon_netns_allows(const struct daemon_netns *netns, const char *name)
 {
-	return !place->settled || !strcmp(place->netns, netns ? netns : "");
+	return !netns->fixed || !strcmp(netns->name, name ? name : "");
 }
 
-void daemon_netns_close(struct daemon_netns *place)
+int daemon_netns_enter(const struct daemon_netns *netns, struct err *err)
 {
-	if (place->home_fd >= 0)
-		close(place->home_fd);
-	leave_wire(place);
-	place->home_fd = -1;
-}
-
-int daemon_netns_enter(const struct daemon_netns *place, struct err *err)
-{
-	int result = place->wire_fd < 0 ? 0 : netns_switch(place->wire_fd);
+	int result = netns->wire_fd < 0 ? 0 : netns_switch(netns->wire_fd);
 
 	if (result)
-		err_set(err, EXIT_PERMISSION, -result, "network namespace of wire mode: %s",
-			strerror(-result));
+		err_set(err, EXIT_PERMISSION, -result,
+			"cannot enter the network namespace of mode wire: %s", strerror(-result));
 	return result;
 }
 
-void daemon_netns_leave(const struct daemon_netns *place)
+void daemon_netns_leave(const struct daemon_netns *netns)
 {
-	int result = place->wire_fd < 0 ? 0 : netns_switch(place->home_fd);
+	int result = netns->wire_fd < 0 ? 0 : netns_switch(netns->home_fd);
 
 	if (!result)
 		return;
-	log_warning("own network namespace: %s; traffic stays mended", strerror(-result));
+	log_warning("cannot return to the daemon's network namespace: %s; the programs stay"
+		    " attached",
+		    strerror(-result));
 	exit(EXIT_ERROR);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The network namespaces that the daemon acts in: its own, and that of wire mode if it is another
- * one.  Wire mode acts where the calling thread is.
+ * The network namespaces that the daemon acts in: its own, and that of mode wire, which acts in the
+ * namespace of the calling thread.
  */
 #ifndef SLUICE_DAEMON_NETNS_H
 #define SLUICE_DAEMON_NETNS_H
@@ -13,25 +13,26 @@
 
 struct daemon_netns {
 	int home_fd;
-	int wire_fd;	      /* -1: the same */
-	bool settled;	      /* wire mode has been loaded there */
-	char netns[PATH_MAX]; /* as the file names it; empty: at home */
+	int wire_fd;	     /* -1: mode wire is in the daemon's own namespace */
+	bool fixed;	     /* mode wire has been loaded there */
+	char name[PATH_MAX]; /* as in the file, once fixed; empty: the daemon's own */
 };
 
-/* Wire mode is at home. 0, or -errno with *err set. */
-int daemon_netns_open(struct daemon_netns *place, struct err *err);
+/* Opens the daemon's own namespace. Returns 0, or -errno with *err set. */
+int daemon_netns_open(struct daemon_netns *netns, struct err *err);
+void daemon_netns_close(struct daemon_netns *netns);
 /*
- * Wire mode is to be in this namespace, named as for --netns; NULL: at home.  Nothing once that is
- * settled.  0, or -errno with *err set.
+ * Selects the namespace of mode wire, named as for --netns; NULL: the daemon's own.  Does nothing
+ * once the choice is fixed.  Returns 0, or -errno with *err set.
  */
-int daemon_netns_add_wire(struct daemon_netns *place, const char *netns, struct err *err);
-/* It is there, and what watches it is bound to that. */
-void daemon_netns_settle(struct daemon_netns *place, const char *netns);
-/* Could wire mode be in that namespace? */
-bool daemon_netns_allows(const struct daemon_netns *place, const char *netns);
-void daemon_netns_close(struct daemon_netns *place);
-/* Goes there, and back; the way back ends the process if it is barred. */
-int daemon_netns_enter(const struct daemon_netns *place, struct err *err);
-void daemon_netns_leave(const struct daemon_netns *place);
+int daemon_netns_add_wire(struct daemon_netns *netns, const char *name, struct err *err);
+/* Fixes the choice: from now on, sockets and programs are bound to that namespace. */
+void daemon_netns_fix(struct daemon_netns *netns, const char *name);
+/* Checks whether mode wire can still be loaded in a namespace. */
+bool daemon_netns_allows(const struct daemon_netns *netns, const char *name);
+/* Enters the namespace of mode wire. Returns 0, or -errno with *err set. */
+int daemon_netns_enter(const struct daemon_netns *netns, struct err *err);
+/* Returns to the daemon's own namespace, or exits the process if the kernel refuses. */
+void daemon_netns_leave(const struct daemon_netns *netns);
 
 #endif

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Brings each plane to what its section of the file says, and keeps the others out of its trouble:
- * a section that the machine refuses now (an interface is no bridge, a program of another owner
- * stands in the way, a capability is missing) is said once and tried again, and what was in force
- * of it stays in force.  What can be told from the file alone was refused when it was read.
+ * Applies each section of the file to its object, independently of the others.  The host may refuse
+ * a section now: an interface is no bridge, another owner's program is attached, a capability is
+ * missing.  Such a failure is logged once and retried, and the object keeps its previous state.
+ * Errors that the file alone shows are rejected by config_read().
  */
 #ifndef SLUICE_DAEMON_SECTIONS_H
 #define SLUICE_DAEMON_SECTIONS_H
@@ -16,49 +16,36 @@
 
 #include <stdbool.h>
 
-/* In the order in which they are loaded. */
-enum {
-	SECTION_STEER,
-	SECTION_REPLY,
-	SECTION_WIRE,
-	SECTIONS
-};
-
-/* One of the planes that the file has a section for. */
 struct section {
-	bool loaded;	/* as some file had it */
-	bool pending;	/* not as the last one has it */
-	bool detached;	/* which is why it is pending */
-	bool unloaded;	/* by somebody else, which has been said */
-	char said[768]; /* of its trouble, while that lasts */
+	bool loaded;	  /* from this file or an earlier one */
+	bool pending;	  /* the last file could not be applied: retried */
+	bool detached;	  /* pending because another process detached the hooks */
+	bool unloaded;	  /* by another process, and logged */
+	char logged[768]; /* the current failure, once logged */
 	struct err err;
 };
 
 struct sections {
 	const struct context *context;
-	struct daemon_netns *place;
-	struct run_steer *steer;
-	struct config_file *file;      /* the last that was applied; NULL: none yet */
-	struct config_file *wire_file; /* the one that wire mode goes by; NULL: it is not loaded */
-	struct section plane[SECTIONS];
+	struct daemon_netns *netns;
+	struct steer_section *steer;
+	struct config_file *file;      /* the last one applied; NULL: none yet */
+	struct config_file *wire_file; /* the one that mode wire runs with; NULL: not loaded */
+	struct section section[SECTIONS];
 };
 
 /*
- * Loads or changes in place what the file has, and unloads what it has not, if the daemon was the
- * last to load it: this one or, after a restart, one before it.  What a command has loaded stays.
- * 0; or -errno with *err set if it is the first file and nothing of it could be loaded.
+ * Loads or updates the objects that the file has a section for.  Unloads the others if a daemon,
+ * this one or an earlier one, was the last to load them; objects that a command loaded stay.
+ * Returns 0, or -errno with *err set if this is the first file and none of it could be loaded.
  */
-int sections_apply(struct sections *planes, struct config_file *file, struct err *err);
+int sections_apply(struct sections *sections, struct config_file *file, struct err *err);
 /*
- * Tries again what is pending, and looks whether somebody else has unloaded a plane, which is said,
- * or detached it, which is mended.  Was anything tried?
+ * Retries pending sections.  Attaches again what another process detached, and logs what another
+ * process unloaded.  Returns true if a section was retried.
  */
-bool sections_check(struct sections *planes);
-/* Has the file a section for the plane? */
-bool section_wanted(const struct config *config, int plane);
-/* "wire" */
-const char *section_name(int plane);
-/* What is loaded stays. */
-void sections_end(struct sections *planes);
+bool sections_check(struct sections *sections);
+/* Drops the references to the files; the objects stay loaded. */
+void sections_end(struct sections *sections);
 
 #endif

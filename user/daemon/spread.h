@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The daemon's part of spreading flows over CPUs (steer/cpu/spread.h): keeps the programs on the
- * interfaces that the file names, as these come, go, or lose theirs.
+ * The daemon's side of spreading flows over CPUs (steer/cpu/spread.h): keeps the XDP programs on
+ * the interfaces of the file while these come, go or lose their program.
  *
- * An interface that can't be had keeps nothing else from loading: that is said once, and tried
- * again.  What is in force is the kernel's; here stands what was said of it.
+ * An interface that cannot have the program does not keep the rest from loading.  That failure is
+ * logged once and retried.  The kernel holds the state; this module holds only what it has logged.
  */
 #ifndef SLUICE_DAEMON_SPREAD_H
 #define SLUICE_DAEMON_SPREAD_H
@@ -14,22 +14,37 @@
 #include "base/rtnl_events.h"
 #include "steer/cpu/spread.h"
 
-struct run_spread;
+#include <limits.h>
 
-/* NULL: no memory. */
-struct run_spread *spread_section_new(struct loop *loop);
-void spread_section_free(struct run_spread *spread);
+struct spread_iface {
+	char failure[768]; /* as logged; empty: none */
+	bool skipped;	   /* by the current load */
+	__u32 ifindex;	   /* where the program is attached; 0: nowhere */
+	__u64 retry_us;	   /* the kernel refused the program: not retried earlier */
+};
+
+struct spread_section {
+	struct loop_timer *check;
+	struct spread_options wanted; /* ifcount 0: disabled */
+	struct ports ports;
+	char bpffs[PATH_MAX];
+	struct spread_iface iface[SLUICE_SPREAD_LINKS]; /* by the index of wanted.ifname */
+	char failure[768];				/* of the load as a whole */
+};
+
+/* Returns 0 or -ENOMEM. */
+int spread_section_init(struct spread_section *spread, struct loop *loop);
 /*
- * The plane was loaded with this `xdp` and `cpus` (what it shares with others is not looked at),
- * these ports and pins, all of which are copied.
+ * Applies the interfaces and CPUs of @wanted with these ports and pins; all of them are copied.
+ * Steering is loaded.
  */
-void spread_section_apply(struct run_spread *spread, const struct spread_options *wanted,
+void spread_section_apply(struct spread_section *spread, const struct spread_options *wanted,
 			  const struct ports *ports, const char *bpffs);
-/* The plane was unloaded. */
-void spread_section_stop(struct run_spread *spread);
-/* Is all as it should be? If not, it is made so. */
-void spread_section_check(struct run_spread *spread);
-/* An interface of this namespace came, changed or went. */
-void spread_section_link(struct run_spread *spread, const struct rtnl_link *link);
+/* Stops following the interfaces. */
+void spread_section_stop(struct spread_section *spread);
+/* Loads again if an interface came, went or lost its program. */
+void spread_section_check(struct spread_section *spread);
+/* Handles a link event of the daemon's own namespace. */
+void spread_section_link(struct spread_section *spread, const struct rtnl_link *link);
 
 #endif

@@ -2,78 +2,47 @@
 #include "daemon/steer.h"
 
 #include "base/clock.h"
-#include "base/debounce.h"
 #include "base/log.h"
-#include "daemon/spread.h"
-#include "daemon/steer_log.h"
 #include "steer/options.h"
 #include "steer/socket_events.h"
 #include "steer/steer.h"
 
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 
-/* The sockets of a server come one after the other, and one look does for all of them. */
+/* A server binds its sockets one after the other, and one sweep finds all of them. */
 #define QUIET_US 2000
 #define BOUND_US 5000
 /*
- * Between two looks, so that sockets that come and go in a storm take a tenth of the time at most.
- * A new group takes a while to set up, however, and its next socket is not to wait for ten times
- * that: the rest is bounded, and the bound doubles as long as news come before it is over.
+ * The debounce limits sweeps to a tenth of the time.  A new group takes a while to set up, though,
+ * and its next socket must not wait ten times as long.  So the rest is capped; the cap doubles
+ * while events keep arriving before the rest is over.
  */
 #define REST_US	   5000
 #define STREAK_MAX 7
 #define IDLE_US	   50000
-#define LOST_US	   10000000 /* between two lines about lost news: others may cause them at will */
-
-struct run_steer {
-	struct loop *loop;
-	void (*changed)(void *arg);
-	void *arg;
-	struct steer_log *log;
-	struct socket_events *follow; /* NULL: sweeps alone */
-	struct run_spread *spread;
-	struct loop_timer *regular, *after_news, *idle;
-	struct debounce debounce;
-	unsigned int streak;
-	struct steer_loader loader;
-	char bpffs[PATH_MAX];
-	char cgroup[PATH_MAX];
-	__u64 interval_us;
-	__u64 bound_ns; /* the first bind since the last look */
-	__u64 lost;	/* events, that have been told */
-	__u64 lost_due_us;
-	unsigned int groups;
-	bool active;
-	char trouble[768];
-};
-
-unsigned int steer_section_groups(const struct run_steer *steer)
-{
-	return steer->groups;
-}
+#define LOST_US	   10000000 /* rate limit of the line about lost events: any process can cause it */
 
 /* --- sweeps */
 
-/* What lasts is said once. */
-static void say_trouble(struct run_steer *steer, const char *what)
+/* Logs a failure once, until its text changes; empty: the failure is over. */
+static void log_failure(struct steer_section *steer, const char *failure)
 {
 	struct log_line line;
 
-	if (!strcmp(steer->trouble, what))
+	if (!strcmp(steer->failure, failure))
 		return;
-	snprintf(steer->trouble, sizeof(steer->trouble), "%s", what);
-	if (!*what) {
-		log_info("steer: sockets are followed again");
+	snprintf(steer->failure, sizeof(steer->failure), "%s", failure);
+	if (!*failure) {
+		log_info("steer: tracking sockets again");
 		return;
 	}
-	log_begin(&line, LOG_LEVEL_WARNING, "steer: sockets are not followed");
-	log_field(&line, "reason", "%s", what);
+	log_begin(&line, LOG_LEVEL_WARNING, "steer: cannot track sockets");
+	log_field(&line, "reason", "%s", failure);
 	log_end(&line);
 }
 
-static void count_groups(struct run_steer *steer, unsigned int groups)
+static void set_groups(struct steer_section *steer, unsigned int groups)
 {
 	bool changed = steer->groups != groups;
 
@@ -82,201 +51,155 @@ static void count_groups(struct run_steer *steer, unsigned int groups)
 		steer->changed(steer->arg);
 }
 
-static void rest(struct run_steer *steer, __u64 began, __u64 ended)
+static void cap_rest(struct steer_section *steer, __u64 began, __u64 ended)
 {
 	bool waited = steer->debounce.pending && steer->debounce.first_us < steer->debounce.rest_us;
-	__u64 bound;
+	__u64 cap;
 
 	if (!waited)
 		steer->streak = 0;
 	else if (steer->streak < STREAK_MAX)
 		steer->streak++;
-	bound = ended + ((__u64)REST_US << steer->streak);
+	cap = ended + ((__u64)REST_US << steer->streak);
 	debounce_ran(&steer->debounce, began, ended);
-	if (steer->debounce.rest_us > bound)
-		steer->debounce.rest_us = bound;
+	if (steer->debounce.rest_us > cap)
+		steer->debounce.rest_us = cap;
 }
 
 /*
- * Makes ready what the next group will need, once nobody waits for a sweep.  It takes tens of
- * milliseconds; an unloaded plane, or a failure, is told by the sweep or by the group itself.
+ * Prepares what the next group will need while no sweep is pending: it takes tens of milliseconds.
+ * Errors are ignored, because the sweep or the new group reports them.
  */
 static void on_idle(void *arg)
 {
-	struct run_steer *steer = arg;
+	struct steer_section *steer = arg;
 
 	if (!steer->debounce.pending)
 		steer_prepare(&steer->loader, steer->bpffs, &(struct err){ 0 });
 }
 
-static void say_lost(struct run_steer *steer)
+static void read_events(struct steer_section *steer)
 {
-	__u64 lost = steer_follow_lost(steer->follow), now = clock_now_us();
-
-	if (lost == steer->lost || now < steer->lost_due_us)
-		return;
-	log_warning("steer: %llu news of sockets found no room: the sweep sees to them",
-		    lost - steer->lost);
-	steer->lost = lost;
-	steer->lost_due_us = now + LOST_US;
-}
-
-/* Takes in what has been told of sockets. */
-static void hear(struct run_steer *steer)
-{
-	struct socket_event_batch heard;
+	struct socket_event_batch batch;
+	__u64 lost, now = clock_now_us();
 	int result;
 
-	if (!steer->follow)
+	if (!steer->events)
 		return;
-	result = socket_events_read(steer->follow, &heard);
+	result = socket_events_read(steer->events, &batch);
 	if (result)
-		log_warning("steer: news of sockets: %s", strerror(-result));
-	say_lost(steer);
+		log_warning("steer: socket events: %s", strerror(-result));
 	if (!steer->bound_ns)
-		steer->bound_ns = heard.first_bound_ns;
+		steer->bound_ns = batch.first_bound_ns;
+	lost = socket_events_lost(steer->events);
+	if (lost == steer->lost || now < steer->lost_log_us)
+		return;
+	log_warning("steer: %llu socket events lost (ring buffer full); resyncing",
+		    lost - steer->lost);
+	steer->lost = lost;
+	steer->lost_log_us = now + LOST_US;
 }
 
-static void sweep(struct run_steer *steer)
+static void sweep(struct steer_section *steer)
 {
 	__u64 began = clock_now_us();
 	struct err err = { .what = "" };
 	int result;
 
-	steer_log_begin(steer->log, steer->bound_ns);
+	steer_log_begin(&steer->log, steer->bound_ns);
 	steer->bound_ns = 0;
-	result = steer_sweep(&steer->loader, steer->bpffs, steer_log_event, steer->log, &err);
-	steer_log_end(steer->log, !result);
-	say_trouble(steer, result ? err.what : "");
-	rest(steer, began, clock_now_us());
+	result = steer_sweep(&steer->loader, steer->bpffs, steer_log_event, &steer->log, &err);
+	steer_log_end(&steer->log, !result);
+	log_failure(steer, result ? err.what : "");
+	cap_rest(steer, began, clock_now_us());
 	loop_timer_start(steer->regular, steer->interval_us);
 	loop_timer_start(steer->idle, IDLE_US);
-	count_groups(steer, result ? 0 : steer_log_groups(steer->log));
+	set_groups(steer, result ? 0 : steer->log.groups);
 }
 
-static void on_time(void *arg)
+static void on_regular(void *arg)
 {
-	struct run_steer *steer = arg;
+	struct steer_section *steer = arg;
 
 	if (!steer->active)
 		return;
-	/* a socket that is found now may have been told of already */
-	hear(steer);
+	/* An event may precede a socket that this sweep finds: the log needs the time of its bind.
+	 */
+	read_events(steer);
 	sweep(steer);
 }
 
-/* A sweep at its time may have seen to the news already. */
-static void on_settled(void *arg)
+/* Does nothing if a regular sweep has handled the events. */
+static void on_after_events(void *arg)
 {
-	struct run_steer *steer = arg;
+	struct steer_section *steer = arg;
 
 	if (steer->active && steer->debounce.pending)
 		sweep(steer);
 }
 
-static void look_soon(struct run_steer *steer)
+static void schedule_sweep(struct steer_section *steer)
 {
 	__u64 now = clock_now_us();
 
 	debounce_event(&steer->debounce, now);
-	loop_timer_start(steer->after_news,
+	loop_timer_start(steer->after_events,
 			 steer->debounce.due_us > now ? steer->debounce.due_us - now : 0);
 }
 
 static void on_events(void *arg)
 {
-	struct run_steer *steer = arg;
+	struct steer_section *steer = arg;
 
-	hear(steer);
-	look_soon(steer);
+	read_events(steer);
+	schedule_sweep(steer);
 }
 
-/* --- what is followed */
+/* --- socket events */
 
-static void unfollow(struct run_steer *steer)
+static void close_events(struct steer_section *steer)
 {
-	if (!steer->follow)
+	if (!steer->events)
 		return;
-	loop_forget(steer->loop, socket_events_fd(steer->follow));
-	socket_events_close(steer->follow);
-	steer->follow = NULL;
+	loop_remove(steer->loop, socket_events_fd(steer->events));
+	socket_events_close(steer->events);
+	steer->events = NULL;
 }
 
-static int follow_begin(struct run_steer *steer, const struct config *config,
-			const struct steer_options *options, struct err *err)
-{
-	int result = socket_events_open(&steer->follow, config->reply.cgroup, &options->ports,
-					options->netns, err);
-
-	if (result)
-		return result;
-	steer->lost = steer->lost_due_us = 0;
-	result = loop_read(steer->loop, socket_events_fd(steer->follow), on_events, steer);
-	if (!result)
-		return 0;
-	socket_events_close(steer->follow);
-	steer->follow = NULL;
-	return err_set(err, EXIT_ERROR, -result, "news of sockets: %s", strerror(-result));
-}
-
-/* Sweeps do without news. */
-static void follow(struct run_steer *steer, const struct config *config,
-		   const struct steer_options *options)
+/* Subscribes to socket events; on failure only the sweeps find sockets. */
+static void open_events(struct steer_section *steer, const struct config *config,
+			const struct steer_options *options)
 {
 	struct log_line line;
 	struct err err;
+	int result;
 
-	unfollow(steer);
-	if (!follow_begin(steer, config, options, &err))
-		return;
-	log_begin(&line, LOG_LEVEL_WARNING, "steer: new sockets are found by the sweep alone");
+	close_events(steer);
+	if (!socket_events_open(&steer->events, config->reply.cgroup, &options->ports,
+				options->netns, &err)) {
+		steer->lost = steer->lost_log_us = 0;
+		result = loop_read(steer->loop, socket_events_fd(steer->events), on_events, steer);
+		if (!result)
+			return;
+		err_set(&err, EXIT_ERROR, -result, "socket events: %s", strerror(-result));
+		close_events(steer);
+	}
+	log_begin(&line, LOG_LEVEL_WARNING,
+		  "steer: no socket events, only sweeps find new sockets");
 	log_field(&line, "reason", "%s", err.what);
 	log_field(&line, "sweep_s", "%llu", config->steer_sweep_s);
 	log_end(&line);
 }
 
-/* --- a configuration */
+/* --- configuration */
 
-static void log_loaded(const struct steer_options *options, const struct sluice_steer_meta *before,
-		       int groups)
-{
-	struct log_line line;
-	char ports[512];
-
-	if (before->magic && before->flows != options->flows) {
-		log_begin(&line, LOG_LEVEL_INFO, "steer: flow tables start empty");
-		log_field(&line, "flows", "%u", options->flows);
-		log_field(&line, "before", "%u", before->flows);
-		log_end(&line);
-	}
-	ports_format(&options->ports, ports, sizeof(ports));
-	log_begin(&line, LOG_LEVEL_INFO, "steer is in force");
-	log_field(&line, "policy", "%s", steer_policy_name(options->policy));
-	log_field(&line, "ports", "%s", ports);
-	log_field(&line, "groups", "%d", groups);
-	log_end(&line);
-}
-
-static int load(struct run_steer *steer, const struct steer_options *options, struct err *err)
-{
-	struct sluice_steer_meta before = { 0 };
-	int groups, result;
-
-	steer_read(options->bpffs, &before, &(struct err){ 0 });
-	steer_log_begin(steer->log, 0);
-	result = steer_load(&steer->loader, options, steer_log_event, steer->log, &groups, err);
-	steer_log_end(steer->log, !result);
-	if (result)
-		return result;
-	log_loaded(options, &before, groups);
-	count_groups(steer, steer_log_groups(steer->log));
-	return 0;
-}
-
-int steer_section_apply(struct run_steer *steer, const struct config *wanted, struct err *err)
+int steer_section_apply(struct steer_section *steer, const struct config *wanted, struct err *err)
 {
 	struct steer_options options = wanted->steer;
-	int result;
+	struct sluice_steer_meta before = { 0 };
+	struct log_line line;
+	int groups, result;
+	char ports[512];
 
 	options.bpffs = wanted->location.bpffs;
 	options.by_daemon = true;
@@ -285,78 +208,75 @@ int steer_section_apply(struct run_steer *steer, const struct config *wanted, st
 		return result;
 	snprintf(steer->cgroup, sizeof(steer->cgroup), "%s", wanted->reply.cgroup);
 	steer->loader.cgroup = steer->cgroup;
-	result = load(steer, &options, err);
+	steer_read(options.bpffs, &before, &(struct err){ 0 });
+	steer_log_begin(&steer->log, 0);
+	result = steer_load(&steer->loader, &options, steer_log_event, &steer->log, &groups, err);
+	steer_log_end(&steer->log, !result);
 	if (result)
 		return result;
-	/* as 'steer load' does: what is not named is not spread */
-	spread_section_apply(steer->spread, &wanted->spread, &options.ports, options.bpffs);
+	if (before.magic && before.flows != options.flows) {
+		log_begin(&line, LOG_LEVEL_INFO, "steer: flow tables start empty");
+		log_field(&line, "flows", "%u", options.flows);
+		log_field(&line, "before", "%u", before.flows);
+		log_end(&line);
+	}
+	ports_format(&options.ports, ports, sizeof(ports));
+	log_begin(&line, LOG_LEVEL_INFO, "steer is active");
+	log_field(&line, "policy", "%s", steer_policy_name(options.policy));
+	log_field(&line, "ports", "%s", ports);
+	log_field(&line, "groups", "%d", groups);
+	log_end(&line);
+	set_groups(steer, steer->log.groups);
+	/* As with 'steer load', a configuration without xdp removes the spread. */
+	spread_section_apply(&steer->spread, &wanted->spread, &options.ports, options.bpffs);
 	snprintf(steer->bpffs, sizeof(steer->bpffs), "%s", options.bpffs);
 	steer->interval_us = wanted->steer_sweep_s * 1000000;
 	steer->active = true;
-	steer->trouble[0] = '\0';
-	follow(steer, wanted, &options);
-	/* what came between the two */
-	look_soon(steer);
+	steer->failure[0] = '\0';
+	open_events(steer, wanted, &options);
+	/* Sockets may have changed between the load and the subscription. */
+	schedule_sweep(steer);
 	return 0;
 }
 
-void steer_section_drop(struct run_steer *steer, const char *bpffs)
+void steer_section_drop(struct steer_section *steer, const char *bpffs)
 {
 	struct err err;
 	int pins;
 
-	unfollow(steer);
-	spread_section_stop(steer->spread);
+	close_events(steer);
+	spread_section_stop(&steer->spread);
 	steer->active = false;
-	steer_log_begin(steer->log, 0);
-	pins = steer_unload(bpffs, true, steer_log_event, steer->log, &err);
-	steer_log_end(steer->log, true);
+	steer_log_begin(&steer->log, 0);
+	pins = steer_unload(bpffs, true, steer_log_event, &steer->log, &err);
+	steer_log_end(&steer->log, true);
 	if (pins < 0)
 		log_err(&err);
 	else if (pins)
-		log_info("steer is unloaded");
-	count_groups(steer, 0);
-}
-
-void steer_section_check(struct run_steer *steer)
-{
-	spread_section_check(steer->spread);
-}
-
-void steer_section_link(struct run_steer *steer, const struct rtnl_link *link)
-{
-	spread_section_link(steer->spread, link);
+		log_info("steer unloaded");
+	set_groups(steer, 0);
 }
 
 /* --- start and end */
 
-struct run_steer *steer_section_new(struct loop *loop, void (*changed)(void *arg), void *arg)
+int steer_section_init(struct steer_section *steer, struct loop *loop, loop_fn changed, void *arg)
 {
-	struct run_steer *steer = calloc(1, sizeof(*steer));
-
-	if (!steer)
-		return NULL;
-	*steer = (struct run_steer){ .loop = loop, .changed = changed, .arg = arg };
-	steer->debounce.quiet_us = QUIET_US;
-	steer->debounce.bound_us = BOUND_US;
-	steer->log = steer_log_new();
-	steer->spread = spread_section_new(loop);
-	steer->regular = loop_timer(loop, false, on_time, steer);
-	steer->after_news = loop_timer(loop, false, on_settled, steer);
-	steer->idle = loop_timer(loop, false, on_idle, steer);
-	if (steer->log && steer->spread && steer->regular && steer->after_news && steer->idle)
-		return steer;
-	steer_section_free(steer);
-	return NULL;
+	*steer = (struct steer_section){
+		.loop = loop,
+		.changed = changed,
+		.arg = arg,
+		.debounce = { .quiet_us = QUIET_US, .bound_us = BOUND_US },
+		.regular = loop_timer(loop, false, on_regular, steer),
+		.after_events = loop_timer(loop, false, on_after_events, steer),
+		.idle = loop_timer(loop, false, on_idle, steer),
+	};
+	if (!steer->regular || !steer->after_events || !steer->idle)
+		return -ENOMEM;
+	return spread_section_init(&steer->spread, loop);
 }
 
-void steer_section_free(struct run_steer *steer)
+void steer_section_end(struct steer_section *steer)
 {
-	if (!steer)
-		return;
-	unfollow(steer);
-	spread_section_free(steer->spread);
-	steer_log_free(steer->log);
+	close_events(steer);
 	steer_loader_close(&steer->loader);
-	free(steer);
 }

@@ -1,39 +1,55 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The daemon's part of steering: loads what the [steer] section says, and keeps groups and slots in
- * step with the sockets, at once where news of them come and at intervals in any case.
+ * The daemon's side of steering: loads the [steer] section and keeps groups and slots in step with
+ * the sockets, on socket events and at intervals.
  *
- * All state is in the kernel (steer.h): ending the daemon, however it ends, changes nothing, and
- * the next one goes on from there.
+ * The kernel holds all state (steer/steer.h): a daemon that ends, even by a crash, changes nothing,
+ * and the next one continues.
  */
 #ifndef SLUICE_DAEMON_STEER_H
 #define SLUICE_DAEMON_STEER_H
 
+#include "base/debounce.h"
 #include "base/err.h"
 #include "base/loop.h"
-#include "base/rtnl_events.h"
 #include "daemon/config.h"
+#include "daemon/spread.h"
+#include "daemon/steer_log.h"
 
-struct run_steer;
+#include <limits.h>
 
-/* `changed` is called when the number of groups is another. NULL: no memory. */
-struct run_steer *steer_section_new(struct loop *loop, void (*changed)(void *arg), void *arg);
-/* Before the loop is freed. What is loaded stays. */
-void steer_section_free(struct run_steer *steer);
+struct steer_section {
+	struct loop *loop;
+	loop_fn changed;
+	void *arg;
+	struct steer_log log;
+	struct socket_events *events; /* NULL: only sweeps find sockets */
+	struct spread_section spread;
+	struct loop_timer *regular, *after_events, *idle;
+	struct debounce debounce;
+	unsigned int streak; /* sweeps in a row that events had to wait for */
+	struct steer_loader loader;
+	char bpffs[PATH_MAX];
+	char cgroup[PATH_MAX];
+	__u64 interval_us;
+	__u64 bound_ns;	     /* the first bind since the last sweep; 0: none */
+	__u64 lost;	     /* lost events that have been logged */
+	__u64 lost_log_us;   /* when the next line about lost events may be logged */
+	unsigned int groups; /* steered groups */
+	bool active;
+	char failure[768]; /* of the sweep, as logged; empty: none */
+};
+
+/* Sets up the timers; calls @changed when the number of groups changes. Returns 0 or -ENOMEM. */
+int steer_section_init(struct steer_section *steer, struct loop *loop, loop_fn changed, void *arg);
+/* Closes descriptors, before the loop is freed.  Steering stays loaded. */
+void steer_section_end(struct steer_section *steer);
 /*
- * Loads, or changes in place, what the configuration says, which has the section.  0, or -errno
- * with *err set and what was in force still in force.
+ * Loads steering as the configuration has it, or updates it in place.  Returns 0, or -errno with
+ * *err set and the previous state kept.
  */
-int steer_section_apply(struct run_steer *steer, const struct config *wanted, struct err *err);
-/*
- * Unloads what this daemon or one before it has loaded; what a command was the last to load stays.
- */
-void steer_section_drop(struct run_steer *steer, const char *bpffs);
-/* Looks for what no news tell of: whether somebody has detached what spreads flows over CPUs. */
-void steer_section_check(struct run_steer *steer);
-/* An interface of this namespace came, changed or went. */
-void steer_section_link(struct run_steer *steer, const struct rtnl_link *link);
-/* Groups that are steered. */
-unsigned int steer_section_groups(const struct run_steer *steer);
+int steer_section_apply(struct steer_section *steer, const struct config *wanted, struct err *err);
+/* Unloads steering if a daemon, this one or an earlier one, was the last to load it. */
+void steer_section_drop(struct steer_section *steer, const char *bpffs);
 
 #endif

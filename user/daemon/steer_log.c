@@ -5,39 +5,7 @@
 #include "base/log.h"
 #include "steer/events.h"
 
-#include <stdlib.h>
 #include <string.h>
-
-#define TROUBLES_MAX 256
-
-struct trouble {
-	__u64 hash; /* of what is said of it */
-	bool seen;  /* by this sweep */
-};
-
-struct steer_log {
-	struct trouble trouble[TROUBLES_MAX];
-	int troubles;
-	unsigned int groups, groups_before;
-	__u64 bound_ns;
-};
-
-struct steer_log *steer_log_new(void)
-{
-	return calloc(1, sizeof(struct steer_log));
-}
-
-void steer_log_free(struct steer_log *log)
-{
-	free(log);
-}
-
-unsigned int steer_log_groups(const struct steer_log *log)
-{
-	return log->groups_before;
-}
-
-/* --- troubles */
 
 /* FNV-1a */
 static __u64 hash_text(const char *text, __u64 hash)
@@ -47,92 +15,81 @@ static __u64 hash_text(const char *text, __u64 hash)
 	return hash;
 }
 
-static struct trouble *trouble_find(struct steer_log *log, __u64 hash)
+/* Checks whether a failure has not been logged.  One that finds the table full is never logged. */
+static bool failure_is_new(struct steer_log *log, const struct steer_event *event)
 {
-	int i;
-
-	for (i = 0; i < log->troubles; i++)
-		if (log->trouble[i].hash == hash)
-			return &log->trouble[i];
-	return NULL;
-}
-
-/* Is it new?  One without room here stays new, and unsaid. */
-static bool trouble_is_new(struct steer_log *log, const struct steer_event *news)
-{
-	struct trouble *known;
 	char text[512] = "left out";
 	__u64 hash;
+	int i;
 
-	/* how many are left out, and which, is the namespace's to change as it likes */
-	if (news->event != STEER_GROUPS_LEFT_OUT)
-		steer_event_text(news, text, sizeof(text));
-	hash = hash_text(text, news->group->netns);
-	known = trouble_find(log, hash);
-	if (known) {
-		known->seen = true;
+	/* The processes of the namespace control how many groups are left out, and which. */
+	if (event->type != STEER_GROUPS_LEFT_OUT)
+		steer_event_text(event, text, sizeof(text));
+	hash = hash_text(text, event->group->netns);
+	for (i = 0; i < log->failures; i++)
+		if (log->failure[i].hash == hash) {
+			log->failure[i].seen = true;
+			return false;
+		}
+	if (i == STEER_LOG_FAILURES_MAX)
 		return false;
-	}
-	if (log->troubles == TROUBLES_MAX)
-		return false;
-	log->trouble[log->troubles++] = (struct trouble){ hash, true };
+	log->failure[i].hash = hash;
+	log->failure[i].seen = true;
+	log->failures++;
 	return true;
 }
 
-/* --- lines */
-
-static void say(const struct steer_log *log, const struct steer_event *news, enum log_level level)
+void steer_log_event(const struct steer_event *event, void *arg)
 {
 	char message[64], address[STEER_GROUP_TEXT_MAX];
+	enum log_level level = LOG_LEVEL_INFO;
+	struct steer_log *log = arg;
 	struct log_line line;
 
-	snprintf(message, sizeof(message), "steer: %s", steer_event_name(news->event));
-	log_begin(&line, level, message);
-	log_field(&line, "address", "%s", steer_group_text(news->group, address));
-	log_field(&line, "netns", "%u", news->group->netns);
-	if (news->slot) {
-		log_field(&line, "process", "%s", news->slot->comm);
-		log_field(&line, "pid", "%u", news->slot->pid);
-	}
-	if (news->count)
-		log_field(&line, news->event == STEER_GROUPS_LEFT_OUT ? "groups" : "sockets", "%d",
-			  news->count);
-	if (news->event == STEER_GROUP_FOREIGN)
-		log_field(&line, "program_id", "%u", news->prog_id);
-	if (news->why)
-		log_field(&line, "reason", "%s", news->why);
-	if (log->bound_ns &&
-	    (news->event == STEER_GROUP_ATTACHED || news->event == STEER_SOCKET_JOINED))
-		log_field(&line, "after_us", "%llu",
-			  (clock_now_ns(CLOCK_MONOTONIC) - log->bound_ns) / 1000);
-	log_end(&line);
-}
-
-void steer_log_event(const struct steer_event *news, void *arg)
-{
-	struct steer_log *log = arg;
-
-	switch (news->event) {
+	switch (event->type) {
 	case STEER_GROUP_FOUND:
 		return;
 	case STEER_GROUP_KEPT:
-		log->groups++;
+		log->groups_found++;
 		return;
 	case STEER_GROUP_FOREIGN:
 	case STEER_GROUP_FAILED:
 	case STEER_GROUPS_LEFT_OUT:
 	case STEER_SOCKET_FAILED:
-		if (trouble_is_new(log, news))
-			say(log, news, LOG_LEVEL_WARNING);
-		return;
+		if (!failure_is_new(log, event))
+			return;
+		level = LOG_LEVEL_WARNING;
+		break;
 	case STEER_GROUP_ATTACHED:
 	case STEER_GROUP_CHANGED:
-		log->groups++;
+		log->groups_found++;
+		break;
+	case STEER_DRAIN_LAPSED:
+		level = LOG_LEVEL_WARNING;
 		break;
 	default:
 		break;
 	}
-	say(log, news, news->event == STEER_DRAIN_LAPSED ? LOG_LEVEL_WARNING : LOG_LEVEL_INFO);
+	snprintf(message, sizeof(message), "steer: %s", steer_event_name(event->type));
+	log_begin(&line, level, message);
+	log_field(&line, "address", "%s", steer_group_text(event->group, address));
+	log_field(&line, "netns", "%u", event->group->netns);
+	if (event->slot) {
+		log_field(&line, "process", "%s", event->slot->comm);
+		log_field(&line, "pid", "%u", event->slot->pid);
+	}
+	if (event->count)
+		log_field(&line, event->type == STEER_GROUPS_LEFT_OUT ? "groups" : "sockets", "%d",
+			  event->count);
+	if (event->type == STEER_GROUP_FOREIGN)
+		log_field(&line, "program_id", "%u", event->prog_id);
+	if (event->why)
+		log_field(&line, "reason", "%s", event->why);
+	if (log->bound_ns &&
+	    (event->type == STEER_GROUP_ATTACHED || event->type == STEER_SOCKET_JOINED))
+		log_field(&line, "after_us", "%llu",
+			  (clock_now_ns(CLOCK_MONOTONIC) - log->bound_ns) / 1000);
+	log_end(&line);
 }
 
 void steer_log_begin(struct steer_log *log, __u64 bound_ns)
@@ -140,9 +97,9 @@ void steer_log_begin(struct steer_log *log, __u64 bound_ns)
 	int i;
 
 	log->bound_ns = bound_ns;
-	log->groups = 0;
-	for (i = 0; i < log->troubles; i++)
-		log->trouble[i].seen = false;
+	log->groups_found = 0;
+	for (i = 0; i < log->failures; i++)
+		log->failure[i].seen = false;
 }
 
 void steer_log_end(struct steer_log *log, bool complete)
@@ -151,9 +108,9 @@ void steer_log_end(struct steer_log *log, bool complete)
 
 	if (!complete)
 		return;
-	log->groups_before = log->groups;
-	for (i = 0; i < log->troubles; i++)
-		if (log->trouble[i].seen)
-			log->trouble[kept++] = log->trouble[i];
-	log->troubles = kept;
+	log->groups = log->groups_found;
+	for (i = 0; i < log->failures; i++)
+		if (log->failure[i].seen)
+			log->failure[kept++] = log->failure[i];
+	log->failures = kept;
 }

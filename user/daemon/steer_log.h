@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Writes the daemon's log lines of steering.  Each sweep reports again what it finds; a failure
- * that lasts is logged once, and again only after it has been gone.  The rate of lines is left to
- * journald, which limits it for each service (RateLimitIntervalSec=).
+ * Writes the daemon's log lines of steering.  Each sweep reports again what it finds; a lasting
+ * failure is logged once, and again only after a sweep without it.  journald limits the rate of
+ * lines for each service (RateLimitIntervalSec=).
  */
 #ifndef SLUICE_DAEMON_STEER_LOG_H
 #define SLUICE_DAEMON_STEER_LOG_H
@@ -11,17 +11,24 @@
 
 #include <stdbool.h>
 
-struct steer_log;
+#define STEER_LOG_FAILURES_MAX 256
 
-struct steer_log *steer_log_new(void);
-void steer_log_free(struct steer_log *log);
-/* A sweep begins, since a socket was bound at bound_ns (CLOCK_MONOTONIC), or 0. */
+struct steer_log {
+	struct {
+		__u64 hash; /* of the event's text */
+		bool seen;  /* by this sweep */
+	} failure[STEER_LOG_FAILURES_MAX];
+	int failures;
+	unsigned int groups; /* steered groups after the last complete sweep */
+	unsigned int groups_found;
+	__u64 bound_ns;
+};
+
+/* Begins a sweep; bound_ns: the socket's bind that triggered it (CLOCK_MONOTONIC), or 0. */
 void steer_log_begin(struct steer_log *log, __u64 bound_ns);
-/* A steer_event_fn; arg is the log. */
-void steer_log_event(const struct steer_event *news, void *arg);
-/* It has ended, and had looked at all or not. */
+/* Logs an event; a steer_event_fn whose arg is the log. */
+void steer_log_event(const struct steer_event *event, void *arg);
+/* Ends a sweep.  An incomplete one does not show that a failure is over. */
 void steer_log_end(struct steer_log *log, bool complete);
-/* Groups that the last sweep found, or put, in our hands. */
-unsigned int steer_log_groups(const struct steer_log *log);
 
 #endif

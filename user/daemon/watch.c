@@ -11,36 +11,40 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Routes come by the ten thousand, and the kernel is asked about them as well. */
+/* Routes change by the ten thousand, and each refresh queries the kernel. */
 #define ROUTES_QUIET_US 250000
 #define ROUTES_BOUND_US 3000000
-/* After a failure the interfaces are read again, at ever longer intervals. */
+/* Backoff of the interface sync after a failure. */
 #define RETRY_US     1000000
 #define RETRY_MAX_US 64000000
-/* When the namespace of wire mode cannot be entered. */
-#define BARRED_US 10000000
+/* Retry interval while the namespace of mode wire cannot be entered. */
+#define ENTER_RETRY_US 10000000
 
-/* One of the namespaces. */
+/* The subscription to one namespace. */
 struct netns_watch {
 	struct watch *watch;
-	struct rtnl *rtnl; /* NULL: not watched */
+	struct rtnl *rtnl; /* NULL: no subscription */
 	struct loop_timer *refresh;
-	struct debounce routes; /* and addresses, which have routes of their own */
-	__u64 read_us;		/* when the events in hand were read */
-	bool deaf;		/* its events cannot be handled now, and so are not waited for */
+	struct debounce routes; /* also addresses: each has routes */
+	__u64 read_us;		/* when the current events were read */
+	bool paused;		/* the namespace cannot be entered: do not poll the socket */
 };
 
 enum {
 	HOME,
-	WIRE, /* where it is not at home */
+	WIRE, /* only if it is not the daemon's own */
 	NETNS_COUNT
 };
 
 struct watch {
-	struct watch_settings set;
-	struct config_file *file; /* NULL: wire mode is not loaded */
+	struct loop *loop;
+	const struct daemon_netns *daemon_netns;
+	struct spread_section *spread;
+	loop_fn changed;
+	void *arg;
+	struct config_file *file; /* NULL: mode wire is not loaded */
 	struct netns_watch netns[NETNS_COUNT];
-	struct follow *follow;
+	struct interfaces interfaces;
 	struct loop_timer *retry;
 	__u64 retry_us;
 	size_t routes_left_out;
@@ -51,52 +55,44 @@ static bool is_away(const struct netns_watch *netns)
 	return netns == &netns->watch->netns[WIRE];
 }
 
-/* Is wire mode in this namespace? */
+/* Checks whether mode wire is in this namespace. */
 static bool has_wire(const struct netns_watch *netns)
 {
-	return is_away(netns) == (netns->watch->set.place->wire_fd >= 0);
+	return is_away(netns) == (netns->watch->daemon_netns->wire_fd >= 0);
 }
 
 /* --- interfaces */
 
 static void on_readable(void *arg);
 
-static void listen_again(struct netns_watch *netns)
-{
-	struct watch *watch = netns->watch;
-
-	if (!netns->deaf)
-		return;
-	netns->deaf = loop_read(watch->set.loop, rtnl_fd(netns->rtnl), on_readable, netns) != 0;
-	if (netns->deaf)
-		loop_timer_start(watch->retry, watch->retry_us);
-}
-
-/* Reads all interfaces, and once more later if that failed. */
+/* Retries on failure, with backoff. */
 static void sync_interfaces(struct watch *watch)
 {
+	struct netns_watch *wire = &watch->netns[WIRE];
 	struct log_line line;
 	struct err err;
-	int result = daemon_netns_enter(watch->set.place, &err);
+	int result = daemon_netns_enter(watch->daemon_netns, &err);
 
 	if (!result) {
-		result = follow_sync(watch->follow, &err);
-		daemon_netns_leave(watch->set.place);
-		listen_again(&watch->netns[WIRE]);
+		result = interfaces_sync(&watch->interfaces, &err);
+		daemon_netns_leave(watch->daemon_netns);
+		if (wire->paused)
+			wire->paused = loop_read(watch->loop, rtnl_fd(wire->rtnl), on_readable,
+						 wire) != 0;
 	}
 	if (result) {
-		log_begin(&line, LOG_LEVEL_WARNING, "interfaces are not followed");
+		log_begin(&line, LOG_LEVEL_WARNING, "interface sync failed, retrying");
 		log_field(&line, "reason", "%s", err.what);
 		log_field(&line, "again_after_s", "%llu", watch->retry_us / 1000000);
 		log_end(&line);
 	}
-	if (follow_wants_sync(watch->follow) || result) {
+	if (interfaces_need_sync(&watch->interfaces) || result || wire->paused) {
 		loop_timer_start(watch->retry, watch->retry_us);
 		watch->retry_us *= watch->retry_us < RETRY_MAX_US ? 2 : 1;
 	} else {
 		watch->retry_us = RETRY_US;
 	}
-	watch->set.changed(watch->set.arg);
+	watch->changed(watch->arg);
 }
 
 static void on_retry(void *arg)
@@ -107,20 +103,20 @@ static void on_retry(void *arg)
 void watch_check(struct watch *watch)
 {
 	struct err err;
-	bool lost;
+	bool detached;
 
 	if (!watch->file || loop_timer_runs(watch->retry) ||
-	    daemon_netns_enter(watch->set.place, &err))
+	    daemon_netns_enter(watch->daemon_netns, &err))
 		return;
-	lost = follow_has_lost(watch->follow);
-	daemon_netns_leave(watch->set.place);
-	if (lost)
+	detached = interfaces_detached(&watch->interfaces);
+	daemon_netns_leave(watch->daemon_netns);
+	if (detached)
 		sync_interfaces(watch);
 }
 
 unsigned int watch_count(const struct watch *watch)
 {
-	return follow_count(watch->follow);
+	return interfaces_count(&watch->interfaces);
 }
 
 /* --- routes */
@@ -154,8 +150,8 @@ static int refresh_routes(struct netns_watch *netns)
 		return 0;
 	watch->routes_left_out = left_out;
 	log_begin(&line, left_out ? LOG_LEVEL_WARNING : LOG_LEVEL_INFO,
-		  left_out ? "more routes than there is room for: answers follow wider ones"
-			   : "there is room for all routes again");
+		  left_out ? "route table full: replies follow broader routes"
+			   : "the route table holds all routes again");
 	log_field(&line, "left_out", "%zu", left_out);
 	log_end(&line);
 	return 0;
@@ -164,52 +160,52 @@ static int refresh_routes(struct netns_watch *netns)
 static void on_refresh(void *arg)
 {
 	struct netns_watch *netns = arg;
-	const struct daemon_netns *place = netns->watch->set.place;
+	const struct daemon_netns *daemon_netns = netns->watch->daemon_netns;
 	__u64 began = clock_now_us();
 	struct err err;
 	int result;
 
-	if (is_away(netns) && daemon_netns_enter(place, &err)) {
+	if (is_away(netns) && daemon_netns_enter(daemon_netns, &err)) {
 		log_err(&err);
-		loop_timer_start(netns->refresh, BARRED_US);
+		loop_timer_start(netns->refresh, ENTER_RETRY_US);
 		return;
 	}
 	result = refresh_routes(netns);
 	if (is_away(netns))
-		daemon_netns_leave(place);
+		daemon_netns_leave(daemon_netns);
 	debounce_ran(&netns->routes, began, clock_now_us());
-	/* A table that changes faster than it can be read, or is locked, is not up to date yet. */
+	/* The table changes faster than it can be read, or is locked. */
 	if (result == -EAGAIN || result == -EBUSY)
 		on_route(netns);
 }
 
 /* --- events */
 
-static void on_link(const struct rtnl_link *link, void *arg)
+static void link_event(struct netns_watch *netns, const struct rtnl_link *link, bool gone)
 {
-	struct netns_watch *netns = arg;
+	struct watch *watch = netns->watch;
 
 	if (has_wire(netns))
-		follow_link(netns->watch->follow, link, netns->read_us);
+		interfaces_link(&watch->interfaces, link, gone, netns->read_us);
 	if (!is_away(netns))
-		steer_section_link(netns->watch->set.steer, link);
+		spread_section_link(watch->spread, link);
+}
+
+static void on_link(const struct rtnl_link *link, void *arg)
+{
+	link_event(arg, link, false);
 }
 
 static void on_gone(const struct rtnl_link *link, void *arg)
 {
-	struct netns_watch *netns = arg;
-
-	if (has_wire(netns))
-		follow_gone(netns->watch->follow, link);
-	if (!is_away(netns))
-		steer_section_link(netns->watch->set.steer, link);
+	link_event(arg, link, true);
 }
 
 static void on_lost(void *arg)
 {
 	struct netns_watch *netns = arg;
 
-	log_warning("news of the kernel were lost: looking at everything again");
+	log_warning("rtnetlink events lost; resyncing");
 	on_route(netns);
 	loop_timer_start(netns->watch->retry, 0);
 }
@@ -220,63 +216,60 @@ static void on_readable(void *arg)
 {
 	struct netns_watch *netns = arg;
 	struct watch *watch = netns->watch;
-	unsigned int before = follow_count(watch->follow);
+	unsigned int before = interfaces_count(&watch->interfaces);
 	struct err err;
 	int result;
 
 	netns->read_us = clock_now_us();
-	if (is_away(netns) && daemon_netns_enter(watch->set.place, &err)) {
-		/* They stay in the socket, which would be readable again at once. */
-		loop_forget(watch->set.loop, rtnl_fd(netns->rtnl));
-		netns->deaf = true;
+	if (is_away(netns) && daemon_netns_enter(watch->daemon_netns, &err)) {
+		/* The unread events would make the socket readable again at once. */
+		loop_remove(watch->loop, rtnl_fd(netns->rtnl));
+		netns->paused = true;
 		loop_timer_start(watch->retry, watch->retry_us);
 		return;
 	}
 	result = rtnl_read(netns->rtnl);
 	if (is_away(netns))
-		daemon_netns_leave(watch->set.place);
+		daemon_netns_leave(watch->daemon_netns);
 	if (result)
-		log_warning("news of the kernel: %s", strerror(-result));
-	if (follow_wants_sync(watch->follow))
+		log_warning("rtnetlink: %s", strerror(-result));
+	if (interfaces_need_sync(&watch->interfaces))
 		loop_timer_start(watch->retry, 0);
-	if (follow_count(watch->follow) != before)
-		watch->set.changed(watch->set.arg);
+	if (interfaces_count(&watch->interfaces) != before)
+		watch->changed(watch->arg);
 }
 
 /* --- start, change and end */
 
-/* Listens in the calling thread's namespace. */
-static int listen_in(struct netns_watch *netns, struct err *err)
+/* Subscribes to the calling thread's namespace. */
+static int subscribe(struct netns_watch *netns, struct err *err)
 {
 	int result = rtnl_open(&netns->rtnl, &events, netns);
 
 	if (!result)
-		result = loop_read(netns->watch->set.loop, rtnl_fd(netns->rtnl), on_readable,
-				   netns);
-	return result ? err_set(err, EXIT_ERROR, -result, "news of the kernel: %s",
-				strerror(-result))
-		      : 0;
+		result = loop_read(netns->watch->loop, rtnl_fd(netns->rtnl), on_readable, netns);
+	return result ? err_set(err, EXIT_ERROR, -result, "rtnetlink: %s", strerror(-result)) : 0;
 }
 
 int watch_start(struct watch *watch, struct err *err)
 {
-	return listen_in(&watch->netns[HOME], err);
+	return subscribe(&watch->netns[HOME], err);
 }
 
-/* Once wire mode is known to be in another namespace. */
-static int listen_away(struct watch *watch, struct err *err)
+/* Subscribes to the namespace of mode wire if it is not the daemon's own. */
+static int subscribe_wire(struct watch *watch, struct err *err)
 {
 	struct netns_watch *netns = &watch->netns[WIRE];
 	int result;
 
-	if (watch->set.place->wire_fd < 0 || netns->rtnl)
+	if (watch->daemon_netns->wire_fd < 0 || netns->rtnl)
 		return 0;
-	result = daemon_netns_enter(watch->set.place, err);
+	result = daemon_netns_enter(watch->daemon_netns, err);
 	if (result)
 		return result;
-	result = listen_in(netns, err);
-	daemon_netns_leave(watch->set.place);
-	/* what came between the load and this */
+	result = subscribe(netns, err);
+	daemon_netns_leave(watch->daemon_netns);
+	/* Routes may have changed between the load and the subscription. */
 	if (!result)
 		on_route(netns);
 	return result;
@@ -289,42 +282,45 @@ void watch_file(struct watch *watch, struct config_file *file)
 
 	if (file == watch->file)
 		return;
-	config_file_drop(watch->file);
-	watch->file = file ? config_file_hold(file) : NULL;
-	follow_options(watch->follow, file ? &file->config.wire : NULL);
+	config_file_put(watch->file);
+	watch->file = file ? config_file_get(file) : NULL;
+	interfaces_set_options(&watch->interfaces, file ? &file->config.wire : NULL);
 	if (!file)
 		return;
-	if (listen_away(watch, &err))
+	if (subscribe_wire(watch, &err))
 		log_err(&err);
 	for (i = 0; i < NETNS_COUNT; i++)
 		if (watch->netns[i].rtnl && has_wire(&watch->netns[i]) &&
 		    rtnl_add_routes(watch->netns[i].rtnl))
-			log_warning("routes are not followed: %s", strerror(errno));
+			log_warning("cannot subscribe to routes: %s", strerror(errno));
 	sync_interfaces(watch);
 }
 
-struct watch *watch_new(const struct watch_settings *settings)
+struct watch *watch_new(struct loop *loop, const struct daemon_netns *netns,
+			struct spread_section *spread, loop_fn changed, void *arg)
 {
 	struct watch *watch = calloc(1, sizeof(*watch));
 	int i;
 
 	if (!watch)
 		return NULL;
-	watch->set = *settings;
-	watch->retry_us = RETRY_US;
-	watch->follow = follow_new();
-	watch->retry = loop_timer(settings->loop, false, on_retry, watch);
+	*watch = (struct watch){ .loop = loop,
+				 .daemon_netns = netns,
+				 .spread = spread,
+				 .changed = changed,
+				 .arg = arg,
+				 .retry_us = RETRY_US };
+	watch->retry = loop_timer(loop, false, on_retry, watch);
 	for (i = 0; i < NETNS_COUNT; i++)
 		watch->netns[i] = (struct netns_watch){
 			.watch = watch,
-			.refresh = loop_timer(settings->loop, false, on_refresh, &watch->netns[i]),
+			.refresh = loop_timer(loop, false, on_refresh, &watch->netns[i]),
 			.routes = { .quiet_us = ROUTES_QUIET_US, .bound_us = ROUTES_BOUND_US },
 		};
-	if (watch->follow && watch->retry && watch->netns[HOME].refresh &&
-	    watch->netns[WIRE].refresh)
+	if (watch->retry && watch->netns[HOME].refresh && watch->netns[WIRE].refresh)
 		return watch;
-	/* The timers, which cannot fire any more, are freed with the loop. */
-	watch_free(watch);
+	/* loop_free() frees the timers, which are not running. */
+	free(watch);
 	return NULL;
 }
 
@@ -336,7 +332,7 @@ void watch_free(struct watch *watch)
 		return;
 	for (i = 0; i < NETNS_COUNT; i++)
 		rtnl_close(watch->netns[i].rtnl);
-	follow_free(watch->follow);
-	config_file_drop(watch->file);
+	interfaces_set_options(&watch->interfaces, NULL);
+	config_file_put(watch->file);
 	free(watch);
 }

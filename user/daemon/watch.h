@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Follows the host: interfaces, addresses and routes that come and go, in the daemon's own network
- * namespace and in that of wire mode.
+ * namespace and in that of mode wire.
  */
 #ifndef SLUICE_DAEMON_WATCH_H
 #define SLUICE_DAEMON_WATCH_H
@@ -10,29 +10,25 @@
 #include "base/loop.h"
 #include "daemon/config_file.h"
 #include "daemon/netns.h"
-#include "daemon/steer.h"
+#include "daemon/spread.h"
 
 struct watch;
 
-struct watch_settings {
-	struct loop *loop;
-	const struct daemon_netns *place;
-	struct run_steer *steer; /* also receives the link events of the own namespace */
-	loop_fn changed;	 /* called when the number of wired interfaces may have changed */
-	void *arg;
-};
-
-/* NULL: no memory. */
-struct watch *watch_new(const struct watch_settings *settings);
-/* The loop must have been freed before. */
+/*
+ * Passes the link events of the daemon's own namespace on to @spread, too, and calls @changed when
+ * the number of wired interfaces may have changed.  Returns NULL on ENOMEM.
+ */
+struct watch *watch_new(struct loop *loop, const struct daemon_netns *netns,
+			struct spread_section *spread, loop_fn changed, void *arg);
+/* The caller has freed the loop. */
 void watch_free(struct watch *watch);
-/* Listens in the own namespace. 0, or -errno with *err set. */
+/* Subscribes to the events of the daemon's own namespace. Returns 0, or -errno with *err set. */
 int watch_start(struct watch *watch, struct err *err);
-/* Wire mode is loaded as @file has it; NULL: it is not loaded. */
+/* Follows the interfaces of the [wire] section of @file; NULL: mode wire is not loaded. */
 void watch_file(struct watch *watch, struct config_file *file);
-/* Looks for interfaces that another process has detached, and attaches them again. */
+/* Attaches again to interfaces that another process has detached. */
 void watch_check(struct watch *watch);
-/* Interfaces that wire mode is attached to. */
+/* Returns the number of interfaces that mode wire is attached to. */
 unsigned int watch_count(const struct watch *watch);
 
 #endif

@@ -8,7 +8,7 @@
 
 #include <limits.h>
 
-/* Copies the directory of --cgroup, or else the host's cgroup2 root. 0, or -errno with *err set. */
+/* Copies the path of --cgroup, else of the host's cgroup2 root. 0, or -errno with *err set. */
 int cgroup_root_path(const struct context *context, char path[PATH_MAX], struct err *err);
 
 #endif

@@ -15,10 +15,10 @@
 #define REPLY (1U << CHECK_REPLY)
 #define STEER (1U << CHECK_STEER)
 
-/* Host rows first: without bpf(2) or BTF the others' answers would be wrong. */
+/* Host rows first: without bpf(2) or BTF the other probes would be wrong. */
 static const struct table {
 	const char *name;
-	unsigned int planes;
+	unsigned int objects;
 	const struct needs *needs;
 } tables[] = {
 	{ "host", REPLY | STEER, &host_needs },
@@ -27,20 +27,20 @@ static const struct table {
 	{ "steer", STEER, &steer_needs },
 };
 
-const char *check_object_name(enum check_object plane)
+const char *check_object_name(enum check_object object)
 {
 	static const char *const names[] = { [CHECK_REPLY] = "reply", [CHECK_STEER] = "steer" };
 
-	return names[plane];
+	return names[object];
 }
 
-/* The planes that use the row's fallback; the table's others cannot work without the row. */
+/* Returns the objects that can use the row's fallback; the table's others require the row. */
 static unsigned int optional_for(const struct need *need)
 {
 	return need->optional || !need->fallback ? need->optional : REPLY | STEER;
 }
 
-/* Lists the capabilities that the probe itself lacks. */
+/* Checks whether the probe has its permissions, and reports the missing ones otherwise. */
 static bool may_probe(const struct need *need, struct probe *probe)
 {
 	static const int order[] = { CAP_BPF, CAP_PERFMON, CAP_NET_ADMIN };
@@ -57,20 +57,11 @@ static bool may_probe(const struct need *need, struct probe *probe)
 		    !count	? NEED_SECCOMP_HINT
 		    : count > 1 ? "grant them"
 				: "grant it",
-		    "not known without %s", count ? list : "bpf(2)");
+		    "unknown without %s", count ? list : "bpf(2)");
 	return false;
 }
 
-static enum feature probe_row(const struct need *need, struct probe *probe)
-{
-	if (need->takes & NEED_BTF && !probe->vmlinux)
-		return need_answer(probe, FEATURE_NO, "as for BTF", "not known without BTF");
-	return need->has       ? need->has()
-	       : need->has_btf ? need->has_btf(probe->vmlinux)
-			       : need->probe(need, probe);
-}
-
-/* The probe's own words go before the row's. */
+/* Prefers the texts of the probe to those of the row. */
 static void describe(struct check_finding *finding, const struct need *need, enum feature answer,
 		     const struct probe *probe)
 {
@@ -103,72 +94,73 @@ static void describe(struct check_finding *finding, const struct need *need, enu
 }
 
 static void check_row(const struct table *table, const struct need *need, struct probe *probe,
-		      unsigned int planes, struct check_finding *finding)
+		      unsigned int objects, struct check_finding *finding)
 {
-	enum feature answer = FEATURE_REFUSED;
+	enum feature answer;
 
-	*finding = (struct check_finding){ .plane = table->name, .name = need->name };
+	*finding = (struct check_finding){ .object = table->name, .name = need->name };
 	probe->reason[0] = probe->hint[0] = '\0';
 	finding->unknown = !may_probe(need, probe);
-	if (!finding->unknown)
-		answer = probe_row(need, probe);
+	if (finding->unknown)
+		answer = FEATURE_REFUSED;
+	else if (need->takes & NEED_BTF && !probe->vmlinux)
+		answer = need_answer(probe, FEATURE_NO, "see the BTF row", "unknown without BTF");
+	else
+		answer = need->has	 ? need->has()
+			 : need->has_btf ? need->has_btf(probe->vmlinux)
+					 : need->probe(need, probe);
 	finding->permission = answer == FEATURE_REFUSED;
 	if (answer == FEATURE_LIMITED)
 		finding->result = CHECK_WARN;
 	else if (answer != FEATURE_YES)
-		finding->result = table->planes & planes & ~optional_for(need) ? CHECK_FAIL
-									       : CHECK_WARN;
+		finding->result = table->objects & objects & ~optional_for(need) ? CHECK_FAIL
+										 : CHECK_WARN;
 	describe(finding, need, answer, probe);
 }
 
-static void fallback_add(struct check_verdict *verdict, const struct need *need)
-{
-	int i;
-
-	for (i = 0; i < verdict->fallbacks; i++)
-		if (need->fallback && verdict->fallback[i] &&
-		    !strcmp(need->fallback, verdict->fallback[i]))
-			return;
-	verdict->fallback[verdict->fallbacks++] = need->fallback;
-}
-
+/* Adds a finding to the verdict of an object. */
 static void classify(struct check_verdict *verdict, const struct need *need, bool optional,
 		     const struct check_finding *finding)
 {
 	bool first = verdict->state != CHECK_MISSING;
 	size_t used = strlen(verdict->missing);
+	int i;
 
 	if (finding->result == CHECK_OK)
 		return;
 	if (optional || finding->result != CHECK_FAIL) {
-		fallback_add(verdict, need);
 		if (first)
 			verdict->state = CHECK_FALLBACK;
+		for (i = 0; i < verdict->fallbacks; i++)
+			if (need->fallback && verdict->fallback[i] &&
+			    !strcmp(need->fallback, verdict->fallback[i]))
+				return;
+		verdict->fallback[verdict->fallbacks++] = need->fallback;
 		return;
 	}
 	verdict->permission = finding->permission && (first || verdict->permission);
 	verdict->state = CHECK_MISSING;
-	/* What is unknown is left out: the capability that is missing has a row of its own. */
+	/* Omits unknown rows: the missing capability has a row of its own. */
 	if (!finding->unknown)
 		snprintf(verdict->missing + used, sizeof(verdict->missing) - used, "%s%s",
 			 used ? ", " : "", finding->name);
 }
 
-static void check_table(const struct table *table, struct probe *probe, unsigned int planes,
+static void check_table(const struct table *table, struct probe *probe, unsigned int objects,
 			struct check_report *report)
 {
-	enum check_object plane;
+	enum check_object object;
 	size_t i;
 
 	for (i = 0; i < table->needs->count && report->count < CHECK_FINDINGS_MAX; i++) {
 		struct check_finding *finding = &report->finding[report->count++];
 		const struct need *need = &table->needs->row[i];
 
-		check_row(table, need, probe, planes, finding);
-		for (plane = 0; plane < CHECK_OBJECTS; plane++)
-			if (table->planes & planes & 1U << plane)
-				classify(&report->verdict[plane], need,
-					 optional_for(need) & 1U << plane, finding);
+		check_row(table, need, probe, objects, finding);
+		for (object = 0; object < CHECK_OBJECTS; object++)
+			if (table->objects & objects & 1U << object)
+				classify(&report->verdict[object], need,
+					 optional_for(need) & 1U << object, finding);
 	}
 }
 
@@ -177,7 +169,7 @@ void check_run(const struct check_settings *settings, struct check_report *repor
 	libbpf_print_fn_t print = libbpf_set_print(NULL);
 	struct probe probe = { .bpffs = settings->bpffs, .cgroup = settings->cgroup };
 	struct btf *vmlinux = btf__load_vmlinux_btf(), *module = NULL;
-	enum check_object plane;
+	enum check_object object;
 	size_t i;
 
 	if (vmlinux && !access("/sys/kernel/btf/nf_conntrack", R_OK))
@@ -185,11 +177,11 @@ void check_run(const struct check_settings *settings, struct check_report *repor
 	probe.vmlinux = vmlinux;
 	probe.conntrack = module ? module : vmlinux;
 	memset(report, 0, sizeof(*report));
-	for (plane = 0; plane < CHECK_OBJECTS; plane++)
-		report->verdict[plane].asked = settings->planes & 1U << plane;
+	for (object = 0; object < CHECK_OBJECTS; object++)
+		report->verdict[object].asked = settings->objects & 1U << object;
 	for (i = 0; i < sizeof(tables) / sizeof(*tables); i++)
-		if (tables[i].planes & settings->planes)
-			check_table(&tables[i], &probe, settings->planes, report);
+		if (tables[i].objects & settings->objects)
+			check_table(&tables[i], &probe, settings->objects, report);
 	btf__free(module);
 	btf__free(vmlinux);
 	libbpf_set_print(print);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Compares what this kernel, these capabilities and these mounts allow with what each plane needs.
- * The planes' tables of needs (SUBJECT/needs.c) have a row for each; a finding is a probed row.
+ * Compares the kernel, the capabilities and the mounts with the requirements of each object, which
+ * are the rows of the tables in SUBJECT/needs.c.  A finding is a probed row.
  */
 #ifndef SLUICE_HOST_CHECK_H
 #define SLUICE_HOST_CHECK_H
@@ -13,35 +13,35 @@
 
 enum check_result {
 	CHECK_OK,
-	CHECK_WARN, /* missing, and there is a fallback */
-	CHECK_FAIL, /* missing, and a plane that was asked for cannot work without it */
+	CHECK_WARN, /* missing, with a fallback */
+	CHECK_FAIL, /* missing, and a requested object cannot work without it */
 };
 
 enum check_state {
 	CHECK_READY,
-	CHECK_FALLBACK, /* works, with one fallback or more */
+	CHECK_FALLBACK, /* works, with at least one fallback */
 	CHECK_MISSING,
 };
 
 #define CHECK_FINDINGS_MAX 64
 
 struct check_finding {
-	const char *plane; /* "host" where more than one plane needs it */
+	const char *object; /* "host" if several objects need it */
 	const char *name;
 	enum check_result result;
-	bool permission; /* a permission is missing, not a part of the kernel */
-	bool unknown;	 /* a permission is missing to find out */
+	bool permission; /* a permission is missing, not a kernel feature */
+	bool unknown;	 /* the probe itself lacks a permission */
 	char reason[512];
-	char hint[256]; /* empty if ok */
+	char hint[256]; /* empty: ok */
 };
 
 struct check_verdict {
-	bool asked;
+	bool asked; /* the object was requested */
 	enum check_state state;
-	bool permission; /* CHECK_MISSING for want of permissions only */
+	bool permission; /* CHECK_MISSING, but only permissions are missing */
 	int fallbacks;
-	const char *fallback[CHECK_FINDINGS_MAX]; /* each once; NULL: only part of a need is met */
-	char missing[256]; /* the names of what is missing; empty if nothing is */
+	const char *fallback[CHECK_FINDINGS_MAX]; /* unique; NULL: a need is partly met */
+	char missing[256];			  /* names of the failed rows; may be empty */
 };
 
 struct check_report {
@@ -51,14 +51,14 @@ struct check_report {
 };
 
 struct check_settings {
-	unsigned int planes; /* bit 1 << enum check_object */
-	const char *bpffs;   /* the pins folder, which need not exist */
-	const char *cgroup;  /* NULL: as in mountinfo */
+	unsigned int objects; /* bits 1 << enum check_object */
+	const char *bpffs;    /* the pins folder; may not exist */
+	const char *cgroup;   /* NULL: the one in mountinfo */
 };
 
-/* "reply" or "steer" */
-const char *check_object_name(enum check_object plane);
-/* Probes the rows of the planes that are asked for.  Leaves nothing behind, changes nothing. */
+/* Returns "reply" or "steer". */
+const char *check_object_name(enum check_object object);
+/* Probes the rows of the requested objects.  Changes nothing and leaves nothing behind. */
 void check_run(const struct check_settings *settings, struct check_report *report);
 
 #endif

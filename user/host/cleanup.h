@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Removes what is ours from the kernel, whatever its version, and looks for what is left. */
+/* Removes the kernel objects of sluice, whatever its version, and finds those that are left. */
 #ifndef SLUICE_HOST_CLEANUP_H
 #define SLUICE_HOST_CLEANUP_H
 
@@ -8,19 +8,19 @@
 #include <bpf/libbpf.h>
 
 /*
- * Removes every plane's pins below DIR, and DIR, and gives steered groups back to the kernel's
- * choice, also those whose pins have gone.  The pins removed, 0 if there was no DIR, or -errno;
- * *groups, which may be NULL, is the number of such groups.
+ * Removes all pins of sluice below DIR, and DIR.  Returns steered groups to the kernel's own
+ * selection, including those whose pins are gone.  Returns the number of pins removed, 0 if there
+ * was no DIR, or -errno; *groups, which may be NULL, receives the number of groups.
  */
 int cleanup_remove(const char *bpffs, int *groups, struct err *err);
 
-/* How many programs of ours the kernel holds at this moment; -errno if it does not say. */
+/* Returns the number of sluice's programs in the kernel, or -errno. */
 int cleanup_count_left(void);
 
 typedef void (*cleanup_left_fn)(const char *kind, __u32 id, const char *name, void *arg);
 /*
- * Calls fn for each program, map and link of ours that the kernel still holds, wherever it is
- * pinned, after waiting a moment for what is being freed.  Their count, or -errno.
+ * Calls fn for each program, map and link of sluice in the kernel, wherever it is pinned, after
+ * waiting for the kernel to free what was removed.  Returns their count, or -errno.
  */
 int cleanup_find_left(cleanup_left_fn fn, void *arg, struct err *err);
 

@@ -25,7 +25,7 @@ static int folder_open(const char *bpffs)
 		    O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 }
 
-/* The process that locks a file, from /proc/locks; 0 if this pid namespace does not have it. */
+/* Returns the process that locks a file, from /proc/locks; 0 if this pid namespace lacks it. */
 static int lock_owner(int fd)
 {
 	FILE *locks = fopen("/proc/locks", "re");
@@ -35,33 +35,21 @@ static int lock_owner(int fd)
 	int pid, owner = 0;
 	char line[256];
 
+	if (!locks)
+		return 0;
 	fstat(fd, &st);
-	while (locks && !owner && fgets(line, sizeof(line), locks))
+	while (!owner && fgets(line, sizeof(line), locks))
 		if (sscanf(line, "%*d: FLOCK %*s WRITE %d %x:%x:%lu", &pid, &major, &minor,
 			   &inode) == 4 &&
 		    inode == st.st_ino && makedev(major, minor) == st.st_dev)
 			owner = pid;
-	if (locks)
-		fclose(locks);
+	fclose(locks);
 	return owner;
 }
 
-static int taken(const char *bpffs, int fd, struct err *err)
-{
-	int pid = lock_owner(fd);
-	char who[32] = "of another pid namespace";
-
-	if (pid > 0)
-		snprintf(who, sizeof(who), "process %d", pid);
-	return err_hint(err,
-			err_set(err, EXIT_CONFLICT, EBUSY,
-				"pins folder %s: 'sluice run' has it already, %s", bpffs, who),
-			"end that one first, or give this one a folder of its own with --bpffs");
-}
-
 /*
- * Whoever asks for the holder shares the lock for a moment, and would pass for a daemon that nobody
- * can see: that one is asked for again.
+ * Takes the lock without waiting for a daemon.  daemon_lock_holder() takes a shared lock for a
+ * moment, which looks like a daemon of another pid namespace: an exclusive lock is retried then.
  */
 static bool lock_get(int fd, int operation)
 {
@@ -78,33 +66,34 @@ static bool lock_get(int fd, int operation)
 	return false;
 }
 
-static int take_locked(const char *bpffs, struct err *err)
-{
-	char path[PATH_MAX];
-	int fd, result;
-
-	pins_path(bpffs, DAEMON_LOCK_DIR, NULL, path);
-	if (mkdir(path, 0700) && errno != EEXIST)
-		return err_set(err, EXIT_ERROR, errno, "%s: %s", path, strerror(errno));
-	fd = folder_open(bpffs);
-	if (fd < 0)
-		return err_set(err, EXIT_ERROR, errno, "%s: %s", path, strerror(errno));
-	if (lock_get(fd, LOCK_EX))
-		return fd;
-	result = taken(bpffs, fd, err);
-	close(fd);
-	return result;
-}
-
-/* Under the lock of the pins, so that nobody removes the folder that is being claimed. */
 int daemon_lock_take(const char *bpffs, struct err *err)
 {
+	char path[PATH_MAX], owner[32] = "in another pid namespace";
 	struct pins pins;
-	int result = pins_lock(&pins, bpffs, true, err);
+	int fd = -1, pid, result;
 
+	/* A daemon that exits removes the folder under this lock. */
+	result = pins_lock(&pins, bpffs, true, err);
 	if (result)
 		return result;
-	result = take_locked(bpffs, err);
+	pins_path(bpffs, DAEMON_LOCK_DIR, NULL, path);
+	if (!mkdir(path, 0700) || errno == EEXIST)
+		fd = folder_open(bpffs);
+	if (fd < 0) {
+		result = err_set(err, EXIT_ERROR, errno, "%s: %s", path, strerror(errno));
+	} else if (lock_get(fd, LOCK_EX)) {
+		result = fd;
+	} else {
+		pid = lock_owner(fd);
+		if (pid > 0)
+			snprintf(owner, sizeof(owner), "process %d", pid);
+		result = err_hint(err,
+				  err_set(err, EXIT_CONFLICT, EBUSY,
+					  "pins folder %s is in use by another 'sluice run', %s",
+					  bpffs, owner),
+				  "stop that daemon, or name another folder with --bpffs");
+		close(fd);
+	}
 	pins_unlock(&pins);
 	return result;
 }

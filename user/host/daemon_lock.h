@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The one daemon of a folder of pins: a lock beside the one of kernel/pins.h, which is held only
- * while something is changed, so that commands work on while a daemon runs.
+ * Allows one daemon per pins folder.  The lock of kernel/pins.h is held only during a change, so
+ * that commands work while a daemon runs; this one is held for the daemon's life.
  *
- * The lock is on DIR/daemon, a folder without pins.  It must be in bpffs: that is what two daemons
- * that get into each other's way share, be they in containers with a /run each.
+ * The lock is on DIR/daemon, a folder without pins.  Two daemons that interfere may run in
+ * containers with separate /run; what they share is the bpffs.
  */
 #ifndef SLUICE_HOST_DAEMON_LOCK_H
 #define SLUICE_HOST_DAEMON_LOCK_H
@@ -13,11 +13,12 @@
 
 #define DAEMON_LOCK_DIR "daemon"
 
-/* The descriptor that holds the claim; -EBUSY with EXIT_CONFLICT if another process has it. */
+/* Returns the descriptor that holds the lock; -EBUSY with EXIT_CONFLICT if another daemon has it.
+ */
 int daemon_lock_take(const char *bpffs, struct err *err);
-/* Also removes the folder, and DIR if nothing is pinned there. */
+/* Also removes the lock's folder, and DIR if it is empty. */
 void daemon_lock_release(const char *bpffs, int lock_fd);
-/* Has a daemon claimed DIR? Its process id, 0 if there is none, -1 if it is not to be seen. */
+/* Returns the process id of DIR's daemon; 0: there is none, -1: it is in another pid namespace. */
 int daemon_lock_holder(const char *bpffs);
 
 #endif

@@ -16,7 +16,7 @@
 
 #define BPFFS "/sys/fs/bpf"
 
-/* The maps of a plane, with the flow table of its default size, and some room. */
+/* The maps of one object with a flow table of the default size, and a margin. */
 #define MAP_MEMORY (4 << 20)
 
 #define REPLY (1U << CHECK_REPLY)
@@ -39,7 +39,7 @@ static enum feature bpf(const struct need *need, struct probe *probe)
 	return answer;
 }
 
-/* libbpf raises RLIMIT_MEMLOCK where it may, here as for a load. */
+/* libbpf raises RLIMIT_MEMLOCK if it may, as at a load. */
 static enum feature memory(const struct need *need, struct probe *probe)
 {
 	enum feature answer = feature_memory(MAP_MEMORY);
@@ -57,8 +57,8 @@ static enum feature btf(const struct need *need, struct probe *probe)
 	return access("/sys/kernel/btf", F_OK) && errno == EACCES ? FEATURE_REFUSED : FEATURE_NO;
 }
 
-/* The folder, or the nearest one above it that exists. */
-static int existing(const char *path, char at[PATH_MAX])
+/* Copies the path, or its nearest parent that exists. Returns 0 or -errno. */
+static int nearest_existing(const char *path, char at[PATH_MAX])
 {
 	struct stat st;
 	char *slash;
@@ -81,7 +81,7 @@ static int existing(const char *path, char at[PATH_MAX])
 static enum feature bpffs(const struct need *need, struct probe *probe)
 {
 	char at[PATH_MAX];
-	int result = existing(probe->bpffs, at);
+	int result = nearest_existing(probe->bpffs, at);
 
 	if (!result)
 		result = mounts_is_bpffs(at);
@@ -92,7 +92,7 @@ static enum feature bpffs(const struct need *need, struct probe *probe)
 	if (result == -EACCES || result == -EPERM)
 		return need_answer(probe, FEATURE_REFUSED,
 				   "run as root, or name another folder with --bpffs",
-				   "%s: may not be written to", at);
+				   "%s: not writable", at);
 	return need_answer(probe, FEATURE_NO,
 			   strncmp(probe->bpffs, BPFFS "/", sizeof(BPFFS))
 				   ? "name a folder on a bpffs, such as below " BPFFS
@@ -101,7 +101,7 @@ static enum feature bpffs(const struct need *need, struct probe *probe)
 			   "%s: %s", at, result ? strerror(-result) : "not on a bpffs");
 }
 
-/* Are there controllers of version 1, as in systemd's hybrid layout? */
+/* Checks for controllers of cgroup v1, as in systemd's hybrid layout. */
 static bool cgroup_is_hybrid(void)
 {
 	FILE *mountinfo = fopen("/proc/self/mountinfo", "re");
@@ -141,7 +141,7 @@ static enum feature cgroup(const struct need *need, struct probe *probe)
 	if (!mounts_is_cgroup2_root(path))
 		return need_answer(
 			probe, FEATURE_LIMITED,
-			"to cover the host, mount its cgroup2 root here and name it with --cgroup",
+			"mount the host's cgroup2 root here and name it with --cgroup to cover the host",
 			"%s is a subtree: only processes below it are covered", path);
 	return need_answer(probe, FEATURE_YES, NULL, "%s, root of the whole host, %s layout", path,
 			   cgroup_is_hybrid() ? "hybrid" : "pure v2");
@@ -153,18 +153,18 @@ static const struct need rows[] = {
 	NEED_CAP(CAP_NET_ADMIN, "attach programs to the network"),
 	NEED_CAP(CAP_PERFMON, "read kernel structures in programs"),
 	{ .name = "bpf(2)",
-	  .why = "the system call answers",
+	  .why = "the system call is allowed",
 	  .probe = bpf,
 	  .takes = NEED_BPF,
 	  .since = "3.18",
 	  .hint = NEED_SECCOMP_HINT },
 	{ .name = "memory for maps",
-	  .why = "the flow table and its like",
+	  .why = "the flow table and other maps",
 	  .probe = memory,
 	  .takes = NEED_BPF,
 	  .hint = "raise the cgroup's memory limit" },
 	{ .name = "BTF",
-	  .why = "tells programs the kernel's layout (CO-RE)",
+	  .why = "gives programs the layout of kernel structures (CO-RE)",
 	  .probe = btf,
 	  .since = "5.2",
 	  .hint = "a kernel built with CONFIG_DEBUG_INFO_BTF" },

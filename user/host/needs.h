@@ -10,7 +10,7 @@ enum check_object {
 	CHECK_OBJECTS
 };
 
-/* What more than one plane needs. */
+/* The requirements that several objects share. */
 extern const struct needs host_needs;
 
 #endif

@@ -8,11 +8,8 @@
 #include <sys/capability.h>
 #include <sys/stat.h>
 
-/* The host's user namespace has a number of its own (include/linux/proc_ns.h, PROC_USER_INIT_INO).
- */
+/* The inode of the host's user namespace (include/linux/proc_ns.h, PROC_USER_INIT_INO) */
 #define USERNS_HOST_INODE 0xEFFFFFFDU
-
-#define LIST_MAX 256
 
 bool caps_host_userns(void)
 {
@@ -21,34 +18,30 @@ bool caps_host_userns(void)
 	return stat("/proc/self/ns/user", &st) || st.st_ino == USERNS_HOST_INODE;
 }
 
-static bool effective(int cap)
+static bool is_effective(int cap)
 {
 	cap_flag_value_t value = CAP_CLEAR;
 	cap_t caps = cap_get_proc();
 
-	if (!caps)
-		return false;
-	if (cap_get_flag(caps, cap, CAP_EFFECTIVE, &value))
+	if (!caps || cap_get_flag(caps, cap, CAP_EFFECTIVE, &value))
 		value = CAP_CLEAR;
 	cap_free(caps);
 	return value == CAP_SET;
 }
 
-static bool sys_admin_stands_in(int cap)
+static bool implied_by_sys_admin(int cap)
 {
 	return cap == CAP_BPF || cap == CAP_PERFMON;
 }
 
-static bool host_wide(int cap)
-{
-	return sys_admin_stands_in(cap) || cap == CAP_SYS_ADMIN || cap == CAP_SYS_RESOURCE;
-}
-
 bool caps_have(int cap)
 {
-	if (host_wide(cap) && !caps_host_userns())
+	bool host_wide = implied_by_sys_admin(cap) || cap == CAP_SYS_ADMIN ||
+			 cap == CAP_SYS_RESOURCE;
+
+	if (host_wide && !caps_host_userns())
 		return false;
-	return effective(cap) || (sys_admin_stands_in(cap) && effective(CAP_SYS_ADMIN));
+	return is_effective(cap) || (implied_by_sys_admin(cap) && is_effective(CAP_SYS_ADMIN));
 }
 
 const char *caps_name(int cap, char text[CAPS_NAME_MAX])
@@ -62,28 +55,27 @@ const char *caps_name(int cap, char text[CAPS_NAME_MAX])
 	return text;
 }
 
-/* "CAP_BPF, CAP_NET_ADMIN and CAP_PERFMON" */
-static void list(const int *caps, size_t n, char text[LIST_MAX])
+int caps_require(const char *what, const int *caps, size_t n, struct err *err)
 {
-	char name[CAPS_NAME_MAX];
-	size_t i, used = 0;
+	char text[256] = "", name[CAPS_NAME_MAX];
+	int missing[CAP_LAST_CAP + 1];
+	size_t i, count = 0, used = 0;
+	bool implied = false;
 
-	text[0] = '\0';
-	for (i = 0; i < n && used < LIST_MAX; i++)
-		used += snprintf(text + used, LIST_MAX - used, "%s%s",
-				 !i	     ? ""
-				 : i + 1 < n ? ", "
-					     : " and ",
-				 caps_name(caps[i], name));
-}
-
-static int hint(const int *missing, size_t n, struct err *err)
-{
-	bool stands_in = false;
-	size_t i;
-
-	for (i = 0; i < n; i++)
-		stands_in |= sys_admin_stands_in(missing[i]);
+	for (i = 0; i < n && count <= CAP_LAST_CAP; i++)
+		if (!caps_have(caps[i]))
+			missing[count++] = caps[i];
+	if (!count)
+		return 0;
+	for (i = 0; i < count && used < sizeof(text); i++) {
+		used += snprintf(text + used, sizeof(text) - used, "%s%s",
+				 !i		 ? ""
+				 : i + 1 < count ? ", "
+						 : " and ",
+				 caps_name(missing[i], name));
+		implied |= implied_by_sys_admin(missing[i]);
+	}
+	err_set(err, EXIT_PERMISSION, EPERM, "%s needs %s, which this process lacks", what, text);
 	if (!caps_host_userns())
 		return err_hint(
 			err, -EPERM,
@@ -92,22 +84,6 @@ static int hint(const int *missing, size_t n, struct err *err)
 	return err_hint(err, -EPERM,
 			"run as root, or grant %s: setcap(8) on the program file, "
 			"securityContext.capabilities in a pod%s",
-			n > 1 ? "them" : "it",
-			stands_in ? "; CAP_SYS_ADMIN stands in for CAP_BPF and CAP_PERFMON" : "");
-}
-
-int caps_require(const char *what, const int *caps, size_t n, struct err *err)
-{
-	int missing[CAP_LAST_CAP + 1];
-	char text[LIST_MAX];
-	size_t i, count = 0;
-
-	for (i = 0; i < n && count <= CAP_LAST_CAP; i++)
-		if (!caps_have(caps[i]))
-			missing[count++] = caps[i];
-	if (!count)
-		return 0;
-	list(missing, count, text);
-	err_set(err, EXIT_PERMISSION, EPERM, "%s needs %s, which this process lacks", what, text);
-	return hint(missing, count, err);
+			count > 1 ? "them" : "it",
+			implied ? "; CAP_SYS_ADMIN implies CAP_BPF and CAP_PERFMON" : "");
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What this process may do: a command asks for its capabilities by name before it starts, since the
- * kernel's EPERM never says which one was missing.
+ * The capabilities of this process. A command checks them by name before it starts, since an EPERM
+ * of the kernel does not name the missing one.
  */
 #ifndef SLUICE_KERNEL_CAPS_H
 #define SLUICE_KERNEL_CAPS_H
@@ -15,16 +15,16 @@
 #define CAPS_NAME_MAX 32
 
 /*
- * Does the process hold the capability (CAP_…) in its effective set?  CAP_SYS_ADMIN stands in for
- * CAP_BPF and CAP_PERFMON (kernel/bpf/syscall.c).  Those three and CAP_SYS_RESOURCE count for the
- * whole host or not at all: a container's root in a user namespace of its own does not hold them.
+ * Is the capability (CAP_…) effective? CAP_SYS_ADMIN implies CAP_BPF and CAP_PERFMON
+ * (kernel/bpf/syscall.c). These three and CAP_SYS_RESOURCE are checked against the host's user
+ * namespace: root in a container's own user namespace does not have them.
  */
 bool caps_have(int cap);
 /* Is this the user namespace of the host? */
 bool caps_host_userns(void);
-/* "CAP_NET_ADMIN"; returns text. */
+/* Formats "CAP_NET_ADMIN". Returns text. */
 const char *caps_name(int cap, char text[CAPS_NAME_MAX]);
-/* 0 if all are there, or -EPERM with *err set, naming what `what` needs and lacks. */
+/* Returns 0 if all are effective, or -EPERM with *err set; the message names @what and the rest. */
 int caps_require(const char *what, const int *caps, size_t n, struct err *err);
 
 #endif

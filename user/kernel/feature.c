@@ -11,7 +11,7 @@
 
 #define LOG_SIZE 4096
 
-/* Younger than the headers of some distributions (include/uapi/linux/bpf.h). */
+/* include/uapi/linux/bpf.h; newer than the headers of some distributions */
 #define TCX_INGRESS    46
 #define FIB_LOOKUP_SRC (1U << 4)
 
@@ -31,7 +31,7 @@
 #define EXIT()		     INSN(BPF_JMP | BPF_EXIT, 0, 0, 0, 0)
 #define COUNT(array)	     (sizeof(array) / sizeof(*(array)))
 
-/* What the system calls of this file return: a descriptor, or a number with errno set. */
+/* Maps the result of a system call: a descriptor, or -1 with errno set. */
 static enum feature verdict(int result)
 {
 	if (result >= 0)
@@ -48,7 +48,7 @@ static enum feature verdict_close(int fd)
 	return answer;
 }
 
-/* Returns 1, which every program type takes for "let it pass". */
+/* Loads a program that returns 1, which for every program type means to pass. */
 static int load_passing(enum bpf_prog_type type, struct bpf_prog_load_opts *opts)
 {
 	const struct bpf_insn program[] = { MOVE(BPF_REG_0, 1), EXIT() };
@@ -74,9 +74,9 @@ enum feature feature_hook(enum bpf_prog_type type, enum bpf_attach_type attach)
 }
 
 /*
- * A call without arguments is refused unless the helper takes none; what counts is whether the
- * verifier got as far as looking at them (kernel/bpf/verifier.c, check_helper_call; the words
- * changed in 6.10).
+ * The verifier rejects a call without arguments unless the helper has none. The helper is available
+ * if the verifier got as far as checking the arguments (kernel/bpf/verifier.c, check_helper_call;
+ * the messages changed in 6.10).
  */
 static enum feature helper_in(enum bpf_prog_type type, struct bpf_prog_load_opts *opts,
 			      enum bpf_func_id helper)
@@ -110,7 +110,7 @@ enum feature feature_memory(__u32 bytes)
 	return verdict_close(bpf_map_create(BPF_MAP_TYPE_ARRAY, NULL, 4, bytes, 1, NULL));
 }
 
-/* Creates no link: the target does not exist, and a kernel that knows the kind of link says so. */
+/* Tries a link to a target that does not exist: a kernel with such links returns @expected. */
 static enum feature link_refused_with(int program, int target, int attach, int expected)
 {
 	enum feature answer;
@@ -141,9 +141,8 @@ enum feature feature_tcx(void)
 }
 
 /*
- * Flags are checked when the program runs, before the address family (net/core/filter.c,
- * bpf_skb_fib_lookup): with family 0 the answer is -EINVAL or -EAFNOSUPPORT, and no look-up is
- * made.
+ * The kernel checks the flags when the program runs, before the address family (net/core/filter.c,
+ * bpf_skb_fib_lookup): with family 0 it returns -EINVAL or -EAFNOSUPPORT, without a lookup.
  */
 enum feature feature_fib_source(void)
 {
@@ -216,7 +215,7 @@ enum feature feature_reuseport_casts(const struct btf *vmlinux)
 					   COUNT(program), NULL));
 }
 
-/* The group is a socket of our own that is never bound, so that nothing reaches it. */
+/* The group is a new socket that is never bound, and so receives nothing. */
 enum feature feature_reuseport_attach(void)
 {
 	int program = load_for(BPF_PROG_TYPE_SK_REUSEPORT, 0);
@@ -236,7 +235,7 @@ enum feature feature_reuseport_attach(void)
 	return answer;
 }
 
-/* Takes a descriptor from this very process, which needs no right over another. */
+/* Duplicates a descriptor of this very process, which needs no permission over another. */
 enum feature feature_pidfd_getfd(void)
 {
 	int pidfd = syscall(SYS_pidfd_open, getpid(), 0);
@@ -249,7 +248,7 @@ enum feature feature_pidfd_getfd(void)
 	return answer;
 }
 
-/* The type of a member, also of one in an unnamed struct or union; -1 if there is none. */
+/* Returns the type of a member, also inside an unnamed struct or union, or -1. */
 static int member_type(const struct btf *btf, int id, const char *name, size_t length)
 {
 	const struct btf_type *type = btf__type_by_id(btf, btf__resolve_type(btf, id));
@@ -260,11 +259,11 @@ static int member_type(const struct btf *btf, int id, const char *name, size_t l
 		return -1;
 	member = btf_members(type);
 	for (i = 0; i < btf_vlen(type); i++, member++) {
-		const char *given = btf__name_by_offset(btf, member->name_off);
+		const char *member_name = btf__name_by_offset(btf, member->name_off);
 
-		if (strlen(given) == length && !strncmp(given, name, length))
+		if (strlen(member_name) == length && !strncmp(member_name, name, length))
 			return member->type;
-		found = *given ? -1 : member_type(btf, member->type, name, length);
+		found = *member_name ? -1 : member_type(btf, member->type, name, length);
 		if (found >= 0)
 			return found;
 	}

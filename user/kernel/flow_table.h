@@ -12,19 +12,19 @@
 
 #define FLOW_TABLE_MIN 64
 #define FLOW_TABLE_MAX 4194304
-/* 1.2 MB; a larger one costs more cache and TLB misses than it spares evictions. */
+/* 1.2 MB; a larger table costs more in cache and TLB misses than it saves in evictions. */
 #define FLOW_TABLE_DEFAULT 16384
 #define FLOW_AGE_MAX	   86400
 #define FLOW_AGE_DEFAULT   120 /* nf_conntrack_udp_timeout_stream's default */
 
-/* The flows in a table: those heard within the age, and older ones that nothing has replaced. */
+/* The flows in a table: seen within the age, and expired ones not yet replaced. */
 struct flow_table_usage {
 	__u32 live;
 	__u32 expired;
 	__u32 size;
 };
 
-/* Returns the time since a flow was last heard, by the clock as it is now: a walk takes long. */
+/* Returns the time since a flow was last seen, by the current clock: a walk may take long. */
 __u64 flow_table_idle_ns(__u32 seen);
 /* Calls fn with a copy of each set until fn returns non-zero. Returns that value, or -errno. */
 int flow_table_walk(int fd, __u32 set_size, int (*fn)(const void *set, void *arg), void *arg);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* The tables and the questions; none of it talks to the kernel. */
+/* The tables and their queries, without any access to the kernel. */
 #include "kernel/inet.h"
 
 #include "base/addr.h"
@@ -20,23 +20,18 @@ struct in6_addr inet_from_ip4(in_addr_t addr_be)
 	return addr;
 }
 
-static int addr_compare(const struct in6_addr *a, const struct in6_addr *b)
-{
-	return memcmp(a, b, sizeof(*a));
-}
-
 static int order(uint64_t a, uint64_t b)
 {
 	return (a > b) - (a < b);
 }
 
-/* Single addresses first, so that they can be searched and the few networks tried in turn. */
+/* Single addresses come first, for a binary search; the few networks are searched one by one. */
 static int local_compare(const void *a, const void *b)
 {
 	const struct inet_local *x = a, *y = b;
 	int result = order(y->bits, x->bits);
 
-	return result ? result : addr_compare(&x->addr, &y->addr);
+	return result ? result : memcmp(&x->addr, &y->addr, sizeof(x->addr));
 }
 
 static int socket_compare(const void *a, const void *b)
@@ -47,8 +42,8 @@ static int socket_compare(const void *a, const void *b)
 	if (!result)
 		result = order(x->peer_port_be, y->peer_port_be);
 	if (!result)
-		result = addr_compare(&x->peer, &y->peer);
-	return result ? result : addr_compare(&x->local, &y->local);
+		result = memcmp(&x->peer, &y->peer, sizeof(x->peer));
+	return result ? result : memcmp(&x->local, &y->local, sizeof(x->local));
 }
 
 static int neighbour_compare(const void *a, const void *b)
@@ -56,55 +51,49 @@ static int neighbour_compare(const void *a, const void *b)
 	const struct inet_neighbour *x = a, *y = b;
 	int result = order(x->ifindex, y->ifindex);
 
-	return result ? result : addr_compare(&x->addr, &y->addr);
+	return result ? result : memcmp(&x->addr, &y->addr, sizeof(x->addr));
 }
 
 static int host_compare(const void *a, const void *b)
 {
-	return addr_compare(&((const struct inet_host *)a)->addr,
-			    &((const struct inet_host *)b)->addr);
+	const struct inet_host *x = a, *y = b;
+
+	return memcmp(&x->addr, &y->addr, sizeof(x->addr));
+}
+
+static int append(void **array, size_t *room, size_t *count, const void *element, size_t size)
+{
+	int result = array_grow(array, room, *count, size);
+
+	if (!result)
+		memcpy((char *)*array + (*count)++ * size, element, size);
+	return result;
 }
 
 int inet_add_local(struct inet *inet, const struct inet_local *local)
 {
-	int result = array_grow((void **)&inet->local, &inet->local_room, inet->locals,
-				sizeof(*local));
-
-	if (!result)
-		inet->local[inet->locals++] = *local;
-	return result;
+	return append((void **)&inet->local, &inet->local_room, &inet->locals, local,
+		      sizeof(*local));
 }
 
 int inet_add_socket(struct inet *inet, const struct inet_socket *socket)
 {
-	int result = array_grow((void **)&inet->socket, &inet->socket_room, inet->sockets,
-				sizeof(*socket));
-
-	if (!result)
-		inet->socket[inet->sockets++] = *socket;
-	return result;
+	return append((void **)&inet->socket, &inet->socket_room, &inet->sockets, socket,
+		      sizeof(*socket));
 }
 
 int inet_add_neighbour(struct inet *inet, const struct inet_neighbour *neighbour)
 {
-	int result = array_grow((void **)&inet->neighbour, &inet->neighbour_room, inet->neighbours,
-				sizeof(*neighbour));
-
-	if (!result)
-		inet->neighbour[inet->neighbours++] = *neighbour;
-	return result;
+	return append((void **)&inet->neighbour, &inet->neighbour_room, &inet->neighbours,
+		      neighbour, sizeof(*neighbour));
 }
 
 int inet_add_host(struct inet *inet, const struct inet_host *host)
 {
-	int result = array_grow((void **)&inet->host, &inet->host_room, inet->hosts, sizeof(*host));
-
-	if (!result)
-		inet->host[inet->hosts++] = *host;
-	return result;
+	return append((void **)&inet->host, &inet->host_room, &inet->hosts, host, sizeof(*host));
 }
 
-/* qsort() must not be given NULL, which an empty table is. */
+/* qsort() does not accept the NULL of an empty table. */
 static void sort(void *array, size_t count, size_t size, int (*compare)(const void *, const void *))
 {
 	if (count > 1)
@@ -138,17 +127,7 @@ void inet_free(struct inet *inet)
 	*inet = (struct inet){ .local = NULL };
 }
 
-static bool in_prefix(const struct inet_local *local, const struct in6_addr *addr)
-{
-	unsigned int bytes = local->bits / 8, bits = local->bits % 8;
-	unsigned int mask = 0xff00U >> bits & 0xff;
-
-	if (memcmp(&local->addr, addr, bytes))
-		return false;
-	return !bits || !((local->addr.s6_addr[bytes] ^ addr->s6_addr[bytes]) & mask);
-}
-
-/* The entry of the longest prefix that holds the address. */
+/* Returns the entry with the longest prefix that contains the address. */
 static const struct inet_local *local_find(const struct inet *inet, const struct in6_addr *addr)
 {
 	const struct inet_local key = { .addr = *addr, .bits = INET_BITS_MAX };
@@ -156,9 +135,15 @@ static const struct inet_local *local_find(const struct inet *inet, const struct
 	size_t i;
 
 	found = find(&key, inet->local, inet->local_hosts, sizeof(*inet->local), local_compare);
-	for (i = inet->local_hosts; !found && i < inet->locals; i++)
-		if (in_prefix(&inet->local[i], addr))
-			found = &inet->local[i];
+	for (i = inet->local_hosts; !found && i < inet->locals; i++) {
+		const struct inet_local *local = &inet->local[i];
+		unsigned int bytes = local->bits / 8, mask = 0xff00U >> local->bits % 8 & 0xff;
+
+		/* the mask is 0 if the prefix ends with a byte */
+		if (!memcmp(&local->addr, addr, bytes) &&
+		    !((local->addr.s6_addr[bytes] ^ addr->s6_addr[bytes]) & mask))
+			found = local;
+	}
 	return found;
 }
 
@@ -181,7 +166,7 @@ bool inet_is_shared(const struct inet *inet, const struct in6_addr *addr)
 	       (local && local->broadcast);
 }
 
-/* A receiver among those that are bound and connected in exactly this way. */
+/* Finds a socket with exactly these addresses and ports that receives the datagram. */
 static const struct inet_socket *socket_find(const struct inet *inet, const struct inet_socket *key,
 					     bool want_ip4)
 {
@@ -221,15 +206,17 @@ const struct inet_socket *inet_find_socket(const struct inet *inet, const struct
 
 bool inet_is_kernel_port(const struct inet *inet, in_port_t port_be)
 {
-	struct inet_socket key = { .local_port_be = port_be };
-	const struct inet_socket *found;
+	const struct in6_addr *const wildcards[] = { &in6addr_any, &any4 };
+	int i;
 
-	found = socket_find(inet, &key, false);
-	if (found && !found->pid)
-		return true;
-	key.local = any4;
-	found = socket_find(inet, &key, false);
-	return found && !found->pid;
+	for (i = 0; i < 2; i++) {
+		const struct inet_socket key = { .local = *wildcards[i], .local_port_be = port_be };
+		const struct inet_socket *found = socket_find(inet, &key, false);
+
+		if (found && !found->pid)
+			return true;
+	}
+	return false;
 }
 
 bool inet_has_neighbour(const struct inet *inet, const struct in6_addr *addr, uint32_t ifindex)

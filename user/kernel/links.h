@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Programs on hooks: attached through pinned links, as a transaction.  Links of others on the same
- * hook stay as they are and keep their order.
+ * Programs on cgroup hooks, attached through pinned links in one transaction. Other links on the
+ * same hook keep their order.
  */
 #ifndef SLUICE_KERNEL_LINKS_H
 #define SLUICE_KERNEL_LINKS_H
@@ -16,7 +16,7 @@
 #define HOOKS_MAX      8
 #define HOOK_PROGS_MAX 64
 
-/* A program that is to be on its hook (the section of the program says which), or no longer. */
+/* A program and whether it is to be attached; its section names the hook. */
 struct hook {
 	const char *pin;
 	struct bpf_program *prog;
@@ -24,30 +24,30 @@ struct hook {
 };
 
 /*
- * Brings the cgroup hooks of a plane to what is wanted: a missing link is made and pinned, an
- * attached one is updated in place, one on another cgroup gives way after its successor is there,
- * an unwanted one is removed last.  New links come first, since attaching is what may be refused:
- * then all is as it was, and *err says why.
+ * Attaches the wanted programs to the cgroup: creates and pins missing links, updates existing
+ * links in place, replaces a link on another cgroup once its successor is attached, and removes
+ * unwanted links last. New links come first, since the kernel may refuse to attach: on failure all
+ * is as before, and *err has the reason.
  */
-int links_apply_cgroup(const char *dir, const char *plane, const char *cgroup, struct hook *hooks,
+int links_apply_cgroup(const char *dir, const char *object, const char *cgroup, struct hook *hooks,
 		       int count, struct err *err);
 
-/* Silences libbpf, or with --verbose shows what it says. */
+/* Silences libbpf, or with --verbose logs its messages. */
 void links_libbpf_log(void);
 
-/* Has the running kernel's own BTF (not a module's) this struct? */
+/* Does the BTF of vmlinux (not of a module) have this struct? */
 bool kernel_has_struct(const char *name);
 
-/* What helps where the kernel counts maps to RLIMIT_MEMLOCK and there is too little of it. */
+/* The hint for kernels that charge maps to RLIMIT_MEMLOCK. */
 #define LINKS_MEMLOCK_HINT "grant CAP_SYS_RESOURCE, or raise it ('ulimit -l')"
 
 /*
- * Names the reason of a failed bpf_object__load(): the end of the verifier's log into err->detail,
- * the whole of it into a file that the message names.
+ * Describes a failed bpf_object__load(): err->detail gets the end of the verifier's log, and the
+ * message names a file with the whole log.
  */
 int links_load_error(const char *what, int error, const char *verifier_log, struct err *err);
 
-/* An attached link, as the kernel has it. */
+/* A cgroup link and its program. */
 struct hook_state {
 	char pin[NAME_MAX];
 	__u32 link_id;
@@ -59,37 +59,38 @@ struct hook_state {
 	__u64 run_count;
 };
 
-/* Reads a pinned link; -errno if it is not there. */
-int hook_read(const char *dir, const char *plane, const char *pin, struct hook_state *state);
-/* "cgroup/sendmsg4" */
+/* Reads a pinned link. Returns 0 or -errno. */
+int hook_read(const char *dir, const char *object, const char *pin, struct hook_state *state);
+/* Returns "cgroup/sendmsg4" and the like. */
 const char *hook_type_name(__u32 attach_type);
 
-/* Reads what the kernel says of a program, by a descriptor or an id; all zero on failure. */
+/* Read a program's info by descriptor or id; *info is all zero on failure. */
 int prog_info_by_fd(int fd, struct bpf_prog_info *info);
 int prog_info_by_id(__u32 id, struct bpf_prog_info *info);
 
 struct hook_prog {
 	__u32 id;
-	char name[BPF_OBJ_NAME_LEN];
+	char name[BPF_OBJ_NAME_LEN]; /* "?" if unknown */
 };
 
-/* Fills in the name by the id; what cannot be seen leaves it as it is. */
-void hook_prog_name(struct hook_prog *prog);
+struct hook_prog hook_prog_by_id(__u32 id);
 
-/* A tcx or XDP link, as the kernel has it. */
+/* A tcx or XDP link. */
 struct hook_link {
 	__u32 id;
 	__u32 prog_id;
-	__u32 ifindex; /* 0: the interface is gone, or somebody has detached it */
+	__u32 ifindex; /* 0: the interface was deleted, or the link detached */
 };
 
-/* 0 or -errno. */
+/* Returns 0 or -errno. */
 int hook_link_read(int link_fd, struct hook_link *link);
-/* Opens the pinned link of an interface: a descriptor, or -errno; -ENOENT if it is dead, too. */
-int hook_link_open(const char *dir, const char *plane, const char *pin, __u32 ifindex,
+/* Opens the pinned link of an interface. Returns its descriptor or -errno; -ENOENT if detached. */
+int hook_link_open(const char *dir, const char *object, const char *pin, __u32 ifindex,
 		   struct hook_link *link);
 
-/* The programs that run on a hook of a cgroup, in order, those of its ancestors too. Their count.
+/*
+ * Lists the programs on a cgroup's hook in the order in which they run, including the ancestors'.
+ * Returns their number or -errno.
  */
 int hook_order(const char *cgroup, __u32 attach_type, struct hook_prog progs[HOOK_PROGS_MAX]);
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What a subject needs of the host, one row each.  The tables are in SUBJECT/needs.c; host/check.c
- * probes the rows and reports them.
+ * The requirements of a subject on the host, one row each. The tables are in SUBJECT/needs.c;
+ * host/check.c probes the rows and reports them.
  */
 #ifndef SLUICE_KERNEL_NEED_H
 #define SLUICE_KERNEL_NEED_H
@@ -13,7 +13,7 @@
 
 struct btf;
 
-/* What a probe itself takes.  Without it the kernel would give a wrong answer. */
+/* The requirements of a probe itself; without them its result would be wrong. */
 enum {
 	NEED_BPF = 1 << 0,
 	NEED_PERFMON = 1 << 1,
@@ -22,14 +22,14 @@ enum {
 };
 #define NEED_NET (NEED_BPF | NEED_NET_ADMIN)
 
-/* Shared by the probes of one run. */
+/* The state of one run, shared by its probes. */
 struct probe {
-	const char *bpffs;	     /* the pins folder, which need not exist */
-	const char *cgroup;	     /* NULL: as in mountinfo */
+	const char *bpffs;	     /* the pins folder, which may be missing */
+	const char *cgroup;	     /* NULL: the root, from mountinfo */
 	const struct btf *vmlinux;   /* NULL: none */
-	const struct btf *conntrack; /* nf_conntrack's, be it a module or built in */
+	const struct btf *conntrack; /* nf_conntrack's, built in or a module */
 	bool bpf_refused;
-	/* Filled in by need_answer(); empty: the texts of the row apply. */
+	/* Set by need_answer(); if empty, the texts of the row apply. */
 	char reason[256];
 	char hint[256];
 };
@@ -37,17 +37,17 @@ struct probe {
 struct need {
 	const char *name;
 	const char *why;
-	/* One of the three. */
+	/* exactly one of these is set */
 	enum feature (*has)(void);
 	enum feature (*has_btf)(const struct btf *vmlinux);
 	enum feature (*probe)(const struct need *need, struct probe *probe);
 	int takes; /* NEED_… */
-	/* Arguments of the probe. */
+	/* arguments of the probe */
 	int prog, attach, number;
 	const char *type, *field;
-	const char *since;    /* the first kernel that has it; for the reader only */
+	const char *since;    /* the first kernel with the feature; for display only */
 	const char *fallback; /* NULL: the subject cannot work without it */
-	/* The subjects that have this fallback, in a table that several share; 0: all of them. */
+	/* in a table shared by subjects: those that have this fallback; 0: all */
 	unsigned int optional;
 	const char *hint;
 };
@@ -57,10 +57,10 @@ struct needs {
 	size_t count;
 };
 
-/* Defines the table NAME of rows. */
+/* Defines the table NAME with these rows. */
 #define NEEDS(name, rows) const struct needs name = { rows, sizeof(rows) / sizeof(*(rows)) }
 
-/* Rows.  The last argument is the fallback. */
+/* Initialisers of rows; the last argument is the fallback. */
 #define NEED_CAP(cap, to)                                                     \
 	{                                                                     \
 		.name = #cap, .why = (to), .probe = need_cap, .number = (cap) \
@@ -93,7 +93,7 @@ struct needs {
 #define NEED_SECCOMP_HINT \
 	"allow it in the seccomp profile (securityContext.seccompProfile of a pod)"
 
-/* Returns @answer, with words of its own for it.  @mend may be NULL. */
+/* Sets the probe's reason and hint, which may be NULL. Returns @answer. */
 __attribute__((format(printf, 4, 5))) enum feature need_answer(struct probe *probe,
 							       enum feature answer,
 							       const char *hint, const char *fmt,

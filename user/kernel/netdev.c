@@ -16,7 +16,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* include/uapi/linux/if_arp.h; <net/if_arp.h> lacks them */
+/* include/uapi/linux/if_arp.h; not in <net/if_arp.h> */
 #ifndef ARPHRD_RAWIP
 #define ARPHRD_RAWIP 519
 #endif
@@ -35,22 +35,12 @@ static void request(struct nlmsghdr *nlh, void *into)
 	mnl_nlmsg_put_extra_header(nlh, sizeof(struct ifinfomsg));
 }
 
-static bool is_bridge(const struct nlattr *linkinfo)
-{
-	const struct nlattr *attr;
-
-	mnl_attr_for_each_nested(attr, linkinfo)
-		if (mnl_attr_get_type(attr) == IFLA_INFO_KIND)
-			return !strcmp(mnl_attr_get_str(attr), "bridge");
-	return false;
-}
-
-static int take(const struct nlmsghdr *nlh, void *into)
+static int parse_link(const struct nlmsghdr *nlh, void *into)
 {
 	const struct ifinfomsg *msg = mnl_nlmsg_get_payload(nlh);
 	struct netdev dev = { .ifindex = (__u32)msg->ifi_index, .type = msg->ifi_type };
 	struct listing *listing = into;
-	const struct nlattr *attr;
+	const struct nlattr *attr, *info;
 
 	mnl_attr_for_each(attr, nlh, sizeof(*msg)) {
 		unsigned int type = mnl_attr_get_type(attr);
@@ -60,7 +50,9 @@ static int take(const struct nlmsghdr *nlh, void *into)
 		else if (type == IFLA_MASTER)
 			dev.master = mnl_attr_get_u32(attr);
 		else if (type == IFLA_LINKINFO)
-			dev.bridge = is_bridge(attr);
+			mnl_attr_for_each_nested(info, attr)
+				if (mnl_attr_get_type(info) == IFLA_INFO_KIND)
+					dev.bridge = !strcmp(mnl_attr_get_str(info), "bridge");
 	}
 	if (array_grow((void **)&listing->list, &listing->room, listing->count, sizeof(dev))) {
 		errno = ENOMEM;
@@ -70,14 +62,14 @@ static int take(const struct nlmsghdr *nlh, void *into)
 	return MNL_CB_OK;
 }
 
-static void forget(void *into)
+static void reset(void *into)
 {
 	((struct listing *)into)->count = 0;
 }
 
 int netdev_list(struct netdev **list, size_t *count, struct err *err)
 {
-	static const struct nl_dump dump = { NETLINK_ROUTE, request, take, forget };
+	static const struct nl_dump dump = { NETLINK_ROUTE, request, parse_link, reset };
 	struct listing listing = { 0 };
 	int result = nl_dump(&dump, &listing);
 
@@ -131,19 +123,19 @@ int netdev_has_ethernet(const struct netdev *dev)
 	}
 }
 
-bool netdev_takes_vlan(const char *name)
+bool netdev_strips_vlan(const char *name)
 {
 	struct ethtool_value flags = { .cmd = ETHTOOL_GFLAGS };
 	struct ifreq request = { .ifr_data = (char *)&flags };
 	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	bool takes;
+	bool strips;
 
 	if (fd < 0)
 		return false;
 	snprintf(request.ifr_name, sizeof(request.ifr_name), "%s", name);
-	takes = !ioctl(fd, SIOCETHTOOL, &request) && flags.data & ETH_FLAG_RXVLAN;
+	strips = !ioctl(fd, SIOCETHTOOL, &request) && flags.data & ETH_FLAG_RXVLAN;
 	close(fd);
-	return takes;
+	return strips;
 }
 
 __u64 netdev_netns(void)

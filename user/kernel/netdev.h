@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The interfaces of the calling thread's network namespace, by rtnetlink: /sys/class/net would show
- * those of the namespace that sysfs was mounted in, which --netns leaves behind.
+ * The interfaces of the calling thread's network namespace, by rtnetlink. /sys/class/net was
+ * rejected: it shows the namespace in which sysfs was mounted, also after --netns.
  */
 #ifndef SLUICE_KERNEL_NETDEV_H
 #define SLUICE_KERNEL_NETDEV_H
@@ -15,22 +15,22 @@
 
 struct netdev {
 	__u32 ifindex;
-	__u32 master; /* ifindex of the bridge, bond or VRF that it is part of, or 0 */
+	__u32 master; /* ifindex of its bridge, bond or VRF, or 0 */
 	__u16 type;   /* ARPHRD_… */
-	bool bridge;  /* it is one itself */
+	bool bridge;  /* it is a bridge itself */
 	char name[IFNAMSIZ];
 };
 
-/* All of them, in the order of the kernel; the caller frees. 0, or -errno with *err set. */
+/* Lists all interfaces in the kernel's order; the caller frees the list. */
 int netdev_list(struct netdev **list, size_t *count, struct err *err);
-/* One of a list, or NULL. */
+/* Find an interface in a list. Return NULL if there is none. */
 const struct netdev *netdev_named(const struct netdev *list, size_t count, const char *name);
 const struct netdev *netdev_numbered(const struct netdev *list, size_t count, __u32 ifindex);
-/* Does a packet on it start with an Ethernet header (1), with an IP header (0), or else (-1)? */
+/* Returns 1 if packets start with an Ethernet header, 0 if with an IP header, -1 otherwise. */
 int netdev_has_ethernet(const struct netdev *dev);
-/* Does its driver take VLAN tags out of what it receives (`ethtool -k`: rx-vlan-offload)? */
-bool netdev_takes_vlan(const char *name);
-/* The inode number of the namespace itself. */
+/* Does its driver strip VLAN tags on receive (`ethtool -k`: rx-vlan-offload)? */
+bool netdev_strips_vlan(const char *name);
+/* Returns the inode number of the network namespace. */
 __u64 netdev_netns(void);
 
 #endif

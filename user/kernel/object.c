@@ -9,12 +9,12 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/random.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #define VERIFIER_LOG_SIZE (8 << 20)
-#define STAGED		  "_new"
 
 static const struct sluice_meta *record(const void *meta)
 {
@@ -23,7 +23,7 @@ static const struct sluice_meta *record(const void *meta)
 
 int object_inspect(struct object *object, struct err *err)
 {
-	int result = state_dir_meta_read(object->plane, object->dir, object->before, err);
+	int result = state_dir_meta_read(object->state_dir, object->dir, object->before, err);
 
 	object->outcome = LOAD_FRESH;
 	if (!result) {
@@ -33,14 +33,14 @@ int object_inspect(struct object *object, struct err *err)
 	}
 	if (result != -ENOENT && result != -EUCLEAN)
 		return result;
-	memset(object->before, 0, object->plane->meta_size);
+	memset(object->before, 0, object->state_dir->meta_size);
 	if (result == -ENOENT)
 		return 0;
 	object->outcome = LOAD_RECOVERED;
 	if (object->dry_run)
 		return 0;
 	result = object->clear ? object->clear(object->dir, err)
-			       : state_dir_remove(object->plane, object->dir, err);
+			       : state_dir_remove(object->state_dir, object->dir, err);
 	return result < 0 ? result : 0;
 }
 
@@ -54,10 +54,22 @@ __u64 object_seed(__u64 before)
 	return seed;
 }
 
+/*
+ * Maps the buffer for the verifier's log. libbpf writes to it only if a load fails, so that its
+ * pages cost no memory otherwise; malloc() could keep 8 MB of heap in a daemon.
+ */
+static char *log_map(void)
+{
+	void *log = mmap(NULL, VERIFIER_LOG_SIZE, PROT_READ | PROT_WRITE,
+			 MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	return log == MAP_FAILED ? NULL : log;
+}
+
 const struct bpf_object_open_opts *object_open_opts(struct object *object)
 {
 	if (!object->log)
-		object->log = calloc(1, VERIFIER_LOG_SIZE);
+		object->log = log_map();
 	else
 		object->log[0] = '\0';
 	object->opts = (struct bpf_object_open_opts){
@@ -68,58 +80,45 @@ const struct bpf_object_open_opts *object_open_opts(struct object *object)
 	return &object->opts;
 }
 
-/* Shares the pinned map of that name with the programs, where it has the size that is wanted. */
-static int share_pinned(struct object *object, struct bpf_map *map, __u64 bit, struct err *err)
+/* Reuses the pinned map of that name, or marks it as staged if its size differs. */
+static int reuse_pinned(struct object *object, struct bpf_map *map, __u64 bit, struct err *err)
 {
 	const char *name = bpf_map__name(map);
-	int result, fd = pins_get(object->dir, object->plane->name, name);
+	int result = 0, fd = pins_get(object->dir, object->state_dir->name, name);
 
 	if (fd == -ENOENT)
 		return 0;
-	if (fd >= 0 &&
-	    !state_dir_map_has_size(fd, bpf_map__key_size(map), bpf_map__value_size(map))) {
-		close(fd);
-		return state_dir_refuse_abi(object->plane, object->dir, 0, err);
-	}
-	result = fd < 0 ? fd : 0;
-	if (!result && state_dir_map_entries(fd) != bpf_map__max_entries(map))
+	if (fd < 0)
+		return err_set(err, EXIT_ERROR, -fd, "%s/%s/%s: %s", object->dir,
+			       object->state_dir->name, name, strerror(-fd));
+	if (!state_dir_map_has_size(fd, bpf_map__key_size(map), bpf_map__value_size(map)))
+		result = state_dir_refuse_abi(object->state_dir, object->dir, 0, err);
+	else if (state_dir_map_entries(fd) != bpf_map__max_entries(map))
 		object->staged |= bit;
-	else if (!result)
-		result = bpf_map__reuse_fd(map, fd);
-	if (fd >= 0)
-		close(fd);
-	if (result)
-		return err_set(err, EXIT_ERROR, -result, "%s/%s/%s: %s", object->dir,
-			       object->plane->name, name, strerror(-result));
-	return 0;
-}
-
-static int share_first(const struct object *object, struct bpf_map *map, struct err *err)
-{
-	const char *name = bpf_map__name(map);
-	int result = bpf_map__reuse_fd(
-		map, bpf_map__fd(bpf_object__find_map_by_name(object->maps, name)));
-
-	if (result)
-		return err_set(err, EXIT_ERROR, -result, "map %s: %s", name, strerror(-result));
-	return 0;
+	else if (bpf_map__reuse_fd(map, fd))
+		result = err_set(err, EXIT_ERROR, errno, "%s/%s/%s: %s", object->dir,
+				 object->state_dir->name, name, strerror(errno));
+	close(fd);
+	return result;
 }
 
 int object_verify(struct object *object, struct bpf_object_skeleton *skeleton, struct err *err)
 {
+	struct bpf_map *map, *first;
 	int result = 0;
 	__u64 bit = 1;
-	struct bpf_map *map;
 
 	if (!skeleton || !object->log)
 		return err_set(err, EXIT_ERROR, ENOMEM, "%s: %s", object->what, strerror(ENOMEM));
 	bpf_object__for_each_map(map, *skeleton->obj) {
-		if (bpf_map__is_internal(map))
-			result = 0;
-		else if (object->maps)
-			result = share_first(object, map, err);
-		else if (record(object->before)->magic)
-			result = share_pinned(object, map, bit, err);
+		if (!bpf_map__is_internal(map) && object->maps) {
+			first = bpf_object__find_map_by_name(object->maps, bpf_map__name(map));
+			if (bpf_map__reuse_fd(map, bpf_map__fd(first)))
+				result = err_set(err, EXIT_ERROR, errno, "map %s: %s",
+						 bpf_map__name(map), strerror(errno));
+		} else if (!bpf_map__is_internal(map) && record(object->before)->magic) {
+			result = reuse_pinned(object, map, bit, err);
+		}
 		if (result)
 			return result;
 		bit <<= 1;
@@ -134,20 +133,16 @@ int object_verify(struct object *object, struct bpf_object_skeleton *skeleton, s
 
 static const char *staged_path(const struct object *object, const char *pin, char path[PATH_MAX])
 {
-	char name[NAME_MAX];
-
-	snprintf(name, sizeof(name), "%s" STAGED, pin);
-	return pins_path(object->dir, object->plane->name, name, path);
+	return pins_staged_path(object->dir, object->state_dir->name, pin, path);
 }
 
-/* Pins the maps that are not pinned yet, and those of another size beside the old ones. */
-static int maps_pin(const struct object *object, struct err *err)
+int object_pin_maps(const struct object *object, struct err *err)
 {
 	char path[PATH_MAX];
 	struct bpf_map *map;
 	__u64 bit = 1;
 
-	pins_path(object->dir, object->plane->name, NULL, path);
+	pins_path(object->dir, object->state_dir->name, NULL, path);
 	if (mkdir(path, 0700) && errno != EEXIST)
 		return err_set(err, EXIT_ERROR, errno, "%s: %s", path, strerror(errno));
 	bpf_object__for_each_map(map, object->maps) {
@@ -157,10 +152,10 @@ static int maps_pin(const struct object *object, struct err *err)
 		bit <<= 1;
 		if (bpf_map__is_internal(map))
 			continue;
-		/* a loader that died may have left one */
+		/* a loader that died may have left a staged map */
 		unlink(staged_path(object, name, path));
 		if (!staged &&
-		    !access(pins_path(object->dir, object->plane->name, name, path), F_OK))
+		    !access(pins_path(object->dir, object->state_dir->name, name, path), F_OK))
 			continue;
 		if (bpf_obj_pin(bpf_map__fd(map), path))
 			return err_set(err, EXIT_ERROR, errno, "pin %s: %s", path, strerror(errno));
@@ -168,44 +163,20 @@ static int maps_pin(const struct object *object, struct err *err)
 	return 0;
 }
 
-/* Puts the staged maps in the place of the old ones, which the kernel frees with their programs. */
-static int staged_rename(const struct object *object, struct err *err)
-{
-	char from[PATH_MAX], to[PATH_MAX];
-	struct bpf_map *map;
-	__u64 bit = 1;
-
-	bpf_object__for_each_map(map, object->maps) {
-		if (object->staged & bit &&
-		    rename(staged_path(object, bpf_map__name(map), from),
-			   pins_path(object->dir, object->plane->name, bpf_map__name(map), to)))
-			return err_set(err, EXIT_ERROR, errno, "pin %s: %s", to, strerror(errno));
-		bit <<= 1;
-	}
-	return 0;
-}
-
-static void staged_drop(const struct object *object)
-{
-	char path[PATH_MAX];
-	struct bpf_map *map;
-
-	bpf_object__for_each_map(map, object->maps) {
-		unlink(staged_path(object, bpf_map__name(map), path));
-	}
-}
-
 static int record_write(const struct object *object, const void *meta, __u32 state, struct err *err)
 {
-	struct bpf_map *map = bpf_object__find_map_by_name(object->maps, object->plane->meta);
+	struct bpf_map *map = bpf_object__find_map_by_name(object->maps, object->state_dir->meta);
 
-	return state_dir_meta_write(object->plane, bpf_map__fd(map), meta, state, err);
+	return state_dir_meta_write(object->state_dir, bpf_map__fd(map), meta, state, err);
 }
 
 int object_commit(struct object *object, const struct object_steps *steps, struct err *err)
 {
 	bool fresh = !record(object->before)->magic;
-	int result = maps_pin(object, err);
+	char from[PATH_MAX], to[PATH_MAX];
+	int result = object_pin_maps(object, err);
+	struct bpf_map *map;
+	__u64 bit = 1;
 
 	if (result)
 		goto undo;
@@ -215,25 +186,35 @@ int object_commit(struct object *object, const struct object_steps *steps, struc
 	result = steps->attach(steps->arg, err);
 	if (result)
 		goto undo_attach;
-	result = staged_rename(object, err);
+	/* A staged map takes over the name; the kernel frees the old map with its programs. */
+	bpf_object__for_each_map(map, object->maps) {
+		if (!result && object->staged & bit &&
+		    rename(staged_path(object, bpf_map__name(map), from),
+			   pins_path(object->dir, object->state_dir->name, bpf_map__name(map), to)))
+			result = err_set(err, EXIT_ERROR, errno, "pin %s: %s", to, strerror(errno));
+		bit <<= 1;
+	}
 	if (!result && !object->is_part)
-		result = state_dir_set_owner(object->plane, object->dir, object->by_daemon, err);
+		result = state_dir_set_owner(object->state_dir, object->dir, object->by_daemon,
+					     err);
 	if (!result && steps->finish)
 		steps->finish(steps->arg);
 	if (!result)
 		result = record_write(object, object->after, SLUICE_LOADED, err);
 	if (!result)
 		return 0;
-	/* What is attached works; the record says SLUICE_LOADING, and the next load repairs it. */
+	/* The attached programs work; the next load finds SLUICE_LOADING and repairs the rest. */
 	if (!fresh && !steps->undo)
 		return result;
 undo_attach:
 	if (steps->undo)
 		steps->undo(steps->arg);
 undo:
-	staged_drop(object);
+	bpf_object__for_each_map(map, object->maps) {
+		unlink(staged_path(object, bpf_map__name(map), from));
+	}
 	if (fresh)
-		state_dir_remove(object->plane, object->dir, &(struct err){ 0 });
+		state_dir_remove(object->state_dir, object->dir, &(struct err){ 0 });
 	else
 		record_write(object, object->before, record(object->before)->state,
 			     &(struct err){ 0 });
@@ -246,23 +227,24 @@ int object_pin(const struct object *object, int fd, const char *pin, struct err 
 
 	unlink(staged_path(object, pin, from));
 	if (bpf_obj_pin(fd, from) ||
-	    rename(from, pins_path(object->dir, object->plane->name, pin, to)))
+	    rename(from, pins_path(object->dir, object->state_dir->name, pin, to)))
 		return err_set(err, EXIT_ERROR, errno, "pin %s/%s/%s: %s", object->dir,
-			       object->plane->name, pin, strerror(errno));
+			       object->state_dir->name, pin, strerror(errno));
 	return 0;
 }
 
 void object_end(struct object *object)
 {
-	free(object->log);
+	if (object->log)
+		munmap(object->log, VERIFIER_LOG_SIZE);
 	object->log = NULL;
 }
 
-int object_unload(const struct plane *plane, const char *dir, bool own_only,
+int object_unload(const struct state_dir *sd, const char *dir, bool own_only,
 		  int (*remove)(const char *dir, void *arg, struct err *err), void *arg,
 		  struct err *err)
 {
-	int result = pins_exist(dir, plane->name, err);
+	int result = pins_exist(dir, sd->name, err);
 	struct pins pins;
 
 	if (result <= 0)
@@ -270,9 +252,9 @@ int object_unload(const struct plane *plane, const char *dir, bool own_only,
 	result = pins_lock(&pins, dir, false, err);
 	if (result)
 		return result;
-	/* another may have loaded it while this one waited for the lock */
-	if (!own_only || state_dir_is_daemons(plane, dir))
-		result = remove ? remove(dir, arg, err) : state_dir_remove(plane, dir, err);
+	/* another process may have loaded it while this one waited for the lock */
+	if (!own_only || state_dir_is_daemons(sd, dir))
+		result = remove ? remove(dir, arg, err) : state_dir_remove(sd, dir, err);
 	pins_unlock(&pins);
 	return result;
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * One load of an object as a transaction: inspect what is pinned, verify the programs on the pinned
- * maps, and only then commit: pin, attach, and record what is in force.  On failure the kernel is
- * as it was.
+ * maps, and only then commit: pin, attach, and write the record. On failure the kernel is as
+ * before.
  *
  *	object_inspect()
  *	skel = SKEL__open_opts(object_open_opts()), set rodata and map sizes
@@ -10,8 +10,8 @@
  *	object_commit()		unless it is a dry run
  *	object_end(), SKEL__destroy()
  *
- * The record says SLUICE_LOADING while a commit is under way, so that the next load recognises what
- * a loader that died has left.  The caller holds the lock of the folder (kernel/pins.h).
+ * The record has the state SLUICE_LOADING during a commit, so that the next load recognises the
+ * remains of a loader that died. The caller holds the lock of the folder (kernel/pins.h).
  */
 #ifndef SLUICE_KERNEL_OBJECT_H
 #define SLUICE_KERNEL_OBJECT_H
@@ -24,71 +24,74 @@
 #include <stdbool.h>
 
 struct object {
-	const struct plane *plane;
-	const char *dir;  /* where the plane's folder of pins is */
+	const struct state_dir *state_dir;
+	const char *dir;  /* the pins folder */
 	const char *what; /* names the programs in messages: "reply programs" */
-	void *before;	  /* the record in force, of plane->meta_size; magic 0: nothing is loaded */
+	void *before;	  /* the current record, of meta_size bytes; magic 0: not loaded */
 	const void *after;
 	bool dry_run;
 	bool by_daemon;
-	bool is_part; /* of a plane that has its owner's mark from elsewhere */
-	/* Removes what a loader that died early has left; NULL: state_dir_remove(). */
+	bool is_part; /* of an object whose owner is recorded elsewhere */
+	/* Removes the remains of a loader that died early; NULL: state_dir_remove(). */
 	int (*clear)(const char *dir, struct err *err);
 
-	/* What follows is set by the functions below. */
+	/* set by the functions below */
 	enum load_outcome outcome;
-	struct bpf_object *maps; /* of the skeleton that was verified first */
-	__u64 staged;		 /* bit i: map i of these replaces a pinned one of another size */
+	struct bpf_object *maps; /* of the first verified skeleton */
+	__u64 staged;		 /* bit i: map i replaces a pinned map of another size */
 	struct bpf_object_open_opts opts;
 	char *log; /* the verifier's */
 };
 
 /*
- * Reads the record in force into *before, and sets the outcome.  Remains without a record are
- * removed, except by a dry run; *before is all zero then, as where nothing is loaded.  0, or -errno
- * with *err set: another ABI version is refused.
+ * Reads the current record into *before and sets the outcome. *before is all zero if nothing is
+ * loaded, or if there are only remains without a record, which are removed except in a dry run.
+ * Returns 0, or -errno with *err set, as for another ABI version.
  */
 int object_inspect(struct object *object, struct err *err);
-/* Returns the seed of the record in force, or draws one if that is 0. */
+/* Returns the seed of the current record, or draws one if that is 0. */
 __u64 object_seed(__u64 before);
 /* Returns the options to open a skeleton with, which collect the verifier's log. */
 const struct bpf_object_open_opts *object_open_opts(struct object *object);
 /*
- * Verifies the programs of an opened skeleton (NULL, if it could not be opened, is an error).  Of
- * the first skeleton each map that is pinned with the same number of entries is shared, any other
- * starts empty; later ones share the maps of the first.  0, or -errno with *err set.
+ * Verifies the programs of an opened skeleton; NULL (opening failed) is an error. The first
+ * skeleton reuses each pinned map with the same number of entries and starts with empty maps
+ * otherwise; later skeletons use the maps of the first. Returns 0, or -errno with *err set.
  */
 int object_verify(struct object *object, struct bpf_object_skeleton *skeleton, struct err *err);
 
 struct object_steps {
 	/*
-	 * Fills the maps and attaches the programs.  Without undo() it reverts on failure whatever
-	 * it has changed, but for pins of a first load.
+	 * Fills the maps and attaches the programs. Without undo(), it reverts its own changes on
+	 * failure, except pins of a first load.
 	 */
 	int (*attach)(void *arg, struct err *err);
-	/* Reverts what attach() has done, all of it or a part.  May be NULL. */
+	/* Reverts attach(), complete or not. May be NULL. */
 	void (*undo)(void *arg);
-	/* Removes what is not wanted any more, once nothing can fail.  May be NULL. */
+	/* Removes what is no longer wanted, once nothing can fail. May be NULL. */
 	void (*finish)(void *arg);
 	void *arg;
 };
 
 /*
- * Pins the maps, attaches, and writes the record *after with SLUICE_LOADED.  A map of another size
- * is pinned as NAME_new, and takes the name after attach().  On failure the record and the pins of
- * before are in place again, and *err says why.
+ * Pins the maps, attaches, and writes the record *after with SLUICE_LOADED. A map of another size
+ * is pinned as NAME_new and renamed after attach(). On failure the previous record and pins are
+ * restored, and *err has the reason.
  */
 int object_commit(struct object *object, const struct object_steps *steps, struct err *err);
-/* Pins a program (or map, or link) in the place of one of that name. */
+/* Pins maps that are not pinned yet, and a staged map as NAME_new. Creates the folder. */
+int object_pin_maps(const struct object *object, struct err *err);
+/* Pins a program, map or link, and replaces a pin of that name. */
 int object_pin(const struct object *object, int fd, const char *pin, struct err *err);
-/* Frees what this module has allocated. */
+/* Frees the verifier's log. */
 void object_end(struct object *object);
 
 /*
- * Removes an object; with own_only, if the daemon was the last to load it.  `remove` does the work
- * under the lock; NULL: state_dir_remove().  Its result, 0 if nothing is loaded, or -errno.
+ * Removes an object; with @own_only, only if the daemon loaded it last. Calls @remove under the
+ * lock, or state_dir_remove() if it is NULL. Returns its result, 0 if nothing is loaded, or
+ * -errno.
  */
-int object_unload(const struct plane *plane, const char *dir, bool own_only,
+int object_unload(const struct state_dir *sd, const char *dir, bool own_only,
 		  int (*remove)(const char *dir, void *arg, struct err *err), void *arg,
 		  struct err *err);
 

@@ -20,112 +20,99 @@
 #define LOCK_TRIES   50
 #define LOCK_WAIT_NS 100000000L
 
-const char *pins_path(const char *dir, const char *plane, const char *name, char path[PATH_MAX])
+const char *pins_path(const char *dir, const char *object, const char *name, char path[PATH_MAX])
 {
-	snprintf(path, PATH_MAX, "%s/%s%s%s", dir, plane, name ? "/" : "", name ? name : "");
+	snprintf(path, PATH_MAX, "%s/%s%s%s", dir, object, name ? "/" : "", name ? name : "");
 	return path;
 }
 
-int pins_get(const char *dir, const char *plane, const char *name)
+const char *pins_staged_path(const char *dir, const char *object, const char *name,
+			     char path[PATH_MAX])
+{
+	/* bpffs allows no dots in names */
+	snprintf(path, PATH_MAX, "%s/%s/%s_new", dir, object, name);
+	return path;
+}
+
+int pins_get(const char *dir, const char *object, const char *name)
 {
 	char path[PATH_MAX];
-	int fd = bpf_obj_get(pins_path(dir, plane, name, path));
+	int fd = bpf_obj_get(pins_path(dir, object, name, path));
 
 	return fd < 0 ? -errno : fd;
 }
 
-int pins_exist(const char *dir, const char *plane, struct err *err)
+int pins_exist(const char *dir, const char *object, struct err *err)
 {
 	char path[PATH_MAX];
 
-	if (!access(pins_path(dir, plane, NULL, path), F_OK))
+	if (!access(pins_path(dir, object, NULL, path), F_OK))
 		return 1;
 	if (errno == ENOENT || errno == ENOTDIR)
 		return 0;
 	return err_hint(err,
 			err_set(err, errno == EACCES ? EXIT_PERMISSION : EXIT_ERROR, errno,
 				"%s: %s", path, strerror(errno)),
-			"the pins are root's: run as root, or with CAP_DAC_OVERRIDE");
+			"the pins belong to root: run as root, or with CAP_DAC_OVERRIDE");
 }
 
-/* The folder that DIR is to be made in must be on bpffs. */
-static int check_parent(const char *dir, struct err *err)
+static int make_dir(const char *dir, struct err *err)
 {
 	char copy[PATH_MAX];
 	const char *parent;
-	int on;
+	int is_bpffs;
 
 	snprintf(copy, sizeof(copy), "%s", dir);
 	parent = dirname(copy);
-	on = mounts_is_bpffs(parent);
-	if (on == 1)
+	is_bpffs = mounts_is_bpffs(parent);
+	if (is_bpffs != 1) {
+		if (is_bpffs < 0)
+			err_set(err, EXIT_ERROR, -is_bpffs, "pins folder %s: %s: %s", dir, parent,
+				strerror(-is_bpffs));
+		else
+			err_set(err, EXIT_ERROR, ENOTDIR,
+				"pins folder %s: %s is not on a bpf file system", dir, parent);
+		return err_hint(err, is_bpffs < 0 ? is_bpffs : -ENOTDIR,
+				"mount one ('mount -t bpf bpf /sys/fs/bpf') or name it with"
+				" --bpffs");
+	}
+	if (!mkdir(dir, 0700) || errno == EEXIST)
 		return 0;
-	if (on < 0)
-		err_set(err, EXIT_ERROR, -on, "pins folder %s: %s: %s", dir, parent, strerror(-on));
-	else
-		err_set(err, EXIT_ERROR, ENOTDIR, "pins folder %s: %s is not on a bpf file system",
-			dir, parent);
-	return err_hint(err, on < 0 ? on : -ENOTDIR,
-			"mount one ('mount -t bpf bpf /sys/fs/bpf') or name it with --bpffs");
+	return err_set(err, errno == EACCES || errno == EPERM ? EXIT_PERMISSION : EXIT_ERROR, errno,
+		       "pins folder %s: %s", dir, strerror(errno));
 }
 
-static int make_dir(struct pins *pins, struct err *err)
-{
-	int result = check_parent(pins->dir, err);
-
-	if (result)
-		return result;
-	if (!mkdir(pins->dir, 0700) || errno == EEXIST)
-		return 0;
-	result = errno == EACCES || errno == EPERM ? EXIT_PERMISSION : EXIT_ERROR;
-	return err_set(err, result, errno, "pins folder %s: %s", pins->dir, strerror(errno));
-}
-
-/*
- * Anybody may make a folder, or a link to one, on a bpffs: what others can change must neither be
- * trusted nor emptied.
- */
-static int check_owner(const struct pins *pins, struct err *err)
-{
-	struct stat st;
-
-	if (fstat(pins->fd, &st))
-		return err_set(err, EXIT_ERROR, errno, "pins folder %s: %s", pins->dir,
-			       strerror(errno));
-	if (st.st_uid == geteuid() && !(st.st_mode & (S_IWGRP | S_IWOTH)))
-		return 0;
-	return err_hint(err,
-			err_set(err, EXIT_CONFLICT, EPERM,
-				"pins folder %s: others may write to it (owner %u, mode %o)",
-				pins->dir, st.st_uid, st.st_mode & 07777),
-			"name a folder of your own with --bpffs, or remove that one");
-}
-
-/* The folder may have been removed between open(2) and flock(2): then the lock is of no use. */
-static bool still_there(const struct pins *pins)
-{
-	struct stat opened, named;
-
-	return !fstat(pins->fd, &opened) && !stat(pins->dir, &named) &&
-	       opened.st_ino == named.st_ino && opened.st_dev == named.st_dev;
-}
-
+/* Returns -EAGAIN if another process has the lock, or has removed the folder meanwhile. */
 static int try_lock(struct pins *pins, bool create, struct err *err)
 {
-	int result = create ? make_dir(pins, err) : 0;
+	int result = create ? make_dir(pins->dir, err) : 0;
+	struct stat opened, named;
 
 	if (result)
 		return result;
 	pins->fd = open(pins->dir, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (pins->fd < 0 && errno == ENOENT && create)
 		return -EAGAIN;
-	if (pins->fd < 0)
-		return err_set(err, errno == EACCES ? EXIT_PERMISSION : EXIT_ERROR, errno,
-			       "pins folder %s: %s", pins->dir, strerror(errno));
-	result = check_owner(pins, err);
-	if (!result && (flock(pins->fd, LOCK_EX | LOCK_NB) || !still_there(pins)))
+	if (pins->fd < 0 || fstat(pins->fd, &opened)) {
+		result = err_set(err, errno == EACCES ? EXIT_PERMISSION : EXIT_ERROR, errno,
+				 "pins folder %s: %s", pins->dir, strerror(errno));
+	} else if (opened.st_uid != geteuid() || opened.st_mode & (S_IWGRP | S_IWOTH)) {
+		/*
+		 * Any user can create a folder, or a link to one, on a bpffs: paths that others can
+		 * change must be neither trusted nor emptied.
+		 */
+		result = err_hint(err,
+				  err_set(err, EXIT_CONFLICT, EPERM,
+					  "pins folder %s: others may write to it (owner %u,"
+					  " mode %o)",
+					  pins->dir, opened.st_uid, opened.st_mode & 07777),
+				  "choose a folder of your own with --bpffs, or remove this one");
+	} else if (flock(pins->fd, LOCK_EX | LOCK_NB) || stat(pins->dir, &named) ||
+		   opened.st_ino != named.st_ino || opened.st_dev != named.st_dev) {
+		/* A folder removed between open(2) and flock(2) makes the lock useless. */
 		result = -EAGAIN;
-	if (result) {
+	}
+	if (result && pins->fd >= 0) {
 		close(pins->fd);
 		pins->fd = -1;
 	}
@@ -150,15 +137,15 @@ int pins_lock(struct pins *pins, const char *dir, bool create, struct err *err)
 	}
 	return err_hint(err,
 			err_set(err, EXIT_CONFLICT, EBUSY,
-				"pins folder %s: another sluice is working on it", dir),
-			"see 'lsof %s' for the process, and try again when it is done", dir);
+				"pins folder %s: another sluice has locked it", dir),
+			"find the process with 'lsof %s', and try again when it is done", dir);
 }
 
 void pins_unlock(struct pins *pins)
 {
 	if (pins->fd < 0)
 		return;
-	/* Fails, as it should, while anything is in it. */
+	/* fails unless the folder is empty, as intended */
 	rmdir(pins->dir);
 	close(pins->fd);
 	pins->fd = -1;
@@ -168,32 +155,32 @@ int pins_drop(const char *path)
 {
 	int fd = bpf_obj_get(path);
 
-	/* The kernel refuses to detach what is no link, and that is as well. */
-	if (fd >= 0)
+	if (fd >= 0) {
+		/* fails harmlessly for a map or program */
 		bpf_link_detach(fd);
-	if (fd >= 0)
 		close(fd);
+	}
 	return unlink(path) ? -errno : 0;
 }
 
-int pins_remove_prefixed(const char *dir, const char *plane, const char *prefix, struct err *err)
+int pins_remove_prefixed(const char *dir, const char *object, const char *prefix, struct err *err)
 {
 	char path[PATH_MAX], pin[PATH_MAX];
 	struct dirent *entry;
 	int removed = 0;
-	DIR *folder = opendir(pins_path(dir, plane, NULL, path));
+	DIR *folder = opendir(pins_path(dir, object, NULL, path));
 
 	if (!folder)
 		return errno == ENOENT
 			       ? 0
 			       : err_set(err, EXIT_ERROR, errno, "%s: %s", path, strerror(errno));
 	if (!prefix)
-		removed = !unlink(pins_path(dir, plane, PINS_OWNER, pin));
+		removed = !unlink(pins_path(dir, object, PINS_OWNER, pin));
 	while ((entry = readdir(folder))) {
 		if (!strcmp(entry->d_name, ".") || !strcmp(entry->d_name, "..") ||
 		    (prefix && strncmp(entry->d_name, prefix, strlen(prefix))))
 			continue;
-		if (!pins_drop(pins_path(dir, plane, entry->d_name, pin)))
+		if (!pins_drop(pins_path(dir, object, entry->d_name, pin)))
 			removed++;
 	}
 	closedir(folder);
@@ -202,7 +189,7 @@ int pins_remove_prefixed(const char *dir, const char *plane, const char *prefix,
 	return removed;
 }
 
-int pins_remove(const char *dir, const char *plane, struct err *err)
+int pins_remove(const char *dir, const char *object, struct err *err)
 {
-	return pins_remove_prefixed(dir, plane, NULL, err);
+	return pins_remove_prefixed(dir, object, NULL, err);
 }

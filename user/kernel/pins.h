@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The folder in bpffs that holds the state of sluice: a subfolder for each plane, a pin for each
- * map and link.  Loaders lock the folder; readers need not.  It must be the caller's own: the paths
- * below it are then nobody else's to change.
+ * The folder in bpffs with the state of sluice: a subfolder for each object, a pin for each map and
+ * link. Loaders lock the folder; processes that only read do not. Only the folder's owner may be
+ * able to write to it, so that the paths below it can be trusted.
  */
 #ifndef SLUICE_KERNEL_PINS_H
 #define SLUICE_KERNEL_PINS_H
@@ -18,32 +18,35 @@ struct pins {
 };
 
 /*
- * Locks DIR against other loaders, waiting for them a few seconds.  With `create` it makes DIR
- * where missing; without, a missing DIR is -ENOENT (and *err says so).  A DIR that others may write
- * to is refused (EXIT_CONFLICT).
+ * Locks DIR against other loaders; waits a few seconds for them. With @create it creates a missing
+ * DIR; without, a missing DIR is -ENOENT with *err set. Refuses a DIR that others may write to
+ * (EXIT_CONFLICT).
  */
 int pins_lock(struct pins *pins, const char *dir, bool create, struct err *err);
 /* Unlocks, and removes the folder if it is empty. */
 void pins_unlock(struct pins *pins);
-/* DIR/PLANE/NAME; NAME may be NULL. Returns path. */
-const char *pins_path(const char *dir, const char *plane, const char *name, char path[PATH_MAX]);
-/* Opens a pinned object; the descriptor, or -errno. */
-int pins_get(const char *dir, const char *plane, const char *name);
-/* Is there a folder for the plane? 1, 0, or -errno with *err set if that can't be seen. */
-int pins_exist(const char *dir, const char *plane, struct err *err);
+/* Formats DIR/OBJECT/NAME; @name may be NULL. Returns path. */
+const char *pins_path(const char *dir, const char *object, const char *name, char path[PATH_MAX]);
+/* Formats the path of a pin that is to take over NAME when a load commits. Returns path. */
+const char *pins_staged_path(const char *dir, const char *object, const char *name,
+			     char path[PATH_MAX]);
+/* Opens a pinned map, program or link. Returns the descriptor, or -errno. */
+int pins_get(const char *dir, const char *object, const char *name);
+/* Does the object have a folder? Returns 1, 0, or -errno with *err set if access is denied. */
+int pins_exist(const char *dir, const char *object, struct err *err);
 /*
- * Removes a pin. A link is detached first: the kernel frees a link some time after its last
- * reference is gone, and until then its program would still run.
+ * Removes a pin. Detaches a link first: the kernel frees a link some time after its last reference
+ * is gone, and its program runs until then.
  */
 int pins_drop(const char *path);
-/* In a plane's folder: who loaded it (kernel/state_dir.h). */
+/* The pin that marks the daemon as the owner (kernel/state_dir.h). */
 #define PINS_OWNER "by_daemon"
 /*
- * Drops every pin of a plane, PINS_OWNER first: what is found missing while it stands, nobody is
- * unloading.  The count, or -errno.
+ * Removes all pins of an object, PINS_OWNER first: while that pin exists, no unload is under way,
+ * and a missing pin is a fault. Returns the number of pins, or -errno.
  */
-int pins_remove(const char *dir, const char *plane, struct err *err);
-/* Drops those with the prefix; the others, the mark among them, and so the folder stay. */
-int pins_remove_prefixed(const char *dir, const char *plane, const char *prefix, struct err *err);
+int pins_remove(const char *dir, const char *object, struct err *err);
+/* Removes the pins with the prefix; all others, PINS_OWNER too, and so the folder, stay. */
+int pins_remove_prefixed(const char *dir, const char *object, const char *prefix, struct err *err);
 
 #endif

@@ -11,7 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 
-/* The sockets in the order of their inodes. */
+/* The sockets to find an owner for, sorted by inode. */
 struct wanted {
 	struct inet_socket **socket;
 	size_t count;
@@ -25,15 +25,7 @@ static int inode_compare(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
-static struct inet_socket *wanted_find(const struct wanted *wanted, uint32_t inode)
-{
-	struct inet_socket key = { .inode = inode }, *at = &key, **found;
-
-	found = bsearch(&at, wanted->socket, wanted->count, sizeof(at), inode_compare);
-	return found ? *found : NULL;
-}
-
-static void process_name(int proc, const char *pid, char *name)
+static void read_comm(int proc, const char *pid, char *name)
 {
 	char path[64];
 	ssize_t length;
@@ -48,30 +40,10 @@ static void process_name(int proc, const char *pid, char *name)
 	name[strcspn(name, "\n")] = '\0';
 }
 
-static void descriptor(const struct wanted *wanted, int proc, const char *pid, int fds,
-		       const char *name)
+static void scan_process(const struct wanted *wanted, int proc, const char *pid)
 {
-	char link[64];
-	struct inet_socket *socket;
-	ssize_t length = readlinkat(fds, name, link, sizeof(link) - 1);
-	uint32_t inode;
-
-	if (length <= 0)
-		return;
-	link[length] = '\0';
-	if (sscanf(link, "socket:[%" SCNu32 "]", &inode) != 1)
-		return;
-	socket = wanted_find(wanted, inode);
-	if (!socket || socket->pid)
-		return;
-	socket->pid = (pid_t)strtol(pid, NULL, 10);
-	process_name(proc, pid, socket->process);
-}
-
-static void process(const struct wanted *wanted, int proc, const char *pid)
-{
-	char path[32];
 	struct dirent *entry;
+	char path[32];
 	DIR *dir;
 	int fds;
 
@@ -83,9 +55,22 @@ static void process(const struct wanted *wanted, int proc, const char *pid)
 			close(fds);
 		return;
 	}
-	while ((entry = readdir(dir)))
-		if (isdigit((unsigned char)*entry->d_name))
-			descriptor(wanted, proc, pid, fds, entry->d_name);
+	while ((entry = readdir(dir))) {
+		struct inet_socket key, *at = &key, **found;
+		char link[64];
+		ssize_t length = readlinkat(fds, entry->d_name, link, sizeof(link) - 1);
+
+		if (length <= 0)
+			continue;
+		link[length] = '\0';
+		if (sscanf(link, "socket:[%" SCNu32 "]", &key.inode) != 1)
+			continue;
+		found = bsearch(&at, wanted->socket, wanted->count, sizeof(at), inode_compare);
+		if (!found || (*found)->pid)
+			continue;
+		(*found)->pid = (pid_t)strtol(pid, NULL, 10);
+		read_comm(proc, pid, (*found)->process);
+	}
 	closedir(dir);
 }
 
@@ -109,7 +94,7 @@ int socket_owner_find(struct inet_socket *socket, size_t count)
 	qsort(wanted.socket, count, sizeof(*wanted.socket), inode_compare);
 	while ((entry = readdir(dir)))
 		if (isdigit((unsigned char)*entry->d_name))
-			process(&wanted, dirfd(dir), entry->d_name);
+			scan_process(&wanted, dirfd(dir), entry->d_name);
 	closedir(dir);
 	free(wanted.socket);
 	return 0;

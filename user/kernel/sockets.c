@@ -31,16 +31,21 @@ struct sockets {
 	struct entry **all;
 	size_t room;
 	size_t count;
-	bool others_only; /* without processes of sluice */
-	__u32 pid;	  /* the last one asked about, and the answer: a walk goes by processes */
-	bool is_sluice;
 };
 
-static int entry_add(struct sockets *sockets, const struct sluice_socket_record *record)
+static int add_record(struct sockets *sockets, struct sluice_socket_record *record)
 {
-	struct entry *entry;
 	void *all = sockets->all;
+	struct entry *entry;
 
+	/* the name of a process may have any bytes */
+	text_plain(record->comm, SLUICE_COMM_SIZE);
+	HASH_FIND(hh, sockets->by_sock, &record->sock, sizeof(record->sock), entry);
+	if (entry) {
+		if (record->pid < entry->record.pid && record->cookie == entry->record.cookie)
+			entry->record = *record;
+		return 0;
+	}
 	if (array_grow(&all, &sockets->room, sockets->count, sizeof(struct entry *)))
 		return -ENOMEM;
 	sockets->all = all;
@@ -48,8 +53,6 @@ static int entry_add(struct sockets *sockets, const struct sluice_socket_record 
 	if (!entry)
 		return -ENOMEM;
 	entry->record = *record;
-	/* all that is said of a process is plain text */
-	text_plain(entry->record.comm, SLUICE_COMM_SIZE);
 	sockets->all[sockets->count++] = entry;
 	HASH_ADD(hh, sockets->by_sock, record.sock, sizeof(entry->record.sock), entry);
 	if (record->cookie)
@@ -58,22 +61,7 @@ static int entry_add(struct sockets *sockets, const struct sluice_socket_record 
 	return 0;
 }
 
-static int sockets_add(struct sockets *sockets, const struct sluice_socket_record *record)
-{
-	struct entry *entry;
-
-	HASH_FIND(hh, sockets->by_sock, &record->sock, sizeof(record->sock), entry);
-	if (!entry)
-		return entry_add(sockets, record);
-	if (record->pid < entry->record.pid && record->cookie == entry->record.cookie) {
-		entry->record = *record;
-		text_plain(entry->record.comm, SLUICE_COMM_SIZE);
-	}
-	return 0;
-}
-
-/* By its executable: a name can be anybody's, and a list of pids would have to be kept somewhere.
- */
+/* Compares executables: any process can have the name, and pids would need a list of their own. */
 bool sockets_is_sluice(__u32 pid)
 {
 	static struct stat own;
@@ -88,36 +76,9 @@ bool sockets_is_sluice(__u32 pid)
 	return !stat(path, &exe) && exe.st_dev == own.st_dev && exe.st_ino == own.st_ino;
 }
 
-static bool is_left_out(struct sockets *sockets, __u32 pid)
-{
-	if (!sockets->others_only)
-		return false;
-	if (pid != sockets->pid)
-		sockets->is_sluice = sockets_is_sluice(pid);
-	sockets->pid = pid;
-	return sockets->is_sluice;
-}
-
-/* The kernel hands out whole records, as many as fit a read. */
-static int sockets_fill(struct sockets *sockets, int iter_fd)
-{
-	struct sluice_socket_record records[64];
-	ssize_t got;
-	int result = 0;
-
-	while (!result && (got = read(iter_fd, records, sizeof(records))) > 0) {
-		size_t i;
-
-		for (i = 0; !result && i < got / sizeof(*records); i++)
-			if (!is_left_out(sockets, records[i].pid))
-				result = sockets_add(sockets, &records[i]);
-	}
-	return result ? result : got < 0 ? -errno : 0;
-}
-
 /*
- * Loading takes a hundred times as long as a walk (libbpf reads the kernel's BTF), and the daemon
- * walks again and again: what is loaded stays for the life of the process.
+ * Returns the iterator, loaded once for the life of the process: loading takes a hundred times as
+ * long as a walk (libbpf reads the kernel's BTF), and the daemon walks repeatedly.
  */
 static struct bpf_link *iterator(int *result)
 {
@@ -129,36 +90,49 @@ static struct bpf_link *iterator(int *result)
 	skel = sockets_bpf__open_and_load();
 	if (skel)
 		link = bpf_program__attach_iter(skel->progs.sluice_sockets, NULL);
-	*result = -errno;
+	*result = link ? 0 : -errno;
 	if (skel && !link)
 		sockets_bpf__destroy(skel);
 	return link;
 }
 
-static int sockets_iterate(struct sockets *sockets)
+static int walk_files(struct sockets *sockets, bool others_only)
 {
+	struct sluice_socket_record records[64];
 	int fd, result = 0;
 	const struct bpf_link *link = iterator(&result);
+	bool is_sluice = false;
+	__u32 pid = 0;
+	ssize_t got;
+	size_t i;
 
 	if (!link)
 		return result;
 	fd = bpf_iter_create(bpf_link__fd(link));
 	if (fd < 0)
 		return -errno;
-	result = sockets_fill(sockets, fd);
+	/* a read returns whole records */
+	while (!result && (got = read(fd, records, sizeof(records))) != 0) {
+		if (got < 0)
+			result = -errno;
+		for (i = 0; !result && i < got / sizeof(*records); i++) {
+			/* the walk goes process by process */
+			if (others_only && records[i].pid != pid)
+				is_sluice = sockets_is_sluice(records[i].pid);
+			pid = records[i].pid;
+			if (!is_sluice)
+				result = add_record(sockets, &records[i]);
+		}
+	}
 	close(fd);
 	return result;
 }
 
-static int read_some(bool others_only, struct sockets **sockets, struct err *err)
+static int read_sockets(bool others_only, struct sockets **sockets, struct err *err)
 {
 	struct sockets *fresh = calloc(1, sizeof(*fresh));
-	int result = fresh ? 0 : -ENOMEM;
+	int result = fresh ? walk_files(fresh, others_only) : -ENOMEM;
 
-	if (!result) {
-		fresh->others_only = others_only;
-		result = sockets_iterate(fresh);
-	}
 	if (result) {
 		sockets_free(fresh);
 		return err_set(err, EXIT_LACKING, -result, "walk over the sockets of processes: %s",
@@ -170,12 +144,12 @@ static int read_some(bool others_only, struct sockets **sockets, struct err *err
 
 int sockets_read(struct sockets **sockets, struct err *err)
 {
-	return read_some(false, sockets, err);
+	return read_sockets(false, sockets, err);
 }
 
 int sockets_read_others(struct sockets **sockets, struct err *err)
 {
-	return read_some(true, sockets, err);
+	return read_sockets(true, sockets, err);
 }
 
 const struct sluice_socket_record *sockets_find(const struct sockets *sockets, __u64 cookie)
@@ -192,7 +166,7 @@ const struct sluice_socket_record *sockets_at(const struct sockets *sockets, siz
 	return index < sockets->count ? &sockets->all[index]->record : NULL;
 }
 
-const char *sockets_nobody(const struct sockets *sockets)
+const char *sockets_no_owner(const struct sockets *sockets)
 {
 	return sockets ? "(gone)" : "?";
 }
@@ -211,26 +185,21 @@ void sockets_free(struct sockets *sockets)
 	free(sockets);
 }
 
-/* --- the sockets of others */
+/* --- access to the sockets of other processes */
 
-static __u16 bound_port(int fd)
-{
-	struct sockaddr_in6 addr = { 0 };
-	socklen_t length = sizeof(addr);
-
-	/* of both families, the port is at the same place */
-	return getsockname(fd, (struct sockaddr *)&addr, &length) ? 0 : ntohs(addr.sin6_port);
-}
-
-/* A socket without a cookie is told by what else is known of it. */
+/* Reads the cookie, and compares the socket with the record, by port if that has no cookie. */
 static bool is_recorded(int fd, const struct sluice_socket_record *record, __u64 *cookie)
 {
-	socklen_t length = sizeof(*cookie), int_length = sizeof(int);
+	socklen_t cookie_size = sizeof(*cookie), int_size = sizeof(int);
+	struct sockaddr_in6 addr = { 0 };
+	socklen_t addr_size = sizeof(addr);
 	int protocol = 0;
 
-	if (getsockopt(fd, SOL_SOCKET, SO_PROTOCOL, &protocol, &int_length) ||
-	    protocol != IPPROTO_UDP || bound_port(fd) != record->port ||
-	    getsockopt(fd, SOL_SOCKET, SO_COOKIE, cookie, &length))
+	/* sockaddr_in has the port at the same offset */
+	if (getsockopt(fd, SOL_SOCKET, SO_PROTOCOL, &protocol, &int_size) ||
+	    protocol != IPPROTO_UDP || getsockname(fd, (struct sockaddr *)&addr, &addr_size) ||
+	    ntohs(addr.sin6_port) != record->port ||
+	    getsockopt(fd, SOL_SOCKET, SO_COOKIE, cookie, &cookie_size))
 		return false;
 	return !record->cookie || record->cookie == *cookie;
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Which processes hold which UDP sockets, in all network namespaces of this PID namespace. */
+/* UDP sockets and their processes, in all network namespaces of this PID namespace. */
 #ifndef SLUICE_KERNEL_SOCKETS_H
 #define SLUICE_KERNEL_SOCKETS_H
 
@@ -11,36 +11,35 @@
 
 struct sockets;
 
-/* A snapshot of now. -errno if the kernel has no task_file iterator (5.8) or forbids it. */
+/* Takes a snapshot. Returns -errno if the kernel lacks or forbids the task_file iterator (5.8). */
 int sockets_read(struct sockets **sockets, struct err *err);
-/* Is the process one of sluice, which holds sockets of others for a look, or to drain them? */
+/* Is it a process of sluice? These hold other processes' sockets to inspect or drain them. */
 bool sockets_is_sluice(__u32 pid);
-/* The same as sockets_read() without what such processes hold. */
+/* Like sockets_read(), without the processes of sluice. */
 int sockets_read_others(struct sockets **sockets, struct err *err);
-/* The process with the lowest pid that holds the socket, or NULL. `sockets` may be NULL. */
+/* Finds the process with the lowest pid that holds the socket, or NULL. @sockets may be NULL. */
 const struct sluice_socket_record *sockets_find(const struct sockets *sockets, __u64 cookie);
-/* The sockets, each once, in no order: NULL behind the last one. */
+/* Returns the sockets in no order, each once, then NULL. */
 const struct sluice_socket_record *sockets_at(const struct sockets *sockets, size_t index);
-/* What stands for the process of a socket that nobody in `sockets` holds. */
-const char *sockets_nobody(const struct sockets *sockets);
+/* Returns the text to show for a socket that no process in @sockets holds. */
+const char *sockets_no_owner(const struct sockets *sockets);
 void sockets_free(struct sockets *sockets);
 
 /*
- * A descriptor of our own for the socket that a process holds, by pidfd_getfd(2), for the caller to
- * close.  It is the record's socket and no other that got its number since: -ESTALE if not, or if
- * the process is gone; -EPERM without CAP_SYS_PTRACE.  *cookie is the socket's, which it has from
- * now on if it had none.
+ * Duplicates a process's descriptor of the socket by pidfd_getfd(2); the caller closes it. Returns
+ * the descriptor, -ESTALE if the process is gone or the number now refers to another socket, or
+ * -EPERM without CAP_SYS_PTRACE. Sets *cookie; the kernel assigns a cookie if there was none.
  */
 int sockets_take(const struct sluice_socket_record *record, __u64 *cookie);
 
-/* The receive queue of a socket, in bytes of the kernel's memory (SO_MEMINFO). */
+/* The receive queue of a socket, in bytes of kernel memory (SO_MEMINFO). */
 struct socket_memory {
 	__u32 used;
 	__u32 room;
-	__u32 drops; /* datagrams, since the socket was made; wraps */
+	__u32 drops; /* datagrams, since the socket was created; wraps */
 };
 
-/* 0 or -errno, with *memory untouched. */
+/* Returns 0, or -errno with *memory unchanged. */
 int sockets_memory(int fd, struct socket_memory *memory);
 
 #endif

@@ -2,12 +2,12 @@
 /*
  * tc programs on an interface, by tcx links (6.6) or by filters of clsact.
  *
- * Our place among the programs of others: on ingress behind them, on egress before them, so that
- * they see the addresses that are on the wire, as they would without us.  One that ends the chain
- * (TC_ACT_OK) ends it for us on ingress, too: then nothing is rewritten in either direction.
+ * On ingress sluice's program runs after all others, on egress before them, so that the others see
+ * the addresses on the wire, as they would without sluice. A program that ends the chain on
+ * ingress (TC_ACT_OK) also ends it for sluice: then neither direction is rewritten.
  *
- * A filter of ours is known by its priority and handle, and by the name of its program; one of
- * others is never touched, nor is a clsact that holds one.
+ * Priority, handle and the program's name identify sluice's filter. Other filters are never
+ * touched, nor is a clsact that holds one.
  */
 #ifndef SLUICE_KERNEL_TC_H
 #define SLUICE_KERNEL_TC_H
@@ -22,22 +22,22 @@
 #define TC_TCX_INGRESS 46
 #define TC_TCX_EGRESS  47
 
-/* Attaches; the descriptor of the link, which detaches when it is closed unless pinned. */
+/* Attaches by a tcx link. Returns its descriptor; closing it detaches unless the link is pinned. */
 int tc_link_create(__u32 ifindex, bool out, int prog_fd);
 
 /*
- * Makes the interface's clsact unless it is there; *made says which. -EBUSY: an `ingress` qdisc
- * stands in its place.
+ * Creates the interface's clsact; *made is false if it existed. Returns -EBUSY if the interface has
+ * an `ingress` qdisc instead.
  */
 int tc_clsact_make(__u32 ifindex, bool *made);
 /*
- * Removes it if it holds no filter.  The kernel can't be asked for both in one: a filter that comes
- * between the look and the removal goes with it.
+ * Removes the clsact if it holds no filter. The kernel has no atomic operation for this: a filter
+ * that is added between check and removal is lost.
  */
 void tc_clsact_remove_unused(__u32 ifindex);
-/* Adds our filter, or gives it another program. -EEXIST: in its place is one of another. */
+/* Adds sluice's filter, or replaces its program. Returns -EEXIST if another filter has its slot. */
 int tc_filter_set(__u32 ifindex, bool out, int prog_fd);
-/* One of another that leaves no place for ours: our handle, or our priority for another kind. */
+/* A filter that keeps sluice's out: it has its handle, or its priority and another kind. */
 struct tc_blocker {
 	char kind[16];
 	char name[64]; /* of a BPF program; else "" */
@@ -45,14 +45,17 @@ struct tc_blocker {
 	__u32 priority;
 };
 
-/* Looks for one. 0, or -ENOENT. */
+/* Finds such a filter. Returns 0 or -ENOENT. */
 int tc_filter_blocker(__u32 ifindex, bool out, struct tc_blocker *blocker);
-/* The program of our filter; -ENOENT if there is none. */
+/* Reads the program of sluice's filter. Returns 0 or -ENOENT. */
 int tc_filter_read(__u32 ifindex, bool out, __u32 *prog_id);
-/* Removes our filter. 0, -ENOENT or -errno. */
+/* Removes sluice's filter. Returns 0, -ENOENT or -errno. */
 int tc_filter_remove(__u32 ifindex, bool out);
 
-/* What runs on the hook, in order; what is no BPF program has the number 0. The count or -errno. */
+/*
+ * Lists the programs of the hook in the order in which they run; a filter without a BPF program has
+ * the id 0. Returns their number or -errno.
+ */
 int tc_order(__u32 ifindex, bool out, struct hook_prog progs[HOOK_PROGS_MAX]);
 
 #endif

@@ -18,16 +18,12 @@ int xdp_prog(__u32 ifindex, struct hook_prog *prog)
 
 	if (result)
 		return result;
-	/* a driver and the kernel may have one each; the former is met first */
-	prog->id = opts.hw_prog_id    ? opts.hw_prog_id
-		   : opts.drv_prog_id ? opts.drv_prog_id
-		   : opts.skb_prog_id ? opts.skb_prog_id
-				      : opts.prog_id;
-	if (!prog->id)
-		return -ENOENT;
-	snprintf(prog->name, sizeof(prog->name), "?");
-	hook_prog_name(prog);
-	return 0;
+	/* driver and kernel may have one program each; the driver's runs first */
+	*prog = hook_prog_by_id(opts.hw_prog_id	   ? opts.hw_prog_id
+				: opts.drv_prog_id ? opts.drv_prog_id
+				: opts.skb_prog_id ? opts.skb_prog_id
+						   : opts.prog_id);
+	return prog->id ? 0 : -ENOENT;
 }
 
 int xdp_link_create(__u32 ifindex, bool native, int prog_fd)
@@ -39,44 +35,43 @@ int xdp_link_create(__u32 ifindex, bool native, int prog_fd)
 	return fd < 0 ? -errno : fd;
 }
 
-/* --- the driver's words */
+/* --- the driver's reason for a refusal */
 
-static char driver_says[128];
+static char driver_message[128];
 
-static int print_capture(enum libbpf_print_level level, const char *fmt, va_list args)
+static int capture_message(enum libbpf_print_level level, const char *fmt, va_list args)
 {
 	char line[256], *text;
 
 	vsnprintf(line, sizeof(line), fmt, args);
 	text = strstr(line, "error message: ");
 	if (text) {
-		snprintf(driver_says, sizeof(driver_says), "%s", text + strlen("error message: "));
-		driver_says[strcspn(driver_says, "\n")] = '\0';
+		snprintf(driver_message, sizeof(driver_message), "%s",
+			 text + strlen("error message: "));
+		driver_message[strcspn(driver_message, "\n")] = '\0';
 	}
 	return 0;
 }
 
 /*
- * A link is refused with a number alone; asked by netlink, the kernel passes on what the driver
- * says, and libbpf prints it.  Should it be granted this time, it is taken back.
+ * A refused link returns an errno only. Over netlink the kernel also passes on the driver's message
+ * (extack), which libbpf prints. If this second attempt succeeds, it is undone.
  */
 const char *xdp_refusal(__u32 ifindex, int prog_fd, int error, char *text, size_t size)
 {
 	const __u32 flags = XDP_FLAGS_DRV_MODE | XDP_FLAGS_UPDATE_IF_NOEXIST;
-	libbpf_print_fn_t before = libbpf_set_print(print_capture);
+	libbpf_print_fn_t before = libbpf_set_print(capture_message);
+	LIBBPF_OPTS(bpf_xdp_attach_opts, opts, .old_prog_fd = prog_fd);
 	int result;
 
-	driver_says[0] = '\0';
+	driver_message[0] = '\0';
 	result = bpf_xdp_attach((int)ifindex, prog_fd, flags, NULL);
 	libbpf_set_print(before);
-	if (!result) {
-		LIBBPF_OPTS(bpf_xdp_attach_opts, opts, .old_prog_fd = prog_fd);
-
+	if (!result)
 		bpf_xdp_detach((int)ifindex, XDP_FLAGS_DRV_MODE | XDP_FLAGS_REPLACE, &opts);
-	}
 	snprintf(text, size, "%s",
-		 driver_says[0]	       ? driver_says
-		 : error == EOPNOTSUPP ? "the driver has no XDP"
+		 driver_message[0]     ? driver_message
+		 : error == EOPNOTSUPP ? "the driver does not support XDP"
 				       : strerror(error));
 	return text;
 }

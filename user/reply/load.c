@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include "base/clock.h"
 #include "reply/reply.h"
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/mounts.h"
 #include "bpf/reply/reply.skel.h"
@@ -28,38 +28,37 @@ struct load {
 	struct sluice_reply_meta after;
 };
 
-/*
- * Audit looks into conntrack's types.  Where these are in a module, libbpf has to go through the
- * BTF of all modules, and the kernel lets only CAP_SYS_ADMIN do that.
- */
-static const int caps_needed[] = { CAP_BPF, CAP_NET_ADMIN, CAP_PERFMON, CAP_SYS_ADMIN };
-
-static int check_caps(const struct reply_options *options, struct err *err)
+static int check_cgroup(const char *cgroup, struct err *err)
 {
-	bool modules = options->mode == SLUICE_REPLY_AUDIT && !kernel_has_struct("nf_conn");
+	int is_cgroup2 = mounts_is_cgroup2(cgroup);
 
-	return caps_require("reply load", caps_needed, modules ? 4 : 3, err);
-}
-
-static int check_place(const struct reply_options *options, struct err *err)
-{
-	int on = mounts_is_cgroup2(options->cgroup);
-
-	if (on == 1)
+	if (is_cgroup2 == 1)
 		return 0;
-	if (on < 0)
-		err_set(err, EXIT_ERROR, -on, "cgroup %s: %s", options->cgroup, strerror(-on));
+	if (is_cgroup2 < 0)
+		err_set(err, EXIT_ERROR, -is_cgroup2, "cgroup %s: %s", cgroup,
+			strerror(-is_cgroup2));
 	else
 		err_set(err, EXIT_ERROR, ENOTDIR, "cgroup %s: not on a cgroup2 file system",
-			options->cgroup);
-	return err_hint(err, on < 0 ? on : -ENOTDIR,
+			cgroup);
+	return err_hint(err, is_cgroup2 < 0 ? is_cgroup2 : -ENOTDIR,
 			"name a cgroup2 directory with --cgroup; 'sluice check' shows the root");
 }
 
-static void meta_fill(struct load *load)
+/* Programs on connect(2) can identify the calling process since 6.10. */
+static bool connect_knows_process(void)
+{
+	return feature_helper(BPF_PROG_TYPE_CGROUP_SOCK_ADDR, BPF_CGROUP_INET4_CONNECT,
+			      BPF_FUNC_get_current_pid_tgid) == FEATURE_YES &&
+	       feature_helper(BPF_PROG_TYPE_CGROUP_SOCK_ADDR, BPF_CGROUP_INET4_CONNECT,
+			      BPF_FUNC_get_current_comm) == FEATURE_YES;
+}
+
+static void configure(struct load *load)
 {
 	const struct reply_options *options = load->options;
 	struct sluice_reply_meta *meta = &load->after;
+	bool fixes = options->mode == SLUICE_REPLY_SOCKET;
+	struct reply_bpf *skel = load->skel;
 	struct stat st = { 0 };
 
 	stat(options->cgroup, &st);
@@ -76,23 +75,6 @@ static void meta_fill(struct load *load)
 		.any_port = options->ports.any,
 	};
 	memcpy(meta->ports, options->ports.bit, sizeof(meta->ports));
-}
-
-/* Kernels let programs on connect(2) ask who calls it only since 6.10. */
-static bool connect_knows_process(void)
-{
-	return feature_helper(BPF_PROG_TYPE_CGROUP_SOCK_ADDR, BPF_CGROUP_INET4_CONNECT,
-			      BPF_FUNC_get_current_pid_tgid) == FEATURE_YES &&
-	       feature_helper(BPF_PROG_TYPE_CGROUP_SOCK_ADDR, BPF_CGROUP_INET4_CONNECT,
-			      BPF_FUNC_get_current_comm) == FEATURE_YES;
-}
-
-static void configure(struct load *load)
-{
-	const struct sluice_reply_meta *meta = &load->after;
-	struct reply_bpf *skel = load->skel;
-	bool fixes = meta->mode == SLUICE_REPLY_SOCKET;
-
 	skel->rodata->seed = meta->seed;
 	skel->rodata->age = sluice_flow_clock(meta->age_ns);
 	skel->rodata->sets = meta->sets;
@@ -107,10 +89,58 @@ static void configure(struct load *load)
 	bpf_map__set_max_entries(skel->maps.sluice_flows, meta->sets);
 }
 
-static void report(const struct load *load, struct reply_result *result)
+static int attach(void *arg, struct err *err)
 {
-	struct bpf_program *prog;
+	struct load *load = arg;
+	bool fixes = load->after.mode == SLUICE_REPLY_SOCKET;
+	struct hook hooks[] = {
+		/* Learning comes first: fixing needs a table that is being filled. */
+		{ PIN_LEARN, load->skel->progs.sluice_learn, true },
+		{ PIN_FIX4, load->skel->progs.sluice_fix4, fixes },
+		{ PIN_FIX6, load->skel->progs.sluice_fix6, fixes },
+		{ PIN_AUDIT, load->skel->progs.sluice_audit, !fixes },
+		{ PIN_CONNECT4, load->skel->progs.sluice_connect4, !fixes },
+		{ PIN_CONNECT6, load->skel->progs.sluice_connect6, !fixes },
+	};
 
+	return links_apply_cgroup(load->options->bpffs, REPLY_OBJECT, load->options->cgroup, hooks,
+				  sizeof(hooks) / sizeof(*hooks), err);
+}
+
+/* Warns of another sluice on the same sockets: the program that runs last sets the source. */
+static void warn_of_twin(const struct reply_options *options)
+{
+	struct hook_prog progs[HOOK_PROGS_MAX];
+	struct hook_state own = { .prog_id = 0 };
+	int i, count = hook_order(options->cgroup, BPF_CGROUP_INET_INGRESS, progs);
+
+	hook_read(options->bpffs, REPLY_OBJECT, PIN_LEARN, &own);
+	for (i = 0; i < count; i++)
+		if (!strcmp(progs[i].name, "sluice_learn") && progs[i].id != own.prog_id) {
+			log_warning("program %u, sluice_learn of another pins folder, is also on"
+				    " %s or above it: unload one of the two, with its --bpffs",
+				    progs[i].id, options->cgroup);
+			return;
+		}
+}
+
+static int load_locked(struct load *load, struct object *object, struct reply_result *result,
+		       struct err *err)
+{
+	const struct object_steps steps = { .attach = attach, .arg = load };
+	struct bpf_program *prog;
+	int failed = object_inspect(object, err);
+
+	if (failed)
+		return failed;
+	result->outcome = object->outcome;
+	result->before = load->before;
+	load->skel = reply_bpf__open_opts(object_open_opts(object));
+	if (load->skel)
+		configure(load);
+	failed = object_verify(object, load->skel ? load->skel->skeleton : NULL, err);
+	if (failed)
+		return failed;
 	result->count = 0;
 	bpf_object__for_each_program(prog, load->skel->obj) {
 		struct reply_prog *entry = &result->progs[result->count];
@@ -124,63 +154,7 @@ static void report(const struct load *load, struct reply_result *result)
 		entry->verified_insns = info.verified_insns;
 		result->count++;
 	}
-}
-
-static int attach(void *arg, struct err *err)
-{
-	struct load *load = arg;
-	bool fixes = load->after.mode == SLUICE_REPLY_SOCKET;
-	struct hook hooks[] = {
-		/* Learning first: a reply must never be fixed from a table that is not filled. */
-		{ PIN_LEARN, load->skel->progs.sluice_learn, true },
-		{ PIN_FIX4, load->skel->progs.sluice_fix4, fixes },
-		{ PIN_FIX6, load->skel->progs.sluice_fix6, fixes },
-		{ PIN_AUDIT, load->skel->progs.sluice_audit, !fixes },
-		{ PIN_CONNECT4, load->skel->progs.sluice_connect4, !fixes },
-		{ PIN_CONNECT6, load->skel->progs.sluice_connect6, !fixes },
-	};
-
-	return links_apply_cgroup(load->options->bpffs, REPLY_OBJECT, load->options->cgroup, hooks,
-				  sizeof(hooks) / sizeof(*hooks), err);
-}
-
-/* Another sluice on the same sockets: whichever of the two sends last has its way. */
-static void warn_of_twin(const struct load *load)
-{
-	const struct reply_options *options = load->options;
-	struct hook_prog progs[HOOK_PROGS_MAX];
-	struct hook_state ours = { .prog_id = 0 };
-	int i, count = hook_order(options->cgroup, BPF_CGROUP_INET_INGRESS, progs);
-
-	hook_read(options->bpffs, REPLY_OBJECT, PIN_LEARN, &ours);
-	for (i = 0; i < count; i++)
-		if (!strcmp(progs[i].name, "sluice_learn") && progs[i].id != ours.prog_id) {
-			log_warning("program %u, sluice_learn of another folder of pins, is on %s"
-				    " or above it, too: unload one of the two, with its --bpffs",
-				    progs[i].id, options->cgroup);
-			return;
-		}
-}
-
-static int load_locked(struct load *load, struct object *object, struct reply_result *result,
-		       struct err *err)
-{
-	const struct object_steps steps = { .attach = attach, .arg = load };
-	int failed = object_inspect(object, err);
-
-	if (failed)
-		return failed;
-	result->outcome = object->outcome;
-	result->before = load->before;
-	meta_fill(load);
-	load->skel = reply_bpf__open_opts(object_open_opts(object));
-	if (load->skel)
-		configure(load);
-	failed = object_verify(object, load->skel ? load->skel->skeleton : NULL, err);
-	if (failed)
-		return failed;
-	report(load, result);
-	warn_of_twin(load);
+	warn_of_twin(load->options);
 	if (load->options->dry_run) {
 		result->outcome = LOAD_VERIFIED;
 		return 0;
@@ -190,9 +164,15 @@ static int load_locked(struct load *load, struct object *object, struct reply_re
 
 int reply_load(const struct reply_options *options, struct reply_result *result, struct err *err)
 {
+	/*
+	 * Audit reads conntrack's types. If these are in a module, libbpf loads the BTF of all
+	 * modules, which the kernel allows only with CAP_SYS_ADMIN.
+	 */
+	static const int caps[] = { CAP_BPF, CAP_NET_ADMIN, CAP_PERFMON, CAP_SYS_ADMIN };
+	bool modules = options->mode == SLUICE_REPLY_AUDIT && !kernel_has_struct("nf_conn");
 	struct load load = { .options = options };
 	struct object object = {
-		.plane = &reply_state_dir,
+		.state_dir = &reply_state_dir,
 		.dir = options->bpffs,
 		.what = "reply programs",
 		.before = &load.before,
@@ -201,11 +181,10 @@ int reply_load(const struct reply_options *options, struct reply_result *result,
 		.by_daemon = options->by_daemon,
 	};
 	struct pins pins;
-	int failed;
+	int failed = caps_require("reply load", caps, modules ? 4 : 3, err);
 
-	failed = check_caps(options, err);
 	if (!failed)
-		failed = check_place(options, err);
+		failed = check_cgroup(options->cgroup, err);
 	if (failed)
 		return failed;
 	result->outcome = LOAD_LEFT;

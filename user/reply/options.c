@@ -7,13 +7,13 @@
 #include <errno.h>
 #include <string.h>
 
-/* In the file, mode wire is a section; 'reply load' has a --mode of its own, which names all. */
+/* In the file, wire mode has its own section; 'reply load' has its own --mode, with all modes. */
 static int parse_mode(const struct opt_value *v, struct err *err)
 {
 	int result = opt_word(v, err);
 
 	return result && !strcmp(v->text, "wire")
-		       ? err_hint(err, result, "wire mode has a section of its own, [wire]")
+		       ? err_hint(err, result, "wire mode has its own section, [wire]")
 		       : result;
 }
 
@@ -23,17 +23,18 @@ static const char *const modes[] = { "socket", "audit", NULL };
 
 const struct opt reply_opts[] = {
 	{ "mode", 0, "socket | audit", parse_mode, REPLY_FIELD(mode),
-	  "what to do: socket sets the source of replies, audit changes no packet and counts"
-	  " wrong replies; must be given",
+	  "socket sets the source of replies, audit changes no packet and counts wrong"
+	  " replies; required",
 	  .side = OPT_FILE, .words = modes, .noun = "mode", .min = SLUICE_REPLY_SOCKET },
 	{ "port", 0, "LIST", opt_ports, REPLY_FIELD(ports),
 	  "the servers' ports, as in 53,5000-5100, or any", .preset = "any" },
-	{ "table", 0, "N", opt_u32, REPLY_FIELD(table), "flows remembered; the oldest give way",
-	  .min = FLOW_TABLE_MIN, .max = FLOW_TABLE_MAX, .preset = OPT_TEXT(FLOW_TABLE_DEFAULT) },
+	{ "table", 0, "N", opt_u32, REPLY_FIELD(table),
+	  "size of the flow table; the oldest flow is evicted", .min = FLOW_TABLE_MIN,
+	  .max = FLOW_TABLE_MAX, .preset = OPT_TEXT(FLOW_TABLE_DEFAULT) },
 	{ "age", 0, "SECONDS", opt_u64, REPLY_FIELD(age_s),
-	  "how long a flow is used after its peer was last seen", .min = 1, .max = FLOW_AGE_MAX,
+	  "how long a flow is valid after its peer's last packet", .min = 1, .max = FLOW_AGE_MAX,
 	  .preset = OPT_TEXT(FLOW_AGE_DEFAULT) },
 	{ "dry-run", 'n', NULL, opt_switch, REPLY_FIELD(dry_run),
-	  "run the verifier, say what would be attached, change nothing", .side = OPT_LINE },
+	  "run the verifier, list the programs to attach, change nothing", .side = OPT_LINE },
 	{ .name = NULL },
 };

@@ -4,7 +4,7 @@
 
 #include "base/opt.h"
 
-/* Of 'reply load' and of section [reply], into struct reply_options. */
+/* The options of 'reply load' and section [reply], parsed into struct reply_options. */
 extern const struct opt reply_opts[];
 
 #endif

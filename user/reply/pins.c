@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "reply/pins.h"
 
-const struct plane reply_state_dir = {
+const struct state_dir reply_state_dir = {
 	.name = REPLY_OBJECT,
 	.meta = "sluice_meta",
 	.meta_size = sizeof(struct sluice_reply_meta),

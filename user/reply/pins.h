@@ -1,17 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The reply plane's folder of pins, and its flow tables, for those that load and those that read.
- */
+/* The names of the pins of the object reply. */
 #ifndef SLUICE_REPLY_PINS_H
 #define SLUICE_REPLY_PINS_H
 
 #include "kernel/state_dir.h"
 
 #include <sluice/reply.h>
-#include <stdbool.h>
 
 #define REPLY_OBJECT "reply"
 
-/* The pins of this plane's links; a map's pin is the map's name. */
+/* The links' pins; a map's pin has the map's name. */
 #define PIN_LEARN    "link_learn"
 #define PIN_FIX4     "link_fix4"
 #define PIN_FIX6     "link_fix6"
@@ -19,6 +17,6 @@
 #define PIN_CONNECT4 "link_connect4"
 #define PIN_CONNECT6 "link_connect6"
 
-extern const struct plane reply_state_dir;
+extern const struct state_dir reply_state_dir;
 
 #endif

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* What the reply plane's pins say, for those who look at it. */
+/* Reads the state of the loaded object from its pins. */
 #include "reply/reply.h"
 
 #include "base/mounts.h"
@@ -66,7 +66,7 @@ int reply_cgroup_path(__u64 id, char path[PATH_MAX])
 }
 
 struct flow_visit {
-	struct flow_table_usage *fill;
+	struct flow_table_usage *usage;
 	reply_flow_fn fn;
 	void *arg;
 	__u64 age_ns;
@@ -84,20 +84,20 @@ static int set_visit(const void *copy, void *arg)
 		if (!set->tag[way])
 			continue;
 		if (idle_ns <= visit->age_ns)
-			visit->fill->live++;
+			visit->usage->live++;
 		else
-			visit->fill->expired++;
+			visit->usage->expired++;
 		if (visit->fn)
 			visit->fn(&set->flow[way], idle_ns, visit->arg);
 	}
 	return 0;
 }
 
-int reply_flows(const char *bpffs, struct flow_table_usage *fill, reply_flow_fn fn, void *arg,
+int reply_flows(const char *bpffs, struct flow_table_usage *usage, reply_flow_fn fn, void *arg,
 		struct err *err)
 {
 	struct sluice_reply_meta meta;
-	struct flow_visit visit = { .fill = fill, .fn = fn, .arg = arg };
+	struct flow_visit visit = { .usage = usage, .fn = fn, .arg = arg };
 	int result = state_dir_meta_read(&reply_state_dir, bpffs, &meta, err), fd;
 
 	if (result)
@@ -105,7 +105,7 @@ int reply_flows(const char *bpffs, struct flow_table_usage *fill, reply_flow_fn 
 	fd = reply_table(bpffs, err);
 	if (fd < 0)
 		return fd;
-	*fill = (struct flow_table_usage){ .size = meta.sets * SLUICE_FLOW_WAYS };
+	*usage = (struct flow_table_usage){ .size = meta.sets * SLUICE_FLOW_WAYS };
 	visit.age_ns = meta.age_ns;
 	result = flow_table_walk(fd, sizeof(struct sluice_flow_set), set_visit, &visit);
 	close(fd);
@@ -137,42 +137,36 @@ __u32 reply_last_ifindex(int fd, const struct sluice_reply_meta *meta, __u64 coo
 	return 0;
 }
 
-/*
- * All at once: a walk from key to key would begin anew whenever the entry it stands on goes, and
- * tell of others twice.
- */
-static int audits_walk(int fd, reply_audit_fn fn, void *arg)
-{
-	LIBBPF_OPTS(bpf_map_batch_opts, opts);
-	__u32 cursor = 0, i, count = state_dir_map_entries(fd);
-	struct sluice_audit *audits = calloc(count, sizeof(*audits));
-	__u64 *cookies = calloc(count, sizeof(*cookies));
-	int result = audits && cookies ? 0 : -ENOMEM;
-
-	if (!result && bpf_map_lookup_batch(fd, NULL, &cursor, cookies, audits, &count, &opts) &&
-	    errno != ENOENT)
-		result = -errno;
-	for (i = 0; !result && i < count; i++)
-		fn(cookies[i], &audits[i], arg);
-	free(audits);
-	free(cookies);
-	return result;
-}
-
 int reply_audits(const char *bpffs, reply_audit_fn fn, void *arg, struct err *err)
 {
+	LIBBPF_OPTS(bpf_map_batch_opts, opts);
+	struct sluice_audit *audits = NULL;
 	struct sluice_reply_meta meta;
+	__u64 *cookies = NULL;
+	__u32 cursor = 0, i, count;
 	int fd, result = state_dir_meta_read(&reply_state_dir, bpffs, &meta, err);
 
 	if (result)
 		return state_dir_not_loaded(&reply_state_dir, bpffs, result, err);
-	fd = state_dir_map_open(&reply_state_dir, bpffs, "sluice_audits", sizeof(__u64),
-				sizeof(struct sluice_audit), err);
+	fd = state_dir_map_open(&reply_state_dir, bpffs, "sluice_audits", sizeof(*cookies),
+				sizeof(*audits), err);
 	if (fd < 0)
 		return fd;
-	result = audits_walk(fd, fn, arg);
+	count = state_dir_map_entries(fd);
+	audits = calloc(count, sizeof(*audits));
+	cookies = calloc(count, sizeof(*cookies));
+	/*
+	 * One batch for the whole table: a walk from key to key restarts when its current entry is
+	 * deleted, and then returns others twice.
+	 */
+	if (!audits || !cookies ||
+	    (bpf_map_lookup_batch(fd, NULL, &cursor, cookies, audits, &count, &opts) &&
+	     errno != ENOENT))
+		result = err_set(err, EXIT_ERROR, errno, "audit table: %s", strerror(errno));
+	for (i = 0; !result && i < count; i++)
+		fn(cookies[i], &audits[i], arg);
+	free(audits);
+	free(cookies);
 	close(fd);
-	if (result)
-		return err_set(err, EXIT_ERROR, -result, "audit table: %s", strerror(-result));
-	return 0;
+	return result;
 }

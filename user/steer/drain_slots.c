@@ -6,22 +6,20 @@
 #include "steer/group/groups.h"
 #include "steer/group/instance.h"
 #include "steer/group/slots.h"
-#include "steer/steer.h"
 
 #include <errno.h>
 #include <linux/sock_diag.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
-/* --- which sockets */
+/* --- sockets */
 
-static bool is_meant(const struct drain *drain, const struct sluice_steer_slot *slot)
+static bool is_of_process(const struct drain *drain, const struct sluice_steer_slot *slot)
 {
 	if (slot->state == SLUICE_STEER_FREE)
 		return false;
-	return slot->pid == drain->pid ||
+	return slot->pid == drain->options->pid ||
 	       (drain->instance &&
 		instance_of(slot->pid, SLUICE_STEER_BY_PROCESS) == drain->instance);
 }
@@ -39,9 +37,8 @@ static int socket_hold(struct drain *drain, struct steer_group *group, int slot)
 {
 	const struct sluice_socket_record *record = sockets_find(drain->sockets,
 								 group->slots[slot].cookie);
-	struct drained *drained = &drain->all[drain->count];
 	__u64 cookie;
-	int fd = record ? sockets_take(record, &cookie) : -ESTALE;
+	int fd = record ? sockets_take(record, &cookie) : -ESTALE, result;
 
 	if (fd == -ESTALE)
 		return 0;
@@ -54,25 +51,18 @@ static int socket_hold(struct drain *drain, struct steer_group *group, int slot)
 			       DRAIN_SOCKETS_MAX);
 	}
 	drain->held++;
-	*drained = (struct drained){ .group = group,
-				     .cookie = group->slots[slot].cookie,
-				     .slot = slot,
-				     .fd = fd,
-				     .drops = drain_socket_drops(fd) };
-	drain->count++;
-	return pid_watch_add(&drain->holders, record->pid);
+	drain->all[drain->count++] = (struct drained){ .group = group,
+						       .cookie = group->slots[slot].cookie,
+						       .slot = slot,
+						       .fd = fd,
+						       .drops = drain_socket_drops(fd) };
+	result = pid_watch_add(&drain->watch, record->pid);
+	return result ? err_set(drain->err, EXIT_ERROR, -result, "steer drain: %s",
+				strerror(-result))
+		      : 0;
 }
 
-/* Does the slot take new flows, or will it with the next sweep? */
-static bool slot_takes(struct steer_group *group, int slot)
-{
-	__u16 state = group->slots[slot].state;
-
-	return state == SLUICE_STEER_ACTIVE || state == SLUICE_STEER_RETIRED ||
-	       drain_lock_is_stale(group, slot);
-}
-
-/* One whose process has ended meanwhile is nobody's any more, and is drained nevertheless. */
+/* Compares cookies, as the process that a slot names may have exited since. */
 static bool is_held(const struct drain *drain, const struct sluice_steer_slot *slot)
 {
 	int i;
@@ -83,15 +73,19 @@ static bool is_held(const struct drain *drain, const struct sluice_steer_slot *s
 	return false;
 }
 
-/* Is there anybody else for the flows? */
+/* Does a slot of another process take new flows now, or after the next sweep? */
 static bool has_others(const struct drain *drain, struct steer_group *group)
 {
-	int slot;
+	int i;
 
-	for (slot = 0; slot < SLUICE_STEER_SLOTS; slot++)
-		if (slot_takes(group, slot) && !is_held(drain, &group->slots[slot]) &&
-		    !is_meant(drain, &group->slots[slot]))
+	for (i = 0; i < SLUICE_STEER_SLOTS; i++) {
+		const struct sluice_steer_slot *slot = &group->slots[i];
+
+		if ((slot->state == SLUICE_STEER_ACTIVE || slot->state == SLUICE_STEER_RETIRED ||
+		     drain_lock_is_stale(group, i)) &&
+		    !is_held(drain, slot) && !is_of_process(drain, slot))
 			return true;
+	}
 	return false;
 }
 
@@ -100,54 +94,43 @@ static int refuse_last(const struct drain *drain, const struct steer_group *grou
 	return err_hint(drain->err,
 			err_set(drain->err, EXIT_CONFLICT, EBUSY,
 				"port %u: no other process takes the flows of process %u",
-				group->info.port, drain->pid),
+				group->info.port, drain->options->pid),
 			"start the new instance of the server first, and steer it ('sluice steer"
 			" load' again, if 'sluice run' does not)");
 }
 
-/* The group is opened anew, since the one given is closed behind this call. */
-static int group_collect(struct steer_group *given, void *arg)
-{
-	struct drain *drain = arg;
-	struct steer_group *group, **groups;
-	int slot, result = 0, before = drain->count;
-
-	for (slot = 0; slot < SLUICE_STEER_SLOTS; slot++)
-		if (is_meant(drain, &given->slots[slot]))
-			break;
-	if (slot == SLUICE_STEER_SLOTS)
-		return 0;
-	groups = realloc(drain->groups, ((size_t)drain->group_count + 1) * sizeof(*groups));
-	if (!groups)
-		return -ENOMEM;
-	drain->groups = groups;
-	result = steer_group_open(given->dir, given->name, &group, drain->err);
-	if (result)
-		return result;
-	drain->groups[drain->group_count++] = group;
-	for (slot = 0; !result && slot < SLUICE_STEER_SLOTS; slot++)
-		if (is_meant(drain, &group->slots[slot]))
-			result = socket_hold(drain, group, slot);
-	if (!result && drain->count > before && !has_others(drain, group))
-		result = refuse_last(drain, group);
-	return result;
-}
-
 int drain_collect(struct drain *drain)
 {
-	/* what another drain alone holds is in its hands */
-	int result = sockets_read_others(&drain->sockets, drain->err);
+	struct steer_groups_open *groups = &drain->groups;
+	/* a socket that only another drain holds belongs to that drain */
+	int i = 0, slot, before, result = sockets_read_others(&drain->sockets, drain->err);
 
 	if (!result)
-		result = steer_groups(drain->bpffs, group_collect, drain, drain->err);
+		result = steer_groups_read(drain->options->bpffs, groups, false, drain->err);
 	if (result)
-		return drain->err->code ? result
-					: err_set(drain->err, EXIT_ERROR, -result,
-						  "steer drain: %s", strerror(-result));
+		return result;
+	while (i < groups->count) {
+		struct steer_group *group = groups->group[i];
+
+		before = drain->count;
+		for (slot = 0; slot < SLUICE_STEER_SLOTS && !result; slot++)
+			if (is_of_process(drain, &group->slots[slot]))
+				result = socket_hold(drain, group, slot);
+		if (result)
+			return result;
+		if (drain->count == before) {
+			steer_group_close(group);
+			groups->group[i] = groups->group[--groups->count];
+			continue;
+		}
+		if (!has_others(drain, group))
+			return refuse_last(drain, group);
+		i++;
+	}
 	if (!drain->count)
 		return err_hint(drain->err,
 				err_set(drain->err, EXIT_ERROR, ESRCH,
-					"process %u has no steered socket", drain->pid),
+					"process %u has no steered socket", drain->options->pid),
 				"'sluice steer show' lists those that have");
 	return 0;
 }
@@ -168,14 +151,14 @@ int drain_slot_draining(struct drained *drained)
 {
 	int result = drain_lock_take(drained->group, drained->slot);
 
-	/* by a drain before this one */
+	/* an earlier drain may have completed */
 	if (result || *state_of(drained) == SLUICE_STEER_DRAINED)
 		return result;
 	*state_of(drained) = SLUICE_STEER_DRAINING;
 	return steer_group_write(drained->group, drained->slot);
 }
 
-/* It is draining until its queue is empty: a drain that is killed before that is seen by it. */
+/* Leaves the state at draining: it shows a drain that is killed before the queue is empty. */
 int drain_slot_expel(struct drained *drained)
 {
 	return *state_of(drained) == SLUICE_STEER_DRAINING
@@ -196,37 +179,27 @@ int drain_slot_emptied(struct drained *drained)
 	return steer_group_write(drained->group, drained->slot);
 }
 
-static bool is_drained(const struct drain *drain, const struct steer_group *group)
-{
-	int i;
-
-	for (i = 0; i < drain->count; i++)
-		if (drain->all[i].group == group)
-			return true;
-	return false;
-}
-
-int drain_slots_set(struct drain *drain, bool needs_others, int (*fn)(struct drained *drained))
+int drain_slots_set(struct drain *drain, bool needs_others, int (*step)(struct drained *drained))
 {
 	struct pins pins;
-	int i, result = pins_lock(&pins, drain->bpffs, false, drain->err);
+	int i, result = pins_lock(&pins, drain->options->bpffs, false, drain->err);
 
 	if (result)
 		return result;
-	for (i = 0; i < drain->group_count; i++) {
-		struct steer_group *group = drain->groups[i];
+	for (i = 0; i < drain->groups.count; i++) {
+		struct steer_group *group = drain->groups.group[i];
 
 		result = steer_group_reload(group);
 		if (result)
 			goto failed;
-		if (needs_others && is_drained(drain, group) && !has_others(drain, group)) {
+		if (needs_others && !has_others(drain, group)) {
 			result = refuse_last(drain, group);
 			goto unlock;
 		}
 	}
 	for (i = 0; i < drain->count && !result; i++)
 		if (drain_has_slot(&drain->all[i]))
-			result = fn(&drain->all[i]);
+			result = step(&drain->all[i]);
 failed:
 	if (result)
 		err_set(drain->err, EXIT_ERROR, -result, "slots: %s", strerror(-result));
@@ -235,18 +208,20 @@ unlock:
 	return result;
 }
 
-int drain_slots_give(struct drain *drain, int (*fn)(struct drained *drained))
+int drain_slots_give(struct drain *drain, int (*step)(struct drained *drained))
 {
-	int result = steer_sweep(&drain->loader, drain->bpffs, drain->fn, drain->arg, drain->err);
+	const struct steer_drain_options *options = drain->options;
+	int result = steer_sweep(&drain->loader, options->bpffs, options->fn, options->arg,
+				 drain->err);
 
 	if (!result)
-		result = drain_slots_set(drain, true, fn);
+		result = drain_slots_set(drain, true, step);
 	if (!result)
-		result = steer_sweep(&drain->loader, drain->bpffs, NULL, NULL, drain->err);
+		result = steer_sweep(&drain->loader, options->bpffs, NULL, NULL, drain->err);
 	return result;
 }
 
-/* Another drain may have finished it meanwhile, or be at work on it. */
+/* Another drain may have completed on the slot, or still be running on it. */
 static int slot_restore(struct drained *drained)
 {
 	if (*state_of(drained) != SLUICE_STEER_DRAINING ||
@@ -262,6 +237,6 @@ void drain_slots_restore(struct drain *drain)
 
 	drain->err = &ignored;
 	if (!drain_slots_set(drain, false, slot_restore))
-		steer_sweep(&drain->loader, drain->bpffs, NULL, NULL, &ignored);
+		steer_sweep(&drain->loader, drain->options->bpffs, NULL, NULL, &ignored);
 	drain->err = err;
 }

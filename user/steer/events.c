@@ -17,9 +17,9 @@ static const char *const event_names[] = {
 	[STEER_DRAIN_LAPSED] = "drain-lapsed",	   [STEER_GROUPS_LEFT_OUT] = "groups-left-out",
 };
 
-const char *steer_event_name(enum steer_event_type event)
+const char *steer_event_name(enum steer_event_type type)
 {
-	return event_names[event];
+	return event_names[type];
 }
 
 const char *steer_group_text(const struct sluice_steer_group *group,
@@ -29,31 +29,25 @@ const char *steer_group_text(const struct sluice_steer_group *group,
 	int length = snprintf(text, STEER_GROUP_TEXT_MAX, "%s",
 			      addr_format_port(&group->local, htons(group->port), addr));
 
-	/* an index has a name only where its namespace is */
+	/* the index has a name only in its own namespace */
 	if (group->ifindex)
 		snprintf(text + length, STEER_GROUP_TEXT_MAX - (size_t)length, " on interface %u",
 			 group->ifindex);
 	return text;
 }
 
-static const char *socket_text(const struct steer_event *news, char *text, size_t size)
-{
-	snprintf(text, size, "%s (%u)", news->slot->comm, news->slot->pid);
-	return text;
-}
-
-const char *steer_event_text(const struct steer_event *news, char *text, size_t size)
+const char *steer_event_text(const struct steer_event *event, char *text, size_t size)
 {
 	char group[STEER_GROUP_TEXT_MAX], who[64] = "";
 
-	steer_group_text(news->group, group);
-	if (news->slot)
-		socket_text(news, who, sizeof(who));
-	switch (news->event) {
+	steer_group_text(event->group, group);
+	if (event->slot)
+		snprintf(who, sizeof(who), "%s (%u)", event->slot->comm, event->slot->pid);
+	switch (event->type) {
 	case STEER_GROUP_FOREIGN:
-		if (news->prog_id)
+		if (event->prog_id)
 			snprintf(text, size, "%s: left alone: %s has program %u of its own", group,
-				 who, news->prog_id);
+				 who, event->prog_id);
 		else
 			snprintf(text, size,
 				 "%s: left alone: %s has a classic BPF program of its own", group,
@@ -63,18 +57,18 @@ const char *steer_event_text(const struct steer_event *news, char *text, size_t 
 		snprintf(text, size, "%s: socket of %s joined", group, who);
 		break;
 	case STEER_SOCKET_LEFT:
-		snprintf(text, size, "%s: socket of %s left%s%s", group, who, news->why ? ": " : "",
-			 news->why ? news->why : "");
+		snprintf(text, size, "%s: socket of %s left%s%s", group, who,
+			 event->why ? ": " : "", event->why ? event->why : "");
 		break;
 	case STEER_SOCKET_FAILED:
-		snprintf(text, size, "%s: socket of %s not taken: %s", group, who, news->why);
+		snprintf(text, size, "%s: socket of %s not taken: %s", group, who, event->why);
 		break;
 	case STEER_GROUP_FAILED:
-		snprintf(text, size, "%s: %s", group, news->why);
+		snprintf(text, size, "%s: %s", group, event->why);
 		break;
 	case STEER_GENERATION:
 		snprintf(text, size, "%s: new flows go to a new generation: %s, %d socket%s", group,
-			 who, news->count, news->count == 1 ? "" : "s");
+			 who, event->count, event->count == 1 ? "" : "s");
 		break;
 	case STEER_DRAIN_LAPSED:
 		snprintf(text, size, "%s: the drain of %s was killed: it takes new flows again",
@@ -84,45 +78,45 @@ const char *steer_event_text(const struct steer_event *news, char *text, size_t 
 		snprintf(text, size,
 			 "netns %u: %d group%s left to the kernel, %s of %s for one: %s; name the"
 			 " ports, or one namespace",
-			 news->group->netns, news->count, news->count == 1 ? "" : "s", group, who,
-			 news->why);
+			 event->group->netns, event->count, event->count == 1 ? "" : "s", group,
+			 who, event->why);
 		break;
 	default:
 		snprintf(text, size, "%s: %s, %d socket%s, netns %u", group,
-			 steer_event_name(news->event) + sizeof("group"), news->count,
-			 news->count == 1 ? "" : "s", news->group->netns);
+			 steer_event_name(event->type) + sizeof("group"), event->count,
+			 event->count == 1 ? "" : "s", event->group->netns);
 	}
 	return text;
 }
 
-void steer_event_lapsed(const struct steer_event *news, void *arg)
+void steer_event_lapsed(const struct steer_event *event, void *arg)
 {
 	char text[512];
 
-	if (news->event == STEER_DRAIN_LAPSED)
-		log_warning("%s", steer_event_text(news, text, sizeof(text)));
+	if (event->type == STEER_DRAIN_LAPSED)
+		log_warning("%s", steer_event_text(event, text, sizeof(text)));
 }
 
-json_t *steer_event_json(const struct steer_event *news)
+json_t *steer_event_json(const struct steer_event *event)
 {
 	char addr[ADDR_TEXT_MAX];
-	json_t *object = json_pack("{s:s, s:s, s:i, s:I}", "event", steer_event_name(news->event),
-				   "address", addr_format(&news->group->local, addr), "port",
-				   news->group->port, "netns", (json_int_t)news->group->netns);
+	json_t *object = json_pack("{s:s, s:s, s:i, s:I}", "event", steer_event_name(event->type),
+				   "address", addr_format(&event->group->local, addr), "port",
+				   event->group->port, "netns", (json_int_t)event->group->netns);
 
-	if (news->name)
-		json_object_set_new(object, "name", json_string(news->name));
-	if (news->slot) {
-		json_object_set_new(object, "pid", json_integer(news->slot->pid));
-		json_object_set_new(object, "process", json_string(news->slot->comm));
+	if (event->name)
+		json_object_set_new(object, "name", json_string(event->name));
+	if (event->slot) {
+		json_object_set_new(object, "pid", json_integer(event->slot->pid));
+		json_object_set_new(object, "process", json_string(event->slot->comm));
 	}
-	if (news->count)
+	if (event->count)
 		json_object_set_new(object,
-				    news->event == STEER_GROUPS_LEFT_OUT ? "groups" : "sockets",
-				    json_integer(news->count));
-	if (news->event == STEER_GROUP_FOREIGN)
-		json_object_set_new(object, "program_id", json_integer(news->prog_id));
-	if (news->why)
-		json_object_set_new(object, "reason", output_name(news->why));
+				    event->type == STEER_GROUPS_LEFT_OUT ? "groups" : "sockets",
+				    json_integer(event->count));
+	if (event->type == STEER_GROUP_FOREIGN)
+		json_object_set_new(object, "program_id", json_integer(event->prog_id));
+	if (event->why)
+		json_object_set_new(object, "reason", output_name(event->why));
 	return object;
 }

@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-/* The program's own limit: 7/8 of the room (bpf/steer/load.h, QUEUE_FULL). */
+/* Matches QUEUE_FULL in bpf/steer/load.h: 7/8 of the room. */
 #define FULL_EIGHTHS 7
 
 double steer_imbalance(const __u64 *amounts, size_t count)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The arithmetic of what 'steer show' prints. */
+/* The arithmetic behind 'steer show'. */
 #ifndef SLUICE_STEER_FIGURES_H
 #define SLUICE_STEER_FIGURES_H
 
@@ -7,39 +7,39 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* The most over the mean; 1 is even. 0 if there is nothing to compare. */
+/* Returns the maximum over the mean; 1 is even, 0 without any amount. */
 double steer_imbalance(const __u64 *amounts, size_t count);
 
-/* Room for a bar of so many cells, in UTF-8. */
 #define STEER_BAR_CELLS 12
-#define STEER_BAR_MAX	(3 * STEER_BAR_CELLS + 1)
+#define STEER_BAR_MAX	(3 * STEER_BAR_CELLS + 1) /* in UTF-8 */
 /*
- * A bar as long as `part` of `whole`: of blocks, to an eighth of a cell, or of '#'.  What is not 0
- * shows.  Returns text.
+ * Draws a bar for @part of @whole: in blocks, to an eighth of a cell, or in '#'.  A part above 0
+ * gets at least the smallest step.  Returns text.
  */
 const char *steer_bar(double part, double whole, bool utf8, char text[STEER_BAR_MAX]);
 
-/* Has a queue no room for another full datagram, as far as the program is concerned? */
+/* Does the program treat the queue as full? */
 bool steer_queue_is_full(__u32 used, __u32 room);
-/* In percent, 100 at most. */
+/* Returns percent, 100 at most. */
 unsigned int steer_queue_usage(__u32 used, __u32 room);
 
 /*
- * Of one network namespace, since the first group was loaded there.  The program counts a datagram
- * when it comes; the namespace counts it when it is read, or when it is thrown away.
+ * Counts of one network namespace since its first group was loaded.  The program counts a datagram
+ * on arrival; the namespace counts it when it is read or dropped.
  */
 struct steer_balance {
 	__u64 seen;	/* by the programs */
-	__u64 drops;	/* of the sockets that are steered now */
+	__u64 drops;	/* of the currently steered sockets */
 	__u64 read;	/* InDatagrams, of all ports */
 	__u64 errors;	/* InErrors, of all ports */
-	__u64 checksum; /* InCsumErrors, which are among them */
+	__u64 checksum; /* InCsumErrors, part of InErrors */
 };
 
-/* What the balance leaves open. */
+/* The part of a balance that its counters do not explain. */
 struct steer_rest {
-	__u64 errors;	/* thrown away, at no steered socket and for no wrong checksum */
-	__u64 vanished; /* seen, but neither read nor thrown away: in a queue, or closed with it */
+	__u64 errors;	/* drops at other sockets, without a wrong checksum */
+	__u64 vanished; /* seen, but neither read nor dropped: queued, or lost with a closed socket
+			 */
 };
 
 struct steer_rest steer_rest_of(const struct steer_balance *balance);

@@ -1,9 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* Load, change and unload the steering plane, and read what is loaded: steer/sweep.c does the work.
- */
-#include "base/clock.h"
 #include "steer/steer.h"
 
+#include "base/clock.h"
 #include "kernel/caps.h"
 #include "kernel/object.h"
 #include "kernel/pins.h"
@@ -11,7 +9,6 @@
 
 #include <bpf/bpf.h>
 #include <errno.h>
-#include <sluice/reply.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -22,11 +19,11 @@ void steer_ports(const struct sluice_steer_meta *meta, struct ports *ports)
 	memcpy(ports->bit, meta->ports, sizeof(ports->bit));
 }
 
-static void sweep_setting(struct steer_sweep *sweep)
+static struct steer_setting setting_of(const struct sluice_steer_meta *meta)
 {
-	sweep->setting = (struct steer_setting){ .policy = sweep->meta.policy,
-						 .flows = sweep->meta.flows,
-						 .idle_ns = sweep->meta.idle_ns };
+	return (struct steer_setting){ .policy = meta->policy,
+				       .flows = meta->flows,
+				       .idle_ns = meta->idle_ns };
 }
 
 int steer_sweep(struct steer_loader *loader, const char *bpffs, steer_event_fn fn, void *arg,
@@ -39,7 +36,7 @@ int steer_sweep(struct steer_loader *loader, const char *bpffs, steer_event_fn f
 	if (result)
 		return result;
 	result = state_dir_meta_read(&steer_state_dir, bpffs, &sweep.meta, err);
-	sweep_setting(&sweep);
+	sweep.setting = setting_of(&sweep.meta);
 	result = result ? state_dir_not_loaded(&steer_state_dir, bpffs, result, err)
 			: steer_sweep_run(&sweep, err);
 	pins_unlock(&pins);
@@ -48,15 +45,16 @@ int steer_sweep(struct steer_loader *loader, const char *bpffs, steer_event_fn f
 
 int steer_prepare(struct steer_loader *loader, const char *bpffs, struct err *err)
 {
-	struct steer_sweep sweep = { .bpffs = bpffs };
-	int result = state_dir_meta_read(&steer_state_dir, bpffs, &sweep.meta, err);
+	struct sluice_steer_meta meta;
+	struct steer_setting setting;
+	int result = steer_read(bpffs, &meta, err);
 
 	if (result) {
-		steer_group_prepare(loader, NULL, err);
-		return state_dir_not_loaded(&steer_state_dir, bpffs, result, err);
+		steer_group_prepare(loader, NULL, &(struct err){ 0 });
+		return result;
 	}
-	sweep_setting(&sweep);
-	return steer_group_prepare(loader, &sweep.setting, err);
+	setting = setting_of(&meta);
+	return steer_group_prepare(loader, &setting, err);
 }
 
 /* --- unload */
@@ -87,24 +85,7 @@ int steer_unload(const char *bpffs, bool own_only, steer_event_fn fn, void *arg,
 
 /* --- load */
 
-static void meta_fill(const struct steer_options *options, struct sluice_steer_meta *meta)
-{
-	*meta = (struct sluice_steer_meta){
-		.magic = SLUICE_MAGIC,
-		.abi = SLUICE_STEER_ABI,
-		.state = SLUICE_LOADED,
-		.policy = options->policy,
-		.idle_ns = options->idle_s * 1000000000ULL,
-		.loaded_ns = clock_now_ns(CLOCK_REALTIME),
-		.flows = options->flows,
-		.netns = options->netns,
-		.generations = options->generations,
-		.any_port = options->ports.any,
-	};
-	memcpy(meta->ports, options->ports.bit, sizeof(meta->ports));
-}
-
-/* The record is made by hand, since no program reads it. */
+/* No skeleton has this map, since no program reads it. */
 static int meta_pin(const char *bpffs, const struct sluice_steer_meta *meta, struct err *err)
 {
 	char path[PATH_MAX];
@@ -125,55 +106,62 @@ static int meta_pin(const char *bpffs, const struct sluice_steer_meta *meta, str
 	return result;
 }
 
-/* Is there a group to steer?  A look that tells nobody, and changes nothing. */
-static bool finds_any(const struct steer_sweep *sweep)
+/* Reports the groups that are not steered, and brings the current setting (or none) up to date. */
+static int keep(struct steer_sweep *sweep, const struct sluice_steer_meta *current, struct err *err)
 {
-	struct steer_sweep look = *sweep;
-	struct err ignored = { 0 };
-
-	look.dry_run = true;
-	look.fn = NULL;
-	return !steer_sweep_run(&look, &ignored) && look.groups;
-}
-
-/* Tells of groups that are not ours, and brings what is in force (NULL: nothing) up to date. */
-static int stay(struct steer_sweep *sweep, const struct sluice_steer_meta *before, struct err *err)
-{
-	struct steer_sweep in_force = { .loader = sweep->loader, .bpffs = sweep->bpffs };
+	struct steer_sweep update = { .loader = sweep->loader, .bpffs = sweep->bpffs };
 	int result;
 
 	sweep->dry_run = true;
 	result = steer_sweep_run(sweep, err);
-	if (result || !before)
+	if (result || !current->magic)
 		return result;
-	in_force.meta = *before;
-	sweep_setting(&in_force);
-	return steer_sweep_run(&in_force, err);
+	update.meta = *current;
+	update.setting = setting_of(current);
+	return steer_sweep_run(&update, err);
 }
 
 static int load_locked(const struct steer_options *options, struct steer_sweep *sweep,
 		       struct err *err)
 {
-	struct sluice_steer_meta before = { 0 };
+	struct sluice_steer_meta before = { 0 }, *meta = &sweep->meta;
 	int result = state_dir_meta_read(&steer_state_dir, options->bpffs, &before, err);
 
 	if (result && result != -ENOENT && result != -EUCLEAN)
 		return result;
 	sweep->regroup = !result && before.generations != options->generations;
 	sweep->renew = true;
-	meta_fill(options, &sweep->meta);
-	sweep_setting(sweep);
-	/* a group that comes later begins with us: it has no flows from before */
+	*meta = (struct sluice_steer_meta){
+		.magic = SLUICE_MAGIC,
+		.abi = SLUICE_STEER_ABI,
+		.state = SLUICE_LOADED,
+		.policy = options->policy,
+		.idle_ns = options->idle_s * 1000000000ULL,
+		.loaded_ns = clock_now_ns(CLOCK_REALTIME),
+		.flows = options->flows,
+		.netns = options->netns,
+		.generations = options->generations,
+		.any_port = options->ports.any,
+	};
+	memcpy(meta->ports, options->ports.bit, sizeof(meta->ports));
+	sweep->setting = setting_of(meta);
+	/* only groups that exist now can have older flows; sweeps set no such time */
 	sweep->setting.settled_ns = clock_now_ns(CLOCK_MONOTONIC) + STEER_SETTLED_NS;
 	result = before.magic && before.flows == options->flows
 			 ? steer_group_verify(sweep->loader, &sweep->setting, err)
 			 : steer_group_verify_first(sweep->loader, &sweep->setting, err);
 	if (result)
 		return result;
-	if (options->must_find && !options->dry_run && !finds_any(sweep))
-		return stay(sweep, before.magic ? &before : NULL, err);
+	if (options->must_find && !options->dry_run) {
+		struct steer_sweep probe = *sweep;
+
+		probe.dry_run = true;
+		probe.fn = NULL;
+		if (steer_sweep_run(&probe, &(struct err){ 0 }) || !probe.groups)
+			return keep(sweep, &before, err);
+	}
 	if (!sweep->dry_run) {
-		result = meta_pin(options->bpffs, &sweep->meta, err);
+		result = meta_pin(options->bpffs, meta, err);
 		if (!result)
 			result = state_dir_set_owner(&steer_state_dir, options->bpffs,
 						     options->by_daemon, err);
@@ -203,36 +191,17 @@ int steer_load(struct steer_loader *loader, const struct steer_options *options,
 	return result;
 }
 
-/* --- reading */
-
-struct left_out {
-	int groups, namespaces;
-};
-
-static void left_out_add(const struct steer_event *news, void *arg)
-{
-	struct left_out *left_out = arg;
-
-	if (news->event != STEER_GROUPS_LEFT_OUT)
-		return;
-	left_out->groups += news->count;
-	left_out->namespaces++;
-}
-
 int steer_left_out(const char *bpffs, int *groups, int *namespaces, struct err *err)
 {
-	struct left_out left_out = { 0 };
-	struct steer_sweep look = {
-		.bpffs = bpffs, .fn = left_out_add, .arg = &left_out, .dry_run = true
-	};
-	int result = steer_read(bpffs, &look.meta, err);
+	struct steer_sweep sweep = { .bpffs = bpffs, .dry_run = true };
+	int result = steer_read(bpffs, &sweep.meta, err);
 
-	/* one namespace alone is never left out, and the look can be saved */
-	if (!result && !look.meta.netns)
-		result = steer_sweep_run(&look, err);
+	/* the quota does not apply to a namespace that is steered alone */
+	if (!result && !sweep.meta.netns)
+		result = steer_sweep_run(&sweep, err);
 	if (result)
 		return result;
-	*groups = left_out.groups;
-	*namespaces = left_out.namespaces;
+	*groups = sweep.left_out;
+	*namespaces = sweep.left_out_netns;
 	return 0;
 }

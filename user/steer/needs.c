@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* What steering needs of the kernel. */
+/* Kernel features that object steer uses. */
 #include "steer/needs.h"
 
 #include "kernel/xdp.h"
@@ -40,12 +40,12 @@ static const struct need rows[] = {
 	  .has_btf = feature_reuseport_casts,
 	  .takes = NEED_BPF | NEED_PERFMON | NEED_BTF,
 	  .since = "6.2",
-	  .fallback = "helpers, which are dearer" },
+	  .fallback = "helpers, which cost more" },
 	NEED_CGROUP_HOOK("cgroup/post_bind4", SOCK, INET4_POST_BIND, "4.17",
-			 "tells of new sockets at once", STEER_SWEEP_FALLBACK),
+			 "reports new sockets at once", STEER_SWEEP_FALLBACK),
 	NEED_CGROUP_HOOK("cgroup/post_bind6", SOCK, INET6_POST_BIND, "4.17",
-			 "tells of new sockets at once", STEER_SWEEP_FALLBACK),
-	NEED_MAP(RINGBUF, "5.8", "brings the news of them", STEER_SWEEP_FALLBACK),
+			 "reports new sockets at once", STEER_SWEEP_FALLBACK),
+	NEED_MAP(RINGBUF, "5.8", "carries the events of new sockets", STEER_SWEEP_FALLBACK),
 	NEED_HOOK("xdp", XDP, 0, "4.8", "spreads flows over CPUs", QUEUE_FALLBACK),
 	NEED_MAP(CPUMAP, "4.15", "spreads flows over CPUs", QUEUE_FALLBACK),
 	{ .name = "generic XDP to CPUs",

@@ -31,7 +31,7 @@ const struct opt steer_opts[] = {
 	  "what sets a new instance of the server apart: process, cgroup, or none",
 	  .words = generations, .min = SLUICE_STEER_BY_PROCESS, .preset = "process" },
 	{ "dry-run", 'n', NULL, opt_switch, STEER_FIELD(dry_run),
-	  "run the verifier, say what would be steered, change nothing", .side = OPT_LINE },
+	  "run the verifier, print what would be steered, change nothing", .side = OPT_LINE },
 	{ .name = NULL },
 };
 

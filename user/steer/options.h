@@ -4,12 +4,12 @@
 
 #include "base/opt.h"
 
-/* Of 'steer load' and of section [steer], into struct steer_options. */
+/* The options of 'steer load' and of section [steer], parsed into struct steer_options. */
 extern const struct opt steer_opts[];
 
 /*
- * The inode number of a network namespace, named as --netns takes it; NULL: of this one; "all": 0.
- * 0, or -errno with *err set.
+ * Parses --netns into the inode number of the namespace: NULL is the current one, "all" is 0.
+ * Returns 0, or -errno with *err set.
  */
 int value_netns(const char *value, __u32 *netns, struct err *err);
 

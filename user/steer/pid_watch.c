@@ -6,82 +6,62 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-static bool is_watched(const struct holders *holders, __u32 pid)
+int pid_watch_add(struct pid_watch *watch, __u32 pid)
 {
-	int i;
+	size_t room = (size_t)watch->count + 1;
+	struct pollfd *pidfds;
+	__u32 *pids;
+	int i, fd;
 
-	for (i = 0; i < holders->count; i++)
-		if (holders->pids[i] == pid)
-			return true;
-	return false;
-}
-
-static int holder_add(struct holders *holders, __u32 pid, int fd)
-{
-	size_t room = (size_t)holders->count + 1;
-	struct pollfd *ends = realloc(holders->ends, room * sizeof(*ends));
-	__u32 *pids = ends ? realloc(holders->pids, room * sizeof(*pids)) : NULL;
-
-	if (ends)
-		holders->ends = ends;
+	for (i = 0; i < watch->count; i++)
+		if (watch->pids[i] == pid)
+			return 0;
+	pidfds = realloc(watch->pidfds, room * sizeof(*pidfds));
+	if (!pidfds)
+		return -ENOMEM;
+	watch->pidfds = pidfds;
+	pids = realloc(watch->pids, room * sizeof(*pids));
 	if (!pids)
 		return -ENOMEM;
-	holders->pids = pids;
-	ends[holders->count] = (struct pollfd){ .fd = fd, .events = POLLIN };
-	pids[holders->count++] = pid;
+	watch->pids = pids;
+	fd = (int)syscall(SYS_pidfd_open, (pid_t)pid, 0);
+	if (fd < 0 && errno != ESRCH)
+		return -errno;
+	if (fd < 0) {
+		watch->missed = true;
+		return 0;
+	}
+	pidfds[watch->count] = (struct pollfd){ .fd = fd, .events = POLLIN };
+	pids[watch->count++] = pid;
 	return 0;
 }
 
-int pid_watch_add(struct holders *holders, __u32 pid)
+bool pid_watch_wait(struct pid_watch *watch, __u32 ms)
 {
-	int fd, result;
-
-	if (is_watched(holders, pid))
-		return 0;
-	fd = (int)syscall(SYS_pidfd_open, (pid_t)pid, 0);
-	if (fd < 0 && errno == ESRCH) {
-		holders->missed = true;
-		return 0;
-	}
-	result = fd < 0 ? -errno : holder_add(holders, pid, fd);
-	if (result && fd >= 0)
-		close(fd);
-	return result;
-}
-
-static bool holders_drop_ended(struct holders *holders)
-{
-	int i, kept = 0;
+	int timeout = watch->missed ? 0 : (int)ms, i, kept = 0;
 	bool ended;
 
-	for (i = 0; i < holders->count; i++) {
-		if (holders->ends[i].revents) {
-			close(holders->ends[i].fd);
+	if (poll(watch->pidfds, (nfds_t)watch->count, timeout) < 0 && !watch->missed)
+		return false;
+	for (i = 0; i < watch->count; i++) {
+		if (watch->pidfds[i].revents) {
+			close(watch->pidfds[i].fd);
 			continue;
 		}
-		holders->ends[kept] = holders->ends[i];
-		holders->pids[kept++] = holders->pids[i];
+		watch->pidfds[kept] = watch->pidfds[i];
+		watch->pids[kept++] = watch->pids[i];
 	}
-	ended = kept != holders->count || holders->missed;
-	holders->count = kept;
-	holders->missed = false;
+	ended = kept != watch->count || watch->missed;
+	watch->count = kept;
+	watch->missed = false;
 	return ended;
 }
 
-bool pid_watch_wait(struct holders *holders, __u32 ms)
+void pid_watch_free(struct pid_watch *watch)
 {
-	int timeout = holders->missed ? 0 : (int)ms;
-
-	if (poll(holders->ends, (nfds_t)holders->count, timeout) < 0 && !holders->missed)
-		return false;
-	return holders_drop_ended(holders);
-}
-
-void pid_watch_free(struct holders *holders)
-{
-	while (holders->count)
-		close(holders->ends[--holders->count].fd);
-	free(holders->ends);
-	free(holders->pids);
-	*holders = (struct holders){ 0 };
+	while (watch->count)
+		close(watch->pidfds[--watch->count].fd);
+	free(watch->pidfds);
+	free(watch->pids);
+	*watch = (struct pid_watch){ 0 };
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Processes that are waited for: tells when one of them has ended. */
+/* Waits for the end of any of a set of processes. */
 #ifndef SLUICE_STEER_PID_WATCH_H
 #define SLUICE_STEER_PID_WATCH_H
 
@@ -7,18 +7,18 @@
 #include <poll.h>
 #include <stdbool.h>
 
-/* All zero is none. */
-struct holders {
-	struct pollfd *ends; /* descriptors of processes */
+/* All zero is an empty set. */
+struct pid_watch {
+	struct pollfd *pidfds;
 	__u32 *pids;
 	int count;
-	bool missed; /* one had ended before it could be watched */
+	bool missed; /* a process had ended before it could be added */
 };
 
-/* Watches the process, if it is not watched yet.  One that has ended is told by the next wait. */
-int pid_watch_add(struct holders *holders, __u32 pid);
-/* Sleeps so long, or until one has ended: true then, and it is watched no more. */
-bool pid_watch_wait(struct holders *holders, __u32 ms);
-void pid_watch_free(struct holders *holders);
+/* Adds a process unless it is in the set.  If it has ended, the next wait returns at once. */
+int pid_watch_add(struct pid_watch *watch, __u32 pid);
+/* Waits up to @ms.  Returns true if a process has ended, and removes it from the set. */
+bool pid_watch_wait(struct pid_watch *watch, __u32 ms);
+void pid_watch_free(struct pid_watch *watch);
 
 #endif

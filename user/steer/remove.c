@@ -16,185 +16,129 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define OUR_NAMES    "sluice_steer" /* what they begin with */
+#define NAME_PREFIX  "sluice_steer"
 #define PROGRAMS_MAX 512
 
-/* Of a program that nobody else knows how to detach, its group holds the one reference. */
+/* The group holds the only reference to a program that no pin and no process holds. */
 #define REFS_OF_ORPHAN 1
 
 struct removal {
 	__u32 pinned[PROGRAMS_MAX]; /* ids of the programs in DIR/steer */
 	int pinned_count;
 	struct steer_removed *removed;
-	int failure; /* of a group that has its program still */
-	__u32 failed_pid;
 };
 
-/* Is the object behind it a steering program?  A map's information has no such type. */
-static bool prog_is_ours(int fd, __u32 *id)
+/* Closes the descriptor.  A map has no such type, so any pinned object may be passed. */
+static bool is_steering_program(int fd, __u32 *id)
 {
 	struct bpf_prog_info info = { 0 };
 	__u32 length = sizeof(info);
+	int result;
 
-	if (fd < 0 || bpf_obj_get_info_by_fd(fd, &info, &length))
+	if (fd < 0)
 		return false;
+	result = bpf_obj_get_info_by_fd(fd, &info, &length);
+	close(fd);
 	*id = info.id;
-	return info.type == BPF_PROG_TYPE_SK_REUSEPORT &&
-	       !strncmp(info.name, OUR_NAMES, strlen(OUR_NAMES));
+	return !result && info.type == BPF_PROG_TYPE_SK_REUSEPORT &&
+	       !strncmp(info.name, NAME_PREFIX, strlen(NAME_PREFIX));
 }
 
-static bool id_is_ours(__u32 id)
+/* Walks over the pins, which fn may remove; folders come after what they contain. */
+static void pins_walk(const char *path, struct removal *removal,
+		      void (*fn)(const char *path, bool is_folder, struct removal *removal))
 {
-	int fd = bpf_prog_get_fd_by_id(id);
-	bool ours = prog_is_ours(fd, &id);
-
-	if (fd >= 0)
-		close(fd);
-	return ours;
-}
-
-/* --- the pins */
-
-/* Calls fn for each entry of a folder; entries may be removed meanwhile. */
-static void entries_each(const char *path, void (*fn)(const char *path, struct removal *removal),
-			 struct removal *removal)
-{
-	DIR *folder = opendir(path);
 	struct dirent *entry;
 	char below[PATH_MAX];
-
-	if (!folder)
-		return;
-	while ((entry = readdir(folder))) {
-		if (!strcmp(entry->d_name, ".") || !strcmp(entry->d_name, ".."))
-			continue;
-		if (snprintf(below, sizeof(below), "%s/%s", path, entry->d_name) < PATH_MAX)
-			fn(below, removal);
-	}
-	closedir(folder);
-}
-
-static bool is_folder(const char *path)
-{
 	struct stat st;
+	DIR *folder = lstat(path, &st) || !S_ISDIR(st.st_mode) ? NULL : opendir(path);
 
-	return !lstat(path, &st) && S_ISDIR(st.st_mode);
+	while (folder && (entry = readdir(folder)))
+		if (strcmp(entry->d_name, ".") && strcmp(entry->d_name, "..") &&
+		    snprintf(below, sizeof(below), "%s/%s", path, entry->d_name) < PATH_MAX)
+			pins_walk(below, removal, fn);
+	if (folder)
+		closedir(folder);
+	fn(path, folder, removal);
 }
 
-static void pin_note(const char *path, struct removal *removal)
+static void pin_note(const char *path, bool is_folder, struct removal *removal)
 {
 	__u32 id;
-	int fd;
 
-	if (is_folder(path)) {
-		entries_each(path, pin_note, removal);
-		return;
-	}
-	fd = bpf_obj_get(path);
-	if (prog_is_ours(fd, &id) && removal->pinned_count < PROGRAMS_MAX)
+	if (!is_folder && removal->pinned_count < PROGRAMS_MAX &&
+	    is_steering_program(bpf_obj_get(path), &id))
 		removal->pinned[removal->pinned_count++] = id;
-	if (fd >= 0)
-		close(fd);
 }
 
-static void pin_remove(const char *path, struct removal *removal)
+static void pin_remove(const char *path, bool is_folder, struct removal *removal)
 {
-	if (is_folder(path)) {
-		entries_each(path, pin_remove, removal);
+	if (is_folder)
 		rmdir(path);
-	} else if (!pins_drop(path)) {
+	else if (!pins_drop(path))
 		removal->removed->pins++;
-	}
 }
 
-/* --- the groups */
-
-static bool is_pinned_here(const struct removal *removal, __u32 id)
+static bool is_removable(const struct removal *removal, const struct sluice_socket_record *record)
 {
+	__u32 id = record->group_prog;
 	int i;
 
+	if (!record->group || !id)
+		return false;
 	for (i = 0; i < removal->pinned_count; i++)
 		if (removal->pinned[i] == id)
 			return true;
-	return false;
-}
-
-/* Sockets of a group that has been given back already are passed over. */
-static void group_give_back(const struct sluice_socket_record *record, struct removal *removal)
-{
-	__u64 cookie;
-	int fd = sockets_take(record, &cookie), result = fd;
-
-	if (fd >= 0) {
-		result = steer_group_detach(fd);
-		close(fd);
-	}
-	if (!result) {
-		removal->removed->groups++;
-	} else if (result != -ESTALE && result != -ENOENT) {
-		removal->failure = result;
-		removal->failed_pid = record->pid;
-	}
-}
-
-static void groups_give_back(const struct sockets *sockets, struct removal *removal)
-{
-	const struct sluice_socket_record *record;
-	size_t i;
-
-	for (i = 0; (record = sockets_at(sockets, i)); i++)
-		if (record->group && record->group_prog &&
-		    (is_pinned_here(removal, record->group_prog) ||
-		     (record->group_prog_refs == REFS_OF_ORPHAN && id_is_ours(record->group_prog))))
-			group_give_back(record, removal);
-}
-
-static int explain(const struct removal *removal, struct err *err)
-{
-	bool permission = removal->failure == -EPERM;
-
-	err_set(err, permission ? EXIT_PERMISSION : EXIT_ERROR, -removal->failure,
-		"steering program of process %u: %s", removal->failed_pid,
-		permission ? "its socket can't be taken (needs CAP_SYS_PTRACE)"
-			   : strerror(-removal->failure));
-	return err_hint(err, removal->failure,
-			"it works on until the sockets of its group are closed");
+	return record->group_prog_refs == REFS_OF_ORPHAN &&
+	       is_steering_program(bpf_prog_get_fd_by_id(id), &id);
 }
 
 int steer_remove(const char *bpffs, struct steer_removed *removed, struct err *err)
 {
 	struct removal removal = { .removed = removed };
+	const struct sluice_socket_record *record;
 	struct sockets *sockets = NULL;
 	char path[PATH_MAX];
-	int result;
+	int failure = 0, result;
+	__u32 failed_pid = 0;
+	size_t i;
 
 	*removed = (struct steer_removed){ 0 };
 	pins_path(bpffs, STEER_OBJECT, NULL, path);
-	entries_each(path, pin_note, &removal);
+	pins_walk(path, &removal, pin_note);
 	result = sockets_read(&sockets, err);
-	if (!result)
-		groups_give_back(sockets, &removal);
-	sockets_free(sockets);
-	/* Who may not look can't have attached anything either. */
+	/* a user who may not list sockets cannot have attached a program either */
 	if (result && removal.pinned_count)
 		return result;
-	if (removal.failure)
-		return explain(&removal, err);
-	pin_remove(path, &removal);
-	return 0;
-}
+	for (i = 0; !result && (record = sockets_at(sockets, i)); i++) {
+		__u64 cookie;
+		int fd, detached;
 
-/* --- what is left */
-
-static bool is_first_of_group(const struct sockets *sockets, size_t index)
-{
-	const struct sluice_socket_record *record = sockets_at(sockets, index);
-	size_t i;
-
-	for (i = 0; i < index; i++)
-		if (sockets_at(sockets, i)->group == record->group)
-			return false;
-	return true;
+		if (!is_removable(&removal, record))
+			continue;
+		fd = detached = sockets_take(record, &cookie);
+		if (fd >= 0) {
+			detached = steer_group_detach(fd);
+			close(fd);
+		}
+		if (!detached) {
+			removed->groups++;
+		} else if (detached != -ESTALE && detached != -ENOENT) {
+			/* -ENOENT: already detached through another socket of the group */
+			failure = detached;
+			failed_pid = record->pid;
+		}
+	}
+	sockets_free(sockets);
+	if (!failure) {
+		pins_walk(path, &removal, pin_remove);
+		return 0;
+	}
+	err_set(err, failure == -EPERM ? EXIT_PERMISSION : EXIT_ERROR, -failure,
+		"steering program of process %u: %s", failed_pid,
+		failure == -EPERM ? "its socket can't be taken (needs CAP_SYS_PTRACE)"
+				  : strerror(-failure));
+	return err_hint(err, failure, "it works on until the sockets of its group are closed");
 }
 
 int steer_attached(steer_attached_fn fn, void *arg)
@@ -202,15 +146,20 @@ int steer_attached(steer_attached_fn fn, void *arg)
 	const struct sluice_socket_record *record;
 	char text[ADDR_TEXT_MAX];
 	struct sockets *sockets;
-	struct err err = { 0 };
-	int found = 0, result = sockets_read(&sockets, &err);
-	size_t i;
+	int found = 0, result = sockets_read(&sockets, &(struct err){ 0 });
+	size_t i, first;
+	__u32 id;
 
 	if (result)
 		return result;
 	for (i = 0; (record = sockets_at(sockets, i)); i++) {
-		if (!record->group || !record->group_prog || !id_is_ours(record->group_prog) ||
-		    !is_first_of_group(sockets, i))
+		if (!record->group || !record->group_prog ||
+		    !is_steering_program(bpf_prog_get_fd_by_id(record->group_prog), &id))
+			continue;
+		/* one call per group */
+		for (first = 0; sockets_at(sockets, first)->group != record->group;)
+			first++;
+		if (first < i)
 			continue;
 		found++;
 		if (fn)

@@ -13,42 +13,38 @@
 #include <unistd.h>
 
 #define LINKS 3
-/* Others want their turn, too, however fast sockets come and go. */
+/* Returns to the event loop after this many events, however fast more arrive. */
 #define EVENTS_MAX 4096
 
 struct socket_events {
 	struct socket_events_bpf *skel;
 	struct bpf_link *links[LINKS];
 	struct ring_buffer *ring;
-	struct socket_event_batch heard;
+	struct socket_event_batch batch;
 };
 
 static int on_event(void *arg, void *data, size_t size)
 {
-	struct socket_events *follow = arg;
-	struct socket_event_batch *heard = &follow->heard;
-	const struct sluice_follow_event *event = data;
+	struct socket_event_batch *batch = arg;
+	const struct sluice_socket_event *event = data;
 
-	if (event->kind == SLUICE_FOLLOW_RELEASED) {
-		heard->released++;
-	} else {
-		heard->bound++;
-		if (!heard->first_bound_ns)
-			heard->first_bound_ns = event->at_ns;
-	}
-	/* what is left keeps the descriptor readable */
-	return heard->bound + heard->released < EVENTS_MAX ? 0 : -EAGAIN;
+	if (event->kind == SLUICE_SOCKET_RELEASED)
+		batch->released++;
+	else if (!batch->bound++)
+		batch->first_bound_ns = event->at_ns;
+	/* unread events keep the descriptor readable */
+	return batch->bound + batch->released < EVENTS_MAX ? 0 : -EAGAIN;
 }
 
-static int load(struct socket_events *follow, const struct ports *ports, __u32 netns,
+static int load(struct socket_events *events, const struct ports *ports, __u32 netns,
 		struct err *err)
 {
 	struct sluice_meta none = { 0 };
-	struct object object = { .what = "news of sockets", .before = &none };
+	struct object object = { .what = "socket event programs", .before = &none };
 	struct socket_events_bpf *skel = socket_events_bpf__open_opts(object_open_opts(&object));
 	int result;
 
-	follow->skel = skel;
+	events->skel = skel;
 	if (skel) {
 		skel->rodata->any_port = ports->any;
 		skel->rodata->netns = netns;
@@ -60,81 +56,81 @@ static int load(struct socket_events *follow, const struct ports *ports, __u32 n
 	return result;
 }
 
-static int attach(struct socket_events *follow, const char *cgroup, struct err *err)
+static int attach(struct socket_events *events, const char *cgroup, struct err *err)
 {
-	const struct bpf_program *progs[LINKS] = { follow->skel->progs.sluice_bind4,
-						   follow->skel->progs.sluice_bind6,
-						   follow->skel->progs.sluice_release };
+	const struct bpf_program *progs[LINKS] = { events->skel->progs.sluice_bind4,
+						   events->skel->progs.sluice_bind6,
+						   events->skel->progs.sluice_release };
 	int i, fd = open(cgroup, O_RDONLY | O_DIRECTORY | O_CLOEXEC), error = 0;
 
 	if (fd < 0)
 		return err_set(err, EXIT_ERROR, errno, "cgroup %s: %s", cgroup, strerror(errno));
 	for (i = 0; i < LINKS && !error; i++) {
-		follow->links[i] = bpf_program__attach_cgroup(progs[i], fd);
-		error = follow->links[i] ? 0 : errno;
+		events->links[i] = bpf_program__attach_cgroup(progs[i], fd);
+		error = events->links[i] ? 0 : errno;
 	}
 	close(fd);
 	if (error)
-		return err_set(err, EXIT_LACKING, error, "news of sockets on %s: %s", cgroup,
+		return err_set(err, EXIT_LACKING, error, "socket events on %s: %s", cgroup,
 			       strerror(error));
-	follow->ring = ring_buffer__new(bpf_map__fd(follow->skel->maps.sluice_events), on_event,
-					follow, NULL);
-	return follow->ring ? 0
-			    : err_set(err, EXIT_ERROR, errno, "news of sockets: ring buffer: %s",
+	events->ring = ring_buffer__new(bpf_map__fd(events->skel->maps.sluice_events), on_event,
+					&events->batch, NULL);
+	return events->ring ? 0
+			    : err_set(err, EXIT_ERROR, errno, "socket events: ring buffer: %s",
 				      strerror(errno));
 }
 
-int socket_events_open(struct socket_events **follow, const char *cgroup, const struct ports *ports,
+int socket_events_open(struct socket_events **events, const char *cgroup, const struct ports *ports,
 		       __u32 netns, struct err *err)
 {
 	struct socket_events *fresh = calloc(1, sizeof(*fresh));
 	int result;
 
 	if (!fresh)
-		return err_set(err, EXIT_ERROR, ENOMEM, "news of sockets: no memory");
+		return err_set(err, EXIT_ERROR, ENOMEM, "socket events: no memory");
 	result = load(fresh, ports, netns, err);
 	if (!result)
 		result = attach(fresh, cgroup, err);
 	if (result)
 		socket_events_close(fresh);
 	else
-		*follow = fresh;
+		*events = fresh;
 	return result;
 }
 
-void socket_events_close(struct socket_events *follow)
+void socket_events_close(struct socket_events *events)
 {
 	int i;
 
-	if (!follow)
+	if (!events)
 		return;
-	ring_buffer__free(follow->ring);
+	ring_buffer__free(events->ring);
 	for (i = 0; i < LINKS; i++) {
-		/* a link is freed some time after its last reference is gone; detached, it idles */
-		if (follow->links[i])
-			bpf_link__detach(follow->links[i]);
-		bpf_link__destroy(follow->links[i]);
+		/* the kernel frees a link late: detach it, so that the program stops now */
+		if (events->links[i])
+			bpf_link__detach(events->links[i]);
+		bpf_link__destroy(events->links[i]);
 	}
-	socket_events_bpf__destroy(follow->skel);
-	free(follow);
+	socket_events_bpf__destroy(events->skel);
+	free(events);
 }
 
-int socket_events_fd(const struct socket_events *follow)
+int socket_events_fd(const struct socket_events *events)
 {
-	return ring_buffer__epoll_fd(follow->ring);
+	return ring_buffer__epoll_fd(events->ring);
 }
 
-int socket_events_read(struct socket_events *follow, struct socket_event_batch *heard)
+int socket_events_read(struct socket_events *events, struct socket_event_batch *batch)
 {
 	int result;
 
-	follow->heard = (struct socket_event_batch){ 0 };
-	result = ring_buffer__consume(follow->ring);
-	*heard = follow->heard;
+	events->batch = (struct socket_event_batch){ 0 };
+	result = ring_buffer__consume(events->ring);
+	*batch = events->batch;
 	return result < 0 && result != -EAGAIN ? result : 0;
 }
 
-__u64 steer_follow_lost(const struct socket_events *follow)
+__u64 socket_events_lost(const struct socket_events *events)
 {
-	return *(volatile __u64 *)&follow->skel->bss->lost;
+	return *(volatile __u64 *)&events->skel->bss->lost;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * News of sockets that join or leave reuseport groups on the managed ports, from programs on the
- * binding and the releasing of sockets below a cgroup.  They end with this process.
+ * Events of sockets that join or leave reuseport groups on the managed ports, from programs on the
+ * bind and release hooks of a cgroup.  The programs are detached with this process.
  */
 #ifndef SLUICE_STEER_SOCKET_EVENTS_H
 #define SLUICE_STEER_SOCKET_EVENTS_H
@@ -13,25 +13,24 @@
 
 struct socket_events;
 
-/* Events that were read together. */
 struct socket_event_batch {
 	__u32 bound;
 	__u32 released;
-	__u64 first_bound_ns; /* CLOCK_MONOTONIC; 0: none was */
+	__u64 first_bound_ns; /* CLOCK_MONOTONIC; 0: no bind */
 };
 
 /*
- * Attaches to the cgroup; netns is an inode number, 0 for all of them.  On failure -errno with
- * *err set, and nothing is attached: what comes later is then found by sweeps alone.
+ * Attaches to the cgroup; @netns is an inode number, 0 for all.  On failure returns -errno with
+ * *err set, and attaches nothing: only sweeps then find new sockets.
  */
-int socket_events_open(struct socket_events **follow, const char *cgroup, const struct ports *ports,
+int socket_events_open(struct socket_events **events, const char *cgroup, const struct ports *ports,
 		       __u32 netns, struct err *err);
-void socket_events_close(struct socket_events *follow);
-/* Readable when there are events. */
-int socket_events_fd(const struct socket_events *follow);
-/* Reads those there are; where they come too fast, some are left for later. 0 or -errno. */
-int socket_events_read(struct socket_events *follow, struct socket_event_batch *heard);
-/* Events since the start that found the ring buffer full. */
-__u64 steer_follow_lost(const struct socket_events *follow);
+void socket_events_close(struct socket_events *events);
+/* Returns a descriptor that is readable while events are pending. */
+int socket_events_fd(const struct socket_events *events);
+/* Reads pending events, up to a limit.  Returns 0 or -errno. */
+int socket_events_read(struct socket_events *events, struct socket_event_batch *batch);
+/* Returns the number of events lost to a full ring buffer since the start. */
+__u64 socket_events_lost(const struct socket_events *events);
 
 #endif

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The steering plane: finds the reuseport groups on the managed ports, puts its program on each,
- * and keeps their sockets in step with what the processes do.  Its state is what is pinned under
- * DIR/steer; a process keeps at most a
- * loader.
+ * Object steer: finds the reuseport groups on the managed ports, attaches a program to each, and
+ * follows the sockets that processes open and close.  Its state is pinned under DIR/steer; a
+ * process keeps at most a loader.
  */
 #ifndef SLUICE_STEER_STEER_H
 #define SLUICE_STEER_STEER_H
@@ -24,48 +23,45 @@
 #define STEER_IDLE_MAX	    86400
 #define STEER_IDLE_DEFAULT  120 /* nf_conntrack_udp_timeout_stream's default */
 
-/* How long policy load takes a flow that it does not know for one from before it was loaded. */
+/* How long after a load policy load treats an unknown flow as older than the load. */
 #define STEER_SETTLED_NS 5000000000ULL
 
 struct steer_options {
 	enum sluice_steer_policy policy;
 	enum sluice_steer_generations generations;
 	struct ports ports;
-	__u32 flows; /* for each group */
+	__u32 flows; /* per group */
 	__u64 idle_s;
-	__u32 netns;	   /* inode number; 0: all of them */
-	const char *bpffs; /* folder of the pins */
-	bool dry_run;	   /* verify, and change nothing */
-	bool must_find;	   /* change nothing where there is no group to steer */
+	__u32 netns;	   /* inode number; 0: all */
+	const char *bpffs; /* directory of the pins */
+	bool dry_run;	   /* verify only */
+	bool must_find;	   /* change nothing if there is no group to steer */
 	bool by_daemon;	   /* for own_only of steer_unload() */
 };
 
 /*
- * Loads, or changes what is loaded.  A group that can't be taken is told by the news and does not
- * stop the others; *groups is the count of those that are steered (or would be).  No group is no
- * error: 'sluice run' takes them when they come.  With another number of flows the tables start
- * empty, and flows go on as new ones.
+ * Loads, or changes what is loaded.  A group that fails is reported through fn and does not stop
+ * the others; *groups counts those that are steered (or would be).  A load without any group
+ * succeeds: 'sluice run' steers later ones.  With another number of flows, the tables start empty
+ * and flows go on as new ones.
  */
 int steer_load(struct steer_loader *loader, const struct steer_options *options, steer_event_fn fn,
 	       void *arg, int *groups, struct err *err);
-/*
- * Brings groups and slots in step with the sockets that there are.  -ENOENT with *err set if the
- * plane is not loaded.
- */
+/* Brings groups and slots in step with the open sockets.  Returns -ENOENT if not loaded. */
 int steer_sweep(struct steer_loader *loader, const char *bpffs, steer_event_fn fn, void *arg,
 		struct err *err);
 /*
- * For a process that sweeps again and again: makes ready what a group that comes will need, so that
- * it is set up in milliseconds.  That is kept until the next call that does not need it.
+ * Loads maps and a program ahead of the next group, so that its setup takes milliseconds.  The
+ * loader keeps them until a call that needs none.
  */
 int steer_prepare(struct steer_loader *loader, const char *bpffs, struct err *err);
 /*
- * Detaches all, and removes the pins: their number, 0 if there were none, or -errno.  With
- * own_only, only if the daemon was the last to load.
+ * Detaches all groups and removes the pins.  Returns their number or -errno.  With own_only it acts
+ * only if the daemon was the last to load.
  */
 int steer_unload(const char *bpffs, bool own_only, steer_event_fn fn, void *arg, struct err *err);
 
-/* How many groups are left to the kernel as their namespace has its share (steer/group/quota.h). */
+/* Counts the groups above the quota of their namespace (steer/group/quota.h). */
 int steer_left_out(const char *bpffs, int *groups, int *namespaces, struct err *err);
 
 const char *steer_policy_name(__u32 policy);

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "steer/sweep.h"
 
+#include "kernel/pins.h"
+#include "steer/cpu/consumers.h"
 #include "steer/group/slots.h"
 
 #include <errno.h>
@@ -8,21 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
-/* --- the sockets of a group, in the kernel's order */
-
-struct members {
-	const struct sluice_socket_record **all;
-	size_t room;
-	size_t count;
-};
-
-static bool is_managed(const struct sluice_steer_meta *meta,
-		       const struct sluice_socket_record *record)
-{
-	if (!record->group || !record->port || (meta->netns && record->netns != meta->netns))
-		return false;
-	return meta->any_port || meta->ports[record->port >> 6] & 1ULL << (record->port & 63);
-}
+/* --- sockets, by group and in the kernel's order */
 
 static int by_group(const void *a, const void *b)
 {
@@ -34,26 +22,31 @@ static int by_group(const void *a, const void *b)
 	return (left->group_index > right->group_index) - (left->group_index < right->group_index);
 }
 
-static int members_read(const struct sluice_steer_meta *meta, const struct sockets *sockets,
-			struct members *members)
+/* Returns the sockets on the managed ports, or NULL without memory. */
+static const struct sluice_socket_record **managed_sockets(const struct sluice_steer_meta *meta,
+							   const struct sockets *sockets,
+							   size_t *count)
 {
-	const struct sluice_socket_record *record;
-	size_t i;
+	const struct sluice_socket_record *record, **all;
+	size_t i, room = 1;
 
-	*members = (struct members){ 0 };
+	while (sockets_at(sockets, room - 1))
+		room++;
+	*count = 0;
+	all = calloc(room, sizeof(*all));
+	if (!all)
+		return NULL;
 	for (i = 0; (record = sockets_at(sockets, i)); i++)
-		members->room += is_managed(meta, record);
-	members->all = calloc(members->room + 1, sizeof(*members->all));
-	if (!members->all)
-		return -ENOMEM;
-	for (i = 0; (record = sockets_at(sockets, i)); i++)
-		if (is_managed(meta, record))
-			members->all[members->count++] = record;
-	qsort(members->all, members->count, sizeof(*members->all), by_group);
-	return 0;
+		if (record->group && record->port &&
+		    (!meta->netns || record->netns == meta->netns) &&
+		    (meta->any_port ||
+		     meta->ports[record->port >> 6] & 1ULL << (record->port & 63)))
+			all[(*count)++] = record;
+	qsort(all, *count, sizeof(*all), by_group);
+	return all;
 }
 
-/* --- groups that are steered, and such that are to be */
+/* --- groups */
 
 static struct steer_group *pinned_find(struct steer_sweep *sweep, __u32 prog_id)
 {
@@ -68,16 +61,14 @@ static struct steer_group *pinned_find(struct steer_sweep *sweep, __u32 prog_id)
 	return NULL;
 }
 
-/* Any of the sockets serves for what concerns their group. */
-static int group_change(struct steer_sweep *sweep, struct steer_group *group,
-			const struct sluice_socket_record *const *members, int count,
-			struct err *err)
+static int group_change(struct steer_sweep *sweep, struct steer_group *group, struct err *err)
 {
 	int i, fd = -ESTALE, result;
 	__u64 cookie;
 
-	for (i = 0; i < count && fd < 0; i++)
-		fd = sockets_take(members[i], &cookie);
+	/* the options of a group can be set through any of its sockets */
+	for (i = 0; i < sweep->count && fd < 0; i++)
+		fd = sockets_take(sweep->members[i], &cookie);
 	if (fd < 0)
 		return err_set(err, EXIT_ERROR, -fd, "%s", sweep_join_reason(-fd));
 	result = steer_group_change(sweep->loader, group, &sweep->setting, fd, err);
@@ -85,160 +76,112 @@ static int group_change(struct steer_sweep *sweep, struct steer_group *group,
 	return result;
 }
 
-static void group_update(struct steer_sweep *sweep, struct steer_group *group,
-			 const struct sluice_socket_record *const *members, int count)
+static void group_update(struct steer_sweep *sweep, struct steer_group *group)
 {
 	struct err err = { 0 };
 	bool differs;
 
 	sweep->groups++;
 	if (sweep->dry_run) {
-		sweep_tell_group(sweep, STEER_GROUP_FOUND, group, NULL, count, NULL);
+		sweep_report_group(sweep, STEER_GROUP_FOUND, group, NULL, sweep->count, NULL);
 		return;
 	}
 	differs = !steer_group_is_current(sweep->loader, group, &sweep->setting);
-	sweep_sockets_leave(sweep, group, members, count);
-	sweep_sockets_join(sweep, group, members, count, NULL);
-	sweep_slots_assign(sweep, group, members, count);
-	if (differs && group_change(sweep, group, members, count, &err)) {
-		sweep_tell_group(sweep, STEER_GROUP_FAILED, group, NULL, 0, err.what);
-		return;
-	}
-	sweep_tell_group(sweep, differs ? STEER_GROUP_CHANGED : STEER_GROUP_KEPT, group, NULL,
-			 sweep_slots_used(group), NULL);
+	sweep_sockets_leave(sweep, group);
+	sweep_sockets_join(sweep, group, NULL);
+	sweep_slots_assign(sweep, group);
+	if (differs && group_change(sweep, group, &err))
+		sweep_report_group(sweep, STEER_GROUP_FAILED, group, NULL, 0, err.what);
+	else
+		sweep_report_group(sweep, differs ? STEER_GROUP_CHANGED : STEER_GROUP_KEPT, group,
+				   NULL, sweep_slots_used(group), NULL);
 }
 
-struct filling {
-	struct steer_sweep *sweep;
-	const struct sluice_socket_record *const *members;
-	int count;
-};
-
-/* All is in place before the program is attached. */
-static int group_fill(struct steer_group *group, void *arg, int *fd, struct err *err)
+/* Fills the maps of a new group before its program is attached. */
+static int group_join(struct steer_group *group, void *arg, int *fd, struct err *err)
 {
-	const struct filling *filling = arg;
-	struct steer_sweep *sweep = filling->sweep;
+	struct steer_sweep *sweep = arg;
 	int refused = sweep->refused;
 
-	sweep_sockets_join(sweep, group, filling->members, filling->count, fd);
-	/* what could not be taken has been told, and what has gone since is no failure */
+	sweep_sockets_join(sweep, group, fd);
+	/* the failures have been reported, and a closed socket is none */
 	if (*fd < 0)
 		return -ESTALE;
 	if (sweep->refused > refused)
 		return err_set(err, EXIT_ERROR, EBUSY,
 			       "left to the kernel: %d of its %d sockets could not be taken, and"
 			       " would get nothing",
-			       sweep->refused - refused, filling->count);
-	sweep_slots_assign(sweep, group, filling->members, filling->count);
+			       sweep->refused - refused, sweep->count);
+	sweep_slots_assign(sweep, group);
 	return 0;
 }
 
-/* All of a namespace that has its share are told together: there may be any number of them. */
-static void group_left_out(struct steer_sweep *sweep, const struct sluice_socket_record *of,
-			   int count)
+static void group_add(struct steer_sweep *sweep)
 {
-	struct quota *share = quota_of(&sweep->shares, of->netns);
-
-	if (sweep->shares.host == of->netns)
-		sweep_tell_found(sweep, STEER_GROUP_FAILED, of, count,
-				 "there are 256 groups already");
-	else if (share && !share->example)
-		share->example = of;
-}
-
-static void tell_left_out(const struct steer_sweep *sweep)
-{
-	char why[96];
-	size_t i;
-
-	for (i = 0; i < sweep->shares.count; i++) {
-		const struct quota *share = &sweep->shares.each[i];
-
-		if (!share->example)
-			continue;
-		snprintf(why, sizeof(why), "it has %d groups, and no more than that are free",
-			 share->groups);
-		sweep_tell_found(sweep, STEER_GROUPS_LEFT_OUT, share->example, share->left_out,
-				 why);
-	}
-}
-
-static void group_add(struct steer_sweep *sweep, const struct sluice_socket_record *const *members,
-		      int count)
-{
-	struct filling filling = { sweep, members, count };
+	const struct sluice_socket_record *first = sweep->members[0];
 	struct steer_group *group = NULL;
 	struct err err = { 0 };
-	int result;
+	struct quota *quota;
+	int i, result;
 
-	if (!quota_allow(&sweep->shares, members[0]->netns)) {
-		group_left_out(sweep, members[0], count);
+	if (first->group_filters) {
+		sweep_report_found(sweep, STEER_GROUP_FOREIGN, first, sweep->count, NULL);
+		return;
+	}
+	for (i = 0; i < sweep->count && sweep->members[i]->connected;)
+		i++;
+	if (i == sweep->count)
+		return;
+	if (!quota_allow(&sweep->quotas, first->netns)) {
+		quota = quota_of(&sweep->quotas, first->netns);
+		if (sweep->quotas.host == first->netns)
+			sweep_report_found(sweep, STEER_GROUP_FAILED, first, sweep->count,
+					   "there are 256 groups already");
+		else if (quota && !quota->example)
+			quota->example = first;
 		return;
 	}
 	if (sweep->dry_run) {
-		sweep->groups++;
-		quota_add(&sweep->shares, members[0]->netns);
-		sweep_tell_found(sweep, STEER_GROUP_FOUND, members[0], count, NULL);
-		return;
-	}
-	result = steer_group_create(sweep->loader, sweep->dir, &sweep->setting, members[0],
-				    group_fill, &filling, &group, &err);
-	if (result && result != -ESTALE) {
-		sweep_tell_found(sweep, STEER_GROUP_FAILED, members[0], count, err.what);
-	} else if (!result) {
-		sweep->groups++;
-		quota_add(&sweep->shares, members[0]->netns);
-		sweep_tell_group(sweep, STEER_GROUP_ATTACHED, group, NULL, sweep_slots_used(group),
-				 NULL);
-	}
-	steer_group_close(group);
-}
-
-static void group_known(struct steer_sweep *sweep,
-			const struct sluice_socket_record *const *members, int count)
-{
-	struct steer_group *group = pinned_find(sweep, members[0]->group_prog);
-
-	if (group)
-		group_update(sweep, group, members, count);
-}
-
-static void group_other(struct steer_sweep *sweep,
-			const struct sluice_socket_record *const *members, int count)
-{
-	int i;
-
-	if (pinned_find(sweep, members[0]->group_prog))
-		return;
-	if (members[0]->group_filters) {
-		sweep_tell_found(sweep, STEER_GROUP_FOREIGN, members[0], count, NULL);
-		return;
-	}
-	for (i = 0; i < count; i++)
-		if (sweep_may_join(members[i])) {
-			group_add(sweep, members, count);
+		sweep_report_found(sweep, STEER_GROUP_FOUND, first, sweep->count, NULL);
+	} else {
+		result = steer_group_create(sweep->loader, sweep->dir, &sweep->setting, first,
+					    group_join, sweep, &group, &err);
+		if (result && result != -ESTALE)
+			sweep_report_found(sweep, STEER_GROUP_FAILED, first, sweep->count,
+					   err.what);
+		if (result)
 			return;
-		}
+		sweep_report_group(sweep, STEER_GROUP_ATTACHED, group, NULL,
+				   sweep_slots_used(group), NULL);
+		steer_group_close(group);
+	}
+	sweep->groups++;
+	quota_add(&sweep->quotas, first->netns);
 }
 
-static void groups_each(struct steer_sweep *sweep, const struct members *members,
-			void (*fn)(struct steer_sweep *sweep,
-				   const struct sluice_socket_record *const *members, int count))
+/* Updates the groups that are pinned, or adds those that are not. */
+static void groups_visit(struct steer_sweep *sweep, const struct sluice_socket_record *const *all,
+			 size_t count, bool pinned)
 {
 	size_t from = 0, to;
 
-	for (; from < members->count; from = to) {
-		for (to = from + 1; to < members->count; to++)
-			if (members->all[to]->group != members->all[from]->group)
-				break;
-		fn(sweep, members->all + from, (int)(to - from));
+	for (; from < count; from = to) {
+		struct steer_group *group = pinned_find(sweep, all[from]->group_prog);
+
+		for (to = from + 1; to < count && all[to]->group == all[from]->group;)
+			to++;
+		sweep->members = all + from;
+		sweep->count = (int)(to - from);
+		if (group && pinned)
+			group_update(sweep, group);
+		else if (!group && !pinned)
+			group_add(sweep);
 	}
 }
 
-/* --- giving groups back */
+/* --- releasing groups */
 
-/* Detaches where there is a socket left to do it by: 1 if there was, 0 if not, or -errno. */
+/* Detaches through any open socket.  Returns 1, 0 if no socket is left, or -errno. */
 static int group_detach(const struct steer_sweep *sweep, const struct steer_group *group)
 {
 	const struct sluice_socket_record *record;
@@ -262,26 +205,23 @@ static int group_detach(const struct steer_sweep *sweep, const struct steer_grou
 	return result == -ESTALE || result == -ENOENT ? 0 : result;
 }
 
-static int group_release(struct steer_sweep *sweep, struct steer_group *group, const char *why,
-			 struct err *err)
+static int group_release(struct steer_sweep *sweep, struct steer_group *group, struct err *err)
 {
 	int detached = group_detach(sweep, group);
 
 	if (detached < 0)
 		return err_set(err, detached == -EPERM ? EXIT_PERMISSION : EXIT_ERROR, -detached,
 			       "port %u: %s", group->info.port, sweep_join_reason(-detached));
-	sweep_tell_group(sweep, detached ? STEER_GROUP_RELEASED : STEER_GROUP_GONE, group, NULL,
-			 sweep_slots_used(group), why);
+	sweep_report_group(sweep, detached ? STEER_GROUP_RELEASED : STEER_GROUP_GONE, group, NULL,
+			   sweep_slots_used(group), NULL);
 	steer_group_forget(group);
 	if (sweep->loader)
-		sweep_consumers_forget(sweep, group);
-	return steer_group_remove(sweep->dir, group->name, err);
+		sweep_consumers_remove(sweep, group);
+	return pins_remove(sweep->dir, group->name, err);
 }
 
-/* --- all of them */
-
-/* Gives back groups whose sockets are all closed, and such that are managed no longer. */
-static void pinned_sweep(struct steer_sweep *sweep)
+/* Releases groups whose sockets are all closed, or no longer on a managed port. */
+static void groups_prune(struct steer_sweep *sweep)
 {
 	int i;
 
@@ -293,18 +233,41 @@ static void pinned_sweep(struct steer_sweep *sweep)
 
 		for (slot = 0; slot < SLUICE_STEER_SLOTS && !stays; slot++)
 			stays = sweep_out_of_sight(sweep, group, slot);
-		if (!stays && !sweep->dry_run && group_release(sweep, group, NULL, &err) < 0) {
-			sweep_tell_group(sweep, STEER_GROUP_FAILED, group, NULL, 0, err.what);
+		if (!stays && !sweep->dry_run && group_release(sweep, group, &err) < 0) {
+			sweep_report_group(sweep, STEER_GROUP_FAILED, group, NULL, 0, err.what);
 			stays = true;
 		}
 		if (stays)
-			quota_add(&sweep->shares, group->info.netns);
+			quota_add(&sweep->quotas, group->info.netns);
+	}
+}
+
+/* --- the sweep */
+
+/* Reports once per namespace, as any number of its groups may exceed the quota. */
+static void left_out_report(struct steer_sweep *sweep)
+{
+	char why[96];
+	size_t i;
+
+	for (i = 0; i < sweep->quotas.count; i++) {
+		const struct quota *quota = &sweep->quotas.each[i];
+
+		if (!quota->example)
+			continue;
+		sweep->left_out += quota->left_out;
+		sweep->left_out_netns++;
+		snprintf(why, sizeof(why), "it has %d groups, and no more than that are free",
+			 quota->groups);
+		sweep_report_found(sweep, STEER_GROUPS_LEFT_OUT, quota->example, quota->left_out,
+				   why);
 	}
 }
 
 int steer_sweep_run(struct steer_sweep *sweep, struct err *err)
 {
-	struct members members = { 0 };
+	const struct sluice_socket_record **all;
+	size_t count;
 	int result;
 
 	steer_dir(sweep->bpffs, sweep->dir);
@@ -315,21 +278,24 @@ int steer_sweep_run(struct steer_sweep *sweep, struct err *err)
 	result = steer_groups_read(sweep->bpffs, &sweep->pinned, !sweep->dry_run, err);
 	if (result)
 		goto free_sockets;
-	result = members_read(&sweep->meta, sweep->sockets, &members);
-	if (result) {
-		err_set(err, EXIT_ERROR, -result, "sockets: %s", strerror(-result));
+	all = managed_sockets(&sweep->meta, sweep->sockets, &count);
+	if (!all) {
+		result = err_set(err, EXIT_ERROR, ENOMEM, "sockets: no memory");
 		goto close_pinned;
 	}
-	/* who steers one namespace alone has nobody to share with */
-	sweep->shares.host = sweep->meta.netns ? sweep->meta.netns : quota_host();
-	groups_each(sweep, &members, group_known);
-	/* what is gone makes room, and lets go of its sockets, before others come */
-	pinned_sweep(sweep);
-	groups_each(sweep, &members, group_other);
-	tell_left_out(sweep);
-	sweep_consumers_end(sweep);
-	free(members.all);
-	quota_free(&sweep->shares);
+	/* a namespace that is steered alone shares the limit with no other */
+	sweep->quotas.host = sweep->meta.netns ? sweep->meta.netns : quota_host();
+	groups_visit(sweep, all, count, true);
+	/* release closed groups before adding others: they count against the quota */
+	groups_prune(sweep);
+	groups_visit(sweep, all, count, false);
+	left_out_report(sweep);
+	if (sweep->consumers_fd >= 0)
+		close(sweep->consumers_fd);
+	if (!sweep->dry_run && (sweep->setting.policy != SLUICE_STEER_CPU || !sweep->quotas.groups))
+		consumers_detach(sweep->bpffs);
+	free(all);
+	quota_free(&sweep->quotas);
 close_pinned:
 	steer_groups_close(&sweep->pinned);
 free_sockets:
@@ -346,7 +312,7 @@ int steer_sweep_release(struct steer_sweep *sweep, struct err *err)
 	steer_dir(sweep->bpffs, sweep->dir);
 	result = steer_groups_read(sweep->bpffs, &sweep->pinned, true, err);
 	for (i = 0; result >= 0 && i < sweep->pinned.count; i++) {
-		result = group_release(sweep, sweep->pinned.group[i], NULL, err);
+		result = group_release(sweep, sweep->pinned.group[i], err);
 		removed += result < 0 ? 0 : result;
 	}
 	steer_groups_close(&sweep->pinned);

@@ -16,25 +16,20 @@
 #include <string.h>
 #include <unistd.h>
 
-/* --- news */
+/* --- events */
 
-void sweep_tell(const struct steer_sweep *sweep, const struct steer_event *news)
+void sweep_report_group(const struct steer_sweep *sweep, enum steer_event_type type,
+			const struct steer_group *group, const struct sluice_steer_slot *slot,
+			int count, const char *why)
 {
+	const struct steer_event event = { type, group->name, &group->info, slot, count, 0, why };
+
 	if (sweep->fn)
-		sweep->fn(news, sweep->arg);
+		sweep->fn(&event, sweep->arg);
 }
 
-void sweep_tell_group(const struct steer_sweep *sweep, enum steer_event_type event,
-		      const struct steer_group *group, const struct sluice_steer_slot *slot,
-		      int count, const char *why)
-{
-	const struct steer_event news = { event, group->name, &group->info, slot, count, 0, why };
-
-	sweep_tell(sweep, &news);
-}
-
-void sweep_tell_found(const struct steer_sweep *sweep, enum steer_event_type event,
-		      const struct sluice_socket_record *of, int count, const char *why)
+void sweep_report_found(const struct steer_sweep *sweep, enum steer_event_type type,
+			const struct sluice_socket_record *of, int count, const char *why)
 {
 	const struct sluice_steer_group group = { .netns = of->netns,
 						  .local = of->local,
@@ -42,13 +37,12 @@ void sweep_tell_found(const struct steer_sweep *sweep, enum steer_event_type eve
 						  .port = of->port,
 						  .family = of->family };
 	struct sluice_steer_slot slot = { .pid = of->pid };
-	const struct steer_event news = { event, NULL, &group, &slot, count, of->group_prog, why };
+	const struct steer_event event = { type, NULL, &group, &slot, count, of->group_prog, why };
 
 	memcpy(slot.comm, of->comm, sizeof(slot.comm));
-	sweep_tell(sweep, &news);
+	if (sweep->fn)
+		sweep->fn(&event, sweep->arg);
 }
-
-/* --- sockets that come and go */
 
 const char *sweep_join_reason(int error)
 {
@@ -64,61 +58,9 @@ const char *sweep_join_reason(int error)
 	}
 }
 
-bool sweep_may_join(const struct sluice_socket_record *record)
-{
-	return !record->connected;
-}
+/* --- policy cpu: the map of consumers */
 
-/* A socket that has gone since it was seen is no failure. */
-static void socket_join(struct steer_sweep *sweep, struct steer_group *group,
-			const struct sluice_socket_record *record, int *keep_fd)
-{
-	__u64 instance = instance_of(record->pid, sweep->meta.generations), cookie;
-	int fd = sockets_take(record, &cookie), slot = fd;
-
-	if (fd >= 0)
-		slot = steer_group_slot(group, cookie);
-	if (fd >= 0 && slot < 0) {
-		slot = steer_group_join(group, fd, cookie, record, instance);
-		if (slot >= 0)
-			sweep_tell_group(sweep, STEER_SOCKET_JOINED, group, &group->slots[slot], 0,
-					 NULL);
-	}
-	if (slot < 0 && slot != -ESTALE) {
-		struct sluice_steer_slot nobody = { .pid = record->pid };
-
-		memcpy(nobody.comm, record->comm, sizeof(nobody.comm));
-		sweep->refused++;
-		sweep_tell_group(sweep, STEER_SOCKET_FAILED, group, &nobody, 0,
-				 sweep_join_reason(-slot));
-	}
-	if (slot >= 0 && keep_fd && *keep_fd < 0)
-		*keep_fd = fd;
-	else if (fd >= 0)
-		close(fd);
-}
-
-static const struct sluice_socket_record *member_of_cookie(
-	const struct sluice_socket_record *const *members, int count, __u64 cookie)
-{
-	int i;
-
-	for (i = 0; i < count; i++)
-		if (members[i]->cookie == cookie)
-			return members[i];
-	return NULL;
-}
-
-bool sweep_out_of_sight(const struct steer_sweep *sweep, const struct steer_group *group, int slot)
-{
-	return group->slots[slot].state != SLUICE_STEER_FREE &&
-	       !sockets_find(sweep->sockets, group->slots[slot].cookie) &&
-	       steer_group_holds(group, slot);
-}
-
-/* --- policy cpu: what watches the consumers */
-
-/* Attaches it at the first call. -1: the affinity has to do. */
+/* Attaches the programs at the first call.  Returns -1 if that failed: only affinity is known. */
 static int consumers_fd(struct steer_sweep *sweep)
 {
 	struct steer_loader *loader = sweep->loader;
@@ -135,28 +77,36 @@ static int consumers_fd(struct steer_sweep *sweep)
 	return sweep->consumers_fd;
 }
 
-void sweep_consumers_forget(struct steer_sweep *sweep, const struct steer_group *group)
+void sweep_consumers_remove(struct steer_sweep *sweep, const struct steer_group *group)
 {
 	int slot;
 
 	for (slot = 0; slot < SLUICE_STEER_SLOTS && sweep->setting.policy == SLUICE_STEER_CPU;
 	     slot++)
 		if (group->slots[slot].state != SLUICE_STEER_FREE)
-			consumers_forget(consumers_fd(sweep), group->slots[slot].cookie);
+			consumers_remove(consumers_fd(sweep), group->slots[slot].cookie);
 }
 
-void sweep_consumers_end(struct steer_sweep *sweep)
+/* --- sockets */
+
+static const struct sluice_socket_record *member_find(const struct steer_sweep *sweep, __u64 cookie)
 {
-	if (sweep->consumers_fd >= 0)
-		close(sweep->consumers_fd);
-	if (!sweep->dry_run && (sweep->setting.policy != SLUICE_STEER_CPU || !sweep->shares.groups))
-		consumers_detach(sweep->bpffs);
+	int i;
+
+	for (i = 0; i < sweep->count; i++)
+		if (sweep->members[i]->cookie == cookie)
+			return sweep->members[i];
+	return NULL;
 }
 
-/* --- slots */
+bool sweep_out_of_sight(const struct steer_sweep *sweep, const struct steer_group *group, int slot)
+{
+	return group->slots[slot].state != SLUICE_STEER_FREE &&
+	       !sockets_find(sweep->sockets, group->slots[slot].cookie) &&
+	       steer_group_holds(group, slot);
+}
 
-void sweep_sockets_leave(struct steer_sweep *sweep, struct steer_group *group,
-			 const struct sluice_socket_record *const *members, int count)
+void sweep_sockets_leave(struct steer_sweep *sweep, struct steer_group *group)
 {
 	int slot;
 
@@ -166,47 +116,80 @@ void sweep_sockets_leave(struct steer_sweep *sweep, struct steer_group *group,
 
 		if (at->state == SLUICE_STEER_FREE)
 			continue;
-		record = member_of_cookie(members, count, at->cookie);
-		if (record ? sweep_may_join(record) : sweep_out_of_sight(sweep, group, slot))
+		record = member_find(sweep, at->cookie);
+		if (record ? !record->connected : sweep_out_of_sight(sweep, group, slot))
 			continue;
-		sweep_tell_group(sweep, STEER_SOCKET_LEFT, group, at, 0,
-				 record ? "it has been connected to a peer" : NULL);
+		sweep_report_group(sweep, STEER_SOCKET_LEFT, group, at, 0,
+				   record ? "it has been connected to a peer" : NULL);
 		if (sweep->setting.policy == SLUICE_STEER_CPU)
-			consumers_forget(consumers_fd(sweep), at->cookie);
+			consumers_remove(consumers_fd(sweep), at->cookie);
 		steer_group_leave(group, slot);
 	}
 }
 
-void sweep_sockets_join(struct steer_sweep *sweep, struct steer_group *group,
-			const struct sluice_socket_record *const *members, int count, int *keep_fd)
+void sweep_sockets_join(struct steer_sweep *sweep, struct steer_group *group, int *keep_fd)
 {
-	int i;
+	int i, fd, slot;
 
-	for (i = 0; i < count; i++)
-		if (sweep_may_join(members[i]) &&
-		    (!members[i]->cookie || steer_group_slot(group, members[i]->cookie) < 0))
-			socket_join(sweep, group, members[i], keep_fd);
+	for (i = 0; i < sweep->count; i++) {
+		const struct sluice_socket_record *record = sweep->members[i];
+		__u64 cookie;
+
+		/* a connected socket receives from its peer alone */
+		if (record->connected ||
+		    (record->cookie && steer_group_slot(group, record->cookie) >= 0))
+			continue;
+		fd = slot = sockets_take(record, &cookie);
+		if (fd >= 0)
+			slot = steer_group_slot(group, cookie);
+		if (fd >= 0 && slot < 0) {
+			slot = steer_group_join(group, fd, cookie, record,
+						instance_of(record->pid, sweep->meta.generations));
+			if (slot >= 0)
+				sweep_report_group(sweep, STEER_SOCKET_JOINED, group,
+						   &group->slots[slot], 0, NULL);
+		}
+		/* a socket that was closed since the walk is no failure */
+		if (slot < 0 && slot != -ESTALE) {
+			struct sluice_steer_slot failed = { .pid = record->pid };
+
+			memcpy(failed.comm, record->comm, sizeof(failed.comm));
+			sweep->refused++;
+			sweep_report_group(sweep, STEER_SOCKET_FAILED, group, &failed, 0,
+					   sweep_join_reason(-slot));
+		}
+		if (slot >= 0 && keep_fd && *keep_fd < 0)
+			*keep_fd = fd;
+		else if (fd >= 0)
+			close(fd);
+	}
 }
 
-/* --- generations */
+/* --- slots */
 
-/* Of a group whose active slots are all the new generation's. */
-static void tell_generation(const struct steer_sweep *sweep, const struct steer_group *group)
+/* Lets slots whose drain was killed take new flows again, unless their generation is retired. */
+static void drains_end(const struct steer_sweep *sweep, struct steer_group *group)
 {
-	const struct sluice_steer_slot *first = NULL;
-	int slot, count = 0;
+	bool ended[SLUICE_STEER_SLOTS] = { false };
+	int slot, before;
 
 	for (slot = 0; slot < SLUICE_STEER_SLOTS; slot++) {
-		if (group->slots[slot].state != SLUICE_STEER_ACTIVE)
+		ended[slot] = drain_lock_is_stale(group, slot);
+		if (!ended[slot])
 			continue;
-		first = first ? first : &group->slots[slot];
-		count++;
+		group->slots[slot].state = SLUICE_STEER_RETIRED;
+		/* one event per process */
+		for (before = 0; before < slot; before++)
+			if (ended[before] && group->slots[before].pid == group->slots[slot].pid)
+				break;
+		if (before == slot)
+			sweep_report_group(sweep, STEER_DRAIN_LAPSED, group, &group->slots[slot], 0,
+					   NULL);
 	}
-	sweep_tell_group(sweep, STEER_GENERATION, group, first, count, NULL);
 }
 
-/* Another rule tells instances apart from now on: all that there are begin anew. */
-static void generations_forget(const struct steer_sweep *sweep, struct steer_group *group)
+/* Starts the generations again, under the rule that now sets instances apart. */
+static void generations_reset(const struct steer_sweep *sweep, struct steer_group *group)
 {
 	int slot;
 
@@ -221,68 +204,44 @@ static void generations_forget(const struct steer_sweep *sweep, struct steer_gro
 	}
 }
 
-/* Has another slot of the process told of it already? */
-static bool is_told(const struct steer_group *group, const bool ended[SLUICE_STEER_SLOTS], int slot)
+void sweep_slots_assign(struct steer_sweep *sweep, struct steer_group *group)
 {
-	int before;
-
-	for (before = 0; before < slot; before++)
-		if (ended[before] && group->slots[before].pid == group->slots[slot].pid)
-			return true;
-	return false;
-}
-
-/* What a drain has left that was killed takes new flows again, as far as its generation may. */
-static void drains_end(const struct steer_sweep *sweep, struct steer_group *group)
-{
-	bool ended[SLUICE_STEER_SLOTS] = { false };
-	int slot;
-
-	for (slot = 0; slot < SLUICE_STEER_SLOTS; slot++) {
-		ended[slot] = drain_lock_is_stale(group, slot);
-		if (!ended[slot])
-			continue;
-		group->slots[slot].state = SLUICE_STEER_RETIRED;
-		if (!is_told(group, ended, slot))
-			sweep_tell_group(sweep, STEER_DRAIN_LAPSED, group, &group->slots[slot], 0,
-					 NULL);
-	}
-}
-
-void sweep_slots_assign(struct steer_sweep *sweep, struct steer_group *group,
-			const struct sluice_socket_record *const *members, int count)
-{
+	const struct sluice_steer_slot *first = NULL;
 	struct sluice_steer_slot before[SLUICE_STEER_SLOTS];
-	__u32 rank[SLUICE_STEER_SLOTS] = { 0 };
-	__u32 peak = group->info.peak;
+	__u32 rank[SLUICE_STEER_SLOTS] = { 0 }, peak = group->info.peak;
 	struct err err = { 0 };
-	int slot, result;
+	int slot, active = 0, result;
+	bool taken_over;
 
 	memcpy(before, group->slots, sizeof(before));
 	drains_end(sweep, group);
 	if (sweep->regroup)
-		generations_forget(sweep, group);
-	if (generation_assign(group->slots, SLUICE_STEER_SLOTS, clock_now_ns(CLOCK_BOOTTIME),
-			      &group->info.peak))
-		tell_generation(sweep, group);
-	if (peak != group->info.peak && steer_group_write_info(group, &err))
-		sweep_tell_group(sweep, STEER_GROUP_FAILED, group, NULL, 0, err.what);
+		generations_reset(sweep, group);
+	taken_over = generation_assign(group->slots, SLUICE_STEER_SLOTS,
+				       clock_now_ns(CLOCK_BOOTTIME), &group->info.peak);
 	for (slot = 0; slot < SLUICE_STEER_SLOTS; slot++) {
 		const struct sluice_steer_slot *at = &group->slots[slot];
 		const struct sluice_socket_record *record;
 
 		if (at->state == SLUICE_STEER_FREE)
 			continue;
-		record = member_of_cookie(members, count, at->cookie);
+		if (at->state == SLUICE_STEER_ACTIVE && !active++)
+			first = at;
+		record = member_find(sweep, at->cookie);
 		rank[slot] = record ? record->group_index : SLUICE_NO_INDEX;
 		if (memcmp(at, &before[slot], sizeof(*at)))
 			steer_group_write(group, slot);
 	}
+	/* all active slots are of the new generation then */
+	if (taken_over)
+		sweep_report_group(sweep, STEER_GENERATION, group, first, active, NULL);
+	if (peak != group->info.peak && steer_group_write_info(group, &err))
+		sweep_report_group(sweep, STEER_GROUP_FAILED, group, NULL, 0, err.what);
 	result = steer_group_choose(group, rank);
 	if (!result && sweep->setting.policy == SLUICE_STEER_CPU)
 		result = steer_placement(group, consumers_fd(sweep));
 	if (result)
-		sweep_tell_group(sweep, STEER_GROUP_FAILED, group, NULL, 0, strerror(-result));
+		sweep_report_group(sweep, STEER_GROUP_FAILED, group, NULL, 0, strerror(-result));
 }
 
 int sweep_slots_used(const struct steer_group *group)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The part of a sweep that works on one group: which of its sockets have a slot, and what each slot
- * takes.  `members` are the group's sockets, in the kernel's order.
+ * The part of a sweep that works on one group: assigns slots to its sockets, and decides which
+ * datagrams each slot takes.
  */
 #ifndef SLUICE_STEER_SWEEP_GROUP_H
 #define SLUICE_STEER_SWEEP_GROUP_H
@@ -17,25 +17,25 @@
 #include <stdbool.h>
 
 enum steer_event_type {
-	STEER_GROUP_FOUND,    /* of a dry run: would be attached to */
-	STEER_GROUP_ATTACHED, /* the program is on, `count` sockets have joined */
-	STEER_GROUP_KEPT,     /* it was on already */
-	STEER_GROUP_CHANGED,  /* it was, and has got another policy or timeout */
+	STEER_GROUP_FOUND,    /* dry run: the group would be attached to */
+	STEER_GROUP_ATTACHED, /* the program was attached, `count` sockets joined */
+	STEER_GROUP_KEPT,     /* the program was attached before */
+	STEER_GROUP_CHANGED,  /* the program was replaced: another policy or timeout */
 	STEER_GROUP_FOREIGN,  /* left alone: it has a program of its own */
-	STEER_GROUP_GONE,     /* its last socket is closed */
+	STEER_GROUP_GONE,     /* its last socket was closed */
 	STEER_GROUP_RELEASED, /* given back to the kernel's choice */
 	STEER_GROUP_FAILED,   /* see why */
 	STEER_SOCKET_JOINED,
 	STEER_SOCKET_LEFT,
 	STEER_SOCKET_FAILED,   /* see why */
-	STEER_GENERATION,      /* a newer one has taken over */
-	STEER_DRAIN_LAPSED,    /* whoever drained the slot's process was killed */
-	STEER_GROUPS_LEFT_OUT, /* `count` groups like this: their namespace has its share */
+	STEER_GENERATION,      /* a newer generation has taken over */
+	STEER_DRAIN_LAPSED,    /* the drain of the slot's process was killed */
+	STEER_GROUPS_LEFT_OUT, /* `count` groups like this one exceed their namespace's quota */
 };
 
 struct steer_event {
-	enum steer_event_type event;
-	const char *name; /* of the group's folder; NULL: it has none */
+	enum steer_event_type type;
+	const char *name; /* of the group's folder, or NULL */
 	const struct sluice_steer_group *group;
 	const struct sluice_steer_slot *slot; /* or NULL */
 	int count;			      /* sockets of the group, or groups */
@@ -43,58 +43,53 @@ struct steer_event {
 	const char *why;
 };
 
-/* Called for each thing that a function below finds or does. */
-typedef void (*steer_event_fn)(const struct steer_event *news, void *arg);
+typedef void (*steer_event_fn)(const struct steer_event *event, void *arg);
 
 struct steer_sweep {
-	struct steer_loader *loader; /* NULL, where nothing is loaded: a dry run, an unload */
+	struct steer_loader *loader; /* NULL for a sweep that loads nothing: dry run, unload */
 	const char *bpffs;
 	char dir[PATH_MAX];
 	struct sluice_steer_meta meta;
 	struct steer_setting setting;
 	struct sockets *sockets;
 	struct steer_groups_open pinned;
-	steer_event_fn fn;
+	/* sockets of the group that the sweep is working on, in the kernel's order */
+	const struct sluice_socket_record *const *members;
+	int count;
+	steer_event_fn fn; /* may be NULL */
 	void *arg;
-	int groups;  /* steered, at the end */
-	int refused; /* sockets that could not be taken, though they are there */
-	struct quotas shares;
-	int consumers_fd; /* policy cpu: of their map; -1: not open */
-	bool renew;	  /* and their programs are to be replaced by this build's */
+	int groups;  /* steered at the end */
+	int refused; /* sockets that are open, but failed to join */
+	struct quotas quotas;
+	int left_out, left_out_netns; /* groups above their quota, and their namespaces */
+	int consumers_fd;	      /* map of policy cpu, or -1 */
+	bool renew;		      /* replace the programs of policy cpu by this build's */
 	bool dry_run;
-	bool regroup; /* instances are told by another rule than before */
+	bool regroup; /* the rule that sets instances apart has changed */
 };
 
-void sweep_tell(const struct steer_sweep *sweep, const struct steer_event *news);
-void sweep_tell_group(const struct steer_sweep *sweep, enum steer_event_type event,
-		      const struct steer_group *group, const struct sluice_steer_slot *slot,
-		      int count, const char *why);
-/* Of a group that has no pins. */
-void sweep_tell_found(const struct steer_sweep *sweep, enum steer_event_type event,
-		      const struct sluice_socket_record *of, int count, const char *why);
+void sweep_report_group(const struct steer_sweep *sweep, enum steer_event_type type,
+			const struct steer_group *group, const struct sluice_steer_slot *slot,
+			int count, const char *why);
+/* Reports a group that has no pins, by one of its sockets. */
+void sweep_report_found(const struct steer_sweep *sweep, enum steer_event_type type,
+			const struct sluice_socket_record *of, int count, const char *why);
 
-/* Why a socket could not be taken, by its errno. */
+/* Returns why a socket failed to join. */
 const char *sweep_join_reason(int error);
-/* A connected socket hears one peer alone, and is not to be chosen for others. */
-bool sweep_may_join(const struct sluice_socket_record *record);
 /*
- * Is the socket open, though no process has it?  It is on its way from one to another (SCM_RIGHTS),
- * was so while the walk passed both, or is known to an io_uring alone.
+ * Is the socket open, though no process was seen to hold it?  It is being passed between processes
+ * (SCM_RIGHTS), was passed during the walk, or is registered with io_uring alone.
  */
 bool sweep_out_of_sight(const struct steer_sweep *sweep, const struct steer_group *group, int slot);
-/* Frees the slots of sockets that are closed or connected. */
-void sweep_sockets_leave(struct steer_sweep *sweep, struct steer_group *group,
-			 const struct sluice_socket_record *const *members, int count);
-/* Gives slots to sockets that have none; keeps a descriptor of one in *keep_fd, unless NULL. */
-void sweep_sockets_join(struct steer_sweep *sweep, struct steer_group *group,
-			const struct sluice_socket_record *const *members, int count, int *keep_fd);
-/* Sets the slots' states, and the order of the kernel for those that take new flows. */
-void sweep_slots_assign(struct steer_sweep *sweep, struct steer_group *group,
-			const struct sluice_socket_record *const *members, int count);
+/* Frees the slots of sockets that were closed or connected. */
+void sweep_sockets_leave(struct steer_sweep *sweep, struct steer_group *group);
+/* Assigns slots to new sockets.  Keeps a descriptor of one socket in *keep_fd, unless NULL. */
+void sweep_sockets_join(struct steer_sweep *sweep, struct steer_group *group, int *keep_fd);
+/* Sets the states of the slots, and the order of those that take new flows. */
+void sweep_slots_assign(struct steer_sweep *sweep, struct steer_group *group);
 int sweep_slots_used(const struct steer_group *group);
-/* Policy cpu: detaches what watches the consumers when no group needs it any more. */
-void sweep_consumers_end(struct steer_sweep *sweep);
-/* Policy cpu: stops watching all sockets of a group. */
-void sweep_consumers_forget(struct steer_sweep *sweep, const struct steer_group *group);
+/* Policy cpu: removes all sockets of a group from the map of consumers. */
+void sweep_consumers_remove(struct steer_sweep *sweep, const struct steer_group *group);
 
 #endif

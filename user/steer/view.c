@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * The order of reading is what makes the balance of a namespace hold while traffic goes on: first
- * what the programs have seen, then what the namespace has counted, then the drops of the sockets.
- * Each can only be ahead of the one that it is taken from.
+ * The order of reads keeps the balance of a namespace valid under traffic: first the counters of
+ * the programs, then those of the namespace, then the drops of the sockets.  A later count can only
+ * be ahead of an earlier one.
  */
 #include "steer/view.h"
 
@@ -44,20 +44,11 @@ __u64 steer_left_to_kernel(const struct sluice_steer_counters *sum)
 	       sum->value[SLUICE_STEER_kernel_refused];
 }
 
-/* Every datagram leaves the program through one of these. */
-static __u64 seen(const struct sluice_steer_counters *sum)
-{
-	return sum->value[SLUICE_STEER_known] + sum->value[SLUICE_STEER_started] +
-	       sum->value[SLUICE_STEER_moved_gone] + sum->value[SLUICE_STEER_moved_drained] +
-	       sum->value[SLUICE_STEER_moved_idle] + sum->value[SLUICE_STEER_cpu_other] +
-	       steer_left_to_kernel(sum);
-}
-
 /* --- groups */
 
 static bool takes_new(const struct steer_slot_view *slot)
 {
-	return slot->is.state == SLUICE_STEER_ACTIVE && !slot->look.closed;
+	return slot->record.state == SLUICE_STEER_ACTIVE && !slot->status.closed;
 }
 
 const char *steer_slot_state(const struct steer_slot_view *slot)
@@ -68,22 +59,21 @@ const char *steer_slot_state(const struct steer_slot_view *slot)
 		[SLUICE_STEER_DRAINED] = "drained",
 	};
 
-	if (slot->look.closed)
+	if (slot->status.closed)
 		return "closed";
 	if (slot->stalled)
 		return "stalled";
-	return slot->is.state < sizeof(names) / sizeof(*names) ? names[slot->is.state] : "?";
+	return slot->record.state < sizeof(names) / sizeof(*names) ? names[slot->record.state]
+								   : "?";
 }
 
-static int slots_fill(const struct steer_group *group, const struct steer_usage *fill,
+static int slots_read(const struct steer_group *group, const struct steer_usage *usage,
 		      struct steer_group_view *view)
 {
 	struct sluice_steer_stats *stats = calloc(SLUICE_STEER_SLOTS, sizeof(*stats));
-	int slot, used = 0, result = stats ? steer_group_stats(group, stats) : -ENOMEM;
+	int slot, result = stats ? steer_group_stats(group, stats) : -ENOMEM;
 
-	for (slot = 0; slot < SLUICE_STEER_SLOTS; slot++)
-		used += group->slots[slot].state != SLUICE_STEER_FREE;
-	view->slots = calloc((size_t)used + 1, sizeof(*view->slots));
+	view->slots = calloc((size_t)sweep_slots_used(group) + 1, sizeof(*view->slots));
 	if (!view->slots)
 		result = -ENOMEM;
 	for (slot = 0; !result && slot < SLUICE_STEER_SLOTS; slot++) {
@@ -93,53 +83,47 @@ static int slots_fill(const struct steer_group *group, const struct steer_usage 
 			continue;
 		view->count++;
 		*to = (struct steer_slot_view){ .slot = slot,
-						.is = group->slots[slot],
+						.record = group->slots[slot],
 						.stats = stats[slot],
-						.flows = fill->of_slot[slot] };
-		slot_status_read(group, slot, &to->look);
+						.flows = usage->of_slot[slot] };
+		slot_status_read(group, slot, &to->status);
 	}
 	free(stats);
 	return result;
 }
 
-static int generations_count(const struct steer_group_view *view)
+static int group_read(const struct steer_group *group, struct steer_group_view *view)
 {
-	int i, j, count = 0;
+	const __u64 *count = view->counters.value;
+	struct steer_usage *usage = calloc(1, sizeof(*usage));
+	int i, j, result = usage ? steer_group_counters(group, &view->counters) : -ENOMEM;
 
-	for (i = 0; i < view->count; i++) {
-		for (j = 0; j < i; j++)
-			if (view->slots[j].is.generation == view->slots[i].is.generation)
-				break;
-		count += j == i;
-	}
-	return count;
-}
-
-static int group_fill(const struct steer_group *group, struct steer_group_view *view)
-{
-	struct steer_usage *fill = calloc(1, sizeof(*fill));
-	int i, result = fill ? steer_group_counters(group, &view->counters) : -ENOMEM;
-
-	if (result)
-		goto free;
-	result = steer_group_usage(group, 0, fill);
-	if (result)
-		goto free;
-	result = slots_fill(group, fill, view);
+	if (!result)
+		result = steer_group_usage(group, 0, usage);
+	if (!result)
+		result = slots_read(group, usage, view);
 	if (result)
 		goto free;
 	memcpy(view->name, group->name, sizeof(view->name));
 	view->info = group->info;
-	view->live = fill->live;
-	view->half_open = fill->half_open;
-	view->expired = fill->expired;
-	view->size = fill->size;
-	view->datagrams = seen(&view->counters);
-	view->generations = generations_count(view);
-	for (i = 0; i < view->count; i++)
+	view->live = usage->live;
+	view->half_open = usage->half_open;
+	view->expired = usage->expired;
+	view->size = usage->size;
+	/* the program counts every datagram under one of these */
+	view->datagrams = count[SLUICE_STEER_known] + count[SLUICE_STEER_started] +
+			  count[SLUICE_STEER_moved_gone] + count[SLUICE_STEER_moved_drained] +
+			  count[SLUICE_STEER_moved_idle] + count[SLUICE_STEER_cpu_other] +
+			  steer_left_to_kernel(&view->counters);
+	for (i = 0; i < view->count; i++) {
 		view->active += takes_new(&view->slots[i]);
+		for (j = 0; j < i; j++)
+			if (view->slots[j].record.generation == view->slots[i].record.generation)
+				break;
+		view->generations += j == i;
+	}
 free:
-	free(fill);
+	free(usage);
 	return result;
 }
 
@@ -155,11 +139,11 @@ static int group_add(struct steer_group *group, void *arg)
 	view->groups = groups;
 	to = &view->groups[view->count++];
 	*to = (struct steer_group_view){ 0 };
-	result = group_fill(group, to);
+	result = group_read(group, to);
 	view->lapsed |= drain_lock_any_stale(group);
 	if (result != -ENOENT)
 		return result;
-	/* it has been given back since it was opened */
+	/* the group was released after it was opened */
 	free(to->slots);
 	view->count--;
 	return 0;
@@ -203,7 +187,7 @@ static struct steer_netns_view *netns_of(struct steer_view *view, __u32 netns)
 	return found;
 }
 
-/* What stood when the first of the groups was loaded is taken off. */
+/* Subtracts the counts from before the first group was loaded. */
 static void netns_count(struct steer_view *view, struct steer_netns_view *netns)
 {
 	const struct sluice_steer_group *first = NULL;
@@ -219,7 +203,7 @@ static void netns_count(struct steer_view *view, struct steer_netns_view *netns)
 		if (group->info.loaded_ns == netns->since_ns)
 			first = &group->info;
 		if (!pid && group->count)
-			pid = group->slots[0].is.pid;
+			pid = group->slots[0].record.pid;
 	}
 	if (!first || !first->udp_before[SLUICE_STEER_UDP_KNOWN] ||
 	    udp_stats_read(netns->netns, pid, netns->udp))
@@ -255,8 +239,8 @@ static int netns_read(struct steer_view *view)
 
 /* --- sockets */
 
-/* Without the walk (no permission, or no such iterator) the sockets stay unmeasured. */
-static void sockets_look(struct steer_view *view)
+/* Leaves the sockets unmeasured if they cannot be listed (no permission, no such iterator). */
+static void sockets_measure(struct steer_view *view)
 {
 	struct sockets *sockets = NULL;
 	size_t i;
@@ -269,17 +253,17 @@ static void sockets_look(struct steer_view *view)
 		struct steer_netns_view *netns = netns_find(view, group->info.netns);
 
 		for (j = 0; j < group->count; j++) {
-			struct slot_status *look = &group->slots[j].look;
+			struct slot_status *status = &group->slots[j].status;
 
-			slot_status_of_socket(sockets, &group->slots[j].is, look);
-			if (look->closed)
+			slot_status_of_socket(sockets, &group->slots[j].record, status);
+			if (status->closed)
 				continue;
-			netns->unmeasured += !look->measured;
-			if (!look->measured)
+			netns->unmeasured += !status->measured;
+			if (!status->measured)
 				continue;
-			netns->balance.drops += look->drops;
-			if (look->memory.used > look->queue_read)
-				netns->waiting += look->memory.used - look->queue_read;
+			netns->balance.drops += status->drops;
+			if (status->memory.used > status->queue_read)
+				netns->waiting += status->memory.used - status->queue_read;
 		}
 	}
 	for (i = 0; i < view->netns_count; i++)
@@ -287,7 +271,7 @@ static void sockets_look(struct steer_view *view)
 	sockets_free(sockets);
 }
 
-/* --- against the view before */
+/* --- comparison with the previous view */
 
 static const struct steer_slot_view *slot_before(const struct steer_view *before, __u64 cookie)
 {
@@ -296,34 +280,24 @@ static const struct steer_slot_view *slot_before(const struct steer_view *before
 
 	for (i = 0; before && i < before->count; i++)
 		for (j = 0; j < before->groups[i].count; j++)
-			if (before->groups[i].slots[j].is.cookie == cookie)
+			if (before->groups[i].slots[j].record.cookie == cookie)
 				return &before->groups[i].slots[j];
 	return NULL;
 }
 
-static bool is_full(const struct slot_status *look)
+static bool is_full(const struct slot_status *status)
 {
-	return look->measured && steer_queue_is_full(look->memory.used, look->memory.room);
+	return status->measured && steer_queue_is_full(status->memory.used, status->memory.room);
 }
 
 /*
- * Memory that is read is given back in lots: a worker that has read but little has not changed
- * `used`, and has changed `queue_read`.
+ * The kernel frees the memory of read datagrams in batches: `used` may stay the same after a few
+ * reads, while `queue_read` changes with each.
  */
 static bool is_stalled(const struct slot_status *before, const struct slot_status *now)
 {
 	return is_full(before) && is_full(now) && before->memory.used == now->memory.used &&
 	       before->queue_read == now->queue_read;
-}
-
-static void slot_compare(const struct steer_slot_view *before, double elapsed_s,
-			 struct steer_slot_view *slot)
-{
-	slot->stalled = is_stalled(&before->look, &slot->look);
-	slot->datagrams_per_s = (double)(slot->stats.datagrams - before->stats.datagrams) /
-				elapsed_s;
-	if (slot->look.measured && before->look.measured)
-		slot->drops_per_s = (__u32)(slot->look.drops - before->look.drops) / elapsed_s;
 }
 
 static void group_figures(const struct steer_view *before, double elapsed_s,
@@ -335,10 +309,16 @@ static void group_figures(const struct steer_view *before, double elapsed_s,
 
 	for (i = 0; i < group->count; i++) {
 		struct steer_slot_view *slot = &group->slots[i];
-		const struct steer_slot_view *was = slot_before(before, slot->is.cookie);
+		const struct steer_slot_view *was = slot_before(before, slot->record.cookie);
 
-		if (was && elapsed_s > 0)
-			slot_compare(was, elapsed_s, slot);
+		if (was && elapsed_s > 0) {
+			slot->stalled = is_stalled(&was->status, &slot->status);
+			slot->datagrams_per_s =
+				(double)(slot->stats.datagrams - was->stats.datagrams) / elapsed_s;
+			if (slot->status.measured && was->status.measured)
+				slot->drops_per_s =
+					(__u32)(slot->status.drops - was->status.drops) / elapsed_s;
+		}
 		group->datagrams_per_s += slot->datagrams_per_s;
 		if (!takes_new(slot))
 			continue;
@@ -356,12 +336,12 @@ bool steer_view_any_full(const struct steer_view *view)
 
 	for (i = 0; i < view->count; i++)
 		for (j = 0; j < view->groups[i].count; j++)
-			if (is_full(&view->groups[i].slots[j].look))
+			if (is_full(&view->groups[i].slots[j].status))
 				return true;
 	return false;
 }
 
-/* --- all of it */
+/* --- the view */
 
 int steer_view_read(const char *bpffs, const struct steer_view *before, struct steer_view *view,
 		    struct err *err)
@@ -373,7 +353,7 @@ int steer_view_read(const char *bpffs, const struct steer_view *before, struct s
 	result = steer_read(bpffs, &view->meta, err);
 	if (result)
 		return result;
-	err->code = EXIT_OK; /* so that it tells who has set it */
+	err->code = EXIT_OK; /* marks errors that have no message yet */
 	result = steer_groups(bpffs, group_add, view, err);
 	if (!result)
 		result = netns_read(view);
@@ -381,8 +361,8 @@ int steer_view_read(const char *bpffs, const struct steer_view *before, struct s
 		return err->code
 			       ? result
 			       : err_set(err, EXIT_ERROR, -result, "steer: %s", strerror(-result));
-	sockets_look(view);
-	/* who may not walk over the sockets has been told by them */
+	sockets_measure(view);
+	/* an error has already shown as unmeasured sockets */
 	steer_left_out(bpffs, &view->left_out, &view->left_out_netns, &(struct err){ 0 });
 	if (before)
 		view->elapsed_s = (double)(view->at_ns - before->at_ns) / 1e9;

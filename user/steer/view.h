@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What there is to see of the steering plane, at one moment: read once, then printed as text or as
- * JSON.  With the view before it, it tells rates, and workers that make no progress.
+ * A view of object steer at one moment, printed as text or as JSON.  Compared with the previous
+ * view it yields rates, and workers that make no progress.
  */
 #ifndef SLUICE_STEER_VIEW_H
 #define SLUICE_STEER_VIEW_H
@@ -16,12 +16,12 @@
 
 struct steer_slot_view {
 	int slot;
-	struct sluice_steer_slot is;
+	struct sluice_steer_slot record;
 	struct sluice_steer_stats stats;
-	struct slot_status look;
+	struct slot_status status;
 	__u32 flows; /* live and half-open */
 	bool stalled;
-	double datagrams_per_s, drops_per_s; /* 0 without a view before */
+	double datagrams_per_s, drops_per_s; /* 0 without a previous view */
 };
 
 struct steer_group_view {
@@ -33,62 +33,61 @@ struct steer_group_view {
 	int count;
 	int active; /* slots that take new flows */
 	int generations;
-	__u64 datagrams;      /* that the program has seen, of slots given back, too */
-	double imbalance;     /* of the active slots; 0: nothing to compare */
-	double imbalance_now; /* of what came since the view before */
+	__u64 datagrams;      /* seen by the program, freed slots included */
+	double imbalance;     /* of the active slots; 0 without datagrams */
+	double imbalance_now; /* of the datagrams since the previous view */
 	double datagrams_per_s;
 };
 
-/* A network namespace that has such groups. */
+/* A network namespace with steered groups. */
 struct steer_netns_view {
 	__u32 netns;
-	char name[NAME_MAX + 1]; /* "" if it has none */
-	__u64 since_ns;		 /* CLOCK_REALTIME: when the first of the groups was loaded */
-	bool counted;		 /* udp is known */
-	__u64 udp[SLUICE_STEER_UDP_COUNTERS]; /* since then, of all ports */
-	__u64 kernel;			      /* left to its choice */
+	char name[NAME_MAX + 1];	      /* "" if it has none */
+	__u64 since_ns;			      /* CLOCK_REALTIME of the first group's load */
+	bool counted;			      /* udp is valid */
+	__u64 udp[SLUICE_STEER_UDP_COUNTERS]; /* since since_ns, of all ports */
+	__u64 kernel;			      /* datagrams left to the kernel's choice */
 	__u64 stale;
 	struct steer_balance balance;
-	struct steer_rest rest; /* of it */
-	__u64 waiting;		/* bytes of memory in queues */
-	int unmeasured;		/* sockets that could not be looked into */
+	struct steer_rest rest;
+	__u64 waiting;	/* bytes of memory in the queues */
+	int unmeasured; /* sockets without a measured queue */
 };
 
 struct steer_view {
 	struct sluice_steer_meta meta;
 	__u64 at_ns;	  /* CLOCK_MONOTONIC */
-	double elapsed_s; /* since the view before; 0: there was none */
+	double elapsed_s; /* since the previous view; 0 without one */
 	struct steer_group_view *groups;
 	size_t count, room;
 	struct steer_netns_view *netns;
 	size_t netns_count, netns_room;
-	int left_out,
-		left_out_netns; /* groups left to the kernel, and the namespaces they are of */
-	bool lapsed; /* something is draining that nobody drains any more: steer_sweep() ends it */
+	int left_out, left_out_netns; /* groups above their quota, and their namespaces */
+	bool lapsed; /* a drain was killed: its slots drain until steer_sweep() ends that */
 };
 
 /*
- * Reads it all; `before` may be NULL.  What may not be read, or has gone meanwhile, is left out and
- * marked so.  -ENOENT with *err set if the plane is not loaded.  Free it in either case.
+ * Reads a view; @before may be NULL.  Marks parts that cannot be read, and skips groups that are
+ * released meanwhile.  Returns -ENOENT with *err set if steer is not loaded.  The caller frees the
+ * view even after an error.
  */
 int steer_view_read(const char *bpffs, const struct steer_view *before, struct steer_view *view,
 		    struct err *err);
 void steer_view_free(struct steer_view *view);
-/* Is there a queue without room, of which a second view would tell whether its worker is stalled?
- */
+/* Is a queue full, so that a second view would show whether its worker is stalled? */
 bool steer_view_any_full(const struct steer_view *view);
 
-/* "active", "stalled", "closed" */
+/* Returns "active", "stalled", "closed" … */
 const char *steer_slot_state(const struct steer_slot_view *slot);
-/* Datagrams that no program of ours has placed. */
+/* Sums the datagrams that the program left to the kernel's choice. */
 __u64 steer_left_to_kernel(const struct sluice_steer_counters *counters);
-/* The counter's key and its help; NULL behind the last one. */
+/* Return the counter's key and help; the key is NULL after the last counter. */
 const char *steer_counter_key(int counter);
 const char *steer_counter_help(int counter);
 
-/* With `rates`, what came in each second since the view before. */
+/* With @rates, prints rates per second since the previous view. */
 void steer_view_text(const struct steer_view *view, bool rates, const struct output *output);
-/* A document with all keys but schema_version. */
+/* Returns a document with all keys except schema_version. */
 json_t *steer_view_json(const struct steer_view *view, bool rates);
 
 #endif

@@ -284,7 +284,7 @@ int wire_load(const struct wire_options *options, struct wire_result *result, st
 	int failed;
 
 	load.object = (struct object){
-		.plane = &wire_state_dir,
+		.state_dir = &wire_state_dir,
 		.dir = options->bpffs,
 		.what = "wire programs",
 		.before = &load.before,

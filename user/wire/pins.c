@@ -4,7 +4,7 @@
 #include <errno.h>
 #include <sluice/wire.h>
 
-const struct plane wire_state_dir = {
+const struct state_dir wire_state_dir = {
 	.name = WIRE_OBJECT,
 	.meta = "sluice_w_meta",
 	.meta_size = sizeof(struct sluice_wire_meta),

@@ -8,7 +8,7 @@
 
 #define WIRE_OBJECT "wire"
 
-extern const struct plane wire_state_dir;
+extern const struct state_dir wire_state_dir;
 
 /* Sets the error for an object of another network namespace; returns -EBUSY. */
 int wire_refuse_netns(const char *bpffs, struct err *err);

@@ -66,7 +66,7 @@ int wire_pair_get(struct wire_pair *pair, const struct sluice_wire_meta *meta, _
 {
 	struct sluice_wire_meta now = *meta;
 	struct object object = {
-		.plane = &wire_state_dir, .dir = bpffs, .what = "wire programs", .before = &now
+		.state_dir = &wire_state_dir, .dir = bpffs, .what = "wire programs", .before = &now
 	};
 	char name[PIN_SIZE];
 	int result, table;

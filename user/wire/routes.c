@@ -232,7 +232,7 @@ static void source_ask(struct nl *nl, struct routes_entry *entry)
 	msg->rtm_dst_len = (unsigned char)(addr_size(entry->family) * 8);
 	mnl_attr_put(nlh, RTA_DST, addr_size(entry->family),
 		     &entry->ask.byte[16 - addr_size(entry->family)]);
-	nl_ask(nl, nlh, source_take, entry);
+	nl_query(nl, nlh, source_take, entry);
 }
 
 static bool must_ask(const struct routes_entry *entry)

@@ -1,11 +1,11 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# Each capability that is missing is named, with exit code 4, and nothing is left behind; those that
-# are not needed may be missing.
+# A load names each missing capability, exits with code 4 and leaves nothing behind. Capabilities
+# that it does not need may be missing.
 . "$(dirname "$0")/../lib/lib.sh"
 
-# without CAPS COMMAND…: root, but for the capabilities of the list (-bpf,-sys_admin)
+# without CAPS COMMAND…: runs COMMAND as root without the listed capabilities (-bpf,-sys_admin)
 without()
 {
 	local caps=$1
@@ -28,21 +28,22 @@ refused_without()
 }
 
 say "what the load needs"
-# CAP_SYS_ADMIN stands in for CAP_BPF and CAP_PERFMON
+# CAP_SYS_ADMIN includes CAP_BPF and CAP_PERFMON
 refused_without -bpf,-sys_admin CAP_BPF
 refused_without -perfmon,-sys_admin CAP_PERFMON
 refused_without -net_admin,-sys_admin CAP_NET_ADMIN
 refused_without -all CAP_BPF
 
-say "what it does not"
+say "what the load does not need"
 (
-	# kernels before 5.11 count maps to this limit; a test that may not raise it takes it as it is
+	# kernels before 5.11 charge maps to RLIMIT_MEMLOCK; a test that cannot raise it accepts the
+	# current value
 	ulimit -l 65536 2>/dev/null || true
 	loads_without -sys_resource
 )
 loads_without -sys_ptrace,-sys_module,-net_raw,-mknod
 
-say "memory for maps: what check says is what a load meets"
+say "memory for maps: check reports what a load would run into"
 pinched()
 {
 	(
@@ -61,19 +62,19 @@ fi
 sluice cleanup
 want_clean
 
-say "a user without any"
-nobody()
+say "a user without capabilities"
+unprivileged()
 {
 	setpriv --reuid 65534 --regid 65534 --clear-groups "$@"
 }
-want_status 4 nobody "$SLUICE" reply load --mode socket --cgroup "$TEST_CGROUP"
+want_status 4 unprivileged "$SLUICE" reply load --mode socket --cgroup "$TEST_CGROUP"
 want_text CAP_
 want_clean
 reply_load
 before=$(bpftool cgroup show "$TEST_CGROUP")
 for words in "reply unload" "cleanup" "reply show" "reply flows" "status" "reply load --mode socket"; do
 	# shellcheck disable=SC2086 # a list of words
-	want_status 4 nobody "$SLUICE" $words
+	want_status 4 unprivileged "$SLUICE" $words
 	want_text CAP_
 done
 want_equal "$(bpftool cgroup show "$TEST_CGROUP")" "$before" "what is attached"

@@ -1,9 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# `sluice check` says what is there and what is missing, a line each, and a verdict for each plane
-# last. Where something is missing the line says how to mend it, and the exit code of what kind it
-# is.
+# `sluice check` prints one line for each requirement and ends with a verdict for each object. The
+# line of a missing requirement names the fix, and the exit code names the kind of failure.
 . "$(dirname "$0")/../lib/lib.sh"
 
 verdict()
@@ -11,13 +10,13 @@ verdict()
 	echo "${OUTPUT##*$'\n'}"
 }
 
-# finding NAME: the line about NAME
+# finding NAME: prints the line about NAME
 finding()
 {
 	grep -E "^[a-z]+ +$1 " <<<"$OUTPUT"
 }
 
-say "on a kernel that can"
+say "a kernel with everything"
 want_status 0 sluice check --for reply
 [[ $(verdict) == "reply: ready"* ]] || fail "verdict: $(verdict)"
 [[ $(finding kernel) == *"$(uname -r)"* ]] || fail "kernel: $(finding kernel)"
@@ -26,22 +25,22 @@ root=$(awk '$0 ~ / - cgroup2 / { print $5; exit }' /proc/self/mountinfo)
 for name in CAP_BPF CAP_NET_ADMIN BTF bpffs cgroup_skb/ingress cgroup/sendmsg4 cgroup/sendmsg6; do
 	[[ $(finding "$name") == *" ok "* ]] || fail "$name: $(finding "$name")"
 done
-# "fallback" where the kernel lacks what the plane can do without
+# "fallback" where the kernel lacks an optional feature
 [[ $(json "d['verdict']['reply']" sluice -j check --for reply) =~ ^(ready|fallback)$ ]] ||
 	fail "$(sluice -j check --for reply)"
 
-say "planes"
+say "objects"
 want_status 0 sluice check --for reply,reply
 want_status 2 sluice check --for rpely
 want_text "'reply'"
 
-say "nothing is changed by checking"
+say "check changes nothing"
 want_clean
 
 say "without a bpffs"
 no_bpffs()
 {
-	# the test's own is mounted over the system's
+	# the test's own bpffs is mounted over the system's
 	unshare --mount --propagation private bash -c \
 		'while umount -l /sys/fs/bpf 2>/dev/null; do :; done; exec "$@"' - "$@"
 }

@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# The scripts of 'sluice completion', each in its shell: objects, commands, options and what an
-# option takes. Each shell is asked as a user asks it, by a Tab where it has no other way.
+# Runs the scripts of 'sluice completion' in their shells and checks the candidates for objects,
+# commands, options and values. zsh has no other interface than a Tab on a terminal.
 . "$(dirname "$0")/../lib/lib.sh"
 
 SCRIPTS=$TEST_TMP/scripts
@@ -18,7 +18,7 @@ ip netns add bluebird
 say "bash: syntax"
 want_status 0 bash -n "$SCRIPTS/sluice.bash"
 
-# in_bash WORD…: what bash offers for the last word, without bash-completion
+# in_bash WORD…: prints bash's candidates for the last word, without bash-completion
 in_bash()
 {
 	bash --norc --noprofile -c '
@@ -30,7 +30,7 @@ in_bash()
 		echo "${COMPREPLY[*]}"' - "$SCRIPTS/sluice.bash" "$@"
 }
 
-# offers SHELL WANTED WORD…: the candidates, in order
+# offers SHELL WANTED WORD…: compares the candidates, in order
 offers()
 {
 	local shell=$1 wanted=$2
@@ -64,7 +64,7 @@ offers bash "$TEST_TMP/my file.conf" run --config "$TEST_TMP/my"
 mkdir "$TEST_TMP/mydir"
 offers bash "$TEST_TMP/mydir" --bpffs "$TEST_TMP/my"
 
-say "bash: loaded by bash-completion when it is needed"
+say "bash: bash-completion loads the script on demand"
 install -D "$SCRIPTS/sluice.bash" "$TEST_TMP/share/bash-completion/completions/sluice"
 want_equal "$(XDG_DATA_DIRS=$TEST_TMP/share bash --norc --noprofile -c '
 	source /usr/share/bash-completion/bash_completion
@@ -76,7 +76,7 @@ want_equal "$(XDG_DATA_DIRS=$TEST_TMP/share bash --norc --noprofile -c '
 	echo "${COMPREPLY[*]}"')" "complete -F _sluice sluice
 socket audit wire" "with bash-completion"
 
-say "fish: syntax, and what it offers"
+say "fish: syntax and candidates"
 want_status 0 fish --no-config --no-execute "$SCRIPTS/sluice.fish"
 
 in_fish()
@@ -92,12 +92,11 @@ offers fish "load" "sluice -j reply lo"
 offers fish "bluebird" "sluice --netns blue"
 offers fish "$TEST_TMP/my file.conf $TEST_TMP/mydir/" "sluice run --config $TEST_TMP/my"
 
-say "zsh: syntax, and what it offers on a terminal"
+say "zsh: syntax and candidates on a terminal"
 want_status 0 zsh -n "$SCRIPTS/sluice.zsh"
 install -D "$SCRIPTS/sluice.zsh" "$TEST_TMP/site/_sluice"
 
-# in_zsh LINE: what a Tab behind the line makes of it, or shows below it; by the script as it is
-# installed, which zsh loads by itself
+# in_zsh LINE: prints the line after a Tab and the list below it; zsh autoloads the installed script
 in_zsh()
 {
 	HOME=$TEST_TMP python3 - "$TEST_TMP/site" "$1" <<-'PYTHON'
@@ -116,11 +115,11 @@ in_zsh()
 		    return text
 		def send(text):
 		    os.write(fd, text.encode())
-		# What is echoed has the quotes; what is printed has not.
+		# The echoed input has the quotes, the output has not.
 		send(f"PS1=; unsetopt zle_bracketed_paste; LISTMAX=1000; fpath=({sys.argv[1]} $fpath);"
 		     " autoload -Uz compinit; compinit -u -D; print re''ady\n")
 		until("ready")
-		# ^X d prints the line as it is by then, and the candidates, if there are several
+		# ^X d prints the current line and, if there are several, the candidates
 		send("show() { zle -M \"<$BUFFER>\" }; zle -N show; bindkey '^Xd' show; print se''t\n")
 		until("set")
 		send(sys.argv[2] + "\t")
@@ -143,7 +142,7 @@ shown=$(in_zsh "sluice st")
 shown=$(in_zsh "sluice --netns blue")
 [[ $shown == *"<sluice --netns bluebird >"* ]] || fail "zsh does not complete: $shown"
 
-say "a shell that is not known"
+say "an unknown shell"
 want_status 2 sluice completion tcsh
 want_text "give bash, zsh or fish"
 want_status 2 sluice completion

@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# SLUICE_BPFFS and SLUICE_CGROUP are the defaults of --bpffs and --cgroup: an option goes before the
-# daemon's file, which goes before the environment, which goes before what is built in.
+# SLUICE_BPFFS and SLUICE_CGROUP set the defaults of --bpffs and --cgroup. Precedence: option, the
+# daemon's file, environment, built-in default.
 . "$(dirname "$0")/../lib/lib.sh"
 . "$(dirname "$0")/../lib/daemon.sh"
 
@@ -12,8 +12,8 @@ for name in env file option; do
 	declare "$name=/sys/fs/bpf/sluice_$name"
 done
 
-# want_place FOLDER CGROUP: there it is loaded, and there alone
-want_place()
+# want_loaded_at FOLDER CGROUP: sluice is loaded there and nowhere else
+want_loaded_at()
 {
 	want_equal "$(find /sys/fs/bpf -mindepth 2 -maxdepth 2 -name reply)" "$1/reply" "the pins"
 	want_equal "$(json "d['reply']['cgroup']" "$SLUICE" -j --bpffs "$1" reply show)" "$2"
@@ -25,16 +25,16 @@ load=(reply load --mode socket)
 say "commands"
 export SLUICE_BPFFS=$env SLUICE_CGROUP=$TEST_CGROUP/env
 sluice "${load[@]}"
-want_place "$env" "$TEST_CGROUP/env"
+want_loaded_at "$env" "$TEST_CGROUP/env"
 sluice --bpffs "$option" "${load[@]}" --cgroup "$TEST_CGROUP/option"
-want_place "$option" "$TEST_CGROUP/option"
+want_loaded_at "$option" "$TEST_CGROUP/option"
 SLUICE_BPFFS='' sluice "${load[@]}"
-want_place "$PINS" "$TEST_CGROUP/env"
+want_loaded_at "$PINS" "$TEST_CGROUP/env"
 SLUICE_CGROUP='' want_status 1 sluice --cgroup /nowhere "${load[@]}"
 want_text "/nowhere"
 SLUICE_CGROUP=/nowhere want_status 1 sluice "${load[@]}"
 want_text "/nowhere"
-# Without a cgroup it would be the host's root: that is only looked at, in the help and by a trial.
+# Without a cgroup, load would use the host's root: test that with the help and a dry run only.
 want_equal "$(json "d['cgroup'] == '$TEST_CGROUP/env'" \
 	env SLUICE_CGROUP= "$SLUICE" -j "${load[@]}" --dry-run)" False
 want_status 0 sluice --help
@@ -46,15 +46,15 @@ say "the daemon"
 printf '%s\n' '[reply]' 'mode = socket' >"$CONF"
 daemon_start
 daemon_stop
-want_place "$env" "$TEST_CGROUP/env"
+want_loaded_at "$env" "$TEST_CGROUP/env"
 printf '%s\n' '[global]' "bpffs = $file" "cgroup = $TEST_CGROUP/file" '[reply]' \
 	'mode = socket' >"$CONF"
 daemon_start
 daemon_stop
-want_place "$file" "$TEST_CGROUP/file"
+want_loaded_at "$file" "$TEST_CGROUP/file"
 daemon_start --bpffs "$option" --cgroup "$TEST_CGROUP/option"
 daemon_stop
-want_place "$option" "$TEST_CGROUP/option"
+want_loaded_at "$option" "$TEST_CGROUP/option"
 for folder in "$env" "$file" "$option"; do
 	sluice --bpffs "$folder" cleanup
 done

@@ -1,11 +1,11 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# What the operator gets wrong is told by name, with the reason and the mend, with the exit code of
-# its kind, and leaves nothing behind.
+# Each user error is reported by name, with its reason and a hint, exits with the code of its kind,
+# and leaves nothing behind.
 . "$(dirname "$0")/../lib/lib.sh"
 
-# refused CODE TEXT COMMAND…: exits with CODE, says TEXT, leaves nothing
+# refused CODE TEXT COMMAND…: COMMAND exits with CODE, prints TEXT and leaves nothing behind
 refused()
 {
 	local code=$1 text=$2
@@ -62,7 +62,7 @@ refused 1 "$TEST_TMP/folder" sluice --bpffs "$TEST_TMP/folder" reply load --mode
 want_text "mount -t bpf"
 want_equal "$(find "$TEST_TMP/folder" -mindepth 1)" "" "files in a folder that is no bpffs"
 
-# without MOUNT COMMAND…: runs COMMAND where MOUNT is not mounted
+# without MOUNT COMMAND…: runs COMMAND in a mount namespace without MOUNT
 without()
 {
 	local mount=$1
@@ -71,7 +71,7 @@ without()
 		'umount -l "$1" && shift && exec "$@"' - "$mount" "$@"
 }
 
-# the private one of this test, and the system's below it
+# unmounts the private bpffs of this test, and the system's below it
 no_bpffs()
 {
 	without /sys/fs/bpf bash -c \
@@ -94,7 +94,7 @@ want_text cgroup2
 want_text mount
 want_clean
 
-say "a network namespace that is not there"
+say "a network namespace that does not exist"
 refused 1 nowhere sluice --netns nowhere reply load --mode socket --cgroup "$TEST_CGROUP"
 
 say "pins of another version"
@@ -114,7 +114,7 @@ want_text "sluice cleanup"
 want_status 0 sluice cleanup
 want_clean
 
-say "help is no error, and names everything"
+say "help exits with 0 and names everything"
 want_status 0 sluice --help
 want_text "reply load"
 want_status 0 sluice help

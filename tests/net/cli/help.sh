@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# Help for everything, an object, a command; and what of it the man pages are built of.
+# Help exists for everything, for an object and for a command. The man pages include parts of it.
 . "$(dirname "$0")/../lib/lib.sh"
 
 say "an object"
@@ -38,7 +38,7 @@ say "the man pages' lists"
 want_status 0 sluice help --man reply load
 want_text '.TP
 \fB\-\-table\fR \fIN\fR
-Flows remembered; the oldest give way.
+Size of the flow table; the oldest flow is evicted.
 From 64 to 4194304.
 The default is 16384.'
 want_text '\fB\-m\fR, \fB\-\-mode\fR \fBsocket\fR | \fBaudit\fR | \fBwire\fR'

@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# make install and make uninstall: what one has put the other takes away, and nothing else; an edited
-# sluice.conf is the operator's.
+# make uninstall removes exactly what make install has installed. It keeps a sluice.conf that the
+# administrator has edited.
 . "$(dirname "$0")/../lib/lib.sh"
 
 DEST="$TEST_TMP/the root"
@@ -21,7 +21,9 @@ listing()
 	(cd "$DEST" && find . -printf '%p %m\n' | sort)
 }
 
-say "the Makefile passes its variables on"
+say "the Makefile passes its variables to tools/install"
+# make check exports these to its recipes, and so to this test
+unset DESTDIR PREFIX SYSCONFDIR UNITDIR MAKEFLAGS
 want_status 0 make -n -C "$ROOT" install DESTDIR=/somewhere PREFIX=/usr
 want_text "tools/install install"
 want_equal "$(make -s -C "$ROOT" --eval 'print: ; @echo $$DESTDIR $$PREFIX $$SYSCONFDIR $$UNITDIR' \
@@ -31,7 +33,7 @@ for target in install uninstall check lint; do
 	want_text "make $target"
 done
 
-say "everything comes, and everything goes"
+say "install and uninstall all files"
 mkdir -p "$DEST/usr/share/man" "$DEST/usr/sbin" "$DEST/usr/share/zsh"
 touch "$DEST/usr/sbin/other"
 before=$(listing)
@@ -77,7 +79,7 @@ mode = audit" "the operator's file"
 want_status 1 installer uninstall
 want_text "nothing is installed"
 
-say "another place for the file and the unit"
+say "other folders for the configuration file and the unit"
 rm -r "$DEST/etc"
 installer install SYSCONFDIR=/opt/etc UNITDIR=/opt/units
 want_equal "$(sed -n 's/^ExecStart=//p' "$DEST/opt/units/sluice.service")" \
@@ -86,7 +88,7 @@ want_equal "$(sed -n 's/^ExecStart=//p' "$DEST/opt/units/sluice.service")" \
 installer uninstall SYSCONFDIR=/opt/etc UNITDIR=/opt/units
 want_equal "$(listing)" "$before" "files that are left"
 
-say "systemd takes the unit"
+say "systemd accepts the unit"
 if command -v systemd-analyze >/dev/null; then
 	DEST='' installer install PREFIX="$TEST_TMP/prefix" SYSCONFDIR="$TEST_TMP/etc"
 	want_status 0 systemd-analyze verify --man=no \

@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# Every command that shows something gives JSON that parses and carries schema_version, loaded or
-# not, with -j and with -p.
+# With -j and with -p, every command that shows something prints valid JSON with schema_version,
+# whether sluice is loaded or not.
 #
 #   container ── docker0 172.17.0.1 [host: 0.0.0.0:56789] eth0 172.16.13.13
 . "$(dirname "$0")/../lib/lib.sh"
@@ -49,13 +49,13 @@ parses "$SLUICE" -j reply audit
 parses "$SLUICE" -p reply audit
 parses "$SLUICE" -j reply unload
 parses "$SLUICE" -j cleanup
-# not 0 where another sluice is loaded; it prints what it found all the same
+# exits non-zero where another sluice is loaded, but still prints its report
 parses bash -c '"$0" -j cleanup --verify || [ $? = 5 ]' "$SLUICE"
 
-say "an error stays off stdout"
+say "an error does not go to stdout"
 want_equal "$("$SLUICE" -j reply show 2>/dev/null || true)" ""
 
 reply_load
-say "a pretty one has lines, a plain one has one"
+say "pretty JSON has several lines, plain JSON has one"
 [ "$(sluice -p reply show | wc -l)" -gt 5 ] || fail "not pretty"
 want_equal "$(sluice -j reply show | wc -l)" 1 "lines of -j"

@@ -1,21 +1,21 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# Names that others chose, with escape sequences and bytes that are no UTF-8 in them: of a network
-# namespace, of an interface, of a process. All that shows them gives JSON that parses, with the
-# name as far as JSON can hold it, and no escape sequence reaches whoever reads the text.
+# Names chosen by others contain escape sequences and invalid UTF-8: a network namespace, an
+# interface, a process. Every command that shows them prints valid JSON, with the name as far as
+# JSON can represent it. Text output never passes an escape sequence to the terminal.
 #
 #   container ── docker0 172.17.0.1 [host: server] eth0 172.16.13.13
 #                odd [a group of two]              an interface of HOST with an odd name
 . "$(dirname "$0")/../lib/lib.sh"
 . "$(dirname "$0")/../lib/wire.sh"
 
-# What the first two send a terminal: colours. The byte 0xff is in no UTF-8.
+# The first two are colour sequences. The byte 0xff is invalid in UTF-8.
 ODD=$'odd\033[31m\xff'
 ODD_IFACE=$'if\033[7m\xff'
 ODD_SERVER=$TEST_TMP/$'srv\033[5m\xff'
 
-# parses COMMAND…: it gives JSON, in both forms
+# parses COMMAND…: COMMAND prints valid JSON in both forms
 parses()
 {
 	local form
@@ -26,7 +26,7 @@ parses()
 	done
 }
 
-# harmless COMMAND…: its text has lines of printable ASCII alone; it goes to TEXT
+# harmless COMMAND…: COMMAND prints lines of printable ASCII only; saves them in TEXT
 harmless()
 {
 	TEXT=$TEST_TMP/text
@@ -68,7 +68,7 @@ parses status
 harmless status
 sluice steer unload
 
-say "reply: a process that is there, and one that is gone"
+say "reply: a live process and one that has exited"
 serve "$HOST" sendto4 "$PORT"
 stop "$SPAWNED"
 spawn_in "$HOST" "$TEST_TMP/odd" "$ODD_SERVER" --kind sendto4 --port "$PORT"

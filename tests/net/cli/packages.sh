@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# README's list of run-time packages is what tools/packages reads from the binary: all of it, since
-# the installed program does not start without one of them, and no more.
+# README's list of run-time packages equals the list that tools/packages reads from the binary. The
+# installed program does not start without any one of them.
 . "$(dirname "$0")/../lib/lib.sh"
 
 if ! command -v dpkg-query >/dev/null; then
@@ -10,17 +10,17 @@ if ! command -v dpkg-query >/dev/null; then
 	exit 77
 fi
 
-# The packages of the first apt-get line, over its continuation lines.
+# listed FILE: prints the packages of the first apt-get line and its continuation lines
 listed()
 {
 	awk '/^apt-get install / { on = 1; sub(/^apt-get install /, "") }
 		on { more = sub(/\\$/, ""); print; if (!more) exit }' "$1" | xargs -n 1
 }
 
-say "the tool names the owners of libraries"
+say "the tool names the packages that own the libraries"
 needed=$("$ROOT/tools/packages" "$SLUICE")
 want_equal "$(grep -cx 'libbpf1' <<<"$needed")" 1
-say "README names the same"
+say "README has the same list"
 want_equal "$(listed "$ROOT/README.md")" "$needed"
-say "a binary that is not there is an error"
+say "a missing binary is an error"
 want_status 1 "$ROOT/tools/packages" "$TEST_TMP/nothing"

@@ -1,9 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# What one who has lost count of his folders of pins is told: that another sluice is on the same
-# sockets or interfaces, that a folder has nothing while the kernel has something, and that a load
-# has changed nothing.
+# Messages for an administrator who has lost track of the pin folders: another sluice is on the same
+# sockets or interfaces; a folder is empty while the kernel has sluice programs; a load has changed
+# nothing.
 #
 #   container ── veth3 ═ docker0 172.17.0.1 [host: 0.0.0.0:56789] eth0 172.16.13.13
 . "$(dirname "$0")/../lib/lib.sh"
@@ -24,7 +24,7 @@ load_again()
 topology_up
 serve "$HOST" sendto4 "$PORT"
 
-say "sockets: the second one is warned, the first is not"
+say "sockets: the second load prints a warning, the first does not"
 reply=(reply load --mode socket --cgroup "$TEST_CGROUP")
 load_again "${reply[@]}"
 want_no_text another
@@ -34,18 +34,18 @@ want_no_text another
 want_text ": unchanged:"
 load_again "${reply[@]}" --port "$PORT"
 want_text ": updated in place:"
-want_text "it was: mode socket, ports any"
+want_text "before: mode socket, ports any"
 load_again "${reply[@]}" --port "$PORT"
 want_text ": unchanged:"
 want_no_text "it was"
 load_again --bpffs "$SECOND" "${reply[@]}"
-want_text "sluice_learn of another folder of pins"
+want_text "sluice_learn of another pins folder"
 want_right "$CONTAINER" "$FAR4" "$PORT"
 
 say "the wrong folder"
 want_status 0 sluice --bpffs /sys/fs/bpf/sluice_third cleanup
-want_text "nothing of sluice is in /sys/fs/bpf/sluice_third"
-want_text "pinned in another folder"
+want_text "nothing to remove in /sys/fs/bpf/sluice_third"
+want_text "pinned in another directory"
 want_right "$CONTAINER" "$FAR4" "$PORT"
 want_equal "$(json "d['removed_pins']" sluice -j --bpffs /sys/fs/bpf/sluice_third cleanup)" 0
 sluice --bpffs "$SECOND" cleanup
@@ -69,7 +69,7 @@ want_text "eth0: a sluice of another folder of pins is on it"
 sluice --bpffs "$SECOND" --netns "$HOST" cleanup
 sluice --netns "$HOST" cleanup
 
-say "check knows only what there is"
+say "check reports only what exists"
 want_status 0 sluice check --for reply
 want_no_text meet
 OUTPUT=$(sluice check || true)

@@ -1,15 +1,15 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# DNAT binds a client to a backend for as long as the entry lives, also when the backend has gone:
-# one on this host that no longer listens, one whose network has no route any more, one that no
-# longer answers its neighbours.
+# DNAT binds a client to a backend for the lifetime of the entry, even if the backend has gone: a
+# local backend that no longer listens, one without a route, one that no longer answers neighbour
+# solicitations.
 #
 #   lan 172.16.13.1 asks 10.1.1.1:PORT ── eth0 [host: dnat] docker0 ── container 172.17.0.3
 . "$(dirname "$0")/../lib/lib.sh"
 
 topology_up
-# so that no entry times out before it is looked at, however slow the machine
+# long timeouts, so that no entry expires before the check, however slow the machine
 in_ns "$HOST" sysctl -qw net.netfilter.nf_conntrack_udp_timeout{,_stream}=600
 in_ns "$HOST" sysctl -qw net.ipv4.ip_forward=1
 in_ns "$HOST" nft -f - <<NFT
@@ -45,12 +45,12 @@ want_right "$LAN" 10.1.1.1 54 --from 172.16.13.1:4001
 want_equal "$(conntrack_count "$HOST" 9000)" 1
 want_equal "$(found audit --watch 0)" "[]"
 
-say "the one on this host ends"
+say "the local backend ends"
 stop "$near"
 near_gone="('backend-gone', 'no socket of this host receives on $FAR4:7000')"
 want_equal "$(found audit --watch 0)" "[$near_gone]"
 
-say "the other one ends: its host still answers, and only it knows who listens there"
+say "the remote backend ends: its host still answers, and only that host knows its sockets"
 stop "$far"
 want_equal "$(found audit --watch 0)" "[$near_gone]"
 want_status 0 sluice --netns "$HOST" conntrack repair --watch 0
@@ -62,12 +62,12 @@ ip -n "$HOST" route del 172.17.0.0/16 dev docker0
 want_equal "$(found audit --watch 0)" \
 	"[('backend-gone', 'sent on to 172.17.0.3, but there is no route to it')]"
 
-say "an unreachable route is no route either"
+say "an unreachable route"
 ip -n "$HOST" route add unreachable 172.17.0.0/16
 want_equal "$(found audit --watch 0)" \
 	"[('backend-gone', 'sent on to 172.17.0.3, but there is no route to it')]"
 
-say "where rules choose among tables, another one may know the way"
+say "with policy routing, another table may have a route"
 ip -n "$HOST" rule add fwmark 1 table 100
 want_equal "$(found audit --watch 0)" "[]"
 ip -n "$HOST" rule del fwmark 1 table 100
@@ -75,7 +75,7 @@ ip -n "$HOST" route del unreachable 172.17.0.0/16
 ip -n "$HOST" route add 172.17.0.0/16 dev docker0 src 172.17.0.1
 want_equal "$(found audit --watch 0)" "[]"
 
-say "its host goes, and the client keeps on sending"
+say "the backend's host goes, and the client continues to send"
 ip -n "$CONTAINER" link set eth0 down
 ip -n "$HOST" neigh flush dev docker0
 spawn_in "$LAN" "$TEST_TMP/client.log" "$CLIENT" --to 10.1.1.1:53 --from 172.16.13.1:4000 \
@@ -89,7 +89,7 @@ wait_until 20 neighbour_is FAILED
 want_equal "$(found audit --watch 0)" \
 	"[('backend-gone', 'sent on to 172.17.0.3, which is on a network of this host and silent')]"
 
-say "repaired"
+say "repair"
 want_status 0 sluice --netns "$HOST" conntrack repair --watch 0
 want_text "deleted 1 of 1 UDP entries"
 want_equal "$(conntrack_count "$HOST" 9000)" 0

@@ -1,9 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# Tables that change while they are read: conntrack entries come and go by the thousand, addresses
-# too, so that the kernel interrupts dumps. What stands still is listed once each time, and what is
-# right is never called wrong.
+# Thousands of conntrack entries and addresses come and go during the dumps, so the kernel
+# interrupts them. Each stable entry is listed exactly once, and a healthy entry is never a finding.
 #
 #   [host: 0.0.0.0:56789, 800 addresses; two loops that change entries and addresses]
 . "$(dirname "$0")/../lib/lib.sh"
@@ -17,7 +16,7 @@ entries()
 	}'
 }
 
-# loop COMMAND…: over and over, until the file `stop` is there
+# loop COMMAND…: repeats COMMAND until the file `stop` exists
 loop()
 {
 	until [ -e "$TEST_TMP/stop" ]; do
@@ -63,7 +62,7 @@ for ((round = 0; round < 5; round++)); do
 	want_equal "$(json "d['findings']" sluice --netns "$HOST" -j conntrack audit --watch 0)" "[]"
 done
 
-say "repaired while entries come and go"
+say "repair while entries come and go"
 stop "$SPAWNED"
 want_equal "$(json "d['failed'], d['skipped'], d['deleted'] >= 1000" \
 	sluice --netns "$HOST" -j conntrack repair --watch 0)" "(0, 0, True)"

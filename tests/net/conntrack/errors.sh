@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# What the conntrack commands refuse, with which words and exit codes, and that their JSON parses
-# when nothing is to be told.
+# Arguments that the conntrack commands refuse, with their messages and exit codes. Their JSON is
+# valid when there is nothing to report.
 #
 #   [host: conntrack]
 . "$(dirname "$0")/../lib/lib.sh"
@@ -24,7 +24,7 @@ refused()
 
 topology_up
 
-say "words and options"
+say "commands and options"
 refused 2 "unknown command 'shwo'" conntrack shwo
 want_text "did you mean 'show'?"
 refused 2 "unexpected word 'eth0'" conntrack show eth0
@@ -55,7 +55,7 @@ done
 want_status 4 without sys_admin "$SLUICE" --netns "$HOST" conntrack show
 want_text CAP_SYS_ADMIN
 
-say "nothing to tell"
+say "nothing to report"
 conntrack_flush "$HOST"
 for command in show "audit --watch 0" "repair --watch 0" "repair --dry-run --watch 0"; do
 	for format in -j -p; do

@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# Entries whose local socket has gone: a server's, a client's. Live ones beside them stay, also
-# those of senders that never had a socket: the kernel's tunnels.
+# Finds entries whose local socket, a server's or a client's, has been closed. Entries of live
+# senders stay, including those of the kernel's tunnels, which never had a socket.
 #
 #   container 172.17.0.3 ── docker0 172.17.0.1 [host: conntrack] eth0 172.16.13.13 ── lan 172.16.13.1
 . "$(dirname "$0")/../lib/lib.sh"
@@ -14,7 +14,7 @@ reasons()
 }
 
 topology_up
-# so that no entry times out before it is looked at, however slow the machine
+# long timeouts, so that no entry expires before the check, however slow the machine
 in_ns "$HOST" sysctl -qw net.netfilter.nf_conntrack_udp_timeout{,_stream}=600
 serve "$HOST" dual6 "$PORT"
 server=$SPAWNED
@@ -35,17 +35,17 @@ want_status 0 sluice --netns "$HOST" conntrack audit --watch 0
 want_text "no socket of this host receives on $NEAR4:$PORT"
 want_text "no socket of this host receives on [$NEAR6]:$PORT"
 
-say "it comes back: what was wrong a moment ago is right"
+say "it comes back: the same entries are healthy again"
 serve "$HOST" dual6 "$PORT"
 want_equal "$(reasons --watch 0)" "[]"
 stop "$SPAWNED"
 
-say "repaired"
+say "repair"
 want_status 0 sluice --netns "$HOST" conntrack repair --watch 0
 want_text "deleted 2 of 3 UDP entries"
 want_equal "$(conntrack_count "$HOST" 7000)" 1
 
-say "a client of this host that has closed its socket, and one that has not"
+say "of two local clients, one has closed its socket"
 conntrack_flush "$HOST"
 want_right "$HOST" 172.16.13.1 9000 --from "$FAR4:4000"
 spawn_in "$HOST" "$TEST_TMP/client.log" "$CLIENT" --to 172.16.13.1:9000 --from "$FAR4:4001" \
@@ -58,7 +58,7 @@ want_equal "$(json "[(f['why'], f['entry']['original']['source_port']) for f in 
 	"[('no socket of this host sends from $FAR4:4000 any more', 4000)]"
 stop "$client"
 
-say "a VXLAN tunnel sends from ports where no socket is"
+say "a VXLAN tunnel sends from ports without a socket"
 conntrack_flush "$HOST"
 in_ns "$HOST" ip link add vx0 type vxlan id 5 dstport 4789 local "$FAR4" remote 172.16.13.1
 in_ns "$HOST" ip link set vx0 up

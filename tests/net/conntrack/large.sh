@@ -1,12 +1,12 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# A hundred thousand entries, a few of them wrong: those and only those are found and deleted.
+# Among a hundred thousand entries, exactly the few bad ones are found and deleted.
 #
 #   [host: 0.0.0.0:56789; entries made by hand, not by packets]
 . "$(dirname "$0")/../lib/lib.sh"
 
-# entries N CLIENT-NETWORK PORT DESTINATION: N entries from N clients, for conntrack -R
+# entries N CLIENT-NETWORK PORT DESTINATION: prints N entries from N clients, for conntrack -R
 entries()
 {
 	awk -v n="$1" -v net="$2" -v port="$3" -v to="$4" 'BEGIN {
@@ -16,7 +16,7 @@ entries()
 	}'
 }
 
-# the answers to entries() of the same arguments, from FROM
+# answers: prints the replies to entries() of the same arguments, sent from FROM
 answers()
 {
 	awk -v n="$1" -v net="$2" -v port="$3" -v from="$4" 'BEGIN {
@@ -26,7 +26,7 @@ answers()
 	}'
 }
 
-# Without what differs from one second to the next.
+# listed: prints the entries without the fields that change every second
 listed()
 {
 	conntrack_list "$HOST" | sed 's/^udp  *17 [0-9]* //' | sort
@@ -49,26 +49,26 @@ conntrack_flush "$HOST"
 in_ns "$HOST" conntrack -R "$TEST_TMP/right"
 listed >"$TEST_TMP/wanted"
 want_equal "$(wc -l <"$TEST_TMP/wanted")" 100000 "entries made"
-say "none is wrong"
+say "no bad entry"
 want_equal "$(json "d['total'], len(d['entries'])" sluice --netns "$HOST" -j conntrack show)" \
 	"(100000, 100000)"
 want_equal "$(sluice --netns "$HOST" conntrack audit --watch 1)" \
 	"0 of 100000 UDP entries contradict this host"
 
-say "some are wrong"
+say "some bad entries"
 in_ns "$HOST" conntrack -R "$TEST_TMP/wrong"
 want_equal "$(sluice --netns "$HOST" conntrack show --port 700 | tail -n 1)" \
 	"300 of 101300 UDP entries"
 want_equal "$(json "d['reasons']" sluice --netns "$HOST" -j conntrack audit --watch 1)" \
 	"{'twin': 1000, 'backend-gone': 0, 'socket-gone': 300, 'unanswered': 0}"
 
-say "repaired"
+say "repair"
 want_equal "$(sluice --netns "$HOST" conntrack repair --watch 1 | tail -n 1)" \
 	"deleted 1300 of 101300 UDP entries"
 listed >"$TEST_TMP/left"
 cmp "$TEST_TMP/wanted" "$TEST_TMP/left"
 
-say "all of them wrong"
+say "bad entries only"
 stop "$SPAWNED"
 conntrack_flush "$HOST"
 entries 20000 10.102 "$PORT" "$FAR4" >"$TEST_TMP/wrong"

@@ -1,14 +1,14 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# `conntrack show`: state, NAT, zone, mark and the process at the local end, in a namespace given by
-# name, path or process, IPv4 and IPv6.
+# `conntrack show` prints state, NAT, zone, mark and the process at the local end, over IPv4 and
+# IPv6. The namespace is given by name, path or process.
 #
 #   container 172.17.0.3 ── docker0 172.17.0.1 [host: 0.0.0.0:56789, conntrack] eth0 172.16.13.13
 . "$(dirname "$0")/../lib/lib.sh"
 
 topology_up
-# so that no entry times out before it is looked at, however slow the machine
+# long timeouts, so that no entry expires before the check, however slow the machine
 in_ns "$HOST" sysctl -qw net.netfilter.nf_conntrack_udp_timeout{,_stream}=600
 in_ns "$HOST" sysctl -qw net.ipv4.ip_forward=1
 in_ns "$HOST" nft -f - <<NFT
@@ -41,12 +41,12 @@ shown()
 	json "$1" sluice --netns "$HOST" -j conntrack show "${@:2}"
 }
 
-say "nothing yet"
+say "no entries"
 conntrack_flush "$HOST"
 want_equal "$(sluice --netns "$HOST" conntrack show)" "0 of 0 UDP entries"
 want_equal "$(shown "d['schema_version'], d['total'], d['entries']")" "(1, 0, [])"
 
-say "an answered request, and who answers"
+say "an answered request, and the process that answers"
 want_right "$CONTAINER" "$NEAR4" "$PORT" --from 172.17.0.3:4000
 want_right "$CONTAINER" "$NEAR6" "$PORT" --from [fd17::3]:4006
 want_equal "$(shown "d['total']")" 2
@@ -69,7 +69,7 @@ want_equal "$(shown "len(d['entries'])" --port "1-99,$PORT")" 2
 want_equal "$(shown "len(d['entries'])" --addr fd17::3)" 1
 want_equal "$(shown "len(d['entries'])" --addr 172.17.0.3 --port 4006)" 0
 
-say "NAT: to the server, and in the host's name"
+say "NAT: DNAT to the server, and masquerading"
 conntrack_flush "$HOST"
 want_right "$CONTAINER" 10.1.1.1 53 --from 172.17.0.3:4001
 want_right "$CONTAINER" 172.16.13.1 "$PORT" --from 172.17.0.3:4002
@@ -87,7 +87,7 @@ ask "$CONTAINER" --to "$NEAR4:7000" --count 1 >/dev/null
 want_equal "$(shown "[e['zone'] for e in d['entries'] if e['original']['destination_port'] == 7000]")" \
 	"[{'original': 7, 'reply': 7}]"
 
-say "the namespace by path, by process, and one without a name"
+say "the namespace by path and by process, and a namespace without a name"
 for netns in "$HOST" "/run/netns/$HOST" "$server"; do
 	want_equal "$(json "d['total'] > 0" sluice --netns "$netns" -j conntrack show)" True
 done

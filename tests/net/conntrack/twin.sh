@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# The pair of unanswered entries that a reply from the wrong address leaves: found, and deleted, and
-# with it nothing else.
+# A reply from the wrong address leaves a pair of unanswered entries. Repair finds and deletes this
+# pair and nothing else.
 #
 #   container 172.17.0.3 ── docker0 172.17.0.1 [host: 0.0.0.0:56789, conntrack] eth0 172.16.13.13
 . "$(dirname "$0")/../lib/lib.sh"
@@ -41,31 +41,31 @@ try()
 		"(2, 0, ['would delete', 'would delete'])"
 	want_equal "$(conntrack_count "$HOST" "$PORT")" 3 "entries after the dry run"
 
-	say "asked for other reasons, ports or addresses, neither is found"
+	say "filters for other reasons, ports or addresses find neither"
 	want_equal "$(findings repair --reason socket-gone,unanswered)" "[]"
 	want_equal "$(findings repair --port 1-3999)" "[]"
 	want_equal "$(findings repair --addr 172.17.0.4)" "[]"
 	want_equal "$(conntrack_count "$HOST" "$PORT")" 3
 
-	say "repaired"
+	say "repair"
 	want_status 0 sluice --netns "$HOST" conntrack repair --watch 0
 	want_text "deleted 2 of 3 UDP entries"
 	want_equal "$(conntrack_count "$HOST" "$PORT")" 1 "entries after the repair"
-	conntrack_list "$HOST" | grep -q "sport=4001 " || fail "the healthy entry has gone"
+	conntrack_list "$HOST" | contains "sport=4001 " || fail "the healthy entry has gone"
 	want_equal "$(findings audit)" "[]"
 	stop "$SPAWNED"
 }
 
 topology_up
-# so that no entry times out before it is looked at, however slow the machine
+# long timeouts, so that no entry expires before the check, however slow the machine
 in_ns "$HOST" sysctl -qw net.netfilter.nf_conntrack_udp_timeout{,_stream}=600
-# in the order of the table, which is by destination
+# in the order of the table, sorted by destination
 PAIR="[('twin', '172.17.0.3', '$FAR4'), ('twin', '$NEAR4', '172.17.0.3')]"
 
 try sendto4
 try dual6
 
-say "one half alone is repaired by its other half's word"
+say "one half of the pair is found through the other half"
 serve "$HOST" sendto4 "$PORT"
 pair
 want_status 0 sluice --netns "$HOST" conntrack repair --watch 0 --addr "$FAR4"
@@ -80,7 +80,7 @@ ask "$CONTAINER" --to "$(target "$FAR6" "$PORT")" --timeout-ms 100 >/dev/null
 want_status 0 sluice --netns "$HOST" conntrack repair --watch 0
 want_text "deleted 2 of 2 UDP entries"
 
-say "a server that answers from the right address leaves nothing to find"
+say "a server that answers from the right address leaves no finding"
 stop "$SPAWNED"
 serve "$HOST" pktinfo4 "$PORT"
 conntrack_flush "$HOST"

@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# A client that keeps on sending keeps its entry alive, and with it whatever the entry decided once,
-# although no answer ever comes. Told by counters, and without them by timeouts.
+# A client that continues to send keeps its entry alive, and with it the NAT decision of the first
+# packet, although no answer arrives. Found by counters, or by timeouts without them.
 #
 #   container 172.17.0.3 ── docker0 [host: forwards] eth0 ── lan 172.16.13.1, which drops
 . "$(dirname "$0")/../lib/lib.sh"
@@ -20,11 +20,11 @@ keep_sending()
 
 entry_of()
 {
-	conntrack_list "$HOST" | grep -q "sport=$1 "
+	conntrack_list "$HOST" | contains "sport=$1 "
 }
 
 topology_up
-# so that no entry times out before it is looked at, however slow the machine
+# long timeouts, so that no entry expires before the check, however slow the machine
 in_ns "$HOST" sysctl -qw net.netfilter.nf_conntrack_udp_timeout{,_stream}=600
 in_ns "$HOST" sysctl -qw net.ipv4.ip_forward=1
 in_ns "$LAN" nft 'add table ip t; add chain ip t in { type filter hook input priority 0; };
@@ -53,10 +53,10 @@ for acct in 1 0; do
 	stop "$group"
 done
 
-say "once nothing is sent any more, it will time out by itself"
+say "no finding once the client stops: the entry expires by itself"
 want_equal "$(found audit --watch 2)" "[]"
 
-say "repaired while it is being sent to: a new entry takes its place, without the old one's past"
+say "repair while the client sends: a new entry replaces the old one and its NAT decision"
 keep_sending --to 172.16.13.1:9000 --from 172.17.0.3:4000
 wait_until 10 entry_of 4000
 want_status 0 sluice --netns "$HOST" conntrack repair --watch 3

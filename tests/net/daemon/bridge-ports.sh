@@ -1,15 +1,15 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# Containers come and go 200 times: each new port of the followed bridge is attached to, each that is
-# gone leaves nothing behind, neither a pin, nor an entry in the book, nor a file that the daemon has open.
+# Containers come and go 200 times. The daemon attaches to each new port of the watched bridge, and
+# a removed port leaves no pin, no entry in the interface table and no open file of the daemon.
 #
 #   container 172.17.0.3 ── veth3 ┐
 #   containers, one at a time ────┴ docker0 172.17.0.1 [host: [::]:56789] eth0 172.16.13.13
 . "$(dirname "$0")/../lib/lib.sh"
 . "$(dirname "$0")/../lib/daemon.sh"
 
-# open files of the daemon: what it forgot to close would keep programs and links in the kernel
+# files: counts the daemon's open files; a leaked one would keep a program or link in the kernel
 files()
 {
 	find "/proc/$DAEMON/fd" -type l | wc -l
@@ -36,7 +36,7 @@ pins_are()
 }
 
 topology_up
-# its own, or it would be that of one of its ports, and change with them
+# a fixed address: by default the bridge takes that of one of its ports, and changes with it
 ip -n "$HOST" link set dev docker0 address 02:42:00:00:00:01
 serve "$HOST" dual6 "$PORT"
 configure '[wire]' 'follow = docker0' "port = $PORT"
@@ -46,7 +46,7 @@ want_equal "$(ifaces)" "['veth3']"
 before=$(pins)
 files=$(files)
 
-say "200 ports, some of them up and with traffic, some gone as soon as they are there"
+say "200 ports, some of them up and with traffic, some removed immediately"
 for round in $(seq 200); do
 	if [ $((round % 40)) = 0 ]; then
 		bridge_port "guest$round" 9
@@ -63,10 +63,10 @@ for round in $(seq 200); do
 done
 wait_until 30 pins_are "$before"
 want_equal "$(ifaces)" "['veth3']"
-wait_until 30 files_are "$files" || fail "files that the daemon has open: $files before, now $(files)"
+wait_until 30 files_are "$files" || fail "open files of the daemon: $files before, now $(files)"
 want_equal "$(grep level=warning "$DAEMON_LOG" || true)" "" "warnings of the daemon"
 
-say "50 at a time, and all gone at a time"
+say "50 at a time, and all removed at once"
 for number in $(seq 50); do
 	echo "link add port$number type veth peer name peer$number"
 	echo "link set dev port$number master docker0"

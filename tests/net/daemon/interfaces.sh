@@ -1,15 +1,15 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# What the daemon follows: bridges and interfaces that are not there yet, that get another name or
-# another master, in its own namespace or in one that the file names; also when the kernel had to
-# drop news.
+# The daemon watches bridges and interfaces that do not exist yet, are renamed or change their
+# master, in its own namespace or in the one that the file names. It also recovers when the kernel
+# has dropped netlink messages.
 #
 #   container 172.17.0.3 ── veth3 ═ docker0 172.17.0.1 [host: [::]:56789] eth0 172.16.13.13
 . "$(dirname "$0")/../lib/lib.sh"
 . "$(dirname "$0")/../lib/daemon.sh"
 
-# attached: the names of the interfaces, as the kernel's side of it has them
+# attached: prints the names of the interfaces with programs, as the kernel has them
 attached()
 {
 	json "sorted(i['name'] for i in d['wire']['interfaces'])" sluice -j --netns "$HOST" reply show
@@ -31,11 +31,11 @@ pair_add()
 }
 
 topology_up
-# its own, or it would be that of one of its ports, and change with them
+# a fixed address: by default the bridge takes that of one of its ports, and changes with it
 ip -n "$HOST" link set dev docker0 address 02:42:00:00:00:01
 serve "$HOST" dual6 "$PORT"
 
-say "nothing is there yet: the daemon starts, and waits"
+say "no interface exists yet: the daemon starts and waits"
 configure '[wire]' 'follow = br1, br2' 'iface = late0' "port = $PORT"
 daemon_start
 want_attached "[]"
@@ -46,7 +46,7 @@ pair_add one
 ip -n "$HOST" link set dev one master br1
 want_attached "['late0', 'one']"
 
-say "ports that leave the bridge, and interfaces that get another name"
+say "ports leave the bridge, and interfaces are renamed"
 pair_add two
 ip -n "$HOST" link set dev two master br1
 want_attached "['late0', 'one', 'two']"
@@ -59,7 +59,7 @@ want_attached "['late0', 'one']"
 ip -n "$HOST" link set dev one name uno
 want_attached "['late0', 'uno']"
 
-say "a bridge that gets a followed name, with ports; and one that loses it"
+say "a bridge with ports is renamed to a watched name, and another loses it"
 ip -n "$HOST" link add other type bridge
 pair_add three
 ip -n "$HOST" link set dev three master other
@@ -70,21 +70,21 @@ want_attached "['late0', 'uno']"
 ip -n "$HOST" link set dev three master br1
 want_attached "['late0', 'three', 'uno']"
 
-say "a bridge that goes, and comes again"
+say "a bridge is deleted and created again"
 ip -n "$HOST" link del br1
 want_attached "['late0']"
 ip -n "$HOST" link add br1 type bridge
 ip -n "$HOST" link set dev uno master br1
 want_attached "['late0', 'uno']"
 
-say "an interface that goes to another namespace"
+say "an interface moves to another namespace"
 ip -n "$HOST" link set dev uno netns "$CONTAINER"
 want_attached "['late0']"
 ip -n "$CONTAINER" link set dev uno netns "$HOST"
 ip -n "$HOST" link set dev uno master br1
 want_attached "['late0', 'uno']"
 
-say "what comes while nobody runs is found at the start, what went is gone"
+say "changes while no daemon runs take effect at its start"
 kill -KILL "$DAEMON"
 wait "$DAEMON" || true
 ip -n "$HOST" link del uno
@@ -99,7 +99,7 @@ want_attached "['veth3']"
 want_right "$CONTAINER" "$FAR4" "$PORT"
 want_right "$CONTAINER" "$FAR6" "$PORT"
 
-say "more news than there is room for"
+say "more netlink messages than the socket buffer holds"
 halt "$DAEMON"
 pair_add noise
 awk 'BEGIN { for (i = 0; i < 6000; i++) print "link set dev noise mtu " 1400 + i % 2 }' \
@@ -109,12 +109,12 @@ ip -n "$HOST" link del noise
 pair_add last
 ip -n "$HOST" link set dev last master docker0
 kill -CONT "$DAEMON"
-want_logged "news of the kernel were lost"
+want_logged "rtnetlink events lost"
 want_attached "['last', 'veth3']"
 ip -n "$HOST" link del last
 want_attached "['veth3']"
 
-# lost: the interfaces that are in the book and not attached to
+# lost: prints the interfaces in the table without a program
 lost()
 {
 	json "sorted(i['name'] for i in d['wire']['interfaces'] if i['gone'])" \
@@ -126,13 +126,13 @@ nothing_lost()
 	[ "$(lost)" = "[]" ]
 }
 
-say "detached by somebody: attached again, and said"
+say "detached by another process: attached again, and logged"
 halt "$DAEMON"
 bpftool link detach pinned "$PINS/wire/link_$(ip -n "$HOST" -o link show dev veth3 | cut -d: -f1)_in"
 want_wrong "$CONTAINER" "$FAR4" "$PORT" "$NEAR4"
 kill -CONT "$DAEMON"
 wait_until 60 nothing_lost
-want_logged 'msg="found detached, and not by this daemon" iface=veth3'
+want_logged 'msg="detached by another process" iface=veth3'
 want_right "$CONTAINER" "$FAR4" "$PORT"
 sluice --netns "$HOST" reply unload
 configure '[wire]' 'follow = docker0' "port = $PORT" 'attach = clsact'
@@ -142,11 +142,11 @@ halt "$DAEMON"
 in_ns "$HOST" tc qdisc del dev veth3 clsact
 want_wrong "$CONTAINER" "$FAR4" "$PORT" "$NEAR4"
 kill -CONT "$DAEMON"
-want_logged 'msg="found detached, and not by this daemon" iface=veth3' 2
+want_logged 'msg="detached by another process" iface=veth3' 2
 wait_until 60 nothing_lost
 want_right "$CONTAINER" "$FAR4" "$PORT"
 
-say "commands in between: unloaded and loaded by hand, it takes over again"
+say "commands in between: after a manual unload and load, the daemon takes over again"
 sluice --netns "$HOST" reply unload
 want_wrong "$CONTAINER" "$FAR4" "$PORT" "$NEAR4"
 pair_add by
@@ -159,7 +159,7 @@ daemon_stop
 sluice --netns "$HOST" cleanup
 want_clean
 
-say "a namespace that the file names"
+say "a namespace named in the file"
 configure '[wire]' "netns = $HOST" 'follow = docker0' "port = $PORT" '[reply]' 'mode = audit'
 : >"$DAEMON_LOG"
 spawn_in "$LAN" "$DAEMON_LOG" "$SLUICE" run --config "$CONF"
@@ -174,7 +174,7 @@ want_attached "['again', 'veth3']"
 want_right "$CONTAINER" "$FAR4" "$PORT"
 configure '[wire]' "netns = $LAN" 'follow = docker0'
 daemon_reload 'reload refused'
-want_logged "netns can't change"
+want_logged "netns cannot change"
 daemon_stop
 want_right "$CONTAINER" "$FAR4" "$PORT"
 no_errors "$LOG"

@@ -1,16 +1,15 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# The way to the namespace of wire mode is barred for a while, with news waiting there: the daemon
-# says so and tries again now and then, not as fast as it can; then it catches up with the
-# interfaces, addresses and routes that changed. setns(2) is made to fail by a library that stands
-# before the C library's.
+# The daemon cannot enter the namespace of wire mode for a while, and netlink messages wait there.
+# It logs the failure and retries with a delay, not in a busy loop. Then it catches up with the
+# interfaces, addresses and routes that changed. A preloaded library makes setns(2) fail.
 #
 #   daemon [lan]   docker0 ═ late0 [host]
 . "$(dirname "$0")/../lib/lib.sh"
 . "$(dirname "$0")/../lib/daemon.sh"
 
-# Fails while a file of this name is there, and adds a byte to it each time.
+# Fails while a file of this name exists, and appends one byte to it for each call.
 cat >"$TEST_TMP/bar.c" <<'C'
 #define _GNU_SOURCE
 #include <errno.h>
@@ -55,15 +54,15 @@ DAEMON=$SPAWNED
 want_logged 'msg="started"'
 want_equal "$(attached)" "[]"
 
-say "barred, with news of interfaces, addresses and routes"
+say "barred, with pending messages about interfaces, addresses and routes"
 : >"$BAR"
 ip -n "$HOST" link add late0 type veth peer name late0p
 ip -n "$HOST" link set dev late0 master docker0
 addr_add "$HOST" docker0 172.18.0.1/16
 ip -n "$HOST" route add 10.99.0.0/16 via 172.18.0.2
-want_logged 'network namespace of wire mode: Cannot allocate memory'
+want_logged 'network namespace of mode wire: Cannot allocate memory'
 daemon_reload 'msg="reloaded"'
-# about one for each way of hearing of it; without end if what is not read calls again
+# about one try for each netlink socket; endless if an unread socket wakes the loop again
 tries=$(stat -c %s "$BAR")
 [ "$tries" -ge 2 ] || fail "$tries tries: nothing was barred"
 [ "$tries" -le 50 ] || fail "$tries tries" "$(tail -n 3 "$DAEMON_LOG")"
@@ -72,10 +71,10 @@ want_equal "$(attached)" "[]"
 say "no longer"
 rm "$BAR"
 wait_until 60 attached_are "['late0']" || fail "got $(attached)" "$(tail -n 20 "$DAEMON_LOG")"
-say "and what comes from now on is heard of at once"
-# heard_of_next: a new port is attached to for the news of it, not for a look at all of them, of which
-# one may be due still
-heard_of_next()
+say "later messages are handled immediately"
+# next_event_handled: the daemon attaches to a new port because of its netlink message; not because
+# of a resync of all interfaces, which may still be due
+next_event_handled()
 {
 	late=late$((${late#late} + 1))
 	ip -n "$HOST" link add "$late" type veth peer name "${late}p"
@@ -84,7 +83,7 @@ heard_of_next()
 	grep -q "msg=\"attached\" iface=$late .*delay_us=" "$DAEMON_LOG"
 }
 late=late0
-wait_until 60 heard_of_next || fail "$(tail -n 5 "$DAEMON_LOG")"
+wait_until 60 next_event_handled || fail "$(tail -n 5 "$DAEMON_LOG")"
 want_equal "$(json "'$late' in [i['name'] for i in d['wire']['interfaces'] if not i['gone']]" \
 	sluice -j --netns "$HOST" reply show)" True
 daemon_stop

@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# What the daemon tells the service manager: a socket of the test's own listens, by path and by a
-# name in the abstract namespace.
+# The daemon's messages to the service manager, received on a socket of the test: by path and by an
+# abstract name.
 . "$(dirname "$0")/../lib/lib.sh"
 . "$(dirname "$0")/../lib/daemon.sh"
 
@@ -29,7 +29,7 @@ def message():
 
 
 def wait_for(key):
-    """The first message with that key; what else comes may only be status and watchdog."""
+    """Returns the first message with that key; only status and watchdog messages may precede it."""
     while True:
         got = message()
         if key in got:
@@ -40,7 +40,7 @@ def wait_for(key):
 
 def want(condition, got):
     if not condition:
-        sys.exit(f"not as it should be: {got}")
+        sys.exit(f"unexpected message: {got}")
 
 
 def monotonic_us():
@@ -71,7 +71,7 @@ want(wait_for("STOPPING")["STOPPING"] == "1", "stopping")
 want(daemon.wait() == 0, "exit code")
 PYTHON
 
-# a name in the abstract namespace is good in one network namespace
+# an abstract name is valid in one network namespace only
 topology_host
 for address in "$TEST_TMP/notify" @sluice-test; do
 	say "at $address"
@@ -80,9 +80,9 @@ for address in "$TEST_TMP/notify" @sluice-test; do
 		fail "$(cat "$DAEMON_LOG")"
 done
 
-say "a watchdog that is another process's, and nobody who listens"
+say "the watchdog of another process, and a socket without a listener"
 configure '[reply]' 'mode = socket'
-export WATCHDOG_PID=1 WATCHDOG_USEC=1000 NOTIFY_SOCKET=$TEST_TMP/nobody
+export WATCHDOG_PID=1 WATCHDOG_USEC=1000 NOTIFY_SOCKET=$TEST_TMP/unbound
 daemon_start
 want_logged "service manager"
 daemon_stop

@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# The daemon loads, and what it has loaded does not need it: ended, killed, restarted or reloaded
-# under traffic, not one answer is lost or leaves from the wrong address.
+# What the daemon loads stays active without it. The daemon is ended, killed, restarted and reloaded
+# under traffic: no answer is lost or leaves from the wrong address.
 #
 #   container ── docker0 172.17.0.1, fd17::1 [host: [::]:56789] eth0 172.16.13.13, fd16::13
 . "$(dirname "$0")/../lib/lib.sh"
@@ -23,13 +23,13 @@ want_equal "$(json "d['reply']['mode']" sluice -j reply show)" socket
 want_equal "$(json "len(d['flows'])" sluice -j reply flows)" 2
 want_status 0 sluice status
 
-say "a second daemon is refused, and says whose folder it is"
+say "a second daemon is refused, and names the folder's owner"
 want_status 5 in_ns "$HOST" "$SLUICE" run --config "$CONF"
 want_text "process $DAEMON"
 want_text "$PINS"
 want_right "$CONTAINER" "$FAR4" "$PORT"
 
-say "traffic, from here to the end"
+say "traffic from here to the end"
 clients=()
 for addr in "$FAR4" "$FAR6"; do
 	spawn_in "$CONTAINER" "$TEST_TMP/client.$addr" \
@@ -37,8 +37,8 @@ for addr in "$FAR4" "$FAR6"; do
 	clients+=("$SPAWNED")
 done
 
-say "reloaded, with tables of other sizes"
-changes=5 # with the default's, below
+say "reload with other table sizes"
+changes=5 # including the return to the default below
 configure '[reply]' 'mode = socket' "port = 1-100,$PORT" 'table = 2000'
 daemon_reload 'msg="reloaded"'
 want_equal "$(json "d['reply']['ports']" sluice -j reply show)" "1-100,$PORT"
@@ -47,7 +47,7 @@ for round in 1 2 3; do
 	daemon_reload 'msg="reloaded"'
 done
 
-say "a file with a mistake is refused: what was in force stays in force"
+say "a file with a mistake is refused: the loaded settings stay"
 before=$(link_ids)
 settings=$(json "(d['reply']['ports'], d['reply']['flows']['size'])" sluice -j reply show)
 configure '[reply]' 'mode = socket' 'port = 53,x'
@@ -56,14 +56,14 @@ want_logged "msg=\"[reply] port: port list: 'x'"
 want_logged 'line=5'
 configure 'bpffs = /sys/fs/bpf/elsewhere' '[reply]' 'mode = socket'
 daemon_reload 'reload refused'
-want_logged "bpffs can't change"
+want_logged "bpffs cannot change"
 rm "$CONF"
 daemon_reload 'reload refused'
 want_equal "$(link_ids)" "$before" "links"
 want_equal "$(json "(d['reply']['ports'], d['reply']['flows']['size'])" sluice -j reply show)" \
 	"$settings"
 
-say "killed, and started again: the same links, and nothing lost"
+say "killed and started again: the same links, and no loss"
 configure '[reply]' 'mode = socket'
 kill -KILL "$DAEMON"
 wait "$DAEMON" || true
@@ -72,10 +72,10 @@ daemon_start
 want_equal "$(link_ids)" "$before" "links"
 want_logged 'outcome=updated'
 
-say "ended: the fix stays"
+say "ended: the fix stays active"
 daemon_stop
 want_right "$CONTAINER" "$FAR6" "$PORT"
-want_equal "$(find "$PINS" -name daemon)" "" "the claim of a daemon that has ended"
+want_equal "$(find "$PINS" -name daemon)" "" "the lock of a daemon that has ended"
 
 kill -TERM "${clients[@]}"
 wait "${clients[@]}" || true
@@ -83,12 +83,12 @@ for output in "$TEST_TMP"/client.*; do
 	read -r _ sent _ right _ wrong _ <"$output"
 	[ "$sent" -gt 100 ] || fail "hardly any traffic: $(cat "$output")"
 	want_equal "$((right + wrong))" "$sent" "answers under all that: $(cat "$output")"
-	# a new table is empty: the answer under way at each change is left alone
+	# a new table is empty: at each change, the pending answers are left alone
 	[ "$wrong" -le "$changes" ] || fail "more than $changes left alone: $(cat "$output")"
 done
 no_errors "$LOG"
 
-say "a section that goes from the file goes from the kernel"
+say "a section removed from the file is unloaded"
 configure '[reply]' 'mode = socket' '[wire]' 'follow = docker0' 'port = 1-99'
 daemon_start
 want_status 0 sluice reply show
@@ -96,7 +96,7 @@ configure '[wire]' 'follow = docker0' 'port = 1-99'
 daemon_reload 'msg="reloaded"'
 want_wrong "$CONTAINER" "$FAR4" "$PORT" "$NEAR4"
 
-say "cleanup, while it runs, and a reload after it"
+say "cleanup while it runs, and a reload afterwards"
 sluice --netns "$HOST" cleanup 2>"$TEST_TMP/cleanup"
 grep -q "process $DAEMON" "$TEST_TMP/cleanup" || fail "$(cat "$TEST_TMP/cleanup")"
 configure '[reply]' 'mode = socket'
@@ -106,13 +106,13 @@ daemon_stop
 sluice cleanup
 want_verified
 
-# loaded: which planes are
+# loaded: prints the loaded objects
 loaded()
 {
 	json "sorted(k for k in ('reply', 'wire') if d[k])" sluice -j --netns "$HOST" status
 }
 
-say "a section that has gone while the daemon was down goes at its next start"
+say "a section removed while the daemon was down is unloaded at its next start"
 configure '[reply]' 'mode = socket' '[wire]' 'follow = docker0' 'port = 1-99'
 daemon_start
 daemon_stop
@@ -130,7 +130,7 @@ want_logged 'section=reply'
 want_equal "$(loaded)" "['wire']"
 daemon_stop
 
-say "but not what a command has loaded, nor what one has loaded anew since"
+say "but not one that a command has loaded, or has loaded again since"
 reply_load
 configure '[wire]' 'follow = docker0'
 daemon_start
@@ -146,7 +146,7 @@ daemon_stop
 sluice --netns "$HOST" cleanup
 want_verified
 
-say "options go before the file"
+say "options override the file"
 configure 'bpffs = /sys/fs/bpf/of_the_file' '[reply]' 'mode = audit'
 daemon_start --bpffs "$PINS"
 want_equal "$(json "d['reply']['mode']" sluice -j reply show)" audit

@@ -1,16 +1,16 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# Each section of the daemon's file by itself: what the machine refuses of one is said once, keeps
-# none of the others from loading, at the start or at a reload, and is tried again until it can be
-# had. What was in force of it stays in force. And what somebody detaches is put back, what
-# somebody unloads is told.
+# Each section of the daemon's file stands alone. A section that the kernel refuses is logged once,
+# does not keep the others from loading at the start or at a reload, and is retried until it loads;
+# its earlier settings stay loaded. What another process detaches is attached again; what another
+# process unloads is logged.
 #
 #   container 172.17.0.3 ── docker0 172.17.0.1 [host: [::]:56789] eth0 172.16.13.13
 . "$(dirname "$0")/../lib/lib.sh"
 . "$(dirname "$0")/../lib/daemon.sh"
 
-# wire_ifaces: what wire mode is attached to, none if it is not loaded
+# wire_ifaces: prints the interfaces of wire mode, none if it is not loaded
 wire_ifaces()
 {
 	json "sorted(i['name'] for i in (d['wire'] or {'interfaces': []})['interfaces'])" \
@@ -27,21 +27,21 @@ want_wire()
 	wait_until 60 wire_is "$1" || fail "wanted $1, got $(wire_ifaces)" "$(cat "$DAEMON_LOG")"
 }
 
-TROUBLE='level=warning msg="not loaded as the file has it; to be tried again" section=wire'
+RETRY='level=warning msg="section not applied, retrying" section=wire'
 
 topology_up
 serve "$HOST" dual6 "$PORT"
 want_wrong "$CONTAINER" "$FAR4" "$PORT" "$NEAR4"
 
-say "at the start: the bridge to follow is none yet"
+say "at the start: the bridge to watch is not a bridge yet"
 ip -n "$HOST" link add br1 type dummy 2>/dev/null || ip -n "$HOST" link add br1 type veth peer name br1p
 configure '[reply]' 'mode = socket' "port = $PORT" '[wire]' 'follow = br1'
 daemon_start
-want_logged "$TROUBLE reason=\"br1 is no bridge"
+want_logged "$RETRY reason=\"br1 is no bridge"
 want_right "$CONTAINER" "$FAR4" "$PORT"
 want_equal "$(wire_ifaces)" "[]"
 
-say "it is tried again until it can be had"
+say "it is retried until it loads"
 ip -n "$HOST" link del br1
 ip -n "$HOST" link add br1 type bridge
 ip -n "$HOST" link add one type veth peer name onep
@@ -51,40 +51,40 @@ ip -n "$HOST" link add two type veth peer name twop
 ip -n "$HOST" link set dev two master br1
 want_wire "['one', 'two']"
 
-say "at a reload: the others take the new file, and what was in force of this one stays"
+say "at a reload: the other sections take the new file, this one keeps its loaded settings"
 configure '[reply]' 'mode = audit' "port = $PORT" '[wire]' 'follow = lo'
 daemon_reload 'msg="reloaded"'
-want_logged "$TROUBLE reason=\"lo is no bridge"
+want_logged "$RETRY reason=\"lo is no bridge"
 want_wrong "$CONTAINER" "$FAR4" "$PORT" "$NEAR4"
 want_equal "$(json "d['reply']['mode']" sluice -j reply show)" audit
 want_equal "$(wire_ifaces)" "['one', 'two']"
-say "and is followed"
+say "and its bridge is still watched"
 ip -n "$HOST" link add three type veth peer name threep
 ip -n "$HOST" link set dev three master br1
 want_wire "['one', 'three', 'two']"
 
-say "a section in trouble that goes from the file"
+say "a failed section that is removed from the file"
 configure '[reply]' 'mode = socket' "port = $PORT"
 daemon_reload 'msg="reloaded"'
 want_equal "$(wire_ifaces)" "[]"
 want_right "$CONTAINER" "$FAR4" "$PORT"
 
-say "detached by somebody: put back, and said"
+say "detached by another process: attached again, and logged"
 bpftool link detach pinned "$PINS/reply/link_learn"
-want_logged 'level=warning msg="found detached, and not by this daemon" section=reply'
-want_logged 'msg="reply is in force"' 4
+want_logged 'level=warning msg="detached by another process" section=reply'
+want_logged 'msg="reply is active"' 4
 want_right "$CONTAINER" "$FAR4" "$PORT"
 
-say "unloaded by somebody for whom the daemon waits to put it back: left, and said"
+say "unloaded by another process while the daemon waits to attach again: left alone, and logged"
 exec {lock}<"$PINS"
 flock "$lock"
 bpftool link detach pinned "$PINS/reply/link_learn"
-want_logged 'level=warning msg="found detached, and not by this daemon" section=reply' 2
+want_logged 'level=warning msg="detached by another process" section=reply' 2
 halt "$DAEMON"
 exec {lock}<&-
 sluice reply unload
 kill -CONT "$DAEMON"
-want_logged 'level=warning msg="no longer loaded, and not by this daemon" section=reply'
+want_logged 'level=warning msg="unloaded by another process" section=reply'
 want_wrong "$CONTAINER" "$FAR4" "$PORT" "$NEAR4"
 daemon_reload 'msg="reloaded"'
 want_right "$CONTAINER" "$FAR4" "$PORT"
@@ -92,10 +92,10 @@ daemon_stop
 sluice --netns "$HOST" cleanup
 want_clean
 
-say "a network namespace that comes later, which is watched then"
+say "a network namespace that is created later, and watched from then on"
 configure '[reply]' 'mode = audit' '[wire]' 'netns = late' 'follow = br1'
 daemon_start
-want_logged "$TROUBLE reason=\"no network namespace 'late'"
+want_logged "$RETRY reason=\"no network namespace 'late'"
 in_late()
 {
 	json "sorted(i['name'] for i in (d['wire'] or {'interfaces': []})['interfaces'])" \
@@ -107,16 +107,16 @@ late_has()
 }
 netns_add late
 ip -n late link add br1 type bridge
-want_logged 'msg="wire is in force"'
+want_logged 'msg="wire is active"'
 ip -n late link add one type veth peer name onep
 ip -n late link set dev one master br1
 wait_until 30 late_has "['one']" || fail "$(in_late)" "$(cat "$DAEMON_LOG")"
-say "and is not changed for another"
+say "and does not change to another namespace"
 configure '[reply]' 'mode = audit'
 daemon_reload 'msg="reloaded"'
 configure '[reply]' 'mode = audit' '[wire]' "netns = $HOST" 'follow = br1'
 daemon_reload 'reload refused'
-want_logged "netns can't change"
+want_logged "netns cannot change"
 configure '[reply]' 'mode = audit' '[wire]' 'netns = late' 'follow = br1'
 daemon_reload 'msg="reloaded"'
 wait_until 30 late_has "['one']" || fail "$(in_late)" "$(cat "$DAEMON_LOG")"

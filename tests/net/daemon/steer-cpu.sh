@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# The daemon under policy cpu: it finds out where the workers of a server run that comes later, and
-# finds out anew when they are moved; 'steer show' tells of each worker's thread and CPU.
+# The daemon under policy cpu learns where the workers of a new server run, and learns it again
+# after they move. 'steer show' prints the thread and CPU of each worker.
 #
 #   client on CPU 0 or 1 ── lo 127.0.0.1 [host: threads on CPU 0 and CPU 1, on [::]:56789]
 . "$(dirname "$0")/../lib/lib.sh"
@@ -11,13 +11,13 @@
 
 netns_add "$HOST"
 
-# by_cpu NAME NAME: a client on CPU 0 is answered by the first, one on CPU 1 by the other
+# by_cpu NAME NAME: the first worker answers a client on CPU 0, the second a client on CPU 1
 by_cpu()
 {
 	[ "$(tally "$HOST" 0 127.0.0.1)" = "$1:40" ] && [ "$(tally "$HOST" 1 127.0.0.1)" = "$2:40" ]
 }
 
-# shown: thread, CPU and whether it is pinned there, of each slot
+# shown: prints thread, CPU and pinning of each slot
 shown()
 {
 	json "'\n'.join(f\"{s['consumer']['thread']}:{s['consumer']['cpu']}:{s['consumer']['pinned']}\"
@@ -30,7 +30,7 @@ want_shown()
 	want_equal "$(shown | sort)" "$(printf '%s\n' "$@" | sort)"
 }
 
-say "a server that comes later"
+say "a server that starts later"
 configure '[steer]' "port = $PORT" 'policy = cpu' 'sweep = 1'
 daemon_start
 workers a@0 b@1
@@ -39,13 +39,13 @@ first=$SPAWNED
 second=$(find "/proc/$first/task" -mindepth 1 -maxdepth 1 ! -name "$first" -printf '%f')
 want_shown "$first:0:True" "$second:1:True"
 
-say "its threads are moved"
+say "its threads move"
 taskset -cp 1 "$first" >/dev/null
 taskset -cp 0 "$second" >/dev/null
 wait_until 30 by_cpu b a
 want_shown "$first:1:True" "$second:0:True"
 
-say "a worker on the same CPU shares its datagrams"
+say "two workers on one CPU share its datagrams"
 workers c@1
 shares()
 {

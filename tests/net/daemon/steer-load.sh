@@ -1,11 +1,11 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# Under load, the daemon takes workers that come and not one flow moves; the same when it is killed
-# with -9 and started again, reloaded with another policy, or ended. The kernel alone moves flows
-# as soon as a worker comes.
+# Under load, the daemon enrols new workers and no flow moves. The same holds when it is killed with
+# -9 and started again, reloads another policy, or ends. The kernel alone moves flows as soon as a
+# worker starts.
 #
-#   host: 200 flows ── lo ── four workers, and one more each time
+#   host: 200 flows ── lo ── four workers, and one more in each step
 . "$(dirname "$0")/../lib/lib.sh"
 . "$(dirname "$0")/../lib/daemon.sh"
 . "$(dirname "$0")/../lib/steer.sh"
@@ -25,7 +25,7 @@ still_as_before()
 	want_equal "$(result moved)" 0 "flows moved: $1"
 }
 
-# those on their way are waited for
+# lose_nothing: waits for the datagrams in flight
 lose_nothing()
 {
 	flows_end
@@ -50,7 +50,7 @@ flows_go_on $((3 * COUNT))
 want_at_least $((COUNT / 20)) "$(result moved)" "flows moved"
 flows_end
 
-say "the daemon is started"
+say "the daemon starts"
 flows "$HOST" --to "127.0.0.1:$PORT" --flows "$COUNT" --rate 4000
 configure '[steer]' "port = $PORT"
 daemon_start
@@ -62,7 +62,7 @@ add_worker
 want_logged "pid=${added[1]} after_us="
 still_as_before "a worker added"
 
-say "killed; a worker comes while nobody looks; started again"
+say "killed; a worker starts without a daemon; the daemon starts again"
 kill -KILL "$DAEMON"
 wait "$DAEMON" 2>/dev/null || true
 add_worker
@@ -72,7 +72,7 @@ want_logged "pid=${added[2]}"
 want_equal "$(slots_used)" 7 "sockets in slots"
 still_as_before "started again"
 
-say "reloaded: another policy and timeout, and mistakes"
+say "reload: another policy and timeout, and a file with mistakes"
 configure '[steer]' "port = $PORT,5301" 'policy = load' 'idle = 600'
 daemon_reload 'msg="reloaded"'
 want_logged 'msg="steer: group-changed"'
@@ -83,48 +83,48 @@ add_worker
 want_logged "pid=${added[3]} after_us="
 still_as_before "reload refused"
 
-say "new ports are followed after a reload"
+say "a reload adds ports, and their sockets are enrolled"
 workers "$HOST" --port 5301
 added+=("$SERVER_PID")
 want_logged "pid=$SERVER_PID after_us="
 
-say "what is managed no longer is given back"
+say "a port removed from the file returns to the kernel"
 configure '[steer]' "port = $PORT" 'policy = load' 'idle = 600'
 daemon_reload 'msg="reloaded"'
 want_logged 'msg="steer: group-released" address=0.0.0.0:5301'
 want_equal "$(steer_groups | wc -l)" 1 "groups"
 
-say "another number of flows; unloaded by hand while the daemon runs, and loaded by hand"
+say "another --flows; a manual unload and load while the daemon runs"
 lose_nothing
 configure '[steer]' "port = $PORT" 'policy = load' 'idle = 600' 'flows = 1000'
 daemon_reload 'msg="reloaded"'
 want_logged 'msg="steer: flow tables start empty" flows=1000 before=65536'
 want_equal "$(json "d['groups'][0]['flows']['size']" sluice -j steer show)" 1000
 sluice steer unload
-want_logged 'msg="steer: sockets are not followed"'
+want_logged 'msg="steer: cannot track sockets"'
 sluice --netns "$HOST" steer load --port "$PORT"
-want_logged 'msg="steer: sockets are followed again"'
+want_logged 'msg="steer: tracking sockets again"'
 add_worker
 want_logged "pid=$SERVER_PID after_us="
 
-say "ended: it stays"
+say "ended: steering stays loaded"
 flows "$HOST" --to "127.0.0.1:$PORT" --flows "$COUNT" --rate 4000
 daemon_stop
 still_as_before "ended"
 
-say "a section that goes from the file goes from the kernel, and no datagram is lost"
+say "a section removed from the file is unloaded, and no datagram is lost"
 configure '[steer]' "port = $PORT" '[reply]' 'mode = audit'
 daemon_start
 still_as_before "started once more"
 configure '[reply]' 'mode = audit'
 daemon_reload 'msg="reloaded"'
-want_logged 'msg="steer is unloaded"'
+want_logged 'msg="steer unloaded"'
 [ ! -e "$PINS/steer" ] || fail "still pinned: $(find "$PINS/steer")"
 flows_go_on $((3 * COUNT))
 flows_end
 want_equal "$(result lost)" 0 "datagrams lost by unloading"
 
-say "what a command was the last to load is the command's"
+say "what a command has loaded last belongs to the command"
 sluice --netns "$HOST" steer load --port "$PORT"
 daemon_reload 'msg="reloaded"'
 want_equal "$(steer_groups | wc -l)" 1 "groups"

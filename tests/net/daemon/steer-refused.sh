@@ -1,16 +1,17 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# What the daemon can't steer: without CAP_SYS_PTRACE it does not start, with exit code 4 and the
-# capability's name; a server with a reuseport program of its own is left alone and named, once and
-# not at every look; where the hooks are refused, the sweep alone finds what comes.
+# Cases that the daemon cannot steer. Without CAP_SYS_PTRACE it exits with code 4 and names the
+# capability. A server with its own reuseport program is left alone and logged once, not at every
+# sweep. Where the cgroup hooks are refused, the sweep alone finds new sockets.
 #
-#   host: udp-workers, some with a program of their own that gives all to the first
+#   host: udp-workers, some with a program of their own that selects the first
 . "$(dirname "$0")/../lib/lib.sh"
 . "$(dirname "$0")/../lib/daemon.sh"
 . "$(dirname "$0")/../lib/steer.sh"
 
-# without CAPS COMMAND…: in HOST, as root, but for the capabilities of the list (-bpf,-sys_admin)
+# without CAPS COMMAND…: runs COMMAND in HOST as root without the listed capabilities
+# (-bpf,-sys_admin)
 without()
 {
 	local caps=$1
@@ -18,12 +19,12 @@ without()
 	in_ns "$HOST" setpriv --bounding-set="$caps" --inh-caps="$caps" "$@"
 }
 
-# want_first: all flows are with worker 0
+# want_first: worker 0 has all flows
 want_first()
 {
 	flows "$HOST" --to "127.0.0.1:$PORT" --flows 40
 	flows_end
-	want_equal "$(result workers) $(result lost)" "1 0" "workers that answer, datagrams lost"
+	want_equal "$(result workers) $(result lost)" "1 0" "answering workers, datagrams lost"
 }
 
 foreign_lines()
@@ -35,7 +36,7 @@ netns_add "$HOST"
 workers "$HOST" --port 5301 --workers 2
 plain=$SERVER_PID
 
-say "capabilities that are missing are named, and nothing is left behind"
+say "a missing capability is named, and nothing is left behind"
 configure '[steer]' "port = $PORT,5301"
 for cap in sys_ptrace bpf,-sys_admin perfmon,-sys_admin net_admin; do
 	want_status 4 without "-$cap" "$SLUICE" run --config "$CONF"
@@ -44,37 +45,37 @@ for cap in sys_ptrace bpf,-sys_admin perfmon,-sys_admin net_admin; do
 	want_clean
 done
 
-say "with another plane beside it, that one is loaded"
+say "another object in the file is loaded nevertheless"
 configure '[steer]' "port = $PORT,5301" '[reply]' 'mode = audit'
 : >"$DAEMON_LOG"
 spawn_in "$HOST" "$DAEMON_LOG" setpriv --bounding-set=-sys_ptrace --inh-caps=-sys_ptrace \
 	"$SLUICE" run --config "$CONF"
 DAEMON=$SPAWNED
 want_logged 'msg="started"'
-want_logged 'level=warning msg="not loaded as the file has it; to be tried again" section=steer'
+want_logged 'level=warning msg="section not applied, retrying" section=steer'
 want_logged CAP_SYS_PTRACE
 want_equal "$(json "d['reply']['mode']" sluice -j reply show)" audit
 [ ! -e "$PINS/steer" ] || fail "left: $(find "$PINS/steer")"
 daemon_stop
 sluice cleanup
 
-say "with two that fail, nothing is left, and the first is told"
+say "with two failures nothing is left behind, and the first is reported"
 configure '[steer]' "port = $PORT,5301" '[wire]' 'follow = lo'
 want_status 4 without -sys_ptrace "$SLUICE" run --config "$CONF"
 want_text CAP_SYS_PTRACE
 want_clean
 
-say "a server with a program of its own: named once, however often it is looked at"
+say "a server with its own program is named once, not at every sweep"
 configure '[steer]' "port = $PORT,5301"
 daemon_start
 want_equal "$(steer_groups | wc -l)" 1 "groups"
 for own in classic ebpf; do
 	workers "$HOST" --port "$PORT" --workers 4 --own "$own"
 	foreign=$SERVER_PID
-	# the server may attach its program after we have ours on: then it has the last word
+	# the server may attach its program after sluice's, and then replaces it
 	want_logged "pid=$foreign"
 	want_first
-	# looks that leave a line each
+	# each of these sweeps writes a line
 	for _ in 1 2 3 4 5; do
 		workers "$HOST" --port 5301
 		want_logged "process=udp-worker pid=$SERVER_PID"
@@ -89,15 +90,15 @@ grep -q 'group-foreign.*program_id=0' "$DAEMON_LOG" || fail "$(cat "$DAEMON_LOG"
 grep -q 'group-foreign.*program_id=[1-9]' "$DAEMON_LOG" || fail "$(cat "$DAEMON_LOG")"
 daemon_stop
 
-say "no cgroup to hear of sockets by: the sweep finds them"
+say "no cgroup for the socket events: the sweep finds the sockets"
 printf '%s\n' '[global]' "cgroup = $TEST_TMP/none" '[steer]' "port = 5301" >"$CONF"
 daemon_start
-want_logged 'msg="steer: new sockets are found by the sweep alone"'
+want_logged 'msg="steer: no socket events, only sweeps find new sockets"'
 workers "$HOST" --port 5301
 want_logged "process=udp-worker pid=$SERVER_PID"
 stop "$SERVER_PID"
 want_logged 'msg="steer: socket-left"'
-want_equal "$(grep -c after_us "$DAEMON_LOG" || true)" 0 "sockets that were told of"
+want_equal "$(grep -c after_us "$DAEMON_LOG" || true)" 0 "sockets enrolled by an event"
 daemon_stop
 stop "$plain"
 sluice steer unload

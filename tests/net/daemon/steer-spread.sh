@@ -1,15 +1,16 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# The daemon and `xdp =`: an interface that is not there, or has a program of another owner, is
-# warned of once, and keeps neither the other interfaces nor the other sections from loading; it is
-# taken as soon as it can be had. One that goes and comes again, gets another name, or has been
-# detached by somebody is followed; what a command has unloaded stays away, also if the daemon was
-# about to put it back. One that refuses the program leaves the others alone. A tag that the driver
-# takes out is warned of.
+# The daemon and `xdp =`. An interface that does not exist, or has another owner's program, is
+# logged once, does not keep the other interfaces or sections from loading, and is attached as soon
+# as possible. The daemon watches interfaces that are deleted and created again, renamed, or
+# detached by another process. What a command has unloaded stays unloaded, even if the daemon was
+# about to attach it again. An interface that refuses the program does not affect the others. The
+# daemon warns about VLAN tags that the driver strips.
 #
-# What is not told, as what somebody detaches, is found within ten seconds; that is waited for once,
-# and elsewhere news of the interface make the daemon look.
+# The kernel sends no message when a program is detached, so the daemon finds that within ten
+# seconds. The test waits for this once; elsewhere, netlink messages about the interface trigger the
+# check.
 #
 #   lan ── eth0 172.16.13.13 [host: workers on CPU 0 and CPU 1, [::]:56789] eth1, late0 ── lan
 . "$(dirname "$0")/../lib/lib.sh"
@@ -28,14 +29,14 @@ pair_add()
 	link_up "$HOST" "$1"
 }
 
-# xdp_of DEV: the name of the program on it
+# xdp_of DEV: prints the name of its program
 xdp_of()
 {
 	in_ns "$HOST" ip -d -j link show dev "$1" |
 		json "d[0].get('xdp', {}).get('prog', {}).get('name', 'none')" cat
 }
 
-# xdp_id DEV: the program's number
+# xdp_id DEV: prints the id of its program
 xdp_id()
 {
 	in_ns "$HOST" ip -d -j link show dev "$1" | json "d[0]['xdp']['prog']['id']" cat
@@ -51,21 +52,22 @@ want_xdp()
 	wait_until 60 xdp_is "$@" || fail "wanted $2 on $1, got $(xdp_of "$1")" "$(cat "$DAEMON_LOG")"
 }
 
-# detach DEV: what somebody with bpftool might do
+# detach DEV: detaches the link, as a user with bpftool might
 detach()
 {
 	bpftool link detach pinned "$(find "$PINS/steer" -name \
 		"sluice_x_link_*_$(ip -n "$HOST" -o link show dev "$1" | cut -d: -f1)")"
 }
 
-# news DEV: of the interface, which must be up, that make the daemon look
-news()
+# event DEV: changes the alias of DEV, which must be up; the netlink message makes the daemon check
+# it
+event()
 {
-	ip -n "$HOST" link set dev "$1" alias "news $((NEWS += 1))"
+	ip -n "$HOST" link set dev "$1" alias "event $((EVENTS += 1))"
 }
-NEWS=0
+EVENTS=0
 
-# others_end DEV NAME: somebody else's program is given up, and is off when this returns
+# others_end DEV NAME: ends the other owner's program; it is detached when this returns
 others_end()
 {
 	rm "/sys/fs/bpf/$2"
@@ -77,7 +79,7 @@ others_off()
 	[ "$(xdp_of "$1")" != "$2" ]
 }
 
-# pins_hold: as a command does that is at work; pins_release: it is done
+# pins_hold: holds the lock as a running command does; pins_release: releases it
 pins_hold()
 {
 	exec {PINS_FD}<"$PINS"
@@ -89,13 +91,13 @@ pins_release()
 	exec {PINS_FD}<&-
 }
 
-# times TEXT: the daemon has written it
+# times TEXT: counts the daemon's lines with TEXT
 times()
 {
 	grep -cF -- "$1" "$DAEMON_LOG" || true
 }
 
-# rxvlan_off DEV: the driver leaves VLAN tags where they are, as by ethtool -K DEV rxvlan off
+# rxvlan_off DEV: turns off VLAN tag stripping, as ethtool -K DEV rxvlan off does
 rxvlan_off()
 {
 	in_ns "$HOST" python3 - "$1" <<-'PYTHON'
@@ -117,13 +119,13 @@ rxvlan_off()
 pair_add eth1
 id=$(in_ns "$HOST" "$FOREIGN" --dev eth1 --type xdp --name theirs --link /sys/fs/bpf/theirs)
 sections=('[reply]' 'mode = audit' '[wire]' 'iface = docker0' "port = $PORT")
-# no sweep locks the pins in between
+# no sweep takes the lock in between
 steer=('[steer]' "port = $PORT" 'policy = cpu' 'cpus = 1' 'sweep = 3600')
 
-say "one interface is not there, one is another's: the rest of the file is loaded"
+say "one interface does not exist, one has another owner's program: the rest of the file is loaded"
 configure "${sections[@]}" "${steer[@]}" 'xdp = late0, eth1, eth0'
 daemon_start
-want_logged "level=warning msg=\"steer: flows are not spread over CPUs; to be tried again\" iface=late0 \
+want_logged "level=warning msg=\"steer: cannot spread flows over CPUs, retrying\" iface=late0 \
 reason=\"there is no interface 'late0'\""
 want_logged "iface=eth1 reason=\"eth1: has XDP program 'theirs' (id $id) already\""
 want_equal "$(json "(d['reply']['mode'], [i['name'] for i in d['wire']['interfaces']])" \
@@ -131,7 +133,7 @@ want_equal "$(json "(d['reply']['mode'], [i['name'] for i in d['wire']['interfac
 want_equal "$(xdp_of eth0) $(xdp_of eth1)" "sluice_spread theirs"
 want_equal "$(tally "$LAN" 0 "$FAR4")" "b:40"
 
-say "the interface comes, goes, comes again"
+say "the interface is created, deleted, and created again"
 pair_add late0
 want_xdp late0 sluice_spread
 ip -n "$HOST" link del late0
@@ -140,7 +142,7 @@ pair_add late0
 want_xdp late0 sluice_spread
 want_equal "$(xdp_of eth0) $(xdp_of eth1)" "sluice_spread theirs"
 
-say "another gets its name"
+say "another interface gets its name"
 ip -n "$HOST" link set dev late0 down
 ip -n "$HOST" link set dev late0 name early0
 want_xdp early0 none
@@ -151,36 +153,36 @@ link_up "$HOST" late0
 want_xdp late0 sluice_spread
 want_equal "$(xdp_of early0)" none
 
-say "detached by somebody: put back, and said"
+say "detached by another process: attached again, and logged"
 halt "$DAEMON"
 detach eth0
 want_equal "$(xdp_of eth0)" none
 kill -CONT "$DAEMON"
-want_logged 'level=warning msg="steer: found detached, and not by this daemon" iface=eth0'
+want_logged 'level=warning msg="steer: detached by another process" iface=eth0'
 want_xdp eth0 sluice_spread
 want_equal "$(tally "$LAN" 0 "$FAR4")" "b:40"
 
-say "detached by somebody who attaches another: left alone, until that is gone, too"
+say "another process detaches it and attaches its own: left alone until that program goes"
 halt "$DAEMON"
 detach eth0
 in_ns "$HOST" "$FOREIGN" --dev eth0 --type xdp --name thief --link /sys/fs/bpf/thief
 kill -CONT "$DAEMON"
-news eth0
+event eth0
 want_logged "iface=eth0 reason=\"eth0: has XDP program 'thief'"
 want_equal "$(xdp_of eth0)" thief
 others_end eth0 thief
-news eth0
+event eth0
 want_xdp eth0 sluice_spread
 
-say "the other owner goes: its interface is taken; and all was said once"
+say "the other owner detaches: sluice attaches; each change is logged once"
 want_equal "$(times "eth1: has XDP program 'theirs'")" 1
 others_end eth1 theirs
-news eth1
+event eth1
 want_xdp eth1 sluice_spread
 want_logged 'level=info msg="steer: flows are spread over CPUs" iface=eth1 cpus=1 mode=native'
 want_equal "$(times "eth1: has XDP program 'theirs'")" 1
 
-say "one that refuses the program is let be until there are news of it; the others keep theirs"
+say "an interface that refuses the program is left alone until its next event; the others keep theirs"
 ids="$(xdp_id eth0) $(xdp_id eth1)"
 ip -n "$HOST" link add br1 type bridge
 in_ns "$HOST" "$FOREIGN" --dev br1 --type xdp --name above --link /sys/fs/bpf/above
@@ -192,19 +194,19 @@ want_logged "iface=late0 reason=\"late0: br1, which is above it, has XDP program
 sleep 1
 waits=$(times "waiting for the lock")
 pins_hold
-news eth0
+event eth0
 sleep 1
 want_equal "$(times "waiting for the lock")" "$waits"
-news late0
+event late0
 want_logged "waiting for the lock" $((waits + 1))
 pins_release
 others_end br1 above
-news late0
+event late0
 want_xdp late0 sluice_spread
 want_equal "$(xdp_id eth0) $(xdp_id eth1)" "$ids"
 ip -n "$HOST" link del br1
 
-say "the tags that the driver takes out"
+say "VLAN tags that the driver strips"
 rx='native XDP loses the VLAN tags that the network card takes out (rx-vlan-offload is on)'
 want_logged "level=warning msg=\"steer: $rx\" iface=eth1 hint=\"ethtool -K eth1 rxvlan off\""
 want_status 0 sluice --netns "$HOST" steer show
@@ -216,14 +218,14 @@ want_text "eth1: $rx; where packets have tags: ethtool -K eth1 rxvlan off"
 want_equal "$(json "[i['interface'] for i in d['xdp']['interfaces'] if i['loses_vlan']]" \
 	sluice -j --netns "$HOST" steer show)" "['eth1']"
 
-say "what a command was the last to load, or has unloaded, is left"
+say "what a command was the last to load or unload is left alone"
 ip -n "$HOST" link del eth1
 pair_add eth1
 daemon_reload 'msg="reloaded"'
 want_xdp eth1 sluice_spread
 sluice --netns "$HOST" steer load --port "$PORT" --policy cpu
 want_equal "$(xdp_of eth0) $(xdp_of eth1)" "none none"
-# news that make the daemon look
+# an event makes the daemon check
 ip -n "$HOST" link del eth1
 pair_add eth1
 pair_add late2
@@ -232,22 +234,22 @@ want_equal "$(xdp_of eth0) $(xdp_of eth1)" "none none"
 sluice steer unload
 [ ! -e "$PINS/steer" ] || fail "still pinned: $(find "$PINS/steer")"
 
-say "the file names none any more"
+say "no interface in the file"
 daemon_reload 'msg="reloaded"'
 want_equal "$(xdp_of eth0)" sluice_spread
 configure "${sections[@]}" '[steer]' "port = $PORT" 'policy = cpu'
 daemon_reload "no longer spread"
 want_equal "$(xdp_of eth0) $(xdp_of eth1)" "none none"
 
-say "unloaded by somebody for whom the daemon waits to put it back: left"
+say "unloaded by another process while the daemon waits to attach again: left alone"
 configure "${steer[@]}" 'xdp = eth0'
 daemon_reload 'msg="reloaded"'
 want_xdp eth0 sluice_spread
-found=$(times "found detached, and not by this daemon")
+found=$(times "detached by another process")
 pins_hold
 detach eth0
-news eth0
-want_logged "found detached, and not by this daemon" $((found + 1))
+event eth0
+want_logged "detached by another process" $((found + 1))
 halt "$DAEMON"
 pins_release
 sluice steer unload

@@ -1,16 +1,16 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# A server that binds and exits in a loop, alone on its port and beside one that stays: nothing of it
-# is left, neither a pin nor a slot, and the daemon's memory and open files do not grow with
-# it. Without a daemon, what has gone stays in its slot.
+# A server binds and exits in a loop, alone on its port and beside one that stays. It leaves no pin
+# and no slot, and the daemon's memory and open files do not grow. Without a daemon, the slot of a
+# closed socket stays in use.
 #
 #   host: 200 processes, one after the other, and one worker
 . "$(dirname "$0")/../lib/lib.sh"
 . "$(dirname "$0")/../lib/daemon.sh"
 . "$(dirname "$0")/../lib/steer.sh"
 
-# storm COUNT: so many processes that bind a socket and exit
+# storm COUNT: starts COUNT processes, one after the other, that bind a socket and exit
 storm()
 {
 	in_ns "$HOST" python3 - "$PORT" "$1" <<-'PYTHON'
@@ -29,7 +29,8 @@ storm()
 	PYTHON
 }
 
-# files: that the daemon has open; between two groups it may or may not have one's program ready
+# files: counts the daemon's open files; between two groups it may or may not have the next program
+# prepared
 files()
 {
 	find "/proc/$DAEMON/fd" -type l | wc -l
@@ -40,7 +41,7 @@ files_are()
 	[ "$(files)" = "$1" ]
 }
 
-# files_rest: their number has been the same for two seconds, so that the next program is ready
+# files_rest: the count has been stable for two seconds, so the next program is prepared
 files_rest()
 {
 	local before i
@@ -56,8 +57,8 @@ memory_kb()
 	awk '$1 == "VmRSS:" { print $2 }' "/proc/$DAEMON/status"
 }
 
-# What libbpf needs to load a program comes and goes, and the allocator may keep 4 MiB that were the
-# verifier's log; what leaks grows with every socket.
+# libbpf's memory for loading a program comes and goes, and the allocator may keep the 4 MiB of the
+# verifier log. A leak grows with every socket.
 memory_at_most()
 {
 	[ "$(memory_kb)" -le "$1" ]
@@ -75,8 +76,8 @@ import json, sys
 print(sum(slot["formatted"]["value"]["state"] != 0 for slot in json.load(sys.stdin)))'
 }
 
-# taken PID: has it a slot? What is logged of it may be left out behind a storm.
-taken()
+# has_slot PID: checks for a slot, since the daemon may drop log lines in a storm
+has_slot()
 {
 	[ "$(json "any(s['pid'] == $1 for g in d['groups'] for s in g['slots'])" \
 		sluice -j steer show)" = True ]
@@ -89,21 +90,21 @@ slots_are()
 
 netns_add "$HOST"
 
-say "without a daemon, what is gone stays on record"
+say "without a daemon, closed sockets keep their slots"
 workers "$HOST" --port "$PORT" --workers 3
 sluice --netns "$HOST" steer load --port "$PORT"
 stop "$SERVER_PID"
 want_equal "$(slots_used)" 3 "slots of sockets that are closed"
 
-say "the daemon clears that"
+say "the daemon frees them"
 configure '[steer]' "port = $PORT" 'sweep = 600'
 daemon_start
 wait_until 20 groups_are 0
 
-say "once, so that all is as it will be"
+say "one round first, to reach the steady state"
 storm 20
 workers "$HOST" --port "$PORT"
-wait_until 60 taken "$SERVER_PID"
+wait_until 60 has_slot "$SERVER_PID"
 stop "$SERVER_PID"
 wait_until 20 groups_are 0
 wait_until 60 files_rest
@@ -119,7 +120,7 @@ say "beside one that stays, 200 times"
 workers "$HOST" --port "$PORT"
 server=$SERVER_PID
 flows "$HOST" --to "127.0.0.1:$PORT" --flows 50 --rate 500
-wait_until 60 taken "$server"
+wait_until 60 has_slot "$server"
 storm 200
 wait_until 20 slots_are 1
 want_equal "$(steer_groups | wc -l)" 1 "groups"
@@ -127,19 +128,19 @@ flows_go_on 100
 stop_lost=$(udp_counter "$HOST" NoPorts)
 flows_end
 want_equal "$stop_lost" 0 "datagrams without a socket"
-want_equal "$(of_process flows "$server")" 50 "flows of the one that stays"
+want_equal "$(of_process flows "$server")" 50 "flows of the server that stays"
 wait_until 20 files_are "$files"
 wait_until 20 memory_at_most $((memory + 6144)) || fail "memory: $memory kB before, now $(memory_kb)"
 
 echo "memory $memory kB, now $(memory_kb) kB; $files files"
 want_equal "$(grep level=warning "$DAEMON_LOG" || true)" "" "warnings"
 
-say "more news than there is room for, while the daemon is held up: it says so, and misses nothing"
+say "more events than the ring buffer holds, while the daemon is stopped: it logs the loss and misses nothing"
 halt "$DAEMON"
 storm 1500
 workers "$HOST" --port "$PORT"
 kill -CONT "$DAEMON"
-want_logged 'news of sockets found no room'
+want_logged 'socket events lost (ring buffer full)'
 wait_until 20 slots_are 2
 stop "$SERVER_PID"
 wait_until 20 slots_are 1

@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# The systemd unit: the daemon works within what the unit leaves it, its capabilities and a file
-# system of which nothing but the bpffs can be written; and the file that comes with it is right.
+# The daemon works within the systemd unit's restrictions: the unit's capabilities, and a file
+# system of which only the bpffs is writable. The configuration file that comes with it is valid.
 #
 #   container 172.17.0.3 ── veth3 ═ docker0 172.17.0.1 [host: [::]:56789] eth0 172.16.13.13
 . "$(dirname "$0")/../lib/lib.sh"
@@ -25,7 +25,7 @@ fi
 want_status 0 sluice run --check-config --config "$ROOT/tools/deploy/systemd/sluice.conf"
 want_equal "$(setting Type) $(setting ReadWritePaths)" "notify /sys/fs/bpf"
 
-# dropped NAME…: all capabilities but these, as setpriv(1) wants them to be taken away
+# dropped NAME…: prints all capabilities except these, as setpriv(1) expects them
 dropped()
 {
 	setpriv --list-caps | grep -vxF "$(printf '%s\n' "$@")" | sed 's/^/-/' | paste -sd,
@@ -52,7 +52,7 @@ cat >"$TEST_TMP/confined" <<-'SHELL'
 	exec setpriv --no-new-privs --bounding-set="$caps" --inh-caps="$caps" "$@"
 SHELL
 
-# confined COMMAND…: with what the unit leaves
+# confined COMMAND…: runs COMMAND with the unit's restrictions
 confined()
 {
 	in_ns "$HOST" unshare --mount --propagation slave \
@@ -62,7 +62,7 @@ confined()
 topology_up
 serve "$HOST" dual6 "$PORT"
 
-say "confined: it loads, follows, reloads, and takes over"
+say "confined: it loads, watches, reloads, and takes over"
 configure '[reply]' 'mode = socket' "port = $PORT" '[wire]' 'follow = docker0' 'port = 1-99'
 : >"$DAEMON_LOG"
 confined "$SLUICE" run --config "$CONF" 2>"$DAEMON_LOG" </dev/null &
@@ -83,9 +83,9 @@ want_logged 'msg="reloaded"'
 want_right "$CONTAINER" "$FAR4" "$PORT"
 kill "$daemon"
 wait "$DAEMON"
-want_equal "$(grep -E 'level=(warning|error)' "$DAEMON_LOG" || true)" "" "complaints of the daemon"
+want_equal "$(grep -E 'level=(warning|error)' "$DAEMON_LOG" || true)" "" "warnings and errors of the daemon"
 
-say "without the capabilities that the unit says are not needed"
+say "without the capabilities that the unit marks as optional"
 caps=$(dropped bpf net_admin perfmon)
 : >"$DAEMON_LOG"
 confined "$SLUICE" run --config "$CONF" 2>"$DAEMON_LOG" </dev/null &

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # shellcheck shell=bash
-# What the tests of policy cpu share: workers that say who they are, and a client that counts who
-# answered; sourced behind lib.sh.
+# Helpers for the tests of policy cpu: workers that answer with their name, and a client that counts
+# the answers by worker. Source it after lib.sh.
 
-# Each worker has a socket of its own, in a thread of its own, and answers with its name. Between
-# datagrams it waits as servers do, or takes a nap and looks again, in which nobody sees it wait.
+# Each worker has its own thread and socket and answers with its name. Between datagrams it waits as
+# servers do, or it sleeps and polls; a sleeping worker has no wait that the hooks could see.
 cat >"$TEST_TMP/workers.py" <<'PYTHON'
 import os
 import select
@@ -62,7 +62,7 @@ for worker in workers[1:]:
 work(*workers[0])
 PYTHON
 
-# A datagram from each of so many ports: prints "NAME:ANSWERS" for each worker, and what was lost.
+# Sends one datagram from each of FLOWS ports; prints "NAME:ANSWERS" for each worker, and the loss.
 cat >"$TEST_TMP/tally.py" <<'PYTHON'
 import collections
 import socket
@@ -82,8 +82,8 @@ for _ in range(flows):
 print(*(f"{name}:{count}" for name, count in sorted(tally.items())))
 PYTHON
 
-# workers NAME[@CPU][/WAY]…: one process in HOST on PORT, up, and each where it belongs, when this
-# returns; its id is in SPAWNED
+# workers NAME[@CPU][/WAY]…: starts one process in HOST on PORT; all threads are up and on their
+# CPUs when this returns; its id is in SPAWNED
 workers()
 {
 	local log
@@ -92,21 +92,22 @@ workers()
 	wait_until 10 grep -q up "$log"
 }
 
-# tally NAMESPACE CPU ADDRESS [FLOWS]: who answers a client that is pinned to that CPU
+# tally NAMESPACE CPU ADDRESS [FLOWS]: counts the answers to a client that is pinned to CPU
 tally()
 {
 	in_ns "$1" taskset -c "$2" python3 "$TEST_TMP/tally.py" "$3" "$PORT" "${4:-40}"
 }
 
-# want_both TALLY NAME NAME: both had a part in it, and nothing was lost
+# want_both TALLY NAME NAME: both workers have answered, and no datagram was lost
 want_both()
 {
 	[[ " $1" == *" $2:"* && " $1" == *" $3:"* && $1 != *lost* ]] ||
 		fail "wanted answers of $2 and of $3:" "got: $1"
 }
 
-# chatter NAMESPACE ADDRESS: keeps asking from ever new ports, on CPU 0 and on CPU 1, until chatter_end:
-# a worker that is not known yet gets its part of what comes in on a CPU without a known one
+# chatter NAMESPACE ADDRESS: sends requests from new ports, on CPU 0 and on CPU 1, until
+# chatter_end. A worker whose CPU is unknown gets a part of the traffic of each CPU without a known
+# worker.
 chatter()
 {
 	local cpu
@@ -124,8 +125,8 @@ chatter_end()
 	stop "${CHATTERS[1]}"
 }
 
-# checksums_full NAMESPACE DEV: what is sent there has its checksum already, as from a network card;
-# a veth spares itself the work else
+# checksums_full NAMESPACE DEV: makes DEV send complete checksums, as a network card does; a veth
+# leaves them to the receiver by default
 checksums_full()
 {
 	in_ns "$1" python3 - "$2" <<-'PYTHON'

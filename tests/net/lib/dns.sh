@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # shellcheck shell=bash
-# What the tests of steered DNS servers share; sourced behind steer.sh. The test defines dns_start,
-# which starts a server on port 53 of HOST that answers for www.example, all of its sockets bound
-# when it returns, and leaves its process id in CURRENT.
+# Helpers for the tests of steered DNS servers. Source it after steer.sh. The test defines
+# dns_start, which starts a server on port 53 of HOST that answers for www.example; all of its
+# sockets are bound when it returns, and its process id is in CURRENT.
 
 DNS_CLIENTS=20
 echo "www.example A" >"$TEST_TMP/queries"
@@ -17,16 +17,16 @@ datagrams_more_than()
 	[ "$(datagrams)" -gt "$1" ]
 }
 
-# queries_go_on: each client has had some, however long it takes here
+# queries_go_on: waits until each client has sent queries, however long that takes
 queries_go_on()
 {
 	wait_until 60 datagrams_more_than $(($(datagrams) + 20 * DNS_CLIENTS)) ||
 		fail "hardly any queries"
 }
 
-# dns_restarts ROUNDS ADDR PATIENCE COMMAND…: under dnsperf at ADDR a new server starts beside the
-# old one, COMMAND runs with the old one's process id, and that is ended. SENT and LOST are the
-# queries; one counts as lost after PATIENCE seconds.
+# dns_restarts ROUNDS ADDR PATIENCE COMMAND…: under dnsperf at ADDR, starts a new server beside the
+# old one, runs COMMAND with the old server's process id, and ends the old server. SENT and LOST
+# count queries; a query is lost after PATIENCE seconds.
 dns_restarts()
 {
 	local rounds=$1 addr=$2 patience=$3 round old perf
@@ -43,13 +43,13 @@ dns_restarts()
 		stop "$old"
 		queries_go_on
 	done
-	# what is lost is known when dnsperf has waited for it
+	# dnsperf counts a query as lost only after its timeout
 	sleep "$patience.5"
 	kill -INT "$perf"
 	wait "$perf" || true
 	SENT=$(awk '/Queries sent:/ { print $3 }' "$TEST_TMP/dnsperf")
 	LOST=$(awk '/Queries lost:/ { print $3 }' "$TEST_TMP/dnsperf")
-	[ -n "$LOST" ] || fail "dnsperf says nothing:" "$(cat "$TEST_TMP/dnsperf")"
+	[ -n "$LOST" ] || fail "dnsperf printed no result:" "$(cat "$TEST_TMP/dnsperf")"
 	echo "queries $SENT, lost $LOST"
 }
 
@@ -59,8 +59,8 @@ drain()
 	sluice steer drain --idle 1 --limit 1 "$1"
 }
 
-# want_lost ADDR: the kernel alone loses queries in restarts. A server that ends at once may leave none
-# unread ten times, so they may be had ten times more.
+# want_lost ADDR: the kernel alone loses queries in restarts. Ten restarts may happen to leave no
+# query unread, so this tries ten times.
 want_lost()
 {
 	local try
@@ -71,8 +71,8 @@ want_lost()
 	fail "no query was lost in $((10 * try)) restarts"
 }
 
-# want_handed_over ROUNDS ADDR: restarts with steering lose nothing, and each client moves once for
-# each, as its server ends. An answer may be late where the server waits for a CPU
+# want_handed_over ROUNDS ADDR: restarts with steering lose no query, and each client moves once for
+# each restart, as its server ends. An answer may be late where the server waits for a CPU.
 want_handed_over()
 {
 	local rounds=$1 addr=$2

@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # shellcheck shell=bash
-# What the tests of this folder share: the topology, the program under test, and checks that say
-# what was wanted and what came. Sourced first; a test run by hand goes through the runner, which
-# gives it the namespaces and the cgroup it needs and takes them away again.
+# Helpers for all tests of this folder: the topology, the program under test, and checks that print
+# the expected and the actual value. Source it first. A test that is started by hand runs through
+# tests/run, which creates its namespaces and cgroup and removes them.
 #
-# A test of a mended fault asks three times: before (the plain kernel must show the fault, or the
-# test would prove nothing), loaded, and after unload (the fault is back: it was us who mended it).
+# The test of a fix checks three times: with the kernel alone, which must show the fault, or the
+# test would prove nothing; loaded; and after unload, when the fault must be back.
 set -euo pipefail
 
 ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/../../.." && pwd)
@@ -38,13 +38,13 @@ done
 # shellcheck source=tools/topology.sh
 . "$ROOT/tools/topology.sh"
 
-# Addresses of HOST: the one on CONTAINER's route, which the kernel answers from, and the other.
+# Addresses of HOST: NEAR is on CONTAINER's route, and the kernel answers from it; FAR is the other.
 NEAR4=172.17.0.1 FAR4=172.16.13.13
 # shellcheck disable=SC2034
 NEAR6=fd17::1 FAR6=fd16::13
 PORT=56789
 
-# The line of the test itself that has failed, whatever helper found it.
+# Prints the failed line of the test itself, whichever helper has failed.
 failed_line()
 {
 	local depth=${#BASH_LINENO[@]}
@@ -75,14 +75,14 @@ sluice()
 reply_load()
 {
 	sluice reply load --mode socket --cgroup "$TEST_CGROUP" "$@" || return
-	# for want_verified: the programs that were ours
-	bpftool cgroup tree "$TEST_CGROUP" | awk '/sluice_/ { print $1 }' >>"$TEST_TMP/ours"
+	# for want_verified: the ids of this test's programs
+	bpftool cgroup tree "$TEST_CGROUP" | awk '/sluice_/ { print $1 }' >>"$TEST_TMP/own_programs"
 }
 
 # ---- servers ----
 
-# serve NAME KIND PORT [OPTION…]: a test server in namespace NAME, up when this returns; its output
-# is in LOG, its process id in SPAWNED
+# serve NAME KIND PORT [OPTION…]: starts a test server in namespace NAME; it is up when this
+# returns; its output is in LOG, its process id in SPAWNED
 serve()
 {
 	local name=$1 kind=$2 port=$3
@@ -92,7 +92,7 @@ serve()
 	wait_udp "$name" "$port"
 }
 
-# stop PID: end a server we started, and wait until it has gone
+# stop PID: ends a server of this test, and waits until it has exited
 stop()
 {
 	kill "$1"
@@ -104,15 +104,15 @@ is_halted()
 	awk '$1 == "State:" && $2 != "T" { runs = 1 } END { exit runs }' /proc/"$1"/task/*/status
 }
 
-# halt PID: stops it until it gets SIGCONT. The signal alone is heard only when the process is given
-# a CPU: until then it may take one more datagram.
+# halt PID: stops it until SIGCONT. The process handles the signal only when it gets a CPU: until
+# then it may receive one more datagram.
 halt()
 {
 	kill -STOP "$1"
 	wait_until 20 is_halted "$1"
 }
 
-# Path of a real server: unpacked under build/servers, or the system's own.
+# server_path NAME: prints the path of a real server, unpacked under build/servers or installed
 server_path()
 {
 	local path
@@ -122,7 +122,7 @@ server_path()
 			return
 		fi
 	done
-	echo "$1 is not here: run tools/setup.sh test as root" >&2
+	echo "$1 is missing: run tools/setup.sh test as root" >&2
 	return 1
 }
 
@@ -133,9 +133,9 @@ no_errors()
 	fi
 }
 
-# ---- asking, and what must come of it ----
+# ---- requests and the expected answers ----
 
-# ask NAME OPTION…: the client in namespace NAME; its lines go to stdout, its exit code is ignored
+# ask NAME OPTION…: runs the client in namespace NAME; prints its lines and ignores its exit code
 ask()
 {
 	local name=$1
@@ -151,13 +151,13 @@ target()
 	esac
 }
 
-# want_line LINE TEXT: TEXT, the output of a client, has LINE
+# want_line LINE TEXT: TEXT, the output of a client, contains LINE
 want_line()
 {
 	grep -qxF "$1" <<<"$2" || fail "wanted: $1" "got:    ${2//$'\n'/$'\n'        }"
 }
 
-# want_right NAME ADDR PORT [OPTION…]: three answers from the address asked, on a connected socket
+# want_right NAME ADDR PORT [OPTION…]: three answers from ADDR itself, on a connected socket
 want_right()
 {
 	local name=$1 addr=$2 port=$3
@@ -176,9 +176,9 @@ want_wrong()
 	want_line "answered $(target "$answerer" "$port") 3" "$output"
 }
 
-# want_mended NAME ADDR PORT ANSWERER [OPTION…]: the kernel alone answers from ANSWERER, sluice
-# loaded from ADDR, and the kernel alone from ANSWERER again
-want_mended()
+# want_fixed NAME ADDR PORT ANSWERER [OPTION…]: answers come from ANSWERER with the kernel alone,
+# from ADDR with sluice loaded, and from ANSWERER again after unload
+want_fixed()
 {
 	local name=$1 addr=$2 port=$3 answerer=$4
 	shift 4
@@ -201,7 +201,7 @@ want_status()
 	[ "$status" = "$wanted" ] || fail "wanted exit $wanted, got $status: $*" "$OUTPUT"
 }
 
-# want_text TEXT: the OUTPUT of the last want_status has it
+# want_text TEXT: the OUTPUT of the last want_status contains TEXT
 want_text()
 {
 	[[ $OUTPUT == *"$1"* ]] || fail "wanted '$1' in:" "$OUTPUT"
@@ -212,7 +212,7 @@ want_equal()
 	[ "$1" = "$2" ] || fail "${3:-values differ}" "wanted: $2" "got:    $1"
 }
 
-# ---- what sluice says ----
+# ---- sluice's output ----
 
 # json FILTER COMMAND…: evaluates the Python expression FILTER with `d` = the parsed output
 json()
@@ -224,7 +224,7 @@ d = json.load(sys.stdin)
 print(eval(sys.argv[1]))' "$filter"
 }
 
-# counter NAME: its value, from `reply show -j`
+# counter NAME: prints its value from `reply show -j`
 counter()
 {
 	json "d['reply']['counters']['$1']" sluice -j reply show
@@ -232,15 +232,15 @@ counter()
 
 # ---- conntrack ----
 
-# entries NAME PORT: how many entries of namespace NAME concern PORT
+# conntrack_count NAME PORT: counts the entries of namespace NAME with PORT
 conntrack_count()
 {
 	conntrack_list "$1" | grep -cE "[sd]port=$2 " || true
 }
 
-# ---- nothing left ----
+# ---- nothing left behind ----
 
-# want_clean: nothing of ours is on the cgroup or in the bpffs
+# want_clean: sluice has nothing on the cgroup or in the bpffs
 want_clean()
 {
 	local left
@@ -250,20 +250,20 @@ want_clean()
 	[ -z "$left" ] || fail "still pinned:" "$left"
 }
 
-# want_verified: so says cleanup --verify, which looks at the whole kernel. The operator, or somebody
-# else's tests, may have sluice loaded, too: that is named and left alone, and none of it is ours.
+# want_verified: cleanup --verify, which checks the whole kernel, finds nothing of this test. The
+# administrator or other tests may have sluice loaded too: that is named and left alone.
 want_verified()
 {
 	local status=0 report
 	want_clean
 	report=$(sluice -j cleanup --verify) || status=$?
-	python3 - "$status" "$report" "$TEST_TMP/ours" <<-'PYTHON'
+	python3 - "$status" "$report" "$TEST_TMP/own_programs" <<-'PYTHON'
 		import json
 		import sys
 
 		status, report = int(sys.argv[1]), json.loads(sys.argv[2])
-		ours = set(map(int, open(sys.argv[3]).read().split()))
-		left = [o for o in report["left"] if o["kind"] == "program" and o["id"] in ours]
+		own = set(map(int, open(sys.argv[3]).read().split()))
+		left = [o for o in report["left"] if o["kind"] == "program" and o["id"] in own]
 		if left:
 		    sys.exit(f"still in the kernel: {left}")
 		if status != (5 if report["left"] else 0):
@@ -273,4 +273,4 @@ want_verified()
 	PYTHON
 }
 
-touch "$TEST_TMP/ours"
+touch "$TEST_TMP/own_programs"

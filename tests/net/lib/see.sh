@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # shellcheck shell=bash
-# What the tests of seeing steering share; sourced behind lib.sh.
+# Helpers for the tests of steer show. Source it after lib.sh.
 #
-# Servers are in HOST and clients in CONTAINER, so that what HOST counts as read is what its servers
-# have read.
+# Servers are in HOST and clients in CONTAINER, so the UDP counters of HOST count the servers'
+# datagrams only.
 
 STEERED=172.17.0.1
 
-# group_up COUNT: that many processes that share PORT in HOST; their ids are in SERVERS
+# group_up COUNT: starts COUNT processes that share PORT in HOST; their ids are in SERVERS
 group_up()
 {
 	local i
@@ -29,10 +29,10 @@ steer_load()
 {
 	sluice --netns "$HOST" steer load --port "$PORT" "$@" || return
 	json "[g['program_id'] for g in d['groups']]" sluice -j steer show |
-		tr -d '[] ' | tr ',' '\n' >>"$TEST_TMP/ours"
+		tr -d '[] ' | tr ',' '\n' >>"$TEST_TMP/own_programs"
 }
 
-# want_answers FLOWS COUNT FROM_PORT: so many flows, each with so many requests, are all answered
+# want_answers FLOWS COUNT FROM_PORT: FLOWS flows send COUNT requests each, and all are answered
 want_answers()
 {
 	local all=$(($1 * $2))
@@ -40,13 +40,14 @@ want_answers()
 		--to "$STEERED:$PORT" --from "172.17.0.3:$3" --flows "$1" --count "$2")"
 }
 
-# seen EXPRESSION: of `g`, the only group, `n`, the only namespace, and `d`, all of it
+# seen EXPRESSION: evaluates it with `g` = the only group, `n` = the only namespace, `d` = the
+# report
 seen()
 {
 	json "(lambda g, n: $1)(d['groups'][0], d['namespaces'][0])" sluice -j steer show
 }
 
-# attached: how many programs of this test are in the kernel still
+# attached: counts the programs of this test that are still in the kernel
 attached()
 {
 	local id count=0
@@ -54,7 +55,7 @@ attached()
 		if bpftool prog show id "$id" >/dev/null 2>&1; then
 			count=$((count + 1))
 		fi
-	done < <(sort -u "$TEST_TMP/ours")
+	done < <(sort -u "$TEST_TMP/own_programs")
 	echo "$count"
 }
 

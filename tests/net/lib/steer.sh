@@ -1,22 +1,22 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # shellcheck shell=bash
-# What the tests of steering share; sourced behind lib.sh.
+# Helpers for the tests of steering. Source it after lib.sh.
 #
-# Servers are of tests/servers/udp-worker.c and clients of tests/servers/udp-flows.c, which counts
-# for each flow when another worker answers it. All are in one namespace without a network: a flow
-# is its source port, and addresses are those of the loopback device.
+# Servers are tests/servers/udp-worker.c, and clients are tests/servers/udp-flows.c, which counts
+# the flows that another worker answers. All run in one namespace without a network: a flow is a
+# source port, and the addresses are those of the loopback device.
 
 WORKER=$BUILD/tests/udp-worker
 FLOWS=$BUILD/tests/udp-flows
 for needed in "$WORKER" "$FLOWS"; do
 	if [ ! -x "$needed" ]; then
-		echo "$needed is not there: build it with 'make tested'" >&2
+		echo "$needed is missing: build it with 'make tested'" >&2
 		exit 1
 	fi
 done
 
-# workers NAME OPTION…: a server in namespace NAME, bound when this returns; its process id is in
-# SERVER_PID, and those of its workers in WORKERS, in order
+# workers NAME OPTION…: starts a server in namespace NAME; it is bound when this returns; its
+# process id is in SERVER_PID, and those of its workers are in WORKERS, in order
 workers()
 {
 	local name=$1
@@ -31,8 +31,8 @@ workers()
 	mapfile -t WORKERS < <(awk '$1 == "worker" { print $3 }' "$LOG")
 }
 
-# flows NAME OPTION…: a client in namespace NAME until flows_end; each flow has had two answers when
-# this returns; its process id is in CLIENT_PID, its output in FLOWS_LOG
+# flows NAME OPTION…: starts a client in namespace NAME, which runs until flows_end; each flow has
+# had two answers when this returns; its process id is in CLIENT_PID, its output in FLOWS_LOG
 flows()
 {
 	local name=$1
@@ -50,41 +50,42 @@ looks()
 	grep -c '^sent ' "$FLOWS_LOG" || true
 }
 
-looked_more_than()
+printed_more_than()
 {
 	[ "$(looks)" -gt "$1" ]
 }
 
-# look [SIGNAL]: the client prints how it stands
-look()
+# refresh_results [SIGNAL]: makes the client print its results
+refresh_results()
 {
 	local before
 	before=$(looks)
 	kill "-${1:-USR1}" "$CLIENT_PID"
-	wait_until 20 looked_more_than "$before" || fail "the client has gone:" "$(cat "$FLOWS_LOG")"
+	wait_until 20 printed_more_than "$before" || fail "the client has gone:" "$(cat "$FLOWS_LOG")"
 }
 
-# look_settled: the same, when nothing is on its way any more
-look_settled()
+# settle_results: the same, when no datagram is in flight
+settle_results()
 {
-	look USR2
+	refresh_results USR2
 }
 
-# flows_end: the client ends, and has printed how it stands
+# flows_end: ends the client, which prints its results
 flows_end()
 {
 	kill -TERM "$CLIENT_PID"
 	wait "$CLIENT_PID" || true
 }
 
-# result NAME: the number behind NAME when the client last printed
+# result NAME: prints the number after NAME in the client's last results
 result()
 {
 	awk -v name="$1" '$1 == "sent" { for (i = 1; i < NF; i += 2) if ($i == name) value = $(i + 1) }
 		END { print value }' "$FLOWS_LOG"
 }
 
-# of_process NAME PID…: the sum over the workers of these processes when the client last printed
+# of_process NAME PID…: prints the sum over the workers of these processes in the client's last
+# results
 of_process()
 {
 	local name=$1
@@ -99,33 +100,33 @@ of_process()
 
 answered_at_least()
 {
-	look
+	refresh_results
 	[ "$(result answered)" -ge "$1" ]
 }
 
-# flows_go_on COUNT: until the client has got so many answers more, however long that takes here
+# flows_go_on COUNT: waits for COUNT more answers, however long that takes
 flows_go_on()
 {
-	look
+	refresh_results
 	wait_until 60 answered_at_least $(($(result answered) + $1)) ||
 		fail "hardly any answers:" "$(cat "$FLOWS_LOG")"
 }
 
-# ---- what the program counts ----
+# ---- the program's counters ----
 
-# steer_groups: the folders of the groups that are steered
+# steer_groups: prints the folders of the steered groups
 steer_groups()
 {
 	find "$PINS/steer" -mindepth 1 -maxdepth 1 -type d | sort
 }
 
-# steer_groups_of NAME: of namespace NAME
+# steer_groups_of NAME: prints those of namespace NAME
 steer_groups_of()
 {
 	steer_groups | { grep "_$(stat -Lc %i "/run/netns/$1")_[0-9]*$" || true; }
 }
 
-# steer_counter NAME [FOLDER…]: its value, summed over these groups, or all
+# steer_counter NAME [FOLDER…]: prints its value, summed over these groups, or over all
 steer_counter()
 {
 	local name=$1 folder
@@ -147,7 +148,8 @@ while rest:
 print(total)' "$name" "$ROOT/include/sluice/counters.h"
 }
 
-# udp_counter NAME COUNTER: of namespace NAME, both families together, as in /proc/net/snmp
+# udp_counter NAME COUNTER: prints COUNTER of namespace NAME, both families together, as in
+# /proc/net/snmp
 udp_counter()
 {
 	in_ns "$1" cat /proc/net/snmp /proc/net/snmp6 | awk -v counter="$2" '
@@ -157,7 +159,7 @@ udp_counter()
 		END { print sum }'
 }
 
-# ---- what must hold ----
+# ---- checks ----
 
 # want_at_least NUMBER GOT WHAT
 want_at_least()
@@ -170,14 +172,14 @@ want_at_most()
 	[ "$2" -le "$1" ] || fail "$3: wanted at most $1, got $2"
 }
 
-# kernel_time: of the last line of the kernel's log
+# kernel_time: prints the time of the last line of the kernel's log
 kernel_time()
 {
 	dmesg 2>/dev/null | sed -n '$s/^\[ *\([0-9.]*\)\].*/\1/p' || true
 }
 
-# kernel_complaints SINCE: what no test may cause, of the lines of the kernel's log after that time; the
-# log holds so many lines, of which older ones go meanwhile
+# kernel_complaints SINCE: prints the later lines of the kernel's log that no test may cause. The
+# log is a ring buffer, so older lines may disappear meanwhile.
 kernel_complaints()
 {
 	dmesg 2>/dev/null | awk -F '[][ ]+' -v since="${1:-0}" '

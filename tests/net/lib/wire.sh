@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # shellcheck shell=bash
-# What the tests of wire mode share; sourced behind lib.sh.
+# Helpers for the tests of wire mode. Source it after lib.sh.
 
-# wire_load OPTION…: in HOST's namespace
+# wire_load OPTION…: loads wire mode in HOST
 wire_load()
 {
 	sluice --netns "$HOST" reply load --mode wire "$@"
@@ -13,26 +13,26 @@ wire_unload()
 	sluice --netns "$HOST" reply unload --mode wire
 }
 
-# wire_counter NAME: its value
+# wire_counter NAME: prints its value
 wire_counter()
 {
 	json "d['wire']['counters']['$1']" sluice -j --netns "$HOST" reply show
 }
 
-# bridge_netfilter 0|1: for HOST's bridges; the switch belongs to the network namespace
+# bridge_netfilter 0|1: for HOST's bridges; the sysctl belongs to the network namespace
 bridge_netfilter()
 {
 	in_ns "$HOST" sysctl -qw "net.bridge.bridge-nf-call-iptables=$1" \
 		"net.bridge.bridge-nf-call-ip6tables=$1"
 }
 
-# forwarding 0|1: of HOST; with it, the kernel's route look-up is open to programs
+# forwarding 0|1: of HOST; programs can use the kernel's route lookup only with forwarding
 forwarding()
 {
 	in_ns "$HOST" sysctl -qw "net.ipv4.ip_forward=$1" "net.ipv6.conf.all.forwarding=$1"
 }
 
-# want_one_entry PORT: HOST's conntrack has one entry for the port, and it has seen an answer
+# want_one_entry PORT: HOST's conntrack has one entry for the port, and it has seen a reply
 want_one_entry()
 {
 	local entries
@@ -44,11 +44,11 @@ want_one_entry()
 is_assured()
 {
 	in_ns "$CONTAINER" "$CLIENT" --from "$2" --to "$(target "$1" "$PORT")" || true
-	conntrack_list "$HOST" | grep -q 'ASSURED'
+	conntrack_list "$HOST" | contains 'ASSURED'
 }
 
-# want_assured ADDR [FROM:PORT]: asked for longer than the two seconds after which conntrack takes a
-# conversation for more than a question and an answer, there is still one entry, and it is ASSURED
+# want_assured ADDR [FROM:PORT]: after traffic for more than the two seconds that conntrack requires
+# of a UDP stream, there is still one entry, and it is ASSURED
 want_assured()
 {
 	conntrack_flush "$HOST"
@@ -56,7 +56,7 @@ want_assured()
 	want_one_entry "$PORT"
 }
 
-# want_wire NAME ADDR PORT ANSWERER [OPTION…]: as want_mended, by the wire mode that LOAD loads
+# want_wire NAME ADDR PORT ANSWERER [OPTION…]: as want_fixed, with the wire mode that LOAD loads
 want_wire()
 {
 	local name=$1 addr=$2 port=$3 answerer=$4
@@ -74,7 +74,7 @@ want_wire()
 	want_wrong "$name" "$addr" "$port" "$answerer" "$@"
 }
 
-# no_ports: how many datagrams have come to CONTAINER for which there is no socket
+# no_ports: counts the datagrams that arrived in CONTAINER without a socket
 no_ports()
 {
 	in_ns "$CONTAINER" cat /proc/net/snmp /proc/net/snmp6 |

@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# An address leaves the host between a request to it and the answer. Without sluice the answer goes
-# out from the route's address; with sluice it must not fail either. Once the address is back, it is
+# An address leaves the host between a request and its answer. Without sluice the answer leaves from
+# the route's address; with sluice the send must not fail either. Once the address is back, it is
 # used again.
 #
 #   container ── docker0 172.17.0.1, fd17::1 [host: [::]:56789] eth0 172.16.13.13, fd16::13
@@ -10,14 +10,14 @@
 . "$(dirname "$0")/../lib/lib.sh"
 
 topology_up second
-# so that CONTAINER2, too, can lose the address that it was asked at
+# so that CONTAINER2 can lose the requested address too
 addr_add "$CONTAINER2" eth0 10.9.9.9/32
 addr_add "$CONTAINER2" eth0 fd99::9/128
 ip -n "$CONTAINER" route add 10.9.9.9 via 172.17.0.4
 ip -n "$CONTAINER" route add fd99::9 via fd17::4
 
-# answered_after COMMAND… ADDR: asks ADDR, runs COMMAND while the server holds the request, and gives
-# the client's output
+# answered_after COMMAND… ADDR: sends a request to ADDR, runs COMMAND while the server holds the
+# request, and prints the client's output
 answered_after()
 {
 	local addr=${!#} client
@@ -33,7 +33,7 @@ answered_after()
 	cat "$TEST_TMP/client"
 }
 
-# leaves NAME DEV ADDR/LEN ROUTE_ADDR: while ADDR is away its peers are answered from ROUTE_ADDR
+# leaves NAME DEV ADDR/LEN ROUTE_ADDR: while ADDR is away, answers come from ROUTE_ADDR
 leaves()
 {
 	local name=$1 dev=$2 addr=${3%/*} prefix=$3 other=$4
@@ -63,7 +63,7 @@ for round in 1 2; do
 	returns "$FAR6"
 done
 
-say "other addresses that come and go do not matter"
+say "other addresses that come and go have no effect"
 want_line "answered $(target "$FAR4" "$PORT") 1" \
 	"$(answered_after addr_add "$HOST" lo 10.9.9.7/32 "$FAR4")"
 want_line "answered $(target "$FAR4" "$PORT") 1" \
@@ -73,7 +73,7 @@ want_line "answered $(target "$FAR6" "$PORT") 1" \
 want_line "answered $(target "$FAR6" "$PORT") 1" \
 	"$(answered_after addr_del "$HOST" lo fd99::7/128 "$FAR6")"
 
-say "what only a route calls local is left to the kernel: a send from there could fail"
+say "an address that only a route makes local is left to the kernel: a send from it could fail"
 ip -n "$CONTAINER" route add 10.88.0.0/24 via "$NEAR4"
 ip -n "$HOST" route add local 10.88.0.0/24 dev lo table 100
 ip -n "$HOST" rule add iif docker0 lookup 100
@@ -83,7 +83,7 @@ ip -n "$HOST" route add local 10.88.0.0/24 dev lo
 want_line "answered $NEAR4:$PORT 1" \
 	"$(answered_after ip -n "$HOST" route del local 10.88.0.0/24 dev lo 10.88.0.5)"
 
-say "in another network namespace, whose addresses have nothing to do with the host's"
+say "another network namespace, with addresses of its own"
 stop "$server"
 serve "$CONTAINER2" dual6 "$PORT" --hold
 server=$SPAWNED
@@ -92,12 +92,12 @@ returns 10.9.9.9
 leaves "$CONTAINER2" eth0 fd99::9/128 fd17::4
 returns fd99::9
 
-say "an address that goes in one namespace stays good in another"
+say "an address that leaves one namespace stays valid in another"
 addr_add "$HOST" lo 10.9.9.9/32
 want_line "answered 10.9.9.9:$PORT 1" \
 	"$(answered_after addr_del "$HOST" lo 10.9.9.9/32 10.9.9.9)"
 
-say "the whole interface goes"
+say "the whole interface is deleted"
 stop "$server"
 serve "$HOST" dual6 "$PORT" --hold
 server=$SPAWNED

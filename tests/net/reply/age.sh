@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# What a peer was heard to ask grows old: an answer that comes later than --age is left alone, and
-# the next request counts anew.
+# A flow expires: an answer later than --age after the request is left alone, and the next request
+# renews the flow.
 #
 #   container ── docker0 172.17.0.1 [host: 0.0.0.0:56789, slow to answer] eth0 172.16.13.13
 . "$(dirname "$0")/../lib/lib.sh"
@@ -17,7 +17,7 @@ none_live()
 	[ "$(live)" = 0 ]
 }
 
-# answered_when COMMAND…: the server answers once COMMAND succeeds
+# answered_when COMMAND…: sends a request; the server answers once COMMAND succeeds
 answered_when()
 {
 	local client
@@ -36,12 +36,12 @@ topology_up
 serve "$HOST" sendto4 "$PORT" --hold
 server=$SPAWNED
 
-# the client's own socket is on the wildcard address, too
+# the client's own socket is on the wildcard address too
 reply_load --age 1 --port "$PORT"
 want_line "answered $NEAR4:$PORT 1" "$(answered_when none_live)"
 want_equal "$(counter left_expired)" 1 "answers left alone for their age"
 
-say "heard again, and within the age"
+say "a new request, answered within the age"
 reply_load --age 3600 --port "$PORT"
 want_line "answered $FAR4:$PORT 1" "$(answered_when true)"
 want_equal "$(live)" 1 "live flows"

@@ -1,11 +1,11 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# Audit mode finds the servers that connect to their clients by itself, and says which of them send
-# from another address than the one asked, which from the right one, and which mode wire covers by
-# now: an unmodified nc, which sends nothing, and a server that answers, also when it is gone. One
-# that answers without connecting, and a client that connects before it has heard anybody, are not
-# named.
+# Audit mode finds the servers that connect to their clients. It reports which of them send from
+# another address than the requested one, which send from the right one, and which are already
+# covered by mode wire: an unmodified nc, which sends nothing, and a server that answers, also after
+# its exit. It does not report a server that answers without connecting, or a client that connects
+# before it has received anything.
 #
 #   container ── docker0 172.17.0.1, fd17::1 [host: servers, wildcard] eth0 172.16.13.13, fd16::13
 . "$(dirname "$0")/../lib/lib.sh"
@@ -13,46 +13,47 @@
 
 NC=$(command -v nc.openbsd || command -v nc)
 
-# connecting KEY: of the sockets that connected back, by port
+# connecting KEY: prints KEY of the sockets that connected back, by port
 connecting()
 {
 	json "[row.get('$1') for row in d['sockets'] if row['connects']]" sluice -j reply audit
 }
 
-# verdict PORT: whether what the socket sends, connected, is right; needs mode wire; from where
+# verdict PORT: prints the verdict of the connected socket, whether it needs mode wire, and its
+# source
 verdict()
 {
 	json "[(row['connect_verdict'], row['needs_wire'], row['connect_example']['reply_source'])
 		for row in d['sockets'] if row['port'] == $1][0]" sluice -j reply audit
 }
 
-# counted PORT: answers of the connected socket, wrong and right
+# counted PORT: prints the connected socket's wrong and right answers
 counted()
 {
 	json "[(row['connect_wrong'], row['connect_right']) for row in d['sockets']
 		if row['port'] == $1][0]" sluice -j reply audit
 }
 
-# nc_serve OPTION…: nc in HOST as a server; it connects to the first client that it hears
+# nc_serve OPTION…: starts nc in HOST as a server; it connects to its first client
 nc_serve()
 {
 	spawn_in "$HOST" "$TEST_TMP/nc" bash -c 'sleep 600 | exec "$@"' - "$NC" -ul "$@"
 	wait_udp "$HOST" "${!#}"
 }
 
-heard()
+received()
 {
 	grep -q "$1" "$TEST_TMP/nc"
 }
 
-# say_to ADDR PORT: CONTAINER sends a line to the server until it has it
-say_to()
+# send_line ADDR PORT: CONTAINER sends a line until the server has received it
+send_line()
 {
 	in_ns "$CONTAINER" bash -c 'echo hello | "$1" -u -w 1 "$2" "$3"' - "$NC" "$1" "$2" || true
-	wait_until 10 heard hello
+	wait_until 10 received hello
 }
 
-# back_serve PORT: a server in HOST that connects to the first client that it hears, and answers it
+# back_serve PORT: starts a server in HOST that connects to its first client and answers it
 back_serve()
 {
 	cat >"$TEST_TMP/back.py" <<-'PYTHON'
@@ -67,7 +68,7 @@ back_serve()
 		        data = s.recv(2048)
 		        s.send(data)
 		    except ConnectionRefusedError:
-		        pass # what the client's kernel says of the wrong source
+		        pass # the client's kernel answers the wrong source with an ICMP error
 	PYTHON
 	spawn_in "$HOST" "$TEST_TMP/back.log" python3 "$TEST_TMP/back.py" "$1"
 	wait_udp "$HOST" "$1"
@@ -84,7 +85,7 @@ want_equal "$(json "[row['needs_wire'] for row in d['sockets']]" sluice -j reply
 
 say "nc, over IPv4"
 nc_serve -4 $((PORT + 1))
-say_to "$FAR4" $((PORT + 1))
+send_line "$FAR4" $((PORT + 1))
 want_equal "$(connecting port)" "[$((PORT + 1))]"
 want_equal "$(connecting process)" "['$(basename "$(readlink -f "$NC")" | cut -c1-15)']"
 want_equal "$(connecting connects)" "[1]"
@@ -96,22 +97,22 @@ want_equal "$(counter audit_connect)" 1
 
 say "nc, over IPv6"
 nc_serve -6 $((PORT + 2))
-say_to "$FAR6" $((PORT + 2))
+send_line "$FAR6" $((PORT + 2))
 want_equal "$(connecting port)" "[$((PORT + 1)), $((PORT + 2))]"
 want_equal "$(verdict $((PORT + 2)))" "('wrong', True, '$NEAR6')"
 
-say "a client of the host, bound to a port, that connects first"
+say "a local client that binds a port and connects first"
 spawn_in "$CONTAINER" "$TEST_TMP/echo" "$SERVER" --kind sendto4 --port $((PORT + 3))
 wait_udp "$CONTAINER" $((PORT + 3))
 want_right "$HOST" 172.17.0.3 $((PORT + 3)) --from "0.0.0.0:$((PORT + 4))"
 want_equal "$(connecting port)" "[$((PORT + 1)), $((PORT + 2))]"
 
-say "nc, asked at the address that it connects with"
+say "nc, requested at the address that it connects from"
 nc_serve -4 $((PORT + 5))
-say_to "$NEAR4" $((PORT + 5))
+send_line "$NEAR4" $((PORT + 5))
 want_equal "$(verdict $((PORT + 5)))" "('right', False, '$NEAR4')"
 
-say "one that answers wrong, and one that answers right"
+say "a server that answers wrong, and one that answers right"
 back_serve $((PORT + 6))
 wrong=$SPAWNED
 ask "$CONTAINER" --to "$FAR4:$((PORT + 6))" --timeout-ms 300 >/dev/null
@@ -121,22 +122,22 @@ back_serve $((PORT + 7))
 want_right "$CONTAINER" "$NEAR4" $((PORT + 7)) --from 172.17.0.3:4000
 want_equal "$(verdict $((PORT + 7)))" "('right', False, '$NEAR4')"
 want_equal "$(counted $((PORT + 7)))" "(0, 3)"
-want_equal "$(counter audit_right)" 6 "three of the container's server, and three connected"
+want_equal "$(counter audit_right)" 6 "three of the container's server, three connected"
 want_equal "$(counter audit_wrong)" 4 "three unconnected, and one connected"
 want_equal "$(json "(d['wrong'], d['right'])" sluice -j reply audit)" "(4, 6)"
 
-say "the report for people names the process, the verdict and the mend"
+say "the text report names the process, the verdict and the fix"
 want_status 0 sluice reply audit
 want_text "172.17.0.3"
 want_text "5 sockets connected to their clients: 3 wrong, 2 right"
-want_text "mode wire mends those that are wrong"
+want_text "mode wire fixes the wrong ones"
 grep -qE " $((PORT + 6)) +1 +1 +0 +172.17.0.3:[0-9]+ +$FAR4 +$NEAR4 +wrong$" <<<"$OUTPUT" ||
-	fail "no line of the wrong one:" "$OUTPUT"
+	fail "no line for the wrong socket:" "$OUTPUT"
 grep -qE " $((PORT + 7)) +1 +0 +3 +172.17.0.3:4000 +$NEAR4 +$NEAR4 +right$" <<<"$OUTPUT" ||
-	fail "no line of the right one:" "$OUTPUT"
+	fail "no line for the right socket:" "$OUTPUT"
 grep -qE "^udp-server .* $FAR4 +$NEAR4 +wrong$" <<<"$OUTPUT" || fail "no verdict:" "$OUTPUT"
 
-say "mode wire covers them, once it is at the interface and has the port, before any further datagram"
+say "mode wire covers them as soon as it has the interface and the port, before any further datagram"
 for options in "--iface eth0" "--follow docker0 --port 1" "--follow docker0 --except $FAR4,$FAR6"; do
 	# shellcheck disable=SC2086
 	wire_load $options
@@ -150,26 +151,26 @@ want_equal "$(json "[row['verdict'] for row in d['sockets'] if row['port'] == $P
 	sluice -j reply audit)" "['covered']"
 want_status 0 sluice reply audit
 want_text "5 sockets connected to their clients: 3 covered, 2 right"
-[[ $OUTPUT != *mends* ]] || fail "names a mend, and there is nothing to mend:" "$OUTPUT"
+[[ $OUTPUT != *mends* ]] || fail "suggests a fix, but nothing is wrong:" "$OUTPUT"
 
-say "and those that connect now: right, by rewriting"
+say "a socket that connects now is right: its answers are rewritten"
 back_serve $((PORT + 8))
 want_right "$CONTAINER" "$FAR4" $((PORT + 8)) --from 172.17.0.3:4001
 want_equal "$(verdict $((PORT + 8)))" "('covered', False, '$NEAR4')"
 want_equal "$(counted $((PORT + 8)))" "(0, 3)"
 wire_unload
-want_equal "$(verdict $((PORT + 6)))" "('wrong', True, '$NEAR4')" "covered no more"
+want_equal "$(verdict $((PORT + 6)))" "('wrong', True, '$NEAR4')" "no longer covered"
 
-say "a server that has ended meanwhile is named, where the kernel tells who connects (6.10)"
+say "a server that has exited is named where the kernel reports who connects (6.10)"
 kill "$(json "[row['pid'] for row in d['sockets'] if row['port'] == $((PORT + 1))][0]" sluice -j reply audit)"
 wait_until 10 udp_unbound "$HOST" $((PORT + 1))
 stop "$wrong"
 want_status 0 sluice reply audit
 grep -qE "^(nc[.a-z]* +[0-9]+ \(gone\)|\(gone\) +-) +$((PORT + 1)) " <<<"$OUTPUT" || fail "$OUTPUT"
 want_equal "$(verdict $((PORT + 1)))" "('unknown', False, None)" "silent, and gone"
-want_equal "$(verdict $((PORT + 6)))" "('wrong', True, '$NEAR4')" "gone, but it had answered"
+want_equal "$(verdict $((PORT + 6)))" "('wrong', True, '$NEAR4')" "exited, but it had answered"
 
-say "it is gone with audit mode, and the hooks with it"
+say "unloading audit mode removes the rows and the hooks"
 reply_load
 want_equal "$(bpftool cgroup show "$TEST_CGROUP" | grep -c sluice_connect || true)" 0 "programs"
 sluice cleanup

@@ -1,13 +1,13 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# Audit mode changes no packet: it counts the answers that leave from another address than the one
-# asked, for each socket, and names the process.
+# Audit mode changes no packet. It counts, for each socket, the answers that leave from another
+# address than the requested one, and names the process.
 #
 #   container ── docker0 172.17.0.1, fd17::1 [host: wildcard and bound servers] eth0 172.16.13.13
 . "$(dirname "$0")/../lib/lib.sh"
 
-# row PORT KEY…: of the audited socket on PORT
+# row PORT KEY…: prints KEY of the audited socket on PORT
 row()
 {
 	json "[row$(printf "['%s']" "${@:2}") for row in d['sockets'] if row['port'] == $1][0]" sluice -j reply audit
@@ -26,14 +26,14 @@ server=$SPAWNED
 serve "$HOST" sendto4 "$bound" --bind "$FAR4"
 serve "$HOST" dual6 "$six"
 
-say "what to do, before there is anything to see"
+say "hints before there is any result"
 want_status 1 sluice reply audit
-want_text "'sluice reply load --mode audit' begins to count"
+want_text "'sluice reply load --mode audit' starts the count"
 sluice reply load --mode audit --cgroup "$TEST_CGROUP"
 want_status 0 sluice reply audit
-want_text "no answer was seen yet"
+want_text "no reply seen yet"
 
-say "nothing changes"
+say "answers are unchanged"
 want_wrong "$CONTAINER" "$FAR4" "$PORT" "$NEAR4"
 want_wrong "$CONTAINER" "$FAR6" "$six" "$NEAR6"
 want_right "$CONTAINER" "$FAR4" "$bound"
@@ -53,7 +53,7 @@ want_equal "$(rows)" "[$PORT, $six]" "a bound socket has nothing to audit"
 want_equal "$(counter audit_wrong)" 6
 want_equal "$(counter fixed)" 0
 
-say "DNAT in front does not make a right answer look wrong"
+say "DNAT before the server does not make a right answer wrong"
 in_ns "$HOST" nft -f - <<NFT
 table ip forwarded {
 	chain prerouting {
@@ -66,17 +66,17 @@ before=$(counter audit_wrong)
 want_right "$CONTAINER" 10.1.1.1 53
 want_equal "$(counter audit_wrong)" "$before" "wrong answers through DNAT"
 
-say "a report for people names the process"
-sluice reply audit | grep udp-server | grep -q "$PORT" || fail "$(sluice reply audit)"
+say "the text report names the process"
+sluice reply audit | grep udp-server | contains "$PORT" || fail "$(sluice reply audit)"
 want_status 0 sluice reply audit
 want_text "sockets: 2: 2 wrong"
-want_text "mode socket mends those that are wrong"
+want_text "mode socket fixes the wrong ones"
 
 say "from audit to the fix, and back"
 reply_load
 want_right "$CONTAINER" "$FAR4" "$PORT"
 sluice reply load --mode audit --cgroup "$TEST_CGROUP"
 want_wrong "$CONTAINER" "$FAR4" "$PORT" "$NEAR4"
-want_equal "$(bpftool cgroup show "$TEST_CGROUP" | grep -c sendmsg)" 0 "programs that mend"
+want_equal "$(bpftool cgroup show "$TEST_CGROUP" | grep -c sendmsg)" 0 "programs that fix"
 sluice cleanup
 want_clean

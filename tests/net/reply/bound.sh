@@ -1,7 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# Sockets bound to one address are right by themselves: not managed, nothing counted.
+# Sockets bound to one address are right without sluice: they are not managed, and nothing is
+# counted.
 #
 #   container ── docker0 172.17.0.1 [host] eth0 172.16.13.13:56789, [fd16::13]:56790
 . "$(dirname "$0")/../lib/lib.sh"

@@ -1,9 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# Connected sockets are not touched in socket mode, neither a client's nor those of servers that
-# connect back to their first peer, as `nc -u -l` does: the kernel fixes their source at connect(2).
-# With sluice they behave exactly as without.
+# Socket mode leaves connected sockets alone, those of clients and those of servers that connect
+# back to their first peer, as `nc -u -l` does: connect(2) fixes their source. They behave exactly
+# as without sluice.
 #
 #   container 172.17.0.3 ── docker0 172.17.0.1 [host: connects back] eth0 172.16.13.13
 . "$(dirname "$0")/../lib/lib.sh"

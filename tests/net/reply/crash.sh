@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# A loader killed at any moment leaves a state that the next load, and cleanup, can handle; and two
-# loaders at the same time do not get into each other's way.
+# The next load, and cleanup, handle the state that a loader leaves when it is killed at any moment.
+# Two concurrent loaders do not disturb each other.
 #
 #   container ── docker0 172.17.0.1 [host: 0.0.0.0:56789] eth0 172.16.13.13
 . "$(dirname "$0")/../lib/lib.sh"
@@ -10,13 +10,13 @@
 topology_up
 serve "$HOST" sendto4 "$PORT"
 
-# microseconds that a load takes, and so the window in which to kill it
+# how long a load takes in microseconds: the window in which to kill it
 begin=${EPOCHREALTIME/[.,]/}
 reply_load
 window=$((${EPOCHREALTIME/[.,]/} - begin))
 sluice reply unload
 
-# kill_load: a load, ended at a random moment; its bash has nothing to wait for but the loader
+# kill_load: starts a load and kills it at a random moment; bash waits for the loader only
 kill_load()
 {
 	local loader
@@ -36,7 +36,7 @@ for round in $(seq 15); do
 	[ $((round % 2)) = 0 ] || sluice reply unload
 done
 
-say "killed while an older load is in force: it stays in force, or the new one is"
+say "killed while an older load is active: either the old or the new one is active"
 for round in $(seq 10); do
 	reply_load
 	kill_load

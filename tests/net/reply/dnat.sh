@@ -1,9 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# A DNAT rule in front of the server: the client asks an address and port that only the rule knows.
-# The answer must leave from the address that the server was reached at, and be translated back to
-# the one that the client asked.
+# A DNAT rule is in front of the server: the client sends to an address and port that only the rule
+# knows. The answer must leave from the address at which the request reached the server, and NAT
+# must translate it back to the address that the client used.
 #
 #   container 172.17.0.3 asks 10.1.1.1:53 ── docker0 [dnat to 172.16.13.13:56789] ── 0.0.0.0:56789
 . "$(dirname "$0")/../lib/lib.sh"
@@ -25,7 +25,7 @@ ask_rule()
 	ask "$CONTAINER" --any --to "$(target "$1" 53)" --count 3
 }
 
-say "the kernel alone: the answer misses the entry, and is not translated"
+say "the kernel alone: the answer does not match the entry, and is not translated"
 want_line "answered $NEAR4:$PORT 3" "$(ask_rule 10.1.1.1)"
 want_line "answered [$NEAR6]:$PORT 3" "$(ask_rule fd10::1)"
 
@@ -34,7 +34,7 @@ reply_load
 want_right "$CONTAINER" 10.1.1.1 53
 want_right "$CONTAINER" fd10::1 53
 
-say "directly and through the rule, from one client port"
+say "directly and through the rule, from the same client port"
 want_right "$CONTAINER" 10.1.1.1 53 --from 172.17.0.3:4000
 want_right "$CONTAINER" "$FAR4" "$PORT" --from 172.17.0.3:4001
 want_right "$CONTAINER" "$NEAR4" "$PORT" --from 172.17.0.3:4001

@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# dnsmasq names the source of its answers itself (IP_PKTINFO): right without sluice, and byte for
-# byte the same with it, headers and all.
+# dnsmasq sets the source of its answers itself (IP_PKTINFO). Its answers are right without sluice,
+# and identical with it, headers included.
 #
 #   container ── docker0 172.17.0.1, fd17::1 [host: dnsmasq *:53] eth0 172.16.13.13, fd16::13
 . "$(dirname "$0")/../lib/lib.sh"
@@ -12,7 +12,7 @@ import socket
 import struct
 import sys
 
-# The same questions with the same ids from the same ports: what differs is the answerer's doing.
+# The same queries with the same ids from the same ports: any difference comes from the server.
 for number, server in enumerate(sys.argv[1:]):
     family = socket.AF_INET6 if ":" in server else socket.AF_INET
     client = socket.socket(family, socket.SOCK_DGRAM)
@@ -27,8 +27,8 @@ for number, server in enumerate(sys.argv[1:]):
             sys.exit(f"asked {server}, answered by {source[0]}")
 PYTHON
 
-# Whole packets in hexadecimal. The id of an IPv4 packet counts what the host has sent, and the
-# checksum covers it: these two are left out.
+# Whole packets in hexadecimal, without the IPv4 id, which counts the host's packets, and without
+# the checksum that covers it.
 cat >"$TEST_TMP/packets.py" <<'PYTHON'
 import struct
 import sys
@@ -42,7 +42,7 @@ with open(sys.argv[1], "rb") as capture:
         print(packet.hex())
 PYTHON
 
-# The answers as they leave the host, in the order of the questions.
+# answers: prints the answers as they leave the host, in the order of the queries
 answers()
 {
 	local capture
@@ -69,7 +69,7 @@ wait_udp "$HOST" 53
 say "the kernel alone"
 answers "$TEST_TMP/before.pcap" >"$TEST_TMP/before"
 say "loaded"
-# the asking sockets are on the wildcard address, too: port 53 alone
+# port 53 only, as the client sockets are on the wildcard address too
 reply_load --port 53
 answers "$TEST_TMP/after.pcap" >"$TEST_TMP/after"
 diff "$TEST_TMP/before" "$TEST_TMP/after" || fail "dnsmasq's answers have changed"

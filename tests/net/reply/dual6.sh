@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# One dual-stack socket on the IPv6 wildcard address: native IPv6 peers, and IPv4 peers that it
-# sees as v4-mapped addresses (whose sends pass the IPv4 hook).
+# One dual-stack socket on the IPv6 wildcard address serves native IPv6 peers, and IPv4 peers as
+# v4-mapped addresses. Its sends to v4-mapped addresses pass the IPv4 hook.
 #
 #   container fd17::3    ── docker0 fd17::1    [host: [::]:56789] eth0 fd16::13
 #             172.17.0.3            172.17.0.1                         172.16.13.13
@@ -10,10 +10,10 @@
 
 topology_up
 serve "$HOST" dual6 "$PORT"
-want_mended "$CONTAINER" "$FAR6" "$PORT" "$NEAR6"
-want_mended "$CONTAINER" "$FAR4" "$PORT" "$NEAR4"
+want_fixed "$CONTAINER" "$FAR6" "$PORT" "$NEAR6"
+want_fixed "$CONTAINER" "$FAR4" "$PORT" "$NEAR4"
 
-say "both kinds of peers at once"
+say "both kinds of peers at the same time"
 reply_load
 want_right "$CONTAINER" "$FAR6" "$PORT" --from "[fd17::3]:4000"
 want_right "$CONTAINER" "$FAR4" "$PORT" --from "172.17.0.3:4000"

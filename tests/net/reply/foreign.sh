@@ -1,9 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# Programs of others on the same cgroup: they stay, with their ids and in their order, whether they
-# came before us or after, through load, reload and unload. Where another program allows none beside
-# it, the load is refused, names it, and leaves nothing behind.
+# Programs of other owners on the same cgroup keep their ids and their order through load, reload
+# and unload, whether they were attached before sluice or after it. Where another program was
+# attached exclusively, the load is refused, names that program, and leaves nothing behind.
 #
 #   container ── docker0 172.17.0.1 [host: 0.0.0.0:56789] eth0 172.16.13.13
 . "$(dirname "$0")/../lib/lib.sh"
@@ -13,7 +13,7 @@ foreign()
 	"$FOREIGN" --cgroup "$TEST_CGROUP" "$@" >/dev/null
 }
 
-# order: the others' programs on the cgroup with their ids, in the order in which they run
+# order: prints the other owners' programs on the cgroup with their ids, in execution order
 order()
 {
 	bpftool cgroup show "$TEST_CGROUP" | awk '/other_/ { print $1, $2, $NF }'
@@ -27,13 +27,13 @@ for type in sendmsg4 sendmsg6 ingress egress; do
 	foreign --type "$type" --name "other_l_$type" --link "/sys/fs/bpf/other_$type"
 done
 before=$(order)
-want_equal "$(wc -l <<<"$before")" 8 "programs of others"
+want_equal "$(wc -l <<<"$before")" 8 "programs of other owners"
 
 reply_load
 want_equal "$(order)" "$before" "order after load"
 want_right "$CONTAINER" "$FAR4" "$PORT"
 
-say "one that came after us"
+say "a program attached after sluice's"
 foreign --type sendmsg4 --name other_late
 with_late=$(order)
 reply_load --table 2000
@@ -47,7 +47,7 @@ sluice cleanup
 want_equal "$(order)" "$with_late" "order after cleanup"
 want_clean
 
-say "one that allows no other"
+say "an exclusively attached program"
 mkdir "$TEST_CGROUP/exclusive"
 "$FOREIGN" --cgroup "$TEST_CGROUP/exclusive" --type sendmsg4 --name other_alone --exclusive \
 	>/dev/null

@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# Datagrams of 8 KB and more, fragmented on both ways: learned once they are whole, and every
-# fragment of the answer leaves from the right address.
+# Datagrams of 8 KB and more, fragmented in both directions. They are learned after reassembly, and
+# every fragment of the answer leaves from the right address.
 #
 #   container ── docker0 172.17.0.1, fd17::1 [host: [::]:56789] eth0 172.16.13.13, fd16::13
 #               (MTU 1500)
@@ -21,10 +21,10 @@ fragments()
 
 before=$(fragments)
 for size in 8192 60000; do
-	want_mended "$CONTAINER" "$FAR4" "$PORT" "$NEAR4" --size "$size"
-	want_mended "$CONTAINER" "$FAR6" "$PORT" "$NEAR6" --size "$size"
+	want_fixed "$CONTAINER" "$FAR4" "$PORT" "$NEAR4" --size "$size"
+	want_fixed "$CONTAINER" "$FAR6" "$PORT" "$NEAR6" --size "$size"
 done
-say "the answers did come in fragments"
+say "the answers were fragmented"
 # two sizes, two families, three times three answers
 want_equal "$(($(fragments) - before))" 36 "reassembled answers"
 no_errors "$LOG"

@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# What sluice says of itself, bpftool finds, too: cgroup, link and program ids. Flows name the
-# socket's process and both addresses.
+# bpftool finds the cgroup, link and program ids that sluice reports. Flows have the process of the
+# socket and both addresses.
 #
 #   container 172.17.0.3:4000 ── docker0 172.17.0.1 [host: 0.0.0.0:56789] eth0 172.16.13.13
 . "$(dirname "$0")/../lib/lib.sh"
@@ -13,7 +13,7 @@ reply_load
 want_right "$CONTAINER" "$FAR4" "$PORT" --from 172.17.0.3:4000
 want_right "$CONTAINER" "$FAR6" "$PORT" --from "[fd17::3]:4001"
 
-say "the programs on the cgroup are those that reply show names"
+say "the programs on the cgroup are those in reply show"
 attached=$(bpftool cgroup show "$TEST_CGROUP" | awk '$1 ~ /^[0-9]+$/ { print $1 }' | sort)
 shown=$(sluice -j reply show | python3 -c 'import json, sys
 for hook in json.load(sys.stdin)["reply"]["hooks"]:
@@ -38,7 +38,7 @@ want_equal "$(flow 172.17.0.3 4000 pid)" "$SPAWNED"
 want_equal "$(flow 172.17.0.3 4000 process)" udp-server
 want_equal "$(flow 172.17.0.3 4000 socket_cookie)" "$(flow fd17::3 4001 socket_cookie)"
 
-say "for people"
+say "text"
 want_status 0 sluice reply flows
 want_text "172.17.0.3:4000"
 want_text udp-server
@@ -48,7 +48,7 @@ want_text fixed
 want_status 0 sluice status
 want_text sluice_fix4
 
-say "the order among the programs of others"
+say "the order among other owners' programs"
 "$FOREIGN" --cgroup "$TEST_CGROUP" --type sendmsg4 --name other_one >/dev/null
 want_status 0 sluice status
 want_text other_one

@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# Link-local IPv6: an address says nothing without its interface. The host is asked at a second
-# link-local address; and two peers with the same address, on two interfaces, stay apart.
+# Link-local IPv6: an address is unique only within its interface. Requests go to a second
+# link-local address of the host; two peers with the same address, on two interfaces, stay apart.
 #
 #   container fe80::3 ── docker0 fe80::1, fe80::77 [host: [::]:56789] eth0 fe80::1, fe80::77 ── lan fe80::3
 . "$(dirname "$0")/../lib/lib.sh"
@@ -13,7 +13,7 @@ for dev in docker0 eth0; do
 	addr_add "$HOST" "$dev" fe80::77/64
 done
 
-# The kernel prefers one of the two addresses; the fault shows at the other.
+# preferred: prints the address that the kernel prefers of the two; the fault shows at the other
 preferred()
 {
 	ask "$1" --any --to "[fe80::1%eth0]:$PORT" | sed -n 's/^answered \[\(.*\)%.*/\1/p'
@@ -36,7 +36,7 @@ want_right "$CONTAINER" "$wanted%eth0" "$PORT"
 want_right "$LAN" "$wanted%eth0" "$PORT"
 want_right "$CONTAINER" "$kept%eth0" "$PORT"
 
-say "the same peer address on two interfaces, other ports: each is answered where it asked"
+say "the same peer address on two interfaces, different ports: each gets its answer from the address it used"
 want_right "$CONTAINER" "$wanted%eth0" "$PORT" --from "[fe80::3%eth0]:4000"
 want_right "$LAN" "$wanted%eth0" "$PORT" --from "[fe80::3%eth0]:4001"
 want_right "$CONTAINER" "$wanted%eth0" "$PORT" --from "[fe80::3%eth0]:4000"

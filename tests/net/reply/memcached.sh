@@ -6,8 +6,8 @@
 #   container ── docker0 172.17.0.1 [host: memcached -U 11211] eth0 172.16.13.13
 . "$(dirname "$0")/../lib/lib.sh"
 
-# version_from ADDR [SECONDS]: asks for the version through a connected socket; "nothing" if none
-# comes within SECONDS
+# version_from ADDR [SECONDS]: queries the version through a connected socket; prints "nothing"
+# without an answer within SECONDS
 version_from()
 {
 	in_ns "$CONTAINER" python3 - "$1" "${2:-10}" <<-'PYTHON'
@@ -40,4 +40,4 @@ want_equal "$(version_from "$FAR4")" VERSION
 want_equal "$(version_from "$NEAR4")" VERSION
 say "unloaded"
 sluice reply unload
-want_equal "$(version_from "$FAR4" 1)" nothing "still mended after unload"
+want_equal "$(version_from "$FAR4" 1)" nothing "still fixed after unload"

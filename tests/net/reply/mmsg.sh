@@ -7,7 +7,7 @@
 #   container ── docker0 172.17.0.1, fd17::1 [host: servers] eth0 172.16.13.13, fd16::13
 . "$(dirname "$0")/../lib/lib.sh"
 
-# The server is stopped while the requests come in, so that it finds a batch.
+# want_batch: stops the server while the requests arrive, so that it receives a batch
 want_batch()
 {
 	local addr=$1 port=$2 server=$3 client output=$TEST_TMP/batch
@@ -20,7 +20,8 @@ want_batch()
 	want_line "sent 40 right 40 wrong 0 refused 0 lost 0 corrupt 0" "$(cat "$output")"
 }
 
-# queued PORT COUNT: COUNT sockets of CONTAINER have sent; the server's queue holds their requests
+# queued PORT COUNT: COUNT sockets of CONTAINER have sent, and the server's queue holds their
+# requests
 queued()
 {
 	[ "$(in_ns "$CONTAINER" cat /proc/net/udp /proc/net/udp6 |
@@ -29,7 +30,7 @@ queued()
 
 topology_up
 serve "$HOST" mmsg4 "$PORT"
-want_mended "$CONTAINER" "$FAR4" "$PORT" "$NEAR4"
+want_fixed "$CONTAINER" "$FAR4" "$PORT" "$NEAR4"
 reply_load
 want_batch "$FAR4" "$PORT" "$SPAWNED"
 sluice reply unload
@@ -37,8 +38,8 @@ no_errors "$LOG"
 
 port=$((PORT + 1))
 serve "$HOST" mmsg6 "$port"
-want_mended "$CONTAINER" "$FAR6" "$port" "$NEAR6"
-want_mended "$CONTAINER" "$FAR4" "$port" "$NEAR4"
+want_fixed "$CONTAINER" "$FAR6" "$port" "$NEAR6"
+want_fixed "$CONTAINER" "$FAR4" "$port" "$NEAR4"
 reply_load
 want_batch "$FAR6" "$port" "$SPAWNED"
 no_errors "$LOG"

@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# A datagram sent to a multicast or broadcast address must not be learned: an answer "from" such an
-# address could not even be sent. It goes out as it would without sluice.
+# A datagram sent to a multicast or broadcast address must not be learned: the kernel refuses such a
+# source. Its answer leaves as without sluice.
 #
 #   container asks 239.1.2.3, ff02::4242, 172.17.255.255 and 255.255.255.255
 #       └── docker0 172.17.0.1, fd17::1 [host: servers that joined the groups]
@@ -15,7 +15,8 @@ port6=$((PORT + 1))
 serve "$HOST" sendto6 "$port6" --join ff02::4242%docker0
 log6=$LOG
 
-# wrong only in that a group never answers itself: what matters is who does
+# the client counts these as wrong, since a group address is never a source; the source is what
+# matters
 ask_groups()
 {
 	local addr

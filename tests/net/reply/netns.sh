@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# A server in another network namespace, as in a pod, below the same cgroup: the socket decides, and
-# not the namespace in which sluice was loaded. The same addresses in two namespaces stay apart.
+# A server in another network namespace, as in a pod, below the same cgroup: its socket decides, not
+# the namespace of the loader. Equal addresses in two namespaces stay apart.
 #
 #   container 172.17.0.3 ── docker0 [host] ── container2 172.17.0.4 on eth0, 10.9.9.9 on lo
 #                                             server on 0.0.0.0:56789
@@ -14,11 +14,11 @@ addr_add "$CONTAINER2" lo fd99::9/128
 ip -n "$CONTAINER" route add 10.9.9.9 via 172.17.0.4
 ip -n "$CONTAINER" route add fd99::9 via fd17::4
 serve "$CONTAINER2" dual6 "$PORT"
-want_mended "$CONTAINER" 10.9.9.9 "$PORT" 172.17.0.4
-want_mended "$CONTAINER" fd99::9 "$PORT" fd17::4
+want_fixed "$CONTAINER" 10.9.9.9 "$PORT" 172.17.0.4
+want_fixed "$CONTAINER" fd99::9 "$PORT" fd17::4
 no_errors "$LOG"
 
-say "servers on the same port in two namespaces, asked by the same client port"
+say "servers on the same port in two namespaces, and a client with the same port"
 serve "$HOST" dual6 "$PORT"
 reply_load
 for round in 1 2 3; do
@@ -28,7 +28,7 @@ for round in 1 2 3; do
 	want_right "$CONTAINER" "$FAR6" "$PORT" --from "[fd17::3]:4000"
 done
 
-say "a server in a cgroup further below"
+say "a server in a descendant cgroup"
 mkdir "$TEST_CGROUP/pod"
 stop "$SPAWNED"
 spawn_in "$HOST" "$TEST_TMP/pod.log" bash -c \

@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# NSD, unmodified, on the wildcard addresses of both families: several processes share each socket,
+# An unmodified NSD on the wildcard addresses of both families: several processes share each socket,
 # receive with recvmmsg(2) and answer with sendmmsg(2).
 #
 #   container: dig ── docker0 172.17.0.1, fd17::1 [host: nsd *:53] eth0 172.16.13.13, fd16::13
@@ -34,13 +34,13 @@ ns   A   192.0.2.2
 www  A   192.0.2.1
 ZONE
 
-# dug ADDR [SECONDS]: the answer, or dig's complaint after SECONDS
+# dug ADDR [SECONDS]: prints the answer, or dig's error after SECONDS
 dug()
 {
 	in_ns "$CONTAINER" dig +tries=1 "+time=${2:-10}" +short "@$1" www.example A || true
 }
 
-# unanswered ADDR: a second is long enough for what never comes
+# unanswered ADDR: one second is enough for an answer that never arrives
 unanswered()
 {
 	[[ $(dug "$1" 1) == *"timed out"* ]]
@@ -61,4 +61,4 @@ for addr in "$FAR4" "$FAR6" "$NEAR4" "$NEAR6"; do
 done
 say "unloaded"
 sluice reply unload
-unanswered "$FAR4" || fail "still mended after unload"
+unanswered "$FAR4" || fail "still fixed after unload"

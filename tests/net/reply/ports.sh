@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# --port takes ports and ranges; what is not on the list is not touched.
+# --port takes ports and ranges; sluice leaves other ports alone.
 #
 #   container ── docker0 172.17.0.1 [host: servers on 5300, 5310, 5399, 5400] eth0 172.16.13.13
 . "$(dirname "$0")/../lib/lib.sh"
@@ -11,7 +11,7 @@ for port in 53 5300 5310 5399 5400; do
 	serve "$HOST" sendto4 "$port"
 done
 
-# only PORTS…: these are mended, the rest is as the kernel does it
+# only PORTS…: these are fixed, all others behave as with the kernel alone
 only()
 {
 	local port
@@ -27,7 +27,7 @@ only()
 only
 reply_load --port 53,5300-5310
 only 53 5300 5310
-say "another list, in place of the first"
+say "another list replaces the first"
 reply_load --port 5310-5399
 only 5310 5399
 reply_load --port 5400

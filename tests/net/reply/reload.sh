@@ -1,10 +1,10 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# Loading again with other options, under traffic: not one answer is lost or leaves from the wrong
-# address in between. After the loader has exited, and when it is loaded again, the fix is in force.
-# Another --table starts an empty table: of the answers, only those that a client waits for at that
-# moment leave from the kernel's own source.
+# Loading again with other options, under traffic: no answer is lost or leaves from the wrong
+# address in between. The fix stays active after the loader has exited, and while it is loaded
+# again. Another --table starts an empty table: only the answers that are pending at that moment
+# leave from the kernel's own source.
 #
 #   container: six clients ── docker0 172.17.0.1, fd17::1 [host: [::]:56789] eth0 172.16.13.13, fd16::13
 . "$(dirname "$0")/../lib/lib.sh"
@@ -13,7 +13,7 @@ topology_up
 serve "$HOST" dual6 "$PORT"
 reply_load
 
-# clients_start: six of them, each with one request under way at a time
+# clients_start: starts six clients, each with one request in flight at a time
 clients_start()
 {
 	local number addr
@@ -28,7 +28,7 @@ clients_start()
 	done
 }
 
-# clients_end MOST: each had traffic, and at most MOST of its answers were left alone
+# clients_end MOST: each client had traffic, and at most MOST of its answers were left alone
 clients_end()
 {
 	local output sent right
@@ -39,7 +39,7 @@ clients_end()
 		[ "$sent" -gt 100 ] || fail "hardly any traffic: $(cat "$output")"
 		want_equal "$((right + wrong))" "$sent" "answers under reload: $(cat "$output")"
 		[ "$wrong" -le "$1" ] || fail "more than $1 left alone: $(cat "$output")"
-		# lost, refused and corrupt answers are no right and no wrong ones
+		# lost, refused and corrupt answers count as neither right nor wrong
 		want_equal "$(grep -c '^answered' "$output")" "$((wrong ? 2 : 1))" "sources"
 	done
 }
@@ -54,7 +54,7 @@ for round in $(seq 6); do
 done
 clients_end 0
 
-say "other sizes of the table: the answers under way are left alone, and no more"
+say "other sizes of the table: only the pending answers are left alone"
 clients_start
 changes=0
 for round in $(seq 4); do

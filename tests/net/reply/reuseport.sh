@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# Two servers share one port with SO_REUSEPORT: the kernel spreads the peers over both, and each
-# answers its own.
+# Two servers share one port with SO_REUSEPORT: the kernel distributes the peers over both, and each
+# answers its own peers.
 #
 #   container ── docker0 172.17.0.1, fd17::1 [host: two servers on [::]:56789] eth0 172.16.13.13
 . "$(dirname "$0")/../lib/lib.sh"
@@ -27,7 +27,7 @@ want_line "sent 40 right 40 wrong 0 refused 0 lost 0 corrupt 0" \
 want_line "sent 40 right 40 wrong 0 refused 0 lost 0 corrupt 0" \
 	"$(ask "$CONTAINER" --to "[$FAR6]:$PORT" --flows 40 --burst)"
 
-say "both did answer"
+say "both have answered"
 want_equal "$(json "len({flow['pid'] for flow in d['flows']})" sluice -j reply flows)" 2
 stop "$first"
 want_right "$CONTAINER" "$FAR4" "$PORT"

@@ -8,11 +8,11 @@
 
 topology_up
 serve "$HOST" sendmsg4 "$PORT"
-want_mended "$CONTAINER" "$FAR4" "$PORT" "$NEAR4"
+want_fixed "$CONTAINER" "$FAR4" "$PORT" "$NEAR4"
 no_errors "$LOG"
 
 port=$((PORT + 1))
 serve "$HOST" sendmsg6 "$port"
-want_mended "$CONTAINER" "$FAR6" "$port" "$NEAR6"
-want_mended "$CONTAINER" "$FAR4" "$port" "$NEAR4"
+want_fixed "$CONTAINER" "$FAR6" "$port" "$NEAR6"
+want_fixed "$CONTAINER" "$FAR4" "$port" "$NEAR4"
 no_errors "$LOG"

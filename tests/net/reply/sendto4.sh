@@ -1,23 +1,23 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# A socket on the IPv4 wildcard address that answers with sendto(2), asked at the host's other
+# A socket on the IPv4 wildcard address answers with sendto(2). Requests go to the host's second
 # address.
 #
 #   container 172.17.0.3 ── docker0 172.17.0.1 [host: 0.0.0.0:56789] eth0 172.16.13.13
-#                asks 172.16.13.13, is answered from 172.17.0.1
+#                sends to 172.16.13.13, the answer comes from 172.17.0.1
 . "$(dirname "$0")/../lib/lib.sh"
 
 topology_up
 serve "$HOST" sendto4 "$PORT"
 
-say "a connected client hears nothing at all from the wrong address"
+say "a connected client receives nothing from the wrong address"
 want_line "sent 2 right 0 wrong 0 refused 0 lost 2 corrupt 0" \
 	"$(ask "$CONTAINER" --to "$FAR4:$PORT" --count 2 --timeout-ms 150)"
 
-want_mended "$CONTAINER" "$FAR4" "$PORT" "$NEAR4"
+want_fixed "$CONTAINER" "$FAR4" "$PORT" "$NEAR4"
 
-say "the address of the route, and another client, are right either way"
+say "answers from the route's address, and to another client, are right either way"
 want_right "$CONTAINER" "$NEAR4" "$PORT"
 want_right "$LAN" "$FAR4" "$PORT"
 reply_load

@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# Servers that name the source of their answers themselves, with IP_PKTINFO or IPV6_PKTINFO, keep
-# it: those that give back what they were asked at, and one that insists on a source of its own.
+# Servers that set the source of their answers, with IP_PKTINFO or IPV6_PKTINFO, keep it: those that
+# return the requested address, and one that sets another source.
 #
 #   container ── docker0 172.17.0.1, fd17::1 [host: servers] eth0 172.16.13.13, fd16::13
 . "$(dirname "$0")/../lib/lib.sh"

@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# 10,000 flows through a table of 1,000: the oldest give way and are counted, the newest are right.
+# 10,000 flows through a table of 1,000: evictions of the oldest are counted, the newest are right.
 #
 #   container 172.17.0.3:20000-29999 ── docker0 172.17.0.1 [host: 0.0.0.0:56789] eth0 172.16.13.13
 . "$(dirname "$0")/../lib/lib.sh"
@@ -14,12 +14,12 @@ say "10,000 flows, one after the other"
 want_line "sent 10000 right 10000 wrong 0 refused 0 lost 0 corrupt 0" \
 	"$(ask "$CONTAINER" --from 172.17.0.3:20000 --to "$FAR4:$PORT" --flows 10000)"
 evicted=$(counter evicted)
-# each flow is new: it took a free slot or another's place
+# each flow is new: it took a free slot or evicted another flow
 want_equal "$(($(counter learned) + evicted))" 10000 "flows learned and evictions"
-[ "$evicted" -ge 8000 ] || fail "only $evicted gave way in a table of 1,000"
+[ "$evicted" -ge 8000 ] || fail "only $evicted evictions in a table of 1,000"
 want_equal "$(counter fixed)" 10000 "fixed"
 
-say "the newest flows, all asked before the first is answered"
+say "the newest flows: all requests before the first answer"
 stop "$SPAWNED"
 serve "$HOST" sendto4 "$PORT" --hold
 server=$SPAWNED
@@ -32,7 +32,7 @@ wait "$client" || true
 want_line "sent 60 right 60 wrong 0 refused 0 lost 0 corrupt 0" "$(cat "$TEST_TMP/newest")"
 no_errors "$LOG"
 
-say "the table did not grow: no more flows are live than it has room for"
+say "the table did not grow: the live flows fit its size"
 live=$(json "len(d['flows'])" sluice -j reply flows)
 if [ "$live" -lt 500 ] || [ "$live" -gt 1024 ]; then
 	fail "live flows: $live"

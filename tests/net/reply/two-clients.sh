@@ -1,15 +1,15 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# Two clients with the same source port, at two addresses of the server at the same time: what is
-# learned from one must not answer the other.
+# Two clients with the same source port use two addresses of the server at the same time: a flow
+# learned from one client must not affect the other.
 #
 #   container  172.17.0.3:4000 ──┐
 #                                docker0 172.17.0.1 [host: 0.0.0.0:56789] eth0 172.16.13.13
 #   container2 172.17.0.4:4000 ──┘
 . "$(dirname "$0")/../lib/lib.sh"
 
-# Both requests are in the server before it answers either.
+# both: the server has both requests before it answers either of them
 both()
 {
 	spawn_in "$CONTAINER" "$TEST_TMP/one" "$CLIENT" --any --from 172.17.0.3:4000 --to "$1:$PORT"
@@ -31,7 +31,7 @@ server=$SPAWNED
 
 say "the kernel alone answers both from the route's address"
 both "$FAR4" "$NEAR4" "$NEAR4" "$NEAR4"
-say "loaded, each is answered from the address that it asked"
+say "loaded, each answer comes from the address that its client used"
 reply_load
 both "$FAR4" "$NEAR4" "$FAR4" "$NEAR4"
 both "$NEAR4" "$FAR4" "$NEAR4" "$FAR4"

@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# What is loaded goes on without the loader; unload and cleanup take away all of it, and doing either
-# twice does no harm. --dry-run changes nothing at all.
+# The programs stay loaded without the loader. unload and cleanup remove all of them, and running
+# either twice is harmless. --dry-run changes nothing.
 #
 #   container ── docker0 172.17.0.1 [host: 0.0.0.0:56789] eth0 172.16.13.13
 . "$(dirname "$0")/../lib/lib.sh"
@@ -10,7 +10,7 @@
 topology_up
 serve "$HOST" sendto4 "$PORT"
 
-say "nothing is loaded: unload and cleanup say so, and change nothing"
+say "not loaded: unload and cleanup report that, and change nothing"
 want_clean
 want_status 1 sluice reply unload
 want_text "$NOT_LOADED"
@@ -23,36 +23,36 @@ want_verified
 
 say "dry run"
 want_status 0 reply_load --dry-run
-[ -n "$OUTPUT" ] || fail "a dry run that says nothing"
+[ -n "$OUTPUT" ] || fail "a dry run without output"
 want_text "$TEST_CGROUP"
 want_clean
 want_wrong "$CONTAINER" "$FAR4" "$PORT" "$NEAR4"
 
-say "without --cgroup it would be the root of the cgroup2 tree"
+say "without --cgroup, the default is the root of the cgroup2 tree"
 root=$(awk '$0 ~ / - cgroup2 / { print $5; exit }' /proc/self/mountinfo)
 want_status 0 sluice reply load --mode socket --dry-run
 [[ "$OUTPUT " == *" $root "* || $OUTPUT == *" $root"$'\n'* ]] || fail "not $root:" "$OUTPUT"
 want_clean
 
-say "loaded, and loaded again: one set of programs"
+say "loaded twice: one set of programs"
 reply_load
 reply_load
 want_right "$CONTAINER" "$FAR4" "$PORT"
 want_equal "$(bpftool cgroup show "$TEST_CGROUP" | grep -c sluice_fix4)" 1 "programs on sendmsg4"
 want_equal "$(bpftool cgroup show "$TEST_CGROUP" | grep -c sluice_learn)" 1 "programs on ingress"
 
-say "a dry run leaves what is loaded alone"
+say "a dry run leaves the loaded programs alone"
 ids=$(bpftool cgroup show "$TEST_CGROUP")
 reply_load --dry-run --port 1-2 >/dev/null
 want_equal "$(bpftool cgroup show "$TEST_CGROUP")" "$ids" "programs after a dry run"
 want_right "$CONTAINER" "$FAR4" "$PORT"
 
-say "cleanup --verify sees what is in another folder, and leaves it there"
+say "cleanup --verify finds what is in another folder, and leaves it there"
 want_status 5 sluice --bpffs /sys/fs/bpf/empty cleanup --verify
 want_text sluice_
 want_right "$CONTAINER" "$FAR4" "$PORT"
 
-say "the bpffs folder is the operator's to choose"
+say "another bpffs folder"
 sluice reply unload
 want_clean
 sluice --bpffs /sys/fs/bpf/elsewhere reply load --mode socket --cgroup "$TEST_CGROUP"
@@ -74,7 +74,7 @@ sluice cleanup
 want_verified
 want_wrong "$CONTAINER" "$FAR4" "$PORT" "$NEAR4"
 
-say "to another cgroup, and the first is free of us"
+say "a load to another cgroup frees the first one"
 mkdir "$TEST_CGROUP/one" "$TEST_CGROUP/two"
 sluice reply load --mode socket --cgroup "$TEST_CGROUP/one"
 sluice reply load --mode socket --cgroup "$TEST_CGROUP/two"
@@ -82,7 +82,7 @@ want_equal "$(bpftool cgroup show "$TEST_CGROUP/one" | grep -c sluice_)" 0 "prog
 want_equal "$(bpftool cgroup show "$TEST_CGROUP/two" | grep -c sluice_fix4)" 1 "on the second"
 sluice reply unload
 
-say "when unload returns, nothing is mended any more"
+say "the fix is inactive when unload returns"
 for round in $(seq 15); do
 	reply_load
 	want_right "$CONTAINER" "$FAR4" "$PORT"

@@ -1,10 +1,10 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# Workers that close their sockets and open others all the time, under load, while steering is brought
-# up to date again and again: so sockets close between being looked up and being chosen. Every
-# datagram is a decision that is counted; none falls for want of a socket; what is not answered was
-# in a queue that its worker closed. The kernel has nothing to complain of.
+# Under load, workers close their sockets and open new ones all the time, and steering is loaded
+# again and again, so a socket may be closed between its lookup and its selection. Every datagram is
+# counted as a decision, and none is dropped for lack of a socket. An unanswered datagram was in a
+# queue that its worker closed. The kernel logs no error.
 #
 #   host: 200 flows ── lo ── eight workers, each with another socket every 50 ms
 . "$(dirname "$0")/../lib/lib.sh"
@@ -33,7 +33,7 @@ flows_go_on $((10 * COUNT))
 flows_end
 want_at_least $((COUNT)) "$(result moved)" "flows moved"
 
-say "loaded, again and again"
+say "loaded again and again"
 sluice --netns "$HOST" steer load --port "$PORT"
 no_ports=$(udp_counter "$HOST" NoPorts) full=$(udp_counter "$HOST" RcvbufErrors)
 flows "$HOST" --to "127.0.0.1:$PORT" --flows "$COUNT" --rate 2000
@@ -43,9 +43,9 @@ for ((round = 0; round < 15; round++)); do
 done
 flows_go_on $((10 * COUNT))
 flows_end
-echo "$(head -n 1 <<<"$(grep ^sent "$FLOWS_LOG")"), choices made again: $(steer_counter stale_slot)"
-want_equal "$(decided)" "$(result sent)" "datagrams decided on, of those sent"
-want_at_least 1 "$(steer_counter stale_slot)" "choices of a closed socket"
+echo "$(head -n 1 <<<"$(grep ^sent "$FLOWS_LOG")"), choices repeated: $(steer_counter stale_slot)"
+want_equal "$(decided)" "$(result sent)" "steered datagrams, of those sent"
+want_at_least 1 "$(steer_counter stale_slot)" "selections of a closed socket"
 want_at_least 1 "$(steer_counter moved_gone)" "flows whose socket was closed"
 want_equal "$(udp_counter "$HOST" NoPorts)" "$no_ports" "datagrams without a socket"
 want_equal "$(udp_counter "$HOST" RcvbufErrors)" "$full" "datagrams for a full queue"
@@ -53,4 +53,4 @@ want_at_most $(($(result sent) / 100)) "$(result lost)" "datagrams in queues tha
 
 say "unloaded"
 sluice steer unload
-want_equal "$(kernel_complaints "$since")" "" "complaints of the kernel"
+want_equal "$(kernel_complaints "$since")" "" "errors in the kernel's log"

@@ -1,19 +1,18 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# cleanup gives steered groups back to the kernel in whatever state they are: loaded, with pins that
-# are missing or all removed by hand, of another version; those of another folder it leaves and
-# names.
+# cleanup returns steered groups to the kernel in any state: loaded, with some or all pins removed
+# by hand, or with pins of another version. It names groups of another folder and leaves them alone.
 #
 #   container ── docker0 172.17.0.1 [host: three servers on 0.0.0.0:56789]
 #
-# runs alone: any `sluice cleanup` on this machine takes a group whose pins have gone
+# runs alone: any `sluice cleanup` on this machine takes the groups whose pins are gone
 . "$(dirname "$0")/../lib/lib.sh"
 . "$(dirname "$0")/../lib/see.sh"
 
 OTHER=${PINS}_other
 
-# want_gone: no program of this test is left, and the kernel serves alone
+# want_gone: no program of this test is left, and the kernel alone serves
 want_gone()
 {
 	wait_until 10 none_attached || fail "still in the kernel:" "$(bpftool prog show | grep sluice_)"
@@ -21,15 +20,15 @@ want_gone()
 	want_answers 10 2 30000
 }
 
-# want_stays WHY: the program is on the group, and sluice does not know of it
+# want_stays WHY: the program is still on the group, unknown to sluice
 want_stays()
 {
 	want_equal "$(attached)" 1 "programs attached, $1"
 	want_answers 10 2 30000
 }
 
-# cleaned: what cleanup says: were there pins, and groups?  Of somebody else's tests there may be
-# groups whose pins have gone, too.
+# cleaned: prints whether cleanup found pins and groups. Groups of other tests may have lost their
+# pins too.
 cleaned()
 {
 	json "(d['removed_pins'] > 0, d['groups_given_back'] > 0)" sluice -j cleanup
@@ -45,11 +44,11 @@ want_stays loaded
 want_equal "$(cleaned)" "(True, True)"
 want_gone
 
-say "nothing to do"
+say "nothing to clean up"
 want_equal "$(json "d['removed_pins']" sluice -j cleanup)" 0
 
 say "all pins removed by hand"
-: >"$TEST_TMP/ours"
+: >"$TEST_TMP/own_programs"
 steer_load
 rm -r "$PINS"
 want_stays "without pins"
@@ -58,15 +57,15 @@ want_equal "$(cleaned)" "(False, True)"
 want_gone
 
 say "some pins removed by hand"
-: >"$TEST_TMP/ours"
+: >"$TEST_TMP/own_programs"
 steer_load
 rm "$PINS"/steer/*/sluice_sockets "$PINS"/steer/sluice_steering
 want_stays "with half of its pins"
 want_equal "$(json "d['groups_given_back'] > 0" sluice -j cleanup)" True
 want_gone
 
-say "of another version"
-: >"$TEST_TMP/ours"
+say "pins of another version"
+: >"$TEST_TMP/own_programs"
 steer_load
 group=$(echo "$PINS"/steer/*/sluice_group)
 python3 - "$group" <<'PYTHON'
@@ -87,25 +86,25 @@ want_stays "of another version"
 want_equal "$(cleaned)" "(True, True)"
 want_gone
 
-say "without the permission to take sockets"
-: >"$TEST_TMP/ours"
+say "without the capability to copy sockets from other processes"
+: >"$TEST_TMP/own_programs"
 steer_load
 want_status 4 setpriv --bounding-set=-sys_ptrace --inh-caps=-sys_ptrace "$SLUICE" cleanup
 want_text CAP_SYS_PTRACE
-want_stays "as it could not be detached"
+want_stays "without the capability to detach it"
 want_equal "$(json "len(d['groups'])" sluice -j steer show)" 1
 want_equal "$(cleaned)" "(True, True)"
 want_gone
 
-say "of another folder: left alone, and named"
-: >"$TEST_TMP/ours"
+say "pins in another folder: left alone, and named"
+: >"$TEST_TMP/own_programs"
 sluice --netns "$HOST" --bpffs "$OTHER" steer load --port "$PORT"
-json "d['groups'][0]['program_id']" sluice --bpffs "$OTHER" -j steer show >"$TEST_TMP/ours"
+json "d['groups'][0]['program_id']" sluice --bpffs "$OTHER" -j steer show >"$TEST_TMP/own_programs"
 want_equal "$(json "d['removed_pins']" sluice -j cleanup)" 0
 want_stays "from another folder"
 want_status 5 "$SLUICE" -j cleanup --verify
 want_equal "$(json "[o['name'] for o in d['left'] if (o['kind'], o['id']) == \
-	('steered group', $(cat "$TEST_TMP/ours"))]" grep -m1 '^{' <<<"$OUTPUT")" \
+	('steered group', $(cat "$TEST_TMP/own_programs"))]" grep -m1 '^{' <<<"$OUTPUT")" \
 	"['0.0.0.0:$PORT']"
 sluice --bpffs "$OTHER" cleanup
 want_gone

@@ -1,9 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# Policy cpu: a datagram is read by the worker that runs on the CPU where it arrived, be the workers
-# processes or threads; and where it is not known who runs where, the flows are placed by hash. What
-# a process on a CPU sends over lo arrives on that CPU.
+# Policy cpu: the worker that runs on the CPU where a datagram arrives reads it, whether the workers
+# are processes or threads. Where the CPUs of the workers are unknown, flows are placed by hash. A
+# process sends over lo to its own CPU.
 #
 #   client on CPU 0 or 1 ── lo 127.0.0.1, ::1 [host: workers on CPU 0 and CPU 1, on [::]:56789]
 . "$(dirname "$0")/../lib/lib.sh"
@@ -11,25 +11,25 @@
 
 netns_add "$HOST"
 
-# load: and how well the readers are known goes to READERS
+# load: loads, and stores in CONSUMERS how well the consumers are known
 load()
 {
-	READERS=$(json "' '.join(f'{k}:{v}' for k, v in sorted(d['consumers'].items()))" \
+	CONSUMERS=$(json "' '.join(f'{k}:{v}' for k, v in sorted(d['consumers'].items()))" \
 		sluice -j --netns "$HOST" steer load --port "$PORT" --policy cpu)
 }
 
-# recv_hooks: the pinned links of the programs that see who receives
+# recv_hooks: prints the pinned links of the programs that record which thread receives
 recv_hooks()
 {
 	{ find "$PINS/steer" -maxdepth 1 -name 'sluice_recv*' -printf '%f\n' 2>/dev/null || true; } |
 		sort | paste -sd ' '
 }
 
-# learns READERS: loads again; one second may be short for a client on a busy machine
+# learns CONSUMERS: loads again and compares; on a busy machine the client may need several tries
 learns()
 {
 	load
-	[ "$READERS" = "$1" ]
+	[ "$CONSUMERS" = "$1" ]
 }
 
 want_by_cpu()
@@ -52,15 +52,15 @@ first=$SPAWNED
 workers b@1
 second=$SPAWNED
 want_by_hash a b
-say "two idle processes: their affinity tells"
+say "two idle processes: their affinity is enough"
 load
-want_equal "$READERS" "pinned:2 seen:0 unknown:0"
+want_equal "$CONSUMERS" "pinned:2 seen:0 unknown:0"
 want_by_cpu a b
-say "the operator moves them, and loads again"
+say "they are moved, and steering is loaded again"
 taskset -cp 1 "$first" >/dev/null
 taskset -cp 0 "$second" >/dev/null
 load
-want_equal "$READERS" "pinned:2 seen:0 unknown:0"
+want_equal "$CONSUMERS" "pinned:2 seen:0 unknown:0"
 want_by_cpu b a
 say "unloaded"
 sluice steer unload
@@ -69,13 +69,13 @@ stop "$first"
 stop "$second"
 wait_until 10 udp_unbound "$HOST" "$PORT"
 
-say "one process, idle threads on each CPU: placed by hash until they have received"
+say "one process, idle threads on each CPU: placed by hash until they receive"
 workers a@0 b@1/epoll
 first=$SPAWNED
 load
-want_equal "$READERS" "pinned:0 seen:0 unknown:2"
+want_equal "$CONSUMERS" "pinned:0 seen:0 unknown:2"
 want_by_hash a b
-say "under traffic, they are seen to receive"
+say "under traffic, the hooks record which thread receives"
 chatter "$HOST" 127.0.0.1
 wait_until 20 learns "pinned:2 seen:0 unknown:0"
 chatter_end
@@ -86,14 +86,14 @@ sluice --netns "$HOST" steer load --port "$PORT" --policy flow
 want_by_hash a b
 want_equal "$(recv_hooks)" ""
 load
-want_equal "$READERS" "pinned:2 seen:0 unknown:0"
+want_equal "$CONSUMERS" "pinned:2 seen:0 unknown:0"
 want_by_cpu a b
 sluice steer unload
 want_equal "$(recv_hooks)" ""
 stop "$first"
 wait_until 10 udp_unbound "$HOST" "$PORT"
 
-say "in a PID namespace of their own"
+say "in another PID namespace"
 spawn_in "$HOST" "$TEST_TMP/contained.log" unshare --pid --fork --kill-child \
 	python3 "$TEST_TMP/workers.py" "$PORT" a@0 b@1/nap
 first=$SPAWNED
@@ -103,21 +103,21 @@ wait_until 20 learns "pinned:2 seen:0 unknown:0"
 chatter_end
 want_by_cpu a b
 sluice steer unload
-# unshare(1) takes no other signal while it has a child
+# unshare(1) ignores other signals while it has a child
 kill -KILL "$first"
 wait_until 10 udp_unbound "$HOST" "$PORT"
 
-say "threads that the scheduler may move: where they received last"
+say "threads without affinity: the CPU where they received last"
 workers a b
 load
-want_equal "$READERS" "pinned:0 seen:0 unknown:2"
+want_equal "$CONSUMERS" "pinned:0 seen:0 unknown:2"
 chatter "$HOST" 127.0.0.1
 wait_until 20 learns "pinned:0 seen:2 unknown:0"
 chatter_end
 answers=$(tally "$HOST" 0 127.0.0.1)
 [[ $answers != *lost* ]] || fail "datagrams were lost: $answers"
 
-say "cleanup takes the hooks, too"
+say "cleanup removes the hooks too"
 want_equal "$(recv_hooks)" "sluice_recv4 sluice_recv6"
 sluice --netns "$HOST" cleanup
 want_equal "$(recv_hooks)" ""

@@ -1,9 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# A drain that is killed (kill -9) leaves its slots draining: whoever looks next sees that nobody
-# drains them any more, says so, and gives the process its new flows back. A drain that is still at
-# work is left alone.
+# A drain that is killed (kill -9) leaves its slots draining. The next command, or the daemon's
+# sweep, finds that no process drains them, reports it, and activates them again. It leaves a
+# running drain alone.
 #
 #   host: flows ── lo ── two workers, old, and two, new
 . "$(dirname "$0")/../lib/lib.sh"
@@ -12,7 +12,8 @@
 
 COUNT=40
 
-# state: of the old server's slots, each once, as the map has it: it is left as it is by this look
+# state: prints the states of the old server's slots from the map, since steer show would change
+# them
 state()
 {
 	local folder
@@ -30,7 +31,7 @@ state_is()
 	[ "$(state)" = "$1" ]
 }
 
-# drain_begin PID: the old server's slots are draining when this returns
+# drain_begin PID: starts a drain; the old server's slots are draining when this returns
 drain_begin()
 {
 	"$SLUICE" steer drain "$1" --idle 60 --limit 600 >"$TEST_TMP/drain" 2>&1 &
@@ -42,8 +43,8 @@ drain_kill()
 {
 	kill -KILL "$DRAIN_PID"
 	wait "$DRAIN_PID" 2>/dev/null || true
-	# the daemon looks whenever it likes
-	[ -n "${DAEMON:-}" ] || want_equal "$(state)" draining "nobody has looked yet: the old server's slots"
+	# the daemon may sweep at any time
+	[ -n "${DAEMON:-}" ] || want_equal "$(state)" draining "before any sweep: the old server's slots"
 }
 
 moved_more_than()
@@ -62,16 +63,16 @@ sluice --netns "$HOST" steer load --port "$PORT"
 flows "$HOST" --to "127.0.0.1:$PORT" --flows "$COUNT"
 BUSY=$CLIENT_PID
 
-say "at work: it is left alone"
+say "a running drain is left alone"
 drain_begin "$OLD"
 want_status 0 sluice steer show
 want_status 0 sluice --netns "$HOST" steer load --port "$PORT"
 want_equal "$(state)" draining "the old server's slots"
 flows "$HOST" --to "127.0.0.1:$PORT" --flows "$COUNT"
 flows_end
-want_equal "$(of_process answered "$OLD")" 0 "answers by the one that drains"
+want_equal "$(of_process answered "$OLD")" 0 "answers by the draining server"
 
-say "killed: steer show gives it back"
+say "killed: steer show activates its slots"
 drain_kill
 want_status 0 sluice steer show
 want_text "$LAPSED ($OLD) was killed: it takes new flows again"
@@ -80,23 +81,23 @@ flows "$HOST" --to "127.0.0.1:$PORT" --flows "$COUNT"
 flows_end
 want_at_least 1 "$(of_process answered "$OLD")" "answers by the old server"
 want_status 0 sluice steer show
-[[ $OUTPUT != *"$LAPSED"* ]] || fail "said twice:" "$OUTPUT"
+[[ $OUTPUT != *"$LAPSED"* ]] || fail "reported twice:" "$OUTPUT"
 
-say "steer load does"
+say "killed: steer load activates them"
 drain_begin "$OLD"
 drain_kill
 want_status 0 sluice --netns "$HOST" steer load --port "$PORT"
 want_text "$LAPSED ($OLD) was killed: it takes new flows again"
 want_equal "$(state)" active "the old server's slots"
 
-say "a drain of the other server does, and is not refused for it"
+say "killed: a drain of the other server activates them, and is not refused"
 drain_begin "$OLD"
 drain_kill
 want_status 0 sluice steer drain "$NEW" --idle 0 --limit 5
 want_text "$LAPSED ($OLD) was killed: it takes new flows again"
 want_equal "$(state)" active "the old server's slots"
 
-say "the daemon's sweep does"
+say "killed: the daemon's sweep activates them"
 workers "$HOST" --port "$PORT" --workers 2
 configure '[steer]' "port = $PORT" "netns = $HOST" 'sweep = 1'
 daemon_start
@@ -108,8 +109,8 @@ wait_until 20 state_is active || fail "the old server's slots: $(state)"
 daemon_stop
 DAEMON=
 
-say "killed while it empties the queues: the slots are not drained yet, and are given back"
-# what another drain does while it empties them
+say "killed while it empties the queues: the slots are not drained yet, and are activated"
+# another drain at that stage does the same
 flock "$(steer_groups)" sleep 1000 &
 EMPTIES=$!
 begins=$(steer_counter moved_drained)

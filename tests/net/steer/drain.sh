@@ -1,9 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# A drain that does not come to its end: its terminal is lost, it is killed, or the other server ends
-# meanwhile. The process takes new flows again, and what waits in its queues stays there. Unless another
-# drain has come to its end.
+# A drain does not complete: its terminal is closed, it is killed, or the other server ends
+# meanwhile. Then the server takes new flows again, and its queues keep their datagrams, unless
+# another drain has completed.
 #
 #   host: 20 flows ── lo ── two workers, old, and two, new
 . "$(dirname "$0")/../lib/lib.sh"
@@ -11,7 +11,7 @@
 
 COUNT=20
 
-# states: those of the old server's slots, each once
+# states: prints the states of the old server's slots
 states()
 {
 	sluice -j steer show | python3 -c '
@@ -26,17 +26,18 @@ states_are()
 	[ "$(states)" = "$1" ]
 }
 
-# drain_begin IDLE: DRAIN_PID is its process id; its limit is not reached here
+# drain_begin IDLE: starts a drain, whose process id is in DRAIN_PID and whose limit is not reached
+# here
 drain_begin()
 {
 	"$SLUICE" steer drain "$OLD" --idle "$1" --limit 100 >"$TEST_TMP/drain" 2>&1 &
 	DRAIN_PID=$!
-	# the slots may be so since a drain before it
+	# an earlier drain may have left the slots in this state
 	wait_until 20 grep -q '^SigCgt:.*[13579bdf]$' "/proc/$DRAIN_PID/status" &&
 		wait_until 20 states_are draining || fail "it does not drain:" "$(cat "$TEST_TMP/drain")"
 }
 
-# drain_halt: where it does not keep others from the pins
+# drain_halt: stops the drain while it does not hold the lock
 drain_halt()
 {
 	halt "$DRAIN_PID"
@@ -62,7 +63,7 @@ for signal in INT TERM HUP; do
 	want_equal "$(states)" active "the old server's slots"
 done
 
-say "killed: the next one takes its slots back, too"
+say "killed: the next drain activates its slots too"
 drain_begin 60
 kill -KILL "$DRAIN_PID"
 wait "$DRAIN_PID" && fail "it did not fail"
@@ -74,7 +75,7 @@ want_equal "$(states)" active "the old server's slots"
 say "the other server ends"
 drain_begin 5
 stop "$NEW"
-# it goes on when the flows have been idle, which they are not before the other server has gone
+# it continues once the flows are idle, which happens only after the other server has gone
 flows_end
 status=0
 wait "$DRAIN_PID" || status=$?
@@ -83,7 +84,7 @@ want_equal "$(states)" active "the old server's slots"
 flows "$HOST" --to "127.0.0.1:$PORT" --flows "$COUNT"
 flows_end
 
-say "interrupted, when another drain has come to its end: that stands"
+say "interrupted after another drain has completed: the slots stay drained"
 workers "$HOST" --port "$PORT" --workers 2
 NEW=$SERVER_PID
 sluice --netns "$HOST" steer load --port "$PORT"
@@ -96,7 +97,7 @@ kill -CONT "$DRAIN_PID"
 wait "$DRAIN_PID" && fail "it did not fail"
 want_equal "$(states)" drained "the old server's slots"
 
-say "drained again: so it stays"
+say "drained again: the slots stay drained"
 want_status 0 sluice steer drain "$OLD"
 want_equal "$(states)" drained "the old server's slots"
 flows_end

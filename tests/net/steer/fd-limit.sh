@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# More groups than a process may have files open by default: all of them are seen to, and given back.
-# And a group that lost its program, be it by its server or by a loader that died, is taken at once.
+# More groups than the default limit of open files: all of them are steered, and all are returned. A
+# group that has lost its program, through its server or a killed loader, is steered again at once.
 #
 #   host: a server with sockets on ports 5001 to 5020
 . "$(dirname "$0")/../lib/lib.sh"
@@ -10,7 +10,7 @@
 
 GROUPS_WANTED=20
 
-# limited COMMAND…: as started by a shell or by systemd, though with less
+# limited COMMAND…: runs it with a limit below that of a shell or systemd
 limited()
 {
 	(
@@ -20,7 +20,7 @@ limited()
 }
 
 netns_add "$HOST"
-# prints "ready"; takes the program off all groups when it gets SIGUSR1, and prints "detached"
+# prints "ready"; on SIGUSR1 detaches the program from all groups and prints "detached"
 spawn_in "$HOST" "$TEST_TMP/server" python3 -c '
 import signal, socket, sys
 
@@ -43,13 +43,13 @@ while True:
 ' "$GROUPS_WANTED"
 wait_until 20 grep -qx ready "$TEST_TMP/server" || fail "no server:" "$(cat "$TEST_TMP/server")"
 
-say "few files"
+say "a low limit of open files"
 want_status 0 limited "$SLUICE" --netns "$HOST" steer load --port 5001-5020
 want_status 0 limited "$SLUICE" --netns "$HOST" steer load --port 5001-5020
 want_text "$GROUPS_WANTED groups steered"
 want_status 0 limited "$SLUICE" steer show
 
-say "the program has gone from the groups"
+say "the groups have lost their program"
 kill -USR1 "$SPAWNED"
 wait_until 20 grep -qx detached "$TEST_TMP/server" || fail "not detached"
 want_status 0 limited "$SLUICE" --netns "$HOST" steer load --port 5001-5020

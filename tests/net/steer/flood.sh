@@ -1,17 +1,17 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# 100,000 datagrams from as many spoofed sources against 1,000 live flows, in a table for 32,768: not
-# one of the live ones moves, even when a worker is added in the middle of it. The kernel alone, which
-# remembers no flow, moves hundreds of them then.
+# 100,000 datagrams from as many spoofed sources against 1,000 live flows, in a table for 32,768. No
+# live flow moves, even if a worker is added during the flood. The kernel alone, which has no flow
+# table, moves hundreds of them.
 #
 #   host: 1,000 flows ── lo ── four workers, and a fifth
 #         100,000 sources, one datagram each ─┘
 . "$(dirname "$0")/../lib/lib.sh"
 . "$(dirname "$0")/../lib/steer.sh"
 
-# So few in a table that no nine of the live ones share a set of eight: that is as rare as 1 in 30
-# million, where in a table for 4,096 it is 1 in 10.
+# Live flows are so sparse in this table that nine of them share a set of eight once in 30 million
+# runs. In a table for 4,096 it is one run in 10.
 COUNT=1000 SPOOFED=100000 TABLE=32768
 
 flooded_half()
@@ -19,7 +19,7 @@ flooded_half()
 	[ "$(in_ns "$HOST" cat /proc/net/snmp | awk '/^Udp: [0-9]/ { print $2 }')" -gt "$1" ]
 }
 
-# under_flood COMMAND…: COMMAND before the flood and, with one more worker, in the middle of it
+# under_flood COMMAND…: runs COMMAND before the flood and, with one more worker, during the flood
 under_flood()
 {
 	local first flood before
@@ -50,5 +50,5 @@ want_at_least $((COUNT / 5)) "$(result moved)" "flows moved"
 say "loaded"
 under_flood sluice --netns "$HOST" steer load --port "$PORT" --flows "$TABLE"
 want_equal "$(result moved)" 0 "live flows moved"
-want_at_least $((SPOOFED / 2)) "$(steer_counter half_open_lost)" "flows of one datagram that gave way"
+want_at_least $((SPOOFED / 2)) "$(steer_counter half_open_lost)" "evicted flows of one datagram"
 sluice steer unload

@@ -1,20 +1,20 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# A server that has a reuseport program of its own, of classic BPF or eBPF, is left alone and named:
-# exit 5 if there is nobody else on the port, and its program decides as before. Another group on
-# that port is steered nevertheless.
+# A server with its own reuseport program, classic BPF or eBPF, is left alone and named. The load
+# exits with 5 if the port has no other group, and the server's program selects as before. Another
+# group on that port is steered nevertheless.
 #
-#   host: 40 flows ── lo ── four workers, whose program gives all to the first
+#   host: 40 flows ── lo ── four workers, whose program selects the first
 . "$(dirname "$0")/../lib/lib.sh"
 . "$(dirname "$0")/../lib/steer.sh"
 
-# want_first TO: all flows are with worker 0
+# want_first TO: worker 0 has all flows
 want_first()
 {
 	flows "$HOST" --to "$1" --flows 40
 	flows_end
-	want_equal "$(result workers) $(result lost)" "1 0" "workers that answer, datagrams lost"
+	want_equal "$(result workers) $(result lost)" "1 0" "answering workers, datagrams lost"
 	want_equal "$(awk '$1 == "worker" { print substr($2, index($2, "/")) }' "$FLOWS_LOG")" /0
 }
 
@@ -32,7 +32,7 @@ for own in classic ebpf; do
 	want_equal "$(steer_groups)" "" "groups"
 	want_first "127.0.0.1:$PORT"
 
-	say "$own, beside a group that has none"
+	say "$own, beside a group without a program"
 	workers "$HOST" --port "$PORT" --bind 127.0.0.2 --workers 4
 	want_status 0 sluice --netns "$HOST" steer load --port "$PORT"
 	want_text "left alone"

@@ -1,9 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# Several groups with one port: on the wildcard address of both families and on addresses of their
-# own, and the same again in another network namespace. Each is steered by itself: flows are answered
-# by the workers of their group, and a worker that comes to one of them moves nobody in any.
+# Several groups share one port: on the wildcard address of both families, on specific addresses,
+# and again in another network namespace. Each is steered on its own: the workers of a flow's group
+# answer it, and a worker that joins one group moves no flow in any.
 #
 #   host:  flows ── 127.0.0.1, ::1 ── [::]:39871        lan:  flows ── 127.0.0.1 ── [::]:39871
 #          flows ── 127.0.0.2      ── 127.0.0.2:39871
@@ -11,15 +11,15 @@
 . "$(dirname "$0")/../lib/lib.sh"
 . "$(dirname "$0")/../lib/steer.sh"
 
-# with --netns all, a port that nobody else has
+# --netns all needs a port that no other test uses
 PORT=39871
 COUNT=60
 NAMES=("$HOST" "$HOST" "$HOST" "$HOST" "$LAN")
 BINDS=(:: :: 127.0.0.2 ::2 ::)
 TARGETS=("127.0.0.1:$PORT" "[::1]:$PORT" "127.0.0.2:$PORT" "[::2]:$PORT" "127.0.0.1:$PORT")
-GROUPS_OF=(0 2 3 4) # whose BINDS are groups of their own
+GROUPS_OF=(0 2 3 4) # indexes of BINDS with a separate group
 
-# use I: FLOWS_LOG and CLIENT_PID of client I
+# use I: sets FLOWS_LOG and CLIENT_PID to those of client I
 use()
 {
 	FLOWS_LOG=${LOGS[$1]} CLIENT_PID=${CLIENT_PIDS[$1]}
@@ -91,7 +91,7 @@ for i in "${!NAMES[@]}"; do
 	want_equal "$(of_process flows "${PIDS[i]}")" "$COUNT" "flows at their group, ${BINDS[i]}"
 done
 
-say "loaded for one namespace: the other's group is given back"
+say "loaded for one namespace: the other namespace's group returns to the kernel"
 sluice --netns "$LAN" steer load --port "$PORT"
 want_equal "$(steer_groups)" "$(steer_groups_of "$LAN")" "groups"
 all_go_on

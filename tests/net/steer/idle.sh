@@ -1,18 +1,19 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# The idle timeout: a flow that was silent for longer begins anew, at the new generation of the
-# server, while one that went on stays with the old. Without a newer generation silence moves nobody.
+# The idle timeout: a flow that was silent for longer starts again, at the server's new generation.
+# An active flow stays with the old generation. Without a newer generation, a silent flow does not
+# move.
 #
 #   host: 100 flows silent, 100 busy ── lo ── four workers, old, and four, new
 . "$(dirname "$0")/../lib/lib.sh"
 . "$(dirname "$0")/../lib/steer.sh"
 
 COUNT=100
-# so long that no stall of the machine makes a busy flow idle
+# long enough that no stall of the machine makes a busy flow idle
 LOAD=(--port "$PORT" --idle 2)
 
-# as_client NAME COMMAND…: with the client that was kept as NAME
+# keep NAME COMMAND…: runs COMMAND with the client that was saved as NAME
 keep()
 {
 	declare -g "LOG_$1=$FLOWS_LOG" "PID_$1=$CLIENT_PID"
@@ -28,7 +29,7 @@ silence()
 {
 	as_client silent
 	halt "$CLIENT_PID"
-	# longer than the timeout, of which the kernel's clock may be off by a millisecond
+	# longer than the timeout, as the kernel's clock may be a millisecond off
 	sleep 2.1
 }
 
@@ -48,13 +49,13 @@ keep silent
 flows "$HOST" --to "127.0.0.1:$PORT" --flows "$COUNT" --rate 2000
 keep busy
 
-say "silent, and nobody came"
+say "silent, without a new generation"
 silence
 resume
 want_equal "$(result moved)" 0 "flows moved"
 
-say "silent, and a new generation came"
-# servers that start within two seconds belong together
+say "silent, with a new generation"
+# servers that start within two seconds form one generation
 sleep 2.2
 workers "$HOST" --port "$PORT" --workers 4
 want_status 0 sluice --netns "$HOST" steer load "${LOAD[@]}"
@@ -64,7 +65,7 @@ flows_go_on $((3 * COUNT))
 want_equal "$(result moved)" 0 "flows moved before their silence"
 silence
 resume
-want_equal "$(result moved) $(of_process flows "$SERVER_PID")" "$COUNT $COUNT" "flows that began anew"
+want_equal "$(result moved) $(of_process flows "$SERVER_PID")" "$COUNT $COUNT" "flows that started again"
 want_equal "$(steer_counter moved_idle)" "$COUNT" "counter moved_idle"
 flows_end
 want_equal "$(result lost)" 0 "datagrams lost"

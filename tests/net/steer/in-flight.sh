@@ -1,15 +1,15 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# A socket that is on its way to another process, in no process's table, is open still: its slot, and
-# so its flows, and its group stay. When it has been closed, they go.
+# A socket in flight to another process (SCM_RIGHTS), in no process's file table, is still open: its
+# slot, its flows and its group stay. They go when it is closed.
 #
-#   host: a server with three sockets, which it gives away one after the other
+#   host: a server with three sockets, which it sends away one after the other
 . "$(dirname "$0")/../lib/lib.sh"
 . "$(dirname "$0")/../lib/steer.sh"
 
-# told COUNT: the server has told of so many
-told()
+# printed COUNT: the server has printed COUNT lines
+printed()
 {
 	[ "$(wc -l <"$TEST_TMP/server")" -ge "$1" ]
 }
@@ -18,12 +18,12 @@ told()
 signal_and_load()
 {
 	kill "-$1" "$SPAWNED"
-	wait_until 20 told "$2" || fail "no answer:" "$(cat "$TEST_TMP/server")"
+	wait_until 20 printed "$2" || fail "no answer:" "$(cat "$TEST_TMP/server")"
 	want_status "${3:-0}" sluice --netns "$HOST" steer load --port "$PORT"
 }
 
 netns_add "$HOST"
-# tells of each thing that it has done: SIGUSR1 sends the next socket off, SIGUSR2 closes them all
+# prints a line for each step: SIGUSR1 sends the next socket, SIGUSR2 closes all of them
 spawn_in "$HOST" "$TEST_TMP/server" python3 -c '
 import array, signal, socket, sys
 
@@ -53,16 +53,16 @@ print("ready", flush=True)
 while True:
     signal.pause()
 ' "$PORT"
-wait_until 20 told 1 || fail "no server:" "$(cat "$TEST_TMP/server")"
+wait_until 20 printed 1 || fail "no server:" "$(cat "$TEST_TMP/server")"
 sluice --netns "$HOST" steer load --port "$PORT"
 group=$(steer_groups)
 
-say "on their way"
+say "in flight"
 for given in 1 2; do
 	signal_and_load USR1 $((1 + given))
 	want_text "kept, 3 sockets"
 done
-signal_and_load USR1 4 1 # it has no group to tell of
+signal_and_load USR1 4 1 # no group left
 want_equal "$(steer_groups)" "$group" "groups"
 
 say "closed"

@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# knot with four UDP workers, restarted again and again under dnsperf: as with unbound. Each instance
-# has a folder of its own, since its databases have locks.
+# knot with four UDP workers, restarted again and again under dnsperf, as unbound is. Each instance
+# has its own folder, since its databases are locked.
 #
 #   host: dnsperf, 20 clients ── lo ── knotd, old ▸ knotd, new ▸ …
 . "$(dirname "$0")/../lib/lib.sh"
@@ -11,7 +11,7 @@
 
 KNOTD=$(server_path usr/sbin/knotd)
 
-# four_more SOCKETS: are there four UDP sockets more on port 53?
+# four_more SOCKETS: port 53 has four more UDP sockets than SOCKETS
 four_more()
 {
 	[ "$(sockets)" -ge $(($1 + 4)) ]

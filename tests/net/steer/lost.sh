@@ -1,18 +1,18 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# Datagrams that are not delivered are accounted for: those that a full queue refuses, at the worker
-# that does not read; and those that die with a socket, which the kernel counts nowhere.  A worker
-# that does not read at all is told from a slow one.
+# Undelivered datagrams are accounted for: those that a full queue refuses, at the worker that does
+# not read, and those that are freed with their socket, for which the kernel has no counter. A
+# worker that does not read at all is distinguished from a slow one.
 #
 #   container ── docker0 172.17.0.1 [host: a server on 0.0.0.0:56789]
 . "$(dirname "$0")/../lib/lib.sh"
 . "$(dirname "$0")/../lib/see.sh"
 
-# More than a receive buffer holds of these
+# more of these than a receive buffer holds
 COUNT=1000 SIZE=1000
 
-# pour: one datagram of each of COUNT flows; nobody answers
+# pour: sends one datagram of each of COUNT flows, without waiting for answers
 pour()
 {
 	ask "$CONTAINER" --to "$STEERED:$PORT" --from 172.17.0.3:20000 --flows "$COUNT" --burst \
@@ -31,7 +31,7 @@ group_up 1
 say "drops from before the load are not counted"
 halt "${SERVERS[0]}"
 pour
-[ "$(udp_before)" -gt 0 ] || fail "the queue takes all of it"
+[ "$(udp_before)" -gt 0 ] || fail "the queue holds all of them"
 kill -CONT "${SERVERS[0]}"
 want_answers 1 1 40000
 
@@ -49,13 +49,13 @@ dropped=$(seen "g['slots'][0]['drops']")
 want_equal "$(seen "n['udp']['rcvbuf_errors']")" "$dropped"
 want_equal "$(seen "n['steered']['drops']")" "$dropped"
 want_equal "$(seen "n['unexplained']['errors']")" 0
-# waiting, not lost; and said so
+# waiting in the queue, not lost; and reported as such
 want_equal "$(seen "n['unexplained']['vanished']")" $((COUNT - dropped))
 want_equal "$(seen "n['steered']['waiting_bytes'] > 0")" True
 want_equal "$(seen "g['slots'][0]['state']")" stalled
 want_equal "$(seen "g['slots'][0]['queue']['fill_percent'] >= 87")" True
 want_status 0 "$SLUICE" steer show
-want_text "waiting in queues"
+want_text "queued, or dropped"
 
 say "it reads again"
 kill -CONT "${SERVERS[0]}"
@@ -68,7 +68,7 @@ want_equal "$(seen "g['slots'][0]['state']")" active
 want_equal "$(seen "n['unexplained']['total']")" 0
 want_equal "$(seen "n['udp']['in_datagrams']")" $((10 + COUNT - dropped))
 
-say "it dies with a full queue"
+say "it exits with a full queue"
 halt "${SERVERS[0]}"
 pour
 both=$(seen "g['slots'][0]['drops']")
@@ -84,14 +84,14 @@ wait "${SERVERS[0]}" 2>/dev/null || true
 wait_until 10 bound 1
 steer_load
 want_equal "$(seen "len(g['slots'])")" 1
-# the kernel has no counter for what was in the queue; what the socket dropped is known to be lost
+# the kernel has no counter for the queue's datagrams; only the socket's drops are known to be lost
 want_equal "$(seen "n['unexplained']['vanished']")" $((COUNT - (both - dropped)))
 want_equal "$(seen "n['unexplained']['errors']")" "$both"
 want_equal "$(seen "n['steered']['waiting_bytes']")" 0
 want_status 0 "$SLUICE" steer show
-want_text "closed with their queue"
+want_text "errors: dropped when a socket was closed"
 
-say "a worker that reads, but slowly, is none that has stalled"
+say "a slow worker is not stalled"
 sluice steer unload
 stop "$SPAWNED"
 wait_until 10 bound 0
@@ -121,7 +121,7 @@ import json
 import sys
 
 slots = [json.loads(line)["groups"][0]["slots"][0] for line in open(sys.argv[1])]
-# memory goes back in lots: by the queue's size alone, nothing has moved
+# the kernel releases memory in batches: the queue's size alone would show no progress
 same = [a for a, b in zip(slots, slots[1:])
         if a["queue"] == b["queue"] and a["queue"]["fill_percent"] >= 87]
 assert same, [slot["queue"] for slot in slots]

@@ -1,10 +1,10 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# A group of which one socket can't be taken, since the server has it in a map of its own: it is left
-# to the kernel as a whole, or that socket would get nothing any more.
+# One socket of a group cannot be steered, since the server has it in its own map. The whole group
+# is left to the kernel; otherwise that socket would receive nothing.
 #
-#   host: flows ── lo ── two sockets, one of them in a REUSEPORT_SOCKARRAY of the server's
+#   host: flows ── lo ── two sockets, one of them in the server's REUSEPORT_SOCKARRAY
 . "$(dirname "$0")/../lib/lib.sh"
 . "$(dirname "$0")/../lib/steer.sh"
 
@@ -43,7 +43,7 @@ while True:
 ' "$PORT"
 wait_until 20 grep -q ready "$TEST_TMP/server" || fail "no server:" "$(cat "$TEST_TMP/server")"
 
-# answering: how many of the two sockets answer 40 clients
+# answering: counts the sockets that answer 40 clients
 answering()
 {
 	in_ns "$HOST" python3 -c '

@@ -1,20 +1,19 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# Policy load spreads few heavy flows better than the kernel's hash does: the busiest worker has less
-# over the mean. Flows that are there do not move for balance.
+# Policy load balances few heavy flows better than the kernel's hash: the busiest worker is closer
+# to the mean. Existing flows do not move for balance.
 #
 #   host: 32 flows, in ten rounds of other ports ── lo ── eight workers
 . "$(dirname "$0")/../lib/lib.sh"
 . "$(dirname "$0")/../lib/steer.sh"
 
-# With so many, what is left to the kernel's hash has the busiest at less than nine tenths of the
-# kernel's share but for one run in 20 million; with 16, but for one in ten thousand.
+# With this many flows, a run in which the kernel's hash alone stays below nine tenths of its usual
+# imbalance happens once in 20 million; with 16, once in ten thousand.
 ROUNDS=10 COUNT=32
 
-# imbalance COMMAND…: the sum over the rounds of the busiest worker's answers, of 10,000 in each; the
-# workers without any count, too. Sources begin at a port that was not used before.
-# COMMAND comes before each round.
+# imbalance COMMAND…: sums up the answers of the busiest worker, of 10,000 in each round, counting
+# workers without any answer too. Each round starts with COMMAND and uses new source ports.
 imbalance()
 {
 	local round sum=0 most
@@ -31,7 +30,7 @@ imbalance()
 	IMBALANCE=$sum
 }
 
-# The load of late is that of the last seconds, which is of the round before.
+# The recent load covers the last seconds, which belong to the previous round.
 forget_load()
 {
 	sleep 2.2
@@ -43,20 +42,20 @@ SOURCE=20000
 say "the kernel alone"
 imbalance true
 kernel=$IMBALANCE
-say "policy flow: the same"
+say "policy flow: the same imbalance"
 sluice --netns "$HOST" steer load --port "$PORT"
 SOURCE=20000
 imbalance true
 want_equal "$IMBALANCE" "$kernel" "share of the busiest worker, as the kernel's"
-say "policy load, on flows that the kernel has placed"
+say "policy load, flows that the kernel has placed"
 sluice steer unload
 flows "$HOST" --to "127.0.0.1:$PORT" --flows 100 --rate 2000
 sluice --netns "$HOST" steer load --port "$PORT" --policy load
 flows_go_on 300
 flows_end
 want_equal "$(result moved)" 0 "flows moved by the load"
-say "policy load, on new flows"
-# what is not on record by then is new
+say "policy load, new flows"
+# a flow without a record is new
 sleep 5.2
 imbalance forget_load
 echo "busiest worker of 8, of 10,000 datagrams: kernel $((kernel / ROUNDS)), load $((IMBALANCE / ROUNDS))"

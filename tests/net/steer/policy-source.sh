@@ -1,14 +1,14 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# Policy source: all ports of a client address are with one worker, and stay there when a worker is
-# added, new ports among them. The kernel alone spreads the ports of each.
+# Policy source: one worker has all ports of a client address, and keeps them when a worker is
+# added, new ports included. The kernel alone distributes the ports of each address.
 #
 #   host: 20 addresses, 10 ports each ── lo ── four workers, and a fifth
 . "$(dirname "$0")/../lib/lib.sh"
 . "$(dirname "$0")/../lib/steer.sh"
 
-# shares: how many flows each worker has that has any, when the client last printed
+# shares: prints the number of flows of each worker that has any, from the client's last results
 shares()
 {
 	awk '$1 == "sent" { n = 0 } $1 == "worker" && $6 { line[n++] = $2 " " $6 }
@@ -29,21 +29,21 @@ for where in "127.0.0.1:$PORT 127.1.0.1" "[::1]:$PORT fd77::1"; do
 	say "$to: the kernel alone"
 	ask_all "$to" "$from"
 	flows_end
-	want_at_least 15 "$(result split)" "addresses whose ports are spread"
+	want_at_least 15 "$(result split)" "addresses with several workers"
 
 	say "$to: loaded"
 	sluice --netns "$HOST" steer load --port "$PORT" --policy source
 	ask_all "$to" "$from"
-	look
-	want_equal "$(result split)" 0 "addresses whose ports are spread"
-	want_at_least 2 "$(result workers)" "workers that have some"
+	refresh_results
+	want_equal "$(result split)" 0 "addresses with several workers"
+	want_at_least 2 "$(result workers)" "workers with flows"
 	workers "$HOST" --port "$PORT" --bind ::
 	sluice --netns "$HOST" steer load --port "$PORT" --policy source
 	flows_go_on 600
 	before=$(shares)
 	flows_end
 	want_equal "$(result moved)" 0 "flows moved"
-	want_equal "$(result split)" 0 "addresses whose ports are spread"
+	want_equal "$(result split)" 0 "addresses with several workers"
 	ask_all "$to" "$from"
 	flows_end
 	want_equal "$(shares)" "$before" "flows of each worker, with new ports"

@@ -1,12 +1,13 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# One network namespace has more groups than there may be for all but the host's (192): it gets half
-# of these, what is left out is told and shown, and a namespace that comes later is steered.
+# One network namespace has more groups than the quota of 192 that all namespaces except the host's
+# share. It gets half of the quota; the omitted groups are reported and shown, and a namespace that
+# is created later is steered.
 #
 #   host: a server with sockets on ports 47300 to 47419      lan: one on port 47300
 #
-# The ports are no other test's: `--netns all` takes the servers of all namespaces of the machine.
+# No other test uses these ports: `--netns all` steers the servers of all namespaces of the machine.
 . "$(dirname "$0")/../lib/lib.sh"
 . "$(dirname "$0")/../lib/steer.sh"
 
@@ -36,18 +37,18 @@ load()
 	want_status 0 sluice --netns all steer load --port "$PORTS" --flows 64 "$@"
 }
 
-say "before it is done"
+say "a dry run"
 load --dry-run
 want_text "$SHARE groups would be steered, $((COUNT - SHARE)) left out"
 
-say "half of them"
+say "half of the quota"
 load
 want_text "netns $inode: $((COUNT - SHARE)) groups left to the kernel"
 want_text "it has $SHARE groups, and no more than that are free"
 want_text "$SHARE groups steered, $((COUNT - SHARE)) left out"
 want_equal "$(steer_groups_of "$HOST" | wc -l)" "$SHARE" "groups"
 
-say "another one"
+say "another namespace"
 workers "$LAN" --port "$FIRST" --workers 2
 load
 want_text "$((SHARE + 1)) groups steered, $((COUNT - SHARE)) left out"
@@ -56,7 +57,7 @@ want_equal "$(json "d['groups_left_out']" sluice -j steer show)" $((COUNT - SHAR
 want_status 0 sluice steer show
 want_text "$((COUNT - SHARE)) groups of 1 network namespace left to the kernel"
 
-say "one namespace alone has all of them"
+say "a load for a single namespace has no such limit"
 want_status 0 sluice --netns "$HOST" steer load --port "$PORTS" --flows 64
 want_text "$COUNT groups steered"
 want_equal "$(json "d['groups_left_out']" sluice -j steer show)" 0 "left out"

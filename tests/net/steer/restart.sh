@@ -2,9 +2,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
 # Rolling restarts under load: the new server starts beside the old one, which is drained and ended.
-# Nothing is lost, and each flow moves once for each restart, as its worker ends. The kernel alone
-# loses what waits in the closed queues, and moves flows of the new server's workers, too.
-# Old flows stay with the old server until then, new ones go to the new one.
+# No datagram is lost, and each flow moves once for each restart, when its worker ends. Until then
+# old flows stay with the old server, and new flows go to the new one. The kernel alone loses the
+# datagrams in the closed queues, and moves flows to the new server early.
 #
 #   host: 100 flows ── lo ── four workers, old ▸ four workers, new ▸ …
 . "$(dirname "$0")/../lib/lib.sh"
@@ -12,13 +12,13 @@
 
 COUNT=100 ROUNDS=5
 
-# Each answer takes a while, so that there is always something in the queues.
+# Each answer takes a while, so that the queues are never empty.
 server()
 {
 	workers "$HOST" --port "$PORT" --workers 4 --delay 2000
 }
 
-# restart COMMAND…: a new server is there beside the old one, COMMAND runs, the old one ends
+# restart COMMAND…: starts a new server, runs COMMAND, and ends the old server
 restart()
 {
 	local old=$CURRENT
@@ -71,11 +71,11 @@ want_equal "$(result moved)" $((COUNT * ROUNDS)) "flows moved in restarts"
 want_equal "$(steer_counter moved_drained)" $((COUNT * ROUNDS)) "counter moved_drained"
 sluice steer unload
 
-say "a new generation takes new flows, and those alone"
+say "a new generation takes the new flows, and only those"
 begin
 sluice --netns "$HOST" steer load --port "$PORT"
 old=$CURRENT
-# servers that start within two seconds belong together
+# servers that start within two seconds form one generation
 sleep 2.2
 server
 CURRENT=$SERVER_PID
@@ -83,7 +83,7 @@ want_status 0 sluice --netns "$HOST" steer load --port "$PORT"
 want_text "new flows go to a new generation"
 first_log=$FLOWS_LOG first=$CLIENT_PID
 flows "$HOST" --to "127.0.0.1:$PORT" --flows "$COUNT"
-want_equal "$(look && of_process flows "$CURRENT")" "$COUNT" "new flows at the new server"
+want_equal "$(refresh_results && of_process flows "$CURRENT")" "$COUNT" "new flows at the new server"
 flows_end
 FLOWS_LOG=$first_log CLIENT_PID=$first
 flows_go_on $((2 * COUNT))
@@ -98,9 +98,9 @@ want_equal "$(json "d['flows'], d['flows_left'], d['datagrams_lost'], d['limit_r
 stop "$old"
 flows "$HOST" --to "127.0.0.1:$PORT" --flows "$COUNT"
 flows_end
-want_equal "$(result lost)" 0 "datagrams lost behind the drain"
+want_equal "$(result lost)" 0 "datagrams lost after the drain"
 
-say "the last one is not drained"
+say "the last generation is not drained"
 want_status 5 sluice steer drain "$CURRENT"
 stop "$CURRENT"
 sluice steer unload

@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# steer show tells of every datagram of a known traffic: which worker got it, which flow it was of,
-# and what the namespace counts beside it.
+# steer show accounts for every datagram of known traffic: the worker that received it, its flow,
+# and the UDP counters of the namespace.
 #
 #   container ── docker0 172.17.0.1 [host: three servers on 0.0.0.0:56789]
 . "$(dirname "$0")/../lib/lib.sh"
@@ -16,7 +16,7 @@ want_status 1 "$SLUICE" steer show
 want_text "steer is not loaded"
 want_equal "$(json "d['steer']" sluice -j status)" None
 
-say "loaded, behind traffic that is not ours to count"
+say "loaded, after traffic that must not be counted"
 want_answers 5 1 20000
 steer_load
 want_answers 40 3 30000
@@ -41,7 +41,7 @@ want_equal "$(seen "g['netns']")" "$(stat -Lc %i "/run/netns/$HOST")"
 want_equal "$(bpftool prog show id "$(seen "g['program_id']")" | awk 'NR == 1 { print $4 }')" \
 	sluice_steer
 
-say "what the namespace counts"
+say "the counters of the namespace"
 want_equal "$(seen "n['udp']['in_datagrams']")" 120
 want_equal "$(seen "n['udp']['no_ports']")" 0
 want_equal "$(seen "n['unexplained']['total']")" 0
@@ -52,7 +52,7 @@ say "flows of one datagram"
 want_answers 7 1 40000
 want_equal "$(seen "(g['flows']['live'], g['flows']['half_open'])")" "(40, 7)"
 
-say "one that is closed, before it is swept up"
+say "a closed socket, before the sweep"
 kill -KILL "${SERVERS[1]}"
 wait "${SERVERS[1]}" 2>/dev/null || true
 want_equal "$(seen "[s['state'] for s in g['slots'] if s['pid'] == ${SERVERS[1]}]")" "['closed']"
@@ -62,14 +62,14 @@ say "text"
 LC_ALL=C "$SLUICE" steer show >"$TEST_TMP/plain"
 LC_ALL=C.UTF-8 "$SLUICE" steer show >"$TEST_TMP/utf8"
 grep -q "udp-server .* ############ " "$TEST_TMP/plain" ||
-	fail "no bar of the busiest" "$(cat "$TEST_TMP/plain")"
+	fail "no bar for the busiest worker" "$(cat "$TEST_TMP/plain")"
 grep -q "udp-server .* ████████████ " "$TEST_TMP/utf8" ||
-	fail "no bar of the busiest" "$(cat "$TEST_TMP/utf8")"
+	fail "no bar for the busiest worker" "$(cat "$TEST_TMP/utf8")"
 if LC_ALL=C grep -q '[^ -~]' "$TEST_TMP/plain"; then
-	fail "other characters than the locale has" "$(cat "$TEST_TMP/plain")"
+	fail "characters that the locale does not have" "$(cat "$TEST_TMP/plain")"
 fi
 grep -q "80  known .*datagrams that followed their flow" "$TEST_TMP/plain" ||
-	fail "no counter with its help" "$(cat "$TEST_TMP/plain")"
+	fail "no counter with its description" "$(cat "$TEST_TMP/plain")"
 
 say "status"
 want_equal "$(json "[(g['sockets'], g['active'], g['flows']) for g in d['steer']['groups']]" \

@@ -1,17 +1,17 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# Groups of 1, 2 and 64 sockets: loading moves no flow and all workers keep theirs when one more
-# comes, also when there was but one, whose group then has a second. When the last socket of a group
-# has gone, so has the group; a server that starts anew is steered like the first.
+# Groups of 1, 2 and 64 sockets. Loading moves no flow, and all workers keep their flows when one
+# more starts, also in a group of one. The group goes with its last socket, and a server that starts
+# again is steered like the first.
 #
 #   host: flows ── lo ── 1, 2, 64 workers, and one more
 . "$(dirname "$0")/../lib/lib.sh"
 . "$(dirname "$0")/../lib/steer.sh"
 
-# add_one SIZE COMMAND…: SIZE workers with flows, COMMAND, one more worker, COMMAND again. There are so
-# many flows for each that no worker is left without, whatever the kernel's hash is: with 20 for each
-# of 64 that is as rare as 1 in 20 million.
+# add_one SIZE COMMAND…: starts SIZE workers with flows, runs COMMAND, starts one more worker, and
+# runs COMMAND again. There are enough flows that each worker gets some, whatever the kernel's hash
+# is: with 20 for each of 64 workers, an idle one happens once in 20 million runs.
 add_one()
 {
 	local size=$1 count=$((100 + 20 * $1)) first
@@ -20,7 +20,7 @@ add_one()
 	first=$SERVER_PID
 	flows "$HOST" --to "127.0.0.1:$PORT" --flows "$count" --rate 10000
 	"$@"
-	# what has not been heard is not on record
+	# a flow that has not sent is not recorded
 	flows_go_on $((2 * count))
 	workers "$HOST" --port "$PORT"
 	"$@"
@@ -45,29 +45,29 @@ for size in 1 2 64; do
 	want_equal "$(result moved)" 0 "flows moved"
 	want_status 1 sluice --netns "$HOST" steer load --port "$PORT"
 	want_text "no UDP socket with SO_REUSEPORT"
-	want_equal "$(steer_groups)" "" "groups whose sockets have gone"
+	want_equal "$(steer_groups)" "" "groups without sockets"
 done
 sluice steer unload
 
-say "another --flows: the table starts empty, and flows stay where the hash has them"
+say "another --flows: the table starts empty, and flows stay where the hash puts them"
 workers "$HOST" --port "$PORT" --workers 4
 first=$SERVER_PID
 flows "$HOST" --to "127.0.0.1:$PORT" --flows 200 --rate 10000
 want_status 0 sluice --netns "$HOST" steer load --port "$PORT" --flows 1024
 flows_go_on 400
-want_equal "$(steer_counter started)" 200 "flows that began"
+want_equal "$(steer_counter started)" 200 "started flows"
 want_status 0 sluice --netns "$HOST" steer load --port "$PORT" --flows 4096
 want_text "flow tables of 4096 flows, 1024 before, start empty"
 flows_go_on 400
-want_equal "$(steer_counter started)" 400 "flows that began, the same ones again"
+want_equal "$(steer_counter started)" 400 "started flows, each of them again"
 want_equal "$(json "d['groups'][0]['flows']['size']" sluice -j --netns "$HOST" steer show)" 4096
-say "the same again: nothing is lost from the table"
+say "the same --flows again: the table keeps its flows"
 want_status 0 sluice --netns "$HOST" steer load --port "$PORT" --flows 4096
 flows_go_on 400
-want_equal "$(steer_counter started)" 400 "flows that began"
-look_settled
+want_equal "$(steer_counter started)" 400 "started flows"
+settle_results
 want_equal "$(result moved)" 0 "flows moved"
-say "with another worker there, a table that starts empty sends some of them to it"
+say "after a worker was added, an empty table sends it some of the flows"
 workers "$HOST" --port "$PORT"
 sluice --netns "$HOST" steer load --port "$PORT" --flows 4096
 flows_go_on 400

@@ -1,9 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# An interface has one XDP program, and that of another owner is never replaced: it is named, and
-# nothing is changed, on this interface or any other. What can't be is refused before anything is
-# done. An interface that goes takes its program with it; and cleanup leaves nothing.
+# An interface has one XDP program. Another owner's program is never replaced: it is named, and no
+# interface is changed. Impossible requests are refused before anything changes. A deleted interface
+# takes its program with it, and cleanup leaves nothing behind.
 #
 #   lan ── eth0 172.16.13.13 [host: workers on CPU 0 and CPU 1, [::]:56789] eth1 ── lan
 . "$(dirname "$0")/../lib/lib.sh"
@@ -23,14 +23,19 @@ load()
 	sluice --netns "$HOST" steer load --port "$PORT" --policy cpu "$@"
 }
 
-# xdp_of DEV: the name of the program on it
+# xdp_of DEV: prints the name of its program
 xdp_of()
 {
 	in_ns "$HOST" ip -d -j link show dev "$1" |
 		json "d[0].get('xdp', {}).get('prog', {}).get('name', 'none')" cat
 }
 
-# want_refused CODE TEXT OPTION…: and no program of ours is anywhere
+xdp_is()
+{
+	[ "$(xdp_of "$1")" = "$2" ]
+}
+
+# want_refused CODE TEXT OPTION…: the load is refused, and no sluice program is on any interface
 want_refused()
 {
 	local code=$1 text=$2
@@ -41,7 +46,7 @@ want_refused()
 	want_equal "$(xdp_of eth0)" none
 }
 
-say "what can't be"
+say "impossible requests"
 want_refused 2 "go together" --xdp eth0
 want_refused 2 "go together" --cpus 0
 want_refused 2 "is no list of CPUs" --xdp eth0 --cpus 0-
@@ -58,24 +63,24 @@ want_refused 2 "at most 16 interfaces" --xdp "${names}nope17" --cpus 0
 ip -n "$HOST" tuntap add tun0 mode tun
 want_refused 1 "no Ethernet header" --xdp eth0,tun0 --cpus 0
 
-say "a program of another owner, by a link"
+say "another owner's program, attached by a link"
 id=$(in_ns "$HOST" "$FOREIGN" --dev eth1 --type xdp --name theirs --link /sys/fs/bpf/theirs)
 want_refused 5 "eth1: has XDP program 'theirs' (id $id) already" --xdp eth1 --cpus 0-1
 want_refused 5 "'theirs' (id $id)" --xdp eth0,eth1 --cpus 0-1
 want_refused 5 "'theirs' (id $id)" --xdp eth1 --cpus 0-1 --dry-run
 want_equal "$(xdp_of eth1)" theirs
 
-say "one on the bridge above it"
+say "a program on the bridge above the interface"
 ip -n "$HOST" link add br1 type bridge
 ip -n "$HOST" link add port1 type veth peer name port1 netns "$LAN"
 ip -n "$HOST" link set dev port1 master br1
 id=$(in_ns "$HOST" "$FOREIGN" --dev br1 --type xdp --name above --link /sys/fs/bpf/above)
 want_refused 5 "port1: br1, which is above it, has XDP program 'above' (id $id)" --xdp port1 --cpus 0
-want_text "spread on that one or on its ports, not both"
+want_text "spread on the upper interface or on its ports, not both"
 rm /sys/fs/bpf/above
 ip -n "$HOST" link del br1
 
-say "what was loaded stays as it was"
+say "a refused load leaves the loaded programs as they were"
 load --xdp eth0 --cpus 1
 want_status 5 load --xdp eth0,eth1 --cpus 0
 want_text "'theirs'"
@@ -83,7 +88,7 @@ want_equal "$(xdp_of eth0) $(xdp_of eth1)" "sluice_spread theirs"
 checksums_full "$LAN" eth0
 want_equal "$(tally "$LAN" 0 "$FAR4")" "b:40"
 
-say "nor does what the groups refuse change it"
+say "so does a load that the groups refuse"
 want_status 4 in_ns "$HOST" setpriv --bounding-set=-sys_ptrace --inh-caps=-sys_ptrace "$SLUICE" \
 	steer load --port "$PORT" --policy cpu --xdp eth0 --cpus 0
 want_text "CAP_SYS_PTRACE"
@@ -91,17 +96,17 @@ want_equal "$(xdp_of eth0)" sluice_spread
 want_equal "$(tally "$LAN" 0 "$FAR4")" "b:40"
 configure '[steer]' "port = $PORT" 'policy = cpu' 'xdp = eth0' 'cpus = 1'
 daemon_start
-# nobody can record a load any more
+# the load can no longer write its record
 bpftool map freeze pinned "$PINS/steer/sluice_steering"
 configure '[steer]' "port = $PORT" 'policy = cpu' 'idle = 60'
-daemon_reload 'msg="not loaded as the file has it; to be tried again" section=steer'
+daemon_reload 'msg="section not applied, retrying" section=steer'
 want_equal "$(xdp_of eth0)" sluice_spread
 want_equal "$(tally "$LAN" 0 "$FAR4")" "b:40"
 daemon_stop
 sluice steer unload
 load --xdp eth0 --cpus 1
 
-say "nor does a load that fails half way take it off, where it can't see the programs of before"
+say "so does a load that fails halfway and cannot read the earlier programs"
 ip -n "$HOST" link add br1 type bridge
 ip -n "$HOST" link set dev port1 master br1
 in_ns "$HOST" "$FOREIGN" --dev br1 --type xdp --name above --link /sys/fs/bpf/above >/dev/null
@@ -115,7 +120,7 @@ want_equal "$(tally "$LAN" 0 "$FAR4")" "b:40"
 rm /sys/fs/bpf/above
 ip -n "$HOST" link del br1
 
-say "nor one that can't record what it does"
+say "so does a load that cannot write its record"
 bpftool map freeze pinned "$PINS/steer/sluice_x_meta"
 want_status 1 load --xdp eth0 --cpus 0
 want_equal "$(xdp_of eth0)" sluice_spread
@@ -123,12 +128,14 @@ want_equal "$(tally "$LAN" 0 "$FAR4")" "b:40"
 sluice steer unload
 load --xdp eth0 --cpus 1
 
-say "the other way round: nor do they replace ours"
+say "the reverse: another owner does not replace sluice's program"
 want_status 1 in_ns "$HOST" "$FOREIGN" --dev eth0 --type xdp --name theirs2 --link /sys/fs/bpf/two
 want_equal "$(xdp_of eth0)" sluice_spread
 rm /sys/fs/bpf/theirs
+# the kernel detaches an unpinned link a moment later
+wait_until 20 xdp_is eth1 none
 
-say "a program of another owner without a link, generic"
+say "another owner's program without a link, generic"
 id=$(in_ns "$HOST" "$FOREIGN" --dev eth1 --type xdp --name theirs3 --prog /sys/fs/bpf/three)
 in_ns "$HOST" ip link set dev eth1 xdpgeneric pinned /sys/fs/bpf/three
 want_status 5 load --xdp eth1 --cpus 0
@@ -141,7 +148,7 @@ say "a dry run changes nothing"
 want_status 0 load --xdp eth1 --cpus 0 --dry-run
 want_equal "$(xdp_of eth0) $(xdp_of eth1)" "sluice_spread none"
 
-say "an interface goes, and one of its name comes"
+say "an interface is deleted, and another gets its name"
 load --xdp eth0,eth1 --cpus 1
 ip -n "$HOST" link del eth1
 want_equal "$(xdp_of eth0)" sluice_spread
@@ -153,7 +160,7 @@ want_equal "$(xdp_of eth0) $(xdp_of eth1)" "sluice_spread sluice_spread"
 want_equal "$(find /sys/fs/bpf/sluice/steer -name 'sluice_x_link_*' | wc -l)" 2
 want_equal "$(tally "$LAN" 0 "$FAR4")" "b:40"
 
-say "a loader that died before it had written what it did"
+say "a loader that was killed before it wrote its record"
 rm "$PINS/steer/sluice_x_meta"
 load --xdp eth0 --cpus 1
 want_equal "$(xdp_of eth0) $(xdp_of eth1)" "sluice_spread none"

@@ -1,10 +1,10 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# Policy cpu where all comes in on one CPU, as from a network card with one queue: XDP spreads the
-# flows over the CPUs of the list, and each goes to the worker there. Natively where the driver can,
-# and the kernel's generic XDP else, and it says which and why. A datagram whose checksum the sender
-# has left to the hardware is not lost by it.
+# Policy cpu where all datagrams arrive on one CPU, as from a network card with one queue: XDP
+# spreads the flows over the listed CPUs, and each goes to the worker there. XDP is native where the
+# driver supports it, generic elsewhere; the load reports which, and why. A datagram whose checksum
+# the sender has left to the hardware is not lost.
 #
 #   lan, on CPU 0 ── eth0 172.16.13.13, fd16::13 [host: workers on CPU 0 and CPU 1, [::]:56789]
 . "$(dirname "$0")/../lib/lib.sh"
@@ -20,20 +20,20 @@ load()
 	sluice --netns "$HOST" steer load --port "$PORT" --policy cpu "$@"
 }
 
-# spread KEY: of the counters
+# spread KEY: prints a counter
 spread()
 {
 	json "d['xdp']['counters']['$1']" sluice -j --netns "$HOST" steer show
 }
 
-# sent: datagrams by CPU
+# sent: prints the datagrams by CPU
 sent()
 {
 	json "' '.join(f\"{c['cpu']}:{c['datagrams']}\" for c in d['xdp']['cpus'])" \
 		sluice -j --netns "$HOST" steer show
 }
 
-# checked: what sluice check says of generic XDP
+# checked: prints the line of sluice check about generic XDP
 checked()
 {
 	sluice check --for steer | sed -n 's/^steer  generic XDP to CPUs  *\([a-z]*\) .*/\1/p'
@@ -49,10 +49,10 @@ generic()
 		--port "$PORT" --policy cpu "${XDP[@]}")" generic
 	want_equal "$(tally "$HOST" 0 127.0.0.1)" "b:40"
 	want_equal "$(tally "$HOST" 0 ::1)" "b:40"
-	say "and not on eth0 any more"
+	say "and no longer on eth0"
 	want_equal "$(tally "$LAN" 0 "$FAR4")" "a:40"
 
-	say "generic, where the driver says why: a veth with large frames"
+	say "generic, with the driver's reason: a veth with large frames"
 	ip -n "$LAN" link set eth0 mtu 9000
 	ip -n "$HOST" link set eth0 mtu 9000
 	XDP=(--xdp eth0 --cpus 1)
@@ -65,20 +65,20 @@ generic()
 # before Linux 5.15
 no_generic()
 {
-	say "where the driver has no XDP, this kernel can't spread: refused, and nothing is changed"
+	say "without driver support, this kernel cannot spread: refused, and nothing changes"
 	want_status 3 load --xdp lo --cpus 0
 	want_text "generic XDP can't redirect to CPUs"
 	want_equal "$(tally "$LAN" 0 "$FAR4")" "b:40"
 	want_equal "$(tally "$LAN" 0 172.16.14.13)" "a:40"
 }
 
-say "the kernel alone, and policy cpu alone: what comes in on CPU 0"
+say "the kernel alone, and policy cpu without XDP: all arrives on CPU 0"
 want_both "$(tally "$LAN" 0 "$FAR4")" a b
 load
 want_equal "$(tally "$LAN" 0 "$FAR4")" "a:40"
 want_equal "$(tally "$LAN" 0 "$FAR6")" "a:40"
 
-say "spread, natively"
+say "spread, native XDP"
 XDP=(--xdp eth0 --cpus 0-1)
 checksums_full "$LAN" eth0
 want_status 0 load "${XDP[@]}"
@@ -92,9 +92,9 @@ want_text "eth0: flows spread over CPUs 0-1, XDP native"
 want_equal "$((BASH_REMATCH[1] + BASH_REMATCH[2]))" 80
 want_equal "$(spread stayed) $(spread spread)" "${BASH_REMATCH[1]} ${BASH_REMATCH[2]}"
 
-say "all of it to one CPU, in place"
+say "all to one CPU, in place"
 XDP=(--xdp eth0 --cpus 1)
-# of our own pin: others on this machine have XDP links, too
+# the test's own link: other processes on this machine may have XDP links too
 link_id()
 {
 	bpftool -j link show pinned "$(find "$PINS/steer" -name 'sluice_x_link_*')" | json "d['id']" cat
@@ -104,7 +104,7 @@ load "${XDP[@]}"
 want_equal "$(link_id)" "$before"
 want_equal "$(tally "$LAN" 0 "$FAR4")" "b:40"
 
-say "a port that is not managed"
+say "an unmanaged port"
 before=$(spread spread)
 spawn_in "$HOST" "$TEST_TMP/other.log" "$SERVER" --kind dual6 --port 5000
 wait_udp "$HOST" 5000
@@ -112,12 +112,12 @@ want_line "sent 20 right 20 wrong 0 refused 0 lost 0 corrupt 0" \
 	"$(ask "$LAN" --to "$FAR4:5000" --count 20)"
 want_equal "$(spread spread)" "$before"
 
-say "fragments stay where they came, and come together"
+say "fragments stay on their CPU and are reassembled"
 want_line "sent 3 right 3 wrong 0 refused 0 lost 0 corrupt 0" \
 	"$(ask "$LAN" --to "$FAR4:5000" --count 3 --size 4000)"
 want_equal "$(spread left_fragment)" 9
 
-say "datagrams without a checksum yet are left, and none is lost"
+say "datagrams without a checksum are left alone, and none is lost"
 ip -n "$HOST" link add eth1 type veth peer name eth1 netns "$LAN"
 link_up "$HOST" eth1
 link_up "$LAN" eth1
@@ -138,7 +138,7 @@ else
 	no_generic
 fi
 
-say "no longer asked for"
+say "the interface is no longer listed"
 want_status 0 load
 want_text "no longer spread"
 want_equal "$(tally "$LAN" 0 "$FAR4")" "a:40"

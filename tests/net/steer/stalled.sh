@@ -2,14 +2,14 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
 # A worker that has stopped reading, and whose queue is full, gets no new flows. The kernel alone
-# gives it its share, and none of that is answered.
+# sends it a part of the flows, and none of these is answered.
 #
 #   host: 100 flows ── lo ── four workers, of which one does not read
 . "$(dirname "$0")/../lib/lib.sh"
 . "$(dirname "$0")/../lib/steer.sh"
 
-# overflowed COUNT: a flood, which leaves the queue of the stalled worker full if the host counts more
-# than COUNT losses behind it
+# overflowed COUNT: floods until the host counts more than COUNT losses, so that the queue of the
+# stalled worker is full
 overflowed()
 {
 	in_ns "$HOST" "$FLOWS" --to "127.0.0.1:$PORT" --flood 500 --from 127.1.0.1 --sources 500 \
@@ -28,7 +28,7 @@ begin()
 {
 	workers "$HOST" --port "$PORT" --workers 4 --stall 1 --rcvbuf 65536
 	FIRST=$SERVER_PID
-	# before steering, which would keep the flood's flows from a queue that is nearly full
+	# before steering, which would divert the flood from a nearly full queue
 	wait_until 20 overflowed "$(udp_counter "$HOST" RcvbufErrors)"
 	"$@"
 }
@@ -46,7 +46,7 @@ for policy in flow load; do
 	begin sluice --netns "$HOST" steer load --port "$PORT" --policy "$policy"
 	ask_new
 	want_equal "$(result lost)" 0 "datagrams lost"
-	want_equal "$(result workers)" 3 "workers that answer"
+	want_equal "$(result workers)" 3 "answering workers"
 	want_equal "$(result moved)" 0 "flows moved"
 	sluice steer unload
 	stop "$FIRST"

@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
 # Under load, no flow moves when steering is loaded, none when a worker is added, and only the dead
-# worker's when one is killed; unloading loses no datagram. The kernel alone moves many flows of
-# living workers whenever one comes or goes.
+# worker's flows when one is killed; unloading loses no datagram. The kernel alone moves many flows
+# of live workers in each of these cases.
 #
 #   host: 200 flows ── lo ── four workers, and a fifth
 . "$(dirname "$0")/../lib/lib.sh"
@@ -25,17 +25,17 @@ add_worker()
 	SECOND=$SERVER_PID
 }
 
-# lost_so_far: without what is on its way
+# lost_so_far: prints the lost datagrams, without those in flight
 lost_so_far()
 {
-	look_settled
+	settle_results
 	result lost
 }
 
-# kill_victim: its flows, and what was lost with its queue, are in VICTIM_FLOWS and LOST
+# kill_victim: kills a worker; VICTIM_FLOWS has its flows, LOST the datagrams lost with its queue
 kill_victim()
 {
-	look
+	refresh_results
 	VICTIM_FLOWS=$(of_process flows "$VICTIM")
 	want_at_least $((COUNT / 20)) "$VICTIM_FLOWS" "flows of the worker to be killed"
 	kill -KILL "$VICTIM"
@@ -43,7 +43,7 @@ kill_victim()
 	LOST=$(lost_so_far)
 }
 
-# takers: how many workers flows have come to
+# takers: counts the workers that flows have moved to
 takers()
 {
 	awk '$1 == "sent" { count = 0 } $1 == "worker" && $10 > 0 { count++ } END { print count }' \
@@ -63,7 +63,7 @@ kernel_alone()
 	local moved
 	begin "$@"
 	flows_go_on $((3 * COUNT))
-	want_equal "$(result moved)" 0 "flows moved with nobody coming or going"
+	want_equal "$(result moved)" 0 "flows moved without any change"
 	add_worker "$1"
 	flows_go_on $((3 * COUNT))
 	want_at_least $((COUNT / 5)) "$(result moved)" "the kernel alone, a worker added: flows moved"

@@ -1,9 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# A full table: flows that find no room go unrecorded, none that is recorded gives way to them, and
-# none of either moves while nobody comes or goes. When a worker is added, those on record stay: only
-# unrecorded ones move, as with the kernel alone all might.
+# A full table: flows without a slot stay unrecorded, no recorded flow is evicted for them, and
+# neither kind moves while the workers stay the same. When a worker is added, recorded flows stay.
+# Only unrecorded flows move, whereas any flow may with the kernel alone.
 #
 #   host: 1,000 flows, a table for 256 ── lo ── four workers, and a fifth
 . "$(dirname "$0")/../lib/lib.sh"
@@ -48,7 +48,7 @@ LOAD=(sluice --netns "$HOST" steer load --port "$PORT" --flows "$TABLE")
 begin "${LOAD[@]}"
 flows_go_on $((3 * COUNT))
 want_equal "$(result moved)" 0 "flows moved"
-want_at_least $((COUNT - TABLE)) "$(steer_counter unrecorded)" "flows that found no room"
+want_at_least $((COUNT - TABLE)) "$(steer_counter unrecorded)" "flows without a slot"
 recorded=$(bpftool -j map dump pinned "$(steer_groups)/sluice_table" | python3 -c '
 import json, sys
 print(sum(tag != 0 for entry in json.load(sys.stdin) for tag in entry["formatted"]["value"]["tag"]))')

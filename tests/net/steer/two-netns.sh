@@ -1,19 +1,19 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# The same address and port in two network namespaces are two groups, each with its own figures and
-# its namespace's counters; and what may not be looked into is left open, not made up.
+# The same address and port in two network namespaces make two groups, each with its own figures and
+# the counters of its namespace. A value that the caller may not read is omitted, not invented.
 #
 #   host: two servers on [::]:47081       other: two servers on [::]:47081
 #
-# The port is no other test's: `--netns all` takes the servers of all namespaces of the machine.
+# No other test uses this port: `--netns all` steers the servers of all namespaces of the machine.
 . "$(dirname "$0")/../lib/lib.sh"
 . "$(dirname "$0")/../lib/see.sh"
 
 OTHER=other
 PORT=47081
 
-# local_up NAME: two dual-stack servers in that namespace
+# local_up NAME: starts two dual-stack servers in that namespace
 local_up()
 {
 	serve "$1" dual6 "$PORT" --reuseport
@@ -26,7 +26,7 @@ two_bound()
 	[ "$(in_ns "$1" grep -c ":$(printf '%04X' "$PORT") " /proc/net/udp6)" = 2 ]
 }
 
-# of_netns NAME EXPRESSION: of the group `g` and the counters `n` of that namespace
+# of_netns NAME EXPRESSION: evaluates it with the group `g` and the counters `n` of that namespace
 of_netns()
 {
 	json "[(lambda g, n: $2)(g, n) for g in d['groups'] for n in d['namespaces']
@@ -53,7 +53,7 @@ want_equal "$(of_netns "$HOST" "n['udp']['in_datagrams']")" "[30]"
 want_equal "$(of_netns "$OTHER" "n['udp']['in_datagrams']")" "[40]"
 want_equal "$(of_netns "$HOST" "g['netns']")" "[$(stat -Lc %i "/run/netns/$HOST")]"
 
-say "without CAP_SYS_PTRACE: open, and said so"
+say "without CAP_SYS_PTRACE: values are omitted, with a note"
 want_status 0 setpriv --bounding-set=-sys_ptrace --inh-caps=-sys_ptrace "$SLUICE" -j steer show
 want_equal "$(json "{(s['drops'], s['queue']) for g in d['groups'] for s in g['slots']}, \
 	[n['steered']['sockets_unmeasured'] for n in d['namespaces']]" cat <<<"$OUTPUT")" \
@@ -61,7 +61,7 @@ want_equal "$(json "{(s['drops'], s['queue']) for g in d['groups'] for s in g['s
 want_status 0 setpriv --bounding-set=-sys_ptrace --inh-caps=-sys_ptrace "$SLUICE" steer show
 want_text CAP_SYS_PTRACE
 
-say "check names what steering needs"
+say "check names the requirements of steering"
 want_equal "$(json "{c['name'] for c in d['checks']} >= {'CAP_SYS_PTRACE', 'iter/task_file', \
 	'pidfd_getfd', 'sk_reuseport', 'bpf_probe_read_kernel', 'SO_ATTACH_REUSEPORT_EBPF'}" \
 	sluice -j check --for steer)" True

@@ -1,9 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# unbound with four threads, restarted again and again under dnsperf: the new one starts beside the old,
-# which is drained and ended. No query is lost, and each client moves once for each restart. The
-# kernel alone loses what comes to the old one's sockets while it ends.
+# unbound with four threads, restarted again and again under dnsperf: the new server starts beside
+# the old one, which is drained and ended. No query is lost, and each client moves once for each
+# restart. The kernel alone loses the queries that reach the old server's sockets while it ends.
 #
 #   host: dnsperf, 20 clients ── lo ── unbound, old ▸ unbound, new ▸ …
 . "$(dirname "$0")/../lib/lib.sh"
@@ -32,7 +32,7 @@ server:
 remote-control:
   control-enable: no
 CONF
-# It says so when all of its threads have their sockets.
+# unbound logs a line when all of its threads have their sockets.
 dns_start()
 {
 	STARTS=$((${STARTS:-0} + 1))

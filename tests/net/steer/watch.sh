@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# steer show --watch refreshes in place on a terminal and leaves it as it was; elsewhere one report
-# follows the other, and as JSON each is one line, with rates that fit the counts.
+# steer show --watch refreshes in place on a terminal and restores the terminal at its end.
+# Elsewhere, reports follow each other; in JSON, each is one line, with rates that match the counts.
 #
 #   container ── docker0 172.17.0.1 [host: two servers on 0.0.0.0:56789]
 . "$(dirname "$0")/../lib/lib.sh"
@@ -11,14 +11,15 @@
 HOME_SEQUENCE=$'\033[H'
 SHOW_CURSOR=$'\033[?25h'
 
-# has_times TEXT COUNT FILE: TEXT stands in FILE that often, or oftener
+# has_times TEXT COUNT FILE: FILE has TEXT at least COUNT times
 has_times()
 {
 	[ "$(grep -oF "$1" "$3" 2>/dev/null | wc -l)" -ge "$2" ]
 }
 
-# shown_anew TEXT FILE: two reports have begun since, of which at least the last looked after now
-shown_anew()
+# shown_again TEXT FILE: two more reports have begun, so that the last one has read the current
+# state
+shown_again()
 {
 	local begun
 	begun=$(grep -oF "$1" "$2" | wc -l)
@@ -30,7 +31,7 @@ group_up 2
 steer_load
 want_answers 10 1 30000
 
-say "words"
+say "options"
 want_status 2 "$SLUICE" steer show 5
 want_status 2 "$SLUICE" steer show --watch 0
 want_status 2 "$SLUICE" steer show --watch often
@@ -39,7 +40,7 @@ want_text "--watch: 0 is out of range"
 want_status 2 "$SLUICE" steer show --watch 1 2
 want_text "unexpected word '2'"
 
-# watch_ended SIGNAL: on a terminal of 12 lines, ended by that signal
+# watch_ended SIGNAL: runs it on a terminal of 12 lines, and ends it with SIGNAL
 watch_ended()
 {
 	local screen=$TEST_TMP/screen.$1 watcher status=0
@@ -49,15 +50,15 @@ watch_ended()
 	watcher=$!
 	wait_until 20 has_times "$HOME_SEQUENCE" 2 "$screen" || fail "no screen" "$(cat "$screen")"
 	want_answers 10 1 30000
-	shown_anew "$HOME_SEQUENCE" "$screen"
+	shown_again "$HOME_SEQUENCE" "$screen"
 	if has_times "$SHOW_CURSOR" 1 "$screen"; then
-		fail "the cursor is shown meanwhile"
+		fail "the cursor is visible during the watch"
 	fi
 	kill "-$1" "$(cat "$TEST_TMP/pid.$1")"
 	wait "$watcher" || status=$?
 	want_equal "$status" 0 "exit code of the watch"
-	has_times "$SHOW_CURSOR" 1 "$screen" || fail "the cursor is hidden still" "$(cat -v "$screen")"
-	# the last screen: what follows the last home
+	has_times "$SHOW_CURSOR" 1 "$screen" || fail "the cursor is still hidden" "$(cat -v "$screen")"
+	# the last screen follows the last cursor-home sequence
 	tr -d '\r' <"$screen" | awk -v RS='\033\\[H' 'END { print }' >"$TEST_TMP/last"
 	grep -q "datagrams  $2," "$TEST_TMP/last" || fail "not refreshed" "$(cat -v "$TEST_TMP/last")"
 	[ "$(grep -c $'\033\\[K' "$TEST_TMP/last")" -le 11 ] ||
@@ -82,7 +83,7 @@ say "as JSON"
 watcher=$!
 wait_until 20 has_times schema_version 1 "$TEST_TMP/documents"
 want_answers 10 5 30000
-shown_anew schema_version "$TEST_TMP/documents"
+shown_again schema_version "$TEST_TMP/documents"
 kill -INT "$watcher"
 wait "$watcher" || fail "exit $? of a watch that was interrupted"
 python3 - "$TEST_TMP/documents" <<'PYTHON'
@@ -92,7 +93,7 @@ import sys
 views = [json.loads(line) for line in open(sys.argv[1])]
 first, rest = views[0], views[1:]
 assert len(rest) >= 2, views
-assert "datagrams_per_s" not in first["groups"][0], "a rate of nothing before"
+assert "datagrams_per_s" not in first["groups"][0], "a rate in the first report"
 slots = {s["socket_cookie"]: s["datagrams"] for s in first["groups"][0]["slots"]}
 came = 0
 for view in rest:
@@ -104,7 +105,7 @@ for view in rest:
 assert came == 50, came
 PYTHON
 
-say "unloaded meanwhile: an end with its reason"
+say "unloaded meanwhile: it exits with the reason"
 "$SLUICE" steer show --watch 1 >"$TEST_TMP/ending" 2>&1 &
 watcher=$!
 wait_until 20 has_times "steer: policy" 1 "$TEST_TMP/ending"

@@ -1,9 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# An answer that comes later than --age still leaves from the address asked, as long as its flow has
-# a slot in the table: where requests are sent on to another address, the server knows no better than
-# to answer from that one. Only if the address asked has left the host is the answer left alone.
+# An answer later than --age still leaves from the requested address while its flow has a slot in
+# the table: where requests are rewritten to another address, the server can only answer from that
+# address. The answer is left alone only if the requested address has left the host.
 #
 #   container ── veth3 ═ docker0 172.17.0.1 [host: 0.0.0.0:56789, slow to answer] eth0 172.16.13.13
 . "$(dirname "$0")/../lib/lib.sh"
@@ -16,7 +16,7 @@ none_live()
 	[ "$(json "d['wire']['flows']['live']" sluice -j --netns "$HOST" reply show)" = 0 ]
 }
 
-# answered_when ADDR COMMAND…: the server answers once COMMAND succeeds
+# answered_when ADDR COMMAND…: sends a request; the server answers once COMMAND succeeds
 answered_when()
 {
 	local addr=$1 client
@@ -36,7 +36,7 @@ answered_when()
 topology_up
 forwarding 1
 addr_add "$HOST" eth0 "$ADDR/24"
-# without any way to an address that has gone, the kernel's look-up says the same as for one of ours
+# without any route to a removed address, the kernel's lookup returns the same as for a local one
 ip -n "$HOST" route add default via 172.16.13.1
 serve "$HOST" sendto4 "$PORT" --hold
 server=$SPAWNED
@@ -44,9 +44,9 @@ wire_load --follow docker0 --age 1
 
 say "an answer after the age"
 want_line "answered $FAR4:$PORT 1" "$(answered_when "$FAR4" true)"
-want_equal "$(wire_counter reply_rewritten)" 1 "answers put right"
+want_equal "$(wire_counter reply_rewritten)" 1 "rewritten answers"
 
-say "and when the address has left the host"
+say "an answer after the address has left the host"
 want_line "answered $NEAR4:$PORT 1" \
 	"$(answered_when "$ADDR" addr_del "$HOST" eth0 "$ADDR/24")"
 want_equal "$(wire_counter reply_address_gone)" 1 "answers left alone"

@@ -1,10 +1,10 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# A bridge hands frames to this host or to another port by their Ethernet address. Another host behind
-# the bridge may have an address of ours, as two nodes that share a virtual one do: what the bridge
-# takes to that one is left alone. Which Ethernet address is the bridge's is read from the kernel, so
-# that a change of it needs no loader.
+# A bridge delivers frames to this host or to another port by their Ethernet address. Another host
+# behind the bridge may have one of this host's IP addresses, as two nodes with a shared virtual
+# address do: frames for that host are left alone. The programs read the bridge's Ethernet address
+# from the kernel, so it may change without a new load.
 #
 #   container ── veth3 ═ docker0 172.17.0.1 [host: *:56789] eth0 172.16.13.13
 #   container2: *:56789, also 172.16.13.13 ── veth4 ═ docker0
@@ -24,7 +24,7 @@ via()
 	ip -n "$CONTAINER" route replace "$FAR6" via "$2"
 }
 
-# from one port, so that the flow is the same
+# both_right: uses one port, so that the flow is the same
 both_right()
 {
 	want_right "$CONTAINER" "$FAR4" "$PORT" --from 172.17.0.3:4000
@@ -37,7 +37,7 @@ for netfilter in 0 1; do
 	via 172.17.0.4 fd17::4
 	both_right
 
-	say "loaded: this host, the other, and this one again, whose Ethernet address changes"
+	say "loaded: this host, the other, and this host again after a change of its Ethernet address"
 	wire_load --follow docker0
 	via 172.17.0.1 fd17::1
 	both_right

@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# A loader of wire mode that is killed at any moment leaves what the next load, unload and cleanup can
-# handle, by tcx and by clsact.
+# The next load, unload and cleanup handle the state that a loader of wire mode leaves when it is
+# killed at any moment, with tcx and with clsact.
 #
 #   container ═ docker0 172.17.0.1 [host: 0.0.0.0:56789] eth0 172.16.13.13
 . "$(dirname "$0")/../lib/lib.sh"
@@ -11,7 +11,7 @@
 topology_up
 serve "$HOST" sendto4 "$PORT"
 
-# kill_load OPTION…: a load, ended at a random moment
+# kill_load OPTION…: starts a load and kills it at a random moment
 kill_load()
 {
 	local loader
@@ -23,7 +23,7 @@ kill_load()
 	wait "$loader" 2>/dev/null || true
 }
 
-# nothing_left: no filter of ours, and no pin
+# nothing_left: no sluice filter and no pin are left
 nothing_left()
 {
 	want_clean
@@ -47,7 +47,7 @@ for way in tcx clsact; do
 		want_right "$CONTAINER" "$FAR4" "$PORT"
 		[ $((round % 2)) = 0 ] || wire_unload
 	done
-	say "$way: killed while an older load is in force: it stays in force, or the new one is"
+	say "$way: killed while an older load is active: either the old or the new one is active"
 	wire_load --follow docker0 --attach "$way" >/dev/null
 	for round in 1 2 3 4 5 6; do
 		kill_load --attach "$way" --table "$((round * 1000))"

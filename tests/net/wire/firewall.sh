@@ -1,10 +1,10 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# A strict firewall on the host, which drops what conntrack calls invalid and lets out nothing but
-# what belongs to a known conversation; and the rules that Docker writes, with masquerading, a
-# published port and a closed FORWARD chain. Without sluice the answer is a conversation of its own
-# and is dropped; in wire mode it belongs to the request.
+# A strict firewall on the host drops packets that conntrack classifies as invalid, and lets out
+# only packets of known connections. A second rule set is Docker's: masquerading, a published port
+# and a closed FORWARD chain. Without sluice the answer is a new connection and is dropped; in wire
+# mode it belongs to the request.
 #
 #   container ── veth3 ═ docker0 172.17.0.1 [firewall; host: [::]:56789] eth0 172.16.13.13 ── lan
 . "$(dirname "$0")/../lib/lib.sh"
@@ -34,7 +34,7 @@ strict()
 	NFT
 }
 
-# As Docker has them, with the port of CONTAINER2 published.
+# Docker's rules, with a published port of CONTAINER2.
 docker_rules()
 {
 	in_ns "$HOST" nft -f - <<-NFT
@@ -98,7 +98,7 @@ for rules in docker strict both; do
 		want_one_entry "$PORT"
 
 		if [ "$rules" = docker ]; then
-			say "what Docker itself does goes on: out to the LAN, in to a published port"
+			say "Docker's own traffic still works: out to the LAN, in to a published port"
 			want_right "$CONTAINER" 172.16.13.1 "$PORT"
 			want_right "$LAN" "$FAR4" "$PUBLISHED"
 			want_right "$CONTAINER" 172.17.0.4 "$PORT"

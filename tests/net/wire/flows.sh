@@ -1,9 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# reply flows lists what mode wire remembers, beside what mode socket does: of a server on HOST and
-# of one behind it, over IPv4 and IPv6; which address was asked, which the server answers from, and
-# whether anything is to be done about it. Fifty thousand flows, too, while others come.
+# reply flows lists the flows of mode wire beside those of mode socket: of a server on HOST and of
+# one behind it, over IPv4 and IPv6, with the requested address, the reply source, and whether the
+# answer is rewritten. It also lists fifty thousand flows while others are added.
 #
 #   container 172.17.0.3 ── veth3 ═ docker0 172.17.0.1 [HOST: *:56789] eth0 172.16.13.13
 #                                                      s0 10.8.0.254 ── 10.8.0.5 [server: *:56790] 10.20.0.5
@@ -14,7 +14,7 @@ BEHIND=${TOPOLOGY_PREFIX:-}behind
 B1=10.20.0.5 B2=10.8.0.5
 FAR_PORT=$((PORT + 1))
 
-# listed EXPRESSION [OPTION…]: of `d`, the listing
+# listed EXPRESSION [OPTION…]: evaluates it with `d` = the listing
 listed()
 {
 	local expression=$1
@@ -22,7 +22,7 @@ listed()
 	json "$expression" sluice -j reply flows "$@"
 }
 
-# row ROLE CLIENT_PORT KEY…: of the one flow of mode wire
+# row ROLE CLIENT_PORT KEY…: prints KEY of the one flow of mode wire
 row()
 {
 	listed "[[f[k] for k in '${*:3}'.split()] for f in d['wire_flows']
@@ -49,27 +49,27 @@ wait_link "$HOST" s0
 serve "$HOST" dual6 "$PORT"
 serve "$BEHIND" sendto4 "$FAR_PORT"
 
-say "nothing loaded"
+say "not loaded"
 want_status 1 sluice reply flows
 want_text "$NOT_LOADED"
 
-say "nothing heard"
+say "no flows"
 wire_load --follow docker0 --gateway s0 --server "$B1,$B2" --port "$PORT,$FAR_PORT"
 want_equal "$(listed "(d['size'], d['flows'], d['wire_flows'], d['wire_size'] > 0)")" \
 	"(None, [], [], True)"
 want_status 0 sluice reply flows
 want_text "reply: mode wire: 0 flows"
-want_text "nothing heard yet"
+want_text "no requests yet"
 
-say "a server on this host, whose answers are rewritten, and right as they are"
+say "a server on this host: rewritten answers, and answers that are right"
 want_right "$CONTAINER" "$FAR4" "$PORT" --from 172.17.0.3:4001
 want_right "$CONTAINER" "$NEAR4" "$PORT" --from 172.17.0.3:4002
 want_right "$CONTAINER" "$FAR6" "$PORT" --from '[fd17::3]:4003'
-want_equal "$(row host 4001 mode client asked server server_port state interface)" \
+want_equal "$(row host 4001 mode client requested server server_port state interface)" \
 	"[['wire', '172.17.0.3', '$FAR4', '$NEAR4', $PORT, 'rewritten', 'veth3']]"
-want_equal "$(row host 4002 client asked server server_port state interface)" \
+want_equal "$(row host 4002 client requested server server_port state interface)" \
 	"[['172.17.0.3', '$NEAR4', '$NEAR4', $PORT, 'right', 'veth3']]"
-want_equal "$(row host 4003 client asked server server_port state interface)" \
+want_equal "$(row host 4003 client requested server server_port state interface)" \
 	"[['fd17::3', '$FAR6', '$NEAR6', $PORT, 'rewritten', 'veth3']]"
 want_equal "$(row host 4001 ifindex netns netns_name)" \
 	"[[$(ip -n "$HOST" -j link show dev veth3 |
@@ -78,38 +78,38 @@ want_equal "$(listed "all(0 <= f['age_s'] < 120 for f in d['wire_flows'])")" Tru
 
 say "a server behind this host"
 want_right "$CONTAINER" "$B1" "$FAR_PORT" --from 172.17.0.3:4004
-want_equal "$(row gateway 4004 client asked server server_port state interface netns_name)" \
+want_equal "$(row gateway 4004 client requested server server_port state interface netns_name)" \
 	"[['172.17.0.3', '$B1', '$B2', $FAR_PORT, 'rewritten', 's0', '$HOST']]"
 
-say "one that has stopped to answer, and a client that turns to another address of it"
+say "a server that has stopped answering, and a client that changes to its other address"
 stop "$SPAWNED"
-# not before the answers of a moment ago are forgotten
+# only after the last answers have aged out
 waits()
 {
 	ask "$CONTAINER" --to "$B1:$FAR_PORT" --from 172.17.0.3:4004 --timeout-ms 300 >/dev/null
-	[ "$(row gateway 4004 asked server state)" = "[['$B1', '$B2', 'waiting']]" ]
+	[ "$(row gateway 4004 requested server state)" = "[['$B1', '$B2', 'waiting']]" ]
 }
 wait_until 20 waits
 ask "$CONTAINER" --to "$B2:$FAR_PORT" --from 172.17.0.3:4004 --timeout-ms 300 >/dev/null
-want_equal "$(row gateway 4004 asked state)" "[['$B2', 'turned']]"
+want_equal "$(row gateway 4004 requested state)" "[['$B2', 'turned']]"
 
-say "text has the same"
+say "the same in text"
 want_status 0 sluice reply flows
 grep -qE "^ +host +172.17.0.3:4001 +$FAR4:$PORT +$NEAR4 +rewritten +veth3 +$HOST +[0-9.]+s$" \
 	<<<"$OUTPUT" || fail "no line of the flow:" "$OUTPUT"
 grep -qE "^ +gateway +172.17.0.3:4004 +$B2:$FAR_PORT +$B1 +turned +s0 +$HOST +[0-9.]+s$" \
 	<<<"$OUTPUT" || fail "no line of the flow behind:" "$OUTPUT"
 
-say "in another namespace, the same"
+say "the same from another namespace"
 want_equal "$(json "sorted(f['interface'] for f in d['wire_flows'])" \
 	sluice -j --netns "$CONTAINER" reply flows)" "['s0', 'veth3', 'veth3', 'veth3']"
 
-say "both modes: each lists its own"
+say "both modes: each lists its own flows"
 reply_load --port "$PORT"
 want_right "$CONTAINER" "$FAR4" "$PORT" --from 172.17.0.3:4005
 want_equal "$(listed "[(f['mode'], f['peer_port'], f['netns'], f['netns_name']) for f in d['flows']]")" \
 	"[('socket', 4005, $(inode "$HOST"), '$HOST')]"
-want_equal "$(listed "[f['client_port'] for f in d['wire_flows']][0]")" 4005 "heard last"
+want_equal "$(listed "[f['client_port'] for f in d['wire_flows']][0]")" 4005 "the latest first"
 want_status 0 sluice reply flows
 want_text "reply: mode socket: 1 flow,"
 want_text "reply: mode wire: 5 flows,"
@@ -117,7 +117,7 @@ wire_unload
 want_equal "$(listed "(d['wire_size'], d['wire_flows'], len(d['flows']))")" "(None, [], 1)"
 sluice reply unload
 
-say "an interface that has gone is a number"
+say "a deleted interface is shown by its index"
 wire_load --iface veth3 --port "$PORT"
 want_right "$CONTAINER" "$FAR4" "$PORT" --from 172.17.0.3:4006
 wire_load --iface s0 --port "$PORT"
@@ -126,7 +126,7 @@ want_status 0 sluice reply flows
 grep -qE "172.17.0.3:4006 .* #[0-9]+ \(gone\) " <<<"$OUTPUT" || fail "no number:" "$OUTPUT"
 wire_unload
 
-say "past their age: with --all, and counted without"
+say "expired flows: listed with --all, counted without it"
 wire_load --follow docker0 --port "$PORT" --age 1
 want_right "$CONTAINER" "$FAR4" "$PORT" --from 172.17.0.3:4007
 none_live()
@@ -139,7 +139,7 @@ want_status 0 sluice reply flows
 want_text "1 older than 1s (see them with --all)"
 wire_unload
 
-say "fifty thousand, while others come"
+say "fifty thousand, while others are added"
 in_ns "$CONTAINER" ip route add local 10.77.0.0/16 dev lo
 ip -n "$HOST" route add 10.77.0.0/16 via 172.17.0.3
 wire_load --follow docker0 --port "$PORT" --table 262144

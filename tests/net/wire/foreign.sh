@@ -1,10 +1,11 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# tc programs of others on the same interface, by tcx and by clsact, before us and after us: they
-# stay, in their order, through load, reload, unload and cleanup, and a clsact that is not ours stays
-# with what it holds. On ingress we come last, on egress first, so that they see what is on the wire.
-# One that ends the chain on ingress leaves us without work, and then nothing is changed on egress.
+# tc programs of other owners on the same interface, by tcx and by clsact, before and after
+# sluice's. They stay in order through load, reload, unload and cleanup, and a foreign clsact qdisc
+# stays with its filters. sluice is last on ingress and first on egress, so that the others see the
+# packets as on the wire. If another program ends the chain before sluice on ingress, nothing is
+# changed on egress either.
 #
 #   container ── veth3 (programs of others) ═ docker0 172.17.0.1 [host] eth0 172.16.13.13
 . "$(dirname "$0")/../lib/lib.sh"
@@ -24,7 +25,7 @@ by_filter()
 	in_ns "$HOST" tc filter add dev veth3 "$2" prio "$3" bpf da object-pinned "/sys/fs/bpf/$1"
 }
 
-# order ingress|egress: the names of the programs there, as status tells; ours are [so]
+# order ingress|egress: prints the names of the programs there, from status; sluice's in [brackets]
 order()
 {
 	json "' '.join(('[%s]' if p['own'] else '%s') % p['program'] for h in d['hooks'] if h['hook'] == 'veth3/$1' for p in h['order'])" \
@@ -33,10 +34,10 @@ order()
 
 has_clsact()
 {
-	in_ns "$HOST" tc qdisc show dev veth3 | grep -q clsact
+	in_ns "$HOST" tc qdisc show dev veth3 | contains clsact
 }
 
-# others ingress|egress: the numbers of the programs that are not ours, in order
+# others ingress|egress: prints the other owners' filters and program ids, in order
 others()
 {
 	in_ns "$HOST" tc filter show dev veth3 "$1" | grep -oE 'other_[a-z_]+.* id [0-9]+' || true
@@ -45,14 +46,14 @@ others()
 topology_up
 serve "$HOST" sendto4 "$PORT"
 
-say "alone, by tcx: no clsact is needed"
+say "alone, by tcx: no clsact qdisc"
 wire_load --follow docker0
 want_equal "$(order ingress)" "[sluice_wire_in]"
 want_equal "$(order egress)" "[sluice_wire_out]"
 has_clsact && fail "a clsact was made"
 wire_unload
 
-say "alone, by clsact: it goes with us"
+say "alone, by clsact: unload removes the qdisc"
 wire_load --follow docker0 --attach clsact
 want_equal "$(order ingress)" "[sluice_wire_in]"
 want_right "$CONTAINER" "$FAR4" "$PORT"
@@ -60,17 +61,17 @@ wire_load --follow docker0 --port "$PORT"
 want_equal "$(order ingress)" "[sluice_wire_in]"
 want_right "$CONTAINER" "$FAR4" "$PORT"
 wire_unload
-has_clsact && fail "our clsact is still there"
+has_clsact && fail "sluice's clsact is still there"
 want_wrong "$CONTAINER" "$FAR4" "$PORT" "$NEAR4"
 
-say "a clsact that others came to use stays"
+say "a clsact with filters of other owners stays"
 wire_load --follow docker0 --attach clsact
 by_filter other_guest ingress 7
 wire_unload
-has_clsact || fail "a clsact with a filter of another was removed"
-want_equal "$(others ingress | wc -l)" 1 "filters of others"
+has_clsact || fail "a clsact with another owner's filter was removed"
+want_equal "$(others ingress | wc -l)" 1 "other owners' filters"
 
-say "many others"
+say "many programs of other owners"
 by_tcx other_tcx_in ingress
 by_tcx other_tcx_out egress
 by_filter other_in ingress 7
@@ -79,7 +80,7 @@ by_filter other_out egress 1
 by_filter other_behind egress 9
 ingress=$(others ingress) egress=$(others egress)
 for way in tcx clsact; do
-	say "$way, among others"
+	say "$way, among the others"
 	wire_load --follow docker0 --attach "$way"
 	if [ "$way" = tcx ]; then
 		want_equal "$(order ingress)" \
@@ -93,27 +94,27 @@ for way in tcx clsact; do
 			"other_tcx_out [sluice_wire_out] other_out other_behind"
 	fi
 	want_right "$CONTAINER" "$FAR4" "$PORT"
-	want_equal "$(others ingress)" "$ingress" "filters of others on ingress"
-	want_equal "$(others egress)" "$egress" "filters of others on egress"
+	want_equal "$(others ingress)" "$ingress" "other owners' filters on ingress"
+	want_equal "$(others egress)" "$egress" "other owners' filters on egress"
 	if [ "$way" = tcx ]; then
 		wire_unload
 	else
 		sluice --netns "$HOST" cleanup
 	fi
-	want_equal "$(others ingress)" "$ingress" "filters of others on ingress"
-	want_equal "$(others egress)" "$egress" "filters of others on egress"
+	want_equal "$(others ingress)" "$ingress" "other owners' filters on ingress"
+	want_equal "$(others egress)" "$egress" "other owners' filters on egress"
 	want_clean
 	want_wrong "$CONTAINER" "$FAR4" "$PORT" "$NEAR4"
 done
 
-say "filters that leave no place for ours are named, and nothing is changed"
+say "filters that occupy sluice's slot are named, and nothing is changed"
 want_blocked()
 {
 	want_status 5 "$SLUICE" --netns "$HOST" reply load --mode wire --follow docker0 --attach clsact
 	want_text "tc filter slot already in use on egress: bpf $1"
 	want_text "tc filter show dev veth3 egress"
 	want_clean
-	want_equal "$(others ingress)" "$ingress" "filters of others on ingress"
+	want_equal "$(others ingress)" "$ingress" "other owners' filters on ingress"
 	want_wrong "$CONTAINER" "$FAR4" "$PORT" "$NEAR4"
 }
 in_ns "$HOST" tc filter add dev veth3 egress prio 1 handle 0x511ce bpf da \
@@ -127,7 +128,7 @@ in_ns "$HOST" tc filter del dev veth3 egress
 wire_load --follow docker0 --attach clsact
 wire_unload
 
-say "one that ends the chain before us"
+say "a program before sluice's that ends the chain"
 serve "$HOST" pktinfo4 50001
 wire_load --follow docker0 --attach clsact
 by_filter other_end ingress 3 0

@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# Datagrams of 8 KB and 60 KB in wire mode: every fragment gets the address of the first, both ways,
-# and those that bridge netfilter puts together and takes apart again as well.
+# Datagrams of 8 KB and 60 KB in wire mode: every fragment gets the address of the first one, in
+# both directions, also where bridge netfilter reassembles and refragments them.
 #
 #   container ── veth3 ═ docker0 172.17.0.1 [host: [::]:56789] eth0 172.16.13.13
 #               (MTU 1500)
@@ -25,7 +25,7 @@ done
 say "every fragment is accounted for"
 wire_load --follow docker0
 want_right "$CONTAINER" "$FAR4" "$PORT" --size 8192
-# of three datagrams each way, in six fragments each: five of them are later ones
+# three datagrams of six fragments in each direction: five of the six are later fragments
 want_equal "$(wire_counter fragment_followed)" 30 "later fragments"
 want_equal "$(wire_counter fragment_early)" 0 "fragments before their first"
 want_equal "$(wire_counter request_rewritten)" 3 "requests"

@@ -1,11 +1,11 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# Gateway mode, and a client port that turns from one of the server's addresses to the other: each
-# request reaches the address that it was sent to, also where the one asked before is down. Where
-# requests were sent on to the address that the server answers from, and that one goes down, they go
-# to the one asked again. Asked at one and then at the other, as ntpd asks its servers, the former's
-# late answer stays its own.
+# Gateway mode with a client port that changes from one of the server's addresses to the other. Each
+# request reaches its destination address, also if the earlier address is down. If requests were
+# rewritten to the server's reply source and that address goes down, they go to the requested
+# address again. If a client uses both addresses in turn, as ntpd does, a late answer from the first
+# keeps its source.
 #
 #   client 172.17.0.3 ── docker0 [HOST] s0 10.8.0.254 ── 10.8.0.5 [a server each, or one] 10.20.0.5
 . "$(dirname "$0")/../lib/lib.sh"
@@ -20,7 +20,7 @@ ask_once()
 	ask "$CONTAINER" --from 172.17.0.3:4000 --to "$1:$PORT" "${@:2}"
 }
 
-# want_answer ADDR: however long it takes
+# want_answer ADDR: waits for an answer, however long it takes
 want_answer()
 {
 	want_line "sent 1 right 1 wrong 0 refused 0 lost 0 corrupt 0" "$(ask_once "$1")"
@@ -49,7 +49,7 @@ ip -n "$BEHIND" route add default via 10.8.0.254 src "$B2"
 ip -n "$HOST" route add "$B1" dev s0
 forwarding 1
 wait_link "$HOST" s0
-# nobody answers for a port without a socket, as when a host is down
+# no ICMP errors for a port without a socket, as if the host were down
 in_ns "$BEHIND" nft -f - <<-'NFT'
 	table ip quiet {
 		chain output {
@@ -69,7 +69,7 @@ wire_load --gateway s0 --server "$B1,$B2"
 for addr in "$B1" "$B2" "$B1" "$B2"; do
 	want_answer "$addr"
 done
-say "the one asked before is down"
+say "the earlier address is down"
 stop "$second"
 want_none "$B2"
 want_answer "$B1"
@@ -81,7 +81,7 @@ want_answer "$B2"
 stop "$second"
 wire_unload
 
-say "the other one is asked before the first has answered"
+say "a request to the other address before the first has answered"
 cat >"$TEST_TMP/late.py" <<'PYTHON'
 import os, signal, socket, sys, time
 
@@ -108,27 +108,27 @@ stop "$first"
 stop "$second"
 wire_unload
 
-say "one server on both, asked at $B1 and then at $B2"
+say "one server on both addresses, used at $B1 and then at $B2"
 wire_load --gateway s0 --server "$B1,$B2"
 serve "$BEHIND" sendto4 "$PORT"
 want_answer "$B1"
 want_answer "$B1"
-want_equal "$(wire_counter request_rewritten)" 1 "requests sent on"
+want_equal "$(wire_counter request_rewritten)" 1 "rewritten requests"
 want_answer "$B2"
-want_equal "$(wire_counter request_rewritten)" 1 "requests sent on"
+want_equal "$(wire_counter request_rewritten)" 1 "rewritten requests"
 wire_unload
 
-say "requests are sent on to $B2, which then goes down"
+say "requests are rewritten to $B2, which then goes down"
 wire_load --gateway s0 --server "$B1,$B2"
 want_answer "$B1"
 want_answer "$B1"
-want_equal "$(wire_counter request_rewritten)" 1 "requests sent on"
+want_equal "$(wire_counter request_rewritten)" 1 "rewritten requests"
 ip -n "$BEHIND" addr flush dev eth0
 addr_add "$BEHIND" eth0 "$B1/32"
 ip -n "$BEHIND" route add 10.8.0.254 dev eth0
 ip -n "$BEHIND" route add default via 10.8.0.254 src "$B1"
 want_none "$B1"
 wait_until 20 is_answered "$B1"
-say "and stays so"
+say "and this does not change again"
 want_answer "$B1"
 no_errors "$LOG"

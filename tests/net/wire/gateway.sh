@@ -1,9 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# Gateway mode: HOST forwards to a server with two addresses, that answers from the one of its route
-# and not from the one asked. The answer is put right where it comes in, before PREROUTING: so with
-# masquerading and DNAT on HOST the client gets it, and conntrack has one entry.
+# Gateway mode: HOST forwards to a server with two addresses, which answers from the address of its
+# route, not from the requested one. The answer is rewritten on ingress, before PREROUTING. So the
+# client gets it with masquerading and DNAT on HOST, and conntrack has one entry.
 #
 #   client 172.17.0.3 ── docker0 [HOST: NAT] s0 10.8.0.254 ── 10.8.0.5 [server: *:56789] 10.20.0.5
 . "$(dirname "$0")/../lib/lib.sh"
@@ -35,7 +35,7 @@ want_nothing()
 		"$(ask "$CONTAINER" --to "$(target "$1" "$2")" --count 3 --timeout-ms 300)"
 }
 
-# entries on HOST that concern the client
+# want_one: HOST has one entry for the client
 want_one()
 {
 	local entries
@@ -95,7 +95,7 @@ for rules in none masquerade; do
 	done
 done
 
-say "only within the set that was named, and only for what was asked"
+say "only within the named set, and only for requested addresses"
 in_ns "$HOST" nft flush ruleset
 topology_conntrack
 wire_load --gateway s0 --server "10.8.0.77,$B1" >/dev/null
@@ -119,4 +119,4 @@ PYTHON
 spawn_in "$BEHIND" "$TEST_TMP/back.log" python3 "$TEST_TMP/back.py"
 wait_udp "$BEHIND" "$PORT"
 want_right "$CONTAINER" "$B1" "$PORT" --from 172.17.0.3:4000
-[ "$(wire_counter request_rewritten)" -ge 1 ] || fail "no request was sent on"
+[ "$(wire_counter request_rewritten)" -ge 1 ] || fail "no request was rewritten"

@@ -1,10 +1,10 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# A host that speaks first, from an address of its own choice (IP_PKTINFO), behind a strict firewall:
-# what comes in is let through only if it belongs to a known conversation. The peer's answers must
-# come to the address that the host spoke from. Were they sent on to the one that the kernel would
-# have chosen, as requests to a wildcard socket are, the firewall would drop them.
+# A host sends first, from an address of its choice (IP_PKTINFO), behind a strict firewall that
+# accepts only packets of known connections. The peer's answers must reach the address that the host
+# used. A request to a wildcard socket is rewritten to the address that the kernel would choose;
+# rewriting these answers in the same way would make the firewall drop them.
 #
 #   container: echo on 4000 ── veth3 ═ docker0 172.17.0.1 [firewall; host: *:56789] eth0 172.16.13.13
 . "$(dirname "$0")/../lib/lib.sh"
@@ -27,8 +27,8 @@ strict()
 	NFT
 }
 
-# Sends from a wildcard socket, naming the source, and says how many answers came. With `close` another
-# socket has the source by bind(2), and is closed again.
+# Sends from a wildcard socket with an explicit source, and prints the number of answers. With
+# `close`, another socket has bound the source address and is closed.
 cat >"$TEST_TMP/speak.py" <<'PYTHON'
 import socket, sys
 
@@ -50,7 +50,7 @@ def control():
     return [(socket.IPPROTO_IP, 8, b"\0" * 4 + addr + b"\0" * 4)] # ip(7): IP_PKTINFO, ipi_spec_dst
 
 s = open_socket(any_addr)
-heard = 0
+answers = 0
 for i in range(count):
     if sys.argv[5:] == ["close"]:
         other = open_socket(source)
@@ -60,10 +60,10 @@ for i in range(count):
     else:
         s.sendmsg([b"hello"], control(), 0, (peer, 4000))
     try:
-        heard += s.recvfrom(2048)[1][0] == peer
+        answers += s.recvfrom(2048)[1][0] == peer
     except TimeoutError:
         pass
-print(heard)
+print(answers)
 PYTHON
 
 # speak SOURCE PEER COUNT [close]
@@ -72,7 +72,7 @@ speak()
 	in_ns "$HOST" python3 "$TEST_TMP/speak.py" "$1" "$2" "$PORT" "${@:3}"
 }
 
-# speak_closed: how many answers come to the wildcard socket when the bound one has gone
+# speak_closed: prints the number of answers at the wildcard socket after the bound one was closed
 speak_closed()
 {
 	: >"$LOG"
@@ -109,11 +109,11 @@ for switches in "1 0" "0 1"; do
 		want_equal "$(speak "$from" "$to" 3)" 3 "answers"
 		want_one_entry 4000
 	done
-	want_equal "$(wire_counter host_first)" 2 "flows of the host's"
+	want_equal "$(wire_counter host_first)" 2 "flows started by the host"
 	wire_unload
 done
 
-say "by bind(2), from a socket that is gone when the answer comes"
+say "by bind(2), from a socket that is closed when the answer arrives"
 forwarding 1
 wire_load --follow docker0
 conntrack_flush "$HOST"
@@ -121,9 +121,9 @@ conntrack_flush "$HOST"
 want_equal "$(speak_closed)" 1 "answers"
 wire_unload
 
-say "from the address that the kernel chooses there is nothing to remember, nor of others' datagrams"
+say "no flow is stored for the address that the kernel chooses, or for forwarded datagrams"
 wire_load --follow docker0
 want_equal "$(speak "$NEAR4" 172.17.0.3 2)" 2 "answers"
 want_right "$HOST" 172.17.0.3 4000
 want_right "$CONTAINER2" 172.17.0.3 4000
-want_equal "$(wire_counter host_first)" 0 "flows of the host's"
+want_equal "$(wire_counter host_first)" 0 "flows started by the host"

@@ -1,9 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# ICMP errors about rewritten datagrams, as sockets see them: one about a request comes to the client
-# for the address that it asked, one about an answer comes to the server's socket, which is bound to
-# the other one.
+# ICMP errors about rewritten datagrams, as sockets see them. An error about a request reaches the
+# client for the address that it used. An error about an answer reaches the server's socket, which
+# is bound to the other address.
 #
 #   container 172.17.0.3 ── veth3 ═ docker0 172.17.0.1 [host] eth0 172.16.13.13
 . "$(dirname "$0")/../lib/lib.sh"
@@ -16,12 +16,12 @@ for family in 4 6; do
 	[ "$family" = 4 ] && far=$FAR4 near=$NEAR4 client=172.17.0.3 any=0.0.0.0
 	[ "$family" = 6 ] && far=$FAR6 near=$NEAR6 client=fd17::3 any=::
 
-	say "IPv$family: about a request, to the client that asked $far"
+	say "IPv$family: about a request, to the client that used $far"
 	serve "$HOST" dual6 "$PORT"
 	server=$SPAWNED
 	want_right "$CONTAINER" "$far" "$PORT" --from "$(target "$client" 4000)"
 	before=$(wire_counter error_translated)
-	# the flow is known and its socket is gone: requests go on to the other address for a moment
+	# the flow is known and its socket is closed: requests are still rewritten for a moment
 	in_ns "$CONTAINER" python3 - "$family" "$client" "$far" "$PORT" "$server" <<-'PYTHON'
 		import os, signal, socket, sys, time
 		family, source, target, port, server = sys.argv[1:]
@@ -39,7 +39,7 @@ for family in 4 6; do
 		        s.send(b"x")
 		        s.recv(100)
 		    except TimeoutError:
-		        pass # came to a socket that was just being closed
+		        pass # arrived at a socket that was about to be closed
 		    except ConnectionRefusedError:
 		        break
 	PYTHON
@@ -62,7 +62,7 @@ for family in 4 6; do
 		        s.send(b"answer")
 		        s.recv(100)
 		    except TimeoutError:
-		        pass # came to a socket that was just being closed
+		        pass # arrived at a socket that was about to be closed
 		    except ConnectionRefusedError:
 		        print("refused")
 		        break

@@ -1,9 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# `iperf3 -s`, which connects a UDP socket back to each client and opens a new one for the next:
-# UDP tests from a container fail without sluice, and in socket mode; in wire mode they run in both
-# directions, with several streams, and leave one entry in conntrack for each.
+# `iperf3 -s` connects a UDP socket back to each client and opens a new one for the next. UDP tests
+# from a container fail without sluice and in socket mode. In wire mode they run in both directions,
+# with several streams, and leave one conntrack entry for each stream.
 #
 #   container: iperf3 -u -c 172.16.13.13 ── docker0 172.17.0.1 [host: iperf3 -s] eth0 172.16.13.13
 . "$(dirname "$0")/../lib/lib.sh"
@@ -13,7 +13,7 @@ IPERF=5201
 
 listening()
 {
-	in_ns "$HOST" ss -Hltn "sport = :$IPERF" | grep -q .
+	in_ns "$HOST" ss -Hltn "sport = :$IPERF" | contains .
 }
 
 iperf_serve()
@@ -23,8 +23,8 @@ iperf_serve()
 	wait_until 10 listening
 }
 
-# iperf ADDR OPTION…: 100 datagrams of 1,000 bytes in most of a second, which a receiver can sleep
-# through; RECEIVED says how many arrived, SENT of how many
+# iperf ADDR OPTION…: sends 100 datagrams of 1,000 bytes, slowly enough for a delayed receiver; sets
+# RECEIVED and SENT
 iperf()
 {
 	local addr=$1 report
@@ -53,7 +53,7 @@ refused()
 	[ "$(no_ports)" != "$1" ]
 }
 
-# The server's first answer comes from an address that the client did not ask, and is refused.
+# The server's first answer comes from another address than the client's target, and is refused.
 want_no_iperf()
 {
 	local before client

@@ -1,9 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# What wire mode leaves alone, or must not break: sockets that are bound to one address, servers that
-# set the source themselves, ports that are not named, the host as a client, datagrams that only pass
-# through; and one client port that asks two addresses in turn, which gets the right answer each time.
+# What wire mode leaves alone, or must not break: sockets bound to one address, servers that set the
+# source themselves, ports that are not named, the host as a client, forwarded datagrams; and one
+# client port that uses two addresses in turn, with a right answer from each.
 #
 #   container, container2 ═ docker0 172.17.0.1 [host] eth0 172.16.13.13 ── lan
 . "$(dirname "$0")/../lib/lib.sh"
@@ -24,18 +24,18 @@ want_right "$CONTAINER" "$FAR4" 50002
 want_wrong "$CONTAINER" "$FAR4" 50003 "$NEAR4"
 
 wire_load --follow docker0 --port "$PORT,50001-50002"
-say "a server with PKTINFO, and one at a single address"
+say "a server with PKTINFO, and one bound to a single address"
 want_right "$CONTAINER" "$FAR4" 50001
 want_right "$CONTAINER" "$FAR6" 50001
 want_right "$CONTAINER" "$FAR4" 50002
 say "a port that is not named"
 want_wrong "$CONTAINER" "$FAR4" 50003 "$NEAR4"
-say "another host's port of the same number: beside, and behind"
+say "the same port of another host: beside this one, and behind it"
 before=$(wire_counter request_rewritten)
 want_right "$CONTAINER" 172.17.0.4 "$PORT"
 want_right "$CONTAINER" 172.16.13.1 "$PORT"
 want_equal "$(wire_counter request_rewritten)" "$before" "requests rewritten"
-[ "$(wire_counter request_not_local)" -ge 3 ] || fail "what passes through is not counted"
+[ "$(wire_counter request_not_local)" -ge 3 ] || fail "forwarded requests are not counted"
 say "the host as a client, from each of its addresses"
 want_right "$HOST" 172.17.0.4 "$PORT"
 want_right "$HOST" 172.17.0.4 "$PORT" --from "$FAR4"
@@ -52,7 +52,7 @@ want_right "$CONTAINER" "$FAR4" "$PORT" --from 172.17.0.3:4002
 want_right "$CONTAINER2" "$FAR4" "$PORT" --from 172.17.0.4:4002
 want_right "$CONTAINER" "$FAR4" "$PORT" --from 172.17.0.3:4002
 
-say "an address that leaves: requests go where the route says, and to a socket here no more"
+say "a removed address: requests follow the route, and no longer reach a local socket"
 ip -n "$HOST" route add default via 172.17.0.4
 wire_load --follow docker0 --port "$PORT" >/dev/null
 want_right "$CONTAINER" "$FAR4" "$PORT" --from 172.17.0.3:4003
@@ -61,6 +61,6 @@ rewritten=$(wire_counter request_rewritten)
 want_line "sent 1 right 0 wrong 0 refused 0 lost 1 corrupt 0" \
 	"$(ask "$CONTAINER" --to "$FAR4:$PORT" --timeout-ms 300 --from 172.17.0.3:4004)"
 want_equal "$(wire_counter request_rewritten)" "$rewritten" "requests rewritten"
-say "an address that comes is known without loading again, where there is a route that covers it"
+say "a new address is known without another load, if a route covers it"
 addr_add "$HOST" eth0 192.0.2.1/24
 want_right "$CONTAINER" 192.0.2.1 "$PORT"

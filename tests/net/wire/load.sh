@@ -1,22 +1,22 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# Loading wire mode is all or nothing: a dry run changes nothing, a load that fails leaves what was,
-# a loader that is killed leaves what the next one and cleanup can handle, and loading again changes
-# in place. One folder of pins serves one network namespace.
+# Loading wire mode is all or nothing: a dry run changes nothing, a failed load leaves the earlier
+# one, the next load and cleanup handle the state of a killed loader, and a second load changes the
+# first in place. One folder of pins serves one network namespace.
 #
 #   container, container2 ═ docker0 172.17.0.1 [host: 0.0.0.0:56789] eth0 172.16.13.13 ── lan
 . "$(dirname "$0")/../lib/lib.sh"
 . "$(dirname "$0")/../lib/wire.sh"
 
-# attached: the interfaces, by name
+# attached: prints the interfaces, by name
 attached()
 {
 	json "' '.join(sorted(i['name'] for i in d['wire']['interfaces'] if not i['gone']))" \
 		sluice -j --netns "$HOST" reply show
 }
 
-# want_refused CODE TEXT OPTION…: refused, named, and nothing is attached
+# want_refused CODE TEXT OPTION…: the load is refused with TEXT, and nothing is attached
 want_refused()
 {
 	local code=$1 text=$2
@@ -29,7 +29,7 @@ want_refused()
 topology_up second
 serve "$HOST" sendto4 "$PORT"
 
-say "what is refused"
+say "refused options"
 want_refused 2 "needs an interface"
 want_refused 1 "no interface 'nope'" --iface nope
 want_refused 1 "no interface 'nope'" --iface veth3,nope
@@ -62,7 +62,7 @@ want_right "$CONTAINER2" "$FAR4" "$PORT"
 want_right "$LAN" "$NEAR4" "$PORT"
 wire_load --follow docker0
 
-# clients_start: four of them, each with one request under way at a time
+# clients_start: starts four clients, each with one request in flight at a time
 clients_start()
 {
 	local number name
@@ -77,7 +77,7 @@ clients_start()
 	done
 }
 
-# clients_end MOST: each had traffic, and at most MOST of its answers were left alone
+# clients_end MOST: each client had traffic, and at most MOST of its answers were left alone
 clients_end()
 {
 	local output sent right
@@ -107,13 +107,13 @@ for round in 1 2 3; do
 	wire_load --follow docker0 --table 100000 >>"$TEST_TMP/sizes"
 	wire_load --follow docker0 >>"$TEST_TMP/sizes"
 done
-# the answers under way at each of the six changes
+# the pending answers at each of the six changes
 clients_end 6
 want_equal "$(grep -c 'table: 16384 flows before, 100000 now: it starts empty' "$TEST_TMP/sizes")" 3
 want_right "$CONTAINER" "$FAR4" "$PORT"
 want_right "$CONTAINER2" "$FAR4" "$PORT"
 
-say "a load that fails leaves what was in force"
+say "a failed load leaves the earlier one active"
 by_clsact()
 {
 	sluice --netns "$HOST" reply load --mode wire --attach clsact "$@"
@@ -131,7 +131,7 @@ want_clean
 for dev in veth3 veth4; do
 	! in_ns "$HOST" tc qdisc show dev "$dev" | grep clsact || fail "a clsact is left on $dev"
 done
-want_equal "$(in_ns "$HOST" tc filter show dev eth0 ingress | grep -c other)" 1 "filter of another"
+want_equal "$(in_ns "$HOST" tc filter show dev eth0 ingress | grep -c other)" 1 "other owner's filter"
 want_wrong "$CONTAINER" "$FAR4" "$PORT" "$NEAR4"
 
 say "another network namespace"
@@ -151,7 +151,7 @@ sluice --netns "$HOST" cleanup
 want_clean
 want_wrong "$CONTAINER" "$FAR4" "$PORT" "$NEAR4"
 
-say "an interface that goes"
+say "a deleted interface"
 wire_load --follow docker0
 ip -n "$HOST" link del veth4
 want_equal "$(attached)" "veth3"
@@ -161,7 +161,7 @@ wire_load --follow docker0
 want_equal "$(json "len(d['wire']['interfaces'])" sluice -j --netns "$HOST" reply show)" 1
 want_equal "$(find "$PINS/wire" -name 'link_*' | wc -l)" 2 "pinned links"
 
-say "both modes: each goes by itself"
+say "both modes: each is unloaded on its own"
 reply_load
 want_status 1 "$SLUICE" reply unload --mode audit
 want_text "not loaded in mode audit"

@@ -1,17 +1,16 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# `nc -ul`, which connects its socket back to the first client it hears: after that it no longer
-# matches the address that the client uses. Both ends are the real program. Without sluice the first
-# line arrives, its answer does not, and the second line is lost; in socket mode it is no better,
-# since a connected socket has no source to set.
+# `nc -ul` connects its socket back to its first client and then no longer matches the address that
+# the client uses. Both ends are the real program. Without sluice the first line arrives, its answer
+# does not, and the second line is lost. Socket mode does not help, since a connected socket has no
+# source to set.
 #
 #   container: nc -u 172.16.13.13 56789 ── docker0 172.17.0.1 [host: nc -ul 56789] eth0 172.16.13.13
 . "$(dirname "$0")/../lib/lib.sh"
 . "$(dirname "$0")/../lib/wire.sh"
 
-# nc_start NAME WORD OPTION…: nc in namespace NAME; what is written to $WORD.to goes to it, what it
-# prints goes to $WORD.from
+# nc_start NAME WORD OPTION…: starts nc in namespace NAME; it reads $WORD.to and writes $WORD.from
 nc_start()
 {
 	local name=$1 word=$TEST_TMP/$2
@@ -27,12 +26,12 @@ has_line()
 	grep -qx "$2" "$TEST_TMP/$1.from"
 }
 
-heard_or_refused()
+received_or_refused()
 {
 	has_line client two || [ "$(no_ports)" != "$1" ]
 }
 
-# talk ADDR FAMILY: a line there, a line back, a line there again; how many came is in HEARD
+# talk ADDR FAMILY: sends a line, a line back, and a third line; RECEIVED counts those that arrived
 talk()
 {
 	local server client refused
@@ -43,15 +42,15 @@ talk()
 	wait_udp "$HOST" "$PORT"
 	nc_start "$CONTAINER" client "$2" -u "$1" "$PORT"
 	client=$NC
-	HEARD=0
+	RECEIVED=0
 	echo one >"$TEST_TMP/client.to"
 	wait_until 10 has_line server one
 	echo two >"$TEST_TMP/server.to"
-	wait_until 10 heard_or_refused "$refused"
+	wait_until 10 received_or_refused "$refused"
 	if has_line client two; then
 		echo three >"$TEST_TMP/client.to"
 		wait_until 10 has_line server three
-		HEARD=3
+		RECEIVED=3
 	fi
 	ENTRIES=$(conntrack_list "$HOST" | grep "dport=$PORT ")
 	kill "$server" "$client" 2>/dev/null || true
@@ -60,7 +59,7 @@ talk()
 
 want_talk()
 {
-	want_equal "$HEARD" 3 "lines that came"
+	want_equal "$RECEIVED" 3 "lines received"
 	want_equal "$(wc -l <<<"$ENTRIES")" 1 "conntrack entries: $ENTRIES"
 	[[ $ENTRIES != *UNREPLIED* ]] || fail "conntrack saw no answer: $ENTRIES"
 }
@@ -69,11 +68,11 @@ topology_up
 
 say "the kernel alone"
 talk "$FAR4" -4
-want_equal "$HEARD" 0 "lines that came"
+want_equal "$RECEIVED" 0 "lines received"
 say "socket mode"
 reply_load
 talk "$FAR4" -4
-want_equal "$HEARD" 0 "lines that came"
+want_equal "$RECEIVED" 0 "lines received"
 sluice reply unload
 
 for netfilter in 0 1; do
@@ -89,7 +88,7 @@ done
 
 say "the kernel alone again"
 talk "$FAR4" -4
-want_equal "$HEARD" 0 "lines that came"
+want_equal "$RECEIVED" 0 "lines received"
 
 say "both modes"
 reply_load

@@ -1,9 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# Path MTU discovery through wire mode: a hop behind the interface is narrow, answers have DF set (or
-# are IPv6), and the router's error is about the address that the client asked. A server that has
-# connected back to its client hears of it only if the error is translated to the other address.
+# Path MTU discovery through wire mode: a hop behind the interface has a small MTU, answers have DF
+# set (or are IPv6), and the router's error is about the address that the client used. A server that
+# has connected back to its client gets the error only if it is translated to the other address.
 #
 #   far 10.9.0.2 ──1400── router 10.8.0.2 ──1500── r0 10.8.0.1 [host: *:56789] eth0 172.16.13.13
 . "$(dirname "$0")/../lib/lib.sh"
@@ -12,8 +12,8 @@
 ROUTER=${TOPOLOGY_PREFIX:-}router
 BEYOND=${TOPOLOGY_PREFIX:-}beyond
 
-# address NAME DEV ADDR4 ADDR6 LINKLOCAL: of one end of a link; a router asks for its neighbours from
-# the link-local one
+# address NAME DEV ADDR4 ADDR6 LINKLOCAL: configures one end of a link; a router sends neighbour
+# solicitations from the link-local address
 address()
 {
 	local name=$1 dev=$2 addr
@@ -24,8 +24,8 @@ address()
 	done
 }
 
-# A server that connects back, and answers with 1,450 bytes that must not be fragmented until it is
-# told that they are too long: it prints the address that it answers from, and the path MTU.
+# A server that connects back, and answers with 1,450 unfragmentable bytes until the kernel reports
+# a smaller path MTU. It prints its source address and the path MTU.
 server_script()
 {
 	cat <<-'PYTHON'
@@ -74,7 +74,7 @@ wait_link "$BEYOND" eth0
 server_script >"$TEST_TMP/server.py"
 LOAD=(wire_load --iface r0)
 
-say "long answers of a server that does not connect: the first is lost, the rest come in fragments"
+say "long answers of an unconnected server: the first is lost, the rest are fragmented"
 serve "$HOST" dual6 "$PORT"
 server=$SPAWNED
 for asked in "$FAR4" "$FAR6"; do
@@ -92,9 +92,9 @@ for family in 4 6; do
 	[ "$family" = 6 ] && asked=$FAR6 near=fd08::1 client=fd09::2
 	ip -n "$HOST" route flush cache
 	ip -n "$HOST" -6 route flush cache
-	say "IPv$family: a server that connects back hears of the narrow hop"
+	say "IPv$family: a server that connects back learns the small MTU"
 	"${LOAD[@]}"
-	spawn_in "$HOST" "$TEST_TMP/heard" python3 -u "$TEST_TMP/server.py" "$family" "$PORT"
+	spawn_in "$HOST" "$TEST_TMP/server.log" python3 -u "$TEST_TMP/server.py" "$family" "$PORT"
 	server=$SPAWNED
 	wait_udp "$HOST" "$PORT"
 	in_ns "$BEYOND" python3 - "$family" "$client" "$asked" "$PORT" <<-'PYTHON'
@@ -104,8 +104,8 @@ for family in 4 6; do
 		s.connect((target, int(port)))
 		s.send(b"x")
 	PYTHON
-	wait "$server" || fail "the server:" "$(cat "$TEST_TMP/heard")"
-	want_equal "$(cat "$TEST_TMP/heard")" "$near 1400" "source and path MTU"
+	wait "$server" || fail "the server:" "$(cat "$TEST_TMP/server.log")"
+	want_equal "$(cat "$TEST_TMP/server.log")" "$near 1400" "source and path MTU"
 	[ "$(wire_counter error_translated)" -ge 1 ] || fail "no error was translated"
 	wire_unload
 done

@@ -1,17 +1,17 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# Frames that no socket makes: with VLAN tags (the outer one is taken off the frame before tc sees it),
-# and with all headers outside the linear part, as a packet ring leaves them. They come in by a bridge
-# port and are looked at behind it, on the bridge. And datagrams in one piece that the network card is
-# to cut up (UDP_SEGMENT), in both directions.
+# Frames that no socket makes: with VLAN tags (the outer one is stripped before tc sees the frame),
+# and with all headers outside the linear part, as a packet ring leaves them. They arrive on a
+# bridge port and are inspected behind it, on the bridge. Also large datagrams that the network card
+# is to segment (UDP_SEGMENT), in both directions.
 #
 #   container ── veth3 ═ docker0 172.17.0.1 [host: 0.0.0.0:56789] eth0 172.16.13.13
 . "$(dirname "$0")/../lib/lib.sh"
 . "$(dirname "$0")/../lib/wire.sh"
 
-# Sends one datagram from a raw socket; from a packet ring if told to: then the kernel copies the
-# Ethernet header alone into the linear part (net/packet/af_packet.c, tpacket_fill_skb).
+# Sends one datagram from a raw socket or, on request, from a packet ring: then the kernel copies
+# only the Ethernet header into the linear part (net/packet/af_packet.c, tpacket_fill_skb).
 raw_send()
 {
 	in_ns "$CONTAINER" python3 "$TEST_TMP/frames.py" send "$@"
@@ -54,7 +54,7 @@ def send(how, mac, target, sport, dport):
     s.send(b"")
 
 def watch(how):
-    """Says of the datagram with that payload, on docker0: its target, and whether it is whole."""
+    """Prints target and integrity of the datagram with that payload on docker0."""
     s = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0x0300)
     s.bind(("docker0", 0x0003))
     print("watching", flush=True)
@@ -73,7 +73,7 @@ def watch(how):
     print("nothing")
 
 def segments(target, port, size, count):
-    """One send that is cut into `count` datagrams; the answers must be the same datagrams."""
+    """Sends once for `count` datagrams; the answers must be the same datagrams."""
     s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     s.connect((target, int(port)))
     s.settimeout(10)
@@ -86,7 +86,7 @@ def segments(target, port, size, count):
 def segment_server(port):
     s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     s.bind(("0.0.0.0", int(port)))
-    s.setsockopt(17, 104, 1) # UDP_GRO: several datagrams of one flow come as one
+    s.setsockopt(17, 104, 1) # UDP_GRO: the kernel merges datagrams of one flow
     while True:
         data, anc, flags, peer = s.recvmsg(65536, 64)
         size = next((struct.unpack("i", d)[0] for l, t, d in anc if (l, t) == (17, 104)), 0)
@@ -95,7 +95,7 @@ def segment_server(port):
 globals()[sys.argv[1]](*sys.argv[2:])
 PYTHON
 
-# target_of HOW: the address that a datagram for FAR4 has on docker0
+# target_of HOW: prints the destination of a datagram for FAR4 on docker0
 target_of()
 {
 	local mac
@@ -128,10 +128,10 @@ done
 want_equal "$(wire_counter request_rewritten)" 4 "requests rewritten"
 want_equal "$(wire_counter failed)" 0 "packets that could not be changed"
 
-say "one piece of many datagrams, both ways"
+say "one send of many datagrams, in both directions"
 want_right "$CONTAINER" "$FAR4" 50001
 before=$(wire_counter request_rewritten)
 want_equal "$(in_ns "$CONTAINER" python3 "$TEST_TMP/frames.py" segments "$FAR4" 50001 1000 20)" same
 pieces=$(($(wire_counter request_rewritten) - before))
-[ "$pieces" -lt 20 ] || fail "the datagrams came one by one: this proves nothing about segmentation"
+[ "$pieces" -lt 20 ] || fail "no segmentation: each datagram was received separately"
 no_errors "$LOG"

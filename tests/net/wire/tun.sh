@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# Wire mode on an interface without Ethernet: a tun device, on the other end of which a test program
-# writes IP packets by hand and reads the answers, with their checksums.
+# Wire mode on an interface without Ethernet: a test program at the other end of a tun device builds
+# IP packets and reads the answers, with their checksums.
 #
 #   [tun peer 10.7.0.2, fd07::2] ── tun0 10.7.0.1 [host: [::]:56789] eth0 172.16.13.13
 . "$(dirname "$0")/../lib/lib.sh"
@@ -69,7 +69,7 @@ tun_peer()
 	PYTHON
 }
 
-# answer_to ADDR: where the answer to a request to ADDR came from
+# answer_to ADDR: prints the source of the answer to a request to ADDR
 answer_to()
 {
 	echo "$1 $PORT" >&7

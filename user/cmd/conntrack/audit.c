@@ -1,18 +1,18 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* sluice conntrack audit: the entries that contradict this host. */
+/* sluice conntrack audit: lists the entries that contradict the sockets and routes of this host. */
 #include "cmd/command.h"
 #include "cmd/conntrack/findings.h"
 
-static void audit_text(const struct output *output, const struct ct_snapshot *look)
+static void audit_text(const struct output *output, const struct ct_snapshot *snapshot)
 {
 	size_t count[AUDIT_REASONS] = { 0 };
 	const char *before = ": ";
 	enum audit_reason i;
 
-	findings_table(output, look, NULL, false);
-	findings_count(look, count);
-	fprintf(output->file, "%zu of %zu UDP entries contradict this host", look->audit.count,
-		look->table.count);
+	findings_table(output, snapshot, NULL, false);
+	findings_count(snapshot, count);
+	fprintf(output->file, "%zu of %zu UDP entries contradict this host", snapshot->audit.count,
+		snapshot->table.count);
 	for (i = 0; i < AUDIT_REASONS; i++) {
 		if (!count[i])
 			continue;
@@ -24,16 +24,17 @@ static void audit_text(const struct output *output, const struct ct_snapshot *lo
 
 static int run(const struct context *context, void *into, int words, char **word, struct err *err)
 {
-	struct ct_snapshot look = { .table.entry = NULL };
-	int result = findings_read(&look, into, err);
+	struct ct_snapshot snapshot = { .table.entry = NULL };
+	int result = findings_read(&snapshot, into, err);
 
 	if (result)
 		return result;
 	if (context->output.json)
-		findings_json(&context->output, findings_document(&look, into), &look, NULL, false);
+		findings_json(&context->output, findings_document(&snapshot, into), &snapshot, NULL,
+			      false);
 	else
-		audit_text(&context->output, &look);
-	snapshot_free(&look);
+		audit_text(&context->output, &snapshot);
+	snapshot_free(&snapshot);
 	return 0;
 }
 

@@ -8,27 +8,27 @@
 
 #define WHY_SIZE 256
 
-int findings_read(struct ct_snapshot *look, const struct conntrack_options *o, struct err *err)
+int findings_read(struct ct_snapshot *snapshot, const struct conntrack_options *o, struct err *err)
 {
 	size_t i, kept = 0;
 	int result;
 
-	log_info("two readings, %u seconds apart", o->watch_s);
-	result = snapshot_take(look, o->watch_s * 1000, err);
+	log_info("reading twice, %u seconds apart", o->watch_s);
+	result = snapshot_take(snapshot, o->watch_s * 1000, err);
 	if (result)
 		return result;
-	for (i = 0; i < look->audit.count; i++) {
-		const struct audit_finding *finding = &look->audit.finding[i];
+	for (i = 0; i < snapshot->audit.count; i++) {
+		const struct audit_finding *finding = &snapshot->audit.finding[i];
 
 		if ((!o->reasons || o->reasons >> finding->reason & 1) &&
-		    conntrack_is_wanted(&look->table.entry[finding->entry], o))
-			look->audit.finding[kept++] = *finding;
+		    conntrack_is_wanted(&snapshot->table.entry[finding->entry], o))
+			snapshot->audit.finding[kept++] = *finding;
 	}
-	look->audit.count = kept;
+	snapshot->audit.count = kept;
 	return 0;
 }
 
-void findings_table(const struct output *output, const struct ct_snapshot *look,
+void findings_table(const struct output *output, const struct ct_snapshot *snapshot,
 		    const enum repair_outcome *outcome, bool dry_run)
 {
 	struct table *rows = table_new(outcome ? "outcome|reason|state|source|destination|why"
@@ -36,9 +36,9 @@ void findings_table(const struct output *output, const struct ct_snapshot *look,
 	char src[ADDR_TEXT_MAX], dst[ADDR_TEXT_MAX], why[WHY_SIZE];
 	size_t i;
 
-	for (i = 0; i < look->audit.count; i++) {
-		const struct audit_finding *finding = &look->audit.finding[i];
-		const struct ct_entry *entry = &look->table.entry[finding->entry];
+	for (i = 0; i < snapshot->audit.count; i++) {
+		const struct audit_finding *finding = &snapshot->audit.finding[i];
+		const struct ct_entry *entry = &snapshot->table.entry[finding->entry];
 		const struct ct_tuple *original = &entry->original;
 
 		table_row(rows, "%s%s%s|%s|%s|%s|%s",
@@ -47,64 +47,60 @@ void findings_table(const struct output *output, const struct ct_snapshot *look,
 			  conntrack_state_name(entry),
 			  addr_format_port(&original->src, original->src_port_be, src),
 			  addr_format_port(&original->dst, original->dst_port_be, dst),
-			  audit_explain(&look->table, finding, why, sizeof(why)));
+			  audit_explain(&snapshot->table, finding, why, sizeof(why)));
 	}
 	table_print(rows, output, 0);
 }
 
-static json_t *finding_json(const struct ct_snapshot *look, const struct audit_finding *finding)
-{
-	char why[WHY_SIZE];
-	json_t *object =
-		json_pack("{s:s, s:s, s:o}", "reason", audit_reason_name(finding->reason), "why",
-			  audit_explain(&look->table, finding, why, sizeof(why)), "entry",
-			  conntrack_entry_json(&look->table.entry[finding->entry], &look->inet));
-
-	if (finding->reason == AUDIT_TWIN)
-		json_object_set_new(
-			object, "twin",
-			conntrack_tuple_json(&look->table.entry[finding->twin].original));
-	return object;
-}
-
-void findings_json(const struct output *output, json_t *document, const struct ct_snapshot *look,
-		   const enum repair_outcome *outcome, bool dry_run)
+void findings_json(const struct output *output, json_t *document,
+		   const struct ct_snapshot *snapshot, const enum repair_outcome *outcome,
+		   bool dry_run)
 {
 	struct json_list list;
+	char why[WHY_SIZE];
 	size_t i;
 
 	json_list_begin(&list, output, document, "findings");
-	for (i = 0; i < look->audit.count; i++) {
-		json_t *object = finding_json(look, &look->audit.finding[i]);
+	for (i = 0; i < snapshot->audit.count; i++) {
+		const struct audit_finding *finding = &snapshot->audit.finding[i];
+		const struct ct_entry *entry = snapshot->table.entry;
 
-		if (outcome)
-			json_object_set_new(object, "outcome",
-					    json_string(repair_outcome_name(outcome[i], dry_run)));
-		json_list_add(&list, object);
+		json_list_add(
+			&list,
+			json_pack("{s:s, s:s, s:o, s:o*, s:s*}", "reason",
+				  audit_reason_name(finding->reason), "why",
+				  audit_explain(&snapshot->table, finding, why, sizeof(why)),
+				  "entry",
+				  conntrack_entry_json(&entry[finding->entry], &snapshot->inet),
+				  "twin",
+				  finding->reason != AUDIT_TWIN
+					  ? NULL
+					  : conntrack_tuple_json(&entry[finding->twin].original),
+				  "outcome",
+				  outcome ? repair_outcome_name(outcome[i], dry_run) : NULL));
 	}
 	json_list_end(&list);
 }
 
-void findings_count(const struct ct_snapshot *look, size_t count[AUDIT_REASONS])
+void findings_count(const struct ct_snapshot *snapshot, size_t count[AUDIT_REASONS])
 {
 	size_t i;
 
-	for (i = 0; i < look->audit.count; i++)
-		count[look->audit.finding[i].reason]++;
+	for (i = 0; i < snapshot->audit.count; i++)
+		count[snapshot->audit.finding[i].reason]++;
 }
 
-json_t *findings_document(const struct ct_snapshot *look, const struct conntrack_options *o)
+json_t *findings_document(const struct ct_snapshot *snapshot, const struct conntrack_options *o)
 {
-	json_t *document = output_document(), *reasons = json_object();
+	json_t *reasons = json_object();
 	size_t count[AUDIT_REASONS] = { 0 };
 	enum audit_reason i;
 
-	findings_count(look, count);
+	findings_count(snapshot, count);
 	for (i = 0; i < AUDIT_REASONS; i++)
 		json_object_set_new(reasons, audit_reason_name(i),
 				    json_integer((json_int_t)count[i]));
-	json_object_set_new(document, "total", json_integer((json_int_t)look->table.count));
-	json_object_set_new(document, "watch_s", json_integer(o->watch_s));
-	json_object_set_new(document, "reasons", reasons);
-	return document;
+	return json_pack("{s:i, s:I, s:i, s:o}", "schema_version", OUTPUT_SCHEMA_VERSION, "total",
+			 (json_int_t)snapshot->table.count, "watch_s", o->watch_s, "reasons",
+			 reasons);
 }

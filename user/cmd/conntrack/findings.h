@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What audit and repair share: the findings, and how they are shown. */
+/* The findings of audit and repair, and their text and JSON. */
 #ifndef SLUICE_CMD_CONNTRACK_FINDINGS_H
 #define SLUICE_CMD_CONNTRACK_FINDINGS_H
 
@@ -10,29 +10,33 @@
 
 #define FINDINGS_HELP                                                                             \
 	"reasons:\n"                                                                              \
-	"  twin          the pair of unanswered entries that a reply from the wrong address\n"    \
-	"                leaves: the request, and the answer as a conversation of its own\n"      \
+	"  twin          a pair of unanswered entries: a request, and its reply from a wrong\n"   \
+	"                address, tracked as a second flow\n"                                     \
 	"  backend-gone  DNAT binds a client to a backend of this host that has no socket, or\n"  \
 	"                to another host that has no route or does not answer its neighbours\n"   \
-	"  socket-gone   the socket at the end that is on this host has been closed\n"            \
-	"  unanswered    no answer ever came, yet datagrams keep the entry alive; services\n"     \
-	"                that answer nobody, such as syslog, look the same\n"                     \
+	"  socket-gone   the socket at the end on this host has been closed\n"                    \
+	"  unanswered    no reply ever came, but datagrams keep the entry alive; services that\n" \
+	"                never reply, such as syslog, look the same\n"                            \
 	"\n"                                                                                      \
-	"Two readings tell which entries are in use: by their counters where\n"                   \
-	"net.netfilter.nf_conntrack_acct is on, else by their timeouts, which takes a datagram\n" \
-	"more than a second after the first reading. With --watch 0 'unanswered', and the\n"      \
-	"closed sockets of clients on this host, are not looked for.\n"
+	"Two readings show which entries are in use: by their counters if\n"                      \
+	"net.netfilter.nf_conntrack_acct is on, otherwise by their timeouts, which needs a\n"     \
+	"datagram more than a second after the first reading. --watch 0 reads once and skips\n"   \
+	"'unanswered' and the closed sockets of clients on this host.\n"
 
-/* Reads an empty *look, with the findings that the options select. 0, or -errno with *err set. */
-int findings_read(struct ct_snapshot *look, const struct conntrack_options *o, struct err *err);
-void findings_count(const struct ct_snapshot *look, size_t count[AUDIT_REASONS]);
-/* outcome[i] is that of finding i; NULL for an audit. */
-void findings_table(const struct output *output, const struct ct_snapshot *look,
+/*
+ * Fills an empty *snapshot with the findings that the options select.  Returns 0, or -errno with
+ * *err set.
+ */
+int findings_read(struct ct_snapshot *snapshot, const struct conntrack_options *o, struct err *err);
+void findings_count(const struct ct_snapshot *snapshot, size_t count[AUDIT_REASONS]);
+/* Prints the findings; @outcome has an element for each, or is NULL for an audit. */
+void findings_table(const struct output *output, const struct ct_snapshot *snapshot,
 		    const enum repair_outcome *outcome, bool dry_run);
-/* The document's keys before the findings. */
-json_t *findings_document(const struct ct_snapshot *look, const struct conntrack_options *o);
+/* Returns a document with all keys except "findings". */
+json_t *findings_document(const struct ct_snapshot *snapshot, const struct conntrack_options *o);
 /* Prints the document with the findings as its last key, and drops the reference. */
-void findings_json(const struct output *output, json_t *document, const struct ct_snapshot *look,
-		   const enum repair_outcome *outcome, bool dry_run);
+void findings_json(const struct output *output, json_t *document,
+		   const struct ct_snapshot *snapshot, const enum repair_outcome *outcome,
+		   bool dry_run);
 
 #endif

@@ -21,7 +21,7 @@ static int parse_addr(const struct opt_value *v, struct err *err)
 	}
 	return err_hint(
 		err, err_set(err, EXIT_USAGE, EINVAL, "address '%s': not an IP address", v->text),
-		"give one such as 172.17.0.3 or fd00::3");
+		"give an address such as 172.17.0.3 or fd00::3");
 }
 
 /* In the order of enum audit_reason. */
@@ -32,14 +32,14 @@ _Static_assert(sizeof(reasons) / sizeof(*reasons) == AUDIT_REASONS + 1, "reasons
 
 const struct opt conntrack_entry_opts[] = {
 	{ "port", 0, "LIST", opt_ports, CT_FIELD(ports),
-	  "entries with one of these ports at either end", .preset = "any" },
-	{ "addr", 0, "ADDR", parse_addr, 0, "entries with this address at either end" },
+	  "select entries with one of these ports at either end", .preset = "any" },
+	{ "addr", 0, "ADDR", parse_addr, 0, "select entries with this address at either end" },
 	{ .name = NULL },
 };
 
 const struct opt conntrack_audit_opts[] = {
 	{ "reason", 0, "LIST", opt_word_set, CT_FIELD(reasons),
-	  "only for these reasons: twin, backend-gone, socket-gone, unanswered", .words = reasons,
+	  "select by reason: twin, backend-gone, socket-gone, unanswered", .words = reasons,
 	  .noun = "reason" },
 	{ "watch", 0, "SECONDS", opt_u32, CT_FIELD(watch_s),
 	  "time between two readings; 0: one reading", .max = 3600, .preset = "2" },
@@ -48,7 +48,7 @@ const struct opt conntrack_audit_opts[] = {
 
 const struct opt conntrack_repair_opts[] = {
 	{ "dry-run", 'n', NULL, opt_switch, CT_FIELD(dry_run),
-	  "print what would be deleted, and delete nothing" },
+	  "print what would be deleted; delete nothing" },
 	{ .name = NULL },
 };
 

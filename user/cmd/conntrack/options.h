@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The options of `sluice conntrack`, and the entries that they select. */
+/* The options of `sluice conntrack`, and the selection of entries. */
 #ifndef SLUICE_CMD_CONNTRACK_OPTIONS_H
 #define SLUICE_CMD_CONNTRACK_OPTIONS_H
 
@@ -21,7 +21,7 @@ extern const struct opt conntrack_entry_opts[];
 extern const struct opt conntrack_audit_opts[];
 extern const struct opt conntrack_repair_opts[];
 
-/* Does either direction of the entry have the ports and the address? */
+/* Returns true if one direction of the entry has both a selected port and the address. */
 bool conntrack_is_wanted(const struct ct_entry *entry, const struct conntrack_options *options);
 
 #endif

@@ -6,15 +6,15 @@
 #include <errno.h>
 #include <stdlib.h>
 
-static void print_text(const struct output *output, const struct ct_snapshot *look,
+static void print_text(const struct output *output, const struct ct_snapshot *snapshot,
 		       const enum repair_outcome *outcome, const size_t count[REPAIR_OUTCOMES],
 		       bool dry_run)
 {
 	enum repair_outcome i;
 
-	findings_table(output, look, outcome, dry_run);
+	findings_table(output, snapshot, outcome, dry_run);
 	fprintf(output->file, "%s %zu of %zu UDP entries", dry_run ? "would delete" : "deleted",
-		count[REPAIR_DELETED], look->table.count);
+		count[REPAIR_DELETED], snapshot->table.count);
 	for (i = 0; i < REPAIR_OUTCOMES; i++)
 		if (count[i] && i != REPAIR_DELETED)
 			fprintf(output->file, ", %s %zu", repair_outcome_name(i, dry_run),
@@ -22,58 +22,58 @@ static void print_text(const struct output *output, const struct ct_snapshot *lo
 	fputc('\n', output->file);
 }
 
-static void print_json(const struct output *output, const struct ct_snapshot *look,
+static void print_json(const struct output *output, const struct ct_snapshot *snapshot,
 		       const struct conntrack_options *o, const enum repair_outcome *outcome,
 		       const size_t count[REPAIR_OUTCOMES])
 {
-	json_t *document = findings_document(look, o);
+	json_t *document = findings_document(snapshot, o);
 	enum repair_outcome i;
 
-	json_object_set_new(document, "dry_run", json_boolean(o->dry_run));
-	json_object_set_new(document, "would_delete",
-			    json_integer(o->dry_run ? (json_int_t)count[REPAIR_DELETED] : 0));
+	json_object_update_new(document,
+			       json_pack("{s:b, s:I}", "dry_run", o->dry_run, "would_delete",
+					 o->dry_run ? (json_int_t)count[REPAIR_DELETED] : 0));
 	for (i = 0; i < REPAIR_OUTCOMES; i++)
 		json_object_set_new(
 			document, repair_outcome_name(i, false),
 			json_integer(o->dry_run && i == REPAIR_DELETED ? 0 : (json_int_t)count[i]));
-	findings_json(output, document, look, outcome, o->dry_run);
+	findings_json(output, document, snapshot, outcome, o->dry_run);
 }
 
 static int run(const struct context *context, void *into, int words, char **word, struct err *err)
 {
 	size_t i, count[REPAIR_OUTCOMES] = { 0 };
-	struct ct_snapshot look = { .table.entry = NULL };
+	struct ct_snapshot snapshot = { .table.entry = NULL };
 	const struct conntrack_options *o = into;
 	enum repair_outcome *outcome;
-	int result = findings_read(&look, o, err);
+	int result = findings_read(&snapshot, o, err);
 
 	if (result)
 		return result;
-	outcome = calloc(look.audit.count + 1, sizeof(*outcome));
+	outcome = calloc(snapshot.audit.count + 1, sizeof(*outcome));
 	if (!outcome) {
 		result = err_set(err, EXIT_ERROR, ENOMEM, "conntrack repair: out of memory");
 		goto out;
 	}
-	result = repair_run(&look, o->dry_run, outcome, err);
-	for (i = 0; i < look.audit.count; i++)
+	result = repair_run(&snapshot, o->dry_run, outcome, err);
+	for (i = 0; i < snapshot.audit.count; i++)
 		count[outcome[i]]++;
 	if (context->output.json)
-		print_json(&context->output, &look, o, outcome, count);
+		print_json(&context->output, &snapshot, o, outcome, count);
 	else
-		print_text(&context->output, &look, outcome, count, o->dry_run);
+		print_text(&context->output, &snapshot, outcome, count, o->dry_run);
 	free(outcome);
 out:
-	snapshot_free(&look);
+	snapshot_free(&snapshot);
 	return result;
 }
 
 const struct command conntrack_repair_command = {
 	.object = "conntrack",
 	.name = "repair",
-	.summary = "delete the UDP entries that audit lists, and no other",
+	.summary = "delete the UDP entries that audit lists, and no others",
 	.help = FINDINGS_HELP
-	"\nEach entry is read and judged again right before it is deleted, by its tuple, its zone\n"
-	"and its id. Those that have vanished or changed meanwhile are counted, and left alone.\n",
+	"\nrepair reads and checks each entry again right before it deletes it by tuple, zone and\n"
+	"id. It counts and keeps entries that have vanished or changed meanwhile.\n",
 	.tables = { { conntrack_audit_opts, &conntrack_options },
 		    { conntrack_entry_opts, &conntrack_options },
 		    { conntrack_repair_opts, &conntrack_options } },

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* sluice conntrack show: the UDP entries, and who is at their ends. */
+/* sluice conntrack show: the UDP entries, and the local processes at their ends. */
 #include "base/json_list.h"
 #include "base/log.h"
 #include "cmd/command.h"
@@ -41,13 +41,13 @@ static int run(const struct context *context, void *into, int words, char **word
 {
 	struct ct_table table = { .entry = NULL };
 	struct inet inet = { .local = NULL };
-	struct err unknown;
+	struct err reason;
 	int result = conntrack_read(&table, err);
 
 	if (result)
 		return result;
-	if (inet_read(&inet, &unknown))
-		log_warning("no processes: %s", unknown.what);
+	if (inet_read(&inet, &reason))
+		log_warning("process names are unknown: %s", reason.what);
 	if (context->output.json)
 		show_json(&context->output, &table, &inet, into);
 	else
@@ -61,7 +61,7 @@ const struct command conntrack_show_command = {
 	.object = "conntrack",
 	.name = "show",
 	.summary = "list UDP entries: state, timeout, NAT, zone, mark and local process",
-	.help = "A namespace tracks connections only while a firewall or NAT rule there asks for it.\n",
+	.help = "A namespace tracks connections only while a firewall or NAT rule in it requires that.\n",
 	.tables = { { conntrack_entry_opts, &conntrack_options } },
 	.options = &conntrack_options,
 	.run = run,

@@ -8,7 +8,7 @@
 #include <linux/netfilter/nf_conntrack_common.h>
 #include <stdio.h>
 
-/* --- in words */
+/* --- text */
 
 const char *conntrack_state_name(const struct ct_entry *entry)
 {
@@ -19,14 +19,14 @@ const char *conntrack_state_name(const struct ct_entry *entry)
 	return entry->status & IPS_ASSURED ? "ASSURED" : "SEEN_REPLY";
 }
 
-/* An end of an entry that is on this host: what it sends, and the socket there. */
+/* An end of an entry on this host: the tuple of the datagrams it sends, and its socket. */
 struct end {
 	const char *role;
 	const struct ct_tuple *tuple;
 	const struct inet_socket *socket; /* NULL: none */
 };
 
-/* Fills in up to two ends; returns how many are on this host. */
+/* Fills in the ends on this host, at most two; returns their number. */
 static int local_ends(const struct ct_entry *entry, const struct inet *inet, struct end end[2])
 {
 	const struct end ends[] = { { "originator", &entry->original, NULL },
@@ -63,36 +63,22 @@ static void process_text(const struct ct_entry *entry, const struct inet *inet, 
 				process_name(end[i].socket, name), end[i].socket->pid);
 }
 
-/* Where NAT sends it to, and as what it makes the sender appear. */
-static void nat_text(const struct ct_entry *entry, char *text, size_t size)
-{
-	char to[ADDR_TEXT_MAX], from[ADDR_TEXT_MAX];
-	bool dnat = conntrack_is_dnat(entry), snat = conntrack_is_snat(entry);
-
-	addr_format_port(&entry->reply.src, entry->reply.src_port_be, to);
-	addr_format_port(&entry->reply.dst, entry->reply.dst_port_be, from);
-	snprintf(text, size, "%s%s%s%s%s", dnat ? "to " : "", dnat ? to : "",
-		 dnat && snat ? ", " : "", snat ? "from " : "", snat ? from : "");
-	if (!dnat && !snat)
-		snprintf(text, size, "-");
-}
-
-static void zone_text(const struct ct_entry *entry, char *text, size_t size)
-{
-	if (entry->original_zone == entry->reply_zone)
-		snprintf(text, size, entry->original_zone ? "%u" : "-", entry->original_zone);
-	else
-		snprintf(text, size, "%u/%u", entry->original_zone, entry->reply_zone);
-}
-
 void conntrack_row(struct table *rows, const struct ct_entry *entry, const struct inet *inet)
 {
-	char src[ADDR_TEXT_MAX], dst[ADDR_TEXT_MAX], nat[2 * ADDR_TEXT_MAX + 16], zone[16],
-		process[64];
+	char src[ADDR_TEXT_MAX], dst[ADDR_TEXT_MAX], process[64];
+	char nat[2 * ADDR_TEXT_MAX + 16] = "-", zone[16] = "-";
+	bool dnat = conntrack_is_dnat(entry), snat = conntrack_is_snat(entry);
 	const struct ct_tuple *original = &entry->original;
 
-	nat_text(entry, nat, sizeof(nat));
-	zone_text(entry, zone, sizeof(zone));
+	addr_format_port(&entry->reply.src, entry->reply.src_port_be, src);
+	addr_format_port(&entry->reply.dst, entry->reply.dst_port_be, dst);
+	if (dnat || snat)
+		snprintf(nat, sizeof(nat), "%s%s%s%s%s", dnat ? "to " : "", dnat ? src : "",
+			 dnat && snat ? ", " : "", snat ? "from " : "", snat ? dst : "");
+	if (entry->original_zone != entry->reply_zone)
+		snprintf(zone, sizeof(zone), "%u/%u", entry->original_zone, entry->reply_zone);
+	else if (entry->original_zone)
+		snprintf(zone, sizeof(zone), "%u", entry->original_zone);
 	process_text(entry, inet, process, sizeof(process));
 	table_row(rows, "%s|%us|%s|%s|%s|%s|%#x|%s", conntrack_state_name(entry), entry->timeout_s,
 		  addr_format_port(&original->src, original->src_port_be, src),
@@ -100,7 +86,7 @@ void conntrack_row(struct table *rows, const struct ct_entry *entry, const struc
 		  entry->mark, process);
 }
 
-/* --- in JSON */
+/* --- JSON */
 
 json_t *conntrack_tuple_json(const struct ct_tuple *tuple)
 {
@@ -118,29 +104,25 @@ static json_t *counters_json(const struct ct_counters *counters)
 			 (json_int_t)counters->bytes);
 }
 
-static json_t *process_json(const struct inet_socket *socket)
-{
-	char name[INET_PROCESS_SIZE];
-
-	if (!socket || !socket->pid)
-		return json_null();
-	return json_pack("{s:i, s:s}", "pid", (int)socket->pid, "name", process_name(socket, name));
-}
-
 static json_t *local_json(const struct ct_entry *entry, const struct inet *inet)
 {
-	json_t *array = json_array();
-	char addr[ADDR_TEXT_MAX];
+	char addr[ADDR_TEXT_MAX], name[INET_PROCESS_SIZE];
+	json_t *array = json_array(), *process;
 	struct end end[2];
 	int i, count = local_ends(entry, inet, end);
 
-	for (i = 0; i < count; i++)
+	for (i = 0; i < count; i++) {
+		const struct inet_socket *socket = end[i].socket;
+
+		process = socket && socket->pid ? json_pack("{s:i, s:s}", "pid", (int)socket->pid,
+							    "name", process_name(socket, name))
+						: json_null();
 		json_array_append_new(array,
 				      json_pack("{s:s, s:s, s:i, s:b, s:o}", "end", end[i].role,
 						"address", addr_format(&end[i].tuple->src, addr),
 						"port", ntohs(end[i].tuple->src_port_be), "socket",
-						end[i].socket != NULL, "process",
-						process_json(end[i].socket)));
+						socket != NULL, "process", process));
+	}
 	return array;
 }
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* How an entry of conntrack is shown, in a row of words and in JSON. */
+/* The text and JSON of a conntrack entry. */
 #ifndef SLUICE_CMD_CONNTRACK_VIEW_H
 #define SLUICE_CMD_CONNTRACK_VIEW_H
 
@@ -7,7 +7,7 @@
 #include "conntrack/table.h"
 #include "kernel/inet.h"
 
-/* As conntrack(8) names it: UNREPLIED, SEEN_REPLY, ASSURED or OFFLOAD. */
+/* Returns UNREPLIED, SEEN_REPLY, ASSURED or OFFLOAD, conntrack(8)'s names. */
 const char *conntrack_state_name(const struct ct_entry *entry);
 
 #define CONNTRACK_COLUMNS "state|>timeout|source|destination|nat|zone|>mark|process"
@@ -15,7 +15,7 @@ const char *conntrack_state_name(const struct ct_entry *entry);
 void conntrack_row(struct table *rows, const struct ct_entry *entry, const struct inet *inet);
 
 json_t *conntrack_tuple_json(const struct ct_tuple *tuple);
-/* With what is at the ends that are on this host. */
+/* Includes the sockets and processes at the ends on this host. */
 json_t *conntrack_entry_json(const struct ct_entry *entry, const struct inet *inet);
 
 #endif

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * sluice reply audit: which servers answer from another address than the one asked, and which of
- * them mode wire sees to by now.
+ * sluice reply audit: lists the servers that reply from another address than the requested one, and
+ * marks those that mode wire covers now.
  */
 #include "base/addr.h"
 #include "base/log.h"
@@ -12,13 +12,14 @@
 
 #include <errno.h>
 
-/* Who holds a socket, or held it: a server that connects to one client may be gone by now. */
+/* The process of a socket. A server that connects to one client may have exited already. */
 struct owner {
 	char process[SLUICE_COMM_SIZE];
 	__u32 pid;
 	bool gone;
 };
 
+/* Returns false if no process is known. */
 static bool owner_of(const struct audit_row *row, struct owner *owner)
 {
 	const struct sluice_audit *audit = &row->audit;
@@ -30,9 +31,9 @@ static bool owner_of(const struct audit_row *row, struct owner *owner)
 	return owner->pid;
 }
 
-static bool has_answered(const struct audit_row *row)
+static bool has_replied(const struct audit_row *row)
 {
-	return row->answers != AUDIT_UNKNOWN;
+	return row->replies != AUDIT_UNKNOWN;
 }
 
 /* --- sums */
@@ -41,9 +42,9 @@ struct sums {
 	__u64 right, wrong;		    /* unconnected */
 	__u64 connect_right, connect_wrong; /* connected */
 	__u64 connects;
-	unsigned int sockets;	 /* that have answered unconnected */
-	unsigned int connecting; /* that have connected to a peer */
-	unsigned int answers[AUDIT_VERDICTS];
+	unsigned int sockets;	 /* sockets that have replied unconnected */
+	unsigned int connecting; /* sockets that have connected to a peer */
+	unsigned int replies[AUDIT_VERDICTS];
 	unsigned int connected[AUDIT_VERDICTS];
 };
 
@@ -60,8 +61,8 @@ static struct sums sums_of(const struct audit_rows *rows)
 		sums.connect_right += row->audit.connect_right;
 		sums.connect_wrong += row->audit.connect_wrong;
 		sums.connects += row->audit.connects;
-		sums.sockets += has_answered(row);
-		sums.answers[row->answers] += has_answered(row);
+		sums.sockets += has_replied(row);
+		sums.replies[row->replies] += has_replied(row);
 		sums.connecting += row->audit.connects > 0;
 		sums.connected[row->connected] += row->audit.connects > 0;
 	}
@@ -70,59 +71,41 @@ static struct sums sums_of(const struct audit_rows *rows)
 
 /* --- JSON */
 
-static json_t *wrong_json(const struct sluice_audit *audit)
+static json_t *example_json(const struct sluice_addr *peer, __be16 peer_port_be,
+			    const struct sluice_addr *requested, const struct sluice_addr *source)
 {
-	char peer[ADDR_TEXT_MAX], asked[ADDR_TEXT_MAX], used[ADDR_TEXT_MAX];
+	char peer_text[ADDR_TEXT_MAX], requested_text[ADDR_TEXT_MAX], text[ADDR_TEXT_MAX];
 
-	return json_pack("{s:s, s:i, s:s, s:s}", "peer", addr_format(&audit->peer, peer),
-			 "peer_port", ntohs(audit->peer_port_be), "requested",
-			 addr_format(&audit->asked, asked), "reply_source",
-			 addr_format(&audit->used, used));
-}
-
-static json_t *connect_json(const struct audit_row *row)
-{
-	const struct sluice_audit *audit = &row->audit;
-	char peer[ADDR_TEXT_MAX], asked[ADDR_TEXT_MAX], source[ADDR_TEXT_MAX];
-
-	return json_pack("{s:s, s:i, s:s, s:o}", "peer", addr_format(&audit->connect_peer, peer),
-			 "peer_port", ntohs(audit->connect_port_be), "requested",
-			 addr_format(&audit->connect_asked, asked), "reply_source",
-			 row->source ? json_string(addr_format(row->source, source)) : json_null());
-}
-
-static void connected_json(const struct audit_row *row, json_t *object)
-{
-	const struct sluice_audit *audit = &row->audit;
-
-	json_object_set_new(object, "connect_right",
-			    json_integer((json_int_t)audit->connect_right));
-	json_object_set_new(object, "connect_wrong",
-			    json_integer((json_int_t)audit->connect_wrong));
-	json_object_set_new(object, "connect_verdict",
-			    json_string(audit_verdict_name(row->connected)));
-	json_object_set_new(object, "connect_example", connect_json(row));
+	return json_pack("{s:s, s:i, s:s, s:s?}", "peer", addr_format(peer, peer_text), "peer_port",
+			 ntohs(peer_port_be), "requested", addr_format(requested, requested_text),
+			 "reply_source", source ? addr_format(source, text) : NULL);
 }
 
 static json_t *row_json(const struct audit_row *row)
 {
 	const struct sluice_audit *audit = &row->audit;
+	struct owner owner;
+	bool known = owner_of(row, &owner);
 	json_t *object = json_pack(
-		"{s:I, s:I, s:i, s:I, s:I, s:s, s:I, s:b}", "socket_cookie",
+		"{s:I, s:I, s:i, s:I, s:I, s:s, s:I, s:b, s:s*, s:o*, s:o*}", "socket_cookie",
 		(json_int_t)row->cookie, "netns", (json_int_t)audit->netns, "port", audit->port,
 		"right", (json_int_t)audit->right, "wrong", (json_int_t)audit->wrong, "verdict",
-		audit_verdict_name(row->answers), "connects", (json_int_t)audit->connects,
-		"needs_wire", row->connected == AUDIT_WRONG);
-	struct owner owner;
+		audit_verdict_name(row->replies), "connects", (json_int_t)audit->connects,
+		"needs_wire", row->connected == AUDIT_WRONG, "process",
+		known ? owner.process : NULL, "pid", known ? json_integer(owner.pid) : NULL,
+		"example",
+		audit->wrong ? example_json(&audit->peer, audit->peer_port_be, &audit->asked,
+					    &audit->used)
+			     : NULL);
 
-	if (owner_of(row, &owner)) {
-		json_object_set_new(object, "process", json_string(owner.process));
-		json_object_set_new(object, "pid", json_integer(owner.pid));
-	}
-	if (audit->wrong)
-		json_object_set_new(object, "example", wrong_json(audit));
 	if (audit->connects)
-		connected_json(row, object);
+		json_object_update_new(
+			object, json_pack("{s:I, s:I, s:s, s:o}", "connect_right",
+					  (json_int_t)audit->connect_right, "connect_wrong",
+					  (json_int_t)audit->connect_wrong, "connect_verdict",
+					  audit_verdict_name(row->connected), "connect_example",
+					  example_json(&audit->connect_peer, audit->connect_port_be,
+						       &audit->connect_asked, row->source)));
 	return object;
 }
 
@@ -134,60 +117,50 @@ static void print_json(const struct output *output, const struct audit_rows *row
 
 	for (i = 0; i < rows->count; i++)
 		json_array_append_new(sockets, row_json(&rows->row[i]));
-	json_object_set_new(document, "wrong",
-			    json_integer((json_int_t)(sums.wrong + sums.connect_wrong)));
-	json_object_set_new(document, "right",
-			    json_integer((json_int_t)(sums.right + sums.connect_right)));
-	json_object_set_new(document, "connects", json_integer((json_int_t)sums.connects));
-	json_object_set_new(document, "sockets", sockets);
+	json_object_update_new(document,
+			       json_pack("{s:I, s:I, s:I, s:o}", "wrong",
+					 (json_int_t)(sums.wrong + sums.connect_wrong), "right",
+					 (json_int_t)(sums.right + sums.connect_right), "connects",
+					 (json_int_t)sums.connects, "sockets", sockets));
 	output_json(output, document);
 }
 
 /* --- text */
 
-struct tables {
-	const struct sockets *sockets;
-	struct table *answering, *connecting;
-};
-
-static const char *pid_text(const struct owner *owner, char text[32])
+/* Adds the row to the table of unconnected replies, of connected ones, or both. */
+static void row_text(const struct audit_row *row, const struct sockets *sockets,
+		     struct table *unconnected, struct table *connected)
 {
-	snprintf(text, 32, owner->gone ? "%u (gone)" : "%u", owner->pid);
-	return text;
-}
-
-static void row_text(const struct tables *tables, const struct audit_row *row)
-{
-	char peer[ADDR_TEXT_MAX] = "-", asked[ADDR_TEXT_MAX] = "-", used[ADDR_TEXT_MAX] = "-";
-	const char *name = sockets_nobody(tables->sockets), *pid = "-";
+	char peer[ADDR_TEXT_MAX] = "-", requested[ADDR_TEXT_MAX] = "-", source[ADDR_TEXT_MAX] = "-";
+	const char *name = sockets_no_owner(sockets);
 	const struct sluice_audit *audit = &row->audit;
 	struct owner owner;
-	char text[32];
+	char pid[32] = "-";
 
 	if (owner_of(row, &owner)) {
 		name = owner.process;
-		pid = pid_text(&owner, text);
+		snprintf(pid, sizeof(pid), owner.gone ? "%u (gone)" : "%u", owner.pid);
 	}
 	if (audit->wrong) {
 		addr_format_port(&audit->peer, audit->peer_port_be, peer);
-		addr_format(&audit->asked, asked);
-		addr_format(&audit->used, used);
+		addr_format(&audit->asked, requested);
+		addr_format(&audit->used, source);
 	}
-	if (has_answered(row))
-		table_row(tables->answering, "%s|%s|%u|%llu|%llu|%s|%s|%s|%s", name, pid,
-			  audit->port, audit->wrong, audit->right, peer, asked, used,
-			  audit_verdict_name(row->answers));
+	if (has_replied(row))
+		table_row(unconnected, "%s|%s|%u|%llu|%llu|%s|%s|%s|%s", name, pid, audit->port,
+			  audit->wrong, audit->right, peer, requested, source,
+			  audit_verdict_name(row->replies));
 	if (audit->connects)
-		table_row(tables->connecting, "%s|%s|%u|%llu|%llu|%llu|%s|%s|%s|%s", name, pid,
-			  audit->port, audit->connects, audit->connect_wrong, audit->connect_right,
+		table_row(connected, "%s|%s|%u|%llu|%llu|%llu|%s|%s|%s|%s", name, pid, audit->port,
+			  audit->connects, audit->connect_wrong, audit->connect_right,
 			  addr_format_port(&audit->connect_peer, audit->connect_port_be, peer),
-			  addr_format(&audit->connect_asked, asked),
-			  row->source ? addr_format(row->source, used) : "-",
+			  addr_format(&audit->connect_asked, requested),
+			  row->source ? addr_format(row->source, source) : "-",
 			  audit_verdict_name(row->connected));
 }
 
-/* ": 2 wrong, 1 covered", of the verdicts that there are. */
-static void print_verdicts(FILE *file, const unsigned int count[AUDIT_VERDICTS])
+/* Ends a line with the verdicts that occur, as ": 2 wrong, 1 covered". */
+static void print_verdicts(const struct output *output, const unsigned int count[AUDIT_VERDICTS])
 {
 	static const enum audit_verdict order[] = { AUDIT_WRONG, AUDIT_COVERED, AUDIT_RIGHT,
 						    AUDIT_UNKNOWN };
@@ -197,57 +170,47 @@ static void print_verdicts(FILE *file, const unsigned int count[AUDIT_VERDICTS])
 	for (i = 0; i < sizeof(order) / sizeof(*order); i++) {
 		if (!count[order[i]])
 			continue;
-		fprintf(file, "%s%u %s", before, count[order[i]], audit_verdict_name(order[i]));
+		fprintf(output->file, "%s%u %s", before, count[order[i]],
+			audit_verdict_name(order[i]));
 		before = ", ";
 	}
-}
-
-static void print_connecting(const struct output *output, const struct sums *sums)
-{
-	FILE *file = output->file;
-
-	fprintf(file, "%s%u socket%s connected to %s clients",
-		output_tone(output, sums->connected[AUDIT_WRONG] ? OUTPUT_WARNING : OUTPUT_GOOD),
-		sums->connecting, sums->connecting > 1 ? "s" : "",
-		sums->connecting > 1 ? "their" : "its");
-	print_verdicts(file, sums->connected);
-	fprintf(file, "%s\n", output_plain(output));
-	if (sums->connected[AUDIT_WRONG])
-		fprintf(file,
-			"mode wire mends those that are wrong; mode socket does not reach them\n");
+	fprintf(output->file, "%s\n", output_plain(output));
 }
 
 static void print_text(const struct output *output, const struct audit_rows *rows,
 		       const struct sockets *sockets)
 {
 	const struct sums sums = sums_of(rows);
-	struct tables tables = {
-		sockets,
-		table_new(
-			"process|>pid|>port|>wrong|>right|example peer|requested|reply source|verdict"),
-		table_new(
-			"process|>pid|>port|>connects|>wrong|>right|last to|requested|reply source|verdict"),
-	};
+	struct table *unconnected = table_new(
+		"process|>pid|>port|>wrong|>right|example peer|requested|reply source|verdict");
+	struct table *connected = table_new(
+		"process|>pid|>port|>connects|>wrong|>right|last to|requested|reply source|verdict");
 	size_t i;
 
 	for (i = 0; i < rows->count; i++)
-		row_text(&tables, &rows->row[i]);
-	table_print(tables.answering, output, 0);
-	fprintf(output->file, "%swrong replies: %llu, right ones: %llu, sockets: %u",
-		output_tone(output, sums.answers[AUDIT_WRONG] ? OUTPUT_WARNING : OUTPUT_GOOD),
+		row_text(&rows->row[i], sockets, unconnected, connected);
+	table_print(unconnected, output, 0);
+	fprintf(output->file, "%swrong replies: %llu, right replies: %llu, sockets: %u",
+		output_tone(output, sums.replies[AUDIT_WRONG] ? OUTPUT_WARNING : OUTPUT_GOOD),
 		sums.wrong, sums.right, sums.sockets);
-	print_verdicts(output->file, sums.answers);
-	fprintf(output->file, "%s\n", output_plain(output));
-	if (sums.answers[AUDIT_WRONG])
-		fprintf(output->file, "mode socket mends those that are wrong\n");
+	print_verdicts(output, sums.replies);
+	if (sums.replies[AUDIT_WRONG])
+		fprintf(output->file, "mode socket fixes the wrong ones\n");
 	if (!rows->count)
-		fprintf(output->file, "no answer was seen yet; 'sluice reply flows' shows who was"
-				      " heard\n");
+		fprintf(output->file,
+			"no reply seen yet; 'sluice reply flows' lists the clients\n");
 	if (sums.connecting)
 		fprintf(output->file, "\n");
-	table_print(tables.connecting, output, 0);
-	if (sums.connecting)
-		print_connecting(output, &sums);
+	table_print(connected, output, 0);
+	if (!sums.connecting)
+		return;
+	fprintf(output->file, "%s%u socket%s connected to %s clients",
+		output_tone(output, sums.connected[AUDIT_WRONG] ? OUTPUT_WARNING : OUTPUT_GOOD),
+		sums.connecting, sums.connecting > 1 ? "s" : "",
+		sums.connecting > 1 ? "their" : "its");
+	print_verdicts(output, sums.connected);
+	if (sums.connected[AUDIT_WRONG])
+		fprintf(output->file, "mode wire fixes the wrong ones; mode socket cannot\n");
 }
 
 static int run(const struct context *context, void *into, int words, char **word, struct err *err)
@@ -260,7 +223,7 @@ static int run(const struct context *context, void *into, int words, char **word
 
 	if (result == -ENOENT)
 		return err_hint(err, result,
-				"'sluice reply load --mode audit' begins to count, and changes no"
+				"'sluice reply load --mode audit' starts the count; it changes no"
 				" packet");
 	if (result)
 		return result;
@@ -269,11 +232,11 @@ static int run(const struct context *context, void *into, int words, char **word
 			err,
 			err_set(err, EXIT_ERROR, EINVAL, "reply is loaded in mode %s",
 				reply_mode_name(state.meta.mode)),
-			"wrong replies are counted in mode audit only: 'sluice reply load"
-			" --mode audit', with the other options as they were (it stops the fixing)");
+			"only mode audit counts wrong replies: run 'sluice reply load --mode audit'"
+			" with the same other options (replies are then no longer fixed)");
 	links_libbpf_log();
 	if (sockets_read(&sockets, &reason))
-		log_warning("processes are not known: %s", reason.what);
+		log_warning("process names are unknown: %s", reason.what);
 	result = audit_rows_read(context->bpffs, sockets, &rows, err);
 	if (!result && context->output.json)
 		print_json(&context->output, &rows);
@@ -287,19 +250,19 @@ static int run(const struct context *context, void *into, int words, char **word
 const struct command reply_audit_command = {
 	.object = "reply",
 	.name = "audit",
-	.summary = "the servers that answer from a wrong address, as mode audit has seen them",
+	.summary = "the servers that reply from a wrong address, counted by mode audit",
 	.run = run,
-	.help = "Load it first with 'sluice reply load --mode audit'; it changes no packet.\n"
+	.help = "Needs 'sluice reply load --mode audit', which changes no packet.\n"
 		"\n"
-		"The first table has the servers that answer from an unconnected socket, as most do;\n"
-		"mode socket mends those.  The second one has servers that connect to a client which\n"
-		"they have heard (nc -ul, iperf3): their socket has one source from then on, and\n"
-		"where that is not the address asked, only mode wire mends it.\n"
+		"The first table lists servers that reply from an unconnected socket, as most do;\n"
+		"mode socket fixes these.  The second table lists servers that connect to a client\n"
+		"after its first request (nc -ul, iperf3).  Such a socket keeps one source address;\n"
+		"where it is not the requested address, only mode wire fixes it.\n"
 		"\n"
 		"verdict:\n"
-		"  wrong    answers left from another address than the one asked; or the socket has\n"
-		"           another one since it connected, and its client does not reach it\n"
-		"  right    none of that\n"
-		"  covered  was wrong, or would be, but mode wire is where the client is now\n"
-		"  unknown  sent nothing since it connected, and is gone\n",
+		"  wrong    replies left from another address than the requested one, or the socket\n"
+		"           has connected from another address and its client cannot reach it\n"
+		"  right    no wrong reply, and no wrong address\n"
+		"  covered  wrong, or would be, but mode wire now covers the client\n"
+		"  unknown  the socket sent nothing after it connected, and is closed\n",
 };

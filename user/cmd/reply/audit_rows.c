@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * A socket that has connected is judged by what it has sent since.  One that is silent is judged by
- * the source that it has, while it lives: if that is not the address asked, its client's further
- * requests do not reach it.
+ * The verdict on a connected socket depends on the replies that it has sent since.  If it has sent
+ * none and is still open, its source address decides: a socket with another source than the
+ * requested address does not receive the client's further requests.
  */
 #include "cmd/reply/audit_rows.h"
 
@@ -27,7 +27,7 @@ const char *audit_verdict_name(enum audit_verdict verdict)
 	return names[verdict];
 }
 
-enum audit_verdict audit_classify_answers(const struct sluice_audit *audit, enum wire_covers covers)
+enum audit_verdict audit_classify_replies(const struct sluice_audit *audit, enum wire_covers covers)
 {
 	if (audit->wrong)
 		return covers == WIRE_COVERS_NOT ? AUDIT_WRONG : AUDIT_COVERED;
@@ -42,7 +42,7 @@ enum audit_verdict audit_classify_connected(const struct sluice_audit *audit,
 	bool right = sent ? !audit->connect_wrong
 			  : source && !memcmp(source, &audit->connect_asked, sizeof(*source));
 
-	/* right because its requests are rewritten */
+	/* the replies are right because mode wire rewrites the client's requests */
 	if (covers == WIRE_COVERS_BY_REWRITING)
 		return AUDIT_COVERED;
 	if (right)
@@ -76,7 +76,7 @@ static int by_port(const void *a, const void *b)
 	return (left->cookie > right->cookie) - (left->cookie < right->cookie);
 }
 
-/* --- who covers them */
+/* --- coverage by mode wire */
 
 struct coverage {
 	bool wire;
@@ -85,39 +85,30 @@ struct coverage {
 	int table;
 };
 
-/* Without an answer, nothing is covered, and that is said. */
+/* On failure, no client counts as covered; a warning reports it. */
 static void coverage_open(const char *bpffs, struct coverage *coverage)
 {
 	struct err err = { 0 };
 
-	*coverage = (struct coverage){ .table = -1 };
 	if (pins_exist(bpffs, "wire", &err) == 0)
 		return;
 	if (wire_cover_open(bpffs, &coverage->cover, &err)) {
-		log_warning("what mode wire covers is not known: %s", err.what);
+		log_warning("the coverage by mode wire is unknown: %s", err.what);
 		return;
 	}
 	coverage->wire = true;
 	coverage->table = reply_table(bpffs, &err);
 	if (coverage->table < 0)
-		log_warning("by which interface clients were heard is not known: %s", err.what);
-}
-
-static void coverage_close(struct coverage *coverage)
-{
-	if (coverage->table >= 0)
-		close(coverage->table);
-	if (coverage->wire)
-		wire_cover_close(&coverage->cover);
+		log_warning("the clients' interfaces are unknown: %s", err.what);
 }
 
 static enum wire_covers covers(const struct coverage *coverage, const struct audit_row *row,
 			       const struct sluice_addr *peer, __be16 port_be,
-			       const struct sluice_addr *asked)
+			       const struct sluice_addr *requested)
 {
 	struct wire_client client = {
 		.addr = *peer,
-		.requested = *asked,
+		.requested = *requested,
 		.port_be = port_be,
 		.server_port = row->audit.port,
 		.netns = row->audit.netns,
@@ -130,11 +121,6 @@ static enum wire_covers covers(const struct coverage *coverage, const struct aud
 	return wire_cover_of(&coverage->cover, &client);
 }
 
-static bool addr_is_set(const struct sluice_addr *addr)
-{
-	return addr->half[0] || addr->half[1];
-}
-
 static void row_classify(const struct coverage *coverage, const struct sockets *sockets,
 			 struct audit_row *row)
 {
@@ -144,10 +130,10 @@ static void row_classify(const struct coverage *coverage, const struct sockets *
 	row->owner = sockets_find(sockets, row->cookie);
 	if (audit->wrong)
 		by = covers(coverage, row, &audit->peer, audit->peer_port_be, &audit->asked);
-	row->answers = audit_classify_answers(audit, by);
+	row->replies = audit_classify_replies(audit, by);
 	if (!audit->connects)
 		return;
-	if (addr_is_set(&audit->connect_used))
+	if (audit->connect_used.half[0] || audit->connect_used.half[1])
 		row->source = &audit->connect_used;
 	else if (row->owner && row->owner->connected)
 		row->source = &row->owner->local;
@@ -159,26 +145,30 @@ static void row_classify(const struct coverage *coverage, const struct sockets *
 int audit_rows_read(const char *bpffs, const struct sockets *sockets, struct audit_rows *rows,
 		    struct err *err)
 {
-	struct coverage coverage;
+	struct coverage coverage = { .table = -1 };
 	struct reply_state state;
 	size_t i;
 	int result;
 
 	*rows = (struct audit_rows){ 0 };
 	result = reply_read(bpffs, &state, err);
-	if (!result)
-		result = reply_audits(bpffs, row_add, rows, err);
-	if (!result && rows->no_memory)
-		result = err_set(err, EXIT_ERROR, ENOMEM, "audit: no memory");
 	if (result)
 		return result;
+	result = reply_audits(bpffs, row_add, rows, err);
+	if (result)
+		return result;
+	if (rows->no_memory)
+		return err_set(err, EXIT_ERROR, ENOMEM, "audit: no memory");
 	if (rows->count)
 		qsort(rows->row, rows->count, sizeof(*rows->row), by_port);
 	coverage_open(bpffs, &coverage);
 	coverage.meta = state.meta;
 	for (i = 0; i < rows->count; i++)
 		row_classify(&coverage, sockets, &rows->row[i]);
-	coverage_close(&coverage);
+	if (coverage.table >= 0)
+		close(coverage.table);
+	if (coverage.wire)
+		wire_cover_close(&coverage.cover);
 	return 0;
 }
 

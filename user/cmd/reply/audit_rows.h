@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What mode audit has seen of each socket, judged: are its answers right, and if not, does mode
- * wire see to them by now?
+ * The sockets that mode audit has recorded, with a verdict each: right, wrong, or covered by mode
+ * wire.
  */
 #ifndef SLUICE_CMD_REPLY_AUDIT_ROWS_H
 #define SLUICE_CMD_REPLY_AUDIT_ROWS_H
@@ -13,20 +13,20 @@
 #include <stddef.h>
 
 enum audit_verdict {
-	AUDIT_UNKNOWN, /* nothing was sent, or can be told */
+	AUDIT_UNKNOWN, /* the socket has sent nothing, or its source is unknown */
 	AUDIT_RIGHT,
 	AUDIT_WRONG,
-	AUDIT_COVERED, /* by mode wire, now */
+	AUDIT_COVERED, /* wrong, but now fixed by mode wire */
 	AUDIT_VERDICTS,
 };
 
 struct audit_row {
 	__u64 cookie;
 	struct sluice_audit audit;
-	const struct sluice_socket_record *owner; /* NULL: nobody that is known holds it now */
-	enum audit_verdict answers;		  /* sent by the unconnected socket */
-	enum audit_verdict connected;		  /* of the socket since it has connected */
-	/* what it sends from, connected; NULL if that is not known */
+	const struct sluice_socket_record *owner; /* NULL: no known process holds it now */
+	enum audit_verdict replies;		  /* of the unconnected socket */
+	enum audit_verdict connected;		  /* of the socket since it connected */
+	/* the source address since it connected; NULL if unknown */
 	const struct sluice_addr *source;
 };
 
@@ -39,18 +39,21 @@ struct audit_rows {
 
 /* "unknown", "right", "wrong", "covered" */
 const char *audit_verdict_name(enum audit_verdict verdict);
-/* Of the answers that an unconnected socket gave. */
-enum audit_verdict audit_classify_answers(const struct sluice_audit *audit,
+/* Returns the verdict on the replies of an unconnected socket. */
+enum audit_verdict audit_classify_replies(const struct sluice_audit *audit,
 					  enum wire_covers covers);
 /*
- * Of a socket that connected to a peer.  `source` is what it sends from, NULL if that is not known;
- * what it has sent counts for more.
+ * Returns the verdict on a socket that connected to a peer.  `source` is its source address, or
+ * NULL if unknown; replies that it has sent take precedence.
  */
 enum audit_verdict audit_classify_connected(const struct sluice_audit *audit,
 					    const struct sluice_addr *source,
 					    enum wire_covers covers);
 
-/* 0, or -errno with *err set.  The caller frees, also on failure; `sockets` must live as long. */
+/*
+ * Reads and classifies all rows, which refer to `sockets`.  Returns 0, or -errno with *err set; the
+ * caller frees in both cases.
+ */
 int audit_rows_read(const char *bpffs, const struct sockets *sockets, struct audit_rows *rows,
 		    struct err *err);
 void audit_rows_free(struct audit_rows *rows);

@@ -1,18 +1,21 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * sluice reply flows: who speaks to which address, as each mode remembers it.  A flow of mode
- * socket belongs to a socket, and so to a process; one of mode wire is told by its packets alone.
+ * sluice reply flows: lists the flow tables of all loaded modes.  A flow of mode socket names its
+ * socket, and so a process; a flow of mode wire is known by its packets only.  All flows are read
+ * before any is printed: an error leaves no partial document, and the latest flows come first.
  */
 #include "base/addr.h"
+#include "base/array.h"
 #include "base/json_list.h"
 #include "base/log.h"
 #include "base/netns_names.h"
 #include "base/text.h"
-#include "cmd/command.h"
-#include "cmd/reply/flow_list.h"
 #include "cmd/reply/view.h"
+#include "kernel/pins.h"
 #include "kernel/sockets.h"
 
+#include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 static struct options {
@@ -20,45 +23,168 @@ static struct options {
 } options;
 
 static const struct opt opts[] = {
-	{ "all", 'a', NULL, opt_switch, offsetof(struct options, all),
-	  "flows past their age, too" },
+	{ "all", 'a', NULL, opt_switch, offsetof(struct options, all), "include expired flows" },
 	{ .name = NULL },
 };
 
+/* A flow of either mode. */
+struct listed_flow {
+	__u64 age_ns; /* the first member, for by_age() */
+	union {
+		struct sluice_flow socket;
+		struct sluice_wire_flow wire;
+	};
+};
+
+/* The flows of one mode. */
+struct flow_list {
+	bool loaded;
+	bool all; /* with expired flows */
+	bool no_memory;
+	__u32 sets;
+	__u64 age_ns; /* the age at which a flow expires */
+	struct listed_flow *flow;
+	size_t count, room;
+	size_t older; /* expired flows, not listed */
+};
+
 struct listing {
-	struct flow_list flows;
-	const struct sockets *sockets;
+	struct flow_list socket, wire;
+	__u32 mode;		   /* of the reply object */
+	__u32 wire_netns;	   /* the namespace of mode wire */
+	struct wire_iface *ifaces; /* attached by mode wire */
+	int iface_count;
+	struct sockets *sockets;
 	struct netns_names netns;
 };
 
-/* --- mode socket */
+/* --- reading */
 
-static json_t *socket_json(struct listing *listing, const struct socket_flow *of)
+/* Returns a new flow to fill in, or NULL if it has expired or memory is short. */
+static struct listed_flow *flow_add(struct flow_list *list, __u64 age_ns)
 {
-	const struct sluice_flow *flow = &of->flow;
-	const struct sluice_socket_record *owner = sockets_find(listing->sockets, flow->cookie);
-	char peer[ADDR_TEXT_MAX], local[ADDR_TEXT_MAX];
-	json_t *object =
-		json_pack("{s:s, s:I, s:I, s:o, s:s, s:i, s:s, s:I, s:f, s:b}", "mode",
-			  reply_mode_name(listing->flows.socket.meta.mode), "socket_cookie",
-			  (json_int_t)flow->cookie, "netns", (json_int_t)flow->netns, "netns_name",
-			  netns_names_json(&listing->netns, flow->netns), "peer",
-			  addr_format(&flow->peer, peer), "peer_port", ntohs(flow->peer_port_be),
-			  "local", addr_format(&flow->local, local), "ifindex",
-			  (json_int_t)flow->ifindex, "age_s", (double)of->age_ns / 1e9,
-			  "ambiguous_scope", flow->flags & SLUICE_FLOW_SCOPE_AMBIGUOUS ? 1 : 0);
+	void *flows = list->flow;
 
-	if (owner) {
-		json_object_set_new(object, "process", json_string(owner->comm));
-		json_object_set_new(object, "pid", json_integer(owner->pid));
-		json_object_set_new(object, "port", json_integer(owner->port));
+	if (!list->all && age_ns > list->age_ns) {
+		list->older++;
+		return NULL;
 	}
-	return object;
+	if (array_grow(&flows, &list->room, list->count, sizeof(*list->flow))) {
+		list->no_memory = true;
+		return NULL;
+	}
+	list->flow = flows;
+	list->flow[list->count].age_ns = age_ns;
+	return &list->flow[list->count++];
 }
 
-static void socket_row(struct listing *listing, struct table *table, const struct socket_flow *of)
+static void on_socket_flow(const struct sluice_flow *flow, __u64 age_ns, void *arg)
 {
-	const struct sluice_flow *flow = &of->flow;
+	struct listed_flow *added = flow_add(arg, age_ns);
+
+	if (added)
+		added->socket = *flow;
+}
+
+static void on_wire_flow(const struct sluice_wire_flow *flow, __u64 age_ns, void *arg)
+{
+	struct listed_flow *added = flow_add(arg, age_ns);
+
+	if (added)
+		added->wire = *flow;
+}
+
+static int by_age(const void *a, const void *b)
+{
+	const __u64 *left = a, *right = b;
+
+	return (*left > *right) - (*left < *right);
+}
+
+static int socket_read(const char *bpffs, struct listing *listing, struct err *err)
+{
+	struct flow_table_usage usage = { 0 };
+	struct reply_state state;
+	int result = reply_read(bpffs, &state, err);
+
+	if (result)
+		return result;
+	listing->mode = state.meta.mode;
+	listing->socket.sets = state.meta.sets;
+	listing->socket.age_ns = state.meta.age_ns;
+	return reply_flows(bpffs, &usage, on_socket_flow, &listing->socket, err);
+}
+
+static int wire_flows_read(const char *bpffs, struct listing *listing, struct err *err)
+{
+	struct sluice_wire_meta meta;
+	int result = wire_meta(bpffs, &meta, err);
+
+	if (result)
+		return result;
+	listing->wire_netns = (__u32)meta.netns;
+	listing->wire.sets = meta.sets;
+	listing->wire.age_ns = meta.age_ns;
+	result = wire_ifaces(bpffs, &listing->ifaces, &listing->iface_count, err);
+	if (result)
+		return result;
+	return wire_flows(bpffs, on_wire_flow, &listing->wire, err);
+}
+
+/* Reads the flows of all loaded modes. Returns 0, or -errno with *err set. */
+static int listing_read(const char *bpffs, struct listing *listing, struct err *err)
+{
+	struct flow_list *socket = &listing->socket, *wire = &listing->wire;
+	int has_reply = pins_exist(bpffs, "reply", err);
+	int has_wire = has_reply < 0 ? has_reply : pins_exist(bpffs, "wire", err);
+	int result = 0;
+
+	if (has_wire < 0)
+		return has_wire;
+	if (!has_reply && !has_wire)
+		return reply_loaded_none(bpffs, err);
+	socket->loaded = has_reply;
+	wire->loaded = has_wire;
+	if (has_reply)
+		result = socket_read(bpffs, listing, err);
+	if (!result && has_wire)
+		result = wire_flows_read(bpffs, listing, err);
+	if (result)
+		return result;
+	if (socket->no_memory || wire->no_memory)
+		return err_set(err, EXIT_ERROR, ENOMEM, "flows: no memory");
+	if (socket->count)
+		qsort(socket->flow, socket->count, sizeof(*socket->flow), by_age);
+	if (wire->count)
+		qsort(wire->flow, wire->count, sizeof(*wire->flow), by_age);
+	return 0;
+}
+
+/* --- mode socket */
+
+static json_t *socket_json(struct listing *listing, const struct listed_flow *listed)
+{
+	const struct sluice_flow *flow = &listed->socket;
+	const struct sluice_socket_record *owner = sockets_find(listing->sockets, flow->cookie);
+	char peer[ADDR_TEXT_MAX], local[ADDR_TEXT_MAX];
+
+	return json_pack("{s:s, s:I, s:I, s:o, s:s, s:i, s:s, s:I, s:f, s:b, s:s*, s:o*, s:o*}",
+			 "mode", reply_mode_name(listing->mode), "socket_cookie",
+			 (json_int_t)flow->cookie, "netns", (json_int_t)flow->netns, "netns_name",
+			 netns_names_json(&listing->netns, flow->netns), "peer",
+			 addr_format(&flow->peer, peer), "peer_port", ntohs(flow->peer_port_be),
+			 "local", addr_format(&flow->local, local), "ifindex",
+			 (json_int_t)flow->ifindex, "age_s", (double)listed->age_ns / 1e9,
+			 "ambiguous_scope", flow->flags & SLUICE_FLOW_SCOPE_AMBIGUOUS ? 1 : 0,
+			 "process", owner ? owner->comm : NULL, "pid",
+			 owner ? json_integer(owner->pid) : NULL, "port",
+			 owner ? json_integer(owner->port) : NULL);
+}
+
+static void socket_row(struct listing *listing, struct table *table,
+		       const struct listed_flow *listed)
+{
+	const struct sluice_flow *flow = &listed->socket;
 	const struct sluice_socket_record *owner = sockets_find(listing->sockets, flow->cookie);
 	char peer[ADDR_TEXT_MAX], local[ADDR_TEXT_MAX], netns[NAME_MAX + 1], age[24];
 	char port[8] = "?", pid[16] = "-";
@@ -68,11 +194,11 @@ static void socket_row(struct listing *listing, struct table *table, const struc
 		snprintf(pid, sizeof(pid), "%u", owner->pid);
 	}
 	table_row(table, "%s|%s|%s|%s:%s|%s|%s|%llu",
-		  owner ? owner->comm : sockets_nobody(listing->sockets), pid,
+		  owner ? owner->comm : sockets_no_owner(listing->sockets), pid,
 		  addr_format_port(&flow->peer, flow->peer_port_be, peer),
 		  addr_format(&flow->local, local), port,
 		  netns_names_text(&listing->netns, flow->netns, netns),
-		  age_format(of->age_ns, age), flow->cookie);
+		  age_format(listed->age_ns, age), flow->cookie);
 }
 
 /* --- mode wire */
@@ -82,7 +208,7 @@ static bool is_gateway(const struct sluice_wire_flow *flow)
 	return flow->scope & SLUICE_WIRE_SCOPE_GATEWAY;
 }
 
-/* What becomes of the datagrams of a flow. */
+/* Returns what mode wire does with the datagrams of a flow. */
 static const char *state_name(const struct sluice_wire_flow *flow)
 {
 	if (flow->scope & SLUICE_WIRE_HOST_FIRST)
@@ -95,26 +221,28 @@ static const char *state_name(const struct sluice_wire_flow *flow)
 										: "right";
 }
 
-/* 0: not known. An answer may leave by any interface, but for a bridge's ports and a gateway's. */
+/*
+ * Returns the interface of a flow, or 0 if it is not known: only flows of bridge ports and gateways
+ * are bound to one.
+ */
 static __u32 ifindex_of(const struct sluice_wire_flow *flow)
 {
 	return flow->scope & ~(SLUICE_WIRE_SCOPE_GATEWAY | SLUICE_WIRE_FLAGS);
 }
 
-/* NULL: not known, or detached since. */
+/* Returns NULL if the interface is not known or no longer attached. */
 static const char *iface_name(const struct listing *listing, __u32 ifindex)
 {
-	const struct wire_flows *wire = &listing->flows.wire;
-	const struct wire_iface *iface = wire_iface_numbered(wire->ifaces, wire->iface_count,
+	const struct wire_iface *iface = wire_iface_numbered(listing->ifaces, listing->iface_count,
 							     ifindex);
 
 	return ifindex && iface ? iface->entry.name : NULL;
 }
 
-static json_t *wire_json(struct listing *listing, const struct wire_flow *of)
+static json_t *wire_json(struct listing *listing, const struct listed_flow *listed)
 {
-	const struct sluice_wire_flow *flow = &of->flow;
-	__u32 ifindex = ifindex_of(flow), netns = (__u32)listing->flows.wire.meta.netns;
+	const struct sluice_wire_flow *flow = &listed->wire;
+	__u32 ifindex = ifindex_of(flow), netns = listing->wire_netns;
 	const char *iface = iface_name(listing, ifindex);
 	char client[ADDR_TEXT_MAX], asked[ADDR_TEXT_MAX], server[ADDR_TEXT_MAX];
 
@@ -127,7 +255,7 @@ static json_t *wire_json(struct listing *listing, const struct wire_flow *of)
 		"state", state_name(flow), "ifindex", ifindex ? json_integer(ifindex) : json_null(),
 		"interface", iface ? output_name(iface) : json_null(), "netns", (json_int_t)netns,
 		"netns_name", netns_names_json(&listing->netns, netns), "age_s",
-		(double)of->age_ns / 1e9);
+		(double)listed->age_ns / 1e9);
 }
 
 static const char *iface_text(const struct listing *listing, __u32 ifindex, char text[24])
@@ -142,9 +270,9 @@ static const char *iface_text(const struct listing *listing, __u32 ifindex, char
 	return text;
 }
 
-static void wire_row(struct listing *listing, struct table *table, const struct wire_flow *of)
+static void wire_row(struct listing *listing, struct table *table, const struct listed_flow *listed)
 {
-	const struct sluice_wire_flow *flow = &of->flow;
+	const struct sluice_wire_flow *flow = &listed->wire;
 	char client[ADDR_TEXT_MAX], asked[ADDR_TEXT_MAX], server[ADDR_TEXT_MAX];
 	char iface[24], netns[NAME_MAX + 1], age[24];
 
@@ -153,27 +281,26 @@ static void wire_row(struct listing *listing, struct table *table, const struct 
 		  addr_format_port(&flow->requested, flow->server_port_be, asked),
 		  addr_format(&flow->server, server), state_name(flow),
 		  iface_text(listing, ifindex_of(flow), iface),
-		  netns_names_text(&listing->netns, (__u32)listing->flows.wire.meta.netns, netns),
-		  age_format(of->age_ns, age));
+		  netns_names_text(&listing->netns, listing->wire_netns, netns),
+		  age_format(listed->age_ns, age));
 }
 
 /* --- both */
 
-static json_t *size_json(bool loaded, __u32 sets)
-{
-	return loaded ? json_integer((json_int_t)sets * SLUICE_FLOW_WAYS) : json_null();
-}
-
 static void print_json(const struct output *output, struct listing *listing)
 {
-	const struct socket_flows *socket = &listing->flows.socket;
-	const struct wire_flows *wire = &listing->flows.wire;
+	const struct flow_list *socket = &listing->socket, *wire = &listing->wire;
 	json_t *document = output_document();
 	struct json_list list;
 	size_t i;
 
-	json_object_set_new(document, "size", size_json(socket->loaded, socket->meta.sets));
-	json_object_set_new(document, "wire_size", size_json(wire->loaded, wire->meta.sets));
+	json_object_set_new(document, "size",
+			    socket->loaded
+				    ? json_integer((json_int_t)socket->sets * SLUICE_FLOW_WAYS)
+				    : json_null());
+	json_object_set_new(document, "wire_size",
+			    wire->loaded ? json_integer((json_int_t)wire->sets * SLUICE_FLOW_WAYS)
+					 : json_null());
 	json_list_begin(&list, output, document, "flows");
 	for (i = 0; i < socket->count; i++)
 		json_list_add(&list, socket_json(listing, &socket->flow[i]));
@@ -183,95 +310,77 @@ static void print_json(const struct output *output, struct listing *listing)
 	json_list_end(&list);
 }
 
-static void print_head(const struct output *output, const char *mode, size_t count, size_t older,
-		       __u32 sets, __u64 age_ns)
+static void print_list(const struct output *output, struct listing *listing,
+		       const struct flow_list *list, const char *mode, const char *columns,
+		       void (*add_row)(struct listing *listing, struct table *table,
+				       const struct listed_flow *listed))
 {
-	fprintf(output->file, "reply: mode %s: %zu flow%s, of %u", mode, count,
-		count == 1 ? "" : "s", sets * SLUICE_FLOW_WAYS);
-	if (older)
-		fprintf(output->file, "; %zu older than %llus (see them with --all)", older,
-			age_ns / 1000000000ULL);
-	fprintf(output->file, "%s\n", count || older ? "" : "; nothing heard yet");
-}
-
-static void print_socket(const struct output *output, struct listing *listing)
-{
-	const struct socket_flows *flows = &listing->flows.socket;
-	struct table *table = table_new("process|>pid|peer|local|netns|>age|>socket");
+	struct table *table = table_new(columns);
 	size_t i;
 
-	print_head(output, reply_mode_name(flows->meta.mode), flows->count, flows->older,
-		   flows->meta.sets, flows->meta.age_ns);
-	for (i = 0; i < flows->count; i++)
-		socket_row(listing, table, &flows->flow[i]);
+	fprintf(output->file, "reply: mode %s: %zu flow%s, of %u", mode, list->count,
+		list->count == 1 ? "" : "s", list->sets * SLUICE_FLOW_WAYS);
+	if (list->older)
+		fprintf(output->file, "; %zu older than %llus (see them with --all)", list->older,
+			list->age_ns / 1000000000ULL);
+	fprintf(output->file, "%s\n", list->count || list->older ? "" : "; no requests yet");
+	for (i = 0; i < list->count; i++)
+		add_row(listing, table, &list->flow[i]);
 	table_print(table, output, 2);
-}
-
-static void print_wire(const struct output *output, struct listing *listing)
-{
-	const struct wire_flows *flows = &listing->flows.wire;
-	struct table *table =
-		table_new("role|client|requested|reply source|state|interface|netns|>age");
-	size_t i;
-
-	print_head(output, "wire", flows->count, flows->older, flows->meta.sets,
-		   flows->meta.age_ns);
-	for (i = 0; i < flows->count; i++)
-		wire_row(listing, table, &flows->flow[i]);
-	table_print(table, output, 2);
-}
-
-static void print(const struct output *output, struct listing *listing)
-{
-	if (output->json) {
-		print_json(output, listing);
-		return;
-	}
-	if (listing->flows.socket.loaded)
-		print_socket(output, listing);
-	if (listing->flows.wire.loaded)
-		print_wire(output, listing);
 }
 
 static int run(const struct context *context, void *into, int words, char **word, struct err *err)
 {
-	struct listing listing = { 0 };
-	struct sockets *sockets = NULL;
+	const struct options *given = into;
+	struct listing listing = { .socket.all = given->all, .wire.all = given->all };
 	struct err reason;
 	int result;
 
 	links_libbpf_log();
-	result = flow_list_read(context->bpffs, ((struct options *)into)->all, &listing.flows, err);
-	if (!result) {
-		if (listing.flows.socket.count && sockets_read(&sockets, &reason))
-			log_warning("processes are not known: %s", reason.what);
-		listing.sockets = sockets;
-		print(&context->output, &listing);
+	result = listing_read(context->bpffs, &listing, err);
+	if (result)
+		goto out;
+	if (listing.socket.count && sockets_read(&listing.sockets, &reason))
+		log_warning("process names are unknown: %s", reason.what);
+	if (context->output.json) {
+		print_json(&context->output, &listing);
+		goto out;
 	}
-	flow_list_free(&listing.flows);
+	if (listing.socket.loaded)
+		print_list(&context->output, &listing, &listing.socket,
+			   reply_mode_name(listing.mode),
+			   "process|>pid|peer|local|netns|>age|>socket", socket_row);
+	if (listing.wire.loaded)
+		print_list(&context->output, &listing, &listing.wire, "wire",
+			   "role|client|requested|reply source|state|interface|netns|>age",
+			   wire_row);
+out:
+	free(listing.socket.flow);
+	free(listing.wire.flow);
+	free(listing.ifaces);
 	netns_names_free(&listing.netns);
-	sockets_free(sockets);
+	sockets_free(listing.sockets);
 	return result;
 }
 
 const struct command reply_flows_command = {
 	.object = "reply",
 	.name = "flows",
-	.summary = "live flows: who speaks to which address, in each mode that is loaded",
+	.summary = "live flows of each loaded mode: clients and the addresses they use",
 	.tables = { { opts, &options } },
 	.options = &options,
 	.run = run,
-	.help = "Mode socket: the process, its peer, and the local address that the peer has asked,\n"
-		"which answers leave from.\n"
-		"Mode wire: the client, the address that it has asked, the one that the server\n"
-		"answers from, and the state of the flow:\n"
-		"  rewritten   the two differ: requests and answers are rewritten\n"
-		"  right       they are the same: nothing is to be done\n"
-		"  host_first  this host spoke first, from an address of its own choice\n"
-		"  waiting     gateway: a request was sent on, and has no answer yet\n"
-		"  turned      gateway: the client has asked two addresses of the server; requests\n"
-		"              go where they were sent, and the former address stands beside the\n"
-		"              one asked as long as it owes an answer\n"
-		"The interface is known for ports of a bridge and for gateways; elsewhere answers\n"
-		"may leave by any.  Those heard last come first.\n",
+	.help = "Mode socket: the process, its peer, and the local address: the destination of the\n"
+		"peer's last request and the source of the replies.\n"
+		"Mode wire: the client, the requested address, the reply source of the server, and\n"
+		"the state of the flow:\n"
+		"  rewritten   the addresses differ: requests and replies are rewritten\n"
+		"  right       the addresses are the same: nothing is rewritten\n"
+		"  host_first  this host sent the first datagram, from an address of its choice\n"
+		"  waiting     gateway: a request was forwarded; no reply yet\n"
+		"  turned      gateway: the client has requested two addresses of the server;\n"
+		"              requests are not rewritten, and the earlier address is shown beside\n"
+		"              the requested one while its reply is pending\n"
+		"Only flows of bridge ports and gateways show an interface; other replies may leave\n"
+		"by any.  The latest flows come first.\n",
 };

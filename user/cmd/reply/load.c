@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* sluice reply load: attach the reply plane or the wire plane, or change it in place. */
+/* sluice reply load: attaches the object reply or wire, or updates it in place. */
 #include "base/log.h"
 #include "base/text.h"
 #include "cmd/command.h"
 #include "cmd/reply/view.h"
-#include "cmd/reply/wire_view.h"
 #include "host/cgroup_root.h"
 #include "kernel/links.h"
 #include "reply/options.h"
@@ -17,36 +16,26 @@
 #include <string.h>
 #include <sys/stat.h>
 
-/* Mode wire is no mode of the reply object, and no key of its section. */
+/* On the command line, wire is a third mode; the object reply and its section know only two. */
 enum {
 	MODE_WIRE = SLUICE_REPLY_AUDIT + 1
 };
 
 static struct options {
 	struct reply_options reply;
-	struct wire_options wire; /* what it shares with `reply` is copied at the end */
+	struct wire_options wire; /* run_wire() copies the options shared with `reply` */
 	unsigned int mode;	  /* enum sluice_reply_mode or MODE_WIRE; 0: not given */
-	const char *wire_only;	  /* an option that was given and says nothing in other modes */
+	const char *wire_only;	  /* a given option that other modes do not have */
 } options;
 
 static const char *const modes[] = { "socket", "audit", "wire", NULL };
 
 static const struct opt mode_opts[] = {
 	{ "mode", 'm', "MODE", opt_word, offsetof(struct options, mode),
-	  "how: socket, wire, or audit, which changes no packet; must be given", .words = modes,
+	  "socket, wire, or audit, which changes no packet; required", .words = modes,
 	  .noun = "mode", .min = SLUICE_REPLY_SOCKET },
 	{ .name = NULL },
 };
-
-static json_t *prog_json(const struct reply_prog *prog)
-{
-	json_t *object = json_pack("{s:s, s:s}", "program", prog->name, "hook",
-				   hook_type_name(prog->attach_type));
-
-	if (prog->verified_insns)
-		json_object_set_new(object, "verified_insns", json_integer(prog->verified_insns));
-	return object;
-}
 
 static void print_json(const struct context *context, const struct reply_options *options,
 		       const struct reply_result *result, const char *outcome)
@@ -55,14 +44,20 @@ static void print_json(const struct context *context, const struct reply_options
 	static char ports[PORTS_TEXT_MAX];
 	int i;
 
+	for (i = 0; i < result->count; i++) {
+		const struct reply_prog *prog = &result->progs[i];
+
+		json_array_append_new(
+			progs, json_pack("{s:s, s:s, s:o*}", "program", prog->name, "hook",
+					 hook_type_name(prog->attach_type), "verified_insns",
+					 prog->verified_insns ? json_integer(prog->verified_insns)
+							      : NULL));
+	}
 	ports_format(&options->ports, ports, sizeof(ports));
-	json_object_set_new(document, "outcome", json_string(outcome));
-	json_object_set_new(document, "mode", json_string(reply_mode_name(options->mode)));
-	json_object_set_new(document, "ports", json_string(ports));
-	json_object_set_new(document, "cgroup", output_name(options->cgroup));
-	for (i = 0; i < result->count; i++)
-		json_array_append_new(progs, prog_json(&result->progs[i]));
-	json_object_set_new(document, "programs", progs);
+	json_object_update_new(document,
+			       json_pack("{s:s, s:s, s:s, s:o, s:o}", "outcome", outcome, "mode",
+					 reply_mode_name(options->mode), "ports", ports, "cgroup",
+					 output_name(options->cgroup), "programs", progs));
 	output_json(&context->output, document);
 }
 
@@ -79,40 +74,31 @@ static bool is_as_before(const struct reply_options *options,
 	       before->sets == (options->table + SLUICE_FLOW_WAYS - 1) / SLUICE_FLOW_WAYS;
 }
 
-/* What an update changes: options that are not given go back to their defaults. */
-static void print_before(const struct output *output, const struct reply_options *options,
-			 const struct sluice_reply_meta *before)
-{
-	static char ports[PORTS_TEXT_MAX];
-	struct ports were;
-	char cgroup[PATH_MAX];
-
-	if (is_as_before(options, before))
-		return;
-	reply_ports(before, &were);
-	if (reply_cgroup_path(before->cgroup_id, cgroup))
-		snprintf(cgroup, sizeof(cgroup), "(gone)");
-	text_plain(cgroup, sizeof(cgroup));
-	fprintf(output->file, "  it was: mode %s, ports %s, cgroup %s, age %llu, table %u\n",
-		reply_mode_name(before->mode), ports_format(&were, ports, sizeof(ports)), cgroup,
-		before->age_ns / 1000000000ULL, before->sets * SLUICE_FLOW_WAYS);
-	reply_view_table_change(before->sets, options->table, output);
-}
-
 static void print_text(const struct context *context, const struct reply_options *options,
 		       const struct reply_result *result, const char *outcome)
 {
+	const struct sluice_reply_meta *before = &result->before;
 	static char ports[PORTS_TEXT_MAX];
 	char cgroup[PATH_MAX];
 	struct table *table;
+	struct ports were;
 	int i;
 
 	ports_format(&options->ports, ports, sizeof(ports));
 	fprintf(context->output.file, "reply: %s: mode %s, ports %s, cgroup %s\n", outcome,
 		reply_mode_name(options->mode), ports,
 		text_plain_copy(cgroup, sizeof(cgroup), options->cgroup));
-	if (result->before.magic)
-		print_before(&context->output, options, &result->before);
+	if (before->magic && !is_as_before(options, before)) {
+		reply_ports(before, &were);
+		if (reply_cgroup_path(before->cgroup_id, cgroup))
+			snprintf(cgroup, sizeof(cgroup), "(gone)");
+		fprintf(context->output.file,
+			"  before: mode %s, ports %s, cgroup %s, age %llu, table %u\n",
+			reply_mode_name(before->mode), ports_format(&were, ports, sizeof(ports)),
+			text_plain(cgroup, sizeof(cgroup)), before->age_ns / 1000000000ULL,
+			before->sets * SLUICE_FLOW_WAYS);
+		reply_view_table_change(before->sets, options->table, &context->output);
+	}
 	if (!options->dry_run && !context->verbose)
 		return;
 	table = table_new("program|hook|>verified insns");
@@ -139,8 +125,21 @@ static const char *outcome_text(enum load_outcome outcome, bool as_before)
 	return outcome == LOAD_UPDATED && as_before ? "unchanged" : outcomes[outcome];
 }
 
-static int check_wire(const struct wire_options *wire, struct err *err)
+static int check(const struct options *options, struct err *err)
 {
+	const struct wire_options *wire = &options->wire;
+
+	if (!options->mode)
+		return err_hint(err, err_set(err, EXIT_USAGE, EINVAL, "reply load needs a --mode"),
+				"give --mode socket or wire, or --mode audit to look first");
+	if (options->mode != MODE_WIRE) {
+		if (!options->wire_only)
+			return 0;
+		return err_hint(err,
+				err_set(err, EXIT_USAGE, EINVAL, "%s is for --mode wire",
+					options->wire_only),
+				"the other modes work on sockets, not on interfaces");
+	}
 	if (!wire->ifaces.count && !wire->follow.count && !wire->gateways.count)
 		return err_hint(err,
 				err_set(err, EXIT_USAGE, EINVAL, "mode wire needs an interface"),
@@ -149,26 +148,11 @@ static int check_wire(const struct wire_options *wire, struct err *err)
 	if (wire->gateways.count && wire->servers.count < 2)
 		return err_hint(err,
 				err_set(err, EXIT_USAGE, EINVAL,
-					"--gateway needs the addresses of the server, two or more"),
+					"--gateway needs two or more addresses of the server"),
 				"give all of them with --server ADDR,ADDR");
 	if (wire->servers.count && !wire->gateways.count)
 		return err_hint(err, err_set(err, EXIT_USAGE, EINVAL, "--server without --gateway"),
-				"name the interface that the server is behind with --gateway IF");
-	return 0;
-}
-
-static int check(const struct options *options, struct err *err)
-{
-	if (!options->mode)
-		return err_hint(err, err_set(err, EXIT_USAGE, EINVAL, "reply load needs a --mode"),
-				"give --mode socket or wire, or --mode audit to look first");
-	if (options->mode == MODE_WIRE)
-		return check_wire(&options->wire, err);
-	if (options->wire_only)
-		return err_hint(err,
-				err_set(err, EXIT_USAGE, EINVAL, "%s is for --mode wire",
-					options->wire_only),
-				"the other modes work on sockets, whatever the interface");
+				"name the interface towards the server with --gateway IF");
 	return 0;
 }
 
@@ -189,9 +173,10 @@ static int run_wire(const struct context *context, struct options *options, stru
 	wire_view_result(wire, &result, outcome_text(result.outcome, result.as_before),
 			 &context->output);
 	if (result.routes_left_out)
-		log_warning("%zu routes are left out, of those with the longest prefixes: there is"
-			    " no room for more; answers there follow the wider ones",
-			    result.routes_left_out);
+		log_warning(
+			"%zu routes with the longest prefixes do not fit the route table; replies"
+			" there follow the wider routes",
+			result.routes_left_out);
 	free(result.ifaces);
 	return 0;
 }
@@ -234,36 +219,36 @@ static int run(const struct context *context, void *into, int words, char **word
 const struct command reply_load_command = {
 	.object = "reply",
 	.name = "load",
-	.summary = "attach to a cgroup or to interfaces; loaded already, change it in place",
+	.summary = "attach to a cgroup or to interfaces, or update in place if loaded",
 	.tables = { { mode_opts, &options },
 		    { reply_opts, &options.reply },
 		    { wire_opts, &options.wire, &options.wire_only, "options of mode wire" } },
 	.options = &options,
 	.run = run,
-	.help = "mode socket learns the local address of each request and sets the source of the\n"
-		"reply where the application left it open: UDP sockets bound to the wildcard\n"
+	.help = "mode socket records the local address of each request and sets the source of the\n"
+		"reply where the application left it open: for UDP sockets bound to the wildcard\n"
 		"address, below the cgroup, in any network namespace.  With --port any, sockets\n"
-		"whose port the kernel chose (clients) are left alone.\n"
+		"with a port chosen by the kernel (clients) are not changed.\n"
 		"\n"
-		"mode wire rewrites datagrams on the interfaces that clients are behind, so that also\n"
-		"servers that connect back to their client are found (nc -ul, iperf3): requests go to\n"
-		"the address that the server answers from, answers come from the one asked.  Firewall\n"
-		"rules of this host see the former.  One client port that asks one server at two\n"
-		"addresses gets its answers from the one asked last, but for an answer that the\n"
-		"former still owes.  --gateway does the same for a server behind this host, for the\n"
-		"addresses named, once the server has answered.\n"
-		"It comes before DNAT: --except names addresses of this host that a rule turns to\n"
-		"servers elsewhere on a port that a server of this host has, too.  Those of the\n"
-		"interface kube-ipvs0 are left alone without being named.\n"
-		"Ports of a bridge that come later are taken by 'sluice run' or by loading again.\n"
-		"It may be loaded together with one of the others.\n"
+		"mode wire rewrites datagrams on the interfaces towards the clients.  It also covers\n"
+		"servers that connect back to their client (nc -ul, iperf3): a request gets the\n"
+		"server's reply source as its destination, a reply gets the requested address as its\n"
+		"source.  Firewall rules of this host see the server's reply source.  If one client\n"
+		"port requests two addresses of one server, replies come from the latest requested\n"
+		"address, except a reply still pending for the earlier one.  --gateway does the same\n"
+		"for a server behind this host, for the given addresses, after its first reply.\n"
+		"mode wire runs before DNAT: --except names addresses of this host that a DNAT rule\n"
+		"sends to servers elsewhere, on a port that a server of this host uses as well.  The\n"
+		"addresses of the interface kube-ipvs0 are excepted by default.\n"
+		"'sluice run', or another load, attaches to bridge ports that are added later.\n"
+		"mode wire can be loaded together with mode socket or mode audit.\n"
 		"\n"
 		"mode audit changes no packet.  It counts the replies that leave from another address\n"
-		"than the one asked; 'sluice reply audit' shows them, and which mode mends them.  It\n"
-		"takes the place of mode socket.\n"
+		"than the requested one; 'sluice reply audit' lists them and the mode that fixes\n"
+		"them.  mode audit replaces mode socket.\n"
 		"\n"
-		"Loaded again, options that are not given go back to their defaults.\n"
-		"It stays attached until 'sluice reply unload' or 'sluice cleanup'.\n\n"
+		"A second load resets options that are not given to their defaults.\n"
+		"The programs stay attached until 'sluice reply unload' or 'sluice cleanup'.\n\n"
 		"examples:\n"
 		"  sluice reply load --mode audit && sleep 60 && sluice reply audit\n"
 		"  sluice reply load --mode socket --port 53,5060\n"

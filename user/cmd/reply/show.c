@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* sluice reply show: settings, hooks, table fill and counters of what is loaded. */
+/* sluice reply show: settings, hooks, table usage and counters of the loaded modes. */
 #include "cmd/command.h"
-#include "cmd/reply/loaded.h"
+#include "cmd/reply/view.h"
 
 #include <errno.h>
 
@@ -11,7 +11,7 @@ static int run(const struct context *context, void *into, int words, char **word
 	int result = reply_loaded_read(context->bpffs, &loaded, err);
 
 	if (result)
-		return result;
+		goto out;
 	if (!loaded.has_reply && !loaded.has_wire) {
 		result = reply_loaded_none(context->bpffs, err);
 	} else if (context->output.json) {
@@ -22,6 +22,7 @@ static int run(const struct context *context, void *into, int words, char **word
 	} else {
 		reply_loaded_text(&loaded, &context->output);
 	}
+out:
 	reply_loaded_free(&loaded);
 	return result;
 }
@@ -29,9 +30,9 @@ static int run(const struct context *context, void *into, int words, char **word
 const struct command reply_show_command = {
 	.object = "reply",
 	.name = "show",
-	.summary = "what is attached where, how full the tables are, every counter",
+	.summary = "attached programs, table usage, counters",
 	.run = run,
-	.help = "The program and link ids are the kernel's: 'bpftool prog show id N' and\n"
-		"'bpftool link show id N' name the same.  Counters that are 0 are left out of the\n"
-		"text; -j has them all.  Runs and their cost need 'sysctl kernel.bpf_stats_enabled=1'.\n",
+	.help = "The program and link ids are the kernel's, as in 'bpftool prog show id N' and\n"
+		"'bpftool link show id N'.  The text omits counters that are 0; -j has them all.\n"
+		"Run counts and costs need 'sysctl kernel.bpf_stats_enabled=1'.\n",
 };

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* sluice reply unload: detach the reply plane, the wire plane, or both. */
+/* sluice reply unload: detaches the object reply, the object wire, or both. */
 #include "cmd/command.h"
-#include "cmd/reply/loaded.h"
+#include "cmd/reply/view.h"
 #include "kernel/links.h"
 #include "reply/reply.h"
 #include "wire/wire.h"
@@ -12,35 +12,31 @@
 static const char *const modes[] = { "socket", "audit", "wire", NULL };
 
 static struct options {
-	unsigned int mode; /* the index of a word of `modes`, from 1; 0: whatever is loaded */
+	unsigned int mode; /* index into `modes`, from 1; 0: all loaded modes */
 } options;
 
 static const struct opt opts[] = {
 	{ "mode", 'm', "MODE", opt_word, offsetof(struct options, mode),
-	  "only this one (default: whatever is loaded)", .words = modes, .noun = "mode", .min = 1 },
+	  "unload this mode only (default: all that are loaded)", .words = modes, .noun = "mode",
+	  .min = 1 },
 	{ .name = NULL },
 };
 
-/* Is the reply plane loaded in the mode that was named? An unreadable one is, to be removed. */
-static bool reply_is_meant(const char *bpffs, const char *mode)
-{
-	struct reply_state state;
-
-	if (!mode)
-		return true;
-	if (!strcmp(mode, "wire"))
-		return false;
-	return reply_read(bpffs, &state, &(struct err){ 0 }) ||
-	       !strcmp(reply_mode_name(state.meta.mode), mode);
-}
-
 static int unload(const char *bpffs, const char *mode, struct err *err)
 {
+	struct reply_state state;
 	int removed = 0, more;
 
-	if (reply_is_meant(bpffs, mode))
+	if (mode && strcmp(mode, "wire")) {
+		/* an unreadable object has no known mode and is removed as well */
+		if (!reply_read(bpffs, &state, &(struct err){ 0 }) &&
+		    strcmp(reply_mode_name(state.meta.mode), mode))
+			return 0;
+		return reply_unload(bpffs, err);
+	}
+	if (!mode)
 		removed = reply_unload(bpffs, err);
-	if (removed < 0 || (mode && strcmp(mode, "wire")))
+	if (removed < 0)
 		return removed;
 	more = wire_unload(bpffs, err);
 	return more < 0 ? more : removed + more;
@@ -60,7 +56,7 @@ static int run(const struct context *context, void *into, int words, char **word
 		return err_hint(
 			err,
 			err_set(err, EXIT_ERROR, ENOENT, "reply is not loaded in mode %s", mode),
-			"nothing was to be done; 'sluice status' shows what is loaded");
+			"'sluice status' lists the loaded modes");
 	if (!removed)
 		return reply_loaded_none(context->bpffs, err);
 	if (context->output.json) {
@@ -77,7 +73,7 @@ static int run(const struct context *context, void *into, int words, char **word
 const struct command reply_unload_command = {
 	.object = "reply",
 	.name = "unload",
-	.summary = "detach; replies leave as the kernel has it again",
+	.summary = "detach; the kernel chooses reply sources again",
 	.tables = { { opts, &options } },
 	.options = &options,
 	.run = run,

@@ -1,25 +1,21 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "cmd/reply/view.h"
 
+#include "base/addr.h"
 #include "base/clock.h"
 #include "base/counters.h"
+#include "base/ports.h"
 #include "base/text.h"
+#include "kernel/pins.h"
+#include "kernel/tc.h"
 
+#include <errno.h>
 #include <inttypes.h>
+#include <net/if.h>
 #include <string.h>
 
-static const struct counter counters[] = { SLUICE_REPLY_COUNTERS(COUNTER) };
-
-int reply_view_read(const char *bpffs, struct reply_view *view, struct err *err)
-{
-	int result = reply_read(bpffs, &view->state, err);
-
-	if (!result)
-		result = reply_flows(bpffs, &view->fill, NULL, NULL, err);
-	if (!result && reply_cgroup_path(view->state.meta.cgroup_id, view->cgroup))
-		snprintf(view->cgroup, sizeof(view->cgroup), "(gone)");
-	return result;
-}
+static const struct counter reply_counters[] = { SLUICE_REPLY_COUNTERS(COUNTER) };
+static const struct counter wire_counters[] = { SLUICE_WIRE_COUNTERS(COUNTER) };
 
 void reply_view_table_change(__u32 sets_before, __u32 flows, const struct output *output)
 {
@@ -27,18 +23,47 @@ void reply_view_table_change(__u32 sets_before, __u32 flows, const struct output
 
 	if (sets_before && sets_before != sets)
 		fprintf(output->file,
-			"  table: %u flows before, %u now: it starts empty, and answers to earlier"
-			" requests are left alone\n",
+			"  table: %u flows before, %u now: it starts empty, and replies to earlier"
+			" requests are not rewritten\n",
 			sets_before * SLUICE_FLOW_WAYS, sets * SLUICE_FLOW_WAYS);
 }
 
-static json_t *hooks_json(const struct reply_state *state)
+json_t *hook_order_json(json_t *hook, const struct hook_prog *progs, int count, __u32 own)
 {
-	json_t *hooks = json_array();
+	json_t *order = json_array();
 	int i;
 
-	for (i = 0; i < state->hook_count; i++) {
-		const struct hook_state *hook = &state->hooks[i];
+	for (i = 0; i < count; i++)
+		json_array_append_new(order, json_pack("{s:i, s:o, s:b}", "program_id", progs[i].id,
+						       "program", output_name(progs[i].name), "own",
+						       progs[i].id == own));
+	return json_pack("{s:o, s:o}", "hook", hook, "order", order);
+}
+
+void hook_order_row(struct table *table, const char *hook, const struct hook_prog *progs, int count,
+		    __u32 own)
+{
+	char list[1024] = "";
+	size_t used = 0;
+	int i;
+
+	for (i = 0; i < count && used < sizeof(list); i++)
+		used += (size_t)snprintf(list + used, sizeof(list) - used,
+					 progs[i].id == own ? "%s[%s #%u]" : "%s%s #%u",
+					 i ? " -> " : "", progs[i].name, progs[i].id);
+	table_row(table, "%s|%s", hook, text_plain(list, sizeof(list)));
+}
+
+static json_t *reply_view_json(const struct reply_view *view)
+{
+	const struct sluice_reply_meta *meta = &view->state.meta;
+	static char text[PORTS_TEXT_MAX];
+	json_t *hooks = json_array();
+	struct ports ports;
+	int i;
+
+	for (i = 0; i < view->state.hook_count; i++) {
+		const struct hook_state *hook = &view->state.hooks[i];
 
 		json_array_append_new(hooks, json_pack("{s:s, s:s, s:i, s:i, s:I, s:I, s:I}",
 						       "hook", hook_type_name(hook->attach_type),
@@ -48,62 +73,50 @@ static json_t *hooks_json(const struct reply_state *state)
 						       "run_time_ns", (json_int_t)hook->run_ns,
 						       "run_count", (json_int_t)hook->run_count));
 	}
-	return hooks;
+	reply_ports(meta, &ports);
+	ports_format(&ports, text, sizeof(text));
+	return json_pack("{s:s, s:s, s:b, s:o, s:I, s:f, s:I, s:{s:i, s:i, s:i}, s:o, s:o}", "mode",
+			 reply_mode_name(meta->mode), "ports", text, "complete",
+			 meta->state == SLUICE_LOADED, "cgroup", output_name(view->cgroup),
+			 "cgroup_id", (json_int_t)meta->cgroup_id, "loaded_for_s",
+			 (double)(clock_now_ns(CLOCK_REALTIME) - meta->loaded_ns) / 1e9, "age_s",
+			 (json_int_t)(meta->age_ns / 1000000000ULL), "flows", "live",
+			 view->usage.live, "expired", view->usage.expired, "size", view->usage.size,
+			 "hooks", hooks, "counters",
+			 counters_json(reply_counters, view->state.counters.value,
+				       SLUICE_REPLY_COUNTERS_MAX));
 }
 
-json_t *hook_order_json(json_t *hook, const struct hook_prog *progs, int count, __u32 ours)
+/* Prints the usage of a flow table; !complete: the load was interrupted. */
+static void reply_view_table(const struct flow_table_usage *usage, __u64 age_ns, bool complete,
+			     const struct output *output)
 {
-	json_t *order = json_array();
-	int i;
-
-	for (i = 0; i < count; i++)
-		json_array_append_new(order, json_pack("{s:i, s:o, s:b}", "program_id", progs[i].id,
-						       "program", output_name(progs[i].name), "own",
-						       progs[i].id == ours));
-	return json_pack("{s:o, s:o}", "hook", hook, "order", order);
+	fprintf(output->file,
+		"  flows  %u live, %u expired, of %u; used for %llus after a datagram\n",
+		usage->live, usage->expired, usage->size, age_ns / 1000000000ULL);
+	if (!complete)
+		fprintf(output->file,
+			"  %sa load was interrupted: run it again, or 'sluice cleanup'%s\n",
+			output_tone(output, OUTPUT_BAD), output_plain(output));
 }
 
-void hook_order_row(struct table *table, const char *hook, const struct hook_prog *progs, int count,
-		    __u32 ours)
-{
-	char list[1024] = "";
-	size_t used = 0;
-	int i;
-
-	for (i = 0; i < count && used < sizeof(list); i++)
-		used += (size_t)snprintf(list + used, sizeof(list) - used,
-					 progs[i].id == ours ? "%s[%s #%u]" : "%s%s #%u",
-					 i ? " -> " : "", progs[i].name, progs[i].id);
-	table_row(table, "%s|%s", hook, text_plain(list, sizeof(list)));
-}
-
-json_t *reply_view_json(const struct reply_view *view)
+void reply_view_text(const struct reply_view *view, const struct output *output)
 {
 	const struct sluice_reply_meta *meta = &view->state.meta;
+	struct table *table = table_new("hook|program|>prog id|>link id|>runs|>ns/run");
+	char text[256], age[24], cgroup[PATH_MAX];
 	struct ports ports;
-	static char text[PORTS_TEXT_MAX];
+	int i;
 
 	reply_ports(meta, &ports);
 	ports_format(&ports, text, sizeof(text));
-	return json_pack(
-		"{s:s, s:s, s:b, s:o, s:I, s:f, s:I, s:{s:i, s:i, s:i}, s:o, s:o}", "mode",
-		reply_mode_name(meta->mode), "ports", text, "complete",
-		meta->state == SLUICE_LOADED, "cgroup", output_name(view->cgroup), "cgroup_id",
-		(json_int_t)meta->cgroup_id, "loaded_for_s",
-		(double)(clock_now_ns(CLOCK_REALTIME) - meta->loaded_ns) / 1e9, "age_s",
-		(json_int_t)(meta->age_ns / 1000000000ULL), "flows", "live", view->fill.live,
-		"expired", view->fill.expired, "size", view->fill.size, "hooks",
-		hooks_json(&view->state), "counters",
-		counters_json(counters, view->state.counters.value, SLUICE_REPLY_COUNTERS_MAX));
-}
-
-static void hooks_text(const struct reply_state *state, const struct output *output)
-{
-	struct table *table = table_new("hook|program|>prog id|>link id|>runs|>ns/run");
-	int i;
-
-	for (i = 0; i < state->hook_count; i++) {
-		const struct hook_state *hook = &state->hooks[i];
+	fprintf(output->file, "reply: mode %s, ports %s, loaded %s ago\n  cgroup %s\n",
+		reply_mode_name(meta->mode), text,
+		age_format(clock_now_ns(CLOCK_REALTIME) - meta->loaded_ns, age),
+		text_plain_copy(cgroup, sizeof(cgroup), view->cgroup));
+	reply_view_table(&view->usage, meta->age_ns, meta->state == SLUICE_LOADED, output);
+	for (i = 0; i < view->state.hook_count; i++) {
+		const struct hook_state *hook = &view->state.hooks[i];
 		char runs[32] = "-", cost[32] = "-";
 
 		if (hook->run_count) {
@@ -114,28 +127,244 @@ static void hooks_text(const struct reply_state *state, const struct output *out
 			  hook->prog_name, hook->prog_id, hook->link_id, runs, cost);
 	}
 	table_print(table, output, 2);
+	counters_text(reply_counters, view->state.counters.value, SLUICE_REPLY_COUNTERS_MAX,
+		      output);
 }
 
-void reply_view_text(const struct reply_view *view, const struct output *output)
-{
-	const struct sluice_reply_meta *meta = &view->state.meta;
-	struct ports ports;
-	char text[256], age[24], cgroup[PATH_MAX];
+/* --- mode wire */
 
-	reply_ports(meta, &ports);
-	ports_format(&ports, text, sizeof(text));
-	fprintf(output->file, "reply: mode %s, ports %s, loaded %s ago\n",
-		reply_mode_name(meta->mode), text,
-		age_format(clock_now_ns(CLOCK_REALTIME) - meta->loaded_ns, age));
-	fprintf(output->file, "  cgroup %s\n",
-		text_plain_copy(cgroup, sizeof(cgroup), view->cgroup));
-	fprintf(output->file,
-		"  flows  %u live, %u expired, of %u; used for %llus after a datagram\n",
-		view->fill.live, view->fill.expired, view->fill.size, meta->age_ns / 1000000000ULL);
-	if (meta->state != SLUICE_LOADED)
-		fprintf(output->file,
-			"  %sa load was interrupted: run it again, or 'sluice cleanup'%s\n",
-			output_tone(output, OUTPUT_BAD), output_plain(output));
-	hooks_text(&view->state, output);
-	counters_text(counters, view->state.counters.value, SLUICE_REPLY_COUNTERS_MAX, output);
+static const char *role_text(__u32 roles)
+{
+	if (roles & SLUICE_WIRE_HOST && roles & SLUICE_WIRE_GATEWAY)
+		return "host+gateway";
+	return roles & SLUICE_WIRE_GATEWAY ? "gateway" : "host";
+}
+
+static const char *header_text(__u32 roles)
+{
+	if (!(roles & SLUICE_WIRE_ETHERNET))
+		return "ip";
+	return roles & SLUICE_WIRE_PORT ? "bridge port" : "ethernet";
+}
+
+/* Returns the name of an interface, safe for a terminal. */
+static const char *name_text(const struct wire_iface *iface, char text[IF_NAMESIZE])
+{
+	return text_plain_copy(text, IF_NAMESIZE, iface->entry.name);
+}
+
+static json_t *iface_json(const struct wire_iface *iface)
+{
+	return json_pack("{s:o, s:i, s:s, s:s, s:s, s:i}", "name", output_name(iface->entry.name),
+			 "ifindex", iface->ifindex, "role", role_text(iface->entry.roles), "kind",
+			 header_text(iface->entry.roles), "attached_by",
+			 wire_attach_mode_name(iface->entry.attach_mode), "bridge_ifindex",
+			 iface->entry.master);
+}
+
+void wire_view_result(const struct wire_options *options, const struct wire_result *result,
+		      const char *outcome, const struct output *output)
+{
+	static char ports[PORTS_TEXT_MAX];
+	char name[IF_NAMESIZE];
+	json_t *document, *ifaces;
+	struct table *table;
+	int i;
+
+	ports_format(&options->ports, ports, sizeof(ports));
+	if (output->json) {
+		document = output_document();
+		ifaces = json_array();
+		for (i = 0; i < result->count; i++)
+			json_array_append_new(ifaces, iface_json(&result->ifaces[i]));
+		json_object_update_new(
+			document,
+			json_pack("{s:s, s:s, s:s, s:s, s:i, s:I, s:o}", "outcome", outcome, "mode",
+				  "wire", "ports", ports, "attached_by",
+				  wire_attach_mode_name(result->attach_mode), "verified_insns",
+				  result->verified_insns, "routes_left_out",
+				  (json_int_t)result->routes_left_out, "interfaces", ifaces));
+		output_json(output, document);
+		return;
+	}
+	fprintf(output->file, "reply: %s: mode wire, ports %s, %d interface%s\n", outcome, ports,
+		result->count, result->count == 1 ? "" : "s");
+	reply_view_table_change(result->sets_before, options->table, output);
+	table = table_new("interface|role|kind|attached by");
+	for (i = 0; i < result->count; i++)
+		table_row(table, "%s|%s|%s|%s", name_text(&result->ifaces[i], name),
+			  role_text(result->ifaces[i].entry.roles),
+			  header_text(result->ifaces[i].entry.roles),
+			  wire_attach_mode_name(result->ifaces[i].entry.attach_mode));
+	table_print(table, output, 2);
+}
+
+/* --- the loaded object */
+
+static void ports_text(const struct sluice_wire_meta *meta, char *text, size_t size)
+{
+	struct ports ports;
+
+	ports.any = meta->any_port;
+	memcpy(ports.bit, meta->ports, sizeof(ports.bit));
+	ports_format(&ports, text, size);
+}
+
+static json_t *wire_view_json(const struct wire_state *state)
+{
+	const struct sluice_wire_meta *meta = &state->meta;
+	json_t *ifaces = json_array(), *except = json_array();
+	static char ports[PORTS_TEXT_MAX];
+	char addr[ADDR_TEXT_MAX];
+	int i;
+
+	for (i = 0; i < state->except.count; i++)
+		json_array_append_new(except,
+				      json_string(addr_format(&state->except.addr[i], addr)));
+	for (i = 0; i < state->count; i++) {
+		const struct wire_iface *iface = &state->ifaces[i];
+		json_t *object = iface_json(iface);
+
+		json_object_update_new(object, json_pack("{s:i, s:i, s:b}", "ingress_program_id",
+							 iface->prog_id[0], "egress_program_id",
+							 iface->prog_id[1], "gone",
+							 wire_is_gone(state, iface)));
+		json_array_append_new(ifaces, object);
+	}
+	ports_text(meta, ports, sizeof(ports));
+	return json_pack(
+		"{s:s, s:s, s:b, s:I, s:b, s:f, s:I, s:{s:i, s:i, s:i}, s:o, s:o, s:o}", "mode",
+		"wire", "ports", ports, "complete", meta->state == SLUICE_LOADED, "netns",
+		(json_int_t)meta->netns, "other_netns", state->elsewhere, "loaded_for_s",
+		(double)(clock_now_ns(CLOCK_REALTIME) - meta->loaded_ns) / 1e9, "age_s",
+		(json_int_t)(meta->age_ns / 1000000000ULL), "flows", "live", state->usage.live,
+		"expired", state->usage.expired, "size", state->usage.size, "except", except,
+		"interfaces", ifaces, "counters",
+		counters_json(wire_counters, state->counters.value, SLUICE_WIRE_COUNTERS_MAX));
+}
+
+void wire_view_text(const struct wire_state *state, const struct output *output)
+{
+	const struct sluice_wire_meta *meta = &state->meta;
+	struct table *table =
+		table_new("interface|role|kind|attached by|>ingress prog|>egress prog");
+	char ports[256], age[24], addr[ADDR_TEXT_MAX], name[IF_NAMESIZE];
+	int i;
+
+	ports_text(meta, ports, sizeof(ports));
+	fprintf(output->file, "reply: mode wire, ports %s, loaded %s ago%s\n", ports,
+		age_format(clock_now_ns(CLOCK_REALTIME) - meta->loaded_ns, age),
+		state->elsewhere ? ", in another network namespace" : "");
+	reply_view_table(&state->usage, meta->age_ns, meta->state == SLUICE_LOADED, output);
+	for (i = 0; i < state->except.count; i++)
+		fprintf(output->file, "%s%s", i ? ", " : "  except  ",
+			addr_format(&state->except.addr[i], addr));
+	if (state->except.count)
+		fputc('\n', output->file);
+	for (i = 0; i < state->count; i++) {
+		const struct wire_iface *iface = &state->ifaces[i];
+
+		table_row(table, "%s%s|%s|%s|%s|%u|%u", name_text(iface, name),
+			  wire_is_gone(state, iface) ? " (gone)" : "",
+			  role_text(iface->entry.roles), header_text(iface->entry.roles),
+			  wire_attach_mode_name(iface->entry.attach_mode), iface->prog_id[0],
+			  iface->prog_id[1]);
+	}
+	table_print(table, output, 2);
+	counters_text(wire_counters, state->counters.value, SLUICE_WIRE_COUNTERS_MAX, output);
+}
+
+/* --- the order of all programs on a hook */
+
+static char *hook_text(const struct wire_iface *iface, bool out, char text[32])
+{
+	snprintf(text, 32, "%s/%s", iface->entry.name, out ? "egress" : "ingress");
+	return text;
+}
+
+json_t *wire_order_json(const struct wire_state *state)
+{
+	struct hook_prog progs[HOOK_PROGS_MAX];
+	json_t *hooks = json_array();
+	char hook[32];
+	int i, out;
+
+	for (i = 0; !state->elsewhere && i < state->count; i++)
+		for (out = 0; out < 2; out++) {
+			const struct wire_iface *iface = &state->ifaces[i];
+
+			json_array_append_new(
+				hooks, hook_order_json(output_name(hook_text(iface, out, hook)),
+						       progs, tc_order(iface->ifindex, out, progs),
+						       iface->prog_id[out]));
+		}
+	return hooks;
+}
+
+void wire_order_text(const struct wire_state *state, const struct output *output)
+{
+	struct table *table = table_new(HOOK_ORDER_COLUMNS);
+	struct hook_prog progs[HOOK_PROGS_MAX];
+	char hook[32];
+	int i, out;
+
+	for (i = 0; !state->elsewhere && i < state->count; i++)
+		for (out = 0; out < 2; out++) {
+			const struct wire_iface *iface = &state->ifaces[i];
+
+			hook_order_row(table, text_plain(hook_text(iface, out, hook), sizeof(hook)),
+				       progs, tc_order(iface->ifindex, out, progs),
+				       iface->prog_id[out]);
+		}
+	table_print(table, output, 2);
+}
+
+/* --- both objects */
+
+int reply_loaded_read(const char *bpffs, struct reply_loaded *loaded, struct err *err)
+{
+	struct reply_view *view = &loaded->reply;
+	int result = pins_exist(bpffs, "reply", err);
+
+	*loaded = (struct reply_loaded){ .has_reply = result > 0 };
+	if (result > 0)
+		result = reply_read(bpffs, &view->state, err);
+	if (!result && loaded->has_reply)
+		result = reply_flows(bpffs, &view->usage, NULL, NULL, err);
+	if (result)
+		return result;
+	if (loaded->has_reply && reply_cgroup_path(view->state.meta.cgroup_id, view->cgroup))
+		snprintf(view->cgroup, sizeof(view->cgroup), "(gone)");
+	result = pins_exist(bpffs, "wire", err);
+	loaded->has_wire = result > 0;
+	return result > 0 ? wire_read(bpffs, &loaded->wire, err) : result;
+}
+
+void reply_loaded_free(struct reply_loaded *loaded)
+{
+	wire_state_free(&loaded->wire);
+}
+
+int reply_loaded_none(const char *bpffs, struct err *err)
+{
+	return err_hint(err,
+			err_set(err, EXIT_ERROR, ENOENT,
+				"reply is not loaded (no %s/reply, no %s/wire)", bpffs, bpffs),
+			"load it with 'sluice reply load --mode socket' or '--mode wire'");
+}
+
+void reply_loaded_json(const struct reply_loaded *loaded, json_t *document)
+{
+	json_object_set_new(document, "reply",
+			    loaded->has_reply ? reply_view_json(&loaded->reply) : json_null());
+	json_object_set_new(document, "wire",
+			    loaded->has_wire ? wire_view_json(&loaded->wire) : json_null());
+}
+
+void reply_loaded_text(const struct reply_loaded *loaded, const struct output *output)
+{
+	if (loaded->has_reply)
+		reply_view_text(&loaded->reply, output);
+	if (loaded->has_wire)
+		wire_view_text(&loaded->wire, output);
 }

@@ -1,28 +1,52 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* How the reply plane is shown, by 'reply show' and by 'status'. */
+/* The text and JSON of the objects reply and wire, for 'reply show' and 'status'. */
 #ifndef SLUICE_CMD_REPLY_VIEW_H
 #define SLUICE_CMD_REPLY_VIEW_H
 
 #include "cmd/command.h"
 #include "reply/reply.h"
+#include "wire/wire.h"
 
 struct reply_view {
 	struct reply_state state;
-	struct flow_table_usage fill;
+	struct flow_table_usage usage;
 	char cgroup[PATH_MAX]; /* "(gone)" if it has been removed */
 };
 
-int reply_view_read(const char *bpffs, struct reply_view *view, struct err *err);
-json_t *reply_view_json(const struct reply_view *view);
-/* Says that a load has changed the size of the flow table, from so many sets; 0: there was none. */
-void reply_view_table_change(__u32 sets_before, __u32 flows, const struct output *output);
-void reply_view_text(const struct reply_view *view, const struct output *output);
+/* Both objects; either may be loaded alone. */
+struct reply_loaded {
+	bool has_reply;
+	bool has_wire;
+	struct reply_view reply;
+	struct wire_state wire;
+};
 
-#define HOOK_ORDER_COLUMNS "hook|programs in order, ours in brackets"
-/* The programs on a hook; @ours is the id of ours.  @hook becomes part of the JSON object. */
-json_t *hook_order_json(json_t *hook, const struct hook_prog *progs, int count, __u32 ours);
+/* Returns 0 also if nothing is loaded, or -errno with *err set. The caller frees in any case. */
+int reply_loaded_read(const char *bpffs, struct reply_loaded *loaded, struct err *err);
+void reply_loaded_free(struct reply_loaded *loaded);
+/* Sets the error of a command that needs one of the objects; returns -ENOENT. */
+int reply_loaded_none(const char *bpffs, struct err *err);
+/* Adds the keys "reply" and "wire"; the value is null for an object that is not loaded. */
+void reply_loaded_json(const struct reply_loaded *loaded, json_t *document);
+void reply_loaded_text(const struct reply_loaded *loaded, const struct output *output);
+
+void reply_view_text(const struct reply_view *view, const struct output *output);
+/* Reports that a load has resized the flow table; sets_before is 0 if there was no table. */
+void reply_view_table_change(__u32 sets_before, __u32 flows, const struct output *output);
+
+#define HOOK_ORDER_COLUMNS "hook|programs in order, sluice's in brackets"
+/* Returns the programs on a hook; @own is the id of sluice's program. Takes the reference @hook. */
+json_t *hook_order_json(json_t *hook, const struct hook_prog *progs, int count, __u32 own);
 /* Adds a row to a table of HOOK_ORDER_COLUMNS. */
 void hook_order_row(struct table *table, const char *hook, const struct hook_prog *progs, int count,
-		    __u32 ours);
+		    __u32 own);
+
+/* Prints the result of 'reply load --mode wire'. */
+void wire_view_result(const struct wire_options *options, const struct wire_result *result,
+		      const char *outcome, const struct output *output);
+void wire_view_text(const struct wire_state *state, const struct output *output);
+/* Show the order of all programs on each hook that has one of sluice's. */
+json_t *wire_order_json(const struct wire_state *state);
+void wire_order_text(const struct wire_state *state, const struct output *output);
 
 #endif

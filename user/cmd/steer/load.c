@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* sluice steer load: put the steering program on reuseport groups, or change it in place. */
+/* sluice steer load: attaches the steering program to reuseport groups, or updates it in place. */
 #include "base/log.h"
 #include "cmd/command.h"
 #include "kernel/links.h"
@@ -27,132 +27,92 @@ struct report {
 	char foreign_text[512];
 };
 
-static void on_events(const struct steer_event *news, void *arg)
+static void on_event(const struct steer_event *event, void *arg)
 {
 	struct report *report = arg;
 	char text[512];
 
-	steer_event_text(news, text, sizeof(text));
-	if (news->event == STEER_GROUP_FOREIGN && !report->foreign++)
+	steer_event_text(event, text, sizeof(text));
+	if (event->type == STEER_GROUP_FOREIGN && !report->foreign++)
 		snprintf(report->foreign_text, sizeof(report->foreign_text), "%s", text);
-	if (news->event == STEER_GROUP_FAILED || news->event == STEER_SOCKET_FAILED)
+	if (event->type == STEER_GROUP_FAILED || event->type == STEER_SOCKET_FAILED)
 		report->failed++;
-	if (news->event == STEER_GROUPS_LEFT_OUT)
-		report->left_out += news->count;
+	if (event->type == STEER_GROUPS_LEFT_OUT)
+		report->left_out += event->count;
 	if (report->events)
-		json_array_append_new(report->events, steer_event_json(news));
-	else if (report->verbose || news->event != STEER_SOCKET_JOINED)
+		json_array_append_new(report->events, steer_event_json(event));
+	else if (report->verbose || event->type != STEER_SOCKET_JOINED)
 		fprintf(report->output->file, "  %s\n", text);
 }
 
-static void warn_vlan(const struct spread *xdp)
-{
-	char hint[64];
-	__u32 i;
-
-	for (i = 0; i < xdp->meta.link_count; i++)
-		if (xdp->loses_vlan[i])
-			log_warning("%s: " STEER_XDP_LOSES_VLAN "; where packets have tags: %s",
-				    xdp->meta.links[i].name,
-				    spread_vlan_hint(xdp->meta.links[i].name, hint, sizeof(hint)));
-}
-
-/* NULL: no interface is spread. */
-static json_t *xdp_show(const struct context *context, bool dry_run, bool as_json)
-{
-	struct spread xdp;
-
-	if (dry_run || spread_read(context->bpffs, &xdp, &(struct err){ 0 }))
-		return NULL;
-	warn_vlan(&xdp);
-	if (as_json)
-		return spread_json(&xdp);
-	spread_print(&context->output, &xdp);
-	return NULL;
-}
-
-/* NULL: another policy, where it does not matter. */
-static json_t *consumers_show(const struct context *context, const struct options *options)
-{
-	struct steer_consumers_known known;
-
-	if (options->steer.dry_run || options->steer.policy != SLUICE_STEER_CPU ||
-	    steer_consumers_known(context->bpffs, &known, &(struct err){ 0 }))
-		return NULL;
-	if (context->output.json)
-		return json_pack("{s:I, s:I, s:I}", "pinned", (json_int_t)known.pinned, "seen",
-				 (json_int_t)known.seen, "unknown", (json_int_t)known.unknown);
-	fprintf(context->output.file,
-		"  readers: %u pinned to a CPU, %u on the CPU where they ran last, %u unknown%s\n",
-		known.pinned, known.seen, known.unknown,
-		known.unknown ? " (not seen: load again under traffic)" : "");
-	return NULL;
-}
-
-static void print(const struct context *context, const struct options *options, int groups,
+static void print(const struct context *context, const struct steer_options *options, int groups,
 		  const struct report *report)
 {
-	json_t *document, *readers, *xdp;
-	char left_out[32] = "";
+	FILE *file = context->output.file;
+	struct steer_consumers_known known;
+	struct spread xdp;
+	char left_out[32] = "", hint[64];
+	bool has_known = !options->dry_run && options->policy == SLUICE_STEER_CPU &&
+			 !steer_consumers_known(context->bpffs, &known, &(struct err){ 0 });
+	bool has_xdp = !options->dry_run && !spread_read(context->bpffs, &xdp, &(struct err){ 0 });
+	__u32 i;
 
-	if (!report->events) {
-		consumers_show(context, options);
-		xdp_show(context, options->steer.dry_run, false);
-		if (report->left_out)
-			snprintf(left_out, sizeof(left_out), ", %d left out", report->left_out);
-		fprintf(context->output.file, "steer: policy %s, %d group%s %s%s\n",
-			steer_policy_name(options->steer.policy), groups, groups == 1 ? "" : "s",
-			options->steer.dry_run ? "would be steered" : "steered", left_out);
+	for (i = 0; has_xdp && i < xdp.meta.link_count; i++)
+		if (xdp.loses_vlan[i])
+			log_warning("%s: " STEER_XDP_LOSES_VLAN "; where packets have tags: %s",
+				    xdp.meta.links[i].name,
+				    spread_vlan_hint(xdp.meta.links[i].name, hint, sizeof(hint)));
+	if (report->events) {
+		output_json(&context->output,
+			    json_pack("{s:i, s:s, s:b, s:i, s:i, s:O, s:o*, s:o*}",
+				      "schema_version", OUTPUT_SCHEMA_VERSION, "policy",
+				      steer_policy_name(options->policy), "dry_run",
+				      options->dry_run, "groups", groups, "groups_left_out",
+				      report->left_out, "events", report->events, "consumers",
+				      !has_known ? NULL
+						 : json_pack("{s:I, s:I, s:I}", "pinned",
+							     (json_int_t)known.pinned, "seen",
+							     (json_int_t)known.seen, "unknown",
+							     (json_int_t)known.unknown),
+				      "xdp", has_xdp ? spread_json(&xdp) : NULL));
 		return;
 	}
-	document = output_document();
-	json_object_set_new(document, "policy",
-			    json_string(steer_policy_name(options->steer.policy)));
-	json_object_set_new(document, "dry_run", json_boolean(options->steer.dry_run));
-	json_object_set_new(document, "groups", json_integer(groups));
-	json_object_set_new(document, "groups_left_out", json_integer(report->left_out));
-	json_object_set(document, "events", report->events);
-	readers = consumers_show(context, options);
-	if (readers)
-		json_object_set_new(document, "consumers", readers);
-	xdp = xdp_show(context, options->steer.dry_run, true);
-	if (xdp)
-		json_object_set_new(document, "xdp", xdp);
-	output_json(&context->output, document);
+	if (has_known)
+		fprintf(file,
+			"  consumers: %u pinned to a CPU, %u last seen on a CPU, %u unknown%s\n",
+			known.pinned, known.seen, known.unknown,
+			known.unknown ? " (not seen: load again under traffic)" : "");
+	if (has_xdp)
+		spread_print(&context->output, &xdp);
+	if (report->left_out)
+		snprintf(left_out, sizeof(left_out), ", %d left out", report->left_out);
+	fprintf(file, "steer: policy %s, %d group%s %s%s\n", steer_policy_name(options->policy),
+		groups, groups == 1 ? "" : "s", options->dry_run ? "would be steered" : "steered",
+		left_out);
 }
 
 static int classify(const struct report *report, int groups, struct err *err)
 {
 	if (report->failed)
 		return err_set(err, EXIT_ERROR, EIO,
-			       "steer load: %d of what was found could not be"
-			       " taken, see above",
+			       "steer load: %d groups or sockets failed, see above",
 			       report->failed);
 	if (!groups && report->foreign)
 		return err_hint(err, err_set(err, EXIT_CONFLICT, EBUSY, "%s", report->foreign_text),
-				"a program that the server has attached itself is never replaced");
+				"sluice never replaces a program that a server has attached");
 	if (!groups)
 		return err_hint(err,
 				err_set(err, EXIT_ERROR, ENOENT,
 					"steer load: no UDP socket with SO_REUSEPORT on these ports"
 					" in this network namespace; nothing is changed"),
-				"start the server with its reuseport option on, or name another"
-				" --netns (or all); 'sluice run' takes sockets that come later");
+				"enable the server's reuseport option, or name another --netns (or"
+				" all); 'sluice run' steers sockets that are opened later");
 	return 0;
 }
 
-/* Without it, policy cpu knows what the affinity of the processes tells. */
-static void consumers_learn(const char *bpffs)
-{
-	struct err err = { 0 };
-
-	if (steer_place_wait(bpffs, STEER_CONSUMERS_MS, &err))
-		log_warning("%s", err.what);
-}
-
 /*
- * XDP comes first, since it is what others may stand in the way of; what the groups would refuse
- * must not have changed it by then.  To take it off comes last.
+ * Attaches XDP before the groups, since another program may occupy the interface.  If steering is
+ * loaded already, a dry run first checks that the groups will not fail.  XDP is detached last.
  */
 static int load(struct steer_loader *loader, struct options *options, struct report *report,
 		int *groups, struct err *err)
@@ -176,7 +136,7 @@ static int load(struct steer_loader *loader, struct options *options, struct rep
 		result = spread_load(&options->xdp, err);
 	if (result < 0)
 		return result;
-	result = steer_load(loader, &options->steer, on_events, report, groups, err);
+	result = steer_load(loader, &options->steer, on_event, report, groups, err);
 	if (options->steer.dry_run ||
 	    (wanted ? loaded || (!result && *groups) : result || !*groups))
 		return result;
@@ -186,11 +146,11 @@ static int load(struct steer_loader *loader, struct options *options, struct rep
 	return result;
 }
 
-/* What an update changes: options that are not given go back to their defaults. */
+/* Prints the settings before an update; options that are not given return to their defaults. */
 static void print_before(const struct output *output, const struct steer_options *options,
 			 const struct sluice_steer_meta *before)
 {
-	char text[512];
+	char text[512], netns[16] = "all";
 	struct ports were;
 
 	steer_ports(before, &were);
@@ -200,17 +160,15 @@ static void print_before(const struct output *output, const struct steer_options
 		return;
 	if (before->flows != options->flows)
 		fprintf(output->file,
-			"  flow tables of %u flows, %u before, start empty: flows go on as new ones\n",
+			"  flow tables of %u flows, %u before, start empty: all flows count as new\n",
 			options->flows, before->flows);
+	if (before->netns)
+		snprintf(netns, sizeof(netns), "%u", before->netns);
 	fprintf(output->file,
-		"  it was: policy %s, ports %s, flows %u, idle %llu, generation %s, netns ",
+		"  before: policy %s, ports %s, flows %u, idle %llu, generation %s, netns %s\n",
 		steer_policy_name(before->policy), ports_format(&were, text, sizeof(text)),
 		before->flows, before->idle_ns / 1000000000,
-		steer_generations_name(before->generations));
-	if (before->netns)
-		fprintf(output->file, "%u\n", before->netns);
-	else
-		fprintf(output->file, "all\n");
+		steer_generations_name(before->generations), netns);
 }
 
 static int run(const struct context *context, void *into, int words, char **word, struct err *err)
@@ -219,12 +177,13 @@ static int run(const struct context *context, void *into, int words, char **word
 	struct report report = { .output = &context->output, .verbose = context->verbose };
 	struct steer_loader loader = { .cgroup = context->cgroup };
 	struct sluice_steer_meta before;
+	struct err unsampled;
 	int groups = 0, result;
 	bool loaded;
 
 	if (ports_empty(&options->steer.ports))
 		return err_hint(err, err_set(err, EXIT_USAGE, EINVAL, "steer load needs a --port"),
-				"name the servers' ports, as in --port 53, or --port any");
+				"name the ports of the servers, such as --port 53, or --port any");
 	result = value_netns(context->netns, &options->steer.netns, err);
 	if (result)
 		return result;
@@ -237,10 +196,12 @@ static int run(const struct context *context, void *into, int words, char **word
 	loaded = !steer_read(context->bpffs, &before, err);
 	report.events = context->output.json ? json_array() : NULL;
 	result = load(&loader, options, &report, &groups, err);
-	if (!result && !options->steer.dry_run)
-		consumers_learn(context->bpffs);
+	/* unsampled consumers are placed by the affinity of their threads alone */
+	if (!result && !options->steer.dry_run &&
+	    steer_place_wait(context->bpffs, STEER_CONSUMERS_MS, &unsampled))
+		log_warning("%s", unsampled.what);
 	if (!result && groups)
-		print(context, options, groups, &report);
+		print(context, &options->steer, groups, &report);
 	if (!result && groups && loaded && !context->output.json)
 		print_before(&context->output, &options->steer, &before);
 	json_decref(report.events);
@@ -251,31 +212,32 @@ static int run(const struct context *context, void *into, int words, char **word
 const struct command steer_load_command = {
 	.object = "steer",
 	.name = "load",
-	.summary = "steer the flows of SO_REUSEPORT groups; loaded already, change it in place",
+	.summary = "steer the flows of SO_REUSEPORT groups, or update in place if loaded",
 	.tables = { { steer_opts, &options.steer }, { steer_spread_opts, &options.xdp } },
 	.options = &options,
 	.all_netns = true,
 	.run = run,
-	.help = "Finds the UDP sockets that share one of the ports by SO_REUSEPORT, and chooses among\n"
-		"them in the kernel's stead: a flow stays with its worker while that lives.  Loading\n"
-		"flow or load moves no flow.  The servers need not know of it.\n"
+	.help = "Finds the UDP sockets that share a given port by SO_REUSEPORT, and selects one of them\n"
+		"for each flow.  A flow stays with its worker until the worker exits.  Loading\n"
+		"policy flow or load moves no flow.  The servers need no change.\n"
 		"\n"
 		"A new instance of a server takes the new flows once it has as many sockets as the\n"
-		"one before it, or half as many and has opened none for two seconds; the one before it\n"
-		"keeps its old flows until it exits or is drained.  Sockets that come later are taken\n"
-		"by 'sluice run', or by loading again.\n"
+		"previous one, or half as many and no new socket for two seconds.  The previous\n"
+		"instance keeps its flows until it exits or is drained.  'sluice run', or another\n"
+		"load, steers sockets that are opened later.\n"
 		"\n"
-		"Policy cpu gives a datagram to a worker that runs on the CPU where it arrived.  Which\n"
-		"that is shows in the affinity of a worker, or in where it received last: load waits\n"
-		"for that, a second at most.  Where a network card has fewer queues than there are\n"
+		"Policy cpu sends a datagram to a worker that runs on the CPU of its arrival.  That\n"
+		"CPU is known from the affinity of the worker, or from its last receive: load waits\n"
+		"up to a second for that.  Where a network card has fewer queues than there are\n"
 		"CPUs, --xdp spreads the flows over CPUs first.\n"
 		"\n"
-		"--netns all steers the groups of all network namespaces; each but the host's gets\n"
-		"another one only while more are free than it has, and what is left out is told.\n"
+		"--netns all steers the groups of all network namespaces.  Each namespace except the\n"
+		"host's has a quota: it gets another group only while more groups are free than it\n"
+		"already has.  The output reports the groups left out.\n"
 		"\n"
-		"Loaded again, options that are not given go back to their defaults, and groups that\n"
-		"are not among the ports and the network namespace given are released.\n"
-		"It stays until 'sluice steer unload' or 'sluice cleanup'.\n\n"
+		"A second load resets options that are not given to their defaults, and releases\n"
+		"groups outside the given ports and network namespace.\n"
+		"Steering stays until 'sluice steer unload' or 'sluice cleanup'.\n\n"
 		"examples:\n"
 		"  sluice steer load --port 53\n"
 		"  sluice steer load --port 5060 --policy load --netns sip\n"

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* sluice steer show: groups, workers, flows, and where every datagram went; once or again. */
+/* sluice steer show: groups, workers, flows and the balance of datagrams, once or repeatedly. */
 #include "cmd/command.h"
 #include "kernel/links.h"
 #include "steer/cpu/spread_text.h"
@@ -14,7 +14,7 @@
 #include <time.h>
 #include <unistd.h>
 
-/* Between two looks at a full queue: time for a worker that does read to have read something. */
+/* Time between two views of a full queue: enough for a working worker to read something. */
 #define PROGRESS_MS 250
 
 /* ECMA-48, and xterm's private modes for the cursor and for wrapping */
@@ -30,22 +30,16 @@ static struct options {
 
 static const struct opt opts[] = {
 	{ "watch", 'w', "[SECONDS]", opt_u32, offsetof(struct options, watch_s),
-	  "again every SECONDS (default 2), with rates", .min = 1, .max = 3600, .bare = "2" },
+	  "repeat every SECONDS (default 2), with rates", .min = 1, .max = 3600, .bare = "2" },
 	{ .name = NULL },
 };
-
-/* Where flows are spread over CPUs; else *xdp is untouched. */
-static bool xdp_read(const char *bpffs, struct spread *xdp)
-{
-	return !spread_read(bpffs, xdp, &(struct err){ 0 });
-}
 
 static void print(const struct steer_view *view, bool rates, const char *bpffs,
 		  const struct output *output)
 {
 	struct spread xdp;
-	bool spread = xdp_read(bpffs, &xdp);
-	json_t *document, *shown;
+	bool spread = !spread_read(bpffs, &xdp, &(struct err){ 0 });
+	json_t *document;
 
 	if (!output->json) {
 		steer_view_text(view, rates, output);
@@ -54,17 +48,15 @@ static void print(const struct steer_view *view, bool rates, const char *bpffs,
 		return;
 	}
 	document = output_document();
-	shown = steer_view_json(view, rates);
-	json_object_update(document, shown);
-	json_decref(shown);
+	json_object_update_new(document, steer_view_json(view, rates));
 	if (spread)
 		json_object_set_new(document, "xdp", spread_json(&xdp));
 	output_json(output, document);
 }
 
 /*
- * Whoever is left without new flows by a drain that was killed gets them back by whoever sees it;
- * one who may not do so shows what there is.
+ * Reads a view, and undoes a drain whose process was killed, so that its workers get new flows
+ * again.  Without the permission to do so, the view is shown as it is.
  */
 static int view_read(const char *bpffs, const struct steer_view *before, struct steer_view *view,
 		     struct err *err)
@@ -103,22 +95,16 @@ static int show(const struct context *context, struct err *err)
 	return result;
 }
 
-/* --- again and again */
+/* --- repeatedly */
 
-/* What does not fit the terminal would scroll it. */
-static size_t terminal_lines(void)
-{
-	struct winsize size = { 0 };
-
-	return !ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) && size.ws_row > 1 ? size.ws_row - 1u
-									   : (size_t)-1;
-}
-
-/* Over what stands there: each line to its end, and the screen behind the last one. */
+/* Overwrites the screen, with no more lines than it has: more would scroll it. */
 static void screen_write(const char *text, FILE *file)
 {
-	size_t left = terminal_lines();
+	struct winsize size = { 0 };
+	size_t left = (size_t)-1;
 
+	if (!ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) && size.ws_row > 1)
+		left = size.ws_row - 1u;
 	fputs(TERM_HOME, file);
 	for (; *text && left; left--) {
 		size_t length = strcspn(text, "\n");
@@ -130,37 +116,31 @@ static void screen_write(const char *text, FILE *file)
 	fputs(TERM_REST, file);
 }
 
-static int screen_print(const struct steer_view *view, bool rates, const char *bpffs,
-			const struct output *output)
-{
-	struct output memory = *output;
-	char *text = NULL;
-	size_t size;
-
-	memory.file = open_memstream(&text, &size);
-	if (!memory.file)
-		return -ENOMEM;
-	print(view, rates, bpffs, &memory);
-	if (fclose(memory.file)) {
-		free(text);
-		return -ENOMEM;
-	}
-	screen_write(text, output->file);
-	free(text);
-	return 0;
-}
-
 static int refresh(const struct context *context, bool screen, const struct steer_view *before,
 		   struct steer_view *view, struct err *err)
 {
+	struct output memory = context->output;
+	char *text = NULL;
+	size_t size;
 	int result = view_read(context->bpffs, before, view, err);
 
 	if (result)
 		return result;
-	if (!screen)
+	if (!screen) {
 		print(view, before, context->bpffs, &context->output);
-	else if (screen_print(view, before, context->bpffs, &context->output))
-		return err_set(err, EXIT_ERROR, ENOMEM, "steer show: no memory");
+	} else {
+		memory.file = open_memstream(&text, &size);
+		if (!memory.file)
+			return err_set(err, EXIT_ERROR, ENOMEM, "steer show: no memory");
+		print(view, before, context->bpffs, &memory);
+		if (fclose(memory.file))
+			result = err_set(err, EXIT_ERROR, ENOMEM, "steer show: no memory");
+		else
+			screen_write(text, context->output.file);
+		free(text);
+		if (result)
+			return result;
+	}
 	if (fflush(context->output.file))
 		return err_set(err, EXIT_ERROR, errno, "standard output: %s", strerror(errno));
 	return 0;
@@ -189,7 +169,7 @@ static int watch_loop(const struct context *context, unsigned int seconds, bool 
 	return result;
 }
 
-/* The signals wait until they are asked for, so that the terminal is left as it was found. */
+/* Blocks the signals, which watch_loop() receives, so that the terminal is always restored. */
 static int watch(const struct context *context, unsigned int seconds, struct err *err)
 {
 	bool screen = !context->output.json && isatty(fileno(context->output.file));
@@ -214,36 +194,36 @@ static int watch(const struct context *context, unsigned int seconds, struct err
 
 static int run(const struct context *context, void *into, int words, char **word, struct err *err)
 {
-	const struct options *wanted = into;
+	const struct options *given = into;
 
 	links_libbpf_log();
-	return wanted->watch_s ? watch(context, wanted->watch_s, err) : show(context, err);
+	return given->watch_s ? watch(context, given->watch_s, err) : show(context, err);
 }
 
 const struct command steer_show_command = {
 	.object = "steer",
 	.name = "show",
-	.summary = "groups, workers, flows, and where every datagram went",
+	.summary = "groups, workers, flows and the balance of datagrams",
 	.tables = { { opts, &options } },
 	.options = &options,
 	.run = run,
-	.help = "Each worker's share of the datagrams is a bar as long as its part of the busiest\n"
-		"one's.  Queue (how full) and drops (since it joined) need CAP_SYS_PTRACE, and the CPU\n"
-		"is known under policy cpu alone; else they are '-'.  gen is the generation: which\n"
-		"start of the server, counted from 1.\n"
+	.help = "The bar of each worker is its share of the datagrams, relative to the busiest worker.\n"
+		"Queue (usage) and drops (since it joined) need CAP_SYS_PTRACE; the CPU is known\n"
+		"under policy cpu only.  Unknown values are '-'.  gen is the generation: it\n"
+		"counts the starts of the server, from 1.\n"
 		"\n"
 		"state:\n"
 		"  active    takes new flows\n"
 		"  retired   keeps its flows and takes no new ones: a newer generation does\n"
-		"  draining  is being emptied by 'sluice steer drain'; drained: gets nothing any more\n"
-		"  stalled   its queue is full, and it reads nothing\n"
-		"  closed    its socket is, and the next sweep takes it from the group\n"
+		"  draining  'sluice steer drain' is emptying it; drained: it gets no more datagrams\n"
+		"  stalled   its queue is full, and the worker reads nothing\n"
+		"  closed    its socket is closed, and the next sweep removes it from the group\n"
 		"\n"
-		"Below stands what the network namespace itself counts, of all its ports.  What the\n"
-		"two leave open is called unexplained.\n"
+		"The last tables are the counters of each network namespace, for all its ports.\n"
+		"Datagrams that neither they nor steering account for are unexplained.\n"
 		"\n"
-		"--watch refreshes in place on a terminal until it is interrupted; elsewhere one report\n"
-		"follows the other, and with -j each is one line.\n\n"
+		"--watch refreshes a terminal in place until it is interrupted.  Otherwise it\n"
+		"prints one report after another, with -j one a line.\n\n"
 		"examples:\n"
 		"  sluice steer show\n"
 		"  sluice steer show --watch 1\n"

@@ -7,13 +7,13 @@
 
 #include <errno.h>
 
-/* What an operator is to know of even without having asked: each is 0 when all is well. */
-static const enum sluice_steer_counter matter[] = {
+/* Counters of faults; each is 0 on a healthy host. */
+static const enum sluice_steer_counter faults[] = {
 	SLUICE_STEER_unrecorded,    SLUICE_STEER_half_open_lost, SLUICE_STEER_moved_gone,
 	SLUICE_STEER_moved_drained, SLUICE_STEER_all_full,	 SLUICE_STEER_kernel_no_worker,
 	SLUICE_STEER_kernel_header, SLUICE_STEER_kernel_refused,
 };
-#define MATTER (sizeof(matter) / sizeof(*matter))
+#define FAULTS (sizeof(faults) / sizeof(*faults))
 
 int steer_status_read(const char *bpffs, struct steer_view *view, bool *loaded, struct err *err)
 {
@@ -45,43 +45,35 @@ static const char *ports_text(const struct steer_view *view, char *text, size_t 
 	return text;
 }
 
-static void groups_text(const struct steer_view *view, const struct output *output)
-{
-	struct table *table = table_new("group|>netns|policy|>program|>sockets|>active|>flows|>of|"
-					">datagrams|>imbalance");
-	char name[STEER_GROUP_TEXT_MAX], imbalance[16];
-	size_t i;
-
-	for (i = 0; i < view->count; i++) {
-		const struct steer_group_view *group = &view->groups[i];
-
-		snprintf(imbalance, sizeof(imbalance), group->imbalance > 0 ? "%.2f" : "-",
-			 group->imbalance);
-		table_row(table, "%s|%u|%s|%u|%d|%d|%u|%u|%llu|%s",
-			  steer_group_text(&group->info, name), group->info.netns,
-			  steer_policy_name(group->info.policy), group->info.prog_id, group->count,
-			  group->active, group->live + group->half_open, group->size,
-			  group->datagrams, imbalance);
-	}
-	table_print(table, output, 2);
-}
-
 void steer_status_text(const struct steer_view *view, const struct output *output)
 {
 	struct sluice_steer_counters sum = counters_sum(view);
-	struct table *table = table_new(">count|counter|meaning");
-	char ports[256];
+	struct table *groups = table_new("group|>netns|policy|>program|>sockets|>active|>flows|>of|"
+					 ">datagrams|>imbalance");
+	struct table *counters = table_new(">count|counter|meaning");
+	char ports[256], name[STEER_GROUP_TEXT_MAX], imbalance[16];
 	size_t i;
 
 	fprintf(output->file, "steer: policy %s, ports %s, %zu group%s\n",
 		steer_policy_name(view->meta.policy), ports_text(view, ports, sizeof(ports)),
 		view->count, view->count == 1 ? "" : "s");
-	groups_text(view, output);
-	for (i = 0; i < MATTER; i++)
-		if (sum.value[matter[i]])
-			table_row(table, "%llu|%s|%s", sum.value[matter[i]],
-				  steer_counter_key(matter[i]), steer_counter_help(matter[i]));
-	table_print(table, output, 2);
+	for (i = 0; i < view->count; i++) {
+		const struct steer_group_view *group = &view->groups[i];
+
+		snprintf(imbalance, sizeof(imbalance), group->imbalance > 0 ? "%.2f" : "-",
+			 group->imbalance);
+		table_row(groups, "%s|%u|%s|%u|%d|%d|%u|%u|%llu|%s",
+			  steer_group_text(&group->info, name), group->info.netns,
+			  steer_policy_name(group->info.policy), group->info.prog_id, group->count,
+			  group->active, group->live + group->half_open, group->size,
+			  group->datagrams, imbalance);
+	}
+	table_print(groups, output, 2);
+	for (i = 0; i < FAULTS; i++)
+		if (sum.value[faults[i]])
+			table_row(counters, "%llu|%s|%s", sum.value[faults[i]],
+				  steer_counter_key(faults[i]), steer_counter_help(faults[i]));
+	table_print(counters, output, 2);
 }
 
 json_t *steer_status_json(const struct steer_view *view)
@@ -104,9 +96,9 @@ json_t *steer_status_json(const struct steer_view *view)
 				  group->active, "flows", group->live + group->half_open, "size",
 				  group->size, "datagrams", (json_int_t)group->datagrams));
 	}
-	for (i = 0; i < MATTER; i++)
-		json_object_set_new(counters, steer_counter_key(matter[i]),
-				    json_integer((json_int_t)sum.value[matter[i]]));
+	for (i = 0; i < FAULTS; i++)
+		json_object_set_new(counters, steer_counter_key(faults[i]),
+				    json_integer((json_int_t)sum.value[faults[i]]));
 	return json_pack("{s:s, s:s, s:o, s:o}", "policy", steer_policy_name(view->meta.policy),
 			 "ports", ports_text(view, ports, sizeof(ports)), "groups", groups,
 			 "counters", counters);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* sluice steer unload: give the groups back to the kernel's own choice. */
+/* sluice steer unload: returns the groups to the kernel's own choice. */
 #include "cmd/command.h"
 #include "kernel/links.h"
 #include "steer/events.h"
@@ -12,45 +12,43 @@ struct report {
 	json_t *events;
 };
 
-static void on_events(const struct steer_event *news, void *arg)
+static void on_event(const struct steer_event *event, void *arg)
 {
 	struct report *report = arg;
 	char text[512];
 
 	if (report->events)
-		json_array_append_new(report->events, steer_event_json(news));
+		json_array_append_new(report->events, steer_event_json(event));
 	else
-		fprintf(report->output->file, "  %s\n", steer_event_text(news, text, sizeof(text)));
+		fprintf(report->output->file, "  %s\n",
+			steer_event_text(event, text, sizeof(text)));
 }
 
 static int run(const struct context *context, void *into, int words, char **word, struct err *err)
 {
-	struct report report = { &context->output, NULL };
+	struct report report = { &context->output, context->output.json ? json_array() : NULL };
 	struct sluice_steer_meta meta;
 	int removed;
 
 	links_libbpf_log();
-	report.events = context->output.json ? json_array() : NULL;
-	removed = steer_unload(context->bpffs, false, on_events, &report, err);
-	if (removed > 0 && report.events) {
-		json_t *document = output_document();
-
-		json_object_set_new(document, "removed_pins", json_integer(removed));
-		json_object_set(document, "events", report.events);
-		output_json(&context->output, document);
-	} else if (removed > 0) {
+	removed = steer_unload(context->bpffs, false, on_event, &report, err);
+	if (removed > 0 && report.events)
+		output_json(&context->output,
+			    json_pack("{s:i, s:i, s:O}", "schema_version", OUTPUT_SCHEMA_VERSION,
+				      "removed_pins", removed, "events", report.events));
+	else if (removed > 0)
 		fprintf(context->output.file, "steer: unloaded\n");
-	}
 	json_decref(report.events);
 	if (removed)
 		return removed < 0 ? removed : 0;
+	/* sets the error for an object that is not loaded */
 	return steer_read(context->bpffs, &meta, err);
 }
 
 const struct command steer_unload_command = {
 	.object = "steer",
 	.name = "unload",
-	.summary = "give the groups back to the kernel's own choice",
+	.summary = "return the groups to the kernel's own choice",
 	.run = run,
-	.help = "No datagram is lost; flows go where the kernel's hash puts them.\n",
+	.help = "No datagram is lost; the kernel's hash then selects the worker of each flow.\n",
 };

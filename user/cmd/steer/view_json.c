@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "base/addr.h"
 #include "base/clock.h"
+#include "base/counters.h"
 #include "base/ports.h"
 #include "steer/view.h"
 
 #include <time.h>
+
+static const struct counter counters[] = { SLUICE_STEER_COUNTERS(COUNTER) };
 
 static const char *const udp_keys[] = {
 #define X(name, snmp, key, help) key,
@@ -27,92 +30,49 @@ static json_t *name_json(const struct steer_view *view, __u32 netns)
 	return json_null();
 }
 
-static json_t *number(__u64 value)
-{
-	return json_integer((json_int_t)value);
-}
-
 /* --- slots */
-
-static json_t *cpus_json(const struct slot_status *look)
-{
-	json_t *cpus = json_array();
-	int cpu;
-
-	for (cpu = 0; cpu < SLUICE_STEER_CPUS; cpu++)
-		if (look->cpus[cpu / 64] & 1ULL << cpu % 64)
-			json_array_append_new(cpus, json_integer(cpu));
-	return cpus;
-}
-
-/* Under policy cpu: who reads, and whether he can't run elsewhere. */
-static json_t *consumer_json(const struct slot_status *look)
-{
-	if (look->reader.known == SLUICE_STEER_CPU_UNKNOWN)
-		return json_null();
-	return json_pack("{s:I, s:i, s:b}", "thread", (json_int_t)look->reader.tid, "cpu",
-			 look->reader.cpu, "pinned", look->reader.known == SLUICE_STEER_CPU_PINNED);
-}
-
-static json_t *queue_json(const struct slot_status *look)
-{
-	if (!look->measured)
-		return json_null();
-	return json_pack("{s:I, s:I, s:i}", "used_bytes", (json_int_t)look->memory.used,
-			 "room_bytes", (json_int_t)look->memory.room, "fill_percent",
-			 steer_queue_usage(look->memory.used, look->memory.room));
-}
 
 static json_t *slot_json(const struct steer_slot_view *slot, __u64 all, bool rates)
 {
-	json_t *object = json_pack(
-		"{s:i, s:s, s:i, s:I, s:i, s:s, s:I, s:I, s:I, s:I, s:I}", "slot", slot->slot,
-		"process", slot->look.comm, "pid", slot->look.pid, "socket_cookie",
-		(json_int_t)slot->is.cookie, "generation", slot->is.generation, "state",
+	const struct slot_status *status = &slot->status;
+	json_t *cpus = json_array(), *consumer, *queue, *object;
+	int cpu;
+
+	for (cpu = 0; cpu < SLUICE_STEER_CPUS; cpu++)
+		if (status->cpus[cpu / 64] & 1ULL << cpu % 64)
+			json_array_append_new(cpus, json_integer(cpu));
+	/* known under policy cpu only */
+	consumer = status->consumer.known == SLUICE_STEER_CPU_UNKNOWN
+			   ? json_null()
+			   : json_pack("{s:I, s:i, s:b}", "thread",
+				       (json_int_t)status->consumer.tid, "cpu",
+				       status->consumer.cpu, "pinned",
+				       status->consumer.known == SLUICE_STEER_CPU_PINNED);
+	queue = !status->measured
+			? json_null()
+			: json_pack("{s:I, s:I, s:i}", "used_bytes",
+				    (json_int_t)status->memory.used, "room_bytes",
+				    (json_int_t)status->memory.room, "fill_percent",
+				    steer_queue_usage(status->memory.used, status->memory.room));
+	object = json_pack(
+		"{s:i, s:s, s:i, s:I, s:i, s:s, s:I, s:I, s:I, s:I, s:I, s:o, s:o, s:o, s:f, s:o, s:o}",
+		"slot", slot->slot, "process", status->comm, "pid", status->pid, "socket_cookie",
+		(json_int_t)slot->record.cookie, "generation", slot->record.generation, "state",
 		steer_slot_state(slot), "flows", (json_int_t)slot->flows, "flows_begun",
 		(json_int_t)slot->stats.flows, "flows_moved_here", (json_int_t)slot->stats.moved,
 		"datagrams", (json_int_t)slot->stats.datagrams, "bytes",
-		(json_int_t)slot->stats.bytes);
-
-	json_object_set_new(object, "cpus", cpus_json(&slot->look));
-	json_object_set_new(object, "consumer", consumer_json(&slot->look));
-	json_object_set_new(object, "joined_for_s", age_json(slot->is.joined_ns, CLOCK_BOOTTIME));
-	json_object_set_new(object, "share",
-			    json_real(all ? (double)slot->stats.datagrams / (double)all : 0));
-	json_object_set_new(object, "queue", queue_json(&slot->look));
-	json_object_set_new(object, "drops",
-			    slot->look.measured ? number(slot->look.drops) : json_null());
-	if (rates) {
-		json_object_set_new(object, "datagrams_per_s", json_real(slot->datagrams_per_s));
-		json_object_set_new(object, "drops_per_s", json_real(slot->drops_per_s));
-	}
+		(json_int_t)slot->stats.bytes, "cpus", cpus, "consumer", consumer, "joined_for_s",
+		age_json(slot->record.joined_ns, CLOCK_BOOTTIME), "share",
+		all ? (double)slot->stats.datagrams / (double)all : 0.0, "queue", queue, "drops",
+		status->measured ? json_integer(status->drops) : json_null());
+	if (rates)
+		json_object_update_new(object, json_pack("{s:f, s:f}", "datagrams_per_s",
+							 slot->datagrams_per_s, "drops_per_s",
+							 slot->drops_per_s));
 	return object;
-}
-
-static json_t *slots_json(const struct steer_group_view *group, bool rates)
-{
-	json_t *slots = json_array();
-	__u64 all = 0;
-	int i;
-
-	for (i = 0; i < group->count; i++)
-		all += group->slots[i].stats.datagrams;
-	for (i = 0; i < group->count; i++)
-		json_array_append_new(slots, slot_json(&group->slots[i], all, rates));
-	return slots;
 }
 
 /* --- groups */
-
-static json_t *counters_json(const struct sluice_steer_counters *sum)
-{
-	json_t *object = json_object();
-	int i;
-
-	for (i = 0; steer_counter_key(i); i++)
-		json_object_set_new(object, steer_counter_key(i), number(sum->value[i]));
-	return object;
-}
 
 static json_t *imbalance_json(double imbalance)
 {
@@ -122,9 +82,18 @@ static json_t *imbalance_json(double imbalance)
 static json_t *group_json(const struct steer_view *view, const struct steer_group_view *group,
 			  bool rates)
 {
+	json_t *slots = json_array(), *object;
 	char addr[ADDR_TEXT_MAX];
-	json_t *object = json_pack(
-		"{s:s, s:s, s:i, s:i, s:I, s:o, s:s, s:i, s:I, s:i, s:i, s:I, s:{s:i, s:i, s:i, s:i}}",
+	__u64 all = 0;
+	int i;
+
+	for (i = 0; i < group->count; i++)
+		all += group->slots[i].stats.datagrams;
+	for (i = 0; i < group->count; i++)
+		json_array_append_new(slots, slot_json(&group->slots[i], all, rates));
+	object = json_pack(
+		"{s:s, s:s, s:i, s:i, s:I, s:o, s:s, s:i, s:I, s:i, s:i, s:I, s:{s:i, s:i, s:i, s:i},"
+		" s:o, s:o}",
 		"name", group->name, "address", addr_format(&group->info.local, addr), "port",
 		group->info.port, "ifindex", group->info.ifindex, "netns",
 		(json_int_t)group->info.netns, "netns_name", name_json(view, group->info.netns),
@@ -132,61 +101,46 @@ static json_t *group_json(const struct steer_view *view, const struct steer_grou
 		"idle_s", (json_int_t)(group->info.idle_ns / 1000000000ULL), "generations",
 		group->generations, "active", group->active, "datagrams",
 		(json_int_t)group->datagrams, "flows", "live", group->live, "half_open",
-		group->half_open, "expired", group->expired, "size", group->size);
-
-	json_object_set_new(object, "loaded_for_s",
-			    age_json(group->info.loaded_ns, CLOCK_REALTIME));
-	json_object_set_new(object, "imbalance", imbalance_json(group->imbalance));
-	if (rates) {
-		json_object_set_new(object, "imbalance_now", imbalance_json(group->imbalance_now));
-		json_object_set_new(object, "datagrams_per_s", json_real(group->datagrams_per_s));
-	}
-	json_object_set_new(object, "counters", counters_json(&group->counters));
-	json_object_set_new(object, "slots", slots_json(group, rates));
+		group->half_open, "expired", group->expired, "size", group->size, "loaded_for_s",
+		age_json(group->info.loaded_ns, CLOCK_REALTIME), "imbalance",
+		imbalance_json(group->imbalance));
+	if (rates)
+		json_object_update_new(object,
+				       json_pack("{s:o, s:f}", "imbalance_now",
+						 imbalance_json(group->imbalance_now),
+						 "datagrams_per_s", group->datagrams_per_s));
+	json_object_update_new(object, json_pack("{s:o, s:o}", "counters",
+						 counters_json(counters, group->counters.value,
+							       SLUICE_STEER_COUNTERS_MAX),
+						 "slots", slots));
 	return object;
 }
 
 /* --- namespaces */
 
-static json_t *udp_json(const struct steer_netns_view *netns)
-{
-	json_t *object;
-	int i;
-
-	if (!netns->counted)
-		return json_null();
-	object = json_object();
-	for (i = 0; i < SLUICE_STEER_UDP_COUNTERS; i++)
-		json_object_set_new(object, udp_keys[i], number(netns->udp[i]));
-	return object;
-}
-
-static json_t *rest_json(const struct steer_netns_view *netns)
-{
-	if (!netns->counted)
-		return json_null();
-	return json_pack("{s:I, s:I, s:I}", "total",
-			 (json_int_t)(netns->rest.errors + netns->rest.vanished), "errors",
-			 (json_int_t)netns->rest.errors, "vanished",
-			 (json_int_t)netns->rest.vanished);
-}
-
 static json_t *netns_json(const struct steer_view *view, const struct steer_netns_view *netns)
 {
-	json_t *object = json_pack("{s:I, s:o}", "netns", (json_int_t)netns->netns, "name",
-				   name_json(view, netns->netns));
+	json_t *udp = json_null(), *rest = json_null();
+	int i;
 
-	json_object_set_new(object, "loaded_for_s", age_json(netns->since_ns, CLOCK_REALTIME));
-	json_object_set_new(
-		object, "steered",
-		json_pack("{s:I, s:I, s:I, s:I, s:I, s:i}", "datagrams",
-			  (json_int_t)netns->balance.seen, "kernel_choice",
-			  (json_int_t)netns->kernel, "stale_slot", (json_int_t)netns->stale,
-			  "drops", (json_int_t)netns->balance.drops, "waiting_bytes",
-			  (json_int_t)netns->waiting, "sockets_unmeasured", netns->unmeasured));
-	json_object_set_new(object, "udp", udp_json(netns));
-	json_object_set_new(object, "unexplained", rest_json(netns));
-	return object;
+	if (netns->counted) {
+		udp = json_object();
+		for (i = 0; i < SLUICE_STEER_UDP_COUNTERS; i++)
+			json_object_set_new(udp, udp_keys[i],
+					    json_integer((json_int_t)netns->udp[i]));
+		rest = json_pack("{s:I, s:I, s:I}", "total",
+				 (json_int_t)(netns->rest.errors + netns->rest.vanished), "errors",
+				 (json_int_t)netns->rest.errors, "vanished",
+				 (json_int_t)netns->rest.vanished);
+	}
+	return json_pack("{s:I, s:o, s:o, s:{s:I, s:I, s:I, s:I, s:I, s:i}, s:o, s:o}", "netns",
+			 (json_int_t)netns->netns, "name", name_json(view, netns->netns),
+			 "loaded_for_s", age_json(netns->since_ns, CLOCK_REALTIME), "steered",
+			 "datagrams", (json_int_t)netns->balance.seen, "kernel_choice",
+			 (json_int_t)netns->kernel, "stale_slot", (json_int_t)netns->stale, "drops",
+			 (json_int_t)netns->balance.drops, "waiting_bytes",
+			 (json_int_t)netns->waiting, "sockets_unmeasured", netns->unmeasured, "udp",
+			 udp, "unexplained", rest);
 }
 
 json_t *steer_view_json(const struct steer_view *view, bool rates)
@@ -194,7 +148,6 @@ json_t *steer_view_json(const struct steer_view *view, bool rates)
 	json_t *groups = json_array(), *namespaces = json_array();
 	char text[PORTS_TEXT_MAX];
 	struct ports ports;
-	json_t *object;
 	size_t i;
 
 	steer_ports(&view->meta, &ports);
@@ -203,14 +156,12 @@ json_t *steer_view_json(const struct steer_view *view, bool rates)
 		json_array_append_new(groups, group_json(view, &view->groups[i], rates));
 	for (i = 0; i < view->netns_count; i++)
 		json_array_append_new(namespaces, netns_json(view, &view->netns[i]));
-	object = json_pack("{s:s, s:s, s:s, s:I, s:I, s:i, s:o, s:o}", "policy",
-			   steer_policy_name(view->meta.policy), "ports", text, "generations_by",
-			   steer_generations_name(view->meta.generations), "idle_s",
-			   (json_int_t)(view->meta.idle_ns / 1000000000ULL), "flows_per_group",
-			   (json_int_t)view->meta.flows, "groups_left_out", view->left_out,
-			   "groups", groups, "namespaces", namespaces);
-	json_object_set_new(object, "loaded_for_s", age_json(view->meta.loaded_ns, CLOCK_REALTIME));
-	if (rates)
-		json_object_set_new(object, "elapsed_s", json_real(view->elapsed_s));
-	return object;
+	return json_pack("{s:s, s:s, s:s, s:I, s:I, s:i, s:o, s:o, s:o, s:o*}", "policy",
+			 steer_policy_name(view->meta.policy), "ports", text, "generations_by",
+			 steer_generations_name(view->meta.generations), "idle_s",
+			 (json_int_t)(view->meta.idle_ns / 1000000000ULL), "flows_per_group",
+			 (json_int_t)view->meta.flows, "groups_left_out", view->left_out, "groups",
+			 groups, "namespaces", namespaces, "loaded_for_s",
+			 age_json(view->meta.loaded_ns, CLOCK_REALTIME), "elapsed_s",
+			 rates ? json_real(view->elapsed_s) : NULL);
 }

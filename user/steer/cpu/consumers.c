@@ -19,7 +19,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* The most that a kernel can be built for; one with more CPUs than a set has refuses to tell. */
+/* The limit of the kernel's configuration; sched_getaffinity() fails if the set is too small. */
 #define CPUS_MAX 8192
 
 #define PIN_MAP	  "sluice_consumers"
@@ -35,7 +35,7 @@ static __u32 own_pid_ns(void)
 	return stat("/proc/self/ns/pid", &st) ? 0 : (__u32)st.st_ino;
 }
 
-/* A link whose cgroup was removed is detached: its id is 0 then. */
+/* The removal of a cgroup detaches its links: their cgroup id is 0 then. */
 static bool is_attached(const char *bpffs, const char *pin)
 {
 	struct hook_state state;
@@ -54,7 +54,7 @@ int consumers_attach(const char *bpffs, const char *cgroup, bool renew, struct e
 {
 	struct sluice_meta loaded = { .magic = SLUICE_MAGIC };
 	struct object object = {
-		.plane = &steer_state_dir,
+		.state_dir = &steer_state_dir,
 		.dir = bpffs,
 		.what = "programs on recvmsg",
 		.before = &loaded,
@@ -81,7 +81,7 @@ int consumers_attach(const char *bpffs, const char *cgroup, bool renew, struct e
 	result = object_verify(&object, skel ? skel->skeleton : NULL, err);
 	if (result)
 		goto end;
-	result = state_dir_pin_maps(&steer_state_dir, bpffs, skel->obj, err);
+	result = object_pin_maps(&object, err);
 	if (result)
 		goto end;
 	hooks[0].prog = skel->progs.sluice_recv4;
@@ -109,53 +109,47 @@ void consumers_detach(const char *bpffs)
 		pins_drop(pins_path(bpffs, STEER_OBJECT, pins[i], path));
 }
 
-bool consumers_take(int map_fd, __u64 cookie, struct sluice_consumer *consumer)
+bool consumers_read(int map_fd, __u64 cookie, struct sluice_consumer *consumer)
 {
-	const struct sluice_consumer nobody = { 0 };
+	const struct sluice_consumer none = { 0 };
 
 	if (bpf_map_lookup_elem(map_fd, &cookie, consumer)) {
-		bpf_map_update_elem(map_fd, &cookie, &nobody, BPF_NOEXIST);
+		bpf_map_update_elem(map_fd, &cookie, &none, BPF_NOEXIST);
 		return false;
 	}
 	if (!consumer->thread)
 		return false;
-	/* a note that comes between the two calls is lost, and the next one is not */
-	bpf_map_update_elem(map_fd, &cookie, &nobody, BPF_EXIST);
-	/* another loader's ids are not for this process */
+	/* an update between the two calls is lost; the next datagram brings another */
+	bpf_map_update_elem(map_fd, &cookie, &none, BPF_EXIST);
+	/* the thread ids are valid only in the PID namespace of the loader */
 	if (consumer->pid_ns != own_pid_ns())
 		consumer->tid = 0;
 	return true;
 }
 
-void consumers_forget(int map_fd, __u64 cookie)
+void consumers_remove(int map_fd, __u64 cookie)
 {
 	bpf_map_delete_elem(map_fd, &cookie);
 }
 
 /* --- affinity */
 
-static int only_cpu(const cpu_set_t *set, size_t size)
-{
-	int cpu;
-
-	if (CPU_COUNT_S(size, set) != 1)
-		return -ENOENT;
-	for (cpu = 0; !CPU_ISSET_S(cpu, size, set);)
-		cpu++;
-	return cpu;
-}
-
 int consumers_thread_cpu(__u32 tid)
 {
 	const size_t size = CPU_ALLOC_SIZE(CPUS_MAX);
 	cpu_set_t *set = CPU_ALLOC(CPUS_MAX);
-	int result;
+	int cpu = 0;
 
 	if (!set)
 		return -ENOMEM;
-	result = sched_getaffinity((pid_t)tid, size, set) ? -errno : only_cpu(set, size);
+	if (sched_getaffinity((pid_t)tid, size, set))
+		cpu = -errno;
+	else if (CPU_COUNT_S(size, set) != 1)
+		cpu = -ENOENT;
+	while (cpu >= 0 && !CPU_ISSET_S(cpu, size, set))
+		cpu++;
 	CPU_FREE(set);
-	return result;
+	return cpu;
 }
 
 int consumers_process_cpu(__u32 pid, __u32 *tid)
@@ -173,7 +167,7 @@ int consumers_process_cpu(__u32 pid, __u32 *tid)
 		__u32 thread = (__u32)strtoul(entry->d_name, NULL, 10);
 		int own = thread ? consumers_thread_cpu(thread) : -ENOENT;
 
-		/* the folder itself, and its parent */
+		/* "." and ".." */
 		if (!thread)
 			continue;
 		cpu = threads && own != cpu ? -ENOENT : own;

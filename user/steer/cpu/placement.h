@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Policy cpu: on which CPU each socket of a group is read.
+ * Policy cpu: the CPU on which each socket of a group is read.
  *
- * A reader is pinned, if the thread that received last, or all threads of the process, may run on
- * one CPU only, which is firm; it is seen, if it received on a CPU and may do so elsewhere next
- * time.  Else it is unknown, and takes only what is placed by hash.
+ * A consumer is pinned if the thread that received last, or all threads of the process, may run on
+ * one CPU only.  It is seen if it received on a CPU, but may migrate.  Otherwise it is unknown, and
+ * gets only flows that are placed by hash.
  */
 #ifndef SLUICE_STEER_CPU_PLACEMENT_H
 #define SLUICE_STEER_CPU_PLACEMENT_H
@@ -12,20 +12,20 @@
 #include "base/err.h"
 #include "steer/group/group.h"
 
-#define STEER_CONSUMERS_MS 1000 /* long enough for any worker that has something to do */
+#define STEER_CONSUMERS_MS 1000 /* a busy worker receives within this time */
 
 /*
- * Enters the readers of a group's slots: what consumers_take() gives (-1: nothing), else what the
- * affinity tells.  Then has the slots take what arrives on these CPUs. 0 or -errno.
+ * Updates the consumers of a group's slots from consumers_read(), else from the affinity, and
+ * assigns their CPUs to the slots.  @consumers_fd may be -1.  Returns 0 or -errno.
  */
 int steer_placement(const struct steer_group *group, int consumers_fd);
 /*
- * Repeats that for all groups until the reader of each socket is known, limit_ms at most.  For a
- * command that has just loaded; returns at once under another policy.
+ * Repeats this for all groups until the consumer of each socket is known, up to @limit_ms, for a
+ * command that has just loaded.  Returns at once under another policy.
  */
 int steer_place_wait(const char *bpffs, unsigned int limit_ms, struct err *err);
 
-/* How well the readers of the slots that take new flows are known, under policy cpu. */
+/* Counts the consumers of the active slots under policy cpu. */
 struct steer_consumers_known {
 	unsigned int pinned;
 	unsigned int seen;

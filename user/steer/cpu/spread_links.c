@@ -21,6 +21,14 @@ static const char *link_pin(const struct sluice_spread_link *link, char name[NAM
 	return name;
 }
 
+static const char *link_path(const struct spread_load *load, const struct spread_link *at,
+			     char path[PATH_MAX])
+{
+	char name[NAME_MAX];
+
+	return pins_path(load->options->bpffs, STEER_OBJECT, link_pin(&at->to, name), path);
+}
+
 static int refuse_foreign(const struct spread_link *at, struct err *err)
 {
 	struct hook_prog prog;
@@ -61,30 +69,14 @@ int spread_link_open(const char *bpffs, const struct sluice_spread_link *to, str
 	return -ENOENT;
 }
 
-/* A link of ours that is on the interface still; a dead one, or one without a record, goes. */
-static void link_find(struct spread_load *load, struct spread_link *at)
-{
-	const struct sluice_spread_link *before =
-		spread_link_recorded(&load->before, at->to.ifindex, at->to.netns);
-	char name[NAME_MAX], path[PATH_MAX];
-	struct hook_link link;
-
-	at->fd = before ? spread_link_open(load->options->bpffs, &at->to, &link) : -1;
-	if (at->fd >= 0) {
-		at->to.mode = before->mode;
-		memcpy(at->to.why, before->why, sizeof(at->to.why));
-		at->old_prog_fd = bpf_prog_get_fd_by_id(link.prog_id);
-		at->was_there = true;
-	} else if (!load->options->dry_run) {
-		pins_drop(pins_path(load->options->bpffs, STEER_OBJECT, link_pin(&at->to, name),
-				    path));
-	}
-}
-
+/* Finds the interface and its pinned link, and drops a link that is detached or not recorded. */
 static int link_resolve(struct spread_load *load, const struct netdev *list, size_t count,
 			const char *name, struct spread_link *at, struct err *err)
 {
 	const struct netdev *dev = netdev_named(list, count, name);
+	const struct sluice_spread_link *before;
+	struct hook_link link;
+	char path[PATH_MAX];
 
 	if (!dev)
 		return err_set(err, EXIT_ERROR, ENODEV, "there is no interface '%s'", name);
@@ -96,11 +88,22 @@ static int link_resolve(struct spread_load *load, const struct netdev *list, siz
 				    .fd = -1,
 				    .old_prog_fd = -1 };
 	snprintf(at->to.name, sizeof(at->to.name), "%s", name);
-	link_find(load, at);
-	return at->fd < 0 ? refuse_foreign(at, err) : 0;
+	before = spread_link_recorded(&load->before, at->to.ifindex, at->to.netns);
+	if (before)
+		at->fd = spread_link_open(load->options->bpffs, &at->to, &link);
+	if (at->fd < 0) {
+		if (!load->options->dry_run)
+			pins_drop(link_path(load, at, path));
+		return refuse_foreign(at, err);
+	}
+	at->to.mode = before->mode;
+	memcpy(at->to.why, before->why, sizeof(at->to.why));
+	at->old_prog_fd = bpf_prog_get_fd_by_id(link.prog_id);
+	at->was_there = true;
+	return 0;
 }
 
-/* Is its trouble not that of the whole load? */
+/* Does the load continue without the interface? */
 static bool is_left_out(const struct spread_load *load, const char *name, bool asked,
 			const struct err *err)
 {
@@ -138,7 +141,7 @@ static int prog_of(const struct spread_load *load, __u32 mode)
 							    : load->skel->progs.sluice_spread_g);
 }
 
-/* A packet meets the program of one of the two only: the kernel refuses a second one below. */
+/* The kernel refuses a program on a lower device whose upper device has one. */
 static int refuse_below(const struct spread_link *at, struct err *err)
 {
 	const struct netdev *dev, *above = NULL;
@@ -158,14 +161,14 @@ static int refuse_below(const struct spread_link *at, struct err *err)
 			 err_set(err, EXIT_CONFLICT, EBUSY,
 				 "%s: %s, which is above it, has XDP program '%s' (id %u)",
 				 at->to.name, above->name, prog.name, prog.id),
-			 "spread on that one or on its ports, not both");
+			 "spread on the upper interface or on its ports, not both");
 	free(list);
 	return taken ? -EBUSY : 0;
 }
 
 static int attach_error(const struct spread_link *at, int error, struct err *err)
 {
-	/* somebody may have come since we looked */
+	/* another program may have been attached since link_resolve() */
 	if ((error == EBUSY || error == EEXIST) &&
 	    (refuse_foreign(at, err) || refuse_below(at, err)))
 		return -EBUSY;
@@ -176,9 +179,25 @@ static int attach_error(const struct spread_link *at, int error, struct err *err
 		       error, "%s: attaching XDP failed: %s", at->to.name, strerror(error));
 }
 
-static int link_attach_generic(const struct spread_load *load, struct spread_link *at,
-			       struct err *err)
+static int link_attach(const struct spread_load *load, struct spread_link *at, struct err *err)
 {
+	int native = prog_of(load, SLUICE_SPREAD_NATIVE), error;
+
+	if (at->fd >= 0) {
+		if (!load->options->keep_programs &&
+		    bpf_link_update(at->fd, prog_of(load, at->to.mode), NULL))
+			return err_set(err, EXIT_ERROR, errno, "%s: update of the XDP link: %s",
+				       at->to.name, strerror(errno));
+		return 0;
+	}
+	at->to.mode = SLUICE_SPREAD_NATIVE;
+	at->fd = xdp_link_create(at->to.ifindex, true, native);
+	error = -at->fd;
+	if (at->fd >= 0)
+		return 0;
+	if (error == EPERM || error == EBUSY || error == EEXIST)
+		return attach_error(at, error, err);
+	xdp_refusal(at->to.ifindex, native, error, at->to.why, sizeof(at->to.why));
 	if (!xdp_generic_reaches_cpus())
 		return err_hint(err,
 				err_set(err, EXIT_LACKING, EOPNOTSUPP,
@@ -189,30 +208,6 @@ static int link_attach_generic(const struct spread_load *load, struct spread_lin
 	at->to.mode = SLUICE_SPREAD_GENERIC;
 	at->fd = xdp_link_create(at->to.ifindex, false, prog_of(load, SLUICE_SPREAD_GENERIC));
 	return at->fd < 0 ? attach_error(at, -at->fd, err) : 0;
-}
-
-static int link_attach(const struct spread_load *load, struct spread_link *at, struct err *err)
-{
-	int error;
-
-	if (at->fd >= 0 && load->options->in_force)
-		return 0;
-	if (at->fd >= 0) {
-		if (bpf_link_update(at->fd, prog_of(load, at->to.mode), NULL))
-			return err_set(err, EXIT_ERROR, errno, "%s: update of the XDP link: %s",
-				       at->to.name, strerror(errno));
-		return 0;
-	}
-	at->to.mode = SLUICE_SPREAD_NATIVE;
-	at->fd = xdp_link_create(at->to.ifindex, true, prog_of(load, SLUICE_SPREAD_NATIVE));
-	error = -at->fd;
-	if (at->fd >= 0)
-		return 0;
-	if (error == EPERM || error == EBUSY || error == EEXIST)
-		return attach_error(at, error, err);
-	xdp_refusal(at->to.ifindex, prog_of(load, SLUICE_SPREAD_NATIVE), error, at->to.why,
-		    sizeof(at->to.why));
-	return link_attach_generic(load, at, err);
 }
 
 int spread_links_attach(struct spread_load *load, struct err *err)
@@ -227,7 +222,7 @@ int spread_links_attach(struct spread_load *load, struct err *err)
 			i++;
 			continue;
 		}
-		/* one that has our program has trouble with the new one: that is to be undone */
+		/* an update that fails fails the load, which restores the old program */
 		if (at->was_there || !is_left_out(load, at->to.name, true, err))
 			return result;
 		load->count--;
@@ -236,18 +231,18 @@ int spread_links_attach(struct spread_load *load, struct err *err)
 	return 0;
 }
 
-void spread_links_undo(const struct spread_load *load)
+void spread_links_undo(void *arg)
 {
-	char path[PATH_MAX], name[NAME_MAX];
+	const struct spread_load *load = arg;
+	char path[PATH_MAX];
 	__u32 i;
 
 	for (i = 0; i < load->count; i++) {
 		const struct spread_link *at = &load->links[i];
 
 		if (!at->was_there)
-			pins_drop(pins_path(load->options->bpffs, STEER_OBJECT,
-					    link_pin(&at->to, name), path));
-		else if (!load->options->in_force &&
+			pins_drop(link_path(load, at, path));
+		else if (!load->options->keep_programs &&
 			 (at->old_prog_fd < 0 || bpf_link_update(at->fd, at->old_prog_fd, NULL)))
 			log_warning("%s keeps its new program", at->to.name);
 	}
@@ -267,43 +262,35 @@ void spread_links_close(struct spread_load *load)
 
 int spread_links_pin(const struct spread_load *load, struct err *err)
 {
-	char name[NAME_MAX], path[PATH_MAX];
+	char path[PATH_MAX];
 	__u32 i;
 
-	for (i = 0; i < load->count; i++) {
-		const struct spread_link *at = &load->links[i];
-
-		pins_path(load->options->bpffs, STEER_OBJECT, link_pin(&at->to, name), path);
-		/* one that was there already is pinned */
-		if (bpf_obj_pin(at->fd, path) && errno != EEXIST)
-			return err_set(err, EXIT_ERROR, errno, "pin %s: %s", path, strerror(errno));
-	}
-	return 0;
-}
-
-static bool is_wanted(const struct spread_load *load, const char *pin)
-{
-	char name[NAME_MAX];
-	__u32 i;
-
+	/* a link from before this load is pinned already */
 	for (i = 0; i < load->count; i++)
-		if (!strcmp(pin, link_pin(&load->links[i].to, name)))
-			return true;
-	return false;
+		if (bpf_obj_pin(load->links[i].fd, link_path(load, &load->links[i], path)) &&
+		    errno != EEXIST)
+			return err_set(err, EXIT_ERROR, errno, "pin %s: %s", path, strerror(errno));
+	return 0;
 }
 
 void spread_links_trim(const struct spread_load *load)
 {
-	char path[PATH_MAX], pin[PATH_MAX];
+	char path[PATH_MAX], name[NAME_MAX];
 	DIR *folder = opendir(pins_path(load->options->bpffs, STEER_OBJECT, NULL, path));
 	struct dirent *entry;
+	__u32 i;
 
 	if (!folder)
 		return;
-	while ((entry = readdir(folder)))
-		if (!strncmp(entry->d_name, SPREAD_PIN_LINK, strlen(SPREAD_PIN_LINK)) &&
-		    !is_wanted(load, entry->d_name))
+	while ((entry = readdir(folder))) {
+		if (strncmp(entry->d_name, SPREAD_PIN_LINK, strlen(SPREAD_PIN_LINK)) != 0)
+			continue;
+		for (i = 0; i < load->count; i++)
+			if (!strcmp(entry->d_name, link_pin(&load->links[i].to, name)))
+				break;
+		if (i == load->count)
 			pins_drop(
-				pins_path(load->options->bpffs, STEER_OBJECT, entry->d_name, pin));
+				pins_path(load->options->bpffs, STEER_OBJECT, entry->d_name, path));
+	}
 	closedir(folder);
 }

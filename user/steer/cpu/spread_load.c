@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * The maps outlive the programs: loading again makes new programs on the same maps, puts them on
- * the links that are there, and makes what links are missing.  Whatever fails, the programs from
- * before go back on.
+ * The maps outlive the programs: a reload attaches new programs on the same maps to the existing
+ * links, and adds the missing links.  On failure the previous programs are restored.
  */
 #include "bpf/steer/spread.skel.h"
 #include "kernel/caps.h"
@@ -16,14 +15,13 @@
 
 #include <bpf/bpf.h>
 #include <errno.h>
-#include <sluice/reply.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #define PIN_LOST "sluice_x_lost"
 
-const struct plane spread_state_dir = {
+const struct state_dir spread_state_dir = {
 	.name = STEER_OBJECT,
 	.meta = "sluice_x_meta",
 	.meta_size = sizeof(struct sluice_spread_meta),
@@ -32,38 +30,37 @@ const struct plane spread_state_dir = {
 	.prefix = "sluice_x_",
 };
 
-/* Queues of CPUs that are no longer wanted stay while the old programs may run. */
-static int queues_make(const struct spread_load *load, struct err *err)
+static int attach(void *arg, struct err *err)
 {
-	int fd = bpf_map__fd(load->skel->maps.sluice_x_cpus);
-	__u32 i;
+	struct spread_load *load = arg;
+	struct bpf_map_info info = { 0 };
+	int fd = bpf_map__fd(load->skel->maps.sluice_x_cpus), result;
+	__u32 length = sizeof(info), i;
 
 	for (i = 0; i < load->options->cpu_count; i++) {
-		__u32 cpu = load->options->cpus[i], size = SLUICE_SPREAD_QUEUE, there = 0;
+		__u32 cpu = load->options->cpus[i], size = SLUICE_SPREAD_QUEUE, current = 0;
 
-		if (!bpf_map_lookup_elem(fd, &cpu, &there) && there == size)
+		if (!bpf_map_lookup_elem(fd, &cpu, &current) && current == size)
 			continue;
 		if (bpf_map_update_elem(fd, &cpu, &size, BPF_ANY))
 			return err_set(err, EXIT_ERROR, errno, "queue for CPU %u: %s", cpu,
 				       strerror(errno));
 	}
+	if (bpf_obj_get_info_by_fd(fd, &info, &length))
+		return err_set(err, EXIT_ERROR, errno, "queues: %s", strerror(errno));
+	result = spread_links_attach(load, err);
+	if (!result)
+		result = spread_links_pin(load, err);
+	if (result)
+		return result;
+	load->after.map_id = info.id;
+	load->after.link_count = load->count;
+	for (i = 0; i < load->count; i++)
+		load->after.links[i] = load->links[i].to;
 	return 0;
 }
 
-static void queues_trim(const struct spread_load *load)
-{
-	int fd = bpf_map__fd(load->skel->maps.sluice_x_cpus), possible = libbpf_num_possible_cpus();
-	__u32 cpu, next = 0;
-
-	for (cpu = 0; (int)cpu < possible; cpu++) {
-		if (next < load->options->cpu_count && load->options->cpus[next] == cpu)
-			next++;
-		else
-			bpf_map_delete_elem(fd, &cpu);
-	}
-}
-
-/* Counting what is lost is not worth failing for: the tracepoint is no promise of the kernel's. */
+/* Counts lost datagrams where the kernel has the tracepoint, which is not a stable interface. */
 static void lost_attach(const struct spread_load *load)
 {
 	char path[PATH_MAX];
@@ -78,54 +75,32 @@ static void lost_attach(const struct spread_load *load)
 	bpf_link__destroy(link);
 }
 
-/* --- load */
-
-static int attach(void *arg, struct err *err)
-{
-	struct spread_load *load = arg;
-	struct bpf_map_info info = { 0 };
-	__u32 length = sizeof(info), i;
-	int result = queues_make(load, err);
-
-	if (result)
-		return result;
-	if (bpf_obj_get_info_by_fd(bpf_map__fd(load->skel->maps.sluice_x_cpus), &info, &length))
-		return err_set(err, EXIT_ERROR, errno, "queues: %s", strerror(errno));
-	result = spread_links_attach(load, err);
-	if (!result)
-		result = spread_links_pin(load, err);
-	if (result)
-		return result;
-	load->after.map_id = info.id;
-	load->after.link_count = load->count;
-	for (i = 0; i < load->count; i++)
-		load->after.links[i] = load->links[i].to;
-	return 0;
-}
-
-static void undo(void *arg)
-{
-	spread_links_undo(arg);
-}
-
 static void finish(void *arg)
 {
 	struct spread_load *load = arg;
+	int fd = bpf_map__fd(load->skel->maps.sluice_x_cpus), possible = libbpf_num_possible_cpus();
+	__u32 cpu, next = 0;
 
-	/* what the daemon had loaded is another's now, though the groups are yet to be loaded */
+	/* a command takes over from the daemon, even before it loads the groups */
 	if (load->before.magic && !load->options->by_daemon)
 		state_dir_set_owner(&spread_state_dir, load->options->bpffs, false,
 				    &(struct err){ 0 });
 	lost_attach(load);
 	spread_links_trim(load);
-	queues_trim(load);
+	/* the old programs, which may use other queues, are replaced by now */
+	for (cpu = 0; (int)cpu < possible; cpu++) {
+		if (next < load->options->cpu_count && load->options->cpus[next] == cpu)
+			next++;
+		else
+			bpf_map_delete_elem(fd, &cpu);
+	}
 }
 
 static int load_locked(const struct spread_options *options, struct err *err)
 {
 	struct spread_load load = { .options = options };
 	struct object object = {
-		.plane = &spread_state_dir,
+		.state_dir = &spread_state_dir,
 		.dir = options->bpffs,
 		.what = "XDP program",
 		.before = &load.before,
@@ -134,7 +109,7 @@ static int load_locked(const struct spread_options *options, struct err *err)
 		.is_part = true,
 	};
 	const struct object_steps steps = {
-		.attach = attach, .undo = undo, .finish = finish, .arg = &load
+		.attach = attach, .undo = spread_links_undo, .finish = finish, .arg = &load
 	};
 	struct spread_bpf *skel;
 	int result = object_inspect(&object, err);
@@ -144,7 +119,7 @@ static int load_locked(const struct spread_options *options, struct err *err)
 	result = spread_links_resolve(&load, err);
 	if (result)
 		goto end;
-	/* the links are recorded once they are there: others that are pinned go */
+	/* attach() adds the links to the record */
 	load.after = (struct sluice_spread_meta){ .magic = SLUICE_MAGIC,
 						  .abi = SLUICE_SPREAD_ABI,
 						  .state = SLUICE_LOADED,
@@ -189,7 +164,7 @@ int spread_load(const struct spread_options *options, struct err *err)
 		result = pins_lock(&pins, options->bpffs, !follows, err);
 	if (result)
 		return follows && result == -ENOENT ? 0 : result;
-	/* what the daemon had loaded may have become another's while it waited for the lock */
+	/* a command may have taken over while the daemon waited for the lock */
 	if (!options->by_daemon || state_dir_is_daemons(&spread_state_dir, options->bpffs))
 		result = options->ifcount
 				 ? load_locked(options, err)
@@ -198,7 +173,7 @@ int spread_load(const struct spread_options *options, struct err *err)
 	return result;
 }
 
-/* --- what the daemon asks */
+/* --- checks by the daemon */
 
 static bool links_are_due(const struct spread_options *options, __u32 resting,
 			  const struct sluice_spread_meta *meta, const struct netdev *list,
@@ -229,7 +204,7 @@ static bool links_are_due(const struct spread_options *options, __u32 resting,
 		else
 			close(fd);
 	}
-	/* of those on record that are no more, or have another name, the record is to be rid */
+	/* a recorded interface that was removed or renamed must leave the record, too */
 	return due || *detached || recorded != meta->link_count;
 }
 
@@ -251,6 +226,6 @@ bool spread_is_due(const struct spread_options *options, __u32 resting, __u32 *d
 		due = links_are_due(options, resting, &meta, list, count, detached);
 		free(list);
 	}
-	/* asked last, as it is the first to go */
+	/* check the owner last, since a take-over clears it first */
 	return due && state_dir_is_daemons(&spread_state_dir, options->bpffs);
 }

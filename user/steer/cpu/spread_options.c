@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* What may stand behind a comma, as in the other lists of the daemon's file. */
+/* Blanks after a comma are skipped, as in other lists of the config file. */
 #define BLANKS " \t"
 
 #define ONLINE "/sys/devices/system/cpu/online"
@@ -15,7 +15,7 @@ struct cpu_list {
 	bool has[SLUICE_SPREAD_CPUS];
 };
 
-/* As the kernel writes it and 'taskset -c' takes it; false if it is none. */
+/* Parses a list in the kernel's and taskset's format.  Returns false on a syntax error. */
 static bool cpus_parse(const char *text, struct cpu_list *list)
 {
 	memset(list, 0, sizeof(*list));
@@ -56,7 +56,7 @@ static int online_read(char *text, size_t size, struct cpu_list *online, struct 
 	return err_set(err, EXIT_ERROR, EIO, "%s: it can't be read", ONLINE);
 }
 
-/* An unknown CPU, and one that is offline, is refused. */
+/* Refuses CPUs that are unknown or offline. */
 static int parse_cpus(const struct opt_value *v, struct err *err)
 {
 	const char *what = v->what ? v->what : v->opt->name;

@@ -7,11 +7,11 @@
 
 #include <sluice/steer.h>
 
-/* Of 'steer load' and of section [steer], into struct spread_options. */
+/* The spread options of 'steer load' and of section [steer]. */
 extern const struct opt steer_spread_opts[];
 /*
- * Do interfaces to spread flows from, CPUs to spread them over, and the policy go together?
- * `dashes` stands before their names in messages.  0, or -errno with *err set.
+ * Checks that interfaces, CPUs and policy are consistent.  @dashes precedes option names in
+ * messages. Returns 0, or -errno with *err set.
  */
 int value_spread_check(const char *dashes, const struct spread_options *xdp,
 		       enum sluice_steer_policy policy, struct err *err);

@@ -17,16 +17,9 @@ const char *spread_mode_name(__u32 mode)
 					       : "?";
 }
 
-static bool loses_vlan(const struct sluice_spread_link *to)
-{
-	char name[IFNAMSIZ];
-
-	return to->mode == SLUICE_SPREAD_NATIVE && to->netns == netdev_netns() &&
-	       if_indextoname(to->ifindex, name) && netdev_takes_vlan(name);
-}
-
 static void links_read(const char *bpffs, struct spread *xdp)
 {
+	char name[IFNAMSIZ];
 	__u32 i;
 
 	for (i = 0; i < xdp->meta.link_count && i < SLUICE_SPREAD_LINKS; i++) {
@@ -38,7 +31,9 @@ static void links_read(const char *bpffs, struct spread *xdp)
 		if (fd < 0)
 			continue;
 		xdp->prog_id[i] = link.prog_id;
-		xdp->loses_vlan[i] = loses_vlan(to);
+		xdp->loses_vlan[i] = to->mode == SLUICE_SPREAD_NATIVE &&
+				     to->netns == netdev_netns() &&
+				     if_indextoname(to->ifindex, name) && netdev_strips_vlan(name);
 		close(fd);
 	}
 }
@@ -71,7 +66,7 @@ int spread_read(const char *bpffs, struct spread *xdp, struct err *err)
 
 	memset(xdp, 0, sizeof(*xdp));
 	result = state_dir_meta_read(&spread_state_dir, bpffs, &xdp->meta, err);
-	/* the folder is the plane's, which may be loaded without us */
+	/* steer may be loaded without the spread */
 	if (result == -ENOENT || result == -EUCLEAN)
 		return err_hint(err,
 				err_set(err, EXIT_ERROR, ENOENT,

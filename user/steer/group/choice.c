@@ -43,76 +43,63 @@ int steer_group_choose(struct steer_group *group, const __u32 rank[SLUICE_STEER_
 	return 0;
 }
 
-/* --- the CPUs of the readers */
-
-int steer_group_set_consumer(const struct steer_group *group, int slot,
-			     const struct sluice_steer_consumer *reader)
-{
-	__u32 key = (__u32)slot;
-
-	return bpf_map_update_elem(group->placed_fd, &key, reader, BPF_EXIST) ? -errno : 0;
-}
+/* --- the CPUs of the consumers */
 
 int steer_group_consumer(const struct steer_group *group, int slot,
-			 struct sluice_steer_consumer *reader)
+			 struct sluice_steer_consumer *consumer)
 {
 	const __u64 cookie = group->slots[slot].cookie;
 	__u32 key = (__u32)slot;
 
-	if (bpf_map_lookup_elem(group->placed_fd, &key, reader))
+	if (bpf_map_lookup_elem(group->placed_fd, &key, consumer))
 		return -errno;
-	if (reader->cookie != cookie)
-		*reader = (struct sluice_steer_consumer){ .cookie = cookie };
+	if (consumer->cookie != cookie)
+		*consumer = (struct sluice_steer_consumer){ .cookie = cookie };
 	return 0;
 }
 
 int steer_group_consumers(const struct steer_group *group,
-			  struct sluice_steer_consumer readers[SLUICE_STEER_SLOTS])
+			  struct sluice_steer_consumer consumers[SLUICE_STEER_SLOTS])
 {
 	int slot, result = 0;
 
-	memset(readers, 0, SLUICE_STEER_SLOTS * sizeof(*readers));
+	memset(consumers, 0, SLUICE_STEER_SLOTS * sizeof(*consumers));
 	for (slot = 0; slot < SLUICE_STEER_SLOTS && !result; slot++)
 		if (group->slots[slot].state != SLUICE_STEER_FREE)
-			result = steer_group_consumer(group, slot, &readers[slot]);
+			result = steer_group_consumer(group, slot, &consumers[slot]);
 	return result;
-}
-
-/* A reader that may move is given a CPU's datagrams only where none is pinned. */
-static void cpus_make(const struct steer_group *group, const struct sluice_steer_consumer *readers,
-		      struct sluice_steer_cpu cpus[SLUICE_STEER_CPUS])
-{
-	bool pinned[SLUICE_STEER_CPUS] = { false };
-	int known, slot;
-
-	for (known = SLUICE_STEER_CPU_PINNED; known > SLUICE_STEER_CPU_UNKNOWN; known--)
-		for (slot = 0; slot < SLUICE_STEER_SLOTS; slot++) {
-			struct sluice_steer_cpu *cpu = &cpus[readers[slot].cpu % SLUICE_STEER_CPUS];
-
-			if (group->slots[slot].state != SLUICE_STEER_ACTIVE ||
-			    readers[slot].known != known || cpu->count == SLUICE_STEER_CPU_SLOTS ||
-			    (known == SLUICE_STEER_CPU_SEEN && pinned[cpu - cpus]))
-				continue;
-			pinned[cpu - cpus] = known == SLUICE_STEER_CPU_PINNED;
-			cpu->slot[cpu->count++] = (__u16)slot;
-		}
 }
 
 int steer_group_place_cpus(const struct steer_group *group)
 {
-	struct sluice_steer_consumer readers[SLUICE_STEER_SLOTS];
+	struct sluice_steer_consumer consumers[SLUICE_STEER_SLOTS];
 	struct sluice_steer_cpu fresh[SLUICE_STEER_CPUS] = { 0 }, current;
-	int result = steer_group_consumers(group, readers), possible = libbpf_num_possible_cpus();
-	__u32 cpu;
+	bool pinned[SLUICE_STEER_CPUS] = { false };
+	int result = steer_group_consumers(group, consumers), possible = libbpf_num_possible_cpus();
+	int known, slot;
+	__u32 i;
 
 	if (result || possible < 0)
 		return result ? result : possible;
-	cpus_make(group, readers, fresh);
-	for (cpu = 0; cpu < (__u32)possible && cpu < SLUICE_STEER_CPUS; cpu++) {
-		if (bpf_map_lookup_elem(group->cpus_fd, &cpu, &current))
+	/* pinned consumers come first: one that may migrate gets only CPUs without a pinned one */
+	for (known = SLUICE_STEER_CPU_PINNED; known > SLUICE_STEER_CPU_UNKNOWN; known--)
+		for (slot = 0; slot < SLUICE_STEER_SLOTS; slot++) {
+			__u32 at = consumers[slot].cpu % SLUICE_STEER_CPUS;
+			struct sluice_steer_cpu *cpu = &fresh[at];
+
+			if (group->slots[slot].state != SLUICE_STEER_ACTIVE ||
+			    consumers[slot].known != known ||
+			    cpu->count == SLUICE_STEER_CPU_SLOTS ||
+			    (known == SLUICE_STEER_CPU_SEEN && pinned[at]))
+				continue;
+			pinned[at] = known == SLUICE_STEER_CPU_PINNED;
+			cpu->slot[cpu->count++] = (__u16)slot;
+		}
+	for (i = 0; i < (__u32)possible && i < SLUICE_STEER_CPUS; i++) {
+		if (bpf_map_lookup_elem(group->cpus_fd, &i, &current))
 			return -errno;
-		if (memcmp(&fresh[cpu], &current, sizeof(current)) &&
-		    bpf_map_update_elem(group->cpus_fd, &cpu, &fresh[cpu], BPF_EXIST))
+		if (memcmp(&fresh[i], &current, sizeof(current)) &&
+		    bpf_map_update_elem(group->cpus_fd, &i, &fresh[i], BPF_EXIST))
 			return -errno;
 	}
 	return 0;

@@ -6,21 +6,18 @@
 #include "steer/group/group.h"
 
 /*
- * Makes the active slots those that new flows go to, in the order given by rank (the kernel's, of
- * each slot).  Leaves the choice alone if it is the same already.
+ * Sends new flows to the active slots, ordered by rank (the kernel's order of the sockets).  Writes
+ * nothing if the choice is the same.
  */
 int steer_group_choose(struct steer_group *group, const __u32 rank[SLUICE_STEER_SLOTS]);
 
-/* Policy cpu: gives a slot its reader. */
-int steer_group_set_consumer(const struct steer_group *group, int slot,
-			     const struct sluice_steer_consumer *reader);
-/* Has the active slots take what arrives on their readers' CPUs; left alone if it is so already. */
+/* Policy cpu: assigns the CPUs of the consumers to the active slots.  Writes only what differs. */
 int steer_group_place_cpus(const struct steer_group *group);
-/* The reader of a slot in use; unknown where the slot has another socket since. */
+/* Reads the consumer of a used slot; unknown if it was recorded for another socket. */
 int steer_group_consumer(const struct steer_group *group, int slot,
-			 struct sluice_steer_consumer *reader);
-/* Of all slots; unknown where the slot has another socket since, or none. */
+			 struct sluice_steer_consumer *consumer);
+/* Reads the consumers of all slots; unknown for a free slot or another socket. */
 int steer_group_consumers(const struct steer_group *group,
-			  struct sluice_steer_consumer readers[SLUICE_STEER_SLOTS]);
+			  struct sluice_steer_consumer consumers[SLUICE_STEER_SLOTS]);
 
 #endif

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Locks of open file descriptions, since a process loses its classic ones when it closes any
- * descriptor of the folder.  They are for reading, as a folder can't be opened to be written; it is
- * a writer's lock that they are asked about.
+ * Open file description locks: closing any descriptor of the folder would drop a classic lock. They
+ * are read locks, since a folder cannot be opened for writing; F_OFD_GETLK tests for a write lock
+ * to find them.
  */
 #include "steer/group/drain_lock.h"
 
@@ -61,7 +61,7 @@ bool drain_lock_any_stale(struct steer_group *group)
 	return false;
 }
 
-int drain_lock_is_alone(struct steer_group *group)
+int drain_lock_exclusive(struct steer_group *group)
 {
 	int result = folder_open(group);
 
@@ -70,7 +70,7 @@ int drain_lock_is_alone(struct steer_group *group)
 	return result;
 }
 
-void drain_lock_share(struct steer_group *group)
+void drain_lock_unlock(struct steer_group *group)
 {
 	flock(group->drain_lock_fd, LOCK_UN);
 }

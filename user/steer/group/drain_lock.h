@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Who is at work on a slot that is draining: said by a lock on the group's folder of pins, one byte
- * for each slot.  A lock ends with its process, however that ends, and is seen from all PID
- * namespaces; a process id in the slot would need its start time beside it, and a reader that has
- * the same namespace.
+ * Locks on the slots that are being drained: an advisory lock on the group's folder of pins, one
+ * byte per slot.  The kernel drops a lock with its process, and all PID namespaces see it; a
+ * process id in the slot would need a start time, and would be valid in one PID namespace only.
  */
 #ifndef SLUICE_STEER_GROUP_DRAIN_LOCK_H
 #define SLUICE_STEER_GROUP_DRAIN_LOCK_H
@@ -12,19 +11,18 @@
 
 #include <stdbool.h>
 
-/* A drain is at work on the slot until the group is closed; others may be, too. 0 or -errno. */
+/* Locks a slot, shared with other drains, until the group is closed.  Returns 0 or -errno. */
 int drain_lock_take(struct steer_group *group, int slot);
-/* Is one at work that has opened the group elsewhere?  True where that can't be told. */
+/* Does another opener of the group hold a lock on the slot?  Returns true on error. */
 bool drain_lock_other(struct steer_group *group, int slot);
-/* Is the slot draining, and nobody at work on it any more? */
+/* Is the slot draining without a lock, because its drain was killed? */
 bool drain_lock_is_stale(struct steer_group *group, int slot);
-/* Is there such a slot? */
 bool drain_lock_any_stale(struct steer_group *group);
 /*
- * The sockets of the group are emptied by one drain at a time, as each turns an option on for it
- * and off again.  Waits until the other one is done, however long that takes. 0 or -errno.
+ * Serialises the emptying of the group's sockets, as each drain sets and clears an option on them.
+ * Waits for the other drain without a timeout.  Returns 0 or -errno.
  */
-int drain_lock_is_alone(struct steer_group *group);
-void drain_lock_share(struct steer_group *group);
+int drain_lock_exclusive(struct steer_group *group);
+void drain_lock_unlock(struct steer_group *group);
 
 #endif

@@ -1,71 +1,50 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "steer/group/generation.h"
 
-/* May the slot take new flows, if its generation is the one in force? */
+/* Does the slot take new flows when its generation is the current one? */
 static bool is_eligible(const struct sluice_steer_slot *slot)
 {
 	return slot->state == SLUICE_STEER_ACTIVE || slot->state == SLUICE_STEER_RETIRED;
 }
 
-/* The newest generation that has a socket to take new flows; 0 if there is none. */
-static __u32 in_force(const struct sluice_steer_slot *slots, size_t count)
+/* Returns the newest generation of all slots, or of those that may take new flows; 0 if none. */
+static __u32 newest(const struct sluice_steer_slot *slots, size_t count, bool eligible)
 {
-	__u32 newest = 0;
+	__u32 generation = 0;
 	size_t i;
 
 	for (i = 0; i < count; i++)
-		if (is_eligible(&slots[i]) && slots[i].generation > newest)
-			newest = slots[i].generation;
-	return newest;
+		if ((eligible ? is_eligible(&slots[i]) : slots[i].state != SLUICE_STEER_FREE) &&
+		    slots[i].generation > generation)
+			generation = slots[i].generation;
+	return generation;
 }
 
-static __u32 newest_ever(const struct sluice_steer_slot *slots, size_t count)
+/* Assigns new sockets to their instance's generation, else to the current or to the first one. */
+static void assign_new(struct sluice_steer_slot *slots, size_t count)
 {
-	__u32 newest = 0;
-	size_t i;
-
-	for (i = 0; i < count; i++)
-		if (slots[i].state != SLUICE_STEER_FREE && slots[i].generation > newest)
-			newest = slots[i].generation;
-	return newest;
-}
-
-/* A generation that sockets of this instance have already; 0 if there is none. */
-static __u32 of_instance(const struct sluice_steer_slot *slots, size_t count, __u64 instance)
-{
-	size_t i;
-
-	for (i = 0; i < count; i++)
-		if (slots[i].state != SLUICE_STEER_FREE && slots[i].generation &&
-		    slots[i].instance == instance)
-			return slots[i].generation;
-	return 0;
-}
-
-/* Newcomers join their instance's generation, else the one in force, or they begin the first. */
-static void place_newcomers(struct sluice_steer_slot *slots, size_t count)
-{
-	__u32 current = in_force(slots, count);
-	size_t i;
+	__u32 current = newest(slots, count, true);
+	size_t i, j;
 
 	if (!current)
-		current = newest_ever(slots, count) + 1;
+		current = newest(slots, count, false) + 1;
 	for (i = 0; i < count; i++) {
-		__u32 own;
-
 		if (!is_eligible(&slots[i]) || slots[i].generation)
 			continue;
-		own = of_instance(slots, count, slots[i].instance);
-		slots[i].generation = own ? own : current;
+		for (j = 0; j < count; j++)
+			if (slots[j].state != SLUICE_STEER_FREE && slots[j].generation &&
+			    slots[j].instance == slots[i].instance)
+				break;
+		slots[i].generation = j < count ? slots[j].generation : current;
 	}
 }
 
-/* The instance of a generation that came last, and the others of that generation. */
+/* The latest instance of a generation, and the other instances of that generation. */
 struct newcomer {
 	__u64 instance;
-	__u64 first_ns;	 /* when the first of its sockets joined */
-	__u64 newest_ns; /* and the last */
-	__u64 before_ns; /* when the first socket of the last of the others joined */
+	__u64 first_ns;	 /* when its first socket joined */
+	__u64 newest_ns; /* when its last socket joined */
+	__u64 before_ns; /* when the first socket of the instance before it joined */
 	size_t own, others;
 	bool one_other; /* the others are all of one instance */
 };
@@ -83,32 +62,11 @@ static __u64 first_arrival(const struct sluice_steer_slot *slots, size_t count, 
 	return first;
 }
 
-static void newcomer_count(const struct sluice_steer_slot *slots, size_t count, __u32 generation,
-			   struct newcomer *newcomer)
-{
-	__u64 other = 0;
-	size_t i;
-
-	newcomer->one_other = true;
-	for (i = 0; i < count; i++) {
-		if (!is_eligible(&slots[i]) || slots[i].generation != generation)
-			continue;
-		if (slots[i].instance == newcomer->instance) {
-			newcomer->own++;
-			if (slots[i].joined_ns > newcomer->newest_ns)
-				newcomer->newest_ns = slots[i].joined_ns;
-			continue;
-		}
-		if (newcomer->others++ && slots[i].instance != other)
-			newcomer->one_other = false;
-		other = slots[i].instance;
-	}
-}
-
 static struct newcomer newcomer_find(const struct sluice_steer_slot *slots, size_t count,
 				     __u32 generation)
 {
-	struct newcomer last = { 0 };
+	struct newcomer last = { .one_other = true };
+	__u64 other = 0;
 	size_t i;
 
 	for (i = 0; i < count; i++) {
@@ -126,17 +84,29 @@ static struct newcomer newcomer_find(const struct sluice_steer_slot *slots, size
 			last.before_ns = first;
 		}
 	}
-	newcomer_count(slots, count, generation, &last);
+	for (i = 0; i < count; i++) {
+		if (!is_eligible(&slots[i]) || slots[i].generation != generation)
+			continue;
+		if (slots[i].instance == last.instance) {
+			last.own++;
+			if (slots[i].joined_ns > last.newest_ns)
+				last.newest_ns = slots[i].joined_ns;
+			continue;
+		}
+		if (last.others++ && slots[i].instance != other)
+			last.one_other = false;
+		other = slots[i].instance;
+	}
 	return last;
 }
 
-/* Was it started by itself? */
+/* Did the instance start apart from the others? */
 static bool came_alone(const struct newcomer *newcomer)
 {
 	return newcomer->others && newcomer->before_ns + GENERATION_SETTLE_NS <= newcomer->first_ns;
 }
 
-/* Is it one of two servers of several sockets, rather than one of several workers? */
+/* Is it the second of two servers with several sockets each, rather than one more worker? */
 static bool is_second_server(const struct newcomer *newcomer)
 {
 	return came_alone(newcomer) && newcomer->one_other && newcomer->others > 1;
@@ -153,17 +123,6 @@ static bool takes_over(const struct newcomer *newcomer, __u32 peak, __u64 now_ns
 	       newcomer->newest_ns + GENERATION_SETTLE_NS <= now_ns;
 }
 
-static void move_instance(struct sluice_steer_slot *slots, size_t count, __u64 instance, __u32 from,
-			  __u32 to)
-{
-	size_t i;
-
-	for (i = 0; i < count; i++)
-		if (is_eligible(&slots[i]) && slots[i].generation == from &&
-		    slots[i].instance == instance)
-			slots[i].generation = to;
-}
-
 bool generation_assign(struct sluice_steer_slot *slots, size_t count, __u64 now_ns, __u32 *peak)
 {
 	struct newcomer last;
@@ -171,14 +130,17 @@ bool generation_assign(struct sluice_steer_slot *slots, size_t count, __u64 now_
 	bool taken;
 	size_t i;
 
-	place_newcomers(slots, count);
-	current = in_force(slots, count);
+	assign_new(slots, count);
+	current = newest(slots, count, true);
 	last = newcomer_find(slots, count, current);
 	taken = takes_over(&last, *peak, now_ns);
 	if (taken) {
-		__u32 next = newest_ever(slots, count) + 1;
+		__u32 next = newest(slots, count, false) + 1;
 
-		move_instance(slots, count, last.instance, current, next);
+		for (i = 0; i < count; i++)
+			if (is_eligible(&slots[i]) && slots[i].generation == current &&
+			    slots[i].instance == last.instance)
+				slots[i].generation = next;
 		current = next;
 	}
 	for (i = 0; i < count; i++) {
@@ -188,7 +150,7 @@ bool generation_assign(struct sluice_steer_slot *slots, size_t count, __u64 now_
 								: SLUICE_STEER_RETIRED;
 		active += slots[i].generation == current;
 	}
-	/* one that may yet take over must not be what keeps it from that */
+	/* sockets of an instance that may take over later must not raise its own threshold */
 	if (!taken && is_second_server(&last))
 		active -= (__u32)last.own;
 	*peak = taken || active > *peak ? active : *peak;

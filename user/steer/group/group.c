@@ -15,9 +15,9 @@
 #define SO_DETACH_REUSEPORT_BPF 68
 #endif
 
-struct plane steer_group_state_dir(const char *name)
+struct state_dir steer_group_state_dir(const char *name)
 {
-	return (struct plane){
+	return (struct state_dir){
 		.name = name,
 		.meta = "sluice_group",
 		.meta_size = sizeof(struct sluice_steer_group),
@@ -28,7 +28,7 @@ struct plane steer_group_state_dir(const char *name)
 
 struct group_map {
 	const char *name;
-	size_t fd; /* its offset in struct steer_group */
+	size_t fd; /* offset in struct steer_group */
 	__u32 value_size;
 };
 
@@ -92,7 +92,7 @@ int steer_group_reload(struct steer_group *group)
 {
 	__u32 keys[SLUICE_STEER_SLOTS], cursor, count = SLUICE_STEER_SLOTS;
 
-	/* all in one call, since sweeps read them often */
+	/* one system call for all, since every sweep reads them */
 	if (bpf_map_lookup_batch(group->slots_fd, NULL, &cursor, keys, group->slots, &count,
 				 NULL) &&
 	    errno != ENOENT)
@@ -102,7 +102,7 @@ int steer_group_reload(struct steer_group *group)
 
 int steer_group_open_maps(struct steer_group *group, struct err *err)
 {
-	struct plane plane = steer_group_state_dir(group->name);
+	struct state_dir plane = steer_group_state_dir(group->name);
 	size_t i;
 
 	maps_close(group);
@@ -117,34 +117,20 @@ int steer_group_open_maps(struct steer_group *group, struct err *err)
 	return 0;
 }
 
-static void pinned_program_read(struct steer_group *group)
-{
-	int fd = pins_get(group->dir, group->name, STEER_PIN_PROGRAM);
-	struct bpf_prog_info info = { 0 };
-	__u32 length = sizeof(info);
-
-	if (fd < 0)
-		return;
-	if (!bpf_obj_get_info_by_fd(fd, &info, &length)) {
-		group->pinned_id = info.id;
-		memcpy(group->pinned_tag, info.tag, sizeof(group->pinned_tag));
-	}
-	close(fd);
-}
-
 int steer_group_open(const char *dir, const char *name, struct steer_group **group, struct err *err)
 {
-	struct plane plane = steer_group_state_dir(name);
+	struct state_dir plane = steer_group_state_dir(name);
 	struct steer_group *fresh = steer_group_new(dir, name);
-	int result;
+	struct bpf_prog_info info = { 0 };
+	__u32 length = sizeof(info);
+	int fd, result;
 
 	if (!fresh)
 		return -ENOMEM;
 	result = state_dir_meta_read(&plane, dir, &fresh->info, err);
 	if (result)
 		goto close;
-	/* a change that was interrupted leaves a group that works; a creation, one without program
-	 */
+	/* an interrupted change leaves a working group; an interrupted creation has no program */
 	if (fresh->info.state != SLUICE_LOADED && !fresh->info.prog_id) {
 		result = -EUCLEAN;
 		goto close;
@@ -154,7 +140,14 @@ int steer_group_open(const char *dir, const char *name, struct steer_group **gro
 		result = steer_group_reload(fresh);
 	if (result)
 		goto close;
-	pinned_program_read(fresh);
+	fd = pins_get(dir, name, STEER_PIN_PROGRAM);
+	if (fd >= 0) {
+		if (!bpf_obj_get_info_by_fd(fd, &info, &length)) {
+			fresh->pinned_id = info.id;
+			memcpy(fresh->pinned_tag, info.tag, sizeof(fresh->pinned_tag));
+		}
+		close(fd);
+	}
 	*group = fresh;
 	return 0;
 close:
@@ -164,7 +157,7 @@ close:
 
 int steer_group_write_info(const struct steer_group *group, struct err *err)
 {
-	struct plane plane = steer_group_state_dir(group->name);
+	struct state_dir plane = steer_group_state_dir(group->name);
 
 	return state_dir_meta_write(&plane, group->group_fd, &group->info, group->info.state, err);
 }
@@ -176,9 +169,4 @@ int steer_group_detach(int socket_fd)
 	return setsockopt(socket_fd, SOL_SOCKET, SO_DETACH_REUSEPORT_BPF, &none, sizeof(none))
 		       ? -errno
 		       : 0;
-}
-
-int steer_group_remove(const char *dir, const char *name, struct err *err)
-{
-	return pins_remove(dir, name, err);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * One steered group: its folder of pins below DIR/steer, the program that is attached to it
- * (steer/group/program.h), and its sockets in their slots (steer/group/slots.h).
+ * A steered group: its folder of pins below DIR/steer, its attached program
+ * (steer/group/program.h), and the slots of its sockets (steer/group/slots.h).
  */
 #ifndef SLUICE_STEER_GROUP_GROUP_H
 #define SLUICE_STEER_GROUP_GROUP_H
@@ -18,37 +18,35 @@
 
 struct steer_group {
 	char dir[PATH_MAX];  /* DIR/steer */
-	char name[NAME_MAX]; /* of its folder */
+	char name[NAME_MAX]; /* of the group's folder */
 	struct sluice_steer_group info;
-	/* of the program that is pinned: a loader may have died before it recorded that */
+	/* of the pinned program, which info lacks if a loader died early */
 	__u32 pinned_id;
 	__u8 pinned_tag[BPF_TAG_SIZE];
 	struct sluice_steer_slot slots[SLUICE_STEER_SLOTS];
 	int group_fd, sockets_fd, slots_fd, choices_fd, current_fd, cpus_fd, placed_fd, table_fd,
 		stats_fd, counters_fd;
-	int drain_lock_fd; /* of the folder, for steer/group/drain_lock.h; -1: not opened yet */
+	int drain_lock_fd; /* the folder, for steer/group/drain_lock.h; -1: not open */
 };
 
-/* Describes the pins of the group of that name; `name` must outlive the result. */
-struct plane steer_group_state_dir(const char *name);
+/* Returns the state directory of group @name, which must outlive the result. */
+struct state_dir steer_group_state_dir(const char *name);
 /*
- * Opens the pinned group of that name.  -EUCLEAN: remains of a loader that died; another ABI
- * version is refused with *err set.
+ * Opens a pinned group.  Returns -EUCLEAN for the remains of a loader that died, and refuses
+ * another ABI version with *err set.
  */
 int steer_group_open(const char *dir, const char *name, struct steer_group **group,
 		     struct err *err);
-/* Returns a group without maps, NULL without memory. */
+/* Allocates a group without maps. */
 struct steer_group *steer_group_new(const char *dir, const char *name);
-/* Opens the pinned maps, in place of those that are open. 0, or -errno with *err set. */
+/* Opens the pinned maps; closes those already open.  Returns 0, or -errno with *err set. */
 int steer_group_open_maps(struct steer_group *group, struct err *err);
 void steer_group_close(struct steer_group *group);
 /* Reads the slots again. */
 int steer_group_reload(struct steer_group *group);
 /* Writes group->info. */
 int steer_group_write_info(const struct steer_group *group, struct err *err);
-/* Gives the group of that socket back to the kernel's choice. */
+/* Gives the socket's group back to the kernel's choice. */
 int steer_group_detach(int socket_fd);
-/* Removes the pins. The program, and with it the maps, live on while it is attached. */
-int steer_group_remove(const char *dir, const char *name, struct err *err);
 
 #endif

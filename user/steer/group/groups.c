@@ -11,7 +11,7 @@
 #include <string.h>
 #include <sys/resource.h>
 
-const struct plane steer_state_dir = {
+const struct state_dir steer_state_dir = {
 	.name = STEER_OBJECT,
 	.meta = STEER_PIN_META,
 	.meta_size = sizeof(struct sluice_steer_meta),
@@ -30,30 +30,24 @@ const char *steer_dir(const char *bpffs, char path[PATH_MAX])
 	return pins_path(bpffs, STEER_OBJECT, NULL, path);
 }
 
-/* A group takes ten descriptors, and 1024 is what a process may usually have unless it asks. */
-static void files_allow(void)
-{
-	struct rlimit files;
-
-	if (getrlimit(RLIMIT_NOFILE, &files) || files.rlim_cur == files.rlim_max)
-		return;
-	files.rlim_cur = files.rlim_max;
-	setrlimit(RLIMIT_NOFILE, &files);
-}
-
-int steer_groups_read(const char *bpffs, struct steer_groups_open *pinned, bool hint,
+int steer_groups_read(const char *bpffs, struct steer_groups_open *pinned, bool cleanup,
 		      struct err *err)
 {
 	char dir[PATH_MAX];
 	DIR *folder = opendir(steer_dir(bpffs, dir));
 	struct dirent *entry;
+	struct rlimit files;
 	int result = folder || errno == ENOENT ? 0 : -errno;
 
-	files_allow();
+	/* a group takes ten descriptors, and the soft limit is usually 1024 */
+	if (!getrlimit(RLIMIT_NOFILE, &files)) {
+		files.rlim_cur = files.rlim_max;
+		setrlimit(RLIMIT_NOFILE, &files);
+	}
 	pinned->count = 0;
-	err->code = EXIT_OK; /* so that it tells who has set it */
+	err->code = EXIT_OK; /* marks errors that have no message yet */
 	while (folder && !result && pinned->count < STEER_GROUPS_MAX && (entry = readdir(folder))) {
-		/* a group's begins with its port */
+		/* a group's folder starts with its port */
 		if (!isdigit((unsigned char)entry->d_name[0]))
 			continue;
 		result = steer_group_open(dir, entry->d_name, &pinned->group[pinned->count], err);
@@ -62,8 +56,8 @@ int steer_groups_read(const char *bpffs, struct steer_groups_open *pinned, bool 
 		if (result != -EUCLEAN && result != -ENOENT)
 			continue;
 		result = 0;
-		if (hint)
-			steer_group_remove(dir, entry->d_name, &(struct err){ 0 });
+		if (cleanup)
+			pins_remove(dir, entry->d_name, &(struct err){ 0 });
 	}
 	if (folder)
 		closedir(folder);
@@ -89,7 +83,6 @@ int steer_groups(const char *bpffs, int (*fn)(struct steer_group *group, void *a
 
 	for (i = 0; !result && i < pinned.count; i++)
 		result = fn(pinned.group[i], arg);
-	if (pinned.count)
-		steer_groups_close(&pinned);
+	steer_groups_close(&pinned);
 	return result;
 }

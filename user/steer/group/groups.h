@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The groups of the steering plane that are pinned: a folder each, below that of the plane. */
+/* The pinned groups: one folder each, below DIR/steer. */
 #ifndef SLUICE_STEER_GROUP_GROUPS_H
 #define SLUICE_STEER_GROUP_GROUPS_H
 
@@ -14,27 +14,27 @@
 #define STEER_OBJECT   "steer"
 #define STEER_PIN_META "sluice_steering"
 
-extern const struct plane steer_state_dir;
+extern const struct state_dir steer_state_dir;
 
 struct steer_groups_open {
 	struct steer_group *group[STEER_GROUPS_MAX];
-	bool seen[STEER_GROUPS_MAX]; /* by this sweep, among the sockets */
+	bool seen[STEER_GROUPS_MAX]; /* this sweep found a socket of the group */
 	int count;
 };
 
-/* The plane's folder, in `path`. */
+/* Formats DIR/steer into @path and returns it. */
 const char *steer_dir(const char *bpffs, char path[PATH_MAX]);
 /*
- * Opens all of them, none if there is no plane; with `mend`, removes what a loader has left that
- * died.  0, or -errno with *err set and nothing open.
+ * Opens all groups, none if steer is not loaded.  With @cleanup, removes the remains of loaders
+ * that died.  Returns 0, or -errno with *err set and nothing open.
  */
-int steer_groups_read(const char *bpffs, struct steer_groups_open *pinned, bool hint,
+int steer_groups_read(const char *bpffs, struct steer_groups_open *pinned, bool cleanup,
 		      struct err *err);
 void steer_groups_close(struct steer_groups_open *pinned);
 
-/* -ENOENT with *err set if it is not loaded; other ABI versions are refused, never misread. */
+/* Reads the record.  Returns -ENOENT if not loaded, another error for another ABI version. */
 int steer_read(const char *bpffs, struct sluice_steer_meta *meta, struct err *err);
-/* Opens the groups, one after the other, until fn returns other than 0. */
+/* Opens all groups and calls fn for each, until it returns non-zero. */
 int steer_groups(const char *bpffs, int (*fn)(struct steer_group *group, void *arg), void *arg,
 		 struct err *err);
 

@@ -15,42 +15,34 @@
 struct process {
 	__u32 parent;
 	__u64 start;
-	__u64 stack; /* where it starts: fork(2) keeps it, execve(2) draws another */
+	__u64 stack; /* start address: fork(2) keeps it, execve(2) randomises it */
 	dev_t dev;   /* of the executable */
 	ino_t ino;
 };
 
-/* The name, field 2, may hold blanks and brackets of its own: what follows its last one counts. */
-static bool stat_read(__u32 pid, struct process *process)
-{
-	char path[64], line[1024], *rest;
-	FILE *file;
-	bool read;
-
-	snprintf(path, sizeof(path), "/proc/%u/stat", pid);
-	file = fopen(path, "re");
-	if (!file)
-		return false;
-	read = fgets(line, sizeof(line), file);
-	fclose(file);
-	rest = read ? strrchr(line, ')') : NULL;
-	return rest && sscanf(rest,
-			      ") %*c %u %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d"
-			      " %*d %*d %*d %llu %*u %*d %*u %*u %*u %llu",
-			      &process->parent, &process->start, &process->stack) == 3;
-}
-
 static bool process_read(__u32 pid, struct process *process)
 {
+	char path[64], line[1024], *rest = NULL;
 	struct stat exe = { 0 };
-	char path[64];
+	FILE *file;
 
 	snprintf(path, sizeof(path), "/proc/%u/exe", pid);
 	if (stat(path, &exe))
 		exe.st_ino = 0;
 	process->dev = exe.st_dev;
 	process->ino = exe.st_ino;
-	return stat_read(pid, process);
+	snprintf(path, sizeof(path), "/proc/%u/stat", pid);
+	file = fopen(path, "re");
+	if (!file)
+		return false;
+	/* field 2, the name, may contain blanks and brackets: parse after its last bracket */
+	if (fgets(line, sizeof(line), file))
+		rest = strrchr(line, ')');
+	fclose(file);
+	return rest && sscanf(rest,
+			      ") %*c %u %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d"
+			      " %*d %*d %*d %llu %*u %*d %*u %*u %*u %llu",
+			      &process->parent, &process->start, &process->stack) == 3;
 }
 
 static __u64 instance_of_process(__u32 pid)
@@ -68,7 +60,7 @@ static __u64 instance_of_process(__u32 pid)
 	return process.start << PID_BITS | pid;
 }
 
-/* The line of the one hierarchy of cgroup2 begins with "0::". */
+/* The cgroup2 line starts with "0::". */
 static __u64 instance_of_cgroup(__u32 pid)
 {
 	char path[64], line[PATH_MAX], root[PATH_MAX], full[2 * PATH_MAX];

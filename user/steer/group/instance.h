@@ -1,8 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/*
- * Which start of a server a process belongs to: what two processes have in common if and only if
- * the operator started them as one.
- */
+/* The instance of a server that a process belongs to: processes that were started together. */
 #ifndef SLUICE_STEER_GROUP_INSTANCE_H
 #define SLUICE_STEER_GROUP_INSTANCE_H
 
@@ -10,10 +7,12 @@
 #include <sluice/steer.h>
 
 /*
- * By process: the topmost of the process's ancestors that it came from by fork(2) alone, as workers
- * do from their master; its start time and id.  A supervisor that starts other programs is no such,
- * be they the same executable, and neither is a master that has started a new one (nginx, USR2). By
- * cgroup: the inode number of its cgroup2.  By none: 1. 0 if the process is gone.
+ * Returns an id of the instance, or 0 if the process has exited.
+ *
+ * By process: start time and pid of the topmost ancestor that is related by fork(2) alone, as a
+ * worker is to its master.  An execve(2) in between ends the chain, even of the same executable:
+ * after a supervisor, or after a master that started its successor (nginx, USR2).
+ * By cgroup: inode number of the cgroup2.  By none: 1.
  */
 __u64 instance_of(__u32 pid, enum sluice_steer_generations by);
 

@@ -17,19 +17,19 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* 12 MiB of table; what is larger is not worth keeping ready. */
+/* A table of 12 MiB; a larger one is not kept in reserve. */
 #define SPARE_FLOWS_MAX 262144
 
 struct load {
 	struct steer_loader *loader;
-	struct plane plane;
+	struct state_dir plane;
 	struct object object;
 	struct steer_bpf *skel;
 	struct sluice_steer_group before;
-	struct steer_group *group; /* its info is what the object will record */
+	struct steer_group *group; /* its info becomes the record */
 	int socket_fd;
 	bool attached;
-	steer_fill_fn fill;
+	steer_join_fn join;
 	void *arg;
 };
 
@@ -58,7 +58,7 @@ static int program_fd(const struct load *load)
 				       : load->skel->progs.sluice_steer_h);
 }
 
-/* Returns all zero if the kernel does not tell. */
+/* Returns all zero on failure. */
 static struct bpf_prog_info program_info(const struct load *load)
 {
 	struct bpf_prog_info info = { 0 };
@@ -82,15 +82,21 @@ static void load_end(struct load *load)
 	object_end(&load->object);
 }
 
-/* The sets of the table are fewer than the program's where the table is not what matters. */
-static int verify_once(struct load *load, const struct steer_setting *setting, __u32 table_sets,
-		       struct err *err)
+/*
+ * Verifies the program; @table_sets is 1 where the size of the table does not matter.  A kernel
+ * with the kfuncs may still refuse the program that calls them: the other one works on any kernel.
+ */
+static int verify(struct load *load, const struct steer_setting *setting, __u32 table_sets,
+		  struct err *err)
 {
-	bool casts = kernel_casts(load->loader);
+	struct steer_loader *loader = load->loader;
+	bool casts = kernel_casts(loader), refused = false;
 	struct steer_bpf *skel;
+	int result;
 
-	load->object.plane = &load->plane;
+	load->object.state_dir = &load->plane;
 	load->object.before = &load->before;
+retry:
 	skel = load->skel = steer_bpf__open_opts(object_open_opts(&load->object));
 	if (skel) {
 		skel->rodata->seed = object_seed(load->before.seed);
@@ -105,29 +111,20 @@ static int verify_once(struct load *load, const struct steer_setting *setting, _
 		bpf_program__set_autoload(skel->progs.sluice_steer, casts);
 		bpf_program__set_autoload(skel->progs.sluice_steer_h, !casts);
 	}
-	return object_verify(&load->object, skel ? skel->skeleton : NULL, err);
-}
-
-/*
- * A kernel that has the functions may yet refuse the program that calls them, which has met few of
- * all kernels; the one that does without is right for any.
- */
-static int verify(struct load *load, const struct steer_setting *setting, __u32 table_sets,
-		  struct err *err)
-{
-	struct steer_loader *loader = load->loader;
-	int result = verify_once(load, setting, table_sets, err);
-
-	if (result && loader->casts == STEER_CASTS && result != -EPERM && result != -ENOMEM) {
-		steer_bpf__destroy(load->skel);
+	result = object_verify(&load->object, skel ? skel->skeleton : NULL, err);
+	if (result && casts && result != -EPERM && result != -ENOMEM) {
+		steer_bpf__destroy(skel);
 		loader->casts = STEER_NO_CASTS;
-		result = verify_once(load, setting, table_sets, err);
-		if (!result)
-			log_info("steering: the kernel has refused the faster program");
+		refused = true;
+		casts = false;
+		goto retry;
 	}
-	if (!result)
-		memcpy(loader->tag, program_info(load).tag, sizeof(loader->tag));
-	return result;
+	if (result)
+		return result;
+	if (refused)
+		log_info("steering: the kernel has refused the faster program");
+	memcpy(loader->tag, program_info(load).tag, sizeof(loader->tag));
+	return 0;
 }
 
 /* Compares everything except settled_ns. */
@@ -148,7 +145,7 @@ bool steer_group_is_current(const struct steer_loader *loader, const struct stee
 		!memcmp(loader->tag, group->pinned_tag, sizeof(loader->tag)));
 }
 
-/* --- a program and maps that are ready before their group is there */
+/* --- maps and a program in reserve for the next group */
 
 static bool spare_fits(const struct steer_loader *loader, const struct steer_setting *setting)
 {
@@ -156,15 +153,10 @@ static bool spare_fits(const struct steer_loader *loader, const struct steer_set
 	       loader->spare_for.settled_ns == setting->settled_ns;
 }
 
-static void spare_drop(struct steer_loader *loader)
+void steer_loader_close(struct steer_loader *loader)
 {
 	steer_bpf__destroy(loader->spare);
 	loader->spare = NULL;
-}
-
-void steer_loader_close(struct steer_loader *loader)
-{
-	spare_drop(loader);
 }
 
 int steer_group_prepare(struct steer_loader *loader, const struct steer_setting *setting,
@@ -175,7 +167,7 @@ int steer_group_prepare(struct steer_loader *loader, const struct steer_setting 
 
 	if (setting && spare_fits(loader, setting))
 		return 0;
-	spare_drop(loader);
+	steer_loader_close(loader);
 	if (!setting || setting->flows > SPARE_FLOWS_MAX)
 		return 0;
 	result = verify(&load, setting, sets_of(setting), err);
@@ -218,7 +210,7 @@ int steer_group_verify(struct steer_loader *loader, const struct steer_setting *
 
 /* --- groups */
 
-/* The name says port and namespace; a number keeps groups on different addresses apart. */
+/* Names the folder by port, namespace, and a number that is unique among the addresses. */
 static int folder_make(const char *dir, const struct sluice_socket_record *of, char name[NAME_MAX],
 		       struct err *err)
 {
@@ -242,14 +234,14 @@ static int attach(void *arg, struct err *err)
 	struct steer_group *group = load->group;
 	int fd = program_fd(load), result;
 
-	/* The pin says whose program it is, whenever this process dies. */
+	/* the pin marks the program as sluice's, even if this process dies */
 	result = object_pin(&load->object, fd, STEER_PIN_PROGRAM, err);
 	if (result)
 		return result;
-	if (load->fill) {
+	if (load->join) {
 		result = steer_group_open_maps(group, err);
 		if (!result)
-			result = load->fill(group, load->arg, &load->socket_fd, err);
+			result = load->join(group, load->arg, &load->socket_fd, err);
 		/*
 		 * Publish before attaching: published-but-detached is reaped as gone;
 		 * attached-but-unpublished would look foreign.
@@ -288,7 +280,7 @@ static void undo_create(void *arg)
 
 int steer_group_create(struct steer_loader *loader, const char *dir,
 		       const struct steer_setting *setting, const struct sluice_socket_record *of,
-		       steer_fill_fn fill, void *arg, struct steer_group **group, struct err *err)
+		       steer_join_fn join, void *arg, struct steer_group **group, struct err *err)
 {
 	struct load load = load_begin(loader);
 	const struct object_steps steps = { .attach = attach, .undo = undo_create, .arg = &load };
@@ -311,7 +303,7 @@ int steer_group_create(struct steer_loader *loader, const char *dir,
 	fresh = steer_group_new(dir, name);
 	if (!fresh) {
 		result = err_set(err, EXIT_ERROR, ENOMEM, "%s: no memory", name);
-		steer_group_remove(dir, name, &(struct err){ 0 });
+		pins_remove(dir, name, &(struct err){ 0 });
 		goto end;
 	}
 	fresh->info = (struct sluice_steer_group){
@@ -331,11 +323,11 @@ int steer_group_create(struct steer_loader *loader, const char *dir,
 	fresh->info.udp_before[SLUICE_STEER_UDP_KNOWN] = !udp_stats_read(of->netns, of->pid,
 									 fresh->info.udp_before);
 	load.plane = steer_group_state_dir(fresh->name);
-	load.object.plane = &load.plane;
+	load.object.state_dir = &load.plane;
 	load.object.dir = dir;
 	load.object.after = &fresh->info;
 	load.group = fresh;
-	load.fill = fill;
+	load.join = join;
 	load.arg = arg;
 	result = object_commit(&load.object, &steps, err);
 	if (result)

@@ -15,54 +15,49 @@ __u32 quota_host(void)
 	return (__u32)st.st_ino;
 }
 
-struct quota *quota_of(struct quotas *shares, __u32 netns)
+struct quota *quota_of(struct quotas *quotas, __u32 netns)
 {
-	void *each = shares->each;
+	void *each = quotas->each;
 	size_t i;
 
-	for (i = 0; i < shares->count; i++)
-		if (shares->each[i].netns == netns)
-			return &shares->each[i];
-	if (array_grow(&each, &shares->room, shares->count, sizeof(*shares->each)))
+	for (i = 0; i < quotas->count; i++)
+		if (quotas->each[i].netns == netns)
+			return &quotas->each[i];
+	if (array_grow(&each, &quotas->room, quotas->count, sizeof(*quotas->each)))
 		return NULL;
-	shares->each = each;
-	shares->each[shares->count] = (struct quota){ .netns = netns };
-	return &shares->each[shares->count++];
+	quotas->each = each;
+	quotas->each[quotas->count] = (struct quota){ .netns = netns };
+	return &quotas->each[quotas->count++];
 }
 
-static int free_for(const struct quotas *shares, __u32 netns)
+bool quota_allow(struct quotas *quotas, __u32 netns)
 {
-	int left = STEER_GROUPS_MAX - shares->groups;
-	int others = STEER_GROUPS_OTHERS - shares->others;
+	struct quota *quota = quota_of(quotas, netns);
+	int left = STEER_GROUPS_MAX - quotas->groups;
+	int others = STEER_GROUPS_OTHERS - quotas->others;
 
-	return netns != shares->host && others < left ? others : left;
-}
-
-bool quota_allow(struct quotas *shares, __u32 netns)
-{
-	struct quota *share = quota_of(shares, netns);
-	int left = free_for(shares, netns);
-
-	if (!share)
+	if (!quota)
 		return false;
-	if (left > (netns == shares->host ? 0 : share->groups))
+	if (netns != quotas->host && others < left)
+		left = others;
+	if (left > (netns == quotas->host ? 0 : quota->groups))
 		return true;
-	share->left_out++;
+	quota->left_out++;
 	return false;
 }
 
-void quota_add(struct quotas *shares, __u32 netns)
+void quota_add(struct quotas *quotas, __u32 netns)
 {
-	struct quota *share = quota_of(shares, netns);
+	struct quota *quota = quota_of(quotas, netns);
 
-	shares->groups++;
-	shares->others += netns != shares->host;
-	if (share)
-		share->groups++;
+	quotas->groups++;
+	quotas->others += netns != quotas->host;
+	if (quota)
+		quota->groups++;
 }
 
-void quota_free(struct quotas *shares)
+void quota_free(struct quotas *quotas)
 {
-	free(shares->each);
-	*shares = (struct quotas){ 0 };
+	free(quotas->each);
+	*quotas = (struct quotas){ 0 };
 }

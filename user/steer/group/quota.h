@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * How many groups a network namespace may have steered: each costs memory, so there is a limit to
- * all of them, and with --netns all anybody's sockets make one.
+ * Limits the steered groups of a network namespace: each group costs memory, and with --netns all
+ * any user can create groups in a namespace of his own.
  *
- * A namespace gets one more as long as more are free than it has.  So whoever wants all ends at
- * half, and leaves as much to who comes next, whatever their number; a fixed share would be too
- * small for a few and too large for many.  A quarter is for the host's own namespace alone, which
- * others could else keep out by being many.
+ * A namespace gets another group as long as more are free than it has.  A greedy namespace thus
+ * ends at half of the groups and leaves half of the rest to the next one, for any number of
+ * namespaces; a fixed quota would be too small for a few namespaces and too large for many.  A
+ * quarter is reserved for the host's own namespace, which many others could otherwise starve.
  */
 #ifndef SLUICE_STEER_GROUP_QUOTA_H
 #define SLUICE_STEER_GROUP_QUOTA_H
@@ -18,34 +18,32 @@
 struct sluice_socket_record;
 
 #define STEER_GROUPS_MAX    256
-#define STEER_GROUPS_OTHERS 192 /* of these, for all namespaces but the host's */
+#define STEER_GROUPS_OTHERS 192 /* of these, for namespaces other than the host's */
 
 struct quota {
 	__u32 netns; /* inode number */
 	int groups;
-	int left_out;				    /* groups that were not allowed */
-	const struct sluice_socket_record *example; /* of these; the caller's */
+	int left_out;				    /* groups that were denied */
+	const struct sluice_socket_record *example; /* a socket of one of them, for the caller */
 };
 
-/* All zero but for `host` is none. */
+/* All zero except host is the empty state. */
 struct quotas {
-	__u32 host; /* the namespace that may have all */
+	__u32 host; /* the namespace without a limit of its own */
 	int groups;
-	int others; /* of these, of other namespaces */
+	int others; /* of these, in other namespaces */
 	struct quota *each;
 	size_t count, room;
 };
 
-/* The namespace of process 1: the host's, or in a container with its own processes, the
- * container's.
- */
+/* Returns the namespace of process 1: the host's, or that of a container with its own PIDs. */
 __u32 quota_host(void);
-/* May the namespace have one more?  If not, it is counted. */
-bool quota_allow(struct quotas *shares, __u32 netns);
-/* It has one more. */
-void quota_add(struct quotas *shares, __u32 netns);
-/* What is known of a namespace; NULL without memory, which nobody is allowed a group by. */
-struct quota *quota_of(struct quotas *shares, __u32 netns);
-void quota_free(struct quotas *shares);
+/* May the namespace have another group?  Counts a denial in left_out. */
+bool quota_allow(struct quotas *quotas, __u32 netns);
+/* Counts another group of the namespace. */
+void quota_add(struct quotas *quotas, __u32 netns);
+/* Returns the entry of a namespace, or NULL on ENOMEM (quota_allow() then denies the group). */
+struct quota *quota_of(struct quotas *quotas, __u32 netns);
+void quota_free(struct quotas *quotas);
 
 #endif

@@ -9,39 +9,32 @@
 #include <string.h>
 #include <unistd.h>
 
-static void look_cpus(const struct steer_group *group, int slot, struct slot_status *look)
+void slot_status_read(const struct steer_group *group, int slot, struct slot_status *status)
 {
-	int cpus = libbpf_num_possible_cpus(), i;
-	__u32 cpu;
-
-	for (cpu = 0; (int)cpu < cpus && cpu < SLUICE_STEER_CPUS; cpu++) {
-		struct sluice_steer_cpu readers;
-
-		if (bpf_map_lookup_elem(group->cpus_fd, &cpu, &readers))
-			continue;
-		for (i = 0; i < readers.count && i < SLUICE_STEER_CPU_SLOTS; i++)
-			if (readers.slot[i] == slot)
-				look->cpus[cpu / 64] |= 1ULL << cpu % 64;
-	}
-}
-
-void slot_status_read(const struct steer_group *group, int slot, struct slot_status *look)
-{
-	__u32 key = (__u32)slot;
+	int possible = libbpf_num_possible_cpus(), i;
+	__u32 key = (__u32)slot, cpu;
 	__u64 cookie = 0;
 
-	look->closed = bpf_map_lookup_elem(group->sockets_fd, &key, &cookie) ||
-		       cookie != group->slots[slot].cookie;
-	look->pid = group->slots[slot].pid;
-	memcpy(look->comm, group->slots[slot].comm, sizeof(look->comm));
+	status->closed = bpf_map_lookup_elem(group->sockets_fd, &key, &cookie) ||
+			 cookie != group->slots[slot].cookie;
+	status->pid = group->slots[slot].pid;
+	memcpy(status->comm, group->slots[slot].comm, sizeof(status->comm));
 	if (group->info.policy != SLUICE_STEER_CPU)
 		return;
-	look_cpus(group, slot, look);
-	if (steer_group_consumer(group, slot, &look->reader))
-		look->reader = (struct sluice_steer_consumer){ 0 };
+	for (cpu = 0; (int)cpu < possible && cpu < SLUICE_STEER_CPUS; cpu++) {
+		struct sluice_steer_cpu slots;
+
+		if (bpf_map_lookup_elem(group->cpus_fd, &cpu, &slots))
+			continue;
+		for (i = 0; i < slots.count && i < SLUICE_STEER_CPU_SLOTS; i++)
+			if (slots.slot[i] == slot)
+				status->cpus[cpu / 64] |= 1ULL << cpu % 64;
+	}
+	if (steer_group_consumer(group, slot, &status->consumer))
+		status->consumer = (struct sluice_steer_consumer){ 0 };
 }
 
-static bool process_is(const struct sluice_steer_slot *slot)
+static bool is_owner_alive(const struct sluice_steer_slot *slot)
 {
 	__u64 instance = instance_of(slot->pid, SLUICE_STEER_BY_PROCESS);
 
@@ -50,7 +43,7 @@ static bool process_is(const struct sluice_steer_slot *slot)
 }
 
 void slot_status_of_socket(const struct sockets *sockets, const struct sluice_steer_slot *slot,
-			   struct slot_status *look)
+			   struct slot_status *status)
 {
 	const struct sluice_socket_record *record = sockets_find(sockets, slot->cookie);
 	__u64 cookie;
@@ -58,20 +51,20 @@ void slot_status_of_socket(const struct sockets *sockets, const struct sluice_st
 
 	if (!record)
 		return;
-	look->held = true;
+	status->held = true;
 	/*
-	 * Who has joined it stays its owner for as long as it lives, whoever else holds it; and
-	 * longer, where a drain has it from there.
+	 * The process that joined stays the owner until it exits, even if others hold the socket,
+	 * and after that as long as only a drain holds it.
 	 */
-	if (!process_is(slot) && !sockets_is_sluice(record->pid)) {
-		look->pid = record->pid;
-		memcpy(look->comm, record->comm, sizeof(look->comm));
+	if (!is_owner_alive(slot) && !sockets_is_sluice(record->pid)) {
+		status->pid = record->pid;
+		memcpy(status->comm, record->comm, sizeof(status->comm));
 	}
-	look->queue_read = record->queue_read;
+	status->queue_read = record->queue_read;
 	fd = sockets_take(record, &cookie);
 	if (fd < 0)
 		return;
-	look->measured = !sockets_memory(fd, &look->memory);
-	look->drops = look->memory.drops - slot->drops_before;
+	status->measured = !sockets_memory(fd, &status->memory);
+	status->drops = status->memory.drops - slot->drops_before;
 	close(fd);
 }

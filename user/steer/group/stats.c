@@ -11,18 +11,18 @@
 #include <string.h>
 #include <time.h>
 
-struct fill_walk {
+struct usage_walk {
 	const struct steer_group *group;
-	struct steer_usage *fill;
+	struct steer_usage *usage;
 	__u32 now;
 	__u32 limit;
 	__u32 busy;
 };
 
-static int fill_set(const void *copy, void *arg)
+static int usage_add(const void *copy, void *arg)
 {
 	const struct sluice_steer_set *set = copy;
-	const struct fill_walk *walk = arg;
+	const struct usage_walk *walk = arg;
 	__u32 way;
 
 	for (way = 0; way < SLUICE_STEER_WAYS; way++) {
@@ -35,34 +35,34 @@ static int fill_set(const void *copy, void *arg)
 			continue;
 		if (idle > walk->limit || slot->incarnation != owner->incarnation ||
 		    slot->state == SLUICE_STEER_FREE) {
-			walk->fill->expired++;
+			walk->usage->expired++;
 			continue;
 		}
 		if (set->established & 1U << way)
-			walk->fill->live++;
+			walk->usage->live++;
 		else
-			walk->fill->half_open++;
-		walk->fill->of_slot[slot - walk->group->slots]++;
-		walk->fill->busy[slot - walk->group->slots] += idle <= walk->busy;
+			walk->usage->half_open++;
+		walk->usage->of_slot[slot - walk->group->slots]++;
+		walk->usage->busy[slot - walk->group->slots] += idle <= walk->busy;
 	}
 	return 0;
 }
 
-int steer_group_usage(const struct steer_group *group, __u32 busy_ms, struct steer_usage *fill)
+int steer_group_usage(const struct steer_group *group, __u32 busy_ms, struct steer_usage *usage)
 {
-	struct fill_walk walk = { group, fill,
-				  sluice_flow_clock(clock_now_ns(CLOCK_MONOTONIC_COARSE)),
-				  sluice_flow_clock(group->info.idle_ns),
-				  sluice_flow_clock(busy_ms * 1000000ULL) };
+	struct usage_walk walk = { group, usage,
+				   sluice_flow_clock(clock_now_ns(CLOCK_MONOTONIC_COARSE)),
+				   sluice_flow_clock(group->info.idle_ns),
+				   sluice_flow_clock(busy_ms * 1000000ULL) };
 
-	memset(fill, 0, sizeof(*fill));
-	fill->size = group->info.sets * SLUICE_STEER_WAYS;
-	return flow_table_walk(group->table_fd, sizeof(struct sluice_steer_set), fill_set, &walk);
+	memset(usage, 0, sizeof(*usage));
+	usage->size = group->info.sets * SLUICE_STEER_WAYS;
+	return flow_table_walk(group->table_fd, sizeof(struct sluice_steer_set), usage_add, &walk);
 }
 
 int steer_group_counters(const struct steer_group *group, struct sluice_steer_counters *sum)
 {
-	struct plane plane = steer_group_state_dir(group->name);
+	struct state_dir plane = steer_group_state_dir(group->name);
 
 	return state_dir_counters(&plane, group->dir, "sluice_counters", sum->value,
 				  SLUICE_STEER_COUNTERS_MAX, &(struct err){ 0 });

@@ -27,31 +27,28 @@ static int index_of(const char *name)
 	return -1;
 }
 
-/* The names are in one line, the values in the next, in the same order. */
-static void pair_add(char *header, char *values, __u64 counters[SLUICE_STEER_UDP_COUNTERS])
+/* The first line has the names, the second one the values in the same order. */
+void udp_stats_add(FILE *snmp, __u64 counters[SLUICE_STEER_UDP_COUNTERS])
 {
-	char *rest_header, *rest_values;
-	const char *name = strtok_r(header, " \n", &rest_header);
-	const char *value = strtok_r(values, " \n", &rest_values);
+	char header[STATS_LINE], values[STATS_LINE], *rest_header, *rest_values;
+	const char *name, *value;
 
-	for (; name && value; name = strtok_r(NULL, " \n", &rest_header),
-			      value = strtok_r(NULL, " \n", &rest_values)) {
+	do {
+		if (!fgets(header, sizeof(header), snmp))
+			return;
+	} while (strncmp(header, "Udp: ", 5));
+	if (!fgets(values, sizeof(values), snmp))
+		return;
+	name = strtok_r(header, " \n", &rest_header);
+	value = strtok_r(values, " \n", &rest_values);
+	while (name && value) {
 		int index = index_of(name);
 
 		if (index >= 0)
 			counters[index] += strtoull(value, NULL, 10);
+		name = strtok_r(NULL, " \n", &rest_header);
+		value = strtok_r(NULL, " \n", &rest_values);
 	}
-}
-
-void udp_stats_add(FILE *snmp, __u64 counters[SLUICE_STEER_UDP_COUNTERS])
-{
-	char header[STATS_LINE], values[STATS_LINE];
-
-	while (fgets(header, sizeof(header), snmp))
-		if (!strncmp(header, "Udp: ", 5) && fgets(values, sizeof(values), snmp)) {
-			pair_add(header, values, counters);
-			return;
-		}
 }
 
 void udp_stats_add6(FILE *snmp6, __u64 counters[SLUICE_STEER_UDP_COUNTERS])

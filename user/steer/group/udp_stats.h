@@ -1,8 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/*
- * What a network namespace counts of UDP, as netstat(8) shows it.  The counters are the
- * namespace's: all its ports are in them.
- */
+/* UDP counters of a network namespace, over all its ports, as in netstat(8). */
 #ifndef SLUICE_STEER_GROUP_UDP_STATS_H
 #define SLUICE_STEER_GROUP_UDP_STATS_H
 
@@ -11,12 +8,12 @@
 #include <stdio.h>
 
 /*
- * Reads the counters of the namespace with that inode number through a process that is in it: `pid`
- * if it is, else any.  0, or -ESRCH if there is none that may be looked at.
+ * Reads the counters of the namespace with inode number @netns through a process in it: @pid, else
+ * any.  Returns 0, or -ESRCH without a readable process.
  */
 int udp_stats_read(__u32 netns, __u32 pid, __u64 counters[SLUICE_STEER_UDP_COUNTERS]);
 
-/* Adds what the files hold: /proc/net/snmp, two lines for "Udp:", and /proc/net/snmp6. */
+/* Add the counters in /proc/net/snmp and /proc/net/snmp6. */
 void udp_stats_add(FILE *snmp, __u64 counters[SLUICE_STEER_UDP_COUNTERS]);
 void udp_stats_add6(FILE *snmp6, __u64 counters[SLUICE_STEER_UDP_COUNTERS]);
 
