@@ -30,7 +30,7 @@ struct wire_cover {
 /* Returns 0, or -errno with *err set: -ENOENT if wire mode is not loaded. */
 int wire_cover_open(const char *bpffs, struct wire_cover *cover, struct err *err);
 void wire_cover_close(struct wire_cover *cover);
-/* Classifies the best coverage over all interfaces. */
+/* Returns the best coverage over all interfaces. */
 enum wire_covers wire_cover_of(const struct wire_cover *cover, const struct wire_client *client);
 
 #endif
