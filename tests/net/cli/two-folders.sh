@@ -65,7 +65,7 @@ want_text ": updated in place:"
 load_again "${wire[@]}" --iface eth0 --follow docker0 --except 10.9.9.9
 want_text ": unchanged:"
 load_again --bpffs "$SECOND" "${wire[@]}" --iface eth0
-want_text "eth0: a sluice of another folder of pins is on it"
+want_text "eth0: a sluice of another pin directory is attached"
 sluice --bpffs "$SECOND" --netns "$HOST" cleanup
 sluice --netns "$HOST" cleanup
 

@@ -36,7 +36,7 @@ sent()
 # checked: prints the line of sluice check about generic XDP
 checked()
 {
-	sluice check --for steer | sed -n 's/^steer  generic XDP to CPUs  *\([a-z]*\) .*/\1/p'
+	sluice check --for steer | sed -n 's/^steer  *generic XDP to CPUs  *\([a-z]*\) .*/\1/p'
 }
 
 generic()
