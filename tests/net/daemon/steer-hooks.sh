@@ -56,7 +56,7 @@ sluice steer unload
 say "in a container, the daemon warns with the reason"
 printf '%s\n' '[steer]' "port = $PORT" 'policy = cpu' >"$CONF"
 : >"$DAEMON_LOG"
-spawn "$DAEMON_LOG" "$TEST_TMP/contained" "$SLUICE" run --config "$CONF"
+spawn_in "$HOST" "$DAEMON_LOG" "$TEST_TMP/contained" "$SLUICE" run --config "$CONF"
 DAEMON=$SPAWNED
 want_logged 'msg="started"'
 want_logged "CPU is not seen: cgroup $TEST_TMP/subtree is a container's subtree"
