@@ -8,6 +8,7 @@
 #include <stddef.h>
 
 #include "kernel/links.h"
+#include "kernel/pins.h"
 #include "lab.h"
 #include "steer/cpu/consumers.h"
 #include "steer/group/groups.h"
@@ -194,6 +195,100 @@ static void test_attach(void **state)
 	assert_int_equal(rmdir(FOLDER), 0);
 }
 
+static void attach(bool renew)
+{
+	struct err err = { 0 };
+	int fd = consumers_attach(FOLDER, cgroup, renew, &err);
+
+	assert_return_code(fd, -fd);
+	close(fd);
+}
+
+/* A renewal that fails keeps the programs and the map. */
+static void test_renew_fails(void **state)
+{
+	struct err err = { 0 };
+	__u32 before4, before6;
+
+	attach(false);
+	before4 = program_on(BPF_CGROUP_UDP4_RECVMSG);
+	before6 = program_on(BPF_CGROUP_UDP6_RECVMSG);
+	assert_int_not_equal(before4, 0);
+	close(map_fd);
+	map_fd = consumers_open(FOLDER);
+	assert_int_equal(consumers_attach(FOLDER, "/sys/fs/cgroup/none", true, &err), -ENOENT);
+	assert_string_equal(err.what, "cgroup /sys/fs/cgroup/none: No such file or directory");
+	assert_int_equal(program_on(BPF_CGROUP_UDP4_RECVMSG), before4);
+	assert_int_equal(program_on(BPF_CGROUP_UDP6_RECVMSG), before6);
+	want_recorded("::", NEAR6);
+}
+
+/* Replaces the pinned map, and with it the programs, if its values or its size do not fit. */
+static void replace_map(__u32 value_size, __u32 entries, bool fits)
+{
+	LIBBPF_OPTS(bpf_map_create_opts, opts, .map_flags = BPF_F_NO_PREALLOC);
+	char path[PATH_MAX];
+	__u32 before;
+	int fd;
+
+	attach(false);
+	before = program_on(BPF_CGROUP_UDP4_RECVMSG);
+	pins_path(FOLDER, STEER_OBJECT, "sluice_consumers", path);
+	assert_int_equal(unlink(path), 0);
+	fd = bpf_map_create(BPF_MAP_TYPE_HASH, "other", sizeof(__u64), value_size, entries, &opts);
+	assert_return_code(fd, errno);
+	assert_int_equal(bpf_obj_pin(fd, path), 0);
+	close(fd);
+	fd = consumers_open(FOLDER);
+	assert_int_equal(fd >= 0, fits);
+	if (fd >= 0)
+		close(fd);
+	attach(true);
+	assert_int_not_equal(program_on(BPF_CGROUP_UDP4_RECVMSG), before);
+	close(map_fd);
+	map_fd = consumers_open(FOLDER);
+	assert_return_code(map_fd, -map_fd);
+	want_recorded("::", NEAR6);
+	pins_staged_path(FOLDER, STEER_OBJECT, "sluice_consumers", path);
+	assert_int_equal(access(path, F_OK), -1);
+}
+
+static void test_other_layout(void **state)
+{
+	replace_map(sizeof(struct sluice_consumer) + 8, 64, false);
+	replace_map(sizeof(struct sluice_consumer), 64, true);
+}
+
+/* Makes the pinned links those of a loader that died before it committed. */
+static void leave_staged(void)
+{
+	static const char *const links[] = { "sluice_recv4", "sluice_recv6" };
+	char from[PATH_MAX], to[PATH_MAX];
+	int i;
+
+	for (i = 0; i < 2; i++)
+		assert_int_equal(rename(pins_path(FOLDER, STEER_OBJECT, links[i], from),
+					pins_staged_path(FOLDER, STEER_OBJECT, links[i], to)),
+				 0);
+}
+
+static void test_staged(void **state)
+{
+	attach(false);
+	leave_staged();
+	/* program_on() allows one program */
+	attach(false);
+	assert_int_not_equal(program_on(BPF_CGROUP_UDP4_RECVMSG), 0);
+	leave_staged();
+	consumers_detach(FOLDER);
+	assert_int_equal(program_on(BPF_CGROUP_UDP4_RECVMSG), 0);
+	assert_int_equal(program_on(BPF_CGROUP_UDP6_RECVMSG), 0);
+	close(map_fd);
+	attach(false);
+	map_fd = consumers_open(FOLDER);
+	assert_return_code(map_fd, -map_fd);
+}
+
 /* --- affinity */
 
 static void test_affinity(void **state)
@@ -243,10 +338,11 @@ static int teardown(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_affinity), cmocka_unit_test(test_ip4),
-		cmocka_unit_test(test_ip6),	 cmocka_unit_test(test_dual_stack),
-		cmocka_unit_test(test_unseen),	 cmocka_unit_test(test_shared),
-		cmocka_unit_test(test_attach),
+		cmocka_unit_test(test_affinity),    cmocka_unit_test(test_ip4),
+		cmocka_unit_test(test_ip6),	    cmocka_unit_test(test_dual_stack),
+		cmocka_unit_test(test_unseen),	    cmocka_unit_test(test_shared),
+		cmocka_unit_test(test_renew_fails), cmocka_unit_test(test_other_layout),
+		cmocka_unit_test(test_staged),	    cmocka_unit_test(test_attach),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);

@@ -163,22 +163,23 @@ static void test_keys(void **state)
 	assert_problem("[reply]\nmode=audit\nport=\n", 3, "no value");
 	assert_problem("[reply]\nmode=audit\nage=1\nage=1\n", 4, "already set in line 3");
 	assert_problem("[reply]\nport=5\n", 1, "needs a mode");
-	assert_problem("[reply]\nmode=audit\nport=53,\nage=1\n", 3, "'': empty");
+	assert_problem("[reply]\nmode=audit\nport=53,\nage=1\n", 3,
+		       "[reply] port: '53,': a port is empty");
 }
 
 static void test_values(void **state)
 {
 	assert_problem("[reply]\nmode=audti\n", 2, "did you mean 'audit'?");
-	assert_problem("[reply]\nmode=audit\nport=1-\n", 3, "[reply] port: port list: '1-'");
-	assert_problem("[reply]\nmode=audit\ntable=63\n", 3, "[reply] table: number: 63");
-	assert_problem("[reply]\nmode=audit\nage=0\n", 3, "[reply] age: number: 0");
+	assert_problem("[reply]\nmode=audit\nport=1-\n", 3, "[reply] port: '1-'");
+	assert_problem("[reply]\nmode=audit\ntable=63\n", 3, "[reply] table: 63");
+	assert_problem("[reply]\nmode=audit\nage=0\n", 3, "[reply] age: 0");
 	assert_problem("[wire]\nfollow=a/b\n", 2, "not an interface name");
 	assert_problem("[wire]\niface=x\nattach=tc\n", 3, "did you mean 'tcx'?");
 	assert_problem("[steer]\npolicy=flow\n", 1, "[steer] needs a port");
 	assert_problem("[steer]\nport=5\npolicy=sorce\n", 3, "did you mean 'source'?");
-	assert_problem("[steer]\nport=5\nflows=63\n", 3, "[steer] flows: number: 63");
-	assert_problem("[steer]\nport=5\nidle=0\n", 3, "[steer] idle: number: 0");
-	assert_problem("[steer]\nport=5\nsweep=0\n", 3, "[steer] sweep: number: 0");
+	assert_problem("[steer]\nport=5\nflows=63\n", 3, "[steer] flows: 63");
+	assert_problem("[steer]\nport=5\nidle=0\n", 3, "[steer] idle: 0");
+	assert_problem("[steer]\nport=5\nsweep=0\n", 3, "[steer] sweep: 0");
 	assert_problem("[wire]\nport=5\n", 1, "needs an iface, a follow or a gateway");
 	assert_problem("[wire]\ngateway=x\nserver=10.0.0.1\n", 1, "one address is not enough");
 	assert_problem("[wire]\ngateway=x\nserver=10.0.0.1,nine\n", 3, "'nine': not an IP address");

@@ -153,10 +153,10 @@ static void test_no_port(void **state)
 
 static void test_no_list(void **state)
 {
-	assert_refused("", "''", "empty");
-	assert_refused(",", "''", "empty");
-	assert_refused("53,", "''", "empty");
-	assert_refused("53,,54", "''", "empty");
+	assert_refused("", "''", "a port is empty");
+	assert_refused(",", "','", "a port is empty");
+	assert_refused("53,", "'53,'", "a port is empty");
+	assert_refused("53,,54", "'53,,54'", "a port is empty");
 }
 
 static void test_no_number(void **state)

@@ -216,9 +216,11 @@ int opt_number(const char *what, const char *text, uint64_t min, uint64_t max, u
 	if (isdigit((unsigned char)*text))
 		parsed = strtoull(text, &end, 10);
 	if (!end || *end) {
-		result = err_set(err, EXIT_USAGE, EINVAL, "%s: '%s' is not a number", what, text);
+		result = err_set(err, EXIT_USAGE, EINVAL, "%s%s'%s' is not a number",
+				 OPT_WHAT(what), text);
 	} else if (errno || parsed < min || parsed > max) {
-		result = err_set(err, EXIT_USAGE, ERANGE, "%s: %s is out of range", what, text);
+		result = err_set(err, EXIT_USAGE, ERANGE, "%s%s%s is out of range", OPT_WHAT(what),
+				 text);
 	} else {
 		*number = parsed;
 		return 0;
@@ -229,7 +231,7 @@ int opt_number(const char *what, const char *text, uint64_t min, uint64_t max, u
 int opt_interfaces(const char *what, const char *list, char (*name)[IFNAMSIZ], int count, int max,
 		   struct err *err)
 {
-	const char *end;
+	const char *whole = list, *end;
 	int i;
 
 	for (;; list = end + 1) {
@@ -238,18 +240,23 @@ int opt_interfaces(const char *what, const char *list, char (*name)[IFNAMSIZ], i
 		list += strspn(list, BLANKS);
 		end = strchrnul(list, ',');
 		length = (size_t)(end - list);
-		if (!length || length >= IFNAMSIZ || strcspn(list, "/" BLANKS) < length)
+		if (!length)
 			return err_hint(err,
-					err_set(err, EXIT_USAGE, EINVAL, "%s: '%.*s': %s", what,
-						(int)length, list,
-						length ? "not an interface name" : "empty"),
+					err_set(err, EXIT_USAGE, EINVAL,
+						"%s%s'%s': a name is empty", OPT_WHAT(what), whole),
+					"give interface names, as in eth0,eth1");
+		if (length >= IFNAMSIZ || strcspn(list, "/" BLANKS) < length)
+			return err_hint(err,
+					err_set(err, EXIT_USAGE, EINVAL,
+						"%s%s'%.*s': not an interface name", OPT_WHAT(what),
+						(int)length, list),
 					"give interface names, as in eth0,eth1");
 		for (i = 0; i < count; i++)
 			if (strlen(name[i]) == length && !strncmp(name[i], list, length))
 				break;
 		if (i == max)
-			return err_set(err, EXIT_USAGE, E2BIG, "%s: at most %d interfaces", what,
-				       max);
+			return err_set(err, EXIT_USAGE, E2BIG, "%s%sat most %d interfaces",
+				       OPT_WHAT(what), max);
 		if (i == count)
 			snprintf(name[count++], IFNAMSIZ, "%.*s", (int)length, list);
 		if (!*end)
@@ -280,8 +287,7 @@ int opt_u64(const struct opt_value *v, struct err *err)
 {
 	uint64_t number;
 
-	if (opt_number(v->what ? v->what : "number", v->text, v->opt->min, v->opt->max, &number,
-		       err))
+	if (opt_number(v->what, v->text, v->opt->min, v->opt->max, &number, err))
 		return -EINVAL;
 	*(__u64 *)v->field = number;
 	return 0;
@@ -329,8 +335,8 @@ static int word_index(const struct opt_value *v, const char *word, struct err *e
 	if (strstr(opt->name, noun))
 		err_set(err, EXIT_USAGE, EINVAL, "unknown %s '%s'", noun, word);
 	else
-		err_set(err, EXIT_USAGE, EINVAL, "%s: unknown %s '%s'",
-			v->what ? v->what : opt->name, noun, word);
+		err_set(err, EXIT_USAGE, EINVAL, "%s%sunknown %s '%s'", OPT_WHAT(v->what), noun,
+			word);
 	nearest = suggest_nearest(word, opt->words, count);
 	return nearest ? err_hint(err, -EINVAL, "did you mean '%s'?", nearest)
 		       : err_hint(err, -EINVAL, "give %s", list);
@@ -371,5 +377,11 @@ int opt_word_set(const struct opt_value *v, struct err *err)
 
 int opt_ports(const struct opt_value *v, struct err *err)
 {
-	return ports_parse(v->text, v->field, err);
+	struct err reason = { 0 };
+	int result = ports_parse(v->text, v->field, &reason);
+
+	if (!result)
+		return 0;
+	err_set(err, reason.code, -result, "%s%s%s", OPT_WHAT(v->what), reason.what);
+	return err_hint(err, result, "%s", reason.hint);
 }

@@ -81,9 +81,12 @@ void opt_man(FILE *file, const struct opt *opts, enum opt_side side);
 
 /* Returns a word by its index in a list up to NULL; "?" for an index out of range. */
 const char *opt_word_name(const char *const *words, unsigned int index);
+/* A "%s%s" that names the option; nothing in the file, whose reader names the key. */
+#define OPT_WHAT(what) (what) ? (what) : "", (what) ? ": " : ""
+
 /*
- * Parses a decimal number between min and max; `what` names it in errors. Returns 0, or -errno with
- * *err set and *number untouched.
+ * Parses a decimal number between min and max; `what`, or NULL, names it in errors. Returns 0, or
+ * -errno with *err set and *number untouched.
  */
 int opt_number(const char *what, const char *text, uint64_t min, uint64_t max, uint64_t *number,
 	       struct err *err);

@@ -10,7 +10,7 @@
 
 static int bad_item(struct err *err, const char *item, const char *reason)
 {
-	return err_hint(err, err_set(err, EXIT_USAGE, EINVAL, "port list: '%s': %s", item, reason),
+	return err_hint(err, err_set(err, EXIT_USAGE, EINVAL, "'%s': %s", item, reason),
 			"give ports and ranges such as 53,5000-5100, or 'any'");
 }
 
@@ -44,7 +44,7 @@ static int item_parse(const char *item, struct ports *ports, struct err *err)
 	if (result == -ERANGE)
 		return bad_item(err, item, "a port is a number from 1 to 65535");
 	if (result || *at)
-		return bad_item(err, item, *item ? "neither a port nor a range" : "empty");
+		return bad_item(err, item, "neither a port nor a range");
 	if (first > last)
 		return bad_item(err, item, "the range is reversed");
 	for (; first <= last; first++)
@@ -61,10 +61,11 @@ int ports_parse(const char *list, struct ports *ports, struct err *err)
 
 	copy = strdup(list);
 	if (!copy)
-		return err_set(err, EXIT_ERROR, ENOMEM, "port list: out of memory");
+		return err_set(err, EXIT_ERROR, ENOMEM, "out of memory");
 	rest = copy;
 	while (!parsed.any && !result && (item = strsep(&rest, ",")))
-		result = item_parse(item, &parsed, err);
+		result = *item ? item_parse(item, &parsed, err)
+			       : bad_item(err, list, "a port is empty");
 	free(copy);
 	if (!result)
 		*ports = parsed;

@@ -88,8 +88,8 @@ static int wire_apply(struct sections *sections, struct config_file *file, struc
 static void apply(struct sections *sections, int i, struct config_file *file)
 {
 	struct section *section = &sections->section[i];
-	int error = i == SECTION_STEER
-			    ? steer_section_apply(sections->steer, &file->config, &section->err)
+	int error = i == SECTION_STEER	 ? steer_section_apply(sections->steer, file,
+							       sections->context, &section->err)
 		    : i == SECTION_REPLY ? reply_apply(sections, file, &section->err)
 					 : wire_apply(sections, file, &section->err);
 
@@ -242,6 +242,8 @@ bool sections_check(struct sections *sections)
 		}
 		if (section->pending)
 			log_failure(sections, i);
+		if (i == SECTION_STEER && !section->pending && section->loaded)
+			steer_section_check(sections->steer, sections->file, sections->context);
 		/* The sweeps of steering find an unload sooner. */
 		if (section->pending || !section->loaded || i == SECTION_STEER)
 			continue;

@@ -167,23 +167,31 @@ static void close_events(struct steer_section *steer)
 }
 
 /* Subscribes to socket events; on failure only the sweeps find sockets. */
-static void open_events(struct steer_section *steer, const struct config *config,
-			const struct steer_options *options)
+static void open_events(struct steer_section *steer, const struct config *config, __u32 netns)
 {
+	struct err err = steer->no_cgroup;
 	struct log_line line;
-	struct err err;
-	int result;
+	int result = -ENOENT;
 
 	close_events(steer);
-	if (!socket_events_open(&steer->events, config->reply.cgroup, &options->ports,
-				options->netns, &err)) {
+	if (steer->loader.cgroup)
+		result = socket_events_open(&steer->events, steer->loader.cgroup,
+					    &config->steer.ports, netns, &err);
+	if (!result) {
 		steer->lost = steer->lost_log_us = 0;
 		result = loop_read(steer->loop, socket_events_fd(steer->events), on_events, steer);
-		if (!result)
+		if (!result && *steer->events_failure)
+			log_info("steer: socket events again");
+		if (!result) {
+			steer->events_failure[0] = '\0';
 			return;
+		}
 		err_set(&err, EXIT_ERROR, -result, "socket events: %s", strerror(-result));
 		close_events(steer);
 	}
+	if (!strcmp(steer->events_failure, err.what))
+		return;
+	snprintf(steer->events_failure, sizeof(steer->events_failure), "%s", err.what);
 	log_begin(&line, LOG_LEVEL_WARNING,
 		  "steer: no socket events, only sweeps find new sockets");
 	log_field(&line, "reason", "%s", err.what);
@@ -193,8 +201,20 @@ static void open_events(struct steer_section *steer, const struct config *config
 
 /* --- configuration */
 
-int steer_section_apply(struct steer_section *steer, const struct config *wanted, struct err *err)
+static void find_cgroup(struct steer_section *steer, struct config_file *file,
+			const struct context *context)
 {
+	bool found = !config_file_need_cgroup(file, context, &steer->no_cgroup);
+
+	snprintf(steer->cgroup, sizeof(steer->cgroup), "%s", file->cgroup);
+	steer->loader.cgroup = found ? steer->cgroup : NULL;
+	steer->loader.no_cgroup = steer->no_cgroup.what;
+}
+
+int steer_section_apply(struct steer_section *steer, struct config_file *file,
+			const struct context *context, struct err *err)
+{
+	const struct config *wanted = &file->config;
 	struct steer_options options = wanted->steer;
 	struct sluice_steer_meta before = { 0 };
 	struct log_line line;
@@ -206,8 +226,7 @@ int steer_section_apply(struct steer_section *steer, const struct config *wanted
 	result = value_netns(wanted->steer_netns, &options.netns, err);
 	if (result)
 		return result;
-	snprintf(steer->cgroup, sizeof(steer->cgroup), "%s", wanted->reply.cgroup);
-	steer->loader.cgroup = steer->cgroup;
+	find_cgroup(steer, file, context);
 	steer_read(options.bpffs, &before, &(struct err){ 0 });
 	steer_log_begin(&steer->log, 0);
 	result = steer_load(&steer->loader, &options, steer_log_event, &steer->log, &groups, err);
@@ -233,10 +252,29 @@ int steer_section_apply(struct steer_section *steer, const struct config *wanted
 	steer->interval_us = wanted->steer_sweep_s * 1000000;
 	steer->active = true;
 	steer->failure[0] = '\0';
-	open_events(steer, wanted, &options);
+	steer->events_failure[0] = '\0';
+	open_events(steer, wanted, options.netns);
 	/* Sockets may have changed between the load and the subscription. */
 	schedule_sweep(steer);
 	return 0;
+}
+
+void steer_section_check(struct steer_section *steer, struct config_file *file,
+			 const struct context *context)
+{
+	bool failed = steer->loader.consumers == STEER_CONSUMERS_FAILED;
+	struct err err;
+	__u32 netns;
+
+	if (!steer->active || (!failed && steer->events))
+		return;
+	find_cgroup(steer, file, context);
+	if (!steer->events && !value_netns(file->config.steer_netns, &netns, &err))
+		open_events(steer, &file->config, netns);
+	if (failed)
+		steer->loader.consumers = STEER_CONSUMERS_RETRY;
+	/* Also finds sockets that were opened before the subscription. */
+	schedule_sweep(steer);
 }
 
 void steer_section_drop(struct steer_section *steer, const char *bpffs)

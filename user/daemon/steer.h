@@ -12,7 +12,7 @@
 #include "base/debounce.h"
 #include "base/err.h"
 #include "base/loop.h"
-#include "daemon/config.h"
+#include "daemon/config_file.h"
 #include "daemon/spread.h"
 #include "daemon/steer_log.h"
 
@@ -31,13 +31,15 @@ struct steer_section {
 	struct steer_loader loader;
 	char bpffs[PATH_MAX];
 	char cgroup[PATH_MAX];
+	struct err no_cgroup; /* why there is no cgroup */
 	__u64 interval_us;
 	__u64 bound_ns;	     /* the first bind since the last sweep; 0: none */
 	__u64 lost;	     /* lost events that have been logged */
 	__u64 lost_log_us;   /* when the next line about lost events may be logged */
 	unsigned int groups; /* steered groups */
 	bool active;
-	char failure[768]; /* of the sweep, as logged; empty: none */
+	char failure[768];	  /* of the sweep, as logged; empty: none */
+	char events_failure[768]; /* of socket events, likewise */
 };
 
 /* Sets up the timers; calls @changed when the number of groups changes. Returns 0 or -ENOMEM. */
@@ -45,10 +47,14 @@ int steer_section_init(struct steer_section *steer, struct loop *loop, loop_fn c
 /* Closes descriptors, before the loop is freed.  Steering stays loaded. */
 void steer_section_end(struct steer_section *steer);
 /*
- * Loads steering as the configuration has it, or updates it in place.  Returns 0, or -errno with
- * *err set and the previous state kept.
+ * Loads steering as the file has it, or updates it in place.  Returns 0, or -errno with *err set
+ * and the previous state kept.  Attaches to the cgroup of the file if @context allows to find it.
  */
-int steer_section_apply(struct steer_section *steer, const struct config *wanted, struct err *err);
+int steer_section_apply(struct steer_section *steer, struct config_file *file,
+			const struct context *context, struct err *err);
+/* Retries hooks that the kernel has refused, or whose cgroup was missing. */
+void steer_section_check(struct steer_section *steer, struct config_file *file,
+			 const struct context *context);
 /* Unloads steering if a daemon, this one or an earlier one, was the last to load it. */
 void steer_section_drop(struct steer_section *steer, const char *bpffs);
 

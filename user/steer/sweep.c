@@ -272,6 +272,7 @@ int steer_sweep_run(struct steer_sweep *sweep, struct err *err)
 
 	steer_dir(sweep->bpffs, sweep->dir);
 	sweep->consumers_fd = -1;
+	sweep->consumers_tried = false;
 	result = sockets_read(&sweep->sockets, err);
 	if (result)
 		return result;

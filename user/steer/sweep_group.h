@@ -63,6 +63,7 @@ struct steer_sweep {
 	struct quotas quotas;
 	int left_out, left_out_netns; /* groups above their quota, and their namespaces */
 	int consumers_fd;	      /* map of policy cpu, or -1 */
+	bool consumers_tried;	      /* consumers_fd is final */
 	bool renew;		      /* replace the programs of policy cpu by this build's */
 	bool dry_run;
 	bool regroup; /* the rule that sets instances apart has changed */

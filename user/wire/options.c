@@ -11,8 +11,8 @@
 static int parse_names(const struct opt_value *v, struct err *err)
 {
 	struct wire_names *names = v->field;
-	int count = opt_interfaces(v->what ? v->what : "interfaces", v->text, names->name,
-				   names->count, WIRE_NAMES_MAX, err);
+	int count = opt_interfaces(v->what, v->text, names->name, names->count, WIRE_NAMES_MAX,
+				   err);
 
 	if (count < 0)
 		return count;
@@ -23,13 +23,13 @@ static int parse_names(const struct opt_value *v, struct err *err)
 /* Appends a list like "10.0.0.5,fd00::5"; on failure the options keep the old list. */
 static int parse_addrs(const struct opt_value *v, struct err *err)
 {
-	const char *what = v->what ? v->what : "addresses", *text;
+	const char *what = v->what, *text;
 	char *copy = strdup(v->text), *rest = copy;
 	struct wire_addrs *addrs = v->field;
 	int result = 0, count = addrs->count;
 
 	if (!copy)
-		return err_set(err, EXIT_ERROR, ENOMEM, "%s: no memory", what);
+		return err_set(err, EXIT_ERROR, ENOMEM, "%s%sno memory", OPT_WHAT(what));
 	while (!result && (text = strsep(&rest, ","))) {
 		struct sluice_addr addr = { .word_be = { 0, 0, htonl(0xffff) } };
 
@@ -38,11 +38,12 @@ static int parse_addrs(const struct opt_value *v, struct err *err)
 		    inet_pton(AF_INET6, text, &addr) != 1)
 			result = err_hint(err,
 					  err_set(err, EXIT_USAGE, EINVAL,
-						  "%s: '%s': not an IP address", what, text),
+						  "%s%s'%s': not an IP address", OPT_WHAT(what),
+						  text),
 					  "give addresses, as in 10.0.0.5,10.0.1.5");
 		else if (count == WIRE_ADDRS_MAX)
-			result = err_set(err, EXIT_USAGE, E2BIG, "%s: more than %d addresses", what,
-					 WIRE_ADDRS_MAX);
+			result = err_set(err, EXIT_USAGE, E2BIG, "%s%smore than %d addresses",
+					 OPT_WHAT(what), WIRE_ADDRS_MAX);
 		else
 			addrs->addr[count++] = addr;
 	}

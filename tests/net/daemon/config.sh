@@ -33,12 +33,13 @@ refused "$CONF:2: [reply] mode: unknown mode '??31mred'" '[reply]' $'mode = \xc2
 refused "$CONF:2: [reply] mode: unknown mode 'wire'; wire mode has its own section" '[reply]' 'mode = wire'
 refused "$CONF:1: [reply] needs a mode" '[reply]' 'port = 53'
 refused "$CONF:1: [reply] needs a mode" '[reply]'
-refused "$CONF:3: [reply] port: port list: '65536'" "${good[@]}" 'port = 53,65536'
-refused "$CONF:3: [reply] port: port list: '60-50': the range is reversed" "${good[@]}" 'port = 60-50'
+refused "$CONF:3: [reply] port: '65536'" "${good[@]}" 'port = 53,65536'
+refused "$CONF:3: [reply] port: '60-50': the range is reversed" "${good[@]}" 'port = 60-50'
+refused "$CONF:3: [reply] port: '53,,54': a port is empty" "${good[@]}" 'port = 53,,54'
 refused "$CONF:3: [reply] port: no value" "${good[@]}" 'port ='
-refused "$CONF:3: [reply] table: number: 0 is out of range" "${good[@]}" 'table = 0'
-refused "$CONF:3: [reply] table: number: 'many' is not a number" "${good[@]}" 'table = many'
-refused "$CONF:3: [reply] age: number: 86401 is out of range" "${good[@]}" 'age = 86401'
+refused "$CONF:3: [reply] table: 0 is out of range" "${good[@]}" 'table = 0'
+refused "$CONF:3: [reply] table: 'many' is not a number" "${good[@]}" 'table = many'
+refused "$CONF:3: [reply] age: 86401 is out of range" "${good[@]}" 'age = 86401'
 refused "$CONF:4: [reply] port: already set in line 3" "${good[@]}" 'port = 53' 'port = 54'
 refused "$CONF:4: [reply]: already started in line 1" "${good[@]}" '' '[reply]'
 refused "$CONF:3: neither 'key = value'" "${good[@]}" 'port 53'
@@ -57,19 +58,20 @@ refused "$CONF:1: [wire] server: one address is not enough" \
 	'[wire]' 'gateway = eth0' 'server = 10.0.0.5'
 refused "$CONF:1: [wire] server needs the interface" \
 	'[wire]' 'iface = eth0' 'server = 10.0.0.5,10.0.1.5'
-refused "$CONF:2: [wire] iface: interfaces: 'averyveryverylongname'" \
+refused "$CONF:2: [wire] iface: 'averyveryverylongname'" \
 	'[wire]' 'iface = averyveryverylongname'
-refused "$CONF:2: [wire] iface: interfaces: '': empty" '[wire]' 'iface = eth0,,eth1'
-refused "$CONF:3: [wire] server: addresses: '10.0.0.256': not an IP address" \
+refused "$CONF:2: [wire] iface: 'eth0,,eth1': a name is empty" '[wire]' 'iface = eth0,,eth1'
+refused "$CONF:3: [wire] server: '10.0.0.256': not an IP address" \
 	'[wire]' 'gateway = eth0' 'server = 10.0.0.256,10.0.0.1'
-refused "$CONF:3: [wire] attach: attach: unknown attach mode 'tcy'; did you mean 'tcx'?" \
+refused "$CONF:3: [wire] attach: unknown attach mode 'tcy'; did you mean 'tcx'?" \
 	'[wire]' 'iface = eth0' 'attach = tcy'
 refused "$CONF:1: [steer] needs a port" '[steer]' 'policy = flow'
 refused "$CONF:3: [steer]: unknown key 'ports'; did you mean 'port'?" \
 	'[steer]' 'port = 53' 'ports = 54'
-refused "$CONF:3: [steer] policy: policy: unknown value 'flwo'; did you mean 'flow'?" \
+refused "$CONF:3: [steer] policy: unknown value 'flwo'; did you mean 'flow'?" \
 	'[steer]' 'port = 53' 'policy = flwo'
-refused "$CONF:3: [steer] sweep: number: 0 is out of range" '[steer]' 'port = 53' 'sweep = 0'
+refused "$CONF:3: [steer] cpus: '0-x' is no list of CPUs" '[steer]' 'port = 53' 'cpus = 0-x'
+refused "$CONF:3: [steer] sweep: 0 is out of range" '[steer]' 'port = 53' 'sweep = 0'
 printf '[reply]\nmode = so\0cket\n' >"$CONF"
 want_status 2 sluice run --check-config --config "$CONF"
 want_text "$CONF:2: the line holds a NUL byte"

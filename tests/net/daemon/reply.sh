@@ -52,7 +52,7 @@ before=$(link_ids)
 settings=$(json "(d['reply']['ports'], d['reply']['flows']['size'])" sluice -j reply show)
 configure '[reply]' 'mode = socket' 'port = 53,x'
 daemon_reload 'reload refused'
-want_logged "msg=\"[reply] port: port list: 'x'"
+want_logged "msg=\"[reply] port: 'x'"
 want_logged 'line=5'
 configure 'bpffs = /sys/fs/bpf/elsewhere' '[reply]' 'mode = socket'
 daemon_reload 'reload refused'

@@ -85,7 +85,7 @@ wire_unload
 
 say "by the daemon, while routes change"
 want_status 2 "$SLUICE" run --check-config --config <(printf '%s\n' '[wire]' 'iface = eth0' 'except = x')
-want_text "except: addresses: 'x': not an IP address"
+want_text "except: 'x': not an IP address"
 configure '[wire]' 'follow = docker0' "except = $FAR4"
 daemon_start
 want_right "$CONTAINER" "$FAR4" "$PORT"

@@ -39,7 +39,7 @@ want_refused 2 "without --gateway" --iface eth0 --server 10.0.0.1,10.0.0.2
 want_refused 2 "not an IP address" --gateway eth0 --server 10.0.0.1,here
 want_refused 2 "empty" --iface veth3,
 want_refused 2 "clsact" --iface veth3 --attach clsat
-want_refused 2 "port list" --iface veth3 --port 0
+want_refused 2 "--port: '0'" --iface veth3 --port 0
 want_status 2 "$SLUICE" reply load --mode socket --iface veth3
 want_text "for --mode wire"
 

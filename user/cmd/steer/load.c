@@ -2,6 +2,7 @@
 /* sluice steer load: attaches the steering program to reuseport groups, or updates it in place. */
 #include "base/log.h"
 #include "cmd/command.h"
+#include "host/cgroup_root.h"
 #include "kernel/links.h"
 #include "steer/cpu/placement.h"
 #include "steer/cpu/spread.h"
@@ -176,6 +177,8 @@ static int run(const struct context *context, void *into, int words, char **word
 	struct options *options = into;
 	struct report report = { .output = &context->output, .verbose = context->verbose };
 	struct steer_loader loader = { .cgroup = context->cgroup };
+	struct err no_cgroup = { 0 };
+	char cgroup[PATH_MAX];
 	struct sluice_steer_meta before;
 	struct err unsampled;
 	int groups = 0, result;
@@ -190,6 +193,19 @@ static int run(const struct context *context, void *into, int words, char **word
 	result = value_spread_check("--", &options->xdp, options->steer.policy, err);
 	if (result)
 		return result;
+	if (options->steer.policy == SLUICE_STEER_CPU) {
+		loader.cgroup = cgroup;
+		if (cgroup_root_path(context, cgroup, &no_cgroup)) {
+			/* a container's subtree; without cgroup2, affinity alone places consumers
+			 */
+			if (no_cgroup.code == EXIT_USAGE) {
+				*err = no_cgroup;
+				return -EINVAL;
+			}
+			loader.cgroup = NULL;
+			loader.no_cgroup = no_cgroup.what;
+		}
+	}
 	links_libbpf_log();
 	options->steer.bpffs = context->bpffs;
 	options->steer.must_find = true;

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "steer/cpu/consumers.h"
 
-#include "base/mounts.h"
 #include "bpf/steer/consumers.skel.h"
 #include "kernel/links.h"
 #include "kernel/object.h"
 #include "kernel/pins.h"
+#include "kernel/state_dir.h"
 #include "steer/group/groups.h"
 
 #include <bpf/bpf.h>
@@ -45,14 +45,32 @@ static bool is_attached(const char *bpffs, const char *pin)
 
 int consumers_open(const char *bpffs)
 {
+	int fd;
+
 	if (!is_attached(bpffs, PIN_RECV4) || !is_attached(bpffs, PIN_RECV6))
 		return -ENOENT;
-	return pins_get(bpffs, STEER_OBJECT, PIN_MAP);
+	fd = pins_get(bpffs, STEER_OBJECT, PIN_MAP);
+	/* another version of sluice: its values do not fit struct sluice_consumer */
+	if (fd >= 0 && !state_dir_map_has_size(fd, sizeof(__u64), sizeof(struct sluice_consumer))) {
+		close(fd);
+		return -ENOENT;
+	}
+	return fd;
+}
+
+/* Detaches the links that a loader that died has left staged. */
+static void staged_drop(const char *bpffs)
+{
+	char path[PATH_MAX];
+	size_t i;
+
+	for (i = 0; i < sizeof(pins) / sizeof(*pins); i++)
+		pins_drop(pins_staged_path(bpffs, STEER_OBJECT, pins[i], path));
 }
 
 int consumers_attach(const char *bpffs, const char *cgroup, bool renew, struct err *err)
 {
-	struct sluice_meta loaded = { .magic = SLUICE_MAGIC };
+	struct sluice_meta loaded = { 0 };
 	struct object object = {
 		.state_dir = &steer_state_dir,
 		.dir = bpffs,
@@ -60,44 +78,48 @@ int consumers_attach(const char *bpffs, const char *cgroup, bool renew, struct e
 		.before = &loaded,
 	};
 	struct hook hooks[] = { { PIN_RECV4, NULL, true }, { PIN_RECV6, NULL, true } };
-	int fd = consumers_open(bpffs), result;
+	int before_fd = consumers_open(bpffs), fd = -1, result;
+	bool keep = before_fd >= 0;
 	struct consumers_bpf *skel;
-	char root[PATH_MAX];
 
-	if (fd >= 0 && !renew)
-		return fd;
-	if (fd >= 0)
-		close(fd);
-	if (!cgroup) {
-		result = mounts_cgroup2(root, sizeof(root));
-		if (result)
-			return err_set(err, EXIT_LACKING, -result, "cgroup2: %s",
-				       strerror(-result));
-		cgroup = root;
-	}
+	staged_drop(bpffs);
+	if (keep && !renew)
+		return before_fd;
 	skel = consumers_bpf__open_opts(object_open_opts(&object));
-	if (skel)
+	if (skel) {
 		skel->rodata->pid_ns = own_pid_ns();
+		/* a map that does not fit has nothing worth keeping: start with another */
+		if (keep && state_dir_map_entries(before_fd) ==
+				    bpf_map__max_entries(skel->maps.sluice_consumers))
+			loaded.magic = SLUICE_MAGIC;
+	}
 	result = object_verify(&object, skel ? skel->skeleton : NULL, err);
 	if (result)
 		goto end;
-	result = object_pin_maps(&object, err);
+	fd = dup(bpf_map__fd(skel->maps.sluice_consumers));
+	if (fd < 0)
+		result = err_set(err, EXIT_ERROR, errno, "consumers: %s", strerror(errno));
+	else
+		result = object_pin_maps(&object, err);
 	if (result)
 		goto end;
 	hooks[0].prog = skel->progs.sluice_recv4;
 	hooks[1].prog = skel->progs.sluice_recv6;
 	result = links_apply_cgroup(bpffs, STEER_OBJECT, cgroup, hooks, 2, err);
-	if (result)
+	if (result || loaded.magic)
 		goto end;
-	result = dup(bpf_map__fd(skel->maps.sluice_consumers));
-	if (result < 0)
-		result = err_set(err, EXIT_ERROR, errno, "consumers: %s", strerror(errno));
+	result = object_pin(&object, fd, PIN_MAP, err);
+	keep &= !result;
 end:
-	if (result < 0)
+	if (result && !keep)
 		consumers_detach(bpffs);
+	if (result && fd >= 0)
+		close(fd);
+	if (before_fd >= 0)
+		close(before_fd);
 	consumers_bpf__destroy(skel);
 	object_end(&object);
-	return result;
+	return result ? result : fd;
 }
 
 void consumers_detach(const char *bpffs)
@@ -107,6 +129,7 @@ void consumers_detach(const char *bpffs)
 
 	for (i = 0; i < sizeof(pins) / sizeof(*pins); i++)
 		pins_drop(pins_path(bpffs, STEER_OBJECT, pins[i], path));
+	staged_drop(bpffs);
 }
 
 bool consumers_read(int map_fd, __u64 cookie, struct sluice_consumer *consumer)

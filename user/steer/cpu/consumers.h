@@ -14,11 +14,12 @@
 #include <stdbool.h>
 
 /*
- * Attaches the programs to the cgroup (NULL: the cgroup2 root) unless they are attached; with
- * @renew, replaces them by this build's. Returns a descriptor of the map, or -errno with *err set.
+ * Attaches the programs to the cgroup unless they are attached; with @renew, replaces them by this
+ * build's. Returns a descriptor of the map, or -errno with *err set; programs that were attached
+ * before work on.
  */
 int consumers_attach(const char *bpffs, const char *cgroup, bool renew, struct err *err);
-/* Opens the map of the attached programs. Returns -ENOENT if none are attached. */
+/* Opens the map of the attached programs. Returns -ENOENT if none of this version are attached. */
 int consumers_open(const char *bpffs);
 /* Detaches the programs, and removes the pins. */
 void consumers_detach(const char *bpffs);

@@ -59,7 +59,7 @@ static int online_read(char *text, size_t size, struct cpu_list *online, struct 
 /* Refuses CPUs that are unknown or offline. */
 static int parse_cpus(const struct opt_value *v, struct err *err)
 {
-	const char *what = v->what ? v->what : v->opt->name;
+	const char *what = v->what;
 	struct spread_options *options = v->field;
 	struct cpu_list wanted, online;
 	char text[256];
@@ -68,8 +68,8 @@ static int parse_cpus(const struct opt_value *v, struct err *err)
 
 	if (!cpus_parse(v->text, &wanted))
 		return err_hint(err,
-				err_set(err, EXIT_USAGE, EINVAL, "%s: '%s' is no list of CPUs",
-					what, v->text),
+				err_set(err, EXIT_USAGE, EINVAL, "%s%s'%s' is no list of CPUs",
+					OPT_WHAT(what), v->text),
 				"name them as in 0-3,6");
 	result = online_read(text, sizeof(text), &online, err);
 	options->cpu_count = 0;
@@ -78,8 +78,8 @@ static int parse_cpus(const struct opt_value *v, struct err *err)
 			continue;
 		if (!online.has[cpu])
 			return err_hint(err,
-					err_set(err, EXIT_USAGE, EINVAL, "%s: CPU %u is not online",
-						what, cpu),
+					err_set(err, EXIT_USAGE, EINVAL, "%s%sCPU %u is not online",
+						OPT_WHAT(what), cpu),
 					"these are: %s", text);
 		options->cpus[options->cpu_count++] = (__u16)cpu;
 	}
@@ -89,8 +89,7 @@ static int parse_cpus(const struct opt_value *v, struct err *err)
 static int parse_interfaces(const struct opt_value *v, struct err *err)
 {
 	struct spread_options *options = v->field;
-	int count = opt_interfaces(v->what ? v->what : v->opt->name, v->text, options->ifname, 0,
-				   SLUICE_SPREAD_LINKS, err);
+	int count = opt_interfaces(v->what, v->text, options->ifname, 0, SLUICE_SPREAD_LINKS, err);
 
 	if (count < 0)
 		return count;

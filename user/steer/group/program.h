@@ -23,7 +23,8 @@ struct steer_setting {
  * milliseconds. All zero is the initial state.
  */
 struct steer_loader {
-	const char *cgroup;	 /* for steer/cpu/consumers.h; NULL: the cgroup2 root */
+	const char *cgroup;	 /* for steer/cpu/consumers.h; NULL: attach nothing */
+	const char *no_cgroup;	 /* why cgroup is NULL, for the log; or NULL */
 	struct steer_bpf *spare; /* maps and a program for the next group */
 	struct steer_setting spare_for;
 	struct steer_setting verified; /* policy 0: none */
@@ -33,7 +34,12 @@ struct steer_loader {
 		STEER_NO_CASTS
 	} casts; /* which of the two programs (bpf/steer/sock.h) the kernel accepts */
 	__u8 tag[BPF_TAG_SIZE]; /* of the program that was loaded last */
-	bool consumers_failed;	/* and the failure has been logged */
+	enum {
+		STEER_CONSUMERS_OK, /* or not tried yet */
+		STEER_CONSUMERS_FAILED,
+		STEER_CONSUMERS_RETRY
+	} consumers;
+	char consumers_failure[768]; /* as logged; empty: none */
 };
 
 void steer_loader_close(struct steer_loader *loader);

@@ -1,0 +1,84 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+# The cgroup of policy cpu's programs on recvmsg. In a container that sees only its own subtree,
+# 'steer load' refuses to guess, as 'reply load' does, and the daemon warns and places workers by
+# affinity. The daemon retries every ten seconds where a cgroup is missing.
+#
+#   host: one process, threads on CPU 0 and CPU 1, on [::]:56789
+. "$(dirname "$0")/../lib/lib.sh"
+. "$(dirname "$0")/../lib/daemon.sh"
+. "$(dirname "$0")/../lib/cpu.sh"
+
+netns_add "$HOST"
+workers a@0 b@1
+
+# The cgroup namespace begins at the current cgroup; no mount of the host's root is left.
+mkdir "$TEST_CGROUP/container"
+cat >"$TEST_TMP/contained" <<-END
+	#!/bin/sh
+	# contained COMMAND…
+	echo \$\$ >'$TEST_CGROUP/container/cgroup.procs'
+	exec unshare --cgroup --mount "$TEST_TMP/mount" "\$@"
+END
+cat >"$TEST_TMP/mount" <<-END
+	#!/bin/sh
+	awk '/ - cgroup/ { print \$5 }' /proc/self/mountinfo | sort -r | while read -r at; do
+		umount -l "\$at"
+	done
+	mkdir -p '$TEST_TMP/subtree'
+	mount -t cgroup2 none '$TEST_TMP/subtree'
+	exec nsenter --net=/run/netns/$HOST "\$@"
+END
+chmod +x "$TEST_TMP/contained" "$TEST_TMP/mount"
+
+recv_hooks()
+{
+	bpftool cgroup tree "$TEST_CGROUP" | grep -c sluice_recv || true
+}
+
+say "in a container, the command needs --cgroup"
+want_status 2 "$TEST_TMP/contained" "$SLUICE" steer load --port "$PORT" --policy cpu
+want_text "is a container's subtree, not the host's root"
+want_clean
+"$TEST_TMP/contained" "$SLUICE" --cgroup "$TEST_TMP/subtree" steer load --port "$PORT" --policy cpu
+want_equal "$(recv_hooks)" 2
+say "a cgroup that is missing takes no programs away"
+want_status 0 sluice --cgroup "$TEST_CGROUP/none" --netns "$HOST" steer load --port "$PORT" \
+	--policy cpu
+want_equal "$(recv_hooks)" 2
+sluice steer unload
+want_equal "$(recv_hooks)" 0
+say "policy flow needs none"
+"$TEST_TMP/contained" "$SLUICE" steer load --port "$PORT" --policy flow
+sluice steer unload
+
+say "in a container, the daemon warns with the reason"
+printf '%s\n' '[steer]' "port = $PORT" 'policy = cpu' >"$CONF"
+: >"$DAEMON_LOG"
+spawn_in "$HOST" "$DAEMON_LOG" "$TEST_TMP/contained" "$SLUICE" run --config "$CONF"
+DAEMON=$SPAWNED
+want_logged 'msg="started"'
+want_logged "CPU is not seen: cgroup $TEST_TMP/subtree is a container's subtree"
+want_logged "reason=\"cgroup $TEST_TMP/subtree is a container's subtree"
+want_equal "$(recv_hooks)" 0
+daemon_stop
+sluice steer unload
+
+say "the daemon retries until the cgroup exists, and warns once"
+printf '%s\n' '[global]' "cgroup = $TEST_CGROUP/later" '[steer]' "port = $PORT" 'policy = cpu' \
+	'sweep = 1' >"$CONF"
+daemon_start
+want_logged "CPU is not seen: cgroup $TEST_CGROUP/later: No such file or directory"
+want_logged 'msg="steer: no socket events, only sweeps find new sockets"'
+# one retry fails
+sleep 11
+mkdir "$TEST_CGROUP/later"
+want_logged 'msg="steer: programs on recvmsg attached: consumers are seen"'
+want_logged 'msg="steer: socket events again"'
+want_equal "$(recv_hooks)" 2
+want_equal "$(grep -c 'CPU is not seen' "$DAEMON_LOG")" 1 "warnings"
+want_equal "$(grep -c 'no socket events' "$DAEMON_LOG")" 1 "warnings"
+daemon_stop
+sluice steer unload
+want_clean
