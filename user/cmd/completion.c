@@ -5,6 +5,7 @@
  */
 #include "cmd/completion.h"
 
+#include "base/text.h"
 #include "cmd/commands.h"
 
 #include <dirent.h>
@@ -48,14 +49,24 @@ static void offer(const struct request *request, const char *word, const char *d
 		description ? "\t" : "", description ? description : "");
 }
 
+/*
+ * Offers the names in a folder. Skips a name that holds a control character or begins with a colon:
+ * a newline would forge a line, and the colon a request.
+ */
 static void offer_folder(const struct request *request, const char *path)
 {
 	DIR *dir = opendir(path);
 	const struct dirent *entry;
 
-	while (dir && (entry = readdir(dir)))
-		if (*entry->d_name != '.')
+	while (dir && (entry = readdir(dir))) {
+		char clean[sizeof(entry->d_name)];
+
+		snprintf(clean, sizeof(clean), "%s", entry->d_name);
+		text_controls(clean, false);
+		if (!strcmp(clean, entry->d_name) && !strchr(clean, '\t') && *clean != '.' &&
+		    *clean != ':')
 			offer(request, entry->d_name, NULL);
+	}
 	if (dir)
 		closedir(dir);
 }

@@ -142,6 +142,70 @@ shown=$(in_zsh "sluice st")
 shown=$(in_zsh "sluice --netns blue")
 [[ $shown == *"<sluice --netns bluebird >"* ]] || fail "zsh does not complete: $shown"
 
+say "a name that a shell would execute is inserted quoted"
+EVIL='x;>pwned;id' EVIL_NETNS='q$(touch pwned)'
+ip -n bluebird link add "$EVIL" type veth peer name peer
+: >"/run/netns/$EVIL_NETNS"
+mkdir "$TEST_TMP/my home" "$TEST_TMP/work"
+cat >"$TEST_TMP/my home/sluice" <<-END
+	#!/bin/bash
+	[ "\$1" != __complete ] || exec "$SLUICE" "\$@"
+	printf '%s\n' "\$@" >words
+END
+chmod +x "$TEST_TMP/my home/sluice"
+
+# typed SHELL LINE: types LINE, a Tab and Enter on a terminal, in an empty folder; prints the last
+# word that the program received
+typed()
+{
+	rm -f "$TEST_TMP"/work/*
+	HOME="$TEST_TMP/my home" PATH=$TEST_TMP/my\ home:$PATH ip netns exec bluebird \
+		python3 - "$1" "$SCRIPTS/sluice.$1" "$2" "$TEST_TMP/work" <<-'PYTHON'
+		import os, pty, re, select, sys, time
+		shell, script, line, work = sys.argv[1:]
+		os.chdir(work)
+		flags = {"bash": "--norc --noprofile -i", "zsh": "-f -i", "fish": "--no-config"}[shell]
+		pid, fd = pty.fork()
+		if not pid:
+		    os.environ.update(TERM="dumb", COLUMNS="200")
+		    os.execvp(shell, [shell, *flags.split()])
+		def until(mark):
+		    text, end = "", time.monotonic() + 60
+		    while not re.search(mark, text):
+		        if time.monotonic() > end:
+		            sys.exit(f"{shell}: no {mark!r} in {text!r}")
+		        if select.select([fd], [], [], 1)[0]:
+		            text += os.read(fd, 4096).decode(errors="replace")
+		def send(text):
+		    os.write(fd, text.encode())
+		if shell == "zsh":
+		    send("unsetopt zle_bracketed_paste; autoload -Uz compinit; compinit -u -D\n")
+		# The echoed input has the quotes, the output has not.
+		send(f"source {script}; echo re''ady\n")
+		until("ready")
+		send(line + "\t\n")
+		send("echo do''ne\n")
+		until("done")
+		os.kill(pid, 9)
+		os.waitpid(pid, 0)
+	PYTHON
+	tail -n 1 "$TEST_TMP/work/words"
+	[ ! -e "$TEST_TMP/work/pwned" ] || fail "$1 has executed a name"
+}
+
+for shell in bash zsh fish; do
+	want_equal "$(typed $shell 'sluice reply load --mode wire --iface x')" "$EVIL" "$shell: netdev"
+	want_equal "$(typed $shell 'sluice reply load --mode wire --iface x\;')" "$EVIL" "$shell: \\;"
+	want_equal "$(typed $shell 'sluice --netns q')" "$EVIL_NETNS" "$shell: namespace"
+	want_equal "$(typed $shell '~/sluice reply unl')" unload "$shell: ~"
+done
+
+say "a name that would forge a line or a request is not offered"
+for name in $'q\n:file' $'q\t' $'q\e[2J' $'q\u009b' :file; do
+	: >"/run/netns/$name"
+done
+want_equal "$(sluice __complete --netns '' | grep -v bluebird)" "$EVIL_NETNS" "names"
+
 say "an unknown shell"
 want_status 2 sluice completion tcsh
 want_text "give bash, zsh or fish"

@@ -2,16 +2,18 @@
 function __sluice_complete
 	set -l words (commandline -opc)
 	set -l cur (commandline -ct)
-	set -l program $words[1]
+	set -l plain (string unescape -- $cur)
+	# fish passes the earlier words unquoted, but with the tilde. It quotes the candidates.
+	set -l program (string replace -r '^~(?=/)' $HOME -- $words[1])
 	set -e words[1]
-	for line in (command $program __complete $words "$cur" 2>/dev/null)
+	for line in (command $program __complete $words "$plain" 2>/dev/null)
 		switch $line
 			case :file
 				__fish_complete_path "$cur"
 			case :dir
 				__fish_complete_directories "$cur"
 			case '*'
-				echo $line
+				printf '%s\n' $line
 		end
 	end
 end

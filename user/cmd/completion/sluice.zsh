@@ -1,9 +1,11 @@
 #compdef sluice
 _sluice()
 {
-	local line
+	# zsh passes the words as typed, with the tilde. compadd quotes the names.
+	local line program=${(Q)words[1]}
+	program=${program/#\~\//$HOME/}
 	local -a names shown
-	for line in "${(@f)$(${(Q)words[1]} __complete "${(@Q)words[2,CURRENT-1]}" "$PREFIX" 2>/dev/null)}"; do
+	for line in "${(@f)$($program __complete "${(@Q)words[2,CURRENT-1]}" "${(Q)PREFIX}" 2>/dev/null)}"; do
 		case $line in
 		:file) _files ;;
 		:dir) _files -/ ;;
