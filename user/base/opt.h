@@ -81,7 +81,7 @@ void opt_man(FILE *file, const struct opt *opts, enum opt_side side);
 
 /* Returns a word by its index in a list up to NULL; "?" for an index out of range. */
 const char *opt_word_name(const char *const *words, unsigned int index);
-/* A "%s%s" that names the option; nothing in the file, whose reader names the key. */
+/* A "%s%s" that names the option; empty for a key, which config_parse() names. */
 #define OPT_WHAT(what) (what) ? (what) : "", (what) ? ": " : ""
 
 /*
