@@ -229,7 +229,7 @@ bool sections_check(struct sections *sections)
 {
 	const char *bpffs = sections->file->config.location.bpffs;
 	bool retried = false, exists;
-	struct err err;
+	struct err err = { 0 };
 	int i;
 
 	check_detached(sections);
