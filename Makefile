@@ -11,8 +11,10 @@
 #: make format     format the sources
 #: make info       the cost of each BPF program for the verifier and the JIT
 #: make install    install below PREFIX (/usr/local), SYSCONFDIR (/etc) and
-#:                 UNITDIR (PREFIX/lib/systemd/system); DESTDIR is a prefix of all
-#: make uninstall  remove what was installed, except an edited sluice.conf
+#:                 UNITDIR (PREFIX/lib/systemd/system); DESTDIR is a prefix of all;
+#:                 refuses to replace a file that it has not installed
+#: make uninstall  remove what was installed below PREFIX and DESTDIR, except a
+#:                 sluice.conf that was edited, there before or in use by another PREFIX
 #: make setup      install the required Debian packages, as root
 #: make clean      remove build/
 #:

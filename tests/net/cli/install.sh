@@ -85,8 +85,90 @@ installer install SYSCONFDIR=/opt/etc UNITDIR=/opt/units
 want_equal "$(sed -n 's/^ExecStart=//p' "$DEST/opt/units/sluice.service")" \
 	"/usr/sbin/sluice run --config /opt/etc/sluice/sluice.conf"
 [ -s "$DEST/opt/etc/sluice/sluice.conf" ] || fail "no sluice.conf"
-installer uninstall SYSCONFDIR=/opt/etc UNITDIR=/opt/units
+# The manifest has the paths.
+installer uninstall
 want_equal "$(listing)" "$before" "files that are left"
+
+say "a symbolic link in place of sluice.conf, also a dangling one"
+EXAMPLE=$ROOT/tools/deploy/systemd/sluice.conf
+mkdir -p "$DEST/etc/sluice"
+cp "$EXAMPLE" "$TEST_TMP/own.conf"
+for target in /not/mounted.conf "$TEST_TMP/own.conf"; do
+	ln -sfn "$target" "$CONF"
+	kept=$(listing)
+	installer install
+	want_equal "$(readlink "$CONF")" "$target" "the link"
+	installer uninstall
+	want_equal "$(listing)" "$kept" "files that are left"
+done
+
+say "the operator's own sluice.conf, equal to the example"
+rm "$CONF"
+cp "$EXAMPLE" "$CONF"
+kept=$(listing)
+installer install
+installer uninstall
+want_equal "$(listing)" "$kept" "files that are left"
+rm -r "$DEST/etc"
+
+say "an upgrade with another example, and a sluice.conf without edits"
+installer install
+mkdir "$TEST_TMP/next"
+cp -r "$ROOT/tools" "$TEST_TMP/next"
+echo "# new" >>"$TEST_TMP/next/tools/deploy/systemd/sluice.conf"
+env DESTDIR="$DEST" PREFIX=/usr "$TEST_TMP/next/tools/install" install "$BUILD"
+cmp "$CONF" "$EXAMPLE"
+installer uninstall
+want_equal "$(listing)" "$before" "files that are left"
+
+say "two PREFIXes and one sluice.conf"
+installer install
+installer install PREFIX=/second
+installer uninstall
+cmp "$CONF" "$EXAMPLE"
+[ -x "$DEST/second/sbin/sluice" ] || fail "the second program is gone"
+installer uninstall PREFIX=/second
+want_equal "$(listing | grep -vxF "$before" | sed 's/ [0-9]*$//')" "./etc
+./etc/sluice
+./etc/sluice/sluice.conf" "what is left"
+rm -r "$DEST/etc"
+installer install
+installer install PREFIX=/second
+installer uninstall PREFIX=/second
+installer uninstall
+want_equal "$(listing)" "$before" "files that are left, the other way round"
+
+say "a file that no manifest lists"
+for make in "echo foreign >" "ln -s /not/there"; do
+	eval "$make" '"$DEST/usr/sbin/sluice"'
+	kept=$(listing)
+	want_status 1 installer install
+	want_text "$DEST/usr/sbin/sluice exists, and $DEST/usr/share/doc/sluice/manifest does not list it"
+	want_equal "$(listing)" "$kept" "files after the refusal"
+	rm "$DEST/usr/sbin/sluice"
+done
+
+say "an install that fails halfway"
+mkdir -p "$DEST/usr/lib"
+: >"$DEST/usr/lib/systemd"
+kept=$(listing)
+want_status 1 installer install
+[ -x "$DEST/usr/sbin/sluice" ] || fail "install has failed too early for this test"
+installer uninstall
+want_equal "$(listing)" "$kept" "files that are left"
+want_status 1 installer install
+rm "$DEST/usr/lib/systemd"
+installer install
+installer uninstall
+rmdir "$DEST/usr/lib"
+want_equal "$(listing)" "$before" "files that are left"
+
+say "a relative path"
+for variable in PREFIX SYSCONFDIR UNITDIR; do
+	want_status 1 installer install "$variable=inst"
+	want_text "must be absolute: inst"
+done
+want_equal "$(listing)" "$before" "files after the refusal"
 
 say "systemd accepts the unit"
 if command -v systemd-analyze >/dev/null; then
@@ -94,4 +176,16 @@ if command -v systemd-analyze >/dev/null; then
 	want_status 0 systemd-analyze verify --man=no \
 		"$TEST_TMP/prefix/lib/systemd/system/sluice.service"
 	want_equal "$OUTPUT" "" "what systemd says of the unit"
+
+	# systemd accepts neither quotes nor backslashes in the program's path.
+	say "special characters in PREFIX and SYSCONFDIR"
+	special="$TEST_TMP/a&b|c %d"
+	DEST='' installer install PREFIX="$special" SYSCONFDIR="$special/e\\f\"g'h" \
+		UNITDIR="$TEST_TMP/units"
+	want_equal "$(sed -n 's/^ExecStart=//p' "$TEST_TMP/units/sluice.service")" \
+		"$TEST_TMP/a&b|c\\x20%%d/sbin/sluice run --config $TEST_TMP/a&b|c\\x20%%d/e\\\\f\\x22g\\x27h/sluice/sluice.conf"
+	want_status 0 systemd-analyze verify --man=no "$TEST_TMP/units/sluice.service"
+	want_equal "$OUTPUT" "" "what systemd says of the unit"
+	DEST='' installer uninstall PREFIX="$special"
+	[ ! -e "$special" ] || fail "files are left:" "$(find "$special")"
 fi
