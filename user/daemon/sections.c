@@ -229,7 +229,6 @@ bool sections_check(struct sections *sections)
 {
 	const char *bpffs = sections->file->config.location.bpffs;
 	bool retried = false, exists;
-	struct err err = { 0 };
 	int i;
 
 	check_detached(sections);
@@ -242,13 +241,15 @@ bool sections_check(struct sections *sections)
 		}
 		if (section->pending)
 			log_failure(sections, i);
-		if (i == SECTION_STEER && !section->pending && section->loaded)
-			steer_section_check(sections->steer, sections->file, sections->context);
-		/* The sweeps of steering find an unload sooner. */
-		if (section->pending || !section->loaded || i == SECTION_STEER)
+		if (section->pending || !section->loaded)
 			continue;
+		/* The sweeps of steering find an unload sooner. */
+		if (i == SECTION_STEER) {
+			steer_section_check(sections->steer, sections->file, sections->context);
+			continue;
+		}
 		/* An error does not prove that the object is gone. */
-		exists = pins_exist(bpffs, config_section_names[i], &err) != 0;
+		exists = pins_exist(bpffs, config_section_names[i], &(struct err){ 0 }) != 0;
 		if (!exists && !section->unloaded)
 			log_lost(config_section_names[i], true);
 		section->unloaded = !exists;

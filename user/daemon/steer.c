@@ -263,7 +263,7 @@ void steer_section_check(struct steer_section *steer, struct config_file *file,
 			 const struct context *context)
 {
 	bool failed = steer->loader.consumers == STEER_CONSUMERS_FAILED;
-	struct err err;
+	struct err err = { 0 };
 	__u32 netns;
 
 	if (!steer->active || (!failed && steer->events))

@@ -46,6 +46,7 @@ want_equal "$(recv_hooks)" 2
 say "a cgroup that is missing takes no programs away"
 want_status 0 sluice --cgroup "$TEST_CGROUP/none" --netns "$HOST" steer load --port "$PORT" \
 	--policy cpu
+want_text "the programs on recvmsg are not replaced: cgroup $TEST_CGROUP/none: No such file or directory"
 want_equal "$(recv_hooks)" 2
 sluice steer unload
 want_equal "$(recv_hooks)" 0
