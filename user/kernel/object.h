@@ -25,7 +25,7 @@
 
 struct object {
 	const struct state_dir *state_dir;
-	const char *dir;  /* the pins folder */
+	const char *dir;  /* the pin directory */
 	const char *what; /* names the programs in messages: "reply programs" */
 	void *before;	  /* the current record, of meta_size bytes; magic 0: not loaded */
 	const void *after;
