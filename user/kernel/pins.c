@@ -82,7 +82,7 @@ static int make_dir(const char *dir, struct err *err)
 		       "pin directory %s: %s", dir, strerror(errno));
 }
 
-/* Returns -EAGAIN if another process has the lock, or has removed the folder meanwhile. */
+/* Returns -EAGAIN if another process has the lock, or has removed the directory meanwhile. */
 static int try_lock(struct pins *pins, bool create, struct err *err)
 {
 	int result = create ? make_dir(pins->dir, err) : 0;
@@ -98,8 +98,8 @@ static int try_lock(struct pins *pins, bool create, struct err *err)
 				 "pin directory %s: %s", pins->dir, strerror(errno));
 	} else if (opened.st_uid != geteuid() || opened.st_mode & (S_IWGRP | S_IWOTH)) {
 		/*
-		 * Any user can create a folder, or a link to one, on a bpffs: paths that others can
-		 * change must be neither trusted nor emptied.
+		 * Any user can create a directory, or a link to one, on a bpffs: paths that others
+		 * can change must be neither trusted nor emptied.
 		 */
 		result = err_hint(err,
 				  err_set(err, EXIT_CONFLICT, EPERM,
@@ -109,7 +109,7 @@ static int try_lock(struct pins *pins, bool create, struct err *err)
 				  "name a directory of your own with --bpffs, or remove this one");
 	} else if (flock(pins->fd, LOCK_EX | LOCK_NB) || stat(pins->dir, &named) ||
 		   opened.st_ino != named.st_ino || opened.st_dev != named.st_dev) {
-		/* A folder removed between open(2) and flock(2) makes the lock useless. */
+		/* A directory removed between open(2) and flock(2) makes the lock useless. */
 		result = -EAGAIN;
 	}
 	if (result && pins->fd >= 0) {
@@ -146,7 +146,7 @@ void pins_unlock(struct pins *pins)
 {
 	if (pins->fd < 0)
 		return;
-	/* fails unless the folder is empty, as intended */
+	/* fails unless the directory is empty, as intended */
 	rmdir(pins->dir);
 	close(pins->fd);
 	pins->fd = -1;

@@ -32,7 +32,8 @@ const char *pins_staged_path(const char *dir, const char *object, const char *na
 			     char path[PATH_MAX]);
 /* Opens a pinned map, program or link. Returns the descriptor, or -errno. */
 int pins_get(const char *dir, const char *object, const char *name);
-/* Does the object have a folder? Returns 1, 0, or -errno with *err set if access is denied. */
+/* Checks whether the object's directory exists. Returns 1, 0, or -errno with *err set if access is
+ * denied. */
 int pins_exist(const char *dir, const char *object, struct err *err);
 /*
  * Removes a pin. Detaches a link first: the kernel frees a link some time after its last reference

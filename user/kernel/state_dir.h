@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The state of a loaded object in bpffs: a folder of pins with a map that records what was loaded
- * (the meta record), and a map of counters.
+ * The state of a loaded object in bpffs: a directory of pins with a map that records what was
+ * loaded (the meta record), and a map of counters.
  */
 #ifndef SLUICE_KERNEL_STATE_DIR_H
 #define SLUICE_KERNEL_STATE_DIR_H
@@ -28,7 +28,7 @@ struct state_dir {
 	__u32 meta_size;
 	__u32 abi;
 	const char *load;   /* the command that loads the object */
-	const char *prefix; /* of its pins in a folder shared with another object; or NULL */
+	const char *prefix; /* of its pins in a directory shared with another object, or NULL */
 };
 
 /*
