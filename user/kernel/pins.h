@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * The pin directory of sluice in bpffs: a subdirectory for each object, a pin for each map and
- * link. Loaders lock the directory; processes that only read do not. Only the directory's owner may
- * be able to write to it, so that the paths below it can be trusted.
+ * link. Loaders lock the directory; processes that only read do not. Only its owner may be able to
+ * write to it, so that the paths below it can be trusted.
  */
 #ifndef SLUICE_KERNEL_PINS_H
 #define SLUICE_KERNEL_PINS_H
