@@ -12,7 +12,10 @@
 #include <sluice/flow.h>
 #include <stdbool.h>
 
-/* The key of a flow and its hash. */
+/*
+ * The key of a flow and its hash. The VRF is not part of it: peers in different VRFs with the same
+ * address and port, at the same socket, are one peer.
+ */
 struct flow_key {
 	__u64 cookie;
 	struct sluice_addr peer;

@@ -106,6 +106,7 @@ static __always_inline void slot_account(const struct datagram *of, __u32 index,
 
 	if (!stats)
 		return;
+	/* datagrams that the kernel has merged (GRO) count as one, here and in count() */
 	stats->datagrams++;
 	stats->bytes += of->ctx->len;
 	stats->flows += begins;

@@ -21,7 +21,7 @@ extern const struct opt location_opts[];
 /* The values of the global options. */
 struct context {
 	struct output output;
-	const char *bpffs;     /* directory of the pins */
+	const char *bpffs;     /* pin directory */
 	const char *cgroup;    /* NULL: the host's cgroup2 root */
 	struct location given; /* from the options alone; NULL where an option is absent */
 	const char *netns;     /* NULL: the current one */

@@ -13,7 +13,7 @@ struct json_list {
 	size_t count;
 };
 
-/* Prints the document without its end, opens a list under `key`, and drops the reference. */
+/* Prints the open document and the start of its list `key`, and drops the reference to it. */
 void json_list_begin(struct json_list *list, const struct output *output, json_t *document,
 		     const char *key);
 /* Closes the list and opens another one. */

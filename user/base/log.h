@@ -29,7 +29,7 @@ void log_logfmt(enum log_level wanted);
 
 __attribute__((format(printf, 1, 2))) void log_info(const char *fmt, ...);
 __attribute__((format(printf, 1, 2))) void log_warning(const char *fmt, ...);
-/* Logs a message of a library: info in a command, debug in the daemon. */
+/* Logs a message of libbpf: at level info in a command, at level debug in the daemon. */
 void log_library(const char *fmt, va_list args);
 /* Logs an error; called once, where the error is handled. */
 void log_err(const struct err *err);

@@ -22,8 +22,8 @@ struct daemon_netns {
 int daemon_netns_open(struct daemon_netns *netns, struct err *err);
 void daemon_netns_close(struct daemon_netns *netns);
 /*
- * Selects the namespace of mode wire, named as for --netns; NULL: the daemon's own.  Does nothing
- * once the choice is fixed.  Returns 0, or -errno with *err set.
+ * Selects the namespace of mode wire, named as for --netns, or the daemon's own if NULL.  Does
+ * nothing once the choice is fixed.  Returns 0, or -errno with *err set.
  */
 int daemon_netns_add_wire(struct daemon_netns *netns, const char *name, struct err *err);
 /* Fixes the choice: from now on, sockets and programs are bound to that namespace. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Applies each section of the file to its object, independently of the others.  The host may refuse
- * a section now: an interface is no bridge, another owner's program is attached, a capability is
+ * a section now: an interface is not a bridge, another owner's program is attached, a capability is
  * missing.  Such a failure is logged once and retried, and the object keeps its previous state.
  * Errors that the file alone shows are rejected by config_read().
  */

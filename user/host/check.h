@@ -52,7 +52,7 @@ struct check_report {
 
 struct check_settings {
 	unsigned int objects; /* bits 1 << enum check_object */
-	const char *bpffs;    /* the pins folder; may not exist */
+	const char *bpffs;    /* the pin directory; may not exist */
 	const char *cgroup;   /* NULL: the one in mountinfo */
 };
 

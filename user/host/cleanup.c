@@ -19,8 +19,8 @@
 #define NAME_PREFIX "sluice_"
 
 /*
- * The folders that any version of sluice has made below DIR.  DIR/steer is not among them: it holds
- * folders, and removing its pins would not detach its programs.
+ * The subdirectories of DIR that any version of sluice creates.  DIR/steer is not listed: it has
+ * subdirectories, and removing its pins does not detach its programs.
  */
 static const char *const folders[] = { "reply", "wire", "meet", DAEMON_LOCK_DIR };
 

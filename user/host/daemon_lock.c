@@ -89,9 +89,9 @@ int daemon_lock_take(const char *bpffs, struct err *err)
 			snprintf(owner, sizeof(owner), "process %d", pid);
 		result = err_hint(err,
 				  err_set(err, EXIT_CONFLICT, EBUSY,
-					  "pins folder %s is in use by another 'sluice run', %s",
+					  "pin directory %s is in use by another 'sluice run', %s",
 					  bpffs, owner),
-				  "stop that daemon, or name another folder with --bpffs");
+				  "stop that daemon, or name another pin directory with --bpffs");
 		close(fd);
 	}
 	pins_unlock(&pins);

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Allows one daemon per pins folder.  The lock of kernel/pins.h is held only during a change, so
- * that commands work while a daemon runs; this one is held for the daemon's life.
+ * Allows one daemon per pin directory.  The lock of kernel/pins.h is held only during a change, so
+ * that commands work while a daemon runs; the daemon holds its own lock until it exits.
  *
- * The lock is on DIR/daemon, a folder without pins.  Two daemons that interfere may run in
- * containers with separate /run; what they share is the bpffs.
+ * The lock is on DIR/daemon, a directory without pins: daemons in containers may have separate
+ * /run directories, but share the bpffs.
  */
 #ifndef SLUICE_HOST_DAEMON_LOCK_H
 #define SLUICE_HOST_DAEMON_LOCK_H
@@ -16,7 +16,7 @@
 /* Returns the descriptor that holds the lock; -EBUSY with EXIT_CONFLICT if another daemon has it.
  */
 int daemon_lock_take(const char *bpffs, struct err *err);
-/* Also removes the lock's folder, and DIR if it is empty. */
+/* Also removes DIR/daemon, and DIR if it is empty. */
 void daemon_lock_release(const char *bpffs, int lock_fd);
 /* Returns the process id of DIR's daemon; 0: there is none, -1: it is in another pid namespace. */
 int daemon_lock_holder(const char *bpffs);

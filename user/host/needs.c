@@ -91,11 +91,11 @@ static enum feature bpffs(const struct need *need, struct probe *probe)
 		return need_answer(probe, FEATURE_YES, NULL, "%s", at);
 	if (result == -EACCES || result == -EPERM)
 		return need_answer(probe, FEATURE_REFUSED,
-				   "run as root, or name another folder with --bpffs",
+				   "run as root, or name another pin directory with --bpffs",
 				   "%s: not writable", at);
 	return need_answer(probe, FEATURE_NO,
 			   strncmp(probe->bpffs, BPFFS "/", sizeof(BPFFS))
-				   ? "name a folder on a bpffs, such as below " BPFFS
+				   ? "name a directory on a bpffs, such as one below " BPFFS
 				   : "mount -t bpf bpf " BPFFS
 				     "; below 'ip netns exec' use --netns instead",
 			   "%s: %s", at, result ? strerror(-result) : "not on a bpffs");

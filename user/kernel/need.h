@@ -24,7 +24,7 @@ enum {
 
 /* The state of one run, shared by its probes. */
 struct probe {
-	const char *bpffs;	     /* the pins folder, which may be missing */
+	const char *bpffs;	     /* the pin directory, which may be missing */
 	const char *cgroup;	     /* NULL: the root, from mountinfo */
 	const struct btf *vmlinux;   /* NULL: none */
 	const struct btf *conntrack; /* nf_conntrack's, built in or a module */

@@ -11,7 +11,7 @@
  *	object_end(), SKEL__destroy()
  *
  * The record has the state SLUICE_LOADING during a commit, so that the next load recognises the
- * remains of a loader that died. The caller holds the lock of the folder (kernel/pins.h).
+ * remains of a loader that died. The caller holds the lock of the directory (kernel/pins.h).
  */
 #ifndef SLUICE_KERNEL_OBJECT_H
 #define SLUICE_KERNEL_OBJECT_H
@@ -25,7 +25,7 @@
 
 struct object {
 	const struct state_dir *state_dir;
-	const char *dir;  /* the pins folder */
+	const char *dir;  /* the pin directory */
 	const char *what; /* names the programs in messages: "reply programs" */
 	void *before;	  /* the current record, of meta_size bytes; magic 0: not loaded */
 	const void *after;
@@ -79,7 +79,7 @@ struct object_steps {
  * restored, and *err has the reason.
  */
 int object_commit(struct object *object, const struct object_steps *steps, struct err *err);
-/* Pins maps that are not pinned yet, and a staged map as NAME_new. Creates the folder. */
+/* Pins maps that are not pinned yet, and a staged map as NAME_new. Creates the directory. */
 int object_pin_maps(const struct object *object, struct err *err);
 /* Pins a program, map or link, and replaces a pin of that name. */
 int object_pin(const struct object *object, int fd, const char *pin, struct err *err);

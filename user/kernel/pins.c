@@ -67,11 +67,11 @@ static int make_dir(const char *dir, struct err *err)
 	is_bpffs = mounts_is_bpffs(parent);
 	if (is_bpffs != 1) {
 		if (is_bpffs < 0)
-			err_set(err, EXIT_ERROR, -is_bpffs, "pins folder %s: %s: %s", dir, parent,
+			err_set(err, EXIT_ERROR, -is_bpffs, "pin directory %s: %s: %s", dir, parent,
 				strerror(-is_bpffs));
 		else
 			err_set(err, EXIT_ERROR, ENOTDIR,
-				"pins folder %s: %s is not on a bpf file system", dir, parent);
+				"pin directory %s: %s is not on a bpf file system", dir, parent);
 		return err_hint(err, is_bpffs < 0 ? is_bpffs : -ENOTDIR,
 				"mount one ('mount -t bpf bpf /sys/fs/bpf') or name it with"
 				" --bpffs");
@@ -79,10 +79,10 @@ static int make_dir(const char *dir, struct err *err)
 	if (!mkdir(dir, 0700) || errno == EEXIST)
 		return 0;
 	return err_set(err, errno == EACCES || errno == EPERM ? EXIT_PERMISSION : EXIT_ERROR, errno,
-		       "pins folder %s: %s", dir, strerror(errno));
+		       "pin directory %s: %s", dir, strerror(errno));
 }
 
-/* Returns -EAGAIN if another process has the lock, or has removed the folder meanwhile. */
+/* Returns -EAGAIN if another process has the lock, or has removed the directory meanwhile. */
 static int try_lock(struct pins *pins, bool create, struct err *err)
 {
 	int result = create ? make_dir(pins->dir, err) : 0;
@@ -95,21 +95,21 @@ static int try_lock(struct pins *pins, bool create, struct err *err)
 		return -EAGAIN;
 	if (pins->fd < 0 || fstat(pins->fd, &opened)) {
 		result = err_set(err, errno == EACCES ? EXIT_PERMISSION : EXIT_ERROR, errno,
-				 "pins folder %s: %s", pins->dir, strerror(errno));
+				 "pin directory %s: %s", pins->dir, strerror(errno));
 	} else if (opened.st_uid != geteuid() || opened.st_mode & (S_IWGRP | S_IWOTH)) {
 		/*
-		 * Any user can create a folder, or a link to one, on a bpffs: paths that others can
-		 * change must be neither trusted nor emptied.
+		 * Any user can create a directory, or a link to one, on a bpffs: paths that others
+		 * can change must be neither trusted nor emptied.
 		 */
 		result = err_hint(err,
 				  err_set(err, EXIT_CONFLICT, EPERM,
-					  "pins folder %s: others may write to it (owner %u,"
+					  "pin directory %s: others may write to it (owner %u,"
 					  " mode %o)",
 					  pins->dir, opened.st_uid, opened.st_mode & 07777),
-				  "choose a folder of your own with --bpffs, or remove this one");
+				  "name a directory of your own with --bpffs, or remove this one");
 	} else if (flock(pins->fd, LOCK_EX | LOCK_NB) || stat(pins->dir, &named) ||
 		   opened.st_ino != named.st_ino || opened.st_dev != named.st_dev) {
-		/* A folder removed between open(2) and flock(2) makes the lock useless. */
+		/* A directory removed between open(2) and flock(2) makes the lock useless. */
 		result = -EAGAIN;
 	}
 	if (result && pins->fd >= 0) {
@@ -126,7 +126,8 @@ int pins_lock(struct pins *pins, const char *dir, bool create, struct err *err)
 
 	*pins = (struct pins){ .fd = -1 };
 	if (snprintf(pins->dir, sizeof(pins->dir), "%s", dir) >= PATH_MAX - NAME_MAX)
-		return err_set(err, EXIT_USAGE, ENAMETOOLONG, "pins folder: the path is too long");
+		return err_set(err, EXIT_USAGE, ENAMETOOLONG,
+			       "pin directory: the path is too long");
 	for (tries = 0; tries < LOCK_TRIES; tries++) {
 		result = try_lock(pins, create, err);
 		if (result != -EAGAIN)
@@ -137,7 +138,7 @@ int pins_lock(struct pins *pins, const char *dir, bool create, struct err *err)
 	}
 	return err_hint(err,
 			err_set(err, EXIT_CONFLICT, EBUSY,
-				"pins folder %s: another sluice has locked it", dir),
+				"pin directory %s: another sluice has locked it", dir),
 			"find the process with 'lsof %s', and try again when it is done", dir);
 }
 
@@ -145,7 +146,7 @@ void pins_unlock(struct pins *pins)
 {
 	if (pins->fd < 0)
 		return;
-	/* fails unless the folder is empty, as intended */
+	/* fails unless the directory is empty, as intended */
 	rmdir(pins->dir);
 	close(pins->fd);
 	pins->fd = -1;

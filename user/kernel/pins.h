@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The folder in bpffs with the state of sluice: a subfolder for each object, a pin for each map and
- * link. Loaders lock the folder; processes that only read do not. Only the folder's owner may be
- * able to write to it, so that the paths below it can be trusted.
+ * The pin directory of sluice in bpffs: a subdirectory for each object, a pin for each map and
+ * link. Loaders lock the directory; processes that only read do not. Only its owner may be able to
+ * write to it, so that the paths below it can be trusted.
  */
 #ifndef SLUICE_KERNEL_PINS_H
 #define SLUICE_KERNEL_PINS_H
@@ -23,7 +23,7 @@ struct pins {
  * (EXIT_CONFLICT).
  */
 int pins_lock(struct pins *pins, const char *dir, bool create, struct err *err);
-/* Unlocks, and removes the folder if it is empty. */
+/* Unlocks, and removes the directory if it is empty. */
 void pins_unlock(struct pins *pins);
 /* Formats DIR/OBJECT/NAME; @name may be NULL. Returns path. */
 const char *pins_path(const char *dir, const char *object, const char *name, char path[PATH_MAX]);
@@ -32,7 +32,8 @@ const char *pins_staged_path(const char *dir, const char *object, const char *na
 			     char path[PATH_MAX]);
 /* Opens a pinned map, program or link. Returns the descriptor, or -errno. */
 int pins_get(const char *dir, const char *object, const char *name);
-/* Does the object have a folder? Returns 1, 0, or -errno with *err set if access is denied. */
+/* Checks whether the object's directory exists. Returns 1, 0, or -errno with *err set if access is
+ * denied. */
 int pins_exist(const char *dir, const char *object, struct err *err);
 /*
  * Removes a pin. Detaches a link first: the kernel frees a link some time after its last reference
@@ -46,7 +47,7 @@ int pins_drop(const char *path);
  * and a missing pin is a fault. Returns the number of pins, or -errno.
  */
 int pins_remove(const char *dir, const char *object, struct err *err);
-/* Removes the pins with the prefix; all others, PINS_OWNER too, and so the folder, stay. */
+/* Removes the pins with the prefix; all others, PINS_OWNER too, and so the directory, stay. */
 int pins_remove_prefixed(const char *dir, const char *object, const char *prefix, struct err *err);
 
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The state of a loaded object in bpffs: a folder of pins with a map that records what was loaded
- * (the meta record), and a map of counters.
+ * The state of a loaded object in bpffs: a directory of pins with a map that records what was
+ * loaded (the meta record), and a map of counters.
  */
 #ifndef SLUICE_KERNEL_STATE_DIR_H
 #define SLUICE_KERNEL_STATE_DIR_H
@@ -23,12 +23,12 @@ enum load_outcome {
 };
 
 struct state_dir {
-	const char *name; /* of the folder, also used in messages */
+	const char *name; /* of the directory, also used in messages */
 	const char *meta; /* the map's name */
 	__u32 meta_size;
 	__u32 abi;
 	const char *load;   /* the command that loads the object */
-	const char *prefix; /* of its pins in a folder shared with another object; or NULL */
+	const char *prefix; /* of its pins in a directory shared with another object, or NULL */
 };
 
 /*
@@ -56,7 +56,8 @@ int state_dir_map_open(const struct state_dir *sd, const char *bpffs, const char
 /* Sums pinned per-CPU counters. */
 int state_dir_counters(const struct state_dir *sd, const char *bpffs, const char *name, __u64 *sum,
 		       int count, struct err *err);
-/* Removes the object's pins, and its folder once empty. Returns the number of pins, or -errno. */
+/* Removes the object's pins, and its directory once empty. Returns the number of pins, or -errno.
+ */
 int state_dir_remove(const struct state_dir *sd, const char *bpffs, struct err *err);
 /*
  * Records who loaded a loaded object, by a symbolic link among the pins, which goes with them: the

@@ -117,7 +117,7 @@ static void warn_of_twin(const struct reply_options *options)
 	hook_read(options->bpffs, REPLY_OBJECT, PIN_LEARN, &own);
 	for (i = 0; i < count; i++)
 		if (!strcmp(progs[i].name, "sluice_learn") && progs[i].id != own.prog_id) {
-			log_warning("program %u, sluice_learn of another pins folder, is also on"
+			log_warning("program %u, sluice_learn of another pin directory, is also on"
 				    " %s or above it: unload one of the two, with its --bpffs",
 				    progs[i].id, options->cgroup);
 			return;

@@ -21,7 +21,7 @@ struct reply_options {
 	struct ports ports;
 	__u32 table; /* flows */
 	__u64 age_s;
-	const char *bpffs;  /* the pins folder */
+	const char *bpffs;  /* the pin directory */
 	const char *cgroup; /* a cgroup2 directory */
 	bool dry_run;	    /* verify only */
 	bool by_daemon;	    /* marks the load for reply_unload_own() */

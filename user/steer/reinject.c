@@ -27,7 +27,7 @@
 #define DATAGRAM_MAX 65535
 #define HOP_LIMIT    64
 
-/* A datagram takes at least so much of a receive buffer: a struct sk_buff, and its data. */
+/* The least receive memory that the kernel charges for a datagram: a struct sk_buff and data. */
 #define MEMORY_MIN 256
 
 struct outlet {
@@ -62,7 +62,7 @@ __u64 reinject_discard(int socket_fd)
 
 /* --- sending */
 
-/* The checksum over a pseudo header and a datagram, RFC 768 and RFC 8200 section 8.1. */
+/* Computes the UDP checksum with the pseudo header (RFC 768, RFC 8200 section 8.1). */
 static __be16 udp_checksum(const struct in6_addr *from, const struct in6_addr *to,
 			   const struct udphdr *udp, size_t length)
 {
@@ -93,7 +93,7 @@ static void udp_fill(struct udphdr *udp, const struct datagram *datagram, __u16 
 	udp->check = udp_checksum(from, to, udp, length);
 }
 
-/* The pseudo header of IPv4 adds up to that of the addresses' last words alone. */
+/* Returns the IPv4 address without its prefix, so that both families sum the same structure. */
 static struct in6_addr only_ip4(const struct in6_addr *mapped)
 {
 	struct in6_addr addr = { 0 };
@@ -178,7 +178,7 @@ static void from_fill(struct datagram *datagram, const struct sockaddr_storage *
 	map_ip4(&datagram->from.sin6_addr, &in->sin_addr);
 }
 
-/* Where it was sent to; and how long each part is, where the kernel has joined several (GRO). */
+/* Reads the destination address, and the segment size if the kernel has merged datagrams (GRO). */
 static bool control_read(struct msghdr *message, struct datagram *datagram, size_t *part)
 {
 	struct cmsghdr *item;
@@ -204,8 +204,8 @@ static bool control_read(struct msghdr *message, struct datagram *datagram, size
 }
 
 /*
- * Of what goes to a group or to all, each socket has had a copy of its own: sent anew, others would
- * hear it twice, on the wire, too, and this one without an end.
+ * Multicast and broadcast datagrams are not reinjected: every socket has its own copy already, the
+ * copy would also leave the host, and this socket would receive it again, without end.
  */
 static bool is_for_many(const struct in6_addr *to)
 {
@@ -235,7 +235,7 @@ static void parts_send(const struct outlet *outlet, struct datagram *datagram, c
 	} while (at < length);
 }
 
-/* One from the queue; false if it is empty. */
+/* Reinjects one datagram.  Returns false if the queue is empty. */
 static bool queue_move(int socket_fd, const struct outlet *outlet, struct reinjected *reinjected)
 {
 	static __u8 payload[DATAGRAM_MAX];
@@ -252,7 +252,8 @@ static bool queue_move(int socket_fd, const struct outlet *outlet, struct reinje
 	ssize_t length = recvmsg(socket_fd, &message, MSG_DONTWAIT);
 	size_t part;
 
-	/* an error that was pending is told once, and what waits is behind it (IP_RECVERR) */
+	/* recvmsg() returns a pending error once (IP_RECVERR); the queue may still hold datagrams
+	 */
 	if (length < 0)
 		return errno != EAGAIN;
 	part = (size_t)length;
@@ -264,7 +265,7 @@ static bool queue_move(int socket_fd, const struct outlet *outlet, struct reinje
 	return true;
 }
 
-/* --- in the socket's own namespace */
+/* --- in the network namespace of the socket */
 
 static int outlet_open(struct outlet *outlet)
 {
@@ -273,7 +274,7 @@ static int outlet_open(struct outlet *outlet)
 	outlet->raw4 = socket(AF_INET, SOCK_RAW | SOCK_CLOEXEC, IPPROTO_RAW);
 	if (outlet->raw4 < 0 || setsockopt(outlet->raw4, SOL_IP, IP_HDRINCL, &one, sizeof(one)))
 		return -errno;
-	/* a kernel without IPv6 has no such datagrams either */
+	/* without IPv6 in the kernel, no datagram needs this socket */
 	outlet->raw6 = socket(AF_INET6, SOCK_RAW | SOCK_CLOEXEC, IPPROTO_RAW);
 	return 0;
 }
@@ -305,7 +306,10 @@ static int outlet_open_at(int socket_fd, struct outlet *outlet)
 	return result;
 }
 
-/* Whether the queue tells the address that each datagram was sent to, which it always knows. */
+/*
+ * The socket option that makes recvmsg() return the destination address.  The kernel keeps the
+ * address of each datagram, so the option also works for those queued before it was set.
+ */
 struct destination {
 	int level;
 	int option;
@@ -328,7 +332,7 @@ static int destination_ask(int socket_fd, struct destination *destination)
 	return 0;
 }
 
-/* The process may live on, and did not ask for it. */
+/* The process may keep running, and must not receive control messages that it did not request. */
 static void destination_restore(int socket_fd, const struct destination *destination)
 {
 	if (!destination->before)
@@ -336,7 +340,10 @@ static void destination_restore(int socket_fd, const struct destination *destina
 			   sizeof(destination->before));
 }
 
-/* Should what was sent come back, as there is nobody else to take it, there is an end to it. */
+/*
+ * Stops with -ELOOP after as many datagrams as the queue can have held: without another worker, the
+ * reinjected datagrams return to this socket.
+ */
 static int queue_empty(int socket_fd, const struct outlet *outlet, struct reinjected *reinjected)
 {
 	struct socket_memory memory;

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Datagrams that wait in the queue of a socket that nobody will read any more, sent once more to
- * the address and port that they were sent to, in the name of their sender: so the group's program
- * chooses anew.
+ * Reinjects the datagrams left in the receive queue of a drained socket.  Each is sent again from
+ * its original source to its original destination, so that the group's program selects another
+ * worker for it.
  *
- * They go out of a raw socket and come in through lo, so rules for lo apply to them.  Their time of
- * arrival, TTL and TOS are those of now.
+ * The datagrams leave through a raw socket and return through lo, so firewall rules for lo apply to
+ * them.  Their receive timestamp, TTL and TOS are new.
  */
 #ifndef SLUICE_STEER_REINJECT_H
 #define SLUICE_STEER_REINJECT_H
@@ -15,19 +15,19 @@
 
 struct reinjected {
 	__u64 moved;
-	__u64 lost; /* read, and refused when they were to be sent */
+	__u64 lost; /* read from the queue, but could not be sent */
 };
 
 /*
- * Empties the queue of a UDP socket that receives on `port`.  It must no longer get new datagrams
- * by then.  What was sent to many (multicast, broadcast) is taken, and not sent again.  Adds to
- * *requeued; 0, or -errno: what is left in the queue has not been touched.  -ELOOP: what was sent
- * comes back.
+ * Empties the receive queue of a UDP socket that is bound to `port` and gets no new datagrams.
+ * Drops multicast and broadcast datagrams without sending them.  Adds to the counts in *reinjected.
+ * Returns 0, or -errno with the remaining datagrams still in the queue; -ELOOP if the datagrams
+ * come back to this socket.
  */
 int reinject(int socket_fd, __u16 port, struct reinjected *reinjected);
-/* Does a datagram wait in the socket's queue? */
+/* Checks whether a datagram is in the socket's receive queue. */
 bool reinject_waits(int socket_fd);
-/* Reads and drops what waits: the count. */
+/* Drops every datagram in the receive queue.  Returns their number. */
 __u64 reinject_discard(int socket_fd);
 
 #endif

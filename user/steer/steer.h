@@ -33,7 +33,7 @@ struct steer_options {
 	__u32 flows; /* per group */
 	__u64 idle_s;
 	__u32 netns;	   /* inode number; 0: all */
-	const char *bpffs; /* directory of the pins */
+	const char *bpffs; /* pin directory */
 	bool dry_run;	   /* verify only */
 	bool must_find;	   /* change nothing if there is no group to steer */
 	bool by_daemon;	   /* for own_only of steer_unload() */

@@ -35,7 +35,7 @@ enum steer_event_type {
 
 struct steer_event {
 	enum steer_event_type type;
-	const char *name; /* of the group's folder, or NULL */
+	const char *name; /* of the group's pin directory, or NULL */
 	const struct sluice_steer_group *group;
 	const struct sluice_steer_slot *slot; /* or NULL */
 	int count;			      /* sockets of the group, or groups */

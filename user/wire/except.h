@@ -12,9 +12,9 @@
 
 /* Reads the loaded list; empty without a pin. */
 void wire_except_read(const char *bpffs, struct wire_addrs *except);
-/* Whatever their order. */
+/* Compares two lists, regardless of the order of their addresses. */
 bool wire_except_same(const struct wire_addrs *a, const struct wire_addrs *b);
-/* Puts the list in the place of the other, at once. 0, or -errno with *err set. */
+/* Replaces the loaded list atomically. Returns 0, or -errno with *err set. */
 int wire_except_write(const char *bpffs, const struct wire_addrs *except, struct err *err);
 
 #endif

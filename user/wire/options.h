@@ -26,7 +26,7 @@ struct wire_options {
 	struct ports ports;
 	__u32 table; /* flows, within FLOW_TABLE_MIN and FLOW_TABLE_MAX */
 	__u64 age_s;
-	const char *bpffs; /* directory of the pins */
+	const char *bpffs; /* pin directory */
 	bool dry_run;	   /* verify only */
 	struct wire_names ifaces;
 	struct wire_names follow;   /* bridges whose ports are attached */

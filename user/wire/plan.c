@@ -54,9 +54,9 @@ static int plan_bridge(struct wire_plan *plan, const struct netdev *bridge, stru
 	size_t i;
 
 	if (!bridge->bridge)
-		return err_hint(err,
-				err_set(err, EXIT_ERROR, EINVAL, "%s is no bridge", bridge->name),
-				"give it with --iface instead of --follow");
+		return err_hint(
+			err, err_set(err, EXIT_ERROR, EINVAL, "%s is not a bridge", bridge->name),
+			"give it with --iface instead of --follow");
 	/* ports may be added later */
 	plan->kinds |= 1U << (SLUICE_WIRE_HOST | SLUICE_WIRE_PORT | SLUICE_WIRE_ETHERNET);
 	for (i = 0; !result && i < plan->dev_count; i++)

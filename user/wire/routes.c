@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * A route may name its source; that of another is asked from the kernel, by RTM_GETROUTE for an
- * address that the route leads to: its gateway, else one of its prefix. Working it out from
- * addresses and scopes would be the kernel's own algorithm over again.
+ * A route may name its preferred source. For other routes, RTM_GETROUTE returns the source that the
+ * kernel selects for an address behind the route: its gateway, or else an address of its prefix.
+ * Deriving the source from addresses and scopes would duplicate the kernel's algorithm.
  *
- * Rules beside those that every host has (by mark, by interface) are not followed.
+ * Policy rules other than the default ones (by mark, by interface) are ignored.
  */
 #include "wire/routes.h"
 
@@ -20,8 +20,8 @@
 #include <sys/socket.h>
 
 /*
- * Where kube-proxy keeps the addresses of services in IPVS mode: IPVS turns to a backend what comes
- * to them, on LOCAL_IN and by the address, so that another one must not be put in.
+ * The dummy device on which kube-proxy in IPVS mode assigns the service addresses. IPVS matches the
+ * destination address on LOCAL_IN, so sluice must not rewrite it.
  */
 #define SERVICE_DEVICE "kube-ipvs0"
 
@@ -36,7 +36,7 @@ static size_t addr_size(__u8 family)
 	return family == AF_INET ? 4 : 16;
 }
 
-/* IPv4 v4-mapped. */
+/* Stores an IPv4 address v4-mapped. */
 static void addr_take(struct sluice_addr *addr, __u8 family, const void *bytes)
 {
 	memset(addr, 0, sizeof(*addr));
@@ -83,7 +83,7 @@ static bool addr_is_link_local(const struct sluice_addr *addr)
 	return addr->byte[0] == 0xfe && (addr->byte[1] & 0xc0) == 0x80;
 }
 
-/* An address of the prefix; of IPv6's default route one that is not loopback. */
+/* Returns an address of the prefix; for IPv6's default route one other than ::, 2000::. */
 static struct sluice_addr addr_inside(const struct routes_entry *entry,
 				      const struct sluice_addr *prefix)
 {
@@ -104,7 +104,7 @@ static int entry_add(struct routes *routes, const struct routes_entry *entry)
 	return 0;
 }
 
-/* Source-specific routes hold for part of the traffic only, and other tables are for rules. */
+/* Rejects source-specific routes, which cover part of the traffic, and tables of policy rules. */
 static bool is_for_all(const struct rtmsg *msg)
 {
 	return !msg->rtm_src_len && !(msg->rtm_flags & RTM_F_CLONED) &&
@@ -174,7 +174,7 @@ static bool has_source(const struct sluice_route *route)
 	return route->source.half[0] || route->source.half[1];
 }
 
-/* The addresses that are this host's own, or of whole networks of it, in order. */
+/* The host's local and broadcast addresses, sorted. */
 struct here {
 	struct sluice_addr *addr;
 	size_t count;
@@ -206,7 +206,10 @@ static bool is_here(const struct here *here, const struct sluice_addr *addr)
 	return bsearch(addr, here->addr, here->count, sizeof(*addr), addr_compare);
 }
 
-/* From the address to ask about on, the first that is another host's, as the prefix allows. */
+/*
+ * Advances the address of the query to the first one in the prefix that is not this host's: for a
+ * local address the kernel would return that address as the source.
+ */
 static void ask_others(const struct here *here, struct routes_entry *entry)
 {
 	const struct sluice_addr first = entry->ask;
@@ -220,7 +223,7 @@ static void ask_others(const struct here *here, struct routes_entry *entry)
 		entry->ask = first;
 }
 
-/* Leaves it at 0 where the kernel has no answer: a gateway may be link-local, or unreachable. */
+/* Queries the source; it stays 0 if the kernel has none, as for an unreachable gateway. */
 static void source_ask(struct nl *nl, struct routes_entry *entry)
 {
 	struct nlmsghdr *nlh = nl_request(nl);
@@ -240,7 +243,7 @@ static bool must_ask(const struct routes_entry *entry)
 	return entry->route.kind == SLUICE_ROUTE_AWAY && !has_source(&entry->route);
 }
 
-/* Those to be asked about in front, by what is asked. */
+/* Sorts the entries that need a query first, by the address of the query. */
 static int ask_compare(const void *left, const void *right)
 {
 	const struct routes_entry *a = left, *b = right;
@@ -249,7 +252,7 @@ static int ask_compare(const void *left, const void *right)
 	return order ? order : memcmp(&a->ask, &b->ask, sizeof(a->ask));
 }
 
-/* Most of many routes share a few gateways: each is asked about once. */
+/* Queries each address once: in a large table, most routes share a few gateways. */
 static int sources_ask(struct routes *routes)
 {
 	struct here here = { 0 };
@@ -284,7 +287,7 @@ static int read_family(struct routes *routes, __u8 family)
 	size_t i;
 	int result = nl_dump(&dump, &part);
 
-	/* a kernel without IPv6 has no routes of it */
+	/* the kernel has no IPv6, and so no IPv6 routes */
 	if (result == -EOPNOTSUPP)
 		result = 0;
 	for (i = 0; !result && i < part.routes.count; i++)

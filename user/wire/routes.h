@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What wire mode needs to know of the routes where the kernel's own look-up is not to be had: what
- * is local, what is broadcast, and which source address a datagram to a prefix leaves with.
+ * Reads the routes for the hooks where a program cannot use the kernel's FIB lookup: which prefixes
+ * are local or broadcast, and which source address the kernel selects for a prefix.
  */
 #ifndef SLUICE_WIRE_ROUTES_H
 #define SLUICE_WIRE_ROUTES_H
@@ -12,16 +12,16 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* IPv4 stands v4-mapped. */
+/* IPv4 addresses are stored v4-mapped. */
 #define ROUTES_IP4_BITS 96
 
 struct routes_entry {
 	struct sluice_route_key key;
 	struct sluice_route route;
-	struct sluice_addr ask; /* for its source; of the same family */
-	size_t order;		/* of the kernel, which is that of the metrics */
+	struct sluice_addr ask; /* the kernel is queried with it for the source */
+	size_t order;		/* in the kernel's dump, which sorts by metric */
 	__u8 family;
-	bool service; /* an address that stands for servers elsewhere, and not for this host */
+	bool service; /* the address of a service (IPVS), left alone */
 };
 
 struct routes {
@@ -29,7 +29,7 @@ struct routes {
 	size_t count, room;
 };
 
-/* Reads those of the calling thread's namespace. 0, or -errno with *err set. */
+/* Reads the routes of the calling thread's namespace. Returns 0, or -errno with *err set. */
 int routes_read(struct routes *routes, struct err *err);
 void routes_free(struct routes *routes);
 

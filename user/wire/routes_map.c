@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Each write of the map has a number, which every entry bears: those with another one are swept
- * afterwards. The entry that all of IPv4 falls back on bears the number first, so that a writer
- * that died half way does not share its own with the next one.
+ * Each write of the map has a generation, stored in every entry; entries of another generation are
+ * swept afterwards. The IPv4 barrier is written first, so that the next writer does not reuse the
+ * generation of a writer that died half way.
  */
 #include "wire/routes_map.h"
 
@@ -20,7 +20,7 @@ struct plan {
 	size_t count;
 };
 
-/* Prefixes that both families share would let IPv4 fall through to IPv6's default route. */
+/* The root of IPv4: keeps a v4-mapped lookup from matching IPv6's default route. */
 static struct routes_entry barrier(void)
 {
 	struct routes_entry entry = { .key = { .prefix_len = ROUTES_IP4_BITS } };
@@ -53,7 +53,7 @@ static int plan_make(struct plan *plan, const struct routes *routes,
 		return -ENOMEM;
 	for (i = 0; i < routes->count; i++) {
 		plan->entry[i] = routes->entry[i];
-		/* not even "away": what is away and yet not forwarded is taken for local */
+		/* not AWAY: a destination that is AWAY but not forwarded counts as local */
 		if (plan->entry[i].service)
 			plan->entry[i].route.kind = SLUICE_ROUTE_NONE;
 	}
@@ -77,8 +77,8 @@ static int key_compare(const struct sluice_route_key *a, const struct sluice_rou
 }
 
 /*
- * Wider prefixes come before those in them. Of several routes to one prefix, what is to be left
- * alone goes first, then what is local, then what has a source, then the order of the kernel.
+ * Sorts wider prefixes before the prefixes that they cover. Of several routes to one prefix, those
+ * left alone come first, then local ones, then those with a source, then by the kernel's order.
  */
 static int entry_compare(const void *left, const void *right)
 {
@@ -113,8 +113,8 @@ static bool says_the_same(const struct routes_entry *a, const struct routes_entr
 }
 
 /*
- * One for each key, and none that equals the next wider one: of the tens of thousands of
- * routes of a border router a few remain.
+ * Keeps one entry for each key, and drops those that repeat the next wider prefix: of the tens of
+ * thousands of routes of a border router a few remain.
  */
 static void plan_prune(struct plan *plan)
 {
@@ -140,7 +140,7 @@ static void plan_prune(struct plan *plan)
 	plan->count = kept;
 }
 
-/* 0 for what must not be missing: the barrier, this host's addresses, and what is left alone. */
+/* Ranks the entries to write: the barrier, local and left-alone addresses, then wider prefixes. */
 static __u32 rank(const struct routes_entry *entry)
 {
 	if (is_barrier(&entry->key))
@@ -175,7 +175,7 @@ static void sweep(int map_fd, __u32 generation)
 		bpf_map_delete_elem(map_fd, &old);
 }
 
-/* Before 6.13 a map that is full takes no new value for a key that it has: one place stays free. */
+/* One entry stays free: before Linux 6.13 a full LPM trie rejects updates of existing keys. */
 static size_t room_of(int map_fd)
 {
 	__u32 entries = state_dir_map_entries(map_fd);
@@ -190,7 +190,7 @@ static int entry_write(int map_fd, struct routes_entry *entry, __u32 generation)
 		return 0;
 	if (errno != ENOSPC)
 		return -errno;
-	/* what has been written so far and what is old do not fit together */
+	/* the old entries and the new ones together exceed the map */
 	sweep(map_fd, generation);
 	return bpf_map_update_elem(map_fd, &entry->key, &entry->route, BPF_ANY) ? -errno : 0;
 }

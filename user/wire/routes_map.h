@@ -1,24 +1,25 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The map of routes that the wire programs look into, brought to what a reading of them says. */
+/* Updates the map of routes that the wire programs look up to the snapshot of routes_read(). */
 #ifndef SLUICE_WIRE_ROUTES_MAP_H
 #define SLUICE_WIRE_ROUTES_MAP_H
 
 #include "wire/routes.h"
 
-/* Addresses that are to be left alone, be they this host's or not. */
+/* The addresses of --except, left alone whether they are local or not. */
 struct routes_except {
 	const struct sluice_addr *addr;
 	size_t count;
 };
 
 /*
- * Without a gap for what stays. What the map has no room for is left out, and counted: the longest
- * prefixes of other networks, whose answers then follow the wider ones; never this host's own
- * addresses, as long as there is room for those. To be called by one writer at a time.
+ * Replaces the entries in place: a route that stays is never missing. If the map is full, the
+ * longest prefixes of other networks are left out and counted, and datagrams to them match the next
+ * wider prefix; local addresses are written first. The caller serialises writers. Returns 0, or
+ * -errno with *err set.
  */
 int routes_map_write(int map_fd, const struct routes *routes, const struct routes_except *except,
 		     size_t *left_out, struct err *err);
-/* Another number for each write of the map; 0: there was none. */
+/* Returns the generation of the last write; 0 if the map was never written. */
 __u32 routes_map_generation(int map_fd);
 
 #endif

@@ -39,7 +39,7 @@ load_again "${reply[@]}" --port "$PORT"
 want_text ": unchanged:"
 want_no_text "it was"
 load_again --bpffs "$SECOND" "${reply[@]}"
-want_text "sluice_learn of another pins folder"
+want_text "sluice_learn of another pin directory"
 want_right "$CONTAINER" "$FAR4" "$PORT"
 
 say "the wrong folder"

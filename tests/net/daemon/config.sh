@@ -70,7 +70,7 @@ refused "$CONF:3: [steer]: unknown key 'ports'; did you mean 'port'?" \
 	'[steer]' 'port = 53' 'ports = 54'
 refused "$CONF:3: [steer] policy: unknown value 'flwo'; did you mean 'flow'?" \
 	'[steer]' 'port = 53' 'policy = flwo'
-refused "$CONF:3: [steer] cpus: '0-x' is no list of CPUs" '[steer]' 'port = 53' 'cpus = 0-x'
+refused "$CONF:3: [steer] cpus: '0-x' is not a CPU list" '[steer]' 'port = 53' 'cpus = 0-x'
 refused "$CONF:3: [steer] sweep: 0 is out of range" '[steer]' 'port = 53' 'sweep = 0'
 printf '[reply]\nmode = so\0cket\n' >"$CONF"
 want_status 2 sluice run --check-config --config "$CONF"
@@ -152,7 +152,7 @@ say "a start that the kernel refuses fails and leaves nothing behind"
 sluice cleanup
 configure '[wire]' 'follow = lo'
 want_status 1 in_ns "$HOST" "$SLUICE" run --config "$CONF"
-want_text "lo is no bridge"
+want_text "lo is not a bridge"
 want_clean
 configure '[wire]' 'netns = nowhere' 'follow = docker0'
 want_status 1 sluice run --config "$CONF"

@@ -37,7 +37,7 @@ say "at the start: the bridge to watch is not a bridge yet"
 ip -n "$HOST" link add br1 type dummy 2>/dev/null || ip -n "$HOST" link add br1 type veth peer name br1p
 configure '[reply]' 'mode = socket' "port = $PORT" '[wire]' 'follow = br1'
 daemon_start
-want_logged "$RETRY reason=\"br1 is no bridge"
+want_logged "$RETRY reason=\"br1 is not a bridge"
 want_right "$CONTAINER" "$FAR4" "$PORT"
 want_equal "$(wire_ifaces)" "[]"
 
@@ -54,7 +54,7 @@ want_wire "['one', 'two']"
 say "at a reload: the other sections take the new file, this one keeps its loaded settings"
 configure '[reply]' 'mode = audit' "port = $PORT" '[wire]' 'follow = lo'
 daemon_reload 'msg="reloaded"'
-want_logged "$RETRY reason=\"lo is no bridge"
+want_logged "$RETRY reason=\"lo is not a bridge"
 want_wrong "$CONTAINER" "$FAR4" "$PORT" "$NEAR4"
 want_equal "$(json "d['reply']['mode']" sluice -j reply show)" audit
 want_equal "$(wire_ifaces)" "['one', 'two']"

@@ -49,10 +49,10 @@ want_refused()
 say "impossible requests"
 want_refused 2 "go together" --xdp eth0
 want_refused 2 "go together" --cpus 0
-want_refused 2 "is no list of CPUs" --xdp eth0 --cpus 0-
-want_refused 2 "is no list of CPUs" --xdp eth0 --cpus 1-0
-want_refused 2 "is no list of CPUs" --xdp eth0 --cpus 0,,1
-want_refused 2 "is no list of CPUs" --xdp eth0 --cpus all
+want_refused 2 "is not a CPU list" --xdp eth0 --cpus 0-
+want_refused 2 "is not a CPU list" --xdp eth0 --cpus 1-0
+want_refused 2 "is not a CPU list" --xdp eth0 --cpus 0,,1
+want_refused 2 "is not a CPU list" --xdp eth0 --cpus all
 want_refused 2 "CPU 1023 is not online" --xdp eth0 --cpus 0,1023
 want_refused 2 "--xdp: 'eth0,': a name is empty" --xdp eth0, --cpus 0
 want_refused 2 "for policy cpu" --xdp eth0 --cpus 0 --policy flow

@@ -33,7 +33,7 @@ say "refused options"
 want_refused 2 "needs an interface"
 want_refused 1 "no interface 'nope'" --iface nope
 want_refused 1 "no interface 'nope'" --iface veth3,nope
-want_refused 1 "no bridge" --follow eth0
+want_refused 1 "is not a bridge" --follow eth0
 want_refused 2 "two or more" --gateway eth0 --server 10.0.0.1
 want_refused 2 "without --gateway" --iface eth0 --server 10.0.0.1,10.0.0.2
 want_refused 2 "not an IP address" --gateway eth0 --server 10.0.0.1,here

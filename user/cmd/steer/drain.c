@@ -54,18 +54,20 @@ static void print_text(const struct context *context, const struct steer_drain_o
 {
 	if (options->dry_run) {
 		fprintf(context->output.file,
-			"steer: process %u has %d sockets and %u flows, %u of them busy\n",
-			options->pid, result->sockets, result->flows, result->flows_left);
+			"steer: process %u has %d socket%s and %u flow%s, %u of them busy\n",
+			options->pid, result->sockets, result->sockets == 1 ? "" : "s",
+			result->flows, result->flows == 1 ? "" : "s", result->flows_left);
 		return;
 	}
 	fprintf(context->output.file,
-		"steer: process %u drained in %.1f s%s: %d sockets; %u flows, %u left%s;"
+		"steer: process %u drained in %.1f s%s: %d socket%s; %u flow%s, %u left%s;"
 		" datagrams: %llu moved, %llu lost\n",
 		options->pid, result->took_ms / 1000.0,
 		result->exited	? ", as it exited"
 		: result->limit ? ", at the limit"
 				: "",
-		result->sockets, result->flows, result->flows_left,
+		result->sockets, result->sockets == 1 ? "" : "s", result->flows,
+		result->flows == 1 ? "" : "s", result->flows_left,
 		result->flows_left ? " (they move)" : "", result->moved, result->lost);
 }
 
@@ -128,6 +130,8 @@ const struct command steer_drain_command = {
 		"\n"
 		"PID is the server or any of its workers; all sockets of the server are drained.\n"
 		"The exit code is 0 only if no datagram was lost.\n\n"
-		"example, a restart:\n"
-		"  unbound -c new.conf && sluice steer drain $OLD && kill $OLD\n",
+		"example, a restart ('steer load' is not needed while 'sluice run' does it):\n"
+		"  unbound -c new.conf\n"
+		"  sluice steer load --port 53\n"
+		"  sluice steer drain $OLD && kill $OLD\n",
 };

@@ -208,9 +208,9 @@ const struct command steer_show_command = {
 	.options = &options,
 	.run = run,
 	.help = "The bar of each worker is its share of the datagrams, relative to the busiest worker.\n"
-		"Queue (usage) and drops (since it joined) need CAP_SYS_PTRACE; the CPU is known\n"
-		"under policy cpu only.  Unknown values are '-'.  gen is the generation: it\n"
-		"counts the starts of the server, from 1.\n"
+		"queue is the usage of the receive queue; drops counts since the socket joined.\n"
+		"Both need CAP_SYS_PTRACE.  cpu is known under policy cpu only.  gen is the\n"
+		"generation: the number of the server's start, from 1.  Unknown values are '-'.\n"
 		"\n"
 		"state:\n"
 		"  active    takes new flows\n"

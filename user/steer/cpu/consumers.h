@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Policy cpu: which thread receives from a socket, and on which CPU. Programs on the recvmsg hooks
- * of a cgroup record it for the sockets in their map; links and map are pinned in DIR/steer. For
- * any other socket below the cgroup, a datagram costs a lookup in the map, and the socket lock,
- * which the kernel takes for the hook.
+ * Finds the consumer of each socket for policy cpu: the thread that receives, and its CPU. Programs
+ * on the recvmsg hooks of a cgroup record both for the sockets in their map. Links and map are
+ * pinned in DIR/steer. Every other socket below the cgroup pays for a map lookup and for the socket
+ * lock in each recvmsg call.
  */
 #ifndef SLUICE_STEER_CPU_CONSUMERS_H
 #define SLUICE_STEER_CPU_CONSUMERS_H

@@ -68,7 +68,7 @@ static int parse_cpus(const struct opt_value *v, struct err *err)
 
 	if (!cpus_parse(v->text, &wanted))
 		return err_hint(err,
-				err_set(err, EXIT_USAGE, EINVAL, "%s%s'%s' is no list of CPUs",
+				err_set(err, EXIT_USAGE, EINVAL, "%s%s'%s' is not a CPU list",
 					OPT_WHAT(what), v->text),
 				"name them as in 0-3,6");
 	result = online_read(text, sizeof(text), &online, err);
@@ -115,6 +115,6 @@ int value_spread_check(const char *dashes, const struct spread_options *xdp,
 	if (xdp->ifcount && policy != SLUICE_STEER_CPU)
 		return err_hint(err,
 				err_set(err, EXIT_USAGE, EINVAL, "%sxdp is for policy cpu", dashes),
-				"the other policies do not ask on which CPU a datagram arrives");
+				"the other policies ignore the receiving CPU");
 	return 0;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Locks on the slots that are being drained: an advisory lock on the group's folder of pins, one
+ * Locks on the slots that are being drained: an advisory lock on the group's pin directory, one
  * byte per slot. The kernel drops a lock with its process, and all PID namespaces see it; a
  * process id in the slot would need a start time, and would be valid in one PID namespace only.
  */

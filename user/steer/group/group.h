@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * A steered group: its folder of pins below DIR/steer, its attached program
+ * A steered group: its pin directory below DIR/steer, its attached program
  * (steer/group/program.h), and the slots of its sockets (steer/group/slots.h).
  */
 #ifndef SLUICE_STEER_GROUP_GROUP_H
@@ -18,7 +18,7 @@
 
 struct steer_group {
 	char dir[PATH_MAX];  /* DIR/steer */
-	char name[NAME_MAX]; /* of the group's folder */
+	char name[NAME_MAX]; /* of the group's pin directory */
 	struct sluice_steer_group info;
 	/* of the pinned program, which info lacks if a loader died early */
 	__u32 pinned_id;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The pinned groups: one folder each, below DIR/steer. */
+/* The pinned groups: one directory each, below DIR/steer. */
 #ifndef SLUICE_STEER_GROUP_GROUPS_H
 #define SLUICE_STEER_GROUP_GROUPS_H
 
