@@ -16,7 +16,7 @@ BUILD="gcc libc6-dev make pkg-config clang llvm bpftool
 	libevent-dev libinih-dev nettle-dev uthash-dev libhiredis-dev libcap-dev"
 RUN="bpftool iproute2 nftables conntrack procps mount util-linux socat netcat-openbsd dnsperf"
 UNIT="libcmocka-dev python3"
-NET="$RUN libcap2-bin iperf3 tcpdump dnsmasq-base bind9-dnsutils zsh fish bash-completion"
+NET="$RUN libcap2-bin iperf3 tcpdump strace dnsmasq-base bind9-dnsutils zsh fish bash-completion"
 LINT="clang-format clang-tidy cppcheck mandoc"
 
 # Servers: package and path of the program. unbound and knot have one socket per thread; all except

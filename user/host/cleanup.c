@@ -73,6 +73,7 @@ static int remove_folders(const char *bpffs, int *groups, struct err *err)
 int cleanup_remove(const char *bpffs, int *groups, struct err *err)
 {
 	int removed = 0, released = 0, result = pins_exist(bpffs, ".", err);
+	bool exists = false;
 	struct pins pins;
 
 	if (result < 0)
@@ -84,11 +85,14 @@ int cleanup_remove(const char *bpffs, int *groups, struct err *err)
 	result = pins_exist(bpffs, ".", err);
 	if (result > 0) {
 		result = pins_lock(&pins, bpffs, false, err);
-		if (result)
+		if (result && result != -ENOENT)
 			return result;
+		exists = !result;
+	}
+	if (exists) {
 		result = remove_folders(bpffs, &released, err);
 		pins_unlock(&pins);
-	} else if (!result) {
+	} else if (result >= 0 || result == -ENOENT) {
 		/* A program stays on its group even without its pins. */
 		result = remove_steer(bpffs, &released, err);
 	}

@@ -294,6 +294,48 @@ static int attach_staged(const char *cgroup, int cgroup_fd, const struct hook *h
 	return result;
 }
 
+/* Takes over the name of the pin, and so replaces a link on another cgroup. */
+static int take_over(const char *dir, const char *object, const struct hook *hook, struct err *err)
+{
+	int old_fd = pins_get(dir, object, hook->pin), result = 0;
+	char path[PATH_MAX], staged[PATH_MAX];
+
+	if (rename(pins_staged_path(dir, object, hook->pin, staged),
+		   pins_path(dir, object, hook->pin, path)))
+		result = err_set(err, EXIT_ERROR, errno, "pin %s: %s", path, strerror(errno));
+	else if (old_fd >= 0)
+		bpf_link_detach(old_fd);
+	if (old_fd >= 0)
+		close(old_fd);
+	return result;
+}
+
+/* Replaces the program of a link; keeps the old one for revert(). */
+static int update(const struct hook *hook, struct change *change, __u32 old_prog_id,
+		  struct err *err)
+{
+	int result;
+
+	change->old_prog_fd = bpf_prog_get_fd_by_id(old_prog_id);
+	if (change->old_prog_fd >= 0 &&
+	    !bpf_link_update(change->link_fd, bpf_program__fd(hook->prog), NULL))
+		return 0;
+	result = err_set(err, EXIT_ERROR, errno, "link %s: update: %s", hook->pin, strerror(errno));
+	if (change->old_prog_fd >= 0)
+		close(change->old_prog_fd);
+	change->old_prog_fd = -1;
+	return result;
+}
+
+/* Returns 0, or -EUCLEAN if the link keeps its new program. */
+static int revert(const struct hook *hook, const struct change *change)
+{
+	if (change->old_prog_fd < 0 || !bpf_link_update(change->link_fd, change->old_prog_fd, NULL))
+		return 0;
+	log_warning("link %s keeps its new program: %s", hook->pin, strerror(errno));
+	return -EUCLEAN;
+}
+
 int links_apply_cgroup(const char *dir, const char *object, const char *cgroup, struct hook *hooks,
 		       int count, struct err *err)
 {
@@ -301,11 +343,12 @@ int links_apply_cgroup(const char *dir, const char *object, const char *cgroup, 
 	char path[PATH_MAX], staged[PATH_MAX];
 	struct change changes[HOOKS_MAX];
 	__u32 prog_ids[HOOKS_MAX];
+	bool final = false;
 	struct stat st;
 
 	if (cgroup_fd < 0 || fstat(cgroup_fd, &st))
 		return err_set(err, EXIT_ERROR, errno, "cgroup %s: %s", cgroup, strerror(errno));
-	for (i = 0; i < count; i++) {
+	for (i = count - 1; i >= 0; i--) {
 		pins_path(dir, object, hooks[i].pin, path);
 		changes[i] = (struct change){ -1, -1, false };
 		if (hooks[i].wanted)
@@ -320,47 +363,34 @@ int links_apply_cgroup(const char *dir, const char *object, const char *cgroup, 
 		result = attach_staged(cgroup, cgroup_fd, &hooks[i], staged, err);
 		changes[i].staged = !result;
 	}
-	for (i = 0; i < count && !result; i++) {
-		if (changes[i].link_fd < 0)
+	for (i = count - 1; i > 0 && !result; i--)
+		if (changes[i].link_fd >= 0)
+			result = update(&hooks[i], &changes[i], prog_ids[i], err);
+	/* A replaced or unwanted link is not attached again. */
+	for (i = count - 1; i > 0 && !result; i--) {
+		if (hooks[i].wanted && !changes[i].staged)
 			continue;
-		changes[i].old_prog_fd = bpf_prog_get_fd_by_id(prog_ids[i]);
-		if (changes[i].old_prog_fd >= 0 &&
-		    !bpf_link_update(changes[i].link_fd, bpf_program__fd(hooks[i].prog), NULL))
+		if (changes[i].staged)
+			result = take_over(dir, object, &hooks[i], err);
+		else if (pins_drop(pins_path(dir, object, hooks[i].pin, path)))
 			continue;
-		result = err_set(err, EXIT_ERROR, errno, "link %s: update: %s", hooks[i].pin,
-				 strerror(errno));
-		if (changes[i].old_prog_fd >= 0)
-			close(changes[i].old_prog_fd);
-		changes[i].old_prog_fd = -1;
+		final = true;
 	}
-	/* A staged link takes over the name, and so replaces a link on another cgroup. */
-	for (i = 0; i < count && !result; i++) {
-		int old_fd = changes[i].staged ? pins_get(dir, object, hooks[i].pin) : -1;
-
-		if (changes[i].staged && rename(pins_staged_path(dir, object, hooks[i].pin, staged),
-						pins_path(dir, object, hooks[i].pin, path)))
-			result = err_set(err, EXIT_ERROR, errno, "pin %s: %s", path,
-					 strerror(errno));
-		else if (old_fd >= 0)
-			bpf_link_detach(old_fd);
-		if (old_fd >= 0)
-			close(old_fd);
-	}
-	for (i = 0; i < count && !result; i++)
-		if (!hooks[i].wanted)
-			pins_drop(pins_path(dir, object, hooks[i].pin, path));
+	if (!result)
+		result = changes[0].staged ? take_over(dir, object, &hooks[0], err)
+					   : update(&hooks[0], &changes[0], prog_ids[0], err);
 	for (i = count - 1; i >= 0; i--) {
-		if (result && changes[i].staged)
-			pins_drop(pins_staged_path(dir, object, hooks[i].pin, staged));
-		if (result && changes[i].old_prog_fd >= 0 &&
-		    bpf_link_update(changes[i].link_fd, changes[i].old_prog_fd, NULL))
-			log_warning("link %s keeps its new program: %s", hooks[i].pin,
-				    strerror(errno));
+		if (result && !final) {
+			if (changes[i].staged)
+				pins_drop(pins_staged_path(dir, object, hooks[i].pin, staged));
+			if (revert(&hooks[i], &changes[i]))
+				result = -EUCLEAN;
+		}
 		if (changes[i].old_prog_fd >= 0)
 			close(changes[i].old_prog_fd);
 		if (changes[i].link_fd >= 0)
 			close(changes[i].link_fd);
 	}
 	close(cgroup_fd);
-	return result;
+	return result && final ? -EUCLEAN : result;
 }

@@ -80,7 +80,25 @@ const struct bpf_object_open_opts *object_open_opts(struct object *object)
 	return &object->opts;
 }
 
-/* Reuses the pinned map of that name, or marks it as staged if its size differs. */
+/* Returns true if a load that died has left a staged map: the pinned one may be out of date. */
+static bool is_outdated(const struct object *object, const char *name)
+{
+	char path[PATH_MAX];
+
+	return !access(pins_staged_path(object->dir, object->state_dir->name, name, path), F_OK);
+}
+
+bool object_reuses(const struct object *object, const char *name, __u32 entries)
+{
+	int fd = pins_get(object->dir, object->state_dir->name, name);
+	bool reuses = fd >= 0 && state_dir_map_entries(fd) == entries && !is_outdated(object, name);
+
+	if (fd >= 0)
+		close(fd);
+	return reuses && record(object->before)->magic;
+}
+
+/* Reuses the pinned map of that name, or marks it as staged if a load starts with an empty one. */
 static int reuse_pinned(struct object *object, struct bpf_map *map, __u64 bit, struct err *err)
 {
 	const char *name = bpf_map__name(map);
@@ -92,8 +110,9 @@ static int reuse_pinned(struct object *object, struct bpf_map *map, __u64 bit, s
 		return err_set(err, EXIT_ERROR, -fd, "%s/%s/%s: %s", object->dir,
 			       object->state_dir->name, name, strerror(-fd));
 	if (!state_dir_map_has_size(fd, bpf_map__key_size(map), bpf_map__value_size(map)))
-		result = state_dir_refuse_abi(object->state_dir, object->dir, 0, err);
-	else if (state_dir_map_entries(fd) != bpf_map__max_entries(map))
+		result = state_dir_refuse_abi(object->state_dir, object->dir, err);
+	else if (state_dir_map_entries(fd) != bpf_map__max_entries(map) ||
+		 is_outdated(object, name))
 		object->staged |= bit;
 	else if (bpf_map__reuse_fd(map, fd))
 		result = err_set(err, EXIT_ERROR, errno, "%s/%s/%s: %s", object->dir,
@@ -170,54 +189,85 @@ static int record_write(const struct object *object, const void *meta, __u32 sta
 	return state_dir_meta_write(object->state_dir, bpf_map__fd(map), meta, state, err);
 }
 
-int object_commit(struct object *object, const struct object_steps *steps, struct err *err)
+/*
+ * Renames the staged maps; the kernel frees an old map with its programs. *final is set once a map
+ * has been replaced.
+ */
+static int take_over(const struct object *object, bool *final, struct err *err)
 {
-	bool fresh = !record(object->before)->magic;
 	char from[PATH_MAX], to[PATH_MAX];
-	int result = object_pin_maps(object, err);
 	struct bpf_map *map;
 	__u64 bit = 1;
 
-	if (result)
-		goto undo;
-	result = record_write(object, fresh ? object->after : object->before, SLUICE_LOADING, err);
+	bpf_object__for_each_map(map, object->maps) {
+		if (object->staged & bit) {
+			if (rename(staged_path(object, bpf_map__name(map), from),
+				   pins_path(object->dir, object->state_dir->name,
+					     bpf_map__name(map), to)))
+				return err_set(err, EXIT_ERROR, errno, "pin %s: %s", to,
+					       strerror(errno));
+			*final = true;
+		}
+		bit <<= 1;
+	}
+	return 0;
+}
+
+/* The daemon's mark comes first, since setting it may fail; a command removes the mark last. */
+static int owner_set(const struct object *object, bool by_daemon, struct err *err)
+{
+	if (object->is_part || object->by_daemon != by_daemon)
+		return 0;
+	return state_dir_set_owner(object->state_dir, object->dir, by_daemon, err);
+}
+
+int object_commit(struct object *object, const struct object_steps *steps, struct err *err)
+{
+	bool fresh = !record(object->before)->magic, final = false;
+	bool was_daemons = state_dir_is_daemons(object->state_dir, object->dir);
+	int result = object_pin_maps(object, err);
+	struct bpf_map *map;
+	char path[PATH_MAX];
+
+	if (!result)
+		result = owner_set(object, true, err);
+	if (!result)
+		result = record_write(object, fresh ? object->after : object->before,
+				      SLUICE_LOADING, err);
 	if (result)
 		goto undo;
 	result = steps->attach(steps->arg, err);
+	/* attach() could not revert everything: the next load repairs it. */
+	if (result == -EUCLEAN && !fresh)
+		return result;
 	if (result)
 		goto undo_attach;
-	/* A staged map takes over the name; the kernel frees the old map with its programs. */
-	bpf_object__for_each_map(map, object->maps) {
-		if (!result && object->staged & bit &&
-		    rename(staged_path(object, bpf_map__name(map), from),
-			   pins_path(object->dir, object->state_dir->name, bpf_map__name(map), to)))
-			result = err_set(err, EXIT_ERROR, errno, "pin %s: %s", to, strerror(errno));
-		bit <<= 1;
+	final = !fresh && !steps->undo;
+	result = take_over(object, &final, err);
+	if (!result) {
+		final |= !fresh;
+		result = owner_set(object, false, err);
 	}
-	if (!result && !object->is_part)
-		result = state_dir_set_owner(object->state_dir, object->dir, object->by_daemon,
-					     err);
 	if (!result && steps->finish)
 		steps->finish(steps->arg);
 	if (!result)
 		result = record_write(object, object->after, SLUICE_LOADED, err);
-	if (!result)
-		return 0;
-	/* The attached programs work; the next load finds SLUICE_LOADING and repairs the rest. */
-	if (!fresh && !steps->undo)
+	if (!result || final)
 		return result;
 undo_attach:
 	if (steps->undo)
 		steps->undo(steps->arg);
 undo:
 	bpf_object__for_each_map(map, object->maps) {
-		unlink(staged_path(object, bpf_map__name(map), from));
+		unlink(staged_path(object, bpf_map__name(map), path));
 	}
-	if (fresh)
+	if (fresh) {
 		state_dir_remove(object->state_dir, object->dir, &(struct err){ 0 });
-	else
-		record_write(object, object->before, record(object->before)->state,
-			     &(struct err){ 0 });
+		return result;
+	}
+	if (!was_daemons && !object->is_part)
+		state_dir_set_owner(object->state_dir, object->dir, false, &(struct err){ 0 });
+	record_write(object, object->before, record(object->before)->state, &(struct err){ 0 });
 	return result;
 }
 
@@ -250,8 +300,9 @@ int object_unload(const struct state_dir *sd, const char *dir, bool own_only,
 	if (result <= 0)
 		return result;
 	result = pins_lock(&pins, dir, false, err);
+	/* another process may have removed the folder since */
 	if (result)
-		return result;
+		return result == -ENOENT ? 0 : result;
 	/* another process may have loaded it while this one waited for the lock */
 	if (!own_only || state_dir_is_daemons(sd, dir))
 		result = remove ? remove(dir, arg, err) : state_dir_remove(sd, dir, err);

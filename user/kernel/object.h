@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * One load of an object as a transaction: inspect what is pinned, verify the programs on the pinned
- * maps, and only then commit: pin, attach, and write the record. On failure the kernel is as
- * before.
+ * maps, and only then commit: pin, attach, and write the record. A failure before or in attach()
+ * leaves the kernel as before; see object_commit() for a later one.
  *
  *	object_inspect()
  *	skel = SKEL__open_opts(object_open_opts()), set rodata and map sizes
@@ -54,29 +54,43 @@ __u64 object_seed(__u64 before);
 /* Returns the options to open a skeleton with, which collect the verifier's log. */
 const struct bpf_object_open_opts *object_open_opts(struct object *object);
 /*
+ * Will a load reuse the pinned map @name, if it has @entries? It starts with an empty one after a
+ * change of size, and in place of a staged map, which only a loader that died leaves: the attached
+ * programs may use either.
+ */
+bool object_reuses(const struct object *object, const char *name, __u32 entries);
+/*
  * Verifies the programs of an opened skeleton; NULL (opening failed) is an error. The first
- * skeleton reuses each pinned map with the same number of entries and starts with empty maps
- * otherwise; later skeletons use the maps of the first. Returns 0, or -errno with *err set.
+ * skeleton reuses the pinned maps, as object_reuses() says, and starts with empty maps otherwise;
+ * later skeletons use the maps of the first. Returns 0, or -errno with *err set.
  */
 int object_verify(struct object *object, struct bpf_object_skeleton *skeleton, struct err *err);
 
 struct object_steps {
 	/*
 	 * Fills the maps and attaches the programs. Without undo(), it reverts its own changes on
-	 * failure, except pins of a first load.
+	 * failure, except pins of a first load; if it cannot, it returns -EUCLEAN, and the record
+	 * stays SLUICE_LOADING.
 	 */
 	int (*attach)(void *arg, struct err *err);
 	/* Reverts attach(), complete or not. May be NULL. */
 	void (*undo)(void *arg);
-	/* Removes what is no longer wanted, once nothing can fail. May be NULL. */
+	/* Removes what is no longer wanted; nothing is reverted afterwards. May be NULL. */
 	void (*finish)(void *arg);
 	void *arg;
 };
 
 /*
- * Pins the maps, attaches, and writes the record *after with SLUICE_LOADED. A map of another size
- * is pinned as NAME_new and renamed after attach(). On failure the previous record and pins are
- * restored, and *err has the reason.
+ * Pins the maps, attaches, and writes the record *after with SLUICE_LOADED. A staged map is pinned
+ * as NAME_new and renamed after attach(). Returns 0, or -errno with *err set:
+ *
+ *	up to attach(), and in any step of a first load: pins, record and owner are as before;
+ *	after attach(), with undo(), if the first rename fails: the same;
+ *	else the new programs and maps stay, and the record says SLUICE_LOADING: the next load
+ *	replaces them, and the daemon loads its own object again.
+ *
+ * finish() runs before SLUICE_LOADED is written, so that the next load also does what a loader that
+ * dies in finish() has left undone.
  */
 int object_commit(struct object *object, const struct object_steps *steps, struct err *err);
 /* Pins maps that are not pinned yet, and a staged map as NAME_new. Creates the directory. */

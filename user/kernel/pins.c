@@ -167,25 +167,27 @@ int pins_drop(const char *path)
 int pins_remove_prefixed(const char *dir, const char *object, const char *prefix, struct err *err)
 {
 	char path[PATH_MAX], pin[PATH_MAX];
-	struct dirent *entry;
-	int removed = 0;
-	DIR *folder = opendir(pins_path(dir, object, NULL, path));
+	struct dirent **entry;
+	int i, removed = 0,
+	       count = scandir(pins_path(dir, object, NULL, path), &entry, NULL, alphasort);
 
-	if (!folder)
+	if (count < 0)
 		return errno == ENOENT
 			       ? 0
 			       : err_set(err, EXIT_ERROR, errno, "%s: %s", path, strerror(errno));
 	if (!prefix)
 		removed = !unlink(pins_path(dir, object, PINS_OWNER, pin));
-	while ((entry = readdir(folder))) {
-		if (!strcmp(entry->d_name, ".") || !strcmp(entry->d_name, "..") ||
-		    (prefix && strncmp(entry->d_name, prefix, strlen(prefix))))
-			continue;
-		if (!pins_drop(pins_path(dir, object, entry->d_name, pin)))
+	for (i = 0; i < count; i++) {
+		const char *name = entry[i]->d_name;
+
+		if (strcmp(name, ".") && strcmp(name, "..") &&
+		    !(prefix && strncmp(name, prefix, strlen(prefix))) &&
+		    !pins_drop(pins_path(dir, object, name, pin)))
 			removed++;
+		free(entry[i]);
 	}
-	closedir(folder);
-	if (rmdir(path) && !(prefix && errno == ENOTEMPTY))
+	free(entry);
+	if (rmdir(path) && errno != ENOENT && !(prefix && errno == ENOTEMPTY))
 		return err_set(err, EXIT_ERROR, errno, "%s: %s", path, strerror(errno));
 	return removed;
 }

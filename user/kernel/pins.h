@@ -44,7 +44,9 @@ int pins_drop(const char *path);
 #define PINS_OWNER "by_daemon"
 /*
  * Removes all pins of an object, PINS_OWNER first: while that pin exists, no unload is under way,
- * and a missing pin is a fault. Returns the number of pins, or -errno.
+ * and a missing pin is a fault. The others follow in the order of their names, which matters if the
+ * process is killed: link_fix4 and link_fix6, which read the table of the object reply, are
+ * detached before link_learn, which fills it. Returns the number of pins, or -errno.
  */
 int pins_remove(const char *dir, const char *object, struct err *err);
 /* Removes the pins with the prefix; all others, PINS_OWNER too, and so the directory, stay. */

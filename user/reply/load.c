@@ -94,7 +94,7 @@ static int attach(void *arg, struct err *err)
 	struct load *load = arg;
 	bool fixes = load->after.mode == SLUICE_REPLY_SOCKET;
 	struct hook hooks[] = {
-		/* Learning comes first: fixing needs a table that is being filled. */
+		/* first: it fills the table (kernel/links.h) */
 		{ PIN_LEARN, load->skel->progs.sluice_learn, true },
 		{ PIN_FIX4, load->skel->progs.sluice_fix4, fixes },
 		{ PIN_FIX6, load->skel->progs.sluice_fix6, fixes },

@@ -77,7 +77,8 @@ clients_start()
 	done
 }
 
-# clients_end MOST: each client had traffic, and at most MOST of its answers were left alone
+# clients_end [some]: each client had traffic; none of its answers, or with `some` few of them, were
+# left alone
 clients_end()
 {
 	local output sent right
@@ -87,7 +88,7 @@ clients_end()
 		read -r _ sent _ right _ wrong _ <"$output"
 		[ "$sent" -gt 100 ] || fail "hardly any traffic: $(cat "$output")"
 		want_equal "$((right + wrong))" "$sent" "answers under reload: $(cat "$output")"
-		[ "$wrong" -le "$1" ] || fail "more than $1 left alone: $(cat "$output")"
+		[ "$wrong" -le "$((${1:+sent} / 10))" ] || fail "many left alone: $(cat "$output")"
 	done
 }
 
@@ -98,7 +99,7 @@ for round in 1 2 3; do
 	wire_load --follow docker0 >/dev/null
 	wire_load --follow docker0 --port 1000-60000 >/dev/null
 done
-clients_end 0
+clients_end
 
 say "under traffic: another size of the table, which starts empty"
 wire_load --follow docker0 >/dev/null
@@ -107,8 +108,8 @@ for round in 1 2 3; do
 	wire_load --follow docker0 --table 100000 >>"$TEST_TMP/sizes"
 	wire_load --follow docker0 >>"$TEST_TMP/sizes"
 done
-# the pending answers at each of the six changes
-clients_end 6
+# the answers of that moment, at each of the six changes
+clients_end some
 want_equal "$(grep -c 'table: 16384 flows before, 100000 now: it starts empty' "$TEST_TMP/sizes")" 3
 want_right "$CONTAINER" "$FAR4" "$PORT"
 want_right "$CONTAINER2" "$FAR4" "$PORT"
