@@ -4,7 +4,6 @@
 #include "base/log.h"
 #include "kernel/pins.h"
 #include "reply/pins.h"
-#include "wire/pins.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -67,12 +66,11 @@ static int wire_apply(struct sections *sections, struct config_file *file, struc
 		return error;
 	options.absent_ok = true;
 	options.by_daemon = true;
-	options.follows = sections->section[SECTION_WIRE].detached;
 	error = -ENODEV;
 	for (tries = 0; error == -ENODEV && tries < WIRE_TRIES; tries++)
 		error = wire_load(&options, &result, err);
 	daemon_netns_leave(sections->netns);
-	if (error || result.outcome == LOAD_LEFT)
+	if (error)
 		return error;
 	log_loaded("wire is active", result.outcome, &options.ports, "attached_by",
 		   wire_attach_mode_name(result.attach_mode), result.count);
@@ -227,26 +225,6 @@ static void check_detached(struct sections *sections)
 	section->pending = section->detached = true;
 }
 
-/* Marks a section as pending if a loader died while it replaced what the daemon had loaded. */
-static void check_interrupted(struct sections *sections, int i)
-{
-	const struct state_dir *sd = i == SECTION_REPLY ? &reply_state_dir : &wire_state_dir;
-	const char *bpffs = sections->file->config.location.bpffs;
-	struct section *section = &sections->section[i];
-	union {
-		struct sluice_meta head;
-		struct sluice_reply_meta reply;
-		struct sluice_wire_meta wire;
-	} meta;
-
-	if (!section->loaded || section->pending ||
-	    state_dir_meta_read(sd, bpffs, &meta, &(struct err){ 0 }) ||
-	    meta.head.state != SLUICE_LOADING || !state_dir_is_daemons(sd, bpffs))
-		return;
-	/* A loader that still runs has the lock, and a command removes the daemon's mark. */
-	section->pending = section->detached = true;
-}
-
 bool sections_check(struct sections *sections)
 {
 	const char *bpffs = sections->file->config.location.bpffs;
@@ -254,8 +232,6 @@ bool sections_check(struct sections *sections)
 	int i;
 
 	check_detached(sections);
-	check_interrupted(sections, SECTION_REPLY);
-	check_interrupted(sections, SECTION_WIRE);
 	for (i = 0; i < SECTIONS; i++) {
 		struct section *section = &sections->section[i];
 

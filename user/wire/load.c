@@ -212,9 +212,7 @@ static int inspect(struct load *load, struct err *err)
 	if (load->before.netns != netdev_netns())
 		return wire_refuse_netns(bpffs, err);
 	wire_except_read(bpffs, &load->except_before);
-	result = wire_iface_table_read(bpffs, &load->old, &load->old_count, err);
-	/* an unload that died has detached all before it removed the list */
-	return result == -ENOENT && load->before.state == SLUICE_LOADING ? 0 : result;
+	return wire_iface_table_read(bpffs, &load->old, &load->old_count, err);
 }
 
 /* Warns if sluice is also attached from another pin directory. */
@@ -344,7 +342,6 @@ int wire_load(const struct wire_options *options, struct wire_result *result, st
 	};
 	struct netdev *devs = NULL;
 	struct pins pins;
-	bool locked = false;
 	__u32 roles;
 	int failed;
 
@@ -360,7 +357,7 @@ int wire_load(const struct wire_options *options, struct wire_result *result, st
 	};
 	for (roles = 0; roles < SLUICE_WIRE_ROLES; roles++)
 		load.pairs_before[roles] = (struct wire_pair){ .fd = { -1, -1 } };
-	*result = (struct wire_result){ .outcome = LOAD_LEFT };
+	*result = (struct wire_result){ 0 };
 	failed = caps_require("reply load", caps_needed, sizeof(caps_needed) / sizeof(*caps_needed),
 			      err);
 	if (failed)
@@ -374,15 +371,10 @@ int wire_load(const struct wire_options *options, struct wire_result *result, st
 	if (!failed && !options->dry_run)
 		failed = wire_routes_read(options->bpffs, &load.routes, err);
 	if (!failed)
-		failed = pins_lock(&pins, options->bpffs, !options->follows, err);
-	if (failed == -ENOENT && options->follows)
-		failed = 0;
-	else if (!failed)
-		locked = true;
-	if (!locked)
+		failed = pins_lock(&pins, options->bpffs, true, err);
+	if (failed)
 		goto out;
-	if (!options->follows || state_dir_is_daemons(&wire_state_dir, options->bpffs))
-		failed = load_locked(&load, result, err);
+	failed = load_locked(&load, result, err);
 	pins_unlock(&pins);
 out:
 	for (roles = 0; roles < SLUICE_WIRE_ROLES; roles++) {

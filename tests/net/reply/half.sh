@@ -14,7 +14,7 @@ topology_up
 serve "$HOST" dual6 "$PORT"
 ip -n "$HOST" addr add "$OTHER4/24" dev eth0
 
-# load_command OPTION…: sets COMMAND to a load
+# load OPTION…: prints the command line of a load
 load_command()
 {
 	COMMAND=("$SLUICE" reply load --cgroup "$TEST_CGROUP" "$@")
@@ -46,8 +46,8 @@ killed_each()
 	for call in $calls; do
 		"$@" >/dev/null
 		want_equal "$(answers "$FAR4")" "$FAR4" "before"
-		! strace -f -o /dev/null -e trace=bpf -e "inject=bpf:signal=KILL:when=$call" \
-			"${COMMAND[@]}" >/dev/null 2>&1 || fail "call $call: not killed"
+		strace -f -o /dev/null -e trace=bpf -e "inject=bpf:signal=KILL:when=$call" \
+			"${COMMAND[@]}" >/dev/null 2>&1 && fail "call $call: not killed"
 		for answer in $(answers "$OTHER4"); do
 			[ "$answer" = "$OTHER4" ] || [ "$answer" = "$NEAR4" ] ||
 				fail "call $call of ${COMMAND[*]}: answered from $answer"
@@ -80,8 +80,8 @@ say "a killed loader has switched to another table: the next load does not use t
 load_command --mode socket --table 16384
 first >/dev/null
 want_equal "$(answers "$FAR4")" "$FAR4"
-! strace -f -o "$TEST_TMP/calls" -e trace=rename -e inject=rename:signal=KILL:when=1 \
-	"${COMMAND[@]}" >/dev/null 2>&1 || fail "not killed"
+strace -f -o "$TEST_TMP/calls" -e trace=rename -e inject=rename:signal=KILL:when=1 \
+	"${COMMAND[@]}" >/dev/null 2>&1 && fail "not killed"
 spawn_in "$CONTAINER" "$TEST_TMP/slow" "$CLIENT" --any --until-signal --from 172.17.0.3:4001 \
 	--to "$OTHER4:$PORT"
 sleep 0.3
