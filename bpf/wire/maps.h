@@ -10,7 +10,7 @@
 #include <linux/bpf.h>
 #include <sluice/wire.h>
 
-/* Written by the loader: the record of the load, of which programs read table_id. */
+/* Written by the loader: the record of the load. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(max_entries, 1);
@@ -30,7 +30,7 @@ struct {
 /* Written by the loader: the addresses of the server behind this gateway. */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(max_entries, 512); /* two lists of WIRE_ADDRS_MAX: a load adds its own first */
+	__uint(max_entries, 256);
 	__type(key, struct sluice_addr);
 	__type(value, __u32);
 } sluice_w_server SEC(".maps");

@@ -39,9 +39,6 @@
 
 #include <linux/pkt_cls.h>
 
-/* The number of the table; see struct sluice_wire_meta. */
-const volatile __u64 table_id;
-
 /* TCX_NEXT for tcx, "the next filter" for cls_bpf: later programs see the packet as well. */
 #define PASS TC_ACT_UNSPEC
 
@@ -451,24 +448,12 @@ static __always_inline void decide_out(struct __sk_buff *skb, const struct ends 
 		request_to_server(skb, ends, change);
 }
 
-/* Is the program's table the one that all programs use? */
-static __always_inline bool table_is_current(void)
-{
-	const volatile struct sluice_wire_meta *meta;
-	__u32 zero = 0;
-
-	meta = bpf_map_lookup_elem(&sluice_w_meta, &zero);
-	return meta && meta->table_id == table_id;
-}
-
 static __always_inline int handle(struct __sk_buff *skb, bool out)
 {
 	struct change change = { .outcome = SLUICE_WIRE_COUNTERS_MAX };
 	enum parsed_kind kind;
 	struct parsed pkt;
 
-	if (unlikely(!table_is_current()))
-		return PASS;
 	kind = packet_parse(skb, &pkt);
 	if (likely(kind == PARSED_DATAGRAM)) {
 		if (out)

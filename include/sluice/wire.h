@@ -13,7 +13,7 @@
 #include <sluice/flow.h>
 
 /* Raised whenever a pinned map changes its layout or its meaning. */
-#define SLUICE_WIRE_ABI 4
+#define SLUICE_WIRE_ABI 3
 
 #define SLUICE_FRAGMENT_SETS 512
 /* Kernels give up waiting for the rest of an IPv4 datagram after 30 s (RFC 791: 15 to 255). */
@@ -225,16 +225,11 @@ struct sluice_wire_meta {
 	__u64 age_ns;
 	__u64 loaded_ns; /* CLOCK_REALTIME */
 	__u64 netns;	 /* inode number of the network namespace */
-	/*
-	 * Programs act only if it is the number that they were verified with, so that all change
-	 * their table at the same time. 0: none acts, during a change of the table.
-	 */
-	__u64 table_id;
 	__u32 sets;
 	__u32 any_port;
 	__u64 ports[1024];
 };
-_Static_assert(sizeof(struct sluice_wire_meta) == 64 + 8192, "struct sluice_wire_meta");
+_Static_assert(sizeof(struct sluice_wire_meta) == 56 + 8192, "struct sluice_wire_meta");
 
 /*
  * Every exit of the wire programs, once; counters.h explains such lists. The metric is

@@ -73,7 +73,6 @@ static int remove_folders(const char *bpffs, int *groups, struct err *err)
 int cleanup_remove(const char *bpffs, int *groups, struct err *err)
 {
 	int removed = 0, released = 0, result = pins_exist(bpffs, ".", err);
-	bool exists = false;
 	struct pins pins;
 
 	if (result < 0)
@@ -85,14 +84,11 @@ int cleanup_remove(const char *bpffs, int *groups, struct err *err)
 	result = pins_exist(bpffs, ".", err);
 	if (result > 0) {
 		result = pins_lock(&pins, bpffs, false, err);
-		if (result && result != -ENOENT)
+		if (result)
 			return result;
-		exists = !result;
-	}
-	if (exists) {
 		result = remove_folders(bpffs, &released, err);
 		pins_unlock(&pins);
-	} else if (result >= 0 || result == -ENOENT) {
+	} else if (!result) {
 		/* A program stays on its group even without its pins. */
 		result = remove_steer(bpffs, &released, err);
 	}

@@ -110,7 +110,7 @@ static int reuse_pinned(struct object *object, struct bpf_map *map, __u64 bit, s
 		return err_set(err, EXIT_ERROR, -fd, "%s/%s/%s: %s", object->dir,
 			       object->state_dir->name, name, strerror(-fd));
 	if (!state_dir_map_has_size(fd, bpf_map__key_size(map), bpf_map__value_size(map)))
-		result = state_dir_refuse_abi(object->state_dir, object->dir, err);
+		result = state_dir_refuse_abi(object->state_dir, object->dir, 0, err);
 	else if (state_dir_map_entries(fd) != bpf_map__max_entries(map) ||
 		 is_outdated(object, name))
 		object->staged |= bit;

@@ -27,32 +27,8 @@ __u32 state_dir_map_entries(int fd)
 	return bpf_obj_get_info_by_fd(fd, &info, &length) ? 0 : info.max_entries;
 }
 
-/* Returns the ABI version of a record of any size, which begins alike in all versions; 0: unknown.
- */
-static __u32 record_abi(const struct state_dir *sd, const char *bpffs)
+int state_dir_refuse_abi(const struct state_dir *sd, const char *bpffs, __u32 abi, struct err *err)
 {
-	int fd = pins_get(bpffs, sd->name, sd->meta);
-	struct bpf_map_info info = { 0 };
-	__u32 length = sizeof(info), zero = 0, abi = 0;
-	struct sluice_meta *head;
-
-	if (fd < 0)
-		return 0;
-	if (!bpf_obj_get_info_by_fd(fd, &info, &length) && info.type == BPF_MAP_TYPE_ARRAY &&
-	    info.value_size >= sizeof(*head)) {
-		head = malloc(info.value_size);
-		if (head && !bpf_map_lookup_elem(fd, &zero, head) && head->magic == SLUICE_MAGIC)
-			abi = head->abi;
-		free(head);
-	}
-	close(fd);
-	return abi;
-}
-
-int state_dir_refuse_abi(const struct state_dir *sd, const char *bpffs, struct err *err)
-{
-	__u32 abi = record_abi(sd, bpffs);
-
 	return err_hint(err,
 			err_set(err, EXIT_CONFLICT, EPROTO,
 				"%s/%s: pinned by another version of sluice (ABI %u, this is"
@@ -76,14 +52,14 @@ int state_dir_meta_read(const struct state_dir *sd, const char *bpffs, void *met
 		return err_set(err, fd == -EPERM || fd == -EACCES ? EXIT_PERMISSION : EXIT_ERROR,
 			       -fd, "%s/%s: %s", bpffs, sd->name, strerror(-fd));
 	if (!state_dir_map_has_size(fd, sizeof(zero), sd->meta_size))
-		result = state_dir_refuse_abi(sd, bpffs, err);
+		result = state_dir_refuse_abi(sd, bpffs, 0, err);
 	else if (bpf_map_lookup_elem(fd, &zero, meta))
 		result = err_set(err, EXIT_ERROR, errno, "%s/%s/%s: %s", bpffs, sd->name, sd->meta,
 				 strerror(errno));
 	else if (!head->magic)
 		result = -EUCLEAN;
 	else if (head->magic != SLUICE_MAGIC || head->abi != sd->abi)
-		result = state_dir_refuse_abi(sd, bpffs, err);
+		result = state_dir_refuse_abi(sd, bpffs, head->abi, err);
 	else
 		result = 0;
 	close(fd);
@@ -133,7 +109,7 @@ int state_dir_map_open(const struct state_dir *sd, const char *bpffs, const char
 	if (state_dir_map_has_size(fd, key_size, value_size))
 		return fd;
 	close(fd);
-	return state_dir_refuse_abi(sd, bpffs, err);
+	return state_dir_refuse_abi(sd, bpffs, 0, err);
 }
 
 int state_dir_counters(const struct state_dir *sd, const char *bpffs, const char *name, __u64 *sum,

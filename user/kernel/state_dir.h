@@ -43,8 +43,8 @@ __u32 state_dir_map_entries(int fd);
  * it wrote the record, or -errno with *err set, as for another ABI version.
  */
 int state_dir_meta_read(const struct state_dir *sd, const char *bpffs, void *meta, struct err *err);
-/* Sets *err: the pins are of another ABI version, as their record says. Returns -EPROTO. */
-int state_dir_refuse_abi(const struct state_dir *sd, const char *bpffs, struct err *err);
+/* Sets *err: the pins are of another ABI version, @abi (0: unknown). Returns -EPROTO. */
+int state_dir_refuse_abi(const struct state_dir *sd, const char *bpffs, __u32 abi, struct err *err);
 /* Sets *err for those errors of state_dir_meta_read() that do not set it. Returns @why. */
 int state_dir_not_loaded(const struct state_dir *sd, const char *bpffs, int why, struct err *err);
 /* Writes the record with this state. */

@@ -30,9 +30,6 @@
 #include <string.h>
 #include <unistd.h>
 
-/* The size of the map: the list before and the wanted one. */
-#define SERVERS_MAX (2 * WIRE_ADDRS_MAX)
-
 static const int caps_needed[] = { CAP_BPF, CAP_NET_ADMIN, CAP_PERFMON };
 
 struct load {
@@ -49,18 +46,16 @@ struct load {
 	struct wire_routes routes;
 	size_t routes_left_out;
 	struct wire_addrs except_before;
-	struct wire_addrs servers_added;
-	struct wire_pair pairs_before[SLUICE_WIRE_ROLES]; /* pinned by the load before */
 };
 
 /* Lists servers of the map that the options lack; returns their number. */
-static int servers_unwanted(const struct load *load, struct sluice_addr list[SERVERS_MAX])
+static int servers_unwanted(const struct load *load, struct sluice_addr list[WIRE_ADDRS_MAX])
 {
 	const struct wire_addrs *wanted = &load->options->servers;
 	int fd = bpf_map__fd(load->first->maps.sluice_w_server), i, count = 0;
 	struct sluice_addr addr, *last = NULL;
 
-	for (; count < SERVERS_MAX && !bpf_map_get_next_key(fd, last, &addr); last = &addr) {
+	for (; count < WIRE_ADDRS_MAX && !bpf_map_get_next_key(fd, last, &addr); last = &addr) {
 		for (i = 0; i < wanted->count; i++)
 			if (!memcmp(&wanted->addr[i], &addr, sizeof(addr)))
 				break;
@@ -68,44 +63,6 @@ static int servers_unwanted(const struct load *load, struct sluice_addr list[SER
 			list[count++] = addr;
 	}
 	return count;
-}
-
-static void servers_trim(const struct load *load)
-{
-	struct sluice_addr unwanted[SERVERS_MAX];
-	int i, count = servers_unwanted(load, unwanted);
-
-	for (i = 0; i < count; i++)
-		bpf_map_delete_elem(bpf_map__fd(load->first->maps.sluice_w_server), &unwanted[i]);
-}
-
-/* Adds the wanted servers; remembers which of them are new. */
-static int servers_add(struct load *load, struct err *err)
-{
-	const struct wire_addrs *wanted = &load->options->servers;
-	int fd = bpf_map__fd(load->first->maps.sluice_w_server), i;
-	__u32 one = 1;
-
-	/* the list of a loader that died may fill the map */
-	if (load->object.outcome == LOAD_RECOVERED)
-		servers_trim(load);
-	for (i = 0; i < wanted->count; i++) {
-		if (!bpf_map_update_elem(fd, &wanted->addr[i], &one, BPF_NOEXIST))
-			load->servers_added.addr[load->servers_added.count++] = wanted->addr[i];
-		else if (errno != EEXIST)
-			return err_set(err, EXIT_ERROR, errno, "servers: %s", strerror(errno));
-	}
-	return 0;
-}
-
-/* Writes the record with @table_id, of the programs that act. */
-static int table_switch(const struct load *load, __u64 table_id, struct err *err)
-{
-	struct sluice_wire_meta meta = table_id || !load->before.magic ? load->after : load->before;
-
-	meta.table_id = table_id;
-	return state_dir_meta_write(&wire_state_dir, bpf_map__fd(load->first->maps.sluice_w_meta),
-				    &meta, SLUICE_LOADING, err);
 }
 
 static int routes_fill(struct load *load, const struct wire_addrs *except, struct err *err)
@@ -118,26 +75,22 @@ static int attach(void *arg, struct err *err)
 {
 	struct load *load = arg;
 	const struct wire_options *options = load->options;
+	int servers_fd = bpf_map__fd(load->first->maps.sluice_w_server);
 	int ifaces_fd = bpf_map__fd(load->first->maps.sluice_w_ifaces);
-	int result = routes_fill(load, &options->except, err);
-	bool switches = load->before.table_id != load->after.table_id;
-	__u32 roles;
+	int i, result = routes_fill(load, &options->except, err);
+	__u32 roles, one = 1;
 
-	for (roles = 0; roles < SLUICE_WIRE_ROLES; roles++)
-		wire_pair_open(&load->pairs_before[roles], roles, options->bpffs);
-	if (!result)
-		result = servers_add(load, err);
-	/* In no order would programs of two tables treat a request and its reply alike. */
-	if (!result && switches)
-		result = table_switch(load, 0, err);
+	if (result)
+		return result;
+	for (i = 0; i < options->servers.count; i++)
+		if (bpf_map_update_elem(servers_fd, &options->servers.addr[i], &one, BPF_ANY))
+			return err_set(err, EXIT_ERROR, errno, "servers: %s", strerror(errno));
 	while (!result && load->done < load->plan.count) {
 		struct wire_iface *iface = &load->plan.wanted[load->done++];
 
 		result = wire_iface_attach(options->bpffs, ifaces_fd, iface,
 					   load->pairs[iface->entry.roles].fd, err);
 	}
-	if (!result && switches)
-		result = table_switch(load, load->after.table_id, err);
 	if (!result)
 		result = wire_except_write(options->bpffs, &options->except, err);
 	/* wire_attach_iface() uses the pinned programs */
@@ -153,11 +106,7 @@ static void undo(void *arg)
 {
 	struct load *load = arg;
 	struct err ignored;
-	__u32 roles;
-	int i;
 
-	if (load->before.table_id != load->after.table_id)
-		table_switch(load, 0, &ignored);
 	while (load->done--)
 		wire_iface_restore(load->options->bpffs,
 				   bpf_map__fd(load->first->maps.sluice_w_ifaces),
@@ -165,17 +114,6 @@ static void undo(void *arg)
 	load->done = 0;
 	if (!load->before.magic)
 		return;
-	for (i = 0; i < load->servers_added.count; i++)
-		bpf_map_delete_elem(bpf_map__fd(load->first->maps.sluice_w_server),
-				    &load->servers_added.addr[i]);
-	for (roles = 0; roles < SLUICE_WIRE_ROLES; roles++) {
-		const struct wire_pair *pair = &load->pairs_before[roles];
-
-		if (pair->fd[0] >= 0)
-			wire_pair_pin(pair, &load->object, &ignored);
-		else
-			wire_pair_unpin(roles, load->options->bpffs);
-	}
 	routes_fill(load, &load->except_before, &ignored);
 	wire_except_write(load->options->bpffs, &load->except_before, &ignored);
 }
@@ -183,12 +121,15 @@ static void undo(void *arg)
 static void finish(void *arg)
 {
 	struct load *load = arg;
-	int ifaces_fd = bpf_map__fd(load->first->maps.sluice_w_ifaces), i;
+	int ifaces_fd = bpf_map__fd(load->first->maps.sluice_w_ifaces), i, count;
+	struct sluice_addr unwanted[WIRE_ADDRS_MAX];
 
 	for (i = 0; i < load->old_count; i++)
 		if (!wire_iface_numbered(load->plan.wanted, load->plan.count, load->old[i].ifindex))
 			wire_iface_detach(load->options->bpffs, ifaces_fd, &load->old[i]);
-	servers_trim(load);
+	count = servers_unwanted(load, unwanted);
+	for (i = 0; i < count; i++)
+		bpf_map_delete_elem(bpf_map__fd(load->first->maps.sluice_w_server), &unwanted[i]);
 }
 
 /* Removes remains, which only their path distinguishes from a foreign directory. */
@@ -242,7 +183,7 @@ static bool is_as_before(const struct load *load)
 {
 	const struct sluice_wire_meta *before = &load->before, *after = &load->after;
 	const struct wire_addrs *servers = &load->options->servers;
-	struct sluice_addr unwanted[SERVERS_MAX];
+	struct sluice_addr unwanted[WIRE_ADDRS_MAX];
 	__u32 one;
 	int i;
 
@@ -277,7 +218,6 @@ static int load_locked(struct load *load, struct wire_result *result, struct err
 	struct wire_plan *plan = &load->plan;
 	struct bpf_prog_info info;
 	int i, failed = inspect(load, err);
-	bool reuses;
 	__u32 roles;
 
 	if (!failed)
@@ -299,8 +239,6 @@ static int load_locked(struct load *load, struct wire_result *result, struct err
 		.any_port = options->ports.any,
 	};
 	memcpy(meta->ports, options->ports.bit, sizeof(meta->ports));
-	reuses = object_reuses(&load->object, "sluice_w_flows", meta->sets);
-	meta->table_id = object_seed(reuses ? load->before.table_id : 0);
 	for (roles = 0; roles < SLUICE_WIRE_ROLES; roles++) {
 		struct wire_pair *pair = &load->pairs[roles];
 
@@ -355,8 +293,6 @@ int wire_load(const struct wire_options *options, struct wire_result *result, st
 		.by_daemon = options->by_daemon,
 		.clear = remains_clear,
 	};
-	for (roles = 0; roles < SLUICE_WIRE_ROLES; roles++)
-		load.pairs_before[roles] = (struct wire_pair){ .fd = { -1, -1 } };
 	*result = (struct wire_result){ 0 };
 	failed = caps_require("reply load", caps_needed, sizeof(caps_needed) / sizeof(*caps_needed),
 			      err);
@@ -377,11 +313,9 @@ int wire_load(const struct wire_options *options, struct wire_result *result, st
 	failed = load_locked(&load, result, err);
 	pins_unlock(&pins);
 out:
-	for (roles = 0; roles < SLUICE_WIRE_ROLES; roles++) {
-		wire_pair_put(&load.pairs_before[roles]);
+	for (roles = 0; roles < SLUICE_WIRE_ROLES; roles++)
 		if (load.pairs[roles].skel)
 			wire_pair_put(&load.pairs[roles]);
-	}
 	object_end(&load.object);
 	wire_routes_free(&load.routes);
 	free(load.plan.wanted);

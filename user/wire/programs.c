@@ -28,7 +28,6 @@ int wire_pair_load(struct wire_pair *pair, struct object *object,
 	if (skel) {
 		skel->rodata->role = roles;
 		skel->rodata->seed = meta->seed;
-		skel->rodata->table_id = meta->table_id;
 		skel->rodata->age = sluice_flow_clock(meta->age_ns);
 		skel->rodata->sets = meta->sets;
 		skel->rodata->any_port = meta->any_port;
@@ -62,20 +61,6 @@ void wire_pair_unpin(__u32 roles, const char *bpffs)
 		unlink(pins_path(bpffs, WIRE_OBJECT, prog_pin(roles, out, name), path));
 }
 
-bool wire_pair_open(struct wire_pair *pair, __u32 roles, const char *bpffs)
-{
-	char name[PIN_SIZE];
-	int out;
-
-	pair->roles = roles;
-	for (out = 0; out < 2; out++)
-		pair->fd[out] = pins_get(bpffs, WIRE_OBJECT, prog_pin(roles, out, name));
-	if (pair->fd[0] >= 0 && pair->fd[1] >= 0)
-		return true;
-	wire_pair_put(pair);
-	return false;
-}
-
 int wire_pair_get(struct wire_pair *pair, const struct sluice_wire_meta *meta, __u32 roles,
 		  const char *bpffs, struct err *err)
 {
@@ -83,9 +68,13 @@ int wire_pair_get(struct wire_pair *pair, const struct sluice_wire_meta *meta, _
 	struct object object = {
 		.state_dir = &wire_state_dir, .dir = bpffs, .what = "wire programs", .before = &now
 	};
+	char name[PIN_SIZE];
 	int result, table;
 
-	if (wire_pair_open(pair, roles, bpffs))
+	pair->roles = roles;
+	pair->fd[0] = pins_get(bpffs, WIRE_OBJECT, prog_pin(roles, false, name));
+	pair->fd[1] = pins_get(bpffs, WIRE_OBJECT, prog_pin(roles, true, name));
+	if (pair->fd[0] >= 0 && pair->fd[1] >= 0)
 		return 0;
 	/* a killed loader may have recorded another size than that of the pinned table */
 	table = state_dir_map_open(&wire_state_dir, bpffs, "sluice_w_flows", sizeof(__u32),
@@ -94,7 +83,6 @@ int wire_pair_get(struct wire_pair *pair, const struct sluice_wire_meta *meta, _
 		return table;
 	now.sets = state_dir_map_entries(table);
 	close(table);
-	now.table_id = object_seed(now.table_id); /* 0: the pair acts only after the next load */
 	result = wire_pair_load(pair, &object, &now, roles, err);
 	if (!result)
 		result = wire_pair_pin(pair, &object, err);

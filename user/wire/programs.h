@@ -27,8 +27,6 @@ int wire_pair_load(struct wire_pair *pair, struct object *object,
 int wire_pair_pin(const struct wire_pair *pair, const struct object *object, struct err *err);
 /* Removes the pins of a pair. */
 void wire_pair_unpin(__u32 roles, const char *bpffs);
-/* Opens the pinned pair. Returns false, with descriptors of -1, unless both programs are pinned. */
-bool wire_pair_open(struct wire_pair *pair, __u32 roles, const char *bpffs);
 /* Opens the pinned pair, or loads and pins one. */
 int wire_pair_get(struct wire_pair *pair, const struct sluice_wire_meta *meta, __u32 roles,
 		  const char *bpffs, struct err *err);

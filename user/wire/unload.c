@@ -14,18 +14,6 @@
 #include <string.h>
 #include <unistd.h>
 
-/* Lets all programs leave packets alone (struct sluice_wire_meta). */
-static void stop(const char *bpffs, struct sluice_wire_meta *meta)
-{
-	int fd = pins_get(bpffs, WIRE_OBJECT, wire_state_dir.meta);
-
-	meta->table_id = 0;
-	if (fd < 0)
-		return;
-	state_dir_meta_write(&wire_state_dir, fd, meta, SLUICE_LOADING, &(struct err){ 0 });
-	close(fd);
-}
-
 int wire_remove_filters(const char *bpffs, struct err *err)
 {
 	struct sluice_wire_meta meta = { 0 };
@@ -33,21 +21,17 @@ int wire_remove_filters(const char *bpffs, struct err *err)
 	struct netdev *devs = NULL;
 	int i, known = 0, removed = 0, result;
 	size_t dev, count;
-	bool loaded;
 
 	wire_iface_table_read(bpffs, &iface, &known, &(struct err){ 0 });
 	/* links go with their pins from anywhere, filters only from within their namespace */
-	loaded = !state_dir_meta_read(&wire_state_dir, bpffs, &meta, &(struct err){ 0 });
-	if (loaded && meta.netns != netdev_netns())
+	if (!state_dir_meta_read(&wire_state_dir, bpffs, &meta, &(struct err){ 0 }) &&
+	    meta.netns != netdev_netns())
 		for (i = 0; i < known; i++)
 			if (iface[i].entry.attach_mode == SLUICE_WIRE_CLSACT) {
 				result = wire_refuse_netns(bpffs, err);
 				goto out;
 			}
 	result = netdev_list(&devs, &count, err);
-	/* no program must act on what another one no longer records, even if this process dies */
-	if (!result && loaded)
-		stop(bpffs, &meta);
 	for (dev = 0; !result && dev < count; dev++) {
 		const struct wire_iface *listed = wire_iface_numbered(iface, known,
 								      devs[dev].ifindex);
