@@ -146,7 +146,7 @@ say "a name that a shell would execute is inserted quoted"
 EVIL='x;>pwned;id' EVIL_NETNS='q$(touch pwned)'
 ip -n bluebird link add "$EVIL" type veth peer name peer
 : >"/run/netns/$EVIL_NETNS"
-mkdir "$TEST_TMP/my home" "$TEST_TMP/work"
+mkdir "$TEST_TMP/my home" "$TEST_TMP/tty"
 cat >"$TEST_TMP/my home/sluice" <<-END
 	#!/bin/bash
 	[ "\$1" != __complete ] || exec "$SLUICE" "\$@"
@@ -158,9 +158,9 @@ chmod +x "$TEST_TMP/my home/sluice"
 # word that the program received
 typed()
 {
-	rm -f "$TEST_TMP"/work/*
+	rm -f "$TEST_TMP"/tty/*
 	HOME="$TEST_TMP/my home" PATH=$TEST_TMP/my\ home:$PATH ip netns exec bluebird \
-		python3 - "$1" "$SCRIPTS/sluice.$1" "$2" "$TEST_TMP/work" <<-'PYTHON'
+		python3 - "$1" "$SCRIPTS/sluice.$1" "$2" "$TEST_TMP/tty" <<-'PYTHON'
 		import os, pty, re, select, sys, time
 		shell, script, line, work = sys.argv[1:]
 		os.chdir(work)
@@ -189,8 +189,8 @@ typed()
 		os.kill(pid, 9)
 		os.waitpid(pid, 0)
 	PYTHON
-	tail -n 1 "$TEST_TMP/work/words"
-	[ ! -e "$TEST_TMP/work/pwned" ] || fail "$1 has executed a name"
+	tail -n 1 "$TEST_TMP/tty/words"
+	[ ! -e "$TEST_TMP/tty/pwned" ] || fail "$1 has executed a name"
 }
 
 for shell in bash zsh fish; do
