@@ -59,16 +59,3 @@ unsigned int steer_queue_usage(__u32 used, __u32 room)
 
 	return percent < 100 ? (unsigned int)percent : 100;
 }
-
-static __u64 less(__u64 from, __u64 what)
-{
-	return from > what ? from - what : 0;
-}
-
-struct steer_rest steer_rest_of(const struct steer_balance *balance)
-{
-	return (struct steer_rest){
-		.errors = less(less(balance->errors, balance->drops), balance->checksum),
-		.vanished = less(balance->seen, balance->read + balance->errors),
-	};
-}

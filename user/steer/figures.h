@@ -23,25 +23,4 @@ bool steer_queue_is_full(__u32 used, __u32 room);
 /* Returns percent, 100 at most. */
 unsigned int steer_queue_usage(__u32 used, __u32 room);
 
-/*
- * Counts of one network namespace since its first group was loaded. The program counts a datagram
- * on arrival; the namespace counts it when it is read or dropped.
- */
-struct steer_balance {
-	__u64 seen;	/* by the programs */
-	__u64 drops;	/* of the currently steered sockets */
-	__u64 read;	/* InDatagrams, of all ports */
-	__u64 errors;	/* InErrors, of all ports */
-	__u64 checksum; /* InCsumErrors, part of InErrors */
-};
-
-/* The part of a balance that its counters do not explain. */
-struct steer_rest {
-	__u64 errors;	/* drops at other sockets, without a wrong checksum */
-	__u64 vanished; /* seen, but neither read nor dropped: queued, or lost with a closed socket
-			 */
-};
-
-struct steer_rest steer_rest_of(const struct steer_balance *balance);
-
 #endif

@@ -267,7 +267,7 @@ static void sockets_measure(struct steer_view *view)
 		}
 	}
 	for (i = 0; i < view->netns_count; i++)
-		view->netns[i].rest = steer_rest_of(&view->netns[i].balance);
+		view->netns[i].unexplained = steer_unexplained(&view->netns[i].balance);
 	sockets_free(sockets);
 }
 

@@ -11,6 +11,7 @@
 #include "steer/group/slot_status.h"
 #include "steer/group/stats.h"
 #include "steer/steer.h"
+#include "steer/unexplained.h"
 
 #include <limits.h>
 
@@ -49,7 +50,7 @@ struct steer_netns_view {
 	__u64 kernel;			      /* datagrams left to the kernel's choice */
 	__u64 stale;
 	struct steer_balance balance;
-	struct steer_rest rest;
+	struct steer_unexplained unexplained;
 	__u64 waiting;	/* bytes of memory in the queues */
 	int unmeasured; /* sockets without a measured queue */
 };

@@ -214,7 +214,7 @@ static int run(const struct context *context, void *into, int words, char **word
 	result = load(&loader, options, &report, &groups, err);
 	/* unsampled consumers are placed by the affinity of their threads alone */
 	if (!result && !options->steer.dry_run &&
-	    steer_place_wait(context->bpffs, STEER_CONSUMERS_MS, &unsampled))
+	    steer_placement_wait(context->bpffs, STEER_PLACEMENT_WAIT_MS, &unsampled))
 		log_warning("%s", unsampled.what);
 	if (!result && groups)
 		print(context, &options->steer, groups, &report);

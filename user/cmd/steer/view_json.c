@@ -128,10 +128,11 @@ static json_t *netns_json(const struct steer_view *view, const struct steer_netn
 		for (i = 0; i < SLUICE_STEER_UDP_COUNTERS; i++)
 			json_object_set_new(udp, udp_keys[i],
 					    json_integer((json_int_t)netns->udp[i]));
-		rest = json_pack("{s:I, s:I, s:I}", "total",
-				 (json_int_t)(netns->rest.errors + netns->rest.vanished), "errors",
-				 (json_int_t)netns->rest.errors, "vanished",
-				 (json_int_t)netns->rest.vanished);
+		rest = json_pack(
+			"{s:I, s:I, s:I}", "total",
+			(json_int_t)(netns->unexplained.errors + netns->unexplained.vanished),
+			"errors", (json_int_t)netns->unexplained.errors, "vanished",
+			(json_int_t)netns->unexplained.vanished);
 	}
 	return json_pack("{s:I, s:o, s:o, s:{s:I, s:I, s:I, s:I, s:I, s:i}, s:o, s:o}", "netns",
 			 (json_int_t)netns->netns, "name", name_json(view, netns->netns),

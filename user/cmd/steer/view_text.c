@@ -192,8 +192,8 @@ static void reasons_text(const struct steer_netns_view *netns, const struct outp
 static void netns_section(const struct steer_view *view, const struct steer_netns_view *netns,
 			  const struct output *output)
 {
-	const struct steer_rest *rest = &netns->rest;
-	__u64 sum = rest->errors + rest->vanished;
+	const struct steer_unexplained *unexplained = &netns->unexplained;
+	__u64 sum = unexplained->errors + unexplained->vanished;
 	char name[NAME_MAX + 16], age[24];
 	FILE *file = output->file;
 
@@ -211,12 +211,12 @@ static void netns_section(const struct steer_view *view, const struct steer_netn
 	}
 	fprintf(file, "  %sunexplained: %llu%s\n", sum ? output_tone(output, OUTPUT_WARNING) : "",
 		sum, sum ? output_plain(output) : "");
-	if (rest->errors)
+	if (unexplained->errors)
 		fprintf(file, "    %llu errors at sockets that are closed now, or not steered\n",
-			rest->errors);
-	if (rest->vanished)
+			unexplained->errors);
+	if (unexplained->vanished)
 		fprintf(file, "    %llu steered, but neither read nor counted as errors: %s\n",
-			rest->vanished,
+			unexplained->vanished,
 			netns->waiting ? "queued, or dropped when a socket was closed"
 				       : "dropped when a socket was closed");
 	if (netns->unmeasured)

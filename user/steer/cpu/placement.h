@@ -12,7 +12,7 @@
 #include "base/err.h"
 #include "steer/group/group.h"
 
-#define STEER_CONSUMERS_MS 1000 /* a busy worker receives within this time */
+#define STEER_PLACEMENT_WAIT_MS 1000 /* a busy worker receives within this time */
 
 /*
  * Updates the consumers of a group's slots from consumers_read(), else from the affinity, and
@@ -23,7 +23,7 @@ int steer_placement(const struct steer_group *group, int consumers_fd);
  * Repeats this for all groups until the consumer of each socket is known, up to @limit_ms, for a
  * command that has just loaded. Returns at once under another policy.
  */
-int steer_place_wait(const char *bpffs, unsigned int limit_ms, struct err *err);
+int steer_placement_wait(const char *bpffs, unsigned int limit_ms, struct err *err);
 
 /* Counts the consumers of the active slots under policy cpu. */
 struct steer_consumers_known {

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The datagrams that 'steer show' reports as unexplained. */
+#ifndef SLUICE_STEER_UNEXPLAINED_H
+#define SLUICE_STEER_UNEXPLAINED_H
+
+#include <linux/types.h>
+
+/*
+ * Counts of one network namespace since its first group was loaded. The program counts a datagram
+ * on arrival; the namespace counts it when it is read or dropped.
+ */
+struct steer_balance {
+	__u64 seen;	/* by the programs */
+	__u64 drops;	/* of the currently steered sockets */
+	__u64 read;	/* InDatagrams, of all ports */
+	__u64 errors;	/* InErrors, of all ports */
+	__u64 checksum; /* InCsumErrors, part of InErrors */
+};
+
+/* The datagrams of a balance that no counter explains. */
+struct steer_unexplained {
+	__u64 errors;	/* drops at other sockets, without a wrong checksum */
+	__u64 vanished; /* neither read nor dropped: queued, or lost with a closed socket */
+};
+
+struct steer_unexplained steer_unexplained(const struct steer_balance *balance);
+
+#endif
