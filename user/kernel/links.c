@@ -62,6 +62,11 @@ int links_load_error(const char *what, int error, const char *verifier_log, stru
 	bool kept;
 	int fd;
 
+	if (error == EAGAIN || error == EINTR)
+		return err_hint(err,
+				err_set(err, EXIT_ERROR, error,
+					"%s: a signal has interrupted the kernel's verifier", what),
+				"try again");
 	if (!length && error == EPERM && !caps_have(CAP_SYS_RESOURCE))
 		return err_hint(err,
 				err_set(err, EXIT_PERMISSION, error,
