@@ -4,6 +4,7 @@
 #include "base/mounts.h"
 #include "kernel/caps.h"
 #include "kernel/links.h"
+#include "kernel/pins.h"
 #include "steer/needs.h"
 
 #include <errno.h>
@@ -96,8 +97,7 @@ static enum feature bpffs(const struct need *need, struct probe *probe)
 	return need_answer(probe, FEATURE_NO,
 			   strncmp(probe->bpffs, BPFFS "/", sizeof(BPFFS))
 				   ? "name a directory on a bpffs, such as one below " BPFFS
-				   : "mount -t bpf bpf " BPFFS
-				     "; below 'ip netns exec' use --netns instead",
+				   : PINS_MOUNT "; below 'ip netns exec' use --netns instead",
 			   "%s: %s", at, result ? strerror(-result) : "not on a bpffs");
 }
 

@@ -1,0 +1,88 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+# On a bpffs that others may write to, a user can create the pin directory first, or a link in its
+# place. Every command names the owner and changes nothing below it; the way out that they name
+# works. The mount that the hints name allows no such directory. A directory that is on no bpffs is
+# refused, with a hint that fits.
+. "$(dirname "$0")/../lib/lib.sh"
+
+# as_nobody COMMAND…
+as_nobody()
+{
+	setpriv --reuid 65534 --regid 65534 --clear-groups --bounding-set -all "$@"
+}
+
+# way_out: runs what the hint of OUTPUT puts in quotes first
+way_out()
+{
+	local command
+	command=$(grep -o "'rm -r [^']*'" <<<"$OUTPUT" | sed -n 1p | tr -d "'")
+	[ "$command" = "rm -r $PINS" ] || fail "no way out in:" "$OUTPUT"
+	$command
+}
+
+# refused: every command refuses the directory
+refused()
+{
+	local command
+	for command in status "reply show" "reply unload" "steer show" "steer unload" cleanup \
+		"reply load --mode socket --cgroup $TEST_CGROUP" "steer load --port 53"; do
+		# shellcheck disable=SC2086 # words
+		want_status 5 sluice $command
+		want_text "pin directory $PINS: "
+		want_text "of user 65534 (nobody)"
+	done
+}
+
+stat -c %a /sys/fs/bpf | grep -qx 1777 || fail "the test needs a bpffs as 'mount -t bpf' makes it"
+
+say "a directory of another user"
+as_nobody mkdir -p "$PINS/reply" "$PINS/steer"
+refused
+want_text "a directory of user"
+[ -d "$PINS/reply" ] || fail "it has been changed"
+way_out
+reply_load
+sluice reply unload
+
+say "a link of another user"
+mkdir /sys/fs/bpf/other
+as_nobody ln -s /sys/fs/bpf/other "$PINS"
+refused
+want_text "a symbolic link of user"
+way_out
+[ -d /sys/fs/bpf/other ] || fail "what the link refers to is gone"
+rmdir /sys/fs/bpf/other
+reply_load
+sluice reply unload
+
+say "one that others may write to"
+mkdir -m 777 "$PINS"
+want_status 5 reply_load
+want_text "others may write to it (mode 777)"
+way_out
+reply_load
+
+say "the daemon's log names the way out, too"
+sluice reply unload
+as_nobody mkdir "$PINS"
+printf '%s\n' '[global]' "cgroup = $TEST_CGROUP" '[reply]' 'mode = socket' >"$TEST_TMP/conf"
+want_status 5 sluice run --config "$TEST_TMP/conf"
+want_text "a directory of user 65534 (nobody)"
+way_out
+
+say "the mount of the hint, and its hint for other file systems"
+for dir in /tmp "$TEST_TMP/none" /sys/fs/bpf; do
+	want_status 1 sluice --bpffs "$dir" reply load --mode socket --cgroup "$TEST_CGROUP"
+	want_text "is not on a bpf file system"
+	want_text "name a directory on a bpf file system, such as /sys/fs/bpf/sluice"
+done
+mount=$(grep -o "'mount -t bpf[^']*'" <<<"$OUTPUT" | tr -d "'")
+mkdir "$TEST_TMP/bpf"
+${mount/\/sys\/fs\/bpf/$TEST_TMP/bpf}
+! as_nobody mkdir "$TEST_TMP/bpf/sluice" 2>/dev/null || fail "'$mount' lets others create it"
+sluice --bpffs "$TEST_TMP/bpf/sluice" reply load --mode socket --cgroup "$TEST_CGROUP" >/dev/null
+sluice --bpffs "$TEST_TMP/bpf/sluice" reply unload
+umount "$TEST_TMP/bpf"
+want_clean
