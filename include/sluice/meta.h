@@ -8,7 +8,9 @@
 #define SLUICE_MAGIC 0x65636975 /* "uice" */
 
 enum sluice_load_state {
-	SLUICE_LOADING = 1, /* a loader is at work, or died during a load */
+	/* a loader is at work, or died during a load; the upper 24 bits are random, for each load
+	 */
+	SLUICE_LOADING = 1,
 	SLUICE_LOADED = 2,
 };
 

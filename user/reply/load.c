@@ -124,6 +124,16 @@ static void warn_of_twin(const struct reply_options *options)
 		}
 }
 
+/* Compares the record of the load with the one before. */
+static bool is_same_record(const struct sluice_reply_meta *before,
+			   const struct sluice_reply_meta *after)
+{
+	struct sluice_reply_meta same = *before;
+
+	same.loaded_ns = after->loaded_ns;
+	return before->magic && !memcmp(&same, after, sizeof(same));
+}
+
 static int load_locked(struct load *load, struct object *object, struct reply_result *result,
 		       struct err *err)
 {
@@ -155,6 +165,9 @@ static int load_locked(struct load *load, struct object *object, struct reply_re
 		result->count++;
 	}
 	warn_of_twin(load->options);
+	result->same_settings = is_same_record(&load->before, &load->after);
+	result->as_before = result->same_settings && !object->lost &&
+			    reply_attached(load->options->bpffs, &load->before);
 	if (load->options->dry_run) {
 		result->outcome = LOAD_VERIFIED;
 		return 0;

@@ -14,7 +14,6 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 /* On the command line, wire is a third mode; the object reply and its section know only two. */
 enum {
@@ -61,19 +60,6 @@ static void print_json(const struct context *context, const struct reply_options
 	output_json(&context->output, document);
 }
 
-static bool is_as_before(const struct reply_options *options,
-			 const struct sluice_reply_meta *before)
-{
-	struct stat st = { 0 };
-	struct ports were;
-
-	reply_ports(before, &were);
-	return before->mode == options->mode && !memcmp(&were, &options->ports, sizeof(were)) &&
-	       !stat(options->cgroup, &st) && before->cgroup_id == st.st_ino &&
-	       before->age_ns == options->age_s * 1000000000ULL &&
-	       before->sets == (options->table + SLUICE_FLOW_WAYS - 1) / SLUICE_FLOW_WAYS;
-}
-
 static void print_text(const struct context *context, const struct reply_options *options,
 		       const struct reply_result *result, const char *outcome)
 {
@@ -88,7 +74,7 @@ static void print_text(const struct context *context, const struct reply_options
 	fprintf(context->output.file, "reply: %s: mode %s, ports %s, cgroup %s\n", outcome,
 		reply_mode_name(options->mode), ports,
 		text_plain_copy(cgroup, sizeof(cgroup), options->cgroup));
-	if (before->magic && !is_as_before(options, before)) {
+	if (before->magic && !result->same_settings) {
 		reply_ports(before, &were);
 		if (reply_cgroup_path(before->cgroup_id, cgroup))
 			snprintf(cgroup, sizeof(cgroup), "(gone)");
@@ -196,7 +182,7 @@ static int run_socket(const struct context *context, struct options *options, st
 	failed = reply_load(&options->reply, &result, err);
 	if (failed)
 		return failed;
-	outcome = outcome_text(result.outcome, is_as_before(&options->reply, &result.before));
+	outcome = outcome_text(result.outcome, result.as_before);
 	if (context->output.json)
 		print_json(context, &options->reply, &result, outcome);
 	else

@@ -42,6 +42,7 @@ static const struct group_map group_maps[] = {
 	{ "sluice_cpus", FD(cpus_fd), sizeof(struct sluice_steer_cpu) },
 	{ "sluice_placed", FD(placed_fd), sizeof(struct sluice_steer_consumer) },
 	{ "sluice_table", FD(table_fd), sizeof(struct sluice_steer_set) },
+	{ "sluice_recent", FD(recent_fd), sizeof(struct sluice_steer_recent) },
 	{ "sluice_stats", FD(stats_fd), sizeof(struct sluice_steer_stats) },
 	{ "sluice_counters", FD(counters_fd), sizeof(struct sluice_steer_counters) },
 };
