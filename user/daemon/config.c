@@ -56,9 +56,9 @@ const struct config_table config_tables[] = {
 };
 
 const char *const config_section_names[SECTIONS + 1] = {
-	[SECTION_STEER] = "steer",
 	[SECTION_REPLY] = "reply",
 	[SECTION_WIRE] = "wire",
+	[SECTION_STEER] = "steer",
 	[SECTIONS] = "global",
 };
 

@@ -49,9 +49,10 @@ void steer_section_end(struct steer_section *steer);
 /*
  * Loads steering as the file has it, or updates it in place.  Returns 0, or -errno with *err set
  * and the previous state kept.  Attaches to the cgroup of the file if @context allows to find it.
+ * With @follows it does nothing unless the daemon has loaded steering.
  */
 int steer_section_apply(struct steer_section *steer, struct config_file *file,
-			const struct context *context, struct err *err);
+			const struct context *context, bool follows, struct err *err);
 /* Retries hooks that the kernel has refused, or whose cgroup was missing. */
 void steer_section_check(struct steer_section *steer, struct config_file *file,
 			 const struct context *context);
