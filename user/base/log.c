@@ -96,6 +96,7 @@ void log_field(struct log_line *line, const char *key, const char *fmt, ...)
 	va_start(args, fmt);
 	vsnprintf(value, sizeof(value), fmt, args);
 	va_end(args);
+	text_controls(value, true);
 	put(line, ' ');
 	put_text(line, key);
 	put(line, '=');
@@ -161,7 +162,7 @@ void log_err(const struct err *err)
 	struct log_line line;
 
 	if (logfmt) {
-		log_begin(&line, LOG_LEVEL_ERROR, err->what);
+		log_begin(&line, LOG_LEVEL_ERROR, text_controls(copy.what, true));
 		if (err->hint[0])
 			log_field(&line, "hint", "%s", err->hint);
 		if (err->detail[0])
