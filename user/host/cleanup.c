@@ -214,7 +214,7 @@ int cleanup_find_left(cleanup_left_fn fn, void *arg, struct err *err)
 		found += groups < 0 ? 0 : groups;
 	}
 	if (found < 0)
-		return err_set(err, found == -EPERM ? EXIT_PERMISSION : EXIT_ERROR, -found,
+		return err_set(err, EXIT_ERROR, -found,
 			       "cannot list the kernel's BPF objects: %s", strerror(-found));
 	return found;
 }

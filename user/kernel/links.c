@@ -70,12 +70,11 @@ int links_load_error(const char *what, int error, const char *verifier_log, stru
 					" charge maps to it)",
 					what),
 				LINKS_MEMLOCK_HINT);
-	if (!length)
-		return err_hint(err,
-				err_set(err, error == EPERM ? EXIT_PERMISSION : EXIT_LACKING, error,
-					"%s: the kernel refused to create a map or program: %s",
-					what, strerror(error)),
-				"'sluice check' shows what this kernel lacks");
+	/* A verifier that runs into a limit has refused nothing, even if it has begun its log. */
+	if (!length || err_is_limit(error))
+		return err_kernel(err, error, "'sluice check' shows what this kernel lacks",
+				  "%s: the kernel failed to create a map or program: %s", what,
+				  strerror(error));
 	snprintf(path, sizeof(path), "%s/sluice-verifier-XXXXXX", folder ? folder : "/tmp");
 	fd = mkstemp(path);
 	kept = fd >= 0 && write(fd, verifier_log, (size_t)length) == length;
@@ -248,11 +247,9 @@ static int attach_error(const char *cgroup, const struct bpf_program *prog, int 
 				"load it with BPF_F_ALLOW_MULTI, or detach it: bpftool cgroup"
 				" detach %s",
 				where);
-	return err_hint(err,
-			err_set(err, error == EPERM ? EXIT_PERMISSION : EXIT_LACKING, error,
-				"%s on %s: attaching failed: %s", hook_type_name(type), cgroup,
-				strerror(error)),
-			"'sluice check' shows what this kernel lacks");
+	return err_kernel(err, error, "'sluice check' shows what this kernel lacks",
+			  "%s on %s: attaching failed: %s", hook_type_name(type), cgroup,
+			  strerror(error));
 }
 
 /* The state of one hook during the transaction. */

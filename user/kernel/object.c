@@ -127,8 +127,10 @@ int object_verify(struct object *object, struct bpf_object_skeleton *skeleton, s
 	int result = 0;
 	__u64 bit = 1;
 
-	if (!skeleton || !object->log)
-		return err_set(err, EXIT_ERROR, ENOMEM, "%s: %s", object->what, strerror(ENOMEM));
+	if (!skeleton || !object->log) {
+		result = errno ? errno : ENOMEM;
+		return err_set(err, EXIT_ERROR, result, "%s: %s", object->what, strerror(result));
+	}
 	bpf_object__for_each_map(map, *skeleton->obj) {
 		if (!bpf_map__is_internal(map) && object->maps) {
 			first = bpf_object__find_map_by_name(object->maps, bpf_map__name(map));

@@ -43,7 +43,7 @@ static int socket_hold(struct drain *drain, struct steer_group *group, int slot)
 	if (fd == -ESTALE)
 		return 0;
 	if (fd < 0)
-		return err_set(drain->err, fd == -EPERM ? EXIT_PERMISSION : EXIT_ERROR, -fd,
+		return err_set(drain->err, EXIT_ERROR, -fd,
 			       "socket of %s (%u): %s", record->comm, record->pid, strerror(-fd));
 	if (drain->count == DRAIN_SOCKETS_MAX) {
 		close(fd);

@@ -134,7 +134,7 @@ int steer_remove(const char *bpffs, struct steer_removed *removed, struct err *e
 		pins_walk(path, &removal, pin_remove);
 		return 0;
 	}
-	err_set(err, failure == -EPERM ? EXIT_PERMISSION : EXIT_ERROR, -failure,
+	err_set(err, EXIT_ERROR, -failure,
 		"steering program of process %u: %s", failed_pid,
 		failure == -EPERM ? "its socket can't be taken (needs CAP_SYS_PTRACE)"
 				  : strerror(-failure));

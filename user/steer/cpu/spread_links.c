@@ -172,11 +172,8 @@ static int attach_error(const struct spread_link *at, int error, struct err *err
 	if ((error == EBUSY || error == EEXIST) &&
 	    (refuse_foreign(at, err) || refuse_below(at, err)))
 		return -EBUSY;
-	return err_set(err,
-		       error == EPERM			   ? EXIT_PERMISSION
-		       : error == EBUSY || error == EEXIST ? EXIT_CONFLICT
-							   : EXIT_LACKING,
-		       error, "%s: attaching XDP failed: %s", at->to.name, strerror(error));
+	return err_set(err, error == EBUSY || error == EEXIST ? EXIT_CONFLICT : EXIT_LACKING, error,
+		       "%s: attaching XDP failed: %s", at->to.name, strerror(error));
 }
 
 static int link_attach(const struct spread_load *load, struct spread_link *at, struct err *err)
