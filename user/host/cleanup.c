@@ -5,8 +5,10 @@
 #include "host/daemon_lock.h"
 #include "kernel/links.h"
 #include "kernel/pins.h"
+#include "steer/group/groups.h"
 #include "steer/remove.h"
 #include "steer/steer.h"
+#include "wire/pins.h"
 #include "wire/wire.h"
 
 #include <bpf/bpf.h>
@@ -18,11 +20,9 @@
 /* Every program and map of sluice has it; the kernel keeps 15 characters of a name. */
 #define NAME_PREFIX "sluice_"
 
-/*
- * The subdirectories of DIR that any version of sluice creates.  DIR/steer is not listed: it has
- * subdirectories, and removing its pins does not detach its programs.
- */
-static const char *const folders[] = { "reply", "wire", "meet", DAEMON_LOCK_DIR };
+/* The subdirectories of DIR that any version of sluice creates. */
+static const char *const folders[] = { WIRE_OBJECT, "reply", "meet", DAEMON_LOCK_DIR,
+				       STEER_OBJECT };
 
 /* The kernel frees links, programs and maps after an RCU grace period, from a work queue. */
 #define FREE_TRIES   30
@@ -33,7 +33,10 @@ static void on_steer_event(const struct steer_event *event, void *arg)
 	*(int *)arg += event->type == STEER_GROUP_RELEASED;
 }
 
-/* Removes what no unload understands.  The caller holds the lock on DIR, if there is one. */
+/*
+ * Removes what no unload understands: it has subdirectories, and removing its pins does not detach
+ * its programs. The caller holds the lock on DIR, if there is one.
+ */
 static int remove_steer(const char *bpffs, int *groups, struct err *err)
 {
 	struct steer_removed removed;
@@ -43,31 +46,48 @@ static int remove_steer(const char *bpffs, int *groups, struct err *err)
 	return result ? result : removed.pins;
 }
 
-/* The caller holds the lock on DIR. */
+/* Removes the pins of one object. Returns their number, or -errno with *err set. */
+static int remove_folder(const char *bpffs, const char *name, int *groups, struct err *err)
+{
+	int filters = 0, pins, pid;
+
+	if (!strcmp(name, STEER_OBJECT))
+		return remove_steer(bpffs, groups, err);
+	/* The lock of a running daemon is no pin, and stays. */
+	pid = strcmp(name, DAEMON_LOCK_DIR) ? 0 : daemon_lock_holder(bpffs);
+	if (pid) {
+		log_warning("'sluice run' (process %d) still runs, and loads its objects again at a"
+			    " reload",
+			    pid);
+		return 0;
+	}
+	/* The pins list the interfaces that have filters. */
+	if (!strcmp(name, WIRE_OBJECT))
+		filters = wire_remove_filters(bpffs, err);
+	pins = filters < 0 ? filters : pins_remove(bpffs, name, err);
+	return pins < 0 ? pins : filters + pins;
+}
+
+/*
+ * Removes what it can. Returns the number of pins, or the first failure. The caller holds the lock
+ * on DIR.
+ */
 static int remove_folders(const char *bpffs, int *groups, struct err *err)
 {
-	/* The pins, which are removed below, list the interfaces that have filters. */
-	int result = wire_remove_filters(bpffs, err), removed = 0, pid;
-	struct err second;
+	int removed = 0, failure = 0, more;
+	struct err step = { 0 };
 	size_t i;
 
-	for (i = 0; i < sizeof(folders) / sizeof(*folders) && result >= 0; i++) {
-		removed += result;
-		/* The lock of a running daemon is no pin, and stays. */
-		pid = strcmp(folders[i], DAEMON_LOCK_DIR) ? 0 : daemon_lock_holder(bpffs);
-		if (pid)
-			log_warning("'sluice run' (process %d) still runs, and loads its objects"
-				    " again at a reload",
-				    pid);
-		result = pid ? 0 : pins_remove(bpffs, folders[i], err);
+	for (i = 0; i < sizeof(folders) / sizeof(*folders); i++) {
+		more = remove_folder(bpffs, folders[i], groups, &step);
+		if (more >= 0) {
+			removed += more;
+		} else if (!failure) {
+			failure = more;
+			*err = step;
+		}
 	}
-	if (result < 0) {
-		remove_steer(bpffs, groups, &second);
-		return result;
-	}
-	removed += result;
-	result = remove_steer(bpffs, groups, err);
-	return result < 0 ? result : removed + result;
+	return failure ? failure : removed;
 }
 
 int cleanup_remove(const char *bpffs, int *groups, struct err *err)
@@ -214,7 +234,7 @@ int cleanup_find_left(cleanup_left_fn fn, void *arg, struct err *err)
 		found += groups < 0 ? 0 : groups;
 	}
 	if (found < 0)
-		return err_set(err, EXIT_ERROR, -found,
-			       "cannot list the kernel's BPF objects: %s", strerror(-found));
+		return err_set(err, EXIT_ERROR, -found, "cannot list the kernel's BPF objects: %s",
+			       strerror(-found));
 	return found;
 }

@@ -138,12 +138,14 @@ int hook_read(const char *dir, const char *object, const char *pin, struct hook_
 	struct bpf_prog_info prog;
 	struct bpf_link_info link = { 0 };
 	__u32 length = sizeof(link);
-	int fd = pins_get(dir, object, pin), result;
+	int fd = pins_get(dir, object, pin, PINS_LINK), result;
 
 	if (fd < 0)
 		return fd;
 	result = bpf_obj_get_info_by_fd(fd, &link, &length) ? -errno : 0;
 	close(fd);
+	if (!result && link.type != BPF_LINK_TYPE_CGROUP)
+		result = -EMEDIUMTYPE;
 	if (result)
 		return result;
 	*state = (struct hook_state){ .link_id = link.id,
@@ -184,7 +186,7 @@ int hook_link_read(int link_fd, struct hook_link *link)
 int hook_link_open(const char *dir, const char *object, const char *pin, __u32 ifindex,
 		   struct hook_link *link)
 {
-	int fd = pins_get(dir, object, pin);
+	int fd = pins_get(dir, object, pin, PINS_LINK);
 
 	if (fd < 0 || (!hook_link_read(fd, link) && link->ifindex == ifindex))
 		return fd;
@@ -260,15 +262,17 @@ struct change {
 };
 
 /* Opens the pinned link if it is attached to the cgroup. Returns its descriptor, or -1. */
-static int open_link(const char *path, __u64 cgroup_id, __u32 *prog_id)
+static int open_link(const char *dir, const char *object, const char *pin, __u64 cgroup_id,
+		     __u32 *prog_id)
 {
 	struct bpf_link_info info = { 0 };
 	__u32 length = sizeof(info);
-	int fd = bpf_obj_get(path);
+	int fd = pins_get(dir, object, pin, PINS_LINK);
 
 	if (fd < 0)
 		return -1;
-	if (!bpf_obj_get_info_by_fd(fd, &info, &length) && info.cgroup.cgroup_id == cgroup_id) {
+	if (!bpf_obj_get_info_by_fd(fd, &info, &length) && info.type == BPF_LINK_TYPE_CGROUP &&
+	    info.cgroup.cgroup_id == cgroup_id) {
 		*prog_id = info.prog_id;
 		return fd;
 	}
@@ -294,7 +298,7 @@ static int attach_staged(const char *cgroup, int cgroup_fd, const struct hook *h
 /* Takes over the name of the pin, and so replaces a link on another cgroup. */
 static int take_over(const char *dir, const char *object, const struct hook *hook, struct err *err)
 {
-	int old_fd = pins_get(dir, object, hook->pin), result = 0;
+	int old_fd = pins_get(dir, object, hook->pin, PINS_LINK), result = 0;
 	char path[PATH_MAX], staged[PATH_MAX];
 
 	if (rename(pins_staged_path(dir, object, hook->pin, staged),
@@ -346,10 +350,10 @@ int links_apply_cgroup(const char *dir, const char *object, const char *cgroup, 
 	if (cgroup_fd < 0 || fstat(cgroup_fd, &st))
 		return err_set(err, EXIT_ERROR, errno, "cgroup %s: %s", cgroup, strerror(errno));
 	for (i = count - 1; i >= 0; i--) {
-		pins_path(dir, object, hooks[i].pin, path);
 		changes[i] = (struct change){ -1, -1, false };
 		if (hooks[i].wanted)
-			changes[i].link_fd = open_link(path, st.st_ino, &prog_ids[i]);
+			changes[i].link_fd = open_link(dir, object, hooks[i].pin, st.st_ino,
+						       &prog_ids[i]);
 		/* a loader that died may have left a staged link */
 		pins_drop(pins_staged_path(dir, object, hooks[i].pin, staged));
 	}

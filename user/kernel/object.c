@@ -90,7 +90,7 @@ static bool is_outdated(const struct object *object, const char *name)
 
 bool object_reuses(const struct object *object, const char *name, __u32 entries)
 {
-	int fd = pins_get(object->dir, object->state_dir->name, name);
+	int fd = pins_get(object->dir, object->state_dir->name, name, PINS_MAP);
 	bool reuses = fd >= 0 && state_dir_map_entries(fd) == entries && !is_outdated(object, name);
 
 	if (fd >= 0)
@@ -102,14 +102,15 @@ bool object_reuses(const struct object *object, const char *name, __u32 entries)
 static int reuse_pinned(struct object *object, struct bpf_map *map, __u64 bit, struct err *err)
 {
 	const char *name = bpf_map__name(map);
-	int result = 0, fd = pins_get(object->dir, object->state_dir->name, name);
+	int result = 0, fd = pins_get(object->dir, object->state_dir->name, name, PINS_MAP);
 
 	if (fd == -ENOENT)
 		return 0;
 	if (fd < 0)
 		return err_set(err, EXIT_ERROR, -fd, "%s/%s/%s: %s", object->dir,
 			       object->state_dir->name, name, strerror(-fd));
-	if (!state_dir_map_has_size(fd, bpf_map__key_size(map), bpf_map__value_size(map)))
+	if (!state_dir_map_is(fd, bpf_map__type(map), bpf_map__key_size(map),
+			      bpf_map__value_size(map)))
 		result = state_dir_refuse_abi(object->state_dir, object->dir, 0, err);
 	else if (state_dir_map_entries(fd) != bpf_map__max_entries(map) ||
 		 is_outdated(object, name))

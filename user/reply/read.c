@@ -116,8 +116,8 @@ int reply_flows(const char *bpffs, struct flow_table_usage *usage, reply_flow_fn
 
 int reply_table(const char *bpffs, struct err *err)
 {
-	return state_dir_map_open(&reply_state_dir, bpffs, "sluice_flows", sizeof(__u32),
-				  sizeof(struct sluice_flow_set), err);
+	return state_dir_map_open(&reply_state_dir, bpffs, "sluice_flows", BPF_MAP_TYPE_ARRAY,
+				  sizeof(__u32), sizeof(struct sluice_flow_set), err);
 }
 
 __u32 reply_last_ifindex(int fd, const struct sluice_reply_meta *meta, __u64 cookie,
@@ -148,8 +148,8 @@ int reply_audits(const char *bpffs, reply_audit_fn fn, void *arg, struct err *er
 
 	if (result)
 		return state_dir_not_loaded(&reply_state_dir, bpffs, result, err);
-	fd = state_dir_map_open(&reply_state_dir, bpffs, "sluice_audits", sizeof(*cookies),
-				sizeof(*audits), err);
+	fd = state_dir_map_open(&reply_state_dir, bpffs, "sluice_audits", BPF_MAP_TYPE_LRU_HASH,
+				sizeof(*cookies), sizeof(*audits), err);
 	if (fd < 0)
 		return fd;
 	count = state_dir_map_entries(fd);

@@ -223,8 +223,8 @@ struct wire_iface *wire_iface_numbered(struct wire_iface *list, int count, __u32
 
 int wire_iface_table_open(const char *bpffs, struct err *err)
 {
-	return state_dir_map_open(&wire_state_dir, bpffs, "sluice_w_ifaces", sizeof(__u32),
-				  sizeof(struct sluice_wire_iface), err);
+	return state_dir_map_open(&wire_state_dir, bpffs, "sluice_w_ifaces", BPF_MAP_TYPE_HASH,
+				  sizeof(__u32), sizeof(struct sluice_wire_iface), err);
 }
 
 int wire_iface_table_read(const char *bpffs, struct wire_iface **list, int *count, struct err *err)

@@ -61,7 +61,7 @@ const struct sluice_spread_link *spread_link_recorded(const struct sluice_spread
 int spread_link_open(const char *bpffs, const struct sluice_spread_link *to, struct hook_link *link)
 {
 	char name[NAME_MAX];
-	int fd = pins_get(bpffs, STEER_OBJECT, link_pin(to, name));
+	int fd = pins_get(bpffs, STEER_OBJECT, link_pin(to, name), PINS_LINK);
 
 	if (fd < 0 || (!hook_link_read(fd, link) && link->ifindex == to->ifindex))
 		return fd;
