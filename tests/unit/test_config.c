@@ -183,6 +183,10 @@ static void test_values(void **state)
 	assert_problem("[wire]\nport=5\n", 1, "needs an iface, a follow or a gateway");
 	assert_problem("[wire]\ngateway=x\nserver=10.0.0.1\n", 1, "one address is not enough");
 	assert_problem("[wire]\ngateway=x\nserver=10.0.0.1,nine\n", 3, "'nine': not an IP address");
+	assert_problem("[wire]\ngateway=x\nserver=10.0.0.1,::1,::ffff:10.0.0.1\n", 3,
+		       "given twice");
+	assert_problem("[wire]\ngateway=x\nserver=10.0.0.1,224.0.0.1\n", 3, "one host");
+	assert_problem("[wire]\ngateway=x\nserver=10.0.0.1,::\n", 3, "one host");
 }
 
 /* A line that is too long for inih, and one that just fits. */
