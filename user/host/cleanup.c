@@ -3,6 +3,7 @@
 
 #include "base/log.h"
 #include "host/daemon_lock.h"
+#include "host/holders.h"
 #include "kernel/links.h"
 #include "kernel/pins.h"
 #include "steer/group/groups.h"
@@ -117,25 +118,18 @@ int cleanup_remove(const char *bpffs, int *groups, struct err *err)
 	return result < 0 ? result : removed + result;
 }
 
-enum kind {
-	LINK,
-	PROGRAM,
-	MAP,
-	KINDS
-};
-
 static const struct {
 	const char *name;
 	int (*next)(__u32 from, __u32 *id);
 	int (*open)(__u32 id);
-} kinds[KINDS] = {
-	[LINK] = { "link", bpf_link_get_next_id, bpf_link_get_fd_by_id },
-	[PROGRAM] = { "program", bpf_prog_get_next_id, bpf_prog_get_fd_by_id },
-	[MAP] = { "map", bpf_map_get_next_id, bpf_map_get_fd_by_id },
+} kinds[PINS_KINDS] = {
+	[PINS_LINK] = { "link", bpf_link_get_next_id, bpf_link_get_fd_by_id },
+	[PINS_PROG] = { "program", bpf_prog_get_next_id, bpf_prog_get_fd_by_id },
+	[PINS_MAP] = { "map", bpf_map_get_next_id, bpf_map_get_fd_by_id },
 };
 
 /* Reads the name of an object; a link has the name of its program. */
-static int read_name(enum kind kind, int fd, char name[BPF_OBJ_NAME_LEN])
+static int read_name(enum pins_kind kind, int fd, char name[BPF_OBJ_NAME_LEN])
 {
 	struct bpf_map_info map = { 0 };
 	struct bpf_prog_info prog;
@@ -143,12 +137,12 @@ static int read_name(enum kind kind, int fd, char name[BPF_OBJ_NAME_LEN])
 	__u32 length = sizeof(map);
 	int result;
 
-	if (kind == MAP) {
+	if (kind == PINS_MAP) {
 		result = bpf_obj_get_info_by_fd(fd, &map, &length) ? -errno : 0;
 		memcpy(name, map.name, BPF_OBJ_NAME_LEN);
 		return result;
 	}
-	if (kind == PROGRAM) {
+	if (kind == PINS_PROG) {
 		result = prog_info_by_fd(fd, &prog);
 	} else {
 		result = hook_link_read(fd, &link);
@@ -160,8 +154,10 @@ static int read_name(enum kind kind, int fd, char name[BPF_OBJ_NAME_LEN])
 	return result;
 }
 
+typedef void (*object_fn)(enum pins_kind kind, __u32 id, const char *name, void *arg);
+
 /* Calls fn, which may be NULL, for each object of sluice of a kind. Returns their count. */
-static int find_kind(enum kind kind, cleanup_left_fn fn, void *arg)
+static int find_kind(enum pins_kind kind, object_fn fn, void *arg)
 {
 	int found = 0;
 	__u32 id = 0;
@@ -181,22 +177,17 @@ static int find_kind(enum kind kind, cleanup_left_fn fn, void *arg)
 			continue;
 		found++;
 		if (fn)
-			fn(kinds[kind].name, id, name, arg);
+			fn(kind, id, name, arg);
 	}
 	return errno == ENOENT ? found : -errno;
 }
 
-int cleanup_count_left(void)
-{
-	return find_kind(PROGRAM, NULL, NULL);
-}
-
-static int find_all(cleanup_left_fn fn, void *arg)
+static int find_all(object_fn fn, void *arg)
 {
 	int found = 0, count;
-	enum kind kind;
+	enum pins_kind kind;
 
-	for (kind = 0; kind < KINDS; kind++) {
+	for (kind = 0; kind < PINS_KINDS; kind++) {
 		count = find_kind(kind, fn, arg);
 		if (count < 0)
 			return count;
@@ -205,34 +196,103 @@ static int find_all(cleanup_left_fn fn, void *arg)
 	return found;
 }
 
-struct left {
+/* Copies the directory that DIR/OBJECT/NAME or DIR/steer/GROUP/NAME is below; false for others. */
+static bool pin_dir(const char *path, char dir[PATH_MAX])
+{
+	const char *slash;
+	size_t i;
+
+	for (slash = strchr(path + 1, '/'); slash; slash = strchr(slash + 1, '/'))
+		for (i = 0; i < sizeof(folders) / sizeof(*folders); i++) {
+			size_t length = strlen(folders[i]);
+
+			if (strncmp(slash + 1, folders[i], length) || slash[1 + length] != '/')
+				continue;
+			snprintf(dir, PATH_MAX, "%.*s", (int)(slash - path), path);
+			return true;
+		}
+	return false;
+}
+
+struct finder {
+	struct holders holders;
 	cleanup_left_fn fn;
 	void *arg;
+	char dir[PATH_MAX];
 };
+
+/* Remembers the directory of the first object that is pinned. */
+static void note_dir(enum pins_kind kind, __u32 id, const char *name, void *arg)
+{
+	struct finder *finder = arg;
+	const struct bpf_holder *holder = NULL;
+
+	while (!*finder->dir && (holder = holders_next(&finder->holders, kind, id, holder)))
+		pin_dir(holder->name, finder->dir);
+}
+
+void cleanup_hint_elsewhere(struct err *err)
+{
+	struct finder finder = { .fn = NULL };
+
+	if (find_kind(PINS_PROG, NULL, NULL) <= 0)
+		return;
+	holders_add_pins(&finder.holders);
+	find_all(note_dir, &finder);
+	holders_free(&finder.holders);
+	if (*finder.dir)
+		err_hint(err, 0, "sluice is loaded in another directory: name it with --bpffs %s",
+			 finder.dir);
+	else if (!err->hint[0])
+		err_hint(err, 0,
+			 "the kernel holds programs of sluice that are not pinned here: 'bpftool -f"
+			 " prog show' lists them");
+}
+
+static void on_left(enum pins_kind kind, __u32 id, const char *name, void *arg)
+{
+	const struct finder *finder = arg;
+	struct cleanup_left left = { kinds[kind].name, id, name };
+	const struct bpf_holder *holder = NULL;
+
+	while (left.holders < CLEANUP_HOLDERS_MAX &&
+	       (holder = holders_next(&finder->holders, kind, id, holder)))
+		left.holder[left.holders++] = holder;
+	left.has_dir = left.holders && !left.holder[0]->pid &&
+		       pin_dir(left.holder[0]->name, left.dir);
+	finder->fn(&left, finder->arg);
+}
 
 static void on_attached(__u32 prog_id, const char *group, void *arg)
 {
-	const struct left *left = arg;
+	const struct finder *finder = arg;
+	struct cleanup_left left = { "steered group", prog_id, group };
 
-	left->fn("steered group", prog_id, group, left->arg);
+	finder->fn(&left, finder->arg);
 }
 
 int cleanup_find_left(cleanup_left_fn fn, void *arg, struct err *err)
 {
 	const struct timespec pause = { .tv_nsec = FREE_WAIT_NS };
+	struct finder finder = { .fn = fn, .arg = arg };
 	int tries, groups, found = find_all(NULL, NULL);
 
 	for (tries = 0; found > 0 && tries < FREE_TRIES; tries++) {
 		nanosleep(&pause, NULL);
 		found = find_all(NULL, NULL);
 	}
-	if (found > 0)
-		found = find_all(fn, arg);
+	if (found > 0) {
+		/* pins first, since a pin names the directory */
+		if (holders_add_pins(&finder.holders) || holders_add_processes(&finder.holders))
+			log_warning("not all pins and processes could be listed: no memory");
+		found = find_all(on_left, &finder);
+	}
 	if (found > 0) {
 		/* A program on a group needs neither a pin nor a link: report where it is. */
-		groups = steer_attached(on_attached, &(struct left){ fn, arg });
+		groups = steer_attached(on_attached, &finder);
 		found += groups < 0 ? 0 : groups;
 	}
+	holders_free(&finder.holders);
 	if (found < 0)
 		return err_set(err, EXIT_ERROR, -found, "cannot list the kernel's BPF objects: %s",
 			       strerror(-found));

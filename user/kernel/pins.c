@@ -124,23 +124,31 @@ static int check_dir(const char *dir, struct err *err)
 	return result ? result : 1;
 }
 
-/* Is this a descriptor of a pin of that kind? */
-static bool is_kind(int fd, enum pins_kind kind)
+int pins_kind_at(int dir_fd, const char *entry)
 {
-	static const char *const names[] = {
-		[PINS_MAP] = "anon_inode:bpf-map",
-		[PINS_PROG] = "anon_inode:bpf-prog",
-		[PINS_LINK] = "anon_inode:bpf_link",
+	/* the kernel calls a new link bpf_link, and bpf-link when it is opened again */
+	static const char *const names[PINS_KINDS] = {
+		[PINS_LINK] = "link",
+		[PINS_PROG] = "prog",
+		[PINS_MAP] = "map",
 	};
-	char path[32], name[64];
-	ssize_t length;
+	char target[64], name[16];
+	ssize_t length = readlinkat(dir_fd, entry, target, sizeof(target) - 1);
+	int kind = -1;
+
+	target[length < 0 ? 0 : length] = '\0';
+	if (sscanf(target, "anon_inode:bpf%*1[-_]%15s", name) == 1)
+		for (kind = PINS_KINDS - 1; kind >= 0 && strcmp(name, names[kind]) != 0;)
+			kind--;
+	return kind;
+}
+
+int pins_kind(int fd)
+{
+	char path[32];
 
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
-	length = readlink(path, name, sizeof(name) - 1);
-	if (length < 0)
-		return false;
-	name[length] = '\0';
-	return !strcmp(name, names[kind]);
+	return pins_kind_at(AT_FDCWD, path);
 }
 
 int pins_get(const char *dir, const char *object, const char *name, enum pins_kind kind)
@@ -154,7 +162,7 @@ int pins_get(const char *dir, const char *object, const char *name, enum pins_ki
 	fd = bpf_obj_get(pins_path(dir, object, name, path));
 	if (fd < 0)
 		return -errno;
-	if (is_kind(fd, kind))
+	if (pins_kind(fd) == (int)kind)
 		return fd;
 	close(fd);
 	return -EMEDIUMTYPE;

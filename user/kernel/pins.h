@@ -18,9 +18,10 @@ struct pins {
 };
 
 enum pins_kind {
-	PINS_MAP,
-	PINS_PROG,
 	PINS_LINK,
+	PINS_PROG,
+	PINS_MAP,
+	PINS_KINDS
 };
 
 /*
@@ -50,6 +51,10 @@ const char *pins_staged_path(const char *dir, const char *object, const char *na
 			     char path[PATH_MAX]);
 /* Opens a pin. Returns the descriptor, or -errno; -EMEDIUMTYPE if it is of another kind. */
 int pins_get(const char *dir, const char *object, const char *name, enum pins_kind kind);
+/* Returns the kind of BPF object that a descriptor of this process refers to, or -1 for others. */
+int pins_kind(int fd);
+/* Does the same for /proc/PID/fd, open as @dir_fd, and an entry in it. */
+int pins_kind_at(int dir_fd, const char *entry);
 /* Checks whether the object's directory exists. Returns 1, 0, or -errno with *err set. */
 int pins_exist(const char *dir, const char *object, struct err *err);
 /*

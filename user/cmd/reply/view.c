@@ -7,6 +7,7 @@
 #include "base/ports.h"
 #include "base/text.h"
 #include "kernel/pins.h"
+#include "host/cleanup.h"
 #include "kernel/tc.h"
 
 #include <errno.h>
@@ -345,12 +346,14 @@ void reply_loaded_free(struct reply_loaded *loaded)
 	wire_state_free(&loaded->wire);
 }
 
-int reply_loaded_none(const char *bpffs, struct err *err)
+int reply_loaded_none(const char *bpffs, const char *hint, struct err *err)
 {
-	return err_hint(err,
-			err_set(err, EXIT_ERROR, ENOENT,
-				"reply is not loaded (no %s/reply, no %s/wire)", bpffs, bpffs),
-			"load it with 'sluice reply load --mode socket' or '--mode wire'");
+	err_hint(err,
+		 err_set(err, EXIT_ERROR, ENOENT, "reply is not loaded (no %s/reply, no %s/wire)",
+			 bpffs, bpffs),
+		 "%s", hint);
+	cleanup_hint_elsewhere(err);
+	return -ENOENT;
 }
 
 void reply_loaded_json(const struct reply_loaded *loaded, json_t *document)
