@@ -96,14 +96,13 @@ void log_field(struct log_line *line, const char *key, const char *fmt, ...)
 	va_start(args, fmt);
 	vsnprintf(value, sizeof(value), fmt, args);
 	va_end(args);
-	text_controls(value, true);
 	put(line, ' ');
 	put_text(line, key);
 	put(line, '=');
 	while (*at > ' ' && !strchr("\"=\\\x7f", *at))
 		at++;
 	if (*at || at == value)
-		put_quoted(line, value);
+		put_quoted(line, text_controls(value, true));
 	else
 		put_text(line, value);
 }

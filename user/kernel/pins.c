@@ -59,13 +59,17 @@ static int path_error(const char *path, int error, struct err *err)
 static int nearest_existing(const char *path, char at[PATH_MAX])
 {
 	struct stat st;
+	char *parent;
 
 	if (snprintf(at, PATH_MAX, "%s", path) >= PATH_MAX)
 		return -ENAMETOOLONG;
 	while (stat(at, &st)) {
 		if (errno != ENOENT || !strcmp(at, "."))
 			return -errno;
-		dirname(at);
+		/* dirname(3) returns another string for a relative path */
+		parent = dirname(at);
+		if (parent != at)
+			strcpy(at, parent);
 	}
 	return 0;
 }
