@@ -85,7 +85,7 @@ static bool cgroup_is_hybrid(void)
 static enum feature cgroup(const struct need *need, struct probe *probe)
 {
 	const char *path = probe->cgroup;
-	char mounted[PATH_MAX];
+	char mounted[PATH_MAX], hint[PATH_MAX + 64];
 	enum feature missing;
 	int result;
 
@@ -93,7 +93,7 @@ static enum feature cgroup(const struct need *need, struct probe *probe)
 		result = mounts_is_cgroup2(path);
 		missing = result == -EACCES ? FEATURE_REFUSED : FEATURE_NO;
 		if (result != 1)
-			return need_answer(probe, missing, "name a cgroup2 directory", "%s: %s",
+			return need_answer(probe, missing, mounts_cgroup2_hint(hint), "%s: %s",
 					   path, result ? strerror(-result) : "not on a cgroup2");
 	} else {
 		path = mounted;

@@ -31,6 +31,7 @@ struct load {
 static int check_cgroup(const char *cgroup, struct err *err)
 {
 	int is_cgroup2 = mounts_is_cgroup2(cgroup);
+	char hint[PATH_MAX + 64];
 
 	if (is_cgroup2 == 1)
 		return 0;
@@ -40,8 +41,8 @@ static int check_cgroup(const char *cgroup, struct err *err)
 	else
 		err_set(err, EXIT_ERROR, ENOTDIR, "cgroup %s: not on a cgroup2 file system",
 			cgroup);
-	return err_hint(err, is_cgroup2 < 0 ? is_cgroup2 : -ENOTDIR,
-			"name a cgroup2 directory with --cgroup; 'sluice check' shows the root");
+	return err_hint(err, is_cgroup2 < 0 ? is_cgroup2 : -ENOTDIR, "%s",
+			mounts_cgroup2_hint(hint));
 }
 
 /* Programs on connect(2) can identify the calling process since 6.10. */

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* sluice reply load: attaches the object reply or wire, or updates it in place. */
 #include "base/log.h"
+#include "base/mounts.h"
 #include "base/text.h"
 #include "cmd/command.h"
 #include "cmd/reply/view.h"
@@ -90,7 +91,7 @@ static void print_text(const struct context *context, const struct reply_options
 		text_plain_copy(cgroup, sizeof(cgroup), options->cgroup));
 	if (before->magic && !is_as_before(options, before)) {
 		reply_ports(before, &were);
-		if (reply_cgroup_path(before->cgroup_id, cgroup))
+		if (mounts_cgroup2_path(before->cgroup_id, cgroup))
 			snprintf(cgroup, sizeof(cgroup), "(gone)");
 		fprintf(context->output.file,
 			"  before: mode %s, ports %s, cgroup %s, age %llu, table %u\n",

@@ -11,6 +11,8 @@ struct reply_view {
 	struct reply_state state;
 	struct flow_table_usage usage;
 	char cgroup[PATH_MAX]; /* "(gone)" if it has been removed */
+	bool cgroup_gone;
+	bool detached; /* at least one hook */
 };
 
 /* Both objects; either may be loaded alone. */
