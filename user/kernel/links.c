@@ -85,6 +85,7 @@ int links_load_error(const char *what, int error, const char *verifier_log, stru
 	}
 	err_set(err, EXIT_LACKING, error, "%s: the kernel's verifier refused a program: %s", what,
 		strerror(error));
+	err->code = EXIT_LACKING; /* the verifier returns EACCES for a bad access, too */
 	snprintf(err->detail, sizeof(err->detail), "%s",
 		 last_lines(verifier_log, LOG_LINES_SHOWN, sizeof(err->detail)));
 	return err_hint(err, -error,
