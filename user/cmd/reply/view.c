@@ -380,8 +380,13 @@ int reply_loaded_none(const char *bpffs, const char *hint, struct err *err)
 
 void reply_loaded_json(const struct reply_loaded *loaded, json_t *document)
 {
-	json_object_set_new(document, "reply",
-			    loaded->has_reply ? reply_view_json(&loaded->reply) : json_null());
+	json_t *reply = loaded->has_reply ? reply_view_json(&loaded->reply) : json_null();
+
+	if (loaded->has_reply) {
+		json_object_set_new(reply, "detached", json_boolean(loaded->reply.detached));
+		json_object_set_new(reply, "cgroup_gone", json_boolean(loaded->reply.cgroup_gone));
+	}
+	json_object_set_new(document, "reply", reply);
 	json_object_set_new(document, "wire",
 			    loaded->has_wire ? wire_view_json(&loaded->wire) : json_null());
 }
