@@ -7,6 +7,7 @@
 #include "cmd/reply/view.h"
 #include "host/cgroup_root.h"
 #include "kernel/links.h"
+#include "kernel/pins.h"
 #include "reply/options.h"
 #include "reply/reply.h"
 #include "wire/options.h"
@@ -210,7 +211,11 @@ static int run(const struct context *context, void *into, int words, char **word
 	struct options *options = into;
 	int failed = check(options, err);
 
-	if (failed)
+	/* below 'ip netns exec', no cgroup is visible either: the pin directory has the better hint
+	 */
+	if (!failed)
+		failed = pins_exist(context->bpffs, ".", err);
+	if (failed < 0)
 		return failed;
 	links_libbpf_log();
 	return options->mode == MODE_WIRE ? run_wire(context, options, err)
