@@ -41,8 +41,8 @@ static __always_inline bool queue_is_full(const struct sluice_steer_slot *slot, 
 }
 
 /*
- * A worker may connect its socket to a peer at any time. It would then take datagrams of other
- * clients for its peer's, which the kernel's own choice prevents; since Linux 6.13 the kernel
+ * A worker may connect its socket to a peer at any time. It would then mistake other clients'
+ * datagrams for its peer's, which the kernel's own choice prevents; since Linux 6.13 the kernel
  * removes a connected socket from the group.
  */
 static __always_inline bool is_connected(const struct sluice_steer_slot *slot, bool casts)

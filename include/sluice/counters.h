@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: (GPL-2.0-or-later OR BSD-2-Clause) */
 /*
- * The exits of the reply programs. This list defines the index in the per-CPU map, the JSON key,
+ * The outcomes of the reply programs. This list defines the index in the per-CPU map, the JSON key,
  * the metric name (sluice_reply_KEY_total) and the help text.
  *
  * Sockets that are not managed (another protocol or port, bound to one address, connected) leave
@@ -38,7 +38,7 @@ struct sluice_reply_counters {
 	__u64 value[SLUICE_REPLY_COUNTERS_MAX];
 };
 
-/* The exits of a group's steering program (sluice_steer_KEY_total). */
+/* The outcomes of a group's steering program (sluice_steer_KEY_total). */
 #define SLUICE_STEER_COUNTERS(X)                                                          \
 	X(known, "datagrams that followed their flow to its worker")                      \
 	X(started, "new flows, assigned to a worker")                                     \

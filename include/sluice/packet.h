@@ -263,9 +263,9 @@ PACKET_INLINE __u32 packet_equal(__u8 a, __u8 b)
 }
 
 /*
- * Returns off and makes the verifier forget its bounds: the same exclusive-or twice changes
- * nothing, but all paths to this point now have the same state, so the verifier checks the rest
- * once, not once for each sum of header lengths. packet_at() bounds the offset again.
+ * Returns off and makes the verifier forget its bounds: two identical XORs change nothing, but
+ * afterwards all paths to this point have the same state, so the verifier checks the rest once, not
+ * once for each sum of header lengths. packet_at() bounds the offset again.
  */
 PACKET_INLINE __u32 packet_forget(const struct packet_cursor *cursor, __u32 off)
 {
