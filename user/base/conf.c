@@ -117,9 +117,8 @@ static int parse_line(struct parser *parser, char *text, size_t length)
 	if (strlen(body) >= INI_MAX_LINE) {
 		parser->continues = false;
 		return conf_add_problem(conf, parser->line,
-					"the line is longer than %d characters; a list continues"
-					" in the next line if it ends with a comma and that line"
-					" is indented",
+					"the line is longer than %d characters; a list continues on the"
+					" next line if it ends with a comma and that line is indented",
 					INI_MAX_LINE - 3);
 	}
 	if (parser->continues && isblank((unsigned char)*at))
@@ -134,7 +133,9 @@ static int parse_line(struct parser *parser, char *text, size_t length)
 		return 0;
 	}
 	parser->parsed = false;
-	/* inih parses each line alone; it fails without a value, or if on_value() does. */
+	/*
+	 * inih gets one line at a time; it fails if the value is missing, or if on_value() fails.
+	 */
 	if (ini_parse_string(body, on_value, parser) && parser->parsed)
 		return -ENOMEM;
 	return parser->parsed ? 0

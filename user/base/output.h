@@ -42,7 +42,7 @@ enum output_tone {
 	OUTPUT_DIM
 };
 
-/* Return the escape sequences that start a tone and end any tone; "" without colour. */
+/* Return the escape sequences that switch a tone on and all tones off; "" without colour. */
 const char *output_tone(const struct output *output, enum output_tone tone);
 const char *output_plain(const struct output *output);
 

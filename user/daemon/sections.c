@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* An interface may go between the list and the attachment. */
+/* An interface may disappear after it was listed and before the attachment. */
 #define WIRE_TRIES 5
 
 /* --- load and unload */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * The daemon's side of spreading flows over CPUs (steer/cpu/spread.h): keeps the XDP programs on
- * the interfaces of the file while these come, go or lose their program.
+ * the interfaces of the file as these come, go or lose their program.
  *
  * An interface that cannot have the program does not keep the rest from loading.  That failure is
  * logged once and retried.  The kernel holds the state; this module holds only what it has logged.

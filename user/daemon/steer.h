@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The daemon's side of steering: loads the [steer] section and keeps groups and slots in step with
+ * The daemon's side of steering: loads the [steer] section and keeps groups and slots in sync with
  * the sockets, on socket events and at intervals.
  *
  * The kernel holds all state (steer/steer.h): a daemon that ends, even by a crash, changes nothing,

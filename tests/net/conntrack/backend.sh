@@ -60,12 +60,12 @@ want_equal "$(conntrack_count "$HOST" 7000)" 0
 say "no route to it"
 ip -n "$HOST" route del 172.17.0.0/16 dev docker0
 want_equal "$(found audit --watch 0)" \
-	"[('backend-gone', 'sent on to 172.17.0.3, but there is no route to it')]"
+	"[('backend-gone', 'forwarded to 172.17.0.3, but there is no route to it')]"
 
 say "an unreachable route"
 ip -n "$HOST" route add unreachable 172.17.0.0/16
 want_equal "$(found audit --watch 0)" \
-	"[('backend-gone', 'sent on to 172.17.0.3, but there is no route to it')]"
+	"[('backend-gone', 'forwarded to 172.17.0.3, but there is no route to it')]"
 
 say "with policy routing, another table may have a route"
 ip -n "$HOST" rule add fwmark 1 table 100
@@ -83,11 +83,11 @@ spawn_in "$LAN" "$TEST_TMP/client.log" "$CLIENT" --to 10.1.1.1:53 --from 172.16.
 client=$SPAWNED
 wait_until 10 neighbour_is INCOMPLETE
 want_equal "$(found audit --watch 2)" \
-	"[('backend-gone', 'sent on to 172.17.0.3, which is on a network of this host and silent')]"
+	"[('backend-gone', 'forwarded to 172.17.0.3, which does not answer ARP or NDP')]"
 stop "$client"
 wait_until 20 neighbour_is FAILED
 want_equal "$(found audit --watch 0)" \
-	"[('backend-gone', 'sent on to 172.17.0.3, which is on a network of this host and silent')]"
+	"[('backend-gone', 'forwarded to 172.17.0.3, which does not answer ARP or NDP')]"
 
 say "repair"
 want_status 0 sluice --netns "$HOST" conntrack repair --watch 0

@@ -14,7 +14,7 @@
 #include <time.h>
 #include <unistd.h>
 
-/* Time between two views of a full queue: enough for a working worker to read something. */
+/* Interval between two samples of a full queue: long enough for a live worker to read something. */
 #define PROGRESS_MS 250
 
 /* ECMA-48, and xterm's private modes for the cursor and for wrapping */
@@ -131,10 +131,10 @@ static int refresh(const struct context *context, bool screen, const struct stee
 	} else {
 		memory.file = open_memstream(&text, &size);
 		if (!memory.file)
-			return err_set(err, EXIT_ERROR, ENOMEM, "steer show: no memory");
+			return err_set(err, EXIT_ERROR, ENOMEM, "steer show: out of memory");
 		print(view, before, context->bpffs, &memory);
 		if (fclose(memory.file))
-			result = err_set(err, EXIT_ERROR, ENOMEM, "steer show: no memory");
+			result = err_set(err, EXIT_ERROR, ENOMEM, "steer show: out of memory");
 		else
 			screen_write(text, context->output.file);
 		free(text);
