@@ -20,7 +20,7 @@ struct spread_iface {
 	char failure[768]; /* as logged; empty: none */
 	bool skipped;	   /* by the current load */
 	__u32 ifindex;	   /* where the program is attached; 0: nowhere */
-	__u64 retry_us;	   /* the kernel refused the program: not retried earlier */
+	__u64 retry_us;	   /* the kernel refused the program: no retry before this time */
 };
 
 struct spread_section {

@@ -45,7 +45,7 @@ struct inet_neighbour {
 	bool failed;
 };
 
-/* Whether a host can be reached; INET_REACH_OPEN in doubt. */
+/* Whether a host can be reached; INET_REACH_OPEN if in doubt. */
 enum inet_reach {
 	INET_REACH_OPEN,
 	INET_REACH_NO_ROUTE,

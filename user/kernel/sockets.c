@@ -38,7 +38,7 @@ static int add_record(struct sockets *sockets, struct sluice_socket_record *reco
 	void *all = sockets->all;
 	struct entry *entry;
 
-	/* the name of a process may have any bytes */
+	/* the name of a process may contain any bytes */
 	text_plain(record->comm, SLUICE_COMM_SIZE);
 	HASH_FIND(hh, sockets->by_sock, &record->sock, sizeof(record->sock), entry);
 	if (entry) {
@@ -187,7 +187,7 @@ void sockets_free(struct sockets *sockets)
 
 /* --- access to the sockets of other processes */
 
-/* Reads the cookie, and compares the socket with the record, by port if that has no cookie. */
+/* Reads the cookie and compares the socket with the record, by port if it has no cookie. */
 static bool is_recorded(int fd, const struct sluice_socket_record *record, __u64 *cookie)
 {
 	socklen_t cookie_size = sizeof(*cookie), int_size = sizeof(int);

@@ -2,7 +2,7 @@
 /* The requirements of modes socket and audit on the kernel. */
 #include "reply/needs.h"
 
-#define AUDIT_FALLBACK "audit mode is not available"
+#define AUDIT_FALLBACK "mode audit is not available"
 
 #define FIELD(t, f, use)                                                                          \
 	{                                                                                         \

@@ -27,7 +27,7 @@
 #define POLL_MS 50
 /* How often the holders are checked: a close by a running process raises no event. */
 #define HOLDERS_MS 1000
-/* A datagram that the kernel queued just before the slot was closed is in the queue after this. */
+/* After this time, datagrams for which the kernel chose the slot before it closed are queued. */
 #define GRACE_MS 50
 /* How long the process may still empty its queues after the limit. */
 #define LAST_MS 1000
@@ -254,7 +254,7 @@ int steer_drain(const struct steer_drain_options *options, struct steer_drain_re
 			       strerror(errno));
 	drain = calloc(1, sizeof(*drain));
 	if (!drain)
-		return err_set(err, EXIT_ERROR, ENOMEM, "steer drain: no memory");
+		return err_set(err, EXIT_ERROR, ENOMEM, "steer drain: out of memory");
 	*result = (struct steer_drain_result){ 0 };
 	drain->options = options;
 	drain->result = result;

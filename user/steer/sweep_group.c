@@ -72,7 +72,7 @@ static void consumers_log(struct steer_loader *loader, const char *failure, bool
 	else if (attached)
 		log_warning("steer: the programs on recvmsg are not replaced: %s", failure);
 	else
-		log_warning("steer: which thread receives on which CPU is not seen: %s", failure);
+		log_warning("steer: cannot see which thread receives on which CPU: %s", failure);
 }
 
 /* Attaches the programs at the first call. Returns -1 if that failed: only affinity is known. */

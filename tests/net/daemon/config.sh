@@ -30,7 +30,7 @@ refused "$CONF:3: [reply]: unknown key 'prot'; did you mean 'port'?" "${good[@]}
 refused "$CONF:3: [reply]: unknown key 'iface'; valid keys are mode, port" "${good[@]}" 'iface = eth0'
 refused "$CONF:2: [reply] mode: unknown mode 'sokcet'; did you mean 'socket'?" '[reply]' 'mode=sokcet'
 refused "$CONF:2: [reply] mode: unknown mode '??31mred'" '[reply]' $'mode = \xc2\x9b31mred'
-refused "$CONF:2: [reply] mode: unknown mode 'wire'; wire mode has its own section" '[reply]' 'mode = wire'
+refused "$CONF:2: [reply] mode: unknown mode 'wire'; mode wire has its own section" '[reply]' 'mode = wire'
 refused "$CONF:1: [reply] needs a mode" '[reply]' 'port = 53'
 refused "$CONF:1: [reply] needs a mode" '[reply]'
 refused "$CONF:3: [reply] port: '65536'" "${good[@]}" 'port = 53,65536'

@@ -16,7 +16,7 @@
 /*
  * Attaches the programs to the cgroup unless they are attached; with @renew, replaces them by this
  * build's. Returns a descriptor of the map, or -errno with *err set; programs that were attached
- * before work on.
+ * before keep working.
  */
 int consumers_attach(const char *bpffs, const char *cgroup, bool renew, struct err *err);
 /* Opens the map of the attached programs. Returns -ENOENT if none of this version are attached. */
