@@ -6,8 +6,8 @@
  * On lo the kernel's default source for an answer is the client's own address, since that is local
  * too: only sluice makes an answer leave from the requested address.
  *
- * A header, so that each test stays one file for the build. Its functions fail the running test
- * when a system call fails.
+ * It is a header, so that the build needs only one source file per test. Its functions fail the
+ * running test when a system call fails.
  */
 #ifndef SLUICE_TESTS_PROG_LAB_H
 #define SLUICE_TESTS_PROG_LAB_H

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Which thread receives from a socket, and on which CPU: this process receives, in a private
- * namespace and cgroup, and reads what the programs have recorded.
+ * Tests which thread and CPU are recorded as the consumer of a socket: this process receives, in a
+ * private namespace and cgroup, and reads what the programs have recorded.
  */
 #include <setjmp.h>
 #include <stdarg.h>

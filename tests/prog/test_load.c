@@ -301,7 +301,7 @@ static void test_table_undone(void **unused)
 	talk_close(&talk);
 }
 
-/* The next load removes the stage of a dead loader, which it does not need. */
+/* The next load removes the staged map of a dead loader, which it does not need. */
 static void test_table_staged(void **unused)
 {
 	struct reply_options with = options(SLUICE_REPLY_SOCKET);

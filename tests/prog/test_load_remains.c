@@ -308,7 +308,7 @@ static void test_lock(void **unused)
 	load_with(&with, LOAD_UPDATED);
 }
 
-/* A loader that waits for the lock, after closing the folder again, gets its turn. */
+/* A loader that waits for the lock, after closing the directory again, gets its turn. */
 static void test_lock_wait(void **unused)
 {
 	struct reply_options with = options(SLUICE_REPLY_AUDIT);

@@ -136,7 +136,7 @@ static void test_expired(void **state)
 	close(server);
 }
 
-/* Replacing an expired flow is no eviction: its slot is free. */
+/* Replacing an expired flow is not an eviction: its slot is free. */
 static void test_expired_is_replaced(void **state)
 {
 	const __u32 age = sluice_flow_clock(3600000000000ULL);

@@ -39,7 +39,7 @@ static int teardown(void **state)
 	return 0;
 }
 
-/* The file has exactly this problem, in this line. */
+/* The file has exactly this problem, on this line. */
 static void assert_problem(const char *text, unsigned int line, const char *words)
 {
 	assert_int_equal(parse(text), -EINVAL);

@@ -3,8 +3,8 @@
  * hooks: attaches programs to a cgroup or an interface, and detaches them, within microseconds (on
  * an interface milliseconds, since the kernel waits for packets in flight), for the benchmark.
  *
- * A set of programs is a bpffs folder whose files are named after attach types. Commands are lines
- * on stdin, each answered with a JSON line:
+ * A set of programs is a bpffs directory whose files are named after attach types. Commands are
+ * lines on stdin, each answered with a JSON line:
  *
  *	on FOLDER	attach that set, after detaching any other
  *	off		detach the attached set

@@ -10,7 +10,7 @@
  * the cost of the clock and the cold caches.
  *
  * A program counts its decisions, but here it is enough to check whether the packet was changed.
- * Each run checks that, so that a figure never belongs to another path than its label states.
+ * Each run checks that, so that a figure always belongs to the path that its label states.
  */
 #include <arpa/inet.h>
 #include <bpf/bpf.h>

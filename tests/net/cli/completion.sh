@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
 # Runs the scripts of 'sluice completion' in their shells and checks the candidates for objects,
-# commands, options and values. zsh has no other interface than a Tab on a terminal.
+# commands, options and values. zsh can only be driven by a Tab on a terminal.
 . "$(dirname "$0")/../lib/lib.sh"
 
 SCRIPTS=$TEST_TMP/scripts
@@ -154,8 +154,8 @@ cat >"$TEST_TMP/my home/sluice" <<-END
 END
 chmod +x "$TEST_TMP/my home/sluice"
 
-# typed SHELL LINE: types LINE, a Tab and Enter on a terminal, in an empty folder; prints the last
-# word that the program received
+# typed SHELL LINE: types LINE, a Tab and Enter on a terminal, in an empty directory; prints the
+# last word that the program received
 typed()
 {
 	rm -f "$TEST_TMP"/tty/*

@@ -79,7 +79,7 @@ mode = audit" "the operator's file"
 want_status 1 installer uninstall
 want_text "nothing is installed"
 
-say "other folders for the configuration file and the unit"
+say "other directories for the configuration file and the unit"
 rm -r "$DEST/etc"
 installer install SYSCONFDIR=/opt/etc UNITDIR=/opt/units
 want_equal "$(sed -n 's/^ExecStart=//p' "$DEST/opt/units/sluice.service")" \

@@ -75,7 +75,7 @@ ip -n "$HOST" route del unreachable 172.17.0.0/16
 ip -n "$HOST" route add 172.17.0.0/16 dev docker0 src 172.17.0.1
 want_equal "$(found audit --watch 0)" "[]"
 
-say "the backend's host goes, and the client continues to send"
+say "the backend's host goes away, and the client keeps sending"
 ip -n "$CONTAINER" link set eth0 down
 ip -n "$HOST" neigh flush dev docker0
 spawn_in "$LAN" "$TEST_TMP/client.log" "$CLIENT" --to 10.1.1.1:53 --from 172.16.13.1:4000 \

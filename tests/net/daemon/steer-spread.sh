@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
 # The daemon and `xdp =`. An interface that does not exist, or has another owner's program, is
-# logged once, does not keep the other interfaces or sections from loading, and is attached as soon
-# as possible. The daemon watches interfaces that are deleted and created again, renamed, or
+# logged once, does not keep the other interfaces or sections from loading, and is attached to as
+# soon as possible. The daemon watches interfaces that are deleted and created again, renamed, or
 # detached by another process. What a command has unloaded stays unloaded, even if the daemon was
 # about to attach it again. An interface that refuses the program does not affect the others. The
 # daemon warns about VLAN tags that the driver strips.

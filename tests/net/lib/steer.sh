@@ -114,7 +114,7 @@ flows_go_on()
 
 # ---- the program's counters ----
 
-# steer_groups: prints the folders of the steered groups
+# steer_groups: prints the directories of the steered groups
 steer_groups()
 {
 	find "$PINS/steer" -mindepth 1 -maxdepth 1 -type d | sort

@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# Socket mode leaves connected sockets alone, those of clients and those of servers that connect
+# Mode socket leaves connected sockets alone, those of clients and those of servers that connect
 # back to their first peer, as `nc -u -l` does: connect(2) fixes their source. They behave exactly
 # as without sluice.
 #

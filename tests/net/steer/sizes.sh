@@ -49,7 +49,7 @@ for size in 1 2 64; do
 done
 sluice steer unload
 
-say "another --flows: the table starts empty, and flows stay where the hash puts them"
+say "a different --flows: the table starts empty, and flows stay where the hash puts them"
 workers "$HOST" --port "$PORT" --workers 4
 first=$SERVER_PID
 flows "$HOST" --to "127.0.0.1:$PORT" --flows 200 --rate 10000
