@@ -85,7 +85,7 @@ enum packet_verdict {
 	PACKET_NOT_IP,
 	/* the L4 protocol is another */
 	PACKET_NOT_UDP,
-	/* not ICMP or ICMPv6, or a message that is no error and quotes no packet */
+	/* not ICMP or ICMPv6, or a message that is not an error and quotes no packet */
 	PACKET_NOT_ICMP_ERROR,
 	/* a later fragment: its first bytes are not an L4 header */
 	PACKET_NO_L4,
@@ -147,7 +147,7 @@ struct packet_ip {
 				header */
 	__u8 fragment;	     /* enum packet_fragment */
 	__u8 more_fragments; /* 0 or 1 */
-	__u8 addresses_fixed; /* 1: an AH signs them or a routing header steers; don't rewrite */
+	__u8 addresses_fixed; /* 1: signed by an AH or used by a routing header; do not rewrite */
 	__u8 pad;
 };
 

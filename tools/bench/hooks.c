@@ -6,7 +6,7 @@
  * A set of programs is a bpffs directory whose files are named after attach types. Commands are
  * lines on stdin, each answered with a JSON line:
  *
- *	on FOLDER	attach that set, after detaching any other
+ *	on DIR	attach that set, after detaching any other
  *	off		detach the attached set
  *	count		count time and runs of programs from now on
  *	read		these counts, for the attached programs

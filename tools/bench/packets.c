@@ -321,7 +321,7 @@ int main(int argc, char **argv)
 	char line[64];
 
 	if (argc != 6) {
-		fputs("usage: packets CPU NETNS INTERFACE FOLDER EMPTY-FOLDER\n", stderr);
+		fputs("usage: packets CPU NETNS INTERFACE DIR EMPTY-DIR\n", stderr);
 		return 2;
 	}
 	pin(atoi(argv[1]));

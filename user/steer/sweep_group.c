@@ -176,7 +176,7 @@ void sweep_sockets_join(struct steer_sweep *sweep, struct steer_group *group, in
 				sweep_report_group(sweep, STEER_SOCKET_JOINED, group,
 						   &group->slots[slot], 0, NULL);
 		}
-		/* a socket that was closed since the walk is no failure */
+		/* a socket that was closed since the walk is not a failure */
 		if (slot < 0 && slot != -ESTALE) {
 			struct sluice_steer_slot failed = { .pid = record->pid };
 

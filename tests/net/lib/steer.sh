@@ -126,7 +126,7 @@ steer_groups_of()
 	steer_groups | { grep "_$(stat -Lc %i "/run/netns/$1")_[0-9]*$" || true; }
 }
 
-# steer_counter NAME [FOLDER…]: prints its value, summed over these groups, or over all
+# steer_counter NAME [DIR…]: prints its value, summed over these groups, or over all
 steer_counter()
 {
 	local name=$1 folder
