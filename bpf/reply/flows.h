@@ -78,8 +78,9 @@ static __always_inline __u32 flow_oldest(struct sluice_flow_set *set, __u32 now)
 }
 
 /*
- * Stores the time without the lock, the common case of learning. Returns false if anything else has
- * changed. If another flow takes over the slot meanwhile, the time is right for that flow as well.
+ * Stores only the time, without the lock; this is the common case of learning. Returns false if
+ * anything else has changed. If another flow takes over the slot concurrently, the time is valid
+ * for that flow as well.
  */
 static __always_inline bool flow_refresh(struct sluice_flow_set *set, const struct flow_key *key,
 					 const struct sluice_flow *update, __u32 now)
@@ -152,7 +153,9 @@ struct flow_view {
 	__u16 flags;
 };
 
-/* Returns false without such a flow. Reads each field once, so that the checked value is used. */
+/*
+ * Returns false if there is no such flow. Reads each field once, so that the checked value is used.
+ */
 static __always_inline bool flow_copy(const struct sluice_flow_set *set, const struct flow_key *key,
 				      struct flow_view *view)
 {

@@ -29,7 +29,7 @@
 
 #define PASS 1
 
-const volatile bool process_known; /* programs on connect(2) can read the calling process */
+const volatile bool process_known; /* programs on connect(2) can identify the calling process */
 
 /* The addresses and ports of a datagram's IP and UDP headers. */
 struct datagram {

@@ -95,7 +95,7 @@ static __always_inline __u64 recent_rate(__u32 index, __u32 now)
 	return 0;
 }
 
-/* Returns a load that is comparable between slots: the rate, times up to nine for a full queue. */
+/* Returns a load to compare slots by: the rate, multiplied by up to nine for a full queue. */
 static __always_inline __u64 slot_load(__u32 index, const struct datagram *of)
 {
 	const struct sluice_steer_slot *slot = bpf_map_lookup_elem(&sluice_slots, &index);

@@ -7,10 +7,10 @@
  * on the current CPU. An overloaded CPU drops what exceeds its queue, as it does with its backlog;
  * the kernel reports the drops through a tracepoint, and sluice_lost counts them.
  *
- * Native XDP builds a new skb on the other CPU, and loses the mark of a datagram from this host
- * (through a veth) whose checksum is not computed yet: the stack would drop it for a bad checksum.
- * Its checksum field holds the pseudo-header sum, and such a datagram stays on its CPU. Generic
- * XDP passes the skb itself.
+ * Native XDP builds a new skb on the other CPU, and forgets that the checksum of a datagram from
+ * this host (through a veth) is not computed yet: the stack would drop it for a bad checksum. The
+ * program recognises such a datagram by its checksum field, which holds only the pseudo-header sum,
+ * and leaves it on its CPU. Generic XDP passes the skb itself.
  */
 #include "common/settings.h"
 #include "steer/spread_maps.h"

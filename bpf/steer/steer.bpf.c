@@ -129,7 +129,7 @@ static __always_inline __u16 choice_at(const struct sluice_steer_choice *choice,
 	return choice->slot[at % SLUICE_STEER_SLOTS];
 }
 
-/* Returns the best of the first and of three successors: nearly the best of all, without herding.
+/* Returns the best of the first slot and its three successors: close to the best, without herding.
  */
 static __always_inline __u32 choice_better(const struct datagram *of,
 					   const struct sluice_steer_choice *choice, __u32 count,

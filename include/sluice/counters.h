@@ -15,13 +15,13 @@
 	X(evicted, "live flows evicted because their set of the table was full")                  \
 	X(fixed, "replies sent from the requested address")                                       \
 	X(left_source_set, "replies left alone: the application set the source")                  \
-	X(left_no_flow, "sends left alone: no flow of this peer in the table")                    \
+	X(left_no_flow, "sends left alone: no flow for this peer in the table")                   \
 	X(left_expired, "sends left alone: the peer's flow has expired")                          \
 	X(left_address_gone, "sends left alone: the host no longer has the address")              \
 	X(left_scope, "sends left alone: link-local peer seen on two interfaces")                 \
-	X(skipped_not_own, "datagrams to no interface's address (multicast, AnyIP), not learned") \
-	X(skipped_header, "datagrams with malformed headers, not learned")                        \
-	X(skipped_client, "sockets not managed under 'any': the kernel chose their port")         \
+	X(skipped_not_own, "datagrams not learned: to no interface's address (multicast, AnyIP)") \
+	X(skipped_header, "datagrams not learned: malformed headers")                             \
+	X(skipped_client, "sockets not managed: under 'any', the kernel chose their port")        \
 	X(skipped_memory, "datagrams not learned: no memory for socket storage")                  \
 	X(audit_right, "audit: replies that left from the requested address")                     \
 	X(audit_wrong, "audit: replies that left from another address")                           \
@@ -42,7 +42,7 @@ struct sluice_reply_counters {
 #define SLUICE_STEER_COUNTERS(X)                                                          \
 	X(known, "datagrams that followed their flow to its worker")                      \
 	X(started, "new flows, assigned to a worker")                                     \
-	X(unrecorded, "new flows not stored: their set of the table has live flows only") \
+	X(unrecorded, "new flows not stored: their set of the table has only live flows") \
 	X(half_open_lost, "flows of a single datagram, evicted by newer ones")            \
 	X(moved_gone, "flows moved: their worker's socket was closed")                    \
 	X(moved_drained, "flows moved: their worker was drained")                         \

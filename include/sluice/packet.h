@@ -40,7 +40,7 @@
 
 #define PACKET_INLINE static inline __attribute__((always_inline))
 
-/* Converts in both directions. <asm/byteorder.h> would do it in x86 assembler, also for BPF. */
+/* Converts in both directions. <asm/byteorder.h> would use x86 assembly, even for BPF. */
 #if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
 #define PACKET_BE16(value) ((__u16)__builtin_bswap16((__u16)(value)))
 #define PACKET_BE32(value) ((__u32)__builtin_bswap32((__u32)(value)))
@@ -83,7 +83,7 @@ enum packet_verdict {
 	PACKET_OK = 0,
 	/* neither IPv4 nor IPv6, by EtherType or by IP version */
 	PACKET_NOT_IP,
-	/* the L4 protocol is another */
+	/* another L4 protocol */
 	PACKET_NOT_UDP,
 	/* not ICMP or ICMPv6, or a message that is not an error and quotes no packet */
 	PACKET_NOT_ICMP_ERROR,
