@@ -58,6 +58,7 @@ UNIFIED = [
     (r"\b(can|won|isn|doesn|don)'t\b", "cannot, will not, is not"),
     (r"\banother( [\w-]+)? than\b", "an X other than, a different X from"),
     (r"\bin step with\b", "in sync with, to match"),
+    (r"\bone after the other\b", "one after another"),
     (r"\b(go|goes) together\b", "must be given together"),
     (r"\bworks? on until\b", "keeps working until"),
     (r"\b(is|are) no (pin|eviction|failure|error|bug)\b", "is not a, is not an"),
