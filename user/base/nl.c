@@ -6,7 +6,7 @@
 
 /* netlink_dump() fills at most 32 KiB per recvmsg(), and no more than the buffer of the caller. */
 #define BUFFER_SIZE 32768
-/* Bounds the dumps of a table that changes faster than a dump, which takes a few milliseconds. */
+/* Bounds the retries for a table that changes faster than a dump, which takes milliseconds. */
 #define TRIES 32
 
 struct nl {

@@ -11,9 +11,9 @@
 #include <stddef.h>
 
 /*
- * Makes text safe for a terminal of any encoding, and for the cell of a table: replaces all bytes
- * except printable ASCII with '?', and also '|', the separator of cells. Reads at most `size`
- * bytes; returns text.
+ * Makes text safe for a terminal of any encoding, and for a table cell: replaces all bytes except
+ * printable ASCII with '?', and also '|', the separator of cells. Reads at most `size` bytes;
+ * returns text.
  */
 char *text_plain(char *text, size_t size);
 /* Makes a safe copy, truncated to `size`; returns `to`. */

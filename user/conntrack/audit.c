@@ -73,7 +73,7 @@ const struct inet_socket *audit_sender(const struct ct_tuple *tuple, const struc
 /*
  * Returns true if `answer` comes from a server with a socket of its own for that source address:
  * such a server means to answer from there, as a STUN server does on request (RFC 5780). A socket
- * that was bound to the wildcard and then connected back to its client does not count.
+ * that was bound to the wildcard address and then connected back to its client does not count.
  */
 static bool is_bound_there(const struct ct_entry *answer, const struct inet *inet)
 {
@@ -252,7 +252,7 @@ static void explain_twin(const struct ct_entry *entry, const struct ct_entry *tw
 			 size_t size)
 {
 	char requested[ADDR_TEXT_MAX], from[ADDR_TEXT_MAX];
-	/* the answer's client is the one that a reply to the request must go to */
+	/* the answer goes to the client that must get the reply to the request */
 	bool is_request = IN6_ARE_ADDR_EQUAL(&entry->reply.dst, &twin->original.dst) &&
 			  entry->reply.dst_port_be == twin->original.dst_port_be;
 	const struct ct_entry *request = is_request ? entry : twin;
@@ -289,8 +289,7 @@ const char *audit_explain(const struct ct_table *table, const struct audit_findi
 		snprintf(text, size, "forwarded to %s, but there is no route to it", backend);
 		break;
 	case AUDIT_MISSING_NEIGHBOUR:
-		snprintf(text, size, "forwarded to %s, which does not answer ARP or NDP",
-			 backend);
+		snprintf(text, size, "forwarded to %s, which does not answer ARP or NDP", backend);
 		break;
 	case AUDIT_MISSING_NOTHING:
 		snprintf(text, size, "no reply was ever seen, but datagrams keep it alive");

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Finds the conntrack entries that contradict the sockets and routes of this host, and the reason.
- * The audit only compares tables and never queries the kernel; in doubt it leaves an entry out.
+ * The audit only compares tables and never queries the kernel; when in doubt, it omits an entry.
  */
 #ifndef SLUICE_CONNTRACK_AUDIT_H
 #define SLUICE_CONNTRACK_AUDIT_H
@@ -16,7 +16,7 @@ enum audit_reason {
 	 * as a flow of its own.
 	 */
 	AUDIT_TWIN,
-	/* DNAT sends a client to a backend that has gone. */
+	/* DNAT sends a client to a backend that is gone. */
 	AUDIT_BACKEND_GONE,
 	/* The end on this host no longer has a socket. */
 	AUDIT_SOCKET_GONE,
@@ -28,7 +28,7 @@ enum audit_reason {
 /* The missing part, for AUDIT_BACKEND_GONE and AUDIT_SOCKET_GONE. */
 enum audit_missing {
 	AUDIT_MISSING_NOTHING,
-	AUDIT_MISSING_RESPONDER,  /* no socket receives what the entry lets in */
+	AUDIT_MISSING_RESPONDER,  /* no socket receives the entry's datagrams */
 	AUDIT_MISSING_ORIGINATOR, /* the socket that sent the first datagram */
 	AUDIT_MISSING_ROUTE,
 	AUDIT_MISSING_NEIGHBOUR,

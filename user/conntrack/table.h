@@ -58,7 +58,7 @@ int conntrack_order(const void *a, const void *b);
 void conntrack_sort(struct ct_table *table);
 /* Returns the entry with the original tuple and zone of `like`, or NULL. */
 const struct ct_entry *conntrack_find(const struct ct_table *table, const struct ct_entry *like);
-/* Returns true if both are one entry; an equal original tuple is not enough. */
+/* Returns true if both are the same entry; an equal original tuple is not enough. */
 bool conntrack_same(const struct ct_entry *a, const struct ct_entry *b);
 bool conntrack_is_dnat(const struct ct_entry *entry);
 bool conntrack_is_snat(const struct ct_entry *entry);

@@ -15,7 +15,7 @@
 struct attached {
 	__u32 ifindex;
 	__u32 roles;  /* within WANTED */
-	__u32 master; /* a change may move the interface before or behind conntrack */
+	__u32 master; /* a change may move the interface to the other side of conntrack */
 	char name[IFNAMSIZ];
 	UT_hash_handle hh;
 };

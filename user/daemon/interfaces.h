@@ -2,9 +2,8 @@
 /*
  * Keeps mode wire attached to the interfaces of the options as they come and go.
  *
- * The kernel's table of interfaces (wire.h) is authoritative.  The copy here saves the system calls
- * of the many link events that change nothing.  The caller is in the network namespace of mode
- * wire.
+ * The kernel's table of interfaces (wire.h) is authoritative. The copy here saves system calls on
+ * the many link events that change nothing. The caller is in the network namespace of mode wire.
  */
 #ifndef SLUICE_DAEMON_INTERFACES_H
 #define SLUICE_DAEMON_INTERFACES_H

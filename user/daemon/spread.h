@@ -3,8 +3,9 @@
  * The daemon's side of spreading flows over CPUs (steer/cpu/spread.h): keeps the XDP programs on
  * the interfaces of the file as these come, go or lose their program.
  *
- * An interface that cannot have the program does not keep the rest from loading.  That failure is
- * logged once and retried.  The kernel holds the state; this module holds only what it has logged.
+ * An interface that the program cannot be attached to does not keep the others from loading. That
+ * failure is logged once and retried. The kernel holds the state; this module holds only what it
+ * has logged.
  */
 #ifndef SLUICE_DAEMON_SPREAD_H
 #define SLUICE_DAEMON_SPREAD_H

@@ -10,7 +10,7 @@
 #include <errno.h>
 #include <string.h>
 
-/* A server binds its sockets one after the other, and one sweep finds all of them. */
+/* A server binds its sockets one after another, and one sweep finds all of them. */
 #define QUIET_US 2000
 #define BOUND_US 5000
 /*

@@ -48,7 +48,7 @@ int steer_section_init(struct steer_section *steer, struct loop *loop, loop_fn c
 void steer_section_end(struct steer_section *steer);
 /*
  * Loads steering as the file has it, or updates it in place.  Returns 0, or -errno with *err set
- * and the previous state kept. Attaches to the cgroup of the file if @context leads to it.
+ * and the previous state kept. Attaches to the cgroup of @context, if there is one.
  */
 int steer_section_apply(struct steer_section *steer, struct config_file *file,
 			const struct context *context, struct err *err);

@@ -25,7 +25,7 @@ struct netns_watch {
 	struct watch *watch;
 	struct rtnl *rtnl; /* NULL: no subscription */
 	struct loop_timer *refresh;
-	struct debounce routes; /* also addresses: each has routes */
+	struct debounce routes; /* of address events as well: each address has routes */
 	__u64 read_us;		/* when the current events were read */
 	bool paused;		/* the namespace cannot be entered: do not poll the socket */
 };

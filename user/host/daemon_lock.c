@@ -25,7 +25,7 @@ static int folder_open(const char *bpffs)
 		    O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 }
 
-/* Returns the process that locks a file, from /proc/locks; 0 if this PID namespace lacks it. */
+/* Returns the process that locks a file, from /proc/locks; 0 if it is not in this PID namespace. */
 static int lock_owner(int fd)
 {
 	FILE *locks = fopen("/proc/locks", "re");

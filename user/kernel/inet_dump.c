@@ -94,8 +94,9 @@ static int parse_address(const struct nlmsghdr *nlh, void *into)
 }
 
 /*
- * The local table has the addresses again, and whole networks ("AnyIP"). Local routes of other
- * tables do not count: transparent proxies have one for all addresses, for marked packets only.
+ * The local table repeats the addresses, and also has whole networks ("AnyIP"). Local routes of
+ * other tables do not count: transparent proxies have one for all addresses, for marked packets
+ * only.
  */
 static int parse_local_route(const struct nlmsghdr *nlh, void *into)
 {

@@ -21,8 +21,8 @@
 
 struct entry {
 	struct sluice_socket_record record;
-	UT_hash_handle hh;	  /* by record.sock */
-	UT_hash_handle hh_cookie; /* by record.cookie, if it has one */
+	UT_hash_handle hh;	  /* keyed by record.sock */
+	UT_hash_handle hh_cookie; /* keyed by record.cookie, unless that is 0 */
 };
 
 struct sockets {
@@ -61,7 +61,7 @@ static int add_record(struct sockets *sockets, struct sluice_socket_record *reco
 	return 0;
 }
 
-/* Compares executables: any process can have the name, and pids would need a list of their own. */
+/* Compares executables: any process can use the name, and a list of pids would go stale. */
 bool sockets_is_sluice(__u32 pid)
 {
 	static struct stat own;

@@ -104,7 +104,7 @@ static int group_join(struct steer_group *group, void *arg, int *fd, struct err 
 	int refused = sweep->refused;
 
 	sweep_sockets_join(sweep, group, fd);
-	/* the failures have been reported, and a closed socket is none */
+	/* the failures have been reported, and a closed socket is not one */
 	if (*fd < 0)
 		return -ESTALE;
 	if (sweep->refused > refused)
@@ -284,7 +284,7 @@ int steer_sweep_run(struct steer_sweep *sweep, struct err *err)
 		result = err_set(err, EXIT_ERROR, ENOMEM, "sockets: out of memory");
 		goto close_pinned;
 	}
-	/* a namespace that is steered alone shares the limit with no other */
+	/* the only steered namespace shares the limit with no other */
 	sweep->quotas.host = sweep->meta.netns ? sweep->meta.netns : quota_host();
 	groups_visit(sweep, all, count, true);
 	/* release closed groups before adding others: they count against the quota */

@@ -162,7 +162,7 @@ void sweep_sockets_join(struct steer_sweep *sweep, struct steer_group *group, in
 		const struct sluice_socket_record *record = sweep->members[i];
 		__u64 cookie;
 
-		/* a connected socket receives from its peer alone */
+		/* a connected socket receives only from its peer */
 		if (record->connected ||
 		    (record->cookie && steer_group_slot(group, record->cookie) >= 0))
 			continue;

@@ -233,7 +233,7 @@ static int run(const struct context *context, void *into, int words, char **word
 			err_set(err, EXIT_ERROR, EINVAL, "reply is loaded in mode %s",
 				reply_mode_name(state.meta.mode)),
 			"only mode audit counts wrong replies: run 'sluice reply load --mode audit'"
-			" with the same other options (replies are then no longer fixed)");
+			" with otherwise the same options (replies are then no longer fixed)");
 	links_libbpf_log();
 	if (sockets_read(&sockets, &reason))
 		log_warning("process names are unknown: %s", reason.what);

@@ -56,7 +56,7 @@ static void print(const struct steer_view *view, bool rates, const char *bpffs,
 
 /*
  * Reads a view, and undoes a drain whose process was killed, so that its workers get new flows
- * again.  Without the permission to do so, the view is shown as it is.
+ * again. Without the permission to do so, shows the view as it is.
  */
 static int view_read(const char *bpffs, const struct steer_view *before, struct steer_view *view,
 		     struct err *err)

@@ -25,8 +25,8 @@ int consumers_open(const char *bpffs);
 void consumers_detach(const char *bpffs);
 
 /*
- * Reads what was recorded of a socket since the last call. Returns false if nothing was. The
- * first call adds the socket to the map.
+ * Reads what was recorded about a socket since the last call. Returns false if there was nothing.
+ * The first call adds the socket to the map.
  */
 bool consumers_read(int map_fd, __u64 cookie, struct sluice_consumer *consumer);
 void consumers_remove(int map_fd, __u64 cookie);

@@ -222,7 +222,7 @@ int spread_links_attach(struct spread_load *load, struct err *err)
 			i++;
 			continue;
 		}
-		/* an update that fails fails the load, which restores the old program */
+		/* a failed update fails the load, which restores the old program */
 		if (at->was_there || !is_left_out(load, at->to.name, true, err))
 			return result;
 		load->count--;
