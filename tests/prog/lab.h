@@ -190,7 +190,7 @@ static inline const char *lab_home(void)
 	return home;
 }
 
-/* Moves this process to the cgroup, which the sockets that it opens from now on belong to. */
+/* Moves this process to the cgroup; sockets that it opens from now on belong to that cgroup. */
 static inline void lab_enter(const char *cgroup)
 {
 	char path[PATH_MAX + 16];

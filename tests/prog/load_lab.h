@@ -58,7 +58,7 @@ static inline void load(enum sluice_reply_mode mode, enum load_outcome outcome)
 	load_with(&with, outcome);
 }
 
-/* The load fails with this code; err.what contains @what, and err.hint is set. */
+/* Asserts that the load fails with this code, err.what contains @what, and err.hint is set. */
 static inline void refused(const struct reply_options *options, enum exit_code code, int error,
 			   const char *what)
 {

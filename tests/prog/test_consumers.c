@@ -107,7 +107,7 @@ static void test_dual_stack(void **state)
 	want_recorded("::", NEAR4);
 }
 
-/* Receives without asking for the source address, where the kernel runs no hook. */
+/* Receives without asking for the source address: the kernel runs no hook then. */
 static void test_unseen(void **state)
 {
 	int server = lab_socket("::", 0);

@@ -486,7 +486,7 @@ static void test_damage(void **state)
 		    tally.outcomes[LEARNED] > 1000 && tally.outcomes[NOT_OWN] > 500);
 }
 
-/* --- sluice_audit, which parses no further, as a test run's socket has no record */
+/* --- sluice_audit, which stops after parsing: a test run's socket has no record */
 
 static void test_audit(void **state)
 {

@@ -209,7 +209,7 @@ static void test_table_kept(void **unused)
 	talk_close(&talk);
 }
 
-/* Sets back the time of the last request of every flow in the table. */
+/* Backdates the last request of every flow in the table. */
 static void make_older(__u32 time)
 {
 	int fd = pins_get(DIR_OURS, "reply", "sluice_flows");

@@ -421,7 +421,7 @@ static void test_dead_early(void **unused)
 	assert_socket_mode_on(cgroup, 1);
 }
 
-/* A pin was lost: the next load makes it again, and keeps the rest. */
+/* A pin was lost: the next load creates it again, and keeps the rest. */
 static void test_pin_lost(void **unused)
 {
 	static const char *const pins[] = { "link_fix4", "link_learn", "sluice_audits",

@@ -24,7 +24,7 @@
 
 #include <cmocka.h>
 
-/* So many that a dump takes several messages of 32 KiB; the kernel is always one message ahead. */
+/* Enough for a dump of several messages of 32 KiB; the kernel is always one message ahead. */
 #define ADDRESSES 3000
 
 static struct nl *nl;

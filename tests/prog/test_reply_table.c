@@ -106,7 +106,7 @@ static void test_evicted_in_turn(void **state)
 	close(server);
 }
 
-/* Sets the time of the peer's last datagram back. */
+/* Backdates the peer's last datagram. */
 static void make_older(int server, int client, __u32 time)
 {
 	struct slot slot = slot_of(server, client, NEAR4);

@@ -153,7 +153,7 @@ static void endpoint_print(const struct endpoint *endpoint)
 
 	if (getnameinfo((const struct sockaddr *)&endpoint->addr, endpoint->len, host, sizeof(host),
 			port, sizeof(port), NI_NUMERICHOST | NI_NUMERICSERV | NI_DGRAM))
-		errx(1, "an address that has no text");
+		errx(1, "an address that cannot be formatted");
 	printf(endpoint->addr.ss_family == AF_INET6 ? "[%s]:%s" : "%s:%s", host, port);
 }
 

@@ -23,8 +23,8 @@
  * last, "left" and "came" the moves from and to it. "split" counts the source addresses whose flows
  * have several workers. The exit status is 0 if all datagrams were answered, 1 if not.
  *
- * --flood sends datagrams that want no answer, each from another source: addresses in turn, and a
- * new port after each round. The addresses must be local (127.0.0.0/8 is, or `ip route add local
+ * --flood sends datagrams that request no answer, each from another source: addresses in turn, and
+ * a new port after each round. The addresses must be local (127.0.0.0/8 is, or `ip route add local
  * 10.77.0.0/16 dev lo`); no privilege is needed.
  */
 #include "stamp.h"

@@ -250,7 +250,7 @@ static void test_twin_of_bound_sockets(void **state)
 	assert_int_equal(classify_pair(host, &request, &answer), 0);
 }
 
-/* nc -ul: the socket was bound to the wildcard, and has connected to the client since. */
+/* nc -ul: the socket was bound to the wildcard address, and has connected to the client since. */
 static void test_twin_of_connected_back(void **state)
 {
 	struct host *host = *state;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * hooks: attaches programs to a cgroup or an interface, and detaches them, within microseconds (on
- * an interface milliseconds, since the kernel waits for packets in flight), for the benchmark.
+ * hooks: attaches programs to a cgroup or an interface, and detaches them, within microseconds
+ * (milliseconds on an interface, since the kernel waits for packets in flight), for the benchmark.
  *
  * A set of programs is a bpffs directory whose files are named after attach types. Commands are
  * lines on stdin, each answered with a JSON line:

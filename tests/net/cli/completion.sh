@@ -115,7 +115,7 @@ in_zsh()
 		    return text
 		def send(text):
 		    os.write(fd, text.encode())
-		# The echoed input has the quotes, the output has not.
+		# The echoed input contains the quotes, the output does not.
 		send(f"PS1=; unsetopt zle_bracketed_paste; LISTMAX=1000; fpath=({sys.argv[1]} $fpath);"
 		     " autoload -Uz compinit; compinit -u -D; print re''ady\n")
 		until("ready")
@@ -180,7 +180,7 @@ typed()
 		    os.write(fd, text.encode())
 		if shell == "zsh":
 		    send("unsetopt zle_bracketed_paste; autoload -Uz compinit; compinit -u -D\n")
-		# The echoed input has the quotes, the output has not.
+		# The echoed input contains the quotes, the output does not.
 		send(f"source {script}; echo re''ady\n")
 		until("ready")
 		send(line + "\t\n")

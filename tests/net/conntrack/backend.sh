@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# DNAT binds a client to a backend for the lifetime of the entry, even if the backend has gone: a
+# DNAT binds a client to a backend for the lifetime of the entry, even if the backend is gone: a
 # local backend that no longer listens, one without a route, one that no longer answers neighbour
 # solicitations.
 #

@@ -8,7 +8,7 @@
 
 topology_host
 
-# refused TEXT LINE…: a check and a start refuse a file of these lines with this reason
+# refused TEXT LINE…: both a check and a start reject a file with these lines for this reason
 refused()
 {
 	local text=$1
@@ -100,7 +100,7 @@ want_text "--config"
 want_clean
 
 say "a correct file, in every allowed syntax"
-printf '%s\r\n' $'\xef\xbb\xbf; a comment' '[global]' 'log_level: debug  ; behind a value' '' \
+printf '%s\r\n' $'\xef\xbb\xbf; a comment' '[global]' 'log_level: debug  ; after a value' '' \
 	'  [reply]' '   mode   =   socket' $'\tport = 53,' '    5000-5100,' '   # between' \
 	$'\t9' '[wire]' 'follow = docker0,' ' br-none' 'attach=auto' >"$CONF"
 want_status 0 sluice run --check-config --config "$CONF"

@@ -45,7 +45,7 @@ flows "$HOST" --to "127.0.0.1:$PORT" --flows 100 --rate 2000
 flows_end
 want_at_least 10 "$(of_process flows "$second")" "flows of an enrolled worker"
 
-say "closed sockets are dropped; the group goes with the last one"
+say "closed sockets are dropped, and the group with the last one"
 stop "$second"
 want_logged "msg=\"steer: socket-left\" address=0.0.0.0:$PORT" 1
 stop "$first"
@@ -93,7 +93,7 @@ want_equal "$(grep level=warning "$DAEMON_LOG" || true)" "" "warnings"
 echo "from bind to enrolment, in microseconds:" \
 	"$(sed -n 's/.*after_us=//p' "$DAEMON_LOG" | sort -n | xargs)"
 
-say "ended: steering stays loaded, the daemon's programs go"
+say "ended: steering stays loaded, the daemon's programs are gone"
 daemon_stop
 want_equal "$(followers)" ""
 want_equal "$(steer_groups | wc -l)" 5 "groups"

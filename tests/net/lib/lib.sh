@@ -48,7 +48,7 @@ PORT=56789
 failed_line()
 {
 	local depth=${#BASH_LINENO[@]}
-	echo "$(basename "$0"): failed in line ${BASH_LINENO[depth - 2]}" >&2
+	echo "$(basename "$0"): failed on line ${BASH_LINENO[depth - 2]}" >&2
 }
 
 trap 'failed_line' ERR

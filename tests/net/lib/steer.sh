@@ -61,7 +61,7 @@ refresh_results()
 	local before
 	before=$(looks)
 	kill "-${1:-USR1}" "$CLIENT_PID"
-	wait_until 20 printed_more_than "$before" || fail "the client has gone:" "$(cat "$FLOWS_LOG")"
+	wait_until 20 printed_more_than "$before" || fail "the client is gone:" "$(cat "$FLOWS_LOG")"
 }
 
 # settle_results: the same, when no datagram is in flight

@@ -33,4 +33,4 @@ ask_connecting 6001
 before=$(counter fixed)
 want_right "$HOST" 172.17.0.3 "$PORT" --from "$FAR4"
 want_right "$HOST" 172.17.0.3 "$PORT"
-want_equal "$(($(counter fixed) - before))" 6 "fixed: the server's answers alone, not the client's sends"
+want_equal "$(($(counter fixed) - before))" 6 "fixed: only the server's answers, not the client's sends"

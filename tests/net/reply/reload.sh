@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# Loading again with other options, under traffic: no answer is lost or leaves from the wrong
+# Loads again with other options, under traffic: no answer is lost or leaves from the wrong
 # address in between. The fix stays active after the loader has exited, and while it is loaded
 # again. A different --table starts an empty table: answers to requests from before it, and from the
 # moment of the change, leave from the kernel's own source, and never from another address.
