@@ -117,8 +117,9 @@ static int parse_line(struct parser *parser, char *text, size_t length)
 	if (strlen(body) >= INI_MAX_LINE) {
 		parser->continues = false;
 		return conf_add_problem(conf, parser->line,
-					"the line is longer than %d characters; a list continues on the"
-					" next line if it ends with a comma and that line is indented",
+					"the line is longer than %d characters; a list continues"
+					" on the next line if it ends with a comma and that line"
+					" is indented",
 					INI_MAX_LINE - 3);
 	}
 	if (parser->continues && isblank((unsigned char)*at))
