@@ -55,7 +55,7 @@ want_refused 2 "is not a CPU list" --xdp eth0 --cpus 0,,1
 want_refused 2 "is not a CPU list" --xdp eth0 --cpus all
 want_refused 2 "CPU 1023 is not online" --xdp eth0 --cpus 0,1023
 want_refused 2 "--xdp: 'eth0,': a name is empty" --xdp eth0, --cpus 0
-want_refused 2 "for policy cpu" --xdp eth0 --cpus 0 --policy flow
+want_refused 2 "needs policy cpu" --xdp eth0 --cpus 0 --policy flow
 want_refused 1 "no interface 'nope'" --xdp eth0,nope --cpus 0
 names=$(printf 'nope%d,' {1..16})
 want_refused 1 "no interface 'nope1'" --xdp "${names}nope1" --cpus 0
