@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* The exit code of an error: permissions and limits are not what the kernel lacks. */
+/* The exit status of an error: permissions and limits are not what the kernel lacks. */
 #include "base/err.h"
 
 #include <setjmp.h>

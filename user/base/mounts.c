@@ -16,7 +16,7 @@
 /* FILEID_KERNFS (include/linux/exportfs.h) */
 #define KERNFS_HANDLE 0xfe
 
-/* Decodes the \ooo by which mountinfo writes blanks and backslashes. */
+/* Decodes the \ooo escapes that mountinfo uses for whitespace and backslashes. */
 static void unescape(char *text)
 {
 	char *from = text, *to = text;

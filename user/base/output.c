@@ -115,7 +115,9 @@ void table_row(struct table *table, const char *fmt, ...)
 	table_add(table, cells == table->columns ? line : (free(line), NULL));
 }
 
-/* Returns the columns on a terminal. Colours (ECMA-48 SGR) and UTF-8's further bytes take none. */
+/*
+ * Returns the columns on a terminal. Colours (ECMA-48 SGR) and UTF-8 continuation bytes take none.
+ */
 static size_t text_width(const char *text)
 {
 	size_t width = 0;

@@ -15,7 +15,7 @@ static struct options {
 
 static const struct opt opts[] = {
 	{ "verify", 0, NULL, opt_switch, offsetof(struct options, verify),
-	  "then verify that the kernel holds no object of sluice" },
+	  "then verify that the kernel holds no sluice object" },
 	{ .name = NULL },
 };
 
@@ -99,7 +99,7 @@ static void print(const struct context *context, int removed, int groups, const 
 			fprintf(output->file, "cleanup: %s\n", elsewhere.hint);
 	}
 	if (left && !json_array_size(left->list))
-		fprintf(output->file, "cleanup: verified: the kernel holds no object of sluice\n");
+		fprintf(output->file, "cleanup: verified: the kernel holds no sluice object\n");
 }
 
 /* Sets *err for objects that are left, with the remedy for the first that has one. */

@@ -54,7 +54,7 @@ static int remove_folder(const char *bpffs, const char *name, int *groups, struc
 
 	if (!strcmp(name, STEER_OBJECT))
 		return remove_steer(bpffs, groups, err);
-	/* The lock of a running daemon is no pin, and stays. */
+	/* The lock of a running daemon is not a pin, and stays. */
 	pid = strcmp(name, DAEMON_LOCK_DIR) ? 0 : daemon_lock_holder(bpffs);
 	if (pid) {
 		log_warning("'sluice run' (process %d) still runs, and loads its objects again at a"
@@ -98,7 +98,7 @@ int cleanup_remove(const char *bpffs, int *groups, struct err *err)
 
 	if (result < 0)
 		return result;
-	/* An orderly unload first, where this version understands the state. */
+	/* Try an orderly unload first, where this version understands the state. */
 	if (result)
 		removed = steer_unload(bpffs, false, on_steer_event, &released, &(struct err){ 0 });
 	removed = removed < 0 ? 0 : removed;

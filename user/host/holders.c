@@ -87,7 +87,7 @@ int holders_add_pins(struct holders *holders)
 
 /* --- processes */
 
-/* Reads the id of a BPF object from /proc/PID/fdinfo/FD; 0 if it can't be read. */
+/* Reads the id of a BPF object from /proc/PID/fdinfo/FD; 0 if it cannot be read. */
 static __u32 fdinfo_id(int process_fd, const char *fd, enum pins_kind kind)
 {
 	static const char *const keys[] = {

@@ -76,8 +76,8 @@ const char *steer_event_text(const struct steer_event *event, char *text, size_t
 		break;
 	case STEER_GROUPS_LEFT_OUT:
 		snprintf(text, size,
-			 "netns %u: %d group%s left to the kernel, %s of %s for one: %s; name the"
-			 " ports, or one namespace",
+			 "netns %u: %d group%s left to the kernel, such as %s of %s: %s; name"
+			 " the ports, or one namespace",
 			 event->group->netns, event->count, event->count == 1 ? "" : "s", group,
 			 who, event->why);
 		break;

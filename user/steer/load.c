@@ -106,7 +106,7 @@ static int meta_pin(const char *bpffs, const struct sluice_steer_meta *meta, str
 	return result;
 }
 
-/* Reports the groups that are not steered, and brings the current setting (or none) up to date. */
+/* Reports the groups that are not steered, then sweeps under the current setting, if any. */
 static int keep(struct steer_sweep *sweep, const struct sluice_steer_meta *current, struct err *err)
 {
 	struct steer_sweep update = { .loader = sweep->loader, .bpffs = sweep->bpffs };
@@ -196,7 +196,7 @@ int steer_left_out(const char *bpffs, int *groups, int *namespaces, struct err *
 	struct steer_sweep sweep = { .bpffs = bpffs, .dry_run = true };
 	int result = steer_read(bpffs, &sweep.meta, err);
 
-	/* the quota does not apply to a namespace that is steered alone */
+	/* the quota does not apply if only one namespace is steered */
 	if (!result && !sweep.meta.netns)
 		result = steer_sweep_run(&sweep, err);
 	if (result)

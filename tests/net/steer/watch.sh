@@ -56,7 +56,7 @@ watch_ended()
 	fi
 	kill "-$1" "$(cat "$TEST_TMP/pid.$1")"
 	wait "$watcher" || status=$?
-	want_equal "$status" 0 "exit code of the watch"
+	want_equal "$status" 0 "exit status of the watch"
 	has_times "$SHOW_CURSOR" 1 "$screen" || fail "the cursor is still hidden" "$(cat -v "$screen")"
 	# the last screen follows the last cursor-home sequence
 	tr -d '\r' <"$screen" | awk -v RS='\033\\[H' 'END { print }' >"$TEST_TMP/last"
@@ -112,5 +112,5 @@ wait_until 20 has_times "steer: policy" 1 "$TEST_TMP/ending"
 sluice steer unload
 status=0
 wait "$watcher" || status=$?
-want_equal "$status" 1 "exit code"
+want_equal "$status" 1 "exit status"
 grep -q "not loaded" "$TEST_TMP/ending" || fail "no reason" "$(cat "$TEST_TMP/ending")"

@@ -60,7 +60,7 @@ struct listing {
 
 /* --- reading */
 
-/* Returns a new flow to fill in, or NULL if it has expired or memory is short. */
+/* Returns a new flow to fill in, or NULL if it has expired or on ENOMEM. */
 static struct listed_flow *flow_add(struct flow_list *list, __u64 age_ns)
 {
 	void *flows = list->flow;
@@ -152,7 +152,7 @@ static int listing_read(const char *bpffs, struct listing *listing, struct err *
 	if (result)
 		return result;
 	if (socket->no_memory || wire->no_memory)
-		return err_set(err, EXIT_ERROR, ENOMEM, "flows: no memory");
+		return err_set(err, EXIT_ERROR, ENOMEM, "flows: out of memory");
 	if (socket->count)
 		qsort(socket->flow, socket->count, sizeof(*socket->flow), by_age);
 	if (wire->count)

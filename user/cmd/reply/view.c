@@ -25,8 +25,8 @@ void reply_view_table_change(__u32 sets_before, __u32 flows, const struct output
 
 	if (sets_before && sets_before != sets)
 		fprintf(output->file,
-			"  table: %u flows before, %u now: it starts empty, and replies to earlier"
-			" requests are not rewritten\n",
+			"  table: %u flows before, %u now: it starts empty, and replies"
+			" to earlier requests are left alone\n",
 			sets_before * SLUICE_FLOW_WAYS, sets * SLUICE_FLOW_WAYS);
 }
 
@@ -119,8 +119,9 @@ void reply_view_text(const struct reply_view *view, const struct output *output)
 		text_plain_copy(cgroup, sizeof(cgroup), view->cgroup));
 	if (view->detached)
 		fprintf(output->file, "  %sdetached: %s%s\n", output_tone(output, OUTPUT_BAD),
-			view->cgroup_gone ? "the cgroup is gone; load it on another one, or unload it"
-					  : "by another process; load it again",
+			view->cgroup_gone
+				? "the cgroup is gone; load it on another one, or unload it"
+				: "by another process; load it again",
 			output_plain(output));
 	reply_view_table(&view->usage, meta->age_ns, meta->state == SLUICE_LOADED, output);
 	for (i = 0; i < view->state.hook_count; i++) {
@@ -132,7 +133,8 @@ void reply_view_text(const struct reply_view *view, const struct output *output)
 			snprintf(cost, sizeof(cost), "%llu", hook->run_ns / hook->run_count);
 		}
 		table_row(table, "%s%s|%s|%u|%u|%s|%s", hook_type_name(hook->attach_type),
-			  hook->cgroup_id ? "" : " (detached)", hook->prog_name, hook->prog_id, hook->link_id, runs, cost);
+			  hook->cgroup_id ? "" : " (detached)", hook->prog_name, hook->prog_id,
+			  hook->link_id, runs, cost);
 	}
 	table_print(table, output, 2);
 	counters_text(reply_counters, view->state.counters.value, SLUICE_REPLY_COUNTERS_MAX,
