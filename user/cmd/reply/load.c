@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* sluice reply load: attaches the object reply or wire, or updates it in place. */
 #include "base/log.h"
+#include "base/mounts.h"
 #include "base/text.h"
 #include "cmd/command.h"
 #include "cmd/reply/view.h"
 #include "host/cgroup_root.h"
 #include "kernel/links.h"
+#include "kernel/pins.h"
 #include "reply/options.h"
 #include "reply/reply.h"
 #include "wire/options.h"
@@ -90,7 +92,7 @@ static void print_text(const struct context *context, const struct reply_options
 		text_plain_copy(cgroup, sizeof(cgroup), options->cgroup));
 	if (before->magic && !is_as_before(options, before)) {
 		reply_ports(before, &were);
-		if (reply_cgroup_path(before->cgroup_id, cgroup))
+		if (mounts_cgroup2_path(before->cgroup_id, cgroup))
 			snprintf(cgroup, sizeof(cgroup), "(gone)");
 		fprintf(context->output.file,
 			"  before: mode %s, ports %s, cgroup %s, age %llu, table %u\n",
@@ -209,7 +211,11 @@ static int run(const struct context *context, void *into, int words, char **word
 	struct options *options = into;
 	int failed = check(options, err);
 
-	if (failed)
+	/* below 'ip netns exec', no cgroup is visible either: the pin directory has the better hint
+	 */
+	if (!failed)
+		failed = pins_exist(context->bpffs, ".", err);
+	if (failed < 0)
 		return failed;
 	links_libbpf_log();
 	return options->mode == MODE_WIRE ? run_wire(context, options, err)
