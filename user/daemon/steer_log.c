@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/netns.h"
 #include "steer/events.h"
 
 #include <string.h>
@@ -41,11 +42,12 @@ static bool failure_is_new(struct steer_log *log, const struct steer_event *even
 
 void steer_log_event(const struct steer_event *event, void *arg)
 {
-	char message[64], address[STEER_GROUP_TEXT_MAX];
+	char message[64], address[STEER_GROUP_TEXT_MAX], name[NAME_MAX + 1];
 	enum log_level level = LOG_LEVEL_INFO;
 	struct steer_log *log = arg;
 	struct log_line line;
 
+	log->changes += steer_event_is_change(event);
 	switch (event->type) {
 	case STEER_GROUP_FOUND:
 		return;
@@ -74,6 +76,8 @@ void steer_log_event(const struct steer_event *event, void *arg)
 	log_begin(&line, level, message);
 	log_field(&line, "address", "%s", steer_group_text(event->group, address));
 	log_field(&line, "netns", "%u", event->group->netns);
+	if (netns_name(event->group->netns, name))
+		log_field(&line, "netns_name", "%s", name);
 	if (event->slot) {
 		log_field(&line, "process", "%s", event->slot->comm);
 		log_field(&line, "pid", "%u", event->slot->pid);
@@ -98,6 +102,7 @@ void steer_log_begin(struct steer_log *log, __u64 bound_ns)
 
 	log->bound_ns = bound_ns;
 	log->groups_found = 0;
+	log->changes = 0;
 	for (i = 0; i < log->failures; i++)
 		log->failure[i].seen = false;
 }
