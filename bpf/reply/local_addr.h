@@ -19,7 +19,7 @@
 #include <bpf/bpf_endian.h>
 #include <stdbool.h>
 
-/* The number of devices and addresses to walk; in a larger namespace the rest is not found. */
+/* Bounds the walk over devices and addresses; in a larger namespace the rest are not found. */
 #define LOCAL_ADDR_STEPS 256
 
 /* include/uapi/linux/if.h, which conflicts with the kernel's types */
@@ -40,7 +40,7 @@ static __always_inline __u32 local_addr_generation(__u64 net_address, bool ip4)
 	return 0;
 }
 
-/* A loopback device's whole subnet is local. Has no branch, which would cost verifier paths. */
+/* A loopback device's whole subnet is local. Branch-free: a branch doubles the verifier's paths. */
 static __always_inline bool ip4_matches(const struct in_ifaddr *ifa, __u32 flags, __be32 addr_be)
 {
 	__be32 any_mask_be = (flags / IFF_LOOPBACK & 1) - 1;

@@ -209,7 +209,7 @@ static void test_table_kept(void **unused)
 	talk_close(&talk);
 }
 
-/* Sets back the time of the last request of every flow in the table. */
+/* Backdates the last request of every flow in the table. */
 static void make_older(__u32 time)
 {
 	int fd = pins_get(DIR_OURS, "reply", "sluice_flows");
@@ -301,7 +301,7 @@ static void test_table_undone(void **unused)
 	talk_close(&talk);
 }
 
-/* The next load removes the stage of a dead loader, which it does not need. */
+/* The next load removes the staged map of a dead loader, which it does not need. */
 static void test_table_staged(void **unused)
 {
 	struct reply_options with = options(SLUICE_REPLY_SOCKET);

@@ -39,7 +39,7 @@ static int teardown(void **state)
 	return 0;
 }
 
-/* The file has exactly this problem, in this line. */
+/* The file has exactly this problem, on this line. */
 static void assert_problem(const char *text, unsigned int line, const char *words)
 {
 	assert_int_equal(parse(text), -EINVAL);
@@ -147,7 +147,7 @@ static void test_sections(void **state)
 {
 	assert_problem("[reply]\nmode=audit\n[wier]\nx=1\n", 3, "did you mean [wire]?");
 	assert_problem("[reply]\nmode=audit\n[]\n", 3, "unknown section []");
-	assert_problem("[reply]\nmode=audit\n[reply]\n", 3, "already started in line 1");
+	assert_problem("[reply]\nmode=audit\n[reply]\n", 3, "already started on line 1");
 	assert_problem("[reply]\nmode=audit\n[wire\n", 3, "neither");
 	assert_problem("mode=audit\n[reply]\nmode=audit\n", 1, "before any [section]");
 	assert_problem("", 0, "nothing to do");
@@ -161,7 +161,7 @@ static void test_keys(void **state)
 	assert_problem("[reply]\nmode=audit\n=5\n", 3, "unknown key ''");
 	assert_problem("[reply]\nmode=audit\nport\n", 3, "neither");
 	assert_problem("[reply]\nmode=audit\nport=\n", 3, "no value");
-	assert_problem("[reply]\nmode=audit\nage=1\nage=1\n", 4, "already set in line 3");
+	assert_problem("[reply]\nmode=audit\nage=1\nage=1\n", 4, "already set on line 3");
 	assert_problem("[reply]\nport=5\n", 1, "needs a mode");
 	assert_problem("[reply]\nmode=audit\nport=53,\nage=1\n", 3,
 		       "[reply] port: '53,': a port is empty");
@@ -180,7 +180,7 @@ static void test_values(void **state)
 	assert_problem("[steer]\nport=5\nflows=63\n", 3, "[steer] flows: 63");
 	assert_problem("[steer]\nport=5\nidle=0\n", 3, "[steer] idle: 0");
 	assert_problem("[steer]\nport=5\nsweep=0\n", 3, "[steer] sweep: 0");
-	assert_problem("[wire]\nport=5\n", 1, "needs an iface, a follow or a gateway");
+	assert_problem("[wire]\nport=5\n", 1, "needs iface, follow or gateway");
 	assert_problem("[wire]\ngateway=x\nserver=10.0.0.1\n", 1, "one address is not enough");
 	assert_problem("[wire]\ngateway=x\nserver=10.0.0.1,nine\n", 3, "'nine': not an IP address");
 }

@@ -4,8 +4,8 @@
  * report their numbers; conf_read() adds them. Problems are collected and reported together. The
  * interpreter of the keys adds its own problems to the same list.
  *
- * Comments start with ';' or '#', and after a value with ' ;'. A value that ends with a comma
- * continues in the next line if that line is indented; elsewhere indentation has no meaning.
+ * A comment starts with ';' or '#', or after a value with ' ;'. A value that ends with a comma
+ * continues on the next line if that line is indented; elsewhere indentation has no meaning.
  */
 #ifndef SLUICE_BASE_CONF_H
 #define SLUICE_BASE_CONF_H

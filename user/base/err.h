@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * An error for the user: the failure, a hint and the exit code. Functions below user/cmd set it and
- * return -errno; user/cmd prints it, once.
+ * An error for the user: the failure, a hint and the exit status. Functions below user/cmd set it
+ * and return -errno; user/cmd prints it, once.
  */
 #ifndef SLUICE_BASE_ERR_H
 #define SLUICE_BASE_ERR_H

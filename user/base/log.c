@@ -7,7 +7,7 @@
 #include <string.h>
 
 #define VALUE_MAX 1024
-/* The least room for a field: its key and its quotes. Fields without it are dropped. */
+/* The minimum room for a field: its key and quotes. A field that does not fit is dropped. */
 #define FIELD_MIN 64
 
 static bool verbose, logfmt;
@@ -52,7 +52,7 @@ static void put_text(struct log_line *line, const char *text)
 		put(line, *text++);
 }
 
-/* Escapes whatever would end the line or look like another field. */
+/* Escapes all that would end the line or look like another field. */
 static void put_quoted(struct log_line *line, const char *value)
 {
 	put(line, '"');

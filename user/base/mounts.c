@@ -11,7 +11,7 @@
 /* The inode number that kernfs gives to the root directory of a hierarchy (fs/kernfs/dir.c). */
 #define KERNFS_ROOT_INODE 1
 
-/* Decodes the \ooo by which mountinfo writes blanks and backslashes. */
+/* Decodes the \ooo escapes that mountinfo uses for whitespace and backslashes. */
 static void unescape(char *text)
 {
 	char *from = text, *to = text;

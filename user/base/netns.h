@@ -20,7 +20,7 @@
 int netns_enter(const char *netns, struct err *err);
 
 /*
- * Returns a descriptor of such a namespace, or of the calling thread's with NULL; -errno with *err
+ * Returns a descriptor of such a namespace, or with NULL of the calling thread's; -errno with *err
  * set.
  */
 int netns_open(const char *netns, struct err *err);

@@ -159,7 +159,7 @@ static void man_text(FILE *file, const char *text)
 	}
 }
 
-/* Prints the words that the value is one of, else the name of the argument. */
+/* Prints the words to choose from, or else the name of the argument. */
 static void man_argument(FILE *file, const struct opt *opt)
 {
 	const char *const *word;
@@ -332,7 +332,7 @@ static int word_index(const struct opt_value *v, const char *word, struct err *e
 								 : " or ",
 					 opt->words[count]);
 	}
-	/* The noun alone suffices where the name of the option contains it. */
+	/* Omit the name of the option if it contains the noun. */
 	if (strstr(opt->name, noun))
 		err_set(err, EXIT_USAGE, EINVAL, "unknown %s '%s'", noun, word);
 	else

@@ -128,7 +128,9 @@ void change_row_number(struct table *table, const char *setting, uint64_t before
 		table_row(table, "%s|%" PRIu64 "|%" PRIu64, setting, before, now);
 }
 
-/* Returns the columns on a terminal. Colours (ECMA-48 SGR) and UTF-8's further bytes take none. */
+/*
+ * Returns the columns on a terminal. Colours (ECMA-48 SGR) and UTF-8 continuation bytes take none.
+ */
 static size_t text_width(const char *text)
 {
 	size_t width = 0;

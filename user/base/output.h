@@ -43,14 +43,16 @@ enum output_tone {
 	OUTPUT_DIM
 };
 
-/* Return the escape sequences that start a tone and end any tone; "" without colour. */
+/* Return the escape sequences that switch a tone on and all tones off; "" without colour. */
 const char *output_tone(const struct output *output, enum output_tone tone);
 const char *output_plain(const struct output *output);
 
 /* A table with columns as wide as their widest cell. */
 struct table;
 
-/* Creates a table; '|' separates the names of columns, '>' before a name aligns it right. */
+/*
+ * Creates a table; '|' separates the names of columns, '>' before a name aligns the column right.
+ */
 struct table *table_new(const char *columns);
 /* Adds a row; '|' separates its cells after formatting. */
 __attribute__((format(printf, 2, 3))) void table_row(struct table *table, const char *fmt, ...);

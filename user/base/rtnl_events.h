@@ -22,7 +22,7 @@ struct rtnl_handlers {
 	void (*gone)(const struct rtnl_link *link, void *arg);
 	/* Addresses changed; called once per rtnl_read(), after the events of interfaces. */
 	void (*address)(void *arg);
-	/* Routes changed; called once per rtnl_read(), as the last. */
+	/* Routes changed; called last, once per rtnl_read(). */
 	void (*route)(void *arg);
 	/* The receive buffer overflowed: only a new snapshot shows the changes. */
 	void (*lost)(void *arg);
@@ -33,7 +33,7 @@ struct rtnl;
 /* Subscribes to the namespace of the calling thread at this moment. Returns 0 or -errno. */
 int rtnl_open(struct rtnl **rtnl, const struct rtnl_handlers *handlers, void *arg);
 void rtnl_close(struct rtnl *rtnl);
-/* Subscribes to changes of routes, too. Returns 0 or -errno. */
+/* Also subscribes to changes of routes. Returns 0 or -errno. */
 int rtnl_add_routes(struct rtnl *rtnl);
 /* Returns a descriptor that is readable while events are queued. */
 int rtnl_fd(const struct rtnl *rtnl);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Untrusted names: of processes, interfaces, network namespaces, cgroups. They may hold any byte
- * except NUL, and so also escape sequences for a terminal. For JSON there is output_name().
+ * except NUL, and so may hold terminal escape sequences. For JSON, use output_name().
  */
 #ifndef SLUICE_BASE_TEXT_H
 #define SLUICE_BASE_TEXT_H
@@ -11,8 +11,8 @@
 #include <stddef.h>
 
 /*
- * Makes text safe for a terminal of any encoding, and for the cell of a table: replaces all bytes
- * but printable ASCII by '?', and also '|', the separator of cells. Reads at most `size` bytes;
+ * Makes text safe for a terminal of any encoding, and for a table cell: replaces all bytes except
+ * printable ASCII with '?', and also '|', the separator of cells. Reads at most `size` bytes;
  * returns text.
  */
 char *text_plain(char *text, size_t size);
@@ -20,7 +20,7 @@ char *text_plain(char *text, size_t size);
 char *text_plain_copy(char *to, size_t size, const char *from);
 /*
  * Makes a message that contains such a name safe, but keeps UTF-8: replaces control characters (C0,
- * C1 and DEL) by '?', except tabs and, with `lines`, newlines. Returns text.
+ * C1 and DEL) with '?', except tabs and, with `lines`, newlines. Returns text.
  */
 char *text_controls(char *text, bool lines);
 

@@ -100,7 +100,7 @@ static void print_json(const struct check_report *report, const struct output *o
 	output_json(output, document);
 }
 
-/* Prefers the first object that the kernel cannot support to one that lacks permissions alone. */
+/* Prefers the first object that the kernel cannot support to one that only lacks permissions. */
 static int conclude(const struct check_report *report, struct err *err)
 {
 	const struct check_verdict *worst = NULL;
@@ -151,7 +151,7 @@ const struct command check_command = {
 	.summary = "report what this kernel, these capabilities and mounts allow",
 	.help = "Each line is ok, warn (missing, with a fallback) or fail; the last lines are the\n"
 		"verdict for each object. This command attaches nothing and leaves nothing behind.\n"
-		"Exit code 3: the kernel lacks something that an object needs; 4: only permissions\n"
+		"Exit status 3: the kernel lacks something that an object needs; 4: only permissions\n"
 		"are missing.\n",
 	.tables = { { check_opts, &options } },
 	.options = &options,

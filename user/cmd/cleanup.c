@@ -13,7 +13,7 @@ static struct options {
 
 static const struct opt opts[] = {
 	{ "verify", 0, NULL, opt_switch, offsetof(struct options, verify),
-	  "then verify that the kernel holds no object of sluice" },
+	  "then verify that the kernel holds no sluice object" },
 	{ .name = NULL },
 };
 
@@ -56,11 +56,11 @@ static void print(const struct context *context, int removed, int groups, const 
 		/* Otherwise a wrong --bpffs would look like a clean host. */
 		if (cleanup_count_left() > 0)
 			fprintf(output->file,
-				"cleanup: the kernel holds programs of sluice that are pinned in"
-				" another directory: name it with --bpffs\n");
+				"cleanup: sluice programs are pinned in another directory:"
+				" name it with --bpffs\n");
 	}
 	if (left && !json_array_size(left->list))
-		fprintf(output->file, "cleanup: verified: the kernel holds no object of sluice\n");
+		fprintf(output->file, "cleanup: verified: the kernel holds no sluice object\n");
 }
 
 static int run(const struct context *context, void *into, int words, char **word, struct err *err)
@@ -88,7 +88,8 @@ static int run(const struct context *context, void *into, int words, char **word
 	if (found <= 0)
 		return found;
 	err_set(err, EXIT_CONFLICT, EBUSY,
-		"%d BPF objects of sluice are still in the kernel, first %s", found, left.first);
+		"the kernel still holds %d BPF objects of sluice, the first is %s", found,
+		left.first);
 	return err_hint(err, -EBUSY,
 			"they are pinned in another directory (--bpffs), or a process holds them:"
 			" see 'bpftool -f link show' and 'bpftool -f prog show'");

@@ -38,7 +38,7 @@ static const struct opt steer_daemon_opts[] = {
 	{ "netns", 0, "this|all|NAME|PATH|PID", parse_netns, CONFIG_FIELD(steer_netns),
 	  "the network namespace of the servers (default: this, the daemon's own)" },
 	{ "sweep", 0, "SECONDS", opt_u64, CONFIG_FIELD(steer_sweep_s),
-	  "interval of the sweep over all sockets; events report most changes before it", .min = 1,
+	  "interval of the sweep over all sockets; events report most changes sooner", .min = 1,
 	  .max = STEER_IDLE_MAX, .preset = OPT_TEXT(STEER_SWEEP_DEFAULT) },
 	{ .name = NULL },
 };
@@ -163,9 +163,9 @@ static int parse_entry(struct config *config, const struct conf_entry *entry)
 		return entry->key ? parse_key(config, entry) : parse_section(config, entry);
 	if (entry->key)
 		return conf_add_problem(&config->conf, entry->line,
-					"[%s] %s: already set in line %u", entry->section,
+					"[%s] %s: already set on line %u", entry->section,
 					entry->key, first->line);
-	return conf_add_problem(&config->conf, entry->line, "[%s]: already started in line %u",
+	return conf_add_problem(&config->conf, entry->line, "[%s]: already started on line %u",
 				entry->section, first->line);
 }
 
@@ -178,7 +178,7 @@ static const char *wire_problem(const struct config *config)
 	bool servers = find_entry(conf, "wire", "server");
 
 	if (!gateway && !find_entry(conf, "wire", "iface") && !find_entry(conf, "wire", "follow"))
-		return "[wire] needs an iface, a follow or a gateway";
+		return "[wire] needs iface, follow or gateway";
 	if (gateway && !servers)
 		return "[wire] gateway needs the addresses of the server; give two or more with"
 		       " 'server'";

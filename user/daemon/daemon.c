@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * The node daemon: loads the objects of its file, then follows the host and the file.  The kernel
- * holds all that it sets up.  So the end of the daemon, even by a crash, does not affect traffic,
- * and the next daemon takes over.
+ * The node daemon: loads the objects of its file, then follows the host and the file. The kernel
+ * holds everything that it sets up: when the daemon exits, or even crashes, traffic is not
+ * affected, and the next daemon takes over.
  */
 #include "daemon/daemon.h"
 
@@ -23,7 +23,7 @@
 #include <signal.h>
 #include <string.h>
 
-/* Another process may detach the programs.  The check costs some system calls per interface. */
+/* Another process may detach the programs.  The check costs a few system calls per interface. */
 #define CHECK_US 10000000
 
 struct node {
@@ -171,7 +171,7 @@ static int setup_loop(struct node *node)
 
 	/* The process that reads stderr may exit first. */
 	signal(SIGPIPE, SIG_IGN);
-	/* Signals first: one that arrives during the load waits for its end. */
+	/* Set up signals first: a signal that arrives during the load is handled after it. */
 	if (!result)
 		result = loop_signal(node->loop, SIGTERM, on_stop, node);
 	if (!result)
@@ -208,7 +208,7 @@ static void open_status(struct node *node)
 	log_end(&line);
 }
 
-/* Reads the file, takes the lock and loads what the file has. */
+/* Reads the file, takes the lock and loads the file's sections. */
 static int start(struct node *node, struct err *err)
 {
 	struct config_file *file;

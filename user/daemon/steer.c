@@ -10,13 +10,13 @@
 #include <errno.h>
 #include <string.h>
 
-/* A server binds its sockets one after the other, and one sweep finds all of them. */
+/* A server binds its sockets one after another, and one sweep finds all of them. */
 #define QUIET_US 2000
 #define BOUND_US 5000
 /*
  * The debounce limits sweeps to a tenth of the time.  A new group takes a while to set up, though,
- * and its next socket must not wait ten times as long.  So the rest is capped; the cap doubles
- * while events keep arriving before the rest is over.
+ * and its next socket must not wait ten times as long. So the pause between sweeps is capped; the
+ * cap doubles while events keep arriving during the pause.
  */
 #define REST_US	   5000
 #define STREAK_MAX 7

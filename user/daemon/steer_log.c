@@ -16,7 +16,10 @@ static __u64 hash_text(const char *text, __u64 hash)
 	return hash;
 }
 
-/* Checks whether a failure has not been logged.  One that finds the table full is never logged. */
+/*
+ * Returns true if a failure has not been logged yet. A failure that finds the table full is never
+ * logged.
+ */
 static bool failure_is_new(struct steer_log *log, const struct steer_event *event)
 {
 	char text[512] = "left out";

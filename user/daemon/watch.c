@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Routes change by the ten thousand, and each refresh queries the kernel. */
+/* Routes change by the tens of thousands, and each refresh queries the kernel. */
 #define ROUTES_QUIET_US 250000
 #define ROUTES_BOUND_US 3000000
 /* Backoff of the interface sync after a failure. */
@@ -25,7 +25,7 @@ struct netns_watch {
 	struct watch *watch;
 	struct rtnl *rtnl; /* NULL: no subscription */
 	struct loop_timer *refresh;
-	struct debounce routes; /* also addresses: each has routes */
+	struct debounce routes; /* of address events as well: each address has routes */
 	__u64 read_us;		/* when the current events were read */
 	bool paused;		/* the namespace cannot be entered: do not poll the socket */
 };
@@ -174,7 +174,7 @@ static void on_refresh(void *arg)
 	if (is_away(netns))
 		daemon_netns_leave(daemon_netns);
 	debounce_ran(&netns->routes, began, clock_now_us());
-	/* The table changes faster than it can be read, or is locked. */
+	/* The table is locked, or changes faster than it can be read. */
 	if (result == -EAGAIN || result == -EBUSY)
 		on_route(netns);
 }

@@ -53,7 +53,7 @@ static int remove_folders(const char *bpffs, int *groups, struct err *err)
 
 	for (i = 0; i < sizeof(folders) / sizeof(*folders) && result >= 0; i++) {
 		removed += result;
-		/* The lock of a running daemon is no pin, and stays. */
+		/* The lock of a running daemon is not a pin, and stays. */
 		pid = strcmp(folders[i], DAEMON_LOCK_DIR) ? 0 : daemon_lock_holder(bpffs);
 		if (pid)
 			log_warning("'sluice run' (process %d) still runs, and loads its objects"
@@ -77,7 +77,7 @@ int cleanup_remove(const char *bpffs, int *groups, struct err *err)
 
 	if (result < 0)
 		return result;
-	/* An orderly unload first, where this version understands the state. */
+	/* Try an orderly unload first, where this version understands the state. */
 	if (result)
 		removed = steer_unload(bpffs, false, on_steer_event, &released, &(struct err){ 0 });
 	removed = removed < 0 ? 0 : removed;
@@ -140,7 +140,7 @@ static int read_name(enum kind kind, int fd, char name[BPF_OBJ_NAME_LEN])
 	return result;
 }
 
-/* Calls fn, which may be NULL, for each object of sluice of a kind. Returns their count. */
+/* Calls fn, which may be NULL, for each sluice object of one kind. Returns their count. */
 static int find_kind(enum kind kind, cleanup_left_fn fn, void *arg)
 {
 	int found = 0;

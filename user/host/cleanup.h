@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Removes the kernel objects of sluice, whatever its version, and finds those that are left. */
+/* Removes the kernel objects of any version of sluice, and finds those that are left. */
 #ifndef SLUICE_HOST_CLEANUP_H
 #define SLUICE_HOST_CLEANUP_H
 

@@ -39,7 +39,7 @@ static enum feature bpf(const struct need *need, struct probe *probe)
 	return answer;
 }
 
-/* libbpf raises RLIMIT_MEMLOCK if it may, as at a load. */
+/* libbpf raises RLIMIT_MEMLOCK if permitted, as in a load. */
 static enum feature memory(const struct need *need, struct probe *probe)
 {
 	enum feature answer = feature_memory(MAP_MEMORY);
@@ -141,7 +141,8 @@ static enum feature cgroup(const struct need *need, struct probe *probe)
 	if (!mounts_is_cgroup2_root(path))
 		return need_answer(
 			probe, FEATURE_LIMITED,
-			"mount the host's cgroup2 root here and name it with --cgroup to cover the host",
+			"mount the host's cgroup2 root here and name it with --cgroup to cover"
+			" the host",
 			"%s is a subtree: only processes below it are covered", path);
 	return need_answer(probe, FEATURE_YES, NULL, "%s, root of the whole host, %s layout", path,
 			   cgroup_is_hybrid() ? "hybrid" : "pure v2");
@@ -149,7 +150,7 @@ static enum feature cgroup(const struct need *need, struct probe *probe)
 
 static const struct need rows[] = {
 	{ .name = "kernel", .probe = kernel },
-	NEED_CAP(CAP_BPF, "load programs and make maps"),
+	NEED_CAP(CAP_BPF, "load programs and create maps"),
 	NEED_CAP(CAP_NET_ADMIN, "attach programs to the network"),
 	NEED_CAP(CAP_PERFMON, "read kernel structures in programs"),
 	{ .name = "bpf(2)",

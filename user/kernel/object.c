@@ -300,7 +300,7 @@ int object_unload(const struct state_dir *sd, const char *dir, bool own_only,
 	if (result <= 0)
 		return result;
 	result = pins_lock(&pins, dir, false, err);
-	/* another process may have removed the folder since */
+	/* another process may have removed the directory since */
 	if (result)
 		return result == -ENOENT ? 0 : result;
 	/* another process may have loaded it while this one waited for the lock */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * The pin directory of sluice in bpffs: a subdirectory for each object, a pin for each map and
- * link. Loaders lock the directory; processes that only read do not. Only its owner may be able to
- * write to it, so that the paths below it can be trusted.
+ * link. Loaders lock the directory; processes that only read do not. Only its owner may have write
+ * access, so that the paths below it can be trusted.
  */
 #ifndef SLUICE_KERNEL_PINS_H
 #define SLUICE_KERNEL_PINS_H
@@ -49,7 +49,7 @@ int pins_drop(const char *path);
  * detached before link_learn, which fills it. Returns the number of pins, or -errno.
  */
 int pins_remove(const char *dir, const char *object, struct err *err);
-/* Removes the pins with the prefix; all others, PINS_OWNER too, and so the directory, stay. */
+/* Removes the pins with the prefix; all others, including PINS_OWNER, and the directory stay. */
 int pins_remove_prefixed(const char *dir, const char *object, const char *prefix, struct err *err);
 
 #endif

@@ -66,7 +66,7 @@ int state_dir_counters(const struct state_dir *sd, const char *bpffs, const char
  */
 int state_dir_remove(const struct state_dir *sd, const char *bpffs, struct err *err);
 /*
- * Records who loaded a loaded object, by a symbolic link among the pins, which goes with them: the
+ * Records who loaded an object, by a symbolic link among its pins that is removed with them: the
  * daemon unloads only what it has loaded when a section disappears from its file.
  */
 int state_dir_set_owner(const struct state_dir *sd, const char *bpffs, bool by_daemon,

@@ -158,7 +158,7 @@ int drain_slot_draining(struct drained *drained)
 	return steer_group_write(drained->group, drained->slot);
 }
 
-/* Leaves the state at draining: it shows a drain that is killed before the queue is empty. */
+/* Leaves the state at draining: it reveals a drain that is killed before the queue is empty. */
 int drain_slot_expel(struct drained *drained)
 {
 	return *state_of(drained) == SLUICE_STEER_DRAINING

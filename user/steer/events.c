@@ -95,8 +95,8 @@ const char *steer_event_text(const struct steer_event *event, char *text, size_t
 		break;
 	case STEER_GROUPS_LEFT_OUT:
 		snprintf(text, size,
-			 "netns %s: %d group%s left to the kernel, %s of %s for one: %s; name the"
-			 " ports, or one namespace",
+			 "netns %s: %d group%s left to the kernel, such as %s of %s: %s; name"
+			 " the ports, or one namespace",
 			 netns, event->count, event->count == 1 ? "" : "s", group, who, event->why);
 		break;
 	default:

@@ -3,8 +3,8 @@
 
 #include "base/clock.h"
 #include "kernel/caps.h"
-#include "kernel/object.h"
 #include "kernel/flow_table.h"
+#include "kernel/object.h"
 #include "kernel/pins.h"
 #include "kernel/state_dir.h"
 
@@ -123,7 +123,7 @@ static int meta_pin(const char *bpffs, const struct sluice_steer_meta *meta, str
 	return result;
 }
 
-/* Reports the groups that are not steered, and brings the current setting (or none) up to date. */
+/* Reports the groups that are not steered, then sweeps under the current setting, if any. */
 static int keep(struct steer_sweep *sweep, const struct sluice_steer_meta *current, struct err *err)
 {
 	struct steer_sweep update = { .loader = sweep->loader, .bpffs = sweep->bpffs };

@@ -44,7 +44,7 @@ static bool is_steering_program(int fd, __u32 *id)
 	       !strncmp(info.name, NAME_PREFIX, strlen(NAME_PREFIX));
 }
 
-/* Walks over the pins, which fn may remove; folders come after what they contain. */
+/* Walks over the pins, which fn may remove; directories come after what they contain. */
 static void pins_walk(const char *path, struct removal *removal,
 		      void (*fn)(const char *path, bool is_folder, struct removal *removal))
 {
@@ -136,9 +136,9 @@ int steer_remove(const char *bpffs, struct steer_removed *removed, struct err *e
 	}
 	err_set(err, failure == -EPERM ? EXIT_PERMISSION : EXIT_ERROR, -failure,
 		"steering program of process %u: %s", failed_pid,
-		failure == -EPERM ? "its socket can't be taken (needs CAP_SYS_PTRACE)"
+		failure == -EPERM ? "its socket cannot be duplicated (needs CAP_SYS_PTRACE)"
 				  : strerror(-failure));
-	return err_hint(err, failure, "it works on until the sockets of its group are closed");
+	return err_hint(err, failure, "it keeps working until the sockets of its group are closed");
 }
 
 int steer_attached(steer_attached_fn fn, void *arg)

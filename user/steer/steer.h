@@ -42,12 +42,12 @@ struct steer_options {
 /*
  * Loads, or changes what is loaded. A group that fails is reported through fn and does not stop
  * the others; *groups counts those that are steered (or would be). A load without any group
- * succeeds: 'sluice run' steers later ones. With another number of flows, the tables start empty
- * and flows go on as new ones.
+ * succeeds: 'sluice run' steers later ones. With a different number of flows, the tables start
+ * empty and flows continue as new ones.
  */
 int steer_load(struct steer_loader *loader, const struct steer_options *options, steer_event_fn fn,
 	       void *arg, int *groups, struct err *err);
-/* Brings groups and slots in step with the open sockets. Returns -ENOENT if not loaded. */
+/* Updates groups and slots to match the open sockets. Returns -ENOENT if not loaded. */
 int steer_sweep(struct steer_loader *loader, const char *bpffs, steer_event_fn fn, void *arg,
 		struct err *err);
 /*

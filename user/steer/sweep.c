@@ -22,7 +22,7 @@ static int by_group(const void *a, const void *b)
 	return (left->group_index > right->group_index) - (left->group_index < right->group_index);
 }
 
-/* Returns the sockets on the managed ports, or NULL without memory. */
+/* Returns the sockets on the managed ports, or NULL on ENOMEM. */
 static const struct sluice_socket_record **managed_sockets(const struct sluice_steer_meta *meta,
 							   const struct sockets *sockets,
 							   size_t *count)
@@ -110,13 +110,13 @@ static int group_join(struct steer_group *group, void *arg, int *fd, struct err 
 	int refused = sweep->refused;
 
 	sweep_sockets_join(sweep, group, fd);
-	/* the failures have been reported, and a closed socket is none */
+	/* the failures have been reported, and a closed socket is not one */
 	if (*fd < 0)
 		return -ESTALE;
 	if (sweep->refused > refused)
 		return err_set(err, EXIT_ERROR, EBUSY,
-			       "left to the kernel: %d of its %d sockets could not be taken, and"
-			       " would get nothing",
+			       "left to the kernel: %d of its %d sockets could not be taken,"
+			       " and would receive nothing",
 			       sweep->refused - refused, sweep->count);
 	sweep_slots_assign(sweep, group);
 	return 0;
@@ -287,10 +287,10 @@ int steer_sweep_run(struct steer_sweep *sweep, struct err *err)
 		goto free_sockets;
 	all = managed_sockets(&sweep->meta, sweep->sockets, &count);
 	if (!all) {
-		result = err_set(err, EXIT_ERROR, ENOMEM, "sockets: no memory");
+		result = err_set(err, EXIT_ERROR, ENOMEM, "sockets: out of memory");
 		goto close_pinned;
 	}
-	/* a namespace that is steered alone shares the limit with no other */
+	/* the only steered namespace shares the limit with no other */
 	sweep->quotas.host = sweep->meta.netns ? sweep->meta.netns : quota_host();
 	groups_visit(sweep, all, count, true);
 	/* release closed groups before adding others: they count against the quota */

@@ -82,7 +82,7 @@ static void consumers_log(struct steer_loader *loader, const char *failure, bool
 	else if (attached)
 		log_warning("steer: the programs on recvmsg are not replaced: %s", failure);
 	else
-		log_warning("steer: which thread receives on which CPU is not seen: %s", failure);
+		log_warning("steer: cannot see which thread receives on which CPU: %s", failure);
 }
 
 /* Attaches the programs at the first call. Returns -1 if that failed: only affinity is known. */
@@ -172,7 +172,7 @@ void sweep_sockets_join(struct steer_sweep *sweep, struct steer_group *group, in
 		const struct sluice_socket_record *record = sweep->members[i];
 		__u64 cookie;
 
-		/* a connected socket receives from its peer alone */
+		/* a connected socket receives only from its peer */
 		if (record->connected ||
 		    (record->cookie && steer_group_slot(group, record->cookie) >= 0))
 			continue;
@@ -188,7 +188,7 @@ void sweep_sockets_join(struct steer_sweep *sweep, struct steer_group *group, in
 						   &group->slots[slot], 0, NULL);
 			}
 		}
-		/* a socket that was closed since the walk is no failure */
+		/* a socket that was closed since the walk is not a failure */
 		if (slot < 0 && slot != -ESTALE) {
 			struct sluice_steer_slot failed = { .pid = record->pid };
 

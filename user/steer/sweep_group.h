@@ -82,7 +82,7 @@ void sweep_report_found(const struct steer_sweep *sweep, enum steer_event_type t
 const char *sweep_join_reason(int error);
 /*
  * Is the socket open, though no process was seen to hold it? It is being passed between processes
- * (SCM_RIGHTS), was passed during the walk, or is registered with io_uring alone.
+ * (SCM_RIGHTS), was passed during the walk, or is registered only with io_uring.
  */
 bool sweep_out_of_sight(const struct steer_sweep *sweep, const struct steer_group *group, int slot);
 /* Frees the slots of sockets that were closed or connected. */

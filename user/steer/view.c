@@ -390,7 +390,7 @@ int steer_view_read(const char *bpffs, const struct steer_view *before, struct s
 			       ? result
 			       : err_set(err, EXIT_ERROR, -result, "steer: %s", strerror(-result));
 	sockets_measure(view);
-	/* an error has already shown as unmeasured sockets */
+	/* an error already shows as unmeasured sockets */
 	steer_outside_count(bpffs, &view->outside, &(struct err){ 0 });
 	if (before)
 		view->elapsed_s = (double)(view->at_ns - before->at_ns) / 1e9;

@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# Arguments that the conntrack commands refuse, with their messages and exit codes. Their JSON is
+# Arguments that the conntrack commands refuse, with their messages and exit statuses. Their JSON is
 # valid when there is nothing to report.
 #
 #   [host: conntrack]

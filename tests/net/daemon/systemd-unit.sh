@@ -20,7 +20,7 @@ setting()
 say "the unit and its file"
 if command -v systemd-analyze >/dev/null; then
 	want_status 0 systemd-analyze verify --man=no "$UNIT"
-	want_equal "$OUTPUT" "" "what systemd says of the unit"
+	want_equal "$OUTPUT" "" "what systemd reports about the unit"
 fi
 want_status 0 sluice run --check-config --config "$ROOT/tools/deploy/systemd/sluice.conf"
 want_equal "$(setting Type) $(setting ReadWritePaths)" "notify /sys/fs/bpf"

@@ -212,5 +212,5 @@ wait_until 20 has_times "steer: policy" 1 "$TEST_TMP/ending"
 sluice steer unload
 status=0
 wait "$watcher" || status=$?
-want_equal "$status" 1 "exit code"
+want_equal "$status" 1 "exit status"
 grep -q "not loaded" "$TEST_TMP/ending" || fail "no reason" "$(cat "$TEST_TMP/ending")"

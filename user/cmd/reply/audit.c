@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * sluice reply audit: lists the servers that reply from another address than the requested one, and
- * marks those that mode wire covers now.
+ * sluice reply audit: lists the servers that reply from an address other than the requested one,
+ * and marks those that mode wire covers now.
  */
 #include "base/addr.h"
 #include "base/cgroup_names.h"
@@ -272,7 +272,7 @@ static int run(const struct context *context, void *into, int words, char **word
 			err_set(err, EXIT_ERROR, EINVAL, "reply is loaded in mode %s",
 				reply_mode_name(state.meta.mode)),
 			"only mode audit counts wrong replies: run 'sluice reply load --mode audit'"
-			" with the same other options (replies are then no longer fixed)");
+			" with otherwise the same options (replies are then no longer fixed)");
 	links_libbpf_log();
 	if (sockets_read(&sockets, &reason))
 		log_warning("process names are unknown: %s", reason.what);
@@ -303,7 +303,7 @@ const struct command reply_audit_command = {
 		"where it is not the requested address, only mode wire fixes it.\n"
 		"\n"
 		"verdict:\n"
-		"  wrong    replies left from another address than the requested one, or the socket\n"
+		"  wrong    replies left from an address other than the requested one, or the socket\n"
 		"           has connected from another address and its client cannot reach it\n"
 		"  right    no wrong reply, and no wrong address\n"
 		"  covered  wrong, or would be, but mode wire now covers the client\n"

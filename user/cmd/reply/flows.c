@@ -192,7 +192,7 @@ static int listing_read(const char *bpffs, struct listing *listing, struct err *
 	if (result)
 		return result;
 	if (socket->no_memory || wire->no_memory)
-		return err_set(err, EXIT_ERROR, ENOMEM, "flows: no memory");
+		return err_set(err, EXIT_ERROR, ENOMEM, "flows: out of memory");
 	return 0;
 }
 

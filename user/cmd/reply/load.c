@@ -162,7 +162,7 @@ static int check(const struct options *options, struct err *err)
 
 	if (!options->mode)
 		return err_hint(err, err_set(err, EXIT_USAGE, EINVAL, "reply load needs a --mode"),
-				"give --mode socket or wire, or --mode audit to look first");
+				"give --mode socket or wire, or start with --mode audit");
 	if (options->mode != MODE_WIRE) {
 		if (!options->wire_only)
 			return 0;
@@ -183,7 +183,7 @@ static int check(const struct options *options, struct err *err)
 				"give all of them with --server ADDR,ADDR");
 	if (wire->servers.count && !wire->gateways.count)
 		return err_hint(err, err_set(err, EXIT_USAGE, EINVAL, "--server without --gateway"),
-				"name the interface towards the server with --gateway IF");
+				"name the interface toward the server with --gateway IF");
 	return 0;
 }
 
@@ -261,7 +261,7 @@ const struct command reply_load_command = {
 		"address, below the cgroup, in any network namespace.  With --port any, sockets\n"
 		"with a port chosen by the kernel (clients) are not changed.\n"
 		"\n"
-		"mode wire rewrites datagrams on the interfaces towards the clients.  It also covers\n"
+		"mode wire rewrites datagrams on the interfaces toward the clients.  It also covers\n"
 		"servers that connect back to their client (nc -ul, iperf3): a request gets the\n"
 		"server's reply source as its destination, a reply gets the requested address as its\n"
 		"source.  Firewall rules of this host see the server's reply source.  If one client\n"
@@ -274,9 +274,9 @@ const struct command reply_load_command = {
 		"'sluice run', or another load, attaches to bridge ports that are added later.\n"
 		"mode wire can be loaded together with mode socket or mode audit.\n"
 		"\n"
-		"mode audit changes no packet.  It counts the replies that leave from another address\n"
-		"than the requested one; 'sluice reply audit' lists them and the mode that fixes\n"
-		"them.  mode audit replaces mode socket.\n"
+		"mode audit changes no packet.  It counts the replies that leave from an address\n"
+		"other than the requested one; 'sluice reply audit' lists them and the mode that\n"
+		"fixes them.  mode audit replaces mode socket.\n"
 		"\n"
 		"A second load resets options that are not given to their defaults.\n"
 		"The programs stay attached until 'sluice reply unload' or 'sluice cleanup'.\n\n"

@@ -24,8 +24,8 @@ void reply_view_table_change(__u32 sets_before, __u32 flows, const struct output
 
 	if (sets_before && sets_before != sets)
 		fprintf(output->file,
-			"  table: %u flows before, %u now: it starts empty, and replies to earlier"
-			" requests are not rewritten\n",
+			"  table: %u flows before, %u now: it starts empty, and replies"
+			" to earlier requests are left alone\n",
 			sets_before * SLUICE_FLOW_WAYS, sets * SLUICE_FLOW_WAYS);
 }
 

@@ -258,7 +258,7 @@ static int run(const struct context *context, void *into, int words, char **word
 	if (options->steer.policy == SLUICE_STEER_CPU) {
 		loader.cgroup = cgroup;
 		if (cgroup_root_path(context, cgroup, &no_cgroup)) {
-			/* a container's subtree; without cgroup2, affinity alone places consumers
+			/* a container's subtree; without cgroup2, only affinity places consumers
 			 */
 			if (no_cgroup.code == EXIT_USAGE) {
 				*err = no_cgroup;
@@ -275,7 +275,7 @@ static int run(const struct context *context, void *into, int words, char **word
 	report.before = &before;
 	report.events = context->output.json ? json_array() : NULL;
 	result = load(&loader, options, &report, &groups, err);
-	/* unsampled consumers are placed by the affinity of their threads alone */
+	/* unsampled consumers are placed only by the affinity of their threads */
 	if (!result && !options->steer.dry_run &&
 	    steer_placement_wait(context->bpffs, STEER_PLACEMENT_WAIT_MS, &unsampled))
 		log_warning("%s", unsampled.what);

@@ -13,7 +13,7 @@
 #include <time.h>
 #include <unistd.h>
 
-/* Time between two views of a full queue: enough for a working worker to read something. */
+/* Interval between two samples of a full queue: long enough for a live worker to read something. */
 #define PROGRESS_MS 250
 
 static struct options {
@@ -48,7 +48,7 @@ static void print(const struct steer_view *view, bool rates, const char *bpffs,
 
 /*
  * Reads a view, and undoes a drain whose process was killed, so that its workers get new flows
- * again.  Without the permission to do so, the view is shown as it is.
+ * again. Without the permission to do so, shows the view as it is.
  */
 static int view_read(const char *bpffs, const struct steer_view *before, struct steer_view *view,
 		     struct err *err)
@@ -104,10 +104,10 @@ static int refresh(const struct context *context, const struct screen *screen,
 	} else {
 		memory.file = open_memstream(&text, &size);
 		if (!memory.file)
-			return err_set(err, EXIT_ERROR, ENOMEM, "steer show: no memory");
+			return err_set(err, EXIT_ERROR, ENOMEM, "steer show: out of memory");
 		steer_view_screen(view, before, &memory);
 		if (fclose(memory.file))
-			result = err_set(err, EXIT_ERROR, ENOMEM, "steer show: no memory");
+			result = err_set(err, EXIT_ERROR, ENOMEM, "steer show: out of memory");
 		else
 			screen_write(screen, text);
 		free(text);

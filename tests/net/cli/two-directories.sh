@@ -1,9 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# Messages for an administrator who has lost track of the pin folders: another sluice is on the same
-# sockets or interfaces; a folder is empty while the kernel has sluice programs; a load has changed
-# nothing.
+# Messages for an administrator who has lost track of the pin directories: another sluice is on the
+# same sockets or interfaces; a directory is empty while the kernel has sluice programs; a load has
+# changed nothing.
 #
 #   container ── veth3 ═ docker0 172.17.0.1 [host: 0.0.0.0:56789] eth0 172.16.13.13
 . "$(dirname "$0")/../lib/lib.sh"
@@ -42,7 +42,7 @@ load_again --bpffs "$SECOND" "${reply[@]}"
 want_text "sluice_learn of another pin directory"
 want_right "$CONTAINER" "$FAR4" "$PORT"
 
-say "the wrong folder"
+say "the wrong directory"
 want_status 0 sluice --bpffs /sys/fs/bpf/sluice_third cleanup
 want_text "nothing to remove in /sys/fs/bpf/sluice_third"
 want_text "pinned in another directory"
