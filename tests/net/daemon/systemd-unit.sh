@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
 # The daemon works within the systemd unit's restrictions: the unit's capabilities, and a file
-# system of which only the bpffs and the runtime directory are writable. The configuration file that comes with it is valid.
+# system of which only the bpffs and the runtime directory are writable. The configuration file that
+# comes with it is valid.
 #
 #   container 172.17.0.3 ── veth3 ═ docker0 172.17.0.1 [host: [::]:56789] eth0 172.16.13.13
 . "$(dirname "$0")/../lib/lib.sh"
