@@ -79,8 +79,6 @@ void steer_log_event(const struct steer_event *event, void *arg)
 	log_begin(&line, level, message);
 	log_field(&line, "address", "%s", steer_group_text(event->group, address));
 	log_field(&line, "netns", "%u", event->group->netns);
-	if (netns_name(event->group->netns, name))
-		log_field(&line, "netns_name", "%s", name);
 	if (event->slot) {
 		log_field(&line, "process", "%s", event->slot->comm);
 		log_field(&line, "pid", "%u", event->slot->pid);
@@ -96,6 +94,8 @@ void steer_log_event(const struct steer_event *event, void *arg)
 	    (event->type == STEER_GROUP_ATTACHED || event->type == STEER_SOCKET_JOINED))
 		log_field(&line, "after_us", "%llu",
 			  (clock_now_ns(CLOCK_MONOTONIC) - log->bound_ns) / 1000);
+	if (netns_name(event->group->netns, name))
+		log_field(&line, "netns_name", "%s", name);
 	log_end(&line);
 }
 
