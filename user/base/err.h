@@ -15,6 +15,7 @@ enum exit_code {
 	EXIT_LACKING = 3,    /* the kernel lacks something */
 	EXIT_PERMISSION = 4, /* the message names the capability */
 	EXIT_CONFLICT = 5,   /* the message names the other program */
+	EXIT_FOUND = 6,	     /* --exit-code: an audit has findings */
 };
 
 struct err {

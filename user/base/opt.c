@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "base/opt.h"
 
+#include "base/addr.h"
 #include "base/ports.h"
 #include "base/suggest.h"
 
@@ -374,6 +375,19 @@ int opt_word_set(const struct opt_value *v, struct err *err)
 			break;
 	}
 	*(unsigned int *)v->field = set;
+	return 0;
+}
+
+int opt_addr(const struct opt_value *v, struct err *err)
+{
+	struct opt_addr *field = v->field;
+
+	if (!addr_parse(v->text, &field->addr))
+		return err_hint(err,
+				err_set(err, EXIT_USAGE, EINVAL, "%s%s'%s': not an IP address",
+					OPT_WHAT(v->what), v->text),
+				"give an address such as 172.17.0.3 or fd00::3");
+	field->given = true;
 	return 0;
 }
 

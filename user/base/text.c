@@ -56,6 +56,23 @@ char *text_controls(char *text, bool lines)
 	return text;
 }
 
+const char *bytes_format(__u64 bytes, char text[24])
+{
+	static const char *const units[] = { "kB", "MB", "GB", "TB" };
+	double value = (double)bytes / 1000;
+	size_t i;
+
+	if (bytes < 1000) {
+		snprintf(text, 24, "%llu B", bytes);
+		return text;
+	}
+	/* what %.1f rounds up to 1000.0 is shown in the next unit */
+	for (i = 0; value >= 999.95 && i + 1 < sizeof(units) / sizeof(*units); i++)
+		value /= 1000;
+	snprintf(text, 24, "%.1f %s", value, units[i]);
+	return text;
+}
+
 const char *age_format(__u64 age_ns, char text[24])
 {
 	__u64 s = age_ns / 1000000000ULL;

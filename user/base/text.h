@@ -25,6 +25,9 @@ char *text_plain_copy(char *to, size_t size, const char *from);
  */
 char *text_controls(char *text, bool lines);
 
+/* Formats a size in decimal units: "640 B", "1.2 MB". Returns text. */
+const char *bytes_format(__u64 bytes, char text[24]);
+
 /* Formats an age: "3d04h", "12m30s", "1.5s". Returns text. */
 const char *age_format(__u64 age_ns, char text[24]);
 

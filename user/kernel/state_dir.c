@@ -10,6 +10,16 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+const char *load_outcome_name(enum load_outcome outcome, bool as_before)
+{
+	static const char *const names[] = {
+		[LOAD_VERIFIED] = "verified",	[LOAD_FRESH] = "loaded", [LOAD_UPDATED] = "updated",
+		[LOAD_RECOVERED] = "recovered", [LOAD_LEFT] = "left",
+	};
+
+	return outcome == LOAD_UPDATED && as_before ? "unchanged" : names[outcome];
+}
+
 bool state_dir_map_is(int fd, enum bpf_map_type type, __u32 key_size, __u32 value_size)
 {
 	struct bpf_map_info info = { 0 };

@@ -22,6 +22,12 @@ enum load_outcome {
 	LOAD_LEFT,	/* nothing was done: another process had unloaded or reloaded it */
 };
 
+/*
+ * Returns the word for a result, the same for commands, JSON and the daemon's log: "verified",
+ * "loaded", "updated", "recovered", and with @as_before "unchanged" for an update without effect.
+ */
+const char *load_outcome_name(enum load_outcome outcome, bool as_before);
+
 struct state_dir {
 	const char *name; /* of the directory, also used in messages */
 	const char *meta; /* the map's name */

@@ -81,7 +81,10 @@ int reply_flows(const char *bpffs, struct flow_table_usage *usage, reply_flow_fn
 	fd = reply_table(bpffs, err);
 	if (fd < 0)
 		return fd;
-	*usage = (struct flow_table_usage){ .size = meta.sets * SLUICE_FLOW_WAYS };
+	*usage = (struct flow_table_usage){
+		.size = meta.sets * SLUICE_FLOW_WAYS,
+		.bytes = (__u64)meta.sets * sizeof(struct sluice_flow_set),
+	};
 	visit.age_ns = meta.age_ns;
 	result = flow_table_walk(fd, sizeof(struct sluice_flow_set), set_visit, &visit);
 	close(fd);

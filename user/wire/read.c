@@ -86,6 +86,7 @@ int wire_read(const char *bpffs, struct wire_state *state, struct err *err)
 		return result;
 	state->elsewhere = state->meta.netns != netdev_netns();
 	state->usage.size = state->meta.sets * SLUICE_FLOW_WAYS;
+	state->usage.bytes = (__u64)state->meta.sets * sizeof(struct sluice_wire_set);
 	result = state_dir_counters(&wire_state_dir, bpffs, "sluice_w_counts",
 				    state->counters.value, SLUICE_WIRE_COUNTERS_MAX, err);
 	if (!result)

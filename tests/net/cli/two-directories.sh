@@ -33,8 +33,8 @@ load_again "${reply[@]}"
 want_no_text another
 want_text ": unchanged:"
 load_again "${reply[@]}" --port "$PORT"
-want_text ": updated in place:"
-want_text "before: mode socket, ports any"
+want_text ": updated:"
+want_text "ports    any     $PORT"
 load_again "${reply[@]}" --port "$PORT"
 want_text ": unchanged:"
 want_no_text "it was"
@@ -66,9 +66,9 @@ load_again "${wire[@]}" --follow docker0
 want_text ": unchanged:"
 want_no_text another
 load_again "${wire[@]}" --follow docker0 --except 10.9.9.9
-want_text ": updated in place:"
+want_text ": updated:"
 load_again "${wire[@]}" --follow docker0 --iface eth0 --except 10.9.9.9
-want_text ": updated in place:"
+want_text ": updated:"
 load_again "${wire[@]}" --iface eth0 --follow docker0 --except 10.9.9.9
 want_text ": unchanged:"
 load_again --bpffs "$SECOND" "${wire[@]}" --iface eth0
