@@ -76,7 +76,10 @@ static void test_sentences(void **state)
 	assert_controls("a\033[2J\177\r", true, "a?[2J??");
 	assert_controls("a\xc2\x9b"
 			"1m\xc2",
-			true, "a??1m\xc2");
+			true, "a??1m?");
+	assert_controls("\x80\xff\xfe"
+			"ELF\xe2\x80",
+			true, "???ELF??");
 	assert_controls("a\n\tb\n", true, "a\n\tb\n");
 	assert_controls("a\n\tb\n", false, "a?\tb?");
 }

@@ -279,6 +279,8 @@ int opt_text(const struct opt_value *v, struct err *err)
 
 int opt_path(const struct opt_value *v, struct err *err)
 {
+	if (!*v->text)
+		return err_set(err, EXIT_USAGE, EINVAL, "%s%sthe path is empty", OPT_WHAT(v->what));
 	if (!v->what && *v->text != '/')
 		return err_set(err, EXIT_USAGE, EINVAL, "'%s' is not an absolute path", v->text);
 	return opt_text(v, err);

@@ -19,8 +19,9 @@ char *text_plain(char *text, size_t size);
 /* Makes a safe copy, truncated to `size`; returns `to`. */
 char *text_plain_copy(char *to, size_t size, const char *from);
 /*
- * Makes a message that contains such a name safe, but keeps UTF-8: replaces control characters (C0,
- * C1 and DEL) with '?', except tabs and, with `lines`, newlines. Returns text.
+ * Makes a message that contains such a name safe, but keeps UTF-8: replaces by '?' control
+ * characters (C0, C1 and DEL), except tabs and, with `lines`, newlines, and bytes that are not
+ * UTF-8. Returns text.
  */
 char *text_controls(char *text, bool lines);
 

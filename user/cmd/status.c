@@ -7,6 +7,7 @@
 #include "cmd/daemon_view.h"
 #include "cmd/reply/view.h"
 #include "cmd/steer/summary.h"
+#include "host/cleanup.h"
 #include "kernel/links.h"
 
 #include <errno.h>
@@ -58,6 +59,7 @@ static void print_text(const struct output *output, const struct status *status,
 	const struct reply_view *reply = &loaded->reply;
 	struct table *table = table_new(HOOK_ORDER_COLUMNS);
 	struct hook_prog progs[HOOK_PROGS_MAX];
+	struct err elsewhere = { 0 };
 	int i;
 
 	daemon_view_text(&status->daemon, output);
@@ -81,6 +83,12 @@ static void print_text(const struct output *output, const struct status *status,
 		steer_status_text(&status->steer, output);
 	else
 		fprintf(output->file, "steer: not loaded (no %s/steer)\n", bpffs);
+	if (loaded->has_reply || loaded->has_wire || status->has_steer)
+		return;
+	/* Otherwise a wrong --bpffs would look like a clean host. */
+	cleanup_hint_elsewhere(&elsewhere);
+	if (elsewhere.hint[0])
+		fprintf(output->file, "%s\n", elsewhere.hint);
 }
 
 static int run(const struct context *context, void *into, int words, char **word, struct err *err)

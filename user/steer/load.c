@@ -106,7 +106,7 @@ int steer_unload(const char *bpffs, bool own_only, steer_event_fn fn, void *arg,
 static int meta_pin(const char *bpffs, const struct sluice_steer_meta *meta, struct err *err)
 {
 	char path[PATH_MAX];
-	int fd = pins_get(bpffs, STEER_OBJECT, STEER_PIN_META), result = 0;
+	int fd = pins_get(bpffs, STEER_OBJECT, STEER_PIN_META, PINS_MAP), result = 0;
 
 	if (fd < 0) {
 		if (mkdir(steer_dir(bpffs, path), 0700) && errno != EEXIST)

@@ -216,8 +216,8 @@ static int group_release(struct steer_sweep *sweep, struct steer_group *group, s
 	int detached = group_detach(sweep, group);
 
 	if (detached < 0)
-		return err_set(err, detached == -EPERM ? EXIT_PERMISSION : EXIT_ERROR, -detached,
-			       "port %u: %s", group->info.port, sweep_join_reason(-detached));
+		return err_set(err, EXIT_ERROR, -detached, "port %u: %s", group->info.port,
+			       sweep_join_reason(-detached));
 	sweep_report_group(sweep, detached ? STEER_GROUP_RELEASED : STEER_GROUP_GONE, group, NULL,
 			   sweep_slots_used(group), NULL);
 	steer_group_forget(group);

@@ -31,7 +31,8 @@ static int set_visit(const void *copy, void *arg)
 int wire_flows(const char *bpffs, wire_flow_fn fn, void *arg, struct err *err)
 {
 	struct flow_visit visit = { fn, arg };
-	int result, fd = state_dir_map_open(&wire_state_dir, bpffs, "sluice_w_flows", sizeof(__u32),
+	int result, fd = state_dir_map_open(&wire_state_dir, bpffs, "sluice_w_flows",
+					    BPF_MAP_TYPE_ARRAY, sizeof(__u32),
 					    sizeof(struct sluice_wire_set), err);
 
 	if (fd < 0)

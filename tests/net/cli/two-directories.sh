@@ -45,7 +45,14 @@ want_right "$CONTAINER" "$FAR4" "$PORT"
 say "the wrong directory"
 want_status 0 sluice --bpffs /sys/fs/bpf/sluice_third cleanup
 want_text "nothing to remove in /sys/fs/bpf/sluice_third"
-want_text "pinned in another directory"
+want_text "loaded in another directory: name it with --bpffs $PINS"
+want_status 0 sluice --bpffs /sys/fs/bpf/sluice_third status
+want_text "name it with --bpffs $PINS"
+for command in "reply show" "reply flows" "reply unload" "steer unload"; do
+	# shellcheck disable=SC2086 # two words
+	want_status 1 sluice --bpffs /sys/fs/bpf/sluice_third $command
+	want_text "name it with --bpffs $PINS"
+done
 want_right "$CONTAINER" "$FAR4" "$PORT"
 want_equal "$(json "d['removed_pins']" sluice -j --bpffs /sys/fs/bpf/sluice_third cleanup)" 0
 sluice --bpffs "$SECOND" cleanup

@@ -182,7 +182,7 @@ static int listing_read(const char *bpffs, struct listing *listing, struct err *
 	if (has_wire < 0)
 		return has_wire;
 	if (!has_reply && !has_wire)
-		return reply_loaded_none(bpffs, err);
+		return reply_loaded_none(bpffs, REPLY_LOAD_HINT, err);
 	socket->loaded = has_reply;
 	wire->loaded = has_wire;
 	if (has_reply)

@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* sluice reply load: attaches the object reply or wire, or updates it in place. */
 #include "base/log.h"
+#include "base/mounts.h"
 #include "base/text.h"
 #include "cmd/command.h"
 #include "cmd/reply/view.h"
 #include "host/cgroup_root.h"
 #include "kernel/links.h"
+#include "kernel/pins.h"
 #include "reply/options.h"
 #include "reply/reply.h"
 #include "wire/options.h"
@@ -111,7 +113,7 @@ static void print_before(const struct output *output, const struct reply_options
 	struct ports were;
 
 	reply_ports(before, &were);
-	if (reply_cgroup_path(before->cgroup_id, cgroup_before))
+	if (mounts_cgroup2_path(before->cgroup_id, cgroup_before))
 		snprintf(cgroup_before, sizeof(cgroup_before), "(gone)");
 	change_row(changes, "mode", reply_mode_name(before->mode), reply_mode_name(options->mode));
 	change_row(changes, "ports", ports_format(&were, ports_before, sizeof(ports_before)),
@@ -240,7 +242,11 @@ static int run(const struct context *context, void *into, int words, char **word
 	struct options *options = into;
 	int failed = check(options, err);
 
-	if (failed)
+	/* below 'ip netns exec', no cgroup is visible either: the pin directory has the better hint
+	 */
+	if (!failed)
+		failed = pins_exist(context->bpffs, ".", err);
+	if (failed < 0)
 		return failed;
 	links_libbpf_log();
 	return options->mode == MODE_WIRE ? run_wire(context, options, err)

@@ -4,9 +4,11 @@
 #include "base/addr.h"
 #include "base/clock.h"
 #include "base/counters.h"
+#include "base/mounts.h"
 #include "base/netns_names.h"
 #include "base/ports.h"
 #include "base/text.h"
+#include "host/cleanup.h"
 #include "kernel/pins.h"
 #include "kernel/tc.h"
 
@@ -72,11 +74,12 @@ static json_t *reply_view_json(const struct reply_view *view)
 	for (i = 0; i < view->state.hook_count; i++) {
 		const struct hook_state *hook = &view->state.hooks[i];
 
-		json_array_append_new(hooks, json_pack("{s:s, s:s, s:i, s:i, s:I, s:I, s:I}",
+		json_array_append_new(hooks, json_pack("{s:s, s:s, s:i, s:i, s:I, s:b, s:I, s:I}",
 						       "hook", hook_type_name(hook->attach_type),
 						       "program", hook->prog_name, "program_id",
 						       hook->prog_id, "link_id", hook->link_id,
 						       "cgroup_id", (json_int_t)hook->cgroup_id,
+						       "attached", hook->cgroup_id != 0,
 						       "run_time_ns", (json_int_t)hook->run_ns,
 						       "run_count", (json_int_t)hook->run_count));
 	}
@@ -123,6 +126,12 @@ void reply_view_text(const struct reply_view *view, const struct output *output)
 		reply_mode_name(meta->mode), text,
 		age_format(clock_now_ns(CLOCK_REALTIME) - meta->loaded_ns, age),
 		text_plain_copy(cgroup, sizeof(cgroup), view->cgroup));
+	if (view->detached)
+		fprintf(output->file, "  %sdetached: %s%s\n", output_tone(output, OUTPUT_BAD),
+			view->cgroup_gone
+				? "the cgroup is gone; load it on another one, or unload it"
+				: "by another process; load it again",
+			output_plain(output));
 	reply_view_table(&view->usage, meta->age_ns, meta->state == SLUICE_LOADED, output);
 	for (i = 0; i < view->state.hook_count; i++) {
 		const struct hook_state *hook = &view->state.hooks[i];
@@ -132,8 +141,9 @@ void reply_view_text(const struct reply_view *view, const struct output *output)
 			snprintf(runs, sizeof(runs), "%llu", hook->run_count);
 			snprintf(cost, sizeof(cost), "%llu", hook->run_ns / hook->run_count);
 		}
-		table_row(table, "%s|%s|%u|%u|%s|%s", hook_type_name(hook->attach_type),
-			  hook->prog_name, hook->prog_id, hook->link_id, runs, cost);
+		table_row(table, "%s%s|%s|%u|%u|%s|%s", hook_type_name(hook->attach_type),
+			  hook->cgroup_id ? "" : " (detached)", hook->prog_name, hook->prog_id,
+			  hook->link_id, runs, cost);
 	}
 	table_print(table, output, 2);
 	counters_text(reply_counters, view->state.counters.value, SLUICE_REPLY_COUNTERS_MAX,
@@ -337,6 +347,21 @@ void wire_order_text(const struct wire_state *state, const struct output *output
 
 /* --- both objects */
 
+/* Finds out where the hooks are; the removal of a cgroup detaches its links: their id is 0 then. */
+static void cgroup_read(struct reply_view *view)
+{
+	__u64 id = view->state.meta.cgroup_id;
+	int i, result = mounts_cgroup2_path(id, view->cgroup);
+
+	for (i = 0; i < view->state.hook_count; i++)
+		view->detached |= !view->state.hooks[i].cgroup_id;
+	view->cgroup_gone = result && view->detached;
+	if (view->cgroup_gone)
+		snprintf(view->cgroup, sizeof(view->cgroup), "(gone)");
+	else if (result)
+		snprintf(view->cgroup, sizeof(view->cgroup), "(id %llu, not visible here)", id);
+}
+
 int reply_loaded_read(const char *bpffs, struct reply_loaded *loaded, struct err *err)
 {
 	struct reply_view *view = &loaded->reply;
@@ -349,8 +374,8 @@ int reply_loaded_read(const char *bpffs, struct reply_loaded *loaded, struct err
 		result = reply_flows(bpffs, &view->usage, NULL, NULL, err);
 	if (result)
 		return result;
-	if (loaded->has_reply && reply_cgroup_path(view->state.meta.cgroup_id, view->cgroup))
-		snprintf(view->cgroup, sizeof(view->cgroup), "(gone)");
+	if (loaded->has_reply)
+		cgroup_read(view);
 	result = pins_exist(bpffs, "wire", err);
 	loaded->has_wire = result > 0;
 	return result > 0 ? wire_read(bpffs, &loaded->wire, err) : result;
@@ -361,18 +386,25 @@ void reply_loaded_free(struct reply_loaded *loaded)
 	wire_state_free(&loaded->wire);
 }
 
-int reply_loaded_none(const char *bpffs, struct err *err)
+int reply_loaded_none(const char *bpffs, const char *hint, struct err *err)
 {
-	return err_hint(err,
-			err_set(err, EXIT_ERROR, ENOENT,
-				"reply is not loaded (no %s/reply, no %s/wire)", bpffs, bpffs),
-			"load it with 'sluice reply load --mode socket' or '--mode wire'");
+	err_hint(err,
+		 err_set(err, EXIT_ERROR, ENOENT, "reply is not loaded (no %s/reply, no %s/wire)",
+			 bpffs, bpffs),
+		 "%s", hint);
+	cleanup_hint_elsewhere(err);
+	return -ENOENT;
 }
 
 void reply_loaded_json(const struct reply_loaded *loaded, json_t *document)
 {
-	json_object_set_new(document, "reply",
-			    loaded->has_reply ? reply_view_json(&loaded->reply) : json_null());
+	json_t *reply = loaded->has_reply ? reply_view_json(&loaded->reply) : json_null();
+
+	if (loaded->has_reply) {
+		json_object_set_new(reply, "detached", json_boolean(loaded->reply.detached));
+		json_object_set_new(reply, "cgroup_gone", json_boolean(loaded->reply.cgroup_gone));
+	}
+	json_object_set_new(document, "reply", reply);
 	json_object_set_new(document, "wire",
 			    loaded->has_wire ? wire_view_json(&loaded->wire) : json_null());
 }
