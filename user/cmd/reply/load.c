@@ -54,7 +54,7 @@ static json_t *before_json(const struct sluice_reply_meta *before)
 	if (!before->magic)
 		return json_null();
 	reply_ports(before, &ports);
-	path = reply_cgroup_path(before->cgroup_id, cgroup) ? json_null() : output_name(cgroup);
+	path = mounts_cgroup2_path(before->cgroup_id, cgroup) ? json_null() : output_name(cgroup);
 	return json_pack("{s:s, s:s, s:o, s:I, s:I}", "mode", reply_mode_name(before->mode),
 			 "ports", ports_format(&ports, ports_text, sizeof(ports_text)), "cgroup",
 			 path, "age_s", (json_int_t)(before->age_ns / 1000000000ULL), "table",
