@@ -46,9 +46,9 @@ class Flow:
         except BlockingIOError:
             pass
 
-    def receive(self, wanted):
+    def receive(self, wanted, timeout=None):
         """Returns (outcome, data, address) of the first datagram that `wanted` accepts."""
-        end = time.monotonic() + self.timeout
+        end = time.monotonic() + (timeout or self.timeout)
         while (left := end - time.monotonic()) > 0:
             self.socket.settimeout(left)
             try:
@@ -65,24 +65,36 @@ class Flow:
         return "none", b"", None
 
 
-def echo(flow, count=2):
-    """Two requests: the second meets what the first has caused."""
-    answerer = None
-    for _ in range(count):
-        request = os.urandom(40)
+def ask(flow, retry=None):
+    """One request; with `retry` it is sent again after so many seconds, as by a patient client."""
+    request, deadline = os.urandom(40), time.monotonic() + flow.timeout
+    while True:
         flow.send(request)
-        outcome, _, peer = flow.receive(lambda data: data == request)
+        outcome, _, peer = flow.receive(lambda data: data == request, retry)
+        if outcome != "none" or not retry or time.monotonic() > deadline:
+            return outcome, peer
+
+
+def echo(flow):
+    """Two requests: the second meets what the first has caused."""
+    for _ in range(2):
+        yield ask(flow)[0]
+
+
+def back(flow, retry=None):
+    """The same to a server that connects back, which is then told to take the next client."""
+    answerer = None
+    for _ in range(2):
+        outcome, peer = ask(flow, retry)
         answerer = peer or answerer
         yield outcome
-    return answerer
-
-
-def back(flow):
-    """The same to a server that connects back, which is then told to take the next client."""
-    answerer = yield from echo(flow)
     if answerer:
         flow.send(b"bye", answerer[:2])
         flow.receive(lambda data: data == b"bye")
+
+
+def patient(flow):
+    return back(flow, 0.3)
 
 
 def dns(flow):
@@ -115,6 +127,11 @@ def tftp(flow):
         yield "bad data"
 
 
+def tftp4(flow):
+    """The same by a server that has IPv4 alone."""
+    return tftp(flow)
+
+
 def main():
     options = argparse.ArgumentParser()
     options.add_argument("--from", type=int, default=0, dest="source_port")
@@ -127,6 +144,8 @@ def main():
     for addr in sys.argv[split + 1:]:
         for server in args.server:
             name, protocol, number = server.replace("=", ":").split(":")
+            if protocol == "tftp4" and ":" in addr:
+                continue
             flow = Flow(addr, int(number), port, args.timeout)
             outcomes = list(globals()[protocol](flow))
             flow.socket.close()

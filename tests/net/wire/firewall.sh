@@ -80,7 +80,6 @@ want_dropped()
 topology_up second
 forwarding 1
 serve "$HOST" dual6 "$PORT"
-log=$LOG
 serve "$HOST" pktinfo6 "$RIGHT_PORT"
 serve "$CONTAINER2" sendto4 "$PORT"
 serve "$LAN" sendto4 "$PORT"
@@ -100,44 +99,42 @@ want_others()
 	want_right "$CONTAINER" 172.17.0.4 "$PORT"
 }
 
-for rules in docker strict both; do
+for switches in "docker 0" "docker 1" "strict 0" "both 1"; do
+	read -r rules netfilter <<<"$switches"
 	in_ns "$HOST" nft flush ruleset
 	topology_conntrack
 	[ "$rules" = strict ] || docker_rules
 	[ "$rules" = docker ] || strict
-	for netfilter in 0 1; do
-		say "$rules rules, bridge netfilter $netfilter: the kernel alone"
-		bridge_netfilter "$netfilter"
-		if [ "$rules" = docker ]; then
-			conntrack_flush "$HOST"
-			want_wrong "$CONTAINER" "$FAR4" "$PORT" "$NEAR4"
-		else
-			want_dropped
-		fi
-		want_others "$rules"
+	say "$rules rules, bridge netfilter $netfilter: the kernel alone"
+	bridge_netfilter "$netfilter"
+	if [ "$rules" = docker ]; then
+		conntrack_flush "$HOST"
+		want_wrong "$CONTAINER" "$FAR4" "$PORT" "$NEAR4"
+	else
+		want_dropped
+	fi
+	want_others "$rules"
 
-		say "$rules rules, bridge netfilter $netfilter: loaded"
-		wire_load --follow docker0
-		want_others "$rules"
-		if [ "$rules" = docker ]; then
-			want_right "$CONTAINER" "$FAR4" "$PORT"
-			want_right "$CONTAINER" "$FAR6" "$PORT"
-		else
-			want_dropped
-		fi
-		for far in "$FAR4 172.17.0.3" "$FAR6 fd17::3"; do
-			read -r far client <<<"$far"
-			conntrack_flush "$HOST"
-			serve "$HOST" connect6 "$BACK_PORT"
-			ask "$CONTAINER" --to "$(target "$far" "$BACK_PORT")" --from "$(target "$client" 4000)" \
-				--timeout-ms 300 >/dev/null
-			want_right "$CONTAINER" "$far" "$BACK_PORT" --from "$(target "$client" 4000)"
-			stop "$SPAWNED"
-		done
-
-		say "$rules rules, bridge netfilter $netfilter: unloaded"
-		wire_unload
-		want_others "$rules"
+	say "$rules rules, bridge netfilter $netfilter: loaded"
+	wire_load --follow docker0
+	want_others "$rules"
+	if [ "$rules" = docker ]; then
+		want_right "$CONTAINER" "$FAR4" "$PORT"
+		want_right "$CONTAINER" "$FAR6" "$PORT"
+	else
+		want_dropped
+	fi
+	for far in "$FAR4 172.17.0.3" "$FAR6 fd17::3"; do
+		read -r far client <<<"$far"
+		conntrack_flush "$HOST"
+		serve "$HOST" connect6 "$BACK_PORT"
+		ask "$CONTAINER" --to "$(target "$far" "$BACK_PORT")" --from "$(target "$client" 4000)" \
+			--timeout-ms 300 >/dev/null
+		want_right "$CONTAINER" "$far" "$BACK_PORT" --from "$(target "$client" 4000)"
+		stop "$SPAWNED"
 	done
+
+	say "$rules rules, bridge netfilter $netfilter: unloaded"
+	wire_unload
+	want_others "$rules"
 done
-no_errors "$log"

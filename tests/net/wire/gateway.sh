@@ -48,9 +48,10 @@ topology_up
 behind_up
 forwarding 1
 servers_up "$BEHIND"
+PROBES=("${GATEWAY_PROBES[@]}")
 PAIRS=("$B1=$B2" "$B2=$B2" "$B1_6=$B2_6" "$B2_6=$B2_6")
 
-LOAD=(wire_load --gateway s0 --server "$BEHIND_ADDRS")
+LOADS=("wire_load --gateway s0 --server $BEHIND_ADDRS")
 want_proof "$CONTAINER" "${PAIRS[@]}"
 for rules in none masquerade; do
 	in_ns "$HOST" nft flush ruleset
@@ -70,7 +71,7 @@ for rules in none masquerade; do
 		fi
 		say "$asked, $rules: loaded"
 		conntrack_flush "$HOST"
-		"${LOAD[@]}"
+		${LOADS[0]}
 		want_right "$CONTAINER" "$asked" "$PORT"
 		want_one
 		want_right "$CONTAINER" "$asked" "$PORT" --size 8192
@@ -85,7 +86,7 @@ done
 
 say "only within the named set"
 in_ns "$HOST" nft flush ruleset
-LOAD=(wire_load --gateway s0 --server "10.8.0.77,$B1")
+LOADS=("wire_load --gateway s0 --server 10.8.0.77,$B1")
 FIXED=no want_proof "$CONTAINER" "${PAIRS[@]:0:2}"
 
 say "behind a port of a bridge"
@@ -98,9 +99,7 @@ ip -n "$HOST" route replace 10.20.0.0/24 dev br0
 ip -n "$HOST" -6 route replace fd20::/64 dev br0
 ip -n "$BEHIND" neigh flush dev eth0
 wait_link "$HOST" br0
-for netfilter in 0 1; do
-	bridge_netfilter "$netfilter"
-	LOAD=(wire_load --gateway s0 --server "$BEHIND_ADDRS")
-	want_proof "$CONTAINER" "${PAIRS[@]}"
-done
+bridge_netfilter 1
+LOADS=("wire_load --gateway s0 --server $BEHIND_ADDRS")
+want_proof "$CONTAINER" "${PAIRS[@]}"
 no_errors "$LOG"

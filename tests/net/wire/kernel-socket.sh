@@ -64,7 +64,6 @@ for ends in "$FAR4 172.17.0.3" "$FAR6 fd17::3"; do
 		# both ends send to the port, so it is a server's for the programs
 		wire_load --follow docker0
 		want_tunnel
-		want_tunnel
 		wire_unload
 		say "unloaded"
 		want_tunnel

@@ -56,7 +56,7 @@ for dev in eth0 tun0; do
 	else
 		routes "$CONTAINER" "fd06::1 dev tun0"
 	fi
-	LOAD=(wire_load --iface "$dev")
+	LOADS=("wire_load --iface $dev")
 
 	default_by "default dev $dev" "::/0 dev $dev"
 	want_proof "$CONTAINER" "${PAIRS[@]}"

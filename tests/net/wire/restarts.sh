@@ -28,7 +28,7 @@ outcome()
 	local arguments
 	read -ra arguments <<<"$(kind "$1")"
 	serve "$SUBJECT" "${arguments[@]}"
-	probe "$CONTAINER" --from "$client" "server=echo:$PORT" -- "$asked" | cut -d' ' -f3-
+	probe "$CONTAINER" --from "$client" "server=$protocol:$PORT" -- "$asked" | cut -d' ' -f3-
 	stop "$SPAWNED"
 }
 
@@ -48,6 +48,8 @@ forwarding 1
 client=20000
 for subject in host behind; do
 	subject "$subject"
+	# a gateway learns only from a refusal where requests must go
+	[ "$subject" = host ] && protocol=echo || protocol=patient
 	in_ns "$SUBJECT" sysctl -qw net.ipv4.icmp_ratelimit=0 net.ipv6.icmp.ratelimit=0
 	for family in 4 6; do
 		[ "$family" = 4 ] && asked=$A4 answerer=$S4

@@ -69,19 +69,17 @@ for subject in host behind; do
 	want_obeyed 4010 right right
 
 	for family in 4 6; do
-		[ "$family" = 4 ] && a=$A4 b=$B4 c=$C4 client=172.17.0.3
-		[ "$family" = 6 ] && a=$A6 b=$B6 c=$C6 client=fd17::3
+		[ "$family" = 4 ] && a=$A4 b=$B4 c=$C4
+		[ "$family" = 6 ] && a=$A6 b=$B6 c=$C6
 		say "$subject, IPv$family: a server is connected to the client that the rules are for"
-		serve "$SUBJECT" connect6 "$CONNECTED"
-		want_right "$CONTAINER" "$b" "$CONNECTED" --from "$(target "$client" 4001)"
-		want_right "$CONTAINER" "$a" "$CONNECTED" --from "$(target "$client" 4001)"
-		stop "$SPAWNED"
-		serve "$SUBJECT" connect6 "$CONNECTED"
-		want_right "$CONTAINER" "$b" "$CONNECTED" --from "$(target "$client" 4002)"
-		want_line "sent 1 right 0 wrong 0 refused 0 lost 1 corrupt 0" \
-			"$(ask "$CONTAINER" --to "$(target "$c" "$CONNECTED")" \
-				--from "$(target "$client" 4002)" --timeout-ms 500)"
-		stop "$SPAWNED"
+		for other in "4001 $a right" "4002 $c none"; do
+			read -r from addr outcome <<<"$other"
+			serve "$SUBJECT" connect6 "$CONNECTED"
+			want_equal "$(probe "$CONTAINER" --from "$from" "b=patient:$CONNECTED" -- "$b")" "$b b right"
+			want_equal "$(probe "$CONTAINER" --from "$from" --timeout 1 "o=echo:$CONNECTED" -- "$addr")" \
+				"$addr o $outcome"
+			stop "$SPAWNED"
+		done
 	done
 
 	say "$subject: unloaded"

@@ -13,19 +13,15 @@ topology_up
 servers_up "$HOST"
 PAIRS=("$FAR4=$NEAR4" "$NEAR4=$NEAR4" "$FAR6=$NEAR6" "$NEAR6=$NEAR6")
 
+NAMED=69,$DNS_PORT,$ATFTP_PORT,$RIGHT_PORT,$BACK_PORT,$PORT
+LOADS=("wire_load --follow docker0" "wire_load --follow docker0 --port $NAMED")
 for switches in "0 0" "1 1"; do
 	read -r forwarding netfilter <<<"$switches"
 	say "forwarding $forwarding, bridge netfilter $netfilter"
 	forwarding "$forwarding"
 	bridge_netfilter "$netfilter"
-	LOAD=(wire_load --follow docker0)
 	want_proof "$CONTAINER" "${PAIRS[@]}"
 done
 
-say "named ports"
-LOAD=(wire_load --follow docker0 --port "69,$DNS_PORT,$ATFTP_PORT,$RIGHT_PORT,$BACK_PORT,$PORT")
-want_proof "$CONTAINER" "${PAIRS[@]}"
-
-sluice --netns "$HOST" reply unload 2>/dev/null || true
 want_verified
 no_errors "$LOG"

@@ -59,7 +59,7 @@ for kind in macvlan vlan; do
 	servers_up "$HOST"
 
 	for ifaces in eth0,upper eth0 upper; do
-		LOAD=(wire_load --iface "$ifaces")
+		LOADS=("wire_load --iface $ifaces")
 		upper=("10.9.3.1=10.3.0.1" "10.3.0.1=10.3.0.1" "fd09:3::1=fd03::1" "fd03::1=fd03::1")
 		lower=("10.9.1.1=10.1.0.1" "10.1.0.1=10.1.0.1" "fd09:1::1=fd01::1" "fd01::1=fd01::1")
 		case "$ifaces" in

@@ -46,14 +46,9 @@ strict 0
 PAIRS=("$A4=$A4" "$B4=$A4" "$A6=$A6" "$B6=$A6")
 # that is seen on no interface of both
 FIXED=no
-for ifaces in eth0 eth1 eth0,eth1; do
-	LOAD=(wire_load --iface "$ifaces")
-	want_proof "$CONTAINER" "${PAIRS[@]}"
-done
-for ifaces in up1 up2 up1,up2; do
-	LOAD=(gateway_load "$ifaces")
-	want_proof "$CONTAINER" "${PAIRS[@]}"
-done
+LOADS=("wire_load --iface eth0" "wire_load --iface eth1" "wire_load --iface eth0,eth1"
+	"gateway_load up1" "gateway_load up2" "gateway_load up1,up2")
+want_proof "$CONTAINER" "${PAIRS[@]}"
 
 say "policy routing by source, and a strict reverse path filter"
 strict 1
@@ -63,9 +58,7 @@ for number in 1 2; do
 	ip -n "$HOST" -6 route add default via "fd0$number::1" table "10$number"
 	ip -n "$HOST" -6 rule add from "fd0$number::100" lookup "10$number"
 done
-LOAD=(wire_load --iface eth0,eth1)
-want_proof "$CONTAINER" "${PAIRS[@]}"
-LOAD=(gateway_load up1,up2)
+LOADS=("wire_load --iface eth0,eth1" "gateway_load up1,up2")
 want_proof "$CONTAINER" "${PAIRS[@]}"
 
 say "a rule for the servers' source ports: these are right, for requests to that uplink"
@@ -75,9 +68,6 @@ for port in "$PORT" "$BACK_PORT"; do
 	ip -n "$HOST" -6 rule add ipproto udp sport "$port" lookup 102
 done
 PAIRS=("$B4=$B4" "$B6=$B6")
-LOAD=(wire_load --iface eth0,eth1)
-want_proof "$CONTAINER" "${PAIRS[@]}"
-LOAD=(gateway_load up1,up2)
 want_proof "$CONTAINER" "${PAIRS[@]}"
 
 say "several uplinks by the hash of addresses and ports: some flows are right, and stay so"
