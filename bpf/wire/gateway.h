@@ -65,6 +65,7 @@ static __always_inline void gateway_reply(struct __sk_buff *skb, const struct en
 							    : SLUICE_WIRE_reply_right;
 		return;
 	}
+	view->genid = 0;
 	change->outcome = record_reply(set, key, &ends->source, GATEWAY_COOKIE, view);
 	if (change->outcome == SLUICE_WIRE_reply_rewritten)
 		goto rewrite;

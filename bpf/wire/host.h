@@ -85,14 +85,14 @@ static __always_inline void host_request(struct __sk_buff *skb, const struct end
 	if (change->outcome != SLUICE_WIRE_COUNTERS_MAX)
 		return;
 	change->outcome = SLUICE_WIRE_request_passed;
-	if (sluice_flow_idle(now, view->routed) <= SLUICE_WIRE_RECHECK) {
-		view->redirect = view->flags & SLUICE_WIRE_REDIRECT;
-	} else {
-		request_route(skb, key, view);
-		record_route(set, key, view);
-		if (!view->reached)
-			change->outcome = SLUICE_WIRE_request_refused;
-	}
+	/* an old answer may let a request be refused, as without sluice, but redirects none */
+	if (sluice_flow_idle(now, view->routed) <= SLUICE_WIRE_RECHECK)
+		return;
+	request_route(skb, key, view);
+	record_route(set, key, view);
+	if (view->reached)
+		return;
+	change->outcome = SLUICE_WIRE_request_refused;
 	if (!view->redirect)
 		return;
 	change->to = view->server;
@@ -107,7 +107,7 @@ static __always_inline void host_reply(struct __sk_buff *skb, const struct ends 
 				       struct change *change)
 {
 	struct sluice_wire_set *set;
-	__u32 now = clock(), flags;
+	__u32 now = clock(), flags, genid;
 	enum sender sender;
 	__u64 cookie;
 
@@ -121,6 +121,7 @@ static __always_inline void host_reply(struct __sk_buff *skb, const struct ends 
 	}
 	/* a packet that this host sends to itself and forwards has the server's socket as well */
 	cookie = skb->ingress_ifindex ? 0 : bpf_get_socket_cookie(skb);
+	view->genid = genid = host_genid(skb, &ends->source);
 	change->outcome = record_reply(set, key, &ends->source, cookie, view);
 	if (change->outcome == SLUICE_WIRE_reply_rewritten)
 		goto rewrite;
@@ -135,7 +136,7 @@ static __always_inline void host_reply(struct __sk_buff *skb, const struct ends 
 		view->reached = sender == SENDER_WILDCARD;
 	}
 	change->outcome = SLUICE_WIRE_reply_address_gone;
-	view->genid = host_genid(skb, &view->requested);
+	view->genid = genid;
 	if (!addr_is_local(skb, &view->requested, view->genid))
 		return;
 	if (record_prove(set, key, view, &ends->source, cookie))

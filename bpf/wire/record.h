@@ -391,9 +391,9 @@ static __noinline void record_route(struct sluice_wire_set *set, const struct wi
 		flow->flags |= SLUICE_WIRE_REDIRECT | SLUICE_WIRE_DST;
 	if (found->has_searched)
 		flow->searched = now;
-	if (found->reached || found->redirect)
+	if (found->reached)
 		flow->routed = now;
-	else
+	else if (!found->redirect)
 		/* a refused request gets no answer */
 		flow->flags &= ~(SLUICE_WIRE_PENDING0 << index);
 	if (!flow_has_proof(flow))
@@ -405,7 +405,8 @@ unlock:
 /*
  * Notes a datagram from @source toward the peer, and fills *view for the requested address that it
  * answers. Returns a counter if it is decided: the datagram is right, it is left alone, or the
- * socket @cookie was judged a moment ago; or else SLUICE_WIRE_COUNTERS_MAX.
+ * socket @cookie was judged a moment ago, with the addresses of view->genid; or else
+ * SLUICE_WIRE_COUNTERS_MAX.
  */
 static __noinline enum sluice_wire_counter record_reply(struct sluice_wire_set *set,
 							const struct wire_key *key,
@@ -413,7 +414,7 @@ static __noinline enum sluice_wire_counter record_reply(struct sluice_wire_set *
 							__u64 cookie, struct wire_view *view)
 {
 	enum sluice_wire_counter outcome = SLUICE_WIRE_reply_no_flow;
-	__u32 now = clock(), way, index;
+	__u32 now = clock(), genid = view->genid, way, index;
 	struct sluice_wire_flow *flow;
 
 	bpf_spin_lock(&set->lock);
@@ -435,7 +436,7 @@ static __noinline enum sluice_wire_counter record_reply(struct sluice_wire_set *
 	view->redirect = flow->flags & SLUICE_WIRE_DST && flow_is_server(flow, source);
 	outcome = SLUICE_WIRE_COUNTERS_MAX;
 	if (!(flow->flags & SLUICE_WIRE_DST || (cookie && cookie == flow->cookie)) ||
-	    !addr_equal(&view->server, source) ||
+	    !addr_equal(&view->server, source) || flow->genid != genid ||
 	    sluice_flow_idle(now, flow->judged) > SLUICE_WIRE_RECHECK)
 		goto unlock;
 	outcome = SLUICE_WIRE_reply_rewritten;
@@ -475,10 +476,9 @@ static __noinline bool record_prove(struct sluice_wire_set *set, const struct wi
 	flow->cookie = cookie;
 	flow->judged = now;
 	flow->flags &= ~(SLUICE_WIRE_PENDING0 << index | SLUICE_WIRE_WITHHELD);
-	if (view->reached && index == !!(flow->flags & SLUICE_WIRE_LAST)) {
-		flow->flags &= ~SLUICE_WIRE_REDIRECT;
-		flow->routed = now;
-	}
+	/* a socket that is connected may have replaced the one that received requests */
+	if (index == !!(flow->flags & SLUICE_WIRE_LAST))
+		flow->routed = view->reached ? now : 0;
 	set->seen[way] = now;
 unlock:
 	bpf_spin_unlock(&set->lock);

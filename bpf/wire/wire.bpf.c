@@ -11,9 +11,10 @@
  *	ingress: target A -> S, if refused         egress:  target A -> S, once refused
  *
  * Nothing is predicted: a server that is right is never touched. The source of an answer changes
- * only when the fault is seen, the destination of a request only when it would be refused. A
- * decision holds for a quarter of a second; meanwhile a datagram costs a parse and a lookup in the
- * table of records.
+ * only when the fault is seen, the destination of a request only when it would be refused. That a
+ * request reaches a socket, and that a socket's answers are wrong, holds for a quarter of a second;
+ * meanwhile a datagram costs a parse and a lookup in the table of records. That a request is
+ * refused is looked up each time.
  *
  * Rejected: the source that the kernel would choose, by its route lookup. It depends on ports,
  * marks, rules and multipath hashes, on addresses that change, and on what the server asks for.

@@ -57,7 +57,7 @@ struct sluice_wire_flow {
 	__u32 pending[SLUICE_WIRE_REQUESTED]; /* sluice_flow_clock() of a request without answer */
 	__u64 cookie;	/* of the socket whose answers were last found to be wrong */
 	__u32 judged;	/* sluice_flow_clock() of that */
-	__u32 routed;	/* sluice_flow_clock() when the requests' destination was last looked up */
+	__u32 routed;	/* sluice_flow_clock() when a request was last seen to reach a socket */
 	__u32 searched; /* sluice_flow_clock() of the last search of all local addresses */
 	__u32 reserved;
 };
