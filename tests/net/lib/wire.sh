@@ -38,6 +38,7 @@ forwarding()
 
 # BEHIND has a server behind HOST, where HOST is a gateway; ROUTER is between clients and HOST
 BEHIND=${TOPOLOGY_PREFIX:-}behind
+# shellcheck disable=SC2034
 ROUTER=${TOPOLOGY_PREFIX:-}router
 
 # cable NAME DEV NAME DEV: joins two namespaces, which it makes where they are missing
@@ -126,6 +127,7 @@ RIGHT_PORT=50010 BACK_PORT=50020 DNS_PORT=5300 ATFTP_PORT=6970
 PROBES=("wrong=echo:$PORT" "back=back:$BACK_PORT" "pktinfo=echo:$RIGHT_PORT" "dnsmasq=dns:$DNS_PORT"
 	"dnsmasq_tftp=tftp:69" "atftpd=tftp4:$ATFTP_PORT")
 # A gateway learns only from a refusal that a server has connected back: one request is lost.
+# shellcheck disable=SC2034
 GATEWAY_PROBES=("${PROBES[@]/=back:/=patient:}")
 export TFTP_FILE=$TEST_TMP/tftp/file
 

@@ -13,7 +13,7 @@
 peers()
 {
 	local port=$1 wrong4=$2 wrong6=$3
-	for round in 1 2; do
+	for _ in 1 2; do
 		want_equal "$(probe "$CONTAINER2" --from "$port" "s=echo:$PORT" -- 10.20.0.2)" \
 			"10.20.0.2 s right"
 		want_equal "$(probe "$CONTAINER" --from "$port" "s=echo:$PORT" -- 10.20.0.1)" \
@@ -50,10 +50,6 @@ serve "$HOST" dual6 "$PORT" --device v2
 peers 4002 right right
 say "unloaded"
 wire_unload
-peers_alone()
-{
-	want_equal "$(probe "$CONTAINER2" --from 4003 "s=echo:$PORT" -- 10.20.0.2)" \
-		"10.20.0.2 s from 10.9.0.3"
-}
-peers_alone
+want_equal "$(probe "$CONTAINER2" --from 4003 "s=echo:$PORT" -- 10.20.0.2)" \
+	"10.20.0.2 s from 10.9.0.3"
 no_errors "$LOG"

@@ -3,7 +3,7 @@
 #
 # One client port that asks several addresses of a server, at once or in turn, and in bursts before
 # the first answer. A right server is right with any number of addresses. For others two addresses
-# are told apart; from the third on, and where the client also asks the address that the kernel
+# are distinguished; from the third on, and where the client also asks the address that the kernel
 # answers from, answers are left alone.
 #
 #   container ── docker0 172.17.0.1 [host: A, B, C] or s0 ── 10.8.0.5 [behind: A, B, C]

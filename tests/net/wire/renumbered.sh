@@ -23,10 +23,13 @@ move_near()
 
 topology_up
 forwarding 1
-in_ns "$HOST" sysctl -qw net.ipv4.conf.docker0.promote_secondaries=1
+in_ns "$HOST" sysctl -qw net.ipv4.conf.docker0.promote_secondaries=1 \
+	net.ipv4.conf.eth0.promote_secondaries=1
 servers_up "$HOST"
 # another address of the same network, by which the LAN is reached when the others have moved there
 addrs "$HOST" eth0 172.16.13.14/24 fd16::14/64
+ip -n "$LAN" route replace default via 172.16.13.14
+ip -n "$LAN" -6 route replace default via fd16::14
 before=("$FAR4=$NEAR4" "$FAR6=$NEAR6") after=("$FAR4=$NEXT4" "$FAR6=$NEXT6")
 PROBE=(--from 21000)
 
@@ -59,6 +62,7 @@ for pair in "$FAR4 172.17.0.3 $NEAR4/16 $NEXT4/16" "$FAR6 fd17::3 $NEAR6/64 $NEX
 		"$(ask "$CONTAINER" --to "$(target "$far" "$CONNECTED")" --from "$from")"
 	stop "$SPAWNED"
 	serve "$HOST" connect6 "$CONNECTED"
+	here=$SPAWNED
 	want_right "$CONTAINER" "$far" "$CONNECTED" --from "$from"
 
 	say "$far moves to another host"
@@ -74,4 +78,5 @@ for pair in "$FAR4 172.17.0.3 $NEAR4/16 $NEXT4/16" "$FAR6 fd17::3 $NEAR6/64 $NEX
 	want_right "$CONTAINER" "$far" "$CONNECTED"
 	no_errors "$LOG"
 	stop "$SPAWNED"
+	stop "$here"
 done
