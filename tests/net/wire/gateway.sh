@@ -89,6 +89,22 @@ in_ns "$HOST" nft flush ruleset
 LOADS=("wire_load --gateway s0 --server 10.8.0.77,$B1")
 FIXED=no want_proof "$CONTAINER" "${PAIRS[@]:0:2}"
 
+say "a failed load leaves the earlier addresses"
+by_clsact()
+{
+	sluice -j --netns "$HOST" reply load --mode wire --gateway s0 --attach clsact --server "$@"
+}
+by_clsact "$BEHIND_ADDRS" >/dev/null
+in_ns "$HOST" tc qdisc add dev eth0 clsact
+in_ns "$HOST" "$FOREIGN" --dev eth0 --type tc_egress --name other --prog /sys/fs/bpf/other >/dev/null
+in_ns "$HOST" tc filter add dev eth0 ingress prio 60427 handle 0x511ce bpf da \
+	object-pinned /sys/fs/bpf/other
+want_status 5 by_clsact 10.8.0.77,10.8.0.78 --iface eth0
+want_right "$CONTAINER" "$B1" "$PORT"
+want_equal "$(json "','.join(sorted(d['before']['servers']))" by_clsact "$BEHIND_ADDRS")" \
+	"10.20.0.5,10.8.0.5,fd08::5,fd20::5"
+wire_unload
+
 say "behind a port of a bridge"
 ip -n "$HOST" link add br0 type bridge mcast_snooping 0
 link_up "$HOST" br0

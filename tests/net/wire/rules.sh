@@ -10,7 +10,7 @@
 . "$(dirname "$0")/../lib/lib.sh"
 . "$(dirname "$0")/../lib/wire.sh"
 
-CONNECTED=50030
+CONNECTED=50030 LOGGED=50060
 
 rules()
 {
@@ -18,8 +18,8 @@ rules()
 		table inet rules {
 			chain prerouting {
 				type nat hook prerouting priority dstnat
-				ip daddr $A4 udp dport { $PORT, $CONNECTED } dnat ip to 172.16.13.1
-				ip6 daddr $A6 udp dport { $PORT, $CONNECTED } dnat ip6 to fd16::1
+				ip daddr $A4 udp dport { $PORT, $CONNECTED, $LOGGED } dnat ip to 172.16.13.1
+				ip6 daddr $A6 udp dport { $PORT, $CONNECTED, $LOGGED } dnat ip6 to fd16::1
 			}
 			chain input {
 				type filter hook input priority filter
@@ -51,11 +51,79 @@ want_obeyed()
 		"$B6 b $six"$'\n'"$C6 b none"
 }
 
+# A program of the subject that is a client of PEER from the server's port, by a connected socket or
+# not; it prints the number of answers.
+cat >"$TEST_TMP/talker.py" <<'PYTHON'
+import socket, sys
+
+how, peer, peer_port, port = sys.argv[1:]
+s = socket.socket(socket.AF_INET6 if ":" in peer else socket.AF_INET, socket.SOCK_DGRAM)
+s.bind(("", int(port)))
+if how == "connected":
+    s.connect((peer, int(peer_port)))
+print("ready", flush=True)
+for line in sys.stdin:
+    answers = 0
+    s.settimeout(5)
+    for i in range(3):
+        s.sendto(b"hello", (peer, int(peer_port))) if how == "wildcard" else s.send(b"hello")
+        try:
+            answers += s.recvfrom(100)[0] == b"hello"
+        except TimeoutError:
+            pass
+    print(answers, flush=True)
+PYTHON
+
+# Sends COUNT datagrams to a server that does not answer, then answers what others ask.
+cat >"$TEST_TMP/logger.py" <<'PYTHON'
+import socket, sys
+
+me, me_port, target, port, count = sys.argv[1:]
+s = socket.socket(socket.AF_INET6 if ":" in me else socket.AF_INET, socket.SOCK_DGRAM)
+s.bind((me, int(me_port)))
+for i in range(int(count)):
+    s.sendto(b"log", (target, int(port)))
+print("logged", flush=True)
+while True:
+    data, peer = s.recvfrom(100)
+    s.sendto(data, peer)
+PYTHON
+
+# want_logged PEER ADDR: PEER's datagrams to ADDR all reach the server elsewhere, which does not
+# answer, while the subject talks to the same port of PEER from the same port
+want_logged()
+{
+	local how talker logger client=4099
+	for how in connected wildcard; do
+		client=$((client + 1))
+		: >"$LOGGED_TO"
+		coproc TALKER { exec nsenter --net="/run/netns/$SUBJECT" -- python3 \
+			"$TEST_TMP/talker.py" "$how" "$1" "$client" "$LOGGED"; }
+		talker=$TALKER_PID
+		read -r _ <&"${TALKER[0]}"
+		spawn_in "$CONTAINER" "$TEST_TMP/logger" python3 "$TEST_TMP/logger.py" "$1" "$client" \
+			"$2" "$LOGGED" 4
+		logger=$SPAWNED
+		wait_until 10 grep -q logged "$TEST_TMP/logger"
+		# the talker has the answers to its own datagrams
+		echo go >&"${TALKER[1]}"
+		read -r answers <&"${TALKER[0]}"
+		want_equal "$answers" 3 "answers to the $how talker"
+		stop "$talker"
+		stop "$logger"
+		want_equal "$(grep -c '^held' "$LOGGED_TO")" 4 "datagrams at the other server, $how talker"
+		kill -USR1 "$LOGGER"
+		wait_until 10 grep -q '^released' "$LOGGED_TO"
+	done
+}
+
 topology_up
 behind_up
 forwarding 1
 serve "$LAN" pktinfo6 "$PORT"
 serve "$LAN" pktinfo6 "$CONNECTED"
+serve "$LAN" dual6 "$LOGGED" --hold
+LOGGER=$SPAWNED LOGGED_TO=$LOG
 for subject in host behind; do
 	subject "$subject"
 	in_ns "$HOST" nft flush ruleset
@@ -64,9 +132,14 @@ for subject in host behind; do
 	wrong=$SPAWNED
 	say "$subject: the kernel alone"
 	want_obeyed 4000 "from $S4" "from $S6"
+	want_logged 172.17.0.3 "$A4"
+	want_logged fd17::3 "$A6"
 	say "$subject: loaded"
 	"${LOAD[@]}"
 	want_obeyed 4010 right right
+
+	want_logged 172.17.0.3 "$A4"
+	want_logged fd17::3 "$A6"
 
 	for family in 4 6; do
 		[ "$family" = 4 ] && a=$A4 b=$B4 c=$C4
