@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
 # What wire mode leaves alone, or must not break: sockets bound to one address, servers that set the
-# source themselves, ports that are not named, addresses that no interface has (AnyIP), the host as a
-# client, and forwarded datagrams.
+# source themselves or could, ports that are not named, addresses that no interface has (AnyIP), the
+# host as a client, and forwarded datagrams.
 #
 #   container, container2 ═ docker0 172.17.0.1 [host] eth0 172.16.13.13 ── lan
 . "$(dirname "$0")/../lib/lib.sh"
@@ -11,13 +11,59 @@
 
 ANY4=10.50.0.7 ANY6=fd50::7
 
+# A server that answers from another address by its own choice: it has asked the kernel for the
+# destination of requests, or answers by a socket that is bound to an address.
+cat >"$TEST_TMP/chooser.py" <<'PYTHON'
+import socket, sys
+
+how, source, port = sys.argv[1:]
+six = ":" in source
+# IP_PKTINFO, IPV6_RECVPKTINFO; IP_RECVORIGDSTADDR, IPV6_RECVORIGDSTADDR
+options = {"pktinfo": (41, 49) if six else (0, 8), "origdst": (41, 74) if six else (0, 20)}
+
+def open_socket(addr):
+    s = socket.socket(socket.AF_INET6 if six else socket.AF_INET, socket.SOCK_DGRAM)
+    s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    s.bind((addr, int(port)))
+    return s
+
+receiver = open_socket("")
+if how in options:
+    receiver.setsockopt(*options[how], 1)
+    sender = receiver
+else:
+    sender = open_socket(source)
+while True:
+    data, peer = receiver.recvfrom(2048)
+    if how == "connected":
+        sender.connect(peer)
+        sender.send(data)
+    else:
+        sender.sendto(data, peer)
+PYTHON
+
+# want_choices: such servers answer from the address of their choice
+want_choices()
+{
+	local how pair far near
+	for pair in "$FAR4 $NEAR4" "$FAR6 $NEAR6"; do
+		read -r far near <<<"$pair"
+		for how in pktinfo origdst bound connected; do
+			spawn_in "$HOST" "$TEST_TMP/chooser" python3 "$TEST_TMP/chooser.py" "$how" "$near" 50002
+			wait_udp "$HOST" 50002
+			want_wrong "$CONTAINER" "$far" 50002 "$near"
+			stop "$SPAWNED"
+		done
+	done
+}
+
 topology_up second
 forwarding 1
 ip -n "$HOST" route add local 10.50.0.0/24 dev lo
 ip -n "$HOST" -6 route add local fd50::/64 dev lo
 serve "$HOST" dual6 "$PORT"
 serve "$HOST" pktinfo6 50001
-serve "$HOST" sendto4 50002 --bind "$FAR4"
+serve "$HOST" sendto4 50004 --bind "$FAR4"
 serve "$HOST" sendto4 50003
 serve "$CONTAINER2" sendto4 "$PORT"
 serve "$LAN" sendto4 "$PORT"
@@ -26,14 +72,18 @@ say "the kernel alone"
 want_right "$CONTAINER" "$ANY4" 50001
 want_wrong "$CONTAINER" "$ANY4" "$PORT" "$NEAR4"
 want_right "$CONTAINER" "$FAR4" 50001
-want_right "$CONTAINER" "$FAR4" 50002
+want_right "$CONTAINER" "$FAR4" 50004
 want_wrong "$CONTAINER" "$FAR4" 50003 "$NEAR4"
 
-wire_load --follow docker0 --port "$PORT,50001-50002"
+want_choices
+
+wire_load --follow docker0 --port "$PORT,50001-50002,50004"
 say "a server with PKTINFO, and one bound to a single address"
 want_right "$CONTAINER" "$FAR4" 50001
 want_right "$CONTAINER" "$FAR6" 50001
-want_right "$CONTAINER" "$FAR4" 50002
+want_right "$CONTAINER" "$FAR4" 50004
+say "servers that choose another address"
+want_choices
 say "a port that is not named"
 want_wrong "$CONTAINER" "$FAR4" 50003 "$NEAR4"
 say "the same port of another host: beside this one, and behind it"
