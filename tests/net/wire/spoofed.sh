@@ -2,10 +2,12 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
 # 200,000 requests with forged sources, answered or not, do not evict the flow of a peer that has
-# sent more than one: its server answers late, long after the flood, from the asked address. A right
-# server is right all the while.
+# sent more than one: its server answers late, long after the flood, from the asked address. Peers
+# that do send more than one evict those of their own interface alone. A right server is right all
+# the while.
 #
-#   container 172.17.0.3, forging 10.77.0.0/16 ── docker0 [host] eth0, or s0 ── [behind]
+#   container 172.17.0.3, forging 10.77.0.0/16 ──┐
+#   container2            forging 10.78.0.0/16 ── docker0 [host] eth0, or s0 ── [behind]
 . "$(dirname "$0")/../lib/lib.sh"
 . "$(dirname "$0")/../lib/wire.sh"
 
@@ -29,7 +31,7 @@ answered_after()
 	kill -USR1 "$HELD"
 	wait_until 20 held released $((held + 1))
 	# an answer from another address never reaches the connected client
-	wait_until 1 ended "$client" || kill -KILL "$client"
+	wait_until 1 ended "$client" 2>/dev/null || kill -KILL "$client"
 	wait "$client" || true
 	cat "$TEST_TMP/client"
 }
@@ -49,11 +51,20 @@ flood()
 	done
 }
 
-topology_up
+# flood_twice: two requests each from 50,000 peers of another interface
+flood_twice()
+{
+	in_ns "$CONTAINER2" "$BUILD/tests/udp-flows" --to "$A4:$PORT" --flood 100000 \
+		--from 10.78.0.1:4000 --sources 50000 >/dev/null
+}
+
+topology_up second
 behind_up
 forwarding 1
 in_ns "$CONTAINER" ip route add local 10.77.0.0/16 dev lo
+in_ns "$CONTAINER2" ip route add local 10.78.0.0/16 dev lo
 ip -n "$HOST" route add 10.77.0.0/16 via 172.17.0.3
+ip -n "$HOST" route add 10.78.0.0/16 via 172.17.0.4
 for subject in host behind; do
 	subject "$subject"
 	serve "$SUBJECT" dual6 "$PORT"
@@ -80,5 +91,10 @@ time.sleep(3600)"
 	want_equal "$(answered_after flood)" "$right"
 	want_right "$CONTAINER" "$A4" "$RIGHT_PORT" --from 172.17.0.3:4001
 	want_right "$CONTAINER" "$A4" "$PORT" --from 172.17.0.3:4002
+	if [ "$subject" = host ]; then
+		say "under a flood at another interface"
+		want_equal "$(answered_after flood_twice)" "$right"
+		[ "$(wire_counter evicted)" -gt 0 ] || fail "the flood has filled no set of the table"
+	fi
 	wire_unload
 done
