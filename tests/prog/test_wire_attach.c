@@ -245,7 +245,7 @@ static void test_servers_restored(void **state)
 	options.servers.count = 2;
 	assert_int_equal(wire_load(&options, &result, &err), 0);
 	assert_int_equal(servers_count(), 2);
-	/* and the caller can say what was replaced */
+	/* the result names the load that was replaced */
 	assert_string_equal(result.ifaces_before, "s0");
 	assert_int_equal(result.servers_before.count, 2);
 	assert_true(result.before.any_port);

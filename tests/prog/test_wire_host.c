@@ -10,6 +10,7 @@
 #include <linux/if_ether.h>
 #include <linux/if_packet.h>
 #include <poll.h>
+#include <time.h>
 
 #define CLIENT_MAC "02:02:02:02:02:09"
 #define WAIT_MS	   10000
@@ -206,6 +207,48 @@ static void test_wrong(void **state)
 	}
 }
 
+/* Lets pending requests be recent, however long the test takes. */
+static void flow_recent(const struct shape *request)
+{
+	struct sluice_wire_set set;
+	struct timespec time;
+	uint32_t index, now;
+	int way = flow_find(&host, request, &set, &index);
+
+	clock_gettime(CLOCK_MONOTONIC, &time);
+	now = sluice_flow_clock((__u64)time.tv_sec * 1000000000ULL + (__u64)time.tv_nsec);
+	assert_true(way >= 0);
+	set.flow[way].pending[0] = set.flow[way].pending[1] = now;
+	flow_store(&host, index, &set);
+}
+
+/* Notes a request that the server need not receive. */
+static void note(const struct shape *request)
+{
+	struct frame in, out;
+
+	build_frame(request, &in);
+	assert_int_equal(run_frame(host.in, &in, 0, &out), 0);
+	flow_recent(request);
+}
+
+/* Sends a reply to the sender of a request, and expects its source. */
+static void reply_from(int server, const struct shape *request, const char *source)
+{
+	bool six = shape_is6(request);
+	struct sockaddr_in6 to6 = { .sin6_family = AF_INET6,
+				    .sin6_port = htons(request->source_port) };
+	struct sockaddr_in to4 = { .sin_family = AF_INET, .sin_port = htons(request->source_port) };
+
+	inet_pton(six ? AF_INET6 : AF_INET, request->source,
+		  six ? (void *)&to6.sin6_addr : (void *)&to4.sin_addr);
+	flow_recent(request);
+	assert_int_equal(sendto(server, "x", 1, 0, six ? (void *)&to6 : (void *)&to4,
+				six ? sizeof(to6) : sizeof(to4)),
+			 1);
+	assert_string_equal(source_of(request), source);
+}
+
 /* One client port uses two addresses, and the server answers both from a third one. */
 static void test_two(void **state)
 {
@@ -220,24 +263,18 @@ static void test_two(void **state)
 		one = two = request_of(version, next_port(), 2030);
 		two.target = version == 4 ? "10.2.0.7" : "fd02::7";
 		/* each reply belongs to the older request */
-		ask(&one);
-		ask(&two);
-		reply_by(server);
-		assert_string_equal(source_of(&one), one.target);
-		reply_by(server);
-		assert_string_equal(source_of(&one), two.target);
-		ask(&two);
-		ask(&one);
-		ask(&two);
-		reply_by(server);
-		assert_string_equal(source_of(&one), two.target);
-		reply_by(server);
-		assert_string_equal(source_of(&one), one.target);
-		reply_by(server);
-		assert_string_equal(source_of(&one), two.target);
+		note(&one);
+		note(&two);
+		reply_from(server, &one, one.target);
+		reply_from(server, &one, two.target);
+		note(&two);
+		note(&one);
+		note(&two);
+		reply_from(server, &one, two.target);
+		reply_from(server, &one, one.target);
+		reply_from(server, &one, two.target);
 		/* a pending request of more than three seconds ago gets no reply */
-		ask(&one);
-		recv(server, (char[64]){ 0 }, 64, 0);
+		note(&one);
 		flow_past(&host, &one, 4000);
 		exchange(&two, server, two.target, SLUICE_WIRE_request_passed,
 			 SLUICE_WIRE_reply_rewritten);
@@ -467,6 +504,46 @@ static void test_other_interface(void **state)
 	assert_int_equal(counter(&host, SLUICE_WIRE_reply_no_flow), before + 1);
 }
 
+/*
+ * A packet that a server's socket has sent by another interface, and that comes back through a
+ * bridge, still has that socket: only the interface that it came in by tells.
+ */
+static void test_looped(void **state)
+{
+	uint64_t others = counter(&host, SLUICE_WIRE_reply_other_sender);
+	uint64_t rewritten = counter(&host, SLUICE_WIRE_reply_rewritten);
+	struct shape request = from_source(request4(next_port(), 2080), "10.9.0.9");
+	int server = server_open("0.0.0.0", 2080), link, tries;
+	struct sockaddr_in to = { .sin_family = AF_INET, .sin_port = htons(request.source_port) };
+	struct frame in, out;
+
+	assert_int_equal(
+		sh("ip link add br9 type bridge && ip link add out type veth peer name back &&"
+		   " ip link add third address 02:02:02:02:02:02 type veth peer name third_peer &&"
+		   " ip link set back master br9 && ip link set third master br9 &&"
+		   " for i in br9 out back third third_peer; do"
+		   "   ip link set $i addrgenmode none && ip link set $i up || exit 1; done &&"
+		   " ip addr add 10.9.0.1/24 dev out &&"
+		   " ip neigh add 10.9.0.9 lladdr " CLIENT_MAC " dev out"),
+		0);
+	link = tc_link_create(if_nametoindex("third"), true, host.out);
+	assert_true(link >= 0);
+	build_frame(&request, &in);
+	assert_int_equal(run_frame_on(if_nametoindex("third"), host.in, &in, 0, &out), 0);
+	inet_pton(AF_INET, request.source, &to.sin_addr);
+	/* a bridge port forwards some time after it is up */
+	for (tries = 0; tries < 1000 && counter(&host, SLUICE_WIRE_reply_other_sender) == others;
+	     tries++) {
+		assert_int_equal(sendto(server, "x", 1, 0, (void *)&to, sizeof(to)), 1);
+		poll(NULL, 0, 10);
+	}
+	assert_true(counter(&host, SLUICE_WIRE_reply_other_sender) > others);
+	assert_int_equal(counter(&host, SLUICE_WIRE_reply_rewritten), rewritten);
+	close(link);
+	close(server);
+	assert_int_equal(sh("ip link del br9; ip link del out; ip link del third"), 0);
+}
+
 static void test_unmanaged(void **state)
 {
 	int version;
@@ -648,13 +725,14 @@ static int down(void **state)
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_right),	       cmocka_unit_test(test_bound),
-		cmocka_unit_test(test_wrong),	       cmocka_unit_test(test_two),
-		cmocka_unit_test(test_groups),	       cmocka_unit_test(test_redirect),
-		cmocka_unit_test(test_no_redirect),    cmocka_unit_test(test_address_gone),
-		cmocka_unit_test(test_aged),	       cmocka_unit_test(test_other_interface),
-		cmocka_unit_test(test_unmanaged),      cmocka_unit_test(test_bridge_port),
-		cmocka_unit_test(test_bridge_changes), cmocka_unit_test(test_flood),
+		cmocka_unit_test(test_right),	    cmocka_unit_test(test_bound),
+		cmocka_unit_test(test_wrong),	    cmocka_unit_test(test_two),
+		cmocka_unit_test(test_groups),	    cmocka_unit_test(test_redirect),
+		cmocka_unit_test(test_no_redirect), cmocka_unit_test(test_address_gone),
+		cmocka_unit_test(test_aged),	    cmocka_unit_test(test_other_interface),
+		cmocka_unit_test(test_looped),	    cmocka_unit_test(test_unmanaged),
+		cmocka_unit_test(test_bridge_port), cmocka_unit_test(test_bridge_changes),
+		cmocka_unit_test(test_flood),
 	};
 
 	return cmocka_run_group_tests(tests, setup, down);
