@@ -351,8 +351,9 @@ static json_t *wire_json(struct listing *listing, const struct listed_flow *list
 				   ? addr_format(&flow->requested[!last_of(flow)], other)
 				   : NULL,
 			   "server", source ? addr_format(source, server) : NULL, "server_port",
-			   ntohs(flow->port_be), "state", state_name(flow), "ifindex", ifindex,
-			   "interface", iface ? output_name(iface) : json_null(), "age_s",
+			   ntohs(flow->port_be), "state", state_name(flow), "ifindex",
+			   ifindex ? json_integer(ifindex) : json_null(), "interface",
+			   iface ? output_name(iface) : json_null(), "age_s",
 			   (double)listed->age_ns / 1e9);
 	netns_names_json(&listing->netns, listing->wire_netns, object);
 	return object;
