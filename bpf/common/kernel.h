@@ -208,6 +208,7 @@ struct nf_conn {
 #define INET_ORIGDSTADDR (1UL << 6)
 /* include/uapi/linux/netfilter/nf_conntrack_common.h */
 #define IPS_SEEN_REPLY (1UL << 1)
+#define IPS_DST_NAT    (1UL << 5)
 #define IP_CT_IS_REPLY 3
 #define NFCT_INFOMASK  7UL
 

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: (GPL-2.0-or-later OR BSD-2-Clause) */
 /*
- * The conntrack entry of a peer's first request, before its server connected back: later requests
- * belong to another entry. Only a program of its own calls this, since kernels before 6.0, and
- * those without conntrack, lack the functions. There the entry ends by itself after 30 s.
+ * The conntrack entry of a peer's requests. Only programs of their own call this, since kernels
+ * before 6.0, and those without conntrack, lack the functions. There a DNAT rule is not seen, and
+ * the entry of a peer's first request to a server that connects back ends by itself after 30 s.
  */
 #ifndef SLUICE_BPF_WIRE_CONNTRACK_H
 #define SLUICE_BPF_WIRE_CONNTRACK_H
 
-#include "wire/packet.h"
+#include "wire/table.h"
 
 #include <linux/in.h>
 
@@ -28,33 +28,43 @@ struct nf_conn *bpf_skb_ct_lookup(struct __sk_buff *skb, struct bpf_sock_tuple *
 int bpf_ct_change_timeout(struct nf_conn *ct, __u32 timeout_ms) __ksym __weak;
 void bpf_ct_release(struct nf_conn *ct) __ksym __weak;
 
-/* Cuts the entry of a request short, if no answer has used it. */
-static __noinline void conntrack_cut(struct __sk_buff *skb, const struct ends *request)
+/*
+ * Looks up the entry of requests to @requested. Returns true if DNAT sends them elsewhere: then
+ * this host's sockets have nothing to do with them. With @cut, an entry that no answer has used
+ * ends soon: the peer's further requests belong to another one.
+ */
+static __noinline bool conntrack_has_dnat(struct __sk_buff *skb, const struct wire_key *key,
+					  const struct sluice_addr *requested, bool cut)
 {
 	struct bpf_ct_opts opts = { .netns_id = NETNS_CURRENT, .l4proto = IPPROTO_UDP };
 	struct bpf_sock_tuple tuple = {};
 	__u32 size = sizeof(tuple.ipv6);
 	struct nf_conn *ct;
+	bool dnat = false;
 
-	if (addr_is_ip4(&request->target)) {
-		tuple.ipv4.saddr = request->source.word_be[3];
-		tuple.ipv4.daddr = request->target.word_be[3];
-		tuple.ipv4.sport = request->source_port_be;
-		tuple.ipv4.dport = request->target_port_be;
+	if (addr_is_ip4(requested)) {
+		tuple.ipv4.saddr = key->peer.word_be[3];
+		tuple.ipv4.daddr = requested->word_be[3];
+		tuple.ipv4.sport = key->peer_port_be;
+		tuple.ipv4.dport = key->port_be;
 		size = sizeof(tuple.ipv4);
 	} else {
-		__builtin_memcpy(tuple.ipv6.saddr, &request->source, sizeof(request->source));
-		__builtin_memcpy(tuple.ipv6.daddr, &request->target, sizeof(request->target));
-		tuple.ipv6.sport = request->source_port_be;
-		tuple.ipv6.dport = request->target_port_be;
+		__builtin_memcpy(tuple.ipv6.saddr, &key->peer, sizeof(key->peer));
+		__builtin_memcpy(tuple.ipv6.daddr, requested, sizeof(*requested));
+		tuple.ipv6.sport = key->peer_port_be;
+		tuple.ipv6.dport = key->port_be;
 	}
 	ct = bpf_skb_ct_lookup(skb, &tuple, size, &opts, sizeof(opts));
 	if (!ct)
-		return;
-	if (opts.dir == IP_CT_ORIGINAL && !(ct->status & IPS_SEEN_REPLY) &&
-	    !bpf_ct_change_timeout(ct, SLUICE_WIRE_CONNTRACK_MS))
-		count(SLUICE_WIRE_conntrack_cut);
+		return false;
+	if (opts.dir == IP_CT_ORIGINAL) {
+		dnat = ct->status & IPS_DST_NAT;
+		if (cut && !dnat && !(ct->status & IPS_SEEN_REPLY) &&
+		    !bpf_ct_change_timeout(ct, SLUICE_WIRE_CONNTRACK_MS))
+			count(SLUICE_WIRE_conntrack_cut);
+	}
 	bpf_ct_release(ct);
+	return dnat;
 }
 
 #endif

@@ -8,6 +8,7 @@
 #define SLUICE_BPF_WIRE_HOST_H
 
 #include "wire/bridge.h"
+#include "wire/conntrack.h"
 #include "wire/record.h"
 #include "wire/socket.h"
 
@@ -64,7 +65,7 @@ static __noinline void request_route(struct __sk_buff *skb, const struct wire_ke
 /* Handles an incoming datagram, perhaps a request to a server of this host. */
 static __always_inline void host_request(struct __sk_buff *skb, const struct ends *ends,
 					 struct wire_key *key, struct wire_view *view,
-					 struct change *change)
+					 bool conntrack, struct change *change)
 {
 	struct sluice_wire_set *set;
 	__u32 now = clock(), flags;
@@ -95,15 +96,20 @@ static __always_inline void host_request(struct __sk_buff *skb, const struct end
 	change->outcome = SLUICE_WIRE_request_refused;
 	if (!view->redirect)
 		return;
+	if (conntrack && !(view->flags & SLUICE_WIRE_DST) &&
+	    conntrack_has_dnat(skb, key, &view->requested, true)) {
+		record_mix(set, key);
+		change->outcome = SLUICE_WIRE_request_mixed;
+		return;
+	}
 	change->to = view->server;
 	change->end = SLUICE_WIRE_TARGET;
-	change->first = !(view->flags & SLUICE_WIRE_DST);
 	change->outcome = SLUICE_WIRE_request_rewritten;
 }
 
 /* Handles an outgoing datagram, perhaps an answer of a server of this host. */
 static __always_inline void host_reply(struct __sk_buff *skb, const struct ends *ends,
-				       struct wire_key *key, struct wire_view *view,
+				       struct wire_key *key, struct wire_view *view, bool conntrack,
 				       struct change *change)
 {
 	struct sluice_wire_set *set;
@@ -139,6 +145,12 @@ static __always_inline void host_reply(struct __sk_buff *skb, const struct ends 
 	view->genid = genid;
 	if (!addr_is_local(skb, &view->requested, view->genid))
 		return;
+	if (conntrack && !view->redirect && !addr_is_set(&view->server) &&
+	    conntrack_has_dnat(skb, key, &view->requested, false)) {
+		record_mix(set, key);
+		change->outcome = SLUICE_WIRE_reply_mixed;
+		return;
+	}
 	if (record_prove(set, key, view, &ends->source, cookie))
 		count(SLUICE_WIRE_proven);
 	change->outcome = SLUICE_WIRE_reply_rewritten;

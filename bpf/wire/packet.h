@@ -32,8 +32,7 @@ const volatile __u32 role = 0;
 /* The decision about a datagram. */
 struct change {
 	struct sluice_addr to;
-	__u8 end;   /* enum sluice_wire_end */
-	bool first; /* the first redirected request of its record */
+	__u32 end; /* enum sluice_wire_end */
 	enum sluice_wire_counter outcome;
 };
 

@@ -328,6 +328,19 @@ unlock:
 	return fresh;
 }
 
+/* Leaves all datagrams of a record alone, since DNAT sends the peer's requests elsewhere. */
+static __noinline void record_mix(struct sluice_wire_set *set, const struct wire_key *key)
+{
+	__u32 now = clock(), way;
+
+	bpf_spin_lock(&set->lock);
+	way = record_find(set, key);
+	if (slot_live(set, way, now))
+		record_unprove(set, way_forget(way, now), SLUICE_WIRE_MIXED);
+	bpf_spin_unlock(&set->lock);
+	count(SLUICE_WIRE_dnat);
+}
+
 /*
  * Finds the other address of a rewritten datagram that an ICMP error quotes: the server address of
  * a requested one (@reply), or the reverse. Returns false if there is none.

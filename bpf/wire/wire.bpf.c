@@ -27,7 +27,6 @@
  */
 #include "common/kernel.h"
 #include "common/settings.h"
-#include "wire/conntrack.h"
 #include "wire/error.h"
 #include "wire/fast_path.h"
 #include "wire/fragment.h"
@@ -42,22 +41,22 @@
 #define PASS TC_ACT_UNSPEC
 
 static __always_inline void decide_in(struct __sk_buff *skb, const struct ends *ends,
-				      struct wire_key *key, struct wire_view *view,
+				      struct wire_key *key, struct wire_view *view, bool conntrack,
 				      struct change *change)
 {
 	if (role & SLUICE_WIRE_HOST && port_managed(bpf_ntohs(ends->target_port_be)))
-		host_request(skb, ends, key, view, change);
+		host_request(skb, ends, key, view, conntrack, change);
 	if (role & SLUICE_WIRE_GATEWAY && !change->end &&
 	    port_managed(bpf_ntohs(ends->source_port_be)))
 		gateway_reply(skb, ends, key, view, change);
 }
 
 static __always_inline void decide_out(struct __sk_buff *skb, const struct ends *ends,
-				       struct wire_key *key, struct wire_view *view,
+				       struct wire_key *key, struct wire_view *view, bool conntrack,
 				       struct change *change)
 {
 	if (role & SLUICE_WIRE_HOST && port_managed(bpf_ntohs(ends->source_port_be)))
-		host_reply(skb, ends, key, view, change);
+		host_reply(skb, ends, key, view, conntrack, change);
 	if (role & SLUICE_WIRE_GATEWAY && !change->end &&
 	    port_managed(bpf_ntohs(ends->target_port_be)))
 		gateway_request(skb, ends, key, view, change);
@@ -74,13 +73,11 @@ static __always_inline int handle(struct __sk_buff *skb, bool out, bool conntrac
 	kind = packet_parse(skb, &pkt);
 	if (likely(kind == PARSED_DATAGRAM)) {
 		if (out)
-			decide_out(skb, &pkt.outer, &key, &view, &change);
+			decide_out(skb, &pkt.outer, &key, &view, conntrack, &change);
 		else
-			decide_in(skb, &pkt.outer, &key, &view, &change);
+			decide_in(skb, &pkt.outer, &key, &view, conntrack, &change);
 		if (unlikely(pkt.fragment == PACKET_FIRST_FRAGMENT))
 			fragment_store(skb, &pkt, out, &change);
-		if (conntrack && unlikely(change.first))
-			conntrack_cut(skb, &pkt.outer);
 	} else if (kind == PARSED_LATER_FRAGMENT) {
 		fragment_follow(skb, &pkt, out, &change);
 	} else if (kind == PARSED_ERROR) {
@@ -101,17 +98,23 @@ int sluice_wire_in(struct __sk_buff *skb)
 	return handle(skb, false, false);
 }
 
-/* sluice_wire_in, where the kernel lets programs change conntrack entries. */
 SEC("tc")
-int sluice_wire_ct(struct __sk_buff *skb)
+int sluice_wire_out(struct __sk_buff *skb)
+{
+	return handle(skb, true, false);
+}
+
+/* The same, where the kernel lets programs use conntrack entries. */
+SEC("tc")
+int sluice_ct_in(struct __sk_buff *skb)
 {
 	return handle(skb, false, true);
 }
 
 SEC("tc")
-int sluice_wire_out(struct __sk_buff *skb)
+int sluice_ct_out(struct __sk_buff *skb)
 {
-	return handle(skb, true, false);
+	return handle(skb, true, true);
 }
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";

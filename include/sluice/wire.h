@@ -82,7 +82,7 @@ enum sluice_wire_flag {
 	/* Bit n: a request to requested[n] has no answer yet. */
 	SLUICE_WIRE_PENDING0 = 1 << 8,
 	SLUICE_WIRE_PENDING1 = 1 << 9,
-	/* Gateway: one refusal of the requested address was withheld from the peer. */
+	/* Gateway: a refusal has been withheld from the peer since the server's last answer. */
 	SLUICE_WIRE_WITHHELD = 1 << 10,
 };
 
@@ -224,6 +224,7 @@ _Static_assert(sizeof(struct sluice_wire_meta) == 56 + 8192, "struct sluice_wire
 	X(reply_source_set, "replies left alone: the server has chosen their source")             \
 	X(reply_address_gone, "replies left alone: the requested address is not local")           \
 	X(address_search, "searches of all local addresses for a socket connected back")          \
+	X(dnat, "records of peers whose requests a DNAT rule sends elsewhere, left alone")        \
 	X(conntrack_cut, "conntrack entries of redirected requests that were cut short")          \
 	X(fragment_followed, "later fragments, treated as their first one")                       \
 	X(fragment_early, "later fragments left alone: their first one was not seen")             \

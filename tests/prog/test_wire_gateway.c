@@ -89,8 +89,11 @@ static void test_refused(void **state)
 	error = error_about(&onward, B2, request.source, &errors[0]);
 	wanted = error_about(&request, B1, request.source, &errors[0]);
 	pass(&gateway, gateway.out, &request, &onward, SLUICE_WIRE_request_rewritten);
+	pass(&gateway, gateway.out, &request, &onward, SLUICE_WIRE_request_rewritten);
+	pass_withheld(&error);
 	pass(&gateway, gateway.in, &error, &wanted, SLUICE_WIRE_error_translated);
 	pass(&gateway, gateway.out, &request, &request, SLUICE_WIRE_request_passed);
+	pass(&gateway, gateway.in, &wanted, &wanted, SLUICE_WIRE_error_left);
 }
 
 /* A client port that uses two addresses of the server, and a third one. */

@@ -309,6 +309,7 @@ static void test_vlan_all(void **state)
 		gateway_converse(&request);
 		error = tagged(error_about(&onward, B2, request.source, &errors[0]), tags);
 		wanted = tagged(error_about(&request, B1, request.source, &errors[0]), tags);
+		pass_withheld(&error);
 		pass(&gateway, gateway.in, &error, &wanted, SLUICE_WIRE_error_translated);
 		fragments(&gateway, gateway.in, reply, B1, reply.target,
 			  SLUICE_WIRE_reply_rewritten);

@@ -31,9 +31,6 @@
 #include <string.h>
 #include <unistd.h>
 
-/* of the two ingress programs (bpf/wire/wire.bpf.c) */
-#define OUR_PREFIX "sluice_wire_"
-
 static const int caps_needed[] = { CAP_BPF, CAP_NET_ADMIN, CAP_PERFMON };
 
 struct load {
@@ -170,7 +167,8 @@ static void warn_if_doubled(const struct load *load, const struct wire_iface *wa
 		wire_iface_inspect(load->options->bpffs, &own);
 	}
 	for (i = 0; i < count; i++)
-		if (!strncmp(progs[i].name, OUR_PREFIX, strlen(OUR_PREFIX)) &&
+		if ((!strcmp(progs[i].name, "sluice_wire_in") ||
+		     !strcmp(progs[i].name, "sluice_ct_in")) &&
 		    progs[i].id != own.prog_id[0]) {
 			log_warning("%s: a sluice of another pin directory is attached, too: unload"
 				    " one of the two, with its --bpffs",

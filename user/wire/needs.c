@@ -22,12 +22,12 @@ static const struct need rows[] = {
 	  .since = "6.6",
 	  .fallback = "clsact" },
 	{ .name = CHANGE_TIMEOUT,
-	  .why = "cuts short the conntrack entry of a redirected request (kfunc)",
+	  .why = "cuts redirected requests' conntrack entries; with bpf_skb_ct_lookup, sees DNAT (kfuncs)",
 	  .probe = conntrack_kfunc,
 	  .takes = NEED_BTF,
 	  .since = "6.0",
 	  .hint = "from 6.0 on: load nf_conntrack, built with BTF",
-	  .fallback = "the entry ends after 30 s" },
+	  .fallback = "entries end after 30 s; DNAT is not seen" },
 };
 
 NEEDS(wire_needs, rows);

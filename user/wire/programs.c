@@ -36,14 +36,17 @@ int wire_pair_load(struct wire_pair *pair, struct object *object,
 		memcpy((void *)skel->rodata->ports, meta->ports, sizeof(meta->ports));
 		bpf_map__set_max_entries(skel->maps.sluice_w_flows, meta->sets);
 		bpf_program__set_autoload(skel->progs.sluice_wire_in, !conntrack);
-		bpf_program__set_autoload(skel->progs.sluice_wire_ct, conntrack);
+		bpf_program__set_autoload(skel->progs.sluice_wire_out, !conntrack);
+		bpf_program__set_autoload(skel->progs.sluice_ct_in, conntrack);
+		bpf_program__set_autoload(skel->progs.sluice_ct_out, conntrack);
 	}
 	result = object_verify(object, skel ? skel->skeleton : NULL, err);
 	if (result)
 		return result;
-	pair->fd[0] = bpf_program__fd(conntrack ? skel->progs.sluice_wire_ct
+	pair->fd[0] = bpf_program__fd(conntrack ? skel->progs.sluice_ct_in
 						: skel->progs.sluice_wire_in);
-	pair->fd[1] = bpf_program__fd(skel->progs.sluice_wire_out);
+	pair->fd[1] = bpf_program__fd(conntrack ? skel->progs.sluice_ct_out
+						: skel->progs.sluice_wire_out);
 	return 0;
 }
 
