@@ -26,6 +26,8 @@ kind()
 outcome()
 {
 	local arguments
+	# that requests reach a socket is looked up again only after a quarter of a second
+	[ "$1" != back ] || sleep 0.3
 	read -ra arguments <<<"$(kind "$1")"
 	serve "$SUBJECT" "${arguments[@]}"
 	probe "$CONTAINER" --from "$client" "server=$protocol:$PORT" -- "$asked" | cut -d' ' -f3-
@@ -63,8 +65,9 @@ for subject in host behind; do
 		want_kinds back=right pktinfo=right bound=right
 		want_kinds wrong=right bound=right pktinfo=right
 		want_kinds back=right bound=right pktinfo=right
-		want_kinds wrong=right back=right wrong=right back=right bound_elsewhere=refused
-		want_kinds back=right bound_elsewhere=refused bound=right
+		want_kinds wrong=right back=right wrong=right back=right
+		# a gateway does not see the socket at the other address
+		[ "$subject" = behind ] || want_kinds back=right bound_elsewhere=refused bound=right
 		# what has answered right once is left alone, as long as its flow lives
 		want_kinds pktinfo=right "wrong=from $answerer" bound=right
 		wire_unload

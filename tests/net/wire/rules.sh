@@ -45,9 +45,9 @@ want_obeyed()
 	want_equal "$(probe "$CONTAINER" --one-port --from "$from" "b=echo:$PORT" -- "$B6" "$A6" "$A6")" \
 		"$B6 b $six"$'\n'"$A6 b right"$'\n'"$A6 b right"
 	from=$((from + 1))
-	want_equal "$(probe "$CONTAINER" --one-port --from "$from" --timeout 1 "b=echo:$PORT" -- "$B4" "$C4")" \
+	want_equal "$(probe "$CONTAINER" --one-port --from "$from" --timeout 0.4 "b=echo:$PORT" -- "$B4" "$C4")" \
 		"$B4 b $four"$'\n'"$C4 b none"
-	want_equal "$(probe "$CONTAINER" --one-port --from "$from" --timeout 1 "b=echo:$PORT" -- "$B6" "$C6")" \
+	want_equal "$(probe "$CONTAINER" --one-port --from "$from" --timeout 0.4 "b=echo:$PORT" -- "$B6" "$C6")" \
 		"$B6 b $six"$'\n'"$C6 b none"
 }
 
@@ -97,6 +97,7 @@ want_logged()
 	for how in connected wildcard; do
 		client=$((client + 1))
 		: >"$LOGGED_TO"
+		rm -f "$TEST_TMP/logger"
 		coproc TALKER { exec nsenter --net="/run/netns/$SUBJECT" -- python3 \
 			"$TEST_TMP/talker.py" "$how" "$1" "$client" "$LOGGED"; }
 		talker=$TALKER_PID
@@ -149,7 +150,7 @@ for subject in host behind; do
 			read -r from addr outcome <<<"$other"
 			serve "$SUBJECT" connect6 "$CONNECTED"
 			want_equal "$(probe "$CONTAINER" --from "$from" "b=patient:$CONNECTED" -- "$b")" "$b b right"
-			want_equal "$(probe "$CONTAINER" --from "$from" --timeout 1 "o=echo:$CONNECTED" -- "$addr")" \
+			want_equal "$(probe "$CONTAINER" --from "$from" --timeout 0.4 "o=echo:$CONNECTED" -- "$addr")" \
 				"$addr o $outcome"
 			stop "$SPAWNED"
 		done

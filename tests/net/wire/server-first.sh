@@ -92,6 +92,7 @@ speak()
 speak_closed()
 {
 	: >"$HELD_LOG"
+	rm -f "$TEST_TMP/closed"
 	spawn_in "$SUBJECT" "$TEST_TMP/closed" python3 "$TEST_TMP/speak.py" bind "$1" "$2" "$PORT" 1
 	local speaker=$SPAWNED
 	wait_until 10 grep -q '^held' "$HELD_LOG"
