@@ -51,6 +51,8 @@ const char *sweep_join_reason(int error)
 		return "pidfd_getfd: not permitted (needs CAP_SYS_PTRACE)";
 	case EBUSY:
 		return "the server has it in a map of its own";
+	case EOPNOTSUPP:
+		return "its main thread has exited (taking its sockets needs Linux 6.9)";
 	case ENOSPC:
 		return "no slot is free: a group has at most 1024";
 	default:
