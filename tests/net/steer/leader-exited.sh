@@ -14,6 +14,8 @@ COUNT=100
 netns_add "$HOST"
 workers "$HOST" --port "$PORT" --workers 4 --exit-main
 OLD=$SERVER_PID
+# cgroup.kill does not end a process without its leader
+trap 'kill -KILL "$OLD" 2>/dev/null || true' EXIT
 is_without_leader()
 {
 	grep -q '^State:.*zombie' "/proc/$OLD/status"
