@@ -107,8 +107,21 @@ struct sock_common {
 
 struct sock_reuseport;
 
+struct sk_buff_head {
+	__u32 qlen;
+} __core;
+
+/* since Linux 6.18 */
+struct numa_drop_counters {
+	atomic_t drops0;
+	atomic_t drops1;
+} __core;
+
 struct sock {
 	struct sock_common __sk_common;
+	atomic_t sk_drops;
+	struct sk_buff_head sk_receive_queue;
+	struct numa_drop_counters *sk_drop_counters;
 	struct {
 		atomic_t rmem_alloc;
 	} sk_backlog;

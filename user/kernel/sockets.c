@@ -124,13 +124,11 @@ static struct bpf_link *iterator(int *result)
 	return link;
 }
 
-static int walk_files(struct sockets *sockets, bool others_only)
+static int walk_files(struct sockets *sockets)
 {
 	struct sluice_socket_record records[64];
 	int fd, result = 0;
 	const struct bpf_link *link = iterator(&result);
-	bool is_sluice = false;
-	__u32 pid = 0;
 	ssize_t got;
 	size_t i;
 
@@ -143,23 +141,17 @@ static int walk_files(struct sockets *sockets, bool others_only)
 	while (!result && (got = read(fd, records, sizeof(records))) != 0) {
 		if (got < 0)
 			result = -errno;
-		for (i = 0; !result && i < got / sizeof(*records); i++) {
-			/* the walk goes process by process */
-			if (others_only && records[i].pid != pid)
-				is_sluice = sockets_is_sluice(records[i].pid);
-			pid = records[i].pid;
-			if (!is_sluice)
-				result = add_record(sockets, &records[i]);
-		}
+		for (i = 0; !result && i < got / sizeof(*records); i++)
+			result = add_record(sockets, &records[i]);
 	}
 	close(fd);
 	return result;
 }
 
-static int read_sockets(bool others_only, struct sockets **sockets, struct err *err)
+int sockets_read(struct sockets **sockets, struct err *err)
 {
 	struct sockets *fresh = calloc(1, sizeof(*fresh));
-	int result = fresh ? walk_files(fresh, others_only) : -ENOMEM;
+	int result = fresh ? walk_files(fresh) : -ENOMEM;
 
 	if (result) {
 		sockets_free(fresh);
@@ -168,16 +160,6 @@ static int read_sockets(bool others_only, struct sockets **sockets, struct err *
 	}
 	*sockets = fresh;
 	return 0;
-}
-
-int sockets_read(struct sockets **sockets, struct err *err)
-{
-	return read_sockets(false, sockets, err);
-}
-
-int sockets_read_others(struct sockets **sockets, struct err *err)
-{
-	return read_sockets(true, sockets, err);
 }
 
 const struct sluice_socket_record *sockets_find(const struct sockets *sockets, __u64 cookie)

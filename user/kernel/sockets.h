@@ -13,10 +13,8 @@ struct sockets;
 
 /* Takes a snapshot. Returns -errno if the kernel lacks or forbids the task_file iterator (5.8). */
 int sockets_read(struct sockets **sockets, struct err *err);
-/* Is it a process of sluice? These hold other processes' sockets to inspect or drain them. */
+/* Is it a process of sluice? These hold other processes' sockets for a moment. */
 bool sockets_is_sluice(__u32 pid);
-/* Like sockets_read(), without the processes of sluice. */
-int sockets_read_others(struct sockets **sockets, struct err *err);
 /* Finds the process with the lowest pid that holds the socket, or NULL. @sockets may be NULL. */
 const struct sluice_socket_record *sockets_find(const struct sockets *sockets, __u64 cookie);
 /* Returns another process that holds the socket of @record, or NULL after the last one. */
