@@ -14,9 +14,9 @@
  * answer take that long; worker --stall INDEX never reads. With --reopen each worker periodically
  * answers what its socket holds, closes it and opens another. --own attaches the server's own
  * program, which selects worker 0 for everything. With --daemonize the process that has bound the
- * sockets ends, and a child serves them, or with --processes children of that child, one socket
- * each. With --exit-main the main thread ends while the workers go on. Prints `worker INDEX PID`
- *for each worker, then `ready`.
+ * sockets prints `bound` and ends at SIGUSR1; a child serves them, or with --processes children of
+ * that child, one socket each. With --exit-main the main thread ends while the workers go on.
+ *Prints `worker INDEX PID` for each worker, then `ready`.
  */
 #include "stamp.h"
 
@@ -221,8 +221,17 @@ static void bind_all(void)
 
 static void daemonize(void)
 {
-	pid_t pid = fork();
+	sigset_t begin;
+	int number;
+	pid_t pid;
 
+	sigemptyset(&begin);
+	sigaddset(&begin, SIGUSR1);
+	sigprocmask(SIG_BLOCK, &begin, NULL);
+	puts("bound");
+	fflush(stdout);
+	sigwait(&begin, &number);
+	pid = fork();
 	if (pid < 0)
 		err(1, "fork");
 	if (pid)

@@ -53,10 +53,10 @@ dns_restarts()
 	echo "queries $SENT, lost $LOST"
 }
 
+# drain PID: as the man page prints it, with shorter times
 drain()
 {
-	sluice --netns "$HOST" steer load --port 53
-	sluice steer drain --idle 1 --limit 1 "$1"
+	sluice steer drain "$1" --idle 1 --limit 1 --wait 10
 }
 
 # want_lost ADDR: the kernel alone loses queries in restarts. Ten restarts may happen to leave no
