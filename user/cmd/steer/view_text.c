@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "base/clock.h"
-#include "base/counters.h"
 #include "base/ports.h"
 #include "base/text.h"
 #include "cmd/reply/view.h"
@@ -11,8 +10,6 @@
 #include <locale.h>
 #include <string.h>
 #include <time.h>
-
-static const struct counter counters[] = { SLUICE_STEER_COUNTERS(COUNTER) };
 
 static const char *const udp_names[] = {
 #define X(name, snmp, key, help) snmp,
@@ -145,7 +142,7 @@ static void group_text(const struct steer_view *view, const struct steer_group_v
 	fprintf(file, " (most over mean of the %d active worker%s)\n", group->active,
 		group->active == 1 ? "" : "s");
 	slots_text(group, rates, output);
-	counters_text(counters, group->counters.value, SLUICE_STEER_COUNTERS_MAX, output);
+	counters_text(steer_counters, group->counters, STEER_COUNTERS, output);
 }
 
 /* --- namespaces */
