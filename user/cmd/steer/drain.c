@@ -168,9 +168,8 @@ const struct command steer_drain_command = {
 		"such a process; all sockets of the server are drained.\n"
 		"The exit status is 0 only if no datagram was lost: none was left unread by a process\n"
 		"that has exited or stopped reading, and no full queue has dropped one.\n\n"
-		"example, a restart; 'kill' runs only if nothing was lost:\n"
+		"example, a restart (sluice-steer(8) has the lines for a systemd unit):\n"
 		"  OLD=$(pgrep -o -x unbound)\n"
-		"  unbound -d -c /etc/unbound/unbound.conf &\n"
-		"  sluice steer drain $OLD --wait 10 && kill $OLD\n"
-		"sluice-steer(8) has the same for a systemd unit.\n",
+		"  unbound -d &\n"
+		"  sluice steer drain $OLD --wait 10 && kill $OLD\n",
 };
