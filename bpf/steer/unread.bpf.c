@@ -15,7 +15,7 @@
 
 #define core __attribute__((preserve_access_index))
 
-/* A reader moves the datagrams of the receive queue here (net/ipv4/udp.c, since Linux 4.12). */
+/* recvmsg() moves the datagrams of the receive queue here (net/ipv4/udp.c, since Linux 4.12). */
 struct udp_sock {
 	struct sk_buff_head reader_queue;
 } core;
@@ -45,7 +45,7 @@ static __always_inline __u32 sock_drops(struct sock *sk)
 }
 
 /*
- * Reads the receive queue first: a concurrent reader moves datagrams from it to its own queue, and
+ * Reads the receive queue first: a concurrent recvmsg() moves its datagrams to the other queue, and
  * counting these twice is harmless, while missing them would report an empty queue.
  */
 static __always_inline void unread_read(struct sock *sk, struct sluice_unread *to)
