@@ -35,7 +35,7 @@ static const char *string_of(const json_t *object, const char *key, char *text, 
 static void section_text(const json_t *section, const struct output *output)
 {
 	char name[32], state[32], reason[1024], hint[1024];
-	const json_t *warning;
+	const json_t *warnings = json_object_get(section, "warnings");
 	enum output_tone tone;
 	size_t i;
 
@@ -46,15 +46,18 @@ static void section_text(const json_t *section, const struct output *output)
 	tone = strcmp(state, "loaded") ? OUTPUT_WARNING : OUTPUT_GOOD;
 	fprintf(output->file, "  [%s] %s%s%s%s%s%s%s\n", name, output_tone(output, tone), state,
 		output_plain(output), *reason ? ": " : "", reason, *hint ? "; " : "", hint);
-	json_array_foreach(json_object_get(section, "warnings"), i, warning)
+	for (i = 0; i < json_array_size(warnings); i++) {
+		const char *warning = json_string_value(json_array_get(warnings, i));
+
 		fprintf(output->file, "    %swarning%s: %s\n", output_tone(output, OUTPUT_WARNING),
 			output_plain(output),
-			text_plain_copy(reason, sizeof(reason), json_string_value(warning)));
+			text_plain_copy(reason, sizeof(reason), warning ? warning : ""));
+	}
 }
 
 void daemon_view_text(const struct daemon_status *status, const struct output *output)
 {
-	const json_t *document = status->document, *section;
+	const json_t *document = status->document, *sections;
 	char config[1024], version[32], refused[1024], age[24], reason[sizeof(status->reason)];
 	double running;
 	size_t i;
@@ -80,6 +83,7 @@ void daemon_view_text(const struct daemon_status *status, const struct output *o
 	if (*string_of(document, "reload_refused", refused, sizeof(refused)))
 		fprintf(output->file, "  %sthe last reload was refused%s: %s\n",
 			output_tone(output, OUTPUT_WARNING), output_plain(output), refused);
-	json_array_foreach(json_object_get(document, "sections"), i, section)
-		section_text(section, output);
+	sections = json_object_get(document, "sections");
+	for (i = 0; i < json_array_size(sections); i++)
+		section_text(json_array_get(sections, i), output);
 }
