@@ -189,8 +189,12 @@ bench: setup-test
 bench-follow: all $(BUILD)/tools/follow
 	$(Q)$(BUILD)/tools/follow $(BUILD)/sluice $(BENCH)
 
+# Shows datagrams that the kernel delivers to a closing socket; as root.
+bench-close: $(BUILD)/tools/close
+	$(Q)$(BUILD)/tools/close $(BENCH)
+
 # The inner makes read this file again, and so find the packages installed here.
-.PHONY: tested benched bench-follow setup-build setup-demo setup-test
+.PHONY: tested benched bench-follow bench-close setup-build setup-demo setup-test
 setup: setup-test
 setup-build setup-demo setup-test: setup-%:
 	$(Q)tools/setup.sh $*

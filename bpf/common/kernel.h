@@ -113,9 +113,22 @@ struct dst_entry {
 	struct net_device *dev;
 } __core;
 
+struct sk_buff_head {
+	__u32 qlen;
+} __core;
+
+/* since Linux 6.18 */
+struct numa_drop_counters {
+	atomic_t drops0;
+	atomic_t drops1;
+} __core;
+
 struct sock {
 	struct sock_common __sk_common;
 	struct dst_entry *sk_dst_cache;
+	atomic_t sk_drops;
+	struct sk_buff_head sk_receive_queue;
+	struct numa_drop_counters *sk_drop_counters;
 	struct {
 		atomic_t rmem_alloc;
 	} sk_backlog;
