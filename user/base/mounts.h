@@ -3,6 +3,8 @@
 #ifndef SLUICE_BASE_MOUNTS_H
 #define SLUICE_BASE_MOUNTS_H
 
+#include "base/err.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdio.h>
@@ -20,6 +22,8 @@ bool mounts_have_cgroup1(FILE *mountinfo);
 /* Is the directory on a cgroup2 (bpffs) file system? Returns 1, 0, or -errno. */
 int mounts_is_cgroup2(const char *path);
 int mounts_is_bpffs(const char *path);
+/* Returns 0 for a directory on a cgroup2 file system, or -errno with *err set. */
+int mounts_need_cgroup2(const char *path, struct err *err);
 /* Is the cgroup2 directory the root of the host, not of a container? */
 bool mounts_is_cgroup2_root(const char *path);
 

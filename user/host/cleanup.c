@@ -22,7 +22,7 @@
  * The subdirectories of DIR that any version of sluice creates.  DIR/steer is not listed: it has
  * subdirectories, and removing its pins does not detach its programs.
  */
-static const char *const folders[] = { "reply", "wire", "meet", DAEMON_LOCK_DIR };
+static const char *const folders[] = { "reply", "wire", "hold", "meet", DAEMON_LOCK_DIR };
 
 /* The kernel frees links, programs and maps after an RCU grace period, from a work queue. */
 #define FREE_TRIES   30
