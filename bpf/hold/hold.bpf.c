@@ -45,6 +45,14 @@ static __always_inline struct sluice_hold_alloc *allocator(void)
 	return (struct sluice_hold_alloc *)flow_at(0);
 }
 
+/* Returns the lock of a slot, or of the allocator (0). */
+static __always_inline struct sluice_hold_lock *lock_of(__u32 slot)
+{
+	__u32 number = slot % SLUICE_HOLD_LOCKS;
+
+	return bpf_map_lookup_elem(&sluice_locks, &number);
+}
+
 /* --- sockets */
 
 /* Adds a socket and counts it in its namespace. Returns false if there is no room. */
@@ -71,7 +79,6 @@ static __always_inline bool socket_add(__u64 cookie, __u32 inode)
 SEC("cgroup/sock_release")
 int sluice_closed(struct bpf_sock *ctx)
 {
-	struct sluice_hold_alloc *alloc = allocator();
 	__u32 *found, inode;
 	__u64 cookie, *open;
 
@@ -87,8 +94,6 @@ int sluice_closed(struct bpf_sock *ctx)
 	open = bpf_map_lookup_elem(&sluice_netns, &inode);
 	if (open)
 		__sync_fetch_and_add(open, -1);
-	if (alloc)
-		__sync_fetch_and_add(&alloc->changes, 1);
 	return PASS;
 }
 
@@ -107,47 +112,53 @@ static __always_inline bool is_replaceable(const struct sluice_hold_flow *flow, 
 }
 
 /* Takes the slot from the flow that it was seen with. Returns false if another CPU was faster. */
-static __always_inline bool flow_claim(struct sluice_hold_flow *flow, __u32 serial, __u64 cookie,
-				       struct sluice_hold_key *was)
+static __always_inline bool flow_claim(struct sluice_hold_flow *flow, __u32 slot, __u32 serial,
+				       __u64 cookie, struct sluice_hold_key *was)
 {
+	struct sluice_hold_lock *lock = lock_of(slot);
 	bool claimed = false;
 
-	bpf_spin_lock(&flow->lock);
+	if (!lock)
+		return false;
+	bpf_spin_lock(&lock->lock);
 	if (flow->serial == serial && flow->cookie == cookie) {
 		*was = flow->key;
 		flow->serial = serial + 1;
 		flow->cookie = 0;
 		claimed = true;
 	}
-	bpf_spin_unlock(&flow->lock);
+	bpf_spin_unlock(&lock->lock);
 	return claimed;
 }
 
 /* Returns a slot that has never been used, or 0. */
 static __always_inline __u32 slot_unused(struct sluice_hold_alloc *alloc)
 {
+	struct sluice_hold_lock *lock = lock_of(0);
 	__u32 slot = 0;
 
-	if (alloc->used >= table)
+	if (!lock || alloc->used >= table)
 		return 0;
-	bpf_spin_lock(&alloc->lock);
+	bpf_spin_lock(&lock->lock);
 	if (alloc->used < table)
 		slot = ++alloc->used;
-	bpf_spin_unlock(&alloc->lock);
+	bpf_spin_unlock(&lock->lock);
 	return slot;
 }
 
-/* Returns the next slot to look at. */
+/* Returns the next slot to look at, or 0. */
 static __always_inline __u32 slot_next(struct sluice_hold_alloc *alloc)
 {
+	struct sluice_hold_lock *lock = lock_of(0);
 	__u32 slot;
 
-	bpf_spin_lock(&alloc->lock);
-	slot = alloc->hand++;
-	if (alloc->hand >= table)
-		alloc->hand = 0;
-	bpf_spin_unlock(&alloc->lock);
-	return slot + 1;
+	if (!lock)
+		return 0;
+	bpf_spin_lock(&lock->lock);
+	slot = alloc->hand >= table ? 1 : alloc->hand + 1;
+	alloc->hand = slot;
+	bpf_spin_unlock(&lock->lock);
+	return slot;
 }
 
 /* Returns a slot that belongs to this CPU until its serial is even again, or 0. */
@@ -161,7 +172,7 @@ static __always_inline __u32 slot_get(struct sluice_hold_alloc *alloc, __u64 now
 
 	slot = slot_unused(alloc);
 	flow = slot ? flow_at(slot) : NULL;
-	if (flow && flow_claim(flow, 0, 0, &was))
+	if (flow && flow_claim(flow, slot, 0, 0, &was))
 		return slot;
 	for (i = 0; i < SEARCH; i++) {
 		slot = slot_next(alloc);
@@ -171,7 +182,7 @@ static __always_inline __u32 slot_get(struct sluice_hold_alloc *alloc, __u64 now
 		serial = flow->serial;
 		cookie = flow->cookie;
 		if (serial & 1 || !is_replaceable(flow, cookie, now) ||
-		    !flow_claim(flow, serial, cookie, &was))
+		    !flow_claim(flow, slot, serial, cookie, &was))
 			continue;
 		if (cookie) {
 			bpf_map_delete_elem(&sluice_index, &was);
@@ -188,6 +199,7 @@ static __always_inline struct sluice_hold_flow *flow_create(const struct sluice_
 {
 	struct sluice_hold_alloc *alloc = allocator();
 	struct sluice_hold_flow *flow;
+	struct sluice_hold_lock *lock;
 	__u32 slot;
 
 	if (!alloc)
@@ -198,7 +210,8 @@ static __always_inline struct sluice_hold_flow *flow_create(const struct sluice_
 	}
 	slot = slot_get(alloc, now);
 	flow = slot ? flow_at(slot) : NULL;
-	if (!flow)
+	lock = lock_of(slot);
+	if (!flow || !lock)
 		return NULL;
 	flow->key = *key;
 	flow->out_ns = now;
@@ -206,43 +219,42 @@ static __always_inline struct sluice_hold_flow *flow_create(const struct sluice_
 	flow->out = flow->in = 0;
 	flow->in_ttl = 0;
 	/* the lock orders this after the stores above, for a reader in user space */
-	bpf_spin_lock(&flow->lock);
+	bpf_spin_lock(&lock->lock);
 	flow->cookie = cookie;
 	flow->serial++;
-	bpf_spin_unlock(&flow->lock);
+	bpf_spin_unlock(&lock->lock);
 	if (bpf_map_update_elem(&sluice_index, key, &slot, BPF_NOEXIST)) {
 		/* another CPU has added this flow: the slot is free again */
-		bpf_spin_lock(&flow->lock);
+		bpf_spin_lock(&lock->lock);
 		flow->cookie = 0;
-		bpf_spin_unlock(&flow->lock);
+		bpf_spin_unlock(&lock->lock);
 		return NULL;
 	}
-	__sync_fetch_and_add(&alloc->changes, 1);
 	count(SLUICE_HOLD_flows);
 	return flow;
 }
 
-static __always_inline struct sluice_hold_flow *flow_find(const struct sluice_hold_key *key)
+static __always_inline struct sluice_hold_flow *flow_find(const struct sluice_hold_key *key,
+							  __u32 *slot)
 {
-	__u32 *slot = bpf_map_lookup_elem(&sluice_index, key);
+	__u32 *found = bpf_map_lookup_elem(&sluice_index, key);
 
-	return slot ? flow_at(*slot) : NULL;
+	*slot = found ? *found : 0;
+	return found ? flow_at(*slot) : NULL;
 }
 
 /* Another socket sends with the same addresses: its predecessor was closed, or shares the port. */
-static __always_inline void flow_change_socket(struct sluice_hold_flow *flow,
+static __always_inline void flow_change_socket(struct sluice_hold_flow *flow, __u32 slot,
 					       const struct sluice_hold_key *key, __u64 cookie)
 {
-	struct sluice_hold_alloc *alloc = allocator();
+	struct sluice_hold_lock *lock = lock_of(slot);
 
-	if (!socket_add(cookie, key->netns))
+	if (!lock || !socket_add(cookie, key->netns))
 		return;
-	bpf_spin_lock(&flow->lock);
+	bpf_spin_lock(&lock->lock);
 	if (flow->cookie)
 		flow->cookie = cookie;
-	bpf_spin_unlock(&flow->lock);
-	if (alloc)
-		__sync_fetch_and_add(&alloc->changes, 1);
+	bpf_spin_unlock(&lock->lock);
 }
 
 static __always_inline __u32 datagrams(const struct __sk_buff *skb)
@@ -257,6 +269,7 @@ int sluice_hold_out(struct __sk_buff *skb)
 	struct sluice_hold_flow *flow;
 	struct bpf_sock *sk = skb->sk;
 	__u64 cookie, now;
+	__u32 slot;
 	__u8 ttl;
 
 	if (!sk || skb->ifindex == LOOPBACK_IFINDEX ||
@@ -268,13 +281,13 @@ int sluice_hold_out(struct __sk_buff *skb)
 		return PASS;
 	now = bpf_ktime_get_boot_ns();
 	cookie = bpf_get_socket_cookie(skb);
-	flow = flow_find(&key);
+	flow = flow_find(&key, &slot);
 	if (!flow)
 		flow = flow_create(&key, cookie, now);
 	if (!flow)
 		return PASS;
 	if (flow->cookie != cookie)
-		flow_change_socket(flow, &key, cookie);
+		flow_change_socket(flow, slot, &key, cookie);
 	flow->out_ns = now;
 	__sync_fetch_and_add(&flow->out, datagrams(skb));
 	if (flow->mark != sk->mark)
@@ -293,13 +306,14 @@ int sluice_hold_in(struct __sk_buff *skb)
 	struct sluice_hold_flow *flow;
 	struct bpf_sock *sk = skb->sk;
 	__u64 now;
+	__u32 slot;
 	__u8 ttl;
 
 	if (!sk || skb->ifindex == LOOPBACK_IFINDEX ||
 	    !may_be_managed(skb, sk, offsetof(struct udphdr, source)) ||
 	    !key_of(skb, false, &key, &ttl))
 		return PASS;
-	flow = flow_find(&key);
+	flow = flow_find(&key, &slot);
 	if (!flow)
 		return PASS;
 	now = bpf_ktime_get_boot_ns();

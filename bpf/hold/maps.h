@@ -25,6 +25,14 @@ struct {
 	__type(value, struct sluice_hold_flow);
 } sluice_flows SEC(".maps");
 
+/* Held by the programs. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, SLUICE_HOLD_LOCKS);
+	__type(key, __u32);
+	__type(value, struct sluice_hold_lock);
+} sluice_locks SEC(".maps");
+
 /* Written by sluice_hold_out: the slot of each flow. */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);

@@ -56,9 +56,9 @@ _Static_assert(sizeof(struct sluice_hold_key) == 40, "struct sluice_hold_key");
  * and again.
  */
 struct sluice_hold_flow {
-	struct bpf_spin_lock lock; /* guards serial, cookie and key against another CPU */
-	__u32 serial;		   /* of the slot's use; odd while the slot changes its flow */
-	__u64 cookie;		   /* of the socket that sent last; 0: the slot is free */
+	__u32 serial;  /* of the slot's use; odd while the slot changes its flow */
+	__u32 ifindex; /* on which the last datagram left */
+	__u64 cookie;  /* of the socket that sent last; 0: the slot is free */
 	struct sluice_hold_key key;
 	__u64 out_ns; /* the last datagram that left */
 	__u64 in_ns;
@@ -68,23 +68,29 @@ struct sluice_hold_flow {
 	__u64 in;
 	__u32 mark;	/* SO_MARK of the socket */
 	__u32 bound_if; /* SO_BINDTODEVICE, or 0 */
-	__u32 ifindex;	/* on which the last datagram left */
 	__u8 in_ttl;	/* of the last datagram that arrived */
-	__u8 reserved[3];
-	__u64 reserved2;
+	__u8 reserved[15];
 };
 _Static_assert(sizeof(struct sluice_hold_flow) == 128, "struct sluice_hold_flow");
 
 /* Slot 0: the allocator of the others. */
 struct sluice_hold_alloc {
-	struct bpf_spin_lock lock; /* guards used and hand */
-	__u32 used;		   /* the last slot that has ever been used */
-	__u32 hand;		   /* where the search for a replaceable flow continues, from 0 */
-	__u32 reserved;
-	__u64 changes; /* grows with each new flow and each closed socket */
-	__u64 reserved2[13];
+	__u32 used; /* the last slot that has ever been used */
+	__u32 hand; /* the slot that the search for a replaceable flow looked at last */
+	__u64 reserved[15];
 };
 _Static_assert(sizeof(struct sluice_hold_alloc) == sizeof(struct sluice_hold_flow), "slot 0");
+
+/*
+ * A lock guards serial, cookie and key of the slots with its number, modulo the number of locks;
+ * number 0 also guards the allocator. They have a map of their own, because the kernel does not map
+ * an array with locks into a process.
+ */
+#define SLUICE_HOLD_LOCKS 256
+
+struct sluice_hold_lock {
+	struct bpf_spin_lock lock;
+};
 
 /* What the daemon has done about a flow; written by the daemon only. */
 enum sluice_hold_state {
@@ -126,8 +132,7 @@ struct sluice_hold_status {
 	__u64 interval_ns; /* the longest time between two datagrams of a kept flow */
 	__u64 proven_ns;   /* the longest lifetime of a mapping that a probe has shown; 0: none */
 	__u64 probed_ns;   /* the last result of a probe */
-	__u64 flows[SLUICE_HOLD_STATES];
-	__u64 saved_ended; /* keepalives that flows which have ended had saved */
+	__s64 saved_ended; /* keepalives that the flows which have ended had saved */
 	__u32 pid;
 	__u32 source;	 /* enum sluice_hold_source */
 	__u32 outermost; /* this host is the outermost NAT: by the file, or by a probe */

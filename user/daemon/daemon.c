@@ -11,6 +11,7 @@
 #include "base/loop.h"
 #include "base/sd_notify.h"
 #include "daemon/config_file.h"
+#include "daemon/hold.h"
 #include "daemon/netns.h"
 #include "daemon/sections.h"
 #include "daemon/steer.h"
@@ -35,11 +36,12 @@ struct node {
 	struct loop *loop;
 	struct watch *watch;
 	struct steer_section steer;
+	struct hold_section hold;
 };
 
 static void notify_status(const struct node *node, const char *state)
 {
-	static const int order[] = { SECTION_REPLY, SECTION_WIRE, SECTION_STEER };
+	static const int order[] = { SECTION_REPLY, SECTION_WIRE, SECTION_STEER, SECTION_HOLD };
 	const struct config *config = &node->sections.file->config;
 	char status[256] = "";
 	size_t used = 0, i;
@@ -57,8 +59,10 @@ static void notify_status(const struct node *node, const char *state)
 			snprintf(text, sizeof(text), "%s", reply_mode_name(config->reply.mode));
 		else if (order[i] == SECTION_WIRE)
 			snprintf(text, sizeof(text), "%u interfaces", watch_count(node->watch));
-		else
+		else if (order[i] == SECTION_STEER)
 			snprintf(text, sizeof(text), "%u groups", node->steer.groups);
+		else
+			snprintf(text, sizeof(text), "sending");
 		used += (size_t)snprintf(status + used, sizeof(status) - used, "%s%s: %s",
 					 used ? ", " : "", name, text);
 	}
@@ -180,6 +184,8 @@ static int setup_loop(struct node *node)
 		result = start_timer(node, on_check, CHECK_US);
 	if (!result)
 		result = steer_section_init(&node->steer, node->loop, on_changed, node);
+	if (!result)
+		result = hold_section_init(&node->hold, node->loop);
 	if (result)
 		return result;
 	node->watch = watch_new(node->loop, &node->netns, &node->steer.spread, on_changed, node);
@@ -224,13 +230,14 @@ out:
 
 int daemon_run(const struct context *context, const char *path, struct err *err)
 {
-	struct node node = {
-		.context = context,
-		.path = path,
-		.netns = { .home_fd = -1, .wire_fd = -1 },
-		.lock_fd = -1,
-		.sections = { .context = context, .netns = &node.netns, .steer = &node.steer }
-	};
+	struct node node = { .context = context,
+			     .path = path,
+			     .netns = { .home_fd = -1, .wire_fd = -1 },
+			     .lock_fd = -1,
+			     .sections = { .context = context,
+					   .netns = &node.netns,
+					   .steer = &node.steer,
+					   .hold = &node.hold } };
 	int result;
 
 	log_logfmt(context->verbose ? LOG_LEVEL_DEBUG : LOG_LEVEL_INFO);
@@ -248,6 +255,7 @@ int daemon_run(const struct context *context, const char *path, struct err *err)
 		err_set(err, EXIT_ERROR, -result, "event loop: %s", strerror(-result));
 out:
 	steer_section_end(&node.steer);
+	hold_section_end(&node.hold);
 	loop_free(node.loop);
 	watch_free(node.watch);
 	if (node.lock_fd >= 0)

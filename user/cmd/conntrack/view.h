@@ -4,7 +4,7 @@
 #define SLUICE_CMD_CONNTRACK_VIEW_H
 
 #include "base/output.h"
-#include "conntrack/table.h"
+#include "kernel/conntrack.h"
 #include "kernel/inet.h"
 
 /* Returns UNREPLIED, SEEN_REPLY, ASSURED or OFFLOAD, conntrack(8)'s names. */

@@ -43,7 +43,7 @@ int hold_view_read(const char *bpffs, struct hold_view *view, struct err *err)
 	now = clock_now_ns(CLOCK_BOOTTIME);
 	memset(view->flows, 0, sizeof(view->flows));
 	view->used = 0;
-	view->saved = (__s64)view->state.status.saved_ended;
+	view->saved = view->state.status.saved_ended;
 	for (slot = 1; slot <= hold_maps_used(&maps); slot++) {
 		unsigned int state;
 
