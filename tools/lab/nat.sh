@@ -23,6 +23,9 @@ lab_link()
 	ip -n "$1" link add "$2" type veth peer name "$4" netns "$3"
 	link_up "$1" "$2"
 	link_up "$3" "$4"
+	# a router sends its neighbour solicitations from a link-local address
+	addr_add "$1" "$2" fe80::1/64
+	addr_add "$3" "$4" fe80::2/64
 }
 
 lab_forward()
@@ -90,6 +93,7 @@ lab_core()
 	link_up "$ROUTER" outside
 	addr_add "$ROUTER" outside 198.51.100.254/24
 	addr_add "$ROUTER" outside fd64::fe/64
+	addr_add "$ROUTER" outside fe80::fe/64
 	lab_link "$ROUTER" peer "$PEER" eth0
 	addr_add "$ROUTER" peer 203.0.113.254/24
 	addr_add "$ROUTER" peer fd71::fe/64

@@ -22,8 +22,29 @@ static void on_timer(void *arg)
 	loop_timer_start(hold->timer, next > now ? (next - now) / 1000 + 1 : 0);
 }
 
+static void on_probed(const struct hold_finding *finding, void *arg)
+{
+	struct hold_section *hold = arg;
+	struct log_line line;
+
+	if (hold->sender)
+		hold_sender_probed(hold->sender, finding);
+	if (!memcmp(&hold->finding, finding, sizeof(*finding)))
+		return;
+	hold->finding = *finding;
+	log_begin(&line, LOG_LEVEL_INFO, "hold: probe");
+	log_field(&line, "mapping_lives_s", "%u", finding->proven_s);
+	if (finding->shorter)
+		log_field(&line, "shorter_than_s", "%u", hold_step_s[0]);
+	log_field(&line, "outermost", "%s", finding->outermost ? "yes" : "no");
+	log_end(&line);
+}
+
+/* Stops sending and probing. */
 static void stop(struct hold_section *hold)
 {
+	hold_probe_free(hold->probe);
+	hold->probe = NULL;
 	hold_sender_free(hold->sender);
 	hold->sender = NULL;
 }
@@ -64,6 +85,25 @@ static void log_applied(const struct hold_options *options, const struct hold_se
 	log_end(&line);
 }
 
+/* Starts to send, and to probe if that is wanted. */
+static int start(struct hold_section *hold, const struct config *config, struct err *err)
+{
+	const struct hold_send_options *send = &config->hold_send;
+	int result = hold_sender_new(&hold->sender, config->location.bpffs, send, err);
+
+	if (result)
+		return result;
+	hold->finding = (struct hold_finding){ 0 };
+	if (send->probe.port_be) {
+		hold->probe = hold_probe_new(hold->loop, &send->probe, send->interval_max_s,
+					     on_probed, hold);
+		if (!hold->probe)
+			log_warning("hold: no probe: %s", strerror(ENOMEM));
+	}
+	loop_timer_start(hold->timer, 0);
+	return 0;
+}
+
 int hold_section_apply(struct hold_section *hold, struct config_file *file,
 		       const struct context *context, struct err *err)
 {
@@ -83,12 +123,10 @@ int hold_section_apply(struct hold_section *hold, struct config_file *file,
 	if (error)
 		return error;
 	stop(hold);
-	error = hold_sender_new(&hold->sender, options.bpffs, &wanted->hold_send, err);
-	if (error)
-		return error;
-	log_applied(&options, &wanted->hold_send, &result);
-	loop_timer_start(hold->timer, 0);
-	return 0;
+	error = start(hold, wanted, err);
+	if (!error)
+		log_applied(&options, &wanted->hold_send, &result);
+	return error;
 }
 
 void hold_section_check(struct hold_section *hold, const struct config *config, bool loaded)
@@ -101,12 +139,10 @@ void hold_section_check(struct hold_section *hold, const struct config *config, 
 	stop(hold);
 	if (!loaded)
 		return;
-	if (hold_sender_new(&hold->sender, bpffs, &config->hold_send, &err)) {
+	if (start(hold, config, &err))
 		log_err(&err);
-		return;
-	}
-	log_info("hold: loaded by another process; sending with its settings");
-	loop_timer_start(hold->timer, 0);
+	else
+		log_info("hold: loaded by another process; sending with its settings");
 }
 
 void hold_section_drop(struct hold_section *hold, const char *bpffs)

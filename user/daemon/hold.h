@@ -11,6 +11,7 @@
 #include "base/err.h"
 #include "base/loop.h"
 #include "daemon/config_file.h"
+#include "hold/probe.h"
 #include "hold/sender.h"
 
 #include <limits.h>
@@ -18,7 +19,9 @@
 struct hold_section {
 	struct loop *loop;
 	struct loop_timer *timer;
-	struct hold_sender *sender; /* NULL: nothing is sent */
+	struct hold_sender *sender;  /* NULL: nothing is sent */
+	struct hold_probe *probe;    /* NULL: none is wanted */
+	struct hold_finding finding; /* as logged */
 	char cgroup[PATH_MAX];
 };
 
