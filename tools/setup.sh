@@ -22,7 +22,8 @@ LINT="clang-format clang-tidy cppcheck mandoc"
 # Servers: package and path of the program. unbound and knot have one socket per thread; all except
 # knot answer without IP_PKTINFO on the wildcard address.
 DEMO_DAEMONS="unbound:usr/sbin/unbound"
-TEST_DAEMONS="knot:usr/sbin/knotd nsd:usr/sbin/nsd memcached:usr/bin/memcached"
+TEST_DAEMONS="knot:usr/sbin/knotd nsd:usr/sbin/nsd memcached:usr/bin/memcached
+	coturn:usr/bin/turnserver"
 
 usage()
 {

@@ -1,15 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* sluice status: modes, table usage and counters, and the order of the programs on each hook. */
 #include "cmd/command.h"
+#include "cmd/hold/view.h"
 #include "cmd/reply/view.h"
 #include "cmd/steer/summary.h"
 #include "kernel/links.h"
+#include "kernel/pins.h"
 
 #include <errno.h>
 #include <string.h>
 
 static void print_json(const struct output *output, const struct reply_loaded *loaded,
-		       const struct steer_view *steer)
+		       const struct steer_view *steer, const struct hold_view *hold)
 {
 	const struct reply_view *reply = &loaded->reply;
 	json_t *document = output_document(), *hooks = json_array();
@@ -34,12 +36,14 @@ static void print_json(const struct output *output, const struct reply_loaded *l
 	json_object_set_new(document, "version", json_string(SLUICE_VERSION));
 	reply_loaded_json(loaded, document);
 	json_object_set_new(document, "steer", steer ? steer_status_json(steer) : json_null());
+	json_object_set_new(document, "hold", hold ? hold_view_json(hold) : json_null());
 	json_object_set_new(document, "hooks", hooks);
 	output_json(output, document);
 }
 
 static void print_text(const struct output *output, const struct reply_loaded *loaded,
-		       const struct steer_view *steer, const char *bpffs)
+		       const struct steer_view *steer, const struct hold_view *hold,
+		       const char *bpffs)
 {
 	const struct reply_view *reply = &loaded->reply;
 	struct table *table = table_new(HOOK_ORDER_COLUMNS);
@@ -66,13 +70,18 @@ static void print_text(const struct output *output, const struct reply_loaded *l
 		steer_status_text(steer, output);
 	else
 		fprintf(output->file, "steer: not loaded (no %s/steer)\n", bpffs);
+	if (hold)
+		hold_view_text(hold, output);
+	else
+		fprintf(output->file, "hold: not loaded (no %s/hold)\n", bpffs);
 }
 
 static int run(const struct context *context, void *into, int words, char **word, struct err *err)
 {
 	struct reply_loaded loaded;
 	struct steer_view steer = { 0 };
-	bool has_steer = false;
+	struct hold_view hold;
+	bool has_steer = false, has_hold = false;
 	int result = reply_loaded_read(context->bpffs, &loaded, err);
 
 	links_libbpf_log();
@@ -81,10 +90,18 @@ static int run(const struct context *context, void *into, int words, char **word
 	result = steer_status_read(context->bpffs, &steer, &has_steer, err);
 	if (result)
 		goto out;
+	result = pins_exist(context->bpffs, "hold", err);
+	has_hold = result > 0;
+	if (has_hold)
+		result = hold_view_read(context->bpffs, &hold, err);
+	if (result)
+		goto out;
 	if (context->output.json)
-		print_json(&context->output, &loaded, has_steer ? &steer : NULL);
+		print_json(&context->output, &loaded, has_steer ? &steer : NULL,
+			   has_hold ? &hold : NULL);
 	else
-		print_text(&context->output, &loaded, has_steer ? &steer : NULL, context->bpffs);
+		print_text(&context->output, &loaded, has_steer ? &steer : NULL,
+			   has_hold ? &hold : NULL, context->bpffs);
 out:
 	reply_loaded_free(&loaded);
 	steer_view_free(&steer);

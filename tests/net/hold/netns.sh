@@ -17,9 +17,12 @@ lab_nat nat2 inside2 symmetric 4 2
 netns_add elsewhere
 # shellcheck disable=SC2034
 HOST=elsewhere
-configure '[hold]' 'port = 7000' 'netns = all' 'interval = 2'
+# of all namespaces, but not of the peer's processes
+mkdir "$TEST_CGROUP/held"
+configure '[hold]' 'port = 7000' 'netns = all' 'interval = 2' "cgroup = $TEST_CGROUP/held"
 daemon_start
 peer_start 7000
+export PLAIN_CGROUP=$TEST_CGROUP/held
 plain_start inside "$PEER4" 7000 --from 10.0.0.2:4000
 first=$PLAIN_LOG first_pid=$PLAIN_PID
 plain_start inside2 "$PEER4" 7000 --from 10.0.0.2:4000
@@ -48,3 +51,4 @@ want_equal "$(hold_flow '[x["netns_name"] for x in f]')" "['inside']"
 stop "$first_pid"
 daemon_stop
 sluice hold unload
+rmdir "$TEST_CGROUP/held"

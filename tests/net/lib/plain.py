@@ -8,7 +8,8 @@ An ordinary UDP program without keepalives, and its peer, for the tests of hold.
 The client sends one datagram to each of N ports from PORT on, and then waits: prints "got TEXT" for
 each datagram and "error NAME" for each error that the kernel reports. The server answers each
 datagram, prints it as "got TEXT", and on SIGUSR1 sends the content of FILE to all clients. --every:
-sends a datagram again and again, the server to all that it has heard from.
+sends a datagram again and again, the server to all that it has heard from. $PLAIN_CGROUP is the
+cgroup to enter first.
 """
 import argparse
 import errno
@@ -24,6 +25,10 @@ IP_RECVERR, IPV6_RECVERR = 11, 25
 
 
 def parse():
+    cgroup = os.environ.get("PLAIN_CGROUP")
+    if cgroup:
+        with open(cgroup + "/cgroup.procs", "w") as file:
+            file.write(str(os.getpid()))
     parser = argparse.ArgumentParser()
     parser.add_argument("role", choices=["client", "server"])
     parser.add_argument("words", nargs="+")
@@ -95,7 +100,7 @@ def client(args):
                 drain_errors(sock)
             got = receive(sock)
             if got:
-                out("got", got[0].decode() or "(empty)")
+                out("got", got[0].decode(errors="replace").strip() or "(empty)")
         if again is not None and time.monotonic() >= again:
             send(b"again")
             again += args.every
@@ -123,7 +128,7 @@ def server(args):
                 continue
             data, peer = got
             clients[(sock, peer)] = True
-            out("got", data.decode() or "(empty)", "from", peer[0], peer[1])
+            out("got", data.decode(errors="replace").strip() or "(empty)", "from", peer[0], peer[1])
             if not args.mute:
                 sock.sendto(b"answer", peer)
         if push:
