@@ -28,7 +28,7 @@
 
 /* A flow without an answer may be replaced after this time: an answer takes seconds at most. */
 #define UNANSWERED_NS 30000000000ULL
-/* The slots that one new flow looks at, in search of a replaceable one. */
+/* The number of slots that a new flow inspects to find a replaceable flow. */
 #define SEARCH 32
 
 /* Constants of this load, known to the verifier. */
@@ -218,7 +218,7 @@ static __always_inline struct sluice_hold_flow *flow_create(const struct sluice_
 	flow->in_ns = flow->answered_ns = flow->unreachable_ns = 0;
 	flow->out = flow->in = 0;
 	flow->in_ttl = 0;
-	/* the lock orders this after the stores above, for a reader in user space */
+	/* the lock orders this after the stores above: user space checks the serial */
 	bpf_spin_lock(&lock->lock);
 	flow->cookie = cookie;
 	flow->serial++;

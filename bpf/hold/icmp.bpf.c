@@ -8,8 +8,8 @@
  * dropped. It quotes an empty datagram with the mark of sluice_hold_id(); a traceroute of the
  * application has another mark.
  *
- * Port unreachable from the peer itself passes, and is recorded: nobody is left to keep the mapping
- * for. An error from elsewhere is not believed.
+ * Port unreachable from the peer itself passes, and is recorded: no program is left to keep the
+ * mapping for. An error from elsewhere is not believed.
  */
 #include "hold/datagram.h"
 #include "hold/maps.h"

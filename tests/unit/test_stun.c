@@ -141,7 +141,7 @@ static void test_sent(void **state)
 	assert_int_equal(stun_request(message, sample_id, 0x1234), 28);
 	assert_memory_equal(message + 20, "\0\x27\0\4\x12\x34\0\0", 8);
 	assert_int_equal(message[3], 8);
-	/* a class that nobody answers */
+	/* an indication: no server answers it */
 	assert_int_equal(stun_indication(message, sample_id), 28);
 	assert_memory_equal(message, "\0\x11\0\x08", 4);
 	assert_memory_equal(message + 20, "\x80\x28\0\4", 4);

@@ -43,7 +43,7 @@ static int enter(const struct outlet *outlet)
 	return netns_switch(outlet->netns_fd);
 }
 
-/* The daemon must not go on in another namespace than its own. */
+/* Exits if the kernel refuses: the daemon must not continue in a foreign namespace. */
 static void leave(const struct outlet *outlet)
 {
 	int result = netns_switch(outlet->home_fd);

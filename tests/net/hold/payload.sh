@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# What is on the wire: an empty keepalive leaves the NAT with a small TTL, and does not reach the
+# The datagrams on the wire: an empty keepalive leaves the NAT with a small TTL, and does not reach the
 # peer; the other payloads reach it. A peer on the same link gets no empty keepalive.
 #
 #   inside ── nat ── router ── peer

@@ -32,8 +32,8 @@ want_logged 'msg="hold: probe" mapping_lives_s=20' || fail "$(cat "$TEST_TMP/tur
 want_equal "$(probe_result)" "('probe', 20.0, 18.0)"
 
 say "servers that show nothing"
-peer_start 3479
-configure '[hold]' 'port = 7000' "probe = $PEER4:3479"
+peer_start 3490
+configure '[hold]' 'port = 7000' "probe = $PEER4:3490"
 daemon_reload 'msg="hold is active"'
 want_logged 'does not answer'
 stop "$PEER_PID"

@@ -42,7 +42,7 @@ received()
 	grep -qxF "got $1" "${2:-$PLAIN_LOG}"
 }
 
-# push TEXT: the peer sends TEXT to all that it has heard from, to the mappings of that time
+# push TEXT: the peer sends TEXT to each address and port that it has received a datagram from
 push()
 {
 	printf '%s\n' "$1" >"$TEST_TMP/push"
