@@ -79,8 +79,8 @@ static __always_inline bool socket_add(__u64 cookie, __u32 inode)
 SEC("cgroup/sock_release")
 int sluice_closed(struct bpf_sock *ctx)
 {
-	__u32 *found, inode;
-	__u64 cookie, *open;
+	__u32 *found, inode, number;
+	__u64 cookie, *open, *closes;
 
 	if (ctx->protocol != IPPROTO_UDP)
 		return PASS;
@@ -94,6 +94,10 @@ int sluice_closed(struct bpf_sock *ctx)
 	open = bpf_map_lookup_elem(&sluice_netns, &inode);
 	if (open)
 		__sync_fetch_and_add(open, -1);
+	number = cookie % SLUICE_HOLD_CLOSES;
+	closes = bpf_map_lookup_elem(&sluice_closes, &number);
+	if (closes)
+		__sync_fetch_and_add(closes, 1);
 	return PASS;
 }
 

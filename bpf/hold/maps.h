@@ -49,6 +49,15 @@ struct {
 	__type(value, __u32);
 } sluice_socks SEC(".maps");
 
+/* Written by sluice_closed. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, SLUICE_HOLD_CLOSES);
+	__type(key, __u32);
+	__type(value, __u64);
+} sluice_closes SEC(".maps");
+
 /* Written by sluice_hold_out and sluice_closed: the number of open sockets of a namespace. */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);

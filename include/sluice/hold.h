@@ -92,6 +92,12 @@ struct sluice_hold_lock {
 	struct bpf_spin_lock lock;
 };
 
+/*
+ * Counts the sockets that were closed, by their cookie modulo the number of counters: while its
+ * counter stays the same, a socket is open, and the daemon need not look it up.
+ */
+#define SLUICE_HOLD_CLOSES 65536
+
 /* What the daemon has done about a flow; written by the daemon only. */
 enum sluice_hold_state {
 	SLUICE_HOLD_NEW,	 /* the daemon has not seen it, or there is none */

@@ -81,7 +81,8 @@ static int check_cgroup(const struct load *load, struct err *err)
 		return 0;
 	return err_hint(err,
 			err_set(err, EXIT_CONFLICT, EBUSY,
-				"hold is loaded on a cgroup different from %s", load->options->cgroup),
+				"hold is loaded on a cgroup different from %s",
+				load->options->cgroup),
 			"run 'sluice hold unload' first; then flows start again");
 }
 

@@ -40,7 +40,7 @@ static void *map_array(const char *bpffs, const char *name, __u32 value, bool wr
 
 int hold_maps_open(struct hold_maps *maps, const char *bpffs, bool write, struct err *err)
 {
-	__u32 entries, kept = 0, one = 0;
+	__u32 entries, kept = 0, one = 0, closes = 0;
 
 	*maps = HOLD_MAPS_NONE;
 	*err = (struct err){ 0 };
@@ -60,6 +60,10 @@ int hold_maps_open(struct hold_maps *maps, const char *bpffs, bool write, struct
 	}
 	maps->status = map_array(bpffs, "sluice_status", sizeof(*maps->status), write, &one, err);
 	if (!maps->status)
+		goto failed;
+	maps->closes = map_array(bpffs, "sluice_closes", sizeof(*maps->closes), false, &closes,
+				 err);
+	if (!maps->closes)
 		goto failed;
 	maps->socks_fd = state_dir_map_open(&hold_state_dir, bpffs, "sluice_socks", sizeof(__u64),
 					    sizeof(__u32), err);
@@ -82,6 +86,8 @@ void hold_maps_close(struct hold_maps *maps)
 		munmap(maps->kept, length_of(maps->table + 1, sizeof(*maps->kept)));
 	if (maps->status)
 		munmap(maps->status, length_of(1, sizeof(*maps->status)));
+	if (maps->closes)
+		munmap((void *)maps->closes, length_of(SLUICE_HOLD_CLOSES, sizeof(*maps->closes)));
 	if (maps->socks_fd >= 0)
 		close(maps->socks_fd);
 	if (maps->netns_fd >= 0)

@@ -14,6 +14,7 @@ struct hold_maps {
 	const struct sluice_hold_flow *flows;
 	struct sluice_hold_kept *kept;
 	struct sluice_hold_status *status;
+	const __u64 *closes;
 	int socks_fd;
 	int netns_fd;
 };
@@ -33,7 +34,12 @@ __u32 hold_maps_used(const struct hold_maps *maps);
  * Copies a flow consistently. Returns false if the slot is free, or changes its flow right now.
  */
 bool hold_flow_read(const struct hold_maps *maps, __u32 slot, struct sluice_hold_flow *flow);
-/* Is the socket of a flow open? */
+/* Returns the counter of closed sockets that this socket would raise. */
+static inline __u32 hold_closes(const struct hold_maps *maps, __u64 cookie)
+{
+	return (__u32)__atomic_load_n(&maps->closes[cookie % SLUICE_HOLD_CLOSES], __ATOMIC_ACQUIRE);
+}
+/* Is the socket of a flow open? A system call. */
 bool hold_socket_open(const struct hold_maps *maps, __u64 cookie);
 /* Returns the number of open sockets of a namespace. */
 __u64 hold_netns_sockets(const struct hold_maps *maps, __u32 netns);

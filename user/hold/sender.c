@@ -86,6 +86,20 @@ static void rest(struct hold_sender *sender, __u32 slot, enum sluice_hold_state 
 	hold_slot_arm(sender, slot, state, sender->now_ns);
 }
 
+/* Is the socket open? Looks it up only if a socket with its counter has been closed. */
+static bool is_open(const struct hold_sender *sender, struct hold_slot *at, __u64 cookie)
+{
+	/* mixed with the cookie, since another socket may use the flow now */
+	__u32 closes = hold_closes(&sender->maps, cookie) + (__u32)cookie * 2654435769U;
+
+	if (at->closes == closes)
+		return true;
+	if (!hold_socket_open(&sender->maps, cookie))
+		return false;
+	at->closes = closes;
+	return true;
+}
+
 static bool is_near(const struct hold_sender *sender, const struct sluice_hold_flow *flow)
 {
 	return sender->options.payload == HOLD_PAYLOAD_EMPTY && !sender->outermost &&
@@ -112,7 +126,7 @@ static void on_due(struct timer *timer, void *arg)
 		rest(sender, slot, SLUICE_HOLD_UNANSWERED, -1);
 	else if (is_early(sender, last))
 		hold_slot_arm(sender, slot, SLUICE_HOLD_ACTIVE, last);
-	else if (!hold_socket_open(&sender->maps, flow.cookie))
+	else if (!is_open(sender, at, flow.cookie))
 		hold_slot_end(sender, slot, &flow, SLUICE_HOLD_CLOSED);
 	else if (flow.unreachable_ns > flow.in_ns)
 		rest(sender, slot, SLUICE_HOLD_UNREACHABLE, SLUICE_HOLD_SEND_stopped_unreachable);
@@ -146,6 +160,7 @@ static void follow(struct hold_sender *sender, __u32 slot)
 	if (kept->serial != flow.serial)
 		*kept = (struct sluice_hold_kept){ .serial = flow.serial };
 	sender->slots[slot].serial = flow.serial;
+	sender->slots[slot].closes = 0;
 	hold_slot_arm(sender, slot, flow.in ? SLUICE_HOLD_ACTIVE : SLUICE_HOLD_UNANSWERED,
 		      hold_last_sent(sender, slot, &flow));
 }

@@ -15,6 +15,7 @@ struct hold_slot {
 	struct timer timer;
 	__u32 serial; /* of the flow that the sender follows; 0: none */
 	__u32 next;   /* in the queue of its namespace; 0: the last */
+	__u32 closes; /* hold_closes() when its socket was known to be open; 0: never */
 	bool queued;
 	bool delayed; /* counted as delayed */
 };

@@ -28,9 +28,9 @@ capture "$NAT" out 'udp port 7000 and src 198.51.100.1'
 leaving=$CAPTURE
 captured()
 {
-	grep -q 'UDP, length 0' "$1"
+	grep -q 'proto UDP (17), length 28)' "$1"
 }
-wait_until 20 captured "$leaving"
+wait_until 20 captured "$leaving" || fail "$(cat "$leaving")" "$(sluice hold flows)"
 say "outside of the NAT: its address, and a TTL of 1 after one of the two routers"
 grep -q 'ttl 1, ' "$leaving" || fail "$(cat "$leaving")"
 want_equal "$(grep -c '^got' "$PEER_LOG")" 1 "datagrams at the peer"

@@ -18,6 +18,9 @@ import sys
 import time
 
 
+SO_RCVBUFFORCE = 33
+
+
 def out(*words):
     print(*words, flush=True)
 
@@ -38,7 +41,7 @@ def client(peer, first, count, ports):
     for port in ports:
         sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         sock.setblocking(False)
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUFFORCE, 64 << 20)
+        sock.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, 64 << 20)
         sock.bind(("", port))
         socks.append(sock)
     while len(answered) < count * len(socks):
@@ -74,7 +77,7 @@ def server(first, count):
     push, flows = [], set()
     signal.signal(signal.SIGUSR1, lambda *_: push.append(1))
     sock = socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_UDP)
-    sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUFFORCE, 256 << 20)
+    sock.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, 256 << 20)
     sock.setblocking(False)
     out("ready")
     while True:
