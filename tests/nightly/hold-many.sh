@@ -8,4 +8,5 @@
 . "$(dirname "$0")/../net/lib/hold.sh"
 . "$(dirname "$0")/../net/lib/hold-many.sh"
 
-keep_many 50000 120 131072
+keep_many 50000 120 131072 20
+want_equal "$LATE" 0 "keepalives that were more than a second late"

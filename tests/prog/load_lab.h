@@ -81,7 +81,7 @@ static inline struct reply_state state_now(void)
 
 static inline void meta_change(void (*change)(struct sluice_reply_meta *meta))
 {
-	int fd = pins_get(DIR_OURS, "reply", "sluice_meta");
+	int fd = pins_get(DIR_OURS, "reply", "sluice_meta", PINS_MAP);
 	struct sluice_reply_meta meta;
 	__u32 zero = 0;
 
@@ -133,7 +133,7 @@ static inline void append_pin(char *text, const char *name)
 		__u32 words[3];
 	} info = { 0 };
 	__u32 length = sizeof(info);
-	int fd = pins_get(DIR_OURS, "reply", name);
+	int fd = pins_get(DIR_OURS, "reply", name, PINS_MAP);
 
 	if (fd < 0) {
 		append(text, "%s: %s\n", name, strerror(-fd));
@@ -170,7 +170,7 @@ static inline void append_meta(char *text)
 {
 	struct sluice_reply_meta meta;
 	const unsigned char *byte = (void *)&meta;
-	int fd = pins_get(DIR_OURS, "reply", "sluice_meta");
+	int fd = pins_get(DIR_OURS, "reply", "sluice_meta", PINS_MAP);
 	struct bpf_map_info info = { 0 };
 	__u32 length = sizeof(info), zero = 0, sum = 0;
 	size_t i;

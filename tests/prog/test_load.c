@@ -122,7 +122,7 @@ static void test_unload(void **unused)
 
 static __u32 table_id(void)
 {
-	int fd = pins_get(DIR_OURS, "reply", "sluice_flows");
+	int fd = pins_get(DIR_OURS, "reply", "sluice_flows", PINS_MAP);
 	struct bpf_map_info info = { 0 };
 	__u32 length = sizeof(info);
 
@@ -212,7 +212,7 @@ static void test_table_kept(void **unused)
 /* Backdates the last request of every flow in the table. */
 static void make_older(__u32 time)
 {
-	int fd = pins_get(DIR_OURS, "reply", "sluice_flows");
+	int fd = pins_get(DIR_OURS, "reply", "sluice_flows", PINS_MAP);
 	struct sluice_flow_set set;
 	__u32 index, way;
 

@@ -203,7 +203,7 @@ static void test_load_again(void **state)
 static int route_kind(const char *addr, char source[INET6_ADDRSTRLEN])
 {
 	struct sluice_route_key key = { .prefix_len = 128 };
-	int fd = pins_get(BPFFS, "wire", "sluice_w_routes"), kind = -1;
+	int fd = pins_get(BPFFS, "wire", "sluice_w_routes", PINS_MAP), kind = -1;
 	struct sluice_route route;
 	bool six = strchr(addr, ':');
 
@@ -358,7 +358,7 @@ static void test_stale_reading(void **state)
 	sh("ip addr add 10.8.0.1/24 dev br0");
 	assert_int_equal(wire_refresh_routes(BPFFS, &left_out, &err), 0);
 	assert_route("10.8.0.1", SLUICE_ROUTE_LOCAL, NULL);
-	fd = pins_get(BPFFS, "wire", "sluice_w_routes");
+	fd = pins_get(BPFFS, "wire", "sluice_w_routes", PINS_MAP);
 	assert_true(fd >= 0);
 	assert_int_equal(wire_routes_write(&stale, fd, &none, &left_out, &err), 0);
 	assert_route("10.8.0.1", SLUICE_ROUTE_LOCAL, NULL);

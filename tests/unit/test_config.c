@@ -183,6 +183,10 @@ static void test_values(void **state)
 	assert_problem("[wire]\nport=5\n", 1, "needs iface, follow or gateway");
 	assert_problem("[wire]\ngateway=x\nserver=10.0.0.1\n", 1, "one address is not enough");
 	assert_problem("[wire]\ngateway=x\nserver=10.0.0.1,nine\n", 3, "'nine': not an IP address");
+	assert_problem("[wire]\ngateway=x\nserver=10.0.0.1,::1,::ffff:10.0.0.1\n", 3,
+		       "given twice");
+	assert_problem("[wire]\ngateway=x\nserver=10.0.0.1,224.0.0.1\n", 3, "one host");
+	assert_problem("[wire]\ngateway=x\nserver=10.0.0.1,::\n", 3, "one host");
 }
 
 /* A line that is too long for inih, and one that just fits. */
@@ -229,6 +233,42 @@ static void test_all_at_once(void **state)
 		assert_int_equal(config.conf.problem[i].line, lines[i]);
 }
 
+static void test_comments_after_values(void **state)
+{
+	assert_problem("[global]\nbpffs = /x # mine\n[reply]\nmode = audit\n", 2,
+		       "[global] bpffs: '/x # mine': a comment with '#' needs a line of its own");
+	assert_problem("[reply]\nmode = audit\nport = 53,\n\t54\t# dns\n", 3, "starts with ' ;'");
+	assert_problem("[reply]\nmode = #audit\n", 2, "a comment with '#'");
+	assert_int_equal(
+		parse("[reply]\nmode = audit ; # one\n[wire]\nnetns = a#b\niface = c#d,#e\n"), 0);
+	assert_string_equal(config.netns, "a#b");
+	assert_string_equal(config.wire.ifaces.name[1], "#e");
+}
+
+/* A file of another kind, such as a program. */
+static void test_stops_early(void **state)
+{
+	char text[8192] = "";
+	size_t i, j;
+
+	while (strlen(text) < sizeof(text) - 64)
+		strcat(text, "\x7f"
+			     "ELF\xff\x80\xe2\n");
+	assert_int_equal(parse(text), -EINVAL);
+	assert_int_equal(config.conf.problems, CONF_PROBLEMS_MAX);
+	assert_non_null(strstr(err.what, "stopped after 20 problems"));
+	config_free(&config);
+	/* each line is valid by itself, and each key is unknown */
+	strcpy(text, "[reply]\n");
+	for (i = 0; i < 100; i++)
+		snprintf(text + strlen(text), 64, "k\xff\x1b%zu = 1\n", i);
+	assert_int_equal(parse(text), -EINVAL);
+	assert_int_equal(config.conf.problems, CONF_PROBLEMS_MAX);
+	for (i = 0; i < config.conf.problems; i++)
+		for (j = 0; config.conf.problem[i].text[j]; j++)
+			assert_in_range(config.conf.problem[i].text[j], ' ', '~');
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -241,6 +281,8 @@ int main(void)
 		cmocka_unit_test_teardown(test_long_lines, teardown),
 		cmocka_unit_test_teardown(test_control_characters, teardown),
 		cmocka_unit_test_teardown(test_all_at_once, teardown),
+		cmocka_unit_test_teardown(test_comments_after_values, teardown),
+		cmocka_unit_test_teardown(test_stops_early, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

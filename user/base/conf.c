@@ -153,7 +153,8 @@ int conf_read(FILE *file, struct conf *conf)
 	int result = 0;
 
 	*conf = (struct conf){ .entry = NULL };
-	while (!result) {
+	/* a file of another kind has a problem in each line */
+	while (!result && conf->problems < CONF_PROBLEMS_MAX) {
 		ssize_t length;
 
 		errno = 0;

@@ -34,6 +34,9 @@ struct conf {
 	size_t problems, problem_room;
 };
 
+/* conf_read() stops at this number, since the file may be of another kind. */
+#define CONF_PROBLEMS_MAX 20
+
 /*
  * Reads the file and its problems into *conf, which the caller frees. Returns 0, or -errno if the
  * file could not be read.

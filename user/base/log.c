@@ -102,7 +102,7 @@ void log_field(struct log_line *line, const char *key, const char *fmt, ...)
 	while (*at > ' ' && !strchr("\"=\\\x7f", *at))
 		at++;
 	if (*at || at == value)
-		put_quoted(line, value);
+		put_quoted(line, text_controls(value, true));
 	else
 		put_text(line, value);
 }
@@ -161,7 +161,7 @@ void log_err(const struct err *err)
 	struct log_line line;
 
 	if (logfmt) {
-		log_begin(&line, LOG_LEVEL_ERROR, err->what);
+		log_begin(&line, LOG_LEVEL_ERROR, text_controls(copy.what, true));
 		if (err->hint[0])
 			log_field(&line, "hint", "%s", err->hint);
 		if (err->detail[0])

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "base/output.h"
 
+#include <inttypes.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -113,6 +114,18 @@ void table_row(struct table *table, const char *fmt, ...)
 			cells++;
 		}
 	table_add(table, cells == table->columns ? line : (free(line), NULL));
+}
+
+void change_row(struct table *table, const char *setting, const char *before, const char *now)
+{
+	if (strcmp(before, now))
+		table_row(table, "%s|%s|%s", setting, before, now);
+}
+
+void change_row_number(struct table *table, const char *setting, uint64_t before, uint64_t now)
+{
+	if (before != now)
+		table_row(table, "%s|%" PRIu64 "|%" PRIu64, setting, before, now);
 }
 
 /*

@@ -8,6 +8,7 @@
 
 #include <jansson.h>
 #include <stdbool.h>
+#include <stdint.h>
 #include <stdio.h>
 
 /* Increases when a key changes its meaning or is removed, but not for new keys. */
@@ -55,6 +56,10 @@ struct table;
 struct table *table_new(const char *columns);
 /* Adds a row; '|' separates its cells after formatting. */
 __attribute__((format(printf, 2, 3))) void table_row(struct table *table, const char *fmt, ...);
+/* A table of changed settings. A row is added only if the texts or numbers differ. */
+#define CHANGE_COLUMNS "setting|before|now"
+void change_row(struct table *table, const char *setting, const char *before, const char *now);
+void change_row_number(struct table *table, const char *setting, uint64_t before, uint64_t now);
 /* Prints the table with an indent, and frees it. Prints nothing if it has no rows. */
 void table_print(struct table *table, const struct output *output, int indent);
 

@@ -19,10 +19,14 @@ char *text_plain(char *text, size_t size);
 /* Makes a safe copy, truncated to `size`; returns `to`. */
 char *text_plain_copy(char *to, size_t size, const char *from);
 /*
- * Makes a message that contains such a name safe, but keeps UTF-8: replaces control characters (C0,
- * C1 and DEL) with '?', except tabs and, with `lines`, newlines. Returns text.
+ * Makes a message that contains such a name safe, but keeps UTF-8: replaces by '?' control
+ * characters (C0, C1 and DEL), except tabs and, with `lines`, newlines, and bytes that are not
+ * UTF-8. Returns text.
  */
 char *text_controls(char *text, bool lines);
+
+/* Formats a size in decimal units: "640 B", "1.2 MB". Returns text. */
+const char *bytes_format(__u64 bytes, char text[24]);
 
 /* Formats an age: "3d04h", "12m30s", "1.5s". Returns text. */
 const char *age_format(__u64 age_ns, char text[24]);

@@ -16,8 +16,28 @@ static struct check_options {
 	unsigned int objects; /* bit 1 << enum check_object; 0: all */
 } options;
 
+/* Names that are not objects of this command. */
+static const struct {
+	const char *name, *hint;
+} others[] = {
+	{ "wire", "mode wire is part of object reply: --for reply" },
+	{ "conntrack", "'sluice conntrack show' reports what it lacks: it needs CAP_NET_ADMIN and"
+		       " nf_conntrack_netlink" },
+};
+
+static int parse_for(const struct opt_value *v, struct err *err)
+{
+	int result = opt_word_set(v, err);
+	size_t i;
+
+	for (i = 0; result && i < sizeof(others) / sizeof(*others); i++)
+		if (strstr(v->text, others[i].name))
+			return err_hint(err, result, "%s", others[i].hint);
+	return result;
+}
+
 static const struct opt check_opts[] = {
-	{ "for", 0, "LIST", opt_word_set, offsetof(struct check_options, objects),
+	{ "for", 0, "LIST", parse_for, offsetof(struct check_options, objects),
 	  "objects to check: reply, steer, hold (default: all)", .words = objects, .noun = "object" },
 	{ .name = NULL },
 };

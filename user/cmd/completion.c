@@ -87,7 +87,7 @@ static void offer_values(struct request *request, const struct opt *opt)
 		fputs(":dir\n", request->file);
 	else if (!strncmp(opt->arg, "IF", 2) || !strncmp(opt->arg, "BRIDGE", 6))
 		offer_folder(request, "/sys/class/net");
-	else if (strstr(opt->arg, "NAME|PATH|PID"))
+	else if (strstr(opt->arg, "NAME|PATH|PID") || !strcmp(opt->arg, "NAME|INODE"))
 		offer_folder(request, "/run/netns");
 }
 

@@ -114,6 +114,16 @@ static int parse_section(struct config *config, const struct conf_entry *entry)
 				entry->section);
 }
 
+/* Does '#' begin the value, or follow a blank in it? conf_read() has removed comments with ';'. */
+static bool has_comment(const char *value)
+{
+	const char *at = value;
+
+	while ((at = strchr(at, '#')) && at > value && at[-1] != ' ' && at[-1] != '\t')
+		at++;
+	return at;
+}
+
 static int parse_value(struct config *config, const struct conf_entry *entry, const struct opt *opt,
 		       void *into)
 {
@@ -123,6 +133,12 @@ static int parse_value(struct config *config, const struct conf_entry *entry, co
 	snprintf(what, sizeof(what), "[%s] %s", entry->section, opt->name);
 	if (!*entry->value)
 		return conf_add_problem(&config->conf, entry->line, "%s: no value", what);
+	if (has_comment(entry->value))
+		return conf_add_problem(
+			&config->conf, entry->line,
+			"%s: '%s': a comment with '#' needs a line of its own; after"
+			" a value, a comment starts with ' ;'",
+			what, entry->value);
 	if (opt_set(opt, NULL, entry->value, into, &err))
 		return conf_add_err(&config->conf, entry->line, what, &err);
 	return 0;
@@ -258,17 +274,18 @@ int config_parse(FILE *file, const char *path, struct config *config, struct err
 	result = conf_read(file, conf);
 	if (result)
 		return read_error(path, -result, err);
-	for (i = 0; i < conf->entries && !result; i++)
+	for (i = 0; i < conf->entries && !result && conf->problems < CONF_PROBLEMS_MAX; i++)
 		result = parse_entry(config, &conf->entry[i]);
-	if (!result)
+	if (!result && conf->problems < CONF_PROBLEMS_MAX)
 		result = check_sections(config);
 	if (result)
 		return err_set(err, EXIT_ERROR, -result, "%s: %s", path, strerror(-result));
 	if (!conf->problems)
 		return 0;
 	conf_sort_problems(conf);
-	return err_set(err, EXIT_USAGE, EINVAL, "%s: %zu problem%s, nothing was changed", path,
-		       conf->problems, conf->problems > 1 ? "s" : "");
+	return err_set(err, EXIT_USAGE, EINVAL, "%s: %s%zu problem%s, nothing was changed", path,
+		       conf->problems < CONF_PROBLEMS_MAX ? "" : "stopped after ", conf->problems,
+		       conf->problems > 1 ? "s" : "");
 }
 
 int config_read(const char *path, struct config *config, struct err *err)

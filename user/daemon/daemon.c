@@ -14,6 +14,7 @@
 #include "daemon/hold.h"
 #include "daemon/netns.h"
 #include "daemon/sections.h"
+#include "daemon/status_socket.h"
 #include "daemon/steer.h"
 #include "daemon/watch.h"
 #include "host/daemon_lock.h"
@@ -37,6 +38,7 @@ struct node {
 	struct watch *watch;
 	struct steer_section steer;
 	struct hold_section hold;
+	struct status_socket status;
 };
 
 static void notify_status(const struct node *node, const char *state)
@@ -141,7 +143,9 @@ static void on_reload(void *arg)
 	if (reload(node, &file, &err)) {
 		log_err(&err);
 		log_warning("reload refused: the previous configuration stays active");
+		snprintf(node->status.refused, sizeof(node->status.refused), "%s", err.what);
 	} else {
+		node->status.refused[0] = '\0';
 		log_info("reloaded");
 	}
 	config_file_put(file);
@@ -192,6 +196,24 @@ static int setup_loop(struct node *node)
 	return node->watch ? 0 : -ENOMEM;
 }
 
+/* Without it, only 'sluice status' lacks the state of this process. */
+static void open_status(struct node *node)
+{
+	struct log_line line;
+	struct err err = { 0 };
+
+	node->status.config = node->path;
+	node->status.started_ns = clock_now_ns(CLOCK_MONOTONIC);
+	node->status.sections = &node->sections;
+	node->status.steer = &node->steer;
+	node->status.watch = node->watch;
+	if (!status_socket_open(&node->status, node->loop, node->lock_fd, &err))
+		return;
+	log_begin(&line, LOG_LEVEL_WARNING, "no status socket: 'sluice status' shows the pid only");
+	log_field(&line, "reason", "%s", err.what);
+	log_end(&line);
+}
+
 /* Reads the file, takes the lock and loads the file's sections. */
 static int start(struct node *node, struct err *err)
 {
@@ -212,6 +234,7 @@ static int start(struct node *node, struct err *err)
 	result = node->lock_fd = daemon_lock_take(node->bpffs, err);
 	if (result < 0)
 		goto out;
+	open_status(node);
 	result = watch_start(node->watch, err);
 	if (!result)
 		result = apply(node, file, err);
@@ -234,6 +257,7 @@ int daemon_run(const struct context *context, const char *path, struct err *err)
 			     .path = path,
 			     .netns = { .home_fd = -1, .wire_fd = -1 },
 			     .lock_fd = -1,
+			     .status = { .fd = -1 },
 			     .sections = { .context = context,
 					   .netns = &node.netns,
 					   .steer = &node.steer,
@@ -254,6 +278,7 @@ int daemon_run(const struct context *context, const char *path, struct err *err)
 	if (result)
 		err_set(err, EXIT_ERROR, -result, "event loop: %s", strerror(-result));
 out:
+	status_socket_close(&node.status);
 	steer_section_end(&node.steer);
 	hold_section_end(&node.hold);
 	loop_free(node.loop);

@@ -241,9 +241,13 @@ int steer_section_apply(struct steer_section *steer, struct config_file *file,
 	}
 	ports_format(&options.ports, ports, sizeof(ports));
 	log_begin(&line, LOG_LEVEL_INFO, "steer is active");
+	log_field(&line, "outcome", "%s",
+		  load_outcome_name(before.magic ? LOAD_UPDATED : LOAD_FRESH,
+				    !steer->log.changes && steer_has_settings(&before, &options)));
 	log_field(&line, "policy", "%s", steer_policy_name(options.policy));
 	log_field(&line, "ports", "%s", ports);
 	log_field(&line, "groups", "%d", groups);
+	log_field(&line, "table_bytes", "%llu", steer_table_bytes(options.flows) * (__u64)groups);
 	log_end(&line);
 	set_groups(steer, steer->log.groups);
 	/* As with 'steer load', a configuration without xdp removes the spread. */

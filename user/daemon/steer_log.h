@@ -21,6 +21,7 @@ struct steer_log {
 	int failures;
 	unsigned int groups; /* steered groups after the last complete sweep */
 	unsigned int groups_found;
+	unsigned int changes; /* events of this sweep that change what is steered */
 	__u64 bound_ns;
 };
 

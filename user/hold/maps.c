@@ -21,7 +21,8 @@ static size_t length_of(__u32 entries, size_t value)
 static void *map_array(const char *bpffs, const char *name, __u32 value, bool write, __u32 *entries,
 		       struct err *err)
 {
-	int fd = state_dir_map_open(&hold_state_dir, bpffs, name, sizeof(__u32), value, err);
+	int fd = state_dir_map_open(&hold_state_dir, bpffs, name, BPF_MAP_TYPE_ARRAY, sizeof(__u32),
+				    value, err);
 	void *at;
 
 	if (fd < 0)
@@ -65,12 +66,12 @@ int hold_maps_open(struct hold_maps *maps, const char *bpffs, bool write, struct
 				 err);
 	if (!maps->closes)
 		goto failed;
-	maps->socks_fd = state_dir_map_open(&hold_state_dir, bpffs, "sluice_socks", sizeof(__u64),
-					    sizeof(__u32), err);
+	maps->socks_fd = state_dir_map_open(&hold_state_dir, bpffs, "sluice_socks",
+					    BPF_MAP_TYPE_HASH, sizeof(__u64), sizeof(__u32), err);
 	if (maps->socks_fd < 0)
 		goto failed;
-	maps->netns_fd = state_dir_map_open(&hold_state_dir, bpffs, "sluice_netns", sizeof(__u32),
-					    sizeof(__u64), err);
+	maps->netns_fd = state_dir_map_open(&hold_state_dir, bpffs, "sluice_netns",
+					    BPF_MAP_TYPE_HASH, sizeof(__u32), sizeof(__u64), err);
 	if (maps->netns_fd >= 0)
 		return 0;
 failed:

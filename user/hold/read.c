@@ -55,8 +55,8 @@ int hold_read(const char *bpffs, struct hold_state *state, struct err *err)
 	for (i = 0; i < LINK_PINS; i++)
 		if (!hook_read(bpffs, HOLD_OBJECT, link_pins[i], &state->hooks[state->hook_count]))
 			state->hook_count++;
-	fd = state_dir_map_open(&hold_state_dir, bpffs, "sluice_status", sizeof(zero),
-				sizeof(state->status), err);
+	fd = state_dir_map_open(&hold_state_dir, bpffs, "sluice_status", BPF_MAP_TYPE_ARRAY,
+				sizeof(zero), sizeof(state->status), err);
 	if (fd < 0)
 		return fd;
 	result = bpf_map_lookup_elem(fd, &zero, &state->status) ? -errno : 0;

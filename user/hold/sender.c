@@ -296,7 +296,7 @@ static struct icmp_bpf *load_icmp(const struct hold_sender *sender, const char *
 	bpf_object__for_each_map(map, skel->obj) {
 		if (bpf_map__is_internal(map))
 			continue;
-		fd = pins_get(bpffs, HOLD_OBJECT, bpf_map__name(map));
+		fd = pins_get(bpffs, HOLD_OBJECT, bpf_map__name(map), PINS_MAP);
 		if (fd < 0 || bpf_map__reuse_fd(map, fd)) {
 			if (fd >= 0)
 				close(fd);

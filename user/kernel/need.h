@@ -31,7 +31,7 @@ struct probe {
 	bool bpf_refused;
 	/* Set by need_answer(); if empty, the row's apply. */
 	char reason[256];
-	char hint[256];
+	char hint[512];
 };
 
 struct need {

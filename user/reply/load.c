@@ -108,6 +108,14 @@ static void warn_of_twin(const struct reply_options *options)
 		}
 }
 
+/* An operator may expect mode audit to count beside mode socket, which it replaces. */
+static void warn_of_audit(const struct load *load)
+{
+	if (load->before.mode == SLUICE_REPLY_SOCKET && load->after.mode == SLUICE_REPLY_AUDIT)
+		log_warning("mode audit %s mode socket: replies are no longer fixed",
+			    load->options->dry_run ? "would replace" : "replaces");
+}
+
 static int load_locked(struct load *load, struct object *object, struct reply_result *result,
 		       struct err *err)
 {
@@ -139,6 +147,7 @@ static int load_locked(struct load *load, struct object *object, struct reply_re
 		result->count++;
 	}
 	warn_of_twin(load->options);
+	warn_of_audit(load);
 	if (load->options->dry_run) {
 		result->outcome = LOAD_VERIFIED;
 		return 0;

@@ -43,8 +43,8 @@ static int socket_hold(struct drain *drain, struct steer_group *group, int slot)
 	if (fd == -ESTALE)
 		return 0;
 	if (fd < 0)
-		return err_set(drain->err, fd == -EPERM ? EXIT_PERMISSION : EXIT_ERROR, -fd,
-			       "socket of %s (%u): %s", record->comm, record->pid, strerror(-fd));
+		return err_set(drain->err, EXIT_ERROR, -fd, "socket of %s (%u): %s", record->comm,
+			       record->pid, strerror(-fd));
 	if (drain->count == DRAIN_SOCKETS_MAX) {
 		close(fd);
 		return err_set(drain->err, EXIT_ERROR, E2BIG, "more than %d sockets",

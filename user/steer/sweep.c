@@ -78,6 +78,8 @@ static int group_change(struct steer_sweep *sweep, struct steer_group *group, st
 
 static void group_update(struct steer_sweep *sweep, struct steer_group *group)
 {
+	struct steer_event event = { .name = group->name, .group = &group->info };
+	int joined = sweep->joined;
 	struct err err = { 0 };
 	bool differs;
 
@@ -90,11 +92,15 @@ static void group_update(struct steer_sweep *sweep, struct steer_group *group)
 	sweep_sockets_leave(sweep, group);
 	sweep_sockets_join(sweep, group, NULL);
 	sweep_slots_assign(sweep, group);
-	if (differs && group_change(sweep, group, &err))
+	if (differs && group_change(sweep, group, &err)) {
 		sweep_report_group(sweep, STEER_GROUP_FAILED, group, NULL, 0, err.what);
-	else
-		sweep_report_group(sweep, differs ? STEER_GROUP_CHANGED : STEER_GROUP_KEPT, group,
-				   NULL, sweep_slots_used(group), NULL);
+		return;
+	}
+	event.type = differs ? STEER_GROUP_CHANGED : STEER_GROUP_KEPT;
+	event.count = sweep_slots_used(group);
+	event.added = sweep->joined - joined;
+	if (sweep->fn)
+		sweep->fn(&event, sweep->arg);
 }
 
 /* Fills the maps of a new group before its program is attached. */
@@ -210,8 +216,8 @@ static int group_release(struct steer_sweep *sweep, struct steer_group *group, s
 	int detached = group_detach(sweep, group);
 
 	if (detached < 0)
-		return err_set(err, detached == -EPERM ? EXIT_PERMISSION : EXIT_ERROR, -detached,
-			       "port %u: %s", group->info.port, sweep_join_reason(-detached));
+		return err_set(err, EXIT_ERROR, -detached, "port %u: %s", group->info.port,
+			       sweep_join_reason(-detached));
 	sweep_report_group(sweep, detached ? STEER_GROUP_RELEASED : STEER_GROUP_GONE, group, NULL,
 			   sweep_slots_used(group), NULL);
 	steer_group_forget(group);

@@ -22,7 +22,12 @@ void sweep_report_group(const struct steer_sweep *sweep, enum steer_event_type t
 			const struct steer_group *group, const struct sluice_steer_slot *slot,
 			int count, const char *why)
 {
-	const struct steer_event event = { type, group->name, &group->info, slot, count, 0, why };
+	const struct steer_event event = { .type = type,
+					   .name = group->name,
+					   .group = &group->info,
+					   .slot = slot,
+					   .count = count,
+					   .why = why };
 
 	if (sweep->fn)
 		sweep->fn(&event, sweep->arg);
@@ -37,7 +42,12 @@ void sweep_report_found(const struct steer_sweep *sweep, enum steer_event_type t
 						  .port = of->port,
 						  .family = of->family };
 	struct sluice_steer_slot slot = { .pid = of->pid };
-	const struct steer_event event = { type, NULL, &group, &slot, count, of->group_prog, why };
+	const struct steer_event event = { .type = type,
+					   .group = &group,
+					   .slot = &slot,
+					   .count = count,
+					   .prog_id = of->group_prog,
+					   .why = why };
 
 	memcpy(slot.comm, of->comm, sizeof(slot.comm));
 	if (sweep->fn)
@@ -172,9 +182,11 @@ void sweep_sockets_join(struct steer_sweep *sweep, struct steer_group *group, in
 		if (fd >= 0 && slot < 0) {
 			slot = steer_group_join(group, fd, cookie, record,
 						instance_of(record->pid, sweep->meta.generations));
-			if (slot >= 0)
+			if (slot >= 0) {
+				sweep->joined++;
 				sweep_report_group(sweep, STEER_SOCKET_JOINED, group,
 						   &group->slots[slot], 0, NULL);
+			}
 		}
 		/* a socket that was closed since the walk is not a failure */
 		if (slot < 0 && slot != -ESTALE) {

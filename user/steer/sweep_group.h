@@ -39,6 +39,7 @@ struct steer_event {
 	const struct sluice_steer_group *group;
 	const struct sluice_steer_slot *slot; /* or NULL */
 	int count;			      /* sockets of the group, or groups */
+	int added;			      /* of these sockets, those that joined now */
 	__u32 prog_id;			      /* STEER_GROUP_FOREIGN; 0: a classic BPF program */
 	const char *why;
 };
@@ -60,6 +61,7 @@ struct steer_sweep {
 	void *arg;
 	int groups;  /* steered at the end */
 	int refused; /* sockets that are open, but failed to join */
+	int joined;  /* sockets that were given a slot */
 	struct quotas quotas;
 	int left_out, left_out_netns; /* groups above their quota, and their namespaces */
 	int consumers_fd;	      /* map of policy cpu, or -1 */

@@ -16,13 +16,13 @@
 
 void wire_except_read(const char *bpffs, struct wire_addrs *except)
 {
-	int fd = pins_get(bpffs, WIRE_OBJECT, PIN);
+	int fd = pins_get(bpffs, WIRE_OBJECT, PIN, PINS_MAP);
 	struct sluice_addr addr, *last = NULL;
 
 	except->count = 0;
 	if (fd < 0)
 		return;
-	while (state_dir_map_has_size(fd, sizeof(addr), sizeof(__u32)) &&
+	while (state_dir_map_is(fd, BPF_MAP_TYPE_HASH, sizeof(addr), sizeof(__u32)) &&
 	       except->count < WIRE_ADDRS_MAX && !bpf_map_get_next_key(fd, last, &addr)) {
 		except->addr[except->count++] = addr;
 		last = &addr;

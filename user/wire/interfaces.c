@@ -116,7 +116,7 @@ static int routes_renew(const char *bpffs, struct wire_routes *routes, size_t *l
 
 	if (result)
 		return result;
-	fd = state_dir_map_open(&wire_state_dir, bpffs, "sluice_w_routes",
+	fd = state_dir_map_open(&wire_state_dir, bpffs, "sluice_w_routes", BPF_MAP_TYPE_LPM_TRIE,
 				sizeof(struct sluice_route_key), sizeof(struct sluice_route), err);
 	wire_except_read(bpffs, &except);
 	result = fd < 0 ? fd : wire_routes_write(routes, fd, &except, left_out, err);

@@ -10,12 +10,12 @@
 
 int wire_routes_read(const char *bpffs, struct wire_routes *routes, struct err *err)
 {
-	int fd = pins_get(bpffs, WIRE_OBJECT, "sluice_w_routes");
+	int fd = pins_get(bpffs, WIRE_OBJECT, "sluice_w_routes", PINS_MAP);
 
 	routes->generation = 0;
 	if (fd >= 0) {
-		if (state_dir_map_has_size(fd, sizeof(struct sluice_route_key),
-					   sizeof(struct sluice_route)))
+		if (state_dir_map_is(fd, BPF_MAP_TYPE_LPM_TRIE, sizeof(struct sluice_route_key),
+				     sizeof(struct sluice_route)))
 			routes->generation = routes_map_generation(fd);
 		close(fd);
 	}

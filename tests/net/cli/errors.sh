@@ -59,7 +59,7 @@ refused 1 "$TEST_TMP/none" sluice reply load --mode socket --cgroup "$TEST_TMP/n
 say "the bpffs"
 refused 1 "$TEST_TMP/folder" sluice --bpffs "$TEST_TMP/folder" reply load --mode socket \
 	--cgroup "$TEST_CGROUP"
-want_text "mount -t bpf"
+want_text "name a directory on a bpffs"
 want_equal "$(find "$TEST_TMP/folder" -mindepth 1)" "" "files in a directory that is not a bpffs"
 
 # without MOUNT COMMAND…: runs COMMAND in a mount namespace without MOUNT

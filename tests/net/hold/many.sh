@@ -7,4 +7,4 @@
 . "$(dirname "$0")/../lib/hold.sh"
 . "$(dirname "$0")/../lib/hold-many.sh"
 
-keep_many 2500 44 16384
+keep_many 2500 44 16384 40

@@ -166,7 +166,7 @@ kill "$(json "[row['pid'] for row in d['sockets'] if row['port'] == $((PORT + 1)
 wait_until 10 udp_unbound "$HOST" $((PORT + 1))
 stop "$wrong"
 want_status 0 sluice reply audit
-grep -qE "^(nc[.a-z]* +[0-9]+ \(gone\)|\(gone\) +-) +$((PORT + 1)) " <<<"$OUTPUT" || fail "$OUTPUT"
+grep -qE "^(nc[.a-z]* +[0-9]+ \(gone\)|\(gone\) +-) +- +$((PORT + 1)) " <<<"$OUTPUT" || fail "$OUTPUT"
 want_equal "$(verdict $((PORT + 1)))" "('unknown', False, None)" "silent, and gone"
 want_equal "$(verdict $((PORT + 6)))" "('wrong', True, '$NEAR4')" "exited, but it had answered"
 

@@ -31,7 +31,7 @@ want_wrong "$CONTAINER" "$FAR4" "$PORT" "$NEAR4"
 say "without --cgroup, the default is the root of the cgroup2 tree"
 root=$(awk '$0 ~ / - cgroup2 / { print $5; exit }' /proc/self/mountinfo)
 want_status 0 sluice reply load --mode socket --dry-run
-[[ "$OUTPUT " == *" $root "* || $OUTPUT == *" $root"$'\n'* ]] || fail "not $root:" "$OUTPUT"
+want_text " cgroup $root, table"
 want_clean
 
 say "loaded twice: one set of programs"

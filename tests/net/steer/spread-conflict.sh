@@ -122,7 +122,7 @@ ip -n "$HOST" link del br1
 
 say "so does a load that cannot write its record"
 bpftool map freeze pinned "$PINS/steer/sluice_x_meta"
-want_status 1 load --xdp eth0 --cpus 0
+want_status 4 load --xdp eth0 --cpus 0
 want_equal "$(xdp_of eth0)" sluice_spread
 want_equal "$(tally "$LAN" 0 "$FAR4")" "b:40"
 sluice steer unload

@@ -121,34 +121,36 @@ static json_t *flow_json(struct listing *listing, const struct listed_flow *list
 	const struct sluice_socket_record *owner = sockets_find(listing->sockets, flow->cookie);
 	char peer[ADDR_TEXT_MAX], local[ADDR_TEXT_MAX];
 
-	return json_pack(
-		"{s:s, s:i, s:s, s:i, s:I, s:o, s:I, s:f, s:o, s:o, s:o, s:I, s:I, s:I, s:I, s:s,"
-		" s:o, s:o}",
-		"peer", addr_format(&flow->key.peer, peer), "peer_port",
-		ntohs(flow->key.peer_port_be), "local", addr_format(&flow->key.local, local),
-		"local_port", ntohs(flow->key.local_port_be), "netns", (json_int_t)flow->key.netns,
-		"netns_name", netns_names_json(&listing->netns, flow->key.netns), "socket_cookie",
-		(json_int_t)flow->cookie, "silent_s", seconds_since(listing, flow->out_ns),
-		"answered_s", seconds_json(flow->in, seconds_since(listing, flow->in_ns)),
-		"interval_s",
-		seconds_json(listing->state.sending,
-			     (double)listing->state.status.interval_ns / 1e9),
-		"next_s",
-		seconds_json(has_next(listing, listed),
-			     seconds_until(listing, listed->kept.due_ns)),
-		"datagrams_out", (json_int_t)flow->out, "datagrams_in", (json_int_t)flow->in,
-		"sent", (json_int_t)listed->kept.sent, "saved",
-		(json_int_t)hold_saved(flow, listed->kept.sent, listing->now_ns), "state",
-		hold_state_name(listed->state), "process",
-		owner ? output_name(owner->comm) : json_null(), "pid",
-		owner ? json_integer(owner->pid) : json_null());
+	json_t *object =
+		json_pack("{s:s, s:i, s:s, s:i, s:I, s:f, s:o, s:o, s:o, s:I, s:I, s:I, s:I, s:s,"
+			  " s:o, s:o}",
+			  "peer", addr_format(&flow->key.peer, peer), "peer_port",
+			  ntohs(flow->key.peer_port_be), "local",
+			  addr_format(&flow->key.local, local), "local_port",
+			  ntohs(flow->key.local_port_be), "socket_cookie", (json_int_t)flow->cookie,
+			  "silent_s", seconds_since(listing, flow->out_ns), "answered_s",
+			  seconds_json(flow->in, seconds_since(listing, flow->in_ns)), "interval_s",
+			  seconds_json(listing->state.sending,
+				       (double)listing->state.status.interval_ns / 1e9),
+			  "next_s",
+			  seconds_json(has_next(listing, listed),
+				       seconds_until(listing, listed->kept.due_ns)),
+			  "datagrams_out", (json_int_t)flow->out, "datagrams_in",
+			  (json_int_t)flow->in, "sent", (json_int_t)listed->kept.sent, "saved",
+			  (json_int_t)hold_saved(flow, listed->kept.sent, listing->now_ns), "state",
+			  hold_state_name(listed->state), "process",
+			  owner ? output_name(owner->comm) : json_null(), "pid",
+			  owner ? json_integer(owner->pid) : json_null());
+
+	netns_names_json(&listing->netns, flow->key.netns, object);
+	return object;
 }
 
 static void flow_row(struct listing *listing, struct table *table, const struct listed_flow *listed)
 {
 	const struct sluice_hold_flow *flow = &listed->flow;
 	const struct sluice_socket_record *owner = sockets_find(listing->sockets, flow->cookie);
-	char peer[ADDR_TEXT_MAX], local[ADDR_TEXT_MAX], netns[NAME_MAX + 1], silent[24];
+	char peer[ADDR_TEXT_MAX], local[ADDR_TEXT_MAX], netns[NETNS_TEXT_MAX], silent[24];
 	char pid[16] = "-", comm[SLUICE_COMM_SIZE], interval[16] = "-", next[16] = "-";
 
 	if (owner)

@@ -3,13 +3,13 @@
 
 #include "base/clock.h"
 #include "base/counters.h"
+#include "base/mounts.h"
 #include "base/netns_names.h"
 #include "base/opt.h"
 #include "base/ports.h"
 #include "base/text.h"
 #include "hold/maps.h"
 #include "hold/send_options.h"
-#include "reply/reply.h"
 
 #include <errno.h>
 #include <string.h>
@@ -57,7 +57,7 @@ int hold_view_read(const char *bpffs, struct hold_view *view, struct err *err)
 			view->saved += hold_saved(&flow, maps.kept[slot].sent, now);
 	}
 	hold_maps_close(&maps);
-	if (reply_cgroup_path(view->state.meta.cgroup_id, view->cgroup))
+	if (mounts_cgroup2_path(view->state.meta.cgroup_id, view->cgroup))
 		snprintf(view->cgroup, sizeof(view->cgroup), "(gone)");
 	return 0;
 }
@@ -147,7 +147,7 @@ void hold_view_text(const struct hold_view *view, const struct output *output)
 {
 	const struct sluice_hold_meta *meta = &view->state.meta;
 	struct netns_names names = { 0 };
-	char text[256], age[24], cgroup[PATH_MAX], netns[NAME_MAX + 1] = "all";
+	char text[256], age[24], cgroup[PATH_MAX], netns[NETNS_TEXT_MAX] = "all";
 	unsigned int state;
 
 	if (meta->netns)

@@ -49,9 +49,10 @@ int consumers_open(const char *bpffs)
 
 	if (!is_attached(bpffs, PIN_RECV4) || !is_attached(bpffs, PIN_RECV6))
 		return -ENOENT;
-	fd = pins_get(bpffs, STEER_OBJECT, PIN_MAP);
+	fd = pins_get(bpffs, STEER_OBJECT, PIN_MAP, PINS_MAP);
 	/* another version of sluice: its values do not fit struct sluice_consumer */
-	if (fd >= 0 && !state_dir_map_has_size(fd, sizeof(__u64), sizeof(struct sluice_consumer))) {
+	if (fd >= 0 && !state_dir_map_is(fd, BPF_MAP_TYPE_HASH, sizeof(__u64),
+					 sizeof(struct sluice_consumer))) {
 		close(fd);
 		return -ENOENT;
 	}

@@ -61,7 +61,7 @@ const struct sluice_spread_link *spread_link_recorded(const struct sluice_spread
 int spread_link_open(const char *bpffs, const struct sluice_spread_link *to, struct hook_link *link)
 {
 	char name[NAME_MAX];
-	int fd = pins_get(bpffs, STEER_OBJECT, link_pin(to, name));
+	int fd = pins_get(bpffs, STEER_OBJECT, link_pin(to, name), PINS_LINK);
 
 	if (fd < 0 || (!hook_link_read(fd, link) && link->ifindex == to->ifindex))
 		return fd;
@@ -172,11 +172,8 @@ static int attach_error(const struct spread_link *at, int error, struct err *err
 	if ((error == EBUSY || error == EEXIST) &&
 	    (refuse_foreign(at, err) || refuse_below(at, err)))
 		return -EBUSY;
-	return err_set(err,
-		       error == EPERM			   ? EXIT_PERMISSION
-		       : error == EBUSY || error == EEXIST ? EXIT_CONFLICT
-							   : EXIT_LACKING,
-		       error, "%s: attaching XDP failed: %s", at->to.name, strerror(error));
+	return err_set(err, error == EBUSY || error == EEXIST ? EXIT_CONFLICT : EXIT_LACKING, error,
+		       "%s: attaching XDP failed: %s", at->to.name, strerror(error));
 }
 
 static int link_attach(const struct spread_load *load, struct spread_link *at, struct err *err)
