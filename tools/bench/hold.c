@@ -8,39 +8,29 @@
  * mapped array, and is set again after 15 to 18 s. The clock is simulated, so that only work
  * counts.
  */
-#include "../../user/base/timer_wheel.c"
+#include "hold/sender_state.h"
 
 #include <bpf/bpf.h>
 #include <errno.h>
 #include <sluice/hold.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
 
 #define SECOND	  1000000000ULL
-#define TICK_NS	  (SECOND / 4)
 #define SCAN_NS	  (5 * SECOND)
 #define INTERVAL  (18 * SECOND)
 #define SIMULATED (180 * SECOND)
-
-/* As struct hold_slot of user/hold/sender_state.h. */
-struct slot {
-	struct timer timer;
-	__u32 serial;
-	__u32 next;
-	__u32 closes;
-	bool queued;
-	bool delayed;
-};
 
 struct run {
 	struct timer_wheel wheel;
 	struct sluice_hold_flow *flows;
 	struct sluice_hold_kept *kept;
-	struct slot *slots;
+	struct hold_slot *slots;
 	uint64_t now_ns;
 	unsigned int random;
 	size_t expired;
@@ -70,7 +60,7 @@ static uint64_t due(struct run *run)
 
 static void on_due(struct timer *timer, void *arg)
 {
-	struct slot *slot = (struct slot *)timer;
+	struct hold_slot *slot = (struct hold_slot *)timer;
 	struct run *run = arg;
 	size_t i = (size_t)(slot - run->slots);
 	__u64 closes = run->closes[run->flows[i].cookie % SLUICE_HOLD_CLOSES];
@@ -149,7 +139,7 @@ int main(int argc, char **argv)
 	if (run.flows == MAP_FAILED || run.kept == MAP_FAILED || run.closes == MAP_FAILED ||
 	    !run.slots)
 		fail("memory");
-	timer_wheel_init(&run.wheel, 0, TICK_NS);
+	timer_wheel_init(&run.wheel, 0, HOLD_TICK_NS);
 	for (i = 0; i < count; i++) {
 		run.flows[i].cookie = i + 1;
 		run.flows[i].serial = run.slots[i].serial = 2;

@@ -38,7 +38,8 @@ static int parse_for(const struct opt_value *v, struct err *err)
 
 static const struct opt check_opts[] = {
 	{ "for", 0, "LIST", parse_for, offsetof(struct check_options, objects),
-	  "objects to check: reply, steer, hold (default: all)", .words = objects, .noun = "object" },
+	  "objects to check: reply, steer, hold (default: all)", .words = objects,
+	  .noun = "object" },
 	{ .name = NULL },
 };
 

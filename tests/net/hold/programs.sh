@@ -60,11 +60,14 @@ import sys
 sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
 sock.setsockopt(socket.IPPROTO_IP, 11, 1)
 sock.setsockopt(socket.IPPROTO_IP, socket.IP_TTL, 2)
-sock.sendto(b"", (sys.argv[1], 7000))
 poll = select.poll()
 poll.register(sock, 0)
-if not poll.poll(20000):
-    sys.exit("no time-exceeded message for the program's own datagram")
+# the router limits the rate of its messages, and those about keepalives count as well
+for _ in range(100):
+    sock.sendto(b"", (sys.argv[1], 7000))
+    if poll.poll(500):
+        sys.exit(0)
+sys.exit("no time-exceeded message for the program's own datagram")
 PYTHON
 
 kill "${pids[@]}"
