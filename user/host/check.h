@@ -23,7 +23,7 @@ enum check_state {
 	CHECK_MISSING,
 };
 
-#define CHECK_FINDINGS_MAX 64
+#define CHECK_FINDINGS_MAX 96
 
 struct check_finding {
 	const char *object; /* "host" if several objects need it */
