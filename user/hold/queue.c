@@ -131,6 +131,12 @@ static bool pass_conntrack(struct hold_sender *sender, struct hold_netns *netns,
 			break;
 		}
 	}
+	/* a datagram would only make another mapping that the peer does not know */
+	if (!renewed && kept->state == SLUICE_HOLD_REMAPPED && flow->in_ns < kept->kept_ns &&
+	    flow->out_ns < kept->kept_ns) {
+		hold_slot_arm(sender, slot, SLUICE_HOLD_REMAPPED, sender->now_ns);
+		return false;
+	}
 	if (!renewed || !sender->outermost)
 		return true;
 	kept->kept_ns = sender->now_ns;
