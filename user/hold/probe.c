@@ -7,6 +7,7 @@
 #include "base/stun.h"
 
 #include <errno.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
@@ -56,7 +57,7 @@ struct hold_probe {
 
 static void send_request(const struct step *step, bool other, __u16 port)
 {
-	__u8 message[STUN_SENT_MAX];
+	uint8_t message[STUN_SENT_MAX] = { 0 };
 	size_t length = stun_request(message, other ? step->other_id : step->mapped_id, port);
 
 	/* a lost request is sent again */

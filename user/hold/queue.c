@@ -250,10 +250,10 @@ static void send_batch(struct hold_sender *sender, struct hold_netns *netns, __u
  */
 static struct hold_netns *next_netns(struct hold_sender *sender, __u64 *count)
 {
-	struct hold_netns *netns, *after, *next = NULL;
+	struct hold_netns *netns, *next = NULL;
 	__u64 most;
 
-	HASH_ITER(hh, sender->netns, netns, after) {
+	for (netns = sender->netns; netns; netns = netns->hh.next) {
 		if (!netns->first)
 			continue;
 		most = allowed(&netns->rate, sender->now_ns);
@@ -269,10 +269,10 @@ static struct hold_netns *next_netns(struct hold_sender *sender, __u64 *count)
 /* Counts each delayed flow once. */
 static void count_delayed(struct hold_sender *sender)
 {
-	struct hold_netns *netns, *after;
+	struct hold_netns *netns;
 	__u32 slot;
 
-	HASH_ITER(hh, sender->netns, netns, after) {
+	for (netns = sender->netns; netns; netns = netns->hh.next) {
 		for (slot = netns->first; slot; slot = sender->slots[slot].next) {
 			if (sender->slots[slot].delayed)
 				continue;
@@ -306,7 +306,8 @@ void hold_queue_check(struct hold_sender *sender)
 {
 	struct hold_netns *netns, *after;
 
-	HASH_ITER(hh, sender->netns, netns, after) {
+	for (netns = sender->netns; netns; netns = after) {
+		after = netns->hh.next;
 		if (netns->outlet)
 			outlet_check(netns->outlet);
 		if (netns->first || hold_netns_sockets(&sender->maps, netns->number))
@@ -319,9 +320,9 @@ void hold_queue_check(struct hold_sender *sender)
 
 void hold_queue_free(struct hold_sender *sender)
 {
-	struct hold_netns *netns, *after;
+	struct hold_netns *netns;
 
-	HASH_ITER(hh, sender->netns, netns, after) {
+	while ((netns = sender->netns)) {
 		outlet_close(netns->outlet);
 		HASH_DEL(sender->netns, netns);
 		free(netns);
