@@ -88,6 +88,8 @@ static void apply(struct sections *sections, int i, struct config_file *file)
 	int error = i == SECTION_STEER	 ? steer_section_apply(sections->steer, file,
 							       sections->context, &section->err)
 		    : i == SECTION_REPLY ? reply_apply(sections, file, &section->err)
+		    : i == SECTION_HOLD	 ? hold_section_apply(sections->hold, file,
+							      sections->context, &section->err)
 					 : wire_apply(sections, file, &section->err);
 
 	section->pending = error != 0;
@@ -108,6 +110,10 @@ static void drop(struct sections *sections, int i)
 
 	if (i == SECTION_STEER) {
 		steer_section_drop(sections->steer, bpffs);
+		return;
+	}
+	if (i == SECTION_HOLD) {
+		hold_section_drop(sections->hold, bpffs);
 		return;
 	}
 	if (i == SECTION_REPLY) {
@@ -250,6 +256,8 @@ bool sections_check(struct sections *sections)
 		if (!exists && !section->unloaded)
 			log_lost(config_section_names[i], true);
 		section->unloaded = !exists;
+		if (i == SECTION_HOLD)
+			hold_section_check(sections->hold, &sections->file->config, exists);
 	}
 	return retried;
 }

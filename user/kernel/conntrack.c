@@ -4,7 +4,7 @@
  * rejected: they hide how a dump ended, and send no CTA_ID, without which a deletion could hit an
  * entry that has just replaced the intended one.
  */
-#include "conntrack/table.h"
+#include "kernel/conntrack.h"
 
 #include "base/addr.h"
 #include "base/array.h"
@@ -310,5 +310,16 @@ int conntrack_delete(struct nl *nl, const struct ct_entry *entry)
 	if (!nlh)
 		return -ENOMEM;
 	mnl_attr_put_u32(nlh, CTA_ID, htonl(entry->id));
+	return nl_query(nl, nlh, NULL, NULL);
+}
+
+/* Without NLM_F_CREATE, the request changes an entry and never makes one. */
+int conntrack_renew(struct nl *nl, const struct ct_entry *entry, uint32_t timeout_s)
+{
+	struct nlmsghdr *nlh = entry_request(nl, IPCTNL_MSG_CT_NEW, entry);
+
+	if (!nlh)
+		return -ENOMEM;
+	mnl_attr_put_u32(nlh, CTA_TIMEOUT, htonl(timeout_s));
 	return nl_query(nl, nlh, NULL, NULL);
 }

@@ -3,8 +3,8 @@
  * The UDP entries of this network namespace's connection tracking table: read all, read one again,
  * delete one. There is deliberately no flush: it would break healthy flows.
  */
-#ifndef SLUICE_CONNTRACK_TABLE_H
-#define SLUICE_CONNTRACK_TABLE_H
+#ifndef SLUICE_KERNEL_CONNTRACK_H
+#define SLUICE_KERNEL_CONNTRACK_H
 
 #include "base/err.h"
 
@@ -81,5 +81,7 @@ int conntrack_open(struct nl **nl);
 int conntrack_get(struct nl *nl, const struct ct_entry *entry, struct ct_entry *now);
 /* Deletes the entry with this original tuple, zone and id. Returns as conntrack_get() does. */
 int conntrack_delete(struct nl *nl, const struct ct_entry *entry);
+/* Sets the time after which an unused entry expires. Returns as conntrack_get() does. */
+int conntrack_renew(struct nl *nl, const struct ct_entry *entry, uint32_t timeout_s);
 
 #endif
