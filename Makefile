@@ -38,7 +38,7 @@ WARN    := -Wall -Wextra -Werror -Wno-unused-parameter -Wno-missing-field-initia
 STD     := -std=gnu11 -D_GNU_SOURCE -DSLUICE_VERSION='"$(VERSION)"' -Iinclude -Iuser -I$(BUILD)
 LIBS     = $(shell pkg-config --libs $(PKGS)) -lelf -lz
 
-# Includes carry the folder, so that each shows the layer that it reaches (tools/layers.py).
+# Includes carry the directory, so that each shows the layer that it reaches (tools/layers.py).
 c_files  := $(wildcard user/*/*.c user/*/*/*.c)
 objects  := $(c_files:user/%.c=$(BUILD)/user/%.o)
 skels    := $(patsubst %.bpf.c,$(BUILD)/%.skel.h,$(wildcard bpf/*/*.bpf.c))
@@ -180,6 +180,12 @@ $(BUILD)/tools/%.bpf.o: tools/bench/%.bpf.c
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CLANG) $(bpf_flags) -c $< -o $@
 
+# The timers of a million flows, as the daemon's.
+$(BUILD)/tools/hold: tools/bench/hold.c $(BUILD)/units.a
+	$(call say,CC,$<)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(CFLAGS) $(STD) $(WARN) -o $@ $^ $(LIBS)
+
 benched: all $(bench_with)
 bench: setup-test
 	$(Q)$(MAKE) --no-print-directory benched
@@ -189,8 +195,16 @@ bench: setup-test
 bench-follow: all $(BUILD)/tools/follow
 	$(Q)$(BUILD)/tools/follow $(BUILD)/sluice $(BENCH)
 
+# Shows datagrams that the kernel delivers to a closing socket; as root.
+bench-close: $(BUILD)/tools/close
+	$(Q)$(BUILD)/tools/close $(BENCH)
+
+# Measures memory and CPU time for the timers of a million idle flows; as root.
+bench-hold: $(BUILD)/tools/hold
+	$(Q)$<
+
 # The inner makes read this file again, and so find the packages installed here.
-.PHONY: tested benched bench-follow setup-build setup-demo setup-test
+.PHONY: tested benched bench-follow bench-close bench-hold setup-build setup-demo setup-test
 setup: setup-test
 setup-build setup-demo setup-test: setup-%:
 	$(Q)tools/setup.sh $*

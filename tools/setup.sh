@@ -19,10 +19,11 @@ UNIT="libcmocka-dev python3"
 NET="$RUN libcap2-bin iperf3 tcpdump strace dnsmasq-base bind9-dnsutils zsh fish bash-completion"
 LINT="clang-format clang-tidy cppcheck mandoc"
 
-# Servers: package and path of the program. unbound and knot have one socket per thread; all except
-# knot answer without IP_PKTINFO on the wildcard address.
+# Servers: package and path of the program. unbound, knot and pdns_recursor have one socket per
+# thread; all except knot answer without IP_PKTINFO on the wildcard address.
 DEMO_DAEMONS="unbound:usr/sbin/unbound"
-TEST_DAEMONS="knot:usr/sbin/knotd nsd:usr/sbin/nsd memcached:usr/bin/memcached"
+TEST_DAEMONS="knot:usr/sbin/knotd pdns-recursor:usr/sbin/pdns_recursor nsd:usr/sbin/nsd
+	memcached:usr/bin/memcached atftpd:usr/sbin/atftpd coturn:usr/bin/turnserver"
 
 usage()
 {
@@ -114,7 +115,7 @@ unpack_server()
 	echo "setup: unpacking $package under build/servers (it is not installed)"
 	update_once
 	scratch=$(mktemp -d)
-	# apt's own user cannot write to the scratch folder
+	# apt's own user cannot write to the scratch directory
 	(cd "$scratch" && quiet apt-get -o APT::Sandbox::User=root download "$package")
 	mapfile -t libraries < <(library_dependencies "$scratch"/*.deb)
 	mkdir -p "$SERVERS"

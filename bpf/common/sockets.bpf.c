@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: (GPL-2.0-or-later OR BSD-2-Clause)
 /*
- * The processes that hold UDP sockets: iterates over the open files of all tasks in the calling
- * process's PID namespace and writes a record for each UDP socket. Unlike sock_diag with /proc it
- * needs no walk through the network namespaces, and it has the socket cookies that the other
- * programs use as keys.
+ * Finds the processes that hold UDP sockets: iterates over the open files of all tasks in the
+ * calling process's PID namespace and writes a record for each UDP socket. Unlike sock_diag plus
+ * /proc, it does not have to enter each network namespace, and it reports the socket cookies that
+ * the other programs use as keys.
  */
 #include "common/kernel.h"
 #include "common/task_files.h"
@@ -56,7 +56,10 @@ static __always_inline void record_group(struct sluice_socket_record *record, st
 	record->group_index = SLUICE_NO_INDEX;
 	if (!group)
 		return;
-	/* the id starts at 0; the address is no key: a growing group moves, also during a walk */
+	/*
+	 * ids start at 0; the address cannot be the key: a growing group is reallocated, even
+	 * during a walk
+	 */
 	record->group = 1 + (__u64)BPF_CORE_READ(group, reuseport_id);
 	record->group_index = group_index(group, sk);
 	prog = BPF_CORE_READ(group, prog);
@@ -75,12 +78,12 @@ static __always_inline void record_queue(struct sluice_socket_record *record, st
 		record->queue_read = BPF_CORE_READ(udp, forward_deficit);
 }
 
-/* Returns the process's id in the calling process's PID namespace, possibly a container's. */
-static __always_inline __u32 consumer_pid(struct task_struct *task)
+/* Returns the task's id in the calling process's PID namespace, possibly a container's. */
+static __always_inline __u32 task_number(struct task_struct *task)
 {
 	struct task_struct *current = (void *)bpf_get_current_task();
 	__u64 level = BPF_CORE_READ(current, thread_pid, level);
-	struct pid *pid = BPF_CORE_READ(task, group_leader, thread_pid);
+	struct pid *pid = BPF_CORE_READ(task, thread_pid);
 	const char *numbers;
 	__u32 number = 0;
 
@@ -115,7 +118,9 @@ int sluice_sockets(struct bpf_iter__task_file *ctx)
 	record_local(&record, sk);
 	record_group(&record, sk);
 	record_queue(&record, sk);
-	record.pid = consumer_pid(task);
+	record.pid = task_number(BPF_CORE_READ(task, group_leader));
+	/* the walk skips a thread that shares the leader's files; an exited leader has none */
+	record.tid = task_number(task);
 	record.fd = ctx->fd;
 	bpf_probe_read_kernel_str(record.comm, sizeof(record.comm), task->comm);
 	bpf_seq_write(ctx->meta->seq, &record, sizeof(record));

@@ -8,8 +8,9 @@
  *
  * The flow table is set-associative for the reasons in flow.h, with two differences. A live way is
  * never reused, since that would move its flow: a new flow is not recorded in a full set, and its
- * choice is a function of the tuple, which is stable as long as the group is. A flow of a single
- * datagram, which any spoofer can create, gets only a free way, or that of another such flow.
+ * choice is a function of the tuple, which stays the same as long as the group does. A flow of a
+ * single datagram, which any spoofer can create, gets only a free way, or the way of another such
+ * flow.
  */
 #ifndef SLUICE_STEER_H
 #define SLUICE_STEER_H
@@ -17,7 +18,7 @@
 #include <sluice/flow.h>
 
 /* Raised whenever a pinned map changes its layout or its meaning. */
-#define SLUICE_STEER_ABI 1
+#define SLUICE_STEER_ABI 2
 
 /* Limit on the sockets of a group, over all generations. */
 #define SLUICE_STEER_SLOTS 1024
@@ -112,7 +113,7 @@ _Static_assert(sizeof(struct sluice_steer_cpu) == 16, "struct sluice_steer_cpu")
 enum sluice_steer_consumer_cpu {
 	SLUICE_STEER_CPU_UNKNOWN = 0,
 	SLUICE_STEER_CPU_SEEN,	 /* received there last; may migrate */
-	SLUICE_STEER_CPU_PINNED, /* may run on no other CPU */
+	SLUICE_STEER_CPU_PINNED, /* bound to this CPU */
 };
 
 /* Policy cpu: the thread that reads a slot's socket, and its CPU. */
@@ -133,7 +134,10 @@ struct sluice_steer_stats {
 };
 _Static_assert(sizeof(struct sluice_steer_stats) == 32, "struct sluice_steer_stats");
 
-/* Policy load: recent datagrams of all CPUs, in two windows so that the average is not short. */
+/*
+ * Policy load: recent datagrams of all CPUs, over two windows, so that a new window does not start
+ * from nothing.
+ */
 struct sluice_steer_recent {
 	__u32 window; /* number of the window that `now` counts in */
 	__u32 now;
@@ -185,6 +189,14 @@ enum sluice_steer_udp {
 	SLUICE_STEER_UDP_KNOWN = 7, /* not 0: the counters are valid */
 };
 
+/* What earlier sweeps saw of the current generation; see user/steer/group/generation.h. */
+struct sluice_steer_past {
+	__u32 instances; /* the most at one time; those that may take over later are not counted */
+	__u32 reserved;
+	__u64 fewer_ns; /* CLOCK_BOOTTIME: since then there are fewer; 0: there are not */
+};
+_Static_assert(sizeof(struct sluice_steer_past) == 16, "struct sluice_steer_past");
+
 /* The record of a group; the first three words are stable across versions. */
 struct sluice_steer_group {
 	__u32 magic;
@@ -201,9 +213,11 @@ struct sluice_steer_group {
 	__u16 port;
 	__u16 family;
 	__u32 prog_id;
-	__u32 peak; /* largest size of the current generation; see steer/group/generation.h */
+	__u32 reserved;
 	__u64 udp_before[8]; /* enum sluice_steer_udp: the counters at the load */
+	struct sluice_steer_past past;
+	__u64 drain_unread; /* datagrams that drained processes have left unread */
 };
-_Static_assert(sizeof(struct sluice_steer_group) == 144, "struct sluice_steer_group");
+_Static_assert(sizeof(struct sluice_steer_group) == 168, "struct sluice_steer_group");
 
 #endif

@@ -3,6 +3,7 @@
  * Parses arbitrary bytes as the daemon's file: each problem names a line of the file, its text is a
  * single line, and a file with a problem is refused.
  */
+#include "../../user/base/addr.c"
 #include "../../user/base/array.c"
 #include "../../user/base/conf.c"
 #include "../../user/base/context.c"
@@ -14,6 +15,7 @@
 #include "../../user/base/suggest.c"
 #include "../../user/base/text.c"
 #include "../../user/daemon/config.c"
+#include "../../user/hold/options.c"
 #include "../../user/reply/options.c"
 #include "../../user/steer/cpu/spread_options.c"
 #include "../../user/steer/options.c"

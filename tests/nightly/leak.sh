@@ -3,7 +3,7 @@
 #
 # runs alone: it counts the BPF objects of the whole kernel
 #
-# 500 reloads of [reply] and [steer], and 100 of [wire], leave as many programs, maps and links in
+# 500 reloads of [reply], [hold] and [steer], and 100 of [wire], leave as many programs, maps and links in
 # the kernel, and as many descriptors in the daemon, as there were.
 set -euo pipefail
 

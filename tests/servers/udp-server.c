@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * A UDP echo server for each way in which servers receive and answer.
+ * A UDP echo server that imitates each way in which servers receive and answer.
  *
- *	udp-server --kind KIND --port N [--bind ADDR] [--source ADDR] [--join GROUP%IF] [--hold]
- *		   [--reuseport]
+ *	udp-server --kind KIND --port N [--bind ADDR] [--device IF] [--source ADDR]
+ *		   [--join GROUP%IF] [--hold] [--reuseport]
  *
  * The kinds differ only in what determines the source address of an answer: the system call that
  * sends it, the socket, and the ancillary data. With --hold (sendto kinds) the server holds
  * requests, prints "held N" for each, and answers all on SIGUSR1: so a test controls what happens
  * between a request and its answer. Failed sends are reported on stderr, and the server continues.
  *
- * The programs in this folder need no library but the C library's own:
+ * The programs in this directory need no library except the C library:
  *	cc -D_GNU_SOURCE -o build/tests/udp-server tests/servers/udp-server.c -lm -pthread
  */
 #include <arpa/inet.h>
@@ -41,6 +41,7 @@ struct server {
 	const struct kind *kind;
 	const char *port;
 	const char *bind;
+	const char *device;
 	const char *source;
 	const char *join;
 	bool hold;
@@ -180,7 +181,8 @@ static void serve_mmsg(struct server *server)
 
 /*
  * Returns the received destination as the source, unchanged except for the interface: ip(7) wants
- * the address in ipi_spec_dst, and a fixed interface would override the route.
+ * the address in ipi_spec_dst, and a fixed interface would override the route. A link-local address
+ * needs its interface.
  */
 static void answer_with_pktinfo(struct server *server, struct msghdr *msg)
 {
@@ -190,6 +192,12 @@ static void answer_with_pktinfo(struct server *server, struct msghdr *msg)
 
 			info->ipi_spec_dst = info->ipi_addr;
 			info->ipi_ifindex = 0;
+		}
+		if (cmsg->cmsg_level == IPPROTO_IPV6 && cmsg->cmsg_type == IPV6_PKTINFO) {
+			struct in6_pktinfo *info = (struct in6_pktinfo *)CMSG_DATA(cmsg);
+
+			if (!IN6_IS_ADDR_LINKLOCAL(&info->ipi6_addr))
+				info->ipi6_ifindex = 0;
 		}
 	}
 	complain("sendmsg", sendmsg(server->fd, msg, 0));
@@ -292,7 +300,7 @@ static void serve_connect(struct server *server)
 
 static const struct kind kinds[] = {
 	{ "sendto4", AF_INET, false, false, serve_sendto, "recvfrom, sendto" },
-	{ "sendto6", AF_INET6, true, false, serve_sendto, "the same, IPv6 alone" },
+	{ "sendto6", AF_INET6, true, false, serve_sendto, "the same, IPv6 only" },
 	{ "dual6", AF_INET6, false, false, serve_sendto, "the same, IPv6 and v4-mapped" },
 	{ "sendmsg4", AF_INET, false, false, serve_sendmsg, "recvmsg, sendmsg, no control data" },
 	{ "sendmsg6", AF_INET6, false, false, serve_sendmsg, "the same, IPv6 and v4-mapped" },
@@ -317,7 +325,8 @@ static const struct kind *kind_find(const char *name)
 static void usage(FILE *out)
 {
 	fputs("usage: udp-server --kind KIND --port N [--bind ADDR] [--source ADDR]\n"
-	      "                  [--join GROUP%IF] [--hold] [--reuseport]\n\nkinds:\n",
+	      "                  [--device IF] [--join GROUP%IF] [--hold] [--reuseport]\n\n"
+	      "kinds:\n",
 	      out);
 	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
 		fprintf(out, "  %-9s  %s\n", kinds[i].name, kinds[i].help);
@@ -335,6 +344,9 @@ static void socket_options(const struct server *server)
 
 	if (server->reuseport)
 		set_option(server->fd, SOL_SOCKET, SO_REUSEPORT, 1);
+	if (server->device && setsockopt(server->fd, SOL_SOCKET, SO_BINDTODEVICE, server->device,
+					 strlen(server->device)))
+		err(1, "device %s", server->device);
 	if (kind->family == AF_INET6)
 		set_option(server->fd, IPPROTO_IPV6, IPV6_V6ONLY, kind->v6only);
 	if (kind->pktinfo && kind->family == AF_INET)
@@ -433,6 +445,7 @@ static void parse_options(struct server *server, int argc, char **argv)
 		{ "kind", required_argument, NULL, 'k' },
 		{ "port", required_argument, NULL, 'p' },
 		{ "bind", required_argument, NULL, 'b' },
+		{ "device", required_argument, NULL, 'd' },
 		{ "join", required_argument, NULL, 'j' },
 		{ "source", required_argument, NULL, 's' },
 		{ "hold", no_argument, NULL, 'o' },
@@ -452,6 +465,9 @@ static void parse_options(struct server *server, int argc, char **argv)
 			break;
 		case 'b':
 			server->bind = optarg;
+			break;
+		case 'd':
+			server->device = optarg;
 			break;
 		case 'j':
 			server->join = optarg;
@@ -480,7 +496,7 @@ static void parse_options(struct server *server, int argc, char **argv)
 	if (server->kind->serve == serve_source && !server->source)
 		errx(2, "kind %s needs --source", server->kind->name);
 	if (server->hold && server->kind->serve != serve_sendto)
-		errx(2, "--hold goes with the sendto kinds alone");
+		errx(2, "--hold works only with the sendto kinds");
 }
 
 int main(int argc, char **argv)

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "base/netns.h"
 
+#include "base/text.h"
+
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -9,6 +11,7 @@
 #include <sched.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
@@ -65,6 +68,70 @@ int netns_open(const char *netns, struct err *err)
 	return err_hint(err, -EINVAL, HINT);
 }
 
+int netns_number(const char *value, uint32_t *inode, struct err *err)
+{
+	struct stat st;
+	int fd, result;
+
+	if (value && !strcmp(value, "all")) {
+		*inode = 0;
+		return 0;
+	}
+	fd = netns_open(value, err);
+	if (fd < 0)
+		return fd;
+	result = fstat(fd, &st) ? err_set(err, EXIT_ERROR, errno, "--netns: %s", strerror(errno))
+				: 0;
+	close(fd);
+	if (!result)
+		*inode = (uint32_t)st.st_ino;
+	return result;
+}
+
+/* Opens a namespace if it has this inode number, or returns -1. */
+static int open_if(int dir, const char *path, uint32_t inode)
+{
+	int fd = openat(dir, path, O_RDONLY | O_CLOEXEC);
+	struct stat st;
+
+	if (fd < 0)
+		return -1;
+	/* a name whose mount is gone is a plain file */
+	if (!fstat(fd, &st) && st.st_ino == inode && ioctl(fd, NS_GET_NSTYPE) == CLONE_NEWNET)
+		return fd;
+	close(fd);
+	return -1;
+}
+
+static int find_in(const char *path, const char *below, uint32_t inode)
+{
+	DIR *folder = opendir(path);
+	struct dirent *entry;
+	char name[NAME_MAX + 16];
+	int fd = -1;
+
+	while (folder && fd < 0 && (entry = readdir(folder))) {
+		if (*entry->d_name == '.' || (*below && !is_number(entry->d_name)))
+			continue;
+		snprintf(name, sizeof(name), "%s%s", entry->d_name, below);
+		fd = open_if(dirfd(folder), name, inode);
+	}
+	if (folder)
+		closedir(folder);
+	return fd;
+}
+
+int netns_open_number(uint32_t inode)
+{
+	int fd = open_if(AT_FDCWD, "/proc/thread-self/ns/net", inode);
+
+	if (fd < 0)
+		fd = find_in(NETNS_DIR, "", inode);
+	if (fd < 0)
+		fd = find_in("/proc", "/ns/net", inode);
+	return fd < 0 ? -ENOENT : fd;
+}
+
 int netns_switch(int netns_fd)
 {
 	return setns(netns_fd, CLONE_NEWNET) ? -errno : 0;
@@ -98,4 +165,47 @@ bool netns_name(uint32_t inode, char name[NAME_MAX + 1])
 				snprintf(name, NAME_MAX + 1, "%s", entry->d_name);
 	closedir(folder);
 	return found;
+}
+
+const char *netns_format(uint32_t inode, const char *name, char text[NETNS_TEXT_MAX])
+{
+	snprintf(text, NETNS_TEXT_MAX, *name ? "%u (%s)" : "%u", inode, name);
+	return text_plain(text, NETNS_TEXT_MAX);
+}
+
+const char *netns_text(uint32_t inode, char text[NETNS_TEXT_MAX])
+{
+	char name[NAME_MAX + 1];
+
+	return netns_format(inode, netns_name(inode, name) ? name : "", text);
+}
+
+int netns_inode(const char *netns, uint32_t *inode, struct err *err)
+{
+	char path[PATH_MAX];
+	uint64_t number;
+	struct stat st;
+	int fd, result = 0;
+
+	snprintf(path, sizeof(path), NETNS_DIR "/%s", netns);
+	if (is_number(netns) && access(path, F_OK)) {
+		number = strtoull(netns, NULL, 10);
+		if (number > UINT32_MAX)
+			return err_hint(err,
+					err_set(err, EXIT_USAGE, ERANGE,
+						"'%s' is no inode number of a namespace", netns),
+					"'ls -Li " NETNS_DIR "' shows them");
+		*inode = (uint32_t)number;
+		return 0;
+	}
+	fd = netns_open(netns, err);
+	if (fd < 0)
+		return fd;
+	if (fstat(fd, &st))
+		result = err_set(err, EXIT_ERROR, errno, "network namespace '%s': %s", netns,
+				 strerror(errno));
+	else
+		*inode = (uint32_t)st.st_ino;
+	close(fd);
+	return result;
 }

@@ -22,10 +22,10 @@ static const struct object {
 	  "Keeps each flow with one worker of a server that shares its port by SO_REUSEPORT.\n",
 	  "  sluice steer load --port 53\n"
 	  "  sluice steer show --watch\n"
-	  "a restart, after the start of the new server ('steer load' is not needed while\n"
-	  "'sluice run' does it):\n"
-	  "  sluice steer load --port 53\n"
-	  "  sluice steer drain $OLD && kill $OLD\n" },
+	  "a restart:\n"
+	  "  OLD=$(pgrep -o -x unbound)\n"
+	  "  unbound -d &\n"
+	  "  sluice steer drain $OLD --wait 10 && kill $OLD\n" },
 	{ "conntrack",
 	  "Shows and deletes entries of the connection tracking table that contradict the sockets\n"
 	  "and routes of this host.\n",
@@ -72,8 +72,8 @@ void help_print_all(FILE *file)
 	fputs("\nFor details see 'sluice OBJECT --help', 'sluice OBJECT COMMAND --help' and sluice(8).\n"
 	      "To find faults first, without changing a packet, run 'sluice reply load --mode audit'\n"
 	      "and, some time later, 'sluice reply audit'.\n\n"
-	      "exit codes: 0 done, 1 error, 2 usage, 3 the kernel lacks something, 4 permission,\n"
-	      "5 conflict with another program\n",
+	      "exit status: 0 done, 1 error, 2 usage, 3 the kernel lacks something, 4 permission,\n"
+	      "5 conflict with another program, 6 findings (with --exit-code)\n",
 	      file);
 }
 

@@ -2,6 +2,7 @@
 #include "daemon/config.h"
 
 #include "base/suggest.h"
+#include "hold/options.h"
 #include "reply/options.h"
 #include "steer/cpu/spread_options.h"
 #include "steer/options.h"
@@ -38,8 +39,16 @@ static const struct opt steer_daemon_opts[] = {
 	{ "netns", 0, "this|all|NAME|PATH|PID", parse_netns, CONFIG_FIELD(steer_netns),
 	  "the network namespace of the servers (default: this, the daemon's own)" },
 	{ "sweep", 0, "SECONDS", opt_u64, CONFIG_FIELD(steer_sweep_s),
-	  "interval of the sweep over all sockets; events report most changes before it", .min = 1,
+	  "interval of the sweep over all sockets; events report most changes sooner", .min = 1,
 	  .max = STEER_IDLE_MAX, .preset = OPT_TEXT(STEER_SWEEP_DEFAULT) },
+	{ .name = NULL },
+};
+
+static const struct opt hold_daemon_opts[] = {
+	{ "netns", 0, "this|all|NAME|PATH|PID", parse_netns, CONFIG_FIELD(hold_netns),
+	  "the network namespace of the sockets (default: this, the daemon's own)" },
+	{ "cgroup", 0, "DIR", opt_path, CONFIG_FIELD(hold_cgroup),
+	  "the cgroup2 directory of the processes (default: that of [global])" },
 	{ .name = NULL },
 };
 
@@ -52,14 +61,15 @@ const struct config_table config_tables[] = {
 	{ "steer", steer_opts, CONFIG_FIELD(steer) },
 	{ "steer", steer_spread_opts, CONFIG_FIELD(spread) },
 	{ "steer", steer_daemon_opts, 0 },
+	{ "hold", hold_opts, CONFIG_FIELD(hold) },
+	{ "hold", hold_daemon_opts, 0 },
+	{ "hold", hold_send_opts, CONFIG_FIELD(hold_send) },
 	{ .section = NULL },
 };
 
 const char *const config_section_names[SECTIONS + 1] = {
-	[SECTION_REPLY] = "reply",
-	[SECTION_WIRE] = "wire",
-	[SECTION_STEER] = "steer",
-	[SECTIONS] = "global",
+	[SECTION_REPLY] = "reply", [SECTION_WIRE] = "wire", [SECTION_HOLD] = "hold",
+	[SECTION_STEER] = "steer", [SECTIONS] = "global",
 };
 
 #define KEYS_MAX 32
@@ -99,9 +109,19 @@ static int parse_section(struct config *config, const struct conf_entry *entry)
 					"unknown section [%s]; did you mean [%s]?", entry->section,
 					nearest);
 	return conf_add_problem(&config->conf, entry->line,
-				"unknown section [%s]; valid sections are [global], [reply], [wire]"
-				" and [steer]",
+				"unknown section [%s]; valid sections are [global], [reply],"
+				" [wire], [steer] and [hold]",
 				entry->section);
+}
+
+/* Does '#' begin the value, or follow a blank in it? conf_read() has removed comments with ';'. */
+static bool has_comment(const char *value)
+{
+	const char *at = value;
+
+	while ((at = strchr(at, '#')) && at > value && at[-1] != ' ' && at[-1] != '\t')
+		at++;
+	return at;
 }
 
 static int parse_value(struct config *config, const struct conf_entry *entry, const struct opt *opt,
@@ -113,6 +133,12 @@ static int parse_value(struct config *config, const struct conf_entry *entry, co
 	snprintf(what, sizeof(what), "[%s] %s", entry->section, opt->name);
 	if (!*entry->value)
 		return conf_add_problem(&config->conf, entry->line, "%s: no value", what);
+	if (has_comment(entry->value))
+		return conf_add_problem(
+			&config->conf, entry->line,
+			"%s: '%s': a comment with '#' needs a line of its own; after"
+			" a value, a comment starts with ' ;'",
+			what, entry->value);
 	if (opt_set(opt, NULL, entry->value, into, &err))
 		return conf_add_err(&config->conf, entry->line, what, &err);
 	return 0;
@@ -163,9 +189,9 @@ static int parse_entry(struct config *config, const struct conf_entry *entry)
 		return entry->key ? parse_key(config, entry) : parse_section(config, entry);
 	if (entry->key)
 		return conf_add_problem(&config->conf, entry->line,
-					"[%s] %s: already set in line %u", entry->section,
+					"[%s] %s: already set on line %u", entry->section,
 					entry->key, first->line);
-	return conf_add_problem(&config->conf, entry->line, "[%s]: already started in line %u",
+	return conf_add_problem(&config->conf, entry->line, "[%s]: already started on line %u",
 				entry->section, first->line);
 }
 
@@ -178,7 +204,7 @@ static const char *wire_problem(const struct config *config)
 	bool servers = find_entry(conf, "wire", "server");
 
 	if (!gateway && !find_entry(conf, "wire", "iface") && !find_entry(conf, "wire", "follow"))
-		return "[wire] needs an iface, a follow or a gateway";
+		return "[wire] needs iface, follow or gateway";
 	if (gateway && !servers)
 		return "[wire] gateway needs the addresses of the server; give two or more with"
 		       " 'server'";
@@ -198,9 +224,9 @@ static int check_sections(struct config *config)
 	int i, result = 0;
 
 	if (!config->has[SECTION_REPLY] && !config->has[SECTION_WIRE] &&
-	    !config->has[SECTION_STEER] && !conf->problems)
-		return conf_add_problem(conf, 0,
-					"no [reply], [wire] or [steer] section: nothing to do");
+	    !config->has[SECTION_STEER] && !config->has[SECTION_HOLD] && !conf->problems)
+		return conf_add_problem(
+			conf, 0, "no [reply], [wire], [steer] or [hold] section: nothing to do");
 	if (!find_entry(conf, "reply", "mode"))
 		problem[SECTION_REPLY] = "[reply] needs a mode: socket, or audit for a trial run";
 	problem[SECTION_WIRE] = wire_problem(config);
@@ -209,6 +235,8 @@ static int check_sections(struct config *config)
 	else if (config->has[SECTION_STEER] &&
 		 value_spread_check("", &config->spread, config->steer.policy, &err))
 		result = conf_add_err(conf, find_entry(conf, "steer", NULL)->line, "[steer]", &err);
+	if (!find_entry(conf, "hold", "port"))
+		problem[SECTION_HOLD] = "[hold] needs a port: local or remote ones, or any";
 	for (i = 0; i < SECTIONS && !result; i++)
 		if (config->has[i] && problem[i])
 			result = conf_add_problem(
@@ -246,17 +274,18 @@ int config_parse(FILE *file, const char *path, struct config *config, struct err
 	result = conf_read(file, conf);
 	if (result)
 		return read_error(path, -result, err);
-	for (i = 0; i < conf->entries && !result; i++)
+	for (i = 0; i < conf->entries && !result && conf->problems < CONF_PROBLEMS_MAX; i++)
 		result = parse_entry(config, &conf->entry[i]);
-	if (!result)
+	if (!result && conf->problems < CONF_PROBLEMS_MAX)
 		result = check_sections(config);
 	if (result)
 		return err_set(err, EXIT_ERROR, -result, "%s: %s", path, strerror(-result));
 	if (!conf->problems)
 		return 0;
 	conf_sort_problems(conf);
-	return err_set(err, EXIT_USAGE, EINVAL, "%s: %zu problem%s, nothing was changed", path,
-		       conf->problems, conf->problems > 1 ? "s" : "");
+	return err_set(err, EXIT_USAGE, EINVAL, "%s: %s%zu problem%s, nothing was changed", path,
+		       conf->problems < CONF_PROBLEMS_MAX ? "" : "stopped after ", conf->problems,
+		       conf->problems > 1 ? "s" : "");
 }
 
 int config_read(const char *path, struct config *config, struct err *err)

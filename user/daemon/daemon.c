@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * The node daemon: loads the objects of its file, then follows the host and the file.  The kernel
- * holds all that it sets up.  So the end of the daemon, even by a crash, does not affect traffic,
- * and the next daemon takes over.
+ * The node daemon: loads the objects of its file, then follows the host and the file. The kernel
+ * holds everything that it sets up: when the daemon exits, or even crashes, traffic is not
+ * affected, and the next daemon takes over.
  */
 #include "daemon/daemon.h"
 
@@ -11,8 +11,10 @@
 #include "base/loop.h"
 #include "base/sd_notify.h"
 #include "daemon/config_file.h"
+#include "daemon/hold.h"
 #include "daemon/netns.h"
 #include "daemon/sections.h"
+#include "daemon/status_socket.h"
 #include "daemon/steer.h"
 #include "daemon/watch.h"
 #include "host/daemon_lock.h"
@@ -22,7 +24,7 @@
 #include <signal.h>
 #include <string.h>
 
-/* Another process may detach the programs.  The check costs some system calls per interface. */
+/* Another process may detach the programs.  The check costs a few system calls per interface. */
 #define CHECK_US 10000000
 
 struct node {
@@ -35,6 +37,8 @@ struct node {
 	struct loop *loop;
 	struct watch *watch;
 	struct steer_section steer;
+	struct hold_section hold;
+	struct status_socket status;
 };
 
 static void notify_status(const struct node *node, const char *state)
@@ -56,8 +60,10 @@ static void notify_status(const struct node *node, const char *state)
 			snprintf(text, sizeof(text), "%s", reply_mode_name(config->reply.mode));
 		else if (i == SECTION_WIRE)
 			snprintf(text, sizeof(text), "%u interfaces", watch_count(node->watch));
-		else
+		else if (i == SECTION_STEER)
 			snprintf(text, sizeof(text), "%u groups", node->steer.groups);
+		else
+			snprintf(text, sizeof(text), "sending");
 		used += (size_t)snprintf(status + used, sizeof(status) - used, "%s%s: %s",
 					 used ? ", " : "", name, text);
 	}
@@ -136,7 +142,9 @@ static void on_reload(void *arg)
 	if (reload(node, &file, &err)) {
 		log_err(&err);
 		log_warning("reload refused: the previous configuration stays active");
+		snprintf(node->status.refused, sizeof(node->status.refused), "%s", err.what);
 	} else {
+		node->status.refused[0] = '\0';
 		log_info("reloaded");
 	}
 	config_file_put(file);
@@ -166,7 +174,7 @@ static int setup_loop(struct node *node)
 
 	/* The process that reads stderr may exit first. */
 	signal(SIGPIPE, SIG_IGN);
-	/* Signals first: one that arrives during the load waits for its end. */
+	/* Set up signals first: a signal that arrives during the load is handled after it. */
 	if (!result)
 		result = loop_signal(node->loop, SIGTERM, on_stop, node);
 	if (!result)
@@ -179,13 +187,33 @@ static int setup_loop(struct node *node)
 		result = start_timer(node, on_check, CHECK_US);
 	if (!result)
 		result = steer_section_init(&node->steer, node->loop, on_changed, node);
+	if (!result)
+		result = hold_section_init(&node->hold, node->loop);
 	if (result)
 		return result;
 	node->watch = watch_new(node->loop, &node->netns, &node->steer.spread, on_changed, node);
 	return node->watch ? 0 : -ENOMEM;
 }
 
-/* Reads the file, takes the lock and loads what the file has. */
+/* Without it, only 'sluice status' lacks the state of this process. */
+static void open_status(struct node *node)
+{
+	struct log_line line;
+	struct err err = { 0 };
+
+	node->status.config = node->path;
+	node->status.started_ns = clock_now_ns(CLOCK_MONOTONIC);
+	node->status.sections = &node->sections;
+	node->status.steer = &node->steer;
+	node->status.watch = node->watch;
+	if (!status_socket_open(&node->status, node->loop, node->lock_fd, &err))
+		return;
+	log_begin(&line, LOG_LEVEL_WARNING, "no status socket: 'sluice status' shows the pid only");
+	log_field(&line, "reason", "%s", err.what);
+	log_end(&line);
+}
+
+/* Reads the file, takes the lock and loads the file's sections. */
 static int start(struct node *node, struct err *err)
 {
 	struct config_file *file;
@@ -205,6 +233,7 @@ static int start(struct node *node, struct err *err)
 	result = node->lock_fd = daemon_lock_take(node->bpffs, err);
 	if (result < 0)
 		goto out;
+	open_status(node);
 	result = watch_start(node->watch, err);
 	if (!result)
 		result = apply(node, file, err);
@@ -223,13 +252,15 @@ out:
 
 int daemon_run(const struct context *context, const char *path, struct err *err)
 {
-	struct node node = {
-		.context = context,
-		.path = path,
-		.netns = { .home_fd = -1, .wire_fd = -1 },
-		.lock_fd = -1,
-		.sections = { .context = context, .netns = &node.netns, .steer = &node.steer }
-	};
+	struct node node = { .context = context,
+			     .path = path,
+			     .netns = { .home_fd = -1, .wire_fd = -1 },
+			     .lock_fd = -1,
+			     .status = { .fd = -1 },
+			     .sections = { .context = context,
+					   .netns = &node.netns,
+					   .steer = &node.steer,
+					   .hold = &node.hold } };
 	int result;
 
 	log_logfmt(context->verbose ? LOG_LEVEL_DEBUG : LOG_LEVEL_INFO);
@@ -246,7 +277,9 @@ int daemon_run(const struct context *context, const char *path, struct err *err)
 	if (result)
 		err_set(err, EXIT_ERROR, -result, "event loop: %s", strerror(-result));
 out:
+	status_socket_close(&node.status);
 	steer_section_end(&node.steer);
+	hold_section_end(&node.hold);
 	loop_free(node.loop);
 	watch_free(node.watch);
 	if (node.lock_fd >= 0)

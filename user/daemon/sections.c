@@ -2,6 +2,8 @@
 #include "daemon/sections.h"
 
 #include "base/log.h"
+#include "hold/hold.h"
+#include "hold/pins.h"
 #include "kernel/pins.h"
 #include "reply/pins.h"
 #include "steer/group/groups.h"
@@ -11,12 +13,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* An interface may go between the list and the attachment. */
+/* An interface may disappear after it was listed and before the attachment. */
 #define WIRE_TRIES 5
 
 static const struct state_dir *const state_dirs[SECTIONS] = {
 	[SECTION_REPLY] = &reply_state_dir,
 	[SECTION_WIRE] = &wire_state_dir,
+	[SECTION_HOLD] = &hold_state_dir,
 	[SECTION_STEER] = &steer_state_dir,
 };
 
@@ -25,19 +28,12 @@ static const struct state_dir *const state_dirs[SECTIONS] = {
 static void log_loaded(const char *message, enum load_outcome outcome, bool as_before,
 		       const struct ports *ports, const char *key, const char *value, int ifaces)
 {
-	static const char *const outcomes[] = {
-		[LOAD_VERIFIED] = "verified",
-		[LOAD_FRESH] = "loaded",
-		[LOAD_UPDATED] = "updated",
-		[LOAD_RECOVERED] = "recovered",
-	};
 	struct log_line line;
 	char text[512];
 
 	ports_format(ports, text, sizeof(text));
 	log_begin(&line, LOG_LEVEL_INFO, message);
-	log_field(&line, "outcome", "%s",
-		  outcome == LOAD_UPDATED && as_before ? "unchanged" : outcomes[outcome]);
+	log_field(&line, "outcome", "%s", load_outcome_name(outcome, as_before));
 	log_field(&line, key, "%s", value);
 	log_field(&line, "ports", "%s", text);
 	if (ifaces >= 0)
@@ -84,9 +80,6 @@ static int wire_apply(struct sections *sections, struct config_file *file, struc
 		return error;
 	log_loaded("wire is active", result.outcome, result.as_before, &options.ports,
 		   "attached_by", wire_attach_mode_name(result.attach_mode), result.count);
-	if (result.routes_left_out)
-		log_warning("route table full, %zu routes omitted: replies follow broader routes",
-			    result.routes_left_out);
 	free(result.ifaces);
 	config_file_put(sections->wire_file);
 	sections->wire_file = config_file_get(file);
@@ -102,7 +95,10 @@ static void apply(struct sections *sections, int i, struct config_file *file)
 			    ? steer_section_apply(sections->steer, file, sections->context,
 						  section->repairs, &section->err)
 		    : i == SECTION_REPLY ? reply_apply(sections, file, &section->err)
-					 : wire_apply(sections, file, &section->err);
+		    : i == SECTION_HOLD
+			    ? hold_section_apply(sections->hold, file, sections->context,
+						 section->repairs, &section->err)
+			    : wire_apply(sections, file, &section->err);
 
 	if (error == -ECANCELED) {
 		/* a command has loaded or unloaded it since, and has the last word */
@@ -133,6 +129,10 @@ static void drop(struct sections *sections, int i)
 
 	if (i == SECTION_STEER) {
 		steer_section_drop(sections->steer, bpffs);
+		return;
+	}
+	if (i == SECTION_HOLD) {
+		hold_section_drop(sections->hold, bpffs);
 		return;
 	}
 	if (i == SECTION_REPLY) {
@@ -199,7 +199,7 @@ int sections_apply(struct sections *sections, struct config_file *file, struct e
 		*err = failed->err;
 		return -EIO;
 	}
-	/* Also a file of which a section failed: it is the one to retry. */
+	/* Keep the file even if a section failed: that section is retried. */
 	config_file_put(sections->file);
 	sections->file = config_file_get(file);
 	for (i = 0; i < SECTIONS; i++) {
@@ -226,20 +226,25 @@ static void log_unloaded(const char *section)
 	log_end(&line);
 }
 
-/* Returns what is wrong with a loaded object, or NULL. Sets @pin to the name of a lost pin. */
-static const char *find_damage(const struct sections *sections, int i, char pin[NAME_MAX])
+/*
+ * Returns what is wrong with a loaded object, or NULL. Sets @pin to the name of a lost pin; with
+ * @own, the daemon knows the pins.
+ */
+static const char *find_damage(const struct sections *sections, int i, bool own, char pin[NAME_MAX])
 {
+	const char *pins = own ? sections->section[i].pins : NULL;
 	const char *bpffs = sections->file->config.location.bpffs;
 	const struct state_dir *sd = state_dirs[i];
 	union {
 		struct sluice_meta head;
 		struct sluice_reply_meta reply;
 		struct sluice_wire_meta wire;
+		struct sluice_hold_meta hold;
 		struct sluice_steer_meta steer;
 	} meta;
 	int result = state_dir_meta_read(sd, bpffs, &meta, &(struct err){ 0 });
 
-	if (result == -EUCLEAN && pins_lost(bpffs, sd->name, sections->section[i].pins, pin))
+	if (result == -EUCLEAN && pins_lost(bpffs, sd->name, pins, pin))
 		return "pin removed by another process";
 	if (result == -EUCLEAN)
 		return "only remains are left";
@@ -250,10 +255,11 @@ static const char *find_damage(const struct sections *sections, int i, char pin[
 		return "left half-way by a command that was killed";
 	if (meta.head.state != SLUICE_LOADED)
 		return NULL;
-	if (pins_lost(bpffs, sd->name, sections->section[i].pins, pin))
+	if (pins_lost(bpffs, sd->name, pins, pin))
 		return "pin removed by another process";
 	/* watch_check() finds interfaces that mode wire was detached from. */
-	if (i == SECTION_REPLY && !reply_attached(bpffs, &meta.reply))
+	if ((i == SECTION_REPLY && !reply_attached(bpffs, &meta.reply)) ||
+	    (i == SECTION_HOLD && !hold_attached(bpffs, &meta.hold)))
 		return "detached by another process";
 	return NULL;
 }
@@ -268,7 +274,7 @@ static void check_damage(struct sections *sections, int i)
 
 	if (!section->loaded || section->pending)
 		return;
-	damage = find_damage(sections, i, pin);
+	damage = find_damage(sections, i, state_dir_is_daemons(state_dirs[i], bpffs), pin);
 	if (!damage) {
 		section->damaged = section->logged_damage = false;
 		return;
@@ -321,6 +327,8 @@ bool sections_check(struct sections *sections)
 		if (!exists && !section->unloaded)
 			log_unloaded(config_section_names[i]);
 		section->unloaded = !exists;
+		if (i == SECTION_HOLD)
+			hold_section_check(sections->hold, &sections->file->config, exists);
 	}
 	return retried;
 }

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Applies each section of the file to its object, independently of the others.  The host may refuse
- * a section now: an interface is not a bridge, another owner's program is attached, a capability is
- * missing.  Such a failure is logged once and retried, and the object keeps its previous state.
- * Errors that the file alone shows are rejected by config_read().
+ * Applies each section of the file to its object, independently of the others. The host may refuse
+ * a section for a while: an interface is not a bridge, another owner's program is attached, a
+ * capability is missing. Such a failure is logged once and retried, and the object keeps its
+ * previous state. config_read() rejects errors that the file itself shows.
  */
 #ifndef SLUICE_DAEMON_SECTIONS_H
 #define SLUICE_DAEMON_SECTIONS_H
@@ -11,6 +11,7 @@
 #include "base/context.h"
 #include "base/err.h"
 #include "daemon/config_file.h"
+#include "daemon/hold.h"
 #include "daemon/netns.h"
 #include "daemon/steer.h"
 
@@ -32,6 +33,7 @@ struct sections {
 	const struct context *context;
 	struct daemon_netns *netns;
 	struct steer_section *steer;
+	struct hold_section *hold;
 	struct config_file *file;      /* the last one applied; NULL: none yet */
 	struct config_file *wire_file; /* the one that mode wire runs with; NULL: not loaded */
 	struct section section[SECTIONS];

@@ -3,20 +3,20 @@
 
 #include "base/clock.h"
 #include "base/log.h"
-#include "steer/options.h"
+#include "base/netns.h"
 #include "steer/socket_events.h"
 #include "steer/steer.h"
 
 #include <errno.h>
 #include <string.h>
 
-/* A server binds its sockets one after the other, and one sweep finds all of them. */
+/* A server binds its sockets one after another, and one sweep finds all of them. */
 #define QUIET_US 2000
 #define BOUND_US 5000
 /*
  * The debounce limits sweeps to a tenth of the time.  A new group takes a while to set up, though,
- * and its next socket must not wait ten times as long.  So the rest is capped; the cap doubles
- * while events keep arriving before the rest is over.
+ * and its next socket must not wait ten times as long. So the pause between sweeps is capped; the
+ * cap doubles while events keep arriving during the pause.
  */
 #define REST_US	   5000
 #define STREAK_MAX 7
@@ -233,7 +233,7 @@ int steer_section_apply(struct steer_section *steer, struct config_file *file,
 	options.bpffs = wanted->location.bpffs;
 	options.by_daemon = true;
 	options.follows = follows;
-	result = value_netns(wanted->steer_netns, &options.netns, err);
+	result = netns_number(wanted->steer_netns, &options.netns, err);
 	if (result)
 		return result;
 	find_cgroup(steer, file, context);
@@ -254,9 +254,13 @@ int steer_section_apply(struct steer_section *steer, struct config_file *file,
 	}
 	ports_format(&options.ports, ports, sizeof(ports));
 	log_begin(&line, LOG_LEVEL_INFO, "steer is active");
+	log_field(&line, "outcome", "%s",
+		  load_outcome_name(before.magic ? LOAD_UPDATED : LOAD_FRESH,
+				    !steer->log.changes && steer_has_settings(&before, &options)));
 	log_field(&line, "policy", "%s", steer_policy_name(options.policy));
 	log_field(&line, "ports", "%s", ports);
 	log_field(&line, "groups", "%d", groups);
+	log_field(&line, "table_bytes", "%llu", steer_table_bytes(options.flows) * (__u64)groups);
 	log_end(&line);
 	set_groups(steer, steer->log.groups);
 	/* As with 'steer load', a configuration without xdp removes the spread. */
@@ -282,7 +286,7 @@ void steer_section_check(struct steer_section *steer, struct config_file *file,
 	if (!steer->active || (!failed && steer->events))
 		return;
 	find_cgroup(steer, file, context);
-	if (!steer->events && !value_netns(file->config.steer_netns, &netns, &err))
+	if (!steer->events && !netns_number(file->config.steer_netns, &netns, &err))
 		open_events(steer, &file->config, netns);
 	if (failed)
 		steer->loader.consumers = STEER_CONSUMERS_RETRY;

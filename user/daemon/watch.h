@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Follows the host: interfaces, addresses and routes that come and go, in the daemon's own network
- * namespace and in that of mode wire.
+ * Follows the host: interfaces that come and go, in the daemon's own network namespace and in that
+ * of mode wire.
  */
 #ifndef SLUICE_DAEMON_WATCH_H
 #define SLUICE_DAEMON_WATCH_H
@@ -15,8 +15,8 @@
 struct watch;
 
 /*
- * Passes the link events of the daemon's own namespace on to @spread, too, and calls @changed when
- * the number of wired interfaces may have changed.  Returns NULL on ENOMEM.
+ * Also passes the link events of the daemon's own namespace to @spread, and calls @changed when the
+ * number of wired interfaces may have changed. Returns NULL on ENOMEM.
  */
 struct watch *watch_new(struct loop *loop, const struct daemon_netns *netns,
 			struct spread_section *spread, loop_fn changed, void *arg);

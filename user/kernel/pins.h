@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * The pin directory of sluice in bpffs: a subdirectory for each object, a pin for each map and
- * link. Loaders lock the directory; processes that only read do not. Only its owner may be able to
- * write to it, so that the paths below it can be trusted.
+ * link. Loaders lock the directory; processes that only read do not. Only its owner may have write
+ * access, so that the paths below it can be trusted.
  */
 #ifndef SLUICE_KERNEL_PINS_H
 #define SLUICE_KERNEL_PINS_H
@@ -14,9 +14,6 @@
 #include <stdbool.h>
 #include <time.h>
 
-/* Mounts a bpf file system in which no other user can create the directory first. */
-#define PINS_MOUNT "mount -t bpf -o mode=700 bpf /sys/fs/bpf"
-
 struct pins {
 	char dir[PATH_MAX];
 	int fd;			  /* holds the lock */
@@ -24,10 +21,29 @@ struct pins {
 	__u64 since_ns;		  /* when the lock was taken, CLOCK_MONOTONIC */
 };
 
+enum pins_kind {
+	PINS_LINK,
+	PINS_PROG,
+	PINS_MAP,
+	PINS_KINDS
+};
+
+/*
+ * All functions that take DIR refuse one that is not on a bpffs (EXIT_ERROR), or that others may
+ * write to (EXIT_CONFLICT); DIR may be missing.
+ */
+
+/*
+ * Checks whether DIR, or its nearest parent that exists, is on a bpffs. Copies that path to @at.
+ * Returns 0, or -errno with *err set.
+ */
+int pins_on_bpffs(const char *dir, char at[PATH_MAX], struct err *err);
+/* Returns the remedy for a DIR that is not on a bpffs. */
+const char *pins_bpffs_hint(const char *dir);
+
 /*
  * Locks DIR against other loaders; waits a few seconds for them. With @create it creates a missing
- * DIR; without, a missing DIR is -ENOENT with *err set. Refuses a DIR that belongs to another user,
- * or that others may write to (EXIT_CONFLICT).
+ * DIR; without, a missing DIR is -ENOENT with *err set.
  */
 int pins_lock(struct pins *pins, const char *dir, bool create, struct err *err);
 /*
@@ -47,12 +63,13 @@ const char *pins_path(const char *dir, const char *object, const char *name, cha
 /* Formats the path of a pin that is to take over NAME when a load commits. Returns path. */
 const char *pins_staged_path(const char *dir, const char *object, const char *name,
 			     char path[PATH_MAX]);
-/* Opens a pinned map, program or link. Returns the descriptor, or -errno. */
-int pins_get(const char *dir, const char *object, const char *name);
-/*
- * Checks whether the object's directory exists. Returns 1, 0, or -errno with *err set if access is
- * denied, or if DIR belongs to another user (EXIT_CONFLICT).
- */
+/* Opens a pin. Returns the descriptor, or -errno; -EMEDIUMTYPE if it is of another kind. */
+int pins_get(const char *dir, const char *object, const char *name, enum pins_kind kind);
+/* Returns the kind of BPF object that a descriptor of this process refers to, or -1 for others. */
+int pins_kind(int fd);
+/* Does the same for /proc/PID/fd, open as @dir_fd, and an entry in it. */
+int pins_kind_at(int dir_fd, const char *entry);
+/* Checks whether the object's directory exists. Returns 1, 0, or -errno with *err set. */
 int pins_exist(const char *dir, const char *object, struct err *err);
 /*
  * Removes a pin. Detaches a link first: the kernel frees a link some time after its last reference
@@ -68,6 +85,13 @@ char *pins_list(const char *dir, const char *object, const char *prefix, const c
 bool pins_lost(const char *dir, const char *object, const char *list, char lost[NAME_MAX]);
 /* The pin that marks the daemon as the owner (kernel/state_dir.h). */
 #define PINS_OWNER "by_daemon"
+/* Is this the name of a pin that any version of sluice makes? No other is ever removed. */
+bool pins_are_own(const char *name);
+/*
+ * Removes the directory of an object, whose own pins are gone. Returns 0, or -ENOTEMPTY with *err
+ * set (EXIT_CONFLICT) if it holds other pins.
+ */
+int pins_remove_dir(const char *path, struct err *err);
 /*
  * Removes all pins of an object, PINS_OWNER first: while that pin exists, no unload is under way,
  * and a missing pin is a fault. The others follow in the order of their names, which matters if the
@@ -75,7 +99,7 @@ bool pins_lost(const char *dir, const char *object, const char *list, char lost[
  * detached before link_learn, which fills it. Returns the number of pins, or -errno.
  */
 int pins_remove(const char *dir, const char *object, struct err *err);
-/* Removes the pins with the prefix; all others, PINS_OWNER too, and so the directory, stay. */
+/* Removes the pins with the prefix; all others, including PINS_OWNER, and the directory stay. */
 int pins_remove_prefixed(const char *dir, const char *object, const char *prefix, struct err *err);
 
 #endif

@@ -28,22 +28,6 @@ struct load {
 	struct sluice_reply_meta after;
 };
 
-static int check_cgroup(const char *cgroup, struct err *err)
-{
-	int is_cgroup2 = mounts_is_cgroup2(cgroup);
-
-	if (is_cgroup2 == 1)
-		return 0;
-	if (is_cgroup2 < 0)
-		err_set(err, EXIT_ERROR, -is_cgroup2, "cgroup %s: %s", cgroup,
-			strerror(-is_cgroup2));
-	else
-		err_set(err, EXIT_ERROR, ENOTDIR, "cgroup %s: not on a cgroup2 file system",
-			cgroup);
-	return err_hint(err, is_cgroup2 < 0 ? is_cgroup2 : -ENOTDIR,
-			"name a cgroup2 directory with --cgroup; 'sluice check' shows the root");
-}
-
 /* Programs on connect(2) can identify the calling process since 6.10. */
 static bool connect_knows_process(void)
 {
@@ -134,6 +118,14 @@ static bool is_same_record(const struct sluice_reply_meta *before,
 	return before->magic && !memcmp(&same, after, sizeof(same));
 }
 
+/* An operator may expect mode audit to count beside mode socket, which it replaces. */
+static void warn_of_audit(const struct load *load)
+{
+	if (load->before.mode == SLUICE_REPLY_SOCKET && load->after.mode == SLUICE_REPLY_AUDIT)
+		log_warning("mode audit %s mode socket: replies are no longer fixed",
+			    load->options->dry_run ? "would replace" : "replaces");
+}
+
 static int load_locked(struct load *load, struct object *object, struct reply_result *result,
 		       struct err *err)
 {
@@ -165,9 +157,9 @@ static int load_locked(struct load *load, struct object *object, struct reply_re
 		result->count++;
 	}
 	warn_of_twin(load->options);
-	result->same_settings = is_same_record(&load->before, &load->after);
-	result->as_before = result->same_settings && !object->lost &&
+	result->as_before = is_same_record(&load->before, &load->after) && !object->lost &&
 			    reply_attached(load->options->bpffs, &load->before);
+	warn_of_audit(load);
 	if (load->options->dry_run) {
 		result->outcome = LOAD_VERIFIED;
 		return 0;
@@ -197,7 +189,7 @@ int reply_load(const struct reply_options *options, struct reply_result *result,
 	int failed = caps_require("reply load", caps, modules ? 4 : 3, err);
 
 	if (!failed)
-		failed = check_cgroup(options->cgroup, err);
+		failed = mounts_need_cgroup2(options->cgroup, err);
 	if (failed)
 		return failed;
 	result->outcome = LOAD_LEFT;

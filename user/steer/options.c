@@ -1,13 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "steer/options.h"
 
-#include "base/netns.h"
 #include "steer/steer.h"
-
-#include <errno.h>
-#include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 static const char *const policies[] = { "flow", "load", "source", "cpu", NULL };
 static const char *const generations[] = { "process", "cgroup", "none", NULL };
@@ -16,7 +10,7 @@ static const char *const generations[] = { "process", "cgroup", "none", NULL };
 
 const struct opt steer_opts[] = {
 	{ "port", 0, "LIST", opt_ports, STEER_FIELD(ports),
-	  "the servers' ports, as in 53,5000-5100, or any; must be given" },
+	  "the servers' ports, as in 53,5000-5100, or any; required" },
 	{ "policy", 0, "POLICY", opt_word, STEER_FIELD(policy),
 	  "which worker gets a new flow: flow, by its addresses and ports; load, the least"
 	  " busy of four; source, by client address; cpu, the one on the CPU of arrival",
@@ -43,24 +37,4 @@ const char *steer_policy_name(__u32 policy)
 const char *steer_generations_name(__u32 by)
 {
 	return opt_word_name(generations, by - SLUICE_STEER_BY_PROCESS);
-}
-
-int value_netns(const char *value, __u32 *netns, struct err *err)
-{
-	struct stat st;
-	int fd, result;
-
-	if (value && !strcmp(value, "all")) {
-		*netns = 0;
-		return 0;
-	}
-	fd = netns_open(value, err);
-	if (fd < 0)
-		return fd;
-	result = fstat(fd, &st) ? err_set(err, EXIT_ERROR, errno, "--netns: %s", strerror(errno))
-				: 0;
-	close(fd);
-	if (!result)
-		*netns = (__u32)st.st_ino;
-	return result;
 }

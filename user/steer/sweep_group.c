@@ -10,6 +10,7 @@
 #include "steer/group/drain_lock.h"
 #include "steer/group/generation.h"
 #include "steer/group/instance.h"
+#include "steer/group/owner.h"
 #include "steer/group/slots.h"
 
 #include <errno.h>
@@ -22,7 +23,12 @@ void sweep_report_group(const struct steer_sweep *sweep, enum steer_event_type t
 			const struct steer_group *group, const struct sluice_steer_slot *slot,
 			int count, const char *why)
 {
-	const struct steer_event event = { type, group->name, &group->info, slot, count, 0, why };
+	const struct steer_event event = { .type = type,
+					   .name = group->name,
+					   .group = &group->info,
+					   .slot = slot,
+					   .count = count,
+					   .why = why };
 
 	if (sweep->fn)
 		sweep->fn(&event, sweep->arg);
@@ -37,7 +43,12 @@ void sweep_report_found(const struct steer_sweep *sweep, enum steer_event_type t
 						  .port = of->port,
 						  .family = of->family };
 	struct sluice_steer_slot slot = { .pid = of->pid };
-	const struct steer_event event = { type, NULL, &group, &slot, count, of->group_prog, why };
+	const struct steer_event event = { .type = type,
+					   .group = &group,
+					   .slot = &slot,
+					   .count = count,
+					   .prog_id = of->group_prog,
+					   .why = why };
 
 	memcpy(slot.comm, of->comm, sizeof(slot.comm));
 	if (sweep->fn)
@@ -51,6 +62,8 @@ const char *sweep_join_reason(int error)
 		return "pidfd_getfd: not permitted (needs CAP_SYS_PTRACE)";
 	case EBUSY:
 		return "the server has it in a map of its own";
+	case EOPNOTSUPP:
+		return "its main thread has exited (taking its sockets needs Linux 6.9)";
 	case ENOSPC:
 		return "no slot is free: a group has at most 1024";
 	default:
@@ -72,7 +85,7 @@ static void consumers_log(struct steer_loader *loader, const char *failure, bool
 	else if (attached)
 		log_warning("steer: the programs on recvmsg are not replaced: %s", failure);
 	else
-		log_warning("steer: which thread receives on which CPU is not seen: %s", failure);
+		log_warning("steer: cannot see which thread receives on which CPU: %s", failure);
 }
 
 /* Attaches the programs at the first call. Returns -1 if that failed: only affinity is known. */
@@ -166,7 +179,7 @@ void sweep_sockets_join(struct steer_sweep *sweep, struct steer_group *group, in
 		const struct sluice_socket_record *record = sweep->members[i];
 		__u64 cookie;
 
-		/* a connected socket receives from its peer alone */
+		/* a connected socket receives only from its peer */
 		if (record->connected ||
 		    (record->cookie && steer_group_slot(group, record->cookie) >= 0))
 			continue;
@@ -176,11 +189,13 @@ void sweep_sockets_join(struct steer_sweep *sweep, struct steer_group *group, in
 		if (fd >= 0 && slot < 0) {
 			slot = steer_group_join(group, fd, cookie, record,
 						instance_of(record->pid, sweep->meta.generations));
-			if (slot >= 0)
+			if (slot >= 0) {
+				sweep->joined++;
 				sweep_report_group(sweep, STEER_SOCKET_JOINED, group,
 						   &group->slots[slot], 0, NULL);
+			}
 		}
-		/* a socket that was closed since the walk is no failure */
+		/* a socket that was closed since the walk is not a failure */
 		if (slot < 0 && slot != -ESTALE) {
 			struct sluice_steer_slot failed = { .pid = record->pid };
 
@@ -224,7 +239,7 @@ static void generations_reset(const struct steer_sweep *sweep, struct steer_grou
 {
 	int slot;
 
-	group->info.peak = 0;
+	group->info.past = (struct sluice_steer_past){ 0 };
 	for (slot = 0; slot < SLUICE_STEER_SLOTS; slot++) {
 		struct sluice_steer_slot *at = &group->slots[slot];
 
@@ -239,17 +254,19 @@ void sweep_slots_assign(struct steer_sweep *sweep, struct steer_group *group)
 {
 	const struct sluice_steer_slot *first = NULL;
 	struct sluice_steer_slot before[SLUICE_STEER_SLOTS];
-	__u32 rank[SLUICE_STEER_SLOTS] = { 0 }, peak = group->info.peak;
+	const struct sluice_steer_past past = group->info.past;
+	__u32 rank[SLUICE_STEER_SLOTS] = { 0 };
 	struct err err = { 0 };
 	int slot, active = 0, result;
 	bool taken_over;
 
 	memcpy(before, group->slots, sizeof(before));
+	owners_update(group, sweep->sockets, sweep->meta.generations);
 	drains_end(sweep, group);
 	if (sweep->regroup)
 		generations_reset(sweep, group);
 	taken_over = generation_assign(group->slots, SLUICE_STEER_SLOTS,
-				       clock_now_ns(CLOCK_BOOTTIME), &group->info.peak);
+				       clock_now_ns(CLOCK_BOOTTIME), &group->info.past);
 	for (slot = 0; slot < SLUICE_STEER_SLOTS; slot++) {
 		const struct sluice_steer_slot *at = &group->slots[slot];
 		const struct sluice_socket_record *record;
@@ -266,7 +283,7 @@ void sweep_slots_assign(struct steer_sweep *sweep, struct steer_group *group)
 	/* all active slots are of the new generation then */
 	if (taken_over)
 		sweep_report_group(sweep, STEER_GENERATION, group, first, active, NULL);
-	if (peak != group->info.peak && steer_group_write_info(group, &err))
+	if (memcmp(&past, &group->info.past, sizeof(past)) && steer_group_write_info(group, &err))
 		sweep_report_group(sweep, STEER_GROUP_FAILED, group, NULL, 0, err.what);
 	result = steer_group_choose(group, rank);
 	if (!result && sweep->setting.policy == SLUICE_STEER_CPU)

@@ -17,31 +17,15 @@
 #include <string.h>
 #include <time.h>
 
-static const struct {
-	const char *key;
-	const char *help;
-} counters[] = {
-#define X(name, help) { #name, help },
-	SLUICE_STEER_COUNTERS(X)
-#undef X
-};
-
-const char *steer_counter_key(int counter)
-{
-	return counter < SLUICE_STEER_COUNTERS_MAX ? counters[counter].key : NULL;
-}
-
-const char *steer_counter_help(int counter)
-{
-	return counters[counter].help;
-}
+const struct counter steer_counters[STEER_COUNTERS] = { SLUICE_STEER_COUNTERS(COUNTER)
+								STEER_RECORD_COUNTERS(COUNTER) };
 
 /* --- counters */
 
-__u64 steer_left_to_kernel(const struct sluice_steer_counters *sum)
+__u64 steer_left_to_kernel(const __u64 counters[STEER_COUNTERS])
 {
-	return sum->value[SLUICE_STEER_kernel_no_worker] + sum->value[SLUICE_STEER_kernel_header] +
-	       sum->value[SLUICE_STEER_kernel_refused];
+	return counters[SLUICE_STEER_kernel_no_worker] + counters[SLUICE_STEER_kernel_header] +
+	       counters[SLUICE_STEER_kernel_refused];
 }
 
 /* --- groups */
@@ -94,9 +78,10 @@ static int slots_read(const struct steer_group *group, const struct steer_usage 
 
 static int group_read(const struct steer_group *group, struct steer_group_view *view)
 {
-	const __u64 *count = view->counters.value;
+	const __u64 *count = view->counters;
+	struct sluice_steer_counters counters = { 0 };
 	struct steer_usage *usage = calloc(1, sizeof(*usage));
-	int i, j, result = usage ? steer_group_counters(group, &view->counters) : -ENOMEM;
+	int i, j, result = usage ? steer_group_counters(group, &counters) : -ENOMEM;
 
 	if (!result)
 		result = steer_group_usage(group, 0, usage);
@@ -104,19 +89,23 @@ static int group_read(const struct steer_group *group, struct steer_group_view *
 		result = slots_read(group, usage, view);
 	if (result)
 		goto free;
+	memcpy(view->counters, counters.value, sizeof(counters.value));
+	view->counters[STEER_DRAIN_UNREAD] = group->info.drain_unread;
 	memcpy(view->name, group->name, sizeof(view->name));
 	view->info = group->info;
 	view->live = usage->live;
 	view->half_open = usage->half_open;
 	view->expired = usage->expired;
 	view->size = usage->size;
+	view->table_bytes = (__u64)group->info.sets * sizeof(struct sluice_steer_set);
 	/* the program counts every datagram under one of these */
 	view->datagrams = count[SLUICE_STEER_known] + count[SLUICE_STEER_started] +
 			  count[SLUICE_STEER_moved_gone] + count[SLUICE_STEER_moved_drained] +
 			  count[SLUICE_STEER_moved_idle] + count[SLUICE_STEER_cpu_other] +
-			  steer_left_to_kernel(&view->counters);
+			  steer_left_to_kernel(view->counters);
 	for (i = 0; i < view->count; i++) {
 		view->active += takes_new(&view->slots[i]);
+		view->closed += view->slots[i].status.closed;
 		for (j = 0; j < i; j++)
 			if (view->slots[j].record.generation == view->slots[i].record.generation)
 				break;
@@ -229,8 +218,8 @@ static int netns_read(struct steer_view *view)
 		if (group->info.loaded_ns < netns->since_ns)
 			netns->since_ns = group->info.loaded_ns;
 		netns->balance.seen += group->datagrams;
-		netns->kernel += steer_left_to_kernel(&group->counters);
-		netns->stale += group->counters.value[SLUICE_STEER_stale_slot];
+		netns->kernel += steer_left_to_kernel(group->counters);
+		netns->stale += group->counters[SLUICE_STEER_stale_slot];
 	}
 	for (i = 0; i < view->netns_count; i++)
 		netns_count(view, &view->netns[i]);
@@ -238,6 +227,31 @@ static int netns_read(struct steer_view *view)
 }
 
 /* --- sockets */
+
+/* Counts the open sockets that the programs of the groups can not choose. */
+static void not_joined_count(struct steer_view *view, const struct sockets *sockets)
+{
+	const struct sluice_socket_record *record;
+	struct steer_group_view *group;
+	size_t i, j;
+	int slot;
+
+	for (i = 0; sockets && (record = sockets_at(sockets, i)); i++) {
+		/* a connected socket receives from its peer alone */
+		if (!record->group_prog || record->connected)
+			continue;
+		for (j = 0; j < view->count; j++)
+			if (view->groups[j].info.prog_id == record->group_prog)
+				break;
+		if (j == view->count)
+			continue;
+		group = &view->groups[j];
+		for (slot = 0; slot < group->count; slot++)
+			if (group->slots[slot].record.cookie == record->cookie)
+				break;
+		group->not_joined += slot == group->count;
+	}
+}
 
 /* Leaves the sockets unmeasured if they cannot be listed (no permission, no such iterator). */
 static void sockets_measure(struct steer_view *view)
@@ -266,6 +280,7 @@ static void sockets_measure(struct steer_view *view)
 				netns->waiting += status->memory.used - status->queue_read;
 		}
 	}
+	not_joined_count(view, sockets);
 	for (i = 0; i < view->netns_count; i++)
 		view->netns[i].unexplained = steer_unexplained(&view->netns[i].balance);
 	sockets_free(sockets);
@@ -362,8 +377,8 @@ int steer_view_read(const char *bpffs, const struct steer_view *before, struct s
 			       ? result
 			       : err_set(err, EXIT_ERROR, -result, "steer: %s", strerror(-result));
 	sockets_measure(view);
-	/* an error has already shown as unmeasured sockets */
-	steer_left_out(bpffs, &view->left_out, &view->left_out_netns, &(struct err){ 0 });
+	/* an error already shows as unmeasured sockets */
+	steer_outside_count(bpffs, &view->outside, &(struct err){ 0 });
 	if (before)
 		view->elapsed_s = (double)(view->at_ns - before->at_ns) / 1e9;
 	for (i = 0; i < view->count; i++)

@@ -11,7 +11,7 @@ const struct state_dir wire_state_dir = {
 	.abi = SLUICE_WIRE_ABI,
 	.load = "sluice reply load --mode wire",
 	/* it lists what is attached */
-	.vital = "sluice_w_ifaces",
+	.vital = (const char *const[]){ "sluice_w_ifaces", NULL },
 };
 
 int wire_refuse_netns(const char *bpffs, struct err *err)

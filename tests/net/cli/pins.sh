@@ -33,6 +33,11 @@ load_clsact()
 	sluice --netns "$HOST" reply load --mode wire --iface eth0 --attach clsact
 }
 
+load_hold()
+{
+	sluice hold load --port 4000 --cgroup "$TEST_CGROUP"
+}
+
 load_steer()
 {
 	sluice --netns "$HOST" --cgroup "$TEST_CGROUP" steer load --port "$PORT" --policy cpu \
@@ -47,6 +52,7 @@ cleanup()
 unload()
 {
 	case $1 in
+	hold) sluice hold unload ;;
 	steer) sluice --netns "$HOST" steer unload ;;
 	*) sluice --netns "$HOST" reply unload ;;
 	esac
@@ -86,7 +92,7 @@ want_nothing()
 
 NOTHING=$(attached)
 clean=cleanup
-for object in ${OBJECTS:-reply audit tcx clsact}; do
+for object in ${OBJECTS:-reply audit hold tcx clsact}; do
 	say "$object"
 	"load_$object" >/dev/null 2>&1
 	whole=$(pins)

@@ -3,8 +3,8 @@
 #
 # The daemon holds as many descriptors, programs, maps and links after many reloads as before, and
 # leaves as many pins: for each section and mode, where a command unloads or detaches in between,
-# and where an attachment is refused. ROUNDS sets the number of reloads of [reply]
-# and [steer] (50); those of [wire], which take longest, are a fifth, and all others a tenth.
+# and where an attachment is refused. ROUNDS sets the number of reloads of [reply],
+# [hold] and [steer] (50); those of [wire], which take longest, are a fifth, and all others a tenth.
 #
 #   container ── docker0 172.17.0.1 [host: workers on [::]:56789] eth0 172.16.13.13
 . "$(dirname "${BASH_SOURCE[0]}")/../lib/lib.sh"
@@ -51,6 +51,7 @@ SOCKET=('[reply]' 'mode = socket')
 AUDIT=('[reply]' 'mode = audit')
 HOST_ROLE=('[wire]' 'follow = docker0' 'port = 1-99')
 GATEWAY=('[wire]' 'gateway = eth0' 'server = 10.0.0.5,10.0.1.5')
+HOLD=('[hold]' 'port = 4000')
 FLOW=('[steer]' "port = $PORT" 'policy = flow')
 LOAD=('[steer]' "port = $PORT" 'policy = load')
 CPU=('[steer]' "port = $PORT" 'policy = cpu')
@@ -90,7 +91,7 @@ reload_each()
 
 say "each section and mode"
 ROUNDS=${ROUNDS:-50}
-reload_each socket,flow -- "${SOCKET[@]}" "${FLOW[@]}"
+reload_each socket,hold,flow -- "${SOCKET[@]}" "${HOLD[@]}" "${FLOW[@]}"
 reload_each audit,xdp -- "${AUDIT[@]}" "${XDP[@]}"
 ROUNDS=$((ROUNDS / 5))
 reload_each host -- "${HOST_ROLE[@]}"

@@ -61,7 +61,7 @@ refresh_results()
 	local before
 	before=$(looks)
 	kill "-${1:-USR1}" "$CLIENT_PID"
-	wait_until 20 printed_more_than "$before" || fail "the client has gone:" "$(cat "$FLOWS_LOG")"
+	wait_until 20 printed_more_than "$before" || fail "the client is gone:" "$(cat "$FLOWS_LOG")"
 }
 
 # settle_results: the same, when no datagram is in flight
@@ -114,7 +114,7 @@ flows_go_on()
 
 # ---- the program's counters ----
 
-# steer_groups: prints the folders of the steered groups
+# steer_groups: prints the directories of the steered groups
 steer_groups()
 {
 	find "$PINS/steer" -mindepth 1 -maxdepth 1 -type d | sort
@@ -126,7 +126,7 @@ steer_groups_of()
 	steer_groups | { grep "_$(stat -Lc %i "/run/netns/$1")_[0-9]*$" || true; }
 }
 
-# steer_counter NAME [FOLDER…]: prints its value, summed over these groups, or over all
+# steer_counter NAME [DIR…]: prints its value, summed over these groups, or over all
 steer_counter()
 {
 	local name=$1 folder
@@ -146,6 +146,22 @@ while rest:
     for cpu in entries[0]["formatted"]["values"]:
         total += cpu["value"]["value"][at]
 print(total)' "$name" "$ROOT/include/sluice/counters.h"
+}
+
+# incarnations PID: prints the sum over the slots of the process, which rises when its flows move
+incarnations()
+{
+	bpftool -j map dump pinned "$(steer_groups)/sluice_slots" | python3 -c '
+import json, sys
+
+slots = [entry["formatted"]["value"] for entry in json.load(sys.stdin)]
+print(sum(s["incarnation"] for s in slots if s["pid"] == int(sys.argv[1])))' "$1"
+}
+
+# has_moved PID BEFORE: have the flows of the process moved since incarnations printed BEFORE?
+has_moved()
+{
+	[ "$(incarnations "$1")" -gt "$2" ]
 }
 
 # udp_counter NAME COUNTER: prints COUNTER of namespace NAME, both families together, as in

@@ -2,7 +2,7 @@
 /*
  * Locks on the slots that are being drained: an advisory lock on the group's pin directory, one
  * byte per slot. The kernel drops a lock with its process, and all PID namespaces see it; a
- * process id in the slot would need a start time, and would be valid in one PID namespace only.
+ * process id in the slot would need a start time, and would be valid only in one PID namespace.
  */
 #ifndef SLUICE_STEER_GROUP_DRAIN_LOCK_H
 #define SLUICE_STEER_GROUP_DRAIN_LOCK_H
@@ -18,11 +18,5 @@ bool drain_lock_other(struct steer_group *group, int slot);
 /* Is the slot draining without a lock, because its drain was killed? */
 bool drain_lock_is_stale(struct steer_group *group, int slot);
 bool drain_lock_any_stale(struct steer_group *group);
-/*
- * Serialises the emptying of the group's sockets, as each drain sets and clears an option on them.
- * Waits for the other drain without a timeout. Returns 0 or -errno.
- */
-int drain_lock_exclusive(struct steer_group *group);
-void drain_lock_unlock(struct steer_group *group);
 
 #endif

@@ -26,7 +26,7 @@ struct steer_group {
 	struct sluice_steer_slot slots[SLUICE_STEER_SLOTS];
 	int group_fd, sockets_fd, slots_fd, choices_fd, current_fd, cpus_fd, placed_fd, table_fd,
 		recent_fd, stats_fd, counters_fd;
-	int drain_lock_fd; /* the folder, for steer/group/drain_lock.h; -1: not open */
+	int drain_lock_fd; /* the directory, for steer/group/drain_lock.h; -1: not open */
 };
 
 /* Returns the state directory of group @name, which must outlive the result. */
@@ -44,6 +44,8 @@ int steer_group_open_maps(struct steer_group *group, struct err *err);
 void steer_group_close(struct steer_group *group);
 /* Reads the slots again. */
 int steer_group_reload(struct steer_group *group);
+/* Reads the record again. */
+int steer_group_reload_info(struct steer_group *group);
 /* Writes group->info. */
 int steer_group_write_info(const struct steer_group *group, struct err *err);
 /* Gives the socket's group back to the kernel's choice. */

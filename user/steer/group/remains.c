@@ -60,7 +60,7 @@ static void detach(__u32 prog_id)
 
 void steer_group_remains_remove(const char *dir, const char *name)
 {
-	int prog_fd = pins_get(dir, name, STEER_PIN_PROGRAM), map_fd;
+	int prog_fd = pins_get(dir, name, STEER_PIN_PROGRAM, PINS_PROG), map_fd;
 	struct bpf_prog_info info;
 	__u32 slot;
 

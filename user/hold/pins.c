@@ -1,0 +1,15 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "hold/pins.h"
+
+#include <sluice/hold.h>
+
+const struct state_dir hold_state_dir = {
+	.name = HOLD_OBJECT,
+	.meta = "sluice_meta",
+	.meta_size = sizeof(struct sluice_hold_meta),
+	.abi = SLUICE_HOLD_ABI,
+	.load = "sluice hold load --port LIST",
+	/* they refer to each other */
+	.vital = (const char *const[]){ "sluice_flows", "sluice_kept", "sluice_index",
+					"sluice_socks", "sluice_netns", NULL },
+};
