@@ -36,7 +36,7 @@ static void replace_map(const char *name, __u32 value_size, __u32 entries)
 
 static void write_map(const char *name, const void *value)
 {
-	int fd = pins_get(DIR_OURS, "reply", name);
+	int fd = pins_get(DIR_OURS, "reply", name, PINS_MAP);
 	__u32 zero = 0;
 
 	assert_return_code(bpf_map_update_elem(fd, &zero, value, BPF_ANY), errno);

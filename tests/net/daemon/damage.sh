@@ -15,7 +15,7 @@ topology_up
 workers a@0 b@1
 serve "$HOST" dual6 "$SERVED"
 
-# pins: prints the pins, with a name for the folder of a group
+# pins: prints the pins, with a name for the directory of a group
 pins()
 {
 	find "$PINS" -type f -printf '%P\n' | sed -E 's:steer/[0-9_]+/:steer/GROUP/:' | sort
