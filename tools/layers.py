@@ -3,11 +3,11 @@
 """
 Checks that includes only point down.
 
-An include may reach its own folder, a folder of a lower rank in the same tree, or include/. So the
-folders of one rank do not include each other. Only the folders of its own subject include a
-skeleton, which the build makes from bpf/SUBJECT/NAME.bpf.c. There must be no circles between
-modules. The .c and .h file of one name form a module, since two independent headers do not help if
-their .c files include both.
+An include may reach its own directory, a directory of a lower rank in the same tree, or include/.
+So the directories of one rank do not include each other. Only the directories of its own subject
+include a skeleton, which the build makes from bpf/SUBJECT/NAME.bpf.c. There must be no circles
+between modules. The .c and .h file of one name form a module, since two independent headers do not
+help if their .c files include both.
 """
 import posixpath
 import re
@@ -42,7 +42,7 @@ Arrow = namedtuple("Arrow", "source line name target layer")
 
 
 def layer_of(path):
-    """Returns the layer of a file: the longest folder in RANKS that contains it; None if no folder does."""
+    """Returns the layer of a file: the longest directory in RANKS that contains it, or None."""
     held = [layer for layer in RANKS if path.startswith(layer + "/")]
     return max(held, key=len, default=None)
 

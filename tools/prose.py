@@ -47,8 +47,33 @@ PHRASES = [
     (r"\bow(e|es|ed|ing)\b", "pending reply"),
     (r"\brequeued?\b", "reinject"),
 ]
-COMPILED = [(re.compile(pattern, re.I if pattern[0] != "^" else 0), instead)
-            for pattern, instead in PHRASES]
+
+# One term for one thing, and phrases of a translation. The files of mode wire do not follow yet.
+UNIFIED = [
+    (r"(?<![\w-])folders?(?![\w-])", "directory"),
+    (r"\bexit codes?\b", "exit status"),
+    (r"\b(wire|socket|audit) mode\b", "mode wire, mode socket, mode audit"),
+    (r"\bpid namespace", "PID namespace"),
+    (r"\btowards\b", "toward"),
+    (r"\b(can|won|isn|doesn|don)'t\b", "cannot, will not, is not"),
+    (r"\banother( [\w-]+)? than\b", "an X other than, a different X from"),
+    (r"\bin step with\b", "in sync with, to match"),
+    (r"\bone after the other\b", "one after another"),
+    (r"\b(go|goes) together\b", "must be given together"),
+    (r"\bworks? on until\b", "keeps working until"),
+    (r"\b(is|are) no (pin|eviction|failure|error|bug)\b", "is not a, is not an"),
+]
+UNIFIED_NOT_IN = re.compile(r"(^|/)(test_|sluice-)?wire\b|(^|/)test_wire_")
+
+CASED = ("^", r"\bpid ")
+
+
+def compiled(phrases):
+    return [(re.compile(pattern, 0 if pattern.startswith(CASED) else re.I), instead)
+            for pattern, instead in phrases]
+
+
+COMPILED, COMPILED_UNIFIED = compiled(PHRASES), compiled(UNIFIED)
 
 C_TEXT = re.compile(r'"(?:\\.|[^"\\\n])*"|/\*.*?\*/|//[^\n]*', re.S)
 INCLUDE = re.compile(r"^[ \t]*#[ \t]*include.*$", re.M)
@@ -87,8 +112,9 @@ def texts_of(path, source):
 
 
 def complaints_of(path, source):
+    phrases = COMPILED + ([] if UNIFIED_NOT_IN.search(path) else COMPILED_UNIFIED)
     for number, text in texts_of(path, source):
-        for pattern, instead in COMPILED:
+        for pattern, instead in phrases:
             match = pattern.search(text)
             if match:
                 yield f"{path}:{number}: '{match.group().strip(' */')}': {instead}"
@@ -101,6 +127,7 @@ def self_test():
         ("a.c", 'plane = "plane"; /* the object */', 0),
         ("a.c", '#include "plane is"\n', 0),
         ("a.sh", "plane=1 # loads it anew", 1),
+        ("a.c", "/* its PID namespace; from another address than that */", 1),
         ("README.md", "It tells of the loss.", 1),
         ("user/man/sluice.8", "the latter", 1),
         ("tools/x.conf", "anew", 0),

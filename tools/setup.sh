@@ -115,7 +115,7 @@ unpack_server()
 	echo "setup: unpacking $package under build/servers (it is not installed)"
 	update_once
 	scratch=$(mktemp -d)
-	# apt's own user cannot write to the scratch folder
+	# apt's own user cannot write to the scratch directory
 	(cd "$scratch" && quiet apt-get -o APT::Sandbox::User=root download "$package")
 	mapfile -t libraries < <(library_dependencies "$scratch"/*.deb)
 	mkdir -p "$SERVERS"

@@ -3,8 +3,8 @@
  * Shared by the programs of all objects with a flow table: the clock, addresses, and the search in
  * a set (for the reasons for sets see include/sluice/flow.h).
  *
- * Each caller has its own type of slot, so the search gets their size and a comparison function.
- * All of it is inlined, to the same loop as written by hand.
+ * Each caller has its own slot type, so the search takes the slot size and a comparison function.
+ * Everything is inlined, and compiles to the same loop as hand-written code.
  */
 #ifndef SLUICE_BPF_COMMON_FLOW_SET_H
 #define SLUICE_BPF_COMMON_FLOW_SET_H
@@ -36,7 +36,7 @@ static __always_inline bool addr_equal(const struct sluice_addr *a, const struct
 	return a->half[0] == b->half[0] && a->half[1] == b->half[1];
 }
 
-/* Stores halves, as comparisons load them: a load that spans two stores stalls on both. */
+/* Stores two halves, as comparisons load them: a load that spans two stores would stall. */
 static __always_inline void addr_map_ip4(struct sluice_addr *addr, __be32 ip4_be)
 {
 	addr->half[0] = 0;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: (GPL-2.0-or-later OR BSD-2-Clause) */
 /*
- * The few kernel types that the programs read, with the names of their fields only: libbpf inserts
- * the running kernel's offsets (CO-RE), so the build needs no BTF dump of the build host.
+ * The few kernel types that the programs read, reduced to the fields in use: libbpf inserts the
+ * running kernel's offsets (CO-RE), so the build needs no BTF dump of the build host.
  */
 #ifndef SLUICE_BPF_COMMON_KERNEL_H
 #define SLUICE_BPF_COMMON_KERNEL_H

@@ -8,7 +8,7 @@
 
 /* Settings of this load, constants to the verifier. */
 const volatile __u64 seed;
-const volatile __u32 age; /* of sluice_flow_clock() */
+const volatile __u32 age; /* in ticks of sluice_flow_clock() */
 const volatile __u32 sets = 1;
 
 #endif

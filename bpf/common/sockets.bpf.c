@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: (GPL-2.0-or-later OR BSD-2-Clause)
 /*
- * The processes that hold UDP sockets: iterates over the open files of all tasks in the calling
- * process's PID namespace and writes a record for each UDP socket. Unlike sock_diag with /proc it
- * needs no walk through the network namespaces, and it has the socket cookies that the other
- * programs use as keys.
+ * Finds the processes that hold UDP sockets: iterates over the open files of all tasks in the
+ * calling process's PID namespace and writes a record for each UDP socket. Unlike sock_diag plus
+ * /proc, it does not have to enter each network namespace, and it reports the socket cookies that
+ * the other programs use as keys.
  */
 #include "common/kernel.h"
 #include "common/task_files.h"
@@ -56,7 +56,10 @@ static __always_inline void record_group(struct sluice_socket_record *record, st
 	record->group_index = SLUICE_NO_INDEX;
 	if (!group)
 		return;
-	/* the id starts at 0; the address is no key: a growing group moves, also during a walk */
+	/*
+	 * ids start at 0; the address cannot be the key: a growing group is reallocated, even
+	 * during a walk
+	 */
 	record->group = 1 + (__u64)BPF_CORE_READ(group, reuseport_id);
 	record->group_index = group_index(group, sk);
 	prog = BPF_CORE_READ(group, prog);

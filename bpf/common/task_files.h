@@ -3,8 +3,8 @@
  * Shared by the iterators over the open files of all tasks: the kernel types from a file to its
  * socket, and from a task to its process ids.
  *
- * The file system identifies a socket's file. bpf_sock_from_file() was rejected: it is newer than
- * the iterator (5.11, 5.8).
+ * The file system identifies a socket's file. bpf_sock_from_file() was rejected: it needs Linux
+ * 5.11, the iterator only 5.8.
  */
 #ifndef SLUICE_BPF_COMMON_TASK_FILES_H
 #define SLUICE_BPF_COMMON_TASK_FILES_H
@@ -72,7 +72,7 @@ struct bpf_iter__task_file {
 
 #undef __core
 
-/* Returns NULL if the file is not a socket's, or was opened with O_PATH, without a socket. */
+/* Returns NULL if the file is not a socket, or was opened with O_PATH and so has none. */
 static __always_inline struct sock *file_sock(struct file *file)
 {
 	struct socket *socket;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: (GPL-2.0-or-later OR BSD-2-Clause) */
 /*
- * The operations on the flow table of socket mode: find, refresh, store and read a flow. For the
- * layout and its reasons see sluice/flow.h.
+ * The operations on the flow table of mode socket: find, refresh, store and read a flow.
+ * sluice/flow.h explains the layout.
  */
 #ifndef SLUICE_BPF_REPLY_FLOWS_H
 #define SLUICE_BPF_REPLY_FLOWS_H
@@ -78,8 +78,9 @@ static __always_inline __u32 flow_oldest(struct sluice_flow_set *set, __u32 now)
 }
 
 /*
- * Stores the time without the lock, the common case of learning. Returns false if anything else has
- * changed. If another flow takes over the slot meanwhile, the time is right for that flow as well.
+ * Stores only the time, without the lock; this is the common case of learning. Returns false if
+ * anything else has changed. If another flow takes over the slot concurrently, the time is valid
+ * for that flow as well.
  */
 static __always_inline bool flow_refresh(struct sluice_flow_set *set, const struct flow_key *key,
 					 const struct sluice_flow *update, __u32 now)
@@ -99,9 +100,9 @@ static __always_inline bool flow_refresh(struct sluice_flow_set *set, const stru
 }
 
 /*
- * Returns the new flags of a flow. If a link-local peer uses another interface than just before,
- * two hosts may have that address. After the age, or after a change of addresses, the peer has
- * moved.
+ * Returns the new flags of a flow. A link-local peer that switches interfaces may be two hosts with
+ * the same address, so the flow becomes ambiguous. If the flow has expired or addresses have
+ * changed, the peer has moved instead.
  */
 static __always_inline __u16 flow_scope(const struct sluice_flow *flow,
 					const struct sluice_flow *update, __u32 idle)
@@ -152,7 +153,9 @@ struct flow_view {
 	__u16 flags;
 };
 
-/* Returns false without such a flow. Reads each field once, so that the checked value is used. */
+/*
+ * Returns false if there is no such flow. Reads each field once, so that the checked value is used.
+ */
 static __always_inline bool flow_copy(const struct sluice_flow_set *set, const struct flow_key *key,
 				      struct flow_view *view)
 {

@@ -19,8 +19,8 @@ struct {
 
 /*
  * Written by sluice_learn, and by the fixes to confirm an address; max_entries is set at load.
- * BPF_F_MMAPABLE serves alignment only: the values start on a page, and so each set and slot on a
- * cache line.
+ * BPF_F_MMAPABLE is set only for alignment: the values start on a page, so each set and slot starts
+ * on a cache line.
  */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);

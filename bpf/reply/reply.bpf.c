@@ -1,17 +1,17 @@
 // SPDX-License-Identifier: (GPL-2.0-or-later OR BSD-2-Clause)
 /*
- * reply, socket mode: a reply leaves from the address to which the peer sent its request.
+ * Object reply, mode socket: a reply leaves from the address to which the peer sent its request.
  *
  * sluice_learn runs when the socket receives a datagram (after netfilter, so after DNAT) and stores
  * the local address for (socket, peer). sluice_fix4 and sluice_fix6 run before the route lookup of
- * a send, and so before conntrack, and set the source unless the application has set it. In audit
- * mode, sluice_audit replaces the fixes and only counts wrong sources. sluice_connect4 and
+ * a send, and so before conntrack, and set the source unless the application has set it. In mode
+ * audit, sluice_audit replaces the fixes and only counts wrong sources. sluice_connect4 and
  * sluice_connect6 record servers that connect to their clients, which the fixes do not cover: a
  * connected socket has a source, and receives nothing sent to another address. That source is known
  * only when the socket sends; then sluice_audit compares it with the requested address.
  *
  * A send with a source that is not local fails, so the fixes check that first (reply/local_addr.h).
- * In doubt, a program passes the datagram unchanged.
+ * When in doubt, a program passes the datagram unchanged.
  */
 #include "common/kernel.h"
 #include "common/settings.h"
@@ -29,7 +29,7 @@
 
 #define PASS 1
 
-const volatile bool process_known; /* programs on connect(2) can read the calling process */
+const volatile bool process_known; /* programs on connect(2) can identify the calling process */
 
 /* The addresses and ports of a datagram's IP and UDP headers. */
 struct datagram {

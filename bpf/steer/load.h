@@ -41,8 +41,8 @@ static __always_inline bool queue_is_full(const struct sluice_steer_slot *slot, 
 }
 
 /*
- * A worker may connect its socket to a peer at any time. It would then take datagrams of other
- * clients for its peer's, which the kernel's own choice prevents; since Linux 6.13 the kernel
+ * A worker may connect its socket to a peer at any time. It would then mistake other clients'
+ * datagrams for its peer's, which the kernel's own choice prevents; since Linux 6.13 the kernel
  * removes a connected socket from the group.
  */
 static __always_inline bool is_connected(const struct sluice_steer_slot *slot, bool casts)
@@ -95,7 +95,7 @@ static __always_inline __u64 recent_rate(__u32 index, __u32 now)
 	return 0;
 }
 
-/* Returns a load that is comparable between slots: the rate, times up to nine for a full queue. */
+/* Returns a load to compare slots by: the rate, multiplied by up to nine for a full queue. */
 static __always_inline __u64 slot_load(__u32 index, const struct datagram *of)
 {
 	const struct sluice_steer_slot *slot = bpf_map_lookup_elem(&sluice_slots, &index);

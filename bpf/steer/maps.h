@@ -77,8 +77,8 @@ struct {
 } sluice_placed SEC(".maps");
 
 /*
- * Written by the program; max_entries is set at load. No process maps it: BPF_F_MMAPABLE aligns
- * the values to a page, and so each set to a cache line.
+ * Written by the program; max_entries is set at load. No process maps it: BPF_F_MMAPABLE only
+ * aligns the values to a page, and thereby each set to a cache line.
  */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);

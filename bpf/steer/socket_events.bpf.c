@@ -5,11 +5,11 @@
  * and end with the daemon. The sweep of the daemon finds what they miss (a socket passed to
  * another group, a full ring buffer).
  *
- * At the bind event the socket is in its group already (net/ipv4/udp.c, udp_lib_get_port()), and at
+ * At the bind event the socket is already in its group (net/ipv4/udp.c, udp_lib_get_port()), and at
  * the release event it still is.
  *
- * The context of both hooks is the struct sock. Programs may not access a released socket's port
- * or any socket's group through it, so these are read as kernel memory.
+ * The context of both hooks is the struct sock. The verifier allows access through it neither to
+ * the port of a released socket nor to the group of any socket, so both are read as kernel memory.
  */
 #include "common/kernel.h"
 #include "common/ports.h"

@@ -4,13 +4,13 @@
  * stack processes a flow on one CPU of a list, which policy cpu then sees as the CPU of arrival.
  *
  * The programs never drop: a datagram that is not for a managed port, or cannot be assigned, passes
- * on the current CPU. An overloaded CPU drops what exceeds its queue, as with its backlog; the
- * kernel reports it by a tracepoint, and sluice_lost counts it.
+ * on the current CPU. An overloaded CPU drops what exceeds its queue, as it does with its backlog;
+ * the kernel reports the drops through a tracepoint, and sluice_lost counts them.
  *
- * Native XDP builds a new skb on the other CPU, and loses the mark of a datagram from this host
- * (through a veth) whose checksum is not computed yet: the stack would drop it for a bad checksum.
- * Its checksum field holds the pseudo-header sum, and such a datagram stays on its CPU. Generic
- * XDP passes the skb itself.
+ * Native XDP builds a new skb on the other CPU, and forgets that the checksum of a datagram from
+ * this host (through a veth) is not computed yet: the stack would drop it for a bad checksum. The
+ * program recognises such a datagram by its checksum field, which holds only the pseudo-header sum,
+ * and leaves it on its CPU. Generic XDP passes the skb itself.
  */
 #include "common/settings.h"
 #include "steer/spread_maps.h"
@@ -20,7 +20,7 @@
 #include <sluice/packet.h>
 #include <sluice/steer.h>
 
-/* Constants of this load, besides those of flow_table.h. */
+/* Constants of this load, besides those of common/settings.h. */
 const volatile __u32 cpu_count = 1;
 const volatile __u16 cpus[SLUICE_SPREAD_CPUS];
 

@@ -32,7 +32,7 @@ struct steer_key {
 	__be16 peer_port_be;
 };
 
-/* The context data start at the UDP header. */
+/* The context's data starts at the UDP header. */
 static __always_inline bool key_read(const struct datagram *of, struct steer_key *key)
 {
 	const struct udphdr *udp = of->ctx->data;
@@ -49,8 +49,8 @@ static __always_inline bool key_read(const struct datagram *of, struct steer_key
 }
 
 /*
- * Reuses the kernel's hash of the tuple, keyed by a secret of each boot. That suffices to spread
- * flows over the sets; the full tuple identifies the flow.
+ * Reuses the kernel's hash of the tuple, keyed by a per-boot secret. That is enough to spread flows
+ * over the sets; the full tuple identifies the flow.
  */
 static __always_inline __u64 key_hash(struct sk_reuseport_md *ctx, const struct steer_key *key)
 {
@@ -65,7 +65,7 @@ static __always_inline __u64 addr_differs(const struct sluice_addr *a, const str
 	return (a->half[0] ^ b->half[0]) | (a->half[1] ^ b->half[1]);
 }
 
-/* A single branch: once the tag matches, the rest nearly always does, too. */
+/* A single branch: once the tag matches, the rest nearly always matches too. */
 static __always_inline bool flow_is(const void *slot, const void *key)
 {
 	const struct sluice_steer_flow *flow = slot;
@@ -77,8 +77,8 @@ static __always_inline bool flow_is(const void *slot, const void *key)
 }
 
 /*
- * Returns the way of the flow, or SLUICE_STEER_WAYS. The verifier would explore the code that
- * follows once per known way; adding a 0 that it cannot know merges them.
+ * Returns the way of the flow, or SLUICE_STEER_WAYS. The verifier would explore the following code
+ * once for each way that it knows; adding a 0 that is opaque to it merges these paths.
  */
 static __always_inline __u32 flow_find(const struct sluice_steer_set *set,
 				       const struct steer_key *key, __u64 hash)
@@ -91,7 +91,7 @@ static __always_inline __u32 flow_find(const struct sluice_steer_set *set,
 
 /* --- slots */
 
-/* `slot` is the value at the index. */
+/* @slot is the map value at @index. */
 static __always_inline bool slot_select(const struct datagram *of,
 					const struct sluice_steer_slot *slot, __u32 index)
 {
@@ -129,7 +129,7 @@ static __always_inline __u16 choice_at(const struct sluice_steer_choice *choice,
 	return choice->slot[at % SLUICE_STEER_SLOTS];
 }
 
-/* Returns the best of the first and of three successors: nearly the best of all, without herding.
+/* Returns the best of the first slot and its three successors: close to the best, without herding.
  */
 static __always_inline __u32 choice_better(const struct datagram *of,
 					   const struct sluice_steer_choice *choice, __u32 count,
@@ -172,7 +172,7 @@ static __always_inline bool choose(const struct datagram *of, bool by_load, __u3
 	first = scale(policy == SLUICE_STEER_SOURCE ? of->hash >> 32 : of->ctx->hash, count_);
 	if (by_load && clock_ns() >= settled_ns)
 		first = choice_better(of, choice, count_, first);
-	/* spread the flows of a dead or full worker, instead of loading its neighbour with all */
+	/* spread the flows of a dead or full worker instead of giving its neighbour all of them */
 	step = 1 + scale(of->hash, count_ - 1);
 	for (at = first, try = 0; try < CHOICE_TRIES; try++) {
 		const struct sluice_steer_slot *candidate;
@@ -245,7 +245,7 @@ static __always_inline __u32 set_place(const struct sluice_steer_set *set, __u32
 	return way < SLUICE_STEER_WAYS ? way : set_victim(set, now);
 }
 
-/* What was found under the lock, for counting after the unlock. */
+/* The outcome found under the lock, counted after the unlock. */
 struct recorded {
 	bool unrecorded;
 	bool half_open_lost;
@@ -299,7 +299,7 @@ static __always_inline bool goes_by_load(const struct sluice_steer_set *set, __u
 	return why != SLUICE_STEER_started || set_place(set, now) < SLUICE_STEER_WAYS;
 }
 
-/* `why` is SLUICE_STEER_started, or the reason for the move. */
+/* @why is SLUICE_STEER_started, or the reason for the move. */
 static __always_inline int flow_begin(const struct datagram *of, struct sluice_steer_set *set,
 				      const struct steer_key *key, enum sluice_steer_counter why)
 {
@@ -332,7 +332,7 @@ static __always_inline void flow_establish(struct sluice_steer_set *set, __u32 w
 	bpf_spin_unlock(&set->lock);
 }
 
-/* A draining slot has lost its flows already by the time its queue is emptied. */
+/* A draining slot has already lost its flows by the time its queue is emptied. */
 static __always_inline bool is_drained(const struct sluice_steer_slot *slot)
 {
 	return slot->state == SLUICE_STEER_DRAINING || slot->state == SLUICE_STEER_DRAINED;

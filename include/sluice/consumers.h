@@ -10,7 +10,7 @@ struct sluice_consumer {
 	__u32 tid;    /* in the PID namespace pid_ns; 0: not visible there */
 	__u32 pid_ns; /* inode number of the loader's PID namespace */
 	__u16 cpu;
-	__u16 shared; /* not 0: several threads have received */
+	__u16 shared; /* not 0: more than one thread has received */
 };
 _Static_assert(sizeof(struct sluice_consumer) == 16, "struct sluice_consumer");
 

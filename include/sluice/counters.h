@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: (GPL-2.0-or-later OR BSD-2-Clause) */
 /*
- * The exits of the reply programs. This list defines the index in the per-CPU map, the JSON key,
+ * The outcomes of the reply programs. This list defines the index in the per-CPU map, the JSON key,
  * the metric name (sluice_reply_KEY_total) and the help text.
  *
  * Sockets that are not managed (another protocol or port, bound to one address, connected) leave
@@ -15,13 +15,13 @@
 	X(evicted, "live flows evicted because their set of the table was full")                  \
 	X(fixed, "replies sent from the requested address")                                       \
 	X(left_source_set, "replies left alone: the application set the source")                  \
-	X(left_no_flow, "sends left alone: no flow of this peer in the table")                    \
+	X(left_no_flow, "sends left alone: no flow for this peer in the table")                   \
 	X(left_expired, "sends left alone: the peer's flow has expired")                          \
 	X(left_address_gone, "sends left alone: the host no longer has the address")              \
 	X(left_scope, "sends left alone: link-local peer seen on two interfaces")                 \
-	X(skipped_not_own, "datagrams to no interface's address (multicast, AnyIP), not learned") \
-	X(skipped_header, "datagrams with malformed headers, not learned")                        \
-	X(skipped_client, "sockets not managed under 'any': the kernel chose their port")         \
+	X(skipped_not_own, "datagrams not learned: to no interface's address (multicast, AnyIP)") \
+	X(skipped_header, "datagrams not learned: malformed headers")                             \
+	X(skipped_client, "sockets not managed: under 'any', the kernel chose their port")        \
 	X(skipped_memory, "datagrams not learned: no memory for socket storage")                  \
 	X(audit_right, "audit: replies that left from the requested address")                     \
 	X(audit_wrong, "audit: replies that left from another address")                           \
@@ -38,11 +38,11 @@ struct sluice_reply_counters {
 	__u64 value[SLUICE_REPLY_COUNTERS_MAX];
 };
 
-/* The exits of a group's steering program (sluice_steer_KEY_total). */
+/* The outcomes of a group's steering program (sluice_steer_KEY_total). */
 #define SLUICE_STEER_COUNTERS(X)                                                          \
 	X(known, "datagrams that followed their flow to its worker")                      \
 	X(started, "new flows, assigned to a worker")                                     \
-	X(unrecorded, "new flows not stored: their set of the table has live flows only") \
+	X(unrecorded, "new flows not stored: their set of the table has only live flows") \
 	X(half_open_lost, "flows of a single datagram, evicted by newer ones")            \
 	X(moved_gone, "flows moved: their worker's socket was closed")                    \
 	X(moved_drained, "flows moved: their worker was drained")                         \

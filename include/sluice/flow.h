@@ -5,15 +5,16 @@
  * It is a set-associative cache in a BPF array: a hash of (socket, peer) picks a set of
  * SLUICE_FLOW_WAYS slots. The usual choice, BPF_MAP_TYPE_LRU_HASH, was rejected: it recycles
  * elements that another CPU is still reading, so that a send could get another flow's address; it
- * does not count evictions of live entries; and an insertion costs several times as much. Here the
- * oldest slot of a full set is evicted, and a counter counts it. A flow is needed only from a
- * request to its reply: a reply is missed only if SLUICE_FLOW_WAYS newer requests fall into the
- * same set in between.
+ * does not count evictions of live entries; and an insertion costs several times as much. Here a
+ * full set evicts its oldest slot, and a counter records it. A flow is needed only from a request
+ * to its reply: a reply is missed only if SLUICE_FLOW_WAYS newer requests fall into the same set in
+ * between.
  *
- * The set's spin lock protects changes of a slot. Lock and unlock cost as much as all the rest, so
- * the two common cases avoid them: a request that changes only the time stores just the time, and a
- * reply copies the slot and compares the copy with its seal. The seal reveals a concurrent change,
- * whatever the memory order of the CPU; the reply then reads the slot again under the lock.
+ * The set's spin lock protects changes of a slot. Lock and unlock cost as much as everything else
+ * together, so the two common cases avoid them: a request that changes only the time stores just
+ * the time, and a reply copies the slot and compares the copy with its seal. The seal reveals a
+ * concurrent change, whatever the memory order of the CPU; the reply then reads the slot again
+ * under the lock.
  */
 #ifndef SLUICE_FLOW_H
 #define SLUICE_FLOW_H

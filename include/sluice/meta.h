@@ -8,7 +8,7 @@
 #define SLUICE_MAGIC 0x65636975 /* "uice" */
 
 enum sluice_load_state {
-	SLUICE_LOADING = 1, /* a loader is at work, or died during a load */
+	SLUICE_LOADING = 1, /* a loader is running, or died during a load */
 	SLUICE_LOADED = 2,
 };
 

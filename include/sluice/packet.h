@@ -40,7 +40,7 @@
 
 #define PACKET_INLINE static inline __attribute__((always_inline))
 
-/* Converts in both directions. <asm/byteorder.h> would do it in x86 assembler, also for BPF. */
+/* Converts in both directions. <asm/byteorder.h> would use x86 assembly, even for BPF. */
 #if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
 #define PACKET_BE16(value) ((__u16)__builtin_bswap16((__u16)(value)))
 #define PACKET_BE32(value) ((__u32)__builtin_bswap32((__u32)(value)))
@@ -84,9 +84,9 @@ enum packet_verdict {
 	PACKET_OK = 0,
 	/* neither IPv4 nor IPv6, by EtherType or by IP version */
 	PACKET_NOT_IP,
-	/* the L4 protocol is another */
+	/* another L4 protocol */
 	PACKET_NOT_UDP,
-	/* not ICMP or ICMPv6, or a message that is no error and quotes no packet */
+	/* not ICMP or ICMPv6, or a message that is not an error and quotes no packet */
 	PACKET_NOT_ICMP_ERROR,
 	/* a later fragment: its first bytes are not an L4 header */
 	PACKET_NO_L4,
@@ -148,7 +148,7 @@ struct packet_ip {
 				header */
 	__u8 fragment;	     /* enum packet_fragment */
 	__u8 more_fragments; /* 0 or 1 */
-	__u8 addresses_fixed; /* 1: an AH signs them or a routing header steers; don't rewrite */
+	__u8 addresses_fixed; /* 1: signed by an AH or used by a routing header; do not rewrite */
 	__u8 pad;
 };
 
@@ -264,9 +264,9 @@ PACKET_INLINE __u32 packet_equal(__u8 a, __u8 b)
 }
 
 /*
- * Returns off and makes the verifier forget its bounds: the same exclusive-or twice changes
- * nothing, but all paths to this point now have the same state, so the verifier checks the rest
- * once, not once for each sum of header lengths. packet_at() bounds the offset again.
+ * Returns off and makes the verifier forget its bounds: two identical XORs change nothing, but
+ * afterwards all paths to this point have the same state, so the verifier checks the rest once, not
+ * once for each sum of header lengths. packet_at() bounds the offset again.
  */
 PACKET_INLINE __u32 packet_forget(const struct packet_cursor *cursor, __u32 off)
 {

@@ -5,7 +5,7 @@
 
 #include <sluice/flow.h>
 
-/* Incremented when a pinned map changes its layout or its meaning. */
+/* Raised whenever a pinned map changes its layout or its meaning. */
 #define SLUICE_REPLY_ABI 4
 
 enum sluice_reply_mode {
@@ -49,7 +49,7 @@ struct sluice_local_key {
 };
 _Static_assert(sizeof(struct sluice_local_key) == 24, "struct sluice_local_key");
 
-/* The counts of audit mode for a socket, keyed by socket cookie. */
+/* The counts of mode audit for a socket, keyed by socket cookie. */
 struct sluice_audit {
 	__u64 right;
 	__u64 wrong;

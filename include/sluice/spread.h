@@ -45,13 +45,13 @@ _Static_assert(sizeof(struct sluice_spread_meta) == 32 + 2048 + 192 * SLUICE_SPR
 
 /* A datagram to a managed port counts under exactly one, as in counters.h; others are not counted.
  */
-#define SLUICE_SPREAD_COUNTERS(X)                                                                 \
-	X(spread, "datagrams sent to another CPU of the list")                                    \
-	X(stayed, "datagrams that had come to their CPU by themselves")                           \
-	X(left_fragment, "left where they came: fragments, which come together first")            \
-	X(left_checksum, "left where they came: no checksum yet, as from this host's containers") \
-	X(left_header, "left where they came: headers that the parser refuses")                   \
-	X(left_no_queue, "left where they came: their CPU has no queue")                          \
+#define SLUICE_SPREAD_COUNTERS(X)                                                               \
+	X(spread, "datagrams sent to another CPU of the list")                                  \
+	X(stayed, "datagrams that had already arrived on their CPU")                            \
+	X(left_fragment, "left where they arrived: fragments, not yet reassembled")             \
+	X(left_checksum, "left where they arrived: no checksum yet, as from a local container") \
+	X(left_header, "left where they arrived: the parser rejected their headers")            \
+	X(left_no_queue, "left where they arrived: their CPU has no queue")                     \
 	X(lost, "datagrams lost: the queue of their CPU was full")
 
 enum sluice_spread_counter {

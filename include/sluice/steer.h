@@ -8,8 +8,9 @@
  *
  * The flow table is set-associative for the reasons in flow.h, with two differences. A live way is
  * never reused, since that would move its flow: a new flow is not recorded in a full set, and its
- * choice is a function of the tuple, which is stable as long as the group is. A flow of a single
- * datagram, which any spoofer can create, gets only a free way, or that of another such flow.
+ * choice is a function of the tuple, which stays the same as long as the group does. A flow of a
+ * single datagram, which any spoofer can create, gets only a free way, or the way of another such
+ * flow.
  */
 #ifndef SLUICE_STEER_H
 #define SLUICE_STEER_H
@@ -112,7 +113,7 @@ _Static_assert(sizeof(struct sluice_steer_cpu) == 16, "struct sluice_steer_cpu")
 enum sluice_steer_consumer_cpu {
 	SLUICE_STEER_CPU_UNKNOWN = 0,
 	SLUICE_STEER_CPU_SEEN,	 /* received there last; may migrate */
-	SLUICE_STEER_CPU_PINNED, /* may run on no other CPU */
+	SLUICE_STEER_CPU_PINNED, /* bound to this CPU */
 };
 
 /* Policy cpu: the thread that reads a slot's socket, and its CPU. */
@@ -133,7 +134,10 @@ struct sluice_steer_stats {
 };
 _Static_assert(sizeof(struct sluice_steer_stats) == 32, "struct sluice_steer_stats");
 
-/* Policy load: recent datagrams of all CPUs, in two windows so that the average is not short. */
+/*
+ * Policy load: recent datagrams of all CPUs, over two windows, so that a new window does not start
+ * from nothing.
+ */
 struct sluice_steer_recent {
 	__u32 window; /* number of the window that `now` counts in */
 	__u32 now;

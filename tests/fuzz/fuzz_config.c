@@ -3,6 +3,7 @@
  * Parses arbitrary bytes as the daemon's file: each problem names a line of the file, its text is a
  * single line, and a file with a problem is refused.
  */
+#include "../../user/base/addr.c"
 #include "../../user/base/array.c"
 #include "../../user/base/conf.c"
 #include "../../user/base/context.c"

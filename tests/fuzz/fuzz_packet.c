@@ -26,7 +26,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 enum settings {
 	SETTING_ETH = 1,
 	SETTING_PROTO_SHIFT = 1, /* two bits, index of protos */
-	SETTING_LINEAR = 8,	 /* only a part of the packet is linear */
+	SETTING_LINEAR = 8,	 /* only part of the packet is linear */
 };
 
 static const unsigned int protos[4] = { 0, ETH_P_IP, ETH_P_IPV6, ETH_P_ARP };
@@ -147,7 +147,7 @@ static struct answer parse_in(const struct packet_input *input, size_t room, int
 	return answer;
 }
 
-/* The second parser: assumes a packet that is all linear, and returns each layer's verdict. */
+/* The second parser: assumes a fully linear packet, and returns each layer's verdict. */
 struct view {
 	const uint8_t *bytes;
 	uint32_t off, len;

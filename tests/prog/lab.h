@@ -6,8 +6,8 @@
  * On lo the kernel's default source for an answer is the client's own address, since that is local
  * too: only sluice makes an answer leave from the requested address.
  *
- * A header, so that each test stays one file for the build. Its functions fail the running test
- * when a system call fails.
+ * It is a header, so that the build needs only one source file per test. Its functions fail the
+ * running test when a system call fails.
  */
 #ifndef SLUICE_TESTS_PROG_LAB_H
 #define SLUICE_TESTS_PROG_LAB_H
@@ -190,7 +190,7 @@ static inline const char *lab_home(void)
 	return home;
 }
 
-/* Moves this process to the cgroup, which the sockets that it opens from now on belong to. */
+/* Moves this process to the cgroup; sockets that it opens from now on belong to that cgroup. */
 static inline void lab_enter(const char *cgroup)
 {
 	char path[PATH_MAX + 16];

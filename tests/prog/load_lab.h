@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The lab for loads of reply under every obstacle. The tests call the functions of user/reply in
- * this process and act between their steps. A private bpffs holds all state, beside two cgroups.
- * Tests compare a text of the complete state, so "nothing has changed" means an equal text.
+ * The lab for loads of reply that meet every kind of obstacle. The tests call the functions of
+ * user/reply in this process and act between their steps. All state is in a private bpffs and two
+ * cgroups. Tests compare textual dumps of the complete state: "nothing has changed" means equal
+ * dumps.
  */
 #ifndef SLUICE_TESTS_PROG_LOAD_LAB_H
 #define SLUICE_TESTS_PROG_LOAD_LAB_H
@@ -57,7 +58,7 @@ static inline void load(enum sluice_reply_mode mode, enum load_outcome outcome)
 	load_with(&with, outcome);
 }
 
-/* The load fails with this code; err.what contains @what, and err.hint is set. */
+/* Asserts that the load fails with this code, err.what contains @what, and err.hint is set. */
 static inline void refused(const struct reply_options *options, enum exit_code code, int error,
 			   const char *what)
 {
@@ -80,7 +81,7 @@ static inline struct reply_state state_now(void)
 
 static inline void meta_change(void (*change)(struct sluice_reply_meta *meta))
 {
-	int fd = pins_get(DIR_OURS, "reply", "sluice_meta");
+	int fd = pins_get(DIR_OURS, "reply", "sluice_meta", PINS_MAP);
 	struct sluice_reply_meta meta;
 	__u32 zero = 0;
 
@@ -132,7 +133,7 @@ static inline void append_pin(char *text, const char *name)
 		__u32 words[3];
 	} info = { 0 };
 	__u32 length = sizeof(info);
-	int fd = pins_get(DIR_OURS, "reply", name);
+	int fd = pins_get(DIR_OURS, "reply", name, PINS_MAP);
 
 	if (fd < 0) {
 		append(text, "%s: %s\n", name, strerror(-fd));
@@ -169,7 +170,7 @@ static inline void append_meta(char *text)
 {
 	struct sluice_reply_meta meta;
 	const unsigned char *byte = (void *)&meta;
-	int fd = pins_get(DIR_OURS, "reply", "sluice_meta");
+	int fd = pins_get(DIR_OURS, "reply", "sluice_meta", PINS_MAP);
 	struct bpf_map_info info = { 0 };
 	__u32 length = sizeof(info), zero = 0, sum = 0;
 	size_t i;

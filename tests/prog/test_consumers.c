@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Which thread receives from a socket, and on which CPU: this process receives, in a private
- * namespace and cgroup, and reads what the programs have recorded.
+ * Tests which thread and CPU are recorded as the consumer of a socket: this process receives, in a
+ * private namespace and cgroup, and reads what the programs have recorded.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -107,7 +107,7 @@ static void test_dual_stack(void **state)
 	want_recorded("::", NEAR4);
 }
 
-/* Receives without asking for the source address, where the kernel runs no hook. */
+/* Receives without asking for the source address: the kernel runs no hook then. */
 static void test_unseen(void **state)
 {
 	int server = lab_socket("::", 0);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Every header shape through sluice_learn and sluice_audit in the running kernel: each passes, a
- * malformed one is counted, TCP and ICMP are not.
+ * Runs every header shape through sluice_learn and sluice_audit in the running kernel: each packet
+ * passes; malformed ones are counted, TCP and ICMP are not.
  *
  * BPF_PROG_TEST_RUN (net/bpf/test_run.c) runs the programs on the test's packet and a socket of its
  * own, with port 0 and bound to the packet's source address: an unspecified address makes the
@@ -99,8 +99,8 @@ static const struct shape4 shapes4[] = {
 	{ "one word of options", 6, IPPROTO_UDP, 0, 4, 0, 0, LEARNED },
 	{ "all options", 15, IPPROTO_UDP, 0, 4, 0, 0, LEARNED },
 	{ "long", 5, IPPROTO_UDP, 0, 1400, 0, 0, LEARNED },
-	{ "bytes behind the packet", 5, IPPROTO_UDP, 0, 20, -8, -8, LEARNED },
-	{ "bytes behind the datagram", 5, IPPROTO_UDP, 0, 20, 0, -8, LEARNED },
+	{ "bytes after the packet", 5, IPPROTO_UDP, 0, 20, -8, -8, LEARNED },
+	{ "bytes after the datagram", 5, IPPROTO_UDP, 0, 20, 0, -8, LEARNED },
 	{ "first fragment", 5, IPPROTO_UDP, MORE, 16, 0, 1000, LEARNED },
 	{ "header of no words", 0, IPPROTO_UDP, 0, 4, 0, 0, REFUSED },
 	{ "header too short", 4, IPPROTO_UDP, 0, 4, 0, 0, REFUSED },
@@ -110,7 +110,7 @@ static const struct shape4 shapes4[] = {
 	{ "total length 0", 5, IPPROTO_UDP, 0, 4, -32, 0, REFUSED },
 	{ "total length within the header", 6, IPPROTO_UDP, 0, 4, -16, 0, REFUSED },
 	{ "total length cuts the UDP header", 5, IPPROTO_UDP, 0, 4, -5, 0, REFUSED },
-	{ "surplus behind UDP", 5, IPPROTO_UDP, 0, 4, 1, 0, LEARNED },
+	{ "surplus after UDP", 5, IPPROTO_UDP, 0, 4, 1, 0, LEARNED },
 	{ "as much surplus as can be", 5, IPPROTO_UDP, 0, 4, 65535 - 32, 0, LEARNED },
 	{ "UDP length 0", 5, IPPROTO_UDP, 0, 4, 0, -12, REFUSED },
 	{ "UDP length below its header", 5, IPPROTO_UDP, 0, 4, 0, -5, REFUSED },
@@ -173,7 +173,7 @@ static const struct shape6 shapes6[] = {
 	{ "all of them", { HOP, DST, ROUTING, FRAG, IPPROTO_AH, DST, UDP }, 0, 0, 0, 0, LEARNED },
 	{ "eight", { HOP, DST, DST, DST, DST, DST, DST, DST, UDP }, 0, 0, 0, 0, LEARNED },
 	{ "nine", { HOP, DST, DST, DST, DST, DST, DST, DST, DST, UDP }, 0, 0, 0, 0, REFUSED },
-	{ "bytes behind the packet", { UDP }, 0, 0, -6, -6, LEARNED },
+	{ "bytes after the packet", { UDP }, 0, 0, -6, -6, LEARNED },
 	{ "middle fragment", { FRAG, UDP }, 0, 65, 0, 0, REFUSED },
 	{ "last fragment", { FRAG, UDP }, 0, 64, 0, 0, REFUSED },
 	{ "fragment beyond 65535", { FRAG, UDP }, 0, 0xfff8, 0, 0, REFUSED },
@@ -186,18 +186,18 @@ static const struct shape6 shapes6[] = {
 	{ "payload length 0", { UDP }, 0, 0, -20, 0, REFUSED },
 	{ "jumbogram", { HOP, UDP }, 0, 0, -28, 0, REFUSED },
 	{ "payload length cuts the UDP header", { UDP }, 0, 0, -13, 0, REFUSED },
-	{ "surplus behind UDP", { UDP }, 0, 0, 1, 0, LEARNED },
+	{ "surplus after UDP", { UDP }, 0, 0, 1, 0, LEARNED },
 	{ "UDP length 0", { UDP }, 0, 0, 0, -20, REFUSED },
 	{ "UDP length below its header", { UDP }, 0, 0, 0, -13, REFUSED },
 	{ "UDP length too long", { DST, UDP }, 0, 0, 0, 1, REFUSED },
 	{ "TCP", { IPPROTO_TCP, END }, 0, 0, 0, 0, NOTHING },
 	{ "TCP that lies", { IPPROTO_TCP, END }, 0, 0, 9, 0, NOTHING },
-	{ "TCP behind options", { HOP, IPPROTO_TCP, END }, 0, 0, 0, 0, NOTHING },
+	{ "TCP after options", { HOP, IPPROTO_TCP, END }, 0, 0, 0, 0, NOTHING },
 	{ "ICMPv6", { IPPROTO_ICMPV6, END }, 0, 0, 0, 0, NOTHING },
-	{ "ICMPv6 behind options", { DST, IPPROTO_ICMPV6, END }, 0, 0, 0, 0, NOTHING },
+	{ "ICMPv6 after options", { DST, IPPROTO_ICMPV6, END }, 0, 0, 0, 0, NOTHING },
 	{ "ESP", { IPPROTO_ESP, END }, 0, 0, 0, 0, NOTHING },
 	{ "no next header", { IPPROTO_NONE, END }, 0, 0, 0, 0, NOTHING },
-	{ "no next header behind options", { DST, IPPROTO_NONE, END }, 0, 0, 0, 0, NOTHING },
+	{ "no next header after options", { DST, IPPROTO_NONE, END }, 0, 0, 0, 0, NOTHING },
 	{ "mobility", { IPPROTO_MH, END }, 0, 0, 0, 0, NOTHING },
 };
 
@@ -486,7 +486,7 @@ static void test_damage(void **state)
 		    tally.outcomes[LEARNED] > 1000 && tally.outcomes[NOT_OWN] > 500);
 }
 
-/* --- sluice_audit, which parses no further, as a test run's socket has no record */
+/* --- sluice_audit, which stops after parsing: a test run's socket has no record */
 
 static void test_audit(void **state)
 {

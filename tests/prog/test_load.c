@@ -122,7 +122,7 @@ static void test_unload(void **unused)
 
 static __u32 table_id(void)
 {
-	int fd = pins_get(DIR_OURS, "reply", "sluice_flows");
+	int fd = pins_get(DIR_OURS, "reply", "sluice_flows", PINS_MAP);
 	struct bpf_map_info info = { 0 };
 	__u32 length = sizeof(info);
 
@@ -209,10 +209,10 @@ static void test_table_kept(void **unused)
 	talk_close(&talk);
 }
 
-/* Sets back the time of the last request of every flow in the table. */
+/* Backdates the last request of every flow in the table. */
 static void make_older(__u32 time)
 {
-	int fd = pins_get(DIR_OURS, "reply", "sluice_flows");
+	int fd = pins_get(DIR_OURS, "reply", "sluice_flows", PINS_MAP);
 	struct sluice_flow_set set;
 	__u32 index, way;
 
@@ -301,7 +301,7 @@ static void test_table_undone(void **unused)
 	talk_close(&talk);
 }
 
-/* The next load removes the stage of a dead loader, which it does not need. */
+/* The next load removes the staged map of a dead loader, which it does not need. */
 static void test_table_staged(void **unused)
 {
 	struct reply_options with = options(SLUICE_REPLY_SOCKET);

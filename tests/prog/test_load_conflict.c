@@ -85,7 +85,7 @@ static void test_conflict_last(void **unused)
 	assert_socket_mode_on(cgroup, 1);
 }
 
-/* Is refused by another cgroup: the first cgroup keeps its programs and settings. */
+/* A load to another cgroup is refused: the first cgroup keeps its programs and settings. */
 static void test_conflict_cgroup(void **unused)
 {
 	struct reply_options with = options(SLUICE_REPLY_SOCKET);

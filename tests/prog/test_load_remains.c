@@ -308,7 +308,7 @@ static void test_lock(void **unused)
 	load_with(&with, LOAD_UPDATED);
 }
 
-/* A loader that waits for the lock, after closing the folder again, gets its turn. */
+/* A loader that waits for the lock, after closing the directory again, gets its turn. */
 static void test_lock_wait(void **unused)
 {
 	struct reply_options with = options(SLUICE_REPLY_AUDIT);
@@ -421,7 +421,7 @@ static void test_dead_early(void **unused)
 	assert_socket_mode_on(cgroup, 1);
 }
 
-/* A pin was lost: the next load makes it again, and keeps the rest. */
+/* A pin was lost: the next load creates it again, and keeps the rest. */
 static void test_pin_lost(void **unused)
 {
 	static const char *const pins[] = { "link_fix4", "link_learn", "sluice_audits",

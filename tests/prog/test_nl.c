@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Dumps of a table that changes meanwhile, in a private network namespace: the receiver adds an
- * address after the first message, so that the kernel marks the rest as interrupted.
+ * Tests dumps of a table that changes meanwhile, in a private network namespace: the receiver adds
+ * an address after the first message, so that the kernel marks the rest as interrupted.
  *
- * And events: those that the kernel has dropped, and forged ones that another process sends.
+ * Also tests events: those that the kernel has dropped, and forged ones of another process.
  */
 #include "base/nl.h"
 #include "base/rtnl_events.h"
@@ -24,7 +24,7 @@
 
 #include <cmocka.h>
 
-/* So many that a dump takes several messages of 32 KiB; the kernel is always one message ahead. */
+/* Enough for a dump of several messages of 32 KiB; the kernel is always one message ahead. */
 #define ADDRESSES 3000
 
 static struct nl *nl;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * What the reply programs learn from each kind of socket and datagram, and from where the answers
- * leave. Exactly one counter counts each path through the programs.
+ * Tests what the reply programs learn from each kind of socket and datagram, and the sources of the
+ * answers. Exactly one counter counts each path through the programs.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -35,7 +35,7 @@ static void answer_sendmmsg(int server, const struct lab_end *peer)
 	assert_int_equal(sendmmsg(server, &message, 1, 0), 1);
 }
 
-/* Sets another source than the requested address. */
+/* Sets a source other than the requested address. */
 static void answer_pktinfo4(int server, const struct lab_end *peer)
 {
 	struct in_pktinfo info = { 0 };

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Audit mode of the reply programs: which answers, and which connections to a known peer, count as
+ * Mode audit of the reply programs: which answers, and which connections to a known peer, count as
  * right or wrong, and with which addresses.
  */
 #include <setjmp.h>

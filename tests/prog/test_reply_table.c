@@ -106,7 +106,7 @@ static void test_evicted_in_turn(void **state)
 	close(server);
 }
 
-/* Sets the time of the peer's last datagram back. */
+/* Backdates the peer's last datagram. */
 static void make_older(int server, int client, __u32 time)
 {
 	struct slot slot = slot_of(server, client, NEAR4);
@@ -136,7 +136,7 @@ static void test_expired(void **state)
 	close(server);
 }
 
-/* Replacing an expired flow is no eviction: its slot is free. */
+/* Replacing an expired flow is not an eviction: its slot is free. */
 static void test_expired_is_replaced(void **state)
 {
 	const __u32 age = sluice_flow_clock(3600000000000ULL);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * The programs that spread flows over CPUs, packet by packet: every header shape runs through them,
- * whole and truncated, and comes out unchanged, with the expected verdict and counter.
+ * Tests the programs that spread flows over CPUs, packet by packet: every header shape runs through
+ * them, whole and truncated, and comes out unchanged, with the expected verdict and counter.
  */
 #include "bpf/steer/spread.skel.h"
 #include "kernel/links.h"
@@ -221,7 +221,7 @@ static void test_even(void **state)
 	int port, cpu, of[4] = { 0 };
 
 	for (cpu = 0; cpu < 4; cpu++) {
-		/* only the given CPU has a queue here: that alone counts less */
+		/* only the given CPU has a queue here, so only its datagrams count as spread */
 		__u16 list[] = { cpus[0], cpus[1], cpus[2], cpus[3] };
 
 		list[cpu] = (__u16)here;

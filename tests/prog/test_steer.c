@@ -4,9 +4,9 @@
  * it stores, and that exactly one counter counts each path. (The kernel has no test run for this
  * program type.)
  *
- * Each test runs twice: with the program that uses helpers, and with that for newer kernels.
+ * Each test runs twice: with the program that uses helpers, and with the one for newer kernels.
  *
- * The test fills the maps without the loader, so that it can make any state.
+ * The test fills the maps without the loader, so that it can set up any state.
  *
  *	peers 192.0.2.1:* ── lo ── group of WORKERS sockets on port 5300
  */
@@ -502,8 +502,8 @@ static void test_connected_socket_is_passed_by(void **state)
 
 /*
  * Until Linux 6.13 a connected socket stays in the group, unless it was bound to the wildcard
- * address; the kernel never selects it for another peer. Later kernels remove it, so the test makes
- * that state by storing a connected socket in the slot.
+ * address; the kernel never selects it for another peer. Later kernels remove it, so the test
+ * creates that state by storing a connected socket in the slot.
  */
 static void connect_to_another(__u32 worker)
 {

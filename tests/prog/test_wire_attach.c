@@ -208,7 +208,7 @@ static struct sluice_addr addr_of(const char *text)
 static int servers_count(void)
 {
 	struct sluice_addr addr, *last = NULL;
-	int count = 0, fd = pins_get(BPFFS, "wire", "sluice_w_server");
+	int count = 0, fd = pins_get(BPFFS, "wire", "sluice_w_server", PINS_MAP);
 
 	assert_true(fd >= 0);
 	for (; !bpf_map_get_next_key(fd, last, &addr); last = &addr)

@@ -5,10 +5,10 @@
  *	udp-client --to ADDR:PORT[,ADDR:PORT…] [--from ADDR[:PORT]] [--count N] [--size N]
  *		   [--timeout-ms N] [--any] [--flows N] [--burst] [--until-signal] [--broadcast]
  *
- * The socket is connected, so that an answer from another than the requested address never arrives,
- * as with most real clients. With --any it is unconnected: it accepts answers from any address,
- * prints each answering address, and may send to several addresses in turn. --flows N uses N
- * consecutive source ports; --burst sends the requests of all flows before it waits for answers.
+ * The socket is connected, so that an answer from an address other than the requested one never
+ * arrives, as with most real clients. With --any it is unconnected: it accepts answers from any
+ * address, prints each answering address, and may send to several addresses in turn. --flows N uses
+ * N consecutive source ports; --burst sends the requests of all flows before it waits for answers.
  * Every payload is distinct, and compared byte for byte.
  *
  * Prints one line, and with --any one more for each answering address:
@@ -17,7 +17,7 @@
  *	answered 172.16.13.13:56789 3
  *
  * "right" came from the requested address, "wrong" from another one, "lost" did not arrive in time.
- * The exit code is 0 if every request got the right answer, 1 if not, 2 for a usage error.
+ * The exit status is 0 if every request got the right answer, 1 if not, 2 for a usage error.
  */
 #include <err.h>
 #include <errno.h>
@@ -153,7 +153,7 @@ static void endpoint_print(const struct endpoint *endpoint)
 
 	if (getnameinfo((const struct sockaddr *)&endpoint->addr, endpoint->len, host, sizeof(host),
 			port, sizeof(port), NI_NUMERICHOST | NI_NUMERICSERV | NI_DGRAM))
-		errx(1, "an address that has no text");
+		errx(1, "an address that cannot be formatted");
 	printf(endpoint->addr.ss_family == AF_INET6 ? "[%s]:%s" : "%s:%s", host, port);
 }
 

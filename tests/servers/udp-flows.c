@@ -19,13 +19,13 @@
  *
  * is printed at the end and on SIGUSR1, when datagrams in flight count as lost. SIGUSR2 stops
  * sending until all are answered or timed out, and prints it then. "moved" counts the answers from
- * another worker than the flow's last one. For a worker, "flows" counts the flows that it answered
+ * a worker other than the flow's last one. For a worker, "flows" counts the flows that it answered
  * last, "left" and "came" the moves from and to it. "split" counts the source addresses whose flows
- * have several workers. The exit code is 0 if all datagrams were answered, 1 if not.
+ * have several workers. The exit status is 0 if all datagrams were answered, 1 if not.
  *
- * --flood sends datagrams that want no answer, each from another source: addresses in turn, and a
- * new port after each round, unless --from names the port. The addresses must be local (127.0.0.0/8
- *is, or `ip route add local 10.77.0.0/16 dev lo`); no privilege is needed.
+ * --flood sends datagrams that request no answer, each from another source: addresses in turn, and
+ * a new port after each round, unless --from names the port. The addresses must be local
+ * (127.0.0.0/8 is, or `ip route add local 10.77.0.0/16 dev lo`); no privilege is needed.
  */
 #include "stamp.h"
 

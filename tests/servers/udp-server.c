@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * A UDP echo server for each way in which servers receive and answer.
+ * A UDP echo server that imitates each way in which servers receive and answer.
  *
  *	udp-server --kind KIND --port N [--bind ADDR] [--device IF] [--source ADDR]
  *		   [--join GROUP%IF] [--hold] [--reuseport]
@@ -10,7 +10,7 @@
  * requests, prints "held N" for each, and answers all on SIGUSR1: so a test controls what happens
  * between a request and its answer. Failed sends are reported on stderr, and the server continues.
  *
- * The programs in this folder need no library but the C library's own:
+ * The programs in this directory need no library except the C library:
  *	cc -D_GNU_SOURCE -o build/tests/udp-server tests/servers/udp-server.c -lm -pthread
  */
 #include <arpa/inet.h>
@@ -300,7 +300,7 @@ static void serve_connect(struct server *server)
 
 static const struct kind kinds[] = {
 	{ "sendto4", AF_INET, false, false, serve_sendto, "recvfrom, sendto" },
-	{ "sendto6", AF_INET6, true, false, serve_sendto, "the same, IPv6 alone" },
+	{ "sendto6", AF_INET6, true, false, serve_sendto, "the same, IPv6 only" },
 	{ "dual6", AF_INET6, false, false, serve_sendto, "the same, IPv6 and v4-mapped" },
 	{ "sendmsg4", AF_INET, false, false, serve_sendmsg, "recvmsg, sendmsg, no control data" },
 	{ "sendmsg6", AF_INET6, false, false, serve_sendmsg, "the same, IPv6 and v4-mapped" },
@@ -496,7 +496,7 @@ static void parse_options(struct server *server, int argc, char **argv)
 	if (server->kind->serve == serve_source && !server->source)
 		errx(2, "kind %s needs --source", server->kind->name);
 	if (server->hold && server->kind->serve != serve_sendto)
-		errx(2, "--hold goes with the sendto kinds alone");
+		errx(2, "--hold works only with the sendto kinds");
 }
 
 int main(int argc, char **argv)

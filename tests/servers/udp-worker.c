@@ -153,7 +153,7 @@ static bool answer(const struct worker *worker)
 		return true;
 	datagram.stamp.pid = (uint32_t)getpid();
 	datagram.stamp.index = (uint32_t)worker->index;
-	/* fails if the peer has gone, which does not matter */
+	/* fails if the peer is gone, which does not matter */
 	sendto(worker->fd, &datagram, (size_t)got, 0, (struct sockaddr *)&peer, length);
 	return true;
 }
@@ -207,7 +207,7 @@ static void print_worker(int index, pid_t pid)
 	fflush(stdout);
 }
 
-/* Binds the sockets one after the other: worker N is the Nth of the kernel's group. */
+/* Binds the sockets one after another: worker N is the Nth of the kernel's group. */
 static void start_threads(void)
 {
 	int i;

@@ -39,7 +39,7 @@ static int teardown(void **state)
 	return 0;
 }
 
-/* The file has exactly this problem, in this line. */
+/* The file has exactly this problem, on this line. */
 static void assert_problem(const char *text, unsigned int line, const char *words)
 {
 	assert_int_equal(parse(text), -EINVAL);
@@ -147,7 +147,7 @@ static void test_sections(void **state)
 {
 	assert_problem("[reply]\nmode=audit\n[wier]\nx=1\n", 3, "did you mean [wire]?");
 	assert_problem("[reply]\nmode=audit\n[]\n", 3, "unknown section []");
-	assert_problem("[reply]\nmode=audit\n[reply]\n", 3, "already started in line 1");
+	assert_problem("[reply]\nmode=audit\n[reply]\n", 3, "already started on line 1");
 	assert_problem("[reply]\nmode=audit\n[wire\n", 3, "neither");
 	assert_problem("mode=audit\n[reply]\nmode=audit\n", 1, "before any [section]");
 	assert_problem("", 0, "nothing to do");
@@ -161,7 +161,7 @@ static void test_keys(void **state)
 	assert_problem("[reply]\nmode=audit\n=5\n", 3, "unknown key ''");
 	assert_problem("[reply]\nmode=audit\nport\n", 3, "neither");
 	assert_problem("[reply]\nmode=audit\nport=\n", 3, "no value");
-	assert_problem("[reply]\nmode=audit\nage=1\nage=1\n", 4, "already set in line 3");
+	assert_problem("[reply]\nmode=audit\nage=1\nage=1\n", 4, "already set on line 3");
 	assert_problem("[reply]\nport=5\n", 1, "needs a mode");
 	assert_problem("[reply]\nmode=audit\nport=53,\nage=1\n", 3,
 		       "[reply] port: '53,': a port is empty");
@@ -180,9 +180,13 @@ static void test_values(void **state)
 	assert_problem("[steer]\nport=5\nflows=63\n", 3, "[steer] flows: 63");
 	assert_problem("[steer]\nport=5\nidle=0\n", 3, "[steer] idle: 0");
 	assert_problem("[steer]\nport=5\nsweep=0\n", 3, "[steer] sweep: 0");
-	assert_problem("[wire]\nport=5\n", 1, "needs an iface, a follow or a gateway");
+	assert_problem("[wire]\nport=5\n", 1, "needs iface, follow or gateway");
 	assert_problem("[wire]\ngateway=x\nserver=10.0.0.1\n", 1, "one address is not enough");
 	assert_problem("[wire]\ngateway=x\nserver=10.0.0.1,nine\n", 3, "'nine': not an IP address");
+	assert_problem("[wire]\ngateway=x\nserver=10.0.0.1,::1,::ffff:10.0.0.1\n", 3,
+		       "given twice");
+	assert_problem("[wire]\ngateway=x\nserver=10.0.0.1,224.0.0.1\n", 3, "one host");
+	assert_problem("[wire]\ngateway=x\nserver=10.0.0.1,::\n", 3, "one host");
 }
 
 /* A line that is too long for inih, and one that just fits. */
@@ -229,6 +233,42 @@ static void test_all_at_once(void **state)
 		assert_int_equal(config.conf.problem[i].line, lines[i]);
 }
 
+static void test_comments_after_values(void **state)
+{
+	assert_problem("[global]\nbpffs = /x # mine\n[reply]\nmode = audit\n", 2,
+		       "[global] bpffs: '/x # mine': a comment with '#' needs a line of its own");
+	assert_problem("[reply]\nmode = audit\nport = 53,\n\t54\t# dns\n", 3, "starts with ' ;'");
+	assert_problem("[reply]\nmode = #audit\n", 2, "a comment with '#'");
+	assert_int_equal(
+		parse("[reply]\nmode = audit ; # one\n[wire]\nnetns = a#b\niface = c#d,#e\n"), 0);
+	assert_string_equal(config.netns, "a#b");
+	assert_string_equal(config.wire.ifaces.name[1], "#e");
+}
+
+/* A file of another kind, such as a program. */
+static void test_stops_early(void **state)
+{
+	char text[8192] = "";
+	size_t i, j;
+
+	while (strlen(text) < sizeof(text) - 64)
+		strcat(text, "\x7f"
+			     "ELF\xff\x80\xe2\n");
+	assert_int_equal(parse(text), -EINVAL);
+	assert_int_equal(config.conf.problems, CONF_PROBLEMS_MAX);
+	assert_non_null(strstr(err.what, "stopped after 20 problems"));
+	config_free(&config);
+	/* each line is valid by itself, and each key is unknown */
+	strcpy(text, "[reply]\n");
+	for (i = 0; i < 100; i++)
+		snprintf(text + strlen(text), 64, "k\xff\x1b%zu = 1\n", i);
+	assert_int_equal(parse(text), -EINVAL);
+	assert_int_equal(config.conf.problems, CONF_PROBLEMS_MAX);
+	for (i = 0; i < config.conf.problems; i++)
+		for (j = 0; config.conf.problem[i].text[j]; j++)
+			assert_in_range(config.conf.problem[i].text[j], ' ', '~');
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -241,6 +281,8 @@ int main(void)
 		cmocka_unit_test_teardown(test_long_lines, teardown),
 		cmocka_unit_test_teardown(test_control_characters, teardown),
 		cmocka_unit_test_teardown(test_all_at_once, teardown),
+		cmocka_unit_test_teardown(test_comments_after_values, teardown),
+		cmocka_unit_test_teardown(test_stops_early, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -250,7 +250,7 @@ static void test_twin_of_bound_sockets(void **state)
 	assert_int_equal(classify_pair(host, &request, &answer), 0);
 }
 
-/* nc -ul: the socket was bound to the wildcard, and has connected to the client since. */
+/* nc -ul: the socket was bound to the wildcard address, and has connected to the client since. */
 static void test_twin_of_connected_back(void **state)
 {
 	struct host *host = *state;
@@ -500,10 +500,10 @@ static void test_far_backend(void **state)
 
 	assert_int_equal(inet_add_host(&host->inet, &backend), 0);
 	assert_found(host, &e, AUDIT_BACKEND_GONE,
-		     "sent on to 172.17.0.9, but there is no route to it");
+		     "forwarded to 172.17.0.9, but there is no route to it");
 	host->inet.host[0].reach = INET_REACH_NO_NEIGHBOUR;
 	assert_found(host, &e, AUDIT_BACKEND_GONE,
-		     "sent on to 172.17.0.9, which is on a network of this host and silent");
+		     "forwarded to 172.17.0.9, which does not answer ARP or NDP");
 	host->inet.host[0].reach = INET_REACH_OPEN;
 	assert_int_equal(classify_one(host, &e), 0);
 	/* without NAT the entry fixes nothing: the client itself chose the host */
@@ -548,7 +548,7 @@ static void test_unanswered(void **state)
 	assert_int_equal(classify_one(host, &e), 0);
 	e.used = true;
 	assert_found(host, &e, AUDIT_UNANSWERED,
-		     "no answer has ever come, yet datagrams keep it alive");
+		     "no reply was ever seen, but datagrams keep it alive");
 	e.status |= IPS_OFFLOAD;
 	assert_int_equal(classify_one(host, &e), 0);
 	e.status = REPLIED;

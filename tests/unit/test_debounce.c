@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Debouncing of events: runs after a burst, at most a bound late, and limited in its share of time.
+ * Debouncing: the handler runs after a burst, at most `bound` late, and for a limited share of the
+ * time.
  */
 #include "base/debounce.h"
 

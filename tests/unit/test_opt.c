@@ -71,7 +71,7 @@ struct parsed {
 	char copy[ARGV_MAX][32];
 };
 
-/* Splits the words at blanks and prepends "prog". */
+/* Splits the words at spaces and prepends "prog". */
 static struct parsed parse_until(const char *line, int stop_at_word)
 {
 	static struct parsed p;

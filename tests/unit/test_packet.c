@@ -539,7 +539,7 @@ static void test_ipv4_fragments(void **state)
 	assert_int_equal(parsed.ip.more_fragments, 1);
 	assert_int_equal(parsed.ip.fragment_off, 0);
 	assert_udp(&parsed.udp, 8000);
-	put16(header + 6, 0x4000); /* DF alone is no fragment */
+	put16(header + 6, 0x4000); /* DF alone does not make a fragment */
 	assert_verdict(&frame, PACKET_LYING_UDP);
 	put16(header + 6, 0x2000 | 185);
 	parsed = parse(&frame);

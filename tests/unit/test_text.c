@@ -76,7 +76,10 @@ static void test_sentences(void **state)
 	assert_controls("a\033[2J\177\r", true, "a?[2J??");
 	assert_controls("a\xc2\x9b"
 			"1m\xc2",
-			true, "a??1m\xc2");
+			true, "a??1m?");
+	assert_controls("\x80\xff\xfe"
+			"ELF\xe2\x80",
+			true, "???ELF??");
 	assert_controls("a\n\tb\n", true, "a\n\tb\n");
 	assert_controls("a\n\tb\n", false, "a?\tb?");
 }
@@ -107,6 +110,25 @@ static void test_json_of_what_is_not(void **state)
 	assert_json("\xed\xa0\x80", "\"\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\""); /* a surrogate */
 }
 
+static void assert_bytes(__u64 bytes, const char *expected)
+{
+	char text[24];
+
+	assert_string_equal(bytes_format(bytes, text), expected);
+}
+
+static void test_sizes(void **state)
+{
+	assert_bytes(0, "0 B");
+	assert_bytes(999, "999 B");
+	assert_bytes(1000, "1.0 kB");
+	assert_bytes(1179648, "1.2 MB");
+	assert_bytes(805306368, "805.3 MB");
+	assert_bytes(999949999, "999.9 MB");
+	assert_bytes(999999999, "1.0 GB");
+	assert_bytes(~0ULL, "18446744.1 TB");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -118,6 +140,7 @@ int main(void)
 		cmocka_unit_test(test_sentences),
 		cmocka_unit_test(test_json_of_what_is_utf8),
 		cmocka_unit_test(test_json_of_what_is_not),
+		cmocka_unit_test(test_sizes),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -16,7 +16,7 @@ port.
 
 The addresses are reserved for benchmarks (RFC 2544, RFC 5180). The namespaces have no netfilter,
 which would only increase the base, and so improve the ratios. Namespaces, cgroups and the bpffs
-folder are named after the process that made them, and are removed with it.
+directory are named after the process that made them, and are removed with it.
 """
 import json
 import os
@@ -96,7 +96,7 @@ class Process:
 
 
 class Bed:
-    """Made by make(), removed by remove(), even if it was made only in part."""
+    """Made by make(), removed by remove(), even if it was only partly made."""
 
     def __init__(self, build, cpu):
         name = f"sluice-bench-{os.getpid()}"
@@ -199,7 +199,7 @@ class Bed:
         raise BenchError(f"{path}: still in use")
 
     def pin_set(self, name, programs):
-        """Returns a folder for hooks.c: {attach type: bpftool's words for a program}."""
+        """Returns a directory for hooks.c: {attach type: bpftool's words for a program}."""
         folder = self.bpffs / name
         folder.mkdir()
         for attach_type, words in programs.items():

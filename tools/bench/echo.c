@@ -17,11 +17,11 @@
  * noisiest part of a virtual machine). A kernel with CONFIG_IRQ_TIME_ACCOUNTING excludes softirqs
  * from a task's clock, and the ratios then omit the receive path.
  *
- * The speed of a virtual CPU itself changes by a half, from second to second, with the effect of
- * the host's other guests on its caches. So each short burst of the load is followed by a burst of
- * a yardstick: a kilobyte written to a file in memory and read back, that is, system calls and
- * copies without any hook or network code. The quotient of the two, and its median over all bursts,
- * is several times steadier than nanoseconds; rare costs show only in the nanoseconds. Both are
+ * The speed of a virtual CPU itself changes by half, from second to second, with the effect of the
+ * host's other guests on its caches. So each short burst of the load is followed by a burst of a
+ * yardstick: a kilobyte written to a file in memory and read back, that is, system calls and copies
+ * without any hook or network code. The quotient of the two, and its median over all bursts, is
+ * several times steadier than nanoseconds; rare costs show only in the nanoseconds. Both are
  * printed. Rejected as yardsticks: a loop in user space (hardly affected by what slows the kernel
  * down) and an AF_UNIX socket pair (a fifth faster or slower with the hooks, without any pattern
  * between processes).

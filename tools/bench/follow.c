@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Measures how long a new port of a watched bridge is uncovered: from the request that makes the
+ * Measures how long a new port of a watched bridge is uncovered: from the request that creates the
  * interface to the moment when both of sluice's programs are on it, as a third process sees it.
  *
  * Runs in a private network namespace with a private bpffs; it starts and ends the daemon.

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * hooks: attaches programs to a cgroup or an interface, and detaches them, within microseconds (on
- * an interface milliseconds, since the kernel waits for packets in flight), for the benchmark.
+ * hooks: attaches programs to a cgroup or an interface, and detaches them, within microseconds
+ * (milliseconds on an interface, since the kernel waits for packets in flight), for the benchmark.
  *
- * A set of programs is a bpffs folder whose files are named after attach types. Commands are lines
- * on stdin, each answered with a JSON line:
+ * A set of programs is a bpffs directory whose files are named after attach types. Commands are
+ * lines on stdin, each answered with a JSON line:
  *
- *	on FOLDER	attach that set, after detaching any other
+ *	on DIR	attach that set, after detaching any other
  *	off		detach the attached set
  *	count		count time and runs of programs from now on
  *	read		these counts, for the attached programs

@@ -5,12 +5,12 @@
  * beside those of an empty program.
  *
  * Each run is a system call with a fresh packet: the kernel's own repetition would run the program
- * on what it has just rewritten, which takes another path. Unlike a packet from the wire,
- * everything is in the caches. The empty program runs right after each run, so that both include
- * the cost of the clock and the cold caches.
+ * on what it has just rewritten, which takes another path. Unlike with packets from the wire, all
+ * data is in the caches. The empty program runs right after each run, so that both include the cost
+ * of the clock and the cold caches.
  *
  * A program counts its decisions, but here it is enough to check whether the packet was changed.
- * Each run checks that, so that a figure never belongs to another path than its label states.
+ * Each run checks that, so that a figure always belongs to the path that its label states.
  */
 #include <arpa/inet.h>
 #include <bpf/bpf.h>
@@ -342,7 +342,7 @@ int main(int argc, char **argv)
 	char line[64];
 
 	if (argc != 6) {
-		fputs("usage: packets CPU NETNS INTERFACE FOLDER EMPTY-FOLDER\n", stderr);
+		fputs("usage: packets CPU NETNS INTERFACE DIR EMPTY-DIR\n", stderr);
 		return 2;
 	}
 	pin(atoi(argv[1]));

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # shellcheck shell=bash
 # The second part of `make demo`: restarts a server of four workers under load, without and with
-# steering. tools/demo/run sources it after its own functions and the topology; every line is
-# asserted, too.
+# steering. tools/demo/run sources it after its own functions and the topology; it asserts every
+# line as well.
 #
 # The server is unbound with so-reuseport, the load is dnsperf; unbound answers from local data and
 # needs no network.

@@ -10,6 +10,17 @@ bool addr_is_ip4(const void *addr)
 	return IN6_IS_ADDR_V4MAPPED((const struct in6_addr *)addr);
 }
 
+bool addr_parse(const char *text, void *addr)
+{
+	struct in6_addr parsed = { .s6_addr = { [10] = 0xff, 0xff } };
+
+	if (inet_pton(AF_INET, text, &parsed.s6_addr[12]) != 1 &&
+	    inet_pton(AF_INET6, text, &parsed) != 1)
+		return false;
+	memcpy(addr, &parsed, sizeof(parsed));
+	return true;
+}
+
 const char *addr_format(const void *addr, char text[ADDR_TEXT_MAX])
 {
 	if (addr_is_ip4(addr))

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The growth of arrays. */
+/* Growth of dynamic arrays. */
 #ifndef SLUICE_BASE_ARRAY_H
 #define SLUICE_BASE_ARRAY_H
 

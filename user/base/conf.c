@@ -118,7 +118,7 @@ static int parse_line(struct parser *parser, char *text, size_t length)
 		parser->continues = false;
 		return conf_add_problem(conf, parser->line,
 					"the line is longer than %d characters; a list continues"
-					" in the next line if it ends with a comma and that line"
+					" on the next line if it ends with a comma and that line"
 					" is indented",
 					INI_MAX_LINE - 3);
 	}
@@ -134,7 +134,9 @@ static int parse_line(struct parser *parser, char *text, size_t length)
 		return 0;
 	}
 	parser->parsed = false;
-	/* inih parses each line alone; it fails without a value, or if on_value() does. */
+	/*
+	 * inih gets one line at a time; it fails if the value is missing, or if on_value() fails.
+	 */
 	if (ini_parse_string(body, on_value, parser) && parser->parsed)
 		return -ENOMEM;
 	return parser->parsed ? 0
@@ -151,7 +153,8 @@ int conf_read(FILE *file, struct conf *conf)
 	int result = 0;
 
 	*conf = (struct conf){ .entry = NULL };
-	while (!result) {
+	/* a file of another kind has a problem in each line */
+	while (!result && conf->problems < CONF_PROBLEMS_MAX) {
 		ssize_t length;
 
 		errno = 0;

@@ -4,8 +4,8 @@
  * report their numbers; conf_read() adds them. Problems are collected and reported together. The
  * interpreter of the keys adds its own problems to the same list.
  *
- * Comments start with ';' or '#', and after a value with ' ;'. A value that ends with a comma
- * continues in the next line if that line is indented; elsewhere indentation has no meaning.
+ * A comment starts with ';' or '#', or after a value with ' ;'. A value that ends with a comma
+ * continues on the next line if that line is indented; elsewhere indentation has no meaning.
  */
 #ifndef SLUICE_BASE_CONF_H
 #define SLUICE_BASE_CONF_H
@@ -33,6 +33,9 @@ struct conf {
 	struct conf_problem *problem;
 	size_t problems, problem_room;
 };
+
+/* conf_read() stops at this number, since the file may be of another kind. */
+#define CONF_PROBLEMS_MAX 20
 
 /*
  * Reads the file and its problems into *conf, which the caller frees. Returns 0, or -errno if the

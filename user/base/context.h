@@ -23,7 +23,7 @@ struct context {
 	struct output output;
 	const char *bpffs;     /* pin directory */
 	const char *cgroup;    /* NULL: the host's cgroup2 root */
-	struct location given; /* from the options alone; NULL where an option is absent */
+	struct location given; /* from the command line only; NULL where an option is absent */
 	const char *netns;     /* NULL: the current one */
 	bool verbose;
 };

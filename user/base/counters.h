@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The output of counters: all of them in JSON, those above zero in text. */
+/* Prints counters: all of them in JSON, the non-zero ones in text. */
 #ifndef SLUICE_BASE_COUNTERS_H
 #define SLUICE_BASE_COUNTERS_H
 

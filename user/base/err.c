@@ -1,20 +1,77 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "base/err.h"
 
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
+
+/* The failures of a request although the kernel has what the request needs. */
+static const struct limit {
+	int error;
+	const char *hint;
+} limits[] = {
+	{ EMFILE, "raise the limit of open files: 'ulimit -n', or LimitNOFILE= of a systemd unit" },
+	{ ENFILE, "the whole host has too many open files: raise the sysctl fs.file-max" },
+	{ ENOMEM, "free memory, or raise the memory limit of the cgroup or of the process" },
+	{ ENOBUFS, "free memory, or raise the memory limit of the cgroup" },
+	{ ENOSPC, NULL },
+	{ EAGAIN, NULL },
+	{ EINTR, NULL },
+};
+
+static const struct limit *limit_of(int error)
+{
+	size_t i;
+
+	for (i = 0; i < sizeof(limits) / sizeof(*limits); i++)
+		if (limits[i].error == error)
+			return &limits[i];
+	return NULL;
+}
+
+static enum exit_code code_of(enum exit_code code, int error)
+{
+	if (code != EXIT_ERROR && code != EXIT_LACKING)
+		return code;
+	if (error == EPERM || error == EACCES)
+		return EXIT_PERMISSION;
+	return limit_of(error) ? EXIT_ERROR : code;
+}
+
+static int set(struct err *err, enum exit_code code, int error, const char *fmt, va_list args)
+{
+	const struct limit *limit = limit_of(error);
+
+	err->code = code_of(code, error);
+	snprintf(err->hint, sizeof(err->hint), "%s", limit && limit->hint ? limit->hint : "");
+	err->detail[0] = '\0';
+	vsnprintf(err->what, sizeof(err->what), fmt, args);
+	return -error;
+}
 
 int err_set(struct err *err, enum exit_code code, int error, const char *fmt, ...)
 {
 	va_list args;
 
-	err->code = code;
-	err->hint[0] = '\0';
-	err->detail[0] = '\0';
 	va_start(args, fmt);
-	vsnprintf(err->what, sizeof(err->what), fmt, args);
+	set(err, code, error, fmt, args);
 	va_end(args);
 	return -error;
+}
+
+int err_kernel(struct err *err, int error, const char *hint, const char *fmt, ...)
+{
+	va_list args;
+
+	va_start(args, fmt);
+	set(err, EXIT_LACKING, error, fmt, args);
+	va_end(args);
+	return err->code == EXIT_ERROR ? -error : err_hint(err, -error, "%s", hint);
+}
+
+bool err_is_limit(int error)
+{
+	return limit_of(error);
 }
 
 int err_hint(struct err *err, int result, const char *fmt, ...)

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * An error for the user: the failure, a hint and the exit code. Functions below user/cmd set it and
- * return -errno; user/cmd prints it, once.
+ * An error for the user: the failure, a hint and the exit status. Functions below user/cmd set it
+ * and return -errno; user/cmd prints it, once.
  */
 #ifndef SLUICE_BASE_ERR_H
 #define SLUICE_BASE_ERR_H
+
+#include <stdbool.h>
 
 enum exit_code {
 	EXIT_OK = 0,
@@ -13,6 +15,7 @@ enum exit_code {
 	EXIT_LACKING = 3,    /* the kernel lacks something */
 	EXIT_PERMISSION = 4, /* the message names the capability */
 	EXIT_CONFLICT = 5,   /* the message names the other program */
+	EXIT_FOUND = 6,	     /* --exit-code: an audit has findings */
 };
 
 struct err {
@@ -22,9 +25,20 @@ struct err {
 	char detail[4096]; /* further lines, such as the end of a verifier log; may be empty */
 };
 
-/* Sets *err, without a hint, and returns -error. */
+/*
+ * Sets *err and returns -error. EXIT_ERROR and EXIT_LACKING become EXIT_PERMISSION for EPERM and
+ * EACCES, and EXIT_ERROR for a limit on files or memory, which gets a hint; others have none.
+ */
 __attribute__((format(printf, 4, 5))) int err_set(struct err *err, enum exit_code code, int error,
 						  const char *fmt, ...);
+/*
+ * Sets *err for a request that the kernel has refused, and returns -error: it lacks something
+ * (EXIT_LACKING), unless err_set() knows better. @hint is for both but a limit.
+ */
+__attribute__((format(printf, 4, 5))) int err_kernel(struct err *err, int error, const char *hint,
+						     const char *fmt, ...);
+/* Is this the errno of a limit on files or memory, or of an interrupted call? */
+bool err_is_limit(int error);
 /* Adds a hint to an error that is set, and returns `result` for the caller to pass on. */
 __attribute__((format(printf, 3, 4))) int err_hint(struct err *err, int result, const char *fmt,
 						   ...);

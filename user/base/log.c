@@ -7,7 +7,7 @@
 #include <string.h>
 
 #define VALUE_MAX 1024
-/* The least room for a field: its key and its quotes. Fields without it are dropped. */
+/* The minimum room for a field: its key and quotes. A field that does not fit is dropped. */
 #define FIELD_MIN 64
 
 static bool verbose, logfmt;
@@ -52,7 +52,7 @@ static void put_text(struct log_line *line, const char *text)
 		put(line, *text++);
 }
 
-/* Escapes whatever would end the line or look like another field. */
+/* Escapes all that would end the line or look like another field. */
 static void put_quoted(struct log_line *line, const char *value)
 {
 	put(line, '"');
@@ -102,7 +102,7 @@ void log_field(struct log_line *line, const char *key, const char *fmt, ...)
 	while (*at > ' ' && !strchr("\"=\\\x7f", *at))
 		at++;
 	if (*at || at == value)
-		put_quoted(line, value);
+		put_quoted(line, text_controls(value, true));
 	else
 		put_text(line, value);
 }
@@ -161,7 +161,7 @@ void log_err(const struct err *err)
 	struct log_line line;
 
 	if (logfmt) {
-		log_begin(&line, LOG_LEVEL_ERROR, err->what);
+		log_begin(&line, LOG_LEVEL_ERROR, text_controls(copy.what, true));
 		if (err->hint[0])
 			log_field(&line, "hint", "%s", err->hint);
 		if (err->detail[0])

@@ -2,16 +2,21 @@
 #include "base/mounts.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <fts.h>
 #include <linux/magic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
+#include <unistd.h>
 
 /* The inode number that kernfs gives to the root directory of a hierarchy (fs/kernfs/dir.c). */
 #define KERNFS_ROOT_INODE 1
+/* FILEID_KERNFS (include/linux/exportfs.h) */
+#define KERNFS_HANDLE 0xfe
 
-/* Decodes the \ooo by which mountinfo writes blanks and backslashes. */
+/* Decodes the \ooo escapes that mountinfo uses for whitespace and backslashes. */
 static void unescape(char *text)
 {
 	char *from = text, *to = text;
@@ -85,6 +90,16 @@ int mounts_cgroup2(char *path, size_t size)
 	return result == 1 ? 0 : result ? result : -ENOENT;
 }
 
+const char *mounts_cgroup2_hint(char hint[PATH_MAX + 64])
+{
+	char root[PATH_MAX];
+
+	if (mounts_cgroup2(root, sizeof(root)))
+		return "mount a cgroup2, and name a directory of it with --cgroup";
+	snprintf(hint, PATH_MAX + 64, "name a directory of the cgroup2 at %s with --cgroup", root);
+	return hint;
+}
+
 static int is_on(const char *path, __fsword_t magic)
 {
 	struct statfs fs;
@@ -102,6 +117,60 @@ int mounts_is_cgroup2(const char *path)
 int mounts_is_bpffs(const char *path)
 {
 	return is_on(path, BPF_FS_MAGIC);
+}
+
+/* Walks over all cgroups, for a process that may not open one by its id. */
+static int cgroup_search(char *root, __u64 id, char path[PATH_MAX])
+{
+	char *const roots[] = { root, NULL };
+	FTS *tree = fts_open(roots, FTS_PHYSICAL | FTS_XDEV, NULL);
+	int result = -ENOENT;
+	FTSENT *entry;
+
+	if (!tree)
+		return -errno;
+	while (result && (entry = fts_read(tree)))
+		if (entry->fts_info == FTS_D && entry->fts_statp->st_ino == id) {
+			snprintf(path, PATH_MAX, "%s", entry->fts_path);
+			result = 0;
+		}
+	fts_close(tree);
+	return result;
+}
+
+int mounts_cgroup2_path(__u64 id, char path[PATH_MAX])
+{
+	/* the kernel's file handle of a cgroup holds its id (fs/kernfs/mount.c) */
+	union {
+		struct file_handle head;
+		char room[sizeof(struct file_handle) + sizeof(id)];
+	} handle = { .head = { .handle_bytes = sizeof(id), .handle_type = KERNFS_HANDLE } };
+	char root[PATH_MAX], link[32];
+	int result = mounts_cgroup2(root, sizeof(root)), mount_fd, fd;
+	ssize_t length;
+
+	if (result)
+		return result;
+	mount_fd = open(root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (mount_fd < 0)
+		return -errno;
+	memcpy(handle.head.f_handle, &id, sizeof(id));
+	fd = open_by_handle_at(mount_fd, &handle.head, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	result = fd < 0 ? -errno : 0;
+	close(mount_fd);
+	/* CAP_DAC_READ_SEARCH is missing, or the kernel has no such handles */
+	if (result == -EPERM || result == -EOPNOTSUPP)
+		return cgroup_search(root, id, path);
+	if (result)
+		return result == -ESTALE ? -ENOENT : result;
+	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+	length = readlink(link, path, PATH_MAX - 1);
+	result = length < 0 ? -errno : 0;
+	close(fd);
+	if (!result)
+		path[length] = '\0';
+	/* the mount shows a subtree that the cgroup is not in */
+	return result || !strncmp(path, root, strlen(root)) ? result : -ENOENT;
 }
 
 bool mounts_is_cgroup2_root(const char *path)

@@ -3,6 +3,8 @@
 #ifndef SLUICE_BASE_MOUNTS_H
 #define SLUICE_BASE_MOUNTS_H
 
+#include <limits.h>
+#include <linux/types.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdio.h>
@@ -17,9 +19,16 @@ int mounts_find_cgroup2(FILE *mountinfo, char *path, size_t size);
 int mounts_cgroup2(char *path, size_t size);
 /* Are any controllers mounted as cgroup v1, alone or beside cgroup2? */
 bool mounts_have_cgroup1(FILE *mountinfo);
+/* Returns the remedy for a directory that is not on a cgroup2, with the root as an example. */
+const char *mounts_cgroup2_hint(char hint[PATH_MAX + 64]);
 /* Is the directory on a cgroup2 (bpffs) file system? Returns 1, 0, or -errno. */
 int mounts_is_cgroup2(const char *path);
 int mounts_is_bpffs(const char *path);
+/*
+ * Finds the path of a cgroup by its id below the mount of mounts_cgroup2(). Returns 0, -ENOENT if
+ * there is none, or another -errno.
+ */
+int mounts_cgroup2_path(__u64 id, char path[PATH_MAX]);
 /* Is the cgroup2 directory the root of the host, not of a container? */
 bool mounts_is_cgroup2_root(const char *path);
 

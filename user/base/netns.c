@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "base/netns.h"
 
+#include "base/text.h"
+
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -9,6 +11,7 @@
 #include <sched.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
@@ -98,4 +101,47 @@ bool netns_name(uint32_t inode, char name[NAME_MAX + 1])
 				snprintf(name, NAME_MAX + 1, "%s", entry->d_name);
 	closedir(folder);
 	return found;
+}
+
+const char *netns_format(uint32_t inode, const char *name, char text[NETNS_TEXT_MAX])
+{
+	snprintf(text, NETNS_TEXT_MAX, *name ? "%u (%s)" : "%u", inode, name);
+	return text_plain(text, NETNS_TEXT_MAX);
+}
+
+const char *netns_text(uint32_t inode, char text[NETNS_TEXT_MAX])
+{
+	char name[NAME_MAX + 1];
+
+	return netns_format(inode, netns_name(inode, name) ? name : "", text);
+}
+
+int netns_inode(const char *netns, uint32_t *inode, struct err *err)
+{
+	char path[PATH_MAX];
+	uint64_t number;
+	struct stat st;
+	int fd, result = 0;
+
+	snprintf(path, sizeof(path), NETNS_DIR "/%s", netns);
+	if (is_number(netns) && access(path, F_OK)) {
+		number = strtoull(netns, NULL, 10);
+		if (number > UINT32_MAX)
+			return err_hint(err,
+					err_set(err, EXIT_USAGE, ERANGE,
+						"'%s' is no inode number of a namespace", netns),
+					"'ls -Li " NETNS_DIR "' shows them");
+		*inode = (uint32_t)number;
+		return 0;
+	}
+	fd = netns_open(netns, err);
+	if (fd < 0)
+		return fd;
+	if (fstat(fd, &st))
+		result = err_set(err, EXIT_ERROR, errno, "network namespace '%s': %s", netns,
+				 strerror(errno));
+	else
+		*inode = (uint32_t)st.st_ino;
+	close(fd);
+	return result;
 }

@@ -20,7 +20,7 @@
 int netns_enter(const char *netns, struct err *err);
 
 /*
- * Returns a descriptor of such a namespace, or of the calling thread's with NULL; -errno with *err
+ * Returns a descriptor of such a namespace, or with NULL of the calling thread's; -errno with *err
  * set.
  */
 int netns_open(const char *netns, struct err *err);
@@ -28,5 +28,16 @@ int netns_open(const char *netns, struct err *err);
 int netns_switch(int netns_fd);
 /* Finds the name below /run/netns of a namespace by its inode number; false if it has none. */
 bool netns_name(uint32_t inode, char name[NAME_MAX + 1]);
+
+#define NETNS_TEXT_MAX (NAME_MAX + 16)
+/* Formats number and name, safe for a terminal: "4026532177 (web)". @name may be "". */
+const char *netns_format(uint32_t inode, const char *name, char text[NETNS_TEXT_MAX]);
+/* Formats a namespace; finds its name. For many, netns_names.h has a cache. Returns text. */
+const char *netns_text(uint32_t inode, char text[NETNS_TEXT_MAX]);
+/*
+ * Finds a namespace by its name below /run/netns, or by its inode number; a name takes precedence.
+ * Returns 0, or -errno with *err set.
+ */
+int netns_inode(const char *netns, uint32_t *inode, struct err *err);
 
 #endif

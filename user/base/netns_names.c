@@ -2,8 +2,6 @@
 #include "base/netns_names.h"
 
 #include "base/array.h"
-#include "base/netns.h"
-#include "base/text.h"
 
 #include <stdlib.h>
 
@@ -36,21 +34,21 @@ static const char *lookup(struct netns_names *names, uint32_t netns)
 	return fresh->name;
 }
 
-const char *netns_names_text(struct netns_names *names, uint32_t netns, char text[NAME_MAX + 1])
+const char *netns_names_text(struct netns_names *names, uint32_t netns, char text[NETNS_TEXT_MAX])
 {
 	const char *name = lookup(names, netns);
 
-	if (name && *name)
-		return text_plain_copy(text, NAME_MAX + 1, name);
-	snprintf(text, NAME_MAX + 1, "%u", netns);
-	return text;
+	return netns_format(netns, name ? name : "", text);
 }
 
-json_t *netns_names_json(struct netns_names *names, uint32_t netns)
+void netns_names_json(struct netns_names *names, uint32_t netns, json_t *object)
 {
-	const char *name = lookup(names, netns);
+	struct netns_names single = { 0 };
+	const char *name = lookup(names ? names : &single, netns);
 
-	return name && *name ? output_name(name) : json_null();
+	json_object_set_new(object, "netns", json_integer(netns));
+	json_object_set_new(object, "netns_name", name && *name ? output_name(name) : json_null());
+	netns_names_free(&single);
 }
 
 void netns_names_free(struct netns_names *names)

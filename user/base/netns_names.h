@@ -3,6 +3,7 @@
 #ifndef SLUICE_BASE_NETNS_NAMES_H
 #define SLUICE_BASE_NETNS_NAMES_H
 
+#include "base/netns.h"
 #include "base/output.h"
 
 #include <limits.h>
@@ -16,10 +17,13 @@ struct netns_names {
 	size_t last; /* index of the last hit: most rows of a listing share one namespace */
 };
 
-/* Formats the name, safe for a terminal, or the inode number if it has none. Returns text. */
-const char *netns_names_text(struct netns_names *names, uint32_t netns, char text[NAME_MAX + 1]);
-/* Returns the name, or null if it has none. */
-json_t *netns_names_json(struct netns_names *names, uint32_t netns);
+/* Formats number and name, safe for a terminal, or the number alone if it has none. */
+const char *netns_names_text(struct netns_names *names, uint32_t netns, char text[NETNS_TEXT_MAX]);
+/*
+ * Adds the keys "netns" and "netns_name"; the name is null if it has none. @names may be NULL,
+ * for a single namespace.
+ */
+void netns_names_json(struct netns_names *names, uint32_t netns, json_t *object);
 void netns_names_free(struct netns_names *names);
 
 #endif

@@ -6,7 +6,7 @@
 
 /* netlink_dump() fills at most 32 KiB per recvmsg(), and no more than the buffer of the caller. */
 #define BUFFER_SIZE 32768
-/* Bounds the dumps of a table that changes faster than a dump, which takes a few milliseconds. */
+/* Bounds the retries for a table that changes faster than a dump, which takes milliseconds. */
 #define TRIES 32
 
 struct nl {
@@ -30,7 +30,10 @@ int nl_open(struct nl **nl, int bus)
 		nl_close(opened);
 		return -error;
 	}
-	/* Lets the kernel filter dumps. Before 4.20 it sends all, so callers filter as well. */
+	/*
+	 * Lets the kernel filter dumps. Kernels before 4.20 send everything, so callers filter as
+	 * well.
+	 */
 	mnl_socket_setsockopt(opened->socket, NETLINK_GET_STRICT_CHK, (void *)&on, sizeof(on));
 	opened->portid = mnl_socket_get_portid(opened->socket);
 	*nl = opened;
@@ -104,7 +107,10 @@ int nl_dump(const struct nl_dump *dump, void *into)
 
 		if (try && dump->reset)
 			dump->reset(into);
-		/* A new socket for each try has no messages of an interrupted dump in its queue. */
+		/*
+		 * Opens a new socket for each try: its queue holds no messages of an interrupted
+		 * dump.
+		 */
 		result = nl_open(&nl, dump->bus);
 		if (result)
 			return result;

@@ -25,7 +25,7 @@ struct nl_dump {
  */
 int nl_dump(const struct nl_dump *dump, void *into);
 
-/* A socket for any number of queries, one after the other. */
+/* A socket for any number of queries, one after another. */
 struct nl;
 
 int nl_open(struct nl **nl, int bus);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "base/opt.h"
 
+#include "base/addr.h"
 #include "base/ports.h"
 #include "base/suggest.h"
 
@@ -158,7 +159,7 @@ static void man_text(FILE *file, const char *text)
 	}
 }
 
-/* Prints the words that the value is one of, else the name of the argument. */
+/* Prints the words to choose from, or else the name of the argument. */
 static void man_argument(FILE *file, const struct opt *opt)
 {
 	const char *const *word;
@@ -278,6 +279,8 @@ int opt_text(const struct opt_value *v, struct err *err)
 
 int opt_path(const struct opt_value *v, struct err *err)
 {
+	if (!*v->text)
+		return err_set(err, EXIT_USAGE, EINVAL, "%s%sthe path is empty", OPT_WHAT(v->what));
 	if (!v->what && *v->text != '/')
 		return err_set(err, EXIT_USAGE, EINVAL, "'%s' is not an absolute path", v->text);
 	return opt_text(v, err);
@@ -331,7 +334,7 @@ static int word_index(const struct opt_value *v, const char *word, struct err *e
 								 : " or ",
 					 opt->words[count]);
 	}
-	/* The noun alone suffices where the name of the option contains it. */
+	/* Omit the name of the option if it contains the noun. */
 	if (strstr(opt->name, noun))
 		err_set(err, EXIT_USAGE, EINVAL, "unknown %s '%s'", noun, word);
 	else
@@ -372,6 +375,19 @@ int opt_word_set(const struct opt_value *v, struct err *err)
 			break;
 	}
 	*(unsigned int *)v->field = set;
+	return 0;
+}
+
+int opt_addr(const struct opt_value *v, struct err *err)
+{
+	struct opt_addr *field = v->field;
+
+	if (!addr_parse(v->text, &field->addr))
+		return err_hint(err,
+				err_set(err, EXIT_USAGE, EINVAL, "%s%s'%s': not an IP address",
+					OPT_WHAT(v->what), v->text),
+				"give an address such as 172.17.0.3 or fd00::3");
+	field->given = true;
 	return 0;
 }
 

@@ -11,6 +11,8 @@
 
 #include <linux/types.h>
 #include <net/if.h>
+#include <netinet/in.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -97,6 +99,12 @@ int opt_number(const char *what, const char *text, uint64_t min, uint64_t max, u
 int opt_interfaces(const char *what, const char *list, char (*name)[IFNAMSIZ], int count, int max,
 		   struct err *err);
 
+/* An optional address; IPv4 as ::ffff:a.b.c.d. */
+struct opt_addr {
+	bool given;
+	struct in6_addr addr;
+};
+
 /* --- parsers, with the type of the field */
 
 /* bool */
@@ -112,6 +120,8 @@ int opt_u64(const struct opt_value *v, struct err *err);
 int opt_word(const struct opt_value *v, struct err *err);
 /* unsigned int: a bit for each word of a list */
 int opt_word_set(const struct opt_value *v, struct err *err);
+/* struct opt_addr */
+int opt_addr(const struct opt_value *v, struct err *err);
 /* struct ports */
 int opt_ports(const struct opt_value *v, struct err *err);
 

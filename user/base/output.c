@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "base/output.h"
 
+#include <inttypes.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -115,7 +116,21 @@ void table_row(struct table *table, const char *fmt, ...)
 	table_add(table, cells == table->columns ? line : (free(line), NULL));
 }
 
-/* Returns the columns on a terminal. Colours (ECMA-48 SGR) and UTF-8's further bytes take none. */
+void change_row(struct table *table, const char *setting, const char *before, const char *now)
+{
+	if (strcmp(before, now))
+		table_row(table, "%s|%s|%s", setting, before, now);
+}
+
+void change_row_number(struct table *table, const char *setting, uint64_t before, uint64_t now)
+{
+	if (before != now)
+		table_row(table, "%s|%" PRIu64 "|%" PRIu64, setting, before, now);
+}
+
+/*
+ * Returns the columns on a terminal. Colours (ECMA-48 SGR) and UTF-8 continuation bytes take none.
+ */
 static size_t text_width(const char *text)
 {
 	size_t width = 0;

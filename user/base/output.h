@@ -8,6 +8,7 @@
 
 #include <jansson.h>
 #include <stdbool.h>
+#include <stdint.h>
 #include <stdio.h>
 
 /* Increases when a key changes its meaning or is removed, but not for new keys. */
@@ -42,17 +43,23 @@ enum output_tone {
 	OUTPUT_DIM
 };
 
-/* Return the escape sequences that start a tone and end any tone; "" without colour. */
+/* Return the escape sequences that switch a tone on and all tones off; "" without colour. */
 const char *output_tone(const struct output *output, enum output_tone tone);
 const char *output_plain(const struct output *output);
 
 /* A table with columns as wide as their widest cell. */
 struct table;
 
-/* Creates a table; '|' separates the names of columns, '>' before a name aligns it right. */
+/*
+ * Creates a table; '|' separates the names of columns, '>' before a name aligns the column right.
+ */
 struct table *table_new(const char *columns);
 /* Adds a row; '|' separates its cells after formatting. */
 __attribute__((format(printf, 2, 3))) void table_row(struct table *table, const char *fmt, ...);
+/* A table of changed settings. A row is added only if the texts or numbers differ. */
+#define CHANGE_COLUMNS "setting|before|now"
+void change_row(struct table *table, const char *setting, const char *before, const char *now);
+void change_row_number(struct table *table, const char *setting, uint64_t before, uint64_t now);
 /* Prints the table with an indent, and frees it. Prints nothing if it has no rows. */
 void table_print(struct table *table, const struct output *output, int indent);
 

@@ -27,7 +27,7 @@ static bool parse_link(const struct nlmsghdr *nlh, struct rtnl_link *link)
 	const struct ifinfomsg *msg = mnl_nlmsg_get_payload(nlh);
 	const struct nlattr *attr;
 
-	/* Bridges send messages about their ports in a family of their own, too. */
+	/* Bridges also send messages about their ports, in a family of their own. */
 	if (mnl_nlmsg_get_payload_len(nlh) < sizeof(*msg) || msg->ifi_family != AF_UNSPEC)
 		return false;
 	*link = (struct rtnl_link){ .index = (unsigned int)msg->ifi_index };

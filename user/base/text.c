@@ -20,18 +20,56 @@ char *text_plain_copy(char *to, size_t size, const char *from)
 	return text_plain(to, size);
 }
 
+/* Returns the length of the UTF-8 sequence, or 0 if there is none. */
+static size_t utf8_length(const unsigned char *at)
+{
+	size_t i, length = at[0] < 0x80	  ? 1
+			   : at[0] < 0xc2 ? 0
+			   : at[0] < 0xe0 ? 2
+			   : at[0] < 0xf0 ? 3
+			   : at[0] < 0xf5 ? 4
+					  : 0;
+
+	for (i = 1; i < length; i++)
+		if ((at[i] & 0xc0) != 0x80)
+			return 0;
+	return length;
+}
+
 char *text_controls(char *text, bool lines)
 {
 	unsigned char *at;
+	size_t length;
+	bool keeps;
 
-	for (at = (unsigned char *)text; *at; at++) {
-		/* A control character of C1 has two bytes in UTF-8. */
-		if (at[0] == 0xc2 && at[1] >= 0x80 && at[1] < 0xa0)
-			*at++ = '?';
-		else if (*at == '\t' || (lines && *at == '\n') || (*at >= ' ' && *at != 0x7f))
-			continue;
-		*at = '?';
+	for (at = (unsigned char *)text; *at; at += length) {
+		length = utf8_length(at);
+		if (length == 1)
+			keeps = (*at >= ' ' && *at != 0x7f) || *at == '\t' ||
+				(lines && *at == '\n');
+		else /* a control character of C1 has two bytes */
+			keeps = length && (at[0] != 0xc2 || at[1] >= 0xa0);
+		length = length ? length : 1;
+		if (!keeps)
+			memset(at, '?', length);
 	}
+	return text;
+}
+
+const char *bytes_format(__u64 bytes, char text[24])
+{
+	static const char *const units[] = { "kB", "MB", "GB", "TB" };
+	double value = (double)bytes / 1000;
+	size_t i;
+
+	if (bytes < 1000) {
+		snprintf(text, 24, "%llu B", bytes);
+		return text;
+	}
+	/* what %.1f rounds up to 1000.0 is shown in the next unit */
+	for (i = 0; value >= 999.95 && i + 1 < sizeof(units) / sizeof(*units); i++)
+		value /= 1000;
+	snprintf(text, 24, "%.1f %s", value, units[i]);
 	return text;
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Untrusted names: of processes, interfaces, network namespaces, cgroups. They may hold any byte
- * except NUL, and so also escape sequences for a terminal. For JSON there is output_name().
+ * except NUL, and so may hold terminal escape sequences. For JSON, use output_name().
  */
 #ifndef SLUICE_BASE_TEXT_H
 #define SLUICE_BASE_TEXT_H
@@ -11,18 +11,22 @@
 #include <stddef.h>
 
 /*
- * Makes text safe for a terminal of any encoding, and for the cell of a table: replaces all bytes
- * but printable ASCII by '?', and also '|', the separator of cells. Reads at most `size` bytes;
+ * Makes text safe for a terminal of any encoding, and for a table cell: replaces all bytes except
+ * printable ASCII with '?', and also '|', the separator of cells. Reads at most `size` bytes;
  * returns text.
  */
 char *text_plain(char *text, size_t size);
 /* Makes a safe copy, truncated to `size`; returns `to`. */
 char *text_plain_copy(char *to, size_t size, const char *from);
 /*
- * Makes a message that contains such a name safe, but keeps UTF-8: replaces control characters (C0,
- * C1 and DEL) by '?', except tabs and, with `lines`, newlines. Returns text.
+ * Makes a message that contains such a name safe, but keeps UTF-8: replaces by '?' control
+ * characters (C0, C1 and DEL), except tabs and, with `lines`, newlines, and bytes that are not
+ * UTF-8. Returns text.
  */
 char *text_controls(char *text, bool lines);
+
+/* Formats a size in decimal units: "640 B", "1.2 MB". Returns text. */
+const char *bytes_format(__u64 bytes, char text[24]);
 
 /* Formats an age: "3d04h", "12m30s", "1.5s". Returns text. */
 const char *age_format(__u64 age_ns, char text[24]);

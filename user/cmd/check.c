@@ -16,8 +16,28 @@ static struct check_options {
 	unsigned int objects; /* bit 1 << enum check_object; 0: all */
 } options;
 
+/* Names that are not objects of this command. */
+static const struct {
+	const char *name, *hint;
+} others[] = {
+	{ "wire", "mode wire is part of object reply: --for reply" },
+	{ "conntrack", "'sluice conntrack show' reports what it lacks: it needs CAP_NET_ADMIN and"
+		       " nf_conntrack_netlink" },
+};
+
+static int parse_for(const struct opt_value *v, struct err *err)
+{
+	int result = opt_word_set(v, err);
+	size_t i;
+
+	for (i = 0; result && i < sizeof(others) / sizeof(*others); i++)
+		if (strstr(v->text, others[i].name))
+			return err_hint(err, result, "%s", others[i].hint);
+	return result;
+}
+
 static const struct opt check_opts[] = {
-	{ "for", 0, "LIST", opt_word_set, offsetof(struct check_options, objects),
+	{ "for", 0, "LIST", parse_for, offsetof(struct check_options, objects),
 	  "objects to check: reply, steer (default: both)", .words = objects, .noun = "object" },
 	{ .name = NULL },
 };
@@ -100,7 +120,7 @@ static void print_json(const struct check_report *report, const struct output *o
 	output_json(output, document);
 }
 
-/* Prefers the first object that the kernel cannot support to one that lacks permissions alone. */
+/* Prefers the first object that the kernel cannot support to one that only lacks permissions. */
 static int conclude(const struct check_report *report, struct err *err)
 {
 	const struct check_verdict *worst = NULL;
@@ -151,7 +171,7 @@ const struct command check_command = {
 	.summary = "report what this kernel, these capabilities and mounts allow",
 	.help = "Each line is ok, warn (missing, with a fallback) or fail; the last lines are the\n"
 		"verdict for each object. This command attaches nothing and leaves nothing behind.\n"
-		"Exit code 3: the kernel lacks something that an object needs; 4: only permissions\n"
+		"Exit status 3: the kernel lacks something that an object needs; 4: only permissions\n"
 		"are missing.\n",
 	.tables = { { check_opts, &options } },
 	.options = &options,

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* sluice cleanup: removes what belongs to sluice, and nothing else. */
 #include "host/cleanup.h"
+#include "base/text.h"
 #include "cmd/command.h"
+#include "host/holders.h"
 #include "kernel/caps.h"
 #include "kernel/links.h"
 
@@ -13,28 +15,66 @@ static struct options {
 
 static const struct opt opts[] = {
 	{ "verify", 0, NULL, opt_switch, offsetof(struct options, verify),
-	  "then verify that the kernel holds no object of sluice" },
+	  "then verify that the kernel holds no sluice object" },
 	{ .name = NULL },
 };
 
 struct left {
 	json_t *list;
-	char first[128];
+	struct table *table;
+	char first[128];    /* object */
+	char dir[PATH_MAX]; /* a pin directory, or empty */
+	char process[96];   /* a process that holds an object without a pin, or empty */
 };
 
-static void left_add(const char *kind, __u32 id, const char *name, void *arg)
+static void left_add(const struct cleanup_left *object, void *arg)
 {
+	json_t *pins = json_array(), *processes = json_array();
+	char where[1024] = "", name[64];
 	struct left *left = arg;
+	size_t used = 0;
+	int i;
 
+	for (i = 0; i < object->holders; i++) {
+		const struct bpf_holder *holder = object->holder[i];
+
+		text_plain_copy(name, sizeof(name), holder->name);
+		if (used < sizeof(where) && !holder->pid)
+			used += (size_t)snprintf(where + used, sizeof(where) - used, "%s%s",
+						 i ? ", " : "", holder->name);
+		else if (used < sizeof(where))
+			used += (size_t)snprintf(where + used, sizeof(where) - used,
+						 "%sprocess %d (%s)", i ? ", " : "", holder->pid,
+						 name);
+		if (!holder->pid)
+			json_array_append_new(pins, output_name(holder->name));
+		else
+			json_array_append_new(processes,
+					      json_pack("{s:i, s:o}", "pid", holder->pid, "process",
+							output_name(holder->name)));
+		if (!i && holder->pid && !left->process[0])
+			snprintf(left->process, sizeof(left->process), "%d (%s)", holder->pid,
+				 name);
+	}
 	if (!left->first[0])
-		snprintf(left->first, sizeof(left->first), "%s %u (%s)", kind, id, name);
-	json_array_append_new(left->list, json_pack("{s:s, s:i, s:o}", "kind", kind, "id", id,
-						    "name", output_name(name)));
+		snprintf(left->first, sizeof(left->first), "%s %u (%s)", object->kind, object->id,
+			 object->name);
+	if (object->has_dir && !left->dir[0])
+		snprintf(left->dir, sizeof(left->dir), "%s", object->dir);
+	if (left->table)
+		table_row(left->table, "%s|%u|%s|%s", object->kind, object->id, object->name,
+			  used ? text_plain(where, sizeof(where)) : "-");
+	json_array_append_new(
+		left->list, json_pack("{s:s, s:i, s:o, s:o, s:o, s:o}", "kind", object->kind, "id",
+				      object->id, "name", output_name(object->name), "bpffs",
+				      object->has_dir ? output_name(object->dir) : json_null(),
+				      "pins", pins, "processes", processes));
 }
 
 static void print(const struct context *context, int removed, int groups, const struct left *left)
 {
 	const struct output *output = &context->output;
+	struct err elsewhere = { 0 };
 	json_t *document;
 
 	if (output->json) {
@@ -54,13 +94,27 @@ static void print(const struct context *context, int removed, int groups, const 
 	if (!removed && !groups) {
 		fprintf(output->file, "cleanup: nothing to remove in %s\n", context->bpffs);
 		/* Otherwise a wrong --bpffs would look like a clean host. */
-		if (cleanup_count_left() > 0)
-			fprintf(output->file,
-				"cleanup: the kernel holds programs of sluice that are pinned in"
-				" another directory: name it with --bpffs\n");
+		cleanup_hint_elsewhere(&elsewhere);
+		if (elsewhere.hint[0] && !left)
+			fprintf(output->file, "cleanup: %s\n", elsewhere.hint);
 	}
 	if (left && !json_array_size(left->list))
-		fprintf(output->file, "cleanup: verified: the kernel holds no object of sluice\n");
+		fprintf(output->file, "cleanup: verified: the kernel holds no sluice object\n");
+}
+
+/* Sets *err for objects that are left, with the remedy for the first that has one. */
+static int refuse_left(const struct left *left, int found, struct err *err)
+{
+	err_set(err, EXIT_CONFLICT, EBUSY,
+		"%d BPF objects of sluice are still in the kernel, first %s", found, left->first);
+	if (left->dir[0])
+		return err_hint(err, -EBUSY, "to remove those of %s: sluice --bpffs %s cleanup",
+				left->dir, left->dir);
+	if (left->process[0])
+		return err_hint(err, -EBUSY, "end process %s, which holds them", left->process);
+	return err_hint(err, -EBUSY,
+			"they are pinned on a bpffs of another mount namespace, or used by each"
+			" other: see 'bpftool -f link show' and 'bpftool -f prog show'");
 }
 
 static int run(const struct context *context, void *into, int words, char **word, struct err *err)
@@ -81,17 +135,14 @@ static int run(const struct context *context, void *into, int words, char **word
 		return 0;
 	}
 	left.list = json_array();
+	left.table = context->output.json ? NULL : table_new("left|>id|name|pins, processes");
 	found = cleanup_find_left(left_add, &left, err);
 	if (found >= 0)
 		print(context, removed, groups, &left);
+	if (left.table)
+		table_print(left.table, &context->output, 0);
 	json_decref(left.list);
-	if (found <= 0)
-		return found;
-	err_set(err, EXIT_CONFLICT, EBUSY,
-		"%d BPF objects of sluice are still in the kernel, first %s", found, left.first);
-	return err_hint(err, -EBUSY,
-			"they are pinned in another directory (--bpffs), or a process holds them:"
-			" see 'bpftool -f link show' and 'bpftool -f prog show'");
+	return found <= 0 ? found : refuse_left(&left, found, err);
 }
 
 const struct command cleanup_command = {

@@ -50,8 +50,8 @@ static void offer(const struct request *request, const char *word, const char *d
 }
 
 /*
- * Offers the names in a folder. Skips a name that holds a control character or begins with a colon:
- * a newline would forge a line, and the colon a request.
+ * Offers the names in a directory. Skips a name that holds a control character or begins with a
+ * colon: a newline would forge a line, and a colon a request.
  */
 static void offer_folder(const struct request *request, const char *path)
 {
@@ -71,7 +71,7 @@ static void offer_folder(const struct request *request, const char *path)
 		closedir(dir);
 }
 
-/* Offers values for an option. The name of its argument in the help shows their kind. */
+/* Offers values for an option. The name of its argument in the help determines their kind. */
 static void offer_values(struct request *request, const struct opt *opt)
 {
 	const char *comma = strrchr(request->current + request->kept, ',');
@@ -87,7 +87,7 @@ static void offer_values(struct request *request, const struct opt *opt)
 		fputs(":dir\n", request->file);
 	else if (!strncmp(opt->arg, "IF", 2) || !strncmp(opt->arg, "BRIDGE", 6))
 		offer_folder(request, "/sys/class/net");
-	else if (strstr(opt->arg, "NAME|PATH|PID"))
+	else if (strstr(opt->arg, "NAME|PATH|PID") || !strcmp(opt->arg, "NAME|INODE"))
 		offer_folder(request, "/run/netns");
 }
 

@@ -72,8 +72,8 @@ void help_print_all(FILE *file)
 	fputs("\nFor details see 'sluice OBJECT --help', 'sluice OBJECT COMMAND --help' and sluice(8).\n"
 	      "To find faults first, without changing a packet, run 'sluice reply load --mode audit'\n"
 	      "and, some time later, 'sluice reply audit'.\n\n"
-	      "exit codes: 0 done, 1 error, 2 usage, 3 the kernel lacks something, 4 permission,\n"
-	      "5 conflict with another program\n",
+	      "exit status: 0 done, 1 error, 2 usage, 3 the kernel lacks something, 4 permission,\n"
+	      "5 conflict with another program, 6 findings (with --exit-code)\n",
 	      file);
 }
 

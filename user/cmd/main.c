@@ -60,7 +60,11 @@ static int run(const struct command *command, struct globals *globals, int argc,
 	/* "all" is not a namespace; commands with all_netns interpret it. */
 	if (context.netns && !(command->all_netns && !strcmp(context.netns, "all")) &&
 	    netns_enter(context.netns, err))
-		return -EINVAL;
+		return strcmp(context.netns, "all")
+			       ? -EINVAL
+			       : err_hint(err, -EINVAL,
+					  "only 'sluice steer load' takes all namespaces; what is"
+					  " loaded is read without --netns");
 	return command->run(&context, command->options, argc - first, argv + first, err);
 }
 
@@ -128,6 +132,7 @@ int main(int argc, char **argv)
 		return fail(&err);
 	if (fflush(stdout) || ferror(stdout)) {
 		err_set(&err, EXIT_ERROR, EIO, "standard output: %s", strerror(errno));
+		err_hint(&err, -EIO, "the command was carried out; only its output is incomplete");
 		return fail(&err);
 	}
 	return EXIT_OK;

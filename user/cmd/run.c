@@ -38,7 +38,7 @@ const struct command run_command = {
 	.run = run,
 	.help = "The file has the sections [global], [reply], [wire] and [steer]. Their keys are the\n"
 		"options of 'reply load' and 'steer load'; sluice.conf(5) lists them. SIGHUP reloads the\n"
-		"file and applies it in place; another size of 'table' starts an empty one. If the file\n"
+		"file and applies it in place; a different 'table' size starts an empty one. If the file\n"
 		"has a mistake, the loaded objects stay unchanged.\n"
 		"When a section is removed from the file, its object is unloaded, unless a command\n"
 		"loaded it last. SIGTERM ends the daemon, and the objects stay loaded: to unload them\n"

@@ -1,16 +1,29 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* sluice status: modes, table usage and counters, and the order of the programs on each hook. */
+/*
+ * sluice status: the daemon, modes, table usage and counters, and the order of the programs on each
+ * hook.
+ */
 #include "cmd/command.h"
+#include "cmd/daemon_view.h"
 #include "cmd/reply/view.h"
 #include "cmd/steer/summary.h"
+#include "host/cleanup.h"
 #include "kernel/links.h"
 
 #include <errno.h>
 #include <string.h>
 
-static void print_json(const struct output *output, const struct reply_loaded *loaded,
-		       const struct steer_view *steer)
+/* The state of the daemon and of all objects. */
+struct status {
+	struct daemon_status daemon;
+	struct reply_loaded loaded;
+	struct steer_view steer;
+	bool has_steer;
+};
+
+static void print_json(const struct output *output, const struct status *status)
 {
+	const struct reply_loaded *loaded = &status->loaded;
 	const struct reply_view *reply = &loaded->reply;
 	json_t *document = output_document(), *hooks = json_array();
 	struct hook_prog progs[HOOK_PROGS_MAX];
@@ -32,20 +45,24 @@ static void print_json(const struct output *output, const struct reply_loaded *l
 		json_decref(wire_hooks);
 	}
 	json_object_set_new(document, "version", json_string(SLUICE_VERSION));
+	json_object_set_new(document, "daemon", daemon_view_json(&status->daemon));
 	reply_loaded_json(loaded, document);
-	json_object_set_new(document, "steer", steer ? steer_status_json(steer) : json_null());
+	json_object_set_new(document, "steer",
+			    status->has_steer ? steer_status_json(&status->steer) : json_null());
 	json_object_set_new(document, "hooks", hooks);
 	output_json(output, document);
 }
 
-static void print_text(const struct output *output, const struct reply_loaded *loaded,
-		       const struct steer_view *steer, const char *bpffs)
+static void print_text(const struct output *output, const struct status *status, const char *bpffs)
 {
+	const struct reply_loaded *loaded = &status->loaded;
 	const struct reply_view *reply = &loaded->reply;
 	struct table *table = table_new(HOOK_ORDER_COLUMNS);
 	struct hook_prog progs[HOOK_PROGS_MAX];
+	struct err elsewhere = { 0 };
 	int i;
 
+	daemon_view_text(&status->daemon, output);
 	if (!loaded->has_reply && !loaded->has_wire)
 		fprintf(output->file, "reply: not loaded (no %s/reply, no %s/wire)\n", bpffs,
 			bpffs);
@@ -62,37 +79,44 @@ static void print_text(const struct output *output, const struct reply_loaded *l
 		wire_view_text(&loaded->wire, output);
 		wire_order_text(&loaded->wire, output);
 	}
-	if (steer)
-		steer_status_text(steer, output);
+	if (status->has_steer)
+		steer_status_text(&status->steer, output);
 	else
 		fprintf(output->file, "steer: not loaded (no %s/steer)\n", bpffs);
+	if (loaded->has_reply || loaded->has_wire || status->has_steer)
+		return;
+	/* Otherwise a wrong --bpffs would look like a clean host. */
+	cleanup_hint_elsewhere(&elsewhere);
+	if (elsewhere.hint[0])
+		fprintf(output->file, "%s\n", elsewhere.hint);
 }
 
 static int run(const struct context *context, void *into, int words, char **word, struct err *err)
 {
-	struct reply_loaded loaded;
-	struct steer_view steer = { 0 };
-	bool has_steer = false;
-	int result = reply_loaded_read(context->bpffs, &loaded, err);
+	struct status status = { 0 };
+	int result = reply_loaded_read(context->bpffs, &status.loaded, err);
 
 	links_libbpf_log();
 	if (result)
 		goto out;
-	result = steer_status_read(context->bpffs, &steer, &has_steer, err);
+	result = steer_status_read(context->bpffs, &status.steer, &status.has_steer, err);
 	if (result)
 		goto out;
+	daemon_status_read(context->bpffs, &status.daemon);
 	if (context->output.json)
-		print_json(&context->output, &loaded, has_steer ? &steer : NULL);
+		print_json(&context->output, &status);
 	else
-		print_text(&context->output, &loaded, has_steer ? &steer : NULL, context->bpffs);
+		print_text(&context->output, &status, context->bpffs);
 out:
-	reply_loaded_free(&loaded);
-	steer_view_free(&steer);
+	daemon_status_free(&status.daemon);
+	reply_loaded_free(&status.loaded);
+	steer_view_free(&status.steer);
 	return result;
 }
 
 const struct command status_command = {
 	.object = "status",
-	.summary = "show modes, table usage, counters, and the order of programs on each hook",
+	.summary =
+		"show the daemon, modes, table usage, counters, and the order of programs on each hook",
 	.run = run,
 };

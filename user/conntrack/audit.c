@@ -9,7 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-/* The kernel rounds timeouts down to full seconds. */
+/* The kernel rounds timeouts down to whole seconds. */
 #define TIMEOUT_UNIT_MS 1000
 
 const char *audit_reason_name(enum audit_reason reason)
@@ -73,7 +73,7 @@ const struct inet_socket *audit_sender(const struct ct_tuple *tuple, const struc
 /*
  * Returns true if `answer` comes from a server with a socket of its own for that source address:
  * such a server means to answer from there, as a STUN server does on request (RFC 5780). A socket
- * that was bound to the wildcard and then connected back to its client does not count.
+ * that was bound to the wildcard address and then connected back to its client does not count.
  */
 static bool is_bound_there(const struct ct_entry *answer, const struct inet *inet)
 {
@@ -155,9 +155,9 @@ static enum audit_missing classify_backend(const struct ct_entry *entry, const s
 }
 
 /*
- * Returns true for VXLAN and the like: they send from ports without a socket to the port on which
- * the far end's kernel receives, and so does this host's; the reverse direction is a flow of its
- * own. A socket without a visible process looks like the kernel's.
+ * Returns true for VXLAN and similar tunnels: both ends send from ports without a socket to the
+ * port on which the other end's kernel receives, so the reverse direction is a flow of its own. A
+ * socket without a visible process looks like the kernel's.
  */
 static bool is_tunnel(const struct ct_entry *entry, const struct inet *inet)
 {
@@ -191,7 +191,7 @@ static bool classify(const struct ct_entry *entry, const struct inet *inet, size
 		finding->reason = conntrack_is_dnat(entry) ? AUDIT_BACKEND_GONE : AUDIT_SOCKET_GONE;
 		return true;
 	}
-	/* a raw socket sends without a UDP socket, which shows as use */
+	/* raw sockets send without a UDP socket; their datagrams count as use */
 	if (inet_is_local(inet, &entry->original.src) && entry->watched && !entry->used &&
 	    !audit_sender(&entry->original, inet) && !is_tunnel(entry, inet)) {
 		finding->missing = AUDIT_MISSING_ORIGINATOR;
@@ -252,7 +252,7 @@ static void explain_twin(const struct ct_entry *entry, const struct ct_entry *tw
 			 size_t size)
 {
 	char requested[ADDR_TEXT_MAX], from[ADDR_TEXT_MAX];
-	/* the answer's client is the one that a reply to the request must go to */
+	/* the answer goes to the client that must get the reply to the request */
 	bool is_request = IN6_ARE_ADDR_EQUAL(&entry->reply.dst, &twin->original.dst) &&
 			  entry->reply.dst_port_be == twin->original.dst_port_be;
 	const struct ct_entry *request = is_request ? entry : twin;
@@ -286,14 +286,13 @@ const char *audit_explain(const struct ct_table *table, const struct audit_findi
 		snprintf(text, size, "no socket of this host sends from %s any more", originator);
 		break;
 	case AUDIT_MISSING_ROUTE:
-		snprintf(text, size, "sent on to %s, but there is no route to it", backend);
+		snprintf(text, size, "forwarded to %s, but there is no route to it", backend);
 		break;
 	case AUDIT_MISSING_NEIGHBOUR:
-		snprintf(text, size, "sent on to %s, which is on a network of this host and silent",
-			 backend);
+		snprintf(text, size, "forwarded to %s, which does not answer ARP or NDP", backend);
 		break;
 	case AUDIT_MISSING_NOTHING:
-		snprintf(text, size, "no answer has ever come, yet datagrams keep it alive");
+		snprintf(text, size, "no reply was ever seen, but datagrams keep it alive");
 		break;
 	}
 	return text;

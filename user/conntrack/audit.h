@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Finds the conntrack entries that contradict the sockets and routes of this host, and the reason.
- * The audit only compares tables and never queries the kernel; in doubt it leaves an entry out.
+ * The audit only compares tables and never queries the kernel; when in doubt, it omits an entry.
  */
 #ifndef SLUICE_CONNTRACK_AUDIT_H
 #define SLUICE_CONNTRACK_AUDIT_H
@@ -16,11 +16,11 @@ enum audit_reason {
 	 * as a flow of its own.
 	 */
 	AUDIT_TWIN,
-	/* DNAT sends a client to a backend that has gone. */
+	/* DNAT sends a client to a backend that is gone. */
 	AUDIT_BACKEND_GONE,
-	/* The end on this host has no socket any more. */
+	/* The end on this host no longer has a socket. */
 	AUDIT_SOCKET_GONE,
-	/* Datagrams refresh the entry, but no reply has ever come. */
+	/* Datagrams refresh the entry, but no reply was ever seen. */
 	AUDIT_UNANSWERED,
 	AUDIT_REASONS,
 };
@@ -28,7 +28,7 @@ enum audit_reason {
 /* The missing part, for AUDIT_BACKEND_GONE and AUDIT_SOCKET_GONE. */
 enum audit_missing {
 	AUDIT_MISSING_NOTHING,
-	AUDIT_MISSING_RESPONDER,  /* no socket receives what the entry lets in */
+	AUDIT_MISSING_RESPONDER,  /* no socket receives the entry's datagrams */
 	AUDIT_MISSING_ORIGINATOR, /* the socket that sent the first datagram */
 	AUDIT_MISSING_ROUTE,
 	AUDIT_MISSING_NEIGHBOUR,
@@ -50,17 +50,17 @@ struct audit {
 const struct inet_socket *audit_sender(const struct ct_tuple *tuple, const struct inet *inet);
 /* Returns "twin", "backend-gone", "socket-gone" or "unanswered". */
 const char *audit_reason_name(enum audit_reason reason);
-/* Sets watched, used and answered of each entry in `later` that `earlier` has, too. */
+/* Sets watched, used and answered of each entry in `later` that is also in `earlier`. */
 void audit_compare(const struct ct_table *earlier, struct ct_table *later);
 /* Appends a finding for each entry that contradicts *inet. Returns 0 or -ENOMEM. */
 int audit_classify(const struct ct_table *table, const struct inet *inet, struct audit *audit);
 /*
- * Lists the backends on other hosts that DNAT sends entries to. inet_ask_hosts() must have probed
- * them before audit_classify(). The caller frees the list. Returns 0 or -ENOMEM.
+ * Lists the backends on other hosts that DNAT sends entries to. inet_query_hosts() must have
+ * queried them before audit_classify(). The caller frees the list. Returns 0 or -ENOMEM.
  */
 int audit_backends(const struct ct_table *table, const struct inet *inet, struct in6_addr **addr,
 		   size_t *count);
-/* Writes the reason as a sentence without full stop; returns text. */
+/* Writes the reason as a sentence without a full stop; returns text. */
 const char *audit_explain(const struct ct_table *table, const struct audit_finding *finding,
 			  char *text, size_t size);
 void audit_free(struct audit *audit);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Deletes the entries that a snapshot has found wrong, if they still are. */
+/* Deletes the entries that a snapshot found to be wrong, if they still are. */
 #ifndef SLUICE_CONNTRACK_REPAIR_H
 #define SLUICE_CONNTRACK_REPAIR_H
 
@@ -17,8 +17,8 @@ enum repair_outcome {
 /* Returns "deleted" and so on; "would delete" in a dry run. */
 const char *repair_outcome_name(enum repair_outcome outcome, bool dry_run);
 /*
- * Reads each entry with a finding again, classifies it by fresh sockets and routes, and deletes it
- * by original tuple, zone and id if the finding still holds. Sets outcome[i] for finding i.
+ * Reads each entry with a finding again, classifies it with fresh sockets and routes, and deletes
+ * it by original tuple, zone and id if the finding still holds. Sets outcome[i] for finding i.
  * Returns 0, or -errno with *err set to the first failure; after a refused deletion the run goes
  * on, after a failed read it ends.
  */

@@ -210,12 +210,12 @@ int conntrack_refused(int result, struct err *err)
 	case EINVAL:
 	case EOPNOTSUPP:
 	case EPROTONOSUPPORT:
-		return err_hint(err,
-				err_set(err, EXIT_LACKING, -result,
-					"the kernel has no nf_conntrack_netlink "
-					"(CONFIG_NF_CT_NETLINK, Linux 2.6.14)"),
-				"try 'modprobe nf_conntrack_netlink'; without it there are no "
-				"entries to show");
+		return err_hint(
+			err,
+			err_set(err, EXIT_LACKING, -result,
+				"the kernel has no nf_conntrack_netlink "
+				"(CONFIG_NF_CT_NETLINK, Linux 2.6.14)"),
+			"try 'modprobe nf_conntrack_netlink'; without that module, no entry can be read");
 	case EAGAIN:
 		return err_hint(err,
 				err_set(err, EXIT_ERROR, EAGAIN,

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * The UDP entries of this network namespace's connection tracking table: read all, read one again,
- * delete one. A flush is left out on purpose: it would break flows that are right.
+ * delete one. There is deliberately no flush: it would break healthy flows.
  */
 #ifndef SLUICE_CONNTRACK_TABLE_H
 #define SLUICE_CONNTRACK_TABLE_H
@@ -51,14 +51,14 @@ struct ct_table {
 };
 
 /*
- * Compares two struct ct_entry by what a reply to their sender is matched by: destination, ports,
- * then source and zone. So entries of one sender port to one destination are neighbours.
+ * Orders two struct ct_entry by the fields that match a reply to their sender: destination, ports,
+ * then source and zone. Entries from one sender port to one destination are thus adjacent.
  */
 int conntrack_order(const void *a, const void *b);
 void conntrack_sort(struct ct_table *table);
 /* Returns the entry with the original tuple and zone of `like`, or NULL. */
 const struct ct_entry *conntrack_find(const struct ct_table *table, const struct ct_entry *like);
-/* Returns true if both are one entry; an equal original tuple is not enough. */
+/* Returns true if both are the same entry; an equal original tuple is not enough. */
 bool conntrack_same(const struct ct_entry *a, const struct ct_entry *b);
 bool conntrack_is_dnat(const struct ct_entry *entry);
 bool conntrack_is_snat(const struct ct_entry *entry);
@@ -68,7 +68,7 @@ void conntrack_free(struct ct_table *table);
 
 /*
  * Reads the UDP entries into an empty *table, sorted, without duplicates. Returns 0, or -errno with
- * *err set (exit code 4 without CAP_NET_ADMIN, 3 without nf_conntrack_netlink) and *table empty.
+ * *err set (exit status 4 without CAP_NET_ADMIN, 3 without nf_conntrack_netlink) and *table empty.
  */
 int conntrack_read(struct ct_table *table, struct err *err);
 /* Sets the error of a failed conntrack_read(), conntrack_get() or conntrack_delete(). */
@@ -77,7 +77,7 @@ int conntrack_refused(int result, struct err *err);
 struct nl;
 /* Opens a socket for the two functions below; nl_close() closes it. Returns 0 or -errno. */
 int conntrack_open(struct nl **nl);
-/* Reads the entry again into *now. Returns 0, -ENOENT if it has gone, or -errno. */
+/* Reads the entry again into *now. Returns 0, -ENOENT if it is gone, or -errno. */
 int conntrack_get(struct nl *nl, const struct ct_entry *entry, struct ct_entry *now);
 /* Deletes the entry with this original tuple, zone and id. Returns as conntrack_get() does. */
 int conntrack_delete(struct nl *nl, const struct ct_entry *entry);

@@ -38,7 +38,7 @@ static const struct opt steer_daemon_opts[] = {
 	{ "netns", 0, "this|all|NAME|PATH|PID", parse_netns, CONFIG_FIELD(steer_netns),
 	  "the network namespace of the servers (default: this, the daemon's own)" },
 	{ "sweep", 0, "SECONDS", opt_u64, CONFIG_FIELD(steer_sweep_s),
-	  "interval of the sweep over all sockets; events report most changes before it", .min = 1,
+	  "interval of the sweep over all sockets; events report most changes sooner", .min = 1,
 	  .max = STEER_IDLE_MAX, .preset = OPT_TEXT(STEER_SWEEP_DEFAULT) },
 	{ .name = NULL },
 };
@@ -104,6 +104,16 @@ static int parse_section(struct config *config, const struct conf_entry *entry)
 				entry->section);
 }
 
+/* Does '#' begin the value, or follow a blank in it? conf_read() has removed comments with ';'. */
+static bool has_comment(const char *value)
+{
+	const char *at = value;
+
+	while ((at = strchr(at, '#')) && at > value && at[-1] != ' ' && at[-1] != '\t')
+		at++;
+	return at;
+}
+
 static int parse_value(struct config *config, const struct conf_entry *entry, const struct opt *opt,
 		       void *into)
 {
@@ -113,6 +123,12 @@ static int parse_value(struct config *config, const struct conf_entry *entry, co
 	snprintf(what, sizeof(what), "[%s] %s", entry->section, opt->name);
 	if (!*entry->value)
 		return conf_add_problem(&config->conf, entry->line, "%s: no value", what);
+	if (has_comment(entry->value))
+		return conf_add_problem(
+			&config->conf, entry->line,
+			"%s: '%s': a comment with '#' needs a line of its own; after"
+			" a value, a comment starts with ' ;'",
+			what, entry->value);
 	if (opt_set(opt, NULL, entry->value, into, &err))
 		return conf_add_err(&config->conf, entry->line, what, &err);
 	return 0;
@@ -163,9 +179,9 @@ static int parse_entry(struct config *config, const struct conf_entry *entry)
 		return entry->key ? parse_key(config, entry) : parse_section(config, entry);
 	if (entry->key)
 		return conf_add_problem(&config->conf, entry->line,
-					"[%s] %s: already set in line %u", entry->section,
+					"[%s] %s: already set on line %u", entry->section,
 					entry->key, first->line);
-	return conf_add_problem(&config->conf, entry->line, "[%s]: already started in line %u",
+	return conf_add_problem(&config->conf, entry->line, "[%s]: already started on line %u",
 				entry->section, first->line);
 }
 
@@ -178,7 +194,7 @@ static const char *wire_problem(const struct config *config)
 	bool servers = find_entry(conf, "wire", "server");
 
 	if (!gateway && !find_entry(conf, "wire", "iface") && !find_entry(conf, "wire", "follow"))
-		return "[wire] needs an iface, a follow or a gateway";
+		return "[wire] needs iface, follow or gateway";
 	if (gateway && !servers)
 		return "[wire] gateway needs the addresses of the server; give two or more with"
 		       " 'server'";
@@ -246,17 +262,18 @@ int config_parse(FILE *file, const char *path, struct config *config, struct err
 	result = conf_read(file, conf);
 	if (result)
 		return read_error(path, -result, err);
-	for (i = 0; i < conf->entries && !result; i++)
+	for (i = 0; i < conf->entries && !result && conf->problems < CONF_PROBLEMS_MAX; i++)
 		result = parse_entry(config, &conf->entry[i]);
-	if (!result)
+	if (!result && conf->problems < CONF_PROBLEMS_MAX)
 		result = check_sections(config);
 	if (result)
 		return err_set(err, EXIT_ERROR, -result, "%s: %s", path, strerror(-result));
 	if (!conf->problems)
 		return 0;
 	conf_sort_problems(conf);
-	return err_set(err, EXIT_USAGE, EINVAL, "%s: %zu problem%s, nothing was changed", path,
-		       conf->problems, conf->problems > 1 ? "s" : "");
+	return err_set(err, EXIT_USAGE, EINVAL, "%s: %s%zu problem%s, nothing was changed", path,
+		       conf->problems < CONF_PROBLEMS_MAX ? "" : "stopped after ", conf->problems,
+		       conf->problems > 1 ? "s" : "");
 }
 
 int config_read(const char *path, struct config *config, struct err *err)

@@ -39,7 +39,7 @@ struct config {
 	struct reply_options reply;
 	struct wire_options wire;
 	struct steer_options steer;
-	struct spread_options spread; /* bpffs and ports are set at the load */
+	struct spread_options spread; /* bpffs and ports are set at load */
 	const char *steer_netns;      /* a name, or "all"; NULL: the daemon's own */
 	__u64 steer_sweep_s;	      /* interval of the sweeps that no event triggers */
 	struct conf conf;	      /* owns the strings above, and the file's problems */

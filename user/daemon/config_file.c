@@ -49,7 +49,7 @@ int config_file_read(const struct context *context, const char *path, struct con
 	size_t i;
 
 	if (!fresh)
-		return err_set(err, EXIT_ERROR, ENOMEM, "%s: no memory", path);
+		return err_set(err, EXIT_ERROR, ENOMEM, "%s: out of memory", path);
 	config_file_get(fresh);
 	config = &fresh->config;
 	result = config_read(path, config, err);

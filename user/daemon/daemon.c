@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * The node daemon: loads the objects of its file, then follows the host and the file.  The kernel
- * holds all that it sets up.  So the end of the daemon, even by a crash, does not affect traffic,
- * and the next daemon takes over.
+ * The node daemon: loads the objects of its file, then follows the host and the file. The kernel
+ * holds everything that it sets up: when the daemon exits, or even crashes, traffic is not
+ * affected, and the next daemon takes over.
  */
 #include "daemon/daemon.h"
 
@@ -13,6 +13,7 @@
 #include "daemon/config_file.h"
 #include "daemon/netns.h"
 #include "daemon/sections.h"
+#include "daemon/status_socket.h"
 #include "daemon/steer.h"
 #include "daemon/watch.h"
 #include "host/daemon_lock.h"
@@ -22,7 +23,7 @@
 #include <signal.h>
 #include <string.h>
 
-/* Another process may detach the programs.  The check costs some system calls per interface. */
+/* Another process may detach the programs.  The check costs a few system calls per interface. */
 #define CHECK_US 10000000
 
 struct node {
@@ -35,6 +36,7 @@ struct node {
 	struct loop *loop;
 	struct watch *watch;
 	struct steer_section steer;
+	struct status_socket status;
 };
 
 static void notify_status(const struct node *node, const char *state)
@@ -137,7 +139,9 @@ static void on_reload(void *arg)
 	if (reload(node, &file, &err)) {
 		log_err(&err);
 		log_warning("reload refused: the previous configuration stays active");
+		snprintf(node->status.refused, sizeof(node->status.refused), "%s", err.what);
 	} else {
+		node->status.refused[0] = '\0';
 		log_info("reloaded");
 	}
 	config_file_put(file);
@@ -167,7 +171,7 @@ static int setup_loop(struct node *node)
 
 	/* The process that reads stderr may exit first. */
 	signal(SIGPIPE, SIG_IGN);
-	/* Signals first: one that arrives during the load waits for its end. */
+	/* Set up signals first: a signal that arrives during the load is handled after it. */
 	if (!result)
 		result = loop_signal(node->loop, SIGTERM, on_stop, node);
 	if (!result)
@@ -186,7 +190,25 @@ static int setup_loop(struct node *node)
 	return node->watch ? 0 : -ENOMEM;
 }
 
-/* Reads the file, takes the lock and loads what the file has. */
+/* Without it, only 'sluice status' lacks the state of this process. */
+static void open_status(struct node *node)
+{
+	struct log_line line;
+	struct err err = { 0 };
+
+	node->status.config = node->path;
+	node->status.started_ns = clock_now_ns(CLOCK_MONOTONIC);
+	node->status.sections = &node->sections;
+	node->status.steer = &node->steer;
+	node->status.watch = node->watch;
+	if (!status_socket_open(&node->status, node->loop, node->lock_fd, &err))
+		return;
+	log_begin(&line, LOG_LEVEL_WARNING, "no status socket: 'sluice status' shows the pid only");
+	log_field(&line, "reason", "%s", err.what);
+	log_end(&line);
+}
+
+/* Reads the file, takes the lock and loads the file's sections. */
 static int start(struct node *node, struct err *err)
 {
 	struct config_file *file;
@@ -206,6 +228,7 @@ static int start(struct node *node, struct err *err)
 	result = node->lock_fd = daemon_lock_take(node->bpffs, err);
 	if (result < 0)
 		goto out;
+	open_status(node);
 	result = watch_start(node->watch, err);
 	if (!result)
 		result = apply(node, file, err);
@@ -229,6 +252,7 @@ int daemon_run(const struct context *context, const char *path, struct err *err)
 		.path = path,
 		.netns = { .home_fd = -1, .wire_fd = -1 },
 		.lock_fd = -1,
+		.status = { .fd = -1 },
 		.sections = { .context = context, .netns = &node.netns, .steer = &node.steer }
 	};
 	int result;
@@ -247,6 +271,7 @@ int daemon_run(const struct context *context, const char *path, struct err *err)
 	if (result)
 		err_set(err, EXIT_ERROR, -result, "event loop: %s", strerror(-result));
 out:
+	status_socket_close(&node.status);
 	steer_section_end(&node.steer);
 	loop_free(node.loop);
 	watch_free(node.watch);

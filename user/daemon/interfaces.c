@@ -15,7 +15,7 @@
 struct attached {
 	__u32 ifindex;
 	__u32 roles;  /* within WANTED */
-	__u32 master; /* a change may move the interface before or behind conntrack */
+	__u32 master; /* a change may move the interface to the other side of conntrack */
 	char name[IFNAMSIZ];
 	UT_hash_handle hh;
 };
@@ -107,7 +107,7 @@ static void log_iface(enum log_level level, const char *message, const struct rt
 	log_end(&line);
 }
 
-/* Ignores an interface that has gone meanwhile: its removal is among the pending events. */
+/* Ignores an interface that no longer exists: its removal is among the pending events. */
 static void failed(struct interfaces *interfaces, const char *message, const struct rtnl_link *link,
 		   int result, const struct err *err)
 {
@@ -180,7 +180,7 @@ void interfaces_link(struct interfaces *interfaces, const struct rtnl_link *link
 
 	if (!options)
 		return;
-	/* The ports of a followed bridge that appears, goes or changes its name need a sync. */
+	/* The ports of a followed bridge that appears, disappears or is renamed need a sync. */
 	for (i = 0; i < options->follow.count; i++) {
 		bool named = !gone && !strcmp(options->follow.name[i], link->name);
 

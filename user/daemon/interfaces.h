@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Keeps mode wire attached to the interfaces of the options while they come and go.
+ * Keeps mode wire attached to the interfaces of the options as they come and go.
  *
- * The kernel's table of interfaces (wire.h) is authoritative.  The copy here saves the system calls
- * of the many link events that change nothing.  The caller is in the network namespace of mode
- * wire.
+ * The kernel's table of interfaces (wire.h) is authoritative. The copy here saves system calls on
+ * the many link events that change nothing. The caller is in the network namespace of mode wire.
  */
 #ifndef SLUICE_DAEMON_INTERFACES_H
 #define SLUICE_DAEMON_INTERFACES_H
@@ -27,7 +26,10 @@ struct interfaces {
  * caller then calls interfaces_sync().  NULL also frees the table.
  */
 void interfaces_set_options(struct interfaces *interfaces, const struct wire_options *options);
-/* Compares all interfaces with the options and attaches or detaches. 0, or -errno with *err set. */
+/*
+ * Compares all interfaces with the options and attaches or detaches. Returns 0, or -errno with *err
+ * set.
+ */
 int interfaces_sync(struct interfaces *interfaces, struct err *err);
 /* Checks for interfaces that another process has detached. */
 bool interfaces_detached(const struct interfaces *interfaces);

@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* An interface may go between the list and the attachment. */
+/* An interface may disappear after it was listed and before the attachment. */
 #define WIRE_TRIES 5
 
 /* --- load and unload */
@@ -174,7 +174,7 @@ int sections_apply(struct sections *sections, struct config_file *file, struct e
 		*err = failed->err;
 		return -EIO;
 	}
-	/* Also a file of which a section failed: it is the one to retry. */
+	/* Keep the file even if a section failed: that section is retried. */
 	config_file_put(sections->file);
 	sections->file = config_file_get(file);
 	for (i = 0; i < SECTIONS; i++) {

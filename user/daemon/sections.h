@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Applies each section of the file to its object, independently of the others.  The host may refuse
- * a section now: an interface is not a bridge, another owner's program is attached, a capability is
- * missing.  Such a failure is logged once and retried, and the object keeps its previous state.
- * Errors that the file alone shows are rejected by config_read().
+ * Applies each section of the file to its object, independently of the others. The host may refuse
+ * a section for a while: an interface is not a bridge, another owner's program is attached, a
+ * capability is missing. Such a failure is logged once and retried, and the object keeps its
+ * previous state. config_read() rejects errors that the file itself shows.
  */
 #ifndef SLUICE_DAEMON_SECTIONS_H
 #define SLUICE_DAEMON_SECTIONS_H

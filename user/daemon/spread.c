@@ -166,7 +166,7 @@ void spread_section_link(struct spread_section *spread, const struct rtnl_link *
 
 	if (iface)
 		iface->retry_us = 0;
-	/* A renamed interface no longer has the name of the options. */
+	/* A renamed interface no longer has the name in the options. */
 	for (i = 0; i < spread->wanted.ifcount; i++)
 		known |= spread->iface[i].ifindex == link->index;
 	if (known && !loop_timer_runs(spread->check))

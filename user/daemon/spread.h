@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * The daemon's side of spreading flows over CPUs (steer/cpu/spread.h): keeps the XDP programs on
- * the interfaces of the file while these come, go or lose their program.
+ * the interfaces of the file as these come, go or lose their program.
  *
- * An interface that cannot have the program does not keep the rest from loading.  That failure is
- * logged once and retried.  The kernel holds the state; this module holds only what it has logged.
+ * An interface that the program cannot be attached to does not keep the others from loading. That
+ * failure is logged once and retried. The kernel holds the state; this module holds only what it
+ * has logged.
  */
 #ifndef SLUICE_DAEMON_SPREAD_H
 #define SLUICE_DAEMON_SPREAD_H
@@ -20,7 +21,7 @@ struct spread_iface {
 	char failure[768]; /* as logged; empty: none */
 	bool skipped;	   /* by the current load */
 	__u32 ifindex;	   /* where the program is attached; 0: nowhere */
-	__u64 retry_us;	   /* the kernel refused the program: not retried earlier */
+	__u64 retry_us;	   /* the kernel refused the program: no retry before this time */
 };
 
 struct spread_section {

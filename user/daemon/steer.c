@@ -10,13 +10,13 @@
 #include <errno.h>
 #include <string.h>
 
-/* A server binds its sockets one after the other, and one sweep finds all of them. */
+/* A server binds its sockets one after another, and one sweep finds all of them. */
 #define QUIET_US 2000
 #define BOUND_US 5000
 /*
  * The debounce limits sweeps to a tenth of the time.  A new group takes a while to set up, though,
- * and its next socket must not wait ten times as long.  So the rest is capped; the cap doubles
- * while events keep arriving before the rest is over.
+ * and its next socket must not wait ten times as long. So the pause between sweeps is capped; the
+ * cap doubles while events keep arriving during the pause.
  */
 #define REST_US	   5000
 #define STREAK_MAX 7
@@ -241,9 +241,13 @@ int steer_section_apply(struct steer_section *steer, struct config_file *file,
 	}
 	ports_format(&options.ports, ports, sizeof(ports));
 	log_begin(&line, LOG_LEVEL_INFO, "steer is active");
+	log_field(&line, "outcome", "%s",
+		  load_outcome_name(before.magic ? LOAD_UPDATED : LOAD_FRESH,
+				    !steer->log.changes && steer_has_settings(&before, &options)));
 	log_field(&line, "policy", "%s", steer_policy_name(options.policy));
 	log_field(&line, "ports", "%s", ports);
 	log_field(&line, "groups", "%d", groups);
+	log_field(&line, "table_bytes", "%llu", steer_table_bytes(options.flows) * (__u64)groups);
 	log_end(&line);
 	set_groups(steer, steer->log.groups);
 	/* As with 'steer load', a configuration without xdp removes the spread. */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The daemon's side of steering: loads the [steer] section and keeps groups and slots in step with
+ * The daemon's side of steering: loads the [steer] section and keeps groups and slots in sync with
  * the sockets, on socket events and at intervals.
  *
  * The kernel holds all state (steer/steer.h): a daemon that ends, even by a crash, changes nothing,
@@ -48,7 +48,7 @@ int steer_section_init(struct steer_section *steer, struct loop *loop, loop_fn c
 void steer_section_end(struct steer_section *steer);
 /*
  * Loads steering as the file has it, or updates it in place.  Returns 0, or -errno with *err set
- * and the previous state kept.  Attaches to the cgroup of the file if @context allows to find it.
+ * and the previous state kept. Attaches to the cgroup of @context, if there is one.
  */
 int steer_section_apply(struct steer_section *steer, struct config_file *file,
 			const struct context *context, struct err *err);

@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/netns.h"
 #include "steer/events.h"
 
 #include <string.h>
@@ -15,7 +16,10 @@ static __u64 hash_text(const char *text, __u64 hash)
 	return hash;
 }
 
-/* Checks whether a failure has not been logged.  One that finds the table full is never logged. */
+/*
+ * Returns true if a failure has not been logged yet. A failure that finds the table full is never
+ * logged.
+ */
 static bool failure_is_new(struct steer_log *log, const struct steer_event *event)
 {
 	char text[512] = "left out";
@@ -41,11 +45,12 @@ static bool failure_is_new(struct steer_log *log, const struct steer_event *even
 
 void steer_log_event(const struct steer_event *event, void *arg)
 {
-	char message[64], address[STEER_GROUP_TEXT_MAX];
+	char message[64], address[STEER_GROUP_TEXT_MAX], name[NAME_MAX + 1];
 	enum log_level level = LOG_LEVEL_INFO;
 	struct steer_log *log = arg;
 	struct log_line line;
 
+	log->changes += steer_event_is_change(event);
 	switch (event->type) {
 	case STEER_GROUP_FOUND:
 		return;
@@ -89,6 +94,8 @@ void steer_log_event(const struct steer_event *event, void *arg)
 	    (event->type == STEER_GROUP_ATTACHED || event->type == STEER_SOCKET_JOINED))
 		log_field(&line, "after_us", "%llu",
 			  (clock_now_ns(CLOCK_MONOTONIC) - log->bound_ns) / 1000);
+	if (netns_name(event->group->netns, name))
+		log_field(&line, "netns_name", "%s", name);
 	log_end(&line);
 }
 
@@ -98,6 +105,7 @@ void steer_log_begin(struct steer_log *log, __u64 bound_ns)
 
 	log->bound_ns = bound_ns;
 	log->groups_found = 0;
+	log->changes = 0;
 	for (i = 0; i < log->failures; i++)
 		log->failure[i].seen = false;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Writes the daemon's log lines of steering.  Each sweep reports again what it finds; a lasting
- * failure is logged once, and again only after a sweep without it.  journald limits the rate of
+ * Writes the daemon's log lines about steering. Each sweep reports its findings again; a lasting
+ * failure is logged once, and again only after a sweep without it. journald limits the rate of
  * lines for each service (RateLimitIntervalSec=).
  */
 #ifndef SLUICE_DAEMON_STEER_LOG_H
@@ -21,6 +21,7 @@ struct steer_log {
 	int failures;
 	unsigned int groups; /* steered groups after the last complete sweep */
 	unsigned int groups_found;
+	unsigned int changes; /* events of this sweep that change what is steered */
 	__u64 bound_ns;
 };
 

@@ -15,8 +15,8 @@
 struct watch;
 
 /*
- * Passes the link events of the daemon's own namespace on to @spread, too, and calls @changed when
- * the number of wired interfaces may have changed.  Returns NULL on ENOMEM.
+ * Also passes the link events of the daemon's own namespace to @spread, and calls @changed when the
+ * number of wired interfaces may have changed. Returns NULL on ENOMEM.
  */
 struct watch *watch_new(struct loop *loop, const struct daemon_netns *netns,
 			struct spread_section *spread, loop_fn changed, void *arg);

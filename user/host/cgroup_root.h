@@ -8,7 +8,9 @@
 
 #include <limits.h>
 
-/* Copies the path of --cgroup, else of the host's cgroup2 root. 0, or -errno with *err set. */
+/*
+ * Copies the path of --cgroup, else of the host's cgroup2 root. Returns 0, or -errno with *err set.
+ */
 int cgroup_root_path(const struct context *context, char path[PATH_MAX], struct err *err);
 
 #endif

@@ -34,13 +34,15 @@ const char *check_object_name(enum check_object object)
 	return names[object];
 }
 
-/* Returns the objects that can use the row's fallback; the table's others require the row. */
+/*
+ * Returns the objects that can use the row's fallback; the table's other objects require the row.
+ */
 static unsigned int optional_for(const struct need *need)
 {
 	return need->optional || !need->fallback ? need->optional : REPLY | STEER;
 }
 
-/* Checks whether the probe has its permissions, and reports the missing ones otherwise. */
+/* Returns whether the probe has the permissions that it needs, and reports missing ones. */
 static bool may_probe(const struct need *need, struct probe *probe)
 {
 	static const int order[] = { CAP_BPF, CAP_PERFMON, CAP_NET_ADMIN };
@@ -61,7 +63,7 @@ static bool may_probe(const struct need *need, struct probe *probe)
 	return false;
 }
 
-/* Prefers the texts of the probe to those of the row. */
+/* Prefers the probe's reason and hint to those of the row. */
 static void describe(struct check_finding *finding, const struct need *need, enum feature answer,
 		     const struct probe *probe)
 {
@@ -73,7 +75,7 @@ static void describe(struct check_finding *finding, const struct need *need, enu
 	else if (answer == FEATURE_REFUSED)
 		snprintf(reason, size, "refused by a seccomp filter, an LSM or lockdown");
 	else if (answer == FEATURE_NO && need->since)
-		snprintf(reason, size, "not in this kernel (Linux has it since %s)", need->since);
+		snprintf(reason, size, "not in this kernel (added in Linux %s)", need->since);
 	else
 		snprintf(reason, size, "%s",
 			 answer == FEATURE_NO ? "not in this kernel" : need->why);
@@ -90,7 +92,7 @@ static void describe(struct check_finding *finding, const struct need *need, enu
 	else if (need->hint)
 		snprintf(hint, size, "%s", need->hint);
 	else if (need->since)
-		snprintf(hint, size, "a kernel from %s on, built with it", need->since);
+		snprintf(hint, size, "Linux %s or later, built with it", need->since);
 }
 
 static void check_row(const struct table *table, const struct need *need, struct probe *probe,

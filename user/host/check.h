@@ -32,7 +32,7 @@ struct check_finding {
 	bool permission; /* a permission is missing, not a kernel feature */
 	bool unknown;	 /* the probe itself lacks a permission */
 	char reason[512];
-	char hint[256]; /* empty: ok */
+	char hint[512]; /* empty: ok */
 };
 
 struct check_verdict {

@@ -3,10 +3,13 @@
 
 #include "base/log.h"
 #include "host/daemon_lock.h"
+#include "host/holders.h"
 #include "kernel/links.h"
 #include "kernel/pins.h"
+#include "steer/group/groups.h"
 #include "steer/remove.h"
 #include "steer/steer.h"
+#include "wire/pins.h"
 #include "wire/wire.h"
 
 #include <bpf/bpf.h>
@@ -18,11 +21,9 @@
 /* Every program and map of sluice has it; the kernel keeps 15 characters of a name. */
 #define NAME_PREFIX "sluice_"
 
-/*
- * The subdirectories of DIR that any version of sluice creates.  DIR/steer is not listed: it has
- * subdirectories, and removing its pins does not detach its programs.
- */
-static const char *const folders[] = { "reply", "wire", "meet", DAEMON_LOCK_DIR };
+/* The subdirectories of DIR that any version of sluice creates. */
+static const char *const folders[] = { WIRE_OBJECT, "reply", "meet", DAEMON_LOCK_DIR,
+				       STEER_OBJECT };
 
 /* The kernel frees links, programs and maps after an RCU grace period, from a work queue. */
 #define FREE_TRIES   30
@@ -33,7 +34,10 @@ static void on_steer_event(const struct steer_event *event, void *arg)
 	*(int *)arg += event->type == STEER_GROUP_RELEASED;
 }
 
-/* Removes what no unload understands.  The caller holds the lock on DIR, if there is one. */
+/*
+ * Removes what no unload understands: it has subdirectories, and removing its pins does not detach
+ * its programs. The caller holds the lock on DIR, if there is one.
+ */
 static int remove_steer(const char *bpffs, int *groups, struct err *err)
 {
 	struct steer_removed removed;
@@ -43,31 +47,48 @@ static int remove_steer(const char *bpffs, int *groups, struct err *err)
 	return result ? result : removed.pins;
 }
 
-/* The caller holds the lock on DIR. */
+/* Removes the pins of one object. Returns their number, or -errno with *err set. */
+static int remove_folder(const char *bpffs, const char *name, int *groups, struct err *err)
+{
+	int filters = 0, pins, pid;
+
+	if (!strcmp(name, STEER_OBJECT))
+		return remove_steer(bpffs, groups, err);
+	/* The lock of a running daemon is not a pin, and stays. */
+	pid = strcmp(name, DAEMON_LOCK_DIR) ? 0 : daemon_lock_holder(bpffs);
+	if (pid) {
+		log_warning("'sluice run' (process %d) still runs, and loads its objects again at a"
+			    " reload",
+			    pid);
+		return 0;
+	}
+	/* The pins list the interfaces that have filters. */
+	if (!strcmp(name, WIRE_OBJECT))
+		filters = wire_remove_filters(bpffs, err);
+	pins = filters < 0 ? filters : pins_remove(bpffs, name, err);
+	return pins < 0 ? pins : filters + pins;
+}
+
+/*
+ * Removes what it can. Returns the number of pins, or the first failure. The caller holds the lock
+ * on DIR.
+ */
 static int remove_folders(const char *bpffs, int *groups, struct err *err)
 {
-	/* The pins, which are removed below, list the interfaces that have filters. */
-	int result = wire_remove_filters(bpffs, err), removed = 0, pid;
-	struct err second;
+	int removed = 0, failure = 0, more;
+	struct err step = { 0 };
 	size_t i;
 
-	for (i = 0; i < sizeof(folders) / sizeof(*folders) && result >= 0; i++) {
-		removed += result;
-		/* The lock of a running daemon is no pin, and stays. */
-		pid = strcmp(folders[i], DAEMON_LOCK_DIR) ? 0 : daemon_lock_holder(bpffs);
-		if (pid)
-			log_warning("'sluice run' (process %d) still runs, and loads its objects"
-				    " again at a reload",
-				    pid);
-		result = pid ? 0 : pins_remove(bpffs, folders[i], err);
+	for (i = 0; i < sizeof(folders) / sizeof(*folders); i++) {
+		more = remove_folder(bpffs, folders[i], groups, &step);
+		if (more >= 0) {
+			removed += more;
+		} else if (!failure) {
+			failure = more;
+			*err = step;
+		}
 	}
-	if (result < 0) {
-		remove_steer(bpffs, groups, &second);
-		return result;
-	}
-	removed += result;
-	result = remove_steer(bpffs, groups, err);
-	return result < 0 ? result : removed + result;
+	return failure ? failure : removed;
 }
 
 int cleanup_remove(const char *bpffs, int *groups, struct err *err)
@@ -77,7 +98,7 @@ int cleanup_remove(const char *bpffs, int *groups, struct err *err)
 
 	if (result < 0)
 		return result;
-	/* An orderly unload first, where this version understands the state. */
+	/* Try an orderly unload first, where this version understands the state. */
 	if (result)
 		removed = steer_unload(bpffs, false, on_steer_event, &released, &(struct err){ 0 });
 	removed = removed < 0 ? 0 : removed;
@@ -97,25 +118,18 @@ int cleanup_remove(const char *bpffs, int *groups, struct err *err)
 	return result < 0 ? result : removed + result;
 }
 
-enum kind {
-	LINK,
-	PROGRAM,
-	MAP,
-	KINDS
-};
-
 static const struct {
 	const char *name;
 	int (*next)(__u32 from, __u32 *id);
 	int (*open)(__u32 id);
-} kinds[KINDS] = {
-	[LINK] = { "link", bpf_link_get_next_id, bpf_link_get_fd_by_id },
-	[PROGRAM] = { "program", bpf_prog_get_next_id, bpf_prog_get_fd_by_id },
-	[MAP] = { "map", bpf_map_get_next_id, bpf_map_get_fd_by_id },
+} kinds[PINS_KINDS] = {
+	[PINS_LINK] = { "link", bpf_link_get_next_id, bpf_link_get_fd_by_id },
+	[PINS_PROG] = { "program", bpf_prog_get_next_id, bpf_prog_get_fd_by_id },
+	[PINS_MAP] = { "map", bpf_map_get_next_id, bpf_map_get_fd_by_id },
 };
 
 /* Reads the name of an object; a link has the name of its program. */
-static int read_name(enum kind kind, int fd, char name[BPF_OBJ_NAME_LEN])
+static int read_name(enum pins_kind kind, int fd, char name[BPF_OBJ_NAME_LEN])
 {
 	struct bpf_map_info map = { 0 };
 	struct bpf_prog_info prog;
@@ -123,12 +137,12 @@ static int read_name(enum kind kind, int fd, char name[BPF_OBJ_NAME_LEN])
 	__u32 length = sizeof(map);
 	int result;
 
-	if (kind == MAP) {
+	if (kind == PINS_MAP) {
 		result = bpf_obj_get_info_by_fd(fd, &map, &length) ? -errno : 0;
 		memcpy(name, map.name, BPF_OBJ_NAME_LEN);
 		return result;
 	}
-	if (kind == PROGRAM) {
+	if (kind == PINS_PROG) {
 		result = prog_info_by_fd(fd, &prog);
 	} else {
 		result = hook_link_read(fd, &link);
@@ -140,8 +154,10 @@ static int read_name(enum kind kind, int fd, char name[BPF_OBJ_NAME_LEN])
 	return result;
 }
 
+typedef void (*object_fn)(enum pins_kind kind, __u32 id, const char *name, void *arg);
+
 /* Calls fn, which may be NULL, for each object of sluice of a kind. Returns their count. */
-static int find_kind(enum kind kind, cleanup_left_fn fn, void *arg)
+static int find_kind(enum pins_kind kind, object_fn fn, void *arg)
 {
 	int found = 0;
 	__u32 id = 0;
@@ -161,22 +177,17 @@ static int find_kind(enum kind kind, cleanup_left_fn fn, void *arg)
 			continue;
 		found++;
 		if (fn)
-			fn(kinds[kind].name, id, name, arg);
+			fn(kind, id, name, arg);
 	}
 	return errno == ENOENT ? found : -errno;
 }
 
-int cleanup_count_left(void)
-{
-	return find_kind(PROGRAM, NULL, NULL);
-}
-
-static int find_all(cleanup_left_fn fn, void *arg)
+static int find_all(object_fn fn, void *arg)
 {
 	int found = 0, count;
-	enum kind kind;
+	enum pins_kind kind;
 
-	for (kind = 0; kind < KINDS; kind++) {
+	for (kind = 0; kind < PINS_KINDS; kind++) {
 		count = find_kind(kind, fn, arg);
 		if (count < 0)
 			return count;
@@ -185,36 +196,105 @@ static int find_all(cleanup_left_fn fn, void *arg)
 	return found;
 }
 
-struct left {
+/* Copies the directory that DIR/OBJECT/NAME or DIR/steer/GROUP/NAME is below; false for others. */
+static bool pin_dir(const char *path, char dir[PATH_MAX])
+{
+	const char *slash;
+	size_t i;
+
+	for (slash = strchr(path + 1, '/'); slash; slash = strchr(slash + 1, '/'))
+		for (i = 0; i < sizeof(folders) / sizeof(*folders); i++) {
+			size_t length = strlen(folders[i]);
+
+			if (strncmp(slash + 1, folders[i], length) || slash[1 + length] != '/')
+				continue;
+			snprintf(dir, PATH_MAX, "%.*s", (int)(slash - path), path);
+			return true;
+		}
+	return false;
+}
+
+struct finder {
+	struct holders holders;
 	cleanup_left_fn fn;
 	void *arg;
+	char dir[PATH_MAX];
 };
+
+/* Remembers the directory of the first object that is pinned. */
+static void note_dir(enum pins_kind kind, __u32 id, const char *name, void *arg)
+{
+	struct finder *finder = arg;
+	const struct bpf_holder *holder = NULL;
+
+	while (!*finder->dir && (holder = holders_next(&finder->holders, kind, id, holder)))
+		pin_dir(holder->name, finder->dir);
+}
+
+void cleanup_hint_elsewhere(struct err *err)
+{
+	struct finder finder = { .fn = NULL };
+
+	if (find_kind(PINS_PROG, NULL, NULL) <= 0)
+		return;
+	holders_add_pins(&finder.holders);
+	find_all(note_dir, &finder);
+	holders_free(&finder.holders);
+	if (*finder.dir)
+		err_hint(err, 0, "sluice is loaded in another directory: name it with --bpffs %s",
+			 finder.dir);
+	else if (!err->hint[0])
+		err_hint(err, 0,
+			 "the kernel holds programs of sluice that are not pinned here: 'bpftool -f"
+			 " prog show' lists them");
+}
+
+static void on_left(enum pins_kind kind, __u32 id, const char *name, void *arg)
+{
+	const struct finder *finder = arg;
+	struct cleanup_left left = { kinds[kind].name, id, name };
+	const struct bpf_holder *holder = NULL;
+
+	while (left.holders < CLEANUP_HOLDERS_MAX &&
+	       (holder = holders_next(&finder->holders, kind, id, holder)))
+		left.holder[left.holders++] = holder;
+	left.has_dir = left.holders && !left.holder[0]->pid &&
+		       pin_dir(left.holder[0]->name, left.dir);
+	finder->fn(&left, finder->arg);
+}
 
 static void on_attached(__u32 prog_id, const char *group, void *arg)
 {
-	const struct left *left = arg;
+	const struct finder *finder = arg;
+	struct cleanup_left left = { "steered group", prog_id, group };
 
-	left->fn("steered group", prog_id, group, left->arg);
+	finder->fn(&left, finder->arg);
 }
 
 int cleanup_find_left(cleanup_left_fn fn, void *arg, struct err *err)
 {
 	const struct timespec pause = { .tv_nsec = FREE_WAIT_NS };
+	struct finder finder = { .fn = fn, .arg = arg };
 	int tries, groups, found = find_all(NULL, NULL);
 
 	for (tries = 0; found > 0 && tries < FREE_TRIES; tries++) {
 		nanosleep(&pause, NULL);
 		found = find_all(NULL, NULL);
 	}
-	if (found > 0)
-		found = find_all(fn, arg);
+	if (found > 0) {
+		/* pins first, since a pin names the directory */
+		if (holders_add_pins(&finder.holders) || holders_add_processes(&finder.holders))
+			log_warning("not all pins and processes could be listed: no memory");
+		found = find_all(on_left, &finder);
+	}
 	if (found > 0) {
 		/* A program on a group needs neither a pin nor a link: report where it is. */
-		groups = steer_attached(on_attached, &(struct left){ fn, arg });
+		groups = steer_attached(on_attached, &finder);
 		found += groups < 0 ? 0 : groups;
 	}
+	holders_free(&finder.holders);
 	if (found < 0)
-		return err_set(err, found == -EPERM ? EXIT_PERMISSION : EXIT_ERROR, -found,
-			       "cannot list the kernel's BPF objects: %s", strerror(-found));
+		return err_set(err, EXIT_ERROR, -found, "cannot list the kernel's BPF objects: %s",
+			       strerror(-found));
 	return found;
 }

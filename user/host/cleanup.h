@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Removes the kernel objects of sluice, whatever its version, and finds those that are left. */
+/* Removes the kernel objects of any version of sluice, and finds those that are left. */
 #ifndef SLUICE_HOST_CLEANUP_H
 #define SLUICE_HOST_CLEANUP_H
 
 #include "base/err.h"
 
-#include <bpf/libbpf.h>
+#include <limits.h>
+#include <linux/types.h>
+#include <stdbool.h>
 
 /*
  * Removes all pins of sluice below DIR, and DIR.  Returns steered groups to the kernel's own
@@ -14,10 +16,29 @@
  */
 int cleanup_remove(const char *bpffs, int *groups, struct err *err);
 
-/* Returns the number of sluice's programs in the kernel, or -errno. */
-int cleanup_count_left(void);
+/*
+ * Replaces the hint of a command that has found nothing in DIR, if sluice is loaded in another
+ * directory, which it names. Without a hint, it also reports programs whose directory is unknown.
+ */
+void cleanup_hint_elsewhere(struct err *err);
 
-typedef void (*cleanup_left_fn)(const char *kind, __u32 id, const char *name, void *arg);
+#define CLEANUP_HOLDERS_MAX 8
+
+struct bpf_holder; /* host/holders.h */
+
+/* An object of sluice that is left in the kernel. */
+struct cleanup_left {
+	const char *kind;
+	__u32 id;
+	const char *name;
+	/* the pins, then the processes, that keep it, as far as known */
+	const struct bpf_holder *holder[CLEANUP_HOLDERS_MAX];
+	int holders;
+	bool has_dir;
+	char dir[PATH_MAX]; /* the pin directory */
+};
+
+typedef void (*cleanup_left_fn)(const struct cleanup_left *left, void *arg);
 /*
  * Calls fn for each program, map and link of sluice in the kernel, wherever it is pinned, after
  * waiting for the kernel to free what was removed.  Returns their count, or -errno.

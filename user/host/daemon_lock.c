@@ -25,7 +25,7 @@ static int folder_open(const char *bpffs)
 		    O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 }
 
-/* Returns the process that locks a file, from /proc/locks; 0 if this pid namespace lacks it. */
+/* Returns the process that locks a file, from /proc/locks; 0 if it is not in this PID namespace. */
 static int lock_owner(int fd)
 {
 	FILE *locks = fopen("/proc/locks", "re");
@@ -49,7 +49,7 @@ static int lock_owner(int fd)
 
 /*
  * Takes the lock without waiting for a daemon.  daemon_lock_holder() takes a shared lock for a
- * moment, which looks like a daemon of another pid namespace: an exclusive lock is retried then.
+ * moment, which looks like a daemon of another PID namespace: an exclusive lock is retried then.
  */
 static bool lock_get(int fd, int operation)
 {
@@ -68,11 +68,11 @@ static bool lock_get(int fd, int operation)
 
 int daemon_lock_take(const char *bpffs, struct err *err)
 {
-	char path[PATH_MAX], owner[32] = "in another pid namespace";
+	char path[PATH_MAX], owner[32] = "in another PID namespace";
 	struct pins pins;
 	int fd = -1, pid, result;
 
-	/* A daemon that exits removes the folder under this lock. */
+	/* A daemon that exits removes the directory under this lock. */
 	result = pins_lock(&pins, bpffs, true, err);
 	if (result)
 		return result;

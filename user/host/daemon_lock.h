@@ -18,7 +18,7 @@
 int daemon_lock_take(const char *bpffs, struct err *err);
 /* Also removes DIR/daemon, and DIR if it is empty. */
 void daemon_lock_release(const char *bpffs, int lock_fd);
-/* Returns the process id of DIR's daemon; 0: there is none, -1: it is in another pid namespace. */
+/* Returns the process id of DIR's daemon; 0: there is none, -1: it is in another PID namespace. */
 int daemon_lock_holder(const char *bpffs);
 
 #endif

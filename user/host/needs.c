@@ -4,17 +4,15 @@
 #include "base/mounts.h"
 #include "kernel/caps.h"
 #include "kernel/links.h"
+#include "kernel/pins.h"
 #include "steer/needs.h"
 
 #include <errno.h>
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <sys/utsname.h>
 #include <unistd.h>
-
-#define BPFFS "/sys/fs/bpf"
 
 /* The maps of one object with a flow table of the default size, and a margin. */
 #define MAP_MEMORY (4 << 20)
@@ -39,7 +37,7 @@ static enum feature bpf(const struct need *need, struct probe *probe)
 	return answer;
 }
 
-/* libbpf raises RLIMIT_MEMLOCK if it may, as at a load. */
+/* libbpf raises RLIMIT_MEMLOCK if permitted, as in a load. */
 static enum feature memory(const struct need *need, struct probe *probe)
 {
 	enum feature answer = feature_memory(MAP_MEMORY);
@@ -57,48 +55,20 @@ static enum feature btf(const struct need *need, struct probe *probe)
 	return access("/sys/kernel/btf", F_OK) && errno == EACCES ? FEATURE_REFUSED : FEATURE_NO;
 }
 
-/* Copies the path, or its nearest parent that exists. Returns 0 or -errno. */
-static int nearest_existing(const char *path, char at[PATH_MAX])
-{
-	struct stat st;
-	char *slash;
-
-	if (strlen(path) >= PATH_MAX)
-		return -ENAMETOOLONG;
-	strcpy(at, path);
-	while (stat(at, &st)) {
-		if (errno != ENOENT)
-			return -errno;
-		slash = strrchr(at, '/');
-		if (!slash || slash == at)
-			strcpy(at, slash ? "/" : ".");
-		else
-			*slash = '\0';
-	}
-	return 0;
-}
-
 static enum feature bpffs(const struct need *need, struct probe *probe)
 {
 	char at[PATH_MAX];
-	int result = nearest_existing(probe->bpffs, at);
+	struct err err = { 0 };
 
-	if (!result)
-		result = mounts_is_bpffs(at);
-	if (result == 1 && access(at, W_OK | X_OK))
-		result = -errno;
-	if (result == 1)
-		return need_answer(probe, FEATURE_YES, NULL, "%s", at);
-	if (result == -EACCES || result == -EPERM)
+	if (pins_on_bpffs(probe->bpffs, at, &err))
+		return need_answer(probe,
+				   err.code == EXIT_PERMISSION ? FEATURE_REFUSED : FEATURE_NO,
+				   err.hint, "%s", err.what);
+	if (access(at, W_OK | X_OK))
 		return need_answer(probe, FEATURE_REFUSED,
 				   "run as root, or name another pin directory with --bpffs",
 				   "%s: not writable", at);
-	return need_answer(probe, FEATURE_NO,
-			   strncmp(probe->bpffs, BPFFS "/", sizeof(BPFFS))
-				   ? "name a directory on a bpffs, such as one below " BPFFS
-				   : "mount -t bpf bpf " BPFFS
-				     "; below 'ip netns exec' use --netns instead",
-			   "%s: %s", at, result ? strerror(-result) : "not on a bpffs");
+	return need_answer(probe, FEATURE_YES, NULL, "%s", at);
 }
 
 /* Checks for controllers of cgroup v1, as in systemd's hybrid layout. */
@@ -115,7 +85,7 @@ static bool cgroup_is_hybrid(void)
 static enum feature cgroup(const struct need *need, struct probe *probe)
 {
 	const char *path = probe->cgroup;
-	char mounted[PATH_MAX];
+	char mounted[PATH_MAX], hint[PATH_MAX + 64];
 	enum feature missing;
 	int result;
 
@@ -123,7 +93,7 @@ static enum feature cgroup(const struct need *need, struct probe *probe)
 		result = mounts_is_cgroup2(path);
 		missing = result == -EACCES ? FEATURE_REFUSED : FEATURE_NO;
 		if (result != 1)
-			return need_answer(probe, missing, "name a cgroup2 directory", "%s: %s",
+			return need_answer(probe, missing, mounts_cgroup2_hint(hint), "%s: %s",
 					   path, result ? strerror(-result) : "not on a cgroup2");
 	} else {
 		path = mounted;
@@ -141,7 +111,8 @@ static enum feature cgroup(const struct need *need, struct probe *probe)
 	if (!mounts_is_cgroup2_root(path))
 		return need_answer(
 			probe, FEATURE_LIMITED,
-			"mount the host's cgroup2 root here and name it with --cgroup to cover the host",
+			"mount the host's cgroup2 root here and name it with --cgroup to cover"
+			" the host",
 			"%s is a subtree: only processes below it are covered", path);
 	return need_answer(probe, FEATURE_YES, NULL, "%s, root of the whole host, %s layout", path,
 			   cgroup_is_hybrid() ? "hybrid" : "pure v2");
@@ -149,7 +120,7 @@ static enum feature cgroup(const struct need *need, struct probe *probe)
 
 static const struct need rows[] = {
 	{ .name = "kernel", .probe = kernel },
-	NEED_CAP(CAP_BPF, "load programs and make maps"),
+	NEED_CAP(CAP_BPF, "load programs and create maps"),
 	NEED_CAP(CAP_NET_ADMIN, "attach programs to the network"),
 	NEED_CAP(CAP_PERFMON, "read kernel structures in programs"),
 	{ .name = "bpf(2)",

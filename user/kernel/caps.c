@@ -79,8 +79,8 @@ int caps_require(const char *what, const int *caps, size_t n, struct err *err)
 	if (!caps_host_userns())
 		return err_hint(
 			err, -EPERM,
-			"this is a user namespace, where they do not reach the host: run in "
-			"the host's (no userns-remap, no rootless container)");
+			"capabilities in this user namespace do not apply to the host: run in the"
+			" host's (no userns-remap, no rootless container)");
 	return err_hint(err, -EPERM,
 			"run as root, or grant %s: setcap(8) on the program file, "
 			"securityContext.capabilities in a pod%s",

@@ -24,7 +24,10 @@ bool caps_have(int cap);
 bool caps_host_userns(void);
 /* Formats "CAP_NET_ADMIN". Returns text. */
 const char *caps_name(int cap, char text[CAPS_NAME_MAX]);
-/* Returns 0 if all are effective, or -EPERM with *err set; the message names @what and the rest. */
+/*
+ * Returns 0 if all are effective, or -EPERM with *err set; the message names @what and the missing
+ * capabilities.
+ */
 int caps_require(const char *what, const int *caps, size_t n, struct err *err);
 
 #endif

@@ -11,6 +11,11 @@
 
 #define SETS_AT_ONCE 64
 
+__u64 flow_table_bytes(__u32 flows, __u32 ways, __u32 set_size)
+{
+	return ((__u64)flows + ways - 1) / ways * set_size;
+}
+
 __u64 flow_table_idle_ns(__u32 seen)
 {
 	__u32 now = sluice_flow_clock(clock_now_ns(CLOCK_MONOTONIC_COARSE));

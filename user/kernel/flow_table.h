@@ -22,9 +22,12 @@ struct flow_table_usage {
 	__u32 live;
 	__u32 expired;
 	__u32 size;
+	__u64 bytes; /* kernel memory of the table, whether used or not */
 };
 
-/* Returns the time since a flow was last seen, by the current clock: a walk may take long. */
+/* Returns the bytes of a table for this number of flows, in sets of @ways and @set_size bytes. */
+__u64 flow_table_bytes(__u32 flows, __u32 ways, __u32 set_size);
+/* Returns the time since a flow was last seen, by the current clock, since a walk may take long. */
 __u64 flow_table_idle_ns(__u32 seen);
 /* Calls fn with a copy of each set until fn returns non-zero. Returns that value, or -errno. */
 int flow_table_walk(int fd, __u32 set_size, int (*fn)(const void *set, void *arg), void *arg);

@@ -21,7 +21,7 @@
 /* A local address, or the broadcast address of a local network. */
 struct inet_local {
 	struct in6_addr addr; /* IPv4 as ::ffff:a.b.c.d, as everywhere */
-	uint8_t bits;	      /* prefix length; 128 for a single IPv4 address, too */
+	uint8_t bits;	      /* prefix length; 128 also for a single IPv4 address */
 	bool broadcast;
 };
 
@@ -45,7 +45,7 @@ struct inet_neighbour {
 	bool failed;
 };
 
-/* Whether a host can be reached; INET_REACH_OPEN in doubt. */
+/* Whether a host can be reached; INET_REACH_OPEN if in doubt. */
 enum inet_reach {
 	INET_REACH_OPEN,
 	INET_REACH_NO_ROUTE,
@@ -98,7 +98,7 @@ bool inet_has_neighbour(const struct inet *inet, const struct in6_addr *addr, ui
 enum inet_reach inet_host_reach(const struct inet *inet, const struct in6_addr *addr);
 
 /*
- * Read the unresolved neighbours alone, or all tables but the hosts, of the calling thread's
+ * Read only the unresolved neighbours, or all tables except the hosts, of the calling thread's
  * namespace into *inet, sorted. Return 0, or -errno with *err set and *inet empty.
  */
 int inet_read_neighbours(struct inet *inet, struct err *err);
@@ -106,7 +106,7 @@ int inet_read(struct inet *inet, struct err *err);
 /*
  * Drops neighbours that may just be slow: those that are still being probed, and were not
  * unresolved in @earlier (which may be NULL). A live host answers in milliseconds; a dead one that
- * packets are sent to is in state FAILED for a moment only, every few seconds.
+ * packets are sent to is in state FAILED only for a moment, every few seconds.
  */
 void inet_drop_slow(struct inet *inet, const struct inet *earlier);
 /*

@@ -21,7 +21,7 @@
 /* Every namespace begins with the rules 0 (local), 32766 (main) and 32767 (default). */
 #define RULE_MAIN 32766
 
-/* One dump, and the tables' sizes before it, for the case that it is interrupted. */
+/* One dump, and the sizes of the tables before it, to drop the results if it is interrupted. */
 struct dump {
 	struct inet *inet;
 	uint16_t type;
@@ -94,8 +94,9 @@ static int parse_address(const struct nlmsghdr *nlh, void *into)
 }
 
 /*
- * The local table has the addresses again, and whole networks ("AnyIP"). Local routes of other
- * tables do not count: transparent proxies have one for all addresses, for marked packets only.
+ * The local table repeats the addresses, and also has whole networks ("AnyIP"). Local routes of
+ * other tables do not count: transparent proxies have one for all addresses, for marked packets
+ * only.
  */
 static int parse_local_route(const struct nlmsghdr *nlh, void *into)
 {
@@ -317,8 +318,8 @@ static enum inet_reach query_reach(struct nl *nl, const struct inet *inet,
 	mnl_attr_put(nlh, RTA_DST, ip4 ? 4 : 16, &addr->s6_addr[ip4 ? 12 : 0]);
 	result = nl_query(nl, nlh, parse_route, &route);
 	/*
-	 * Rules may select a table by mark or interface: this query then finds another table than
-	 * the packets do, and "no route" proves nothing.
+	 * Rules may select a table by mark or interface: this query may then use a different table
+	 * from the packets, and "no route" proves nothing.
 	 */
 	if (result == -ENETUNREACH || result == -EHOSTUNREACH || result == -EACCES ||
 	    (!result && (route.type == RTN_UNREACHABLE || route.type == RTN_PROHIBIT ||

@@ -70,12 +70,11 @@ int links_load_error(const char *what, int error, const char *verifier_log, stru
 					" charge maps to it)",
 					what),
 				LINKS_MEMLOCK_HINT);
-	if (!length)
-		return err_hint(err,
-				err_set(err, error == EPERM ? EXIT_PERMISSION : EXIT_LACKING, error,
-					"%s: the kernel refused to create a map or program: %s",
-					what, strerror(error)),
-				"'sluice check' shows what this kernel lacks");
+	/* A verifier that runs into a limit has refused nothing, even if it has begun its log. */
+	if (!length || err_is_limit(error))
+		return err_kernel(err, error, "'sluice check' shows what this kernel lacks",
+				  "%s: the kernel failed to create a map or program: %s", what,
+				  strerror(error));
 	snprintf(path, sizeof(path), "%s/sluice-verifier-XXXXXX", folder ? folder : "/tmp");
 	fd = mkstemp(path);
 	kept = fd >= 0 && write(fd, verifier_log, (size_t)length) == length;
@@ -86,6 +85,7 @@ int links_load_error(const char *what, int error, const char *verifier_log, stru
 	}
 	err_set(err, EXIT_LACKING, error, "%s: the kernel's verifier refused a program: %s", what,
 		strerror(error));
+	err->code = EXIT_LACKING; /* the verifier returns EACCES for a bad access, too */
 	snprintf(err->detail, sizeof(err->detail), "%s",
 		 last_lines(verifier_log, LOG_LINES_SHOWN, sizeof(err->detail)));
 	return err_hint(err, -error,
@@ -139,12 +139,14 @@ int hook_read(const char *dir, const char *object, const char *pin, struct hook_
 	struct bpf_prog_info prog;
 	struct bpf_link_info link = { 0 };
 	__u32 length = sizeof(link);
-	int fd = pins_get(dir, object, pin), result;
+	int fd = pins_get(dir, object, pin, PINS_LINK), result;
 
 	if (fd < 0)
 		return fd;
 	result = bpf_obj_get_info_by_fd(fd, &link, &length) ? -errno : 0;
 	close(fd);
+	if (!result && link.type != BPF_LINK_TYPE_CGROUP)
+		result = -EMEDIUMTYPE;
 	if (result)
 		return result;
 	*state = (struct hook_state){ .link_id = link.id,
@@ -185,7 +187,7 @@ int hook_link_read(int link_fd, struct hook_link *link)
 int hook_link_open(const char *dir, const char *object, const char *pin, __u32 ifindex,
 		   struct hook_link *link)
 {
-	int fd = pins_get(dir, object, pin);
+	int fd = pins_get(dir, object, pin, PINS_LINK);
 
 	if (fd < 0 || (!hook_link_read(fd, link) && link->ifindex == ifindex))
 		return fd;
@@ -248,11 +250,9 @@ static int attach_error(const char *cgroup, const struct bpf_program *prog, int 
 				"load it with BPF_F_ALLOW_MULTI, or detach it: bpftool cgroup"
 				" detach %s",
 				where);
-	return err_hint(err,
-			err_set(err, error == EPERM ? EXIT_PERMISSION : EXIT_LACKING, error,
-				"%s on %s: attaching failed: %s", hook_type_name(type), cgroup,
-				strerror(error)),
-			"'sluice check' shows what this kernel lacks");
+	return err_kernel(err, error, "'sluice check' shows what this kernel lacks",
+			  "%s on %s: attaching failed: %s", hook_type_name(type), cgroup,
+			  strerror(error));
 }
 
 /* The state of one hook during the transaction. */
@@ -263,15 +263,17 @@ struct change {
 };
 
 /* Opens the pinned link if it is attached to the cgroup. Returns its descriptor, or -1. */
-static int open_link(const char *path, __u64 cgroup_id, __u32 *prog_id)
+static int open_link(const char *dir, const char *object, const char *pin, __u64 cgroup_id,
+		     __u32 *prog_id)
 {
 	struct bpf_link_info info = { 0 };
 	__u32 length = sizeof(info);
-	int fd = bpf_obj_get(path);
+	int fd = pins_get(dir, object, pin, PINS_LINK);
 
 	if (fd < 0)
 		return -1;
-	if (!bpf_obj_get_info_by_fd(fd, &info, &length) && info.cgroup.cgroup_id == cgroup_id) {
+	if (!bpf_obj_get_info_by_fd(fd, &info, &length) && info.type == BPF_LINK_TYPE_CGROUP &&
+	    info.cgroup.cgroup_id == cgroup_id) {
 		*prog_id = info.prog_id;
 		return fd;
 	}
@@ -297,7 +299,7 @@ static int attach_staged(const char *cgroup, int cgroup_fd, const struct hook *h
 /* Takes over the name of the pin, and so replaces a link on another cgroup. */
 static int take_over(const char *dir, const char *object, const struct hook *hook, struct err *err)
 {
-	int old_fd = pins_get(dir, object, hook->pin), result = 0;
+	int old_fd = pins_get(dir, object, hook->pin, PINS_LINK), result = 0;
 	char path[PATH_MAX], staged[PATH_MAX];
 
 	if (rename(pins_staged_path(dir, object, hook->pin, staged),
@@ -349,10 +351,10 @@ int links_apply_cgroup(const char *dir, const char *object, const char *cgroup, 
 	if (cgroup_fd < 0 || fstat(cgroup_fd, &st))
 		return err_set(err, EXIT_ERROR, errno, "cgroup %s: %s", cgroup, strerror(errno));
 	for (i = count - 1; i >= 0; i--) {
-		pins_path(dir, object, hooks[i].pin, path);
 		changes[i] = (struct change){ -1, -1, false };
 		if (hooks[i].wanted)
-			changes[i].link_fd = open_link(path, st.st_ino, &prog_ids[i]);
+			changes[i].link_fd = open_link(dir, object, hooks[i].pin, st.st_ino,
+						       &prog_ids[i]);
 		/* a loader that died may have left a staged link */
 		pins_drop(pins_staged_path(dir, object, hooks[i].pin, staged));
 	}

@@ -27,11 +27,11 @@ struct probe {
 	const char *bpffs;	     /* the pin directory, which may be missing */
 	const char *cgroup;	     /* NULL: the root, from mountinfo */
 	const struct btf *vmlinux;   /* NULL: none */
-	const struct btf *conntrack; /* nf_conntrack's, built in or a module */
+	const struct btf *conntrack; /* of nf_conntrack, built in or a module */
 	bool bpf_refused;
-	/* Set by need_answer(); if empty, the texts of the row apply. */
+	/* Set by need_answer(); if empty, the row's apply. */
 	char reason[256];
-	char hint[256];
+	char hint[512];
 };
 
 struct need {

@@ -7,14 +7,18 @@
 
 #include <bpf/bpf.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/random.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #define VERIFIER_LOG_SIZE (8 << 20)
+/* The maps and programs of the largest object, and what libbpf opens meanwhile. */
+#define FILES_OF_LOAD 40
 
 static const struct sluice_meta *record(const void *meta)
 {
@@ -90,7 +94,7 @@ static bool is_outdated(const struct object *object, const char *name)
 
 bool object_reuses(const struct object *object, const char *name, __u32 entries)
 {
-	int fd = pins_get(object->dir, object->state_dir->name, name);
+	int fd = pins_get(object->dir, object->state_dir->name, name, PINS_MAP);
 	bool reuses = fd >= 0 && state_dir_map_entries(fd) == entries && !is_outdated(object, name);
 
 	if (fd >= 0)
@@ -102,14 +106,15 @@ bool object_reuses(const struct object *object, const char *name, __u32 entries)
 static int reuse_pinned(struct object *object, struct bpf_map *map, __u64 bit, struct err *err)
 {
 	const char *name = bpf_map__name(map);
-	int result = 0, fd = pins_get(object->dir, object->state_dir->name, name);
+	int result = 0, fd = pins_get(object->dir, object->state_dir->name, name, PINS_MAP);
 
 	if (fd == -ENOENT)
 		return 0;
 	if (fd < 0)
 		return err_set(err, EXIT_ERROR, -fd, "%s/%s/%s: %s", object->dir,
 			       object->state_dir->name, name, strerror(-fd));
-	if (!state_dir_map_has_size(fd, bpf_map__key_size(map), bpf_map__value_size(map)))
+	if (!state_dir_map_is(fd, bpf_map__type(map), bpf_map__key_size(map),
+			      bpf_map__value_size(map)))
 		result = state_dir_refuse_abi(object->state_dir, object->dir, 0, err);
 	else if (state_dir_map_entries(fd) != bpf_map__max_entries(map) ||
 		 is_outdated(object, name))
@@ -121,14 +126,40 @@ static int reuse_pinned(struct object *object, struct bpf_map *map, __u64 bit, s
 	return result;
 }
 
+/*
+ * Makes sure that a load does not run out of descriptors: libbpf would take that for a feature that
+ * the kernel lacks.
+ */
+static int reserve_files(const struct object *object, struct err *err)
+{
+	struct rlimit files;
+	int next = open("/", O_PATH | O_CLOEXEC), error = errno;
+
+	if (next < 0)
+		return err_set(err, EXIT_ERROR, error, "%s: %s", object->what, strerror(error));
+	close(next);
+	if (getrlimit(RLIMIT_NOFILE, &files) || files.rlim_cur >= (rlim_t)next + FILES_OF_LOAD)
+		return 0;
+	files.rlim_cur = files.rlim_max;
+	if (!setrlimit(RLIMIT_NOFILE, &files) && files.rlim_cur >= (rlim_t)next + FILES_OF_LOAD)
+		return 0;
+	return err_set(err, EXIT_ERROR, EMFILE, "%s: a load needs %d more descriptors: %s",
+		       object->what, FILES_OF_LOAD, strerror(EMFILE));
+}
+
 int object_verify(struct object *object, struct bpf_object_skeleton *skeleton, struct err *err)
 {
 	struct bpf_map *map, *first;
 	int result = 0;
 	__u64 bit = 1;
 
-	if (!skeleton || !object->log)
-		return err_set(err, EXIT_ERROR, ENOMEM, "%s: %s", object->what, strerror(ENOMEM));
+	if (!skeleton || !object->log) {
+		result = errno ? errno : ENOMEM;
+		return err_set(err, EXIT_ERROR, result, "%s: %s", object->what, strerror(result));
+	}
+	result = reserve_files(object, err);
+	if (result)
+		return result;
 	bpf_object__for_each_map(map, *skeleton->obj) {
 		if (!bpf_map__is_internal(map) && object->maps) {
 			first = bpf_object__find_map_by_name(object->maps, bpf_map__name(map));
@@ -300,7 +331,7 @@ int object_unload(const struct state_dir *sd, const char *dir, bool own_only,
 	if (result <= 0)
 		return result;
 	result = pins_lock(&pins, dir, false, err);
-	/* another process may have removed the folder since */
+	/* another process may have removed the directory since */
 	if (result)
 		return result == -ENOENT ? 0 : result;
 	/* another process may have loaded it while this one waited for the lock */

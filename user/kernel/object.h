@@ -61,8 +61,8 @@ const struct bpf_object_open_opts *object_open_opts(struct object *object);
 bool object_reuses(const struct object *object, const char *name, __u32 entries);
 /*
  * Verifies the programs of an opened skeleton; NULL (opening failed) is an error. The first
- * skeleton reuses the pinned maps, as object_reuses() says, and starts with empty maps otherwise;
- * later skeletons use the maps of the first. Returns 0, or -errno with *err set.
+ * skeleton reuses the pinned maps, as object_reuses() decides, and starts with empty maps
+ * otherwise; later skeletons use the maps of the first. Returns 0, or -errno with *err set.
  */
 int object_verify(struct object *object, struct bpf_object_skeleton *skeleton, struct err *err);
 
@@ -82,12 +82,12 @@ struct object_steps {
 
 /*
  * Pins the maps, attaches, and writes the record *after with SLUICE_LOADED. A staged map is pinned
- * as NAME_new and renamed after attach(). Returns 0, or -errno with *err set:
+ * as NAME_new and renamed after attach(). Returns 0, or -errno with *err set.
  *
- *	up to attach(), and in any step of a first load: pins, record and owner are as before;
- *	after attach(), with undo(), if the first rename fails: the same;
- *	else the new programs and maps stay, and the record says SLUICE_LOADING: the next load
- *	replaces them, and the daemon loads its own object again.
+ * On a failure up to attach(), or anywhere in a first load, pins, record and owner are as before;
+ * with undo(), also on a failure of the first rename. After any other failure the new programs and
+ * maps stay, and the record has SLUICE_LOADING: the next load replaces them, and the daemon loads
+ * its own object again.
  *
  * finish() runs before SLUICE_LOADED is written, so that the next load also does what a loader that
  * dies in finish() has left undone.

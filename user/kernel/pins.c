@@ -17,6 +17,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#define BPFFS "/sys/fs/bpf"
+
 #define LOCK_TRIES   50
 #define LOCK_WAIT_NS 100000000L
 
@@ -34,84 +36,175 @@ const char *pins_staged_path(const char *dir, const char *object, const char *na
 	return path;
 }
 
-int pins_get(const char *dir, const char *object, const char *name)
+const char *pins_bpffs_hint(const char *dir)
+{
+	return strncmp(dir, BPFFS "/", sizeof(BPFFS))
+		       ? "name a directory on a bpffs with --bpffs, such as " BPFFS "/sluice"
+		       : "below 'ip netns exec', use 'sluice --netns NAME' or 'nsenter --net' instead,"
+			 " and 'nsenter --mount' in another mount namespace; otherwise mount it:"
+			 " mount -t bpf -o mode=700 bpf " BPFFS;
+}
+
+/* Sets *err for a path that cannot be examined. */
+static int path_error(const char *path, int error, struct err *err)
+{
+	err_set(err, EXIT_ERROR, error, "pin directory %s: %s", path, strerror(error));
+	if (err->code == EXIT_PERMISSION)
+		err_hint(err, -error,
+			 "the pins belong to root: run as root, or with CAP_DAC_OVERRIDE");
+	return -error;
+}
+
+/* Copies the path, or its nearest parent that exists. Returns 0 or -errno. */
+static int nearest_existing(const char *path, char at[PATH_MAX])
+{
+	struct stat st;
+	char *parent;
+
+	if (snprintf(at, PATH_MAX, "%s", path) >= PATH_MAX)
+		return -ENAMETOOLONG;
+	while (stat(at, &st)) {
+		if (errno != ENOENT || !strcmp(at, "."))
+			return -errno;
+		/* dirname(3) returns another string for a relative path */
+		parent = dirname(at);
+		if (parent != at)
+			strcpy(at, parent);
+	}
+	return 0;
+}
+
+int pins_on_bpffs(const char *dir, char at[PATH_MAX], struct err *err)
+{
+	int result = nearest_existing(dir, at);
+
+	if (!result)
+		result = mounts_is_bpffs(at);
+	if (result == 1)
+		return 0;
+	if (result < 0)
+		return path_error(dir, -result, err);
+	return err_hint(err,
+			err_set(err, EXIT_ERROR, ENOTDIR,
+				"pin directory %s: no bpffs here (%s is on another file system)",
+				dir, at),
+			"%s", pins_bpffs_hint(dir));
+}
+
+/*
+ * Any user can create a directory, or a link to one, on a bpffs of mode 1777: paths that others can
+ * change must be neither trusted nor emptied.
+ */
+static int check_owner(const char *dir, const struct stat *st, struct err *err)
+{
+	if (S_ISDIR(st->st_mode) && (!st->st_uid || st->st_uid == geteuid()) &&
+	    !(st->st_mode & (S_IWGRP | S_IWOTH)))
+		return 0;
+	return err_hint(err,
+			err_set(err, EXIT_CONFLICT, EPERM,
+				S_ISDIR(st->st_mode) ? "pin directory %s: others may write to it"
+						       " (owner %u, mode %o)"
+						     : "pin directory %s: not a directory (owner"
+						       " %u, mode %o)",
+				dir, st->st_uid, st->st_mode & 07777),
+			"name a directory of your own with --bpffs, or remove this one");
+}
+
+/*
+ * Checks that DIR is on a bpffs and belongs to root or to this user alone. Returns 1, 0 if it does
+ * not exist, or -errno with *err set.
+ */
+static int check_dir(const char *dir, struct err *err)
+{
+	char at[PATH_MAX];
+	struct stat st;
+	int result;
+
+	if (lstat(dir, &st))
+		return errno == ENOENT ? pins_on_bpffs(dir, at, err) : path_error(dir, errno, err);
+	result = pins_on_bpffs(dir, at, err);
+	if (!result)
+		result = check_owner(dir, &st, err);
+	return result ? result : 1;
+}
+
+int pins_kind_at(int dir_fd, const char *entry)
+{
+	/* the kernel calls a new link bpf_link, and bpf-link when it is opened again */
+	static const char *const names[PINS_KINDS] = {
+		[PINS_LINK] = "link",
+		[PINS_PROG] = "prog",
+		[PINS_MAP] = "map",
+	};
+	char target[64], name[16];
+	ssize_t length = readlinkat(dir_fd, entry, target, sizeof(target) - 1);
+	int kind = -1;
+
+	target[length < 0 ? 0 : length] = '\0';
+	if (sscanf(target, "anon_inode:bpf%*1[-_]%15s", name) == 1)
+		for (kind = PINS_KINDS - 1; kind >= 0 && strcmp(name, names[kind]) != 0;)
+			kind--;
+	return kind;
+}
+
+int pins_kind(int fd)
+{
+	char path[32];
+
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	return pins_kind_at(AT_FDCWD, path);
+}
+
+int pins_get(const char *dir, const char *object, const char *name, enum pins_kind kind)
 {
 	char path[PATH_MAX];
-	int fd = bpf_obj_get(pins_path(dir, object, name, path));
+	struct err ignored = { 0 };
+	int fd = check_dir(dir, &ignored);
 
-	return fd < 0 ? -errno : fd;
+	if (fd <= 0)
+		return fd ? fd : -ENOENT;
+	fd = bpf_obj_get(pins_path(dir, object, name, path));
+	if (fd < 0)
+		return -errno;
+	if (pins_kind(fd) == (int)kind)
+		return fd;
+	close(fd);
+	return -EMEDIUMTYPE;
 }
 
 int pins_exist(const char *dir, const char *object, struct err *err)
 {
 	char path[PATH_MAX];
+	int result = check_dir(dir, err);
 
+	if (result <= 0)
+		return result;
 	if (!access(pins_path(dir, object, NULL, path), F_OK))
 		return 1;
-	if (errno == ENOENT || errno == ENOTDIR)
-		return 0;
-	return err_hint(err,
-			err_set(err, errno == EACCES ? EXIT_PERMISSION : EXIT_ERROR, errno,
-				"%s: %s", path, strerror(errno)),
-			"the pins belong to root: run as root, or with CAP_DAC_OVERRIDE");
-}
-
-static int make_dir(const char *dir, struct err *err)
-{
-	char copy[PATH_MAX];
-	const char *parent;
-	int is_bpffs;
-
-	snprintf(copy, sizeof(copy), "%s", dir);
-	parent = dirname(copy);
-	is_bpffs = mounts_is_bpffs(parent);
-	if (is_bpffs != 1) {
-		if (is_bpffs < 0)
-			err_set(err, EXIT_ERROR, -is_bpffs, "pin directory %s: %s: %s", dir, parent,
-				strerror(-is_bpffs));
-		else
-			err_set(err, EXIT_ERROR, ENOTDIR,
-				"pin directory %s: %s is not on a bpf file system", dir, parent);
-		return err_hint(err, is_bpffs < 0 ? is_bpffs : -ENOTDIR,
-				"mount one ('mount -t bpf bpf /sys/fs/bpf') or name it with"
-				" --bpffs");
-	}
-	if (!mkdir(dir, 0700) || errno == EEXIST)
-		return 0;
-	return err_set(err, errno == EACCES || errno == EPERM ? EXIT_PERMISSION : EXIT_ERROR, errno,
-		       "pin directory %s: %s", dir, strerror(errno));
+	return errno == ENOENT || errno == ENOTDIR ? 0 : path_error(path, errno, err);
 }
 
 /* Returns -EAGAIN if another process has the lock, or has removed the directory meanwhile. */
 static int try_lock(struct pins *pins, bool create, struct err *err)
 {
-	int result = create ? make_dir(pins->dir, err) : 0;
+	int result = check_dir(pins->dir, err);
 	struct stat opened, named;
 
-	if (result)
+	if (result < 0)
 		return result;
+	if (!result && (!create || (mkdir(pins->dir, 0700) && errno != EEXIST)))
+		return path_error(pins->dir, create ? errno : ENOENT, err);
 	pins->fd = open(pins->dir, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (pins->fd < 0 && errno == ENOENT && create)
 		return -EAGAIN;
-	if (pins->fd < 0 || fstat(pins->fd, &opened)) {
-		result = err_set(err, errno == EACCES ? EXIT_PERMISSION : EXIT_ERROR, errno,
-				 "pin directory %s: %s", pins->dir, strerror(errno));
-	} else if (opened.st_uid != geteuid() || opened.st_mode & (S_IWGRP | S_IWOTH)) {
-		/*
-		 * Any user can create a directory, or a link to one, on a bpffs: paths that others
-		 * can change must be neither trusted nor emptied.
-		 */
-		result = err_hint(err,
-				  err_set(err, EXIT_CONFLICT, EPERM,
-					  "pin directory %s: others may write to it (owner %u,"
-					  " mode %o)",
-					  pins->dir, opened.st_uid, opened.st_mode & 07777),
-				  "name a directory of your own with --bpffs, or remove this one");
-	} else if (flock(pins->fd, LOCK_EX | LOCK_NB) || stat(pins->dir, &named) ||
-		   opened.st_ino != named.st_ino || opened.st_dev != named.st_dev) {
-		/* A directory removed between open(2) and flock(2) makes the lock useless. */
+	if (pins->fd < 0 || fstat(pins->fd, &opened))
+		result = path_error(pins->dir, errno, err);
+	else
+		result = check_owner(pins->dir, &opened, err);
+	/* A directory removed between open(2) and flock(2) makes the lock useless. */
+	if (!result && (flock(pins->fd, LOCK_EX | LOCK_NB) || stat(pins->dir, &named) ||
+			opened.st_ino != named.st_ino || opened.st_dev != named.st_dev))
 		result = -EAGAIN;
-	}
 	if (result && pins->fd >= 0) {
 		close(pins->fd);
 		pins->fd = -1;
@@ -164,13 +257,43 @@ int pins_drop(const char *path)
 	return unlink(path) ? -errno : 0;
 }
 
+bool pins_are_own(const char *name)
+{
+	static const char *const prefixes[] = { "sluice_", "link_", "prog_" };
+	size_t i;
+
+	for (i = 0; i < sizeof(prefixes) / sizeof(*prefixes); i++)
+		if (!strncmp(name, prefixes[i], strlen(prefixes[i])))
+			return true;
+	return !strcmp(name, PINS_OWNER);
+}
+
+int pins_remove_dir(const char *path, struct err *err)
+{
+	struct dirent *entry = NULL;
+	DIR *folder;
+
+	if (!rmdir(path) || errno == ENOENT)
+		return 0;
+	if (errno != ENOTEMPTY)
+		return err_set(err, EXIT_ERROR, errno, "%s: %s", path, strerror(errno));
+	folder = opendir(path);
+	while (folder && (entry = readdir(folder)) && entry->d_name[0] == '.')
+		;
+	err_set(err, EXIT_CONFLICT, ENOTEMPTY, "%s holds '%s', which is not a pin of sluice", path,
+		entry ? entry->d_name : "?");
+	if (folder)
+		closedir(folder);
+	return err_hint(err, -ENOTEMPTY, "remove it if it is yours; all pins of sluice are gone");
+}
+
 int pins_remove_prefixed(const char *dir, const char *object, const char *prefix, struct err *err)
 {
 	char path[PATH_MAX], pin[PATH_MAX];
 	struct dirent **entry;
-	int i, removed = 0,
-	       count = scandir(pins_path(dir, object, NULL, path), &entry, NULL, alphasort);
+	int i, removed = 0, result = 0, count;
 
+	count = scandir(pins_path(dir, object, NULL, path), &entry, NULL, alphasort);
 	if (count < 0)
 		return errno == ENOENT
 			       ? 0
@@ -180,16 +303,17 @@ int pins_remove_prefixed(const char *dir, const char *object, const char *prefix
 	for (i = 0; i < count; i++) {
 		const char *name = entry[i]->d_name;
 
-		if (strcmp(name, ".") && strcmp(name, "..") &&
-		    !(prefix && strncmp(name, prefix, strlen(prefix))) &&
+		if (pins_are_own(name) && !(prefix && strncmp(name, prefix, strlen(prefix))) &&
 		    !pins_drop(pins_path(dir, object, name, pin)))
 			removed++;
 		free(entry[i]);
 	}
 	free(entry);
-	if (rmdir(path) && errno != ENOENT && !(prefix && errno == ENOTEMPTY))
-		return err_set(err, EXIT_ERROR, errno, "%s: %s", path, strerror(errno));
-	return removed;
+	if (!prefix)
+		result = pins_remove_dir(path, err);
+	else if (rmdir(path) && errno != ENOENT && errno != ENOTEMPTY)
+		result = err_set(err, EXIT_ERROR, errno, "%s: %s", path, strerror(errno));
+	return result ? result : removed;
 }
 
 int pins_remove(const char *dir, const char *object, struct err *err)

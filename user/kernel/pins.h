@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * The pin directory of sluice in bpffs: a subdirectory for each object, a pin for each map and
- * link. Loaders lock the directory; processes that only read do not. Only its owner may be able to
- * write to it, so that the paths below it can be trusted.
+ * link. Loaders lock the directory; processes that only read do not. Only its owner may have write
+ * access, so that the paths below it can be trusted.
  */
 #ifndef SLUICE_KERNEL_PINS_H
 #define SLUICE_KERNEL_PINS_H
@@ -17,10 +17,29 @@ struct pins {
 	int fd; /* holds the lock */
 };
 
+enum pins_kind {
+	PINS_LINK,
+	PINS_PROG,
+	PINS_MAP,
+	PINS_KINDS
+};
+
+/*
+ * All functions that take DIR refuse one that is not on a bpffs (EXIT_ERROR), or that others may
+ * write to (EXIT_CONFLICT); DIR may be missing.
+ */
+
+/*
+ * Checks whether DIR, or its nearest parent that exists, is on a bpffs. Copies that path to @at.
+ * Returns 0, or -errno with *err set.
+ */
+int pins_on_bpffs(const char *dir, char at[PATH_MAX], struct err *err);
+/* Returns the remedy for a DIR that is not on a bpffs. */
+const char *pins_bpffs_hint(const char *dir);
+
 /*
  * Locks DIR against other loaders; waits a few seconds for them. With @create it creates a missing
- * DIR; without, a missing DIR is -ENOENT with *err set. Refuses a DIR that others may write to
- * (EXIT_CONFLICT).
+ * DIR; without, a missing DIR is -ENOENT with *err set.
  */
 int pins_lock(struct pins *pins, const char *dir, bool create, struct err *err);
 /* Unlocks, and removes the directory if it is empty. */
@@ -30,10 +49,13 @@ const char *pins_path(const char *dir, const char *object, const char *name, cha
 /* Formats the path of a pin that is to take over NAME when a load commits. Returns path. */
 const char *pins_staged_path(const char *dir, const char *object, const char *name,
 			     char path[PATH_MAX]);
-/* Opens a pinned map, program or link. Returns the descriptor, or -errno. */
-int pins_get(const char *dir, const char *object, const char *name);
-/* Checks whether the object's directory exists. Returns 1, 0, or -errno with *err set if access is
- * denied. */
+/* Opens a pin. Returns the descriptor, or -errno; -EMEDIUMTYPE if it is of another kind. */
+int pins_get(const char *dir, const char *object, const char *name, enum pins_kind kind);
+/* Returns the kind of BPF object that a descriptor of this process refers to, or -1 for others. */
+int pins_kind(int fd);
+/* Does the same for /proc/PID/fd, open as @dir_fd, and an entry in it. */
+int pins_kind_at(int dir_fd, const char *entry);
+/* Checks whether the object's directory exists. Returns 1, 0, or -errno with *err set. */
 int pins_exist(const char *dir, const char *object, struct err *err);
 /*
  * Removes a pin. Detaches a link first: the kernel frees a link some time after its last reference
@@ -42,6 +64,13 @@ int pins_exist(const char *dir, const char *object, struct err *err);
 int pins_drop(const char *path);
 /* The pin that marks the daemon as the owner (kernel/state_dir.h). */
 #define PINS_OWNER "by_daemon"
+/* Is this the name of a pin that any version of sluice makes? No other is ever removed. */
+bool pins_are_own(const char *name);
+/*
+ * Removes the directory of an object, whose own pins are gone. Returns 0, or -ENOTEMPTY with *err
+ * set (EXIT_CONFLICT) if it holds other pins.
+ */
+int pins_remove_dir(const char *path, struct err *err);
 /*
  * Removes all pins of an object, PINS_OWNER first: while that pin exists, no unload is under way,
  * and a missing pin is a fault. The others follow in the order of their names, which matters if the
@@ -49,7 +78,7 @@ int pins_drop(const char *path);
  * detached before link_learn, which fills it. Returns the number of pins, or -errno.
  */
 int pins_remove(const char *dir, const char *object, struct err *err);
-/* Removes the pins with the prefix; all others, PINS_OWNER too, and so the directory, stay. */
+/* Removes the pins with the prefix; all others, including PINS_OWNER, and the directory stay. */
 int pins_remove_prefixed(const char *dir, const char *object, const char *prefix, struct err *err);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The process that holds a socket, by the links of /proc/PID/fd. */
+/* Finds the process that holds a socket, through the links in /proc/PID/fd. */
 #ifndef SLUICE_KERNEL_SOCKET_OWNER_H
 #define SLUICE_KERNEL_SOCKET_OWNER_H
 

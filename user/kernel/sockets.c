@@ -21,8 +21,8 @@
 
 struct entry {
 	struct sluice_socket_record record;
-	UT_hash_handle hh;	  /* by record.sock */
-	UT_hash_handle hh_cookie; /* by record.cookie, if it has one */
+	UT_hash_handle hh;	  /* keyed by record.sock */
+	UT_hash_handle hh_cookie; /* keyed by record.cookie, unless that is 0 */
 };
 
 struct sockets {
@@ -38,7 +38,7 @@ static int add_record(struct sockets *sockets, struct sluice_socket_record *reco
 	void *all = sockets->all;
 	struct entry *entry;
 
-	/* the name of a process may have any bytes */
+	/* the name of a process may contain any bytes */
 	text_plain(record->comm, SLUICE_COMM_SIZE);
 	HASH_FIND(hh, sockets->by_sock, &record->sock, sizeof(record->sock), entry);
 	if (entry) {
@@ -61,7 +61,7 @@ static int add_record(struct sockets *sockets, struct sluice_socket_record *reco
 	return 0;
 }
 
-/* Compares executables: any process can have the name, and pids would need a list of their own. */
+/* Compares executables: any process can use the name, and a list of pids would go stale. */
 bool sockets_is_sluice(__u32 pid)
 {
 	static struct stat own;
@@ -187,7 +187,7 @@ void sockets_free(struct sockets *sockets)
 
 /* --- access to the sockets of other processes */
 
-/* Reads the cookie, and compares the socket with the record, by port if that has no cookie. */
+/* Reads the cookie and compares the socket with the record, by port if it has no cookie. */
 static bool is_recorded(int fd, const struct sluice_socket_record *record, __u64 *cookie)
 {
 	socklen_t cookie_size = sizeof(*cookie), int_size = sizeof(int);

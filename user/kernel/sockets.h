@@ -19,7 +19,7 @@ bool sockets_is_sluice(__u32 pid);
 int sockets_read_others(struct sockets **sockets, struct err *err);
 /* Finds the process with the lowest pid that holds the socket, or NULL. @sockets may be NULL. */
 const struct sluice_socket_record *sockets_find(const struct sockets *sockets, __u64 cookie);
-/* Returns the sockets in no order, each once, then NULL. */
+/* Returns each socket once, in no particular order, then NULL. */
 const struct sluice_socket_record *sockets_at(const struct sockets *sockets, size_t index);
 /* Returns the text to show for a socket that no process in @sockets holds. */
 const char *sockets_no_owner(const struct sockets *sockets);

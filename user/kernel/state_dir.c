@@ -10,13 +10,23 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-bool state_dir_map_has_size(int fd, __u32 key_size, __u32 value_size)
+const char *load_outcome_name(enum load_outcome outcome, bool as_before)
+{
+	static const char *const names[] = {
+		[LOAD_VERIFIED] = "verified",	[LOAD_FRESH] = "loaded", [LOAD_UPDATED] = "updated",
+		[LOAD_RECOVERED] = "recovered", [LOAD_LEFT] = "left",
+	};
+
+	return outcome == LOAD_UPDATED && as_before ? "unchanged" : names[outcome];
+}
+
+bool state_dir_map_is(int fd, enum bpf_map_type type, __u32 key_size, __u32 value_size)
 {
 	struct bpf_map_info info = { 0 };
 	__u32 length = sizeof(info);
 
-	return !bpf_obj_get_info_by_fd(fd, &info, &length) && info.key_size == key_size &&
-	       info.value_size == value_size;
+	return !bpf_obj_get_info_by_fd(fd, &info, &length) && info.type == type &&
+	       info.key_size == key_size && info.value_size == value_size;
 }
 
 __u32 state_dir_map_entries(int fd)
@@ -37,6 +47,16 @@ int state_dir_refuse_abi(const struct state_dir *sd, const char *bpffs, __u32 ab
 			"'sluice cleanup' removes it, whatever its version; then load again");
 }
 
+/* Sets *err for a pin that cannot be opened. */
+static int pin_error(const struct state_dir *sd, const char *bpffs, const char *name, int error,
+		     struct err *err)
+{
+	if (error == -EMEDIUMTYPE)
+		return state_dir_refuse_abi(sd, bpffs, 0, err);
+	return err_set(err, EXIT_ERROR, -error, "%s/%s/%s: %s", bpffs, sd->name, name,
+		       strerror(-error));
+}
+
 int state_dir_meta_read(const struct state_dir *sd, const char *bpffs, void *meta, struct err *err)
 {
 	const struct sluice_meta *head = meta;
@@ -45,13 +65,12 @@ int state_dir_meta_read(const struct state_dir *sd, const char *bpffs, void *met
 
 	if (result <= 0)
 		return result ? result : -ENOENT;
-	fd = pins_get(bpffs, sd->name, sd->meta);
+	fd = pins_get(bpffs, sd->name, sd->meta, PINS_MAP);
 	if (fd == -ENOENT)
 		return -EUCLEAN;
 	if (fd < 0)
-		return err_set(err, fd == -EPERM || fd == -EACCES ? EXIT_PERMISSION : EXIT_ERROR,
-			       -fd, "%s/%s: %s", bpffs, sd->name, strerror(-fd));
-	if (!state_dir_map_has_size(fd, sizeof(zero), sd->meta_size))
+		return pin_error(sd, bpffs, sd->meta, fd, err);
+	if (!state_dir_map_is(fd, BPF_MAP_TYPE_ARRAY, sizeof(zero), sd->meta_size))
 		result = state_dir_refuse_abi(sd, bpffs, 0, err);
 	else if (bpf_map_lookup_elem(fd, &zero, meta))
 		result = err_set(err, EXIT_ERROR, errno, "%s/%s/%s: %s", bpffs, sd->name, sd->meta,
@@ -99,14 +118,13 @@ int state_dir_meta_write(const struct state_dir *sd, int fd, const void *meta, _
 }
 
 int state_dir_map_open(const struct state_dir *sd, const char *bpffs, const char *name,
-		       __u32 key_size, __u32 value_size, struct err *err)
+		       enum bpf_map_type type, __u32 key_size, __u32 value_size, struct err *err)
 {
-	int fd = pins_get(bpffs, sd->name, name);
+	int fd = pins_get(bpffs, sd->name, name, PINS_MAP);
 
 	if (fd < 0)
-		return err_set(err, EXIT_ERROR, -fd, "%s/%s/%s: %s", bpffs, sd->name, name,
-			       strerror(-fd));
-	if (state_dir_map_has_size(fd, key_size, value_size))
+		return pin_error(sd, bpffs, name, fd, err);
+	if (state_dir_map_is(fd, type, key_size, value_size))
 		return fd;
 	close(fd);
 	return state_dir_refuse_abi(sd, bpffs, 0, err);
@@ -120,7 +138,8 @@ int state_dir_counters(const struct state_dir *sd, const char *bpffs, const char
 	__u32 zero = 0;
 
 	memset(sum, 0, (size_t)count * sizeof(*sum));
-	fd = state_dir_map_open(sd, bpffs, name, sizeof(zero), (__u32)count * sizeof(*sum), err);
+	fd = state_dir_map_open(sd, bpffs, name, BPF_MAP_TYPE_PERCPU_ARRAY, sizeof(zero),
+				(__u32)count * sizeof(*sum), err);
 	if (fd < 0)
 		return fd;
 	values = calloc((size_t)cpus * (size_t)count, sizeof(*values));

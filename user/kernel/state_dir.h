@@ -22,6 +22,12 @@ enum load_outcome {
 	LOAD_LEFT,	/* nothing was done: another process had unloaded or reloaded it */
 };
 
+/*
+ * Returns the word for a result, the same for commands, JSON and the daemon's log: "verified",
+ * "loaded", "updated", "recovered", and with @as_before "unchanged" for an update without effect.
+ */
+const char *load_outcome_name(enum load_outcome outcome, bool as_before);
+
 struct state_dir {
 	const char *name; /* of the directory, also used in messages */
 	const char *meta; /* the map's name */
@@ -32,10 +38,10 @@ struct state_dir {
 };
 
 /*
- * Does the map have this layout? Check before a lookup: the kernel copies a whole value, whatever
- * the size of the buffer.
+ * Does the map have this type and layout? Check before a lookup: the kernel copies a whole value,
+ * and that of a per-CPU map for each CPU, whatever the size of the buffer.
  */
-bool state_dir_map_has_size(int fd, __u32 key_size, __u32 value_size);
+bool state_dir_map_is(int fd, enum bpf_map_type type, __u32 key_size, __u32 value_size);
 /* Returns max_entries of a map, 0 on failure. */
 __u32 state_dir_map_entries(int fd);
 /*
@@ -50,9 +56,12 @@ int state_dir_not_loaded(const struct state_dir *sd, const char *bpffs, int why,
 /* Writes the record with this state. */
 int state_dir_meta_write(const struct state_dir *sd, int fd, const void *meta, __u32 state,
 			 struct err *err);
-/* Opens a pinned map and checks its layout. Returns the descriptor, or -errno. */
+/*
+ * Opens a pinned map, and checks its type and layout. Returns the descriptor, or -errno with *err
+ * set.
+ */
 int state_dir_map_open(const struct state_dir *sd, const char *bpffs, const char *name,
-		       __u32 key_size, __u32 value_size, struct err *err);
+		       enum bpf_map_type type, __u32 key_size, __u32 value_size, struct err *err);
 /* Sums pinned per-CPU counters. */
 int state_dir_counters(const struct state_dir *sd, const char *bpffs, const char *name, __u64 *sum,
 		       int count, struct err *err);
@@ -60,7 +69,7 @@ int state_dir_counters(const struct state_dir *sd, const char *bpffs, const char
  */
 int state_dir_remove(const struct state_dir *sd, const char *bpffs, struct err *err);
 /*
- * Records who loaded a loaded object, by a symbolic link among the pins, which goes with them: the
+ * Records who loaded an object, by a symbolic link among its pins that is removed with them: the
  * daemon unloads only what it has loaded when a section disappears from its file.
  */
 int state_dir_set_owner(const struct state_dir *sd, const char *bpffs, bool by_daemon,

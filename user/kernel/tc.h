@@ -37,7 +37,7 @@ int tc_clsact_make(__u32 ifindex, bool *made);
 void tc_clsact_remove_unused(__u32 ifindex);
 /* Adds sluice's filter, or replaces its program. Returns -EEXIST if another filter has its slot. */
 int tc_filter_set(__u32 ifindex, bool out, int prog_fd);
-/* A filter that keeps sluice's out: it has its handle, or its priority and another kind. */
+/* A filter in the way of sluice's: it has its handle, or its priority and another kind. */
 struct tc_blocker {
 	char kind[16];
 	char name[64]; /* of a BPF program; else "" */

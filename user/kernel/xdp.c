@@ -54,7 +54,7 @@ static int capture_message(enum libbpf_print_level level, const char *fmt, va_li
 }
 
 /*
- * A refused link returns an errno only. Over netlink the kernel also passes on the driver's message
+ * A refused link returns only an errno. Over netlink the kernel also passes on the driver's message
  * (extack), which libbpf prints. If this second attempt succeeds, it is undone.
  */
 const char *xdp_refusal(__u32 ifindex, int prog_fd, int error, char *text, size_t size)

@@ -31,6 +31,7 @@ struct load {
 static int check_cgroup(const char *cgroup, struct err *err)
 {
 	int is_cgroup2 = mounts_is_cgroup2(cgroup);
+	char hint[PATH_MAX + 64];
 
 	if (is_cgroup2 == 1)
 		return 0;
@@ -40,8 +41,8 @@ static int check_cgroup(const char *cgroup, struct err *err)
 	else
 		err_set(err, EXIT_ERROR, ENOTDIR, "cgroup %s: not on a cgroup2 file system",
 			cgroup);
-	return err_hint(err, is_cgroup2 < 0 ? is_cgroup2 : -ENOTDIR,
-			"name a cgroup2 directory with --cgroup; 'sluice check' shows the root");
+	return err_hint(err, is_cgroup2 < 0 ? is_cgroup2 : -ENOTDIR, "%s",
+			mounts_cgroup2_hint(hint));
 }
 
 /* Programs on connect(2) can identify the calling process since 6.10. */
@@ -124,6 +125,14 @@ static void warn_of_twin(const struct reply_options *options)
 		}
 }
 
+/* An operator may expect mode audit to count beside mode socket, which it replaces. */
+static void warn_of_audit(const struct load *load)
+{
+	if (load->before.mode == SLUICE_REPLY_SOCKET && load->after.mode == SLUICE_REPLY_AUDIT)
+		log_warning("mode audit %s mode socket: replies are no longer fixed",
+			    load->options->dry_run ? "would replace" : "replaces");
+}
+
 static int load_locked(struct load *load, struct object *object, struct reply_result *result,
 		       struct err *err)
 {
@@ -155,6 +164,7 @@ static int load_locked(struct load *load, struct object *object, struct reply_re
 		result->count++;
 	}
 	warn_of_twin(load->options);
+	warn_of_audit(load);
 	if (load->options->dry_run) {
 		result->outcome = LOAD_VERIFIED;
 		return 0;

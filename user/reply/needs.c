@@ -2,14 +2,14 @@
 /* The requirements of modes socket and audit on the kernel. */
 #include "reply/needs.h"
 
-#define AUDIT_FALLBACK "audit mode is not available"
+#define AUDIT_FALLBACK "mode audit is not available"
 
 #define FIELD(t, f, use)                                                                          \
 	{                                                                                         \
 		.name = #t "." #f, .why = (use), .probe = field, .takes = NEED_BTF, .type = #t,   \
 		.field = #f, .hint = "report a bug: sluice does not support this kernel's layout" \
 	}
-/* The last of the hooks to which kernels gave a helper. */
+/* Tests a helper on the hook that was the last to get it. */
 #define SENDMSG_HELPER(h, version, use, instead) \
 	NEED_HELPER(CGROUP_SOCK_ADDR, BPF_CGROUP_UDP4_SENDMSG, h, version, use, instead)
 

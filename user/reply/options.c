@@ -7,13 +7,13 @@
 #include <errno.h>
 #include <string.h>
 
-/* In the file, wire mode has its own section; 'reply load' has its own --mode, with all modes. */
+/* In the file, mode wire has its own section; 'reply load' has its own --mode, with all modes. */
 static int parse_mode(const struct opt_value *v, struct err *err)
 {
 	int result = opt_word(v, err);
 
 	return result && !strcmp(v->text, "wire")
-		       ? err_hint(err, result, "wire mode has its own section, [wire]")
+		       ? err_hint(err, result, "mode wire has its own section, [wire]")
 		       : result;
 }
 

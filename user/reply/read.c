@@ -2,13 +2,11 @@
 /* Reads the state of the loaded object from its pins. */
 #include "reply/reply.h"
 
-#include "base/mounts.h"
 #include "kernel/pins.h"
 #include "reply/pins.h"
 
 #include <bpf/bpf.h>
 #include <errno.h>
-#include <fts.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -41,28 +39,6 @@ int reply_read(const char *bpffs, struct reply_state *state, struct err *err)
 			state->hook_count++;
 	return state_dir_counters(&reply_state_dir, bpffs, "sluice_counters", state->counters.value,
 				  SLUICE_REPLY_COUNTERS_MAX, err);
-}
-
-int reply_cgroup_path(__u64 id, char path[PATH_MAX])
-{
-	char root[PATH_MAX], *const roots[] = { root, NULL };
-	int result = mounts_cgroup2(root, sizeof(root));
-	FTSENT *entry;
-	FTS *tree;
-
-	if (result)
-		return result;
-	tree = fts_open(roots, FTS_PHYSICAL | FTS_XDEV, NULL);
-	if (!tree)
-		return -errno;
-	result = -ENOENT;
-	while (result && (entry = fts_read(tree)))
-		if (entry->fts_info == FTS_D && entry->fts_statp->st_ino == id) {
-			snprintf(path, PATH_MAX, "%s", entry->fts_path);
-			result = 0;
-		}
-	fts_close(tree);
-	return result;
 }
 
 struct flow_visit {
@@ -105,7 +81,10 @@ int reply_flows(const char *bpffs, struct flow_table_usage *usage, reply_flow_fn
 	fd = reply_table(bpffs, err);
 	if (fd < 0)
 		return fd;
-	*usage = (struct flow_table_usage){ .size = meta.sets * SLUICE_FLOW_WAYS };
+	*usage = (struct flow_table_usage){
+		.size = meta.sets * SLUICE_FLOW_WAYS,
+		.bytes = (__u64)meta.sets * sizeof(struct sluice_flow_set),
+	};
 	visit.age_ns = meta.age_ns;
 	result = flow_table_walk(fd, sizeof(struct sluice_flow_set), set_visit, &visit);
 	close(fd);
@@ -116,8 +95,8 @@ int reply_flows(const char *bpffs, struct flow_table_usage *usage, reply_flow_fn
 
 int reply_table(const char *bpffs, struct err *err)
 {
-	return state_dir_map_open(&reply_state_dir, bpffs, "sluice_flows", sizeof(__u32),
-				  sizeof(struct sluice_flow_set), err);
+	return state_dir_map_open(&reply_state_dir, bpffs, "sluice_flows", BPF_MAP_TYPE_ARRAY,
+				  sizeof(__u32), sizeof(struct sluice_flow_set), err);
 }
 
 __u32 reply_last_ifindex(int fd, const struct sluice_reply_meta *meta, __u64 cookie,
@@ -148,8 +127,8 @@ int reply_audits(const char *bpffs, reply_audit_fn fn, void *arg, struct err *er
 
 	if (result)
 		return state_dir_not_loaded(&reply_state_dir, bpffs, result, err);
-	fd = state_dir_map_open(&reply_state_dir, bpffs, "sluice_audits", sizeof(*cookies),
-				sizeof(*audits), err);
+	fd = state_dir_map_open(&reply_state_dir, bpffs, "sluice_audits", BPF_MAP_TYPE_LRU_HASH,
+				sizeof(*cookies), sizeof(*audits), err);
 	if (fd < 0)
 		return fd;
 	count = state_dir_map_entries(fd);

@@ -80,7 +80,4 @@ __u32 reply_last_ifindex(int fd, const struct sluice_reply_meta *meta, __u64 coo
 typedef void (*reply_audit_fn)(__u64 cookie, const struct sluice_audit *audit, void *arg);
 int reply_audits(const char *bpffs, reply_audit_fn fn, void *arg, struct err *err);
 
-/* Finds the cgroup with this id below the cgroup2 root. Returns 0, or -ENOENT if it is gone. */
-int reply_cgroup_path(__u64 id, char path[PATH_MAX]);
-
 #endif

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * The drain holds a descriptor of each socket, so that the queues survive an exit of the process
- * and their datagrams can be moved. The descriptor also hides a close from other processes: a
- * socket that only the drain holds is expelled at once, or its flows would be stuck until the
- * limit. The lock on the pins is held only while slots are written, so the daemon and other
+ * and their datagrams can be moved. The descriptor also keeps the kernel from noticing a close: the
+ * drain expels a socket at once when no other process holds it, or its flows would be stuck until
+ * the limit. The lock on the pins is held only while slots are written, so the daemon and other
  * commands are not blocked.
  */
 #include "steer/drain.h"
@@ -27,7 +27,7 @@
 #define POLL_MS 50
 /* How often the holders are checked: a close by a running process raises no event. */
 #define HOLDERS_MS 1000
-/* A datagram that the kernel queued just before the slot was closed is in the queue after this. */
+/* After this time, a datagram that was on its way when the slot was closed is in the queue. */
 #define GRACE_MS 50
 /* How long the process may still empty its queues after the limit. */
 #define LAST_MS 1000
@@ -254,7 +254,7 @@ int steer_drain(const struct steer_drain_options *options, struct steer_drain_re
 			       strerror(errno));
 	drain = calloc(1, sizeof(*drain));
 	if (!drain)
-		return err_set(err, EXIT_ERROR, ENOMEM, "steer drain: no memory");
+		return err_set(err, EXIT_ERROR, ENOMEM, "steer drain: out of memory");
 	*result = (struct steer_drain_result){ 0 };
 	drain->options = options;
 	drain->result = result;

@@ -43,8 +43,8 @@ static int socket_hold(struct drain *drain, struct steer_group *group, int slot)
 	if (fd == -ESTALE)
 		return 0;
 	if (fd < 0)
-		return err_set(drain->err, fd == -EPERM ? EXIT_PERMISSION : EXIT_ERROR, -fd,
-			       "socket of %s (%u): %s", record->comm, record->pid, strerror(-fd));
+		return err_set(drain->err, EXIT_ERROR, -fd, "socket of %s (%u): %s", record->comm,
+			       record->pid, strerror(-fd));
 	if (drain->count == DRAIN_SOCKETS_MAX) {
 		close(fd);
 		return err_set(drain->err, EXIT_ERROR, E2BIG, "more than %d sockets",
@@ -158,7 +158,7 @@ int drain_slot_draining(struct drained *drained)
 	return steer_group_write(drained->group, drained->slot);
 }
 
-/* Leaves the state at draining: it shows a drain that is killed before the queue is empty. */
+/* Leaves the state at draining: it reveals a drain that is killed before the queue is empty. */
 int drain_slot_expel(struct drained *drained)
 {
 	return *state_of(drained) == SLUICE_STEER_DRAINING

@@ -38,13 +38,13 @@ struct drain {
 	struct err *err;
 };
 
-/* Finds and holds the sockets of the process. Returns 0, or -errno with *drain->err set. */
+/* Finds the sockets of the process and opens them. Returns 0, or -errno with *drain->err set. */
 int drain_collect(struct drain *drain);
 __u32 drain_socket_drops(int fd);
 /* Returns false once the slot belongs to another socket, as after a close. */
 bool drain_has_slot(const struct drained *drained);
 
-/* Steps that change the slot of one socket, with the lock on the pins held. */
+/* Steps that change the slot of one socket; the caller holds the lock on the pins. */
 int drain_slot_draining(struct drained *drained);
 int drain_slot_expel(struct drained *drained);
 int drain_slot_left(struct drained *drained);

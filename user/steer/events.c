@@ -3,6 +3,8 @@
 
 #include "base/addr.h"
 #include "base/log.h"
+#include "base/netns.h"
+#include "base/netns_names.h"
 
 #include <arpa/inet.h>
 #include <net/if.h>
@@ -22,6 +24,22 @@ const char *steer_event_name(enum steer_event_type type)
 	return event_names[type];
 }
 
+bool steer_event_is_change(const struct steer_event *event)
+{
+	switch (event->type) {
+	case STEER_GROUP_FOUND:
+	case STEER_GROUP_FOREIGN:
+	case STEER_GROUP_FAILED:
+	case STEER_SOCKET_FAILED:
+	case STEER_GROUPS_LEFT_OUT:
+		return false;
+	case STEER_GROUP_KEPT:
+		return event->added > 0;
+	default:
+		return true;
+	}
+}
+
 const char *steer_group_text(const struct sluice_steer_group *group,
 			     char text[STEER_GROUP_TEXT_MAX])
 {
@@ -38,9 +56,10 @@ const char *steer_group_text(const struct sluice_steer_group *group,
 
 const char *steer_event_text(const struct steer_event *event, char *text, size_t size)
 {
-	char group[STEER_GROUP_TEXT_MAX], who[64] = "";
+	char group[STEER_GROUP_TEXT_MAX], who[64] = "", netns[NETNS_TEXT_MAX], added[32] = "";
 
 	steer_group_text(event->group, group);
+	netns_text(event->group->netns, netns);
 	if (event->slot)
 		snprintf(who, sizeof(who), "%s (%u)", event->slot->comm, event->slot->pid);
 	switch (event->type) {
@@ -76,15 +95,16 @@ const char *steer_event_text(const struct steer_event *event, char *text, size_t
 		break;
 	case STEER_GROUPS_LEFT_OUT:
 		snprintf(text, size,
-			 "netns %u: %d group%s left to the kernel, %s of %s for one: %s; name the"
-			 " ports, or one namespace",
-			 event->group->netns, event->count, event->count == 1 ? "" : "s", group,
-			 who, event->why);
+			 "netns %s: %d group%s left to the kernel, such as %s of %s: %s; name"
+			 " the ports, or one namespace",
+			 netns, event->count, event->count == 1 ? "" : "s", group, who, event->why);
 		break;
 	default:
-		snprintf(text, size, "%s: %s, %d socket%s, netns %u", group,
+		if (event->added)
+			snprintf(added, sizeof(added), " (%d added)", event->added);
+		snprintf(text, size, "%s: %s, %d socket%s%s, netns %s", group,
 			 steer_event_name(event->type) + sizeof("group"), event->count,
-			 event->count == 1 ? "" : "s", event->group->netns);
+			 event->count == 1 ? "" : "s", added, netns);
 	}
 	return text;
 }
@@ -100,10 +120,11 @@ void steer_event_lapsed(const struct steer_event *event, void *arg)
 json_t *steer_event_json(const struct steer_event *event)
 {
 	char addr[ADDR_TEXT_MAX];
-	json_t *object = json_pack("{s:s, s:s, s:i, s:I}", "event", steer_event_name(event->type),
+	json_t *object = json_pack("{s:s, s:s, s:i}", "event", steer_event_name(event->type),
 				   "address", addr_format(&event->group->local, addr), "port",
-				   event->group->port, "netns", (json_int_t)event->group->netns);
+				   event->group->port);
 
+	netns_names_json(NULL, event->group->netns, object);
 	if (event->name)
 		json_object_set_new(object, "name", json_string(event->name));
 	if (event->slot) {
@@ -114,6 +135,8 @@ json_t *steer_event_json(const struct steer_event *event)
 		json_object_set_new(object,
 				    event->type == STEER_GROUPS_LEFT_OUT ? "groups" : "sockets",
 				    json_integer(event->count));
+	if (event->type == STEER_GROUP_KEPT || event->type == STEER_GROUP_CHANGED)
+		json_object_set_new(object, "added", json_integer(event->added));
 	if (event->type == STEER_GROUP_FOREIGN)
 		json_object_set_new(object, "program_id", json_integer(event->prog_id));
 	if (event->why)

@@ -7,7 +7,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* Returns the maximum over the mean; 1 is even, 0 without any amount. */
+/* Returns the maximum over the mean; 1 is even, 0 if all amounts are 0. */
 double steer_imbalance(const __u64 *amounts, size_t count);
 
 #define STEER_BAR_CELLS 12

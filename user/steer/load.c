@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "kernel/caps.h"
+#include "kernel/flow_table.h"
 #include "kernel/object.h"
 #include "kernel/pins.h"
 #include "kernel/state_dir.h"
@@ -17,6 +18,22 @@ void steer_ports(const struct sluice_steer_meta *meta, struct ports *ports)
 {
 	ports->any = meta->any_port;
 	memcpy(ports->bit, meta->ports, sizeof(ports->bit));
+}
+
+bool steer_has_settings(const struct sluice_steer_meta *meta, const struct steer_options *options)
+{
+	struct ports ports;
+
+	steer_ports(meta, &ports);
+	return meta->magic && meta->policy == options->policy &&
+	       meta->idle_ns == options->idle_s * 1000000000ULL && meta->flows == options->flows &&
+	       meta->generations == options->generations && meta->netns == options->netns &&
+	       !memcmp(&ports, &options->ports, sizeof(ports));
+}
+
+__u64 steer_table_bytes(__u32 flows)
+{
+	return flow_table_bytes(flows, SLUICE_STEER_WAYS, sizeof(struct sluice_steer_set));
 }
 
 static struct steer_setting setting_of(const struct sluice_steer_meta *meta)
@@ -89,7 +106,7 @@ int steer_unload(const char *bpffs, bool own_only, steer_event_fn fn, void *arg,
 static int meta_pin(const char *bpffs, const struct sluice_steer_meta *meta, struct err *err)
 {
 	char path[PATH_MAX];
-	int fd = pins_get(bpffs, STEER_OBJECT, STEER_PIN_META), result = 0;
+	int fd = pins_get(bpffs, STEER_OBJECT, STEER_PIN_META, PINS_MAP), result = 0;
 
 	if (fd < 0) {
 		if (mkdir(steer_dir(bpffs, path), 0700) && errno != EEXIST)
@@ -106,7 +123,7 @@ static int meta_pin(const char *bpffs, const struct sluice_steer_meta *meta, str
 	return result;
 }
 
-/* Reports the groups that are not steered, and brings the current setting (or none) up to date. */
+/* Reports the groups that are not steered, then sweeps under the current setting, if any. */
 static int keep(struct steer_sweep *sweep, const struct sluice_steer_meta *current, struct err *err)
 {
 	struct steer_sweep update = { .loader = sweep->loader, .bpffs = sweep->bpffs };
@@ -191,17 +208,28 @@ int steer_load(struct steer_loader *loader, const struct steer_options *options,
 	return result;
 }
 
-int steer_left_out(const char *bpffs, int *groups, int *namespaces, struct err *err)
+/* A group that a dry run finds and that has no pins is not steered yet. */
+static void outside_add(const struct steer_event *event, void *arg)
 {
-	struct steer_sweep sweep = { .bpffs = bpffs, .dry_run = true };
-	int result = steer_read(bpffs, &sweep.meta, err);
+	struct steer_outside *outside = arg;
 
-	/* the quota does not apply to a namespace that is steered alone */
-	if (!result && !sweep.meta.netns)
+	outside->groups += event->type == STEER_GROUP_FOUND && !event->name;
+}
+
+int steer_outside_count(const char *bpffs, struct steer_outside *outside, struct err *err)
+{
+	struct steer_sweep sweep = {
+		.bpffs = bpffs, .dry_run = true, .fn = outside_add, .arg = outside
+	};
+	int result;
+
+	*outside = (struct steer_outside){ 0 };
+	result = steer_read(bpffs, &sweep.meta, err);
+	if (!result)
 		result = steer_sweep_run(&sweep, err);
 	if (result)
 		return result;
-	*groups = sweep.left_out;
-	*namespaces = sweep.left_out_netns;
+	outside->left_out = sweep.left_out;
+	outside->left_out_netns = sweep.left_out_netns;
 	return 0;
 }

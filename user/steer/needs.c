@@ -34,7 +34,7 @@ static const struct need rows[] = {
 		    "reads the addresses of a datagram", NULL),
 	NEED_HELPER(SK_REUSEPORT, 0, spin_lock, "5.1", "guards a set of the flow table", NULL),
 	NEED_HELPER(SK_REUSEPORT, 0, probe_read_kernel, "5.8", "reads how full a queue is",
-		    "new flows go to workers with full queues, too"),
+		    "new flows also go to workers with full queues"),
 	{ .name = "bpf_rdonly_cast in sk_reuseport",
 	  .why = "reads addresses and sockets without calls (kfunc)",
 	  .has_btf = feature_reuseport_casts,

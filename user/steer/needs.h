@@ -4,7 +4,7 @@
 
 #include "kernel/need.h"
 
-#define STEER_SWEEP_FALLBACK "new sockets are found by a sweep through all processes, later"
+#define STEER_SWEEP_FALLBACK "only a sweep over all processes finds new sockets, later"
 
 extern const struct needs steer_needs;
 

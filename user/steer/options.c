@@ -16,7 +16,7 @@ static const char *const generations[] = { "process", "cgroup", "none", NULL };
 
 const struct opt steer_opts[] = {
 	{ "port", 0, "LIST", opt_ports, STEER_FIELD(ports),
-	  "the servers' ports, as in 53,5000-5100, or any; must be given" },
+	  "the servers' ports, as in 53,5000-5100, or any; required" },
 	{ "policy", 0, "POLICY", opt_word, STEER_FIELD(policy),
 	  "which worker gets a new flow: flow, by its addresses and ports; load, the least"
 	  " busy of four; source, by client address; cpu, the one on the CPU of arrival",

@@ -27,7 +27,7 @@
 #define DATAGRAM_MAX 65535
 #define HOP_LIMIT    64
 
-/* The least receive memory that the kernel charges for a datagram: a struct sk_buff and data. */
+/* The minimum receive memory that the kernel charges for a datagram: a struct sk_buff and data. */
 #define MEMORY_MIN 256
 
 struct outlet {

@@ -8,6 +8,7 @@
 
 #include <arpa/inet.h>
 #include <bpf/bpf.h>
+#include <ctype.h>
 #include <dirent.h>
 #include <errno.h>
 #include <stdbool.h>
@@ -44,7 +45,13 @@ static bool is_steering_program(int fd, __u32 *id)
 	       !strncmp(info.name, NAME_PREFIX, strlen(NAME_PREFIX));
 }
 
-/* Walks over the pins, which fn may remove; folders come after what they contain. */
+/* Is this a name in DIR/steer that sluice gives? The directory of a group starts with its port. */
+static bool is_own(const char *name)
+{
+	return pins_are_own(name) || isdigit((unsigned char)*name);
+}
+
+/* Walks over the pins of sluice, which fn may remove; directories come after what they contain. */
 static void pins_walk(const char *path, struct removal *removal,
 		      void (*fn)(const char *path, bool is_folder, struct removal *removal))
 {
@@ -54,7 +61,7 @@ static void pins_walk(const char *path, struct removal *removal,
 	DIR *folder = lstat(path, &st) || !S_ISDIR(st.st_mode) ? NULL : opendir(path);
 
 	while (folder && (entry = readdir(folder)))
-		if (strcmp(entry->d_name, ".") && strcmp(entry->d_name, "..") &&
+		if (is_own(entry->d_name) &&
 		    snprintf(below, sizeof(below), "%s/%s", path, entry->d_name) < PATH_MAX)
 			pins_walk(below, removal, fn);
 	if (folder)
@@ -132,13 +139,12 @@ int steer_remove(const char *bpffs, struct steer_removed *removed, struct err *e
 	sockets_free(sockets);
 	if (!failure) {
 		pins_walk(path, &removal, pin_remove);
-		return 0;
+		return pins_remove_dir(path, err);
 	}
-	err_set(err, failure == -EPERM ? EXIT_PERMISSION : EXIT_ERROR, -failure,
-		"steering program of process %u: %s", failed_pid,
-		failure == -EPERM ? "its socket can't be taken (needs CAP_SYS_PTRACE)"
+	err_set(err, EXIT_ERROR, -failure, "steering program of process %u: %s", failed_pid,
+		failure == -EPERM ? "its socket cannot be duplicated (needs CAP_SYS_PTRACE)"
 				  : strerror(-failure));
-	return err_hint(err, failure, "it works on until the sockets of its group are closed");
+	return err_hint(err, failure, "it keeps working until the sockets of its group are closed");
 }
 
 int steer_attached(steer_attached_fn fn, void *arg)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Removes object steer whatever its version and state, for 'sluice cleanup'. Unlike unload, it
+ * Removes object steer of any version and in any state, for 'sluice cleanup'. Unlike unload, it
  * reads no map: it identifies sluice's programs by their pins in DIR/steer, or by name if only the
  * group holds the program.
  */
@@ -25,7 +25,7 @@ int steer_remove(const char *bpffs, struct steer_removed *removed, struct err *e
 
 /* Gets the program's id and the group's address and port. */
 typedef void (*steer_attached_fn)(__u32 prog_id, const char *group, void *arg);
-/* Iterates over the groups with a program of sluice. Returns their number, or -errno. */
+/* Iterates over the groups that have a sluice program. Returns their number, or -errno. */
 int steer_attached(steer_attached_fn fn, void *arg);
 
 #endif

@@ -87,7 +87,7 @@ int socket_events_open(struct socket_events **events, const char *cgroup, const 
 	int result;
 
 	if (!fresh)
-		return err_set(err, EXIT_ERROR, ENOMEM, "socket events: no memory");
+		return err_set(err, EXIT_ERROR, ENOMEM, "socket events: out of memory");
 	result = load(fresh, ports, netns, err);
 	if (!result)
 		result = attach(fresh, cgroup, err);

@@ -42,12 +42,12 @@ struct steer_options {
 /*
  * Loads, or changes what is loaded. A group that fails is reported through fn and does not stop
  * the others; *groups counts those that are steered (or would be). A load without any group
- * succeeds: 'sluice run' steers later ones. With another number of flows, the tables start empty
- * and flows go on as new ones.
+ * succeeds: 'sluice run' steers later ones. With a different number of flows, the tables start
+ * empty and flows continue as new ones.
  */
 int steer_load(struct steer_loader *loader, const struct steer_options *options, steer_event_fn fn,
 	       void *arg, int *groups, struct err *err);
-/* Brings groups and slots in step with the open sockets. Returns -ENOENT if not loaded. */
+/* Updates groups and slots to match the open sockets. Returns -ENOENT if not loaded. */
 int steer_sweep(struct steer_loader *loader, const char *bpffs, steer_event_fn fn, void *arg,
 		struct err *err);
 /*
@@ -61,9 +61,20 @@ int steer_prepare(struct steer_loader *loader, const char *bpffs, struct err *er
  */
 int steer_unload(const char *bpffs, bool own_only, steer_event_fn fn, void *arg, struct err *err);
 
-/* Counts the groups above the quota of their namespace (steer/group/quota.h). */
-int steer_left_out(const char *bpffs, int *groups, int *namespaces, struct err *err);
+/* Groups on the managed ports that are not steered. */
+struct steer_outside {
+	int groups;		      /* opened since the last load or sweep */
+	int left_out, left_out_netns; /* above the quota of their namespace (group/quota.h) */
+};
 
+int steer_outside_count(const char *bpffs, struct steer_outside *outside, struct err *err);
+
+/* Was steering loaded with these settings? */
+bool steer_has_settings(const struct sluice_steer_meta *meta, const struct steer_options *options);
+/* Does the event report a change of what is steered, and not only what was found? */
+bool steer_event_is_change(const struct steer_event *event);
+/* Returns the kernel memory of a group's flow table. */
+__u64 steer_table_bytes(__u32 flows);
 const char *steer_policy_name(__u32 policy);
 const char *steer_generations_name(__u32 by);
 void steer_ports(const struct sluice_steer_meta *meta, struct ports *ports);

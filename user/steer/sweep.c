@@ -22,7 +22,7 @@ static int by_group(const void *a, const void *b)
 	return (left->group_index > right->group_index) - (left->group_index < right->group_index);
 }
 
-/* Returns the sockets on the managed ports, or NULL without memory. */
+/* Returns the sockets on the managed ports, or NULL on ENOMEM. */
 static const struct sluice_socket_record **managed_sockets(const struct sluice_steer_meta *meta,
 							   const struct sockets *sockets,
 							   size_t *count)
@@ -78,6 +78,8 @@ static int group_change(struct steer_sweep *sweep, struct steer_group *group, st
 
 static void group_update(struct steer_sweep *sweep, struct steer_group *group)
 {
+	struct steer_event event = { .name = group->name, .group = &group->info };
+	int joined = sweep->joined;
 	struct err err = { 0 };
 	bool differs;
 
@@ -90,11 +92,15 @@ static void group_update(struct steer_sweep *sweep, struct steer_group *group)
 	sweep_sockets_leave(sweep, group);
 	sweep_sockets_join(sweep, group, NULL);
 	sweep_slots_assign(sweep, group);
-	if (differs && group_change(sweep, group, &err))
+	if (differs && group_change(sweep, group, &err)) {
 		sweep_report_group(sweep, STEER_GROUP_FAILED, group, NULL, 0, err.what);
-	else
-		sweep_report_group(sweep, differs ? STEER_GROUP_CHANGED : STEER_GROUP_KEPT, group,
-				   NULL, sweep_slots_used(group), NULL);
+		return;
+	}
+	event.type = differs ? STEER_GROUP_CHANGED : STEER_GROUP_KEPT;
+	event.count = sweep_slots_used(group);
+	event.added = sweep->joined - joined;
+	if (sweep->fn)
+		sweep->fn(&event, sweep->arg);
 }
 
 /* Fills the maps of a new group before its program is attached. */
@@ -104,13 +110,13 @@ static int group_join(struct steer_group *group, void *arg, int *fd, struct err 
 	int refused = sweep->refused;
 
 	sweep_sockets_join(sweep, group, fd);
-	/* the failures have been reported, and a closed socket is none */
+	/* the failures have been reported, and a closed socket is not one */
 	if (*fd < 0)
 		return -ESTALE;
 	if (sweep->refused > refused)
 		return err_set(err, EXIT_ERROR, EBUSY,
-			       "left to the kernel: %d of its %d sockets could not be taken, and"
-			       " would get nothing",
+			       "left to the kernel: %d of its %d sockets could not be taken,"
+			       " and would receive nothing",
 			       sweep->refused - refused, sweep->count);
 	sweep_slots_assign(sweep, group);
 	return 0;
@@ -210,8 +216,8 @@ static int group_release(struct steer_sweep *sweep, struct steer_group *group, s
 	int detached = group_detach(sweep, group);
 
 	if (detached < 0)
-		return err_set(err, detached == -EPERM ? EXIT_PERMISSION : EXIT_ERROR, -detached,
-			       "port %u: %s", group->info.port, sweep_join_reason(-detached));
+		return err_set(err, EXIT_ERROR, -detached, "port %u: %s", group->info.port,
+			       sweep_join_reason(-detached));
 	sweep_report_group(sweep, detached ? STEER_GROUP_RELEASED : STEER_GROUP_GONE, group, NULL,
 			   sweep_slots_used(group), NULL);
 	steer_group_forget(group);
@@ -281,10 +287,10 @@ int steer_sweep_run(struct steer_sweep *sweep, struct err *err)
 		goto free_sockets;
 	all = managed_sockets(&sweep->meta, sweep->sockets, &count);
 	if (!all) {
-		result = err_set(err, EXIT_ERROR, ENOMEM, "sockets: no memory");
+		result = err_set(err, EXIT_ERROR, ENOMEM, "sockets: out of memory");
 		goto close_pinned;
 	}
-	/* a namespace that is steered alone shares the limit with no other */
+	/* the only steered namespace shares the limit with no other */
 	sweep->quotas.host = sweep->meta.netns ? sweep->meta.netns : quota_host();
 	groups_visit(sweep, all, count, true);
 	/* release closed groups before adding others: they count against the quota */

@@ -10,7 +10,7 @@
 #include "base/err.h"
 #include "steer/sweep_group.h"
 
-/* Brings groups and slots in step with the open sockets. The caller holds the lock. */
+/* Updates groups and slots to match the open sockets. The caller holds the lock. */
 int steer_sweep_run(struct steer_sweep *sweep, struct err *err);
 /* Gives all groups back to the kernel's choice. Returns the number of pins removed, or -errno. */
 int steer_sweep_release(struct steer_sweep *sweep, struct err *err);

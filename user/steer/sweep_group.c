@@ -22,7 +22,12 @@ void sweep_report_group(const struct steer_sweep *sweep, enum steer_event_type t
 			const struct steer_group *group, const struct sluice_steer_slot *slot,
 			int count, const char *why)
 {
-	const struct steer_event event = { type, group->name, &group->info, slot, count, 0, why };
+	const struct steer_event event = { .type = type,
+					   .name = group->name,
+					   .group = &group->info,
+					   .slot = slot,
+					   .count = count,
+					   .why = why };
 
 	if (sweep->fn)
 		sweep->fn(&event, sweep->arg);
@@ -37,7 +42,12 @@ void sweep_report_found(const struct steer_sweep *sweep, enum steer_event_type t
 						  .port = of->port,
 						  .family = of->family };
 	struct sluice_steer_slot slot = { .pid = of->pid };
-	const struct steer_event event = { type, NULL, &group, &slot, count, of->group_prog, why };
+	const struct steer_event event = { .type = type,
+					   .group = &group,
+					   .slot = &slot,
+					   .count = count,
+					   .prog_id = of->group_prog,
+					   .why = why };
 
 	memcpy(slot.comm, of->comm, sizeof(slot.comm));
 	if (sweep->fn)
@@ -72,7 +82,7 @@ static void consumers_log(struct steer_loader *loader, const char *failure, bool
 	else if (attached)
 		log_warning("steer: the programs on recvmsg are not replaced: %s", failure);
 	else
-		log_warning("steer: which thread receives on which CPU is not seen: %s", failure);
+		log_warning("steer: cannot see which thread receives on which CPU: %s", failure);
 }
 
 /* Attaches the programs at the first call. Returns -1 if that failed: only affinity is known. */
@@ -162,7 +172,7 @@ void sweep_sockets_join(struct steer_sweep *sweep, struct steer_group *group, in
 		const struct sluice_socket_record *record = sweep->members[i];
 		__u64 cookie;
 
-		/* a connected socket receives from its peer alone */
+		/* a connected socket receives only from its peer */
 		if (record->connected ||
 		    (record->cookie && steer_group_slot(group, record->cookie) >= 0))
 			continue;
@@ -172,11 +182,13 @@ void sweep_sockets_join(struct steer_sweep *sweep, struct steer_group *group, in
 		if (fd >= 0 && slot < 0) {
 			slot = steer_group_join(group, fd, cookie, record,
 						instance_of(record->pid, sweep->meta.generations));
-			if (slot >= 0)
+			if (slot >= 0) {
+				sweep->joined++;
 				sweep_report_group(sweep, STEER_SOCKET_JOINED, group,
 						   &group->slots[slot], 0, NULL);
+			}
 		}
-		/* a socket that was closed since the walk is no failure */
+		/* a socket that was closed since the walk is not a failure */
 		if (slot < 0 && slot != -ESTALE) {
 			struct sluice_steer_slot failed = { .pid = record->pid };
 

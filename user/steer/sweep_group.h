@@ -39,6 +39,7 @@ struct steer_event {
 	const struct sluice_steer_group *group;
 	const struct sluice_steer_slot *slot; /* or NULL */
 	int count;			      /* sockets of the group, or groups */
+	int added;			      /* of these sockets, those that joined now */
 	__u32 prog_id;			      /* STEER_GROUP_FOREIGN; 0: a classic BPF program */
 	const char *why;
 };
@@ -60,6 +61,7 @@ struct steer_sweep {
 	void *arg;
 	int groups;  /* steered at the end */
 	int refused; /* sockets that are open, but failed to join */
+	int joined;  /* sockets that were given a slot */
 	struct quotas quotas;
 	int left_out, left_out_netns; /* groups above their quota, and their namespaces */
 	int consumers_fd;	      /* map of policy cpu, or -1 */
@@ -80,7 +82,7 @@ void sweep_report_found(const struct steer_sweep *sweep, enum steer_event_type t
 const char *sweep_join_reason(int error);
 /*
  * Is the socket open, though no process was seen to hold it? It is being passed between processes
- * (SCM_RIGHTS), was passed during the walk, or is registered with io_uring alone.
+ * (SCM_RIGHTS), was passed during the walk, or is registered only with io_uring.
  */
 bool sweep_out_of_sight(const struct steer_sweep *sweep, const struct steer_group *group, int slot);
 /* Frees the slots of sockets that were closed or connected. */

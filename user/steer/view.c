@@ -110,6 +110,7 @@ static int group_read(const struct steer_group *group, struct steer_group_view *
 	view->half_open = usage->half_open;
 	view->expired = usage->expired;
 	view->size = usage->size;
+	view->table_bytes = (__u64)group->info.sets * sizeof(struct sluice_steer_set);
 	/* the program counts every datagram under one of these */
 	view->datagrams = count[SLUICE_STEER_known] + count[SLUICE_STEER_started] +
 			  count[SLUICE_STEER_moved_gone] + count[SLUICE_STEER_moved_drained] +
@@ -117,6 +118,7 @@ static int group_read(const struct steer_group *group, struct steer_group_view *
 			  steer_left_to_kernel(&view->counters);
 	for (i = 0; i < view->count; i++) {
 		view->active += takes_new(&view->slots[i]);
+		view->closed += view->slots[i].status.closed;
 		for (j = 0; j < i; j++)
 			if (view->slots[j].record.generation == view->slots[i].record.generation)
 				break;
@@ -239,6 +241,31 @@ static int netns_read(struct steer_view *view)
 
 /* --- sockets */
 
+/* Counts the open sockets that the programs of the groups can not choose. */
+static void not_joined_count(struct steer_view *view, const struct sockets *sockets)
+{
+	const struct sluice_socket_record *record;
+	struct steer_group_view *group;
+	size_t i, j;
+	int slot;
+
+	for (i = 0; sockets && (record = sockets_at(sockets, i)); i++) {
+		/* a connected socket receives from its peer alone */
+		if (!record->group_prog || record->connected)
+			continue;
+		for (j = 0; j < view->count; j++)
+			if (view->groups[j].info.prog_id == record->group_prog)
+				break;
+		if (j == view->count)
+			continue;
+		group = &view->groups[j];
+		for (slot = 0; slot < group->count; slot++)
+			if (group->slots[slot].record.cookie == record->cookie)
+				break;
+		group->not_joined += slot == group->count;
+	}
+}
+
 /* Leaves the sockets unmeasured if they cannot be listed (no permission, no such iterator). */
 static void sockets_measure(struct steer_view *view)
 {
@@ -266,6 +293,7 @@ static void sockets_measure(struct steer_view *view)
 				netns->waiting += status->memory.used - status->queue_read;
 		}
 	}
+	not_joined_count(view, sockets);
 	for (i = 0; i < view->netns_count; i++)
 		view->netns[i].unexplained = steer_unexplained(&view->netns[i].balance);
 	sockets_free(sockets);
@@ -362,8 +390,8 @@ int steer_view_read(const char *bpffs, const struct steer_view *before, struct s
 			       ? result
 			       : err_set(err, EXIT_ERROR, -result, "steer: %s", strerror(-result));
 	sockets_measure(view);
-	/* an error has already shown as unmeasured sockets */
-	steer_left_out(bpffs, &view->left_out, &view->left_out_netns, &(struct err){ 0 });
+	/* an error already shows as unmeasured sockets */
+	steer_outside_count(bpffs, &view->outside, &(struct err){ 0 });
 	if (before)
 		view->elapsed_s = (double)(view->at_ns - before->at_ns) / 1e9;
 	for (i = 0; i < view->count; i++)

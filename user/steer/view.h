@@ -29,10 +29,13 @@ struct steer_group_view {
 	char name[NAME_MAX];
 	struct sluice_steer_group info;
 	__u32 live, half_open, expired, size; /* flows */
+	__u64 table_bytes;
 	struct sluice_steer_counters counters;
 	struct steer_slot_view *slots;
 	int count;
-	int active; /* slots that take new flows */
+	int closed;	/* slots whose socket is closed */
+	int active;	/* slots that take new flows */
+	int not_joined; /* open sockets of the kernel's group without a slot */
 	int generations;
 	__u64 datagrams;      /* seen by the program, freed slots included */
 	double imbalance;     /* of the active slots; 0 without datagrams */
@@ -63,7 +66,7 @@ struct steer_view {
 	size_t count, room;
 	struct steer_netns_view *netns;
 	size_t netns_count, netns_room;
-	int left_out, left_out_netns; /* groups above their quota, and their namespaces */
+	struct steer_outside outside;
 	bool lapsed; /* a drain was killed: its slots drain until steer_sweep() ends that */
 };
 
@@ -88,6 +91,8 @@ const char *steer_counter_help(int counter);
 
 /* With @rates, prints rates per second since the previous view. */
 void steer_view_text(const struct steer_view *view, bool rates, const struct output *output);
+/* Prints a short form for a screen of 80 columns, with the rates first. */
+void steer_view_screen(const struct steer_view *view, bool rates, const struct output *output);
 /* Returns a document with all keys except schema_version. */
 json_t *steer_view_json(const struct steer_view *view, bool rates);
 

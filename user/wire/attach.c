@@ -47,11 +47,9 @@ static int attach_error(const struct wire_iface *iface, bool out, int error, str
 					blocker.handle),
 				"give it another priority; see 'tc filter show dev %s %s'",
 				iface->entry.name, where);
-	return err_hint(err,
-			err_set(err, error == EPERM ? EXIT_PERMISSION : EXIT_LACKING, error,
-				"%s: attaching by %s failed: %s", iface->entry.name,
-				wire_attach_mode_name(iface->entry.attach_mode), strerror(error)),
-			"'sluice check' shows what this kernel lacks");
+	return err_kernel(err, error, "'sluice check' shows what this kernel lacks",
+			  "%s: attaching by %s failed: %s", iface->entry.name,
+			  wire_attach_mode_name(iface->entry.attach_mode), strerror(error));
 }
 
 /* Sets the program of one direction; *before, unless NULL, gets a descriptor of the old one. */
@@ -225,8 +223,8 @@ struct wire_iface *wire_iface_numbered(struct wire_iface *list, int count, __u32
 
 int wire_iface_table_open(const char *bpffs, struct err *err)
 {
-	return state_dir_map_open(&wire_state_dir, bpffs, "sluice_w_ifaces", sizeof(__u32),
-				  sizeof(struct sluice_wire_iface), err);
+	return state_dir_map_open(&wire_state_dir, bpffs, "sluice_w_ifaces", BPF_MAP_TYPE_HASH,
+				  sizeof(__u32), sizeof(struct sluice_wire_iface), err);
 }
 
 int wire_iface_table_read(const char *bpffs, struct wire_iface **list, int *count, struct err *err)

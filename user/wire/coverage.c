@@ -21,7 +21,8 @@ int wire_cover_open(const char *bpffs, struct wire_cover *cover, struct err *err
 	if (result)
 		return result;
 	cover->flows_fd = state_dir_map_open(&wire_state_dir, bpffs, "sluice_w_flows",
-					     sizeof(__u32), sizeof(struct sluice_wire_set), err);
+					     BPF_MAP_TYPE_ARRAY, sizeof(__u32),
+					     sizeof(struct sluice_wire_set), err);
 	if (cover->flows_fd >= 0)
 		return 0;
 	wire_state_free(&cover->state);

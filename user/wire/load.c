@@ -22,6 +22,7 @@
 #include "wire/pins.h"
 #include "wire/plan.h"
 #include "wire/programs.h"
+#include "wire/servers.h"
 
 #include <bpf/bpf.h>
 #include <errno.h>
@@ -315,6 +316,8 @@ int wire_load(const struct wire_options *options, struct wire_result *result, st
 	*result = (struct wire_result){ 0 };
 	failed = caps_require("reply load", caps_needed, sizeof(caps_needed) / sizeof(*caps_needed),
 			      err);
+	if (!failed)
+		failed = wire_servers_check(&options->servers, err);
 	if (failed)
 		return failed;
 	if (!load.plan.attach_mode)

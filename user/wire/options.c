@@ -20,6 +20,25 @@ static int parse_names(const struct opt_value *v, struct err *err)
 	return 0;
 }
 
+/* Returns the reason to refuse an address, or NULL. */
+static const char *addr_fault(const struct wire_addrs *addrs, int count,
+			      const struct sluice_addr *addr)
+{
+	struct in6_addr in6;
+	struct in_addr in4 = { addr->word_be[3] };
+	int i;
+
+	memcpy(&in6, addr, sizeof(in6));
+	for (i = 0; i < count; i++)
+		if (!memcmp(&addrs->addr[i], addr, sizeof(*addr)))
+			return "this address is given twice";
+	if (IN6_IS_ADDR_V4MAPPED(&in6)
+		    ? !in4.s_addr || ntohl(in4.s_addr) >= INADDR_UNSPEC_GROUP
+		    : IN6_IS_ADDR_UNSPECIFIED(&in6) || IN6_IS_ADDR_MULTICAST(&in6))
+		return "not the address of one host";
+	return NULL;
+}
+
 /* Appends a list like "10.0.0.5,fd00::5"; on failure the options keep the old list. */
 static int parse_addrs(const struct opt_value *v, struct err *err)
 {
@@ -32,6 +51,7 @@ static int parse_addrs(const struct opt_value *v, struct err *err)
 		return err_set(err, EXIT_ERROR, ENOMEM, "%s%sno memory", OPT_WHAT(what));
 	while (!result && (text = strsep(&rest, ","))) {
 		struct sluice_addr addr = { .word_be = { 0, 0, htonl(0xffff) } };
+		const char *fault;
 
 		text += strspn(text, " \t");
 		if (inet_pton(AF_INET, text, &addr.word_be[3]) != 1 &&
@@ -41,6 +61,9 @@ static int parse_addrs(const struct opt_value *v, struct err *err)
 						  "%s%s'%s': not an IP address", OPT_WHAT(what),
 						  text),
 					  "give addresses, as in 10.0.0.5,10.0.1.5");
+		else if ((fault = addr_fault(addrs, count, &addr)))
+			result = err_set(err, EXIT_USAGE, EINVAL, "%s%s'%s': %s", OPT_WHAT(what),
+					 text, fault);
 		else if (count == WIRE_ADDRS_MAX)
 			result = err_set(err, EXIT_USAGE, E2BIG, "%s%smore than %d addresses",
 					 OPT_WHAT(what), WIRE_ADDRS_MAX);

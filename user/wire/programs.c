@@ -80,13 +80,13 @@ int wire_pair_get(struct wire_pair *pair, const struct sluice_wire_meta *meta, _
 	int result, table;
 
 	pair->roles = roles;
-	pair->fd[0] = pins_get(bpffs, WIRE_OBJECT, prog_pin(roles, false, name));
-	pair->fd[1] = pins_get(bpffs, WIRE_OBJECT, prog_pin(roles, true, name));
+	pair->fd[0] = pins_get(bpffs, WIRE_OBJECT, prog_pin(roles, false, name), PINS_PROG);
+	pair->fd[1] = pins_get(bpffs, WIRE_OBJECT, prog_pin(roles, true, name), PINS_PROG);
 	if (pair->fd[0] >= 0 && pair->fd[1] >= 0)
 		return 0;
 	/* a killed loader may have recorded another size than that of the pinned table */
-	table = state_dir_map_open(&wire_state_dir, bpffs, "sluice_w_flows", sizeof(__u32),
-				   sizeof(struct sluice_wire_set), err);
+	table = state_dir_map_open(&wire_state_dir, bpffs, "sluice_w_flows", BPF_MAP_TYPE_ARRAY,
+				   sizeof(__u32), sizeof(struct sluice_wire_set), err);
 	if (table < 0)
 		return table;
 	now.sets = state_dir_map_entries(table);

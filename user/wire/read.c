@@ -31,7 +31,8 @@ static int set_visit(const void *copy, void *arg)
 int wire_flows(const char *bpffs, wire_flow_fn fn, void *arg, struct err *err)
 {
 	struct flow_visit visit = { fn, arg };
-	int result, fd = state_dir_map_open(&wire_state_dir, bpffs, "sluice_w_flows", sizeof(__u32),
+	int result, fd = state_dir_map_open(&wire_state_dir, bpffs, "sluice_w_flows",
+					    BPF_MAP_TYPE_ARRAY, sizeof(__u32),
 					    sizeof(struct sluice_wire_set), err);
 
 	if (fd < 0)
@@ -85,6 +86,7 @@ int wire_read(const char *bpffs, struct wire_state *state, struct err *err)
 		return result;
 	state->elsewhere = state->meta.netns != netdev_netns();
 	state->usage.size = state->meta.sets * SLUICE_FLOW_WAYS;
+	state->usage.bytes = (__u64)state->meta.sets * sizeof(struct sluice_wire_set);
 	result = state_dir_counters(&wire_state_dir, bpffs, "sluice_w_counts",
 				    state->counters.value, SLUICE_WIRE_COUNTERS_MAX, err);
 	if (!result)

@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# A load names each missing capability, exits with code 4 and leaves nothing behind. Capabilities
+# A load names each missing capability, exits with status 4 and leaves nothing behind. Capabilities
 # that it does not need may be missing.
 . "$(dirname "$0")/../lib/lib.sh"
 

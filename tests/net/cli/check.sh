@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
 # `sluice check` prints one line for each requirement and ends with a verdict for each object. The
-# line of a missing requirement names the fix, and the exit code names the kind of failure.
+# line of a missing requirement names the fix, and the exit status names the kind of failure.
 . "$(dirname "$0")/../lib/lib.sh"
 
 verdict()

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
 # Runs the scripts of 'sluice completion' in their shells and checks the candidates for objects,
-# commands, options and values. zsh has no other interface than a Tab on a terminal.
+# commands, options and values. zsh can only be driven by a Tab on a terminal.
 . "$(dirname "$0")/../lib/lib.sh"
 
 SCRIPTS=$TEST_TMP/scripts
@@ -115,7 +115,7 @@ in_zsh()
 		    return text
 		def send(text):
 		    os.write(fd, text.encode())
-		# The echoed input has the quotes, the output has not.
+		# The echoed input contains the quotes, the output does not.
 		send(f"PS1=; unsetopt zle_bracketed_paste; LISTMAX=1000; fpath=({sys.argv[1]} $fpath);"
 		     " autoload -Uz compinit; compinit -u -D; print re''ady\n")
 		until("ready")
@@ -154,8 +154,8 @@ cat >"$TEST_TMP/my home/sluice" <<-END
 END
 chmod +x "$TEST_TMP/my home/sluice"
 
-# typed SHELL LINE: types LINE, a Tab and Enter on a terminal, in an empty folder; prints the last
-# word that the program received
+# typed SHELL LINE: types LINE, a Tab and Enter on a terminal, in an empty directory; prints the
+# last word that the program received
 typed()
 {
 	rm -f "$TEST_TMP"/tty/*
@@ -180,7 +180,7 @@ typed()
 		    os.write(fd, text.encode())
 		if shell == "zsh":
 		    send("unsetopt zle_bracketed_paste; autoload -Uz compinit; compinit -u -D\n")
-		# The echoed input has the quotes, the output has not.
+		# The echoed input contains the quotes, the output does not.
 		send(f"source {script}; echo re''ady\n")
 		until("ready")
 		send(line + "\t\n")

@@ -12,7 +12,7 @@ for name in env file option; do
 	declare "$name=/sys/fs/bpf/sluice_$name"
 done
 
-# want_loaded_at FOLDER CGROUP: sluice is loaded there and nowhere else
+# want_loaded_at DIR CGROUP: sluice is loaded there and nowhere else
 want_loaded_at()
 {
 	want_equal "$(find /sys/fs/bpf -mindepth 2 -maxdepth 2 -name reply)" "$1/reply" "the pins"

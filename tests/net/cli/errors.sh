@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# Each user error is reported by name, with its reason and a hint, exits with the code of its kind,
-# and leaves nothing behind.
+# The message of each user error names the object, the reason and a hint. The command exits with the
+# status of that kind of error, and leaves nothing behind.
 . "$(dirname "$0")/../lib/lib.sh"
 
 # refused CODE TEXT COMMAND…: COMMAND exits with CODE, prints TEXT and leaves nothing behind
@@ -59,8 +59,8 @@ refused 1 "$TEST_TMP/none" sluice reply load --mode socket --cgroup "$TEST_TMP/n
 say "the bpffs"
 refused 1 "$TEST_TMP/folder" sluice --bpffs "$TEST_TMP/folder" reply load --mode socket \
 	--cgroup "$TEST_CGROUP"
-want_text "mount -t bpf"
-want_equal "$(find "$TEST_TMP/folder" -mindepth 1)" "" "files in a folder that is no bpffs"
+want_text "name a directory on a bpffs"
+want_equal "$(find "$TEST_TMP/folder" -mindepth 1)" "" "files in a directory that is not a bpffs"
 
 # without MOUNT COMMAND…: runs COMMAND in a mount namespace without MOUNT
 without()

@@ -1,7 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# Help exists for everything, for an object and for a command. The man pages include parts of it.
+# Checks the help of the program, of an object and of a command, and the option lists that the man
+# pages include.
 . "$(dirname "$0")/../lib/lib.sh"
 
 say "an object"

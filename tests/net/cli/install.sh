@@ -79,7 +79,7 @@ mode = audit" "the operator's file"
 want_status 1 installer uninstall
 want_text "nothing is installed"
 
-say "other folders for the configuration file and the unit"
+say "other directories for the configuration file and the unit"
 rm -r "$DEST/etc"
 installer install SYSCONFDIR=/opt/etc UNITDIR=/opt/units
 want_equal "$(sed -n 's/^ExecStart=//p' "$DEST/opt/units/sluice.service")" \
@@ -111,7 +111,7 @@ installer uninstall
 want_equal "$(listing)" "$kept" "files that are left"
 rm -r "$DEST/etc"
 
-say "an upgrade with another example, and a sluice.conf without edits"
+say "an upgrade with a different example, and a sluice.conf without edits"
 installer install
 mkdir "$TEST_TMP/next"
 cp -r "$ROOT/tools" "$TEST_TMP/next"
@@ -175,7 +175,7 @@ if command -v systemd-analyze >/dev/null; then
 	DEST='' installer install PREFIX="$TEST_TMP/prefix" SYSCONFDIR="$TEST_TMP/etc"
 	want_status 0 systemd-analyze verify --man=no \
 		"$TEST_TMP/prefix/lib/systemd/system/sluice.service"
-	want_equal "$OUTPUT" "" "what systemd says of the unit"
+	want_equal "$OUTPUT" "" "what systemd reports about the unit"
 
 	# systemd accepts neither quotes nor backslashes in the program's path.
 	say "special characters in PREFIX and SYSCONFDIR"
@@ -185,7 +185,7 @@ if command -v systemd-analyze >/dev/null; then
 	want_equal "$(sed -n 's/^ExecStart=//p' "$TEST_TMP/units/sluice.service")" \
 		"$TEST_TMP/a&b|c\\x20%%d/sbin/sluice run --config $TEST_TMP/a&b|c\\x20%%d/e\\\\f\\x22g\\x27h/sluice/sluice.conf"
 	want_status 0 systemd-analyze verify --man=no "$TEST_TMP/units/sluice.service"
-	want_equal "$OUTPUT" "" "what systemd says of the unit"
+	want_equal "$OUTPUT" "" "what systemd reports about the unit"
 	DEST='' installer uninstall PREFIX="$special"
 	[ ! -e "$special" ] || fail "files are left:" "$(find "$special")"
 fi

@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# DNAT binds a client to a backend for the lifetime of the entry, even if the backend has gone: a
+# DNAT binds a client to a backend for the lifetime of the entry, even if the backend is gone: a
 # local backend that no longer listens, one without a route, one that no longer answers neighbour
 # solicitations.
 #
@@ -60,12 +60,12 @@ want_equal "$(conntrack_count "$HOST" 7000)" 0
 say "no route to it"
 ip -n "$HOST" route del 172.17.0.0/16 dev docker0
 want_equal "$(found audit --watch 0)" \
-	"[('backend-gone', 'sent on to 172.17.0.3, but there is no route to it')]"
+	"[('backend-gone', 'forwarded to 172.17.0.3, but there is no route to it')]"
 
 say "an unreachable route"
 ip -n "$HOST" route add unreachable 172.17.0.0/16
 want_equal "$(found audit --watch 0)" \
-	"[('backend-gone', 'sent on to 172.17.0.3, but there is no route to it')]"
+	"[('backend-gone', 'forwarded to 172.17.0.3, but there is no route to it')]"
 
 say "with policy routing, another table may have a route"
 ip -n "$HOST" rule add fwmark 1 table 100
@@ -75,7 +75,7 @@ ip -n "$HOST" route del unreachable 172.17.0.0/16
 ip -n "$HOST" route add 172.17.0.0/16 dev docker0 src 172.17.0.1
 want_equal "$(found audit --watch 0)" "[]"
 
-say "the backend's host goes, and the client continues to send"
+say "the backend's host goes away, and the client keeps sending"
 ip -n "$CONTAINER" link set eth0 down
 ip -n "$HOST" neigh flush dev docker0
 spawn_in "$LAN" "$TEST_TMP/client.log" "$CLIENT" --to 10.1.1.1:53 --from 172.16.13.1:4000 \
@@ -83,11 +83,11 @@ spawn_in "$LAN" "$TEST_TMP/client.log" "$CLIENT" --to 10.1.1.1:53 --from 172.16.
 client=$SPAWNED
 wait_until 10 neighbour_is INCOMPLETE
 want_equal "$(found audit --watch 2)" \
-	"[('backend-gone', 'sent on to 172.17.0.3, which is on a network of this host and silent')]"
+	"[('backend-gone', 'forwarded to 172.17.0.3, which does not answer ARP or NDP')]"
 stop "$client"
 wait_until 20 neighbour_is FAILED
 want_equal "$(found audit --watch 0)" \
-	"[('backend-gone', 'sent on to 172.17.0.3, which is on a network of this host and silent')]"
+	"[('backend-gone', 'forwarded to 172.17.0.3, which does not answer ARP or NDP')]"
 
 say "repair"
 want_status 0 sluice --netns "$HOST" conntrack repair --watch 0

@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# Arguments that the conntrack commands refuse, with their messages and exit codes. Their JSON is
+# Arguments that the conntrack commands refuse, with their messages and exit statuses. Their JSON is
 # valid when there is nothing to report.
 #
 #   [host: conntrack]
@@ -29,7 +29,7 @@ refused 2 "unknown command 'shwo'" conntrack shwo
 want_text "did you mean 'show'?"
 refused 2 "unexpected word 'eth0'" conntrack show eth0
 refused 2 "--port: '65536'" conntrack show --port 65536
-refused 2 "address '172.17.0': not an IP address" conntrack audit --addr 172.17.0
+refused 2 "--addr: '172.17.0': not an IP address" conntrack audit --addr 172.17.0
 refused 2 "unknown reason 'twins'" conntrack audit --reason twins
 want_text "did you mean 'twin'?"
 refused 2 "unknown reason ''" conntrack repair --reason socket-gone,

@@ -55,8 +55,8 @@ want_equal "$(shown "$one['state'] in ('SEEN_REPLY', 'ASSURED'), $one['mark'], $
 	"(True, 42, False, False)"
 want_equal "$(shown "list($one['original'].values()) + list($one['reply'].values())")" \
 	"['172.17.0.3', 4000, '$NEAR4', $PORT, '$NEAR4', $PORT, '172.17.0.3', 4000]"
-want_equal "$(shown "[(l['end'], l['address'], l['port'], l['socket'], l['process']) for l in $one['local']]")" \
-	"[('responder', '$NEAR4', $PORT, True, {'pid': $server, 'name': 'udp-server'})]"
+want_equal "$(shown "[(l['end'], l['address'], l['port'], l['socket'], (l['process']['pid'], l['process']['name'])) for l in $one['local']]")" \
+	"[('responder', '$NEAR4', $PORT, True, ($server, 'udp-server'))]"
 want_equal "$(shown "[e['local'][0]['process']['pid'] for e in d['entries']]")" "[$server, $server]"
 want_status 0 sluice --netns "$HOST" conntrack show
 want_text "[fd17::3]:4006"

@@ -51,7 +51,7 @@ try()
 	want_status 0 sluice --netns "$HOST" conntrack repair --watch 0
 	want_text "deleted 2 of 3 UDP entries"
 	want_equal "$(conntrack_count "$HOST" "$PORT")" 1 "entries after the repair"
-	conntrack_list "$HOST" | contains "sport=4001 " || fail "the healthy entry has gone"
+	conntrack_list "$HOST" | contains "sport=4001 " || fail "the healthy entry is gone"
 	want_equal "$(findings audit)" "[]"
 	stop "$SPAWNED"
 }

@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
 # A client that continues to send keeps its entry alive, and with it the NAT decision of the first
-# packet, although no answer arrives. Found by counters, or by timeouts without them.
+# packet, although no answer arrives. The audit finds the entry by its counters or, without them, by
+# its timeouts.
 #
 #   container 172.17.0.3 ── docker0 [host: forwards] eth0 ── lan 172.16.13.1, which drops
 . "$(dirname "$0")/../lib/lib.sh"

@@ -8,7 +8,7 @@
 
 topology_host
 
-# refused TEXT LINE…: a check and a start refuse a file of these lines with this reason
+# refused TEXT LINE…: both a check and a start reject a file with these lines for this reason
 refused()
 {
 	local text=$1
@@ -30,7 +30,7 @@ refused "$CONF:3: [reply]: unknown key 'prot'; did you mean 'port'?" "${good[@]}
 refused "$CONF:3: [reply]: unknown key 'iface'; valid keys are mode, port" "${good[@]}" 'iface = eth0'
 refused "$CONF:2: [reply] mode: unknown mode 'sokcet'; did you mean 'socket'?" '[reply]' 'mode=sokcet'
 refused "$CONF:2: [reply] mode: unknown mode '??31mred'" '[reply]' $'mode = \xc2\x9b31mred'
-refused "$CONF:2: [reply] mode: unknown mode 'wire'; wire mode has its own section" '[reply]' 'mode = wire'
+refused "$CONF:2: [reply] mode: unknown mode 'wire'; mode wire has its own section" '[reply]' 'mode = wire'
 refused "$CONF:1: [reply] needs a mode" '[reply]' 'port = 53'
 refused "$CONF:1: [reply] needs a mode" '[reply]'
 refused "$CONF:3: [reply] port: '65536'" "${good[@]}" 'port = 53,65536'
@@ -40,8 +40,8 @@ refused "$CONF:3: [reply] port: no value" "${good[@]}" 'port ='
 refused "$CONF:3: [reply] table: 0 is out of range" "${good[@]}" 'table = 0'
 refused "$CONF:3: [reply] table: 'many' is not a number" "${good[@]}" 'table = many'
 refused "$CONF:3: [reply] age: 86401 is out of range" "${good[@]}" 'age = 86401'
-refused "$CONF:4: [reply] port: already set in line 3" "${good[@]}" 'port = 53' 'port = 54'
-refused "$CONF:4: [reply]: already started in line 1" "${good[@]}" '' '[reply]'
+refused "$CONF:4: [reply] port: already set on line 3" "${good[@]}" 'port = 53' 'port = 54'
+refused "$CONF:4: [reply]: already started on line 1" "${good[@]}" '' '[reply]'
 refused "$CONF:3: neither 'key = value'" "${good[@]}" 'port 53'
 refused "$CONF:3: neither 'key = value'" "${good[@]}" '[wire'
 refused "$CONF:1: 'port' stands before any [section]" 'port = 53' "${good[@]}"
@@ -52,7 +52,7 @@ refused "$CONF:4: [global] log_level: unknown level 'inof'; did you mean 'info'?
 	"${good[@]}" '[global]' 'log_level = inof'
 refused "$CONF: no [reply], [wire] or [steer] section" '[global]' 'log_level = info'
 refused "$CONF: no [reply], [wire] or [steer] section" '# nothing'
-refused "$CONF:1: [wire] needs an iface, a follow or a gateway" '[wire]' 'port = 53'
+refused "$CONF:1: [wire] needs iface, follow or gateway" '[wire]' 'port = 53'
 refused "$CONF:1: [wire] gateway needs the addresses" '[wire]' 'gateway = eth0'
 refused "$CONF:1: [wire] server: one address is not enough" \
 	'[wire]' 'gateway = eth0' 'server = 10.0.0.5'
@@ -100,7 +100,7 @@ want_text "--config"
 want_clean
 
 say "a correct file, in every allowed syntax"
-printf '%s\r\n' $'\xef\xbb\xbf; a comment' '[global]' 'log_level: debug  ; behind a value' '' \
+printf '%s\r\n' $'\xef\xbb\xbf; a comment' '[global]' 'log_level: debug  ; after a value' '' \
 	'  [reply]' '   mode   =   socket' $'\tport = 53,' '    5000-5100,' '   # between' \
 	$'\t9' '[wire]' 'follow = docker0,' ' br-none' 'attach=auto' >"$CONF"
 want_status 0 sluice run --check-config --config "$CONF"

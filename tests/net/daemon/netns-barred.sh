@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# The daemon cannot enter the namespace of wire mode for a while, and netlink messages wait there.
+# The daemon cannot enter the namespace of mode wire for a while, and netlink messages wait there.
 # It logs the failure and retries with a delay, not in a busy loop. Then it catches up with the
 # interfaces, addresses and routes that changed. A preloaded library makes setns(2) fail.
 #

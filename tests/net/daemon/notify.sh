@@ -68,10 +68,10 @@ for text, expected in (("mode = audit", "reply: audit"), ("mode = x", "reply: au
 
 daemon.send_signal(signal.SIGTERM)
 want(wait_for("STOPPING")["STOPPING"] == "1", "stopping")
-want(daemon.wait() == 0, "exit code")
+want(daemon.wait() == 0, "exit status")
 PYTHON
 
-# an abstract name is valid in one network namespace only
+# an abstract name is valid only in one network namespace
 topology_host
 for address in "$TEST_TMP/notify" @sluice-test; do
 	say "at $address"

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
 # What the daemon loads stays active without it. The daemon is ended, killed, restarted and reloaded
-# under traffic: no answer is lost, and only a new table leaves some alone.
+# under traffic: no answer is lost, and only a new table leaves some answers alone.
 #
 #   container ── docker0 172.17.0.1, fd17::1 [host: [::]:56789] eth0 172.16.13.13, fd16::13
 . "$(dirname "$0")/../lib/lib.sh"
@@ -23,7 +23,7 @@ want_equal "$(json "d['reply']['mode']" sluice -j reply show)" socket
 want_equal "$(json "len(d['flows'])" sluice -j reply flows)" 2
 want_status 0 sluice status
 
-say "a second daemon is refused, and names the folder's owner"
+say "a second daemon is refused, and names the directory's owner"
 want_status 5 in_ns "$HOST" "$SLUICE" run --config "$CONF"
 want_text "process $DAEMON"
 want_text "$PINS"

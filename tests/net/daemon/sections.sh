@@ -10,7 +10,7 @@
 . "$(dirname "$0")/../lib/lib.sh"
 . "$(dirname "$0")/../lib/daemon.sh"
 
-# wire_ifaces: prints the interfaces of wire mode, none if it is not loaded
+# wire_ifaces: prints the interfaces of mode wire, none if it is not loaded
 wire_ifaces()
 {
 	json "sorted(i['name'] for i in (d['wire'] or {'interfaces': []})['interfaces'])" \

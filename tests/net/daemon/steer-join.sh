@@ -1,9 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# The daemon enrols sockets when they are bound and drops them when they are closed. Its sweep is
-# ten minutes away here, so only the bind event can enrol a socket. Without a daemon, or with one
-# that watches other ports, a new worker gets no flows.
+# The daemon enrols sockets when they are bound and drops them when they are closed. The interval of
+# the sweep is ten minutes here, so only the bind event can enrol a socket. Without a daemon, or
+# with one that watches other ports, a new worker gets no flows.
 #
 #   host: udp-workers on 127.0.0.1, [::1] and both, of root and of another user
 . "$(dirname "$0")/../lib/lib.sh"
@@ -45,7 +45,7 @@ flows "$HOST" --to "127.0.0.1:$PORT" --flows 100 --rate 2000
 flows_end
 want_at_least 10 "$(of_process flows "$second")" "flows of an enrolled worker"
 
-say "closed sockets are dropped; the group goes with the last one"
+say "closed sockets are dropped, and the group with the last one"
 stop "$second"
 want_logged "msg=\"steer: socket-left\" address=0.0.0.0:$PORT" 1
 stop "$first"
@@ -93,7 +93,7 @@ want_equal "$(grep level=warning "$DAEMON_LOG" || true)" "" "warnings"
 echo "from bind to enrolment, in microseconds:" \
 	"$(sed -n 's/.*after_us=//p' "$DAEMON_LOG" | sort -n | xargs)"
 
-say "ended: steering stays loaded, the daemon's programs go"
+say "ended: steering stays loaded, the daemon's programs are gone"
 daemon_stop
 want_equal "$(followers)" ""
 want_equal "$(steer_groups | wc -l)" 5 "groups"

@@ -94,7 +94,7 @@ daemon_reload 'msg="reloaded"'
 want_logged 'msg="steer: group-released" address=0.0.0.0:5301'
 want_equal "$(steer_groups | wc -l)" 1 "groups"
 
-say "another --flows; a manual unload and load while the daemon runs"
+say "a different --flows; a manual unload and load while the daemon runs"
 lose_nothing
 configure '[steer]' "port = $PORT" 'policy = load' 'idle = 600' 'flows = 1000'
 daemon_reload 'msg="reloaded"'

@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# Cases that the daemon cannot steer. Without CAP_SYS_PTRACE it exits with code 4 and names the
+# Cases that the daemon cannot steer. Without CAP_SYS_PTRACE it exits with status 4 and names the
 # capability. A server with its own reuseport program is left alone and logged once, not at every
 # sweep. Where the cgroup hooks are refused, the sweep alone finds new sockets.
 #

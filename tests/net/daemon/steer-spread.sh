@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
 # The daemon and `xdp =`. An interface that does not exist, or has another owner's program, is
-# logged once, does not keep the other interfaces or sections from loading, and is attached as soon
-# as possible. The daemon watches interfaces that are deleted and created again, renamed, or
+# logged once, does not keep the other interfaces or sections from loading, and is attached to as
+# soon as possible. The daemon watches interfaces that are deleted and created again, renamed, or
 # detached by another process. What a command has unloaded stays unloaded, even if the daemon was
 # about to attach it again. An interface that refuses the program does not affect the others. The
 # daemon warns about VLAN tags that the driver strips.
@@ -127,7 +127,7 @@ configure "${sections[@]}" "${steer[@]}" 'xdp = late0, eth1, eth0'
 daemon_start
 want_logged "level=warning msg=\"steer: cannot spread flows over CPUs, retrying\" iface=late0 \
 reason=\"there is no interface 'late0'\""
-want_logged "iface=eth1 reason=\"eth1: has XDP program 'theirs' (id $id) already\""
+want_logged "iface=eth1 reason=\"eth1: already has XDP program 'theirs' (id $id)\""
 want_equal "$(json "(d['reply']['mode'], [i['name'] for i in d['wire']['interfaces']])" \
 	sluice -j --netns "$HOST" reply show)" "('audit', ['docker0'])"
 want_equal "$(xdp_of eth0) $(xdp_of eth1)" "sluice_spread theirs"
@@ -168,19 +168,19 @@ detach eth0
 in_ns "$HOST" "$FOREIGN" --dev eth0 --type xdp --name thief --link /sys/fs/bpf/thief
 kill -CONT "$DAEMON"
 event eth0
-want_logged "iface=eth0 reason=\"eth0: has XDP program 'thief'"
+want_logged "iface=eth0 reason=\"eth0: already has XDP program 'thief'"
 want_equal "$(xdp_of eth0)" thief
 others_end eth0 thief
 event eth0
 want_xdp eth0 sluice_spread
 
 say "the other owner detaches: sluice attaches; each change is logged once"
-want_equal "$(times "eth1: has XDP program 'theirs'")" 1
+want_equal "$(times "eth1: already has XDP program 'theirs'")" 1
 others_end eth1 theirs
 event eth1
 want_xdp eth1 sluice_spread
 want_logged 'level=info msg="steer: flows are spread over CPUs" iface=eth1 cpus=1 mode=native'
-want_equal "$(times "eth1: has XDP program 'theirs'")" 1
+want_equal "$(times "eth1: already has XDP program 'theirs'")" 1
 
 say "an interface that refuses the program is left alone until its next event; the others keep theirs"
 ids="$(xdp_id eth0) $(xdp_id eth1)"
@@ -207,7 +207,7 @@ want_equal "$(xdp_id eth0) $(xdp_id eth1)" "$ids"
 ip -n "$HOST" link del br1
 
 say "VLAN tags that the driver strips"
-rx='native XDP loses the VLAN tags that the network card takes out (rx-vlan-offload is on)'
+rx='native XDP loses the VLAN tags that the network card strips (rx-vlan-offload is on)'
 want_logged "level=warning msg=\"steer: $rx\" iface=eth1 hint=\"ethtool -K eth1 rxvlan off\""
 want_status 0 sluice --netns "$HOST" steer show
 want_text "eth0: flows spread over CPUs 1, XDP native (VLAN tags are lost: rx-vlan-offload is on)"

@@ -5,12 +5,12 @@
 # and no slot, and the daemon's memory and open files do not grow. Without a daemon, the slot of a
 # closed socket stays in use.
 #
-#   host: 200 processes, one after the other, and one worker
+# host: 200 processes, one after another, and one worker
 . "$(dirname "$0")/../lib/lib.sh"
 . "$(dirname "$0")/../lib/daemon.sh"
 . "$(dirname "$0")/../lib/steer.sh"
 
-# storm COUNT: starts COUNT processes, one after the other, that bind a socket and exit
+# storm COUNT: starts COUNT processes, one after another, that bind a socket and exit
 storm()
 {
 	in_ns "$HOST" python3 - "$PORT" "$1" <<-'PYTHON'

@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
 # The daemon works within the systemd unit's restrictions: the unit's capabilities, and a file
-# system of which only the bpffs is writable. The configuration file that comes with it is valid.
+# system of which only the bpffs and the runtime directory are writable. The configuration file that
+# comes with it is valid.
 #
 #   container 172.17.0.3 ── veth3 ═ docker0 172.17.0.1 [host: [::]:56789] eth0 172.16.13.13
 . "$(dirname "$0")/../lib/lib.sh"
@@ -20,10 +21,11 @@ setting()
 say "the unit and its file"
 if command -v systemd-analyze >/dev/null; then
 	want_status 0 systemd-analyze verify --man=no "$UNIT"
-	want_equal "$OUTPUT" "" "what systemd says of the unit"
+	want_equal "$OUTPUT" "" "what systemd reports about the unit"
 fi
 want_status 0 sluice run --check-config --config "$ROOT/tools/deploy/systemd/sluice.conf"
-want_equal "$(setting Type) $(setting ReadWritePaths)" "notify /sys/fs/bpf"
+want_equal "$(setting Type) $(setting ReadWritePaths) $(setting RuntimeDirectory)" \
+	"notify /sys/fs/bpf sluice"
 
 # dropped NAME…: prints all capabilities except these, as setpriv(1) expects them
 dropped()
@@ -39,7 +41,7 @@ cat >"$TEST_TMP/confined" <<-'SHELL'
 	mount -o remount,bind,ro /
 	awk '$5 != "/" { print $5 }' /proc/self/mountinfo | sort -u | while read -r point; do
 		case "$point" in
-		/sys/fs/bpf | /dev*) ;;
+		/sys/fs/bpf | /run/sluice | /dev*) ;;
 		*) mount -o remount,bind,ro "$point" 2>/dev/null || true ;;
 		esac
 	done
@@ -70,6 +72,8 @@ DAEMON=$!
 want_logged 'msg="started"'
 want_right "$CONTAINER" "$FAR4" "$PORT"
 want_right "$CONTAINER" "$FAR6" "$PORT"
+want_equal "$(json "[s['state'] for s in d['daemon']['sections']]" sluice -j status)" \
+	"['loaded', 'loaded']"
 ip -n "$HOST" link add new type veth peer name newp
 ip -n "$HOST" link set dev new master docker0
 want_logged 'msg="attached" iface=new'

@@ -4,7 +4,7 @@
 # the answers by worker. Source it after lib.sh.
 
 # Each worker has its own thread and socket and answers with its name. Between datagrams it waits as
-# servers do, or it sleeps and polls; a sleeping worker has no wait that the hooks could see.
+# servers do, or it sleeps and polls, so that the hooks see no wait.
 cat >"$TEST_TMP/workers.py" <<'PYTHON'
 import os
 import select
@@ -106,7 +106,7 @@ want_both()
 }
 
 # chatter NAMESPACE ADDRESS: sends requests from new ports, on CPU 0 and on CPU 1, until
-# chatter_end. A worker whose CPU is unknown gets a part of the traffic of each CPU without a known
+# chatter_end. A worker whose CPU is unknown gets part of the traffic of each CPU without a known
 # worker.
 chatter()
 {

@@ -32,13 +32,13 @@ daemon_start()
 	bpftool cgroup tree "$TEST_CGROUP" | awk '/sluice_/ { print $1 }' >>"$TEST_TMP/own_programs"
 }
 
-# daemon_stop [CODE]: ends it and expects exit code CODE
+# daemon_stop [CODE]: ends it and expects exit status CODE
 daemon_stop()
 {
 	local status=0
 	kill "$DAEMON"
 	wait "$DAEMON" || status=$?
-	want_equal "$status" "${1:-0}" "exit code of the daemon: $(cat "$DAEMON_LOG")"
+	want_equal "$status" "${1:-0}" "exit status of the daemon: $(cat "$DAEMON_LOG")"
 }
 
 # daemon_reload TEXT: makes it read the file again, and waits until it logs TEXT once more

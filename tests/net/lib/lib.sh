@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # shellcheck shell=bash
-# Helpers for all tests of this folder: the topology, the program under test, and checks that print
-# the expected and the actual value. Source it first. A test that is started by hand runs through
-# tests/run, which creates its namespaces and cgroup and removes them.
+# Helpers for all tests of this directory: the topology, the program under test, and checks that
+# print the expected and the actual value. Source it first. A test that is started by hand runs
+# through tests/run, which creates its namespaces and cgroup and removes them.
 #
 # The test of a fix checks three times: with the kernel alone, which must show the fault, or the
 # test would prove nothing; loaded; and after unload, when the fault must be back.
@@ -48,7 +48,7 @@ PORT=56789
 failed_line()
 {
 	local depth=${#BASH_LINENO[@]}
-	echo "$(basename "$0"): failed in line ${BASH_LINENO[depth - 2]}" >&2
+	echo "$(basename "$0"): failed on line ${BASH_LINENO[depth - 2]}" >&2
 }
 
 trap 'failed_line' ERR
@@ -135,7 +135,7 @@ no_errors()
 
 # ---- requests and the expected answers ----
 
-# ask NAME OPTION…: runs the client in namespace NAME; prints its lines and ignores its exit code
+# ask NAME OPTION…: runs the client in namespace NAME; prints its lines, ignores its exit status
 ask()
 {
 	local name=$1

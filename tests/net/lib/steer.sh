@@ -61,7 +61,7 @@ refresh_results()
 	local before
 	before=$(looks)
 	kill "-${1:-USR1}" "$CLIENT_PID"
-	wait_until 20 printed_more_than "$before" || fail "the client has gone:" "$(cat "$FLOWS_LOG")"
+	wait_until 20 printed_more_than "$before" || fail "the client is gone:" "$(cat "$FLOWS_LOG")"
 }
 
 # settle_results: the same, when no datagram is in flight
@@ -114,7 +114,7 @@ flows_go_on()
 
 # ---- the program's counters ----
 
-# steer_groups: prints the folders of the steered groups
+# steer_groups: prints the directories of the steered groups
 steer_groups()
 {
 	find "$PINS/steer" -mindepth 1 -maxdepth 1 -type d | sort
@@ -126,7 +126,7 @@ steer_groups_of()
 	steer_groups | { grep "_$(stat -Lc %i "/run/netns/$1")_[0-9]*$" || true; }
 }
 
-# steer_counter NAME [FOLDER…]: prints its value, summed over these groups, or over all
+# steer_counter NAME [DIR…]: prints its value, summed over these groups, or over all
 steer_counter()
 {
 	local name=$1 folder

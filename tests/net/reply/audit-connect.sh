@@ -1,10 +1,10 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# Audit mode finds the servers that connect to their clients. It reports which of them send from
-# another address than the requested one, which send from the right one, and which are already
-# covered by mode wire: an unmodified nc, which sends nothing, and a server that answers, also after
-# its exit. It does not report a server that answers without connecting, or a client that connects
+# Mode audit finds the servers that connect to their clients. It reports which of them send from an
+# address other than the requested one, which send from the right one, and which are already covered
+# by mode wire: an unmodified nc, which sends nothing, and a server that answers, also after its
+# exit. It does not report a server that answers without connecting, or a client that connects
 # before it has received anything.
 #
 #   container ── docker0 172.17.0.1, fd17::1 [host: servers, wildcard] eth0 172.16.13.13, fd16::13
@@ -166,11 +166,11 @@ kill "$(json "[row['pid'] for row in d['sockets'] if row['port'] == $((PORT + 1)
 wait_until 10 udp_unbound "$HOST" $((PORT + 1))
 stop "$wrong"
 want_status 0 sluice reply audit
-grep -qE "^(nc[.a-z]* +[0-9]+ \(gone\)|\(gone\) +-) +$((PORT + 1)) " <<<"$OUTPUT" || fail "$OUTPUT"
+grep -qE "^(nc[.a-z]* +[0-9]+ \(gone\)|\(gone\) +-) +- +$((PORT + 1)) " <<<"$OUTPUT" || fail "$OUTPUT"
 want_equal "$(verdict $((PORT + 1)))" "('unknown', False, None)" "silent, and gone"
 want_equal "$(verdict $((PORT + 6)))" "('wrong', True, '$NEAR4')" "exited, but it had answered"
 
-say "unloading audit mode removes the rows and the hooks"
+say "unloading mode audit removes the rows and the hooks"
 reply_load
 want_equal "$(bpftool cgroup show "$TEST_CGROUP" | grep -c sluice_connect || true)" 0 "programs"
 sluice cleanup

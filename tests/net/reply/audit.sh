@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# Audit mode changes no packet. It counts, for each socket, the answers that leave from another
-# address than the requested one, and names the process.
+# Mode audit changes no packet. It counts, for each socket, the answers that leave from an address
+# other than the requested one, and names the process.
 #
 #   container ── docker0 172.17.0.1, fd17::1 [host: wildcard and bound servers] eth0 172.16.13.13
 . "$(dirname "$0")/../lib/lib.sh"

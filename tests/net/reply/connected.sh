@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# Socket mode leaves connected sockets alone, those of clients and those of servers that connect
+# Mode socket leaves connected sockets alone, those of clients and those of servers that connect
 # back to their first peer, as `nc -u -l` does: connect(2) fixes their source. They behave exactly
 # as without sluice.
 #
@@ -33,4 +33,4 @@ ask_connecting 6001
 before=$(counter fixed)
 want_right "$HOST" 172.17.0.3 "$PORT" --from "$FAR4"
 want_right "$HOST" 172.17.0.3 "$PORT"
-want_equal "$(($(counter fixed) - before))" 6 "fixed: the server's answers alone, not the client's sends"
+want_equal "$(($(counter fixed) - before))" 6 "fixed: only the server's answers, not the client's sends"

@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
 # A loader or an unload that is killed between two changes of links never leaves a program that
-# reads a flow table which is no longer filled: it would answer a client from the address of an
-# earlier request. Half-way, replies may be left alone.
+# reads a flow table that is no longer filled: it would answer a client from the address of an
+# earlier request. In between, replies may be left alone.
 #
 #   container ── docker0 172.17.0.1 [host: [::]:56789] eth0 172.16.13.13, 172.16.13.14
 . "$(dirname "$0")/../lib/lib.sh"
@@ -69,7 +69,7 @@ killed_each first
 say "the same table"
 load_command --mode socket --table 5000
 killed_each first
-say "audit mode, another table"
+say "mode audit, and a table of another size"
 load_command --mode audit --table 16384
 killed_each first
 say "unload"

@@ -1,9 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# Loading again with other options, under traffic: no answer is lost or leaves from the wrong
+# Loads again with other options, under traffic: no answer is lost or leaves from the wrong
 # address in between. The fix stays active after the loader has exited, and while it is loaded
-# again. Another --table starts an empty table: answers to requests from before it, and from the
+# again. A different --table starts an empty table: answers to requests from before it, and from the
 # moment of the change, leave from the kernel's own source, and never from another address.
 #
 #   container: six clients ── docker0 172.17.0.1, fd17::1 [host: [::]:56789] eth0 172.16.13.13, fd16::13

@@ -10,7 +10,7 @@ topology_up
 reply_load --table 1000
 serve "$HOST" sendto4 "$PORT"
 
-say "10,000 flows, one after the other"
+say "10,000 flows, one after another"
 want_line "sent 10000 right 10000 wrong 0 refused 0 lost 0 corrupt 0" \
 	"$(ask "$CONTAINER" --from 172.17.0.3:20000 --to "$FAR4:$PORT" --flows 10000)"
 evicted=$(counter evicted)

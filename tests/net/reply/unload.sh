@@ -31,7 +31,7 @@ want_wrong "$CONTAINER" "$FAR4" "$PORT" "$NEAR4"
 say "without --cgroup, the default is the root of the cgroup2 tree"
 root=$(awk '$0 ~ / - cgroup2 / { print $5; exit }' /proc/self/mountinfo)
 want_status 0 sluice reply load --mode socket --dry-run
-[[ "$OUTPUT " == *" $root "* || $OUTPUT == *" $root"$'\n'* ]] || fail "not $root:" "$OUTPUT"
+want_text " cgroup $root, table"
 want_clean
 
 say "loaded twice: one set of programs"
@@ -47,12 +47,12 @@ reply_load --dry-run --port 1-2 >/dev/null
 want_equal "$(bpftool cgroup show "$TEST_CGROUP")" "$ids" "programs after a dry run"
 want_right "$CONTAINER" "$FAR4" "$PORT"
 
-say "cleanup --verify finds what is in another folder, and leaves it there"
+say "cleanup --verify finds what is in another directory, and leaves it there"
 want_status 5 sluice --bpffs /sys/fs/bpf/empty cleanup --verify
 want_text sluice_
 want_right "$CONTAINER" "$FAR4" "$PORT"
 
-say "another bpffs folder"
+say "another bpffs directory"
 sluice reply unload
 want_clean
 sluice --bpffs /sys/fs/bpf/elsewhere reply load --mode socket --cgroup "$TEST_CGROUP"

@@ -6,7 +6,7 @@
 # counted as a decision, and none is dropped for lack of a socket. An unanswered datagram was in a
 # queue that its worker closed. The kernel logs no error.
 #
-#   host: 200 flows ── lo ── eight workers, each with another socket every 50 ms
+#   host: 200 flows ── lo ── eight workers, each with a new socket every 50 ms
 . "$(dirname "$0")/../lib/lib.sh"
 . "$(dirname "$0")/../lib/steer.sh"
 

@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
 # cleanup returns steered groups to the kernel in any state: loaded, with some or all pins removed
-# by hand, or with pins of another version. It names groups of another folder and leaves them alone.
+# by hand, or with pins of another version. It names groups of another directory and leaves them
+# alone.
 #
 #   container ── docker0 172.17.0.1 [host: three servers on 0.0.0.0:56789]
 #
@@ -96,7 +97,7 @@ want_equal "$(json "len(d['groups'])" sluice -j steer show)" 1
 want_equal "$(cleaned)" "(True, True)"
 want_gone
 
-say "pins in another folder: left alone, and named"
+say "pins in another directory: left alone, and named"
 : >"$TEST_TMP/own_programs"
 sluice --netns "$HOST" --bpffs "$OTHER" steer load --port "$PORT"
 json "d['groups'][0]['program_id']" sluice --bpffs "$OTHER" -j steer show >"$TEST_TMP/own_programs"

@@ -103,7 +103,7 @@ stop "$NEW"
 kill -CONT "$DRAIN_PID"
 status=0
 wait "$DRAIN_PID" || status=$?
-want_equal "$status" 5 "exit code: $(cat "$TEST_TMP/drain.$ALIVE")"
+want_equal "$status" 5 "exit status: $(cat "$TEST_TMP/drain.$ALIVE")"
 flows_go_on "$COUNT"
 refresh_results
 want_equal "$(of_process flows "$ALIVE")" "$COUNT" "flows of the remaining worker"

@@ -79,7 +79,7 @@ stop "$NEW"
 flows_end
 status=0
 wait "$DRAIN_PID" || status=$?
-want_equal "$status" 5 "exit code"
+want_equal "$status" 5 "exit status"
 want_equal "$(states)" active "the old server's slots"
 flows "$HOST" --to "127.0.0.1:$PORT" --flows "$COUNT"
 flows_end

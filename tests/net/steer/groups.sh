@@ -72,7 +72,7 @@ begin
 workers "$HOST" --port "$PORT" --bind 127.0.0.2
 all_go_on
 use 2
-want_at_least 1 "$(result moved)" "flows moved when a worker came"
+want_at_least 1 "$(result moved)" "flows moved when a worker was added"
 end
 
 say "loaded"

@@ -2,9 +2,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
 # A socket in flight to another process (SCM_RIGHTS), in no process's file table, is still open: its
-# slot, its flows and its group stay. They go when it is closed.
+# slot, its flows and its group stay. They are removed when it is closed.
 #
-#   host: a server with three sockets, which it sends away one after the other
+#   host: a server with three sockets, which it sends away one after another
 . "$(dirname "$0")/../lib/lib.sh"
 . "$(dirname "$0")/../lib/steer.sh"
 

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
 # knot with four UDP workers, restarted again and again under dnsperf, as unbound is. Each instance
-# has its own folder, since its databases are locked.
+# has its own directory, since its databases are locked.
 #
 #   host: dnsperf, 20 clients ── lo ── knotd, old ▸ knotd, new ▸ …
 . "$(dirname "$0")/../lib/lib.sh"

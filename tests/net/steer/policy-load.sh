@@ -1,10 +1,10 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# Policy load balances few heavy flows better than the kernel's hash: the busiest worker is closer
+# Policy load balances a few heavy flows better than the kernel's hash: the busiest worker is closer
 # to the mean. Existing flows do not move for balance.
 #
-#   host: 32 flows, in ten rounds of other ports ── lo ── eight workers
+#   host: 32 flows, in ten rounds with other ports ── lo ── eight workers
 . "$(dirname "$0")/../lib/lib.sh"
 . "$(dirname "$0")/../lib/steer.sh"
 

@@ -66,7 +66,7 @@ grep -q "udp-server .* ############ " "$TEST_TMP/plain" ||
 grep -q "udp-server .* ████████████ " "$TEST_TMP/utf8" ||
 	fail "no bar for the busiest worker" "$(cat "$TEST_TMP/utf8")"
 if LC_ALL=C grep -q '[^ -~]' "$TEST_TMP/plain"; then
-	fail "characters that the locale does not have" "$(cat "$TEST_TMP/plain")"
+	fail "characters that the locale cannot encode" "$(cat "$TEST_TMP/plain")"
 fi
 grep -q "80  known .*datagrams that followed their flow" "$TEST_TMP/plain" ||
 	fail "no counter with its description" "$(cat "$TEST_TMP/plain")"

@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
 # Groups of 1, 2 and 64 sockets. Loading moves no flow, and all workers keep their flows when one
-# more starts, also in a group of one. The group goes with its last socket, and a server that starts
-# again is steered like the first.
+# more starts, also in a group of one. The group is removed with its last socket, and a server that
+# starts again is steered like the first.
 #
 #   host: flows ── lo ── 1, 2, 64 workers, and one more
 . "$(dirname "$0")/../lib/lib.sh"
@@ -49,7 +49,7 @@ for size in 1 2 64; do
 done
 sluice steer unload
 
-say "another --flows: the table starts empty, and flows stay where the hash puts them"
+say "a different --flows: the table starts empty, and flows stay where the hash puts them"
 workers "$HOST" --port "$PORT" --workers 4
 first=$SERVER_PID
 flows "$HOST" --to "127.0.0.1:$PORT" --flows 200 --rate 10000

@@ -47,15 +47,15 @@ want_refused()
 }
 
 say "impossible requests"
-want_refused 2 "go together" --xdp eth0
-want_refused 2 "go together" --cpus 0
+want_refused 2 "must be given together" --xdp eth0
+want_refused 2 "must be given together" --cpus 0
 want_refused 2 "is not a CPU list" --xdp eth0 --cpus 0-
 want_refused 2 "is not a CPU list" --xdp eth0 --cpus 1-0
 want_refused 2 "is not a CPU list" --xdp eth0 --cpus 0,,1
 want_refused 2 "is not a CPU list" --xdp eth0 --cpus all
 want_refused 2 "CPU 1023 is not online" --xdp eth0 --cpus 0,1023
 want_refused 2 "--xdp: 'eth0,': a name is empty" --xdp eth0, --cpus 0
-want_refused 2 "for policy cpu" --xdp eth0 --cpus 0 --policy flow
+want_refused 2 "needs policy cpu" --xdp eth0 --cpus 0 --policy flow
 want_refused 1 "no interface 'nope'" --xdp eth0,nope --cpus 0
 names=$(printf 'nope%d,' {1..16})
 want_refused 1 "no interface 'nope1'" --xdp "${names}nope1" --cpus 0
@@ -65,7 +65,7 @@ want_refused 1 "no Ethernet header" --xdp eth0,tun0 --cpus 0
 
 say "another owner's program, attached by a link"
 id=$(in_ns "$HOST" "$FOREIGN" --dev eth1 --type xdp --name theirs --link /sys/fs/bpf/theirs)
-want_refused 5 "eth1: has XDP program 'theirs' (id $id) already" --xdp eth1 --cpus 0-1
+want_refused 5 "eth1: already has XDP program 'theirs' (id $id)" --xdp eth1 --cpus 0-1
 want_refused 5 "'theirs' (id $id)" --xdp eth0,eth1 --cpus 0-1
 want_refused 5 "'theirs' (id $id)" --xdp eth1 --cpus 0-1 --dry-run
 want_equal "$(xdp_of eth1)" theirs
@@ -122,7 +122,7 @@ ip -n "$HOST" link del br1
 
 say "so does a load that cannot write its record"
 bpftool map freeze pinned "$PINS/steer/sluice_x_meta"
-want_status 1 load --xdp eth0 --cpus 0
+want_status 4 load --xdp eth0 --cpus 0
 want_equal "$(xdp_of eth0)" sluice_spread
 want_equal "$(tally "$LAN" 0 "$FAR4")" "b:40"
 sluice steer unload
@@ -139,7 +139,7 @@ say "another owner's program without a link, generic"
 id=$(in_ns "$HOST" "$FOREIGN" --dev eth1 --type xdp --name theirs3 --prog /sys/fs/bpf/three)
 in_ns "$HOST" ip link set dev eth1 xdpgeneric pinned /sys/fs/bpf/three
 want_status 5 load --xdp eth1 --cpus 0
-want_text "eth1: has XDP program 'theirs3' (id $id) already"
+want_text "eth1: already has XDP program 'theirs3' (id $id)"
 want_equal "$(xdp_of eth0) $(xdp_of eth1)" "sluice_spread theirs3"
 in_ns "$HOST" ip link set dev eth1 xdpgeneric off
 rm /sys/fs/bpf/three

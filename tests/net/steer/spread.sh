@@ -67,7 +67,7 @@ no_generic()
 {
 	say "without driver support, this kernel cannot spread: refused, and nothing changes"
 	want_status 3 load --xdp lo --cpus 0
-	want_text "generic XDP can't redirect to CPUs"
+	want_text "generic XDP cannot redirect to CPUs"
 	want_equal "$(tally "$LAN" 0 "$FAR4")" "b:40"
 	want_equal "$(tally "$LAN" 0 172.16.14.13)" "a:40"
 }

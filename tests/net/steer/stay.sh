@@ -84,7 +84,7 @@ loaded()
 	add_worker "$1"
 	sluice --netns "$HOST" steer load --port "$PORT"
 	flows_go_on $((3 * COUNT))
-	want_equal "$(result moved)" 0 "flows moved when a worker came"
+	want_equal "$(result moved)" 0 "flows moved when a worker was added"
 	want_equal "$(lost_so_far)" 0 "datagrams lost"
 	kill_victim
 	want_equal "$(result moved)" "$VICTIM_FLOWS" "flows moved when a worker was killed"

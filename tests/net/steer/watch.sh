@@ -40,34 +40,134 @@ want_text "--watch: 0 is out of range"
 want_status 2 "$SLUICE" steer show --watch 1 2
 want_text "unexpected word '2'"
 
-# watch_ended SIGNAL: runs it on a terminal of 12 lines, and ends it with SIGNAL
-watch_ended()
+# watch_begin ROWS COLUMNS: runs it on a terminal of that size; SCREEN is what it writes, its process
+# id is in WATCH, that of the terminal in TERMINAL. What is written to KEYS is typed.
+watch_begin()
 {
-	local screen=$TEST_TMP/screen.$1 watcher status=0
+	SCREEN=$TEST_TMP/screen.$((++SCREENS))
+	rm -f "$TEST_TMP/keys" "$TEST_TMP/pid"
+	mkfifo "$TEST_TMP/keys"
 	script --quiet --flush --return --command \
-		"stty rows 12 cols 80; echo \$\$ >$TEST_TMP/pid.$1; exec $SLUICE steer show --watch 1" \
-		"$screen" </dev/null >/dev/null &
-	watcher=$!
-	wait_until 20 has_times "$HOME_SEQUENCE" 2 "$screen" || fail "no screen" "$(cat "$screen")"
-	want_answers 10 1 30000
-	shown_again "$HOME_SEQUENCE" "$screen"
-	if has_times "$SHOW_CURSOR" 1 "$screen"; then
-		fail "the cursor is visible during the watch"
-	fi
-	kill "-$1" "$(cat "$TEST_TMP/pid.$1")"
-	wait "$watcher" || status=$?
-	want_equal "$status" 0 "exit code of the watch"
-	has_times "$SHOW_CURSOR" 1 "$screen" || fail "the cursor is still hidden" "$(cat -v "$screen")"
-	# the last screen follows the last cursor-home sequence
-	tr -d '\r' <"$screen" | awk -v RS='\033\\[H' 'END { print }' >"$TEST_TMP/last"
-	grep -q "datagrams  $2," "$TEST_TMP/last" || fail "not refreshed" "$(cat -v "$TEST_TMP/last")"
-	[ "$(grep -c $'\033\\[K' "$TEST_TMP/last")" -le 11 ] ||
-		fail "more lines than the terminal has" "$(cat -v "$TEST_TMP/last")"
+		"stty rows $1 cols $2; echo \$\$ >$TEST_TMP/pid; exec $SLUICE steer show --watch 1" \
+		"$SCREEN" <"$TEST_TMP/keys" >/dev/null &
+	TERMINAL=$!
+	exec {KEYS}>"$TEST_TMP/keys"
+	wait_until 20 has_times "$HOME_SEQUENCE" 2 "$SCREEN" || fail "no screen" "$(cat "$SCREEN")"
+	WATCH=$(cat "$TEST_TMP/pid")
 }
 
+# watch_end: expects that it has ended well; the last screen is in $TEST_TMP/last
+watch_end()
+{
+	local status=0
+	wait "$TERMINAL" || status=$?
+	exec {KEYS}>&-
+	want_equal "$status" 0 "exit code of the watch"
+	has_times "$SHOW_CURSOR" 1 "$SCREEN" || fail "the cursor is still hidden" "$(cat -v "$SCREEN")"
+	# the last screen follows the last cursor-home sequence
+	tr -d '\r' <"$SCREEN" | awk -v RS='\033\\[H' 'END { print }' >"$TEST_TMP/last"
+}
+
+# want_fits ROWS COLUMNS: the last screen has no more lines, and none is longer
+want_fits()
+{
+	python3 - "$TEST_TMP/last" "$1" "$2" <<-'PYTHON'
+		import re
+		import sys
+
+		rows, columns = map(int, sys.argv[2:])
+		text = open(sys.argv[1]).read().split("\033[J")[0]
+		lines = [re.sub(r"\033\[[0-9;?]*[A-Za-z]", "", line) for line in text.split("\n")]
+		assert len(lines) <= rows, lines
+		assert max(map(len, lines)) <= columns, lines
+	PYTHON
+}
+
+# watch_ended SIGNAL DATAGRAMS: ends it with SIGNAL, on a terminal of 12 lines
+watch_ended()
+{
+	watch_begin 12 80
+	want_answers 10 1 30000
+	shown_again "$HOME_SEQUENCE" "$SCREEN"
+	if has_times "$SHOW_CURSOR" 1 "$SCREEN"; then
+		fail "the cursor is visible during the watch"
+	fi
+	kill "-$1" "$WATCH"
+	watch_end
+	grep -q ": $2 datagrams," "$TEST_TMP/last" || fail "not refreshed" "$(cat -v "$TEST_TMP/last")"
+	want_fits 12 80
+}
+
+SCREENS=0
 say "on a terminal"
 watch_ended INT 20
 watch_ended TERM 30
+
+say "80 columns and 24 lines: the rates come first, and all of it fits"
+watch_begin 24 80
+shown_again "$HOME_SEQUENCE" "$SCREEN"
+echo -n xq >&"$KEYS"
+watch_end
+want_fits 24 80
+sed 's/\x1b\[[0-9;]*m//g; s/\x1b.*//' "$TEST_TMP/last" >"$TEST_TMP/plain"
+grep -Eq '^ +/s +drops/s +open +closed +flows +group, netns' "$TEST_TMP/plain" ||
+	fail "no rates of groups" "$(cat "$TEST_TMP/plain")"
+grep -Eq '^ +/s +drops/s +process +pid +state' "$TEST_TMP/plain" ||
+	fail "no rates of workers" "$(cat "$TEST_TMP/plain")"
+grep -q "0.0.0.0:$PORT, [0-9]* ($HOST)" "$TEST_TMP/plain" || fail "no group" "$(cat "$TEST_TMP/plain")"
+grep -q "unexplained" "$TEST_TMP/plain" || fail "the end is missing" "$(cat "$TEST_TMP/plain")"
+
+say "a terminal that is too low: the last line counts those that are missing"
+watch_begin 5 80
+shown_again "$HOME_SEQUENCE" "$SCREEN"
+echo -n q >&"$KEYS"
+watch_end
+want_fits 5 80
+grep -q '^\.\.\. [0-9]* more lines' "$TEST_TMP/last" || fail "no note" "$(cat -v "$TEST_TMP/last")"
+
+say "stopped and continued: the terminal is as before meanwhile"
+python3 - "$SLUICE" <<'PYTHON'
+import os
+import pty
+import select
+import signal
+import sys
+import termios
+
+HOME, SHOW_CURSOR = b"\x1b[H", b"\x1b[?25h"
+child, terminal = pty.fork()
+if not child:
+    os.execv(sys.argv[1], [sys.argv[1], "steer", "show", "--watch", "1"])
+
+
+def read_until(done):
+    """Reads until done(text), however long that takes; the runner has a time limit."""
+    text = b""
+    while not done(text):
+        select.select([terminal], [], [])
+        text += os.read(terminal, 65536)
+    return text
+
+
+def reads_lines():
+    return bool(termios.tcgetattr(terminal)[3] & termios.ICANON)
+
+
+before = reads_lines()
+read_until(lambda text: text.count(HOME) >= 3)
+assert before and not reads_lines(), "keys are not read one by one"
+os.kill(child, signal.SIGTSTP)
+read_until(lambda text: SHOW_CURSOR in text)
+assert os.WIFSTOPPED(os.waitpid(child, os.WUNTRACED)[1]), "not stopped"
+assert reads_lines(), "the terminal is not restored"
+os.kill(child, signal.SIGCONT)
+read_until(lambda text: text.count(HOME) >= 2)
+assert not reads_lines()
+os.write(terminal, b"q")
+read_until(lambda text: SHOW_CURSOR in text)
+assert os.waitpid(child, 0)[1] == 0
+assert reads_lines(), "the terminal is not restored"
+PYTHON
 
 say "into a file"
 "$SLUICE" steer show --watch=1 >"$TEST_TMP/reports" &
@@ -112,5 +212,5 @@ wait_until 20 has_times "steer: policy" 1 "$TEST_TMP/ending"
 sluice steer unload
 status=0
 wait "$watcher" || status=$?
-want_equal "$status" 1 "exit code"
+want_equal "$status" 1 "exit status"
 grep -q "not loaded" "$TEST_TMP/ending" || fail "no reason" "$(cat "$TEST_TMP/ending")"

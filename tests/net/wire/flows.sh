@@ -84,9 +84,9 @@ want_equal "$(row host 4009 requested server state)" "[['$FAR4', None, 'half_ope
 
 say "the same in text"
 want_status 0 sluice reply flows
-grep -qE "^ +host +172.17.0.3:4001 +$FAR4:$PORT +$NEAR4 +rewritten +veth3 +$HOST +[0-9.]+s$" \
+grep -qE "^ +host +172.17.0.3:4001 +$FAR4:$PORT +$NEAR4 +rewritten +veth3 +[0-9]+ \($HOST\) +[0-9.]+s$" \
 	<<<"$OUTPUT" || fail "no line of the flow:" "$OUTPUT"
-grep -qE "^ +gateway +172.17.0.3:4004 +$B1:$FAR_PORT +$B2 +rewritten +s0 +$HOST +[0-9.]+s$" \
+grep -qE "^ +gateway +172.17.0.3:4004 +$B1:$FAR_PORT +$B2 +rewritten +s0 +[0-9]+ \($HOST\) +[0-9.]+s$" \
 	<<<"$OUTPUT" || fail "no line of the flow behind:" "$OUTPUT"
 
 say "the same from another namespace"

@@ -3,6 +3,8 @@
 #include "cmd/command.h"
 #include "cmd/conntrack/findings.h"
 
+#include <errno.h>
+
 static void audit_text(const struct output *output, const struct ct_snapshot *snapshot)
 {
 	size_t count[AUDIT_REASONS] = { 0 };
@@ -24,8 +26,9 @@ static void audit_text(const struct output *output, const struct ct_snapshot *sn
 
 static int run(const struct context *context, void *into, int words, char **word, struct err *err)
 {
+	const struct conntrack_options *given = into;
 	struct ct_snapshot snapshot = { .table.entry = NULL };
-	int result = findings_read(&snapshot, into, err);
+	int result = findings_read(&snapshot, given, err);
 
 	if (result)
 		return result;
@@ -34,8 +37,14 @@ static int run(const struct context *context, void *into, int words, char **word
 			      false);
 	else
 		audit_text(&context->output, &snapshot);
+	if (given->exit_code && snapshot.audit.count) {
+		err_set(err, EXIT_FOUND, EUCLEAN,
+			"conntrack audit: %zu of %zu UDP entries contradict this host",
+			snapshot.audit.count, snapshot.table.count);
+		result = err_hint(err, -EUCLEAN, "'sluice conntrack repair' deletes them");
+	}
 	snapshot_free(&snapshot);
-	return 0;
+	return result;
 }
 
 const struct command conntrack_audit_command = {
@@ -44,7 +53,8 @@ const struct command conntrack_audit_command = {
 	.summary = "list UDP entries that contradict the sockets and routes of this host",
 	.help = FINDINGS_HELP,
 	.tables = { { conntrack_audit_opts, &conntrack_options },
-		    { conntrack_entry_opts, &conntrack_options } },
+		    { conntrack_entry_opts, &conntrack_options },
+		    { conntrack_exit_opts, &conntrack_options } },
 	.options = &conntrack_options,
 	.run = run,
 };

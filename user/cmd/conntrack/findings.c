@@ -56,6 +56,7 @@ void findings_json(const struct output *output, json_t *document,
 		   const struct ct_snapshot *snapshot, const enum repair_outcome *outcome,
 		   bool dry_run)
 {
+	struct cgroup_names cgroups = { 0 };
 	struct json_list list;
 	char why[WHY_SIZE];
 	size_t i;
@@ -71,7 +72,8 @@ void findings_json(const struct output *output, json_t *document,
 				  audit_reason_name(finding->reason), "why",
 				  audit_explain(&snapshot->table, finding, why, sizeof(why)),
 				  "entry",
-				  conntrack_entry_json(&entry[finding->entry], &snapshot->inet),
+				  conntrack_entry_json(&entry[finding->entry], &snapshot->inet,
+						       &cgroups),
 				  "twin",
 				  finding->reason != AUDIT_TWIN
 					  ? NULL
@@ -80,6 +82,7 @@ void findings_json(const struct output *output, json_t *document,
 				  outcome ? repair_outcome_name(outcome[i], dry_run) : NULL));
 	}
 	json_list_end(&list);
+	cgroup_names_free(&cgroups);
 }
 
 void findings_count(const struct ct_snapshot *snapshot, size_t count[AUDIT_REASONS])

@@ -8,19 +8,19 @@
 #include "conntrack/repair.h"
 #include "conntrack/snapshot.h"
 
-#define FINDINGS_HELP                                                                             \
-	"reasons:\n"                                                                              \
-	"  twin          a pair of unanswered entries: a request, and its reply from a wrong\n"   \
-	"                address, tracked as a second flow\n"                                     \
-	"  backend-gone  DNAT binds a client to a backend of this host that has no socket, or\n"  \
-	"                to another host that has no route or does not answer its neighbours\n"   \
-	"  socket-gone   the socket at the end on this host has been closed\n"                    \
-	"  unanswered    no reply ever came, but datagrams keep the entry alive; services that\n" \
-	"                never reply, such as syslog, look the same\n"                            \
-	"\n"                                                                                      \
-	"Two readings show which entries are in use: by their counters if\n"                      \
-	"net.netfilter.nf_conntrack_acct is on, otherwise by their timeouts, which needs a\n"     \
-	"datagram more than a second after the first reading. --watch 0 reads once and skips\n"   \
+#define FINDINGS_HELP                                                                            \
+	"reasons:\n"                                                                             \
+	"  twin          a pair of unanswered entries: a request, and its reply from a wrong\n"  \
+	"                address, tracked as a second flow\n"                                    \
+	"  backend-gone  DNAT binds a client to a backend of this host that has no socket, or\n" \
+	"                to another host that has no route or does not answer ARP or NDP\n"      \
+	"  socket-gone   the socket at the end on this host has been closed\n"                   \
+	"  unanswered    no reply was seen, but datagrams keep the entry alive; services that\n" \
+	"                never reply, such as syslog, look the same\n"                           \
+	"\n"                                                                                     \
+	"Two readings show which entries are in use: by their counters if\n"                     \
+	"net.netfilter.nf_conntrack_acct is on, otherwise by their timeouts, which needs a\n"    \
+	"datagram more than a second after the first reading. --watch 0 reads once and skips\n"  \
 	"'unanswered' and the closed sockets of clients on this host.\n"
 
 /*

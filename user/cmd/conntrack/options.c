@@ -2,27 +2,8 @@
 #include "cmd/conntrack/options.h"
 
 #include <arpa/inet.h>
-#include <errno.h>
-#include <string.h>
 
 struct conntrack_options conntrack_options;
-
-static int parse_addr(const struct opt_value *v, struct err *err)
-{
-	struct conntrack_options *o = v->field;
-	struct in_addr ip4;
-
-	o->by_addr = true;
-	if (inet_pton(AF_INET6, v->text, &o->addr) == 1)
-		return 0;
-	if (inet_pton(AF_INET, v->text, &ip4) == 1) {
-		o->addr = inet_from_ip4(ip4.s_addr);
-		return 0;
-	}
-	return err_hint(
-		err, err_set(err, EXIT_USAGE, EINVAL, "address '%s': not an IP address", v->text),
-		"give an address such as 172.17.0.3 or fd00::3");
-}
 
 /* In the order of enum audit_reason. */
 static const char *const reasons[] = { "twin", "backend-gone", "socket-gone", "unanswered", NULL };
@@ -33,7 +14,8 @@ _Static_assert(sizeof(reasons) / sizeof(*reasons) == AUDIT_REASONS + 1, "reasons
 const struct opt conntrack_entry_opts[] = {
 	{ "port", 0, "LIST", opt_ports, CT_FIELD(ports),
 	  "select entries with one of these ports at either end", .preset = "any" },
-	{ "addr", 0, "ADDR", parse_addr, 0, "select entries with this address at either end" },
+	{ "addr", 0, "ADDR", opt_addr, CT_FIELD(addr),
+	  "select entries with this address at either end" },
 	{ .name = NULL },
 };
 
@@ -43,6 +25,12 @@ const struct opt conntrack_audit_opts[] = {
 	  .noun = "reason" },
 	{ "watch", 0, "SECONDS", opt_u32, CT_FIELD(watch_s),
 	  "time between two readings; 0: one reading", .max = 3600, .preset = "2" },
+	{ .name = NULL },
+};
+
+const struct opt conntrack_exit_opts[] = {
+	{ "exit-code", 0, NULL, opt_switch, CT_FIELD(exit_code),
+	  "exit with status 6 if there are findings" },
 	{ .name = NULL },
 };
 
@@ -56,8 +44,8 @@ static bool tuple_has(const struct ct_tuple *tuple, const struct conntrack_optio
 {
 	bool port = ports_contain(&o->ports, ntohs(tuple->src_port_be)) ||
 		    ports_contain(&o->ports, ntohs(tuple->dst_port_be));
-	bool addr = !o->by_addr || IN6_ARE_ADDR_EQUAL(&tuple->src, &o->addr) ||
-		    IN6_ARE_ADDR_EQUAL(&tuple->dst, &o->addr);
+	bool addr = !o->addr.given || IN6_ARE_ADDR_EQUAL(&tuple->src, &o->addr.addr) ||
+		    IN6_ARE_ADDR_EQUAL(&tuple->dst, &o->addr.addr);
 
 	return port && addr;
 }

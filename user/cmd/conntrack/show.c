@@ -10,14 +10,16 @@ static void show_text(const struct output *output, const struct ct_table *table,
 		      const struct inet *inet, const struct conntrack_options *o)
 {
 	struct table *rows = table_new(CONNTRACK_COLUMNS);
+	struct cgroup_names cgroups = { 0 };
 	size_t i, shown = 0;
 
 	for (i = 0; i < table->count; i++) {
 		if (!conntrack_is_wanted(&table->entry[i], o))
 			continue;
-		conntrack_row(rows, &table->entry[i], inet);
+		conntrack_row(rows, &table->entry[i], inet, &cgroups);
 		shown++;
 	}
+	cgroup_names_free(&cgroups);
 	table_print(rows, output, 0);
 	fprintf(output->file, "%zu of %zu UDP entries\n", shown, table->count);
 }
@@ -26,6 +28,7 @@ static void show_json(const struct output *output, const struct ct_table *table,
 		      const struct inet *inet, const struct conntrack_options *o)
 {
 	json_t *document = output_document();
+	struct cgroup_names cgroups = { 0 };
 	struct json_list list;
 	size_t i;
 
@@ -33,8 +36,10 @@ static void show_json(const struct output *output, const struct ct_table *table,
 	json_list_begin(&list, output, document, "entries");
 	for (i = 0; i < table->count; i++)
 		if (conntrack_is_wanted(&table->entry[i], o))
-			json_list_add(&list, conntrack_entry_json(&table->entry[i], inet));
+			json_list_add(&list,
+				      conntrack_entry_json(&table->entry[i], inet, &cgroups));
 	json_list_end(&list);
+	cgroup_names_free(&cgroups);
 }
 
 static int run(const struct context *context, void *into, int words, char **word, struct err *err)

@@ -47,8 +47,8 @@ static const char *process_name(const struct inet_socket *socket, char name[INET
 	return text_plain_copy(name, INET_PROCESS_SIZE, socket->process);
 }
 
-static void process_text(const struct ct_entry *entry, const struct inet *inet, char *text,
-			 size_t size)
+static void process_text(const struct ct_entry *entry, const struct inet *inet,
+			 struct cgroup_names *cgroups, char *text, size_t size)
 {
 	char name[INET_PROCESS_SIZE];
 	struct end end[2];
@@ -59,13 +59,15 @@ static void process_text(const struct ct_entry *entry, const struct inet *inet, 
 	for (i = 0; i < count && used < size; i++)
 		if (end[i].socket && end[i].socket->pid)
 			used += (size_t)snprintf(
-				text + used, size - used, "%s%s %d", used ? ", " : "",
-				process_name(end[i].socket, name), end[i].socket->pid);
+				text + used, size - used, "%s%s %d %s", used ? ", " : "",
+				process_name(end[i].socket, name), end[i].socket->pid,
+				cgroup_names_text(cgroups, end[i].socket->pid));
 }
 
-void conntrack_row(struct table *rows, const struct ct_entry *entry, const struct inet *inet)
+void conntrack_row(struct table *rows, const struct ct_entry *entry, const struct inet *inet,
+		   struct cgroup_names *cgroups)
 {
-	char src[ADDR_TEXT_MAX], dst[ADDR_TEXT_MAX], process[64];
+	char src[ADDR_TEXT_MAX], dst[ADDR_TEXT_MAX], process[256];
 	char nat[2 * ADDR_TEXT_MAX + 16] = "-", zone[16] = "-";
 	bool dnat = conntrack_is_dnat(entry), snat = conntrack_is_snat(entry);
 	const struct ct_tuple *original = &entry->original;
@@ -79,7 +81,7 @@ void conntrack_row(struct table *rows, const struct ct_entry *entry, const struc
 		snprintf(zone, sizeof(zone), "%u/%u", entry->original_zone, entry->reply_zone);
 	else if (entry->original_zone)
 		snprintf(zone, sizeof(zone), "%u", entry->original_zone);
-	process_text(entry, inet, process, sizeof(process));
+	process_text(entry, inet, cgroups, process, sizeof(process));
 	table_row(rows, "%s|%us|%s|%s|%s|%s|%#x|%s", conntrack_state_name(entry), entry->timeout_s,
 		  addr_format_port(&original->src, original->src_port_be, src),
 		  addr_format_port(&original->dst, original->dst_port_be, dst), nat, zone,
@@ -104,7 +106,8 @@ static json_t *counters_json(const struct ct_counters *counters)
 			 (json_int_t)counters->bytes);
 }
 
-static json_t *local_json(const struct ct_entry *entry, const struct inet *inet)
+static json_t *local_json(const struct ct_entry *entry, const struct inet *inet,
+			  struct cgroup_names *cgroups)
 {
 	char addr[ADDR_TEXT_MAX], name[INET_PROCESS_SIZE];
 	json_t *array = json_array(), *process;
@@ -114,9 +117,12 @@ static json_t *local_json(const struct ct_entry *entry, const struct inet *inet)
 	for (i = 0; i < count; i++) {
 		const struct inet_socket *socket = end[i].socket;
 
-		process = socket && socket->pid ? json_pack("{s:i, s:s}", "pid", (int)socket->pid,
-							    "name", process_name(socket, name))
-						: json_null();
+		process = json_null();
+		if (socket && socket->pid) {
+			process = json_pack("{s:i, s:s}", "pid", (int)socket->pid, "name",
+					    process_name(socket, name));
+			cgroup_names_json(cgroups, socket->pid, process);
+		}
 		json_array_append_new(array,
 				      json_pack("{s:s, s:s, s:i, s:b, s:o}", "end", end[i].role,
 						"address", addr_format(&end[i].tuple->src, addr),
@@ -126,7 +132,8 @@ static json_t *local_json(const struct ct_entry *entry, const struct inet *inet)
 	return array;
 }
 
-json_t *conntrack_entry_json(const struct ct_entry *entry, const struct inet *inet)
+json_t *conntrack_entry_json(const struct ct_entry *entry, const struct inet *inet,
+			     struct cgroup_names *cgroups)
 {
 	json_t *object = json_pack(
 		"{s:s, s:I, s:i, s:I, s:o, s:o, s:b, s:b, s:{s:i, s:i}, s:o}", "state",
@@ -135,7 +142,7 @@ json_t *conntrack_entry_json(const struct ct_entry *entry, const struct inet *in
 		conntrack_tuple_json(&entry->original), "reply",
 		conntrack_tuple_json(&entry->reply), "dnat", conntrack_is_dnat(entry), "snat",
 		conntrack_is_snat(entry), "zone", "original", entry->original_zone, "reply",
-		entry->reply_zone, "local", local_json(entry, inet));
+		entry->reply_zone, "local", local_json(entry, inet, cgroups));
 
 	if (entry->counted)
 		json_object_set_new(object, "counters",

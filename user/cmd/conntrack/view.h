@@ -3,6 +3,7 @@
 #ifndef SLUICE_CMD_CONNTRACK_VIEW_H
 #define SLUICE_CMD_CONNTRACK_VIEW_H
 
+#include "base/cgroup_names.h"
 #include "base/output.h"
 #include "conntrack/table.h"
 #include "kernel/inet.h"
@@ -10,12 +11,14 @@
 /* Returns UNREPLIED, SEEN_REPLY, ASSURED or OFFLOAD, conntrack(8)'s names. */
 const char *conntrack_state_name(const struct ct_entry *entry);
 
-#define CONNTRACK_COLUMNS "state|>timeout|source|destination|nat|zone|>mark|process"
+#define CONNTRACK_COLUMNS "state|>timeout|source|destination|nat|zone|>mark|process, pid, cgroup"
 /* Adds a row to a table of CONNTRACK_COLUMNS. */
-void conntrack_row(struct table *rows, const struct ct_entry *entry, const struct inet *inet);
+void conntrack_row(struct table *rows, const struct ct_entry *entry, const struct inet *inet,
+		   struct cgroup_names *cgroups);
 
 json_t *conntrack_tuple_json(const struct ct_tuple *tuple);
 /* Includes the sockets and processes at the ends on this host. */
-json_t *conntrack_entry_json(const struct ct_entry *entry, const struct inet *inet);
+json_t *conntrack_entry_json(const struct ct_entry *entry, const struct inet *inet,
+			     struct cgroup_names *cgroups);
 
 #endif

@@ -1,16 +1,28 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * sluice reply audit: lists the servers that reply from another address than the requested one, and
- * marks those that mode wire covers now.
+ * sluice reply audit: lists the servers that reply from an address other than the requested one,
+ * and marks those that mode wire covers now.
  */
 #include "base/addr.h"
+#include "base/cgroup_names.h"
 #include "base/log.h"
+#include "base/netns_names.h"
 #include "base/text.h"
 #include "cmd/command.h"
 #include "cmd/reply/audit_rows.h"
 #include "cmd/reply/view.h"
 
 #include <errno.h>
+
+static struct options {
+	bool exit_code;
+} options;
+
+static const struct opt opts[] = {
+	{ "exit-code", 0, NULL, opt_switch, offsetof(struct options, exit_code),
+	  "exit with status 6 if a socket has the verdict wrong" },
+	{ .name = NULL },
+};
 
 /* The process of a socket. A server that connects to one client may have exited already. */
 struct owner {
@@ -81,23 +93,25 @@ static json_t *example_json(const struct sluice_addr *peer, __be16 peer_port_be,
 			 "reply_source", source ? addr_format(source, text) : NULL);
 }
 
-static json_t *row_json(const struct audit_row *row)
+static json_t *row_json(const struct audit_row *row, struct cgroup_names *cgroups)
 {
 	const struct sluice_audit *audit = &row->audit;
 	struct owner owner;
 	bool known = owner_of(row, &owner);
 	json_t *object = json_pack(
-		"{s:I, s:I, s:i, s:I, s:I, s:s, s:I, s:b, s:s*, s:o*, s:o*}", "socket_cookie",
-		(json_int_t)row->cookie, "netns", (json_int_t)audit->netns, "port", audit->port,
-		"right", (json_int_t)audit->right, "wrong", (json_int_t)audit->wrong, "verdict",
-		audit_verdict_name(row->replies), "connects", (json_int_t)audit->connects,
-		"needs_wire", row->connected == AUDIT_WRONG, "process",
-		known ? owner.process : NULL, "pid", known ? json_integer(owner.pid) : NULL,
-		"example",
+		"{s:I, s:i, s:I, s:I, s:s, s:I, s:b, s:s*, s:o*, s:o*}", "socket_cookie",
+		(json_int_t)row->cookie, "port", audit->port, "right", (json_int_t)audit->right,
+		"wrong", (json_int_t)audit->wrong, "verdict", audit_verdict_name(row->replies),
+		"connects", (json_int_t)audit->connects, "needs_wire",
+		row->connected == AUDIT_WRONG, "process", known ? owner.process : NULL, "pid",
+		known ? json_integer(owner.pid) : NULL, "example",
 		audit->wrong ? example_json(&audit->peer, audit->peer_port_be, &audit->asked,
 					    &audit->used)
 			     : NULL);
 
+	netns_names_json(NULL, audit->netns, object);
+	/* the process of a closed socket has exited, and its number may be another's */
+	cgroup_names_json(cgroups, row->owner ? (pid_t)owner.pid : 0, object);
 	if (audit->connects)
 		json_object_update_new(
 			object, json_pack("{s:I, s:I, s:s, s:o}", "connect_right",
@@ -113,10 +127,12 @@ static void print_json(const struct output *output, const struct audit_rows *row
 {
 	const struct sums sums = sums_of(rows);
 	json_t *document = output_document(), *sockets = json_array();
+	struct cgroup_names cgroups = { 0 };
 	size_t i;
 
 	for (i = 0; i < rows->count; i++)
-		json_array_append_new(sockets, row_json(&rows->row[i]));
+		json_array_append_new(sockets, row_json(&rows->row[i], &cgroups));
+	cgroup_names_free(&cgroups);
 	json_object_update_new(document,
 			       json_pack("{s:I, s:I, s:I, s:o}", "wrong",
 					 (json_int_t)(sums.wrong + sums.connect_wrong), "right",
@@ -129,15 +145,19 @@ static void print_json(const struct output *output, const struct audit_rows *row
 
 /* Adds the row to the table of unconnected replies, of connected ones, or both. */
 static void row_text(const struct audit_row *row, const struct sockets *sockets,
-		     struct table *unconnected, struct table *connected)
+		     struct cgroup_names *cgroups, struct table *unconnected,
+		     struct table *connected)
 {
 	char peer[ADDR_TEXT_MAX] = "-", requested[ADDR_TEXT_MAX] = "-", source[ADDR_TEXT_MAX] = "-";
 	const char *name = sockets_no_owner(sockets);
 	const struct sluice_audit *audit = &row->audit;
+	const char *cgroup = "-";
 	struct owner owner;
 	char pid[32] = "-";
 
 	if (owner_of(row, &owner)) {
+		if (!owner.gone)
+			cgroup = cgroup_names_text(cgroups, (pid_t)owner.pid);
 		name = owner.process;
 		snprintf(pid, sizeof(pid), owner.gone ? "%u (gone)" : "%u", owner.pid);
 	}
@@ -147,12 +167,12 @@ static void row_text(const struct audit_row *row, const struct sockets *sockets,
 		addr_format(&audit->used, source);
 	}
 	if (has_replied(row))
-		table_row(unconnected, "%s|%s|%u|%llu|%llu|%s|%s|%s|%s", name, pid, audit->port,
-			  audit->wrong, audit->right, peer, requested, source,
+		table_row(unconnected, "%s|%s|%s|%u|%llu|%llu|%s|%s|%s|%s", name, pid, cgroup,
+			  audit->port, audit->wrong, audit->right, peer, requested, source,
 			  audit_verdict_name(row->replies));
 	if (audit->connects)
-		table_row(connected, "%s|%s|%u|%llu|%llu|%llu|%s|%s|%s|%s", name, pid, audit->port,
-			  audit->connects, audit->connect_wrong, audit->connect_right,
+		table_row(connected, "%s|%s|%s|%u|%llu|%llu|%llu|%s|%s|%s|%s", name, pid, cgroup,
+			  audit->port, audit->connects, audit->connect_wrong, audit->connect_right,
 			  addr_format_port(&audit->connect_peer, audit->connect_port_be, peer),
 			  addr_format(&audit->connect_asked, requested),
 			  row->source ? addr_format(row->source, source) : "-",
@@ -182,13 +202,15 @@ static void print_text(const struct output *output, const struct audit_rows *row
 {
 	const struct sums sums = sums_of(rows);
 	struct table *unconnected = table_new(
-		"process|>pid|>port|>wrong|>right|example peer|requested|reply source|verdict");
+		"process|>pid|cgroup|>port|>wrong|>right|example peer|requested|reply source|verdict");
 	struct table *connected = table_new(
-		"process|>pid|>port|>connects|>wrong|>right|last to|requested|reply source|verdict");
+		"process|>pid|cgroup|>port|>connects|>wrong|>right|last to|requested|reply source|verdict");
+	struct cgroup_names cgroups = { 0 };
 	size_t i;
 
 	for (i = 0; i < rows->count; i++)
-		row_text(&rows->row[i], sockets, unconnected, connected);
+		row_text(&rows->row[i], sockets, &cgroups, unconnected, connected);
+	cgroup_names_free(&cgroups);
 	table_print(unconnected, output, 0);
 	fprintf(output->file, "%swrong replies: %llu, right replies: %llu, sockets: %u",
 		output_tone(output, sums.replies[AUDIT_WRONG] ? OUTPUT_WARNING : OUTPUT_GOOD),
@@ -213,8 +235,25 @@ static void print_text(const struct output *output, const struct audit_rows *row
 		fprintf(output->file, "mode wire fixes the wrong ones; mode socket cannot\n");
 }
 
+/* For --exit-code. */
+static int conclude(const struct audit_rows *rows, struct err *err)
+{
+	const struct sums sums = sums_of(rows);
+	unsigned int unconnected = sums.replies[AUDIT_WRONG];
+	unsigned int connected = sums.connected[AUDIT_WRONG];
+
+	if (!unconnected && !connected)
+		return 0;
+	err_set(err, EXIT_FOUND, EUCLEAN,
+		"reply audit: %u unconnected and %u connected sockets reply from a wrong address",
+		unconnected, connected);
+	return err_hint(err, -EUCLEAN,
+			"mode socket fixes the unconnected, mode wire the connected");
+}
+
 static int run(const struct context *context, void *into, int words, char **word, struct err *err)
 {
+	const struct options *given = into;
 	struct audit_rows rows;
 	struct sockets *sockets = NULL;
 	struct reply_state state;
@@ -233,7 +272,7 @@ static int run(const struct context *context, void *into, int words, char **word
 			err_set(err, EXIT_ERROR, EINVAL, "reply is loaded in mode %s",
 				reply_mode_name(state.meta.mode)),
 			"only mode audit counts wrong replies: run 'sluice reply load --mode audit'"
-			" with the same other options (replies are then no longer fixed)");
+			" with otherwise the same options (replies are then no longer fixed)");
 	links_libbpf_log();
 	if (sockets_read(&sockets, &reason))
 		log_warning("process names are unknown: %s", reason.what);
@@ -242,6 +281,8 @@ static int run(const struct context *context, void *into, int words, char **word
 		print_json(&context->output, &rows);
 	else if (!result)
 		print_text(&context->output, &rows, sockets);
+	if (!result && given->exit_code)
+		result = conclude(&rows, err);
 	audit_rows_free(&rows);
 	sockets_free(sockets);
 	return result;
@@ -251,6 +292,8 @@ const struct command reply_audit_command = {
 	.object = "reply",
 	.name = "audit",
 	.summary = "the servers that reply from a wrong address, counted by mode audit",
+	.tables = { { opts, &options } },
+	.options = &options,
 	.run = run,
 	.help = "Needs 'sluice reply load --mode audit', which changes no packet.\n"
 		"\n"
@@ -260,7 +303,7 @@ const struct command reply_audit_command = {
 		"where it is not the requested address, only mode wire fixes it.\n"
 		"\n"
 		"verdict:\n"
-		"  wrong    replies left from another address than the requested one, or the socket\n"
+		"  wrong    replies left from an address other than the requested one, or the socket\n"
 		"           has connected from another address and its client cannot reach it\n"
 		"  right    no wrong reply, and no wrong address\n"
 		"  covered  wrong, or would be, but mode wire now covers the client\n"

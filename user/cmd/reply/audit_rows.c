@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * The verdict on a connected socket depends on the replies that it has sent since.  If it has sent
- * none and is still open, its source address decides: a socket with another source than the
- * requested address does not receive the client's further requests.
+ * none and is still open, its source address decides: a socket whose source is not the requested
+ * address does not receive the client's further requests.
  */
 #include "cmd/reply/audit_rows.h"
 
@@ -155,7 +155,7 @@ int audit_rows_read(const char *bpffs, const struct sockets *sockets, struct aud
 	if (result)
 		return result;
 	if (rows->no_memory)
-		return err_set(err, EXIT_ERROR, ENOMEM, "audit: no memory");
+		return err_set(err, EXIT_ERROR, ENOMEM, "audit: out of memory");
 	if (rows->count)
 		qsort(rows->row, rows->count, sizeof(*rows->row), by_port);
 	coverage_open(bpffs, &coverage);

@@ -6,9 +6,11 @@
  */
 #include "base/addr.h"
 #include "base/array.h"
+#include "base/cgroup_names.h"
 #include "base/json_list.h"
 #include "base/log.h"
 #include "base/netns_names.h"
+#include "base/ports.h"
 #include "base/text.h"
 #include "cmd/reply/view.h"
 #include "kernel/pins.h"
@@ -20,11 +22,31 @@
 
 static struct options {
 	bool all;
+	struct ports ports; /* of the servers */
+	struct opt_addr peer;
+	const char *netns; /* NULL: any */
+	__u32 limit;	   /* 0: none */
 } options;
 
+#define FLOWS_FIELD(field) offsetof(struct options, field)
+
 static const struct opt opts[] = {
-	{ "all", 'a', NULL, opt_switch, offsetof(struct options, all), "include expired flows" },
+	{ "all", 'a', NULL, opt_switch, FLOWS_FIELD(all), "include expired flows" },
+	{ "port", 0, "LIST", opt_ports, FLOWS_FIELD(ports),
+	  "select the flows of servers on these ports", .preset = "any" },
+	{ "peer", 0, "ADDR", opt_addr, FLOWS_FIELD(peer), "select the flows of this peer" },
+	{ "in-netns", 0, "NAME|INODE", opt_text, FLOWS_FIELD(netns),
+	  "select the flows of servers in this network namespace" },
+	{ "limit", 0, "N", opt_u32, FLOWS_FIELD(limit),
+	  "print the N most recently seen flows of each mode", .min = 1, .max = FLOW_TABLE_MAX },
 	{ .name = NULL },
+};
+
+/* The flows to list. */
+struct selection {
+	const struct options *options;
+	bool by_netns;
+	__u32 netns;
 };
 
 /* A flow of either mode. */
@@ -38,14 +60,16 @@ struct listed_flow {
 
 /* The flows of one mode. */
 struct flow_list {
+	const struct selection *selection;
 	bool loaded;
-	bool all; /* with expired flows */
 	bool no_memory;
 	__u32 sets;
 	__u64 age_ns; /* the age at which a flow expires */
 	struct listed_flow *flow;
 	size_t count, room;
+	size_t all;   /* flows in the table, selected or not, without `older` */
 	size_t older; /* expired flows, not listed */
+	size_t shown; /* the first flows, up to the limit */
 };
 
 struct listing {
@@ -56,19 +80,30 @@ struct listing {
 	int iface_count;
 	struct sockets *sockets;
 	struct netns_names netns;
+	struct cgroup_names cgroups;
 };
 
 /* --- reading */
 
-/* Returns a new flow to fill in, or NULL if it has expired or memory is short. */
-static struct listed_flow *flow_add(struct flow_list *list, __u64 age_ns)
+/*
+ * Returns a new flow to fill in, or NULL if it is not selected, has expired, or memory is short.
+ * The port of mode socket is that of the flow's socket: select_ports() checks it.
+ */
+static struct listed_flow *flow_add(struct flow_list *list, __u64 age_ns,
+				    const struct sluice_addr *peer, __u32 netns)
 {
+	const struct selection *selection = list->selection;
+	const struct options *given = selection->options;
 	void *flows = list->flow;
 
-	if (!list->all && age_ns > list->age_ns) {
+	if (!given->all && age_ns > list->age_ns) {
 		list->older++;
 		return NULL;
 	}
+	list->all++;
+	if ((given->peer.given && memcmp(peer, &given->peer.addr, sizeof(*peer))) ||
+	    (selection->by_netns && netns != selection->netns))
+		return NULL;
 	if (array_grow(&flows, &list->room, list->count, sizeof(*list->flow))) {
 		list->no_memory = true;
 		return NULL;
@@ -80,7 +115,7 @@ static struct listed_flow *flow_add(struct flow_list *list, __u64 age_ns)
 
 static void on_socket_flow(const struct sluice_flow *flow, __u64 age_ns, void *arg)
 {
-	struct listed_flow *added = flow_add(arg, age_ns);
+	struct listed_flow *added = flow_add(arg, age_ns, &flow->peer, flow->netns);
 
 	if (added)
 		added->socket = *flow;
@@ -88,10 +123,15 @@ static void on_socket_flow(const struct sluice_flow *flow, __u64 age_ns, void *a
 
 static void on_wire_flow(const struct sluice_wire_flow *flow, __u64 age_ns, void *arg)
 {
-	struct listed_flow *added = flow_add(arg, age_ns);
+	struct listing *listing = arg;
+	struct flow_list *list = &listing->wire;
+	struct listed_flow *added = flow_add(list, age_ns, &flow->peer, listing->wire_netns);
 
-	if (added)
-		added->wire = *flow;
+	if (!added)
+		return;
+	added->wire = *flow;
+	if (!ports_contain(&list->selection->options->ports, ntohs(flow->port_be)))
+		list->count--;
 }
 
 static int by_age(const void *a, const void *b)
@@ -128,7 +168,7 @@ static int wire_flows_read(const char *bpffs, struct listing *listing, struct er
 	result = wire_ifaces(bpffs, &listing->ifaces, &listing->iface_count, err);
 	if (result)
 		return result;
-	return wire_flows(bpffs, on_wire_flow, &listing->wire, err);
+	return wire_flows(bpffs, on_wire_flow, listing, err);
 }
 
 /* Reads the flows of all loaded modes. Returns 0, or -errno with *err set. */
@@ -142,7 +182,7 @@ static int listing_read(const char *bpffs, struct listing *listing, struct err *
 	if (has_wire < 0)
 		return has_wire;
 	if (!has_reply && !has_wire)
-		return reply_loaded_none(bpffs, err);
+		return reply_loaded_none(bpffs, REPLY_LOAD_HINT, err);
 	socket->loaded = has_reply;
 	wire->loaded = has_wire;
 	if (has_reply)
@@ -152,12 +192,53 @@ static int listing_read(const char *bpffs, struct listing *listing, struct err *
 	if (result)
 		return result;
 	if (socket->no_memory || wire->no_memory)
-		return err_set(err, EXIT_ERROR, ENOMEM, "flows: no memory");
-	if (socket->count)
-		qsort(socket->flow, socket->count, sizeof(*socket->flow), by_age);
-	if (wire->count)
-		qsort(wire->flow, wire->count, sizeof(*wire->flow), by_age);
+		return err_set(err, EXIT_ERROR, ENOMEM, "flows: out of memory");
 	return 0;
+}
+
+/* Keeps the flows whose socket is open and has a selected port. */
+static void select_ports(struct listing *listing, const struct ports *ports)
+{
+	struct flow_list *list = &listing->socket;
+	const struct sluice_socket_record *owner;
+	size_t i, kept = 0;
+
+	for (i = 0; i < list->count; i++) {
+		owner = sockets_find(listing->sockets, list->flow[i].socket.cookie);
+		if (owner && ports_contain(ports, owner->port))
+			list->flow[kept++] = list->flow[i];
+	}
+	list->count = kept;
+}
+
+/* Reads the sockets of the flows; --port depends on them. */
+static int sockets_of_flows(struct listing *listing, const struct options *given, struct err *err)
+{
+	struct err reason = { 0 };
+
+	if (!listing->socket.count)
+		return 0;
+	if (!sockets_read(&listing->sockets, &reason)) {
+		if (!given->ports.any)
+			select_ports(listing, &given->ports);
+		return 0;
+	}
+	if (given->ports.any) {
+		log_warning("process names are unknown: %s", reason.what);
+		return 0;
+	}
+	*err = reason;
+	return err_hint(err, -EPERM, "--port selects by the sockets of processes; leave it out");
+}
+
+/* Sorts, the latest flow first, and applies the limit. */
+static void list_order(struct flow_list *list)
+{
+	__u32 limit = list->selection->options->limit;
+
+	if (list->count)
+		qsort(list->flow, list->count, sizeof(*list->flow), by_age);
+	list->shown = limit && limit < list->count ? limit : list->count;
 }
 
 /* --- mode socket */
@@ -167,18 +248,19 @@ static json_t *socket_json(struct listing *listing, const struct listed_flow *li
 	const struct sluice_flow *flow = &listed->socket;
 	const struct sluice_socket_record *owner = sockets_find(listing->sockets, flow->cookie);
 	char peer[ADDR_TEXT_MAX], local[ADDR_TEXT_MAX];
+	json_t *object = json_pack(
+		"{s:s, s:I, s:s, s:i, s:s, s:I, s:f, s:b, s:s*, s:o*, s:o*}", "mode",
+		reply_mode_name(listing->mode), "socket_cookie", (json_int_t)flow->cookie, "peer",
+		addr_format(&flow->peer, peer), "peer_port", ntohs(flow->peer_port_be), "local",
+		addr_format(&flow->local, local), "ifindex", (json_int_t)flow->ifindex, "age_s",
+		(double)listed->age_ns / 1e9, "ambiguous_scope",
+		!!(flow->flags & SLUICE_FLOW_SCOPE_AMBIGUOUS), "process",
+		owner ? owner->comm : NULL, "pid", owner ? json_integer(owner->pid) : NULL, "port",
+		owner ? json_integer(owner->port) : NULL);
 
-	return json_pack("{s:s, s:I, s:I, s:o, s:s, s:i, s:s, s:I, s:f, s:b, s:s*, s:o*, s:o*}",
-			 "mode", reply_mode_name(listing->mode), "socket_cookie",
-			 (json_int_t)flow->cookie, "netns", (json_int_t)flow->netns, "netns_name",
-			 netns_names_json(&listing->netns, flow->netns), "peer",
-			 addr_format(&flow->peer, peer), "peer_port", ntohs(flow->peer_port_be),
-			 "local", addr_format(&flow->local, local), "ifindex",
-			 (json_int_t)flow->ifindex, "age_s", (double)listed->age_ns / 1e9,
-			 "ambiguous_scope", flow->flags & SLUICE_FLOW_SCOPE_AMBIGUOUS ? 1 : 0,
-			 "process", owner ? owner->comm : NULL, "pid",
-			 owner ? json_integer(owner->pid) : NULL, "port",
-			 owner ? json_integer(owner->port) : NULL);
+	netns_names_json(&listing->netns, flow->netns, object);
+	cgroup_names_json(&listing->cgroups, owner ? (pid_t)owner->pid : 0, object);
+	return object;
 }
 
 static void socket_row(struct listing *listing, struct table *table,
@@ -186,17 +268,17 @@ static void socket_row(struct listing *listing, struct table *table,
 {
 	const struct sluice_flow *flow = &listed->socket;
 	const struct sluice_socket_record *owner = sockets_find(listing->sockets, flow->cookie);
-	char peer[ADDR_TEXT_MAX], local[ADDR_TEXT_MAX], netns[NAME_MAX + 1], age[24];
-	char port[8] = "?", pid[16] = "-";
+	char peer[ADDR_TEXT_MAX], local[ADDR_TEXT_MAX], netns[NETNS_TEXT_MAX], age[24];
+	char pid[16] = "-";
 
-	if (owner) {
-		snprintf(port, sizeof(port), "%u", owner->port);
+	if (owner)
 		snprintf(pid, sizeof(pid), "%u", owner->pid);
-	}
-	table_row(table, "%s|%s|%s|%s:%s|%s|%s|%llu",
+	table_row(table, "%s|%s|%s|%s|%s|%s|%s|%llu",
 		  owner ? owner->comm : sockets_no_owner(listing->sockets), pid,
+		  cgroup_names_text(&listing->cgroups, owner ? (pid_t)owner->pid : 0),
 		  addr_format_port(&flow->peer, flow->peer_port_be, peer),
-		  addr_format(&flow->local, local), port,
+		  owner ? addr_format_port(&flow->local, htons(owner->port), local)
+			: addr_format(&flow->local, local),
 		  netns_names_text(&listing->netns, flow->netns, netns),
 		  age_format(listed->age_ns, age), flow->cookie);
 }
@@ -254,24 +336,26 @@ static json_t *wire_json(struct listing *listing, const struct listed_flow *list
 {
 	const struct sluice_wire_flow *flow = &listed->wire;
 	const struct sluice_addr *source = source_of(flow);
-	__u32 ifindex = ifindex_of(flow), netns = listing->wire_netns;
+	__u32 ifindex = ifindex_of(flow);
 	const char *iface = iface_name(listing, ifindex);
 	char peer[ADDR_TEXT_MAX], requested[ADDR_TEXT_MAX], other[ADDR_TEXT_MAX];
 	char server[ADDR_TEXT_MAX];
+	json_t *object;
 
-	return json_pack("{s:s, s:s, s:s, s:i, s:s, s:s?, s:s?, s:i, s:s, s:i, s:o, s:I, s:o, s:f}",
-			 "mode", "wire", "role", is_gateway(flow) ? "gateway" : "host", "client",
-			 addr_format(&flow->peer, peer), "client_port", ntohs(flow->peer_port_be),
-			 "requested", addr_format(&flow->requested[last_of(flow)], requested),
-			 "requested_too",
-			 flow->flags & SLUICE_WIRE_SECOND
-				 ? addr_format(&flow->requested[!last_of(flow)], other)
-				 : NULL,
-			 "server", source ? addr_format(source, server) : NULL, "server_port",
-			 ntohs(flow->port_be), "state", state_name(flow), "ifindex", ifindex,
-			 "interface", iface ? output_name(iface) : json_null(), "netns",
-			 (json_int_t)netns, "netns_name", netns_names_json(&listing->netns, netns),
-			 "age_s", (double)listed->age_ns / 1e9);
+	object = json_pack("{s:s, s:s, s:s, s:i, s:s, s:s?, s:s?, s:i, s:s, s:i, s:o, s:f}", "mode",
+			   "wire", "role", is_gateway(flow) ? "gateway" : "host", "client",
+			   addr_format(&flow->peer, peer), "client_port", ntohs(flow->peer_port_be),
+			   "requested", addr_format(&flow->requested[last_of(flow)], requested),
+			   "requested_too",
+			   flow->flags & SLUICE_WIRE_SECOND
+				   ? addr_format(&flow->requested[!last_of(flow)], other)
+				   : NULL,
+			   "server", source ? addr_format(source, server) : NULL, "server_port",
+			   ntohs(flow->port_be), "state", state_name(flow), "ifindex", ifindex,
+			   "interface", iface ? output_name(iface) : json_null(), "age_s",
+			   (double)listed->age_ns / 1e9);
+	netns_names_json(&listing->netns, listing->wire_netns, object);
+	return object;
 }
 
 static const char *iface_text(const struct listing *listing, __u32 ifindex, char text[24])
@@ -289,7 +373,7 @@ static void wire_row(struct listing *listing, struct table *table, const struct 
 	const struct sluice_wire_flow *flow = &listed->wire;
 	const struct sluice_addr *source = source_of(flow);
 	char peer[ADDR_TEXT_MAX], requested[ADDR_TEXT_MAX], server[ADDR_TEXT_MAX];
-	char iface[24], netns[NAME_MAX + 1], age[24];
+	char iface[24], netns[NETNS_TEXT_MAX], age[24];
 
 	table_row(table, "%s|%s|%s|%s|%s|%s|%s|%s", is_gateway(flow) ? "gateway" : "host",
 		  addr_format_port(&flow->peer, flow->peer_port_be, peer),
@@ -316,11 +400,13 @@ static void print_json(const struct output *output, struct listing *listing)
 	json_object_set_new(document, "wire_size",
 			    wire->loaded ? json_integer((json_int_t)wire->sets * SLUICE_FLOW_WAYS)
 					 : json_null());
+	json_object_set_new(document, "selected", json_integer((json_int_t)socket->count));
+	json_object_set_new(document, "wire_selected", json_integer((json_int_t)wire->count));
 	json_list_begin(&list, output, document, "flows");
-	for (i = 0; i < socket->count; i++)
+	for (i = 0; i < socket->shown; i++)
 		json_list_add(&list, socket_json(listing, &socket->flow[i]));
 	json_list_next(&list, "wire_flows");
-	for (i = 0; i < wire->count; i++)
+	for (i = 0; i < wire->shown; i++)
 		json_list_add(&list, wire_json(listing, &wire->flow[i]));
 	json_list_end(&list);
 }
@@ -333,13 +419,17 @@ static void print_list(const struct output *output, struct listing *listing,
 	struct table *table = table_new(columns);
 	size_t i;
 
-	fprintf(output->file, "reply: mode %s: %zu flow%s, of %u", mode, list->count,
-		list->count == 1 ? "" : "s", list->sets * SLUICE_FLOW_WAYS);
+	fprintf(output->file, "reply: mode %s: %zu flow%s, of %u", mode, list->all,
+		list->all == 1 ? "" : "s", list->sets * SLUICE_FLOW_WAYS);
 	if (list->older)
 		fprintf(output->file, "; %zu older than %llus (see them with --all)", list->older,
 			list->age_ns / 1000000000ULL);
-	fprintf(output->file, "%s\n", list->count || list->older ? "" : "; no requests yet");
-	for (i = 0; i < list->count; i++)
+	if (list->count != list->all)
+		fprintf(output->file, "; %zu selected", list->count);
+	if (list->shown != list->count)
+		fprintf(output->file, "; the latest %zu shown", list->shown);
+	fprintf(output->file, "%s\n", list->all || list->older ? "" : "; no requests yet");
+	for (i = 0; i < list->shown; i++)
 		add_row(listing, table, &list->flow[i]);
 	table_print(table, output, 2);
 }
@@ -347,16 +437,21 @@ static void print_list(const struct output *output, struct listing *listing,
 static int run(const struct context *context, void *into, int words, char **word, struct err *err)
 {
 	const struct options *given = into;
-	struct listing listing = { .socket.all = given->all, .wire.all = given->all };
-	struct err reason;
-	int result;
+	struct selection selection = { .options = given, .by_netns = given->netns };
+	struct listing listing = { .socket.selection = &selection, .wire.selection = &selection };
+	int result = 0;
 
 	links_libbpf_log();
-	result = listing_read(context->bpffs, &listing, err);
+	if (given->netns)
+		result = netns_inode(given->netns, &selection.netns, err);
+	if (!result)
+		result = listing_read(context->bpffs, &listing, err);
+	if (!result)
+		result = sockets_of_flows(&listing, given, err);
 	if (result)
 		goto out;
-	if (listing.socket.count && sockets_read(&listing.sockets, &reason))
-		log_warning("process names are unknown: %s", reason.what);
+	list_order(&listing.socket);
+	list_order(&listing.wire);
 	if (context->output.json) {
 		print_json(&context->output, &listing);
 		goto out;
@@ -364,7 +459,7 @@ static int run(const struct context *context, void *into, int words, char **word
 	if (listing.socket.loaded)
 		print_list(&context->output, &listing, &listing.socket,
 			   reply_mode_name(listing.mode),
-			   "process|>pid|peer|local|netns|>age|>socket", socket_row);
+			   "process|>pid|cgroup|peer|local|netns|>age|>socket", socket_row);
 	if (listing.wire.loaded)
 		print_list(&context->output, &listing, &listing.wire, "wire",
 			   "role|client|requested|reply source|state|interface|netns|>age",
@@ -374,6 +469,7 @@ out:
 	free(listing.wire.flow);
 	free(listing.ifaces);
 	netns_names_free(&listing.netns);
+	cgroup_names_free(&listing.cgroups);
 	sockets_free(listing.sockets);
 	return result;
 }
@@ -385,8 +481,8 @@ const struct command reply_flows_command = {
 	.tables = { { opts, &options } },
 	.options = &options,
 	.run = run,
-	.help = "Mode socket: the process, its peer, and the local address: the destination of the\n"
-		"peer's last request and the source of the replies.\n"
+	.help = "Mode socket: the process with its cgroup or container, its peer, and the local\n"
+		"address: the destination of the peer's last request and the source of the replies.\n"
 		"Mode wire: the client, the requested address, the source of the server's replies,\n"
 		"and the state of the flow:\n"
 		"  half_open   no reply yet: nothing is changed\n"
@@ -394,5 +490,10 @@ const struct command reply_flows_command = {
 		"  mixed       the client uses a group, or several addresses: the same\n"
 		"  rewritten   replies come from another address, and get the requested one\n"
 		"  redirected  also, requests go to that address, where the server has connected\n"
-		"The latest flows come first.\n",
+		"The latest flows come first.\n\n"
+		"--port selects flows of mode socket by their open sockets: a flow whose socket is\n"
+		"closed, or held by a process that is not visible, has no port.\n\n"
+		"examples:\n"
+		"  sluice reply flows --port 53 --limit 20\n"
+		"  sluice reply flows --peer 172.17.0.3 --in-netns web\n",
 };

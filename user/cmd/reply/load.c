@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* sluice reply load: attaches the object reply or wire, or updates it in place. */
+#include "base/log.h"
+#include "base/mounts.h"
 #include "base/text.h"
 #include "cmd/command.h"
 #include "cmd/reply/view.h"
 #include "host/cgroup_root.h"
 #include "kernel/links.h"
+#include "kernel/pins.h"
 #include "reply/options.h"
 #include "reply/reply.h"
 #include "wire/options.h"
@@ -36,11 +39,34 @@ static const struct opt mode_opts[] = {
 	{ .name = NULL },
 };
 
+static __u64 table_bytes(const struct reply_options *options)
+{
+	return flow_table_bytes(options->table, SLUICE_FLOW_WAYS, sizeof(struct sluice_flow_set));
+}
+
+/* Returns the settings before an update, or null. */
+static json_t *before_json(const struct sluice_reply_meta *before)
+{
+	char ports_text[PORTS_TEXT_MAX], cgroup[PATH_MAX];
+	struct ports ports;
+	json_t *path;
+
+	if (!before->magic)
+		return json_null();
+	reply_ports(before, &ports);
+	path = mounts_cgroup2_path(before->cgroup_id, cgroup) ? json_null() : output_name(cgroup);
+	return json_pack("{s:s, s:s, s:o, s:I, s:I}", "mode", reply_mode_name(before->mode),
+			 "ports", ports_format(&ports, ports_text, sizeof(ports_text)), "cgroup",
+			 path, "age_s", (json_int_t)(before->age_ns / 1000000000ULL), "table",
+			 (json_int_t)before->sets * SLUICE_FLOW_WAYS);
+}
+
 static void print_json(const struct context *context, const struct reply_options *options,
 		       const struct reply_result *result, const char *outcome)
 {
 	json_t *document = output_document(), *progs = json_array();
 	static char ports[PORTS_TEXT_MAX];
+	json_t *object;
 	int i;
 
 	for (i = 0; i < result->count; i++) {
@@ -53,10 +79,13 @@ static void print_json(const struct context *context, const struct reply_options
 							      : NULL));
 	}
 	ports_format(&options->ports, ports, sizeof(ports));
-	json_object_update_new(document,
-			       json_pack("{s:s, s:s, s:s, s:o, s:o}", "outcome", outcome, "mode",
-					 reply_mode_name(options->mode), "ports", ports, "cgroup",
-					 output_name(options->cgroup), "programs", progs));
+	object = json_pack("{s:s, s:s, s:s, s:o, s:I, s:I, s:I, s:o, s:o}", "outcome", outcome,
+			   "mode", reply_mode_name(options->mode), "ports", ports, "cgroup",
+			   output_name(options->cgroup), "age_s", (json_int_t)options->age_s,
+			   "table", (json_int_t)options->table, "table_bytes",
+			   (json_int_t)table_bytes(options), "before", before_json(&result->before),
+			   "programs", progs);
+	json_object_update_new(document, object);
 	output_json(&context->output, document);
 }
 
@@ -73,31 +102,48 @@ static bool is_as_before(const struct reply_options *options,
 	       before->sets == (options->table + SLUICE_FLOW_WAYS - 1) / SLUICE_FLOW_WAYS;
 }
 
+/* Prints the settings that differ from those before. */
+static void print_before(const struct output *output, const struct reply_options *options,
+			 const struct sluice_reply_meta *before)
+{
+	struct table *changes = table_new(CHANGE_COLUMNS);
+	static char ports[PORTS_TEXT_MAX], ports_before[PORTS_TEXT_MAX];
+	char cgroup[PATH_MAX], cgroup_before[PATH_MAX];
+	__u64 age_s = before->age_ns / 1000000000ULL;
+	struct ports were;
+
+	reply_ports(before, &were);
+	if (mounts_cgroup2_path(before->cgroup_id, cgroup_before))
+		snprintf(cgroup_before, sizeof(cgroup_before), "(gone)");
+	change_row(changes, "mode", reply_mode_name(before->mode), reply_mode_name(options->mode));
+	change_row(changes, "ports", ports_format(&were, ports_before, sizeof(ports_before)),
+		   ports_format(&options->ports, ports, sizeof(ports)));
+	change_row(changes, "cgroup", text_plain(cgroup_before, sizeof(cgroup_before)),
+		   text_plain_copy(cgroup, sizeof(cgroup), options->cgroup));
+	change_row_number(changes, "age", age_s, options->age_s);
+	change_row_number(changes, "table", before->sets * SLUICE_FLOW_WAYS,
+			  (options->table + SLUICE_FLOW_WAYS - 1) / SLUICE_FLOW_WAYS *
+				  SLUICE_FLOW_WAYS);
+	table_print(changes, output, 2);
+	reply_view_table_change(before->sets, options->table, output);
+}
+
 static void print_text(const struct context *context, const struct reply_options *options,
 		       const struct reply_result *result, const char *outcome)
 {
-	const struct sluice_reply_meta *before = &result->before;
 	static char ports[PORTS_TEXT_MAX];
-	char cgroup[PATH_MAX];
+	char cgroup[PATH_MAX], bytes[24];
 	struct table *table;
-	struct ports were;
 	int i;
 
 	ports_format(&options->ports, ports, sizeof(ports));
-	fprintf(context->output.file, "reply: %s: mode %s, ports %s, cgroup %s\n", outcome,
+	fprintf(context->output.file,
+		"reply: %s: mode %s, ports %s, cgroup %s, table of %u flows (%s)\n", outcome,
 		reply_mode_name(options->mode), ports,
-		text_plain_copy(cgroup, sizeof(cgroup), options->cgroup));
-	if (before->magic && !is_as_before(options, before)) {
-		reply_ports(before, &were);
-		if (reply_cgroup_path(before->cgroup_id, cgroup))
-			snprintf(cgroup, sizeof(cgroup), "(gone)");
-		fprintf(context->output.file,
-			"  before: mode %s, ports %s, cgroup %s, age %llu, table %u\n",
-			reply_mode_name(before->mode), ports_format(&were, ports, sizeof(ports)),
-			text_plain(cgroup, sizeof(cgroup)), before->age_ns / 1000000000ULL,
-			before->sets * SLUICE_FLOW_WAYS);
-		reply_view_table_change(before->sets, options->table, &context->output);
-	}
+		text_plain_copy(cgroup, sizeof(cgroup), options->cgroup), options->table,
+		bytes_format(table_bytes(options), bytes));
+	if (result->before.magic)
+		print_before(&context->output, options, &result->before);
 	if (!options->dry_run && !context->verbose)
 		return;
 	table = table_new("program|hook|>verified insns");
@@ -112,25 +158,13 @@ static void print_text(const struct context *context, const struct reply_options
 	table_print(table, &context->output, 2);
 }
 
-static const char *const outcomes[] = {
-	[LOAD_VERIFIED] = "would be attached",
-	[LOAD_FRESH] = "loaded",
-	[LOAD_UPDATED] = "updated in place",
-	[LOAD_RECOVERED] = "loaded, in place of an interrupted load",
-};
-
-static const char *outcome_text(enum load_outcome outcome, bool as_before)
-{
-	return outcome == LOAD_UPDATED && as_before ? "unchanged" : outcomes[outcome];
-}
-
 static int check(const struct options *options, struct err *err)
 {
 	const struct wire_options *wire = &options->wire;
 
 	if (!options->mode)
 		return err_hint(err, err_set(err, EXIT_USAGE, EINVAL, "reply load needs a --mode"),
-				"give --mode socket or wire, or --mode audit to look first");
+				"give --mode socket or wire, or start with --mode audit");
 	if (options->mode != MODE_WIRE) {
 		if (!options->wire_only)
 			return 0;
@@ -151,7 +185,7 @@ static int check(const struct options *options, struct err *err)
 				"give all of them with --server ADDR,ADDR");
 	if (wire->servers.count && !wire->gateways.count)
 		return err_hint(err, err_set(err, EXIT_USAGE, EINVAL, "--server without --gateway"),
-				"name the interface towards the server with --gateway IF");
+				"name the interface toward the server with --gateway IF");
 	return 0;
 }
 
@@ -169,7 +203,7 @@ static int run_wire(const struct context *context, struct options *options, stru
 	failed = wire_load(wire, &result, err);
 	if (failed)
 		return failed;
-	wire_view_result(wire, &result, outcome_text(result.outcome, result.as_before),
+	wire_view_result(wire, &result, load_outcome_name(result.outcome, result.as_before),
 			 &context->output);
 	free(result.ifaces);
 	return 0;
@@ -190,7 +224,7 @@ static int run_socket(const struct context *context, struct options *options, st
 	failed = reply_load(&options->reply, &result, err);
 	if (failed)
 		return failed;
-	outcome = outcome_text(result.outcome, is_as_before(&options->reply, &result.before));
+	outcome = load_outcome_name(result.outcome, is_as_before(&options->reply, &result.before));
 	if (context->output.json)
 		print_json(context, &options->reply, &result, outcome);
 	else
@@ -203,7 +237,11 @@ static int run(const struct context *context, void *into, int words, char **word
 	struct options *options = into;
 	int failed = check(options, err);
 
-	if (failed)
+	/* below 'ip netns exec', no cgroup is visible either: the pin directory has the better hint
+	 */
+	if (!failed)
+		failed = pins_exist(context->bpffs, ".", err);
+	if (failed < 0)
 		return failed;
 	links_libbpf_log();
 	return options->mode == MODE_WIRE ? run_wire(context, options, err)
@@ -234,9 +272,9 @@ const struct command reply_load_command = {
 		"'sluice run', or another load, attaches to bridge ports that are added later.\n"
 		"mode wire can be loaded together with mode socket or mode audit.\n"
 		"\n"
-		"mode audit changes no packet.  It counts the replies that leave from another address\n"
-		"than the requested one; 'sluice reply audit' lists them and the mode that fixes\n"
-		"them.  mode audit replaces mode socket.\n"
+		"mode audit changes no packet.  It counts the replies that leave from an address\n"
+		"other than the requested one; 'sluice reply audit' lists them and the mode that\n"
+		"fixes them.  mode audit replaces mode socket.\n"
 		"\n"
 		"A second load resets options that are not given to their defaults.\n"
 		"The programs stay attached until 'sluice reply unload' or 'sluice cleanup'.\n\n"

@@ -13,7 +13,7 @@ static int run(const struct context *context, void *into, int words, char **word
 	if (result)
 		goto out;
 	if (!loaded.has_reply && !loaded.has_wire) {
-		result = reply_loaded_none(context->bpffs, err);
+		result = reply_loaded_none(context->bpffs, REPLY_LOAD_HINT, err);
 	} else if (context->output.json) {
 		json_t *document = output_document();
 

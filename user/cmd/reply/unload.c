@@ -58,7 +58,7 @@ static int run(const struct context *context, void *into, int words, char **word
 			err_set(err, EXIT_ERROR, ENOENT, "reply is not loaded in mode %s", mode),
 			"'sluice status' lists the loaded modes");
 	if (!removed)
-		return reply_loaded_none(context->bpffs, err);
+		return reply_loaded_none(context->bpffs, "there is nothing to unload", err);
 	if (context->output.json) {
 		json_t *document = output_document();
 

@@ -4,8 +4,11 @@
 #include "base/addr.h"
 #include "base/clock.h"
 #include "base/counters.h"
+#include "base/mounts.h"
+#include "base/netns_names.h"
 #include "base/ports.h"
 #include "base/text.h"
+#include "host/cleanup.h"
 #include "kernel/pins.h"
 #include "kernel/tc.h"
 
@@ -23,8 +26,8 @@ void reply_view_table_change(__u32 sets_before, __u32 flows, const struct output
 
 	if (sets_before && sets_before != sets)
 		fprintf(output->file,
-			"  table: %u flows before, %u now: it starts empty, and replies to earlier"
-			" requests are not rewritten\n",
+			"  table: %u flows before, %u now: it starts empty, and replies"
+			" to earlier requests are left alone\n",
 			sets_before * SLUICE_FLOW_WAYS, sets * SLUICE_FLOW_WAYS);
 }
 
@@ -54,6 +57,12 @@ void hook_order_row(struct table *table, const char *hook, const struct hook_pro
 	table_row(table, "%s|%s", hook, text_plain(list, sizeof(list)));
 }
 
+static json_t *usage_json(const struct flow_table_usage *usage)
+{
+	return json_pack("{s:i, s:i, s:i, s:I}", "live", usage->live, "expired", usage->expired,
+			 "size", usage->size, "bytes", (json_int_t)usage->bytes);
+}
+
 static json_t *reply_view_json(const struct reply_view *view)
 {
 	const struct sluice_reply_meta *meta = &view->state.meta;
@@ -65,24 +74,24 @@ static json_t *reply_view_json(const struct reply_view *view)
 	for (i = 0; i < view->state.hook_count; i++) {
 		const struct hook_state *hook = &view->state.hooks[i];
 
-		json_array_append_new(hooks, json_pack("{s:s, s:s, s:i, s:i, s:I, s:I, s:I}",
+		json_array_append_new(hooks, json_pack("{s:s, s:s, s:i, s:i, s:I, s:b, s:I, s:I}",
 						       "hook", hook_type_name(hook->attach_type),
 						       "program", hook->prog_name, "program_id",
 						       hook->prog_id, "link_id", hook->link_id,
 						       "cgroup_id", (json_int_t)hook->cgroup_id,
+						       "attached", hook->cgroup_id != 0,
 						       "run_time_ns", (json_int_t)hook->run_ns,
 						       "run_count", (json_int_t)hook->run_count));
 	}
 	reply_ports(meta, &ports);
 	ports_format(&ports, text, sizeof(text));
-	return json_pack("{s:s, s:s, s:b, s:o, s:I, s:f, s:I, s:{s:i, s:i, s:i}, s:o, s:o}", "mode",
+	return json_pack("{s:s, s:s, s:b, s:o, s:I, s:f, s:I, s:o, s:o, s:o}", "mode",
 			 reply_mode_name(meta->mode), "ports", text, "complete",
 			 meta->state == SLUICE_LOADED, "cgroup", output_name(view->cgroup),
 			 "cgroup_id", (json_int_t)meta->cgroup_id, "loaded_for_s",
 			 (double)(clock_now_ns(CLOCK_REALTIME) - meta->loaded_ns) / 1e9, "age_s",
-			 (json_int_t)(meta->age_ns / 1000000000ULL), "flows", "live",
-			 view->usage.live, "expired", view->usage.expired, "size", view->usage.size,
-			 "hooks", hooks, "counters",
+			 (json_int_t)(meta->age_ns / 1000000000ULL), "flows",
+			 usage_json(&view->usage), "hooks", hooks, "counters",
 			 counters_json(reply_counters, view->state.counters.value,
 				       SLUICE_REPLY_COUNTERS_MAX));
 }
@@ -91,9 +100,12 @@ static json_t *reply_view_json(const struct reply_view *view)
 static void reply_view_table(const struct flow_table_usage *usage, __u64 age_ns, bool complete,
 			     const struct output *output)
 {
+	char bytes[24];
+
 	fprintf(output->file,
-		"  flows  %u live, %u expired, of %u; used for %llus after a datagram\n",
-		usage->live, usage->expired, usage->size, age_ns / 1000000000ULL);
+		"  flows  %u live, %u expired, of %u (%s); used for %llus after a datagram\n",
+		usage->live, usage->expired, usage->size, bytes_format(usage->bytes, bytes),
+		age_ns / 1000000000ULL);
 	if (!complete)
 		fprintf(output->file,
 			"  %sa load was interrupted: run it again, or 'sluice cleanup'%s\n",
@@ -114,6 +126,12 @@ void reply_view_text(const struct reply_view *view, const struct output *output)
 		reply_mode_name(meta->mode), text,
 		age_format(clock_now_ns(CLOCK_REALTIME) - meta->loaded_ns, age),
 		text_plain_copy(cgroup, sizeof(cgroup), view->cgroup));
+	if (view->detached)
+		fprintf(output->file, "  %sdetached: %s%s\n", output_tone(output, OUTPUT_BAD),
+			view->cgroup_gone
+				? "the cgroup is gone; load it on another one, or unload it"
+				: "by another process; load it again",
+			output_plain(output));
 	reply_view_table(&view->usage, meta->age_ns, meta->state == SLUICE_LOADED, output);
 	for (i = 0; i < view->state.hook_count; i++) {
 		const struct hook_state *hook = &view->state.hooks[i];
@@ -123,8 +141,9 @@ void reply_view_text(const struct reply_view *view, const struct output *output)
 			snprintf(runs, sizeof(runs), "%llu", hook->run_count);
 			snprintf(cost, sizeof(cost), "%llu", hook->run_ns / hook->run_count);
 		}
-		table_row(table, "%s|%s|%u|%u|%s|%s", hook_type_name(hook->attach_type),
-			  hook->prog_name, hook->prog_id, hook->link_id, runs, cost);
+		table_row(table, "%s%s|%s|%u|%u|%s|%s", hook_type_name(hook->attach_type),
+			  hook->cgroup_id ? "" : " (detached)", hook->prog_name, hook->prog_id,
+			  hook->link_id, runs, cost);
 	}
 	table_print(table, output, 2);
 	counters_text(reply_counters, view->state.counters.value, SLUICE_REPLY_COUNTERS_MAX,
@@ -212,8 +231,10 @@ static void before_text(const struct wire_result *result, const struct output *o
 void wire_view_result(const struct wire_options *options, const struct wire_result *result,
 		      const char *outcome, const struct output *output)
 {
+	__u64 table_bytes = flow_table_bytes(options->table, SLUICE_FLOW_WAYS,
+					     sizeof(struct sluice_wire_set));
 	static char ports[PORTS_TEXT_MAX];
-	char name[IF_NAMESIZE];
+	char name[IF_NAMESIZE], bytes[24];
 	json_t *document, *ifaces;
 	struct table *table;
 	int i;
@@ -225,16 +246,20 @@ void wire_view_result(const struct wire_options *options, const struct wire_resu
 		for (i = 0; i < result->count; i++)
 			json_array_append_new(ifaces, iface_json(&result->ifaces[i]));
 		json_object_update_new(
-			document, json_pack("{s:s, s:s, s:s, s:s, s:i, s:o, s:o}", "outcome",
-					    outcome, "mode", "wire", "ports", ports, "attached_by",
+			document, json_pack("{s:s, s:s, s:s, s:I, s:I, s:s, s:i, s:o, s:o}",
+					    "outcome", outcome, "mode", "wire", "ports", ports,
+					    "table", (json_int_t)options->table, "table_bytes",
+					    (json_int_t)table_bytes, "attached_by",
 					    wire_attach_mode_name(result->attach_mode),
 					    "verified_insns", result->verified_insns, "interfaces",
 					    ifaces, "before", before_json(result)));
 		output_json(output, document);
 		return;
 	}
-	fprintf(output->file, "reply: %s: mode wire, ports %s, %d interface%s\n", outcome, ports,
-		result->count, result->count == 1 ? "" : "s");
+	fprintf(output->file,
+		"reply: %s: mode wire, ports %s, %d interface%s, table of %u flows (%s)\n", outcome,
+		ports, result->count, result->count == 1 ? "" : "s", options->table,
+		bytes_format(table_bytes, bytes));
 	if (result->before.magic && !result->as_before)
 		before_text(result, output);
 	reply_view_table_change(result->before.sets, options->table, output);
@@ -252,30 +277,30 @@ void wire_view_result(const struct wire_options *options, const struct wire_resu
 static json_t *wire_view_json(const struct wire_state *state)
 {
 	const struct sluice_wire_meta *meta = &state->meta;
-	json_t *ifaces = json_array();
+	json_t *ifaces = json_array(), *object;
 	static char ports[PORTS_TEXT_MAX];
 	int i;
 
 	for (i = 0; i < state->count; i++) {
 		const struct wire_iface *iface = &state->ifaces[i];
-		json_t *object = iface_json(iface);
+		json_t *entry = iface_json(iface);
 
-		json_object_update_new(object, json_pack("{s:i, s:i, s:b}", "ingress_program_id",
-							 iface->prog_id[0], "egress_program_id",
-							 iface->prog_id[1], "gone",
-							 wire_is_gone(state, iface)));
-		json_array_append_new(ifaces, object);
+		json_object_update_new(entry, json_pack("{s:i, s:i, s:b}", "ingress_program_id",
+							iface->prog_id[0], "egress_program_id",
+							iface->prog_id[1], "gone",
+							wire_is_gone(state, iface)));
+		json_array_append_new(ifaces, entry);
 	}
 	ports_text(meta, ports, sizeof(ports));
-	return json_pack(
-		"{s:s, s:s, s:b, s:I, s:b, s:f, s:I, s:{s:i, s:i, s:i}, s:o, s:o}", "mode", "wire",
-		"ports", ports, "complete", meta->state == SLUICE_LOADED, "netns",
-		(json_int_t)meta->netns, "other_netns", state->elsewhere, "loaded_for_s",
-		(double)(clock_now_ns(CLOCK_REALTIME) - meta->loaded_ns) / 1e9, "age_s",
-		(json_int_t)(meta->age_ns / 1000000000ULL), "flows", "live", state->usage.live,
-		"expired", state->usage.expired, "size", state->usage.size, "interfaces", ifaces,
-		"counters",
+	object = json_pack(
+		"{s:s, s:s, s:b, s:b, s:f, s:I, s:o, s:o, s:o}", "mode", "wire", "ports", ports,
+		"complete", meta->state == SLUICE_LOADED, "other_netns", state->elsewhere,
+		"loaded_for_s", (double)(clock_now_ns(CLOCK_REALTIME) - meta->loaded_ns) / 1e9,
+		"age_s", (json_int_t)(meta->age_ns / 1000000000ULL), "flows",
+		usage_json(&state->usage), "interfaces", ifaces, "counters",
 		counters_json(wire_counters, state->counters.value, SLUICE_WIRE_COUNTERS_MAX));
+	netns_names_json(NULL, (__u32)meta->netns, object);
+	return object;
 }
 
 void wire_view_text(const struct wire_state *state, const struct output *output)
@@ -283,13 +308,13 @@ void wire_view_text(const struct wire_state *state, const struct output *output)
 	const struct sluice_wire_meta *meta = &state->meta;
 	struct table *table =
 		table_new("interface|role|kind|attached by|>ingress prog|>egress prog");
-	char ports[256], age[24], name[IF_NAMESIZE];
+	char ports[256], age[24], name[IF_NAMESIZE], netns[NETNS_TEXT_MAX];
 	int i;
 
 	ports_text(meta, ports, sizeof(ports));
-	fprintf(output->file, "reply: mode wire, ports %s, loaded %s ago%s\n", ports,
+	fprintf(output->file, "reply: mode wire, ports %s, loaded %s ago, in netns %s%s\n", ports,
 		age_format(clock_now_ns(CLOCK_REALTIME) - meta->loaded_ns, age),
-		state->elsewhere ? ", in another network namespace" : "");
+		netns_text((__u32)meta->netns, netns), state->elsewhere ? ", not this one" : "");
 	reply_view_table(&state->usage, meta->age_ns, meta->state == SLUICE_LOADED, output);
 	for (i = 0; i < state->count; i++) {
 		const struct wire_iface *iface = &state->ifaces[i];
@@ -351,6 +376,21 @@ void wire_order_text(const struct wire_state *state, const struct output *output
 
 /* --- both objects */
 
+/* Finds out where the hooks are; the removal of a cgroup detaches its links: their id is 0 then. */
+static void cgroup_read(struct reply_view *view)
+{
+	__u64 id = view->state.meta.cgroup_id;
+	int i, result = mounts_cgroup2_path(id, view->cgroup);
+
+	for (i = 0; i < view->state.hook_count; i++)
+		view->detached |= !view->state.hooks[i].cgroup_id;
+	view->cgroup_gone = result && view->detached;
+	if (view->cgroup_gone)
+		snprintf(view->cgroup, sizeof(view->cgroup), "(gone)");
+	else if (result)
+		snprintf(view->cgroup, sizeof(view->cgroup), "(id %llu, not visible here)", id);
+}
+
 int reply_loaded_read(const char *bpffs, struct reply_loaded *loaded, struct err *err)
 {
 	struct reply_view *view = &loaded->reply;
@@ -363,8 +403,8 @@ int reply_loaded_read(const char *bpffs, struct reply_loaded *loaded, struct err
 		result = reply_flows(bpffs, &view->usage, NULL, NULL, err);
 	if (result)
 		return result;
-	if (loaded->has_reply && reply_cgroup_path(view->state.meta.cgroup_id, view->cgroup))
-		snprintf(view->cgroup, sizeof(view->cgroup), "(gone)");
+	if (loaded->has_reply)
+		cgroup_read(view);
 	result = pins_exist(bpffs, "wire", err);
 	loaded->has_wire = result > 0;
 	return result > 0 ? wire_read(bpffs, &loaded->wire, err) : result;
@@ -375,18 +415,25 @@ void reply_loaded_free(struct reply_loaded *loaded)
 	wire_state_free(&loaded->wire);
 }
 
-int reply_loaded_none(const char *bpffs, struct err *err)
+int reply_loaded_none(const char *bpffs, const char *hint, struct err *err)
 {
-	return err_hint(err,
-			err_set(err, EXIT_ERROR, ENOENT,
-				"reply is not loaded (no %s/reply, no %s/wire)", bpffs, bpffs),
-			"load it with 'sluice reply load --mode socket' or '--mode wire'");
+	err_hint(err,
+		 err_set(err, EXIT_ERROR, ENOENT, "reply is not loaded (no %s/reply, no %s/wire)",
+			 bpffs, bpffs),
+		 "%s", hint);
+	cleanup_hint_elsewhere(err);
+	return -ENOENT;
 }
 
 void reply_loaded_json(const struct reply_loaded *loaded, json_t *document)
 {
-	json_object_set_new(document, "reply",
-			    loaded->has_reply ? reply_view_json(&loaded->reply) : json_null());
+	json_t *reply = loaded->has_reply ? reply_view_json(&loaded->reply) : json_null();
+
+	if (loaded->has_reply) {
+		json_object_set_new(reply, "detached", json_boolean(loaded->reply.detached));
+		json_object_set_new(reply, "cgroup_gone", json_boolean(loaded->reply.cgroup_gone));
+	}
+	json_object_set_new(document, "reply", reply);
 	json_object_set_new(document, "wire",
 			    loaded->has_wire ? wire_view_json(&loaded->wire) : json_null());
 }

@@ -11,6 +11,8 @@ struct reply_view {
 	struct reply_state state;
 	struct flow_table_usage usage;
 	char cgroup[PATH_MAX]; /* "(gone)" if it has been removed */
+	bool cgroup_gone;
+	bool detached; /* at least one hook */
 };
 
 /* Both objects; either may be loaded alone. */
@@ -24,8 +26,12 @@ struct reply_loaded {
 /* Returns 0 also if nothing is loaded, or -errno with *err set. The caller frees in any case. */
 int reply_loaded_read(const char *bpffs, struct reply_loaded *loaded, struct err *err);
 void reply_loaded_free(struct reply_loaded *loaded);
-/* Sets the error of a command that needs one of the objects; returns -ENOENT. */
-int reply_loaded_none(const char *bpffs, struct err *err);
+#define REPLY_LOAD_HINT "load it with 'sluice reply load --mode socket' or '--mode wire'"
+/*
+ * Sets the error of a command that needs one of the objects, with @hint unless they are in another
+ * directory; returns -ENOENT.
+ */
+int reply_loaded_none(const char *bpffs, const char *hint, struct err *err);
 /* Adds the keys "reply" and "wire"; the value is null for an object that is not loaded. */
 void reply_loaded_json(const struct reply_loaded *loaded, json_t *document);
 void reply_loaded_text(const struct reply_loaded *loaded, const struct output *output);

@@ -129,7 +129,7 @@ const struct command steer_drain_command = {
 		"undone.\n"
 		"\n"
 		"PID is the server or any of its workers; all sockets of the server are drained.\n"
-		"The exit code is 0 only if no datagram was lost.\n\n"
+		"The exit status is 0 only if no datagram was lost.\n\n"
 		"example, a restart ('steer load' is not needed while 'sluice run' does it):\n"
 		"  unbound -c new.conf\n"
 		"  sluice steer load --port 53\n"

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* sluice steer load: attaches the steering program to reuseport groups, or updates it in place. */
 #include "base/log.h"
+#include "base/netns_names.h"
+#include "base/text.h"
 #include "cmd/command.h"
 #include "host/cgroup_root.h"
 #include "kernel/links.h"
@@ -24,7 +26,9 @@ struct report {
 	const struct output *output;
 	json_t *events;
 	bool verbose;
-	int foreign, failed, left_out;
+	const char *outcome;
+	const struct sluice_steer_meta *before; /* magic 0: not loaded */
+	int foreign, failed, left_out, changes;
 	char foreign_text[512];
 };
 
@@ -34,6 +38,7 @@ static void on_event(const struct steer_event *event, void *arg)
 	char text[512];
 
 	steer_event_text(event, text, sizeof(text));
+	report->changes += steer_event_is_change(event);
 	if (event->type == STEER_GROUP_FOREIGN && !report->foreign++)
 		snprintf(report->foreign_text, sizeof(report->foreign_text), "%s", text);
 	if (event->type == STEER_GROUP_FAILED || event->type == STEER_SOCKET_FAILED)
@@ -46,13 +51,117 @@ static void on_event(const struct steer_event *event, void *arg)
 		fprintf(report->output->file, "  %s\n", text);
 }
 
+/* The settings before an update; magic 0: steering was not loaded. */
+static json_t *before_json(const struct sluice_steer_meta *before)
+{
+	char text[PORTS_TEXT_MAX];
+	struct ports ports;
+	json_t *object;
+
+	if (!before->magic)
+		return json_null();
+	steer_ports(before, &ports);
+	object = json_pack("{s:s, s:s, s:s, s:I, s:I}", "policy", steer_policy_name(before->policy),
+			   "ports", ports_format(&ports, text, sizeof(text)), "generations_by",
+			   steer_generations_name(before->generations), "idle_s",
+			   (json_int_t)(before->idle_ns / 1000000000ULL), "flows_per_group",
+			   (json_int_t)before->flows);
+	netns_names_json(NULL, before->netns, object);
+	return object;
+}
+
+static const char *setting_netns(__u32 netns, char text[NETNS_TEXT_MAX])
+{
+	return netns ? netns_text(netns, text) : "all";
+}
+
+/* Prints the settings that differ from those before. */
+static void print_before(const struct output *output, const struct steer_options *options,
+			 const struct sluice_steer_meta *before)
+{
+	static char ports[PORTS_TEXT_MAX], ports_before[PORTS_TEXT_MAX];
+	char netns[NETNS_TEXT_MAX], netns_before[NETNS_TEXT_MAX];
+	struct table *changes = table_new(CHANGE_COLUMNS);
+	struct ports were;
+
+	steer_ports(before, &were);
+	change_row(changes, "policy", steer_policy_name(before->policy),
+		   steer_policy_name(options->policy));
+	change_row(changes, "ports", ports_format(&were, ports_before, sizeof(ports_before)),
+		   ports_format(&options->ports, ports, sizeof(ports)));
+	change_row_number(changes, "flows", before->flows, options->flows);
+	change_row_number(changes, "idle", before->idle_ns / 1000000000, options->idle_s);
+	change_row(changes, "generation", steer_generations_name(before->generations),
+		   steer_generations_name(options->generations));
+	change_row(changes, "netns", setting_netns(before->netns, netns_before),
+		   setting_netns(options->netns, netns));
+	table_print(changes, output, 2);
+	if (before->flows != options->flows)
+		fprintf(output->file,
+			"  flow tables of %u flows, %u before, start empty: all flows count as new\n",
+			options->flows, before->flows);
+}
+
+static void print_json(const struct context *context, const struct steer_options *options,
+		       int groups, const struct report *report,
+		       const struct steer_consumers_known *known, const struct spread *xdp)
+{
+	static char ports[PORTS_TEXT_MAX];
+	json_t *document = output_document();
+
+	json_object_update_new(
+		document,
+		json_pack(
+			"{s:s, s:s, s:s, s:s, s:I, s:I, s:I, s:b, s:i, s:i, s:o, s:O, s:o*, s:o*}",
+			"outcome", report->outcome, "policy", steer_policy_name(options->policy),
+			"ports", ports_format(&options->ports, ports, sizeof(ports)),
+			"generations_by", steer_generations_name(options->generations), "idle_s",
+			(json_int_t)options->idle_s, "flows_per_group", (json_int_t)options->flows,
+			"table_bytes", (json_int_t)steer_table_bytes(options->flows), "dry_run",
+			options->dry_run, "groups", groups, "groups_left_out", report->left_out,
+			"before", before_json(report->before), "events", report->events,
+			"consumers",
+			!known ? NULL
+			       : json_pack("{s:I, s:I, s:I}", "pinned", (json_int_t)known->pinned,
+					   "seen", (json_int_t)known->seen, "unknown",
+					   (json_int_t)known->unknown),
+			"xdp", xdp ? spread_json(xdp) : NULL));
+	output_json(&context->output, document);
+}
+
+static void print_text(const struct context *context, const struct steer_options *options,
+		       int groups, const struct report *report,
+		       const struct steer_consumers_known *known, const struct spread *xdp)
+{
+	char left_out[32] = "", each[24], all[24];
+	__u64 bytes = steer_table_bytes(options->flows);
+	FILE *file = context->output.file;
+
+	if (known)
+		fprintf(file,
+			"  consumers: %u pinned to a CPU, %u last seen on a CPU, %u unknown%s\n",
+			known->pinned, known->seen, known->unknown,
+			known->unknown ? " (not seen: load again under traffic)" : "");
+	if (xdp)
+		spread_print(&context->output, xdp);
+	if (report->left_out)
+		snprintf(left_out, sizeof(left_out), ", %d left out", report->left_out);
+	fprintf(file,
+		"steer: %s: policy %s, %d group%s %s%s; flow tables of %u flows, %s each, %s in"
+		" all\n",
+		report->outcome, steer_policy_name(options->policy), groups, groups == 1 ? "" : "s",
+		options->dry_run ? "would be steered" : "steered", left_out, options->flows,
+		bytes_format(bytes, each), bytes_format(bytes * (__u64)groups, all));
+	if (report->before->magic)
+		print_before(&context->output, options, report->before);
+}
+
 static void print(const struct context *context, const struct steer_options *options, int groups,
 		  const struct report *report)
 {
-	FILE *file = context->output.file;
 	struct steer_consumers_known known;
 	struct spread xdp;
-	char left_out[32] = "", hint[64];
+	char hint[64];
 	bool has_known = !options->dry_run && options->policy == SLUICE_STEER_CPU &&
 			 !steer_consumers_known(context->bpffs, &known, &(struct err){ 0 });
 	bool has_xdp = !options->dry_run && !spread_read(context->bpffs, &xdp, &(struct err){ 0 });
@@ -63,33 +172,12 @@ static void print(const struct context *context, const struct steer_options *opt
 			log_warning("%s: " STEER_XDP_LOSES_VLAN "; where packets have tags: %s",
 				    xdp.meta.links[i].name,
 				    spread_vlan_hint(xdp.meta.links[i].name, hint, sizeof(hint)));
-	if (report->events) {
-		output_json(&context->output,
-			    json_pack("{s:i, s:s, s:b, s:i, s:i, s:O, s:o*, s:o*}",
-				      "schema_version", OUTPUT_SCHEMA_VERSION, "policy",
-				      steer_policy_name(options->policy), "dry_run",
-				      options->dry_run, "groups", groups, "groups_left_out",
-				      report->left_out, "events", report->events, "consumers",
-				      !has_known ? NULL
-						 : json_pack("{s:I, s:I, s:I}", "pinned",
-							     (json_int_t)known.pinned, "seen",
-							     (json_int_t)known.seen, "unknown",
-							     (json_int_t)known.unknown),
-				      "xdp", has_xdp ? spread_json(&xdp) : NULL));
-		return;
-	}
-	if (has_known)
-		fprintf(file,
-			"  consumers: %u pinned to a CPU, %u last seen on a CPU, %u unknown%s\n",
-			known.pinned, known.seen, known.unknown,
-			known.unknown ? " (not seen: load again under traffic)" : "");
-	if (has_xdp)
-		spread_print(&context->output, &xdp);
-	if (report->left_out)
-		snprintf(left_out, sizeof(left_out), ", %d left out", report->left_out);
-	fprintf(file, "steer: policy %s, %d group%s %s%s\n", steer_policy_name(options->policy),
-		groups, groups == 1 ? "" : "s", options->dry_run ? "would be steered" : "steered",
-		left_out);
+	if (report->events)
+		print_json(context, options, groups, report, has_known ? &known : NULL,
+			   has_xdp ? &xdp : NULL);
+	else
+		print_text(context, options, groups, report, has_known ? &known : NULL,
+			   has_xdp ? &xdp : NULL);
 }
 
 static int classify(const struct report *report, int groups, struct err *err)
@@ -147,31 +235,6 @@ static int load(struct steer_loader *loader, struct options *options, struct rep
 	return result;
 }
 
-/* Prints the settings before an update; options that are not given return to their defaults. */
-static void print_before(const struct output *output, const struct steer_options *options,
-			 const struct sluice_steer_meta *before)
-{
-	char text[512], netns[16] = "all";
-	struct ports were;
-
-	steer_ports(before, &were);
-	if (before->policy == options->policy && before->idle_ns == options->idle_s * 1000000000 &&
-	    before->generations == options->generations && before->netns == options->netns &&
-	    before->flows == options->flows && !memcmp(&were, &options->ports, sizeof(were)))
-		return;
-	if (before->flows != options->flows)
-		fprintf(output->file,
-			"  flow tables of %u flows, %u before, start empty: all flows count as new\n",
-			options->flows, before->flows);
-	if (before->netns)
-		snprintf(netns, sizeof(netns), "%u", before->netns);
-	fprintf(output->file,
-		"  before: policy %s, ports %s, flows %u, idle %llu, generation %s, netns %s\n",
-		steer_policy_name(before->policy), ports_format(&were, text, sizeof(text)),
-		before->flows, before->idle_ns / 1000000000,
-		steer_generations_name(before->generations), netns);
-}
-
 static int run(const struct context *context, void *into, int words, char **word, struct err *err)
 {
 	struct options *options = into;
@@ -179,10 +242,9 @@ static int run(const struct context *context, void *into, int words, char **word
 	struct steer_loader loader = { .cgroup = context->cgroup };
 	struct err no_cgroup = { 0 };
 	char cgroup[PATH_MAX];
-	struct sluice_steer_meta before;
+	struct sluice_steer_meta before = { 0 };
 	struct err unsampled;
 	int groups = 0, result;
-	bool loaded;
 
 	if (ports_empty(&options->steer.ports))
 		return err_hint(err, err_set(err, EXIT_USAGE, EINVAL, "steer load needs a --port"),
@@ -196,7 +258,7 @@ static int run(const struct context *context, void *into, int words, char **word
 	if (options->steer.policy == SLUICE_STEER_CPU) {
 		loader.cgroup = cgroup;
 		if (cgroup_root_path(context, cgroup, &no_cgroup)) {
-			/* a container's subtree; without cgroup2, affinity alone places consumers
+			/* a container's subtree; without cgroup2, only affinity places consumers
 			 */
 			if (no_cgroup.code == EXIT_USAGE) {
 				*err = no_cgroup;
@@ -209,17 +271,21 @@ static int run(const struct context *context, void *into, int words, char **word
 	links_libbpf_log();
 	options->steer.bpffs = context->bpffs;
 	options->steer.must_find = true;
-	loaded = !steer_read(context->bpffs, &before, err);
+	steer_read(context->bpffs, &before, &(struct err){ 0 });
+	report.before = &before;
 	report.events = context->output.json ? json_array() : NULL;
 	result = load(&loader, options, &report, &groups, err);
-	/* unsampled consumers are placed by the affinity of their threads alone */
+	/* unsampled consumers are placed only by the affinity of their threads */
 	if (!result && !options->steer.dry_run &&
 	    steer_placement_wait(context->bpffs, STEER_PLACEMENT_WAIT_MS, &unsampled))
 		log_warning("%s", unsampled.what);
+	report.outcome = load_outcome_name(options->steer.dry_run ? LOAD_VERIFIED
+					   : before.magic	  ? LOAD_UPDATED
+								  : LOAD_FRESH,
+					   !report.changes &&
+						   steer_has_settings(&before, &options->steer));
 	if (!result && groups)
 		print(context, &options->steer, groups, &report);
-	if (!result && groups && loaded && !context->output.json)
-		print_before(&context->output, &options->steer, &before);
 	json_decref(report.events);
 	steer_loader_close(&loader);
 	return result ? result : classify(&report, groups, err);

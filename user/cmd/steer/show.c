@@ -1,28 +1,20 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* sluice steer show: groups, workers, flows and the balance of datagrams, once or repeatedly. */
 #include "cmd/command.h"
+#include "cmd/steer/screen.h"
 #include "kernel/links.h"
 #include "steer/cpu/spread_text.h"
 #include "steer/events.h"
 #include "steer/view.h"
 
 #include <errno.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <time.h>
 #include <unistd.h>
 
-/* Time between two views of a full queue: enough for a working worker to read something. */
+/* Interval between two samples of a full queue: long enough for a live worker to read something. */
 #define PROGRESS_MS 250
-
-/* ECMA-48, and xterm's private modes for the cursor and for wrapping */
-#define TERM_START   "\033[?25l\033[?7l\033[H\033[2J"
-#define TERM_HOME    "\033[H"
-#define TERM_LINE    "\033[K\n"
-#define TERM_REST    "\033[J"
-#define TERM_RESTORE "\033[?7h\033[?25h"
 
 static struct options {
 	__u32 watch_s; /* 0: once */
@@ -56,7 +48,7 @@ static void print(const struct steer_view *view, bool rates, const char *bpffs,
 
 /*
  * Reads a view, and undoes a drain whose process was killed, so that its workers get new flows
- * again.  Without the permission to do so, the view is shown as it is.
+ * again. Without the permission to do so, shows the view as it is.
  */
 static int view_read(const char *bpffs, const struct steer_view *before, struct steer_view *view,
 		     struct err *err)
@@ -97,27 +89,8 @@ static int show(const struct context *context, struct err *err)
 
 /* --- repeatedly */
 
-/* Overwrites the screen, with no more lines than it has: more would scroll it. */
-static void screen_write(const char *text, FILE *file)
-{
-	struct winsize size = { 0 };
-	size_t left = (size_t)-1;
-
-	if (!ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) && size.ws_row > 1)
-		left = size.ws_row - 1u;
-	fputs(TERM_HOME, file);
-	for (; *text && left; left--) {
-		size_t length = strcspn(text, "\n");
-
-		fwrite(text, 1, length, file);
-		fputs(TERM_LINE, file);
-		text += length + (text[length] == '\n');
-	}
-	fputs(TERM_REST, file);
-}
-
-static int refresh(const struct context *context, bool screen, const struct steer_view *before,
-		   struct steer_view *view, struct err *err)
+static int refresh(const struct context *context, const struct screen *screen,
+		   const struct steer_view *before, struct steer_view *view, struct err *err)
 {
 	struct output memory = context->output;
 	char *text = NULL;
@@ -126,17 +99,17 @@ static int refresh(const struct context *context, bool screen, const struct stee
 
 	if (result)
 		return result;
-	if (!screen) {
+	if (!screen->in_place) {
 		print(view, before, context->bpffs, &context->output);
 	} else {
 		memory.file = open_memstream(&text, &size);
 		if (!memory.file)
-			return err_set(err, EXIT_ERROR, ENOMEM, "steer show: no memory");
-		print(view, before, context->bpffs, &memory);
+			return err_set(err, EXIT_ERROR, ENOMEM, "steer show: out of memory");
+		steer_view_screen(view, before, &memory);
 		if (fclose(memory.file))
-			result = err_set(err, EXIT_ERROR, ENOMEM, "steer show: no memory");
+			result = err_set(err, EXIT_ERROR, ENOMEM, "steer show: out of memory");
 		else
-			screen_write(text, context->output.file);
+			screen_write(screen, text);
 		free(text);
 		if (result)
 			return result;
@@ -146,49 +119,24 @@ static int refresh(const struct context *context, bool screen, const struct stee
 	return 0;
 }
 
-static int watch_loop(const struct context *context, unsigned int seconds, bool screen,
-		      const sigset_t *ends, struct err *err)
-{
-	const struct timespec pause = { .tv_sec = seconds };
-	struct steer_view views[2] = { 0 };
-	bool ended = false;
-	int at = 0, result = refresh(context, screen, NULL, &views[at], err);
-
-	while (!result && !ended) {
-		int number = sigtimedwait(ends, NULL, &pause);
-
-		ended = number > 0;
-		if (ended || errno == EINTR)
-			continue;
-		steer_view_free(&views[!at]);
-		result = refresh(context, screen, &views[at], &views[!at], err);
-		at = !at;
-	}
-	steer_view_free(&views[0]);
-	steer_view_free(&views[1]);
-	return result;
-}
-
-/* Blocks the signals, which watch_loop() receives, so that the terminal is always restored. */
 static int watch(const struct context *context, unsigned int seconds, struct err *err)
 {
-	bool screen = !context->output.json && isatty(fileno(context->output.file));
-	sigset_t ends, before;
-	int result;
+	bool in_place = !context->output.json && isatty(fileno(context->output.file));
+	struct steer_view views[2] = { 0 };
+	struct screen screen;
+	int at = 0, result = screen_start(&screen, context->output.file, in_place);
 
-	sigemptyset(&ends);
-	sigaddset(&ends, SIGINT);
-	sigaddset(&ends, SIGTERM);
-	sigaddset(&ends, SIGHUP);
-	sigprocmask(SIG_BLOCK, &ends, &before);
-	if (screen)
-		fputs(TERM_START, context->output.file);
-	result = watch_loop(context, seconds, screen, &ends, err);
-	if (screen) {
-		fputs(TERM_RESTORE, context->output.file);
-		fflush(context->output.file);
+	if (result)
+		return err_set(err, EXIT_ERROR, -result, "steer show: %s", strerror(-result));
+	result = refresh(context, &screen, NULL, &views[at], err);
+	while (!result && screen_wait(&screen, seconds)) {
+		steer_view_free(&views[!at]);
+		result = refresh(context, &screen, &views[at], &views[!at], err);
+		at = !at;
 	}
-	sigprocmask(SIG_SETMASK, &before, NULL);
+	screen_end(&screen);
+	steer_view_free(&views[0]);
+	steer_view_free(&views[1]);
 	return result;
 }
 
@@ -218,12 +166,15 @@ const struct command steer_show_command = {
 		"  draining  'sluice steer drain' is emptying it; drained: it gets no more datagrams\n"
 		"  stalled   its queue is full, and the worker reads nothing\n"
 		"  closed    its socket is closed, and the next sweep removes it from the group\n"
+		"Sockets and groups that were opened after the load, and that nothing has added since,\n"
+		"are counted with a hint.\n"
 		"\n"
 		"The last tables are the counters of each network namespace, for all its ports.\n"
 		"Datagrams that neither they nor steering account for are unexplained.\n"
 		"\n"
-		"--watch refreshes a terminal in place until it is interrupted.  Otherwise it\n"
-		"prints one report after another, with -j one a line.\n\n"
+		"--watch refreshes a terminal in place, in a short form with the rates first, until\n"
+		"'q' or an interrupt.  Otherwise it prints one report after another, with -j one a\n"
+		"line.\n\n"
 		"examples:\n"
 		"  sluice steer show\n"
 		"  sluice steer show --watch 1\n"

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "cmd/steer/summary.h"
 
+#include "base/netns_names.h"
 #include "base/ports.h"
+#include "base/text.h"
 #include "kernel/pins.h"
 #include "steer/events.h"
 
@@ -48,25 +50,31 @@ static const char *ports_text(const struct steer_view *view, char *text, size_t 
 void steer_status_text(const struct steer_view *view, const struct output *output)
 {
 	struct sluice_steer_counters sum = counters_sum(view);
-	struct table *groups = table_new("group|>netns|policy|>program|>sockets|>active|>flows|>of|"
-					 ">datagrams|>imbalance");
+	struct table *groups = table_new("group|netns|policy|>program|>open|>closed|>active|>flows|"
+					 ">of|>memory|>datagrams|>imbalance");
 	struct table *counters = table_new(">count|counter|meaning");
-	char ports[256], name[STEER_GROUP_TEXT_MAX], imbalance[16];
+	char ports[256], name[STEER_GROUP_TEXT_MAX], netns[NETNS_TEXT_MAX], imbalance[16],
+		bytes[24];
+	__u64 all_bytes = 0;
 	size_t i;
 
-	fprintf(output->file, "steer: policy %s, ports %s, %zu group%s\n",
+	for (i = 0; i < view->count; i++)
+		all_bytes += view->groups[i].table_bytes;
+	fprintf(output->file, "steer: policy %s, ports %s, %zu group%s, flow tables of %s\n",
 		steer_policy_name(view->meta.policy), ports_text(view, ports, sizeof(ports)),
-		view->count, view->count == 1 ? "" : "s");
+		view->count, view->count == 1 ? "" : "s", bytes_format(all_bytes, bytes));
 	for (i = 0; i < view->count; i++) {
 		const struct steer_group_view *group = &view->groups[i];
 
 		snprintf(imbalance, sizeof(imbalance), group->imbalance > 0 ? "%.2f" : "-",
 			 group->imbalance);
-		table_row(groups, "%s|%u|%s|%u|%d|%d|%u|%u|%llu|%s",
-			  steer_group_text(&group->info, name), group->info.netns,
-			  steer_policy_name(group->info.policy), group->info.prog_id, group->count,
-			  group->active, group->live + group->half_open, group->size,
-			  group->datagrams, imbalance);
+		table_row(groups, "%s|%s|%s|%u|%d|%d|%d|%u|%u|%s|%llu|%s",
+			  steer_group_text(&group->info, name),
+			  netns_text(group->info.netns, netns),
+			  steer_policy_name(group->info.policy), group->info.prog_id,
+			  group->count - group->closed, group->closed, group->active,
+			  group->live + group->half_open, group->size,
+			  bytes_format(group->table_bytes, bytes), group->datagrams, imbalance);
 	}
 	table_print(groups, output, 2);
 	for (i = 0; i < FAULTS; i++)
@@ -79,22 +87,23 @@ void steer_status_text(const struct steer_view *view, const struct output *outpu
 json_t *steer_status_json(const struct steer_view *view)
 {
 	struct sluice_steer_counters sum = counters_sum(view);
-	json_t *groups = json_array(), *counters = json_object();
+	json_t *groups = json_array(), *counters = json_object(), *object;
 	char ports[PORTS_TEXT_MAX];
 	size_t i;
 
 	for (i = 0; i < view->count; i++) {
 		const struct steer_group_view *group = &view->groups[i];
 
-		json_array_append_new(
-			groups,
-			json_pack("{s:s, s:i, s:I, s:s, s:i, s:i, s:i, s:i, s:i, s:I}", "name",
-				  group->name, "port", group->info.port, "netns",
-				  (json_int_t)group->info.netns, "policy",
-				  steer_policy_name(group->info.policy), "program_id",
-				  group->info.prog_id, "sockets", group->count, "active",
-				  group->active, "flows", group->live + group->half_open, "size",
-				  group->size, "datagrams", (json_int_t)group->datagrams));
+		object = json_pack("{s:s, s:i, s:s, s:i, s:i, s:i, s:i, s:i, s:i, s:i, s:I, s:I}",
+				   "name", group->name, "port", group->info.port, "policy",
+				   steer_policy_name(group->info.policy), "program_id",
+				   group->info.prog_id, "sockets", group->count, "open",
+				   group->count - group->closed, "closed", group->closed, "active",
+				   group->active, "flows", group->live + group->half_open, "size",
+				   group->size, "table_bytes", (json_int_t)group->table_bytes,
+				   "datagrams", (json_int_t)group->datagrams);
+		netns_names_json(NULL, group->info.netns, object);
+		json_array_append_new(groups, object);
 	}
 	for (i = 0; i < FAULTS; i++)
 		json_object_set_new(counters, steer_counter_key(faults[i]),

@@ -7,8 +7,8 @@
 #include "steer/view.h"
 
 /*
- * Sets *loaded to false if steer is not loaded, which is no error.  The caller frees the view in
- * any case.
+ * Sets *loaded to false if steer is not loaded, which is not an error.  The caller frees the view
+ * in any case.
  */
 int steer_status_read(const char *bpffs, struct steer_view *view, bool *loaded, struct err *err);
 void steer_status_text(const struct steer_view *view, const struct output *output);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* sluice steer unload: returns the groups to the kernel's own choice. */
 #include "cmd/command.h"
+#include "host/cleanup.h"
 #include "kernel/links.h"
 #include "steer/events.h"
 #include "steer/steer.h"
@@ -42,7 +43,12 @@ static int run(const struct context *context, void *into, int words, char **word
 	if (removed)
 		return removed < 0 ? removed : 0;
 	/* sets the error for an object that is not loaded */
-	return steer_read(context->bpffs, &meta, err);
+	removed = steer_read(context->bpffs, &meta, err);
+	if (removed == -ENOENT) {
+		err_hint(err, removed, "there is nothing to unload");
+		cleanup_hint_elsewhere(err);
+	}
+	return removed;
 }
 
 const struct command steer_unload_command = {

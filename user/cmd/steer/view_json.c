@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "base/addr.h"
+#include "base/cgroup_names.h"
 #include "base/clock.h"
 #include "base/counters.h"
+#include "base/netns_names.h"
 #include "base/ports.h"
 #include "steer/view.h"
 
@@ -20,19 +22,10 @@ static json_t *age_json(__u64 since_ns, clockid_t clock)
 	return json_real((double)(clock_now_ns(clock) - since_ns) / 1e9);
 }
 
-static json_t *name_json(const struct steer_view *view, __u32 netns)
-{
-	size_t i;
-
-	for (i = 0; i < view->netns_count; i++)
-		if (view->netns[i].netns == netns && *view->netns[i].name)
-			return output_name(view->netns[i].name);
-	return json_null();
-}
-
 /* --- slots */
 
-static json_t *slot_json(const struct steer_slot_view *slot, __u64 all, bool rates)
+static json_t *slot_json(const struct steer_slot_view *slot, __u64 all, bool rates,
+			 struct cgroup_names *cgroups)
 {
 	const struct slot_status *status = &slot->status;
 	json_t *cpus = json_array(), *consumer, *queue, *object;
@@ -65,6 +58,7 @@ static json_t *slot_json(const struct steer_slot_view *slot, __u64 all, bool rat
 		age_json(slot->record.joined_ns, CLOCK_BOOTTIME), "share",
 		all ? (double)slot->stats.datagrams / (double)all : 0.0, "queue", queue, "drops",
 		status->measured ? json_integer(status->drops) : json_null());
+	cgroup_names_json(cgroups, (pid_t)status->pid, object);
 	if (rates)
 		json_object_update_new(object, json_pack("{s:f, s:f}", "datagrams_per_s",
 							 slot->datagrams_per_s, "drops_per_s",
@@ -79,8 +73,8 @@ static json_t *imbalance_json(double imbalance)
 	return imbalance > 0 ? json_real(imbalance) : json_null();
 }
 
-static json_t *group_json(const struct steer_view *view, const struct steer_group_view *group,
-			  bool rates)
+static json_t *group_json(const struct steer_group_view *group, bool rates,
+			  struct cgroup_names *cgroups)
 {
 	json_t *slots = json_array(), *object;
 	char addr[ADDR_TEXT_MAX];
@@ -90,20 +84,22 @@ static json_t *group_json(const struct steer_view *view, const struct steer_grou
 	for (i = 0; i < group->count; i++)
 		all += group->slots[i].stats.datagrams;
 	for (i = 0; i < group->count; i++)
-		json_array_append_new(slots, slot_json(&group->slots[i], all, rates));
-	object = json_pack(
-		"{s:s, s:s, s:i, s:i, s:I, s:o, s:s, s:i, s:I, s:i, s:i, s:I, s:{s:i, s:i, s:i, s:i},"
-		" s:o, s:o}",
-		"name", group->name, "address", addr_format(&group->info.local, addr), "port",
-		group->info.port, "ifindex", group->info.ifindex, "netns",
-		(json_int_t)group->info.netns, "netns_name", name_json(view, group->info.netns),
-		"policy", steer_policy_name(group->info.policy), "program_id", group->info.prog_id,
-		"idle_s", (json_int_t)(group->info.idle_ns / 1000000000ULL), "generations",
-		group->generations, "active", group->active, "datagrams",
-		(json_int_t)group->datagrams, "flows", "live", group->live, "half_open",
-		group->half_open, "expired", group->expired, "size", group->size, "loaded_for_s",
-		age_json(group->info.loaded_ns, CLOCK_REALTIME), "imbalance",
-		imbalance_json(group->imbalance));
+		json_array_append_new(slots, slot_json(&group->slots[i], all, rates, cgroups));
+	object = json_pack("{s:s, s:s, s:i, s:i, s:s, s:i, s:I, s:i, s:i, s:i, s:i, s:i, s:I,"
+			   " s:{s:i, s:i, s:i, s:i, s:I}, s:o, s:o}",
+			   "name", group->name, "address", addr_format(&group->info.local, addr),
+			   "port", group->info.port, "ifindex", group->info.ifindex, "policy",
+			   steer_policy_name(group->info.policy), "program_id", group->info.prog_id,
+			   "idle_s", (json_int_t)(group->info.idle_ns / 1000000000ULL),
+			   "generations", group->generations, "open", group->count - group->closed,
+			   "closed", group->closed, "not_joined", group->not_joined, "active",
+			   group->active, "datagrams", (json_int_t)group->datagrams, "flows",
+			   "live", group->live, "half_open", group->half_open, "expired",
+			   group->expired, "size", group->size, "bytes",
+			   (json_int_t)group->table_bytes, "loaded_for_s",
+			   age_json(group->info.loaded_ns, CLOCK_REALTIME), "imbalance",
+			   imbalance_json(group->imbalance));
+	netns_names_json(NULL, group->info.netns, object);
 	if (rates)
 		json_object_update_new(object,
 				       json_pack("{s:o, s:f}", "imbalance_now",
@@ -118,7 +114,7 @@ static json_t *group_json(const struct steer_view *view, const struct steer_grou
 
 /* --- namespaces */
 
-static json_t *netns_json(const struct steer_view *view, const struct steer_netns_view *netns)
+static json_t *netns_json(const struct steer_netns_view *netns)
 {
 	json_t *udp = json_null(), *rest = json_null();
 	int i;
@@ -135,9 +131,10 @@ static json_t *netns_json(const struct steer_view *view, const struct steer_netn
 			(json_int_t)netns->unexplained.vanished);
 	}
 	return json_pack("{s:I, s:o, s:o, s:{s:I, s:I, s:I, s:I, s:I, s:i}, s:o, s:o}", "netns",
-			 (json_int_t)netns->netns, "name", name_json(view, netns->netns),
-			 "loaded_for_s", age_json(netns->since_ns, CLOCK_REALTIME), "steered",
-			 "datagrams", (json_int_t)netns->balance.seen, "kernel_choice",
+			 (json_int_t)netns->netns, "name",
+			 *netns->name ? output_name(netns->name) : json_null(), "loaded_for_s",
+			 age_json(netns->since_ns, CLOCK_REALTIME), "steered", "datagrams",
+			 (json_int_t)netns->balance.seen, "kernel_choice",
 			 (json_int_t)netns->kernel, "stale_slot", (json_int_t)netns->stale, "drops",
 			 (json_int_t)netns->balance.drops, "waiting_bytes",
 			 (json_int_t)netns->waiting, "sockets_unmeasured", netns->unmeasured, "udp",
@@ -147,6 +144,7 @@ static json_t *netns_json(const struct steer_view *view, const struct steer_netn
 json_t *steer_view_json(const struct steer_view *view, bool rates)
 {
 	json_t *groups = json_array(), *namespaces = json_array();
+	struct cgroup_names cgroups = { 0 };
 	char text[PORTS_TEXT_MAX];
 	struct ports ports;
 	size_t i;
@@ -154,15 +152,16 @@ json_t *steer_view_json(const struct steer_view *view, bool rates)
 	steer_ports(&view->meta, &ports);
 	ports_format(&ports, text, sizeof(text));
 	for (i = 0; i < view->count; i++)
-		json_array_append_new(groups, group_json(view, &view->groups[i], rates));
+		json_array_append_new(groups, group_json(&view->groups[i], rates, &cgroups));
 	for (i = 0; i < view->netns_count; i++)
-		json_array_append_new(namespaces, netns_json(view, &view->netns[i]));
-	return json_pack("{s:s, s:s, s:s, s:I, s:I, s:i, s:o, s:o, s:o, s:o*}", "policy",
+		json_array_append_new(namespaces, netns_json(&view->netns[i]));
+	cgroup_names_free(&cgroups);
+	return json_pack("{s:s, s:s, s:s, s:I, s:I, s:i, s:i, s:o, s:o, s:o, s:o*}", "policy",
 			 steer_policy_name(view->meta.policy), "ports", text, "generations_by",
 			 steer_generations_name(view->meta.generations), "idle_s",
 			 (json_int_t)(view->meta.idle_ns / 1000000000ULL), "flows_per_group",
-			 (json_int_t)view->meta.flows, "groups_left_out", view->left_out, "groups",
-			 groups, "namespaces", namespaces, "loaded_for_s",
-			 age_json(view->meta.loaded_ns, CLOCK_REALTIME), "elapsed_s",
-			 rates ? json_real(view->elapsed_s) : NULL);
+			 (json_int_t)view->meta.flows, "groups_left_out", view->outside.left_out,
+			 "groups_not_steered", view->outside.groups, "groups", groups, "namespaces",
+			 namespaces, "loaded_for_s", age_json(view->meta.loaded_ns, CLOCK_REALTIME),
+			 "elapsed_s", rates ? json_real(view->elapsed_s) : NULL);
 }

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+#include "base/cgroup_names.h"
 #include "base/clock.h"
 #include "base/counters.h"
+#include "base/netns.h"
 #include "base/ports.h"
 #include "base/text.h"
 #include "cmd/reply/view.h"
@@ -37,18 +39,6 @@ static const char *age_since(__u64 realtime_ns, char text[24])
 	return age_format(clock_now_ns(CLOCK_REALTIME) - realtime_ns, text);
 }
 
-static const char *netns_text(const struct steer_view *view, __u32 netns, char *text, size_t size)
-{
-	const char *name = "";
-	size_t i;
-
-	for (i = 0; i < view->netns_count; i++)
-		if (view->netns[i].netns == netns)
-			name = view->netns[i].name;
-	snprintf(text, size, *name ? "%u (%s)" : "%u", netns, name);
-	return text_plain(text, size);
-}
-
 /* --- slots */
 
 #define CELL_MAX 64
@@ -66,6 +56,12 @@ static const char *cpus_text(const struct slot_status *status, char text[CELL_MA
 	return text;
 }
 
+static const char *queue_text(const struct slot_status *status, char text[16])
+{
+	snprintf(text, 16, "%u%%", steer_queue_usage(status->memory.used, status->memory.room));
+	return text;
+}
+
 static const char *state_tone(const struct steer_slot_view *slot, const struct output *output)
 {
 	if (slot->status.closed || slot->stalled)
@@ -74,11 +70,11 @@ static const char *state_tone(const struct steer_slot_view *slot, const struct o
 }
 
 static void slots_text(const struct steer_group_view *group, bool rates,
-		       const struct output *output)
+		       struct cgroup_names *cgroups, const struct output *output)
 {
-	struct table *table = table_new(rates ? ">slot|process|>pid|cpu|>gen|state|>flows|"
-						">datagrams|share|>queue|>drops|>/s|>drops/s"
-					      : ">slot|process|>pid|cpu|>gen|state|>flows|"
+	struct table *table = table_new(rates ? ">/s|>drops/s|>slot|process|>pid|cgroup|cpu|>gen|"
+						"state|>flows|>datagrams|share|>queue|>drops"
+					      : ">slot|process|>pid|cgroup|cpu|>gen|state|>flows|"
 						">datagrams|share|>queue|>drops");
 	bool utf8 = locale_is_utf8();
 	__u64 sum = 0, most = 0;
@@ -103,48 +99,67 @@ static void slots_text(const struct steer_group_view *group, bool rates,
 				 100.0 * datagrams / (double)sum,
 				 steer_bar(datagrams, (double)most, utf8, bar));
 		if (status->measured) {
-			snprintf(queue, sizeof(queue), "%u%%",
-				 steer_queue_usage(status->memory.used, status->memory.room));
+			queue_text(status, queue);
 			snprintf(drops, sizeof(drops), "%u", status->drops);
 		}
 		if (rates)
-			snprintf(rate, sizeof(rate), "|%.0f|%.0f", slot->datagrams_per_s,
+			snprintf(rate, sizeof(rate), "%.0f|%.0f|", slot->datagrams_per_s,
 				 slot->drops_per_s);
-		table_row(table, "%d|%s|%u|%s|%u|%s%s%s|%u|%llu|%s|%s|%s%s", slot->slot,
-			  status->comm, status->pid, cpus_text(status, cpus),
-			  slot->record.generation, tone, steer_slot_state(slot),
-			  *tone ? output_plain(output) : "", slot->flows, slot->stats.datagrams,
-			  share, queue, drops, rate);
+		table_row(table, "%s%d|%s|%u|%s|%s|%u|%s%s%s|%u|%llu|%s|%s|%s", rate, slot->slot,
+			  status->comm, status->pid, cgroup_names_text(cgroups, (pid_t)status->pid),
+			  cpus_text(status, cpus), slot->record.generation, tone,
+			  steer_slot_state(slot), *tone ? output_plain(output) : "", slot->flows,
+			  slot->stats.datagrams, share, queue, drops);
 	}
 	table_print(table, output, 2);
 }
 
 /* --- groups */
 
-static void group_text(const struct steer_view *view, const struct steer_group_view *group,
-		       bool rates, const struct output *output)
+/* Formats "4 sockets open, 2 closed"; closed ones keep their slot until the next sweep. */
+static const char *sockets_text(const struct steer_group_view *group, char text[CELL_MAX])
 {
-	char name[STEER_GROUP_TEXT_MAX], netns[NAME_MAX + 16], age[24];
+	int open = group->count - group->closed, length;
+
+	length = snprintf(text, CELL_MAX, "%d socket%s open", open, open == 1 ? "" : "s");
+	if (group->closed)
+		snprintf(text + length, CELL_MAX - (size_t)length, ", %d closed", group->closed);
+	return text;
+}
+
+static void group_text(const struct steer_group_view *group, bool rates,
+		       struct cgroup_names *cgroups, const struct output *output)
+{
+	char name[STEER_GROUP_TEXT_MAX], netns[NETNS_TEXT_MAX], age[24], bytes[24];
+	char sockets[CELL_MAX];
 	FILE *file = output->file;
 
 	fprintf(file, "\ngroup %s, netns %s\n", steer_group_text(&group->info, name),
-		netns_text(view, group->info.netns, netns, sizeof(netns)));
-	fprintf(file, "  policy %s, program %u, %d socket%s, %d generation%s, loaded %s ago\n",
-		steer_policy_name(group->info.policy), group->info.prog_id, group->count,
-		group->count == 1 ? "" : "s", group->generations,
+		netns_text(group->info.netns, netns));
+	fprintf(file, "  policy %s, program %u, %s, %d generation%s, loaded %s ago\n",
+		steer_policy_name(group->info.policy), group->info.prog_id,
+		sockets_text(group, sockets), group->generations,
 		group->generations == 1 ? "" : "s", age_since(group->info.loaded_ns, age));
+	if (group->not_joined)
+		fprintf(file,
+			"  %s%d open socket%s not joined, and get%s nothing%s: run 'sluice steer"
+			" load' again; 'sluice run' adds later ones itself\n",
+			output_tone(output, OUTPUT_WARNING), group->not_joined,
+			group->not_joined == 1 ? " has" : "s have",
+			group->not_joined == 1 ? "s" : "", output_plain(output));
 	fprintf(file, "  datagrams  %llu", group->datagrams);
 	if (rates)
 		fprintf(file, ", %.0f/s", group->datagrams_per_s);
-	fprintf(file, "\n  flows      %u live, %u half-open, %u expired, of %u\n", group->live,
-		group->half_open, group->expired, group->size);
+	fprintf(file, "\n  flows      %u live, %u half-open, %u expired, of %u (%s)\n", group->live,
+		group->half_open, group->expired, group->size,
+		bytes_format(group->table_bytes, bytes));
 	fprintf(file, group->imbalance > 0 ? "  imbalance  %.2f" : "  imbalance  -",
 		group->imbalance);
 	if (rates && group->imbalance_now > 0)
 		fprintf(file, ", now %.2f", group->imbalance_now);
 	fprintf(file, " (most over mean of the %d active worker%s)\n", group->active,
 		group->active == 1 ? "" : "s");
-	slots_text(group, rates, output);
+	slots_text(group, rates, cgroups, output);
 	counters_text(counters, group->counters.value, SLUICE_STEER_COUNTERS_MAX, output);
 }
 
@@ -189,17 +204,15 @@ static void reasons_text(const struct steer_netns_view *netns, const struct outp
 	table_print(table, output, 2);
 }
 
-static void netns_section(const struct steer_view *view, const struct steer_netns_view *netns,
-			  const struct output *output)
+static void netns_section(const struct steer_netns_view *netns, const struct output *output)
 {
 	const struct steer_unexplained *unexplained = &netns->unexplained;
 	__u64 sum = unexplained->errors + unexplained->vanished;
-	char name[NAME_MAX + 16], age[24];
+	char name[NETNS_TEXT_MAX], age[24];
 	FILE *file = output->file;
 
 	fprintf(file, "\nnetns %s, UDP on all its ports, in the last %s\n",
-		netns_text(view, netns->netns, name, sizeof(name)),
-		age_since(netns->since_ns, age));
+		netns_format(netns->netns, netns->name, name), age_since(netns->since_ns, age));
 	if (netns->counted)
 		fprintf(file, "  datagrams  %llu steered, %llu read by applications\n",
 			netns->balance.seen, netns->balance.read);
@@ -226,8 +239,26 @@ static void netns_section(const struct steer_view *view, const struct steer_netn
 			netns->unmeasured, netns->unmeasured == 1 ? "" : "s");
 }
 
+static void outside_text(const struct steer_outside *outside, const struct output *output)
+{
+	const char *tone = output_tone(output, OUTPUT_WARNING), *plain = output_plain(output);
+
+	if (outside->left_out)
+		fprintf(output->file,
+			"  %s%d group%s of %d network namespace%s left to the kernel: quota reached"
+			" (name the ports, or one namespace)%s\n",
+			tone, outside->left_out, outside->left_out == 1 ? "" : "s",
+			outside->left_out_netns, outside->left_out_netns == 1 ? "" : "s", plain);
+	if (outside->groups)
+		fprintf(output->file,
+			"  %s%d group%s on these ports not steered yet%s: run 'sluice steer load'"
+			" again; 'sluice run' adds later ones itself\n",
+			tone, outside->groups, outside->groups == 1 ? "" : "s", plain);
+}
+
 void steer_view_text(const struct steer_view *view, bool rates, const struct output *output)
 {
+	struct cgroup_names cgroups = { 0 };
 	struct ports ports;
 	char text[256], age[24];
 	size_t i;
@@ -240,15 +271,109 @@ void steer_view_text(const struct steer_view *view, bool rates, const struct out
 		steer_policy_name(view->meta.policy), text,
 		steer_generations_name(view->meta.generations), view->meta.idle_ns / 1000000000ULL,
 		age_since(view->meta.loaded_ns, age), view->count, view->count == 1 ? "" : "s");
-	if (view->left_out)
-		fprintf(output->file,
-			"  %s%d group%s of %d network namespace%s left to the kernel: quota reached"
-			" (name the ports, or one namespace)%s\n",
-			output_tone(output, OUTPUT_WARNING), view->left_out,
-			view->left_out == 1 ? "" : "s", view->left_out_netns,
-			view->left_out_netns == 1 ? "" : "s", output_plain(output));
+	outside_text(&view->outside, output);
 	for (i = 0; i < view->count; i++)
-		group_text(view, &view->groups[i], rates, output);
+		group_text(&view->groups[i], rates, &cgroups, output);
 	for (i = 0; i < view->netns_count; i++)
-		netns_section(view, &view->netns[i], output);
+		netns_section(&view->netns[i], output);
+	cgroup_names_free(&cgroups);
+}
+
+/* --- on a screen: the rates first, one line for each group, worker and namespace */
+
+static const char *rate_text(double per_s, bool rates, char text[24])
+{
+	snprintf(text, 24, rates ? "%.0f" : "-", per_s);
+	return text;
+}
+
+static const char *imbalance_text(double imbalance, char text[24])
+{
+	snprintf(text, 24, imbalance > 0 ? "%.2f" : "-", imbalance);
+	return text;
+}
+
+static void screen_slots(const struct steer_group_view *group, bool rates,
+			 const struct output *output)
+{
+	struct table *table = table_new(">/s|>drops/s|process|>pid|state|>flows|>queue|>share");
+	char datagrams[24], drops[24], queue[16], share[16];
+	__u64 sum = 0;
+	int i;
+
+	for (i = 0; i < group->count; i++)
+		sum += group->slots[i].stats.datagrams;
+	for (i = 0; i < group->count; i++) {
+		const struct steer_slot_view *slot = &group->slots[i];
+		const struct slot_status *status = &slot->status;
+		const char *tone = state_tone(slot, output);
+
+		snprintf(share, sizeof(share), sum ? "%.1f%%" : "-",
+			 100.0 * (double)slot->stats.datagrams / (double)sum);
+		table_row(table, "%s|%s|%s|%u|%s%s%s|%u|%s|%s",
+			  rate_text(slot->datagrams_per_s, rates, datagrams),
+			  rate_text(slot->drops_per_s, rates && status->measured, drops),
+			  status->comm, status->pid, tone, steer_slot_state(slot),
+			  *tone ? output_plain(output) : "", slot->flows,
+			  status->measured ? queue_text(status, queue) : "-", share);
+	}
+	table_print(table, output, 2);
+}
+
+static double drops_per_s(const struct steer_group_view *group)
+{
+	double sum = 0;
+	int i;
+
+	for (i = 0; i < group->count; i++)
+		sum += group->slots[i].drops_per_s;
+	return sum;
+}
+
+void steer_view_screen(const struct steer_view *view, bool rates, const struct output *output)
+{
+	struct table *groups = table_new(">/s|>drops/s|>open|>closed|>flows|group, netns");
+	char name[STEER_GROUP_TEXT_MAX], netns[NETNS_TEXT_MAX], datagrams[24], drops[24];
+	char all[24], now[24];
+	size_t i;
+
+	fprintf(output->file, "steer: policy %s, %zu group%s; q quits\n",
+		steer_policy_name(view->meta.policy), view->count, view->count == 1 ? "" : "s");
+	outside_text(&view->outside, output);
+	for (i = 0; i < view->count; i++) {
+		const struct steer_group_view *group = &view->groups[i];
+
+		table_row(groups, "%s|%s|%d|%d|%u|%s, %s",
+			  rate_text(group->datagrams_per_s, rates, datagrams),
+			  rate_text(drops_per_s(group), rates, drops), group->count - group->closed,
+			  group->closed, group->live + group->half_open,
+			  steer_group_text(&group->info, name),
+			  netns_text(group->info.netns, netns));
+	}
+	table_print(groups, output, 2);
+	for (i = 0; i < view->count; i++) {
+		const struct steer_group_view *group = &view->groups[i];
+
+		fprintf(output->file, "%s: %llu datagrams, imbalance %s, now %s\n",
+			steer_group_text(&group->info, name), group->datagrams,
+			imbalance_text(group->imbalance, all),
+			imbalance_text(group->imbalance_now, now));
+		screen_slots(group, rates, output);
+		if (group->not_joined)
+			fprintf(output->file,
+				"  %s%d not joined%s: 'sluice steer load' adds them\n",
+				output_tone(output, OUTPUT_WARNING), group->not_joined,
+				output_plain(output));
+	}
+	for (i = 0; i < view->netns_count; i++) {
+		const struct steer_netns_view *at = &view->netns[i];
+
+		fprintf(output->file, "netns %s: %llu left to the kernel, ",
+			netns_format(at->netns, at->name, netns), at->kernel);
+		if (at->counted)
+			fprintf(output->file, "%llu unexplained\n",
+				at->unexplained.errors + at->unexplained.vanished);
+		else
+			fprintf(output->file, "unexplained unknown\n");
+	}
 }

@@ -49,16 +49,17 @@ int consumers_open(const char *bpffs)
 
 	if (!is_attached(bpffs, PIN_RECV4) || !is_attached(bpffs, PIN_RECV6))
 		return -ENOENT;
-	fd = pins_get(bpffs, STEER_OBJECT, PIN_MAP);
+	fd = pins_get(bpffs, STEER_OBJECT, PIN_MAP, PINS_MAP);
 	/* another version of sluice: its values do not fit struct sluice_consumer */
-	if (fd >= 0 && !state_dir_map_has_size(fd, sizeof(__u64), sizeof(struct sluice_consumer))) {
+	if (fd >= 0 && !state_dir_map_is(fd, BPF_MAP_TYPE_HASH, sizeof(__u64),
+					 sizeof(struct sluice_consumer))) {
 		close(fd);
 		return -ENOENT;
 	}
 	return fd;
 }
 
-/* Detaches the links that a loader that died has left staged. */
+/* Detaches staged links that a dead loader has left. */
 static void staged_drop(const char *bpffs)
 {
 	char path[PATH_MAX];
@@ -88,7 +89,7 @@ int consumers_attach(const char *bpffs, const char *cgroup, bool renew, struct e
 	skel = consumers_bpf__open_opts(object_open_opts(&object));
 	if (skel) {
 		skel->rodata->pid_ns = own_pid_ns();
-		/* a map that does not fit has nothing worth keeping: start with another */
+		/* a map that does not fit holds nothing worth keeping: start with an empty one */
 		if (keep && state_dir_map_entries(before_fd) ==
 				    bpf_map__max_entries(skel->maps.sluice_consumers))
 			loaded.magic = SLUICE_MAGIC;

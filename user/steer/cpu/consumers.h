@@ -16,7 +16,7 @@
 /*
  * Attaches the programs to the cgroup unless they are attached; with @renew, replaces them by this
  * build's. Returns a descriptor of the map, or -errno with *err set; programs that were attached
- * before work on.
+ * before keep working.
  */
 int consumers_attach(const char *bpffs, const char *cgroup, bool renew, struct err *err);
 /* Opens the map of the attached programs. Returns -ENOENT if none of this version are attached. */
@@ -25,8 +25,8 @@ int consumers_open(const char *bpffs);
 void consumers_detach(const char *bpffs);
 
 /*
- * Reads what was recorded of a socket since the last call. Returns false if nothing was. The
- * first call adds the socket to the map.
+ * Reads what was recorded about a socket since the last call. Returns false if there was nothing.
+ * The first call adds the socket to the map.
  */
 bool consumers_read(int map_fd, __u64 cookie, struct sluice_consumer *consumer);
 void consumers_remove(int map_fd, __u64 cookie);

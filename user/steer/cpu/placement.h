@@ -3,7 +3,7 @@
  * Policy cpu: the CPU on which each socket of a group is read.
  *
  * A consumer is pinned if the thread that received last, or all threads of the process, may run on
- * one CPU only. It is seen if it received on a CPU, but may migrate. Otherwise it is unknown, and
+ * only one CPU. It is seen if it received on a CPU, but may migrate. Otherwise it is unknown, and
  * gets only flows that are placed by hash.
  */
 #ifndef SLUICE_STEER_CPU_PLACEMENT_H

@@ -37,14 +37,14 @@ static int refuse_foreign(const struct spread_link *at, struct err *err)
 	if (result == -ENOENT)
 		return 0;
 	if (result)
-		return err_set(err, EXIT_ERROR, -result, "%s: its XDP program can't be seen: %s",
+		return err_set(err, EXIT_ERROR, -result, "%s: cannot read its XDP program: %s",
 			       at->to.name, strerror(-result));
 	return err_hint(err,
 			err_set(err, EXIT_CONFLICT, EBUSY,
-				"%s: has XDP program '%s' (id %u) already", at->to.name, prog.name,
+				"%s: already has XDP program '%s' (id %u)", at->to.name, prog.name,
 				prog.id),
-			"an interface takes one XDP program, and that of another owner is never"
-			" replaced: let its owner detach it, or spread on another interface");
+			"sluice never replaces the XDP program of another owner: have its"
+			" owner detach it, or spread on another interface");
 }
 
 const struct sluice_spread_link *spread_link_recorded(const struct sluice_spread_meta *meta,
@@ -61,7 +61,7 @@ const struct sluice_spread_link *spread_link_recorded(const struct sluice_spread
 int spread_link_open(const char *bpffs, const struct sluice_spread_link *to, struct hook_link *link)
 {
 	char name[NAME_MAX];
-	int fd = pins_get(bpffs, STEER_OBJECT, link_pin(to, name));
+	int fd = pins_get(bpffs, STEER_OBJECT, link_pin(to, name), PINS_LINK);
 
 	if (fd < 0 || (!hook_link_read(fd, link) && link->ifindex == to->ifindex))
 		return fd;
@@ -172,11 +172,8 @@ static int attach_error(const struct spread_link *at, int error, struct err *err
 	if ((error == EBUSY || error == EEXIST) &&
 	    (refuse_foreign(at, err) || refuse_below(at, err)))
 		return -EBUSY;
-	return err_set(err,
-		       error == EPERM			   ? EXIT_PERMISSION
-		       : error == EBUSY || error == EEXIST ? EXIT_CONFLICT
-							   : EXIT_LACKING,
-		       error, "%s: attaching XDP failed: %s", at->to.name, strerror(error));
+	return err_set(err, error == EBUSY || error == EEXIST ? EXIT_CONFLICT : EXIT_LACKING, error,
+		       "%s: attaching XDP failed: %s", at->to.name, strerror(error));
 }
 
 static int link_attach(const struct spread_load *load, struct spread_link *at, struct err *err)
@@ -201,10 +198,10 @@ static int link_attach(const struct spread_load *load, struct spread_link *at, s
 	if (!xdp_generic_reaches_cpus())
 		return err_hint(err,
 				err_set(err, EXIT_LACKING, EOPNOTSUPP,
-					"%s: not natively: %s; and generic XDP can't redirect to"
+					"%s: native XDP: %s; generic XDP cannot redirect to"
 					" CPUs before Linux 5.15",
 					at->to.name, at->to.why),
-				"leave --xdp out: Receive Packet Steering (rps_cpus) spreads, too");
+				"omit --xdp: Receive Packet Steering (rps_cpus) spreads flows too");
 	at->to.mode = SLUICE_SPREAD_GENERIC;
 	at->fd = xdp_link_create(at->to.ifindex, false, prog_of(load, SLUICE_SPREAD_GENERIC));
 	return at->fd < 0 ? attach_error(at, -at->fd, err) : 0;
@@ -222,7 +219,7 @@ int spread_links_attach(struct spread_load *load, struct err *err)
 			i++;
 			continue;
 		}
-		/* an update that fails fails the load, which restores the old program */
+		/* a failed update fails the load, which restores the old program */
 		if (at->was_there || !is_left_out(load, at->to.name, true, err))
 			return result;
 		load->count--;

@@ -204,7 +204,7 @@ static bool links_are_due(const struct spread_options *options, __u32 resting,
 		else
 			close(fd);
 	}
-	/* a recorded interface that was removed or renamed must leave the record, too */
+	/* a recorded interface that was removed or renamed must also leave the record */
 	return due || *detached || recorded != meta->link_count;
 }
 

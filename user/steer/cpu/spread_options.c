@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Blanks after a comma are skipped, as in other lists of the config file. */
+/* Spaces after a comma are skipped, as in other lists of the config file. */
 #define BLANKS " \t"
 
 #define ONLINE "/sys/devices/system/cpu/online"
@@ -53,7 +53,7 @@ static int online_read(char *text, size_t size, struct cpu_list *online, struct 
 		text[strcspn(text, "\n")] = '\0';
 	if (read && cpus_parse(text, online))
 		return 0;
-	return err_set(err, EXIT_ERROR, EIO, "%s: it can't be read", ONLINE);
+	return err_set(err, EXIT_ERROR, EIO, "%s: cannot be read", ONLINE);
 }
 
 /* Refuses CPUs that are unknown or offline. */
@@ -80,7 +80,7 @@ static int parse_cpus(const struct opt_value *v, struct err *err)
 			return err_hint(err,
 					err_set(err, EXIT_USAGE, EINVAL, "%s%sCPU %u is not online",
 						OPT_WHAT(what), cpu),
-					"these are: %s", text);
+					"the CPUs online are %s", text);
 		options->cpus[options->cpu_count++] = (__u16)cpu;
 	}
 	return result;
@@ -99,7 +99,7 @@ static int parse_interfaces(const struct opt_value *v, struct err *err)
 
 const struct opt steer_spread_opts[] = {
 	{ "xdp", 0, "IF,..", parse_interfaces, 0,
-	  "with policy cpu: spread the flows that come in on these interfaces over CPUs" },
+	  "with policy cpu: spread the flows that arrive on these interfaces over CPUs" },
 	{ "cpus", 0, "LIST", parse_cpus, 0, "the CPUs that 'xdp' spreads over, as in 0-3,6" },
 	{ .name = NULL },
 };
@@ -109,12 +109,12 @@ int value_spread_check(const char *dashes, const struct spread_options *xdp,
 {
 	if (!xdp->ifcount != !xdp->cpu_count)
 		return err_hint(err,
-				err_set(err, EXIT_USAGE, EINVAL, "%sxdp and %scpus go together",
-					dashes, dashes),
+				err_set(err, EXIT_USAGE, EINVAL,
+					"%sxdp and %scpus must be given together", dashes, dashes),
 				"name both: interfaces, as in eth0, and CPUs, as in 0-3");
 	if (xdp->ifcount && policy != SLUICE_STEER_CPU)
 		return err_hint(err,
-				err_set(err, EXIT_USAGE, EINVAL, "%sxdp is for policy cpu", dashes),
+				err_set(err, EXIT_USAGE, EINVAL, "%sxdp needs policy cpu", dashes),
 				"the other policies ignore the receiving CPU");
 	return 0;
 }

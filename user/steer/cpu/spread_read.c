@@ -44,8 +44,8 @@ static int sent_read(const char *bpffs, struct spread *xdp, struct err *err)
 	__u64 *each = calloc((size_t)possible, sizeof(*each));
 	__u32 i;
 
-	fd = state_dir_map_open(&spread_state_dir, bpffs, "sluice_x_sent", sizeof(__u32),
-				sizeof(__u64), err);
+	fd = state_dir_map_open(&spread_state_dir, bpffs, "sluice_x_sent",
+				BPF_MAP_TYPE_PERCPU_ARRAY, sizeof(__u32), sizeof(__u64), err);
 	for (i = 0; fd >= 0 && each && i < xdp->meta.cpu_count && i < SLUICE_SPREAD_CPUS; i++) {
 		__u32 key = xdp->meta.cpus[i];
 
@@ -70,7 +70,7 @@ int spread_read(const char *bpffs, struct spread *xdp, struct err *err)
 	if (result == -ENOENT || result == -EUCLEAN)
 		return err_hint(err,
 				err_set(err, EXIT_ERROR, ENOENT,
-					"flows of no interface are spread over CPUs"),
+					"the flows of no interface are spread over CPUs"),
 				"load it with 'sluice steer load --policy cpu --xdp IF --cpus"
 				" LIST'");
 	if (result)

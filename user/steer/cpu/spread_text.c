@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "steer/cpu/spread_text.h"
 
+#include "base/netns_names.h"
 #include "base/text.h"
 
 #include <stdio.h>
@@ -57,12 +58,12 @@ void spread_print(const struct output *output, const struct spread *xdp)
 static json_t *link_json(const struct spread *xdp, __u32 i)
 {
 	const struct sluice_spread_link *link = &xdp->meta.links[i];
-	json_t *object = json_pack("{s:o, s:I, s:I, s:s, s:b, s:b}", "interface",
+	json_t *object = json_pack("{s:o, s:I, s:s, s:b, s:b}", "interface",
 				   output_name(link->name), "ifindex", (json_int_t)link->ifindex,
-				   "netns", (json_int_t)link->netns, "mode",
-				   spread_mode_name(link->mode), "attached", !xdp->gone[i],
+				   "mode", spread_mode_name(link->mode), "attached", !xdp->gone[i],
 				   "loses_vlan", xdp->loses_vlan[i]);
 
+	netns_names_json(NULL, link->netns, object);
 	if (link->why[0])
 		json_object_set_new(object, "not_native", output_name(link->why));
 	if (!xdp->gone[i])

@@ -11,7 +11,7 @@
 const char *steer_cpus_text(const __u16 *cpus, __u32 count, char *text, size_t size);
 /* The warning where spread.loses_vlan is set, and the command that fixes it. */
 #define STEER_XDP_LOSES_VLAN \
-	"native XDP loses the VLAN tags that the network card takes out (rx-vlan-offload is on)"
+	"native XDP loses the VLAN tags that the network card strips (rx-vlan-offload is on)"
 const char *spread_vlan_hint(const char *ifname, char *text, size_t size);
 /* Prints one line per interface: the attach mode, and why it is not native. */
 void spread_print(const struct output *output, const struct spread *xdp);

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Which slots of a group take new flows and, under policy cpu, the datagrams of a CPU. */
+/*
+ * Chooses the slots of a group that take new flows and, under policy cpu, the datagrams of a CPU.
+ */
 #ifndef SLUICE_STEER_GROUP_CHOICE_H
 #define SLUICE_STEER_GROUP_CHOICE_H
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Open file description locks: closing any descriptor of the folder would drop a classic lock. They
- * are read locks, since a folder cannot be opened for writing; F_OFD_GETLK tests for a write lock
- * to find them.
+ * Open file description locks: closing any descriptor of the directory would drop a classic lock.
+ * They are read locks, since a directory cannot be opened for writing; F_OFD_GETLK tests for a
+ * write lock to find them.
  */
 #include "steer/group/drain_lock.h"
 

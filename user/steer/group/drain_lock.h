@@ -2,7 +2,7 @@
 /*
  * Locks on the slots that are being drained: an advisory lock on the group's pin directory, one
  * byte per slot. The kernel drops a lock with its process, and all PID namespaces see it; a
- * process id in the slot would need a start time, and would be valid in one PID namespace only.
+ * process id in the slot would need a start time, and would be valid only in one PID namespace.
  */
 #ifndef SLUICE_STEER_GROUP_DRAIN_LOCK_H
 #define SLUICE_STEER_GROUP_DRAIN_LOCK_H

@@ -3,11 +3,11 @@
  * Generations of a group's sockets: which of them take new flows.
  *
  * Sockets of one instance belong together. A new instance first shares the load with the current
- * one, like further workers. Once it has as many sockets, it takes over, and the older sockets
- * keep their flows only: a restarted server opens as many sockets as before, while a further worker
- * of a multi-process server is one of several. A server that restarts with fewer workers never has
- * as many sockets: beside one other instance it takes over with half of them, too, but not before
- * it has opened no further socket for GENERATION_SETTLE_NS.
+ * one, like further workers. Once it has as many sockets, it takes over, and the older sockets only
+ * keep their flows: a restarted server opens as many sockets as before, while a further worker of a
+ * multi-process server is one of several. A server that restarts with fewer workers never has as
+ * many sockets: beside one other instance it also takes over with half of them, but only once it
+ * has opened no further socket for GENERATION_SETTLE_NS.
  *
  * A worker that replaces a dead one does not take over: the sockets must outnumber the peak.
  * Instances that start within GENERATION_SETTLE_NS of one another count as started together. A

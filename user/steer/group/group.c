@@ -28,22 +28,27 @@ struct state_dir steer_group_state_dir(const char *name)
 
 struct group_map {
 	const char *name;
+	enum bpf_map_type type;
 	size_t fd; /* offset in struct steer_group */
 	__u32 value_size;
 };
 
 #define FD(field) offsetof(struct steer_group, field)
 static const struct group_map group_maps[] = {
-	{ "sluice_group", FD(group_fd), sizeof(struct sluice_steer_group) },
-	{ "sluice_sockets", FD(sockets_fd), sizeof(__u64) },
-	{ "sluice_slots", FD(slots_fd), sizeof(struct sluice_steer_slot) },
-	{ "sluice_choices", FD(choices_fd), sizeof(struct sluice_steer_choice) },
-	{ "sluice_current", FD(current_fd), sizeof(__u32) },
-	{ "sluice_cpus", FD(cpus_fd), sizeof(struct sluice_steer_cpu) },
-	{ "sluice_placed", FD(placed_fd), sizeof(struct sluice_steer_consumer) },
-	{ "sluice_table", FD(table_fd), sizeof(struct sluice_steer_set) },
-	{ "sluice_stats", FD(stats_fd), sizeof(struct sluice_steer_stats) },
-	{ "sluice_counters", FD(counters_fd), sizeof(struct sluice_steer_counters) },
+	{ "sluice_group", BPF_MAP_TYPE_ARRAY, FD(group_fd), sizeof(struct sluice_steer_group) },
+	{ "sluice_sockets", BPF_MAP_TYPE_REUSEPORT_SOCKARRAY, FD(sockets_fd), sizeof(__u64) },
+	{ "sluice_slots", BPF_MAP_TYPE_ARRAY, FD(slots_fd), sizeof(struct sluice_steer_slot) },
+	{ "sluice_choices", BPF_MAP_TYPE_ARRAY, FD(choices_fd),
+	  sizeof(struct sluice_steer_choice) },
+	{ "sluice_current", BPF_MAP_TYPE_ARRAY, FD(current_fd), sizeof(__u32) },
+	{ "sluice_cpus", BPF_MAP_TYPE_ARRAY, FD(cpus_fd), sizeof(struct sluice_steer_cpu) },
+	{ "sluice_placed", BPF_MAP_TYPE_ARRAY, FD(placed_fd),
+	  sizeof(struct sluice_steer_consumer) },
+	{ "sluice_table", BPF_MAP_TYPE_ARRAY, FD(table_fd), sizeof(struct sluice_steer_set) },
+	{ "sluice_stats", BPF_MAP_TYPE_PERCPU_ARRAY, FD(stats_fd),
+	  sizeof(struct sluice_steer_stats) },
+	{ "sluice_counters", BPF_MAP_TYPE_PERCPU_ARRAY, FD(counters_fd),
+	  sizeof(struct sluice_steer_counters) },
 };
 #define GROUP_MAPS (sizeof(group_maps) / sizeof(*group_maps))
 
@@ -107,7 +112,8 @@ int steer_group_open_maps(struct steer_group *group, struct err *err)
 
 	maps_close(group);
 	for (i = 0; i < GROUP_MAPS; i++) {
-		int fd = state_dir_map_open(&plane, group->dir, group_maps[i].name, sizeof(__u32),
+		int fd = state_dir_map_open(&plane, group->dir, group_maps[i].name,
+					    group_maps[i].type, sizeof(__u32),
 					    group_maps[i].value_size, err);
 
 		if (fd < 0)
@@ -140,7 +146,7 @@ int steer_group_open(const char *dir, const char *name, struct steer_group **gro
 		result = steer_group_reload(fresh);
 	if (result)
 		goto close;
-	fd = pins_get(dir, name, STEER_PIN_PROGRAM);
+	fd = pins_get(dir, name, STEER_PIN_PROGRAM, PINS_PROG);
 	if (fd >= 0) {
 		if (!bpf_obj_get_info_by_fd(fd, &info, &length)) {
 			fresh->pinned_id = info.id;

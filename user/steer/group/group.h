@@ -26,7 +26,7 @@ struct steer_group {
 	struct sluice_steer_slot slots[SLUICE_STEER_SLOTS];
 	int group_fd, sockets_fd, slots_fd, choices_fd, current_fd, cpus_fd, placed_fd, table_fd,
 		stats_fd, counters_fd;
-	int drain_lock_fd; /* the folder, for steer/group/drain_lock.h; -1: not open */
+	int drain_lock_fd; /* the directory, for steer/group/drain_lock.h; -1: not open */
 };
 
 /* Returns the state directory of group @name, which must outlive the result. */

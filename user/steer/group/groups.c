@@ -47,7 +47,7 @@ int steer_groups_read(const char *bpffs, struct steer_groups_open *pinned, bool 
 	pinned->count = 0;
 	err->code = EXIT_OK; /* marks errors that have no message yet */
 	while (folder && !result && pinned->count < STEER_GROUPS_MAX && (entry = readdir(folder))) {
-		/* a group's folder starts with its port */
+		/* a group's directory starts with its port */
 		if (!isdigit((unsigned char)entry->d_name[0]))
 			continue;
 		result = steer_group_open(dir, entry->d_name, &pinned->group[pinned->count], err);

@@ -35,7 +35,7 @@ static bool process_read(__u32 pid, struct process *process)
 	file = fopen(path, "re");
 	if (!file)
 		return false;
-	/* field 2, the name, may contain blanks and brackets: parse after its last bracket */
+	/* field 2, the name, may contain spaces and parentheses: parse after the last one */
 	if (fgets(line, sizeof(line), file))
 		rest = strrchr(line, ')');
 	fclose(file);

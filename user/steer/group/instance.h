@@ -9,10 +9,10 @@
 /*
  * Returns an id of the instance, or 0 if the process has exited.
  *
- * By process: start time and pid of the topmost ancestor that is related by fork(2) alone, as a
+ * By process: start time and pid of the topmost ancestor that is related only by fork(2), as a
  * worker is to its master. An execve(2) in between ends the chain, even of the same executable:
- * after a supervisor, or after a master that started its successor (nginx, USR2).
- * By cgroup: inode number of the cgroup2. By none: 1.
+ * after a supervisor, or after a master that started its successor (nginx, USR2). By cgroup: inode
+ * number of the cgroup2. By none: 1.
  */
 __u64 instance_of(__u32 pid, enum sluice_steer_generations by);
 

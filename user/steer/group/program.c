@@ -210,7 +210,7 @@ int steer_group_verify(struct steer_loader *loader, const struct steer_setting *
 
 /* --- groups */
 
-/* Names the folder by port, namespace, and a number that is unique among the addresses. */
+/* Names the directory by port, namespace, and a number that is unique among the addresses. */
 static int folder_make(const char *dir, const struct sluice_socket_record *of, char name[NAME_MAX],
 		       struct err *err)
 {
@@ -262,7 +262,7 @@ static int attach(void *arg, struct err *err)
 						"port %u: the server has locked its filters"
 						" (SO_LOCK_FILTER)",
 						group->info.port),
-					"only the server itself can lift that, by not setting it");
+					"only the server can change this, by not setting it");
 		return err_set(err, EXIT_ERROR, error, "port %u: SO_ATTACH_REUSEPORT_EBPF: %s",
 			       group->info.port, strerror(error));
 	}
@@ -302,7 +302,7 @@ int steer_group_create(struct steer_loader *loader, const char *dir,
 		goto end;
 	fresh = steer_group_new(dir, name);
 	if (!fresh) {
-		result = err_set(err, EXIT_ERROR, ENOMEM, "%s: no memory", name);
+		result = err_set(err, EXIT_ERROR, ENOMEM, "%s: out of memory", name);
 		pins_remove(dir, name, &(struct err){ 0 });
 		goto end;
 	}

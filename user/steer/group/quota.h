@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Limits the steered groups of a network namespace: each group costs memory, and with --netns all
- * any user can create groups in a namespace of his own.
+ * any user can create groups in a namespace of their own.
  *
  * A namespace gets another group as long as more are free than it has. A greedy namespace thus
  * ends at half of the groups and leaves half of the rest to the next one, for any number of

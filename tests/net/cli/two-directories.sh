@@ -1,9 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# Messages for an administrator who has lost track of the pin folders: another sluice is on the same
-# sockets or interfaces; a folder is empty while the kernel has sluice programs; a load has changed
-# nothing.
+# Messages for an administrator who has lost track of the pin directories: another sluice is on the
+# same sockets or interfaces; a directory is empty while the kernel has sluice programs; a load has
+# changed nothing.
 #
 #   container ── veth3 ═ docker0 172.17.0.1 [host: 0.0.0.0:56789] eth0 172.16.13.13
 . "$(dirname "$0")/../lib/lib.sh"
@@ -33,8 +33,8 @@ load_again "${reply[@]}"
 want_no_text another
 want_text ": unchanged:"
 load_again "${reply[@]}" --port "$PORT"
-want_text ": updated in place:"
-want_text "before: mode socket, ports any"
+want_text ": updated:"
+want_text "ports    any     $PORT"
 load_again "${reply[@]}" --port "$PORT"
 want_text ": unchanged:"
 want_no_text "it was"
@@ -42,10 +42,17 @@ load_again --bpffs "$SECOND" "${reply[@]}"
 want_text "sluice_learn of another pin directory"
 want_right "$CONTAINER" "$FAR4" "$PORT"
 
-say "the wrong folder"
+say "the wrong directory"
 want_status 0 sluice --bpffs /sys/fs/bpf/sluice_third cleanup
 want_text "nothing to remove in /sys/fs/bpf/sluice_third"
-want_text "pinned in another directory"
+want_text "loaded in another directory: name it with --bpffs $PINS"
+want_status 0 sluice --bpffs /sys/fs/bpf/sluice_third status
+want_text "name it with --bpffs $PINS"
+for command in "reply show" "reply flows" "reply unload" "steer unload"; do
+	# shellcheck disable=SC2086 # two words
+	want_status 1 sluice --bpffs /sys/fs/bpf/sluice_third $command
+	want_text "name it with --bpffs $PINS"
+done
 want_right "$CONTAINER" "$FAR4" "$PORT"
 want_equal "$(json "d['removed_pins']" sluice -j --bpffs /sys/fs/bpf/sluice_third cleanup)" 0
 sluice --bpffs "$SECOND" cleanup
@@ -59,9 +66,9 @@ load_again "${wire[@]}" --follow docker0
 want_text ": unchanged:"
 want_no_text another
 load_again "${wire[@]}" --follow docker0 --port 53
-want_text ": updated in place:"
+want_text ": updated:"
 load_again "${wire[@]}" --follow docker0 --iface eth0 --port 53
-want_text ": updated in place:"
+want_text ": updated:"
 load_again "${wire[@]}" --iface eth0 --follow docker0 --port 53
 want_text ": unchanged:"
 load_again --bpffs "$SECOND" "${wire[@]}" --iface eth0

@@ -1,0 +1,97 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+# A load that changes settings prints those before and now, in the words of the daemon's log. The
+# memory of a table is printed at the load and in status, and is what the kernel accounts for.
+#
+#   host: two servers of one group on 0.0.0.0:56789
+. "$(dirname "$0")/../lib/lib.sh"
+. "$(dirname "$0")/../lib/see.sh"
+. "$(dirname "$0")/../lib/daemon.sh"
+
+# want_change SETTING BEFORE NOW: the OUTPUT of the last want_status has such a row
+want_change()
+{
+	grep -Eqx " +$1 +$2 +$3" <<<"$OUTPUT" || fail "wanted '$1 $2 $3' in:" "$OUTPUT"
+}
+
+# accounted PIN: the memory that the kernel accounts for a pinned map
+accounted()
+{
+	json "d['bytes_memlock']" bpftool -j map show pinned "$1"
+}
+
+# close_to BYTES ACCOUNTED: the kernel adds its own record of the map, and whole pages
+close_to()
+{
+	[ "$1" -le "$2" ] && [ "$2" -le $(($1 + $1 / 100 + 8192)) ] ||
+		fail "$1 bytes shown, the kernel accounts for $2"
+}
+
+netns_add "$HOST"
+group_up 2
+
+say "reply"
+reply=(reply load --mode socket --cgroup "$TEST_CGROUP")
+want_status 0 sluice "${reply[@]}" --dry-run
+want_text "reply: verified: mode socket"
+want_text "table of 16384 flows (1.2 MB)"
+want_status 0 sluice "${reply[@]}" --age 60
+want_text "reply: loaded: mode socket"
+want_status 0 sluice "${reply[@]}" --age 120 --table 200000
+want_text "reply: updated: mode socket"
+want_change age 60 120
+want_change table 16384 200000
+want_text "table of 200000 flows (14.4 MB)"
+want_status 0 sluice "${reply[@]}" --age 120 --table 200000
+want_text "reply: unchanged: "
+[[ $OUTPUT != *before* ]] || fail "a change without a change" "$OUTPUT"
+want_equal "$(json "d['before'], d['age_s'], d['table'], d['outcome']" sluice -j "${reply[@]}" --port 53)" \
+	"({'mode': 'socket', 'ports': 'any', 'cgroup': '$TEST_CGROUP', 'age_s': 120, 'table': 200000}, 120, 16384, 'updated')"
+sluice "${reply[@]}" --table 200000
+close_to "$(json "d['reply']['flows']['bytes']" sluice -j status)" "$(accounted "$PINS/reply/sluice_flows")"
+want_status 0 sluice status
+want_text "of 200000 (14.4 MB)"
+sluice reply unload
+
+say "steer"
+steer=(--netns "$HOST" steer load --port "$PORT")
+want_status 0 sluice "${steer[@]}" --dry-run
+want_text "steer: verified: "
+want_status 0 sluice "${steer[@]}" --flows 1000000
+want_text "flow tables of 1000000 flows, 48.0 MB each, 48.0 MB in all"
+close_to "$(json "d['steer']['groups'][0]['table_bytes']" sluice -j status)" \
+	"$(accounted "$(find "$PINS/steer" -name sluice_table)")"
+want_status 0 sluice status
+want_text "flow tables of 48.0 MB"
+want_status 0 sluice steer show
+want_text "of 1000000 (48.0 MB)"
+
+say "steer without --flows: the default is a change like any other"
+want_status 0 sluice "${steer[@]}" --policy load --idle 60
+want_text "steer: updated: policy load"
+want_change policy flow load
+want_change flows 1000000 65536
+want_change idle 120 60
+want_text "flow tables of 65536 flows, 1000000 before, start empty"
+want_equal "$(json "d['groups'][0]['flows']['size']" sluice -j steer show)" 65536
+want_status 0 sluice "${steer[@]}" --policy load --idle 60
+want_text "steer: unchanged: "
+want_equal "$(json "(d['before']['policy'], d['policy'], d['before']['netns_name'], d['outcome'])" \
+	sluice -j "${steer[@]}")" "('load', 'flow', '$HOST', 'updated')"
+want_status 0 sluice --netns all steer load --port "$PORT"
+want_text "netns    $(stat -Lc %i "/run/netns/$HOST") ($HOST)  all"
+sluice steer unload
+
+say "the daemon's log has the same words"
+configure '[reply]' 'mode = socket' '[steer]' "port = $PORT"
+daemon_start
+want_logged 'msg="reply is active" outcome=loaded'
+want_logged 'msg="steer is active" outcome=loaded'
+daemon_reload 'msg="steer is active" outcome=unchanged'
+configure '[reply]' 'mode = socket' '[steer]' "port = $PORT" 'idle = 60'
+daemon_reload 'msg="steer is active" outcome=updated'
+want_logged 'table_bytes=3145728'
+daemon_stop
+sluice --netns "$HOST" cleanup
+want_clean

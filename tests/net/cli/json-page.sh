@@ -1,0 +1,155 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+# sluice-json(5) describes every key that the commands print, and the commands print every key that
+# it describes.
+#
+#   container ── docker0 172.17.0.1 [host: servers] eth0 172.16.13.13
+. "$(dirname "$0")/../lib/lib.sh"
+. "$(dirname "$0")/../lib/wire.sh"
+. "$(dirname "$0")/../lib/daemon.sh"
+
+DOCUMENTS=$TEST_TMP/documents
+STEERED=$((PORT + 1))
+
+# save SECTION STATUS OPTION…: saves what the command prints, which exits with STATUS
+save()
+{
+	local section=$DOCUMENTS/${1//[ ,]/_} wanted=$2 status=0
+	shift 2
+	section=${section//__/_}
+	mkdir -p "$section"
+	SAVED=$((SAVED + 1))
+	"$SLUICE" -j --netns "$HOST" "$@" >"$section/$SAVED" 2>"$TEST_TMP/errors" || status=$?
+	want_equal "$status" "$wanted" "exit status of $*: $(cat "$TEST_TMP/errors")"
+}
+
+SAVED=0
+topology_up
+in_ns "$HOST" sysctl -q net.netfilter.nf_conntrack_acct=1
+
+say "reply"
+serve "$HOST" dual6 "$PORT"
+save check 0 check
+save status 0 status
+save "reply load, modes socket and audit" 0 reply load --mode socket --cgroup "$TEST_CGROUP"
+want_right "$CONTAINER" "$FAR4" "$PORT"
+save "reply flows" 0 reply flows
+save "reply show" 0 reply show
+conntrack_flush "$HOST"
+save "reply load, modes socket and audit" 0 reply load --mode audit --cgroup "$TEST_CGROUP"
+want_wrong "$CONTAINER" "$FAR4" "$PORT" "$NEAR4"
+spawn_in "$HOST" "$TEST_TMP/back" python3 -c "import socket
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+s.bind(('0.0.0.0', $((PORT + 2))))
+s.connect(s.recvfrom(2048)[1])
+s.send(b'hello')
+s.recv(2048)"
+wait_udp "$HOST" $((PORT + 2))
+ask "$CONTAINER" --any --to "$FAR4:$((PORT + 2))" --timeout-ms 300 >/dev/null
+save "reply audit" 0 reply audit
+
+say "conntrack"
+save "conntrack show" 0 conntrack show
+save "conntrack audit" 0 conntrack audit --watch 0
+save "conntrack repair" 0 conntrack repair --watch 0 --dry-run
+
+say "reply, mode wire"
+save "reply load, mode wire" 0 reply load --mode wire --follow docker0
+want_right "$CONTAINER" "$FAR4" "$PORT"
+save "reply flows" 0 reply flows
+save "reply show" 0 reply show
+save status 0 status
+save "reply unload" 0 reply unload
+
+say "steer"
+# Two groups: one that sluice steers, and one with a program of its own. SIGUSR1 opens another socket
+# of the first group, and connects one.
+cat >"$TEST_TMP/servers.py" <<'PYTHON'
+import ctypes
+import signal
+import socket
+import struct
+import sys
+import threading
+
+SO_ATTACH_REUSEPORT_CBPF = 51
+
+
+def opened(port):
+    sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+    sock.bind(("127.0.0.1", port))
+    return sock
+
+
+def answer(sock):
+    while True:
+        data, peer = sock.recvfrom(2048)
+        sock.sendto(data, peer)
+
+
+def change(*_):
+    sockets.append(opened(port))
+    sockets[0].connect(("127.0.0.1", 9))
+    print("changed", flush=True)
+
+
+port = int(sys.argv[1])
+sockets = [opened(port) for _ in range(3)]
+own = [opened(port + 10) for _ in range(2)]
+code = ctypes.create_string_buffer(struct.pack("HBBI", 6, 0, 0, 0))  # return 0
+own[0].setsockopt(socket.SOL_SOCKET, SO_ATTACH_REUSEPORT_CBPF,
+                  struct.pack("HxxxxxxP", 1, ctypes.addressof(code)))
+for sock in sockets[1:]:
+    threading.Thread(target=answer, args=(sock,), daemon=True).start()
+signal.signal(signal.SIGUSR1, change)
+print("up", flush=True)
+while True:
+    signal.pause()
+PYTHON
+spawn_in "$HOST" "$TEST_TMP/servers" python3 "$TEST_TMP/servers.py" "$STEERED"
+servers=$SPAWNED
+wait_until 20 grep -q up "$TEST_TMP/servers"
+load=(steer load --port "$STEERED,$((STEERED + 10))" --policy cpu --xdp lo --cpus 0 --cgroup "$TEST_CGROUP")
+save "steer load" 0 "${load[@]}"
+for from in 41001 41002 41003 41004 41005 41006 41007 41008; do
+	in_ns "$HOST" "$CLIENT" --to "127.0.0.1:$STEERED" --from "127.0.0.1:$from" --timeout-ms 100 >/dev/null || true
+done
+save "steer show" 0 steer show
+kill -USR1 "$servers"
+wait_until 20 grep -q changed "$TEST_TMP/servers"
+save "steer load" 0 "${load[@]}"
+mkdir -p "$DOCUMENTS/steer_show"
+timeout -s INT 3 "$SLUICE" -j steer show --watch 1 >"$DOCUMENTS/steer_show/watch" || true
+save status 0 status
+spawn_in "$HOST" "$TEST_TMP/other" "$SERVER" --kind sendto4 --bind 127.0.0.1 --port "$STEERED" --reuseport
+other=$SPAWNED
+opened()
+{
+	[ "$(in_ns "$HOST" grep -c ":$(printf '%04X' "$STEERED") " /proc/net/udp)" = 5 ]
+}
+wait_until 10 opened
+save "steer load" 0 "${load[@]}"
+save "steer drain" 0 steer drain "$servers" --dry-run
+save cleanup 5 --bpffs /sys/fs/bpf/sluice_second cleanup --verify
+save "steer unload" 0 steer unload
+stop "$servers"
+stop "$other"
+
+say "the daemon: a section is loaded, one waits, and one has a warning"
+configure '[reply]' 'mode = socket' '[wire]' 'follow = missing0, eth0' '[steer]' 'port = 53' \
+	'policy = cpu' 'xdp = missing1' 'cpus = 0'
+save "run --check-config" 0 run --check-config --config "$CONF"
+daemon_start
+save status 0 status
+daemon_stop
+save cleanup 0 cleanup
+
+say "the page and the documents"
+# More groups than the quota has take long. On recent kernels (6.18) a connected socket leaves its
+# group, and no reason is left to report.
+python3 "$(dirname "$0")/../lib/json_page.py" "$ROOT/user/man" "$DOCUMENTS" \
+	"steer load: events.groups" "steer unload: events.groups" \
+	"steer load: events.reason" "steer unload: events.reason"
+want_clean

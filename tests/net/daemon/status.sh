@@ -1,0 +1,146 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+# sluice status knows the daemon: process, file, the sections that wait and why. Only root reads the
+# daemon's socket. A daemon that hangs or was killed does not delay or mislead it.
+#
+#   container ── docker0 172.17.0.1 [host: the daemon] eth0 172.16.13.13
+. "$(dirname "$0")/../lib/lib.sh"
+. "$(dirname "$0")/../lib/daemon.sh"
+
+# daemon EXPRESSION: evaluates it with `d` = what status shows of the daemon
+daemon()
+{
+	json "(lambda d: ($1))(d['daemon'])" sluice -j status
+}
+
+# section NAME KEY
+section()
+{
+	daemon "[s['$2'] for s in d['sections'] if s['section'] == '$1'][0]"
+}
+
+waits()
+{
+	[ "$(section "$1" state)" = waiting ]
+}
+
+topology_up
+
+say "no daemon"
+want_equal "$(daemon d)" None
+want_status 0 sluice status
+want_text "daemon: not running"
+
+say "one section is loaded, one waits"
+configure '[reply]' 'mode = socket' "port = $PORT" '[wire]' 'follow = missing0, eth0' 'port = 5201'
+daemon_start
+want_equal "$(daemon "(d['pid'], d['config'], d['reload_refused'], d['no_answer'])")" \
+	"($DAEMON, '$CONF', None, None)"
+want_equal "$(section reply state)" loaded
+want_equal "$(section wire state)" waiting
+[[ $(section wire reason) == *eth0* ]] || fail "$(section wire reason)"
+want_status 0 sluice status
+want_text "daemon: process $DAEMON, config $CONF, version"
+want_text "[reply] loaded"
+want_text "[wire] waiting: "
+want_text eth0
+
+say "the reason goes with its cause"
+configure '[reply]' 'mode = socket' "port = $PORT" '[wire]' 'follow = docker0' 'port = 5201'
+daemon_reload 'msg="reloaded"'
+want_equal "$(section wire state) $(section wire reason) $(section wire interfaces)" "loaded None 1"
+
+say "a file with a mistake"
+configure '[reply]' 'mode = x'
+daemon_reload 'msg="reload refused'
+[[ $(daemon "d['reload_refused']") == *"$CONF"* ]] || fail "$(daemon d)"
+want_status 0 sluice status
+want_text "the last reload was refused: "
+configure '[reply]' 'mode = socket' "port = $PORT"
+daemon_reload 'msg="reloaded"'
+want_equal "$(daemon "d['reload_refused'], [s['section'] for s in d['sections']]")" "(None, ['reply'])"
+
+say "unloaded by a command"
+sluice reply unload
+unloaded()
+{
+	[ "$(section reply state)" = unloaded ]
+}
+wait_until 20 unloaded
+want_equal "$(section reply hint)" "send SIGHUP to the daemon to load it again"
+
+say "a second pin directory has no daemon"
+want_equal "$(json "d['daemon']" sluice -j --bpffs /sys/fs/bpf/sluice_second status)" None
+
+say "only root reads the socket"
+mapfile -t sockets < <(find /run/sluice -type s)
+want_equal "${#sockets[@]}" 1 "sockets"
+want_equal "$(stat -c '%a %u' "${sockets[0]}")" "600 0"
+cat >"$TEST_TMP/read.py" <<'PYTHON'
+import socket
+import sys
+
+try:
+    with socket.socket(socket.AF_UNIX) as client:
+        client.connect(sys.argv[1])
+        print(len(client.recv(65536)))
+except PermissionError:
+    print("refused")
+PYTHON
+chmod 755 /run/sluice
+want_equal "$(setpriv --reuid=65534 --regid=65534 --clear-groups python3 - "${sockets[0]}" \
+	<"$TEST_TMP/read.py")" refused
+say "and another user gets no answer, even with access to the file"
+chmod 666 "${sockets[0]}"
+want_equal "$(setpriv --reuid=65534 --regid=65534 --clear-groups python3 - "${sockets[0]}" \
+	<"$TEST_TMP/read.py")" 0
+want_equal "$(python3 "$TEST_TMP/read.py" "${sockets[0]}" | awk '{ print ($1 > 0) }')" 1
+chmod 600 "${sockets[0]}"
+
+say "clients that do not read or do not write keep nobody waiting"
+python3 - "${sockets[0]}" <<'PYTHON' &
+import socket
+import sys
+import time
+
+clients = []
+for _ in range(8):
+    client = socket.socket(socket.AF_UNIX)
+    client.connect(sys.argv[1])
+    clients.append(client)
+time.sleep(600)
+PYTHON
+idle=$!
+want_equal "$(daemon "d['pid']")" "$DAEMON"
+stop "$idle"
+
+say "a daemon that hangs: its process is known, and status says so in time"
+halt "$DAEMON"
+want_equal "$(daemon "(d['pid'], d['config'])")" "($DAEMON, None)"
+want_status 0 sluice status
+want_text "daemon: process $DAEMON; its state is not known: it is busy"
+kill -CONT "$DAEMON"
+want_equal "$(daemon "d['no_answer']")" None
+
+say "a daemon that was killed is not running, and the next one takes over its socket"
+kill -KILL "$DAEMON"
+wait "$DAEMON" 2>/dev/null || true
+want_equal "$(daemon d)" None
+daemon_start
+want_equal "$(daemon "d['pid']")" "$DAEMON"
+want_equal "$(find /run/sluice -type s | wc -l)" 1 "sockets"
+daemon_stop
+want_equal "$(daemon d)" None
+want_equal "$(find /run/sluice -type s)" "" "sockets after the end"
+
+say "without a socket the daemon works, and its process is known"
+chmod 777 /run/sluice
+daemon_start
+want_logged 'msg="no status socket'
+want_equal "$(daemon "(d['pid'], d['config'])")" "($DAEMON, None)"
+[[ $(daemon "d['no_answer']") == */run/sluice/* ]] || fail "$(daemon d)"
+daemon_stop
+chmod 700 /run/sluice
+sluice --netns "$HOST" cleanup
+want_clean

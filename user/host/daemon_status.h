@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What only the daemon's process knows: its file, the sections that wait and the reasons. The
+ * daemon answers each connection to its status socket with one JSON document and reads nothing from
+ * it. The kernel holds all other state.
+ *
+ * The name of the socket is made from the directory that the daemon locks (host/daemon_lock.h), so
+ * that daemons of several pin directories, or of several bpffs, do not meet.
+ */
+#ifndef SLUICE_HOST_DAEMON_STATUS_H
+#define SLUICE_HOST_DAEMON_STATUS_H
+
+#include <jansson.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+
+#define DAEMON_STATUS_DIR "/run/sluice"
+
+/* Sets the address of the daemon that locks this directory. */
+void daemon_status_address(const struct stat *lock_dir, struct sockaddr_un *address);
+
+struct daemon_status {
+	int pid;	  /* 0: no daemon; -1: in another PID namespace */
+	json_t *document; /* its answer, or NULL */
+	char reason[256]; /* why there is no answer */
+};
+
+/*
+ * Reads the status of the daemon of a pin directory; waits two seconds at most. Takes answers from
+ * root and from the caller's own user alone.
+ */
+void daemon_status_read(const char *bpffs, struct daemon_status *status);
+void daemon_status_free(struct daemon_status *status);
+
+#endif

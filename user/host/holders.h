@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Finds what keeps BPF objects in the kernel: pins on any bpffs, and descriptors of processes. */
+#ifndef SLUICE_HOST_HOLDERS_H
+#define SLUICE_HOST_HOLDERS_H
+
+#include "kernel/pins.h"
+
+#include <linux/types.h>
+#include <stddef.h>
+
+struct bpf_holder {
+	enum pins_kind kind;
+	__u32 id;   /* of the object */
+	int pid;    /* 0: a pin */
+	char *name; /* the path of the pin, or the name of the process */
+};
+
+struct holders {
+	struct bpf_holder *list;
+	size_t count, room;
+};
+
+/*
+ * Adds the pins below all mounts of bpffs. Those that this process may not see are left out, here
+ * and below. Returns 0 or -ENOMEM; the caller frees in any case.
+ */
+int holders_add_pins(struct holders *holders);
+/* Adds all processes but this one. */
+int holders_add_processes(struct holders *holders);
+/* Returns the first holder of an object after @last (NULL: the first of all), or NULL. */
+const struct bpf_holder *holders_next(const struct holders *holders, enum pins_kind kind, __u32 id,
+				      const struct bpf_holder *last);
+void holders_free(struct holders *holders);
+
+#endif
