@@ -180,6 +180,12 @@ $(BUILD)/tools/%.bpf.o: tools/bench/%.bpf.c
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CLANG) $(bpf_flags) -c $< -o $@
 
+# The timers of a million flows, as the daemon's.
+$(BUILD)/tools/hold: tools/bench/hold.c $(BUILD)/units.a
+	$(call say,CC,$<)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(CFLAGS) $(STD) $(WARN) -o $@ $^ $(LIBS)
+
 benched: all $(bench_with)
 bench: setup-test
 	$(Q)$(MAKE) --no-print-directory benched
@@ -193,8 +199,12 @@ bench-follow: all $(BUILD)/tools/follow
 bench-close: $(BUILD)/tools/close
 	$(Q)$(BUILD)/tools/close $(BENCH)
 
+# Measures memory and CPU time for the timers of a million idle flows; as root.
+bench-hold: $(BUILD)/tools/hold
+	$(Q)$<
+
 # The inner makes read this file again, and so find the packages installed here.
-.PHONY: tested benched bench-follow bench-close setup-build setup-demo setup-test
+.PHONY: tested benched bench-follow bench-close bench-hold setup-build setup-demo setup-test
 setup: setup-test
 setup-build setup-demo setup-test: setup-%:
 	$(Q)tools/setup.sh $*

@@ -30,10 +30,10 @@ RANKS = {
     "user/daemon": 7,
     "user/cmd": 8,
     "tests": 9,
-    "tools": 1,
+    "tools": 9,
 }
 # The include path of each tree, as in the Makefile.
-ROOTS = {"bpf": "bpf/", "user": "user/", "tests": "user/"}
+ROOTS = {"bpf": "bpf/", "user": "user/", "tests": "user/", "tools": "user/"}
 SKELETONS = {"bpf/common": "user/kernel"}
 INCLUDE = re.compile(r'^\s*#\s*include\s*(?:"(?P<own>[^"]+)"|<(?P<shared>sluice/[^>]+)>)', re.M)
 COMMENT = re.compile(r"/\*.*?\*/", re.S)

@@ -23,7 +23,7 @@ LINT="clang-format clang-tidy cppcheck mandoc"
 # thread; all except knot answer without IP_PKTINFO on the wildcard address.
 DEMO_DAEMONS="unbound:usr/sbin/unbound"
 TEST_DAEMONS="knot:usr/sbin/knotd pdns-recursor:usr/sbin/pdns_recursor nsd:usr/sbin/nsd
-	memcached:usr/bin/memcached"
+	memcached:usr/bin/memcached atftpd:usr/sbin/atftpd coturn:usr/bin/turnserver"
 
 usage()
 {

@@ -15,6 +15,7 @@
 #include "../../user/base/suggest.c"
 #include "../../user/base/text.c"
 #include "../../user/daemon/config.c"
+#include "../../user/hold/options.c"
 #include "../../user/reply/options.c"
 #include "../../user/steer/cpu/spread_options.c"
 #include "../../user/steer/options.c"

@@ -78,6 +78,45 @@ static void test_defaults(void **state)
 	assert_null(config.steer_netns);
 }
 
+static void test_hold(void **state)
+{
+	struct in6_addr addr;
+
+	assert_int_equal(parse("[hold]\nport = any\n"), 0);
+	assert_true(config.has[SECTION_HOLD]);
+	assert_int_equal(config.hold.table, HOLD_TABLE_DEFAULT);
+	assert_int_equal(config.hold.max_s, HOLD_MAX_DEFAULT);
+	assert_int_equal(config.hold_send.interval_s, 0);
+	assert_int_equal(config.hold_send.interval_max_s, HOLD_INTERVAL_MAX_DEFAULT);
+	assert_int_equal(config.hold_send.ttl, HOLD_TTL_DEFAULT);
+	assert_int_equal(config.hold_send.payload, HOLD_PAYLOAD_EMPTY);
+	assert_int_equal(config.hold_send.rate, HOLD_RATE_DEFAULT);
+	assert_int_equal(config.hold_send.outermost, 0);
+	assert_int_equal(config.hold_send.probe.port_be, 0);
+	assert_null(config.hold_cgroup);
+	config_free(&config);
+	assert_int_equal(parse("[hold]\nport = 53\ntable = 64\nmax = 0\ncgroup = /c\nnetns = all\n"
+			       "interval = 20\ninterval_max = 40\nttl = 2\npayload = crlf\n"
+			       "rate = 5\nrate_netns = 6\noutermost = yes\n"
+			       "probe = [2001:db8::1]:3478\n"),
+			 0);
+	assert_true(ports_contain(&config.hold.ports, 53));
+	assert_int_equal(config.hold.table, 64);
+	assert_int_equal(config.hold.max_s, 0);
+	assert_string_equal(config.hold_cgroup, "/c");
+	assert_string_equal(config.hold_netns, "all");
+	assert_int_equal(config.hold_send.interval_s, 20);
+	assert_int_equal(config.hold_send.interval_max_s, 40);
+	assert_int_equal(config.hold_send.ttl, 2);
+	assert_int_equal(config.hold_send.payload, HOLD_PAYLOAD_CRLF);
+	assert_int_equal(config.hold_send.rate, 5);
+	assert_int_equal(config.hold_send.rate_netns, 6);
+	assert_int_equal(config.hold_send.outermost, 1);
+	assert_int_equal(inet_pton(AF_INET6, "2001:db8::1", &addr), 1);
+	assert_memory_equal(&config.hold_send.probe.addr, &addr, sizeof(addr));
+	assert_int_equal(ntohs(config.hold_send.probe.port_be), 3478);
+}
+
 static void test_every_key(void **state)
 {
 	struct in6_addr addr;
@@ -175,6 +214,10 @@ static void test_values(void **state)
 	assert_problem("[reply]\nmode=audit\nage=0\n", 3, "[reply] age: 0");
 	assert_problem("[wire]\nfollow=a/b\n", 2, "not an interface name");
 	assert_problem("[wire]\niface=x\nattach=tc\n", 3, "did you mean 'tcx'?");
+	assert_problem("[hold]\nttl=4\n", 1, "[hold] needs a port");
+	assert_problem("[hold]\nport=5\nttl=0\n", 3, "[hold] ttl: 0");
+	assert_problem("[hold]\nport=5\nprobe=1.2.3.4\n", 3, "[hold] probe: '1.2.3.4'");
+	assert_problem("[hold]\nport=5\npayload=sip\n", 3, "unknown payload 'sip'");
 	assert_problem("[steer]\npolicy=flow\n", 1, "[steer] needs a port");
 	assert_problem("[steer]\nport=5\npolicy=sorce\n", 3, "did you mean 'source'?");
 	assert_problem("[steer]\nport=5\nflows=63\n", 3, "[steer] flows: 63");
@@ -273,6 +316,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_teardown(test_defaults, teardown),
+		cmocka_unit_test_teardown(test_hold, teardown),
 		cmocka_unit_test_teardown(test_every_key, teardown),
 		cmocka_unit_test_teardown(test_forms, teardown),
 		cmocka_unit_test_teardown(test_sections, teardown),

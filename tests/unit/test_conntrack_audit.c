@@ -6,7 +6,7 @@
  *   client 172.17.0.3:4000 ── 172.17.0.1 [this host] 172.16.13.13 ── lan
  */
 #include "conntrack/audit.h"
-#include "conntrack/table.h"
+#include "kernel/conntrack.h"
 #include "kernel/inet.h"
 
 #include <arpa/inet.h>

@@ -26,6 +26,18 @@ int empty_learn(struct __sk_buff *skb)
 	return PASS;
 }
 
+SEC("cgroup_skb/egress")
+int empty_leave(struct __sk_buff *skb)
+{
+	return PASS;
+}
+
+SEC("cgroup/sock_release")
+int empty_close(struct bpf_sock *ctx)
+{
+	return PASS;
+}
+
 SEC("tc")
 int empty_in(struct __sk_buff *skb)
 {

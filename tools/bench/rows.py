@@ -2,7 +2,8 @@
 """The rows of the benchmark, and what they compare.
 
 A *state* is a set of programs on their hooks: none, again (also none); empty and source (of
-empty.bpf.c), list and any (sluice in mode socket); tc-empty and wire (sluice in mode wire). A
+empty.bpf.c), list and any (sluice in mode socket); tc-empty and wire (sluice in mode wire);
+hold-empty and hold (sluice hold). A
 *load* is an echo process. A row compares two "STATE LOAD".
 
 The base of mode wire is the same server and client without sluice, when the client sends to the
@@ -208,12 +209,33 @@ WIRE_ROWS = [
     )
 ]
 
-ROWS = SOCKET_ROWS + WIRE_ROWS
+HOLD_ROWS = [
+    Row("hold: managed flows, over without sluice", *row) for row in (
+        ("IPv4 round trips, 1 flow", "hold echo4-both", "none echo4-both", 0.97),
+        ("IPv4 round trips, 1000 flows", "hold echo4-1000", "none echo4-1000", 0.97),
+        ("IPv6 round trips, 1 flow", "hold echo6", "none echo6", 0.97),
+    )
+] + [
+    Row("hold: bystanders in the cgroup, over empty programs", *row) for row in (
+        ("IPv4 sends, another port", "hold send4", "hold-empty send4", 0.99),
+        ("IPv6 sends, another port", "hold send6", "hold-empty send6", 0.99),
+        ("TCP round trips", "hold tcp4", "hold-empty tcp4", 0.99),
+    )
+] + [
+    Row("hold, the floor: empty programs there, over none", *row) for row in (
+        ("IPv4 round trips", "hold-empty echo4-both", "none echo4-both", None),
+        ("IPv4 sends", "hold-empty send4", "none send4", None),
+        ("TCP round trips", "hold-empty tcp4", "none tcp4", None),
+    )
+]
+
+ROWS = SOCKET_ROWS + WIRE_ROWS + HOLD_ROWS
 assert len({row[:2] for row in ROWS}) == len(ROWS), "group and label identify a row"
 
 # Attach types, in bpftool's words.
 HOOKS = {"learn": "cgroup_inet_ingress", "fix4": "cgroup_udp4_sendmsg",
-         "fix6": "cgroup_udp6_sendmsg", "wire_in": "tcx_ingress", "wire_out": "tcx_egress"}
+         "fix6": "cgroup_udp6_sendmsg", "wire_in": "tcx_ingress", "wire_out": "tcx_egress",
+         "leave": "cgroup_inet_egress", "close": "cgroup_inet_sock_release"}
 
 COSTS = [
     Cost(program, label, f"list {load}", f"empty {load}") for program, load, label in (

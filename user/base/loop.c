@@ -122,6 +122,11 @@ int loop_timer_start(struct loop_timer *timer, uint64_t us)
 	return event_add(timer->watch.event, &after) ? -EIO : 0;
 }
 
+void loop_timer_stop(struct loop_timer *timer)
+{
+	event_del(timer->watch.event);
+}
+
 bool loop_timer_runs(const struct loop_timer *timer)
 {
 	return event_pending(timer->watch.event, EV_TIMEOUT, NULL);

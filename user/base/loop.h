@@ -27,6 +27,8 @@ int loop_signal(struct loop *loop, int signal, loop_fn fn, void *arg);
 struct loop_timer *loop_timer(struct loop *loop, bool repeat, loop_fn fn, void *arg);
 /* Starts or restarts a timer. Returns 0 or -errno. */
 int loop_timer_start(struct loop_timer *timer, uint64_t us);
+/* Stops a timer, if it runs. */
+void loop_timer_stop(struct loop_timer *timer);
 bool loop_timer_runs(const struct loop_timer *timer);
 /* Runs until loop_stop(). Returns 0 or -errno. */
 int loop_run(struct loop *loop);

@@ -179,3 +179,18 @@ bool mounts_is_cgroup2_root(const char *path)
 
 	return mounts_is_cgroup2(path) == 1 && !stat(path, &st) && st.st_ino == KERNFS_ROOT_INODE;
 }
+
+int mounts_need_cgroup2(const char *path, struct err *err)
+{
+	int is_cgroup2 = mounts_is_cgroup2(path);
+	char hint[PATH_MAX + 64];
+
+	if (is_cgroup2 == 1)
+		return 0;
+	if (is_cgroup2 < 0)
+		err_set(err, EXIT_ERROR, -is_cgroup2, "cgroup %s: %s", path, strerror(-is_cgroup2));
+	else
+		err_set(err, EXIT_ERROR, ENOTDIR, "cgroup %s: not on a cgroup2 file system", path);
+	return err_hint(err, is_cgroup2 < 0 ? is_cgroup2 : -ENOTDIR, "%s",
+			mounts_cgroup2_hint(hint));
+}

@@ -3,6 +3,8 @@
 #ifndef SLUICE_BASE_MOUNTS_H
 #define SLUICE_BASE_MOUNTS_H
 
+#include "base/err.h"
+
 #include <limits.h>
 #include <linux/types.h>
 #include <stdbool.h>
@@ -24,6 +26,8 @@ const char *mounts_cgroup2_hint(char hint[PATH_MAX + 64]);
 /* Is the directory on a cgroup2 (bpffs) file system? Returns 1, 0, or -errno. */
 int mounts_is_cgroup2(const char *path);
 int mounts_is_bpffs(const char *path);
+/* Returns 0 for a directory on a cgroup2 file system, or -errno with *err set. */
+int mounts_need_cgroup2(const char *path, struct err *err);
 /*
  * Finds the path of a cgroup by its id below the mount of mounts_cgroup2(). Returns 0, -ENOENT if
  * there is none, or another -errno.

@@ -68,6 +68,70 @@ int netns_open(const char *netns, struct err *err)
 	return err_hint(err, -EINVAL, HINT);
 }
 
+int netns_number(const char *value, uint32_t *inode, struct err *err)
+{
+	struct stat st;
+	int fd, result;
+
+	if (value && !strcmp(value, "all")) {
+		*inode = 0;
+		return 0;
+	}
+	fd = netns_open(value, err);
+	if (fd < 0)
+		return fd;
+	result = fstat(fd, &st) ? err_set(err, EXIT_ERROR, errno, "--netns: %s", strerror(errno))
+				: 0;
+	close(fd);
+	if (!result)
+		*inode = (uint32_t)st.st_ino;
+	return result;
+}
+
+/* Opens a namespace if it has this inode number, or returns -1. */
+static int open_if(int dir, const char *path, uint32_t inode)
+{
+	int fd = openat(dir, path, O_RDONLY | O_CLOEXEC);
+	struct stat st;
+
+	if (fd < 0)
+		return -1;
+	/* a name whose mount is gone is a plain file */
+	if (!fstat(fd, &st) && st.st_ino == inode && ioctl(fd, NS_GET_NSTYPE) == CLONE_NEWNET)
+		return fd;
+	close(fd);
+	return -1;
+}
+
+static int find_in(const char *path, const char *below, uint32_t inode)
+{
+	DIR *folder = opendir(path);
+	struct dirent *entry;
+	char name[NAME_MAX + 16];
+	int fd = -1;
+
+	while (folder && fd < 0 && (entry = readdir(folder))) {
+		if (*entry->d_name == '.' || (*below && !is_number(entry->d_name)))
+			continue;
+		snprintf(name, sizeof(name), "%s%s", entry->d_name, below);
+		fd = open_if(dirfd(folder), name, inode);
+	}
+	if (folder)
+		closedir(folder);
+	return fd;
+}
+
+int netns_open_number(uint32_t inode)
+{
+	int fd = open_if(AT_FDCWD, "/proc/thread-self/ns/net", inode);
+
+	if (fd < 0)
+		fd = find_in(NETNS_DIR, "", inode);
+	if (fd < 0)
+		fd = find_in("/proc", "/ns/net", inode);
+	return fd < 0 ? -ENOENT : fd;
+}
+
 int netns_switch(int netns_fd)
 {
 	return setns(netns_fd, CLONE_NEWNET) ? -errno : 0;

@@ -24,6 +24,16 @@ int netns_enter(const char *netns, struct err *err);
  * set.
  */
 int netns_open(const char *netns, struct err *err);
+/*
+ * Sets *inode to the inode number of such a namespace, or to 0 for "all". Returns 0, or -errno with
+ * *err set.
+ */
+int netns_number(const char *value, uint32_t *inode, struct err *err);
+/*
+ * Opens a namespace by its inode number, found through its name or a process in it. Returns a
+ * descriptor, or -ENOENT.
+ */
+int netns_open_number(uint32_t inode);
 /* Moves the calling thread into the namespace of a descriptor. Returns 0 or -errno. */
 int netns_switch(int netns_fd);
 /* Finds the name below /run/netns of a namespace by its inode number; false if it has none. */

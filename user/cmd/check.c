@@ -9,7 +9,7 @@
 #define ALL_OBJECTS ((1U << CHECK_OBJECTS) - 1)
 
 /* Indexed by enum check_object. */
-static const char *const objects[] = { "reply", "steer", NULL };
+static const char *const objects[] = { "reply", "steer", "hold", NULL };
 _Static_assert(sizeof(objects) / sizeof(*objects) == CHECK_OBJECTS + 1, "objects");
 
 static struct check_options {
@@ -38,7 +38,8 @@ static int parse_for(const struct opt_value *v, struct err *err)
 
 static const struct opt check_opts[] = {
 	{ "for", 0, "LIST", parse_for, offsetof(struct check_options, objects),
-	  "objects to check: reply, steer (default: both)", .words = objects, .noun = "object" },
+	  "objects to check: reply, steer, hold (default: all)", .words = objects,
+	  .noun = "object" },
 	{ .name = NULL },
 };
 

@@ -42,6 +42,10 @@ struct command {
 	X(conntrack_show)   \
 	X(conntrack_audit)  \
 	X(conntrack_repair) \
+	X(hold_load)        \
+	X(hold_show)        \
+	X(hold_flows)       \
+	X(hold_unload)      \
 	X(run)              \
 	X(cleanup)          \
 	X(completion)       \

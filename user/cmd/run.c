@@ -36,8 +36,8 @@ const struct command run_command = {
 	.tables = { { opts, &options } },
 	.options = &options,
 	.run = run,
-	.help = "The file has the sections [global], [reply], [wire] and [steer]. Their keys are the\n"
-		"options of 'reply load' and 'steer load'; sluice.conf(5) lists them. SIGHUP reloads the\n"
+	.help = "The file has the sections [global], [reply], [wire], [steer] and [hold]. Their keys are\n"
+		"the options of the load commands; sluice.conf(5) lists them. SIGHUP reloads the\n"
 		"file and applies it in place; a different 'table' size starts an empty one. If the file\n"
 		"has a mistake, the loaded objects stay unchanged.\n"
 		"When a section is removed from the file, its object is unloaded, unless a command\n"

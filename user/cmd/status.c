@@ -5,10 +5,12 @@
  */
 #include "cmd/command.h"
 #include "cmd/daemon_view.h"
+#include "cmd/hold/view.h"
 #include "cmd/reply/view.h"
 #include "cmd/steer/summary.h"
 #include "host/cleanup.h"
 #include "kernel/links.h"
+#include "kernel/pins.h"
 
 #include <errno.h>
 #include <string.h>
@@ -18,7 +20,9 @@ struct status {
 	struct daemon_status daemon;
 	struct reply_loaded loaded;
 	struct steer_view steer;
+	struct hold_view hold;
 	bool has_steer;
+	bool has_hold;
 };
 
 static void print_json(const struct output *output, const struct status *status)
@@ -49,6 +53,8 @@ static void print_json(const struct output *output, const struct status *status)
 	reply_loaded_json(loaded, document);
 	json_object_set_new(document, "steer",
 			    status->has_steer ? steer_status_json(&status->steer) : json_null());
+	json_object_set_new(document, "hold",
+			    status->has_hold ? hold_view_json(&status->hold) : json_null());
 	json_object_set_new(document, "hooks", hooks);
 	output_json(output, document);
 }
@@ -83,7 +89,11 @@ static void print_text(const struct output *output, const struct status *status,
 		steer_status_text(&status->steer, output);
 	else
 		fprintf(output->file, "steer: not loaded (no %s/steer)\n", bpffs);
-	if (loaded->has_reply || loaded->has_wire || status->has_steer)
+	if (status->has_hold)
+		hold_view_text(&status->hold, output);
+	else
+		fprintf(output->file, "hold: not loaded (no %s/hold)\n", bpffs);
+	if (loaded->has_reply || loaded->has_wire || status->has_steer || status->has_hold)
 		return;
 	/* Otherwise a wrong --bpffs would look like a clean host. */
 	cleanup_hint_elsewhere(&elsewhere);
@@ -100,6 +110,12 @@ static int run(const struct context *context, void *into, int words, char **word
 	if (result)
 		goto out;
 	result = steer_status_read(context->bpffs, &status.steer, &status.has_steer, err);
+	if (result)
+		goto out;
+	result = pins_exist(context->bpffs, "hold", err);
+	status.has_hold = result > 0;
+	if (status.has_hold)
+		result = hold_view_read(context->bpffs, &status.hold, err);
 	if (result)
 		goto out;
 	daemon_status_read(context->bpffs, &status.daemon);

@@ -6,7 +6,7 @@
 #ifndef SLUICE_CONNTRACK_AUDIT_H
 #define SLUICE_CONNTRACK_AUDIT_H
 
-#include "conntrack/table.h"
+#include "kernel/conntrack.h"
 #include "kernel/inet.h"
 
 /* The reason of a finding: the first that applies to the entry. */

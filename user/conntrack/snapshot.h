@@ -8,7 +8,7 @@
 #define SLUICE_CONNTRACK_SNAPSHOT_H
 
 #include "conntrack/audit.h"
-#include "conntrack/table.h"
+#include "kernel/conntrack.h"
 #include "kernel/inet.h"
 
 struct ct_snapshot {

@@ -2,6 +2,7 @@
 #include "daemon/config.h"
 
 #include "base/suggest.h"
+#include "hold/options.h"
 #include "reply/options.h"
 #include "steer/cpu/spread_options.h"
 #include "steer/options.h"
@@ -43,6 +44,14 @@ static const struct opt steer_daemon_opts[] = {
 	{ .name = NULL },
 };
 
+static const struct opt hold_daemon_opts[] = {
+	{ "netns", 0, "this|all|NAME|PATH|PID", parse_netns, CONFIG_FIELD(hold_netns),
+	  "the network namespace of the sockets (default: this, the daemon's own)" },
+	{ "cgroup", 0, "DIR", opt_path, CONFIG_FIELD(hold_cgroup),
+	  "the cgroup2 directory of the processes (default: that of [global])" },
+	{ .name = NULL },
+};
+
 const struct config_table config_tables[] = {
 	{ "global", location_opts, CONFIG_FIELD(location) },
 	{ "global", global_opts, 0 },
@@ -52,14 +61,15 @@ const struct config_table config_tables[] = {
 	{ "steer", steer_opts, CONFIG_FIELD(steer) },
 	{ "steer", steer_spread_opts, CONFIG_FIELD(spread) },
 	{ "steer", steer_daemon_opts, 0 },
+	{ "hold", hold_opts, CONFIG_FIELD(hold) },
+	{ "hold", hold_daemon_opts, 0 },
+	{ "hold", hold_send_opts, CONFIG_FIELD(hold_send) },
 	{ .section = NULL },
 };
 
 const char *const config_section_names[SECTIONS + 1] = {
-	[SECTION_STEER] = "steer",
-	[SECTION_REPLY] = "reply",
-	[SECTION_WIRE] = "wire",
-	[SECTIONS] = "global",
+	[SECTION_STEER] = "steer", [SECTION_REPLY] = "reply", [SECTION_WIRE] = "wire",
+	[SECTION_HOLD] = "hold",   [SECTIONS] = "global",
 };
 
 #define KEYS_MAX 32
@@ -99,8 +109,8 @@ static int parse_section(struct config *config, const struct conf_entry *entry)
 					"unknown section [%s]; did you mean [%s]?", entry->section,
 					nearest);
 	return conf_add_problem(&config->conf, entry->line,
-				"unknown section [%s]; valid sections are [global], [reply], [wire]"
-				" and [steer]",
+				"unknown section [%s]; valid sections are [global], [reply],"
+				" [wire], [steer] and [hold]",
 				entry->section);
 }
 
@@ -214,9 +224,9 @@ static int check_sections(struct config *config)
 	int i, result = 0;
 
 	if (!config->has[SECTION_REPLY] && !config->has[SECTION_WIRE] &&
-	    !config->has[SECTION_STEER] && !conf->problems)
-		return conf_add_problem(conf, 0,
-					"no [reply], [wire] or [steer] section: nothing to do");
+	    !config->has[SECTION_STEER] && !config->has[SECTION_HOLD] && !conf->problems)
+		return conf_add_problem(
+			conf, 0, "no [reply], [wire], [steer] or [hold] section: nothing to do");
 	if (!find_entry(conf, "reply", "mode"))
 		problem[SECTION_REPLY] = "[reply] needs a mode: socket, or audit for a trial run";
 	problem[SECTION_WIRE] = wire_problem(config);
@@ -225,6 +235,8 @@ static int check_sections(struct config *config)
 	else if (config->has[SECTION_STEER] &&
 		 value_spread_check("", &config->spread, config->steer.policy, &err))
 		result = conf_add_err(conf, find_entry(conf, "steer", NULL)->line, "[steer]", &err);
+	if (!find_entry(conf, "hold", "port"))
+		problem[SECTION_HOLD] = "[hold] needs a port: local or remote ones, or any";
 	for (i = 0; i < SECTIONS && !result; i++)
 		if (config->has[i] && problem[i])
 			result = conf_add_problem(

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The daemon's configuration: an ini file with the options of 'reply load' and 'steer load'.  The
+ * The daemon's configuration: an ini file with the options of the load commands.  The
  * same tables parse command line and file into the same structs.
  */
 #ifndef SLUICE_DAEMON_CONFIG_H
@@ -10,6 +10,8 @@
 #include "base/context.h"
 #include "base/err.h"
 #include "base/log.h"
+#include "hold/hold.h"
+#include "hold/send_options.h"
 #include "reply/reply.h"
 #include "steer/cpu/spread.h"
 #include "steer/steer.h"
@@ -25,6 +27,7 @@ enum config_section {
 	SECTION_STEER,
 	SECTION_REPLY,
 	SECTION_WIRE,
+	SECTION_HOLD,
 	SECTIONS
 };
 
@@ -42,7 +45,11 @@ struct config {
 	struct spread_options spread; /* bpffs and ports are set at load */
 	const char *steer_netns;      /* a name, or "all"; NULL: the daemon's own */
 	__u64 steer_sweep_s;	      /* interval of the sweeps that no event triggers */
-	struct conf conf;	      /* owns the strings above, and the file's problems */
+	struct hold_options hold;     /* bpffs, cgroup and netns are set at load */
+	struct hold_send_options hold_send;
+	const char *hold_netns;	 /* as steer_netns */
+	const char *hold_cgroup; /* NULL: as in [global] */
+	struct conf conf;	 /* owns the strings above, and the file's problems */
 };
 
 /*

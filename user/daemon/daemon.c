@@ -11,6 +11,7 @@
 #include "base/loop.h"
 #include "base/sd_notify.h"
 #include "daemon/config_file.h"
+#include "daemon/hold.h"
 #include "daemon/netns.h"
 #include "daemon/sections.h"
 #include "daemon/status_socket.h"
@@ -36,12 +37,13 @@ struct node {
 	struct loop *loop;
 	struct watch *watch;
 	struct steer_section steer;
+	struct hold_section hold;
 	struct status_socket status;
 };
 
 static void notify_status(const struct node *node, const char *state)
 {
-	static const int order[] = { SECTION_REPLY, SECTION_WIRE, SECTION_STEER };
+	static const int order[] = { SECTION_REPLY, SECTION_WIRE, SECTION_STEER, SECTION_HOLD };
 	const struct config *config = &node->sections.file->config;
 	char status[256] = "";
 	size_t used = 0, i;
@@ -59,8 +61,10 @@ static void notify_status(const struct node *node, const char *state)
 			snprintf(text, sizeof(text), "%s", reply_mode_name(config->reply.mode));
 		else if (order[i] == SECTION_WIRE)
 			snprintf(text, sizeof(text), "%u interfaces", watch_count(node->watch));
-		else
+		else if (order[i] == SECTION_STEER)
 			snprintf(text, sizeof(text), "%u groups", node->steer.groups);
+		else
+			snprintf(text, sizeof(text), "sending");
 		used += (size_t)snprintf(status + used, sizeof(status) - used, "%s%s: %s",
 					 used ? ", " : "", name, text);
 	}
@@ -184,6 +188,8 @@ static int setup_loop(struct node *node)
 		result = start_timer(node, on_check, CHECK_US);
 	if (!result)
 		result = steer_section_init(&node->steer, node->loop, on_changed, node);
+	if (!result)
+		result = hold_section_init(&node->hold, node->loop);
 	if (result)
 		return result;
 	node->watch = watch_new(node->loop, &node->netns, &node->steer.spread, on_changed, node);
@@ -247,14 +253,15 @@ out:
 
 int daemon_run(const struct context *context, const char *path, struct err *err)
 {
-	struct node node = {
-		.context = context,
-		.path = path,
-		.netns = { .home_fd = -1, .wire_fd = -1 },
-		.lock_fd = -1,
-		.status = { .fd = -1 },
-		.sections = { .context = context, .netns = &node.netns, .steer = &node.steer }
-	};
+	struct node node = { .context = context,
+			     .path = path,
+			     .netns = { .home_fd = -1, .wire_fd = -1 },
+			     .lock_fd = -1,
+			     .status = { .fd = -1 },
+			     .sections = { .context = context,
+					   .netns = &node.netns,
+					   .steer = &node.steer,
+					   .hold = &node.hold } };
 	int result;
 
 	log_logfmt(context->verbose ? LOG_LEVEL_DEBUG : LOG_LEVEL_INFO);
@@ -273,6 +280,7 @@ int daemon_run(const struct context *context, const char *path, struct err *err)
 out:
 	status_socket_close(&node.status);
 	steer_section_end(&node.steer);
+	hold_section_end(&node.hold);
 	loop_free(node.loop);
 	watch_free(node.watch);
 	if (node.lock_fd >= 0)

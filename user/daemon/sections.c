@@ -74,9 +74,6 @@ static int wire_apply(struct sections *sections, struct config_file *file, struc
 		return error;
 	log_loaded("wire is active", result.outcome, &options.ports, "attached_by",
 		   wire_attach_mode_name(result.attach_mode), result.count);
-	if (result.routes_left_out)
-		log_warning("route table full, %zu routes omitted: replies follow broader routes",
-			    result.routes_left_out);
 	free(result.ifaces);
 	config_file_put(sections->wire_file);
 	sections->wire_file = config_file_get(file);
@@ -91,6 +88,8 @@ static void apply(struct sections *sections, int i, struct config_file *file)
 	int error = i == SECTION_STEER	 ? steer_section_apply(sections->steer, file,
 							       sections->context, &section->err)
 		    : i == SECTION_REPLY ? reply_apply(sections, file, &section->err)
+		    : i == SECTION_HOLD	 ? hold_section_apply(sections->hold, file,
+							      sections->context, &section->err)
 					 : wire_apply(sections, file, &section->err);
 
 	section->pending = error != 0;
@@ -111,6 +110,10 @@ static void drop(struct sections *sections, int i)
 
 	if (i == SECTION_STEER) {
 		steer_section_drop(sections->steer, bpffs);
+		return;
+	}
+	if (i == SECTION_HOLD) {
+		hold_section_drop(sections->hold, bpffs);
 		return;
 	}
 	if (i == SECTION_REPLY) {
@@ -253,6 +256,8 @@ bool sections_check(struct sections *sections)
 		if (!exists && !section->unloaded)
 			log_lost(config_section_names[i], true);
 		section->unloaded = !exists;
+		if (i == SECTION_HOLD)
+			hold_section_check(sections->hold, &sections->file->config, exists);
 	}
 	return retried;
 }

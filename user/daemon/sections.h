@@ -11,6 +11,7 @@
 #include "base/context.h"
 #include "base/err.h"
 #include "daemon/config_file.h"
+#include "daemon/hold.h"
 #include "daemon/netns.h"
 #include "daemon/steer.h"
 
@@ -29,6 +30,7 @@ struct sections {
 	const struct context *context;
 	struct daemon_netns *netns;
 	struct steer_section *steer;
+	struct hold_section *hold;
 	struct config_file *file;      /* the last one applied; NULL: none yet */
 	struct config_file *wire_file; /* the one that mode wire runs with; NULL: not loaded */
 	struct section section[SECTIONS];

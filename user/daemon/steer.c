@@ -3,7 +3,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
-#include "steer/options.h"
+#include "base/netns.h"
 #include "steer/socket_events.h"
 #include "steer/steer.h"
 
@@ -223,7 +223,7 @@ int steer_section_apply(struct steer_section *steer, struct config_file *file,
 
 	options.bpffs = wanted->location.bpffs;
 	options.by_daemon = true;
-	result = value_netns(wanted->steer_netns, &options.netns, err);
+	result = netns_number(wanted->steer_netns, &options.netns, err);
 	if (result)
 		return result;
 	find_cgroup(steer, file, context);
@@ -273,7 +273,7 @@ void steer_section_check(struct steer_section *steer, struct config_file *file,
 	if (!steer->active || (!failed && steer->events))
 		return;
 	find_cgroup(steer, file, context);
-	if (!steer->events && !value_netns(file->config.steer_netns, &netns, &err))
+	if (!steer->events && !netns_number(file->config.steer_netns, &netns, &err))
 		open_events(steer, &file->config, netns);
 	if (failed)
 		steer->loader.consumers = STEER_CONSUMERS_RETRY;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "host/check.h"
 
+#include "hold/needs.h"
 #include "kernel/caps.h"
 #include "reply/needs.h"
 #include "steer/needs.h"
@@ -14,6 +15,8 @@
 
 #define REPLY (1U << CHECK_REPLY)
 #define STEER (1U << CHECK_STEER)
+#define HOLD  (1U << CHECK_HOLD)
+#define ALL   ((1U << CHECK_OBJECTS) - 1)
 
 /* Host rows first: without bpf(2) or BTF the other probes would be wrong. */
 static const struct table {
@@ -21,15 +24,16 @@ static const struct table {
 	unsigned int objects;
 	const struct needs *needs;
 } tables[] = {
-	{ "host", REPLY | STEER, &host_needs },
-	{ "reply", REPLY, &reply_needs },
-	{ "reply", REPLY, &wire_needs },
-	{ "steer", STEER, &steer_needs },
+	{ "host", ALL, &host_needs },	 { "reply", REPLY, &reply_needs },
+	{ "reply", REPLY, &wire_needs }, { "steer", STEER, &steer_needs },
+	{ "hold", HOLD, &hold_needs },
 };
 
 const char *check_object_name(enum check_object object)
 {
-	static const char *const names[] = { [CHECK_REPLY] = "reply", [CHECK_STEER] = "steer" };
+	static const char *const names[] = {
+		[CHECK_REPLY] = "reply", [CHECK_STEER] = "steer", [CHECK_HOLD] = "hold"
+	};
 
 	return names[object];
 }
@@ -39,7 +43,7 @@ const char *check_object_name(enum check_object object)
  */
 static unsigned int optional_for(const struct need *need)
 {
-	return need->optional || !need->fallback ? need->optional : REPLY | STEER;
+	return need->optional || !need->fallback ? need->optional : ALL;
 }
 
 /* Returns whether the probe has the permissions that it needs, and reports missing ones. */

@@ -23,7 +23,7 @@ enum check_state {
 	CHECK_MISSING,
 };
 
-#define CHECK_FINDINGS_MAX 64
+#define CHECK_FINDINGS_MAX 96
 
 struct check_finding {
 	const char *object; /* "host" if several objects need it */
@@ -56,7 +56,7 @@ struct check_settings {
 	const char *cgroup;   /* NULL: the one in mountinfo */
 };
 
-/* Returns "reply" or "steer". */
+/* Returns "reply", "steer" or "hold". */
 const char *check_object_name(enum check_object object);
 /* Probes the rows of the requested objects.  Changes nothing and leaves nothing behind. */
 void check_run(const struct check_settings *settings, struct check_report *report);

@@ -22,8 +22,8 @@
 #define NAME_PREFIX "sluice_"
 
 /* The subdirectories of DIR that any version of sluice creates. */
-static const char *const folders[] = { WIRE_OBJECT, "reply", "meet", DAEMON_LOCK_DIR,
-				       STEER_OBJECT };
+static const char *const folders[] = { WIRE_OBJECT, "reply",	     "hold",
+				       "meet",	    DAEMON_LOCK_DIR, STEER_OBJECT };
 
 /* The kernel frees links, programs and maps after an RCU grace period, from a work queue. */
 #define FREE_TRIES   30

@@ -19,6 +19,7 @@
 
 #define REPLY (1U << CHECK_REPLY)
 #define STEER (1U << CHECK_STEER)
+#define HOLD  (1U << CHECK_HOLD)
 
 static enum feature kernel(const struct need *need, struct probe *probe)
 {
@@ -146,7 +147,7 @@ static const struct need rows[] = {
 	  .has_btf = feature_file_iterator,
 	  .takes = NEED_BPF | NEED_PERFMON | NEED_BTF,
 	  .since = "5.8",
-	  .optional = REPLY,
+	  .optional = REPLY | HOLD,
 	  .fallback = "processes stay unknown" },
 };
 

@@ -7,6 +7,7 @@
 enum check_object {
 	CHECK_REPLY,
 	CHECK_STEER,
+	CHECK_HOLD,
 	CHECK_OBJECTS
 };
 

@@ -28,23 +28,6 @@ struct load {
 	struct sluice_reply_meta after;
 };
 
-static int check_cgroup(const char *cgroup, struct err *err)
-{
-	int is_cgroup2 = mounts_is_cgroup2(cgroup);
-	char hint[PATH_MAX + 64];
-
-	if (is_cgroup2 == 1)
-		return 0;
-	if (is_cgroup2 < 0)
-		err_set(err, EXIT_ERROR, -is_cgroup2, "cgroup %s: %s", cgroup,
-			strerror(-is_cgroup2));
-	else
-		err_set(err, EXIT_ERROR, ENOTDIR, "cgroup %s: not on a cgroup2 file system",
-			cgroup);
-	return err_hint(err, is_cgroup2 < 0 ? is_cgroup2 : -ENOTDIR, "%s",
-			mounts_cgroup2_hint(hint));
-}
-
 /* Programs on connect(2) can identify the calling process since 6.10. */
 static bool connect_knows_process(void)
 {
@@ -194,7 +177,7 @@ int reply_load(const struct reply_options *options, struct reply_result *result,
 	int failed = caps_require("reply load", caps, modules ? 4 : 3, err);
 
 	if (!failed)
-		failed = check_cgroup(options->cgroup, err);
+		failed = mounts_need_cgroup2(options->cgroup, err);
 	if (failed)
 		return failed;
 	result->outcome = LOAD_LEFT;

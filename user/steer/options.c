@@ -1,13 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "steer/options.h"
 
-#include "base/netns.h"
 #include "steer/steer.h"
-
-#include <errno.h>
-#include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 static const char *const policies[] = { "flow", "load", "source", "cpu", NULL };
 static const char *const generations[] = { "process", "cgroup", "none", NULL };
@@ -43,24 +37,4 @@ const char *steer_policy_name(__u32 policy)
 const char *steer_generations_name(__u32 by)
 {
 	return opt_word_name(generations, by - SLUICE_STEER_BY_PROCESS);
-}
-
-int value_netns(const char *value, __u32 *netns, struct err *err)
-{
-	struct stat st;
-	int fd, result;
-
-	if (value && !strcmp(value, "all")) {
-		*netns = 0;
-		return 0;
-	}
-	fd = netns_open(value, err);
-	if (fd < 0)
-		return fd;
-	result = fstat(fd, &st) ? err_set(err, EXIT_ERROR, errno, "--netns: %s", strerror(errno))
-				: 0;
-	close(fd);
-	if (!result)
-		*netns = (__u32)st.st_ino;
-	return result;
 }

@@ -7,10 +7,4 @@
 /* The options of 'steer load' and of section [steer], parsed into struct steer_options. */
 extern const struct opt steer_opts[];
 
-/*
- * Parses --netns into the inode number of the namespace: NULL is the current one, "all" is 0.
- * Returns 0, or -errno with *err set.
- */
-int value_netns(const char *value, __u32 *netns, struct err *err);
-
 #endif

@@ -138,12 +138,20 @@ save "steer unload" 0 steer unload
 stop "$servers"
 stop "$other"
 
+say "hold"
+save "hold load" 0 hold load --port any --cgroup "$TEST_CGROUP"
+want_right "$CONTAINER" "$NEAR4" "$PORT"
+save "hold show" 0 hold show
+save "hold flows" 0 hold flows
+save "hold unload" 0 hold unload
+
 say "the daemon: a section is loaded, one waits, and one has a warning"
 configure '[reply]' 'mode = socket' '[wire]' 'follow = missing0, eth0' '[steer]' 'port = 53' \
-	'policy = cpu' 'xdp = missing1' 'cpus = 0'
+	'policy = cpu' 'xdp = missing1' 'cpus = 0' '[hold]' 'port = any'
 save "run --check-config" 0 run --check-config --config "$CONF"
 daemon_start
 save status 0 status
+save "hold show" 0 hold show
 daemon_stop
 save cleanup 0 cleanup
 

@@ -5,7 +5,7 @@
 
 #include "base/cgroup_names.h"
 #include "base/output.h"
-#include "conntrack/table.h"
+#include "kernel/conntrack.h"
 #include "kernel/inet.h"
 
 /* Returns UNREPLIED, SEEN_REPLY, ASSURED or OFFLOAD, conntrack(8)'s names. */

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* sluice steer load: attaches the steering program to reuseport groups, or updates it in place. */
 #include "base/log.h"
+#include "base/netns.h"
 #include "base/netns_names.h"
 #include "base/text.h"
 #include "cmd/command.h"
@@ -249,7 +250,7 @@ static int run(const struct context *context, void *into, int words, char **word
 	if (ports_empty(&options->steer.ports))
 		return err_hint(err, err_set(err, EXIT_USAGE, EINVAL, "steer load needs a --port"),
 				"name the ports of the servers, such as --port 53, or --port any");
-	result = value_netns(context->netns, &options->steer.netns, err);
+	result = netns_number(context->netns, &options->steer.netns, err);
 	if (result)
 		return result;
 	result = value_spread_check("--", &options->xdp, options->steer.policy, err);

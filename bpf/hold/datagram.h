@@ -1,0 +1,178 @@
+/* SPDX-License-Identifier: (GPL-2.0-or-later OR BSD-2-Clause) */
+/*
+ * From a packet to the key of its flow: as the socket sees it, before the NAT of this host. The
+ * cgroup hooks run after netfilter, so an outgoing packet may be translated already: then its
+ * conntrack entry has the original addresses.
+ */
+#ifndef SLUICE_BPF_HOLD_DATAGRAM_H
+#define SLUICE_BPF_HOLD_DATAGRAM_H
+
+#include "common/flow_set.h"
+#include "common/ports.h"
+#include "hold/maps.h"
+
+#include <bpf/bpf_core_read.h>
+#include <bpf/bpf_endian.h>
+#include <linux/if_ether.h>
+#include <linux/in.h>
+#include <sluice/packet.h>
+#include <stdbool.h>
+
+/* Constants of this load, known to the verifier. */
+const volatile __u32 netns; /* inode number; 0: all */
+
+#define __core __attribute__((preserve_access_index))
+
+/* Fields that the other objects do not read; libbpf ignores the suffix of the names. */
+union nf_conntrack_man_proto___hold {
+	__be16 all;
+} __core;
+
+struct nf_conntrack_man___hold {
+	union nf_inet_addr u3;
+	union nf_conntrack_man_proto___hold u;
+} __core;
+
+struct nf_conntrack_tuple___hold {
+	struct nf_conntrack_man___hold src;
+	struct {
+		union nf_inet_addr u3;
+		union {
+			__be16 all;
+		} u;
+	} dst;
+} __core;
+
+struct nf_conntrack_tuple_hash___hold {
+	struct nf_conntrack_tuple___hold tuple;
+} __core;
+
+struct nf_conn___hold {
+	struct nf_conntrack_tuple_hash___hold tuplehash[2];
+	unsigned long status;
+} __core;
+
+#undef __core
+
+/* include/uapi/linux/netfilter/nf_conntrack_common.h: IPS_SRC_NAT | IPS_DST_NAT */
+#define NAT_MASK (1UL << 4 | 1UL << 5)
+
+static __always_inline struct sk_buff *kernel_skb(struct __sk_buff *skb)
+{
+	return (struct sk_buff *)skb;
+}
+
+/*
+ * Returns true if the packet may be a managed datagram: by the socket's port, or the peer's at its
+ * usual position. `peers_port` is the offset of the peer's port in the UDP header.
+ */
+static __always_inline bool may_be_managed(struct __sk_buff *skb, const struct bpf_sock *sk,
+					   __u32 peers_port)
+{
+	void *data = (void *)(long)skb->data, *data_end = (void *)(long)skb->data_end;
+	__be16 *port_be;
+	__u8 *header = data;
+
+	if (skb->protocol == bpf_htons(ETH_P_IP)) {
+		struct iphdr *ip = data;
+
+		if ((void *)(ip + 1) > data_end || ip->protocol != IPPROTO_UDP)
+			return false;
+		if (port_managed(sk->src_port) || (*header & 0xf) != 5)
+			return true;
+		port_be = (void *)(ip + 1) + peers_port;
+	} else {
+		struct ipv6hdr *ip = data;
+
+		if ((void *)(ip + 1) > data_end || ip->nexthdr == IPPROTO_TCP ||
+		    ip->nexthdr == IPPROTO_ICMPV6)
+			return false;
+		if (port_managed(sk->src_port) || ip->nexthdr != IPPROTO_UDP)
+			return true;
+		port_be = (void *)(ip + 1) + peers_port;
+	}
+	return (void *)(port_be + 1) > data_end || port_managed(bpf_ntohs(*port_be));
+}
+
+/* Only unicast beyond this host can have a NAT on its way. */
+static __always_inline bool may_have_nat(const struct sluice_addr *peer)
+{
+	__u32 ip4 = bpf_ntohl(peer->word_be[3]);
+
+	if (addr_is_ip4(peer))
+		return ip4 >> 24 && ip4 >> 24 != 127 && ip4 >> 24 < 224 && ip4 >> 16 != 0xa9fe;
+	return (peer->half[0] | peer->half[1]) && !addr_is_link_local(peer) &&
+	       (peer->word_be[0] & bpf_htonl(0xff000000)) != bpf_htonl(0xff000000);
+}
+
+static __always_inline void addr_of_tuple(struct sluice_addr *addr, const __u32 words[4], bool ip4)
+{
+	if (ip4)
+		addr_map_ip4(addr, words[0]);
+	else
+		__builtin_memcpy(addr, words, sizeof(*addr));
+}
+
+/* Restores what the socket sent, if the NAT of this host has changed it. */
+static __always_inline void before_nat(struct __sk_buff *skb, struct sluice_hold_key *key)
+{
+	struct nf_conn___hold *ct = NULL;
+	struct nf_conntrack_tuple___hold *tuple;
+	bool ip4 = addr_is_ip4(&key->peer);
+	unsigned long nfct;
+	__u32 words[4];
+
+	if (!bpf_core_field_exists(ct->tuplehash) ||
+	    !bpf_core_field_exists(((struct sk_buff *)0)->_nfct))
+		return;
+	nfct = BPF_CORE_READ(kernel_skb(skb), _nfct);
+	ct = (struct nf_conn___hold *)(nfct & ~NFCT_INFOMASK);
+	if (!ct || !(BPF_CORE_READ(ct, status) & NAT_MASK))
+		return;
+	tuple = (nfct & NFCT_INFOMASK) >= IP_CT_IS_REPLY ? &ct->tuplehash[1].tuple
+							 : &ct->tuplehash[0].tuple;
+	BPF_CORE_READ_INTO(&words, tuple, src.u3.all);
+	addr_of_tuple(&key->local, words, ip4);
+	BPF_CORE_READ_INTO(&words, tuple, dst.u3.all);
+	addr_of_tuple(&key->peer, words, ip4);
+	key->local_port_be = BPF_CORE_READ(tuple, src.u.all);
+	key->peer_port_be = BPF_CORE_READ(tuple, dst.u.all);
+}
+
+/* Reads the key and the TTL or hop limit. Returns false if the packet is not a managed datagram. */
+static __always_inline bool key_of(struct __sk_buff *skb, bool out, struct sluice_hold_key *key,
+				   __u8 *ttl)
+{
+	struct packet_cursor cursor = packet_begin(
+		(void *)(long)skb->data, (void *)(long)skb->data_end, skb->len, skb->protocol);
+	enum packet_verdict verdict;
+	struct packet_udp udp;
+	struct packet_ip ip;
+	const __u8 *hops;
+
+	verdict = packet_parse_ip(&cursor, PACKET_DELIVERED, &ip);
+	if (verdict == PACKET_OK)
+		verdict = packet_parse_udp(&cursor, &ip, &udp);
+	if (verdict != PACKET_OK) {
+		if (verdict != PACKET_NOT_UDP)
+			count(SLUICE_HOLD_skipped_header);
+		return false;
+	}
+	key->local = addr_of(out ? &ip.saddr : &ip.daddr);
+	key->peer = addr_of(out ? &ip.daddr : &ip.saddr);
+	key->local_port_be = out ? udp.source_be : udp.dest_be;
+	key->peer_port_be = out ? udp.dest_be : udp.source_be;
+	if (!may_have_nat(&key->peer) || !(port_managed(bpf_ntohs(key->local_port_be)) ||
+					   port_managed(bpf_ntohs(key->peer_port_be))))
+		return false;
+	if (out)
+		before_nat(skb, key);
+	key->netns = BPF_CORE_READ(kernel_skb(skb), sk, __sk_common.skc_net.net, ns.inum);
+	if (netns && key->netns != netns)
+		return false;
+	hops = packet_at(&cursor, ip.version == 4 ? 8 : 7, 1);
+	*ttl = hops ? *hops : 0;
+	return true;
+}
+
+#endif

@@ -1,0 +1,154 @@
+// SPDX-License-Identifier: (GPL-2.0-or-later OR BSD-2-Clause)
+/*
+ * The ICMP errors that quote a datagram of a flow; attached to the ingress of the interfaces that
+ * keepalives leave by, for as long as the daemon runs.
+ *
+ * A keepalive expires on its way, so a router reports it as time exceeded. A socket with IP_RECVERR
+ * would return that as EHOSTUNREACH to an application that has sent nothing: such a message is
+ * dropped. It quotes an empty datagram with the mark of sluice_hold_id(); a traceroute of the
+ * application has another mark.
+ *
+ * Port unreachable from the peer itself passes, and is recorded: no program is left to keep the
+ * mapping for. An error from elsewhere is not believed.
+ */
+#include "hold/datagram.h"
+#include "hold/maps.h"
+
+#include <bpf/bpf_endian.h>
+#include <bpf/bpf_helpers.h>
+#include <linux/pkt_cls.h>
+
+#define ICMP_PORT_UNREACHABLE	3
+#define ICMPV6_PORT_UNREACHABLE 4
+/* two IP headers, the ICMP header and 8 bytes of UDP, with room for options */
+#define READ_MAX 256
+
+/* A constant of this load, known to the verifier. */
+const volatile __u64 seed;
+
+#define __core __attribute__((preserve_access_index))
+
+struct net_device___hold {
+	possible_net_t nd_net;
+} __core;
+
+struct sk_buff___hold {
+	unsigned char *head;
+	unsigned char *data;
+	__u16 network_header;
+	struct net_device___hold *dev;
+} __core;
+
+#undef __core
+
+/* Excludes nearly all packets; a chain of extension headers before ICMPv6 is not followed. */
+static __always_inline bool may_be_icmp(struct __sk_buff *skb)
+{
+	__u8 protocol = 0;
+
+	if (skb->protocol == bpf_htons(ETH_P_IP))
+		return !bpf_skb_load_bytes_relative(skb, 9, &protocol, 1, BPF_HDR_START_NET) &&
+		       protocol == IPPROTO_ICMP;
+	if (skb->protocol == bpf_htons(ETH_P_IPV6))
+		return !bpf_skb_load_bytes_relative(skb, 6, &protocol, 1, BPF_HDR_START_NET) &&
+		       protocol == IPPROTO_ICMPV6;
+	return false;
+}
+
+/* Returns the flow label of the IPv6 header at @off. */
+static __always_inline __u32 flow_label(const struct packet_cursor *cursor, __u32 off)
+{
+	const __be32 *word_be = packet_at(cursor, off, 4);
+
+	return word_be ? bpf_ntohl(*word_be) & 0xfffff : 0;
+}
+
+static __always_inline bool is_keepalive(const struct packet_cursor *cursor,
+					 const struct packet_ip *quoted,
+					 const struct packet_udp *udp,
+					 const struct sluice_hold_key *key)
+{
+	__u32 id = sluice_hold_id(seed, &key->peer, key->peer_port_be);
+
+	if (udp->len != sizeof(struct udphdr))
+		return false;
+	if (quoted->version == 4)
+		return quoted->fragment_id_be == bpf_htons(sluice_hold_id4(id));
+	return flow_label(cursor, quoted->l3_off) == sluice_hold_label(id);
+}
+
+static __always_inline bool is_time_exceeded(const struct packet_ip *ip,
+					     const struct packet_icmp_error *error)
+{
+	return !error->code &&
+	       error->type == (ip->version == 4 ? PACKET_ICMP_TIME_EXCEEDED : ICMPV6_TIME_EXCEED);
+}
+
+static __always_inline bool is_port_unreachable(const struct packet_ip *ip,
+						const struct packet_icmp_error *error)
+{
+	return ip->version == 4 ? error->type == PACKET_ICMP_DEST_UNREACH &&
+					  error->code == ICMP_PORT_UNREACHABLE
+				: error->type == ICMPV6_DEST_UNREACH &&
+					  error->code == ICMPV6_PORT_UNREACHABLE;
+}
+
+static __always_inline void record_unreachable(struct __sk_buff *skb, struct sluice_hold_key *key)
+{
+	struct sk_buff___hold *kernel = (void *)skb;
+	struct sluice_hold_flow *flow;
+	__u32 *slot;
+
+	key->netns = BPF_CORE_READ(kernel, dev, nd_net.net, ns.inum);
+	slot = bpf_map_lookup_elem(&sluice_index, key);
+	flow = slot ? bpf_map_lookup_elem(&sluice_flows, slot) : NULL;
+	if (!flow)
+		return;
+	flow->unreachable_ns = bpf_ktime_get_boot_ns();
+	count(SLUICE_HOLD_unreachable);
+}
+
+SEC("tc")
+int sluice_hold_icmp(struct __sk_buff *skb)
+{
+	struct sk_buff___hold *kernel = (void *)skb;
+	struct sluice_hold_key key = {};
+	struct packet_icmp_error error;
+	struct packet_cursor cursor;
+	struct packet_ip ip, quoted;
+	struct packet_udp udp;
+	struct sluice_addr reporter;
+
+	if (!may_be_icmp(skb))
+		return TC_ACT_UNSPEC;
+	bpf_skb_pull_data(skb, skb->len < READ_MAX ? skb->len : READ_MAX);
+	cursor = packet_begin((void *)(long)skb->data, (void *)(long)skb->data_end, skb->len,
+			      skb->protocol);
+	/* 0 on a device without a link layer, such as a tunnel */
+	cursor.off = (__u16)(BPF_CORE_READ(kernel, head) + BPF_CORE_READ(kernel, network_header) -
+			     BPF_CORE_READ(kernel, data));
+	if (packet_parse_ip(&cursor, PACKET_QUOTED, &ip) != PACKET_OK ||
+	    packet_parse_icmp_error(&cursor, &ip, &error) != PACKET_OK)
+		return TC_ACT_UNSPEC;
+	if (!is_time_exceeded(&ip, &error) && !is_port_unreachable(&ip, &error))
+		return TC_ACT_UNSPEC;
+	if (packet_parse_ip(&cursor, PACKET_QUOTED, &quoted) != PACKET_OK ||
+	    packet_parse_udp(&cursor, &quoted, &udp) != PACKET_OK)
+		return TC_ACT_UNSPEC;
+	key.local = addr_of(&quoted.saddr);
+	key.peer = addr_of(&quoted.daddr);
+	key.local_port_be = udp.source_be;
+	key.peer_port_be = udp.dest_be;
+	if (is_time_exceeded(&ip, &error)) {
+		if (!is_keepalive(&cursor, &quoted, &udp, &key))
+			return TC_ACT_UNSPEC;
+		count(SLUICE_HOLD_suppressed);
+		return TC_ACT_SHOT;
+	}
+	reporter = addr_of(&ip.saddr);
+	if (addr_equal(&reporter, &key.peer))
+		record_unreachable(skb, &key);
+	return TC_ACT_UNSPEC;
+}
+
+char LICENSE[] SEC("license") = "Dual BSD/GPL";

@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: (GPL-2.0-or-later OR BSD-2-Clause) */
+/* The maps of the object hold, each with its writers. */
+#ifndef SLUICE_BPF_HOLD_MAPS_H
+#define SLUICE_BPF_HOLD_MAPS_H
+
+#include "common/kernel.h"
+
+#include <bpf/bpf_helpers.h>
+#include <sluice/hold.h>
+
+/* Written by the loader: the record of the load. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct sluice_hold_meta);
+} sluice_meta SEC(".maps");
+
+/* Written by the programs. Slot 0 is a struct sluice_hold_alloc; max_entries is set at load. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, 2);
+	__type(key, __u32);
+	__type(value, struct sluice_hold_flow);
+} sluice_flows SEC(".maps");
+
+/* Held by the programs. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, SLUICE_HOLD_LOCKS);
+	__type(key, __u32);
+	__type(value, struct sluice_hold_lock);
+} sluice_locks SEC(".maps");
+
+/* Written by sluice_hold_out: the slot of each flow. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 2);
+	__type(key, struct sluice_hold_key);
+	__type(value, __u32);
+} sluice_index SEC(".maps");
+
+/* Written by sluice_hold_out and sluice_closed: the open sockets, and their namespaces. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 2);
+	__type(key, __u64);
+	__type(value, __u32);
+} sluice_socks SEC(".maps");
+
+/* Written by sluice_closed. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, SLUICE_HOLD_CLOSES);
+	__type(key, __u32);
+	__type(value, __u64);
+} sluice_closes SEC(".maps");
+
+/* Written by sluice_hold_out and sluice_closed: the number of open sockets of a namespace. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, 2);
+	__type(key, __u32);
+	__type(value, __u64);
+} sluice_netns SEC(".maps");
+
+/* Written by the daemon: a slot for each slot of sluice_flows. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, 2);
+	__type(key, __u32);
+	__type(value, struct sluice_hold_kept);
+} sluice_kept SEC(".maps");
+
+/* Written by the daemon. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct sluice_hold_status);
+} sluice_status SEC(".maps");
+
+/* Written by all programs, per CPU. */
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct sluice_hold_counters);
+} sluice_counters SEC(".maps");
+
+static __always_inline void count(enum sluice_hold_counter counter)
+{
+	__u32 zero = 0;
+	struct sluice_hold_counters *counters = bpf_map_lookup_elem(&sluice_counters, &zero);
+
+	if (counters)
+		counters->value[counter]++;
+}
+
+#endif

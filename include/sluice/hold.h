@@ -1,0 +1,178 @@
+/* SPDX-License-Identifier: (GPL-2.0-or-later OR BSD-2-Clause) */
+/*
+ * The maps that the hold programs share with user space.
+ *
+ * A flow is what a NAT keeps a mapping for: the addresses and ports of a UDP socket and its peer,
+ * in one network namespace. The programs record when its datagrams pass; the daemon sends the
+ * keepalives.
+ *
+ * Flows are in an array that user space maps (BPF_F_MMAPABLE), and a hash finds the slot of a flow.
+ * So the daemon follows a million flows without a system call for each, and a slot number is all
+ * that it has to store about a flow. BPF_MAP_TYPE_LRU_HASH was rejected: it evicts the longest
+ * silent flow, which is the one that needs a keepalive. Here a new flow replaces only a flow that
+ * needs none: its socket is closed, its peer has not answered, or it is older than --max.
+ */
+#ifndef SLUICE_HOLD_H
+#define SLUICE_HOLD_H
+
+#include <sluice/flow.h>
+#include <sluice/hold_counters.h>
+
+/* Raised whenever a pinned map changes its layout or its meaning. */
+#define SLUICE_HOLD_ABI 1
+
+/*
+ * The record of a load, for user space only; the programs have the same values as rodata. The first
+ * two words are the same in every version.
+ */
+struct sluice_hold_meta {
+	__u32 magic;
+	__u32 abi;
+	__u32 state; /* enum sluice_load_state */
+	__u32 netns; /* inode number; 0: all */
+	__u64 seed;  /* of sluice_hold_id() */
+	__u64 max_ns;
+	__u64 loaded_ns; /* CLOCK_REALTIME */
+	__u64 cgroup_id;
+	__u32 table; /* flows */
+	__u32 any_port;
+	__u64 ports[1024]; /* bit p % 64 of word p / 64: port p is managed */
+};
+_Static_assert(sizeof(struct sluice_hold_meta) == 56 + 8192, "struct sluice_hold_meta");
+
+/* As the socket sees it, before NAT of this host. */
+struct sluice_hold_key {
+	struct sluice_addr local;
+	struct sluice_addr peer;
+	__be16 local_port_be;
+	__be16 peer_port_be;
+	__u32 netns; /* inode number */
+};
+_Static_assert(sizeof(struct sluice_hold_key) == 40, "struct sluice_hold_key");
+
+/*
+ * A slot of the array, except slot 0. All times are CLOCK_BOOTTIME, since a NAT forgets a mapping
+ * while this host is suspended; 0: never. The first cache line is what the daemon looks at again
+ * and again.
+ */
+struct sluice_hold_flow {
+	__u32 serial;  /* of the slot's use; odd while the slot changes its flow */
+	__u32 ifindex; /* on which the last datagram left */
+	__u64 cookie;  /* of the socket that sent last; 0: the slot is free */
+	struct sluice_hold_key key;
+	__u64 out_ns; /* the last datagram that left */
+	__u64 in_ns;
+	__u64 answered_ns;    /* the first datagram that arrived */
+	__u64 unreachable_ns; /* the peer's last ICMP port unreachable */
+	__u64 out;	      /* datagrams */
+	__u64 in;
+	__u32 mark;	/* SO_MARK of the socket */
+	__u32 bound_if; /* SO_BINDTODEVICE, or 0 */
+	__u8 in_ttl;	/* of the last datagram that arrived */
+	__u8 reserved[15];
+};
+_Static_assert(sizeof(struct sluice_hold_flow) == 128, "struct sluice_hold_flow");
+
+/* Slot 0: the allocator of the others. */
+struct sluice_hold_alloc {
+	__u32 used; /* the last slot that has ever been used */
+	__u32 hand; /* the slot that the search for a replaceable flow looked at last */
+	__u64 reserved[15];
+};
+_Static_assert(sizeof(struct sluice_hold_alloc) == sizeof(struct sluice_hold_flow), "slot 0");
+
+/*
+ * A lock guards serial, cookie and key of the slots with its number, modulo the number of locks;
+ * number 0 also guards the allocator. They have a map of their own, because the kernel does not map
+ * an array with locks into a process.
+ */
+#define SLUICE_HOLD_LOCKS 256
+
+struct sluice_hold_lock {
+	struct bpf_spin_lock lock;
+};
+
+/*
+ * Counts the sockets that were closed, by their cookie modulo the number of counters: while its
+ * counter stays the same, a socket is open, and the daemon need not look it up.
+ */
+#define SLUICE_HOLD_CLOSES 65536
+
+/* What the daemon has done about a flow; written by the daemon only. */
+enum sluice_hold_state {
+	SLUICE_HOLD_NEW,	 /* the daemon has not seen it, or there is none */
+	SLUICE_HOLD_UNANSWERED,	 /* the peer has not answered: no keepalive */
+	SLUICE_HOLD_ACTIVE,	 /* the application sends often enough */
+	SLUICE_HOLD_KEPT,	 /* by datagrams */
+	SLUICE_HOLD_RENEWED,	 /* by renewing the entry of this host's NAT */
+	SLUICE_HOLD_UNREACHABLE, /* the peer's host said: port unreachable */
+	SLUICE_HOLD_REMAPPED,	 /* the NAT of this host has given it another port */
+	SLUICE_HOLD_NEAR,	 /* the peer is on the link: a keepalive would reach it */
+	SLUICE_HOLD_FAILED,	 /* the kernel refused to send */
+	SLUICE_HOLD_ENDED,	 /* longer silent than --max */
+	SLUICE_HOLD_CLOSED,	 /* the socket is closed */
+	SLUICE_HOLD_STATES
+};
+
+struct sluice_hold_kept {
+	__u32 serial; /* of the use of the slot that this is about */
+	__u8 state;   /* enum sluice_hold_state */
+	__u8 reserved[3];
+	__u64 kept_ns; /* the last keepalive or renewal */
+	__u64 due_ns;  /* the next one, or the next check */
+	__u32 sent;    /* keepalives and renewals */
+	__u32 mapping; /* digest of the mapping at this host's NAT; 0: unknown */
+};
+_Static_assert(sizeof(struct sluice_hold_kept) == 32, "struct sluice_hold_kept");
+
+/* The source of the interval. */
+enum sluice_hold_source {
+	SLUICE_HOLD_DEFAULT,
+	SLUICE_HOLD_FIXED,  /* by the file */
+	SLUICE_HOLD_PROBED, /* by --probe */
+};
+
+/* Written by the daemon that sends, only. */
+struct sluice_hold_status {
+	__u64 alive_ns;	   /* when it last ran, CLOCK_BOOTTIME; 0: there is none */
+	__u64 interval_ns; /* the longest time between two datagrams of a kept flow */
+	__u64 proven_ns;   /* the longest lifetime of a mapping that a probe has shown; 0: none */
+	__u64 probed_ns;   /* the last result of a probe */
+	__s64 saved_ended; /* keepalives that the flows which have ended had saved */
+	__u32 pid;
+	__u32 source;	 /* enum sluice_hold_source */
+	__u32 outermost; /* this host is the outermost NAT: by the file, or by a probe */
+	__u32 ttl;	 /* 0: full */
+	__u32 payload;
+	__u32 rate;
+	struct sluice_hold_send_counters counters;
+};
+
+/*
+ * Marks a keepalive, so that an ICMP error that quotes it is recognised: the IPv4 identification
+ * (RFC 6864: without a meaning, since the datagram cannot be fragmented) and the IPv6 flow label.
+ * It depends on the peer only, since NAT may have changed the source.
+ */
+SLUICE_FLOW_INLINE __u32 sluice_hold_id(__u64 seed, const struct sluice_addr *peer,
+					__be16 peer_port_be)
+{
+	__u64 hash = sluice_flow_hash(seed, 0, peer, peer_port_be);
+
+	return (__u32)(hash >> 32) ^ (__u32)hash;
+}
+
+SLUICE_FLOW_INLINE __u16 sluice_hold_id4(__u32 id)
+{
+	__u16 folded = (__u16)(id ^ id >> 16);
+
+	return folded ? folded : 1;
+}
+
+SLUICE_FLOW_INLINE __u32 sluice_hold_label(__u32 id)
+{
+	__u32 label = (id ^ id >> 12) & 0xfffff;
+
+	return label ? label : 1;
+}
+
+#endif

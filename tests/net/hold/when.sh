@@ -1,0 +1,107 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+# When keepalives are sent, and when they are not: traffic from the peer does not defer them, the
+# program's own traffic does; a flow without an answer gets none; sending stops when the peer is
+# gone, and after --max; and nothing is sent without a daemon.
+#
+#   inside ── nat ── router ── peer
+. "$(dirname "$0")/../lib/lib.sh"
+. "$(dirname "$0")/../lib/daemon.sh"
+. "$(dirname "$0")/../lib/hold.sh"
+
+lab_up symmetric 30
+say "without a daemon"
+want_status 2 sluice --netns "$INSIDE" hold load --cgroup "$TEST_CGROUP"
+want_text "needs a --port"
+want_status 0 sluice --netns "$INSIDE" hold load --cgroup "$TEST_CGROUP" --port 7000
+want_text "not sending"
+want_status 0 sluice hold show
+want_text "not sending"
+peer_start 7000
+plain_start "$INSIDE" "$PEER4" 7000
+want_equal "$(hold_flow '[(x["state"], x["datagrams_out"], x["datagrams_in"]) for x in f]')" \
+	"[('new', 1, 1)]"
+
+say "the daemon takes over what was tracked before"
+configure '[hold]' 'port = 7000-7009' 'interval = 1'
+daemon_start
+wait_until 20 sent_at_least 2
+stop "$PLAIN_PID"
+stop "$PEER_PID"
+
+say "datagrams of the peer do not defer"
+peer_start 7001 --every 0.2
+plain_start "$INSIDE" "$PEER4" 7001
+before=$(hold_sent)
+sleep 6
+want_at_least $((before + 3)) "$(hold_sent)" "keepalives despite traffic from the peer"
+stop "$PLAIN_PID"
+stop "$PEER_PID"
+sleep 2
+
+say "an active flow gets none"
+before=$(hold_sent)
+peer_start 7002 --mute
+plain_start_mute()
+{
+	PLAIN_LOG=$TEST_TMP/active
+	spawn_in "$INSIDE" "$PLAIN_LOG" python3 "$PLAIN" client "$@"
+	PLAIN_PID=$SPAWNED
+	wait_until 20 grep -q '^got' "$PEER_LOG"
+}
+plain_start_mute "$PEER4" 7002 --every 0.1
+push answered
+wait_until 20 received answered
+sleep 5
+want_equal "$(hold_sent)" "$before" "keepalives on an active flow"
+stop "$PLAIN_PID"
+
+say "a flow without an answer gets none"
+plain_start_mute "$PEER4" 7002
+sleep 4
+want_equal "$(hold_sent)" "$before" "keepalives without an answer"
+hold_state_is unanswered
+push at_last
+wait_until 20 received at_last
+wait_until 20 hold_state_is kept
+stop "$PLAIN_PID"
+stop "$PEER_PID"
+sleep 2
+
+say "the peer is gone: port unreachable ends it"
+peer_start 7003
+plain_start "$INSIDE" "$PEER4" 7003 --every 3
+wait_until 20 hold_state_is kept
+stop "$PEER_PID"
+wait_until 20 hold_state_is unreachable
+before=$(hold_sent)
+sleep 4
+want_equal "$(hold_sent)" "$before" "keepalives to a port that is closed"
+stop "$PLAIN_PID"
+
+say "too old: ended"
+configure '[hold]' 'port = 7000-7009' 'interval = 1' 'max = 3'
+daemon_reload 'msg="reloaded"'
+peer_start 7004
+plain_start "$INSIDE" "$PEER4" 7004
+wait_until 20 hold_state_is kept
+# the socket is still open
+ended()
+{
+	[ "$(json "[x['state'] for x in d['flows'] if x['peer_port'] == 7004]" \
+		sluice -j hold flows --all)" = "['ended']" ]
+}
+wait_until 20 ended
+before=$(hold_sent)
+sleep 3
+want_equal "$(hold_sent)" "$before" "keepalives after --max"
+want_equal "$(hold_flow '[x["state"] for x in f]')" "[]" "ended flows are listed with --all only"
+want_at_least 1 "$(hold_counter stopped_max)" "flows ended by --max"
+stop "$PLAIN_PID"
+daemon_stop
+want_status 0 sluice hold show
+want_text "not sending"
+sluice hold unload
+want_status 1 sluice hold show
+want_text "hold is not loaded"

@@ -1,0 +1,67 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# shellcheck shell=bash
+# Very many flows, each kept; the daemon is killed and started again meanwhile. Source it after
+# hold.sh.
+#
+#   inside: sockets with many peers ── nat ── router ── peer: answers on all ports
+
+MANY=$ROOT/tests/net/lib/many.py
+
+# The peer pushes again each time: a datagram may be lost on its way, but it cannot open a mapping.
+pushed_all()
+{
+	kill -USR1 "$MANY_SERVER"
+	sleep 2
+	kill -USR1 "$MANY_CLIENT"
+	sleep 1
+	[ "$(awk '$1 == "pushed" { n = $2 } END { print n + 0 }' "$TEST_TMP/many.client")" = "$1" ]
+}
+
+# keep_many PORTS SECONDS TABLE LIFETIME: 2 * PORTS flows are silent for SECONDS; the NAT keeps a
+# mapping for LIFETIME seconds
+keep_many()
+{
+	local ports=$1 seconds=$2 table=$3 lifetime=$4 flows=$((2 * $1))
+
+	lab_up symmetric 60
+	in_ns "$PEER" nft 'add table ip quiet
+		add chain ip quiet output { type filter hook output priority filter; }
+		add rule ip quiet output icmp type destination-unreachable drop'
+	# what leaves INSIDE: the client's own datagrams, and then keepalives
+	in_ns "$NAT" nft 'add counter ip lab sent
+		add chain ip lab count { type filter hook forward priority filter + 1; }
+		add rule ip lab count iifname "in" meta l4proto udp counter name sent'
+	configure '[hold]' "port = 10000-60000" "table = $table"
+	daemon_start
+	spawn_in "$PEER" "$TEST_TMP/many.server" python3 "$MANY" server 10000 "$ports"
+	MANY_SERVER=$SPAWNED
+	wait_until 20 grep -qx ready "$TEST_TMP/many.server"
+	spawn_in "$INSIDE" "$TEST_TMP/many.client" python3 "$MANY" client "$PEER4" 10000 "$ports" 4000 4001
+	MANY_CLIENT=$SPAWNED
+	wait_until 200 grep -qx ready "$TEST_TMP/many.client" || fail "not all are answered"
+	# applies to each mapping with its next datagram
+	lab_timeout "$NAT" "$lifetime"
+	say "$flows flows are silent"
+	sleep $((seconds / 2))
+	LATE=$(hold_counter late)
+	kill -KILL "$DAEMON"
+	wait "$DAEMON" || true
+	daemon_start
+	# what became due meanwhile is late
+	sleep 2
+	LATE=$((LATE - $(hold_counter late)))
+	sleep $((seconds / 2 - 2))
+	LATE=$((LATE + $(hold_counter late)))
+	want_equal "$(json "d['hold']['flows']['kept']" sluice -j hold show)" "$flows" "kept flows"
+	want_equal "$(hold_counter send_failed)" 0 "keepalives that were refused"
+	want_at_least $((flows * (seconds / 18 - 1))) "$(hold_sent)" "keepalives"
+	want_at_least "$(hold_sent)" "$(in_ns "$NAT" nft -j list counter ip lab sent | python3 -c \
+		'import json, sys; print(json.load(sys.stdin)["nftables"][1]["counter"]["packets"])')" \
+		"datagrams at the NAT"
+	say "each of them is reached"
+	wait_until 30 pushed_all "$flows" || fail "not all were reached:" "$(tail -1 "$TEST_TMP/many.client")"
+	stop "$MANY_CLIENT"
+	stop "$MANY_SERVER"
+	daemon_stop
+	sluice hold unload
+}

@@ -1,0 +1,12 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+# A hundred thousand flows are silent for two minutes; each is kept, and none is late by more than a
+# second.
+. "$(dirname "$0")/../net/lib/lib.sh"
+. "$(dirname "$0")/../net/lib/daemon.sh"
+. "$(dirname "$0")/../net/lib/hold.sh"
+. "$(dirname "$0")/../net/lib/hold-many.sh"
+
+keep_many 50000 120 131072 20
+want_equal "$LATE" 0 "keepalives that were more than a second late"

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The text and JSON of the object hold, for 'hold show' and 'status'. */
+#ifndef SLUICE_CMD_HOLD_VIEW_H
+#define SLUICE_CMD_HOLD_VIEW_H
+
+#include "base/output.h"
+#include "hold/hold.h"
+
+#include <limits.h>
+
+#define HOLD_NOT_SENDING "not sending: only 'sluice run' with a section [hold] sends keepalives"
+
+struct hold_view {
+	struct hold_state state;
+	__u32 used; /* slots of the table */
+	__u32 flows[SLUICE_HOLD_STATES];
+	__s64 saved;
+	char cgroup[PATH_MAX]; /* "(gone)" if it has been removed */
+};
+
+/* Returns 0, or -errno with *err set; -ENOENT if hold is not loaded. */
+int hold_view_read(const char *bpffs, struct hold_view *view, struct err *err);
+json_t *hold_view_json(const struct hold_view *view);
+void hold_view_text(const struct hold_view *view, const struct output *output);
+
+/* The state of a flow as it is now; the daemon notices some changes only at its next check. */
+struct hold_maps;
+unsigned int hold_view_flow_state(const struct hold_maps *maps, __u32 slot,
+				  const struct sluice_hold_flow *flow);
+
+#endif

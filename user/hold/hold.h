@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The object hold: load, change, read and unload the programs that track flows. All state is pinned
+ * under DIR/hold. The daemon sends the keepalives (hold/sender.h).
+ */
+#ifndef SLUICE_HOLD_HOLD_H
+#define SLUICE_HOLD_HOLD_H
+
+#include "base/err.h"
+#include "base/ports.h"
+#include "kernel/links.h"
+#include "kernel/state_dir.h"
+
+#include <netinet/in.h>
+#include <sluice/hold.h>
+#include <stdbool.h>
+
+#define HOLD_TABLE_MIN	   64
+#define HOLD_TABLE_MAX	   4194304
+#define HOLD_TABLE_DEFAULT 16384
+#define HOLD_MAX_MAX	   31536000
+#define HOLD_MAX_DEFAULT   3600
+
+struct hold_options {
+	struct ports ports;
+	__u32 table; /* flows */
+	__u64 max_s; /* 0: never */
+	__u32 netns; /* inode number; 0: all */
+	const char *bpffs;
+	const char *cgroup; /* a cgroup2 directory */
+	bool dry_run;	    /* verify only */
+	bool by_daemon;	    /* marks the load for hold_unload_own() */
+};
+
+struct hold_prog {
+	char name[BPF_OBJ_NAME_LEN];
+	__u32 attach_type;
+	__u32 verified_insns;
+};
+
+struct hold_result {
+	enum load_outcome outcome;
+	struct sluice_hold_meta before; /* magic 0: nothing was loaded */
+	struct hold_prog progs[HOOKS_MAX];
+	int count;
+};
+
+/* Loads or updates. On failure the kernel is as before, and *err has the reason. */
+int hold_load(const struct hold_options *options, struct hold_result *result, struct err *err);
+/* Detaches and removes. Returns the number of removed pins, or -errno. */
+int hold_unload(const char *bpffs, struct err *err);
+/* Unloads only if the daemon loaded it last; returns 0 otherwise. */
+int hold_unload_own(const char *bpffs, struct err *err);
+
+struct hold_state {
+	struct sluice_hold_meta meta;
+	struct hook_state hooks[HOOKS_MAX];
+	int hook_count;
+	struct sluice_hold_counters counters; /* summed over CPUs */
+	struct sluice_hold_status status;
+	bool sending; /* a daemon has run within the last seconds */
+};
+
+/* Reads the state. Returns -errno with *err set: -ENOENT if not loaded, -EPROTO for another ABI. */
+int hold_read(const char *bpffs, struct hold_state *state, struct err *err);
+/* Copies the managed ports. */
+void hold_ports(const struct sluice_hold_meta *meta, struct ports *ports);
+/* Returns "kept" and the like. */
+const char *hold_state_name(unsigned int state);
+/* Returns "probe" and the like. */
+const char *hold_source_name(unsigned int source);
+
+#endif

@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "hold/interval.h"
+
+#include "hold/send_options.h"
+
+/* Hätönen et al., IMC 2010, and the timeouts of conntrack, cloud NATs and load balancers. */
+const __u32 hold_step_s[HOLD_STEPS] = { 20, 30, 60, 120, 180 };
+
+void hold_finding_update(struct hold_finding *finding,
+			 const enum hold_probe_result results[HOLD_STEPS])
+{
+	__u32 proven = 0;
+	int i;
+
+	for (i = 0; i < HOLD_STEPS; i++) {
+		if (results[i] == HOLD_PROBE_ALIVE)
+			proven = hold_step_s[i];
+		if (results[i] == HOLD_PROBE_EXPIRED || results[i] == HOLD_PROBE_REMAPPED) {
+			finding->proven_s = proven;
+			finding->shorter = !i || !proven;
+			return;
+		}
+	}
+	if (proven > finding->proven_s)
+		finding->proven_s = proven;
+	if (proven)
+		finding->shorter = false;
+}
+
+/* Ten times the interval that a lifetime allows, since 0.8 is not an integer. */
+static __u32 tenths(__u32 lifetime_s)
+{
+	return lifetime_s * 8;
+}
+
+int hold_steps_useful(__u32 max_s)
+{
+	int i = 0;
+
+	while (i < HOLD_STEPS - 1 && tenths(hold_step_s[i]) < max_s * 10)
+		i++;
+	return i + 1;
+}
+
+__u64 hold_interval_ns(const struct hold_finding *finding, __u32 max_s)
+{
+	__u32 interval = HOLD_INTERVAL_DEFAULT * 10;
+
+	if (finding->shorter)
+		interval = hold_step_s[0] * 10 / 2;
+	else if (tenths(finding->proven_s) > interval)
+		interval = tenths(finding->proven_s);
+	if (!finding->shorter && interval > max_s * 10)
+		interval = max_s * 10;
+	return interval * 100000000ULL;
+}

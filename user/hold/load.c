@@ -1,0 +1,170 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "hold/hold.h"
+
+#include "base/clock.h"
+#include "base/mounts.h"
+#include "bpf/hold/hold.skel.h"
+#include "hold/pins.h"
+#include "kernel/caps.h"
+#include "kernel/object.h"
+#include "kernel/pins.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/stat.h>
+
+struct load {
+	const struct hold_options *options;
+	struct hold_bpf *skel;
+	struct sluice_hold_meta before; /* magic 0: nothing was loaded */
+	struct sluice_hold_meta after;
+};
+
+static void configure(struct load *load)
+{
+	const struct hold_options *options = load->options;
+	struct sluice_hold_meta *meta = &load->after;
+	struct hold_bpf *skel = load->skel;
+	struct stat st = { 0 };
+
+	stat(options->cgroup, &st);
+	*meta = (struct sluice_hold_meta){
+		.magic = SLUICE_MAGIC,
+		.abi = SLUICE_HOLD_ABI,
+		.state = SLUICE_LOADED,
+		.netns = options->netns,
+		.seed = object_seed(load->before.seed),
+		.max_ns = options->max_s * 1000000000ULL,
+		.loaded_ns = clock_now_ns(CLOCK_REALTIME),
+		.cgroup_id = st.st_ino,
+		.table = options->table,
+		.any_port = options->ports.any,
+	};
+	memcpy(meta->ports, options->ports.bit, sizeof(meta->ports));
+	skel->rodata->netns = meta->netns;
+	skel->rodata->max_ns = meta->max_ns;
+	skel->rodata->table = meta->table;
+	skel->rodata->any_port = meta->any_port;
+	memcpy((void *)skel->rodata->ports, meta->ports, sizeof(meta->ports));
+	/* of one size, so that a new one replaces all of them */
+	bpf_map__set_max_entries(skel->maps.sluice_flows, meta->table + 1);
+	bpf_map__set_max_entries(skel->maps.sluice_kept, meta->table + 1);
+	bpf_map__set_max_entries(skel->maps.sluice_index, meta->table + 1);
+	bpf_map__set_max_entries(skel->maps.sluice_socks, meta->table + 1);
+	bpf_map__set_max_entries(skel->maps.sluice_netns, meta->table + 1);
+}
+
+static int attach(void *arg, struct err *err)
+{
+	struct load *load = arg;
+	struct hook hooks[] = {
+		/* first: a socket that a flow is made for must not close unnoticed */
+		{ PIN_CLOSED, load->skel->progs.sluice_closed, true },
+		{ PIN_OUT, load->skel->progs.sluice_hold_out, true },
+		{ PIN_IN, load->skel->progs.sluice_hold_in, true },
+	};
+
+	return links_apply_cgroup(load->options->bpffs, HOLD_OBJECT, load->options->cgroup, hooks,
+				  sizeof(hooks) / sizeof(*hooks), err);
+}
+
+/*
+ * Another cgroup is refused: the programs would no longer notice when the sockets of the present
+ * one close, and the daemon would send for closed sockets.
+ */
+static int check_cgroup(const struct load *load, struct err *err)
+{
+	struct stat st = { 0 };
+
+	if (!load->before.magic || stat(load->options->cgroup, &st) ||
+	    load->before.cgroup_id == st.st_ino)
+		return 0;
+	return err_hint(err,
+			err_set(err, EXIT_CONFLICT, EBUSY,
+				"hold is loaded on a cgroup different from %s",
+				load->options->cgroup),
+			"run 'sluice hold unload' first; then flows start again");
+}
+
+static void list_programs(const struct load *load, struct hold_result *result)
+{
+	struct bpf_program *prog;
+
+	result->count = 0;
+	bpf_object__for_each_program(prog, load->skel->obj) {
+		struct hold_prog *entry = &result->progs[result->count++];
+		struct bpf_prog_info info;
+
+		prog_info_by_fd(bpf_program__fd(prog), &info);
+		snprintf(entry->name, sizeof(entry->name), "%s", bpf_program__name(prog));
+		entry->attach_type = bpf_program__expected_attach_type(prog);
+		entry->verified_insns = info.verified_insns;
+	}
+}
+
+static int load_locked(struct load *load, struct object *object, struct hold_result *result,
+		       struct err *err)
+{
+	const struct object_steps steps = { .attach = attach, .arg = load };
+	int failed = object_inspect(object, err);
+
+	if (!failed)
+		failed = check_cgroup(load, err);
+	if (failed)
+		return failed;
+	result->outcome = object->outcome;
+	result->before = load->before;
+	load->skel = hold_bpf__open_opts(object_open_opts(object));
+	if (load->skel)
+		configure(load);
+	failed = object_verify(object, load->skel ? load->skel->skeleton : NULL, err);
+	if (failed)
+		return failed;
+	list_programs(load, result);
+	if (load->options->dry_run) {
+		result->outcome = LOAD_VERIFIED;
+		return 0;
+	}
+	return object_commit(object, &steps, err);
+}
+
+int hold_load(const struct hold_options *options, struct hold_result *result, struct err *err)
+{
+	static const int caps[] = { CAP_BPF, CAP_NET_ADMIN, CAP_PERFMON, CAP_SYS_ADMIN };
+	/* libbpf loads the BTF of all modules for their types, which takes CAP_SYS_ADMIN */
+	bool modules = !kernel_has_struct("nf_conn");
+	struct load load = { .options = options };
+	struct object object = {
+		.state_dir = &hold_state_dir,
+		.dir = options->bpffs,
+		.what = "hold programs",
+		.before = &load.before,
+		.after = &load.after,
+		.dry_run = options->dry_run,
+		.by_daemon = options->by_daemon,
+	};
+	struct pins pins;
+	int failed = caps_require("hold load", caps, modules ? 4 : 3, err);
+
+	if (!failed)
+		failed = mounts_need_cgroup2(options->cgroup, err);
+	if (!failed)
+		failed = pins_lock(&pins, options->bpffs, true, err);
+	if (failed)
+		return failed;
+	failed = load_locked(&load, &object, result, err);
+	hold_bpf__destroy(load.skel);
+	object_end(&object);
+	pins_unlock(&pins);
+	return failed;
+}
+
+int hold_unload(const char *bpffs, struct err *err)
+{
+	return object_unload(&hold_state_dir, bpffs, false, NULL, NULL, err);
+}
+
+int hold_unload_own(const char *bpffs, struct err *err)
+{
+	return object_unload(&hold_state_dir, bpffs, true, NULL, NULL, err);
+}

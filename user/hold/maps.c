@@ -1,0 +1,141 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "hold/maps.h"
+
+#include "hold/pins.h"
+#include "hold/send_options.h"
+
+#include <bpf/bpf.h>
+#include <errno.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+static size_t length_of(__u32 entries, size_t value)
+{
+	size_t page = (size_t)sysconf(_SC_PAGESIZE);
+
+	return (entries * value + page - 1) / page * page;
+}
+
+/* Maps a pinned array; sets *entries. Returns NULL with *err set. */
+static void *map_array(const char *bpffs, const char *name, __u32 value, bool write, __u32 *entries,
+		       struct err *err)
+{
+	int fd = state_dir_map_open(&hold_state_dir, bpffs, name, BPF_MAP_TYPE_ARRAY, sizeof(__u32),
+				    value, err);
+	void *at;
+
+	if (fd < 0)
+		return NULL;
+	*entries = state_dir_map_entries(fd);
+	at = mmap(NULL, length_of(*entries, value), write ? PROT_READ | PROT_WRITE : PROT_READ,
+		  MAP_SHARED, fd, 0);
+	if (at == MAP_FAILED) {
+		err_set(err, EXIT_ERROR, errno, "%s/%s/%s: mmap: %s", bpffs, HOLD_OBJECT, name,
+			strerror(errno));
+		at = NULL;
+	}
+	close(fd);
+	return at;
+}
+
+int hold_maps_open(struct hold_maps *maps, const char *bpffs, bool write, struct err *err)
+{
+	__u32 entries, kept = 0, one = 0, closes = 0;
+
+	*maps = HOLD_MAPS_NONE;
+	*err = (struct err){ 0 };
+	maps->flows = map_array(bpffs, "sluice_flows", sizeof(*maps->flows), false, &entries, err);
+	if (!maps->flows)
+		goto failed;
+	maps->table = entries - 1;
+	maps->alloc = (const struct sluice_hold_alloc *)maps->flows;
+	maps->kept = map_array(bpffs, "sluice_kept", sizeof(*maps->kept), write, &kept, err);
+	if (!maps->kept)
+		goto failed;
+	if (kept != entries) {
+		munmap(maps->kept, length_of(kept, sizeof(*maps->kept)));
+		maps->kept = NULL;
+		err_set(err, EXIT_ERROR, EAGAIN, "hold: the tables are being replaced");
+		goto failed;
+	}
+	maps->status = map_array(bpffs, "sluice_status", sizeof(*maps->status), write, &one, err);
+	if (!maps->status)
+		goto failed;
+	maps->closes = map_array(bpffs, "sluice_closes", sizeof(*maps->closes), false, &closes,
+				 err);
+	if (!maps->closes)
+		goto failed;
+	maps->socks_fd = state_dir_map_open(&hold_state_dir, bpffs, "sluice_socks",
+					    BPF_MAP_TYPE_HASH, sizeof(__u64), sizeof(__u32), err);
+	if (maps->socks_fd < 0)
+		goto failed;
+	maps->netns_fd = state_dir_map_open(&hold_state_dir, bpffs, "sluice_netns",
+					    BPF_MAP_TYPE_HASH, sizeof(__u32), sizeof(__u64), err);
+	if (maps->netns_fd >= 0)
+		return 0;
+failed:
+	hold_maps_close(maps);
+	return -EIO;
+}
+
+void hold_maps_close(struct hold_maps *maps)
+{
+	if (maps->flows)
+		munmap((void *)maps->flows, length_of(maps->table + 1, sizeof(*maps->flows)));
+	if (maps->kept)
+		munmap(maps->kept, length_of(maps->table + 1, sizeof(*maps->kept)));
+	if (maps->status)
+		munmap(maps->status, length_of(1, sizeof(*maps->status)));
+	if (maps->closes)
+		munmap((void *)maps->closes, length_of(SLUICE_HOLD_CLOSES, sizeof(*maps->closes)));
+	if (maps->socks_fd >= 0)
+		close(maps->socks_fd);
+	if (maps->netns_fd >= 0)
+		close(maps->netns_fd);
+	*maps = HOLD_MAPS_NONE;
+}
+
+__u32 hold_maps_used(const struct hold_maps *maps)
+{
+	__u32 used = __atomic_load_n(&maps->alloc->used, __ATOMIC_ACQUIRE);
+
+	return used < maps->table ? used : maps->table;
+}
+
+bool hold_flow_read(const struct hold_maps *maps, __u32 slot, struct sluice_hold_flow *flow)
+{
+	const struct sluice_hold_flow *from = &maps->flows[slot];
+	__u32 serial = __atomic_load_n(&from->serial, __ATOMIC_ACQUIRE);
+
+	if (serial & 1)
+		return false;
+	*flow = *from;
+	__atomic_thread_fence(__ATOMIC_ACQUIRE);
+	return flow->cookie && flow->serial == serial &&
+	       __atomic_load_n(&from->serial, __ATOMIC_RELAXED) == serial;
+}
+
+bool hold_socket_open(const struct hold_maps *maps, __u64 cookie)
+{
+	__u32 netns;
+
+	return !bpf_map_lookup_elem(maps->socks_fd, &cookie, &netns);
+}
+
+__u64 hold_netns_sockets(const struct hold_maps *maps, __u32 netns)
+{
+	__u64 open = 0;
+
+	bpf_map_lookup_elem(maps->netns_fd, &netns, &open);
+	return open;
+}
+
+__s64 hold_saved(const struct sluice_hold_flow *flow, __u32 sent, __u64 end_ns)
+{
+	__u64 fixed = 0;
+
+	if (flow->answered_ns && end_ns > flow->answered_ns)
+		fixed = (end_ns - flow->answered_ns) / (HOLD_INTERVAL_FLOOR * 1000000000ULL);
+	return (__s64)fixed - sent;
+}

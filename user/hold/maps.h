@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The pinned tables of the object hold, mapped into this process. */
+#ifndef SLUICE_HOLD_MAPS_H
+#define SLUICE_HOLD_MAPS_H
+
+#include "base/err.h"
+
+#include <sluice/hold.h>
+#include <stdbool.h>
+
+struct hold_maps {
+	__u32 table; /* slots, from 1 */
+	const struct sluice_hold_alloc *alloc;
+	const struct sluice_hold_flow *flows;
+	struct sluice_hold_kept *kept;
+	struct sluice_hold_status *status;
+	const __u64 *closes;
+	int socks_fd;
+	int netns_fd;
+};
+
+/*
+ * Maps the tables; with @write, kept and status can be written. Returns 0, or -errno with *err set.
+ * The caller closes in any case.
+ */
+int hold_maps_open(struct hold_maps *maps, const char *bpffs, bool write, struct err *err);
+/* A zeroed struct with negative descriptors, or a closed one, may be closed. */
+void hold_maps_close(struct hold_maps *maps);
+#define HOLD_MAPS_NONE ((struct hold_maps){ .socks_fd = -1, .netns_fd = -1 })
+
+/* Returns the last slot that has ever been used. */
+__u32 hold_maps_used(const struct hold_maps *maps);
+/*
+ * Copies a flow consistently. Returns false if the slot is free, or changes its flow right now.
+ */
+bool hold_flow_read(const struct hold_maps *maps, __u32 slot, struct sluice_hold_flow *flow);
+/* Returns the counter of closed sockets that this socket would raise. */
+static inline __u32 hold_closes(const struct hold_maps *maps, __u64 cookie)
+{
+	return (__u32)__atomic_load_n(&maps->closes[cookie % SLUICE_HOLD_CLOSES], __ATOMIC_ACQUIRE);
+}
+/* Is the socket of a flow open? A system call. */
+bool hold_socket_open(const struct hold_maps *maps, __u64 cookie);
+/* Returns the number of open sockets of a namespace. */
+__u64 hold_netns_sockets(const struct hold_maps *maps, __u32 netns);
+
+/*
+ * Returns the keepalives that a schedule of 15 s, which ignores traffic, would have sent more than
+ * this one from the flow's first answer to @end_ns; negative: fewer.
+ */
+__s64 hold_saved(const struct sluice_hold_flow *flow, __u32 sent, __u64 end_ns);
+
+#endif

@@ -1,0 +1,279 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "hold/outlet.h"
+
+#include "base/addr.h"
+#include "base/array.h"
+#include "base/log.h"
+#include "base/netns.h"
+#include "base/nl.h"
+#include "hold/packet.h"
+#include "kernel/conntrack.h"
+#include "kernel/links.h"
+#include "kernel/tc.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+struct watched {
+	__u32 ifindex;
+	int link_fd; /* -1: the kernel has refused the program */
+};
+
+struct outlet {
+	int netns_fd;
+	int home_fd;
+	int fd4;
+	int fd6; /* -1: no IPv6 */
+	struct nl *conntrack;
+	struct watched *watched;
+	size_t count, room;
+};
+
+/* The control data of a message: the source and interface, and the mark. */
+union control {
+	char data[CMSG_SPACE(sizeof(struct in6_pktinfo)) + CMSG_SPACE(sizeof(__u32))];
+	struct cmsghdr align;
+};
+
+static int enter(const struct outlet *outlet)
+{
+	return netns_switch(outlet->netns_fd);
+}
+
+/* Exits if the kernel refuses: the daemon must not continue in a foreign namespace. */
+static void leave(const struct outlet *outlet)
+{
+	int result = netns_switch(outlet->home_fd);
+
+	if (!result)
+		return;
+	log_warning("cannot return to the daemon's network namespace: %s", strerror(-result));
+	exit(EXIT_ERROR);
+}
+
+int outlet_open(struct outlet **opened, __u32 netns, int home_fd, struct err *err)
+{
+	struct outlet *outlet = calloc(1, sizeof(*outlet));
+	int result;
+
+	if (!outlet)
+		return err_set(err, EXIT_ERROR, ENOMEM, "hold: out of memory");
+	*outlet = (struct outlet){ .home_fd = home_fd, .fd4 = -1, .fd6 = -1 };
+	outlet->netns_fd = netns_open_number(netns);
+	if (outlet->netns_fd < 0) {
+		free(outlet);
+		return err_set(err, EXIT_ERROR, ENOENT,
+			       "network namespace %u: it has no name, and no process is in it",
+			       netns);
+	}
+	result = enter(outlet);
+	if (result) {
+		err_set(err, EXIT_PERMISSION, -result, "network namespace %u: %s", netns,
+			strerror(-result));
+		goto failed;
+	}
+	outlet->fd4 = socket(AF_INET, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, IPPROTO_RAW);
+	result = outlet->fd4 < 0 ? -errno : 0;
+	outlet->fd6 = socket(AF_INET6, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, IPPROTO_RAW);
+	if (conntrack_open(&outlet->conntrack))
+		outlet->conntrack = NULL;
+	leave(outlet);
+	if (!result) {
+		*opened = outlet;
+		return 0;
+	}
+	err_set(err, result == -EPERM ? EXIT_PERMISSION : EXIT_ERROR, -result,
+		"raw socket in network namespace %u: %s", netns, strerror(-result));
+failed:
+	outlet_close(outlet);
+	return result;
+}
+
+void outlet_close(struct outlet *outlet)
+{
+	size_t i;
+
+	if (!outlet)
+		return;
+	for (i = 0; i < outlet->count; i++)
+		if (outlet->watched[i].link_fd >= 0)
+			close(outlet->watched[i].link_fd);
+	if (outlet->fd4 >= 0)
+		close(outlet->fd4);
+	if (outlet->fd6 >= 0)
+		close(outlet->fd6);
+	if (outlet->conntrack)
+		nl_close(outlet->conntrack);
+	close(outlet->netns_fd);
+	free(outlet->watched);
+	free(outlet);
+}
+
+struct nl *outlet_conntrack(struct outlet *outlet)
+{
+	return outlet->conntrack;
+}
+
+/* --- sending */
+
+static void add_control(struct msghdr *message, struct cmsghdr **at, int level, int type,
+			const void *data, size_t size)
+{
+	struct cmsghdr *header = *at ? CMSG_NXTHDR(message, *at) : CMSG_FIRSTHDR(message);
+
+	header->cmsg_level = level;
+	header->cmsg_type = type;
+	header->cmsg_len = CMSG_LEN(size);
+	memcpy(CMSG_DATA(header), data, size);
+	*at = header;
+}
+
+/* The route must be that of the socket: by source address, interface and mark. */
+static void set_control(struct msghdr *message, union control *control,
+			const struct sluice_hold_flow *flow, bool ip4)
+{
+	struct cmsghdr *last = NULL;
+
+	memset(control, 0, sizeof(*control));
+	message->msg_control = control->data;
+	message->msg_controllen = sizeof(control->data);
+	if (ip4) {
+		struct in_pktinfo info = { .ipi_ifindex = (int)flow->bound_if,
+					   .ipi_spec_dst.s_addr = flow->key.local.word_be[3] };
+
+		add_control(message, &last, IPPROTO_IP, IP_PKTINFO, &info, sizeof(info));
+		message->msg_controllen = CMSG_SPACE(sizeof(info));
+	} else {
+		struct in6_pktinfo info = { .ipi6_ifindex = flow->bound_if };
+
+		memcpy(&info.ipi6_addr, &flow->key.local, sizeof(info.ipi6_addr));
+		add_control(message, &last, IPPROTO_IPV6, IPV6_PKTINFO, &info, sizeof(info));
+		message->msg_controllen = CMSG_SPACE(sizeof(info));
+	}
+	if (!flow->mark)
+		return;
+	message->msg_controllen += CMSG_SPACE(sizeof(flow->mark));
+	add_control(message, &last, SOL_SOCKET, SO_MARK, &flow->mark, sizeof(flow->mark));
+}
+
+struct batch {
+	struct mmsghdr message[OUTLET_BATCH];
+	struct iovec part[OUTLET_BATCH];
+	union control control[OUTLET_BATCH];
+	struct sockaddr_in6 peer[OUTLET_BATCH];
+	__u8 packet[OUTLET_BATCH][HOLD_PACKET_MAX];
+	struct outlet_send *send[OUTLET_BATCH];
+	unsigned int count;
+};
+
+static void batch_add(struct batch *batch, struct outlet_send *send, enum hold_payload payload,
+		      __u64 seed, bool ip4)
+{
+	unsigned int i = batch->count++;
+	struct msghdr *message = &batch->message[i].msg_hdr;
+	struct sockaddr_in *ip4_peer = (struct sockaddr_in *)&batch->peer[i];
+
+	memset(&batch->peer[i], 0, sizeof(batch->peer[i]));
+	if (ip4) {
+		ip4_peer->sin_family = AF_INET;
+		ip4_peer->sin_addr.s_addr = send->flow.key.peer.word_be[3];
+	} else {
+		batch->peer[i].sin6_family = AF_INET6;
+		memcpy(&batch->peer[i].sin6_addr, &send->flow.key.peer,
+		       sizeof(batch->peer[i].sin6_addr));
+	}
+	batch->part[i] = (struct iovec){
+		.iov_base = batch->packet[i],
+		.iov_len = hold_packet_build(batch->packet[i], &send->flow.key, payload, send->ttl,
+					     seed),
+	};
+	*message = (struct msghdr){ .msg_name = &batch->peer[i],
+				    .msg_namelen = ip4 ? sizeof(*ip4_peer) : sizeof(batch->peer[i]),
+				    .msg_iov = &batch->part[i],
+				    .msg_iovlen = 1 };
+	set_control(message, &batch->control[i], &send->flow, ip4);
+	batch->send[i] = send;
+}
+
+/* sendmmsg(2) stops at the first message that fails: it is left out, and the rest is sent. */
+static void batch_send(struct batch *batch, int fd)
+{
+	unsigned int at = 0;
+	int sent;
+
+	while (at < batch->count) {
+		sent = fd < 0 ? -1 : sendmmsg(fd, batch->message + at, batch->count - at, 0);
+		if (sent > 0) {
+			at += (unsigned int)sent;
+			continue;
+		}
+		if (fd >= 0 && errno == EINTR)
+			continue;
+		batch->send[at]->result = fd < 0 ? -EAFNOSUPPORT : -errno;
+		at++;
+	}
+	batch->count = 0;
+}
+
+void outlet_send(struct outlet *outlet, struct outlet_send *sends, size_t count,
+		 enum hold_payload payload, __u64 seed)
+{
+	static struct batch batch;
+	int family;
+	size_t i;
+
+	for (i = 0; i < count; i++)
+		sends[i].result = 0;
+	for (family = 0; family < 2; family++) {
+		for (i = 0; i < count; i++)
+			if (addr_is_ip4(&sends[i].flow.key.peer) == !family)
+				batch_add(&batch, &sends[i], payload, seed, !family);
+		batch_send(&batch, family ? outlet->fd6 : outlet->fd4);
+	}
+}
+
+/* --- ICMP errors */
+
+int outlet_watch(struct outlet *outlet, __u32 ifindex, int prog_fd, bool *first)
+{
+	void *watched = outlet->watched;
+	size_t i;
+	int fd;
+
+	*first = false;
+	for (i = 0; i < outlet->count; i++)
+		if (outlet->watched[i].ifindex == ifindex)
+			return outlet->watched[i].link_fd < 0 ? -EOPNOTSUPP : 0;
+	if (array_grow(&watched, &outlet->room, outlet->count, sizeof(*outlet->watched)))
+		return -ENOMEM;
+	outlet->watched = watched;
+	fd = enter(outlet);
+	if (!fd) {
+		fd = tc_link_create(ifindex, false, prog_fd);
+		leave(outlet);
+	}
+	outlet->watched[outlet->count++] = (struct watched){ ifindex, fd < 0 ? -1 : fd };
+	*first = fd < 0;
+	return fd < 0 ? fd : 0;
+}
+
+void outlet_check(struct outlet *outlet)
+{
+	struct hook_link link;
+	size_t i, kept = 0;
+
+	for (i = 0; i < outlet->count; i++) {
+		struct watched *watched = &outlet->watched[i];
+
+		if (watched->link_fd >= 0 &&
+		    (hook_link_read(watched->link_fd, &link) || !link.ifindex)) {
+			close(watched->link_fd);
+			continue;
+		}
+		outlet->watched[kept++] = *watched;
+	}
+	outlet->count = kept;
+}

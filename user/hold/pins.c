@@ -1,0 +1,12 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "hold/pins.h"
+
+#include <sluice/hold.h>
+
+const struct state_dir hold_state_dir = {
+	.name = HOLD_OBJECT,
+	.meta = "sluice_meta",
+	.meta_size = sizeof(struct sluice_hold_meta),
+	.abi = SLUICE_HOLD_ABI,
+	.load = "sluice hold load --port LIST",
+};

@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The names of the pins of the object hold. */
+#ifndef SLUICE_HOLD_PINS_H
+#define SLUICE_HOLD_PINS_H
+
+#include "kernel/state_dir.h"
+
+#define HOLD_OBJECT "hold"
+
+/* The links' pins; a map's pin has the map's name. */
+#define PIN_CLOSED "link_closed"
+#define PIN_OUT	   "link_out"
+#define PIN_IN	   "link_in"
+
+extern const struct state_dir hold_state_dir;
+
+#endif

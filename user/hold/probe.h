@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Measures how long the NAT in front of this host keeps a mapping (RFC 5780, section 4.6), with
+ * sockets of its own, so that no mapping of a program is put at risk.
+ *
+ * For each step, one socket gets a mapping and leaves it unused. Then another socket asks the
+ * server to send its response to the port of that mapping: if it arrives, the mapping is still
+ * there. All steps run at the same time.
+ *
+ * A server that does not know RESPONSE-PORT, or does not answer, shows nothing: the interval stays.
+ */
+#ifndef SLUICE_HOLD_PROBE_H
+#define SLUICE_HOLD_PROBE_H
+
+#include "base/loop.h"
+#include "hold/interval.h"
+#include "hold/send_options.h"
+
+struct hold_probe;
+
+typedef void (*hold_probe_fn)(const struct hold_finding *finding, void *arg);
+
+/*
+ * Starts to probe, in the calling thread's network namespace, and again every ten minutes; calls fn
+ * after each. @max_s limits the steps (hold_steps_useful()). Returns NULL on ENOMEM.
+ */
+struct hold_probe *hold_probe_new(struct loop *loop, const struct hold_server *server, __u32 max_s,
+				  hold_probe_fn fn, void *arg);
+/* Stops, before the loop is freed; its timer stays in the loop, stopped. */
+void hold_probe_free(struct hold_probe *probe);
+
+#endif

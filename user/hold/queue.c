@@ -1,0 +1,330 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * The keepalives that are due: a queue for each network namespace, in the order in which they
+ * became due, so that the longest silent flow comes first when the rate is not enough for all.
+ */
+#include "base/log.h"
+#include "bpf/hold/icmp.skel.h"
+#include "hold/packet.h"
+#include "hold/renew.h"
+#include "hold/sender_state.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define SECOND 1000000000ULL
+/* An unknown namespace is looked for again after this time: it takes a walk through /proc. */
+#define RETRY_NS (30 * SECOND)
+/* An entry is renewed for this many intervals, so that a late daemon does not lose it. */
+#define RENEW_INTERVALS 3
+
+/* --- rates */
+
+static __u64 allowed(struct hold_rate *rate, __u64 now_ns)
+{
+	__u64 elapsed = now_ns - rate->at_ns, most = rate->per_s * HOLD_TICK_NS;
+
+	/* at least one, whatever the rate */
+	most = most > SECOND ? most : SECOND;
+	if (!rate->at_ns || elapsed > SECOND)
+		elapsed = SECOND;
+	rate->tokens += elapsed * rate->per_s;
+	rate->tokens = rate->tokens < most ? rate->tokens : most;
+	rate->at_ns = now_ns;
+	return rate->tokens / SECOND;
+}
+
+static void spend(struct hold_rate *rate, __u64 count)
+{
+	rate->tokens -= count * SECOND;
+}
+
+/* --- queues */
+
+static struct hold_netns *netns_of(struct hold_sender *sender, __u32 number)
+{
+	struct hold_netns *netns;
+
+	HASH_FIND(hh, sender->netns, &number, sizeof(number), netns);
+	if (netns)
+		return netns;
+	netns = calloc(1, sizeof(*netns));
+	if (!netns)
+		return NULL;
+	netns->number = number;
+	netns->rate.per_s = sender->options.rate_netns;
+	HASH_ADD(hh, sender->netns, number, sizeof(netns->number), netns);
+	return netns;
+}
+
+void hold_queue_add(struct hold_sender *sender, __u32 slot, __u32 number)
+{
+	struct hold_netns *netns = netns_of(sender, number);
+	struct hold_slot *at = &sender->slots[slot];
+
+	if (!netns) {
+		hold_slot_arm(sender, slot, SLUICE_HOLD_FAILED, sender->now_ns);
+		return;
+	}
+	at->next = 0;
+	at->queued = true;
+	at->delayed = false;
+	if (netns->last)
+		sender->slots[netns->last].next = slot;
+	else
+		netns->first = slot;
+	netns->last = slot;
+	sender->queued++;
+}
+
+static __u32 queue_take(struct hold_sender *sender, struct hold_netns *netns)
+{
+	__u32 slot = netns->first;
+
+	netns->first = sender->slots[slot].next;
+	if (!netns->first)
+		netns->last = 0;
+	sender->slots[slot].queued = false;
+	sender->queued--;
+	return slot;
+}
+
+/* --- the decision about a flow */
+
+/*
+ * Handles the entries of this host's NAT, in the flow's own namespace and in the daemon's. Returns
+ * true if a datagram is to be sent.
+ */
+static bool pass_conntrack(struct hold_sender *sender, struct hold_netns *netns, __u32 slot,
+			   const struct sluice_hold_flow *flow)
+{
+	struct sluice_hold_kept *kept = &sender->maps.kept[slot];
+	struct nl *own = netns->outlet ? outlet_conntrack(netns->outlet) : NULL;
+	struct nl *tables[] = { netns->number == sender->home ? NULL : own,
+				sender->home_conntrack };
+	__u64 seconds = (sender->interval_ns * RENEW_INTERVALS + SECOND - 1) / SECOND;
+	bool renewed = false;
+	size_t i;
+
+	for (i = 0; i < sizeof(tables) / sizeof(*tables); i++) {
+		/* the peer has answered since: it knows the present mapping */
+		__u32 mapping = i && flow->in_ns < kept->kept_ns ? kept->mapping : 0;
+		enum hold_entry entry = hold_entry_renew(
+			tables[i], &flow->key, sender->outermost ? (__u32)seconds : 0, &mapping);
+
+		switch (entry) {
+		case HOLD_ENTRY_NONE:
+			continue;
+		case HOLD_ENTRY_UNREPLIED:
+		case HOLD_ENTRY_REMAPPED:
+			if (kept->state != SLUICE_HOLD_REMAPPED)
+				hold_count(sender, entry == HOLD_ENTRY_UNREPLIED
+							   ? SLUICE_HOLD_SEND_unreplied
+							   : SLUICE_HOLD_SEND_remapped);
+			hold_slot_arm(sender, slot, SLUICE_HOLD_REMAPPED, sender->now_ns);
+			return false;
+		case HOLD_ENTRY_GOOD:
+			renewed = true;
+			if (i)
+				kept->mapping = mapping;
+			break;
+		}
+	}
+	/* a datagram would only make another mapping that the peer does not know */
+	if (!renewed && kept->state == SLUICE_HOLD_REMAPPED && flow->in_ns < kept->kept_ns &&
+	    flow->out_ns < kept->kept_ns) {
+		hold_slot_arm(sender, slot, SLUICE_HOLD_REMAPPED, sender->now_ns);
+		return false;
+	}
+	if (!renewed || !sender->outermost)
+		return true;
+	kept->kept_ns = sender->now_ns;
+	kept->sent++;
+	hold_count(sender, SLUICE_HOLD_SEND_renewed);
+	hold_slot_arm(sender, slot, SLUICE_HOLD_RENEWED, sender->now_ns);
+	return false;
+}
+
+/* Opens the outlet of the namespace if necessary. Returns false if it cannot be found. */
+static bool has_outlet(struct hold_sender *sender, struct hold_netns *netns)
+{
+	struct err err;
+
+	if (netns->outlet)
+		return true;
+	if (sender->now_ns < netns->retry_ns)
+		return false;
+	if (!outlet_open(&netns->outlet, netns->number, sender->home_fd, &err))
+		return true;
+	netns->outlet = NULL;
+	if (!netns->retry_ns)
+		log_warning("hold: %s", err.what);
+	netns->retry_ns = sender->now_ns + RETRY_NS;
+	return false;
+}
+
+static void watch_errors(struct hold_sender *sender, struct hold_netns *netns, __u32 ifindex)
+{
+	bool first;
+	int result;
+
+	if (!sender->icmp)
+		return;
+	result = outlet_watch(netns->outlet, ifindex,
+			      bpf_program__fd(sender->icmp->progs.sluice_hold_icmp), &first);
+	if (result && first && result != -ENODEV)
+		log_warning("hold: cannot read the ICMP errors of interface %u in network"
+			    " namespace %u: %s",
+			    ifindex, netns->number, strerror(-result));
+}
+
+/* Fills in a keepalive. Returns false if the flow gets none, and its timer is set. */
+static bool prepare(struct hold_sender *sender, struct hold_netns *netns, __u32 slot,
+		    struct outlet_send *send)
+{
+	struct sluice_hold_flow *flow = &send->flow;
+	unsigned int before_peer;
+	__u64 last;
+
+	if (!hold_flow_read(&sender->maps, slot, flow) ||
+	    flow->serial != sender->slots[slot].serial) {
+		sender->slots[slot].serial = 0;
+		return false;
+	}
+	last = hold_last_sent(sender, slot, flow);
+	/* it may have sent while it was queued */
+	if (last + sender->interval_ns / 2 > sender->now_ns) {
+		hold_slot_arm(sender, slot, SLUICE_HOLD_ACTIVE, last);
+		return false;
+	}
+	if (sender->now_ns > last + sender->interval_ns + SECOND)
+		hold_count(sender, SLUICE_HOLD_SEND_late);
+	if (!has_outlet(sender, netns)) {
+		hold_count(sender, SLUICE_HOLD_SEND_no_netns);
+		hold_slot_arm(sender, slot, SLUICE_HOLD_FAILED, sender->now_ns);
+		return false;
+	}
+	if (!pass_conntrack(sender, netns, slot, flow))
+		return false;
+	watch_errors(sender, netns, flow->ifindex);
+	before_peer = hold_ttl_before_peer(flow->in_ttl);
+	send->ttl = sender->options.ttl < before_peer ? sender->options.ttl : before_peer;
+	/* this host is the outermost NAT, but conntrack does not know the flow */
+	if (send->ttl || sender->options.payload != HOLD_PAYLOAD_EMPTY)
+		return true;
+	hold_slot_arm(sender, slot, SLUICE_HOLD_NEAR, sender->now_ns);
+	return false;
+}
+
+static void send_batch(struct hold_sender *sender, struct hold_netns *netns, __u64 count)
+{
+	static struct outlet_send sends[OUTLET_BATCH];
+	__u32 slots[OUTLET_BATCH];
+	size_t i, prepared = 0;
+
+	for (; netns->first && count; count--) {
+		slots[prepared] = queue_take(sender, netns);
+		if (prepare(sender, netns, slots[prepared], &sends[prepared]))
+			prepared++;
+	}
+	if (!prepared)
+		return;
+	outlet_send(netns->outlet, sends, prepared, sender->options.payload, sender->meta.seed);
+	for (i = 0; i < prepared; i++) {
+		struct sluice_hold_kept *kept = &sender->maps.kept[slots[i]];
+
+		if (sends[i].result) {
+			hold_count(sender, SLUICE_HOLD_SEND_send_failed);
+			hold_slot_arm(sender, slots[i], SLUICE_HOLD_FAILED, sender->now_ns);
+			continue;
+		}
+		kept->kept_ns = sender->now_ns;
+		kept->sent++;
+		hold_count(sender, SLUICE_HOLD_SEND_sent);
+		hold_slot_arm(sender, slots[i], SLUICE_HOLD_KEPT, sender->now_ns);
+	}
+}
+
+/* Returns the namespace with the longest waiting flow that its rate allows, and the batch's size.
+ */
+static struct hold_netns *next_netns(struct hold_sender *sender, __u64 *count)
+{
+	struct hold_netns *netns, *next = NULL;
+	__u64 most;
+
+	for (netns = sender->netns; netns; netns = netns->hh.next) {
+		if (!netns->first)
+			continue;
+		most = allowed(&netns->rate, sender->now_ns);
+		if (!most || (next && sender->maps.kept[netns->first].due_ns >=
+					      sender->maps.kept[next->first].due_ns))
+			continue;
+		next = netns;
+		*count = most;
+	}
+	return next;
+}
+
+/* Counts each delayed flow once. */
+static void count_delayed(struct hold_sender *sender)
+{
+	struct hold_netns *netns;
+	__u32 slot;
+
+	for (netns = sender->netns; netns; netns = netns->hh.next) {
+		for (slot = netns->first; slot; slot = sender->slots[slot].next) {
+			if (sender->slots[slot].delayed)
+				continue;
+			sender->slots[slot].delayed = true;
+			hold_count(sender, SLUICE_HOLD_SEND_delayed);
+		}
+	}
+}
+
+void hold_queue_run(struct hold_sender *sender)
+{
+	struct hold_netns *netns;
+	__u64 all, count = 0;
+
+	while (sender->queued) {
+		all = allowed(&sender->rate, sender->now_ns);
+		netns = all ? next_netns(sender, &count) : NULL;
+		if (!netns)
+			break;
+		count = count < all ? count : all;
+		count = count < OUTLET_BATCH ? count : OUTLET_BATCH;
+		spend(&sender->rate, count);
+		spend(&netns->rate, count);
+		send_batch(sender, netns, count);
+	}
+	if (sender->queued)
+		count_delayed(sender);
+}
+
+void hold_queue_check(struct hold_sender *sender)
+{
+	struct hold_netns *netns, *after;
+
+	for (netns = sender->netns; netns; netns = after) {
+		after = netns->hh.next;
+		if (netns->outlet)
+			outlet_check(netns->outlet);
+		if (netns->first || hold_netns_sockets(&sender->maps, netns->number))
+			continue;
+		outlet_close(netns->outlet);
+		HASH_DEL(sender->netns, netns);
+		free(netns);
+	}
+}
+
+void hold_queue_free(struct hold_sender *sender)
+{
+	struct hold_netns *netns;
+
+	while ((netns = sender->netns)) {
+		outlet_close(netns->outlet);
+		HASH_DEL(sender->netns, netns);
+		free(netns);
+	}
+}

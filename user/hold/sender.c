@@ -1,0 +1,380 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "hold/sender.h"
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/netns.h"
+#include "base/nl.h"
+#include "bpf/hold/icmp.skel.h"
+#include "hold/interval.h"
+#include "hold/packet.h"
+#include "hold/pins.h"
+#include "hold/sender_state.h"
+#include "kernel/conntrack.h"
+#include "kernel/netdev.h"
+#include "kernel/pins.h"
+
+#include <bpf/bpf.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define SECOND 1000000000ULL
+/* The longest time between two scans for new flows; at short intervals a third of the interval. */
+#define SCAN_NS (5 * SECOND)
+/* How soon a queue is continued that the rate has stopped. */
+#define QUEUE_NS (HOLD_TICK_NS / 5)
+
+/* --- the timer of a flow */
+
+static struct sluice_hold_kept *kept_of(const struct hold_sender *sender, __u32 slot)
+{
+	return &sender->maps.kept[slot];
+}
+
+__u64 hold_last_sent(const struct hold_sender *sender, __u32 slot,
+		     const struct sluice_hold_flow *flow)
+{
+	__u64 kept_ns = kept_of(sender, slot)->kept_ns;
+
+	return kept_ns > flow->out_ns ? kept_ns : flow->out_ns;
+}
+
+/* The latest point of the interval, less up to a sixth. */
+static __u64 jitter(struct hold_sender *sender)
+{
+	sender->random = sender->random * 1664525U + 1013904223U;
+	return sender->interval_ns / 6 * (sender->random >> 16) >> 16;
+}
+
+void hold_slot_arm(struct hold_sender *sender, __u32 slot, enum sluice_hold_state state,
+		   __u64 last_ns)
+{
+	struct sluice_hold_kept *kept = kept_of(sender, slot);
+
+	kept->state = (__u8)state;
+	kept->due_ns = last_ns + sender->interval_ns - jitter(sender);
+	timer_wheel_set(&sender->wheel, &sender->slots[slot].timer, kept->due_ns);
+}
+
+void hold_slot_end(struct hold_sender *sender, __u32 slot, const struct sluice_hold_flow *flow,
+		   enum sluice_hold_state state)
+{
+	struct sluice_hold_kept *kept = kept_of(sender, slot);
+
+	timer_wheel_remove(&sender->wheel, &sender->slots[slot].timer);
+	kept->state = (__u8)state;
+	kept->due_ns = sender->now_ns; /* the time of the end */
+	sender->maps.status->saved_ended += hold_saved(flow, kept->sent, sender->now_ns);
+	hold_count(sender, state == SLUICE_HOLD_CLOSED ? SLUICE_HOLD_SEND_stopped_closed
+						       : SLUICE_HOLD_SEND_stopped_max);
+}
+
+/* Is it still too early for a keepalive, since the flow has sent meanwhile? */
+static bool is_early(const struct hold_sender *sender, __u64 last_ns)
+{
+	return last_ns + sender->interval_ns - sender->interval_ns / 6 >
+	       sender->now_ns + HOLD_TICK_NS;
+}
+
+/* Puts off a flow that gets no keepalive now; counts when that begins. */
+static void rest(struct hold_sender *sender, __u32 slot, enum sluice_hold_state state, int counter)
+{
+	if (kept_of(sender, slot)->state != state && counter >= 0)
+		hold_count(sender, (enum sluice_hold_send_counter)counter);
+	hold_slot_arm(sender, slot, state, sender->now_ns);
+}
+
+/* Is the socket open? Looks it up only if a socket with its counter has been closed. */
+static bool is_open(const struct hold_sender *sender, struct hold_slot *at, __u64 cookie)
+{
+	/* mixed with the cookie, since another socket may use the flow now */
+	__u32 closes = hold_closes(&sender->maps, cookie) + (__u32)cookie * 2654435769U;
+
+	if (at->closes == closes)
+		return true;
+	if (!hold_socket_open(&sender->maps, cookie))
+		return false;
+	at->closes = closes;
+	return true;
+}
+
+static bool is_near(const struct hold_sender *sender, const struct sluice_hold_flow *flow)
+{
+	return sender->options.payload == HOLD_PAYLOAD_EMPTY && !sender->outermost &&
+	       !hold_ttl_before_peer(flow->in_ttl);
+}
+
+static void on_due(struct timer *timer, void *arg)
+{
+	struct hold_slot *at = (struct hold_slot *)timer;
+	struct hold_sender *sender = arg;
+	__u32 slot = (__u32)(at - sender->slots);
+	struct sluice_hold_flow flow;
+	__u64 last, used;
+
+	if (!hold_flow_read(&sender->maps, slot, &flow) || flow.serial != at->serial) {
+		at->serial = 0; /* replaced by another flow, which the next scan finds */
+		return;
+	}
+	last = hold_last_sent(sender, slot, &flow);
+	used = flow.in_ns > flow.out_ns ? flow.in_ns : flow.out_ns;
+	if (sender->meta.max_ns && used + sender->meta.max_ns < sender->now_ns)
+		hold_slot_end(sender, slot, &flow, SLUICE_HOLD_ENDED);
+	else if (!flow.in)
+		rest(sender, slot, SLUICE_HOLD_UNANSWERED, -1);
+	else if (is_early(sender, last))
+		hold_slot_arm(sender, slot, SLUICE_HOLD_ACTIVE, last);
+	else if (!is_open(sender, at, flow.cookie))
+		hold_slot_end(sender, slot, &flow, SLUICE_HOLD_CLOSED);
+	else if (flow.unreachable_ns > flow.in_ns)
+		rest(sender, slot, SLUICE_HOLD_UNREACHABLE, SLUICE_HOLD_SEND_stopped_unreachable);
+	else if (is_near(sender, &flow))
+		rest(sender, slot, SLUICE_HOLD_NEAR, SLUICE_HOLD_SEND_near);
+	else
+		hold_queue_add(sender, slot, flow.key.netns);
+}
+
+/* --- finding flows */
+
+static bool is_managed(const struct hold_sender *sender, const struct sluice_hold_key *key)
+{
+	const struct sluice_hold_meta *meta = &sender->meta;
+	__u16 local = ntohs(key->local_port_be), peer = ntohs(key->peer_port_be);
+
+	if (meta->netns && key->netns != meta->netns)
+		return false;
+	return meta->any_port || meta->ports[local >> 6] >> (local & 63) & 1 ||
+	       meta->ports[peer >> 6] >> (peer & 63) & 1;
+}
+
+/* Begins to follow a flow; an earlier daemon may have followed it already. */
+static void follow(struct hold_sender *sender, __u32 slot)
+{
+	struct sluice_hold_kept *kept = kept_of(sender, slot);
+	struct sluice_hold_flow flow;
+
+	if (!hold_flow_read(&sender->maps, slot, &flow) || !is_managed(sender, &flow.key))
+		return;
+	if (kept->serial != flow.serial)
+		*kept = (struct sluice_hold_kept){ .serial = flow.serial };
+	sender->slots[slot].serial = flow.serial;
+	sender->slots[slot].closes = 0;
+	hold_slot_arm(sender, slot, flow.in ? SLUICE_HOLD_ACTIVE : SLUICE_HOLD_UNANSWERED,
+		      hold_last_sent(sender, slot, &flow));
+}
+
+/* Looks again at a flow that has no keepalive due: it may need one sooner than expected. */
+static void look(struct hold_sender *sender, __u32 slot)
+{
+	const struct sluice_hold_flow *flow = &sender->maps.flows[slot];
+	struct sluice_hold_kept *kept = kept_of(sender, slot);
+
+	if (kept->state == SLUICE_HOLD_UNANSWERED && flow->in) {
+		hold_slot_arm(sender, slot, SLUICE_HOLD_ACTIVE, hold_last_sent(sender, slot, flow));
+	} else if ((kept->state == SLUICE_HOLD_ENDED || kept->state == SLUICE_HOLD_CLOSED) &&
+		   flow->out_ns > kept->due_ns) {
+		/* the application sends again */
+		sender->maps.status->saved_ended -= hold_saved(flow, kept->sent, kept->due_ns);
+		hold_slot_arm(sender, slot, SLUICE_HOLD_ACTIVE, flow->out_ns);
+	}
+}
+
+/* A million slots take some milliseconds; only the first cache line of most is read. */
+static void scan(struct hold_sender *sender)
+{
+	__u32 slot, used = hold_maps_used(&sender->maps);
+	__u64 third = sender->interval_ns / 3;
+
+	for (slot = 1; slot <= used; slot++) {
+		const struct sluice_hold_flow *flow = &sender->maps.flows[slot];
+		struct hold_slot *at = &sender->slots[slot];
+
+		if (at->queued || !flow->cookie)
+			continue;
+		if (at->serial == flow->serial) {
+			look(sender, slot);
+			continue;
+		}
+		timer_wheel_remove(&sender->wheel, &at->timer);
+		at->serial = 0;
+		follow(sender, slot);
+	}
+	hold_queue_check(sender);
+	sender->maps.status->alive_ns = sender->now_ns;
+	sender->scan_ns = sender->now_ns + (third < SCAN_NS ? third : SCAN_NS);
+}
+
+__u64 hold_sender_run(struct hold_sender *sender, __u64 now_ns)
+{
+	uint64_t at;
+	__u64 next;
+
+	sender->now_ns = now_ns;
+	if (now_ns >= sender->scan_ns)
+		scan(sender);
+	timer_wheel_expire(&sender->wheel, now_ns, on_due, sender);
+	hold_queue_run(sender);
+	next = sender->scan_ns;
+	if (timer_wheel_next(&sender->wheel, &at) && at < next)
+		next = at;
+	if (sender->queued && now_ns + QUEUE_NS < next)
+		next = now_ns + QUEUE_NS;
+	return next;
+}
+
+/* --- the interval */
+
+static void publish(struct hold_sender *sender)
+{
+	struct sluice_hold_status *status = sender->maps.status;
+	const struct hold_send_options *options = &sender->options;
+
+	status->pid = (__u32)getpid();
+	status->interval_ns = sender->interval_ns;
+	status->outermost = sender->outermost;
+	status->ttl = options->payload == HOLD_PAYLOAD_EMPTY ? options->ttl : 0;
+	status->payload = options->payload;
+	status->rate = options->rate;
+}
+
+/* A shorter interval applies at once, a longer one after each flow's next keepalive. */
+static void set_interval(struct hold_sender *sender, __u64 interval_ns)
+{
+	bool shorter = interval_ns < sender->interval_ns;
+	__u32 slot;
+
+	sender->interval_ns = interval_ns;
+	for (slot = 1; shorter && slot <= hold_maps_used(&sender->maps); slot++) {
+		const struct sluice_hold_flow *flow = &sender->maps.flows[slot];
+
+		if (timer_runs(&sender->slots[slot].timer) &&
+		    sender->slots[slot].serial == flow->serial)
+			hold_slot_arm(sender, slot, kept_of(sender, slot)->state,
+				      hold_last_sent(sender, slot, flow));
+	}
+}
+
+void hold_sender_probed(struct hold_sender *sender, const struct hold_finding *finding)
+{
+	const struct hold_send_options *options = &sender->options;
+	struct sluice_hold_status *status = sender->maps.status;
+
+	status->probed_ns = sender->now_ns;
+	status->proven_ns = finding->proven_s * SECOND;
+	sender->outermost = options->outermost || finding->outermost;
+	if (!options->interval_s) {
+		set_interval(sender, hold_interval_ns(finding, options->interval_max_s));
+		status->source = finding->proven_s || finding->shorter ? SLUICE_HOLD_PROBED
+								       : SLUICE_HOLD_DEFAULT;
+	}
+	publish(sender);
+}
+
+bool hold_sender_outdated(const struct hold_sender *sender, const char *bpffs)
+{
+	struct sluice_hold_meta meta;
+
+	/* each load changes the time in its record */
+	return !state_dir_meta_read(&hold_state_dir, bpffs, &meta, &(struct err){ 0 }) &&
+	       meta.state == SLUICE_LOADED && memcmp(&meta, &sender->meta, sizeof(meta));
+}
+
+/* --- start and end */
+
+/* Loads the program that reads ICMP errors, on the pinned maps. */
+static struct icmp_bpf *load_icmp(const struct hold_sender *sender, const char *bpffs)
+{
+	struct icmp_bpf *skel = icmp_bpf__open();
+	struct bpf_map *map;
+	int fd;
+
+	if (!skel)
+		return NULL;
+	skel->rodata->seed = sender->meta.seed;
+	bpf_object__for_each_map(map, skel->obj) {
+		if (bpf_map__is_internal(map))
+			continue;
+		fd = pins_get(bpffs, HOLD_OBJECT, bpf_map__name(map), PINS_MAP);
+		if (fd < 0 || bpf_map__reuse_fd(map, fd)) {
+			if (fd >= 0)
+				close(fd);
+			goto failed;
+		}
+		close(fd);
+	}
+	if (!icmp_bpf__load(skel))
+		return skel;
+failed:
+	icmp_bpf__destroy(skel);
+	return NULL;
+}
+
+int hold_sender_new(struct hold_sender **started, const char *bpffs,
+		    const struct hold_send_options *options, struct err *err)
+{
+	struct hold_sender *sender = calloc(1, sizeof(*sender));
+	int result;
+
+	if (!sender)
+		return err_set(err, EXIT_ERROR, ENOMEM, "hold: out of memory");
+	sender->maps = HOLD_MAPS_NONE;
+	sender->options = *options;
+	sender->now_ns = clock_now_ns(CLOCK_BOOTTIME);
+	sender->random = (unsigned int)sender->now_ns;
+	sender->outermost = options->outermost;
+	sender->home_fd = netns_open(NULL, err);
+	result = sender->home_fd;
+	if (result < 0)
+		goto failed;
+	result = state_dir_meta_read(&hold_state_dir, bpffs, &sender->meta, err);
+	if (result) {
+		result = state_dir_not_loaded(&hold_state_dir, bpffs, result, err);
+		goto failed;
+	}
+	result = hold_maps_open(&sender->maps, bpffs, true, err);
+	if (result)
+		goto failed;
+	sender->slots = calloc(sender->maps.table + 1, sizeof(*sender->slots));
+	if (!sender->slots) {
+		result = err_set(err, EXIT_ERROR, ENOMEM, "hold: out of memory");
+		goto failed;
+	}
+	sender->home = (__u32)netdev_netns();
+	if (conntrack_open(&sender->home_conntrack))
+		sender->home_conntrack = NULL;
+	sender->icmp = load_icmp(sender, bpffs);
+	if (!sender->icmp)
+		log_warning("hold: ICMP errors about keepalives cannot be read: sockets with"
+			    " IP_RECVERR may see them");
+	sender->interval_ns = (options->interval_s ? options->interval_s : HOLD_INTERVAL_DEFAULT) *
+			      SECOND;
+	sender->rate.per_s = options->rate;
+	timer_wheel_init(&sender->wheel, sender->now_ns, HOLD_TICK_NS);
+	sender->maps.status->source = options->interval_s ? SLUICE_HOLD_FIXED : SLUICE_HOLD_DEFAULT;
+	sender->maps.status->proven_ns = 0;
+	publish(sender);
+	*started = sender;
+	return 0;
+failed:
+	hold_sender_free(sender);
+	return result;
+}
+
+void hold_sender_free(struct hold_sender *sender)
+{
+	if (!sender)
+		return;
+	if (sender->maps.status)
+		sender->maps.status->alive_ns = 0;
+	hold_queue_free(sender);
+	icmp_bpf__destroy(sender->icmp);
+	if (sender->home_conntrack)
+		nl_close(sender->home_conntrack);
+	if (sender->home_fd >= 0)
+		close(sender->home_fd);
+	hold_maps_close(&sender->maps);
+	free(sender->slots);
+	free(sender);
+}
