@@ -16,8 +16,9 @@
  * program, which selects worker 0 for everything. With --daemonize the process that has bound the
  * sockets prints `bound` and ends at SIGUSR1; a child serves them, or with --processes children of
  * that child, one socket each. With --exit-main the main thread ends while the workers go on. With
- * --inherit the sockets are descriptors 3 and up, as systemd gives them to a service. Prints `worker
- * INDEX PID` for each worker, then `ready`.
+ * --inherit the sockets are descriptors 3 and up, as systemd gives them to a service.
+ *
+ * Prints `worker INDEX PID` for each worker, then `ready`.
  */
 #include "stamp.h"
 
