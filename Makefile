@@ -195,12 +195,16 @@ bench: setup-test
 bench-follow: all $(BUILD)/tools/follow
 	$(Q)$(BUILD)/tools/follow $(BUILD)/sluice $(BENCH)
 
+# Shows datagrams that the kernel delivers to a closing socket; as root.
+bench-close: $(BUILD)/tools/close
+	$(Q)$(BUILD)/tools/close $(BENCH)
+
 # Measures memory and CPU time for the timers of a million idle flows; as root.
 bench-hold: $(BUILD)/tools/hold
 	$(Q)$<
 
 # The inner makes read this file again, and so find the packages installed here.
-.PHONY: tested benched bench-follow bench-hold setup-build setup-demo setup-test
+.PHONY: tested benched bench-follow bench-close bench-hold setup-build setup-demo setup-test
 setup: setup-test
 setup-build setup-demo setup-test: setup-%:
 	$(Q)tools/setup.sh $*

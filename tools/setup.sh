@@ -19,11 +19,11 @@ UNIT="libcmocka-dev python3"
 NET="$RUN libcap2-bin iperf3 tcpdump strace dnsmasq-base bind9-dnsutils zsh fish bash-completion"
 LINT="clang-format clang-tidy cppcheck mandoc"
 
-# Servers: package and path of the program. unbound and knot have one socket per thread; all except
-# knot answer without IP_PKTINFO on the wildcard address.
+# Servers: package and path of the program. unbound, knot and pdns_recursor have one socket per
+# thread; all except knot answer without IP_PKTINFO on the wildcard address.
 DEMO_DAEMONS="unbound:usr/sbin/unbound"
-TEST_DAEMONS="knot:usr/sbin/knotd nsd:usr/sbin/nsd memcached:usr/bin/memcached
-	coturn:usr/bin/turnserver"
+TEST_DAEMONS="knot:usr/sbin/knotd pdns-recursor:usr/sbin/pdns_recursor nsd:usr/sbin/nsd
+	memcached:usr/bin/memcached atftpd:usr/sbin/atftpd coturn:usr/bin/turnserver"
 
 usage()
 {

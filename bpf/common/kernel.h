@@ -63,7 +63,12 @@ struct inet6_ifaddr {
 	struct list_head if_list;
 } __core;
 
+typedef struct {
+	struct net *net;
+} possible_net_t;
+
 struct net_device {
+	possible_net_t nd_net;
 	struct {
 		struct list_head upper;
 	} adj_list;
@@ -82,10 +87,6 @@ struct netdev_adjacent {
 } __core;
 
 typedef struct {
-	struct net *net;
-} possible_net_t;
-
-typedef struct {
 	__s64 counter;
 } atomic64_t;
 
@@ -99,6 +100,7 @@ struct sock_common {
 	__u8 skc_state;
 	__u8 skc_reuseport : 1;
 	int skc_bound_dev_if;
+	__be16 skc_dport;
 	__u16 skc_num;
 	possible_net_t skc_net;
 	struct kernel_in6_addr skc_v6_rcv_saddr;
@@ -107,8 +109,26 @@ struct sock_common {
 
 struct sock_reuseport;
 
+struct dst_entry {
+	struct net_device *dev;
+} __core;
+
+struct sk_buff_head {
+	__u32 qlen;
+} __core;
+
+/* since Linux 6.18 */
+struct numa_drop_counters {
+	atomic_t drops0;
+	atomic_t drops1;
+} __core;
+
 struct sock {
 	struct sock_common __sk_common;
+	struct dst_entry *sk_dst_cache;
+	atomic_t sk_drops;
+	struct sk_buff_head sk_receive_queue;
+	struct numa_drop_counters *sk_drop_counters;
 	struct {
 		atomic_t rmem_alloc;
 	} sk_backlog;
@@ -116,6 +136,26 @@ struct sock {
 	__u8 sk_userlocks : 4;
 	__u16 sk_protocol;
 	struct sock_reuseport *sk_reuseport_cb;
+} __core;
+
+struct ipv6_pinfo {
+	union {
+		struct {
+			__u16 rxinfo : 1;	 /* IPV6_RECVPKTINFO */
+			__u16 rxoinfo : 1;	 /* IPV6_2292PKTINFO */
+			__u16 rxorigdstaddr : 1; /* IPV6_RECVORIGDSTADDR */
+		} bits;
+	} rxopt;
+} __core;
+
+struct inet_sock {
+	struct ipv6_pinfo *pinet6;
+	unsigned long inet_flags;
+} __core;
+
+/* before 6.6 (c274af224269); the two bits below have the same place in either field */
+struct inet_sock___cmsg_flags {
+	__u16 cmsg_flags;
 } __core;
 
 struct bpf_prog_aux {
@@ -166,15 +206,22 @@ struct nf_conntrack_tuple_hash {
 
 struct nf_conn {
 	struct nf_conntrack_tuple_hash tuplehash[2];
+	unsigned long status;
 } __core;
 
 #undef __core
 
 /* include/net/tcp_states.h; also the state of a connected UDP socket */
 #define TCP_ESTABLISHED 1
-/* include/net/sock.h: the socket was bound to a port by bind(2) */
+/* include/net/sock.h: the socket was bound to an address, or to a port, by bind(2) */
+#define SOCK_BINDADDR_LOCK 4
 #define SOCK_BINDPORT_LOCK 8
+/* include/net/inet_sock.h: IP_PKTINFO and IP_RECVORIGDSTADDR */
+#define INET_PKTINFO	 (1UL << 0)
+#define INET_ORIGDSTADDR (1UL << 6)
 /* include/uapi/linux/netfilter/nf_conntrack_common.h */
+#define IPS_SEEN_REPLY (1UL << 1)
+#define IPS_DST_NAT    (1UL << 5)
 #define IP_CT_IS_REPLY 3
 #define NFCT_INFOMASK  7UL
 

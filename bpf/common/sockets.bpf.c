@@ -78,12 +78,12 @@ static __always_inline void record_queue(struct sluice_socket_record *record, st
 		record->queue_read = BPF_CORE_READ(udp, forward_deficit);
 }
 
-/* Returns the process's id in the calling process's PID namespace, possibly a container's. */
-static __always_inline __u32 consumer_pid(struct task_struct *task)
+/* Returns the task's id in the calling process's PID namespace, possibly a container's. */
+static __always_inline __u32 task_number(struct task_struct *task)
 {
 	struct task_struct *current = (void *)bpf_get_current_task();
 	__u64 level = BPF_CORE_READ(current, thread_pid, level);
-	struct pid *pid = BPF_CORE_READ(task, group_leader, thread_pid);
+	struct pid *pid = BPF_CORE_READ(task, thread_pid);
 	const char *numbers;
 	__u32 number = 0;
 
@@ -118,7 +118,9 @@ int sluice_sockets(struct bpf_iter__task_file *ctx)
 	record_local(&record, sk);
 	record_group(&record, sk);
 	record_queue(&record, sk);
-	record.pid = consumer_pid(task);
+	record.pid = task_number(BPF_CORE_READ(task, group_leader));
+	/* the walk skips a thread that shares the leader's files; an exited leader has none */
+	record.tid = task_number(task);
 	record.fd = ctx->fd;
 	bpf_probe_read_kernel_str(record.comm, sizeof(record.comm), task->comm);
 	bpf_seq_write(ctx->meta->seq, &record, sizeof(record));

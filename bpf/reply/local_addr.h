@@ -1,129 +1,13 @@
 /* SPDX-License-Identifier: (GPL-2.0-or-later OR BSD-2-Clause) */
 /*
- * Is an address local to the namespace, so that a send may use it as its source? A send with
- * another source fails (net/ipv4/route.c, ip_route_output_key_hash_rcu), and cgroup hooks have no
- * access to the routing tables. So the programs walk the kernel's list of devices and each device's
- * addresses. They cache the result with the kernel's generation count of addresses, so that an
- * address needs one walk until an address changes.
- *
- * Rejected: rt_type of the datagram's route (a policy routing table can make any address local, and
- * another interface's address can be a broadcast address); fentry on the notifiers (some kernels
- * have no trampolines); purging from user space (no daemon needs to run).
+ * May a send use an address as its source? A send whose source is not local fails
+ * (net/ipv4/route.c, ip_route_output_key_hash_rcu).
  */
 #ifndef SLUICE_BPF_REPLY_LOCAL_ADDR_H
 #define SLUICE_BPF_REPLY_LOCAL_ADDR_H
 
+#include "common/local_addr.h"
 #include "reply/maps.h"
-
-#include <bpf/bpf_core_read.h>
-#include <bpf/bpf_endian.h>
-#include <stdbool.h>
-
-/* Bounds the walk over devices and addresses; in a larger namespace the rest are not found. */
-#define LOCAL_ADDR_STEPS 256
-
-/* include/uapi/linux/if.h, which conflicts with the kernel's types */
-#define IFF_LOOPBACK 0x8
-
-/*
- * Returns the generation of the namespace's addresses of that family
- * (net/ipv4/fib_frontend.c, fib_inetaddr_event; net/ipv6/addrconf.c, __ipv6_ifa_notify).
- */
-static __always_inline __u32 local_addr_generation(__u64 net_address, bool ip4)
-{
-	struct net *net = (struct net *)net_address;
-
-	if (ip4)
-		return BPF_CORE_READ(net, ipv4.dev_addr_genid.counter);
-	if (bpf_core_field_exists(net->ipv6))
-		return BPF_CORE_READ(net, ipv6.dev_addr_genid.counter);
-	return 0;
-}
-
-/* A loopback device's whole subnet is local. Branch-free: a branch doubles the verifier's paths. */
-static __always_inline bool ip4_matches(const struct in_ifaddr *ifa, __u32 flags, __be32 addr_be)
-{
-	__be32 any_mask_be = (flags / IFF_LOOPBACK & 1) - 1;
-
-	return !((BPF_CORE_READ(ifa, ifa_local) ^ addr_be) &
-		 (BPF_CORE_READ(ifa, ifa_mask) | any_mask_be));
-}
-
-/* Excludes the broadcast address of such a subnet. */
-static __always_inline bool ip4_is_unicast(const struct in_ifaddr *ifa, __be32 addr_be)
-{
-	return BPF_CORE_READ(ifa, ifa_local) == addr_be ||
-	       (BPF_CORE_READ(ifa, ifa_mask) | addr_be) != 0xffffffff;
-}
-
-/* Global, not static: the verifier checks a global function once, not once for each path. */
-__noinline int ip4_is_local(__u64 net_address, __be32 addr_be)
-{
-	struct net *net = (struct net *)net_address;
-	struct list_head *end = (void *)net + bpf_core_field_offset(struct net, dev_base_head);
-	struct list_head *at = end;
-	struct in_ifaddr *ifa = NULL;
-	__u32 flags = 0;
-	__u64 step;
-
-	for (step = 0; step < LOCAL_ADDR_STEPS; step++) {
-		/* Kernel 5.10 loses the bounds of a counter that is spilled as 4 bytes. */
-		asm volatile("" : "+r"(step));
-		if (ifa) {
-			if (ip4_matches(ifa, flags, addr_be))
-				return ip4_is_unicast(ifa, addr_be);
-			ifa = BPF_CORE_READ(ifa, ifa_next);
-		} else {
-			struct net_device *device;
-
-			at = BPF_CORE_READ(at, next);
-			if (at == end)
-				return 0;
-			device = (void *)at - bpf_core_field_offset(struct net_device, dev_list);
-			flags = BPF_CORE_READ(device, flags);
-			ifa = BPF_CORE_READ(device, ip_ptr, ifa_list);
-		}
-	}
-	return 0;
-}
-
-__noinline int ip6_is_local(__u64 net_address, __u64 high, __u64 low)
-{
-	struct net *net = (struct net *)net_address;
-	struct list_head *end = (void *)net + bpf_core_field_offset(struct net, dev_base_head);
-	struct list_head *at = end, *ifa = NULL, *last = NULL;
-	__u64 step;
-
-	if (!bpf_core_type_exists(struct inet6_ifaddr))
-		return 0;
-	for (step = 0; step < LOCAL_ADDR_STEPS; step++) {
-		asm volatile("" : "+r"(step));
-		if (ifa != last) {
-			struct inet6_ifaddr *holder =
-				(void *)ifa - bpf_core_field_offset(struct inet6_ifaddr, if_list);
-			struct sluice_addr addr = {};
-
-			bpf_probe_read_kernel(
-				&addr, sizeof(addr),
-				(void *)holder + bpf_core_field_offset(struct inet6_ifaddr, addr));
-			if (!((addr.half[0] ^ high) | (addr.half[1] ^ low)))
-				return 1;
-			ifa = BPF_CORE_READ(ifa, next);
-		} else {
-			struct net_device *device;
-			struct inet6_dev *ip6;
-
-			at = BPF_CORE_READ(at, next);
-			if (at == end)
-				return 0;
-			device = (void *)at - bpf_core_field_offset(struct net_device, dev_list);
-			ip6 = BPF_CORE_READ(device, ip6_ptr);
-			last = (void *)ip6 + bpf_core_field_offset(struct inet6_dev, addr_list);
-			ifa = ip6 ? BPF_CORE_READ(last, next) : last;
-		}
-	}
-	return 0;
-}
 
 /*
  * May a send of the socket use the address as its source? @generation is local_addr_generation(),

@@ -21,7 +21,7 @@ struct {
 /* Written by the loader; keyed by ifindex. */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(max_entries, 4096);
+	__uint(max_entries, 65536);
 	__uint(map_flags, BPF_F_NO_PREALLOC);
 	__type(key, __u32);
 	__type(value, struct sluice_wire_iface);
@@ -34,15 +34,6 @@ struct {
 	__type(key, struct sluice_addr);
 	__type(value, __u32);
 } sluice_w_server SEC(".maps");
-
-/* Written by the loader, and by the daemon when routes change. */
-struct {
-	__uint(type, BPF_MAP_TYPE_LPM_TRIE);
-	__uint(max_entries, 65536);
-	__uint(map_flags, BPF_F_NO_PREALLOC);
-	__type(key, struct sluice_route_key);
-	__type(value, struct sluice_route);
-} sluice_w_routes SEC(".maps");
 
 /* Written by sluice_wire_in and sluice_wire_out; max_entries is set at load. */
 struct {
@@ -63,18 +54,10 @@ struct {
 /* Written by sluice_wire_in and sluice_wire_out, each CPU its own. */
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
-	__uint(max_entries, SLUICE_AWAY_SLOTS);
+	__uint(max_entries, SLUICE_LOCAL_SLOTS);
 	__type(key, __u32);
-	__type(value, struct sluice_away);
-} sluice_w_away SEC(".maps");
-
-/* Written by sluice_wire_out, each CPU its own. */
-struct {
-	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
-	__uint(max_entries, SLUICE_TOWARD_SLOTS);
-	__type(key, __u32);
-	__type(value, struct sluice_toward);
-} sluice_w_toward SEC(".maps");
+	__type(value, struct sluice_local);
+} sluice_w_local SEC(".maps");
 
 /* Written by sluice_wire_in, each CPU its own. */
 struct {

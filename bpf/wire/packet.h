@@ -64,6 +64,7 @@ struct parsed {
 	__u8 version;
 	__u8 fragment; /* enum packet_fragment */
 	__u8 fragment_protocol;
+	bool refusal; /* the error: no socket at the port */
 };
 
 static __always_inline void ends_of(struct ends *ends, const struct packet_ip *ip)
@@ -101,6 +102,10 @@ static __always_inline enum packet_verdict parse_error(struct packet_cursor *cur
 	if (ip.addresses_fixed)
 		return PACKET_NOT_UDP;
 	pkt->kind = PARSED_ERROR;
+	pkt->refusal = outer->version == 4 ? error.type == PACKET_ICMP_DEST_UNREACH &&
+						     error.code == PACKET_ICMP_PORT_UNREACH
+					   : error.type == ICMPV6_DEST_UNREACH &&
+						     error.code == ICMPV6_PORT_UNREACH;
 	ends_of(&pkt->quoted, &ip);
 	ports_of(&pkt->quoted, &udp);
 	return PACKET_OK;

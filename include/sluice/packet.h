@@ -76,6 +76,7 @@
  * be included: it includes <sys/socket.h>.
  */
 #define PACKET_ICMP_DEST_UNREACH  3
+#define PACKET_ICMP_PORT_UNREACH  3 /* its code */
 #define PACKET_ICMP_TIME_EXCEEDED 11
 #define PACKET_ICMP_PARAMETERPROB 12
 

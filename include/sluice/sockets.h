@@ -18,19 +18,21 @@ struct sluice_socket_record {
 	struct sluice_addr local;
 	__u32 netns; /* inode number of the network namespace */
 	__u32 pid;   /* thread group */
+	__u32 tid;   /* a thread that has the descriptor: the leader, unless it has exited */
 	__u32 fd;
 	__u32 group_index;     /* index in the kernel's group, or SLUICE_NO_INDEX */
 	__u32 group_prog;      /* id of the group's program; 0: none */
 	__u32 group_prog_refs; /* references to it: the group, pins, descriptors */
 	__u32 queue_read;      /* bytes read, but still charged to the queue */
 	__u32 ifindex;	       /* of SO_BINDTODEVICE, or 0 */
-	__u8 group_filters;    /* the group has a program, or a classic one without an id */
+	__u32 reserved_word;
+	__u8 group_filters; /* the group has a program, or a classic one without an id */
 	__u8 connected;
 	__u16 family;
 	__u16 port; /* local, host order; 0: not bound */
 	__u16 reserved;
 	char comm[SLUICE_COMM_SIZE];
 };
-_Static_assert(sizeof(struct sluice_socket_record) == 96, "struct sluice_socket_record");
+_Static_assert(sizeof(struct sluice_socket_record) == 104, "struct sluice_socket_record");
 
 #endif

@@ -18,7 +18,7 @@
 #include <sluice/flow.h>
 
 /* Raised whenever a pinned map changes its layout or its meaning. */
-#define SLUICE_STEER_ABI 1
+#define SLUICE_STEER_ABI 2
 
 /* Limit on the sockets of a group, over all generations. */
 #define SLUICE_STEER_SLOTS 1024
@@ -189,6 +189,14 @@ enum sluice_steer_udp {
 	SLUICE_STEER_UDP_KNOWN = 7, /* not 0: the counters are valid */
 };
 
+/* What earlier sweeps saw of the current generation; see user/steer/group/generation.h. */
+struct sluice_steer_past {
+	__u32 instances; /* the most at one time; those that may take over later are not counted */
+	__u32 reserved;
+	__u64 fewer_ns; /* CLOCK_BOOTTIME: since then there are fewer; 0: there are not */
+};
+_Static_assert(sizeof(struct sluice_steer_past) == 16, "struct sluice_steer_past");
+
 /* The record of a group; the first three words are stable across versions. */
 struct sluice_steer_group {
 	__u32 magic;
@@ -205,9 +213,11 @@ struct sluice_steer_group {
 	__u16 port;
 	__u16 family;
 	__u32 prog_id;
-	__u32 peak; /* largest size of the current generation; see steer/group/generation.h */
+	__u32 reserved;
 	__u64 udp_before[8]; /* enum sluice_steer_udp: the counters at the load */
+	struct sluice_steer_past past;
+	__u64 drain_unread; /* datagrams that drained processes have left unread */
 };
-_Static_assert(sizeof(struct sluice_steer_group) == 144, "struct sluice_steer_group");
+_Static_assert(sizeof(struct sluice_steer_group) == 168, "struct sluice_steer_group");
 
 #endif

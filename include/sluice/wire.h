@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: (GPL-2.0-or-later OR BSD-2-Clause) */
 /*
- * Wire mode: the flow table, the fragment table, the counters, and the other maps that the programs
- * and the loader share.
+ * Mode wire: the records of peers, the fragment table, the counters, and the other maps that the
+ * programs and the loader share.
  *
- * A client sends to the requested address; the server answers from another one, called the server
- * address here. Packets carry the requested address toward the client, and the server address
- * toward the server. Both tables are sets of slots; flow.h gives the reasons.
+ * A peer sends to a requested address of a server. The programs change nothing until they see a
+ * fault: an answer that leaves from an address that the peer never sent to. Its source, the server
+ * address, is the proof for the requested address. Both tables are sets of slots; flow.h gives the
+ * reasons.
  */
 #ifndef SLUICE_WIRE_H
 #define SLUICE_WIRE_H
@@ -13,102 +14,105 @@
 #include <sluice/flow.h>
 
 /* Raised whenever a pinned map changes its layout or its meaning. */
-#define SLUICE_WIRE_ABI 3
+#define SLUICE_WIRE_ABI 4
 
 #define SLUICE_FRAGMENT_SETS 512
 /* Kernels give up waiting for the rest of an IPv4 datagram after 30 s (RFC 791: 15 to 255). */
 #define SLUICE_FRAGMENT_LIFE sluice_flow_clock(30000000000ULL)
 /* How long a decision (which socket, which address) is reused without a new lookup. */
 #define SLUICE_WIRE_RECHECK sluice_flow_clock(250000000ULL)
-/* How long a server behind a gateway may be silent before requests go to the other address. */
-#define SLUICE_WIRE_PATIENCE sluice_flow_clock(3000000000ULL)
-
-/* How long a reply from the previously requested address stays expected. */
-#define SLUICE_WIRE_LATE sluice_flow_clock(3000000000ULL)
+/* How long an answer to a request stays expected. */
+#define SLUICE_WIRE_PENDING sluice_flow_clock(3000000000ULL)
+/* The least time between two searches of all local addresses for one peer. */
+#define SLUICE_WIRE_SEARCH sluice_flow_clock(20000000ULL)
+/* How long conntrack keeps the entry of a request that reached no socket. */
+#define SLUICE_WIRE_CONNTRACK_MS 1000
 
 /* The task of a program, and the kind of its interface; constant in the program. */
 enum sluice_wire_role {
-	SLUICE_WIRE_HOST = 1 << 0,     /* clients are behind the interface, servers on this host */
+	SLUICE_WIRE_HOST = 1 << 0,     /* peers are behind the interface, servers on this host */
 	SLUICE_WIRE_GATEWAY = 1 << 1,  /* a server is behind the interface */
 	SLUICE_WIRE_ETHERNET = 1 << 2, /* frames start with an Ethernet header */
-	/*
-	 * A bridge port: a reply is only matched on the port that the request came in by, so a
-	 * client behind another port can't interfere.
-	 */
-	SLUICE_WIRE_PORT = 1 << 3,
-	SLUICE_WIRE_ROLES = 1 << 4, /* all are below */
+	SLUICE_WIRE_PORT = 1 << 3,     /* a bridge port, which also gets frames for other hosts */
+	SLUICE_WIRE_ROLES = 1 << 4,    /* all are below */
 };
 
+/* More than two addresses make a record SLUICE_WIRE_MIXED. */
+#define SLUICE_WIRE_REQUESTED 2
+
+/*
+ * The record of a peer and a server's port on one interface. The interface is part of the key: an
+ * answer that leaves by another interface than its request came in by has no record there.
+ */
 struct sluice_wire_flow {
-	struct sluice_addr client;
-	struct sluice_addr requested; /* destination of the client's last datagram */
-	struct sluice_addr
-		server; /* source of the server's replies; equal if the server is right */
-	__be16 client_port_be;
-	__be16 server_port_be;
-	__u32 scope;   /* SLUICE_WIRE_SCOPE_GATEWAY, the ifindex of a bridge port; and flags */
-	__u32 checked; /* sluice_flow_clock() when `server` was looked up or seen as a source */
-	__u32 seal;    /* sluice_wire_seal() */
+	struct sluice_addr peer;
+	__be16 peer_port_be;
+	__be16 port_be; /* of the server */
+	__u32 scope;	/* ifindex; with SLUICE_WIRE_SCOPE_GATEWAY */
+	__u32 flags;	/* enum sluice_wire_flag */
+	__u32 genid;	/* of the host's addresses when `server` was last checked */
+	struct sluice_addr requested[SLUICE_WIRE_REQUESTED];
+	/* the proof of each requested address: where its answers come from; 0: none */
+	struct sluice_addr server[SLUICE_WIRE_REQUESTED];
+	__u32 pending[SLUICE_WIRE_REQUESTED]; /* sluice_flow_clock() of a request without answer */
+	__u64 cookie;	/* of the socket whose answers were last found to be wrong */
+	__u32 judged;	/* sluice_flow_clock() of that */
+	__u32 routed;	/* sluice_flow_clock() when a request was last seen to reach a socket */
+	__u32 searched; /* sluice_flow_clock() of the last search of all local addresses */
+	__u32 reserved;
 };
-_Static_assert(sizeof(struct sluice_wire_flow) == 64, "struct sluice_wire_flow");
+_Static_assert(sizeof(struct sluice_wire_flow) == 128, "struct sluice_wire_flow");
 
 #define SLUICE_WIRE_SCOPE_GATEWAY (1U << 31)
 
-/* State of a flow, kept in the high bits of `scope`, but not part of the key. */
 enum sluice_wire_flag {
-	/*
-	 * The client switched to another address before `server`, its previous destination, has
-	 * replied: the next datagram from `server` is that pending reply, and right as it is.
-	 */
-	SLUICE_WIRE_OWED = 1 << 27,
-	/* This host sent first, from an address of its own choice, which answers must go to. */
-	SLUICE_WIRE_HOST_FIRST = 1 << 28,
-	/*
-	 * Gateway: the client switched to another of the server's addresses, so neither is known to
-	 * stand for the other.
-	 */
-	SLUICE_WIRE_TURNED = 1 << 29,
-	/* Gateway: a forwarded request has no reply yet; `checked` is its time. */
-	SLUICE_WIRE_WAITING = 1 << 30,
+	/* An answer came from a requested address: nothing is changed for the record's life. */
+	SLUICE_WIRE_RIGHT = 1 << 0,
+	/* The peer sent to a group or to a third address: the same. */
+	SLUICE_WIRE_MIXED = 1 << 1,
+	/* A request has got a server address as its destination: answers from there are its. */
+	SLUICE_WIRE_DST = 1 << 2,
+	/* The last lookup found that requests go to the server address. */
+	SLUICE_WIRE_REDIRECT = 1 << 3,
+	/* The peer has sent again after the fault: only such records evict one another. */
+	SLUICE_WIRE_PROVEN = 1 << 4,
+	SLUICE_WIRE_SECOND = 1 << 5, /* requested[1] is set */
+	SLUICE_WIRE_LAST = 1 << 6,   /* index of the requested address of the last request */
+	SLUICE_WIRE_OLDER = 1 << 7,  /* index of the older one of two pending requests */
+	/* Bit n: a request to requested[n] has no answer yet. */
+	SLUICE_WIRE_PENDING0 = 1 << 8,
+	SLUICE_WIRE_PENDING1 = 1 << 9,
+	/* Gateway: a refusal has been withheld from the peer since the server's last answer. */
+	SLUICE_WIRE_WITHHELD = 1 << 10,
 };
-#define SLUICE_WIRE_FLAGS                                                         \
-	((__u32)(SLUICE_WIRE_OWED | SLUICE_WIRE_HOST_FIRST | SLUICE_WIRE_TURNED | \
-		 SLUICE_WIRE_WAITING))
+
+/*
+ * Half-open records and proven ones share the sets, so that a packet of either costs one lookup,
+ * but not their slots: a half-open record, which a single spoofed datagram makes, never evicts a
+ * live proven one. Proven ones leave the half-open at least two slots of each set.
+ */
+#define SLUICE_WIRE_PROVEN_WAYS (SLUICE_FLOW_WAYS - 2)
 
 struct sluice_wire_set {
 	struct bpf_spin_lock lock;
-	__u32 reserved;
-	/* 1: the client's last request, within the clock's resolution, has no reply yet */
-	__u8 unanswered[SLUICE_FLOW_WAYS];
+	__u8 proven; /* bit n: slot n has SLUICE_WIRE_PROVEN */
+	__u8 reserved[3];
+	__u8 owner[SLUICE_FLOW_WAYS]; /* of each slot: the low bits of its scope, for the quota */
 	__u16 tag[SLUICE_FLOW_WAYS];  /* sluice_flow_tag() of each slot; 0: free */
-	__u32 seen[SLUICE_FLOW_WAYS]; /* sluice_flow_clock() of the last datagram of either end */
+	__u32 seen[SLUICE_FLOW_WAYS]; /* sluice_flow_clock() of the last datagram that counts */
 	struct sluice_wire_flow flow[SLUICE_FLOW_WAYS];
 };
-_Static_assert(sizeof(struct sluice_wire_set) == 64 * (1 + SLUICE_FLOW_WAYS), "wire set");
+_Static_assert(sizeof(struct sluice_wire_set) == 64 + 128 * SLUICE_FLOW_WAYS, "wire set");
 
-SLUICE_FLOW_INLINE __u64 sluice_wire_hash(__u64 seed, const struct sluice_addr *client,
-					  __be16 client_port_be, __be16 server_port_be, __u32 scope)
+SLUICE_FLOW_INLINE __u64 sluice_wire_hash(__u64 seed, const struct sluice_addr *peer,
+					  __be16 peer_port_be, __be16 port_be, __u32 scope)
 {
-	__u64 ports = (__u32)client_port_be << 16 | server_port_be;
-	__u64 hash = sluice_flow_mix(seed, (__u64)(scope & ~SLUICE_WIRE_FLAGS) << 32 | ports);
+	__u64 ports = (__u32)peer_port_be << 16 | port_be;
+	__u64 hash = sluice_flow_mix(seed, (__u64)scope << 32 | ports);
 
-	hash = sluice_flow_mix(hash, client->half[0]);
-	hash = sluice_flow_mix(hash, client->half[1]);
+	hash = sluice_flow_mix(hash, peer->half[0]);
+	hash = sluice_flow_mix(hash, peer->half[1]);
 	return sluice_flow_mix(hash, hash >> 32);
-}
-
-/*
- * Hashes the mutable fields of a flow, so that a lockless read detects a concurrent change. The
- * products are independent, since each datagram pays for them. The seal need not resist guessing:
- * it only distinguishes two states of one flow.
- */
-SLUICE_FLOW_INLINE __u32 sluice_wire_seal(__u64 hash, const struct sluice_addr *requested,
-					  const struct sluice_addr *server, __u32 flags)
-{
-	hash += (requested->half[0] ^ flags) * 0xff51afd7ed558ccdULL;
-	hash += requested->half[1] * 0xc4ceb9fe1a85ec53ULL;
-	hash += server->half[0] * 0x9e3779b97f4a7c15ULL;
-	return (hash + server->half[1] * 0xbf58476d1ce4e5b9ULL) >> 32;
 }
 
 /* The address of a packet that is rewritten. */
@@ -143,28 +147,17 @@ struct sluice_fragment_set {
 _Static_assert(sizeof(struct sluice_fragment_set) == 64 * (1 + SLUICE_FLOW_WAYS), "fragment set");
 
 /* Direct-mapped caches of recent lookups: a new entry replaces the old one in its slot. */
-#define SLUICE_AWAY_SLOTS   256
-#define SLUICE_TOWARD_SLOTS 256
+#define SLUICE_LOCAL_SLOTS  256
 #define SLUICE_BRIDGE_SLOTS 256
 
-/* Caches whether an address is local. */
-struct sluice_away {
+/* Caches whether an address is local, until an address of the namespace changes. */
+struct sluice_local {
 	struct sluice_addr addr;
-	__u32 checked; /* sluice_flow_clock() */
-	__u32 local;   /* 0: of another host */
+	__u64 net; /* the kernel's struct net; 0: a free slot */
+	__u32 genid;
+	__u32 local;
 };
-_Static_assert(sizeof(struct sluice_away) == 24, "struct sluice_away");
-
-/* Caches the source address that the kernel chooses toward a peer. */
-struct sluice_toward {
-	struct sluice_addr peer;
-	struct sluice_addr source; /* 0: not known */
-	__u32 ifindex;		   /* SO_BINDTODEVICE of the socket, or 0 */
-	__u32 mark;		   /* SO_MARK, or 0 */
-	__u32 checked;		   /* sluice_flow_clock() */
-	__u32 reserved;
-};
-_Static_assert(sizeof(struct sluice_toward) == 48, "struct sluice_toward");
+_Static_assert(sizeof(struct sluice_local) == 32, "struct sluice_local");
 
 /* Caches the Ethernet address of the bridge that a port belongs to. */
 struct sluice_bridge {
@@ -175,30 +168,6 @@ struct sluice_bridge {
 	__u8 reserved;
 };
 _Static_assert(sizeof(struct sluice_bridge) == 16, "struct sluice_bridge");
-
-/*
- * Key of the user-space copy of the routes, for kernels whose own lookup is unavailable. IPv4 is
- * stored v4-mapped, so its prefix lengths are 96 longer.
- */
-struct sluice_route_key {
-	__u32 prefix_len;
-	__be32 word_be[4]; /* not struct sluice_addr, which would leave a gap before it */
-};
-_Static_assert(sizeof(struct sluice_route_key) == 20, "struct sluice_route_key");
-
-enum sluice_route_kind {
-	SLUICE_ROUTE_NONE, /* no way there */
-	SLUICE_ROUTE_AWAY,
-	SLUICE_ROUTE_LOCAL,	/* an address of this host */
-	SLUICE_ROUTE_BROADCAST, /* or anycast: this host's, but not for one to answer from */
-};
-
-struct sluice_route {
-	struct sluice_addr source; /* what this host sends from; 0: not known */
-	__u32 kind;		   /* enum sluice_route_kind */
-	__u32 generation;	   /* of the reading that brought it, for the loader */
-};
-_Static_assert(sizeof(struct sluice_route) == 24, "struct sluice_route");
 
 enum sluice_wire_attach_mode {
 	SLUICE_WIRE_TCX = 1, /* two pinned links */
@@ -235,34 +204,37 @@ _Static_assert(sizeof(struct sluice_wire_meta) == 56 + 8192, "struct sluice_wire
  * Every exit of the wire programs, once; counters.h explains such lists. The metric is
  * sluice_wire_KEY_total. Packets other than UDP, and those of unmanaged ports, are not counted.
  */
-#define SLUICE_WIRE_COUNTERS(X)                                                                    \
-	X(learned, "new flows: a client's first datagram to a server")                             \
-	X(moved,                                                                                   \
-	  "flows whose client now sends to another address, or whose server replies from one")     \
-	X(evicted, "live flows evicted because their set of the table was full")                   \
-	X(host_first, "new flows: this host sent first, from an address that it would not choose") \
-	X(request_rewritten, "requests redirected to the address that the server answers from")    \
-	X(request_right, "requests to an address that the server answers from, left alone")        \
-	X(request_not_local, "datagrams to other hosts, left alone")                               \
-	X(request_not_unicast, "datagrams to or from multicast, broadcast, link-local or such")    \
-	X(request_no_socket, "requests left alone: no socket is bound")                            \
-	X(request_other_socket, "requests left alone: another socket would receive them there")    \
-	X(request_no_source, "requests left alone: this host has no address for an answer")        \
-	X(reply_rewritten, "replies given the address that the client had requested")              \
-	X(reply_right, "replies from the requested address, left alone")                           \
-	X(reply_no_flow, "datagrams left alone: no request from their target (or it was evicted)") \
-	X(reply_expired, "replies left alone: the flow is too old, and needed no change")          \
-	X(reply_other_source, "replies left alone: their source is not the server address")        \
-	X(reply_address_gone, "replies left alone: the requested address is no longer local")      \
-	X(fragment_followed, "later fragments, treated as their first one")                        \
-	X(fragment_early, "later fragments left alone: their first one was not seen")              \
-	X(fragment_evicted, "fragmented datagrams evicted early: too many at a time")              \
-	X(error_translated, "ICMP errors about a rewritten flow, translated")                      \
-	X(error_left, "ICMP errors about UDP, left alone: their flow is right or unknown")         \
-	X(skipped_header, "packets whose headers the parser refuses, left alone")                  \
-	X(skipped_signed, "datagrams with an AH or a routing header, left alone")                  \
-	X(failed, "packets left alone: the kernel refused to change them")                         \
-	X(routes_by_table, "source addresses found in the user-space copy of the routes")
+#define SLUICE_WIRE_COUNTERS(X)                                                                   \
+	X(half_open, "new records: the first datagram of a peer to a port")                       \
+	X(proven, "faults seen: replies that left from an address the peer never sent to")        \
+	X(proof_dropped, "faults forgotten: one of their addresses has left this host")           \
+	X(evicted, "live proven records evicted because their set of the table was full")         \
+	X(evicted_half_open, "other live records evicted because their set was full")             \
+	X(request_rewritten, "requests redirected to the address of a socket connected back")     \
+	X(request_right, "requests of peers whose replies are right, left alone")                 \
+	X(request_mixed, "requests left alone: their peer uses a group or several addresses")     \
+	X(request_passed, "requests left alone: a socket receives them")                          \
+	X(request_refused, "requests left alone: no socket receives them at any address")         \
+	X(request_other_host, "frames for another host, left alone")                              \
+	X(reply_rewritten, "replies given the address that the peer had requested")               \
+	X(reply_right, "replies from a requested address, left alone")                            \
+	X(reply_mixed, "replies left alone: their peer uses a group or several addresses")        \
+	X(reply_no_flow, "datagrams left alone: no live record of a request from their target")   \
+	X(reply_other_sender, "datagrams left alone: not sent by a server's socket of this host") \
+	X(reply_source_set, "replies left alone: the server has chosen their source")             \
+	X(reply_address_gone, "replies left alone: the requested address is not local")           \
+	X(address_search, "searches of all local addresses for a socket connected back")          \
+	X(dnat, "records of peers whose requests a DNAT rule sends elsewhere, left alone")        \
+	X(conntrack_cut, "conntrack entries of redirected requests that were cut short")          \
+	X(fragment_followed, "later fragments, treated as their first one")                       \
+	X(fragment_early, "later fragments left alone: their first one was not seen")             \
+	X(fragment_evicted, "fragmented datagrams evicted early: too many at a time")             \
+	X(error_translated, "ICMP errors about a rewritten datagram, translated")                 \
+	X(error_withheld, "gateway: ICMP refusals dropped, as the next request is redirected")    \
+	X(error_left, "ICMP errors about UDP, left alone")                                        \
+	X(skipped_header, "packets whose headers the parser refuses, left alone")                 \
+	X(skipped_signed, "datagrams with an AH or a routing header, left alone")                 \
+	X(failed, "packets left alone: the kernel refused to change them")
 
 enum sluice_wire_counter {
 #define X(name, help) SLUICE_WIRE_##name,

@@ -105,7 +105,6 @@ static bool has_enum_value(const char *name)
 /* Compares the probes of newer features with the kernel's BTF. */
 static void test_newer_features(void **state)
 {
-	assert_int_equal(feature_fib_source() == FEATURE_YES, has_enum_value("BPF_FIB_LOOKUP_SRC"));
 	assert_int_equal(feature_tcx() == FEATURE_YES, has_enum_value("BPF_TCX_INGRESS"));
 	assert_int_equal(feature_reuseport_casts(vmlinux),
 			 feature_function(vmlinux, "bpf_cast_to_kern_ctx"));

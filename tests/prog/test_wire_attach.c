@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * The daemon's calls to wire: interfaces come and go, and routes change. A new interface is
- * attached without loading a program, and a deleted one leaves nothing behind.
+ * The daemon's calls to wire: interfaces come and go. A new interface is attached without
+ * loading a program, and a deleted one leaves nothing behind.
  */
 #include "kernel/links.h"
 #include "kernel/pins.h"
-#include "wire/routes_sync.h"
 #include "wire/wire.h"
 
 #include <arpa/inet.h>
@@ -29,7 +28,6 @@
 #define BPFFS "/sys/fs/bpf/sluice"
 
 static struct err err;
-static size_t left_out;
 
 static void sh(const char *command)
 {
@@ -58,7 +56,6 @@ static int load_with(const struct wire_options *options)
 		fprintf(stderr, "%s\n%s\n", err.what, err.detail);
 	else
 		free(result.ifaces);
-	left_out = result.routes_left_out;
 	return failed;
 }
 
@@ -117,7 +114,6 @@ static void test_not_loaded(void **state)
 {
 	assert_int_equal(wire_attach_iface(BPFFS, "br0", SLUICE_WIRE_HOST, 0, &err), -ENOENT);
 	assert_int_equal(wire_detach_iface(BPFFS, 1, &err), -ENOENT);
-	assert_int_equal(wire_refresh_routes(BPFFS, &left_out, &err), -ENOENT);
 	assert_int_equal(access(BPFFS, F_OK), -1);
 }
 
@@ -199,78 +195,6 @@ static void test_load_again(void **state)
 	sh("ip link del kept && ip link del odd");
 }
 
-/* Returns the route to an address as the programs find it, or -1. */
-static int route_kind(const char *addr, char source[INET6_ADDRSTRLEN])
-{
-	struct sluice_route_key key = { .prefix_len = 128 };
-	int fd = pins_get(BPFFS, "wire", "sluice_w_routes", PINS_MAP), kind = -1;
-	struct sluice_route route;
-	bool six = strchr(addr, ':');
-
-	assert_true(fd >= 0);
-	if (!six)
-		key.word_be[2] = htonl(0xffff);
-	assert_int_equal(
-		inet_pton(six ? AF_INET6 : AF_INET, addr, six ? key.word_be : &key.word_be[3]), 1);
-	if (!bpf_map_lookup_elem(fd, &key, &route)) {
-		kind = (int)route.kind;
-		inet_ntop(six ? AF_INET6 : AF_INET,
-			  six ? (void *)&route.source : (void *)&route.source.word_be[3], source,
-			  INET6_ADDRSTRLEN);
-	}
-	close(fd);
-	return kind;
-}
-
-static void assert_route(const char *addr, int wanted, const char *wanted_source)
-{
-	char source[INET6_ADDRSTRLEN] = "";
-
-	if (route_kind(addr, source) != wanted || (wanted_source && strcmp(source, wanted_source)))
-		fprintf(stderr, "the route to %s:\n", addr);
-	assert_int_equal(route_kind(addr, source), wanted);
-	if (wanted_source)
-		assert_string_equal(source, wanted_source);
-}
-
-static void test_routes(void **state)
-{
-	char source[INET6_ADDRSTRLEN];
-
-	sh("ip addr add 10.1.0.1/24 brd + dev br0 && ip addr add 10.1.0.2/24 dev br0 &&"
-	   " ip addr add fd01::1/64 dev br0 nodad && ip link set br0 up &&"
-	   " ip link add side type veth peer name side_peer && ip link set side up &&"
-	   " ip link set side_peer up && ip addr add 10.2.0.1/24 dev side &&"
-	   " ip addr add fd02::1/64 dev side nodad && ip addr add 192.0.2.9/32 dev lo &&"
-	   " ip route add default via 10.2.0.254 && ip route add 10.9.0.0/16 via 10.1.0.77 &&"
-	   " ip route add 10.9.9.0/24 via 10.1.0.77 src 192.0.2.9 &&"
-	   " ip route add blackhole 10.10.0.0/16 && ip -6 route add default via fe80::7 dev side");
-	assert_int_equal(load("br0"), 0);
-	assert_route("10.1.0.1", SLUICE_ROUTE_LOCAL, NULL);
-	assert_route("10.1.0.2", SLUICE_ROUTE_LOCAL, NULL);
-	assert_route("192.0.2.9", SLUICE_ROUTE_LOCAL, NULL);
-	assert_route("fd01::1", SLUICE_ROUTE_LOCAL, NULL);
-	assert_route("10.1.0.255", SLUICE_ROUTE_BROADCAST, NULL);
-	assert_route("10.1.0.9", SLUICE_ROUTE_AWAY, "10.1.0.1");
-	assert_route("fd01::9", SLUICE_ROUTE_AWAY, "fd01::1");
-	assert_route("10.9.0.9", SLUICE_ROUTE_AWAY, "10.1.0.1");
-	assert_route("10.9.9.9", SLUICE_ROUTE_AWAY, "192.0.2.9");
-	assert_route("10.10.0.9", SLUICE_ROUTE_NONE, NULL);
-	assert_route("203.0.113.9", SLUICE_ROUTE_AWAY, "10.2.0.1");
-	assert_route("2001:db8::9", SLUICE_ROUTE_AWAY, "fd02::1");
-
-	sh("ip addr add 10.3.0.1/24 dev side && ip addr del 192.0.2.9/32 dev lo &&"
-	   " ip route del default && ip -6 route del default");
-	assert_route("10.3.0.1", SLUICE_ROUTE_AWAY, NULL);
-	assert_int_equal(wire_refresh_routes(BPFFS, &left_out, &err), 0);
-	assert_route("10.3.0.1", SLUICE_ROUTE_LOCAL, NULL);
-	assert_route("192.0.2.9", SLUICE_ROUTE_NONE, NULL);
-	/* without an IPv4 default route, the lookup must not find the IPv6 one */
-	assert_route("203.0.113.9", SLUICE_ROUTE_NONE, NULL);
-	assert_int_equal(route_kind("2001:db8::9", source), -1);
-	assert_true(wire_unload(BPFFS, &err) > 0);
-}
-
 static struct sluice_addr addr_of(const char *text)
 {
 	struct sluice_addr addr = { .word_be = { 0, 0, htonl(0xffff) } };
@@ -281,135 +205,54 @@ static struct sluice_addr addr_of(const char *text)
 	return addr;
 }
 
-/* Excepted addresses apply at once, survive a change of routes, and end with the option. */
-static void test_except(void **state)
+static int servers_count(void)
+{
+	struct sluice_addr addr, *last = NULL;
+	int count = 0, fd = pins_get(BPFFS, "wire", "sluice_w_server", PINS_MAP);
+
+	assert_true(fd >= 0);
+	for (; !bpf_map_get_next_key(fd, last, &addr); last = &addr)
+		count++;
+	close(fd);
+	return count;
+}
+
+/* A load that fails after it has written the server's addresses takes them back. */
+static void test_servers_restored(void **state)
 {
 	struct wire_options options = options_of("br0");
-	struct wire_options refused = options_of("br0");
-	struct wire_state read;
+	struct wire_result result;
 
-	sh("ip addr add 10.7.0.1/24 dev br0 && ip addr add fd07::1/64 dev br0 nodad &&"
-	   " ip addr add 10.7.0.2/24 dev br0");
-	options.except.addr[0] = addr_of("10.7.0.1");
-	options.except.addr[1] = addr_of("fd07::1");
-	options.except.addr[2] = addr_of("10.7.0.9"); /* not local yet */
-	options.except.count = 3;
-	assert_int_equal(load("br0"), 0);
-	assert_route("10.7.0.1", SLUICE_ROUTE_LOCAL, NULL);
-	assert_route("fd07::1", SLUICE_ROUTE_LOCAL, NULL);
+	sh("ip link add s0 type veth peer name s0_peer &&"
+	   " ip link add odd type veth peer name odd_peer && tc qdisc add dev odd ingress");
+	options.gateways = (struct wire_names){ { "s0" }, 1 };
+	options.servers.addr[0] = addr_of("10.7.0.1");
+	options.servers.addr[1] = addr_of("fd07::1");
+	options.servers.count = 2;
 	assert_int_equal(load_with(&options), 0);
-	assert_route("10.7.0.1", SLUICE_ROUTE_NONE, NULL);
-	assert_route("fd07::1", SLUICE_ROUTE_NONE, NULL);
-	assert_route("10.7.0.2", SLUICE_ROUTE_LOCAL, NULL);
-	sh("ip addr add 10.7.0.9/24 dev br0 && ip addr add 10.7.0.10/24 dev br0");
-	assert_int_equal(wire_refresh_routes(BPFFS, &left_out, &err), 0);
-	assert_route("10.7.0.1", SLUICE_ROUTE_NONE, NULL);
-	assert_route("10.7.0.9", SLUICE_ROUTE_NONE, NULL);
-	assert_route("10.7.0.10", SLUICE_ROUTE_LOCAL, NULL);
-	assert_int_equal(wire_read(BPFFS, &read, &err), 0);
-	assert_int_equal(read.except.count, 3);
-	wire_state_free(&read);
+	assert_int_equal(servers_count(), 2);
 
-	/* a load that fails after writing the routes restores them */
-	sh("ip link add odd type veth peer name odd_peer && tc qdisc add dev odd ingress");
-	refused.ifaces = (struct wire_names){ { "odd" }, 1 };
-	refused.attach_mode = SLUICE_WIRE_CLSACT;
-	assert_int_equal(load_with(&refused), -EBUSY);
+	options.servers.addr[2] = addr_of("10.7.0.9");
+	options.servers.count = 3;
+	options.ifaces = (struct wire_names){ { "odd" }, 1 };
+	options.attach_mode = SLUICE_WIRE_CLSACT;
+	assert_int_equal(load_with(&options), -EBUSY);
+	assert_int_equal(servers_count(), 2);
+
 	sh("ip link del odd");
-	assert_route("10.7.0.1", SLUICE_ROUTE_NONE, NULL);
-	assert_int_equal(wire_refresh_routes(BPFFS, &left_out, &err), 0);
-	assert_route("10.7.0.1", SLUICE_ROUTE_NONE, NULL);
-
-	assert_int_equal(load("br0"), 0);
-	assert_route("10.7.0.1", SLUICE_ROUTE_LOCAL, NULL);
-	assert_route("10.7.0.9", SLUICE_ROUTE_LOCAL, NULL);
+	options.ifaces.count = 0;
+	options.servers.addr[1] = options.servers.addr[2];
+	options.servers.count = 2;
+	assert_int_equal(wire_load(&options, &result, &err), 0);
+	assert_int_equal(servers_count(), 2);
+	/* the result names the load that was replaced */
+	assert_string_equal(result.ifaces_before, "s0");
+	assert_int_equal(result.servers_before.count, 2);
+	assert_true(result.before.any_port);
+	assert_false(result.as_before);
+	free(result.ifaces);
 	assert_true(wire_unload(BPFFS, &err) > 0);
-	sh("ip addr flush dev br0");
-}
-
-/* Addresses of kube-proxy's services are never treated as those of local servers. */
-static void test_services(void **state)
-{
-	sh("ip link add kube-ipvs0 type veth peer name kube_peer &&"
-	   " ip addr add 10.96.0.10/32 dev kube-ipvs0 && ip link set kube-ipvs0 up &&"
-	   " ip link set kube_peer up && ip addr add fd96::a/128 dev kube-ipvs0 nodad &&"
-	   " ip addr add 10.96.0.11/32 dev br0");
-	assert_int_equal(load("br0"), 0);
-	assert_route("10.96.0.10", SLUICE_ROUTE_NONE, NULL);
-	assert_route("fd96::a", SLUICE_ROUTE_NONE, NULL);
-	assert_route("10.96.0.11", SLUICE_ROUTE_LOCAL, NULL);
-	sh("ip link set kube-ipvs0 down && ip link set kube-ipvs0 name other &&"
-	   " ip link set other up && ip addr replace 10.96.0.10/32 dev other");
-	assert_int_equal(wire_refresh_routes(BPFFS, &left_out, &err), 0);
-	assert_route("10.96.0.10", SLUICE_ROUTE_LOCAL, NULL);
-	assert_true(wire_unload(BPFFS, &err) > 0);
-	sh("ip link del other && ip addr flush dev br0");
-}
-
-/* Does not write a reading that is older than another writer's. */
-static void test_stale_reading(void **state)
-{
-	const struct wire_addrs none = { .count = 0 };
-	struct wire_routes stale;
-	int fd;
-
-	assert_int_equal(load("br0"), 0);
-	assert_int_equal(wire_routes_read(BPFFS, &stale, &err), 0);
-	sh("ip addr add 10.8.0.1/24 dev br0");
-	assert_int_equal(wire_refresh_routes(BPFFS, &left_out, &err), 0);
-	assert_route("10.8.0.1", SLUICE_ROUTE_LOCAL, NULL);
-	fd = pins_get(BPFFS, "wire", "sluice_w_routes", PINS_MAP);
-	assert_true(fd >= 0);
-	assert_int_equal(wire_routes_write(&stale, fd, &none, &left_out, &err), 0);
-	assert_route("10.8.0.1", SLUICE_ROUTE_LOCAL, NULL);
-	close(fd);
-	wire_routes_free(&stale);
-	assert_true(wire_unload(BPFFS, &err) > 0);
-	sh("ip addr flush dev br0");
-}
-
-/* Adds @count networks with two gateways in turn, so that none can be merged with another. */
-static void many_routes(const char *what, int count)
-{
-	FILE *batch = popen("ip -batch -", "w");
-	int i;
-
-	assert_non_null(batch);
-	for (i = 0; i < count; i++)
-		fprintf(batch, "route %s %d.%d.%d.0/24 via 10.%d.0.254\n", what, 20 + i / 65536,
-			i / 256 % 256, i % 256, 31 + i % 2);
-	assert_int_equal(pclose(batch), 0);
-}
-
-/* With more routes than entries, local addresses and the shorter prefixes are kept. */
-static void test_many_routes(void **state)
-{
-	sh("ip link add up1 type veth peer name up1_peer && ip link set up1 up &&"
-	   " ip link set up1_peer up && ip addr add 10.31.0.1/24 dev up1 &&"
-	   " ip link add up2 type veth peer name up2_peer && ip link set up2 up &&"
-	   " ip link set up2_peer up && ip addr add 10.32.0.1/24 dev up2 &&"
-	   " ip addr add 203.0.113.1/32 dev lo && ip route add 172.20.0.0/16 via 10.32.0.254");
-	many_routes("add", 66000);
-	assert_int_equal(load("br0"), 0);
-	assert_true(left_out > 400 && left_out < 500);
-	assert_route("203.0.113.1", SLUICE_ROUTE_LOCAL, NULL);
-	assert_route("10.32.0.1", SLUICE_ROUTE_LOCAL, NULL);
-	assert_route("172.20.0.9", SLUICE_ROUTE_AWAY, "10.32.0.1");
-
-	/* a new address gets an entry, although old and new routes together do not fit */
-	sh("ip addr add 203.0.113.2/32 dev lo");
-	assert_int_equal(wire_refresh_routes(BPFFS, &left_out, &err), 0);
-	assert_route("203.0.113.2", SLUICE_ROUTE_LOCAL, NULL);
-	sh("ip route flush proto boot && ip addr add 203.0.113.3/32 dev lo");
-	many_routes("add", 300);
-	assert_int_equal(wire_refresh_routes(BPFFS, &left_out, &err), 0);
-	assert_int_equal(left_out, 0);
-	assert_route("203.0.113.3", SLUICE_ROUTE_LOCAL, NULL);
-	assert_route("20.0.2.9", SLUICE_ROUTE_AWAY, "10.31.0.1");
-	assert_route("20.0.3.9", SLUICE_ROUTE_AWAY, "10.32.0.1");
-	assert_route("20.9.9.9", SLUICE_ROUTE_NONE, NULL);
-	assert_true(wire_unload(BPFFS, &err) > 0);
-	sh("ip link del up1 && ip link del up2");
+	sh("ip link del s0");
 }
 
 static int setup(void **state)
@@ -423,11 +266,9 @@ static int setup(void **state)
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_not_loaded),  cmocka_unit_test(test_ports_come_and_go),
-		cmocka_unit_test(test_other_kind),  cmocka_unit_test(test_load_again),
-		cmocka_unit_test(test_routes),	    cmocka_unit_test(test_except),
-		cmocka_unit_test(test_services),    cmocka_unit_test(test_stale_reading),
-		cmocka_unit_test(test_many_routes),
+		cmocka_unit_test(test_not_loaded),	 cmocka_unit_test(test_ports_come_and_go),
+		cmocka_unit_test(test_other_kind),	 cmocka_unit_test(test_load_again),
+		cmocka_unit_test(test_servers_restored),
 	};
 
 	return cmocka_run_group_tests(tests, setup, NULL);

@@ -5,8 +5,12 @@
  * for byte, or unchanged.
  *
  *	client 10.1.0.9, fd01::9 ── near 10.1.0.1, fd01::1 [host] far 10.2.0.1, fd02::1
+ *	guest  10.6.0.9, fd06::9 ── port0 ═ br0 10.6.0.1, fd06::1
  *
  * The host answers the client from the near address; the client sends to the far one.
+ *BPF_PROG_TEST_RUN has no socket that sends, so a reply is seen as a server's only where a request
+ *was redirected to it: the conversations here are those of servers that have connected back.
+ *test_wire_host.c has others, with real packets.
  *
  * A header, so that each test stays one file for the build; each loads the programs that it needs.
  */
@@ -18,7 +22,6 @@
 
 #include <bpf/bpf.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <linux/pkt_cls.h>
 #include <net/if.h>
 #include <sched.h>
@@ -26,6 +29,7 @@
 #include <sluice/wire.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -42,6 +46,10 @@
 #define BARE_CLIENT6 "fd01:0:86dd::9"
 #define BARE_NEAR4   "8.0.0.1"
 #define BARE_NEAR6   "fd01:0:86dd::1"
+#define GUEST4	     "10.6.0.9"
+#define GUEST6	     "fd06::9"
+#define BRIDGE4	     "10.6.0.1"
+#define BRIDGE6	     "fd06::1"
 
 #define B1 "10.8.0.1"
 #define B2 "10.8.1.1"
@@ -51,9 +59,7 @@
 enum {
 	WILDCARD = 1000, /* [::]:1000, for both families */
 	BOUND,		 /* only at the far addresses */
-	BOUND_NEAR,	 /* one on the wildcard, another at the near addresses */
-	CONNECTED, /* one bound to the wildcard and connected to the client's port CONNECTED */
-	CONNECTED_OTHERS, /* the same, and a new wildcard socket for the next client, like iperf3 */
+	BACK,		 /* connected back to each client, by converse() */
 	NOBODY,
 	UNMANAGED, /* a wildcard socket on an unmanaged port */
 };
@@ -64,28 +70,12 @@ struct programs {
 	int in, out;
 };
 
-static struct programs host, host_by_table, gateway;
+static struct programs host, gateway;
 static struct programs port;  /* a port of the bridge br0, whose Ethernet address the frames have */
 static struct programs plain; /* on an interface without Ethernet headers */
 static unsigned int near_index, port_index;
 
 /* --- running */
-
-static inline int setting(const char *path, const char *value)
-{
-	int fd = open(path, O_WRONLY);
-	bool done = fd >= 0 && write(fd, value, strlen(value)) > 0;
-
-	if (fd >= 0)
-		close(fd);
-	return done ? 0 : -errno;
-}
-
-static inline void forwarding(bool on)
-{
-	assert_int_equal(setting("/proc/sys/net/ipv4/ip_forward", on ? "1" : "0"), 0);
-	assert_int_equal(setting("/proc/sys/net/ipv6/conf/all/forwarding", on ? "1" : "0"), 0);
-}
 
 static inline uint64_t counter(const struct programs *programs, enum sluice_wire_counter which)
 {
@@ -103,10 +93,13 @@ static inline uint64_t counter(const struct programs *programs, enum sluice_wire
 	return sum;
 }
 
-/* Runs a program; @linear is the length of the linear part, 0: all. Returns -errno on refusal. */
-static inline int run_frame(int prog, const struct frame *in, size_t linear, struct frame *out)
+/*
+ * Runs a program; @linear is the length of the linear part, 0: all. Returns -errno on refusal, 0 if
+ * the packet passes, or TC_ACT_SHOT.
+ */
+static inline int run_frame_on(unsigned int ifindex, int prog, const struct frame *in,
+			       size_t linear, struct frame *out)
 {
-	unsigned int ifindex = prog == port.in || prog == port.out ? port_index : near_index;
 	struct __sk_buff context = { .ifindex = ifindex, .data_end = (uint32_t)linear };
 	LIBBPF_OPTS(bpf_test_run_opts, opts, .data_in = in->byte, .data_size_in = (uint32_t)in->len,
 		    .data_out = out->byte, .data_size_out = sizeof(out->byte), .ctx_in = &context,
@@ -116,8 +109,17 @@ static inline int run_frame(int prog, const struct frame *in, size_t linear, str
 	if (bpf_prog_test_run_opts(prog, &opts))
 		return -errno;
 	out->len = opts.data_size_out;
+	if (opts.retval == TC_ACT_SHOT)
+		return TC_ACT_SHOT;
 	assert_int_equal((int)opts.retval, TC_ACT_UNSPEC);
 	return 0;
+}
+
+static inline int run_frame(int prog, const struct frame *in, size_t linear, struct frame *out)
+{
+	bool on_port = prog == port.in || prog == port.out;
+
+	return run_frame_on(on_port ? port_index : near_index, prog, in, linear, out);
 }
 
 static inline void dump(const char *what, const struct frame *frame)
@@ -181,7 +183,7 @@ static inline void pass_uncounted(const struct programs *programs, int prog,
 
 /* --- the flow table */
 
-#define SETS   8192
+#define SETS   1024
 #define SEED   42
 #define AGE_MS 120000
 
@@ -195,27 +197,65 @@ static inline int flow_find(const struct programs *programs, const struct shape 
 		assert_int_equal(bpf_map_lookup_elem(fd, index, set), 0);
 		for (way = 0; way < SLUICE_FLOW_WAYS; way++)
 			if (set->tag[way] &&
-			    set->flow[way].client_port_be == htons(request->source_port) &&
-			    set->flow[way].server_port_be == htons(request->target_port))
+			    set->flow[way].peer_port_be == htons(request->source_port) &&
+			    set->flow[way].port_be == htons(request->target_port))
 				return way;
 	}
 	return -1;
 }
 
-/* Moves a request's flow into the past: its last datagram, and its last check. */
-static inline void flow_past(const struct programs *programs, const struct shape *request,
-			     uint32_t seen_ms, uint32_t checked_ms)
+static inline void flow_store(const struct programs *programs, uint32_t index,
+			      const struct sluice_wire_set *set)
 {
+	assert_int_equal(bpf_map_update_elem(bpf_map__fd(programs->skel->maps.sluice_w_flows),
+					     &index, set, BPF_ANY),
+			 0);
+}
+
+/* Moves all times of a request's flow into the past. */
+static inline void flow_past(const struct programs *programs, const struct shape *request,
+			     uint32_t ms)
+{
+	uint32_t index, ago = sluice_flow_clock(ms * 1000000ULL);
+	struct sluice_wire_flow *flow;
 	struct sluice_wire_set set;
-	uint32_t index;
 	int way = flow_find(programs, request, &set, &index);
 
 	assert_true(way >= 0);
-	set.seen[way] -= sluice_flow_clock(seen_ms * 1000000ULL);
-	set.flow[way].checked -= sluice_flow_clock(checked_ms * 1000000ULL);
-	assert_int_equal(bpf_map_update_elem(bpf_map__fd(programs->skel->maps.sluice_w_flows),
-					     &index, &set, BPF_ANY),
-			 0);
+	flow = &set.flow[way];
+	set.seen[way] -= ago;
+	flow->pending[0] -= ago;
+	flow->pending[1] -= ago;
+	flow->judged -= ago;
+	flow->routed -= ago;
+	flow->searched -= ago;
+	flow_store(programs, index, &set);
+}
+
+/* --- sockets */
+
+static inline int open_socket(int family, const char *addr, uint16_t port)
+{
+	struct sockaddr_in6 six = { .sin6_family = AF_INET6, .sin6_port = htons(port) };
+	struct sockaddr_in four = { .sin_family = AF_INET, .sin_port = htons(port) };
+	int fd = socket(family, SOCK_DGRAM, 0), one = 1;
+	bool is6 = family == AF_INET6;
+
+	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
+	if (inet_pton(family, addr, is6 ? (void *)&six.sin6_addr : (void *)&four.sin_addr) != 1 ||
+	    bind(fd, is6 ? (void *)&six : (void *)&four, is6 ? sizeof(six) : sizeof(four)))
+		return -1;
+	return fd;
+}
+
+static inline int connect_socket(int fd, int family, const char *addr, uint16_t port)
+{
+	struct sockaddr_in6 six = { .sin6_family = AF_INET6, .sin6_port = htons(port) };
+	struct sockaddr_in four = { .sin_family = AF_INET, .sin_port = htons(port) };
+	bool is6 = family == AF_INET6;
+
+	inet_pton(family, addr, is6 ? (void *)&six.sin6_addr : (void *)&four.sin_addr);
+	return connect(fd, is6 ? (void *)&six : (void *)&four, is6 ? sizeof(six) : sizeof(four));
 }
 
 /* --- exchanges */
@@ -261,6 +301,10 @@ static __attribute__((noinline, unused)) const char *near_of(const struct shape 
 		return BARE_NEAR4;
 	if (!strcmp(shape->source, BARE_CLIENT6))
 		return BARE_NEAR6;
+	if (!strcmp(shape->source, GUEST4))
+		return BRIDGE4;
+	if (!strcmp(shape->source, GUEST6))
+		return BRIDGE6;
 	return shape_is6(shape) ? NEAR6 : NEAR4;
 }
 
@@ -288,19 +332,41 @@ static inline struct shape answer(const struct shape *request, const char *serve
 	return shape;
 }
 
-/* Sends a request and its answer, both of the given shape. */
+/* Opens the server's socket that has connected back to the sender of a request. */
+static inline int connect_back(const struct shape *request)
+{
+	int family = shape_is6(request) ? AF_INET6 : AF_INET;
+	int fd = open_socket(family, family == AF_INET ? "0.0.0.0" : "::", request->target_port);
+
+	assert_true(fd >= 0);
+	assert_int_equal(connect_socket(fd, family, request->source, request->source_port), 0);
+	return fd;
+}
+
+/*
+ * Sends a request and its answer, both of the given shape, after a first request to which the
+ * server has connected back. The server's socket stays open until the process ends.
+ */
 static inline void converse(const struct programs *programs, const struct shape *request)
 {
 	struct shape inside = to_target(*request, near_of(request));
 	struct shape reply = answer(request, near_of(request));
 	struct shape fixed = answer(request, request->target);
+	struct sluice_wire_set set;
+	uint32_t index;
+	int i;
 
-	pass(programs, programs->in, request, &inside, SLUICE_WIRE_request_rewritten);
-	pass(programs, programs->out, &reply, &fixed, SLUICE_WIRE_reply_rewritten);
-	/* again, from the flow table only */
-	pass(programs, programs->in, request, &inside, SLUICE_WIRE_request_rewritten);
-	pass(programs, programs->out, &reply, &fixed, SLUICE_WIRE_reply_rewritten);
+	if (flow_find(programs, request, &set, &index) < 0) {
+		pass(programs, programs->in, request, request, SLUICE_WIRE_half_open);
+		connect_back(request);
+	}
+	/* by a lookup, and again from the flow table only */
+	for (i = 0; i < 2; i++) {
+		pass(programs, programs->in, request, &inside, SLUICE_WIRE_request_rewritten);
+		pass(programs, programs->out, &reply, &fixed, SLUICE_WIRE_reply_rewritten);
+	}
 }
+
 /* --- fragments */
 
 /* Sends three fragments of a datagram, each with and without the change of one address. */
@@ -377,6 +443,33 @@ static inline struct shape tagged(struct shape shape, int tags)
 	return shape;
 }
 
+/* Passes an error that the gateway drops. */
+static inline void pass_withheld(const struct shape *error)
+{
+	uint64_t before = counter(&gateway, SLUICE_WIRE_error_withheld);
+	struct frame in, out;
+
+	build_frame(error, &in);
+	assert_int_equal(run_frame(gateway.in, &in, 0, &out), TC_ACT_SHOT);
+	assert_int_equal(counter(&gateway, SLUICE_WIRE_error_withheld), before + 1);
+}
+
+/* Sends a request to a server that answers from B2, and then refuses the requested address. */
+static inline void gateway_converse(const struct shape *request)
+{
+	struct shape onward = to_target(*request, B2), reply = answer(request, B2);
+	struct shape fixed = answer(request, request->target);
+	struct shape error = error_about(request, request->target, request->source, &errors[0]);
+
+	error.vlan_tags = request->vlan_tags;
+	pass(&gateway, gateway.out, request, request, SLUICE_WIRE_half_open);
+	pass(&gateway, gateway.in, &reply, &fixed, SLUICE_WIRE_reply_rewritten);
+	pass(&gateway, gateway.out, request, request, SLUICE_WIRE_request_passed);
+	pass_withheld(&error);
+	pass(&gateway, gateway.out, request, &onward, SLUICE_WIRE_request_rewritten);
+	pass(&gateway, gateway.in, &reply, &fixed, SLUICE_WIRE_reply_rewritten);
+}
+
 /* --- setup */
 
 static inline int sh(const char *command)
@@ -388,30 +481,6 @@ static inline int sh(const char *command)
 	return status;
 }
 
-static inline int open_socket(int family, const char *addr, uint16_t port)
-{
-	struct sockaddr_in6 six = { .sin6_family = AF_INET6, .sin6_port = htons(port) };
-	struct sockaddr_in four = { .sin_family = AF_INET, .sin_port = htons(port) };
-	int fd = socket(family, SOCK_DGRAM, 0), one = 1;
-	bool is6 = family == AF_INET6;
-
-	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
-	if (inet_pton(family, addr, is6 ? (void *)&six.sin6_addr : (void *)&four.sin_addr) != 1 ||
-	    bind(fd, is6 ? (void *)&six : (void *)&four, is6 ? sizeof(six) : sizeof(four)))
-		return -1;
-	return fd;
-}
-
-static inline int connect_socket(int fd, int family, const char *addr, uint16_t port)
-{
-	struct sockaddr_in6 six = { .sin6_family = AF_INET6, .sin6_port = htons(port) };
-	struct sockaddr_in four = { .sin_family = AF_INET, .sin_port = htons(port) };
-	bool is6 = family == AF_INET6;
-
-	inet_pton(family, addr, is6 ? (void *)&six.sin6_addr : (void *)&four.sin_addr);
-	return connect(fd, is6 ? (void *)&six : (void *)&four, is6 ? sizeof(six) : sizeof(four));
-}
-
 /* Opens the sockets, which stay open until the process ends. */
 static inline int open_sockets(void)
 {
@@ -421,18 +490,6 @@ static inline int open_sockets(void)
 	failed |= open_socket(AF_INET6, "::", UNMANAGED) < 0;
 	failed |= open_socket(AF_INET, FAR4, BOUND) < 0;
 	failed |= open_socket(AF_INET6, FAR6, BOUND) < 0;
-	failed |= open_socket(AF_INET6, "::", BOUND_NEAR) < 0;
-	failed |= open_socket(AF_INET, NEAR4, BOUND_NEAR) < 0;
-	failed |= open_socket(AF_INET6, NEAR6, BOUND_NEAR) < 0;
-	failed |= connect_socket(open_socket(AF_INET, "0.0.0.0", CONNECTED), AF_INET, CLIENT4,
-				 CONNECTED);
-	failed |= connect_socket(open_socket(AF_INET6, "::", CONNECTED), AF_INET6, CLIENT6,
-				 CONNECTED);
-	failed |= connect_socket(open_socket(AF_INET, "0.0.0.0", CONNECTED_OTHERS), AF_INET,
-				 CLIENT4, CONNECTED_OTHERS);
-	failed |= connect_socket(open_socket(AF_INET6, "::", CONNECTED_OTHERS), AF_INET6, CLIENT6,
-				 CONNECTED_OTHERS);
-	failed |= open_socket(AF_INET6, "::", CONNECTED_OTHERS) < 0;
 	return failed;
 }
 
@@ -457,53 +514,16 @@ static inline int programs_load(struct programs *programs, uint32_t role)
 	return 0;
 }
 
-static inline int route_add(const struct programs *programs, const char *addr, uint32_t prefix_len,
-			    enum sluice_route_kind kind, const char *source)
-{
-	struct sluice_route_key key = { .prefix_len = prefix_len };
-	struct sluice_route route = { .kind = kind };
-	uint8_t *at = (uint8_t *)key.word_be;
-	bool six = strchr(addr, ':');
-
-	if (!six) {
-		key.prefix_len += 96;
-		key.word_be[2] = htonl(0xffff);
-		at += 12;
-		route.source.word_be[2] = htonl(source ? 0xffff : 0);
-	}
-	addr_put(addr, at);
-	if (source)
-		addr_put(source, route.source.byte + (six ? 0 : 12));
-	return bpf_map_update_elem(bpf_map__fd(programs->skel->maps.sluice_w_routes), &key, &route,
-				   BPF_ANY);
-}
-
-/* Writes what the loader would write for the namespace below. */
-static inline int routes_add(const struct programs *programs)
-{
-	return route_add(programs, "0.0.0.0", 0, SLUICE_ROUTE_NONE, NULL) ||
-	       route_add(programs, "10.1.0.0", 24, SLUICE_ROUTE_AWAY, NEAR4) ||
-	       route_add(programs, "8.0.0.0", 24, SLUICE_ROUTE_AWAY, BARE_NEAR4) ||
-	       route_add(programs, "10.1.0.255", 32, SLUICE_ROUTE_BROADCAST, NULL) ||
-	       route_add(programs, "10.2.0.0", 24, SLUICE_ROUTE_AWAY, FAR4) ||
-	       route_add(programs, "10.2.0.255", 32, SLUICE_ROUTE_BROADCAST, NULL) ||
-	       route_add(programs, NEAR4, 32, SLUICE_ROUTE_LOCAL, NULL) ||
-	       route_add(programs, FAR4, 32, SLUICE_ROUTE_LOCAL, NULL) ||
-	       route_add(programs, "fd01::", 64, SLUICE_ROUTE_AWAY, NEAR6) ||
-	       route_add(programs, "fd01:0:86dd::", 64, SLUICE_ROUTE_AWAY, BARE_NEAR6) ||
-	       route_add(programs, "fd02::", 64, SLUICE_ROUTE_AWAY, FAR6) ||
-	       route_add(programs, "fd02::", 128, SLUICE_ROUTE_BROADCAST, NULL) ||
-	       route_add(programs, NEAR6, 128, SLUICE_ROUTE_LOCAL, NULL) ||
-	       route_add(programs, FAR6, 128, SLUICE_ROUTE_LOCAL, NULL);
-}
-
 /* Makes the namespace with its interfaces and sockets. */
 static inline int wire_lab_up(void)
 {
-	if (unshare(CLONE_NEWNET))
+	const struct rlimit files = { 8192, 8192 };
+
+	if (unshare(CLONE_NEWNET) || setrlimit(RLIMIT_NOFILE, &files))
 		return -1;
-	if (sh("ip link set lo up && ip link add near type veth peer name near_peer &&"
-	       " ip link add far type veth peer name far_peer &&"
+	if (sh("ip link set lo up &&"
+	       " ip link add near address 02:02:02:02:02:02 type veth peer name near_peer &&"
+	       " ip link add far address 02:02:02:02:02:02 type veth peer name far_peer &&"
 	       " for i in near near_peer far far_peer; do"
 	       "   ip link set $i addrgenmode none && ip link set $i up || exit 1; done &&"
 	       " ip addr add " NEAR4 "/24 brd + dev near && ip addr add " FAR4
@@ -514,11 +534,13 @@ static inline int wire_lab_up(void)
 	       " ip addr add " BARE_NEAR6 "/64 dev near nodad &&"
 	       " ip link add name br0 address 02:02:02:02:02:02 type bridge &&"
 	       " ip link add name port0 address 02:02:02:02:02:33 type veth peer name port0_peer &&"
-	       " ip link set dev port0 master br0"))
+	       " ip link set dev port0 master br0 &&"
+	       " for i in br0 port0 port0_peer; do"
+	       "   ip link set $i addrgenmode none && ip link set $i up || exit 1; done &&"
+	       " ip addr add " BRIDGE4 "/24 dev br0 && ip addr add " BRIDGE6 "/64 dev br0 nodad"))
 		return -1;
 	near_index = if_nametoindex("near");
 	port_index = if_nametoindex("port0");
-	forwarding(true);
 	if (open_sockets()) {
 		fprintf(stderr, "sockets: %s\n", strerror(errno));
 		return -1;
@@ -526,20 +548,19 @@ static inline int wire_lab_up(void)
 	return 0;
 }
 
-/* Loads the programs for a role, with its routes or its server. */
+/* Loads the programs for a role, with its server. */
 static inline int wire_lab_load(struct programs *programs, uint32_t role)
 {
 	if (programs_load(programs, role | (programs == &plain ? 0 : SLUICE_WIRE_ETHERNET)))
 		return -1;
 	if (role & SLUICE_WIRE_GATEWAY)
 		return server_add(B1) || server_add(B2);
-	return routes_add(programs);
+	return 0;
 }
 
 static inline int wire_lab_down(void **state)
 {
 	wire_bpf__destroy(host.skel);
-	wire_bpf__destroy(host_by_table.skel);
 	wire_bpf__destroy(gateway.skel);
 	wire_bpf__destroy(port.skel);
 	wire_bpf__destroy(plain.skel);

@@ -5,25 +5,30 @@
  *
  *	foreign-prog --cgroup DIR --type sendmsg4|sendmsg6|ingress|egress --name NAME
  *		     [--link PIN | --exclusive]
- *	foreign-prog --dev IF --type tc_ingress|tc_egress|xdp --name NAME [--verdict N]
- *		     --link PIN | --prog PIN
+ *	foreign-prog --dev IF --type tc_ingress|tc_egress|xdp --name NAME
+ *		     [--verdict N | --vlan IF] --link PIN | --prog PIN
  *
  * On a cgroup it is attached with BPF_PROG_ATTACH as systemd does (allowing other programs, or
  * exclusively with --exclusive), or by a link pinned at PIN. On an interface it is attached by a
  * tcx or XDP link; with --prog it is only pinned, for tc(8) or ip(8) to attach. A tc program
  * returns the verdict (default -1, "the next program"; 0 ends the chain), an XDP program passes.
- * Prints the id of the program. The program is called NAME, so that `bpftool cgroup show DIR` shows
- * the order in which programs run.
+ * With --vlan, two programs together do what a VLAN device does, on kernels that lack it: the one
+ *on the ingress of the parent strips the tag and passes the frame to the ingress of IF, and the one
+ *on egress adds a tag and sends the frame by the parent IF. Prints the id of the program. The
+ *program is called NAME, so that `bpftool cgroup show DIR` shows the order in which programs run.
  *
  * The instructions and the system calls are written out: no BPF compiler, no library.
  */
+#include <arpa/inet.h>
 #include <err.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
 #include <linux/bpf.h>
+#include <linux/if_ether.h>
 #include <net/if.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -31,6 +36,8 @@
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <unistd.h>
+
+#define VLAN_ID 5
 
 struct type {
 	const char *name;
@@ -52,8 +59,8 @@ static const struct type types[] = {
 static const char usage[] =
 	"usage: foreign-prog --cgroup DIR --type sendmsg4|sendmsg6|ingress|egress --name NAME\n"
 	"                    [--link PIN | --exclusive]\n"
-	"       foreign-prog --dev IF --type tc_ingress|tc_egress|xdp --name NAME [--verdict N]\n"
-	"                    --link PIN | --prog PIN\n";
+	"       foreign-prog --dev IF --type tc_ingress|tc_egress|xdp --name NAME\n"
+	"                    [--verdict N | --vlan IF] --link PIN | --prog PIN\n";
 
 static const struct type *type_find(const char *name)
 {
@@ -79,18 +86,14 @@ static bool is_of_dev(const struct type *type)
 	return is_tc(type) || type->prog == BPF_PROG_TYPE_XDP;
 }
 
-static int prog_load(const struct type *type, const char *name, int verdict)
+static int prog_load(const struct type *type, const char *name, const struct bpf_insn *insns,
+		     size_t count)
 {
-	/* r0 = verdict; exit */
-	const struct bpf_insn insns[] = {
-		{ .code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0, .imm = verdict },
-		{ .code = BPF_JMP | BPF_EXIT },
-	};
 	union bpf_attr attr = {
 		.prog_type = type->prog,
 		.expected_attach_type = is_of_dev(type) ? 0 : type->attach,
 		.insns = (uintptr_t)insns,
-		.insn_cnt = sizeof(insns) / sizeof(insns[0]),
+		.insn_cnt = count,
 		.license = (uintptr_t) "GPL",
 	};
 	int fd;
@@ -100,6 +103,56 @@ static int prog_load(const struct type *type, const char *name, int verdict)
 	if (fd < 0)
 		err(1, "load %s", type->name);
 	return fd;
+}
+
+#define COUNT(insns) (sizeof(insns) / sizeof((insns)[0]))
+#define MOVE(to, value)                                                              \
+	{                                                                            \
+		.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = (to), .imm = (value) \
+	}
+#define CALL(id)                                        \
+	{                                               \
+		.code = BPF_JMP | BPF_CALL, .imm = (id) \
+	}
+#define EXIT                               \
+	{                                  \
+		.code = BPF_JMP | BPF_EXIT \
+	}
+
+static int verdict_load(const struct type *type, const char *name, int verdict)
+{
+	const struct bpf_insn insns[] = { MOVE(BPF_REG_0, verdict), EXIT };
+
+	return prog_load(type, name, insns, COUNT(insns));
+}
+
+static int vlan_load(const struct type *type, const char *name, unsigned int ifindex)
+{
+	const struct bpf_insn strip[] = {
+		MOVE(BPF_REG_0, -1),
+		{ .code = BPF_LDX | BPF_MEM | BPF_W,
+		  .dst_reg = BPF_REG_2,
+		  .src_reg = BPF_REG_1,
+		  .off = offsetof(struct __sk_buff, vlan_present) },
+		{ .code = BPF_JMP | BPF_JEQ | BPF_K, .dst_reg = BPF_REG_2, .off = 4 },
+		CALL(BPF_FUNC_skb_vlan_pop),
+		MOVE(BPF_REG_1, (int)ifindex),
+		MOVE(BPF_REG_2, BPF_F_INGRESS),
+		CALL(BPF_FUNC_redirect),
+		EXIT,
+	};
+	const struct bpf_insn add[] = {
+		MOVE(BPF_REG_2, htons(ETH_P_8021Q)),
+		MOVE(BPF_REG_3, VLAN_ID),
+		CALL(BPF_FUNC_skb_vlan_push),
+		MOVE(BPF_REG_1, (int)ifindex),
+		MOVE(BPF_REG_2, 0),
+		CALL(BPF_FUNC_redirect),
+		EXIT,
+	};
+
+	return !strcmp(type->name, "tc_ingress") ? prog_load(type, name, strip, COUNT(strip))
+						 : prog_load(type, name, add, COUNT(add));
 }
 
 static void pin_object(int fd, const char *pin)
@@ -161,7 +214,7 @@ static void lift_memlock(void)
 }
 
 struct arguments {
-	const char *cgroup, *dev, *name, *link, *prog;
+	const char *cgroup, *dev, *name, *link, *prog, *vlan;
 	const struct type *type;
 	bool exclusive;
 	int verdict;
@@ -172,7 +225,8 @@ static bool arguments_fit(const struct arguments *args)
 	if (!args->type || !args->name)
 		return false;
 	if (is_of_dev(args->type))
-		return args->dev && !args->cgroup && !args->link != !args->prog;
+		return args->dev && !args->cgroup && !args->link != !args->prog &&
+		       (!args->vlan || is_tc(args->type));
 	return args->cgroup && !args->dev && !args->prog && !(args->link && args->exclusive);
 }
 
@@ -186,6 +240,7 @@ static void arguments_parse(int argc, char **argv, struct arguments *args)
 		{ "link", required_argument, NULL, 'l' },
 		{ "prog", required_argument, NULL, 'p' },
 		{ "verdict", required_argument, NULL, 'v' },
+		{ "vlan", required_argument, NULL, 'w' },
 		{ "exclusive", no_argument, NULL, 'x' },
 		{ NULL, 0, NULL, 0 },
 	};
@@ -207,6 +262,8 @@ static void arguments_parse(int argc, char **argv, struct arguments *args)
 			args->prog = optarg;
 		else if (option == 'v')
 			args->verdict = atoi(optarg);
+		else if (option == 'w')
+			args->vlan = optarg;
 		else if (option == 'x')
 			args->exclusive = true;
 		else
@@ -216,17 +273,36 @@ static void arguments_parse(int argc, char **argv, struct arguments *args)
 		errx(2, "%s", usage);
 }
 
+static unsigned int ifindex_of(const char *dev)
+{
+	unsigned int ifindex = if_nametoindex(dev);
+
+	if (!ifindex)
+		err(1, "%s", dev);
+	return ifindex;
+}
+
 static int target_open(const struct arguments *args)
 {
 	int target;
 
-	if (args->cgroup)
-		target = open(args->cgroup, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	else
-		target = (int)if_nametoindex(args->dev) ?: -1;
+	if (args->dev)
+		return (int)ifindex_of(args->dev);
+	target = open(args->cgroup, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (target < 0)
-		err(1, "%s", args->cgroup ? args->cgroup : args->dev);
+		err(1, "%s", args->cgroup);
 	return target;
+}
+
+static int prog_of(const struct arguments *args)
+{
+	if (args->vlan)
+		return vlan_load(args->type, args->name, ifindex_of(args->vlan));
+	if (is_tc(args->type))
+		return verdict_load(args->type, args->name, args->verdict);
+	/* on a cgroup, 1 lets the packet pass */
+	return verdict_load(args->type, args->name,
+			    args->type->prog == BPF_PROG_TYPE_XDP ? XDP_PASS : 1);
 }
 
 int main(int argc, char **argv)
@@ -237,11 +313,7 @@ int main(int argc, char **argv)
 	arguments_parse(argc, argv, &args);
 	target = target_open(&args);
 	lift_memlock();
-	/* on a cgroup, 1 lets the packet pass */
-	prog = prog_load(args.type, args.name,
-			 is_tc(args.type)			? args.verdict
-			 : args.type->prog == BPF_PROG_TYPE_XDP ? XDP_PASS
-								: 1);
+	prog = prog_of(&args);
 	if (args.prog)
 		pin_object(prog, args.prog);
 	else if (args.link)

@@ -5,7 +5,7 @@
  *
  *	udp-flows --to ADDR:PORT [--from ADDR[:PORT]] [--sources N] [--flows N] [--rate N]
  *		  [--count N | --until-signal] [--window N] [--zipf S] [--burst N] [--timeout-ms N]
- *	udp-flows --to ADDR:PORT --flood N [--from ADDR] [--sources N] [--rate N]
+ *	udp-flows --to ADDR:PORT --flood N [--from ADDR[:PORT]] [--sources N] [--rate N]
  *
  * A flow is a socket with its source port, bound to one of --sources consecutive addresses.
  * Numbered datagrams are sent on the flows in turn, or by weights of 1/k^S (--zipf), in bursts of
@@ -24,8 +24,8 @@
  * have several workers. The exit status is 0 if all datagrams were answered, 1 if not.
  *
  * --flood sends datagrams that request no answer, each from another source: addresses in turn, and
- * a new port after each round. The addresses must be local (127.0.0.0/8 is, or `ip route add local
- * 10.77.0.0/16 dev lo`); no privilege is needed.
+ *a new port after each round, unless --from names the port. The addresses must be local
+ *(127.0.0.0/8 is, or `ip route add local 10.77.0.0/16 dev lo`); no privilege is needed.
  */
 #include "stamp.h"
 
@@ -479,6 +479,7 @@ static void flood(struct client *client)
 	int fd = -1;
 
 	any.addr.ss_family = client->from.addr.ss_family;
+	*port_of(&any) = *port_of(&client->from);
 	for (; client->sent < client->flood && !stop; client->sent++) {
 		while (!is_due(client, start_ns))
 			nanosleep(&(struct timespec){ .tv_nsec = 1000000 }, NULL);
@@ -499,7 +500,7 @@ static const char usage_text[] =
 	"usage: udp-flows --to ADDR:PORT [--from ADDR[:PORT]] [--sources N] [--flows N] [--rate N]\n"
 	"                 [--count N | --until-signal] [--window N] [--zipf S] [--burst N]\n"
 	"                 [--timeout-ms N]\n"
-	"       udp-flows --to ADDR:PORT --flood N [--from ADDR] [--sources N] [--rate N]\n";
+	"       udp-flows --to ADDR:PORT --flood N [--from ADDR[:PORT]] [--sources N] [--rate N]\n";
 
 static unsigned long number(const char *text, unsigned long max)
 {

@@ -2,8 +2,8 @@
 /*
  * A UDP echo server that imitates each way in which servers receive and answer.
  *
- *	udp-server --kind KIND --port N [--bind ADDR] [--source ADDR] [--join GROUP%IF] [--hold]
- *		   [--reuseport]
+ *	udp-server --kind KIND --port N [--bind ADDR] [--device IF] [--source ADDR]
+ *		   [--join GROUP%IF] [--hold] [--reuseport]
  *
  * The kinds differ only in what determines the source address of an answer: the system call that
  * sends it, the socket, and the ancillary data. With --hold (sendto kinds) the server holds
@@ -41,6 +41,7 @@ struct server {
 	const struct kind *kind;
 	const char *port;
 	const char *bind;
+	const char *device;
 	const char *source;
 	const char *join;
 	bool hold;
@@ -180,7 +181,8 @@ static void serve_mmsg(struct server *server)
 
 /*
  * Returns the received destination as the source, unchanged except for the interface: ip(7) wants
- * the address in ipi_spec_dst, and a fixed interface would override the route.
+ * the address in ipi_spec_dst, and a fixed interface would override the route. A link-local address
+ * needs its interface.
  */
 static void answer_with_pktinfo(struct server *server, struct msghdr *msg)
 {
@@ -190,6 +192,12 @@ static void answer_with_pktinfo(struct server *server, struct msghdr *msg)
 
 			info->ipi_spec_dst = info->ipi_addr;
 			info->ipi_ifindex = 0;
+		}
+		if (cmsg->cmsg_level == IPPROTO_IPV6 && cmsg->cmsg_type == IPV6_PKTINFO) {
+			struct in6_pktinfo *info = (struct in6_pktinfo *)CMSG_DATA(cmsg);
+
+			if (!IN6_IS_ADDR_LINKLOCAL(&info->ipi6_addr))
+				info->ipi6_ifindex = 0;
 		}
 	}
 	complain("sendmsg", sendmsg(server->fd, msg, 0));
@@ -317,7 +325,8 @@ static const struct kind *kind_find(const char *name)
 static void usage(FILE *out)
 {
 	fputs("usage: udp-server --kind KIND --port N [--bind ADDR] [--source ADDR]\n"
-	      "                  [--join GROUP%IF] [--hold] [--reuseport]\n\nkinds:\n",
+	      "                  [--device IF] [--join GROUP%IF] [--hold] [--reuseport]\n\n"
+	      "kinds:\n",
 	      out);
 	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
 		fprintf(out, "  %-9s  %s\n", kinds[i].name, kinds[i].help);
@@ -335,6 +344,9 @@ static void socket_options(const struct server *server)
 
 	if (server->reuseport)
 		set_option(server->fd, SOL_SOCKET, SO_REUSEPORT, 1);
+	if (server->device && setsockopt(server->fd, SOL_SOCKET, SO_BINDTODEVICE, server->device,
+					 strlen(server->device)))
+		err(1, "device %s", server->device);
 	if (kind->family == AF_INET6)
 		set_option(server->fd, IPPROTO_IPV6, IPV6_V6ONLY, kind->v6only);
 	if (kind->pktinfo && kind->family == AF_INET)
@@ -433,6 +445,7 @@ static void parse_options(struct server *server, int argc, char **argv)
 		{ "kind", required_argument, NULL, 'k' },
 		{ "port", required_argument, NULL, 'p' },
 		{ "bind", required_argument, NULL, 'b' },
+		{ "device", required_argument, NULL, 'd' },
 		{ "join", required_argument, NULL, 'j' },
 		{ "source", required_argument, NULL, 's' },
 		{ "hold", no_argument, NULL, 'o' },
@@ -452,6 +465,9 @@ static void parse_options(struct server *server, int argc, char **argv)
 			break;
 		case 'b':
 			server->bind = optarg;
+			break;
+		case 'd':
+			server->device = optarg;
 			break;
 		case 'j':
 			server->join = optarg;

@@ -4,6 +4,7 @@
  *
  *	udp-worker --port N [--bind ADDR] [--workers N] [--processes] [--delay USEC] [--stall INDEX]
  *		   [--rcvbuf BYTES] [--v6only] [--reopen MS] [--own classic|ebpf]
+ *		   [--daemonize] [--exit-main]
  *
  * It behaves like real servers: it knows nothing of sluice, SIGTERM ends it at once, and the
  * datagrams in its queues are lost then. An answer is the request with the worker's process id and
@@ -12,8 +13,10 @@
  * Workers are threads, or with --processes children that die with their parent. --delay makes each
  * answer take that long; worker --stall INDEX never reads. With --reopen each worker periodically
  * answers what its socket holds, closes it and opens another. --own attaches the server's own
- * program, which selects worker 0 for everything. Prints `worker INDEX PID` for each worker, then
- * `ready`.
+ * program, which selects worker 0 for everything. With --daemonize the process that has bound the
+ * sockets prints `bound` and ends at SIGUSR1; a child serves them, or with --processes children of
+ * that child, one socket each. With --exit-main the main thread ends while the workers go on.
+ *Prints `worker INDEX PID` for each worker, then `ready`.
  */
 #include "stamp.h"
 
@@ -45,7 +48,7 @@ struct server {
 	const char *bind, *port, *own;
 	int workers, stall, rcvbuf, reopen_ms;
 	long delay_us;
-	bool processes, v6only;
+	bool processes, v6only, daemonize, exit_main;
 };
 
 struct worker {
@@ -208,14 +211,40 @@ static void print_worker(int index, pid_t pid)
 }
 
 /* Binds the sockets one after another: worker N is the Nth of the kernel's group. */
+static void bind_all(void)
+{
+	int i;
+
+	for (i = 0; i < server.workers; i++)
+		workers[i] = (struct worker){ .index = i, .fd = socket_open(i) };
+}
+
+static void daemonize(void)
+{
+	sigset_t begin;
+	int number;
+	pid_t pid;
+
+	sigemptyset(&begin);
+	sigaddset(&begin, SIGUSR1);
+	sigprocmask(SIG_BLOCK, &begin, NULL);
+	puts("bound");
+	fflush(stdout);
+	sigwait(&begin, &number);
+	pid = fork();
+	if (pid < 0)
+		err(1, "fork");
+	if (pid)
+		_exit(0);
+	setsid();
+}
+
 static void start_threads(void)
 {
 	int i;
 
-	for (i = 0; i < server.workers; i++) {
-		workers[i] = (struct worker){ .index = i, .fd = socket_open(i) };
+	for (i = 0; i < server.workers; i++)
 		print_worker(i, getpid());
-	}
 	for (i = 0; i < server.workers; i++)
 		if (pthread_create(&workers[i].thread, NULL, serve, &workers[i]))
 			errx(1, "pthread_create");
@@ -223,7 +252,7 @@ static void start_threads(void)
 
 static void start_process(int index)
 {
-	int bound[2];
+	int bound[2], i;
 	char byte;
 	pid_t pid;
 
@@ -235,7 +264,12 @@ static void start_process(int index)
 	if (!pid) {
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
 		close(bound[0]);
-		workers[index] = (struct worker){ .index = index, .fd = socket_open(index) };
+		if (!server.daemonize)
+			workers[index] = (struct worker){ .index = index,
+							  .fd = socket_open(index) };
+		for (i = 0; server.daemonize && i < server.workers; i++)
+			if (i != index)
+				close(workers[i].fd);
 		close(bound[1]);
 		serve(&workers[index]);
 	}
@@ -250,7 +284,7 @@ static void start_process(int index)
 static const char usage_text[] =
 	"usage: udp-worker --port N [--bind ADDR] [--workers N] [--processes] [--delay USEC]\n"
 	"                  [--stall INDEX] [--rcvbuf BYTES] [--v6only] [--reopen MS]\n"
-	"                  [--own classic|ebpf]\n";
+	"                  [--own classic|ebpf] [--daemonize] [--exit-main]\n";
 
 static int number(const char *text, long min, long max)
 {
@@ -275,6 +309,8 @@ static void parse_options(int argc, char **argv)
 		{ "v6only", no_argument, NULL, '6' },
 		{ "reopen", required_argument, NULL, 'c' },
 		{ "own", required_argument, NULL, 'o' },
+		{ "daemonize", no_argument, NULL, 'D' },
+		{ "exit-main", no_argument, NULL, 'x' },
 		{ NULL, 0, NULL, 0 },
 	};
 	int option;
@@ -311,6 +347,12 @@ static void parse_options(int argc, char **argv)
 		case 'o':
 			server.own = optarg;
 			break;
+		case 'D':
+			server.daemonize = true;
+			break;
+		case 'x':
+			server.exit_main = true;
+			break;
 		default:
 			errx(2, "%s", usage_text);
 		}
@@ -325,12 +367,21 @@ int main(int argc, char **argv)
 
 	parse_options(argc, argv);
 	signal(SIGCHLD, SIG_IGN);
+	if (server.daemonize || !server.processes)
+		bind_all();
+	if (server.daemonize)
+		daemonize();
 	for (i = 0; server.processes && i < server.workers; i++)
 		start_process(i);
 	if (!server.processes)
 		start_threads();
 	puts("ready");
 	fflush(stdout);
+	if (server.exit_main)
+		pthread_exit(NULL);
+	/* the children serve */
+	for (i = 0; server.daemonize && server.processes && i < server.workers; i++)
+		close(workers[i].fd);
 	for (;;)
 		pause();
 }

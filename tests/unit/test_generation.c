@@ -2,7 +2,7 @@
 /*
  * Generations: sockets that start together are one; a newer instance takes over when it is as large
  * as the current one, a single further worker does not; when a generation dies, the previous one is
- * current again.
+ * current again; a promoted instance stays current.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -18,13 +18,13 @@
 #define SECOND 1000000000ULL
 
 static struct sluice_steer_slot slots[SLOTS];
-static uint32_t peak;
+static struct sluice_steer_past past;
 static uint64_t now_s; /* time of the last join, unless a test advances it */
 
 static int start(void **state)
 {
 	memset(slots, 0, sizeof(slots));
-	peak = 0;
+	memset(&past, 0, sizeof(past));
 	now_s = 0;
 	return 0;
 }
@@ -89,10 +89,10 @@ static bool assign(void)
 {
 	struct sluice_steer_slot before[SLOTS];
 	uint64_t now_ns = (100 + now_s) * SECOND;
-	bool taken = generation_assign(slots, SLOTS, now_ns, &peak);
+	bool taken = generation_assign(slots, SLOTS, now_ns, &past);
 
 	memcpy(before, slots, sizeof(slots));
-	assert_false(generation_assign(slots, SLOTS, now_ns, &peak));
+	assert_false(generation_assign(slots, SLOTS, now_ns, &past));
 	assert_memory_equal(before, slots, sizeof(slots));
 	return taken;
 }
@@ -324,11 +324,164 @@ static void test_successor_of_a_pair(void **state)
 	assign();
 	leave(1);
 	assign();
-	join(3, 2, 60);
+	join(3, 2, 59);
+	assert_false(assign());
 	now_s = 600;
 	assert_false(assign());
 	assert_int_equal(count(2, SLUICE_STEER_ACTIVE), 2);
 	assert_int_equal(count(3, SLUICE_STEER_ACTIVE), 2);
+}
+
+/* Workers with one socket each, started minutes apart (systemctl start kresd@2, kresd@3). */
+static void test_workers_of_one_socket(void **state)
+{
+	int i;
+
+	for (i = 1; i <= 4; i++) {
+		join(i, 1, i * 100);
+		assert_false(assign());
+		now_s += 50;
+		assert_false(assign());
+	}
+	for (i = 1; i <= 4; i++)
+		assert_int_equal(count(i, SLUICE_STEER_ACTIVE), 1);
+}
+
+/* A server of one socket is replaced by one of four. */
+static void test_one_socket_to_four(void **state)
+{
+	join(1, 1, 0);
+	assign();
+	join(2, 1, 60);
+	assert_false(assign());
+	join(2, 1, 60);
+	assert_true(assign());
+	join(2, 2, 61);
+	assert_false(assign());
+	assert_int_equal(count(1, SLUICE_STEER_RETIRED), 1);
+	assert_int_equal(count(2, SLUICE_STEER_ACTIVE), 4);
+}
+
+/* The server closes six of eight sockets; its restart is a new generation. */
+static void test_shrunk(void **state)
+{
+	int i;
+
+	join(1, 8, 0);
+	assign();
+	for (i = 0; i < 6; i++)
+		leave_one(1);
+	assert_false(assign());
+	join(2, 2, 10);
+	assert_true(assign());
+	assert_int_equal(count(1, SLUICE_STEER_RETIRED), 2);
+}
+
+/* A restart with far fewer workers is not recognised; the restart after it is. */
+static void test_shrunk_by_restart(void **state)
+{
+	join(1, 8, 0);
+	assign();
+	join(2, 2, 10);
+	assert_false(assign());
+	leave(1);
+	assert_false(assign());
+	join(3, 2, 20);
+	assert_true(assign());
+	assert_int_equal(count(2, SLUICE_STEER_RETIRED), 2);
+}
+
+/* A missing instance is not expected back for ever. */
+static void test_forgotten(void **state)
+{
+	join(1, 2, 0);
+	join(2, 2, 0);
+	assign();
+	leave(1);
+	assign();
+	join(3, 2, 61);
+	assert_true(assign());
+	assert_int_equal(count(2, SLUICE_STEER_RETIRED), 2);
+}
+
+/* Nor does the last of several workers succeed its living siblings when one of them is forgotten.
+ */
+static void test_sibling_is_no_successor(void **state)
+{
+	join(1, 2, 0);
+	join(2, 2, 0);
+	assign();
+	join(3, 2, 100);
+	assert_false(assign());
+	leave(1);
+	assign();
+	now_s = 200;
+	assert_false(assign());
+	now_s = 300;
+	assert_false(assign());
+	assert_int_equal(count(2, SLUICE_STEER_ACTIVE), 2);
+	assert_int_equal(count(3, SLUICE_STEER_ACTIVE), 2);
+}
+
+static bool promote(uint64_t instance)
+{
+	bool selected[SLOTS];
+	int i;
+
+	for (i = 0; i < SLOTS; i++)
+		selected[i] = slots[i].instance == instance;
+	return generation_promote(slots, SLOTS, selected, &past);
+}
+
+static void test_promote(void **state)
+{
+	join(1, 1, 0);
+	join(2, 1, 60);
+	assign();
+	assert_true(promote(2));
+	assert_false(promote(2));
+	assert_false(assign());
+	assert_int_equal(count(1, SLUICE_STEER_RETIRED), 1);
+	assert_int_equal(count(2, SLUICE_STEER_ACTIVE), 1);
+	/* and back */
+	assert_true(promote(1));
+	assert_false(assign());
+	assert_int_equal(count(1, SLUICE_STEER_ACTIVE), 1);
+	assert_int_equal(count(2, SLUICE_STEER_RETIRED), 1);
+	/* the promoted instance dies */
+	leave(1);
+	assert_false(assign());
+	assert_int_equal(count(2, SLUICE_STEER_ACTIVE), 1);
+}
+
+/* A later socket of a promoted instance is promoted, also if all sockets are one instance. */
+static void test_promote_and_more(void **state)
+{
+	bool selected[SLOTS] = { [1] = true };
+
+	join(1, 2, 0);
+	assign();
+	assert_true(generation_promote(slots, SLOTS, selected, &past));
+	join(1, 1, 60);
+	assert_false(assign());
+	assert_int_equal(slots[0].state, SLUICE_STEER_RETIRED);
+	assert_int_equal(slots[1].state, SLUICE_STEER_ACTIVE);
+	assert_int_equal(slots[2].state, SLUICE_STEER_ACTIVE);
+}
+
+static void test_restart_after_promote(void **state)
+{
+	join(1, 4, 0);
+	assign();
+	join(2, 1, 60);
+	assign();
+	promote(2);
+	promote(1);
+	leave(2);
+	assign();
+	join(3, 4, 120);
+	assert_true(assign());
+	assert_int_equal(count(3, SLUICE_STEER_ACTIVE), 4);
 }
 
 int main(void)
@@ -351,6 +504,15 @@ int main(void)
 		cmocka_unit_test_setup(test_fewer, start),
 		cmocka_unit_test_setup(test_far_fewer, start),
 		cmocka_unit_test_setup(test_successor_of_a_pair, start),
+		cmocka_unit_test_setup(test_workers_of_one_socket, start),
+		cmocka_unit_test_setup(test_one_socket_to_four, start),
+		cmocka_unit_test_setup(test_shrunk, start),
+		cmocka_unit_test_setup(test_shrunk_by_restart, start),
+		cmocka_unit_test_setup(test_forgotten, start),
+		cmocka_unit_test_setup(test_sibling_is_no_successor, start),
+		cmocka_unit_test_setup(test_promote, start),
+		cmocka_unit_test_setup(test_promote_and_more, start),
+		cmocka_unit_test_setup(test_restart_after_promote, start),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

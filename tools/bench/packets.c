@@ -46,6 +46,8 @@
 #define HOST6	"2001:2::2"
 
 #define SERVER	  5099 /* managed, with a wildcard socket */
+#define BACK	  5098 /* managed, with a socket connected back to the client's port CLIENT */
+#define CLIENT	  20001
 #define OTHER	  6099 /* not managed */
 #define PAYLOAD	  64
 #define NEW_PORTS 30000
@@ -74,28 +76,27 @@ struct kind {
 	enum piece piece;
 };
 
-/* Ordered: an answer needs its request. */
+/* Ordered: an answer needs its request, and a request that is right its answer. */
 static struct kind kinds[] = {
-	{ "IPv4, to another address", GUEST4, HOST4, 20001, SERVER, .rewritten = true },
-	{ "IPv6, to another address", GUEST6, HOST6, 20001, SERVER, .rewritten = true },
-	{ "IPv4, to the right address", GUEST4, BRIDGE4, 20002, SERVER, .out = false },
-	{ "IPv4, to another address, a new flow", GUEST4, HOST4, NEW_PORTS, SERVER,
-	  .rewritten = true, .new_port = true },
-	{ "IPv6, to another address, a new flow", GUEST6, HOST6, NEW_PORTS, SERVER,
-	  .rewritten = true, .new_port = true },
+	{ "IPv4, to a server that connected back", GUEST4, HOST4, CLIENT, BACK, .rewritten = true },
+	{ "IPv6, to a server that connected back", GUEST6, HOST6, CLIENT, BACK, .rewritten = true },
+	{ "IPv4, no reply yet", GUEST4, BRIDGE4, 20002, SERVER, .out = false },
+	{ "IPv4, a new flow", GUEST4, HOST4, NEW_PORTS, SERVER, .new_port = true },
+	{ "IPv6, a new flow", GUEST6, HOST6, NEW_PORTS, SERVER, .new_port = true },
 	{ "UDP forwarded, a managed port", GUEST4, FAR4, 20003, SERVER, .out = false },
 	{ "UDP, not managed", GUEST4, HOST4, 20003, OTHER, .out = false },
 	{ "UDP over IPv6, not managed", GUEST6, HOST6, 20003, OTHER, .out = false },
 	{ "TCP", GUEST4, HOST4, 20004, SERVER, .tcp = true },
-	{ "IPv4, the first fragment", GUEST4, HOST4, 20005, SERVER, .rewritten = true,
+	{ "IPv4, the first fragment", GUEST4, HOST4, CLIENT, BACK, .rewritten = true,
 	  .piece = FIRST },
-	{ "IPv4, a later fragment", GUEST4, HOST4, 20005, SERVER, .rewritten = true,
+	{ "IPv4, a later fragment", GUEST4, HOST4, CLIENT, BACK, .rewritten = true,
 	  .piece = LATER },
-	{ "IPv4, from another address", BRIDGE4, GUEST4, SERVER, 20001, .out = true,
+	{ "IPv4, from a server that connected back", BRIDGE4, GUEST4, BACK, CLIENT, .out = true,
 	  .rewritten = true },
-	{ "IPv6, from another address", BRIDGE6, GUEST6, SERVER, 20001, .out = true,
+	{ "IPv6, from a server that connected back", BRIDGE6, GUEST6, BACK, CLIENT, .out = true,
 	  .rewritten = true },
 	{ "IPv4, from the right address", BRIDGE4, GUEST4, SERVER, 20002, .out = true },
+	{ "IPv4, a right flow", GUEST4, BRIDGE4, 20002, SERVER, .out = false },
 	{ "IPv4, no such flow", BRIDGE4, GUEST4, SERVER, 20006, .out = true },
 	{ "UDP, not managed", HOST4, GUEST4, OTHER, 20003, .out = true },
 	{ "UDP over IPv6, not managed", HOST6, GUEST6, OTHER, 20003, .out = true },
@@ -146,6 +147,23 @@ static void open_server(void)
 
 	if (fd < 0 || bind(fd, (struct sockaddr *)&any, sizeof(any)))
 		die("server");
+}
+
+/* Opens the socket of a server that has connected back to the client. */
+static void open_back(int family, const char *guest)
+{
+	struct sockaddr_in6 to6 = { .sin6_family = AF_INET6, .sin6_port = htons(CLIENT) };
+	struct sockaddr_in6 any6 = { .sin6_family = AF_INET6, .sin6_port = htons(BACK) };
+	struct sockaddr_in to4 = { .sin_family = AF_INET, .sin_port = htons(CLIENT) };
+	struct sockaddr_in any4 = { .sin_family = AF_INET, .sin_port = htons(BACK) };
+	int fd = socket(family, SOCK_DGRAM | SOCK_CLOEXEC, 0), one = 1;
+	bool six = family == AF_INET6;
+
+	inet_pton(family, guest, six ? (void *)&to6.sin6_addr : (void *)&to4.sin_addr);
+	if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one)) ||
+	    bind(fd, six ? (void *)&any6 : (void *)&any4, six ? sizeof(any6) : sizeof(any4)) ||
+	    connect(fd, six ? (void *)&to6 : (void *)&to4, six ? sizeof(to6) : sizeof(to4)))
+		die("connected server");
 }
 
 static void open_programs(const char *folder, int *fds)
@@ -288,6 +306,9 @@ static void measure(struct kind *kind, size_t count)
 	size_t i;
 
 	build(kind, &in);
+	/* the first request to a server that connects back, or the search for its socket */
+	for (i = 0; i < 2 && kind->rewritten; i++)
+		run_once(programs[kind->out], &in, &out);
 	for (i = 0; i < count; i++) {
 		if (kind->new_port) {
 			port = port == UINT16_MAX ? NEW_PORTS : port + 1;
@@ -332,6 +353,8 @@ int main(int argc, char **argv)
 	open_programs(argv[4], programs);
 	open_programs(argv[5], empty);
 	open_server();
+	open_back(AF_INET, GUEST4);
+	open_back(AF_INET6, GUEST6);
 	printf("{}\n");
 	fflush(stdout);
 	while (fgets(line, sizeof(line), stdin)) {

@@ -59,13 +59,16 @@ static void owners_map(const char *path)
 	close(fd);
 }
 
-static int socket_open(__u16 port)
+static int socket_open(int family, __u16 port)
 {
-	struct sockaddr_in6 any = { .sin6_family = AF_INET6, .sin6_port = htons(port) };
-	int fd = socket(AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	/* the port is at the same offset, and the wildcard address is all zero, for both families
+	 */
+	struct sockaddr_in6 any = { .sin6_family = family, .sin6_port = htons(port) };
+	int fd = socket(family, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	int off = 0, on = 1, room = RECEIVE_ROOM;
 
-	if (fd < 0 || setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof(off)) ||
+	if (fd < 0 ||
+	    (family == AF_INET6 && setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof(off))) ||
 	    setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof(on)) ||
 	    setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &room, sizeof(room)) ||
 	    bind(fd, (struct sockaddr *)&any, sizeof(any)))
@@ -87,16 +90,18 @@ static void socket_read(int fd, __u32 number)
 int main(int argc, char **argv)
 {
 	struct pollfd wait[SOCKETS + 1] = { [SOCKETS] = { STDIN_FILENO, POLLIN, 0 } };
-	int i;
+	int i, family;
 
-	if (argc != 4) {
-		fprintf(stderr, "usage: steer_worker PORT NETNS FILE\n");
+	if (argc != 5) {
+		fprintf(stderr, "usage: steer_worker PORT NETNS FILE 4|6\n");
 		return 2;
 	}
+	/* the sockets of IPv6 are dual-stack */
+	family = atoi(argv[4]) == 4 ? AF_INET : AF_INET6;
 	netns_enter(argv[2]);
 	owners_map(argv[3]);
 	for (i = 0; i < SOCKETS; i++)
-		wait[i] = (struct pollfd){ socket_open(atoi(argv[1])), POLLIN, 0 };
+		wait[i] = (struct pollfd){ socket_open(family, atoi(argv[1])), POLLIN, 0 };
 	printf("{}\n");
 	fflush(stdout);
 	while (!wait[SOCKETS].revents) {

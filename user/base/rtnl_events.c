@@ -19,8 +19,6 @@ struct rtnl {
 	struct rtnl_handlers handlers;
 	void *arg;
 	bool lost;
-	bool addresses;
-	bool routes;
 	char buffer[BUFFER_SIZE];
 };
 
@@ -44,22 +42,10 @@ static bool parse_link(const struct nlmsghdr *nlh, struct rtnl_link *link)
 	return true;
 }
 
-static int join(struct mnl_socket *socket, const int *groups, size_t count)
-{
-	size_t i;
-
-	for (i = 0; i < count; i++)
-		if (mnl_socket_setsockopt(socket, NETLINK_ADD_MEMBERSHIP, (void *)&groups[i],
-					  sizeof(groups[i])) < 0)
-			return -errno;
-	return 0;
-}
-
 int rtnl_open(struct rtnl **rtnl, const struct rtnl_handlers *handlers, void *arg)
 {
-	static const int groups[] = { RTNLGRP_LINK, RTNLGRP_IPV4_IFADDR, RTNLGRP_IPV6_IFADDR };
 	struct rtnl *opened = calloc(1, sizeof(*opened));
-	const int size = RECEIVE_BUFFER;
+	const int size = RECEIVE_BUFFER, group = RTNLGRP_LINK;
 	int fd, result;
 
 	if (!opened)
@@ -75,23 +61,17 @@ int rtnl_open(struct rtnl **rtnl, const struct rtnl_handlers *handlers, void *ar
 	fd = mnl_socket_get_fd(opened->socket);
 	if (setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &size, sizeof(size)))
 		setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &size, sizeof(size));
-	result = mnl_socket_bind(opened->socket, 0, MNL_SOCKET_AUTOPID) < 0 ? -errno : 0;
-	if (!result)
-		result = join(opened->socket, groups, sizeof(groups) / sizeof(*groups));
-	if (result)
+	if (mnl_socket_bind(opened->socket, 0, MNL_SOCKET_AUTOPID) < 0 ||
+	    mnl_socket_setsockopt(opened->socket, NETLINK_ADD_MEMBERSHIP, (void *)&group,
+				  sizeof(group)) < 0) {
+		result = -errno;
 		goto fail;
+	}
 	*rtnl = opened;
 	return 0;
 fail:
 	rtnl_close(opened);
 	return result;
-}
-
-int rtnl_add_routes(struct rtnl *rtnl)
-{
-	static const int groups[] = { RTNLGRP_IPV4_ROUTE, RTNLGRP_IPV6_ROUTE };
-
-	return join(rtnl->socket, groups, sizeof(groups) / sizeof(*groups));
 }
 
 void rtnl_close(struct rtnl *rtnl)
@@ -119,14 +99,6 @@ static int parse_event(const struct nlmsghdr *nlh, void *into)
 	case RTM_DELLINK:
 		if (parse_link(nlh, &link))
 			rtnl->handlers.gone(&link, rtnl->arg);
-		break;
-	case RTM_NEWADDR:
-	case RTM_DELADDR:
-		rtnl->addresses = true;
-		break;
-	case RTM_NEWROUTE:
-	case RTM_DELROUTE:
-		rtnl->routes = true;
 		break;
 	}
 	return MNL_CB_OK;
@@ -174,10 +146,5 @@ int rtnl_read(struct rtnl *rtnl)
 		rtnl->lost = false;
 		rtnl->handlers.lost(rtnl->arg);
 	}
-	if (rtnl->addresses)
-		rtnl->handlers.address(rtnl->arg);
-	if (rtnl->routes)
-		rtnl->handlers.route(rtnl->arg);
-	rtnl->addresses = rtnl->routes = false;
 	return count == MESSAGES_MAX || length == -EAGAIN ? 0 : (int)length;
 }

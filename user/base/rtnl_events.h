@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Events of a network namespace: changes of interfaces and their bridges, of addresses and of
- * routes. A caller that needs the initial state takes a snapshot after rtnl_open().
+ * Events of a network namespace: changes of interfaces and their bridges. A caller that needs the
+ * initial state takes a snapshot after rtnl_open().
  */
 #ifndef SLUICE_BASE_RTNL_EVENTS_H
 #define SLUICE_BASE_RTNL_EVENTS_H
@@ -20,10 +20,6 @@ struct rtnl_handlers {
 	void (*link)(const struct rtnl_link *link, void *arg);
 	/* An interface was deleted, or moved to another namespace. */
 	void (*gone)(const struct rtnl_link *link, void *arg);
-	/* Addresses changed; called once per rtnl_read(), after the events of interfaces. */
-	void (*address)(void *arg);
-	/* Routes changed; called last, once per rtnl_read(). */
-	void (*route)(void *arg);
 	/* The receive buffer overflowed: only a new snapshot shows the changes. */
 	void (*lost)(void *arg);
 };
@@ -33,8 +29,6 @@ struct rtnl;
 /* Subscribes to the namespace of the calling thread at this moment. Returns 0 or -errno. */
 int rtnl_open(struct rtnl **rtnl, const struct rtnl_handlers *handlers, void *arg);
 void rtnl_close(struct rtnl *rtnl);
-/* Also subscribes to changes of routes. Returns 0 or -errno. */
-int rtnl_add_routes(struct rtnl *rtnl);
 /* Returns a descriptor that is readable while events are queued. */
 int rtnl_fd(const struct rtnl *rtnl);
 /*

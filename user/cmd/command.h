@@ -37,6 +37,7 @@ struct command {
 	X(steer_load)       \
 	X(steer_show)       \
 	X(steer_drain)      \
+	X(steer_promote)    \
 	X(steer_unload)     \
 	X(conntrack_show)   \
 	X(conntrack_audit)  \

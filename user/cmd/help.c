@@ -22,10 +22,10 @@ static const struct object {
 	  "Keeps each flow with one worker of a server that shares its port by SO_REUSEPORT.\n",
 	  "  sluice steer load --port 53\n"
 	  "  sluice steer show --watch\n"
-	  "a restart, after the start of the new server ('steer load' is not needed while\n"
-	  "'sluice run' does it):\n"
-	  "  sluice steer load --port 53\n"
-	  "  sluice steer drain $OLD && kill $OLD\n" },
+	  "a restart:\n"
+	  "  OLD=$(pgrep -o -x unbound)\n"
+	  "  unbound -d &\n"
+	  "  sluice steer drain $OLD --wait 10 && kill $OLD\n" },
 	{ "conntrack",
 	  "Shows and deletes entries of the connection tracking table that contradict the sockets\n"
 	  "and routes of this host.\n",

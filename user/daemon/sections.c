@@ -74,9 +74,6 @@ static int wire_apply(struct sections *sections, struct config_file *file, struc
 		return error;
 	log_loaded("wire is active", result.outcome, &options.ports, "attached_by",
 		   wire_attach_mode_name(result.attach_mode), result.count);
-	if (result.routes_left_out)
-		log_warning("route table full, %zu routes omitted: replies follow broader routes",
-			    result.routes_left_out);
 	free(result.ifaces);
 	config_file_put(sections->wire_file);
 	sections->wire_file = config_file_get(file);

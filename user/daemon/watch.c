@@ -2,7 +2,6 @@
 #include "daemon/watch.h"
 
 #include "base/clock.h"
-#include "base/debounce.h"
 #include "base/log.h"
 #include "base/rtnl_events.h"
 #include "daemon/interfaces.h"
@@ -11,23 +10,16 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Routes change by the tens of thousands, and each refresh queries the kernel. */
-#define ROUTES_QUIET_US 250000
-#define ROUTES_BOUND_US 3000000
 /* Backoff of the interface sync after a failure. */
 #define RETRY_US     1000000
 #define RETRY_MAX_US 64000000
-/* Retry interval while the namespace of mode wire cannot be entered. */
-#define ENTER_RETRY_US 10000000
 
 /* The subscription to one namespace. */
 struct netns_watch {
 	struct watch *watch;
 	struct rtnl *rtnl; /* NULL: no subscription */
-	struct loop_timer *refresh;
-	struct debounce routes; /* of address events as well: each address has routes */
-	__u64 read_us;		/* when the current events were read */
-	bool paused;		/* the namespace cannot be entered: do not poll the socket */
+	__u64 read_us;	   /* when the current events were read */
+	bool paused;	   /* the namespace cannot be entered: do not poll the socket */
 };
 
 enum {
@@ -47,7 +39,6 @@ struct watch {
 	struct interfaces interfaces;
 	struct loop_timer *retry;
 	__u64 retry_us;
-	size_t routes_left_out;
 };
 
 static bool is_away(const struct netns_watch *netns)
@@ -119,66 +110,6 @@ unsigned int watch_count(const struct watch *watch)
 	return interfaces_count(&watch->interfaces);
 }
 
-/* --- routes */
-
-static void on_route(void *arg)
-{
-	struct netns_watch *netns = arg;
-	__u64 now = clock_now_us();
-
-	debounce_event(&netns->routes, now);
-	loop_timer_start(netns->refresh,
-			 netns->routes.due_us > now ? netns->routes.due_us - now : 0);
-}
-
-static int refresh_routes(struct netns_watch *netns)
-{
-	struct watch *watch = netns->watch;
-	struct log_line line;
-	size_t left_out;
-	struct err err;
-	int result;
-
-	if (!has_wire(netns) || !watch->file)
-		return 0;
-	result = wire_refresh_routes(watch->file->config.location.bpffs, &left_out, &err);
-	if (result) {
-		log_err(&err);
-		return result;
-	}
-	if (left_out == watch->routes_left_out)
-		return 0;
-	watch->routes_left_out = left_out;
-	log_begin(&line, left_out ? LOG_LEVEL_WARNING : LOG_LEVEL_INFO,
-		  left_out ? "route table full: replies follow broader routes"
-			   : "the route table holds all routes again");
-	log_field(&line, "left_out", "%zu", left_out);
-	log_end(&line);
-	return 0;
-}
-
-static void on_refresh(void *arg)
-{
-	struct netns_watch *netns = arg;
-	const struct daemon_netns *daemon_netns = netns->watch->daemon_netns;
-	__u64 began = clock_now_us();
-	struct err err;
-	int result;
-
-	if (is_away(netns) && daemon_netns_enter(daemon_netns, &err)) {
-		log_err(&err);
-		loop_timer_start(netns->refresh, ENTER_RETRY_US);
-		return;
-	}
-	result = refresh_routes(netns);
-	if (is_away(netns))
-		daemon_netns_leave(daemon_netns);
-	debounce_ran(&netns->routes, began, clock_now_us());
-	/* The table is locked, or changes faster than it can be read. */
-	if (result == -EAGAIN || result == -EBUSY)
-		on_route(netns);
-}
-
 /* --- events */
 
 static void link_event(struct netns_watch *netns, const struct rtnl_link *link, bool gone)
@@ -206,11 +137,10 @@ static void on_lost(void *arg)
 	struct netns_watch *netns = arg;
 
 	log_warning("rtnetlink events lost; resyncing");
-	on_route(netns);
 	loop_timer_start(netns->watch->retry, 0);
 }
 
-static const struct rtnl_handlers events = { on_link, on_gone, on_route, on_route, on_lost };
+static const struct rtnl_handlers events = { on_link, on_gone, on_lost };
 
 static void on_readable(void *arg)
 {
@@ -269,16 +199,12 @@ static int subscribe_wire(struct watch *watch, struct err *err)
 		return result;
 	result = subscribe(netns, err);
 	daemon_netns_leave(watch->daemon_netns);
-	/* Routes may have changed between the load and the subscription. */
-	if (!result)
-		on_route(netns);
 	return result;
 }
 
 void watch_file(struct watch *watch, struct config_file *file)
 {
 	struct err err;
-	int i;
 
 	if (file == watch->file)
 		return;
@@ -289,10 +215,6 @@ void watch_file(struct watch *watch, struct config_file *file)
 		return;
 	if (subscribe_wire(watch, &err))
 		log_err(&err);
-	for (i = 0; i < NETNS_COUNT; i++)
-		if (watch->netns[i].rtnl && has_wire(&watch->netns[i]) &&
-		    rtnl_add_routes(watch->netns[i].rtnl))
-			log_warning("cannot subscribe to routes: %s", strerror(errno));
 	sync_interfaces(watch);
 }
 
@@ -312,14 +234,9 @@ struct watch *watch_new(struct loop *loop, const struct daemon_netns *netns,
 				 .retry_us = RETRY_US };
 	watch->retry = loop_timer(loop, false, on_retry, watch);
 	for (i = 0; i < NETNS_COUNT; i++)
-		watch->netns[i] = (struct netns_watch){
-			.watch = watch,
-			.refresh = loop_timer(loop, false, on_refresh, &watch->netns[i]),
-			.routes = { .quiet_us = ROUTES_QUIET_US, .bound_us = ROUTES_BOUND_US },
-		};
-	if (watch->retry && watch->netns[HOME].refresh && watch->netns[WIRE].refresh)
+		watch->netns[i].watch = watch;
+	if (watch->retry)
 		return watch;
-	/* loop_free() frees the timers, which are not running. */
 	free(watch);
 	return NULL;
 }

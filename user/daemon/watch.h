@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Follows the host: interfaces, addresses and routes that come and go, in the daemon's own network
- * namespace and in that of mode wire.
+ * Follows the host: interfaces that come and go, in the daemon's own network namespace and in that
+ * of mode wire.
  */
 #ifndef SLUICE_DAEMON_WATCH_H
 #define SLUICE_DAEMON_WATCH_H

@@ -12,8 +12,7 @@
 #define LOG_SIZE 4096
 
 /* include/uapi/linux/bpf.h; newer than the headers of some distributions */
-#define TCX_INGRESS    46
-#define FIB_LOOKUP_SRC (1U << 4)
+#define TCX_INGRESS 46
 
 #define INSN(opcode, dst, source, offset, immediate) \
 	((struct bpf_insn){ .code = (opcode),        \
@@ -22,9 +21,6 @@
 			    .off = (offset),         \
 			    .imm = (immediate) })
 #define MOVE(dst, immediate) INSN(BPF_ALU64 | BPF_MOV | BPF_K, dst, 0, 0, immediate)
-#define COPY(dst, source)    INSN(BPF_ALU64 | BPF_MOV | BPF_X, dst, source, 0, 0)
-#define ADD(dst, immediate)  INSN(BPF_ALU64 | BPF_ADD | BPF_K, dst, 0, 0, immediate)
-#define ZERO(offset)	     INSN(BPF_ST | BPF_MEM | BPF_DW, BPF_REG_10, 0, offset, 0)
 #define CALL(helper)	     INSN(BPF_JMP | BPF_CALL, 0, 0, 0, helper)
 #define KFUNC(id)	     INSN(BPF_JMP | BPF_CALL, 0, BPF_PSEUDO_KFUNC_CALL, 0, id)
 #define LOAD(dst, source)    INSN(BPF_LDX | BPF_MEM | BPF_DW, dst, source, 0, 0)
@@ -138,44 +134,6 @@ enum feature feature_tcx(void)
 	int program = load_for(BPF_PROG_TYPE_SCHED_CLS, 0);
 
 	return link_refused_with(program, 0, TCX_INGRESS, ENODEV);
-}
-
-/*
- * The kernel checks the flags when the program runs, before the address family (net/core/filter.c,
- * bpf_skb_fib_lookup): with family 0 it returns -EINVAL or -EAFNOSUPPORT, without a lookup.
- */
-enum feature feature_fib_source(void)
-{
-	const struct bpf_insn program[] = {
-		ZERO(-64),
-		ZERO(-56),
-		ZERO(-48),
-		ZERO(-40),
-		ZERO(-32),
-		ZERO(-24),
-		ZERO(-16),
-		ZERO(-8),
-		COPY(BPF_REG_2, BPF_REG_10),
-		ADD(BPF_REG_2, -(int)sizeof(struct bpf_fib_lookup)),
-		MOVE(BPF_REG_3, sizeof(struct bpf_fib_lookup)),
-		MOVE(BPF_REG_4, FIB_LOOKUP_SRC),
-		CALL(BPF_FUNC_fib_lookup),
-		EXIT(),
-	};
-	char packet[64] = { 0 };
-	LIBBPF_OPTS(bpf_test_run_opts, run, .data_in = packet, .data_size_in = sizeof(packet));
-	enum feature answer;
-	int fd;
-
-	_Static_assert(sizeof(struct bpf_fib_lookup) == 64, "the program clears 64 bytes");
-	fd = bpf_prog_load(BPF_PROG_TYPE_SCHED_CLS, NULL, "GPL", program, COUNT(program), NULL);
-	if (fd < 0)
-		return verdict(fd);
-	answer = verdict(bpf_prog_test_run_opts(fd, &run));
-	close(fd);
-	if (answer == FEATURE_YES && (int)run.retval == -EINVAL)
-		answer = FEATURE_NO;
-	return answer;
 }
 
 enum feature feature_file_iterator(const struct btf *vmlinux)

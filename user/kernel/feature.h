@@ -38,8 +38,6 @@ enum feature feature_memory(__u32 bytes);
 enum feature feature_cgroup_link(void);
 /* Can programs be attached to an interface by a tcx link? */
 enum feature feature_tcx(void);
-/* Does bpf_fib_lookup() support BPF_FIB_LOOKUP_SRC? */
-enum feature feature_fib_source(void);
 /* Can an iterator program visit all processes' files and write records about them? */
 enum feature feature_file_iterator(const struct btf *vmlinux);
 /* Can an sk_reuseport program read kernel structures by plain loads? */

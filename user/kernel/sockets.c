@@ -7,6 +7,7 @@
 
 #include <bpf/bpf.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/sock_diag.h>
 #include <netinet/in.h>
 #include <stdbool.h>
@@ -19,8 +20,14 @@
 #include <unistd.h>
 #include <uthash.h>
 
+#ifndef PIDFD_THREAD /* linux 6.9 */
+#define PIDFD_THREAD O_EXCL
+#endif
+
+/* A socket, and in a list the further processes that hold it. */
 struct entry {
 	struct sluice_socket_record record;
+	struct entry *next;	  /* another holder */
 	UT_hash_handle hh;	  /* keyed by record.sock */
 	UT_hash_handle hh_cookie; /* keyed by record.cookie, unless that is 0 */
 };
@@ -33,6 +40,30 @@ struct sockets {
 	size_t count;
 };
 
+/* Adds a process that holds the socket, unless it is known; the lowest pid comes first. */
+static int add_holder(struct entry *first, const struct sluice_socket_record *record)
+{
+	struct entry *at, *entry;
+
+	/* the address has been reused during the walk */
+	if (record->cookie != first->record.cookie)
+		return 0;
+	for (at = first; at; at = at->next)
+		if (at->record.pid == record->pid)
+			return 0;
+	entry = calloc(1, sizeof(*entry));
+	if (!entry)
+		return -ENOMEM;
+	entry->record = *record;
+	if (record->pid < first->record.pid) {
+		entry->record = first->record;
+		first->record = *record;
+	}
+	entry->next = first->next;
+	first->next = entry;
+	return 0;
+}
+
 static int add_record(struct sockets *sockets, struct sluice_socket_record *record)
 {
 	void *all = sockets->all;
@@ -41,15 +72,12 @@ static int add_record(struct sockets *sockets, struct sluice_socket_record *reco
 	/* the name of a process may contain any bytes */
 	text_plain(record->comm, SLUICE_COMM_SIZE);
 	HASH_FIND(hh, sockets->by_sock, &record->sock, sizeof(record->sock), entry);
-	if (entry) {
-		if (record->pid < entry->record.pid && record->cookie == entry->record.cookie)
-			entry->record = *record;
-		return 0;
-	}
+	if (entry)
+		return add_holder(entry, record);
 	if (array_grow(&all, &sockets->room, sockets->count, sizeof(struct entry *)))
 		return -ENOMEM;
 	sockets->all = all;
-	entry = malloc(sizeof(*entry));
+	entry = calloc(1, sizeof(*entry));
 	if (!entry)
 		return -ENOMEM;
 	entry->record = *record;
@@ -96,13 +124,11 @@ static struct bpf_link *iterator(int *result)
 	return link;
 }
 
-static int walk_files(struct sockets *sockets, bool others_only)
+static int walk_files(struct sockets *sockets)
 {
 	struct sluice_socket_record records[64];
 	int fd, result = 0;
 	const struct bpf_link *link = iterator(&result);
-	bool is_sluice = false;
-	__u32 pid = 0;
 	ssize_t got;
 	size_t i;
 
@@ -115,23 +141,17 @@ static int walk_files(struct sockets *sockets, bool others_only)
 	while (!result && (got = read(fd, records, sizeof(records))) != 0) {
 		if (got < 0)
 			result = -errno;
-		for (i = 0; !result && i < got / sizeof(*records); i++) {
-			/* the walk goes process by process */
-			if (others_only && records[i].pid != pid)
-				is_sluice = sockets_is_sluice(records[i].pid);
-			pid = records[i].pid;
-			if (!is_sluice)
-				result = add_record(sockets, &records[i]);
-		}
+		for (i = 0; !result && i < got / sizeof(*records); i++)
+			result = add_record(sockets, &records[i]);
 	}
 	close(fd);
 	return result;
 }
 
-static int read_sockets(bool others_only, struct sockets **sockets, struct err *err)
+int sockets_read(struct sockets **sockets, struct err *err)
 {
 	struct sockets *fresh = calloc(1, sizeof(*fresh));
-	int result = fresh ? walk_files(fresh, others_only) : -ENOMEM;
+	int result = fresh ? walk_files(fresh) : -ENOMEM;
 
 	if (result) {
 		sockets_free(fresh);
@@ -142,16 +162,6 @@ static int read_sockets(bool others_only, struct sockets **sockets, struct err *
 	return 0;
 }
 
-int sockets_read(struct sockets **sockets, struct err *err)
-{
-	return read_sockets(false, sockets, err);
-}
-
-int sockets_read_others(struct sockets **sockets, struct err *err)
-{
-	return read_sockets(true, sockets, err);
-}
-
 const struct sluice_socket_record *sockets_find(const struct sockets *sockets, __u64 cookie)
 {
 	struct entry *entry = NULL;
@@ -159,6 +169,14 @@ const struct sluice_socket_record *sockets_find(const struct sockets *sockets, _
 	if (sockets)
 		HASH_FIND(hh_cookie, sockets->by_cookie, &cookie, sizeof(cookie), entry);
 	return entry ? &entry->record : NULL;
+}
+
+const struct sluice_socket_record *sockets_next_holder(const struct sluice_socket_record *record)
+{
+	/* the record is the first member of its entry */
+	const struct entry *next = ((const struct entry *)record)->next;
+
+	return next ? &next->record : NULL;
 }
 
 const struct sluice_socket_record *sockets_at(const struct sockets *sockets, size_t index)
@@ -179,8 +197,14 @@ void sockets_free(struct sockets *sockets)
 		return;
 	HASH_CLEAR(hh, sockets->by_sock);
 	HASH_CLEAR(hh_cookie, sockets->by_cookie);
-	for (i = 0; i < sockets->count; i++)
-		free(sockets->all[i]);
+	for (i = 0; i < sockets->count; i++) {
+		struct entry *entry = sockets->all[i], *next;
+
+		for (; entry; entry = next) {
+			next = entry->next;
+			free(entry);
+		}
+	}
 	free(sockets->all);
 	free(sockets);
 }
@@ -206,8 +230,12 @@ static bool is_recorded(int fd, const struct sluice_socket_record *record, __u64
 
 int sockets_take(const struct sluice_socket_record *record, __u64 *cookie)
 {
-	int pidfd = (int)syscall(SYS_pidfd_open, (pid_t)record->pid, 0), fd, error;
+	bool by_thread = record->tid != record->pid;
+	int pidfd = (int)syscall(SYS_pidfd_open, (pid_t)record->tid, by_thread ? PIDFD_THREAD : 0);
+	int fd, error;
 
+	if (pidfd < 0 && by_thread && errno == EINVAL)
+		return -EOPNOTSUPP;
 	if (pidfd < 0)
 		return errno == ESRCH ? -ESTALE : -errno;
 	fd = (int)syscall(SYS_pidfd_getfd, pidfd, (int)record->fd, 0);

@@ -1,10 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * The drain holds a descriptor of each socket, so that the queues survive an exit of the process
- * and their datagrams can be moved. The descriptor also keeps the kernel from noticing a close: the
- * drain expels a socket at once when no other process holds it, or its flows would be stuck until
- * the limit. The lock on the pins is held only while slots are written, so the daemon and other
- * commands are not blocked.
+ * The drain never holds a descriptor of the server's sockets: it would keep a closed socket alive,
+ * in the server's epoll and in the group. The kernel removes a closed socket from the group's map,
+ * and steer/unread.h counts what waits in an open queue and what a closed one had left.
+ *
+ * Datagrams that a process leaves unread are lost and counted. To send them again was rejected:
+ * behind NAT they carry the wrong source, and routes may send them off the host.
+ *
+ * The lock on the pins is held only while slots are written, so the daemon and other commands are
+ * not blocked.
  */
 #include "steer/drain.h"
 
@@ -12,34 +16,37 @@
 #include "kernel/caps.h"
 #include "kernel/state_dir.h"
 #include "steer/drain_slots.h"
-#include "steer/group/drain_lock.h"
 #include "steer/group/instance.h"
+#include "steer/group/slots.h"
 #include "steer/group/stats.h"
-#include "steer/reinject.h"
 
 #include <errno.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
-#include <unistd.h>
 
 #define POLL_MS 50
-/* How often the holders are checked: a close by a running process raises no event. */
-#define HOLDERS_MS 1000
+/* How often the groups are checked: other processes open and close sockets meanwhile. */
+#define CHECK_MS 1000
 /* After this time, a datagram that was on its way when the slot was closed is in the queue. */
 #define GRACE_MS 50
-/* How long the process may still empty its queues after the limit. */
-#define LAST_MS 1000
+/* A process that has read nothing for this long leaves the rest of its queues unread. */
+#define STALLED_MS 3000
 
 static __u32 elapsed_ms(const struct drain *drain)
 {
 	return (__u32)((clock_now_ns(CLOCK_BOOTTIME) - drain->start_ns) / 1000000);
 }
 
-static void pause_ms(long ms)
+/* Returns early if a signal arrives. */
+static void pause_ms(__u32 ms)
 {
-	nanosleep(&(struct timespec){ .tv_nsec = ms * 1000000L }, NULL);
+	nanosleep(&(struct timespec){ .tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000L }, NULL);
+}
+
+static bool is_interrupted(const struct drain *drain)
+{
+	return drain->options->interrupted && *drain->options->interrupted;
 }
 
 /* Counts the flows of the sockets, and how many of them were active within the idle time. */
@@ -56,12 +63,15 @@ static int flows_count(struct drain *drain, __u32 *flows, __u32 *busy)
 		if (!result)
 			result = steer_group_usage(group, drain->options->idle_ms, usage);
 		for (at = 0; at < drain->count && !result; at++) {
-			const struct drained *drained = &drain->all[at];
+			struct drained *drained = &drain->all[at];
 
 			if (drained->group != group || !drain_has_slot(drained))
 				continue;
 			*flows += usage->of_slot[drained->slot];
 			*busy += usage->busy[drained->slot];
+			/* the flows of a socket that is closed move at once */
+			if (steer_group_holds(group, drained->slot))
+				drained->busy = usage->busy[drained->slot];
 		}
 	}
 	free(usage);
@@ -71,187 +81,208 @@ static int flows_count(struct drain *drain, __u32 *flows, __u32 *busy)
 	return 0;
 }
 
-/* Does a datagram wait in a queue that a process may still read? */
-static bool queues_wait(const struct drain *drain)
-{
-	int i;
-
-	for (i = 0; i < drain->count; i++)
-		if (drain->all[i].fd >= 0 && !drain->all[i].left &&
-		    reinject_waits(drain->all[i].fd))
-			return true;
-	return false;
-}
+/* --- queues */
 
 /*
- * Marks the sockets that no other process holds. Returns their number, or -errno. The walk over
- * the processes can miss a socket that is being passed between two of them (SCM_RIGHTS), so a
- * socket counts only if a second walk misses it, too.
+ * Notes that the socket has left the group. If nothing has seen the close, the last look counts:
+ * after the handover a queue only becomes shorter.
  */
-static int holders_check(struct drain *drain)
+static void socket_left(struct drain *drain, struct drained *drained)
 {
-	bool repeat = true;
-	int walk, i, left = 0, result = 0;
+	drained->left = true;
+	if (!unread_closed(drain->unread, drained->cookie, &drained->queue) &&
+	    unread_queue(drain->unread, drained->sock, drained->cookie, &drained->queue) &&
+	    drained->queue.connected)
+		drained->queue.datagrams = 0;
+	drain->result->early += drained->busy && !drain_is_handed_over(drained);
+}
 
-	for (walk = 0; walk < 2 && repeat; walk++) {
-		struct sockets *sockets;
+/* Looks at all sockets. Returns the number of datagrams that a process may still read. */
+static __u64 queues_look(struct drain *drain)
+{
+	__u64 waiting = 0;
+	int i, left = 0;
 
-		if (walk)
-			pause_ms(POLL_MS);
-		result = sockets_read_others(&sockets, drain->err);
-		if (result)
-			return result;
-		drain->checked_ms = elapsed_ms(drain);
-		repeat = false;
-		left = 0;
-		for (i = 0; i < drain->count && !result; i++) {
-			struct drained *drained = &drain->all[i];
-			const struct sluice_socket_record *record;
+	for (i = 0; i < drain->count; i++) {
+		struct drained *drained = &drain->all[i];
+		struct sluice_unread queue;
 
-			if (drained->fd < 0)
-				continue;
-			record = sockets_find(sockets, drained->cookie);
-			drained->left = !record && drained->missing;
-			drained->missing = !record;
-			left += drained->left;
-			repeat |= drained->missing && !drained->left;
-			if (record)
-				result = pid_watch_add(&drain->watch, record->pid);
+		if (!drained->left && drain_has_slot(drained) &&
+		    steer_group_holds(drained->group, drained->slot)) {
+			if (unread_queue(drain->unread, drained->sock, drained->cookie, &queue))
+				drained->queue = queue;
+			waiting += drained->queue.datagrams;
+			continue;
 		}
-		sockets_free(sockets);
-		drain->result->exited = left == drain->held;
+		if (!drained->left)
+			socket_left(drain, drained);
+		left++;
+	}
+	drain->result->exited = left == drain->count;
+	return waiting;
+}
+
+static int queues_watch(struct drain *drain)
+{
+	int i, result = unread_open(&drain->unread, drain->options->cgroup, drain->err);
+
+	for (i = 0; i < drain->count && !result; i++) {
+		struct drained *drained = &drain->all[i];
+
+		result = unread_watch(drain->unread, drained->cookie);
 		if (result)
 			return err_set(drain->err, EXIT_ERROR, -result, "steer drain: %s",
 				       strerror(-result));
+		if (unread_queue(drain->unread, drained->sock, drained->cookie, &drained->queue))
+			drained->drops = drained->queue.drops;
 	}
-	return left;
+	return result;
 }
 
-/* Moves the queued datagrams of a socket whose slot is closed already. */
-static void socket_empty(struct drain *drain, struct drained *drained)
+/* Waits until the process has read its queues, has closed them, or reads no more. */
+static int wait_read(struct drain *drain)
 {
-	struct reinjected reinjected = { 0 };
-	int locked = drain_lock_exclusive(drained->group);
+	__u64 least = ~0ULL, waiting;
+	__u32 since_ms = 0;
 
-	if (reinject(drained->fd, drained->group->info.port, &reinjected))
-		reinjected.lost += reinject_discard(drained->fd);
-	if (!locked)
-		drain_lock_unlock(drained->group);
-	reinjected.lost += drain_socket_drops(drained->fd) - drained->drops;
-	close(drained->fd);
-	drained->fd = -1;
-	drain->held--;
-	drain->result->moved += reinjected.moved;
-	drain->result->lost += reinjected.lost;
+	pause_ms(GRACE_MS);
+	while ((waiting = queues_look(drain))) {
+		if (is_interrupted(drain))
+			return -EINTR;
+		if (waiting < least) {
+			least = waiting;
+			since_ms = elapsed_ms(drain);
+		}
+		drain->result->stalled = elapsed_ms(drain) - since_ms >= STALLED_MS;
+		if (drain->result->stalled)
+			return 0;
+		pause_ms(5);
+	}
+	return 0;
 }
 
-static int sockets_empty(struct drain *drain, bool all)
+static void losses_add(const struct drain *drain)
 {
 	int i;
 
-	for (i = 0; i < drain->count; i++)
-		if (drain->all[i].fd >= 0 && (all || drain->all[i].left))
-			socket_empty(drain, &drain->all[i]);
-	return drain_slots_set(drain, false, drain_slot_emptied);
+	for (i = 0; i < drain->count; i++) {
+		const struct drained *drained = &drain->all[i];
+
+		drain->result->unread += drained->queue.datagrams;
+		drain->result->dropped += (__u32)(drained->queue.drops - drained->drops);
+	}
 }
 
-/* Moves the flows of the sockets that were closed, while others are still open. */
-static int holders_sync(struct drain *drain)
-{
-	int result = holders_check(drain);
-
-	if (result <= 0 || drain->result->exited)
-		return result < 0 ? result : 0;
-	result = drain_slots_give(drain, drain_slot_left);
-	if (result)
-		return result;
-	pause_ms(GRACE_MS);
-	return sockets_empty(drain, false);
-}
+/* --- the drain */
 
 /*
- * Waits until no flow is busy and no datagram is queued, all processes have exited, or the limit is
+ * Waits until no flow is busy and no datagram is queued, all sockets are closed, or the limit is
  * reached.
  */
 static int wait_idle(struct drain *drain)
 {
 	struct steer_drain_result *result = drain->result;
-	__u32 flows;
+	__u32 flows, checked_ms = elapsed_ms(drain);
 	int failed;
 
 	for (;;) {
-		__u64 before = clock_now_ns(CLOCK_MONOTONIC), took_ms;
+		__u64 before = clock_now_ns(CLOCK_MONOTONIC), waiting, took_ms;
 
 		failed = flows_count(drain, &flows, &result->flows_left);
 		if (failed)
 			return failed;
-		if (drain->options->interrupted && *drain->options->interrupted)
+		waiting = queues_look(drain);
+		if (is_interrupted(drain))
 			return -EINTR;
-		if (!result->flows_left && !queues_wait(drain))
+		if (result->exited || (!result->flows_left && !waiting))
 			return 0;
 		result->limit = elapsed_ms(drain) >= drain->options->limit_ms;
 		if (result->limit)
 			return 0;
+		if (elapsed_ms(drain) - checked_ms >= CHECK_MS) {
+			failed = steer_sweep(&drain->loader, drain->options->bpffs, NULL, NULL,
+					     drain->err);
+			if (!failed)
+				failed = drain_slots_set(drain, true, drain_slot_draining);
+			if (failed)
+				return failed;
+			checked_ms = elapsed_ms(drain);
+		}
 		/* a walk over a large table takes time: use at most a tenth of the CPU for it */
 		took_ms = 10 * (clock_now_ns(CLOCK_MONOTONIC) - before) / 1000000;
-		if (pid_watch_wait(&drain->watch, took_ms > POLL_MS ? (__u32)took_ms : POLL_MS) ||
-		    elapsed_ms(drain) - drain->checked_ms >= HOLDERS_MS)
-			failed = holders_sync(drain);
-		if (failed || result->exited)
-			return failed;
+		pause_ms(took_ms > POLL_MS ? (__u32)took_ms : POLL_MS);
+	}
+}
+
+/* Finds the sockets, and waits for another process that takes the flows. */
+static int begin(struct drain *drain)
+{
+	const struct steer_drain_options *options = drain->options;
+	bool first = true;
+	int result;
+
+	for (;; drain_forget(drain)) {
+		result = options->dry_run ? 0
+					  : steer_sweep(&drain->loader, options->bpffs,
+							first ? options->fn : NULL, options->arg,
+							drain->err);
+		if (!result)
+			result = drain_collect(drain);
+		if (result != -EBUSY || options->dry_run || is_interrupted(drain) ||
+		    elapsed_ms(drain) >= options->wait_ms)
+			return result;
+		first = false;
+		pause_ms(POLL_MS);
 	}
 }
 
 static int drain_run(struct drain *drain)
 {
-	int result = drain_collect(drain);
-	__u32 end;
+	int result = begin(drain);
 
 	if (result)
 		return result;
+	drain->start_ns = clock_now_ns(CLOCK_BOOTTIME);
 	drain->result->sockets = drain->count;
 	result = flows_count(drain, &drain->result->flows, &drain->result->flows_left);
 	if (result || drain->options->dry_run)
 		return result;
+	result = queues_watch(drain);
+	if (result)
+		return result;
 	result = drain_slots_give(drain, drain_slot_draining);
 	if (!result)
 		result = wait_idle(drain);
-	if (!result)
+	if (!result && !drain->result->exited)
 		result = drain_slots_give(drain, drain_slot_expel);
-	if (result) {
-		drain_slots_restore(drain);
-		return result == -EINTR
-			       ? err_set(drain->err, EXIT_ERROR, EINTR,
-					 "steer drain: interrupted; process %u takes new flows"
-					 " again",
-					 drain->options->pid)
-			       : result;
+	if (!result)
+		result = wait_read(drain);
+	if (!result) {
+		losses_add(drain);
+		return drain_slots_set(drain, false, drain_slot_end);
 	}
-	/* the process gets a last chance to read its queues; what remains is moved */
-	pause_ms(GRACE_MS);
-	end = elapsed_ms(drain) + LAST_MS;
-	while (queues_wait(drain) && elapsed_ms(drain) < end)
-		if (pid_watch_wait(&drain->watch, 5) && holders_check(drain) < 0)
-			break;
-	return sockets_empty(drain, true);
+	drain_slots_restore(drain);
+	if (result != -EINTR)
+		return result;
+	return err_set(drain->err, EXIT_ERROR, EINTR,
+		       "steer drain: interrupted; process %u takes new flows again",
+		       drain->options->pid);
 }
 
 int steer_drain(const struct steer_drain_options *options, struct steer_drain_result *result,
 		struct err *err)
 {
-	static const int caps[] = { CAP_BPF, CAP_PERFMON, CAP_NET_ADMIN, CAP_NET_RAW,
-				    CAP_SYS_PTRACE };
+	static const int caps[] = { CAP_BPF, CAP_PERFMON, CAP_NET_ADMIN, CAP_SYS_PTRACE };
 	struct drain *drain;
 	struct sluice_steer_meta meta;
-	int i, failed = caps_require("steer drain", caps, sizeof(caps) / sizeof(*caps), err);
+	int failed = caps_require("steer drain", caps, sizeof(caps) / sizeof(*caps), err);
 
 	if (!failed)
 		failed = steer_read(options->bpffs, &meta, err);
+	if (!failed)
+		failed = server_check(options->pid, err);
 	if (failed)
 		return failed;
-	if (kill((pid_t)options->pid, 0) && errno == ESRCH)
-		return err_set(err, EXIT_ERROR, errno, "process %u: %s", options->pid,
-			       strerror(errno));
 	drain = calloc(1, sizeof(*drain));
 	if (!drain)
 		return err_set(err, EXIT_ERROR, ENOMEM, "steer drain: out of memory");
@@ -260,15 +291,15 @@ int steer_drain(const struct steer_drain_options *options, struct steer_drain_re
 	drain->result = result;
 	drain->err = err;
 	drain->start_ns = clock_now_ns(CLOCK_BOOTTIME);
-	drain->instance = instance_of(options->pid, SLUICE_STEER_BY_PROCESS);
+	drain->server = (struct steer_server){
+		.pid = options->pid,
+		.instance = instance_of(options->pid, SLUICE_STEER_BY_PROCESS),
+		.by = meta.generations,
+	};
 	failed = drain_run(drain);
 	result->took_ms = elapsed_ms(drain);
-	for (i = 0; i < drain->count; i++)
-		if (drain->all[i].fd >= 0)
-			close(drain->all[i].fd);
-	steer_groups_close(&drain->groups);
-	sockets_free(drain->sockets);
-	pid_watch_free(&drain->watch);
+	unread_close(drain->unread);
+	drain_forget(drain);
 	steer_loader_close(&drain->loader);
 	free(drain);
 	return failed;

@@ -5,50 +5,57 @@
 
 #include "kernel/sockets.h"
 #include "steer/drain_options.h"
-#include "steer/pid_watch.h"
+#include "steer/server.h"
 #include "steer/steer.h"
+#include "steer/unread.h"
 
 #include <stdbool.h>
 
-#define DRAIN_SOCKETS_MAX SLUICE_STEER_SLOTS
+#define DRAIN_SOCKETS_MAX SLUICE_UNREAD_MAX
 
 struct drained {
 	struct steer_group *group;
-	__u64 cookie;
+	__u64 cookie, sock;
 	int slot;
-	int fd;	      /* -1 once the socket has been emptied */
-	__u32 drops;  /* of the socket at the start */
-	bool missing; /* no other process held it at the last check */
-	bool left;    /* nor at the check before that */
+	__u16 incarnation;	    /* of the slot at the start */
+	bool drained;		    /* by another drain, at the start */
+	__u32 busy;		    /* flows at the last count */
+	__u32 drops;		    /* of the socket at the start */
+	struct sluice_unread queue; /* at the last look, or when it was closed */
+	bool left;		    /* the socket is no longer in the group */
 };
 
 struct drain {
 	const struct steer_drain_options *options;
 	struct steer_loader loader; /* for the sweeps */
 	struct steer_drain_result *result;
-	__u64 instance;
+	struct steer_server server;
 	struct sockets *sockets;
 	struct steer_groups_open groups;
 	struct drained all[DRAIN_SOCKETS_MAX];
 	int count;
-	int held; /* sockets with a descriptor */
-	struct pid_watch watch;
-	__u32 checked_ms; /* time of the last check of the holders, since the start */
+	struct unread *unread;
 	__u64 start_ns;
 	struct err *err;
 };
 
-/* Finds the sockets of the process and opens them. Returns 0, or -errno with *drain->err set. */
+/*
+ * Finds the sockets of the process. Returns 0, or -errno with *drain->err set: -EBUSY if no other
+ * process would take the flows.
+ */
 int drain_collect(struct drain *drain);
-__u32 drain_socket_drops(int fd);
+/* Frees what drain_collect() has read. */
+void drain_forget(struct drain *drain);
+/* Was the slot expelled, by this or another drain, while its socket was in it? */
+bool drain_is_handed_over(const struct drained *drained);
 /* Returns false once the slot belongs to another socket, as after a close. */
 bool drain_has_slot(const struct drained *drained);
 
 /* Steps that change the slot of one socket; the caller holds the lock on the pins. */
 int drain_slot_draining(struct drained *drained);
 int drain_slot_expel(struct drained *drained);
-int drain_slot_left(struct drained *drained);
-int drain_slot_emptied(struct drained *drained);
+/* Ends the drain of the slot, and adds what its socket has left unread to the group's record. */
+int drain_slot_end(struct drained *drained);
 /*
  * Applies a step to all sockets. With @needs_others it fails if no other process would take the
  * flows: the other processes may have exited, or be draining themselves by now.

@@ -10,6 +10,7 @@
 #include "steer/group/drain_lock.h"
 #include "steer/group/generation.h"
 #include "steer/group/instance.h"
+#include "steer/group/owner.h"
 #include "steer/group/slots.h"
 
 #include <errno.h>
@@ -61,6 +62,8 @@ const char *sweep_join_reason(int error)
 		return "pidfd_getfd: not permitted (needs CAP_SYS_PTRACE)";
 	case EBUSY:
 		return "the server has it in a map of its own";
+	case EOPNOTSUPP:
+		return "its main thread has exited (taking its sockets needs Linux 6.9)";
 	case ENOSPC:
 		return "no slot is free: a group has at most 1024";
 	default:
@@ -232,7 +235,7 @@ static void generations_reset(const struct steer_sweep *sweep, struct steer_grou
 {
 	int slot;
 
-	group->info.peak = 0;
+	group->info.past = (struct sluice_steer_past){ 0 };
 	for (slot = 0; slot < SLUICE_STEER_SLOTS; slot++) {
 		struct sluice_steer_slot *at = &group->slots[slot];
 
@@ -247,17 +250,19 @@ void sweep_slots_assign(struct steer_sweep *sweep, struct steer_group *group)
 {
 	const struct sluice_steer_slot *first = NULL;
 	struct sluice_steer_slot before[SLUICE_STEER_SLOTS];
-	__u32 rank[SLUICE_STEER_SLOTS] = { 0 }, peak = group->info.peak;
+	const struct sluice_steer_past past = group->info.past;
+	__u32 rank[SLUICE_STEER_SLOTS] = { 0 };
 	struct err err = { 0 };
 	int slot, active = 0, result;
 	bool taken_over;
 
 	memcpy(before, group->slots, sizeof(before));
+	owners_update(group, sweep->sockets, sweep->meta.generations);
 	drains_end(sweep, group);
 	if (sweep->regroup)
 		generations_reset(sweep, group);
 	taken_over = generation_assign(group->slots, SLUICE_STEER_SLOTS,
-				       clock_now_ns(CLOCK_BOOTTIME), &group->info.peak);
+				       clock_now_ns(CLOCK_BOOTTIME), &group->info.past);
 	for (slot = 0; slot < SLUICE_STEER_SLOTS; slot++) {
 		const struct sluice_steer_slot *at = &group->slots[slot];
 		const struct sluice_socket_record *record;
@@ -274,7 +279,7 @@ void sweep_slots_assign(struct steer_sweep *sweep, struct steer_group *group)
 	/* all active slots are of the new generation then */
 	if (taken_over)
 		sweep_report_group(sweep, STEER_GENERATION, group, first, active, NULL);
-	if (peak != group->info.peak && steer_group_write_info(group, &err))
+	if (memcmp(&past, &group->info.past, sizeof(past)) && steer_group_write_info(group, &err))
 		sweep_report_group(sweep, STEER_GROUP_FAILED, group, NULL, 0, err.what);
 	result = steer_group_choose(group, rank);
 	if (!result && sweep->setting.policy == SLUICE_STEER_CPU)

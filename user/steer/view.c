@@ -17,31 +17,15 @@
 #include <string.h>
 #include <time.h>
 
-static const struct {
-	const char *key;
-	const char *help;
-} counters[] = {
-#define X(name, help) { #name, help },
-	SLUICE_STEER_COUNTERS(X)
-#undef X
-};
-
-const char *steer_counter_key(int counter)
-{
-	return counter < SLUICE_STEER_COUNTERS_MAX ? counters[counter].key : NULL;
-}
-
-const char *steer_counter_help(int counter)
-{
-	return counters[counter].help;
-}
+const struct counter steer_counters[STEER_COUNTERS] = { SLUICE_STEER_COUNTERS(COUNTER)
+								STEER_RECORD_COUNTERS(COUNTER) };
 
 /* --- counters */
 
-__u64 steer_left_to_kernel(const struct sluice_steer_counters *sum)
+__u64 steer_left_to_kernel(const __u64 counters[STEER_COUNTERS])
 {
-	return sum->value[SLUICE_STEER_kernel_no_worker] + sum->value[SLUICE_STEER_kernel_header] +
-	       sum->value[SLUICE_STEER_kernel_refused];
+	return counters[SLUICE_STEER_kernel_no_worker] + counters[SLUICE_STEER_kernel_header] +
+	       counters[SLUICE_STEER_kernel_refused];
 }
 
 /* --- groups */
@@ -94,9 +78,10 @@ static int slots_read(const struct steer_group *group, const struct steer_usage 
 
 static int group_read(const struct steer_group *group, struct steer_group_view *view)
 {
-	const __u64 *count = view->counters.value;
+	const __u64 *count = view->counters;
+	struct sluice_steer_counters counters = { 0 };
 	struct steer_usage *usage = calloc(1, sizeof(*usage));
-	int i, j, result = usage ? steer_group_counters(group, &view->counters) : -ENOMEM;
+	int i, j, result = usage ? steer_group_counters(group, &counters) : -ENOMEM;
 
 	if (!result)
 		result = steer_group_usage(group, 0, usage);
@@ -104,6 +89,8 @@ static int group_read(const struct steer_group *group, struct steer_group_view *
 		result = slots_read(group, usage, view);
 	if (result)
 		goto free;
+	memcpy(view->counters, counters.value, sizeof(counters.value));
+	view->counters[STEER_DRAIN_UNREAD] = group->info.drain_unread;
 	memcpy(view->name, group->name, sizeof(view->name));
 	view->info = group->info;
 	view->live = usage->live;
@@ -115,7 +102,7 @@ static int group_read(const struct steer_group *group, struct steer_group_view *
 	view->datagrams = count[SLUICE_STEER_known] + count[SLUICE_STEER_started] +
 			  count[SLUICE_STEER_moved_gone] + count[SLUICE_STEER_moved_drained] +
 			  count[SLUICE_STEER_moved_idle] + count[SLUICE_STEER_cpu_other] +
-			  steer_left_to_kernel(&view->counters);
+			  steer_left_to_kernel(view->counters);
 	for (i = 0; i < view->count; i++) {
 		view->active += takes_new(&view->slots[i]);
 		view->closed += view->slots[i].status.closed;
@@ -231,8 +218,8 @@ static int netns_read(struct steer_view *view)
 		if (group->info.loaded_ns < netns->since_ns)
 			netns->since_ns = group->info.loaded_ns;
 		netns->balance.seen += group->datagrams;
-		netns->kernel += steer_left_to_kernel(&group->counters);
-		netns->stale += group->counters.value[SLUICE_STEER_stale_slot];
+		netns->kernel += steer_left_to_kernel(group->counters);
+		netns->stale += group->counters[SLUICE_STEER_stale_slot];
 	}
 	for (i = 0; i < view->netns_count; i++)
 		netns_count(view, &view->netns[i]);

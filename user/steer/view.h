@@ -6,6 +6,7 @@
 #ifndef SLUICE_STEER_VIEW_H
 #define SLUICE_STEER_VIEW_H
 
+#include "base/counters.h"
 #include "base/output.h"
 #include "steer/figures.h"
 #include "steer/group/slot_status.h"
@@ -14,6 +15,17 @@
 #include "steer/unexplained.h"
 
 #include <limits.h>
+
+/* The record of a group keeps a counter of its own, beside those of the program. */
+#define STEER_RECORD_COUNTERS(X) \
+	X(drain_unread, "lost: datagrams that drained processes have left unread")
+
+enum {
+	STEER_DRAIN_UNREAD = SLUICE_STEER_COUNTERS_MAX,
+	STEER_COUNTERS
+};
+
+extern const struct counter steer_counters[STEER_COUNTERS];
 
 struct steer_slot_view {
 	int slot;
@@ -30,7 +42,7 @@ struct steer_group_view {
 	struct sluice_steer_group info;
 	__u32 live, half_open, expired, size; /* flows */
 	__u64 table_bytes;
-	struct sluice_steer_counters counters;
+	__u64 counters[STEER_COUNTERS];
 	struct steer_slot_view *slots;
 	int count;
 	int closed;	/* slots whose socket is closed */
@@ -84,10 +96,7 @@ bool steer_view_any_full(const struct steer_view *view);
 /* Returns "active", "stalled", "closed" … */
 const char *steer_slot_state(const struct steer_slot_view *slot);
 /* Sums the datagrams that the program left to the kernel's choice. */
-__u64 steer_left_to_kernel(const struct sluice_steer_counters *counters);
-/* Return the counter's key and help; the key is NULL after the last counter. */
-const char *steer_counter_key(int counter);
-const char *steer_counter_help(int counter);
+__u64 steer_left_to_kernel(const __u64 counters[STEER_COUNTERS]);
 
 /* With @rates, prints rates per second since the previous view. */
 void steer_view_text(const struct steer_view *view, bool rates, const struct output *output);

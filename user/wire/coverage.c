@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * A flow of the client in the table proves coverage: its datagrams have been seen. Without a flow,
- * the interface counts that the server received the requests on. For a port that is the bridge, so
- * only --follow, which covers all ports, proves anything: a single port may serve other clients.
+ * The record of the client tells: its datagrams have been seen, and whether they are left alone.
+ * Without a record, the interface counts that the server received the requests on. For a port that
+ * is the bridge, so only --follow, which covers all ports, proves anything: a single port may serve
+ * other clients.
  */
 #include "wire/coverage.h"
 
-#include "base/addr.h"
 #include "wire/pins.h"
 
 #include <arpa/inet.h>
@@ -51,11 +51,10 @@ static bool flow_find(const struct wire_cover *cover, const struct wire_client *
 		return false;
 	for (way = 0; way < SLUICE_FLOW_WAYS; way++) {
 		*flow = set.flow[way];
-		if (set.tag[way] && flow->client_port_be == client->port_be &&
-		    flow->server_port_be == server_port_be &&
-		    (flow->scope & ~SLUICE_WIRE_FLAGS) == scope &&
-		    !memcmp(&flow->client, &client->addr, sizeof(flow->client)))
-			return true;
+		if (set.tag[way] && flow->peer_port_be == client->port_be &&
+		    flow->port_be == server_port_be && flow->scope == scope &&
+		    !memcmp(&flow->peer, &client->addr, sizeof(flow->peer)))
+			return flow_table_idle_ns(set.seen[way]) <= meta->age_ns;
 	}
 	return false;
 }
@@ -63,30 +62,23 @@ static bool flow_find(const struct wire_cover *cover, const struct wire_client *
 enum wire_covers wire_cover_of(const struct wire_cover *cover, const struct wire_client *client)
 {
 	const struct sluice_wire_meta *meta = &cover->state.meta;
-	const struct wire_addrs *except = &cover->state.except;
-	const struct in6_addr *addr = (const void *)&client->addr;
 	enum wire_covers covers = WIRE_COVERS_NOT;
 	__u16 port = client->server_port;
 	int i;
 
-	/* the programs leave these alone on all interfaces (bpf/wire/host.h) */
 	if (client->netns != meta->netns ||
-	    !(meta->any_port || meta->ports[port / 64] >> port % 64 & 1) ||
-	    IN6_IS_ADDR_LINKLOCAL(addr) ||
-	    (addr_is_ip4(addr) && ntohl(addr->s6_addr32[3]) >> 16 == 0xa9fe))
+	    !(meta->any_port || meta->ports[port / 64] >> port % 64 & 1))
 		return WIRE_COVERS_NOT;
-	for (i = 0; i < except->count; i++)
-		if (!memcmp(&except->addr[i], &client->requested, sizeof(client->requested)))
-			return WIRE_COVERS_NOT;
 	for (i = 0; i < cover->state.count; i++) {
 		const struct wire_iface *iface = &cover->state.ifaces[i];
 		struct sluice_wire_flow flow;
 
 		if (!(iface->entry.roles & SLUICE_WIRE_HOST) || wire_is_gone(&cover->state, iface))
 			continue;
-		if (flow_find(cover, client,
-			      iface->entry.roles & SLUICE_WIRE_PORT ? iface->ifindex : 0, &flow)) {
-			if (memcmp(&flow.requested, &flow.server, sizeof(flow.requested)))
+		if (flow_find(cover, client, iface->ifindex, &flow)) {
+			if (flow.flags & (SLUICE_WIRE_RIGHT | SLUICE_WIRE_MIXED))
+				continue;
+			if (flow.flags & SLUICE_WIRE_DST)
 				return WIRE_COVERS_BY_REWRITING;
 			covers = WIRE_COVERS_CLIENT;
 		} else if (client->ifindex && (client->ifindex == iface->ifindex ||

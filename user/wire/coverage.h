@@ -8,7 +8,6 @@
 /* A client, as its server sees it. */
 struct wire_client {
 	struct sluice_addr addr;
-	struct sluice_addr requested; /* an address of this host */
 	__be16 port_be;
 	__u16 server_port;
 	__u32 netns;   /* of the server */
@@ -19,7 +18,7 @@ enum wire_covers {
 	WIRE_COVERS_NOT, /* or not known */
 	/* The client is behind an attached interface, or was seen there. */
 	WIRE_COVERS_CLIENT,
-	WIRE_COVERS_BY_REWRITING, /* and its flow is being rewritten */
+	WIRE_COVERS_BY_REWRITING, /* and its requests are being redirected */
 };
 
 struct wire_cover {

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Changes loaded wire mode, for the daemon: adds and removes interfaces, and refreshes routes. Each
- * function reads the state from the pins, under their lock, so that the daemon and commands may
- * alternate.
+ * Adds and removes interfaces of loaded wire mode, for the daemon. Each function reads the state
+ * from the pins, under their lock, so that the daemon and commands may alternate.
  */
 #include "wire/wire.h"
 
@@ -12,7 +11,6 @@
 #include "wire/pins.h"
 #include "wire/plan.h"
 #include "wire/programs.h"
-#include "wire/routes_sync.h"
 
 #include <bpf/bpf.h>
 #include <errno.h>
@@ -105,35 +103,4 @@ int wire_detach_iface(const char *bpffs, __u32 ifindex, struct err *err)
 		wire_iface_detach(bpffs, session.ifaces_fd, &iface);
 	session_end(&session);
 	return 0;
-}
-
-static int routes_renew(const char *bpffs, struct wire_routes *routes, size_t *left_out,
-			struct err *err)
-{
-	struct session session;
-	struct wire_addrs except;
-	int fd, result = session_begin(&session, bpffs, err);
-
-	if (result)
-		return result;
-	fd = state_dir_map_open(&wire_state_dir, bpffs, "sluice_w_routes", BPF_MAP_TYPE_LPM_TRIE,
-				sizeof(struct sluice_route_key), sizeof(struct sluice_route), err);
-	wire_except_read(bpffs, &except);
-	result = fd < 0 ? fd : wire_routes_write(routes, fd, &except, left_out, err);
-	if (fd >= 0)
-		close(fd);
-	session_end(&session);
-	return result;
-}
-
-int wire_refresh_routes(const char *bpffs, size_t *left_out, struct err *err)
-{
-	struct wire_routes routes;
-	int result = wire_routes_read(bpffs, &routes, err);
-
-	if (result)
-		return result;
-	result = routes_renew(bpffs, &routes, left_out, err);
-	wire_routes_free(&routes);
-	return result;
 }

@@ -18,10 +18,10 @@
 #include "kernel/state_dir.h"
 #include "kernel/tc.h"
 #include "wire/attach.h"
+#include "wire/needs.h"
 #include "wire/pins.h"
 #include "wire/plan.h"
 #include "wire/programs.h"
-#include "wire/routes_sync.h"
 #include "wire/servers.h"
 
 #include <bpf/bpf.h>
@@ -44,32 +44,40 @@ struct load {
 	struct wire_iface *old; /* attached before */
 	int old_count;
 	int done; /* interfaces of the plan for which wire_iface_attach() was called */
-	struct wire_routes routes;
-	size_t routes_left_out;
-	struct wire_addrs except_before;
+	struct wire_addrs servers_before;
 };
 
-/* Lists servers of the map that the options lack; returns their number. */
-static int servers_unwanted(const struct load *load, struct sluice_addr list[WIRE_ADDRS_MAX])
+static void servers_read(const struct load *load, struct wire_addrs *servers)
 {
-	const struct wire_addrs *wanted = &load->options->servers;
-	int fd = bpf_map__fd(load->first->maps.sluice_w_server), i, count = 0;
+	int fd = bpf_map__fd(load->first->maps.sluice_w_server);
 	struct sluice_addr addr, *last = NULL;
 
-	for (; count < WIRE_ADDRS_MAX && !bpf_map_get_next_key(fd, last, &addr); last = &addr) {
-		for (i = 0; i < wanted->count; i++)
-			if (!memcmp(&wanted->addr[i], &addr, sizeof(addr)))
-				break;
-		if (i == wanted->count)
-			list[count++] = addr;
-	}
-	return count;
+	servers->count = 0;
+	for (; servers->count < WIRE_ADDRS_MAX && !bpf_map_get_next_key(fd, last, &addr);
+	     last = &addr)
+		servers->addr[servers->count++] = addr;
 }
 
-static int routes_fill(struct load *load, const struct wire_addrs *except, struct err *err)
+static bool has_addr(const struct wire_addrs *addrs, const struct sluice_addr *addr)
 {
-	return wire_routes_write(&load->routes, bpf_map__fd(load->first->maps.sluice_w_routes),
-				 except, &load->routes_left_out, err);
+	int i;
+
+	for (i = 0; i < addrs->count; i++)
+		if (!memcmp(&addrs->addr[i], addr, sizeof(*addr)))
+			return true;
+	return false;
+}
+
+/* Removes the addresses of one list that another lacks. */
+static void servers_remove(const struct load *load, const struct wire_addrs *from,
+			   const struct wire_addrs *except)
+{
+	int i;
+
+	for (i = 0; i < from->count; i++)
+		if (!has_addr(except, &from->addr[i]))
+			bpf_map_delete_elem(bpf_map__fd(load->first->maps.sluice_w_server),
+					    &from->addr[i]);
 }
 
 static int attach(void *arg, struct err *err)
@@ -78,11 +86,9 @@ static int attach(void *arg, struct err *err)
 	const struct wire_options *options = load->options;
 	int servers_fd = bpf_map__fd(load->first->maps.sluice_w_server);
 	int ifaces_fd = bpf_map__fd(load->first->maps.sluice_w_ifaces);
-	int i, result = routes_fill(load, &options->except, err);
 	__u32 roles, one = 1;
+	int i, result = 0;
 
-	if (result)
-		return result;
 	for (i = 0; i < options->servers.count; i++)
 		if (bpf_map_update_elem(servers_fd, &options->servers.addr[i], &one, BPF_ANY))
 			return err_set(err, EXIT_ERROR, errno, "servers: %s", strerror(errno));
@@ -92,8 +98,6 @@ static int attach(void *arg, struct err *err)
 		result = wire_iface_attach(options->bpffs, ifaces_fd, iface,
 					   load->pairs[iface->entry.roles].fd, err);
 	}
-	if (!result)
-		result = wire_except_write(options->bpffs, &options->except, err);
 	/* wire_attach_iface() uses the pinned programs */
 	for (roles = 0; !result && roles < SLUICE_WIRE_ROLES; roles++)
 		if (load->pairs[roles].skel)
@@ -106,31 +110,24 @@ static int attach(void *arg, struct err *err)
 static void undo(void *arg)
 {
 	struct load *load = arg;
-	struct err ignored;
 
 	while (load->done--)
 		wire_iface_restore(load->options->bpffs,
 				   bpf_map__fd(load->first->maps.sluice_w_ifaces),
 				   &load->plan.wanted[load->done]);
 	load->done = 0;
-	if (!load->before.magic)
-		return;
-	routes_fill(load, &load->except_before, &ignored);
-	wire_except_write(load->options->bpffs, &load->except_before, &ignored);
+	servers_remove(load, &load->options->servers, &load->servers_before);
 }
 
 static void finish(void *arg)
 {
 	struct load *load = arg;
-	int ifaces_fd = bpf_map__fd(load->first->maps.sluice_w_ifaces), i, count;
-	struct sluice_addr unwanted[WIRE_ADDRS_MAX];
+	int ifaces_fd = bpf_map__fd(load->first->maps.sluice_w_ifaces), i;
 
 	for (i = 0; i < load->old_count; i++)
 		if (!wire_iface_numbered(load->plan.wanted, load->plan.count, load->old[i].ifindex))
 			wire_iface_detach(load->options->bpffs, ifaces_fd, &load->old[i]);
-	count = servers_unwanted(load, unwanted);
-	for (i = 0; i < count; i++)
-		bpf_map_delete_elem(bpf_map__fd(load->first->maps.sluice_w_server), &unwanted[i]);
+	servers_remove(load, &load->servers_before, &load->options->servers);
 }
 
 /* Removes remains, which only their path distinguishes from a foreign directory. */
@@ -153,7 +150,6 @@ static int inspect(struct load *load, struct err *err)
 		return result;
 	if (load->before.netns != netdev_netns())
 		return wire_refuse_netns(bpffs, err);
-	wire_except_read(bpffs, &load->except_before);
 	return wire_iface_table_read(bpffs, &load->old, &load->old_count, err);
 }
 
@@ -171,7 +167,9 @@ static void warn_if_doubled(const struct load *load, const struct wire_iface *wa
 		wire_iface_inspect(load->options->bpffs, &own);
 	}
 	for (i = 0; i < count; i++)
-		if (!strcmp(progs[i].name, "sluice_wire_in") && progs[i].id != own.prog_id[0]) {
+		if ((!strcmp(progs[i].name, "sluice_wire_in") ||
+		     !strcmp(progs[i].name, "sluice_ct_in")) &&
+		    progs[i].id != own.prog_id[0]) {
 			log_warning("%s: a sluice of another pin directory is attached, too: unload"
 				    " one of the two, with its --bpffs",
 				    wanted->entry.name);
@@ -184,19 +182,18 @@ static bool is_as_before(const struct load *load)
 {
 	const struct sluice_wire_meta *before = &load->before, *after = &load->after;
 	const struct wire_addrs *servers = &load->options->servers;
-	struct sluice_addr unwanted[WIRE_ADDRS_MAX];
-	__u32 one;
 	int i;
 
 	if (!before->magic || before->age_ns != after->age_ns || before->sets != after->sets ||
 	    before->any_port != after->any_port || before->attach_mode != after->attach_mode ||
 	    memcmp(before->ports, after->ports, sizeof(after->ports)) ||
-	    load->old_count != load->plan.count || servers_unwanted(load, unwanted) ||
-	    !wire_except_same(&load->except_before, &load->options->except))
+	    load->old_count != load->plan.count)
 		return false;
 	for (i = 0; i < servers->count; i++)
-		if (bpf_map_lookup_elem(bpf_map__fd(load->first->maps.sluice_w_server),
-					&servers->addr[i], &one))
+		if (!has_addr(&load->servers_before, &servers->addr[i]))
+			return false;
+	for (i = 0; i < load->servers_before.count; i++)
+		if (!has_addr(servers, &load->servers_before.addr[i]))
 			return false;
 	for (i = 0; i < load->plan.count; i++) {
 		const struct wire_iface *wanted = &load->plan.wanted[i];
@@ -211,6 +208,23 @@ static bool is_as_before(const struct load *load)
 	return true;
 }
 
+/* Joins names by commas; a list that does not fit ends with an ellipsis. */
+static void names_join(const struct wire_iface *ifaces, int count, char *text, size_t size)
+{
+	size_t used = 0;
+	int i;
+
+	text[0] = '\0';
+	for (i = 0; i < count; i++) {
+		if (used + 2 * IFNAMSIZ > size) {
+			snprintf(text + used, size - used, ",...");
+			return;
+		}
+		used += (size_t)snprintf(text + used, size - used, "%s%.*s", i ? "," : "",
+					 IFNAMSIZ - 1, ifaces[i].entry.name);
+	}
+}
+
 static int load_locked(struct load *load, struct wire_result *result, struct err *err)
 {
 	const struct object_steps steps = { attach, undo, finish, load };
@@ -219,6 +233,7 @@ static int load_locked(struct load *load, struct wire_result *result, struct err
 	struct wire_plan *plan = &load->plan;
 	struct bpf_prog_info info;
 	int i, failed = inspect(load, err);
+	bool conntrack;
 	__u32 roles;
 
 	if (!failed)
@@ -240,12 +255,13 @@ static int load_locked(struct load *load, struct wire_result *result, struct err
 		.any_port = options->ports.any,
 	};
 	memcpy(meta->ports, options->ports.bit, sizeof(meta->ports));
+	conntrack = wire_has_conntrack();
 	for (roles = 0; roles < SLUICE_WIRE_ROLES; roles++) {
 		struct wire_pair *pair = &load->pairs[roles];
 
 		if (!(plan->kinds & 1U << roles))
 			continue;
-		failed = wire_pair_load(pair, &load->object, meta, roles, err);
+		failed = wire_pair_load(pair, &load->object, meta, roles, conntrack, err);
 		if (failed)
 			return failed;
 		if (!load->first)
@@ -257,7 +273,11 @@ static int load_locked(struct load *load, struct wire_result *result, struct err
 		}
 	}
 	result->outcome = options->dry_run ? LOAD_VERIFIED : load->object.outcome;
-	result->sets_before = load->before.sets;
+	servers_read(load, &load->servers_before);
+	result->before = load->before;
+	result->servers_before = load->servers_before;
+	names_join(load->old, load->old_count, result->ifaces_before,
+		   sizeof(result->ifaces_before));
 	result->as_before = is_as_before(load);
 	if (!options->dry_run)
 		failed = object_commit(&load->object, &steps, err);
@@ -266,7 +286,6 @@ static int load_locked(struct load *load, struct wire_result *result, struct err
 	if (failed)
 		return failed;
 	result->attach_mode = plan->attach_mode;
-	result->routes_left_out = load->routes_left_out;
 	result->ifaces = plan->wanted;
 	result->count = plan->count;
 	plan->wanted = NULL;
@@ -304,11 +323,9 @@ int wire_load(const struct wire_options *options, struct wire_result *result, st
 	if (!load.plan.attach_mode)
 		load.plan.attach_mode = feature_tcx() == FEATURE_YES ? SLUICE_WIRE_TCX
 								     : SLUICE_WIRE_CLSACT;
-	/* reading the interfaces and routes takes long and needs no lock */
+	/* reading the interfaces takes long and needs no lock */
 	failed = netdev_list(&devs, &load.plan.dev_count, err);
 	load.plan.devs = devs;
-	if (!failed && !options->dry_run)
-		failed = wire_routes_read(options->bpffs, &load.routes, err);
 	if (!failed)
 		failed = pins_lock(&pins, options->bpffs, true, err);
 	if (failed)
@@ -320,7 +337,6 @@ out:
 		if (load.pairs[roles].skel)
 			wire_pair_put(&load.pairs[roles]);
 	object_end(&load.object);
-	wire_routes_free(&load.routes);
 	free(load.plan.wanted);
 	free(load.old);
 	free(devs);

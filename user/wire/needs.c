@@ -2,10 +2,15 @@
 /* The kernel features that mode wire uses. */
 #include "wire/needs.h"
 
+#include <bpf/btf.h>
+#include <unistd.h>
+
 static enum feature conntrack_kfunc(const struct need *need, struct probe *probe)
 {
 	return feature_function(probe->conntrack, need->name);
 }
+
+#define CHANGE_TIMEOUT "bpf_ct_change_timeout"
 
 static const struct need rows[] = {
 	NEED_HOOK("tc", SCHED_CLS, 0, "4.1", "rewrites datagrams in wire mode",
@@ -16,19 +21,28 @@ static const struct need rows[] = {
 	  .takes = NEED_NET,
 	  .since = "6.6",
 	  .fallback = "clsact" },
-	{ .name = "BPF_FIB_LOOKUP_SRC",
-	  .why = "returns the source address of a route",
-	  .has = feature_fib_source,
-	  .takes = NEED_NET,
-	  .since = "6.7",
-	  .fallback = "addresses from netlink" },
-	{ .name = "bpf_skb_ct_lookup",
-	  .why = "reads conntrack entries (kfunc)",
+	{ .name = CHANGE_TIMEOUT,
+	  .why = "cuts redirected requests' conntrack entries; with bpf_skb_ct_lookup, sees DNAT (kfuncs)",
 	  .probe = conntrack_kfunc,
 	  .takes = NEED_BTF,
-	  .since = "5.18",
-	  .hint = "from 5.18 on: load nf_conntrack, built with BTF",
-	  .fallback = "ctnetlink" },
+	  .since = "6.0",
+	  .hint = "from 6.0 on: load nf_conntrack, built with BTF",
+	  .fallback = "entries end after 30 s; DNAT is not seen" },
 };
 
 NEEDS(wire_needs, rows);
+
+bool wire_has_conntrack(void)
+{
+	struct btf *vmlinux = btf__load_vmlinux_btf(), *module = NULL;
+	bool has;
+
+	if (!vmlinux)
+		return false;
+	if (!access("/sys/kernel/btf/nf_conntrack", R_OK))
+		module = btf__load_module_btf("nf_conntrack", vmlinux);
+	has = feature_function(module ? module : vmlinux, CHANGE_TIMEOUT) == FEATURE_YES;
+	btf__free(module);
+	btf__free(vmlinux);
+	return has;
+}

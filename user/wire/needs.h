@@ -6,4 +6,7 @@
 
 extern const struct needs wire_needs;
 
+/* Can programs change conntrack entries on this kernel? */
+bool wire_has_conntrack(void);
+
 #endif

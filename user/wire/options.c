@@ -89,8 +89,6 @@ const struct opt wire_opts[] = {
 	  "interfaces toward the server whose addresses 'server' lists" },
 	{ "server", 0, "ADDR,..", parse_addrs, WIRE_FIELD(servers),
 	  "all addresses of the server behind the gateway, two or more" },
-	{ "except", 0, "ADDR,..", parse_addrs, WIRE_FIELD(except),
-	  "addresses to leave alone, since DNAT or IPVS handles them" },
 	{ "port", 0, "LIST", opt_ports, WIRE_FIELD(ports),
 	  "the servers' ports, as in 53,5000-5100, or any", .side = OPT_FILE, .preset = "any" },
 	{ "table", 0, "N", opt_u32, WIRE_FIELD(table),

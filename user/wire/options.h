@@ -32,7 +32,6 @@ struct wire_options {
 	struct wire_names follow;   /* bridges whose ports are attached */
 	struct wire_names gateways; /* interfaces toward the server */
 	struct wire_addrs servers;  /* all addresses of the server behind the gateways */
-	struct wire_addrs except;   /* addresses to leave alone */
 	enum sluice_wire_attach_mode attach_mode; /* 0: tcx where the kernel has it */
 	bool by_daemon;				  /* for wire_unload_own() */
 	bool absent_ok; /* skip missing interfaces: the daemon attaches them later */

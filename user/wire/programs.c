@@ -3,6 +3,7 @@
 
 #include "bpf/wire/wire.skel.h"
 #include "kernel/pins.h"
+#include "wire/needs.h"
 #include "wire/pins.h"
 
 #include <bpf/bpf.h>
@@ -18,7 +19,8 @@ static const char *prog_pin(__u32 roles, bool out, char name[PIN_SIZE])
 }
 
 int wire_pair_load(struct wire_pair *pair, struct object *object,
-		   const struct sluice_wire_meta *meta, __u32 roles, struct err *err)
+		   const struct sluice_wire_meta *meta, __u32 roles, bool conntrack,
+		   struct err *err)
 {
 	struct wire_bpf *skel = wire_bpf__open_opts(object_open_opts(object));
 	int result;
@@ -33,12 +35,18 @@ int wire_pair_load(struct wire_pair *pair, struct object *object,
 		skel->rodata->any_port = meta->any_port;
 		memcpy((void *)skel->rodata->ports, meta->ports, sizeof(meta->ports));
 		bpf_map__set_max_entries(skel->maps.sluice_w_flows, meta->sets);
+		bpf_program__set_autoload(skel->progs.sluice_wire_in, !conntrack);
+		bpf_program__set_autoload(skel->progs.sluice_wire_out, !conntrack);
+		bpf_program__set_autoload(skel->progs.sluice_ct_in, conntrack);
+		bpf_program__set_autoload(skel->progs.sluice_ct_out, conntrack);
 	}
 	result = object_verify(object, skel ? skel->skeleton : NULL, err);
 	if (result)
 		return result;
-	pair->fd[0] = bpf_program__fd(skel->progs.sluice_wire_in);
-	pair->fd[1] = bpf_program__fd(skel->progs.sluice_wire_out);
+	pair->fd[0] = bpf_program__fd(conntrack ? skel->progs.sluice_ct_in
+						: skel->progs.sluice_wire_in);
+	pair->fd[1] = bpf_program__fd(conntrack ? skel->progs.sluice_ct_out
+						: skel->progs.sluice_wire_out);
 	return 0;
 }
 
@@ -83,7 +91,7 @@ int wire_pair_get(struct wire_pair *pair, const struct sluice_wire_meta *meta, _
 		return table;
 	now.sets = state_dir_map_entries(table);
 	close(table);
-	result = wire_pair_load(pair, &object, &now, roles, err);
+	result = wire_pair_load(pair, &object, &now, roles, wire_has_conntrack(), err);
 	if (!result)
 		result = wire_pair_pin(pair, &object, err);
 	object_end(&object);

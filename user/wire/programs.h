@@ -20,9 +20,13 @@ struct wire_pair {
 	int fd[2]; /* ingress, egress */
 };
 
-/* Loads and verifies a pair on the maps of the object (kernel/object.h). */
+/*
+ * Loads and verifies a pair on the maps of the object (kernel/object.h). @conntrack:
+ * wire_has_conntrack().
+ */
 int wire_pair_load(struct wire_pair *pair, struct object *object,
-		   const struct sluice_wire_meta *meta, __u32 roles, struct err *err);
+		   const struct sluice_wire_meta *meta, __u32 roles, bool conntrack,
+		   struct err *err);
 /* Pins both programs, replacing older pins. */
 int wire_pair_pin(const struct wire_pair *pair, const struct object *object, struct err *err);
 /* Removes the pins of a pair. */

@@ -91,7 +91,6 @@ int wire_read(const char *bpffs, struct wire_state *state, struct err *err)
 				    state->counters.value, SLUICE_WIRE_COUNTERS_MAX, err);
 	if (!result)
 		result = wire_flows(bpffs, fill_count, state, err);
-	wire_except_read(bpffs, &state->except);
 	if (!result)
 		result = wire_ifaces(bpffs, &state->ifaces, &state->count, err);
 	if (result)

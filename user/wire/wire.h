@@ -13,7 +13,6 @@
 #include "kernel/flow_table.h"
 #include "kernel/state_dir.h"
 #include "wire/attach.h"
-#include "wire/except.h"
 #include "wire/options.h"
 
 #include <sluice/wire.h>
@@ -22,12 +21,13 @@
 struct wire_result {
 	enum load_outcome outcome;
 	enum sluice_wire_attach_mode attach_mode;
-	bool as_before;		   /* the load changed nothing */
-	__u32 sets_before;	   /* of the table before; 0: none */
+	bool as_before;			/* the load changed nothing */
+	struct sluice_wire_meta before; /* magic 0: nothing was loaded */
+	struct wire_addrs servers_before;
+	char ifaces_before[512];   /* a list of names */
 	struct wire_iface *ifaces; /* the caller frees the list */
 	int count;
-	__u32 verified_insns;	/* of the largest program */
-	size_t routes_left_out; /* no room in the map: their answers use wider routes */
+	__u32 verified_insns; /* of the largest program */
 };
 
 /* Loads wire mode. On failure nothing has changed, and *err gives the reason. */
@@ -46,11 +46,6 @@ int wire_attach_iface(const char *bpffs, const char *name, __u32 roles, __u32 ma
 		      struct err *err);
 /* Detaches from an interface, even a deleted one. Returns 0 also if it was not attached. */
 int wire_detach_iface(const char *bpffs, __u32 ifindex, struct err *err);
-/*
- * Reads the routes again after addresses or routes have changed; for the daemon. Sets *left_out to
- * the number of routes without room in the map.
- */
-int wire_refresh_routes(const char *bpffs, size_t *left_out, struct err *err);
 
 struct wire_state {
 	struct sluice_wire_meta meta;
@@ -59,7 +54,6 @@ struct wire_state {
 	bool elsewhere; /* loaded in another network namespace */
 	struct wire_iface *ifaces;
 	int count;
-	struct wire_addrs except;
 };
 
 /* Reads all state. Returns -ENOENT with *err set if not loaded; refuses other ABI versions. */

@@ -55,7 +55,7 @@ offers bash "bluebird" --netns blue
 offers bash "lo" reply load --iface l
 offers bash "x,lo" steer load --xdp x,l
 offers bash "bash zsh fish" completion ''
-offers bash "load show drain unload" help steer ''
+offers bash "load show drain promote unload" help steer ''
 offers bash "" steer drain ''
 offers bash "" reply load --port ''
 offers bash "" nonsense ''

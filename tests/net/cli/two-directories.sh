@@ -65,11 +65,11 @@ want_no_text another
 load_again "${wire[@]}" --follow docker0
 want_text ": unchanged:"
 want_no_text another
-load_again "${wire[@]}" --follow docker0 --except 10.9.9.9
+load_again "${wire[@]}" --follow docker0 --port 53
 want_text ": updated:"
-load_again "${wire[@]}" --follow docker0 --iface eth0 --except 10.9.9.9
+load_again "${wire[@]}" --follow docker0 --iface eth0 --port 53
 want_text ": updated:"
-load_again "${wire[@]}" --iface eth0 --follow docker0 --except 10.9.9.9
+load_again "${wire[@]}" --iface eth0 --follow docker0 --port 53
 want_text ": unchanged:"
 load_again --bpffs "$SECOND" "${wire[@]}" --iface eth0
 want_text "eth0: a sluice of another pin directory is attached"

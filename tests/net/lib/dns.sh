@@ -24,17 +24,37 @@ queries_go_on()
 		fail "hardly any queries"
 }
 
+# dns_queries ADDR PATIENCE: starts dnsperf, whose process id is in DNSPERF; a query is lost after
+# PATIENCE seconds
+dns_queries()
+{
+	spawn_in "$HOST" "$TEST_TMP/dnsperf" dnsperf -s "$1" -d "$TEST_TMP/queries" \
+		-c "$DNS_CLIENTS" -Q 2000 -t "$2" -l 600
+	DNSPERF=$SPAWNED DNS_PATIENCE=$2
+	queries_go_on
+}
+
+# dns_queries_end: ends dnsperf; SENT and LOST count queries
+dns_queries_end()
+{
+	# dnsperf counts a query as lost only after its timeout
+	sleep "$DNS_PATIENCE.5"
+	kill -INT "$DNSPERF"
+	wait "$DNSPERF" || true
+	SENT=$(awk '/Queries sent:/ { print $3 }' "$TEST_TMP/dnsperf")
+	LOST=$(awk '/Queries lost:/ { print $3 }' "$TEST_TMP/dnsperf")
+	[ -n "$LOST" ] || fail "dnsperf printed no result:" "$(cat "$TEST_TMP/dnsperf")"
+	echo "queries $SENT, lost $LOST"
+}
+
 # dns_restarts ROUNDS ADDR PATIENCE COMMAND…: under dnsperf at ADDR, starts a new server beside the
 # old one, runs COMMAND with the old server's process id, and ends the old server. SENT and LOST
-# count queries; a query is lost after PATIENCE seconds.
+# count queries.
 dns_restarts()
 {
-	local rounds=$1 addr=$2 patience=$3 round old perf
+	local rounds=$1 addr=$2 patience=$3 round old
 	shift 3
-	spawn_in "$HOST" "$TEST_TMP/dnsperf" dnsperf -s "$addr" -d "$TEST_TMP/queries" \
-		-c "$DNS_CLIENTS" -Q 2000 -t "$patience" -l 600
-	perf=$SPAWNED
-	queries_go_on
+	dns_queries "$addr" "$patience"
 	for ((round = 0; round < rounds; round++)); do
 		old=$CURRENT
 		dns_start
@@ -43,20 +63,13 @@ dns_restarts()
 		stop "$old"
 		queries_go_on
 	done
-	# dnsperf counts a query as lost only after its timeout
-	sleep "$patience.5"
-	kill -INT "$perf"
-	wait "$perf" || true
-	SENT=$(awk '/Queries sent:/ { print $3 }' "$TEST_TMP/dnsperf")
-	LOST=$(awk '/Queries lost:/ { print $3 }' "$TEST_TMP/dnsperf")
-	[ -n "$LOST" ] || fail "dnsperf printed no result:" "$(cat "$TEST_TMP/dnsperf")"
-	echo "queries $SENT, lost $LOST"
+	dns_queries_end
 }
 
+# drain PID: as the man page prints it, with shorter times
 drain()
 {
-	sluice --netns "$HOST" steer load --port 53
-	sluice steer drain --idle 1 --limit 1 "$1"
+	sluice steer drain "$1" --idle 1 --limit 1 --wait 10
 }
 
 # want_lost ADDR: the kernel alone loses queries in restarts. Ten restarts may happen to leave no

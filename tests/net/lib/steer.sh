@@ -148,6 +148,22 @@ while rest:
 print(total)' "$name" "$ROOT/include/sluice/counters.h"
 }
 
+# incarnations PID: prints the sum over the slots of the process, which rises when its flows move
+incarnations()
+{
+	bpftool -j map dump pinned "$(steer_groups)/sluice_slots" | python3 -c '
+import json, sys
+
+slots = [entry["formatted"]["value"] for entry in json.load(sys.stdin)]
+print(sum(s["incarnation"] for s in slots if s["pid"] == int(sys.argv[1])))' "$1"
+}
+
+# has_moved PID BEFORE: have the flows of the process moved since incarnations printed BEFORE?
+has_moved()
+{
+	[ "$(incarnations "$1")" -gt "$2" ]
+}
+
 # udp_counter NAME COUNTER: prints COUNTER of namespace NAME, both families together, as in
 # /proc/net/snmp
 udp_counter()

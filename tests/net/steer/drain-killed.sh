@@ -47,11 +47,6 @@ drain_kill()
 	[ -n "${DAEMON:-}" ] || want_equal "$(state)" draining "before any sweep: the old server's slots"
 }
 
-moved_more_than()
-{
-	[ "$(steer_counter moved_drained)" -gt "$1" ]
-}
-
 LAPSED="the drain of udp-worker"
 
 netns_add "$HOST"
@@ -99,6 +94,7 @@ want_equal "$(state)" active "the old server's slots"
 
 say "killed: the daemon's sweep activates them"
 workers "$HOST" --port "$PORT" --workers 2
+THIRD=$SERVER_PID
 configure '[steer]' "port = $PORT" "netns = $HOST" 'sweep = 1'
 daemon_start
 drain_begin "$OLD"
@@ -109,22 +105,23 @@ wait_until 20 state_is active || fail "the old server's slots: $(state)"
 daemon_stop
 DAEMON=
 
-say "killed while it empties the queues: the slots are not drained yet, and are activated"
-# another drain at that stage does the same
-flock "$(steer_groups)" sleep 1000 &
-EMPTIES=$!
-begins=$(steer_counter moved_drained)
-"$SLUICE" steer drain "$OLD" --idle 0 --limit 0 >"$TEST_TMP/drain" 2>&1 &
+say "killed while the server reads its queues: the slots are not drained yet, and are activated"
+workers "$HOST" --port "$PORT" --workers 2 --delay 1000000
+SLOW=$SERVER_PID FIRST=$OLD OLD=$SLOW
+sluice steer promote "$SLOW"
+in_ns "$HOST" "$FLOWS" --to "127.0.0.1:$PORT" --flood 60 --from 127.1.0.1 --sources 60 >/dev/null
+before=$(incarnations "$SLOW")
+"$SLUICE" steer drain "$SLOW" --idle 0 --limit 0 >"$TEST_TMP/drain" 2>&1 &
 DRAIN_PID=$!
-wait_until 20 moved_more_than "$begins" || fail "no flow moves:" "$(cat "$TEST_TMP/drain")"
+wait_until 20 has_moved "$SLOW" "$before" || fail "no flow moves:" "$(cat "$TEST_TMP/drain")"
 drain_kill
-kill "$EMPTIES"
-wait "$EMPTIES" 2>/dev/null || true
 want_status 0 sluice steer show
-want_text "$LAPSED ($OLD) was killed: it takes new flows again"
+want_text "$LAPSED ($SLOW) was killed: it takes new flows again"
+stop "$SLOW"
+OLD=$FIRST
 
 stop "$BUSY"
 stop "$OLD"
 stop "$NEW"
-stop "$SERVER_PID"
+stop "$THIRD"
 sluice steer unload

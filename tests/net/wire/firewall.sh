@@ -1,10 +1,11 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# A strict firewall on the host drops packets that conntrack classifies as invalid, and lets out
-# only packets of known connections. A second rule set is Docker's: masquerading, a published port
-# and a closed FORWARD chain. Without sluice the answer is a new connection and is dropped; in wire
-# mode it belongs to the request.
+# Docker's rules (masquerading, a published port and a closed FORWARD chain), and a strict firewall on
+# the host, which drops packets that conntrack classifies as invalid, and lets out only packets of
+# known connections. Under Docker's rules all servers are right. The strict firewall drops a wrong
+# answer before it is seen, so an unconnected server is not fixed; one that connects back is, from the
+# second request on. Right servers are right under all of them.
 #
 #   container ── veth3 ═ docker0 172.17.0.1 [firewall; host: [::]:56789] eth0 172.16.13.13 ── lan
 . "$(dirname "$0")/../lib/lib.sh"
@@ -22,7 +23,7 @@ strict()
 				meta l4proto { 1, 58 } accept
 				ct state invalid drop
 				ct state established,related accept
-				udp dport $PORT ct state new accept
+				udp dport { $PORT, $RIGHT_PORT, $BACK_PORT } ct state new accept
 			}
 			chain output {
 				type filter hook output priority filter; policy drop
@@ -68,42 +69,72 @@ docker_rules()
 	NFT
 }
 
+# want_dropped COMMAND…: answers of an unconnected wrong server do not leave the host
+want_dropped()
+{
+	conntrack_flush "$HOST"
+	want_line "sent 3 right 0 wrong 0 refused 0 lost 3 corrupt 0" \
+		"$(ask "$CONTAINER" --any --to "$FAR4:$PORT" --count 3 --timeout-ms 200)"
+}
+
 topology_up second
 forwarding 1
 serve "$HOST" dual6 "$PORT"
+serve "$HOST" pktinfo6 "$RIGHT_PORT"
 serve "$CONTAINER2" sendto4 "$PORT"
 serve "$LAN" sendto4 "$PORT"
 
-for rules in docker strict both; do
+want_others()
+{
+	conntrack_flush "$HOST"
+	for far in "$FAR4" "$FAR6"; do
+		want_right "$CONTAINER" "$far" "$RIGHT_PORT"
+		want_one_entry "$RIGHT_PORT"
+		conntrack_flush "$HOST"
+	done
+	[ "$1" = docker ] || return 0
+	# Docker's own traffic: out to the LAN, in to a published port
+	want_right "$CONTAINER" 172.16.13.1 "$PORT"
+	want_right "$LAN" "$FAR4" "$PUBLISHED"
+	want_right "$CONTAINER" 172.17.0.4 "$PORT"
+}
+
+for switches in "docker 0" "docker 1" "strict 0" "both 1"; do
+	read -r rules netfilter <<<"$switches"
 	in_ns "$HOST" nft flush ruleset
 	topology_conntrack
 	[ "$rules" = strict ] || docker_rules
 	[ "$rules" = docker ] || strict
-	for netfilter in 0 1; do
-		say "$rules rules, bridge netfilter $netfilter"
-		bridge_netfilter "$netfilter"
+	say "$rules rules, bridge netfilter $netfilter: the kernel alone"
+	bridge_netfilter "$netfilter"
+	if [ "$rules" = docker ]; then
 		conntrack_flush "$HOST"
-		if [ "$rules" = docker ]; then
-			want_wrong "$CONTAINER" "$FAR4" "$PORT" "$NEAR4"
-		else
-			want_line "sent 3 right 0 wrong 0 refused 0 lost 3 corrupt 0" \
-				"$(ask "$CONTAINER" --any --to "$FAR4:$PORT" --count 3 --timeout-ms 200)"
-		fi
-		conntrack_flush "$HOST"
-		wire_load --follow docker0
-		want_right "$CONTAINER" "$FAR4" "$PORT"
-		want_one_entry "$PORT"
-		conntrack_flush "$HOST"
-		want_right "$CONTAINER" "$FAR6" "$PORT"
-		want_one_entry "$PORT"
+		want_wrong "$CONTAINER" "$FAR4" "$PORT" "$NEAR4"
+	else
+		want_dropped
+	fi
+	want_others "$rules"
 
-		if [ "$rules" = docker ]; then
-			say "Docker's own traffic still works: out to the LAN, in to a published port"
-			want_right "$CONTAINER" 172.16.13.1 "$PORT"
-			want_right "$LAN" "$FAR4" "$PUBLISHED"
-			want_right "$CONTAINER" 172.17.0.4 "$PORT"
-		fi
-		wire_unload
+	say "$rules rules, bridge netfilter $netfilter: loaded"
+	wire_load --follow docker0
+	want_others "$rules"
+	if [ "$rules" = docker ]; then
+		want_right "$CONTAINER" "$FAR4" "$PORT"
+		want_right "$CONTAINER" "$FAR6" "$PORT"
+	else
+		want_dropped
+	fi
+	for far in "$FAR4 172.17.0.3" "$FAR6 fd17::3"; do
+		read -r far client <<<"$far"
+		conntrack_flush "$HOST"
+		serve "$HOST" connect6 "$BACK_PORT"
+		ask "$CONTAINER" --to "$(target "$far" "$BACK_PORT")" --from "$(target "$client" 4000)" \
+			--timeout-ms 300 >/dev/null
+		want_right "$CONTAINER" "$far" "$BACK_PORT" --from "$(target "$client" 4000)"
+		stop "$SPAWNED"
 	done
+
+	say "$rules rules, bridge netfilter $netfilter: unloaded"
+	wire_unload
+	want_others "$rules"
 done
-no_errors "$LOG"

@@ -10,8 +10,7 @@
 . "$(dirname "$0")/../lib/lib.sh"
 . "$(dirname "$0")/../lib/wire.sh"
 
-BEHIND=${TOPOLOGY_PREFIX:-}behind
-B1=10.20.0.5 B2=10.8.0.5
+B1=$BEHIND_FAR4 B2=$BEHIND_NEAR4
 FAR_PORT=$((PORT + 1))
 
 # listed EXPRESSION [OPTION…]: evaluates it with `d` = the listing
@@ -35,17 +34,8 @@ inode()
 }
 
 topology_up
-netns_add "$BEHIND"
-ip -n "$HOST" link add s0 type veth peer name eth0 netns "$BEHIND"
-link_up "$HOST" s0
-link_up "$BEHIND" eth0
-addr_add "$HOST" s0 10.8.0.254/24
-addr_add "$BEHIND" eth0 "$B2/24"
-addr_add "$BEHIND" eth0 "$B1/32"
-ip -n "$BEHIND" route add default via 10.8.0.254 src "$B2"
-ip -n "$HOST" route add "$B1" dev s0
+behind_up
 forwarding 1
-wait_link "$HOST" s0
 serve "$HOST" dual6 "$PORT"
 serve "$BEHIND" sendto4 "$FAR_PORT"
 
@@ -54,7 +44,7 @@ want_status 1 sluice reply flows
 want_text "$NOT_LOADED"
 
 say "no flows"
-wire_load --follow docker0 --gateway s0 --server "$B1,$B2" --port "$PORT,$FAR_PORT"
+wire_load --follow docker0 --gateway s0 --server "$B1,$B2" --port "$PORT,$FAR_PORT,$BACK_PORT"
 want_equal "$(listed "(d['size'], d['flows'], d['wire_flows'], d['wire_size'] > 0)")" \
 	"(None, [], [], True)"
 want_status 0 sluice reply flows
@@ -81,28 +71,29 @@ want_right "$CONTAINER" "$B1" "$FAR_PORT" --from 172.17.0.3:4004
 want_equal "$(row gateway 4004 client requested server server_port state interface netns_name)" \
 	"[['172.17.0.3', '$B1', '$B2', $FAR_PORT, 'rewritten', 's0', '$HOST']]"
 
-say "a server that has stopped answering, and a client that changes to its other address"
+want_right "$CONTAINER" "$B1" "$FAR_PORT" --from 172.17.0.3:4004
+want_equal "$(row gateway 4004 requested state)" "[['$B1', 'rewritten']]"
+
+say "a server that has connected back, and a client without an answer"
+serve "$HOST" connect6 "$BACK_PORT"
+want_right "$CONTAINER" "$FAR4" "$BACK_PORT" --from 172.17.0.3:4008
+want_equal "$(row host 4008 requested server state)" "[['$FAR4', '$NEAR4', 'redirected']]"
 stop "$SPAWNED"
-# only after the last answers have aged out
-waits()
-{
-	ask "$CONTAINER" --to "$B1:$FAR_PORT" --from 172.17.0.3:4004 --timeout-ms 300 >/dev/null
-	[ "$(row gateway 4004 requested server state)" = "[['$B1', '$B2', 'waiting']]" ]
-}
-wait_until 20 waits
-ask "$CONTAINER" --to "$B2:$FAR_PORT" --from 172.17.0.3:4004 --timeout-ms 300 >/dev/null
-want_equal "$(row gateway 4004 requested state)" "[['$B2', 'turned']]"
+ask "$CONTAINER" --to "$FAR4:$BACK_PORT" --from 172.17.0.3:4009 --timeout-ms 300 >/dev/null
+want_equal "$(row host 4009 requested server state)" "[['$FAR4', None, 'half_open']]"
 
 say "the same in text"
 want_status 0 sluice reply flows
 grep -qE "^ +host +172.17.0.3:4001 +$FAR4:$PORT +$NEAR4 +rewritten +veth3 +[0-9]+ \($HOST\) +[0-9.]+s$" \
 	<<<"$OUTPUT" || fail "no line of the flow:" "$OUTPUT"
-grep -qE "^ +gateway +172.17.0.3:4004 +$B2:$FAR_PORT +$B1 +turned +s0 +[0-9]+ \($HOST\) +[0-9.]+s$" \
+grep -qE "^ +gateway +172.17.0.3:4004 +$B1:$FAR_PORT +$B2 +rewritten +s0 +[0-9]+ \($HOST\) +[0-9.]+s$" \
 	<<<"$OUTPUT" || fail "no line of the flow behind:" "$OUTPUT"
 
 say "the same from another namespace"
-want_equal "$(json "sorted(f['interface'] for f in d['wire_flows'])" \
-	sluice -j --netns "$CONTAINER" reply flows)" "['s0', 'veth3', 'veth3', 'veth3']"
+# the request to the server behind has passed both interfaces
+want_equal "$(json "sorted((f['interface'], f['client_port']) for f in d['wire_flows'])" \
+	sluice -j --netns "$CONTAINER" reply flows | tr -d "()' ")" \
+	"[s0,4004,veth3,4001,veth3,4002,veth3,4003,veth3,4004,veth3,4008,veth3,4009]"
 
 say "both modes: each lists its own flows"
 reply_load --port "$PORT"
@@ -112,7 +103,7 @@ want_equal "$(listed "[(f['mode'], f['peer_port'], f['netns'], f['netns_name']) 
 want_equal "$(listed "[f['client_port'] for f in d['wire_flows']][0]")" 4005 "the latest first"
 want_status 0 sluice reply flows
 want_text "reply: mode socket: 1 flow,"
-want_text "reply: mode wire: 5 flows,"
+want_text "reply: mode wire: 8 flows,"
 wire_unload
 want_equal "$(listed "(d['wire_size'], d['wire_flows'], len(d['flows']))")" "(None, [], 1)"
 sluice reply unload
@@ -156,7 +147,7 @@ live=$(json "d['wire']['flows']['live']" sluice -j --netns "$HOST" reply show)
 [ "$live" -ge 25000 ] || fail "only $live flows"
 want_equal "$(listed "len(d['wire_flows'])")" "$live" "flows listed"
 want_equal "$(sluice reply flows | grep -c '^ *host ')" "$live" "lines"
-want_equal "$(wire_counter learned)" "$live" "flows learned"
+want_equal "$(wire_counter half_open)" "$live" "new flows"
 
 sluice --netns "$HOST" reply unload
 want_clean

@@ -25,10 +25,10 @@ by_filter()
 	in_ns "$HOST" tc filter add dev veth3 "$2" prio "$3" bpf da object-pinned "/sys/fs/bpf/$1"
 }
 
-# order ingress|egress: prints the names of the programs there, from status; sluice's in [brackets]
+# order ingress|egress: prints the names of the programs there, from status; sluice's is [own]
 order()
 {
-	json "' '.join(('[%s]' if p['own'] else '%s') % p['program'] for h in d['hooks'] if h['hook'] == 'veth3/$1' for p in h['order'])" \
+	json "' '.join('[own]' if p['own'] else p['program'] for h in d['hooks'] if h['hook'] == 'veth3/$1' for p in h['order'])" \
 		sluice -j --netns "$HOST" status
 }
 
@@ -48,17 +48,17 @@ serve "$HOST" sendto4 "$PORT"
 
 say "alone, by tcx: no clsact qdisc"
 wire_load --follow docker0
-want_equal "$(order ingress)" "[sluice_wire_in]"
-want_equal "$(order egress)" "[sluice_wire_out]"
+want_equal "$(order ingress)" "[own]"
+want_equal "$(order egress)" "[own]"
 has_clsact && fail "a clsact was made"
 wire_unload
 
 say "alone, by clsact: unload removes the qdisc"
 wire_load --follow docker0 --attach clsact
-want_equal "$(order ingress)" "[sluice_wire_in]"
+want_equal "$(order ingress)" "[own]"
 want_right "$CONTAINER" "$FAR4" "$PORT"
 wire_load --follow docker0 --port "$PORT"
-want_equal "$(order ingress)" "[sluice_wire_in]"
+want_equal "$(order ingress)" "[own]"
 want_right "$CONTAINER" "$FAR4" "$PORT"
 wire_unload
 has_clsact && fail "sluice's clsact is still there"
@@ -84,14 +84,14 @@ for way in tcx clsact; do
 	wire_load --follow docker0 --attach "$way"
 	if [ "$way" = tcx ]; then
 		want_equal "$(order ingress)" \
-			"other_tcx_in [sluice_wire_in] other_in other_guest other_late"
+			"other_tcx_in [own] other_in other_guest other_late"
 		want_equal "$(order egress)" \
-			"[sluice_wire_out] other_tcx_out other_out other_behind"
+			"[own] other_tcx_out other_out other_behind"
 	else
 		want_equal "$(order ingress)" \
-			"other_tcx_in other_in other_guest [sluice_wire_in] other_late"
+			"other_tcx_in other_in other_guest [own] other_late"
 		want_equal "$(order egress)" \
-			"other_tcx_out [sluice_wire_out] other_out other_behind"
+			"other_tcx_out [own] other_out other_behind"
 	fi
 	want_right "$CONTAINER" "$FAR4" "$PORT"
 	want_equal "$(others ingress)" "$ingress" "other owners' filters on ingress"

@@ -2,15 +2,15 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
 # Gateway mode: HOST forwards to a server with two addresses, which answers from the address of its
-# route, not from the requested one. The answer is rewritten on ingress, before PREROUTING. So the
-# client gets it with masquerading and DNAT on HOST, and conntrack has one entry.
+# route, not from the requested one. The answer is fixed on ingress, before PREROUTING. So the client
+# gets it with masquerading and DNAT on HOST, and conntrack has one entry. The server is behind an
+# interface of its own, or behind a port of a bridge.
 #
 #   client 172.17.0.3 ── docker0 [HOST: NAT] s0 10.8.0.254 ── 10.8.0.5 [server: *:56789] 10.20.0.5
 . "$(dirname "$0")/../lib/lib.sh"
 . "$(dirname "$0")/../lib/wire.sh"
 
-BEHIND=${TOPOLOGY_PREFIX:-}behind
-B1=10.20.0.5 B2=10.8.0.5 B1_6=fd20::5 B2_6=fd08::5
+B1=$BEHIND_FAR4 B2=$BEHIND_NEAR4 B1_6=$BEHIND_FAR6 B2_6=$BEHIND_NEAR6
 
 nat()
 {
@@ -45,25 +45,14 @@ want_one()
 }
 
 topology_up
-netns_add "$BEHIND"
-ip -n "$HOST" link add s0 type veth peer name eth0 netns "$BEHIND"
-link_up "$HOST" s0
-link_up "$BEHIND" eth0
-for addr in 10.8.0.254/24 fd08::254/64 fe80::1/64; do
-	addr_add "$HOST" s0 "$addr"
-done
-for addr in $B2/24 $B1/32 $B2_6/64 $B1_6/128 fe80::5/64; do
-	addr_add "$BEHIND" eth0 "$addr"
-done
-ip -n "$BEHIND" route add default via 10.8.0.254 src "$B2"
-ip -n "$BEHIND" route add default via fd08::254 src "$B2_6"
-ip -n "$HOST" route add "$B1" dev s0
-ip -n "$HOST" route add "$B1_6" dev s0
+behind_up
 forwarding 1
-wait_link "$HOST" s0
-serve "$BEHIND" dual6 "$PORT"
+servers_up "$BEHIND"
+PROBES=("${GATEWAY_PROBES[@]}")
+PAIRS=("$B1=$B2" "$B2=$B2" "$B1_6=$B2_6" "$B2_6=$B2_6")
 
-LOAD=(wire_load --gateway s0 --server "$B1,$B2,$B1_6,$B2_6")
+LOADS=("wire_load --gateway s0 --server $BEHIND_ADDRS")
+want_proof "$CONTAINER" "${PAIRS[@]}"
 for rules in none masquerade; do
 	in_ns "$HOST" nft flush ruleset
 	topology_conntrack
@@ -82,7 +71,7 @@ for rules in none masquerade; do
 		fi
 		say "$asked, $rules: loaded"
 		conntrack_flush "$HOST"
-		"${LOAD[@]}"
+		${LOADS[0]}
 		want_right "$CONTAINER" "$asked" "$PORT"
 		want_one
 		want_right "$CONTAINER" "$asked" "$PORT" --size 8192
@@ -95,28 +84,38 @@ for rules in none masquerade; do
 	done
 done
 
-say "only within the named set, and only for requested addresses"
+say "only within the named set"
 in_ns "$HOST" nft flush ruleset
-topology_conntrack
-wire_load --gateway s0 --server "10.8.0.77,$B1" >/dev/null
-want_wrong "$CONTAINER" "$B1" "$PORT" "$B2"
-want_equal "$(wire_counter reply_rewritten)" 0 "replies rewritten"
+LOADS=("wire_load --gateway s0 --server 10.8.0.77,$B1")
+FIXED=no want_proof "$CONTAINER" "${PAIRS[@]:0:2}"
+
+say "a failed load leaves the earlier addresses"
+by_clsact()
+{
+	sluice -j --netns "$HOST" reply load --mode wire --gateway s0 --attach clsact --server "$@"
+}
+by_clsact "$BEHIND_ADDRS" >/dev/null
+in_ns "$HOST" tc qdisc add dev eth0 clsact
+in_ns "$HOST" "$FOREIGN" --dev eth0 --type tc_egress --name other --prog /sys/fs/bpf/other >/dev/null
+in_ns "$HOST" tc filter add dev eth0 ingress prio 60427 handle 0x511ce bpf da \
+	object-pinned /sys/fs/bpf/other
+want_status 5 by_clsact 10.8.0.77,10.8.0.78 --iface eth0
+want_right "$CONTAINER" "$B1" "$PORT"
+want_equal "$(json "','.join(sorted(d['before']['servers']))" by_clsact "$BEHIND_ADDRS")" \
+	"10.20.0.5,10.8.0.5,fd08::5,fd20::5"
 wire_unload
 
-say "a server that connects back"
-stop "$SPAWNED"
-cat >"$TEST_TMP/back.py" <<-PYTHON
-	import socket
-	s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-	s.bind(("0.0.0.0", $PORT))
-	data, peer = s.recvfrom(2048)
-	s.connect(peer)
-	while True:
-	    s.send(data)
-	    data = s.recv(2048)
-PYTHON
-"${LOAD[@]}"
-spawn_in "$BEHIND" "$TEST_TMP/back.log" python3 "$TEST_TMP/back.py"
-wait_udp "$BEHIND" "$PORT"
-want_right "$CONTAINER" "$B1" "$PORT" --from 172.17.0.3:4000
-[ "$(wire_counter request_rewritten)" -ge 1 ] || fail "no request was rewritten"
+say "behind a port of a bridge"
+ip -n "$HOST" link add br0 type bridge mcast_snooping 0
+link_up "$HOST" br0
+ip -n "$HOST" addr flush dev s0
+ip -n "$HOST" link set s0 master br0
+addrs "$HOST" br0 10.8.0.254/24 fd08::254/64 fe80::1/64
+ip -n "$HOST" route replace 10.20.0.0/24 dev br0
+ip -n "$HOST" -6 route replace fd20::/64 dev br0
+ip -n "$BEHIND" neigh flush dev eth0
+wait_link "$HOST" br0
+bridge_netfilter 1
+LOADS=("wire_load --gateway s0 --server $BEHIND_ADDRS")
+want_proof "$CONTAINER" "${PAIRS[@]}"
+no_errors "$LOG"

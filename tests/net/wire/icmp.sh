@@ -17,34 +17,19 @@ for family in 4 6; do
 	[ "$family" = 6 ] && far=$FAR6 near=$NEAR6 client=fd17::3 any=::
 
 	say "IPv$family: about a request, to the client that used $far"
-	serve "$HOST" dual6 "$PORT"
-	server=$SPAWNED
+	serve "$HOST" connect6 "$PORT"
 	want_right "$CONTAINER" "$far" "$PORT" --from "$(target "$client" 4000)"
 	before=$(wire_counter error_translated)
-	# the flow is known and its socket is closed: requests are still rewritten for a moment
-	in_ns "$CONTAINER" python3 - "$family" "$client" "$far" "$PORT" "$server" <<-'PYTHON'
-		import os, signal, socket, sys, time
-		family, source, target, port, server = sys.argv[1:]
-		s = socket.socket(socket.AF_INET6 if family == "6" else socket.AF_INET, socket.SOCK_DGRAM)
-		s.bind((source, 4000))
-		s.connect((target, int(port)))
-		s.settimeout(0.5)
-		s.send(b"answer this")
-		s.settimeout(10)
-		s.recv(100)
-		s.settimeout(0.5)
-		os.kill(int(server), signal.SIGKILL)
-		while True:
-		    try:
-		        s.send(b"x")
-		        s.recv(100)
-		    except TimeoutError:
-		        pass # arrived at a socket that was about to be closed
-		    except ConnectionRefusedError:
-		        break
-	PYTHON
-	wait_until 10 udp_unbound "$HOST" "$PORT"
-	wait "$server" 2>/dev/null || true
+	# requests have a new destination, and a firewall refuses them behind the programs
+	in_ns "$HOST" nft "add table inet refuse; add chain inet refuse input {
+		type filter hook input priority filter; }; add rule inet refuse input udp dport $PORT reject"
+	want_line "sent 1 right 0 wrong 0 refused 1 lost 0 corrupt 0" \
+		"$(ask "$CONTAINER" --to "$(target "$far" "$PORT")" --from "$(target "$client" 4000)")"
+	[ "$(wire_counter error_translated)" -gt "$before" ] || fail "no error was translated"
+	before=$(wire_counter error_translated)
+	in_ns "$HOST" nft delete table inet refuse
+	want_right "$CONTAINER" "$far" "$PORT" --from "$(target "$client" 4000)"
+	stop "$SPAWNED"
 
 	say "IPv$family: about an answer, to the server's socket at $near"
 	# the server connects back, and answers a client that has closed its socket

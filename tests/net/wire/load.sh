@@ -62,6 +62,13 @@ want_right "$CONTAINER2" "$FAR4" "$PORT"
 want_right "$LAN" "$NEAR4" "$PORT"
 wire_load --follow docker0
 
+say "a load says what it replaces"
+want_status 0 wire_load --follow docker0
+want_text "reply: unchanged"
+wire_load --iface veth3 --port "$PORT" --age 60
+want_status 0 wire_load --follow docker0
+want_text "before: ports $PORT, interfaces veth3, age 60, table 16384"
+
 # clients_start: starts four clients, each with one request in flight at a time
 clients_start()
 {

@@ -3,7 +3,8 @@
 #
 # Frames that no socket makes: with VLAN tags (the outer one is stripped before tc sees the frame),
 # and with all headers outside the linear part, as a packet ring leaves them. They arrive on a
-# bridge port and are inspected behind it, on the bridge. Also large datagrams that the network card
+# bridge port and are inspected behind it, on the bridge: requests to a server that has connected
+# back, which are redirected, and others, which are not. Also large datagrams that the network card
 # is to segment (UDP_SEGMENT), in both directions.
 #
 #   container ── veth3 ═ docker0 172.17.0.1 [host: 0.0.0.0:56789] eth0 172.16.13.13
@@ -95,22 +96,23 @@ def segment_server(port):
 globals()[sys.argv[1]](*sys.argv[2:])
 PYTHON
 
-# target_of HOW: prints the destination of a datagram for FAR4 on docker0
+# target_of HOW [PORT]: prints the destination of a datagram for FAR4 on docker0
 target_of()
 {
-	local mac
+	local mac port=${2:-$PORT}
 	mac=$(ip -n "$HOST" -o link show docker0 | grep -oE 'link/ether [0-9a-f:]+' | cut -d' ' -f2)
 	rm -f "$TEST_TMP/watch"
 	spawn_in "$HOST" "$TEST_TMP/watch" python3 "$TEST_TMP/frames.py" watch "$1"
 	local watcher=$SPAWNED
 	wait_until 10 grep -q watching "$TEST_TMP/watch"
-	raw_send "$1" "$mac" "$FAR4" 4000 "$PORT"
+	raw_send "$1" "$mac" "$FAR4" 4000 "$port"
 	wait "$watcher"
 	tail -1 "$TEST_TMP/watch"
 }
 
 topology_up
 serve "$HOST" sendto4 "$PORT"
+log=$LOG
 spawn_in "$HOST" "$TEST_TMP/segments.log" python3 "$TEST_TMP/frames.py" segment_server 50001
 wait_udp "$HOST" 50001 || fail "$(cat "$TEST_TMP/segments.log")"
 
@@ -120,18 +122,28 @@ for how in plain vlan qinq ring; do
 done
 want_wrong "$CONTAINER" "$FAR4" 50001 "$NEAR4"
 
-say "loaded"
+say "loaded: requests that a socket receives, twice"
 wire_load --follow docker0
-for how in plain vlan qinq ring; do
-	want_equal "$(target_of "$how")" "$NEAR4 whole" "$how"
+for how in plain vlan qinq ring plain vlan qinq ring; do
+	want_equal "$(target_of "$how")" "$FAR4 whole" "$how"
 done
-want_equal "$(wire_counter request_rewritten)" 4 "requests rewritten"
+
+say "requests that would be refused, since the server has connected back"
+serve "$HOST" connect6 "$BACK_PORT"
+want_right "$CONTAINER" "$FAR4" "$BACK_PORT" --from 172.17.0.3:4000
+for how in plain ring; do
+	want_equal "$(target_of "$how" "$BACK_PORT")" "$NEAR4 whole" "$how"
+done
+# the tags may be those of the bridge's own VLAN
+for how in vlan qinq; do
+	[[ $(target_of "$how" "$BACK_PORT") == *" whole" ]] || fail "a tagged frame is damaged"
+done
 want_equal "$(wire_counter failed)" 0 "packets that could not be changed"
 
 say "one send of many datagrams, in both directions"
 want_right "$CONTAINER" "$FAR4" 50001
-before=$(wire_counter request_rewritten)
+before=$(wire_counter reply_rewritten)
 want_equal "$(in_ns "$CONTAINER" python3 "$TEST_TMP/frames.py" segments "$FAR4" 50001 1000 20)" same
-pieces=$(($(wire_counter request_rewritten) - before))
-[ "$pieces" -lt 20 ] || fail "no segmentation: each datagram was received separately"
-no_errors "$LOG"
+pieces=$(($(wire_counter reply_rewritten) - before))
+[ "$pieces" -lt 20 ] || fail "no segmentation: each datagram was sent separately"
+no_errors "$log"

@@ -103,12 +103,10 @@ static void coverage_open(const char *bpffs, struct coverage *coverage)
 }
 
 static enum wire_covers covers(const struct coverage *coverage, const struct audit_row *row,
-			       const struct sluice_addr *peer, __be16 port_be,
-			       const struct sluice_addr *requested)
+			       const struct sluice_addr *peer, __be16 port_be)
 {
 	struct wire_client client = {
 		.addr = *peer,
-		.requested = *requested,
 		.port_be = port_be,
 		.server_port = row->audit.port,
 		.netns = row->audit.netns,
@@ -129,7 +127,7 @@ static void row_classify(const struct coverage *coverage, const struct sockets *
 
 	row->owner = sockets_find(sockets, row->cookie);
 	if (audit->wrong)
-		by = covers(coverage, row, &audit->peer, audit->peer_port_be, &audit->asked);
+		by = covers(coverage, row, &audit->peer, audit->peer_port_be);
 	row->replies = audit_classify_replies(audit, by);
 	if (!audit->connects)
 		return;
@@ -137,8 +135,7 @@ static void row_classify(const struct coverage *coverage, const struct sockets *
 		row->source = &audit->connect_used;
 	else if (row->owner && row->owner->connected)
 		row->source = &row->owner->local;
-	by = covers(coverage, row, &audit->connect_peer, audit->connect_port_be,
-		    &audit->connect_asked);
+	by = covers(coverage, row, &audit->connect_peer, audit->connect_port_be);
 	row->connected = audit_classify_connected(audit, row->source, by);
 }
 

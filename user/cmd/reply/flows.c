@@ -125,12 +125,12 @@ static void on_wire_flow(const struct sluice_wire_flow *flow, __u64 age_ns, void
 {
 	struct listing *listing = arg;
 	struct flow_list *list = &listing->wire;
-	struct listed_flow *added = flow_add(list, age_ns, &flow->client, listing->wire_netns);
+	struct listed_flow *added = flow_add(list, age_ns, &flow->peer, listing->wire_netns);
 
 	if (!added)
 		return;
 	added->wire = *flow;
-	if (!ports_contain(&list->selection->options->ports, ntohs(flow->server_port_be)))
+	if (!ports_contain(&list->selection->options->ports, ntohs(flow->port_be)))
 		list->count--;
 }
 
@@ -290,53 +290,71 @@ static bool is_gateway(const struct sluice_wire_flow *flow)
 	return flow->scope & SLUICE_WIRE_SCOPE_GATEWAY;
 }
 
+/* Returns the index of the address of the last request. */
+static int last_of(const struct sluice_wire_flow *flow)
+{
+	return !!(flow->flags & SLUICE_WIRE_LAST);
+}
+
+/* Returns the source of the replies to the last request; NULL if none was seen. */
+static const struct sluice_addr *source_of(const struct sluice_wire_flow *flow)
+{
+	const struct sluice_addr *server = &flow->server[last_of(flow)];
+
+	if (flow->flags & SLUICE_WIRE_RIGHT)
+		return &flow->requested[last_of(flow)];
+	return server->half[0] || server->half[1] ? server : NULL;
+}
+
 /* Returns what mode wire does with the datagrams of a flow. */
 static const char *state_name(const struct sluice_wire_flow *flow)
 {
-	if (flow->scope & SLUICE_WIRE_HOST_FIRST)
-		return "host_first";
-	if (flow->scope & SLUICE_WIRE_TURNED)
-		return "turned";
-	if (flow->scope & SLUICE_WIRE_WAITING)
-		return "waiting";
-	return memcmp(&flow->requested, &flow->server, sizeof(flow->requested)) ? "rewritten"
-										: "right";
+	if (flow->flags & SLUICE_WIRE_MIXED)
+		return "mixed";
+	if (flow->flags & SLUICE_WIRE_RIGHT)
+		return "right";
+	if (flow->flags & SLUICE_WIRE_REDIRECT)
+		return "redirected";
+	return source_of(flow) ? "rewritten" : "half_open";
 }
 
-/*
- * Returns the interface of a flow, or 0 if it is not known: only flows of bridge ports and gateways
- * are bound to one.
- */
 static __u32 ifindex_of(const struct sluice_wire_flow *flow)
 {
-	return flow->scope & ~(SLUICE_WIRE_SCOPE_GATEWAY | SLUICE_WIRE_FLAGS);
+	return flow->scope & ~SLUICE_WIRE_SCOPE_GATEWAY;
 }
 
-/* Returns NULL if the interface is not known or no longer attached. */
+/* Returns NULL if the interface is no longer attached. */
 static const char *iface_name(const struct listing *listing, __u32 ifindex)
 {
 	const struct wire_iface *iface = wire_iface_numbered(listing->ifaces, listing->iface_count,
 							     ifindex);
 
-	return ifindex && iface ? iface->entry.name : NULL;
+	return iface ? iface->entry.name : NULL;
 }
 
 static json_t *wire_json(struct listing *listing, const struct listed_flow *listed)
 {
 	const struct sluice_wire_flow *flow = &listed->wire;
+	const struct sluice_addr *source = source_of(flow);
 	__u32 ifindex = ifindex_of(flow);
 	const char *iface = iface_name(listing, ifindex);
-	char client[ADDR_TEXT_MAX], asked[ADDR_TEXT_MAX], server[ADDR_TEXT_MAX];
+	char peer[ADDR_TEXT_MAX], requested[ADDR_TEXT_MAX], other[ADDR_TEXT_MAX];
+	char server[ADDR_TEXT_MAX];
 	json_t *object;
 
-	object = json_pack(
-		"{s:s, s:s, s:s, s:i, s:s, s:s, s:i, s:s, s:o, s:o, s:f}", "mode", "wire", "role",
-		is_gateway(flow) ? "gateway" : "host", "client", addr_format(&flow->client, client),
-		"client_port", ntohs(flow->client_port_be), "requested",
-		addr_format(&flow->requested, asked), "server", addr_format(&flow->server, server),
-		"server_port", ntohs(flow->server_port_be), "state", state_name(flow), "ifindex",
-		ifindex ? json_integer(ifindex) : json_null(), "interface",
-		iface ? output_name(iface) : json_null(), "age_s", (double)listed->age_ns / 1e9);
+	object = json_pack("{s:s, s:s, s:s, s:i, s:s, s:s?, s:s?, s:i, s:s, s:o, s:o, s:f}", "mode",
+			   "wire", "role", is_gateway(flow) ? "gateway" : "host", "client",
+			   addr_format(&flow->peer, peer), "client_port", ntohs(flow->peer_port_be),
+			   "requested", addr_format(&flow->requested[last_of(flow)], requested),
+			   "requested_too",
+			   flow->flags & SLUICE_WIRE_SECOND
+				   ? addr_format(&flow->requested[!last_of(flow)], other)
+				   : NULL,
+			   "server", source ? addr_format(source, server) : NULL, "server_port",
+			   ntohs(flow->port_be), "state", state_name(flow), "ifindex",
+			   ifindex ? json_integer(ifindex) : json_null(), "interface",
+			   iface ? output_name(iface) : json_null(), "age_s",
+			   (double)listed->age_ns / 1e9);
 	netns_names_json(&listing->netns, listing->wire_netns, object);
 	return object;
 }
@@ -347,8 +365,6 @@ static const char *iface_text(const struct listing *listing, __u32 ifindex, char
 
 	if (name)
 		return text_plain_copy(text, 24, name);
-	if (!ifindex)
-		return "-";
 	snprintf(text, 24, "#%u (gone)", ifindex);
 	return text;
 }
@@ -356,13 +372,14 @@ static const char *iface_text(const struct listing *listing, __u32 ifindex, char
 static void wire_row(struct listing *listing, struct table *table, const struct listed_flow *listed)
 {
 	const struct sluice_wire_flow *flow = &listed->wire;
-	char client[ADDR_TEXT_MAX], asked[ADDR_TEXT_MAX], server[ADDR_TEXT_MAX];
+	const struct sluice_addr *source = source_of(flow);
+	char peer[ADDR_TEXT_MAX], requested[ADDR_TEXT_MAX], server[ADDR_TEXT_MAX];
 	char iface[24], netns[NETNS_TEXT_MAX], age[24];
 
 	table_row(table, "%s|%s|%s|%s|%s|%s|%s|%s", is_gateway(flow) ? "gateway" : "host",
-		  addr_format_port(&flow->client, flow->client_port_be, client),
-		  addr_format_port(&flow->requested, flow->server_port_be, asked),
-		  addr_format(&flow->server, server), state_name(flow),
+		  addr_format_port(&flow->peer, flow->peer_port_be, peer),
+		  addr_format_port(&flow->requested[last_of(flow)], flow->port_be, requested),
+		  source ? addr_format(source, server) : "-", state_name(flow),
 		  iface_text(listing, ifindex_of(flow), iface),
 		  netns_names_text(&listing->netns, listing->wire_netns, netns),
 		  age_format(listed->age_ns, age));
@@ -467,17 +484,14 @@ const struct command reply_flows_command = {
 	.run = run,
 	.help = "Mode socket: the process with its cgroup or container, its peer, and the local\n"
 		"address: the destination of the peer's last request and the source of the replies.\n"
-		"Mode wire: the client, the requested address, the reply source of the server, and\n"
-		"the state of the flow:\n"
-		"  rewritten   the addresses differ: requests and replies are rewritten\n"
-		"  right       the addresses are the same: nothing is rewritten\n"
-		"  host_first  this host sent the first datagram, from an address of its choice\n"
-		"  waiting     gateway: a request was forwarded; no reply yet\n"
-		"  turned      gateway: the client has requested two addresses of the server;\n"
-		"              requests are not rewritten, and the earlier address is shown beside\n"
-		"              the requested one while its reply is pending\n"
-		"Only flows of bridge ports and gateways show an interface; other replies may leave\n"
-		"by any.  The latest flows come first.\n\n"
+		"Mode wire: the client, the requested address, the source of the server's replies,\n"
+		"and the state of the flow:\n"
+		"  half_open   no reply yet: nothing is changed\n"
+		"  right       a reply came from the requested address: nothing is changed\n"
+		"  mixed       the client uses a group, or several addresses: the same\n"
+		"  rewritten   replies come from another address, and get the requested one\n"
+		"  redirected  also, requests go to that address, where the server has connected\n"
+		"The latest flows come first.\n\n"
 		"--port selects flows of mode socket by their open sockets: a flow whose socket is\n"
 		"closed, or held by a process that is not visible, has no port.\n\n"
 		"examples:\n"

@@ -205,11 +205,6 @@ static int run_wire(const struct context *context, struct options *options, stru
 		return failed;
 	wire_view_result(wire, &result, load_outcome_name(result.outcome, result.as_before),
 			 &context->output);
-	if (result.routes_left_out)
-		log_warning(
-			"%zu routes with the longest prefixes do not fit the route table; replies"
-			" there follow the wider routes",
-			result.routes_left_out);
 	free(result.ifaces);
 	return 0;
 }
@@ -267,16 +262,13 @@ const struct command reply_load_command = {
 		"address, below the cgroup, in any network namespace.  With --port any, sockets\n"
 		"with a port chosen by the kernel (clients) are not changed.\n"
 		"\n"
-		"mode wire rewrites datagrams on the interfaces toward the clients.  It also covers\n"
-		"servers that connect back to their client (nc -ul, iperf3): a request gets the\n"
-		"server's reply source as its destination, a reply gets the requested address as its\n"
-		"source.  Firewall rules of this host see the server's reply source.  If one client\n"
-		"port requests two addresses of one server, replies come from the latest requested\n"
-		"address, except a reply still pending for the earlier one.  --gateway does the same\n"
-		"for a server behind this host, for the given addresses, after its first reply.\n"
-		"mode wire runs before DNAT: --except names addresses of this host that a DNAT rule\n"
-		"sends to servers elsewhere, on a port that a server of this host uses as well.  The\n"
-		"addresses of the interface kube-ipvs0 are excepted by default.\n"
+		"mode wire works on the interfaces toward the clients, and changes nothing until it\n"
+		"sees a fault.  A reply from an address that its client never sent to gets the\n"
+		"requested address as its source.  A request that this host would refuse, since the\n"
+		"server has connected back to its client (nc -ul, iperf3), gets the address of that\n"
+		"socket as its destination.  A server that replies from a requested address is never\n"
+		"touched.  --gateway does the same for a server behind this host, within the given\n"
+		"addresses.  See sluice-wire(7) for what it does not fix.\n"
 		"'sluice run', or another load, attaches to bridge ports that are added later.\n"
 		"mode wire can be loaded together with mode socket or mode audit.\n"
 		"\n"

@@ -181,6 +181,53 @@ static json_t *iface_json(const struct wire_iface *iface)
 			 iface->entry.master);
 }
 
+static void ports_text(const struct sluice_wire_meta *meta, char *text, size_t size)
+{
+	struct ports ports;
+
+	ports.any = meta->any_port;
+	memcpy(ports.bit, meta->ports, sizeof(ports.bit));
+	ports_format(&ports, text, size);
+}
+
+/* Returns the load that this one has replaced; null if there was none. */
+static json_t *before_json(const struct wire_result *result)
+{
+	const struct sluice_wire_meta *before = &result->before;
+	static char ports[PORTS_TEXT_MAX];
+	json_t *servers;
+	char addr[ADDR_TEXT_MAX];
+	int i;
+
+	if (!before->magic)
+		return json_null();
+	servers = json_array();
+	for (i = 0; i < result->servers_before.count; i++)
+		json_array_append_new(
+			servers, json_string(addr_format(&result->servers_before.addr[i], addr)));
+	ports_text(before, ports, sizeof(ports));
+	return json_pack("{s:s, s:o, s:o, s:I, s:i}", "ports", ports, "interfaces",
+			 output_name(result->ifaces_before), "servers", servers, "age_s",
+			 (json_int_t)(before->age_ns / 1000000000ULL), "table",
+			 before->sets * SLUICE_FLOW_WAYS);
+}
+
+static void before_text(const struct wire_result *result, const struct output *output)
+{
+	const struct sluice_wire_meta *before = &result->before;
+	char ports[256], ifaces[sizeof(result->ifaces_before)], addr[ADDR_TEXT_MAX];
+	int i;
+
+	ports_text(before, ports, sizeof(ports));
+	fprintf(output->file, "  before: ports %s, interfaces %s, age %llu, table %u", ports,
+		text_plain_copy(ifaces, sizeof(ifaces), result->ifaces_before),
+		before->age_ns / 1000000000ULL, before->sets * SLUICE_FLOW_WAYS);
+	for (i = 0; i < result->servers_before.count; i++)
+		fprintf(output->file, "%s%s", i ? "," : ", server ",
+			addr_format(&result->servers_before.addr[i], addr));
+	fputc('\n', output->file);
+}
+
 void wire_view_result(const struct wire_options *options, const struct wire_result *result,
 		      const char *outcome, const struct output *output)
 {
@@ -199,14 +246,13 @@ void wire_view_result(const struct wire_options *options, const struct wire_resu
 		for (i = 0; i < result->count; i++)
 			json_array_append_new(ifaces, iface_json(&result->ifaces[i]));
 		json_object_update_new(
-			document,
-			json_pack("{s:s, s:s, s:s, s:I, s:I, s:s, s:i, s:I, s:o}", "outcome",
-				  outcome, "mode", "wire", "ports", ports, "table",
-				  (json_int_t)options->table, "table_bytes",
-				  (json_int_t)table_bytes, "attached_by",
-				  wire_attach_mode_name(result->attach_mode), "verified_insns",
-				  result->verified_insns, "routes_left_out",
-				  (json_int_t)result->routes_left_out, "interfaces", ifaces));
+			document, json_pack("{s:s, s:s, s:s, s:I, s:I, s:s, s:i, s:o, s:o}",
+					    "outcome", outcome, "mode", "wire", "ports", ports,
+					    "table", (json_int_t)options->table, "table_bytes",
+					    (json_int_t)table_bytes, "attached_by",
+					    wire_attach_mode_name(result->attach_mode),
+					    "verified_insns", result->verified_insns, "interfaces",
+					    ifaces, "before", before_json(result)));
 		output_json(output, document);
 		return;
 	}
@@ -214,7 +260,9 @@ void wire_view_result(const struct wire_options *options, const struct wire_resu
 		"reply: %s: mode wire, ports %s, %d interface%s, table of %u flows (%s)\n", outcome,
 		ports, result->count, result->count == 1 ? "" : "s", options->table,
 		bytes_format(table_bytes, bytes));
-	reply_view_table_change(result->sets_before, options->table, output);
+	if (result->before.magic && !result->as_before)
+		before_text(result, output);
+	reply_view_table_change(result->before.sets, options->table, output);
 	table = table_new("interface|role|kind|attached by");
 	for (i = 0; i < result->count; i++)
 		table_row(table, "%s|%s|%s|%s", name_text(&result->ifaces[i], name),
@@ -226,27 +274,14 @@ void wire_view_result(const struct wire_options *options, const struct wire_resu
 
 /* --- the loaded object */
 
-static void ports_text(const struct sluice_wire_meta *meta, char *text, size_t size)
-{
-	struct ports ports;
-
-	ports.any = meta->any_port;
-	memcpy(ports.bit, meta->ports, sizeof(ports.bit));
-	ports_format(&ports, text, size);
-}
-
 static json_t *wire_view_json(const struct wire_state *state)
 {
 	const struct sluice_wire_meta *meta = &state->meta;
-	json_t *ifaces = json_array(), *except = json_array();
+	json_t *ifaces = json_array();
 	static char ports[PORTS_TEXT_MAX];
-	char addr[ADDR_TEXT_MAX];
 	json_t *object;
 	int i;
 
-	for (i = 0; i < state->except.count; i++)
-		json_array_append_new(except,
-				      json_string(addr_format(&state->except.addr[i], addr)));
 	for (i = 0; i < state->count; i++) {
 		const struct wire_iface *iface = &state->ifaces[i];
 		json_t *entry = iface_json(iface);
@@ -259,11 +294,11 @@ static json_t *wire_view_json(const struct wire_state *state)
 	}
 	ports_text(meta, ports, sizeof(ports));
 	object = json_pack(
-		"{s:s, s:s, s:b, s:b, s:f, s:I, s:o, s:o, s:o, s:o}", "mode", "wire", "ports",
-		ports, "complete", meta->state == SLUICE_LOADED, "other_netns", state->elsewhere,
+		"{s:s, s:s, s:b, s:b, s:f, s:I, s:o, s:o, s:o}", "mode", "wire", "ports", ports,
+		"complete", meta->state == SLUICE_LOADED, "other_netns", state->elsewhere,
 		"loaded_for_s", (double)(clock_now_ns(CLOCK_REALTIME) - meta->loaded_ns) / 1e9,
 		"age_s", (json_int_t)(meta->age_ns / 1000000000ULL), "flows",
-		usage_json(&state->usage), "except", except, "interfaces", ifaces, "counters",
+		usage_json(&state->usage), "interfaces", ifaces, "counters",
 		counters_json(wire_counters, state->counters.value, SLUICE_WIRE_COUNTERS_MAX));
 	netns_names_json(NULL, (__u32)meta->netns, object);
 	return object;
@@ -274,7 +309,7 @@ void wire_view_text(const struct wire_state *state, const struct output *output)
 	const struct sluice_wire_meta *meta = &state->meta;
 	struct table *table =
 		table_new("interface|role|kind|attached by|>ingress prog|>egress prog");
-	char ports[256], age[24], addr[ADDR_TEXT_MAX], name[IF_NAMESIZE], netns[NETNS_TEXT_MAX];
+	char ports[256], age[24], name[IF_NAMESIZE], netns[NETNS_TEXT_MAX];
 	int i;
 
 	ports_text(meta, ports, sizeof(ports));
@@ -282,11 +317,6 @@ void wire_view_text(const struct wire_state *state, const struct output *output)
 		age_format(clock_now_ns(CLOCK_REALTIME) - meta->loaded_ns, age),
 		netns_text((__u32)meta->netns, netns), state->elsewhere ? ", not this one" : "");
 	reply_view_table(&state->usage, meta->age_ns, meta->state == SLUICE_LOADED, output);
-	for (i = 0; i < state->except.count; i++)
-		fprintf(output->file, "%s%s", i ? ", " : "  except  ",
-			addr_format(&state->except.addr[i], addr));
-	if (state->except.count)
-		fputc('\n', output->file);
 	for (i = 0; i < state->count; i++) {
 		const struct wire_iface *iface = &state->ifaces[i];
 

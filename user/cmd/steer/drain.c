@@ -1,16 +1,20 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* sluice steer drain PID: drains a process, so that it can exit without losing a datagram. */
 #include "steer/drain.h"
+#include "base/mounts.h"
 #include "cmd/command.h"
+#include "host/cgroup_root.h"
 #include "kernel/links.h"
 #include "steer/events.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <signal.h>
 
 static struct options {
 	__u64 idle_s;
 	__u64 limit_s;
+	__u64 wait_s;
 	bool dry_run;
 } options;
 
@@ -23,6 +27,10 @@ static const struct opt opts[] = {
 	{ "limit", 0, "SECONDS", opt_u64, DRAIN_FIELD(limit_s),
 	  "maximum wait for flows to end; the remaining flows then move", .max = 86400,
 	  .preset = OPT_TEXT(STEER_DRAIN_LIMIT_DEFAULT) },
+	{ "wait", 0, "SECONDS", opt_u64, DRAIN_FIELD(wait_s),
+	  "maximum wait for another process that takes the flows, such as a new instance that"
+	  " opens its sockets",
+	  .max = 86400, .preset = "0" },
 	{ "dry-run", 'n', NULL, opt_switch, DRAIN_FIELD(dry_run),
 	  "count the flows, change nothing" },
 	{ .name = NULL },
@@ -38,15 +46,17 @@ static void on_signal(int number)
 static void print_json(const struct context *context, const struct steer_drain_options *options,
 		       const struct steer_drain_result *result)
 {
-	output_json(&context->output,
-		    json_pack("{s:i, s:I, s:b, s:i, s:I, s:I, s:I, s:I, s:b, s:b, s:f}",
-			      "schema_version", OUTPUT_SCHEMA_VERSION, "pid",
-			      (json_int_t)options->pid, "dry_run", options->dry_run, "sockets",
-			      result->sockets, "flows", (json_int_t)result->flows, "flows_left",
-			      (json_int_t)result->flows_left, "datagrams_moved",
-			      (json_int_t)result->moved, "datagrams_lost", (json_int_t)result->lost,
-			      "exited", result->exited, "limit_reached", result->limit, "took_s",
-			      (double)result->took_ms / 1000));
+	output_json(
+		&context->output,
+		json_pack("{s:i, s:I, s:b, s:i, s:I, s:I, s:I, s:I, s:I, s:i, s:b, s:b, s:b, s:f}",
+			  "schema_version", OUTPUT_SCHEMA_VERSION, "pid", (json_int_t)options->pid,
+			  "dry_run", options->dry_run, "sockets", result->sockets, "flows",
+			  (json_int_t)result->flows, "flows_left", (json_int_t)result->flows_left,
+			  "datagrams_lost", (json_int_t)(result->unread + result->dropped),
+			  "datagrams_unread", (json_int_t)result->unread, "datagrams_dropped",
+			  (json_int_t)result->dropped, "closed_early", result->early, "exited",
+			  result->exited, "limit_reached", result->limit, "stalled",
+			  result->stalled, "took_s", (double)result->took_ms / 1000));
 }
 
 static void print_text(const struct context *context, const struct steer_drain_options *options,
@@ -61,14 +71,41 @@ static void print_text(const struct context *context, const struct steer_drain_o
 	}
 	fprintf(context->output.file,
 		"steer: process %u drained in %.1f s%s: %d socket%s; %u flow%s, %u left%s;"
-		" datagrams: %llu moved, %llu lost\n",
+		" datagrams lost: %llu\n",
 		options->pid, result->took_ms / 1000.0,
 		result->exited	? ", as it exited"
 		: result->limit ? ", at the limit"
 				: "",
 		result->sockets, result->sockets == 1 ? "" : "s", result->flows,
 		result->flows == 1 ? "" : "s", result->flows_left,
-		result->flows_left ? " (they move)" : "", result->moved, result->lost);
+		result->flows_left ? " (they move)" : "", result->unread + result->dropped);
+}
+
+/* Returns 0 only if every datagram has been read. */
+static int classify(__u32 pid, const struct steer_drain_result *result, struct err *err)
+{
+	if (result->unread)
+		return err_hint(err,
+				err_set(err, EXIT_ERROR, EIO,
+					"steer drain: process %u has left %llu datagram%s unread",
+					pid, result->unread, result->unread == 1 ? "" : "s"),
+				result->stalled ? "it has stopped reading: see 'sluice steer show'"
+						: "end the process only after the drain");
+	if (result->dropped)
+		return err_hint(err,
+				err_set(err, EXIT_ERROR, EIO,
+					"steer drain: full receive queues have dropped %llu"
+					" datagram%s",
+					result->dropped, result->dropped == 1 ? "" : "s"),
+				"raise the server's receive buffer, or drain at a quieter time");
+	if (result->early)
+		return err_hint(err,
+				err_set(err, EXIT_ERROR, EIO,
+					"steer drain: process %u has closed %d socket%s that still"
+					" received: datagrams in flight may be lost",
+					pid, result->early, result->early == 1 ? "" : "s"),
+				"end the process only after the drain");
+	return 0;
 }
 
 static int run(const struct context *context, void *into, int words, char **word, struct err *err)
@@ -77,12 +114,14 @@ static int run(const struct context *context, void *into, int words, char **word
 	struct steer_drain_options drain = { .bpffs = context->bpffs,
 					     .idle_ms = (__u32)given->idle_s * 1000,
 					     .limit_ms = (__u32)given->limit_s * 1000,
+					     .wait_ms = (__u32)given->wait_s * 1000,
 					     .dry_run = given->dry_run,
 					     .interrupted = &interrupted,
 					     .fn = steer_event_lapsed };
 	/* an interrupted drain is undone; a lost terminal interrupts it as well */
 	struct sigaction action = { .sa_handler = on_signal };
 	struct steer_drain_result result;
+	char cgroup[PATH_MAX];
 	uint64_t pid;
 	int failed;
 
@@ -93,6 +132,10 @@ static int run(const struct context *context, void *into, int words, char **word
 	if (failed)
 		return failed;
 	drain.pid = (__u32)pid;
+	/* in a container, the subtree that it sees has all servers that it can drain */
+	if (!cgroup_root_path(context, cgroup, &(struct err){ 0 }) ||
+	    !mounts_cgroup2(cgroup, sizeof(cgroup)))
+		drain.cgroup = cgroup;
 	links_libbpf_log();
 	sigaction(SIGINT, &action, NULL);
 	sigaction(SIGTERM, &action, NULL);
@@ -104,13 +147,7 @@ static int run(const struct context *context, void *into, int words, char **word
 		print_json(context, &drain, &result);
 	else
 		print_text(context, &drain, &result);
-	if (result.lost)
-		return err_hint(err,
-				err_set(err, EXIT_ERROR, EIO, "steer drain: %llu datagrams lost",
-					result.lost),
-				"receive queues were full: raise the server's receive buffer, or"
-				" drain at a quieter time");
-	return 0;
+	return drain.dry_run ? 0 : classify(drain.pid, &result, err);
 }
 
 const struct command steer_drain_command = {
@@ -122,16 +159,17 @@ const struct command steer_drain_command = {
 	.tables = { { opts, &options } },
 	.options = &options,
 	.run = run,
-	.help = "The process gets no new flows and keeps its flows until they are idle.  Then it gets\n"
-		"no more datagrams.  The command returns when the process's queues are empty: the\n"
-		"process can exit now.  Datagrams that it leaves unread are sent again, to the other\n"
-		"workers.  Flows that are still busy at the limit move.  An interrupted drain is\n"
-		"undone.\n"
+	.help = "The process gets no new flows and keeps its flows until they are idle.  Then its flows\n"
+		"move to the other workers, and the command waits until the process has read its\n"
+		"queues: it can exit now.  Flows that are still busy at the limit move, too.  An\n"
+		"interrupted drain is undone.\n"
 		"\n"
-		"PID is the server or any of its workers; all sockets of the server are drained.\n"
-		"The exit status is 0 only if no datagram was lost.\n\n"
-		"example, a restart ('steer load' is not needed while 'sluice run' does it):\n"
-		"  unbound -c new.conf\n"
-		"  sluice steer load --port 53\n"
-		"  sluice steer drain $OLD && kill $OLD\n",
+		"PID is any process of the server that holds one of its sockets, or was started with\n"
+		"such a process; all sockets of the server are drained.\n"
+		"The exit status is 0 only if no datagram was lost: none was left unread by a process\n"
+		"that has exited or stopped reading, and no full queue has dropped one.\n\n"
+		"example, a restart (sluice-steer(8) has the lines for a systemd unit):\n"
+		"  OLD=$(pgrep -o -x unbound)\n"
+		"  unbound -d &\n"
+		"  sluice steer drain $OLD --wait 10 && kill $OLD\n",
 };

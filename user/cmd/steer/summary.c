@@ -10,10 +10,10 @@
 #include <errno.h>
 
 /* Counters of faults; each is 0 on a healthy host. */
-static const enum sluice_steer_counter faults[] = {
+static const int faults[] = {
 	SLUICE_STEER_unrecorded,    SLUICE_STEER_half_open_lost, SLUICE_STEER_moved_gone,
 	SLUICE_STEER_moved_drained, SLUICE_STEER_all_full,	 SLUICE_STEER_kernel_no_worker,
-	SLUICE_STEER_kernel_header, SLUICE_STEER_kernel_refused,
+	SLUICE_STEER_kernel_header, SLUICE_STEER_kernel_refused, STEER_DRAIN_UNREAD,
 };
 #define FAULTS (sizeof(faults) / sizeof(*faults))
 
@@ -26,15 +26,14 @@ int steer_status_read(const char *bpffs, struct steer_view *view, bool *loaded, 
 	return result > 0 ? steer_view_read(bpffs, NULL, view, err) : result;
 }
 
-static struct sluice_steer_counters counters_sum(const struct steer_view *view)
+/* Sums a counter over the groups. */
+static __u64 counter_sum(const struct steer_view *view, int counter)
 {
-	struct sluice_steer_counters sum = { 0 };
+	__u64 sum = 0;
 	size_t i;
-	int counter;
 
 	for (i = 0; i < view->count; i++)
-		for (counter = 0; counter < SLUICE_STEER_COUNTERS_MAX; counter++)
-			sum.value[counter] += view->groups[i].counters.value[counter];
+		sum += view->groups[i].counters[counter];
 	return sum;
 }
 
@@ -49,7 +48,6 @@ static const char *ports_text(const struct steer_view *view, char *text, size_t 
 
 void steer_status_text(const struct steer_view *view, const struct output *output)
 {
-	struct sluice_steer_counters sum = counters_sum(view);
 	struct table *groups = table_new("group|netns|policy|>program|>open|>closed|>active|>flows|"
 					 ">of|>memory|>datagrams|>imbalance");
 	struct table *counters = table_new(">count|counter|meaning");
@@ -78,15 +76,14 @@ void steer_status_text(const struct steer_view *view, const struct output *outpu
 	}
 	table_print(groups, output, 2);
 	for (i = 0; i < FAULTS; i++)
-		if (sum.value[faults[i]])
-			table_row(counters, "%llu|%s|%s", sum.value[faults[i]],
-				  steer_counter_key(faults[i]), steer_counter_help(faults[i]));
+		if (counter_sum(view, faults[i]))
+			table_row(counters, "%llu|%s|%s", counter_sum(view, faults[i]),
+				  steer_counters[faults[i]].key, steer_counters[faults[i]].help);
 	table_print(counters, output, 2);
 }
 
 json_t *steer_status_json(const struct steer_view *view)
 {
-	struct sluice_steer_counters sum = counters_sum(view);
 	json_t *groups = json_array(), *counters = json_object(), *object;
 	char ports[PORTS_TEXT_MAX];
 	size_t i;
@@ -106,8 +103,8 @@ json_t *steer_status_json(const struct steer_view *view)
 		json_array_append_new(groups, object);
 	}
 	for (i = 0; i < FAULTS; i++)
-		json_object_set_new(counters, steer_counter_key(faults[i]),
-				    json_integer((json_int_t)sum.value[faults[i]]));
+		json_object_set_new(counters, steer_counters[faults[i]].key,
+				    json_integer((json_int_t)counter_sum(view, faults[i])));
 	return json_pack("{s:s, s:s, s:o, s:o}", "policy", steer_policy_name(view->meta.policy),
 			 "ports", ports_text(view, ports, sizeof(ports)), "groups", groups,
 			 "counters", counters);

@@ -2,14 +2,11 @@
 #include "base/addr.h"
 #include "base/cgroup_names.h"
 #include "base/clock.h"
-#include "base/counters.h"
 #include "base/netns_names.h"
 #include "base/ports.h"
 #include "steer/view.h"
 
 #include <time.h>
-
-static const struct counter counters[] = { SLUICE_STEER_COUNTERS(COUNTER) };
 
 static const char *const udp_keys[] = {
 #define X(name, snmp, key, help) key,
@@ -105,10 +102,10 @@ static json_t *group_json(const struct steer_group_view *group, bool rates,
 				       json_pack("{s:o, s:f}", "imbalance_now",
 						 imbalance_json(group->imbalance_now),
 						 "datagrams_per_s", group->datagrams_per_s));
-	json_object_update_new(object, json_pack("{s:o, s:o}", "counters",
-						 counters_json(counters, group->counters.value,
-							       SLUICE_STEER_COUNTERS_MAX),
-						 "slots", slots));
+	json_object_update_new(
+		object, json_pack("{s:o, s:o}", "counters",
+				  counters_json(steer_counters, group->counters, STEER_COUNTERS),
+				  "slots", slots));
 	return object;
 }
 

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "base/cgroup_names.h"
 #include "base/clock.h"
-#include "base/counters.h"
 #include "base/netns.h"
 #include "base/ports.h"
 #include "base/text.h"
@@ -13,8 +12,6 @@
 #include <locale.h>
 #include <string.h>
 #include <time.h>
-
-static const struct counter counters[] = { SLUICE_STEER_COUNTERS(COUNTER) };
 
 static const char *const udp_names[] = {
 #define X(name, snmp, key, help) snmp,
@@ -160,7 +157,7 @@ static void group_text(const struct steer_group_view *group, bool rates,
 	fprintf(file, " (most over mean of the %d active worker%s)\n", group->active,
 		group->active == 1 ? "" : "s");
 	slots_text(group, rates, cgroups, output);
-	counters_text(counters, group->counters.value, SLUICE_STEER_COUNTERS_MAX, output);
+	counters_text(steer_counters, group->counters, STEER_COUNTERS, output);
 }
 
 /* --- namespaces */

@@ -10,7 +10,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <sys/file.h>
 
 static int folder_open(struct steer_group *group)
 {
@@ -59,18 +58,4 @@ bool drain_lock_any_stale(struct steer_group *group)
 		if (drain_lock_is_stale(group, slot))
 			return true;
 	return false;
-}
-
-int drain_lock_exclusive(struct steer_group *group)
-{
-	int result = folder_open(group);
-
-	while (!result && flock(group->drain_lock_fd, LOCK_EX))
-		result = errno == EINTR ? 0 : -errno;
-	return result;
-}
-
-void drain_lock_unlock(struct steer_group *group)
-{
-	flock(group->drain_lock_fd, LOCK_UN);
 }

@@ -18,11 +18,5 @@ bool drain_lock_other(struct steer_group *group, int slot);
 /* Is the slot draining without a lock, because its drain was killed? */
 bool drain_lock_is_stale(struct steer_group *group, int slot);
 bool drain_lock_any_stale(struct steer_group *group);
-/*
- * Serialises the emptying of the group's sockets, as each drain sets and clears an option on them.
- * Waits for the other drain without a timeout. Returns 0 or -errno.
- */
-int drain_lock_exclusive(struct steer_group *group);
-void drain_lock_unlock(struct steer_group *group);
 
 #endif

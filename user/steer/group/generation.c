@@ -20,7 +20,10 @@ static __u32 newest(const struct sluice_steer_slot *slots, size_t count, bool el
 	return generation;
 }
 
-/* Assigns new sockets to their instance's generation, else to the current or to the first one. */
+/*
+ * Assigns new sockets to their instance's newest generation, else to the current or to the first
+ * one.
+ */
 static void assign_new(struct sluice_steer_slot *slots, size_t count)
 {
 	__u32 current = newest(slots, count, true);
@@ -29,13 +32,15 @@ static void assign_new(struct sluice_steer_slot *slots, size_t count)
 	if (!current)
 		current = newest(slots, count, false) + 1;
 	for (i = 0; i < count; i++) {
+		__u32 own = 0;
+
 		if (!is_eligible(&slots[i]) || slots[i].generation)
 			continue;
 		for (j = 0; j < count; j++)
-			if (slots[j].state != SLUICE_STEER_FREE && slots[j].generation &&
+			if (slots[j].state != SLUICE_STEER_FREE && slots[j].generation > own &&
 			    slots[j].instance == slots[i].instance)
-				break;
-		slots[i].generation = j < count ? slots[j].generation : current;
+				own = slots[j].generation;
+		slots[i].generation = own ? own : current;
 	}
 }
 
@@ -106,53 +111,111 @@ static bool came_alone(const struct newcomer *newcomer)
 	return newcomer->others && newcomer->before_ns + GENERATION_SETTLE_NS <= newcomer->first_ns;
 }
 
-/* Is it the second of two servers with several sockets each, rather than one more worker? */
-static bool is_second_server(const struct newcomer *newcomer)
+/* Is it the second of two instances, which may take over once it has enough sockets? */
+static bool may_succeed(const struct newcomer *newcomer)
 {
-	return came_alone(newcomer) && newcomer->one_other && newcomer->others > 1;
+	return came_alone(newcomer) && newcomer->one_other;
 }
 
-static bool takes_over(const struct newcomer *newcomer, __u32 peak, __u64 now_ns)
+static bool has_enough_sockets(const struct newcomer *newcomer, __u64 now_ns)
 {
-	if (!came_alone(newcomer) || newcomer->own + newcomer->others <= peak)
-		return false;
 	if (newcomer->own >= newcomer->others)
 		return true;
-	return is_second_server(newcomer) && newcomer->own > 1 &&
-	       2 * newcomer->own >= newcomer->others &&
+	return newcomer->one_other && 2 * newcomer->own >= newcomer->others &&
 	       newcomer->newest_ns + GENERATION_SETTLE_NS <= now_ns;
 }
 
-bool generation_assign(struct sluice_steer_slot *slots, size_t count, __u64 now_ns, __u32 *peak)
+static __u32 instances_count(const struct sluice_steer_slot *slots, size_t count, __u32 generation)
 {
-	struct newcomer last;
-	__u32 current, active = 0;
-	bool taken;
+	__u32 instances = 0;
+	size_t i, j;
+
+	for (i = 0; i < count; i++) {
+		if (!is_eligible(&slots[i]) || slots[i].generation != generation)
+			continue;
+		for (j = 0; j < i; j++)
+			if (is_eligible(&slots[j]) && slots[j].generation == generation &&
+			    slots[j].instance == slots[i].instance)
+				break;
+		instances += j == i;
+	}
+	return instances;
+}
+
+/* Forgets missing instances, before the sockets that have just joined are assigned. */
+static void past_forget(const struct sluice_steer_slot *slots, size_t count, __u64 now_ns,
+			struct sluice_steer_past *past)
+{
+	if (past->fewer_ns && past->fewer_ns + GENERATION_FORGET_NS <= now_ns)
+		*past = (struct sluice_steer_past){
+			.instances = instances_count(slots, count, newest(slots, count, true)),
+		};
+}
+
+static void past_update(struct sluice_steer_past *past, __u32 instances, __u64 now_ns)
+{
+	if (instances >= past->instances)
+		*past = (struct sluice_steer_past){ .instances = instances };
+	else if (!past->fewer_ns)
+		past->fewer_ns = now_ns;
+}
+
+static void states_set(struct sluice_steer_slot *slots, size_t count, __u32 current)
+{
 	size_t i;
 
+	for (i = 0; i < count; i++)
+		if (is_eligible(&slots[i]))
+			slots[i].state = slots[i].generation == current ? SLUICE_STEER_ACTIVE
+									: SLUICE_STEER_RETIRED;
+}
+
+bool generation_assign(struct sluice_steer_slot *slots, size_t count, __u64 now_ns,
+		       struct sluice_steer_past *past)
+{
+	__u32 current, instances, next;
+	struct newcomer last;
+	bool taken, is_more;
+	size_t i;
+
+	past_forget(slots, count, now_ns, past);
 	assign_new(slots, count);
 	current = newest(slots, count, true);
 	last = newcomer_find(slots, count, current);
-	taken = takes_over(&last, *peak, now_ns);
+	instances = instances_count(slots, count, current);
+	is_more = instances > past->instances;
+	taken = came_alone(&last) && is_more && last.own > 1 && has_enough_sockets(&last, now_ns);
 	if (taken) {
-		__u32 next = newest(slots, count, false) + 1;
-
+		next = newest(slots, count, false) + 1;
 		for (i = 0; i < count; i++)
 			if (is_eligible(&slots[i]) && slots[i].generation == current &&
 			    slots[i].instance == last.instance)
 				slots[i].generation = next;
 		current = next;
+		*past = (struct sluice_steer_past){ .instances = 1 };
+	} else {
+		past_update(past, instances - (is_more && may_succeed(&last)), now_ns);
 	}
-	for (i = 0; i < count; i++) {
-		if (!is_eligible(&slots[i]))
-			continue;
-		slots[i].state = slots[i].generation == current ? SLUICE_STEER_ACTIVE
-								: SLUICE_STEER_RETIRED;
-		active += slots[i].generation == current;
-	}
-	/* sockets of an instance that may take over later must not raise its own threshold */
-	if (!taken && is_second_server(&last))
-		active -= (__u32)last.own;
-	*peak = taken || active > *peak ? active : *peak;
+	states_set(slots, count, current);
 	return taken;
+}
+
+bool generation_promote(struct sluice_steer_slot *slots, size_t count, const bool *selected,
+			struct sluice_steer_past *past)
+{
+	__u32 current = newest(slots, count, true), next = newest(slots, count, false) + 1;
+	bool differs = false;
+	size_t i;
+
+	for (i = 0; i < count; i++)
+		if (is_eligible(&slots[i]))
+			differs |= selected[i] != (slots[i].generation == current);
+	if (!differs)
+		return false;
+	for (i = 0; i < count; i++)
+		if (selected[i] && is_eligible(&slots[i]))
+			slots[i].generation = next;
+	*past = (struct sluice_steer_past){ .instances = 1 };
+	states_set(slots, count, next);
+	return true;
 }

@@ -161,6 +161,13 @@ close:
 	return result;
 }
 
+int steer_group_reload_info(struct steer_group *group)
+{
+	const __u32 zero = 0;
+
+	return bpf_map_lookup_elem(group->group_fd, &zero, &group->info) ? -errno : 0;
+}
+
 int steer_group_write_info(const struct steer_group *group, struct err *err)
 {
 	struct state_dir plane = steer_group_state_dir(group->name);

@@ -44,6 +44,8 @@ int steer_group_open_maps(struct steer_group *group, struct err *err);
 void steer_group_close(struct steer_group *group);
 /* Reads the slots again. */
 int steer_group_reload(struct steer_group *group);
+/* Reads the record again. */
+int steer_group_reload_info(struct steer_group *group);
 /* Writes group->info. */
 int steer_group_write_info(const struct steer_group *group, struct err *err);
 /* Gives the socket's group back to the kernel's choice. */

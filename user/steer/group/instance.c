@@ -4,7 +4,6 @@
 #include "base/mounts.h"
 
 #include <limits.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -58,6 +57,16 @@ static __u64 instance_of_process(__u32 pid)
 		process = parent;
 	}
 	return process.start << PID_BITS | pid;
+}
+
+bool instance_is_below(__u32 pid, __u32 ancestor)
+{
+	struct process process = { .parent = pid };
+
+	while (process.parent != ancestor)
+		if (!process.parent || !process_read(process.parent, &process))
+			return false;
+	return pid != ancestor;
 }
 
 /* The cgroup2 line starts with "0::". */

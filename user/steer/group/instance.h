@@ -5,6 +5,7 @@
 
 #include <linux/types.h>
 #include <sluice/steer.h>
+#include <stdbool.h>
 
 /*
  * Returns an id of the instance, or 0 if the process has exited.
@@ -15,5 +16,7 @@
  * number of the cgroup2. By none: 1.
  */
 __u64 instance_of(__u32 pid, enum sluice_steer_generations by);
+/* Is the process a descendant of @ancestor? */
+bool instance_is_below(__u32 pid, __u32 ancestor);
 
 #endif

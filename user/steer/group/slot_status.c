@@ -2,7 +2,7 @@
 #include "steer/group/slot_status.h"
 
 #include "steer/group/choice.h"
-#include "steer/group/instance.h"
+#include "steer/group/owner.h"
 
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
@@ -34,31 +34,20 @@ void slot_status_read(const struct steer_group *group, int slot, struct slot_sta
 		status->consumer = (struct sluice_steer_consumer){ 0 };
 }
 
-static bool is_owner_alive(const struct sluice_steer_slot *slot)
-{
-	__u64 instance = instance_of(slot->pid, SLUICE_STEER_BY_PROCESS);
-
-	return instance && (instance == slot->instance ||
-			    instance_of(slot->pid, SLUICE_STEER_BY_CGROUP) == slot->instance);
-}
-
 void slot_status_of_socket(const struct sockets *sockets, const struct sluice_steer_slot *slot,
 			   struct slot_status *status)
 {
-	const struct sluice_socket_record *record = sockets_find(sockets, slot->cookie);
+	const struct sluice_socket_record *record = sockets_find(sockets, slot->cookie), *owner;
 	__u64 cookie;
 	int fd;
 
 	if (!record)
 		return;
 	status->held = true;
-	/*
-	 * The process that joined stays the owner until it exits, even if others hold the socket,
-	 * and after that as long as only a drain holds it.
-	 */
-	if (!is_owner_alive(slot) && !sockets_is_sluice(record->pid)) {
-		status->pid = record->pid;
-		memcpy(status->comm, record->comm, sizeof(status->comm));
+	owner = owner_of(sockets, slot);
+	if (owner) {
+		status->pid = owner->pid;
+		memcpy(status->comm, owner->comm, sizeof(status->comm));
 	}
 	status->queue_read = record->queue_read;
 	fd = sockets_take(record, &cookie);

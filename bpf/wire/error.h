@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: (GPL-2.0-or-later OR BSD-2-Clause) */
+/*
+ * ICMP errors quote a datagram as it was on the other side of the programs: one about a rewritten
+ * datagram is translated, so that the sender's kernel finds the socket.
+ */
+#ifndef SLUICE_BPF_WIRE_ERROR_H
+#define SLUICE_BPF_WIRE_ERROR_H
+
+#include "common/settings.h"
+#include "wire/bridge.h"
+#include "wire/gateway.h"
+#include "wire/record.h"
+
+enum error_fate {
+	ERROR_LEFT,
+	ERROR_TRANSLATED,
+	ERROR_WITHHELD,
+};
+
+/* Rewrites the address in the quote, and the same address in the outer header. */
+static __always_inline enum error_fate error_translate(struct __sk_buff *skb,
+						       const struct parsed *pkt,
+						       enum sluice_wire_end end,
+						       const struct sluice_addr *to)
+{
+	bool source = end == SLUICE_WIRE_SOURCE;
+	const struct sluice_addr *quoted = source ? &pkt->quoted.source : &pkt->quoted.target;
+	const struct sluice_addr *outer = source ? &pkt->outer.target : &pkt->outer.source;
+
+	if (!change_quoted(skb, pkt, end, to))
+		return ERROR_LEFT;
+	if (addr_equal(outer, quoted) &&
+	    !change_address(skb, pkt, source ? SLUICE_WIRE_TARGET : SLUICE_WIRE_SOURCE, to))
+		return ERROR_LEFT;
+	return ERROR_TRANSLATED;
+}
+
+/* Handles an error toward the server, about an answer. */
+static __always_inline enum error_fate error_about_reply(struct __sk_buff *skb,
+							 const struct parsed *pkt, bool gateway,
+							 struct wire_key *key,
+							 struct sluice_addr *to)
+{
+	struct sluice_wire_set *set;
+
+	if (!port_managed(bpf_ntohs(pkt->quoted.source_port_be)))
+		return ERROR_LEFT;
+	set = reply_set(skb, &pkt->quoted, gateway, key);
+	if (!set || !record_translate(set, key, &pkt->quoted.source, true, to))
+		return ERROR_LEFT;
+	return error_translate(skb, pkt, SLUICE_WIRE_SOURCE, to);
+}
+
+/* Handles an error toward the peer, about a request. */
+static __always_inline enum error_fate error_about_request(struct __sk_buff *skb,
+							   const struct parsed *pkt, bool gateway,
+							   struct wire_key *key,
+							   struct sluice_addr *to)
+{
+	struct sluice_wire_set *set;
+
+	if (!port_managed(bpf_ntohs(pkt->quoted.target_port_be)))
+		return ERROR_LEFT;
+	set = request_set(skb, &pkt->quoted, gateway, key);
+	if (!set)
+		return ERROR_LEFT;
+	if (gateway && pkt->refusal && gateway_refusal(set, key, &pkt->quoted.target))
+		return ERROR_WITHHELD;
+	if (!record_translate(set, key, &pkt->quoted.target, false, to))
+		return ERROR_LEFT;
+	return error_translate(skb, pkt, SLUICE_WIRE_TARGET, to);
+}
+
+/* Returns true if the caller drops the error. */
+static __always_inline bool error_pass(struct __sk_buff *skb, const struct parsed *pkt, bool out,
+				       struct wire_key *key, struct sluice_addr *to)
+{
+	bool host = role & SLUICE_WIRE_HOST, gateway = role & SLUICE_WIRE_GATEWAY;
+	enum error_fate fate = ERROR_LEFT;
+
+	if (host && out)
+		fate = error_about_request(skb, pkt, false, key, to);
+	else if (host && frame_is_local(skb, clock()))
+		fate = error_about_reply(skb, pkt, false, key, to);
+	if (gateway && fate == ERROR_LEFT)
+		fate = out ? error_about_reply(skb, pkt, true, key, to)
+			   : error_about_request(skb, pkt, true, key, to);
+	count(fate == ERROR_WITHHELD	 ? SLUICE_WIRE_error_withheld
+	      : fate == ERROR_TRANSLATED ? SLUICE_WIRE_error_translated
+					 : SLUICE_WIRE_error_left);
+	return fate == ERROR_WITHHELD;
+}
+
+#endif

@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: (GPL-2.0-or-later OR BSD-2-Clause) */
+/*
+ * A server behind this host: host.h at the server's interface, the other way round. Answers are put
+ * right on ingress, before PREROUTING. The server's sockets cannot be seen, so only the addresses
+ * that the user has named as the server's are ever inserted, and only a refusal by the server shows
+ * that a request must go to another one.
+ */
+#ifndef SLUICE_BPF_WIRE_GATEWAY_H
+#define SLUICE_BPF_WIRE_GATEWAY_H
+
+#include "wire/record.h"
+
+static __always_inline bool addr_is_servers(const struct sluice_addr *addr)
+{
+	return bpf_map_lookup_elem(&sluice_w_server, addr);
+}
+
+/* Handles an outgoing datagram, perhaps a request to the server. */
+static __always_inline void gateway_request(struct __sk_buff *skb, const struct ends *ends,
+					    struct wire_key *key, struct wire_view *view,
+					    struct change *change)
+{
+	struct sluice_wire_set *set;
+	__u32 now = clock(), flags;
+
+	if (!addr_is_servers(&ends->target))
+		return;
+	set = request_set(skb, ends, true, key);
+	if (!set)
+		return;
+	if (record_untouched(set, key, now, true, &flags)) {
+		change->outcome = flags & SLUICE_WIRE_MIXED ? SLUICE_WIRE_request_mixed
+							    : SLUICE_WIRE_request_right;
+		return;
+	}
+	change->outcome = record_request(set, key, &ends->target, false, view);
+	if (change->outcome != SLUICE_WIRE_COUNTERS_MAX)
+		return;
+	change->outcome = SLUICE_WIRE_request_passed;
+	if (!(view->flags & SLUICE_WIRE_REDIRECT) || !addr_is_servers(&view->server))
+		return;
+	change->to = view->server;
+	change->end = SLUICE_WIRE_TARGET;
+	change->outcome = SLUICE_WIRE_request_rewritten;
+}
+
+/* In place of the socket's: lets a decision about an answer hold for a while. */
+#define GATEWAY_COOKIE 1
+
+/* Handles an incoming datagram, perhaps an answer of the server. */
+static __always_inline void gateway_reply(struct __sk_buff *skb, const struct ends *ends,
+					  struct wire_key *key, struct wire_view *view,
+					  struct change *change)
+{
+	struct sluice_wire_set *set;
+	__u32 now = clock(), flags;
+
+	if (!addr_is_servers(&ends->source))
+		return;
+	set = reply_set(skb, ends, true, key);
+	if (!set)
+		return;
+	if (record_untouched(set, key, now, false, &flags)) {
+		change->outcome = flags & SLUICE_WIRE_MIXED ? SLUICE_WIRE_reply_mixed
+							    : SLUICE_WIRE_reply_right;
+		return;
+	}
+	view->genid = 0;
+	change->outcome = record_reply(set, key, &ends->source, GATEWAY_COOKIE, view);
+	if (change->outcome == SLUICE_WIRE_reply_rewritten)
+		goto rewrite;
+	if (change->outcome != SLUICE_WIRE_COUNTERS_MAX)
+		return;
+	change->outcome = SLUICE_WIRE_reply_address_gone;
+	if (!addr_is_servers(&view->requested))
+		return;
+	if (record_prove(set, key, view, &ends->source, GATEWAY_COOKIE))
+		count(SLUICE_WIRE_proven);
+	change->outcome = SLUICE_WIRE_reply_rewritten;
+rewrite:
+	change->to = view->requested;
+	change->end = SLUICE_WIRE_SOURCE;
+}
+
+/*
+ * Handles the server's refusal of a request. If its answers are known to come from another address,
+ * its socket has most likely connected back from there: redirects the next requests. A refusal of a
+ * redirected request ends that. Returns true if the other address has not refused yet: the caller
+ * withholds the error, on which many clients would give up.
+ */
+static __noinline bool gateway_refusal(struct sluice_wire_set *set, const struct wire_key *key,
+				       const struct sluice_addr *refused)
+{
+	__u32 now = clock(), way, index;
+	struct sluice_wire_flow *flow;
+	bool withheld = false, redirect;
+
+	bpf_spin_lock(&set->lock);
+	way = record_find(set, key);
+	if (!slot_live(set, way, now))
+		goto unlock;
+	way = way_forget(way, now);
+	flow = &set->flow[way];
+	index = !!(flow->flags & SLUICE_WIRE_LAST);
+	if (flow->flags & UNTOUCHED || !addr_is_set(flow_server(flow, index)))
+		goto unlock;
+	withheld = !(flow->flags & SLUICE_WIRE_WITHHELD);
+	redirect = addr_equal(index ? &flow->requested[1] : &flow->requested[0], refused) &&
+		   withheld;
+	flow->flags &= ~SLUICE_WIRE_REDIRECT;
+	flow->flags |= SLUICE_WIRE_WITHHELD;
+	if (redirect)
+		flow->flags |= SLUICE_WIRE_REDIRECT | SLUICE_WIRE_DST;
+unlock:
+	bpf_spin_unlock(&set->lock);
+	return withheld;
+}
+
+#endif

@@ -1,0 +1,402 @@
+/* SPDX-License-Identifier: (GPL-2.0-or-later OR BSD-2-Clause) */
+/*
+ * The records of peers (include/sluice/wire.h), half-open or proven, which both directions share.
+ *
+ * A set's lock protects its records. A program takes it once to note a datagram and to copy the
+ * record, decides without it, since the decision calls helpers, and takes it once more if the
+ * decision is new. Only the flags that leave a packet alone are read without the lock: the worst
+ * that a race can do there is to leave a packet alone.
+ */
+#ifndef SLUICE_BPF_WIRE_RECORD_H
+#define SLUICE_BPF_WIRE_RECORD_H
+
+#include "wire/maps.h"
+#include "wire/table.h"
+
+#define UNTOUCHED (SLUICE_WIRE_RIGHT | SLUICE_WIRE_MIXED)
+
+/* What a program knows of a record while it decides about a datagram; one each for the stack. */
+struct wire_view {
+	struct sluice_addr requested; /* that the datagram belongs to */
+	struct sluice_addr server;    /* its proof; 0: none */
+	__u32 index;		      /* of the requested address */
+	__u32 flags;		      /* enum sluice_wire_flag */
+	__u32 genid;		      /* of the host's addresses when `server` was checked */
+	__u32 routed;
+	__u32 searched;
+	/* Results of the lookups. */
+	bool reached;	   /* a socket receives requests to `requested` */
+	bool redirect;	   /* one that has connected back does at `server`, or sends from there */
+	bool has_searched; /* all local addresses */
+};
+
+/* --- reading; index: of the requested address */
+
+static __always_inline bool flow_has_proof(const struct sluice_wire_flow *flow)
+{
+	return addr_is_set(&flow->server[0]) || addr_is_set(&flow->server[1]);
+}
+
+/* Returns the index of a requested address, or SLUICE_WIRE_REQUESTED. */
+static __always_inline __u32 flow_index(const struct sluice_wire_flow *flow,
+					const struct sluice_addr *addr)
+{
+	if (addr_equal(&flow->requested[0], addr))
+		return 0;
+	return flow->flags & SLUICE_WIRE_SECOND && addr_equal(&flow->requested[1], addr)
+		       ? 1
+		       : SLUICE_WIRE_REQUESTED;
+}
+
+static __always_inline bool flow_pending(const struct sluice_wire_flow *flow, __u32 index,
+					 __u32 now)
+{
+	return flow->flags & SLUICE_WIRE_PENDING0 << index &&
+	       sluice_flow_idle(now, flow->pending[index & 1]) <= SLUICE_WIRE_PENDING;
+}
+
+/* Returns the index of the address that an answer from elsewhere belongs to. */
+static __always_inline __u32 flow_answered(const struct sluice_wire_flow *flow, __u32 now)
+{
+	bool first = flow_pending(flow, 0, now), second = flow_pending(flow, 1, now);
+
+	if (first && second)
+		return !!(flow->flags & SLUICE_WIRE_OLDER);
+	if (first || second)
+		return second;
+	return !!(flow->flags & SLUICE_WIRE_LAST);
+}
+
+/* Is this one of the server addresses? */
+static __always_inline bool flow_is_server(const struct sluice_wire_flow *flow,
+					   const struct sluice_addr *addr)
+{
+	return addr_equal(&flow->server[0], addr) || addr_equal(&flow->server[1], addr);
+}
+
+static __always_inline struct sluice_addr *flow_server(struct sluice_wire_flow *flow, __u32 index)
+{
+	return index ? &flow->server[1] : &flow->server[0];
+}
+
+/* --- changes; the caller of the first three holds the lock */
+
+/* Drops the proofs of a record, and returns its slot to the half-open ones. */
+static __always_inline void record_unprove(struct sluice_wire_set *set, __u32 way, __u32 flags)
+{
+	const struct sluice_addr none = {};
+	struct sluice_wire_flow *flow = &set->flow[way];
+
+	flow->server[0] = flow->server[1] = none;
+	flow->flags &= ~(SLUICE_WIRE_PROVEN | SLUICE_WIRE_DST | SLUICE_WIRE_REDIRECT);
+	flow->flags |= flags;
+	set->proven &= ~(1U << way);
+}
+
+/* Makes a half-open record of a first request in a slot. */
+static __always_inline void record_make(struct sluice_wire_set *set, __u32 way,
+					const struct wire_key *key,
+					const struct sluice_addr *target, bool group, __u32 now)
+{
+	struct sluice_wire_flow *flow = &set->flow[way];
+
+	__builtin_memset(flow, 0, sizeof(*flow));
+	flow->peer = key->peer;
+	flow->peer_port_be = key->peer_port_be;
+	flow->port_be = key->port_be;
+	flow->scope = key->scope;
+	flow->flags = group ? SLUICE_WIRE_MIXED : SLUICE_WIRE_PENDING0;
+	flow->requested[0] = *target;
+	flow->pending[0] = now;
+	set->tag[way] = sluice_flow_tag(key->hash);
+	set->owner[way] = key->scope;
+	set->proven &= ~(1U << way);
+}
+
+/* Notes that the peer of a record has sent to @target. */
+static __always_inline void record_again(struct sluice_wire_set *set, __u32 way,
+					 const struct sluice_addr *target, bool group, __u32 now)
+{
+	struct sluice_wire_flow *flow = &set->flow[way];
+	__u32 index = flow_index(flow, target);
+
+	if (index == SLUICE_WIRE_REQUESTED && !(flow->flags & SLUICE_WIRE_SECOND) && !group) {
+		flow->requested[1] = *target;
+		flow->flags |= SLUICE_WIRE_SECOND;
+		index = 1;
+	}
+	if (group || index == SLUICE_WIRE_REQUESTED) {
+		record_unprove(set, way, SLUICE_WIRE_MIXED);
+		return;
+	}
+	if (!index != !(flow->flags & SLUICE_WIRE_LAST)) {
+		flow->flags ^= SLUICE_WIRE_LAST;
+		/* these were about the other address */
+		flow->flags &= ~SLUICE_WIRE_REDIRECT;
+		flow->routed = 0;
+	}
+	if (flow_pending(flow, index, now))
+		return;
+	/* if both are pending now, the other one is the older */
+	flow->flags = index ? flow->flags & ~SLUICE_WIRE_OLDER : flow->flags | SLUICE_WIRE_OLDER;
+	flow->flags |= SLUICE_WIRE_PENDING0 << index;
+	flow->pending[index & 1] = now;
+}
+
+/* Copies the fields that a decision needs, about the requested address @index. */
+static __always_inline void record_view(const struct sluice_wire_flow *flow, __u32 index,
+					struct wire_view *view)
+{
+	view->requested = index ? flow->requested[1] : flow->requested[0];
+	view->server = index ? flow->server[1] : flow->server[0];
+	view->index = index;
+	view->flags = flow->flags;
+	view->genid = flow->genid;
+	view->routed = flow->routed;
+	view->searched = flow->searched;
+	view->reached = view->redirect = view->has_searched = false;
+}
+
+/*
+ * Notes a request, and fills *view. Returns a counter if the request is left alone, since the
+ * record is new or UNTOUCHED, or else SLUICE_WIRE_COUNTERS_MAX.
+ */
+static __noinline enum sluice_wire_counter record_request(struct sluice_wire_set *set,
+							  const struct wire_key *key,
+							  const struct sluice_addr *target,
+							  bool group, struct wire_view *view)
+{
+	bool known, found, promoted = false, evicts = false;
+	struct sluice_wire_flow *flow;
+	__u32 now = clock(), way;
+	int evicted = -1;
+
+	bpf_spin_lock(&set->lock);
+	way = record_find(set, key);
+	found = way < SLUICE_FLOW_WAYS;
+	known = slot_live(set, way, now);
+	way = way_forget(way, now);
+	if (known) {
+		record_again(set, way, target, group, now);
+		promoted = flow_has_proof(&set->flow[way]) && !(set->proven >> way & 1);
+		evicts = promoted && ways_count(set->proven) >= SLUICE_WIRE_PROVEN_WAYS;
+	}
+	if (evicts || !found) {
+		__u32 class = evicts ? set->proven : ~(__u32)set->proven;
+		__u32 victim = slot_choose(set, evicts ? class : ~0U, class, key->scope, now);
+
+		if (slot_is_live(set, victim, now))
+			evicted = evicts ? SLUICE_WIRE_evicted : SLUICE_WIRE_evicted_half_open;
+		set->tag[victim] = 0;
+		set->proven &= ~(1U << victim);
+		way = found ? way : victim;
+	}
+	flow = &set->flow[way];
+	if (promoted) {
+		set->proven |= 1U << way;
+		flow->flags |= SLUICE_WIRE_PROVEN;
+	}
+	if (!known)
+		record_make(set, way, key, target, group, now);
+	set->seen[way] = now;
+	record_view(flow, !!(flow->flags & SLUICE_WIRE_LAST), view);
+	bpf_spin_unlock(&set->lock);
+	if (evicted >= 0)
+		count(evicted);
+	if (view->flags & UNTOUCHED)
+		return view->flags & SLUICE_WIRE_MIXED ? SLUICE_WIRE_request_mixed
+						       : SLUICE_WIRE_request_right;
+	return known ? SLUICE_WIRE_COUNTERS_MAX : SLUICE_WIRE_half_open;
+}
+
+/* Stores the results of the lookups for a request. */
+static __noinline void record_route(struct sluice_wire_set *set, const struct wire_key *key,
+				    const struct wire_view *found)
+{
+	__u32 now = clock(), way, index = found->index & 1;
+	struct sluice_wire_flow *flow;
+
+	bpf_spin_lock(&set->lock);
+	way = record_find(set, key);
+	if (!slot_live(set, way, now))
+		goto unlock;
+	way = way_forget(way, now);
+	flow = &set->flow[way];
+	if (flow->flags & UNTOUCHED)
+		goto unlock;
+	/* the other proof is of an earlier state of the addresses */
+	if (flow->genid != found->genid)
+		record_unprove(set, way, flow->flags & SLUICE_WIRE_DST);
+	*flow_server(flow, index) = found->server;
+	flow->genid = found->genid;
+	flow->flags &= ~SLUICE_WIRE_REDIRECT;
+	if (found->redirect)
+		flow->flags |= SLUICE_WIRE_REDIRECT | SLUICE_WIRE_DST;
+	if (found->has_searched)
+		flow->searched = now;
+	if (found->reached)
+		flow->routed = now;
+	else if (!found->redirect)
+		/* a refused request gets no answer */
+		flow->flags &= ~(SLUICE_WIRE_PENDING0 << index);
+	if (!flow_has_proof(flow))
+		record_unprove(set, way, 0);
+unlock:
+	bpf_spin_unlock(&set->lock);
+}
+
+/*
+ * Notes a datagram from @source toward the peer, and fills *view for the requested address that it
+ * answers. Returns a counter if it is decided: the datagram is right, it is left alone, or the
+ * socket @cookie was judged a moment ago, with the addresses of view->genid; or else
+ * SLUICE_WIRE_COUNTERS_MAX.
+ */
+static __noinline enum sluice_wire_counter record_reply(struct sluice_wire_set *set,
+							const struct wire_key *key,
+							const struct sluice_addr *source,
+							__u64 cookie, struct wire_view *view)
+{
+	enum sluice_wire_counter outcome = SLUICE_WIRE_reply_no_flow;
+	__u32 now = clock(), genid = view->genid, way, index;
+	struct sluice_wire_flow *flow;
+
+	bpf_spin_lock(&set->lock);
+	way = record_find(set, key);
+	if (!slot_live(set, way, now))
+		goto unlock;
+	way = way_forget(way, now);
+	flow = &set->flow[way];
+	if (flow_index(flow, source) < SLUICE_WIRE_REQUESTED) {
+		outcome = SLUICE_WIRE_reply_right;
+		record_unprove(set, way, SLUICE_WIRE_RIGHT);
+		goto unlock;
+	}
+	outcome = SLUICE_WIRE_reply_mixed;
+	if (flow->flags & UNTOUCHED)
+		goto unlock;
+	index = flow_answered(flow, now);
+	record_view(flow, index, view);
+	view->redirect = flow->flags & SLUICE_WIRE_DST && flow_is_server(flow, source);
+	outcome = SLUICE_WIRE_COUNTERS_MAX;
+	if (!(flow->flags & SLUICE_WIRE_DST || (cookie && cookie == flow->cookie)) ||
+	    !addr_equal(&view->server, source) || flow->genid != genid ||
+	    sluice_flow_idle(now, flow->judged) > SLUICE_WIRE_RECHECK)
+		goto unlock;
+	outcome = SLUICE_WIRE_reply_rewritten;
+	flow->flags &= ~(SLUICE_WIRE_PENDING0 << index | SLUICE_WIRE_WITHHELD);
+	set->seen[way] = now;
+unlock:
+	bpf_spin_unlock(&set->lock);
+	return outcome;
+}
+
+/*
+ * Stores the proof for view->requested: a reply from @source, sent by the socket @cookie. Returns
+ * true if it is new.
+ */
+static __noinline bool record_prove(struct sluice_wire_set *set, const struct wire_key *key,
+				    const struct wire_view *view, const struct sluice_addr *source,
+				    __u64 cookie)
+{
+	__u32 now = clock(), way, index = view->index & 1;
+	struct sluice_wire_flow *flow;
+	bool fresh = false;
+
+	bpf_spin_lock(&set->lock);
+	way = record_find(set, key);
+	if (!slot_live(set, way, now))
+		goto unlock;
+	way = way_forget(way, now);
+	flow = &set->flow[way];
+	if (flow->flags & UNTOUCHED)
+		goto unlock;
+	fresh = !addr_equal(flow_server(flow, index), source);
+	/* as in record_route() */
+	if (flow->genid != view->genid)
+		record_unprove(set, way, flow->flags & SLUICE_WIRE_DST);
+	*flow_server(flow, index) = *source;
+	flow->genid = view->genid;
+	flow->cookie = cookie;
+	flow->judged = now;
+	flow->flags &= ~(SLUICE_WIRE_PENDING0 << index | SLUICE_WIRE_WITHHELD);
+	/* a socket that is connected may have replaced the one that received requests */
+	if (index == !!(flow->flags & SLUICE_WIRE_LAST))
+		flow->routed = view->reached ? now : 0;
+	set->seen[way] = now;
+unlock:
+	bpf_spin_unlock(&set->lock);
+	return fresh;
+}
+
+/* Leaves all datagrams of a record alone, since DNAT sends the peer's requests elsewhere. */
+static __noinline void record_mix(struct sluice_wire_set *set, const struct wire_key *key)
+{
+	__u32 now = clock(), way;
+
+	bpf_spin_lock(&set->lock);
+	way = record_find(set, key);
+	if (slot_live(set, way, now))
+		record_unprove(set, way_forget(way, now), SLUICE_WIRE_MIXED);
+	bpf_spin_unlock(&set->lock);
+	count(SLUICE_WIRE_dnat);
+}
+
+/*
+ * Finds the other address of a rewritten datagram that an ICMP error quotes: the server address of
+ * a requested one (@reply), or the reverse. Returns false if there is none.
+ */
+static __noinline bool record_translate(struct sluice_wire_set *set, const struct wire_key *key,
+					const struct sluice_addr *quoted, bool reply,
+					struct sluice_addr *to)
+{
+	__u32 now = clock(), way, index;
+	struct sluice_wire_flow *flow;
+	bool found = false;
+
+	bpf_spin_lock(&set->lock);
+	way = record_find(set, key);
+	if (!slot_live(set, way, now))
+		goto unlock;
+	way = way_forget(way, now);
+	flow = &set->flow[way];
+	index = flow_index(flow, quoted);
+	if (flow->flags & UNTOUCHED || reply != index < SLUICE_WIRE_REQUESTED)
+		goto unlock;
+	if (reply) {
+		*to = *flow_server(flow, index);
+		found = addr_is_set(to);
+		goto unlock;
+	}
+	index = !!(flow->flags & SLUICE_WIRE_LAST);
+	if (!addr_equal(flow_server(flow, index), quoted))
+		index = !index;
+	*to = index ? flow->requested[1] : flow->requested[0];
+	found = flow->flags & SLUICE_WIRE_DST && addr_equal(flow_server(flow, index), quoted);
+unlock:
+	bpf_spin_unlock(&set->lock);
+	return found;
+}
+
+/*
+ * Returns true for a datagram of a record that leaves all alone, without the lock. A request lets
+ * the record live on.
+ */
+static __always_inline bool record_untouched(struct sluice_wire_set *set,
+					     const struct wire_key *key, __u32 now, bool request,
+					     __u32 *flags)
+{
+	__u32 way = record_find(set, key);
+
+	if (!slot_live(set, way, now))
+		return false;
+	way = way_forget(way, now);
+	*flags = set->flow[way].flags;
+	if (!(*flags & UNTOUCHED))
+		return false;
+	/* once a tick at most: a written cache line moves from CPU to CPU */
+	if (request && set->seen[way] != now)
+		set->seen[way] = now;
+	return true;
+}
+
+#endif

@@ -1,0 +1,89 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+# A server of four processes that daemonizes after it has been steered: the process that has bound
+# the sockets, and joined with them, is gone, and four others hold one each. They are one instance, a
+# restart is a new generation, and a drain takes every process id that steer show prints.
+#
+#   host: 100 flows ── lo ── four processes, old ▸ four processes, new
+. "$(dirname "$0")/../lib/lib.sh"
+. "$(dirname "$0")/../lib/steer.sh"
+
+COUNT=100
+
+is_gone()
+{
+	! kill -0 "$1" 2>/dev/null
+}
+
+# daemon_up: starts a server, has its sockets join, and lets it daemonize; its process ids are in
+# MASTER and WORKERS
+daemon_up()
+{
+	local parent
+	SERVERS=$((${SERVERS:-0} + 1))
+	LOG=$TEST_TMP/workers.$SERVERS
+	spawn_in "$HOST" "$LOG" "$WORKER" --port "$PORT" --workers 4 --processes --daemonize
+	parent=$SPAWNED
+	wait_until 20 grep -qx bound "$LOG" || fail "the server did not start:" "$(cat "$LOG")"
+	sluice --netns "$HOST" steer load --port "$PORT"
+	kill -USR1 "$parent"
+	wait "$parent" || fail "the server did not daemonize"
+	wait_until 20 grep -qx ready "$LOG" || fail "the server did not start:" "$(cat "$LOG")"
+	mapfile -t WORKERS < <(awk '$1 == "worker" { print $3 }' "$LOG")
+	MASTER=$(ps -o ppid= -p "${WORKERS[0]}" | tr -d ' ')
+}
+
+# down PID: ends a server that is not a child of this shell
+down()
+{
+	kill "$1"
+	wait_until 20 is_gone "$1" || fail "process $1 does not end"
+}
+
+# sockets_of PID: prints how many sockets a drain of the process would drain
+sockets_of()
+{
+	json "d['sockets']" sluice -j steer drain --dry-run "$1"
+}
+
+shown()
+{
+	json "' '.join(str(s['pid']) for g in d['groups'] for s in g['slots'])" sluice -j steer show
+}
+
+netns_add "$HOST"
+daemon_up
+OLD=$MASTER OLD_WORKERS=("${WORKERS[@]}")
+want_equal "$(shown)" "${OLD_WORKERS[*]}" "process ids that show prints"
+flows "$HOST" --to "127.0.0.1:$PORT" --flows "$COUNT"
+
+say "a restart is a new generation"
+sleep 2.2
+daemon_up
+want_status 0 sluice --netns "$HOST" steer load --port "$PORT"
+want_equal "$(json "[s['generation'] for g in d['groups'] for s in g['slots']]" sluice -j steer show)" \
+	"[1, 1, 1, 1, 2, 2, 2, 2]" "generations"
+
+say "any of its processes names the server"
+for pid in "$OLD" "${OLD_WORKERS[@]}"; do
+	want_equal "$(sockets_of "$pid")" 4 "sockets of the server of process $pid"
+done
+want_status 0 sluice steer drain --idle 1 --limit 1 "${OLD_WORKERS[2]}"
+want_equal "$(json "sorted(s['pid'] for g in d['groups'] for s in g['slots']
+	if s['state'] == 'drained')" sluice -j steer show)" \
+	"$(printf '%s\n' "${OLD_WORKERS[@]}" | sort -n | paste -sd, | sed 's/,/, /g; s/.*/[&]/')" \
+	"drained processes"
+down "$OLD"
+flows_go_on $((2 * COUNT))
+flows_end
+want_equal "$(result lost)" 0 "datagrams lost"
+down "$MASTER"
+
+say "a process without sockets"
+sleep 100 &
+NONE=$!
+want_status 1 sluice steer drain "$NONE"
+want_text "process $NONE has no steered socket"
+kill "$NONE"
+sluice steer unload

@@ -1,0 +1,105 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+# nsd with four server processes, which daemonizes: the process that has bound the sockets is gone
+# when the server runs, and its children hold them. Restarted again and again under dnsperf, as
+# unbound is. The drain takes the process id that steer show prints.
+#
+#   host: dnsperf, 20 clients ── lo ── nsd, old ▸ nsd, new ▸ …
+. "$(dirname "$0")/../lib/lib.sh"
+. "$(dirname "$0")/../lib/steer.sh"
+. "$(dirname "$0")/../lib/dns.sh"
+
+NSD=$(server_path usr/sbin/nsd)
+
+sockets()
+{
+	in_ns "$HOST" grep -c ":0035 " /proc/net/udp || true
+}
+
+four_more()
+{
+	[ "$(sockets)" -ge $(($1 + 4)) ] && [ -s "$2" ]
+}
+
+dns_start()
+{
+	local before dir
+	STARTS=$((${STARTS:-0} + 1))
+	dir=$TEST_TMP/nsd.$STARTS
+	mkdir "$dir"
+	cat >"$dir/zone" <<-ZONE
+		example. 3600 SOA ns.example. root.example. 1 3600 600 86400 60
+		example. 3600 NS ns.example.
+		ns.example. 3600 A 192.0.2.2
+		www.example. 3600 A 192.0.2.1
+	ZONE
+	cat >"$dir/conf" <<-CONF
+		server:
+		  ip-address: 127.0.0.1
+		  server-count: 4
+		  reuseport: yes
+		  username: ""
+		  chroot: ""
+		  zonesdir: "$dir"
+		  database: ""
+		  pidfile: "$dir/pid"
+		  logfile: "$dir/log"
+		  zonelistfile: "$dir/list"
+		  xfrdfile: ""
+		  xfrdir: "$dir"
+		  rrl-ratelimit: 0
+		remote-control:
+		  control-enable: no
+		zone:
+		  name: example
+		  zonefile: "$dir/zone"
+	CONF
+	before=$(sockets)
+	in_ns "$HOST" "$NSD" -c "$dir/conf" || fail "nsd did not start:" "$(cat "$dir/log")"
+	wait_until 20 four_more "$before" "$dir/pid" || fail "nsd did not start:" "$(cat "$dir/log")"
+	CURRENT=$(cat "$dir/pid")
+}
+
+# stop PID: it is not a child of this shell
+stop()
+{
+	kill "$1"
+	wait_until 20 is_gone "$1" || fail "nsd does not end"
+}
+
+is_gone()
+{
+	! kill -0 "$1" 2>/dev/null
+}
+
+# shown: the process ids of the slots that take datagrams
+shown()
+{
+	json "sorted({s['pid'] for g in d['groups'] for s in g['slots']
+		if s['state'] in ('active', 'retired')})" sluice -j steer show | tr -d '[],'
+}
+
+# drain_shown PID: drains by the first process id that steer show prints for the server of PID
+drain_shown()
+{
+	local pid
+	for pid in $(shown); do
+		if [ "$pid" = "$1" ] || [ "$(ps -o ppid= -p "$pid" | tr -d ' ')" = "$1" ]; then
+			sluice steer drain "$pid" --idle 1 --limit 1 --wait 10
+			return
+		fi
+	done
+	fail "steer show prints no process of $1:" "$(sluice steer show)"
+}
+
+drain()
+{
+	drain_shown "$1"
+}
+
+netns_add "$HOST"
+dns_start
+say "loaded and drained"
+want_handed_over 10 127.0.0.1
+stop "$CURRENT"

@@ -1,0 +1,48 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+# The PowerDNS recursor with four threads, restarted again and again under dnsperf, as unbound is.
+#
+#   host: dnsperf, 20 clients ── lo ── pdns_recursor, old ▸ pdns_recursor, new ▸ …
+. "$(dirname "$0")/../lib/lib.sh"
+. "$(dirname "$0")/../lib/steer.sh"
+. "$(dirname "$0")/../lib/dns.sh"
+
+RECURSOR=$(server_path usr/sbin/pdns_recursor)
+
+sockets()
+{
+	in_ns "$HOST" grep -c ":0035 " /proc/net/udp || true
+}
+
+four_more()
+{
+	[ "$(sockets)" -ge $(($1 + 4)) ]
+}
+
+cat >"$TEST_TMP/zone" <<ZONE
+example. 3600 SOA ns.example. root.example. 1 3600 600 86400 60
+example. 3600 NS ns.example.
+ns.example. 3600 A 192.0.2.2
+www.example. 3600 A 192.0.2.1
+ZONE
+dns_start()
+{
+	local before dir
+	STARTS=$((${STARTS:-0} + 1))
+	dir=$TEST_TMP/recursor.$STARTS
+	mkdir "$dir"
+	before=$(sockets)
+	spawn_in "$HOST" "$dir/log" "$RECURSOR" --config-dir="$dir" --socket-dir="$dir" --daemon=no \
+		--local-address=127.0.0.1 --threads=4 --reuseport=yes --pdns-distributes-queries=no \
+		--auth-zones="example=$TEST_TMP/zone" --dont-query= --security-poll-suffix= \
+		--webserver=no --hint-file=no
+	CURRENT=$SPAWNED
+	wait_until 30 four_more "$before" || fail "pdns_recursor did not start:" "$(cat "$dir/log")"
+}
+
+netns_add "$HOST"
+dns_start
+say "loaded and drained"
+want_handed_over 10 127.0.0.1
+stop "$CURRENT"

@@ -1,0 +1,55 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+# Two peers with the same address and port behind two interfaces, each with a server of its own that
+# is bound to the interface: what is known of one peer does not hold for the other.
+#
+#   container  10.9.0.2 ── v1 10.9.0.1 [host: a server on v1, another on v2] lo 10.20.0.1, .2
+#   container2 10.9.0.2 ── v2 10.9.0.3
+. "$(dirname "$0")/../lib/lib.sh"
+. "$(dirname "$0")/../lib/wire.sh"
+
+# peers PORT WRONG4 WRONG6: each peer asks, from the same port; the one behind v1 asks a wrong server
+peers()
+{
+	local port=$1 wrong4=$2 wrong6=$3
+	for _ in 1 2; do
+		want_equal "$(probe "$CONTAINER2" --from "$port" "s=echo:$PORT" -- 10.20.0.2)" \
+			"10.20.0.2 s right"
+		want_equal "$(probe "$CONTAINER" --from "$port" "s=echo:$PORT" -- 10.20.0.1)" \
+			"10.20.0.1 s $wrong4"
+		want_equal "$(probe "$CONTAINER" --from "$port" "s=echo:$PORT" -- fd20::1)" "fd20::1 s $wrong6"
+		want_equal "$(probe "$CONTAINER2" --from "$port" "s=echo:$PORT" -- fd20::2)" "fd20::2 s right"
+	done
+}
+
+cable "$HOST" v1 "$CONTAINER" eth0
+cable "$HOST" v2 "$CONTAINER2" eth0
+in_ns "$HOST" sysctl -qw net.ipv4.conf.all.arp_ignore=1 net.ipv4.conf.all.rp_filter=0
+addrs "$HOST" v1 10.9.0.1/24 fd09::1/64 fe80::1/64
+addrs "$HOST" v2 10.9.0.3/24 fd09::3/64 fe80::3/64
+addrs "$HOST" lo 10.20.0.1/32 10.20.0.2/32 fd20::1/128 fd20::2/128
+for peer in "$CONTAINER 1" "$CONTAINER2 3"; do
+	read -r name number <<<"$peer"
+	addrs "$name" eth0 10.9.0.2/24 fd09::2/64 fe80::2/64
+	routes "$name" "default via 10.9.0.$number" "default via fd09::$number"
+	wait_link "$name" eth0
+done
+serve "$HOST" dual6 "$PORT" --device v1
+serve "$HOST" pktinfo6 "$PORT" --device v2
+right=$SPAWNED
+
+say "the kernel alone"
+peers 4000 "from 10.9.0.1" "from fd09::1"
+say "loaded"
+wire_load --iface v1,v2
+peers 4001 right right
+say "and two wrong servers"
+stop "$right"
+serve "$HOST" dual6 "$PORT" --device v2
+peers 4002 right right
+say "unloaded"
+wire_unload
+want_equal "$(probe "$CONTAINER2" --from 4003 "s=echo:$PORT" -- 10.20.0.2)" \
+	"10.20.0.2 s from 10.9.0.3"
+no_errors "$LOG"

@@ -1,0 +1,74 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+# A tunnel whose UDP socket is the kernel's, on the wildcard address: VXLAN here, as ESP in UDP and
+# WireGuard. The outer addresses of what it receives stay as they are, since tunnels and firewall
+# rules are found by them.
+#
+#   container 172.17.0.3 ── docker0 172.17.0.1 [host] eth0 172.16.13.13
+#     vx 10.99.0.3   ══ VXLAN to 172.16.13.13 ══   vx 10.99.0.1 [host: servers]
+. "$(dirname "$0")/../lib/lib.sh"
+. "$(dirname "$0")/../lib/wire.sh"
+
+VXLAN=4789
+
+# vxlan NAME REMOTE NUMBER [OPTION…]
+vxlan()
+{
+	ip -n "$1" link add vx type vxlan id 7 remote "$2" dstport "$VXLAN" nolearning \
+		"${@:4}"
+	in_ns "$1" ip link set dev vx address "02:00:00:00:99:0$3"
+	link_up "$1" vx
+	addrs "$1" vx "10.99.0.$3/24" "fd99::$3/64"
+}
+
+# received ADDR: prints the number of tunnel packets that HOST has received at ADDR
+received()
+{
+	in_ns "$HOST" nft list counter inet outer "$1" | sed -n 's/.*packets \([0-9]*\) .*/\1/p'
+}
+
+# want_tunnel: the tunnel works, and all that HOST receives by it is for the address of the tunnel
+want_tunnel()
+{
+	in_ns "$HOST" nft reset counters >/dev/null
+	want_servers kernel "$CONTAINER" 10.99.0.1=10.99.0.1 fd99::1=fd99::1
+	[ "$(received far)" -gt 10 ] || fail "hardly any packet at $FAR"
+	want_equal "$(received near)" 0 "packets at another address"
+}
+
+topology_up
+in_ns "$HOST" nft -f - <<-NFT
+	table inet outer {
+		counter far { }
+		counter near { }
+		chain input {
+			type filter hook input priority filter
+			ip daddr $FAR4 udp dport $VXLAN counter name far
+			ip daddr $NEAR4 udp dport $VXLAN counter name near
+			ip6 daddr $FAR6 udp dport $VXLAN counter name far
+			ip6 daddr $NEAR6 udp dport $VXLAN counter name near
+		}
+	}
+NFT
+servers_up "$HOST"
+for ends in "$FAR4 172.17.0.3" "$FAR6 fd17::3"; do
+	read -r FAR client <<<"$ends"
+	# without a source, the kernel answers from docker0's address, which the far end accepts too
+	for local in "" "$FAR"; do
+		vxlan "$CONTAINER" "$FAR" 3
+		vxlan "$HOST" "$client" 1 ${local:+local "$local"}
+		say "to $FAR${local:+, which is the source too}: the kernel alone"
+		want_tunnel
+		say "loaded"
+		# both ends send to the port, so it is a server's for the programs
+		wire_load --follow docker0
+		want_tunnel
+		wire_unload
+		say "unloaded"
+		want_tunnel
+		ip -n "$CONTAINER" link del vx
+		ip -n "$HOST" link del vx
+	done
+done
+no_errors "$LOG"

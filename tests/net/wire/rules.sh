@@ -1,0 +1,163 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+# Firewall rules for one address of a server hold for every client, while another address is fixed:
+# a DNAT rule, by which a server elsewhere answers, and a rule that drops. The server is on this
+# host, or behind it.
+#
+#   container ── docker0 [host: A → lan, B, C dropped] eth0 ── lan
+#                                 └ s0 ── [behind: the same]
+. "$(dirname "$0")/../lib/lib.sh"
+. "$(dirname "$0")/../lib/wire.sh"
+
+CONNECTED=50030 LOGGED=50060
+
+rules()
+{
+	in_ns "$HOST" nft -f - <<-NFT
+		table inet rules {
+			chain prerouting {
+				type nat hook prerouting priority dstnat
+				ip daddr $A4 udp dport { $PORT, $CONNECTED, $LOGGED } dnat ip to 172.16.13.1
+				ip6 daddr $A6 udp dport { $PORT, $CONNECTED, $LOGGED } dnat ip6 to fd16::1
+			}
+			chain input {
+				type filter hook input priority filter
+				ip daddr $C4 udp dport { $PORT, $CONNECTED } drop
+				ip6 daddr $C6 udp dport { $PORT, $CONNECTED } drop
+			}
+			chain forward {
+				type filter hook forward priority filter
+				ip daddr $C4 udp dport { $PORT, $CONNECTED } drop
+				ip6 daddr $C6 udp dport { $PORT, $CONNECTED } drop
+			}
+		}
+	NFT
+}
+
+# want_obeyed FROM OUTCOME4 OUTCOME6: B has this outcome, A is answered by the server elsewhere, and
+# C by none; from the client ports FROM and FROM + 1
+want_obeyed()
+{
+	local from=$1 four=$2 six=$3
+	want_equal "$(probe "$CONTAINER" --one-port --from "$from" "b=echo:$PORT" -- "$B4" "$A4" "$A4")" \
+		"$B4 b $four"$'\n'"$A4 b right"$'\n'"$A4 b right"
+	want_equal "$(probe "$CONTAINER" --one-port --from "$from" "b=echo:$PORT" -- "$B6" "$A6" "$A6")" \
+		"$B6 b $six"$'\n'"$A6 b right"$'\n'"$A6 b right"
+	from=$((from + 1))
+	want_equal "$(probe "$CONTAINER" --one-port --from "$from" --timeout 0.4 "b=echo:$PORT" -- "$B4" "$C4")" \
+		"$B4 b $four"$'\n'"$C4 b none"
+	want_equal "$(probe "$CONTAINER" --one-port --from "$from" --timeout 0.4 "b=echo:$PORT" -- "$B6" "$C6")" \
+		"$B6 b $six"$'\n'"$C6 b none"
+}
+
+# A program of the subject that is a client of PEER from the server's port, by a connected socket or
+# not; it prints the number of answers.
+cat >"$TEST_TMP/talker.py" <<'PYTHON'
+import socket, sys
+
+how, peer, peer_port, port = sys.argv[1:]
+s = socket.socket(socket.AF_INET6 if ":" in peer else socket.AF_INET, socket.SOCK_DGRAM)
+s.bind(("", int(port)))
+if how == "connected":
+    s.connect((peer, int(peer_port)))
+print("ready", flush=True)
+for line in sys.stdin:
+    answers = 0
+    s.settimeout(5)
+    for i in range(3):
+        s.sendto(b"hello", (peer, int(peer_port))) if how == "wildcard" else s.send(b"hello")
+        try:
+            answers += s.recvfrom(100)[0] == b"hello"
+        except TimeoutError:
+            pass
+    print(answers, flush=True)
+PYTHON
+
+# Sends COUNT datagrams to a server that does not answer, then answers what others ask.
+cat >"$TEST_TMP/logger.py" <<'PYTHON'
+import socket, sys
+
+me, me_port, target, port, count = sys.argv[1:]
+s = socket.socket(socket.AF_INET6 if ":" in me else socket.AF_INET, socket.SOCK_DGRAM)
+s.bind((me, int(me_port)))
+for i in range(int(count)):
+    s.sendto(b"log", (target, int(port)))
+print("logged", flush=True)
+while True:
+    data, peer = s.recvfrom(100)
+    s.sendto(data, peer)
+PYTHON
+
+# want_logged PEER ADDR: PEER's datagrams to ADDR all reach the server elsewhere, which does not
+# answer, while the subject talks to the same port of PEER from the same port
+want_logged()
+{
+	local how talker logger client=4099
+	for how in connected wildcard; do
+		client=$((client + 1))
+		: >"$LOGGED_TO"
+		rm -f "$TEST_TMP/logger"
+		coproc TALKER { exec nsenter --net="/run/netns/$SUBJECT" -- python3 \
+			"$TEST_TMP/talker.py" "$how" "$1" "$client" "$LOGGED"; }
+		talker=$TALKER_PID
+		read -r _ <&"${TALKER[0]}"
+		spawn_in "$CONTAINER" "$TEST_TMP/logger" python3 "$TEST_TMP/logger.py" "$1" "$client" \
+			"$2" "$LOGGED" 4
+		logger=$SPAWNED
+		wait_until 10 grep -q logged "$TEST_TMP/logger"
+		# the talker has the answers to its own datagrams
+		echo go >&"${TALKER[1]}"
+		read -r answers <&"${TALKER[0]}"
+		want_equal "$answers" 3 "answers to the $how talker"
+		stop "$talker"
+		stop "$logger"
+		want_equal "$(grep -c '^held' "$LOGGED_TO")" 4 "datagrams at the other server, $how talker"
+		kill -USR1 "$LOGGER"
+		wait_until 10 grep -q '^released' "$LOGGED_TO"
+	done
+}
+
+topology_up
+behind_up
+forwarding 1
+serve "$LAN" pktinfo6 "$PORT"
+serve "$LAN" pktinfo6 "$CONNECTED"
+serve "$LAN" dual6 "$LOGGED" --hold
+LOGGER=$SPAWNED LOGGED_TO=$LOG
+for subject in host behind; do
+	subject "$subject"
+	in_ns "$HOST" nft flush ruleset
+	rules
+	serve "$SUBJECT" dual6 "$PORT"
+	wrong=$SPAWNED
+	say "$subject: the kernel alone"
+	want_obeyed 4000 "from $S4" "from $S6"
+	want_logged 172.17.0.3 "$A4"
+	want_logged fd17::3 "$A6"
+	say "$subject: loaded"
+	"${LOAD[@]}"
+	want_obeyed 4010 right right
+
+	want_logged 172.17.0.3 "$A4"
+	want_logged fd17::3 "$A6"
+
+	for family in 4 6; do
+		[ "$family" = 4 ] && a=$A4 b=$B4 c=$C4
+		[ "$family" = 6 ] && a=$A6 b=$B6 c=$C6
+		say "$subject, IPv$family: a server is connected to the client that the rules are for"
+		for other in "4001 $a right" "4002 $c none"; do
+			read -r from addr outcome <<<"$other"
+			serve "$SUBJECT" connect6 "$CONNECTED"
+			want_equal "$(probe "$CONTAINER" --from "$from" "b=patient:$CONNECTED" -- "$b")" "$b b right"
+			want_equal "$(probe "$CONTAINER" --from "$from" --timeout 0.4 "o=echo:$CONNECTED" -- "$addr")" \
+				"$addr o $outcome"
+			stop "$SPAWNED"
+		done
+	done
+
+	say "$subject: unloaded"
+	wire_unload
+	want_obeyed 4020 "from $S4" "from $S6"
+	stop "$wrong"
+done

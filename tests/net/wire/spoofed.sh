@@ -1,0 +1,103 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+# 200,000 requests with forged sources, answered or not, do not evict the flow of a peer that has
+# sent more than one: its server answers late, long after the flood, from the asked address. Peers
+# that do send more than one evict those of their own interface alone. A right server is right all
+# the while.
+#
+#   container 172.17.0.3, forging 10.77.0.0/16 ──┐
+#   container2            forging 10.78.0.0/16 ── docker0 [host] eth0, or s0 ── [behind]
+. "$(dirname "$0")/../lib/lib.sh"
+. "$(dirname "$0")/../lib/wire.sh"
+
+HELD_PORT=50040 SILENT_PORT=50041
+
+held()
+{
+	[ "$(grep -c "^$1" "$HELD_LOG")" -ge "$2" ]
+}
+
+# answered_after COMMAND…: runs COMMAND between a request and its answer; prints the outcome
+answered_after()
+{
+	local client held
+	held=$(grep -c '^held' "$HELD_LOG" || true)
+	spawn_in "$CONTAINER" "$TEST_TMP/client" "$CLIENT" --from 172.17.0.3:4000 \
+		--to "$A4:$HELD_PORT" --timeout-ms 60000
+	client=$SPAWNED
+	wait_until 20 held held $((held + 1))
+	"$@"
+	kill -USR1 "$HELD"
+	wait_until 20 held released $((held + 1))
+	# an answer from another address never reaches the connected client
+	wait_until 1 ended "$client" 2>/dev/null || kill -KILL "$client"
+	wait "$client" || true
+	cat "$TEST_TMP/client"
+}
+
+ended()
+{
+	! kill -0 "$1" 2>/dev/null
+}
+
+# flood PORT: half of them to each of two servers
+flood()
+{
+	local port
+	for port in "$PORT" "$SILENT_PORT"; do
+		in_ns "$CONTAINER" "$BUILD/tests/udp-flows" --to "$A4:$port" --flood 100000 \
+			--from 10.77.0.1 --sources 50000 >/dev/null
+	done
+}
+
+# flood_again: ten requests each from as many peers of another interface as the table has slots
+flood_again()
+{
+	in_ns "$CONTAINER2" "$BUILD/tests/udp-flows" --to "$A4:$PORT" --flood 160000 \
+		--from 10.78.0.1:4000 --sources 16000 >/dev/null
+}
+
+topology_up second
+behind_up
+forwarding 1
+in_ns "$CONTAINER" ip route add local 10.77.0.0/16 dev lo
+in_ns "$CONTAINER2" ip route add local 10.78.0.0/16 dev lo
+ip -n "$HOST" route add 10.77.0.0/16 via 172.17.0.3
+ip -n "$HOST" route add 10.78.0.0/16 via 172.17.0.4
+for subject in host behind; do
+	subject "$subject"
+	serve "$SUBJECT" dual6 "$PORT"
+	serve "$SUBJECT" pktinfo6 "$RIGHT_PORT"
+	serve "$SUBJECT" sendto4 "$HELD_PORT" --hold
+	HELD=$SPAWNED HELD_LOG=$LOG
+	# bound, and never read
+	spawn_in "$SUBJECT" "$TEST_TMP/silent" python3 -c "import socket, time
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+s.bind(('0.0.0.0', $SILENT_PORT))
+time.sleep(3600)"
+	wait_udp "$SUBJECT" "$SILENT_PORT"
+
+	say "$subject: the kernel alone"
+	want_right "$CONTAINER" "$A4" "$RIGHT_PORT" --from 172.17.0.3:4001
+	want_equal "$(answered_after true)" "" "an answer"
+	say "$subject: loaded"
+	"${LOAD[@]}"
+	right="sent 1 right 1 wrong 0 refused 0 lost 0 corrupt 0"
+	want_right "$CONTAINER" "$A4" "$RIGHT_PORT" --from 172.17.0.3:4001
+	want_equal "$(answered_after true)" "$right"
+	want_equal "$(answered_after true)" "$right"
+	say "$subject: under the flood"
+	want_equal "$(answered_after flood)" "$right"
+	want_right "$CONTAINER" "$A4" "$RIGHT_PORT" --from 172.17.0.3:4001
+	want_right "$CONTAINER" "$A4" "$PORT" --from 172.17.0.3:4002
+	wire_unload
+	[ "$subject" = host ] || continue
+	say "under a flood at another interface"
+	"${LOAD[@]}"
+	want_equal "$(answered_after true)" "$right"
+	want_equal "$(answered_after true)" "$right"
+	want_equal "$(answered_after flood_again)" "$right"
+	[ "$(wire_counter evicted)" -gt 0 ] || fail "the flood has filled no set of the table"
+	wire_unload
+done

@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "steer/group/owner.h"
+
+#include "steer/group/instance.h"
+
+#include <string.h>
+
+/* Holds the sockets of the services that it activates. */
+#define INIT_PID 1
+
+bool owner_holds(const struct sockets *sockets, __u64 cookie, __u32 pid)
+{
+	const struct sluice_socket_record *at = sockets_find(sockets, cookie);
+
+	for (; at; at = sockets_next_holder(at))
+		if (at->pid == pid)
+			return true;
+	return false;
+}
+
+/* Has @giver started the other server, and given it the socket? */
+static bool is_given(__u32 giver, __u32 pid)
+{
+	return instance_is_below(pid, giver) && instance_of(pid, SLUICE_STEER_BY_PROCESS) !=
+							instance_of(giver, SLUICE_STEER_BY_PROCESS);
+}
+
+const struct sluice_socket_record *owner_of(const struct sockets *sockets,
+					    const struct sluice_steer_slot *slot)
+{
+	const struct sluice_socket_record *first = sockets_find(sockets, slot->cookie), *at;
+	const struct sluice_socket_record *owner = NULL;
+
+	for (at = first; at && slot->pid != INIT_PID; at = sockets_next_holder(at))
+		if (at->pid == slot->pid)
+			return at;
+	for (at = first; at; at = sockets_next_holder(at))
+		if (!sockets_is_sluice(at->pid) && (!owner || is_given(owner->pid, at->pid)))
+			owner = at;
+	return owner;
+}
+
+/* Does a slot of the instance still belong to the process that it names? */
+static bool has_kept(const struct steer_group *group,
+		     const struct sluice_socket_record *const *owner, __u64 instance)
+{
+	int slot;
+
+	for (slot = 0; slot < SLUICE_STEER_SLOTS; slot++)
+		if (owner[slot] && group->slots[slot].instance == instance &&
+		    owner[slot]->pid == group->slots[slot].pid)
+			return true;
+	return false;
+}
+
+/*
+ * Returns the instance that takes the place of the one whose processes have all gone or given their
+ * sockets away: a single one for all of its sockets, which several processes may hold now.
+ */
+static __u64 successor(const struct steer_group *group,
+		       const struct sluice_socket_record *const *owner, __u64 instance)
+{
+	const struct sluice_socket_record *lowest = NULL;
+	int slot;
+
+	for (slot = 0; slot < SLUICE_STEER_SLOTS; slot++)
+		if (owner[slot] && group->slots[slot].instance == instance &&
+		    (!lowest || owner[slot]->pid < lowest->pid))
+			lowest = owner[slot];
+	return lowest ? instance_of(lowest->pid, SLUICE_STEER_BY_PROCESS) : instance;
+}
+
+void owners_update(struct steer_group *group, const struct sockets *sockets,
+		   enum sluice_steer_generations by)
+{
+	const struct sluice_socket_record *owner[SLUICE_STEER_SLOTS] = { NULL };
+	__u64 instance[SLUICE_STEER_SLOTS];
+	struct sluice_steer_slot *at;
+	int slot;
+
+	for (slot = 0; slot < SLUICE_STEER_SLOTS; slot++)
+		if (group->slots[slot].state != SLUICE_STEER_FREE)
+			owner[slot] = owner_of(sockets, &group->slots[slot]);
+	for (slot = 0; slot < SLUICE_STEER_SLOTS; slot++) {
+		at = &group->slots[slot];
+		instance[slot] = at->instance;
+		if (!owner[slot] || owner[slot]->pid == at->pid)
+			continue;
+		instance[slot] = by != SLUICE_STEER_BY_PROCESS || at->pid == INIT_PID ||
+						 has_kept(group, owner, at->instance)
+					 ? instance_of(owner[slot]->pid, by)
+					 : successor(group, owner, at->instance);
+	}
+	for (slot = 0; slot < SLUICE_STEER_SLOTS; slot++) {
+		at = &group->slots[slot];
+		at->instance = instance[slot];
+		if (!owner[slot])
+			continue;
+		at->pid = owner[slot]->pid;
+		memcpy(at->comm, owner[slot]->comm, sizeof(at->comm));
+	}
+}

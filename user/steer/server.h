@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The sockets of a server that is named by one of its processes. */
+#ifndef SLUICE_STEER_SERVER_H
+#define SLUICE_STEER_SERVER_H
+
+#include "kernel/sockets.h"
+#include "steer/group/group.h"
+
+#include <stdbool.h>
+
+struct steer_server {
+	__u32 pid;
+	__u64 instance; /* of the process, by process */
+	enum sluice_steer_generations by;
+	const struct sockets *sockets;
+};
+
+/* Marks the slots of the server in @selected, of SLUICE_STEER_SLOTS. Returns their number. */
+int server_select(const struct steer_server *server, const struct steer_group *group,
+		  bool *selected);
+/* Returns -ESRCH with *err set if no process has the id. */
+int server_check(__u32 pid, struct err *err);
+/* Sets *err: the process has no steered socket. Returns -ESRCH. */
+int server_has_none(__u32 pid, struct err *err);
+
+#endif
