@@ -55,6 +55,7 @@ save "conntrack audit" 0 conntrack audit --watch 0
 save "conntrack repair" 0 conntrack repair --watch 0 --dry-run
 
 say "reply, mode wire"
+save "reply load, mode wire" 0 reply load --mode wire --follow docker0 --port 53
 save "reply load, mode wire" 0 reply load --mode wire --follow docker0
 want_right "$CONTAINER" "$FAR4" "$PORT"
 save "reply flows" 0 reply flows
