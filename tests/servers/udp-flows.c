@@ -416,7 +416,8 @@ static void run(struct client *client)
 			last_seen_ns = now_ns();
 		if (now_ns() - last_seen_ns > client->timeout_ms * 1000000LL) {
 			give_up(client);
-			/* the next datagrams have as much time, or a late server would be flooded */
+			/* the next datagrams have as much time, or a late server would be flooded
+			 */
 			last_seen_ns = now_ns();
 		}
 		if (show || (debounce && !outstanding(client))) {
