@@ -416,8 +416,7 @@ static void run(struct client *client)
 			last_seen_ns = now_ns();
 		if (now_ns() - last_seen_ns > client->timeout_ms * 1000000LL) {
 			give_up(client);
-			/* the next datagrams have as much time, or a late server would be flooded
-			 */
+			/* the next window has as much time: a late server is not flooded */
 			last_seen_ns = now_ns();
 		}
 		if (show || (debounce && !outstanding(client))) {
