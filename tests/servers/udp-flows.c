@@ -414,8 +414,11 @@ static void run(struct client *client)
 			flow_send(client);
 		if (receive(client, client->rate || full ? 1 : 0) || !outstanding(client))
 			last_seen_ns = now_ns();
-		if (now_ns() - last_seen_ns > client->timeout_ms * 1000000LL)
+		if (now_ns() - last_seen_ns > client->timeout_ms * 1000000LL) {
 			give_up(client);
+			/* the next window has as much time: a late server is not flooded */
+			last_seen_ns = now_ns();
+		}
 		if (show || (debounce && !outstanding(client))) {
 			show = 0;
 			debounce = debounce && outstanding(client);
