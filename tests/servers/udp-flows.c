@@ -24,8 +24,8 @@
  * have several workers. The exit status is 0 if all datagrams were answered, 1 if not.
  *
  * --flood sends datagrams that request no answer, each from another source: addresses in turn, and
- *a new port after each round, unless --from names the port. The addresses must be local
- *(127.0.0.0/8 is, or `ip route add local 10.77.0.0/16 dev lo`); no privilege is needed.
+ * a new port after each round, unless --from names the port. The addresses must be local
+ * (127.0.0.0/8 is, or `ip route add local 10.77.0.0/16 dev lo`); no privilege is needed.
  */
 #include "stamp.h"
 

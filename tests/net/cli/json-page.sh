@@ -132,6 +132,7 @@ opened()
 wait_until 10 opened
 save "steer load" 0 "${load[@]}"
 save "steer drain" 0 steer drain "$servers" --dry-run
+save "steer promote" 0 steer promote "$servers"
 save cleanup 5 --bpffs /sys/fs/bpf/sluice_second cleanup --verify
 save "steer unload" 0 steer unload
 stop "$servers"
