@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: (GPL-2.0-or-later OR BSD-2-Clause) */
 /*
- * May a send use an address as its source? A send whose source is not local fails
+ * May a send use an address as its source? A send fails if its source is not local
  * (net/ipv4/route.c, ip_route_output_key_hash_rcu).
  */
 #ifndef SLUICE_BPF_REPLY_LOCAL_ADDR_H

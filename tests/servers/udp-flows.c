@@ -24,8 +24,8 @@
  * have several workers. The exit status is 0 if all datagrams were answered, 1 if not.
  *
  * --flood sends datagrams that request no answer, each from another source: addresses in turn, and
- *a new port after each round, unless --from names the port. The addresses must be local
- *(127.0.0.0/8 is, or `ip route add local 10.77.0.0/16 dev lo`); no privilege is needed.
+ * a new port after each round, unless --from names the port. The addresses must be local
+ * (127.0.0.0/8 is, or `ip route add local 10.77.0.0/16 dev lo`); no privilege is needed.
  */
 #include "stamp.h"
 
@@ -414,8 +414,11 @@ static void run(struct client *client)
 			flow_send(client);
 		if (receive(client, client->rate || full ? 1 : 0) || !outstanding(client))
 			last_seen_ns = now_ns();
-		if (now_ns() - last_seen_ns > client->timeout_ms * 1000000LL)
+		if (now_ns() - last_seen_ns > client->timeout_ms * 1000000LL) {
 			give_up(client);
+			/* the next window has as much time: a late server is not flooded */
+			last_seen_ns = now_ns();
+		}
 		if (show || (debounce && !outstanding(client))) {
 			show = 0;
 			debounce = debounce && outstanding(client);

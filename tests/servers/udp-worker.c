@@ -4,7 +4,7 @@
  *
  *	udp-worker --port N [--bind ADDR] [--workers N] [--processes] [--delay USEC] [--stall INDEX]
  *		   [--rcvbuf BYTES] [--v6only] [--reopen MS] [--own classic|ebpf]
- *		   [--daemonize] [--exit-main]
+ *		   [--daemonize] [--exit-main] [--inherit]
  *
  * It behaves like real servers: it knows nothing of sluice, SIGTERM ends it at once, and the
  * datagrams in its queues are lost then. An answer is the request with the worker's process id and
@@ -15,8 +15,10 @@
  * answers what its socket holds, closes it and opens another. --own attaches the server's own
  * program, which selects worker 0 for everything. With --daemonize the process that has bound the
  * sockets prints `bound` and ends at SIGUSR1; a child serves them, or with --processes children of
- * that child, one socket each. With --exit-main the main thread ends while the workers go on.
- *Prints `worker INDEX PID` for each worker, then `ready`.
+ * that child, one socket each. With --exit-main the main thread ends while the workers go on. With
+ * --inherit the sockets are descriptors 3 and up, as systemd gives them to a service.
+ *
+ * Prints `worker INDEX PID` for each worker, then `ready`.
  */
 #include "stamp.h"
 
@@ -48,7 +50,7 @@ struct server {
 	const char *bind, *port, *own;
 	int workers, stall, rcvbuf, reopen_ms;
 	long delay_us;
-	bool processes, v6only, daemonize, exit_main;
+	bool processes, v6only, daemonize, exit_main, inherit;
 };
 
 struct worker {
@@ -216,7 +218,10 @@ static void bind_all(void)
 	int i;
 
 	for (i = 0; i < server.workers; i++)
-		workers[i] = (struct worker){ .index = i, .fd = socket_open(i) };
+		workers[i] = (struct worker){
+			.index = i,
+			.fd = server.inherit ? 3 + i : socket_open(i),
+		};
 }
 
 static void daemonize(void)
@@ -284,7 +289,7 @@ static void start_process(int index)
 static const char usage_text[] =
 	"usage: udp-worker --port N [--bind ADDR] [--workers N] [--processes] [--delay USEC]\n"
 	"                  [--stall INDEX] [--rcvbuf BYTES] [--v6only] [--reopen MS]\n"
-	"                  [--own classic|ebpf] [--daemonize] [--exit-main]\n";
+	"                  [--own classic|ebpf] [--daemonize] [--exit-main] [--inherit]\n";
 
 static int number(const char *text, long min, long max)
 {
@@ -311,6 +316,7 @@ static void parse_options(int argc, char **argv)
 		{ "own", required_argument, NULL, 'o' },
 		{ "daemonize", no_argument, NULL, 'D' },
 		{ "exit-main", no_argument, NULL, 'x' },
+		{ "inherit", no_argument, NULL, 'i' },
 		{ NULL, 0, NULL, 0 },
 	};
 	int option;
@@ -352,6 +358,9 @@ static void parse_options(int argc, char **argv)
 			break;
 		case 'x':
 			server.exit_main = true;
+			break;
+		case 'i':
+			server.inherit = true;
 			break;
 		default:
 			errx(2, "%s", usage_text);

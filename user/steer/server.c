@@ -23,16 +23,24 @@ static bool is_held(const struct steer_server *server, const struct sluice_steer
 }
 
 /*
- * Is the slot of the same instance as one that the server holds? Init holds sockets of many
- * servers.
+ * Does the instance of the slot belong to the server? It may consist of processes that have lost
+ * their common ancestor. It does not if it lives, and is another server's: a service manager holds
+ * the sockets of all its services.
  */
-static bool is_sibling(const struct steer_group *group, const bool *held, int slot)
+static bool is_own_instance(const struct steer_server *server, const struct sluice_steer_slot *slot)
 {
-	const struct sluice_steer_slot *slots = group->slots;
+	__u64 instance = instance_of(slot->pid, SLUICE_STEER_BY_PROCESS);
+
+	return slot->instance == server->instance || slot->instance != instance;
+}
+
+/* Is the slot of the same instance as one that the server holds? */
+static bool is_sibling(const struct steer_group *group, const bool *own, int slot)
+{
 	int i;
 
 	for (i = 0; i < SLUICE_STEER_SLOTS; i++)
-		if (held[i] && slots[i].pid != 1 && slots[i].instance == slots[slot].instance)
+		if (own[i] && group->slots[i].instance == group->slots[slot].instance)
 			return true;
 	return false;
 }
@@ -40,16 +48,18 @@ static bool is_sibling(const struct steer_group *group, const bool *held, int sl
 int server_select(const struct steer_server *server, const struct steer_group *group,
 		  bool *selected)
 {
-	bool held[SLUICE_STEER_SLOTS] = { false };
+	bool held[SLUICE_STEER_SLOTS] = { false }, own[SLUICE_STEER_SLOTS] = { false };
 	int slot, count = 0;
 
-	for (slot = 0; slot < SLUICE_STEER_SLOTS; slot++)
+	for (slot = 0; slot < SLUICE_STEER_SLOTS; slot++) {
 		held[slot] = group->slots[slot].state != SLUICE_STEER_FREE &&
 			     is_held(server, &group->slots[slot]);
+		own[slot] = held[slot] && is_own_instance(server, &group->slots[slot]);
+	}
 	for (slot = 0; slot < SLUICE_STEER_SLOTS; slot++) {
 		selected[slot] = held[slot] || (server->by == SLUICE_STEER_BY_PROCESS &&
 						group->slots[slot].state != SLUICE_STEER_FREE &&
-						is_sibling(group, held, slot));
+						is_sibling(group, own, slot));
 		count += selected[slot];
 	}
 	return count;

@@ -176,7 +176,7 @@ void sweep_sockets_join(struct steer_sweep *sweep, struct steer_group *group, in
 	int i, fd, slot;
 
 	for (i = 0; i < sweep->count; i++) {
-		const struct sluice_socket_record *record = sweep->members[i];
+		const struct sluice_socket_record *record = sweep->members[i], *owner;
 		__u64 cookie;
 
 		/* a connected socket receives only from its peer */
@@ -187,8 +187,10 @@ void sweep_sockets_join(struct steer_sweep *sweep, struct steer_group *group, in
 		if (fd >= 0)
 			slot = steer_group_slot(group, cookie);
 		if (fd >= 0 && slot < 0) {
-			slot = steer_group_join(group, fd, cookie, record,
-						instance_of(record->pid, sweep->meta.generations));
+			owner = owner_among(record);
+			owner = owner ? owner : record;
+			slot = steer_group_join(group, fd, cookie, owner,
+						instance_of(owner->pid, sweep->meta.generations));
 			if (slot >= 0) {
 				sweep->joined++;
 				sweep_report_group(sweep, STEER_SOCKET_JOINED, group,

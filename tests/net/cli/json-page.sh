@@ -55,6 +55,7 @@ save "conntrack audit" 0 conntrack audit --watch 0
 save "conntrack repair" 0 conntrack repair --watch 0 --dry-run
 
 say "reply, mode wire"
+save "reply load, mode wire" 0 reply load --mode wire --follow docker0 --port 53
 save "reply load, mode wire" 0 reply load --mode wire --follow docker0
 want_right "$CONTAINER" "$FAR4" "$PORT"
 save "reply flows" 0 reply flows
@@ -132,6 +133,7 @@ opened()
 wait_until 10 opened
 save "steer load" 0 "${load[@]}"
 save "steer drain" 0 steer drain "$servers" --dry-run
+save "steer promote" 0 steer promote "$servers"
 save cleanup 5 --bpffs /sys/fs/bpf/sluice_second cleanup --verify
 save "steer unload" 0 steer unload
 stop "$servers"

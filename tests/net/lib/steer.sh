@@ -23,6 +23,7 @@ workers()
 	shift
 	SERVERS=$((${SERVERS:-0} + 1))
 	LOG=$TEST_TMP/workers.$SERVERS
+	: >"$LOG"
 	spawn_in "$name" "$LOG" "$WORKER" "$@"
 	# shellcheck disable=SC2034
 	SERVER_PID=$SPAWNED
@@ -39,6 +40,8 @@ flows()
 	shift
 	CLIENTS=$((${CLIENTS:-0} + 1))
 	FLOWS_LOG=$TEST_TMP/flows.$CLIENTS
+	# in a subshell, the name may be that of an earlier client
+	: >"$FLOWS_LOG"
 	spawn_in "$name" "$FLOWS_LOG" "$FLOWS" --until-signal "$@"
 	CLIENT_PID=$SPAWNED
 	wait_until 30 grep -qx ready "$FLOWS_LOG" ||

@@ -153,11 +153,11 @@ want_status 0 sluice reply audit
 want_text "5 sockets connected to their clients: 3 covered, 2 right"
 [[ $OUTPUT != *mends* ]] || fail "suggests a fix, but nothing is wrong:" "$OUTPUT"
 
-say "a socket that connects now is right: its answers are rewritten"
+say "a socket that connects now is counted as it sends, and covered: its answers are rewritten later"
 back_serve $((PORT + 8))
 want_right "$CONTAINER" "$FAR4" $((PORT + 8)) --from 172.17.0.3:4001
 want_equal "$(verdict $((PORT + 8)))" "('covered', False, '$NEAR4')"
-want_equal "$(counted $((PORT + 8)))" "(0, 3)"
+want_equal "$(counted $((PORT + 8)))" "(3, 0)"
 wire_unload
 want_equal "$(verdict $((PORT + 6)))" "('wrong', True, '$NEAR4')" "no longer covered"
 

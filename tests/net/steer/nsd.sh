@@ -80,12 +80,18 @@ shown()
 		if s['state'] in ('active', 'retired')})" sluice -j steer show | tr -d '[],'
 }
 
-# drain_shown PID: drains by the first process id that steer show prints for the server of PID
+command_of()
+{
+	tr '\0' ' ' <"/proc/$1/cmdline"
+}
+
+# drain_shown PID: drains by the first process id that steer show prints for the server of PID,
+# whose processes have the same command line
 drain_shown()
 {
 	local pid
 	for pid in $(shown); do
-		if [ "$pid" = "$1" ] || [ "$(ps -o ppid= -p "$pid" | tr -d ' ')" = "$1" ]; then
+		if [ "$(command_of "$pid")" = "$(command_of "$1")" ]; then
 			sluice steer drain "$pid" --idle 1 --limit 1 --wait 10
 			return
 		fi

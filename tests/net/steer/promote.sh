@@ -11,11 +11,13 @@
 
 COUNT=60
 
-# new_flows PID…: prints how many of COUNT new flows each of these processes answers
+# new_flows NUMBER PID…: prints how many of COUNT new flows each of these processes answers. NUMBER is
+# another one for each call: a source address and port that was used before is an old flow.
 new_flows()
 {
-	local pid
-	flows "$HOST" --to "127.0.0.1:$PORT" --flows "$COUNT"
+	local pid from=127.0.$1.1
+	shift
+	flows "$HOST" --to "127.0.0.1:$PORT" --from "$from" --flows "$COUNT"
 	flows_end
 	for pid in "$@"; do
 		of_process flows "$pid"
@@ -37,7 +39,7 @@ for number in 1 2 3; do
 	sluice --netns "$HOST" steer load --port "$PORT"
 done
 want_equal "$(states)" "['active', 'active', 'active']" "states"
-for share in $(new_flows "${PIDS[@]}"); do
+for share in $(new_flows 1 "${PIDS[@]}"); do
 	want_at_least 1 "$share" "flows of each worker"
 done
 
@@ -47,7 +49,7 @@ first_log=$FLOWS_LOG first=$CLIENT_PID
 want_status 0 sluice steer promote "${PIDS[2]}"
 want_text "new flows go to process ${PIDS[2]}: 1 socket in 1 group; 2 others only keep their flows"
 want_equal "$(states)" "['retired', 'retired', 'active']" "states"
-want_equal "$(new_flows "${PIDS[@]}")" "0 0 $COUNT" "new flows"
+want_equal "$(new_flows 2 "${PIDS[@]}")" "0 0 $COUNT" "new flows"
 want_equal "$(json "d['changed'], d['groups'], d['sockets'], d['sockets_retired']" \
 	sluice -j steer promote "${PIDS[2]}")" "(False, 1, 1, 2)" "promoted again"
 sluice --netns "$HOST" steer load --port "$PORT"
@@ -55,7 +57,7 @@ want_equal "$(states)" "['retired', 'retired', 'active']" "states after another 
 
 say "and back"
 want_status 0 sluice steer promote "${PIDS[0]}"
-want_equal "$(new_flows "${PIDS[@]}")" "$COUNT 0 0" "new flows"
+want_equal "$(new_flows 3 "${PIDS[@]}")" "$COUNT 0 0" "new flows"
 FLOWS_LOG=$first_log CLIENT_PID=$first
 flows_go_on $((2 * COUNT))
 want_equal "$(result moved)" 0 "old flows moved"
@@ -65,7 +67,7 @@ want_status 0 sluice steer drain --idle 0 --limit 0 "${PIDS[0]}"
 want_equal "$(states)" "['drained', 'retired', 'active']" "states"
 want_status 0 sluice steer promote "${PIDS[0]}"
 want_equal "$(states)" "['active', 'retired', 'retired']" "states"
-want_equal "$(new_flows "${PIDS[@]}")" "$COUNT 0 0" "new flows"
+want_equal "$(new_flows 4 "${PIDS[@]}")" "$COUNT 0 0" "new flows"
 
 say "a process that is being drained"
 FLOWS_LOG=$first_log CLIENT_PID=$first

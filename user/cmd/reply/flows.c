@@ -342,7 +342,7 @@ static json_t *wire_json(struct listing *listing, const struct listed_flow *list
 	char server[ADDR_TEXT_MAX];
 	json_t *object;
 
-	object = json_pack("{s:s, s:s, s:s, s:i, s:s, s:s?, s:s?, s:i, s:s, s:o, s:o, s:f}", "mode",
+	object = json_pack("{s:s, s:s, s:s, s:i, s:s, s:s?, s:s?, s:i, s:s, s:i, s:o, s:f}", "mode",
 			   "wire", "role", is_gateway(flow) ? "gateway" : "host", "client",
 			   addr_format(&flow->peer, peer), "client_port", ntohs(flow->peer_port_be),
 			   "requested", addr_format(&flow->requested[last_of(flow)], requested),
@@ -351,9 +351,8 @@ static json_t *wire_json(struct listing *listing, const struct listed_flow *list
 				   ? addr_format(&flow->requested[!last_of(flow)], other)
 				   : NULL,
 			   "server", source ? addr_format(source, server) : NULL, "server_port",
-			   ntohs(flow->port_be), "state", state_name(flow), "ifindex",
-			   ifindex ? json_integer(ifindex) : json_null(), "interface",
-			   iface ? output_name(iface) : json_null(), "age_s",
+			   ntohs(flow->port_be), "state", state_name(flow), "ifindex", ifindex,
+			   "interface", iface ? output_name(iface) : json_null(), "age_s",
 			   (double)listed->age_ns / 1e9);
 	netns_names_json(&listing->netns, listing->wire_netns, object);
 	return object;

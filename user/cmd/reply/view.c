@@ -277,9 +277,8 @@ void wire_view_result(const struct wire_options *options, const struct wire_resu
 static json_t *wire_view_json(const struct wire_state *state)
 {
 	const struct sluice_wire_meta *meta = &state->meta;
-	json_t *ifaces = json_array();
+	json_t *ifaces = json_array(), *object;
 	static char ports[PORTS_TEXT_MAX];
-	json_t *object;
 	int i;
 
 	for (i = 0; i < state->count; i++) {

@@ -25,19 +25,25 @@ static bool is_given(__u32 giver, __u32 pid)
 							instance_of(giver, SLUICE_STEER_BY_PROCESS);
 }
 
-const struct sluice_socket_record *owner_of(const struct sockets *sockets,
-					    const struct sluice_steer_slot *slot)
+const struct sluice_socket_record *owner_among(const struct sluice_socket_record *first)
 {
-	const struct sluice_socket_record *first = sockets_find(sockets, slot->cookie), *at;
-	const struct sluice_socket_record *owner = NULL;
+	const struct sluice_socket_record *at, *owner = NULL;
 
-	for (at = first; at && slot->pid != INIT_PID; at = sockets_next_holder(at))
-		if (at->pid == slot->pid)
-			return at;
 	for (at = first; at; at = sockets_next_holder(at))
 		if (!sockets_is_sluice(at->pid) && (!owner || is_given(owner->pid, at->pid)))
 			owner = at;
 	return owner;
+}
+
+const struct sluice_socket_record *owner_of(const struct sockets *sockets,
+					    const struct sluice_steer_slot *slot)
+{
+	const struct sluice_socket_record *first = sockets_find(sockets, slot->cookie), *at;
+
+	for (at = first; at && slot->pid != INIT_PID; at = sockets_next_holder(at))
+		if (at->pid == slot->pid)
+			return at;
+	return owner_among(first);
 }
 
 /* Does a slot of the instance still belong to the process that it names? */

@@ -14,9 +14,14 @@
 /* Does the process hold the socket? @sockets may be NULL. */
 bool owner_holds(const struct sockets *sockets, __u64 cookie, __u32 pid);
 /*
- * Returns the owner of a slot's socket: the process that the slot names, while it holds the socket.
- * Otherwise a server that init, another service manager or another server has given the socket to;
- * without such, the lowest pid. Returns NULL if no process but sluice holds it.
+ * Returns the owner among the holders of a socket, of which @first is the first: a server that init
+ * or another service manager has started and given the socket to; without such, the lowest pid.
+ * Returns NULL if no process but sluice holds it.
+ */
+const struct sluice_socket_record *owner_among(const struct sluice_socket_record *first);
+/*
+ * Returns the owner of a slot's socket: the process that the slot names while it holds the socket,
+ * unless that is init. Returns NULL if no process but sluice holds it.
  */
 const struct sluice_socket_record *owner_of(const struct sockets *sockets,
 					    const struct sluice_steer_slot *slot);
