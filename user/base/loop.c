@@ -3,14 +3,18 @@
 
 #include <errno.h>
 #include <event2/event.h>
+#include <signal.h>
 #include <stdlib.h>
+#include <sys/signalfd.h>
 #include <time.h>
+#include <unistd.h>
 
 struct watch {
 	struct watch *next;
 	struct event *event;
 	loop_fn fn;
 	void *arg;
+	int owned_fd; /* closed with the watch, or -1 */
 };
 
 struct loop {
@@ -46,6 +50,8 @@ void loop_free(struct loop *loop)
 	while ((watch = loop->watches)) {
 		loop->watches = watch->next;
 		event_free(watch->event);
+		if (watch->owned_fd >= 0)
+			close(watch->owned_fd);
 		free(watch);
 	}
 	event_base_free(loop->base);
@@ -59,14 +65,15 @@ static void on_event(evutil_socket_t fd, short what, void *arg)
 	watch->fn(watch->arg);
 }
 
-static struct watch *watch_new(struct loop *loop, int fd, short what, loop_fn fn, void *arg)
+static struct watch *watch_new(struct loop *loop, int fd, short what, event_callback_fn callback,
+			       loop_fn fn, void *arg)
 {
 	struct watch *watch = calloc(1, sizeof(*watch));
 
 	if (!watch)
 		return NULL;
-	*watch = (struct watch){ .fn = fn, .arg = arg };
-	watch->event = event_new(loop->base, fd, what, on_event, watch);
+	*watch = (struct watch){ .fn = fn, .arg = arg, .owned_fd = -1 };
+	watch->event = event_new(loop->base, fd, what, callback, watch);
 	if (!watch->event) {
 		free(watch);
 		return NULL;
@@ -78,7 +85,7 @@ static struct watch *watch_new(struct loop *loop, int fd, short what, loop_fn fn
 
 static int watch_add(struct loop *loop, int fd, short what, loop_fn fn, void *arg)
 {
-	struct watch *watch = watch_new(loop, fd, what | EV_PERSIST, fn, arg);
+	struct watch *watch = watch_new(loop, fd, what | EV_PERSIST, on_event, fn, arg);
 
 	if (!watch)
 		return -ENOMEM;
@@ -104,14 +111,43 @@ void loop_remove(struct loop *loop, int fd)
 	}
 }
 
+static void on_signal(evutil_socket_t fd, short what, void *arg)
+{
+	struct watch *watch = arg;
+	struct signalfd_siginfo info;
+
+	if (read(fd, &info, sizeof(info)) == sizeof(info))
+		watch->fn(watch->arg);
+}
+
+/*
+ * The signal stays blocked, and the loop reads it from a descriptor: it interrupts no system call.
+ * The verifier gives up with EAGAIN when a signal is pending.
+ */
 int loop_signal(struct loop *loop, int signal, loop_fn fn, void *arg)
 {
-	return watch_add(loop, signal, EV_SIGNAL, fn, arg);
+	struct watch *watch;
+	sigset_t set;
+	int fd;
+
+	sigemptyset(&set);
+	sigaddset(&set, signal);
+	fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+	if (fd < 0)
+		return -errno;
+	sigprocmask(SIG_BLOCK, &set, NULL);
+	watch = watch_new(loop, fd, EV_READ | EV_PERSIST, on_signal, fn, arg);
+	if (!watch) {
+		close(fd);
+		return -ENOMEM;
+	}
+	watch->owned_fd = fd;
+	return event_add(watch->event, NULL) ? -EIO : 0;
 }
 
 struct loop_timer *loop_timer(struct loop *loop, bool repeat, loop_fn fn, void *arg)
 {
-	return (struct loop_timer *)watch_new(loop, -1, repeat ? EV_PERSIST : 0, fn, arg);
+	return (struct loop_timer *)watch_new(loop, -1, repeat ? EV_PERSIST : 0, on_event, fn, arg);
 }
 
 int loop_timer_start(struct loop_timer *timer, uint64_t us)

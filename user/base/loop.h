@@ -16,12 +16,13 @@ typedef void (*loop_fn)(void *arg);
 
 /* Creates a loop. Returns 0 or -errno. */
 int loop_new(struct loop **loop);
-/* Frees the loop and its events, and leaves descriptors open. */
+/* Frees the loop and its events, and leaves the descriptors of loop_read() open. */
 void loop_free(struct loop *loop);
 /* Calls fn whenever the descriptor is readable. Returns 0 or -errno. */
 int loop_read(struct loop *loop, int fd, loop_fn fn, void *arg);
 /* Removes a descriptor; call this before closing it. */
 void loop_remove(struct loop *loop, int fd);
+/* Blocks the signal in this process, and calls fn when it arrives. Returns 0 or -errno. */
 int loop_signal(struct loop *loop, int signal, loop_fn fn, void *arg);
 /* Creates a stopped timer that the loop owns. Returns NULL on ENOMEM. */
 struct loop_timer *loop_timer(struct loop *loop, bool repeat, loop_fn fn, void *arg);

@@ -68,8 +68,8 @@ const struct config_table config_tables[] = {
 };
 
 const char *const config_section_names[SECTIONS + 1] = {
-	[SECTION_STEER] = "steer", [SECTION_REPLY] = "reply", [SECTION_WIRE] = "wire",
-	[SECTION_HOLD] = "hold",   [SECTIONS] = "global",
+	[SECTION_REPLY] = "reply", [SECTION_WIRE] = "wire", [SECTION_HOLD] = "hold",
+	[SECTION_STEER] = "steer", [SECTIONS] = "global",
 };
 
 #define KEYS_MAX 32

@@ -43,25 +43,24 @@ struct node {
 
 static void notify_status(const struct node *node, const char *state)
 {
-	static const int order[] = { SECTION_REPLY, SECTION_WIRE, SECTION_STEER, SECTION_HOLD };
 	const struct config *config = &node->sections.file->config;
 	char status[256] = "";
-	size_t used = 0, i;
-	int result;
+	size_t used = 0;
+	int i, result;
 
 	for (i = 0; i < SECTIONS; i++) {
-		const char *name = config_section_names[order[i]];
+		const char *name = config_section_names[i];
 		char text[64];
 
-		if (!config->has[order[i]])
+		if (!config->has[i])
 			continue;
-		if (node->sections.section[order[i]].pending)
+		if (node->sections.section[i].pending)
 			snprintf(text, sizeof(text), "failed, retrying");
-		else if (order[i] == SECTION_REPLY)
+		else if (i == SECTION_REPLY)
 			snprintf(text, sizeof(text), "%s", reply_mode_name(config->reply.mode));
-		else if (order[i] == SECTION_WIRE)
+		else if (i == SECTION_WIRE)
 			snprintf(text, sizeof(text), "%u interfaces", watch_count(node->watch));
-		else if (order[i] == SECTION_STEER)
+		else if (i == SECTION_STEER)
 			snprintf(text, sizeof(text), "%u groups", node->steer.groups);
 		else
 			snprintf(text, sizeof(text), "sending");

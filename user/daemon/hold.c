@@ -105,7 +105,7 @@ static int start(struct hold_section *hold, const struct config *config, struct 
 }
 
 int hold_section_apply(struct hold_section *hold, struct config_file *file,
-		       const struct context *context, struct err *err)
+		       const struct context *context, bool follows, struct err *err)
 {
 	const struct config *wanted = &file->config;
 	struct hold_options options = wanted->hold;
@@ -119,8 +119,9 @@ int hold_section_apply(struct hold_section *hold, struct config_file *file,
 	options.bpffs = wanted->location.bpffs;
 	options.cgroup = hold->cgroup;
 	options.by_daemon = true;
+	options.follows = follows;
 	error = hold_load(&options, &result, err);
-	if (error)
+	if (error || result.outcome == LOAD_LEFT)
 		return error;
 	stop(hold);
 	error = start(hold, wanted, err);

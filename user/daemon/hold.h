@@ -31,10 +31,11 @@ int hold_section_init(struct hold_section *hold, struct loop *loop);
 void hold_section_end(struct hold_section *hold);
 /*
  * Loads hold as the file has it, or updates it in place, and sends. Returns 0, or -errno with *err
- * set; if the load failed, the previous state is kept.
+ * set; if the load failed, the previous state is kept. With @follows it does nothing unless the
+ * daemon has loaded hold.
  */
 int hold_section_apply(struct hold_section *hold, struct config_file *file,
-		       const struct context *context, struct err *err);
+		       const struct context *context, bool follows, struct err *err);
 /* Stops sending if another process has unloaded the object; goes on if one has changed it. */
 void hold_section_check(struct hold_section *hold, const struct config *config, bool loaded);
 /* Unloads hold if a daemon, this one or an earlier one, was the last to load it. */

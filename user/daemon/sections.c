@@ -2,8 +2,12 @@
 #include "daemon/sections.h"
 
 #include "base/log.h"
+#include "hold/hold.h"
+#include "hold/pins.h"
 #include "kernel/pins.h"
 #include "reply/pins.h"
+#include "steer/group/groups.h"
+#include "wire/pins.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -12,23 +16,24 @@
 /* An interface may disappear after it was listed and before the attachment. */
 #define WIRE_TRIES 5
 
+static const struct state_dir *const state_dirs[SECTIONS] = {
+	[SECTION_REPLY] = &reply_state_dir,
+	[SECTION_WIRE] = &wire_state_dir,
+	[SECTION_HOLD] = &hold_state_dir,
+	[SECTION_STEER] = &steer_state_dir,
+};
+
 /* --- load and unload */
 
-static void log_loaded(const char *message, enum load_outcome outcome, const struct ports *ports,
-		       const char *key, const char *value, int ifaces)
+static void log_loaded(const char *message, enum load_outcome outcome, bool as_before,
+		       const struct ports *ports, const char *key, const char *value, int ifaces)
 {
-	static const char *const outcomes[] = {
-		[LOAD_VERIFIED] = "verified",
-		[LOAD_FRESH] = "loaded",
-		[LOAD_UPDATED] = "updated",
-		[LOAD_RECOVERED] = "recovered",
-	};
 	struct log_line line;
 	char text[512];
 
 	ports_format(ports, text, sizeof(text));
 	log_begin(&line, LOG_LEVEL_INFO, message);
-	log_field(&line, "outcome", "%s", outcomes[outcome]);
+	log_field(&line, "outcome", "%s", load_outcome_name(outcome, as_before));
 	log_field(&line, key, "%s", value);
 	log_field(&line, "ports", "%s", text);
 	if (ifaces >= 0)
@@ -45,11 +50,11 @@ static int reply_apply(struct sections *sections, struct config_file *file, stru
 	if (error)
 		return error;
 	options.by_daemon = true;
-	options.follows = sections->section[SECTION_REPLY].detached;
+	options.follows = sections->section[SECTION_REPLY].repairs;
 	error = reply_load(&options, &result, err);
 	if (error || result.outcome == LOAD_LEFT)
 		return error;
-	log_loaded("reply is active", result.outcome, &options.ports, "mode",
+	log_loaded("reply is active", result.outcome, result.as_before, &options.ports, "mode",
 		   reply_mode_name(options.mode), -1);
 	return 0;
 }
@@ -66,14 +71,15 @@ static int wire_apply(struct sections *sections, struct config_file *file, struc
 		return error;
 	options.absent_ok = true;
 	options.by_daemon = true;
+	options.follows = sections->section[SECTION_WIRE].repairs;
 	error = -ENODEV;
 	for (tries = 0; error == -ENODEV && tries < WIRE_TRIES; tries++)
 		error = wire_load(&options, &result, err);
 	daemon_netns_leave(sections->netns);
-	if (error)
+	if (error || result.outcome == LOAD_LEFT)
 		return error;
-	log_loaded("wire is active", result.outcome, &options.ports, "attached_by",
-		   wire_attach_mode_name(result.attach_mode), result.count);
+	log_loaded("wire is active", result.outcome, result.as_before, &options.ports,
+		   "attached_by", wire_attach_mode_name(result.attach_mode), result.count);
 	free(result.ifaces);
 	config_file_put(sections->wire_file);
 	sections->wire_file = config_file_get(file);
@@ -85,19 +91,32 @@ static int wire_apply(struct sections *sections, struct config_file *file, struc
 static void apply(struct sections *sections, int i, struct config_file *file)
 {
 	struct section *section = &sections->section[i];
-	int error = i == SECTION_STEER	 ? steer_section_apply(sections->steer, file,
-							       sections->context, &section->err)
+	int error = i == SECTION_STEER
+			    ? steer_section_apply(sections->steer, file, sections->context,
+						  section->repairs, &section->err)
 		    : i == SECTION_REPLY ? reply_apply(sections, file, &section->err)
-		    : i == SECTION_HOLD	 ? hold_section_apply(sections->hold, file,
-							      sections->context, &section->err)
-					 : wire_apply(sections, file, &section->err);
+		    : i == SECTION_HOLD
+			    ? hold_section_apply(sections->hold, file, sections->context,
+						 section->repairs, &section->err)
+			    : wire_apply(sections, file, &section->err);
 
+	if (error == -ECANCELED) {
+		/* a command has loaded or unloaded it since, and has the last word */
+		log_err(&section->err);
+		error = 0;
+	}
 	section->pending = error != 0;
 	if (error)
 		return;
 	section->loaded = true;
-	section->detached = false;
+	section->repairs = section->damaged = section->logged_damage = false;
 	section->logged[0] = '\0';
+	free(section->pins);
+	/* mode wire pins the links of interfaces that come and go, and steering those of groups */
+	section->pins = i == SECTION_STEER
+				? NULL
+				: pins_list(file->config.location.bpffs, config_section_names[i],
+					    NULL, i == SECTION_WIRE ? "link_" : NULL);
 }
 
 /* Unloads the object of a section that the file no longer has, unless a command loaded it. */
@@ -170,7 +189,7 @@ int sections_apply(struct sections *sections, struct config_file *file, struct e
 
 		if (!file->config.has[i])
 			continue;
-		section->detached = false;
+		section->repairs = false;
 		apply(sections, i, file);
 		loaded |= !section->pending;
 		if (section->pending && !failed)
@@ -189,6 +208,7 @@ int sections_apply(struct sections *sections, struct config_file *file, struct e
 		if (file->config.has[i])
 			continue;
 		drop(sections, i);
+		free(sections->section[i].pins);
 		sections->section[i] = (struct section){ 0 };
 	}
 	return 0;
@@ -196,36 +216,87 @@ int sections_apply(struct sections *sections, struct config_file *file, struct e
 
 /* --- checks */
 
-static void log_lost(const char *section, bool unloaded)
+static void log_unloaded(const char *section)
 {
 	struct log_line line;
 
-	log_begin(&line, LOG_LEVEL_WARNING,
-		  unloaded ? "unloaded by another process" : "detached by another process");
+	log_begin(&line, LOG_LEVEL_WARNING, "unloaded by another process");
 	log_field(&line, "section", "%s", section);
-	if (unloaded)
-		log_field(&line, "hint", "send SIGHUP to load it again");
+	log_field(&line, "hint", "send SIGHUP to load it again");
 	log_end(&line);
 }
 
-/* Marks [reply] as pending if another process detached its hooks. */
-static void check_detached(struct sections *sections)
+/*
+ * Returns what is wrong with a loaded object, or NULL. Sets @pin to the name of a lost pin; with
+ * @own, the daemon knows the pins.
+ */
+static const char *find_damage(const struct sections *sections, int i, bool own, char pin[NAME_MAX])
 {
-	struct reply_state state;
-	struct section *section = &sections->section[SECTION_REPLY];
+	const char *pins = own ? sections->section[i].pins : NULL;
 	const char *bpffs = sections->file->config.location.bpffs;
-	bool detached = false;
-	int i;
+	const struct state_dir *sd = state_dirs[i];
+	union {
+		struct sluice_meta head;
+		struct sluice_reply_meta reply;
+		struct sluice_wire_meta wire;
+		struct sluice_hold_meta hold;
+		struct sluice_steer_meta steer;
+	} meta;
+	int result = state_dir_meta_read(sd, bpffs, &meta, &(struct err){ 0 });
 
-	if (!section->loaded || section->pending || reply_read(bpffs, &state, &(struct err){ 0 }))
+	if (result == -EUCLEAN && pins_lost(bpffs, sd->name, pins, pin))
+		return "pin removed by another process";
+	if (result == -EUCLEAN)
+		return "only remains are left";
+	/* An error does not prove anything. */
+	if (result)
+		return NULL;
+	if (state_dir_is_abandoned(sd, bpffs, &meta.head))
+		return "left half-way by a command that was killed";
+	if (meta.head.state != SLUICE_LOADED)
+		return NULL;
+	if (pins_lost(bpffs, sd->name, pins, pin))
+		return "pin removed by another process";
+	/* watch_check() finds interfaces that mode wire was detached from. */
+	if ((i == SECTION_REPLY && !reply_attached(bpffs, &meta.reply)) ||
+	    (i == SECTION_HOLD && !hold_attached(bpffs, &meta.hold)))
+		return "detached by another process";
+	return NULL;
+}
+
+/* Marks a section as pending if another process has damaged what the daemon loaded. */
+static void check_damage(struct sections *sections, int i)
+{
+	struct section *section = &sections->section[i];
+	const char *bpffs = sections->file->config.location.bpffs, *damage;
+	char pin[NAME_MAX] = "";
+	struct log_line line;
+
+	if (!section->loaded || section->pending)
 		return;
-	for (i = 0; i < state.hook_count; i++)
-		detached |= !state.hooks[i].cgroup_id;
+	damage = find_damage(sections, i, state_dir_is_daemons(state_dirs[i], bpffs), pin);
+	if (!damage) {
+		section->damaged = section->logged_damage = false;
+		return;
+	}
 	/* Read the owner last: an unload in progress removes it first. */
-	if (!detached || !state_dir_is_daemons(&reply_state_dir, bpffs))
+	section->repairs = state_dir_is_daemons(state_dirs[i], bpffs);
+	section->pending = section->repairs;
+	if (!section->repairs && (!section->damaged || section->logged_damage)) {
+		/* At the next check an unload in progress is over. */
+		section->damaged = true;
 		return;
-	log_lost("reply", false);
-	section->pending = section->detached = true;
+	}
+	section->logged_damage = !section->repairs;
+	log_begin(&line, LOG_LEVEL_WARNING, damage);
+	log_field(&line, "section", "%s", config_section_names[i]);
+	if (*pin)
+		log_field(&line, "pin", "%s", pin);
+	if (!section->repairs)
+		log_field(
+			&line, "hint",
+			"a command loaded it last: load it again, or send SIGHUP to apply the file");
+	log_end(&line);
 }
 
 bool sections_check(struct sections *sections)
@@ -234,10 +305,10 @@ bool sections_check(struct sections *sections)
 	bool retried = false, exists;
 	int i;
 
-	check_detached(sections);
 	for (i = 0; i < SECTIONS; i++) {
 		struct section *section = &sections->section[i];
 
+		check_damage(sections, i);
 		if (section->pending) {
 			retried = true;
 			apply(sections, i, sections->file);
@@ -254,7 +325,7 @@ bool sections_check(struct sections *sections)
 		/* An error does not prove that the object is gone. */
 		exists = pins_exist(bpffs, config_section_names[i], &(struct err){ 0 }) != 0;
 		if (!exists && !section->unloaded)
-			log_lost(config_section_names[i], true);
+			log_unloaded(config_section_names[i]);
 		section->unloaded = !exists;
 		if (i == SECTION_HOLD)
 			hold_section_check(sections->hold, &sections->file->config, exists);
@@ -264,6 +335,10 @@ bool sections_check(struct sections *sections)
 
 void sections_end(struct sections *sections)
 {
+	int i;
+
+	for (i = 0; i < SECTIONS; i++)
+		free(sections->section[i].pins);
 	config_file_put(sections->file);
 	config_file_put(sections->wire_file);
 }

@@ -18,10 +18,13 @@
 #include <stdbool.h>
 
 struct section {
-	bool loaded;	  /* from this file or an earlier one */
-	bool pending;	  /* the last file could not be applied: retried */
-	bool detached;	  /* pending because another process detached the hooks */
+	bool loaded;  /* from this file or an earlier one */
+	bool pending; /* the last file could not be applied: retried */
+	bool repairs; /* pending because another process damaged what the daemon loaded */
+	bool damaged; /* so is what a command loaded; once it is `logged_damage` */
+	bool logged_damage;
 	bool unloaded;	  /* by another process, and logged */
+	char *pins;	  /* after the load, for pins_lost() */
 	char logged[768]; /* the current failure, once logged */
 	struct err err;
 };
@@ -43,8 +46,10 @@ struct sections {
  */
 int sections_apply(struct sections *sections, struct config_file *file, struct err *err);
 /*
- * Retries pending sections.  Attaches again what another process detached, and logs what another
- * process unloaded.  Returns true if a section was retried.
+ * Retries pending sections.  Loads a section again if another process has detached its programs,
+ * removed a pin, or died during a load; if a command was the last to load, it only logs that, since
+ * the file would undo the command.  Logs what another process unloaded.  Returns true if a section
+ * was retried.
  */
 bool sections_check(struct sections *sections);
 /* Drops the references to the files; the objects stay loaded. */

@@ -3,9 +3,12 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "kernel/pins.h"
+#include "steer/cpu/spread_links.h"
 #include "steer/cpu/spread_text.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* Link events of an interface come in bursts. */
@@ -93,6 +96,10 @@ static void load(struct spread_section *spread)
 		return;
 	}
 	spread->failure[0] = '\0';
+	free(spread->pins);
+	/* spread_is_due() finds a link that is missing. */
+	spread->pins = pins_list(spread->bpffs, spread_state_dir.name, spread_state_dir.prefix,
+				 SPREAD_PIN_LINK);
 	/* Stays set: the daemon does not follow what another process loads. */
 	spread->wanted.keep_programs = true;
 	if (result)
@@ -134,6 +141,8 @@ void spread_section_stop(struct spread_section *spread)
 	spread->wanted.ifcount = 0;
 	memset(spread->iface, 0, sizeof(spread->iface));
 	spread->failure[0] = '\0';
+	free(spread->pins);
+	spread->pins = NULL;
 }
 
 void spread_section_check(struct spread_section *spread)
@@ -141,12 +150,23 @@ void spread_section_check(struct spread_section *spread)
 	__u32 detached, i, resting = 0;
 	__u64 now = clock_now_us();
 	struct log_line line;
+	char pin[NAME_MAX];
+	bool lost;
 
 	for (i = 0; i < spread->wanted.ifcount; i++)
 		if (now < spread->iface[i].retry_us)
 			resting |= 1U << i;
-	if (!spread->wanted.ifcount || !spread_is_due(&spread->wanted, resting, &detached))
+	if (!spread->wanted.ifcount)
 		return;
+	lost = pins_lost(spread->bpffs, spread_state_dir.name, spread->pins, pin) &&
+	       state_dir_is_daemons(&spread_state_dir, spread->bpffs);
+	if (!spread_is_due(&spread->wanted, resting, &detached) && !lost)
+		return;
+	if (lost) {
+		log_begin(&line, LOG_LEVEL_WARNING, "steer: pin removed by another process");
+		log_field(&line, "pin", "%s", pin);
+		log_end(&line);
+	}
 	for (i = 0; i < spread->wanted.ifcount; i++) {
 		if (!(detached & 1U << i))
 			continue;

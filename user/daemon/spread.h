@@ -31,6 +31,7 @@ struct spread_section {
 	char bpffs[PATH_MAX];
 	struct spread_iface iface[SLUICE_SPREAD_LINKS]; /* by the index of wanted.ifname */
 	char failure[768];				/* of the load as a whole */
+	char *pins;					/* after the load, for pins_lost() */
 };
 
 /* Returns 0 or -ENOMEM. */

@@ -26,19 +26,21 @@
 /* --- sweeps */
 
 /* Logs a failure once, until its text changes; empty: the failure is over. */
-static void log_failure(struct steer_section *steer, const char *failure)
+static void log_failure(struct steer_section *steer, const struct err *err)
 {
 	struct log_line line;
 
-	if (!strcmp(steer->failure, failure))
+	if (!strcmp(steer->failure, err->what))
 		return;
-	snprintf(steer->failure, sizeof(steer->failure), "%s", failure);
-	if (!*failure) {
+	memcpy(steer->failure, err->what, sizeof(steer->failure));
+	if (!*err->what) {
 		log_info("steer: tracking sockets again");
 		return;
 	}
 	log_begin(&line, LOG_LEVEL_WARNING, "steer: cannot track sockets");
-	log_field(&line, "reason", "%s", failure);
+	log_field(&line, "reason", "%s", err->what);
+	if (*err->hint)
+		log_field(&line, "hint", "%s", err->hint);
 	log_end(&line);
 }
 
@@ -100,6 +102,15 @@ static void read_events(struct steer_section *steer)
 	steer->lost_log_us = now + LOST_US;
 }
 
+static void schedule_sweep(struct steer_section *steer)
+{
+	__u64 now = clock_now_us();
+
+	debounce_event(&steer->debounce, now);
+	loop_timer_start(steer->after_events,
+			 steer->debounce.due_us > now ? steer->debounce.due_us - now : 0);
+}
+
 static void sweep(struct steer_section *steer)
 {
 	__u64 began = clock_now_us();
@@ -110,7 +121,14 @@ static void sweep(struct steer_section *steer)
 	steer->bound_ns = 0;
 	result = steer_sweep(&steer->loader, steer->bpffs, steer_log_event, &steer->log, &err);
 	steer_log_end(&steer->log, !result);
-	log_failure(steer, result ? err.what : "");
+	/* a command has loaded or unloaded steering meanwhile, and the next sweep follows */
+	if (result == -ECANCELED)
+		schedule_sweep(steer);
+	if (result == -ENOENT)
+		err_hint(&err, err_set(&err, EXIT_ERROR, ENOENT, "unloaded by another process"),
+			 "send SIGHUP to load it again");
+	if (result != -ECANCELED)
+		log_failure(steer, result ? &err : &(struct err){ 0 });
 	cap_rest(steer, began, clock_now_us());
 	loop_timer_start(steer->regular, steer->interval_us);
 	loop_timer_start(steer->idle, IDLE_US);
@@ -136,15 +154,6 @@ static void on_after_events(void *arg)
 
 	if (steer->active && steer->debounce.pending)
 		sweep(steer);
-}
-
-static void schedule_sweep(struct steer_section *steer)
-{
-	__u64 now = clock_now_us();
-
-	debounce_event(&steer->debounce, now);
-	loop_timer_start(steer->after_events,
-			 steer->debounce.due_us > now ? steer->debounce.due_us - now : 0);
 }
 
 static void on_events(void *arg)
@@ -212,7 +221,7 @@ static void find_cgroup(struct steer_section *steer, struct config_file *file,
 }
 
 int steer_section_apply(struct steer_section *steer, struct config_file *file,
-			const struct context *context, struct err *err)
+			const struct context *context, bool follows, struct err *err)
 {
 	const struct config *wanted = &file->config;
 	struct steer_options options = wanted->steer;
@@ -223,6 +232,7 @@ int steer_section_apply(struct steer_section *steer, struct config_file *file,
 
 	options.bpffs = wanted->location.bpffs;
 	options.by_daemon = true;
+	options.follows = follows;
 	result = netns_number(wanted->steer_netns, &options.netns, err);
 	if (result)
 		return result;
@@ -233,6 +243,9 @@ int steer_section_apply(struct steer_section *steer, struct config_file *file,
 	steer_log_end(&steer->log, !result);
 	if (result)
 		return result;
+	/* unloaded or loaded by a command since: the sweeps report that */
+	if (follows && !state_dir_is_daemons(&steer_state_dir, options.bpffs))
+		return 0;
 	if (before.magic && before.flows != options.flows) {
 		log_begin(&line, LOG_LEVEL_INFO, "steer: flow tables start empty");
 		log_field(&line, "flows", "%u", options.flows);
@@ -320,5 +333,6 @@ int steer_section_init(struct steer_section *steer, struct loop *loop, loop_fn c
 void steer_section_end(struct steer_section *steer)
 {
 	close_events(steer);
+	spread_section_stop(&steer->spread);
 	steer_loader_close(&steer->loader);
 }

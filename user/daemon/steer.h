@@ -48,10 +48,11 @@ int steer_section_init(struct steer_section *steer, struct loop *loop, loop_fn c
 void steer_section_end(struct steer_section *steer);
 /*
  * Loads steering as the file has it, or updates it in place.  Returns 0, or -errno with *err set
- * and the previous state kept. Attaches to the cgroup of @context, if there is one.
+ * and the previous state kept. Attaches to the cgroup of @context, if there is one. With @follows
+ * it does nothing unless the daemon has loaded steering.
  */
 int steer_section_apply(struct steer_section *steer, struct config_file *file,
-			const struct context *context, struct err *err);
+			const struct context *context, bool follows, struct err *err);
 /* Retries hooks that the kernel has refused, or whose cgroup was missing. */
 void steer_section_check(struct steer_section *steer, struct config_file *file,
 			 const struct context *context);

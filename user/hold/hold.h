@@ -30,6 +30,7 @@ struct hold_options {
 	const char *cgroup; /* a cgroup2 directory */
 	bool dry_run;	    /* verify only */
 	bool by_daemon;	    /* marks the load for hold_unload_own() */
+	bool follows;	    /* do nothing unless the daemon has loaded it */
 };
 
 struct hold_prog {
@@ -39,7 +40,7 @@ struct hold_prog {
 };
 
 struct hold_result {
-	enum load_outcome outcome;
+	enum load_outcome outcome;	/* LOAD_LEFT: see follows */
 	struct sluice_hold_meta before; /* magic 0: nothing was loaded */
 	struct hold_prog progs[HOOKS_MAX];
 	int count;
@@ -63,6 +64,8 @@ struct hold_state {
 
 /* Reads the state. Returns -errno with *err set: -ENOENT if not loaded, -EPROTO for another ABI. */
 int hold_read(const char *bpffs, struct hold_state *state, struct err *err);
+/* Are all programs attached to the cgroup of the record? */
+bool hold_attached(const char *bpffs, const struct sluice_hold_meta *meta);
 /* Copies the managed ports. */
 void hold_ports(const struct sluice_hold_meta *meta, struct ports *ports);
 /* Returns "kept" and the like. */

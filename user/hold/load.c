@@ -148,11 +148,14 @@ int hold_load(const struct hold_options *options, struct hold_result *result, st
 
 	if (!failed)
 		failed = mounts_need_cgroup2(options->cgroup, err);
-	if (!failed)
-		failed = pins_lock(&pins, options->bpffs, true, err);
 	if (failed)
 		return failed;
-	failed = load_locked(&load, &object, result, err);
+	result->outcome = LOAD_LEFT;
+	failed = pins_lock(&pins, options->bpffs, !options->follows, err);
+	if (failed)
+		return options->follows && failed == -ENOENT ? 0 : failed;
+	if (!options->follows || state_dir_is_daemons(&hold_state_dir, options->bpffs))
+		failed = load_locked(&load, &object, result, err);
 	hold_bpf__destroy(load.skel);
 	object_end(&object);
 	pins_unlock(&pins);

@@ -44,6 +44,18 @@ const char *hold_source_name(unsigned int source)
 	return opt_word_name(names, source);
 }
 
+bool hold_attached(const char *bpffs, const struct sluice_hold_meta *meta)
+{
+	struct hook_state hook;
+	int i;
+
+	for (i = 0; i < LINK_PINS; i++)
+		if (hook_read(bpffs, HOLD_OBJECT, link_pins[i], &hook) ||
+		    hook.cgroup_id != meta->cgroup_id)
+			return false;
+	return true;
+}
+
 int hold_read(const char *bpffs, struct hold_state *state, struct err *err)
 {
 	int i, fd, result = state_dir_meta_read(&hold_state_dir, bpffs, &state->meta, err);

@@ -93,7 +93,7 @@ static int remove_folders(const char *bpffs, int *groups, struct err *err)
 
 int cleanup_remove(const char *bpffs, int *groups, struct err *err)
 {
-	int removed = 0, released = 0, result = pins_exist(bpffs, ".", err);
+	int removed = 0, wired = 0, released = 0, result = pins_exist(bpffs, ".", err);
 	struct pins pins;
 
 	if (result < 0)
@@ -102,11 +102,19 @@ int cleanup_remove(const char *bpffs, int *groups, struct err *err)
 	if (result)
 		removed = steer_unload(bpffs, false, on_steer_event, &released, &(struct err){ 0 });
 	removed = removed < 0 ? 0 : removed;
+	/* This lets others have the lock between two of many interfaces. */
+	if (result)
+		wired = wire_unload(bpffs, &(struct err){ 0 });
+	removed += wired < 0 ? 0 : wired;
 	result = pins_exist(bpffs, ".", err);
 	if (result > 0) {
 		result = pins_lock(&pins, bpffs, false, err);
-		if (result)
+		if (result && result != -ENOENT)
 			return result;
+		/* -ENOENT: another cleanup has removed all meanwhile */
+		result = result ? 0 : 1;
+	}
+	if (result > 0) {
 		result = remove_folders(bpffs, &released, err);
 		pins_unlock(&pins);
 	} else if (!result) {

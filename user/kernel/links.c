@@ -62,6 +62,11 @@ int links_load_error(const char *what, int error, const char *verifier_log, stru
 	bool kept;
 	int fd;
 
+	if (error == EAGAIN || error == EINTR)
+		return err_hint(err,
+				err_set(err, EXIT_ERROR, error,
+					"%s: a signal has interrupted the kernel's verifier", what),
+				"try again");
 	if (!length && error == EPERM && !caps_have(CAP_SYS_RESOURCE))
 		return err_hint(err,
 				err_set(err, EXIT_PERMISSION, error,
@@ -291,7 +296,7 @@ static int attach_staged(const char *cgroup, int cgroup_fd, const struct hook *h
 		return attach_error(cgroup, hook->prog, errno, err);
 	if (bpf_link__pin(link, path))
 		result = err_set(err, EXIT_ERROR, errno, "pin %s: %s", path, strerror(errno));
-	bpf_link__disconnect(link);
+	/* a pinned link outlives its descriptor, which libbpf closes unless it was disconnected */
 	bpf_link__destroy(link);
 	return result;
 }
@@ -346,10 +351,11 @@ int links_apply_cgroup(const char *dir, const char *object, const char *cgroup, 
 	struct change changes[HOOKS_MAX];
 	__u32 prog_ids[HOOKS_MAX];
 	bool final = false;
-	struct stat st;
+	struct stat st = { 0 };
 
-	if (cgroup_fd < 0 || fstat(cgroup_fd, &st))
+	if (cgroup_fd < 0)
 		return err_set(err, EXIT_ERROR, errno, "cgroup %s: %s", cgroup, strerror(errno));
+	fstat(cgroup_fd, &st);
 	for (i = count - 1; i >= 0; i--) {
 		changes[i] = (struct change){ -1, -1, false };
 		if (hooks[i].wanted)

@@ -108,6 +108,7 @@ static int reuse_pinned(struct object *object, struct bpf_map *map, __u64 bit, s
 	const char *name = bpf_map__name(map);
 	int result = 0, fd = pins_get(object->dir, object->state_dir->name, name, PINS_MAP);
 
+	object->lost |= fd == -ENOENT;
 	if (fd == -ENOENT)
 		return 0;
 	if (fd < 0)
@@ -115,7 +116,7 @@ static int reuse_pinned(struct object *object, struct bpf_map *map, __u64 bit, s
 			       object->state_dir->name, name, strerror(-fd));
 	if (!state_dir_map_is(fd, bpf_map__type(map), bpf_map__key_size(map),
 			      bpf_map__value_size(map)))
-		result = state_dir_refuse_abi(object->state_dir, object->dir, 0, err);
+		result = state_dir_refuse_abi(object->state_dir, object->dir, err);
 	else if (state_dir_map_entries(fd) != bpf_map__max_entries(map) ||
 		 is_outdated(object, name))
 		object->staged |= bit;
@@ -252,7 +253,7 @@ static int owner_set(const struct object *object, bool by_daemon, struct err *er
 	return state_dir_set_owner(object->state_dir, object->dir, by_daemon, err);
 }
 
-int object_commit(struct object *object, const struct object_steps *steps, struct err *err)
+static int commit(struct object *object, const struct object_steps *steps, struct err *err)
 {
 	bool fresh = !record(object->before)->magic, final = false;
 	bool was_daemons = state_dir_is_daemons(object->state_dir, object->dir);
@@ -264,12 +265,14 @@ int object_commit(struct object *object, const struct object_steps *steps, struc
 		result = owner_set(object, true, err);
 	if (!result)
 		result = record_write(object, fresh ? object->after : object->before,
-				      SLUICE_LOADING, err);
+				      object->loading, err);
 	if (result)
 		goto undo;
+	if (!object->is_part)
+		object->loader_fd = state_dir_mark_loader(object->state_dir, object->dir);
 	result = steps->attach(steps->arg, err);
 	/* attach() could not revert everything: the next load repairs it. */
-	if (result == -EUCLEAN && !fresh)
+	if ((result == -EUCLEAN && !fresh) || result == -ECANCELED)
 		return result;
 	if (result)
 		goto undo_attach;
@@ -280,10 +283,10 @@ int object_commit(struct object *object, const struct object_steps *steps, struc
 		result = owner_set(object, false, err);
 	}
 	if (!result && steps->finish)
-		steps->finish(steps->arg);
+		result = steps->finish(steps->arg, err);
 	if (!result)
 		result = record_write(object, object->after, SLUICE_LOADED, err);
-	if (!result || final)
+	if (!result || final || result == -ECANCELED)
 		return result;
 undo_attach:
 	if (steps->undo)
@@ -300,6 +303,28 @@ undo:
 		state_dir_set_owner(object->state_dir, object->dir, false, &(struct err){ 0 });
 	record_write(object, object->before, record(object->before)->state, &(struct err){ 0 });
 	return result;
+}
+
+int object_commit(struct object *object, const struct object_steps *steps, struct err *err)
+{
+	int result;
+
+	object->loader_fd = -1;
+	object->loading = SLUICE_LOADING | (__u32)object_seed(0) << 8;
+	result = commit(object, steps, err);
+	if (object->loader_fd >= 0)
+		close(object->loader_fd);
+	return result;
+}
+
+int object_yield(struct object *object, struct err *err)
+{
+	const struct sluice_meta *before = object->before;
+	const void *expected = before->magic ? object->before : object->after;
+
+	if (!object->pins || !pins_wanted(object->pins))
+		return 0;
+	return state_dir_yield(object->state_dir, object->pins, expected, object->loading, err);
 }
 
 int object_pin(const struct object *object, int fd, const char *pin, struct err *err)
@@ -322,7 +347,7 @@ void object_end(struct object *object)
 }
 
 int object_unload(const struct state_dir *sd, const char *dir, bool own_only,
-		  int (*remove)(const char *dir, void *arg, struct err *err), void *arg,
+		  int (*remove)(struct pins *pins, void *arg, struct err *err), void *arg,
 		  struct err *err)
 {
 	int result = pins_exist(dir, sd->name, err);
@@ -336,7 +361,7 @@ int object_unload(const struct state_dir *sd, const char *dir, bool own_only,
 		return result == -ENOENT ? 0 : result;
 	/* another process may have loaded it while this one waited for the lock */
 	if (!own_only || state_dir_is_daemons(sd, dir))
-		result = remove ? remove(dir, arg, err) : state_dir_remove(sd, dir, err);
+		result = remove ? remove(&pins, arg, err) : state_dir_remove(sd, dir, err);
 	pins_unlock(&pins);
 	return result;
 }

@@ -17,6 +17,7 @@
 #define SLUICE_KERNEL_OBJECT_H
 
 #include "base/err.h"
+#include "kernel/pins.h"
 #include "kernel/state_dir.h"
 
 #include <bpf/libbpf.h>
@@ -31,7 +32,8 @@ struct object {
 	const void *after;
 	bool dry_run;
 	bool by_daemon;
-	bool is_part; /* of an object whose owner is recorded elsewhere */
+	bool is_part;	   /* of an object whose owner is recorded elsewhere */
+	struct pins *pins; /* the lock, for object_yield(); NULL: it is kept */
 	/* Removes the remains of a loader that died early; NULL: state_dir_remove(). */
 	int (*clear)(const char *dir, struct err *err);
 
@@ -39,6 +41,9 @@ struct object {
 	enum load_outcome outcome;
 	struct bpf_object *maps; /* of the first verified skeleton */
 	__u64 staged;		 /* bit i: map i replaces a pinned map of another size */
+	bool lost;		 /* a pin of a map was missing */
+	int loader_fd;		 /* see state_dir_mark_loader() */
+	__u32 loading;		 /* the record's state during the commit */
 	struct bpf_object_open_opts opts;
 	char *log; /* the verifier's */
 };
@@ -70,13 +75,16 @@ struct object_steps {
 	/*
 	 * Fills the maps and attaches the programs. Without undo(), it reverts its own changes on
 	 * failure, except pins of a first load; if it cannot, it returns -EUCLEAN, and the record
-	 * stays SLUICE_LOADING.
+	 * stays SLUICE_LOADING. May call object_yield(), and then return -ECANCELED.
 	 */
 	int (*attach)(void *arg, struct err *err);
 	/* Reverts attach(), complete or not. May be NULL. */
 	void (*undo)(void *arg);
-	/* Removes what is no longer wanted; nothing is reverted afterwards. May be NULL. */
-	void (*finish)(void *arg);
+	/*
+	 * Removes what is no longer wanted; nothing is reverted afterwards. May be NULL. Returns 0,
+	 * or the error of object_yield().
+	 */
+	int (*finish)(void *arg, struct err *err);
 	void *arg;
 };
 
@@ -85,14 +93,20 @@ struct object_steps {
  * as NAME_new and renamed after attach(). Returns 0, or -errno with *err set.
  *
  * On a failure up to attach(), or anywhere in a first load, pins, record and owner are as before;
- * with undo(), also on a failure of the first rename. After any other failure the new programs and
- * maps stay, and the record has SLUICE_LOADING: the next load replaces them, and the daemon loads
- * its own object again.
+ * with undo(), also on a failure of the first rename. After -ECANCELED another process has loaded
+ * or removed the object. After any other failure the new programs and maps stay, and the record has
+ * SLUICE_LOADING: the next load replaces them, and the daemon loads its own object again.
  *
  * finish() runs before SLUICE_LOADED is written, so that the next load also does what a loader that
  * dies in finish() has left undone.
  */
 int object_commit(struct object *object, const struct object_steps *steps, struct err *err);
+/*
+ * Lets the processes that wait for the lock go first; for attach() and finish(), between two steps
+ * of a long load. Returns 0, or -ECANCELED with *err set if one of them has loaded or removed the
+ * object: nothing of this load is left then, and it must change nothing any more.
+ */
+int object_yield(struct object *object, struct err *err);
 /* Pins maps that are not pinned yet, and a staged map as NAME_new. Creates the directory. */
 int object_pin_maps(const struct object *object, struct err *err);
 /* Pins a program, map or link, and replaces a pin of that name. */
@@ -106,7 +120,7 @@ void object_end(struct object *object);
  * -errno.
  */
 int object_unload(const struct state_dir *sd, const char *dir, bool own_only,
-		  int (*remove)(const char *dir, void *arg, struct err *err), void *arg,
+		  int (*remove)(struct pins *pins, void *arg, struct err *err), void *arg,
 		  struct err *err);
 
 #endif

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "kernel/pins.h"
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/mounts.h"
 
@@ -9,6 +10,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <libgen.h>
+#include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,8 +21,15 @@
 
 #define BPFFS "/sys/fs/bpf"
 
-#define LOCK_TRIES   50
-#define LOCK_WAIT_NS 100000000L
+#define LOCK_WAIT_S  5
+#define LOCK_POLL_NS 20000000L
+/* A process that has released the lock for others waits for this long. */
+#define HAND_OVER_NS (3 * LOCK_POLL_NS)
+/* Others wait for at least this long, since a holder that releases the lock reads its state again.
+ */
+#define HOLD_NS 500000000ULL
+/* A load goes on when other commands have ended, however long they take. */
+#define RELOCK_WAIT_S 600
 
 const char *pins_path(const char *dir, const char *object, const char *name, char path[PATH_MAX])
 {
@@ -97,17 +106,28 @@ int pins_on_bpffs(const char *dir, char at[PATH_MAX], struct err *err)
  */
 static int check_owner(const char *dir, const struct stat *st, struct err *err)
 {
+	const char *kind = S_ISDIR(st->st_mode)	  ? "directory"
+			   : S_ISLNK(st->st_mode) ? "symbolic link"
+						  : "pin";
+	const struct passwd *owner;
+	char parent[PATH_MAX];
+	struct stat above;
+
 	if (S_ISDIR(st->st_mode) && (!st->st_uid || st->st_uid == geteuid()) &&
 	    !(st->st_mode & (S_IWGRP | S_IWOTH)))
 		return 0;
-	return err_hint(err,
-			err_set(err, EXIT_CONFLICT, EPERM,
-				S_ISDIR(st->st_mode) ? "pin directory %s: others may write to it"
-						       " (owner %u, mode %o)"
-						     : "pin directory %s: not a directory (owner"
-						       " %u, mode %o)",
-				dir, st->st_uid, st->st_mode & 07777),
-			"name a directory of your own with --bpffs, or remove this one");
+	owner = getpwuid(st->st_uid);
+	err_set(err, EXIT_CONFLICT, EPERM,
+		"pin directory %s: others may write to it: a %s of user %u (%s), mode %o", dir,
+		kind, st->st_uid, owner ? owner->pw_name : "?", st->st_mode & 07777);
+	snprintf(parent, sizeof(parent), "%s/..", dir);
+	if (S_ISDIR(st->st_mode) && !stat(parent, &above) && above.st_dev != st->st_dev)
+		return err_hint(err, -EPERM, "name a directory below it with --bpffs: %s/sluice",
+				dir);
+	return err_hint(err, -EPERM,
+			"remove it with 'rm -r %s', and keep other users out with 'chmod 700' on"
+			" the bpffs; or name another directory with --bpffs",
+			dir);
 }
 
 /*
@@ -184,6 +204,19 @@ int pins_exist(const char *dir, const char *object, struct err *err)
 	return errno == ENOENT || errno == ENOTDIR ? 0 : path_error(path, errno, err);
 }
 
+static bool is_same_time(const struct timespec *one, const struct timespec *other)
+{
+	return one->tv_sec == other->tv_sec && one->tv_nsec == other->tv_nsec;
+}
+
+/* Sets the time of the last access of the directory, which the holder of the lock watches. */
+static void announce(int dir_fd)
+{
+	const struct timespec times[2] = { { .tv_nsec = UTIME_NOW }, { .tv_nsec = UTIME_OMIT } };
+
+	futimens(dir_fd, times);
+}
+
 /* Returns -EAGAIN if another process has the lock, or has removed the directory meanwhile. */
 static int try_lock(struct pins *pins, bool create, struct err *err)
 {
@@ -197,42 +230,95 @@ static int try_lock(struct pins *pins, bool create, struct err *err)
 	pins->fd = open(pins->dir, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (pins->fd < 0 && errno == ENOENT && create)
 		return -EAGAIN;
-	if (pins->fd < 0 || fstat(pins->fd, &opened))
+	if (pins->fd < 0 || fstat(pins->fd, &opened)) {
 		result = path_error(pins->dir, errno, err);
-	else
-		result = check_owner(pins->dir, &opened, err);
-	/* A directory removed between open(2) and flock(2) makes the lock useless. */
-	if (!result && (flock(pins->fd, LOCK_EX | LOCK_NB) || stat(pins->dir, &named) ||
-			opened.st_ino != named.st_ino || opened.st_dev != named.st_dev))
-		result = -EAGAIN;
-	if (result && pins->fd >= 0) {
-		close(pins->fd);
-		pins->fd = -1;
+		goto close;
 	}
+	result = check_owner(pins->dir, &opened, err);
+	if (result)
+		goto close;
+	result = -EAGAIN;
+	if (flock(pins->fd, LOCK_EX | LOCK_NB)) {
+		announce(pins->fd);
+		goto close;
+	}
+	/* A directory removed between open(2) and flock(2) makes the lock useless. */
+	if (stat(pins->dir, &named) || fstat(pins->fd, &opened) || opened.st_ino != named.st_ino ||
+	    opened.st_dev != named.st_dev)
+		goto close;
+	pins->accessed = opened.st_atim;
+	pins->since_ns = clock_now_ns(CLOCK_MONOTONIC);
+	return 0;
+close:
+	if (pins->fd >= 0)
+		close(pins->fd);
+	pins->fd = -1;
 	return result;
 }
 
-int pins_lock(struct pins *pins, const char *dir, bool create, struct err *err)
+static int lock_within(struct pins *pins, bool create, unsigned int seconds, struct err *err)
 {
-	const struct timespec pause = { .tv_nsec = LOCK_WAIT_NS };
-	int tries, result = 0;
+	__u64 deadline = clock_now_ns(CLOCK_MONOTONIC) + seconds * 1000000000ULL;
+	const struct timespec pause = { .tv_nsec = LOCK_POLL_NS };
+	bool waits = false;
 
-	*pins = (struct pins){ .fd = -1 };
-	if (snprintf(pins->dir, sizeof(pins->dir), "%s", dir) >= PATH_MAX - NAME_MAX)
-		return err_set(err, EXIT_USAGE, ENAMETOOLONG,
-			       "pin directory: the path is too long");
-	for (tries = 0; tries < LOCK_TRIES; tries++) {
-		result = try_lock(pins, create, err);
+	for (;;) {
+		int result = try_lock(pins, create, err);
+
 		if (result != -EAGAIN)
 			return result;
-		if (!tries)
-			log_info("waiting for the lock on %s", dir);
+		if (!waits)
+			log_info("waiting for the lock on %s", pins->dir);
+		waits = true;
+		if (clock_now_ns(CLOCK_MONOTONIC) > deadline)
+			break;
 		nanosleep(&pause, NULL);
 	}
 	return err_hint(err,
 			err_set(err, EXIT_CONFLICT, EBUSY,
-				"pin directory %s: another sluice has locked it", dir),
-			"find the process with 'lsof %s', and try again when it is done", dir);
+				"pin directory %s: another sluice has locked it", pins->dir),
+			"find the process with 'lsof %s', and try again when it is done",
+			pins->dir);
+}
+
+int pins_lock(struct pins *pins, const char *dir, bool create, struct err *err)
+{
+	*pins = (struct pins){ .fd = -1 };
+	if (snprintf(pins->dir, sizeof(pins->dir), "%s", dir) >= PATH_MAX - NAME_MAX)
+		return err_set(err, EXIT_USAGE, ENAMETOOLONG,
+			       "pin directory: the path is too long");
+	return lock_within(pins, create, LOCK_WAIT_S, err);
+}
+
+static bool others_wait(const struct pins *pins)
+{
+	struct stat st;
+
+	return pins->fd >= 0 && !fstat(pins->fd, &st) &&
+	       !is_same_time(&st.st_atim, &pins->accessed);
+}
+
+bool pins_wanted(const struct pins *pins)
+{
+	return clock_now_ns(CLOCK_MONOTONIC) - pins->since_ns > HOLD_NS && others_wait(pins);
+}
+
+static void release(struct pins *pins)
+{
+	const struct timespec pause = { .tv_nsec = HAND_OVER_NS };
+	bool wanted = others_wait(pins);
+
+	close(pins->fd);
+	pins->fd = -1;
+	/* the others poll: this process would have the lock again before they do */
+	if (wanted)
+		nanosleep(&pause, NULL);
+}
+
+int pins_yield(struct pins *pins, struct err *err)
+{
+	release(pins);
+	return lock_within(pins, false, RELOCK_WAIT_S, err);
 }
 
 void pins_unlock(struct pins *pins)
@@ -241,8 +327,7 @@ void pins_unlock(struct pins *pins)
 		return;
 	/* fails unless the directory is empty, as intended */
 	rmdir(pins->dir);
-	close(pins->fd);
-	pins->fd = -1;
+	release(pins);
 }
 
 int pins_drop(const char *path)
@@ -319,4 +404,42 @@ int pins_remove_prefixed(const char *dir, const char *object, const char *prefix
 int pins_remove(const char *dir, const char *object, struct err *err)
 {
 	return pins_remove_prefixed(dir, object, NULL, err);
+}
+
+static bool begins(const char *name, const char *prefix)
+{
+	return prefix && !strncmp(name, prefix, strlen(prefix));
+}
+
+char *pins_list(const char *dir, const char *object, const char *prefix, const char *except)
+{
+	char path[PATH_MAX], *list = NULL;
+	struct dirent *entry;
+	FILE *names;
+	size_t size;
+	DIR *folder = opendir(pins_path(dir, object, NULL, path));
+
+	if (!folder)
+		return NULL;
+	names = open_memstream(&list, &size);
+	while (names && (entry = readdir(folder)))
+		if (entry->d_type == DT_REG && (!prefix || begins(entry->d_name, prefix)) &&
+		    !begins(entry->d_name, except))
+			fprintf(names, "%s%c", entry->d_name, '\0');
+	if (names)
+		fclose(names);
+	closedir(folder);
+	return list;
+}
+
+bool pins_lost(const char *dir, const char *object, const char *list, char lost[NAME_MAX])
+{
+	char path[PATH_MAX];
+
+	for (; list && *list; list += strlen(list) + 1)
+		if (access(pins_path(dir, object, list, path), F_OK) && errno == ENOENT) {
+			snprintf(lost, NAME_MAX, "%s", list);
+			return true;
+		}
+	return false;
 }

@@ -10,11 +10,15 @@
 #include "base/err.h"
 
 #include <limits.h>
+#include <linux/types.h>
 #include <stdbool.h>
+#include <time.h>
 
 struct pins {
 	char dir[PATH_MAX];
-	int fd; /* holds the lock */
+	int fd;			  /* holds the lock */
+	struct timespec accessed; /* DIR's time of access, which processes that wait set */
+	__u64 since_ns;		  /* when the lock was taken, CLOCK_MONOTONIC */
 };
 
 enum pins_kind {
@@ -42,7 +46,17 @@ const char *pins_bpffs_hint(const char *dir);
  * DIR; without, a missing DIR is -ENOENT with *err set.
  */
 int pins_lock(struct pins *pins, const char *dir, bool create, struct err *err);
-/* Unlocks, and removes the directory if it is empty. */
+/*
+ * Does another process wait for the lock, after this one has held it for a while? A loader that
+ * takes long then calls pins_yield() between two steps.
+ */
+bool pins_wanted(const struct pins *pins);
+/*
+ * Unlocks, and locks again after the processes that wait. The caller reads its state again: another
+ * process may have changed or removed it. Returns 0, or -errno with *err set and the lock lost.
+ */
+int pins_yield(struct pins *pins, struct err *err);
+/* Unlocks, and removes the directory if it is empty. Lets other processes that wait go first. */
 void pins_unlock(struct pins *pins);
 /* Formats DIR/OBJECT/NAME; @name may be NULL. Returns path. */
 const char *pins_path(const char *dir, const char *object, const char *name, char path[PATH_MAX]);
@@ -62,6 +76,13 @@ int pins_exist(const char *dir, const char *object, struct err *err);
  * is gone, and its program runs until then.
  */
 int pins_drop(const char *path);
+/*
+ * Lists the pins of an object with @prefix and without @except, each of which may be NULL, for
+ * pins_lost(). The mark of the owner is not among them. The caller frees the list; NULL on failure.
+ */
+char *pins_list(const char *dir, const char *object, const char *prefix, const char *except);
+/* Is a pin of the list missing? Copies its name into @lost. A list of NULL has no pins. */
+bool pins_lost(const char *dir, const char *object, const char *list, char lost[NAME_MAX]);
 /* The pin that marks the daemon as the owner (kernel/state_dir.h). */
 #define PINS_OWNER "by_daemon"
 /* Is this the name of a pin that any version of sluice makes? No other is ever removed. */

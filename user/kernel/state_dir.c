@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "kernel/state_dir.h"
 
-#include "kernel/pins.h"
-
 #include <bpf/bpf.h>
 #include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -37,13 +38,37 @@ __u32 state_dir_map_entries(int fd)
 	return bpf_obj_get_info_by_fd(fd, &info, &length) ? 0 : info.max_entries;
 }
 
-int state_dir_refuse_abi(const struct state_dir *sd, const char *bpffs, __u32 abi, struct err *err)
+/* Returns the ABI version of a record of any size: all versions have the same head. 0: unknown. */
+static __u32 record_abi(const struct state_dir *sd, const char *bpffs)
 {
-	return err_hint(err,
-			err_set(err, EXIT_CONFLICT, EPROTO,
-				"%s/%s: pinned by another version of sluice (ABI %u, this is"
-				" ABI %d)",
-				bpffs, sd->name, abi, sd->abi),
+	int fd = pins_get(bpffs, sd->name, sd->meta, PINS_MAP);
+	struct bpf_map_info info = { 0 };
+	__u32 length = sizeof(info), zero = 0, abi = 0;
+	struct sluice_meta *head;
+
+	if (fd < 0)
+		return 0;
+	if (!bpf_obj_get_info_by_fd(fd, &info, &length) && info.type == BPF_MAP_TYPE_ARRAY &&
+	    info.key_size == sizeof(zero) && info.value_size >= sizeof(*head)) {
+		head = malloc(info.value_size);
+		if (head && !bpf_map_lookup_elem(fd, &zero, head) && head->magic == SLUICE_MAGIC)
+			abi = head->abi;
+		free(head);
+	}
+	close(fd);
+	return abi;
+}
+
+int state_dir_refuse_abi(const struct state_dir *sd, const char *bpffs, struct err *err)
+{
+	__u32 abi = record_abi(sd, bpffs);
+	char known[48] = "";
+
+	if (abi)
+		snprintf(known, sizeof(known), " (ABI %u, this is ABI %u)", abi, sd->abi);
+	err_set(err, EXIT_CONFLICT, EPROTO, "%s/%s: pinned by another version of sluice%s", bpffs,
+		sd->name, known);
+	return err_hint(err, -EPROTO,
 			"'sluice cleanup' removes it, whatever its version; then load again");
 }
 
@@ -52,9 +77,20 @@ static int pin_error(const struct state_dir *sd, const char *bpffs, const char *
 		     struct err *err)
 {
 	if (error == -EMEDIUMTYPE)
-		return state_dir_refuse_abi(sd, bpffs, 0, err);
-	return err_set(err, EXIT_ERROR, -error, "%s/%s/%s: %s", bpffs, sd->name, name,
-		       strerror(-error));
+		return state_dir_refuse_abi(sd, bpffs, err);
+	err_set(err, EXIT_ERROR, -error, "%s/%s/%s: %s", bpffs, sd->name, name, strerror(-error));
+	return error == -ENOENT ? err_hint(err, error, "'%s …' pins it again", sd->load) : error;
+}
+
+static bool lacks_vital(const struct state_dir *sd, const char *bpffs)
+{
+	const char *const *name = sd->vital;
+	char path[PATH_MAX];
+
+	for (; name && *name; name++)
+		if (access(pins_path(bpffs, sd->name, *name, path), F_OK) && errno == ENOENT)
+			return true;
+	return false;
 }
 
 int state_dir_meta_read(const struct state_dir *sd, const char *bpffs, void *meta, struct err *err)
@@ -71,14 +107,14 @@ int state_dir_meta_read(const struct state_dir *sd, const char *bpffs, void *met
 	if (fd < 0)
 		return pin_error(sd, bpffs, sd->meta, fd, err);
 	if (!state_dir_map_is(fd, BPF_MAP_TYPE_ARRAY, sizeof(zero), sd->meta_size))
-		result = state_dir_refuse_abi(sd, bpffs, 0, err);
+		result = state_dir_refuse_abi(sd, bpffs, err);
 	else if (bpf_map_lookup_elem(fd, &zero, meta))
 		result = err_set(err, EXIT_ERROR, errno, "%s/%s/%s: %s", bpffs, sd->name, sd->meta,
 				 strerror(errno));
-	else if (!head->magic)
+	else if (!head->magic || lacks_vital(sd, bpffs))
 		result = -EUCLEAN;
 	else if (head->magic != SLUICE_MAGIC || head->abi != sd->abi)
-		result = state_dir_refuse_abi(sd, bpffs, head->abi, err);
+		result = state_dir_refuse_abi(sd, bpffs, err);
 	else
 		result = 0;
 	close(fd);
@@ -127,7 +163,7 @@ int state_dir_map_open(const struct state_dir *sd, const char *bpffs, const char
 	if (state_dir_map_is(fd, type, key_size, value_size))
 		return fd;
 	close(fd);
-	return state_dir_refuse_abi(sd, bpffs, 0, err);
+	return state_dir_refuse_abi(sd, bpffs, err);
 }
 
 int state_dir_counters(const struct state_dir *sd, const char *bpffs, const char *name, __u64 *sum,
@@ -176,4 +212,55 @@ bool state_dir_is_daemons(const struct state_dir *sd, const char *bpffs)
 	struct stat st;
 
 	return !lstat(pins_path(bpffs, sd->name, PINS_OWNER, path), &st);
+}
+
+static int dir_open(const struct state_dir *sd, const char *bpffs)
+{
+	char path[PATH_MAX];
+
+	return open(pins_path(bpffs, sd->name, NULL, path), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+}
+
+int state_dir_mark_loader(const struct state_dir *sd, const char *bpffs)
+{
+	int fd = dir_open(sd, bpffs);
+
+	/* waits for state_dir_is_abandoned(), which holds the lock for a moment */
+	if (fd >= 0)
+		flock(fd, LOCK_SH);
+	return fd;
+}
+
+bool state_dir_is_abandoned(const struct state_dir *sd, const char *bpffs,
+			    const struct sluice_meta *meta)
+{
+	int fd = meta->state != SLUICE_LOADED ? dir_open(sd, bpffs) : -1;
+	bool abandoned = fd >= 0 && !flock(fd, LOCK_EX | LOCK_NB);
+
+	if (fd >= 0)
+		close(fd);
+	return abandoned;
+}
+
+int state_dir_yield(const struct state_dir *sd, struct pins *pins, const void *meta, __u32 state,
+		    struct err *err)
+{
+	struct sluice_meta *expected = malloc(sd->meta_size), *now = malloc(sd->meta_size);
+	bool same = false;
+
+	if (expected && now && !pins_yield(pins, err)) {
+		memcpy(expected, meta, sd->meta_size);
+		expected->state = state;
+		same = !state_dir_meta_read(sd, pins->dir, now, err) &&
+		       !memcmp(expected, now, sd->meta_size);
+	}
+	free(expected);
+	free(now);
+	if (same)
+		return 0;
+	return err_hint(err,
+			err_set(err, EXIT_CONFLICT, ECANCELED,
+				"%s/%s: another process has loaded or unloaded it meanwhile",
+				pins->dir, sd->name),
+			"'sluice status' shows what is loaded");
 }

@@ -7,6 +7,7 @@
 #define SLUICE_KERNEL_STATE_DIR_H
 
 #include "base/err.h"
+#include "kernel/pins.h"
 
 #include <bpf/libbpf.h>
 #include <linux/types.h>
@@ -35,6 +36,8 @@ struct state_dir {
 	__u32 abi;
 	const char *load;   /* the command that loads the object */
 	const char *prefix; /* of its pins in a directory shared with another object, or NULL */
+	/* maps without which the record means nothing, up to NULL; or NULL */
+	const char *const *vital;
 };
 
 /*
@@ -45,12 +48,13 @@ bool state_dir_map_is(int fd, enum bpf_map_type type, __u32 key_size, __u32 valu
 /* Returns max_entries of a map, 0 on failure. */
 __u32 state_dir_map_entries(int fd);
 /*
- * Reads the meta record. Returns 0, -ENOENT if nothing is loaded, -EUCLEAN if a loader died before
- * it wrote the record, or -errno with *err set, as for another ABI version.
+ * Reads the meta record. Returns 0, -ENOENT if nothing is loaded, -EUCLEAN if there are only
+ * remains (the record or the vital map is missing), or -errno with *err set, as for another ABI
+ * version.
  */
 int state_dir_meta_read(const struct state_dir *sd, const char *bpffs, void *meta, struct err *err);
-/* Sets *err: the pins are of another ABI version, @abi (0: unknown). Returns -EPROTO. */
-int state_dir_refuse_abi(const struct state_dir *sd, const char *bpffs, __u32 abi, struct err *err);
+/* Sets *err: the pins are of another version, whose ABI the record tells. Returns -EPROTO. */
+int state_dir_refuse_abi(const struct state_dir *sd, const char *bpffs, struct err *err);
 /* Sets *err for those errors of state_dir_meta_read() that do not set it. Returns @why. */
 int state_dir_not_loaded(const struct state_dir *sd, const char *bpffs, int why, struct err *err);
 /* Writes the record with this state. */
@@ -75,5 +79,20 @@ int state_dir_remove(const struct state_dir *sd, const char *bpffs, struct err *
 int state_dir_set_owner(const struct state_dir *sd, const char *bpffs, bool by_daemon,
 			struct err *err);
 bool state_dir_is_daemons(const struct state_dir *sd, const char *bpffs);
+
+/*
+ * Marks the object as being changed by this process, until it ends or closes the descriptor that
+ * is returned (-1: none): the lock on DIR does not prove that, since a long load releases it.
+ */
+int state_dir_mark_loader(const struct state_dir *sd, const char *bpffs);
+/* Is the object of this record, which may be of any type, left half-way by a loader that died? */
+bool state_dir_is_abandoned(const struct state_dir *sd, const char *bpffs,
+			    const struct sluice_meta *meta);
+/*
+ * Calls pins_yield(), and checks that the record is still @meta with this state. Returns 0, or
+ * -ECANCELED with *err set: another process has loaded or removed the object.
+ */
+int state_dir_yield(const struct state_dir *sd, struct pins *pins, const void *meta, __u32 state,
+		    struct err *err);
 
 #endif

@@ -108,6 +108,16 @@ static void warn_of_twin(const struct reply_options *options)
 		}
 }
 
+/* Compares the record of the load with the one before. */
+static bool is_same_record(const struct sluice_reply_meta *before,
+			   const struct sluice_reply_meta *after)
+{
+	struct sluice_reply_meta same = *before;
+
+	same.loaded_ns = after->loaded_ns;
+	return before->magic && !memcmp(&same, after, sizeof(same));
+}
+
 /* An operator may expect mode audit to count beside mode socket, which it replaces. */
 static void warn_of_audit(const struct load *load)
 {
@@ -147,6 +157,8 @@ static int load_locked(struct load *load, struct object *object, struct reply_re
 		result->count++;
 	}
 	warn_of_twin(load->options);
+	result->as_before = is_same_record(&load->before, &load->after) && !object->lost &&
+			    reply_attached(load->options->bpffs, &load->before);
 	warn_of_audit(load);
 	if (load->options->dry_run) {
 		result->outcome = LOAD_VERIFIED;

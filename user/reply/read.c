@@ -41,6 +41,21 @@ int reply_read(const char *bpffs, struct reply_state *state, struct err *err)
 				  SLUICE_REPLY_COUNTERS_MAX, err);
 }
 
+bool reply_attached(const char *bpffs, const struct sluice_reply_meta *meta)
+{
+	static const char *const fixes[] = { PIN_LEARN, PIN_FIX4, PIN_FIX6, NULL };
+	static const char *const audits[] = { PIN_LEARN, PIN_AUDIT, PIN_CONNECT4, PIN_CONNECT6,
+					      NULL };
+	const char *const *pin = meta->mode == SLUICE_REPLY_SOCKET ? fixes : audits;
+	struct hook_state hook;
+
+	for (; *pin; pin++)
+		if (hook_read(bpffs, REPLY_OBJECT, *pin, &hook) ||
+		    hook.cgroup_id != meta->cgroup_id)
+			return false;
+	return true;
+}
+
 struct flow_visit {
 	struct flow_table_usage *usage;
 	reply_flow_fn fn;

@@ -37,6 +37,7 @@ struct reply_prog {
 struct reply_result {
 	enum load_outcome outcome;
 	struct sluice_reply_meta before; /* magic 0: nothing was loaded */
+	bool as_before;			 /* the load changed nothing */
 	struct reply_prog progs[HOOKS_MAX];
 	int count;
 };
@@ -57,6 +58,8 @@ struct reply_state {
 
 /* Reads the state. Returns -errno with *err set: -ENOENT if not loaded, -EPROTO for another ABI. */
 int reply_read(const char *bpffs, struct reply_state *state, struct err *err);
+/* Are all programs of the mode attached to the cgroup of the record? */
+bool reply_attached(const char *bpffs, const struct sluice_reply_meta *meta);
 const char *reply_mode_name(__u32 mode);
 /* Copies the managed ports. */
 void reply_ports(const struct sluice_reply_meta *meta, struct ports *ports);

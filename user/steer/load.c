@@ -46,12 +46,14 @@ static struct steer_setting setting_of(const struct sluice_steer_meta *meta)
 int steer_sweep(struct steer_loader *loader, const char *bpffs, steer_event_fn fn, void *arg,
 		struct err *err)
 {
-	struct steer_sweep sweep = { .loader = loader, .bpffs = bpffs, .fn = fn, .arg = arg };
-	struct pins pins;
+	struct pins pins = { .fd = -1 };
+	struct steer_sweep sweep = {
+		.loader = loader, .bpffs = bpffs, .pins = &pins, .fn = fn, .arg = arg
+	};
 	int result = pins_lock(&pins, bpffs, false, err);
 
 	if (result)
-		return result;
+		return state_dir_not_loaded(&steer_state_dir, bpffs, result, err);
 	result = state_dir_meta_read(&steer_state_dir, bpffs, &sweep.meta, err);
 	sweep.setting = setting_of(&sweep.meta);
 	result = result ? state_dir_not_loaded(&steer_state_dir, bpffs, result, err)
@@ -76,13 +78,13 @@ int steer_prepare(struct steer_loader *loader, const char *bpffs, struct err *er
 
 /* --- unload */
 
-static int unload_locked(const char *bpffs, void *arg, struct err *err)
+static int unload_locked(struct pins *pins, void *arg, struct err *err)
 {
 	int removed = steer_sweep_release(arg, err), result;
 
 	if (removed < 0)
 		return removed;
-	result = pins_remove(bpffs, STEER_OBJECT, err);
+	result = pins_remove(pins->dir, STEER_OBJECT, err);
 	return result < 0 ? result : removed + result;
 }
 
@@ -130,6 +132,7 @@ static int keep(struct steer_sweep *sweep, const struct sluice_steer_meta *curre
 	int result;
 
 	sweep->dry_run = true;
+	sweep->pins = NULL;
 	result = steer_sweep_run(sweep, err);
 	if (result || !current->magic)
 		return result;
@@ -172,7 +175,13 @@ static int load_locked(const struct steer_options *options, struct steer_sweep *
 	if (options->must_find && !options->dry_run) {
 		struct steer_sweep probe = *sweep;
 
+		/* to a dry run, a group that has lost a pin would have a foreign program */
+		result = steer_groups_read(options->bpffs, &probe.pinned, true, err);
+		if (result)
+			return result;
+		steer_groups_close(&probe.pinned);
 		probe.dry_run = true;
+		probe.pins = NULL;
 		probe.fn = NULL;
 		if (steer_sweep_run(&probe, &(struct err){ 0 }) || !probe.groups)
 			return keep(sweep, &before, err);
@@ -190,19 +199,22 @@ int steer_load(struct steer_loader *loader, const struct steer_options *options,
 	       void *arg, int *groups, struct err *err)
 {
 	static const int caps[] = { CAP_BPF, CAP_NET_ADMIN, CAP_PERFMON, CAP_SYS_PTRACE };
+	struct pins pins = { .fd = -1 };
 	struct steer_sweep sweep = { .loader = loader,
 				     .bpffs = options->bpffs,
+				     .pins = options->dry_run ? NULL : &pins,
 				     .fn = fn,
 				     .arg = arg,
 				     .dry_run = options->dry_run };
-	struct pins pins;
 	int result = caps_require("steer load", caps, 4, err);
 
+	*groups = 0;
 	if (!result)
-		result = pins_lock(&pins, options->bpffs, true, err);
+		result = pins_lock(&pins, options->bpffs, !options->follows, err);
 	if (result)
-		return result;
-	result = load_locked(options, &sweep, err);
+		return options->follows && result == -ENOENT ? 0 : result;
+	if (!options->follows || state_dir_is_daemons(&steer_state_dir, options->bpffs))
+		result = load_locked(options, &sweep, err);
 	*groups = sweep.groups;
 	pins_unlock(&pins);
 	return result;

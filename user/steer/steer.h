@@ -37,6 +37,7 @@ struct steer_options {
 	bool dry_run;	   /* verify only */
 	bool must_find;	   /* change nothing if there is no group to steer */
 	bool by_daemon;	   /* for own_only of steer_unload() */
+	bool follows;	   /* do nothing unless the daemon has loaded it */
 };
 
 /*

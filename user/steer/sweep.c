@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "steer/sweep.h"
 
+#include "base/progress.h"
 #include "kernel/pins.h"
 #include "steer/cpu/consumers.h"
 #include "steer/group/slots.h"
@@ -22,28 +23,38 @@ static int by_group(const void *a, const void *b)
 	return (left->group_index > right->group_index) - (left->group_index < right->group_index);
 }
 
-/* Returns the sockets on the managed ports, or NULL on ENOMEM. */
-static const struct sluice_socket_record **managed_sockets(const struct sluice_steer_meta *meta,
-							   const struct sockets *sockets,
-							   size_t *count)
+/* Selects the sockets on the managed ports. */
+static int managed_select(struct steer_sweep *sweep, struct err *err)
 {
-	const struct sluice_socket_record *record, **all;
+	const struct sluice_steer_meta *meta = &sweep->meta;
+	const struct sluice_socket_record *record;
 	size_t i, room = 1;
 
-	while (sockets_at(sockets, room - 1))
+	while (sockets_at(sweep->sockets, room - 1))
 		room++;
-	*count = 0;
-	all = calloc(room, sizeof(*all));
-	if (!all)
-		return NULL;
-	for (i = 0; (record = sockets_at(sockets, i)); i++)
+	sweep->managed_count = 0;
+	sweep->managed = calloc(room, sizeof(*sweep->managed));
+	if (!sweep->managed)
+		return err_set(err, EXIT_ERROR, ENOMEM, "sockets: out of memory");
+	for (i = 0; (record = sockets_at(sweep->sockets, i)); i++)
 		if (record->group && record->port &&
 		    (!meta->netns || record->netns == meta->netns) &&
 		    (meta->any_port ||
 		     meta->ports[record->port >> 6] & 1ULL << (record->port & 63)))
-			all[(*count)++] = record;
-	qsort(all, *count, sizeof(*all), by_group);
-	return all;
+			sweep->managed[sweep->managed_count++] = record;
+	qsort(sweep->managed, sweep->managed_count, sizeof(*sweep->managed), by_group);
+	return 0;
+}
+
+/* Returns the index of the next group's first socket. */
+static size_t group_end(const struct steer_sweep *sweep, size_t from)
+{
+	size_t to = from;
+
+	while (to < sweep->managed_count &&
+	       sweep->managed[to]->group == sweep->managed[from]->group)
+		to++;
+	return to;
 }
 
 /* --- groups */
@@ -59,6 +70,68 @@ static struct steer_group *pinned_find(struct steer_sweep *sweep, __u32 prog_id)
 			return sweep->pinned.group[i];
 		}
 	return NULL;
+}
+
+/* --- the state of sockets and groups, read under the lock */
+
+static void snapshot_drop(struct steer_sweep *sweep)
+{
+	free(sweep->managed);
+	sweep->managed = NULL;
+	steer_groups_close(&sweep->pinned);
+	sockets_free(sweep->sockets);
+	sweep->sockets = NULL;
+}
+
+static int snapshot_take(struct steer_sweep *sweep, struct err *err)
+{
+	size_t from;
+	/* removing remains changes the groups of sockets, which are therefore read later */
+	int result = steer_groups_read(sweep->bpffs, &sweep->pinned, !sweep->dry_run, err);
+
+	if (!result)
+		result = sockets_read(&sweep->sockets, err);
+	if (!result)
+		result = managed_select(sweep, err);
+	if (result) {
+		snapshot_drop(sweep);
+		return result;
+	}
+	for (from = 0; from < sweep->managed_count; from = group_end(sweep, from))
+		pinned_find(sweep, sweep->managed[from]->group_prog);
+	return 0;
+}
+
+/*
+ * Lets the processes that wait for the lock go first, and reads the state again. @pinned and @done
+ * are those of groups_visit(). Returns 0, or -ECANCELED with *err set if one of them has loaded or
+ * unloaded steering.
+ */
+static int snapshot_yield(struct steer_sweep *sweep, bool pinned, __u64 done, struct err *err)
+{
+	size_t from;
+	int i, result;
+
+	snapshot_drop(sweep);
+	if (sweep->consumers_fd >= 0)
+		close(sweep->consumers_fd);
+	sweep->consumers_fd = -1;
+	sweep->consumers_tried = false;
+	result = state_dir_yield(&steer_state_dir, sweep->pins, &sweep->meta, SLUICE_LOADED, err);
+	if (!result)
+		result = snapshot_take(sweep, err);
+	if (result)
+		return result;
+	/* others may have attached to groups, too */
+	sweep->groups = 0;
+	for (from = 0; from < sweep->managed_count; from = group_end(sweep, from))
+		if (pinned_find(sweep, sweep->managed[from]->group_prog) &&
+		    (!pinned || sweep->managed[from]->group <= done))
+			sweep->groups++;
+	quota_recount(&sweep->quotas);
+	for (i = 0; !pinned && i < sweep->pinned.count; i++)
+		quota_add(&sweep->quotas, sweep->pinned.group[i]->info.netns);
+	return 0;
 }
 
 static int group_change(struct steer_sweep *sweep, struct steer_group *group, struct err *err)
@@ -143,8 +216,8 @@ static void group_add(struct steer_sweep *sweep)
 		if (sweep->quotas.host == first->netns)
 			sweep_report_found(sweep, STEER_GROUP_FAILED, first, sweep->count,
 					   "there are 256 groups already");
-		else if (quota && !quota->example)
-			quota->example = first;
+		else if (quota && !quota->example.group)
+			quota->example = *first;
 		return;
 	}
 	if (sweep->dry_run) {
@@ -165,24 +238,37 @@ static void group_add(struct steer_sweep *sweep)
 	quota_add(&sweep->quotas, first->netns);
 }
 
-/* Updates the groups that are pinned, or adds those that are not. */
-static void groups_visit(struct steer_sweep *sweep, const struct sluice_socket_record *const *all,
-			 size_t count, bool pinned)
+/*
+ * Updates the groups that are pinned, or adds those that are not, in the order of their numbers.
+ * Returns 0, or the error of snapshot_yield().
+ */
+static int groups_visit(struct steer_sweep *sweep, bool pinned, struct err *err)
 {
+	struct progress progress = progress_begin("steer: sockets visited");
 	size_t from = 0, to;
 
-	for (; from < count; from = to) {
-		struct steer_group *group = pinned_find(sweep, all[from]->group_prog);
+	for (; from < sweep->managed_count; from = to) {
+		__u64 number = sweep->managed[from]->group;
+		struct steer_group *group = pinned_find(sweep, sweep->managed[from]->group_prog);
+		int result;
 
-		for (to = from + 1; to < count && all[to]->group == all[from]->group;)
-			to++;
-		sweep->members = all + from;
+		to = group_end(sweep, from);
+		sweep->members = sweep->managed + from;
 		sweep->count = (int)(to - from);
 		if (group && pinned)
 			group_update(sweep, group);
 		else if (!group && !pinned)
 			group_add(sweep);
+		progress_report(&progress, (int)to, (int)sweep->managed_count);
+		if (!sweep->pins || !pins_wanted(sweep->pins))
+			continue;
+		result = snapshot_yield(sweep, pinned, number, err);
+		if (result)
+			return result;
+		for (to = 0; to < sweep->managed_count && sweep->managed[to]->group <= number;)
+			to++;
 	}
+	return 0;
 }
 
 /* --- releasing groups */
@@ -259,65 +345,60 @@ static void left_out_report(struct steer_sweep *sweep)
 	for (i = 0; i < sweep->quotas.count; i++) {
 		const struct quota *quota = &sweep->quotas.each[i];
 
-		if (!quota->example)
+		if (!quota->example.group)
 			continue;
 		sweep->left_out += quota->left_out;
 		sweep->left_out_netns++;
 		snprintf(why, sizeof(why), "it has %d groups, and no more than that are free",
 			 quota->groups);
-		sweep_report_found(sweep, STEER_GROUPS_LEFT_OUT, quota->example, quota->left_out,
+		sweep_report_found(sweep, STEER_GROUPS_LEFT_OUT, &quota->example, quota->left_out,
 				   why);
 	}
 }
 
 int steer_sweep_run(struct steer_sweep *sweep, struct err *err)
 {
-	const struct sluice_socket_record **all;
-	size_t count;
 	int result;
 
 	steer_dir(sweep->bpffs, sweep->dir);
 	sweep->consumers_fd = -1;
 	sweep->consumers_tried = false;
-	result = sockets_read(&sweep->sockets, err);
+	result = snapshot_take(sweep, err);
 	if (result)
 		return result;
-	result = steer_groups_read(sweep->bpffs, &sweep->pinned, !sweep->dry_run, err);
-	if (result)
-		goto free_sockets;
-	all = managed_sockets(&sweep->meta, sweep->sockets, &count);
-	if (!all) {
-		result = err_set(err, EXIT_ERROR, ENOMEM, "sockets: out of memory");
-		goto close_pinned;
-	}
 	/* the only steered namespace shares the limit with no other */
 	sweep->quotas.host = sweep->meta.netns ? sweep->meta.netns : quota_host();
-	groups_visit(sweep, all, count, true);
+	result = groups_visit(sweep, true, err);
+	if (result)
+		goto out;
 	/* release closed groups before adding others: they count against the quota */
 	groups_prune(sweep);
-	groups_visit(sweep, all, count, false);
+	result = groups_visit(sweep, false, err);
+	if (result)
+		goto out;
 	left_out_report(sweep);
+	if (!sweep->dry_run &&
+	    (sweep->setting.policy != SLUICE_STEER_CPU || !sweep->quotas.groups)) {
+		consumers_detach(sweep->bpffs);
+		sweep->loader->consumers_attached = false;
+	}
+out:
 	if (sweep->consumers_fd >= 0)
 		close(sweep->consumers_fd);
-	if (!sweep->dry_run && (sweep->setting.policy != SLUICE_STEER_CPU || !sweep->quotas.groups))
-		consumers_detach(sweep->bpffs);
-	free(all);
 	quota_free(&sweep->quotas);
-close_pinned:
-	steer_groups_close(&sweep->pinned);
-free_sockets:
-	sockets_free(sweep->sockets);
+	snapshot_drop(sweep);
 	return result;
 }
 
 int steer_sweep_release(struct steer_sweep *sweep, struct err *err)
 {
-	int i, removed = 0, result = sockets_read(&sweep->sockets, err);
+	int i, removed = 0, result;
 
-	if (result)
-		return result;
 	steer_dir(sweep->bpffs, sweep->dir);
 	result = steer_groups_read(sweep->bpffs, &sweep->pinned, true, err);
+	if (result)
+		return result;
+	result = sockets_read(&sweep->sockets, err);
 	for (i = 0; result >= 0 && i < sweep->pinned.count; i++) {
 		result = group_release(sweep, sweep->pinned.group[i], err);
 		removed += result < 0 ? 0 : result;

@@ -105,11 +105,15 @@ static int consumers_fd(struct steer_sweep *sweep)
 		fd = consumers_open(sweep->bpffs);
 		goto out;
 	}
+	if (loader->consumers_attached && !consumers_are_attached(sweep->bpffs))
+		log_warning("steer: the programs on recvmsg were detached by another process:"
+			    " attaching them again");
 	fd = loader->cgroup ? consumers_attach(sweep->bpffs, loader->cgroup, renew, &err) : -ENOENT;
 	if (fd < 0) {
 		failure = loader->cgroup ? err.what : loader->no_cgroup;
 		fd = consumers_open(sweep->bpffs);
 	}
+	loader->consumers_attached = fd >= 0;
 	loader->consumers = failure ? STEER_CONSUMERS_FAILED : STEER_CONSUMERS_OK;
 	consumers_log(loader, failure, fd >= 0);
 out:

@@ -49,10 +49,13 @@ typedef void (*steer_event_fn)(const struct steer_event *event, void *arg);
 struct steer_sweep {
 	struct steer_loader *loader; /* NULL for a sweep that loads nothing: dry run, unload */
 	const char *bpffs;
+	struct pins *pins; /* the lock, which others may take between two groups; NULL: not so */
 	char dir[PATH_MAX];
 	struct sluice_steer_meta meta;
 	struct steer_setting setting;
 	struct sockets *sockets;
+	const struct sluice_socket_record **managed; /* those on the managed ports, by group */
+	size_t managed_count;
 	struct steer_groups_open pinned;
 	/* sockets of the group that the sweep is working on, in the kernel's order */
 	const struct sluice_socket_record *const *members;

@@ -6,6 +6,7 @@
  * so that the next load finds what a killed loader has left.
  */
 #include "base/clock.h"
+#include "base/progress.h"
 #include "wire/wire.h"
 
 #include "base/log.h"
@@ -86,6 +87,7 @@ static int attach(void *arg, struct err *err)
 	const struct wire_options *options = load->options;
 	int servers_fd = bpf_map__fd(load->first->maps.sluice_w_server);
 	int ifaces_fd = bpf_map__fd(load->first->maps.sluice_w_ifaces);
+	struct progress progress = progress_begin("wire: interfaces attached");
 	__u32 roles, one = 1;
 	int i, result = 0;
 
@@ -97,6 +99,9 @@ static int attach(void *arg, struct err *err)
 
 		result = wire_iface_attach(options->bpffs, ifaces_fd, iface,
 					   load->pairs[iface->entry.roles].fd, err);
+		progress_report(&progress, load->done, load->plan.count);
+		if (!result)
+			result = object_yield(&load->object, err);
 	}
 	/* wire_attach_iface() uses the pinned programs */
 	for (roles = 0; !result && roles < SLUICE_WIRE_ROLES; roles++)
@@ -119,15 +124,21 @@ static void undo(void *arg)
 	servers_remove(load, &load->options->servers, &load->servers_before);
 }
 
-static void finish(void *arg)
+static int finish(void *arg, struct err *err)
 {
 	struct load *load = arg;
-	int ifaces_fd = bpf_map__fd(load->first->maps.sluice_w_ifaces), i;
+	int ifaces_fd = bpf_map__fd(load->first->maps.sluice_w_ifaces), i, result;
 
-	for (i = 0; i < load->old_count; i++)
-		if (!wire_iface_numbered(load->plan.wanted, load->plan.count, load->old[i].ifindex))
-			wire_iface_detach(load->options->bpffs, ifaces_fd, &load->old[i]);
+	for (i = 0; i < load->old_count; i++) {
+		if (wire_iface_numbered(load->plan.wanted, load->plan.count, load->old[i].ifindex))
+			continue;
+		wire_iface_detach(load->options->bpffs, ifaces_fd, &load->old[i]);
+		result = object_yield(&load->object, err);
+		if (result)
+			return result;
+	}
 	servers_remove(load, &load->servers_before, &load->options->servers);
+	return 0;
 }
 
 /* Removes remains, which only their path distinguishes from a foreign directory. */
@@ -144,13 +155,16 @@ static int remains_clear(const char *bpffs, struct err *err)
 static int inspect(struct load *load, struct err *err)
 {
 	const char *bpffs = load->options->bpffs;
-	int result = object_inspect(&load->object, err);
+	int i, result = object_inspect(&load->object, err);
 
 	if (result || !load->before.magic)
 		return result;
 	if (load->before.netns != netdev_netns())
 		return wire_refuse_netns(bpffs, err);
-	return wire_iface_table_read(bpffs, &load->old, &load->old_count, err);
+	result = wire_iface_table_read(bpffs, &load->old, &load->old_count, err);
+	for (i = 0; i < load->old_count; i++)
+		wire_iface_inspect(bpffs, &load->old[i]);
+	return result;
 }
 
 /* Warns if sluice is also attached from another pin directory. */
@@ -159,17 +173,13 @@ static void warn_if_doubled(const struct load *load, const struct wire_iface *wa
 	const struct wire_iface *old = wire_iface_numbered(load->old, load->old_count,
 							   wanted->ifindex);
 	struct hook_prog progs[HOOK_PROGS_MAX];
-	struct wire_iface own = *wanted;
+	__u32 own = old ? old->prog_id[0] : 0;
 	int i, count = tc_order(wanted->ifindex, false, progs);
 
-	if (old) {
-		own.entry.attach_mode = old->entry.attach_mode;
-		wire_iface_inspect(load->options->bpffs, &own);
-	}
 	for (i = 0; i < count; i++)
 		if ((!strcmp(progs[i].name, "sluice_wire_in") ||
 		     !strcmp(progs[i].name, "sluice_ct_in")) &&
-		    progs[i].id != own.prog_id[0]) {
+		    progs[i].id != own) {
 			log_warning("%s: a sluice of another pin directory is attached, too: unload"
 				    " one of the two, with its --bpffs",
 				    wanted->entry.name);
@@ -182,10 +192,15 @@ static bool is_as_before(const struct load *load)
 {
 	const struct sluice_wire_meta *before = &load->before, *after = &load->after;
 	const struct wire_addrs *servers = &load->options->servers;
+	__u32 roles;
 	int i;
 
-	if (!before->magic || before->age_ns != after->age_ns || before->sets != after->sets ||
-	    before->any_port != after->any_port || before->attach_mode != after->attach_mode ||
+	for (roles = 0; roles < SLUICE_WIRE_ROLES; roles++)
+		if (load->pairs[roles].skel && !wire_pair_is_pinned(roles, load->options->bpffs))
+			return false;
+	if (!before->magic || load->object.lost || before->age_ns != after->age_ns ||
+	    before->sets != after->sets || before->any_port != after->any_port ||
+	    before->attach_mode != after->attach_mode ||
 	    memcmp(before->ports, after->ports, sizeof(after->ports)) ||
 	    load->old_count != load->plan.count)
 		return false;
@@ -200,7 +215,7 @@ static bool is_as_before(const struct load *load)
 		const struct wire_iface *old = wire_iface_numbered(load->old, load->old_count,
 								   wanted->ifindex);
 
-		if (!old || strncmp(wanted->entry.name, old->entry.name, IFNAMSIZ) ||
+		if (!old || old->gone || strncmp(wanted->entry.name, old->entry.name, IFNAMSIZ) ||
 		    wanted->entry.roles != old->entry.roles ||
 		    wanted->entry.master != old->entry.master)
 			return false;
@@ -299,7 +314,7 @@ int wire_load(const struct wire_options *options, struct wire_result *result, st
 		.plan = { .attach_mode = options->attach_mode, .absent_ok = options->absent_ok },
 	};
 	struct netdev *devs = NULL;
-	struct pins pins;
+	struct pins pins = { .fd = -1 };
 	__u32 roles;
 	int failed;
 
@@ -311,9 +326,10 @@ int wire_load(const struct wire_options *options, struct wire_result *result, st
 		.after = &load.after,
 		.dry_run = options->dry_run,
 		.by_daemon = options->by_daemon,
+		.pins = &pins,
 		.clear = remains_clear,
 	};
-	*result = (struct wire_result){ 0 };
+	*result = (struct wire_result){ .outcome = LOAD_LEFT };
 	failed = caps_require("reply load", caps_needed, sizeof(caps_needed) / sizeof(*caps_needed),
 			      err);
 	if (!failed)
@@ -327,12 +343,13 @@ int wire_load(const struct wire_options *options, struct wire_result *result, st
 	failed = netdev_list(&devs, &load.plan.dev_count, err);
 	load.plan.devs = devs;
 	if (!failed)
-		failed = pins_lock(&pins, options->bpffs, true, err);
-	if (failed)
-		goto out;
-	failed = load_locked(&load, result, err);
+		failed = pins_lock(&pins, options->bpffs, !options->follows, err);
+	if (failed == -ENOENT && options->follows)
+		failed = 0;
+	else if (!failed &&
+		 (!options->follows || state_dir_is_daemons(&wire_state_dir, options->bpffs)))
+		failed = load_locked(&load, result, err);
 	pins_unlock(&pins);
-out:
 	for (roles = 0; roles < SLUICE_WIRE_ROLES; roles++)
 		if (load.pairs[roles].skel)
 			wire_pair_put(&load.pairs[roles]);

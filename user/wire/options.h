@@ -34,6 +34,7 @@ struct wire_options {
 	struct wire_addrs servers;  /* all addresses of the server behind the gateways */
 	enum sluice_wire_attach_mode attach_mode; /* 0: tcx where the kernel has it */
 	bool by_daemon;				  /* for wire_unload_own() */
+	bool follows;				  /* do nothing unless the daemon has loaded it */
 	bool absent_ok; /* skip missing interfaces: the daemon attaches them later */
 };
 

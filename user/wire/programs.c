@@ -60,6 +60,17 @@ int wire_pair_pin(const struct wire_pair *pair, const struct object *object, str
 	return result;
 }
 
+bool wire_pair_is_pinned(__u32 roles, const char *bpffs)
+{
+	char name[PIN_SIZE], path[PATH_MAX];
+	int out, pinned = 0;
+
+	for (out = 0; out < 2; out++)
+		pinned += !access(pins_path(bpffs, WIRE_OBJECT, prog_pin(roles, out, name), path),
+				  F_OK);
+	return pinned == 2;
+}
+
 void wire_pair_unpin(__u32 roles, const char *bpffs)
 {
 	char name[PIN_SIZE], path[PATH_MAX];

@@ -29,6 +29,7 @@ int wire_pair_load(struct wire_pair *pair, struct object *object,
 		   struct err *err);
 /* Pins both programs, replacing older pins. */
 int wire_pair_pin(const struct wire_pair *pair, const struct object *object, struct err *err);
+bool wire_pair_is_pinned(__u32 roles, const char *bpffs);
 /* Removes the pins of a pair. */
 void wire_pair_unpin(__u32 roles, const char *bpffs);
 /* Opens the pinned pair, or loads and pins one. */

@@ -10,6 +10,7 @@
 #include "wire/pins.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -48,23 +49,49 @@ out:
 	return result ? result : removed;
 }
 
-static int remove_all(const char *bpffs, void *arg, struct err *err)
+/* Lets the processes that wait for the lock go first. One of them may load the object again. */
+static int yield(struct pins *pins, struct err *err)
 {
-	int i, out, pins, count = 0, filters = wire_remove_filters(bpffs, err);
+	char path[PATH_MAX];
+	int result;
+
+	if (!pins_wanted(pins))
+		return 0;
+	result = pins_yield(pins, err);
+	if (result || access(pins_path(pins->dir, WIRE_OBJECT, wire_state_dir.meta, path), F_OK))
+		return result;
+	return err_set(err, EXIT_CONFLICT, EBUSY,
+		       "%s/" WIRE_OBJECT ": another process has loaded it again meanwhile",
+		       pins->dir);
+}
+
+static int remove_all(struct pins *pins, void *arg, struct err *err)
+{
+	int i, out, count = 0, removed, filters = wire_remove_filters(pins->dir, err), result = 0;
 	struct wire_iface *iface = NULL;
+	char path[PATH_MAX];
 
 	if (filters < 0)
 		return filters;
-	wire_iface_table_read(bpffs, &iface, &count, &(struct err){ 0 });
+	wire_iface_table_read(pins->dir, &iface, &count, &(struct err){ 0 });
+	/* without the record there are only remains, which no daemon attaches again */
+	state_dir_set_owner(&wire_state_dir, pins->dir, false, &(struct err){ 0 });
+	unlink(pins_path(pins->dir, WIRE_OBJECT, wire_state_dir.meta, path));
 	/* ingress everywhere before egress anywhere: each rewritten request needs its reply fixed
 	 */
 	for (out = 0; out < 2; out++)
-		for (i = 0; i < count; i++)
-			if (iface[i].entry.attach_mode == SLUICE_WIRE_TCX)
-				wire_iface_drop_link(bpffs, iface[i].ifindex, out);
+		for (i = 0; !result && i < count; i++) {
+			if (iface[i].entry.attach_mode != SLUICE_WIRE_TCX)
+				continue;
+			wire_iface_drop_link(pins->dir, iface[i].ifindex, out);
+			result = yield(pins, err);
+		}
 	free(iface);
-	pins = pins_remove(bpffs, WIRE_OBJECT, err);
-	return pins < 0 ? pins : pins + filters;
+	/* -ENOENT: another unload or cleanup has removed the rest */
+	if (result == -ENOENT)
+		return filters + 1;
+	removed = result ? result : pins_remove(pins->dir, WIRE_OBJECT, err);
+	return removed < 0 ? removed : removed + 1 + filters;
 }
 
 int wire_unload(const char *bpffs, struct err *err)

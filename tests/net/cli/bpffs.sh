@@ -72,13 +72,13 @@ want_text "nothing to remove"
 say "a directory of another owner, or one that others may write to"
 mkdir -m 700 "$PINS"
 chown 65534 "$PINS"
-all_refused 5 "owner 65534" sluice
+all_refused 5 "a directory of user 65534 (nobody)" sluice
 chown 0 "$PINS"
 chmod 777 "$PINS"
 all_refused 5 "others may write to it" sluice
 rmdir "$PINS"
 ln -s /sys/fs/bpf "$PINS"
-all_refused 5 "not a directory" sluice
+all_refused 5 "a symbolic link of user 0 (root)" sluice
 rm "$PINS"
 
 say "pins of another type"

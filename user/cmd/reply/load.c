@@ -16,7 +16,6 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 /* On the command line, wire is a third mode; the object reply and its section know only two. */
 enum {
@@ -87,19 +86,6 @@ static void print_json(const struct context *context, const struct reply_options
 			   "programs", progs);
 	json_object_update_new(document, object);
 	output_json(&context->output, document);
-}
-
-static bool is_as_before(const struct reply_options *options,
-			 const struct sluice_reply_meta *before)
-{
-	struct stat st = { 0 };
-	struct ports were;
-
-	reply_ports(before, &were);
-	return before->mode == options->mode && !memcmp(&were, &options->ports, sizeof(were)) &&
-	       !stat(options->cgroup, &st) && before->cgroup_id == st.st_ino &&
-	       before->age_ns == options->age_s * 1000000000ULL &&
-	       before->sets == (options->table + SLUICE_FLOW_WAYS - 1) / SLUICE_FLOW_WAYS;
 }
 
 /* Prints the settings that differ from those before. */
@@ -224,7 +210,7 @@ static int run_socket(const struct context *context, struct options *options, st
 	failed = reply_load(&options->reply, &result, err);
 	if (failed)
 		return failed;
-	outcome = load_outcome_name(result.outcome, is_as_before(&options->reply, &result.before));
+	outcome = load_outcome_name(result.outcome, result.as_before);
 	if (context->output.json)
 		print_json(context, &options->reply, &result, outcome);
 	else

@@ -43,11 +43,16 @@ static bool is_attached(const char *bpffs, const char *pin)
 	return !hook_read(bpffs, STEER_OBJECT, pin, &state) && state.cgroup_id;
 }
 
+bool consumers_are_attached(const char *bpffs)
+{
+	return is_attached(bpffs, PIN_RECV4) && is_attached(bpffs, PIN_RECV6);
+}
+
 int consumers_open(const char *bpffs)
 {
 	int fd;
 
-	if (!is_attached(bpffs, PIN_RECV4) || !is_attached(bpffs, PIN_RECV6))
+	if (!consumers_are_attached(bpffs))
 		return -ENOENT;
 	fd = pins_get(bpffs, STEER_OBJECT, PIN_MAP, PINS_MAP);
 	/* another version of sluice: its values do not fit struct sluice_consumer */

@@ -19,6 +19,7 @@
  * before keep working.
  */
 int consumers_attach(const char *bpffs, const char *cgroup, bool renew, struct err *err);
+bool consumers_are_attached(const char *bpffs);
 /* Opens the map of the attached programs. Returns -ENOENT if none of this version are attached. */
 int consumers_open(const char *bpffs);
 /* Detaches the programs, and removes the pins. */

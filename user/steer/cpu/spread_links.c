@@ -181,7 +181,7 @@ static int link_attach(const struct spread_load *load, struct spread_link *at, s
 	int native = prog_of(load, SLUICE_SPREAD_NATIVE), error;
 
 	if (at->fd >= 0) {
-		if (!load->options->keep_programs &&
+		if (!load->keep_programs &&
 		    bpf_link_update(at->fd, prog_of(load, at->to.mode), NULL))
 			return err_set(err, EXIT_ERROR, errno, "%s: update of the XDP link: %s",
 				       at->to.name, strerror(errno));
@@ -239,7 +239,7 @@ void spread_links_undo(void *arg)
 
 		if (!at->was_there)
 			pins_drop(link_path(load, at, path));
-		else if (!load->options->keep_programs &&
+		else if (!load->keep_programs &&
 			 (at->old_prog_fd < 0 || bpf_link_update(at->fd, at->old_prog_fd, NULL)))
 			log_warning("%s keeps its new program", at->to.name);
 	}

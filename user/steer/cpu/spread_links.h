@@ -27,6 +27,7 @@ struct spread_load {
 	struct spread_bpf *skel;
 	struct spread_link links[SLUICE_SPREAD_LINKS];
 	__u32 count;
+	bool keep_programs; /* of the options, unless the maps of the programs are not pinned */
 	struct sluice_spread_meta before; /* all zero if not loaded */
 	struct sluice_spread_meta after;
 };

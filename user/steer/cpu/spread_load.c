@@ -75,7 +75,7 @@ static void lost_attach(const struct spread_load *load)
 	bpf_link__destroy(link);
 }
 
-static void finish(void *arg)
+static int finish(void *arg, struct err *err)
 {
 	struct spread_load *load = arg;
 	int fd = bpf_map__fd(load->skel->maps.sluice_x_cpus), possible = libbpf_num_possible_cpus();
@@ -94,6 +94,7 @@ static void finish(void *arg)
 		else
 			bpf_map_delete_elem(fd, &cpu);
 	}
+	return 0;
 }
 
 static int load_locked(const struct spread_options *options, struct err *err)
@@ -138,6 +139,7 @@ static int load_locked(const struct spread_options *options, struct err *err)
 					 (__u32)libbpf_num_possible_cpus());
 	}
 	result = object_verify(&object, skel ? skel->skeleton : NULL, err);
+	load.keep_programs = options->keep_programs && !object.lost;
 	if (!result && !options->dry_run)
 		result = object_commit(&object, &steps, err);
 end:

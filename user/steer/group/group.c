@@ -45,6 +45,7 @@ static const struct group_map group_maps[] = {
 	{ "sluice_placed", BPF_MAP_TYPE_ARRAY, FD(placed_fd),
 	  sizeof(struct sluice_steer_consumer) },
 	{ "sluice_table", BPF_MAP_TYPE_ARRAY, FD(table_fd), sizeof(struct sluice_steer_set) },
+	{ "sluice_recent", BPF_MAP_TYPE_ARRAY, FD(recent_fd), sizeof(struct sluice_steer_recent) },
 	{ "sluice_stats", BPF_MAP_TYPE_PERCPU_ARRAY, FD(stats_fd),
 	  sizeof(struct sluice_steer_stats) },
 	{ "sluice_counters", BPF_MAP_TYPE_PERCPU_ARRAY, FD(counters_fd),

@@ -25,15 +25,15 @@ struct steer_group {
 	__u8 pinned_tag[BPF_TAG_SIZE];
 	struct sluice_steer_slot slots[SLUICE_STEER_SLOTS];
 	int group_fd, sockets_fd, slots_fd, choices_fd, current_fd, cpus_fd, placed_fd, table_fd,
-		stats_fd, counters_fd;
+		recent_fd, stats_fd, counters_fd;
 	int drain_lock_fd; /* the directory, for steer/group/drain_lock.h; -1: not open */
 };
 
 /* Returns the state directory of group @name, which must outlive the result. */
 struct state_dir steer_group_state_dir(const char *name);
 /*
- * Opens a pinned group. Returns -EUCLEAN for the remains of a loader that died, and refuses
- * another ABI version with *err set.
+ * Opens a pinned group. Returns -EUCLEAN for the remains of a loader that died, -ENOENT if a map is
+ * not pinned, and refuses another ABI version with *err set.
  */
 int steer_group_open(const char *dir, const char *name, struct steer_group **group,
 		     struct err *err);

@@ -3,6 +3,7 @@
 
 #include "kernel/pins.h"
 #include "kernel/state_dir.h"
+#include "steer/group/remains.h"
 
 #include <ctype.h>
 #include <dirent.h>
@@ -39,7 +40,7 @@ int steer_groups_read(const char *bpffs, struct steer_groups_open *pinned, bool 
 	struct rlimit files;
 	int result = folder || errno == ENOENT ? 0 : -errno;
 
-	/* a group takes ten descriptors, and the soft limit is usually 1024 */
+	/* a group takes eleven descriptors, and the soft limit is usually 1024 */
 	if (!getrlimit(RLIMIT_NOFILE, &files)) {
 		files.rlim_cur = files.rlim_max;
 		setrlimit(RLIMIT_NOFILE, &files);
@@ -57,7 +58,7 @@ int steer_groups_read(const char *bpffs, struct steer_groups_open *pinned, bool 
 			continue;
 		result = 0;
 		if (cleanup)
-			pins_remove(dir, entry->d_name, &(struct err){ 0 });
+			steer_group_remains_remove(dir, entry->d_name);
 	}
 	if (folder)
 		closedir(folder);

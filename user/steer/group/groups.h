@@ -25,8 +25,8 @@ struct steer_groups_open {
 /* Formats DIR/steer into @path and returns it. */
 const char *steer_dir(const char *bpffs, char path[PATH_MAX]);
 /*
- * Opens all groups, none if steer is not loaded. With @cleanup, removes the remains of loaders
- * that died. Returns 0, or -errno with *err set and nothing open.
+ * Opens all groups, none if steer is not loaded. With @cleanup, removes groups that miss a pin:
+ * remains of loaders that died, for instance. Returns 0, or -errno with *err set and nothing open.
  */
 int steer_groups_read(const char *bpffs, struct steer_groups_open *pinned, bool cleanup,
 		      struct err *err);

@@ -112,7 +112,7 @@ retry:
 		bpf_program__set_autoload(skel->progs.sluice_steer_h, !casts);
 	}
 	result = object_verify(&load->object, skel ? skel->skeleton : NULL, err);
-	if (result && casts && result != -EPERM && result != -ENOMEM) {
+	if (result && casts && result != -EPERM && result != -ENOMEM && result != -EAGAIN) {
 		steer_bpf__destroy(skel);
 		loader->casts = STEER_NO_CASTS;
 		refused = true;

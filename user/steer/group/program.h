@@ -40,6 +40,7 @@ struct steer_loader {
 		STEER_CONSUMERS_RETRY
 	} consumers;
 	char consumers_failure[768]; /* as logged; empty: none */
+	bool consumers_attached;     /* until consumers_detach() */
 };
 
 void steer_loader_close(struct steer_loader *loader);

@@ -56,6 +56,15 @@ void quota_add(struct quotas *quotas, __u32 netns)
 		quota->groups++;
 }
 
+void quota_recount(struct quotas *quotas)
+{
+	size_t i;
+
+	quotas->groups = quotas->others = 0;
+	for (i = 0; i < quotas->count; i++)
+		quotas->each[i].groups = 0;
+}
+
 void quota_free(struct quotas *quotas)
 {
 	free(quotas->each);

@@ -12,10 +12,9 @@
 #define SLUICE_STEER_GROUP_QUOTA_H
 
 #include <linux/types.h>
+#include <sluice/sockets.h>
 #include <stdbool.h>
 #include <stddef.h>
-
-struct sluice_socket_record;
 
 #define STEER_GROUPS_MAX    256
 #define STEER_GROUPS_OTHERS 192 /* of these, for namespaces other than the host's */
@@ -23,8 +22,8 @@ struct sluice_socket_record;
 struct quota {
 	__u32 netns; /* inode number */
 	int groups;
-	int left_out;				    /* groups that were denied */
-	const struct sluice_socket_record *example; /* a socket of one of them, for the caller */
+	int left_out;			     /* groups that were denied */
+	struct sluice_socket_record example; /* a socket of one of them, for the caller, or 0 */
 };
 
 /* All zero except host is the empty state. */
@@ -44,6 +43,8 @@ bool quota_allow(struct quotas *quotas, __u32 netns);
 void quota_add(struct quotas *quotas, __u32 netns);
 /* Returns the entry of a namespace, or NULL on ENOMEM (quota_allow() then denies the group). */
 struct quota *quota_of(struct quotas *quotas, __u32 netns);
+/* Forgets the groups, to count them again, and keeps what was left out. */
+void quota_recount(struct quotas *quotas);
 void quota_free(struct quotas *quotas);
 
 #endif

@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "base/progress.h"
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/sd_notify.h"
+
+#define INTERVAL_US 2000000
+
+struct progress progress_begin(const char *what)
+{
+	return (struct progress){ what, clock_now_us() + INTERVAL_US };
+}
+
+void progress_report(struct progress *progress, int done, int total)
+{
+	__u64 now = clock_now_us();
+
+	if (now < progress->due_us)
+		return;
+	progress->due_us = now + INTERVAL_US;
+	log_info("%s: %d of %d", progress->what, done, total);
+	/* the event loop of the daemon, which sends this otherwise, waits for the operation */
+	sd_notify("WATCHDOG=1\n");
+}

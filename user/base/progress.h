@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Logs how far a long operation has come, every few seconds. */
+#ifndef SLUICE_BASE_PROGRESS_H
+#define SLUICE_BASE_PROGRESS_H
+
+#include <linux/types.h>
+
+struct progress {
+	const char *what; /* "wire: interfaces attached" */
+	__u64 due_us;	  /* of the next line */
+};
+
+struct progress progress_begin(const char *what);
+/* Logs "WHAT: DONE of TOTAL" if a line is due; call it after each step. */
+void progress_report(struct progress *progress, int done, int total);
+
+#endif

@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "steer/group/remains.h"
+
+#include "base/log.h"
+#include "kernel/links.h"
+#include "kernel/pins.h"
+#include "kernel/sockets.h"
+#include "steer/group/group.h"
+
+#include <bpf/bpf.h>
+#include <linux/types.h>
+#include <sluice/steer.h>
+#include <unistd.h>
+
+#define MAPS_MAX 32
+
+/* Returns the map of the sockets from the program, since its pin may be the one that is missing. */
+static int sockets_map(int prog_fd)
+{
+	__u32 ids[MAPS_MAX], length, i;
+	struct bpf_prog_info prog = { .map_ids = (__u64)(unsigned long)ids,
+				      .nr_map_ids = MAPS_MAX };
+
+	length = sizeof(prog);
+	if (bpf_obj_get_info_by_fd(prog_fd, &prog, &length))
+		return -1;
+	for (i = 0; i < prog.nr_map_ids && i < MAPS_MAX; i++) {
+		struct bpf_map_info map = { 0 };
+		int fd = bpf_map_get_fd_by_id(ids[i]);
+
+		length = sizeof(map);
+		if (fd >= 0 && !bpf_obj_get_info_by_fd(fd, &map, &length) &&
+		    map.type == BPF_MAP_TYPE_REUSEPORT_SOCKARRAY)
+			return fd;
+		if (fd >= 0)
+			close(fd);
+	}
+	return -1;
+}
+
+static void detach(__u32 prog_id)
+{
+	const struct sluice_socket_record *record;
+	struct sockets *sockets;
+	__u64 cookie;
+	size_t i;
+	int fd;
+
+	if (sockets_read(&sockets, &(struct err){ 0 }))
+		return;
+	for (i = 0; (record = sockets_at(sockets, i)); i++) {
+		fd = record->group_prog == prog_id ? sockets_take(record, &cookie) : -1;
+		if (fd < 0)
+			continue;
+		steer_group_detach(fd);
+		close(fd);
+	}
+	sockets_free(sockets);
+}
+
+void steer_group_remains_remove(const char *dir, const char *name)
+{
+	int prog_fd = pins_get(dir, name, STEER_PIN_PROGRAM, PINS_PROG), map_fd;
+	struct bpf_prog_info info;
+	__u32 slot;
+
+	if (prog_fd >= 0 && !prog_info_by_fd(prog_fd, &info)) {
+		detach(info.id);
+		/* the kernel frees the map late, and a socket is in one such map at most */
+		map_fd = sockets_map(prog_fd);
+		for (slot = 0; map_fd >= 0 && slot < SLUICE_STEER_SLOTS; slot++)
+			bpf_map_delete_elem(map_fd, &slot);
+		if (map_fd >= 0)
+			close(map_fd);
+	}
+	if (prog_fd >= 0)
+		close(prog_fd);
+	pins_remove(dir, name, &(struct err){ 0 });
+	log_warning("steer: %s: a group has lost a pin, or its loader has died: removing the rest",
+		    name);
+}

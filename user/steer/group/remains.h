@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Removes what is left of a group after a loader died, or after a pin of it was removed. */
+#ifndef SLUICE_STEER_GROUP_REMAINS_H
+#define SLUICE_STEER_GROUP_REMAINS_H
+
+/*
+ * Detaches the pinned program from the group, frees its sockets for another group, and removes the
+ * pins. Without the pin of the program, there is nothing that identifies the group.
+ */
+void steer_group_remains_remove(const char *dir, const char *name);
+
+#endif
