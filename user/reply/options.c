@@ -34,6 +34,8 @@ const struct opt reply_opts[] = {
 	{ "age", 0, "SECONDS", opt_u64, REPLY_FIELD(age_s),
 	  "how long a flow is valid after its peer's last packet", .min = 1, .max = FLOW_AGE_MAX,
 	  .preset = OPT_TEXT(FLOW_AGE_DEFAULT) },
+	{ "any-peer-port", 0, NULL, opt_switch, REPLY_FIELD(any_peer_port),
+	  "mode socket: also fix datagrams to another port of a peer than it sent from" },
 	{ "dry-run", 'n', NULL, opt_switch, REPLY_FIELD(dry_run),
 	  "run the verifier, list the programs to attach, change nothing", .side = OPT_LINE },
 	{ .name = NULL },
