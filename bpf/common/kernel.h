@@ -23,7 +23,12 @@ typedef struct {
 	int counter;
 } atomic_t;
 
+struct ipv4_devconf {
+	int data[1]; /* of IPV4_DEVCONF_MAX (linux/ip.h) */
+} __core;
+
 struct netns_ipv4 {
+	struct ipv4_devconf *devconf_all;
 	atomic_t dev_addr_genid;
 } __core;
 
@@ -50,6 +55,7 @@ struct in_ifaddr {
 
 struct in_device {
 	struct in_ifaddr *ifa_list;
+	struct ipv4_devconf cnf;
 } __core;
 
 struct inet6_dev {
@@ -95,6 +101,7 @@ struct kernel_in6_addr {
 };
 
 struct sock_common {
+	__be32 skc_daddr;
 	__be32 skc_rcv_saddr;
 	unsigned short skc_family;
 	__u8 skc_state;
@@ -103,6 +110,7 @@ struct sock_common {
 	__be16 skc_dport;
 	__u16 skc_num;
 	possible_net_t skc_net;
+	struct kernel_in6_addr skc_v6_daddr;
 	struct kernel_in6_addr skc_v6_rcv_saddr;
 	atomic64_t skc_cookie;
 } __core;
@@ -181,6 +189,12 @@ struct sk_buff {
 	unsigned char *head;
 	unsigned char *data;
 	__u16 network_header;
+} __core;
+
+/* include/linux/filter.h: the kernel's context of a program on sendmsg(2) or connect(2) */
+struct bpf_sock_addr_kern {
+	struct sock *sk;
+	void *uaddr; /* the destination, a struct sockaddr_in or sockaddr_in6 */
 } __core;
 
 /* include/linux/filter.h: the kernel's context of an sk_reuseport program */

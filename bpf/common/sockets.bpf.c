@@ -22,14 +22,17 @@ struct udp_sock {
 } core;
 
 /* An IPv6 wildcard socket has no IPv4 address, even if it also receives IPv4. */
-static __always_inline void record_local(struct sluice_socket_record *record, struct sock *sk)
+static __always_inline void record_ends(struct sluice_socket_record *record, struct sock *sk)
 {
+	record->peer_port_be = BPF_CORE_READ(sk, __sk_common.skc_dport);
 	if (record->family == AF_INET6) {
 		BPF_CORE_READ_INTO(&record->local, sk, __sk_common.skc_v6_rcv_saddr);
+		BPF_CORE_READ_INTO(&record->peer, sk, __sk_common.skc_v6_daddr);
 		return;
 	}
-	record->local.word_be[2] = bpf_htonl(0xffff);
+	record->local.word_be[2] = record->peer.word_be[2] = bpf_htonl(0xffff);
 	record->local.word_be[3] = BPF_CORE_READ(sk, __sk_common.skc_rcv_saddr);
+	record->peer.word_be[3] = BPF_CORE_READ(sk, __sk_common.skc_daddr);
 }
 
 static __always_inline __u32 group_index(struct sock_reuseport *group, struct sock *sk)
@@ -115,7 +118,7 @@ int sluice_sockets(struct bpf_iter__task_file *ctx)
 	record.port = BPF_CORE_READ(sk, __sk_common.skc_num);
 	record.ifindex = BPF_CORE_READ(sk, __sk_common.skc_bound_dev_if);
 	record.connected = BPF_CORE_READ(sk, __sk_common.skc_state) == TCP_ESTABLISHED;
-	record_local(&record, sk);
+	record_ends(&record, sk);
 	record_group(&record, sk);
 	record_queue(&record, sk);
 	record.pid = task_number(BPF_CORE_READ(task, group_leader));

@@ -20,12 +20,16 @@ struct flow_key {
 	__u64 cookie;
 	struct sluice_addr peer;
 	__be16 peer_port_be;
+	__u16 port;
+	__u32 netns;
+	__u32 scope; /* the interface of a link-local peer, whose address is unique only there */
 	__u64 hash;
 };
 
 static __always_inline void flow_key_hash(struct flow_key *key)
 {
-	key->hash = sluice_flow_hash(seed, key->cookie, &key->peer, key->peer_port_be);
+	key->hash = sluice_flow_hash(seed, key->netns, key->port, &key->peer, key->peer_port_be,
+				     key->scope);
 }
 
 static __always_inline struct sluice_flow_set *flow_set(const struct flow_key *key)
@@ -35,10 +39,16 @@ static __always_inline struct sluice_flow_set *flow_set(const struct flow_key *k
 	return bpf_map_lookup_elem(&sluice_flows, &index);
 }
 
+static __always_inline bool flow_is_of_peer(const struct sluice_flow *flow,
+					    const struct flow_key *key)
+{
+	return flow->peer_port_be == key->peer_port_be && addr_equal(&flow->peer, &key->peer) &&
+	       (!key->scope || flow->ifindex == key->scope);
+}
+
 static __always_inline bool flow_is(const struct sluice_flow *flow, const struct flow_key *key)
 {
-	return flow->cookie == key->cookie && flow->peer_port_be == key->peer_port_be &&
-	       addr_equal(&flow->peer, &key->peer);
+	return flow->cookie == key->cookie && flow_is_of_peer(flow, key);
 }
 
 /* Returns the slot of the flow, or SLUICE_FLOW_WAYS. */
@@ -83,35 +93,15 @@ static __always_inline __u32 flow_oldest(struct sluice_flow_set *set, __u32 now)
  * for that flow as well.
  */
 static __always_inline bool flow_refresh(struct sluice_flow_set *set, const struct flow_key *key,
-					 const struct sluice_flow *update, __u32 now)
+					 const struct sluice_addr *local, __u32 now)
 {
 	__u32 way = flow_find(set, key);
-	struct sluice_flow *flow;
 
-	if (way >= SLUICE_FLOW_WAYS)
-		return false;
-	flow = &set->flow[way];
-	if (!addr_equal(&flow->local, &update->local) ||
-	    (flow->ifindex != update->ifindex && addr_is_link_local(&key->peer)))
+	if (way >= SLUICE_FLOW_WAYS || !addr_equal(&set->flow[way].local, local))
 		return false;
 	if (set->seen[way] != now)
 		set->seen[way] = now;
 	return true;
-}
-
-/*
- * Returns the new flags of a flow. A link-local peer that switches interfaces may be two hosts with
- * the same address, so the flow becomes ambiguous. If the flow has expired or addresses have
- * changed, the peer has moved instead.
- */
-static __always_inline __u16 flow_scope(const struct sluice_flow *flow,
-					const struct sluice_flow *update, __u32 idle)
-{
-	if (idle > age || flow->generation != update->generation)
-		return 0;
-	if (flow->ifindex != update->ifindex && addr_is_link_local(&update->peer))
-		return flow->flags | SLUICE_FLOW_SCOPE_AMBIGUOUS;
-	return flow->flags;
 }
 
 /* Stores the flow. Returns the counter to increment. */
@@ -119,29 +109,41 @@ static __always_inline enum sluice_reply_counter flow_store(struct sluice_flow_s
 							    const struct flow_key *key,
 							    struct sluice_flow *update, __u32 now)
 {
-	enum sluice_reply_counter outcome = SLUICE_REPLY_moved;
-	struct sluice_flow *flow;
-	__u32 way, idle;
+	enum sluice_reply_counter outcome = SLUICE_REPLY_learned;
+	__u32 way;
+	bool known, live;
 
+	update->seal = sluice_flow_seal(key->hash, key->cookie, &update->local, update->generation);
 	bpf_spin_lock(&set->lock);
 	way = flow_find(set, key);
-	if (way < SLUICE_FLOW_WAYS) {
-		flow = &set->flow[way];
-		update->flags = flow_scope(flow, update, sluice_flow_idle(now, set->seen[way]));
-	} else {
+	known = way < SLUICE_FLOW_WAYS;
+	if (!known)
 		way = flow_oldest(set, now) % SLUICE_FLOW_WAYS;
-		flow = &set->flow[way];
-		idle = sluice_flow_idle(now, set->seen[way]);
-		outcome = set->tag[way] && idle <= age ? SLUICE_REPLY_evicted
-						       : SLUICE_REPLY_learned;
-	}
-	update->seal = sluice_flow_seal(key->hash, &update->local, update->generation,
-					update->flags);
-	*flow = *update;
+	live = set->tag[way] && sluice_flow_idle(now, set->seen[way]) <= age;
+	if (live)
+		outcome = known ? SLUICE_REPLY_moved : SLUICE_REPLY_evicted;
+	set->flow[way] = *update;
 	set->tag[way] = sluice_flow_tag(key->hash);
 	set->seen[way] = now;
 	bpf_spin_unlock(&set->lock);
 	return outcome;
+}
+
+/* Ends the flow. Returns whether there was one. */
+static __always_inline bool flow_end(struct sluice_flow_set *set, const struct flow_key *key)
+{
+	bool found;
+	__u32 way;
+
+	if (flow_find(set, key) >= SLUICE_FLOW_WAYS)
+		return false;
+	bpf_spin_lock(&set->lock);
+	way = flow_find(set, key);
+	found = way < SLUICE_FLOW_WAYS;
+	if (found)
+		set->tag[way] = 0;
+	bpf_spin_unlock(&set->lock);
+	return found;
 }
 
 /* The fields of a flow that a reply needs. */
@@ -150,7 +152,6 @@ struct flow_view {
 	__u64 seal;
 	__u32 seen;
 	__u32 generation;
-	__u16 flags;
 };
 
 /*
@@ -170,7 +171,6 @@ static __always_inline bool flow_copy(const struct sluice_flow_set *set, const s
 	view->seal = flow->seal;
 	view->seen = set->seen[way];
 	view->generation = flow->generation;
-	view->flags = flow->flags;
 	return true;
 }
 
@@ -181,7 +181,7 @@ static __always_inline bool flow_read(struct sluice_flow_set *set, const struct 
 	bool found = flow_copy(set, key, view);
 
 	if (!found ||
-	    view->seal == sluice_flow_seal(key->hash, &view->local, view->generation, view->flags))
+	    view->seal == sluice_flow_seal(key->hash, key->cookie, &view->local, view->generation))
 		return found;
 	bpf_spin_lock(&set->lock);
 	found = flow_copy(set, key, view);
@@ -201,9 +201,38 @@ static __always_inline void flow_confirm(struct sluice_flow_set *set, const stru
 		struct sluice_flow *flow = &set->flow[way];
 
 		flow->generation = generation;
-		flow->seal = sluice_flow_seal(key->hash, &view->local, generation, flow->flags);
+		flow->seal = sluice_flow_seal(key->hash, key->cookie, &view->local, generation);
 	}
 	bpf_spin_unlock(&set->lock);
+}
+
+/*
+ * Finds the peer's latest flow at another socket with the same port, and its requested address.
+ * Returns the socket's cookie, or 0.
+ */
+static __always_inline __u64 flow_of_sibling(struct sluice_flow_set *set,
+					     const struct flow_key *key, __u32 now,
+					     struct sluice_addr *local)
+{
+	__u16 tag = sluice_flow_tag(key->hash);
+	__u32 way, youngest = age + 1;
+	__u64 cookie = 0;
+
+	bpf_spin_lock(&set->lock);
+#pragma unroll
+	for (way = 0; way < SLUICE_FLOW_WAYS; way++) {
+		const struct sluice_flow *flow = &set->flow[way];
+		__u32 idle = sluice_flow_idle(now, set->seen[way]);
+
+		if (set->tag[way] != tag || flow->netns != key->netns || flow->port != key->port ||
+		    !flow_is_of_peer(flow, key) || idle >= youngest)
+			continue;
+		youngest = idle;
+		cookie = flow->cookie;
+		*local = flow->local;
+	}
+	bpf_spin_unlock(&set->lock);
+	return cookie;
 }
 
 #endif

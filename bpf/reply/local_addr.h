@@ -9,24 +9,64 @@
 #include "common/local_addr.h"
 #include "reply/maps.h"
 
+#include <linux/ip.h>
+
+/* include/net/net_namespace.h: lo, in each namespace */
+#define LOOPBACK_IFINDEX 1
+
 /*
  * May a send of the socket use the address as its source? @generation is local_addr_generation(),
- * read before the walk: if the address is deleted meanwhile, the cached result is already outdated.
+ * read before the walk: if the addresses change meanwhile, the cached result is already outdated.
+ * Both results are cached: each datagram to an address that only a route makes local asks again.
  */
 static __always_inline bool local_addr_usable(const struct sluice_sock *sock,
 					      const struct sluice_addr *addr, bool ip4,
 					      __u32 generation)
 {
 	struct sluice_local_key key = { .addr = *addr, .netns = sock->netns };
-	__u32 *known = bpf_map_lookup_elem(&sluice_locals, &key);
+	struct sluice_local_usable *known = bpf_map_lookup_elem(&sluice_locals, &key);
+	struct sluice_local_usable fresh = { .generation = generation };
 
-	if (known && *known == generation)
+	if (known && known->generation == generation)
+		return known->usable;
+	fresh.usable = ip4 ? ip4_is_local(sock->net, addr->word_be[3])
+			   : ip6_is_local(sock->net, addr->half[0], addr->half[1]);
+	bpf_map_update_elem(&sluice_locals, &key, &fresh, BPF_ANY);
+	return fresh.usable;
+}
+
+/* Reads an IPv4 setting of an interface, or of all; @option is an IPV4_DEVCONF number. */
+static __always_inline int ip4_setting(const struct ipv4_devconf *conf, int option)
+{
+	int value = 0;
+
+	bpf_probe_read_kernel(&value, sizeof(value),
+			      (const void *)conf + bpf_core_field_offset(conf->data) +
+				      (option - 1) * sizeof(value));
+	return value;
+}
+
+/*
+ * May a reply to a peer behind the device leave from 127.0.0.0/8? DNAT leads requests there. A send
+ * fails on an interface without route_localnet (net/ipv4/route.c, __mkroute_output). The device has
+ * it, or the request would not have been delivered; but the reply may leave by another one, unless
+ * all have it, or the reverse path filter has proven that the route back is this device.
+ */
+static __always_inline bool may_leave_from_loopback(struct net *net,
+						    const struct net_device *device)
+{
+	const struct ipv4_devconf *all = BPF_CORE_READ(net, ipv4.devconf_all);
+	const struct in_device *in = BPF_CORE_READ(device, ip_ptr);
+	int all_filter = ip4_setting(all, IPV4_DEVCONF_RP_FILTER), filter;
+
+	if (ip4_setting(all, IPV4_DEVCONF_ROUTE_LOCALNET))
 		return true;
-	if (ip4 ? !ip4_is_local(sock->net, addr->word_be[3])
-		: !ip6_is_local(sock->net, addr->half[0], addr->half[1]))
+	if (!in)
 		return false;
-	bpf_map_update_elem(&sluice_locals, &key, &generation, BPF_ANY);
-	return true;
+	/* the kernel applies the larger of the two */
+	filter = ip4_setting((const void *)in + bpf_core_field_offset(in->cnf),
+			     IPV4_DEVCONF_RP_FILTER);
+	return (filter > all_filter ? filter : all_filter) == 1;
 }
 
 #endif

@@ -33,9 +33,9 @@ struct {
 /* Written by all programs: the results of local_addr_usable(). */
 struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);
-	__uint(max_entries, 1024);
+	__uint(max_entries, 4096);
 	__type(key, struct sluice_local_key);
-	__type(value, __u32);
+	__type(value, struct sluice_local_usable);
 } sluice_locals SEC(".maps");
 
 /* Written by sluice_learn; a socket without storage is not managed, or has received nothing yet. */
@@ -53,6 +53,14 @@ struct {
 	__type(key, __u32);
 	__type(value, struct sluice_reply_counters);
 } sluice_counters SEC(".maps");
+
+/* Written by sluice_connect4 and sluice_connect6: the peer that the socket has connected to. */
+struct {
+	__uint(type, BPF_MAP_TYPE_SK_STORAGE);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, int);
+	__type(value, struct sluice_connect);
+} sluice_connects SEC(".maps");
 
 /* Written by sluice_audit, sluice_connect4 and sluice_connect6; keyed by socket cookie. */
 struct {

@@ -11,21 +11,27 @@
 
 #define SLUICE_REPLY_COUNTERS(X)                                                                  \
 	X(learned, "new flows: first datagram of a peer to a managed socket")                     \
-	X(moved, "flows whose peer now uses another local address, or another interface")         \
+	X(moved, "live flows whose peer has sent to another local address")                       \
+	X(ended, "flows ended: the peer then sent to an address that no reply can leave from")    \
 	X(evicted, "live flows evicted because their set of the table was full")                  \
 	X(fixed, "replies sent from the requested address")                                       \
+	X(fixed_other_port, "the same, to another port of the peer (--any-peer-port)")            \
 	X(left_source_set, "replies left alone: the application set the source")                  \
 	X(left_no_flow, "sends left alone: no flow for this peer in the table")                   \
 	X(left_expired, "sends left alone: the peer's flow has expired")                          \
 	X(left_address_gone, "sends left alone: the host no longer has the address")              \
-	X(left_scope, "sends left alone: link-local peer seen on two interfaces")                 \
+	X(left_scope, "sends left alone: link-local peer, and nothing names its link")            \
 	X(skipped_not_own, "datagrams not learned: to no interface's address (multicast, AnyIP)") \
+	X(skipped_loopback,                                                                       \
+	  "datagrams not learned: to 127.0.0.0/8, which a reply may not leave from")              \
 	X(skipped_header, "datagrams not learned: malformed headers")                             \
 	X(skipped_client, "sockets not managed: under 'any', the kernel chose their port")        \
 	X(skipped_memory, "datagrams not learned: no memory for socket storage")                  \
 	X(audit_right, "audit: replies that left from the requested address")                     \
 	X(audit_wrong, "audit: replies that left from another address")                           \
-	X(audit_connect, "audit: sockets connected to a peer after its request")
+	X(audit_other_port, "audit: the same, to another port of a peer")                         \
+	X(audit_connect,                                                                          \
+	  "sockets connected to a peer after its request: mode socket does not fix them")
 
 enum sluice_reply_counter {
 #define X(name, help) SLUICE_REPLY_##name,

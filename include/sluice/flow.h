@@ -2,7 +2,7 @@
 /*
  * The flow table of the object reply: the local address of each peer's last request, per socket.
  *
- * It is a set-associative cache in a BPF array: a hash of (socket, peer) picks a set of
+ * It is a set-associative cache in a BPF array: a hash of the server and the peer picks a set of
  * SLUICE_FLOW_WAYS slots. The usual choice, BPF_MAP_TYPE_LRU_HASH, was rejected: it recycles
  * elements that another CPU is still reading, so that a send could get another flow's address; it
  * does not count evictions of live entries; and an insertion costs several times as much. Here a
@@ -34,21 +34,16 @@ struct sluice_addr {
 };
 _Static_assert(sizeof(struct sluice_addr) == 16, "struct sluice_addr");
 
-enum sluice_flow_flags {
-	/* a link-local peer was seen on two interfaces: its address is ambiguous */
-	SLUICE_FLOW_SCOPE_AMBIGUOUS = 1 << 0,
-};
-
 struct sluice_flow {
-	__u64 cookie; /* of the socket; 0: the slot is free */
+	__u64 cookie; /* of the socket */
 	struct sluice_addr peer;
 	struct sluice_addr local; /* the destination of the peer's last datagram */
 	__u64 seal;		  /* sluice_flow_seal() */
-	__be16 peer_port_be;
-	__u16 flags;	  /* enum sluice_flow_flags */
-	__u32 ifindex;	  /* on which the stored datagram arrived */
-	__u32 generation; /* of the namespace's addresses when local was last checked */
-	__u32 netns;	  /* inode number of the socket's network namespace */
+	__be16 peer_port_be;	  /* 0: any port of the peer */
+	__u16 port;		  /* of the socket */
+	__u32 ifindex;		  /* on which the stored datagram arrived */
+	__u32 generation;	  /* of the namespace's addresses when local was last checked */
+	__u32 netns;		  /* inode number of the socket's network namespace */
 };
 _Static_assert(sizeof(struct sluice_flow) == 64, "struct sluice_flow");
 
@@ -74,13 +69,18 @@ SLUICE_FLOW_INLINE __u64 sluice_flow_mix(__u64 hash, __u64 word)
 	return ((hash ^ (hash >> 32)) ^ word) * 0xff51afd7ed558ccdULL;
 }
 
-/* The seed is random for each load: a peer cannot choose a port that hits another peer's set. */
-SLUICE_FLOW_INLINE __u64 sluice_flow_hash(__u64 seed, __u64 cookie, const struct sluice_addr *peer,
-					  __be16 peer_port_be)
+/*
+ * The seed is random for each load: a peer cannot choose a port that hits another peer's set. The
+ * socket takes part by its namespace and port, not by its cookie, so that a search by another
+ * socket of the same server finds the flow. @scope is the interface of a link-local peer, or 0.
+ */
+SLUICE_FLOW_INLINE __u64 sluice_flow_hash(__u64 seed, __u32 netns, __u16 port,
+					  const struct sluice_addr *peer, __be16 peer_port_be,
+					  __u32 scope)
 {
-	__u64 hash = sluice_flow_mix(seed, cookie);
+	__u64 hash = sluice_flow_mix(seed, (__u64)netns << 16 | port);
 
-	hash = sluice_flow_mix(hash, peer->half[0]);
+	hash = sluice_flow_mix(hash, peer->half[0] ^ (__u64)scope << 32);
 	hash = sluice_flow_mix(hash, peer->half[1]);
 	return sluice_flow_mix(hash, peer_port_be);
 }
@@ -92,22 +92,23 @@ SLUICE_FLOW_INLINE __u32 sluice_flow_set_index(__u64 hash, __u32 sets)
 }
 
 /*
- * Folds the hash, since the low bits of a product do not depend on the high bits of its factors:
- * all IPv4 peers of a /16 with one port would get the same tag.
+ * Mixes the hash once more, since the flows of a set share its high bits, and the low bits of a
+ * product do not depend on the high bits of its factors.
  */
 SLUICE_FLOW_INLINE __u16 sluice_flow_tag(__u64 hash)
 {
-	__u16 tag = (hash ^ (hash >> 32)) >> 16;
+	__u16 tag = sluice_flow_mix(hash, 0) >> 48;
 
 	return tag ? tag : 1;
 }
 
-SLUICE_FLOW_INLINE __u64 sluice_flow_seal(__u64 hash, const struct sluice_addr *local,
-					  __u32 generation, __u16 flags)
+SLUICE_FLOW_INLINE __u64 sluice_flow_seal(__u64 hash, __u64 cookie, const struct sluice_addr *local,
+					  __u32 generation)
 {
+	hash = sluice_flow_mix(hash, cookie);
 	hash = sluice_flow_mix(hash, local->half[0]);
 	hash = sluice_flow_mix(hash, local->half[1]);
-	return sluice_flow_mix(hash, (__u64)generation << 16 | flags);
+	return sluice_flow_mix(hash, generation);
 }
 
 /*

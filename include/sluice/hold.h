@@ -156,7 +156,7 @@ struct sluice_hold_status {
 SLUICE_FLOW_INLINE __u32 sluice_hold_id(__u64 seed, const struct sluice_addr *peer,
 					__be16 peer_port_be)
 {
-	__u64 hash = sluice_flow_hash(seed, 0, peer, peer_port_be);
+	__u64 hash = sluice_flow_hash(seed, 0, 0, peer, peer_port_be, 0);
 
 	return (__u32)(hash >> 32) ^ (__u32)hash;
 }

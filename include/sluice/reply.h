@@ -6,7 +6,7 @@
 #include <sluice/flow.h>
 
 /* Raised whenever a pinned map changes its layout or its meaning. */
-#define SLUICE_REPLY_ABI 4
+#define SLUICE_REPLY_ABI 5
 
 enum sluice_reply_mode {
 	SLUICE_REPLY_SOCKET = 1,
@@ -28,9 +28,11 @@ struct sluice_reply_meta {
 	__u64 cgroup_id;
 	__u32 sets; /* of the flow table */
 	__u32 any_port;
+	__u32 any_peer_port; /* a reply may go to any port of a peer */
+	__u32 reserved;
 	__u64 ports[1024]; /* bit p % 64 of word p / 64: port p is managed */
 };
-_Static_assert(sizeof(struct sluice_reply_meta) == 56 + 8192, "struct sluice_reply_meta");
+_Static_assert(sizeof(struct sluice_reply_meta) == 64 + 8192, "struct sluice_reply_meta");
 
 /* The socket storage of a socket, set at its first datagram. */
 struct sluice_sock {
@@ -38,10 +40,15 @@ struct sluice_sock {
 	__u64 net;	   /* the kernel's struct net, which lives as long as the socket */
 	__u32 netns;	   /* its inode number */
 	__u32 port_chosen; /* by the kernel, not by bind(2): the socket of a client */
+	/*
+	 * The seal of the last destination that no reply can leave from, and of the generation of
+	 * the addresses at that time: one word, so that it needs no lock.
+	 */
+	__u64 refused;
 };
-_Static_assert(sizeof(struct sluice_sock) == 24, "struct sluice_sock");
+_Static_assert(sizeof(struct sluice_sock) == 32, "struct sluice_sock");
 
-/* A local address of a namespace; the value is the generation at which it was last found. */
+/* An address that a datagram in a namespace was sent to. */
 struct sluice_local_key {
 	struct sluice_addr addr;
 	__u32 netns;
@@ -49,7 +56,24 @@ struct sluice_local_key {
 };
 _Static_assert(sizeof(struct sluice_local_key) == 24, "struct sluice_local_key");
 
-/* The counts of mode audit for a socket, keyed by socket cookie. */
+/* Was the address found on an interface when last searched? */
+struct sluice_local_usable {
+	__u32 generation; /* of the namespace's addresses at that time */
+	__u32 usable;
+};
+_Static_assert(sizeof(struct sluice_local_usable) == 8, "struct sluice_local_usable");
+
+/* The socket storage of a socket that has connected to a peer with a flow. */
+struct sluice_connect {
+	__u64 cookie; /* of the socket that received the peer's request: the key of the audit */
+	struct sluice_addr peer;
+	struct sluice_addr asked;
+	__be16 peer_port_be;
+	__u16 reserved[3];
+};
+_Static_assert(sizeof(struct sluice_connect) == 48, "struct sluice_connect");
+
+/* The audit of a socket, keyed by socket cookie. Mode socket records only connect(2) calls. */
 struct sluice_audit {
 	__u64 right;
 	__u64 wrong;
@@ -60,8 +84,18 @@ struct sluice_audit {
 	__be16 peer_port_be;
 	__u16 port; /* of the socket */
 	__u32 netns;
+	/* datagrams to another port of a peer, from an address other than the requested one */
+	__u64 other_port;
+	/* the last such datagram */
+	struct sluice_addr other_peer;
+	struct sluice_addr other_asked;
+	struct sluice_addr other_used;
+	__be16 other_port_be;
+	__u16 reserved;
+	__u32 pid; /* of the process that connected; 0: unknown on this kernel */
 	/* connect(2) calls to a peer that had sent a request */
 	__u64 connects;
+	__u64 siblings;	     /* those of other sockets with the same port: one for each client */
 	__u64 connect_right; /* later datagrams to that peer from the requested address */
 	__u64 connect_wrong;
 	/* the last such call */
@@ -69,10 +103,9 @@ struct sluice_audit {
 	struct sluice_addr connect_asked;
 	struct sluice_addr connect_used; /* the source of the last datagram; 0: none was sent */
 	__be16 connect_port_be;
-	__u16 reserved;
-	__u32 pid; /* of the process that connected; 0: unknown on this kernel */
+	__u16 reserved2[3];
 	char comm[16];
 };
-_Static_assert(sizeof(struct sluice_audit) == 176, "struct sluice_audit");
+_Static_assert(sizeof(struct sluice_audit) == 248, "struct sluice_audit");
 
 #endif

@@ -16,9 +16,10 @@ struct sluice_socket_record {
 	__u64 sock;   /* the kernel's address of its struct sock */
 	__u64 group;  /* 1 + the kernel's number of its group; 0: not bound with SO_REUSEPORT */
 	struct sluice_addr local;
-	__u32 netns; /* inode number of the network namespace */
-	__u32 pid;   /* thread group */
-	__u32 tid;   /* a thread that has the descriptor: the leader, unless it has exited */
+	struct sluice_addr peer; /* of a connected socket */
+	__u32 netns;		 /* inode number of the network namespace */
+	__u32 pid;		 /* thread group */
+	__u32 tid; /* a thread that has the descriptor: the leader, unless it has exited */
 	__u32 fd;
 	__u32 group_index;     /* index in the kernel's group, or SLUICE_NO_INDEX */
 	__u32 group_prog;      /* id of the group's program; 0: none */
@@ -30,9 +31,9 @@ struct sluice_socket_record {
 	__u8 connected;
 	__u16 family;
 	__u16 port; /* local, host order; 0: not bound */
-	__u16 reserved;
+	__be16 peer_port_be;
 	char comm[SLUICE_COMM_SIZE];
 };
-_Static_assert(sizeof(struct sluice_socket_record) == 104, "struct sluice_socket_record");
+_Static_assert(sizeof(struct sluice_socket_record) == 120, "struct sluice_socket_record");
 
 #endif

@@ -153,6 +153,31 @@ static inline void lab_address(const char *addr, bool add)
 	lab_settle();
 }
 
+/* Makes an address local by a route alone, as AnyIP does. */
+static inline void lab_route_local(const char *addr)
+{
+	int family = lab_family(addr);
+	size_t size = family == AF_INET ? 4 : 16;
+	char request[256], bytes[16];
+	struct nlmsghdr *header = mnl_nlmsg_put_header(request);
+	struct rtmsg *message;
+
+	header->nlmsg_type = RTM_NEWROUTE;
+	header->nlmsg_flags = NLM_F_REQUEST | NLM_F_ACK | NLM_F_CREATE;
+	header->nlmsg_seq = 1;
+	message = mnl_nlmsg_put_extra_header(header, sizeof(*message));
+	message->rtm_family = family;
+	message->rtm_dst_len = size * 8;
+	message->rtm_table = RT_TABLE_LOCAL;
+	message->rtm_protocol = RTPROT_STATIC;
+	message->rtm_scope = RT_SCOPE_HOST;
+	message->rtm_type = RTN_LOCAL;
+	assert_int_equal(inet_pton(family, addr, bytes), 1);
+	mnl_attr_put(header, RTA_DST, size, bytes);
+	mnl_attr_put_u32(header, RTA_OIF, if_nametoindex("lo"));
+	lab_rtnl(header);
+}
+
 /* Enters a new namespace with the six addresses; it is freed with its last socket. */
 static inline void lab_net(void)
 {

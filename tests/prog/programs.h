@@ -26,6 +26,7 @@ struct settings {
 	__u16 port; /* the only managed port, unless any_port */
 	bool any_port;
 	bool audit; /* sluice_audit instead of the fix */
+	bool any_peer_port;
 	__u32 sets; /* 0: 64 */
 	__u32 age;  /* of sluice_flow_clock(); 0: two minutes */
 };
@@ -51,8 +52,7 @@ static inline void programs_load(struct programs *programs, const struct setting
 	bpf_program__set_autoload(skel->progs.sluice_fix4, !settings->audit);
 	bpf_program__set_autoload(skel->progs.sluice_fix6, !settings->audit);
 	bpf_program__set_autoload(skel->progs.sluice_audit, settings->audit);
-	bpf_program__set_autoload(skel->progs.sluice_connect4, settings->audit);
-	bpf_program__set_autoload(skel->progs.sluice_connect6, settings->audit);
+	skel->rodata->any_peer_port = settings->any_peer_port || settings->audit;
 	bpf_map__set_max_entries(skel->maps.sluice_flows, skel->rodata->sets);
 	assert_int_equal(reply_bpf__load(skel), 0);
 }

@@ -15,6 +15,9 @@
 #define COUNT(a)  (sizeof(a) / sizeof(*(a)))
 #define MAX_FILES 64
 
+#define LINK6	  "fe80::1"
+#define LINK_FAR6 "fe80::2"
+
 static char cgroup[PATH_MAX];
 static struct programs programs;
 
@@ -80,17 +83,31 @@ static inline void assert_address(const struct sluice_addr *addr, const char *wa
 	assert_memory_equal(addr, &value, sizeof(value));
 }
 
-static inline __u64 hash_of(int server, int client, const char *near)
+static inline __u64 hash_of_scope(int server, int client, const char *near, __u32 scope)
 {
 	struct sluice_addr peer = address(near);
 
-	return sluice_flow_hash(PROGRAMS_SEED, lab_cookie(server), &peer, lab_port_be(client));
+	return sluice_flow_hash(PROGRAMS_SEED, lab_netns(), ntohs(lab_port_be(server)), &peer,
+				lab_port_be(client), scope);
+}
+
+static inline __u64 hash_of(int server, int client, const char *near)
+{
+	return hash_of_scope(server, client, near, 0);
+}
+
+/* Returns the seal that the flow must have. */
+static inline __u64 seal_of(int server, int client, const char *near,
+			    const struct sluice_flow *flow)
+{
+	return sluice_flow_seal(hash_of(server, client, near), lab_cookie(server), &flow->local,
+				flow->generation);
 }
 
 /* Returns the flow's slot, in the set where the programs look for it. */
-static inline struct slot slot_of(int server, int client, const char *near)
+static inline struct slot slot_of_scope(int server, int client, const char *near, __u32 scope)
 {
-	__u64 hash = hash_of(server, client, near);
+	__u64 hash = hash_of_scope(server, client, near, scope);
 	struct sluice_addr peer = address(near);
 	struct slot slot = { .index = sluice_flow_set_index(hash, programs.skel->rodata->sets) };
 
@@ -106,6 +123,11 @@ static inline struct slot slot_of(int server, int client, const char *near)
 	}
 	fail_msg("no flow for %s in its set", near);
 	return slot;
+}
+
+static inline struct slot slot_of(int server, int client, const char *near)
+{
+	return slot_of_scope(server, client, near, 0);
 }
 
 static inline __u32 now(void)

@@ -23,7 +23,7 @@ static void test_load(void **unused)
 	load_with(&with, LOAD_FRESH);
 	assert_socket_mode_on(cgroup, 1);
 	assert_socket_mode_on(other, 0);
-	assert_int_equal(result.count, 3);
+	assert_int_equal(result.count, 5);
 	assert_true(result.progs[0].verified_insns > 0);
 
 	state = state_now();
@@ -36,7 +36,7 @@ static void test_load(void **unused)
 	reply_ports(&state.meta, &ports);
 	assert_false(ports.any);
 	assert_true(ports_contain(&ports, PORT) && !ports_contain(&ports, PORT + 1));
-	assert_int_equal(state.hook_count, 3);
+	assert_int_equal(state.hook_count, 5);
 }
 
 /* Changes settings in place: the same links and maps get new programs. */
@@ -77,8 +77,8 @@ static void test_mode(void **unused)
 	assert_int_equal(own_on(cgroup, BPF_CGROUP_UDP4_SENDMSG, "sluice_fix4"), 0);
 	assert_int_equal(own_on(cgroup, BPF_CGROUP_UDP6_SENDMSG, "sluice_fix6"), 0);
 	load(SLUICE_REPLY_SOCKET, LOAD_UPDATED);
-	assert_int_equal(own_on(cgroup, BPF_CGROUP_INET4_CONNECT, "sluice_connect4"), 0);
-	assert_int_equal(own_on(cgroup, BPF_CGROUP_INET6_CONNECT, "sluice_connect6"), 0);
+	assert_int_equal(own_on(cgroup, BPF_CGROUP_INET4_CONNECT, "sluice_connect4"), 1);
+	assert_int_equal(own_on(cgroup, BPF_CGROUP_INET6_CONNECT, "sluice_connect6"), 1);
 	assert_socket_mode_on(cgroup, 1);
 }
 
@@ -90,7 +90,7 @@ static void test_dry_run(void **unused)
 	with.dry_run = true;
 	inventory(before);
 	load_with(&with, LOAD_VERIFIED);
-	assert_int_equal(result.count, 3);
+	assert_int_equal(result.count, 5);
 	assert_unchanged(before);
 	assert_int_equal(access(DIR_OURS, F_OK), -1);
 
@@ -109,8 +109,8 @@ static void test_unload(void **unused)
 
 	assert_int_equal(reply_unload(DIR_OURS, &err), 0);
 	load(SLUICE_REPLY_SOCKET, LOAD_FRESH);
-	/* six maps and three links */
-	assert_int_equal(reply_unload(DIR_OURS, &err), 9);
+	/* seven maps and five links */
+	assert_int_equal(reply_unload(DIR_OURS, &err), 12);
 	assert_socket_mode_on(cgroup, 0);
 	assert_int_equal(access(DIR_OURS, F_OK), -1);
 	assert_int_equal(reply_read(DIR_OURS, &state, &err), -ENOENT);

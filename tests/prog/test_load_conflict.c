@@ -195,7 +195,7 @@ static void test_order(void **unused)
 		load(SLUICE_REPLY_SOCKET, LOAD_UPDATED);
 	}
 	state = state_now();
-	assert_int_equal(state.hook_count, 3);
+	assert_int_equal(state.hook_count, 5);
 	assert_string_equal(state.hooks[0].pin, "link_learn");
 	/* learning precedes fixing, also where programs are replaced */
 	assert_true(state.hooks[0].link_id < state.hooks[1].link_id);

@@ -7,6 +7,7 @@
  */
 #include "base/nl.h"
 #include "base/rtnl_events.h"
+#include "kernel/netdev.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -143,10 +144,39 @@ static void test_refused_by_the_taker(void **state)
 	assert_int_equal(reading.tries, 1);
 }
 
+/* --- one interface */
+
+static void test_one_interface(void **state)
+{
+	struct netdev dev, again;
+	struct err err = { 0 };
+	__u32 bridge;
+
+	assert_int_equal(
+		system("ip link add br0 type bridge && ip link add n0 type veth peer name n1"
+		       " && ip link set n0 master br0"),
+		0);
+	assert_int_equal(netdev_read("br0", 0, &dev, &err), 0);
+	assert_string_equal(dev.name, "br0");
+	assert_true(dev.bridge);
+	assert_int_equal(dev.master, 0);
+	bridge = dev.ifindex;
+	assert_int_equal(bridge, if_nametoindex("br0"));
+	assert_int_equal(netdev_read("n0", 0, &dev, &err), 0);
+	assert_false(dev.bridge);
+	assert_int_equal(dev.master, bridge);
+	assert_int_equal(netdev_has_ethernet(&dev), 1);
+	assert_int_equal(netdev_read(NULL, dev.ifindex, &again, &err), 0);
+	assert_string_equal(again.name, "n0");
+	assert_int_equal(netdev_read("none", 0, &dev, &err), -ENODEV);
+	assert_string_equal(err.what, "interface none: No such device");
+	assert_int_equal(netdev_read(NULL, 9999, &dev, &err), -ENODEV);
+}
+
 /* --- events */
 
 struct events {
-	int links, lost;
+	int links, lost, bridges;
 	int links_after_lost;
 };
 
@@ -155,6 +185,7 @@ static void on_link(const struct rtnl_link *link, void *arg)
 	struct events *events = arg;
 
 	events->links++;
+	events->bridges += link->bridge;
 	events->links_after_lost += events->lost;
 }
 
@@ -174,6 +205,10 @@ static void test_events(void **state)
 	assert_int_equal(system("ip link add n0 type veth peer name n1"), 0);
 	assert_int_equal(rtnl_read(rtnl), 0);
 	assert_true(events.links >= 2);
+	assert_int_equal(events.bridges, 0);
+	assert_int_equal(system("ip link add br0 type bridge"), 0);
+	assert_int_equal(rtnl_read(rtnl), 0);
+	assert_true(events.bridges > 0);
 	assert_int_equal(events.lost, 0);
 	rtnl_close(rtnl);
 }
@@ -236,7 +271,8 @@ int main(void)
 		TEST(test_undisturbed),		 TEST(test_changed_three_times),
 		TEST(test_changed_every_time),	 TEST(test_made_already),
 		TEST(test_refused_by_the_taker), TEST(test_events),
-		TEST(test_events_lost),		 TEST(test_events_of_others),
+		TEST(test_one_interface),	 TEST(test_events_lost),
+		TEST(test_events_of_others),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -85,13 +85,13 @@ static const struct kind {
 	void (*answer)(int server, const struct lab_end *peer);
 	const char *near, *far;
 	const char *source;
-	__u64 learned, fixed, source_set;
+	__u64 learned, fixed, source_set, connect;
 } kinds[] = {
 	{ "IPv4", server_v4, answer_sendto, NEAR4, FAR4, FAR4, 1, 1, 0 },
 	{ "IPv4, sendmsg", server_v4, answer_sendmsg, NEAR4, FAR4, FAR4, 1, 1, 0 },
 	{ "IPv4, sendmmsg", server_v4, answer_sendmmsg, NEAR4, FAR4, FAR4, 1, 1, 0 },
 	{ "IPv4, IP_PKTINFO", server_v4, answer_pktinfo4, NEAR4, FAR4, OTHER4, 1, 0, 1 },
-	{ "IPv4, connects back", server_v4, answer_connected, NEAR4, FAR4, NEAR4, 1, 0, 0 },
+	{ "IPv4, connects back", server_v4, answer_connected, NEAR4, FAR4, NEAR4, 1, 0, 0, 1 },
 	{ "IPv4, bound", server_bound4, answer_sendto, NEAR4, FAR4, FAR4, 0, 0, 0 },
 	{ "IPv4, bound, IP_PKTINFO", server_bound4, answer_pktinfo4, NEAR4, FAR4, OTHER4, 0, 0, 0 },
 	{ "dual-stack, IPv4", server_dual, answer_sendto, NEAR4, FAR4, FAR4, 1, 1, 0 },
@@ -103,7 +103,7 @@ static const struct kind {
 	{ "IPv6", server_v6only, answer_sendto, NEAR6, FAR6, FAR6, 1, 1, 0 },
 	{ "IPv6, sendmmsg", server_v6only, answer_sendmmsg, NEAR6, FAR6, FAR6, 1, 1, 0 },
 	{ "IPv6, IPV6_PKTINFO", server_v6only, answer_pktinfo6, NEAR6, FAR6, OTHER6, 1, 0, 1 },
-	{ "IPv6, connects back", server_v6only, answer_connected, NEAR6, FAR6, NEAR6, 1, 0, 0 },
+	{ "IPv6, connects back", server_v6only, answer_connected, NEAR6, FAR6, NEAR6, 1, 0, 0, 1 },
 	{ "IPv6, bound", server_bound6, answer_sendto, NEAR6, FAR6, FAR6, 0, 0, 0 },
 };
 
@@ -118,7 +118,8 @@ static void kind_run(const struct kind *kind)
 	kind->answer(server, &peer);
 	lab_expect(client, kind->source);
 	assert_counted(&programs, COUNTED(learned, kind->learned), COUNTED(fixed, kind->fixed),
-		       COUNTED(left_source_set, kind->source_set));
+		       COUNTED(left_source_set, kind->source_set),
+		       COUNTED(audit_connect, kind->connect));
 	close(client);
 	close(server);
 }
@@ -223,11 +224,10 @@ static void fields(const struct family *family)
 	assert_int_equal(flow->peer_port_be, lab_port_be(client));
 	assert_int_equal(flow->ifindex, if_nametoindex("lo"));
 	assert_int_equal(flow->netns, netns);
-	assert_int_equal(flow->flags, 0);
+	assert_int_equal(flow->port, PORT);
 	assert_true((__s32)(slot.set.seen[slot.way] - before) >= 0 &&
 		    (__s32)(now() - slot.set.seen[slot.way]) >= 0);
-	assert_int_equal(flow->seal, sluice_flow_seal(hash_of(server, client, family->near),
-						      &flow->local, flow->generation, 0));
+	assert_int_equal(flow->seal, seal_of(server, client, family->near, flow));
 
 	assert_return_code(
 		bpf_map_lookup_elem(bpf_map__fd(programs.skel->maps.sluice_socks), &server, &sock),
@@ -304,9 +304,7 @@ static void moved(const struct family *family)
 	slot = slot_of(server, client, family->near);
 	assert_address(&slot.set.flow[slot.way].local, family->other);
 	assert_int_equal(slot.set.flow[slot.way].seal,
-			 sluice_flow_seal(hash_of(server, client, family->near),
-					  &slot.set.flow[slot.way].local,
-					  slot.set.flow[slot.way].generation, 0));
+			 seal_of(server, client, family->near, &slot.set.flow[slot.way]));
 	lab_exchange(client, server, family->far, family->far);
 	assert_counted(&programs, COUNTED(moved, 1), COUNTED(fixed, 1));
 	close(client);
@@ -352,8 +350,7 @@ static void addresses_change(const struct family *family)
 	after = slot_of(server, client, family->near);
 	flow = &after.set.flow[after.way];
 	assert_int_not_equal(flow->generation, before.set.flow[before.way].generation);
-	assert_int_equal(flow->seal, sluice_flow_seal(hash_of(server, client, family->near),
-						      &flow->local, flow->generation, 0));
+	assert_int_equal(flow->seal, seal_of(server, client, family->near, flow));
 	lab_address(own, false);
 	lab_send(server, &peer, 8);
 	lab_expect(client, family->far);
@@ -407,30 +404,168 @@ static void test_no_flow(void **state)
 	close(server);
 }
 
-/* A link-local peer is known through two interfaces: the flow is ambiguous. */
+/* Sends to a link-local peer on lo, with the scope that the caller names. */
+static void send_scoped(int server, int client, __u32 scope)
+{
+	struct lab_end peer = lab_end(LINK6, ntohs(lab_port_be(client)));
+
+	peer.in6.sin6_scope_id = scope;
+	lab_send(server, &peer, 8);
+}
+
+static void expect_scoped(int client, const char *wanted)
+{
+	struct lab_end from = lab_receive(client);
+	char text[INET6_ADDRSTRLEN];
+
+	assert_string_equal(lab_text(&from, text), wanted);
+}
+
+/*
+ * A link-local peer is known on one link only: a send uses its flow if the caller or the socket
+ * names that link.
+ */
 static void test_scope(void **state)
 {
-	int server = server_v4(), client = lab_socket(NEAR4, 0);
-	struct sluice_flow *flow;
+	int server = server_v6only(), client = socket(AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	struct lab_end own = lab_end(LINK6, 0), to = lab_end(LINK_FAR6, PORT);
+	__u32 lo = if_nametoindex("lo");
 	struct slot slot;
 
+	lab_address(LINK6, true);
+	lab_address(LINK_FAR6, true);
+	own.in6.sin6_scope_id = to.in6.sin6_scope_id = lo;
+	assert_return_code(bind(client, &own.any, own.size), errno);
 	load(&(struct settings){ .port = PORT });
-	lab_exchange(client, server, FAR4, FAR4);
-	slot = slot_of(server, client, NEAR4);
-	flow = &slot.set.flow[slot.way];
-	flow->flags = SLUICE_FLOW_SCOPE_AMBIGUOUS;
-	flow->seal = sluice_flow_seal(hash_of(server, client, NEAR4), &flow->local,
-				      flow->generation, flow->flags);
-	slot_write(&slot);
-	answer_again(server, client, NEAR4, NEAR4);
-	assert_counted(&programs, COUNTED(learned, 1), COUNTED(fixed, 1), COUNTED(left_scope, 1));
-	/* the peer moves; an ambiguous flow stays ambiguous */
-	lab_request(client, OTHER4, PORT);
+	lab_send(client, &to, 8);
 	lab_receive(server);
-	answer_again(server, client, NEAR4, NEAR4);
-	assert_counted(&programs, COUNTED(moved, 1), COUNTED(left_scope, 1));
+	assert_counted(&programs, COUNTED(learned, 1));
+
+	send_scoped(server, client, lo);
+	expect_scoped(client, LINK_FAR6);
+	assert_counted(&programs, COUNTED(fixed, 1));
+	send_scoped(server, client, 0);
+	expect_scoped(client, LINK6);
+	assert_counted(&programs, COUNTED(left_scope, 1));
+	lab_option(server, SOL_SOCKET, SO_BINDTOIFINDEX, lo);
+	send_scoped(server, client, 0);
+	expect_scoped(client, LINK_FAR6);
+	assert_counted(&programs, COUNTED(fixed, 1));
+
+	/* the same address on another link is another peer */
+	slot = slot_of_scope(server, client, LINK6, lo);
+	slot.set.flow[slot.way].ifindex = lo + 1;
+	slot_write(&slot);
+	send_scoped(server, client, lo);
+	expect_scoped(client, LINK6);
+	assert_counted(&programs, COUNTED(left_no_flow, 1));
+	lab_send(client, &to, 8);
+	lab_receive(server);
+	assert_counted(&programs, COUNTED(learned, 1));
+	assert_int_equal(flow_count(), 2);
 	close(client);
 	close(server);
+}
+
+/* Sends to another port of a peer: left alone, or fixed with --any-peer-port. */
+static void other_port(const struct family *family, bool any_peer_port)
+{
+	int server = server_dual(), client = lab_socket(family->near, 0);
+	int other = lab_socket(family->near, 0);
+	struct lab_end peer = lab_family(family->near) == AF_INET
+				      ? lab_end("::ffff:" NEAR4, ntohs(lab_port_be(other)))
+				      : lab_end(family->near, ntohs(lab_port_be(other)));
+
+	lab_exchange(client, server, family->far, family->far);
+	assert_counted(&programs, COUNTED(learned, 1), COUNTED(fixed, 1));
+	lab_send(server, &peer, 8);
+	lab_expect(other, any_peer_port ? family->far : family->near);
+	assert_counted(&programs, COUNTED(fixed_other_port, any_peer_port),
+		       COUNTED(left_no_flow, !any_peer_port));
+	/* the port's own flow takes precedence */
+	lab_exchange(other, server, family->other, family->other);
+	lab_exchange(client, server, family->far, family->far);
+	lab_send(server, &peer, 8);
+	lab_expect(other, family->other);
+	assert_counted(&programs, COUNTED(learned, 1), COUNTED(fixed, 3));
+	close(client);
+	close(other);
+	close(server);
+}
+
+static void test_other_peer_port(void **state)
+{
+	const struct family ip4 = { NEAR4, FAR4, OTHER4, true },
+			    ip6 = { NEAR6, FAR6, OTHER6, true };
+
+	load(&(struct settings){ .port = PORT });
+	other_port(&ip4, false);
+	other_port(&ip6, false);
+	programs_unload(&programs);
+	load(&(struct settings){ .port = PORT, .any_peer_port = true });
+	other_port(&ip4, true);
+	other_port(&ip6, true);
+}
+
+/* Opens a server's socket that shares the port with others. */
+static int server_shared(int family)
+{
+	struct lab_end any = lab_end(family == AF_INET ? "0.0.0.0" : "::", PORT);
+	int fd = socket(family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+	assert_return_code(fd, errno);
+	lab_option(fd, SOL_SOCKET, SO_REUSEADDR, 1);
+	if (family == AF_INET6)
+		lab_option(fd, IPPROTO_IPV6, IPV6_V6ONLY, 1);
+	assert_return_code(bind(fd, &any.any, any.size), errno);
+	return fd;
+}
+
+/*
+ * Counts servers that connect to a peer of a known flow: the socket that received the request, or
+ * another one with the same port.
+ */
+static void connects_counted(const char *near, const char *far, bool sibling)
+{
+	int server = server_shared(lab_family(near)), client = lab_socket(near, 0), other;
+	struct lab_end peer = lab_end(near, ntohs(lab_port_be(client)));
+	struct lab_end unknown = lab_end(near, 4000);
+
+	lab_request(client, far, PORT);
+	lab_receive(server);
+	assert_counted(&programs, COUNTED(learned, 1));
+	other = sibling ? server_shared(lab_family(near)) : server;
+	assert_return_code(connect(other, &peer.any, peer.size), errno);
+	assert_counted(&programs, COUNTED(audit_connect, 1));
+	/* the socket keeps its source: not a server that answers this peer from a fresh one */
+	assert_return_code(connect(other, &unknown.any, unknown.size), errno);
+	assert_counted(&programs);
+	if (sibling)
+		close(other);
+	close(server);
+	close(client);
+}
+
+/* A socket that connects to a peer that no socket of its port knows. */
+static void connects_first(const char *near)
+{
+	int server = server_shared(lab_family(near));
+	struct lab_end unknown = lab_end(near, 4000);
+
+	assert_return_code(connect(server, &unknown.any, unknown.size), errno);
+	assert_counted(&programs);
+	close(server);
+}
+
+static void test_connects_counted(void **state)
+{
+	load(&(struct settings){ .port = PORT });
+	connects_counted(NEAR4, FAR4, false);
+	connects_counted(NEAR4, FAR4, true);
+	connects_counted(NEAR6, FAR6, false);
+	connects_counted(NEAR6, FAR6, true);
+	connects_first(NEAR4);
+	connects_first(NEAR6);
 }
 
 /* --- unusual datagrams */
@@ -456,15 +591,107 @@ static void test_group(void **state)
 	assert_counted(&programs, COUNTED(skipped_not_own, 1));
 	assert_int_equal(flow_count(), 0);
 
+	/* the kernel chooses the source of the answer to a group, as if the flow had never been */
 	lab_exchange(client, server, FAR4, FAR4);
 	lab_request(client, "239.1.2.3", PORT);
 	lab_receive(server);
+	assert_int_equal(flow_count(), 0);
 	lab_send(server, &peer, 8);
-	lab_expect(client, FAR4);
-	assert_counted(&programs, COUNTED(learned, 1), COUNTED(fixed, 2),
-		       COUNTED(skipped_not_own, 1));
+	lab_expect(client, NEAR4);
+	assert_counted(&programs, COUNTED(learned, 1), COUNTED(fixed, 1), COUNTED(ended, 1),
+		       COUNTED(left_no_flow, 1));
 	close(client);
 	close(server);
+}
+
+/* On lo, the packet type does not show a broadcast, and all other addresses of the subnet are
+ * local. */
+static void test_loopback_broadcast(void **state)
+{
+	int server = server_v4(), client = lab_socket("127.0.0.1", 0);
+
+	load(&(struct settings){ .port = PORT });
+	lab_option(client, SOL_SOCKET, SO_BROADCAST, 1);
+	lab_request(client, "127.255.255.255", PORT);
+	lab_receive(server);
+	assert_counted(&programs, COUNTED(skipped_not_own, 1));
+	lab_exchange(client, server, "127.1.2.3", "127.1.2.3");
+	assert_counted(&programs, COUNTED(learned, 1), COUNTED(fixed, 1));
+	close(client);
+	close(server);
+}
+
+static struct sluice_local_usable local_of(const char *addr)
+{
+	struct sluice_local_key key = { .addr = address(addr), .netns = lab_netns() };
+	struct sluice_local_usable local;
+
+	assert_return_code(
+		bpf_map_lookup_elem(bpf_map__fd(programs.skel->maps.sluice_locals), &key, &local),
+		errno);
+	return local;
+}
+
+static void local_set(const char *addr, bool usable)
+{
+	struct sluice_local_key key = { .addr = address(addr), .netns = lab_netns() };
+	struct sluice_local_usable local = local_of(addr);
+
+	local.usable = usable;
+	assert_return_code(bpf_map_update_elem(bpf_map__fd(programs.skel->maps.sluice_locals), &key,
+					       &local, BPF_EXIST),
+			   errno);
+}
+
+/* Any address can be local by a route alone; that no interface has it is cached as well. */
+static void not_own(const char *near, const char *far, const char *any, const char *other)
+{
+	int server = server_dual(), client = lab_socket(near, 0);
+	struct sluice_local_usable before, after;
+
+	lab_request(client, any, PORT);
+	lab_receive(server);
+	assert_counted(&programs, COUNTED(skipped_not_own, 1));
+	before = local_of(any);
+	assert_int_equal(before.usable, 0);
+	lab_exchange(client, server, far, far);
+	assert_counted(&programs, COUNTED(learned, 1), COUNTED(fixed, 1));
+	lab_request(client, any, PORT);
+	lab_receive(server);
+	assert_counted(&programs, COUNTED(ended, 1));
+
+	/* the verdict is used as long as the addresses are the same, even a false one */
+	local_set(far, false);
+	lab_request(client, far, PORT);
+	lab_receive(server);
+	assert_counted(&programs, COUNTED(skipped_not_own, 1));
+
+	/* a change of addresses outdates the verdict */
+	lab_address(other, true);
+	lab_request(client, any, PORT);
+	lab_receive(server);
+	after = local_of(any);
+	assert_int_not_equal(before.generation, after.generation);
+	assert_int_equal(after.usable, 0);
+	lab_address(any, true);
+	lab_exchange(client, server, any, any);
+	lab_exchange(client, server, far, far);
+	assert_int_equal(local_of(any).usable, 1);
+	assert_counted(&programs, COUNTED(skipped_not_own, 1), COUNTED(learned, 1),
+		       COUNTED(moved, 1), COUNTED(fixed, 2));
+	lab_address(any, false);
+	lab_address(other, false);
+	close(client);
+	close(server);
+}
+
+static void test_not_own(void **state)
+{
+	lab_route_local("192.0.2.128");
+	lab_route_local("2001:db8:9::9");
+	load(&(struct settings){ .port = PORT });
+	not_own(NEAR4, FAR4, "192.0.2.128", "192.0.2.200");
+	not_own(NEAR6, FAR6, "2001:db8:9::9", "2001:db8:9::a");
 }
 
 static void test_extensions(void **state)
@@ -505,10 +732,25 @@ static void test_fragments(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(kinds),	       TEST(other_port),       TEST(any_port),	TEST(other_cgroup),
-		TEST(connected_since), TEST(fields),	       TEST(keys),	TEST(refreshed),
-		TEST(moved),	       TEST(addresses_change), TEST(no_flow),	TEST(scope),
-		TEST(group),	       TEST(extensions),       TEST(fragments),
+		TEST(kinds),
+		TEST(other_port),
+		TEST(any_port),
+		TEST(other_cgroup),
+		TEST(connected_since),
+		TEST(fields),
+		TEST(keys),
+		TEST(refreshed),
+		TEST(moved),
+		TEST(addresses_change),
+		TEST(no_flow),
+		TEST(scope),
+		TEST(other_peer_port),
+		TEST(connects_counted),
+		TEST(loopback_broadcast),
+		TEST(not_own),
+		TEST(group),
+		TEST(extensions),
+		TEST(fragments),
 	};
 
 	if (geteuid()) {

@@ -175,9 +175,7 @@ static void test_seal_broken(void **state)
 	assert_counted(&programs, COUNTED(moved, 1), COUNTED(fixed, 1));
 	slot = slot_of(server, client, NEAR6);
 	assert_int_equal(slot.set.flow[slot.way].seal,
-			 sluice_flow_seal(hash_of(server, client, NEAR6),
-					  &slot.set.flow[slot.way].local,
-					  slot.set.flow[slot.way].generation, 0));
+			 seal_of(server, client, NEAR6, &slot.set.flow[slot.way]));
 	close(client);
 	close(server);
 }

@@ -82,6 +82,29 @@ static void test_connected_and_covered(void **state)
 	assert_connected(0, 2, "172.16.13.13", WIRE_COVERS_BY_REWRITING, AUDIT_COVERED);
 }
 
+/* --- what fixes a server */
+
+static void test_fixes(void **state)
+{
+	struct audit_row row = { .replies = AUDIT_RIGHT, .connected = AUDIT_RIGHT };
+
+	assert_int_equal(audit_fix_of(&row), AUDIT_FIX_NOT_NEEDED);
+	row.replies = AUDIT_WRONG;
+	assert_int_equal(audit_fix_of(&row), AUDIT_FIX_SOCKET);
+	/* its first reply is unconnected, the others are not */
+	row.connected = AUDIT_WRONG;
+	assert_int_equal(audit_fix_of(&row), AUDIT_FIX_WIRE);
+	row.audit.siblings = 1;
+	assert_int_equal(audit_fix_of(&row), AUDIT_FIX_NONE);
+	row.replies = AUDIT_UNKNOWN;
+	row.connected = AUDIT_COVERED;
+	assert_int_equal(audit_fix_of(&row), AUDIT_FIX_NOT_NEEDED);
+	assert_null(audit_fix_name(AUDIT_FIX_NOT_NEEDED));
+	assert_string_equal(audit_fix_name(AUDIT_FIX_SOCKET), "socket");
+	assert_string_equal(audit_fix_name(AUDIT_FIX_WIRE), "wire");
+	assert_string_equal(audit_fix_name(AUDIT_FIX_NONE), "none");
+}
+
 static void test_names(void **state)
 {
 	assert_string_equal(audit_verdict_name(AUDIT_UNKNOWN), "unknown");
@@ -172,6 +195,7 @@ int main(void)
 		cmocka_unit_test(test_connected_silent),
 		cmocka_unit_test(test_connected_and_covered),
 		cmocka_unit_test(test_names),
+		cmocka_unit_test(test_fixes),
 		cmocka_unit_test(test_by_interface),
 		cmocka_unit_test(test_what_it_leaves_alone),
 		cmocka_unit_test(test_any_port),

@@ -555,6 +555,38 @@ static void test_unanswered(void **state)
 	assert_int_equal(classify_one(host, &e), 0);
 }
 
+/* A backend on another host has replied before; only counters show that it does not now. */
+static void test_backend_silent(void **state)
+{
+	struct host *host = *state;
+	struct ct_entry e = entry(CLIENT, 4000, "192.0.2.1", 53), local;
+	struct audit audit = { .finding = NULL };
+	struct ct_table table = { .entry = NULL };
+
+	e.reply = tuple("198.51.100.9", 53, CLIENT, 4000);
+	e.status = REPLIED | IPS_ASSURED;
+	e.used = e.counted = true;
+	assert_found(host, &e, AUDIT_BACKEND_SILENT,
+		     "forwarded to 198.51.100.9, which did not reply while watched");
+	e.answered = true;
+	assert_int_equal(classify_one(host, &e), 0);
+	e.answered = e.used = false;
+	assert_int_equal(classify_one(host, &e), 0);
+	e.used = true;
+	e.counted = false;
+	assert_int_equal(classify_one(host, &e), 0);
+	conntrack_add(&table, &e);
+	assert_int_equal(audit_classify(&table, &host->inet, &audit), 0);
+	assert_int_equal(audit.uncounted, 1);
+	audit_free(&audit);
+	conntrack_free(&table);
+	/* without DNAT, no other backend would be found */
+	local = entry(CLIENT, 4000, "198.51.100.9", 53);
+	local.status = REPLIED;
+	local.used = local.counted = true;
+	assert_int_equal(classify_one(host, &local), 0);
+}
+
 static void test_groups_do_not_answer(void **state)
 {
 	static const char *const groups[] = { "224.0.0.251", "255.255.255.255", "172.17.255.255",
@@ -692,6 +724,7 @@ int main(void)
 		TEST(test_far_backend),
 		TEST(test_slow_neighbours),
 		TEST(test_unanswered),
+		TEST(test_backend_silent),
 		TEST(test_groups_do_not_answer),
 		TEST(test_compare_timeouts),
 		TEST(test_compare_counters),

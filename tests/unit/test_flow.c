@@ -25,10 +25,12 @@ static struct sluice_addr ip4(uint32_t address)
 	return addr;
 }
 
-static uint32_t set_of(uint64_t seed, uint32_t sets, uint64_t cookie,
+/* @server: the namespace in the upper half, the port in the lower 16 bits */
+static uint32_t set_of(uint64_t seed, uint32_t sets, uint64_t server,
 		       const struct sluice_addr *peer, uint16_t port_be)
 {
-	return sluice_flow_set_index(sluice_flow_hash(seed, cookie, peer, port_be), sets);
+	return sluice_flow_set_index(
+		sluice_flow_hash(seed, server >> 32, (uint16_t)server, peer, port_be, 0), sets);
 }
 
 static void test_range(void **state)
@@ -64,7 +66,8 @@ static void test_same_flow_same_set(void **state)
 static void test_every_part_counts(void **state)
 {
 	enum {
-		COOKIE,
+		SERVER_PORT,
+		NETNS,
 		PEER_HIGH,
 		PEER_LOW,
 		PORT,
@@ -74,7 +77,10 @@ static void test_every_part_counts(void **state)
 	int part;
 
 	for (part = 0; part < PARTS; part++) {
-		unsigned int bit, moved = 0, bits = part == PORT ? 16 : 64;
+		unsigned int bit, moved = 0,
+				  bits = part == PORT || part == SERVER_PORT ? 16
+					 : part == NETNS		     ? 32
+									     : 64;
 
 		for (bit = 0; bit < bits; bit++) {
 			struct sluice_addr peer = ip4(0xac110003), other = peer;
@@ -85,8 +91,10 @@ static void test_every_part_counts(void **state)
 			other.half[1] ^= part == PEER_LOW ? flip : 0;
 			before = set_of(SEED, SETS, 7, &peer, 0x3500);
 			after = set_of(SEED ^ (part == THE_SEED ? flip : 0), SETS,
-				       7 ^ (part == COOKIE ? flip : 0), &other,
-				       0x3500 ^ (part == PORT ? (uint16_t)flip : 0));
+				       7 ^ (part == SERVER_PORT ? flip
+					    : part == NETNS	? flip << 32
+								: 0),
+				       &other, 0x3500 ^ (part == PORT ? (uint16_t)flip : 0));
 			moved += before != after;
 		}
 		assert_true(moved >= bits - 2);
@@ -151,14 +159,14 @@ static void test_spread_of_ip6(void **state)
 	assert_spread(hosts);
 }
 
-/* One peer with many sockets; the kernel numbers cookies consecutively. */
-static void test_spread_of_cookies(void **state)
+/* One peer with the same server in many namespaces, which the kernel numbers consecutively. */
+static void test_spread_of_netns(void **state)
 {
 	struct sluice_addr peer = ip4(0x0a000001);
 	uint32_t n, load[SETS] = { 0 };
 
 	for (n = 0; n < FLOWS; n++)
-		load[set_of(SEED, SETS, n, &peer, htons(5060))]++;
+		load[set_of(SEED, SETS, (uint64_t)n << 32 | 53, &peer, htons(5060))]++;
 	assert_spread(load);
 }
 
@@ -218,48 +226,56 @@ static uint64_t hash_of_address(uint32_t n)
 {
 	struct sluice_addr peer = ip4(0x0a000000 + n);
 
-	return sluice_flow_hash(SEED, 4711, &peer, htons(5060));
+	return sluice_flow_hash(SEED, 4711, 53, &peer, htons(5060), 0);
 }
 
 static uint64_t hash_of_port(uint32_t n)
 {
 	struct sluice_addr peer = ip4(0x0a000001 + n / 50000);
 
-	return sluice_flow_hash(SEED, 4711, &peer, htons(10000 + n % 50000));
+	return sluice_flow_hash(SEED, 4711, 53, &peer, htons(10000 + n % 50000), 0);
 }
 
-static uint64_t hash_of_cookie(uint32_t n)
+static uint64_t hash_of_netns(uint32_t n)
 {
 	struct sluice_addr peer = ip4(0x0a000001);
 
-	return sluice_flow_hash(SEED, n, &peer, htons(5060));
+	return sluice_flow_hash(SEED, n, 53, &peer, htons(5060), 0);
+}
+
+static uint64_t hash_of_scope(uint32_t n)
+{
+	struct sluice_addr peer = { .byte = { 0xfe, 0x80, [15] = 1 } };
+
+	return sluice_flow_hash(SEED, 4711, 53, &peer, htons(5060), n);
 }
 
 static void test_tags_part_what_shares_a_set(void **state)
 {
 	assert_tags_part(hash_of_address);
 	assert_tags_part(hash_of_port);
-	assert_tags_part(hash_of_cookie);
+	assert_tags_part(hash_of_netns);
+	assert_tags_part(hash_of_scope);
 }
 
 /* A change of any sealed bit must break the seal. */
 static void test_seal(void **state)
 {
 	struct sluice_addr local = ip4(0xac100d0d);
-	uint64_t seal = sluice_flow_seal(SEED, &local, 7, 0);
+	uint64_t seal = sluice_flow_seal(SEED, 9, &local, 7);
 	unsigned int bit;
 
-	assert_true(seal == sluice_flow_seal(SEED, &local, 7, 0));
+	assert_true(seal == sluice_flow_seal(SEED, 9, &local, 7));
 	for (bit = 0; bit < 64; bit++) {
 		struct sluice_addr high = local, low = local;
 
 		high.half[0] ^= 1ULL << bit;
 		low.half[1] ^= 1ULL << bit;
-		assert_true(seal != sluice_flow_seal(SEED ^ 1ULL << bit, &local, 7, 0));
-		assert_true(seal != sluice_flow_seal(SEED, &high, 7, 0));
-		assert_true(seal != sluice_flow_seal(SEED, &low, 7, 0));
-		assert_true(seal != sluice_flow_seal(SEED, &local, 7 ^ 1U << bit % 32, 0));
-		assert_true(seal != sluice_flow_seal(SEED, &local, 7, 1U << bit % 16));
+		assert_true(seal != sluice_flow_seal(SEED ^ 1ULL << bit, 9, &local, 7));
+		assert_true(seal != sluice_flow_seal(SEED, 9 ^ 1ULL << bit, &local, 7));
+		assert_true(seal != sluice_flow_seal(SEED, 9, &high, 7));
+		assert_true(seal != sluice_flow_seal(SEED, 9, &low, 7));
+		assert_true(seal != sluice_flow_seal(SEED, 9, &local, 7 ^ 1U << bit % 32));
 	}
 }
 
@@ -287,7 +303,7 @@ int main(void)
 		cmocka_unit_test(test_spread_of_ports),
 		cmocka_unit_test(test_spread_of_addresses),
 		cmocka_unit_test(test_spread_of_ip6),
-		cmocka_unit_test(test_spread_of_cookies),
+		cmocka_unit_test(test_spread_of_netns),
 		cmocka_unit_test(test_seed_parts_what_met),
 		cmocka_unit_test(test_tag_is_never_free),
 		cmocka_unit_test(test_tags_part_what_shares_a_set),

@@ -7,6 +7,8 @@
     netns "guest": 198.18.16.3 ──────────veth1═ br0, 198.18.16.1, 2001:2:0:1::1
                    2001:2:0:1::3
 
+    host has 250 more devices, and 198.19.64.1 by a route to lo
+
     cgroup2 root ─┬─ sluice-bench-PID/inside     sluice attaches here; servers and bystanders
                   └─ sluice-bench-PID/outside    all others, as if on another machine
 
@@ -32,6 +34,8 @@ BRIDGE_MAC = "02:00:00:00:00:00"  # the destination of packets.c
 BRIDGE = {4: "198.18.16.1", 6: "2001:2:0:1::1"}
 GUEST = {4: "198.18.16.3", 6: "2001:2:0:1::3"}
 VOID = "198.19.0.2"
+ROUTED = "198.19.64.1"  # local to host by a route alone (AnyIP)
+DEVICES = 250  # in host, besides those in use
 PORT = "veth1"
 PATIENCE_S = 60
 
@@ -122,6 +126,9 @@ class Bed:
         self.address(host, "void0", "198.19.0.1/24")
         command(self.ip, "-n", host, "neigh", "add", VOID, "dev", "void0", "lladdr",
                 "02:00:00:00:00:01")
+        command(self.ip, "-n", host, "route", "add", "local", ROUTED, "dev", "lo")
+        command(self.ip, "-n", host, "-batch", "-", input="".join(
+            f"link add unused{number} type bridge\n" for number in range(DEVICES)))
         self.make_bridge(host, far, self.netns["guest"])
 
     def make_bridge(self, host, far, guest):

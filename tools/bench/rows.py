@@ -13,7 +13,7 @@ source, which has nothing to do with sluice (and for IPv6 costs more than sluice
 """
 import collections
 
-from bed import BRIDGE, FAR, HOST, VOID
+from bed import BRIDGE, FAR, HOST, ROUTED, VOID
 
 Load = collections.namedtuple("Load", "words side to managed")
 Row = collections.namedtuple("Row", "group label over under aim")
@@ -43,6 +43,8 @@ LOADS = {name: Load(*load) for name, load in {
     "pktinfo6": ("pktinfo", SERVER_HERE, HOST[6], True),
     "pktinfo4-inline": ("pktinfo --inline", SERVER_HERE, HOST[4], True),
     "send4": ("send", CLIENT_HERE, FAR[4], False),
+    "sink4": ("send", SERVER_HERE, HOST[4], True),
+    "sink4-routed": ("send", SERVER_HERE, ROUTED, True),
     "send6": ("send", CLIENT_HERE, FAR[6], False),
     "send4-void": ("send", CLIENT_HERE, VOID, False),
     "send4-outside": ("send", ("outside far", "outside host"), FAR[4], False),
@@ -241,6 +243,8 @@ COSTS = [
     Cost(program, label, f"list {load}", f"empty {load}") for program, load, label in (
         ("learn", "echo4", "IPv4, 1 flow"), ("learn", "echo4-1000", "IPv4, 1000 flows"),
         ("learn", "echo4-new", "IPv4, a new port each"), ("learn", "echo6", "IPv6, 1 flow"),
+        ("learn", "sink4", "IPv4, one way"),
+        ("learn", "sink4-routed", "IPv4, one way, to no interface's address"),
         ("learn", "tcp4", "TCP, not managed"),
         ("fix4", "echo4", "1 flow"), ("fix4", "echo4-1000", "1000 flows"),
         ("fix4", "echo4-new", "a new port each"), ("fix4", "send4", "not managed"),

@@ -25,7 +25,7 @@ struct rtnl {
 static bool parse_link(const struct nlmsghdr *nlh, struct rtnl_link *link)
 {
 	const struct ifinfomsg *msg = mnl_nlmsg_get_payload(nlh);
-	const struct nlattr *attr;
+	const struct nlattr *attr, *info;
 
 	/* Bridges also send messages about their ports, in a family of their own. */
 	if (mnl_nlmsg_get_payload_len(nlh) < sizeof(*msg) || msg->ifi_family != AF_UNSPEC)
@@ -38,6 +38,11 @@ static bool parse_link(const struct nlmsghdr *nlh, struct rtnl_link *link)
 		if (mnl_attr_get_type(attr) == IFLA_MASTER &&
 		    !mnl_attr_validate(attr, MNL_TYPE_U32))
 			link->master = mnl_attr_get_u32(attr);
+		if (mnl_attr_get_type(attr) == IFLA_LINKINFO)
+			mnl_attr_for_each_nested(info, attr)
+				if (mnl_attr_get_type(info) == IFLA_INFO_KIND &&
+				    !mnl_attr_validate(info, MNL_TYPE_NUL_STRING))
+					link->bridge = !strcmp(mnl_attr_get_str(info), "bridge");
 	}
 	return true;
 }

@@ -19,6 +19,7 @@ const char *audit_reason_name(enum audit_reason reason)
 		[AUDIT_BACKEND_GONE] = "backend-gone",
 		[AUDIT_SOCKET_GONE] = "socket-gone",
 		[AUDIT_UNANSWERED] = "unanswered",
+		[AUDIT_BACKEND_SILENT] = "backend-silent",
 	};
 
 	return names[reason];
@@ -170,6 +171,13 @@ static bool is_tunnel(const struct ct_entry *entry, const struct inet *inet)
 	return socket && !socket->pid;
 }
 
+/* Returns true if only the packet counters can tell whether the backend still replies. */
+static bool may_be_silent(const struct ct_entry *entry, const struct inet *inet)
+{
+	return !is_unreplied(entry) && conntrack_is_dnat(entry) &&
+	       !inet_is_local(inet, &entry->reply.src);
+}
+
 static bool classify(const struct ct_entry *entry, const struct inet *inet, size_t twin,
 		     struct audit_finding *finding)
 {
@@ -198,6 +206,10 @@ static bool classify(const struct ct_entry *entry, const struct inet *inet, size
 		finding->reason = AUDIT_SOCKET_GONE;
 		return true;
 	}
+	if (entry->counted && entry->used && !entry->answered && may_be_silent(entry, inet)) {
+		finding->reason = AUDIT_BACKEND_SILENT;
+		return true;
+	}
 	/* replies to a group address never match its entry */
 	finding->reason = AUDIT_UNANSWERED;
 	return is_unreplied(entry) && entry->used && !inet_is_shared(inet, &entry->original.dst) &&
@@ -212,10 +224,13 @@ int audit_classify(const struct ct_table *table, const struct inet *inet, struct
 	if (twin)
 		pair_up(table, inet, twin);
 	for (i = 0; i < table->count && !result; i++) {
+		const struct ct_entry *entry = &table->entry[i];
 		struct audit_finding finding = { .entry = i };
 
-		if (!is_auditable(&table->entry[i]) ||
-		    !classify(&table->entry[i], inet, twin[i], &finding))
+		if (!is_auditable(entry))
+			continue;
+		audit->uncounted += !entry->counted && may_be_silent(entry, inet);
+		if (!classify(entry, inet, twin[i], &finding))
 			continue;
 		result = array_grow((void **)&audit->finding, &audit->room, audit->count,
 				    sizeof(finding));
@@ -292,7 +307,11 @@ const char *audit_explain(const struct ct_table *table, const struct audit_findi
 		snprintf(text, size, "forwarded to %s, which does not answer ARP or NDP", backend);
 		break;
 	case AUDIT_MISSING_NOTHING:
-		snprintf(text, size, "no reply was ever seen, but datagrams keep it alive");
+		if (finding->reason == AUDIT_BACKEND_SILENT)
+			snprintf(text, size, "forwarded to %s, which did not reply while watched",
+				 backend);
+		else
+			snprintf(text, size, "no reply was ever seen, but datagrams keep it alive");
 		break;
 	}
 	return text;

@@ -22,8 +22,16 @@ enum audit_reason {
 	AUDIT_SOCKET_GONE,
 	/* Datagrams refresh the entry, but no reply was ever seen. */
 	AUDIT_UNANSWERED,
+	/* The same of a backend that has replied before: no reply while watched. */
+	AUDIT_BACKEND_SILENT,
 	AUDIT_REASONS,
 };
+
+/*
+ * The reasons that prove a fault, as a set of 1 << enum audit_reason. The others may be live flows
+ * of services that never reply.
+ */
+#define AUDIT_PROVEN (1 << AUDIT_TWIN | 1 << AUDIT_BACKEND_GONE | 1 << AUDIT_SOCKET_GONE)
 
 /* The missing part, for AUDIT_BACKEND_GONE and AUDIT_SOCKET_GONE. */
 enum audit_missing {
@@ -44,11 +52,12 @@ struct audit_finding {
 struct audit {
 	struct audit_finding *finding; /* in the order of the table */
 	size_t count, room;
+	size_t uncounted; /* entries that could be AUDIT_BACKEND_SILENT, but have no counters */
 };
 
 /* Returns the socket of this host that sends datagrams with this tuple, or NULL. */
 const struct inet_socket *audit_sender(const struct ct_tuple *tuple, const struct inet *inet);
-/* Returns "twin", "backend-gone", "socket-gone" or "unanswered". */
+/* Returns "twin", "backend-gone", "socket-gone", "unanswered" or "backend-silent". */
 const char *audit_reason_name(enum audit_reason reason);
 /* Sets watched, used and answered of each entry in `later` that is also in `earlier`. */
 void audit_compare(const struct ct_table *earlier, struct ct_table *later);

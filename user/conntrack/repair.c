@@ -54,7 +54,7 @@ static int read_again(const struct repair *repair, size_t index, struct ct_table
 	if (conntrack_same(old, &now)) {
 		now.watched = old->watched;
 		now.used = old->used;
-		now.answered = old->answered;
+		now.answered = old->answered || now.reply_count.packets > old->reply_count.packets;
 	}
 	if (conntrack_add(fresh, &now))
 		return err_set(repair->err, EXIT_ERROR, ENOMEM, "conntrack repair: out of memory");

@@ -229,6 +229,9 @@ static int check_sections(struct config *config)
 			conf, 0, "no [reply], [wire], [steer] or [hold] section: nothing to do");
 	if (!find_entry(conf, "reply", "mode"))
 		problem[SECTION_REPLY] = "[reply] needs a mode: socket, or audit for a trial run";
+	else if (config->reply.any_peer_port && config->reply.mode != SLUICE_REPLY_SOCKET)
+		problem[SECTION_REPLY] = "[reply] any_peer_port is for mode socket; mode audit"
+					 " reports what it would fix";
 	problem[SECTION_WIRE] = wire_problem(config);
 	if (!find_entry(conf, "steer", "port"))
 		problem[SECTION_STEER] = "[steer] needs a port: the servers' ports, or any";

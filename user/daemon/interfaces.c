@@ -3,9 +3,11 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/suggest.h"
 #include "kernel/netdev.h"
 
 #include <errno.h>
+#include <fnmatch.h>
 #include <stdlib.h>
 #include <string.h>
 #include <uthash.h>
@@ -20,16 +22,31 @@ struct attached {
 	UT_hash_handle hh;
 };
 
-void interfaces_set_options(struct interfaces *interfaces, const struct wire_options *options)
+struct followed {
+	__u32 ifindex;
+	UT_hash_handle hh;
+};
+
+static void forget_all(struct interfaces *interfaces)
 {
 	struct attached *entry, *next;
+	struct followed *bridge, *after;
 
-	interfaces->options = options;
-	memset(interfaces->bridge, 0, sizeof(interfaces->bridge));
+	HASH_ITER(hh, interfaces->bridges, bridge, after) {
+		HASH_DEL(interfaces->bridges, bridge);
+		free(bridge);
+	}
 	HASH_ITER(hh, interfaces->attached, entry, next) {
 		HASH_DEL(interfaces->attached, entry);
 		free(entry);
 	}
+}
+
+void interfaces_set_options(struct interfaces *interfaces, const struct wire_options *options)
+{
+	interfaces->options = options;
+	*interfaces->absent = '\0';
+	forget_all(interfaces);
 }
 
 bool interfaces_need_sync(struct interfaces *interfaces)
@@ -83,15 +100,43 @@ static bool is_named(const struct wire_names *names, const char *name)
 	return false;
 }
 
+/* Is it a followed bridge that exists? */
+static bool is_followed(const struct interfaces *interfaces, __u32 ifindex)
+{
+	struct followed *bridge;
+
+	HASH_FIND(hh, interfaces->bridges, &ifindex, sizeof(ifindex), bridge);
+	return bridge;
+}
+
+/* Records whether the interface is a followed bridge. Returns true if that is new. */
+static bool note_bridge(struct interfaces *interfaces, const struct rtnl_link *link, bool gone)
+{
+	bool wanted = !gone && link->bridge &&
+		      wire_follows(&interfaces->options->follow, link->name);
+	__u32 ifindex = link->index;
+	struct followed *bridge;
+
+	HASH_FIND(hh, interfaces->bridges, &ifindex, sizeof(ifindex), bridge);
+	if (wanted == !!bridge)
+		return false;
+	if (!wanted) {
+		HASH_DEL(interfaces->bridges, bridge);
+		free(bridge);
+		return true;
+	}
+	bridge = calloc(1, sizeof(*bridge));
+	if (bridge) {
+		bridge->ifindex = ifindex;
+		HASH_ADD(hh, interfaces->bridges, ifindex, sizeof(bridge->ifindex), bridge);
+	}
+	return true;
+}
+
 /* Returns the followed bridge that the interface is a port of, or 0. */
 static __u32 bridge_of(const struct interfaces *interfaces, const struct rtnl_link *link)
 {
-	int i;
-
-	for (i = 0; link->master && i < interfaces->options->follow.count; i++)
-		if (interfaces->bridge[i] == link->master)
-			return link->master;
-	return 0;
+	return link->master && is_followed(interfaces, link->master) ? link->master : 0;
 }
 
 static void log_iface(enum log_level level, const char *message, const struct rtnl_link *link,
@@ -172,23 +217,101 @@ static void update(struct interfaces *interfaces, const struct rtnl_link *link, 
 	log_end(&line);
 }
 
+/* --- absent names */
+
+/* Does the configuration wait for an interface with this name? */
+static bool is_absent(const struct interfaces *interfaces, const char *name)
+{
+	const char *found = strstr(interfaces->absent, name);
+	size_t length = strlen(name);
+
+	for (; found; found = strstr(found + 1, name))
+		if ((found == interfaces->absent || found[-1] == ' ') &&
+		    (!found[length] || found[length] == ','))
+			return true;
+	return false;
+}
+
+/* Does an attached interface lose a name of the configuration? */
+static bool loses_name(const struct interfaces *interfaces, const struct rtnl_link *link, bool gone)
+{
+	const struct wire_options *options = interfaces->options;
+	const struct attached *entry = find(interfaces, link->index);
+
+	return entry && (gone || strcmp(entry->name, link->name)) &&
+	       (is_named(&options->ifaces, entry->name) ||
+		is_named(&options->gateways, entry->name));
+}
+
+/* Appends the names, or patterns, without an interface. @bridges: only a bridge counts. */
+static void list_absent(const struct wire_names *names, bool bridges, const struct netdev *devs,
+			size_t count, char absent[INTERFACES_ABSENT_MAX])
+{
+	int i;
+
+	for (i = 0; i < names->count; i++) {
+		size_t j, used = strlen(absent);
+
+		for (j = 0; j < count; j++)
+			if (bridges ? devs[j].bridge && !fnmatch(names->name[i], devs[j].name, 0)
+				    : !strcmp(names->name[i], devs[j].name))
+				break;
+		if (j == count)
+			snprintf(absent + used, INTERFACES_ABSENT_MAX - used, "%s%s",
+				 used ? ", " : "", names->name[i]);
+	}
+}
+
+/* Returns the interface whose name is nearest to a misspelt one, or NULL. */
+static const char *nearest(const char *absent, const struct netdev *devs, size_t count)
+{
+	const char **names = calloc(count + 1, sizeof(*names)), *found = NULL;
+	size_t i;
+
+	for (i = 0; names && i < count; i++)
+		names[i] = devs[i].name;
+	if (names && !strchr(absent, ','))
+		found = suggest_nearest(absent, names, count);
+	free(names);
+	return found;
+}
+
+/* Logs the absent names whenever they change: one may be misspelt. */
+static void report_absent(struct interfaces *interfaces, const struct netdev *devs, size_t count)
+{
+	const struct wire_options *options = interfaces->options;
+	char absent[INTERFACES_ABSENT_MAX] = "";
+	const char *similar;
+	struct log_line line;
+
+	list_absent(&options->ifaces, false, devs, count, absent);
+	list_absent(&options->follow, true, devs, count, absent);
+	list_absent(&options->gateways, false, devs, count, absent);
+	if (!strcmp(absent, interfaces->absent))
+		return;
+	memcpy(interfaces->absent, absent, sizeof(absent));
+	if (!*absent) {
+		log_info("all configured interfaces exist");
+		return;
+	}
+	similar = nearest(absent, devs, count);
+	log_begin(&line, LOG_LEVEL_WARNING,
+		  "waiting for interfaces, or bridges to follow, that do not exist");
+	log_field(&line, "names", "%s", absent);
+	if (similar)
+		log_field(&line, "did_you_mean", "%s", similar);
+	log_end(&line);
+}
+
 void interfaces_link(struct interfaces *interfaces, const struct rtnl_link *link, bool gone,
 		     __u64 event_us)
 {
-	const struct wire_options *options = interfaces->options;
-	int i;
-
-	if (!options)
+	if (!interfaces->options)
 		return;
 	/* The ports of a followed bridge that appears, disappears or is renamed need a sync. */
-	for (i = 0; i < options->follow.count; i++) {
-		bool named = !gone && !strcmp(options->follow.name[i], link->name);
-
-		if (named == (interfaces->bridge[i] == link->index))
-			continue;
-		interfaces->bridge[i] = named ? link->index : 0;
+	if (note_bridge(interfaces, link, gone) || is_absent(interfaces, link->name) ||
+	    loses_name(interfaces, link, gone))
 		interfaces->needs_sync = true;
-	}
 	if (gone)
 		detach(interfaces, link);
 	else
@@ -199,7 +322,9 @@ void interfaces_link(struct interfaces *interfaces, const struct rtnl_link *link
 
 static struct rtnl_link link_of(const struct netdev *dev)
 {
-	struct rtnl_link link = { .index = dev->ifindex, .master = dev->master };
+	struct rtnl_link link = { .index = dev->ifindex,
+				  .master = dev->master,
+				  .bridge = dev->bridge };
 
 	memcpy(link.name, dev->name, sizeof(link.name));
 	return link;
@@ -211,15 +336,15 @@ static int read_table(struct interfaces *interfaces, const struct netdev *devs, 
 {
 	struct wire_iface *ifaces;
 	int i, known, result = wire_ifaces(interfaces->options->bpffs, &ifaces, &known, err);
+	size_t j;
 
 	if (result)
 		goto out;
-	interfaces_set_options(interfaces, interfaces->options);
-	for (i = 0; i < interfaces->options->follow.count; i++) {
-		const struct netdev *dev = netdev_named(devs, count,
-							interfaces->options->follow.name[i]);
+	forget_all(interfaces);
+	for (j = 0; j < count; j++) {
+		struct rtnl_link link = link_of(&devs[j]);
 
-		interfaces->bridge[i] = dev ? dev->ifindex : 0;
+		note_bridge(interfaces, &link, false);
 	}
 	for (i = 0; i < known; i++) {
 		const struct wire_iface *iface = &ifaces[i];
@@ -274,6 +399,7 @@ int interfaces_sync(struct interfaces *interfaces, struct err *err)
 	result = netdev_list(&devs, &count, err);
 	if (result)
 		return result;
+	report_absent(interfaces, devs, count);
 	result = read_table(interfaces, devs, count, err);
 	for (i = 0; !result && i < count; i++) {
 		struct rtnl_link link = link_of(&devs[i]);

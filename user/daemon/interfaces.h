@@ -14,11 +14,14 @@
 
 #include <stdbool.h>
 
+#define INTERFACES_ABSENT_MAX 512
+
 struct interfaces {
-	const struct wire_options *options;  /* NULL: mode wire is not loaded */
-	unsigned int bridge[WIRE_NAMES_MAX]; /* ifindex of options->follow.name[i], or 0 */
-	struct attached *attached;	     /* a hash table */
-	bool needs_sync;		     /* an operation failed, or a bridge appeared */
+	const struct wire_options *options; /* NULL: mode wire is not loaded */
+	struct followed *bridges;	    /* a hash table of the followed bridges that exist */
+	struct attached *attached;	    /* a hash table */
+	char absent[INTERFACES_ABSENT_MAX]; /* the configured names without an interface */
+	bool needs_sync;		    /* an operation failed, or a bridge appeared */
 };
 
 /*

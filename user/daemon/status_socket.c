@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "base/output.h"
+#include "daemon/interfaces.h"
 #include "host/daemon_status.h"
 
 #include <errno.h>
@@ -43,6 +44,20 @@ static json_t *steer_warnings(const struct steer_section *steer)
 	return warnings;
 }
 
+static json_t *wire_warnings(const struct watch *watch)
+{
+	json_t *warnings = json_array();
+	const char *absent = watch_absent(watch);
+	char text[INTERFACES_ABSENT_MAX + 64];
+
+	if (*absent) {
+		snprintf(text, sizeof(text), "no interface yet, or no bridge to follow: %s",
+			 absent);
+		warning_add(warnings, text);
+	}
+	return warnings;
+}
+
 static json_t *section_json(const struct status_socket *status, int i)
 {
 	const struct section *section = &status->sections->section[i];
@@ -61,7 +76,9 @@ static json_t *section_json(const struct status_socket *status, int i)
 	object = json_pack("{s:s, s:s, s:o, s:o, s:o}", "section", config_section_names[i], "state",
 			   state, "reason", reason ? output_name(reason) : json_null(), "hint",
 			   hint ? output_name(hint) : json_null(), "warnings",
-			   i == SECTION_STEER ? steer_warnings(status->steer) : json_array());
+			   i == SECTION_STEER  ? steer_warnings(status->steer)
+			   : i == SECTION_WIRE ? wire_warnings(status->watch)
+					       : json_array());
 	if (i == SECTION_STEER)
 		json_object_set_new(object, "groups", json_integer(status->steer->groups));
 	if (i == SECTION_WIRE)

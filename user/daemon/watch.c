@@ -105,6 +105,11 @@ void watch_check(struct watch *watch)
 		sync_interfaces(watch);
 }
 
+const char *watch_absent(const struct watch *watch)
+{
+	return watch->interfaces.absent;
+}
+
 unsigned int watch_count(const struct watch *watch)
 {
 	return interfaces_count(&watch->interfaces);

@@ -28,6 +28,8 @@ int watch_start(struct watch *watch, struct err *err);
 void watch_file(struct watch *watch, struct config_file *file);
 /* Attaches again to interfaces that another process has detached. */
 void watch_check(struct watch *watch);
+/* Returns the configured names without an interface, or bridge to follow; empty: there are none. */
+const char *watch_absent(const struct watch *watch);
 /* Returns the number of interfaces that mode wire is attached to. */
 unsigned int watch_count(const struct watch *watch);
 

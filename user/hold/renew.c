@@ -13,7 +13,7 @@ static __u32 mapping_of(const struct ct_entry *entry)
 	__u64 hash;
 
 	memcpy(&source, &entry->reply.dst, sizeof(source));
-	hash = sluice_flow_hash(0, 0, &source, entry->reply.dst_port_be);
+	hash = sluice_flow_hash(0, 0, 0, &source, entry->reply.dst_port_be, 0);
 	return (__u32)(hash >> 32) | 1;
 }
 

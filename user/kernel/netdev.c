@@ -35,25 +35,34 @@ static void request(struct nlmsghdr *nlh, void *into)
 	mnl_nlmsg_put_extra_header(nlh, sizeof(struct ifinfomsg));
 }
 
-static int parse_link(const struct nlmsghdr *nlh, void *into)
+static int parse_one(const struct nlmsghdr *nlh, void *into)
 {
 	const struct ifinfomsg *msg = mnl_nlmsg_get_payload(nlh);
-	struct netdev dev = { .ifindex = (__u32)msg->ifi_index, .type = msg->ifi_type };
-	struct listing *listing = into;
 	const struct nlattr *attr, *info;
+	struct netdev *dev = into;
 
+	*dev = (struct netdev){ .ifindex = (__u32)msg->ifi_index, .type = msg->ifi_type };
 	mnl_attr_for_each(attr, nlh, sizeof(*msg)) {
 		unsigned int type = mnl_attr_get_type(attr);
 
 		if (type == IFLA_IFNAME)
-			snprintf(dev.name, sizeof(dev.name), "%s", mnl_attr_get_str(attr));
+			snprintf(dev->name, sizeof(dev->name), "%s", mnl_attr_get_str(attr));
 		else if (type == IFLA_MASTER)
-			dev.master = mnl_attr_get_u32(attr);
+			dev->master = mnl_attr_get_u32(attr);
 		else if (type == IFLA_LINKINFO)
 			mnl_attr_for_each_nested(info, attr)
 				if (mnl_attr_get_type(info) == IFLA_INFO_KIND)
-					dev.bridge = !strcmp(mnl_attr_get_str(info), "bridge");
+					dev->bridge = !strcmp(mnl_attr_get_str(info), "bridge");
 	}
+	return MNL_CB_OK;
+}
+
+static int parse_link(const struct nlmsghdr *nlh, void *into)
+{
+	struct listing *listing = into;
+	struct netdev dev;
+
+	parse_one(nlh, &dev);
 	if (array_grow((void **)&listing->list, &listing->room, listing->count, sizeof(dev))) {
 		errno = ENOMEM;
 		return MNL_CB_ERROR;
@@ -81,6 +90,32 @@ int netdev_list(struct netdev **list, size_t *count, struct err *err)
 	*list = listing.list;
 	*count = listing.count;
 	return 0;
+}
+
+int netdev_read(const char *name, __u32 ifindex, struct netdev *dev, struct err *err)
+{
+	struct nlmsghdr *nlh;
+	struct ifinfomsg *msg;
+	struct nl *nl = NULL;
+	int result = nl_open(&nl, NETLINK_ROUTE);
+
+	if (!result) {
+		nlh = nl_request(nl);
+		nlh->nlmsg_type = RTM_GETLINK;
+		msg = mnl_nlmsg_put_extra_header(nlh, sizeof(*msg));
+		if (name)
+			mnl_attr_put_strz(nlh, IFLA_IFNAME, name);
+		else
+			msg->ifi_index = (int)ifindex;
+		result = nl_query(nl, nlh, parse_one, dev);
+		nl_close(nl);
+	}
+	if (!result)
+		return 0;
+	if (name)
+		return err_set(err, EXIT_ERROR, -result, "interface %s: %s", name,
+			       strerror(-result));
+	return err_set(err, EXIT_ERROR, -result, "interface #%u: %s", ifindex, strerror(-result));
 }
 
 const struct netdev *netdev_named(const struct netdev *list, size_t count, const char *name)

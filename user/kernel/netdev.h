@@ -23,6 +23,11 @@ struct netdev {
 
 /* Lists all interfaces in the kernel's order; the caller frees the list. */
 int netdev_list(struct netdev **list, size_t *count, struct err *err);
+/*
+ * Reads one interface, by name or, if that is NULL, by number, with a single request: the list of a
+ * host with thousands is slow. Returns -ENODEV with *err set if there is none.
+ */
+int netdev_read(const char *name, __u32 ifindex, struct netdev *dev, struct err *err);
 /* Find an interface in a list. Return NULL if there is none. */
 const struct netdev *netdev_named(const struct netdev *list, size_t count, const char *name);
 const struct netdev *netdev_numbered(const struct netdev *list, size_t count, __u32 ifindex);

@@ -57,6 +57,7 @@ static void configure(struct load *load)
 		.cgroup_id = st.st_ino,
 		.sets = (options->table + SLUICE_FLOW_WAYS - 1) / SLUICE_FLOW_WAYS,
 		.any_port = options->ports.any,
+		.any_peer_port = options->any_peer_port,
 	};
 	memcpy(meta->ports, options->ports.bit, sizeof(meta->ports));
 	skel->rodata->seed = meta->seed;
@@ -67,9 +68,9 @@ static void configure(struct load *load)
 	bpf_program__set_autoload(skel->progs.sluice_fix4, fixes);
 	bpf_program__set_autoload(skel->progs.sluice_fix6, fixes);
 	bpf_program__set_autoload(skel->progs.sluice_audit, !fixes);
-	bpf_program__set_autoload(skel->progs.sluice_connect4, !fixes);
-	bpf_program__set_autoload(skel->progs.sluice_connect6, !fixes);
-	skel->rodata->process_known = !fixes && connect_knows_process();
+	skel->rodata->process_known = connect_knows_process();
+	/* audit reports what the option would fix */
+	skel->rodata->any_peer_port = options->any_peer_port || !fixes;
 	bpf_map__set_max_entries(skel->maps.sluice_flows, meta->sets);
 }
 
@@ -83,8 +84,8 @@ static int attach(void *arg, struct err *err)
 		{ PIN_FIX4, load->skel->progs.sluice_fix4, fixes },
 		{ PIN_FIX6, load->skel->progs.sluice_fix6, fixes },
 		{ PIN_AUDIT, load->skel->progs.sluice_audit, !fixes },
-		{ PIN_CONNECT4, load->skel->progs.sluice_connect4, !fixes },
-		{ PIN_CONNECT6, load->skel->progs.sluice_connect6, !fixes },
+		{ PIN_CONNECT4, load->skel->progs.sluice_connect4, true },
+		{ PIN_CONNECT6, load->skel->progs.sluice_connect6, true },
 	};
 
 	return links_apply_cgroup(load->options->bpffs, REPLY_OBJECT, load->options->cgroup, hooks,

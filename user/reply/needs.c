@@ -36,7 +36,7 @@ static const struct need rows[] = {
 	NEED_CGROUP_HOOK("cgroup_skb/egress", SKB, INET_EGRESS, "4.10",
 			 "detects wrong replies, for audit", AUDIT_FALLBACK),
 	NEED_CGROUP_HOOK("cgroup/connect4", SOCK_ADDR, INET4_CONNECT, "4.17",
-			 "detects servers that connect to clients, for audit", AUDIT_FALLBACK),
+			 "detects servers that connect to clients", NULL),
 	{ .name = "bpf_link for cgroups",
 	  .why = "keeps programs attached and replaceable",
 	  .has = feature_cgroup_link,

@@ -115,9 +115,10 @@ int reply_table(const char *bpffs, struct err *err)
 }
 
 __u32 reply_last_ifindex(int fd, const struct sluice_reply_meta *meta, __u64 cookie,
-			 const struct sluice_addr *peer, __be16 peer_port_be)
+			 const struct sluice_audit *audit, const struct sluice_addr *peer,
+			 __be16 peer_port_be)
 {
-	__u64 hash = sluice_flow_hash(meta->seed, cookie, peer, peer_port_be);
+	__u64 hash = sluice_flow_hash(meta->seed, audit->netns, audit->port, peer, peer_port_be, 0);
 	__u32 way, index = sluice_flow_set_index(hash, state_dir_map_entries(fd));
 	struct sluice_flow_set set;
 

@@ -23,6 +23,7 @@ struct reply_options {
 	__u64 age_s;
 	const char *bpffs;  /* the pin directory */
 	const char *cgroup; /* a cgroup2 directory */
+	bool any_peer_port; /* mode socket: a reply may go to any port of a peer */
 	bool dry_run;	    /* verify only */
 	bool by_daemon;	    /* marks the load for reply_unload_own() */
 	bool follows;	    /* do nothing unless the daemon has loaded it */
@@ -74,11 +75,13 @@ int reply_flows(const char *bpffs, struct flow_table_usage *usage, reply_flow_fn
 int reply_table(const char *bpffs, struct err *err);
 
 /*
- * Returns the interface of the peer's last packet to the socket, an index of the socket's
- * namespace, or 0 if the flow is not in the table. @fd is from reply_table().
+ * Returns the interface of the peer's last packet to the audited socket, an index of the socket's
+ * namespace, or 0 if the flow is not in the table, or of a link-local peer. @fd is from
+ * reply_table().
  */
 __u32 reply_last_ifindex(int fd, const struct sluice_reply_meta *meta, __u64 cookie,
-			 const struct sluice_addr *peer, __be16 peer_port_be);
+			 const struct sluice_audit *audit, const struct sluice_addr *peer,
+			 __be16 peer_port_be);
 
 typedef void (*reply_audit_fn)(__u64 cookie, const struct sluice_audit *audit, void *arg);
 int reply_audits(const char *bpffs, reply_audit_fn fn, void *arg, struct err *err);

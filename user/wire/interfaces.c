@@ -54,22 +54,22 @@ int wire_attach_iface(const char *bpffs, const char *name, __u32 roles, __u32 ma
 		      struct err *err)
 {
 	struct wire_pair pair = { .fd = { -1, -1 } };
-	struct wire_plan plan = { 0 };
-	struct netdev *devs = NULL;
+	struct netdev devs[2]; /* the interface and its master */
+	struct wire_plan plan = { .devs = devs, .dev_count = 1 };
 	struct wire_iface *iface;
-	const struct netdev *dev;
 	struct session session;
-	int result = netdev_list(&devs, &plan.dev_count, err);
+	int result = netdev_read(name, 0, &devs[0], err);
 
+	if (!result && devs[0].master) {
+		result = netdev_read(NULL, devs[0].master, &devs[1], err);
+		plan.dev_count = 2;
+	}
+	if (!result)
+		result = session_begin(&session, bpffs, err);
 	if (result)
 		return result;
-	plan.devs = devs;
-	dev = wire_plan_named(&plan, name, err);
-	result = dev ? session_begin(&session, bpffs, err) : -ENODEV;
-	if (result)
-		goto out;
 	plan.attach_mode = session.meta.attach_mode;
-	result = wire_plan_add(&plan, dev, roles, master, err);
+	result = wire_plan_add(&plan, &devs[0], roles, master, err);
 	if (result)
 		goto end_session;
 	iface = &plan.wanted[0];
@@ -85,9 +85,7 @@ put_pair:
 	wire_pair_put(&pair);
 end_session:
 	session_end(&session);
-out:
 	free(plan.wanted);
-	free(devs);
 	return result;
 }
 

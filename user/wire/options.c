@@ -5,8 +5,24 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <fnmatch.h>
 #include <stdlib.h>
 #include <string.h>
+
+bool wire_is_pattern(const char *name)
+{
+	return strpbrk(name, "*?[");
+}
+
+bool wire_follows(const struct wire_names *follow, const char *name)
+{
+	int i;
+
+	for (i = 0; i < follow->count; i++)
+		if (!fnmatch(follow->name[i], name, 0))
+			return true;
+	return false;
+}
 
 static int parse_names(const struct opt_value *v, struct err *err)
 {
@@ -84,7 +100,7 @@ static const char *const attach_modes[] = { "auto", "tcx", "clsact", NULL };
 const struct opt wire_opts[] = {
 	{ "iface", 0, "IF,..", parse_names, WIRE_FIELD(ifaces), "interfaces toward clients" },
 	{ "follow", 0, "BRIDGE,..", parse_names, WIRE_FIELD(follow),
-	  "bridges whose ports all lead to clients" },
+	  "bridges whose ports all lead to clients; patterns as in docker0,br-* match bridges" },
 	{ "gateway", 0, "IF,..", parse_names, WIRE_FIELD(gateways),
 	  "interfaces toward the server whose addresses 'server' lists" },
 	{ "server", 0, "ADDR,..", parse_addrs, WIRE_FIELD(servers),

@@ -29,7 +29,7 @@ struct wire_options {
 	const char *bpffs; /* pin directory */
 	bool dry_run;	   /* verify only */
 	struct wire_names ifaces;
-	struct wire_names follow;   /* bridges whose ports are attached */
+	struct wire_names follow;   /* bridges, or patterns (glob(7)), whose ports are attached */
 	struct wire_names gateways; /* interfaces toward the server */
 	struct wire_addrs servers;  /* all addresses of the server behind the gateways */
 	enum sluice_wire_attach_mode attach_mode; /* 0: tcx where the kernel has it */
@@ -37,6 +37,11 @@ struct wire_options {
 	bool follows;				  /* do nothing unless the daemon has loaded it */
 	bool absent_ok; /* skip missing interfaces: the daemon attaches them later */
 };
+
+/* Is it a pattern, which any number of bridges may match? */
+bool wire_is_pattern(const char *name);
+/* Does a name or pattern of @follow match the name? */
+bool wire_follows(const struct wire_names *follow, const char *name);
 
 /* Parses options of 'reply load' and keys of section [wire] into struct wire_options. */
 extern const struct opt wire_opts[];

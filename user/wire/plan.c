@@ -4,6 +4,7 @@
 #include "base/log.h"
 
 #include <errno.h>
+#include <fnmatch.h>
 #include <string.h>
 
 int wire_plan_add(struct wire_plan *plan, const struct netdev *dev, __u32 role, __u32 master,
@@ -66,6 +67,25 @@ static int plan_bridge(struct wire_plan *plan, const struct netdev *bridge, stru
 	return result;
 }
 
+/* Adds the ports of all bridges that match the pattern, now and, with the daemon, later. */
+static int plan_pattern(struct wire_plan *plan, const char *pattern, struct err *err)
+{
+	bool found = false;
+	int result = 0;
+	size_t i;
+
+	plan->kinds |= 1U << (SLUICE_WIRE_HOST | SLUICE_WIRE_PORT | SLUICE_WIRE_ETHERNET);
+	for (i = 0; !result && i < plan->dev_count; i++) {
+		if (!plan->devs[i].bridge || fnmatch(pattern, plan->devs[i].name, 0))
+			continue;
+		found = true;
+		result = plan_bridge(plan, &plan->devs[i], err);
+	}
+	if (!found && !plan->absent_ok)
+		log_warning("no bridge matches '%s'; only 'sluice run' waits for one", pattern);
+	return result;
+}
+
 /* Adds interfaces; with SLUICE_WIRE_PORT in `role`, the ports of these bridges. */
 static int plan_names(struct wire_plan *plan, const struct wire_names *names, __u32 role,
 		      struct err *err)
@@ -73,8 +93,13 @@ static int plan_names(struct wire_plan *plan, const struct wire_names *names, __
 	int i, result = 0;
 
 	for (i = 0; !result && i < names->count; i++) {
-		const struct netdev *dev = wire_plan_named(plan, names->name[i], err);
+		const struct netdev *dev;
 
+		if (role & SLUICE_WIRE_PORT && wire_is_pattern(names->name[i])) {
+			result = plan_pattern(plan, names->name[i], err);
+			continue;
+		}
+		dev = wire_plan_named(plan, names->name[i], err);
 		if (dev)
 			result = role & SLUICE_WIRE_PORT ? plan_bridge(plan, dev, err)
 							 : wire_plan_add(plan, dev, role, 0, err);

@@ -42,7 +42,9 @@ want_wrong "$CONTAINER" "$FAR4" "$PORT" "$NEAR4"
 spawn_in "$HOST" "$TEST_TMP/back" python3 -c "import socket
 s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
 s.bind(('0.0.0.0', $((PORT + 2))))
-s.connect(s.recvfrom(2048)[1])
+peer = s.recvfrom(2048)[1]
+s.sendto(b'hello', (peer[0], 9))
+s.connect(peer)
 s.send(b'hello')
 s.recv(2048)"
 wait_udp "$HOST" $((PORT + 2))

@@ -60,7 +60,7 @@ in_ns "$HOST" conntrack -R "$TEST_TMP/wrong"
 want_equal "$(sluice --netns "$HOST" conntrack show --port 700 | tail -n 1)" \
 	"300 of 101300 UDP entries"
 want_equal "$(json "d['reasons']" sluice --netns "$HOST" -j conntrack audit --watch 1)" \
-	"{'twin': 1000, 'backend-gone': 0, 'socket-gone': 300, 'unanswered': 0}"
+	"{'twin': 1000, 'backend-gone': 0, 'socket-gone': 300, 'unanswered': 0, 'backend-silent': 0}"
 
 say "repair"
 want_equal "$(sluice --netns "$HOST" conntrack repair --watch 1 | tail -n 1)" \

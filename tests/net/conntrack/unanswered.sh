@@ -57,9 +57,18 @@ done
 say "no finding once the client stops: the entry expires by itself"
 want_equal "$(found audit --watch 2)" "[]"
 
-say "repair while the client sends: a new entry replaces the old one and its NAT decision"
+say "repair keeps a live one-way flow, unless its reason is named"
 keep_sending --to 172.16.13.1:9000 --from 172.17.0.3:4000
 wait_until 10 entry_of 4000
 want_status 0 sluice --netns "$HOST" conntrack repair --watch 3
+want_text "deleted 0 of"
+want_text "kept 1 that may be live flows"
+want_equal "$(json "(d['deleted'], d['kept'])" sluice --netns "$HOST" -j conntrack repair --watch 3)" "(0, 1)"
+stop "$SPAWNED"
+
+say "repair while the client sends: a new entry replaces the old one and its NAT decision"
+keep_sending --to 172.16.13.1:9000 --from 172.17.0.3:4000
+wait_until 10 entry_of 4000
+want_status 0 sluice --netns "$HOST" conntrack repair --watch 3 --reason unanswered
 want_text "deleted 1 of"
 stop "$SPAWNED"

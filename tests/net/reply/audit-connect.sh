@@ -130,12 +130,12 @@ say "the text report names the process, the verdict and the fix"
 want_status 0 sluice reply audit
 want_text "172.17.0.3"
 want_text "5 sockets connected to their clients: 3 wrong, 2 right"
-want_text "mode wire fixes the wrong ones"
-grep -qE " $((PORT + 6)) +1 +1 +0 +172.17.0.3:[0-9]+ +$FAR4 +$NEAR4 +wrong$" <<<"$OUTPUT" ||
+want_text "mode wire fixes 3 of the wrong ones"
+grep -qE " $((PORT + 6)) +1 +same +1 +0 +172.17.0.3:[0-9]+ +$FAR4 +$NEAR4 +wrong +wire$" <<<"$OUTPUT" ||
 	fail "no line for the wrong socket:" "$OUTPUT"
-grep -qE " $((PORT + 7)) +1 +0 +3 +172.17.0.3:4000 +$NEAR4 +$NEAR4 +right$" <<<"$OUTPUT" ||
+grep -qE " $((PORT + 7)) +1 +same +0 +3 +172.17.0.3:4000 +$NEAR4 +$NEAR4 +right +-$" <<<"$OUTPUT" ||
 	fail "no line for the right socket:" "$OUTPUT"
-grep -qE "^udp-server .* $FAR4 +$NEAR4 +wrong$" <<<"$OUTPUT" || fail "no verdict:" "$OUTPUT"
+grep -qE "^udp-server .* $FAR4 +$NEAR4 +wrong +socket$" <<<"$OUTPUT" || fail "no verdict:" "$OUTPUT"
 
 say "mode wire covers them as soon as it has the interface and the port, before any further datagram"
 for options in "--iface eth0" "--follow docker0 --port 1"; do
@@ -170,8 +170,11 @@ grep -qE "^(nc[.a-z]* +[0-9]+ \(gone\)|\(gone\) +-) +- +$((PORT + 1)) " <<<"$OUT
 want_equal "$(verdict $((PORT + 1)))" "('unknown', False, None)" "silent, and gone"
 want_equal "$(verdict $((PORT + 6)))" "('wrong', True, '$NEAR4')" "exited, but it had answered"
 
-say "unloading mode audit removes the rows and the hooks"
+say "mode socket keeps the rows that it does not fix, and no others"
 reply_load
-want_equal "$(bpftool cgroup show "$TEST_CGROUP" | grep -c sluice_connect || true)" 0 "programs"
+want_equal "$(connecting port | tr -d ' ' | tr , '\n' | wc -l)" \
+	"$(json "len(d['sockets'])" sluice -j reply audit)"
+want_equal "$(json "(d['wrong'] - sum(row['connect_wrong'] for row in d['sockets']))" \
+	sluice -j reply audit)" 0 "unconnected"
 sluice cleanup
 want_verified

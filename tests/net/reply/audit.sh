@@ -70,7 +70,7 @@ say "the text report names the process"
 sluice reply audit | grep udp-server | contains "$PORT" || fail "$(sluice reply audit)"
 want_status 0 sluice reply audit
 want_text "sockets: 2: 2 wrong"
-want_text "mode socket fixes the wrong ones"
+want_text "mode socket fixes 2 of the wrong ones"
 
 say "from audit to the fix, and back"
 reply_load

@@ -95,9 +95,9 @@ want_equal "$(of 4004)" "($unit, '$path/server.service', None)"
 want_text "docker:0123456789ab"
 want_text "server.service"
 
-say "a socket that is closed has no port"
+say "a socket that is closed has no process"
 stop "$outside"
-want_equal "$(ports --port "$OTHER")" "[]"
+want_equal "$(ports --port "$OTHER")" "[4003]"
 want_equal "$(ports --peer 172.17.0.3)" "[4001, 4003, 4004]"
 want_equal "$(json "[(f['cgroup'], f['container']) for f in d['flows'] if f['peer_port'] == 4003]" \
 	sluice -j reply flows)" "[(None, None)]"

@@ -41,11 +41,48 @@ want_right "$CONTAINER" "$wanted%eth0" "$PORT" --from "[fe80::3%eth0]:4000"
 want_right "$LAN" "$wanted%eth0" "$PORT" --from "[fe80::3%eth0]:4001"
 want_right "$CONTAINER" "$wanted%eth0" "$PORT" --from "[fe80::3%eth0]:4000"
 
-say "the same address and the same port: nothing is lost, whichever address answers"
+say "the same address and the same port: two peers, each on its link"
 for round in 1 2 3; do
 	for name in "$CONTAINER" "$LAN"; do
-		output=$(ask "$name" --any --from "[fe80::3%eth0]:4002" --to "[$wanted%eth0]:$PORT")
-		[[ $output == *"lost 0 corrupt 0"* ]] || fail "round $round, $name: $output"
+		want_right "$name" "$wanted%eth0" "$PORT" --from "[fe80::3%eth0]:4002"
 	done
 done
 no_errors "$LOG"
+
+say "a send to the same address on another link, where no request came from"
+cat >"$TEST_TMP/other-link.py" <<'PYTHON'
+import socket, sys
+
+s = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)
+s.bind(("::", int(sys.argv[1])))
+while True:
+    data, peer = s.recvfrom(2048)
+    s.sendto(data, peer)
+    s.sendto(data, (peer[0], 4003, 0, socket.if_nametoindex("eth0")))
+PYTHON
+cat >"$TEST_TMP/listen.py" <<'PYTHON'
+import socket
+
+s = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)
+s.bind(("fe80::3", 4003, 0, socket.if_nametoindex("eth0")))
+print(s.recvfrom(2048)[1][0], flush=True)
+PYTHON
+# heard_from: prints the source of what LAN receives after a request of CONTAINER
+heard_from()
+{
+	local listener
+
+	spawn_in "$LAN" "$TEST_TMP/heard" python3 "$TEST_TMP/listen.py"
+	listener=$SPAWNED
+	wait_udp "$LAN" 4003
+	want_right "$CONTAINER" "$wanted%eth0" $((PORT + 1)) --from "[fe80::3%eth0]:4003" >&2
+	wait_until 10 test -s "$TEST_TMP/heard"
+	wait "$listener"
+	sed 's/%.*//' "$TEST_TMP/heard"
+}
+
+spawn_in "$HOST" "$TEST_TMP/other-link.log" python3 "$TEST_TMP/other-link.py" $((PORT + 1))
+wait_udp "$HOST" $((PORT + 1))
+addr_add "$HOST" docker0 fe80::78/64
+wanted=fe80::78
+want_equal "$(heard_from)" "$kept" "the source on the other link, which has no $wanted"

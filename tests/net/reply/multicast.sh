@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
 # A datagram sent to a multicast or broadcast address must not be learned: the kernel refuses such a
-# source. Its answer leaves as without sluice.
+# source. Its answer leaves as without sluice, also if the same client socket has sent a request to
+# an address of the host before.
 #
 #   container asks 239.1.2.3, ff02::4242, 172.17.255.255 and 255.255.255.255
 #       └── docker0 172.17.0.1, fd17::1 [host: servers that joined the groups]
@@ -30,15 +31,42 @@ ask_groups()
 	no_errors "$log6"
 }
 
+# ask_both: one client socket asks FAR4 and FAR6, and then each group
+ask_both()
+{
+	local addr from=172.17.0.3:4000
+
+	ask "$CONTAINER" --any --from "$from" --to "$FAR4:$PORT" >/dev/null
+	for addr in 239.1.2.3 172.17.255.255 255.255.255.255; do
+		want_line "answered $NEAR4:$PORT 1" \
+			"$(ask "$CONTAINER" --any --broadcast --from "$from" --to "$addr:$PORT")"
+	done
+	from=[fd17::3]:4000
+	ask "$CONTAINER" --any --from "$from" --to "[$FAR6]:$port6" >/dev/null
+	want_line "answered [$NEAR6]:$port6 1" \
+		"$(ask "$CONTAINER" --any --from "$from" --to "[ff02::4242%eth0]:$port6")"
+}
+
 say "the kernel alone"
 ask_groups
+ask_both
 say "loaded"
 reply_load
 ask_groups
 want_equal "$(counter skipped_not_own)" 12 "datagrams to groups"
 want_equal "$(counter learned)" 0 "learned"
+want_equal "$(bpftool -j map dump pinned "$PINS/reply/sluice_locals" |
+	python3 -c 'import json, sys; print(len(json.load(sys.stdin)))')" 0 \
+	"addresses that the host's were searched for"
 
 say "the same socket still learns unicast"
 want_right "$CONTAINER" "$FAR4" "$PORT"
 want_right "$CONTAINER" "$FAR6" "$port6"
 ask_groups
+
+say "a group ends the flow of a client that has asked an address before"
+ask_both
+want_equal "$(counter ended)" 2 "flows ended"
+want_right "$CONTAINER" "$FAR4" "$PORT" --from 172.17.0.3:4000
+sluice reply unload
+ask_both

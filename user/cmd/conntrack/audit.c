@@ -5,7 +5,8 @@
 
 #include <errno.h>
 
-static void audit_text(const struct output *output, const struct ct_snapshot *snapshot)
+static void audit_text(const struct output *output, const struct ct_snapshot *snapshot,
+		       const struct conntrack_options *o)
 {
 	size_t count[AUDIT_REASONS] = { 0 };
 	const char *before = ": ";
@@ -22,13 +23,21 @@ static void audit_text(const struct output *output, const struct ct_snapshot *sn
 		before = ", ";
 	}
 	fputc('\n', output->file);
+	if (o->watch_s && snapshot->audit.uncounted)
+		fprintf(output->file,
+			"%zu entries of backends on other hosts have no packet counters, so"
+			" backend-silent is not detected:\n"
+			"'sysctl net.netfilter.nf_conntrack_acct=1' counts the packets of new"
+			" entries\n",
+			snapshot->audit.uncounted);
 }
 
 static int run(const struct context *context, void *into, int words, char **word, struct err *err)
 {
 	const struct conntrack_options *given = into;
 	struct ct_snapshot snapshot = { .table.entry = NULL };
-	int result = findings_read(&snapshot, given, err);
+	size_t kept;
+	int result = findings_read(&snapshot, given, ~0U, &kept, err);
 
 	if (result)
 		return result;
@@ -36,7 +45,7 @@ static int run(const struct context *context, void *into, int words, char **word
 		findings_json(&context->output, findings_document(&snapshot, into), &snapshot, NULL,
 			      false);
 	else
-		audit_text(&context->output, &snapshot);
+		audit_text(&context->output, &snapshot, given);
 	if (given->exit_code && snapshot.audit.count) {
 		err_set(err, EXIT_FOUND, EUCLEAN,
 			"conntrack audit: %zu of %zu UDP entries contradict this host",

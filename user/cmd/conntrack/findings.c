@@ -8,11 +8,15 @@
 
 #define WHY_SIZE 256
 
-int findings_read(struct ct_snapshot *snapshot, const struct conntrack_options *o, struct err *err)
+int findings_read(struct ct_snapshot *snapshot, const struct conntrack_options *o,
+		  unsigned int reasons, size_t *kept, struct err *err)
 {
-	size_t i, kept = 0;
+	size_t i, count = 0;
 	int result;
 
+	*kept = 0;
+	if (o->reasons)
+		reasons = o->reasons;
 	log_info("reading twice, %u seconds apart", o->watch_s);
 	result = snapshot_take(snapshot, o->watch_s * 1000, err);
 	if (result)
@@ -20,11 +24,14 @@ int findings_read(struct ct_snapshot *snapshot, const struct conntrack_options *
 	for (i = 0; i < snapshot->audit.count; i++) {
 		const struct audit_finding *finding = &snapshot->audit.finding[i];
 
-		if ((!o->reasons || o->reasons >> finding->reason & 1) &&
-		    conntrack_is_wanted(&snapshot->table.entry[finding->entry], o))
-			snapshot->audit.finding[kept++] = *finding;
+		if (!conntrack_is_wanted(&snapshot->table.entry[finding->entry], o))
+			continue;
+		if (reasons >> finding->reason & 1)
+			snapshot->audit.finding[count++] = *finding;
+		else
+			++*kept;
 	}
-	snapshot->audit.count = kept;
+	snapshot->audit.count = count;
 	return 0;
 }
 
@@ -103,7 +110,7 @@ json_t *findings_document(const struct ct_snapshot *snapshot, const struct connt
 	for (i = 0; i < AUDIT_REASONS; i++)
 		json_object_set_new(reasons, audit_reason_name(i),
 				    json_integer((json_int_t)count[i]));
-	return json_pack("{s:i, s:I, s:i, s:o}", "schema_version", OUTPUT_SCHEMA_VERSION, "total",
-			 (json_int_t)snapshot->table.count, "watch_s", o->watch_s, "reasons",
-			 reasons);
+	return json_pack("{s:i, s:I, s:i, s:I, s:o}", "schema_version", OUTPUT_SCHEMA_VERSION,
+			 "total", (json_int_t)snapshot->table.count, "watch_s", o->watch_s,
+			 "uncounted", (json_int_t)snapshot->audit.uncounted, "reasons", reasons);
 }

@@ -17,17 +17,22 @@
 	"  socket-gone   the socket at the end on this host has been closed\n"                   \
 	"  unanswered    no reply was seen, but datagrams keep the entry alive; services that\n" \
 	"                never reply, such as syslog, look the same\n"                           \
+	"  backend-silent  DNAT binds a client to a backend on another host that has replied,\n" \
+	"                but not between the two readings, though the client has sent; needs\n"  \
+	"                net.netfilter.nf_conntrack_acct, and --watch longer than the pauses\n"  \
+	"                between the replies of a live backend\n"                                \
 	"\n"                                                                                     \
 	"Two readings show which entries are in use: by their counters if\n"                     \
 	"net.netfilter.nf_conntrack_acct is on, otherwise by their timeouts, which needs a\n"    \
 	"datagram more than a second after the first reading. --watch 0 reads once and skips\n"  \
-	"'unanswered' and the closed sockets of clients on this host.\n"
+	"the last two reasons and the closed sockets of clients on this host.\n"
 
 /*
- * Fills an empty *snapshot with the findings that the options select.  Returns 0, or -errno with
- * *err set.
+ * Fills an empty *snapshot with the findings that the options select, or without --reason those of
+ * `reasons`; *kept is the number of other findings.  Returns 0, or -errno with *err set.
  */
-int findings_read(struct ct_snapshot *snapshot, const struct conntrack_options *o, struct err *err);
+int findings_read(struct ct_snapshot *snapshot, const struct conntrack_options *o,
+		  unsigned int reasons, size_t *kept, struct err *err);
 void findings_count(const struct ct_snapshot *snapshot, size_t count[AUDIT_REASONS]);
 /* Prints the findings; @outcome has an element for each, or is NULL for an audit. */
 void findings_table(const struct output *output, const struct ct_snapshot *snapshot,

@@ -6,7 +6,8 @@
 struct conntrack_options conntrack_options;
 
 /* In the order of enum audit_reason. */
-static const char *const reasons[] = { "twin", "backend-gone", "socket-gone", "unanswered", NULL };
+static const char *const reasons[] = { "twin",	     "backend-gone",   "socket-gone",
+				       "unanswered", "backend-silent", NULL };
 _Static_assert(sizeof(reasons) / sizeof(*reasons) == AUDIT_REASONS + 1, "reasons");
 
 #define CT_FIELD(field) offsetof(struct conntrack_options, field)
@@ -21,8 +22,8 @@ const struct opt conntrack_entry_opts[] = {
 
 const struct opt conntrack_audit_opts[] = {
 	{ "reason", 0, "LIST", opt_word_set, CT_FIELD(reasons),
-	  "select by reason: twin, backend-gone, socket-gone, unanswered", .words = reasons,
-	  .noun = "reason" },
+	  "select by reason: twin, backend-gone, socket-gone, unanswered, backend-silent",
+	  .words = reasons, .noun = "reason" },
 	{ "watch", 0, "SECONDS", opt_u32, CT_FIELD(watch_s),
 	  "time between two readings; 0: one reading", .max = 3600, .preset = "2" },
 	{ .name = NULL },

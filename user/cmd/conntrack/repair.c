@@ -8,7 +8,7 @@
 
 static void print_text(const struct output *output, const struct ct_snapshot *snapshot,
 		       const enum repair_outcome *outcome, const size_t count[REPAIR_OUTCOMES],
-		       bool dry_run)
+		       size_t kept, bool dry_run)
 {
 	enum repair_outcome i;
 
@@ -20,18 +20,24 @@ static void print_text(const struct output *output, const struct ct_snapshot *sn
 			fprintf(output->file, ", %s %zu", repair_outcome_name(i, dry_run),
 				count[i]);
 	fputc('\n', output->file);
+	if (kept)
+		fprintf(output->file,
+			"kept %zu that may be live flows without replies; see 'sluice conntrack"
+			" audit', and name\ntheir reason with --reason to delete them\n",
+			kept);
 }
 
 static void print_json(const struct output *output, const struct ct_snapshot *snapshot,
 		       const struct conntrack_options *o, const enum repair_outcome *outcome,
-		       const size_t count[REPAIR_OUTCOMES])
+		       const size_t count[REPAIR_OUTCOMES], size_t kept)
 {
 	json_t *document = findings_document(snapshot, o);
 	enum repair_outcome i;
 
 	json_object_update_new(document,
-			       json_pack("{s:b, s:I}", "dry_run", o->dry_run, "would_delete",
-					 o->dry_run ? (json_int_t)count[REPAIR_DELETED] : 0));
+			       json_pack("{s:b, s:I, s:I}", "dry_run", o->dry_run, "would_delete",
+					 o->dry_run ? (json_int_t)count[REPAIR_DELETED] : 0, "kept",
+					 (json_int_t)kept));
 	for (i = 0; i < REPAIR_OUTCOMES; i++)
 		json_object_set_new(
 			document, repair_outcome_name(i, false),
@@ -45,7 +51,8 @@ static int run(const struct context *context, void *into, int words, char **word
 	struct ct_snapshot snapshot = { .table.entry = NULL };
 	const struct conntrack_options *o = into;
 	enum repair_outcome *outcome;
-	int result = findings_read(&snapshot, o, err);
+	size_t kept;
+	int result = findings_read(&snapshot, o, AUDIT_PROVEN, &kept, err);
 
 	if (result)
 		return result;
@@ -58,9 +65,9 @@ static int run(const struct context *context, void *into, int words, char **word
 	for (i = 0; i < snapshot.audit.count; i++)
 		count[outcome[i]]++;
 	if (context->output.json)
-		print_json(&context->output, &snapshot, o, outcome, count);
+		print_json(&context->output, &snapshot, o, outcome, count, kept);
 	else
-		print_text(&context->output, &snapshot, outcome, count, o->dry_run);
+		print_text(&context->output, &snapshot, outcome, count, kept, o->dry_run);
 	free(outcome);
 out:
 	snapshot_free(&snapshot);
@@ -70,8 +77,10 @@ out:
 const struct command conntrack_repair_command = {
 	.object = "conntrack",
 	.name = "repair",
-	.summary = "delete the UDP entries that audit lists, and no others",
+	.summary = "delete the UDP entries whose fault audit proves, and no others",
 	.help = FINDINGS_HELP
+	"\nWithout --reason, repair deletes twin, backend-gone and socket-gone.  It keeps the others,\n"
+	"which may be live flows: a new entry may take another backend.\n"
 	"\nrepair reads and checks each entry again right before it deletes it by tuple, zone and\n"
 	"id. It counts and keeps entries that have vanished or changed meanwhile.\n",
 	.tables = { { conntrack_audit_opts, &conntrack_options },

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * sluice reply audit: lists the servers that reply from an address other than the requested one,
- * and marks those that mode wire covers now.
+ * and what fixes them. Mode socket records only the servers that it does not fix: those that
+ * connect to their clients.
  */
 #include "base/addr.h"
 #include "base/cgroup_names.h"
@@ -58,6 +59,8 @@ struct sums {
 	unsigned int connecting; /* sockets that have connected to a peer */
 	unsigned int replies[AUDIT_VERDICTS];
 	unsigned int connected[AUDIT_VERDICTS];
+	unsigned int fixes[AUDIT_FIXES];
+	unsigned long long other_port;
 };
 
 static struct sums sums_of(const struct audit_rows *rows)
@@ -77,6 +80,8 @@ static struct sums sums_of(const struct audit_rows *rows)
 		sums.replies[row->replies] += has_replied(row);
 		sums.connecting += row->audit.connects > 0;
 		sums.connected[row->connected] += row->audit.connects > 0;
+		sums.fixes[row->fix]++;
+		sums.other_port += row->audit.other_port;
 	}
 	return sums;
 }
@@ -99,15 +104,21 @@ static json_t *row_json(const struct audit_row *row, struct cgroup_names *cgroup
 	struct owner owner;
 	bool known = owner_of(row, &owner);
 	json_t *object = json_pack(
-		"{s:I, s:i, s:I, s:I, s:s, s:I, s:b, s:s*, s:o*, s:o*}", "socket_cookie",
-		(json_int_t)row->cookie, "port", audit->port, "right", (json_int_t)audit->right,
-		"wrong", (json_int_t)audit->wrong, "verdict", audit_verdict_name(row->replies),
-		"connects", (json_int_t)audit->connects, "needs_wire",
-		row->connected == AUDIT_WRONG, "process", known ? owner.process : NULL, "pid",
+		"{s:I, s:i, s:I, s:I, s:s, s:I, s:I, s:b, s:s?, s:I, s:s*, s:o*, s:o*, s:o*}",
+		"socket_cookie", (json_int_t)row->cookie, "port", audit->port, "right",
+		(json_int_t)audit->right, "wrong", (json_int_t)audit->wrong, "verdict",
+		audit_verdict_name(row->replies), "connects", (json_int_t)audit->connects,
+		"siblings", (json_int_t)audit->siblings, "needs_wire", row->fix == AUDIT_FIX_WIRE,
+		"fixed_by", audit_fix_name(row->fix), "other_port", (json_int_t)audit->other_port,
+		"process", known ? owner.process : NULL, "pid",
 		known ? json_integer(owner.pid) : NULL, "example",
 		audit->wrong ? example_json(&audit->peer, audit->peer_port_be, &audit->asked,
 					    &audit->used)
-			     : NULL);
+			     : NULL,
+		"other_port_example",
+		audit->other_port ? example_json(&audit->other_peer, audit->other_port_be,
+						 &audit->other_asked, &audit->other_used)
+				  : NULL);
 
 	netns_names_json(NULL, audit->netns, object);
 	/* the process of a closed socket has exited, and its number may be another's */
@@ -123,7 +134,7 @@ static json_t *row_json(const struct audit_row *row, struct cgroup_names *cgroup
 	return object;
 }
 
-static void print_json(const struct output *output, const struct audit_rows *rows)
+static void print_json(const struct output *output, const struct audit_rows *rows, __u32 mode)
 {
 	const struct sums sums = sums_of(rows);
 	json_t *document = output_document(), *sockets = json_array();
@@ -133,20 +144,31 @@ static void print_json(const struct output *output, const struct audit_rows *row
 	for (i = 0; i < rows->count; i++)
 		json_array_append_new(sockets, row_json(&rows->row[i], &cgroups));
 	cgroup_names_free(&cgroups);
-	json_object_update_new(document,
-			       json_pack("{s:I, s:I, s:I, s:o}", "wrong",
-					 (json_int_t)(sums.wrong + sums.connect_wrong), "right",
-					 (json_int_t)(sums.right + sums.connect_right), "connects",
-					 (json_int_t)sums.connects, "sockets", sockets));
+	json_object_update_new(
+		document, json_pack("{s:s, s:I, s:I, s:I, s:I, s:o}", "mode", reply_mode_name(mode),
+				    "wrong", (json_int_t)(sums.wrong + sums.connect_wrong), "right",
+				    (json_int_t)(sums.right + sums.connect_right), "connects",
+				    (json_int_t)sums.connects, "other_port",
+				    (json_int_t)sums.other_port, "sockets", sockets));
 	output_json(output, document);
 }
 
 /* --- text */
 
-/* Adds the row to the table of unconnected replies, of connected ones, or both. */
+static const char *fix_text(const struct audit_row *row)
+{
+	const char *name = audit_fix_name(row->fix);
+
+	return name ? name : "-";
+}
+
+struct tables {
+	struct table *unconnected, *connected, *other_port;
+};
+
+/* Adds the row to each table that it has results for. */
 static void row_text(const struct audit_row *row, const struct sockets *sockets,
-		     struct cgroup_names *cgroups, struct table *unconnected,
-		     struct table *connected)
+		     struct cgroup_names *cgroups, const struct tables *tables)
 {
 	char peer[ADDR_TEXT_MAX] = "-", requested[ADDR_TEXT_MAX] = "-", source[ADDR_TEXT_MAX] = "-";
 	const char *name = sockets_no_owner(sockets);
@@ -167,16 +189,24 @@ static void row_text(const struct audit_row *row, const struct sockets *sockets,
 		addr_format(&audit->used, source);
 	}
 	if (has_replied(row))
-		table_row(unconnected, "%s|%s|%s|%u|%llu|%llu|%s|%s|%s|%s", name, pid, cgroup,
-			  audit->port, audit->wrong, audit->right, peer, requested, source,
-			  audit_verdict_name(row->replies));
+		table_row(tables->unconnected, "%s|%s|%s|%u|%llu|%llu|%s|%s|%s|%s|%s", name, pid,
+			  cgroup, audit->port, audit->wrong, audit->right, peer, requested, source,
+			  audit_verdict_name(row->replies), fix_text(row));
+	if (audit->other_port)
+		table_row(tables->other_port, "%s|%s|%s|%u|%llu|%s|%s|%s", name, pid, cgroup,
+			  audit->port, audit->other_port,
+			  addr_format_port(&audit->other_peer, audit->other_port_be, peer),
+			  addr_format(&audit->other_asked, requested),
+			  addr_format(&audit->other_used, source));
 	if (audit->connects)
-		table_row(connected, "%s|%s|%s|%u|%llu|%llu|%llu|%s|%s|%s|%s", name, pid, cgroup,
-			  audit->port, audit->connects, audit->connect_wrong, audit->connect_right,
+		table_row(tables->connected, "%s|%s|%s|%u|%llu|%s|%llu|%llu|%s|%s|%s|%s|%s", name,
+			  pid, cgroup, audit->port, audit->connects,
+			  audit->siblings ? "per client" : "same", audit->connect_wrong,
+			  audit->connect_right,
 			  addr_format_port(&audit->connect_peer, audit->connect_port_be, peer),
 			  addr_format(&audit->connect_asked, requested),
 			  row->source ? addr_format(row->source, source) : "-",
-			  audit_verdict_name(row->connected));
+			  audit_verdict_name(row->connected), fix_text(row));
 }
 
 /* Ends a line with the verdicts that occur, as ": 2 wrong, 1 covered". */
@@ -197,42 +227,77 @@ static void print_verdicts(const struct output *output, const unsigned int count
 	fprintf(output->file, "%s\n", output_plain(output));
 }
 
+static void print_connected(const struct output *output, const struct sums *sums,
+			    struct table *connected)
+{
+	table_print(connected, output, 0);
+	fprintf(output->file, "%s%u socket%s connected to %s clients",
+		output_tone(output, sums->connected[AUDIT_WRONG] ? OUTPUT_WARNING : OUTPUT_GOOD),
+		sums->connecting, sums->connecting > 1 ? "s" : "",
+		sums->connecting > 1 ? "their" : "its");
+	print_verdicts(output, sums->connected);
+	if (sums->fixes[AUDIT_FIX_WIRE])
+		fprintf(output->file, "mode wire fixes %u of the wrong ones; mode socket cannot\n",
+			sums->fixes[AUDIT_FIX_WIRE]);
+	if (sums->fixes[AUDIT_FIX_NONE])
+		fprintf(output->file,
+			"no mode fixes %u that open a socket for each client: mode wire sets the"
+			" source of its\nreplies, but the client's further requests do not reach"
+			" it\n",
+			sums->fixes[AUDIT_FIX_NONE]);
+}
+
 static void print_text(const struct output *output, const struct audit_rows *rows,
-		       const struct sockets *sockets)
+		       const struct sockets *sockets, __u32 mode)
 {
 	const struct sums sums = sums_of(rows);
-	struct table *unconnected = table_new(
-		"process|>pid|cgroup|>port|>wrong|>right|example peer|requested|reply source|verdict");
-	struct table *connected = table_new(
-		"process|>pid|cgroup|>port|>connects|>wrong|>right|last to|requested|reply source|verdict");
+	struct tables tables = {
+		table_new(
+			"process|>pid|cgroup|>port|>wrong|>right|example peer|requested|reply source"
+			"|verdict|fixed by"),
+		table_new(
+			"process|>pid|cgroup|>port|>connects|socket|>wrong|>right|last to|requested"
+			"|reply source|verdict|fixed by"),
+		table_new("process|>pid|cgroup|>port|>datagrams|last to|requested|source"),
+	};
 	struct cgroup_names cgroups = { 0 };
 	size_t i;
 
 	for (i = 0; i < rows->count; i++)
-		row_text(&rows->row[i], sockets, &cgroups, unconnected, connected);
+		row_text(&rows->row[i], sockets, &cgroups, &tables);
 	cgroup_names_free(&cgroups);
-	table_print(unconnected, output, 0);
-	fprintf(output->file, "%swrong replies: %llu, right replies: %llu, sockets: %u",
-		output_tone(output, sums.replies[AUDIT_WRONG] ? OUTPUT_WARNING : OUTPUT_GOOD),
-		sums.wrong, sums.right, sums.sockets);
-	print_verdicts(output, sums.replies);
-	if (sums.replies[AUDIT_WRONG])
-		fprintf(output->file, "mode socket fixes the wrong ones\n");
-	if (!rows->count)
+	table_print(tables.unconnected, output, 0);
+	if (mode == SLUICE_REPLY_AUDIT) {
+		fprintf(output->file, "%swrong replies: %llu, right replies: %llu, sockets: %u",
+			output_tone(output,
+				    sums.replies[AUDIT_WRONG] ? OUTPUT_WARNING : OUTPUT_GOOD),
+			sums.wrong, sums.right, sums.sockets);
+		print_verdicts(output, sums.replies);
+	} else if (!sums.connecting) {
+		fprintf(output->file, "no server that mode socket does not fix was seen\n");
+	}
+	if (sums.fixes[AUDIT_FIX_SOCKET])
+		fprintf(output->file,
+			"mode socket fixes %u of the wrong ones; run 'sluice reply audit' again with"
+			" it, for servers\nthat connect after their first reply\n",
+			sums.fixes[AUDIT_FIX_SOCKET]);
+	if (!rows->count && mode == SLUICE_REPLY_AUDIT)
 		fprintf(output->file,
 			"no reply seen yet; 'sluice reply flows' lists the clients\n");
+	if (sums.other_port)
+		fprintf(output->file, "\n");
+	table_print(tables.other_port, output, 0);
+	if (sums.other_port)
+		fprintf(output->file,
+			"%llu datagrams to another port of a peer than it sent from: if these are"
+			" replies, mode socket\nfixes them with --any-peer-port\n",
+			sums.other_port);
 	if (sums.connecting)
 		fprintf(output->file, "\n");
-	table_print(connected, output, 0);
-	if (!sums.connecting)
-		return;
-	fprintf(output->file, "%s%u socket%s connected to %s clients",
-		output_tone(output, sums.connected[AUDIT_WRONG] ? OUTPUT_WARNING : OUTPUT_GOOD),
-		sums.connecting, sums.connecting > 1 ? "s" : "",
-		sums.connecting > 1 ? "their" : "its");
-	print_verdicts(output, sums.connected);
-	if (sums.connected[AUDIT_WRONG])
-		fprintf(output->file, "mode wire fixes the wrong ones; mode socket cannot\n");
+	if (sums.connecting)
+		print_connected(output, &sums, tables.connected);
+	else
+		table_print(tables.connected, output, 0);
 }
 
 /* For --exit-code. */
@@ -266,21 +331,14 @@ static int run(const struct context *context, void *into, int words, char **word
 				" packet");
 	if (result)
 		return result;
-	if (state.meta.mode != SLUICE_REPLY_AUDIT)
-		return err_hint(
-			err,
-			err_set(err, EXIT_ERROR, EINVAL, "reply is loaded in mode %s",
-				reply_mode_name(state.meta.mode)),
-			"only mode audit counts wrong replies: run 'sluice reply load --mode audit'"
-			" with otherwise the same options (replies are then no longer fixed)");
 	links_libbpf_log();
 	if (sockets_read(&sockets, &reason))
 		log_warning("process names are unknown: %s", reason.what);
 	result = audit_rows_read(context->bpffs, sockets, &rows, err);
 	if (!result && context->output.json)
-		print_json(&context->output, &rows);
+		print_json(&context->output, &rows, state.meta.mode);
 	else if (!result)
-		print_text(&context->output, &rows, sockets);
+		print_text(&context->output, &rows, sockets, state.meta.mode);
 	if (!result && given->exit_code)
 		result = conclude(&rows, err);
 	audit_rows_free(&rows);
@@ -291,21 +349,28 @@ static int run(const struct context *context, void *into, int words, char **word
 const struct command reply_audit_command = {
 	.object = "reply",
 	.name = "audit",
-	.summary = "the servers that reply from a wrong address, counted by mode audit",
+	.summary = "the servers that reply from a wrong address, and the mode that fixes them",
 	.tables = { { opts, &options } },
 	.options = &options,
 	.run = run,
-	.help = "Needs 'sluice reply load --mode audit', which changes no packet.\n"
+	.help = "Needs 'sluice reply load --mode audit', which changes no packet.  With mode socket\n"
+		"loaded, only the servers that it does not fix are listed.\n"
 		"\n"
 		"The first table lists servers that reply from an unconnected socket, as most do;\n"
-		"mode socket fixes these.  The second table lists servers that connect to a client\n"
-		"after its first request (nc -ul, iperf3).  Such a socket keeps one source address;\n"
-		"where it is not the requested address, only mode wire fixes it.\n"
+		"mode socket fixes these.  The last table lists servers that connect to a client\n"
+		"after its first request: the socket that received it (nc -ul, iperf3), or another\n"
+		"one that they open for each client.  Such a socket keeps one source address; where\n"
+		"it is not the requested address, only mode wire fixes the first kind, and nothing\n"
+		"the second, since the client's further requests do not reach that socket.\n"
+		"The table between lists datagrams to another port of a peer than it sent from.\n"
+		"These may be replies (SIP, DHCP through a relay); --any-peer-port then fixes them.\n"
 		"\n"
 		"verdict:\n"
 		"  wrong    replies left from an address other than the requested one, or the socket\n"
 		"           has connected from another address and its client cannot reach it\n"
 		"  right    no wrong reply, and no wrong address\n"
 		"  covered  wrong, or would be, but mode wire now covers the client\n"
-		"  unknown  the socket sent nothing after it connected, and is closed\n",
+		"  unknown  the socket sent nothing after it connected, and is closed\n"
+		"\n"
+		"fixed by: socket, wire, or none\n",
 };

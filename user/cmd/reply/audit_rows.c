@@ -27,6 +27,25 @@ const char *audit_verdict_name(enum audit_verdict verdict)
 	return names[verdict];
 }
 
+const char *audit_fix_name(enum audit_fix fix)
+{
+	static const char *const names[] = {
+		[AUDIT_FIX_SOCKET] = "socket",
+		[AUDIT_FIX_WIRE] = "wire",
+		[AUDIT_FIX_NONE] = "none",
+	};
+
+	return names[fix];
+}
+
+/* A server that connects needs more than mode socket, even if its first reply is unconnected. */
+enum audit_fix audit_fix_of(const struct audit_row *row)
+{
+	if (row->connected == AUDIT_WRONG)
+		return row->audit.siblings ? AUDIT_FIX_NONE : AUDIT_FIX_WIRE;
+	return row->replies == AUDIT_WRONG ? AUDIT_FIX_SOCKET : AUDIT_FIX_NOT_NEEDED;
+}
+
 enum audit_verdict audit_classify_replies(const struct sluice_audit *audit, enum wire_covers covers)
 {
 	if (audit->wrong)
@@ -57,14 +76,21 @@ enum audit_verdict audit_classify_connected(const struct sluice_audit *audit,
 static void row_add(__u64 cookie, const struct sluice_audit *audit, void *arg)
 {
 	struct audit_rows *rows = arg;
+	struct audit_row *added;
 	void *row = rows->row;
 
+	if (!rows->counts_replies && !audit->connects)
+		return;
 	if (array_grow(&row, &rows->room, rows->count, sizeof(*rows->row))) {
 		rows->no_memory = true;
 		return;
 	}
 	rows->row = row;
-	rows->row[rows->count++] = (struct audit_row){ .cookie = cookie, .audit = *audit };
+	added = &rows->row[rows->count++];
+	*added = (struct audit_row){ .cookie = cookie, .audit = *audit };
+	/* the counts of an earlier mode audit: mode socket has fixed such replies since */
+	if (!rows->counts_replies)
+		added->audit.right = added->audit.wrong = added->audit.other_port = 0;
 }
 
 static int by_port(const void *a, const void *b)
@@ -114,9 +140,25 @@ static enum wire_covers covers(const struct coverage *coverage, const struct aud
 
 	if (!coverage->wire)
 		return WIRE_COVERS_NOT;
-	client.ifindex = reply_last_ifindex(coverage->table, &coverage->meta, row->cookie, peer,
-					    port_be);
+	client.ifindex = reply_last_ifindex(coverage->table, &coverage->meta, row->cookie,
+					    &row->audit, peer, port_be);
 	return wire_cover_of(&coverage->cover, &client);
+}
+
+/* Returns the source of the socket that has connected to the row's last peer, or NULL. */
+static const struct sluice_addr *connected_source(const struct sockets *sockets,
+						  const struct audit_row *row)
+{
+	const struct sluice_audit *audit = &row->audit;
+	const struct sluice_socket_record *socket;
+	size_t i;
+
+	for (i = 0; sockets && (socket = sockets_at(sockets, i)); i++)
+		if (socket->connected && socket->netns == audit->netns &&
+		    socket->port == audit->port && socket->peer_port_be == audit->connect_port_be &&
+		    !memcmp(&socket->peer, &audit->connect_peer, sizeof(socket->peer)))
+			return &socket->local;
+	return NULL;
 }
 
 static void row_classify(const struct coverage *coverage, const struct sockets *sockets,
@@ -129,14 +171,16 @@ static void row_classify(const struct coverage *coverage, const struct sockets *
 	if (audit->wrong)
 		by = covers(coverage, row, &audit->peer, audit->peer_port_be);
 	row->replies = audit_classify_replies(audit, by);
-	if (!audit->connects)
-		return;
-	if (audit->connect_used.half[0] || audit->connect_used.half[1])
-		row->source = &audit->connect_used;
-	else if (row->owner && row->owner->connected)
-		row->source = &row->owner->local;
-	by = covers(coverage, row, &audit->connect_peer, audit->connect_port_be);
-	row->connected = audit_classify_connected(audit, row->source, by);
+	if (audit->connects) {
+		row->source = audit->connect_used.half[0] || audit->connect_used.half[1]
+				      ? &audit->connect_used
+				      : connected_source(sockets, row);
+		by = audit->siblings
+			     ? WIRE_COVERS_NOT
+			     : covers(coverage, row, &audit->connect_peer, audit->connect_port_be);
+		row->connected = audit_classify_connected(audit, row->source, by);
+	}
+	row->fix = audit_fix_of(row);
 }
 
 int audit_rows_read(const char *bpffs, const struct sockets *sockets, struct audit_rows *rows,
@@ -151,6 +195,7 @@ int audit_rows_read(const char *bpffs, const struct sockets *sockets, struct aud
 	result = reply_read(bpffs, &state, err);
 	if (result)
 		return result;
+	rows->counts_replies = state.meta.mode == SLUICE_REPLY_AUDIT;
 	result = reply_audits(bpffs, row_add, rows, err);
 	if (result)
 		return result;

@@ -20,12 +20,24 @@ enum audit_verdict {
 	AUDIT_VERDICTS,
 };
 
+/* What fixes a wrong server. */
+enum audit_fix {
+	AUDIT_FIX_NOT_NEEDED,
+	AUDIT_FIX_SOCKET,
+	AUDIT_FIX_WIRE,
+	/* A socket for each client does not receive what the client sends to the requested address.
+	 */
+	AUDIT_FIX_NONE,
+	AUDIT_FIXES,
+};
+
 struct audit_row {
 	__u64 cookie;
 	struct sluice_audit audit;
 	const struct sluice_socket_record *owner; /* NULL: no known process holds it now */
 	enum audit_verdict replies;		  /* of the unconnected socket */
 	enum audit_verdict connected;		  /* of the socket since it connected */
+	enum audit_fix fix;
 	/* the source address since it connected; NULL if unknown */
 	const struct sluice_addr *source;
 };
@@ -35,10 +47,15 @@ struct audit_rows {
 	size_t count;
 	size_t room;
 	bool no_memory;
+	bool counts_replies; /* mode audit is loaded */
 };
 
 /* "unknown", "right", "wrong", "covered" */
 const char *audit_verdict_name(enum audit_verdict verdict);
+/* "socket", "wire", "none" or NULL */
+const char *audit_fix_name(enum audit_fix fix);
+/* Returns what fixes the row, whose verdicts are set. */
+enum audit_fix audit_fix_of(const struct audit_row *row);
 /* Returns the verdict on the replies of an unconnected socket. */
 enum audit_verdict audit_classify_replies(const struct sluice_audit *audit,
 					  enum wire_covers covers);

@@ -85,12 +85,9 @@ struct listing {
 
 /* --- reading */
 
-/*
- * Returns a new flow to fill in, or NULL if it is not selected, has expired, or memory is short.
- * The port of mode socket is that of the flow's socket: select_ports() checks it.
- */
+/* Returns a new flow to fill in, or NULL if it is not selected, has expired, or memory is short. */
 static struct listed_flow *flow_add(struct flow_list *list, __u64 age_ns,
-				    const struct sluice_addr *peer, __u32 netns)
+				    const struct sluice_addr *peer, __u32 netns, __u16 port)
 {
 	const struct selection *selection = list->selection;
 	const struct options *given = selection->options;
@@ -102,7 +99,8 @@ static struct listed_flow *flow_add(struct flow_list *list, __u64 age_ns,
 	}
 	list->all++;
 	if ((given->peer.given && memcmp(peer, &given->peer.addr, sizeof(*peer))) ||
-	    (selection->by_netns && netns != selection->netns))
+	    (selection->by_netns && netns != selection->netns) ||
+	    !ports_contain(&given->ports, port))
 		return NULL;
 	if (array_grow(&flows, &list->room, list->count, sizeof(*list->flow))) {
 		list->no_memory = true;
@@ -115,7 +113,7 @@ static struct listed_flow *flow_add(struct flow_list *list, __u64 age_ns,
 
 static void on_socket_flow(const struct sluice_flow *flow, __u64 age_ns, void *arg)
 {
-	struct listed_flow *added = flow_add(arg, age_ns, &flow->peer, flow->netns);
+	struct listed_flow *added = flow_add(arg, age_ns, &flow->peer, flow->netns, flow->port);
 
 	if (added)
 		added->socket = *flow;
@@ -125,13 +123,11 @@ static void on_wire_flow(const struct sluice_wire_flow *flow, __u64 age_ns, void
 {
 	struct listing *listing = arg;
 	struct flow_list *list = &listing->wire;
-	struct listed_flow *added = flow_add(list, age_ns, &flow->peer, listing->wire_netns);
+	struct listed_flow *added = flow_add(list, age_ns, &flow->peer, listing->wire_netns,
+					     ntohs(flow->port_be));
 
-	if (!added)
-		return;
-	added->wire = *flow;
-	if (!ports_contain(&list->selection->options->ports, ntohs(flow->port_be)))
-		list->count--;
+	if (added)
+		added->wire = *flow;
 }
 
 static int by_age(const void *a, const void *b)
@@ -196,41 +192,6 @@ static int listing_read(const char *bpffs, struct listing *listing, struct err *
 	return 0;
 }
 
-/* Keeps the flows whose socket is open and has a selected port. */
-static void select_ports(struct listing *listing, const struct ports *ports)
-{
-	struct flow_list *list = &listing->socket;
-	const struct sluice_socket_record *owner;
-	size_t i, kept = 0;
-
-	for (i = 0; i < list->count; i++) {
-		owner = sockets_find(listing->sockets, list->flow[i].socket.cookie);
-		if (owner && ports_contain(ports, owner->port))
-			list->flow[kept++] = list->flow[i];
-	}
-	list->count = kept;
-}
-
-/* Reads the sockets of the flows; --port depends on them. */
-static int sockets_of_flows(struct listing *listing, const struct options *given, struct err *err)
-{
-	struct err reason = { 0 };
-
-	if (!listing->socket.count)
-		return 0;
-	if (!sockets_read(&listing->sockets, &reason)) {
-		if (!given->ports.any)
-			select_ports(listing, &given->ports);
-		return 0;
-	}
-	if (given->ports.any) {
-		log_warning("process names are unknown: %s", reason.what);
-		return 0;
-	}
-	*err = reason;
-	return err_hint(err, -EPERM, "--port selects by the sockets of processes; leave it out");
-}
-
 /* Sorts, the latest flow first, and applies the limit. */
 static void list_order(struct flow_list *list)
 {
@@ -249,14 +210,12 @@ static json_t *socket_json(struct listing *listing, const struct listed_flow *li
 	const struct sluice_socket_record *owner = sockets_find(listing->sockets, flow->cookie);
 	char peer[ADDR_TEXT_MAX], local[ADDR_TEXT_MAX];
 	json_t *object = json_pack(
-		"{s:s, s:I, s:s, s:i, s:s, s:I, s:f, s:b, s:s*, s:o*, s:o*}", "mode",
+		"{s:s, s:I, s:s, s:i, s:s, s:I, s:f, s:s*, s:o*, s:i}", "mode",
 		reply_mode_name(listing->mode), "socket_cookie", (json_int_t)flow->cookie, "peer",
 		addr_format(&flow->peer, peer), "peer_port", ntohs(flow->peer_port_be), "local",
 		addr_format(&flow->local, local), "ifindex", (json_int_t)flow->ifindex, "age_s",
-		(double)listed->age_ns / 1e9, "ambiguous_scope",
-		!!(flow->flags & SLUICE_FLOW_SCOPE_AMBIGUOUS), "process",
-		owner ? owner->comm : NULL, "pid", owner ? json_integer(owner->pid) : NULL, "port",
-		owner ? json_integer(owner->port) : NULL);
+		(double)listed->age_ns / 1e9, "process", owner ? owner->comm : NULL, "pid",
+		owner ? json_integer(owner->pid) : NULL, "port", flow->port);
 
 	netns_names_json(&listing->netns, flow->netns, object);
 	cgroup_names_json(&listing->cgroups, owner ? (pid_t)owner->pid : 0, object);
@@ -271,14 +230,16 @@ static void socket_row(struct listing *listing, struct table *table,
 	char peer[ADDR_TEXT_MAX], local[ADDR_TEXT_MAX], netns[NETNS_TEXT_MAX], age[24];
 	char pid[16] = "-";
 
+	if (flow->peer_port_be)
+		addr_format_port(&flow->peer, flow->peer_port_be, peer);
+	else
+		snprintf(peer, sizeof(peer), "%s, any port", addr_format(&flow->peer, local));
 	if (owner)
 		snprintf(pid, sizeof(pid), "%u", owner->pid);
 	table_row(table, "%s|%s|%s|%s|%s|%s|%s|%llu",
 		  owner ? owner->comm : sockets_no_owner(listing->sockets), pid,
-		  cgroup_names_text(&listing->cgroups, owner ? (pid_t)owner->pid : 0),
-		  addr_format_port(&flow->peer, flow->peer_port_be, peer),
-		  owner ? addr_format_port(&flow->local, htons(owner->port), local)
-			: addr_format(&flow->local, local),
+		  cgroup_names_text(&listing->cgroups, owner ? (pid_t)owner->pid : 0), peer,
+		  addr_format_port(&flow->local, htons(flow->port), local),
 		  netns_names_text(&listing->netns, flow->netns, netns),
 		  age_format(listed->age_ns, age), flow->cookie);
 }
@@ -437,6 +398,7 @@ static void print_list(const struct output *output, struct listing *listing,
 static int run(const struct context *context, void *into, int words, char **word, struct err *err)
 {
 	const struct options *given = into;
+	struct err reason = { 0 };
 	struct selection selection = { .options = given, .by_netns = given->netns };
 	struct listing listing = { .socket.selection = &selection, .wire.selection = &selection };
 	int result = 0;
@@ -446,10 +408,10 @@ static int run(const struct context *context, void *into, int words, char **word
 		result = netns_inode(given->netns, &selection.netns, err);
 	if (!result)
 		result = listing_read(context->bpffs, &listing, err);
-	if (!result)
-		result = sockets_of_flows(&listing, given, err);
 	if (result)
 		goto out;
+	if (listing.socket.count && sockets_read(&listing.sockets, &reason))
+		log_warning("process names are unknown: %s", reason.what);
 	list_order(&listing.socket);
 	list_order(&listing.wire);
 	if (context->output.json) {
@@ -491,8 +453,6 @@ const struct command reply_flows_command = {
 		"  rewritten   replies come from another address, and get the requested one\n"
 		"  redirected  also, requests go to that address, where the server has connected\n"
 		"The latest flows come first.\n\n"
-		"--port selects flows of mode socket by their open sockets: a flow whose socket is\n"
-		"closed, or held by a process that is not visible, has no port.\n\n"
 		"examples:\n"
 		"  sluice reply flows --port 53 --limit 20\n"
 		"  sluice reply flows --peer 172.17.0.3 --in-netns web\n",

@@ -110,6 +110,8 @@ static void print_before(const struct output *output, const struct reply_options
 	change_row_number(changes, "table", before->sets * SLUICE_FLOW_WAYS,
 			  (options->table + SLUICE_FLOW_WAYS - 1) / SLUICE_FLOW_WAYS *
 				  SLUICE_FLOW_WAYS);
+	change_row(changes, "any-peer-port", before->any_peer_port ? "yes" : "no",
+		   options->any_peer_port ? "yes" : "no");
 	table_print(changes, output, 2);
 	reply_view_table_change(before->sets, options->table, output);
 }
@@ -151,6 +153,11 @@ static int check(const struct options *options, struct err *err)
 	if (!options->mode)
 		return err_hint(err, err_set(err, EXIT_USAGE, EINVAL, "reply load needs a --mode"),
 				"give --mode socket or wire, or start with --mode audit");
+	if (options->reply.any_peer_port && options->mode != SLUICE_REPLY_SOCKET)
+		return err_hint(
+			err,
+			err_set(err, EXIT_USAGE, EINVAL, "--any-peer-port is for --mode socket"),
+			"mode audit reports the datagrams that it would fix");
 	if (options->mode != MODE_WIRE) {
 		if (!options->wire_only)
 			return 0;

@@ -85,8 +85,9 @@ static json_t *reply_view_json(const struct reply_view *view)
 	}
 	reply_ports(meta, &ports);
 	ports_format(&ports, text, sizeof(text));
-	return json_pack("{s:s, s:s, s:b, s:o, s:I, s:f, s:I, s:o, s:o, s:o}", "mode",
-			 reply_mode_name(meta->mode), "ports", text, "complete",
+	return json_pack("{s:s, s:s, s:b, s:b, s:o, s:I, s:f, s:I, s:o, s:o, s:o}", "mode",
+			 reply_mode_name(meta->mode), "ports", text, "any_peer_port",
+			 !!meta->any_peer_port, "complete",
 			 meta->state == SLUICE_LOADED, "cgroup", output_name(view->cgroup),
 			 "cgroup_id", (json_int_t)meta->cgroup_id, "loaded_for_s",
 			 (double)(clock_now_ns(CLOCK_REALTIME) - meta->loaded_ns) / 1e9, "age_s",
@@ -122,8 +123,8 @@ void reply_view_text(const struct reply_view *view, const struct output *output)
 
 	reply_ports(meta, &ports);
 	ports_format(&ports, text, sizeof(text));
-	fprintf(output->file, "reply: mode %s, ports %s, loaded %s ago\n  cgroup %s\n",
-		reply_mode_name(meta->mode), text,
+	fprintf(output->file, "reply: mode %s, ports %s%s, loaded %s ago\n  cgroup %s\n",
+		reply_mode_name(meta->mode), text, meta->any_peer_port ? ", any peer port" : "",
 		age_format(clock_now_ns(CLOCK_REALTIME) - meta->loaded_ns, age),
 		text_plain_copy(cgroup, sizeof(cgroup), view->cgroup));
 	if (view->detached)

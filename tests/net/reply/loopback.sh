@@ -1,0 +1,75 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+# A DNAT rule leads requests to 127.0.0.1, which a reply may leave from only by an interface with
+# route_localnet: by another one the send fails, where the kernel alone would send. The source is set
+# only where that cannot happen: the reverse path filter has proven the route back, or all interfaces
+# have route_localnet.
+#
+#   lan 172.16.13.1, 172.17.0.9 asks 10.1.1.1:53 ── eth0 [dnat to 127.0.0.1:56789] docker0 172.17.0.1/16
+. "$(dirname "$0")/../lib/lib.sh"
+
+topology_up
+# the replies to 172.17.0.9 leave by docker0
+in_ns "$LAN" ip addr add 172.17.0.9/32 dev lo
+in_ns "$HOST" nft -f - <<NFT
+table inet forwarded {
+	chain prerouting {
+		type nat hook prerouting priority dstnat
+		ip daddr 10.1.1.1 udp dport 53 dnat ip to 127.0.0.1:$PORT
+	}
+}
+NFT
+setting()
+{
+	in_ns "$HOST" sysctl -qw "net.ipv4.conf.$1"
+}
+setting all.rp_filter=0
+setting eth0.rp_filter=0
+setting eth0.route_localnet=1
+serve "$HOST" sendto4 "$PORT"
+
+# ask_rule FROM: the request reaches the server, whatever becomes of the answer
+ask_rule()
+{
+	ask "$LAN" --any --from "$1" --to 10.1.1.1:53 --timeout-ms 300
+}
+
+say "the kernel alone: the answer has a wrong source, but is sent"
+want_line "answered 172.16.13.13:$PORT 1" "$(ask_rule 172.16.13.1:4000)"
+ask_rule 172.17.0.9:4000 >/dev/null
+no_errors "$LOG"
+
+say "loaded: no send fails, by either interface"
+reply_load
+want_line "answered 172.16.13.13:$PORT 1" "$(ask_rule 172.16.13.1:4001)"
+ask_rule 172.17.0.9:4001 >/dev/null
+no_errors "$LOG"
+want_equal "$(counter skipped_loopback)" 2 "datagrams to 127.0.0.1"
+want_equal "$(counter fixed)" 0
+
+say "the reverse path filter has proven the route back"
+setting eth0.rp_filter=1
+want_right "$LAN" 10.1.1.1 53 --from 172.16.13.1:4002
+ask_rule 172.17.0.9:4002 >/dev/null
+want_equal "$(counter skipped_loopback)" 2 "the filter has dropped the request from elsewhere"
+setting eth0.rp_filter=2
+ask_rule 172.17.0.9:4003 >/dev/null
+want_equal "$(counter skipped_loopback)" 3 "a loose filter proves nothing"
+
+say "all interfaces have route_localnet"
+setting all.route_localnet=1
+want_right "$LAN" 10.1.1.1 53 --from 172.16.13.1:4004
+ask_rule 172.17.0.9:4004 >/dev/null
+want_equal "$(counter skipped_loopback)" 3
+no_errors "$LOG"
+
+say "the flow ends with the setting"
+setting all.route_localnet=0
+ask_rule 172.16.13.1:4004 >/dev/null
+want_equal "$(counter ended)" 1
+no_errors "$LOG"
+
+say "requests on the host itself are not affected"
+want_right "$HOST" 127.0.0.1 "$PORT" --from 172.17.0.1:4005
+want_right "$HOST" 127.1.2.3 "$PORT"
