@@ -2,6 +2,7 @@
 #include "wire/programs.h"
 
 #include "bpf/wire/wire.skel.h"
+#include "kernel/maps.h"
 #include "kernel/pins.h"
 #include "wire/needs.h"
 #include "wire/pins.h"
@@ -100,7 +101,7 @@ int wire_pair_get(struct wire_pair *pair, const struct sluice_wire_meta *meta, _
 				   sizeof(__u32), sizeof(struct sluice_wire_set), err);
 	if (table < 0)
 		return table;
-	now.sets = state_dir_map_entries(table);
+	now.sets = map_entries(table);
 	close(table);
 	result = wire_pair_load(pair, &object, &now, roles, wire_has_conntrack(), err);
 	if (!result)

@@ -11,7 +11,7 @@
 
 #include "base/err.h"
 #include "kernel/flow_table.h"
-#include "kernel/state_dir.h"
+#include "kernel/load_outcome.h"
 #include "wire/attach.h"
 #include "wire/options.h"
 
