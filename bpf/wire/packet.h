@@ -6,6 +6,7 @@
 #ifndef SLUICE_BPF_WIRE_PACKET_H
 #define SLUICE_BPF_WIRE_PACKET_H
 
+#include "common/addr.h"
 #include "common/settings.h"
 #include "wire/maps.h"
 
