@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The meta record of an object: a pinned map that tells what was loaded, by which version, and
+ * The meta record of an object: a pinned map that records what was loaded, by which version, and
  * whether the load has ended.
  */
 #ifndef SLUICE_KERNEL_META_H

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * The state of a loaded object in bpffs: a directory of pins, with the meta record (kernel/meta.h)
- * and a map of counters. It tells who loaded the object, and who is loading it.
+ * and a map of counters. It shows which process loads the object.
  */
 #ifndef SLUICE_KERNEL_STATE_DIR_H
 #define SLUICE_KERNEL_STATE_DIR_H

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* Reads the state of wire mode from its pins. */
+/* Reads the state of mode wire from its pins. */
 #include "wire/wire.h"
 
 #include "kernel/meta.h"

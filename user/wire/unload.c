@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* Unloads wire mode of any version, and removes what an interrupted load has left. */
+/* Unloads mode wire of any version, and removes what an interrupted load has left. */
 #include "wire/wire.h"
 
 #include "kernel/meta.h"
