@@ -86,22 +86,24 @@ static json_t *section_json(const struct status_socket *status, int i)
 	return object;
 }
 
-static json_t *document(const struct status_socket *status)
+static json_t *answer_of(const struct status_socket *status)
 {
 	const struct config_file *file = status->sections->file;
-	json_t *sections = json_array();
+	json_t *document = output_document(), *sections = json_array();
 	int i;
 
 	for (i = 0; file && i < SECTIONS; i++)
 		if (file->config.has[i])
 			json_array_append_new(sections, section_json(status, i));
-	return json_pack("{s:i, s:s, s:i, s:o, s:f, s:o, s:o}", "schema_version",
-			 OUTPUT_SCHEMA_VERSION, "version", SLUICE_VERSION, "pid", (int)getpid(),
-			 "config", output_name(status->config), "running_for_s",
-			 (double)(clock_now_ns(CLOCK_MONOTONIC) - status->started_ns) / 1e9,
-			 "reload_refused",
-			 *status->refused ? output_name(status->refused) : json_null(), "sections",
-			 sections);
+	json_object_update_new(
+		document,
+		json_pack("{s:s, s:i, s:o, s:f, s:o, s:o}", "version", SLUICE_VERSION, "pid",
+			  (int)getpid(), "config", output_name(status->config), "running_for_s",
+			  (double)(clock_now_ns(CLOCK_MONOTONIC) - status->started_ns) / 1e9,
+			  "reload_refused",
+			  *status->refused ? output_name(status->refused) : json_null(), "sections",
+			  sections));
+	return document;
 }
 
 /* --- the socket */
@@ -126,7 +128,7 @@ static void on_client(void *arg)
 	if (fd < 0)
 		return;
 	if (is_allowed(fd)) {
-		answer = document(status);
+		answer = answer_of(status);
 		text = json_dumps(answer, JSON_COMPACT | OUTPUT_JSON_FLAGS);
 		if (text)
 			send(fd, text, strlen(text), MSG_NOSIGNAL);

@@ -46,17 +46,20 @@ static void on_signal(int number)
 static void print_json(const struct context *context, const struct steer_drain_options *options,
 		       const struct steer_drain_result *result)
 {
-	output_json(
-		&context->output,
-		json_pack("{s:i, s:I, s:b, s:i, s:I, s:I, s:I, s:I, s:I, s:i, s:b, s:b, s:b, s:f}",
-			  "schema_version", OUTPUT_SCHEMA_VERSION, "pid", (json_int_t)options->pid,
-			  "dry_run", options->dry_run, "sockets", result->sockets, "flows",
-			  (json_int_t)result->flows, "flows_left", (json_int_t)result->flows_left,
-			  "datagrams_lost", (json_int_t)(result->unread + result->dropped),
-			  "datagrams_unread", (json_int_t)result->unread, "datagrams_dropped",
+	json_t *document = output_document();
+
+	json_object_update_new(
+		document,
+		json_pack("{s:I, s:b, s:i, s:I, s:I, s:I, s:I, s:I, s:i, s:b, s:b, s:b, s:f}",
+			  "pid", (json_int_t)options->pid, "dry_run", options->dry_run, "sockets",
+			  result->sockets, "flows", (json_int_t)result->flows, "flows_left",
+			  (json_int_t)result->flows_left, "datagrams_lost",
+			  (json_int_t)(result->unread + result->dropped), "datagrams_unread",
+			  (json_int_t)result->unread, "datagrams_dropped",
 			  (json_int_t)result->dropped, "closed_early", result->early, "exited",
 			  result->exited, "limit_reached", result->limit, "stalled",
 			  result->stalled, "took_s", (double)result->took_ms / 1000));
+	output_json(&context->output, document);
 }
 
 static void print_text(const struct context *context, const struct steer_drain_options *options,

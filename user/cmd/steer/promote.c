@@ -10,12 +10,16 @@
 static void print(const struct context *context, __u32 pid,
 		  const struct steer_promote_result *result)
 {
+	json_t *document;
+
 	if (context->output.json) {
-		output_json(&context->output,
-			    json_pack("{s:i, s:I, s:b, s:i, s:i, s:i}", "schema_version",
-				      OUTPUT_SCHEMA_VERSION, "pid", (json_int_t)pid, "changed",
-				      !result->current, "groups", result->groups, "sockets",
-				      result->sockets, "sockets_retired", result->retired));
+		document = output_document();
+		json_object_update_new(
+			document,
+			json_pack("{s:I, s:b, s:i, s:i, s:i}", "pid", (json_int_t)pid, "changed",
+				  !result->current, "groups", result->groups, "sockets",
+				  result->sockets, "sockets_retired", result->retired));
+		output_json(&context->output, document);
 		return;
 	}
 	fprintf(context->output.file,

@@ -29,16 +29,19 @@ static int run(const struct context *context, void *into, int words, char **word
 {
 	struct report report = { &context->output, context->output.json ? json_array() : NULL };
 	struct sluice_steer_meta meta;
+	json_t *document;
 	int removed;
 
 	links_libbpf_log();
 	removed = steer_unload(context->bpffs, false, on_event, &report, err);
-	if (removed > 0 && report.events)
-		output_json(&context->output,
-			    json_pack("{s:i, s:i, s:O}", "schema_version", OUTPUT_SCHEMA_VERSION,
-				      "removed_pins", removed, "events", report.events));
-	else if (removed > 0)
+	if (removed > 0 && report.events) {
+		document = output_document();
+		json_object_set_new(document, "removed_pins", json_integer(removed));
+		json_object_set(document, "events", report.events);
+		output_json(&context->output, document);
+	} else if (removed > 0) {
 		fprintf(context->output.file, "steer: unloaded\n");
+	}
 	json_decref(report.events);
 	if (removed)
 		return removed < 0 ? removed : 0;
