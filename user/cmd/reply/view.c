@@ -87,9 +87,9 @@ static json_t *reply_view_json(const struct reply_view *view)
 	ports_format(&ports, text, sizeof(text));
 	return json_pack("{s:s, s:s, s:b, s:b, s:o, s:I, s:f, s:I, s:o, s:o, s:o}", "mode",
 			 reply_mode_name(meta->mode), "ports", text, "any_peer_port",
-			 !!meta->any_peer_port, "complete",
-			 meta->state == SLUICE_LOADED, "cgroup", output_name(view->cgroup),
-			 "cgroup_id", (json_int_t)meta->cgroup_id, "loaded_for_s",
+			 !!meta->any_peer_port, "complete", meta->state == SLUICE_LOADED, "cgroup",
+			 output_name(view->cgroup), "cgroup_id", (json_int_t)meta->cgroup_id,
+			 "loaded_for_s",
 			 (double)(clock_now_ns(CLOCK_REALTIME) - meta->loaded_ns) / 1e9, "age_s",
 			 (json_int_t)(meta->age_ns / 1000000000ULL), "flows",
 			 usage_json(&view->usage), "hooks", hooks, "counters",
@@ -232,8 +232,7 @@ static void before_text(const struct wire_result *result, const struct output *o
 void wire_view_result(const struct wire_options *options, const struct wire_result *result,
 		      const char *outcome, const struct output *output)
 {
-	__u64 table_bytes = flow_table_bytes(options->table, SLUICE_FLOW_WAYS,
-					     sizeof(struct sluice_wire_set));
+	__u64 table_bytes = wire_table_bytes(options->table);
 	static char ports[PORTS_TEXT_MAX];
 	char name[IF_NAMESIZE], bytes[24];
 	json_t *document, *ifaces;
@@ -378,13 +377,13 @@ void wire_order_text(const struct wire_state *state, const struct output *output
 /* --- both objects */
 
 /* Finds out where the hooks are; the removal of a cgroup detaches its links: their id is 0 then. */
-static void cgroup_read(struct reply_view *view)
+static void cgroup_read(struct reply_view *view, const char *bpffs)
 {
-	__u64 id = view->state.meta.cgroup_id;
-	int i, result = mounts_cgroup2_path(id, view->cgroup);
+	const struct sluice_reply_meta *meta = &view->state.meta;
+	__u64 id = meta->cgroup_id;
+	int result = mounts_cgroup2_path(id, view->cgroup);
 
-	for (i = 0; i < view->state.hook_count; i++)
-		view->detached |= !view->state.hooks[i].cgroup_id;
+	view->detached = meta->state == SLUICE_LOADED && !reply_attached(bpffs, meta);
 	view->cgroup_gone = result && view->detached;
 	if (view->cgroup_gone)
 		snprintf(view->cgroup, sizeof(view->cgroup), "(gone)");
@@ -405,7 +404,7 @@ int reply_loaded_read(const char *bpffs, struct reply_loaded *loaded, struct err
 	if (result)
 		return result;
 	if (loaded->has_reply)
-		cgroup_read(view);
+		cgroup_read(view, bpffs);
 	result = pins_exist(bpffs, "wire", err);
 	loaded->has_wire = result > 0;
 	return result > 0 ? wire_read(bpffs, &loaded->wire, err) : result;
