@@ -83,7 +83,7 @@ lose "${LOST}reply pin=link_fix4" reply/link_fix4 \
 	'msg="steer: pin removed by another process" pin=sluice_x_cpus' steer/sluice_x_cpus
 lose "${LOST}reply pin=sluice_flows" reply/sluice_flows \
 	"${LOST}wire pin=sluice_w_ifaces" wire/sluice_w_ifaces \
-	'programs on recvmsg were detached by another process' steer/sluice_recv4 \
+	'programs on recvmsg are no longer attached' steer/sluice_recv4 \
 	'msg="steer: detached by another process" iface=eth0' "steer/$(pins | sed -n 's:steer/\(sluice_x_link_.*\):\1:p')"
 lose "${LOST}reply pin=sluice_meta" reply/sluice_meta \
 	'msg="detached by another process" iface=' "wire/$(pins | sed -n 's:wire/\(link_.*_in\):\1:p' | sed -n 1p)" \
