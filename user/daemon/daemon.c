@@ -63,7 +63,8 @@ static void notify_status(const struct node *node, const char *state)
 		else if (i == SECTION_STEER)
 			snprintf(text, sizeof(text), "%u groups", node->steer.groups);
 		else
-			snprintf(text, sizeof(text), "sending");
+			snprintf(text, sizeof(text), "%s",
+				 node->hold.sender ? "sending" : "not sending");
 		used += (size_t)snprintf(status + used, sizeof(status) - used, "%s%s: %s",
 					 used ? ", " : "", name, text);
 	}
@@ -205,6 +206,7 @@ static void open_status(struct node *node)
 	node->status.started_ns = clock_now_ns(CLOCK_MONOTONIC);
 	node->status.sections = &node->sections;
 	node->status.steer = &node->steer;
+	node->status.hold = &node->hold;
 	node->status.watch = node->watch;
 	if (!status_socket_open(&node->status, node->loop, node->lock_fd, &err))
 		return;

@@ -58,6 +58,20 @@ static json_t *wire_warnings(const struct watch *watch)
 	return warnings;
 }
 
+static json_t *hold_warnings(const struct hold_section *hold)
+{
+	json_t *warnings = json_array();
+	const char *probe = hold->probe ? hold_probe_failure(hold->probe) : "";
+	char text[128];
+
+	warning_add(warnings, hold->failure);
+	if (*probe) {
+		snprintf(text, sizeof(text), "the probe shows nothing: %s", probe);
+		warning_add(warnings, text);
+	}
+	return warnings;
+}
+
 static json_t *section_json(const struct status_socket *status, int i)
 {
 	const struct section *section = &status->sections->section[i];
@@ -78,11 +92,14 @@ static json_t *section_json(const struct status_socket *status, int i)
 			   hint ? output_name(hint) : json_null(), "warnings",
 			   i == SECTION_STEER  ? steer_warnings(status->steer)
 			   : i == SECTION_WIRE ? wire_warnings(status->watch)
+			   : i == SECTION_HOLD ? hold_warnings(status->hold)
 					       : json_array());
 	if (i == SECTION_STEER)
 		json_object_set_new(object, "groups", json_integer(status->steer->groups));
 	if (i == SECTION_WIRE)
 		json_object_set_new(object, "interfaces", json_integer(watch_count(status->watch)));
+	if (i == SECTION_HOLD)
+		json_object_set_new(object, "sending", json_boolean(status->hold->sender));
 	return object;
 }
 

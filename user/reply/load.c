@@ -37,6 +37,11 @@ static bool connect_knows_process(void)
 			      BPF_FUNC_get_current_comm) == FEATURE_YES;
 }
 
+__u64 reply_table_bytes(__u32 flows)
+{
+	return flow_table_bytes(flows, SLUICE_FLOW_WAYS, sizeof(struct sluice_flow_set));
+}
+
 static void configure(struct load *load)
 {
 	const struct reply_options *options = load->options;
