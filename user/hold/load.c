@@ -54,7 +54,7 @@ static void configure(struct load *load)
 		.netns = options->netns,
 		.seed = object_seed(load->before.seed),
 		.max_ns = options->max_s * 1000000000ULL,
-		.loaded_ns = clock_now_ns(CLOCK_REALTIME),
+		.loaded_ns = clock_now_ns(CLOCK_BOOTTIME),
 		.cgroup_id = st.st_ino,
 		.table = options->table,
 		.any_port = options->ports.any,

@@ -118,7 +118,7 @@ json_t *hold_view_json(const struct hold_view *view)
 		"ports", ports, "complete", meta->state == SLUICE_LOADED, "cgroup",
 		output_name(view->cgroup), "cgroup_id", (json_int_t)meta->cgroup_id, "detached",
 		view->state.detached, "cgroup_gone", view->cgroup_gone, "loaded_for_s",
-		(double)(clock_now_ns(CLOCK_REALTIME) - meta->loaded_ns) / 1e9, "max_s",
+		(double)clock_since_ns(CLOCK_BOOTTIME, meta->loaded_ns) / 1e9, "max_s",
 		(json_int_t)(meta->max_ns / 1000000000ULL), "sending", view->state.sending,
 		"sender", view->state.sending ? sender_json(view) : json_null(), "flows", flows,
 		"saved", (json_int_t)view->saved, "hooks", hooks, "counters",
@@ -161,7 +161,7 @@ void hold_view_text(const struct hold_view *view, const struct output *output)
 
 	fprintf(output->file, "hold: ports %s, network namespace %s, loaded %s ago\n  cgroup %s\n",
 		ports_text(meta, text, sizeof(text)), netns_setting_text(meta->netns, netns),
-		age_format(clock_now_ns(CLOCK_REALTIME) - meta->loaded_ns, age),
+		age_format(clock_since_ns(CLOCK_BOOTTIME, meta->loaded_ns), age),
 		text_plain_copy(cgroup, sizeof(cgroup), view->cgroup));
 	if (view->state.detached)
 		fprintf(output->file, "  %sdetached: %s%s\n", output_tone(output, OUTPUT_BAD),

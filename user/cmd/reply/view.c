@@ -90,7 +90,7 @@ static json_t *reply_view_json(const struct reply_view *view)
 			 !!meta->any_peer_port, "complete", meta->state == SLUICE_LOADED, "cgroup",
 			 output_name(view->cgroup), "cgroup_id", (json_int_t)meta->cgroup_id,
 			 "loaded_for_s",
-			 (double)(clock_now_ns(CLOCK_REALTIME) - meta->loaded_ns) / 1e9, "age_s",
+			 (double)clock_since_ns(CLOCK_BOOTTIME, meta->loaded_ns) / 1e9, "age_s",
 			 (json_int_t)(meta->age_ns / 1000000000ULL), "flows",
 			 usage_json(&view->usage), "hooks", hooks, "counters",
 			 counters_json(reply_counters, view->state.counters.value,
@@ -125,7 +125,7 @@ void reply_view_text(const struct reply_view *view, const struct output *output)
 	ports_format(&ports, text, sizeof(text));
 	fprintf(output->file, "reply: mode %s, ports %s%s, loaded %s ago\n  cgroup %s\n",
 		reply_mode_name(meta->mode), text, meta->any_peer_port ? ", any peer port" : "",
-		age_format(clock_now_ns(CLOCK_REALTIME) - meta->loaded_ns, age),
+		age_format(clock_since_ns(CLOCK_BOOTTIME, meta->loaded_ns), age),
 		text_plain_copy(cgroup, sizeof(cgroup), view->cgroup));
 	if (view->detached)
 		fprintf(output->file, "  %sdetached: %s%s\n", output_tone(output, OUTPUT_BAD),
@@ -295,7 +295,7 @@ static json_t *wire_view_json(const struct wire_state *state)
 	object = json_pack(
 		"{s:s, s:s, s:b, s:b, s:f, s:I, s:o, s:o, s:o}", "mode", "wire", "ports", ports,
 		"complete", meta->state == SLUICE_LOADED, "other_netns", state->elsewhere,
-		"loaded_for_s", (double)(clock_now_ns(CLOCK_REALTIME) - meta->loaded_ns) / 1e9,
+		"loaded_for_s", (double)clock_since_ns(CLOCK_BOOTTIME, meta->loaded_ns) / 1e9,
 		"age_s", (json_int_t)(meta->age_ns / 1000000000ULL), "flows",
 		usage_json(&state->usage), "interfaces", ifaces, "counters",
 		counters_json(wire_counters, state->counters.value, SLUICE_WIRE_COUNTERS_MAX));
@@ -313,7 +313,7 @@ void wire_view_text(const struct wire_state *state, const struct output *output)
 
 	ports_text(meta, ports, sizeof(ports));
 	fprintf(output->file, "reply: mode wire, ports %s, loaded %s ago, in netns %s%s\n", ports,
-		age_format(clock_now_ns(CLOCK_REALTIME) - meta->loaded_ns, age),
+		age_format(clock_since_ns(CLOCK_BOOTTIME, meta->loaded_ns), age),
 		netns_text((__u32)meta->netns, netns), state->elsewhere ? ", not this one" : "");
 	reply_view_table(&state->usage, meta->age_ns, meta->state == SLUICE_LOADED, output);
 	for (i = 0; i < state->count; i++) {
