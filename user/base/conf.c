@@ -114,7 +114,8 @@ static int parse_line(struct parser *parser, char *text, size_t length)
 		return conf_add_problem(conf, parser->line, "the line holds a NUL byte");
 	if (!*body || *body == ';' || *body == '#')
 		return 0;
-	if (strlen(body) >= INI_MAX_LINE) {
+	/* inih counts the end of the line */
+	if (strlen(body) + 1 >= INI_MAX_LINE) {
 		parser->continues = false;
 		return conf_add_problem(conf, parser->line,
 					"the line is longer than %d characters; a list continues"
@@ -145,27 +146,40 @@ static int parse_line(struct parser *parser, char *text, size_t length)
 						 " comment");
 }
 
+/* Reads the whole file. Returns its length, or -errno; the caller frees *text in any case. */
+static ssize_t read_all(FILE *file, char **text)
+{
+	size_t length;
+
+	*text = malloc(CONF_SIZE_MAX + 1);
+	if (!*text)
+		return -ENOMEM;
+	errno = 0;
+	length = fread(*text, 1, CONF_SIZE_MAX + 1, file);
+	if (ferror(file))
+		return errno ? -errno : -EIO;
+	return length > CONF_SIZE_MAX ? -EFBIG : (ssize_t)length;
+}
+
 int conf_read(FILE *file, struct conf *conf)
 {
 	struct parser parser = { .conf = conf };
-	char *text = NULL;
-	size_t room = 0;
-	int result = 0;
+	char *text, *at, *end, *next;
+	ssize_t length = read_all(file, &text);
+	int result = length < 0 ? (int)length : 0;
 
 	*conf = (struct conf){ .entry = NULL };
 	/* a file of another kind has a problem in each line */
-	while (!result && conf->problems < CONF_PROBLEMS_MAX) {
-		ssize_t length;
+	for (at = text, end = text + length;
+	     !result && at < end && conf->problems < CONF_PROBLEMS_MAX; at = next) {
+		char *newline = memchr(at, '\n', (size_t)(end - at));
+		char *stop = newline ? newline : end;
 
-		errno = 0;
-		length = getline(&text, &room, file);
-		if (length < 0)
-			break;
+		next = stop + 1;
+		*stop = '\0';
 		parser.line++;
-		result = parse_line(&parser, text, (size_t)length);
+		result = parse_line(&parser, at, (size_t)(stop - at));
 	}
-	if (!result && ferror(file))
-		result = errno ? -errno : -EIO;
 	free(text);
 	if (result)
 		conf_free(conf);

@@ -251,17 +251,19 @@ static int check_sections(struct config *config)
 /* Sets *err for a file that cannot be opened or read. */
 static int read_error(const char *path, int error, struct err *err)
 {
+	enum exit_code code = EXIT_ERROR;
+
 	if (error == EACCES || error == EPERM)
 		return err_hint(err,
 				err_set(err, EXIT_PERMISSION, error, "%s: cannot read the file: %s",
 					path, strerror(error)),
 				"give the user that sluice runs as read permission");
-	return err_hint(err,
-			err_set(err,
-				error == ENOENT || error == ENOTDIR || error == EISDIR ? EXIT_USAGE
-										       : EXIT_ERROR,
-				error, "%s: cannot read the file: %s", path, strerror(error)),
-			"name the daemon's file with --config; sluice.conf(5) has an example");
+	if (error == ENOENT || error == ENOTDIR || error == EISDIR || error == EFBIG)
+		code = EXIT_USAGE;
+	return err_hint(
+		err,
+		err_set(err, code, error, "%s: cannot read the file: %s", path, strerror(error)),
+		"name the daemon's file with --config; sluice.conf(5) has an example");
 }
 
 int config_parse(FILE *file, const char *path, struct config *config, struct err *err)
