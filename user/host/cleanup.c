@@ -50,6 +50,7 @@ static int remove_steer(const char *bpffs, int *groups, struct err *err)
 /* Removes the pins of one object. Returns their number, or -errno with *err set. */
 static int remove_folder(const char *bpffs, const char *name, int *groups, struct err *err)
 {
+	char where[32] = "in another PID namespace";
 	int filters = 0, pins, pid;
 
 	if (!strcmp(name, STEER_OBJECT))
@@ -57,9 +58,10 @@ static int remove_folder(const char *bpffs, const char *name, int *groups, struc
 	/* The lock of a running daemon is not a pin, and stays. */
 	pid = strcmp(name, DAEMON_LOCK_DIR) ? 0 : daemon_lock_holder(bpffs);
 	if (pid) {
-		log_warning("'sluice run' (process %d) still runs, and loads its objects again at a"
-			    " reload",
-			    pid);
+		if (pid > 0)
+			snprintf(where, sizeof(where), "process %d", pid);
+		log_warning("'sluice run' (%s) still runs, and loads its objects again at a reload",
+			    where);
 		return 0;
 	}
 	/* The pins list the interfaces that have filters. */

@@ -5,7 +5,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
@@ -98,13 +97,25 @@ int daemon_lock_take(const char *bpffs, struct err *err)
 	return result;
 }
 
+bool daemon_lock_is_lost(const char *bpffs, int lock_fd)
+{
+	struct stat locked, named;
+	char path[PATH_MAX];
+
+	return stat(pins_path(bpffs, DAEMON_LOCK_DIR, NULL, path), &named) ||
+	       fstat(lock_fd, &locked) || locked.st_ino != named.st_ino ||
+	       locked.st_dev != named.st_dev;
+}
+
 void daemon_lock_release(const char *bpffs, int lock_fd)
 {
 	char path[PATH_MAX];
 	struct pins pins;
 	int locked = pins_lock(&pins, bpffs, false, &(struct err){ 0 });
 
-	rmdir(pins_path(bpffs, DAEMON_LOCK_DIR, NULL, path));
+	/* another daemon may have made a directory in its place */
+	if (!daemon_lock_is_lost(bpffs, lock_fd))
+		rmdir(pins_path(bpffs, DAEMON_LOCK_DIR, NULL, path));
 	close(lock_fd);
 	if (!locked)
 		pins_unlock(&pins);
