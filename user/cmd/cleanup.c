@@ -150,6 +150,7 @@ const struct command cleanup_command = {
 	.summary = "detach and remove what belongs to sluice, and nothing else",
 	.tables = { { opts, &options } },
 	.options = &options,
+	.changes = true,
 	.run = run,
 	.help = "Removes the pins of any version of sluice. Packets then pass as without sluice.\n",
 };

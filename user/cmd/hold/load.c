@@ -141,6 +141,7 @@ const struct command hold_load_command = {
 	.tables = { { hold_opts, &options } },
 	.options = &options,
 	.all_netns = true,
+	.changes = true,
 	.run = run,
 	.help = "Records when the datagrams of each flow pass, for the UDP sockets below the cgroup and\n"
 		"in the network namespace; --netns all means every namespace.  A flow with a local or\n"

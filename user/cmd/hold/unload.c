@@ -33,5 +33,6 @@ const struct command hold_unload_command = {
 	.object = "hold",
 	.name = "unload",
 	.summary = "detach; flows are no longer tracked or kept",
+	.changes = true,
 	.run = run,
 };

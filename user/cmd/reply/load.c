@@ -244,6 +244,7 @@ const struct command reply_load_command = {
 		    { reply_opts, &options.reply },
 		    { wire_opts, &options.wire, &options.wire_only, "options of mode wire" } },
 	.options = &options,
+	.changes = true,
 	.run = run,
 	.help = "mode socket records the local address of each request and sets the source of the\n"
 		"reply where the application left it open: for UDP sockets bound to the wildcard\n"

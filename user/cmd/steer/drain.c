@@ -161,6 +161,7 @@ const struct command steer_drain_command = {
 	.max_words = 1,
 	.tables = { { opts, &options } },
 	.options = &options,
+	.changes = true,
 	.run = run,
 	.help = "The process gets no new flows and keeps its flows until they are idle.  Then its flows\n"
 		"move to the other workers, and the command waits until the process has read its\n"

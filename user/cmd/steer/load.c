@@ -294,6 +294,7 @@ const struct command steer_load_command = {
 	.tables = { { steer_opts, &options.steer }, { steer_spread_opts, &options.xdp } },
 	.options = &options,
 	.all_netns = true,
+	.changes = true,
 	.run = run,
 	.help = "Finds the UDP sockets that share a given port by SO_REUSEPORT, and selects one of them\n"
 		"for each flow.  A flow stays with its worker until the worker exits.  Loading\n"

@@ -59,6 +59,7 @@ const struct command steer_promote_command = {
 	.summary = "send new flows to one instance of a server",
 	.words = "PID",
 	.max_words = 1,
+	.changes = true,
 	.run = run,
 	.help = "The sockets of the server that PID belongs to take all new flows of their groups.\n"
 		"The other sockets keep their flows.  Promote another instance to go back; a later\n"

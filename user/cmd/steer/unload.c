@@ -58,6 +58,7 @@ const struct command steer_unload_command = {
 	.object = "steer",
 	.name = "unload",
 	.summary = "return the groups to the kernel's own choice",
+	.changes = true,
 	.run = run,
 	.help = "No datagram is lost; the kernel's hash then selects the worker of each flow.\n",
 };
