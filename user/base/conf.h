@@ -37,7 +37,7 @@ struct conf {
 /* conf_read() stops at this number, since the file may be of another kind. */
 #define CONF_PROBLEMS_MAX 20
 
-/* A larger file is none of ours; /dev/zero would take all memory. */
+/* A larger file is of another kind; /dev/zero would take all memory. */
 #define CONF_SIZE_MAX (1 << 20)
 
 /*

@@ -68,7 +68,7 @@ static int run(const struct command *command, struct globals *globals, int argc,
 			       : err_hint(err, -EINVAL,
 					  "only 'sluice steer load' and 'sluice hold load' take all"
 					  " namespaces; what is loaded is read without --netns");
-	/* a reader that exits, as in '| head', must not end a change half-way */
+	/* '| head' closes the pipe, which must not end a change half-way */
 	if (command->changes)
 		signal(SIGPIPE, SIG_IGN);
 	return command->run(&context, command->options, argc - first, argv + first, err);
