@@ -6,12 +6,14 @@
 #include "cmd/command.h"
 #include "cmd/hold/view.h"
 #include "hold/options.h"
+#include "hold/send_options.h"
 #include "host/cgroup_root.h"
 
 #include <errno.h>
 #include <string.h>
 
 static struct hold_options options;
+static struct hold_send_options send_options; /* unused: the errors for options name the keys */
 
 /* Returns the settings before an update, or null. */
 static json_t *before_json(const struct sluice_hold_meta *before)
@@ -138,7 +140,7 @@ const struct command hold_load_command = {
 	.object = "hold",
 	.name = "load",
 	.summary = "track the flows of UDP sockets, or update in place if loaded",
-	.tables = { { hold_opts, &options } },
+	.tables = { { hold_opts, &options }, { hold_send_opts, &send_options } },
 	.options = &options,
 	.all_netns = true,
 	.changes = true,
