@@ -113,7 +113,7 @@ static void apply(struct sections *sections, int i, struct config_file *file)
 	if (error)
 		return;
 	section->loaded = true;
-	section->repairs = section->damaged = section->logged_damage = false;
+	section->repairs = section->damaged = section->logged_damage = section->unloaded = false;
 	section->logged[0] = '\0';
 	free(section->pins);
 	/* mode wire pins the links of interfaces that come and go, and steering those of groups */
