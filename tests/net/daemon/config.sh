@@ -97,6 +97,21 @@ want_status 2 sluice run --config "$TEST_TMP"
 want_text "$TEST_TMP: cannot read the file: Is a directory"
 want_status 2 sluice run
 want_text "--config"
+want_status 2 bash -c 'ulimit -v 200000 && exec "$@"' - "$SLUICE" run --check-config --config /dev/zero
+want_text "/dev/zero: cannot read the file: File too large"
+want_clean
+
+say "a pipe is read once: a reload neither waits for it nor takes its end for a file"
+mkfifo "$TEST_TMP/fifo"
+configure '[reply]' 'mode = socket'
+cat "$CONF" >"$TEST_TMP/fifo" &
+file=$CONF CONF=$TEST_TMP/fifo
+daemon_start
+daemon_reload 'msg="reload refused'
+want_logged "fifo: not a regular file"
+CONF=$file
+daemon_stop
+sluice cleanup
 want_clean
 
 say "a correct file, in every allowed syntax"
