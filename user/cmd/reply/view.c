@@ -5,12 +5,12 @@
 #include "base/clock.h"
 #include "base/counters.h"
 #include "base/mounts.h"
-#include "base/netns_names.h"
 #include "base/ports.h"
 #include "base/text.h"
 #include "host/cleanup.h"
 #include "kernel/pins.h"
 #include "kernel/tc.h"
+#include "net/netns_names.h"
 
 #include <errno.h>
 #include <inttypes.h>
