@@ -61,6 +61,8 @@ static int path_error(const char *path, int error, struct err *err)
 	if (err->code == EXIT_PERMISSION)
 		err_hint(err, -error,
 			 "the pins belong to root: run as root, or with CAP_DAC_OVERRIDE");
+	if (error == EROFS)
+		err_hint(err, -error, PINS_READ_ONLY_HINT);
 	return -error;
 }
 
@@ -140,6 +142,10 @@ static int check_dir(const char *dir, struct err *err)
 	struct stat st;
 	int result;
 
+	/* it shows what a descriptor refers to */
+	if (access("/proc/self/fd", F_OK))
+		return err_hint(err, err_set(err, EXIT_ERROR, ENODEV, "/proc: not mounted here"),
+				"mount it: mount -t proc proc /proc");
 	if (lstat(dir, &st))
 		return errno == ENOENT ? pins_on_bpffs(dir, at, err) : path_error(dir, errno, err);
 	result = pins_on_bpffs(dir, at, err);
@@ -225,6 +231,9 @@ static int try_lock(struct pins *pins, bool create, struct err *err)
 
 	if (result < 0)
 		return result;
+	/* before any change: a link on a read-only mount can be detached, but its pin stays */
+	if (result && access(pins->dir, W_OK) && errno == EROFS)
+		return path_error(pins->dir, EROFS, err);
 	if (!result && (!create || (mkdir(pins->dir, 0700) && errno != EEXIST)))
 		return path_error(pins->dir, create ? errno : ENOENT, err);
 	pins->fd = open(pins->dir, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);

@@ -28,6 +28,9 @@ enum pins_kind {
 	PINS_KINDS
 };
 
+#define PINS_READ_ONLY_HINT \
+	"mount it writable: 'mount -o remount,rw'; in a pod, without 'readOnly' for the volume"
+
 /*
  * All functions that take DIR refuse one that is not on a bpffs (EXIT_ERROR), or that others may
  * write to (EXIT_CONFLICT); DIR may be missing.
