@@ -8,11 +8,13 @@
 netns_add "$HOST"
 
 say "not loaded"
-for command in show flows unload; do
+for command in show flows; do
 	want_status 1 sluice hold $command
 	want_text "hold is not loaded"
 	want_text "sluice hold load --port"
 done
+want_status 1 sluice hold unload
+want_text "hold is not loaded"
 
 say "options"
 want_status 2 sluice hold load
@@ -34,6 +36,9 @@ say "a dry run changes nothing"
 want_status 0 sluice --netns "$HOST" --cgroup "$TEST_CGROUP" hold load --port 53 --dry-run
 want_text "hold: verified: "
 want_text "sluice_hold_out"
+want_text "cgroup/sock_release"
+want_status 1 sluice --cgroup "$TEST_CGROUP/cgroup.procs" hold load --port 53
+want_text "cgroup.procs: Not a directory"
 want_clean
 
 say "loaded"

@@ -157,7 +157,7 @@ static int check(const struct options *options, struct err *err)
 		if (!options->wire_only)
 			return 0;
 		return err_hint(err,
-				err_set(err, EXIT_USAGE, EINVAL, "%s is for --mode wire",
+				err_set(err, EXIT_USAGE, EINVAL, "--%s is for --mode wire",
 					options->wire_only),
 				"the other modes work on sockets, not on interfaces");
 	}

@@ -421,7 +421,7 @@ int reply_loaded_none(const char *bpffs, const char *hint, struct err *err)
 		 err_set(err, EXIT_ERROR, ENOENT, "reply is not loaded (no %s/reply, no %s/wire)",
 			 bpffs, bpffs),
 		 "%s", hint);
-	cleanup_hint_elsewhere(err);
+	cleanup_hint_elsewhere(bpffs, err);
 	return -ENOENT;
 }
 

@@ -4,6 +4,7 @@
 #include "base/mounts.h"
 #include "cmd/command.h"
 #include "host/cgroup_root.h"
+#include "host/cleanup.h"
 #include "kernel/links.h"
 #include "steer/events.h"
 
@@ -145,7 +146,7 @@ static int run(const struct context *context, void *into, int words, char **word
 	sigaction(SIGHUP, &action, NULL);
 	failed = steer_drain(&drain, &result, err);
 	if (failed)
-		return failed;
+		return cleanup_hint_not_loaded(context->bpffs, "steer", failed, err);
 	if (context->output.json)
 		print_json(context, &drain, &result);
 	else

@@ -2,6 +2,7 @@
 /* sluice steer promote PID: sends new flows to one instance of a server. */
 #include "steer/promote.h"
 #include "cmd/command.h"
+#include "host/cleanup.h"
 #include "kernel/links.h"
 #include "steer/events.h"
 
@@ -50,7 +51,7 @@ static int run(const struct context *context, void *into, int words, char **word
 	failed = steer_promote(&options, &result, err);
 	if (!failed)
 		print(context, options.pid, &result);
-	return failed;
+	return cleanup_hint_not_loaded(context->bpffs, "steer", failed, err);
 }
 
 const struct command steer_promote_command = {

@@ -3,6 +3,7 @@
 #include "base/text.h"
 #include "cmd/command.h"
 #include "cmd/steer/screen.h"
+#include "host/cleanup.h"
 #include "kernel/links.h"
 #include "steer/cpu/spread_text.h"
 #include "steer/events.h"
@@ -147,7 +148,9 @@ static int run(const struct context *context, void *into, int words, char **word
 	const struct options *given = into;
 
 	links_libbpf_log();
-	return given->watch_s ? watch(context, given->watch_s, err) : show(context, err);
+	return cleanup_hint_not_loaded(
+		context->bpffs, "steer",
+		given->watch_s ? watch(context, given->watch_s, err) : show(context, err), err);
 }
 
 const struct command steer_show_command = {

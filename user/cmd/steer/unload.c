@@ -47,11 +47,9 @@ static int run(const struct context *context, void *into, int words, char **word
 		return removed < 0 ? removed : 0;
 	/* sets the error for an object that is not loaded */
 	removed = steer_read(context->bpffs, &meta, err);
-	if (removed == -ENOENT) {
+	if (removed == -ENOENT)
 		err_hint(err, removed, "there is nothing to unload");
-		cleanup_hint_elsewhere(err);
-	}
-	return removed;
+	return cleanup_hint_not_loaded(context->bpffs, "steer", removed, err);
 }
 
 const struct command steer_unload_command = {
