@@ -146,19 +146,22 @@ static int parse_line(struct parser *parser, char *text, size_t length)
 						 " comment");
 }
 
-/* Reads the whole file. Returns its length, or -errno; the caller frees *text in any case. */
+/*
+ * Reads the file up to a byte more than CONF_SIZE_MAX. Returns the length, or -errno; the caller
+ * frees *text in any case.
+ */
 static ssize_t read_all(FILE *file, char **text)
 {
 	size_t length;
 
-	*text = malloc(CONF_SIZE_MAX + 1);
+	*text = malloc(CONF_SIZE_MAX + 2);
 	if (!*text)
 		return -ENOMEM;
 	errno = 0;
 	length = fread(*text, 1, CONF_SIZE_MAX + 1, file);
 	if (ferror(file))
 		return errno ? -errno : -EIO;
-	return length > CONF_SIZE_MAX ? -EFBIG : (ssize_t)length;
+	return (ssize_t)length;
 }
 
 int conf_read(FILE *file, struct conf *conf)
@@ -180,6 +183,9 @@ int conf_read(FILE *file, struct conf *conf)
 		parser.line++;
 		result = parse_line(&parser, at, (size_t)(stop - at));
 	}
+	/* the problems of a file of another kind are reported first */
+	if (!result && length > CONF_SIZE_MAX && conf->problems < CONF_PROBLEMS_MAX)
+		result = -EFBIG;
 	free(text);
 	if (result)
 		conf_free(conf);
