@@ -21,7 +21,7 @@ static int folder_open(const char *bpffs)
 	char path[PATH_MAX];
 
 	return open(pins_path(bpffs, DAEMON_LOCK_DIR, NULL, path),
-		    O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+		    O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 }
 
 /* Returns the process that locks a file, from /proc/locks; 0 if it is not in this PID namespace. */
@@ -76,6 +76,9 @@ int daemon_lock_take(const char *bpffs, struct err *err)
 	if (result)
 		return result;
 	pins_path(bpffs, DAEMON_LOCK_DIR, NULL, path);
+	result = pins_have_object(bpffs, DAEMON_LOCK_DIR, err);
+	if (result < 0)
+		goto out;
 	if (!mkdir(path, 0700) || errno == EEXIST)
 		fd = folder_open(bpffs);
 	if (fd < 0) {
@@ -93,6 +96,7 @@ int daemon_lock_take(const char *bpffs, struct err *err)
 				  "stop that daemon, or name another pin directory with --bpffs");
 		close(fd);
 	}
+out:
 	pins_unlock(&pins);
 	return result;
 }

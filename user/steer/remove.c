@@ -106,11 +106,13 @@ int steer_remove(const char *bpffs, struct steer_removed *removed, struct err *e
 	const struct sluice_socket_record *record;
 	struct sockets *sockets = NULL;
 	char path[PATH_MAX];
-	int failure = 0, result;
+	int failure = 0, result = pins_have_object(bpffs, STEER_OBJECT, err);
 	__u32 failed_pid = 0;
 	size_t i;
 
 	*removed = (struct steer_removed){ 0 };
+	if (result < 0)
+		return result;
 	pins_path(bpffs, STEER_OBJECT, NULL, path);
 	pins_walk(path, &removal, pin_note);
 	result = sockets_read(&sockets, err);

@@ -6,6 +6,7 @@
 #include "hold/options.h"
 #include "hold/send_options.h"
 #include "host/cgroup_root.h"
+#include "kernel/pins.h"
 #include "net/netns.h"
 #include "net/netns_names.h"
 
@@ -116,7 +117,10 @@ static int run(const struct context *context, void *into, int words, char **word
 	if (ports_empty(&options.ports))
 		return err_hint(err, err_set(err, EXIT_USAGE, EINVAL, "hold load needs a --port"),
 				"give local or remote ports, as in --port 5060, or --port any");
-	failed = netns_number(context->netns, &options.netns, err);
+	/* below 'ip netns exec', no cgroup is visible either: the directory has the better hint */
+	failed = pins_exist(context->bpffs, ".", err);
+	if (failed >= 0)
+		failed = netns_number(context->netns, &options.netns, err);
 	if (!failed)
 		failed = cgroup_root_path(context, cgroup, err);
 	if (failed)
