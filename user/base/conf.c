@@ -128,7 +128,12 @@ static int parse_line(struct parser *parser, char *text, size_t length)
 	parser->continues = false;
 	end = *body == '[' ? strchr(body, ']') : NULL;
 	if (end) {
-		*end = '\0';
+		*end++ = '\0';
+		end += strspn(end, " \t\r\v\f");
+		if (*end && *end != ';' && *end != '#')
+			return conf_add_problem(conf, parser->line,
+						"'%s' after [%s]: a key needs a line of its own",
+						end, body + 1);
 		if (entry_add(conf, body + 1, NULL, NULL, parser->line))
 			return -ENOMEM;
 		parser->section = conf->entry[conf->entries - 1].section;

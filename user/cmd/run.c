@@ -12,7 +12,7 @@ static struct options {
 } options;
 
 static const struct opt opts[] = {
-	{ "config", 'c', "FILE", opt_text, offsetof(struct options, path),
+	{ "config", 'c', "FILE", opt_path, offsetof(struct options, path),
 	  "the configuration file (required)" },
 	{ "check-config", 0, NULL, opt_switch, offsetof(struct options, check),
 	  "report the mistakes in the file, and change nothing" },

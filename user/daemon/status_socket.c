@@ -9,6 +9,7 @@
 #include "base/output.h"
 #include "daemon/interfaces.h"
 #include "host/daemon_status.h"
+#include "kernel/pins.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -75,6 +76,7 @@ static json_t *hold_warnings(const struct hold_section *hold)
 static json_t *section_json(const struct status_socket *status, int i)
 {
 	const struct section *section = &status->sections->section[i];
+	const char *bpffs = status->sections->file->config.location.bpffs;
 	const char *state = "loaded", *reason = NULL, *hint = NULL;
 	json_t *object;
 
@@ -82,7 +84,7 @@ static json_t *section_json(const struct status_socket *status, int i)
 		state = "waiting";
 		reason = section->err.what;
 		hint = section->err.hint[0] ? section->err.hint : NULL;
-	} else if (section->unloaded) {
+	} else if (!pins_exist(bpffs, config_section_names[i], &(struct err){ 0 })) {
 		state = "unloaded";
 		reason = "unloaded by another process";
 		hint = "send SIGHUP to the daemon to load it again";

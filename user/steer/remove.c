@@ -17,7 +17,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define NAME_PREFIX  "sluice_steer"
 #define PROGRAMS_MAX 512
 
 /* The group holds the only reference to a program that no pin and no process holds. */
@@ -42,7 +41,7 @@ static bool is_steering_program(int fd, __u32 *id)
 	close(fd);
 	*id = info.id;
 	return !result && info.type == BPF_PROG_TYPE_SK_REUSEPORT &&
-	       !strncmp(info.name, NAME_PREFIX, strlen(NAME_PREFIX));
+	       !strncmp(info.name, STEER_PROGRAM, strlen(STEER_PROGRAM));
 }
 
 /* Is this a name in DIR/steer that sluice gives? The directory of a group starts with its port. */

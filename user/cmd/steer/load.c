@@ -30,6 +30,7 @@ struct report {
 	const char *outcome;
 	const struct sluice_steer_meta *before; /* magic 0: not loaded */
 	int foreign, failed, left_out, changes;
+	bool other_sluice; /* the first foreign program is of another sluice */
 	char foreign_text[512];
 };
 
@@ -40,8 +41,10 @@ static void on_event(const struct steer_event *event, void *arg)
 
 	steer_event_text(event, text, sizeof(text));
 	report->changes += steer_event_is_change(event);
-	if (event->type == STEER_GROUP_FOREIGN && !report->foreign++)
+	if (event->type == STEER_GROUP_FOREIGN && !report->foreign++) {
 		snprintf(report->foreign_text, sizeof(report->foreign_text), "%s", text);
+		report->other_sluice = event->why;
+	}
 	if (event->type == STEER_GROUP_FAILED || event->type == STEER_SOCKET_FAILED)
 		report->failed++;
 	if (event->type == STEER_GROUPS_LEFT_OUT)
@@ -183,8 +186,12 @@ static int classify(const struct report *report, int groups, struct err *err)
 			       "steer load: %d groups or sockets failed, see above",
 			       report->failed);
 	if (!groups && report->foreign)
-		return err_hint(err, err_set(err, EXIT_CONFLICT, EBUSY, "%s", report->foreign_text),
-				"sluice never replaces a program that a server has attached");
+		return err_hint(
+			err, err_set(err, EXIT_CONFLICT, EBUSY, "%s", report->foreign_text), "%s",
+			report->other_sluice
+				? "name its directory with --bpffs; if its pins were removed,"
+				  " 'sluice cleanup' returns the group to the kernel"
+				: "sluice never replaces a program that a server has attached");
 	if (!groups)
 		return err_hint(err,
 				err_set(err, EXIT_ERROR, ENOENT,
