@@ -2,6 +2,7 @@
 #include "steer/sweep.h"
 
 #include "base/progress.h"
+#include "kernel/links.h"
 #include "kernel/meta.h"
 #include "kernel/pins.h"
 #include "steer/cpu/consumers.h"
@@ -196,6 +197,17 @@ static int group_join(struct steer_group *group, void *arg, int *fd, struct err 
 	return 0;
 }
 
+/* Returns why a group is left alone, unless the program that it has is the server's own. */
+static const char *foreign_reason(const struct sluice_socket_record *member)
+{
+	struct bpf_prog_info info;
+
+	if (!member->group_prog || prog_info_by_id(member->group_prog, &info) ||
+	    strncmp(info.name, STEER_PROGRAM, strlen(STEER_PROGRAM)))
+		return NULL;
+	return STEER_FOREIGN_SLUICE;
+}
+
 static void group_add(struct steer_sweep *sweep)
 {
 	const struct sluice_socket_record *first = sweep->members[0];
@@ -205,7 +217,8 @@ static void group_add(struct steer_sweep *sweep)
 	int i, result;
 
 	if (first->group_filters) {
-		sweep_report_found(sweep, STEER_GROUP_FOREIGN, first, sweep->count, NULL);
+		sweep_report_found(sweep, STEER_GROUP_FOREIGN, first, sweep->count,
+				   foreign_reason(first));
 		return;
 	}
 	for (i = 0; i < sweep->count && sweep->members[i]->connected;)
