@@ -38,7 +38,7 @@ static __u64 group_of(int fd)
 	__u64 cookie = lab_cookie(fd), group;
 	struct err err;
 
-	assert_int_equal(sockets_read(&sockets, &err), 0);
+	assert_int_equal(sockets_read(&sockets, NULL, &err), 0);
 	record = sockets_find(sockets, cookie);
 	assert_non_null(record);
 	group = record->group;

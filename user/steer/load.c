@@ -6,6 +6,7 @@
 #include "kernel/flow_table.h"
 #include "kernel/object.h"
 #include "kernel/pins.h"
+#include "kernel/socket_child.h"
 #include "kernel/state_dir.h"
 
 #include <bpf/bpf.h>
@@ -13,12 +14,6 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
-
-void steer_ports(const struct sluice_steer_meta *meta, struct ports *ports)
-{
-	ports->any = meta->any_port;
-	memcpy(ports->bit, meta->ports, sizeof(ports->bit));
-}
 
 bool steer_has_settings(const struct sluice_steer_meta *meta, const struct steer_options *options)
 {

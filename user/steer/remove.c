@@ -3,6 +3,7 @@
 
 #include "base/addr.h"
 #include "kernel/pins.h"
+#include "kernel/socket_child.h"
 #include "kernel/sockets.h"
 #include "steer/group/groups.h"
 
@@ -113,21 +114,16 @@ int steer_remove(const char *bpffs, struct steer_removed *removed, struct err *e
 	*removed = (struct steer_removed){ 0 };
 	pins_path(bpffs, STEER_OBJECT, NULL, path);
 	pins_walk(path, &removal, pin_note);
-	result = sockets_read(&sockets, err);
+	result = sockets_read(&sockets, &with_program, err);
 	/* a user who may not list sockets cannot have attached a program either */
 	if (result && removal.pinned_count)
 		return result;
 	for (i = 0; !result && (record = sockets_at(sockets, i)); i++) {
-		__u64 cookie;
-		int fd, detached;
+		int detached;
 
 		if (!is_removable(&removal, record))
 			continue;
-		fd = detached = sockets_take(record, &cookie);
-		if (fd >= 0) {
-			detached = steer_group_detach(fd);
-			close(fd);
-		}
+		detached = socket_child_detach(record);
 		if (!detached) {
 			removed->groups++;
 		} else if (detached != -ESTALE && detached != -ENOENT) {
@@ -142,8 +138,7 @@ int steer_remove(const char *bpffs, struct steer_removed *removed, struct err *e
 		return pins_remove_dir(path, err);
 	}
 	err_set(err, EXIT_ERROR, -failure, "steering program of process %u: %s", failed_pid,
-		failure == -EPERM ? "its socket cannot be duplicated (needs CAP_SYS_PTRACE)"
-				  : strerror(-failure));
+		socket_child_reason(-failure));
 	return err_hint(err, failure, "it keeps working until the sockets of its group are closed");
 }
 
@@ -152,9 +147,8 @@ int steer_attached(steer_attached_fn fn, void *arg)
 	const struct sluice_socket_record *record;
 	char text[ADDR_TEXT_MAX];
 	struct sockets *sockets;
-	int found = 0, result = sockets_read(&sockets, &(struct err){ 0 });
+	int found = 0, result = sockets_read(&sockets, &with_program, &(struct err){ 0 });
 	size_t i, first;
-	__u32 id;
 
 	if (result)
 		return result;

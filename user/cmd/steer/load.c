@@ -40,7 +40,7 @@ static void on_event(const struct steer_event *event, void *arg)
 
 	steer_event_text(event, text, sizeof(text));
 	report->changes += steer_event_is_change(event);
-	if (event->type == STEER_GROUP_FOREIGN && !report->foreign++)
+	if (event->type == STEER_GROUP_FOREIGN && !report->foreign++) {
 		snprintf(report->foreign_text, sizeof(report->foreign_text), "%s", text);
 	if (event->type == STEER_GROUP_FAILED || event->type == STEER_SOCKET_FAILED)
 		report->failed++;

@@ -55,7 +55,7 @@ static const char *cpus_text(const struct slot_status *status, char text[CELL_MA
 
 static const char *queue_text(const struct slot_status *status, char text[16])
 {
-	snprintf(text, 16, "%u%%", steer_queue_usage(status->memory.used, status->memory.room));
+	snprintf(text, 16, "%u%%", steer_queue_usage(status->queue_used, status->queue_room));
 	return text;
 }
 
@@ -95,7 +95,7 @@ static void slots_text(const struct steer_group_view *group, bool rates,
 			snprintf(share, sizeof(share), "%5.1f%% %s",
 				 100.0 * datagrams / (double)sum,
 				 steer_bar(datagrams, (double)most, utf8, bar));
-		if (status->measured) {
+		if (status->held) {
 			queue_text(status, queue);
 			snprintf(drops, sizeof(drops), "%u", status->drops);
 		}
@@ -309,10 +309,10 @@ static void screen_slots(const struct steer_group_view *group, bool rates,
 			 100.0 * (double)slot->stats.datagrams / (double)sum);
 		table_row(table, "%s|%s|%s|%u|%s%s%s|%u|%s|%s",
 			  rate_text(slot->datagrams_per_s, rates, datagrams),
-			  rate_text(slot->drops_per_s, rates && status->measured, drops),
-			  status->comm, status->pid, tone, steer_slot_state(slot),
+			  rate_text(slot->drops_per_s, rates && status->held, drops), status->comm,
+			  status->pid, tone, steer_slot_state(slot),
 			  *tone ? output_plain(output) : "", slot->flows,
-			  status->measured ? queue_text(status, queue) : "-", share);
+			  status->held ? queue_text(status, queue) : "-", share);
 	}
 	table_print(table, output, 2);
 }

@@ -4,6 +4,7 @@
 #include "base/log.h"
 #include "kernel/links.h"
 #include "kernel/pins.h"
+#include "kernel/socket_child.h"
 #include "kernel/sockets.h"
 #include "steer/group/group.h"
 
@@ -41,20 +42,15 @@ static int sockets_map(int prog_fd)
 static void detach(__u32 prog_id)
 {
 	const struct sluice_socket_record *record;
+	const struct sockets_filter filter = { .programs = true, .ports.any = true };
 	struct sockets *sockets;
-	__u64 cookie;
+	bool detached = false;
 	size_t i;
-	int fd;
 
-	if (sockets_read(&sockets, &(struct err){ 0 }))
+	if (sockets_read(&sockets, &filter, &(struct err){ 0 }))
 		return;
-	for (i = 0; (record = sockets_at(sockets, i)); i++) {
-		fd = record->group_prog == prog_id ? sockets_take(record, &cookie) : -1;
-		if (fd < 0)
-			continue;
-		steer_group_detach(fd);
-		close(fd);
-	}
+	for (i = 0; !detached && (record = sockets_at(sockets, i)); i++)
+		detached = record->group_prog == prog_id && !socket_child_detach(record);
 	sockets_free(sockets);
 }
 
