@@ -279,6 +279,8 @@ int steer_drain(const struct steer_drain_options *options, struct steer_drain_re
 	int failed = caps_require("steer drain", caps, sizeof(caps) / sizeof(*caps), err);
 
 	if (!failed)
+		failed = socket_child_check("steer drain", err);
+	if (!failed)
 		failed = steer_read(options->bpffs, &meta, err);
 	if (!failed)
 		failed = server_check(options->pid, err);

@@ -111,6 +111,8 @@ int steer_promote(const struct steer_promote_options *options, struct steer_prom
 
 	*result = (struct steer_promote_result){ .current = true };
 	if (!failed)
+		failed = socket_child_check("steer promote", err);
+	if (!failed)
 		failed = steer_read(options->bpffs, &meta, err);
 	if (!failed)
 		failed = server_check(options->pid, err);
