@@ -278,8 +278,9 @@ static void sockets_measure(struct steer_view *view)
 			slot_status_of_socket(sockets, &group->slots[j].record, status);
 			if (status->closed)
 				continue;
-			netns->unmeasured += !status->measured;
-			if (!status->measured)
+			netns->unmeasured += !status->held;
+			group->shared += status->holders > 1;
+			if (!status->held)
 				continue;
 			netns->balance.drops += status->drops;
 			if (status->queue_used > status->queue_read)

@@ -44,8 +44,9 @@ static json_t *slot_json(const struct steer_slot_view *slot, __u64 all, bool rat
 				    "room_bytes", (json_int_t)status->queue_room, "fill_percent",
 				    steer_queue_usage(status->queue_used, status->queue_room));
 	object = json_pack(
-		"{s:i, s:s, s:i, s:I, s:i, s:s, s:I, s:I, s:I, s:I, s:I, s:o, s:o, s:o, s:f, s:o, s:o}",
-		"slot", slot->slot, "process", status->comm, "pid", status->pid, "socket_cookie",
+		"{s:i, s:s, s:i, s:o, s:I, s:i, s:s, s:I, s:I, s:I, s:I, s:I, s:o, s:o, s:o, s:f, s:o, s:o}",
+		"slot", slot->slot, "process", status->comm, "pid", status->pid, "holders",
+		status->held ? json_integer(status->holders) : json_null(), "socket_cookie",
 		(json_int_t)slot->record.cookie, "generation", slot->record.generation, "state",
 		steer_slot_state(slot), "flows", (json_int_t)slot->flows, "flows_begun",
 		(json_int_t)slot->stats.flows, "flows_moved_here", (json_int_t)slot->stats.moved,
@@ -88,11 +89,11 @@ static json_t *group_json(const struct steer_group_view *group, bool rates,
 			   steer_policy_name(group->info.policy), "program_id", group->info.prog_id,
 			   "idle_s", (json_int_t)(group->info.idle_ns / 1000000000ULL),
 			   "generations", group->generations, "open", group->count - group->closed,
-			   "closed", group->closed, "not_joined", group->not_joined, "active",
-			   group->active, "datagrams", (json_int_t)group->datagrams, "flows",
-			   "live", group->live, "half_open", group->half_open, "expired",
-			   group->expired, "size", group->size, "bytes",
-			   (json_int_t)group->table_bytes, "loaded_for_s",
+			   "closed", group->closed, "not_joined", group->not_joined, "shared",
+			   group->shared, "active", group->active, "datagrams",
+			   (json_int_t)group->datagrams, "flows", "live", group->live, "half_open",
+			   group->half_open, "expired", group->expired, "size", group->size,
+			   "bytes", (json_int_t)group->table_bytes, "loaded_for_s",
 			   age_json(group->info.loaded_ns, CLOCK_REALTIME), "imbalance",
 			   imbalance_json(group->imbalance));
 	netns_names_json(NULL, group->info.netns, object);

@@ -144,6 +144,11 @@ static void group_text(const struct steer_group_view *group, bool rates,
 			output_tone(output, OUTPUT_WARNING), group->not_joined,
 			group->not_joined == 1 ? " has" : "s have",
 			group->not_joined == 1 ? "s" : "", output_plain(output));
+	if (group->shared)
+		fprintf(file,
+			"  %d socket%s held by several processes: a datagram goes to a socket, not"
+			" to one of its processes\n",
+			group->shared, group->shared == 1 ? " is" : "s are");
 	fprintf(file, "  datagrams  %llu", group->datagrams);
 	if (rates)
 		fprintf(file, ", %.0f/s", group->datagrams_per_s);

@@ -41,6 +41,7 @@ void slot_status_of_socket(const struct sockets *sockets, const struct sluice_st
 	if (!record)
 		return;
 	status->held = true;
+	status->holders = owners_count(record);
 	owner = owner_of(sockets, slot);
 	if (owner) {
 		status->pid = owner->pid;

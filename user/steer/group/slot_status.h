@@ -15,8 +15,11 @@ struct slot_status {
 	struct sluice_steer_consumer consumer; /* under policy cpu */
 	__u32 pid;
 	char comm[SLUICE_COMM_SIZE];
-	bool measured; /* the fields below are valid */
-	struct socket_memory memory;
+	bool held;   /* a process holds the socket: pid, comm and the fields below are current */
+	int holders; /* processes, without sluice and init */
+	__u32 queue_used; /* memory of the queue, in bytes */
+	__u32 queue_room; /* its limit */
+	__u32 queue_read; /* bytes of queue_used that were read; changes with every read */
 	__u32 drops;	  /* since the socket joined */
 };
 
