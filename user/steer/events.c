@@ -64,7 +64,10 @@ const char *steer_event_text(const struct steer_event *event, char *text, size_t
 		snprintf(who, sizeof(who), "%s (%u)", event->slot->comm, event->slot->pid);
 	switch (event->type) {
 	case STEER_GROUP_FOREIGN:
-		if (event->prog_id)
+		if (event->why)
+			snprintf(text, size, "%s: left alone: %s (program %u)", group, event->why,
+				 event->prog_id);
+		else if (event->prog_id)
 			snprintf(text, size, "%s: left alone: %s has program %u of its own", group,
 				 who, event->prog_id);
 		else

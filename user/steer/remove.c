@@ -21,8 +21,7 @@
 #define NAME_PREFIX  "sluice_steer"
 #define PROGRAMS_MAX 512
 
-/* The group holds the only reference to a program that no pin and no process holds. */
-#define REFS_OF_ORPHAN 1
+static const struct sockets_filter with_program = { .programs = true, .ports.any = true };
 
 struct removal {
 	__u32 pinned[PROGRAMS_MAX]; /* ids of the programs in DIR/steer */
@@ -44,6 +43,11 @@ static bool is_steering_program(int fd, __u32 *id)
 	*id = info.id;
 	return !result && info.type == BPF_PROG_TYPE_SK_REUSEPORT &&
 	       !strncmp(info.name, NAME_PREFIX, strlen(NAME_PREFIX));
+}
+
+bool steer_is_program(__u32 prog_id)
+{
+	return is_steering_program(bpf_prog_get_fd_by_id(prog_id), &prog_id);
 }
 
 /* Is this a name in DIR/steer that sluice gives? The directory of a group starts with its port. */
@@ -97,8 +101,7 @@ static bool is_removable(const struct removal *removal, const struct sluice_sock
 	for (i = 0; i < removal->pinned_count; i++)
 		if (removal->pinned[i] == id)
 			return true;
-	return record->group_prog_refs == REFS_OF_ORPHAN &&
-	       is_steering_program(bpf_prog_get_fd_by_id(id), &id);
+	return record->group_prog_refs == STEER_REFS_OF_ORPHAN && steer_is_program(id);
 }
 
 int steer_remove(const char *bpffs, struct steer_removed *removed, struct err *err)
@@ -137,6 +140,8 @@ int steer_remove(const char *bpffs, struct steer_removed *removed, struct err *e
 		pins_walk(path, &removal, pin_remove);
 		return pins_remove_dir(path, err);
 	}
+	if ((failure == -EPERM || failure == -ENOSYS) && socket_child_check("cleanup", err))
+		return failure;
 	err_set(err, EXIT_ERROR, -failure, "steering program of process %u: %s", failed_pid,
 		socket_child_reason(-failure));
 	return err_hint(err, failure, "it keeps working until the sockets of its group are closed");
@@ -153,8 +158,7 @@ int steer_attached(steer_attached_fn fn, void *arg)
 	if (result)
 		return result;
 	for (i = 0; (record = sockets_at(sockets, i)); i++) {
-		if (!record->group || !record->group_prog ||
-		    !is_steering_program(bpf_prog_get_fd_by_id(record->group_prog), &id))
+		if (!record->group || !record->group_prog || !steer_is_program(record->group_prog))
 			continue;
 		/* one call per group */
 		for (first = 0; sockets_at(sockets, first)->group != record->group;)

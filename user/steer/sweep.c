@@ -6,6 +6,7 @@
 #include "kernel/socket_child.h"
 #include "steer/cpu/consumers.h"
 #include "steer/group/slots.h"
+#include "steer/remove.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -86,14 +87,14 @@ static void snapshot_drop(struct steer_sweep *sweep)
 
 static int snapshot_take(struct steer_sweep *sweep, struct err *err)
 {
-	size_t from;
 	struct sockets_filter filter = { .groups = true, .netns = sweep->meta.netns };
+	size_t from;
 	/* removing remains changes the groups of sockets, which are therefore read later */
 	int result = steer_groups_read(sweep->bpffs, &sweep->pinned, !sweep->dry_run, err);
 
-	if (!result)
 	steer_ports(&sweep->meta, &filter.ports);
 	steer_groups_filter(&sweep->pinned, &filter);
+	if (!result)
 		result = sockets_read(&sweep->sockets, &filter, err);
 	if (!result)
 		result = managed_select(sweep, err);
@@ -203,6 +204,16 @@ static int group_join(struct steer_group *group, void *arg, struct steer_member 
 	return 0;
 }
 
+/* Returns what a program is that sluice has attached, but not through these pins; or NULL. */
+static const char *other_sluice(const struct sluice_socket_record *record)
+{
+	if (!record->group_prog || !steer_is_program(record->group_prog))
+		return NULL;
+	return record->group_prog_refs == STEER_REFS_OF_ORPHAN
+		       ? "a sluice whose pins are gone has left its program"
+		       : "another sluice steers it, with pins in another directory";
+}
+
 static void group_add(struct steer_sweep *sweep)
 {
 	const struct sluice_socket_record *first = sweep->members[0];
@@ -212,7 +223,8 @@ static void group_add(struct steer_sweep *sweep)
 	int i, result;
 
 	if (first->group_filters) {
-		sweep_report_found(sweep, STEER_GROUP_FOREIGN, first, sweep->count, NULL);
+		sweep_report_found(sweep, STEER_GROUP_FOREIGN, first, sweep->count,
+				   other_sluice(first));
 		return;
 	}
 	for (i = 0; i < sweep->count && sweep->members[i]->connected;)
@@ -394,6 +406,7 @@ out:
 
 int steer_sweep_release(struct steer_sweep *sweep, struct err *err)
 {
+	struct sockets_filter filter = { .programs = true };
 	int i, removed = 0, result;
 
 	steer_dir(sweep->bpffs, sweep->dir);
@@ -407,7 +420,6 @@ int steer_sweep_release(struct steer_sweep *sweep, struct err *err)
 		removed += result < 0 ? 0 : result;
 	}
 	steer_groups_close(&sweep->pinned);
-	struct sockets_filter filter = { .programs = true };
 	sockets_free(sweep->sockets);
 	return result < 0 ? result : removed;
 }

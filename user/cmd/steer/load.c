@@ -31,6 +31,7 @@ struct report {
 	const struct sluice_steer_meta *before; /* magic 0: not loaded */
 	int foreign, failed, left_out, changes;
 	char foreign_text[512];
+	const char *foreign_hint;
 };
 
 static void on_event(const struct steer_event *event, void *arg)
@@ -42,6 +43,11 @@ static void on_event(const struct steer_event *event, void *arg)
 	report->changes += steer_event_is_change(event);
 	if (event->type == STEER_GROUP_FOREIGN && !report->foreign++) {
 		snprintf(report->foreign_text, sizeof(report->foreign_text), "%s", text);
+		report->foreign_hint =
+			event->why ? "'sluice --bpffs DIR steer unload' for the directory of that"
+				     " sluice; 'sluice cleanup' if its pins are gone"
+				   : "sluice never replaces a program that a server has attached";
+	}
 	if (event->type == STEER_GROUP_FAILED || event->type == STEER_SOCKET_FAILED)
 		report->failed++;
 	if (event->type == STEER_GROUPS_LEFT_OUT)
@@ -189,7 +195,7 @@ static int classify(const struct report *report, int groups, struct err *err)
 			       report->failed);
 	if (!groups && report->foreign)
 		return err_hint(err, err_set(err, EXIT_CONFLICT, EBUSY, "%s", report->foreign_text),
-				"sluice never replaces a program that a server has attached");
+				"%s", report->foreign_hint);
 	if (!groups)
 		return err_hint(err,
 				err_set(err, EXIT_ERROR, ENOENT,

@@ -11,6 +11,7 @@
 #include <bpf/bpf.h>
 #include <linux/types.h>
 #include <sluice/steer.h>
+#include <stdbool.h>
 #include <unistd.h>
 
 #define MAPS_MAX 32
@@ -41,8 +42,8 @@ static int sockets_map(int prog_fd)
 
 static void detach(__u32 prog_id)
 {
-	const struct sluice_socket_record *record;
 	const struct sockets_filter filter = { .programs = true, .ports.any = true };
+	const struct sluice_socket_record *record;
 	struct sockets *sockets;
 	bool detached = false;
 	size_t i;

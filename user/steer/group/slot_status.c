@@ -47,8 +47,8 @@ void slot_status_of_socket(const struct sockets *sockets, const struct sluice_st
 		status->pid = owner->pid;
 		memcpy(status->comm, owner->comm, sizeof(status->comm));
 	}
-	status->queue_read = record->queue_read;
 	status->queue_used = record->queue_used;
 	status->queue_room = record->queue_room;
+	status->queue_read = record->queue_read;
 	status->drops = record->drops - slot->drops_before;
 }
