@@ -6,6 +6,7 @@
 #include "kernel/socket_child.h"
 #include "kernel/sockets.h"
 #include "steer/group/groups.h"
+#include "steer/group/remains.h"
 
 #include <arpa/inet.h>
 #include <bpf/bpf.h>
@@ -104,6 +105,21 @@ static bool is_removable(const struct removal *removal, const struct sluice_sock
 	return record->group_prog_refs == STEER_REFS_OF_ORPHAN && steer_is_program(id);
 }
 
+/* Returns the result of socket_child_detach(). */
+static int group_detach(const struct sluice_socket_record *record)
+{
+	/* without this reference, an orphan would be gone before its map is empty */
+	int fd = bpf_prog_get_fd_by_id(record->group_prog);
+	int result = socket_child_detach(record);
+
+	if (fd < 0)
+		return result;
+	if (!result)
+		steer_sockets_forget(fd);
+	close(fd);
+	return result;
+}
+
 int steer_remove(const char *bpffs, struct steer_removed *removed, struct err *err)
 {
 	struct removal removal = { .removed = removed };
@@ -126,7 +142,7 @@ int steer_remove(const char *bpffs, struct steer_removed *removed, struct err *e
 
 		if (!is_removable(&removal, record))
 			continue;
-		detached = socket_child_detach(record);
+		detached = group_detach(record);
 		if (!detached) {
 			removed->groups++;
 		} else if (detached != -ESTALE && detached != -ENOENT) {

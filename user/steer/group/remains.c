@@ -40,6 +40,18 @@ static int sockets_map(int prog_fd)
 	return -1;
 }
 
+void steer_sockets_forget(int prog_fd)
+{
+	int map_fd = sockets_map(prog_fd);
+	__u32 slot;
+
+	if (map_fd < 0)
+		return;
+	for (slot = 0; slot < SLUICE_STEER_SLOTS; slot++)
+		bpf_map_delete_elem(map_fd, &slot);
+	close(map_fd);
+}
+
 /* Returns the record of a socket of the group in *@of. */
 static void detach(__u32 prog_id, struct sluice_socket_record *of)
 {
@@ -61,20 +73,14 @@ static void detach(__u32 prog_id, struct sluice_socket_record *of)
 
 int steer_group_remains_remove(const char *dir, const char *name, struct sluice_socket_record *of)
 {
-	int prog_fd = pins_get(dir, name, STEER_PIN_PROGRAM, PINS_PROG), map_fd;
+	int prog_fd = pins_get(dir, name, STEER_PIN_PROGRAM, PINS_PROG);
 	struct bpf_prog_info info;
-	__u32 slot;
 	int pins;
 
 	*of = (struct sluice_socket_record){ 0 };
 	if (prog_fd >= 0 && !prog_info_by_fd(prog_fd, &info)) {
 		detach(info.id, of);
-		/* the kernel frees the map late, and a socket is in one such map at most */
-		map_fd = sockets_map(prog_fd);
-		for (slot = 0; map_fd >= 0 && slot < SLUICE_STEER_SLOTS; slot++)
-			bpf_map_delete_elem(map_fd, &slot);
-		if (map_fd >= 0)
-			close(map_fd);
+		steer_sockets_forget(prog_fd);
 	}
 	if (prog_fd >= 0)
 		close(prog_fd);
