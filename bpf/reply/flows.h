@@ -6,6 +6,7 @@
 #ifndef SLUICE_BPF_REPLY_FLOWS_H
 #define SLUICE_BPF_REPLY_FLOWS_H
 
+#include "common/addr.h"
 #include "common/settings.h"
 #include "reply/maps.h"
 

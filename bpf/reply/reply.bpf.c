@@ -13,6 +13,8 @@
  * A send with a source that is not local fails, so the fixes check that first (reply/local_addr.h).
  * When in doubt, a program passes the datagram unchanged.
  */
+#include "common/addr.h"
+#include "common/clock.h"
 #include "common/kernel.h"
 #include "common/settings.h"
 #include "reply/audit.h"
