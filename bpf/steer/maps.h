@@ -11,6 +11,7 @@
 
 /* Constants of this load, known to the verifier. */
 const volatile __u64 seed;
+const volatile __u64 tick_ns;	 /* length of a jiffy */
 const volatile __u32 idle_limit; /* of sluice_flow_clock() */
 const volatile __u32 sets = 1;
 const volatile __u32 policy = SLUICE_STEER_FLOW;

@@ -18,7 +18,7 @@
 #include <sluice/flow.h>
 
 /* Raised whenever a pinned map changes its layout or its meaning. */
-#define SLUICE_STEER_ABI 2
+#define SLUICE_STEER_ABI 3
 
 /* Limit on the sockets of a group, over all generations. */
 #define SLUICE_STEER_SLOTS 1024
@@ -61,7 +61,7 @@ struct sluice_steer_set {
 	__u32 zero;	   /* always; see bpf/steer/steer.bpf.c */
 	__u32 reserved;
 	__u16 tag[SLUICE_STEER_WAYS];  /* sluice_flow_tag(); 0: free */
-	__u32 seen[SLUICE_STEER_WAYS]; /* sluice_flow_clock() of the last datagram */
+	__u32 seen[SLUICE_STEER_WAYS]; /* sluice_flow_clock() of the ticks at the last datagram */
 	struct sluice_steer_flow flow[SLUICE_STEER_WAYS];
 };
 _Static_assert(sizeof(struct sluice_steer_set) == 64 + 40 * SLUICE_STEER_WAYS, "steer set");

@@ -22,6 +22,7 @@
 #include "bpf/steer/steer.skel.h"
 #include "kernel/feature.h"
 #include "kernel/sockets.h"
+#include "kernel/ticks.h"
 #include "lab.h"
 
 #include <bpf/bpf.h>
@@ -193,6 +194,7 @@ static void load_only(const struct settings *settings)
 	bpf_program__set_autoload(skel->progs.sluice_steer_h, false);
 	skel->rodata->seed = SEED;
 	skel->rodata->sets = settings->sets ? settings->sets : 512;
+	skel->rodata->tick_ns = ticks_length_ns();
 	skel->rodata->idle_limit = IDLE;
 	skel->rodata->policy = settings->policy ? settings->policy : SLUICE_STEER_FLOW;
 	skel->rodata->queues_readable = true;
@@ -604,6 +606,23 @@ static void test_idle_is_evicted(void **state)
 	assert_counted(SLUICE_STEER_started, 1, SLUICE_STEER_known, 1, -1);
 }
 
+/* User space reads the clock that the program writes. */
+static void test_seen_now(void **state)
+{
+	struct sluice_steer_set set;
+	__u32 before, after;
+	int way = 0;
+
+	load(&(struct settings){ .sets = 1 });
+	assert_int_equal(ticks_clock(&before), 0);
+	worker_for(client, FAR4);
+	assert_int_equal(ticks_clock(&after), 0);
+	map_read(skel->maps.sluice_table, 0, &set);
+	while (!set.tag[way])
+		way++;
+	assert_true(set.seen[way] - before <= after - before);
+}
+
 /* Does not mistake a word that was written for another flow for this flow's. */
 static void test_torn_owner(void **state)
 {
@@ -830,6 +849,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_half_open_is_evicted_for_half_open, start,
 						end),
 		cmocka_unit_test_setup_teardown(test_idle_is_evicted, start, end),
+		cmocka_unit_test_setup_teardown(test_seen_now, start, end),
 		cmocka_unit_test_setup_teardown(test_torn_owner, start, end),
 		cmocka_unit_test_setup_teardown(test_ip6, start, end),
 		cmocka_unit_test_setup_teardown(test_ip4_options, start, end),

@@ -7,6 +7,7 @@
 #include "kernel/feature.h"
 #include "kernel/object.h"
 #include "kernel/pins.h"
+#include "kernel/ticks.h"
 #include "steer/group/udp_stats.h"
 
 #include <bpf/bpf.h>
@@ -103,6 +104,7 @@ retry:
 		skel->rodata->sets = sets_of(setting);
 		skel->rodata->policy = setting->policy;
 		skel->rodata->settled_ns = setting->settled_ns;
+		skel->rodata->tick_ns = ticks_length_ns();
 		skel->rodata->idle_limit = sluice_flow_clock(setting->idle_ns);
 		skel->rodata->queues_readable = feature_helper(BPF_PROG_TYPE_SK_REUSEPORT, 0,
 							       BPF_FUNC_probe_read_kernel) ==

@@ -1,15 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "steer/group/stats.h"
 
-#include "base/clock.h"
 #include "kernel/flow_table.h"
 #include "kernel/state_dir.h"
+#include "kernel/ticks.h"
 
 #include <bpf/bpf.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 struct usage_walk {
 	const struct steer_group *group;
@@ -50,11 +49,14 @@ static int usage_add(const void *copy, void *arg)
 
 int steer_group_usage(const struct steer_group *group, __u32 busy_ms, struct steer_usage *usage)
 {
-	struct usage_walk walk = { group, usage,
-				   sluice_flow_clock(clock_now_ns(CLOCK_MONOTONIC_COARSE)),
-				   sluice_flow_clock(group->info.idle_ns),
-				   sluice_flow_clock(busy_ms * 1000000ULL) };
+	struct usage_walk walk = { .group = group,
+				   .usage = usage,
+				   .limit = sluice_flow_clock(group->info.idle_ns),
+				   .busy = sluice_flow_clock(busy_ms * 1000000ULL) };
+	int result = ticks_clock(&walk.now);
 
+	if (result)
+		return result;
 	memset(usage, 0, sizeof(*usage));
 	usage->size = group->info.sets * SLUICE_STEER_WAYS;
 	return flow_table_walk(group->table_fd, sizeof(struct sluice_steer_set), usage_add, &walk);
