@@ -12,6 +12,7 @@
  */
 #include "common/kernel.h"
 
+#include "steer/kernel_choice.h"
 #include "steer/load.h"
 #include "steer/maps.h"
 #include "steer/sock.h"
@@ -64,7 +65,8 @@ static __always_inline bool slot_select(const struct datagram *of,
 					const struct sluice_steer_slot *slot, __u32 index)
 {
 	return !is_connected(slot, of->casts) &&
-	       !bpf_sk_select_reuseport(of->ctx, &sluice_sockets, &index, 0);
+	       (kernel_selects(of, slot) ||
+		!bpf_sk_select_reuseport(of->ctx, &sluice_sockets, &index, 0));
 }
 
 static __always_inline void slot_account(const struct datagram *of, __u32 index, bool begins,
@@ -291,7 +293,7 @@ static __always_inline int steer_by_cpu(const struct datagram *of)
 static __always_inline int steer(struct sk_reuseport_md *ctx, bool casts)
 {
 	enum sluice_steer_counter why = SLUICE_STEER_started;
-	struct datagram of = { .ctx = ctx, .casts = casts };
+	struct datagram of = { .ctx = ctx, .now = tick_clock(), .casts = casts };
 	struct sluice_steer_set *set;
 	__u32 index, way;
 
@@ -305,7 +307,6 @@ static __always_inline int steer(struct sk_reuseport_md *ctx, bool casts)
 	set = bpf_map_lookup_elem(&sluice_table, &index);
 	if (!set)
 		return SK_PASS;
-	of.now = tick_clock();
 	way = flow_find(set, &of);
 	if (way < SLUICE_STEER_WAYS)
 		why = flow_follow(&of, set, way);

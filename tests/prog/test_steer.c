@@ -651,8 +651,8 @@ static __u64 print_ip4(int fd, const char *to)
 	return sluice_steer_print(&keys, &word, 1, lab_port_be(fd));
 }
 
-/* User space reads the clock that the program writes. */
-static void test_seen_now(void **state)
+/* A flow gets its home way; user space reads the clock that the program writes. */
+static void test_home_and_time(void **state)
 {
 	struct sluice_steer_set set;
 	__u32 before, after, way;
@@ -663,6 +663,7 @@ static void test_seen_now(void **state)
 	worker_for(client, FAR4);
 	assert_int_equal(ticks_clock(&after), 0);
 	way = only_way(&set);
+	assert_int_equal(way, sluice_steer_home(sluice_steer_hash(only_print())));
 	owner = set.line[way / 4].owner[way % 4];
 	assert_true(sluice_steer_owner_idle(owner, after) <= after - before);
 	assert_true(sluice_steer_owner_idle(owner, after + 100000) >= 100000 - 256);
@@ -892,6 +893,111 @@ static void test_load_with_a_full_set(void **state)
 		assert_int_equal(worker_for(client, FAR4), worker);
 }
 
+/* --- the kernel's own choice, which needs no selection (bpf/steer/kernel_choice.h) */
+
+/* More than two ticks, whatever the kernel's CONFIG_HZ. */
+#define SETTLE_US 90000
+
+/* Records flows where the kernel places them, and waits until the group counts as settled. */
+static void flows_begin(int before[PEERS])
+{
+	int i;
+
+	load(&(struct settings){ 0 });
+	for (i = 0; i < PEERS; i++)
+		before[i] = worker_for(peer_open(), FAR4);
+	usleep(SETTLE_US);
+	assert_counted(SLUICE_STEER_started, PEERS, -1);
+}
+
+/* From now on each selection fails. */
+static void selections_end(void)
+{
+	__u32 slot;
+
+	for (slot = 0; slot < WORKERS; slot++)
+		assert_return_code(
+			bpf_map__delete_elem(skel->maps.sluice_sockets, &slot, sizeof(slot), 0),
+			errno);
+}
+
+static void test_choice_without_selection(void **state)
+{
+	int before[PEERS], i;
+
+	flows_begin(before);
+	selections_end();
+	for (i = 0; i < PEERS; i++)
+		assert_int_equal(worker_for(peers[i], FAR4), before[i]);
+	assert_counted(SLUICE_STEER_known, PEERS, -1);
+	assert_int_not_equal(worker_for(client, FAR4), NO_WORKER);
+	assert_counted(SLUICE_STEER_started, 1, -1);
+}
+
+/* The kernel may have read the number of sockets before the last change. */
+static void test_choice_of_a_changed_group(void **state)
+{
+	int before[PEERS], i;
+
+	flows_begin(before);
+	selections_end();
+	for (i = 0; i < 8; i++) {
+		/* the number is another one, and then the old one again */
+		worker_count = WORKERS;
+		worker_add("0.0.0.0");
+		assert_int_not_equal(worker_for(peers[i], FAR4), NO_WORKER);
+		worker_close(WORKERS);
+		assert_int_not_equal(worker_for(peers[i], FAR4), NO_WORKER);
+	}
+	assert_counted(SLUICE_STEER_stale_slot, 16 * 4, SLUICE_STEER_kernel_refused, 16, -1);
+	usleep(SETTLE_US);
+	for (i = 0; i < PEERS; i++)
+		assert_int_equal(worker_for(peers[i], FAR4), before[i]);
+	assert_counted(SLUICE_STEER_known, PEERS, -1);
+}
+
+/* A socket of the group may have the address of one that was closed. */
+static void test_choice_of_another_socket(void **state)
+{
+	struct sluice_steer_slot slot;
+	int before[PEERS], i;
+
+	flows_begin(before);
+	selections_end();
+	for (i = 0; i < WORKERS; i++) {
+		slot = slot_read((__u32)i);
+		slot.cookie += 1000;
+		slot_write((__u32)i, slot);
+	}
+	for (i = 0; i < PEERS; i++)
+		assert_int_not_equal(worker_for(peers[i], FAR4), NO_WORKER);
+	assert_counted(SLUICE_STEER_stale_slot, 4 * PEERS, SLUICE_STEER_kernel_refused, PEERS, -1);
+}
+
+/* The kernel prefers a socket with SO_INCOMING_CPU to the choice by hash. */
+static void test_choice_by_incoming_cpu(void **state)
+{
+	int before[PEERS], i, elsewhere = 0, cpu = sched_getcpu();
+	cpu_set_t all, one;
+
+	assert_return_code(sched_getaffinity(0, sizeof(all), &all), errno);
+	CPU_ZERO(&one);
+	CPU_SET(cpu, &one);
+	assert_return_code(sched_setaffinity(0, sizeof(one), &one), errno);
+	flows_begin(before);
+	lab_option(workers[3], SOL_SOCKET, SO_INCOMING_CPU, cpu);
+	for (i = 0; i < PEERS; i++)
+		assert_int_equal(worker_for(peers[i], FAR4), before[i]);
+	assert_counted(SLUICE_STEER_known, PEERS, -1);
+	lab_option(workers[0], SOL_SOCKET, SO_DETACH_REUSEPORT_BPF, 0);
+	for (i = 0; i < PEERS; i++) {
+		assert_int_equal(worker_for(peers[i], FAR4), 3);
+		elsewhere += before[i] != 3;
+	}
+	assert_true(elsewhere > 0);
+	assert_return_code(sched_setaffinity(0, sizeof(all), &all), errno);
+}
+
 static bool kernel_casts(void)
 {
 	struct btf *vmlinux = btf__load_vmlinux_btf();
@@ -925,7 +1031,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_half_open_is_evicted_for_half_open, start,
 						end),
 		cmocka_unit_test_setup_teardown(test_idle_is_evicted, start, end),
-		cmocka_unit_test_setup_teardown(test_seen_now, start, end),
+		cmocka_unit_test_setup_teardown(test_home_and_time, start, end),
 		cmocka_unit_test_setup_teardown(test_received, start, end),
 		cmocka_unit_test_setup_teardown(test_torn_owner, start, end),
 		cmocka_unit_test_setup_teardown(test_recorded_twice, start, end),
@@ -940,6 +1046,13 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_load_with_a_full_set, start, end),
 	};
 
+	const struct CMUnitTest casts_only[] = {
+		cmocka_unit_test_setup_teardown(test_choice_without_selection, start, end),
+		cmocka_unit_test_setup_teardown(test_choice_of_a_changed_group, start, end),
+		cmocka_unit_test_setup_teardown(test_choice_of_another_socket, start, end),
+		cmocka_unit_test_setup_teardown(test_choice_by_incoming_cpu, start, end),
+	};
+
 	if (geteuid()) {
 		fprintf(stderr, "needs root\n");
 		return LAB_SKIPPED;
@@ -948,7 +1061,9 @@ int main(void)
 	by_helpers = true;
 	failed = cmocka_run_group_tests_name("by helpers", tests, NULL, NULL);
 	by_helpers = false;
-	if (kernel_casts())
+	if (kernel_casts()) {
 		failed += cmocka_run_group_tests_name("by casts", tests, NULL, NULL);
+		failed += cmocka_run_group_tests_name("by casts alone", casts_only, NULL, NULL);
+	}
 	return failed;
 }
