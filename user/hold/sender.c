@@ -3,16 +3,16 @@
 
 #include "base/clock.h"
 #include "base/log.h"
-#include "base/netns.h"
-#include "base/nl.h"
 #include "bpf/hold/icmp.skel.h"
 #include "hold/interval.h"
 #include "hold/packet.h"
 #include "hold/pins.h"
 #include "hold/sender_state.h"
-#include "kernel/conntrack.h"
-#include "kernel/netdev.h"
 #include "kernel/pins.h"
+#include "net/conntrack.h"
+#include "net/netdev.h"
+#include "net/netns.h"
+#include "net/nl.h"
 
 #include <bpf/bpf.h>
 #include <errno.h>

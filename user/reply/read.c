@@ -43,7 +43,8 @@ int reply_read(const char *bpffs, struct reply_state *state, struct err *err)
 
 bool reply_attached(const char *bpffs, const struct sluice_reply_meta *meta)
 {
-	static const char *const fixes[] = { PIN_LEARN, PIN_FIX4, PIN_FIX6, NULL };
+	static const char *const fixes[] = { PIN_LEARN,	   PIN_FIX4,	 PIN_FIX6,
+					     PIN_CONNECT4, PIN_CONNECT6, NULL };
 	static const char *const audits[] = { PIN_LEARN, PIN_AUDIT, PIN_CONNECT4, PIN_CONNECT6,
 					      NULL };
 	const char *const *pin = meta->mode == SLUICE_REPLY_SOCKET ? fixes : audits;

@@ -398,6 +398,9 @@ int steer_sweep_release(struct steer_sweep *sweep, struct err *err)
 	result = steer_groups_read(sweep->bpffs, &sweep->pinned, true, err);
 	if (result)
 		return result;
+	removed = sweep->pinned.remains_pins;
+	for (i = 0; i < sweep->pinned.remains_count; i++)
+		sweep_report_found(sweep, STEER_GROUP_RELEASED, &sweep->pinned.remains[i], 0, NULL);
 	result = sockets_read(&sweep->sockets, err);
 	for (i = 0; result >= 0 && i < sweep->pinned.count; i++) {
 		result = group_release(sweep, sweep->pinned.group[i], err);

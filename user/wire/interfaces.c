@@ -5,8 +5,8 @@
  */
 #include "wire/wire.h"
 
-#include "kernel/netdev.h"
 #include "kernel/pins.h"
+#include "net/netdev.h"
 #include "wire/attach.h"
 #include "wire/pins.h"
 #include "wire/plan.h"

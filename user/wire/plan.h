@@ -6,7 +6,7 @@
 #ifndef SLUICE_WIRE_PLAN_H
 #define SLUICE_WIRE_PLAN_H
 
-#include "kernel/netdev.h"
+#include "net/netdev.h"
 #include "wire/attach.h"
 #include "wire/options.h"
 

@@ -2,7 +2,7 @@
 /* Reads the state of wire mode from its pins. */
 #include "wire/wire.h"
 
-#include "kernel/netdev.h"
+#include "net/netdev.h"
 #include "wire/attach.h"
 #include "wire/pins.h"
 

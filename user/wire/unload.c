@@ -2,10 +2,10 @@
 /* Unloads wire mode of any version, and removes what an interrupted load has left. */
 #include "wire/wire.h"
 
-#include "kernel/netdev.h"
 #include "kernel/object.h"
 #include "kernel/pins.h"
 #include "kernel/tc.h"
+#include "net/netdev.h"
 #include "wire/attach.h"
 #include "wire/pins.h"
 

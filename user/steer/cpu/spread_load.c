@@ -5,10 +5,10 @@
  */
 #include "bpf/steer/spread.skel.h"
 #include "kernel/caps.h"
-#include "kernel/netdev.h"
 #include "kernel/object.h"
 #include "kernel/pins.h"
 #include "kernel/xdp.h"
+#include "net/netdev.h"
 #include "steer/cpu/spread.h"
 #include "steer/cpu/spread_links.h"
 #include "steer/group/groups.h"

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include "kernel/netdev.h"
 #include "kernel/state_dir.h"
+#include "net/netdev.h"
 #include "steer/cpu/spread.h"
 #include "steer/cpu/spread_links.h"
 

@@ -9,6 +9,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <stdbool.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 
@@ -24,6 +25,22 @@ void steer_groups_close(struct steer_groups_open *pinned)
 {
 	while (pinned->count)
 		steer_group_close(pinned->group[--pinned->count]);
+	free(pinned->remains);
+	pinned->remains = NULL;
+}
+
+static void remains_remove(struct steer_groups_open *pinned, const char *dir, const char *name)
+{
+	struct sluice_socket_record of, *remains;
+
+	pinned->remains_pins += steer_group_remains_remove(dir, name, &of);
+	if (!of.group_prog)
+		return;
+	remains = reallocarray(pinned->remains, (size_t)pinned->remains_count + 1, sizeof(of));
+	if (!remains)
+		return;
+	pinned->remains = remains;
+	remains[pinned->remains_count++] = of;
 }
 
 const char *steer_dir(const char *bpffs, char path[PATH_MAX])
@@ -45,7 +62,8 @@ int steer_groups_read(const char *bpffs, struct steer_groups_open *pinned, bool 
 		files.rlim_cur = files.rlim_max;
 		setrlimit(RLIMIT_NOFILE, &files);
 	}
-	pinned->count = 0;
+	pinned->count = pinned->remains_pins = pinned->remains_count = 0;
+	pinned->remains = NULL;
 	err->code = EXIT_OK; /* marks errors that have no message yet */
 	while (folder && !result && pinned->count < STEER_GROUPS_MAX && (entry = readdir(folder))) {
 		/* a group's directory starts with its port */
@@ -58,7 +76,7 @@ int steer_groups_read(const char *bpffs, struct steer_groups_open *pinned, bool 
 			continue;
 		result = 0;
 		if (cleanup)
-			steer_group_remains_remove(dir, entry->d_name);
+			remains_remove(pinned, dir, entry->d_name);
 	}
 	if (folder)
 		closedir(folder);

@@ -3,8 +3,8 @@
 #ifndef SLUICE_BASE_NETNS_NAMES_H
 #define SLUICE_BASE_NETNS_NAMES_H
 
-#include "base/netns.h"
 #include "base/output.h"
+#include "net/netns.h"
 
 #include <limits.h>
 #include <stddef.h>

@@ -3,7 +3,7 @@
 #ifndef SLUICE_KERNEL_SOCKET_OWNER_H
 #define SLUICE_KERNEL_SOCKET_OWNER_H
 
-#include "kernel/inet.h"
+#include "net/inet.h"
 
 /*
  * Sets pid and process of each socket to the first process that holds it. Skips processes that
