@@ -62,8 +62,8 @@ SLUICE_FLOW_INLINE __u64 sluice_steer_sum(const volatile __u64 *key, const __u64
  * than by trying. The two flows would share a way, and thereby a worker. @word is the source and
  * the destination, as in the header: one word of IPv4, four of IPv6.
  *
- * Rejected: SipHash, whose bound is a conjecture and which takes five to eight rounds, each of them
- * longer than this; and sluice_flow_mix(), since some pairs of words collide under every seed.
+ * Rejected: SipHash, whose bound is a conjecture and whose five to eight dependent rounds cost
+ * more; and sluice_flow_mix(), since some pairs of words collide under every seed.
  */
 SLUICE_FLOW_INLINE __u64 sluice_steer_print(const volatile struct sluice_steer_keys *keys,
 					    const __u64 *word, int words, __be16 port_be)

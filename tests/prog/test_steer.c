@@ -148,10 +148,12 @@ static void assert_counted(int counter, ...)
 
 static int worker_open(const char *addr)
 {
+	const struct timeval wait = { .tv_sec = LAB_WAIT_S };
 	struct lab_end end = lab_end(addr, PORT);
 	int fd = socket(end.any.sa_family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 
 	assert_return_code(fd, errno);
+	assert_return_code(setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &wait, sizeof(wait)), errno);
 	lab_option(fd, SOL_SOCKET, SO_REUSEPORT, 1);
 	assert_return_code(bind(fd, &end.any, end.size), errno);
 	return fd;
