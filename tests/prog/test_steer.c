@@ -62,6 +62,7 @@ static void keys_init(void)
 struct settings {
 	enum sluice_steer_policy policy; /* 0: flow */
 	__u32 sets;			 /* 0: enough that none is full */
+	bool no_time;			 /* the clock of the table stays at 0 */
 };
 
 /* --- maps */
@@ -209,7 +210,7 @@ static void load_only(const struct settings *settings)
 	bpf_program__set_autoload(skel->progs.sluice_steer_h, false);
 	memcpy((void *)&skel->rodata->keys, &keys, sizeof(keys));
 	skel->rodata->sets = settings->sets ? settings->sets : 512;
-	skel->rodata->tick_ns = ticks_length_ns();
+	skel->rodata->tick_ns = settings->no_time ? 0 : ticks_length_ns();
 	skel->rodata->idle_limit = IDLE;
 	skel->rodata->policy = settings->policy ? settings->policy : SLUICE_STEER_FLOW;
 	skel->rodata->queues_readable = true;
@@ -428,6 +429,44 @@ static void test_drained_slot(void **state)
 	assert_int_equal(worker_for(client, FAR4), 1);
 	assert_counted(SLUICE_STEER_started, 1, SLUICE_STEER_known, 2, SLUICE_STEER_moved_drained,
 		       1, -1);
+}
+
+static void assert_stats(__u32 slot, struct sluice_steer_stats wanted)
+{
+	int cpus = libbpf_num_possible_cpus(), cpu;
+	struct sluice_steer_stats *each = calloc((size_t)cpus, sizeof(*each)), sum = { 0 };
+
+	assert_non_null(each);
+	map_read(skel->maps.sluice_stats, slot, each);
+	for (cpu = 0; cpu < cpus; cpu++) {
+		sum.datagrams += each[cpu].datagrams;
+		sum.bytes += each[cpu].bytes;
+		sum.flows += each[cpu].flows;
+		sum.moved += each[cpu].moved;
+	}
+	free(each);
+	assert_memory_equal(&sum, &wanted, sizeof(sum));
+}
+
+static void test_statistics(void **state)
+{
+	static const __u16 second[] = { 1 };
+	struct sluice_steer_slot slot;
+	int i;
+
+	load(&(struct settings){ 0 });
+	choose_first(1);
+	for (i = 0; i < 3; i++)
+		assert_int_equal(worker_for(client, FAR4), 0);
+	choose(1, second);
+	slot = slot_read(0);
+	slot.incarnation++;
+	slot_write(0, slot);
+	for (i = 0; i < 2; i++)
+		assert_int_equal(worker_for(client, FAR4), 1);
+	/* of eight bytes each, and a UDP header */
+	assert_stats(0, (struct sluice_steer_stats){ 3, 48, 1, 0 });
+	assert_stats(1, (struct sluice_steer_stats){ 2, 32, 1, 1 });
 }
 
 /* A slot that was reassigned to another socket is no longer the flow's. */
@@ -689,6 +728,20 @@ static void test_received(void **state)
 	assert_int_equal(sluice_steer_owner_idle(set.line[way / 4].owner[way % 4],
 						 set.line[way / 4].owner[way % 4] >> 32),
 			 0);
+}
+
+/* A free way counts as such at each time, also when the clock wraps. */
+static void test_free_ways_come_first(void **state)
+{
+	int i;
+
+	load(&(struct settings){ .sets = 1, .no_time = true });
+	for (i = 0; i < SLUICE_STEER_WAYS; i++)
+		assert_int_not_equal(worker_for(peer_open(), FAR4), NO_WORKER);
+	assert_counted(SLUICE_STEER_started, SLUICE_STEER_WAYS, -1);
+	for (i = 0; i < SLUICE_STEER_WAYS; i++)
+		worker_for(peers[i], FAR4);
+	assert_counted(SLUICE_STEER_known, SLUICE_STEER_WAYS, -1);
 }
 
 /* Does not mistake a word that was written for another flow for this flow's. */
@@ -1018,6 +1071,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_dead_workers_flows_move_alone, start, end),
 		cmocka_unit_test_setup_teardown(test_local_address_counts, start, end),
 		cmocka_unit_test_setup_teardown(test_drained_slot, start, end),
+		cmocka_unit_test_setup_teardown(test_statistics, start, end),
 		cmocka_unit_test_setup_teardown(test_slot_reassigned, start, end),
 		cmocka_unit_test_setup_teardown(test_retired_keeps_flows_until_idle, start, end),
 		cmocka_unit_test_setup_teardown(test_no_worker_for_new_flows, start, end),
@@ -1035,6 +1089,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_idle_is_evicted, start, end),
 		cmocka_unit_test_setup_teardown(test_home_and_time, start, end),
 		cmocka_unit_test_setup_teardown(test_received, start, end),
+		cmocka_unit_test_setup_teardown(test_free_ways_come_first, start, end),
 		cmocka_unit_test_setup_teardown(test_torn_owner, start, end),
 		cmocka_unit_test_setup_teardown(test_recorded_twice, start, end),
 		cmocka_unit_test_setup_teardown(test_ip6, start, end),
