@@ -5,6 +5,7 @@
 #include "cmd/hold/view.h"
 #include "hold/options.h"
 #include "host/cgroup_root.h"
+#include "kernel/load_outcome.h"
 #include "net/netns.h"
 
 #include <errno.h>
