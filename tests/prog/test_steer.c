@@ -19,16 +19,9 @@
 
 #include <cmocka.h>
 
-#include <sluice/steer.h>
-
-#include "bpf/steer/steer.skel.h"
-#include "kernel/feature.h"
-#include "kernel/sockets.h"
-#include "kernel/ticks.h"
-#include "lab.h"
+#include "steer_lab.h"
 
 #include <bpf/bpf.h>
-#include <bpf/btf.h>
 #include <poll.h>
 #include <sluice/counters.h>
 
@@ -47,17 +40,7 @@ static int peers[PEERS];
 static int client = -1;
 static struct sluice_steer_counters seen;
 
-/* Odd multiples of a constant: enough to spread the flows of these tests. */
 static struct sluice_steer_keys keys;
-
-static void keys_init(void)
-{
-	__u64 *word = (__u64 *)&keys;
-	size_t i;
-
-	for (i = 0; i < sizeof(keys) / sizeof(*word); i++)
-		word[i] = (2 * i + 1) * 0x9e3779b97f4a7c15ULL;
-}
 
 struct settings {
 	enum sluice_steer_policy policy; /* 0: flow */
@@ -160,21 +143,6 @@ static int worker_open(const char *addr)
 	return fd;
 }
 
-static __u64 kernel_address(__u64 cookie)
-{
-	const struct sluice_socket_record *record;
-	struct sockets *sockets;
-	struct err err;
-	__u64 address;
-
-	assert_int_equal(sockets_read(&sockets, &err), 0);
-	record = sockets_find(sockets, cookie);
-	assert_non_null(record);
-	address = record->sock;
-	sockets_free(sockets);
-	return address;
-}
-
 /* Adds one more worker in the next slot, which no flow selects yet. */
 static void worker_add(const char *addr)
 {
@@ -183,7 +151,7 @@ static void worker_add(const char *addr)
 
 	slot_write((__u32)worker_count,
 		   (struct sluice_steer_slot){ .cookie = lab_cookie(fd),
-					       .sock = kernel_address(lab_cookie(fd)),
+					       .sock = steer_lab_address(lab_cookie(fd)),
 					       .incarnation = 1,
 					       .generation = 1,
 					       .state = SLUICE_STEER_ACTIVE });
@@ -199,23 +167,18 @@ static void worker_close(int worker)
 
 static struct bpf_program *program(void)
 {
-	return by_helpers ? skel->progs.sluice_steer_h : skel->progs.sluice_steer;
+	return steer_lab_program(skel, by_helpers);
 }
 
 static void load_only(const struct settings *settings)
 {
-	skel = steer_bpf__open();
-	assert_non_null(skel);
-	bpf_program__set_autoload(skel->progs.sluice_steer, false);
-	bpf_program__set_autoload(skel->progs.sluice_steer_h, false);
-	memcpy((void *)&skel->rodata->keys, &keys, sizeof(keys));
+	skel = steer_lab_open(by_helpers, &keys);
 	skel->rodata->sets = settings->sets ? settings->sets : 512;
-	skel->rodata->tick_ns = settings->no_time ? 0 : ticks_length_ns();
+	if (settings->no_time)
+		skel->rodata->tick_ns = 0;
 	skel->rodata->idle_limit = IDLE;
 	skel->rodata->policy = settings->policy ? settings->policy : SLUICE_STEER_FLOW;
-	skel->rodata->queues_readable = true;
 	bpf_map__set_max_entries(skel->maps.sluice_table, skel->rodata->sets);
-	bpf_program__set_autoload(program(), true);
 	assert_int_equal(steer_bpf__load(skel), 0);
 	seen = (struct sluice_steer_counters){ 0 };
 }
@@ -568,7 +531,7 @@ static void connect_to_another(__u32 worker)
 	int fd = peer_open();
 
 	assert_return_code(connect(fd, &peer.any, peer.size), errno);
-	slot.sock = kernel_address(lab_cookie(fd));
+	slot.sock = steer_lab_address(lab_cookie(fd));
 	slot_write(worker, slot);
 }
 
@@ -1053,15 +1016,6 @@ static void test_choice_by_incoming_cpu(void **state)
 	assert_return_code(sched_setaffinity(0, sizeof(all), &all), errno);
 }
 
-static bool kernel_casts(void)
-{
-	struct btf *vmlinux = btf__load_vmlinux_btf();
-	bool casts = vmlinux && feature_reuseport_casts(vmlinux) == FEATURE_YES;
-
-	btf__free(vmlinux);
-	return casts;
-}
-
 int main(void)
 {
 	int failed;
@@ -1114,11 +1068,10 @@ int main(void)
 		fprintf(stderr, "needs root\n");
 		return LAB_SKIPPED;
 	}
-	keys_init();
 	by_helpers = true;
 	failed = cmocka_run_group_tests_name("by helpers", tests, NULL, NULL);
 	by_helpers = false;
-	if (kernel_casts()) {
+	if (steer_lab_casts()) {
 		failed += cmocka_run_group_tests_name("by casts", tests, NULL, NULL);
 		failed += cmocka_run_group_tests_name("by casts alone", casts_only, NULL, NULL);
 	}
