@@ -99,12 +99,18 @@ __noinline int device_is_below(__u64 device, __u64 upper)
 	return 0;
 }
 
-/* Does the socket's cached route leave by the packet's device, or by one above it? */
+/*
+ * Does the socket's cached route leave by the packet's device, or by one above it? The programs do
+ * not see replies that IPsec encrypts.
+ */
 static __always_inline bool socket_leaves_here(struct __sk_buff *skb, struct sock *sk)
 {
 	__u64 device = (__u64)BPF_CORE_READ((struct sk_buff *)skb, dev);
-	__u64 to = (__u64)BPF_CORE_READ(sk, sk_dst_cache, dev);
+	struct dst_entry *route = BPF_CORE_READ(sk, sk_dst_cache);
+	__u64 to = (__u64)BPF_CORE_READ(route, dev);
 
+	if (bpf_core_field_exists(route->xfrm) && BPF_CORE_READ(route, xfrm))
+		return false;
 	return to == device || device_is_below(device, to);
 }
 
