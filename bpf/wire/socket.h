@@ -26,6 +26,25 @@ static __always_inline __u32 host_genid(struct __sk_buff *skb, const struct slui
 }
 
 /*
+ * Counts a walk over the host's addresses, or only checks whether another one is allowed. Global,
+ * as ip4_is_local().
+ */
+__noinline int walk_allowed(bool count_it)
+{
+	__u32 zero = 0, window = clock() / SLUICE_WIRE_WALK_WINDOW;
+	struct sluice_walks *walks = bpf_map_lookup_elem(&sluice_w_walks, &zero);
+
+	if (!walks)
+		return true;
+	if (walks->window != window) {
+		walks->window = window;
+		walks->count = 0;
+	}
+	walks->count += count_it;
+	return walks->count < SLUICE_WIRE_WALKS;
+}
+
+/*
  * Is this an address of the host? @genid is host_genid(), read before: a change during the walk
  * makes the cached result an old one.
  */
@@ -40,6 +59,7 @@ static __noinline bool addr_is_local(struct __sk_buff *skb, const struct sluice_
 
 	if (known && known->net == net && known->genid == genid && addr_equal(&known->addr, addr))
 		return known->local;
+	walk_allowed(true);
 	local = addr_is_ip4(addr) ? ip4_is_local(net, addr->word_be[3])
 				  : ip6_is_local(net, addr->half[0], addr->half[1]);
 	if (known) {
@@ -260,6 +280,7 @@ static __always_inline void socket_search(struct __sk_buff *skb, const struct wi
 {
 	__u64 place;
 
+	walk_allowed(true);
 	if (addr_is_ip4(&key->peer)) {
 		place = search4(skb, key->peer.word_be[3], key->peer_port_be, key->port_be);
 		if (place)

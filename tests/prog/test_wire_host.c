@@ -207,16 +207,21 @@ static void test_wrong(void **state)
 	}
 }
 
+static uint64_t now_ns(void)
+{
+	struct timespec time;
+
+	clock_gettime(CLOCK_MONOTONIC, &time);
+	return (uint64_t)time.tv_sec * 1000000000ULL + (uint64_t)time.tv_nsec;
+}
+
 /* Lets pending requests be recent, however long the test takes. */
 static void flow_recent(const struct shape *request)
 {
 	struct sluice_wire_set set;
-	struct timespec time;
-	uint32_t index, now;
+	uint32_t index, now = sluice_flow_clock(now_ns());
 	int way = flow_find(&host, request, &set, &index);
 
-	clock_gettime(CLOCK_MONOTONIC, &time);
-	now = sluice_flow_clock((__u64)time.tv_sec * 1000000000ULL + (__u64)time.tv_nsec);
 	assert_true(way >= 0);
 	set.flow[way].pending[0] = set.flow[way].pending[1] = now;
 	flow_store(&host, index, &set);
@@ -401,17 +406,47 @@ static void test_no_redirect(void **state)
 		request = request_of(version, next_port(), 2052);
 		pass(&host, host.in, &request, &request, SLUICE_WIRE_half_open);
 		pass(&host, host.in, &request, &request, SLUICE_WIRE_request_refused);
-		request.target = version == 4 ? "10.2.0.99" : "fd02::99";
+		request.target = version == 4 ? BARE_NEAR4 : BARE_NEAR6;
 		pass(&host, host.in, &request, &request, SLUICE_WIRE_request_refused);
 		connect_back(&request);
 		flow_past(&host, &request, 1000);
 		pass(&host, host.in, &request, &request, SLUICE_WIRE_request_refused);
-		/* a requested address of another host */
+	}
+}
+
+/* A request to another host passes, until its address is one of this host's. */
+static void test_elsewhere(void **state)
+{
+	struct shape request, inside, two;
+	int version, server;
+
+	for (version = 4; version <= 6; version += 2) {
 		request = request_of(version, next_port(), 2053);
 		request.target = version == 4 ? "10.3.0.1" : "fd03::1";
+		inside = to_target(request, near_of(&request));
 		connect_back(&request);
 		pass(&host, host.in, &request, &request, SLUICE_WIRE_half_open);
-		pass(&host, host.in, &request, &request, SLUICE_WIRE_request_refused);
+		pass(&host, host.in, &request, &request, SLUICE_WIRE_request_passed);
+		flow_past(&host, &request, 1000);
+		pass(&host, host.in, &request, &request, SLUICE_WIRE_request_passed);
+		assert_int_equal(sh(version == 4 ? "ip addr add 10.3.0.1/24 dev far"
+						 : "ip addr add fd03::1/64 dev far nodad"),
+				 0);
+		flow_past(&host, &request, 1000);
+		pass(&host, host.in, &request, &inside, SLUICE_WIRE_request_rewritten);
+		assert_int_equal(sh(version == 4 ? "ip addr del 10.3.0.1/24 dev far"
+						 : "ip addr del fd03::1/64 dev far"),
+				 0);
+		/* no answer to it is expected: one belongs to the request to this host */
+		request = request_of(version, next_port(), 2054);
+		two = to_target(request, version == 4 ? "10.3.0.1" : "fd03::1");
+		note(&two);
+		note(&two);
+		note(&two);
+		server = server_open(any_of(version), 2054);
+		note(&request);
+		reply_from(server, &request, request.target);
+		close(server);
 	}
 }
 
@@ -613,6 +648,42 @@ static void test_flood(void **state)
 	assert_int_equal(found, HALF_OPEN);
 }
 
+#define PAIRS 3000
+
+/* Two requests each of many peers, to which no socket answers, do not cause as many searches. */
+static void test_search_limit(void **state)
+{
+	uint64_t searches = counter(&host, SLUICE_WIRE_address_search), begin = now_ns(), allowed;
+	uint64_t skipped = counter(&host, SLUICE_WIRE_request_not_looked_up);
+	uint64_t window_ns = (uint64_t)SLUICE_WIRE_WALK_WINDOW << SLUICE_FLOW_CLOCK_SHIFT;
+	struct shape request, inside;
+	struct frame in, out, wanted;
+	int i, twice;
+
+	for (i = 0; i < PAIRS; i++) {
+		request = request4(next_port(), NOBODY);
+		build_frame(&request, &in);
+		for (twice = 0; twice < 2; twice++)
+			assert_int_equal(run_frame(host.in, &in, 0, &out), 0);
+	}
+	allowed = ((now_ns() - begin) / window_ns + 2) * SLUICE_WIRE_WALKS *
+		  (uint64_t)libbpf_num_possible_cpus();
+	searches = counter(&host, SLUICE_WIRE_address_search) - searches;
+	skipped = counter(&host, SLUICE_WIRE_request_not_looked_up) - skipped;
+	assert_in_range(searches, 1, allowed);
+	assert_int_equal(searches + skipped, PAIRS);
+	/* a moment later, there are searches again */
+	request = request4(next_port(), BACK);
+	pass(&host, host.in, &request, &request, SLUICE_WIRE_half_open);
+	connect_back(&request);
+	poll(NULL, 0, (int)(2 * window_ns / 1000000));
+	inside = to_target(request, NEAR4);
+	build_frame(&request, &in);
+	build_frame(&inside, &wanted);
+	assert_int_equal(run_frame(host.in, &in, 0, &out), 0);
+	assert_frame(&out, &wanted);
+}
+
 /* --- a bridge port */
 
 /* Passes a frame to the Ethernet address that ends in @last, which is the bridge's or not. */
@@ -715,14 +786,15 @@ static int down(void **state)
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_right),	    cmocka_unit_test(test_bound),
-		cmocka_unit_test(test_wrong),	    cmocka_unit_test(test_two),
-		cmocka_unit_test(test_groups),	    cmocka_unit_test(test_redirect),
-		cmocka_unit_test(test_no_redirect), cmocka_unit_test(test_address_gone),
-		cmocka_unit_test(test_aged),	    cmocka_unit_test(test_other_interface),
-		cmocka_unit_test(test_looped),	    cmocka_unit_test(test_unmanaged),
-		cmocka_unit_test(test_bridge_port), cmocka_unit_test(test_bridge_changes),
-		cmocka_unit_test(test_flood),
+		cmocka_unit_test(test_right),		cmocka_unit_test(test_bound),
+		cmocka_unit_test(test_wrong),		cmocka_unit_test(test_two),
+		cmocka_unit_test(test_groups),		cmocka_unit_test(test_redirect),
+		cmocka_unit_test(test_no_redirect),	cmocka_unit_test(test_elsewhere),
+		cmocka_unit_test(test_address_gone),	cmocka_unit_test(test_aged),
+		cmocka_unit_test(test_other_interface), cmocka_unit_test(test_looped),
+		cmocka_unit_test(test_unmanaged),	cmocka_unit_test(test_bridge_port),
+		cmocka_unit_test(test_bridge_changes),	cmocka_unit_test(test_flood),
+		cmocka_unit_test(test_search_limit),
 	};
 
 	return cmocka_run_group_tests(tests, setup, down);
