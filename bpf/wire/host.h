@@ -37,7 +37,7 @@ static __noinline void request_route(struct __sk_buff *skb, const struct wire_ke
 
 	view->genid = genid;
 	view->elsewhere = view->flags & SLUICE_WIRE_ELSEWHERE && before == genid;
-	if (view->elsewhere) {
+	if (view->elsewhere || view->flags & SLUICE_WIRE_DEVICE) {
 		view->reached = true;
 		return;
 	}
@@ -155,7 +155,8 @@ static __always_inline void host_reply(struct __sk_buff *skb, const struct ends 
 							 : SLUICE_WIRE_reply_source_set;
 		if (sender == SENDER_OTHER || sender == SENDER_CHOSEN)
 			return;
-		view->reached = sender == SENDER_WILDCARD;
+		view->reached = sender != SENDER_CONNECTED;
+		view->device = sender == SENDER_DEVICE;
 	}
 	change->outcome = SLUICE_WIRE_reply_address_gone;
 	view->genid = genid;

@@ -30,6 +30,7 @@ struct wire_view {
 	bool has_searched; /* all local addresses */
 	bool unknown;	   /* to tell would need a walk too many */
 	bool elsewhere;	   /* `requested` is none of this host's addresses */
+	bool device;	   /* the socket that replied is bound to another device */
 };
 
 /* --- reading; index: of the requested address */
@@ -158,7 +159,7 @@ static __always_inline void record_view(const struct sluice_wire_flow *flow, __u
 	view->routed = flow->routed;
 	view->searched = flow->searched;
 	view->reached = view->redirect = view->has_searched = false;
-	view->unknown = view->elsewhere = false;
+	view->unknown = view->elsewhere = view->device = false;
 }
 
 /*
@@ -325,7 +326,9 @@ static __noinline bool record_prove(struct sluice_wire_set *set, const struct wi
 	flow->genid = view->genid;
 	flow->cookie = cookie;
 	flow->judged = now;
-	flow->flags &= ~(SLUICE_WIRE_PENDING0 << index | SLUICE_WIRE_WITHHELD);
+	flow->flags &= ~(SLUICE_WIRE_PENDING0 << index | SLUICE_WIRE_WITHHELD | SLUICE_WIRE_DEVICE);
+	if (view->device)
+		flow->flags |= SLUICE_WIRE_DEVICE;
 	/* a socket that is connected may have replaced the one that received requests */
 	if (index == !!(flow->flags & SLUICE_WIRE_LAST))
 		flow->routed = view->reached ? now : 0;

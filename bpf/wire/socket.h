@@ -26,8 +26,8 @@ static __always_inline __u32 host_genid(struct __sk_buff *skb, const struct slui
 }
 
 /*
- * Counts a walk over the host's addresses, or only checks whether another one is allowed. Global,
- * as ip4_is_local().
+ * Counts a walk over the host's addresses, or only checks whether another one is allowed. Global, as
+ * ip4_is_local().
  */
 __noinline int walk_allowed(bool count_it)
 {
@@ -298,6 +298,7 @@ enum sender {
 	SENDER_OTHER,	  /* another host, or not the server's socket */
 	SENDER_CHOSEN,	  /* a server that chooses its source, or could */
 	SENDER_WILDCARD,  /* the kernel has chosen the source of the answer */
+	SENDER_DEVICE,	  /* the same, of a socket that is bound to another device */
 	SENDER_CONNECTED, /* or of the whole connection */
 };
 
@@ -347,8 +348,11 @@ static __noinline enum sender sender_of(struct __sk_buff *skb, bool ip4, __be16 
 		BPF_CORE_READ_INTO(&bound, sk, __sk_common.skc_v6_rcv_saddr);
 	if (socket_knows_target(sk))
 		return SENDER_CHOSEN;
-	if (!addr_is_set(&bound))
-		return SENDER_WILDCARD;
+	if (!addr_is_set(&bound)) {
+		int device = BPF_CORE_READ(sk, __sk_common.skc_bound_dev_if);
+
+		return device && device != (int)skb->ifindex ? SENDER_DEVICE : SENDER_WILDCARD;
+	}
 	if (!BPF_CORE_READ(sk, __sk_common.skc_dport) || socket_chose_addr(sk))
 		return SENDER_CHOSEN;
 	return SENDER_CONNECTED;

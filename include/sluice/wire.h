@@ -92,6 +92,9 @@ enum sluice_wire_flag {
 	SLUICE_WIRE_WITHHELD = 1 << 10,
 	/* At `genid`, the requested address of the last request was none of this host's. */
 	SLUICE_WIRE_ELSEWHERE = 1 << 11,
+	/* The server's socket is bound to another device, and lookups on this one do not find it.
+	 */
+	SLUICE_WIRE_DEVICE = 1 << 12,
 };
 
 /*
