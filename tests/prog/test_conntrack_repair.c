@@ -4,9 +4,9 @@
  * namespace has handmade entries: clients at 10.0.0.1 have sent requests to 127.0.0.1, where no
  * socket receives.
  */
-#include "base/nl.h"
 #include "conntrack/repair.h"
 #include "conntrack/snapshot.h"
+#include "net/nl.h"
 
 #include <arpa/inet.h>
 #include <errno.h>

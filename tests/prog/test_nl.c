@@ -5,9 +5,9 @@
  *
  * Also tests events: those that the kernel has dropped, and forged ones of another process.
  */
-#include "base/nl.h"
-#include "base/rtnl_events.h"
-#include "kernel/netdev.h"
+#include "net/netdev.h"
+#include "net/nl.h"
+#include "net/rtnl_events.h"
 
 #include <arpa/inet.h>
 #include <errno.h>

@@ -6,8 +6,8 @@
  *   client 172.17.0.3:4000 ── 172.17.0.1 [this host] 172.16.13.13 ── lan
  */
 #include "conntrack/audit.h"
-#include "kernel/conntrack.h"
-#include "kernel/inet.h"
+#include "net/conntrack.h"
+#include "net/inet.h"
 
 #include <arpa/inet.h>
 #include <errno.h>

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* The command line: parses the global options, runs the command, prints its error. */
 #include "base/log.h"
-#include "base/netns.h"
 #include "cmd/commands.h"
 #include "cmd/completion.h"
 #include "cmd/help.h"
+#include "net/netns.h"
 
 #include <errno.h>
 #include <stdlib.h>

@@ -6,8 +6,8 @@
 #ifndef SLUICE_CONNTRACK_AUDIT_H
 #define SLUICE_CONNTRACK_AUDIT_H
 
-#include "kernel/conntrack.h"
-#include "kernel/inet.h"
+#include "net/conntrack.h"
+#include "net/inet.h"
 
 /* The reason of a finding: the first that applies to the entry. */
 enum audit_reason {

@@ -2,7 +2,7 @@
 #include "conntrack/repair.h"
 
 #include "base/addr.h"
-#include "base/nl.h"
+#include "net/nl.h"
 
 #include <errno.h>
 #include <stdlib.h>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "conntrack/snapshot.h"
 
-#include "base/nl.h"
+#include "net/nl.h"
 
 #include <errno.h>
 #include <stdlib.h>

@@ -8,8 +8,8 @@
 #define SLUICE_CONNTRACK_SNAPSHOT_H
 
 #include "conntrack/audit.h"
-#include "kernel/conntrack.h"
-#include "kernel/inet.h"
+#include "net/conntrack.h"
+#include "net/inet.h"
 
 struct ct_snapshot {
 	struct ct_table table;

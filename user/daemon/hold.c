@@ -3,8 +3,9 @@
 
 #include "base/clock.h"
 #include "base/log.h"
-#include "base/netns.h"
 #include "hold/hold.h"
+#include "kernel/load_outcome.h"
+#include "net/netns.h"
 
 #include <errno.h>
 #include <stdio.h>

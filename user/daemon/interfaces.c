@@ -4,7 +4,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/suggest.h"
-#include "kernel/netdev.h"
+#include "net/netdev.h"
 
 #include <errno.h>
 #include <fnmatch.h>

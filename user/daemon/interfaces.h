@@ -9,7 +9,7 @@
 #define SLUICE_DAEMON_INTERFACES_H
 
 #include "base/err.h"
-#include "base/rtnl_events.h"
+#include "net/rtnl_events.h"
 #include "wire/wire.h"
 
 #include <stdbool.h>

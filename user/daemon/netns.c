@@ -2,7 +2,7 @@
 #include "daemon/netns.h"
 
 #include "base/log.h"
-#include "base/netns.h"
+#include "net/netns.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -12,7 +12,7 @@
 
 #include "base/loop.h"
 #include "base/ports.h"
-#include "base/rtnl_events.h"
+#include "net/rtnl_events.h"
 #include "steer/cpu/spread.h"
 
 #include <limits.h>

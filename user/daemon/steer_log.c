@@ -3,7 +3,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
-#include "base/netns.h"
+#include "net/netns.h"
 #include "steer/events.h"
 
 #include <string.h>

@@ -3,8 +3,8 @@
 
 #include "base/clock.h"
 #include "base/log.h"
-#include "base/rtnl_events.h"
 #include "daemon/interfaces.h"
+#include "net/rtnl_events.h"
 
 #include <errno.h>
 #include <stdlib.h>

@@ -4,12 +4,12 @@
 #include "base/addr.h"
 #include "base/array.h"
 #include "base/log.h"
-#include "base/netns.h"
-#include "base/nl.h"
 #include "hold/packet.h"
-#include "kernel/conntrack.h"
 #include "kernel/links.h"
 #include "kernel/tc.h"
+#include "net/conntrack.h"
+#include "net/netns.h"
+#include "net/nl.h"
 
 #include <errno.h>
 #include <stdlib.h>

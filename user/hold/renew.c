@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "hold/renew.h"
 
-#include "kernel/conntrack.h"
+#include "net/conntrack.h"
 
 #include <linux/netfilter/nf_conntrack_common.h>
 #include <string.h>

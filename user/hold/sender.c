@@ -3,16 +3,17 @@
 
 #include "base/clock.h"
 #include "base/log.h"
-#include "base/netns.h"
-#include "base/nl.h"
 #include "bpf/hold/icmp.skel.h"
 #include "hold/interval.h"
 #include "hold/packet.h"
 #include "hold/pins.h"
 #include "hold/sender_state.h"
-#include "kernel/conntrack.h"
-#include "kernel/netdev.h"
+#include "kernel/meta.h"
 #include "kernel/pins.h"
+#include "net/conntrack.h"
+#include "net/netdev.h"
+#include "net/netns.h"
+#include "net/nl.h"
 
 #include <bpf/bpf.h>
 #include <errno.h>
@@ -277,7 +278,7 @@ bool hold_sender_outdated(const struct hold_sender *sender, const char *bpffs)
 	struct sluice_hold_meta meta;
 
 	/* each load changes the time in its record */
-	return !state_dir_meta_read(&hold_state_dir, bpffs, &meta, &(struct err){ 0 }) &&
+	return !meta_read(&hold_state_dir, bpffs, &meta, &(struct err){ 0 }) &&
 	       meta.state == SLUICE_LOADED && memcmp(&meta, &sender->meta, sizeof(meta));
 }
 
@@ -328,9 +329,9 @@ int hold_sender_new(struct hold_sender **started, const char *bpffs,
 	result = sender->home_fd;
 	if (result < 0)
 		goto failed;
-	result = state_dir_meta_read(&hold_state_dir, bpffs, &sender->meta, err);
+	result = meta_read(&hold_state_dir, bpffs, &sender->meta, err);
 	if (result) {
-		result = state_dir_not_loaded(&hold_state_dir, bpffs, result, err);
+		result = meta_not_loaded(&hold_state_dir, bpffs, result, err);
 		goto failed;
 	}
 	result = hold_maps_open(&sender->maps, bpffs, true, err);

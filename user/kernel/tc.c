@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "kernel/tc.h"
 
-#include "base/nl.h"
+#include "net/nl.h"
 
 #include <arpa/inet.h>
 #include <bpf/bpf.h>

@@ -3,8 +3,8 @@
 
 #include "base/addr.h"
 #include "base/log.h"
-#include "base/netns.h"
-#include "base/netns_names.h"
+#include "net/netns.h"
+#include "net/netns_names.h"
 
 #include <arpa/inet.h>
 #include <net/if.h>

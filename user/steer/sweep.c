@@ -2,6 +2,7 @@
 #include "steer/sweep.h"
 
 #include "base/progress.h"
+#include "kernel/meta.h"
 #include "kernel/pins.h"
 #include "steer/cpu/consumers.h"
 #include "steer/group/slots.h"
@@ -117,7 +118,7 @@ static int snapshot_yield(struct steer_sweep *sweep, bool pinned, __u64 done, st
 		close(sweep->consumers_fd);
 	sweep->consumers_fd = -1;
 	sweep->consumers_tried = false;
-	result = state_dir_yield(&steer_state_dir, sweep->pins, &sweep->meta, SLUICE_LOADED, err);
+	result = meta_yield(&steer_state_dir, sweep->pins, &sweep->meta, SLUICE_LOADED, err);
 	if (!result)
 		result = snapshot_take(sweep, err);
 	if (result)
@@ -398,6 +399,9 @@ int steer_sweep_release(struct steer_sweep *sweep, struct err *err)
 	result = steer_groups_read(sweep->bpffs, &sweep->pinned, true, err);
 	if (result)
 		return result;
+	removed = sweep->pinned.remains_pins;
+	for (i = 0; i < sweep->pinned.remains_count; i++)
+		sweep_report_found(sweep, STEER_GROUP_RELEASED, &sweep->pinned.remains[i], 0, NULL);
 	result = sockets_read(&sweep->sockets, err);
 	for (i = 0; result >= 0 && i < sweep->pinned.count; i++) {
 		result = group_release(sweep, sweep->pinned.group[i], err);

@@ -8,7 +8,7 @@
 
 #include "base/array.h"
 #include "base/clock.h"
-#include "base/netns.h"
+#include "net/netns.h"
 #include "steer/group/drain_lock.h"
 #include "steer/group/udp_stats.h"
 

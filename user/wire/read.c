@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* Reads the state of wire mode from its pins. */
+/* Reads the state of mode wire from its pins. */
 #include "wire/wire.h"
 
-#include "kernel/netdev.h"
+#include "kernel/meta.h"
+#include "net/netdev.h"
 #include "wire/attach.h"
 #include "wire/pins.h"
 
@@ -56,9 +57,9 @@ static void fill_count(const struct sluice_wire_flow *flow, __u64 age_ns, void *
 
 int wire_meta(const char *bpffs, struct sluice_wire_meta *meta, struct err *err)
 {
-	int result = state_dir_meta_read(&wire_state_dir, bpffs, meta, err);
+	int result = meta_read(&wire_state_dir, bpffs, meta, err);
 
-	return result ? state_dir_not_loaded(&wire_state_dir, bpffs, result, err) : 0;
+	return result ? meta_not_loaded(&wire_state_dir, bpffs, result, err) : 0;
 }
 
 int wire_ifaces(const char *bpffs, struct wire_iface **ifaces, int *count, struct err *err)

@@ -5,8 +5,8 @@
 
 #include "base/cgroup_names.h"
 #include "base/output.h"
-#include "kernel/conntrack.h"
-#include "kernel/inet.h"
+#include "net/conntrack.h"
+#include "net/inet.h"
 
 /* Returns UNREPLIED, SEEN_REPLY, ASSURED or OFFLOAD, conntrack(8)'s names. */
 const char *conntrack_state_name(const struct ct_entry *entry);

@@ -8,12 +8,12 @@
 #include "base/clock.h"
 #include "base/json_list.h"
 #include "base/log.h"
-#include "base/netns_names.h"
 #include "base/text.h"
 #include "cmd/command.h"
 #include "cmd/hold/view.h"
 #include "hold/maps.h"
 #include "kernel/sockets.h"
+#include "net/netns_names.h"
 
 #include <errno.h>
 #include <stdlib.h>

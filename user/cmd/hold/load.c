@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* sluice hold load: attaches the programs that track flows, or updates them in place. */
-#include "base/netns.h"
 #include "base/text.h"
 #include "cmd/command.h"
 #include "cmd/hold/view.h"
 #include "hold/options.h"
 #include "host/cgroup_root.h"
+#include "kernel/load_outcome.h"
+#include "net/netns.h"
 
 #include <errno.h>
 #include <string.h>

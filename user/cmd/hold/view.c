@@ -4,14 +4,15 @@
 #include "base/clock.h"
 #include "base/counters.h"
 #include "base/mounts.h"
-#include "base/netns_names.h"
 #include "base/opt.h"
 #include "base/ports.h"
 #include "base/text.h"
 #include "hold/maps.h"
 #include "hold/send_options.h"
+#include "net/netns_names.h"
 
 #include <errno.h>
+#include <sluice/meta.h>
 #include <string.h>
 
 static const struct counter tracked[] = { SLUICE_HOLD_COUNTERS(COUNTER) };

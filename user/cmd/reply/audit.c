@@ -7,11 +7,11 @@
 #include "base/addr.h"
 #include "base/cgroup_names.h"
 #include "base/log.h"
-#include "base/netns_names.h"
 #include "base/text.h"
 #include "cmd/command.h"
 #include "cmd/reply/audit_rows.h"
 #include "cmd/reply/view.h"
+#include "net/netns_names.h"
 
 #include <errno.h>
 

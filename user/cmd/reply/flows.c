@@ -9,12 +9,12 @@
 #include "base/cgroup_names.h"
 #include "base/json_list.h"
 #include "base/log.h"
-#include "base/netns_names.h"
 #include "base/ports.h"
 #include "base/text.h"
 #include "cmd/reply/view.h"
 #include "kernel/pins.h"
 #include "kernel/sockets.h"
+#include "net/netns_names.h"
 
 #include <errno.h>
 #include <stdlib.h>

@@ -5,16 +5,17 @@
 #include "base/clock.h"
 #include "base/counters.h"
 #include "base/mounts.h"
-#include "base/netns_names.h"
 #include "base/ports.h"
 #include "base/text.h"
 #include "host/cleanup.h"
 #include "kernel/pins.h"
 #include "kernel/tc.h"
+#include "net/netns_names.h"
 
 #include <errno.h>
 #include <inttypes.h>
 #include <net/if.h>
+#include <sluice/meta.h>
 #include <string.h>
 
 static const struct counter reply_counters[] = { SLUICE_REPLY_COUNTERS(COUNTER) };
@@ -87,9 +88,9 @@ static json_t *reply_view_json(const struct reply_view *view)
 	ports_format(&ports, text, sizeof(text));
 	return json_pack("{s:s, s:s, s:b, s:b, s:o, s:I, s:f, s:I, s:o, s:o, s:o}", "mode",
 			 reply_mode_name(meta->mode), "ports", text, "any_peer_port",
-			 !!meta->any_peer_port, "complete",
-			 meta->state == SLUICE_LOADED, "cgroup", output_name(view->cgroup),
-			 "cgroup_id", (json_int_t)meta->cgroup_id, "loaded_for_s",
+			 !!meta->any_peer_port, "complete", meta->state == SLUICE_LOADED, "cgroup",
+			 output_name(view->cgroup), "cgroup_id", (json_int_t)meta->cgroup_id,
+			 "loaded_for_s",
 			 (double)(clock_now_ns(CLOCK_REALTIME) - meta->loaded_ns) / 1e9, "age_s",
 			 (json_int_t)(meta->age_ns / 1000000000ULL), "flows",
 			 usage_json(&view->usage), "hooks", hooks, "counters",

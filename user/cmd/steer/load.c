@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* sluice steer load: attaches the steering program to reuseport groups, or updates it in place. */
 #include "base/log.h"
-#include "base/netns.h"
-#include "base/netns_names.h"
 #include "base/text.h"
 #include "cmd/command.h"
 #include "host/cgroup_root.h"
 #include "kernel/links.h"
+#include "kernel/load_outcome.h"
+#include "net/netns.h"
+#include "net/netns_names.h"
 #include "steer/cpu/placement.h"
 #include "steer/cpu/spread.h"
 #include "steer/cpu/spread_options.h"

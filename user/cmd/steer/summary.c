@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "cmd/steer/summary.h"
 
-#include "base/netns_names.h"
 #include "base/ports.h"
 #include "base/text.h"
 #include "kernel/pins.h"
+#include "net/netns_names.h"
 #include "steer/events.h"
 
 #include <errno.h>

@@ -2,8 +2,8 @@
 #include "base/addr.h"
 #include "base/cgroup_names.h"
 #include "base/clock.h"
-#include "base/netns_names.h"
 #include "base/ports.h"
+#include "net/netns_names.h"
 #include "steer/view.h"
 
 #include <time.h>

@@ -3,9 +3,9 @@
 
 #include "base/log.h"
 #include "bpf/steer/spread.skel.h"
-#include "kernel/netdev.h"
 #include "kernel/pins.h"
 #include "kernel/xdp.h"
+#include "net/netdev.h"
 #include "steer/group/groups.h"
 
 #include <bpf/bpf.h>

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "steer/cpu/spread_text.h"
 
-#include "base/netns_names.h"
 #include "base/text.h"
+#include "net/netns_names.h"
 
 #include <stdio.h>
 

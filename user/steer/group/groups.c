@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "steer/group/groups.h"
 
+#include "kernel/meta.h"
 #include "kernel/pins.h"
 #include "kernel/state_dir.h"
 #include "steer/group/remains.h"
@@ -9,6 +10,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <stdbool.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 
@@ -24,6 +26,22 @@ void steer_groups_close(struct steer_groups_open *pinned)
 {
 	while (pinned->count)
 		steer_group_close(pinned->group[--pinned->count]);
+	free(pinned->remains);
+	pinned->remains = NULL;
+}
+
+static void remains_remove(struct steer_groups_open *pinned, const char *dir, const char *name)
+{
+	struct sluice_socket_record of, *remains;
+
+	pinned->remains_pins += steer_group_remains_remove(dir, name, &of);
+	if (!of.group_prog)
+		return;
+	remains = reallocarray(pinned->remains, (size_t)pinned->remains_count + 1, sizeof(of));
+	if (!remains)
+		return;
+	pinned->remains = remains;
+	remains[pinned->remains_count++] = of;
 }
 
 const char *steer_dir(const char *bpffs, char path[PATH_MAX])
@@ -45,7 +63,8 @@ int steer_groups_read(const char *bpffs, struct steer_groups_open *pinned, bool 
 		files.rlim_cur = files.rlim_max;
 		setrlimit(RLIMIT_NOFILE, &files);
 	}
-	pinned->count = 0;
+	pinned->count = pinned->remains_pins = pinned->remains_count = 0;
+	pinned->remains = NULL;
 	err->code = EXIT_OK; /* marks errors that have no message yet */
 	while (folder && !result && pinned->count < STEER_GROUPS_MAX && (entry = readdir(folder))) {
 		/* a group's directory starts with its port */
@@ -58,7 +77,7 @@ int steer_groups_read(const char *bpffs, struct steer_groups_open *pinned, bool 
 			continue;
 		result = 0;
 		if (cleanup)
-			steer_group_remains_remove(dir, entry->d_name);
+			remains_remove(pinned, dir, entry->d_name);
 	}
 	if (folder)
 		closedir(folder);
@@ -71,9 +90,9 @@ int steer_groups_read(const char *bpffs, struct steer_groups_open *pinned, bool 
 
 int steer_read(const char *bpffs, struct sluice_steer_meta *meta, struct err *err)
 {
-	int result = state_dir_meta_read(&steer_state_dir, bpffs, meta, err);
+	int result = meta_read(&steer_state_dir, bpffs, meta, err);
 
-	return result ? state_dir_not_loaded(&steer_state_dir, bpffs, result, err) : 0;
+	return result ? meta_not_loaded(&steer_state_dir, bpffs, result, err) : 0;
 }
 
 int steer_groups(const char *bpffs, int (*fn)(struct steer_group *group, void *arg), void *arg,

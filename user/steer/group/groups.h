@@ -20,6 +20,9 @@ struct steer_groups_open {
 	struct steer_group *group[STEER_GROUPS_MAX];
 	bool seen[STEER_GROUPS_MAX]; /* this sweep found a socket of the group */
 	int count;
+	/* removed, since they missed a pin: their pins, and a socket of each that was attached */
+	int remains_pins, remains_count;
+	struct sluice_socket_record *remains;
 };
 
 /* Formats DIR/steer into @path and returns it. */

@@ -38,7 +38,8 @@ static int sockets_map(int prog_fd)
 	return -1;
 }
 
-static void detach(__u32 prog_id)
+/* Returns the record of a socket of the group in *@of. */
+static void detach(__u32 prog_id, struct sluice_socket_record *of)
 {
 	const struct sluice_socket_record *record;
 	struct sockets *sockets;
@@ -52,20 +53,23 @@ static void detach(__u32 prog_id)
 		fd = record->group_prog == prog_id ? sockets_take(record, &cookie) : -1;
 		if (fd < 0)
 			continue;
-		steer_group_detach(fd);
+		if (!steer_group_detach(fd))
+			*of = *record;
 		close(fd);
 	}
 	sockets_free(sockets);
 }
 
-void steer_group_remains_remove(const char *dir, const char *name)
+int steer_group_remains_remove(const char *dir, const char *name, struct sluice_socket_record *of)
 {
 	int prog_fd = pins_get(dir, name, STEER_PIN_PROGRAM, PINS_PROG), map_fd;
 	struct bpf_prog_info info;
 	__u32 slot;
+	int pins;
 
+	*of = (struct sluice_socket_record){ 0 };
 	if (prog_fd >= 0 && !prog_info_by_fd(prog_fd, &info)) {
-		detach(info.id);
+		detach(info.id, of);
 		/* the kernel frees the map late, and a socket is in one such map at most */
 		map_fd = sockets_map(prog_fd);
 		for (slot = 0; map_fd >= 0 && slot < SLUICE_STEER_SLOTS; slot++)
@@ -75,7 +79,8 @@ void steer_group_remains_remove(const char *dir, const char *name)
 	}
 	if (prog_fd >= 0)
 		close(prog_fd);
-	pins_remove(dir, name, &(struct err){ 0 });
+	pins = pins_remove(dir, name, &(struct err){ 0 });
 	log_warning("steer: %s: a group has lost a pin, or its loader has died: removing the rest",
 		    name);
+	return pins < 0 ? 0 : pins;
 }

@@ -3,10 +3,14 @@
 #ifndef SLUICE_STEER_GROUP_REMAINS_H
 #define SLUICE_STEER_GROUP_REMAINS_H
 
+struct sluice_socket_record;
+
 /*
  * Detaches the pinned program from the group, frees its sockets for another group, and removes the
- * pins. Without the pin of the program, there is nothing that identifies the group.
+ * pins. Without the pin of the program, there is nothing that identifies the group. Returns the
+ * number of pins. If the program was detached, *@of is a socket of its group, otherwise
+ * of->group_prog is 0.
  */
-void steer_group_remains_remove(const char *dir, const char *name);
+int steer_group_remains_remove(const char *dir, const char *name, struct sluice_socket_record *of);
 
 #endif

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* The tables and their queries, without any access to the kernel. */
-#include "kernel/inet.h"
+#include "net/inet.h"
 
 #include "base/addr.h"
 #include "base/array.h"

@@ -4,13 +4,13 @@
  * rejected: they hide how a dump ended, and send no CTA_ID, without which a deletion could hit an
  * entry that has just replaced the intended one.
  */
-#include "kernel/conntrack.h"
+#include "net/conntrack.h"
 
 #include "base/addr.h"
 #include "base/array.h"
 #include "base/clock.h"
-#include "base/nl.h"
-#include "kernel/inet.h"
+#include "net/inet.h"
+#include "net/nl.h"
 
 #include <errno.h>
 #include <libnetfilter_conntrack/libnetfilter_conntrack.h>

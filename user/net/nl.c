@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include "base/nl.h"
+#include "net/nl.h"
 
 #include <errno.h>
 #include <stdlib.h>

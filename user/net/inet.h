@@ -2,10 +2,10 @@
 /*
  * The IP and UDP state of a network namespace: its addresses, its sockets with their owners, and
  * which hosts it cannot reach. One sorted snapshot, so that a hundred thousand queries are cheap;
- * kernel/inet_dump.c fills it from the kernel, tests fill it by hand.
+ * net/inet_dump.c fills it from the kernel, tests fill it by hand.
  */
-#ifndef SLUICE_KERNEL_INET_H
-#define SLUICE_KERNEL_INET_H
+#ifndef SLUICE_NET_INET_H
+#define SLUICE_NET_INET_H
 
 #include "base/err.h"
 

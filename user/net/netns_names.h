@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* A cache of the names of network namespaces, for long listings. */
-#ifndef SLUICE_BASE_NETNS_NAMES_H
-#define SLUICE_BASE_NETNS_NAMES_H
+#ifndef SLUICE_NET_NETNS_NAMES_H
+#define SLUICE_NET_NETNS_NAMES_H
 
-#include "base/netns.h"
 #include "base/output.h"
+#include "net/netns.h"
 
 #include <limits.h>
 #include <stddef.h>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include "kernel/socket_owner.h"
+#include "net/socket_owner.h"
 
 #include <ctype.h>
 #include <dirent.h>

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Finds the process that holds a socket, through the links in /proc/PID/fd. */
-#ifndef SLUICE_KERNEL_SOCKET_OWNER_H
-#define SLUICE_KERNEL_SOCKET_OWNER_H
+#ifndef SLUICE_NET_SOCKET_OWNER_H
+#define SLUICE_NET_SOCKET_OWNER_H
 
-#include "kernel/inet.h"
+#include "net/inet.h"
 
 /*
  * Sets pid and process of each socket to the first process that holds it. Skips processes that

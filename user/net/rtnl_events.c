@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include "base/rtnl_events.h"
+#include "net/rtnl_events.h"
 
 #include <errno.h>
 #include <libmnl/libmnl.h>

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Fills the tables of kernel/inet.h from the kernel: rtnetlink for addresses, routes, rules and
+ * Fills the tables of net/inet.h from the kernel: rtnetlink for addresses, routes, rules and
  * neighbours, sock_diag for sockets. /proc/net/udp was rejected for sockets: it has neither their
  * IPV6_V6ONLY, nor a lookup of the socket that a given datagram would reach.
  */
 #include "base/addr.h"
-#include "base/nl.h"
-#include "kernel/inet.h"
-#include "kernel/socket_owner.h"
+#include "net/inet.h"
+#include "net/nl.h"
+#include "net/socket_owner.h"
 
 #include <errno.h>
 #include <linux/fib_rules.h>

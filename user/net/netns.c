@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include "base/netns.h"
+#include "net/netns.h"
 
 #include "base/text.h"
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include "kernel/netdev.h"
+#include "net/netdev.h"
 
 #include "base/array.h"
-#include "base/nl.h"
+#include "net/nl.h"
 
 #include <errno.h>
 #include <linux/ethtool.h>

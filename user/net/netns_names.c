@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include "base/netns_names.h"
+#include "net/netns_names.h"
 
 #include "base/array.h"
 
