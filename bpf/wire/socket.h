@@ -27,8 +27,8 @@ static __always_inline __u32 host_genid(struct __sk_buff *skb, const struct slui
 }
 
 /*
- * Counts a walk over the host's addresses, or only checks whether another one is allowed. Global, as
- * ip4_is_local().
+ * Counts a walk over the host's addresses, or only checks whether another one is allowed. Global,
+ * as ip4_is_local().
  */
 __noinline int walk_allowed(bool count_it)
 {

@@ -254,7 +254,7 @@ static void reply_from(int server, const struct shape *request, const char *sour
 	assert_string_equal(source_of(request), source);
 }
 
-/* What is known of a wrong socket's replies holds for that socket, and for a moment. */
+/* A verdict about a socket's replies holds for this socket, and for a moment. */
 static void test_judged(void **state)
 {
 	int version, server, other, one = 1;
@@ -808,7 +808,7 @@ static void test_bridge_changes(void **state)
 	converse(&port, &request);
 	pass_to(&request, &inside, BRIDGE, SLUICE_WIRE_request_rewritten);
 	assert_int_equal(sh("ip link set br0 address 02:02:02:02:02:77"), 0);
-	/* the new one at once, but for a tick of the clock */
+	/* the new one after at most a tick of the clock */
 	poll(NULL, 0, 20);
 	pass_to(&request, &inside, ANOTHER, SLUICE_WIRE_request_rewritten);
 	pass_to(&request, &request, BRIDGE, SLUICE_WIRE_request_other_host);
