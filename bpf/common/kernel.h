@@ -117,8 +117,11 @@ struct sock_common {
 
 struct sock_reuseport;
 
+struct xfrm_state;
+
 struct dst_entry {
 	struct net_device *dev;
+	struct xfrm_state *xfrm;
 } __core;
 
 struct sk_buff_head {
