@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
 # Standard streams that are closed, limited in size, or read by a process that exits: a change is
-# carried out as a whole, nothing is written to another descriptor, and the exit status tells that
+# carried out as a whole, nothing is written to another descriptor, and the exit status shows that
 # output is missing. Escape sequences go only to terminals that interpret them.
 . "$(dirname "$0")/../lib/lib.sh"
 . "$(dirname "$0")/../lib/daemon.sh"
@@ -78,7 +78,7 @@ time.sleep(3600)
 PYTHON
 spawn_in "$HOST" "$TEST_TMP/groups" python3 "$TEST_TMP/groups.py" "$TEST_TMP/ports"
 wait_until 20 grep -q ready "$TEST_TMP/groups"
-# 60 lines of events are more than stdio keeps; the pipe has no reader from the start
+# 60 lines of events are more than stdio keeps; the pipe is not read from the start
 mkfifo "$TEST_TMP/pipe"
 status=0
 (

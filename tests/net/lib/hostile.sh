@@ -21,7 +21,7 @@ hold_lock()
 	wait_until 20 grep -qx locked "$TEST_TMP/hostile"
 }
 
-# kill_hostile: ends it, which frees whoever it has blocked
+# kill_hostile: ends it, which frees the processes that it has blocked
 kill_hostile()
 {
 	kill -9 "$BLOCKER"

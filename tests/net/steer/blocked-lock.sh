@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# A process of another user on a managed port holds the lock of its socket: whoever asks for its
+# A process of another user on a managed port holds the lock of its socket: a process that asks for its
 # address or sets an option waits until the process ends, even if killed. The daemon and the commands
 # name it and leave it out, and work on: other servers are steered.
 #
