@@ -6,8 +6,8 @@
  * Each caller has its own slot type, so the search takes the slot size and a comparison function.
  * Everything is inlined, and compiles to the same loop as hand-written code.
  */
-#ifndef SLUICE_BPF_COMMON_FLOW_SET_H
-#define SLUICE_BPF_COMMON_FLOW_SET_H
+#ifndef SLUICE_BPF_WIRE_FLOW_SET_H
+#define SLUICE_BPF_WIRE_FLOW_SET_H
 
 #include "common/addr.h"
 #include "common/clock.h"
