@@ -17,7 +17,37 @@
 
 #include <bpf/bpf_core_read.h>
 #include <bpf/bpf_endian.h>
+#include <sluice/walks.h>
 #include <stdbool.h>
+
+/* Written by the programs of the object, each CPU its own. */
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct sluice_walks);
+} sluice_walks SEC(".maps");
+
+/*
+ * Counts a walk over the addresses that found nothing, and returns whether another one is allowed.
+ * Datagrams to ever new addresses, such as forged ones, cause a walk each; those that find an
+ * address are as few as the addresses. Global, not static: the verifier checks a global function
+ * once, not once for each path.
+ */
+__noinline int walk_allowed(bool fruitless)
+{
+	__u32 zero = 0, window = clock() / SLUICE_WALK_WINDOW;
+	struct sluice_walks *walks = bpf_map_lookup_elem(&sluice_walks, &zero);
+
+	if (!walks)
+		return true;
+	if (walks->window != window) {
+		walks->window = window;
+		walks->fruitless = 0;
+	}
+	walks->fruitless += fruitless;
+	return walks->fruitless < SLUICE_WALKS;
+}
 
 /* The number of devices and addresses to walk; in a larger namespace the rest is not found. */
 #define LOCAL_ADDR_STEPS 256
@@ -56,7 +86,7 @@ static __always_inline bool ip4_is_unicast(const struct in_ifaddr *ifa, __be32 a
 	       (BPF_CORE_READ(ifa, ifa_mask) | addr_be) != 0xffffffff;
 }
 
-/* Global, not static: the verifier checks a global function once, not once for each path. */
+/* Global, as walk_allowed(). */
 __noinline int ip4_is_local(__u64 net_address, __be32 addr_be)
 {
 	struct net *net = (struct net *)net_address;
