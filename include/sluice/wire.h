@@ -197,7 +197,7 @@ struct sluice_wire_meta {
 	__u32 attach_mode; /* for new interfaces: enum sluice_wire_attach_mode */
 	__u64 seed;
 	__u64 age_ns;
-	__u64 loaded_ns; /* CLOCK_REALTIME */
+	__u64 loaded_ns; /* CLOCK_BOOTTIME */
 	__u64 netns;	 /* inode number of the network namespace */
 	__u32 sets;
 	__u32 any_port;
