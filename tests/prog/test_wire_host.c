@@ -10,6 +10,7 @@
 #include <linux/if_ether.h>
 #include <linux/if_packet.h>
 #include <poll.h>
+#include <sluice/walks.h>
 #include <time.h>
 
 #define CLIENT_MAC "02:02:02:02:02:09"
@@ -713,7 +714,7 @@ static void test_search_limit(void **state)
 {
 	uint64_t searches = counter(&host, SLUICE_WIRE_address_search), begin = now_ns(), allowed;
 	uint64_t skipped = counter(&host, SLUICE_WIRE_request_not_looked_up);
-	uint64_t window_ns = (uint64_t)SLUICE_WIRE_WALK_WINDOW << SLUICE_FLOW_CLOCK_SHIFT;
+	uint64_t window_ns = (uint64_t)SLUICE_WALK_WINDOW << SLUICE_FLOW_CLOCK_SHIFT;
 	struct shape request, inside;
 	struct frame in, out, wanted;
 	int i, twice;
@@ -724,7 +725,7 @@ static void test_search_limit(void **state)
 		for (twice = 0; twice < 2; twice++)
 			assert_int_equal(run_frame(host.in, &in, 0, &out), 0);
 	}
-	allowed = ((now_ns() - begin) / window_ns + 2) * SLUICE_WIRE_WALKS *
+	allowed = ((now_ns() - begin) / window_ns + 2) * SLUICE_WALKS *
 		  (uint64_t)libbpf_num_possible_cpus();
 	searches = counter(&host, SLUICE_WIRE_address_search) - searches;
 	skipped = counter(&host, SLUICE_WIRE_request_not_looked_up) - skipped;
