@@ -165,37 +165,57 @@ static __always_inline __u32 slot_next(struct sluice_hold_alloc *alloc)
 	return slot;
 }
 
-/* Returns a slot that belongs to this CPU until its serial is even again, or 0. */
-static __always_inline __u32 slot_get(struct sluice_hold_alloc *alloc, __u64 now)
+#define SLOT_NONE  0
+#define SLOT_TAKEN ((__u32)-1)
+
+/*
+ * Takes the next slot from a replaceable flow. Returns SLOT_TAKEN if its flow is to stay, and
+ * SLOT_NONE without a table. Global, not static: the verifier checks a global function once, not
+ * once for each call.
+ */
+__noinline __u32 slot_replace(__u64 now)
 {
+	struct sluice_hold_alloc *alloc = allocator();
 	struct sluice_hold_key was = {};
 	struct sluice_hold_flow *flow;
 	__u32 slot, serial;
 	__u64 cookie;
-	int i;
 
-	slot = slot_unused(alloc);
+	slot = alloc ? slot_next(alloc) : 0;
 	flow = slot ? flow_at(slot) : NULL;
+	if (!flow)
+		return SLOT_NONE;
+	serial = flow->serial;
+	cookie = flow->cookie;
+	if (serial & 1 || !is_replaceable(flow, cookie, now) ||
+	    !flow_claim(flow, slot, serial, cookie, &was))
+		return SLOT_TAKEN;
+	if (cookie) {
+		bpf_map_delete_elem(&sluice_index, &was);
+		count(SLUICE_HOLD_replaced);
+	}
+	return slot;
+}
+
+/* Returns a slot that belongs to this CPU until its serial is even again, or SLOT_NONE. */
+static __always_inline __u32 slot_get(struct sluice_hold_alloc *alloc, __u64 now)
+{
+	__u32 slot = slot_unused(alloc);
+	struct sluice_hold_flow *flow = slot ? flow_at(slot) : NULL;
+	struct sluice_hold_key was;
+	__u64 i;
+
 	if (flow && flow_claim(flow, slot, 0, 0, &was))
 		return slot;
 	for (i = 0; i < SEARCH; i++) {
-		slot = slot_next(alloc);
-		flow = flow_at(slot);
-		if (!flow)
-			return 0;
-		serial = flow->serial;
-		cookie = flow->cookie;
-		if (serial & 1 || !is_replaceable(flow, cookie, now) ||
-		    !flow_claim(flow, slot, serial, cookie, &was))
-			continue;
-		if (cookie) {
-			bpf_map_delete_elem(&sluice_index, &was);
-			count(SLUICE_HOLD_replaced);
-		}
-		return slot;
+		/* kernel 5.10 loses the bounds of a counter that is spilled as 4 bytes */
+		asm volatile("" : "+r"(i));
+		slot = slot_replace(now);
+		if (slot != SLOT_TAKEN)
+			return slot;
 	}
 	count(SLUICE_HOLD_table_full);
-	return 0;
+	return SLOT_NONE;
 }
 
 static __always_inline struct sluice_hold_flow *flow_create(const struct sluice_hold_key *key,
