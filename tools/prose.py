@@ -46,10 +46,7 @@ PHRASES = [
     (r"\b(un)?mend(s|ed|ing)?\b", "fix; the field of an error is its hint"),
     (r"\bow(e|es|ed|ing)\b", "pending reply"),
     (r"\brequeued?\b", "reinject"),
-]
-
-# One term for one thing, and phrases of a translation. The files of mode wire do not follow yet.
-UNIFIED = [
+    # one term for one thing, and phrases of a translation
     (r"(?<![\w-])folders?(?![\w-])", "directory"),
     (r"\bexit codes?\b", "exit status"),
     (r"\b(wire|socket|audit) mode\b", "mode wire, mode socket, mode audit"),
@@ -63,8 +60,6 @@ UNIFIED = [
     (r"\bworks? on until\b", "keeps working until"),
     (r"\b(is|are) no (pin|eviction|failure|error|bug)\b", "is not a, is not an"),
 ]
-UNIFIED_NOT_IN = re.compile(r"(^|/)(test_|sluice-)?wire\b|(^|/)test_wire_")
-
 CASED = ("^", r"\bpid ")
 
 
@@ -73,7 +68,7 @@ def compiled(phrases):
             for pattern, instead in phrases]
 
 
-COMPILED, COMPILED_UNIFIED = compiled(PHRASES), compiled(UNIFIED)
+COMPILED = compiled(PHRASES)
 
 C_TEXT = re.compile(r'"(?:\\.|[^"\\\n])*"|/\*.*?\*/|//[^\n]*', re.S)
 INCLUDE = re.compile(r"^[ \t]*#[ \t]*include.*$", re.M)
@@ -112,9 +107,8 @@ def texts_of(path, source):
 
 
 def complaints_of(path, source):
-    phrases = COMPILED + ([] if UNIFIED_NOT_IN.search(path) else COMPILED_UNIFIED)
     for number, text in texts_of(path, source):
-        for pattern, instead in phrases:
+        for pattern, instead in COMPILED:
             match = pattern.search(text)
             if match:
                 yield f"{path}:{number}: '{match.group().strip(' */')}': {instead}"

@@ -12,7 +12,8 @@
 #ifndef SLUICE_BPF_COMMON_LOCAL_ADDR_H
 #define SLUICE_BPF_COMMON_LOCAL_ADDR_H
 
-#include "common/flow_set.h"
+#include "common/addr.h"
+#include "common/clock.h"
 
 #include <bpf/bpf_core_read.h>
 #include <bpf/bpf_endian.h>

@@ -3,7 +3,6 @@
 #ifndef SLUICE_BPF_COMMON_SETTINGS_H
 #define SLUICE_BPF_COMMON_SETTINGS_H
 
-#include "common/flow_set.h"
 #include "common/ports.h"
 
 /* Settings of this load, constants to the verifier. */

@@ -7,7 +7,8 @@
 #ifndef SLUICE_BPF_HOLD_DATAGRAM_H
 #define SLUICE_BPF_HOLD_DATAGRAM_H
 
-#include "common/flow_set.h"
+#include "common/addr.h"
+#include "common/clock.h"
 #include "common/ports.h"
 #include "hold/maps.h"
 

@@ -11,6 +11,7 @@
  * Port unreachable from the peer itself passes, and is recorded: no program is left to keep the
  * mapping for. An error from elsewhere is not believed.
  */
+#include "common/addr.h"
 #include "hold/datagram.h"
 #include "hold/maps.h"
 

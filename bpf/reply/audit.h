@@ -7,6 +7,8 @@
 #ifndef SLUICE_BPF_REPLY_AUDIT_H
 #define SLUICE_BPF_REPLY_AUDIT_H
 
+#include "common/addr.h"
+#include "common/clock.h"
 #include "common/kernel.h"
 #include "reply/datagram.h"
 #include "reply/flows.h"

@@ -3,7 +3,8 @@
 #ifndef SLUICE_BPF_REPLY_DATAGRAM_H
 #define SLUICE_BPF_REPLY_DATAGRAM_H
 
-#include "common/flow_set.h"
+#include "common/addr.h"
+#include "common/clock.h"
 #include "common/kernel.h"
 #include "reply/maps.h"
 

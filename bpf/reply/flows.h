@@ -6,11 +6,14 @@
 #ifndef SLUICE_BPF_REPLY_FLOWS_H
 #define SLUICE_BPF_REPLY_FLOWS_H
 
+#include "common/addr.h"
 #include "common/settings.h"
 #include "reply/maps.h"
 
 #include <sluice/flow.h>
 #include <stdbool.h>
+
+const volatile bool any_peer_port; /* records flows for any port of a peer as well */
 
 /*
  * The key of a flow and its hash. The VRF is not part of it: peers in different VRFs with the same

@@ -16,6 +16,7 @@
 #ifndef SLUICE_BPF_STEER_SOCK_H
 #define SLUICE_BPF_STEER_SOCK_H
 
+#include "common/addr.h"
 #include "common/flow_set.h"
 #include "steer/maps.h"
 

@@ -12,6 +12,7 @@
  * program recognises such a datagram by its checksum field, which holds only the pseudo-header sum,
  * and leaves it on its CPU. Generic XDP passes the skb itself.
  */
+#include "common/addr.h"
 #include "common/settings.h"
 #include "steer/spread_maps.h"
 

@@ -10,6 +10,7 @@
  * makes its own (net/core/sock_reuseport.c, reuseport_select_sock()). The kernel removes a closed
  * socket from sluice_sockets, so the flows of a dead worker move without user space.
  */
+#include "common/clock.h"
 #include "common/kernel.h"
 
 #include "common/flow_set.h"

@@ -10,6 +10,7 @@
 #include "wire/maps.h"
 #include "wire/packet.h"
 
+#include <bpf/bpf_core_read.h>
 #include <linux/if_ether.h>
 
 /* include/uapi/linux/if_packet.h: for another host by Ethernet address */

@@ -7,6 +7,7 @@
 #ifndef SLUICE_BPF_WIRE_CONNTRACK_H
 #define SLUICE_BPF_WIRE_CONNTRACK_H
 
+#include "common/addr.h"
 #include "wire/table.h"
 
 #include <linux/in.h>

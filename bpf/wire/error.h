@@ -6,6 +6,8 @@
 #ifndef SLUICE_BPF_WIRE_ERROR_H
 #define SLUICE_BPF_WIRE_ERROR_H
 
+#include "common/addr.h"
+#include "common/clock.h"
 #include "common/settings.h"
 #include "wire/bridge.h"
 #include "wire/gateway.h"

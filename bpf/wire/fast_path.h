@@ -8,6 +8,7 @@
 #ifndef SLUICE_BPF_WIRE_FAST_PATH_H
 #define SLUICE_BPF_WIRE_FAST_PATH_H
 
+#include "common/addr.h"
 #include "wire/packet.h"
 
 enum plain_verdict {

@@ -6,6 +6,9 @@
 #ifndef SLUICE_BPF_WIRE_FRAGMENT_H
 #define SLUICE_BPF_WIRE_FRAGMENT_H
 
+#include "common/addr.h"
+#include "common/clock.h"
+#include "common/flow_set.h"
 #include "common/settings.h"
 #include "wire/maps.h"
 #include "wire/packet.h"

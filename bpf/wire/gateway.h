@@ -8,6 +8,8 @@
 #ifndef SLUICE_BPF_WIRE_GATEWAY_H
 #define SLUICE_BPF_WIRE_GATEWAY_H
 
+#include "common/addr.h"
+#include "common/clock.h"
 #include "wire/record.h"
 
 static __always_inline bool addr_is_servers(const struct sluice_addr *addr)

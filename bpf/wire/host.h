@@ -7,6 +7,8 @@
 #ifndef SLUICE_BPF_WIRE_HOST_H
 #define SLUICE_BPF_WIRE_HOST_H
 
+#include "common/addr.h"
+#include "common/clock.h"
 #include "wire/bridge.h"
 #include "wire/conntrack.h"
 #include "wire/record.h"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: (GPL-2.0-or-later OR BSD-2-Clause) */
 /*
- * The maps of wire mode, each with its writers. The names fit the 15 characters that the kernel
+ * The maps of mode wire, each with its writers. The names fit the 15 characters that the kernel
  * keeps.
  */
 #ifndef SLUICE_BPF_WIRE_MAPS_H

@@ -6,6 +6,7 @@
 #ifndef SLUICE_BPF_WIRE_PACKET_H
 #define SLUICE_BPF_WIRE_PACKET_H
 
+#include "common/addr.h"
 #include "common/settings.h"
 #include "wire/maps.h"
 
@@ -39,7 +40,7 @@ struct change {
 /* --- parse */
 
 enum parsed_kind {
-	PARSED_NOTHING, /* a packet that wire mode does not handle */
+	PARSED_NOTHING, /* a packet that mode wire does not handle */
 	PARSED_DATAGRAM,
 	PARSED_LATER_FRAGMENT,
 	PARSED_ERROR, /* an ICMP error that quotes a UDP datagram */

@@ -10,6 +10,8 @@
 #ifndef SLUICE_BPF_WIRE_RECORD_H
 #define SLUICE_BPF_WIRE_RECORD_H
 
+#include "common/addr.h"
+#include "common/clock.h"
 #include "wire/maps.h"
 #include "wire/table.h"
 

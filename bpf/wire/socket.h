@@ -7,6 +7,7 @@
 #ifndef SLUICE_BPF_WIRE_SOCKET_H
 #define SLUICE_BPF_WIRE_SOCKET_H
 
+#include "common/addr.h"
 #include "common/kernel.h"
 #include "common/local_addr.h"
 #include "common/settings.h"

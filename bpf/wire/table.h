@@ -10,6 +10,7 @@
 #ifndef SLUICE_BPF_WIRE_TABLE_H
 #define SLUICE_BPF_WIRE_TABLE_H
 
+#include "common/flow_set.h"
 #include "common/settings.h"
 #include "wire/maps.h"
 #include "wire/packet.h"

@@ -42,7 +42,7 @@ enum sluice_wire_role {
 
 /*
  * The record of a peer and a server's port on one interface. The interface is part of the key: an
- * answer that leaves by another interface than its request came in by has no record there.
+ * answer that does not leave by the interface of its request has no record there.
  */
 struct sluice_wire_flow {
 	struct sluice_addr peer;

@@ -10,6 +10,7 @@
 
 #include "host/cleanup.h"
 #include "kernel/links.h"
+#include "kernel/load_outcome.h"
 #include "kernel/pins.h"
 #include "lab.h"
 #include "reply/reply.h"

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* The effects of a load of reply, on its programs and on its flow table. */
 #include <setjmp.h>
+#include <sluice/meta.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -9,6 +10,7 @@
 
 #include <cmocka.h>
 
+#include "kernel/load_outcome.h"
 #include "load_lab.h"
 
 /* --- the effects of a load */

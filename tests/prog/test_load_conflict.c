@@ -12,6 +12,7 @@
 
 #include <cmocka.h>
 
+#include "kernel/load_outcome.h"
 #include "load_lab.h"
 
 /* --- conflicts with another program */

@@ -4,6 +4,7 @@
  * programs, another running loader, and the leftovers of a dead one.
  */
 #include <setjmp.h>
+#include <sluice/meta.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -12,6 +13,7 @@
 
 #include <cmocka.h>
 
+#include "kernel/load_outcome.h"
 #include "load_lab.h"
 
 #include <signal.h>

@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "hold/hold.h"
+#include "kernel/load_outcome.h"
 #include "net/netns.h"
 
 #include <errno.h>

@@ -5,6 +5,8 @@
 #include "base/mounts.h"
 #include "hold/hold.h"
 #include "hold/pins.h"
+#include "kernel/load_outcome.h"
+#include "kernel/meta.h"
 #include "kernel/pins.h"
 #include "reply/pins.h"
 #include "steer/group/groups.h"
@@ -255,7 +257,7 @@ static const char *find_damage(const struct sections *sections, int i, bool own,
 		struct sluice_hold_meta hold;
 		struct sluice_steer_meta steer;
 	} meta;
-	int result = state_dir_meta_read(sd, bpffs, &meta, &(struct err){ 0 });
+	int result = meta_read(sd, bpffs, &meta, &(struct err){ 0 });
 
 	if (result == -EUCLEAN && pins_lost(bpffs, sd->name, pins, pin))
 		return "pin removed by another process";

@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "kernel/load_outcome.h"
 #include "net/netns.h"
 #include "steer/socket_events.h"
 #include "steer/steer.h"

@@ -9,7 +9,7 @@
 #include "base/err.h"
 #include "base/ports.h"
 #include "kernel/links.h"
-#include "kernel/state_dir.h"
+#include "kernel/load_outcome.h"
 
 #include <netinet/in.h>
 #include <sluice/hold.h>

@@ -6,6 +6,7 @@
 #include "bpf/hold/hold.skel.h"
 #include "hold/pins.h"
 #include "kernel/caps.h"
+#include "kernel/load_outcome.h"
 #include "kernel/object.h"
 #include "kernel/pins.h"
 

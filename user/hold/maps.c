@@ -3,6 +3,7 @@
 
 #include "hold/pins.h"
 #include "hold/send_options.h"
+#include "kernel/maps.h"
 
 #include <bpf/bpf.h>
 #include <errno.h>
@@ -27,7 +28,7 @@ static void *map_array(const char *bpffs, const char *name, __u32 value, bool wr
 
 	if (fd < 0)
 		return NULL;
-	*entries = state_dir_map_entries(fd);
+	*entries = map_entries(fd);
 	at = mmap(NULL, length_of(*entries, value), write ? PROT_READ | PROT_WRITE : PROT_READ,
 		  MAP_SHARED, fd, 0);
 	if (at == MAP_FAILED) {

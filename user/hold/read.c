@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "base/opt.h"
 #include "hold/pins.h"
+#include "kernel/meta.h"
 
 #include <bpf/bpf.h>
 #include <errno.h>
@@ -58,11 +59,11 @@ bool hold_attached(const char *bpffs, const struct sluice_hold_meta *meta)
 
 int hold_read(const char *bpffs, struct hold_state *state, struct err *err)
 {
-	int i, fd, result = state_dir_meta_read(&hold_state_dir, bpffs, &state->meta, err);
+	int i, fd, result = meta_read(&hold_state_dir, bpffs, &state->meta, err);
 	__u32 zero = 0;
 
 	if (result)
-		return state_dir_not_loaded(&hold_state_dir, bpffs, result, err);
+		return meta_not_loaded(&hold_state_dir, bpffs, result, err);
 	state->hook_count = 0;
 	for (i = 0; i < LINK_PINS; i++)
 		if (!hook_read(bpffs, HOLD_OBJECT, link_pins[i], &state->hooks[state->hook_count]))

@@ -8,6 +8,7 @@
 #include "hold/packet.h"
 #include "hold/pins.h"
 #include "hold/sender_state.h"
+#include "kernel/meta.h"
 #include "kernel/pins.h"
 #include "net/conntrack.h"
 #include "net/netdev.h"
@@ -277,7 +278,7 @@ bool hold_sender_outdated(const struct hold_sender *sender, const char *bpffs)
 	struct sluice_hold_meta meta;
 
 	/* each load changes the time in its record */
-	return !state_dir_meta_read(&hold_state_dir, bpffs, &meta, &(struct err){ 0 }) &&
+	return !meta_read(&hold_state_dir, bpffs, &meta, &(struct err){ 0 }) &&
 	       meta.state == SLUICE_LOADED && memcmp(&meta, &sender->meta, sizeof(meta));
 }
 
@@ -328,9 +329,9 @@ int hold_sender_new(struct hold_sender **started, const char *bpffs,
 	result = sender->home_fd;
 	if (result < 0)
 		goto failed;
-	result = state_dir_meta_read(&hold_state_dir, bpffs, &sender->meta, err);
+	result = meta_read(&hold_state_dir, bpffs, &sender->meta, err);
 	if (result) {
-		result = state_dir_not_loaded(&hold_state_dir, bpffs, result, err);
+		result = meta_not_loaded(&hold_state_dir, bpffs, result, err);
 		goto failed;
 	}
 	result = hold_maps_open(&sender->maps, bpffs, true, err);

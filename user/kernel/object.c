@@ -3,6 +3,9 @@
 
 #include "base/clock.h"
 #include "kernel/links.h"
+#include "kernel/load_outcome.h"
+#include "kernel/maps.h"
+#include "kernel/meta.h"
 #include "kernel/pins.h"
 
 #include <bpf/bpf.h>
@@ -27,7 +30,7 @@ static const struct sluice_meta *record(const void *meta)
 
 int object_inspect(struct object *object, struct err *err)
 {
-	int result = state_dir_meta_read(object->state_dir, object->dir, object->before, err);
+	int result = meta_read(object->state_dir, object->dir, object->before, err);
 
 	object->outcome = LOAD_FRESH;
 	if (!result) {
@@ -95,7 +98,7 @@ static bool is_outdated(const struct object *object, const char *name)
 bool object_reuses(const struct object *object, const char *name, __u32 entries)
 {
 	int fd = pins_get(object->dir, object->state_dir->name, name, PINS_MAP);
-	bool reuses = fd >= 0 && state_dir_map_entries(fd) == entries && !is_outdated(object, name);
+	bool reuses = fd >= 0 && map_entries(fd) == entries && !is_outdated(object, name);
 
 	if (fd >= 0)
 		close(fd);
@@ -114,11 +117,9 @@ static int reuse_pinned(struct object *object, struct bpf_map *map, __u64 bit, s
 	if (fd < 0)
 		return err_set(err, EXIT_ERROR, -fd, "%s/%s/%s: %s", object->dir,
 			       object->state_dir->name, name, strerror(-fd));
-	if (!state_dir_map_is(fd, bpf_map__type(map), bpf_map__key_size(map),
-			      bpf_map__value_size(map)))
-		result = state_dir_refuse_abi(object->state_dir, object->dir, err);
-	else if (state_dir_map_entries(fd) != bpf_map__max_entries(map) ||
-		 is_outdated(object, name))
+	if (!map_is(fd, bpf_map__type(map), bpf_map__key_size(map), bpf_map__value_size(map)))
+		result = meta_refuse_abi(object->state_dir, object->dir, err);
+	else if (map_entries(fd) != bpf_map__max_entries(map) || is_outdated(object, name))
 		object->staged |= bit;
 	else if (bpf_map__reuse_fd(map, fd))
 		result = err_set(err, EXIT_ERROR, errno, "%s/%s/%s: %s", object->dir,
@@ -214,7 +215,7 @@ static int record_write(const struct object *object, const void *meta, __u32 sta
 {
 	struct bpf_map *map = bpf_object__find_map_by_name(object->maps, object->state_dir->meta);
 
-	return state_dir_meta_write(object->state_dir, bpf_map__fd(map), meta, state, err);
+	return meta_write(object->state_dir, bpf_map__fd(map), meta, state, err);
 }
 
 /*
@@ -320,7 +321,7 @@ int object_yield(struct object *object, struct err *err)
 
 	if (!object->pins || !pins_wanted(object->pins))
 		return 0;
-	return state_dir_yield(object->state_dir, object->pins, expected, object->loading, err);
+	return meta_yield(object->state_dir, object->pins, expected, object->loading, err);
 }
 
 int object_pin(const struct object *object, int fd, const char *pin, struct err *err)

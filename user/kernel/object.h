@@ -17,6 +17,7 @@
 #define SLUICE_KERNEL_OBJECT_H
 
 #include "base/err.h"
+#include "kernel/load_outcome.h"
 #include "kernel/pins.h"
 #include "kernel/state_dir.h"
 

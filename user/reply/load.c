@@ -7,6 +7,7 @@
 #include "bpf/reply/reply.skel.h"
 #include "kernel/caps.h"
 #include "kernel/feature.h"
+#include "kernel/load_outcome.h"
 #include "kernel/object.h"
 #include "kernel/pins.h"
 #include "kernel/state_dir.h"

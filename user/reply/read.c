@@ -2,6 +2,8 @@
 /* Reads the state of the loaded object from its pins. */
 #include "reply/reply.h"
 
+#include "kernel/maps.h"
+#include "kernel/meta.h"
 #include "kernel/pins.h"
 #include "reply/pins.h"
 
@@ -29,10 +31,10 @@ void reply_ports(const struct sluice_reply_meta *meta, struct ports *ports)
 
 int reply_read(const char *bpffs, struct reply_state *state, struct err *err)
 {
-	int i, result = state_dir_meta_read(&reply_state_dir, bpffs, &state->meta, err);
+	int i, result = meta_read(&reply_state_dir, bpffs, &state->meta, err);
 
 	if (result)
-		return state_dir_not_loaded(&reply_state_dir, bpffs, result, err);
+		return meta_not_loaded(&reply_state_dir, bpffs, result, err);
 	state->hook_count = 0;
 	for (i = 0; i < LINK_PINS; i++)
 		if (!hook_read(bpffs, REPLY_OBJECT, link_pins[i], &state->hooks[state->hook_count]))
@@ -90,10 +92,10 @@ int reply_flows(const char *bpffs, struct flow_table_usage *usage, reply_flow_fn
 {
 	struct sluice_reply_meta meta;
 	struct flow_visit visit = { .usage = usage, .fn = fn, .arg = arg };
-	int result = state_dir_meta_read(&reply_state_dir, bpffs, &meta, err), fd;
+	int result = meta_read(&reply_state_dir, bpffs, &meta, err), fd;
 
 	if (result)
-		return state_dir_not_loaded(&reply_state_dir, bpffs, result, err);
+		return meta_not_loaded(&reply_state_dir, bpffs, result, err);
 	fd = reply_table(bpffs, err);
 	if (fd < 0)
 		return fd;
@@ -120,7 +122,7 @@ __u32 reply_last_ifindex(int fd, const struct sluice_reply_meta *meta, __u64 coo
 			 __be16 peer_port_be)
 {
 	__u64 hash = sluice_flow_hash(meta->seed, audit->netns, audit->port, peer, peer_port_be, 0);
-	__u32 way, index = sluice_flow_set_index(hash, state_dir_map_entries(fd));
+	__u32 way, index = sluice_flow_set_index(hash, map_entries(fd));
 	struct sluice_flow_set set;
 
 	if (fd < 0 || bpf_map_lookup_elem_flags(fd, &index, &set, BPF_F_LOCK))
@@ -140,15 +142,15 @@ int reply_audits(const char *bpffs, reply_audit_fn fn, void *arg, struct err *er
 	struct sluice_reply_meta meta;
 	__u64 *cookies = NULL;
 	__u32 cursor = 0, i, count;
-	int fd, result = state_dir_meta_read(&reply_state_dir, bpffs, &meta, err);
+	int fd, result = meta_read(&reply_state_dir, bpffs, &meta, err);
 
 	if (result)
-		return state_dir_not_loaded(&reply_state_dir, bpffs, result, err);
+		return meta_not_loaded(&reply_state_dir, bpffs, result, err);
 	fd = state_dir_map_open(&reply_state_dir, bpffs, "sluice_audits", BPF_MAP_TYPE_LRU_HASH,
 				sizeof(*cookies), sizeof(*audits), err);
 	if (fd < 0)
 		return fd;
-	count = state_dir_map_entries(fd);
+	count = map_entries(fd);
 	audits = calloc(count, sizeof(*audits));
 	cookies = calloc(count, sizeof(*cookies));
 	/*

@@ -10,7 +10,7 @@
 #include "base/ports.h"
 #include "kernel/flow_table.h"
 #include "kernel/links.h"
-#include "kernel/state_dir.h"
+#include "kernel/load_outcome.h"
 
 #include <sluice/counters.h>
 #include <sluice/reply.h>

@@ -14,7 +14,6 @@
 
 #include "base/clock.h"
 #include "kernel/caps.h"
-#include "kernel/state_dir.h"
 #include "steer/drain_slots.h"
 #include "steer/group/instance.h"
 #include "steer/group/slots.h"

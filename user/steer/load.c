@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "kernel/caps.h"
 #include "kernel/flow_table.h"
+#include "kernel/meta.h"
 #include "kernel/object.h"
 #include "kernel/pins.h"
 #include "kernel/state_dir.h"
@@ -53,10 +54,10 @@ int steer_sweep(struct steer_loader *loader, const char *bpffs, steer_event_fn f
 	int result = pins_lock(&pins, bpffs, false, err);
 
 	if (result)
-		return state_dir_not_loaded(&steer_state_dir, bpffs, result, err);
-	result = state_dir_meta_read(&steer_state_dir, bpffs, &sweep.meta, err);
+		return meta_not_loaded(&steer_state_dir, bpffs, result, err);
+	result = meta_read(&steer_state_dir, bpffs, &sweep.meta, err);
 	sweep.setting = setting_of(&sweep.meta);
-	result = result ? state_dir_not_loaded(&steer_state_dir, bpffs, result, err)
+	result = result ? meta_not_loaded(&steer_state_dir, bpffs, result, err)
 			: steer_sweep_run(&sweep, err);
 	pins_unlock(&pins);
 	return result;
@@ -119,7 +120,7 @@ static int meta_pin(const char *bpffs, const struct sluice_steer_meta *meta, str
 			result = err_set(err, EXIT_ERROR, errno, "%s: %s", path, strerror(errno));
 	}
 	if (!result)
-		result = state_dir_meta_write(&steer_state_dir, fd, meta, SLUICE_LOADED, err);
+		result = meta_write(&steer_state_dir, fd, meta, SLUICE_LOADED, err);
 	if (fd >= 0)
 		close(fd);
 	return result;
@@ -145,7 +146,7 @@ static int load_locked(const struct steer_options *options, struct steer_sweep *
 		       struct err *err)
 {
 	struct sluice_steer_meta before = { 0 }, *meta = &sweep->meta;
-	int result = state_dir_meta_read(&steer_state_dir, options->bpffs, &before, err);
+	int result = meta_read(&steer_state_dir, options->bpffs, &before, err);
 
 	if (result && result != -ENOENT && result != -EUCLEAN)
 		return result;

@@ -3,6 +3,7 @@
 
 #include "base/progress.h"
 #include "kernel/links.h"
+#include "kernel/meta.h"
 #include "kernel/pins.h"
 #include "steer/cpu/consumers.h"
 #include "steer/group/slots.h"
@@ -118,7 +119,7 @@ static int snapshot_yield(struct steer_sweep *sweep, bool pinned, __u64 done, st
 		close(sweep->consumers_fd);
 	sweep->consumers_fd = -1;
 	sweep->consumers_tried = false;
-	result = state_dir_yield(&steer_state_dir, sweep->pins, &sweep->meta, SLUICE_LOADED, err);
+	result = meta_yield(&steer_state_dir, sweep->pins, &sweep->meta, SLUICE_LOADED, err);
 	if (!result)
 		result = snapshot_take(sweep, err);
 	if (result)

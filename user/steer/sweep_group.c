@@ -3,7 +3,6 @@
 
 #include "base/clock.h"
 #include "base/log.h"
-#include "kernel/state_dir.h"
 #include "steer/cpu/consumers.h"
 #include "steer/cpu/placement.h"
 #include "steer/group/choice.h"

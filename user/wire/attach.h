@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * One interface of wire mode: its two hooks, and its entry in sluice_w_ifaces, the map that lists
+ * One interface of mode wire: its two hooks, and its entry in sluice_w_ifaces, the map that lists
  * the attached interfaces.
  */
 #ifndef SLUICE_WIRE_ATTACH_H
@@ -11,7 +11,7 @@
 #include <sluice/wire.h>
 #include <stdbool.h>
 
-/* An interface that wire mode is attached to, or shall be. */
+/* An interface that mode wire is attached to, or shall be. */
 struct wire_iface {
 	__u32 ifindex;
 	struct sluice_wire_iface entry;

@@ -26,7 +26,7 @@ struct wire_cover {
 	int flows_fd; /* negative: without flows */
 };
 
-/* Returns 0, or -errno with *err set: -ENOENT if wire mode is not loaded. */
+/* Returns 0, or -errno with *err set: -ENOENT if mode wire is not loaded. */
 int wire_cover_open(const char *bpffs, struct wire_cover *cover, struct err *err);
 void wire_cover_close(struct wire_cover *cover);
 /* Returns the best coverage over all interfaces. */

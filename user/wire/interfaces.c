@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Adds and removes interfaces of loaded wire mode, for the daemon. Each function reads the state
+ * Adds and removes interfaces of loaded mode wire, for the daemon. Each function reads the state
  * from the pins, under their lock, so that the daemon and commands may alternate.
  */
 #include "wire/wire.h"

@@ -7,6 +7,7 @@
  */
 #include "base/clock.h"
 #include "base/progress.h"
+#include "kernel/load_outcome.h"
 #include "wire/wire.h"
 
 #include "base/log.h"

@@ -13,8 +13,8 @@ static enum feature conntrack_kfunc(const struct need *need, struct probe *probe
 #define CHANGE_TIMEOUT "bpf_ct_change_timeout"
 
 static const struct need rows[] = {
-	NEED_HOOK("tc", SCHED_CLS, 0, "4.1", "rewrites datagrams in wire mode",
-		  "socket mode alone"),
+	NEED_HOOK("tc", SCHED_CLS, 0, "4.1", "rewrites datagrams in mode wire",
+		  "mode socket alone"),
 	{ .name = "tcx",
 	  .why = "keeps tc programs attached, in order",
 	  .has = feature_tcx,

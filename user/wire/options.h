@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The options of wire mode, of the command line and the configuration file. */
+/* The options of mode wire, of the command line and the configuration file. */
 #ifndef SLUICE_WIRE_OPTIONS_H
 #define SLUICE_WIRE_OPTIONS_H
 

@@ -19,7 +19,7 @@ int wire_refuse_netns(const char *bpffs, struct err *err)
 	return err_hint(err,
 			err_set(err, EXIT_CONFLICT, EBUSY,
 				"%s/" WIRE_OBJECT
-				": wire mode is loaded in another network namespace",
+				": mode wire is loaded in another network namespace",
 				bpffs),
 			"enter that namespace with --netns, or use another pin directory with"
 			" --bpffs");

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * A plan lists the interfaces that wire mode shall be attached to, each with its roles. It is made
+ * A plan lists the interfaces that mode wire shall be attached to, each with its roles. It is made
  * from the options and the present interfaces, before a load changes anything.
  */
 #ifndef SLUICE_WIRE_PLAN_H

@@ -2,6 +2,7 @@
 #include "wire/programs.h"
 
 #include "bpf/wire/wire.skel.h"
+#include "kernel/maps.h"
 #include "kernel/pins.h"
 #include "wire/needs.h"
 #include "wire/pins.h"
@@ -95,12 +96,12 @@ int wire_pair_get(struct wire_pair *pair, const struct sluice_wire_meta *meta, _
 	pair->fd[1] = pins_get(bpffs, WIRE_OBJECT, prog_pin(roles, true, name), PINS_PROG);
 	if (pair->fd[0] >= 0 && pair->fd[1] >= 0)
 		return 0;
-	/* a killed loader may have recorded another size than that of the pinned table */
+	/* a killed loader may have recorded a size that the pinned table does not have */
 	table = state_dir_map_open(&wire_state_dir, bpffs, "sluice_w_flows", BPF_MAP_TYPE_ARRAY,
 				   sizeof(__u32), sizeof(struct sluice_wire_set), err);
 	if (table < 0)
 		return table;
-	now.sets = state_dir_map_entries(table);
+	now.sets = map_entries(table);
 	close(table);
 	result = wire_pair_load(pair, &object, &now, roles, wire_has_conntrack(), err);
 	if (!result)

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* Reads the state of wire mode from its pins. */
+/* Reads the state of mode wire from its pins. */
 #include "wire/wire.h"
 
+#include "kernel/meta.h"
 #include "net/netdev.h"
 #include "wire/attach.h"
 #include "wire/pins.h"
@@ -61,9 +62,9 @@ __u64 wire_table_bytes(__u32 flows)
 
 int wire_meta(const char *bpffs, struct sluice_wire_meta *meta, struct err *err)
 {
-	int result = state_dir_meta_read(&wire_state_dir, bpffs, meta, err);
+	int result = meta_read(&wire_state_dir, bpffs, meta, err);
 
-	return result ? state_dir_not_loaded(&wire_state_dir, bpffs, result, err) : 0;
+	return result ? meta_not_loaded(&wire_state_dir, bpffs, result, err) : 0;
 }
 
 int wire_ifaces(const char *bpffs, struct wire_iface **ifaces, int *count, struct err *err)

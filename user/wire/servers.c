@@ -44,6 +44,6 @@ int wire_servers_check(const struct wire_addrs *servers, struct err *err)
 	freeifaddrs(list);
 	return result ? err_hint(err, result,
 				 "give the addresses of the server behind the gateway; a server of"
-				 " this host needs --iface or --follow towards its clients")
+				 " this host needs --iface or --follow toward its clients")
 		      : 0;
 }

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* Unloads wire mode of any version, and removes what an interrupted load has left. */
+/* Unloads mode wire of any version, and removes what an interrupted load has left. */
 #include "wire/wire.h"
 
+#include "kernel/meta.h"
 #include "kernel/object.h"
 #include "kernel/pins.h"
 #include "kernel/tc.h"
@@ -25,7 +26,7 @@ int wire_remove_filters(const char *bpffs, struct err *err)
 
 	wire_iface_table_read(bpffs, &iface, &known, &(struct err){ 0 });
 	/* links go with their pins from anywhere, filters only from within their namespace */
-	if (!state_dir_meta_read(&wire_state_dir, bpffs, &meta, &(struct err){ 0 }) &&
+	if (!meta_read(&wire_state_dir, bpffs, &meta, &(struct err){ 0 }) &&
 	    meta.netns != netdev_netns())
 		for (i = 0; i < known; i++)
 			if (iface[i].entry.attach_mode == SLUICE_WIRE_CLSACT) {

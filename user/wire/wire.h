@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Loads, changes, reads and unloads wire mode. The state is the pins in DIR/wire, and, without tcx,
+ * Loads, changes, reads and unloads mode wire. The state is the pins in DIR/wire, and, without tcx,
  * the filters on the interfaces that DIR/wire/sluice_w_ifaces lists.
  *
  * The functions act in the network namespace of the calling thread. One DIR serves one namespace:
@@ -11,7 +11,7 @@
 
 #include "base/err.h"
 #include "kernel/flow_table.h"
-#include "kernel/state_dir.h"
+#include "kernel/load_outcome.h"
 #include "wire/attach.h"
 #include "wire/options.h"
 
@@ -32,9 +32,9 @@ struct wire_result {
 
 /* Returns the kernel memory of the table for this number of flows. */
 __u64 wire_table_bytes(__u32 flows);
-/* Loads wire mode. On failure nothing has changed, and *err gives the reason. */
+/* Loads mode wire. On failure nothing has changed, and *err gives the reason. */
 int wire_load(const struct wire_options *options, struct wire_result *result, struct err *err);
-/* Unloads wire mode. Returns the number of removed pins, 0 if none, or -errno. */
+/* Unloads mode wire. Returns the number of removed pins, 0 if none, or -errno. */
 int wire_unload(const char *bpffs, struct err *err);
 /* Unloads it only if the daemon was the last to load it; else returns 0. */
 int wire_unload_own(const char *bpffs, struct err *err);

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # shellcheck shell=bash
-# Helpers for the tests of wire mode. Source it after lib.sh.
+# Helpers for the tests of mode wire. Source it after lib.sh.
 
 LIB=$ROOT/tests/net/lib
 
-# wire_load OPTION…: loads wire mode in HOST
+# wire_load OPTION…: loads mode wire in HOST
 wire_load()
 {
 	sluice --netns "$HOST" reply load --mode wire "$@"
@@ -74,7 +74,7 @@ routes()
 	done
 }
 
-# routers NAME…: these forward, and accept what comes in by another interface than the way back
+# routers NAME…: these forward, without reverse path filter
 routers()
 {
 	local name
@@ -207,7 +207,7 @@ want_servers()
 }
 
 # want_proof NAME ADDR=ANSWERER…: before, during and after: right servers are right, and the others
-# are fixed by the wire mode that each command of LOADS loads; with FIXED=no they stay as they are
+# are fixed by the mode wire that each command of LOADS loads; with FIXED=no they stay as they are
 want_proof()
 {
 	local load
@@ -243,7 +243,7 @@ want_one_entry()
 	wait_until 10 one_entry "$1" || fail "wanted one entry with a reply:" "$ENTRIES"
 }
 
-# want_wire NAME ADDR PORT ANSWERER [OPTION…]: as want_fixed, with the wire mode that LOAD loads
+# want_wire NAME ADDR PORT ANSWERER [OPTION…]: as want_fixed, with the mode wire that LOAD loads
 want_wire()
 {
 	local name=$1 addr=$2 port=$3 answerer=$4

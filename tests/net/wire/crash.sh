@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# The next load, unload and cleanup handle the state that a loader of wire mode leaves when it is
+# The next load, unload and cleanup handle the state that a loader of mode wire leaves when it is
 # killed at any moment, with tcx and with clsact.
 #
 #   container ═ docker0 172.17.0.1 [host: 0.0.0.0:56789] eth0 172.16.13.13

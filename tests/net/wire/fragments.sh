@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# Datagrams of 8 KB and 60 KB in wire mode: every fragment gets the address of the first one, answers
+# Datagrams of 8 KB and 60 KB in mode wire: every fragment gets the address of the first one, answers
 # and redirected requests, also where bridge netfilter reassembles and refragments them.
 #
 #   container ── veth3 ═ docker0 172.17.0.1 [host: [::]:56789] eth0 172.16.13.13

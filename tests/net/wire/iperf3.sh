@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
 # `iperf3 -s` connects a UDP socket back to each client and opens a new one for the next. UDP tests
-# from a container fail without sluice and in socket mode. In wire mode they run in both directions,
+# from a container fail without sluice and in mode socket. In mode wire they run in both directions,
 # with several streams, and leave one conntrack entry for each stream whose client goes on sending.
 #
 #   container: iperf3 -u -c 172.16.13.13 ── docker0 172.17.0.1 [host: iperf3 -s] eth0 172.16.13.13
@@ -58,7 +58,7 @@ refused()
 	[ "$(no_ports)" != "$1" ]
 }
 
-# The server's first answer comes from another address than the client's target, and is refused.
+# The server's first answer does not come from the client's target, and is refused.
 want_no_iperf()
 {
 	local before client
@@ -84,7 +84,7 @@ sluice reply unload
 
 for netfilter in 0 1; do
 	bridge_netfilter "$netfilter"
-	say "wire mode, bridge netfilter $netfilter"
+	say "mode wire, bridge netfilter $netfilter"
 	wire_load --follow docker0 --port "$IPERF"
 	iperf "$FAR4"
 	want_iperf 1

@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# What wire mode leaves alone, or must not break: sockets bound to one address, servers that set the
+# What mode wire leaves alone, or must not break: sockets bound to one address, servers that set the
 # source themselves or could, ports that are not named, addresses that no interface has (AnyIP), the
 # host as a client, and forwarded datagrams.
 #

@@ -1,9 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# Loading wire mode is all or nothing: a dry run changes nothing, a failed load leaves the earlier
+# Loading mode wire is all or nothing: a dry run changes nothing, a failed load leaves the earlier
 # one, the next load and cleanup handle the state of a killed loader, and a second load changes the
-# first in place. One folder of pins serves one network namespace.
+# first in place. One directory of pins serves one network namespace.
 #
 #   container, container2 ═ docker0 172.17.0.1 [host: 0.0.0.0:56789] eth0 172.16.13.13 ── lan
 . "$(dirname "$0")/../lib/lib.sh"

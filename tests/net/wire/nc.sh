@@ -3,7 +3,7 @@
 #
 # `nc -ul` connects its socket back to its first client and then no longer matches the address that
 # the client uses. Both ends are the real program. Without sluice the first line arrives, its answer
-# does not, and the second line is lost. Socket mode does not help, since a connected socket has no
+# does not, and the second line is lost. Mode socket does not help, since a connected socket has no
 # source to set.
 #
 #   container: nc -u 172.16.13.13 56789 ── docker0 172.17.0.1 [host: nc -ul 56789] eth0 172.16.13.13
@@ -75,7 +75,7 @@ sluice reply unload
 
 for netfilter in 0 1; do
 	bridge_netfilter "$netfilter"
-	say "wire mode, bridge netfilter $netfilter"
+	say "mode wire, bridge netfilter $netfilter"
 	wire_load --follow docker0
 	talk "$FAR4" -4
 	want_talk

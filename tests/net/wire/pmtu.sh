@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# Path MTU discovery through wire mode: a hop behind the interface has a small MTU, answers have DF
+# Path MTU discovery through mode wire: a hop behind the interface has a small MTU, answers have DF
 # set (or are IPv6), and the router's error is about the address that the client used. A server that
 # has connected back to its client gets the error only if it is translated to the other address.
 #

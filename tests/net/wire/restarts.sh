@@ -3,7 +3,7 @@
 #
 # A server is followed by one of another kind on the same port, while its client keeps its own: a
 # right one is right after any other, wrong ones are fixed after each other, and a socket that is
-# bound to another address than the asked one gets nothing, as without sluice.
+# bound to an address that the client does not ask gets nothing, as without sluice.
 #
 #   container ── docker0 172.17.0.1 [host] eth0 172.16.13.13, or s0 ── 10.8.0.5 [behind] 10.20.0.5
 . "$(dirname "$0")/../lib/lib.sh"
@@ -34,7 +34,7 @@ outcome()
 	stop "$SPAWNED"
 }
 
-# want_kinds NAME=OUTCOME…: servers of these kinds, one after the other
+# want_kinds NAME=OUTCOME…: servers of these kinds, one after another
 want_kinds()
 {
 	local pair

@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# Wire mode on the ports of a bridge, with and without bridge netfilter and forwarding: a server on
+# Mode wire on the ports of a bridge, with and without bridge netfilter and forwarding: a server on
 # the wildcard address, and one that connects back, answer from the requested address. Servers that
 # are right are left alone, TFTP servers among them, which answer from a fresh port.
 #

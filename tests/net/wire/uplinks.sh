@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# A host with two uplinks: answers may leave by another interface than their requests came in by.
+# A host with two uplinks: answers may not leave by the interface of their requests.
 # The router is a gateway of such a host too.
 #
 #                      ┌ up1 192.168.1.1 ── eth0 192.168.1.100 ┐

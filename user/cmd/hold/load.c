@@ -6,6 +6,7 @@
 #include "hold/options.h"
 #include "hold/send_options.h"
 #include "host/cgroup_root.h"
+#include "kernel/load_outcome.h"
 #include "kernel/pins.h"
 #include "net/netns.h"
 #include "net/netns_names.h"

@@ -13,6 +13,7 @@
 #include "net/netns_names.h"
 
 #include <errno.h>
+#include <sluice/meta.h>
 #include <string.h>
 
 static const struct counter tracked[] = { SLUICE_HOLD_COUNTERS(COUNTER) };

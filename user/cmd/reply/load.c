@@ -7,6 +7,7 @@
 #include "cmd/reply/view.h"
 #include "host/cgroup_root.h"
 #include "kernel/links.h"
+#include "kernel/load_outcome.h"
 #include "kernel/pins.h"
 #include "reply/options.h"
 #include "reply/reply.h"

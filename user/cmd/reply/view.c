@@ -15,6 +15,7 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <net/if.h>
+#include <sluice/meta.h>
 #include <string.h>
 
 static const struct counter reply_counters[] = { SLUICE_REPLY_COUNTERS(COUNTER) };

@@ -5,6 +5,7 @@
 #include "cmd/command.h"
 #include "host/cgroup_root.h"
 #include "kernel/links.h"
+#include "kernel/load_outcome.h"
 #include "net/netns.h"
 #include "net/netns_names.h"
 #include "steer/cpu/placement.h"

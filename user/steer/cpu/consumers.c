@@ -3,9 +3,9 @@
 
 #include "bpf/steer/consumers.skel.h"
 #include "kernel/links.h"
+#include "kernel/maps.h"
 #include "kernel/object.h"
 #include "kernel/pins.h"
-#include "kernel/state_dir.h"
 #include "steer/group/groups.h"
 
 #include <bpf/bpf.h>
@@ -56,8 +56,8 @@ int consumers_open(const char *bpffs)
 		return -ENOENT;
 	fd = pins_get(bpffs, STEER_OBJECT, PIN_MAP, PINS_MAP);
 	/* another version of sluice: its values do not fit struct sluice_consumer */
-	if (fd >= 0 && !state_dir_map_is(fd, BPF_MAP_TYPE_HASH, sizeof(__u64),
-					 sizeof(struct sluice_consumer))) {
+	if (fd >= 0 &&
+	    !map_is(fd, BPF_MAP_TYPE_HASH, sizeof(__u64), sizeof(struct sluice_consumer))) {
 		close(fd);
 		return -ENOENT;
 	}
@@ -95,8 +95,8 @@ int consumers_attach(const char *bpffs, const char *cgroup, bool renew, struct e
 	if (skel) {
 		skel->rodata->pid_ns = own_pid_ns();
 		/* a map that does not fit holds nothing worth keeping: start with an empty one */
-		if (keep && state_dir_map_entries(before_fd) ==
-				    bpf_map__max_entries(skel->maps.sluice_consumers))
+		if (keep &&
+		    map_entries(before_fd) == bpf_map__max_entries(skel->maps.sluice_consumers))
 			loaded.magic = SLUICE_MAGIC;
 	}
 	result = object_verify(&object, skel ? skel->skeleton : NULL, err);

@@ -5,6 +5,7 @@
  */
 #include "bpf/steer/spread.skel.h"
 #include "kernel/caps.h"
+#include "kernel/meta.h"
 #include "kernel/object.h"
 #include "kernel/pins.h"
 #include "kernel/xdp.h"
@@ -217,7 +218,7 @@ bool spread_is_due(const struct spread_options *options, __u32 resting, __u32 *d
 	struct netdev *list;
 	size_t count;
 	bool due;
-	int result = state_dir_meta_read(&spread_state_dir, options->bpffs, &meta, &err);
+	int result = meta_read(&spread_state_dir, options->bpffs, &meta, &err);
 
 	*detached = 0;
 	if (result) {

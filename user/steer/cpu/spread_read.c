@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+#include "kernel/meta.h"
 #include "kernel/state_dir.h"
 #include "net/netdev.h"
 #include "steer/cpu/spread.h"
@@ -65,7 +66,7 @@ int spread_read(const char *bpffs, struct spread *xdp, struct err *err)
 	int result;
 
 	memset(xdp, 0, sizeof(*xdp));
-	result = state_dir_meta_read(&spread_state_dir, bpffs, &xdp->meta, err);
+	result = meta_read(&spread_state_dir, bpffs, &xdp->meta, err);
 	/* steer may be loaded without the spread */
 	if (result == -ENOENT || result == -EUCLEAN)
 		return err_hint(err,

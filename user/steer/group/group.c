@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "steer/group/group.h"
 
+#include "kernel/meta.h"
 #include "kernel/pins.h"
 
 #include <bpf/bpf.h>
@@ -134,7 +135,7 @@ int steer_group_open(const char *dir, const char *name, struct steer_group **gro
 
 	if (!fresh)
 		return -ENOMEM;
-	result = state_dir_meta_read(&plane, dir, &fresh->info, err);
+	result = meta_read(&plane, dir, &fresh->info, err);
 	if (result)
 		goto close;
 	/* an interrupted change leaves a working group; an interrupted creation has no program */
@@ -173,7 +174,7 @@ int steer_group_write_info(const struct steer_group *group, struct err *err)
 {
 	struct state_dir plane = steer_group_state_dir(group->name);
 
-	return state_dir_meta_write(&plane, group->group_fd, &group->info, group->info.state, err);
+	return meta_write(&plane, group->group_fd, &group->info, group->info.state, err);
 }
 
 int steer_group_detach(int socket_fd)

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "steer/group/groups.h"
 
+#include "kernel/meta.h"
 #include "kernel/pins.h"
 #include "kernel/state_dir.h"
 #include "steer/group/remains.h"
@@ -89,9 +90,9 @@ int steer_groups_read(const char *bpffs, struct steer_groups_open *pinned, bool 
 
 int steer_read(const char *bpffs, struct sluice_steer_meta *meta, struct err *err)
 {
-	int result = state_dir_meta_read(&steer_state_dir, bpffs, meta, err);
+	int result = meta_read(&steer_state_dir, bpffs, meta, err);
 
-	return result ? state_dir_not_loaded(&steer_state_dir, bpffs, result, err) : 0;
+	return result ? meta_not_loaded(&steer_state_dir, bpffs, result, err) : 0;
 }
 
 int steer_groups(const char *bpffs, int (*fn)(struct steer_group *group, void *arg), void *arg,

@@ -2,7 +2,6 @@
 #include "steer/group/slots.h"
 
 #include "base/clock.h"
-#include "kernel/state_dir.h"
 
 #include <bpf/bpf.h>
 #include <errno.h>

@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The meta record of an object: a pinned map that records what was loaded, by which version, and
+ * whether the load has ended.
+ */
+#ifndef SLUICE_KERNEL_META_H
+#define SLUICE_KERNEL_META_H
+
+#include "base/err.h"
+#include "kernel/pins.h"
+
+#include <linux/types.h>
+#include <sluice/meta.h>
+
+struct state_dir {
+	const char *name; /* of the directory, also used in messages */
+	const char *meta; /* the map's name */
+	__u32 meta_size;
+	__u32 abi;
+	const char *load;   /* the command that loads the object */
+	const char *prefix; /* of its pins in a directory shared with another object, or NULL */
+	/* maps without which the record means nothing, up to NULL; or NULL */
+	const char *const *vital;
+};
+
+/*
+ * Reads the meta record. Returns 0, -ENOENT if nothing is loaded, -EUCLEAN if there are only
+ * remains (the record or the vital map is missing), or -errno with *err set, as for another ABI
+ * version.
+ */
+int meta_read(const struct state_dir *sd, const char *bpffs, void *meta, struct err *err);
+/* Sets *err: the pins are of another version, whose ABI the record tells. Returns -EPROTO. */
+int meta_refuse_abi(const struct state_dir *sd, const char *bpffs, struct err *err);
+/* Sets *err for a pin of the object that cannot be opened. Returns @error, or -EPROTO. */
+int meta_pin_error(const struct state_dir *sd, const char *bpffs, const char *name, int error,
+		   struct err *err);
+/* Sets *err for those errors of meta_read() that do not set it. Returns @why. */
+int meta_not_loaded(const struct state_dir *sd, const char *bpffs, int why, struct err *err);
+/* Writes the record with this state. */
+int meta_write(const struct state_dir *sd, int fd, const void *meta, __u32 state, struct err *err);
+/*
+ * Calls pins_yield(), and checks that the record is still @meta with this state. Returns 0, or
+ * -ECANCELED with *err set: another process has loaded or removed the object.
+ */
+int meta_yield(const struct state_dir *sd, struct pins *pins, const void *meta, __u32 state,
+	       struct err *err);
+
+#endif
