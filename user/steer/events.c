@@ -65,8 +65,8 @@ const char *steer_event_text(const struct steer_event *event, char *text, size_t
 	switch (event->type) {
 	case STEER_GROUP_FOREIGN:
 		if (event->why)
-			snprintf(text, size, "%s: left alone: %s, with program %u", group,
-				 event->why, event->prog_id);
+			snprintf(text, size, "%s: left alone: %s (program %u)", group, event->why,
+				 event->prog_id);
 		else if (event->prog_id)
 			snprintf(text, size, "%s: left alone: %s has program %u of its own", group,
 				 who, event->prog_id);

@@ -47,6 +47,7 @@ struct steer_group_view {
 	int count;
 	int closed;	/* slots whose socket is closed */
 	int active;	/* slots that take new flows */
+	int shared;	/* sockets that several processes hold */
 	int not_joined; /* open sockets of the kernel's group without a slot */
 	int generations;
 	__u64 datagrams;      /* seen by the program, freed slots included */

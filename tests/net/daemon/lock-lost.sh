@@ -43,7 +43,7 @@ want_text "process $DAEMON"
 daemon_reload 'msg="reloaded"'
 # the programs on the groups have lost their pins
 want_logged 'msg="steer: group-foreign"'
-want_logged 'reason="another sluice steers it"'
+want_logged 'reason="another sluice steers it, with pins in another directory"'
 want_equal "$(states)" "($DAEMON, ['loaded', 'loaded', 'loaded'])"
 want_equal "$(json "d['hold']['sender']['pid']" sluice -j hold show)" "$DAEMON"
 

@@ -216,7 +216,7 @@ static int run(const struct context *context, void *into, int words, char **word
 	result = listing_read(context->bpffs, given->all, &listing, err);
 	if (result)
 		goto out;
-	if (listing.count && sockets_read(&listing.sockets, &reason))
+	if (listing.count && sockets_read(&listing.sockets, NULL, &reason))
 		log_warning("process names are unknown: %s", reason.what);
 	if (context->output.json)
 		print_json(&context->output, &listing);

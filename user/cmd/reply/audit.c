@@ -332,7 +332,7 @@ static int run(const struct context *context, void *into, int words, char **word
 	if (result)
 		return cleanup_hint_not_loaded(context->bpffs, "reply", result, err);
 	links_libbpf_log();
-	if (sockets_read(&sockets, &reason))
+	if (sockets_read(&sockets, NULL, &reason))
 		log_warning("process names are unknown: %s", reason.what);
 	result = audit_rows_read(context->bpffs, sockets, &rows, err);
 	if (!result && context->output.json)

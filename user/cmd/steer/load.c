@@ -31,8 +31,8 @@ struct report {
 	const char *outcome;
 	const struct sluice_steer_meta *before; /* magic 0: not loaded */
 	int foreign, failed, left_out, changes;
-	bool other_sluice; /* the first foreign program is of another sluice */
 	char foreign_text[512];
+	const char *foreign_hint;
 };
 
 static void on_event(const struct steer_event *event, void *arg)
@@ -44,7 +44,10 @@ static void on_event(const struct steer_event *event, void *arg)
 	report->changes += steer_event_is_change(event);
 	if (event->type == STEER_GROUP_FOREIGN && !report->foreign++) {
 		snprintf(report->foreign_text, sizeof(report->foreign_text), "%s", text);
-		report->other_sluice = event->why;
+		report->foreign_hint =
+			event->why ? "'sluice --bpffs DIR steer unload' for the directory of that"
+				     " sluice; 'sluice cleanup' if its pins are gone"
+				   : "sluice never replaces a program that a server has attached";
 	}
 	if (event->type == STEER_GROUP_FAILED || event->type == STEER_SOCKET_FAILED)
 		report->failed++;
@@ -187,12 +190,8 @@ static int classify(const struct report *report, int groups, struct err *err)
 			       "steer load: %d groups or sockets failed, see above",
 			       report->failed);
 	if (!groups && report->foreign)
-		return err_hint(
-			err, err_set(err, EXIT_CONFLICT, EBUSY, "%s", report->foreign_text), "%s",
-			report->other_sluice
-				? "name its directory with --bpffs; if its pins were removed,"
-				  " 'sluice cleanup' returns the group to the kernel"
-				: "sluice never replaces a program that a server has attached");
+		return err_hint(err, err_set(err, EXIT_CONFLICT, EBUSY, "%s", report->foreign_text),
+				"%s", report->foreign_hint);
 	if (!groups)
 		return err_hint(err,
 				err_set(err, EXIT_ERROR, ENOENT,
