@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/loop.h"
+#include "base/progress.h"
 #include "base/sd_notify.h"
 #include "daemon/config_file.h"
 #include "daemon/hold.h"
@@ -84,6 +85,16 @@ static void on_changed(void *arg)
 	/* start() sends the first status, once every section has been tried. */
 	if (node->sections.file)
 		notify_status(node, "");
+}
+
+/* Keepalives do not wait until hundreds of groups are attached. */
+static void on_progress(void *arg)
+{
+	struct node *node = arg;
+
+	/* the sender returns to the daemon's own namespace */
+	if (daemon_netns_is_home(&node->netns))
+		hold_section_run(&node->hold);
 }
 
 static void on_watchdog(void *arg)
@@ -285,6 +296,7 @@ static int start(struct node *node, struct err *err)
 		goto out;
 	node->status.started_ns = clock_now_ns(CLOCK_MONOTONIC);
 	open_status(node);
+	progress_set_tick(on_progress, node);
 	result = watch_start(node->watch, err);
 	if (!result)
 		result = apply(node, file, err);
@@ -332,6 +344,7 @@ int daemon_run(const struct context *context, const char *path, struct err *err)
 		result = -EBUSY;
 	}
 out:
+	progress_set_tick(NULL, NULL);
 	status_socket_close(&node.status);
 	steer_section_end(&node.steer);
 	hold_section_end(&node.hold);
