@@ -88,14 +88,15 @@ static void rest(struct hold_sender *sender, __u32 slot, enum sluice_hold_state 
 }
 
 /* Is the socket open? Looks it up only if a socket with its counter has been closed. */
-static bool is_open(const struct hold_sender *sender, struct hold_slot *at, __u64 cookie)
+static bool is_open(const struct hold_sender *sender, struct hold_slot *at,
+		    const struct sluice_hold_flow *flow)
 {
 	/* mixed with the cookie, since another socket may use the flow now */
-	__u32 closes = hold_closes(&sender->maps, cookie) + (__u32)cookie * 2654435769U;
+	__u32 closes = hold_closes(&sender->maps, flow->cookie) + (__u32)flow->cookie * 2654435769U;
 
 	if (at->closes == closes)
 		return true;
-	if (!hold_socket_open(&sender->maps, cookie))
+	if (!hold_socket_open(&sender->maps, flow))
 		return false;
 	at->closes = closes;
 	return true;
@@ -127,9 +128,9 @@ static void on_due(struct timer *timer, void *arg)
 		rest(sender, slot, SLUICE_HOLD_UNANSWERED, -1);
 	else if (is_early(sender, last))
 		hold_slot_arm(sender, slot, SLUICE_HOLD_ACTIVE, last);
-	else if (!is_open(sender, at, flow.cookie))
+	else if (!is_open(sender, at, &flow))
 		hold_slot_end(sender, slot, &flow, SLUICE_HOLD_CLOSED);
-	else if (flow.unreachable_ns > flow.in_ns)
+	else if (flow.unreachable_ns)
 		rest(sender, slot, SLUICE_HOLD_UNREACHABLE, SLUICE_HOLD_SEND_stopped_unreachable);
 	else if (is_near(sender, &flow))
 		rest(sender, slot, SLUICE_HOLD_NEAR, SLUICE_HOLD_SEND_near);
@@ -172,7 +173,8 @@ static void look(struct hold_sender *sender, __u32 slot)
 	const struct sluice_hold_flow *flow = &sender->maps.flows[slot];
 	struct sluice_hold_kept *kept = kept_of(sender, slot);
 
-	if (kept->state == SLUICE_HOLD_UNANSWERED && flow->in) {
+	if ((kept->state == SLUICE_HOLD_UNANSWERED && flow->in) ||
+	    (kept->state == SLUICE_HOLD_UNREACHABLE && !flow->unreachable_ns)) {
 		hold_slot_arm(sender, slot, SLUICE_HOLD_ACTIVE, hold_last_sent(sender, slot, flow));
 	} else if ((kept->state == SLUICE_HOLD_ENDED || kept->state == SLUICE_HOLD_CLOSED) &&
 		   flow->out_ns > kept->due_ns) {
@@ -294,6 +296,7 @@ static struct icmp_bpf *load_icmp(const struct hold_sender *sender, const char *
 	if (!skel)
 		return NULL;
 	skel->rodata->seed = sender->meta.seed;
+	skel->rodata->payload_len = (__u32)hold_payload_length(sender->options.payload);
 	bpf_object__for_each_map(map, skel->obj) {
 		if (bpf_map__is_internal(map))
 			continue;
@@ -347,8 +350,8 @@ int hold_sender_new(struct hold_sender **started, const char *bpffs,
 		sender->home_conntrack = NULL;
 	sender->icmp = load_icmp(sender, bpffs);
 	if (!sender->icmp)
-		log_warning("hold: ICMP errors about keepalives cannot be read: sockets with"
-			    " IP_RECVERR may see them");
+		log_warning("hold: ICMP errors about keepalives cannot be read: sockets may see"
+			    " them");
 	sender->interval_ns = (options->interval_s ? options->interval_s : HOLD_INTERVAL_DEFAULT) *
 			      SECOND;
 	sender->rate.per_s = options->rate;

@@ -24,7 +24,7 @@ unsigned int hold_view_flow_state(const struct hold_maps *maps, __u32 slot,
 {
 	const struct sluice_hold_kept *kept = &maps->kept[slot];
 
-	if (!hold_socket_open(maps, flow->cookie))
+	if (!hold_socket_open(maps, flow))
 		return SLUICE_HOLD_CLOSED;
 	return kept->serial == flow->serial ? kept->state : SLUICE_HOLD_NEW;
 }
