@@ -2,6 +2,7 @@
 #include "hold/sender.h"
 
 #include "base/clock.h"
+#include "base/files.h"
 #include "base/log.h"
 #include "bpf/hold/icmp.skel.h"
 #include "hold/interval.h"
@@ -104,8 +105,36 @@ static bool is_open(const struct hold_sender *sender, struct hold_slot *at,
 
 static bool is_near(const struct hold_sender *sender, const struct sluice_hold_flow *flow)
 {
-	return sender->options.payload == HOLD_PAYLOAD_EMPTY && !sender->outermost &&
-	       !hold_ttl_before_peer(flow->in_ttl);
+	return sender->options.payload == HOLD_PAYLOAD_EMPTY &&
+	       hold_renews(sender, flow) == HOLD_RENEW_NONE && !hold_ttl_before_peer(flow->in_ttl);
+}
+
+bool hold_slot_due(struct hold_sender *sender, __u32 slot, struct sluice_hold_flow *flow)
+{
+	struct hold_slot *at = &sender->slots[slot];
+	__u64 last, used;
+
+	if (!hold_flow_read(&sender->maps, slot, flow) || flow->serial != at->serial) {
+		at->serial = 0; /* replaced by another flow, which the next scan finds */
+		return false;
+	}
+	last = hold_last_sent(sender, slot, flow);
+	used = flow->in_ns > flow->out_ns ? flow->in_ns : flow->out_ns;
+	if (sender->meta.max_ns && used + sender->meta.max_ns < sender->now_ns)
+		hold_slot_end(sender, slot, flow, SLUICE_HOLD_ENDED);
+	else if (!flow->in)
+		rest(sender, slot, SLUICE_HOLD_UNANSWERED, -1);
+	else if (is_early(sender, last))
+		hold_slot_arm(sender, slot, SLUICE_HOLD_ACTIVE, last);
+	else if (!is_open(sender, at, flow))
+		hold_slot_end(sender, slot, flow, SLUICE_HOLD_CLOSED);
+	else if (flow->unreachable_ns)
+		rest(sender, slot, SLUICE_HOLD_UNREACHABLE, SLUICE_HOLD_SEND_stopped_unreachable);
+	else if (is_near(sender, flow))
+		rest(sender, slot, SLUICE_HOLD_NEAR, SLUICE_HOLD_SEND_near);
+	else
+		return true;
+	return false;
 }
 
 static void on_due(struct timer *timer, void *arg)
@@ -114,27 +143,8 @@ static void on_due(struct timer *timer, void *arg)
 	struct hold_sender *sender = arg;
 	__u32 slot = (__u32)(at - sender->slots);
 	struct sluice_hold_flow flow;
-	__u64 last, used;
 
-	if (!hold_flow_read(&sender->maps, slot, &flow) || flow.serial != at->serial) {
-		at->serial = 0; /* replaced by another flow, which the next scan finds */
-		return;
-	}
-	last = hold_last_sent(sender, slot, &flow);
-	used = flow.in_ns > flow.out_ns ? flow.in_ns : flow.out_ns;
-	if (sender->meta.max_ns && used + sender->meta.max_ns < sender->now_ns)
-		hold_slot_end(sender, slot, &flow, SLUICE_HOLD_ENDED);
-	else if (!flow.in)
-		rest(sender, slot, SLUICE_HOLD_UNANSWERED, -1);
-	else if (is_early(sender, last))
-		hold_slot_arm(sender, slot, SLUICE_HOLD_ACTIVE, last);
-	else if (!is_open(sender, at, &flow))
-		hold_slot_end(sender, slot, &flow, SLUICE_HOLD_CLOSED);
-	else if (flow.unreachable_ns)
-		rest(sender, slot, SLUICE_HOLD_UNREACHABLE, SLUICE_HOLD_SEND_stopped_unreachable);
-	else if (is_near(sender, &flow))
-		rest(sender, slot, SLUICE_HOLD_NEAR, SLUICE_HOLD_SEND_near);
-	else
+	if (hold_slot_due(sender, slot, &flow))
 		hold_queue_add(sender, slot, flow.key.netns);
 }
 
@@ -236,7 +246,7 @@ static void publish(struct hold_sender *sender)
 
 	status->pid = (__u32)getpid();
 	status->interval_ns = sender->interval_ns;
-	status->outermost = sender->outermost;
+	status->outermost = options->outermost || sender->outermost;
 	status->ttl = options->payload == HOLD_PAYLOAD_EMPTY ? options->ttl : 0;
 	status->payload = options->payload;
 	status->rate = options->rate;
@@ -266,7 +276,7 @@ void hold_sender_probed(struct hold_sender *sender, const struct hold_finding *f
 
 	status->probed_ns = sender->now_ns;
 	status->proven_ns = finding->proven_s * SECOND;
-	sender->outermost = options->outermost || finding->outermost;
+	sender->outermost = finding->outermost;
 	if (!options->interval_s) {
 		set_interval(sender, hold_interval_ns(finding, options->interval_max_s));
 		status->source = finding->proven_s || finding->shorter ? SLUICE_HOLD_PROBED
@@ -327,7 +337,8 @@ int hold_sender_new(struct hold_sender **started, const char *bpffs,
 	sender->options = *options;
 	sender->now_ns = clock_now_ns(CLOCK_BOOTTIME);
 	sender->random = (unsigned int)sender->now_ns;
-	sender->outermost = options->outermost;
+	/* a namespace takes five descriptors */
+	files_raise_limit();
 	sender->home_fd = netns_open(NULL, err);
 	result = sender->home_fd;
 	if (result < 0)

@@ -150,8 +150,9 @@ static void sender_text(const struct hold_view *view, const struct output *outpu
 		fprintf(output->file, "  probe: a mapping lives for at least %llus\n",
 			status->proven_ns / 1000000000ULL);
 	if (status->outermost)
-		fprintf(output->file, "  this host is the outermost NAT: its conntrack entries are"
-				      " renewed, and nothing is sent\n");
+		fprintf(output->file,
+			"  this host is the outermost NAT: the conntrack entries of the flows that it"
+			" translates are renewed, and nothing is sent for them\n");
 }
 
 void hold_view_text(const struct hold_view *view, const struct output *output)
