@@ -9,6 +9,7 @@
 #include "base/text.h"
 #include "hold/maps.h"
 #include "hold/send_options.h"
+#include "host/daemon_lock.h"
 #include "net/netns.h"
 #include "net/netns_names.h"
 
@@ -29,9 +30,18 @@ unsigned int hold_view_flow_state(const struct hold_maps *maps, __u32 slot,
 	return kept->serial == flow->serial ? kept->state : SLUICE_HOLD_NEW;
 }
 
+int hold_view_state(const char *bpffs, struct hold_state *state, struct err *err)
+{
+	int result = hold_read(bpffs, state, err);
+
+	if (!result)
+		state->sending = state->sending && daemon_lock_holder(bpffs);
+	return result;
+}
+
 int hold_view_read(const char *bpffs, struct hold_view *view, struct err *err)
 {
-	int result = hold_read(bpffs, &view->state, err);
+	int result = hold_view_state(bpffs, &view->state, err);
 	struct sluice_hold_flow flow;
 	struct hold_maps maps;
 	__u64 now;
