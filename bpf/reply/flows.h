@@ -13,6 +13,8 @@
 #include <sluice/flow.h>
 #include <stdbool.h>
 
+const volatile bool any_peer_port; /* records flows for any port of a peer as well */
+
 /*
  * The key of a flow and its hash. The VRF is not part of it: peers in different VRFs with the same
  * address and port, at the same socket, are one peer.

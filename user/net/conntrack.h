@@ -3,8 +3,8 @@
  * The UDP entries of this network namespace's connection tracking table: read all, read one again,
  * delete one. There is deliberately no flush: it would break healthy flows.
  */
-#ifndef SLUICE_KERNEL_CONNTRACK_H
-#define SLUICE_KERNEL_CONNTRACK_H
+#ifndef SLUICE_NET_CONNTRACK_H
+#define SLUICE_NET_CONNTRACK_H
 
 #include "base/err.h"
 

@@ -4,8 +4,8 @@
  * which hosts it cannot reach. One sorted snapshot, so that a hundred thousand queries are cheap;
  * net/inet_dump.c fills it from the kernel, tests fill it by hand.
  */
-#ifndef SLUICE_KERNEL_INET_H
-#define SLUICE_KERNEL_INET_H
+#ifndef SLUICE_NET_INET_H
+#define SLUICE_NET_INET_H
 
 #include "base/err.h"
 

@@ -3,8 +3,8 @@
  * The interfaces of the calling thread's network namespace, by rtnetlink. /sys/class/net was
  * rejected: it shows the namespace in which sysfs was mounted, also after --netns.
  */
-#ifndef SLUICE_KERNEL_NETDEV_H
-#define SLUICE_KERNEL_NETDEV_H
+#ifndef SLUICE_NET_NETDEV_H
+#define SLUICE_NET_NETDEV_H
 
 #include "base/err.h"
 

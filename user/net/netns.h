@@ -3,8 +3,8 @@
  * Enters another network namespace, for --netns. `ip netns exec` also mounts a new /sys, which
  * hides the bpffs below it.
  */
-#ifndef SLUICE_BASE_NETNS_H
-#define SLUICE_BASE_NETNS_H
+#ifndef SLUICE_NET_NETNS_H
+#define SLUICE_NET_NETNS_H
 
 #include "base/err.h"
 

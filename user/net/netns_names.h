@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* A cache of the names of network namespaces, for long listings. */
-#ifndef SLUICE_BASE_NETNS_NAMES_H
-#define SLUICE_BASE_NETNS_NAMES_H
+#ifndef SLUICE_NET_NETNS_NAMES_H
+#define SLUICE_NET_NETNS_NAMES_H
 
 #include "base/output.h"
 #include "net/netns.h"

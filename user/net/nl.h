@@ -3,8 +3,8 @@
  * Netlink requests over libmnl: a query with its reply, or a dump of a whole table. libmnl does not
  * repeat a dump when the table changed meanwhile (NLM_F_DUMP_INTR); nl_dump() does.
  */
-#ifndef SLUICE_BASE_NL_H
-#define SLUICE_BASE_NL_H
+#ifndef SLUICE_NET_NL_H
+#define SLUICE_NET_NL_H
 
 #include <libmnl/libmnl.h>
 

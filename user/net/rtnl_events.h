@@ -3,8 +3,8 @@
  * Events of a network namespace: changes of interfaces and their bridges. A caller that needs the
  * initial state takes a snapshot after rtnl_open().
  */
-#ifndef SLUICE_BASE_RTNL_EVENTS_H
-#define SLUICE_BASE_RTNL_EVENTS_H
+#ifndef SLUICE_NET_RTNL_EVENTS_H
+#define SLUICE_NET_RTNL_EVENTS_H
 
 #include <net/if.h>
 #include <stdbool.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Finds the process that holds a socket, through the links in /proc/PID/fd. */
-#ifndef SLUICE_KERNEL_SOCKET_OWNER_H
-#define SLUICE_KERNEL_SOCKET_OWNER_H
+#ifndef SLUICE_NET_SOCKET_OWNER_H
+#define SLUICE_NET_SOCKET_OWNER_H
 
 #include "net/inet.h"
 
