@@ -2,16 +2,15 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
 # A server binds as many sockets at once as a group has slots, then one more: the daemon reports the
-# one without a slot, keeps no descriptor, and adds it once another one closes. The table of groups
-# likewise: of 257 groups one is refused, and gets in when another one is gone.
+# one without a slot, keeps no descriptor, and adds it once another one closes.
 #
-#   host: sockets.py with 1,024 sockets on PORT and one more; then 256 groups and one more
+#   host: sockets.py with 1,024 sockets on PORT and one more
 . "$(dirname "$0")/../lib/lib.sh"
 . "$(dirname "$0")/../lib/steer.sh"
 . "$(dirname "$0")/../lib/daemon.sh"
 . "$(dirname "$0")/../lib/sockets.sh"
 
-SLOTS=1024 GROUPS_MAX=256
+SLOTS=1024
 
 # open_and_left: prints the open sockets with a slot, and those without one
 open_and_left()
@@ -39,7 +38,6 @@ same_descriptors()
 netns_add "$HOST"
 holder "$HOST"
 
-say "slots"
 hold open "$PORT" 1 1
 configure '[steer]' "port = $PORT" 'sweep = 1'
 daemon_start
@@ -59,20 +57,4 @@ daemon_stop
 sluice steer unload >/dev/null
 holder_end
 
-say "groups"
-LOAD=(sluice --netns "$HOST" steer load --port 20000-20999 --flows 64)
-holder "$HOST"
-hold open 20000 "$GROUPS_MAX" 1
-want_status 0 "${LOAD[@]}"
-want_text "$GROUPS_MAX groups steered"
-hold open 20900 1 1
-want_status 1 "${LOAD[@]}"
-want_text "127.0.0.1:20900: there are 256 groups already"
-want_equal "$(steer_groups | wc -l)" "$GROUPS_MAX" "groups"
-hold close 100
-want_status 0 "${LOAD[@]}"
-want_text "127.0.0.1:20900: attached, 1 socket"
-want_text "$GROUPS_MAX groups steered"
-sluice steer unload >/dev/null
-holder_end
 want_clean
