@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * A socket is handed over to a new one again and again under load, with the functions that sweep
- *and drain use: the new socket joins, takes the new flows, then all flows, and the old one is read
- *until it is empty and closed. Every datagram is received once, and counted once.
+ * and drain use: the new socket joins, takes the new flows, then all flows, and the old one is read
+ * until it is empty and closed. Every datagram is received once, and counted once. With the program
+ * that uses helpers, and with the one for newer kernels.
  *
- *	20 peers 192.0.2.1:* ── lo, 2000 datagrams a second ── one socket ▸ one socket ▸ … on port
- *5300
+ *	20 peers 192.0.2.1:* ── lo ── one socket ▸ one socket ▸ … on port 5300
+ *	         2000 datagrams a second
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -16,10 +17,9 @@
 
 #include <cmocka.h>
 
-#include "bpf/steer/steer.skel.h"
-#include "lab.h"
 #include "steer/group/choice.h"
 #include "steer/group/slots.h"
+#include "steer_lab.h"
 
 #include <bpf/bpf.h>
 #include <pthread.h>
@@ -34,6 +34,7 @@
 #define PERIOD_US   500
 
 static struct steer_bpf *skel;
+static bool by_helpers; /* which of the two programs */
 static struct steer_group *group;
 static int peers[PEERS];
 static atomic_ulong sent;
@@ -53,16 +54,15 @@ static int server_open(void)
 
 static int start(void **state)
 {
+	struct sluice_steer_keys keys;
 	int i;
 
+	atomic_store(&sent, 0);
+	received = 0;
 	lab_net();
 	for (i = 0; i < PEERS; i++)
 		peers[i] = lab_socket(NEAR4, 0);
-	skel = steer_bpf__open();
-	assert_non_null(skel);
-	/* this one runs on every kernel */
-	bpf_program__set_autoload(skel->progs.sluice_steer, false);
-	skel->rodata->seed = 1;
+	skel = steer_lab_open(by_helpers, &keys);
 	skel->rodata->sets = 64;
 	skel->rodata->idle_limit = sluice_flow_clock(120000000000ULL);
 	skel->rodata->policy = SLUICE_STEER_FLOW;
@@ -146,7 +146,8 @@ static void server_read(int fd)
 
 static int server_join(int fd)
 {
-	const struct sluice_socket_record record = { .pid = (__u32)getpid() };
+	const struct sluice_socket_record record = { .pid = (__u32)getpid(),
+						     .sock = steer_lab_address(lab_cookie(fd)) };
 	int slot = steer_group_join(group, fd, lab_cookie(fd), &record, 1);
 
 	assert_true(slot >= 0);
@@ -170,7 +171,7 @@ static void hand_over(int old, int slot)
 static void test_handovers(void **state)
 {
 	const __u32 rank[SLUICE_STEER_SLOTS] = { 0 };
-	int prog = bpf_program__fd(skel->progs.sluice_steer_h), i;
+	int prog = bpf_program__fd(steer_lab_program(skel, by_helpers)), i;
 	int current = server_open(), slot = server_join(current), fresh, fresh_slot;
 	pthread_t sender;
 
@@ -208,5 +209,12 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_handovers, start, end),
 	};
 
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	int failed;
+
+	by_helpers = true;
+	failed = cmocka_run_group_tests_name("by helpers", tests, NULL, NULL);
+	by_helpers = false;
+	if (steer_lab_casts())
+		failed += cmocka_run_group_tests_name("by casts", tests, NULL, NULL);
+	return failed;
 }

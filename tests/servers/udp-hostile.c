@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * A server of another user that blocks the processes that touch its socket.
+ * A server of another user that blocks who touches its socket.
  *
  *	udp-hostile --port N --uid N [--flip DIR]
  *
@@ -113,7 +113,7 @@ static void answer(const struct fuse_in_header *in)
 	}
 }
 
-/* In a process of its own: its end frees those that wait for an answer. */
+/* In a process of its own: its end frees the processes that wait for an answer. */
 static void serve(void)
 {
 	static union {
@@ -180,7 +180,7 @@ static void flip(const char *port)
 
 /* --- the lock of the socket */
 
-/* Returns a page that never comes: a thread that reads it waits for good. */
+/* Returns a page that blocks its reading process. */
 static void *page_missing(void)
 {
 	struct uffdio_register range = { .mode = UFFDIO_REGISTER_MODE_MISSING };

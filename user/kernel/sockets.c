@@ -4,6 +4,7 @@
 #include "base/array.h"
 #include "base/text.h"
 #include "bpf/common/sockets.skel.h"
+#include "kernel/caps.h"
 #include "kernel/exe.h"
 #include "kernel/socket_child.h"
 
@@ -200,11 +201,15 @@ static int walk_files(struct sockets *sockets, const struct sockets_filter *filt
 
 int sockets_read(struct sockets **sockets, const struct sockets_filter *filter, struct err *err)
 {
+	static const int caps[] = { CAP_BPF, CAP_PERFMON };
 	struct sockets *fresh = calloc(1, sizeof(*fresh));
 	int result = fresh ? walk_files(fresh, filter) : -ENOMEM;
 
 	if (result) {
 		sockets_free(fresh);
+		if (result == -EPERM && caps_require("a walk over the sockets of processes", caps,
+						     sizeof(caps) / sizeof(*caps), err))
+			return result;
 		return err_set(err, EXIT_LACKING, -result, "walk over the sockets of processes: %s",
 			       strerror(-result));
 	}

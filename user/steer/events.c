@@ -132,7 +132,7 @@ json_t *steer_event_json(const struct steer_event *event)
 		json_object_set_new(object, "name", json_string(event->name));
 	if (event->slot) {
 		json_object_set_new(object, "pid", json_integer(event->slot->pid));
-		json_object_set_new(object, "process", json_string(event->slot->comm));
+		json_object_set_new(object, "process", output_name(event->slot->comm));
 	}
 	if (event->count)
 		json_object_set_new(object,

@@ -155,7 +155,7 @@ static int load_locked(const struct steer_options *options, struct steer_sweep *
 		.state = SLUICE_LOADED,
 		.policy = options->policy,
 		.idle_ns = options->idle_s * 1000000000ULL,
-		.loaded_ns = clock_now_ns(CLOCK_REALTIME),
+		.loaded_ns = clock_now_ns(CLOCK_BOOTTIME),
 		.flows = options->flows,
 		.netns = options->netns,
 		.generations = options->generations,

@@ -19,7 +19,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define NAME_PREFIX  "sluice_steer"
 #define PROGRAMS_MAX 512
 
 static const struct sockets_filter with_program = { .programs = true, .ports.any = true };
@@ -43,7 +42,7 @@ static bool is_steering_program(int fd, __u32 *id)
 	close(fd);
 	*id = info.id;
 	return !result && info.type == BPF_PROG_TYPE_SK_REUSEPORT &&
-	       !strncmp(info.name, NAME_PREFIX, strlen(NAME_PREFIX));
+	       !strncmp(info.name, STEER_PROGRAM, strlen(STEER_PROGRAM));
 }
 
 bool steer_is_program(__u32 prog_id)
@@ -126,11 +125,13 @@ int steer_remove(const char *bpffs, struct steer_removed *removed, struct err *e
 	const struct sluice_socket_record *record;
 	struct sockets *sockets = NULL;
 	char path[PATH_MAX];
-	int failure = 0, result;
+	int failure = 0, result = pins_have_object(bpffs, STEER_OBJECT, err);
 	__u32 failed_pid = 0;
 	size_t i;
 
 	*removed = (struct steer_removed){ 0 };
+	if (result < 0)
+		return result;
 	pins_path(bpffs, STEER_OBJECT, NULL, path);
 	pins_walk(path, &removal, pin_note);
 	result = sockets_read(&sockets, &with_program, err);

@@ -102,8 +102,8 @@ static int consumers_fd(struct steer_sweep *sweep)
 		goto out;
 	}
 	if (loader->consumers_attached && !consumers_are_attached(sweep->bpffs))
-		log_warning("steer: the programs on recvmsg were detached by another process:"
-			    " attaching them again");
+		log_warning("steer: the programs on recvmsg are no longer attached: attaching them"
+			    " again");
 	fd = loader->cgroup ? consumers_attach(sweep->bpffs, loader->cgroup, renew, &err) : -ENOENT;
 	if (fd < 0) {
 		failure = loader->cgroup ? err.what : loader->no_cgroup;

@@ -21,7 +21,7 @@ enum steer_event_type {
 	STEER_GROUP_ATTACHED, /* the program was attached, `count` sockets joined */
 	STEER_GROUP_KEPT,     /* the program was attached before */
 	STEER_GROUP_CHANGED,  /* the program was replaced: another policy or timeout */
-	STEER_GROUP_FOREIGN,  /* left alone: it has a program of its own */
+	STEER_GROUP_FOREIGN,  /* left alone: it has another program */
 	STEER_GROUP_GONE,     /* its last socket was closed */
 	STEER_GROUP_RELEASED, /* given back to the kernel's choice */
 	STEER_GROUP_FAILED,   /* see why */

@@ -38,7 +38,7 @@ int wire_flows(const char *bpffs, wire_flow_fn fn, void *arg, struct err *err)
 
 	if (fd < 0)
 		return fd;
-	result = flow_table_walk(fd, sizeof(struct sluice_wire_set), set_visit, &visit);
+	result = flow_table_walk(fd, sizeof(struct sluice_wire_set), BPF_F_LOCK, set_visit, &visit);
 	close(fd);
 	if (result)
 		return err_set(err, EXIT_ERROR, -result, "flow table: %s", strerror(-result));
@@ -53,6 +53,11 @@ static void fill_count(const struct sluice_wire_flow *flow, __u64 age_ns, void *
 		state->usage.live++;
 	else
 		state->usage.expired++;
+}
+
+__u64 wire_table_bytes(__u32 flows)
+{
+	return flow_table_bytes(flows, SLUICE_FLOW_WAYS, sizeof(struct sluice_wire_set));
 }
 
 int wire_meta(const char *bpffs, struct sluice_wire_meta *meta, struct err *err)

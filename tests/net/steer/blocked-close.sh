@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
 # A process of another user on a managed port lets a descriptor refer by turns to a socket and to a
-# file of its own file system (FUSE), whose close(2) never returns: a process that takes the file
-# instead of the socket waits until the first one ends, even if killed. The daemon names the process and leaves it
+# file of its own file system (FUSE), whose close(2) never returns: a process that takes the file instead of
+# the socket waits until the process ends, even if killed. The daemon names the process and leaves it
 # out, and works on: other servers are steered.
 #
 #   host: udp-hostile (port 6001, user 4321) and workers (port PORT), with the daemon

@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# A process of another user on a managed port holds the lock of its socket: a process that asks for
-# the address or sets an option waits until the first one ends, even if killed. The daemon and the commands
+# A process of another user on a managed port holds the lock of its socket: a process that asks for its
+# address or sets an option waits until the process ends, even if killed. The daemon and the commands
 # name it and leave it out, and work on: other servers are steered.
 #
 #   host: udp-hostile (port 6001, user 4321) and workers (port PORT), with the daemon

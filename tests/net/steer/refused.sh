@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# A seccomp filter refuses pidfd_getfd(2) or pidfd_open(2): each command that takes sockets
-# reports that, exits with 4 and changes nothing; the daemon reports it, too, and retries. Such a filter answers EPERM
+# A seccomp filter refuses pidfd_getfd(2) or pidfd_open(2): each command that takes sockets reports it,
+# exits with 4 and changes nothing; the daemon logs it and retries. Such a filter answers EPERM
 # or ENOSYS.
 . "$(dirname "$0")/../lib/lib.sh"
 . "$(dirname "$0")/../lib/steer.sh"

@@ -3,7 +3,7 @@
 #
 # A group that a sluice with other pins steers is named as that, and so is one whose pins were
 # removed: neither is a server with a program of its own. Both commands and the daemon leave it alone,
-# and the hint shows how to release it.
+# and the hint names the command that releases it.
 . "$(dirname "$0")/../lib/lib.sh"
 . "$(dirname "$0")/../lib/steer.sh"
 . "$(dirname "$0")/../lib/daemon.sh"

@@ -12,6 +12,7 @@
 #include "cmd/command.h"
 #include "cmd/hold/view.h"
 #include "hold/maps.h"
+#include "host/cleanup.h"
 #include "kernel/sockets.h"
 #include "net/netns_names.h"
 
@@ -225,7 +226,7 @@ out:
 	free(listing.flow);
 	netns_names_free(&listing.netns);
 	sockets_free(listing.sockets);
-	return result;
+	return cleanup_hint_not_loaded(context->bpffs, "hold", result, err);
 }
 
 const struct command hold_flows_command = {

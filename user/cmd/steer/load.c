@@ -78,11 +78,6 @@ static json_t *before_json(const struct sluice_steer_meta *before)
 	return object;
 }
 
-static const char *setting_netns(__u32 netns, char text[NETNS_TEXT_MAX])
-{
-	return netns ? netns_text(netns, text) : "all";
-}
-
 /* Prints the settings that differ from those before. */
 static void print_before(const struct output *output, const struct steer_options *options,
 			 const struct sluice_steer_meta *before)
@@ -101,8 +96,8 @@ static void print_before(const struct output *output, const struct steer_options
 	change_row_number(changes, "idle", before->idle_ns / 1000000000, options->idle_s);
 	change_row(changes, "generation", steer_generations_name(before->generations),
 		   steer_generations_name(options->generations));
-	change_row(changes, "netns", setting_netns(before->netns, netns_before),
-		   setting_netns(options->netns, netns));
+	change_row(changes, "netns", netns_setting_text(before->netns, netns_before),
+		   netns_setting_text(options->netns, netns));
 	table_print(changes, output, 2);
 	if (before->flows != options->flows)
 		fprintf(output->file,
@@ -306,6 +301,7 @@ const struct command steer_load_command = {
 	.tables = { { steer_opts, &options.steer }, { steer_spread_opts, &options.xdp } },
 	.options = &options,
 	.all_netns = true,
+	.changes = true,
 	.run = run,
 	.help = "Finds the UDP sockets that share a given port by SO_REUSEPORT, and selects one of them\n"
 		"for each flow.  A flow stays with its worker until the worker exits.  Loading\n"

@@ -14,9 +14,9 @@ static const char *const udp_keys[] = {
 #undef X
 };
 
-static json_t *age_json(__u64 since_ns, clockid_t clock)
+static json_t *age_json(__u64 since_ns)
 {
-	return json_real((double)(clock_now_ns(clock) - since_ns) / 1e9);
+	return json_real((double)clock_since_ns(CLOCK_BOOTTIME, since_ns) / 1e9);
 }
 
 /* --- slots */
@@ -52,7 +52,7 @@ static json_t *slot_json(const struct steer_slot_view *slot, __u64 all, bool rat
 		(json_int_t)slot->stats.flows, "flows_moved_here", (json_int_t)slot->stats.moved,
 		"datagrams", (json_int_t)slot->stats.datagrams, "bytes",
 		(json_int_t)slot->stats.bytes, "cpus", cpus, "consumer", consumer, "joined_for_s",
-		age_json(slot->record.joined_ns, CLOCK_BOOTTIME), "share",
+		age_json(slot->record.joined_ns), "share",
 		all ? (double)slot->stats.datagrams / (double)all : 0.0, "queue", queue, "drops",
 		status->held ? json_integer(status->drops) : json_null());
 	cgroup_names_json(cgroups, (pid_t)status->pid, object);
@@ -94,7 +94,7 @@ static json_t *group_json(const struct steer_group_view *group, bool rates,
 			   (json_int_t)group->datagrams, "flows", "live", group->live, "half_open",
 			   group->half_open, "expired", group->expired, "size", group->size,
 			   "bytes", (json_int_t)group->table_bytes, "loaded_for_s",
-			   age_json(group->info.loaded_ns, CLOCK_REALTIME), "imbalance",
+			   age_json(group->info.loaded_ns), "imbalance",
 			   imbalance_json(group->imbalance));
 	netns_names_json(NULL, group->info.netns, object);
 	if (rates)
@@ -130,7 +130,7 @@ static json_t *netns_json(const struct steer_netns_view *netns)
 	return json_pack("{s:I, s:o, s:o, s:{s:I, s:I, s:I, s:I, s:I, s:i}, s:o, s:o}", "netns",
 			 (json_int_t)netns->netns, "name",
 			 *netns->name ? output_name(netns->name) : json_null(), "loaded_for_s",
-			 age_json(netns->since_ns, CLOCK_REALTIME), "steered", "datagrams",
+			 age_json(netns->since_ns), "steered", "datagrams",
 			 (json_int_t)netns->balance.seen, "kernel_choice",
 			 (json_int_t)netns->kernel, "stale_slot", (json_int_t)netns->stale, "drops",
 			 (json_int_t)netns->balance.drops, "waiting_bytes",
@@ -159,6 +159,6 @@ json_t *steer_view_json(const struct steer_view *view, bool rates)
 			 (json_int_t)(view->meta.idle_ns / 1000000000ULL), "flows_per_group",
 			 (json_int_t)view->meta.flows, "groups_left_out", view->outside.left_out,
 			 "groups_not_steered", view->outside.groups, "groups", groups, "namespaces",
-			 namespaces, "loaded_for_s", age_json(view->meta.loaded_ns, CLOCK_REALTIME),
-			 "elapsed_s", rates ? json_real(view->elapsed_s) : NULL);
+			 namespaces, "loaded_for_s", age_json(view->meta.loaded_ns), "elapsed_s",
+			 rates ? json_real(view->elapsed_s) : NULL);
 }

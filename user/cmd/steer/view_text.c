@@ -31,9 +31,9 @@ static bool locale_is_utf8(void)
 	return utf8;
 }
 
-static const char *age_since(__u64 realtime_ns, char text[24])
+static const char *age_since(__u64 at_ns, char text[24])
 {
-	return age_format(clock_now_ns(CLOCK_REALTIME) - realtime_ns, text);
+	return age_format(clock_since_ns(CLOCK_BOOTTIME, at_ns), text);
 }
 
 /* --- slots */

@@ -12,7 +12,9 @@
 #include <limits.h>
 #include <stdbool.h>
 
-#define STEER_OBJECT   "steer"
+#define STEER_OBJECT "steer"
+/* The names of steering programs, of any version, begin with it. */
+#define STEER_PROGRAM  "sluice_steer"
 #define STEER_PIN_META "sluice_steering"
 
 extern const struct state_dir steer_state_dir;
