@@ -177,6 +177,7 @@ struct bpf_prog {
 
 struct sock_reuseport {
 	__u16 num_socks;
+	__u16 incoming_cpu;
 	unsigned int reuseport_id;
 	struct bpf_prog *prog;
 	struct sock *socks[];
@@ -200,6 +201,7 @@ struct bpf_sock_addr_kern {
 /* include/linux/filter.h: the kernel's context of an sk_reuseport program */
 struct sk_reuseport_kern {
 	struct sk_buff *skb;
+	struct sock *sk;
 } __core;
 
 union nf_inet_addr {

@@ -10,7 +10,8 @@
 #include <sluice/steer.h>
 
 /* Constants of this load, known to the verifier. */
-const volatile __u64 seed;
+const volatile struct sluice_steer_keys keys;
+const volatile __u64 tick_ns;	 /* length of a jiffy */
 const volatile __u32 idle_limit; /* of sluice_flow_clock() */
 const volatile __u32 sets = 1;
 const volatile __u32 policy = SLUICE_STEER_FLOW;
@@ -78,7 +79,7 @@ struct {
 
 /*
  * Written by the program; max_entries is set at load. No process maps it: BPF_F_MMAPABLE only
- * aligns the values to a page, and thereby each set to a cache line.
+ * aligns the values to a page, and thereby each set to its cache lines.
  */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);

@@ -35,8 +35,9 @@ extern void *bpf_rdonly_cast(const void *object, __u32 type) __ksym __weak;
 /* The current datagram. */
 struct datagram {
 	struct sk_reuseport_md *ctx;
-	__u64 hash;
-	__u32 now; /* sluice_flow_clock() */
+	__u64 print; /* sluice_steer_print() */
+	__u64 hash;  /* sluice_steer_hash() */
+	__u32 now;   /* sluice_flow_clock() of the ticks */
 	bool casts;
 };
 
@@ -80,48 +81,33 @@ static __always_inline const void *network_header(struct sk_reuseport_md *ctx)
 	return skb->head + skb->network_header;
 }
 
-static __always_inline bool addrs_read_ip6(const struct datagram *of, struct sluice_addr pair[2])
+/* Reads source and destination. */
+static __always_inline bool addrs_read_ip6(const struct datagram *of, __u64 word[4])
 {
 	const __u64 *from;
 
 	if (!of->casts)
-		return !bpf_skb_load_bytes_relative(of->ctx, offsetof(struct ipv6hdr, saddr), pair,
-						    2 * sizeof(*pair), BPF_HDR_START_NET);
+		return !bpf_skb_load_bytes_relative(of->ctx, offsetof(struct ipv6hdr, saddr), word,
+						    4 * sizeof(*word), BPF_HDR_START_NET);
 	from = bpf_rdonly_cast(network_header(of->ctx), bpf_core_type_id_kernel(struct ipv6hdr));
 	from += offsetof(struct ipv6hdr, saddr) / sizeof(*from);
-	pair[0].half[0] = from[0];
-	pair[0].half[1] = from[1];
-	pair[1].half[0] = from[2];
-	pair[1].half[1] = from[3];
+	word[0] = from[0];
+	word[1] = from[1];
+	word[2] = from[2];
+	word[3] = from[3];
 	return true;
 }
 
 /* Loads both addresses at once through a type of their size, not through an iphdr. */
-static __always_inline bool addrs_read_ip4(const struct datagram *of, struct sluice_addr pair[2])
+static __always_inline bool addrs_read_ip4(const struct datagram *of, __u64 *word)
 {
-	union {
-		__u64 both;
-		__be32 each_be[2];
-	} addrs;
-
-	if (of->casts)
-		addrs.both = *(const __u64 *)bpf_rdonly_cast(
-			network_header(of->ctx) + offsetof(struct iphdr, saddr),
-			bpf_core_type_id_kernel(struct in6_addr));
-	else if (bpf_skb_load_bytes_relative(of->ctx, offsetof(struct iphdr, saddr), &addrs,
-					     sizeof(addrs), BPF_HDR_START_NET))
-		return false;
-	addr_map_ip4(&pair[0], addrs.each_be[0]);
-	addr_map_ip4(&pair[1], addrs.each_be[1]);
+	if (!of->casts)
+		return !bpf_skb_load_bytes_relative(of->ctx, offsetof(struct iphdr, saddr), word,
+						    sizeof(*word), BPF_HDR_START_NET);
+	*word = *(const __u64 *)bpf_rdonly_cast(network_header(of->ctx) +
+							offsetof(struct iphdr, saddr),
+						bpf_core_type_id_kernel(struct in6_addr));
 	return true;
-}
-
-/* Reads source and destination. */
-static __always_inline bool addrs_read(const struct datagram *of, struct sluice_addr pair[2])
-{
-	if (of->ctx->eth_protocol == bpf_htons(ETH_P_IPV6))
-		return addrs_read_ip6(of, pair);
-	return of->ctx->eth_protocol == bpf_htons(ETH_P_IP) && addrs_read_ip4(of, pair);
 }
 
 #endif

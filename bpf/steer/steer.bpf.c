@@ -13,10 +13,11 @@
 #include "common/clock.h"
 #include "common/kernel.h"
 
-#include "common/flow_set.h"
+#include "steer/kernel_choice.h"
 #include "steer/load.h"
 #include "steer/maps.h"
 #include "steer/sock.h"
+#include "steer/table.h"
 
 #include <bpf/bpf_helpers.h>
 #include <linux/udp.h>
@@ -25,69 +26,37 @@
 #define CHOICE_TRIES 4
 #define CANDIDATES   4 /* policy load */
 
-#define PEER  0
-#define LOCAL 1
-
-struct steer_key {
-	struct sluice_addr addr[2]; /* PEER, LOCAL */
-	__be16 peer_port_be;
-};
-
 /* The context's data starts at the UDP header. */
-static __always_inline bool key_read(const struct datagram *of, struct steer_key *key)
+static __always_inline bool print_read(struct datagram *of)
 {
 	const struct udphdr *udp = of->ctx->data;
+	bool by_source = policy == SLUICE_STEER_SOURCE;
+	union {
+		__u64 word[4];
+		__be32 ip4_be[2];
+	} addrs;
+	__be16 port_be;
 
-	if ((const void *)(udp + 1) > of->ctx->data_end || !addrs_read(of, key->addr))
+	if ((const void *)(udp + 1) > of->ctx->data_end)
 		return false;
-	key->peer_port_be = udp->source;
-	if (policy == SLUICE_STEER_SOURCE) {
-		key->peer_port_be = 0;
-		key->addr[LOCAL].half[0] = 0;
-		key->addr[LOCAL].half[1] = 0;
+	port_be = by_source ? 0 : udp->source;
+	if (of->ctx->eth_protocol == bpf_htons(ETH_P_IP)) {
+		if (!addrs_read_ip4(of, addrs.word))
+			return false;
+		if (by_source)
+			addrs.ip4_be[1] = 0;
+		of->print = sluice_steer_print(&keys, addrs.word, 1, port_be);
+	} else if (of->ctx->eth_protocol == bpf_htons(ETH_P_IPV6)) {
+		if (!addrs_read_ip6(of, addrs.word))
+			return false;
+		if (by_source)
+			addrs.word[2] = addrs.word[3] = 0;
+		of->print = sluice_steer_print(&keys, addrs.word, 4, port_be);
+	} else {
+		return false;
 	}
+	of->hash = sluice_steer_hash(of->print);
 	return true;
-}
-
-/*
- * Reuses the kernel's hash of the tuple, keyed by a per-boot secret. That is enough to spread flows
- * over the sets; the full tuple identifies the flow.
- */
-static __always_inline __u64 key_hash(struct sk_reuseport_md *ctx, const struct steer_key *key)
-{
-	if (policy == SLUICE_STEER_SOURCE)
-		return sluice_flow_mix(sluice_flow_mix(seed, key->addr[PEER].half[0]),
-				       key->addr[PEER].half[1]);
-	return sluice_flow_mix(seed, ctx->hash);
-}
-
-static __always_inline __u64 addr_differs(const struct sluice_addr *a, const struct sluice_addr *b)
-{
-	return (a->half[0] ^ b->half[0]) | (a->half[1] ^ b->half[1]);
-}
-
-/* A single branch: once the tag matches, the rest nearly always matches too. */
-static __always_inline bool flow_is(const void *slot, const void *key)
-{
-	const struct sluice_steer_flow *flow = slot;
-	const struct steer_key *wanted = key;
-
-	return !(addr_differs(&flow->peer, &wanted->addr[PEER]) |
-		 addr_differs(&flow->local, &wanted->addr[LOCAL]) |
-		 (flow->owner.peer_port_be ^ wanted->peer_port_be));
-}
-
-/*
- * Returns the way of the flow, or SLUICE_STEER_WAYS. The verifier would explore the following code
- * once for each way that it knows; adding a 0 that is opaque to it merges these paths.
- */
-static __always_inline __u32 flow_find(const struct sluice_steer_set *set,
-				       const struct steer_key *key, __u64 hash)
-{
-	__u32 way = set_find(set->tag, sluice_flow_tag(hash), set->flow, sizeof(*set->flow),
-			     flow_is, key);
-
-	return (way + set->zero) % (2 * SLUICE_STEER_WAYS);
 }
 
 /* --- slots */
@@ -97,7 +66,8 @@ static __always_inline bool slot_select(const struct datagram *of,
 					const struct sluice_steer_slot *slot, __u32 index)
 {
 	return !is_connected(slot, of->casts) &&
-	       !bpf_sk_select_reuseport(of->ctx, &sluice_sockets, &index, 0);
+	       (kernel_selects(of, slot) ||
+		!bpf_sk_select_reuseport(of->ctx, &sluice_sockets, &index, 0));
 }
 
 static __always_inline void slot_account(const struct datagram *of, __u32 index, bool begins,
@@ -200,138 +170,62 @@ static __always_inline bool choose(const struct datagram *of, bool by_load, __u3
 	return false;
 }
 
-/* Returns 1 or 0 without a branch: each branch would double the paths of the verifier. */
-static __always_inline __u64 is_less(__u64 a, __u64 b)
+/* Records the owner of a new flow, or of one that moves from another slot. */
+static __always_inline void flow_record(const struct datagram *of, struct sluice_steer_set *set,
+					__u32 way, __u32 index, __u16 incarnation)
 {
-	return (a - b) >> 63;
-}
+	__u64 owner = sluice_steer_owner(of->print, of->now, index, incarnation), before;
 
-/* Returns the first free way or SLUICE_STEER_WAYS, unknown to the verifier as above. */
-static __always_inline __u32 set_free(const struct sluice_steer_set *set)
-{
-	__u32 way;
-
-#pragma unroll
-	for (way = 0; way < SLUICE_STEER_WAYS; way++)
-		if (!set->tag[way])
-			break;
-	return (way + set->zero) % (2 * SLUICE_STEER_WAYS);
-}
-
-/* Returns an expired way of a full set, else the way of the oldest one-datagram flow. */
-static __always_inline __u32 set_victim(const struct sluice_steer_set *set, __u32 now)
-{
-	__u64 most = SLUICE_STEER_WAYS;
-	__u32 way;
-
-#pragma unroll
-	for (way = 0; way < SLUICE_STEER_WAYS; way++) {
-		__u64 idle = sluice_flow_idle(now, set->seen[way]);
-		__u64 expired = is_less(idle_limit, idle);
-		__u64 open = (set->established >> way & 1) ^ 1, worth;
-
-		worth = (expired << 32) + (idle + 1) * (expired | open);
-		/* the lowest bits carry the way */
-		worth = worth << 4 | way;
-		most += (worth - most) * is_less(most | 15, worth);
+	if (way < SLUICE_STEER_WAYS) {
+		before = *way_owner(set, way);
+		if (sluice_steer_owner_checks(before, of->print))
+			owner = sluice_steer_owner_moved(sluice_steer_owner_again(before, of->now),
+							 index, incarnation);
+		*way_owner(set, way) = owner;
+		return;
 	}
-	return most & 15;
-}
-
-/* Returns a way for a new flow, or SLUICE_STEER_WAYS if all are live. A writer holds the lock. */
-static __always_inline __u32 set_place(const struct sluice_steer_set *set, __u32 now)
-{
-	__u32 way = set_free(set);
-
-	return way < SLUICE_STEER_WAYS ? way : set_victim(set, now);
-}
-
-/* The outcome found under the lock, counted after the unlock. */
-struct recorded {
-	bool unrecorded;
-	bool half_open_lost;
-};
-
-static __always_inline struct recorded flow_record(const struct datagram *of,
-						   struct sluice_steer_set *set,
-						   const struct steer_key *key, __u32 index,
-						   __u16 incarnation)
-{
-	union sluice_steer_owner owner = { .peer_port_be = key->peer_port_be,
-					   .slot = index,
-					   .incarnation = incarnation,
-					   .check = sluice_steer_check(of->hash) };
-	struct recorded recorded = {};
-	struct sluice_steer_flow *flow;
-	__u32 way;
-
-	bpf_spin_lock(&set->lock);
-	way = flow_find(set, key, of->hash);
+	way = set_place(set, of);
 	if (way >= SLUICE_STEER_WAYS) {
-		way = set_place(set, of->now);
-		if (way >= SLUICE_STEER_WAYS) {
-			recorded.unrecorded = true;
-			goto unlock;
-		}
-		recorded.half_open_lost = set->tag[way] && !(set->established & 1U << way) &&
-					  sluice_flow_idle(of->now, set->seen[way]) <= idle_limit;
-		set->established &= ~(1U << way);
+		count(SLUICE_STEER_unrecorded);
+		return;
 	}
-	flow = &set->flow[way % SLUICE_STEER_WAYS];
-	flow->peer = key->addr[PEER];
-	flow->local = key->addr[LOCAL];
-	*(volatile __u64 *)&flow->owner.word = owner.word;
-	set->seen[way % SLUICE_STEER_WAYS] = of->now;
-	set->tag[way % SLUICE_STEER_WAYS] = sluice_flow_tag(of->hash);
-unlock:
-	bpf_spin_unlock(&set->lock);
-	return recorded;
+	if (*way_print(set, way) && !flow_is_expired(*way_owner(set, way), of->now))
+		count(SLUICE_STEER_half_open_lost);
+	*way_owner(set, way) = owner;
+	*way_print(set, way) = of->print;
 }
 
 /*
  * A flow without room in the table needs the same choice for each of its datagrams: by hash, not by
  * load.
  */
-static __always_inline bool goes_by_load(const struct sluice_steer_set *set, __u32 now,
-					 enum sluice_steer_counter why)
+static __always_inline bool goes_by_load(const struct datagram *of, struct sluice_steer_set *set,
+					 __u32 way)
 {
 	if (policy != SLUICE_STEER_LOAD)
 		return false;
-	return why != SLUICE_STEER_started || set_place(set, now) < SLUICE_STEER_WAYS;
+	return way < SLUICE_STEER_WAYS || set_place(set, of) < SLUICE_STEER_WAYS;
 }
 
-/* @why is SLUICE_STEER_started, or the reason for the move. */
+/* @way is the flow's, if it is recorded; @why is SLUICE_STEER_started, or why it moves. */
 static __always_inline int flow_begin(const struct datagram *of, struct sluice_steer_set *set,
-				      const struct steer_key *key, enum sluice_steer_counter why)
+				      __u32 way, enum sluice_steer_counter why)
 {
 	const struct sluice_steer_slot *slot;
-	struct recorded recorded;
 	__u32 index;
 
-	if (!choose(of, goes_by_load(set, of->now, why), &index))
+	if (!choose(of, goes_by_load(of, set, way), &index))
 		return SK_PASS;
 	slot = bpf_map_lookup_elem(&sluice_slots, &index);
 	if (!slot)
 		return SK_PASS;
-	recorded = flow_record(of, set, key, index, slot->incarnation);
-	if (recorded.unrecorded)
-		count(SLUICE_STEER_unrecorded);
-	if (recorded.half_open_lost)
-		count(SLUICE_STEER_half_open_lost);
+	flow_record(of, set, way, index, slot->incarnation);
 	count(why);
 	slot_account(of, index, true, why != SLUICE_STEER_started);
 	return SK_PASS;
 }
 
 /* --- recorded flows */
-
-static __always_inline void flow_establish(struct sluice_steer_set *set, __u32 way, __u64 word)
-{
-	bpf_spin_lock(&set->lock);
-	if (set->flow[way % SLUICE_STEER_WAYS].owner.word == word)
-		set->established |= 1U << way;
-	bpf_spin_unlock(&set->lock);
-}
 
 /* A draining slot has already lost its flows by the time its queue is emptied. */
 static __always_inline bool is_drained(const struct sluice_steer_slot *slot)
@@ -344,27 +238,23 @@ static __always_inline enum sluice_steer_counter flow_follow(const struct datagr
 							     struct sluice_steer_set *set,
 							     __u32 way)
 {
-	union sluice_steer_owner owner = {
-		.word = *(volatile __u64 *)&set->flow[way % SLUICE_STEER_WAYS].owner.word,
-	};
+	__u64 owner = *way_owner(set, way), again = sluice_steer_owner_again(owner, of->now);
+	__u32 index = sluice_steer_owner_slot(owner);
+	__u16 incarnation = sluice_steer_owner_incarnation(owner);
 	const struct sluice_steer_slot *slot;
-	__u32 index = owner.slot;
-	__u32 *seen = &set->seen[way % SLUICE_STEER_WAYS];
 
-	if (owner.check != sluice_steer_check(of->hash))
+	if (!sluice_steer_owner_checks(owner, of->print))
 		return SLUICE_STEER_started;
 	slot = bpf_map_lookup_elem(&sluice_slots, &index);
-	if (!slot || !owner.incarnation || slot->incarnation != owner.incarnation)
+	if (!slot || !incarnation || slot->incarnation != incarnation)
 		return slot && is_drained(slot) ? SLUICE_STEER_moved_drained
 						: SLUICE_STEER_moved_gone;
-	if (slot->state != SLUICE_STEER_ACTIVE && sluice_flow_idle(of->now, *seen) > idle_limit)
+	if (slot->state != SLUICE_STEER_ACTIVE && flow_is_expired(owner, of->now))
 		return SLUICE_STEER_moved_idle;
 	if (!slot_select(of, slot, index))
 		return SLUICE_STEER_moved_gone;
-	if (*seen != of->now)
-		*seen = of->now;
-	if (!(set->established & 1U << way))
-		flow_establish(set, way, owner.word);
+	if (again != owner)
+		*way_owner(set, way) = again;
 	slot_account(of, index, false, false);
 	return SLUICE_STEER_known;
 }
@@ -404,31 +294,28 @@ static __always_inline int steer_by_cpu(const struct datagram *of)
 static __always_inline int steer(struct sk_reuseport_md *ctx, bool casts)
 {
 	enum sluice_steer_counter why = SLUICE_STEER_started;
-	struct datagram of = { .ctx = ctx, .casts = casts };
+	struct datagram of = { .ctx = ctx, .now = tick_clock(), .casts = casts };
 	struct sluice_steer_set *set;
-	struct steer_key key = {};
 	__u32 index, way;
 
 	if (policy == SLUICE_STEER_CPU)
 		return steer_by_cpu(&of);
-	if (!key_read(&of, &key)) {
+	if (!print_read(&of)) {
 		count(SLUICE_STEER_kernel_header);
 		return SK_PASS;
 	}
-	of.hash = key_hash(ctx, &key);
 	index = sluice_flow_set_index(of.hash, sets);
 	set = bpf_map_lookup_elem(&sluice_table, &index);
 	if (!set)
 		return SK_PASS;
-	of.now = clock();
-	way = flow_find(set, &key, of.hash);
+	way = flow_find(set, &of);
 	if (way < SLUICE_STEER_WAYS)
 		why = flow_follow(&of, set, way);
 	if (why == SLUICE_STEER_known) {
 		count(SLUICE_STEER_known);
 		return SK_PASS;
 	}
-	return flow_begin(&of, set, &key, why);
+	return flow_begin(&of, set, way, why);
 }
 
 SEC("sk_reuseport")

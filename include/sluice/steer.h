@@ -5,25 +5,16 @@
  * A group is a reuseport group of the kernel: the UDP sockets that share an address and a port
  * through SO_REUSEPORT, in one network namespace. Each group has a program and maps of its own, so
  * that the flow key needs neither namespace nor port, and the table is sized for the group.
- *
- * The flow table is set-associative for the reasons in flow.h, with two differences. A live way is
- * never reused, since that would move its flow: a new flow is not recorded in a full set, and its
- * choice is a function of the tuple, which stays the same as long as the group does. A flow of a
- * single datagram, which any spoofer can create, gets only a free way, or the way of another such
- * flow.
  */
 #ifndef SLUICE_STEER_H
 #define SLUICE_STEER_H
 
-#include <sluice/flow.h>
+#include <sluice/steer_table.h>
 
 /* Raised whenever a pinned map changes its layout or its meaning. */
-#define SLUICE_STEER_ABI 2
+#define SLUICE_STEER_ABI 4
 
-/* Limit on the sockets of a group, over all generations. */
-#define SLUICE_STEER_SLOTS 1024
-#define SLUICE_STEER_CPUS  1024
-#define SLUICE_STEER_WAYS  8
+#define SLUICE_STEER_CPUS 1024
 
 enum sluice_steer_policy {
 	SLUICE_STEER_FLOW = 1,
@@ -31,45 +22,6 @@ enum sluice_steer_policy {
 	SLUICE_STEER_SOURCE,
 	SLUICE_STEER_CPU,
 };
-
-/*
- * The owner of a flow, in one word that is read and written atomically. The way may be reused
- * while another CPU compares the addresses: `check`, derived from the hash of the flow, detects
- * that.
- */
-union sluice_steer_owner {
-	__u64 word;
-	struct {
-		__be16 peer_port_be;
-		__u16 slot;
-		__u16 incarnation; /* of the slot, when it got the flow */
-		__u16 check;	   /* sluice_steer_check() */
-	};
-};
-_Static_assert(sizeof(union sluice_steer_owner) == 8, "union sluice_steer_owner");
-
-struct sluice_steer_flow {
-	struct sluice_addr peer;
-	struct sluice_addr local;	/* destination; 0 under policy source */
-	union sluice_steer_owner owner; /* its port is 0 under policy source */
-};
-_Static_assert(sizeof(struct sluice_steer_flow) == 40, "struct sluice_steer_flow");
-
-struct sluice_steer_set {
-	struct bpf_spin_lock lock;
-	__u32 established; /* bit n: way n has had a second datagram */
-	__u32 zero;	   /* always; see bpf/steer/steer.bpf.c */
-	__u32 reserved;
-	__u16 tag[SLUICE_STEER_WAYS];  /* sluice_flow_tag(); 0: free */
-	__u32 seen[SLUICE_STEER_WAYS]; /* sluice_flow_clock() of the last datagram */
-	struct sluice_steer_flow flow[SLUICE_STEER_WAYS];
-};
-_Static_assert(sizeof(struct sluice_steer_set) == 64 + 40 * SLUICE_STEER_WAYS, "steer set");
-
-SLUICE_FLOW_INLINE __u16 sluice_steer_check(__u64 hash)
-{
-	return (__u16)((hash ^ (hash >> 32)) >> 4);
-}
 
 enum sluice_steer_state {
 	SLUICE_STEER_FREE = 0,
@@ -203,7 +155,6 @@ struct sluice_steer_group {
 	__u32 abi;
 	__u32 state;
 	__u32 policy;
-	__u64 seed;
 	__u64 idle_ns;
 	__u64 loaded_ns; /* CLOCK_REALTIME */
 	__u32 sets;
@@ -217,7 +168,8 @@ struct sluice_steer_group {
 	__u64 udp_before[8]; /* enum sluice_steer_udp: the counters at the load */
 	struct sluice_steer_past past;
 	__u64 drain_unread; /* datagrams that drained processes have left unread */
+	struct sluice_steer_keys keys;
 };
-_Static_assert(sizeof(struct sluice_steer_group) == 168, "struct sluice_steer_group");
+_Static_assert(sizeof(struct sluice_steer_group) == 384, "struct sluice_steer_group");
 
 #endif

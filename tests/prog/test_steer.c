@@ -19,23 +19,25 @@
 
 #include <cmocka.h>
 
+#include <sluice/steer.h>
+
 #include "bpf/steer/steer.skel.h"
 #include "kernel/feature.h"
 #include "kernel/sockets.h"
+#include "kernel/ticks.h"
 #include "lab.h"
 
 #include <bpf/bpf.h>
 #include <bpf/btf.h>
 #include <poll.h>
 #include <sluice/counters.h>
-#include <sluice/steer.h>
 
 #define PORT	  5300
 #define WORKERS	  4
 #define PEERS	  32
-#define SEED	  0x9e3779b97f4a7c15ULL
 #define NO_WORKER (-1)
 #define IDLE	  sluice_flow_clock(120000000000ULL)
+#define AGE	  ((IDLE + 512ULL) & SLUICE_STEER_SEEN_MASK)
 
 static struct steer_bpf *skel;
 static bool by_helpers; /* which of the two programs */
@@ -44,6 +46,18 @@ static int worker_count;
 static int peers[PEERS];
 static int client = -1;
 static struct sluice_steer_counters seen;
+
+/* Odd multiples of a constant: enough to spread the flows of these tests. */
+static struct sluice_steer_keys keys;
+
+static void keys_init(void)
+{
+	__u64 *word = (__u64 *)&keys;
+	size_t i;
+
+	for (i = 0; i < sizeof(keys) / sizeof(*word); i++)
+		word[i] = (2 * i + 1) * 0x9e3779b97f4a7c15ULL;
+}
 
 struct settings {
 	enum sluice_steer_policy policy; /* 0: flow */
@@ -134,10 +148,12 @@ static void assert_counted(int counter, ...)
 
 static int worker_open(const char *addr)
 {
+	const struct timeval wait = { .tv_sec = LAB_WAIT_S };
 	struct lab_end end = lab_end(addr, PORT);
 	int fd = socket(end.any.sa_family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 
 	assert_return_code(fd, errno);
+	assert_return_code(setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &wait, sizeof(wait)), errno);
 	lab_option(fd, SOL_SOCKET, SO_REUSEPORT, 1);
 	assert_return_code(bind(fd, &end.any, end.size), errno);
 	return fd;
@@ -191,8 +207,9 @@ static void load_only(const struct settings *settings)
 	assert_non_null(skel);
 	bpf_program__set_autoload(skel->progs.sluice_steer, false);
 	bpf_program__set_autoload(skel->progs.sluice_steer_h, false);
-	skel->rodata->seed = SEED;
+	memcpy((void *)&skel->rodata->keys, &keys, sizeof(keys));
 	skel->rodata->sets = settings->sets ? settings->sets : 512;
+	skel->rodata->tick_ns = ticks_length_ns();
 	skel->rodata->idle_limit = IDLE;
 	skel->rodata->policy = settings->policy ? settings->policy : SLUICE_STEER_FLOW;
 	skel->rodata->queues_readable = true;
@@ -232,7 +249,7 @@ static void flows_age(void)
 	for (index = 0; index < skel->rodata->sets; index++) {
 		map_read(skel->maps.sluice_table, index, &set);
 		for (way = 0; way < SLUICE_STEER_WAYS; way++)
-			set.seen[way] -= IDLE + 1;
+			set.line[way / 4].owner[way % 4] -= AGE << 32;
 		map_write(skel->maps.sluice_table, index, &set);
 	}
 }
@@ -604,22 +621,115 @@ static void test_idle_is_evicted(void **state)
 	assert_counted(SLUICE_STEER_started, 1, SLUICE_STEER_known, 1, -1);
 }
 
+/* Returns the only way in use of a table of one set; fails if there are more or less. */
+static __u32 only_way(struct sluice_steer_set *set)
+{
+	__u32 way, found = SLUICE_STEER_WAYS;
+
+	map_read(skel->maps.sluice_table, 0, set);
+	for (way = 0; way < SLUICE_STEER_WAYS; way++)
+		if (set->line[way / 4].print[way % 4]) {
+			assert_int_equal(found, SLUICE_STEER_WAYS);
+			found = way;
+		}
+	assert_int_not_equal(found, SLUICE_STEER_WAYS);
+	return found;
+}
+
+static __u64 only_print(void)
+{
+	struct sluice_steer_set set;
+	__u32 way = only_way(&set);
+
+	return set.line[way / 4].print[way % 4];
+}
+
+static __u64 print_ip4(int fd, const char *to)
+{
+	const __be32 both_be[2] = { inet_addr(NEAR4), inet_addr(to) };
+	__u64 word;
+
+	memcpy(&word, both_be, sizeof(word));
+	return sluice_steer_print(&keys, &word, 1, lab_port_be(fd));
+}
+
+/* A flow gets its home way; user space reads the clock that the program writes. */
+static void test_home_and_time(void **state)
+{
+	struct sluice_steer_set set;
+	__u32 before, after, way;
+	__u64 owner;
+
+	load(&(struct settings){ .sets = 1 });
+	assert_int_equal(ticks_clock(&before), 0);
+	worker_for(client, FAR4);
+	assert_int_equal(ticks_clock(&after), 0);
+	way = only_way(&set);
+	assert_int_equal(way, sluice_steer_home(sluice_steer_hash(only_print())));
+	owner = set.line[way / 4].owner[way % 4];
+	assert_true(sluice_steer_owner_idle(owner, after) <= after - before);
+	assert_true(sluice_steer_owner_idle(owner, after + 100000) >= 100000 - 256);
+}
+
+/* Counts the datagrams of a flow, and stores the time of the last. */
+static void test_received(void **state)
+{
+	struct sluice_steer_set set;
+	__u32 way, i;
+
+	load(&(struct settings){ .sets = 1 });
+	for (i = 1; i < SLUICE_STEER_RECEIVED_MAX + 3; i++) {
+		if (i % 8 == 0)
+			flows_age();
+		worker_for(client, FAR4);
+		way = only_way(&set);
+		assert_int_equal(sluice_steer_owner_received(set.line[way / 4].owner[way % 4]),
+				 i < SLUICE_STEER_RECEIVED_MAX ? i : SLUICE_STEER_RECEIVED_MAX);
+	}
+	assert_int_equal(sluice_steer_owner_idle(set.line[way / 4].owner[way % 4],
+						 set.line[way / 4].owner[way % 4] >> 32),
+			 0);
+}
+
 /* Does not mistake a word that was written for another flow for this flow's. */
 static void test_torn_owner(void **state)
 {
 	struct sluice_steer_set set;
-	int way = 0, worker;
+	__u64 *owner;
+	__u32 way;
+	int worker;
 
 	load(&(struct settings){ .sets = 1 });
 	worker = worker_for(client, FAR4);
-	map_read(skel->maps.sluice_table, 0, &set);
-	while (!set.tag[way])
-		way++;
-	set.flow[way].owner.slot = (__u16)((worker + 1) % WORKERS);
-	set.flow[way].owner.check ^= 1;
+	way = only_way(&set);
+	owner = &set.line[way / 4].owner[way % 4];
+	*owner = sluice_steer_owner_moved(*owner, (__u32)(worker + 1) % WORKERS, 1) ^ 1ULL << 32;
 	map_write(skel->maps.sluice_table, 0, &set);
 	assert_int_equal(worker_for(client, FAR4), worker);
 	assert_counted(SLUICE_STEER_started, 2, -1);
+	assert_int_equal(worker_for(client, FAR4), worker);
+	assert_counted(SLUICE_STEER_known, 1, -1);
+}
+
+/* Two CPUs may record a flow twice at once: the first way counts, and each flow has its own. */
+static void test_recorded_twice(void **state)
+{
+	struct sluice_steer_set set;
+	__u32 way, other, i;
+	int worker;
+
+	load(&(struct settings){ .sets = 1 });
+	worker = worker_for(client, FAR4);
+	way = only_way(&set);
+	for (i = 1; i < SLUICE_STEER_WAYS; i++) {
+		other = way ^ i;
+		set.line[other / 4].print[other % 4] = set.line[way / 4].print[way % 4];
+		set.line[other / 4].owner[other % 4] = sluice_steer_owner_moved(
+			set.line[way / 4].owner[way % 4], (__u32)(worker + 1) % WORKERS, 1);
+	}
+	map_write(skel->maps.sluice_table, 0, &set);
+	assert_int_equal(worker_for(client, FAR4), worker);
+	assert_counted(SLUICE_STEER_started, 1, SLUICE_STEER_known, 1, -1);
 }
 
 /* --- families */
@@ -627,29 +737,23 @@ static void test_torn_owner(void **state)
 static void test_ip6(void **state)
 {
 	int peer6 = lab_socket(NEAR6, 0), worker;
-	struct sluice_steer_set set;
-	struct in6_addr addr;
+	__u64 word[4];
 
 	load_at(&(struct settings){ .sets = 1 }, "::");
 	worker = worker_for(peer6, FAR6);
 	assert_int_not_equal(worker, NO_WORKER);
 	assert_int_equal(worker_for(peer6, FAR6), worker);
 	assert_counted(SLUICE_STEER_started, 1, SLUICE_STEER_known, 1, -1);
-	map_read(skel->maps.sluice_table, 0, &set);
-	inet_pton(AF_INET6, NEAR6, &addr);
-	assert_memory_equal(&set.flow[0].peer, &addr, sizeof(addr));
-	inet_pton(AF_INET6, FAR6, &addr);
-	assert_memory_equal(&set.flow[0].local, &addr, sizeof(addr));
+	inet_pton(AF_INET6, NEAR6, &word[0]);
+	inet_pton(AF_INET6, FAR6, &word[2]);
+	assert_true(only_print() == sluice_steer_print(&keys, word, 4, lab_port_be(peer6)));
 	close(peer6);
 }
-
-/* Stores the IPv4 peer of a dual-stack group by its IPv4 address. */
 
 /* Finds the addresses by the IP header's offset: options precede the UDP header. */
 static void test_ip4_options(void **state)
 {
 	static const char no_operations[] = { 1, 1, 1, 1 };
-	struct sluice_steer_set set;
 	int worker;
 
 	load(&(struct settings){ .sets = 1 });
@@ -659,25 +763,19 @@ static void test_ip4_options(void **state)
 		errno);
 	assert_int_equal(worker_for(client, FAR4), worker);
 	assert_counted(SLUICE_STEER_started, 1, SLUICE_STEER_known, 1, -1);
-	map_read(skel->maps.sluice_table, 0, &set);
-	assert_int_equal(set.tag[1], 0);
+	assert_true(only_print() == print_ip4(client, FAR4));
 }
 
+/* Identifies the IPv4 peer of a dual-stack group by its IPv4 address. */
 static void test_dual_stack(void **state)
 {
-	struct sluice_steer_set set;
 	int worker;
 
 	load_at(&(struct settings){ .sets = 1 }, "::");
 	worker = worker_for(client, FAR4);
 	assert_int_equal(worker_for(client, FAR4), worker);
 	assert_counted(SLUICE_STEER_started, 1, SLUICE_STEER_known, 1, -1);
-	map_read(skel->maps.sluice_table, 0, &set);
-	assert_int_equal(set.flow[0].peer.word_be[2], htonl(0xffff));
-	assert_int_equal(set.flow[0].peer.word_be[3], inet_addr(NEAR4));
-	assert_int_equal(set.flow[0].local.word_be[3], inet_addr(FAR4));
-	assert_int_equal(set.flow[0].owner.peer_port_be, lab_port_be(client));
-	assert_int_equal(set.established, 1);
+	assert_true(only_print() == print_ip4(client, FAR4));
 }
 
 /* --- the other policies */
@@ -797,6 +895,111 @@ static void test_load_with_a_full_set(void **state)
 		assert_int_equal(worker_for(client, FAR4), worker);
 }
 
+/* --- the kernel's own choice, which needs no selection (bpf/steer/kernel_choice.h) */
+
+/* More than two ticks, whatever the kernel's CONFIG_HZ. */
+#define SETTLE_US 90000
+
+/* Records flows where the kernel places them, and waits until the group counts as settled. */
+static void flows_begin(int before[PEERS])
+{
+	int i;
+
+	load(&(struct settings){ 0 });
+	for (i = 0; i < PEERS; i++)
+		before[i] = worker_for(peer_open(), FAR4);
+	usleep(SETTLE_US);
+	assert_counted(SLUICE_STEER_started, PEERS, -1);
+}
+
+/* From now on each selection fails. */
+static void selections_end(void)
+{
+	__u32 slot;
+
+	for (slot = 0; slot < WORKERS; slot++)
+		assert_return_code(
+			bpf_map__delete_elem(skel->maps.sluice_sockets, &slot, sizeof(slot), 0),
+			errno);
+}
+
+static void test_choice_without_selection(void **state)
+{
+	int before[PEERS], i;
+
+	flows_begin(before);
+	selections_end();
+	for (i = 0; i < PEERS; i++)
+		assert_int_equal(worker_for(peers[i], FAR4), before[i]);
+	assert_counted(SLUICE_STEER_known, PEERS, -1);
+	assert_int_not_equal(worker_for(client, FAR4), NO_WORKER);
+	assert_counted(SLUICE_STEER_started, 1, -1);
+}
+
+/* The kernel may have read the number of sockets before the last change. */
+static void test_choice_of_a_changed_group(void **state)
+{
+	int before[PEERS], i;
+
+	flows_begin(before);
+	selections_end();
+	for (i = 0; i < 8; i++) {
+		/* the number is another one, and then the old one again */
+		worker_count = WORKERS;
+		worker_add("0.0.0.0");
+		assert_int_not_equal(worker_for(peers[i], FAR4), NO_WORKER);
+		worker_close(WORKERS);
+		assert_int_not_equal(worker_for(peers[i], FAR4), NO_WORKER);
+	}
+	assert_counted(SLUICE_STEER_stale_slot, 16 * 4, SLUICE_STEER_kernel_refused, 16, -1);
+	usleep(SETTLE_US);
+	for (i = 0; i < PEERS; i++)
+		assert_int_equal(worker_for(peers[i], FAR4), before[i]);
+	assert_counted(SLUICE_STEER_known, PEERS, -1);
+}
+
+/* A socket of the group may have the address of one that was closed. */
+static void test_choice_of_another_socket(void **state)
+{
+	struct sluice_steer_slot slot;
+	int before[PEERS], i;
+
+	flows_begin(before);
+	selections_end();
+	for (i = 0; i < WORKERS; i++) {
+		slot = slot_read((__u32)i);
+		slot.cookie += 1000;
+		slot_write((__u32)i, slot);
+	}
+	for (i = 0; i < PEERS; i++)
+		assert_int_not_equal(worker_for(peers[i], FAR4), NO_WORKER);
+	assert_counted(SLUICE_STEER_stale_slot, 4 * PEERS, SLUICE_STEER_kernel_refused, PEERS, -1);
+}
+
+/* The kernel prefers a socket with SO_INCOMING_CPU to the choice by hash. */
+static void test_choice_by_incoming_cpu(void **state)
+{
+	int before[PEERS], i, elsewhere = 0, cpu = sched_getcpu();
+	cpu_set_t all, one;
+
+	assert_return_code(sched_getaffinity(0, sizeof(all), &all), errno);
+	CPU_ZERO(&one);
+	CPU_SET(cpu, &one);
+	assert_return_code(sched_setaffinity(0, sizeof(one), &one), errno);
+	flows_begin(before);
+	lab_option(workers[3], SOL_SOCKET, SO_INCOMING_CPU, cpu);
+	for (i = 0; i < PEERS; i++)
+		assert_int_equal(worker_for(peers[i], FAR4), before[i]);
+	assert_counted(SLUICE_STEER_known, PEERS, -1);
+	lab_option(workers[0], SOL_SOCKET, SO_DETACH_REUSEPORT_BPF, 0);
+	for (i = 0; i < PEERS; i++) {
+		assert_int_equal(worker_for(peers[i], FAR4), 3);
+		elsewhere += before[i] != 3;
+	}
+	assert_true(elsewhere > 0);
+	assert_return_code(sched_setaffinity(0, sizeof(all), &all), errno);
+}
+
 static bool kernel_casts(void)
 {
 	struct btf *vmlinux = btf__load_vmlinux_btf();
@@ -830,7 +1033,10 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_half_open_is_evicted_for_half_open, start,
 						end),
 		cmocka_unit_test_setup_teardown(test_idle_is_evicted, start, end),
+		cmocka_unit_test_setup_teardown(test_home_and_time, start, end),
+		cmocka_unit_test_setup_teardown(test_received, start, end),
 		cmocka_unit_test_setup_teardown(test_torn_owner, start, end),
+		cmocka_unit_test_setup_teardown(test_recorded_twice, start, end),
 		cmocka_unit_test_setup_teardown(test_ip6, start, end),
 		cmocka_unit_test_setup_teardown(test_ip4_options, start, end),
 		cmocka_unit_test_setup_teardown(test_dual_stack, start, end),
@@ -842,14 +1048,24 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_load_with_a_full_set, start, end),
 	};
 
+	const struct CMUnitTest casts_only[] = {
+		cmocka_unit_test_setup_teardown(test_choice_without_selection, start, end),
+		cmocka_unit_test_setup_teardown(test_choice_of_a_changed_group, start, end),
+		cmocka_unit_test_setup_teardown(test_choice_of_another_socket, start, end),
+		cmocka_unit_test_setup_teardown(test_choice_by_incoming_cpu, start, end),
+	};
+
 	if (geteuid()) {
 		fprintf(stderr, "needs root\n");
 		return LAB_SKIPPED;
 	}
+	keys_init();
 	by_helpers = true;
 	failed = cmocka_run_group_tests_name("by helpers", tests, NULL, NULL);
 	by_helpers = false;
-	if (kernel_casts())
+	if (kernel_casts()) {
 		failed += cmocka_run_group_tests_name("by casts", tests, NULL, NULL);
+		failed += cmocka_run_group_tests_name("by casts alone", casts_only, NULL, NULL);
+	}
 	return failed;
 }

@@ -16,7 +16,10 @@
 
 #include <cmocka.h>
 
+#include <sluice/steer.h>
+
 #include "bpf/steer/steer.skel.h"
+#include "kernel/ticks.h"
 #include "lab.h"
 #include "steer/group/choice.h"
 #include "steer/group/slots.h"
@@ -62,8 +65,9 @@ static int start(void **state)
 	assert_non_null(skel);
 	/* this one runs on every kernel */
 	bpf_program__set_autoload(skel->progs.sluice_steer, false);
-	skel->rodata->seed = 1;
+	memset((void *)&skel->rodata->keys, 0x9d, sizeof(skel->rodata->keys));
 	skel->rodata->sets = 64;
+	skel->rodata->tick_ns = ticks_length_ns();
 	skel->rodata->idle_limit = sluice_flow_clock(120000000000ULL);
 	skel->rodata->policy = SLUICE_STEER_FLOW;
 	bpf_map__set_max_entries(skel->maps.sluice_table, 64);

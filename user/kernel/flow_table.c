@@ -23,9 +23,10 @@ __u64 flow_table_idle_ns(__u32 seen)
 	return (__u64)sluice_flow_idle(now, seen) << SLUICE_FLOW_CLOCK_SHIFT;
 }
 
-int flow_table_walk(int fd, __u32 set_size, int (*fn)(const void *set, void *arg), void *arg)
+int flow_table_walk(int fd, __u32 set_size, __u64 flags, int (*fn)(const void *set, void *arg),
+		    void *arg)
 {
-	LIBBPF_OPTS(bpf_map_batch_opts, opts, .elem_flags = BPF_F_LOCK);
+	LIBBPF_OPTS(bpf_map_batch_opts, opts, .elem_flags = flags);
 	char *sets = calloc(SETS_AT_ONCE, set_size);
 	__u32 keys[SETS_AT_ONCE], cursor = 0, count, i;
 	bool first = true, last = false;

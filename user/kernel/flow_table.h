@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * The flow tables of reply and wire: their limits, the options that set them, and how user space
- * reads them. A table is an array of sets; each set has a spin lock and is copied under it.
+ * reads them. A table is an array of sets. A set of reply or wire has a spin lock and is copied
+ * under it; steer's has none (sluice/steer_table.h).
  */
 #ifndef SLUICE_KERNEL_FLOW_TABLE_H
 #define SLUICE_KERNEL_FLOW_TABLE_H
@@ -29,7 +30,11 @@ struct flow_table_usage {
 __u64 flow_table_bytes(__u32 flows, __u32 ways, __u32 set_size);
 /* Returns the time since a flow was last seen, by the current clock, since a walk may take long. */
 __u64 flow_table_idle_ns(__u32 seen);
-/* Calls fn with a copy of each set until fn returns non-zero. Returns that value, or -errno. */
-int flow_table_walk(int fd, __u32 set_size, int (*fn)(const void *set, void *arg), void *arg);
+/*
+ * Calls fn with a copy of each set until fn returns non-zero. @flags is BPF_F_LOCK for sets with a
+ * lock. Returns the value of fn, or -errno.
+ */
+int flow_table_walk(int fd, __u32 set_size, __u64 flags, int (*fn)(const void *set, void *arg),
+		    void *arg);
 
 #endif

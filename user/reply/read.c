@@ -104,7 +104,7 @@ int reply_flows(const char *bpffs, struct flow_table_usage *usage, reply_flow_fn
 		.bytes = (__u64)meta.sets * sizeof(struct sluice_flow_set),
 	};
 	visit.age_ns = meta.age_ns;
-	result = flow_table_walk(fd, sizeof(struct sluice_flow_set), set_visit, &visit);
+	result = flow_table_walk(fd, sizeof(struct sluice_flow_set), BPF_F_LOCK, set_visit, &visit);
 	close(fd);
 	if (result)
 		return err_set(err, EXIT_ERROR, -result, "flow table: %s", strerror(-result));

@@ -32,7 +32,7 @@ static const struct need rows[] = {
 	  .hint = NEED_SECCOMP_HINT },
 	NEED_HELPER(SK_REUSEPORT, 0, skb_load_bytes_relative, "4.19",
 		    "reads the addresses of a datagram", NULL),
-	NEED_HELPER(SK_REUSEPORT, 0, spin_lock, "5.1", "guards a set of the flow table", NULL),
+	NEED_HELPER(SK_REUSEPORT, 0, jiffies64, "5.6", "the clock of the flow table", NULL),
 	NEED_HELPER(SK_REUSEPORT, 0, probe_read_kernel, "5.8", "reads how full a queue is",
 		    "new flows also go to workers with full queues"),
 	{ .name = "bpf_rdonly_cast in sk_reuseport",

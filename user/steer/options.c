@@ -16,7 +16,7 @@ const struct opt steer_opts[] = {
 	  " busy of four; source, by client address; cpu, the one on the CPU of arrival",
 	  .words = policies, .min = SLUICE_STEER_FLOW, .preset = "flow" },
 	{ "flows", 0, "N", opt_u32, STEER_FIELD(flows),
-	  "flows remembered in each group, 48 bytes each", .min = STEER_FLOWS_MIN,
+	  "flows remembered in each group, 16 bytes each", .min = STEER_FLOWS_MIN,
 	  .max = STEER_FLOWS_MAX, .preset = OPT_TEXT(STEER_FLOWS_DEFAULT) },
 	{ "idle", 0, "SECONDS", opt_u64, STEER_FIELD(idle_s),
 	  "how long a flow lives without a datagram", .min = 1, .max = STEER_IDLE_MAX,

@@ -38,7 +38,7 @@ int wire_flows(const char *bpffs, wire_flow_fn fn, void *arg, struct err *err)
 
 	if (fd < 0)
 		return fd;
-	result = flow_table_walk(fd, sizeof(struct sluice_wire_set), set_visit, &visit);
+	result = flow_table_walk(fd, sizeof(struct sluice_wire_set), BPF_F_LOCK, set_visit, &visit);
 	close(fd);
 	if (result)
 		return err_set(err, EXIT_ERROR, -result, "flow table: %s", strerror(-result));

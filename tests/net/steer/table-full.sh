@@ -51,7 +51,8 @@ want_equal "$(result moved)" 0 "flows moved"
 want_at_least $((COUNT - TABLE)) "$(steer_counter unrecorded)" "flows without a slot"
 recorded=$(bpftool -j map dump pinned "$(steer_groups)/sluice_table" | python3 -c '
 import json, sys
-print(sum(tag != 0 for entry in json.load(sys.stdin) for tag in entry["formatted"]["value"]["tag"]))')
+print(sum(word != 0 for entry in json.load(sys.stdin)
+          for line in entry["formatted"]["value"]["line"] for word in line["print"]))')
 want_at_least $((TABLE * 9 / 10)) "$recorded" "flows on record"
 add_worker "${LOAD[@]}"
 echo "moved: $(result moved) of $COUNT, $recorded on record"

@@ -8,17 +8,19 @@
 #include "kernel/object.h"
 #include "kernel/pins.h"
 #include "kernel/socket_child.h"
+#include "kernel/ticks.h"
 #include "steer/group/udp_stats.h"
 
 #include <bpf/bpf.h>
 #include <bpf/btf.h>
 #include <errno.h>
 #include <string.h>
+#include <sys/random.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* A table of 12 MiB; a larger one is not kept in reserve. */
+/* A table of 4 MiB; a larger one is not kept in reserve. */
 #define SPARE_FLOWS_MAX 262144
 
 struct load {
@@ -92,18 +94,22 @@ static int verify(struct load *load, const struct steer_setting *setting, __u32 
 {
 	struct steer_loader *loader = load->loader;
 	bool casts = kernel_casts(loader), refused = false;
+	struct sluice_steer_keys keys = load->before.keys;
 	struct steer_bpf *skel;
 	int result;
 
+	if (!load->before.magic && getrandom(&keys, sizeof(keys), 0) != sizeof(keys))
+		return err_set(err, EXIT_ERROR, errno, "getrandom: %s", strerror(errno));
 	load->object.state_dir = &load->plane;
 	load->object.before = &load->before;
 retry:
 	skel = load->skel = steer_bpf__open_opts(object_open_opts(&load->object));
 	if (skel) {
-		skel->rodata->seed = object_seed(load->before.seed);
+		memcpy((void *)&skel->rodata->keys, &keys, sizeof(keys));
 		skel->rodata->sets = sets_of(setting);
 		skel->rodata->policy = setting->policy;
 		skel->rodata->settled_ns = setting->settled_ns;
+		skel->rodata->tick_ns = ticks_length_ns();
 		skel->rodata->idle_limit = sluice_flow_clock(setting->idle_ns);
 		skel->rodata->queues_readable = feature_helper(BPF_PROG_TYPE_SK_REUSEPORT, 0,
 							       BPF_FUNC_probe_read_kernel) ==
@@ -310,7 +316,7 @@ int steer_group_create(struct steer_loader *loader, const char *dir,
 		.magic = SLUICE_MAGIC,
 		.abi = SLUICE_STEER_ABI,
 		.policy = setting->policy,
-		.seed = load.skel->rodata->seed,
+		.keys = load.skel->rodata->keys,
 		.idle_ns = setting->idle_ns,
 		.loaded_ns = clock_now_ns(CLOCK_REALTIME),
 		.sets = sets_of(setting),

@@ -1,15 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "steer/group/stats.h"
 
-#include "base/clock.h"
 #include "kernel/flow_table.h"
 #include "kernel/state_dir.h"
+#include "kernel/ticks.h"
 
 #include <bpf/bpf.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 struct usage_walk {
 	const struct steer_group *group;
@@ -26,38 +25,44 @@ static int usage_add(const void *copy, void *arg)
 	__u32 way;
 
 	for (way = 0; way < SLUICE_STEER_WAYS; way++) {
-		__u32 idle = sluice_flow_idle(walk->now, set->seen[way]);
-		const union sluice_steer_owner *owner = &set->flow[way].owner;
-		const struct sluice_steer_slot *slot =
-			&walk->group->slots[owner->slot % SLUICE_STEER_SLOTS];
+		const struct sluice_steer_line *line = &set->line[way / 4];
+		__u64 owner = line->owner[way % 4];
+		__u32 idle = sluice_steer_owner_idle(owner, walk->now);
+		__u32 index = sluice_steer_owner_slot(owner);
+		const struct sluice_steer_slot *slot = &walk->group->slots[index];
 
-		if (!set->tag[way])
+		if (!line->print[way % 4])
 			continue;
-		if (idle > walk->limit || slot->incarnation != owner->incarnation ||
+		if (idle > walk->limit ||
+		    slot->incarnation != sluice_steer_owner_incarnation(owner) ||
 		    slot->state == SLUICE_STEER_FREE) {
 			walk->usage->expired++;
 			continue;
 		}
-		if (set->established & 1U << way)
+		if (sluice_steer_owner_received(owner) > 1)
 			walk->usage->live++;
 		else
 			walk->usage->half_open++;
-		walk->usage->of_slot[slot - walk->group->slots]++;
-		walk->usage->busy[slot - walk->group->slots] += idle <= walk->busy;
+		walk->usage->of_slot[index]++;
+		walk->usage->busy[index] += idle <= walk->busy;
 	}
 	return 0;
 }
 
 int steer_group_usage(const struct steer_group *group, __u32 busy_ms, struct steer_usage *usage)
 {
-	struct usage_walk walk = { group, usage,
-				   sluice_flow_clock(clock_now_ns(CLOCK_MONOTONIC_COARSE)),
-				   sluice_flow_clock(group->info.idle_ns),
-				   sluice_flow_clock(busy_ms * 1000000ULL) };
+	struct usage_walk walk = { .group = group,
+				   .usage = usage,
+				   .limit = sluice_flow_clock(group->info.idle_ns),
+				   .busy = sluice_flow_clock(busy_ms * 1000000ULL) };
+	int result = ticks_clock(&walk.now);
 
+	if (result)
+		return result;
 	memset(usage, 0, sizeof(*usage));
 	usage->size = group->info.sets * SLUICE_STEER_WAYS;
-	return flow_table_walk(group->table_fd, sizeof(struct sluice_steer_set), usage_add, &walk);
+	return flow_table_walk(group->table_fd, sizeof(struct sluice_steer_set), 0, usage_add,
+			       &walk);
 }
 
 int steer_group_counters(const struct steer_group *group, struct sluice_steer_counters *sum)

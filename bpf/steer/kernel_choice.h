@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: (GPL-2.0-or-later OR BSD-2-Clause) */
+/*
+ * The kernel's own choice. A new flow starts there, so most flows stay where the kernel would send
+ * them anyway. Then the program returns without a selection, and saves bpf_sk_select_reuseport(),
+ * which costs more than the rest of the decision.
+ *
+ * Rejected: a socket filter in place of sk_reuseport, whose result is the index of the socket. It
+ * does not see the kernel's hash, so new flows could not start from the kernel's choice, and a flow
+ * that is not recorded would move when the filter takes over.
+ */
+#ifndef SLUICE_BPF_STEER_KERNEL_CHOICE_H
+#define SLUICE_BPF_STEER_KERNEL_CHOICE_H
+
+#include "steer/sock.h"
+
+/* Written by the program: the number of sockets in the group << 32 | tick_clock() when it changed.
+ */
+static volatile __u64 group_changed;
+
+/*
+ * The kernel reads the number of sockets before it calls the program. If a socket joins or leaves
+ * in between, the kernel's choice is another one. Therefore only a number that is older than the
+ * current tick counts.
+ */
+static __always_inline bool group_is_settled(__u32 count, __u32 now)
+{
+	__u64 changed = group_changed;
+
+	if (changed >> 32 == count)
+		return (__u32)changed != now;
+	group_changed = (__u64)count << 32 | now;
+	return false;
+}
+
+/* See net/core/sock_reuseport.c, reuseport_select_sock_by_hash(). */
+static __always_inline bool kernel_selects(const struct datagram *of,
+					   const struct sluice_steer_slot *slot)
+{
+	const struct sk_reuseport_kern *kern;
+	const struct sock_reuseport *group;
+	const __u64 *member;
+	__u32 count, at;
+
+	if (!of->casts || !slot)
+		return false;
+	kern = bpf_cast_to_kern_ctx(of->ctx);
+	group = kern->sk->sk_reuseport_cb;
+	count = group->num_socks;
+	if (!group_is_settled(count, of->now))
+		return false;
+	/* since 6.2: sockets with SO_INCOMING_CPU come first */
+	if (bpf_core_field_exists(group->incoming_cpu) && group->incoming_cpu)
+		return false;
+	at = (__u64)of->ctx->hash * count >> 32;
+	member = bpf_rdonly_cast((const void *)group + bpf_core_field_offset(group->socks) +
+					 at * sizeof(*member),
+				 bpf_core_type_id_kernel(struct in6_addr));
+	/* the socket may have been freed, and its address reused in the group */
+	return *member == slot->sock && sock_cookie((const void *)slot->sock, true) == slot->cookie;
+}
+
+#endif

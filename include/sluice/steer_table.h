@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: (GPL-2.0-or-later OR BSD-2-Clause) */
+/*
+ * The flow table of a steered group.
+ *
+ * It is set-associative for the reasons in flow.h, with two differences. A live way is never
+ * reused, since that would move its flow: a new flow is not recorded in a full set, and its choice
+ * is a function of the tuple, which stays the same as long as the group does. A flow of a single
+ * datagram, which any spoofer can create, gets only a free way, or the way of another such flow.
+ *
+ * A way has two words: the print, which identifies the flow, and the owner. Each is read and
+ * written atomically, and no lock guards them. Two CPUs that write to one way at once may leave the
+ * print of one flow with the owner of another. The check in the owner detects that: the flow is
+ * placed again, like a flow that is not recorded.
+ */
+#ifndef SLUICE_STEER_TABLE_H
+#define SLUICE_STEER_TABLE_H
+
+#include <sluice/flow.h>
+#include <stdbool.h>
+
+#define SLUICE_STEER_SLOTS 1024 /* limit on the sockets of a group, over all generations */
+#define SLUICE_STEER_WAYS  8
+
+/* The secret of a group: words from the kernel's random number generator. */
+struct sluice_steer_keys {
+	__u64 ip4[2][4];
+	__u64 ip6[2][10];
+};
+
+/* Four ways fill a cache line, so that a flow that is found in its home way costs one line. */
+struct sluice_steer_line {
+	__u64 print[4]; /* sluice_steer_print(); 0: free */
+	__u64 owner[4]; /* sluice_steer_owner() */
+};
+
+struct sluice_steer_set {
+	struct sluice_steer_line line[SLUICE_STEER_WAYS / 4];
+};
+_Static_assert(sizeof(struct sluice_steer_set) == 128, "struct sluice_steer_set");
+
+/* --- prints */
+
+/*
+ * Pair-multiply-shift: with random keys, the upper halves of the sums of two different tuples are
+ * uniform and independent (Thorup, "High Speed Hashing for Integers and Strings",
+ * arXiv:1504.06804).
+ */
+SLUICE_FLOW_INLINE __u64 sluice_steer_sum(const volatile __u64 *key, const __u64 *word, int words,
+					  __be16 port_be)
+{
+	__u64 sum = key[0] + key[1] * port_be;
+	int i;
+
+	for (i = 0; i < words; i++)
+		sum += (key[2 * i + 2] + (__u32)word[i]) * (key[2 * i + 3] + (word[i] >> 32));
+	return sum;
+}
+
+/*
+ * Returns 63 random bits and a set bit. Two flows have the same print with a probability of 2^-63,
+ * whatever their addresses: a peer that does not know the keys cannot search for such a pair other
+ * than by trying. The two flows would share a way, and thereby a worker. @word is the source and
+ * the destination, as in the header: one word of IPv4, four of IPv6.
+ *
+ * Rejected: SipHash, whose bound is a conjecture and whose five to eight dependent rounds cost
+ * more; and sluice_flow_mix(), since some pairs of words collide under every seed.
+ */
+SLUICE_FLOW_INLINE __u64 sluice_steer_print(const volatile struct sluice_steer_keys *keys,
+					    const __u64 *word, int words, __be16 port_be)
+{
+	const volatile __u64 *one = words == 1 ? keys->ip4[0] : keys->ip6[0];
+	const volatile __u64 *other = words == 1 ? keys->ip4[1] : keys->ip6[1];
+
+	return (sluice_steer_sum(one, word, words, port_be) & 0xffffffff00000000ULL) |
+	       sluice_steer_sum(other, word, words, port_be) >> 32 | 1;
+}
+
+/*
+ * Selects the set (sluice_flow_set_index()) and the home way. The sum is linear in a port and in
+ * each half of an address: without the fold, consecutive clients would share few sets.
+ */
+SLUICE_FLOW_INLINE __u64 sluice_steer_hash(__u64 print)
+{
+	return sluice_flow_mix(print, 0);
+}
+
+SLUICE_FLOW_INLINE __u32 sluice_steer_home(__u64 hash)
+{
+	return hash >> 24 & (SLUICE_STEER_WAYS - 1);
+}
+
+/* --- owners */
+
+/*
+ *	63           40 39    32 31      26 25  16 15         0
+ *	| seen, 2^28 ns | check | received | slot | incarnation |
+ *
+ * The time is the upper part of sluice_flow_clock() of the kernel's ticks. It is a lower bound: the
+ * flow was seen up to 2^28 ns later.
+ */
+#define SLUICE_STEER_SEEN_MASK	  0xffffff00U
+#define SLUICE_STEER_RECEIVED_ONE (1U << 26)
+#define SLUICE_STEER_RECEIVED_MAX 63 /* or more */
+
+SLUICE_FLOW_INLINE __u8 sluice_steer_check(__u64 print)
+{
+	return print >> 32;
+}
+
+/* Returns the owner of a flow after its first datagram; @incarnation is that of the slot. */
+SLUICE_FLOW_INLINE __u64 sluice_steer_owner(__u64 print, __u32 now, __u32 slot, __u16 incarnation)
+{
+	__u32 upper = (now & SLUICE_STEER_SEEN_MASK) | sluice_steer_check(print);
+
+	return (__u64)upper << 32 | SLUICE_STEER_RECEIVED_ONE | slot << 16 | incarnation;
+}
+
+/* Returns the owner after one more datagram. */
+SLUICE_FLOW_INLINE __u64 sluice_steer_owner_again(__u64 owner, __u32 now)
+{
+	__u32 upper = (now & SLUICE_STEER_SEEN_MASK) | (owner >> 32 & ~SLUICE_STEER_SEEN_MASK);
+	__u32 lower = owner;
+
+	if (lower < (__u32)SLUICE_STEER_RECEIVED_MAX * SLUICE_STEER_RECEIVED_ONE)
+		lower += SLUICE_STEER_RECEIVED_ONE;
+	return (__u64)upper << 32 | lower;
+}
+
+/* Returns the owner after a move to another slot. */
+SLUICE_FLOW_INLINE __u64 sluice_steer_owner_moved(__u64 owner, __u32 slot, __u16 incarnation)
+{
+	return (owner & ~(SLUICE_STEER_RECEIVED_ONE - 1ULL)) | slot << 16 | incarnation;
+}
+
+SLUICE_FLOW_INLINE bool sluice_steer_owner_checks(__u64 owner, __u64 print)
+{
+	return (__u8)(owner >> 32) == sluice_steer_check(print);
+}
+
+SLUICE_FLOW_INLINE __u32 sluice_steer_owner_slot(__u64 owner)
+{
+	return owner >> 16 & (SLUICE_STEER_SLOTS - 1);
+}
+
+SLUICE_FLOW_INLINE __u16 sluice_steer_owner_incarnation(__u64 owner)
+{
+	return owner;
+}
+
+/* Returns the number of datagrams, up to SLUICE_STEER_RECEIVED_MAX. */
+SLUICE_FLOW_INLINE __u32 sluice_steer_owner_received(__u64 owner)
+{
+	return (__u32)owner / SLUICE_STEER_RECEIVED_ONE;
+}
+
+/* Returns the time since the last datagram, which is too short by up to 2^28 ns. */
+SLUICE_FLOW_INLINE __u32 sluice_steer_owner_idle(__u64 owner, __u32 now)
+{
+	return sluice_flow_idle(now, (__u32)(owner >> 32) | ~SLUICE_STEER_SEEN_MASK);
+}
+
+#endif

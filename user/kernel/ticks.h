@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The kernel's tick counter (jiffies), the clock of programs that run for each datagram: they read
+ * it by a plain load, where the helpers for CLOCK_MONOTONIC cost a call.
+ */
+#ifndef SLUICE_KERNEL_TICKS_H
+#define SLUICE_KERNEL_TICKS_H
+
+#include <linux/types.h>
+
+/* Returns the length of a tick, in ns. */
+__u64 ticks_length_ns(void);
+/* Reads sluice_flow_clock() of the ticks until now. Returns 0 or -errno. */
+int ticks_clock(__u32 *now);
+
+#endif
