@@ -29,6 +29,8 @@
 
 /* Another process may detach the programs.  The check costs a few system calls per interface. */
 #define CHECK_US 10000000
+/* How often the names of network namespaces are read again, if there are any. */
+#define FOLLOW_US 1000000
 
 struct node {
 	const struct context *context;
@@ -40,6 +42,7 @@ struct node {
 	struct err err; /* why the daemon gives up; code EXIT_OK: it does not */
 	char bpffs[PATH_MAX];
 	struct loop *loop;
+	struct loop_timer *follow;
 	struct watch *watch;
 	struct steer_section steer;
 	struct hold_section hold;
@@ -167,6 +170,13 @@ static void on_check(void *arg)
 	watch_check(node->watch);
 }
 
+static void on_follow(void *arg)
+{
+	struct node *node = arg;
+
+	sections_follow(&node->sections);
+}
+
 /* Returns 0, or -errno with *err set if no section of the first file could be applied. */
 static int apply(struct node *node, struct config_file *file, struct err *err)
 {
@@ -176,6 +186,10 @@ static int apply(struct node *node, struct config_file *file, struct err *err)
 		return result;
 	log_logfmt(node->context->verbose ? LOG_LEVEL_DEBUG : file->config.log_level);
 	watch_file(node->watch, node->sections.wire_file);
+	if (sections_name_netns(&node->sections))
+		loop_timer_start(node->follow, FOLLOW_US);
+	else
+		loop_timer_stop(node->follow);
 	return 0;
 }
 
@@ -264,6 +278,10 @@ static int setup_loop(struct node *node)
 		result = start_timer(node, on_watchdog, watchdog_us / 2);
 	if (!result)
 		result = start_timer(node, on_check, CHECK_US);
+	if (!result)
+		node->follow = loop_timer(node->loop, true, on_follow, node);
+	if (!result && !node->follow)
+		result = -ENOMEM;
 	if (!result)
 		result = steer_section_init(&node->steer, node->loop, on_changed, node);
 	if (!result)
