@@ -9,9 +9,9 @@
  * Flows are in an array that user space maps (BPF_F_MMAPABLE), and a hash finds the slot of a flow.
  * So the daemon follows a million flows without a system call for each, and a slot number is all
  * that it has to store about a flow. BPF_MAP_TYPE_LRU_HASH was rejected: it evicts the longest
- * silent flow, which is the one that needs a keepalive. Here a new flow replaces only a flow that
+ * silent flow, which needs a keepalive most. Here a new flow replaces only a flow that
  * needs none: its socket is closed, its peer has not answered, or it is older than --max; or, in a
- * table that one namespace has more than half of, a flow of that namespace.
+ * table of which one namespace has more than half, a flow of it.
  */
 #ifndef SLUICE_HOLD_H
 #define SLUICE_HOLD_H
@@ -103,7 +103,7 @@ struct sluice_hold_socket {
 };
 _Static_assert(sizeof(struct sluice_hold_socket) == 8, "struct sluice_hold_socket");
 
-/* What is tracked of a namespace. */
+/* The tracked flows of a namespace. */
 struct sluice_hold_netns {
 	__u64 sockets; /* that are open */
 	__u64 flows;
