@@ -664,7 +664,7 @@ static void test_new_flows_get_ways(void **state)
 	flows_age_by(3 * sluice_flow_clock(1000000000) & SLUICE_STEER_SEEN_MASK);
 	one = peer_open();
 	other = peer_open();
-	/* both have a way after n turns but for one in 2^n runs */
+	/* both have a way after n turns except for one in 2^n runs */
 	for (i = 0; i < 64; i++) {
 		worker_for(one, FAR4);
 		worker_for(other, FAR4);
