@@ -47,18 +47,24 @@ struct net {
 	struct netns_ipv6 ipv6;
 } __core;
 
+struct net_device;
+struct in_device;
+
 struct in_ifaddr {
 	struct in_ifaddr *ifa_next;
+	struct in_device *ifa_dev;
 	__be32 ifa_local;
 	__be32 ifa_mask;
 } __core;
 
 struct in_device {
+	struct net_device *dev;
 	struct in_ifaddr *ifa_list;
 	struct ipv4_devconf cnf;
 } __core;
 
 struct inet6_dev {
+	struct net_device *dev;
 	struct list_head addr_list;
 } __core;
 
@@ -67,6 +73,7 @@ struct inet6_ifaddr {
 		__u8 bytes[16];
 	} addr;
 	struct list_head if_list;
+	struct inet6_dev *idev;
 } __core;
 
 typedef struct {
@@ -117,8 +124,11 @@ struct sock_common {
 
 struct sock_reuseport;
 
+struct xfrm_state;
+
 struct dst_entry {
 	struct net_device *dev;
+	struct xfrm_state *xfrm;
 } __core;
 
 struct sk_buff_head {

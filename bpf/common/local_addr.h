@@ -19,8 +19,12 @@
 #include <bpf/bpf_endian.h>
 #include <stdbool.h>
 
-/* The number of devices and addresses to walk; in a larger namespace the rest is not found. */
-#define LOCAL_ADDR_STEPS 256
+/*
+ * The number of devices and addresses to walk; in a larger namespace the rest is not found. The
+ * walk is cut into legs, since the verifier follows each step of a loop, but a leg only once.
+ */
+#define LOCAL_ADDR_LEG	16
+#define LOCAL_ADDR_LEGS 16
 
 /* include/uapi/linux/if.h, which conflicts with the kernel's types */
 #define IFF_LOOPBACK 0x8
@@ -56,47 +60,92 @@ static __always_inline bool ip4_is_unicast(const struct in_ifaddr *ifa, __be32 a
 	       (BPF_CORE_READ(ifa, ifa_mask) | addr_be) != 0xffffffff;
 }
 
-/* Global, not static: the verifier checks a global function once, not once for each path. */
-__noinline int ip4_is_local(__u64 net_address, __be32 addr_be)
+/* The results of a leg, apart from where the next one starts. */
+#define WALK_END   0
+#define WALK_FOUND 1
+
+/*
+ * The next leg starts after a device, by its entry in the namespace's list, or at an address, whose
+ * pointer has this bit set.
+ */
+#define WALK_ADDR 1
+
+/*
+ * Walks one leg. Global, not static: the verifier checks a global function once, not once for each
+ * path. Kernel 5.10 accepts only numbers as its arguments and result.
+ */
+__noinline __u64 ip4_walk(__u64 net_address, __be32 addr_be, __u64 from)
 {
 	struct net *net = (struct net *)net_address;
 	struct list_head *end = (void *)net + bpf_core_field_offset(struct net, dev_base_head);
-	struct list_head *at = end;
+	struct list_head *at = (struct list_head *)from;
+	struct net_device *device;
 	struct in_ifaddr *ifa = NULL;
 	__u32 flags = 0;
 	__u64 step;
 
-	for (step = 0; step < LOCAL_ADDR_STEPS; step++) {
+	if (from & WALK_ADDR) {
+		ifa = (struct in_ifaddr *)(from - WALK_ADDR);
+		device = BPF_CORE_READ(ifa, ifa_dev, dev);
+		at = (void *)device + bpf_core_field_offset(struct net_device, dev_list);
+		flags = BPF_CORE_READ(device, flags);
+	}
+	for (step = 0; step < LOCAL_ADDR_LEG; step++) {
 		/* Kernel 5.10 loses the bounds of a counter that is spilled as 4 bytes. */
 		asm volatile("" : "+r"(step));
 		if (ifa) {
 			if (ip4_matches(ifa, flags, addr_be))
-				return ip4_is_unicast(ifa, addr_be);
+				return ip4_is_unicast(ifa, addr_be) ? WALK_FOUND : WALK_END;
 			ifa = BPF_CORE_READ(ifa, ifa_next);
 		} else {
-			struct net_device *device;
-
 			at = BPF_CORE_READ(at, next);
 			if (at == end)
-				return 0;
+				return WALK_END;
 			device = (void *)at - bpf_core_field_offset(struct net_device, dev_list);
 			flags = BPF_CORE_READ(device, flags);
 			ifa = BPF_CORE_READ(device, ip_ptr, ifa_list);
 		}
 	}
+	return ifa ? (__u64)ifa + WALK_ADDR : (__u64)at;
+}
+
+/* Not a function of its own: on 5.10 its frame would not fit on the stack of sluice_audit. */
+static __always_inline int ip4_is_local(__u64 net_address, __be32 addr_be)
+{
+	__u64 at = net_address + bpf_core_field_offset(struct net, dev_base_head);
+	__u64 leg;
+
+#pragma nounroll
+	for (leg = 0; leg < LOCAL_ADDR_LEGS; leg++) {
+		asm volatile("" : "+r"(leg));
+		at = ip4_walk(net_address, addr_be, at);
+		if (at <= WALK_FOUND)
+			return at;
+	}
 	return 0;
 }
 
-__noinline int ip6_is_local(__u64 net_address, __u64 high, __u64 low)
+/* As ip4_walk(). */
+__noinline __u64 ip6_walk(__u64 net_address, __u64 high, __u64 low, __u64 from)
 {
 	struct net *net = (struct net *)net_address;
 	struct list_head *end = (void *)net + bpf_core_field_offset(struct net, dev_base_head);
-	struct list_head *at = end, *ifa = NULL, *last = NULL;
+	struct list_head *at = (struct list_head *)from, *ifa = NULL, *last = NULL;
+	struct net_device *device;
+	struct inet6_dev *ip6;
 	__u64 step;
 
-	if (!bpf_core_type_exists(struct inet6_ifaddr))
-		return 0;
-	for (step = 0; step < LOCAL_ADDR_STEPS; step++) {
+	if (from & WALK_ADDR) {
+		ifa = (struct list_head *)(from - WALK_ADDR);
+		ip6 = BPF_CORE_READ((struct inet6_ifaddr *)((void *)ifa -
+							    bpf_core_field_offset(
+								    struct inet6_ifaddr, if_list)),
+				    idev);
+		last = (void *)ip6 + bpf_core_field_offset(struct inet6_dev, addr_list);
+		at = (void *)BPF_CORE_READ(ip6, dev) +
+		     bpf_core_field_offset(struct net_device, dev_list);
+	}
+	for (step = 0; step < LOCAL_ADDR_LEG; step++) {
 		asm volatile("" : "+r"(step));
 		if (ifa != last) {
 			struct inet6_ifaddr *holder =
@@ -107,20 +156,33 @@ __noinline int ip6_is_local(__u64 net_address, __u64 high, __u64 low)
 				&addr, sizeof(addr),
 				(void *)holder + bpf_core_field_offset(struct inet6_ifaddr, addr));
 			if (!((addr.half[0] ^ high) | (addr.half[1] ^ low)))
-				return 1;
+				return WALK_FOUND;
 			ifa = BPF_CORE_READ(ifa, next);
 		} else {
-			struct net_device *device;
-			struct inet6_dev *ip6;
-
 			at = BPF_CORE_READ(at, next);
 			if (at == end)
-				return 0;
+				return WALK_END;
 			device = (void *)at - bpf_core_field_offset(struct net_device, dev_list);
 			ip6 = BPF_CORE_READ(device, ip6_ptr);
 			last = (void *)ip6 + bpf_core_field_offset(struct inet6_dev, addr_list);
 			ifa = ip6 ? BPF_CORE_READ(last, next) : last;
 		}
+	}
+	return ifa != last ? (__u64)ifa + WALK_ADDR : (__u64)at;
+}
+
+static __always_inline int ip6_is_local(__u64 net_address, __u64 high, __u64 low)
+{
+	__u64 at = net_address + bpf_core_field_offset(struct net, dev_base_head);
+	__u64 leg;
+
+	if (!bpf_core_type_exists(struct inet6_ifaddr))
+		return 0;
+	for (leg = 0; leg < LOCAL_ADDR_LEGS; leg++) {
+		asm volatile("" : "+r"(leg));
+		at = ip6_walk(net_address, high, low, at);
+		if (at <= WALK_FOUND)
+			return at;
 	}
 	return 0;
 }

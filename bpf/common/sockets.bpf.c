@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: (GPL-2.0-or-later OR BSD-2-Clause)
 /*
  * Finds the processes that hold UDP sockets: iterates over the open files of all tasks in the
- * calling process's PID namespace and writes a record for each UDP socket. Unlike sock_diag plus
+ * calling process's PID namespace and writes a record for each UDP socket that passes the filter,
+ * and the members of its reuseport group. Unlike sock_diag plus
  * /proc, it does not have to enter each network namespace, and it reports the socket cookies that
  * the other programs use as keys.
  */
 #include "common/kernel.h"
+#include "common/queue.h"
 #include "common/task_files.h"
 
 #include <bpf/bpf_core_read.h>
@@ -15,6 +17,14 @@
 #include <sluice/sockets.h>
 
 #define core __attribute__((preserve_access_index))
+
+/* Slots for the groups whose members the walk has returned. */
+#define GROUPS_SEEN 1024
+
+/* Set by the loader before each walk. */
+struct sluice_sockets_filter filter;
+/* Cleared by the loader before each walk. */
+__u32 seen[GROUPS_SEEN];
 
 /* A receiver releases memory in batches (net/ipv4/udp.c, udp_rmem_release()). */
 struct udp_sock {
@@ -35,27 +45,44 @@ static __always_inline void record_ends(struct sluice_socket_record *record, str
 	record->peer.word_be[3] = BPF_CORE_READ(sk, __sk_common.skc_daddr);
 }
 
-static __always_inline __u32 group_index(struct sock_reuseport *group, struct sock *sk)
+/* Has the walk returned the members of this group? A collision only returns them again. */
+static __always_inline __u32 *group_seen(__u64 number)
 {
-	const char *socks = (const char *)group + bpf_core_field_offset(group->socks);
-	__u64 count = BPF_CORE_READ(group, num_socks), i;
-
-	for (i = 0; i < SLUICE_GROUP_MAX && i < count; i++) {
-		struct sock *member = NULL;
-
-		asm volatile("" : "+r"(i));
-		bpf_probe_read_kernel(&member, sizeof(member), socks + i * sizeof(member));
-		if (member == sk)
-			return i;
-	}
-	return SLUICE_NO_INDEX;
+	return &seen[number % GROUPS_SEEN];
 }
 
-static __always_inline void record_group(struct sluice_socket_record *record, struct sock *sk)
+/*
+ * Writes the members of a group, once per walk: a search for each socket would take quadratic time.
+ * Returns 0, or -1 if the buffer is full: the kernel then discards what was written for this file,
+ * and runs the program again.
+ */
+static __always_inline int members_write(struct seq_file *seq, struct sock_reuseport *group,
+					 __u64 number)
 {
-	struct sock_reuseport *group = BPF_CORE_READ(sk, sk_reuseport_cb);
-	struct bpf_prog *prog;
+	const char *socks = (const char *)group + bpf_core_field_offset(group->socks);
+	__u64 count = BPF_CORE_READ(group, num_socks), at;
 
+	if (*group_seen(number) == number)
+		return 0;
+	for (at = 0; at < SLUICE_GROUP_MAX && at < count; at += SLUICE_SOCKET_MEMBERS) {
+		struct sluice_socket_members members = { .group = number, .first = at };
+		__u64 left = count - at;
+
+		asm volatile("" : "+r"(at));
+		if (left > SLUICE_SOCKET_MEMBERS)
+			left = SLUICE_SOCKET_MEMBERS;
+		members.count = left;
+		bpf_probe_read_kernel(members.sock, left * sizeof(*members.sock),
+				      socks + at * sizeof(*members.sock));
+		if (bpf_seq_write(seq, &members, sizeof(members)))
+			return -1;
+	}
+	return 0;
+}
+
+static __always_inline void record_group(struct sluice_socket_record *record,
+					 struct sock_reuseport *group, struct bpf_prog *prog)
+{
 	record->group_index = SLUICE_NO_INDEX;
 	if (!group)
 		return;
@@ -64,8 +91,6 @@ static __always_inline void record_group(struct sluice_socket_record *record, st
 	 * during a walk
 	 */
 	record->group = 1 + (__u64)BPF_CORE_READ(group, reuseport_id);
-	record->group_index = group_index(group, sk);
-	prog = BPF_CORE_READ(group, prog);
 	record->group_filters = !!prog;
 	if (!prog)
 		return;
@@ -77,6 +102,9 @@ static __always_inline void record_queue(struct sluice_socket_record *record, st
 {
 	struct udp_sock *udp = (void *)sk;
 
+	record->queue_used = BPF_CORE_READ(sk, sk_backlog.rmem_alloc.counter);
+	record->queue_room = BPF_CORE_READ(sk, sk_rcvbuf);
+	record->drops = sock_drops(sk);
 	if (bpf_core_field_exists(udp->forward_deficit))
 		record->queue_read = BPF_CORE_READ(udp, forward_deficit);
 }
@@ -98,18 +126,37 @@ static __always_inline __u32 task_number(struct task_struct *task)
 	return number;
 }
 
+static __always_inline bool is_wanted(struct sock *sk, const struct sock_reuseport *group,
+				      const struct bpf_prog *prog)
+{
+	__u16 port = BPF_CORE_READ(sk, __sk_common.skc_num);
+
+	if (!filter.any_port && !(filter.ports[port >> 6] & 1ULL << (port & 63)))
+		return false;
+	if ((filter.groups && !group) || (filter.programs && !prog))
+		return false;
+	return !filter.netns || BPF_CORE_READ(sk, __sk_common.skc_net.net, ns.inum) == filter.netns;
+}
+
 SEC("iter/task_file")
 int sluice_sockets(struct bpf_iter__task_file *ctx)
 {
 	struct sluice_socket_record record = {};
 	struct task_struct *task = ctx->task;
 	struct file *file = ctx->file;
+	struct sock_reuseport *group;
+	struct bpf_prog *prog = NULL;
 	struct sock *sk;
 
 	if (!task || !file)
 		return 0;
 	sk = file_sock(file);
 	if (!sk || BPF_CORE_READ(sk, sk_protocol) != IPPROTO_UDP)
+		return 0;
+	group = BPF_CORE_READ(sk, sk_reuseport_cb);
+	if (group)
+		prog = BPF_CORE_READ(group, prog);
+	if (!is_wanted(sk, group, prog))
 		return 0;
 	record.cookie = BPF_CORE_READ(sk, __sk_common.skc_cookie.counter);
 	record.sock = (__u64)sk;
@@ -119,14 +166,17 @@ int sluice_sockets(struct bpf_iter__task_file *ctx)
 	record.ifindex = BPF_CORE_READ(sk, __sk_common.skc_bound_dev_if);
 	record.connected = BPF_CORE_READ(sk, __sk_common.skc_state) == TCP_ESTABLISHED;
 	record_ends(&record, sk);
-	record_group(&record, sk);
+	record_group(&record, group, prog);
 	record_queue(&record, sk);
 	record.pid = task_number(BPF_CORE_READ(task, group_leader));
 	/* the walk skips a thread that shares the leader's files; an exited leader has none */
 	record.tid = task_number(task);
+	record.uid = BPF_CORE_READ(task, real_cred, uid.val);
 	record.fd = ctx->fd;
 	bpf_probe_read_kernel_str(record.comm, sizeof(record.comm), task->comm);
-	bpf_seq_write(ctx->meta->seq, &record, sizeof(record));
+	if (!bpf_seq_write(ctx->meta->seq, &record, sizeof(record)) && group &&
+	    !members_write(ctx->meta->seq, group, record.group))
+		*group_seen(record.group) = record.group;
 	return 0;
 }
 

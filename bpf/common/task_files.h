@@ -33,9 +33,16 @@ struct pid {
 	struct upid numbers[];
 } __core;
 
+struct cred {
+	struct {
+		__u32 val;
+	} uid;
+} __core;
+
 struct task_struct {
 	int pid;
 	struct task_struct *group_leader;
+	const struct cred *real_cred;
 	struct pid *thread_pid;
 	char comm[SLUICE_COMM_SIZE];
 } __core;
@@ -77,7 +84,8 @@ static __always_inline struct sock *file_sock(struct file *file)
 {
 	struct socket *socket;
 
-	if (BPF_CORE_READ(file, f_inode, i_sb, s_magic) != SOCKFS_MAGIC)
+	/* plain loads, without a helper: most files are not sockets */
+	if (file->f_inode->i_sb->s_magic != SOCKFS_MAGIC)
 		return NULL;
 	socket = BPF_CORE_READ(file, private_data);
 	return BPF_CORE_READ(socket, sk);

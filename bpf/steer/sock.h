@@ -17,7 +17,7 @@
 #define SLUICE_BPF_STEER_SOCK_H
 
 #include "common/addr.h"
-#include "common/flow_set.h"
+#include "common/clock.h"
 #include "steer/maps.h"
 
 #include <bpf/bpf_core_read.h>

@@ -7,6 +7,7 @@
  * The link of sluice_closing is not pinned, so it ends with the drain.
  */
 #include "common/kernel.h"
+#include "common/queue.h"
 
 #include <bpf/bpf_core_read.h>
 #include <bpf/bpf_helpers.h>
@@ -30,19 +31,6 @@ struct {
 
 /* Written by sluice_queue. */
 struct sluice_unread queue;
-
-static __always_inline __u32 sock_drops(struct sock *sk)
-{
-	struct numa_drop_counters *by_node = NULL;
-
-	/* since Linux 6.18 */
-	if (bpf_core_field_exists(sk->sk_drop_counters))
-		by_node = BPF_CORE_READ(sk, sk_drop_counters);
-	if (by_node)
-		return BPF_CORE_READ(by_node, drops0.counter) +
-		       BPF_CORE_READ(by_node, drops1.counter);
-	return BPF_CORE_READ(sk, sk_drops.counter);
-}
 
 /*
  * Reads the receive queue first: a concurrent recvmsg() moves its datagrams to the other queue, and

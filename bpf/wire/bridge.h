@@ -44,23 +44,30 @@ static __always_inline bool ethernet_equal(const __u8 *a, const __u8 *b)
 	return !differing;
 }
 
-/* Returns the cached bridge of the port, or NULL if the kernel's types lack the fields. */
-static __always_inline const struct sluice_bridge *bridge_of(struct __sk_buff *skb, __u32 now)
+/*
+ * Is this the Ethernet address of the bridge that the port belongs to? Returns true if the kernel's
+ * types lack the fields. The cached address may have changed: a frame that does not match reads it
+ * again, at most once a tick.
+ */
+static __noinline bool bridge_has(struct __sk_buff *skb, const __u8 *address, __u32 now)
 {
 	__u32 port = skb->ifindex, index = port % SLUICE_BRIDGE_SLOTS;
 	struct sluice_bridge *bridge;
 
 	if (!bpf_core_field_exists(((struct netdev_adjacent *)0)->master))
-		return NULL;
+		return true;
 	bridge = bpf_map_lookup_elem(&sluice_w_bridge, &index);
 	if (!bridge)
-		return NULL;
-	if (bridge->port != port || now - bridge->checked > SLUICE_WIRE_RECHECK) {
+		return true;
+	if (bridge->port == port && now - bridge->checked <= SLUICE_WIRE_RECHECK && bridge->known &&
+	    ethernet_equal(address, bridge->address))
+		return true;
+	if (bridge->port != port || bridge->checked != now) {
 		bridge_read(skb, bridge);
 		bridge->port = port;
 		bridge->checked = now;
 	}
-	return bridge;
+	return bridge->known && ethernet_equal(address, bridge->address);
 }
 
 /*
@@ -72,20 +79,16 @@ static __always_inline const struct sluice_bridge *bridge_of(struct __sk_buff *s
  */
 static __always_inline bool frame_is_local(struct __sk_buff *skb, __u32 now)
 {
-	const struct sluice_bridge *bridge;
 	struct packet_ethhdr *eth;
 
 	if (!(role & SLUICE_WIRE_ETHERNET) || skb->pkt_type != PACKET_OTHERHOST)
 		return true;
 	if (!(role & SLUICE_WIRE_PORT))
 		return false;
-	bridge = bridge_of(skb, now);
-	if (!bridge)
-		return true;
 	eth = (void *)(long)skb->data;
 	if ((void *)(eth + 1) > (void *)(long)skb->data_end)
 		return true;
-	return bridge->known && ethernet_equal(eth->addrs, bridge->address);
+	return bridge_has(skb, eth->addrs, now);
 }
 
 #endif

@@ -66,7 +66,9 @@ static __always_inline enum error_fate error_about_request(struct __sk_buff *skb
 	set = request_set(skb, &pkt->quoted, gateway, key);
 	if (!set)
 		return ERROR_LEFT;
-	if (gateway && pkt->refusal && gateway_refusal(set, key, &pkt->quoted.target))
+	/* a refusal by another host, such as a firewall, says nothing about the server's sockets */
+	if (gateway && pkt->refusal && addr_equal(&pkt->outer.source, &pkt->quoted.target) &&
+	    gateway_refusal(set, key, &pkt->quoted.target))
 		return ERROR_WITHHELD;
 	if (!record_translate(set, key, &pkt->quoted.target, false, to))
 		return ERROR_LEFT;

@@ -111,7 +111,7 @@ static __always_inline enum plain_verdict parse_plain(struct __sk_buff *skb, str
 	else if (protocol_be == bpf_htons(ETH_P_IPV6))
 		verdict = parse_plain6(skb, off, pkt);
 	pkt->kind = PARSED_DATAGRAM;
-	pkt->fragment = PACKET_UNFRAGMENTED;
+	pkt->unfragmented = true;
 	return verdict;
 }
 

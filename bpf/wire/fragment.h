@@ -8,8 +8,8 @@
 
 #include "common/addr.h"
 #include "common/clock.h"
-#include "common/flow_set.h"
 #include "common/settings.h"
+#include "wire/flow_set.h"
 #include "wire/maps.h"
 #include "wire/packet.h"
 

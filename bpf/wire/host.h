@@ -38,6 +38,11 @@ static __noinline void request_route(struct __sk_buff *skb, const struct wire_ke
 	__u32 genid = host_genid(skb, &view->requested), before = view->genid;
 
 	view->genid = genid;
+	view->elsewhere = view->flags & SLUICE_WIRE_ELSEWHERE && before == genid;
+	if (view->elsewhere || view->flags & SLUICE_WIRE_DEVICE) {
+		view->reached = true;
+		return;
+	}
 	if (addr_is_set(&view->server) && before != genid &&
 	    !(addr_is_local(skb, &view->requested, genid) &&
 	      addr_is_local(skb, &view->server, genid))) {
@@ -53,10 +58,17 @@ static __noinline void request_route(struct __sk_buff *skb, const struct wire_ke
 		view->redirect = socket_at(skb, key, &view->server) == SOCKET_CONNECTED;
 		return;
 	}
+	view->unknown = !walk_allowed(false);
+	if (view->unknown)
+		return;
+	/* a request that this host forwards, or that only a route makes local */
+	if (!addr_is_local(skb, &view->requested, genid)) {
+		view->reached = view->elsewhere = true;
+		return;
+	}
 	/* the server may not have answered yet; two requested addresses would be a guess */
 	if (view->flags & SLUICE_WIRE_SECOND ||
-	    sluice_flow_idle(clock(), view->searched) < SLUICE_WIRE_SEARCH ||
-	    !addr_is_local(skb, &view->requested, genid))
+	    sluice_flow_idle(clock(), view->searched) < SLUICE_WIRE_SEARCH)
 		return;
 	count(SLUICE_WIRE_address_search);
 	view->has_searched = true;
@@ -92,6 +104,10 @@ static __always_inline void host_request(struct __sk_buff *skb, const struct end
 	if (sluice_flow_idle(now, view->routed) <= SLUICE_WIRE_RECHECK)
 		return;
 	request_route(skb, key, view);
+	if (view->unknown) {
+		change->outcome = SLUICE_WIRE_request_not_looked_up;
+		return;
+	}
 	record_route(set, key, view);
 	if (view->reached)
 		return;
@@ -141,7 +157,8 @@ static __always_inline void host_reply(struct __sk_buff *skb, const struct ends 
 							 : SLUICE_WIRE_reply_source_set;
 		if (sender == SENDER_OTHER || sender == SENDER_CHOSEN)
 			return;
-		view->reached = sender == SENDER_WILDCARD;
+		view->reached = sender != SENDER_CONNECTED;
+		view->device = sender == SENDER_DEVICE;
 	}
 	change->outcome = SLUICE_WIRE_reply_address_gone;
 	view->genid = genid;

@@ -63,9 +63,10 @@ struct parsed {
 	__sum16 ip_check; /* of the outer IPv4 header */
 	__u8 kind;	  /* enum parsed_kind */
 	__u8 version;
-	__u8 fragment; /* enum packet_fragment */
-	__u8 fragment_protocol;
 	bool refusal; /* the error: no socket at the port */
+	/* Not its reverse: the verifier would follow what most packets store, a 0, separately. */
+	bool unfragmented;
+	__u8 fragment_protocol;
 };
 
 static __always_inline void ends_of(struct ends *ends, const struct packet_ip *ip)
@@ -146,6 +147,16 @@ static __always_inline bool may_be_handled(const struct packet_cursor *cursor)
 	return protocol != IPPROTO_TCP;
 }
 
+/*
+ * Reads the packet's pointers again: the verifier notes in each how far the packet was read, and
+ * would follow the rest once for each length of the headers so far.
+ */
+static __always_inline void cursor_renew(struct packet_cursor *cursor, struct __sk_buff *skb)
+{
+	cursor->data = (void *)(long)*(volatile __u32 *)&skb->data;
+	cursor->data_end = (void *)(long)*(volatile __u32 *)&skb->data_end;
+}
+
 /* Returns PACKET_OK also for packets to ignore, with pkt->kind at PARSED_NOTHING. */
 static __noinline int parse(struct __sk_buff *skb, struct parsed *pkt)
 {
@@ -157,6 +168,7 @@ static __noinline int parse(struct __sk_buff *skb, struct parsed *pkt)
 
 	if (role & SLUICE_WIRE_ETHERNET)
 		verdict = packet_parse_eth(&cursor);
+	cursor_renew(&cursor, skb);
 	if (verdict == PACKET_OK && !may_be_handled(&cursor))
 		return PACKET_OK;
 	if (verdict == PACKET_OK)
@@ -165,9 +177,10 @@ static __noinline int parse(struct __sk_buff *skb, struct parsed *pkt)
 		return verdict;
 	ends_of(&pkt->outer, &ip);
 	pkt->version = ip.version;
-	pkt->fragment = ip.fragment;
+	pkt->unfragmented = packet_equal(ip.fragment, PACKET_UNFRAGMENTED);
 	pkt->fragment_id_be = ip.fragment_id_be;
 	pkt->fragment_protocol = ip.version == 4 ? ip.protocol : 0;
+	cursor_renew(&cursor, skb);
 	if (ip.protocol == (ip.version == 4 ? IPPROTO_ICMP : IPPROTO_ICMPV6))
 		verdict = parse_error(&cursor, &ip, pkt);
 	else
@@ -179,30 +192,45 @@ static __noinline int parse(struct __sk_buff *skb, struct parsed *pkt)
 	return verdict;
 }
 
+/*
+ * Makes the verifier forget what *pkt contains: copies it onto itself by a helper. Otherwise, it
+ * would follow the rest of the program once for each kind of header.
+ */
+static __always_inline void parsed_forget(struct parsed *pkt)
+{
+	bpf_probe_read_kernel(pkt, sizeof(*pkt), pkt);
+}
+
 /* Parses all kinds of headers, and pulls them into the linear part if needed. */
 static __always_inline enum parsed_kind packet_parse_slow(struct __sk_buff *skb, struct parsed *pkt)
 {
 	int verdict;
+	__u64 pulled;
 
-	__builtin_memset(pkt, 0, sizeof(*pkt));
-	verdict = parse(skb, pkt);
-	if (verdict == PACKET_TRUNCATED && skb->data_end - skb->data < skb->len) {
+	/* one call, so that the verifier follows parse() once */
+	for (pulled = 0;; pulled++) {
 		__u32 size = skb->len < PULL_SIZE ? skb->len : PULL_SIZE;
 
+		asm volatile("" : "+r"(pulled));
+		__builtin_memset(pkt, 0, sizeof(*pkt));
+		parsed_forget(pkt);
+		verdict = parse(skb, pkt);
+		if (verdict != PACKET_TRUNCATED || pulled || skb->data_end - skb->data >= skb->len)
+			break;
 		if (bpf_skb_pull_data(skb, size)) {
 			count(SLUICE_WIRE_failed);
 			return PARSED_NOTHING;
 		}
-		verdict = parse(skb, pkt);
 	}
 	if (verdict == PACKET_OK) {
 		/*
 		 * parse() has read this header, so it is there. The load is not in parse(): if that
 		 * could return with *pkt set, the verifier of 5.10 would follow each such path
-		 * through the second parse() above.
+		 * through the second round above.
 		 */
 		bpf_skb_load_bytes(skb, pkt->outer.l3_off + offsetof(struct iphdr, check),
 				   &pkt->ip_check, sizeof(pkt->ip_check));
+		parsed_forget(pkt);
 		return pkt->kind;
 	}
 	if (verdict != PACKET_NOT_IP && verdict != PACKET_NOT_UDP &&

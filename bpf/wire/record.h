@@ -30,6 +30,9 @@ struct wire_view {
 	bool reached;	   /* a socket receives requests to `requested` */
 	bool redirect;	   /* one that has connected back does at `server`, or sends from there */
 	bool has_searched; /* all local addresses */
+	bool unknown;	   /* to tell would need a walk too many */
+	bool elsewhere;	   /* `requested` is none of this host's addresses */
+	bool device;	   /* the socket that replied is bound to another device */
 };
 
 /* --- reading; index: of the requested address */
@@ -90,7 +93,8 @@ static __always_inline void record_unprove(struct sluice_wire_set *set, __u32 wa
 	struct sluice_wire_flow *flow = &set->flow[way];
 
 	flow->server[0] = flow->server[1] = none;
-	flow->flags &= ~(SLUICE_WIRE_PROVEN | SLUICE_WIRE_DST | SLUICE_WIRE_REDIRECT);
+	flow->flags &= ~(SLUICE_WIRE_PROVEN | SLUICE_WIRE_DST | SLUICE_WIRE_REDIRECT |
+			 SLUICE_WIRE_ELSEWHERE);
 	flow->flags |= flags;
 	set->proven &= ~(1U << way);
 }
@@ -134,10 +138,10 @@ static __always_inline void record_again(struct sluice_wire_set *set, __u32 way,
 	if (!index != !(flow->flags & SLUICE_WIRE_LAST)) {
 		flow->flags ^= SLUICE_WIRE_LAST;
 		/* these were about the other address */
-		flow->flags &= ~SLUICE_WIRE_REDIRECT;
+		flow->flags &= ~(SLUICE_WIRE_REDIRECT | SLUICE_WIRE_ELSEWHERE);
 		flow->routed = 0;
 	}
-	if (flow_pending(flow, index, now))
+	if (flow->flags & SLUICE_WIRE_ELSEWHERE || flow_pending(flow, index, now))
 		return;
 	/* if both are pending now, the other one is the older */
 	flow->flags = index ? flow->flags & ~SLUICE_WIRE_OLDER : flow->flags | SLUICE_WIRE_OLDER;
@@ -157,6 +161,7 @@ static __always_inline void record_view(const struct sluice_wire_flow *flow, __u
 	view->routed = flow->routed;
 	view->searched = flow->searched;
 	view->reached = view->redirect = view->has_searched = false;
+	view->unknown = view->elsewhere = view->device = false;
 }
 
 /*
@@ -231,18 +236,21 @@ static __noinline void record_route(struct sluice_wire_set *set, const struct wi
 		record_unprove(set, way, flow->flags & SLUICE_WIRE_DST);
 	*flow_server(flow, index) = found->server;
 	flow->genid = found->genid;
-	flow->flags &= ~SLUICE_WIRE_REDIRECT;
+	flow->flags &= ~(SLUICE_WIRE_REDIRECT | SLUICE_WIRE_ELSEWHERE);
 	if (found->redirect)
 		flow->flags |= SLUICE_WIRE_REDIRECT | SLUICE_WIRE_DST;
 	if (found->has_searched)
 		flow->searched = now;
 	if (found->reached)
 		flow->routed = now;
-	else if (!found->redirect)
-		/* a refused request gets no answer */
+	/* a request that is refused, or forwarded, gets no answer of this host */
+	if (found->elsewhere || !(found->reached || found->redirect))
 		flow->flags &= ~(SLUICE_WIRE_PENDING0 << index);
 	if (!flow_has_proof(flow))
 		record_unprove(set, way, 0);
+	/* a later request may have been to the other address */
+	if (found->elsewhere && index == !!(flow->flags & SLUICE_WIRE_LAST))
+		flow->flags |= SLUICE_WIRE_ELSEWHERE;
 unlock:
 	bpf_spin_unlock(&set->lock);
 }
@@ -320,7 +328,9 @@ static __noinline bool record_prove(struct sluice_wire_set *set, const struct wi
 	flow->genid = view->genid;
 	flow->cookie = cookie;
 	flow->judged = now;
-	flow->flags &= ~(SLUICE_WIRE_PENDING0 << index | SLUICE_WIRE_WITHHELD);
+	flow->flags &= ~(SLUICE_WIRE_PENDING0 << index | SLUICE_WIRE_WITHHELD | SLUICE_WIRE_DEVICE);
+	if (view->device)
+		flow->flags |= SLUICE_WIRE_DEVICE;
 	/* a socket that is connected may have replaced the one that received requests */
 	if (index == !!(flow->flags & SLUICE_WIRE_LAST))
 		flow->routed = view->reached ? now : 0;

@@ -27,6 +27,25 @@ static __always_inline __u32 host_genid(struct __sk_buff *skb, const struct slui
 }
 
 /*
+ * Counts a walk over the host's addresses, or only checks whether another one is allowed. Global,
+ * as ip4_is_local().
+ */
+__noinline int walk_allowed(bool count_it)
+{
+	__u32 zero = 0, window = clock() / SLUICE_WIRE_WALK_WINDOW;
+	struct sluice_walks *walks = bpf_map_lookup_elem(&sluice_w_walks, &zero);
+
+	if (!walks)
+		return true;
+	if (walks->window != window) {
+		walks->window = window;
+		walks->count = 0;
+	}
+	walks->count += count_it;
+	return walks->count < SLUICE_WIRE_WALKS;
+}
+
+/*
  * Is this an address of the host? @genid is host_genid(), read before: a change during the walk
  * makes the cached result an old one.
  */
@@ -41,6 +60,7 @@ static __noinline bool addr_is_local(struct __sk_buff *skb, const struct sluice_
 
 	if (known && known->net == net && known->genid == genid && addr_equal(&known->addr, addr))
 		return known->local;
+	walk_allowed(true);
 	local = addr_is_ip4(addr) ? ip4_is_local(net, addr->word_be[3])
 				  : ip6_is_local(net, addr->half[0], addr->half[1]);
 	if (known) {
@@ -100,12 +120,18 @@ __noinline int device_is_below(__u64 device, __u64 upper)
 	return 0;
 }
 
-/* Does the socket's cached route leave by the packet's device, or by one above it? */
+/*
+ * Does the socket's cached route leave by the packet's device, or by one above it? The programs do
+ * not see replies that IPsec encrypts.
+ */
 static __always_inline bool socket_leaves_here(struct __sk_buff *skb, struct sock *sk)
 {
 	__u64 device = (__u64)BPF_CORE_READ((struct sk_buff *)skb, dev);
-	__u64 to = (__u64)BPF_CORE_READ(sk, sk_dst_cache, dev);
+	struct dst_entry *route = BPF_CORE_READ(sk, sk_dst_cache);
+	__u64 to = (__u64)BPF_CORE_READ(route, dev);
 
+	if (bpf_core_field_exists(route->xfrm) && BPF_CORE_READ(route, xfrm))
+		return false;
 	return to == device || device_is_below(device, to);
 }
 
@@ -255,6 +281,7 @@ static __always_inline void socket_search(struct __sk_buff *skb, const struct wi
 {
 	__u64 place;
 
+	walk_allowed(true);
 	if (addr_is_ip4(&key->peer)) {
 		place = search4(skb, key->peer.word_be[3], key->peer_port_be, key->port_be);
 		if (place)
@@ -272,6 +299,7 @@ enum sender {
 	SENDER_OTHER,	  /* another host, or not the server's socket */
 	SENDER_CHOSEN,	  /* a server that chooses its source, or could */
 	SENDER_WILDCARD,  /* the kernel has chosen the source of the answer */
+	SENDER_DEVICE,	  /* the same, of a socket that is bound to another device */
 	SENDER_CONNECTED, /* or of the whole connection */
 };
 
@@ -321,8 +349,11 @@ static __noinline enum sender sender_of(struct __sk_buff *skb, bool ip4, __be16 
 		BPF_CORE_READ_INTO(&bound, sk, __sk_common.skc_v6_rcv_saddr);
 	if (socket_knows_target(sk))
 		return SENDER_CHOSEN;
-	if (!addr_is_set(&bound))
-		return SENDER_WILDCARD;
+	if (!addr_is_set(&bound)) {
+		int device = BPF_CORE_READ(sk, __sk_common.skc_bound_dev_if);
+
+		return device && device != (int)skb->ifindex ? SENDER_DEVICE : SENDER_WILDCARD;
+	}
 	if (!BPF_CORE_READ(sk, __sk_common.skc_dport) || socket_chose_addr(sk))
 		return SENDER_CHOSEN;
 	return SENDER_CONNECTED;

@@ -10,8 +10,8 @@
 #ifndef SLUICE_BPF_WIRE_TABLE_H
 #define SLUICE_BPF_WIRE_TABLE_H
 
-#include "common/flow_set.h"
 #include "common/settings.h"
+#include "wire/flow_set.h"
 #include "wire/maps.h"
 #include "wire/packet.h"
 
@@ -94,15 +94,6 @@ static __always_inline __u32 slot_idle(const struct sluice_wire_set *set, __u32 
 	return now - set->seen[way] + SLUICE_FLOW_CLOCK_SKEW;
 }
 
-/* Returns a < b as 0 or 1 without a branch. */
-static __always_inline __u64 below(__u64 a, __u64 b)
-{
-	__u64 difference = a - b;
-
-	asm volatile("" : "+r"(difference));
-	return difference >> 63;
-}
-
 static __always_inline __u64 slot_is_live(const struct sluice_wire_set *set, __u32 way, __u32 now)
 {
 	return below(0, set->tag[way]) &
@@ -112,19 +103,6 @@ static __always_inline __u64 slot_is_live(const struct sluice_wire_set *set, __u
 static __always_inline bool slot_live(const struct sluice_wire_set *set, __u32 way, __u32 now)
 {
 	return way < SLUICE_FLOW_WAYS && slot_is_live(set, way, now);
-}
-
-/*
- * Returns `way` unchanged, but hides its value from the verifier, as packet_forget() does: that of
- * 5.10 would follow each value separately to the program's end.
- */
-static __always_inline __u32 way_forget(__u32 way, __u32 unknown)
-{
-	way ^= unknown;
-	asm volatile("" : "+r"(way));
-	way ^= unknown;
-	asm volatile("" : "+r"(way));
-	return way % SLUICE_FLOW_WAYS;
 }
 
 /* Returns the number of bits that are set in the low SLUICE_FLOW_WAYS. */

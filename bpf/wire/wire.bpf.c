@@ -76,7 +76,7 @@ static __always_inline int handle(struct __sk_buff *skb, bool out, bool conntrac
 			decide_out(skb, &pkt.outer, &key, &view, conntrack, &change);
 		else
 			decide_in(skb, &pkt.outer, &key, &view, conntrack, &change);
-		if (unlikely(pkt.fragment == PACKET_FIRST_FRAGMENT))
+		if (unlikely(!pkt.unfragmented))
 			fragment_store(skb, &pkt, out, &change);
 	} else if (kind == PARSED_LATER_FRAGMENT) {
 		fragment_follow(skb, &pkt, out, &change);

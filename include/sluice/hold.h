@@ -32,7 +32,7 @@ struct sluice_hold_meta {
 	__u32 netns; /* inode number; 0: all */
 	__u64 seed;  /* of sluice_hold_id() */
 	__u64 max_ns;
-	__u64 loaded_ns; /* CLOCK_REALTIME */
+	__u64 loaded_ns; /* CLOCK_BOOTTIME */
 	__u64 cgroup_id;
 	__u32 table; /* flows */
 	__u32 any_port;

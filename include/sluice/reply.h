@@ -24,7 +24,7 @@ struct sluice_reply_meta {
 	__u32 mode;  /* enum sluice_reply_mode */
 	__u64 seed;  /* of sluice_flow_set_index() */
 	__u64 age_ns;
-	__u64 loaded_ns; /* CLOCK_REALTIME */
+	__u64 loaded_ns; /* CLOCK_BOOTTIME */
 	__u64 cgroup_id;
 	__u32 sets; /* of the flow table */
 	__u32 any_port;

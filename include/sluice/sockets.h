@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: (GPL-2.0-or-later OR BSD-2-Clause) */
-/* The records of the socket iterator: one per UDP socket and process that holds it. */
+/*
+ * The output of the socket iterator: a record for each UDP socket and process that holds it, and
+ * the members of each reuseport group, in items of one size.
+ */
 #ifndef SLUICE_SOCKETS_H
 #define SLUICE_SOCKETS_H
 
@@ -12,28 +15,54 @@
 #define SLUICE_NO_INDEX	 (~0U)
 
 struct sluice_socket_record {
-	__u64 cookie; /* 0: not assigned yet */
 	__u64 sock;   /* the kernel's address of its struct sock */
+	__u64 cookie; /* 0: not assigned yet */
 	__u64 group;  /* 1 + the kernel's number of its group; 0: not bound with SO_REUSEPORT */
 	struct sluice_addr local;
 	struct sluice_addr peer; /* of a connected socket */
 	__u32 netns;		 /* inode number of the network namespace */
 	__u32 pid;		 /* thread group */
 	__u32 tid; /* a thread that has the descriptor: the leader, unless it has exited */
+	__u32 uid; /* of the process, in the host's user namespace */
 	__u32 fd;
 	__u32 group_index;     /* index in the kernel's group, or SLUICE_NO_INDEX */
 	__u32 group_prog;      /* id of the group's program; 0: none */
 	__u32 group_prog_refs; /* references to it: the group, pins, descriptors */
+	__u32 queue_used;      /* memory of the receive queue, in bytes */
+	__u32 queue_room;      /* its limit */
 	__u32 queue_read;      /* bytes read, but still charged to the queue */
+	__u32 drops;	       /* datagrams, since the socket was created; wraps */
 	__u32 ifindex;	       /* of SO_BINDTODEVICE, or 0 */
-	__u32 reserved_word;
-	__u8 group_filters; /* the group has a program, or a classic one without an id */
+	__u8 group_filters;    /* the group has a program, or a classic one without an id */
 	__u8 connected;
 	__u16 family;
 	__u16 port; /* local, host order; 0: not bound */
 	__be16 peer_port_be;
 	char comm[SLUICE_COMM_SIZE];
+	__u32 reserved;
 };
-_Static_assert(sizeof(struct sluice_socket_record) == 120, "struct sluice_socket_record");
+_Static_assert(sizeof(struct sluice_socket_record) == 136, "struct sluice_socket_record");
+
+#define SLUICE_SOCKET_MEMBERS 14
+
+/* A part of a group, in the kernel's order. */
+struct sluice_socket_members {
+	__u64 none;  /* 0, unlike the first word of a record */
+	__u64 group; /* as in the record */
+	__u32 first; /* index of sock[0] */
+	__u32 count;
+	__u64 sock[SLUICE_SOCKET_MEMBERS];
+};
+_Static_assert(sizeof(struct sluice_socket_members) == sizeof(struct sluice_socket_record),
+	       "struct sluice_socket_members");
+
+/* The sockets that a walk returns. */
+struct sluice_sockets_filter {
+	__u32 groups;	/* only members of reuseport groups */
+	__u32 programs; /* only members of groups with a program */
+	__u32 any_port;
+	__u32 netns; /* inode number; 0: all */
+	__u64 ports[1024];
+};
 
 #endif

@@ -105,7 +105,7 @@ struct sluice_steer_meta {
 	__u32 state;  /* enum sluice_load_state */
 	__u32 policy; /* enum sluice_steer_policy */
 	__u64 idle_ns;
-	__u64 loaded_ns;   /* CLOCK_REALTIME */
+	__u64 loaded_ns;   /* CLOCK_BOOTTIME */
 	__u32 flows;	   /* per group */
 	__u32 netns;	   /* inode number of the namespace; 0: all */
 	__u32 generations; /* enum sluice_steer_generations */
@@ -156,7 +156,7 @@ struct sluice_steer_group {
 	__u32 state;
 	__u32 policy;
 	__u64 idle_ns;
-	__u64 loaded_ns; /* CLOCK_REALTIME */
+	__u64 loaded_ns; /* CLOCK_BOOTTIME */
 	__u32 sets;
 	__u32 netns;
 	struct sluice_addr local;

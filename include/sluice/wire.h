@@ -14,7 +14,7 @@
 #include <sluice/flow.h>
 
 /* Raised whenever a pinned map changes its layout or its meaning. */
-#define SLUICE_WIRE_ABI 4
+#define SLUICE_WIRE_ABI 5
 
 #define SLUICE_FRAGMENT_SETS 512
 /* Kernels give up waiting for the rest of an IPv4 datagram after 30 s (RFC 791: 15 to 255). */
@@ -25,6 +25,12 @@
 #define SLUICE_WIRE_PENDING sluice_flow_clock(3000000000ULL)
 /* The least time between two searches of all local addresses for one peer. */
 #define SLUICE_WIRE_SEARCH sluice_flow_clock(20000000ULL)
+/*
+ * Bounds the walks over the host's addresses that requests cause on each CPU, however many are
+ * forged: so many in each window of ticks, about 1000 a second.
+ */
+#define SLUICE_WIRE_WALKS	32
+#define SLUICE_WIRE_WALK_WINDOW 32
 /* How long conntrack keeps the entry of a request that reached no socket. */
 #define SLUICE_WIRE_CONNTRACK_MS 1000
 
@@ -84,6 +90,11 @@ enum sluice_wire_flag {
 	SLUICE_WIRE_PENDING1 = 1 << 9,
 	/* Gateway: a refusal has been withheld from the peer since the server's last answer. */
 	SLUICE_WIRE_WITHHELD = 1 << 10,
+	/* At `genid`, the requested address of the last request was none of this host's. */
+	SLUICE_WIRE_ELSEWHERE = 1 << 11,
+	/* The server's socket is bound to another device, and lookups on this one do not find it.
+	 */
+	SLUICE_WIRE_DEVICE = 1 << 12,
 };
 
 /*
@@ -169,6 +180,13 @@ struct sluice_bridge {
 };
 _Static_assert(sizeof(struct sluice_bridge) == 16, "struct sluice_bridge");
 
+/* The walks in the present window of ticks. */
+struct sluice_walks {
+	__u32 window;
+	__u32 count;
+};
+_Static_assert(sizeof(struct sluice_walks) == 8, "struct sluice_walks");
+
 enum sluice_wire_attach_mode {
 	SLUICE_WIRE_TCX = 1, /* two pinned links */
 	SLUICE_WIRE_CLSACT,  /* two tc filters */
@@ -192,7 +210,7 @@ struct sluice_wire_meta {
 	__u32 attach_mode; /* for new interfaces: enum sluice_wire_attach_mode */
 	__u64 seed;
 	__u64 age_ns;
-	__u64 loaded_ns; /* CLOCK_REALTIME */
+	__u64 loaded_ns; /* CLOCK_BOOTTIME */
 	__u64 netns;	 /* inode number of the network namespace */
 	__u32 sets;
 	__u32 any_port;
@@ -213,8 +231,9 @@ _Static_assert(sizeof(struct sluice_wire_meta) == 56 + 8192, "struct sluice_wire
 	X(request_rewritten, "requests redirected to the address of a socket connected back")     \
 	X(request_right, "requests of peers whose replies are right, left alone")                 \
 	X(request_mixed, "requests left alone: their peer uses a group or several addresses")     \
-	X(request_passed, "requests left alone: a socket receives them")                          \
+	X(request_passed, "requests left alone: a socket, or another host, receives them")        \
 	X(request_refused, "requests left alone: no socket receives them at any address")         \
+	X(request_not_looked_up, "requests left alone: too many of unknown addresses at a time")  \
 	X(request_other_host, "frames for another host, left alone")                              \
 	X(reply_rewritten, "replies given the address that the peer had requested")               \
 	X(reply_right, "replies from a requested address, left alone")                            \

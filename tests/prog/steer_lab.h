@@ -52,7 +52,7 @@ static inline __u64 steer_lab_address(__u64 cookie)
 	struct err err;
 	__u64 address;
 
-	assert_int_equal(sockets_read(&sockets, &err), 0);
+	assert_int_equal(sockets_read(&sockets, NULL, &err), 0);
 	record = sockets_find(sockets, cookie);
 	assert_non_null(record);
 	address = record->sock;

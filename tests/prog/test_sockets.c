@@ -2,7 +2,8 @@
 /*
  * The walk over the sockets of processes returns the same group id for a socket before and after
  * the kernel reallocates the group's record, which it does at 129 sockets: otherwise a concurrent
- * walk would find two groups instead of one.
+ * walk would find two groups instead of one. It returns the sockets in the kernel's order of the
+ * group, and only those that pass the filter.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -15,6 +16,8 @@
 #include "kernel/sockets.h"
 #include "lab.h"
 
+#include <sys/resource.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define PORT 5300
@@ -38,7 +41,7 @@ static __u64 group_of(int fd)
 	__u64 cookie = lab_cookie(fd), group;
 	struct err err;
 
-	assert_int_equal(sockets_read(&sockets, &err), 0);
+	assert_int_equal(sockets_read(&sockets, NULL, &err), 0);
 	record = sockets_find(sockets, cookie);
 	assert_non_null(record);
 	group = record->group;
@@ -66,10 +69,91 @@ static void test_group_that_grows(void **state)
 		close(servers[i]);
 }
 
+/* Returns the number of sockets of this process that pass the filter. */
+static size_t count(const struct sockets_filter *filter)
+{
+	const struct sluice_socket_record *record;
+	struct sockets *sockets;
+	size_t i, own = 0;
+	struct err err;
+
+	assert_int_equal(sockets_read(&sockets, filter, &err), 0);
+	for (i = 0; (record = sockets_at(sockets, i)); i++)
+		own += record->pid == (__u32)getpid();
+	sockets_free(sockets);
+	return own;
+}
+
+static void test_filter(void **state)
+{
+	struct sockets_filter filter = { 0 };
+	int alone, first, second;
+	struct lab_end end = lab_end("0.0.0.0", PORT + 2);
+	struct stat netns;
+
+	lab_net();
+	alone = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	assert_return_code(bind(alone, &end.any, end.size), errno);
+	first = server_open(PORT);
+	second = server_open(PORT + 1);
+	assert_int_equal(count(NULL), 3);
+	assert_int_equal(count(&filter), 0);
+	filter.ports.bit[PORT / 64] |= 1ULL << PORT % 64;
+	assert_int_equal(count(&filter), 1);
+	filter.ports.any = true;
+	assert_int_equal(count(&filter), 3);
+	filter.groups = true;
+	assert_int_equal(count(&filter), 2);
+	assert_return_code(stat("/proc/thread-self/ns/net", &netns), errno);
+	filter.netns = (__u32)netns.st_ino;
+	assert_int_equal(count(&filter), 2);
+	filter.netns++;
+	assert_int_equal(count(&filter), 0);
+	filter.netns = 0;
+	filter.programs = true;
+	assert_int_equal(count(&filter), 0);
+	close(alone);
+	close(first);
+	close(second);
+}
+
+/* The last socket of a group takes the place of one that is closed. */
+static void test_order(void **state)
+{
+	const struct sockets_filter filter = { .groups = true, .ports.any = true };
+	const struct sluice_socket_record *record;
+	int servers[SLUICE_GROUP_MAX], i;
+	struct sockets *sockets;
+	struct rlimit files;
+	struct err err;
+
+	assert_return_code(getrlimit(RLIMIT_NOFILE, &files), errno);
+	files.rlim_cur = files.rlim_max;
+	assert_return_code(setrlimit(RLIMIT_NOFILE, &files), errno);
+	lab_net();
+	for (i = 0; i < SLUICE_GROUP_MAX; i++)
+		servers[i] = server_open(PORT);
+	close(servers[5]);
+	servers[5] = servers[SLUICE_GROUP_MAX - 1];
+	/* a socket gets its cookie when someone asks for it */
+	for (i = 0; i < SLUICE_GROUP_MAX - 1; i++)
+		lab_cookie(servers[i]);
+	assert_int_equal(sockets_read(&sockets, &filter, &err), 0);
+	for (i = 0; i < SLUICE_GROUP_MAX - 1; i++) {
+		record = sockets_find(sockets, lab_cookie(servers[i]));
+		assert_non_null(record);
+		assert_int_equal(record->group_index, i);
+		close(servers[i]);
+	}
+	sockets_free(sockets);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_group_that_grows),
+		cmocka_unit_test(test_filter),
+		cmocka_unit_test(test_order),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -77,6 +77,9 @@ static void test_refused(void **state)
 		error = error_about(&request, B1, request.source, &errors[kind]);
 		pass(&gateway, gateway.in, &error, &error, SLUICE_WIRE_error_left);
 	}
+	/* a firewall between them */
+	error = error_about(&request, "10.8.9.9", request.source, &errors[0]);
+	pass(&gateway, gateway.in, &error, &error, SLUICE_WIRE_error_left);
 	pass(&gateway, gateway.out, &request, &request, SLUICE_WIRE_request_passed);
 	pass_withheld(&refusal);
 	/* one is withheld, and no other before the server answers */

@@ -9,6 +9,7 @@
 
 #include <cmocka.h>
 #include <errno.h>
+#include <string.h>
 
 static struct err err;
 
@@ -55,12 +56,33 @@ static void test_what_the_kernel_lacks(void **state)
 	assert_string_equal(err.hint, "lacks");
 }
 
+/* The reason is at the end: a path that does not fit loses its middle. */
+static void test_long_message(void **state)
+{
+	char path[4096];
+	size_t length;
+
+	memset(path, 'x', sizeof(path) - 1);
+	path[sizeof(path) - 1] = '\0';
+	for (length = sizeof(err.what) - 8; length < sizeof(err.what) + 8; length++) {
+		err_set(&err, EXIT_ERROR, ENOENT, "dir %.*s: reason", (int)length, path);
+		assert_memory_equal(err.what, "dir xxx", 7);
+		assert_string_equal(err.what + strlen(err.what) - 11, "xxx: reason");
+		assert_true(strlen(err.what) < sizeof(err.what));
+	}
+	assert_non_null(strstr(err.what, "x...x"));
+	assert_int_equal(strlen(err.what), sizeof(err.what) - 1);
+	err_set(&err, EXIT_ERROR, ENOENT, "dir %s", "short");
+	assert_string_equal(err.what, "dir short");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_permission),
 		cmocka_unit_test(test_limits),
 		cmocka_unit_test(test_what_the_kernel_lacks),
+		cmocka_unit_test(test_long_message),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -7,6 +7,8 @@
 #include <time.h>
 
 __u64 clock_now_ns(clockid_t clock);
+/* Returns the time since @at_ns, a time of the same clock; 0 for one in the future. */
+__u64 clock_since_ns(clockid_t clock, __u64 at_ns);
 /* Reads CLOCK_MONOTONIC, the clock of timers and of service managers. */
 __u64 clock_now_us(void);
 

@@ -114,7 +114,8 @@ static int parse_line(struct parser *parser, char *text, size_t length)
 		return conf_add_problem(conf, parser->line, "the line holds a NUL byte");
 	if (!*body || *body == ';' || *body == '#')
 		return 0;
-	if (strlen(body) >= INI_MAX_LINE) {
+	/* inih counts the end of the line */
+	if (strlen(body) + 1 >= INI_MAX_LINE) {
 		parser->continues = false;
 		return conf_add_problem(conf, parser->line,
 					"the line is longer than %d characters; a list continues"
@@ -127,7 +128,12 @@ static int parse_line(struct parser *parser, char *text, size_t length)
 	parser->continues = false;
 	end = *body == '[' ? strchr(body, ']') : NULL;
 	if (end) {
-		*end = '\0';
+		*end++ = '\0';
+		end += strspn(end, " \t\r\v\f");
+		if (*end && *end != ';' && *end != '#')
+			return conf_add_problem(conf, parser->line,
+						"'%s' after [%s]: a key needs a line of its own",
+						end, body + 1);
 		if (entry_add(conf, body + 1, NULL, NULL, parser->line))
 			return -ENOMEM;
 		parser->section = conf->entry[conf->entries - 1].section;
@@ -145,27 +151,46 @@ static int parse_line(struct parser *parser, char *text, size_t length)
 						 " comment");
 }
 
+/*
+ * Reads the file up to a byte more than CONF_SIZE_MAX. Returns the length, or -errno; the caller
+ * frees *text in any case.
+ */
+static ssize_t read_all(FILE *file, char **text)
+{
+	size_t length;
+
+	*text = malloc(CONF_SIZE_MAX + 2);
+	if (!*text)
+		return -ENOMEM;
+	errno = 0;
+	length = fread(*text, 1, CONF_SIZE_MAX + 1, file);
+	if (ferror(file))
+		return errno ? -errno : -EIO;
+	return (ssize_t)length;
+}
+
 int conf_read(FILE *file, struct conf *conf)
 {
 	struct parser parser = { .conf = conf };
-	char *text = NULL;
-	size_t room = 0;
-	int result = 0;
+	char *text, *at, *end, *next;
+	ssize_t length = read_all(file, &text);
+	int result = length < 0 ? (int)length : 0;
 
 	*conf = (struct conf){ .entry = NULL };
 	/* a file of another kind has a problem in each line */
-	while (!result && conf->problems < CONF_PROBLEMS_MAX) {
-		ssize_t length;
+	for (at = text, end = text + length;
+	     !result && at < end && conf->problems < CONF_PROBLEMS_MAX; at = next) {
+		char *newline = memchr(at, '\n', (size_t)(end - at));
+		char *stop = newline ? newline : end;
 
-		errno = 0;
-		length = getline(&text, &room, file);
-		if (length < 0)
-			break;
+		next = stop + 1;
+		*stop = '\0';
 		parser.line++;
-		result = parse_line(&parser, text, (size_t)length);
+		result = parse_line(&parser, at, (size_t)(stop - at));
 	}
-	if (!result && ferror(file))
-		result = errno ? -errno : -EIO;
+	/* the problems of a file of another kind are reported first */
+	if (!result && length > CONF_SIZE_MAX && conf->problems < CONF_PROBLEMS_MAX)
+		result = -EFBIG;
 	free(text);
 	if (result)
 		conf_free(conf);

@@ -37,9 +37,12 @@ struct conf {
 /* conf_read() stops at this number, since the file may be of another kind. */
 #define CONF_PROBLEMS_MAX 20
 
+/* A larger file is of another kind; /dev/zero would take all memory. */
+#define CONF_SIZE_MAX (1 << 20)
+
 /*
  * Reads the file and its problems into *conf, which the caller frees. Returns 0, or -errno if the
- * file could not be read.
+ * file could not be read; -EFBIG beyond CONF_SIZE_MAX.
  */
 int conf_read(FILE *file, struct conf *conf);
 void conf_free(struct conf *conf);

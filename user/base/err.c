@@ -4,6 +4,8 @@
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 
 /* The failures of a request although the kernel has what the request needs. */
 static const struct limit {
@@ -38,6 +40,23 @@ static enum exit_code code_of(enum exit_code code, int error)
 	return limit_of(error) ? EXIT_ERROR : code;
 }
 
+/* Formats a message; one that is too long loses its middle, since the reason is at its end. */
+static void format(char *text, size_t size, const char *fmt, va_list args)
+{
+	char *whole = NULL;
+	int length = vasprintf(&whole, fmt, args);
+	size_t half = size / 2;
+
+	if (length < 0)
+		snprintf(text, size, "%s", fmt);
+	else if ((size_t)length < size)
+		memcpy(text, whole, (size_t)length + 1);
+	else
+		snprintf(text, size, "%.*s...%s", (int)half, whole,
+			 whole + (size_t)length - (size - half - 4));
+	free(length < 0 ? NULL : whole);
+}
+
 static int set(struct err *err, enum exit_code code, int error, const char *fmt, va_list args)
 {
 	const struct limit *limit = limit_of(error);
@@ -45,7 +64,7 @@ static int set(struct err *err, enum exit_code code, int error, const char *fmt,
 	err->code = code_of(code, error);
 	snprintf(err->hint, sizeof(err->hint), "%s", limit && limit->hint ? limit->hint : "");
 	err->detail[0] = '\0';
-	vsnprintf(err->what, sizeof(err->what), fmt, args);
+	format(err->what, sizeof(err->what), fmt, args);
 	return -error;
 }
 
@@ -79,7 +98,7 @@ int err_hint(struct err *err, int result, const char *fmt, ...)
 	va_list args;
 
 	va_start(args, fmt);
-	vsnprintf(err->hint, sizeof(err->hint), fmt, args);
+	format(err->hint, sizeof(err->hint), fmt, args);
 	va_end(args);
 	return result;
 }

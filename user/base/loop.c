@@ -41,19 +41,23 @@ int loop_new(struct loop **loop)
 	return 0;
 }
 
+static void watch_free(struct watch **at)
+{
+	struct watch *watch = *at;
+
+	*at = watch->next;
+	event_free(watch->event);
+	if (watch->owned_fd >= 0)
+		close(watch->owned_fd);
+	free(watch);
+}
+
 void loop_free(struct loop *loop)
 {
-	struct watch *watch;
-
 	if (!loop)
 		return;
-	while ((watch = loop->watches)) {
-		loop->watches = watch->next;
-		event_free(watch->event);
-		if (watch->owned_fd >= 0)
-			close(watch->owned_fd);
-		free(watch);
-	}
+	while (loop->watches)
+		watch_free(&loop->watches);
 	event_base_free(loop->base);
 	free(loop);
 }
@@ -101,14 +105,11 @@ void loop_remove(struct loop *loop, int fd)
 {
 	struct watch **at, *watch;
 
-	for (at = &loop->watches; (watch = *at); at = &watch->next) {
-		if (!(event_get_events(watch->event) & EV_READ) || event_get_fd(watch->event) != fd)
-			continue;
-		*at = watch->next;
-		event_free(watch->event);
-		free(watch);
-		return;
-	}
+	for (at = &loop->watches; (watch = *at); at = &watch->next)
+		if (event_get_events(watch->event) & EV_READ && event_get_fd(watch->event) == fd) {
+			watch_free(at);
+			return;
+		}
 }
 
 static void on_signal(evutil_socket_t fd, short what, void *arg)
@@ -161,6 +162,17 @@ int loop_timer_start(struct loop_timer *timer, uint64_t us)
 void loop_timer_stop(struct loop_timer *timer)
 {
 	event_del(timer->watch.event);
+}
+
+void loop_timer_free(struct loop *loop, struct loop_timer *timer)
+{
+	struct watch **at;
+
+	for (at = &loop->watches; timer && *at; at = &(*at)->next)
+		if (*at == &timer->watch) {
+			watch_free(at);
+			return;
+		}
 }
 
 bool loop_timer_runs(const struct loop_timer *timer)

@@ -30,6 +30,8 @@ struct loop_timer *loop_timer(struct loop *loop, bool repeat, loop_fn fn, void *
 int loop_timer_start(struct loop_timer *timer, uint64_t us);
 /* Stops a timer, if it runs. */
 void loop_timer_stop(struct loop_timer *timer);
+/* Stops a timer and frees it, before the loop does; NULL: does nothing. */
+void loop_timer_free(struct loop *loop, struct loop_timer *timer);
 bool loop_timer_runs(const struct loop_timer *timer);
 /* Runs until loop_stop(). Returns 0 or -errno. */
 int loop_run(struct loop *loop);

@@ -184,7 +184,10 @@ int mounts_need_cgroup2(const char *path, struct err *err)
 {
 	int is_cgroup2 = mounts_is_cgroup2(path);
 	char hint[PATH_MAX + 64];
+	struct stat st;
 
+	if (is_cgroup2 == 1 && !stat(path, &st) && !S_ISDIR(st.st_mode))
+		is_cgroup2 = -ENOTDIR;
 	if (is_cgroup2 == 1)
 		return 0;
 	if (is_cgroup2 < 0)

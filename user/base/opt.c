@@ -53,14 +53,37 @@ static void merged_add(struct merged *m, const struct opt *opt, const struct opt
 					  : "");
 }
 
+/* Compares two names, in which '-' and '_' are the same. */
+static bool is_same_name(const char *one, const char *other)
+{
+	while (*one && (*one == *other || (strchr("-_", *one) && *other && strchr("-_", *other)))) {
+		one++;
+		other++;
+	}
+	return !*one && !*other;
+}
+
+/* Returns the key of this name, or NULL if there is none or it is also an option. */
+static const char *file_key(const struct opt_table *tables, const char *name)
+{
+	const struct opt *opt;
+
+	for (; tables->opts; tables++)
+		for (opt = tables->opts; opt->name; opt++)
+			if (is_same_name(opt->name, name))
+				return opt->side == OPT_FILE ? opt->name : NULL;
+	return NULL;
+}
+
 /*
  * Sets the error for a word that getopt_long() rejects: an unknown or ambiguous option, a missing
  * or surplus value.
  */
-static int refuse(const struct merged *m, const char *word, int value, struct err *err)
+static int refuse(const struct opt_table *tables, const struct merged *m, const char *word,
+		  int value, struct err *err)
 {
+	const char *nearest, *key;
 	char name[64];
-	const char *nearest;
 
 	if (value == ':')
 		return err_set(err, EXIT_USAGE, EINVAL, "option '%s' needs a value", word);
@@ -73,6 +96,10 @@ static int refuse(const struct merged *m, const char *word, int value, struct er
 		return err_set(err, EXIT_USAGE, EINVAL, "option '--%s' takes no value", name);
 	err_set(err, EXIT_USAGE, EINVAL, "unknown option '--%s'", name);
 	nearest = suggest_nearest(name, m->names, m->count);
+	key = file_key(tables, name);
+	if (key)
+		return err_hint(err, -EINVAL, "'%s' is a key of the daemon's file, sluice.conf(5)",
+				key);
 	return nearest ? err_hint(err, -EINVAL, "did you mean '--%s'?", nearest)
 		       : err_hint(err, -EINVAL, "see --help");
 }
@@ -94,15 +121,16 @@ void opt_defaults(const struct opt *opts, void *into)
 int opt_parse(const struct opt_table *tables, int argc, char **argv, int stop_at_word,
 	      struct err *err)
 {
+	const struct opt_table *table;
 	struct merged m = { .letters = "" };
 	const struct opt *opt;
 	int value, result;
 
 	strcpy(m.letters, stop_at_word ? "+:" : ":");
-	for (; tables->opts; tables++)
-		for (opt = tables->opts; opt->name && m.count < OPTS_MAX; opt++)
+	for (table = tables; table->opts; table++)
+		for (opt = table->opts; opt->name && m.count < OPTS_MAX; opt++)
 			if (opt->side != OPT_FILE)
-				merged_add(&m, opt, tables);
+				merged_add(&m, opt, table);
 	opterr = 0;
 	optind = 0; /* glibc: resets the parser */
 	for (;;) {
@@ -114,7 +142,7 @@ int opt_parse(const struct opt_table *tables, int argc, char **argv, int stop_at
 		if (value == -1)
 			return optind;
 		if (value == '?' || value == ':')
-			return refuse(&m, argv[at < optind ? optind - 1 : at], value, err);
+			return refuse(tables, &m, argv[at < optind ? optind - 1 : at], value, err);
 		found = value >= FIRST_LONG ? (size_t)(value - FIRST_LONG) : 0;
 		while (value < FIRST_LONG && m.opts[found]->letter != value)
 			found++;

@@ -2,6 +2,7 @@
 /* sluice check: reports what this kernel, these capabilities and these mounts allow. */
 #include "host/check.h"
 #include "cmd/command.h"
+#include "kernel/object.h"
 
 #include <errno.h>
 #include <string.h>
@@ -158,7 +159,10 @@ static int run(const struct context *context, void *into, int words, char **word
 		.cgroup = context->cgroup,
 	};
 	struct check_report report;
+	int failed = object_reserve_files("check", err);
 
+	if (failed)
+		return failed;
 	check_run(&settings, &report);
 	if (context->output.json)
 		print_json(&report, &context->output);

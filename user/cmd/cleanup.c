@@ -94,7 +94,7 @@ static void print(const struct context *context, int removed, int groups, const 
 	if (!removed && !groups) {
 		fprintf(output->file, "cleanup: nothing to remove in %s\n", context->bpffs);
 		/* Otherwise a wrong --bpffs would look like a clean host. */
-		cleanup_hint_elsewhere(&elsewhere);
+		cleanup_hint_elsewhere(context->bpffs, &elsewhere);
 		if (elsewhere.hint[0] && !left)
 			fprintf(output->file, "cleanup: %s\n", elsewhere.hint);
 	}
@@ -150,6 +150,7 @@ const struct command cleanup_command = {
 	.summary = "detach and remove what belongs to sluice, and nothing else",
 	.tables = { { opts, &options } },
 	.options = &options,
+	.changes = true,
 	.run = run,
 	.help = "Removes the pins of any version of sluice. Packets then pass as without sluice.\n",
 };

@@ -20,6 +20,7 @@ struct command {
 	void *options;	/* an argument of run() */
 	int max_words;	/* the most operands */
 	bool all_netns; /* accepts "--netns all" */
+	bool changes;	/* something in the kernel */
 	/* Returns 0, or -errno with *err set, which main.c prints; the exit status is err->code. */
 	int (*run)(const struct context *context, void *options, int words, char **word,
 		   struct err *err);

@@ -31,6 +31,12 @@ static const struct object {
 	  "and routes of this host.\n",
 	  "  sluice conntrack audit\n"
 	  "  sluice conntrack repair --reason twin --dry-run\n" },
+	{ "hold",
+	  "Keeps the NAT mappings of silent UDP flows open.  'hold load' tracks the flows; only 'sluice\n"
+	  "run' with a section [hold] sends keepalives.\n",
+	  "  printf '[hold]\\nport = 5060\\n' >hold.conf && sluice run --config hold.conf\n"
+	  "  sluice hold show\n"
+	  "  sluice hold flows\n" },
 };
 
 /* Prints the options of a command, and the global ones. */
@@ -64,8 +70,8 @@ static void print_commands(FILE *file, const char *object)
 void help_print_all(FILE *file)
 {
 	fputs("usage: sluice [GLOBAL OPTIONS] OBJECT COMMAND [OPTIONS]\n\n"
-	      "Makes UDP servers reply from the requested address (reply), and keeps each flow with\n"
-	      "one worker (steer).\n",
+	      "Makes UDP servers reply from the requested address (reply), keeps each flow with one\n"
+	      "worker (steer), and keeps NAT mappings open (hold).\n",
 	      file);
 	print_commands(file, NULL);
 	print_options(file, NULL);

@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* The command line: parses the global options, runs the command, prints its error. */
 #include "base/log.h"
+#include "base/text.h"
 #include "cmd/commands.h"
 #include "cmd/completion.h"
 #include "cmd/help.h"
 #include "net/netns.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -63,8 +66,11 @@ static int run(const struct command *command, struct globals *globals, int argc,
 		return strcmp(context.netns, "all")
 			       ? -EINVAL
 			       : err_hint(err, -EINVAL,
-					  "only 'sluice steer load' takes all namespaces; what is"
-					  " loaded is read without --netns");
+					  "only 'sluice steer load' and 'sluice hold load' take all"
+					  " namespaces; what is loaded is read without --netns");
+	/* '| head' closes the pipe, which must not end a change half-way */
+	if (command->changes)
+		signal(SIGPIPE, SIG_IGN);
 	return command->run(&context, command->options, argc - first, argv + first, err);
 }
 
@@ -120,18 +126,38 @@ static int fail(const struct err *err)
 	return err->code;
 }
 
+/*
+ * Without it, the first map or socket would get the number of a standard stream that the caller has
+ * closed, and messages would be written to it.
+ */
+static void open_standard_streams(void)
+{
+	int fd;
+
+	do
+		fd = open("/dev/null", O_RDONLY);
+	while (fd >= 0 && fd <= STDERR_FILENO);
+	if (fd >= 0)
+		close(fd);
+}
+
 int main(int argc, char **argv)
 {
-	struct globals globals = {
-		.output = { .file = stdout,
-			    .colour = isatty(STDOUT_FILENO) && !getenv("NO_COLOR") },
-	};
+	struct globals globals = { .output = { .file = stdout } };
 	struct err err = { .code = EXIT_ERROR, .what = "unknown error" };
 
+	open_standard_streams();
+	/* a limit on the size of files is an error of the output, which is reported */
+	signal(SIGXFSZ, SIG_IGN);
+	globals.output.colour = isatty(STDOUT_FILENO) && !from_environment("NO_COLOR") &&
+				text_terminal_has_escapes();
 	if (dispatch(&globals, argc, argv, &err))
 		return fail(&err);
+	errno = 0;
 	if (fflush(stdout) || ferror(stdout)) {
-		err_set(&err, EXIT_ERROR, EIO, "standard output: %s", strerror(errno));
+		/* 0: an earlier write has failed */
+		err_set(&err, EXIT_ERROR, EIO, "standard output: %s",
+			strerror(errno ? errno : EIO));
 		err_hint(&err, -EIO, "the command was carried out; only its output is incomplete");
 		return fail(&err);
 	}

@@ -12,7 +12,7 @@ static struct options {
 } options;
 
 static const struct opt opts[] = {
-	{ "config", 'c', "FILE", opt_text, offsetof(struct options, path),
+	{ "config", 'c', "FILE", opt_path, offsetof(struct options, path),
 	  "the configuration file (required)" },
 	{ "check-config", 0, NULL, opt_switch, offsetof(struct options, check),
 	  "report the mistakes in the file, and change nothing" },
@@ -42,7 +42,7 @@ const struct command run_command = {
 		"has a mistake, the loaded objects stay unchanged.\n"
 		"When a section is removed from the file, its object is unloaded, unless a command\n"
 		"loaded it last. SIGTERM ends the daemon, and the objects stay loaded: to unload them\n"
-		"use 'sluice reply unload' and 'sluice steer unload'.\n\n"
+		"use 'sluice reply unload', 'sluice steer unload' and 'sluice hold unload'.\n\n"
 		"The options --bpffs and --cgroup override the file, and the file overrides the\n"
 		"variables SLUICE_BPFFS and SLUICE_CGROUP.\n\n"
 		"example:\n"

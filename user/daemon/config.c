@@ -208,7 +208,7 @@ static const char *wire_problem(const struct config *config)
 	if (gateway && !servers)
 		return "[wire] gateway needs the addresses of the server; give two or more with"
 		       " 'server'";
-	if (gateway && config->wire.servers.count == 1)
+	if (gateway && !conf->problems && config->wire.servers.count == 1)
 		return "[wire] server: one address is not enough; give every address that the"
 		       " server replies from";
 	if (!gateway && servers)
@@ -220,6 +220,8 @@ static int check_sections(struct config *config)
 {
 	struct conf *conf = &config->conf;
 	const char *problem[SECTIONS] = { NULL };
+	/* a value that is not valid is missing in the comparison with others */
+	bool valid = !conf->problems;
 	struct err err = { 0 };
 	int i, result = 0;
 
@@ -229,13 +231,13 @@ static int check_sections(struct config *config)
 			conf, 0, "no [reply], [wire], [steer] or [hold] section: nothing to do");
 	if (!find_entry(conf, "reply", "mode"))
 		problem[SECTION_REPLY] = "[reply] needs a mode: socket, or audit for a trial run";
-	else if (config->reply.any_peer_port && config->reply.mode != SLUICE_REPLY_SOCKET)
+	else if (valid && config->reply.any_peer_port && config->reply.mode != SLUICE_REPLY_SOCKET)
 		problem[SECTION_REPLY] = "[reply] any_peer_port is for mode socket; mode audit"
 					 " reports what it would fix";
 	problem[SECTION_WIRE] = wire_problem(config);
 	if (!find_entry(conf, "steer", "port"))
 		problem[SECTION_STEER] = "[steer] needs a port: the servers' ports, or any";
-	else if (config->has[SECTION_STEER] &&
+	else if (valid && config->has[SECTION_STEER] &&
 		 value_spread_check("", &config->spread, config->steer.policy, &err))
 		result = conf_add_err(conf, find_entry(conf, "steer", NULL)->line, "[steer]", &err);
 	if (!find_entry(conf, "hold", "port"))
@@ -251,17 +253,19 @@ static int check_sections(struct config *config)
 /* Sets *err for a file that cannot be opened or read. */
 static int read_error(const char *path, int error, struct err *err)
 {
+	enum exit_code code = EXIT_ERROR;
+
 	if (error == EACCES || error == EPERM)
 		return err_hint(err,
 				err_set(err, EXIT_PERMISSION, error, "%s: cannot read the file: %s",
 					path, strerror(error)),
 				"give the user that sluice runs as read permission");
-	return err_hint(err,
-			err_set(err,
-				error == ENOENT || error == ENOTDIR || error == EISDIR ? EXIT_USAGE
-										       : EXIT_ERROR,
-				error, "%s: cannot read the file: %s", path, strerror(error)),
-			"name the daemon's file with --config; sluice.conf(5) has an example");
+	if (error == ENOENT || error == ENOTDIR || error == EISDIR || error == EFBIG)
+		code = EXIT_USAGE;
+	return err_hint(
+		err,
+		err_set(err, code, error, "%s: cannot read the file: %s", path, strerror(error)),
+		"name the daemon's file with --config; sluice.conf(5) has an example");
 }
 
 int config_parse(FILE *file, const char *path, struct config *config, struct err *err)

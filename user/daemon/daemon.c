@@ -23,6 +23,8 @@
 #include <errno.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 /* Another process may detach the programs.  The check costs a few system calls per interface. */
 #define CHECK_US 10000000
@@ -33,6 +35,8 @@ struct node {
 	struct sections sections;
 	struct daemon_netns netns;
 	int lock_fd;
+	bool lock_lost; /* and logged */
+	struct err err; /* why the daemon gives up; code EXIT_OK: it does not */
 	char bpffs[PATH_MAX];
 	struct loop *loop;
 	struct watch *watch;
@@ -63,7 +67,8 @@ static void notify_status(const struct node *node, const char *state)
 		else if (i == SECTION_STEER)
 			snprintf(text, sizeof(text), "%u groups", node->steer.groups);
 		else
-			snprintf(text, sizeof(text), "sending");
+			snprintf(text, sizeof(text), "%s",
+				 node->hold.sender ? "sending" : "not sending");
 		used += (size_t)snprintf(status + used, sizeof(status) - used, "%s%s: %s",
 					 used ? ", " : "", name, text);
 	}
@@ -86,10 +91,63 @@ static void on_watchdog(void *arg)
 	sd_notify("WATCHDOG=1\n");
 }
 
+/* Without it, only 'sluice status' lacks the state of this process. */
+static void open_status(struct node *node)
+{
+	struct log_line line;
+	struct err err = { 0 };
+
+	node->status.config = node->path;
+	node->status.sections = &node->sections;
+	node->status.steer = &node->steer;
+	node->status.hold = &node->hold;
+	node->status.watch = node->watch;
+	if (!status_socket_open(&node->status, node->loop, node->lock_fd, &err))
+		return;
+	log_begin(&line, LOG_LEVEL_WARNING, "no status socket: 'sluice status' shows the pid only");
+	log_field(&line, "reason", "%s", err.what);
+	log_end(&line);
+}
+
+/* Takes the lock again if its directory was removed; another daemon may have taken it meanwhile. */
+static void check_lock(struct node *node)
+{
+	struct log_line line;
+	struct err err = { 0 };
+	int fd;
+
+	if (!daemon_lock_is_lost(node->bpffs, node->lock_fd))
+		return;
+	fd = daemon_lock_take(node->bpffs, &err);
+	if (fd < 0 && daemon_lock_holder(node->bpffs)) {
+		node->err = err;
+		loop_stop(node->loop);
+		return;
+	}
+	if (fd >= 0 || !node->lock_lost) {
+		log_begin(&line, LOG_LEVEL_WARNING, "the lock was removed by another process");
+		log_field(&line, "dir", "%s/" DAEMON_LOCK_DIR, node->bpffs);
+		if (fd >= 0)
+			log_field(&line, "result", "locked again");
+		else
+			log_field(&line, "reason", "%s", err.what);
+		log_end(&line);
+	}
+	node->lock_lost = fd < 0;
+	if (fd < 0)
+		return;
+	close(node->lock_fd);
+	node->lock_fd = fd;
+	/* the directory is part of the socket's name */
+	status_socket_close(&node->status);
+	open_status(node);
+}
+
 static void on_check(void *arg)
 {
 	struct node *node = arg;
 
+	check_lock(node);
 	if (sections_check(&node->sections)) {
 		watch_file(node->watch, node->sections.wire_file);
 		notify_status(node, "");
@@ -114,7 +172,17 @@ static int reload(struct node *node, struct config_file **file, struct err *err)
 {
 	const struct config *config;
 	const char *fixed = NULL;
-	int result = config_file_read(node->context, node->path, file, err);
+	struct stat st;
+	int result;
+
+	/* a pipe is empty after the start, and one without a writer would block the daemon */
+	if (!stat(node->path, &st) && !S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode))
+		return err_hint(err,
+				err_set(err, EXIT_USAGE, EINVAL,
+					"%s: not a regular file, which could be read again",
+					node->path),
+				"restart the daemon with another --config");
+	result = config_file_read(node->context, node->path, file, err);
 
 	if (result)
 		return result;
@@ -195,24 +263,6 @@ static int setup_loop(struct node *node)
 	return node->watch ? 0 : -ENOMEM;
 }
 
-/* Without it, only 'sluice status' lacks the state of this process. */
-static void open_status(struct node *node)
-{
-	struct log_line line;
-	struct err err = { 0 };
-
-	node->status.config = node->path;
-	node->status.started_ns = clock_now_ns(CLOCK_MONOTONIC);
-	node->status.sections = &node->sections;
-	node->status.steer = &node->steer;
-	node->status.watch = node->watch;
-	if (!status_socket_open(&node->status, node->loop, node->lock_fd, &err))
-		return;
-	log_begin(&line, LOG_LEVEL_WARNING, "no status socket: 'sluice status' shows the pid only");
-	log_field(&line, "reason", "%s", err.what);
-	log_end(&line);
-}
-
 /* Reads the file, takes the lock and loads the file's sections. */
 static int start(struct node *node, struct err *err)
 {
@@ -233,6 +283,7 @@ static int start(struct node *node, struct err *err)
 	result = node->lock_fd = daemon_lock_take(node->bpffs, err);
 	if (result < 0)
 		goto out;
+	node->status.started_ns = clock_now_ns(CLOCK_MONOTONIC);
 	open_status(node);
 	result = watch_start(node->watch, err);
 	if (!result)
@@ -276,6 +327,10 @@ int daemon_run(const struct context *context, const char *path, struct err *err)
 	result = loop_run(node.loop);
 	if (result)
 		err_set(err, EXIT_ERROR, -result, "event loop: %s", strerror(-result));
+	if (!result && node.err.code) {
+		*err = node.err;
+		result = -EBUSY;
+	}
 out:
 	status_socket_close(&node.status);
 	steer_section_end(&node.steer);

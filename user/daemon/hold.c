@@ -75,8 +75,10 @@ static void log_applied(const struct hold_options *options, const struct hold_se
 	}
 	ports_format(&options->ports, ports, sizeof(ports));
 	log_begin(&line, LOG_LEVEL_INFO, "hold is active");
+	log_field(&line, "outcome", "%s", load_outcome_name(result->outcome, result->as_before));
 	log_field(&line, "ports", "%s", ports);
 	log_field(&line, "payload", "%s", hold_payloads[send->payload]);
+	log_field(&line, "table_bytes", "%llu", hold_table_bytes(options->table));
 	log_end(&line);
 	if (!send->interval_s || send->interval_s >= HOLD_INTERVAL_FLOOR)
 		return;
@@ -102,6 +104,7 @@ static int start(struct hold_section *hold, const struct config *config, struct 
 			log_warning("hold: no probe: %s", strerror(ENOMEM));
 	}
 	loop_timer_start(hold->timer, 0);
+	hold->failure[0] = '\0';
 	return 0;
 }
 
@@ -139,12 +142,16 @@ void hold_section_check(struct hold_section *hold, const struct config *config, 
 	if (loaded && hold->sender && !hold_sender_outdated(hold->sender, bpffs))
 		return;
 	stop(hold);
-	if (!loaded)
+	if (!loaded) {
+		hold->failure[0] = '\0';
 		return;
-	if (start(hold, config, &err))
-		log_err(&err);
-	else
+	}
+	if (!start(hold, config, &err)) {
 		log_info("hold: loaded by another process; sending with its settings");
+	} else if (strcmp(hold->failure, err.what)) {
+		memcpy(hold->failure, err.what, sizeof(hold->failure));
+		log_err(&err);
+	}
 }
 
 void hold_section_drop(struct hold_section *hold, const char *bpffs)

@@ -22,6 +22,7 @@ struct hold_section {
 	struct hold_sender *sender;  /* NULL: nothing is sent */
 	struct hold_probe *probe;    /* NULL: none is wanted */
 	struct hold_finding finding; /* as logged */
+	char failure[768];	     /* why nothing is sent, as logged; empty: no failure */
 	char cgroup[PATH_MAX];
 };
 

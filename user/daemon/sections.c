@@ -2,6 +2,7 @@
 #include "daemon/sections.h"
 
 #include "base/log.h"
+#include "base/mounts.h"
 #include "hold/hold.h"
 #include "hold/pins.h"
 #include "kernel/load_outcome.h"
@@ -28,7 +29,8 @@ static const struct state_dir *const state_dirs[SECTIONS] = {
 /* --- load and unload */
 
 static void log_loaded(const char *message, enum load_outcome outcome, bool as_before,
-		       const struct ports *ports, const char *key, const char *value, int ifaces)
+		       const struct ports *ports, const char *key, const char *value, int ifaces,
+		       __u64 table_bytes)
 {
 	struct log_line line;
 	char text[512];
@@ -40,6 +42,7 @@ static void log_loaded(const char *message, enum load_outcome outcome, bool as_b
 	log_field(&line, "ports", "%s", text);
 	if (ifaces >= 0)
 		log_field(&line, "ifaces", "%d", ifaces);
+	log_field(&line, "table_bytes", "%llu", table_bytes);
 	log_end(&line);
 }
 
@@ -57,7 +60,7 @@ static int reply_apply(struct sections *sections, struct config_file *file, stru
 	if (error || result.outcome == LOAD_LEFT)
 		return error;
 	log_loaded("reply is active", result.outcome, result.as_before, &options.ports, "mode",
-		   reply_mode_name(options.mode), -1);
+		   reply_mode_name(options.mode), -1, reply_table_bytes(options.table));
 	return 0;
 }
 
@@ -81,7 +84,8 @@ static int wire_apply(struct sections *sections, struct config_file *file, struc
 	if (error || result.outcome == LOAD_LEFT)
 		return error;
 	log_loaded("wire is active", result.outcome, result.as_before, &options.ports,
-		   "attached_by", wire_attach_mode_name(result.attach_mode), result.count);
+		   "attached_by", wire_attach_mode_name(result.attach_mode), result.count,
+		   wire_table_bytes(options.table));
 	free(result.ifaces);
 	config_file_put(sections->wire_file);
 	sections->wire_file = config_file_get(file);
@@ -111,7 +115,7 @@ static void apply(struct sections *sections, int i, struct config_file *file)
 	if (error)
 		return;
 	section->loaded = true;
-	section->repairs = section->damaged = section->logged_damage = false;
+	section->repairs = section->damaged = section->logged_damage = section->unloaded = false;
 	section->logged[0] = '\0';
 	free(section->pins);
 	/* mode wire pins the links of interfaces that come and go, and steering those of groups */
@@ -228,6 +232,15 @@ static void log_unloaded(const char *section)
 	log_end(&line);
 }
 
+/* The kernel detaches the links of a cgroup that is removed. */
+static const char *detached_by(__u64 cgroup_id)
+{
+	char path[PATH_MAX];
+
+	return mounts_cgroup2_path(cgroup_id, path) == -ENOENT ? "detached: the cgroup is gone"
+							       : "detached by another process";
+}
+
 /*
  * Returns what is wrong with a loaded object, or NULL. Sets @pin to the name of a lost pin; with
  * @own, the daemon knows the pins.
@@ -260,9 +273,10 @@ static const char *find_damage(const struct sections *sections, int i, bool own,
 	if (pins_lost(bpffs, sd->name, pins, pin))
 		return "pin removed by another process";
 	/* watch_check() finds interfaces that mode wire was detached from. */
-	if ((i == SECTION_REPLY && !reply_attached(bpffs, &meta.reply)) ||
-	    (i == SECTION_HOLD && !hold_attached(bpffs, &meta.hold)))
-		return "detached by another process";
+	if (i == SECTION_REPLY && !reply_attached(bpffs, &meta.reply))
+		return detached_by(meta.reply.cgroup_id);
+	if (i == SECTION_HOLD && !hold_attached(bpffs, &meta.hold))
+		return detached_by(meta.hold.cgroup_id);
 	return NULL;
 }
 

@@ -9,6 +9,7 @@
 #include "base/output.h"
 #include "daemon/interfaces.h"
 #include "host/daemon_status.h"
+#include "kernel/pins.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -58,9 +59,24 @@ static json_t *wire_warnings(const struct watch *watch)
 	return warnings;
 }
 
+static json_t *hold_warnings(const struct hold_section *hold)
+{
+	json_t *warnings = json_array();
+	const char *probe = hold->probe ? hold_probe_failure(hold->probe) : "";
+	char text[128];
+
+	warning_add(warnings, hold->failure);
+	if (*probe) {
+		snprintf(text, sizeof(text), "the probe shows nothing: %s", probe);
+		warning_add(warnings, text);
+	}
+	return warnings;
+}
+
 static json_t *section_json(const struct status_socket *status, int i)
 {
 	const struct section *section = &status->sections->section[i];
+	const char *bpffs = status->sections->file->config.location.bpffs;
 	const char *state = "loaded", *reason = NULL, *hint = NULL;
 	json_t *object;
 
@@ -68,7 +84,7 @@ static json_t *section_json(const struct status_socket *status, int i)
 		state = "waiting";
 		reason = section->err.what;
 		hint = section->err.hint[0] ? section->err.hint : NULL;
-	} else if (section->unloaded) {
+	} else if (!pins_exist(bpffs, config_section_names[i], &(struct err){ 0 })) {
 		state = "unloaded";
 		reason = "unloaded by another process";
 		hint = "send SIGHUP to the daemon to load it again";
@@ -78,30 +94,35 @@ static json_t *section_json(const struct status_socket *status, int i)
 			   hint ? output_name(hint) : json_null(), "warnings",
 			   i == SECTION_STEER  ? steer_warnings(status->steer)
 			   : i == SECTION_WIRE ? wire_warnings(status->watch)
+			   : i == SECTION_HOLD ? hold_warnings(status->hold)
 					       : json_array());
 	if (i == SECTION_STEER)
 		json_object_set_new(object, "groups", json_integer(status->steer->groups));
 	if (i == SECTION_WIRE)
 		json_object_set_new(object, "interfaces", json_integer(watch_count(status->watch)));
+	if (i == SECTION_HOLD)
+		json_object_set_new(object, "sending", json_boolean(status->hold->sender));
 	return object;
 }
 
-static json_t *document(const struct status_socket *status)
+static json_t *answer_of(const struct status_socket *status)
 {
 	const struct config_file *file = status->sections->file;
-	json_t *sections = json_array();
+	json_t *document = output_document(), *sections = json_array();
 	int i;
 
 	for (i = 0; file && i < SECTIONS; i++)
 		if (file->config.has[i])
 			json_array_append_new(sections, section_json(status, i));
-	return json_pack("{s:i, s:s, s:i, s:o, s:f, s:o, s:o}", "schema_version",
-			 OUTPUT_SCHEMA_VERSION, "version", SLUICE_VERSION, "pid", (int)getpid(),
-			 "config", output_name(status->config), "running_for_s",
-			 (double)(clock_now_ns(CLOCK_MONOTONIC) - status->started_ns) / 1e9,
-			 "reload_refused",
-			 *status->refused ? output_name(status->refused) : json_null(), "sections",
-			 sections);
+	json_object_update_new(
+		document,
+		json_pack("{s:s, s:i, s:o, s:f, s:o, s:o}", "version", SLUICE_VERSION, "pid",
+			  (int)getpid(), "config", output_name(status->config), "running_for_s",
+			  (double)(clock_now_ns(CLOCK_MONOTONIC) - status->started_ns) / 1e9,
+			  "reload_refused",
+			  *status->refused ? output_name(status->refused) : json_null(), "sections",
+			  sections));
+	return document;
 }
 
 /* --- the socket */
@@ -126,7 +147,7 @@ static void on_client(void *arg)
 	if (fd < 0)
 		return;
 	if (is_allowed(fd)) {
-		answer = document(status);
+		answer = answer_of(status);
 		text = json_dumps(answer, JSON_COMPACT | OUTPUT_JSON_FLAGS);
 		if (text)
 			send(fd, text, strlen(text), MSG_NOSIGNAL);

@@ -20,6 +20,7 @@ struct status_socket {
 	__u64 started_ns; /* CLOCK_MONOTONIC */
 	const struct sections *sections;
 	const struct steer_section *steer;
+	const struct hold_section *hold;
 	const struct watch *watch;
 	char refused[768]; /* why the last reload was refused; empty: it was not */
 };

@@ -42,10 +42,13 @@ struct hold_prog {
 struct hold_result {
 	enum load_outcome outcome;	/* LOAD_LEFT: see follows */
 	struct sluice_hold_meta before; /* magic 0: nothing was loaded */
+	bool as_before;			/* the load changed nothing */
 	struct hold_prog progs[HOOKS_MAX];
 	int count;
 };
 
+/* Returns the kernel memory of the tables for this number of flows. */
+__u64 hold_table_bytes(__u32 flows);
 /* Loads or updates. On failure the kernel is as before, and *err has the reason. */
 int hold_load(const struct hold_options *options, struct hold_result *result, struct err *err);
 /* Detaches and removes. Returns the number of removed pins, or -errno. */
@@ -59,7 +62,8 @@ struct hold_state {
 	int hook_count;
 	struct sluice_hold_counters counters; /* summed over CPUs */
 	struct sluice_hold_status status;
-	bool sending; /* a daemon has run within the last seconds */
+	bool detached; /* at least one program */
+	bool sending;  /* a daemon has run within the last seconds */
 };
 
 /* Reads the state. Returns -errno with *err set: -ENOENT if not loaded, -EPROTO for another ABI. */

@@ -14,6 +14,25 @@
 #include <string.h>
 #include <sys/stat.h>
 
+/* As htab_map_mem_usage() in the kernel: the buckets, and elements if they are preallocated. */
+static __u64 hash_bytes(__u32 entries, size_t element)
+{
+	__u64 buckets = 1;
+
+	while (buckets < entries)
+		buckets *= 2;
+	return buckets * 16 + entries * element;
+}
+
+__u64 hold_table_bytes(__u32 flows)
+{
+	__u32 entries = flows + 1;
+
+	return entries * (sizeof(struct sluice_hold_flow) + sizeof(struct sluice_hold_kept)) +
+	       hash_bytes(entries, 48 + sizeof(struct sluice_hold_key) + 8) +
+	       hash_bytes(entries, 48 + sizeof(__u64) + 8) + hash_bytes(entries, 0);
+}
+
 struct load {
 	const struct hold_options *options;
 	struct hold_bpf *skel;
@@ -36,7 +55,7 @@ static void configure(struct load *load)
 		.netns = options->netns,
 		.seed = object_seed(load->before.seed),
 		.max_ns = options->max_s * 1000000000ULL,
-		.loaded_ns = clock_now_ns(CLOCK_REALTIME),
+		.loaded_ns = clock_now_ns(CLOCK_BOOTTIME),
 		.cgroup_id = st.st_ino,
 		.table = options->table,
 		.any_port = options->ports.any,
@@ -70,6 +89,19 @@ static int attach(void *arg, struct err *err)
 }
 
 /*
+ * Was the cgroup removed? The kernel detaches its links once the last of its sockets is closed,
+ * even if their processes have moved to another cgroup before.
+ */
+static bool cgroup_is_gone(const struct load *load)
+{
+	struct hook_state hook = { .cgroup_id = 0 };
+	char path[PATH_MAX];
+
+	hook_read(load->options->bpffs, HOLD_OBJECT, PIN_CLOSED, &hook);
+	return !hook.cgroup_id && mounts_cgroup2_path(load->before.cgroup_id, path) == -ENOENT;
+}
+
+/*
  * Another cgroup is refused: the programs would no longer notice when the sockets of the present
  * one close, and the daemon would send for closed sockets.
  */
@@ -78,7 +110,7 @@ static int check_cgroup(const struct load *load, struct err *err)
 	struct stat st = { 0 };
 
 	if (!load->before.magic || stat(load->options->cgroup, &st) ||
-	    load->before.cgroup_id == st.st_ino)
+	    load->before.cgroup_id == st.st_ino || cgroup_is_gone(load))
 		return 0;
 	return err_hint(err,
 			err_set(err, EXIT_CONFLICT, EBUSY,
@@ -103,6 +135,16 @@ static void list_programs(const struct load *load, struct hold_result *result)
 	}
 }
 
+/* Compares the record of the load with the one before. */
+static bool is_same_record(const struct sluice_hold_meta *before,
+			   const struct sluice_hold_meta *after)
+{
+	struct sluice_hold_meta same = *before;
+
+	same.loaded_ns = after->loaded_ns;
+	return before->magic && !memcmp(&same, after, sizeof(same));
+}
+
 static int load_locked(struct load *load, struct object *object, struct hold_result *result,
 		       struct err *err)
 {
@@ -122,6 +164,8 @@ static int load_locked(struct load *load, struct object *object, struct hold_res
 	if (failed)
 		return failed;
 	list_programs(load, result);
+	result->as_before = is_same_record(&load->before, &load->after) && !object->lost &&
+			    hold_attached(load->options->bpffs, &load->before);
 	if (load->options->dry_run) {
 		result->outcome = LOAD_VERIFIED;
 		return 0;

@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
@@ -50,7 +51,8 @@ struct hold_probe {
 	int count; /* steps of a probe */
 	bool running;
 	bool unsupported;
-	bool failed; /* logged: the server does not answer, or lacks RESPONSE-PORT */
+	int error;	  /* of a socket */
+	char failure[96]; /* why the last probe has shown nothing, as logged; empty: it has */
 };
 
 /* --- messages */
@@ -104,18 +106,20 @@ static void close_step(struct step *step)
 
 static void log_failed(struct hold_probe *probe)
 {
-	char server[ADDR_TEXT_MAX];
+	char server[ADDR_TEXT_MAX], failure[sizeof(probe->failure)];
 	struct log_line line;
 
-	if (probe->failed)
+	snprintf(failure, sizeof(failure), "%s",
+		 probe->unsupported ? "it does not know RESPONSE-PORT (RFC 5780)"
+		 : probe->error	    ? strerror(probe->error)
+				    : "it does not answer");
+	if (!strcmp(probe->failure, failure))
 		return;
-	probe->failed = true;
+	memcpy(probe->failure, failure, sizeof(failure));
 	log_begin(&line, LOG_LEVEL_WARNING, "hold: the probe shows nothing; the interval stays");
 	log_field(&line, "server", "%s",
 		  addr_format_port(&probe->server.addr, probe->server.port_be, server));
-	log_field(&line, "reason", "%s",
-		  probe->unsupported ? "it does not know RESPONSE-PORT (RFC 5780)"
-				     : "it does not answer");
+	log_field(&line, "reason", "%s", failure);
 	log_end(&line);
 }
 
@@ -132,7 +136,7 @@ static void finish(struct hold_probe *probe)
 	}
 	probe->running = false;
 	if (known) {
-		probe->failed = false;
+		probe->failure[0] = '\0';
 		hold_finding_update(&probe->finding, results);
 	} else {
 		log_failed(probe);
@@ -237,16 +241,18 @@ static void on_silence(struct step *step)
 	begin(step, step->phase == TEST ? COMPARE : DONE);
 }
 
-static int open_socket(const struct hold_server *server)
+static int open_socket(struct hold_probe *probe)
 {
 	struct sockaddr_in6 to = { .sin6_family = AF_INET6,
-				   .sin6_port = server->port_be,
-				   .sin6_addr = server->addr };
+				   .sin6_port = probe->server.port_be,
+				   .sin6_addr = probe->server.addr };
 	int fd = socket(AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 
-	if (fd < 0 || !connect(fd, (struct sockaddr *)&to, sizeof(to)))
+	if (fd >= 0 && !connect(fd, (struct sockaddr *)&to, sizeof(to)))
 		return fd;
-	close(fd);
+	probe->error = errno;
+	if (fd >= 0)
+		close(fd);
 	return -1;
 }
 
@@ -256,12 +262,13 @@ static void start(struct hold_probe *probe)
 
 	probe->running = true;
 	probe->unsupported = false;
+	probe->error = 0;
 	for (i = 0; i < probe->count; i++) {
 		struct step *step = &probe->steps[i];
 
 		*step = (struct step){ .probe = probe,
-				       .mapped_fd = open_socket(&probe->server),
-				       .other_fd = open_socket(&probe->server) };
+				       .mapped_fd = open_socket(probe),
+				       .other_fd = open_socket(probe) };
 		if (step->mapped_fd < 0 || step->other_fd < 0 ||
 		    loop_read(probe->loop, step->mapped_fd, on_mapped_fd, step) ||
 		    loop_read(probe->loop, step->other_fd, on_other_fd, step))
@@ -315,8 +322,13 @@ struct hold_probe *hold_probe_new(struct loop *loop, const struct hold_server *s
 	probe->timer = loop_timer(loop, false, on_timer, probe);
 	if (probe->timer && !loop_timer_start(probe->timer, 0))
 		return probe;
-	free(probe);
+	hold_probe_free(probe);
 	return NULL;
+}
+
+const char *hold_probe_failure(const struct hold_probe *probe)
+{
+	return probe->failure;
 }
 
 void hold_probe_free(struct hold_probe *probe)
@@ -327,6 +339,6 @@ void hold_probe_free(struct hold_probe *probe)
 		return;
 	for (i = 0; i < HOLD_STEPS; i++)
 		close_step(&probe->steps[i]);
-	loop_timer_stop(probe->timer);
+	loop_timer_free(probe->loop, probe->timer);
 	free(probe);
 }

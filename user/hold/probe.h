@@ -26,7 +26,9 @@ typedef void (*hold_probe_fn)(const struct hold_finding *finding, void *arg);
  */
 struct hold_probe *hold_probe_new(struct loop *loop, const struct hold_server *server, __u32 max_s,
 				  hold_probe_fn fn, void *arg);
-/* Stops, before the loop is freed; its timer stays in the loop, stopped. */
+/* Returns why the last probe has shown nothing; "" if it has, or if none has ended yet. */
+const char *hold_probe_failure(const struct hold_probe *probe);
+/* Stops, before the loop is freed. */
 void hold_probe_free(struct hold_probe *probe);
 
 #endif

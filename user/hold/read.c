@@ -68,6 +68,7 @@ int hold_read(const char *bpffs, struct hold_state *state, struct err *err)
 	for (i = 0; i < LINK_PINS; i++)
 		if (!hook_read(bpffs, HOLD_OBJECT, link_pins[i], &state->hooks[state->hook_count]))
 			state->hook_count++;
+	state->detached = state->meta.state == SLUICE_LOADED && !hold_attached(bpffs, &state->meta);
 	fd = state_dir_map_open(&hold_state_dir, bpffs, "sluice_status", BPF_MAP_TYPE_ARRAY,
 				sizeof(zero), sizeof(state->status), err);
 	if (fd < 0)

@@ -15,6 +15,7 @@
 #include <bpf/bpf.h>
 #include <errno.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -50,6 +51,7 @@ static int remove_steer(const char *bpffs, int *groups, struct err *err)
 /* Removes the pins of one object. Returns their number, or -errno with *err set. */
 static int remove_folder(const char *bpffs, const char *name, int *groups, struct err *err)
 {
+	char where[32] = "in another PID namespace";
 	int filters = 0, pins, pid;
 
 	if (!strcmp(name, STEER_OBJECT))
@@ -57,9 +59,10 @@ static int remove_folder(const char *bpffs, const char *name, int *groups, struc
 	/* The lock of a running daemon is not a pin, and stays. */
 	pid = strcmp(name, DAEMON_LOCK_DIR) ? 0 : daemon_lock_holder(bpffs);
 	if (pid) {
-		log_warning("'sluice run' (process %d) still runs, and loads its objects again at a"
-			    " reload",
-			    pid);
+		if (pid > 0)
+			snprintf(where, sizeof(where), "process %d", pid);
+		log_warning("'sluice run' (%s) still runs, and loads its objects again at a reload",
+			    where);
 		return 0;
 	}
 	/* The pins list the interfaces that have filters. */
@@ -226,22 +229,37 @@ struct finder {
 	struct holders holders;
 	cleanup_left_fn fn;
 	void *arg;
-	char dir[PATH_MAX];
+	char dir[PATH_MAX]; /* of the first object that is pinned, except `own` */
+	const char *own;
+	bool has_own;
 };
 
-/* Remembers the directory of the first object that is pinned. */
+static bool is_same_dir(const char *one, const char *other)
+{
+	struct stat a, b;
+
+	return !stat(one, &a) && !stat(other, &b) && a.st_ino == b.st_ino && a.st_dev == b.st_dev;
+}
+
 static void note_dir(enum pins_kind kind, __u32 id, const char *name, void *arg)
 {
 	struct finder *finder = arg;
 	const struct bpf_holder *holder = NULL;
+	char dir[PATH_MAX];
 
-	while (!*finder->dir && (holder = holders_next(&finder->holders, kind, id, holder)))
-		pin_dir(holder->name, finder->dir);
+	while (!*finder->dir && (holder = holders_next(&finder->holders, kind, id, holder))) {
+		if (!pin_dir(holder->name, dir))
+			continue;
+		if (is_same_dir(dir, finder->own))
+			finder->has_own = true;
+		else
+			memcpy(finder->dir, dir, sizeof(dir));
+	}
 }
 
-void cleanup_hint_elsewhere(struct err *err)
+void cleanup_hint_elsewhere(const char *bpffs, struct err *err)
 {
-	struct finder finder = { .fn = NULL };
+	struct finder finder = { .own = bpffs };
 
 	if (find_kind(PINS_PROG, NULL, NULL) <= 0)
 		return;
@@ -251,10 +269,17 @@ void cleanup_hint_elsewhere(struct err *err)
 	if (*finder.dir)
 		err_hint(err, 0, "sluice is loaded in another directory: name it with --bpffs %s",
 			 finder.dir);
-	else if (!err->hint[0])
+	else if (!finder.has_own && !err->hint[0])
 		err_hint(err, 0,
 			 "the kernel holds programs of sluice that are not pinned here: 'bpftool -f"
 			 " prog show' lists them");
+}
+
+int cleanup_hint_not_loaded(const char *bpffs, const char *object, int result, struct err *err)
+{
+	if (result == -ENOENT && !pins_exist(bpffs, object, &(struct err){ 0 }))
+		cleanup_hint_elsewhere(bpffs, err);
+	return result;
 }
 
 static void on_left(enum pins_kind kind, __u32 id, const char *name, void *arg)

@@ -20,7 +20,13 @@ int cleanup_remove(const char *bpffs, int *groups, struct err *err);
  * Replaces the hint of a command that has found nothing in DIR, if sluice is loaded in another
  * directory, which it names. Without a hint, it also reports programs whose directory is unknown.
  */
-void cleanup_hint_elsewhere(struct err *err);
+void cleanup_hint_elsewhere(const char *bpffs, struct err *err);
+
+/*
+ * Does the same for a command that has failed with @result, if that is -ENOENT since DIR has no
+ * @object. Returns @result.
+ */
+int cleanup_hint_not_loaded(const char *bpffs, const char *object, int result, struct err *err);
 
 #define CLEANUP_HOLDERS_MAX 8
 

@@ -5,7 +5,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
@@ -22,7 +21,7 @@ static int folder_open(const char *bpffs)
 	char path[PATH_MAX];
 
 	return open(pins_path(bpffs, DAEMON_LOCK_DIR, NULL, path),
-		    O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+		    O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 }
 
 /* Returns the process that locks a file, from /proc/locks; 0 if it is not in this PID namespace. */
@@ -77,6 +76,9 @@ int daemon_lock_take(const char *bpffs, struct err *err)
 	if (result)
 		return result;
 	pins_path(bpffs, DAEMON_LOCK_DIR, NULL, path);
+	result = pins_have_object(bpffs, DAEMON_LOCK_DIR, err);
+	if (result < 0)
+		goto out;
 	if (!mkdir(path, 0700) || errno == EEXIST)
 		fd = folder_open(bpffs);
 	if (fd < 0) {
@@ -94,8 +96,19 @@ int daemon_lock_take(const char *bpffs, struct err *err)
 				  "stop that daemon, or name another pin directory with --bpffs");
 		close(fd);
 	}
+out:
 	pins_unlock(&pins);
 	return result;
+}
+
+bool daemon_lock_is_lost(const char *bpffs, int lock_fd)
+{
+	struct stat locked, named;
+	char path[PATH_MAX];
+
+	return stat(pins_path(bpffs, DAEMON_LOCK_DIR, NULL, path), &named) ||
+	       fstat(lock_fd, &locked) || locked.st_ino != named.st_ino ||
+	       locked.st_dev != named.st_dev;
 }
 
 void daemon_lock_release(const char *bpffs, int lock_fd)
@@ -104,7 +117,9 @@ void daemon_lock_release(const char *bpffs, int lock_fd)
 	struct pins pins;
 	int locked = pins_lock(&pins, bpffs, false, &(struct err){ 0 });
 
-	rmdir(pins_path(bpffs, DAEMON_LOCK_DIR, NULL, path));
+	/* another daemon may have made a directory in its place */
+	if (!daemon_lock_is_lost(bpffs, lock_fd))
+		rmdir(pins_path(bpffs, DAEMON_LOCK_DIR, NULL, path));
 	close(lock_fd);
 	if (!locked)
 		pins_unlock(&pins);

@@ -11,11 +11,15 @@
 
 #include "base/err.h"
 
+#include <stdbool.h>
+
 #define DAEMON_LOCK_DIR "daemon"
 
 /* Returns the descriptor that holds the lock; -EBUSY with EXIT_CONFLICT if another daemon has it.
  */
 int daemon_lock_take(const char *bpffs, struct err *err);
+/* Has another process removed DIR/daemon? Then the lock keeps no other daemon away. */
+bool daemon_lock_is_lost(const char *bpffs, int lock_fd);
 /* Also removes DIR/daemon, and DIR if it is empty. */
 void daemon_lock_release(const char *bpffs, int lock_fd);
 /* Returns the process id of DIR's daemon; 0: there is none, -1: it is in another PID namespace. */

@@ -65,6 +65,8 @@ static enum feature bpffs(const struct need *need, struct probe *probe)
 		return need_answer(probe,
 				   err.code == EXIT_PERMISSION ? FEATURE_REFUSED : FEATURE_NO,
 				   err.hint, "%s", err.what);
+	if (access(at, W_OK) && errno == EROFS)
+		return need_answer(probe, FEATURE_NO, PINS_READ_ONLY_HINT, "%s: read-only", at);
 	if (access(at, W_OK | X_OK))
 		return need_answer(probe, FEATURE_REFUSED,
 				   "run as root, or name another pin directory with --bpffs",

@@ -110,6 +110,7 @@ static const char *const type_names[] = {
 	[BPF_CGROUP_UDP6_RECVMSG] = "cgroup/recvmsg6",
 	[BPF_CGROUP_INET4_CONNECT] = "cgroup/connect4",
 	[BPF_CGROUP_INET6_CONNECT] = "cgroup/connect6",
+	[BPF_CGROUP_INET_SOCK_RELEASE] = "cgroup/sock_release",
 };
 
 const char *hook_type_name(__u32 attach_type)

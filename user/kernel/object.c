@@ -128,25 +128,21 @@ static int reuse_pinned(struct object *object, struct bpf_map *map, __u64 bit, s
 	return result;
 }
 
-/*
- * Makes sure that a load does not run out of descriptors: libbpf would take that for a feature that
- * the kernel lacks.
- */
-static int reserve_files(const struct object *object, struct err *err)
+int object_reserve_files(const char *what, struct err *err)
 {
 	struct rlimit files;
 	int next = open("/", O_PATH | O_CLOEXEC), error = errno;
 
 	if (next < 0)
-		return err_set(err, EXIT_ERROR, error, "%s: %s", object->what, strerror(error));
+		return err_set(err, EXIT_ERROR, error, "%s: %s", what, strerror(error));
 	close(next);
 	if (getrlimit(RLIMIT_NOFILE, &files) || files.rlim_cur >= (rlim_t)next + FILES_OF_LOAD)
 		return 0;
 	files.rlim_cur = files.rlim_max;
 	if (!setrlimit(RLIMIT_NOFILE, &files) && files.rlim_cur >= (rlim_t)next + FILES_OF_LOAD)
 		return 0;
-	return err_set(err, EXIT_ERROR, EMFILE, "%s: a load needs %d more descriptors: %s",
-		       object->what, FILES_OF_LOAD, strerror(EMFILE));
+	return err_set(err, EXIT_ERROR, EMFILE, "%s: it needs %d more descriptors: %s", what,
+		       FILES_OF_LOAD, strerror(EMFILE));
 }
 
 int object_verify(struct object *object, struct bpf_object_skeleton *skeleton, struct err *err)
@@ -159,7 +155,7 @@ int object_verify(struct object *object, struct bpf_object_skeleton *skeleton, s
 		result = errno ? errno : ENOMEM;
 		return err_set(err, EXIT_ERROR, result, "%s: %s", object->what, strerror(result));
 	}
-	result = reserve_files(object, err);
+	result = object_reserve_files(object->what, err);
 	if (result)
 		return result;
 	bpf_object__for_each_map(map, *skeleton->obj) {

@@ -25,6 +25,12 @@
 #include <linux/types.h>
 #include <stdbool.h>
 
+/*
+ * Makes sure that a load, or a test of what the kernel has, does not run out of descriptors: that
+ * would look like a feature that the kernel lacks.
+ */
+int object_reserve_files(const char *what, struct err *err);
+
 struct object {
 	const struct state_dir *state_dir;
 	const char *dir;  /* the pin directory */

@@ -61,6 +61,14 @@ static int path_error(const char *path, int error, struct err *err)
 	if (err->code == EXIT_PERMISSION)
 		err_hint(err, -error,
 			 "the pins belong to root: run as root, or with CAP_DAC_OVERRIDE");
+	if (error == EROFS)
+		err_hint(err, -error, PINS_READ_ONLY_HINT);
+	/* the kernel reserves such names (bpf_lookup() in kernel/bpf/inode.c) */
+	if (error == EPERM && strchr(path, '.'))
+		return err_hint(err,
+				err_set(err, EXIT_USAGE, EINVAL,
+					"pin directory %s: a bpffs allows no dots in a name", path),
+				"name another directory with --bpffs");
 	return -error;
 }
 
@@ -100,15 +108,17 @@ int pins_on_bpffs(const char *dir, char at[PATH_MAX], struct err *err)
 			"%s", pins_bpffs_hint(dir));
 }
 
+static const char *kind_of(const struct stat *st)
+{
+	return S_ISDIR(st->st_mode) ? "directory" : S_ISLNK(st->st_mode) ? "symbolic link" : "pin";
+}
+
 /*
  * Any user can create a directory, or a link to one, on a bpffs of mode 1777: paths that others can
  * change must be neither trusted nor emptied.
  */
 static int check_owner(const char *dir, const struct stat *st, struct err *err)
 {
-	const char *kind = S_ISDIR(st->st_mode)	  ? "directory"
-			   : S_ISLNK(st->st_mode) ? "symbolic link"
-						  : "pin";
 	const struct passwd *owner;
 	char parent[PATH_MAX];
 	struct stat above;
@@ -117,9 +127,9 @@ static int check_owner(const char *dir, const struct stat *st, struct err *err)
 	    !(st->st_mode & (S_IWGRP | S_IWOTH)))
 		return 0;
 	owner = getpwuid(st->st_uid);
-	err_set(err, EXIT_CONFLICT, EPERM,
-		"pin directory %s: others may write to it: a %s of user %u (%s), mode %o", dir,
-		kind, st->st_uid, owner ? owner->pw_name : "?", st->st_mode & 07777);
+	err_set(err, EXIT_CONFLICT, EPERM, "pin directory %s: %s: a %s of user %u (%s), mode %o",
+		dir, S_ISDIR(st->st_mode) ? "others may write to it" : "not a directory",
+		kind_of(st), st->st_uid, owner ? owner->pw_name : "?", st->st_mode & 07777);
 	snprintf(parent, sizeof(parent), "%s/..", dir);
 	if (S_ISDIR(st->st_mode) && !stat(parent, &above) && above.st_dev != st->st_dev)
 		return err_hint(err, -EPERM, "name a directory below it with --bpffs: %s/sluice",
@@ -140,6 +150,10 @@ static int check_dir(const char *dir, struct err *err)
 	struct stat st;
 	int result;
 
+	/* it shows what a descriptor refers to */
+	if (access("/proc/self/fd", F_OK))
+		return err_hint(err, err_set(err, EXIT_ERROR, ENODEV, "/proc: not mounted here"),
+				"mount it: mount -t proc proc /proc");
 	if (lstat(dir, &st))
 		return errno == ENOENT ? pins_on_bpffs(dir, at, err) : path_error(dir, errno, err);
 	result = pins_on_bpffs(dir, at, err);
@@ -192,16 +206,26 @@ int pins_get(const char *dir, const char *object, const char *name, enum pins_ki
 	return -EMEDIUMTYPE;
 }
 
-int pins_exist(const char *dir, const char *object, struct err *err)
+int pins_have_object(const char *dir, const char *object, struct err *err)
 {
 	char path[PATH_MAX];
+	struct stat st;
+
+	if (lstat(pins_path(dir, object, NULL, path), &st))
+		return errno == ENOENT || errno == ENOTDIR ? 0 : path_error(path, errno, err);
+	if (S_ISDIR(st.st_mode))
+		return 1;
+	return err_hint(err,
+			err_set(err, EXIT_CONFLICT, ENOTDIR, "%s: a %s, not a directory of sluice",
+				path, kind_of(&st)),
+			"remove it if it is yours, or name another directory with --bpffs");
+}
+
+int pins_exist(const char *dir, const char *object, struct err *err)
+{
 	int result = check_dir(dir, err);
 
-	if (result <= 0)
-		return result;
-	if (!access(pins_path(dir, object, NULL, path), F_OK))
-		return 1;
-	return errno == ENOENT || errno == ENOTDIR ? 0 : path_error(path, errno, err);
+	return result <= 0 ? result : pins_have_object(dir, object, err);
 }
 
 static bool is_same_time(const struct timespec *one, const struct timespec *other)
@@ -225,6 +249,9 @@ static int try_lock(struct pins *pins, bool create, struct err *err)
 
 	if (result < 0)
 		return result;
+	/* before any change: a link on a read-only mount can be detached, but its pin stays */
+	if (result && access(pins->dir, W_OK) && errno == EROFS)
+		return path_error(pins->dir, EROFS, err);
 	if (!result && (!create || (mkdir(pins->dir, 0700) && errno != EEXIST)))
 		return path_error(pins->dir, create ? errno : ENOENT, err);
 	pins->fd = open(pins->dir, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
@@ -376,8 +403,11 @@ int pins_remove_prefixed(const char *dir, const char *object, const char *prefix
 {
 	char path[PATH_MAX], pin[PATH_MAX];
 	struct dirent **entry;
-	int i, removed = 0, result = 0, count;
+	int i, removed = 0, result = pins_have_object(dir, object, err), count;
 
+	if (result <= 0)
+		return result;
+	result = 0;
 	count = scandir(pins_path(dir, object, NULL, path), &entry, NULL, alphasort);
 	if (count < 0)
 		return errno == ENOENT

@@ -28,6 +28,9 @@ enum pins_kind {
 	PINS_KINDS
 };
 
+#define PINS_READ_ONLY_HINT \
+	"mount it writable: 'mount -o remount,rw'; in a pod, without 'readOnly' for the volume"
+
 /*
  * All functions that take DIR refuse one that is not on a bpffs (EXIT_ERROR), or that others may
  * write to (EXIT_CONFLICT); DIR may be missing.
@@ -56,6 +59,11 @@ bool pins_wanted(const struct pins *pins);
  * process may have changed or removed it. Returns 0, or -errno with *err set and the lock lost.
  */
 int pins_yield(struct pins *pins, struct err *err);
+/*
+ * Returns 1 if DIR/OBJECT is a directory, 0 if it does not exist, or -errno with *err set. DIR was
+ * checked before.
+ */
+int pins_have_object(const char *dir, const char *object, struct err *err);
 /* Unlocks, and removes the directory if it is empty. Lets other processes that wait go first. */
 void pins_unlock(struct pins *pins);
 /* Formats DIR/OBJECT/NAME; @name may be NULL. Returns path. */

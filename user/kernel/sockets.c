@@ -4,25 +4,17 @@
 #include "base/array.h"
 #include "base/text.h"
 #include "bpf/common/sockets.skel.h"
+#include "kernel/caps.h"
+#include "kernel/exe.h"
+#include "kernel/socket_child.h"
 
 #include <bpf/bpf.h>
 #include <errno.h>
-#include <fcntl.h>
-#include <linux/sock_diag.h>
-#include <netinet/in.h>
 #include <stdbool.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 #include <uthash.h>
-
-#ifndef PIDFD_THREAD /* linux 6.9 */
-#define PIDFD_THREAD O_EXCL
-#endif
 
 /* A socket, and in a list the further processes that hold it. */
 struct entry {
@@ -38,6 +30,14 @@ struct sockets {
 	struct entry **all;
 	size_t room;
 	size_t count;
+	struct sluice_socket_members *members;
+	size_t members_room, members_count;
+};
+
+/* What the iterator returns. */
+union item {
+	struct sluice_socket_record record;
+	struct sluice_socket_members members; /* if its first word is 0 */
 };
 
 /* Adds a process that holds the socket, unless it is known; the lowest pid comes first. */
@@ -92,69 +92,124 @@ static int add_record(struct sockets *sockets, struct sluice_socket_record *reco
 /* Compares executables: any process can use the name, and a list of pids would go stale. */
 bool sockets_is_sluice(__u32 pid)
 {
-	static struct stat own;
-	struct stat exe;
-	char path[64];
+	__u32 own_pid = (__u32)getpid();
+	static struct exe own;
+	struct exe exe;
 
-	if (pid == (__u32)getpid())
+	if (pid == own_pid)
 		return true;
-	if (!own.st_ino && stat("/proc/self/exe", &own))
-		return false;
-	snprintf(path, sizeof(path), "/proc/%u/exe", pid);
-	return !stat(path, &exe) && exe.st_dev == own.st_dev && exe.st_ino == own.st_ino;
+	if (!own.ino)
+		exe_read(own_pid, &own);
+	return exe_read(pid, &exe) && exe_equal(&exe, &own);
+}
+
+static int add_members(struct sockets *sockets, const struct sluice_socket_members *members)
+{
+	void *all = sockets->members;
+
+	if (array_grow(&all, &sockets->members_room, sockets->members_count, sizeof(*members)))
+		return -ENOMEM;
+	sockets->members = all;
+	sockets->members[sockets->members_count++] = *members;
+	return 0;
+}
+
+/* Sets the indexes of the sockets in their groups, after the walk: it may have found them later. */
+static void indexes_set(struct sockets *sockets)
+{
+	size_t i;
+	__u32 at;
+
+	for (i = 0; i < sockets->members_count; i++)
+		for (at = 0; at < sockets->members[i].count; at++) {
+			struct sluice_socket_members *members = &sockets->members[i];
+			struct entry *entry;
+
+			HASH_FIND(hh, sockets->by_sock, &members->sock[at], sizeof(__u64), entry);
+			if (entry && entry->record.group == members->group)
+				entry->record.group_index = members->first + at;
+		}
 }
 
 /*
  * Returns the iterator, loaded once for the life of the process: loading takes a hundred times as
  * long as a walk (libbpf reads the kernel's BTF), and the daemon walks repeatedly.
  */
-static struct bpf_link *iterator(int *result)
+static struct sockets_bpf *iterator(struct bpf_link **link, int *result)
 {
-	static struct bpf_link *link;
-	struct sockets_bpf *skel;
+	static struct sockets_bpf *loaded;
+	struct sockets_bpf *skel = loaded;
 
-	if (link)
-		return link;
-	skel = sockets_bpf__open_and_load();
-	if (skel)
-		link = bpf_program__attach_iter(skel->progs.sluice_sockets, NULL);
-	*result = link ? 0 : -errno;
-	if (skel && !link)
-		sockets_bpf__destroy(skel);
-	return link;
+	if (!loaded) {
+		skel = sockets_bpf__open_and_load();
+		if (skel)
+			skel->links.sluice_sockets =
+				bpf_program__attach_iter(skel->progs.sluice_sockets, NULL);
+		*result = skel && skel->links.sluice_sockets ? 0 : -errno;
+		if (*result) {
+			sockets_bpf__destroy(skel);
+			return NULL;
+		}
+		loaded = skel;
+	}
+	*link = skel->links.sluice_sockets;
+	return skel;
 }
 
-static int walk_files(struct sockets *sockets)
+static struct sluice_sockets_filter filter_of(const struct sockets_filter *wanted)
 {
-	struct sluice_socket_record records[64];
+	struct sluice_sockets_filter filter = { .any_port = true };
+
+	if (wanted) {
+		filter.groups = wanted->groups;
+		filter.programs = wanted->programs;
+		filter.any_port = wanted->ports.any;
+		filter.netns = wanted->netns;
+		memcpy(filter.ports, wanted->ports.bit, sizeof(filter.ports));
+	}
+	return filter;
+}
+
+static int walk_files(struct sockets *sockets, const struct sockets_filter *filter)
+{
+	union item items[64];
 	int fd, result = 0;
-	const struct bpf_link *link = iterator(&result);
+	struct bpf_link *link;
+	struct sockets_bpf *skel = iterator(&link, &result);
 	ssize_t got;
 	size_t i;
 
-	if (!link)
+	if (!skel)
 		return result;
+	skel->bss->filter = filter_of(filter);
+	memset(skel->bss->seen, 0, sizeof(skel->bss->seen));
 	fd = bpf_iter_create(bpf_link__fd(link));
 	if (fd < 0)
 		return -errno;
-	/* a read returns whole records */
-	while (!result && (got = read(fd, records, sizeof(records))) != 0) {
+	/* a read returns whole items */
+	while (!result && (got = read(fd, items, sizeof(items))) != 0) {
 		if (got < 0)
 			result = -errno;
-		for (i = 0; !result && i < got / sizeof(*records); i++)
-			result = add_record(sockets, &records[i]);
+		for (i = 0; !result && i < got / sizeof(*items); i++)
+			result = items[i].members.none ? add_record(sockets, &items[i].record)
+						       : add_members(sockets, &items[i].members);
 	}
 	close(fd);
+	indexes_set(sockets);
 	return result;
 }
 
-int sockets_read(struct sockets **sockets, struct err *err)
+int sockets_read(struct sockets **sockets, const struct sockets_filter *filter, struct err *err)
 {
+	static const int caps[] = { CAP_BPF, CAP_PERFMON };
 	struct sockets *fresh = calloc(1, sizeof(*fresh));
-	int result = fresh ? walk_files(fresh) : -ENOMEM;
+	int result = fresh ? walk_files(fresh, filter) : -ENOMEM;
 
 	if (result) {
 		sockets_free(fresh);
+		if (result == -EPERM && caps_require("a walk over the sockets of processes", caps,
+						     sizeof(caps) / sizeof(*caps), err))
+			return result;
 		return err_set(err, EXIT_LACKING, -result, "walk over the sockets of processes: %s",
 			       strerror(-result));
 	}
@@ -206,57 +261,7 @@ void sockets_free(struct sockets *sockets)
 		}
 	}
 	free(sockets->all);
+	free(sockets->members);
 	free(sockets);
-}
-
-/* --- access to the sockets of other processes */
-
-/* Reads the cookie and compares the socket with the record, by port if it has no cookie. */
-static bool is_recorded(int fd, const struct sluice_socket_record *record, __u64 *cookie)
-{
-	socklen_t cookie_size = sizeof(*cookie), int_size = sizeof(int);
-	struct sockaddr_in6 addr = { 0 };
-	socklen_t addr_size = sizeof(addr);
-	int protocol = 0;
-
-	/* sockaddr_in has the port at the same offset */
-	if (getsockopt(fd, SOL_SOCKET, SO_PROTOCOL, &protocol, &int_size) ||
-	    protocol != IPPROTO_UDP || getsockname(fd, (struct sockaddr *)&addr, &addr_size) ||
-	    ntohs(addr.sin6_port) != record->port ||
-	    getsockopt(fd, SOL_SOCKET, SO_COOKIE, cookie, &cookie_size))
-		return false;
-	return !record->cookie || record->cookie == *cookie;
-}
-
-int sockets_take(const struct sluice_socket_record *record, __u64 *cookie)
-{
-	bool by_thread = record->tid != record->pid;
-	int pidfd = (int)syscall(SYS_pidfd_open, (pid_t)record->tid, by_thread ? PIDFD_THREAD : 0);
-	int fd, error;
-
-	if (pidfd < 0 && by_thread && errno == EINVAL)
-		return -EOPNOTSUPP;
-	if (pidfd < 0)
-		return errno == ESRCH ? -ESTALE : -errno;
-	fd = (int)syscall(SYS_pidfd_getfd, pidfd, (int)record->fd, 0);
-	error = errno;
-	close(pidfd);
-	if (fd < 0)
-		return error == EBADF || error == ESRCH ? -ESTALE : -error;
-	if (is_recorded(fd, record, cookie))
-		return fd;
-	close(fd);
-	return -ESTALE;
-}
-
-int sockets_memory(int fd, struct socket_memory *memory)
-{
-	__u32 values[SK_MEMINFO_VARS] = { 0 };
-	socklen_t length = sizeof(values);
-
-	if (getsockopt(fd, SOL_SOCKET, SO_MEMINFO, values, &length))
-		return -errno;
-	*memory = (struct socket_memory){ values[SK_MEMINFO_RMEM_ALLOC], values[SK_MEMINFO_RCVBUF],
-					  values[SK_MEMINFO_DROPS] };
-	return 0;
+	socket_child_end();
 }

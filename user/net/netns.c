@@ -180,6 +180,11 @@ const char *netns_text(uint32_t inode, char text[NETNS_TEXT_MAX])
 	return netns_format(inode, netns_name(inode, name) ? name : "", text);
 }
 
+const char *netns_setting_text(uint32_t inode, char text[NETNS_TEXT_MAX])
+{
+	return inode ? netns_text(inode, text) : strcpy(text, "all");
+}
+
 int netns_inode(const char *netns, uint32_t *inode, struct err *err)
 {
 	char path[PATH_MAX];

@@ -44,6 +44,8 @@ bool netns_name(uint32_t inode, char name[NAME_MAX + 1]);
 const char *netns_format(uint32_t inode, const char *name, char text[NETNS_TEXT_MAX]);
 /* Formats a namespace; finds its name. For many, netns_names.h has a cache. Returns text. */
 const char *netns_text(uint32_t inode, char text[NETNS_TEXT_MAX]);
+/* The same for a setting: "all" if the inode is 0. */
+const char *netns_setting_text(uint32_t inode, char text[NETNS_TEXT_MAX]);
 /*
  * Finds a namespace by its name below /run/netns, or by its inode number; a name takes precedence.
  * Returns 0, or -errno with *err set.

@@ -38,6 +38,11 @@ static bool connect_knows_process(void)
 			      BPF_FUNC_get_current_comm) == FEATURE_YES;
 }
 
+__u64 reply_table_bytes(__u32 flows)
+{
+	return flow_table_bytes(flows, SLUICE_FLOW_WAYS, sizeof(struct sluice_flow_set));
+}
+
 static void configure(struct load *load)
 {
 	const struct reply_options *options = load->options;
@@ -54,7 +59,7 @@ static void configure(struct load *load)
 		.mode = options->mode,
 		.seed = object_seed(load->before.seed),
 		.age_ns = options->age_s * 1000000000ULL,
-		.loaded_ns = clock_now_ns(CLOCK_REALTIME),
+		.loaded_ns = clock_now_ns(CLOCK_BOOTTIME),
 		.cgroup_id = st.st_ino,
 		.sets = (options->table + SLUICE_FLOW_WAYS - 1) / SLUICE_FLOW_WAYS,
 		.any_port = options->ports.any,

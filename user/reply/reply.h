@@ -43,6 +43,8 @@ struct reply_result {
 	int count;
 };
 
+/* Returns the kernel memory of the table for this number of flows. */
+__u64 reply_table_bytes(__u32 flows);
 /* Loads or updates. On failure the kernel is as before, and *err has the reason. */
 int reply_load(const struct reply_options *options, struct reply_result *result, struct err *err);
 /* Detaches and removes. Returns the number of removed pins, or -errno. */

@@ -14,6 +14,7 @@
 
 #include "base/clock.h"
 #include "kernel/caps.h"
+#include "kernel/socket_child.h"
 #include "steer/drain_slots.h"
 #include "steer/group/instance.h"
 #include "steer/group/slots.h"
@@ -276,6 +277,8 @@ int steer_drain(const struct steer_drain_options *options, struct steer_drain_re
 	struct sluice_steer_meta meta;
 	int failed = caps_require("steer drain", caps, sizeof(caps) / sizeof(*caps), err);
 
+	if (!failed)
+		failed = socket_child_check("steer drain", err);
 	if (!failed)
 		failed = steer_read(options->bpffs, &meta, err);
 	if (!failed)

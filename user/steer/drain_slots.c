@@ -66,12 +66,15 @@ int drain_collect(struct drain *drain)
 {
 	struct steer_groups_open *groups = &drain->groups;
 	bool own[SLUICE_STEER_SLOTS];
-	int i = 0, slot, result = sockets_read(&drain->sockets, drain->err);
+	struct sockets_filter filter = { 0 };
+	int i = 0, slot, result;
 
+	result = steer_groups_read(drain->options->bpffs, groups, false, drain->err);
 	if (result)
 		return result;
+	steer_groups_filter(groups, &filter);
+	result = sockets_read(&drain->sockets, &filter, drain->err);
 	drain->server.sockets = drain->sockets;
-	result = steer_groups_read(drain->options->bpffs, groups, false, drain->err);
 	while (!result && i < groups->count) {
 		struct steer_group *group = groups->group[i];
 

@@ -64,7 +64,10 @@ const char *steer_event_text(const struct steer_event *event, char *text, size_t
 		snprintf(who, sizeof(who), "%s (%u)", event->slot->comm, event->slot->pid);
 	switch (event->type) {
 	case STEER_GROUP_FOREIGN:
-		if (event->prog_id)
+		if (event->why)
+			snprintf(text, size, "%s: left alone: %s (program %u)", group, event->why,
+				 event->prog_id);
+		else if (event->prog_id)
 			snprintf(text, size, "%s: left alone: %s has program %u of its own", group,
 				 who, event->prog_id);
 		else
@@ -129,7 +132,7 @@ json_t *steer_event_json(const struct steer_event *event)
 		json_object_set_new(object, "name", json_string(event->name));
 	if (event->slot) {
 		json_object_set_new(object, "pid", json_integer(event->slot->pid));
-		json_object_set_new(object, "process", json_string(event->slot->comm));
+		json_object_set_new(object, "process", output_name(event->slot->comm));
 	}
 	if (event->count)
 		json_object_set_new(object,

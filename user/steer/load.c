@@ -7,6 +7,7 @@
 #include "kernel/meta.h"
 #include "kernel/object.h"
 #include "kernel/pins.h"
+#include "kernel/socket_child.h"
 #include "kernel/state_dir.h"
 
 #include <bpf/bpf.h>
@@ -14,12 +15,6 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
-
-void steer_ports(const struct sluice_steer_meta *meta, struct ports *ports)
-{
-	ports->any = meta->any_port;
-	memcpy(ports->bit, meta->ports, sizeof(ports->bit));
-}
 
 bool steer_has_settings(const struct sluice_steer_meta *meta, const struct steer_options *options)
 {
@@ -98,6 +93,8 @@ int steer_unload(const char *bpffs, bool own_only, steer_event_fn fn, void *arg,
 	if (result <= 0 || (own_only && !state_dir_is_daemons(&steer_state_dir, bpffs)))
 		return result < 0 ? result : 0;
 	result = caps_require("steer unload", caps, 3, err);
+	if (!result)
+		result = socket_child_check("steer unload", err);
 	return result ? result
 		      : object_unload(&steer_state_dir, bpffs, own_only, unload_locked, &sweep,
 				      err);
@@ -158,7 +155,7 @@ static int load_locked(const struct steer_options *options, struct steer_sweep *
 		.state = SLUICE_LOADED,
 		.policy = options->policy,
 		.idle_ns = options->idle_s * 1000000000ULL,
-		.loaded_ns = clock_now_ns(CLOCK_REALTIME),
+		.loaded_ns = clock_now_ns(CLOCK_BOOTTIME),
 		.flows = options->flows,
 		.netns = options->netns,
 		.generations = options->generations,
@@ -210,6 +207,8 @@ int steer_load(struct steer_loader *loader, const struct steer_options *options,
 	int result = caps_require("steer load", caps, 4, err);
 
 	*groups = 0;
+	if (!result)
+		result = socket_child_check("steer load", err);
 	if (!result)
 		result = pins_lock(&pins, options->bpffs, !options->follows, err);
 	if (result)

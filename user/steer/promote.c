@@ -3,6 +3,7 @@
 
 #include "kernel/caps.h"
 #include "kernel/pins.h"
+#include "kernel/socket_child.h"
 #include "steer/group/drain_lock.h"
 #include "steer/group/generation.h"
 #include "steer/group/instance.h"
@@ -72,13 +73,15 @@ static int promote_locked(const struct steer_promote_options *options, struct st
 			  struct steer_promote_result *result, struct err *err)
 {
 	struct steer_groups_open groups = { 0 };
-	struct sockets *sockets;
-	int i, found = 0, failed = sockets_read(&sockets, err);
+	struct sockets_filter filter = { 0 };
+	struct sockets *sockets = NULL;
+	int i, found = 0, failed = steer_groups_read(options->bpffs, &groups, false, err);
 
 	if (failed)
 		return failed;
+	steer_groups_filter(&groups, &filter);
+	failed = sockets_read(&sockets, &filter, err);
 	server->sockets = sockets;
-	failed = steer_groups_read(options->bpffs, &groups, false, err);
 	for (i = 0; !failed && i < groups.count; i++) {
 		int count = group_check(groups.group[i], server, err);
 
@@ -107,6 +110,8 @@ int steer_promote(const struct steer_promote_options *options, struct steer_prom
 	int failed = caps_require("steer promote", caps, sizeof(caps) / sizeof(*caps), err);
 
 	*result = (struct steer_promote_result){ .current = true };
+	if (!failed)
+		failed = socket_child_check("steer promote", err);
 	if (!failed)
 		failed = steer_read(options->bpffs, &meta, err);
 	if (!failed)

@@ -3,8 +3,10 @@
 
 #include "base/addr.h"
 #include "kernel/pins.h"
+#include "kernel/socket_child.h"
 #include "kernel/sockets.h"
 #include "steer/group/groups.h"
+#include "steer/group/remains.h"
 
 #include <arpa/inet.h>
 #include <bpf/bpf.h>
@@ -17,11 +19,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define NAME_PREFIX  "sluice_steer"
 #define PROGRAMS_MAX 512
 
-/* The group holds the only reference to a program that no pin and no process holds. */
-#define REFS_OF_ORPHAN 1
+static const struct sockets_filter with_program = { .programs = true, .ports.any = true };
 
 struct removal {
 	__u32 pinned[PROGRAMS_MAX]; /* ids of the programs in DIR/steer */
@@ -42,7 +42,12 @@ static bool is_steering_program(int fd, __u32 *id)
 	close(fd);
 	*id = info.id;
 	return !result && info.type == BPF_PROG_TYPE_SK_REUSEPORT &&
-	       !strncmp(info.name, NAME_PREFIX, strlen(NAME_PREFIX));
+	       !strncmp(info.name, STEER_PROGRAM, strlen(STEER_PROGRAM));
+}
+
+bool steer_is_program(__u32 prog_id)
+{
+	return is_steering_program(bpf_prog_get_fd_by_id(prog_id), &prog_id);
 }
 
 /* Is this a name in DIR/steer that sluice gives? The directory of a group starts with its port. */
@@ -96,8 +101,22 @@ static bool is_removable(const struct removal *removal, const struct sluice_sock
 	for (i = 0; i < removal->pinned_count; i++)
 		if (removal->pinned[i] == id)
 			return true;
-	return record->group_prog_refs == REFS_OF_ORPHAN &&
-	       is_steering_program(bpf_prog_get_fd_by_id(id), &id);
+	return record->group_prog_refs == STEER_REFS_OF_ORPHAN && steer_is_program(id);
+}
+
+/* Returns the result of socket_child_detach(). */
+static int group_detach(const struct sluice_socket_record *record)
+{
+	/* without this reference, an orphan would be gone before its map is empty */
+	int fd = bpf_prog_get_fd_by_id(record->group_prog);
+	int result = socket_child_detach(record);
+
+	if (fd < 0)
+		return result;
+	if (!result)
+		steer_sockets_forget(fd);
+	close(fd);
+	return result;
 }
 
 int steer_remove(const char *bpffs, struct steer_removed *removed, struct err *err)
@@ -106,28 +125,25 @@ int steer_remove(const char *bpffs, struct steer_removed *removed, struct err *e
 	const struct sluice_socket_record *record;
 	struct sockets *sockets = NULL;
 	char path[PATH_MAX];
-	int failure = 0, result;
+	int failure = 0, result = pins_have_object(bpffs, STEER_OBJECT, err);
 	__u32 failed_pid = 0;
 	size_t i;
 
 	*removed = (struct steer_removed){ 0 };
+	if (result < 0)
+		return result;
 	pins_path(bpffs, STEER_OBJECT, NULL, path);
 	pins_walk(path, &removal, pin_note);
-	result = sockets_read(&sockets, err);
+	result = sockets_read(&sockets, &with_program, err);
 	/* a user who may not list sockets cannot have attached a program either */
 	if (result && removal.pinned_count)
 		return result;
 	for (i = 0; !result && (record = sockets_at(sockets, i)); i++) {
-		__u64 cookie;
-		int fd, detached;
+		int detached;
 
 		if (!is_removable(&removal, record))
 			continue;
-		fd = detached = sockets_take(record, &cookie);
-		if (fd >= 0) {
-			detached = steer_group_detach(fd);
-			close(fd);
-		}
+		detached = group_detach(record);
 		if (!detached) {
 			removed->groups++;
 		} else if (detached != -ESTALE && detached != -ENOENT) {
@@ -141,9 +157,10 @@ int steer_remove(const char *bpffs, struct steer_removed *removed, struct err *e
 		pins_walk(path, &removal, pin_remove);
 		return pins_remove_dir(path, err);
 	}
+	if ((failure == -EPERM || failure == -ENOSYS) && socket_child_check("cleanup", err))
+		return failure;
 	err_set(err, EXIT_ERROR, -failure, "steering program of process %u: %s", failed_pid,
-		failure == -EPERM ? "its socket cannot be duplicated (needs CAP_SYS_PTRACE)"
-				  : strerror(-failure));
+		socket_child_reason(-failure));
 	return err_hint(err, failure, "it keeps working until the sockets of its group are closed");
 }
 
@@ -152,15 +169,13 @@ int steer_attached(steer_attached_fn fn, void *arg)
 	const struct sluice_socket_record *record;
 	char text[ADDR_TEXT_MAX];
 	struct sockets *sockets;
-	int found = 0, result = sockets_read(&sockets, &(struct err){ 0 });
+	int found = 0, result = sockets_read(&sockets, &with_program, &(struct err){ 0 });
 	size_t i, first;
-	__u32 id;
 
 	if (result)
 		return result;
 	for (i = 0; (record = sockets_at(sockets, i)); i++) {
-		if (!record->group || !record->group_prog ||
-		    !is_steering_program(bpf_prog_get_fd_by_id(record->group_prog), &id))
+		if (!record->group || !record->group_prog || !steer_is_program(record->group_prog))
 			continue;
 		/* one call per group */
 		for (first = 0; sockets_at(sockets, first)->group != record->group;)

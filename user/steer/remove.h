@@ -10,6 +10,7 @@
 #include "base/err.h"
 
 #include <linux/types.h>
+#include <stdbool.h>
 
 struct steer_removed {
 	int pins;
@@ -22,6 +23,11 @@ struct steer_removed {
  * either case.
  */
 int steer_remove(const char *bpffs, struct steer_removed *removed, struct err *err);
+
+/* Is it a steering program of sluice, whatever its pins? */
+bool steer_is_program(__u32 prog_id);
+/* The references to a program that only its group holds: no pin, and no process. */
+#define STEER_REFS_OF_ORPHAN 1
 
 /* Gets the program's id and the group's address and port. */
 typedef void (*steer_attached_fn)(__u32 prog_id, const char *group, void *arg);

@@ -78,6 +78,5 @@ bool steer_event_is_change(const struct steer_event *event);
 __u64 steer_table_bytes(__u32 flows);
 const char *steer_policy_name(__u32 policy);
 const char *steer_generations_name(__u32 by);
-void steer_ports(const struct sluice_steer_meta *meta, struct ports *ports);
 
 #endif

@@ -4,8 +4,10 @@
 #include "base/progress.h"
 #include "kernel/meta.h"
 #include "kernel/pins.h"
+#include "kernel/socket_child.h"
 #include "steer/cpu/consumers.h"
 #include "steer/group/slots.h"
+#include "steer/remove.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -86,12 +88,15 @@ static void snapshot_drop(struct steer_sweep *sweep)
 
 static int snapshot_take(struct steer_sweep *sweep, struct err *err)
 {
+	struct sockets_filter filter = { .groups = true, .netns = sweep->meta.netns };
 	size_t from;
 	/* removing remains changes the groups of sockets, which are therefore read later */
 	int result = steer_groups_read(sweep->bpffs, &sweep->pinned, !sweep->dry_run, err);
 
+	steer_ports(&sweep->meta, &filter.ports);
+	steer_groups_filter(&sweep->pinned, &filter);
 	if (!result)
-		result = sockets_read(&sweep->sockets, err);
+		result = sockets_read(&sweep->sockets, &filter, err);
 	if (!result)
 		result = managed_select(sweep, err);
 	if (result) {
@@ -137,16 +142,19 @@ static int snapshot_yield(struct steer_sweep *sweep, bool pinned, __u64 done, st
 
 static int group_change(struct steer_sweep *sweep, struct steer_group *group, struct err *err)
 {
-	int i, fd = -ESTALE, result;
+	struct steer_member member = { .fd = -ESTALE };
+	int i, result;
 	__u64 cookie;
 
 	/* the options of a group can be set through any of its sockets */
-	for (i = 0; i < sweep->count && fd < 0; i++)
-		fd = sockets_take(sweep->members[i], &cookie);
-	if (fd < 0)
-		return err_set(err, EXIT_ERROR, -fd, "%s", sweep_join_reason(-fd));
-	result = steer_group_change(sweep->loader, group, &sweep->setting, fd, err);
-	close(fd);
+	for (i = 0; i < sweep->count && member.fd < 0; i++) {
+		member.record = sweep->members[i];
+		member.fd = socket_child_take(member.record, &cookie);
+	}
+	if (member.fd < 0)
+		return err_set(err, EXIT_ERROR, -member.fd, "%s", sweep_join_reason(-member.fd));
+	result = steer_group_change(sweep->loader, group, &sweep->setting, &member, err);
+	close(member.fd);
 	return result;
 }
 
@@ -178,14 +186,15 @@ static void group_update(struct steer_sweep *sweep, struct steer_group *group)
 }
 
 /* Fills the maps of a new group before its program is attached. */
-static int group_join(struct steer_group *group, void *arg, int *fd, struct err *err)
+static int group_join(struct steer_group *group, void *arg, struct steer_member *member,
+		      struct err *err)
 {
 	struct steer_sweep *sweep = arg;
 	int refused = sweep->refused;
 
-	sweep_sockets_join(sweep, group, fd);
+	sweep_sockets_join(sweep, group, member);
 	/* the failures have been reported, and a closed socket is not one */
-	if (*fd < 0)
+	if (member->fd < 0)
 		return -ESTALE;
 	if (sweep->refused > refused)
 		return err_set(err, EXIT_ERROR, EBUSY,
@@ -194,6 +203,16 @@ static int group_join(struct steer_group *group, void *arg, int *fd, struct err 
 			       sweep->refused - refused, sweep->count);
 	sweep_slots_assign(sweep, group);
 	return 0;
+}
+
+/* Returns what a program is that sluice has attached, but not through these pins; or NULL. */
+static const char *other_sluice(const struct sluice_socket_record *record)
+{
+	if (!record->group_prog || !steer_is_program(record->group_prog))
+		return NULL;
+	return record->group_prog_refs == STEER_REFS_OF_ORPHAN
+		       ? "a sluice whose pins are gone has left its program"
+		       : "another sluice steers it, with pins in another directory";
 }
 
 static void group_add(struct steer_sweep *sweep)
@@ -205,7 +224,8 @@ static void group_add(struct steer_sweep *sweep)
 	int i, result;
 
 	if (first->group_filters) {
-		sweep_report_found(sweep, STEER_GROUP_FOREIGN, first, sweep->count, NULL);
+		sweep_report_found(sweep, STEER_GROUP_FOREIGN, first, sweep->count,
+				   other_sluice(first));
 		return;
 	}
 	for (i = 0; i < sweep->count && sweep->members[i]->connected;)
@@ -282,16 +302,10 @@ static int group_detach(const struct steer_sweep *sweep, const struct steer_grou
 	size_t i;
 
 	for (i = 0; (record = sockets_at(sweep->sockets, i)); i++) {
-		__u64 cookie;
-		int fd;
-
 		if (!record->group_prog || (record->group_prog != group->info.prog_id &&
 					    record->group_prog != group->pinned_id))
 			continue;
-		fd = sockets_take(record, &cookie);
-		result = fd < 0 ? fd : steer_group_detach(fd);
-		if (fd >= 0)
-			close(fd);
+		result = socket_child_detach(record);
 		if (!result)
 			return 1;
 	}
@@ -393,6 +407,7 @@ out:
 
 int steer_sweep_release(struct steer_sweep *sweep, struct err *err)
 {
+	struct sockets_filter filter = { .programs = true };
 	int i, removed = 0, result;
 
 	steer_dir(sweep->bpffs, sweep->dir);
@@ -402,7 +417,8 @@ int steer_sweep_release(struct steer_sweep *sweep, struct err *err)
 	removed = sweep->pinned.remains_pins;
 	for (i = 0; i < sweep->pinned.remains_count; i++)
 		sweep_report_found(sweep, STEER_GROUP_RELEASED, &sweep->pinned.remains[i], 0, NULL);
-	result = sockets_read(&sweep->sockets, err);
+	steer_groups_filter(&sweep->pinned, &filter);
+	result = sockets_read(&sweep->sockets, &filter, err);
 	for (i = 0; result >= 0 && i < sweep->pinned.count; i++) {
 		result = group_release(sweep, sweep->pinned.group[i], err);
 		removed += result < 0 ? 0 : result;

@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "kernel/socket_child.h"
 #include "steer/cpu/consumers.h"
 #include "steer/cpu/placement.h"
 #include "steer/group/choice.h"
@@ -57,16 +58,12 @@ void sweep_report_found(const struct steer_sweep *sweep, enum steer_event_type t
 const char *sweep_join_reason(int error)
 {
 	switch (error) {
-	case EPERM:
-		return "pidfd_getfd: not permitted (needs CAP_SYS_PTRACE)";
 	case EBUSY:
-		return "the server has it in a map of its own";
-	case EOPNOTSUPP:
-		return "its main thread has exited (taking its sockets needs Linux 6.9)";
+		return "it is in use already: in a map of its server, or for a tunnel";
 	case ENOSPC:
 		return "no slot is free: a group has at most 1024";
 	default:
-		return strerror(error);
+		return socket_child_reason(error);
 	}
 }
 
@@ -105,8 +102,8 @@ static int consumers_fd(struct steer_sweep *sweep)
 		goto out;
 	}
 	if (loader->consumers_attached && !consumers_are_attached(sweep->bpffs))
-		log_warning("steer: the programs on recvmsg were detached by another process:"
-			    " attaching them again");
+		log_warning("steer: the programs on recvmsg are no longer attached: attaching them"
+			    " again");
 	fd = loader->cgroup ? consumers_attach(sweep->bpffs, loader->cgroup, renew, &err) : -ENOENT;
 	if (fd < 0) {
 		failure = loader->cgroup ? err.what : loader->no_cgroup;
@@ -170,7 +167,8 @@ void sweep_sockets_leave(struct steer_sweep *sweep, struct steer_group *group)
 	}
 }
 
-void sweep_sockets_join(struct steer_sweep *sweep, struct steer_group *group, int *keep_fd)
+void sweep_sockets_join(struct steer_sweep *sweep, struct steer_group *group,
+			struct steer_member *keep)
 {
 	int i, fd, slot;
 
@@ -182,7 +180,7 @@ void sweep_sockets_join(struct steer_sweep *sweep, struct steer_group *group, in
 		if (record->connected ||
 		    (record->cookie && steer_group_slot(group, record->cookie) >= 0))
 			continue;
-		fd = slot = sockets_take(record, &cookie);
+		fd = slot = socket_child_take(record, &cookie);
 		if (fd >= 0)
 			slot = steer_group_slot(group, cookie);
 		if (fd >= 0 && slot < 0) {
@@ -205,8 +203,8 @@ void sweep_sockets_join(struct steer_sweep *sweep, struct steer_group *group, in
 			sweep_report_group(sweep, STEER_SOCKET_FAILED, group, &failed, 0,
 					   sweep_join_reason(-slot));
 		}
-		if (slot >= 0 && keep_fd && *keep_fd < 0)
-			*keep_fd = fd;
+		if (slot >= 0 && keep && keep->fd < 0)
+			*keep = (struct steer_member){ record, fd };
 		else if (fd >= 0)
 			close(fd);
 	}

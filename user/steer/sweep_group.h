@@ -21,7 +21,7 @@ enum steer_event_type {
 	STEER_GROUP_ATTACHED, /* the program was attached, `count` sockets joined */
 	STEER_GROUP_KEPT,     /* the program was attached before */
 	STEER_GROUP_CHANGED,  /* the program was replaced: another policy or timeout */
-	STEER_GROUP_FOREIGN,  /* left alone: it has a program of its own */
+	STEER_GROUP_FOREIGN,  /* left alone: it has another program */
 	STEER_GROUP_GONE,     /* its last socket was closed */
 	STEER_GROUP_RELEASED, /* given back to the kernel's choice */
 	STEER_GROUP_FAILED,   /* see why */
@@ -90,8 +90,9 @@ const char *sweep_join_reason(int error);
 bool sweep_out_of_sight(const struct steer_sweep *sweep, const struct steer_group *group, int slot);
 /* Frees the slots of sockets that were closed or connected. */
 void sweep_sockets_leave(struct steer_sweep *sweep, struct steer_group *group);
-/* Assigns slots to new sockets. Keeps a descriptor of one socket in *keep_fd, unless NULL. */
-void sweep_sockets_join(struct steer_sweep *sweep, struct steer_group *group, int *keep_fd);
+/* Assigns slots to new sockets. Keeps one of them in *keep, unless NULL. */
+void sweep_sockets_join(struct steer_sweep *sweep, struct steer_group *group,
+			struct steer_member *keep);
 /* Sets the states of the slots, and the order of those that take new flows. */
 void sweep_slots_assign(struct steer_sweep *sweep, struct steer_group *group);
 int sweep_slots_used(const struct steer_group *group);

@@ -256,11 +256,17 @@ static void not_joined_count(struct steer_view *view, const struct sockets *sock
 /* Leaves the sockets unmeasured if they cannot be listed (no permission, no such iterator). */
 static void sockets_measure(struct steer_view *view)
 {
+	struct sockets_filter filter = { 0 };
 	struct sockets *sockets = NULL;
 	size_t i;
 	int j;
 
-	if (sockets_read(&sockets, &(struct err){ 0 }))
+	for (i = 0; i < view->count; i++) {
+		__u16 port = view->groups[i].info.port;
+
+		filter.ports.bit[port >> 6] |= 1ULL << (port & 63);
+	}
+	if (sockets_read(&sockets, &filter, &(struct err){ 0 }))
 		sockets = NULL;
 	for (i = 0; i < view->count; i++) {
 		struct steer_group_view *group = &view->groups[i];
@@ -272,12 +278,13 @@ static void sockets_measure(struct steer_view *view)
 			slot_status_of_socket(sockets, &group->slots[j].record, status);
 			if (status->closed)
 				continue;
-			netns->unmeasured += !status->measured;
-			if (!status->measured)
+			netns->unmeasured += !status->held;
+			group->shared += status->holders > 1;
+			if (!status->held)
 				continue;
 			netns->balance.drops += status->drops;
-			if (status->memory.used > status->queue_read)
-				netns->waiting += status->memory.used - status->queue_read;
+			if (status->queue_used > status->queue_read)
+				netns->waiting += status->queue_used - status->queue_read;
 		}
 	}
 	not_joined_count(view, sockets);
@@ -302,7 +309,7 @@ static const struct steer_slot_view *slot_before(const struct steer_view *before
 
 static bool is_full(const struct slot_status *status)
 {
-	return status->measured && steer_queue_is_full(status->memory.used, status->memory.room);
+	return status->held && steer_queue_is_full(status->queue_used, status->queue_room);
 }
 
 /*
@@ -311,7 +318,7 @@ static bool is_full(const struct slot_status *status)
  */
 static bool is_stalled(const struct slot_status *before, const struct slot_status *now)
 {
-	return is_full(before) && is_full(now) && before->memory.used == now->memory.used &&
+	return is_full(before) && is_full(now) && before->queue_used == now->queue_used &&
 	       before->queue_read == now->queue_read;
 }
 
@@ -330,7 +337,7 @@ static void group_figures(const struct steer_view *before, double elapsed_s,
 			slot->stalled = is_stalled(&was->status, &slot->status);
 			slot->datagrams_per_s =
 				(double)(slot->stats.datagrams - was->stats.datagrams) / elapsed_s;
-			if (slot->status.measured && was->status.measured)
+			if (slot->status.held && was->status.held)
 				slot->drops_per_s =
 					(__u32)(slot->status.drops - was->status.drops) / elapsed_s;
 		}

@@ -47,6 +47,7 @@ struct steer_group_view {
 	int count;
 	int closed;	/* slots whose socket is closed */
 	int active;	/* slots that take new flows */
+	int shared;	/* sockets that several processes hold */
 	int not_joined; /* open sockets of the kernel's group without a slot */
 	int generations;
 	__u64 datagrams;      /* seen by the program, freed slots included */
@@ -59,7 +60,7 @@ struct steer_group_view {
 struct steer_netns_view {
 	__u32 netns;
 	char name[NAME_MAX + 1];	      /* "" if it has none */
-	__u64 since_ns;			      /* CLOCK_REALTIME of the first group's load */
+	__u64 since_ns;			      /* CLOCK_BOOTTIME of the first group's load */
 	bool counted;			      /* udp is valid */
 	__u64 udp[SLUICE_STEER_UDP_COUNTERS]; /* since since_ns, of all ports */
 	__u64 kernel;			      /* datagrams left to the kernel's choice */

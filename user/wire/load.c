@@ -265,7 +265,7 @@ static int load_locked(struct load *load, struct wire_result *result, struct err
 		.attach_mode = plan->attach_mode,
 		.seed = object_seed(load->before.seed),
 		.age_ns = options->age_s * 1000000000ULL,
-		.loaded_ns = clock_now_ns(CLOCK_REALTIME),
+		.loaded_ns = clock_now_ns(CLOCK_BOOTTIME),
 		.netns = netdev_netns(),
 		.sets = (options->table + SLUICE_FLOW_WAYS - 1) / SLUICE_FLOW_WAYS,
 		.any_port = options->ports.any,

@@ -55,6 +55,11 @@ static void fill_count(const struct sluice_wire_flow *flow, __u64 age_ns, void *
 		state->usage.expired++;
 }
 
+__u64 wire_table_bytes(__u32 flows)
+{
+	return flow_table_bytes(flows, SLUICE_FLOW_WAYS, sizeof(struct sluice_wire_set));
+}
+
 int wire_meta(const char *bpffs, struct sluice_wire_meta *meta, struct err *err)
 {
 	int result = meta_read(&wire_state_dir, bpffs, meta, err);

@@ -30,6 +30,8 @@ struct wire_result {
 	__u32 verified_insns; /* of the largest program */
 };
 
+/* Returns the kernel memory of the table for this number of flows. */
+__u64 wire_table_bytes(__u32 flows);
 /* Loads mode wire. On failure nothing has changed, and *err gives the reason. */
 int wire_load(const struct wire_options *options, struct wire_result *result, struct err *err);
 /* Unloads mode wire. Returns the number of removed pins, 0 if none, or -errno. */

@@ -8,7 +8,9 @@
 COMMANDS=("status" "reply show" "reply flows" "reply audit" "reply unload"
 	"reply unload --mode audit" "reply unload --mode wire" "steer show" "steer drain 1"
 	"steer unload" "steer load --port 53" "cleanup" "cleanup --verify"
-	"reply load --mode wire --iface lo" "reply load --mode socket --cgroup $TEST_CGROUP")
+	"reply load --mode wire --iface lo" "reply load --mode socket --cgroup $TEST_CGROUP"
+	"steer promote 1" "hold show" "hold flows" "hold unload"
+	"hold load --port 53 --cgroup $TEST_CGROUP")
 
 # all_refused CODE TEXT PREFIX…: each command, after the words PREFIX, exits with CODE and prints
 # TEXT and a hint
@@ -80,6 +82,55 @@ rmdir "$PINS"
 ln -s /sys/fs/bpf "$PINS"
 all_refused 5 "a symbolic link of user 0 (root)" sluice
 rm "$PINS"
+
+say "a name that a bpffs does not allow"
+all_refused 2 "a bpffs allows no dots in a name" sluice --bpffs "$PINS.new"
+all_refused 2 "a bpffs allows no dots in a name" sluice --bpffs /sys/fs/bpf/.hidden/sluice
+
+say "a pin or a link in place of the directory"
+bpftool map create "$PINS" type array key 4 value 4 entries 1 name theirs
+all_refused 5 "pin directory $PINS: not a directory: a pin of user 0" sluice
+rm "$PINS"
+mkdir -m 700 "${PINS}_other"
+ln -s "${PINS}_other" "$PINS"
+all_refused 5 "pin directory $PINS: not a directory: a symbolic link of user 0" sluice
+rm "$PINS"
+rmdir "${PINS}_other"
+
+say "a pin or a link in place of the directory of an object"
+mkdir -m 700 "$PINS"
+ordinary "$TEST_TMP/linked"
+before=$(listing "$TEST_TMP/linked")
+for object in reply wire steer hold; do
+	for made in "bpftool map create $PINS/$object type array key 4 value 4 entries 1 name theirs" \
+		"ln -s $TEST_TMP/linked/${object/hold/reply} $PINS/$object" "ln -s $object $PINS/$object"; do
+		$made
+		case $object in
+		wire) commands=("reply load --mode wire --iface lo" "reply unload" "reply show") ;;
+		reply) commands=("reply load --mode socket --cgroup $TEST_CGROUP" "reply unload" "reply show"
+			"reply flows" "reply audit") ;;
+		steer) commands=("steer show" "steer unload" "steer drain 1" "steer promote 1") ;;
+		hold) commands=("hold load --port 53 --cgroup $TEST_CGROUP" "hold show" "hold flows"
+			"hold unload") ;;
+		esac
+		for command in "${commands[@]}" status cleanup; do
+			# shellcheck disable=SC2086
+			want_status 5 sluice $command
+			want_text "$PINS/$object: a "
+			want_text ", not a directory of sluice"
+			[ -e "$PINS/$object" ] || [ -L "$PINS/$object" ] || fail "removed by: $command"
+		done
+		rm "$PINS/$object"
+	done
+done
+want_equal "$(listing "$TEST_TMP/linked")" "$before" "the directory that the links point to"
+ln -s /etc "$PINS/daemon"
+printf '[reply]\nmode = audit\n' >"$TEST_TMP/conf"
+want_status 5 sluice --cgroup "$TEST_CGROUP" run --config "$TEST_TMP/conf"
+want_text "$PINS/daemon: a symbolic link, not a directory of sluice"
+rm "$PINS/daemon"
+rmdir "$PINS"
+want_clean
 
 say "pins of another type"
 reply_load

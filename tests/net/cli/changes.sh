@@ -83,9 +83,32 @@ want_status 0 sluice --netns all steer load --port "$PORT"
 want_text "netns    $(stat -Lc %i "/run/netns/$HOST") ($HOST)  all"
 sluice steer unload
 
+say "hold"
+for size in 16384 20000; do
+	want_equal "$(json "d['outcome'], d['table_bytes']" sluice -j hold load --port 4000 \
+		--cgroup "$TEST_CGROUP" --table $size | sed 's/, .*//')" "$([ $size = 16384 ] &&
+		echo "('loaded'" || echo "('updated'")"
+	sum=0
+	for map in flows kept index socks netns; do
+		sum=$((sum + $(accounted "$PINS/hold/sluice_$map")))
+	done
+	shown=$(json "d['hold']['flows']['bytes']" sluice -j status)
+	# five maps, each with a record, and an element for each CPU
+	[ "$shown" -le "$sum" ] && [ "$sum" -le $((shown + shown / 100 + 5 * 8192)) ] ||
+		fail "$shown bytes shown, the kernel accounts for $sum"
+done
+want_status 0 sluice hold show
+want_text "of 20000 ("
+sluice hold unload
+
 say "the daemon's log has the same words"
-configure '[reply]' 'mode = socket' '[steer]' "port = $PORT"
+configure '[reply]' 'mode = socket' '[steer]' "port = $PORT" '[hold]' 'port = 4000' '[wire]' 'iface = lo'
 daemon_start
+for section in reply wire hold steer; do
+	contains -E "msg=\"$section is active\" outcome=loaded .*table_bytes=[0-9]+" <"$DAEMON_LOG" ||
+		fail "$(cat "$DAEMON_LOG")"
+done
+daemon_reload 'msg="hold is active" outcome=unchanged'
 want_logged 'msg="reply is active" outcome=loaded'
 want_logged 'msg="steer is active" outcome=loaded'
 daemon_reload 'msg="steer is active" outcome=unchanged'

@@ -29,13 +29,13 @@ say "--netns all"
 for command in "reply show" status "steer show" "reply load --mode wire --iface lo"; do
 	# shellcheck disable=SC2086 # the words of a command
 	want_status 1 sluice --netns all $command
-	want_text "only 'sluice steer load' takes all namespaces"
+	want_text "only 'sluice steer load' and 'sluice hold load' take all namespaces"
 done
 want_status 1 sluice --netns nowhere reply show
 want_text "ip netns list"
 
 say "nothing is loaded"
-for command in "reply unload" "steer unload"; do
+for command in "reply unload" "steer unload" "hold unload"; do
 	# shellcheck disable=SC2086 # the words of a command
 	want_status 1 sluice $command
 	want_text "not loaded"

@@ -146,6 +146,7 @@ save "hold load" 0 hold load --port any --cgroup "$TEST_CGROUP"
 want_right "$CONTAINER" "$NEAR4" "$PORT"
 save "hold show" 0 hold show
 save "hold flows" 0 hold flows
+save "hold load" 0 hold load --port any --cgroup "$TEST_CGROUP" --max 60
 save "hold unload" 0 hold unload
 
 say "the daemon: a section is loaded, one waits, and one has a warning"

@@ -33,6 +33,11 @@ done
 want_status 0 limited "-S -n 20" "$SLUICE" "${LOAD[@]}"
 sluice reply unload
 
+for files in 4 5 6 7; do
+	want_status 1 limited "-n $files" "$SLUICE" check
+	want_text "Too many open files"
+done
+
 say "memory"
 memory=$(awk '$0 ~ / - cgroup .*[ ,]memory/ { print $5; exit }' /proc/self/mountinfo)
 if [ -n "$memory" ]; then

@@ -48,11 +48,20 @@ want_text "nothing to remove in /sys/fs/bpf/sluice_third"
 want_text "loaded in another directory: name it with --bpffs $PINS"
 want_status 0 sluice --bpffs /sys/fs/bpf/sluice_third status
 want_text "name it with --bpffs $PINS"
-for command in "reply show" "reply flows" "reply unload" "steer unload"; do
+for command in "reply show" "reply flows" "reply audit" "reply unload" "steer show" "steer unload" \
+	"steer drain $$" "steer promote $$" "hold show" "hold flows" "hold unload"; do
 	# shellcheck disable=SC2086 # two words
 	want_status 1 sluice --bpffs /sys/fs/bpf/sluice_third $command
 	want_text "name it with --bpffs $PINS"
 done
+say "the right directory, with another object"
+sluice --bpffs "$SECOND" cleanup
+for command in "steer show" "hold show" "hold unload" "reply unload --mode wire"; do
+	# shellcheck disable=SC2086
+	want_status 1 sluice $command
+	want_no_text "another directory"
+done
+load_again --bpffs "$SECOND" "${reply[@]}"
 want_right "$CONTAINER" "$FAR4" "$PORT"
 want_equal "$(json "d['removed_pins']" sluice -j --bpffs /sys/fs/bpf/sluice_third cleanup)" 0
 sluice --bpffs "$SECOND" cleanup

@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
 # Containers come and go 200 times. The daemon attaches to each new port of the watched bridge, and
-# a removed port leaves no pin, no entry in the interface table and no open file of the daemon.
+# a removed port leaves no pin, no entry in the interface table and no open file of the daemon. It asks
+# the kernel for the new interface alone, since a host may have thousands.
 #
 #   container 172.17.0.3 ── veth3 ┐
 #   containers, one at a time ────┴ docker0 172.17.0.1 [host: [::]:56789] eth0 172.16.13.13
@@ -81,6 +82,18 @@ seq -f 'link del port%g' 50 >"$TEST_TMP/batch"
 ip -n "$HOST" -batch "$TEST_TMP/batch"
 wait_until 60 pins_are "$before"
 want_equal "$(ifaces)" "['veth3']"
+
+say "a new port costs no list of all interfaces"
+strace -f -p "$DAEMON" -e trace=sendto,sendmsg -o "$TEST_TMP/calls" 2>"$TEST_TMP/strace" &
+strace=$!
+wait_until 20 grep -q attached "$TEST_TMP/strace"
+bridge_port guest 9
+want_logged 'msg="attached" iface=veth9' 6
+kill "$strace"
+wait "$strace" || true
+contains RTM_GETLINK <"$TEST_TMP/calls" || fail "no call was seen:" "$(cat "$TEST_TMP/calls")"
+! grep 'RTM_GETLINK.*NLM_F_DUMP' "$TEST_TMP/calls" || fail "the daemon has listed all interfaces"
+ip netns del guest
 
 want_right "$CONTAINER" "$FAR4" "$PORT"
 daemon_stop

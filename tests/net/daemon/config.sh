@@ -72,6 +72,18 @@ refused "$CONF:3: [steer] policy: unknown value 'flwo'; did you mean 'flow'?" \
 	'[steer]' 'port = 53' 'policy = flwo'
 refused "$CONF:3: [steer] cpus: '0-x' is not a CPU list" '[steer]' 'port = 53' 'cpus = 0-x'
 refused "$CONF:3: [steer] sweep: 0 is out of range" '[steer]' 'port = 53' 'sweep = 0'
+refused "$CONF:1: 'mode = socket' after [reply]: a key needs a line of its own" \
+	'[reply] mode = socket' 'mode = socket'
+refused "$CONF:1: 'bpffs = /x' after [global]" '[global]bpffs = /x' "${good[@]}"
+
+say "a mistake in one key is no mistake in another"
+for lines in $'[reply]\nmode = sokcet\nany_peer_port = yes' \
+	$'[steer]\nport = 53\npolicy = cpu\nxdp = eth0\ncpus = 0-x' \
+	$'[wire]\ngateway = eth0\nserver = 10.0.0.5,10.0.0'; do
+	want_status 2 bash -c 'printf "%s\n" "$2" >"$3" && exec "$1" run --check-config --config "$3"' - \
+		"$SLUICE" "$lines" "$CONF"
+	want_text ": 1 problem, nothing was changed"
+done
 printf '[reply]\nmode = so\0cket\n' >"$CONF"
 want_status 2 sluice run --check-config --config "$CONF"
 want_text "$CONF:2: the line holds a NUL byte"
@@ -97,10 +109,27 @@ want_status 2 sluice run --config "$TEST_TMP"
 want_text "$TEST_TMP: cannot read the file: Is a directory"
 want_status 2 sluice run
 want_text "--config"
+want_status 2 sluice run --config ''
+want_text "--config: the path is empty"
+want_status 2 bash -c 'ulimit -v 200000 && exec "$@"' - "$SLUICE" run --check-config --config /dev/zero
+want_text "/dev/zero: cannot read the file: File too large"
+want_clean
+
+say "a pipe is read once: a reload neither waits for it nor takes its end for a file"
+mkfifo "$TEST_TMP/fifo"
+configure '[reply]' 'mode = socket'
+cat "$CONF" >"$TEST_TMP/fifo" &
+file=$CONF CONF=$TEST_TMP/fifo
+daemon_start
+daemon_reload 'msg="reload refused'
+want_logged "fifo: not a regular file"
+CONF=$file
+daemon_stop
+sluice cleanup
 want_clean
 
 say "a correct file, in every allowed syntax"
-printf '%s\r\n' $'\xef\xbb\xbf; a comment' '[global]' 'log_level: debug  ; after a value' '' \
+printf '%s\r\n' $'\xef\xbb\xbf; a comment' '[global] ; a comment' 'log_level: debug  ; after a value' '' \
 	'  [reply]' '   mode   =   socket' $'\tport = 53,' '    5000-5100,' '   # between' \
 	$'\t9' '[wire]' 'follow = docker0,' ' br-none' 'attach=auto' >"$CONF"
 want_status 0 sluice run --check-config --config "$CONF"

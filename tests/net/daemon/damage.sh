@@ -39,7 +39,7 @@ reply_detached()
 }
 
 configure '[reply]' 'mode = socket' "port = 1-100,$SERVED" '[wire]' 'follow = docker0' 'port = 1-99' \
-	'[steer]' "port = $PORT" 'policy = cpu' 'xdp = eth0' 'cpus = 0-1'
+	'[steer]' "port = $PORT" 'policy = cpu' 'xdp = eth0' 'cpus = 0-1' '[hold]' 'port = 4000'
 daemon_start
 want_logged 'flows are spread over CPUs'
 wait_until 20 test -e "$PINS/steer/sluice_consumers"
@@ -79,23 +79,35 @@ say "pins that are removed"
 LOST='msg="pin removed by another process" section='
 lose "${LOST}reply pin=link_fix4" reply/link_fix4 \
 	"${LOST}wire pin=sluice_w_flows" wire/sluice_w_flows \
+	"${LOST}hold pin=link_out" hold/link_out \
 	'a group has lost a pin' steer/GROUP/sluice_table \
 	'msg="steer: pin removed by another process" pin=sluice_x_cpus' steer/sluice_x_cpus
 lose "${LOST}reply pin=sluice_flows" reply/sluice_flows \
 	"${LOST}wire pin=sluice_w_ifaces" wire/sluice_w_ifaces \
-	'programs on recvmsg were detached by another process' steer/sluice_recv4 \
+	"${LOST}hold pin=sluice_flows" hold/sluice_flows \
+	'programs on recvmsg are no longer attached' steer/sluice_recv4 \
 	'msg="steer: detached by another process" iface=eth0' "steer/$(pins | sed -n 's:steer/\(sluice_x_link_.*\):\1:p')"
 lose "${LOST}reply pin=sluice_meta" reply/sluice_meta \
+	"${LOST}hold pin=sluice_meta" hold/sluice_meta \
 	'msg="detached by another process" iface=' "wire/$(pins | sed -n 's:wire/\(link_.*_in\):\1:p' | sed -n 1p)" \
 	'msg="only remains are left" section=steer' steer/sluice_steering
-lose "${LOST}reply pin=link_learn" reply/link_learn "${LOST}wire pin=prog_" "wire/$(pins |
+lose "${LOST}reply pin=link_learn" reply/link_learn \
+	"${LOST}hold pin=link_closed" hold/link_closed "${LOST}wire pin=prog_" "wire/$(pins |
 	sed -n 's:wire/\(prog_.*\):\1:p' | sed -n 1p)" 'a group has lost a pin' steer/GROUP/sluice_group
 want_right "$CONTAINER" "$FAR4" "$SERVED"
+
+say "hooks that are detached, and their pins still there"
+for pin in reply/link_connect4 hold/link_in; do
+	bpftool link detach pinned "$PINS/$pin"
+	want_logged "msg=\"detached by another process\" section=${pin%/*}"
+	want_whole "$pin"
+done
 
 say "a reload that changes nothing, and one that does"
 daemon_reload 'msg="reloaded"'
 want_logged 'msg="wire is active" outcome=unchanged'
 want_logged 'msg="reply is active" outcome=unchanged'
+want_logged 'msg="hold is active" outcome=unchanged'
 before=$(grep -c 'msg="reply is active" outcome=updated' "$DAEMON_LOG" || true)
 rm "$PINS/reply/link_fix6"
 daemon_reload 'msg="reloaded"'
@@ -124,6 +136,10 @@ killed_half_way "$SLUICE" --netns "$HOST" reply load --mode wire --follow docker
 want_logged 'msg="left half-way by a command that was killed" section=wire'
 want_logged 'msg="wire is active" outcome=recovered'
 want_whole "wire, of a killed command"
+killed_half_way "$SLUICE" --netns "$HOST" hold load --cgroup "$TEST_CGROUP" --port 4000 --max 60
+want_logged 'msg="left half-way by a command that was killed" section=hold'
+want_logged 'msg="hold is active" outcome=recovered'
+want_whole "hold, of a killed command"
 want_right "$CONTAINER" "$FAR4" "$SERVED"
 
 say "what a command has loaded is not repaired, and that is logged once"

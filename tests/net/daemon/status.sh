@@ -61,6 +61,21 @@ configure '[reply]' 'mode = socket' "port = $PORT"
 daemon_reload 'msg="reloaded"'
 want_equal "$(daemon "d['reload_refused'], [s['section'] for s in d['sections']]")" "(None, ['reply'])"
 
+say "hold: whether it sends, and a probe that shows nothing"
+configure '[reply]' 'mode = socket' "port = $PORT" '[hold]' 'port = 4000' 'probe = 127.0.0.1:9'
+daemon_reload 'msg="reloaded"'
+want_equal "$(section hold state) $(section hold sending)" "loaded True"
+want_logged 'msg="hold: the probe shows nothing; the interval stays" server=127.0.0.1:9 reason="it does not answer"'
+want_equal "$(section hold warnings)" "['the probe shows nothing: it does not answer']"
+want_status 0 sluice status
+want_text "[hold] loaded"
+want_text "warning: the probe shows nothing"
+configure '[reply]' 'mode = socket' "port = $PORT" '[hold]' 'port = 4000' 'probe = 240.0.0.1:9'
+daemon_reload 'msg="reloaded"'
+want_logged 'server=240.0.0.1:9 reason="Network is unreachable"'
+configure '[reply]' 'mode = socket' "port = $PORT"
+daemon_reload 'msg="reloaded"'
+
 say "unloaded by a command"
 sluice reply unload
 unloaded()

@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
 # Two peers with the same address and port behind two interfaces, each with a server of its own that
-# is bound to the interface: what is known of one peer does not hold for the other.
+# is bound to the interface: what is known of one peer does not hold for the other. Nor does what a
+# gateway knows of a server hold for one behind another interface.
 #
 #   container  10.9.0.2 ── v1 10.9.0.1 [host: a server on v1, another on v2] lo 10.20.0.1, .2
 #   container2 10.9.0.2 ── v2 10.9.0.3
@@ -52,4 +53,47 @@ say "unloaded"
 wire_unload
 want_equal "$(probe "$CONTAINER2" --from 4003 "s=echo:$PORT" -- 10.20.0.2)" \
 	"10.20.0.2 s from 10.9.0.3"
+
+# servers FIRST4 FIRST6 [SECOND4 SECOND6]: a client asks the servers that now are in the place of the
+# two peers, all from one port
+servers()
+{
+	for _ in 1 2; do
+		want_equal "$(probe "$LAN" --from "$FROM" --one-port "s=echo:$PORT" -- 10.30.1.1)" \
+			"10.30.1.1 s $1"
+		want_equal "$(probe "$LAN" --from "$FROM" --one-port "s=echo:$PORT" -- 10.30.2.1)" \
+			"10.30.2.1 s ${3:-right}"
+		want_equal "$(probe "$LAN" --from "$FROM" --one-port "s=echo:$PORT" -- fd30:1::1)" \
+			"fd30:1::1 s $2"
+		want_equal "$(probe "$LAN" --from "$FROM" --one-port "s=echo:$PORT" -- fd30:2::1)" \
+			"fd30:2::1 s ${4:-right}"
+	done
+}
+
+say "servers with the same address behind a gateway: one is wrong"
+cable "$HOST" c "$LAN" eth0
+addrs "$HOST" c 203.0.113.1/24 2001:db8::1/64 fe80::1/64
+addrs "$LAN" eth0 203.0.113.43/24 2001:db8::43/64 fe80::2/64
+routes "$LAN" "default via 203.0.113.1" "default via 2001:db8::1"
+for peer in "$CONTAINER 1" "$CONTAINER2 2"; do
+	read -r name number <<<"$peer"
+	addrs "$name" lo "10.30.$number.1/32" "fd30:$number::1/128"
+	routes "$HOST" "10.30.$number.1 via 10.9.0.2 dev v$number" \
+		"fd30:$number::1 via fd09::2 dev v$number"
+done
+routers "$HOST"
+wait_link "$LAN" eth0
+serve "$CONTAINER" dual6 "$PORT"
+serve "$CONTAINER2" pktinfo6 "$PORT"
+right=$SPAWNED
+FROM=4000 servers "from 10.9.0.2" "from fd09::2"
+sluice --netns "$HOST" reply load --mode wire --gateway v1,v2 \
+	--server 10.30.1.1,10.30.2.1,10.9.0.2,fd30:1::1,fd30:2::1,fd09::2
+FROM=4001 servers right right
+say "both are"
+stop "$right"
+serve "$CONTAINER2" dual6 "$PORT"
+FROM=4002 servers right right
+wire_unload
+FROM=4003 servers "from 10.9.0.2" "from fd09::2" "from 10.9.0.2" "from fd09::2"
 no_errors "$LOG"

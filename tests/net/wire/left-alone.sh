@@ -3,7 +3,7 @@
 #
 # What mode wire leaves alone, or must not break: sockets bound to one address, servers that set the
 # source themselves or could, ports that are not named, addresses that no interface has (AnyIP), the
-# host as a client, and forwarded datagrams.
+# host as a client, forwarded datagrams, and those of another namespace on the same interface.
 #
 #   container, container2 ═ docker0 172.17.0.1 [host] eth0 172.16.13.13 ── lan
 . "$(dirname "$0")/../lib/lib.sh"
@@ -114,3 +114,17 @@ want_line "sent 1 right 0 wrong 0 refused 0 lost 1 corrupt 0" \
 say "a new address is known without another load"
 addr_add "$HOST" eth0 192.0.2.1/24
 want_right "$CONTAINER" 192.0.2.1 "$PORT"
+
+say "another namespace's macvlan on the interface, and its server on the same port"
+GUEST=${TOPOLOGY_PREFIX:-}guest
+addr_add "$HOST" eth0 "$FAR4/24"
+netns_add "$GUEST"
+ip -n "$HOST" link add guest0 link eth0 netns "$GUEST" type macvlan mode bridge
+link_up "$GUEST" guest0
+addr_add "$GUEST" guest0 172.16.13.77/24
+serve "$GUEST" sendto4 "$PORT"
+wire_load --iface eth0 --port "$PORT"
+for _ in 1 2; do
+	want_right "$LAN" "$NEAR4" "$PORT" --from 172.16.13.1:4005
+	want_right "$LAN" 172.16.13.77 "$PORT" --from 172.16.13.1:4005
+done

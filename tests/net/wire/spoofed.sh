@@ -3,8 +3,8 @@
 #
 # 200,000 requests with forged sources, answered or not, do not evict the flow of a peer that has
 # sent more than one: its server answers late, long after the flood, from the asked address. Peers
-# that do send more than one evict those of their own interface alone. A right server is right all
-# the while.
+# that do send more than one evict those of their own interface alone. Nor do 200,000 flows that this
+# host forwards, with all ports managed. A right server is right all the while.
 #
 #   container 172.17.0.3, forging 10.77.0.0/16 ──┐
 #   container2            forging 10.78.0.0/16 ── docker0 [host] eth0, or s0 ── [behind]
@@ -58,6 +58,23 @@ flood_again()
 		--from 10.78.0.1:4000 --sources 16000 >/dev/null
 }
 
+# flood_forwarded: flows to another host, which does not answer
+flood_forwarded()
+{
+	in_ns "$CONTAINER" "$BUILD/tests/udp-flows" --to "172.16.13.1:$SILENT_PORT" --flood 200000 \
+		--from 10.77.0.1 --sources 50000 >/dev/null
+}
+
+# serve_silent NAME: a server that is bound, and never reads
+serve_silent()
+{
+	spawn_in "$1" "$TEST_TMP/silent" python3 -c "import socket, time
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+s.bind(('0.0.0.0', $SILENT_PORT))
+time.sleep(3600)"
+	wait_udp "$1" "$SILENT_PORT"
+}
+
 topology_up second
 behind_up
 forwarding 1
@@ -71,12 +88,7 @@ for subject in host behind; do
 	serve "$SUBJECT" pktinfo6 "$RIGHT_PORT"
 	serve "$SUBJECT" sendto4 "$HELD_PORT" --hold
 	HELD=$SPAWNED HELD_LOG=$LOG
-	# bound, and never read
-	spawn_in "$SUBJECT" "$TEST_TMP/silent" python3 -c "import socket, time
-s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-s.bind(('0.0.0.0', $SILENT_PORT))
-time.sleep(3600)"
-	wait_udp "$SUBJECT" "$SILENT_PORT"
+	serve_silent "$SUBJECT"
 
 	say "$subject: the kernel alone"
 	want_right "$CONTAINER" "$A4" "$RIGHT_PORT" --from 172.17.0.3:4001
@@ -99,5 +111,19 @@ time.sleep(3600)"
 	want_equal "$(answered_after true)" "$right"
 	want_equal "$(answered_after flood_again)" "$right"
 	[ "$(wire_counter evicted)" -gt 0 ] || fail "the flood has filled no set of the table"
+	wire_unload
+
+	say "all ports, under a flood of forwarded flows"
+	serve_silent "$LAN"
+	"${LOAD[@]}" --port any
+	want_equal "$(answered_after true)" "$right"
+	want_equal "$(answered_after true)" "$right"
+	want_right "$CONTAINER" "$A4" "$RIGHT_PORT" --from 172.17.0.3:4001
+	want_equal "$(answered_after flood_forwarded)" "$right"
+	want_right "$CONTAINER" "$A4" "$RIGHT_PORT" --from 172.17.0.3:4001
+	want_right "$CONTAINER" "$A4" "$PORT" --from 172.17.0.3:4002
+	want_equal "$(wire_counter evicted)" 0 "proven records evicted"
+	[ "$(wire_counter evicted_half_open)" -gt 1000 ] || fail "the flood has filled no set"
+	want_equal "$(wire_counter address_search)" 0 "searches for forwarded flows"
 	wire_unload
 done

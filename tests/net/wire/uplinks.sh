@@ -70,11 +70,9 @@ done
 PAIRS=("$B4=$B4" "$B6=$B6")
 want_proof "$CONTAINER" "${PAIRS[@]}"
 
-say "several uplinks by the hash of addresses and ports: some flows are right, and stay so"
 for port in "$PORT" "$BACK_PORT"; do
 	ip -n "$HOST" rule del ipproto udp sport "$port" lookup 102
 done
-ip -n "$HOST" route replace default nexthop via 192.168.1.1 nexthop via 192.168.2.1
 in_ns "$HOST" sysctl -qw net.ipv4.fib_multipath_hash_policy=1
 # flows PORT…: prints the outcome of each server for ten client ports, which are the same each time
 flows()
@@ -85,15 +83,24 @@ flows()
 	done
 	probe "$CONTAINER" --from 21000 "${PROBES[@]}" -- "${addrs[@]}"
 }
-alone=$(flows)
-for server in wrong back; do
-	grep -q "$server right" <<<"$alone" || fail "no flow of $server is right:" "$alone"
-	grep -q "$server from" <<<"$alone" || fail "all flows of $server are right:" "$alone"
+# the router answers for the client on both uplinks, where a route is a device
+in_ns "$ROUTER" sysctl -qw net.ipv4.conf.up1.proxy_arp=1 net.ipv4.conf.up2.proxy_arp=1
+for path in "via 192.168.1.1 via 192.168.2.1" "dev eth0 dev eth1"; do
+	read -r how one _ two <<<"$path"
+	say "two uplinks by the hash of addresses and ports, $path: some flows are right, and stay so"
+	ip -n "$HOST" route replace default nexthop "$how" "$one" nexthop "$how" "$two"
+	alone=$(flows)
+	for server in wrong back; do
+		contains "$server right" <<<"$alone" || fail "no flow of $server is right:" "$alone"
+		contains "$server from" <<<"$alone" || fail "all flows of $server are right:" "$alone"
+	done
+	! grep -v -e ' wrong ' -e ' back ' -e 'right$' <<<"$alone" || fail "a right server is wrong"
+	for load in "wire_load --iface eth0,eth1" "gateway_load up1,up2"; do
+		$load
+		want_equal "$(flows)" "$alone" "flows, $load"
+		want_equal "$(flows)" "$alone" "flows, again"
+		wire_unload
+	done
+	want_equal "$(flows)" "$alone" "flows, unloaded"
 done
-! grep -v -e ' wrong ' -e ' back ' -e 'right$' <<<"$alone" || fail "a right server is wrong"
-wire_load --iface eth0,eth1
-want_equal "$(flows)" "$alone" "flows, loaded"
-want_equal "$(flows)" "$alone" "flows, again"
-wire_unload
-want_equal "$(flows)" "$alone" "flows, unloaded"
 no_errors "$LOG"

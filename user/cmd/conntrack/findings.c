@@ -102,7 +102,7 @@ void findings_count(const struct ct_snapshot *snapshot, size_t count[AUDIT_REASO
 
 json_t *findings_document(const struct ct_snapshot *snapshot, const struct conntrack_options *o)
 {
-	json_t *reasons = json_object();
+	json_t *document = output_document(), *reasons = json_object();
 	size_t count[AUDIT_REASONS] = { 0 };
 	enum audit_reason i;
 
@@ -110,7 +110,10 @@ json_t *findings_document(const struct ct_snapshot *snapshot, const struct connt
 	for (i = 0; i < AUDIT_REASONS; i++)
 		json_object_set_new(reasons, audit_reason_name(i),
 				    json_integer((json_int_t)count[i]));
-	return json_pack("{s:i, s:I, s:i, s:I, s:o}", "schema_version", OUTPUT_SCHEMA_VERSION,
-			 "total", (json_int_t)snapshot->table.count, "watch_s", o->watch_s,
-			 "uncounted", (json_int_t)snapshot->audit.uncounted, "reasons", reasons);
+	json_object_update_new(document,
+			       json_pack("{s:I, s:i, s:I, s:o}", "total",
+					 (json_int_t)snapshot->table.count, "watch_s", o->watch_s,
+					 "uncounted", (json_int_t)snapshot->audit.uncounted,
+					 "reasons", reasons));
+	return document;
 }

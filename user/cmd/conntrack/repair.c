@@ -87,5 +87,6 @@ const struct command conntrack_repair_command = {
 		    { conntrack_entry_opts, &conntrack_options },
 		    { conntrack_repair_opts, &conntrack_options } },
 	.options = &conntrack_options,
+	.changes = true,
 	.run = run,
 };

@@ -12,6 +12,7 @@
 #include "cmd/command.h"
 #include "cmd/hold/view.h"
 #include "hold/maps.h"
+#include "host/cleanup.h"
 #include "kernel/sockets.h"
 #include "net/netns_names.h"
 
@@ -215,7 +216,7 @@ static int run(const struct context *context, void *into, int words, char **word
 	result = listing_read(context->bpffs, given->all, &listing, err);
 	if (result)
 		goto out;
-	if (listing.count && sockets_read(&listing.sockets, &reason))
+	if (listing.count && sockets_read(&listing.sockets, NULL, &reason))
 		log_warning("process names are unknown: %s", reason.what);
 	if (context->output.json)
 		print_json(&context->output, &listing);
@@ -225,7 +226,7 @@ out:
 	free(listing.flow);
 	netns_names_free(&listing.netns);
 	sockets_free(listing.sockets);
-	return result;
+	return cleanup_hint_not_loaded(context->bpffs, "hold", result, err);
 }
 
 const struct command hold_flows_command = {

@@ -4,24 +4,38 @@
 #include "cmd/command.h"
 #include "cmd/hold/view.h"
 #include "hold/options.h"
+#include "hold/send_options.h"
 #include "host/cgroup_root.h"
 #include "kernel/load_outcome.h"
+#include "kernel/pins.h"
 #include "net/netns.h"
+#include "net/netns_names.h"
 
 #include <errno.h>
 #include <string.h>
 
 static struct hold_options options;
+static struct hold_send_options send_options; /* unused: the errors for options name the keys */
 
-static const char *const outcomes[] = {
-	[LOAD_VERIFIED] = "would be attached",
-	[LOAD_FRESH] = "loaded",
-	[LOAD_UPDATED] = "updated in place",
-	[LOAD_RECOVERED] = "loaded, in place of an interrupted load",
-};
+/* Returns the settings before an update, or null. */
+static json_t *before_json(const struct sluice_hold_meta *before)
+{
+	static char text[PORTS_TEXT_MAX];
+	struct ports ports;
+	json_t *object;
+
+	if (!before->magic)
+		return json_null();
+	hold_ports(before, &ports);
+	object = json_pack("{s:s, s:I, s:I}", "ports", ports_format(&ports, text, sizeof(text)),
+			   "max_s", (json_int_t)(before->max_ns / 1000000000ULL), "table",
+			   (json_int_t)before->table);
+	netns_names_json(NULL, before->netns, object);
+	return object;
+}
 
 static void print_json(const struct context *context, const struct hold_result *result,
-		       bool sending)
+		       const char *outcome, bool sending)
 {
 	json_t *document = output_document(), *progs = json_array();
 	static char ports[PORTS_TEXT_MAX];
@@ -37,31 +51,52 @@ static void print_json(const struct context *context, const struct hold_result *
 							      : NULL));
 	}
 	ports_format(&options.ports, ports, sizeof(ports));
-	json_object_update_new(document,
-			       json_pack("{s:s, s:s, s:o, s:i, s:b, s:o}", "outcome",
-					 outcomes[result->outcome], "ports", ports, "cgroup",
-					 output_name(options.cgroup), "table", options.table,
-					 "sending", sending, "programs", progs));
+	json_object_update_new(
+		document,
+		json_pack("{s:s, s:s, s:o, s:I, s:I, s:I, s:b, s:o, s:o}", "outcome", outcome,
+			  "ports", ports, "cgroup", output_name(options.cgroup), "max_s",
+			  (json_int_t)options.max_s, "table", (json_int_t)options.table,
+			  "table_bytes", (json_int_t)hold_table_bytes(options.table), "sending",
+			  sending, "before", before_json(&result->before), "programs", progs));
 	output_json(&context->output, document);
 }
 
-static void print_text(const struct context *context, const struct hold_result *result,
-		       bool sending)
+/* Prints the settings that differ from those before. */
+static void print_before(const struct output *output, const struct sluice_hold_meta *before)
 {
-	const struct sluice_hold_meta *before = &result->before;
+	static char ports[PORTS_TEXT_MAX], ports_before[PORTS_TEXT_MAX];
+	char netns[NETNS_TEXT_MAX], netns_before[NETNS_TEXT_MAX];
+	struct table *changes = table_new(CHANGE_COLUMNS);
+	struct ports were;
+
+	hold_ports(before, &were);
+	change_row(changes, "ports", ports_format(&were, ports_before, sizeof(ports_before)),
+		   ports_format(&options.ports, ports, sizeof(ports)));
+	change_row(changes, "netns", netns_setting_text(before->netns, netns_before),
+		   netns_setting_text(options.netns, netns));
+	change_row_number(changes, "max", before->max_ns / 1000000000, options.max_s);
+	change_row_number(changes, "table", before->table, options.table);
+	table_print(changes, output, 2);
+	if (before->table != options.table)
+		fprintf(output->file,
+			"  the new table starts empty: a flow is tracked again from its next"
+			" datagram\n");
+}
+
+static void print_text(const struct context *context, const struct hold_result *result,
+		       const char *outcome, bool sending)
+{
 	struct table *table = table_new("program|hook|>verified insns");
 	static char ports[PORTS_TEXT_MAX];
-	char cgroup[PATH_MAX];
+	char cgroup[PATH_MAX], bytes[24];
 	int i;
 
 	ports_format(&options.ports, ports, sizeof(ports));
-	fprintf(context->output.file, "hold: %s: ports %s, cgroup %s\n", outcomes[result->outcome],
-		ports, text_plain_copy(cgroup, sizeof(cgroup), options.cgroup));
-	if (before->magic && before->table != options.table)
-		fprintf(context->output.file,
-			"  table: %u flows before, %u now: it starts empty, and a flow is tracked"
-			" again from its next datagram\n",
-			before->table, options.table);
+	fprintf(context->output.file, "hold: %s: ports %s, cgroup %s, table of %u flows (%s)\n",
+		outcome, ports, text_plain_copy(cgroup, sizeof(cgroup), options.cgroup),
+		options.table, bytes_format(hold_table_bytes(options.table), bytes));
+	if (result->before.magic)
+		print_before(&context->output, &result->before);
 	for (i = 0; (options.dry_run || context->verbose) && i < result->count; i++)
 		table_row(table, "%s|%s|%u", result->progs[i].name,
 			  hook_type_name(result->progs[i].attach_type),
@@ -76,13 +111,17 @@ static int run(const struct context *context, void *into, int words, char **word
 	struct hold_result result = { .count = 0 };
 	struct hold_state state;
 	char cgroup[PATH_MAX];
+	const char *outcome;
 	bool sending;
 	int failed;
 
 	if (ports_empty(&options.ports))
 		return err_hint(err, err_set(err, EXIT_USAGE, EINVAL, "hold load needs a --port"),
 				"give local or remote ports, as in --port 5060, or --port any");
-	failed = netns_number(context->netns, &options.netns, err);
+	/* below 'ip netns exec', no cgroup is visible either: the directory has the better hint */
+	failed = pins_exist(context->bpffs, ".", err);
+	if (failed >= 0)
+		failed = netns_number(context->netns, &options.netns, err);
 	if (!failed)
 		failed = cgroup_root_path(context, cgroup, err);
 	if (failed)
@@ -94,10 +133,11 @@ static int run(const struct context *context, void *into, int words, char **word
 	if (failed)
 		return failed;
 	sending = !hold_read(context->bpffs, &state, &(struct err){ 0 }) && state.sending;
+	outcome = load_outcome_name(result.outcome, result.as_before);
 	if (context->output.json)
-		print_json(context, &result, sending);
+		print_json(context, &result, outcome, sending);
 	else
-		print_text(context, &result, sending);
+		print_text(context, &result, outcome, sending);
 	return 0;
 }
 
@@ -105,9 +145,10 @@ const struct command hold_load_command = {
 	.object = "hold",
 	.name = "load",
 	.summary = "track the flows of UDP sockets, or update in place if loaded",
-	.tables = { { hold_opts, &options } },
+	.tables = { { hold_opts, &options }, { hold_send_opts, &send_options } },
 	.options = &options,
 	.all_netns = true,
+	.changes = true,
 	.run = run,
 	.help = "Records when the datagrams of each flow pass, for the UDP sockets below the cgroup and\n"
 		"in the network namespace; --netns all means every namespace.  A flow with a local or\n"

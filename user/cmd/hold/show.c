@@ -2,6 +2,7 @@
 /* sluice hold show: settings, the interval, the flows by state, and counters. */
 #include "cmd/command.h"
 #include "cmd/hold/view.h"
+#include "host/cleanup.h"
 
 static int run(const struct context *context, void *into, int words, char **word, struct err *err)
 {
@@ -10,7 +11,7 @@ static int run(const struct context *context, void *into, int words, char **word
 	int result = hold_view_read(context->bpffs, &view, err);
 
 	if (result)
-		return result;
+		return cleanup_hint_not_loaded(context->bpffs, "hold", result, err);
 	if (context->output.json) {
 		document = output_document();
 		json_object_set_new(document, "hold", hold_view_json(&view));

@@ -2,6 +2,7 @@
 /* sluice hold unload: detaches the programs of hold. */
 #include "cmd/command.h"
 #include "hold/hold.h"
+#include "host/cleanup.h"
 #include "kernel/links.h"
 
 #include <errno.h>
@@ -17,8 +18,12 @@ static int run(const struct context *context, void *into, int words, char **word
 	if (removed < 0)
 		return removed;
 	/* sets the error for an object that is not loaded */
-	if (!removed)
-		return hold_read(context->bpffs, &state, err);
+	if (!removed) {
+		removed = hold_read(context->bpffs, &state, err);
+		if (removed == -ENOENT)
+			err_hint(err, removed, "there is nothing to unload");
+		return cleanup_hint_not_loaded(context->bpffs, "hold", removed, err);
+	}
 	if (context->output.json) {
 		document = output_document();
 		json_object_set_new(document, "removed_pins", json_integer(removed));
@@ -33,5 +38,6 @@ const struct command hold_unload_command = {
 	.object = "hold",
 	.name = "unload",
 	.summary = "detach; flows are no longer tracked or kept",
+	.changes = true,
 	.run = run,
 };

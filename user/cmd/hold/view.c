@@ -9,6 +9,7 @@
 #include "base/text.h"
 #include "hold/maps.h"
 #include "hold/send_options.h"
+#include "net/netns.h"
 #include "net/netns_names.h"
 
 #include <errno.h>
@@ -58,8 +59,13 @@ int hold_view_read(const char *bpffs, struct hold_view *view, struct err *err)
 			view->saved += hold_saved(&flow, maps.kept[slot].sent, now);
 	}
 	hold_maps_close(&maps);
-	if (mounts_cgroup2_path(view->state.meta.cgroup_id, view->cgroup))
+	result = mounts_cgroup2_path(view->state.meta.cgroup_id, view->cgroup);
+	view->cgroup_gone = result && view->state.detached;
+	if (view->cgroup_gone)
 		snprintf(view->cgroup, sizeof(view->cgroup), "(gone)");
+	else if (result)
+		snprintf(view->cgroup, sizeof(view->cgroup), "(id %llu, not visible here)",
+			 view->state.meta.cgroup_id);
 	return 0;
 }
 
@@ -88,7 +94,7 @@ static json_t *sender_json(const struct hold_view *view)
 json_t *hold_view_json(const struct hold_view *view)
 {
 	const struct sluice_hold_meta *meta = &view->state.meta;
-	json_t *hooks = json_array(), *flows = json_object();
+	json_t *hooks = json_array(), *flows = json_object(), *object;
 	static char ports[PORTS_TEXT_MAX];
 	unsigned int state;
 	int i;
@@ -96,22 +102,24 @@ json_t *hold_view_json(const struct hold_view *view)
 	for (i = 0; i < view->state.hook_count; i++) {
 		const struct hook_state *hook = &view->state.hooks[i];
 
-		json_array_append_new(hooks, json_pack("{s:s, s:s, s:i, s:i}", "hook",
+		json_array_append_new(hooks, json_pack("{s:s, s:s, s:i, s:i, s:b}", "hook",
 						       hook_type_name(hook->attach_type), "program",
 						       hook->prog_name, "program_id", hook->prog_id,
-						       "link_id", hook->link_id));
+						       "link_id", hook->link_id, "attached",
+						       hook->cgroup_id != 0));
 	}
 	for (state = 0; state < SLUICE_HOLD_STATES; state++)
 		json_object_set_new(flows, hold_state_name(state),
 				    json_integer(view->flows[state]));
 	json_object_set_new(flows, "size", json_integer(meta->table));
+	json_object_set_new(flows, "bytes", json_integer(hold_table_bytes(meta->table)));
 	ports_text(meta, ports, sizeof(ports));
-	return json_pack(
-		"{s:s, s:b, s:o, s:I, s:I, s:f, s:I, s:b, s:o, s:o, s:I, s:o, s:o, s:o}", "ports",
-		ports, "complete", meta->state == SLUICE_LOADED, "cgroup",
-		output_name(view->cgroup), "cgroup_id", (json_int_t)meta->cgroup_id, "netns",
-		(json_int_t)meta->netns, "loaded_for_s",
-		(double)(clock_now_ns(CLOCK_REALTIME) - meta->loaded_ns) / 1e9, "max_s",
+	object = json_pack(
+		"{s:s, s:b, s:o, s:I, s:b, s:b, s:f, s:I, s:b, s:o, s:o, s:I, s:o, s:o, s:o}",
+		"ports", ports, "complete", meta->state == SLUICE_LOADED, "cgroup",
+		output_name(view->cgroup), "cgroup_id", (json_int_t)meta->cgroup_id, "detached",
+		view->state.detached, "cgroup_gone", view->cgroup_gone, "loaded_for_s",
+		(double)clock_since_ns(CLOCK_BOOTTIME, meta->loaded_ns) / 1e9, "max_s",
 		(json_int_t)(meta->max_ns / 1000000000ULL), "sending", view->state.sending,
 		"sender", view->state.sending ? sender_json(view) : json_null(), "flows", flows,
 		"saved", (json_int_t)view->saved, "hooks", hooks, "counters",
@@ -119,6 +127,8 @@ json_t *hold_view_json(const struct hold_view *view)
 		"send_counters",
 		counters_json(sent, view->state.status.counters.value,
 			      SLUICE_HOLD_SEND_COUNTERS_MAX));
+	netns_names_json(NULL, meta->netns, object);
+	return object;
 }
 
 static void sender_text(const struct hold_view *view, const struct output *output)
@@ -147,23 +157,26 @@ static void sender_text(const struct hold_view *view, const struct output *outpu
 void hold_view_text(const struct hold_view *view, const struct output *output)
 {
 	const struct sluice_hold_meta *meta = &view->state.meta;
-	struct netns_names names = { 0 };
-	char text[256], age[24], cgroup[PATH_MAX], netns[NETNS_TEXT_MAX] = "all";
+	char text[256], age[24], bytes[24], cgroup[PATH_MAX], netns[NETNS_TEXT_MAX];
 	unsigned int state;
 
-	if (meta->netns)
-		netns_names_text(&names, meta->netns, netns);
 	fprintf(output->file, "hold: ports %s, network namespace %s, loaded %s ago\n  cgroup %s\n",
-		ports_text(meta, text, sizeof(text)), netns,
-		age_format(clock_now_ns(CLOCK_REALTIME) - meta->loaded_ns, age),
+		ports_text(meta, text, sizeof(text)), netns_setting_text(meta->netns, netns),
+		age_format(clock_since_ns(CLOCK_BOOTTIME, meta->loaded_ns), age),
 		text_plain_copy(cgroup, sizeof(cgroup), view->cgroup));
-	netns_names_free(&names);
+	if (view->state.detached)
+		fprintf(output->file, "  %sdetached: %s%s\n", output_tone(output, OUTPUT_BAD),
+			view->cgroup_gone
+				? "the cgroup is gone; load it on another one, or unload it"
+				: "by another process; load it again",
+			output_plain(output));
 	if (meta->state != SLUICE_LOADED)
 		fprintf(output->file,
 			"  %sa load was interrupted: run it again, or 'sluice cleanup'%s\n",
 			output_tone(output, OUTPUT_BAD), output_plain(output));
 	sender_text(view, output);
-	fprintf(output->file, "  flows  %u, of %u", view->used, meta->table);
+	fprintf(output->file, "  flows  %u, of %u (%s)", view->used, meta->table,
+		bytes_format(hold_table_bytes(meta->table), bytes));
 	for (state = 0; state < SLUICE_HOLD_STATES; state++)
 		if (view->flows[state])
 			fprintf(output->file, ", %u %s", view->flows[state],

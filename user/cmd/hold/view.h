@@ -16,6 +16,7 @@ struct hold_view {
 	__u32 flows[SLUICE_HOLD_STATES];
 	__s64 saved;
 	char cgroup[PATH_MAX]; /* "(gone)" if it has been removed */
+	bool cgroup_gone;
 };
 
 /* Returns 0, or -errno with *err set; -ENOENT if hold is not loaded. */

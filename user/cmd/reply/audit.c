@@ -11,6 +11,7 @@
 #include "cmd/command.h"
 #include "cmd/reply/audit_rows.h"
 #include "cmd/reply/view.h"
+#include "host/cleanup.h"
 #include "net/netns_names.h"
 
 #include <errno.h>
@@ -326,13 +327,12 @@ static int run(const struct context *context, void *into, int words, char **word
 	int result = reply_read(context->bpffs, &state, err);
 
 	if (result == -ENOENT)
-		return err_hint(err, result,
-				"'sluice reply load --mode audit' starts the count; it changes no"
-				" packet");
+		err_hint(err, result,
+			 "'sluice reply load --mode audit' starts the count; it changes no packet");
 	if (result)
-		return result;
+		return cleanup_hint_not_loaded(context->bpffs, "reply", result, err);
 	links_libbpf_log();
-	if (sockets_read(&sockets, &reason))
+	if (sockets_read(&sockets, NULL, &reason))
 		log_warning("process names are unknown: %s", reason.what);
 	result = audit_rows_read(context->bpffs, sockets, &rows, err);
 	if (!result && context->output.json)

@@ -410,7 +410,7 @@ static int run(const struct context *context, void *into, int words, char **word
 		result = listing_read(context->bpffs, &listing, err);
 	if (result)
 		goto out;
-	if (listing.socket.count && sockets_read(&listing.sockets, &reason))
+	if (listing.socket.count && sockets_read(&listing.sockets, NULL, &reason))
 		log_warning("process names are unknown: %s", reason.what);
 	list_order(&listing.socket);
 	list_order(&listing.wire);

@@ -39,11 +39,6 @@ static const struct opt mode_opts[] = {
 	{ .name = NULL },
 };
 
-static __u64 table_bytes(const struct reply_options *options)
-{
-	return flow_table_bytes(options->table, SLUICE_FLOW_WAYS, sizeof(struct sluice_flow_set));
-}
-
 /* Returns the settings before an update, or null. */
 static json_t *before_json(const struct sluice_reply_meta *before)
 {
@@ -83,8 +78,8 @@ static void print_json(const struct context *context, const struct reply_options
 			   "mode", reply_mode_name(options->mode), "ports", ports, "cgroup",
 			   output_name(options->cgroup), "age_s", (json_int_t)options->age_s,
 			   "table", (json_int_t)options->table, "table_bytes",
-			   (json_int_t)table_bytes(options), "before", before_json(&result->before),
-			   "programs", progs);
+			   (json_int_t)reply_table_bytes(options->table), "before",
+			   before_json(&result->before), "programs", progs);
 	json_object_update_new(document, object);
 	output_json(&context->output, document);
 }
@@ -130,7 +125,7 @@ static void print_text(const struct context *context, const struct reply_options
 		"reply: %s: mode %s, ports %s, cgroup %s, table of %u flows (%s)\n", outcome,
 		reply_mode_name(options->mode), ports,
 		text_plain_copy(cgroup, sizeof(cgroup), options->cgroup), options->table,
-		bytes_format(table_bytes(options), bytes));
+		bytes_format(reply_table_bytes(options->table), bytes));
 	if (result->before.magic)
 		print_before(&context->output, options, &result->before);
 	if (!options->dry_run && !context->verbose)
@@ -163,7 +158,7 @@ static int check(const struct options *options, struct err *err)
 		if (!options->wire_only)
 			return 0;
 		return err_hint(err,
-				err_set(err, EXIT_USAGE, EINVAL, "%s is for --mode wire",
+				err_set(err, EXIT_USAGE, EINVAL, "--%s is for --mode wire",
 					options->wire_only),
 				"the other modes work on sockets, not on interfaces");
 	}
@@ -250,6 +245,7 @@ const struct command reply_load_command = {
 		    { reply_opts, &options.reply },
 		    { wire_opts, &options.wire, &options.wire_only, "options of mode wire" } },
 	.options = &options,
+	.changes = true,
 	.run = run,
 	.help = "mode socket records the local address of each request and sets the source of the\n"
 		"reply where the application left it open: for UDP sockets bound to the wildcard\n"

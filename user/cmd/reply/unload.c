@@ -76,5 +76,6 @@ const struct command reply_unload_command = {
 	.summary = "detach; the kernel chooses reply sources again",
 	.tables = { { opts, &options } },
 	.options = &options,
+	.changes = true,
 	.run = run,
 };

@@ -91,7 +91,7 @@ static json_t *reply_view_json(const struct reply_view *view)
 			 !!meta->any_peer_port, "complete", meta->state == SLUICE_LOADED, "cgroup",
 			 output_name(view->cgroup), "cgroup_id", (json_int_t)meta->cgroup_id,
 			 "loaded_for_s",
-			 (double)(clock_now_ns(CLOCK_REALTIME) - meta->loaded_ns) / 1e9, "age_s",
+			 (double)clock_since_ns(CLOCK_BOOTTIME, meta->loaded_ns) / 1e9, "age_s",
 			 (json_int_t)(meta->age_ns / 1000000000ULL), "flows",
 			 usage_json(&view->usage), "hooks", hooks, "counters",
 			 counters_json(reply_counters, view->state.counters.value,
@@ -126,7 +126,7 @@ void reply_view_text(const struct reply_view *view, const struct output *output)
 	ports_format(&ports, text, sizeof(text));
 	fprintf(output->file, "reply: mode %s, ports %s%s, loaded %s ago\n  cgroup %s\n",
 		reply_mode_name(meta->mode), text, meta->any_peer_port ? ", any peer port" : "",
-		age_format(clock_now_ns(CLOCK_REALTIME) - meta->loaded_ns, age),
+		age_format(clock_since_ns(CLOCK_BOOTTIME, meta->loaded_ns), age),
 		text_plain_copy(cgroup, sizeof(cgroup), view->cgroup));
 	if (view->detached)
 		fprintf(output->file, "  %sdetached: %s%s\n", output_tone(output, OUTPUT_BAD),
@@ -233,8 +233,7 @@ static void before_text(const struct wire_result *result, const struct output *o
 void wire_view_result(const struct wire_options *options, const struct wire_result *result,
 		      const char *outcome, const struct output *output)
 {
-	__u64 table_bytes = flow_table_bytes(options->table, SLUICE_FLOW_WAYS,
-					     sizeof(struct sluice_wire_set));
+	__u64 table_bytes = wire_table_bytes(options->table);
 	static char ports[PORTS_TEXT_MAX];
 	char name[IF_NAMESIZE], bytes[24];
 	json_t *document, *ifaces;
@@ -297,7 +296,7 @@ static json_t *wire_view_json(const struct wire_state *state)
 	object = json_pack(
 		"{s:s, s:s, s:b, s:b, s:f, s:I, s:o, s:o, s:o}", "mode", "wire", "ports", ports,
 		"complete", meta->state == SLUICE_LOADED, "other_netns", state->elsewhere,
-		"loaded_for_s", (double)(clock_now_ns(CLOCK_REALTIME) - meta->loaded_ns) / 1e9,
+		"loaded_for_s", (double)clock_since_ns(CLOCK_BOOTTIME, meta->loaded_ns) / 1e9,
 		"age_s", (json_int_t)(meta->age_ns / 1000000000ULL), "flows",
 		usage_json(&state->usage), "interfaces", ifaces, "counters",
 		counters_json(wire_counters, state->counters.value, SLUICE_WIRE_COUNTERS_MAX));
@@ -315,7 +314,7 @@ void wire_view_text(const struct wire_state *state, const struct output *output)
 
 	ports_text(meta, ports, sizeof(ports));
 	fprintf(output->file, "reply: mode wire, ports %s, loaded %s ago, in netns %s%s\n", ports,
-		age_format(clock_now_ns(CLOCK_REALTIME) - meta->loaded_ns, age),
+		age_format(clock_since_ns(CLOCK_BOOTTIME, meta->loaded_ns), age),
 		netns_text((__u32)meta->netns, netns), state->elsewhere ? ", not this one" : "");
 	reply_view_table(&state->usage, meta->age_ns, meta->state == SLUICE_LOADED, output);
 	for (i = 0; i < state->count; i++) {
@@ -379,13 +378,13 @@ void wire_order_text(const struct wire_state *state, const struct output *output
 /* --- both objects */
 
 /* Finds out where the hooks are; the removal of a cgroup detaches its links: their id is 0 then. */
-static void cgroup_read(struct reply_view *view)
+static void cgroup_read(struct reply_view *view, const char *bpffs)
 {
-	__u64 id = view->state.meta.cgroup_id;
-	int i, result = mounts_cgroup2_path(id, view->cgroup);
+	const struct sluice_reply_meta *meta = &view->state.meta;
+	__u64 id = meta->cgroup_id;
+	int result = mounts_cgroup2_path(id, view->cgroup);
 
-	for (i = 0; i < view->state.hook_count; i++)
-		view->detached |= !view->state.hooks[i].cgroup_id;
+	view->detached = meta->state == SLUICE_LOADED && !reply_attached(bpffs, meta);
 	view->cgroup_gone = result && view->detached;
 	if (view->cgroup_gone)
 		snprintf(view->cgroup, sizeof(view->cgroup), "(gone)");
@@ -406,7 +405,7 @@ int reply_loaded_read(const char *bpffs, struct reply_loaded *loaded, struct err
 	if (result)
 		return result;
 	if (loaded->has_reply)
-		cgroup_read(view);
+		cgroup_read(view, bpffs);
 	result = pins_exist(bpffs, "wire", err);
 	loaded->has_wire = result > 0;
 	return result > 0 ? wire_read(bpffs, &loaded->wire, err) : result;
@@ -423,7 +422,7 @@ int reply_loaded_none(const char *bpffs, const char *hint, struct err *err)
 		 err_set(err, EXIT_ERROR, ENOENT, "reply is not loaded (no %s/reply, no %s/wire)",
 			 bpffs, bpffs),
 		 "%s", hint);
-	cleanup_hint_elsewhere(err);
+	cleanup_hint_elsewhere(bpffs, err);
 	return -ENOENT;
 }
 

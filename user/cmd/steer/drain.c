@@ -4,6 +4,7 @@
 #include "base/mounts.h"
 #include "cmd/command.h"
 #include "host/cgroup_root.h"
+#include "host/cleanup.h"
 #include "kernel/links.h"
 #include "steer/events.h"
 
@@ -46,17 +47,20 @@ static void on_signal(int number)
 static void print_json(const struct context *context, const struct steer_drain_options *options,
 		       const struct steer_drain_result *result)
 {
-	output_json(
-		&context->output,
-		json_pack("{s:i, s:I, s:b, s:i, s:I, s:I, s:I, s:I, s:I, s:i, s:b, s:b, s:b, s:f}",
-			  "schema_version", OUTPUT_SCHEMA_VERSION, "pid", (json_int_t)options->pid,
-			  "dry_run", options->dry_run, "sockets", result->sockets, "flows",
-			  (json_int_t)result->flows, "flows_left", (json_int_t)result->flows_left,
-			  "datagrams_lost", (json_int_t)(result->unread + result->dropped),
-			  "datagrams_unread", (json_int_t)result->unread, "datagrams_dropped",
+	json_t *document = output_document();
+
+	json_object_update_new(
+		document,
+		json_pack("{s:I, s:b, s:i, s:I, s:I, s:I, s:I, s:I, s:i, s:b, s:b, s:b, s:f}",
+			  "pid", (json_int_t)options->pid, "dry_run", options->dry_run, "sockets",
+			  result->sockets, "flows", (json_int_t)result->flows, "flows_left",
+			  (json_int_t)result->flows_left, "datagrams_lost",
+			  (json_int_t)(result->unread + result->dropped), "datagrams_unread",
+			  (json_int_t)result->unread, "datagrams_dropped",
 			  (json_int_t)result->dropped, "closed_early", result->early, "exited",
 			  result->exited, "limit_reached", result->limit, "stalled",
 			  result->stalled, "took_s", (double)result->took_ms / 1000));
+	output_json(&context->output, document);
 }
 
 static void print_text(const struct context *context, const struct steer_drain_options *options,
@@ -142,7 +146,7 @@ static int run(const struct context *context, void *into, int words, char **word
 	sigaction(SIGHUP, &action, NULL);
 	failed = steer_drain(&drain, &result, err);
 	if (failed)
-		return failed;
+		return cleanup_hint_not_loaded(context->bpffs, "steer", failed, err);
 	if (context->output.json)
 		print_json(context, &drain, &result);
 	else
@@ -158,6 +162,7 @@ const struct command steer_drain_command = {
 	.max_words = 1,
 	.tables = { { opts, &options } },
 	.options = &options,
+	.changes = true,
 	.run = run,
 	.help = "The process gets no new flows and keeps its flows until they are idle.  Then its flows\n"
 		"move to the other workers, and the command waits until the process has read its\n"

@@ -32,6 +32,7 @@ struct report {
 	const struct sluice_steer_meta *before; /* magic 0: not loaded */
 	int foreign, failed, left_out, changes;
 	char foreign_text[512];
+	const char *foreign_hint;
 };
 
 static void on_event(const struct steer_event *event, void *arg)
@@ -41,8 +42,13 @@ static void on_event(const struct steer_event *event, void *arg)
 
 	steer_event_text(event, text, sizeof(text));
 	report->changes += steer_event_is_change(event);
-	if (event->type == STEER_GROUP_FOREIGN && !report->foreign++)
+	if (event->type == STEER_GROUP_FOREIGN && !report->foreign++) {
 		snprintf(report->foreign_text, sizeof(report->foreign_text), "%s", text);
+		report->foreign_hint =
+			event->why ? "'sluice --bpffs DIR steer unload' for the directory of that"
+				     " sluice; 'sluice cleanup' if its pins are gone"
+				   : "sluice never replaces a program that a server has attached";
+	}
 	if (event->type == STEER_GROUP_FAILED || event->type == STEER_SOCKET_FAILED)
 		report->failed++;
 	if (event->type == STEER_GROUPS_LEFT_OUT)
@@ -72,11 +78,6 @@ static json_t *before_json(const struct sluice_steer_meta *before)
 	return object;
 }
 
-static const char *setting_netns(__u32 netns, char text[NETNS_TEXT_MAX])
-{
-	return netns ? netns_text(netns, text) : "all";
-}
-
 /* Prints the settings that differ from those before. */
 static void print_before(const struct output *output, const struct steer_options *options,
 			 const struct sluice_steer_meta *before)
@@ -95,8 +96,8 @@ static void print_before(const struct output *output, const struct steer_options
 	change_row_number(changes, "idle", before->idle_ns / 1000000000, options->idle_s);
 	change_row(changes, "generation", steer_generations_name(before->generations),
 		   steer_generations_name(options->generations));
-	change_row(changes, "netns", setting_netns(before->netns, netns_before),
-		   setting_netns(options->netns, netns));
+	change_row(changes, "netns", netns_setting_text(before->netns, netns_before),
+		   netns_setting_text(options->netns, netns));
 	table_print(changes, output, 2);
 	if (before->flows != options->flows)
 		fprintf(output->file,
@@ -190,7 +191,7 @@ static int classify(const struct report *report, int groups, struct err *err)
 			       report->failed);
 	if (!groups && report->foreign)
 		return err_hint(err, err_set(err, EXIT_CONFLICT, EBUSY, "%s", report->foreign_text),
-				"sluice never replaces a program that a server has attached");
+				"%s", report->foreign_hint);
 	if (!groups)
 		return err_hint(err,
 				err_set(err, EXIT_ERROR, ENOENT,
@@ -300,6 +301,7 @@ const struct command steer_load_command = {
 	.tables = { { steer_opts, &options.steer }, { steer_spread_opts, &options.xdp } },
 	.options = &options,
 	.all_netns = true,
+	.changes = true,
 	.run = run,
 	.help = "Finds the UDP sockets that share a given port by SO_REUSEPORT, and selects one of them\n"
 		"for each flow.  A flow stays with its worker until the worker exits.  Loading\n"

@@ -2,6 +2,7 @@
 /* sluice steer promote PID: sends new flows to one instance of a server. */
 #include "steer/promote.h"
 #include "cmd/command.h"
+#include "host/cleanup.h"
 #include "kernel/links.h"
 #include "steer/events.h"
 
@@ -10,12 +11,16 @@
 static void print(const struct context *context, __u32 pid,
 		  const struct steer_promote_result *result)
 {
+	json_t *document;
+
 	if (context->output.json) {
-		output_json(&context->output,
-			    json_pack("{s:i, s:I, s:b, s:i, s:i, s:i}", "schema_version",
-				      OUTPUT_SCHEMA_VERSION, "pid", (json_int_t)pid, "changed",
-				      !result->current, "groups", result->groups, "sockets",
-				      result->sockets, "sockets_retired", result->retired));
+		document = output_document();
+		json_object_update_new(
+			document,
+			json_pack("{s:I, s:b, s:i, s:i, s:i}", "pid", (json_int_t)pid, "changed",
+				  !result->current, "groups", result->groups, "sockets",
+				  result->sockets, "sockets_retired", result->retired));
+		output_json(&context->output, document);
 		return;
 	}
 	fprintf(context->output.file,
@@ -46,7 +51,7 @@ static int run(const struct context *context, void *into, int words, char **word
 	failed = steer_promote(&options, &result, err);
 	if (!failed)
 		print(context, options.pid, &result);
-	return failed;
+	return cleanup_hint_not_loaded(context->bpffs, "steer", failed, err);
 }
 
 const struct command steer_promote_command = {
@@ -55,6 +60,7 @@ const struct command steer_promote_command = {
 	.summary = "send new flows to one instance of a server",
 	.words = "PID",
 	.max_words = 1,
+	.changes = true,
 	.run = run,
 	.help = "The sockets of the server that PID belongs to take all new flows of their groups.\n"
 		"The other sockets keep their flows.  Promote another instance to go back; a later\n"

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* sluice steer show: groups, workers, flows and the balance of datagrams, once or repeatedly. */
+#include "base/text.h"
 #include "cmd/command.h"
 #include "cmd/steer/screen.h"
+#include "host/cleanup.h"
 #include "kernel/links.h"
 #include "steer/cpu/spread_text.h"
 #include "steer/events.h"
@@ -121,7 +123,8 @@ static int refresh(const struct context *context, const struct screen *screen,
 
 static int watch(const struct context *context, unsigned int seconds, struct err *err)
 {
-	bool in_place = !context->output.json && isatty(fileno(context->output.file));
+	bool in_place = !context->output.json && isatty(fileno(context->output.file)) &&
+			text_terminal_has_escapes();
 	struct steer_view views[2] = { 0 };
 	struct screen screen;
 	int at = 0, result = screen_start(&screen, context->output.file, in_place);
@@ -145,7 +148,9 @@ static int run(const struct context *context, void *into, int words, char **word
 	const struct options *given = into;
 
 	links_libbpf_log();
-	return given->watch_s ? watch(context, given->watch_s, err) : show(context, err);
+	return cleanup_hint_not_loaded(
+		context->bpffs, "steer",
+		given->watch_s ? watch(context, given->watch_s, err) : show(context, err), err);
 }
 
 const struct command steer_show_command = {

@@ -29,32 +29,34 @@ static int run(const struct context *context, void *into, int words, char **word
 {
 	struct report report = { &context->output, context->output.json ? json_array() : NULL };
 	struct sluice_steer_meta meta;
+	json_t *document;
 	int removed;
 
 	links_libbpf_log();
 	removed = steer_unload(context->bpffs, false, on_event, &report, err);
-	if (removed > 0 && report.events)
-		output_json(&context->output,
-			    json_pack("{s:i, s:i, s:O}", "schema_version", OUTPUT_SCHEMA_VERSION,
-				      "removed_pins", removed, "events", report.events));
-	else if (removed > 0)
+	if (removed > 0 && report.events) {
+		document = output_document();
+		json_object_set_new(document, "removed_pins", json_integer(removed));
+		json_object_set(document, "events", report.events);
+		output_json(&context->output, document);
+	} else if (removed > 0) {
 		fprintf(context->output.file, "steer: unloaded\n");
+	}
 	json_decref(report.events);
 	if (removed)
 		return removed < 0 ? removed : 0;
 	/* sets the error for an object that is not loaded */
 	removed = steer_read(context->bpffs, &meta, err);
-	if (removed == -ENOENT) {
+	if (removed == -ENOENT)
 		err_hint(err, removed, "there is nothing to unload");
-		cleanup_hint_elsewhere(err);
-	}
-	return removed;
+	return cleanup_hint_not_loaded(context->bpffs, "steer", removed, err);
 }
 
 const struct command steer_unload_command = {
 	.object = "steer",
 	.name = "unload",
 	.summary = "return the groups to the kernel's own choice",
+	.changes = true,
 	.run = run,
 	.help = "No datagram is lost; the kernel's hash then selects the worker of each flow.\n",
 };

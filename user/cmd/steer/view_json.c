@@ -14,9 +14,9 @@ static const char *const udp_keys[] = {
 #undef X
 };
 
-static json_t *age_json(__u64 since_ns, clockid_t clock)
+static json_t *age_json(__u64 since_ns)
 {
-	return json_real((double)(clock_now_ns(clock) - since_ns) / 1e9);
+	return json_real((double)clock_since_ns(CLOCK_BOOTTIME, since_ns) / 1e9);
 }
 
 /* --- slots */
@@ -38,23 +38,23 @@ static json_t *slot_json(const struct steer_slot_view *slot, __u64 all, bool rat
 				       (json_int_t)status->consumer.tid, "cpu",
 				       status->consumer.cpu, "pinned",
 				       status->consumer.known == SLUICE_STEER_CPU_PINNED);
-	queue = !status->measured
+	queue = !status->held
 			? json_null()
-			: json_pack("{s:I, s:I, s:i}", "used_bytes",
-				    (json_int_t)status->memory.used, "room_bytes",
-				    (json_int_t)status->memory.room, "fill_percent",
-				    steer_queue_usage(status->memory.used, status->memory.room));
+			: json_pack("{s:I, s:I, s:i}", "used_bytes", (json_int_t)status->queue_used,
+				    "room_bytes", (json_int_t)status->queue_room, "fill_percent",
+				    steer_queue_usage(status->queue_used, status->queue_room));
 	object = json_pack(
-		"{s:i, s:s, s:i, s:I, s:i, s:s, s:I, s:I, s:I, s:I, s:I, s:o, s:o, s:o, s:f, s:o, s:o}",
-		"slot", slot->slot, "process", status->comm, "pid", status->pid, "socket_cookie",
+		"{s:i, s:s, s:i, s:o, s:I, s:i, s:s, s:I, s:I, s:I, s:I, s:I, s:o, s:o, s:o, s:f, s:o, s:o}",
+		"slot", slot->slot, "process", status->comm, "pid", status->pid, "holders",
+		status->held ? json_integer(status->holders) : json_null(), "socket_cookie",
 		(json_int_t)slot->record.cookie, "generation", slot->record.generation, "state",
 		steer_slot_state(slot), "flows", (json_int_t)slot->flows, "flows_begun",
 		(json_int_t)slot->stats.flows, "flows_moved_here", (json_int_t)slot->stats.moved,
 		"datagrams", (json_int_t)slot->stats.datagrams, "bytes",
 		(json_int_t)slot->stats.bytes, "cpus", cpus, "consumer", consumer, "joined_for_s",
-		age_json(slot->record.joined_ns, CLOCK_BOOTTIME), "share",
+		age_json(slot->record.joined_ns), "share",
 		all ? (double)slot->stats.datagrams / (double)all : 0.0, "queue", queue, "drops",
-		status->measured ? json_integer(status->drops) : json_null());
+		status->held ? json_integer(status->drops) : json_null());
 	cgroup_names_json(cgroups, (pid_t)status->pid, object);
 	if (rates)
 		json_object_update_new(object, json_pack("{s:f, s:f}", "datagrams_per_s",
@@ -82,19 +82,19 @@ static json_t *group_json(const struct steer_group_view *group, bool rates,
 		all += group->slots[i].stats.datagrams;
 	for (i = 0; i < group->count; i++)
 		json_array_append_new(slots, slot_json(&group->slots[i], all, rates, cgroups));
-	object = json_pack("{s:s, s:s, s:i, s:i, s:s, s:i, s:I, s:i, s:i, s:i, s:i, s:i, s:I,"
+	object = json_pack("{s:s, s:s, s:i, s:i, s:s, s:i, s:I, s:i, s:i, s:i, s:i, s:i, s:i, s:I,"
 			   " s:{s:i, s:i, s:i, s:i, s:I}, s:o, s:o}",
 			   "name", group->name, "address", addr_format(&group->info.local, addr),
 			   "port", group->info.port, "ifindex", group->info.ifindex, "policy",
 			   steer_policy_name(group->info.policy), "program_id", group->info.prog_id,
 			   "idle_s", (json_int_t)(group->info.idle_ns / 1000000000ULL),
 			   "generations", group->generations, "open", group->count - group->closed,
-			   "closed", group->closed, "not_joined", group->not_joined, "active",
-			   group->active, "datagrams", (json_int_t)group->datagrams, "flows",
-			   "live", group->live, "half_open", group->half_open, "expired",
-			   group->expired, "size", group->size, "bytes",
-			   (json_int_t)group->table_bytes, "loaded_for_s",
-			   age_json(group->info.loaded_ns, CLOCK_REALTIME), "imbalance",
+			   "closed", group->closed, "not_joined", group->not_joined, "shared",
+			   group->shared, "active", group->active, "datagrams",
+			   (json_int_t)group->datagrams, "flows", "live", group->live, "half_open",
+			   group->half_open, "expired", group->expired, "size", group->size,
+			   "bytes", (json_int_t)group->table_bytes, "loaded_for_s",
+			   age_json(group->info.loaded_ns), "imbalance",
 			   imbalance_json(group->imbalance));
 	netns_names_json(NULL, group->info.netns, object);
 	if (rates)
@@ -130,7 +130,7 @@ static json_t *netns_json(const struct steer_netns_view *netns)
 	return json_pack("{s:I, s:o, s:o, s:{s:I, s:I, s:I, s:I, s:I, s:i}, s:o, s:o}", "netns",
 			 (json_int_t)netns->netns, "name",
 			 *netns->name ? output_name(netns->name) : json_null(), "loaded_for_s",
-			 age_json(netns->since_ns, CLOCK_REALTIME), "steered", "datagrams",
+			 age_json(netns->since_ns), "steered", "datagrams",
 			 (json_int_t)netns->balance.seen, "kernel_choice",
 			 (json_int_t)netns->kernel, "stale_slot", (json_int_t)netns->stale, "drops",
 			 (json_int_t)netns->balance.drops, "waiting_bytes",
@@ -159,6 +159,6 @@ json_t *steer_view_json(const struct steer_view *view, bool rates)
 			 (json_int_t)(view->meta.idle_ns / 1000000000ULL), "flows_per_group",
 			 (json_int_t)view->meta.flows, "groups_left_out", view->outside.left_out,
 			 "groups_not_steered", view->outside.groups, "groups", groups, "namespaces",
-			 namespaces, "loaded_for_s", age_json(view->meta.loaded_ns, CLOCK_REALTIME),
-			 "elapsed_s", rates ? json_real(view->elapsed_s) : NULL);
+			 namespaces, "loaded_for_s", age_json(view->meta.loaded_ns), "elapsed_s",
+			 rates ? json_real(view->elapsed_s) : NULL);
 }

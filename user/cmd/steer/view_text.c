@@ -31,9 +31,9 @@ static bool locale_is_utf8(void)
 	return utf8;
 }
 
-static const char *age_since(__u64 realtime_ns, char text[24])
+static const char *age_since(__u64 at_ns, char text[24])
 {
-	return age_format(clock_now_ns(CLOCK_REALTIME) - realtime_ns, text);
+	return age_format(clock_since_ns(CLOCK_BOOTTIME, at_ns), text);
 }
 
 /* --- slots */
@@ -55,7 +55,7 @@ static const char *cpus_text(const struct slot_status *status, char text[CELL_MA
 
 static const char *queue_text(const struct slot_status *status, char text[16])
 {
-	snprintf(text, 16, "%u%%", steer_queue_usage(status->memory.used, status->memory.room));
+	snprintf(text, 16, "%u%%", steer_queue_usage(status->queue_used, status->queue_room));
 	return text;
 }
 
@@ -95,7 +95,7 @@ static void slots_text(const struct steer_group_view *group, bool rates,
 			snprintf(share, sizeof(share), "%5.1f%% %s",
 				 100.0 * datagrams / (double)sum,
 				 steer_bar(datagrams, (double)most, utf8, bar));
-		if (status->measured) {
+		if (status->held) {
 			queue_text(status, queue);
 			snprintf(drops, sizeof(drops), "%u", status->drops);
 		}
@@ -144,6 +144,11 @@ static void group_text(const struct steer_group_view *group, bool rates,
 			output_tone(output, OUTPUT_WARNING), group->not_joined,
 			group->not_joined == 1 ? " has" : "s have",
 			group->not_joined == 1 ? "s" : "", output_plain(output));
+	if (group->shared)
+		fprintf(file,
+			"  %d socket%s held by several processes: a datagram goes to a socket, not"
+			" to one of its processes\n",
+			group->shared, group->shared == 1 ? " is" : "s are");
 	fprintf(file, "  datagrams  %llu", group->datagrams);
 	if (rates)
 		fprintf(file, ", %.0f/s", group->datagrams_per_s);
@@ -309,10 +314,10 @@ static void screen_slots(const struct steer_group_view *group, bool rates,
 			 100.0 * (double)slot->stats.datagrams / (double)sum);
 		table_row(table, "%s|%s|%s|%u|%s%s%s|%u|%s|%s",
 			  rate_text(slot->datagrams_per_s, rates, datagrams),
-			  rate_text(slot->drops_per_s, rates && status->measured, drops),
-			  status->comm, status->pid, tone, steer_slot_state(slot),
+			  rate_text(slot->drops_per_s, rates && status->held, drops), status->comm,
+			  status->pid, tone, steer_slot_state(slot),
 			  *tone ? output_plain(output) : "", slot->flows,
-			  status->measured ? queue_text(status, queue) : "-", share);
+			  status->held ? queue_text(status, queue) : "-", share);
 	}
 	table_print(table, output, 2);
 }

@@ -79,7 +79,9 @@ static int link_resolve(struct spread_load *load, const struct netdev *list, siz
 	char path[PATH_MAX];
 
 	if (!dev)
-		return err_set(err, EXIT_ERROR, ENODEV, "there is no interface '%s'", name);
+		return err_hint(err, err_set(err, EXIT_ERROR, ENODEV, "no interface '%s'", name),
+				"'ip link' lists those of this network namespace; --netns enters"
+				" another");
 	if (netdev_has_ethernet(dev) != 1)
 		return err_set(err, EXIT_ERROR, EOPNOTSUPP,
 			       "%s: its packets have no Ethernet header", name);

@@ -9,12 +9,7 @@
 #include <sluice/counters.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <unistd.h>
-
-#ifndef SO_DETACH_REUSEPORT_BPF /* linux 5.3 */
-#define SO_DETACH_REUSEPORT_BPF 68
-#endif
 
 struct state_dir steer_group_state_dir(const char *name)
 {
@@ -175,13 +170,4 @@ int steer_group_write_info(const struct steer_group *group, struct err *err)
 	struct state_dir plane = steer_group_state_dir(group->name);
 
 	return meta_write(&plane, group->group_fd, &group->info, group->info.state, err);
-}
-
-int steer_group_detach(int socket_fd)
-{
-	int none = 0;
-
-	return setsockopt(socket_fd, SOL_SOCKET, SO_DETACH_REUSEPORT_BPF, &none, sizeof(none))
-		       ? -errno
-		       : 0;
 }

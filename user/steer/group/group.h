@@ -48,7 +48,5 @@ int steer_group_reload(struct steer_group *group);
 int steer_group_reload_info(struct steer_group *group);
 /* Writes group->info. */
 int steer_group_write_info(const struct steer_group *group, struct err *err);
-/* Gives the socket's group back to the kernel's choice. */
-int steer_group_detach(int socket_fd);
 
 #endif

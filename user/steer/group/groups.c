@@ -44,6 +44,19 @@ static void remains_remove(struct steer_groups_open *pinned, const char *dir, co
 	remains[pinned->remains_count++] = of;
 }
 
+void steer_groups_filter(const struct steer_groups_open *pinned, struct sockets_filter *filter)
+{
+	int i;
+
+	for (i = 0; i < pinned->count; i++) {
+		const struct sluice_steer_group *info = &pinned->group[i]->info;
+
+		filter->ports.bit[info->port >> 6] |= 1ULL << (info->port & 63);
+		if (info->netns != filter->netns)
+			filter->netns = 0;
+	}
+}
+
 const char *steer_dir(const char *bpffs, char path[PATH_MAX])
 {
 	return pins_path(bpffs, STEER_OBJECT, NULL, path);
@@ -93,6 +106,12 @@ int steer_read(const char *bpffs, struct sluice_steer_meta *meta, struct err *er
 	int result = meta_read(&steer_state_dir, bpffs, meta, err);
 
 	return result ? meta_not_loaded(&steer_state_dir, bpffs, result, err) : 0;
+}
+
+void steer_ports(const struct sluice_steer_meta *meta, struct ports *ports)
+{
+	ports->any = meta->any_port;
+	memcpy(ports->bit, meta->ports, sizeof(ports->bit));
 }
 
 int steer_groups(const char *bpffs, int (*fn)(struct steer_group *group, void *arg), void *arg,

@@ -4,6 +4,7 @@
 #define SLUICE_STEER_GROUP_GROUPS_H
 
 #include "base/err.h"
+#include "kernel/sockets.h"
 #include "kernel/state_dir.h"
 #include "steer/group/group.h"
 #include "steer/group/quota.h"
@@ -11,7 +12,9 @@
 #include <limits.h>
 #include <stdbool.h>
 
-#define STEER_OBJECT   "steer"
+#define STEER_OBJECT "steer"
+/* The names of steering programs, of any version, begin with it. */
+#define STEER_PROGRAM  "sluice_steer"
 #define STEER_PIN_META "sluice_steering"
 
 extern const struct state_dir steer_state_dir;
@@ -34,9 +37,16 @@ const char *steer_dir(const char *bpffs, char path[PATH_MAX]);
 int steer_groups_read(const char *bpffs, struct steer_groups_open *pinned, bool cleanup,
 		      struct err *err);
 void steer_groups_close(struct steer_groups_open *pinned);
+/*
+ * Adds the ports of the groups to the filter, and any network namespace unless all groups are in
+ * the filter's.
+ */
+void steer_groups_filter(const struct steer_groups_open *pinned, struct sockets_filter *filter);
 
 /* Reads the record. Returns -ENOENT if not loaded, another error for another ABI version. */
 int steer_read(const char *bpffs, struct sluice_steer_meta *meta, struct err *err);
+/* Sets *ports to the managed ports. */
+void steer_ports(const struct sluice_steer_meta *meta, struct ports *ports);
 /* Opens all groups and calls fn for each, until it returns non-zero. */
 int steer_groups(const char *bpffs, int (*fn)(struct steer_group *group, void *arg), void *arg,
 		 struct err *err);

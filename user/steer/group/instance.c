@@ -2,6 +2,7 @@
 #include "steer/group/instance.h"
 
 #include "base/mounts.h"
+#include "kernel/exe.h"
 
 #include <limits.h>
 #include <stdio.h>
@@ -15,21 +16,15 @@ struct process {
 	__u32 parent;
 	__u64 start;
 	__u64 stack; /* start address: fork(2) keeps it, execve(2) randomises it */
-	dev_t dev;   /* of the executable */
-	ino_t ino;
+	struct exe exe;
 };
 
 static bool process_read(__u32 pid, struct process *process)
 {
 	char path[64], line[1024], *rest = NULL;
-	struct stat exe = { 0 };
 	FILE *file;
 
-	snprintf(path, sizeof(path), "/proc/%u/exe", pid);
-	if (stat(path, &exe))
-		exe.st_ino = 0;
-	process->dev = exe.st_dev;
-	process->ino = exe.st_ino;
+	exe_read(pid, &process->exe);
 	snprintf(path, sizeof(path), "/proc/%u/stat", pid);
 	file = fopen(path, "re");
 	if (!file)
@@ -50,9 +45,8 @@ static __u64 instance_of_process(__u32 pid)
 
 	if (!process_read(pid, &process))
 		return 0;
-	while (process.ino && process.parent > 1 && process_read(process.parent, &parent) &&
-	       parent.ino == process.ino && parent.dev == process.dev &&
-	       parent.stack == process.stack) {
+	while (process.parent > 1 && process_read(process.parent, &parent) &&
+	       exe_equal(&parent.exe, &process.exe) && parent.stack == process.stack) {
 		pid = process.parent;
 		process = parent;
 	}

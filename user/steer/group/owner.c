@@ -46,6 +46,16 @@ const struct sluice_socket_record *owner_of(const struct sockets *sockets,
 	return owner_among(first);
 }
 
+int owners_count(const struct sluice_socket_record *first)
+{
+	const struct sluice_socket_record *at;
+	int count = 0;
+
+	for (at = first; at; at = sockets_next_holder(at))
+		count += at->pid != INIT_PID && !sockets_is_sluice(at->pid);
+	return count;
+}
+
 /* Does a slot of the instance still belong to the process that it names? */
 static bool has_kept(const struct steer_group *group,
 		     const struct sluice_socket_record *const *owner, __u64 instance)

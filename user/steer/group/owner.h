@@ -25,6 +25,11 @@ const struct sluice_socket_record *owner_among(const struct sluice_socket_record
  */
 const struct sluice_socket_record *owner_of(const struct sockets *sockets,
 					    const struct sluice_steer_slot *slot);
+/*
+ * Counts the processes that may read the socket, of which @first is the first holder: not sluice,
+ * and not init.
+ */
+int owners_count(const struct sluice_socket_record *first);
 /* Sets pid, name and instance of the slots whose socket has another owner now. */
 void owners_update(struct steer_group *group, const struct sockets *sockets,
 		   enum sluice_steer_generations by);

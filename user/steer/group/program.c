@@ -7,6 +7,7 @@
 #include "kernel/feature.h"
 #include "kernel/object.h"
 #include "kernel/pins.h"
+#include "kernel/socket_child.h"
 #include "kernel/ticks.h"
 #include "steer/group/udp_stats.h"
 
@@ -29,7 +30,7 @@ struct load {
 	struct steer_bpf *skel;
 	struct sluice_steer_group before;
 	struct steer_group *group; /* its info becomes the record */
-	int socket_fd;
+	struct steer_member member;
 	bool attached;
 	steer_join_fn join;
 	void *arg;
@@ -75,7 +76,7 @@ static struct load load_begin(struct steer_loader *loader)
 {
 	return (struct load){ .loader = loader,
 			      .object = { .what = "steering program", .is_part = true },
-			      .socket_fd = -1 };
+			      .member.fd = -1 };
 }
 
 static void load_end(struct load *load)
@@ -247,7 +248,7 @@ static int attach(void *arg, struct err *err)
 	if (load->join) {
 		result = steer_group_open_maps(group, err);
 		if (!result)
-			result = load->join(group, load->arg, &load->socket_fd, err);
+			result = load->join(group, load->arg, &load->member, err);
 		/*
 		 * Publish before attaching: published-but-detached is reaped as gone;
 		 * attached-but-unpublished would look foreign.
@@ -259,18 +260,17 @@ static int attach(void *arg, struct err *err)
 		if (result)
 			return result;
 	}
-	if (setsockopt(load->socket_fd, SOL_SOCKET, SO_ATTACH_REUSEPORT_EBPF, &fd, sizeof(fd))) {
-		int error = errno;
-
-		if (error == EPERM)
+	result = socket_child_attach(load->member.record, load->member.fd, fd);
+	if (result) {
+		if (result == -EPERM)
 			return err_hint(err,
 					err_set(err, EXIT_CONFLICT, EPERM,
 						"port %u: the server has locked its filters"
 						" (SO_LOCK_FILTER)",
 						group->info.port),
 					"only the server can change this, by not setting it");
-		return err_set(err, EXIT_ERROR, error, "port %u: SO_ATTACH_REUSEPORT_EBPF: %s",
-			       group->info.port, strerror(error));
+		return err_set(err, EXIT_ERROR, -result, "port %u: SO_ATTACH_REUSEPORT_EBPF: %s",
+			       group->info.port, socket_child_reason(-result));
 	}
 	load->attached = true;
 	return 0;
@@ -281,7 +281,7 @@ static void undo_create(void *arg)
 	struct load *load = arg;
 
 	if (load->attached)
-		steer_group_detach(load->socket_fd);
+		socket_child_detach(load->member.record);
 }
 
 int steer_group_create(struct steer_loader *loader, const char *dir,
@@ -318,7 +318,7 @@ int steer_group_create(struct steer_loader *loader, const char *dir,
 		.policy = setting->policy,
 		.keys = load.skel->rodata->keys,
 		.idle_ns = setting->idle_ns,
-		.loaded_ns = clock_now_ns(CLOCK_REALTIME),
+		.loaded_ns = clock_now_ns(CLOCK_BOOTTIME),
 		.sets = sets_of(setting),
 		.netns = of->netns,
 		.local = of->local,
@@ -340,15 +340,16 @@ int steer_group_create(struct steer_loader *loader, const char *dir,
 		steer_group_close(fresh);
 	else
 		*group = fresh;
-	if (load.socket_fd >= 0)
-		close(load.socket_fd);
+	if (load.member.fd >= 0)
+		close(load.member.fd);
 end:
 	load_end(&load);
 	return result;
 }
 
 int steer_group_change(struct steer_loader *loader, struct steer_group *group,
-		       const struct steer_setting *setting, int socket_fd, struct err *err)
+		       const struct steer_setting *setting, const struct steer_member *member,
+		       struct err *err)
 {
 	struct load load = load_begin(loader);
 	const struct object_steps steps = { .attach = attach, .arg = &load };
@@ -359,7 +360,7 @@ int steer_group_change(struct steer_loader *loader, struct steer_group *group,
 	load.object.dir = group->dir;
 	load.object.after = &group->info;
 	load.group = group;
-	load.socket_fd = socket_fd;
+	load.member = *member;
 	result = verify(&load, setting, sets_of(setting), err);
 	if (result)
 		goto end;

@@ -45,8 +45,15 @@ struct steer_loader {
 
 void steer_loader_close(struct steer_loader *loader);
 
-/* Joins the sockets to a group with its maps; *socket_fd is one of them, to attach the program. */
-typedef int (*steer_join_fn)(struct steer_group *group, void *arg, int *socket_fd, struct err *err);
+/* A socket of a group, to set its options through. */
+struct steer_member {
+	const struct sluice_socket_record *record;
+	int fd; /* -1: none */
+};
+
+/* Joins the sockets to a group with its maps; *member is one of them, to attach the program. */
+typedef int (*steer_join_fn)(struct steer_group *group, void *arg, struct steer_member *member,
+			     struct err *err);
 
 /*
  * Loads and pins maps and a program for the group of socket @of, calls @join, and attaches the
@@ -60,7 +67,8 @@ int steer_group_create(struct steer_loader *loader, const char *dir,
  * flow table of another size starts empty.
  */
 int steer_group_change(struct steer_loader *loader, struct steer_group *group,
-		       const struct steer_setting *setting, int socket_fd, struct err *err);
+		       const struct steer_setting *setting, const struct steer_member *member,
+		       struct err *err);
 /* Does the group have this setting, and a program of this build as far as the loader knows? */
 bool steer_group_is_current(const struct steer_loader *loader, const struct steer_group *group,
 			    const struct steer_setting *setting);

@@ -4,12 +4,14 @@
 #include "base/log.h"
 #include "kernel/links.h"
 #include "kernel/pins.h"
+#include "kernel/socket_child.h"
 #include "kernel/sockets.h"
 #include "steer/group/group.h"
 
 #include <bpf/bpf.h>
 #include <linux/types.h>
 #include <sluice/steer.h>
+#include <stdbool.h>
 #include <unistd.h>
 
 #define MAPS_MAX 32
@@ -38,44 +40,47 @@ static int sockets_map(int prog_fd)
 	return -1;
 }
 
+void steer_sockets_forget(int prog_fd)
+{
+	int map_fd = sockets_map(prog_fd);
+	__u32 slot;
+
+	if (map_fd < 0)
+		return;
+	for (slot = 0; slot < SLUICE_STEER_SLOTS; slot++)
+		bpf_map_delete_elem(map_fd, &slot);
+	close(map_fd);
+}
+
 /* Returns the record of a socket of the group in *@of. */
 static void detach(__u32 prog_id, struct sluice_socket_record *of)
 {
+	const struct sockets_filter filter = { .programs = true, .ports.any = true };
 	const struct sluice_socket_record *record;
 	struct sockets *sockets;
-	__u64 cookie;
+	bool detached = false;
 	size_t i;
-	int fd;
 
-	if (sockets_read(&sockets, &(struct err){ 0 }))
+	if (sockets_read(&sockets, &filter, &(struct err){ 0 }))
 		return;
-	for (i = 0; (record = sockets_at(sockets, i)); i++) {
-		fd = record->group_prog == prog_id ? sockets_take(record, &cookie) : -1;
-		if (fd < 0)
-			continue;
-		if (!steer_group_detach(fd))
+	for (i = 0; !detached && (record = sockets_at(sockets, i)); i++) {
+		detached = record->group_prog == prog_id && !socket_child_detach(record);
+		if (detached)
 			*of = *record;
-		close(fd);
 	}
 	sockets_free(sockets);
 }
 
 int steer_group_remains_remove(const char *dir, const char *name, struct sluice_socket_record *of)
 {
-	int prog_fd = pins_get(dir, name, STEER_PIN_PROGRAM, PINS_PROG), map_fd;
+	int prog_fd = pins_get(dir, name, STEER_PIN_PROGRAM, PINS_PROG);
 	struct bpf_prog_info info;
-	__u32 slot;
 	int pins;
 
 	*of = (struct sluice_socket_record){ 0 };
 	if (prog_fd >= 0 && !prog_info_by_fd(prog_fd, &info)) {
 		detach(info.id, of);
-		/* the kernel frees the map late, and a socket is in one such map at most */
-		map_fd = sockets_map(prog_fd);
-		for (slot = 0; map_fd >= 0 && slot < SLUICE_STEER_SLOTS; slot++)
-			bpf_map_delete_elem(map_fd, &slot);
-		if (map_fd >= 0)
-			close(map_fd);
+		steer_sockets_forget(prog_fd);
 	}
 	if (prog_fd >= 0)
 		close(prog_fd);

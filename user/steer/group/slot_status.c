@@ -7,7 +7,6 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <string.h>
-#include <unistd.h>
 
 void slot_status_read(const struct steer_group *group, int slot, struct slot_status *status)
 {
@@ -38,22 +37,18 @@ void slot_status_of_socket(const struct sockets *sockets, const struct sluice_st
 			   struct slot_status *status)
 {
 	const struct sluice_socket_record *record = sockets_find(sockets, slot->cookie), *owner;
-	__u64 cookie;
-	int fd;
 
 	if (!record)
 		return;
 	status->held = true;
+	status->holders = owners_count(record);
 	owner = owner_of(sockets, slot);
 	if (owner) {
 		status->pid = owner->pid;
 		memcpy(status->comm, owner->comm, sizeof(status->comm));
 	}
+	status->queue_used = record->queue_used;
+	status->queue_room = record->queue_room;
 	status->queue_read = record->queue_read;
-	fd = sockets_take(record, &cookie);
-	if (fd < 0)
-		return;
-	status->measured = !sockets_memory(fd, &status->memory);
-	status->drops = status->memory.drops - slot->drops_before;
-	close(fd);
+	status->drops = record->drops - slot->drops_before;
 }

@@ -13,13 +13,14 @@ struct slot_status {
 	bool closed; /* the kernel has removed the socket; the slot is not freed yet */
 	__u64 cpus[SLUICE_STEER_CPUS / 64];    /* assigned to the slot by policy cpu */
 	struct sluice_steer_consumer consumer; /* under policy cpu */
-	bool held; /* a process holds the socket: pid and comm are current */
 	__u32 pid;
 	char comm[SLUICE_COMM_SIZE];
-	bool measured; /* the fields below are valid */
-	struct socket_memory memory;
+	bool held;   /* a process holds the socket: pid, comm and the fields below are current */
+	int holders; /* processes, without sluice and init */
+	__u32 queue_used; /* memory of the queue, in bytes */
+	__u32 queue_room; /* its limit */
+	__u32 queue_read; /* bytes of queue_used that were read; changes with every read */
 	__u32 drops;	  /* since the socket joined */
-	__u32 queue_read; /* bytes of memory.used that were read; changes with every read */
 };
 
 /* Reads the status of a slot from the group's maps. */

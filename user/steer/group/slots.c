@@ -37,7 +37,6 @@ int steer_group_join(struct steer_group *group, int socket_fd, __u64 cookie,
 		     const struct sluice_socket_record *record, __u64 instance)
 {
 	__u64 value = (__u64)socket_fd;
-	struct socket_memory memory = { 0 };
 	struct sluice_steer_slot *to;
 	__u32 key = 0;
 	void *zero;
@@ -52,7 +51,6 @@ int steer_group_join(struct steer_group *group, int socket_fd, __u64 cookie,
 		return -ENOMEM;
 	to = &group->slots[key];
 	incarnation_raise(to);
-	sockets_memory(socket_fd, &memory);
 	*to = (struct sluice_steer_slot){ .cookie = cookie,
 					  .sock = record->sock,
 					  .joined_ns = clock_now_ns(CLOCK_BOOTTIME),
@@ -60,7 +58,7 @@ int steer_group_join(struct steer_group *group, int socket_fd, __u64 cookie,
 					  .pid = record->pid,
 					  .incarnation = to->incarnation,
 					  .state = SLUICE_STEER_ACTIVE,
-					  .drops_before = memory.drops };
+					  .drops_before = record->drops };
 	memcpy(to->comm, record->comm, sizeof(to->comm));
 	/* add the socket last, so that no datagram reaches an incomplete slot */
 	if (bpf_map_update_elem(group->stats_fd, &key, zero, BPF_EXIST) ||

@@ -6,8 +6,8 @@
  * Each caller has its own slot type, so the search takes the slot size and a comparison function.
  * Everything is inlined, and compiles to the same loop as hand-written code.
  */
-#ifndef SLUICE_BPF_COMMON_FLOW_SET_H
-#define SLUICE_BPF_COMMON_FLOW_SET_H
+#ifndef SLUICE_BPF_WIRE_FLOW_SET_H
+#define SLUICE_BPF_WIRE_FLOW_SET_H
 
 #include "common/addr.h"
 #include "common/clock.h"
@@ -32,22 +32,46 @@ static __always_inline __u32 set_find(const __u16 *tags, __u16 tag, const void *
 	return way;
 }
 
-/* Returns a free slot, or else the least recently seen. The caller holds the set's lock. */
+/* Returns a < b as 0 or 1 without a branch. */
+static __always_inline __u64 below(__u64 a, __u64 b)
+{
+	__u64 difference = a - b;
+
+	asm volatile("" : "+r"(difference));
+	return difference >> 63;
+}
+
+/*
+ * Returns `way` unchanged, but hides its value from the verifier, as packet_forget() does: that of
+ * 5.10 would follow each value separately to the program's end.
+ */
+static __always_inline __u32 way_forget(__u32 way, __u32 unknown)
+{
+	way ^= unknown;
+	asm volatile("" : "+r"(way));
+	way ^= unknown;
+	asm volatile("" : "+r"(way));
+	return way % SLUICE_FLOW_WAYS;
+}
+
+/*
+ * Returns a free slot, or else the least recently seen, by their ranks: a branch for each slot
+ * would double the verifier's paths. The caller holds the set's lock.
+ */
 static __always_inline __u32 set_oldest(const __u16 *tags, const __u32 *seen, __u32 now)
 {
-	__u32 way, oldest = 0;
-	__u64 most = 0;
+	__u64 best = 0;
+	__u32 way;
 
 #pragma unroll
 	for (way = 0; way < SLUICE_FLOW_WAYS; way++) {
-		__u64 idle = tags[way] ? sluice_flow_idle(now, seen[way]) : 1ULL << 32;
+		__u32 idle = now - seen[way] + SLUICE_FLOW_CLOCK_SKEW;
+		__u64 rank = (below(tags[way], 1) << 32 | idle) << 3 | way;
 
-		if (idle > most) {
-			most = idle;
-			oldest = way;
-		}
+		if (rank > best)
+			best = rank;
 	}
-	return oldest % SLUICE_FLOW_WAYS;
+	return way_forget(best, now);
 }
 
 #endif

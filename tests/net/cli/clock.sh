@@ -1,0 +1,54 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+# The age of what is loaded does not depend on the wall clock, which may be set at any time: the
+# commands that show it run with a clock that is a year behind or ahead.
+#
+#   host: two servers of one group on 0.0.0.0:56789
+. "$(dirname "$0")/../lib/lib.sh"
+. "$(dirname "$0")/../lib/see.sh"
+
+"${CC:-cc}" -shared -fPIC -D_GNU_SOURCE -o "$TEST_TMP/clock.so" -x c - <<'C'
+#include <stdlib.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+int clock_gettime(clockid_t clock, struct timespec *now)
+{
+	int result = (int)syscall(SYS_clock_gettime, clock, now);
+
+	if (clock == CLOCK_REALTIME)
+		now->tv_sec += atol(getenv("CLOCK_OFFSET"));
+	return result;
+}
+C
+
+# at OFFSET COMMAND…: runs sluice with a wall clock that differs by OFFSET seconds
+at()
+{
+	CLOCK_OFFSET=$1 LD_PRELOAD=$TEST_TMP/clock.so "$SLUICE" "${@:2}"
+}
+
+netns_add "$HOST"
+group_up 2
+YEAR=31536000
+sluice reply load --mode socket --cgroup "$TEST_CGROUP"
+sluice --netns "$HOST" reply load --mode wire --iface lo
+sluice --netns "$HOST" steer load --port "$PORT"
+sluice hold load --port 4000 --cgroup "$TEST_CGROUP"
+
+ages="[d['reply']['loaded_for_s'], d['wire']['loaded_for_s'], d['hold']['loaded_for_s']]"
+groups="[d['loaded_for_s'], d['groups'][0]['loaded_for_s'], d['namespaces'][0]['loaded_for_s']]"
+for offset in 0 -$YEAR $YEAR; do
+	want_equal "$(json "[0 <= age < 600 for age in $ages]" at "$offset" -j status)" \
+		"[True, True, True]" "ages with an offset of $offset s"
+	want_equal "$(json "[0 <= age < 600 for age in $groups]" at "$offset" -j steer show)" \
+		"[True, True, True]" "ages of steering with an offset of $offset s"
+done
+
+say "a load while the clock is ahead"
+at $YEAR reply load --mode socket --cgroup "$TEST_CGROUP" --age 60
+want_equal "$(json "0 <= d['reply']['loaded_for_s'] < 600" sluice -j reply show)" True
+sluice --netns "$HOST" cleanup
+want_clean

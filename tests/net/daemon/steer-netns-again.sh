@@ -1,0 +1,50 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+# `netns = NAME`: the namespace is deleted and made again under its name, while a server still runs
+# in the old one. The daemon follows the name: it steers the servers in the new namespace and returns
+# those in the old one to the kernel, without a reload.
+#
+#   lan: two workers on 0.0.0.0:PORT; then a namespace of the same name with the same
+. "$(dirname "$0")/../lib/lib.sh"
+. "$(dirname "$0")/../lib/daemon.sh"
+. "$(dirname "$0")/../lib/steer.sh"
+
+netns_add "$HOST"
+netns_add "$LAN"
+workers "$LAN" --port "$PORT" --workers 2
+old=$SERVER_PID old_netns=$(stat -Lc %i "/run/netns/$LAN")
+configure '[steer]' "port = $PORT" 'sweep = 600' "netns = $LAN"
+daemon_start
+want_equal "$(steer_groups_of "$LAN" | wc -l)" 1 "groups"
+
+say "deleted: the daemon goes on with the old one"
+ip netns del "$LAN"
+workers_of()
+{
+	json "[g['netns'] for g in d['groups']]" sluice -j steer show
+}
+want_equal "$(workers_of)" "[$old_netns]"
+
+say "made again"
+netns_add "$LAN"
+new_netns=$(stat -Lc %i "/run/netns/$LAN")
+[ "$new_netns" != "$old_netns" ] || fail "the new namespace has the number of the old one"
+workers "$LAN" --port "$PORT" --workers 2
+want_logged "msg=\"steer: group-attached\" address=0.0.0.0:$PORT netns=$new_netns"
+want_logged "msg=\"steer: group-released\" address=0.0.0.0:$PORT netns=$old_netns"
+want_equal "$(workers_of)" "[$new_netns]"
+want_equal "$(grep -c 'following network namespace' "$DAEMON_LOG")" 1 "lines about the name"
+
+say "later sockets of the new one are steered at once"
+workers "$LAN" --port "$PORT"
+want_logged "netns=$new_netns process=udp-worker pid=$SERVER_PID after_us="
+flows "$LAN" --to "127.0.0.1:$PORT" --flows 20
+flows_end
+want_at_least 40 $(($(steer_counter known) + $(steer_counter started))) "datagrams steered"
+
+say "unloaded"
+daemon_stop
+sluice steer unload
+stop "$old"
+want_clean

@@ -1,0 +1,51 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# shellcheck shell=bash
+# Helpers for the tests with a process that blocks who touches its socket. Source it after
+# steer.sh and daemon.sh.
+
+HOSTILE=$BUILD/tests/udp-hostile
+BLOCKED=6001 BLOCKS="blocks the access to its socket on port 6001"
+
+# hostile [OPTION…]: starts it; its process id is in BLOCKER
+hostile()
+{
+	: >"$TEST_TMP/hostile"
+	spawn_in "$HOST" "$TEST_TMP/hostile" "$HOSTILE" --port "$BLOCKED" --uid 4321 "$@"
+	BLOCKER=$SPAWNED
+	wait_until 20 grep -qx ready "$TEST_TMP/hostile" || fail "$(cat "$TEST_TMP/hostile")"
+}
+
+hold_lock()
+{
+	kill -USR1 "$BLOCKER"
+	wait_until 20 grep -qx locked "$TEST_TMP/hostile"
+}
+
+# kill_hostile: ends it, which frees the processes that it has blocked
+kill_hostile()
+{
+	kill -9 "$BLOCKER"
+	wait "$BLOCKER" 2>/dev/null || true
+}
+
+# want_live: the daemon adds a new worker, and commands end
+want_live()
+{
+	workers "$HOST" --port "$PORT"
+	wait_until 30 joined "$SERVER_PID" || fail "the daemon hangs:" "$(cat "$DAEMON_LOG")"
+	stop "$SERVER_PID"
+	want_status 0 timeout 30 "$SLUICE" steer show
+}
+
+# joined PID: has its socket a slot?
+joined()
+{
+	json "[s['pid'] for g in d['groups'] for s in g['slots']]" sluice -j steer show |
+		contains "\b$1\b"
+}
+
+# no_children: has the daemon reaped its children?
+no_children()
+{
+	[ -z "$(cat "/proc/$DAEMON/task/$DAEMON/children")" ]
+}

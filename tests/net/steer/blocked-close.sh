@@ -1,0 +1,35 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+# A process of another user on a managed port lets a descriptor refer by turns to a socket and to a
+# file of its own file system (FUSE), whose close(2) never returns: a process that takes the file instead of
+# the socket waits until the process ends, even if killed. The daemon names the process and leaves it
+# out, and works on: other servers are steered.
+#
+#   host: udp-hostile (port 6001, user 4321) and workers (port PORT), with the daemon
+. "$(dirname "$0")/../lib/lib.sh"
+. "$(dirname "$0")/../lib/steer.sh"
+. "$(dirname "$0")/../lib/daemon.sh"
+. "$(dirname "$0")/../lib/hostile.sh"
+
+netns_add "$HOST"
+mkdir "$TEST_TMP/fs"
+workers "$HOST" --port "$PORT" --workers 2
+first=$SERVER_PID
+hostile --flip "$TEST_TMP/fs"
+configure '[steer]' "port = $BLOCKED,$PORT" 'sweep = 1'
+daemon_start
+# it takes each new socket once, and half of the time gets the file
+want_logged "process $BLOCKER (udp-hostile) $BLOCKS"
+want_live
+daemon_stop
+say "the process ends: so does the child"
+daemon_start
+want_logged "process $BLOCKER (udp-hostile) $BLOCKS"
+kill_hostile
+wait_until 30 no_children
+want_live
+daemon_stop
+sluice steer unload
+stop "$first"
+want_clean

@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Works on sockets of other processes, in a child with a time limit.
+ *
+ * A process can block who touches its descriptors, for good and beyond SIGKILL: the number of a
+ * socket may refer to another file by then, whose close(2) waits for the file system of the process
+ * (FUSE); and a thread in sendmsg(2) with MSG_MORE, whose memory is on such a file system, holds
+ * the lock of the socket. The child has no other descriptor of this process, so that it keeps no
+ * lock and no link if it hangs. It verifies a socket before it passes it on: this process closes
+ * only UDP sockets, which never waits.
+ *
+ * A process that has blocked a child is named in the log, and left out with the other processes of
+ * its user (of root: alone) until the child has ended, for at least ten seconds.
+ */
+#ifndef SLUICE_KERNEL_SOCKET_CHILD_H
+#define SLUICE_KERNEL_SOCKET_CHILD_H
+
+#include "base/err.h"
+
+#include <sluice/sockets.h>
+
+/*
+ * Duplicates a process's descriptor of the socket by pidfd_getfd(2); the caller closes it. Returns
+ * the descriptor, -ESTALE if the process is gone or the number now refers to another socket, -EPERM
+ * if it is not permitted, -EOPNOTSUPP if the main thread has exited and the kernel opens no other
+ * thread (before Linux 6.9), or -ETIMEDOUT if the process blocks the child, or has blocked one.
+ * Sets *cookie; the kernel assigns a cookie if there was none.
+ */
+int socket_child_take(const struct sluice_socket_record *record, __u64 *cookie);
+/*
+ * Attaches a program to the reuseport group of the socket, which belongs to the process of @of.
+ * Returns 0, -ETIMEDOUT as above (the kernel may attach the program later), or -errno.
+ */
+int socket_child_attach(const struct sluice_socket_record *of, int socket_fd, int prog_fd);
+/*
+ * Detaches the program of the socket's reuseport group. Returns as above, -ESTALE if the socket is
+ * gone, or -ENOENT if the group has no program.
+ */
+int socket_child_detach(const struct sluice_socket_record *record);
+/* Ends the child, if there is one. The next call starts another. */
+void socket_child_end(void);
+
+/* Returns why a socket could not be taken. */
+const char *socket_child_reason(int error);
+/*
+ * Checks that the kernel permits pidfd_getfd(2) at all. Returns 0, or -errno with *err set: a
+ * seccomp filter or Yama forbids it to any process here, whatever its capabilities.
+ */
+int socket_child_check(const char *what, struct err *err);
+
+#endif
