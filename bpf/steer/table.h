@@ -18,7 +18,7 @@ static __always_inline __u32 tick_clock(void)
 
 /* --- ways */
 
-/* Both words of a way, by any number below SLUICE_STEER_WAYS: the verifier sees the bounds. */
+/* Return the words of a way. The masks give the verifier the bounds. */
 static __always_inline volatile __u64 *way_print(struct sluice_steer_set *set, __u32 way)
 {
 	return (void *)set + ((way & 4) << 4) + ((way & 3) << 3);
@@ -40,8 +40,7 @@ static __always_inline __u64 is_zero(__u64 a)
 	return ~(a | -a) >> 63;
 }
 
-/* Returns the i-th way to look at: the home way, the others of its line, those of the other line.
- */
+/* Returns the i-th way to search: the home way, then its line, then the other line. */
 static __always_inline __u32 way_next(const struct datagram *of, __u32 i)
 {
 	return sluice_steer_home(of->hash) ^ i;

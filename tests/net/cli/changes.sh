@@ -114,7 +114,7 @@ want_logged 'msg="steer is active" outcome=loaded'
 daemon_reload 'msg="steer is active" outcome=unchanged'
 configure '[reply]' 'mode = socket' '[steer]' "port = $PORT" 'idle = 60'
 daemon_reload 'msg="steer is active" outcome=updated'
-want_logged 'table_bytes=3145728'
+want_logged 'table_bytes=1048576'
 daemon_stop
 sluice --netns "$HOST" cleanup
 want_clean
