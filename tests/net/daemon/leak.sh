@@ -160,6 +160,10 @@ reload_each turns -- "${SOCKET[@]}" "${HOST_ROLE[@]}" "${FLOW[@]}" -- \
 say "a command unloads in between"
 configure "${SOCKET[@]}" "${HOST_ROLE[@]}" "${CPU[@]}"
 reloaded
+# once before: a load after a command's unload keeps a different spare than the first one
+sluice --netns "$HOST" reply unload >/dev/null
+sluice steer unload >/dev/null
+reloaded
 count
 for _ in $(seq "$ROUNDS"); do
 	sluice --netns "$HOST" reply unload >/dev/null

@@ -26,9 +26,11 @@ for family, address in (socket.AF_INET, "127.0.0.1"), (socket.AF_INET6, "::1"):
     print("ready")
     sys.stdin.readline()
     whole = same = 0
+    clients = []
     for length in range(int(sys.argv[2])):
         client = socket.socket(family, socket.SOCK_DGRAM)
         client.connect((address, int(sys.argv[1])))
+        clients.append(client)  # the next client gets a port of its own
         found = []
         for _ in range(2):
             client.send(bytes(length))
