@@ -78,8 +78,8 @@ static __always_inline __u64 flow_is_lapsed(__u64 owner, __u32 now)
  * expired one, else that of the flow which has received the fewest datagrams of those that are no
  * longer protected, and which has been idle for longest.
  *
- * Every other attempt leaves a flow of one datagram its way: two new flows in a full set would
- * otherwise take the way from each other with each of their datagrams.
+ * In every other tick, at random, an attempt leaves a flow of one datagram its way: two new flows
+ * in a full set would otherwise take the way from each other with each of their datagrams.
  */
 static __always_inline __u32 set_place(struct sluice_steer_set *set, const struct datagram *of)
 {
