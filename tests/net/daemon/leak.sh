@@ -4,7 +4,7 @@
 # The daemon holds as many descriptors, programs, maps and links after many reloads as before, and
 # leaves as many pins: for each section and mode, where a command unloads or detaches in between,
 # and where an attachment is refused. ROUNDS sets the number of reloads of [reply], [hold] and
-# [steer] (10; 500 in tests/nightly/leak.sh). Those of [wire], which take longest, are a fifth, and
+# [steer] (5; 500 in tests/nightly/leak.sh). Those of [wire], which take longest, are a fifth, and
 # all others a tenth.
 #
 #   container ── docker0 172.17.0.1 [host: workers on [::]:56789] eth0 172.16.13.13
@@ -91,13 +91,13 @@ reload_each()
 }
 
 say "each section and mode"
-ROUNDS=${ROUNDS:-10}
+ROUNDS=${ROUNDS:-5}
 reload_each socket,hold,flow -- "${SOCKET[@]}" "${HOLD[@]}" "${FLOW[@]}"
 reload_each audit,xdp -- "${AUDIT[@]}" "${XDP[@]}"
 ROUNDS=$((ROUNDS / 5))
 reload_each host -- "${HOST_ROLE[@]}"
 reload_each gateway -- "${GATEWAY[@]}"
-ROUNDS=$((ROUNDS / 2))
+ROUNDS=$((ROUNDS > 1 ? ROUNDS / 2 : 1))
 
 say "in turn, which attaches, detaches and replaces tables"
 reload_each turns -- "${SOCKET[@]}" "${HOST_ROLE[@]}" "${FLOW[@]}" -- \
