@@ -17,7 +17,36 @@
 
 #include <bpf/bpf_core_read.h>
 #include <bpf/bpf_endian.h>
+#include <sluice/walks.h>
 #include <stdbool.h>
+
+/* Written by the programs of the object, each CPU its own. */
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct sluice_walks);
+} sluice_walks SEC(".maps");
+
+/*
+ * Counts a walk over the addresses that found nothing, and returns whether another one is allowed.
+ * Datagrams to ever new addresses, such as forged ones, cause a walk each; those that find an
+ * address are as few as the addresses. Global, as ip4_walk().
+ */
+__noinline int walk_allowed(bool fruitless)
+{
+	__u32 zero = 0, window = clock() / SLUICE_WALK_WINDOW;
+	struct sluice_walks *walks = bpf_map_lookup_elem(&sluice_walks, &zero);
+
+	if (!walks)
+		return true;
+	if (walks->window != window) {
+		walks->window = window;
+		walks->fruitless = 0;
+	}
+	walks->fruitless += fruitless;
+	return walks->fruitless < SLUICE_WALKS;
+}
 
 /*
  * The number of devices and addresses to walk; in a larger namespace the rest is not found. The

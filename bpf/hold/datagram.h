@@ -16,11 +16,10 @@
 #include <bpf/bpf_endian.h>
 #include <linux/if_ether.h>
 #include <linux/in.h>
+#include <linux/udp.h>
 #include <sluice/packet.h>
 #include <stdbool.h>
-
-/* Constants of this load, known to the verifier. */
-const volatile __u32 netns; /* inode number; 0: all */
+#include <stddef.h>
 
 #define __core __attribute__((preserve_access_index))
 
@@ -140,16 +139,15 @@ static __always_inline void before_nat(struct __sk_buff *skb, struct sluice_hold
 	key->peer_port_be = BPF_CORE_READ(tuple, dst.u.all);
 }
 
-/* Reads the key and the TTL or hop limit. Returns false if the packet is not a managed datagram. */
-static __always_inline bool key_of(struct __sk_buff *skb, bool out, struct sluice_hold_key *key,
-				   __u8 *ttl)
+/* Reads the key, and checks that it is that of a managed datagram of the socket. */
+static __always_inline bool key_of(struct __sk_buff *skb, const struct bpf_sock *sk, bool out,
+				   struct sluice_hold_key *key)
 {
 	struct packet_cursor cursor = packet_begin(
 		(void *)(long)skb->data, (void *)(long)skb->data_end, skb->len, skb->protocol);
 	enum packet_verdict verdict;
 	struct packet_udp udp;
 	struct packet_ip ip;
-	const __u8 *hops;
 
 	verdict = packet_parse_ip(&cursor, PACKET_DELIVERED, &ip);
 	if (verdict == PACKET_OK)
@@ -163,17 +161,66 @@ static __always_inline bool key_of(struct __sk_buff *skb, bool out, struct sluic
 	key->peer = addr_of(out ? &ip.daddr : &ip.saddr);
 	key->local_port_be = out ? udp.source_be : udp.dest_be;
 	key->peer_port_be = out ? udp.dest_be : udp.source_be;
-	if (!may_have_nat(&key->peer) || !(port_managed(bpf_ntohs(key->local_port_be)) ||
-					   port_managed(bpf_ntohs(key->peer_port_be))))
-		return false;
 	if (out)
 		before_nat(skb, key);
-	key->netns = BPF_CORE_READ(kernel_skb(skb), sk, __sk_common.skc_net.net, ns.inum);
-	if (netns && key->netns != netns)
+	/*
+	 * Not so for ESP in UDP around the socket's datagram, and if the socket was closed while
+	 * IPsec held its datagram back.
+	 */
+	if (bpf_ntohs(key->local_port_be) != sk->src_port)
 		return false;
-	hops = packet_at(&cursor, ip.version == 4 ? 8 : 7, 1);
-	*ttl = hops ? *hops : 0;
-	return true;
+	return may_have_nat(&key->peer) && (port_managed(bpf_ntohs(key->local_port_be)) ||
+					    port_managed(bpf_ntohs(key->peer_port_be)));
+}
+
+/*
+ * Is this a datagram with this key? False without a full look if the packet has IPv4 options or
+ * IPv6 extension headers, or if NAT of this host has changed it.
+ */
+static __always_inline bool has_key(struct __sk_buff *skb, bool out,
+				    const struct sluice_hold_key *key)
+{
+	const struct sluice_addr *from = out ? &key->local : &key->peer;
+	const struct sluice_addr *to = out ? &key->peer : &key->local;
+	__be16 from_port_be = out ? key->local_port_be : key->peer_port_be;
+	__be16 to_port_be = out ? key->peer_port_be : key->local_port_be;
+	void *data = (void *)(long)skb->data, *data_end = (void *)(long)skb->data_end;
+	struct sluice_addr source, target;
+
+	if (skb->protocol == bpf_htons(ETH_P_IP)) {
+		const struct {
+			struct iphdr ip;
+			struct udphdr udp;
+		} *at = data;
+
+		if ((void *)(at + 1) > data_end || *(__u8 *)data != 0x45 ||
+		    at->udp.source != from_port_be || at->udp.dest != to_port_be)
+			return false;
+		addr_map_ip4(&source, at->ip.saddr);
+		addr_map_ip4(&target, at->ip.daddr);
+	} else {
+		const struct {
+			struct ipv6hdr ip;
+			struct udphdr udp;
+		} *at = data;
+
+		if ((void *)(at + 1) > data_end || at->ip.nexthdr != IPPROTO_UDP ||
+		    at->udp.source != from_port_be || at->udp.dest != to_port_be)
+			return false;
+		source = addr_of(&at->ip.saddr);
+		target = addr_of(&at->ip.daddr);
+	}
+	return addr_equal(&source, from) && addr_equal(&target, to);
+}
+
+/* Returns the TTL or hop limit, or 0. */
+static __always_inline __u8 ttl_of(struct __sk_buff *skb)
+{
+	__u32 off = skb->protocol == bpf_htons(ETH_P_IP) ? offsetof(struct iphdr, ttl)
+							 : offsetof(struct ipv6hdr, hop_limit);
+	__u8 *at = (void *)(long)skb->data + off;
+
+	return (void *)(at + 1) <= (void *)(long)skb->data_end ? *at : 0;
 }
 
 #endif

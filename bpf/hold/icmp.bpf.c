@@ -3,13 +3,15 @@
  * The ICMP errors that quote a datagram of a flow; attached to the ingress of the interfaces that
  * keepalives leave by, for as long as the daemon runs.
  *
- * A keepalive expires on its way, so a router reports it as time exceeded. A socket with IP_RECVERR
- * would return that as EHOSTUNREACH to an application that has sent nothing: such a message is
- * dropped. It quotes an empty datagram with the mark of sluice_hold_id(); a traceroute of the
- * application has another mark.
+ * A keepalive expires on its way, so a router reports it as time exceeded; a firewall or the peer
+ * may report it as unreachable. A socket would return that to an application that has sent nothing:
+ * EHOSTUNREACH if it has set IP_RECVERR, ECONNREFUSED if it is connected. So an error about a
+ * keepalive is dropped. It quotes a datagram of the keepalive's length with the mark of
+ * sluice_hold_id(); what the application sends has another mark.
  *
- * Port unreachable from the peer itself passes, and is recorded: no program is left to keep the
- * mapping for. An error from elsewhere is not believed.
+ * Port unreachable from the peer itself is recorded: no program is left to keep the mapping for. It
+ * is believed only soon after a datagram of the application, or with the mark of a keepalive, so
+ * that a forged one does not end a silent flow.
  */
 #include "common/addr.h"
 #include "hold/datagram.h"
@@ -19,28 +21,15 @@
 #include <bpf/bpf_helpers.h>
 #include <linux/pkt_cls.h>
 
-#define ICMP_PORT_UNREACHABLE	3
 #define ICMPV6_PORT_UNREACHABLE 4
+/* An error arrives a round trip after the datagram that it quotes. */
+#define ERROR_NS 10000000000ULL
 /* two IP headers, the ICMP header and 8 bytes of UDP, with room for options */
 #define READ_MAX 256
 
-/* A constant of this load, known to the verifier. */
+/* Constants of this load, known to the verifier. */
 const volatile __u64 seed;
-
-#define __core __attribute__((preserve_access_index))
-
-struct net_device___hold {
-	possible_net_t nd_net;
-} __core;
-
-struct sk_buff___hold {
-	unsigned char *head;
-	unsigned char *data;
-	__u16 network_header;
-	struct net_device___hold *dev;
-} __core;
-
-#undef __core
+const volatile __u32 payload_len; /* of a keepalive */
 
 /* Excludes nearly all packets; a chain of extension headers before ICMPv6 is not followed. */
 static __always_inline bool may_be_icmp(struct __sk_buff *skb)
@@ -71,54 +60,72 @@ static __always_inline bool is_keepalive(const struct packet_cursor *cursor,
 {
 	__u32 id = sluice_hold_id(seed, &key->peer, key->peer_port_be);
 
-	if (udp->len != sizeof(struct udphdr))
+	if (udp->len != sizeof(struct udphdr) + payload_len)
 		return false;
 	if (quoted->version == 4)
 		return quoted->fragment_id_be == bpf_htons(sluice_hold_id4(id));
 	return flow_label(cursor, quoted->l3_off) == sluice_hold_label(id);
 }
 
-static __always_inline bool is_time_exceeded(const struct packet_ip *ip,
-					     const struct packet_icmp_error *error)
-{
-	return !error->code &&
-	       error->type == (ip->version == 4 ? PACKET_ICMP_TIME_EXCEEDED : ICMPV6_TIME_EXCEED);
-}
-
 static __always_inline bool is_port_unreachable(const struct packet_ip *ip,
 						const struct packet_icmp_error *error)
 {
 	return ip->version == 4 ? error->type == PACKET_ICMP_DEST_UNREACH &&
-					  error->code == ICMP_PORT_UNREACHABLE
+					  error->code == PACKET_ICMP_PORT_UNREACH
 				: error->type == ICMPV6_DEST_UNREACH &&
 					  error->code == ICMPV6_PORT_UNREACHABLE;
 }
 
-static __always_inline void record_unreachable(struct __sk_buff *skb, struct sluice_hold_key *key)
+static __always_inline bool is_soon_after(__u64 sent_ns, __u64 now)
 {
-	struct sk_buff___hold *kernel = (void *)skb;
-	struct sluice_hold_flow *flow;
-	__u32 *slot;
+	return now < sent_ns || now - sent_ns < ERROR_NS;
+}
 
-	key->netns = BPF_CORE_READ(kernel, dev, nd_net.net, ns.inum);
-	slot = bpf_map_lookup_elem(&sluice_index, key);
-	flow = slot ? bpf_map_lookup_elem(&sluice_flows, slot) : NULL;
+/* Has the application just sent, or is the error about a keepalive that has just left? */
+static __always_inline bool is_believed(const struct sluice_hold_flow *flow, __u32 slot,
+					bool keepalive, __u64 now)
+{
+	const struct sluice_hold_kept *kept = bpf_map_lookup_elem(&sluice_kept, &slot);
+
+	return is_soon_after(flow->out_ns, now) ||
+	       (keepalive && kept && kept->serial == flow->serial &&
+		is_soon_after(kept->kept_ns, now));
+}
+
+static __always_inline void record_unreachable(struct __sk_buff *skb, struct sluice_hold_key *key,
+					       bool keepalive)
+{
+	__u64 now = bpf_ktime_get_boot_ns();
+	struct sluice_hold_flow *flow;
+	__u32 *found, slot;
+
+	key->netns = BPF_CORE_READ(kernel_skb(skb), dev, nd_net.net, ns.inum);
+	found = bpf_map_lookup_elem(&sluice_index, key);
+	if (!found)
+		return;
+	slot = *found;
+	flow = bpf_map_lookup_elem(&sluice_flows, &slot);
 	if (!flow)
 		return;
-	flow->unreachable_ns = bpf_ktime_get_boot_ns();
+	if (!is_believed(flow, slot, keepalive, now)) {
+		count(SLUICE_HOLD_unreachable_ignored);
+		return;
+	}
+	flow->unreachable_ns = now;
 	count(SLUICE_HOLD_unreachable);
 }
 
 SEC("tc")
 int sluice_hold_icmp(struct __sk_buff *skb)
 {
-	struct sk_buff___hold *kernel = (void *)skb;
+	struct sk_buff *kernel = kernel_skb(skb);
 	struct sluice_hold_key key = {};
 	struct packet_icmp_error error;
 	struct packet_cursor cursor;
 	struct packet_ip ip, quoted;
-	struct packet_udp udp;
 	struct sluice_addr reporter;
+	struct packet_udp udp;
+	bool keepalive;
 
 	if (!may_be_icmp(skb))
 		return TC_ACT_UNSPEC;
@@ -129,27 +136,22 @@ int sluice_hold_icmp(struct __sk_buff *skb)
 	cursor.off = (__u16)(BPF_CORE_READ(kernel, head) + BPF_CORE_READ(kernel, network_header) -
 			     BPF_CORE_READ(kernel, data));
 	if (packet_parse_ip(&cursor, PACKET_QUOTED, &ip) != PACKET_OK ||
-	    packet_parse_icmp_error(&cursor, &ip, &error) != PACKET_OK)
-		return TC_ACT_UNSPEC;
-	if (!is_time_exceeded(&ip, &error) && !is_port_unreachable(&ip, &error))
-		return TC_ACT_UNSPEC;
-	if (packet_parse_ip(&cursor, PACKET_QUOTED, &quoted) != PACKET_OK ||
+	    packet_parse_icmp_error(&cursor, &ip, &error) != PACKET_OK ||
+	    packet_parse_ip(&cursor, PACKET_QUOTED, &quoted) != PACKET_OK ||
 	    packet_parse_udp(&cursor, &quoted, &udp) != PACKET_OK)
 		return TC_ACT_UNSPEC;
 	key.local = addr_of(&quoted.saddr);
 	key.peer = addr_of(&quoted.daddr);
 	key.local_port_be = udp.source_be;
 	key.peer_port_be = udp.dest_be;
-	if (is_time_exceeded(&ip, &error)) {
-		if (!is_keepalive(&cursor, &quoted, &udp, &key))
-			return TC_ACT_UNSPEC;
-		count(SLUICE_HOLD_suppressed);
-		return TC_ACT_SHOT;
-	}
 	reporter = addr_of(&ip.saddr);
-	if (addr_equal(&reporter, &key.peer))
-		record_unreachable(skb, &key);
-	return TC_ACT_UNSPEC;
+	keepalive = is_keepalive(&cursor, &quoted, &udp, &key);
+	if (is_port_unreachable(&ip, &error) && addr_equal(&reporter, &key.peer))
+		record_unreachable(skb, &key, keepalive);
+	if (!keepalive)
+		return TC_ACT_UNSPEC;
+	count(SLUICE_HOLD_suppressed);
+	return TC_ACT_SHOT;
 }
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";

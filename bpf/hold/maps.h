@@ -41,15 +41,34 @@ struct {
 	__type(value, __u32);
 } sluice_index SEC(".maps");
 
-/* Written by sluice_hold_out and sluice_closed: the open sockets, and their namespaces. */
+/* Written by sluice_hold_out and sluice_closed: the open sockets by cookie. */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, 2);
 	__type(key, __u64);
-	__type(value, __u32);
+	__type(value, struct sluice_hold_socket);
 } sluice_socks SEC(".maps");
 
-/* Written by sluice_closed. */
+/*
+ * What the programs remember about a socket, so that a datagram of its last flow needs no look-up.
+ * The slot may belong to another flow by now: its key and cookie tell.
+ */
+struct hold_sock {
+	__u64 cookie;
+	__u32 netns;	/* inode number */
+	__u32 slot;	/* of its last flow */
+	__be16 port_be; /* as in sluice_socks */
+	__u16 reserved[3];
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_SK_STORAGE);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, int);
+	__type(value, struct hold_sock);
+} sluice_sk SEC(".maps");
+
+/* Written by sluice_hold_out and sluice_closed. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(map_flags, BPF_F_MMAPABLE);
@@ -58,13 +77,13 @@ struct {
 	__type(value, __u64);
 } sluice_closes SEC(".maps");
 
-/* Written by sluice_hold_out and sluice_closed: the number of open sockets of a namespace. */
+/* Written by sluice_hold_out and sluice_closed, by inode number. */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(map_flags, BPF_F_NO_PREALLOC);
 	__uint(max_entries, 2);
 	__type(key, __u32);
-	__type(value, __u64);
+	__type(value, struct sluice_hold_netns);
 } sluice_netns SEC(".maps");
 
 /* Written by the daemon: a slot for each slot of sluice_flows. */

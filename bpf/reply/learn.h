@@ -25,12 +25,15 @@ static __always_inline enum sluice_reply_counter learn_new(struct __sk_buff *skb
 	__u32 generation = local_addr_generation(sock->net, ip4);
 	__u64 seal = sluice_flow_seal(seed, 0, local, generation);
 	struct sluice_flow flow;
+	enum addr_use use;
 
 	/* the common case of a stream to an address that only a route makes local */
 	if (sock->refused == seal)
 		return SLUICE_REPLY_skipped_not_own;
-	if (!local_addr_usable(sock, local, ip4, generation)) {
-		sock->refused = seal;
+	use = local_addr_usable(sock, local, ip4, generation, true);
+	if (use != ADDR_USABLE) {
+		if (use == ADDR_UNUSABLE)
+			sock->refused = seal;
 		return SLUICE_REPLY_skipped_not_own;
 	}
 	flow = (struct sluice_flow){

@@ -14,25 +14,35 @@
 /* include/net/net_namespace.h: lo, in each namespace */
 #define LOOPBACK_IFINDEX 1
 
+enum addr_use {
+	ADDR_UNUSABLE,
+	ADDR_USABLE,
+	ADDR_UNKNOWN, /* to tell would need a walk too many */
+};
+
 /*
  * May a send of the socket use the address as its source? @generation is local_addr_generation(),
  * read before the walk: if the addresses change meanwhile, the cached result is already outdated.
  * Both results are cached: each datagram to an address that only a route makes local asks again.
+ * The address of a flow is checked however many walks there were (@limited).
  */
-static __always_inline bool local_addr_usable(const struct sluice_sock *sock,
-					      const struct sluice_addr *addr, bool ip4,
-					      __u32 generation)
+static __always_inline enum addr_use local_addr_usable(const struct sluice_sock *sock,
+						       const struct sluice_addr *addr, bool ip4,
+						       __u32 generation, bool limited)
 {
 	struct sluice_local_key key = { .addr = *addr, .netns = sock->netns };
 	struct sluice_local_usable *known = bpf_map_lookup_elem(&sluice_locals, &key);
 	struct sluice_local_usable fresh = { .generation = generation };
 
 	if (known && known->generation == generation)
-		return known->usable;
+		return known->usable ? ADDR_USABLE : ADDR_UNUSABLE;
+	if (limited && !walk_allowed(false))
+		return ADDR_UNKNOWN;
 	fresh.usable = ip4 ? ip4_is_local(sock->net, addr->word_be[3])
 			   : ip6_is_local(sock->net, addr->half[0], addr->half[1]);
+	walk_allowed(!fresh.usable);
 	bpf_map_update_elem(&sluice_locals, &key, &fresh, BPF_ANY);
-	return fresh.usable;
+	return fresh.usable ? ADDR_USABLE : ADDR_UNUSABLE;
 }
 
 /* Reads an IPv4 setting of an interface, or of all; @option is an IPV4_DEVCONF number. */

@@ -75,7 +75,7 @@ static __always_inline enum sluice_reply_counter flow_source(const struct sluice
 		return SLUICE_REPLY_left_expired;
 	generation = local_addr_generation(sock->net, ip4);
 	if (flow.generation != generation) {
-		if (!local_addr_usable(sock, &flow.local, ip4, generation))
+		if (local_addr_usable(sock, &flow.local, ip4, generation, false) != ADDR_USABLE)
 			return SLUICE_REPLY_left_address_gone;
 		flow_confirm(set, key, &flow, generation);
 	}

@@ -13,8 +13,7 @@
 
 #include "steer/sock.h"
 
-/* Written by the program: the number of sockets in the group << 32 | tick_clock() when it changed.
- */
+/* Written by the program: the number of sockets << 32 | tick_clock() when it was new. */
 static volatile __u64 group_changed;
 
 /*

@@ -189,8 +189,10 @@ static __always_inline void flow_record(const struct datagram *of, struct sluice
 		count(SLUICE_STEER_unrecorded);
 		return;
 	}
-	if (*way_print(set, way) && !flow_is_expired(*way_owner(set, way), of->now))
-		count(SLUICE_STEER_half_open_lost);
+	before = *way_owner(set, way);
+	if (*way_print(set, way) && !flow_is_expired(before, of->now))
+		count(sluice_steer_owner_received(before) < 2 ? SLUICE_STEER_half_open_lost
+							      : SLUICE_STEER_lapsed_lost);
 	*way_owner(set, way) = owner;
 	*way_print(set, way) = of->print;
 }

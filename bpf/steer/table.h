@@ -18,7 +18,7 @@ static __always_inline __u32 tick_clock(void)
 
 /* --- ways */
 
-/* Both words of a way, by any number below SLUICE_STEER_WAYS: the verifier sees the bounds. */
+/* Return the words of a way. The masks give the verifier the bounds. */
 static __always_inline volatile __u64 *way_print(struct sluice_steer_set *set, __u32 way)
 {
 	return (void *)set + ((way & 4) << 4) + ((way & 3) << 3);
@@ -40,8 +40,7 @@ static __always_inline __u64 is_zero(__u64 a)
 	return ~(a | -a) >> 63;
 }
 
-/* Returns the i-th way to look at: the home way, the others of its line, those of the other line.
- */
+/* Returns the i-th way to search: the home way, then its line, then the other line. */
 static __always_inline __u32 way_next(const struct datagram *of, __u32 i)
 {
 	return sluice_steer_home(of->hash) ^ i;
@@ -59,24 +58,33 @@ static __always_inline __u32 flow_find(struct sluice_steer_set *set, const struc
 	return SLUICE_STEER_WAYS;
 }
 
-static __always_inline bool flow_is_half_open(__u64 owner)
-{
-	return sluice_steer_owner_received(owner) < 2;
-}
-
-/* Returns 1 or 0: may the way of this flow be reused for a new one? */
+/* Returns 1 or 0: has the flow been idle for longer than --idle? */
 static __always_inline __u64 flow_is_expired(__u64 owner, __u32 now)
 {
 	return is_less(idle_limit, sluice_steer_owner_idle(owner, now));
 }
 
+/* Returns 1 or 0: may a new flow have the way of this one if it finds no other? */
+static __always_inline __u64 flow_is_lapsed(__u64 owner, __u32 now)
+{
+	__u32 received = sluice_steer_owner_received(owner);
+
+	return is_less(sluice_steer_protected(received, idle_limit),
+		       sluice_steer_owner_idle(owner, now) + 1ULL);
+}
+
 /*
  * Returns a way for a new flow, or SLUICE_STEER_WAYS if all are live: the first free way, else an
- * expired one, else that of the oldest one-datagram flow.
+ * expired one, else that of the flow which has received the fewest datagrams of those that are no
+ * longer protected, and which has been idle for longest.
+ *
+ * Every other attempt leaves a flow of one datagram its way: two new flows in a full set would
+ * otherwise take the way from each other with each of their datagrams.
  */
 static __always_inline __u32 set_place(struct sluice_steer_set *set, const struct datagram *of)
 {
-	__u64 most = SLUICE_STEER_WAYS;
+	const __u64 few_most = SLUICE_STEER_RECEIVED_MAX - 1;
+	__u64 most = SLUICE_STEER_WAYS, stays;
 	__u32 i;
 
 #pragma unroll
@@ -85,15 +93,17 @@ static __always_inline __u32 set_place(struct sluice_steer_set *set, const struc
 		__u64 owner = *way_owner(set, way), worth;
 		__u64 free = is_zero(*way_print(set, way));
 		__u64 expired = flow_is_expired(owner, of->now);
-		__u64 open = is_less(sluice_steer_owner_received(owner), 2);
+		__u64 few = SLUICE_STEER_RECEIVED_MAX - sluice_steer_owner_received(owner);
 
-		worth = (sluice_steer_owner_idle(owner, of->now) + 1ULL) * (expired | open);
-		worth += (free << 34) + (expired << 32);
+		worth = (few << 33) + sluice_steer_owner_idle(owner, of->now) + 1;
+		worth *= expired | flow_is_lapsed(owner, of->now);
+		worth += (free << 41) + (expired << 40);
 		/* the lowest bits carry the way */
 		worth = worth << 4 | way;
 		most += (worth - most) * is_less(most | 15, worth);
 	}
-	return most & 15;
+	stays = is_zero(most >> 37 ^ few_most) & sluice_flow_mix(of->print, of->now) >> 63;
+	return (most & 15) | stays * SLUICE_STEER_WAYS;
 }
 
 #endif

@@ -59,14 +59,6 @@ struct {
 	__type(value, struct sluice_local);
 } sluice_w_local SEC(".maps");
 
-/* Written by sluice_wire_in and sluice_wire_out, each CPU its own. */
-struct {
-	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
-	__uint(max_entries, 1);
-	__type(key, __u32);
-	__type(value, struct sluice_walks);
-} sluice_w_walks SEC(".maps");
-
 /* Written by sluice_wire_in, each CPU its own. */
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);

@@ -27,25 +27,6 @@ static __always_inline __u32 host_genid(struct __sk_buff *skb, const struct slui
 }
 
 /*
- * Counts a walk over the host's addresses, or only checks whether another one is allowed. Global,
- * as ip4_is_local().
- */
-__noinline int walk_allowed(bool count_it)
-{
-	__u32 zero = 0, window = clock() / SLUICE_WIRE_WALK_WINDOW;
-	struct sluice_walks *walks = bpf_map_lookup_elem(&sluice_w_walks, &zero);
-
-	if (!walks)
-		return true;
-	if (walks->window != window) {
-		walks->window = window;
-		walks->count = 0;
-	}
-	walks->count += count_it;
-	return walks->count < SLUICE_WIRE_WALKS;
-}
-
-/*
  * Is this an address of the host? @genid is host_genid(), read before: a change during the walk
  * makes the cached result an old one.
  */
@@ -60,9 +41,9 @@ static __noinline bool addr_is_local(struct __sk_buff *skb, const struct sluice_
 
 	if (known && known->net == net && known->genid == genid && addr_equal(&known->addr, addr))
 		return known->local;
-	walk_allowed(true);
 	local = addr_is_ip4(addr) ? ip4_is_local(net, addr->word_be[3])
 				  : ip6_is_local(net, addr->half[0], addr->half[1]);
+	walk_allowed(!local);
 	if (known) {
 		known->addr = *addr;
 		known->net = net;
@@ -281,16 +262,17 @@ static __always_inline void socket_search(struct __sk_buff *skb, const struct wi
 {
 	__u64 place;
 
-	walk_allowed(true);
 	if (addr_is_ip4(&key->peer)) {
 		place = search4(skb, key->peer.word_be[3], key->peer_port_be, key->port_be);
 		if (place)
 			addr_map_ip4(found, place);
+		walk_allowed(!place);
 		return;
 	}
 	place = search6(skb, key->peer.half[0], key->peer.half[1], key->peer_port_be, key->port_be);
 	if (place)
 		bpf_probe_read_kernel(found, sizeof(*found), (void *)place);
+	walk_allowed(!place);
 }
 
 /* --- the socket that has sent an answer */

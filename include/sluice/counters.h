@@ -50,6 +50,7 @@ struct sluice_reply_counters {
 	X(started, "new flows, assigned to a worker")                                     \
 	X(unrecorded, "new flows not stored: their set of the table has only live flows") \
 	X(half_open_lost, "flows of a single datagram, evicted by newer ones")            \
+	X(lapsed_lost, "flows of few datagrams, idle since, evicted by newer ones")       \
 	X(moved_gone, "flows moved: their worker's socket was closed")                    \
 	X(moved_drained, "flows moved: their worker was drained")                         \
 	X(moved_idle, "flows moved from a retired worker after the idle timeout")         \

@@ -9,8 +9,9 @@
  * Flows are in an array that user space maps (BPF_F_MMAPABLE), and a hash finds the slot of a flow.
  * So the daemon follows a million flows without a system call for each, and a slot number is all
  * that it has to store about a flow. BPF_MAP_TYPE_LRU_HASH was rejected: it evicts the longest
- * silent flow, which is the one that needs a keepalive. Here a new flow replaces only a flow that
- * needs none: its socket is closed, its peer has not answered, or it is older than --max.
+ * silent flow, which needs a keepalive most. Here a new flow replaces only a flow that
+ * needs none: its socket is closed, its peer has not answered, or it is older than --max; or, in a
+ * table of which one namespace has more than half, a flow of it.
  */
 #ifndef SLUICE_HOLD_H
 #define SLUICE_HOLD_H
@@ -19,7 +20,7 @@
 #include <sluice/hold_counters.h>
 
 /* Raised whenever a pinned map changes its layout or its meaning. */
-#define SLUICE_HOLD_ABI 1
+#define SLUICE_HOLD_ABI 2
 
 /*
  * The record of a load, for user space only; the programs have the same values as rodata. The first
@@ -60,16 +61,18 @@ struct sluice_hold_flow {
 	__u32 ifindex; /* on which the last datagram left */
 	__u64 cookie;  /* of the socket that sent last; 0: the slot is free */
 	struct sluice_hold_key key;
-	__u64 out_ns; /* the last datagram that left */
-	__u64 in_ns;
+	__u64 out_ns;	      /* the last datagram that left; early by up to a tick */
+	__u64 in_ns;	      /* the last one that arrived, likewise */
 	__u64 answered_ns;    /* the first datagram that arrived */
-	__u64 unreachable_ns; /* the peer's last ICMP port unreachable */
+	__u64 unreachable_ns; /* the peer's ICMP port unreachable; 0: it has sent since */
 	__u64 out;	      /* datagrams */
 	__u64 in;
 	__u32 mark;	/* SO_MARK of the socket */
 	__u32 bound_if; /* SO_BINDTODEVICE, or 0 */
-	__u8 in_ttl;	/* of the last datagram that arrived */
-	__u8 reserved[15];
+	__u32 out_tick; /* of the clock when out_ns was stored */
+	__u32 in_tick;
+	__u8 in_ttl; /* of the last datagram that arrived */
+	__u8 reserved[7];
 };
 _Static_assert(sizeof(struct sluice_hold_flow) == 128, "struct sluice_hold_flow");
 
@@ -92,9 +95,24 @@ struct sluice_hold_lock {
 	struct bpf_spin_lock lock;
 };
 
+/* An open socket, by its cookie. */
+struct sluice_hold_socket {
+	__u32 netns;	/* inode number */
+	__be16 port_be; /* of its last datagram; a socket that is not bound may change it */
+	__u16 reserved;
+};
+_Static_assert(sizeof(struct sluice_hold_socket) == 8, "struct sluice_hold_socket");
+
+/* The tracked flows of a namespace. */
+struct sluice_hold_netns {
+	__u64 sockets; /* that are open */
+	__u64 flows;
+};
+
 /*
- * Counts the sockets that were closed, by their cookie modulo the number of counters: while its
- * counter stays the same, a socket is open, and the daemon need not look it up.
+ * Counts the sockets that were closed or have changed their port, by their cookie modulo the number
+ * of counters: while its counter stays the same, a socket is open, and the daemon need not look it
+ * up.
  */
 #define SLUICE_HOLD_CLOSES 65536
 
@@ -110,7 +128,7 @@ enum sluice_hold_state {
 	SLUICE_HOLD_NEAR,	 /* the peer is on the link: a keepalive would reach it */
 	SLUICE_HOLD_FAILED,	 /* the kernel refused to send */
 	SLUICE_HOLD_ENDED,	 /* longer silent than --max */
-	SLUICE_HOLD_CLOSED,	 /* the socket is closed */
+	SLUICE_HOLD_CLOSED,	 /* the socket is closed, or has another port now */
 	SLUICE_HOLD_STATES
 };
 

@@ -8,15 +8,17 @@
 
 #include <linux/types.h>
 
-#define SLUICE_HOLD_COUNTERS(X)                                                           \
-	X(flows, "new flows: first datagram of a managed socket to a peer")               \
-	X(answered, "flows whose peer has answered")                                      \
-	X(replaced, "flows replaced by new ones: closed, unanswered or older than --max") \
-	X(table_full, "flows not tracked: all flows in the table need a keepalive")       \
-	X(no_socket, "flows not tracked: no room for the socket or the namespace")        \
-	X(skipped_header, "datagrams not tracked: malformed headers")                     \
-	X(suppressed, "time-exceeded messages about keepalives, dropped")                 \
-	X(unreachable, "port unreachable messages of peers")
+#define SLUICE_HOLD_COUNTERS(X)                                                                 \
+	X(flows, "new flows: first datagram of a managed socket to a peer")                     \
+	X(answered, "flows whose peer has answered")                                            \
+	X(replaced,                                                                             \
+	  "flows replaced by new ones: closed, unanswered, ended, or beyond half of the table") \
+	X(table_full, "flows not tracked: all flows in the table need a keepalive")             \
+	X(no_socket, "flows not tracked: no room for the socket or the namespace")              \
+	X(skipped_header, "datagrams not tracked: malformed headers")                           \
+	X(suppressed, "ICMP errors about keepalives, dropped")                                  \
+	X(unreachable, "port unreachable messages of peers")                                    \
+	X(unreachable_ignored, "port unreachable messages without a recent datagram")
 
 enum sluice_hold_counter {
 #define X(name, help) SLUICE_HOLD_##name,
@@ -32,10 +34,10 @@ struct sluice_hold_counters {
 #define SLUICE_HOLD_SEND_COUNTERS(X)                                                    \
 	X(sent, "keepalives sent")                                                      \
 	X(renewed, "conntrack entries of this host's NAT renewed without a datagram")   \
-	X(delayed, "keepalives delayed by --rate")                                      \
+	X(delayed, "keepalives delayed by --rate, or by a full send buffer")            \
 	X(late, "keepalives sent or renewed more than a second after the interval")     \
 	X(send_failed, "keepalives that the kernel refused to send")                    \
-	X(no_netns, "keepalives not sent: the network namespace was not found")         \
+	X(no_netns, "keepalives not sent: the network namespace cannot be entered")     \
 	X(unreplied, "keepalives not sent: conntrack has seen no reply")                \
 	X(remapped, "keepalives not sent: the NAT of this host has changed the port")   \
 	X(near, "keepalives not sent: the peer is on the link, and would receive them") \

@@ -4,8 +4,9 @@
  *
  * It is set-associative for the reasons in flow.h, with two differences. A live way is never
  * reused, since that would move its flow: a new flow is not recorded in a full set, and its choice
- * is a function of the tuple, which stays the same as long as the group does. A flow of a single
- * datagram, which any spoofer can create, gets only a free way, or the way of another such flow.
+ * is a function of the tuple, which stays the same as long as the group does. How long an idle flow
+ * counts as live in a full set depends on what it has received (sluice_steer_protected()): any
+ * spoofer can create flows of a few datagrams, and many datagrams for each cost him many more.
  *
  * A way has two words: the print, which identifies the flow, and the owner. Each is read and
  * written atomically, and no lock guards them. Two CPUs that write to one way at once may leave the
@@ -151,6 +152,24 @@ SLUICE_FLOW_INLINE __u16 sluice_steer_owner_incarnation(__u64 owner)
 SLUICE_FLOW_INLINE __u32 sluice_steer_owner_received(__u64 owner)
 {
 	return (__u32)owner / SLUICE_STEER_RECEIVED_ONE;
+}
+
+/* How long each datagram after the first protects a flow. */
+#define SLUICE_STEER_PROTECTED_BY_ONE sluice_flow_clock(2000000000)
+
+/*
+ * Returns how long a flow keeps its way in a full set after its last datagram: not at all after a
+ * single datagram, for two seconds after the second, for four after the third, and so on; for
+ * @limit, the idle time, after SLUICE_STEER_RECEIVED_MAX. To fill a table for a time, a spoofer has
+ * to send a datagram for each way and each two seconds of that time.
+ *
+ * Free of branches, since the verifier follows each of them.
+ */
+SLUICE_FLOW_INLINE __u32 sluice_steer_protected(__u32 received, __u32 limit)
+{
+	__u32 many = (received + 1) / (SLUICE_STEER_RECEIVED_MAX + 1);
+
+	return (received - 1) * SLUICE_STEER_PROTECTED_BY_ONE * (1 - many) + limit * many;
 }
 
 /* Returns the time since the last datagram, which is too short by up to 2^28 ns. */

@@ -25,12 +25,6 @@
 #define SLUICE_WIRE_PENDING sluice_flow_clock(3000000000ULL)
 /* The least time between two searches of all local addresses for one peer. */
 #define SLUICE_WIRE_SEARCH sluice_flow_clock(20000000ULL)
-/*
- * Bounds the walks over the host's addresses that requests cause on each CPU, however many are
- * forged: so many in each window of ticks, about 1000 a second.
- */
-#define SLUICE_WIRE_WALKS	32
-#define SLUICE_WIRE_WALK_WINDOW 32
 /* How long conntrack keeps the entry of a request that reached no socket. */
 #define SLUICE_WIRE_CONNTRACK_MS 1000
 
@@ -179,13 +173,6 @@ struct sluice_bridge {
 	__u8 reserved;
 };
 _Static_assert(sizeof(struct sluice_bridge) == 16, "struct sluice_bridge");
-
-/* The walks in the present window of ticks. */
-struct sluice_walks {
-	__u32 window;
-	__u32 count;
-};
-_Static_assert(sizeof(struct sluice_walks) == 8, "struct sluice_walks");
 
 enum sluice_wire_attach_mode {
 	SLUICE_WIRE_TCX = 1, /* two pinned links */

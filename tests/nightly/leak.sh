@@ -3,8 +3,8 @@
 #
 # runs alone: it counts the BPF objects of the whole kernel
 #
-# 500 reloads of [reply], [hold] and [steer], and 100 of [wire], leave as many programs, maps and links in
-# the kernel, and as many descriptors in the daemon, as there were.
+# 500 reloads of each section and mode leave as many programs, maps and links in the kernel, and as
+# many descriptors and bytes for the daemon, as there were.
 set -euo pipefail
 
 ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)

@@ -209,7 +209,7 @@ static inline size_t build_extension(const struct shape *shape, char letter, uin
 	at[0] = next;
 	if (letter == 'h' || letter == 'd') {
 		at[1] = 1;
-		at[2] = 1; /* PadN of 12 */
+		at[2] = 0x1e; /* RFC 4727, 5.1: an experiment; receivers skip it */
 		at[3] = 12;
 	} else if (letter == 'a') {
 		at[1] = 4;

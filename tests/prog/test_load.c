@@ -111,8 +111,8 @@ static void test_unload(void **unused)
 
 	assert_int_equal(reply_unload(DIR_OURS, &err), 0);
 	load(SLUICE_REPLY_SOCKET, LOAD_FRESH);
-	/* seven maps and five links */
-	assert_int_equal(reply_unload(DIR_OURS, &err), 12);
+	/* eight maps and five links */
+	assert_int_equal(reply_unload(DIR_OURS, &err), 13);
 	assert_socket_mode_on(cgroup, 0);
 	assert_int_equal(access(DIR_OURS, F_OK), -1);
 	assert_int_equal(reply_read(DIR_OURS, &state, &err), -ENOENT);

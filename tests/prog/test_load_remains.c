@@ -67,7 +67,7 @@ static void assert_other_version(const char *what)
 	assert_int_equal(reply_audits(DIR_OURS, NULL, NULL, &err), -EPROTO);
 	assert_unchanged(before);
 
-	assert_int_equal(cleanup_remove(DIR_OURS, NULL, &err), 12);
+	assert_int_equal(cleanup_remove(DIR_OURS, NULL, &err), 13);
 	assert_socket_mode_on(cgroup, 0);
 	assert_int_equal(access(DIR_OURS, F_OK), -1);
 }
@@ -125,7 +125,7 @@ static void test_abi_maps(void **unused)
 	refused(&with, EXIT_CONFLICT, EPROTO, "another version");
 	assert_int_equal(reply_flows(DIR_OURS, &usage, NULL, NULL, &err), -EPROTO);
 	assert_int_equal(err.code, EXIT_CONFLICT);
-	assert_int_equal(reply_unload(DIR_OURS, &err), 12);
+	assert_int_equal(reply_unload(DIR_OURS, &err), 13);
 	load(SLUICE_REPLY_SOCKET, LOAD_FRESH);
 	replace_map("sluice_counters", sizeof(struct sluice_reply_counters) * 2, 1);
 	assert_int_equal(reply_read(DIR_OURS, &state, &err), -EPROTO);

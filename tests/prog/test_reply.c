@@ -14,6 +14,8 @@
 
 #include "reply_lab.h"
 
+#include <sluice/walks.h>
+
 /* --- kinds of servers: source of their answers, and counters */
 
 static void answer_sendto(int server, const struct lab_end *peer)
@@ -694,6 +696,55 @@ static void test_not_own(void **state)
 	not_own(NEAR6, FAR6, "2001:db8:9::9", "2001:db8:9::a");
 }
 
+#define MANY 400
+
+/* Counts the addresses that are known to be of no interface. */
+static unsigned int locals_refused(void)
+{
+	int fd = bpf_map__fd(programs.skel->maps.sluice_locals);
+	struct sluice_local_key key, *last = NULL;
+	struct sluice_local_usable local;
+	unsigned int count = 0;
+
+	for (; !bpf_map_get_next_key(fd, last, &key); last = &key)
+		count += !bpf_map_lookup_elem(fd, &key, &local) && !local.usable;
+	return count;
+}
+
+/* Datagrams to many addresses of no interface do not cause as many searches of all addresses. */
+static void test_many_not_own(void **state)
+{
+	int server = server_dual(), client = lab_socket(NEAR4, 0), other = lab_socket(NEAR4, 0), i;
+	unsigned int allowed;
+	char addr[INET_ADDRSTRLEN];
+	__u32 begin;
+
+	for (i = 0; i < MANY; i++) {
+		snprintf(addr, sizeof(addr), "198.18.%d.%d", i / 200, i % 200);
+		lab_route_local(addr);
+	}
+	load(&(struct settings){ .port = PORT });
+	lab_exchange(client, server, FAR4, FAR4);
+	begin = now();
+	for (i = 0; i < MANY; i++) {
+		snprintf(addr, sizeof(addr), "198.18.%d.%d", i / 200, i % 200);
+		lab_request(other, addr, PORT);
+		lab_receive(server);
+	}
+	allowed = ((now() - begin) / SLUICE_WALK_WINDOW + 2) * SLUICE_WALKS *
+		  (unsigned int)libbpf_num_possible_cpus();
+	assert_in_range(locals_refused(), 1, allowed);
+	/* known flows are fixed meanwhile, and new ones a moment later */
+	answer_again(server, client, NEAR4, FAR4);
+	wait_past(now() + 2 * SLUICE_WALK_WINDOW);
+	lab_exchange(other, server, OTHER4, OTHER4);
+	assert_counted(&programs, COUNTED(skipped_not_own, MANY), COUNTED(learned, 2),
+		       COUNTED(fixed, 3));
+	close(other);
+	close(client);
+	close(server);
+}
+
 static void test_extensions(void **state)
 {
 	int server = server_dual(), client4 = lab_socket(NEAR4, 0), client6 = lab_socket(NEAR6, 0);
@@ -748,6 +799,7 @@ int main(void)
 		TEST(connects_counted),
 		TEST(loopback_broadcast),
 		TEST(not_own),
+		TEST(many_not_own),
 		TEST(group),
 		TEST(extensions),
 		TEST(fragments),

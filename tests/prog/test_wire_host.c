@@ -655,93 +655,6 @@ static void test_unmanaged(void **state)
 	}
 }
 
-/* Sends requests with as many forged sources, all by the interface far. */
-static void flood(int count)
-{
-	unsigned int ifindex = if_nametoindex("far");
-	struct shape request = request4(4000, WILDCARD);
-	char source[INET_ADDRSTRLEN];
-	struct frame in, out;
-	int i;
-
-	request.source = source;
-	for (i = 0; i < count; i++) {
-		snprintf(source, sizeof(source), "100.%d.%d.%d", 64 + i / 65536, i / 256 % 256,
-			 i % 256);
-		build_frame(&request, &in);
-		assert_int_equal(run_frame_on(ifindex, host.in, &in, 0, &out), 0);
-	}
-}
-
-#define PROVEN	  300
-#define HALF_OPEN 100
-
-/* Forged requests evict no proven record, and no half-open ones of another interface. */
-static void test_flood(void **state)
-{
-	struct shape proven[PROVEN], reply, fixed, half[HALF_OPEN];
-	struct sluice_wire_set set;
-	uint64_t evicted = counter(&host, SLUICE_WIRE_evicted);
-	int i, found = 0;
-	uint32_t index;
-
-	for (i = 0; i < PROVEN; i++) {
-		proven[i] = request4(next_port(), BACK);
-		converse(&host, &proven[i]);
-	}
-	for (i = 0; i < HALF_OPEN; i++) {
-		half[i] = request4(next_port(), WILDCARD);
-		pass(&host, host.in, &half[i], &half[i], SLUICE_WIRE_half_open);
-	}
-	flood(200000);
-	for (i = 0; i < PROVEN; i++) {
-		reply = answer(&proven[i], NEAR4);
-		fixed = answer(&proven[i], proven[i].target);
-		pass(&host, host.out, &reply, &fixed, SLUICE_WIRE_reply_rewritten);
-	}
-	assert_int_equal(counter(&host, SLUICE_WIRE_evicted), evicted);
-	assert_true(counter(&host, SLUICE_WIRE_evicted_half_open) > 100000);
-	for (i = 0; i < HALF_OPEN; i++)
-		found += flow_find(&host, &half[i], &set, &index) >= 0;
-	assert_int_equal(found, HALF_OPEN);
-}
-
-#define PAIRS 3000
-
-/* Two requests each of many peers, to which no socket answers, do not cause as many searches. */
-static void test_search_limit(void **state)
-{
-	uint64_t searches = counter(&host, SLUICE_WIRE_address_search), begin = now_ns(), allowed;
-	uint64_t skipped = counter(&host, SLUICE_WIRE_request_not_looked_up);
-	uint64_t window_ns = (uint64_t)SLUICE_WIRE_WALK_WINDOW << SLUICE_FLOW_CLOCK_SHIFT;
-	struct shape request, inside;
-	struct frame in, out, wanted;
-	int i, twice;
-
-	for (i = 0; i < PAIRS; i++) {
-		request = request4(next_port(), NOBODY);
-		build_frame(&request, &in);
-		for (twice = 0; twice < 2; twice++)
-			assert_int_equal(run_frame(host.in, &in, 0, &out), 0);
-	}
-	allowed = ((now_ns() - begin) / window_ns + 2) * SLUICE_WIRE_WALKS *
-		  (uint64_t)libbpf_num_possible_cpus();
-	searches = counter(&host, SLUICE_WIRE_address_search) - searches;
-	skipped = counter(&host, SLUICE_WIRE_request_not_looked_up) - skipped;
-	assert_in_range(searches, 1, allowed);
-	assert_int_equal(searches + skipped, PAIRS);
-	/* a moment later, there are searches again */
-	request = request4(next_port(), BACK);
-	pass(&host, host.in, &request, &request, SLUICE_WIRE_half_open);
-	connect_back(&request);
-	poll(NULL, 0, (int)(2 * window_ns / 1000000));
-	inside = to_target(request, NEAR4);
-	build_frame(&request, &in);
-	build_frame(&inside, &wanted);
-	assert_int_equal(run_frame(host.in, &in, 0, &out), 0);
-	assert_frame(&out, &wanted);
-}
-
 /* --- a bridge port */
 
 /* Passes a frame to the Ethernet address that ends in @last, which is the bridge's or not. */
@@ -852,7 +765,6 @@ int main(void)
 		cmocka_unit_test(test_aged),	    cmocka_unit_test(test_other_interface),
 		cmocka_unit_test(test_looped),	    cmocka_unit_test(test_unmanaged),
 		cmocka_unit_test(test_bridge_port), cmocka_unit_test(test_bridge_changes),
-		cmocka_unit_test(test_flood),	    cmocka_unit_test(test_search_limit),
 	};
 
 	return cmocka_run_group_tests(tests, setup, down);

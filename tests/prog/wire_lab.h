@@ -141,19 +141,6 @@ static inline void assert_frame(const struct frame *got, const struct frame *wan
 	}
 }
 
-/* Lets programs walk over the host's addresses, however many walks there were a moment ago. */
-static inline void forget_walks(const struct programs *programs)
-{
-	struct sluice_walks *each = calloc((size_t)libbpf_num_possible_cpus(), sizeof(*each));
-	uint32_t zero = 0;
-
-	assert_non_null(each);
-	assert_int_equal(bpf_map_update_elem(bpf_map__fd(programs->skel->maps.sluice_w_walks),
-					     &zero, each, BPF_ANY),
-			 0);
-	free(each);
-}
-
 /* Runs @in, expects @wanted, and checks that @which has counted one. */
 static inline void pass_frame(const struct programs *programs, int prog, const struct frame *in,
 			      const struct frame *wanted, enum sluice_wire_counter which)
@@ -161,7 +148,6 @@ static inline void pass_frame(const struct programs *programs, int prog, const s
 	uint64_t before = counter(programs, which);
 	struct frame out;
 
-	forget_walks(programs);
 	assert_int_equal(run_frame(prog, in, 0, &out), 0);
 	assert_frame(&out, wanted);
 	assert_int_equal(counter(programs, which), before + 1);

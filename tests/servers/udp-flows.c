@@ -6,6 +6,7 @@
  *	udp-flows --to ADDR:PORT [--from ADDR[:PORT]] [--sources N] [--flows N] [--rate N]
  *		  [--count N | --until-signal] [--window N] [--zipf S] [--burst N] [--timeout-ms N]
  *	udp-flows --to ADDR:PORT --flood N [--from ADDR[:PORT]] [--sources N] [--rate N]
+ *		  [--burst N]
  *
  * A flow is a socket with its source port, bound to one of --sources consecutive addresses.
  * Numbered datagrams are sent on the flows in turn, or by weights of 1/k^S (--zipf), in bursts of
@@ -23,7 +24,7 @@
  * last, "left" and "came" the moves from and to it. "split" counts the source addresses whose flows
  * have several workers. The exit status is 0 if all datagrams were answered, 1 if not.
  *
- * --flood sends datagrams that request no answer, each from another source: addresses in turn, and
+ * --flood sends datagrams that request no answer, --burst from each source: addresses in turn, and
  * a new port after each round, unless --from names the port. The addresses must be local
  * (127.0.0.0/8 is, or `ip route add local 10.77.0.0/16 dev lo`); no privilege is needed.
  */
@@ -487,12 +488,12 @@ static void flood(struct client *client)
 		while (!is_due(client, start_ns))
 			nanosleep(&(struct timespec){ .tv_nsec = 1000000 }, NULL);
 		client->given_up = client->sent;
-		if (client->sent % client->sources == 0) {
+		if (client->sent % (client->sources * client->burst) == 0) {
 			if (fd >= 0)
 				close(fd);
 			fd = socket_open(&any);
 		}
-		flood_send(client, fd, client->sent);
+		flood_send(client, fd, client->sent / client->burst);
 	}
 	printf("flooded %lu\n", client->sent);
 }
@@ -503,7 +504,8 @@ static const char usage_text[] =
 	"usage: udp-flows --to ADDR:PORT [--from ADDR[:PORT]] [--sources N] [--flows N] [--rate N]\n"
 	"                 [--count N | --until-signal] [--window N] [--zipf S] [--burst N]\n"
 	"                 [--timeout-ms N]\n"
-	"       udp-flows --to ADDR:PORT --flood N [--from ADDR[:PORT]] [--sources N] [--rate N]\n";
+	"       udp-flows --to ADDR:PORT --flood N [--from ADDR[:PORT]] [--sources N] [--rate N]\n"
+	"                 [--burst N]\n";
 
 static unsigned long number(const char *text, unsigned long max)
 {

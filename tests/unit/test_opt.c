@@ -228,7 +228,8 @@ static void test_unknown_long(void **state)
 /* A key of the file is not an option, and is not suggested. */
 static void test_key_of_the_file(void **state)
 {
-	assert_refused("--filed 1", "unknown option '--filed'", "'filed' is a key of the daemon's file, sluice.conf(5)");
+	assert_refused("--filed 1", "unknown option '--filed'",
+		       "'filed' is a key of the daemon's file, sluice.conf(5)");
 }
 
 /* The name of the last parsed option of a table, for messages. */

@@ -310,6 +310,21 @@ static void test_owner_moves(void **state)
 	assert_true(sluice_steer_owner_checks(owner, PRINT));
 }
 
+/* From no time at all, by two seconds for each datagram, to the idle time and never beyond. */
+static void test_protection_grows(void **state)
+{
+	__u32 limit = sluice_flow_clock(130000000000ULL), received, second = 1000000000 >> 20;
+
+	assert_int_equal(sluice_steer_protected(1, limit), 0);
+	for (received = 2; received < SLUICE_STEER_RECEIVED_MAX; received++) {
+		assert_in_range(sluice_steer_protected(received, limit),
+				(received - 1) * 2 * second, (received - 1) * 2 * (second + 1));
+		assert_true(sluice_steer_protected(received, limit) < limit);
+	}
+	assert_int_equal(sluice_steer_protected(SLUICE_STEER_RECEIVED_MAX, limit), limit);
+	assert_int_equal(sluice_steer_protected(SLUICE_STEER_RECEIVED_MAX, 5), 5);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -323,6 +338,7 @@ int main(void)
 		cmocka_unit_test_setup(test_owner_counts_to_its_limit, start),
 		cmocka_unit_test_setup(test_owner_idle, start),
 		cmocka_unit_test_setup(test_owner_moves, start),
+		cmocka_unit_test_setup(test_protection_grows, start),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -132,7 +132,7 @@ int main(int argc, char **argv)
 	fd = map_make(BPF_MAP_TYPE_ARRAY, 4, sizeof(*run.kept), count, BPF_F_MMAPABLE, &kernel);
 	run.kept = mmap(NULL, count * sizeof(*run.kept), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 	map_make(BPF_MAP_TYPE_HASH, sizeof(struct sluice_hold_key), 4, count, 0, &kernel);
-	map_make(BPF_MAP_TYPE_HASH, 8, 4, count, 0, &kernel);
+	map_make(BPF_MAP_TYPE_HASH, 8, sizeof(struct sluice_hold_socket), count, 0, &kernel);
 	fd = map_make(BPF_MAP_TYPE_ARRAY, 4, 8, SLUICE_HOLD_CLOSES, BPF_F_MMAPABLE, &kernel);
 	run.closes = mmap(NULL, SLUICE_HOLD_CLOSES * 8UL, PROT_READ, MAP_SHARED, fd, 0);
 	run.slots = calloc(count, sizeof(*run.slots));

@@ -7,6 +7,15 @@
 
 #define INTERVAL_US 2000000
 
+static void (*on_step)(void *arg);
+static void *on_step_arg;
+
+void progress_set_tick(void (*tick)(void *arg), void *arg)
+{
+	on_step = tick;
+	on_step_arg = arg;
+}
+
 struct progress progress_begin(const char *what)
 {
 	return (struct progress){ what, clock_now_us() + INTERVAL_US };
@@ -16,6 +25,8 @@ void progress_report(struct progress *progress, int done, int total)
 {
 	__u64 now = clock_now_us();
 
+	if (on_step)
+		on_step(on_step_arg);
 	if (now < progress->due_us)
 		return;
 	progress->due_us = now + INTERVAL_US;

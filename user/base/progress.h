@@ -11,6 +11,8 @@ struct progress {
 };
 
 struct progress progress_begin(const char *what);
+/* Sets what progress_report() calls: the part of the event loop that cannot wait for so long. */
+void progress_set_tick(void (*tick)(void *arg), void *arg);
 /* Logs "WHAT: DONE of TOTAL" if a line is due; call it after each step. */
 void progress_report(struct progress *progress, int done, int total);
 

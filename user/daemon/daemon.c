@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/loop.h"
+#include "base/progress.h"
 #include "base/sd_notify.h"
 #include "daemon/config_file.h"
 #include "daemon/hold.h"
@@ -28,6 +29,8 @@
 
 /* Another process may detach the programs.  The check costs a few system calls per interface. */
 #define CHECK_US 10000000
+/* How often the names of network namespaces are read again, if there are any. */
+#define FOLLOW_US 1000000
 
 struct node {
 	const struct context *context;
@@ -39,6 +42,7 @@ struct node {
 	struct err err; /* why the daemon gives up; code EXIT_OK: it does not */
 	char bpffs[PATH_MAX];
 	struct loop *loop;
+	struct loop_timer *follow;
 	struct watch *watch;
 	struct steer_section steer;
 	struct hold_section hold;
@@ -84,6 +88,16 @@ static void on_changed(void *arg)
 	/* start() sends the first status, once every section has been tried. */
 	if (node->sections.file)
 		notify_status(node, "");
+}
+
+/* Keepalives do not wait until hundreds of groups are attached. */
+static void on_progress(void *arg)
+{
+	struct node *node = arg;
+
+	/* the sender returns to the daemon's own namespace */
+	if (daemon_netns_is_home(&node->netns))
+		hold_section_run(&node->hold);
 }
 
 static void on_watchdog(void *arg)
@@ -156,6 +170,13 @@ static void on_check(void *arg)
 	watch_check(node->watch);
 }
 
+static void on_follow(void *arg)
+{
+	struct node *node = arg;
+
+	sections_follow(&node->sections);
+}
+
 /* Returns 0, or -errno with *err set if no section of the first file could be applied. */
 static int apply(struct node *node, struct config_file *file, struct err *err)
 {
@@ -165,6 +186,10 @@ static int apply(struct node *node, struct config_file *file, struct err *err)
 		return result;
 	log_logfmt(node->context->verbose ? LOG_LEVEL_DEBUG : file->config.log_level);
 	watch_file(node->watch, node->sections.wire_file);
+	if (sections_name_netns(&node->sections))
+		loop_timer_start(node->follow, FOLLOW_US);
+	else
+		loop_timer_stop(node->follow);
 	return 0;
 }
 
@@ -254,6 +279,10 @@ static int setup_loop(struct node *node)
 	if (!result)
 		result = start_timer(node, on_check, CHECK_US);
 	if (!result)
+		node->follow = loop_timer(node->loop, true, on_follow, node);
+	if (!result && !node->follow)
+		result = -ENOMEM;
+	if (!result)
 		result = steer_section_init(&node->steer, node->loop, on_changed, node);
 	if (!result)
 		result = hold_section_init(&node->hold, node->loop);
@@ -285,6 +314,7 @@ static int start(struct node *node, struct err *err)
 		goto out;
 	node->status.started_ns = clock_now_ns(CLOCK_MONOTONIC);
 	open_status(node);
+	progress_set_tick(on_progress, node);
 	result = watch_start(node->watch, err);
 	if (!result)
 		result = apply(node, file, err);
@@ -332,6 +362,7 @@ int daemon_run(const struct context *context, const char *path, struct err *err)
 		result = -EBUSY;
 	}
 out:
+	progress_set_tick(NULL, NULL);
 	status_socket_close(&node.status);
 	steer_section_end(&node.steer);
 	hold_section_end(&node.hold);

@@ -11,9 +11,8 @@
 #include <stdio.h>
 #include <string.h>
 
-static void on_timer(void *arg)
+void hold_section_run(struct hold_section *hold)
 {
-	struct hold_section *hold = arg;
 	__u64 next, now = clock_now_ns(CLOCK_BOOTTIME);
 
 	if (!hold->sender)
@@ -21,6 +20,11 @@ static void on_timer(void *arg)
 	next = hold_sender_run(hold->sender, now);
 	now = clock_now_ns(CLOCK_BOOTTIME);
 	loop_timer_start(hold->timer, next > now ? (next - now) / 1000 + 1 : 0);
+}
+
+static void on_timer(void *arg)
+{
+	hold_section_run(arg);
 }
 
 static void on_probed(const struct hold_finding *finding, void *arg)

@@ -30,6 +30,8 @@ struct hold_section {
 int hold_section_init(struct hold_section *hold, struct loop *loop);
 /* Stops sending, before the loop is freed. Tracking stays loaded. */
 void hold_section_end(struct hold_section *hold);
+/* Sends what is due, during a long operation. The thread is in the daemon's own namespace. */
+void hold_section_run(struct hold_section *hold);
 /*
  * Loads hold as the file has it, or updates it in place, and sends. Returns 0, or -errno with *err
  * set; if the load failed, the previous state is kept. With @follows it does nothing unless the

@@ -2,6 +2,7 @@
 #include "daemon/netns.h"
 
 #include "base/log.h"
+#include "net/netdev.h"
 #include "net/netns.h"
 
 #include <stdio.h>
@@ -67,6 +68,14 @@ int daemon_netns_enter(const struct daemon_netns *netns, struct err *err)
 		err_set(err, EXIT_PERMISSION, -result,
 			"cannot enter the network namespace of mode wire: %s", strerror(-result));
 	return result;
+}
+
+bool daemon_netns_is_home(const struct daemon_netns *netns)
+{
+	struct stat home;
+
+	return netns->wire_fd < 0 ||
+	       (!fstat(netns->home_fd, &home) && home.st_ino == netdev_netns());
 }
 
 void daemon_netns_leave(const struct daemon_netns *netns)

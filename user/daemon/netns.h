@@ -32,6 +32,8 @@ void daemon_netns_fix(struct daemon_netns *netns, const char *name);
 bool daemon_netns_allows(const struct daemon_netns *netns, const char *name);
 /* Enters the namespace of mode wire. Returns 0, or -errno with *err set. */
 int daemon_netns_enter(const struct daemon_netns *netns, struct err *err);
+/* Is the calling thread in the daemon's own namespace? */
+bool daemon_netns_is_home(const struct daemon_netns *netns);
 /* Returns to the daemon's own namespace, or exits the process if the kernel refuses. */
 void daemon_netns_leave(const struct daemon_netns *netns);
 

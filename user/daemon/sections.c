@@ -8,6 +8,7 @@
 #include "kernel/load_outcome.h"
 #include "kernel/meta.h"
 #include "kernel/pins.h"
+#include "net/netns.h"
 #include "reply/pins.h"
 #include "steer/group/groups.h"
 #include "wire/pins.h"
@@ -93,18 +94,33 @@ static int wire_apply(struct sections *sections, struct config_file *file, struc
 	return 0;
 }
 
+/* Returns the name or path of the network namespace of a section, or NULL. */
+static const char *netns_named(const struct config *config, int i)
+{
+	const char *name = i == SECTION_STEER  ? config->steer_netns
+			   : i == SECTION_HOLD ? config->hold_netns
+					       : NULL;
+
+	return config->has[i] && name && strcmp(name, "all") != 0 ? name : NULL;
+}
+
 /* Loads the object of a section, or updates it in place: all or nothing. */
 static void apply(struct sections *sections, int i, struct config_file *file)
 {
 	struct section *section = &sections->section[i];
-	int error = i == SECTION_STEER
-			    ? steer_section_apply(sections->steer, file, sections->context,
-						  section->repairs, &section->err)
-		    : i == SECTION_REPLY ? reply_apply(sections, file, &section->err)
-		    : i == SECTION_HOLD
-			    ? hold_section_apply(sections->hold, file, sections->context,
-						 section->repairs, &section->err)
-			    : wire_apply(sections, file, &section->err);
+	const char *name = netns_named(&file->config, i);
+	/* if the name changes meanwhile, sections_follow() notices */
+	int error = name ? netns_number(name, &section->netns, &section->err) : 0;
+
+	if (!error)
+		error = i == SECTION_STEER
+				? steer_section_apply(sections->steer, file, sections->context,
+						      section->repairs, &section->err)
+			: i == SECTION_REPLY ? reply_apply(sections, file, &section->err)
+			: i == SECTION_HOLD
+				? hold_section_apply(sections->hold, file, sections->context,
+						     section->repairs, &section->err)
+				: wire_apply(sections, file, &section->err);
 
 	if (error == -ECANCELED) {
 		/* a command has loaded or unloaded it since, and has the last word */
@@ -182,6 +198,40 @@ static void log_failure(struct sections *sections, int i)
 	if (section->err.hint[0])
 		log_field(&line, "hint", "%s", section->err.hint);
 	log_end(&line);
+}
+
+bool sections_name_netns(const struct sections *sections)
+{
+	int i;
+
+	for (i = 0; i < SECTIONS; i++)
+		if (netns_named(&sections->file->config, i))
+			return true;
+	return false;
+}
+
+void sections_follow(struct sections *sections)
+{
+	int i;
+
+	for (i = 0; i < SECTIONS; i++) {
+		struct section *section = &sections->section[i];
+		const char *name = netns_named(&sections->file->config, i);
+		struct log_line line;
+		uint32_t netns;
+
+		if (!name || !section->loaded || section->pending ||
+		    netns_number(name, &netns, &(struct err){ 0 }) || netns == section->netns)
+			continue;
+		log_begin(&line, LOG_LEVEL_INFO, "following a network namespace by its name");
+		log_field(&line, "section", "%s", config_section_names[i]);
+		log_field(&line, "netns", "%s", name);
+		log_end(&line);
+		section->repairs = true;
+		apply(sections, i, sections->file);
+		if (section->pending)
+			log_failure(sections, i);
+	}
 }
 
 int sections_apply(struct sections *sections, struct config_file *file, struct err *err)

@@ -24,6 +24,7 @@ struct section {
 	bool damaged; /* so is what a command loaded; once it is `logged_damage` */
 	bool logged_damage;
 	bool unloaded;	  /* by another process, and logged */
+	uint32_t netns;	  /* inode number of the namespace that the file names, at the load */
 	char *pins;	  /* after the load, for pins_lost() */
 	char logged[768]; /* the current failure, once logged */
 	struct err err;
@@ -52,6 +53,13 @@ int sections_apply(struct sections *sections, struct config_file *file, struct e
  * was retried.
  */
 bool sections_check(struct sections *sections);
+/* Does a section name a network namespace, other than that of mode wire? */
+bool sections_name_netns(const struct sections *sections);
+/*
+ * Loads a section again if its network namespace has been deleted and made again under its name.
+ * Until it is made again, the section stays as it is.
+ */
+void sections_follow(struct sections *sections);
 /* Drops the references to the files; the objects stay loaded. */
 void sections_end(struct sections *sections);
 

@@ -22,7 +22,6 @@
 #define REST_US	   5000
 #define STREAK_MAX 7
 #define IDLE_US	   50000
-#define FOLLOW_US  1000000  /* how often the name of a network namespace is read again */
 #define LOST_US	   10000000 /* rate limit of the line about lost events: any process can cause it */
 
 /* --- sweeps */
@@ -222,41 +221,6 @@ static void find_cgroup(struct steer_section *steer, struct config_file *file,
 	steer->loader.no_cgroup = steer->no_cgroup.what;
 }
 
-/*
- * Applies the file again once its network namespace has been deleted and made again under the same
- * name. Until then the groups of the old one stay as they are.
- */
-static void on_follow(void *arg)
-{
-	struct steer_section *steer = arg;
-	struct err err = { 0 };
-	__u32 netns;
-
-	if (!steer->active)
-		return;
-	loop_timer_start(steer->follow, FOLLOW_US);
-	if (netns_number(steer->file->config.steer_netns, &netns, &err) || netns == steer->netns)
-		return;
-	log_info("steer: following network namespace '%s'", steer->file->config.steer_netns);
-	if (steer_section_apply(steer, steer->file, steer->context, true, &err))
-		log_failure(steer, &err);
-}
-
-static void follow_netns(struct steer_section *steer, struct config_file *file,
-			 const struct context *context)
-{
-	const char *name = file->config.steer_netns;
-
-	config_file_get(file);
-	config_file_put(steer->file);
-	steer->file = file;
-	steer->context = context;
-	if (name && strcmp(name, "all") != 0)
-		loop_timer_start(steer->follow, FOLLOW_US);
-	else
-		loop_timer_stop(steer->follow);
-}
-
 int steer_section_apply(struct steer_section *steer, struct config_file *file,
 			const struct context *context, bool follows, struct err *err)
 {
@@ -273,13 +237,11 @@ int steer_section_apply(struct steer_section *steer, struct config_file *file,
 	result = netns_number(wanted->steer_netns, &options.netns, err);
 	if (result)
 		return result;
-	follow_netns(steer, file, context);
 	find_cgroup(steer, file, context);
 	steer_read(options.bpffs, &before, &(struct err){ 0 });
 	steer_log_begin(&steer->log, 0);
 	result = steer_load(&steer->loader, &options, steer_log_event, &steer->log, &groups, err);
 	steer_log_end(&steer->log, !result);
-	steer->netns = result ? 0 : options.netns;
 	if (result)
 		return result;
 	/* unloaded or loaded by a command since: the sweeps report that */
@@ -363,9 +325,8 @@ int steer_section_init(struct steer_section *steer, struct loop *loop, loop_fn c
 		.regular = loop_timer(loop, false, on_regular, steer),
 		.after_events = loop_timer(loop, false, on_after_events, steer),
 		.idle = loop_timer(loop, false, on_idle, steer),
-		.follow = loop_timer(loop, false, on_follow, steer),
 	};
-	if (!steer->regular || !steer->after_events || !steer->idle || !steer->follow)
+	if (!steer->regular || !steer->after_events || !steer->idle)
 		return -ENOMEM;
 	return spread_section_init(&steer->spread, loop);
 }
@@ -375,5 +336,4 @@ void steer_section_end(struct steer_section *steer)
 	close_events(steer);
 	spread_section_stop(&steer->spread);
 	steer_loader_close(&steer->loader);
-	config_file_put(steer->file);
 }

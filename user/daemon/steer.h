@@ -26,10 +26,6 @@ struct steer_section {
 	struct socket_events *events; /* NULL: only sweeps find sockets */
 	struct spread_section spread;
 	struct loop_timer *regular, *after_events, *idle;
-	struct loop_timer *follow; /* runs if the file names a namespace */
-	struct config_file *file;  /* that was applied last */
-	const struct context *context;
-	__u32 netns; /* that the name stood for; 0: all, or unknown */
 	struct debounce debounce;
 	unsigned int streak; /* sweeps in a row that events had to wait for */
 	struct steer_loader loader;

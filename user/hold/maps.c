@@ -68,11 +68,13 @@ int hold_maps_open(struct hold_maps *maps, const char *bpffs, bool write, struct
 	if (!maps->closes)
 		goto failed;
 	maps->socks_fd = state_dir_map_open(&hold_state_dir, bpffs, "sluice_socks",
-					    BPF_MAP_TYPE_HASH, sizeof(__u64), sizeof(__u32), err);
+					    BPF_MAP_TYPE_HASH, sizeof(__u64),
+					    sizeof(struct sluice_hold_socket), err);
 	if (maps->socks_fd < 0)
 		goto failed;
 	maps->netns_fd = state_dir_map_open(&hold_state_dir, bpffs, "sluice_netns",
-					    BPF_MAP_TYPE_HASH, sizeof(__u32), sizeof(__u64), err);
+					    BPF_MAP_TYPE_HASH, sizeof(__u32),
+					    sizeof(struct sluice_hold_netns), err);
 	if (maps->netns_fd >= 0)
 		return 0;
 failed:
@@ -117,19 +119,20 @@ bool hold_flow_read(const struct hold_maps *maps, __u32 slot, struct sluice_hold
 	       __atomic_load_n(&from->serial, __ATOMIC_RELAXED) == serial;
 }
 
-bool hold_socket_open(const struct hold_maps *maps, __u64 cookie)
+bool hold_socket_open(const struct hold_maps *maps, const struct sluice_hold_flow *flow)
 {
-	__u32 netns;
+	struct sluice_hold_socket socket;
 
-	return !bpf_map_lookup_elem(maps->socks_fd, &cookie, &netns);
+	return !bpf_map_lookup_elem(maps->socks_fd, &flow->cookie, &socket) &&
+	       socket.port_be == flow->key.local_port_be;
 }
 
 __u64 hold_netns_sockets(const struct hold_maps *maps, __u32 netns)
 {
-	__u64 open = 0;
+	struct sluice_hold_netns tracked = { 0 };
 
-	bpf_map_lookup_elem(maps->netns_fd, &netns, &open);
-	return open;
+	bpf_map_lookup_elem(maps->netns_fd, &netns, &tracked);
+	return tracked.sockets;
 }
 
 __s64 hold_saved(const struct sluice_hold_flow *flow, __u32 sent, __u64 end_ns)

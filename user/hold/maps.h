@@ -34,13 +34,13 @@ __u32 hold_maps_used(const struct hold_maps *maps);
  * Copies a flow consistently. Returns false if the slot is free, or changes its flow right now.
  */
 bool hold_flow_read(const struct hold_maps *maps, __u32 slot, struct sluice_hold_flow *flow);
-/* Returns the counter of closed sockets that this socket would raise. */
+/* Returns the counter that this socket raises when it is closed or changes its port. */
 static inline __u32 hold_closes(const struct hold_maps *maps, __u64 cookie)
 {
 	return (__u32)__atomic_load_n(&maps->closes[cookie % SLUICE_HOLD_CLOSES], __ATOMIC_ACQUIRE);
 }
-/* Is the socket of a flow open? A system call. */
-bool hold_socket_open(const struct hold_maps *maps, __u64 cookie);
+/* Is the socket of a flow open, and still bound to the flow's port? A system call. */
+bool hold_socket_open(const struct hold_maps *maps, const struct sluice_hold_flow *flow);
 /* Returns the number of open sockets of a namespace. */
 __u64 hold_netns_sockets(const struct hold_maps *maps, __u32 netns);
 

@@ -6,9 +6,7 @@
 
 #include <linux/capability.h>
 
-#define NO_ICMP                                                            \
-	"a socket with IP_RECVERR sees EHOSTUNREACH for keepalives, which" \
-	" go on after a port unreachable"
+#define NO_ICMP "sockets see ICMP errors about keepalives, which go on after a port unreachable"
 
 static enum feature conntrack_status(const struct need *need, struct probe *probe)
 {

@@ -26,15 +26,24 @@ struct outlet {
 	int netns_fd;
 	int home_fd;
 	int fd4;
-	int fd6; /* -1: no IPv6 */
+	int fd6;     /* -1: no IPv6 */
+	bool as_udp; /* the kernel routes as UDP what a raw socket sends */
 	struct nl *conntrack;
 	struct watched *watched;
 	size_t count, room;
 };
 
-/* The control data of a message: the source and interface, and the mark. */
+/* include/uapi/linux/in.h of 6.4 */
+#ifndef IP_PROTOCOL
+#define IP_PROTOCOL 52
+#endif
+
+/* Room for the datagrams of some ticks; each counts with some 800 bytes. */
+#define SEND_BUFFER (1 << 20)
+
+/* The control data of a message: the source and interface, the mark, and the protocol. */
 union control {
-	char data[CMSG_SPACE(sizeof(struct in6_pktinfo)) + CMSG_SPACE(sizeof(__u32))];
+	char data[CMSG_SPACE(sizeof(struct in6_pktinfo)) + 2 * CMSG_SPACE(sizeof(__u32))];
 	struct cmsghdr align;
 };
 
@@ -54,6 +63,30 @@ static void leave(const struct outlet *outlet)
 	exit(EXIT_ERROR);
 }
 
+/*
+ * Opens a raw socket. By default, policy routing and IPsec take its datagrams for those of protocol
+ * 255: a policy for UDP would not apply, and they would leave another way, or in the clear.
+ */
+static int open_raw(int family)
+{
+	int fd = socket(family, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, IPPROTO_RAW);
+	int size = SEND_BUFFER;
+
+	if (fd < 0)
+		return -errno;
+	/* where the kernel refuses that, a smaller one only delays */
+	setsockopt(fd, SOL_SOCKET, SO_SNDBUFFORCE, &size, sizeof(size));
+	return fd;
+}
+
+static bool can_be_udp(int fd)
+{
+	int protocol;
+
+	return !getsockopt(fd, IPPROTO_IP, IP_PROTOCOL, &protocol,
+			   &(socklen_t){ sizeof(protocol) });
+}
+
 int outlet_open(struct outlet **opened, __u32 netns, int home_fd, struct err *err)
 {
 	struct outlet *outlet = calloc(1, sizeof(*outlet));
@@ -63,11 +96,16 @@ int outlet_open(struct outlet **opened, __u32 netns, int home_fd, struct err *er
 		return err_set(err, EXIT_ERROR, ENOMEM, "hold: out of memory");
 	*outlet = (struct outlet){ .home_fd = home_fd, .fd4 = -1, .fd6 = -1 };
 	outlet->netns_fd = netns_open_number(netns);
-	if (outlet->netns_fd < 0) {
+	result = outlet->netns_fd;
+	if (result == -ENOENT)
+		err_set(err, EXIT_ERROR, ENOENT,
+			"network namespace %u: it has no name, and no process is in it", netns);
+	else if (result < 0)
+		err_set(err, EXIT_ERROR, -result, "network namespace %u: %s", netns,
+			strerror(-result));
+	if (result < 0) {
 		free(outlet);
-		return err_set(err, EXIT_ERROR, ENOENT,
-			       "network namespace %u: it has no name, and no process is in it",
-			       netns);
+		return result;
 	}
 	result = enter(outlet);
 	if (result) {
@@ -75,9 +113,10 @@ int outlet_open(struct outlet **opened, __u32 netns, int home_fd, struct err *er
 			strerror(-result));
 		goto failed;
 	}
-	outlet->fd4 = socket(AF_INET, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, IPPROTO_RAW);
-	result = outlet->fd4 < 0 ? -errno : 0;
-	outlet->fd6 = socket(AF_INET6, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, IPPROTO_RAW);
+	outlet->fd4 = open_raw(AF_INET);
+	result = outlet->fd4 < 0 ? outlet->fd4 : 0;
+	outlet->as_udp = can_be_udp(outlet->fd4);
+	outlet->fd6 = open_raw(AF_INET6);
 	if (conntrack_open(&outlet->conntrack))
 		outlet->conntrack = NULL;
 	leave(outlet);
@@ -119,44 +158,41 @@ struct nl *outlet_conntrack(struct outlet *outlet)
 
 /* --- sending */
 
-static void add_control(struct msghdr *message, struct cmsghdr **at, int level, int type,
+static void add_control(struct msghdr *message, union control *control, int level, int type,
 			const void *data, size_t size)
 {
-	struct cmsghdr *header = *at ? CMSG_NXTHDR(message, *at) : CMSG_FIRSTHDR(message);
+	struct cmsghdr *header = (void *)(control->data + message->msg_controllen);
 
 	header->cmsg_level = level;
 	header->cmsg_type = type;
 	header->cmsg_len = CMSG_LEN(size);
 	memcpy(CMSG_DATA(header), data, size);
-	*at = header;
+	message->msg_controllen += CMSG_SPACE(size);
 }
 
-/* The route must be that of the socket: by source address, interface and mark. */
+/* The route must be that of the socket: by source address, interface, mark and protocol. */
 static void set_control(struct msghdr *message, union control *control,
-			const struct sluice_hold_flow *flow, bool ip4)
+			const struct sluice_hold_flow *flow, bool ip4, bool as_udp)
 {
-	struct cmsghdr *last = NULL;
+	static const int udp = IPPROTO_UDP;
 
 	memset(control, 0, sizeof(*control));
 	message->msg_control = control->data;
-	message->msg_controllen = sizeof(control->data);
 	if (ip4) {
 		struct in_pktinfo info = { .ipi_ifindex = (int)flow->bound_if,
 					   .ipi_spec_dst.s_addr = flow->key.local.word_be[3] };
 
-		add_control(message, &last, IPPROTO_IP, IP_PKTINFO, &info, sizeof(info));
-		message->msg_controllen = CMSG_SPACE(sizeof(info));
+		add_control(message, control, IPPROTO_IP, IP_PKTINFO, &info, sizeof(info));
+		if (as_udp)
+			add_control(message, control, IPPROTO_IP, IP_PROTOCOL, &udp, sizeof(udp));
 	} else {
 		struct in6_pktinfo info = { .ipi6_ifindex = flow->bound_if };
 
 		memcpy(&info.ipi6_addr, &flow->key.local, sizeof(info.ipi6_addr));
-		add_control(message, &last, IPPROTO_IPV6, IPV6_PKTINFO, &info, sizeof(info));
-		message->msg_controllen = CMSG_SPACE(sizeof(info));
+		add_control(message, control, IPPROTO_IPV6, IPV6_PKTINFO, &info, sizeof(info));
 	}
-	if (!flow->mark)
-		return;
-	message->msg_controllen += CMSG_SPACE(sizeof(flow->mark));
-	add_control(message, &last, SOL_SOCKET, SO_MARK, &flow->mark, sizeof(flow->mark));
+	if (flow->mark)
+		add_control(message, control, SOL_SOCKET, SO_MARK, &flow->mark, sizeof(flow->mark));
 }
 
 struct batch {
@@ -169,8 +205,8 @@ struct batch {
 	unsigned int count;
 };
 
-static void batch_add(struct batch *batch, struct outlet_send *send, enum hold_payload payload,
-		      __u64 seed, bool ip4)
+static void batch_add(struct batch *batch, const struct outlet *outlet, struct outlet_send *send,
+		      enum hold_payload payload, __u64 seed, bool ip4)
 {
 	unsigned int i = batch->count++;
 	struct msghdr *message = &batch->message[i].msg_hdr;
@@ -182,6 +218,8 @@ static void batch_add(struct batch *batch, struct outlet_send *send, enum hold_p
 		ip4_peer->sin_addr.s_addr = send->flow.key.peer.word_be[3];
 	} else {
 		batch->peer[i].sin6_family = AF_INET6;
+		/* of a raw socket, the protocol; 0: 255 */
+		batch->peer[i].sin6_port = htons(outlet->as_udp ? IPPROTO_UDP : 0);
 		memcpy(&batch->peer[i].sin6_addr, &send->flow.key.peer,
 		       sizeof(batch->peer[i].sin6_addr));
 	}
@@ -194,7 +232,7 @@ static void batch_add(struct batch *batch, struct outlet_send *send, enum hold_p
 				    .msg_namelen = ip4 ? sizeof(*ip4_peer) : sizeof(batch->peer[i]),
 				    .msg_iov = &batch->part[i],
 				    .msg_iovlen = 1 };
-	set_control(message, &batch->control[i], &send->flow, ip4);
+	set_control(message, &batch->control[i], &send->flow, ip4, outlet->as_udp);
 	batch->send[i] = send;
 }
 
@@ -230,7 +268,7 @@ void outlet_send(struct outlet *outlet, struct outlet_send *sends, size_t count,
 	for (family = 0; family < 2; family++) {
 		for (i = 0; i < count; i++)
 			if (addr_is_ip4(&sends[i].flow.key.peer) == !family)
-				batch_add(&batch, &sends[i], payload, seed, !family);
+				batch_add(&batch, outlet, &sends[i], payload, seed, !family);
 		batch_send(&batch, family ? outlet->fd6 : outlet->fd4);
 	}
 }

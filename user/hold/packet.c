@@ -63,6 +63,13 @@ static __u64 sum_of(const void *data, size_t length)
 	return sum;
 }
 
+size_t hold_payload_length(enum hold_payload payload)
+{
+	__u8 discarded[HOLD_PACKET_MAX] = { 0 };
+
+	return put_payload(discarded, payload);
+}
+
 size_t hold_packet_build(__u8 packet[HOLD_PACKET_MAX], const struct sluice_hold_key *key,
 			 enum hold_payload payload, unsigned int ttl, __u64 seed)
 {

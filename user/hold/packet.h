@@ -10,10 +10,12 @@
 
 #define HOLD_PACKET_MAX 96 /* IPv6, UDP and the longest payload, rounded up */
 
+/* Returns the length of a payload. */
+size_t hold_payload_length(enum hold_payload payload);
+
 /*
- * Builds the datagram from the socket to the peer. An empty one has the TTL or hop limit @ttl and
- * is marked for recognition (sluice_hold_id()); another payload gets the full TTL. Returns its
- * length.
+ * Builds the datagram from the socket to the peer, marked for recognition (sluice_hold_id()). An
+ * empty one has the TTL or hop limit @ttl; another payload gets the full TTL. Returns its length.
  */
 size_t hold_packet_build(__u8 packet[HOLD_PACKET_MAX], const struct sluice_hold_key *key,
 			 enum hold_payload payload, unsigned int ttl, __u64 seed);

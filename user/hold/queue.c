@@ -3,6 +3,7 @@
  * The keepalives that are due: a queue for each network namespace, in the order in which they
  * became due, so that the longest silent flow comes first when the rate is not enough for all.
  */
+#include "base/addr.h"
 #include "base/log.h"
 #include "bpf/hold/icmp.skel.h"
 #include "hold/packet.h"
@@ -92,6 +93,17 @@ static __u32 queue_take(struct hold_sender *sender, struct hold_netns *netns)
 
 /* --- the decision about a flow */
 
+enum hold_renew hold_renews(const struct hold_sender *sender, const struct sluice_hold_flow *flow)
+{
+	if (sender->options.outermost)
+		return HOLD_RENEW_ALL;
+	/* it has shown that no NAT is beyond this host; a firewall may be */
+	if (sender->outermost &&
+	    addr_is_ip4(&sender->options.probe.addr) == addr_is_ip4(&flow->key.peer))
+		return HOLD_RENEW_TRANSLATED;
+	return HOLD_RENEW_NONE;
+}
+
 /*
  * Handles the entries of this host's NAT, in the flow's own namespace and in the daemon's. Returns
  * true if a datagram is to be sent.
@@ -104,40 +116,37 @@ static bool pass_conntrack(struct hold_sender *sender, struct hold_netns *netns,
 	struct nl *tables[] = { netns->number == sender->home ? NULL : own,
 				sender->home_conntrack };
 	__u64 seconds = (sender->interval_ns * RENEW_INTERVALS + SECOND - 1) / SECOND;
-	bool renewed = false;
+	bool known = false, renewed = false;
 	size_t i;
 
 	for (i = 0; i < sizeof(tables) / sizeof(*tables); i++) {
 		/* the peer has answered since: it knows the present mapping */
 		__u32 mapping = i && flow->in_ns < kept->kept_ns ? kept->mapping : 0;
 		enum hold_entry entry = hold_entry_renew(
-			tables[i], &flow->key, sender->outermost ? (__u32)seconds : 0, &mapping);
+			tables[i], &flow->key, hold_renews(sender, flow), (__u32)seconds, &mapping);
 
-		switch (entry) {
-		case HOLD_ENTRY_NONE:
+		if (entry == HOLD_ENTRY_NONE)
 			continue;
-		case HOLD_ENTRY_UNREPLIED:
-		case HOLD_ENTRY_REMAPPED:
+		if (entry == HOLD_ENTRY_UNREPLIED || entry == HOLD_ENTRY_REMAPPED) {
 			if (kept->state != SLUICE_HOLD_REMAPPED)
 				hold_count(sender, entry == HOLD_ENTRY_UNREPLIED
 							   ? SLUICE_HOLD_SEND_unreplied
 							   : SLUICE_HOLD_SEND_remapped);
 			hold_slot_arm(sender, slot, SLUICE_HOLD_REMAPPED, sender->now_ns);
 			return false;
-		case HOLD_ENTRY_GOOD:
-			renewed = true;
-			if (i)
-				kept->mapping = mapping;
-			break;
 		}
+		known = true;
+		renewed |= entry == HOLD_ENTRY_RENEWED;
+		if (i)
+			kept->mapping = mapping;
 	}
 	/* a datagram would only make another mapping that the peer does not know */
-	if (!renewed && kept->state == SLUICE_HOLD_REMAPPED && flow->in_ns < kept->kept_ns &&
+	if (!known && kept->state == SLUICE_HOLD_REMAPPED && flow->in_ns < kept->kept_ns &&
 	    flow->out_ns < kept->kept_ns) {
 		hold_slot_arm(sender, slot, SLUICE_HOLD_REMAPPED, sender->now_ns);
 		return false;
 	}
-	if (!renewed || !sender->outermost)
+	if (!renewed)
 		return true;
 	kept->kept_ns = sender->now_ns;
 	kept->sent++;
@@ -185,20 +194,11 @@ static bool prepare(struct hold_sender *sender, struct hold_netns *netns, __u32 
 {
 	struct sluice_hold_flow *flow = &send->flow;
 	unsigned int before_peer;
-	__u64 last;
 
-	if (!hold_flow_read(&sender->maps, slot, flow) ||
-	    flow->serial != sender->slots[slot].serial) {
-		sender->slots[slot].serial = 0;
+	/* it may have sent, or its socket been closed, while it was queued */
+	if (!hold_slot_due(sender, slot, flow))
 		return false;
-	}
-	last = hold_last_sent(sender, slot, flow);
-	/* it may have sent while it was queued */
-	if (last + sender->interval_ns / 2 > sender->now_ns) {
-		hold_slot_arm(sender, slot, SLUICE_HOLD_ACTIVE, last);
-		return false;
-	}
-	if (sender->now_ns > last + sender->interval_ns + SECOND)
+	if (sender->now_ns > hold_last_sent(sender, slot, flow) + sender->interval_ns + SECOND)
 		hold_count(sender, SLUICE_HOLD_SEND_late);
 	if (!has_outlet(sender, netns)) {
 		hold_count(sender, SLUICE_HOLD_SEND_no_netns);
@@ -215,6 +215,12 @@ static bool prepare(struct hold_sender *sender, struct hold_netns *netns, __u32 
 		return true;
 	hold_slot_arm(sender, slot, SLUICE_HOLD_NEAR, sender->now_ns);
 	return false;
+}
+
+/* Is there no room for the datagram now? */
+static bool is_full(int result)
+{
+	return result == -EAGAIN || result == -ENOBUFS || result == -ENOMEM;
 }
 
 static void send_batch(struct hold_sender *sender, struct hold_netns *netns, __u64 count)
@@ -234,9 +240,16 @@ static void send_batch(struct hold_sender *sender, struct hold_netns *netns, __u
 	for (i = 0; i < prepared; i++) {
 		struct sluice_hold_kept *kept = &sender->maps.kept[slots[i]];
 
+		if (is_full(sends[i].result)) {
+			netns->full_ns = sender->now_ns;
+			hold_queue_add(sender, slots[i], netns->number);
+			continue;
+		}
 		if (sends[i].result) {
 			hold_count(sender, SLUICE_HOLD_SEND_send_failed);
-			hold_slot_arm(sender, slots[i], SLUICE_HOLD_FAILED, sender->now_ns);
+			/* again soon: a route or address may just be changing */
+			hold_slot_arm(sender, slots[i], SLUICE_HOLD_FAILED,
+				      sender->now_ns - sender->interval_ns * 2 / 3);
 			continue;
 		}
 		kept->kept_ns = sender->now_ns;
@@ -254,7 +267,7 @@ static struct hold_netns *next_netns(struct hold_sender *sender, __u64 *count)
 	__u64 most;
 
 	for (netns = sender->netns; netns; netns = netns->hh.next) {
-		if (!netns->first)
+		if (!netns->first || netns->full_ns == sender->now_ns)
 			continue;
 		most = allowed(&netns->rate, sender->now_ns);
 		if (!most || (next && sender->maps.kept[netns->first].due_ns >=

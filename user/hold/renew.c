@@ -18,7 +18,7 @@ static __u32 mapping_of(const struct ct_entry *entry)
 }
 
 enum hold_entry hold_entry_renew(struct nl *conntrack, const struct sluice_hold_key *key,
-				 __u32 timeout_s, __u32 *mapping)
+				 enum hold_renew renew, __u32 timeout_s, __u32 *mapping)
 {
 	struct ct_entry wanted = { .original = { .src_port_be = key->local_port_be,
 						 .dst_port_be = key->peer_port_be } };
@@ -34,7 +34,9 @@ enum hold_entry hold_entry_renew(struct nl *conntrack, const struct sluice_hold_
 	*mapping = mapping_of(&entry);
 	if (was && was != *mapping)
 		return HOLD_ENTRY_REMAPPED;
-	if (timeout_s > entry.timeout_s && conntrack_renew(conntrack, &entry, timeout_s))
-		return HOLD_ENTRY_NONE;
-	return HOLD_ENTRY_GOOD;
+	if (renew == HOLD_RENEW_NONE ||
+	    (renew == HOLD_RENEW_TRANSLATED && !conntrack_is_snat(&entry)) ||
+	    (timeout_s > entry.timeout_s && conntrack_renew(conntrack, &entry, timeout_s)))
+		return HOLD_ENTRY_GOOD;
+	return HOLD_ENTRY_RENEWED;
 }

@@ -2,6 +2,7 @@
 #include "hold/sender.h"
 
 #include "base/clock.h"
+#include "base/files.h"
 #include "base/log.h"
 #include "bpf/hold/icmp.skel.h"
 #include "hold/interval.h"
@@ -88,14 +89,15 @@ static void rest(struct hold_sender *sender, __u32 slot, enum sluice_hold_state 
 }
 
 /* Is the socket open? Looks it up only if a socket with its counter has been closed. */
-static bool is_open(const struct hold_sender *sender, struct hold_slot *at, __u64 cookie)
+static bool is_open(const struct hold_sender *sender, struct hold_slot *at,
+		    const struct sluice_hold_flow *flow)
 {
 	/* mixed with the cookie, since another socket may use the flow now */
-	__u32 closes = hold_closes(&sender->maps, cookie) + (__u32)cookie * 2654435769U;
+	__u32 closes = hold_closes(&sender->maps, flow->cookie) + (__u32)flow->cookie * 2654435769U;
 
 	if (at->closes == closes)
 		return true;
-	if (!hold_socket_open(&sender->maps, cookie))
+	if (!hold_socket_open(&sender->maps, flow))
 		return false;
 	at->closes = closes;
 	return true;
@@ -103,8 +105,36 @@ static bool is_open(const struct hold_sender *sender, struct hold_slot *at, __u6
 
 static bool is_near(const struct hold_sender *sender, const struct sluice_hold_flow *flow)
 {
-	return sender->options.payload == HOLD_PAYLOAD_EMPTY && !sender->outermost &&
-	       !hold_ttl_before_peer(flow->in_ttl);
+	return sender->options.payload == HOLD_PAYLOAD_EMPTY &&
+	       hold_renews(sender, flow) == HOLD_RENEW_NONE && !hold_ttl_before_peer(flow->in_ttl);
+}
+
+bool hold_slot_due(struct hold_sender *sender, __u32 slot, struct sluice_hold_flow *flow)
+{
+	struct hold_slot *at = &sender->slots[slot];
+	__u64 last, used;
+
+	if (!hold_flow_read(&sender->maps, slot, flow) || flow->serial != at->serial) {
+		at->serial = 0; /* replaced by another flow, which the next scan finds */
+		return false;
+	}
+	last = hold_last_sent(sender, slot, flow);
+	used = flow->in_ns > flow->out_ns ? flow->in_ns : flow->out_ns;
+	if (sender->meta.max_ns && used + sender->meta.max_ns < sender->now_ns)
+		hold_slot_end(sender, slot, flow, SLUICE_HOLD_ENDED);
+	else if (!flow->in)
+		rest(sender, slot, SLUICE_HOLD_UNANSWERED, -1);
+	else if (is_early(sender, last))
+		hold_slot_arm(sender, slot, SLUICE_HOLD_ACTIVE, last);
+	else if (!is_open(sender, at, flow))
+		hold_slot_end(sender, slot, flow, SLUICE_HOLD_CLOSED);
+	else if (flow->unreachable_ns)
+		rest(sender, slot, SLUICE_HOLD_UNREACHABLE, SLUICE_HOLD_SEND_stopped_unreachable);
+	else if (is_near(sender, flow))
+		rest(sender, slot, SLUICE_HOLD_NEAR, SLUICE_HOLD_SEND_near);
+	else
+		return true;
+	return false;
 }
 
 static void on_due(struct timer *timer, void *arg)
@@ -113,27 +143,8 @@ static void on_due(struct timer *timer, void *arg)
 	struct hold_sender *sender = arg;
 	__u32 slot = (__u32)(at - sender->slots);
 	struct sluice_hold_flow flow;
-	__u64 last, used;
 
-	if (!hold_flow_read(&sender->maps, slot, &flow) || flow.serial != at->serial) {
-		at->serial = 0; /* replaced by another flow, which the next scan finds */
-		return;
-	}
-	last = hold_last_sent(sender, slot, &flow);
-	used = flow.in_ns > flow.out_ns ? flow.in_ns : flow.out_ns;
-	if (sender->meta.max_ns && used + sender->meta.max_ns < sender->now_ns)
-		hold_slot_end(sender, slot, &flow, SLUICE_HOLD_ENDED);
-	else if (!flow.in)
-		rest(sender, slot, SLUICE_HOLD_UNANSWERED, -1);
-	else if (is_early(sender, last))
-		hold_slot_arm(sender, slot, SLUICE_HOLD_ACTIVE, last);
-	else if (!is_open(sender, at, flow.cookie))
-		hold_slot_end(sender, slot, &flow, SLUICE_HOLD_CLOSED);
-	else if (flow.unreachable_ns > flow.in_ns)
-		rest(sender, slot, SLUICE_HOLD_UNREACHABLE, SLUICE_HOLD_SEND_stopped_unreachable);
-	else if (is_near(sender, &flow))
-		rest(sender, slot, SLUICE_HOLD_NEAR, SLUICE_HOLD_SEND_near);
-	else
+	if (hold_slot_due(sender, slot, &flow))
 		hold_queue_add(sender, slot, flow.key.netns);
 }
 
@@ -172,7 +183,8 @@ static void look(struct hold_sender *sender, __u32 slot)
 	const struct sluice_hold_flow *flow = &sender->maps.flows[slot];
 	struct sluice_hold_kept *kept = kept_of(sender, slot);
 
-	if (kept->state == SLUICE_HOLD_UNANSWERED && flow->in) {
+	if ((kept->state == SLUICE_HOLD_UNANSWERED && flow->in) ||
+	    (kept->state == SLUICE_HOLD_UNREACHABLE && !flow->unreachable_ns)) {
 		hold_slot_arm(sender, slot, SLUICE_HOLD_ACTIVE, hold_last_sent(sender, slot, flow));
 	} else if ((kept->state == SLUICE_HOLD_ENDED || kept->state == SLUICE_HOLD_CLOSED) &&
 		   flow->out_ns > kept->due_ns) {
@@ -234,7 +246,7 @@ static void publish(struct hold_sender *sender)
 
 	status->pid = (__u32)getpid();
 	status->interval_ns = sender->interval_ns;
-	status->outermost = sender->outermost;
+	status->outermost = options->outermost || sender->outermost;
 	status->ttl = options->payload == HOLD_PAYLOAD_EMPTY ? options->ttl : 0;
 	status->payload = options->payload;
 	status->rate = options->rate;
@@ -264,7 +276,7 @@ void hold_sender_probed(struct hold_sender *sender, const struct hold_finding *f
 
 	status->probed_ns = sender->now_ns;
 	status->proven_ns = finding->proven_s * SECOND;
-	sender->outermost = options->outermost || finding->outermost;
+	sender->outermost = finding->outermost;
 	if (!options->interval_s) {
 		set_interval(sender, hold_interval_ns(finding, options->interval_max_s));
 		status->source = finding->proven_s || finding->shorter ? SLUICE_HOLD_PROBED
@@ -294,6 +306,7 @@ static struct icmp_bpf *load_icmp(const struct hold_sender *sender, const char *
 	if (!skel)
 		return NULL;
 	skel->rodata->seed = sender->meta.seed;
+	skel->rodata->payload_len = (__u32)hold_payload_length(sender->options.payload);
 	bpf_object__for_each_map(map, skel->obj) {
 		if (bpf_map__is_internal(map))
 			continue;
@@ -324,7 +337,8 @@ int hold_sender_new(struct hold_sender **started, const char *bpffs,
 	sender->options = *options;
 	sender->now_ns = clock_now_ns(CLOCK_BOOTTIME);
 	sender->random = (unsigned int)sender->now_ns;
-	sender->outermost = options->outermost;
+	/* a namespace takes five descriptors */
+	files_raise_limit();
 	sender->home_fd = netns_open(NULL, err);
 	result = sender->home_fd;
 	if (result < 0)
@@ -347,8 +361,8 @@ int hold_sender_new(struct hold_sender **started, const char *bpffs,
 		sender->home_conntrack = NULL;
 	sender->icmp = load_icmp(sender, bpffs);
 	if (!sender->icmp)
-		log_warning("hold: ICMP errors about keepalives cannot be read: sockets with"
-			    " IP_RECVERR may see them");
+		log_warning("hold: ICMP errors about keepalives cannot be read: sockets may see"
+			    " them");
 	sender->interval_ns = (options->interval_s ? options->interval_s : HOLD_INTERVAL_DEFAULT) *
 			      SECOND;
 	sender->rate.per_s = options->rate;

@@ -6,6 +6,7 @@
 #include "base/timer_wheel.h"
 #include "hold/maps.h"
 #include "hold/outlet.h"
+#include "hold/renew.h"
 #include "hold/send_options.h"
 
 #include <uthash.h>
@@ -33,6 +34,7 @@ struct hold_netns {
 	__u32 first, last; /* 0: none */
 	struct outlet *outlet;
 	__u64 retry_ns; /* the namespace was not found: no look-up before this time */
+	__u64 full_ns;	/* when the send buffer was full; 0: never */
 	struct hold_rate rate;
 	UT_hash_handle hh;
 };
@@ -56,7 +58,7 @@ struct hold_sender {
 	__u32 queued;
 	__u32 home; /* the daemon's own namespace */
 	unsigned int random;
-	bool outermost;
+	bool outermost; /* a probe has shown it for its address family */
 };
 
 #define HOLD_TICK_NS 250000000ULL
@@ -66,6 +68,13 @@ static inline void hold_count(struct hold_sender *sender, enum sluice_hold_send_
 	sender->maps.status->counters.value[counter]++;
 }
 
+/* Which entries of this host's NAT are renewed for the flow, in place of a datagram? */
+enum hold_renew hold_renews(const struct hold_sender *sender, const struct sluice_hold_flow *flow);
+/*
+ * Reads the flow, and decides whether it gets a keepalive now. If not, its state and timer are set,
+ * unless the slot has another flow now.
+ */
+bool hold_slot_due(struct hold_sender *sender, __u32 slot, struct sluice_hold_flow *flow);
 /* When the flow last sent, by itself or by a keepalive. */
 __u64 hold_last_sent(const struct hold_sender *sender, __u32 slot,
 		     const struct sluice_hold_flow *flow);

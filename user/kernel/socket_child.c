@@ -141,7 +141,7 @@ static int set_program(int socket_fd, int option, int prog_fd)
 
 static _Noreturn void serve(int from)
 {
-	struct request request;
+	struct request request = { 0 };
 	int fds[2], i;
 
 	while (!message_receive(from, &request, sizeof(request), fds)) {

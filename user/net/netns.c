@@ -88,19 +88,23 @@ int netns_number(const char *value, uint32_t *inode, struct err *err)
 	return result;
 }
 
-/* Opens a namespace if it has this inode number, or returns -1. */
+/* Opens a namespace if it has this inode number. Returns -ENOENT if not, or -errno. */
 static int open_if(int dir, const char *path, uint32_t inode)
 {
-	int fd = openat(dir, path, O_RDONLY | O_CLOEXEC);
 	struct stat st;
+	int fd;
 
+	/* nearly all have another one */
+	if (fstatat(dir, path, &st, 0) || st.st_ino != inode)
+		return -ENOENT;
+	fd = openat(dir, path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
-		return -1;
+		return errno == EMFILE || errno == ENFILE ? -errno : -ENOENT;
 	/* a name whose mount is gone is a plain file */
 	if (!fstat(fd, &st) && st.st_ino == inode && ioctl(fd, NS_GET_NSTYPE) == CLONE_NEWNET)
 		return fd;
 	close(fd);
-	return -1;
+	return -ENOENT;
 }
 
 static int find_in(const char *path, const char *below, uint32_t inode)
@@ -108,9 +112,9 @@ static int find_in(const char *path, const char *below, uint32_t inode)
 	DIR *folder = opendir(path);
 	struct dirent *entry;
 	char name[NAME_MAX + 16];
-	int fd = -1;
+	int fd = folder || errno == ENOENT ? -ENOENT : -errno;
 
-	while (folder && fd < 0 && (entry = readdir(folder))) {
+	while (folder && fd == -ENOENT && (entry = readdir(folder))) {
 		if (*entry->d_name == '.' || (*below && !is_number(entry->d_name)))
 			continue;
 		snprintf(name, sizeof(name), "%s%s", entry->d_name, below);
@@ -125,11 +129,11 @@ int netns_open_number(uint32_t inode)
 {
 	int fd = open_if(AT_FDCWD, "/proc/thread-self/ns/net", inode);
 
-	if (fd < 0)
+	if (fd == -ENOENT)
 		fd = find_in(NETNS_DIR, "", inode);
-	if (fd < 0)
+	if (fd == -ENOENT)
 		fd = find_in("/proc", "/ns/net", inode);
-	return fd < 0 ? -ENOENT : fd;
+	return fd;
 }
 
 int netns_switch(int netns_fd)

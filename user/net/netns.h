@@ -31,7 +31,7 @@ int netns_open(const char *netns, struct err *err);
 int netns_number(const char *value, uint32_t *inode, struct err *err);
 /*
  * Opens a namespace by its inode number, found through its name or a process in it. Returns a
- * descriptor, or -ENOENT.
+ * descriptor, -ENOENT, or -errno if that could not be found out.
  */
 int netns_open_number(uint32_t inode);
 /* Moves the calling thread into the namespace of a descriptor. Returns 0 or -errno. */

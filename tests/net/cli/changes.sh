@@ -59,13 +59,13 @@ steer=(--netns "$HOST" steer load --port "$PORT")
 want_status 0 sluice "${steer[@]}" --dry-run
 want_text "steer: verified: "
 want_status 0 sluice "${steer[@]}" --flows 1000000
-want_text "flow tables of 1000000 flows, 48.0 MB each, 48.0 MB in all"
+want_text "flow tables of 1000000 flows, 16.0 MB each, 16.0 MB in all"
 close_to "$(json "d['steer']['groups'][0]['table_bytes']" sluice -j status)" \
 	"$(accounted "$(find "$PINS/steer" -name sluice_table)")"
 want_status 0 sluice status
-want_text "flow tables of 48.0 MB"
+want_text "flow tables of 16.0 MB"
 want_status 0 sluice steer show
-want_text "of 1000000 (48.0 MB)"
+want_text "of 1000000 (16.0 MB)"
 
 say "steer without --flows: the default is a change like any other"
 want_status 0 sluice "${steer[@]}" --policy load --idle 60
@@ -114,7 +114,7 @@ want_logged 'msg="steer is active" outcome=loaded'
 daemon_reload 'msg="steer is active" outcome=unchanged'
 configure '[reply]' 'mode = socket' '[steer]' "port = $PORT" 'idle = 60'
 daemon_reload 'msg="steer is active" outcome=updated'
-want_logged 'table_bytes=3145728'
+want_logged 'table_bytes=1048576'
 daemon_stop
 sluice --netns "$HOST" cleanup
 want_clean

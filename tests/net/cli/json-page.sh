@@ -124,7 +124,10 @@ kill -USR1 "$servers"
 wait_until 20 grep -q changed "$TEST_TMP/servers"
 save "steer load" 0 "${load[@]}"
 mkdir -p "$DOCUMENTS/steer_show"
-timeout -s INT 3 "$SLUICE" -j steer show --watch 1 >"$DOCUMENTS/steer_show/watch" || true
+"$SLUICE" -j steer show --watch 1 >"$DOCUMENTS/steer_show/watch" &
+watch=$!
+wait_until 20 grep -q imbalance_now "$DOCUMENTS/steer_show/watch"
+stop "$watch"
 save status 0 status
 spawn_in "$HOST" "$TEST_TMP/other" "$SERVER" --kind sendto4 --bind 127.0.0.1 --port "$STEERED" --reuseport
 other=$SPAWNED

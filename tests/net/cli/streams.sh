@@ -58,7 +58,7 @@ wait "$DAEMON"
 sluice reply unload
 sluice hold unload
 
-say "a reader that exits does not end a change half-way"
+say "a pipe that is closed does not end a change half-way"
 for port in $(seq 40001 40060); do
 	printf '%s\n' "$port"
 done >"$TEST_TMP/ports"
@@ -78,7 +78,7 @@ time.sleep(3600)
 PYTHON
 spawn_in "$HOST" "$TEST_TMP/groups" python3 "$TEST_TMP/groups.py" "$TEST_TMP/ports"
 wait_until 20 grep -q ready "$TEST_TMP/groups"
-# 60 lines of events are more than stdio keeps; the pipe is not read from the start
+# 60 lines of events are more than stdio keeps; nothing reads from the pipe
 mkfifo "$TEST_TMP/pipe"
 status=0
 (
@@ -89,7 +89,7 @@ want_equal "$status" 1 "exit status: $(cat "$TEST_TMP/err")"
 grep -q "standard output: Broken pipe" "$TEST_TMP/err" || fail "$(cat "$TEST_TMP/err")"
 want_equal "$(json "len(d['groups'])" sluice -j steer show)" 60 "groups"
 
-say "a command that only reads ends with its reader"
+say "a command that only reads ends with its pipe"
 (
 	exec 3<>"$TEST_TMP/pipe" 4>"$TEST_TMP/pipe" 3<&-
 	exec "$SLUICE" -j steer show >&4 4>&-

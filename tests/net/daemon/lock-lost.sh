@@ -41,9 +41,6 @@ wait_until 30 has_states "($DAEMON, ['unloaded', 'unloaded', 'unloaded'])"
 want_status 5 in_ns "$HOST" "$SLUICE" run --config "$CONF"
 want_text "process $DAEMON"
 daemon_reload 'msg="reloaded"'
-# the programs on the groups have lost their pins
-want_logged 'msg="steer: group-foreign"'
-want_logged 'reason="another sluice steers it, with pins in another directory"'
 want_equal "$(states)" "($DAEMON, ['loaded', 'loaded', 'loaded'])"
 want_equal "$(json "d['hold']['sender']['pid']" sluice -j hold show)" "$DAEMON"
 

@@ -126,7 +126,7 @@ say "one interface does not exist, one has another owner's program: the rest of 
 configure "${sections[@]}" "${steer[@]}" 'xdp = late0, eth1, eth0'
 daemon_start
 want_logged "level=warning msg=\"steer: cannot spread flows over CPUs, retrying\" iface=late0 \
-reason=\"there is no interface 'late0'\""
+reason=\"no interface 'late0'\""
 want_logged "iface=eth1 reason=\"eth1: already has XDP program 'theirs' (id $id)\""
 want_equal "$(json "(d['reply']['mode'], [i['name'] for i in d['wire']['interfaces']])" \
 	sluice -j --netns "$HOST" reply show)" "('audit', ['docker0'])"
@@ -137,7 +137,7 @@ say "the interface is created, deleted, and created again"
 pair_add late0
 want_xdp late0 sluice_spread
 ip -n "$HOST" link del late0
-want_logged "iface=late0 reason=\"there is no interface" 2
+want_logged "iface=late0 reason=\"no interface" 2
 pair_add late0
 want_xdp late0 sluice_spread
 want_equal "$(xdp_of eth0) $(xdp_of eth1)" "sluice_spread theirs"

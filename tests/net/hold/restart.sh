@@ -21,6 +21,8 @@ say "killed, and started again"
 sent=$(hold_flow 'f[0]["sent"]')
 kill -KILL "$DAEMON"
 wait "$DAEMON" || true
+want_equal "$(json "(d['hold']['sending'], d['hold']['sender'])" sluice -j hold show)" "(False, None)"
+want_equal "$(hold_flow '[x["next_s"] for x in f]')" "[None]"
 daemon_start
 wait_until 20 sent_at_least $((sent + 2))
 want_at_least $((sent + 2)) "$(hold_flow 'f[0]["sent"]')" "keepalives of the flow, over the restart"

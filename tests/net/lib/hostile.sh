@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # shellcheck shell=bash
-# Helpers for the tests with a process that blocks who touches its socket. Source it after
+# Helpers for the tests with a process that blocks those that touch its socket. Source it after
 # steer.sh and daemon.sh.
 
 HOSTILE=$BUILD/tests/udp-hostile

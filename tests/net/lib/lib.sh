@@ -254,14 +254,14 @@ want_clean()
 # administrator or other tests may have sluice loaded too: that is named and left alone.
 want_verified()
 {
-	local status=0 report
+	local status=0
 	want_clean
-	report=$(sluice -j cleanup --verify) || status=$?
-	python3 - "$status" "$report" "$TEST_TMP/own_programs" <<-'PYTHON'
+	sluice -j cleanup --verify >"$TEST_TMP/verified" || status=$?
+	python3 - "$status" "$TEST_TMP/verified" "$TEST_TMP/own_programs" <<-'PYTHON'
 		import json
 		import sys
 
-		status, report = int(sys.argv[1]), json.loads(sys.argv[2])
+		status, report = int(sys.argv[1]), json.load(open(sys.argv[2]))
 		own = set(map(int, open(sys.argv[3]).read().split()))
 		left = [o for o in report["left"] if o["kind"] == "program" and o["id"] in own]
 		if left:

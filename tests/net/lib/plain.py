@@ -3,6 +3,7 @@
 An ordinary UDP program without keepalives, and its peer, for the tests of hold.
 
   plain.py client PEER PORT [--from ADDR:PORT] [--connect] [--recverr] [--every S] [--count N]
+                  [--mark N] [--device NAME]
   plain.py server PORT [--push FILE] [--mute] [--every S]
 
 The client sends one datagram to each of N ports from PORT on, and then waits: prints "got TEXT" for
@@ -35,6 +36,8 @@ def parse():
     parser.add_argument("--from", dest="source")
     parser.add_argument("--connect", action="store_true")
     parser.add_argument("--recverr", action="store_true")
+    parser.add_argument("--mark", type=int)
+    parser.add_argument("--device")
     parser.add_argument("--mute", action="store_true")
     parser.add_argument("--every", type=float)
     parser.add_argument("--count", type=int, default=1)
@@ -76,6 +79,10 @@ def client(args):
     if args.source:
         address, _, source = args.source.rpartition(":")
         sock.bind((address, int(source)))
+    if args.mark:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_MARK, args.mark)
+    if args.device:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, args.device.encode())
     if args.recverr:
         level = socket.IPPROTO_IPV6 if family == socket.AF_INET6 else socket.IPPROTO_IP
         sock.setsockopt(level, IPV6_RECVERR if family == socket.AF_INET6 else IP_RECVERR, 1)

@@ -55,8 +55,8 @@ rm -r "$PINS"
 want_stays "without pins"
 want_status 1 "$SLUICE" steer unload
 want_status 5 "$SLUICE" --netns "$HOST" steer load --port "$PORT"
-want_text "0.0.0.0:$PORT: left alone: another sluice steers it, with pins in another directory (program "
-want_text "'sluice cleanup' returns the group to the kernel"
+want_text "0.0.0.0:$PORT: left alone: a sluice whose pins are gone has left its program (program "
+want_text "'sluice cleanup' if its pins are gone"
 want_equal "$(cleaned)" "(False, True)"
 want_gone
 

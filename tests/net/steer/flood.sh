@@ -50,5 +50,8 @@ want_at_least $((COUNT / 5)) "$(result moved)" "flows moved"
 say "loaded"
 under_flood sluice --netns "$HOST" steer load --port "$PORT" --flows "$TABLE"
 want_equal "$(result moved)" 0 "live flows moved"
-want_at_least $((SPOOFED / 2)) "$(steer_counter half_open_lost)" "evicted flows of one datagram"
+# half of those that find a flow of one datagram leave it its way
+want_at_least $((SPOOFED / 2)) $(($(steer_counter half_open_lost) + $(steer_counter unrecorded))) \
+	"flows of one datagram without a way, or evicted"
+want_at_least $((SPOOFED / 8)) "$(steer_counter half_open_lost)" "evicted flows of one datagram"
 sluice steer unload

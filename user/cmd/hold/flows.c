@@ -55,7 +55,7 @@ static int by_silence(const void *a, const void *b)
 
 static int listing_read(const char *bpffs, bool all, struct listing *listing, struct err *err)
 {
-	int result = hold_read(bpffs, &listing->state, err);
+	int result = hold_view_state(bpffs, &listing->state, err);
 	struct hold_maps maps;
 	__u32 slot;
 
@@ -93,6 +93,14 @@ static int listing_read(const char *bpffs, bool all, struct listing *listing, st
 	return result;
 }
 
+/* Nothing is saved of a flow that no daemon has seen. */
+static __s64 saved(const struct listing *listing, const struct listed_flow *listed)
+{
+	if (!listed->kept.serial)
+		return 0;
+	return hold_saved(&listed->flow, listed->kept.sent, listing->now_ns);
+}
+
 static double seconds_since(const struct listing *listing, __u64 at_ns)
 {
 	return at_ns < listing->now_ns ? (double)(listing->now_ns - at_ns) / 1e9 : 0;
@@ -122,26 +130,25 @@ static json_t *flow_json(struct listing *listing, const struct listed_flow *list
 	const struct sluice_socket_record *owner = sockets_find(listing->sockets, flow->cookie);
 	char peer[ADDR_TEXT_MAX], local[ADDR_TEXT_MAX];
 
-	json_t *object =
-		json_pack("{s:s, s:i, s:s, s:i, s:I, s:f, s:o, s:o, s:o, s:I, s:I, s:I, s:I, s:s,"
-			  " s:o, s:o}",
-			  "peer", addr_format(&flow->key.peer, peer), "peer_port",
-			  ntohs(flow->key.peer_port_be), "local",
-			  addr_format(&flow->key.local, local), "local_port",
-			  ntohs(flow->key.local_port_be), "socket_cookie", (json_int_t)flow->cookie,
-			  "silent_s", seconds_since(listing, flow->out_ns), "answered_s",
-			  seconds_json(flow->in, seconds_since(listing, flow->in_ns)), "interval_s",
-			  seconds_json(listing->state.sending,
-				       (double)listing->state.status.interval_ns / 1e9),
-			  "next_s",
-			  seconds_json(has_next(listing, listed),
-				       seconds_until(listing, listed->kept.due_ns)),
-			  "datagrams_out", (json_int_t)flow->out, "datagrams_in",
-			  (json_int_t)flow->in, "sent", (json_int_t)listed->kept.sent, "saved",
-			  (json_int_t)hold_saved(flow, listed->kept.sent, listing->now_ns), "state",
-			  hold_state_name(listed->state), "process",
-			  owner ? output_name(owner->comm) : json_null(), "pid",
-			  owner ? json_integer(owner->pid) : json_null());
+	json_t *object = json_pack(
+		"{s:s, s:i, s:s, s:i, s:I, s:f, s:o, s:o, s:o, s:I, s:I, s:I, s:I, s:s,"
+		" s:o, s:o}",
+		"peer", addr_format(&flow->key.peer, peer), "peer_port",
+		ntohs(flow->key.peer_port_be), "local", addr_format(&flow->key.local, local),
+		"local_port", ntohs(flow->key.local_port_be), "socket_cookie",
+		(json_int_t)flow->cookie, "silent_s", seconds_since(listing, flow->out_ns),
+		"answered_s", seconds_json(flow->in, seconds_since(listing, flow->in_ns)),
+		"interval_s",
+		seconds_json(listing->state.sending,
+			     (double)listing->state.status.interval_ns / 1e9),
+		"next_s",
+		seconds_json(has_next(listing, listed),
+			     seconds_until(listing, listed->kept.due_ns)),
+		"datagrams_out", (json_int_t)flow->out, "datagrams_in", (json_int_t)flow->in,
+		"sent", (json_int_t)listed->kept.sent, "saved", (json_int_t)saved(listing, listed),
+		"state", hold_state_name(listed->state), "process",
+		owner ? output_name(owner->comm) : json_null(), "pid",
+		owner ? json_integer(owner->pid) : json_null());
 
 	netns_names_json(&listing->netns, flow->key.netns, object);
 	return object;
@@ -168,8 +175,7 @@ static void flow_row(struct listing *listing, struct table *table, const struct 
 		  addr_format_port(&flow->key.local, flow->key.local_port_be, local),
 		  netns_names_text(&listing->netns, flow->key.netns, netns),
 		  age_format((__u64)(seconds_since(listing, flow->out_ns) * 1e9), silent), interval,
-		  next, listed->kept.sent, hold_saved(flow, listed->kept.sent, listing->now_ns),
-		  hold_state_name(listed->state));
+		  next, listed->kept.sent, saved(listing, listed), hold_state_name(listed->state));
 }
 
 static void print_json(const struct output *output, struct listing *listing)

@@ -132,7 +132,7 @@ static int run(const struct context *context, void *into, int words, char **word
 	failed = hold_load(&options, &result, err);
 	if (failed)
 		return failed;
-	sending = !hold_read(context->bpffs, &state, &(struct err){ 0 }) && state.sending;
+	sending = !hold_view_state(context->bpffs, &state, &(struct err){ 0 }) && state.sending;
 	outcome = load_outcome_name(result.outcome, result.as_before);
 	if (context->output.json)
 		print_json(context, &result, outcome, sending);

@@ -9,6 +9,7 @@
 #include "base/text.h"
 #include "hold/maps.h"
 #include "hold/send_options.h"
+#include "host/daemon_lock.h"
 #include "net/netns.h"
 #include "net/netns_names.h"
 
@@ -24,14 +25,23 @@ unsigned int hold_view_flow_state(const struct hold_maps *maps, __u32 slot,
 {
 	const struct sluice_hold_kept *kept = &maps->kept[slot];
 
-	if (!hold_socket_open(maps, flow->cookie))
+	if (!hold_socket_open(maps, flow))
 		return SLUICE_HOLD_CLOSED;
 	return kept->serial == flow->serial ? kept->state : SLUICE_HOLD_NEW;
 }
 
+int hold_view_state(const char *bpffs, struct hold_state *state, struct err *err)
+{
+	int result = hold_read(bpffs, state, err);
+
+	if (!result)
+		state->sending = state->sending && daemon_lock_holder(bpffs);
+	return result;
+}
+
 int hold_view_read(const char *bpffs, struct hold_view *view, struct err *err)
 {
-	int result = hold_read(bpffs, &view->state, err);
+	int result = hold_view_state(bpffs, &view->state, err);
 	struct sluice_hold_flow flow;
 	struct hold_maps maps;
 	__u64 now;
@@ -150,8 +160,9 @@ static void sender_text(const struct hold_view *view, const struct output *outpu
 		fprintf(output->file, "  probe: a mapping lives for at least %llus\n",
 			status->proven_ns / 1000000000ULL);
 	if (status->outermost)
-		fprintf(output->file, "  this host is the outermost NAT: its conntrack entries are"
-				      " renewed, and nothing is sent\n");
+		fprintf(output->file,
+			"  this host is the outermost NAT: the conntrack entries of the flows that it"
+			" translates are renewed, and nothing is sent for them\n");
 }
 
 void hold_view_text(const struct hold_view *view, const struct output *output)

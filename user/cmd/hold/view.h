@@ -19,6 +19,8 @@ struct hold_view {
 	bool cgroup_gone;
 };
 
+/* As hold_read(), but a daemon that was killed a moment ago does not count as sending. */
+int hold_view_state(const char *bpffs, struct hold_state *state, struct err *err);
 /* Returns 0, or -errno with *err set; -ENOENT if hold is not loaded. */
 int hold_view_read(const char *bpffs, struct hold_view *view, struct err *err);
 json_t *hold_view_json(const struct hold_view *view);

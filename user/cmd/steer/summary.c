@@ -11,9 +11,11 @@
 
 /* Counters of faults; each is 0 on a healthy host. */
 static const int faults[] = {
-	SLUICE_STEER_unrecorded,    SLUICE_STEER_half_open_lost, SLUICE_STEER_moved_gone,
-	SLUICE_STEER_moved_drained, SLUICE_STEER_all_full,	 SLUICE_STEER_kernel_no_worker,
-	SLUICE_STEER_kernel_header, SLUICE_STEER_kernel_refused, STEER_DRAIN_UNREAD,
+	SLUICE_STEER_unrecorded,       SLUICE_STEER_half_open_lost,
+	SLUICE_STEER_lapsed_lost,      SLUICE_STEER_moved_gone,
+	SLUICE_STEER_moved_drained,    SLUICE_STEER_all_full,
+	SLUICE_STEER_kernel_no_worker, SLUICE_STEER_kernel_header,
+	SLUICE_STEER_kernel_refused,   STEER_DRAIN_UNREAD,
 };
 #define FAULTS (sizeof(faults) / sizeof(*faults))
 

@@ -82,20 +82,19 @@ static json_t *group_json(const struct steer_group_view *group, bool rates,
 		all += group->slots[i].stats.datagrams;
 	for (i = 0; i < group->count; i++)
 		json_array_append_new(slots, slot_json(&group->slots[i], all, rates, cgroups));
-	object = json_pack("{s:s, s:s, s:i, s:i, s:s, s:i, s:I, s:i, s:i, s:i, s:i, s:i, s:i, s:I,"
-			   " s:{s:i, s:i, s:i, s:i, s:I}, s:o, s:o}",
-			   "name", group->name, "address", addr_format(&group->info.local, addr),
-			   "port", group->info.port, "ifindex", group->info.ifindex, "policy",
-			   steer_policy_name(group->info.policy), "program_id", group->info.prog_id,
-			   "idle_s", (json_int_t)(group->info.idle_ns / 1000000000ULL),
-			   "generations", group->generations, "open", group->count - group->closed,
-			   "closed", group->closed, "not_joined", group->not_joined, "shared",
-			   group->shared, "active", group->active, "datagrams",
-			   (json_int_t)group->datagrams, "flows", "live", group->live, "half_open",
-			   group->half_open, "expired", group->expired, "size", group->size,
-			   "bytes", (json_int_t)group->table_bytes, "loaded_for_s",
-			   age_json(group->info.loaded_ns), "imbalance",
-			   imbalance_json(group->imbalance));
+	object = json_pack(
+		"{s:s, s:s, s:i, s:i, s:s, s:i, s:I, s:i, s:i, s:i, s:i, s:i, s:i, s:I,"
+		" s:{s:i, s:i, s:i, s:i, s:I}, s:o, s:o}",
+		"name", group->name, "address", addr_format(&group->info.local, addr), "port",
+		group->info.port, "ifindex", group->info.ifindex, "policy",
+		steer_policy_name(group->info.policy), "program_id", group->info.prog_id, "idle_s",
+		(json_int_t)(group->info.idle_ns / 1000000000ULL), "generations",
+		group->generations, "open", group->count - group->closed, "closed", group->closed,
+		"not_joined", group->not_joined, "shared", group->shared, "active", group->active,
+		"datagrams", (json_int_t)group->datagrams, "flows", "live", group->live,
+		"half_open", group->half_open, "expired", group->expired, "size", group->size,
+		"bytes", (json_int_t)group->table_bytes, "loaded_for_s",
+		age_json(group->info.loaded_ns), "imbalance", imbalance_json(group->imbalance));
 	netns_names_json(NULL, group->info.netns, object);
 	if (rates)
 		json_object_update_new(object,

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "steer/group/groups.h"
 
+#include "base/files.h"
 #include "kernel/meta.h"
 #include "kernel/pins.h"
 #include "kernel/state_dir.h"
@@ -12,7 +13,6 @@
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 
 const struct state_dir steer_state_dir = {
 	.name = STEER_OBJECT,
@@ -68,14 +68,10 @@ int steer_groups_read(const char *bpffs, struct steer_groups_open *pinned, bool 
 	char dir[PATH_MAX];
 	DIR *folder = opendir(steer_dir(bpffs, dir));
 	struct dirent *entry;
-	struct rlimit files;
 	int result = folder || errno == ENOENT ? 0 : -errno;
 
-	/* a group takes eleven descriptors, and the soft limit is usually 1024 */
-	if (!getrlimit(RLIMIT_NOFILE, &files)) {
-		files.rlim_cur = files.rlim_max;
-		setrlimit(RLIMIT_NOFILE, &files);
-	}
+	/* a group takes eleven descriptors */
+	files_raise_limit();
 	pinned->count = pinned->remains_pins = pinned->remains_count = 0;
 	pinned->remains = NULL;
 	err->code = EXIT_OK; /* marks errors that have no message yet */

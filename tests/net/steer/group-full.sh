@@ -1,0 +1,60 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+# A server binds as many sockets at once as a group has slots, then one more: the daemon reports the
+# one without a slot, keeps no descriptor, and adds it once another one closes.
+#
+#   host: sockets.py with 1,024 sockets on PORT and one more
+. "$(dirname "$0")/../lib/lib.sh"
+. "$(dirname "$0")/../lib/steer.sh"
+. "$(dirname "$0")/../lib/daemon.sh"
+. "$(dirname "$0")/../lib/sockets.sh"
+
+SLOTS=1024
+
+# open_and_left: prints the open sockets with a slot, and those without one
+open_and_left()
+{
+	json "d['groups'][0]['open'], d['groups'][0]['not_joined']" sluice -j steer show
+}
+
+has()
+{
+	[ "$(open_and_left)" = "$1" ]
+}
+
+# descriptors: prints the number of the daemon's, and fails while it has a child
+descriptors()
+{
+	[ -z "$(cat "/proc/$DAEMON/task/$DAEMON/children")" ] || return 1
+	find "/proc/$DAEMON/fd" -mindepth 1 | wc -l
+}
+
+same_descriptors()
+{
+	[ "$(descriptors)" = "$before" ]
+}
+
+netns_add "$HOST"
+holder "$HOST"
+
+hold open "$PORT" 1 1
+configure '[steer]' "port = $PORT" 'sweep = 1'
+daemon_start
+wait_until 20 has "(1, 0)"
+wait_until 20 descriptors
+before=$(descriptors)
+hold open "$PORT" 1 $((SLOTS - 1))
+wait_until 60 has "($SLOTS, 0)"
+hold open "$PORT" 1 1
+want_logged "no slot is free: a group has at most 1024"
+want_equal "$(open_and_left)" "($SLOTS, 1)" "sockets with and without a slot"
+hold close $((SLOTS / 2))
+wait_until 60 has "($SLOTS, 0)" || fail "the slot is not reused: $(open_and_left)"
+wait_until 20 same_descriptors || fail "descriptors: $(descriptors), before $before"
+want_equal "$(grep -c 'no slot is free' "$DAEMON_LOG")" 1 "lines about the socket without a slot"
+daemon_stop
+sluice steer unload >/dev/null
+holder_end
+
+want_clean

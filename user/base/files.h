@@ -1,0 +1,9 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The number of descriptors that this process may have. */
+#ifndef SLUICE_BASE_FILES_H
+#define SLUICE_BASE_FILES_H
+
+/* Raises the soft limit, usually 1024, to the hard one. */
+void files_raise_limit(void);
+
+#endif
