@@ -86,10 +86,11 @@ $(objects): $(BUILD)/user/%.o: user/%.c | $(skels) $(scripts)
 	$(Q)$(CC) $(CFLAGS) $(STD) $(WARN) -MMD -MP -c $< -o $@
 -include $(objects:.o=.d)
 
-# --- tests: the units once more with the sanitizers
+# --- tests: the units that a unit test includes, and user/base, once more with the sanitizers
 
 san      := -fsanitize=address,undefined -fno-omit-frame-pointer -fno-sanitize-recover=undefined
-san_objs := $(patsubst $(BUILD)/%,$(BUILD)/san/%,$(testable))
+san_see  := $(shell sed -n 's,^\#include "\(.*\)\.h"$$,user/\1.c,p' tests/unit/*.c)
+san_objs := $(patsubst user/%.c,$(BUILD)/san/user/%.o,$(sort $(wildcard user/base/*.c $(san_see))))
 unit     := $(patsubst tests/%.c,$(BUILD)/tests/%,$(wildcard tests/unit/*.c))
 prog     := $(patsubst tests/%.c,$(BUILD)/tests/%,$(wildcard tests/prog/*.c))
 servers  := $(patsubst tests/servers/%.c,$(BUILD)/tests/%,$(wildcard tests/servers/*.c))
@@ -107,7 +108,7 @@ $(BUILD)/units.a: $(testable)
 $(BUILD)/units.a $(BUILD)/san/units.a:
 	$(Q)rm -f $@ && $(AR) rcs $@ $^
 
-$(unit): $(BUILD)/tests/unit/%: tests/unit/%.c $(BUILD)/san/units.a
+$(unit): $(BUILD)/tests/unit/%: tests/unit/%.c $(BUILD)/san/units.a $(BUILD)/units.a
 	$(call say,TEST,$<)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) -O1 -g $(san) $(STD) $(WARN) -o $@ $^ $(LIBS) -lcmocka

@@ -49,20 +49,19 @@ spawn_in()
 }
 
 # wait_until SECONDS COMMAND…: waits until COMMAND succeeds. The deadline only bounds a failure, and
-# is three times as long on a busy machine.
+# is three times as long on a busy machine. Polls less and less often: others need the CPU.
 wait_until()
 {
-	local deadline=$((SECONDS + 3 * $1)) pause=0.01
+	local deadline=$((SECONDS + 3 * $1)) ms=10 pause
 	shift
 	until "$@" >/dev/null 2>&1; do
 		if [ "$SECONDS" -gt "$deadline" ]; then
 			echo "gave up waiting for: $*" >&2
 			return 1
 		fi
+		printf -v pause '0.%03d' "$ms"
 		sleep "$pause"
-		# polls less often over time: others need the CPU
-		[ "$pause" != 0.02 ] || pause=0.05
-		[ "$pause" != 0.01 ] || pause=0.02
+		ms=$((ms < 160 ? 2 * ms : ms))
 	done
 }
 
@@ -118,11 +117,19 @@ addr_del()
 	in_ns "$1" ip addr del "$3" dev "$2"
 }
 
+# ip_batch NAME: runs the lines of its input as `ip` commands in namespace NAME, in one process
+ip_batch()
+{
+	in_ns "$1" ip -batch -
+}
+
 # Link-local addresses are set by hand: the kernel's own wait for duplicate address detection.
 link_up()
 {
-	in_ns "$1" ip link set dev "$2" addrgenmode none
-	in_ns "$1" ip link set dev "$2" up
+	ip_batch "$1" <<-IP
+		link set dev $2 addrgenmode none
+		link set dev $2 up
+	IP
 }
 
 link_carrier()
@@ -147,44 +154,59 @@ bridge_port()
 	local name=$1 number=$2
 
 	netns_add "$name"
-	ip -n "$HOST" link add "veth$number" type veth peer name eth0 netns "$name"
-	ip -n "$HOST" link set dev "veth$number" master docker0
-	link_up "$HOST" "veth$number"
-	link_up "$name" eth0
-	addr_add "$name" eth0 "172.17.0.$number/16"
-	addr_add "$name" eth0 "fd17::$number/64"
-	addr_add "$name" eth0 "fe80::$number/64"
-	ip -n "$name" route add default via 172.17.0.1
-	ip -n "$name" route add default via fd17::1
+	ip_batch "$HOST" <<-IP
+		link add veth$number type veth peer name eth0 netns $name
+		link set dev veth$number master docker0
+		link set dev veth$number addrgenmode none
+		link set dev veth$number up
+	IP
+	ip_batch "$name" <<-IP
+		link set dev eth0 addrgenmode none
+		link set dev eth0 up
+		addr add 172.17.0.$number/16 dev eth0
+		addr add fd17::$number/64 dev eth0 nodad
+		addr add fe80::$number/64 dev eth0 nodad
+		route add default via 172.17.0.1
+		route add default via fd17::1
+	IP
 	wait_link "$name" eth0
 }
 
+# A bridge without a fixed address takes that of a port, and changes it with the ports.
 topology_host()
 {
 	netns_add "$HOST"
-	ip -n "$HOST" link add docker0 type bridge mcast_snooping 0
-	# a bridge without a fixed address takes that of a port, and changes it with the ports
-	ip -n "$HOST" link set docker0 address 02:42:ac:11:00:01
-	link_up "$HOST" docker0
-	addr_add "$HOST" docker0 172.17.0.1/16
-	addr_add "$HOST" docker0 fd17::1/64
-	addr_add "$HOST" docker0 fe80::1/64
+	ip_batch "$HOST" <<-'IP'
+		link add docker0 type bridge mcast_snooping 0
+		link set dev docker0 address 02:42:ac:11:00:01
+		link set dev docker0 addrgenmode none
+		link set dev docker0 up
+		addr add 172.17.0.1/16 dev docker0
+		addr add fd17::1/64 dev docker0 nodad
+		addr add fe80::1/64 dev docker0 nodad
+	IP
 }
 
 topology_lan()
 {
 	netns_add "$LAN"
-	ip -n "$HOST" link add eth0 type veth peer name eth0 netns "$LAN"
-	link_up "$HOST" eth0
-	link_up "$LAN" eth0
-	addr_add "$HOST" eth0 172.16.13.13/24
-	addr_add "$HOST" eth0 fd16::13/64
-	addr_add "$HOST" eth0 fe80::1/64
-	addr_add "$LAN" eth0 172.16.13.1/24
-	addr_add "$LAN" eth0 fd16::1/64
-	addr_add "$LAN" eth0 fe80::3/64
-	ip -n "$LAN" route add default via 172.16.13.13
-	ip -n "$LAN" route add default via fd16::13
+	ip_batch "$HOST" <<-IP
+		link add eth0 type veth peer name eth0 netns $LAN
+		link set dev eth0 addrgenmode none
+		link set dev eth0 up
+		addr add 172.16.13.13/24 dev eth0
+		addr add fd16::13/64 dev eth0 nodad
+		addr add fe80::1/64 dev eth0 nodad
+	IP
+	ip_batch "$LAN" <<-'IP'
+		link set dev eth0 addrgenmode none
+		link set dev eth0 up
+		addr add 172.16.13.1/24 dev eth0
+		addr add fd16::1/64 dev eth0 nodad
+		addr add fe80::3/64 dev eth0 nodad
+		route add default via 172.16.13.13
+		route add default via fd16::13
+	IP
 	wait_link "$HOST" eth0
 	wait_link "$LAN" eth0
 }

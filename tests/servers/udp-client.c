@@ -9,6 +9,7 @@
  * arrives, as with most real clients. With --any it is unconnected: it accepts answers from any
  * address, prints each answering address, and may send to several addresses in turn. --flows N uses
  * N consecutive source ports; --burst sends the requests of all flows before it waits for answers.
+ * --until-signal sends until SIGTERM, with pauses that leave the CPU to what is tested.
  * Every payload is distinct, and compared byte for byte.
  *
  * Prints one line, and with --any one more for each answering address:
@@ -280,6 +281,14 @@ static bool more(const struct client *client, unsigned long round)
 	return client->until_signal ? !stop : round < client->count;
 }
 
+static void pause_between(const struct client *client)
+{
+	const struct timespec pause = { .tv_nsec = 500000 };
+
+	if (client->until_signal)
+		nanosleep(&pause, NULL);
+}
+
 static void run_in_turn(struct client *client)
 {
 	for (unsigned long flow = 0; flow < client->flows; flow++) {
@@ -290,6 +299,7 @@ static void run_in_turn(struct client *client)
 				payload_fill(client->size, flow, round, target);
 				request_send(client, fd, &client->targets[target]);
 				answer_wait(client, fd, &client->targets[target]);
+				pause_between(client);
 			}
 		}
 		close(fd);

@@ -1,14 +1,17 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # shellcheck shell=bash
-# The third part of `make demo`: a plain socat behind a NAT is reached after minutes of silence.
-# tools/demo/run sources it after its own functions and the topology; it asserts every line as well.
-# The network is that of tools/lab/nat.sh.
+# The third part of `make demo`: a plain socat behind a NAT is reached after a silence of many
+# lifetimes of a mapping. tools/demo/run sources it after its own functions and the topology; it
+# asserts every line as well. The network is that of tools/lab/nat.sh.
+#
+# Times are about a fifth of real ones: of the 30 s for which many NATs keep a mapping, and
+# of the 18 s after which sluice sends by default.
 
 # shellcheck source=tools/lab/nat.sh
 . "$ROOT/tools/lab/nat.sh"
 
-NAT_SECONDS=20 HOLD_PORT=7000
-SHORT_SILENCE=30 LONG_SILENCE=${LONG_SILENCE:-130}
+NAT_SECONDS=6 INTERVAL=4 HOLD_PORT=7000
+SHORT_SILENCE=9 LONG_SILENCE=${LONG_SILENCE:-40}
 
 # socat between the peer's port and a pipe: what is written to descriptor 8 goes to the client
 peer_socat()
@@ -49,7 +52,7 @@ hold_drawing()
 	cat <<-TEXT
 
 		  inside 10.0.0.2 --- NAT $NAT4 --- router --- peer $PEER4:$HOLD_PORT
-		                      a mapping lives for $NAT_SECONDS s
+		                      a mapping lives for $NAT_SECONDS s, a fifth of 30, as of many NATs
 
 		  A program behind the NAT has sent a datagram to its peer, and got an answer. Then both
 		  are silent. Later the peer sends something: the NAT has forgotten whom it is for.
@@ -77,7 +80,8 @@ hold_without()
 hold_with()
 {
 	local before
-	printf '%s\n' '[global]' "cgroup = $CGROUP" '[hold]' "port = $HOLD_PORT" >"$SCRATCH/hold.conf"
+	printf '%s\n' '[global]' "cgroup = $CGROUP" '[hold]' "port = $HOLD_PORT" \
+		"interval = $INTERVAL" >"$SCRATCH/hold.conf"
 	heading "With sluice: 'sluice run' and this file"
 	sed '1,2d' "$SCRATCH/hold.conf" | detail
 	nsenter --net="/run/netns/$INSIDE" -- "$SLUICE" run --config "$SCRATCH/hold.conf" \

@@ -4,7 +4,7 @@
 # The daemon holds as many descriptors, programs, maps and links after many reloads as before, uses
 # as much memory of its own and of the kernel, and leaves as many pins: for each section and mode,
 # where a command unloads or detaches in between, and where an attachment is refused. ROUNDS sets
-# the number of reloads of each section and mode (10; 500 in tests/nightly/leak.sh); that of the
+# the number of reloads of each section and mode (5; 500 in tests/nightly/leak.sh); that of the
 # others is a tenth.
 #
 #   container ── docker0 172.17.0.1 [host: workers on [::]:56789] eth0 172.16.13.13
@@ -147,10 +147,10 @@ reload_each()
 }
 
 say "each section and mode"
-ROUNDS=${ROUNDS:-10}
+ROUNDS=${ROUNDS:-5}
 reload_each socket,host,hold,flow -- "${SOCKET[@]}" "${HOST_ROLE[@]}" "${HOLD[@]}" "${FLOW[@]}"
 reload_each audit,gateway,hold,xdp -- "${AUDIT[@]}" "${GATEWAY[@]}" "${HOLD[@]}" "${XDP[@]}"
-ROUNDS=$((ROUNDS / 10))
+ROUNDS=$((ROUNDS > 10 ? ROUNDS / 10 : 1))
 
 say "in turn, which attaches, detaches and replaces tables"
 reload_each turns -- "${SOCKET[@]}" "${HOST_ROLE[@]}" "${FLOW[@]}" -- \

@@ -29,7 +29,7 @@ queries_go_on()
 dns_queries()
 {
 	spawn_in "$HOST" "$TEST_TMP/dnsperf" dnsperf -s "$1" -d "$TEST_TMP/queries" \
-		-c "$DNS_CLIENTS" -Q 2000 -t "$2" -l 600
+		-c "$DNS_CLIENTS" -Q 1000 -t "$2" -l 600
 	DNSPERF=$SPAWNED DNS_PATIENCE=$2
 	queries_go_on
 }
@@ -72,16 +72,16 @@ drain()
 	sluice steer drain "$1" --idle 1 --limit 1 --wait 10
 }
 
-# want_lost ADDR: the kernel alone loses queries in restarts. Ten restarts may happen to leave no
-# query unread, so this tries ten times.
+# want_lost ADDR: the kernel alone loses queries in restarts. Five restarts may happen to leave no
+# query unread, so this tries twenty times.
 want_lost()
 {
 	local try
-	for ((try = 0; try < 10; try++)); do
-		dns_restarts 10 "$1" 1 true
+	for ((try = 0; try < 20; try++)); do
+		dns_restarts 5 "$1" 1 true
 		[ "$LOST" = 0 ] || return 0
 	done
-	fail "no query was lost in $((10 * try)) restarts"
+	fail "no query was lost in $((5 * try)) restarts"
 }
 
 # want_handed_over ROUNDS ADDR: restarts with steering lose no query, and each client moves once for

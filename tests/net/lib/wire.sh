@@ -59,19 +59,16 @@ addrs()
 	local name=$1 dev=$2 addr
 	shift 2
 	for addr in "$@"; do
-		addr_add "$name" "$dev" "$addr"
-	done
+		echo "addr add $addr dev $dev $([[ $addr != *:* ]] || echo nodad)"
+	done | ip_batch "$name"
 }
 
 # routes NAME ROUTE…: adds them; each is one argument (`default` is IPv4's, and ::/0 IPv6's)
 routes()
 {
-	local name=$1 route
+	local name=$1
 	shift
-	for route in "$@"; do
-		# shellcheck disable=SC2086 # words of a route
-		ip -n "$name" route add $route
-	done
+	printf 'route add %s\n' "$@" | ip_batch "$name"
 }
 
 # routers NAME…: these forward, without reverse path filter

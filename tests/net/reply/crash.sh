@@ -2,11 +2,13 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
 # The next load, and cleanup, handle the state that a loader leaves when it is killed at any moment.
-# Two concurrent loaders do not disturb each other.
+# Two concurrent loaders do not disturb each other. ROUNDS sets how often (6; 30 in
+# tests/nightly/crash-reply.sh).
 #
 #   container ── docker0 172.17.0.1 [host: 0.0.0.0:56789] eth0 172.16.13.13
 . "$(dirname "$0")/../lib/lib.sh"
 
+ROUNDS=${ROUNDS:-6}
 topology_up
 serve "$HOST" sendto4 "$PORT"
 
@@ -29,7 +31,7 @@ kill_load()
 }
 
 say "killed, then loaded"
-for round in $(seq 15); do
+for round in $(seq "$ROUNDS"); do
 	kill_load
 	reply_load || fail "round $round: the load after a killed one failed"
 	want_right "$CONTAINER" "$FAR4" "$PORT"
@@ -37,14 +39,14 @@ for round in $(seq 15); do
 done
 
 say "killed while an older load is active: either the old or the new one is active"
-for round in $(seq 10); do
+for round in $(seq "$ROUNDS"); do
 	reply_load
 	kill_load
 	want_right "$CONTAINER" "$FAR4" "$PORT"
 done
 
 say "killed, then cleaned up"
-for round in $(seq 10); do
+for round in $(seq "$ROUNDS"); do
 	kill_load
 	sluice cleanup || fail "round $round: cleanup failed"
 	want_clean

@@ -65,5 +65,5 @@ dns_start
 say "the kernel alone"
 want_lost 127.0.0.1
 say "loaded and drained"
-want_handed_over 10 127.0.0.1
+want_handed_over 5 127.0.0.1
 stop "$CURRENT"

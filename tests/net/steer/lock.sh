@@ -8,7 +8,7 @@
 . "$(dirname "$0")/../lib/lib.sh"
 . "$(dirname "$0")/../lib/daemon.sh"
 
-COUNT=${COUNT:-30}
+COUNT=${COUNT:-15}
 netns_add "$HOST"
 spawn_in "$HOST" "$TEST_TMP/sockets" python3 -c '
 import resource, socket, sys, time
@@ -33,11 +33,11 @@ groups_more_than()
 	[ "$(groups)" -gt "$1" ]
 }
 
-# load_start: starts a load that takes 0.1 s for each group, and returns while it works on them
+# load_start: starts a load that takes 0.2 s for each group, and returns while it works on them
 load_start()
 {
 	spawn_in "$HOST" "$TEST_TMP/load" strace -f -o /dev/null -e trace=pidfd_getfd \
-		-e inject=pidfd_getfd:delay_enter=100ms \
+		-e inject=pidfd_getfd:delay_enter=200ms \
 		"$SLUICE" --verbose steer load --port 20000-20999
 	LOAD=$SPAWNED
 	wait_until 60 groups_more_than 2

@@ -107,5 +107,5 @@ drain()
 netns_add "$HOST"
 dns_start
 say "loaded and drained"
-want_handed_over 10 127.0.0.1
+want_handed_over 5 127.0.0.1
 stop "$CURRENT"

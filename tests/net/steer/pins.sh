@@ -4,4 +4,4 @@
 # Each pin of steering is removed in turn, those of a group and of the spread too: see cli/pins.sh.
 set -euo pipefail
 
-OBJECTS=steer exec "$(dirname "$0")/../cli/pins.sh"
+OBJECTS=steer EACH=yes exec "$(dirname "$0")/../cli/pins.sh"

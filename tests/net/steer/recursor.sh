@@ -44,5 +44,5 @@ dns_start()
 netns_add "$HOST"
 dns_start
 say "loaded and drained"
-want_handed_over 10 127.0.0.1
+want_handed_over 5 127.0.0.1
 stop "$CURRENT"

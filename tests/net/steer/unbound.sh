@@ -47,7 +47,7 @@ dns_start
 say "the kernel alone"
 want_lost 127.0.0.1
 say "loaded and drained, IPv4"
-want_handed_over 10 127.0.0.1
+want_handed_over 5 127.0.0.1
 say "loaded and drained, IPv6"
-want_handed_over 3 ::1
+want_handed_over 2 ::1
 stop "$CURRENT"

@@ -2,12 +2,14 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
 # The next load, unload and cleanup handle the state that a loader of mode wire leaves when it is
-# killed at any moment, with tcx and with clsact.
+# killed at any moment, with tcx and with clsact. ROUNDS sets how often (4; 30 in
+# tests/nightly/crash-wire.sh).
 #
 #   container ═ docker0 172.17.0.1 [host: 0.0.0.0:56789] eth0 172.16.13.13
 . "$(dirname "$0")/../lib/lib.sh"
 . "$(dirname "$0")/../lib/wire.sh"
 
+ROUNDS=${ROUNDS:-4}
 topology_up
 serve "$HOST" sendto4 "$PORT"
 
@@ -40,7 +42,7 @@ for way in tcx clsact; do
 	wire_unload
 
 	say "$way: killed, then loaded"
-	for round in 1 2 3 4 5 6; do
+	for round in $(seq "$ROUNDS"); do
 		kill_load --attach "$way"
 		wire_load --follow docker0 --attach "$way" >/dev/null ||
 			fail "round $round: the load after a killed one failed"
@@ -49,12 +51,12 @@ for way in tcx clsact; do
 	done
 	say "$way: killed while an older load is active: either the old or the new one is active"
 	wire_load --follow docker0 --attach "$way" >/dev/null
-	for round in 1 2 3 4 5 6; do
+	for round in $(seq "$ROUNDS"); do
 		kill_load --attach "$way" --table "$((round * 1000))"
 		want_right "$CONTAINER" "$FAR4" "$PORT"
 	done
 	say "$way: killed, then cleaned up"
-	for round in 1 2 3 4 5 6; do
+	for round in $(seq "$ROUNDS"); do
 		kill_load --attach "$way"
 		sluice --netns "$HOST" cleanup || fail "round $round: cleanup failed"
 		nothing_left

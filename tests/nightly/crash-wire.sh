@@ -1,0 +1,7 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+# Loaders are killed at many random moments: see tests/net/wire/crash.sh.
+set -euo pipefail
+
+ROUNDS=30 exec "$(dirname "$0")/../net/wire/crash.sh"
