@@ -225,7 +225,7 @@ lint: setup-test
 	$(Q)tools/prose.py --self-test
 	$(Q)tools/prose.py
 	$(call say,CHECK,cppcheck)
-	$(Q)cppcheck --quiet --std=c11 --error-exitcode=1 --inline-suppr --suppress=ctuPointerArith --enable=warning,portability \
+	$(Q)cppcheck --quiet --std=c11 --error-exitcode=1 --inline-suppr --enable=warning,portability \
 		--suppress=missingIncludeSystem -D__SIZEOF_POINTER__=8 \
 		'-DLIBBPF_OPTS(type,name,...)=struct type name' -Iinclude -Iuser user tests/servers
 

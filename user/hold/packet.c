@@ -65,7 +65,7 @@ static __u64 sum_of(const void *data, size_t length)
 
 size_t hold_payload_length(enum hold_payload payload)
 {
-	__u8 discarded[HOLD_PACKET_MAX] = { 0 };
+	__u8 discarded[HOLD_PACKET_MAX];
 
 	return put_payload(discarded, payload);
 }

@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# A program sees no error about a keepalive, of whatever type and from any host: from a firewall
-# that rejects it, or from the host of a peer that is gone, which ends the keepalives.
+# A program sees no error about a keepalive, neither from a firewall that rejects it, nor from the host
+# of a peer that is gone. The error of that host ends the keepalives.
 #
 #   inside ── nat ── router ── peer
 . "$(dirname "$0")/../lib/lib.sh"

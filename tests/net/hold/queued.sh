@@ -10,23 +10,38 @@
 . "$(dirname "$0")/../lib/hold.sh"
 
 lab_up symmetric 60
-say "the socket is closed while its keepalives wait for the rate"
-configure '[hold]' 'port = 7000-7029' 'interval = 1' 'rate = 1'
+configure '[hold]' 'port = 7000' 'interval = 1'
 daemon_start
-peer_start 7000 --count 30
-plain_start "$INSIDE" "$PEER4" 7000 --count 30
-delayed()
-{
-	[ "$(hold_counter delayed)" -ge 29 ]
-}
-wait_until 30 delayed
-stop "$PLAIN_PID"
-# one may be on its way
-sleep 1
-before=$(hold_sent)
-sleep 5
-want_equal "$(hold_sent)" "$before" "keepalives for a closed socket"
-stop "$PEER_PID"
+for key in rate rate_netns; do
+	say "$key: thirty flows share four keepalives a second, the longest silent first"
+	configure '[hold]' 'port = 7000-7029' 'interval = 1' "$key = 4"
+	daemon_reload 'msg="hold is active"'
+	peer_start 7000 --count 30
+	delayed=$(hold_counter delayed)
+	plain_start "$INSIDE" "$PEER4" 7000 --count 30
+	waiting()
+	{
+		[ "$(hold_counter delayed)" -ge $((delayed + 26)) ]
+	}
+	wait_until 30 waiting
+	before=$(hold_sent)
+	began=$(date +%s%N)
+	sleep 10
+	sent=$(($(hold_sent) - before)) ms=$((($(date +%s%N) - began) / 1000000))
+	want_at_most $((ms * 4 / 1000 + 2)) "$sent" "keepalives in $ms ms"
+	want_at_least 20 "$sent" "keepalives in $ms ms"
+	want_at_most 1 "$(hold_flow 'max(x["sent"] for x in f) - min(x["sent"] for x in f)')" \
+		"keepalives more than the flow with the fewest"
+
+	say "their socket is closed while they wait"
+	stop "$PLAIN_PID"
+	# one may be on its way
+	sleep 1
+	before=$(hold_sent)
+	sleep 4
+	want_equal "$(hold_sent)" "$before" "keepalives for a closed socket"
+	stop "$PEER_PID"
+done
 
 say "a slow device"
 MANY=$ROOT/tests/net/lib/many.py
