@@ -160,7 +160,7 @@ reload_each turns -- "${SOCKET[@]}" "${HOST_ROLE[@]}" "${FLOW[@]}" -- \
 say "a command unloads in between"
 configure "${SOCKET[@]}" "${HOST_ROLE[@]}" "${CPU[@]}"
 reloaded
-# once before: a load after a command's unload keeps a different spare than the first one
+# once before: what the daemon loaded before it joined the cgroup of this test is not counted there
 sluice --netns "$HOST" reply unload >/dev/null
 sluice steer unload >/dev/null
 reloaded
