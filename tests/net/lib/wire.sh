@@ -68,7 +68,7 @@ routes()
 {
 	local name=$1
 	shift
-	printf 'route add %s\n' "$@" | ip_batch "$name"
+	[ $# -eq 0 ] || printf 'route add %s\n' "$@" | ip_batch "$name"
 }
 
 # routers NAME…: these forward, without reverse path filter
