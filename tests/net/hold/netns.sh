@@ -19,7 +19,7 @@ netns_add elsewhere
 HOST=elsewhere
 # of all namespaces, but not of the peer's processes
 mkdir "$TEST_CGROUP/held"
-configure '[hold]' 'port = 7000' 'netns = all' 'interval = 2' "cgroup = $TEST_CGROUP/held"
+configure '[hold]' 'port = 7000' 'netns = all' 'interval = 1' "cgroup = $TEST_CGROUP/held"
 daemon_start
 peer_start 7000
 export PLAIN_CGROUP=$TEST_CGROUP/held

@@ -14,7 +14,7 @@ lab_up symmetric 4
 in_ns "$NAT" nft 'add chain inet firewall input { type filter hook input priority filter; }
 	add rule inet firewall input iifname out meta l4proto udp ct state new drop'
 HOST=$NAT
-configure '[hold]' 'port = 4000' 'interval = 2'
+configure '[hold]' 'port = 4000' 'interval = 1'
 daemon_start
 peer_start 7000
 plain_start "$NAT" "$PEER4" 7000 --from 198.51.100.1:4000

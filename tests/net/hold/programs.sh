@@ -11,7 +11,7 @@
 . "$(dirname "$0")/../lib/hold.sh"
 
 lab_up symmetric 4
-configure '[hold]' 'port = 7000-7010' 'interval = 2'
+configure '[hold]' 'port = 7000-7010' 'interval = 1'
 daemon_start
 peer_start 7000 --count 11
 

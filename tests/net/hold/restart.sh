@@ -5,13 +5,13 @@
 # stopped, and the mapping stays open. The NAT restarts: the next keepalive opens the mapping again.
 # The settings change while it runs.
 #
-#   inside ── nat (a mapping lives 6 s) ── router ── peer
+#   inside ── nat (a mapping lives 8 s) ── router ── peer
 . "$(dirname "$0")/../lib/lib.sh"
 . "$(dirname "$0")/../lib/daemon.sh"
 . "$(dirname "$0")/../lib/hold.sh"
 
-lab_up endpoint-independent 6
-configure '[hold]' 'port = 7000' 'interval = 3'
+lab_up endpoint-independent 8
+configure '[hold]' 'port = 7000' 'interval = 2'
 daemon_start
 peer_start 7000
 plain_start "$INSIDE" "$PEER4" 7000 --from 10.0.0.2:4000
@@ -26,7 +26,7 @@ want_equal "$(hold_flow '[x["next_s"] for x in f]')" "[None]"
 daemon_start
 wait_until 20 sent_at_least $((sent + 2))
 want_at_least $((sent + 2)) "$(hold_flow 'f[0]["sent"]')" "keepalives of the flow, over the restart"
-sleep 8
+sleep 10
 push after_kill
 wait_until 10 received after_kill
 
@@ -49,7 +49,7 @@ daemon_reload 'msg="hold is active"'
 wait_until 20 sent_at_least $((before + 1))
 
 say "another table size: it starts empty, and the flow is back with its next datagram"
-configure '[hold]' 'port = 7000' 'interval = 3' 'table = 1000'
+configure '[hold]' 'port = 7000' 'interval = 2' 'table = 1000'
 daemon_reload 'the flow table starts empty'
 want_equal "$(hold_flow 'len(f)')" 0 "flows"
 
