@@ -16,17 +16,10 @@
 #include "hold/maps.h"
 
 #include <bpf/bpf_core_read.h>
-#include <bpf/bpf_endian.h>
 #include <bpf/bpf_helpers.h>
 #include <linux/in.h>
-#include <linux/udp.h>
-#include <stddef.h>
 
 #define PASS 1
-
-#define SOCK_DGRAM 2 /* include/linux/net.h */
-
-#define LOOPBACK_IFINDEX 1 /* include/net/net_namespace.h */
 
 /* A flow without an answer may be replaced after this time: an answer takes seconds at most. */
 #define UNANSWERED_NS 30000000000ULL
@@ -414,16 +407,11 @@ SEC("cgroup_skb/egress")
 int sluice_hold_out(struct __sk_buff *skb)
 {
 	struct sluice_hold_flow *flow;
-	struct bpf_sock *sk = skb->sk;
+	struct bpf_sock *sk = sock_of(skb, true);
 	struct hold_sock *sock;
 	__u32 tick;
 
-	if (!sk || skb->ifindex == LOOPBACK_IFINDEX ||
-	    !may_be_managed(skb, sk, offsetof(struct udphdr, dest)))
-		return PASS;
-	/* keepalives, and others, leave from raw sockets */
-	sk = bpf_sk_fullsock(sk);
-	if (!sk || sk->type != SOCK_DGRAM)
+	if (!sk)
 		return PASS;
 	sock = bpf_sk_storage_get(&sluice_sk, sk, NULL, 0);
 	flow = flow_again(skb, sock, true);
@@ -463,17 +451,12 @@ SEC("cgroup_skb/ingress")
 int sluice_hold_in(struct __sk_buff *skb)
 {
 	struct sluice_hold_flow *flow;
-	struct bpf_sock *sk = skb->sk;
+	struct bpf_sock *sk = sock_of(skb, false);
 	struct hold_sock *sock;
 	__u32 tick;
 	__u8 ttl;
 
-	if (!sk || skb->ifindex == LOOPBACK_IFINDEX ||
-	    !may_be_managed(skb, sk, offsetof(struct udphdr, source)))
-		return PASS;
-	/* a raw socket gets a copy of what others receive */
-	sk = bpf_sk_fullsock(sk);
-	if (!sk || sk->type != SOCK_DGRAM)
+	if (!sk)
 		return PASS;
 	sock = bpf_sk_storage_get(&sluice_sk, sk, NULL, 0);
 	flow = flow_again(skb, sock, false);
