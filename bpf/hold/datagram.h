@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: (GPL-2.0-or-later OR BSD-2-Clause) */
 /*
- * From a packet to the key of its flow: as the socket sees it, before the NAT of this host. The
- * cgroup hooks run after netfilter, so an outgoing packet may be translated already: then its
- * conntrack entry has the original addresses.
+ * From a packet to its UDP socket, and to the key of its flow: as the socket sees it, before the
+ * NAT of this host. The cgroup hooks run after netfilter, so an outgoing packet may be translated
+ * already: then its conntrack entry has the original addresses.
  */
 #ifndef SLUICE_BPF_HOLD_DATAGRAM_H
 #define SLUICE_BPF_HOLD_DATAGRAM_H
@@ -57,6 +57,9 @@ struct nf_conn___hold {
 /* include/uapi/linux/netfilter/nf_conntrack_common.h: IPS_SRC_NAT | IPS_DST_NAT */
 #define NAT_MASK (1UL << 4 | 1UL << 5)
 
+#define SOCK_DGRAM	 2 /* include/linux/net.h */
+#define LOOPBACK_IFINDEX 1 /* include/net/net_namespace.h */
+
 static __always_inline struct sk_buff *kernel_skb(struct __sk_buff *skb)
 {
 	return (struct sk_buff *)skb;
@@ -64,11 +67,12 @@ static __always_inline struct sk_buff *kernel_skb(struct __sk_buff *skb)
 
 /*
  * Returns true if the packet may be a managed datagram: by the socket's port, or the peer's at its
- * usual position. `peers_port` is the offset of the peer's port in the UDP header.
+ * usual position.
  */
 static __always_inline bool may_be_managed(struct __sk_buff *skb, const struct bpf_sock *sk,
-					   __u32 peers_port)
+					   bool out)
 {
+	__u32 peers_port = out ? offsetof(struct udphdr, dest) : offsetof(struct udphdr, source);
 	void *data = (void *)(long)skb->data, *data_end = (void *)(long)skb->data_end;
 	__be16 *port_be;
 	__u8 *header = data;
@@ -92,6 +96,18 @@ static __always_inline bool may_be_managed(struct __sk_buff *skb, const struct b
 		port_be = (void *)(ip + 1) + peers_port;
 	}
 	return (void *)(port_be + 1) > data_end || port_managed(bpf_ntohs(*port_be));
+}
+
+/* Returns the UDP socket of a packet that may be a managed datagram, or NULL. */
+static __always_inline struct bpf_sock *sock_of(struct __sk_buff *skb, bool out)
+{
+	struct bpf_sock *sk = skb->sk;
+
+	if (!sk || skb->ifindex == LOOPBACK_IFINDEX || !may_be_managed(skb, sk, out))
+		return NULL;
+	/* raw sockets send the keepalives, and get copies of what others receive */
+	sk = bpf_sk_fullsock(sk);
+	return sk && sk->type == SOCK_DGRAM ? sk : NULL;
 }
 
 /* Only unicast beyond this host can have a NAT on its way. */

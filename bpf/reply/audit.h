@@ -11,8 +11,8 @@
 #include "common/clock.h"
 #include "common/kernel.h"
 #include "reply/datagram.h"
-#include "reply/flows.h"
 #include "reply/maps.h"
+#include "reply/table.h"
 
 #include <bpf/bpf_core_read.h>
 #include <stdbool.h>

@@ -10,10 +10,9 @@
  * makes its own (net/core/sock_reuseport.c, reuseport_select_sock()). The kernel removes a closed
  * socket from sluice_sockets, so the flows of a dead worker move without user space.
  */
-#include "common/clock.h"
 #include "common/kernel.h"
 
-#include "steer/kernel_choice.h"
+#include "steer/choice.h"
 #include "steer/load.h"
 #include "steer/maps.h"
 #include "steer/sock.h"
@@ -22,9 +21,6 @@
 #include <bpf/bpf_helpers.h>
 #include <linux/udp.h>
 #include <sluice/steer.h>
-
-#define CHOICE_TRIES 4
-#define CANDIDATES   4 /* policy load */
 
 /* The context's data starts at the UDP header. */
 static __always_inline bool print_read(struct datagram *of)
@@ -59,17 +55,6 @@ static __always_inline bool print_read(struct datagram *of)
 	return true;
 }
 
-/* --- slots */
-
-/* @slot is the map value at @index. */
-static __always_inline bool slot_select(const struct datagram *of,
-					const struct sluice_steer_slot *slot, __u32 index)
-{
-	return !is_connected(slot, of->casts) &&
-	       (kernel_selects(of, slot) ||
-		!bpf_sk_select_reuseport(of->ctx, &sluice_sockets, &index, 0));
-}
-
 static __always_inline void slot_account(const struct datagram *of, __u32 index, bool begins,
 					 bool moves)
 {
@@ -87,115 +72,6 @@ static __always_inline void slot_account(const struct datagram *of, __u32 index,
 }
 
 /* --- new flows */
-
-static __always_inline __u32 scale(__u32 hash, __u32 count)
-{
-	return ((__u64)hash * count) >> 32;
-}
-
-/* The compiler proves the range of `at`, but drops the mask that verifiers of 5.10 and 6.1 need. */
-static __always_inline __u16 choice_at(const struct sluice_steer_choice *choice, __u64 at)
-{
-	asm volatile("" : "+r"(at));
-	return choice->slot[at % SLUICE_STEER_SLOTS];
-}
-
-/* Returns the best of the first slot and its three successors: close to the best, without herding.
- */
-static __always_inline __u32 choice_better(const struct datagram *of,
-					   const struct sluice_steer_choice *choice, __u32 count,
-					   __u32 first)
-{
-	__u64 least = slot_load(choice_at(choice, first), of), load, try;
-	__u32 best = first, at = scale(of->hash >> 32, count);
-
-	for (try = 1; try < CANDIDATES; try++) {
-		asm volatile("" : "+r"(try));
-		load = slot_load(choice_at(choice, at), of);
-		if (load < least) {
-			least = load;
-			best = at;
-		}
-		at = at + 1 < count ? at + 1 : 0;
-	}
-	return best;
-}
-
-static __always_inline const struct sluice_steer_choice *choice_now(void)
-{
-	__u32 zero = 0, *current = bpf_map_lookup_elem(&sluice_current, &zero);
-	__u32 index = current ? *current : 0;
-
-	return bpf_map_lookup_elem(&sluice_choices, &index);
-}
-
-/* Selects a socket that takes new flows, by load or by hash, and returns its slot. */
-static __always_inline bool choose(const struct datagram *of, bool by_load, __u32 *slot)
-{
-	const struct sluice_steer_choice *choice = choice_now();
-	__u32 count_ = choice ? choice->count : 0, first, at, step;
-	__u64 try;
-
-	if (!count_ || count_ > SLUICE_STEER_SLOTS) {
-		count(SLUICE_STEER_kernel_no_worker);
-		return false;
-	}
-	first = scale(policy == SLUICE_STEER_SOURCE ? of->hash >> 32 : of->ctx->hash, count_);
-	if (by_load && clock_ns() >= settled_ns)
-		first = choice_better(of, choice, count_, first);
-	/* spread the flows of a dead or full worker instead of giving its neighbour all of them */
-	step = 1 + scale(of->hash, count_ - 1);
-	for (at = first, try = 0; try < CHOICE_TRIES; try++) {
-		const struct sluice_steer_slot *candidate;
-
-		asm volatile("" : "+r"(try));
-		*slot = choice_at(choice, at);
-		candidate = bpf_map_lookup_elem(&sluice_slots, slot);
-		if (queue_is_full(candidate, of->casts))
-			count(SLUICE_STEER_passed_full);
-		else if (slot_select(of, candidate, *slot))
-			return true;
-		else
-			count(SLUICE_STEER_stale_slot);
-		at += step;
-		at = at < count_ ? at : at - count_;
-		step = 1;
-	}
-	*slot = choice_at(choice, first);
-	if (slot_select(of, bpf_map_lookup_elem(&sluice_slots, slot), *slot)) {
-		count(SLUICE_STEER_all_full);
-		return true;
-	}
-	count(SLUICE_STEER_kernel_refused);
-	return false;
-}
-
-/* Records the owner of a new flow, or of one that moves from another slot. */
-static __always_inline void flow_record(const struct datagram *of, struct sluice_steer_set *set,
-					__u32 way, __u32 index, __u16 incarnation)
-{
-	__u64 owner = sluice_steer_owner(of->print, of->now, index, incarnation), before;
-
-	if (way < SLUICE_STEER_WAYS) {
-		before = *way_owner(set, way);
-		if (sluice_steer_owner_checks(before, of->print))
-			owner = sluice_steer_owner_moved(sluice_steer_owner_again(before, of->now),
-							 index, incarnation);
-		*way_owner(set, way) = owner;
-		return;
-	}
-	way = set_place(set, of);
-	if (way >= SLUICE_STEER_WAYS) {
-		count(SLUICE_STEER_unrecorded);
-		return;
-	}
-	before = *way_owner(set, way);
-	if (*way_print(set, way) && !flow_is_expired(before, of->now))
-		count(sluice_steer_owner_received(before) < 2 ? SLUICE_STEER_half_open_lost
-							      : SLUICE_STEER_lapsed_lost);
-	*way_owner(set, way) = owner;
-	*way_print(set, way) = of->print;
-}
 
 /*
  * A flow without room in the table needs the same choice for each of its datagrams: by hash, not by
@@ -262,21 +138,6 @@ static __always_inline enum sluice_steer_counter flow_follow(const struct datagr
 }
 
 /* --- policy cpu: keeps no flows, since the NIC chooses the CPU that a flow arrives on */
-
-static __always_inline bool cpu_select(const struct datagram *of, __u32 *slot)
-{
-	__u32 cpu = bpf_get_smp_processor_id();
-	const struct sluice_steer_cpu *readers = bpf_map_lookup_elem(&sluice_cpus, &cpu);
-	__u32 at;
-
-	if (!readers || !readers->count)
-		return false;
-	at = scale(of->ctx->hash, readers->count);
-	if (at >= SLUICE_STEER_CPU_SLOTS)
-		return false;
-	*slot = readers->slot[at];
-	return slot_select(of, bpf_map_lookup_elem(&sluice_slots, slot), *slot);
-}
 
 static __always_inline int steer_by_cpu(const struct datagram *of)
 {

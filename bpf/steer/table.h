@@ -106,4 +106,31 @@ static __always_inline __u32 set_place(struct sluice_steer_set *set, const struc
 	return (most & 15) | stays * SLUICE_STEER_WAYS;
 }
 
+/* Records the owner of a new flow, or of one that moves from another slot. */
+static __always_inline void flow_record(const struct datagram *of, struct sluice_steer_set *set,
+					__u32 way, __u32 index, __u16 incarnation)
+{
+	__u64 owner = sluice_steer_owner(of->print, of->now, index, incarnation), before;
+
+	if (way < SLUICE_STEER_WAYS) {
+		before = *way_owner(set, way);
+		if (sluice_steer_owner_checks(before, of->print))
+			owner = sluice_steer_owner_moved(sluice_steer_owner_again(before, of->now),
+							 index, incarnation);
+		*way_owner(set, way) = owner;
+		return;
+	}
+	way = set_place(set, of);
+	if (way >= SLUICE_STEER_WAYS) {
+		count(SLUICE_STEER_unrecorded);
+		return;
+	}
+	before = *way_owner(set, way);
+	if (*way_print(set, way) && !flow_is_expired(before, of->now))
+		count(sluice_steer_owner_received(before) < 2 ? SLUICE_STEER_half_open_lost
+							      : SLUICE_STEER_lapsed_lost);
+	*way_owner(set, way) = owner;
+	*way_print(set, way) = of->print;
+}
+
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: (GPL-2.0-or-later OR BSD-2-Clause) */
 /*
  * The search in a set of a flow table, and the choice of the slot to replace (for the reasons for
- * sets see include/sluice/flow.h). reply/flows.h has its own, which knows the age of a flow.
+ * sets see include/sluice/flow.h). reply/table.h has its own, which knows the age of a flow.
  *
  * Each caller has its own slot type, so the search takes the slot size and a comparison function.
  * Everything is inlined, and compiles to the same loop as hand-written code.

@@ -12,7 +12,7 @@
 #ifndef SLUICE_TESTS_PROG_LAB_H
 #define SLUICE_TESTS_PROG_LAB_H
 
-#include "base/mounts.h"
+#include "kernel/mounts.h"
 
 #include <arpa/inet.h>
 #include <errno.h>

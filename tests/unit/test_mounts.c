@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* Finds cgroup2 in the mountinfo of different hosts and containers. */
-#include "base/mounts.h"
+#include "kernel/mounts.h"
 
 #include <errno.h>
 #include <limits.h>

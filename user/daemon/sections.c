@@ -2,11 +2,11 @@
 #include "daemon/sections.h"
 
 #include "base/log.h"
-#include "base/mounts.h"
 #include "hold/hold.h"
 #include "hold/pins.h"
 #include "kernel/load_outcome.h"
 #include "kernel/meta.h"
+#include "kernel/mounts.h"
 #include "kernel/pins.h"
 #include "net/netns.h"
 #include "reply/pins.h"

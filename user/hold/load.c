@@ -2,11 +2,11 @@
 #include "hold/hold.h"
 
 #include "base/clock.h"
-#include "base/mounts.h"
 #include "bpf/hold/hold.skel.h"
 #include "hold/pins.h"
 #include "kernel/caps.h"
 #include "kernel/load_outcome.h"
+#include "kernel/mounts.h"
 #include "kernel/object.h"
 #include "kernel/pins.h"
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "host/cgroup_root.h"
 
-#include "base/mounts.h"
+#include "kernel/mounts.h"
 
 #include <errno.h>
 #include <stdio.h>

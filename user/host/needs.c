@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "host/needs.h"
 
-#include "base/mounts.h"
 #include "kernel/caps.h"
 #include "kernel/links.h"
+#include "kernel/mounts.h"
 #include "kernel/pins.h"
 #include "steer/needs.h"
 

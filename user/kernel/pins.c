@@ -3,7 +3,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
-#include "base/mounts.h"
+#include "kernel/mounts.h"
 
 #include <bpf/bpf.h>
 #include <dirent.h>

@@ -3,11 +3,11 @@
 
 #include "base/clock.h"
 #include "base/log.h"
-#include "base/mounts.h"
 #include "bpf/reply/reply.skel.h"
 #include "kernel/caps.h"
 #include "kernel/feature.h"
 #include "kernel/load_outcome.h"
+#include "kernel/mounts.h"
 #include "kernel/object.h"
 #include "kernel/pins.h"
 #include "kernel/state_dir.h"

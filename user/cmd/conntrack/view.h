@@ -3,8 +3,8 @@
 #ifndef SLUICE_CMD_CONNTRACK_VIEW_H
 #define SLUICE_CMD_CONNTRACK_VIEW_H
 
-#include "base/cgroup_names.h"
 #include "base/output.h"
+#include "kernel/cgroup_names.h"
 #include "net/conntrack.h"
 #include "net/inet.h"
 

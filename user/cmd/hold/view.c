@@ -3,13 +3,13 @@
 
 #include "base/clock.h"
 #include "base/counters.h"
-#include "base/mounts.h"
 #include "base/opt.h"
 #include "base/ports.h"
 #include "base/text.h"
 #include "hold/maps.h"
 #include "hold/send_options.h"
 #include "host/daemon_lock.h"
+#include "kernel/mounts.h"
 #include "net/netns.h"
 #include "net/netns_names.h"
 

@@ -5,13 +5,13 @@
  * connect to their clients.
  */
 #include "base/addr.h"
-#include "base/cgroup_names.h"
 #include "base/log.h"
 #include "base/text.h"
 #include "cmd/command.h"
 #include "cmd/reply/audit_rows.h"
 #include "cmd/reply/view.h"
 #include "host/cleanup.h"
+#include "kernel/cgroup_names.h"
 #include "net/netns_names.h"
 
 #include <errno.h>

@@ -6,12 +6,12 @@
  */
 #include "base/addr.h"
 #include "base/array.h"
-#include "base/cgroup_names.h"
 #include "base/json_list.h"
 #include "base/log.h"
 #include "base/ports.h"
 #include "base/text.h"
 #include "cmd/reply/view.h"
+#include "kernel/cgroup_names.h"
 #include "kernel/pins.h"
 #include "kernel/sockets.h"
 #include "net/netns_names.h"

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* sluice reply load: attaches the object reply or wire, or updates it in place. */
 #include "base/log.h"
-#include "base/mounts.h"
 #include "base/text.h"
 #include "cmd/command.h"
 #include "cmd/reply/view.h"
 #include "host/cgroup_root.h"
 #include "kernel/links.h"
 #include "kernel/load_outcome.h"
+#include "kernel/mounts.h"
 #include "kernel/pins.h"
 #include "reply/options.h"
 #include "reply/reply.h"

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* sluice steer drain PID: drains a process, so that it can exit without losing a datagram. */
 #include "steer/drain.h"
-#include "base/mounts.h"
 #include "cmd/command.h"
 #include "host/cgroup_root.h"
 #include "host/cleanup.h"
 #include "kernel/links.h"
+#include "kernel/mounts.h"
 #include "steer/events.h"
 
 #include <errno.h>

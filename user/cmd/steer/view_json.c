@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "base/addr.h"
-#include "base/cgroup_names.h"
 #include "base/clock.h"
 #include "base/ports.h"
+#include "kernel/cgroup_names.h"
 #include "net/netns_names.h"
 #include "steer/view.h"
 

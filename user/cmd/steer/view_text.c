@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include "base/cgroup_names.h"
 #include "base/clock.h"
 #include "base/ports.h"
 #include "base/text.h"
 #include "cmd/reply/view.h"
+#include "kernel/cgroup_names.h"
 #include "net/netns.h"
 #include "steer/events.h"
 #include "steer/view.h"

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include "base/cgroup_names.h"
+#include "kernel/cgroup_names.h"
 
 #include "base/text.h"
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include "base/mounts.h"
+#include "kernel/mounts.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -3,8 +3,8 @@
  * The cgroup of a process, and the container that its path names, with a cache for long listings.
  * Container runtimes put the id of a container into the path: no daemon has to be queried.
  */
-#ifndef SLUICE_BASE_CGROUP_NAMES_H
-#define SLUICE_BASE_CGROUP_NAMES_H
+#ifndef SLUICE_KERNEL_CGROUP_NAMES_H
+#define SLUICE_KERNEL_CGROUP_NAMES_H
 
 #include "base/output.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The mounts of the pseudo file systems that sluice needs: cgroup2 and bpffs. */
-#ifndef SLUICE_BASE_MOUNTS_H
-#define SLUICE_BASE_MOUNTS_H
+#ifndef SLUICE_KERNEL_MOUNTS_H
+#define SLUICE_KERNEL_MOUNTS_H
 
 #include "base/err.h"
 

@@ -3,8 +3,8 @@
  * The operations on the flow table of mode socket: find, refresh, store and read a flow.
  * sluice/flow.h explains the layout.
  */
-#ifndef SLUICE_BPF_REPLY_FLOWS_H
-#define SLUICE_BPF_REPLY_FLOWS_H
+#ifndef SLUICE_BPF_REPLY_TABLE_H
+#define SLUICE_BPF_REPLY_TABLE_H
 
 #include "common/addr.h"
 #include "common/settings.h"
