@@ -5,8 +5,8 @@
  * which costs more than the rest of the decision.
  *
  * Rejected: a socket filter in place of sk_reuseport, whose result is the index of the socket. It
- * does not see the kernel's hash, so new flows could not start from the kernel's choice, and a flow
- * that is not recorded would move when the filter takes over.
+ * does not see the kernel's hash, so it could not record a new flow with the kernel's choice, and a
+ * flow that is not recorded would move when the filter takes over.
  */
 #ifndef SLUICE_BPF_STEER_KERNEL_CHOICE_H
 #define SLUICE_BPF_STEER_KERNEL_CHOICE_H

@@ -186,9 +186,11 @@ def print_throughput(rows):
     for name, label in (("empty", "an empty program, over the kernel’s"),
                         ("cbpf", "a classic BPF hash, over the kernel’s"),
                         ("again", "noise: the kernel’s, over the same")):
+        ns, base = (statistics.median(row["ns"][who] for row in rows) for who in (name, "kernel"))
         cpu = [row["cpu"][name]["ratio"] for row in rows]
         wall = [row["wall"][name]["ratio"] for row in rows]
-        print(f"  {label:<55} {statistics.median(cpu):.3f}  {min(cpu):.3f} … {max(cpu):.3f}  "
+        print(f"  {label:<41} {base:>4.0f} → {ns:>4.0f}  "
+              f"{statistics.median(cpu):.3f}  {min(cpu):.3f} … {max(cpu):.3f}  "
               f"{statistics.median(wall):>6.3f}")
     rates = [row["per_second"] for row in rows]
     print(f"  2 CPUs: the sender on one, the workers on the other; {min(rates) / 1000:.0f} to "
@@ -336,7 +338,7 @@ def cost_new(group, use, family):
 
 
 def decision_of(group, policy, empty, options):
-    """Returns the medians of runs in turn, less the empty program's of the same round."""
+    """Returns the medians of runs in turn, each less the empty program's of the same round."""
     rows = []
     group.workers(WORKERS)
     program = group.load(policy)
@@ -349,8 +351,10 @@ def decision_of(group, policy, empty, options):
             runs["known"].append(cost_known(group, program, options))
             runs["empty"].append(cost_known(group, empty, options))
             runs["new"].append(cost_new(group, program, family))
-        rows.append({"policy": policy, "family": family,
-                     **{key: statistics.median(values) for key, values in runs.items()}})
+        empty_ns = runs.pop("empty")
+        rows.append({"policy": policy, "family": family, "empty": statistics.median(empty_ns),
+                     **{key: statistics.median(a - b for a, b in zip(values, empty_ns))
+                        for key, values in runs.items()}})
     return rows
 
 
@@ -369,7 +373,7 @@ def print_decision(rows):
           f"{FLOWS_KNOWN:>5} flows  new flows  (empty)  target")
     for row in rows:
         label = f"policy {row['policy']}, IPv{row['family']}"
-        values = [row[kind] - row["empty"] for kind in ("one", "known", "new")]
+        values = [row[kind] for kind in ("one", "known", "new")]
         print(f"  {label:<30} {values[0]:>9.0f} {values[1]:>11.0f} {values[2]:>10.0f} "
               f"{row['empty']:>8.0f}    {30 if row['policy'] == 'flow' else 65}")
 

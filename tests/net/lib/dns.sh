@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # shellcheck shell=bash
 # Helpers for the tests of steered DNS servers. Source it after steer.sh. The test defines
-# dns_start, which starts a server on port 53 of HOST that answers for www.example; all of its
-# sockets are bound when it returns, and its process id is in CURRENT.
+# dns_start, which starts a server on port 53 of HOST that answers for www.example, and DNS_NAME, the
+# name of its processes. All of its sockets are bound when dns_start returns.
+# shellcheck source=tests/net/lib/recipe.sh
+. "$ROOT/tests/net/lib/recipe.sh"
 
 DNS_CLIENTS=20
 echo "www.example A" >"$TEST_TMP/queries"
@@ -34,7 +36,7 @@ dns_queries()
 	queries_go_on
 }
 
-# dns_queries_end: ends dnsperf; SENT and LOST count queries
+# dns_queries_end: ends dnsperf; SENT, ANSWERED and LOST count queries
 dns_queries_end()
 {
 	# dnsperf counts a query as lost only after its timeout
@@ -43,33 +45,82 @@ dns_queries_end()
 	wait "$DNSPERF" || true
 	SENT=$(awk '/Queries sent:/ { print $3 }' "$TEST_TMP/dnsperf")
 	LOST=$(awk '/Queries lost:/ { print $3 }' "$TEST_TMP/dnsperf")
+	ANSWERED=$(awk '/Queries completed:/ { print $3 }' "$TEST_TMP/dnsperf")
 	[ -n "$LOST" ] || fail "dnsperf printed no result:" "$(cat "$TEST_TMP/dnsperf")"
-	echo "queries $SENT, lost $LOST"
+	echo "queries $SENT, answered $ANSWERED, lost $LOST," \
+		"in flight when dnsperf was ended $((SENT - ANSWERED - LOST))"
 }
 
-# dns_restarts ROUNDS ADDR PATIENCE COMMAND…: under dnsperf at ADDR, starts a new server beside the
-# old one, runs COMMAND with the old server's process id, and ends the old server. SENT and LOST
-# count queries.
+# dns_pgrep OPTION…: pgrep(1) for the processes in HOST
+dns_pgrep()
+{
+	# shellcheck disable=SC2016 # of the other shell
+	in_ns "$HOST" bash -c 'exec pgrep --ns $$ --nslist net "$@"' pgrep "$@"
+}
+
+# dns_pid: prints the process id of the server, of which a single instance runs
+dns_pid()
+{
+	dns_pgrep -o -x "$DNS_NAME"
+}
+
+is_gone()
+{
+	! kill -0 "$1" 2>/dev/null
+}
+
+# want_gone PID: waits until the process, which need not be a child of this shell, has ended
+want_gone()
+{
+	wait_until 20 is_gone "$1" || fail "process $1 does not end"
+}
+
+# dns_stop: ends the server
+dns_stop()
+{
+	local pid
+	pid=$(dns_pid)
+	kill "$pid"
+	want_gone "$pid"
+}
+
+# restart_plainly: starts a new server beside the old one, and ends the old one
+restart_plainly()
+{
+	local old
+	old=$(dns_pid)
+	dns_start
+	queries_go_on
+	kill "$old"
+	want_gone "$old"
+}
+
+# restart_by_recipe: by the lines of the man page, with this server's name and shorter times
+restart_by_recipe()
+{
+	local lines
+	lines=$(plain "$MAN_STEER" | recipe | sed "s/-x unbound/-x '$DNS_NAME'/
+		s/^unbound -d/dns_start/; s/pgrep/dns_pgrep/; s/--wait/--idle 1 --limit 1 --wait/")
+	want_equal "$(wc -l <<<"$lines")" 3 "lines in the man page"
+	OLD=''
+	eval "$lines" || fail "the restart:" "$lines"
+	# dns_start
+	wait $! || fail "the new server did not start"
+	want_gone "$OLD"
+}
+
+# dns_restarts ROUNDS ADDR PATIENCE COMMAND…: runs COMMAND, which restarts the server, again and again
+# under dnsperf at ADDR. SENT and LOST count queries.
 dns_restarts()
 {
-	local rounds=$1 addr=$2 patience=$3 round old
+	local rounds=$1 addr=$2 patience=$3 round
 	shift 3
 	dns_queries "$addr" "$patience"
 	for ((round = 0; round < rounds; round++)); do
-		old=$CURRENT
-		dns_start
-		"$@" "$old"
-		queries_go_on
-		stop "$old"
+		"$@"
 		queries_go_on
 	done
 	dns_queries_end
-}
-
-# drain PID: as the man page prints it, with shorter times
-drain()
-{
-	sluice steer drain "$1" --idle 1 --limit 1 --wait 10
 }
 
 # want_lost ADDR: the kernel alone loses queries in restarts. Five restarts may happen to leave no
@@ -78,19 +129,23 @@ want_lost()
 {
 	local try
 	for ((try = 0; try < 20; try++)); do
-		dns_restarts 5 "$1" 1 true
+		dns_restarts 5 "$1" 1 restart_plainly
 		[ "$LOST" = 0 ] || return 0
 	done
 	fail "no query was lost in $((5 * try)) restarts"
 }
 
-# want_handed_over ROUNDS ADDR: restarts with steering lose no query, and each client moves once for
-# each restart, as its server ends. An answer may be late where the server waits for a CPU.
+# want_handed_over ROUNDS ADDR [COMMAND…]: restarts with steering, by COMMAND or by the man page, lose
+# no query, and each client moves once for each restart, as its server ends. An answer may be late
+# where the server waits for a CPU.
 want_handed_over()
 {
 	local rounds=$1 addr=$2
+	shift 2
+	[ $# != 0 ] || set -- restart_by_recipe
 	sluice --netns "$HOST" steer load --port 53
-	dns_restarts "$rounds" "$addr" 5 drain
+	dns_restarts "$rounds" "$addr" 5 "$@"
+	echo "$rounds restarts, $(steer_counter moved_drained) flows moved"
 	want_at_least $((400 * rounds)) "$SENT" "queries"
 	want_equal "$LOST" 0 "queries lost in restarts"
 	want_equal "$(steer_counter moved_gone) $(steer_counter moved_idle)" "0 0" \

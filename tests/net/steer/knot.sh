@@ -9,6 +9,7 @@
 . "$(dirname "$0")/../lib/steer.sh"
 . "$(dirname "$0")/../lib/dns.sh"
 
+DNS_NAME=knotd
 KNOTD=$(server_path usr/sbin/knotd)
 
 # four_more SOCKETS: port 53 has four more UDP sockets than SOCKETS
@@ -25,9 +26,7 @@ sockets()
 dns_start()
 {
 	local before dir
-	STARTS=$((${STARTS:-0} + 1))
-	dir=$TEST_TMP/knot.$STARTS
-	mkdir "$dir"
+	dir=$(mktemp -d "$TEST_TMP/knot.XXX")
 	cat >"$dir/zone" <<-ZONE
 		example. 3600 SOA ns.example. root.example. 1 3600 600 86400 60
 		example. 3600 NS ns.example.
@@ -55,7 +54,6 @@ dns_start()
 	CONF
 	before=$(sockets)
 	spawn_in "$HOST" "$dir/log" "$KNOTD" -c "$dir/conf"
-	CURRENT=$SPAWNED
 	wait_until 20 four_more "$before" && wait_until 20 grep -q 'server started' "$dir/log" ||
 		fail "knotd did not start:" "$(cat "$dir/log")"
 }
@@ -65,5 +63,5 @@ dns_start
 say "the kernel alone"
 want_lost 127.0.0.1
 say "loaded and drained"
-want_handed_over 5 127.0.0.1
-stop "$CURRENT"
+want_handed_over "${ROUNDS:-5}" 127.0.0.1
+dns_stop

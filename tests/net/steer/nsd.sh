@@ -3,13 +3,14 @@
 #
 # nsd with four server processes, which daemonizes: the process that has bound the sockets is gone
 # when the server runs, and its children hold them. Restarted again and again under dnsperf, as
-# unbound is. The drain takes the process id that steer show prints.
+# unbound is. The drain takes the process ids that steer show prints, too.
 #
 #   host: dnsperf, 20 clients ── lo ── nsd, old ▸ nsd, new ▸ …
 . "$(dirname "$0")/../lib/lib.sh"
 . "$(dirname "$0")/../lib/steer.sh"
 . "$(dirname "$0")/../lib/dns.sh"
 
+DNS_NAME='nsd: xfrd'
 NSD=$(server_path usr/sbin/nsd)
 
 sockets()
@@ -25,9 +26,7 @@ four_more()
 dns_start()
 {
 	local before dir
-	STARTS=$((${STARTS:-0} + 1))
-	dir=$TEST_TMP/nsd.$STARTS
-	mkdir "$dir"
+	dir=$(mktemp -d "$TEST_TMP/nsd.XXX")
 	cat >"$dir/zone" <<-ZONE
 		example. 3600 SOA ns.example. root.example. 1 3600 600 86400 60
 		example. 3600 NS ns.example.
@@ -58,19 +57,6 @@ dns_start()
 	before=$(sockets)
 	in_ns "$HOST" "$NSD" -c "$dir/conf" || fail "nsd did not start:" "$(cat "$dir/log")"
 	wait_until 20 four_more "$before" "$dir/pid" || fail "nsd did not start:" "$(cat "$dir/log")"
-	CURRENT=$(cat "$dir/pid")
-}
-
-# stop PID: it is not a child of this shell
-stop()
-{
-	kill "$1"
-	wait_until 20 is_gone "$1" || fail "nsd does not end"
-}
-
-is_gone()
-{
-	! kill -0 "$1" 2>/dev/null
 }
 
 # shown: the process ids of the slots that take datagrams
@@ -99,13 +85,21 @@ drain_shown()
 	fail "steer show prints no process of $1:" "$(sluice steer show)"
 }
 
-drain()
+# restart_shown: drains by a process id that steer show prints
+restart_shown()
 {
-	drain_shown "$1"
+	local old
+	old=$(dns_pid)
+	dns_start
+	drain_shown "$old"
+	kill "$old"
+	want_gone "$old"
 }
 
 netns_add "$HOST"
 dns_start
 say "loaded and drained"
-want_handed_over 5 127.0.0.1
-stop "$CURRENT"
+want_handed_over "${ROUNDS:-5}" 127.0.0.1
+say "drained by another process of the server"
+want_handed_over 2 127.0.0.1 restart_shown
+dns_stop

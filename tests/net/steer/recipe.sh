@@ -46,22 +46,10 @@ SCRIPT
 ln -s "$SLUICE" "$TEST_TMP/bin/sluice"
 chmod +x "$TEST_TMP"/bin/*
 
-# plain FILE: prints a man page without the escapes that the recipes use
-plain()
-{
-	sed 's/\\-/-/g; s/\\(aq/'"'"'/g' "$1"
-}
-
-# recipe: prints the lines of the restart on stdin, without a prompt
-recipe()
-{
-	sed -n 's/^ *\(# \)\{0,1\}//; /^OLD=/,/drain/p'
-}
-
 # unit_line NAME: prints the command of a unit in the man page
 unit_line()
 {
-	plain "$ROOT/user/man/sluice-steer.8" | sed -n "s|/run/unbound.pid|$PIDFILE|g; s/^$1=//p"
+	plain "$MAN_STEER" | sed -n "s|/run/unbound.pid|$PIDFILE|g; s/^$1=//p"
 }
 
 # run_lines TEXT: runs it as a shell script, which must succeed; the drain has a shorter limit
@@ -70,11 +58,6 @@ run_lines()
 	local status=0
 	PATH=$TEST_TMP/bin:$PATH bash -c "${1//--wait/--limit 1 --wait}" >"$TEST_TMP/output" 2>&1 || status=$?
 	want_equal "$status" 0 "exit status: $(cat "$TEST_TMP/output")"
-}
-
-is_gone()
-{
-	! kill -0 "$1" 2>/dev/null
 }
 
 newest()
@@ -94,7 +77,7 @@ want_restarted()
 	[ "$(newest)" != "$1" ] && ! is_gone "$(newest)" || fail "no new server runs"
 }
 
-LINES_OF_MAN=$(plain "$ROOT/user/man/sluice-steer.8" | recipe)
+LINES_OF_MAN=$(plain "$MAN_STEER" | recipe)
 want_equal "$(wc -l <<<"$LINES_OF_MAN")" 3 "lines in the man page"
 want_equal "$(recipe <"$ROOT/README.md")" "$LINES_OF_MAN" "README and man page"
 want_equal "$(sluice steer drain --help | recipe)" "$LINES_OF_MAN" "--help and man page"

@@ -8,6 +8,7 @@
 . "$(dirname "$0")/../lib/steer.sh"
 . "$(dirname "$0")/../lib/dns.sh"
 
+DNS_NAME=pdns_recursor
 RECURSOR=$(server_path usr/sbin/pdns_recursor)
 
 sockets()
@@ -29,20 +30,17 @@ ZONE
 dns_start()
 {
 	local before dir
-	STARTS=$((${STARTS:-0} + 1))
-	dir=$TEST_TMP/recursor.$STARTS
-	mkdir "$dir"
+	dir=$(mktemp -d "$TEST_TMP/recursor.XXX")
 	before=$(sockets)
 	spawn_in "$HOST" "$dir/log" "$RECURSOR" --config-dir="$dir" --socket-dir="$dir" --daemon=no \
 		--local-address=127.0.0.1 --threads=4 --reuseport=yes --pdns-distributes-queries=no \
 		--auth-zones="example=$TEST_TMP/zone" --dont-query= --security-poll-suffix= \
 		--webserver=no --hint-file=no
-	CURRENT=$SPAWNED
 	wait_until 30 four_more "$before" || fail "pdns_recursor did not start:" "$(cat "$dir/log")"
 }
 
 netns_add "$HOST"
 dns_start
 say "loaded and drained"
-want_handed_over 5 127.0.0.1
-stop "$CURRENT"
+want_handed_over "${ROUNDS:-5}" 127.0.0.1
+dns_stop

@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# unbound with four threads, restarted again and again under dnsperf: the new server starts beside
-# the old one, which is drained and ended. No query is lost, and each client moves once for each
+# unbound with four threads, restarted again and again under dnsperf by the lines that the man page
+# prints: the new server starts beside the old one, which is drained and ended. No query is lost, and each client moves once for each
 # restart. The kernel alone loses the queries that reach the old server's sockets while it ends.
 #
 #   host: dnsperf, 20 clients ── lo ── unbound, old ▸ unbound, new ▸ …
@@ -10,6 +10,7 @@
 . "$(dirname "$0")/../lib/steer.sh"
 . "$(dirname "$0")/../lib/dns.sh"
 
+DNS_NAME=unbound
 UNBOUND=$(server_path usr/sbin/unbound)
 
 cat >"$TEST_TMP/unbound.conf" <<CONF
@@ -35,11 +36,10 @@ CONF
 # unbound logs a line when all of its threads have their sockets.
 dns_start()
 {
-	STARTS=$((${STARTS:-0} + 1))
-	spawn_in "$HOST" "$TEST_TMP/unbound.$STARTS" "$UNBOUND" -d -c "$TEST_TMP/unbound.conf"
-	CURRENT=$SPAWNED
-	wait_until 20 grep -q 'start of service' "$TEST_TMP/unbound.$STARTS" ||
-		fail "unbound did not start:" "$(cat "$TEST_TMP/unbound.$STARTS")"
+	local log
+	log=$(mktemp "$TEST_TMP/unbound.XXX")
+	spawn_in "$HOST" "$log" "$UNBOUND" -d -c "$TEST_TMP/unbound.conf"
+	wait_until 20 grep -q 'start of service' "$log" || fail "unbound did not start:" "$(cat "$log")"
 }
 
 netns_add "$HOST"
@@ -47,7 +47,7 @@ dns_start
 say "the kernel alone"
 want_lost 127.0.0.1
 say "loaded and drained, IPv4"
-want_handed_over 5 127.0.0.1
+want_handed_over "${ROUNDS:-5}" 127.0.0.1
 say "loaded and drained, IPv6"
 want_handed_over 2 ::1
-stop "$CURRENT"
+dns_stop
