@@ -169,7 +169,7 @@ demo: setup-demo
 # Selected rows: make bench BENCH='--rows ^wire'; see tools/bench/run --help.
 bench_with := $(BUILD)/tools/echo $(BUILD)/tools/hooks $(BUILD)/tools/packets \
 	$(BUILD)/tools/empty.bpf.o $(BUILD)/tools/follow $(BUILD)/tools/steer \
-	$(BUILD)/tools/steer_worker $(BUILD)/tools/steer_empty.bpf.o
+	$(BUILD)/tools/steer_worker $(BUILD)/tools/steer_empty.bpf.o $(BUILD)/tools/hold
 
 $(BUILD)/tools/%: tools/bench/%.c
 	$(call say,CC,$<)
@@ -200,12 +200,8 @@ bench-follow: all $(BUILD)/tools/follow
 bench-close: $(BUILD)/tools/close
 	$(Q)$(BUILD)/tools/close $(BENCH)
 
-# Measures memory and CPU time for the timers of a million idle flows; as root.
-bench-hold: $(BUILD)/tools/hold
-	$(Q)$<
-
 # The inner makes read this file again, and so find the packages installed here.
-.PHONY: tested benched bench-follow bench-close bench-hold setup-build setup-demo setup-test
+.PHONY: tested benched bench-follow bench-close setup-build setup-demo setup-test
 setup: setup-test
 setup-build setup-demo setup-test: setup-%:
 	$(Q)tools/setup.sh $*

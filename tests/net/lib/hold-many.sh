@@ -17,8 +17,16 @@ pushed_all()
 	[ "$(awk '$1 == "pushed" { n = $2 } END { print n + 0 }' "$TEST_TMP/many.client")" = "$1" ]
 }
 
+# at_nat COUNTER: prints a counter of the NAT
+at_nat()
+{
+	in_ns "$NAT" nft -j list counter ip lab "$1" |
+		python3 -c 'import json, sys; print(json.load(sys.stdin)["nftables"][1]["counter"]["packets"])'
+}
+
 # keep_many PORTS SECONDS TABLE LIFETIME: 2 * PORTS flows are silent for SECONDS; the NAT keeps a
-# mapping for LIFETIME seconds
+# mapping for LIFETIME seconds. LATE and LATE_AT_NAT are then the keepalives that were more than a
+# second late, as the daemon and as the NAT has counted them.
 keep_many()
 {
 	local ports=$1 seconds=$2 table=$3 lifetime=$4 flows=$((2 * $1))
@@ -27,10 +35,28 @@ keep_many()
 	in_ns "$PEER" nft 'add table ip quiet
 		add chain ip quiet output { type filter hook output priority filter; }
 		add rule ip quiet output icmp type destination-unreachable drop'
-	# what leaves INSIDE: the client's own datagrams, and then keepalives
-	in_ns "$NAT" nft 'add counter ip lab sent
-		add chain ip lab count { type filter hook forward priority filter + 1; }
-		add rule ip lab count iifname "in" meta l4proto udp counter name sent'
+	# What leaves INSIDE: the client's own datagrams, and then keepalives. A flow that has sent nothing
+	# for a second more than the interval is late.
+	in_ns "$NAT" nft -f - <<-'NFT'
+		table ip lab {
+			counter sent { }
+			counter late { }
+			set recent {
+				type inet_service . inet_service
+				size 200000
+				flags dynamic, timeout
+				timeout 19s
+			}
+			chain count {
+				type filter hook forward priority filter + 1
+				iifname != "in" accept
+				meta l4proto != udp accept
+				counter name sent
+				udp sport . udp dport != @recent counter name late
+				update @recent { udp sport . udp dport }
+			}
+		}
+	NFT
 	configure '[hold]' "port = 10000-60000" "table = $table"
 	daemon_start
 	spawn_in "$PEER" "$TEST_TMP/many.server" python3 "$MANY" server 10000 "$ports"
@@ -42,24 +68,26 @@ keep_many()
 	# applies to each mapping with its next datagram
 	lab_timeout "$NAT" "$lifetime"
 	say "$flows flows are silent"
+	# the first datagram of a flow is not late
+	LATE_AT_NAT=-$(at_nat late)
 	sleep $((seconds / 2))
-	LATE=$(hold_counter late)
+	LATE=$(hold_counter late) LATE_AT_NAT=$((LATE_AT_NAT + $(at_nat late)))
 	kill -KILL "$DAEMON"
 	wait "$DAEMON" || true
 	daemon_start
 	# what became due meanwhile is late
 	sleep 2
-	LATE=$((LATE - $(hold_counter late)))
+	LATE=$((LATE - $(hold_counter late))) LATE_AT_NAT=$((LATE_AT_NAT - $(at_nat late)))
 	sleep $((seconds / 2 - 2))
-	LATE=$((LATE + $(hold_counter late)))
+	LATE=$((LATE + $(hold_counter late))) LATE_AT_NAT=$((LATE_AT_NAT + $(at_nat late)))
 	want_equal "$(json "d['hold']['flows']['kept']" sluice -j hold show)" "$flows" "kept flows"
 	want_equal "$(hold_counter send_failed)" 0 "keepalives that were refused"
 	want_at_least $((flows * (seconds / 18 - 1))) "$(hold_sent)" "keepalives"
-	want_at_least "$(hold_sent)" "$(in_ns "$NAT" nft -j list counter ip lab sent | python3 -c \
-		'import json, sys; print(json.load(sys.stdin)["nftables"][1]["counter"]["packets"])')" \
-		"datagrams at the NAT"
+	want_at_least "$(hold_sent)" "$(at_nat sent)" "datagrams at the NAT"
 	say "each of them is reached"
-	wait_until 30 pushed_all "$flows" || fail "not all were reached:" "$(tail -1 "$TEST_TMP/many.client")"
+	wait_until 30 pushed_all "$flows" || fail "not all were reached:" \
+		"$(tail -1 "$TEST_TMP/many.client")" "server: $(tail -3 "$TEST_TMP/many.server")" \
+		"late at the NAT: $LATE_AT_NAT" "$(sluice hold show)"
 	stop "$MANY_CLIENT"
 	stop "$MANY_SERVER"
 	daemon_stop
