@@ -8,6 +8,7 @@
 #include "wire/pins.h"
 
 #include <errno.h>
+#include <net/if.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -84,7 +85,7 @@ int wire_ifaces(const char *bpffs, struct wire_iface **ifaces, int *count, struc
 
 int wire_read(const char *bpffs, struct wire_state *state, struct err *err)
 {
-	int result;
+	int i, result;
 
 	*state = (struct wire_state){ 0 };
 	result = wire_meta(bpffs, &state->meta, err);
@@ -99,6 +100,13 @@ int wire_read(const char *bpffs, struct wire_state *state, struct err *err)
 		result = wire_flows(bpffs, fill_count, state, err);
 	if (!result)
 		result = wire_ifaces(bpffs, &state->ifaces, &state->count, err);
+	/* an interface may have been renamed, or moved to another namespace together with its tcx
+	 * links; one that is gone keeps the name that it was loaded by */
+	for (i = 0; i < state->count && !state->elsewhere; i++) {
+		struct wire_iface *iface = &state->ifaces[i];
+
+		iface->gone = iface->gone || !if_indextoname(iface->ifindex, iface->entry.name);
+	}
 	if (result)
 		wire_state_free(state);
 	return result;
