@@ -3,22 +3,12 @@
  * The keepalives that are due: a queue for each network namespace, in the order in which they
  * became due, so that the longest silent flow comes first when the rate is not enough for all.
  */
-#include "base/addr.h"
-#include "base/log.h"
-#include "bpf/hold/icmp.skel.h"
-#include "hold/packet.h"
-#include "hold/renew.h"
 #include "hold/sender_state.h"
 
 #include <errno.h>
 #include <stdlib.h>
-#include <string.h>
 
 #define SECOND 1000000000ULL
-/* An unknown namespace is looked for again after this time: it takes a walk through /proc. */
-#define RETRY_NS (30 * SECOND)
-/* An entry is renewed for this many intervals, so that a late daemon does not lose it. */
-#define RENEW_INTERVALS 3
 
 /* --- rates */
 
@@ -91,131 +81,7 @@ static __u32 queue_take(struct hold_sender *sender, struct hold_netns *netns)
 	return slot;
 }
 
-/* --- the decision about a flow */
-
-enum hold_renew hold_renews(const struct hold_sender *sender, const struct sluice_hold_flow *flow)
-{
-	if (sender->options.outermost)
-		return HOLD_RENEW_ALL;
-	/* it has shown that no NAT is beyond this host; a firewall may be */
-	if (sender->outermost &&
-	    addr_is_ip4(&sender->options.probe.addr) == addr_is_ip4(&flow->key.peer))
-		return HOLD_RENEW_TRANSLATED;
-	return HOLD_RENEW_NONE;
-}
-
-/*
- * Handles the entries of this host's NAT, in the flow's own namespace and in the daemon's. Returns
- * true if a datagram is to be sent.
- */
-static bool pass_conntrack(struct hold_sender *sender, struct hold_netns *netns, __u32 slot,
-			   const struct sluice_hold_flow *flow)
-{
-	struct sluice_hold_kept *kept = &sender->maps.kept[slot];
-	struct nl *own = netns->outlet ? outlet_conntrack(netns->outlet) : NULL;
-	struct nl *tables[] = { netns->number == sender->home ? NULL : own,
-				sender->home_conntrack };
-	__u64 seconds = (sender->interval_ns * RENEW_INTERVALS + SECOND - 1) / SECOND;
-	bool known = false, renewed = false;
-	size_t i;
-
-	for (i = 0; i < sizeof(tables) / sizeof(*tables); i++) {
-		/* the peer has answered since: it knows the present mapping */
-		__u32 mapping = i && flow->in_ns < kept->kept_ns ? kept->mapping : 0;
-		enum hold_entry entry = hold_entry_renew(
-			tables[i], &flow->key, hold_renews(sender, flow), (__u32)seconds, &mapping);
-
-		if (entry == HOLD_ENTRY_NONE)
-			continue;
-		if (entry == HOLD_ENTRY_UNREPLIED || entry == HOLD_ENTRY_REMAPPED) {
-			if (kept->state != SLUICE_HOLD_REMAPPED)
-				hold_count(sender, entry == HOLD_ENTRY_UNREPLIED
-							   ? SLUICE_HOLD_SEND_unreplied
-							   : SLUICE_HOLD_SEND_remapped);
-			hold_slot_arm(sender, slot, SLUICE_HOLD_REMAPPED, sender->now_ns);
-			return false;
-		}
-		known = true;
-		renewed |= entry == HOLD_ENTRY_RENEWED;
-		if (i)
-			kept->mapping = mapping;
-	}
-	/* a datagram would only make another mapping that the peer does not know */
-	if (!known && kept->state == SLUICE_HOLD_REMAPPED && flow->in_ns < kept->kept_ns &&
-	    flow->out_ns < kept->kept_ns) {
-		hold_slot_arm(sender, slot, SLUICE_HOLD_REMAPPED, sender->now_ns);
-		return false;
-	}
-	if (!renewed)
-		return true;
-	kept->kept_ns = sender->now_ns;
-	kept->sent++;
-	hold_count(sender, SLUICE_HOLD_SEND_renewed);
-	hold_slot_arm(sender, slot, SLUICE_HOLD_RENEWED, sender->now_ns);
-	return false;
-}
-
-/* Opens the outlet of the namespace if necessary. Returns false if it cannot be found. */
-static bool has_outlet(struct hold_sender *sender, struct hold_netns *netns)
-{
-	struct err err;
-
-	if (netns->outlet)
-		return true;
-	if (sender->now_ns < netns->retry_ns)
-		return false;
-	if (!outlet_open(&netns->outlet, netns->number, sender->home_fd, &err))
-		return true;
-	netns->outlet = NULL;
-	if (!netns->retry_ns)
-		log_warning("hold: %s", err.what);
-	netns->retry_ns = sender->now_ns + RETRY_NS;
-	return false;
-}
-
-static void watch_errors(struct hold_sender *sender, struct hold_netns *netns, __u32 ifindex)
-{
-	bool first;
-	int result;
-
-	if (!sender->icmp)
-		return;
-	result = outlet_watch(netns->outlet, ifindex,
-			      bpf_program__fd(sender->icmp->progs.sluice_hold_icmp), &first);
-	if (result && first && result != -ENODEV)
-		log_warning("hold: cannot read the ICMP errors of interface %u in network"
-			    " namespace %u: %s",
-			    ifindex, netns->number, strerror(-result));
-}
-
-/* Fills in a keepalive. Returns false if the flow gets none, and its timer is set. */
-static bool prepare(struct hold_sender *sender, struct hold_netns *netns, __u32 slot,
-		    struct outlet_send *send)
-{
-	struct sluice_hold_flow *flow = &send->flow;
-	unsigned int before_peer;
-
-	/* it may have sent, or its socket been closed, while it was queued */
-	if (!hold_slot_due(sender, slot, flow))
-		return false;
-	if (sender->now_ns > hold_last_sent(sender, slot, flow) + sender->interval_ns + SECOND)
-		hold_count(sender, SLUICE_HOLD_SEND_late);
-	if (!has_outlet(sender, netns)) {
-		hold_count(sender, SLUICE_HOLD_SEND_no_netns);
-		hold_slot_arm(sender, slot, SLUICE_HOLD_FAILED, sender->now_ns);
-		return false;
-	}
-	if (!pass_conntrack(sender, netns, slot, flow))
-		return false;
-	watch_errors(sender, netns, flow->ifindex);
-	before_peer = hold_ttl_before_peer(flow->in_ttl);
-	send->ttl = sender->options.ttl < before_peer ? sender->options.ttl : before_peer;
-	/* this host is the outermost NAT, but conntrack does not know the flow */
-	if (send->ttl || sender->options.payload != HOLD_PAYLOAD_EMPTY)
-		return true;
-	hold_slot_arm(sender, slot, SLUICE_HOLD_NEAR, sender->now_ns);
-	return false;
-}
+/* --- sending */
 
 /* Is there no room for the datagram now? */
 static bool is_full(int result)
@@ -231,14 +97,14 @@ static void send_batch(struct hold_sender *sender, struct hold_netns *netns, __u
 
 	for (; netns->first && count; count--) {
 		slots[prepared] = queue_take(sender, netns);
-		if (prepare(sender, netns, slots[prepared], &sends[prepared]))
+		if (hold_keepalive_prepare(sender, netns, slots[prepared], &sends[prepared]))
 			prepared++;
 	}
 	if (!prepared)
 		return;
 	outlet_send(netns->outlet, sends, prepared, sender->options.payload, sender->meta.seed);
 	for (i = 0; i < prepared; i++) {
-		struct sluice_hold_kept *kept = &sender->maps.kept[slots[i]];
+		struct sluice_hold_kept *kept = hold_kept(sender, slots[i]);
 
 		if (is_full(sends[i].result)) {
 			netns->full_ns = sender->now_ns;

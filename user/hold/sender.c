@@ -28,115 +28,6 @@
 /* How soon a queue is continued that the rate has stopped. */
 #define QUEUE_NS (HOLD_TICK_NS / 5)
 
-/* --- the timer of a flow */
-
-static struct sluice_hold_kept *kept_of(const struct hold_sender *sender, __u32 slot)
-{
-	return &sender->maps.kept[slot];
-}
-
-__u64 hold_last_sent(const struct hold_sender *sender, __u32 slot,
-		     const struct sluice_hold_flow *flow)
-{
-	__u64 kept_ns = kept_of(sender, slot)->kept_ns;
-
-	return kept_ns > flow->out_ns ? kept_ns : flow->out_ns;
-}
-
-/* The latest point of the interval, less up to a sixth. */
-static __u64 jitter(struct hold_sender *sender)
-{
-	sender->random = sender->random * 1664525U + 1013904223U;
-	return sender->interval_ns / 6 * (sender->random >> 16) >> 16;
-}
-
-void hold_slot_arm(struct hold_sender *sender, __u32 slot, enum sluice_hold_state state,
-		   __u64 last_ns)
-{
-	struct sluice_hold_kept *kept = kept_of(sender, slot);
-
-	kept->state = (__u8)state;
-	kept->due_ns = last_ns + sender->interval_ns - jitter(sender);
-	timer_wheel_set(&sender->wheel, &sender->slots[slot].timer, kept->due_ns);
-}
-
-void hold_slot_end(struct hold_sender *sender, __u32 slot, const struct sluice_hold_flow *flow,
-		   enum sluice_hold_state state)
-{
-	struct sluice_hold_kept *kept = kept_of(sender, slot);
-
-	timer_wheel_remove(&sender->wheel, &sender->slots[slot].timer);
-	kept->state = (__u8)state;
-	kept->due_ns = sender->now_ns; /* the time of the end */
-	sender->maps.status->saved_ended += hold_saved(flow, kept->sent, sender->now_ns);
-	hold_count(sender, state == SLUICE_HOLD_CLOSED ? SLUICE_HOLD_SEND_stopped_closed
-						       : SLUICE_HOLD_SEND_stopped_max);
-}
-
-/* Is it still too early for a keepalive, since the flow has sent meanwhile? */
-static bool is_early(const struct hold_sender *sender, __u64 last_ns)
-{
-	return last_ns + sender->interval_ns - sender->interval_ns / 6 >
-	       sender->now_ns + HOLD_TICK_NS;
-}
-
-/* Puts off a flow that gets no keepalive now; counts when that begins. */
-static void rest(struct hold_sender *sender, __u32 slot, enum sluice_hold_state state, int counter)
-{
-	if (kept_of(sender, slot)->state != state && counter >= 0)
-		hold_count(sender, (enum sluice_hold_send_counter)counter);
-	hold_slot_arm(sender, slot, state, sender->now_ns);
-}
-
-/* Is the socket open? Looks it up only if a socket with its counter has been closed. */
-static bool is_open(const struct hold_sender *sender, struct hold_slot *at,
-		    const struct sluice_hold_flow *flow)
-{
-	/* mixed with the cookie, since another socket may use the flow now */
-	__u32 closes = hold_closes(&sender->maps, flow->cookie) + (__u32)flow->cookie * 2654435769U;
-
-	if (at->closes == closes)
-		return true;
-	if (!hold_socket_open(&sender->maps, flow))
-		return false;
-	at->closes = closes;
-	return true;
-}
-
-static bool is_near(const struct hold_sender *sender, const struct sluice_hold_flow *flow)
-{
-	return sender->options.payload == HOLD_PAYLOAD_EMPTY &&
-	       hold_renews(sender, flow) == HOLD_RENEW_NONE && !hold_ttl_before_peer(flow->in_ttl);
-}
-
-bool hold_slot_due(struct hold_sender *sender, __u32 slot, struct sluice_hold_flow *flow)
-{
-	struct hold_slot *at = &sender->slots[slot];
-	__u64 last, used;
-
-	if (!hold_flow_read(&sender->maps, slot, flow) || flow->serial != at->serial) {
-		at->serial = 0; /* replaced by another flow, which the next scan finds */
-		return false;
-	}
-	last = hold_last_sent(sender, slot, flow);
-	used = flow->in_ns > flow->out_ns ? flow->in_ns : flow->out_ns;
-	if (sender->meta.max_ns && used + sender->meta.max_ns < sender->now_ns)
-		hold_slot_end(sender, slot, flow, SLUICE_HOLD_ENDED);
-	else if (!flow->in)
-		rest(sender, slot, SLUICE_HOLD_UNANSWERED, -1);
-	else if (is_early(sender, last))
-		hold_slot_arm(sender, slot, SLUICE_HOLD_ACTIVE, last);
-	else if (!is_open(sender, at, flow))
-		hold_slot_end(sender, slot, flow, SLUICE_HOLD_CLOSED);
-	else if (flow->unreachable_ns)
-		rest(sender, slot, SLUICE_HOLD_UNREACHABLE, SLUICE_HOLD_SEND_stopped_unreachable);
-	else if (is_near(sender, flow))
-		rest(sender, slot, SLUICE_HOLD_NEAR, SLUICE_HOLD_SEND_near);
-	else
-		return true;
-	return false;
-}
-
 static void on_due(struct timer *timer, void *arg)
 {
 	struct hold_slot *at = (struct hold_slot *)timer;
@@ -164,7 +55,7 @@ static bool is_managed(const struct hold_sender *sender, const struct sluice_hol
 /* Begins to follow a flow; an earlier daemon may have followed it already. */
 static void follow(struct hold_sender *sender, __u32 slot)
 {
-	struct sluice_hold_kept *kept = kept_of(sender, slot);
+	struct sluice_hold_kept *kept = hold_kept(sender, slot);
 	struct sluice_hold_flow flow;
 
 	if (!hold_flow_read(&sender->maps, slot, &flow) || !is_managed(sender, &flow.key))
@@ -181,7 +72,7 @@ static void follow(struct hold_sender *sender, __u32 slot)
 static void look(struct hold_sender *sender, __u32 slot)
 {
 	const struct sluice_hold_flow *flow = &sender->maps.flows[slot];
-	struct sluice_hold_kept *kept = kept_of(sender, slot);
+	struct sluice_hold_kept *kept = hold_kept(sender, slot);
 
 	if ((kept->state == SLUICE_HOLD_UNANSWERED && flow->in) ||
 	    (kept->state == SLUICE_HOLD_UNREACHABLE && !flow->unreachable_ns)) {
@@ -264,7 +155,7 @@ static void set_interval(struct hold_sender *sender, __u64 interval_ns)
 
 		if (timer_runs(&sender->slots[slot].timer) &&
 		    sender->slots[slot].serial == flow->serial)
-			hold_slot_arm(sender, slot, kept_of(sender, slot)->state,
+			hold_slot_arm(sender, slot, hold_kept(sender, slot)->state,
 				      hold_last_sent(sender, slot, flow));
 	}
 }

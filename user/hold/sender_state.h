@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The state of the sender, shared by hold/sender.c and hold/queue.c. */
+/* The state of the sender, shared by hold/sender.c, hold/keepalive.c and hold/queue.c. */
 #ifndef SLUICE_HOLD_SENDER_STATE_H
 #define SLUICE_HOLD_SENDER_STATE_H
 
 #include "base/timer_wheel.h"
 #include "hold/maps.h"
 #include "hold/outlet.h"
-#include "hold/renew.h"
 #include "hold/send_options.h"
 
 #include <uthash.h>
@@ -68,8 +67,13 @@ static inline void hold_count(struct hold_sender *sender, enum sluice_hold_send_
 	sender->maps.status->counters.value[counter]++;
 }
 
-/* Which entries of this host's NAT are renewed for the flow, in place of a datagram? */
-enum hold_renew hold_renews(const struct hold_sender *sender, const struct sluice_hold_flow *flow);
+static inline struct sluice_hold_kept *hold_kept(const struct hold_sender *sender, __u32 slot)
+{
+	return &sender->maps.kept[slot];
+}
+
+/* --- hold/keepalive.c */
+
 /*
  * Reads the flow, and decides whether it gets a keepalive now. If not, its state and timer are set,
  * unless the slot has another flow now.
@@ -81,9 +85,12 @@ __u64 hold_last_sent(const struct hold_sender *sender, __u32 slot,
 /* Sets the state, and the timer for the next keepalive. */
 void hold_slot_arm(struct hold_sender *sender, __u32 slot, enum sluice_hold_state state,
 		   __u64 last_ns);
-/* Ends a flow: its socket is closed, or it is too old. */
-void hold_slot_end(struct hold_sender *sender, __u32 slot, const struct sluice_hold_flow *flow,
-		   enum sluice_hold_state state);
+/*
+ * Fills in the keepalive of a flow that left the queue. Returns false if the flow gets none, and
+ * its timer is set.
+ */
+bool hold_keepalive_prepare(struct hold_sender *sender, struct hold_netns *netns, __u32 slot,
+			    struct outlet_send *send);
 
 /* --- hold/queue.c */
 

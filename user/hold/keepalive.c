@@ -1,0 +1,253 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * The decisions about the keepalive of a flow: when it is due, whether the flow gets one, whether
+ * conntrack renews the mapping in its place, and how far it travels.
+ */
+#include "base/addr.h"
+#include "base/log.h"
+#include "bpf/hold/icmp.skel.h"
+#include "hold/packet.h"
+#include "hold/renew.h"
+#include "hold/sender_state.h"
+
+#include <errno.h>
+#include <string.h>
+
+#define SECOND 1000000000ULL
+/* An unknown namespace is looked for again after this time: it takes a walk through /proc. */
+#define RETRY_NS (30 * SECOND)
+/* An entry is renewed for this many intervals, so that a late daemon does not lose it. */
+#define RENEW_INTERVALS 3
+
+/* --- the timer of a flow */
+
+__u64 hold_last_sent(const struct hold_sender *sender, __u32 slot,
+		     const struct sluice_hold_flow *flow)
+{
+	__u64 kept_ns = hold_kept(sender, slot)->kept_ns;
+
+	return kept_ns > flow->out_ns ? kept_ns : flow->out_ns;
+}
+
+/* The latest point of the interval, less up to a sixth. */
+static __u64 jitter(struct hold_sender *sender)
+{
+	sender->random = sender->random * 1664525U + 1013904223U;
+	return sender->interval_ns / 6 * (sender->random >> 16) >> 16;
+}
+
+void hold_slot_arm(struct hold_sender *sender, __u32 slot, enum sluice_hold_state state,
+		   __u64 last_ns)
+{
+	struct sluice_hold_kept *kept = hold_kept(sender, slot);
+
+	kept->state = (__u8)state;
+	kept->due_ns = last_ns + sender->interval_ns - jitter(sender);
+	timer_wheel_set(&sender->wheel, &sender->slots[slot].timer, kept->due_ns);
+}
+
+/* Ends a flow: its socket is closed, or it is too old. */
+static void slot_end(struct hold_sender *sender, __u32 slot, const struct sluice_hold_flow *flow,
+		     enum sluice_hold_state state)
+{
+	struct sluice_hold_kept *kept = hold_kept(sender, slot);
+
+	timer_wheel_remove(&sender->wheel, &sender->slots[slot].timer);
+	kept->state = (__u8)state;
+	kept->due_ns = sender->now_ns; /* the time of the end */
+	sender->maps.status->saved_ended += hold_saved(flow, kept->sent, sender->now_ns);
+	hold_count(sender, state == SLUICE_HOLD_CLOSED ? SLUICE_HOLD_SEND_stopped_closed
+						       : SLUICE_HOLD_SEND_stopped_max);
+}
+
+/* --- does a flow get one? */
+
+/* Which entries of this host's NAT are renewed for the flow, in place of a datagram? */
+static enum hold_renew renews(const struct hold_sender *sender, const struct sluice_hold_flow *flow)
+{
+	if (sender->options.outermost)
+		return HOLD_RENEW_ALL;
+	/* it has shown that no NAT is beyond this host; a firewall may be */
+	if (sender->outermost &&
+	    addr_is_ip4(&sender->options.probe.addr) == addr_is_ip4(&flow->key.peer))
+		return HOLD_RENEW_TRANSLATED;
+	return HOLD_RENEW_NONE;
+}
+
+/* Is it still too early for a keepalive, since the flow has sent meanwhile? */
+static bool is_early(const struct hold_sender *sender, __u64 last_ns)
+{
+	return last_ns + sender->interval_ns - sender->interval_ns / 6 >
+	       sender->now_ns + HOLD_TICK_NS;
+}
+
+/* Puts off a flow that gets no keepalive now; counts when that begins. */
+static void rest(struct hold_sender *sender, __u32 slot, enum sluice_hold_state state, int counter)
+{
+	if (hold_kept(sender, slot)->state != state && counter >= 0)
+		hold_count(sender, (enum sluice_hold_send_counter)counter);
+	hold_slot_arm(sender, slot, state, sender->now_ns);
+}
+
+/* Is the socket open? Looks it up only if a socket with its counter has been closed. */
+static bool is_open(const struct hold_sender *sender, struct hold_slot *at,
+		    const struct sluice_hold_flow *flow)
+{
+	/* mixed with the cookie, since another socket may use the flow now */
+	__u32 closes = hold_closes(&sender->maps, flow->cookie) + (__u32)flow->cookie * 2654435769U;
+
+	if (at->closes == closes)
+		return true;
+	if (!hold_socket_open(&sender->maps, flow))
+		return false;
+	at->closes = closes;
+	return true;
+}
+
+static bool is_near(const struct hold_sender *sender, const struct sluice_hold_flow *flow)
+{
+	return sender->options.payload == HOLD_PAYLOAD_EMPTY &&
+	       renews(sender, flow) == HOLD_RENEW_NONE && !hold_ttl_before_peer(flow->in_ttl);
+}
+
+bool hold_slot_due(struct hold_sender *sender, __u32 slot, struct sluice_hold_flow *flow)
+{
+	struct hold_slot *at = &sender->slots[slot];
+	__u64 last, used;
+
+	if (!hold_flow_read(&sender->maps, slot, flow) || flow->serial != at->serial) {
+		at->serial = 0; /* replaced by another flow, which the next scan finds */
+		return false;
+	}
+	last = hold_last_sent(sender, slot, flow);
+	used = flow->in_ns > flow->out_ns ? flow->in_ns : flow->out_ns;
+	if (sender->meta.max_ns && used + sender->meta.max_ns < sender->now_ns)
+		slot_end(sender, slot, flow, SLUICE_HOLD_ENDED);
+	else if (!flow->in)
+		rest(sender, slot, SLUICE_HOLD_UNANSWERED, -1);
+	else if (is_early(sender, last))
+		hold_slot_arm(sender, slot, SLUICE_HOLD_ACTIVE, last);
+	else if (!is_open(sender, at, flow))
+		slot_end(sender, slot, flow, SLUICE_HOLD_CLOSED);
+	else if (flow->unreachable_ns)
+		rest(sender, slot, SLUICE_HOLD_UNREACHABLE, SLUICE_HOLD_SEND_stopped_unreachable);
+	else if (is_near(sender, flow))
+		rest(sender, slot, SLUICE_HOLD_NEAR, SLUICE_HOLD_SEND_near);
+	else
+		return true;
+	return false;
+}
+
+/* --- the datagram, or what is in its place */
+
+/*
+ * Handles the entries of this host's NAT, in the flow's own namespace and in the daemon's. Returns
+ * true if a datagram is to be sent.
+ */
+static bool pass_conntrack(struct hold_sender *sender, struct hold_netns *netns, __u32 slot,
+			   const struct sluice_hold_flow *flow)
+{
+	struct sluice_hold_kept *kept = hold_kept(sender, slot);
+	struct nl *own = netns->outlet ? outlet_conntrack(netns->outlet) : NULL;
+	struct nl *tables[] = { netns->number == sender->home ? NULL : own,
+				sender->home_conntrack };
+	__u64 seconds = (sender->interval_ns * RENEW_INTERVALS + SECOND - 1) / SECOND;
+	bool known = false, renewed = false;
+	size_t i;
+
+	for (i = 0; i < sizeof(tables) / sizeof(*tables); i++) {
+		/* the peer has answered since: it knows the present mapping */
+		__u32 mapping = i && flow->in_ns < kept->kept_ns ? kept->mapping : 0;
+		enum hold_entry entry = hold_entry_renew(
+			tables[i], &flow->key, renews(sender, flow), (__u32)seconds, &mapping);
+
+		if (entry == HOLD_ENTRY_NONE)
+			continue;
+		if (entry == HOLD_ENTRY_UNREPLIED || entry == HOLD_ENTRY_REMAPPED) {
+			if (kept->state != SLUICE_HOLD_REMAPPED)
+				hold_count(sender, entry == HOLD_ENTRY_UNREPLIED
+							   ? SLUICE_HOLD_SEND_unreplied
+							   : SLUICE_HOLD_SEND_remapped);
+			hold_slot_arm(sender, slot, SLUICE_HOLD_REMAPPED, sender->now_ns);
+			return false;
+		}
+		known = true;
+		renewed |= entry == HOLD_ENTRY_RENEWED;
+		if (i)
+			kept->mapping = mapping;
+	}
+	/* a datagram would only make another mapping that the peer does not know */
+	if (!known && kept->state == SLUICE_HOLD_REMAPPED && flow->in_ns < kept->kept_ns &&
+	    flow->out_ns < kept->kept_ns) {
+		hold_slot_arm(sender, slot, SLUICE_HOLD_REMAPPED, sender->now_ns);
+		return false;
+	}
+	if (!renewed)
+		return true;
+	kept->kept_ns = sender->now_ns;
+	kept->sent++;
+	hold_count(sender, SLUICE_HOLD_SEND_renewed);
+	hold_slot_arm(sender, slot, SLUICE_HOLD_RENEWED, sender->now_ns);
+	return false;
+}
+
+/* Opens the outlet of the namespace if necessary. Returns false if it cannot be found. */
+static bool has_outlet(struct hold_sender *sender, struct hold_netns *netns)
+{
+	struct err err;
+
+	if (netns->outlet)
+		return true;
+	if (sender->now_ns < netns->retry_ns)
+		return false;
+	if (!outlet_open(&netns->outlet, netns->number, sender->home_fd, &err))
+		return true;
+	netns->outlet = NULL;
+	if (!netns->retry_ns)
+		log_warning("hold: %s", err.what);
+	netns->retry_ns = sender->now_ns + RETRY_NS;
+	return false;
+}
+
+static void watch_errors(struct hold_sender *sender, struct hold_netns *netns, __u32 ifindex)
+{
+	bool first;
+	int result;
+
+	if (!sender->icmp)
+		return;
+	result = outlet_watch(netns->outlet, ifindex,
+			      bpf_program__fd(sender->icmp->progs.sluice_hold_icmp), &first);
+	if (result && first && result != -ENODEV)
+		log_warning("hold: cannot read the ICMP errors of interface %u in network"
+			    " namespace %u: %s",
+			    ifindex, netns->number, strerror(-result));
+}
+
+bool hold_keepalive_prepare(struct hold_sender *sender, struct hold_netns *netns, __u32 slot,
+			    struct outlet_send *send)
+{
+	struct sluice_hold_flow *flow = &send->flow;
+	unsigned int before_peer;
+
+	/* it may have sent, or its socket been closed, while it was queued */
+	if (!hold_slot_due(sender, slot, flow))
+		return false;
+	if (sender->now_ns > hold_last_sent(sender, slot, flow) + sender->interval_ns + SECOND)
+		hold_count(sender, SLUICE_HOLD_SEND_late);
+	if (!has_outlet(sender, netns)) {
+		hold_count(sender, SLUICE_HOLD_SEND_no_netns);
+		hold_slot_arm(sender, slot, SLUICE_HOLD_FAILED, sender->now_ns);
+		return false;
+	}
+	if (!pass_conntrack(sender, netns, slot, flow))
+		return false;
+	watch_errors(sender, netns, flow->ifindex);
+	before_peer = hold_ttl_before_peer(flow->in_ttl);
+	send->ttl = sender->options.ttl < before_peer ? sender->options.ttl : before_peer;
+	/* this host is the outermost NAT, but conntrack does not know the flow */
+	if (send->ttl || sender->options.payload != HOLD_PAYLOAD_EMPTY)
+		return true;
+	hold_slot_arm(sender, slot, SLUICE_HOLD_NEAR, sender->now_ns);
+	return false;
+}
