@@ -20,6 +20,8 @@
 
 /* Slots for the groups whose members the walk has returned. */
 #define GROUPS_SEEN 1024
+/* The kernel's limit on nested user namespaces (kernel/user_namespace.c). */
+#define USER_NS_LEVELS 33
 
 /* Set by the loader before each walk. */
 struct sluice_sockets_filter filter;
@@ -126,6 +128,23 @@ static __always_inline __u32 task_number(struct task_struct *task)
 	return number;
 }
 
+/*
+ * Returns the user of the task: in user namespaces, the one who has created the outermost. He may
+ * have thousands of user ids in it. Root is not meant: his containers are not one user.
+ */
+static __always_inline __u32 task_user(struct task_struct *task)
+{
+	const struct cred *cred = BPF_CORE_READ(task, real_cred);
+	const struct user_namespace *in = BPF_CORE_READ(cred, user_ns);
+	__u32 creator = 0, level;
+
+	for (level = 0; level < USER_NS_LEVELS && BPF_CORE_READ(in, level) > 0; level++) {
+		creator = BPF_CORE_READ(in, owner.val);
+		in = BPF_CORE_READ(in, parent);
+	}
+	return creator ? creator : BPF_CORE_READ(cred, uid.val);
+}
+
 static __always_inline bool is_wanted(struct sock *sk, const struct sock_reuseport *group,
 				      const struct bpf_prog *prog)
 {
@@ -171,7 +190,7 @@ int sluice_sockets(struct bpf_iter__task_file *ctx)
 	record.pid = task_number(BPF_CORE_READ(task, group_leader));
 	/* the walk skips a thread that shares the leader's files; an exited leader has none */
 	record.tid = task_number(task);
-	record.uid = BPF_CORE_READ(task, real_cred, uid.val);
+	record.uid = task_user(task);
 	record.fd = ctx->fd;
 	bpf_probe_read_kernel_str(record.comm, sizeof(record.comm), task->comm);
 	if (!bpf_seq_write(ctx->meta->seq, &record, sizeof(record)) && group &&

@@ -33,10 +33,19 @@ struct pid {
 	struct upid numbers[];
 } __core;
 
+struct user_namespace {
+	struct user_namespace *parent;
+	int level;
+	struct {
+		__u32 val;
+	} owner;
+} __core;
+
 struct cred {
 	struct {
 		__u32 val;
 	} uid;
+	struct user_namespace *user_ns;
 } __core;
 
 struct task_struct {

@@ -23,7 +23,7 @@ struct sluice_socket_record {
 	__u32 netns;		 /* inode number of the network namespace */
 	__u32 pid;		 /* thread group */
 	__u32 tid; /* a thread that has the descriptor: the leader, unless it has exited */
-	__u32 uid; /* of the process, in the host's user namespace */
+	__u32 uid; /* the user of the process, or the creator of its user namespace */
 	__u32 fd;
 	__u32 group_index;     /* index in the kernel's group, or SLUICE_NO_INDEX */
 	__u32 group_prog;      /* id of the group's program; 0: none */

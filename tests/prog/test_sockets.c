@@ -3,7 +3,7 @@
  * The walk over the sockets of processes returns the same group id for a socket before and after
  * the kernel reallocates the group's record, which it does at 129 sockets: otherwise a concurrent
  * walk would find two groups instead of one. It returns the sockets in the kernel's order of the
- * group, and only those that pass the filter.
+ * group, only those that pass the filter, and the user of each.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -16,11 +16,18 @@
 #include "kernel/sockets.h"
 #include "lab.h"
 
+#include <fcntl.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #define PORT 5300
+#define USER 4321
 #define ROOM 128 /* INIT_SOCKS in net/core/sock_reuseport.c */
 
 static int server_open(unsigned int port)
@@ -148,12 +155,61 @@ static void test_order(void **state)
 	sockets_free(sockets);
 }
 
+/* A socket of a process in a user namespace with other ids belongs to the creator of the namespace.
+ */
+static void test_user_namespace(void **state)
+{
+	const struct sockets_filter filter = { .ports.any = true };
+	int ready[2], mapped[2], opened[2], map, i;
+	uint32_t own_uid = 0;
+	struct sockets *sockets;
+	char byte = 0, path[64];
+	struct err err;
+	pid_t pid;
+
+	lab_net();
+	assert_return_code(pipe(ready) | pipe(mapped) | pipe(opened), errno);
+	pid = fork();
+	assert_return_code(pid, errno);
+	if (!pid) {
+		if (setresuid(USER, USER, USER) || prctl(PR_SET_DUMPABLE, 1) ||
+		    unshare(CLONE_NEWUSER) || write(ready[1], "x", 1) != 1 ||
+		    read(mapped[0], &byte, 1) != 1 || setresuid(0, 0, 0) || server_open(PORT) < 0 ||
+		    write(opened[1], "x", 1) != 1)
+			_exit(1);
+		pause();
+	}
+	close(opened[1]);
+	assert_int_equal(read(ready[0], &byte, 1), 1);
+	snprintf(path, sizeof(path), "/proc/%d/uid_map", pid);
+	map = open(path, O_WRONLY | O_CLOEXEC);
+	assert_return_code(map, errno);
+	assert_int_equal(write(map, "0 100000 1", 10), 10);
+	close(map);
+	assert_int_equal(write(mapped[1], "x", 1), 1);
+	assert_int_equal(read(opened[0], &byte, 1), 1);
+	assert_int_equal(sockets_read(&sockets, &filter, &err), 0);
+	for (i = 0; sockets_at(sockets, i); i++)
+		if (sockets_at(sockets, i)->pid == (uint32_t)pid)
+			own_uid = sockets_at(sockets, i)->uid;
+	sockets_free(sockets);
+	kill(pid, SIGKILL);
+	waitpid(pid, NULL, 0);
+	assert_int_equal(own_uid, USER);
+	close(ready[0]);
+	close(ready[1]);
+	close(mapped[0]);
+	close(mapped[1]);
+	close(opened[0]);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_group_that_grows),
 		cmocka_unit_test(test_filter),
 		cmocka_unit_test(test_order),
+		cmocka_unit_test(test_user_namespace),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -7,8 +7,8 @@
  * With --flip, descriptor 3 refers by turns to a socket and to a file on a file system of the
  * process (FUSE, mounted on DIR in a mount namespace of its own), which answers close(2) only to
  * this process; the socket is closed and opened again at times. Otherwise SIGUSR1 starts a
- *sendmsg(2) with MSG_MORE from memory that never comes (userfaultfd): it holds the lock of the
- *socket until the process ends.
+ * sendmsg(2) with MSG_MORE from memory that never comes (userfaultfd): it holds the lock of the
+ * socket until the process ends.
  *
  * Prints `ready`, and `locked` after SIGUSR1.
  */
@@ -34,6 +34,7 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
+#include <time.h>
 #include <unistd.h>
 
 #define FLIPPED	 3 /* below SOCKET: a walk over the files finds it first */
@@ -153,6 +154,19 @@ static void fuse_mount(const char *dir, unsigned int uid)
 		err(1, "%s", dir);
 }
 
+static int64_t now_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec * 1000000000LL + now.tv_nsec;
+}
+
+static void sleep_ns(int64_t ns)
+{
+	nanosleep(&(struct timespec){ ns / 1000000000, ns % 1000000000 }, NULL);
+}
+
 static void flip(const char *port)
 {
 	unsigned int round;
@@ -170,10 +184,15 @@ static void flip(const char *port)
 	puts("ready");
 	fflush(stdout);
 	for (round = 1;; round++) {
+		int64_t before = now_ns();
+
+		/* waits for serve(), which takes long on a busy machine */
 		dup2(SOCKET, FLIPPED);
 		dup2(file, FLIPPED);
+		/* the file as long as the socket: to be found, and to be taken */
+		sleep_ns(now_ns() - before);
 		/* sluice takes a socket once */
-		if (round % 4096 == 0)
+		if (round % 256 == 0)
 			socket_open(port, SOCKET);
 	}
 }

@@ -66,7 +66,21 @@ want_status 0 sluice status
 want_text "$netns"
 
 say "a connected socket, and one of another group, are no sockets that should join"
-want_equal "$(seen "g['not_joined']")" 0
+spawn_in "$HOST" "$TEST_TMP/connected" python3 -uc '
+import signal, socket, sys
+
+connected = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+connected.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+connected.bind(("0.0.0.0", int(sys.argv[1])))
+connected.connect(("127.0.0.1", 9))
+print("connected")
+signal.pause()
+' "$PORT"
+wait_until 20 grep -qx connected "$TEST_TMP/connected" || fail "$(cat "$TEST_TMP/connected")"
+want_equal "$(seen "(g['open'], g['not_joined'])")" "(4, 0)"
+steer_load
+want_equal "$(seen "(g['open'], g['not_joined'], len(g['slots']))")" "(4, 0, 4)"
+stop "$SPAWNED"
 want_status 0 sluice steer unload
 want_text "netns $netns"
 want_clean

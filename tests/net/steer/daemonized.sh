@@ -3,7 +3,8 @@
 #
 # A server of four processes that daemonizes after it has been steered: the process that has bound
 # the sockets, and joined with them, is gone, and four others hold one each. They are one instance, a
-# restart is a new generation, and a drain takes every process id that steer show prints.
+# restart is a new generation, and a drain takes every process id that steer show prints. So it does
+# if the processes have no ancestor left.
 #
 #   host: 100 flows ── lo ── four processes, old ▸ four processes, new
 . "$(dirname "$0")/../lib/lib.sh"
@@ -79,6 +80,45 @@ flows_go_on $((2 * COUNT))
 flows_end
 want_equal "$(result lost)" 0 "datagrams lost"
 down "$MASTER"
+
+say "the process that has bound the sockets ends, and no other one is an ancestor of all workers"
+workers "$HOST" --port "$PORT" --workers 2
+OTHER=$SERVER_PID
+spawn_in "$HOST" "$TEST_TMP/orphans" python3 -uc '
+import os, signal, socket, sys
+
+signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGUSR1})
+sockets = []
+for _ in range(4):
+    bound = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+    bound.bind(("0.0.0.0", int(sys.argv[1])))
+    sockets.append(bound)
+print("bound")
+signal.sigwait({signal.SIGUSR1})
+for own in sockets:
+    if not os.fork():
+        for other in sockets:
+            if other != own:
+                other.close()
+        print("worker", os.getpid())
+        signal.pause()
+' "$PORT"
+wait_until 20 grep -qx bound "$TEST_TMP/orphans" || fail "no server: $(cat "$TEST_TMP/orphans")"
+sluice --netns "$HOST" steer load --port "$PORT"
+kill -USR1 "$SPAWNED"
+wait "$SPAWNED" || fail "the server did not fork"
+four_run()
+{
+	[ "$(grep -c worker "$TEST_TMP/orphans")" = 4 ]
+}
+wait_until 20 four_run
+sluice --netns "$HOST" steer load --port "$PORT"
+for pid in $(awk '$1 == "worker" { print $2 }' "$TEST_TMP/orphans"); do
+	want_equal "$(sockets_of "$pid")" 4 "sockets of the server of process $pid"
+done
+awk '$1 == "worker" { print $2 }' "$TEST_TMP/orphans" | xargs kill
+stop "$OTHER"
 
 say "a process without sockets"
 sleep 100 &

@@ -5,7 +5,7 @@
 # sweep, finds that no process drains them, reports it, and activates them again. It leaves a
 # running drain alone.
 #
-#   host: flows ── lo ── two workers, old, and two, new
+#   host: flows ── lo ── two workers, old, and two, new, and two more
 . "$(dirname "$0")/../lib/lib.sh"
 . "$(dirname "$0")/../lib/daemon.sh"
 . "$(dirname "$0")/../lib/steer.sh"
@@ -85,6 +85,11 @@ want_status 0 sluice --netns "$HOST" steer load --port "$PORT"
 want_text "$LAPSED ($OLD) was killed: it takes new flows again"
 want_equal "$(state)" active "the old server's slots"
 
+# beside two others it is no new generation, however late it starts
+workers "$HOST" --port "$PORT" --workers 2
+THIRD=$SERVER_PID
+sluice --netns "$HOST" steer load --port "$PORT"
+
 say "killed: a drain of the other server activates them, and is not refused"
 drain_begin "$OLD"
 drain_kill
@@ -93,8 +98,6 @@ want_text "$LAPSED ($OLD) was killed: it takes new flows again"
 want_equal "$(state)" active "the old server's slots"
 
 say "killed: the daemon's sweep activates them"
-workers "$HOST" --port "$PORT" --workers 2
-THIRD=$SERVER_PID
 configure '[steer]' "port = $PORT" "netns = $HOST" 'sweep = 1'
 daemon_start
 drain_begin "$OLD"
