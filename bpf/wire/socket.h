@@ -121,6 +121,12 @@ static __always_inline bool socket_chose_addr(struct sock *sk)
 	return BPF_CORE_READ_BITFIELD_PROBED(sk, sk_userlocks) & SOCK_BINDADDR_LOCK;
 }
 
+/* With --port any, a socket whose port the kernel has chosen is a client's, as in mode socket. */
+static __always_inline bool socket_is_client(struct sock *sk)
+{
+	return any_port && !(BPF_CORE_READ_BITFIELD_PROBED(sk, sk_userlocks) & SOCK_BINDPORT_LOCK);
+}
+
 /* Finds the socket that would receive the datagram; @tuple is its source and destination. */
 static __noinline enum socket_kind socket_find(struct __sk_buff *skb, struct bpf_sock_tuple *tuple,
 					       __u32 size)
@@ -142,6 +148,7 @@ static __noinline enum socket_kind socket_find(struct __sk_buff *skb, struct bpf
 		hidden = (__u64)(long)sk;
 		if (!bpf_probe_read_kernel(&address, sizeof(address), (void *)&hidden) &&
 		    !socket_chose_addr((struct sock *)address) &&
+		    !socket_is_client((struct sock *)address) &&
 		    socket_leaves_here(skb, (struct sock *)address))
 			kind = SOCKET_CONNECTED;
 	}
@@ -329,7 +336,7 @@ static __noinline enum sender sender_of(struct __sk_buff *skb, bool ip4, __be16 
 		bound.word_be[3] = BPF_CORE_READ(sk, __sk_common.skc_rcv_saddr);
 	else
 		BPF_CORE_READ_INTO(&bound, sk, __sk_common.skc_v6_rcv_saddr);
-	if (socket_knows_target(sk))
+	if (socket_is_client(sk) || socket_knows_target(sk))
 		return SENDER_CHOSEN;
 	if (!addr_is_set(&bound)) {
 		int device = BPF_CORE_READ(sk, __sk_common.skc_bound_dev_if);

@@ -228,6 +228,13 @@ static void error_pair(const struct shape *request, const struct error_kind *kin
 	error.quote = wanted.quote = quote;
 	error.vlan_tags = wanted.vlan_tags = request->vlan_tags;
 	pass(&host, host.out, &error, &wanted, SLUICE_WIRE_error_translated);
+
+	/* the same, of an address that the datagram does not have: it stays */
+	if (!router)
+		return;
+	error = error_about(&inside, router, client, kind);
+	wanted = error_about(request, router, client, kind);
+	pass(&host, host.out, &error, &wanted, SLUICE_WIRE_error_translated);
 }
 
 static void test_errors(void **state)

@@ -573,6 +573,11 @@ static void test_backend_silent(void **state)
 	e.answered = e.used = false;
 	assert_int_equal(classify_one(host, &e), 0);
 	e.used = true;
+	/* a backend that never replied may be one that never does, such as a log server */
+	e.status = IPS_CONFIRMED;
+	assert_found(host, &e, AUDIT_UNANSWERED,
+		     "no reply was ever seen, but datagrams keep it alive");
+	e.status = REPLIED | IPS_ASSURED;
 	e.counted = false;
 	assert_int_equal(classify_one(host, &e), 0);
 	conntrack_add(&table, &e);

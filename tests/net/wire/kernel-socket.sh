@@ -3,7 +3,7 @@
 #
 # A tunnel whose UDP socket is the kernel's, on the wildcard address: VXLAN here, as ESP in UDP and
 # WireGuard. The outer addresses of what it receives stay as they are, since tunnels and firewall
-# rules are found by them.
+# rules are found by them. Servers that are asked at the tunnel's address are as ever.
 #
 #   container 172.17.0.3 ── docker0 172.17.0.1 [host] eth0 172.16.13.13
 #     vx 10.99.0.3   ══ VXLAN to 172.16.13.13 ══   vx 10.99.0.1 [host: servers]
@@ -28,9 +28,11 @@ received()
 	in_ns "$HOST" nft list counter inet outer "$1" | sed -n 's/.*packets \([0-9]*\) .*/\1/p'
 }
 
-# want_tunnel: the tunnel works, and all that HOST receives by it is for the address of the tunnel
+# want_tunnel kernel|fixed: the tunnel works, and all that HOST receives by it is for the address of
+# the tunnel, where the other servers are as STATE says
 want_tunnel()
 {
+	want_servers "$1" "$CONTAINER" "$FAR=$NEAR"
 	in_ns "$HOST" nft reset counters >/dev/null
 	want_servers kernel "$CONTAINER" 10.99.0.1=10.99.0.1 fd99::1=fd99::1
 	[ "$(received far)" -gt 10 ] || fail "hardly any packet at $FAR"
@@ -52,21 +54,21 @@ in_ns "$HOST" nft -f - <<-NFT
 	}
 NFT
 servers_up "$HOST"
-for ends in "$FAR4 172.17.0.3" "$FAR6 fd17::3"; do
-	read -r FAR client <<<"$ends"
+for ends in "$FAR4 $NEAR4 172.17.0.3" "$FAR6 $NEAR6 fd17::3"; do
+	read -r FAR NEAR client <<<"$ends"
 	# without a source, the kernel answers from docker0's address, which the far end accepts too
 	for local in "" "$FAR"; do
 		vxlan "$CONTAINER" "$FAR" 3
 		vxlan "$HOST" "$client" 1 ${local:+local "$local"}
 		say "to $FAR${local:+, which is the source too}: the kernel alone"
-		want_tunnel
+		want_tunnel kernel
 		say "loaded"
 		# both ends send to the port, so it is a server's for the programs
 		wire_load --follow docker0
-		want_tunnel
+		want_tunnel fixed
 		wire_unload
 		say "unloaded"
-		want_tunnel
+		want_tunnel kernel
 		ip -n "$CONTAINER" link del vx
 		ip -n "$HOST" link del vx
 	done

@@ -12,9 +12,11 @@
 ANY4=10.50.0.7 ANY6=fd50::7
 
 # A server that answers from another address by its own choice: it has asked the kernel for the
-# destination of requests, or answers by a socket that is bound to an address.
+# destination of requests, or answers by a socket that is bound to an address, or by a raw socket. The
+# kernel keeps the protocol of a raw socket in place of its port, here that of IPPROTO_RAW.
+RAW_PORT=255
 cat >"$TEST_TMP/chooser.py" <<'PYTHON'
-import socket, sys
+import socket, struct, sys
 
 how, source, port = sys.argv[1:]
 six = ":" in source
@@ -31,11 +33,20 @@ receiver = open_socket("")
 if how in options:
     receiver.setsockopt(*options[how], 1)
     sender = receiver
+elif how in ("raw", "raw_udp"):
+    sender = socket.socket(socket.AF_INET, socket.SOCK_RAW,
+                           socket.IPPROTO_RAW if how == "raw" else socket.IPPROTO_UDP)
+    sender.setsockopt(socket.IPPROTO_IP, socket.IP_HDRINCL, 1)
 else:
     sender = open_socket(source)
 while True:
     data, peer = receiver.recvfrom(2048)
-    if how == "connected":
+    if how in ("raw", "raw_udp"):
+        udp = struct.pack("!HHHH", int(port), peer[1], 8 + len(data), 0) + data
+        ip = struct.pack("!BxHxxxxBBxx", 0x45, 20 + len(udp), 64, socket.IPPROTO_UDP)
+        ip += socket.inet_aton(source) + socket.inet_aton(peer[0])
+        sender.sendto(ip + udp, (peer[0], 0))
+    elif how == "connected":
         sender.connect(peer)
         sender.send(data)
     else:
@@ -45,13 +56,16 @@ PYTHON
 # want_choices: such servers answer from the address of their choice
 want_choices()
 {
-	local how pair far near
+	local how pair far near port
 	for pair in "$FAR4 $NEAR4" "$FAR6 $NEAR6"; do
 		read -r far near <<<"$pair"
-		for how in pktinfo origdst bound connected; do
-			spawn_in "$HOST" "$TEST_TMP/chooser" python3 "$TEST_TMP/chooser.py" "$how" "$near" 50002
-			wait_udp "$HOST" 50002
-			want_wrong "$CONTAINER" "$far" 50002 "$near"
+		for how in pktinfo origdst bound connected raw raw_udp; do
+			[ "$how" = raw ] && port=$RAW_PORT || port=50002
+			# IPv6 has no such raw sockets
+			[[ $how != raw* || $near != *:* ]] || continue
+			spawn_in "$HOST" "$TEST_TMP/chooser" python3 "$TEST_TMP/chooser.py" "$how" "$near" "$port"
+			wait_udp "$HOST" "$port"
+			want_wrong "$CONTAINER" "$far" "$port" "$near"
 			stop "$SPAWNED"
 		done
 	done
@@ -77,7 +91,7 @@ want_wrong "$CONTAINER" "$FAR4" 50003 "$NEAR4"
 
 want_choices
 
-wire_load --follow docker0 --port "$PORT,50001-50002,50004"
+wire_load --follow docker0 --port "$PORT,50001-50002,50004,$RAW_PORT"
 say "a server with PKTINFO, and one bound to a single address"
 want_right "$CONTAINER" "$FAR4" 50001
 want_right "$CONTAINER" "$FAR6" 50001

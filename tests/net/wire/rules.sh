@@ -3,7 +3,7 @@
 #
 # Firewall rules for one address of a server hold for every client, while another address is fixed:
 # a DNAT rule, by which a server elsewhere answers, and a rule that drops. The server is on this
-# host, or behind it.
+# host, or behind it; right servers beside it, to which the same rules apply, are right as ever.
 #
 #   container ── docker0 [host: A → lan, B, C dropped] eth0 ── lan
 #                                 └ s0 ── [behind: the same]
@@ -11,6 +11,11 @@
 . "$(dirname "$0")/../lib/wire.sh"
 
 CONNECTED=50030 LOGGED=50060
+# TFTP transfers come from a port that no rule names
+DNAT="$PORT, $CONNECTED, $LOGGED, $RIGHT_PORT, $DNS_PORT"
+DROP="$PORT, $CONNECTED, $RIGHT_PORT, $DNS_PORT, 69, $ATFTP_PORT"
+RIGHT=("pktinfo=echo:$RIGHT_PORT" "dnsmasq=dns:$DNS_PORT")
+TFTP=("dnsmasq_tftp=tftp:69" "atftpd=tftp4:$ATFTP_PORT")
 
 rules()
 {
@@ -18,18 +23,18 @@ rules()
 		table inet rules {
 			chain prerouting {
 				type nat hook prerouting priority dstnat
-				ip daddr $A4 udp dport { $PORT, $CONNECTED, $LOGGED } dnat ip to 172.16.13.1
-				ip6 daddr $A6 udp dport { $PORT, $CONNECTED, $LOGGED } dnat ip6 to fd16::1
+				ip daddr $A4 udp dport { $DNAT } dnat ip to 172.16.13.1
+				ip6 daddr $A6 udp dport { $DNAT } dnat ip6 to fd16::1
 			}
 			chain input {
 				type filter hook input priority filter
-				ip daddr $C4 udp dport { $PORT, $CONNECTED } drop
-				ip6 daddr $C6 udp dport { $PORT, $CONNECTED } drop
+				ip daddr $C4 udp dport { $DROP } drop
+				ip6 daddr $C6 udp dport { $DROP } drop
 			}
 			chain forward {
 				type filter hook forward priority filter
-				ip daddr $C4 udp dport { $PORT, $CONNECTED } drop
-				ip6 daddr $C6 udp dport { $PORT, $CONNECTED } drop
+				ip daddr $C4 udp dport { $DROP } drop
+				ip6 daddr $C6 udp dport { $DROP } drop
 			}
 		}
 	NFT
@@ -49,6 +54,20 @@ want_obeyed()
 		"$B4 b $four"$'\n'"$C4 b none"
 	want_equal "$(probe "$CONTAINER" --one-port --from "$from" --timeout 0.4 "b=echo:$PORT" -- "$B6" "$C6")" \
 		"$B6 b $six"$'\n'"$C6 b none"
+}
+
+# want_beside kernel|fixed: the right servers are right at B, where the others are as STATE says, and
+# at A those elsewhere; none answers at C
+want_beside()
+{
+	local addr
+	want_servers "$1" "$CONTAINER" "$B4=$S4" "$B6=$S6"
+	for addr in "$A4" "$A6"; do
+		want_equal "$(probe "$CONTAINER" "${RIGHT[@]}" -- "$addr")" \
+			"$addr pktinfo right"$'\n'"$addr dnsmasq right"
+	done
+	want_equal "$(probe "$CONTAINER" --timeout 0.4 "${RIGHT[@]}" "${TFTP[@]}" -- "$C4" "$C6" |
+		cut -d' ' -f3- | sort | uniq -c | sed 's/^ *//')" "7 none" "outcomes at $C4 and $C6"
 }
 
 # A program of the subject that is a client of PEER from the server's port, by a connected socket or
@@ -121,6 +140,8 @@ want_logged()
 topology_up
 behind_up
 forwarding 1
+servers_up "$LAN"
+stop "$SPAWNED"
 serve "$LAN" pktinfo6 "$PORT"
 serve "$LAN" pktinfo6 "$CONNECTED"
 serve "$LAN" dual6 "$LOGGED" --hold
@@ -129,16 +150,17 @@ for subject in host behind; do
 	subject "$subject"
 	in_ns "$HOST" nft flush ruleset
 	rules
-	serve "$SUBJECT" dual6 "$PORT"
-	wrong=$SPAWNED
+	[ "$subject" = host ] || PROBES=("${GATEWAY_PROBES[@]}")
+	servers_up "$SUBJECT"
 	say "$subject: the kernel alone"
+	want_beside kernel
 	want_obeyed 4000 "from $S4" "from $S6"
 	want_logged 172.17.0.3 "$A4"
 	want_logged fd17::3 "$A6"
 	say "$subject: loaded"
 	"${LOAD[@]}"
+	want_beside fixed
 	want_obeyed 4010 right right
-
 	want_logged 172.17.0.3 "$A4"
 	want_logged fd17::3 "$A6"
 
@@ -158,6 +180,7 @@ for subject in host behind; do
 
 	say "$subject: unloaded"
 	wire_unload
+	want_beside kernel
 	want_obeyed 4020 "from $S4" "from $S6"
-	stop "$wrong"
+	servers_down
 done

@@ -1,0 +1,50 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+# The conntrack entry of a client's requests to A, once these are redirected to the address of a
+# socket that has connected back: it ends soon if no answer has used it. One that was answered before
+# mode wire was loaded lives on, as without sluice.
+#
+#   container ── docker0 172.17.0.1 [host] eth0 A 172.16.13.13
+. "$(dirname "$0")/../lib/lib.sh"
+. "$(dirname "$0")/../lib/wire.sh"
+
+# answered: the entry of the client's requests to A, which the kernel forgets only after minutes
+answered()
+{
+	conntrack_list "$HOST" | grep "src=$client dst=$far .*dport=$PORT " | grep -v UNREPLIED
+}
+
+topology_up
+in_ns "$HOST" sysctl -qw net.netfilter.nf_conntrack_udp_timeout{,_stream}=600
+for family in 4 6; do
+	[ "$family" = 4 ] && client=172.17.0.3 far=$FAR4
+	[ "$family" = 6 ] && client=fd17::3 far=$FAR6
+	from=$(target "$client" 4000)
+
+	for before in answered new; do
+		say "IPv$family, $before: the kernel alone"
+		conntrack_flush "$HOST"
+		if [ "$before" = answered ]; then
+			serve "$HOST" "sendto$family" "$PORT" --bind "$far"
+			want_right "$CONTAINER" "$far" "$PORT" --from "$from"
+			stop "$SPAWNED"
+			answered >/dev/null
+		fi
+		say "loaded"
+		wire_load --follow docker0
+		serve "$HOST" connect6 "$PORT"
+		want_right "$CONTAINER" "$far" "$PORT" --from "$from"
+		[ "$(wire_counter request_rewritten)" -gt 0 ] || fail "no request was redirected"
+		if [ "$before" = answered ]; then
+			want_equal "$(wire_counter conntrack_cut)" 0 "entries cut short"
+			[[ $(answered) =~ " "([0-9]+)" src=" && ${BASH_REMATCH[1]} -gt 60 ]] ||
+				fail "the entry ends soon: $(conntrack_list "$HOST")"
+		else
+			want_one_entry "$PORT"
+			[ "$(wire_counter conntrack_cut)" -gt 0 ] || fail "no entry was cut short"
+		fi
+		stop "$SPAWNED"
+		wire_unload
+	done
+done
