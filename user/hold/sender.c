@@ -109,18 +109,25 @@ static bool is_near(const struct hold_sender *sender, const struct sluice_hold_f
 	       hold_renews(sender, flow) == HOLD_RENEW_NONE && !hold_ttl_before_peer(flow->in_ttl);
 }
 
+/* Is the application's last datagram, in either direction, longer ago than --max? */
+static bool is_too_old(const struct hold_sender *sender, const struct sluice_hold_flow *flow)
+{
+	__u64 used = flow->in_ns > flow->out_ns ? flow->in_ns : flow->out_ns;
+
+	return sender->meta.max_ns && used + sender->meta.max_ns < sender->now_ns;
+}
+
 bool hold_slot_due(struct hold_sender *sender, __u32 slot, struct sluice_hold_flow *flow)
 {
 	struct hold_slot *at = &sender->slots[slot];
-	__u64 last, used;
+	__u64 last;
 
 	if (!hold_flow_read(&sender->maps, slot, flow) || flow->serial != at->serial) {
 		at->serial = 0; /* replaced by another flow, which the next scan finds */
 		return false;
 	}
 	last = hold_last_sent(sender, slot, flow);
-	used = flow->in_ns > flow->out_ns ? flow->in_ns : flow->out_ns;
-	if (sender->meta.max_ns && used + sender->meta.max_ns < sender->now_ns)
+	if (is_too_old(sender, flow))
 		hold_slot_end(sender, slot, flow, SLUICE_HOLD_ENDED);
 	else if (!flow->in)
 		rest(sender, slot, SLUICE_HOLD_UNANSWERED, -1);
@@ -161,6 +168,31 @@ static bool is_managed(const struct hold_sender *sender, const struct sluice_hol
 	       meta->ports[peer >> 6] >> (peer & 63) & 1;
 }
 
+/* Was a flow ended, by this daemon or by an earlier one? */
+static bool has_ended(const struct sluice_hold_kept *kept)
+{
+	return kept->state == SLUICE_HOLD_ENDED || kept->state == SLUICE_HOLD_CLOSED;
+}
+
+/* Is an ended flow in use again: has the application sent, or is --max longer now? */
+static bool has_resumed(const struct hold_sender *sender, __u32 slot,
+			const struct sluice_hold_flow *flow)
+{
+	const struct sluice_hold_kept *kept = kept_of(sender, slot);
+
+	return flow->out_ns > kept->due_ns ||
+	       (kept->state == SLUICE_HOLD_ENDED && !is_too_old(sender, flow));
+}
+
+/* Follows a flow again that was ended. */
+static void revive(struct hold_sender *sender, __u32 slot, const struct sluice_hold_flow *flow)
+{
+	const struct sluice_hold_kept *kept = kept_of(sender, slot);
+
+	sender->maps.status->saved_ended -= hold_saved(flow, kept->sent, kept->due_ns);
+	hold_slot_arm(sender, slot, SLUICE_HOLD_ACTIVE, hold_last_sent(sender, slot, flow));
+}
+
 /* Begins to follow a flow; an earlier daemon may have followed it already. */
 static void follow(struct hold_sender *sender, __u32 slot)
 {
@@ -173,8 +205,11 @@ static void follow(struct hold_sender *sender, __u32 slot)
 		*kept = (struct sluice_hold_kept){ .serial = flow.serial };
 	sender->slots[slot].serial = flow.serial;
 	sender->slots[slot].closes = 0;
-	hold_slot_arm(sender, slot, flow.in ? SLUICE_HOLD_ACTIVE : SLUICE_HOLD_UNANSWERED,
-		      hold_last_sent(sender, slot, &flow));
+	if (!has_ended(kept))
+		hold_slot_arm(sender, slot, flow.in ? SLUICE_HOLD_ACTIVE : SLUICE_HOLD_UNANSWERED,
+			      hold_last_sent(sender, slot, &flow));
+	else if (has_resumed(sender, slot, &flow))
+		revive(sender, slot, &flow);
 }
 
 /* Looks again at a flow that has no keepalive due: it may need one sooner than expected. */
@@ -186,11 +221,8 @@ static void look(struct hold_sender *sender, __u32 slot)
 	if ((kept->state == SLUICE_HOLD_UNANSWERED && flow->in) ||
 	    (kept->state == SLUICE_HOLD_UNREACHABLE && !flow->unreachable_ns)) {
 		hold_slot_arm(sender, slot, SLUICE_HOLD_ACTIVE, hold_last_sent(sender, slot, flow));
-	} else if ((kept->state == SLUICE_HOLD_ENDED || kept->state == SLUICE_HOLD_CLOSED) &&
-		   flow->out_ns > kept->due_ns) {
-		/* the application sends again */
-		sender->maps.status->saved_ended -= hold_saved(flow, kept->sent, kept->due_ns);
-		hold_slot_arm(sender, slot, SLUICE_HOLD_ACTIVE, flow->out_ns);
+	} else if (has_ended(kept) && has_resumed(sender, slot, flow)) {
+		revive(sender, slot, flow);
 	}
 }
 

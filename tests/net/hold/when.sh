@@ -102,6 +102,18 @@ sleep 3
 want_equal "$(hold_sent)" "$before" "keepalives after --max"
 want_equal "$(hold_flow '[x["state"] for x in f]')" "[]" "ended flows are listed with --all only"
 want_at_least 1 "$(hold_counter stopped_max)" "flows ended by --max"
+
+say "a reload counts its end once; a longer --max keeps it again"
+stopped=$(hold_counter stopped_max)
+saved=$(json "d['hold']['saved']" sluice -j hold show)
+configure '[hold]' 'port = 7000-7009' 'interval = 1' 'max = 4'
+daemon_reload 'msg="reloaded"'
+sleep 3
+want_equal "$(hold_counter stopped_max)" "$stopped" "flows ended by --max"
+want_equal "$(json "d['hold']['saved']" sluice -j hold show)" "$saved" "keepalives saved"
+configure '[hold]' 'port = 7000-7009' 'interval = 1'
+daemon_reload 'msg="reloaded"'
+wait_until 20 hold_state_is kept
 stop "$PLAIN_PID"
 daemon_stop
 want_status 0 sluice hold show
