@@ -25,6 +25,8 @@
 #define SECOND 1000000000ULL
 /* The longest time between two scans for new flows; at short intervals a third of the interval. */
 #define SCAN_NS (5 * SECOND)
+/* How long ICMP errors are waited for: a round trip to a router a few hops away. */
+#define ERRORS_NS (SECOND / 4)
 /* How soon a queue is continued that the rate has stopped. */
 #define QUEUE_NS (HOLD_TICK_NS / 5)
 
@@ -253,14 +255,17 @@ static void scan(struct hold_sender *sender)
 
 __u64 hold_sender_run(struct hold_sender *sender, __u64 now_ns)
 {
+	const __u64 *sent = &sender->maps.status->counters.value[SLUICE_HOLD_SEND_sent];
+	__u64 next, before = *sent;
 	uint64_t at;
-	__u64 next;
 
 	sender->now_ns = now_ns;
 	if (now_ns >= sender->scan_ns)
 		scan(sender);
 	timer_wheel_expire(&sender->wheel, now_ns, on_due, sender);
 	hold_queue_run(sender);
+	if (*sent != before)
+		sender->sent_ns = clock_now_ns(CLOCK_BOOTTIME);
 	next = sender->scan_ns;
 	if (timer_wheel_next(&sender->wheel, &at) && at < next)
 		next = at;
@@ -409,12 +414,22 @@ failed:
 	return result;
 }
 
+/* Waits for the errors about the last keepalives, which sockets would see without the program. */
+static void wait_for_errors(const struct hold_sender *sender)
+{
+	__u64 elapsed = clock_since_ns(CLOCK_BOOTTIME, sender->sent_ns);
+
+	if (sender->icmp && sender->sent_ns && elapsed < ERRORS_NS)
+		usleep((useconds_t)((ERRORS_NS - elapsed) / 1000));
+}
+
 void hold_sender_free(struct hold_sender *sender)
 {
 	if (!sender)
 		return;
 	if (sender->maps.status)
 		sender->maps.status->alive_ns = 0;
+	wait_for_errors(sender);
 	hold_queue_free(sender);
 	icmp_bpf__destroy(sender->icmp);
 	if (sender->home_conntrack)

@@ -55,6 +55,7 @@ struct hold_sender {
 	__u64 now_ns;
 	__u64 interval_ns;
 	__u64 scan_ns; /* the next scan */
+	__u64 sent_ns; /* when a datagram was sent last; 0: never */
 	__u32 queued;
 	__u32 home; /* the daemon's own namespace */
 	unsigned int random;
