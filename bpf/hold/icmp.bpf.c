@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: (GPL-2.0-or-later OR BSD-2-Clause)
 /*
  * The ICMP errors that quote a datagram of a flow; attached to the ingress of the interfaces that
- * keepalives leave by, for as long as the daemon runs.
+ * the applications' last datagrams left by, for as long as the daemon runs.
  *
  * A keepalive expires on its way, so a router reports it as time exceeded; a firewall or the peer
  * may report it as unreachable. A socket would return that to an application that has sent nothing:

@@ -71,6 +71,8 @@ static void log_applied(const struct hold_options *options, const struct hold_se
 	struct log_line line;
 	char ports[512];
 
+	if (result->missed_closes)
+		log_info("hold: the flow table starts empty: the programs were detached");
 	if (result->before.magic && result->before.table != options->table) {
 		log_begin(&line, LOG_LEVEL_INFO, "hold: the flow table starts empty");
 		log_field(&line, "table", "%u", options->table);

@@ -43,13 +43,18 @@ struct hold_result {
 	enum load_outcome outcome;	/* LOAD_LEFT: see follows */
 	struct sluice_hold_meta before; /* magic 0: nothing was loaded */
 	bool as_before;			/* the load changed nothing */
+	bool missed_closes;		/* the tables start empty: see hold_load() */
 	struct hold_prog progs[HOOKS_MAX];
 	int count;
 };
 
 /* Returns the kernel memory of the tables for this number of flows. */
 __u64 hold_table_bytes(__u32 flows);
-/* Loads or updates. On failure the kernel is as before, and *err has the reason. */
+/*
+ * Loads or updates. On failure the kernel is as before, and *err has the reason. If the program
+ * that notices when sockets are closed was detached meanwhile, the tables start empty: keepalives
+ * would be sent for sockets that are closed.
+ */
 int hold_load(const struct hold_options *options, struct hold_result *result, struct err *err);
 /* Detaches and removes. Returns the number of removed pins, or -errno. */
 int hold_unload(const char *bpffs, struct err *err);

@@ -110,18 +110,24 @@ static bool is_near(const struct hold_sender *sender, const struct sluice_hold_f
 	       renews(sender, flow) == HOLD_RENEW_NONE && !hold_ttl_before_peer(flow->in_ttl);
 }
 
+bool hold_flow_is_too_old(const struct hold_sender *sender, const struct sluice_hold_flow *flow)
+{
+	__u64 used = flow->in_ns > flow->out_ns ? flow->in_ns : flow->out_ns;
+
+	return sender->meta.max_ns && used + sender->meta.max_ns < sender->now_ns;
+}
+
 bool hold_slot_due(struct hold_sender *sender, __u32 slot, struct sluice_hold_flow *flow)
 {
 	struct hold_slot *at = &sender->slots[slot];
-	__u64 last, used;
+	__u64 last;
 
 	if (!hold_flow_read(&sender->maps, slot, flow) || flow->serial != at->serial) {
 		at->serial = 0; /* replaced by another flow, which the next scan finds */
 		return false;
 	}
 	last = hold_last_sent(sender, slot, flow);
-	used = flow->in_ns > flow->out_ns ? flow->in_ns : flow->out_ns;
-	if (sender->meta.max_ns && used + sender->meta.max_ns < sender->now_ns)
+	if (hold_flow_is_too_old(sender, flow))
 		slot_end(sender, slot, flow, SLUICE_HOLD_ENDED);
 	else if (!flow->in)
 		rest(sender, slot, SLUICE_HOLD_UNANSWERED, -1);

@@ -119,6 +119,17 @@ static int check_cgroup(const struct load *load, struct err *err)
 			"run 'sluice hold unload' first; then flows start again");
 }
 
+/* Is the program that notices closed sockets detached? */
+static bool has_missed_closes(const struct load *load)
+{
+	struct hook_state hook = { .cgroup_id = 0 };
+
+	if (!load->before.magic)
+		return false;
+	hook_read(load->options->bpffs, HOLD_OBJECT, PIN_CLOSED, &hook);
+	return hook.cgroup_id != load->before.cgroup_id;
+}
+
 static void list_programs(const struct load *load, struct hold_result *result)
 {
 	struct bpf_program *prog;
@@ -149,6 +160,8 @@ static int load_locked(struct load *load, struct object *object, struct hold_res
 		       struct err *err)
 {
 	const struct object_steps steps = { .attach = attach, .arg = load };
+	static const char *const tables[] = { "sluice_flows", "sluice_index", "sluice_socks",
+					      "sluice_netns", "sluice_kept",  NULL };
 	int failed = object_inspect(object, err);
 
 	if (!failed)
@@ -157,6 +170,9 @@ static int load_locked(struct load *load, struct object *object, struct hold_res
 		return failed;
 	result->outcome = object->outcome;
 	result->before = load->before;
+	result->missed_closes = has_missed_closes(load);
+	if (result->missed_closes)
+		object->fresh = tables;
 	load->skel = hold_bpf__open_opts(object_open_opts(object));
 	if (load->skel)
 		configure(load);

@@ -25,6 +25,8 @@
 #define SECOND 1000000000ULL
 /* The longest time between two scans for new flows; at short intervals a third of the interval. */
 #define SCAN_NS (5 * SECOND)
+/* How long ICMP errors are waited for: a round trip to a router a few hops away. */
+#define ERRORS_NS (SECOND / 4)
 /* How soon a queue is continued that the rate has stopped. */
 #define QUEUE_NS (HOLD_TICK_NS / 5)
 
@@ -52,6 +54,31 @@ static bool is_managed(const struct hold_sender *sender, const struct sluice_hol
 	       meta->ports[peer >> 6] >> (peer & 63) & 1;
 }
 
+/* Was a flow ended, by this daemon or by an earlier one? */
+static bool has_ended(const struct sluice_hold_kept *kept)
+{
+	return kept->state == SLUICE_HOLD_ENDED || kept->state == SLUICE_HOLD_CLOSED;
+}
+
+/* Is an ended flow in use again: has the application sent, or is --max longer now? */
+static bool has_resumed(const struct hold_sender *sender, __u32 slot,
+			const struct sluice_hold_flow *flow)
+{
+	const struct sluice_hold_kept *kept = hold_kept(sender, slot);
+
+	return flow->out_ns > kept->due_ns ||
+	       (kept->state == SLUICE_HOLD_ENDED && !hold_flow_is_too_old(sender, flow));
+}
+
+/* Follows a flow again that was ended. */
+static void revive(struct hold_sender *sender, __u32 slot, const struct sluice_hold_flow *flow)
+{
+	const struct sluice_hold_kept *kept = hold_kept(sender, slot);
+
+	sender->maps.status->saved_ended -= hold_saved(flow, kept->sent, kept->due_ns);
+	hold_slot_arm(sender, slot, SLUICE_HOLD_ACTIVE, hold_last_sent(sender, slot, flow));
+}
+
 /* Begins to follow a flow; an earlier daemon may have followed it already. */
 static void follow(struct hold_sender *sender, __u32 slot)
 {
@@ -64,8 +91,11 @@ static void follow(struct hold_sender *sender, __u32 slot)
 		*kept = (struct sluice_hold_kept){ .serial = flow.serial };
 	sender->slots[slot].serial = flow.serial;
 	sender->slots[slot].closes = 0;
-	hold_slot_arm(sender, slot, flow.in ? SLUICE_HOLD_ACTIVE : SLUICE_HOLD_UNANSWERED,
-		      hold_last_sent(sender, slot, &flow));
+	if (!has_ended(kept))
+		hold_slot_arm(sender, slot, flow.in ? SLUICE_HOLD_ACTIVE : SLUICE_HOLD_UNANSWERED,
+			      hold_last_sent(sender, slot, &flow));
+	else if (has_resumed(sender, slot, &flow))
+		revive(sender, slot, &flow);
 }
 
 /* Looks again at a flow that has no keepalive due: it may need one sooner than expected. */
@@ -77,11 +107,8 @@ static void look(struct hold_sender *sender, __u32 slot)
 	if ((kept->state == SLUICE_HOLD_UNANSWERED && flow->in) ||
 	    (kept->state == SLUICE_HOLD_UNREACHABLE && !flow->unreachable_ns)) {
 		hold_slot_arm(sender, slot, SLUICE_HOLD_ACTIVE, hold_last_sent(sender, slot, flow));
-	} else if ((kept->state == SLUICE_HOLD_ENDED || kept->state == SLUICE_HOLD_CLOSED) &&
-		   flow->out_ns > kept->due_ns) {
-		/* the application sends again */
-		sender->maps.status->saved_ended -= hold_saved(flow, kept->sent, kept->due_ns);
-		hold_slot_arm(sender, slot, SLUICE_HOLD_ACTIVE, flow->out_ns);
+	} else if (has_ended(kept) && has_resumed(sender, slot, flow)) {
+		revive(sender, slot, flow);
 	}
 }
 
@@ -112,14 +139,17 @@ static void scan(struct hold_sender *sender)
 
 __u64 hold_sender_run(struct hold_sender *sender, __u64 now_ns)
 {
+	const __u64 *sent = &sender->maps.status->counters.value[SLUICE_HOLD_SEND_sent];
+	__u64 next, before = *sent;
 	uint64_t at;
-	__u64 next;
 
 	sender->now_ns = now_ns;
 	if (now_ns >= sender->scan_ns)
 		scan(sender);
 	timer_wheel_expire(&sender->wheel, now_ns, on_due, sender);
 	hold_queue_run(sender);
+	if (*sent != before)
+		sender->sent_ns = clock_now_ns(CLOCK_BOOTTIME);
 	next = sender->scan_ns;
 	if (timer_wheel_next(&sender->wheel, &at) && at < next)
 		next = at;
@@ -268,12 +298,22 @@ failed:
 	return result;
 }
 
+/* Waits for the errors about the last keepalives, which sockets would see without the program. */
+static void wait_for_errors(const struct hold_sender *sender)
+{
+	__u64 elapsed = clock_since_ns(CLOCK_BOOTTIME, sender->sent_ns);
+
+	if (sender->icmp && sender->sent_ns && elapsed < ERRORS_NS)
+		usleep((useconds_t)((ERRORS_NS - elapsed) / 1000));
+}
+
 void hold_sender_free(struct hold_sender *sender)
 {
 	if (!sender)
 		return;
 	if (sender->maps.status)
 		sender->maps.status->alive_ns = 0;
+	wait_for_errors(sender);
 	hold_queue_free(sender);
 	icmp_bpf__destroy(sender->icmp);
 	if (sender->home_conntrack)

@@ -54,6 +54,7 @@ struct hold_sender {
 	__u64 now_ns;
 	__u64 interval_ns;
 	__u64 scan_ns; /* the next scan */
+	__u64 sent_ns; /* when a datagram was sent last; 0: never */
 	__u32 queued;
 	__u32 home; /* the daemon's own namespace */
 	unsigned int random;
@@ -79,6 +80,8 @@ static inline struct sluice_hold_kept *hold_kept(const struct hold_sender *sende
  * unless the slot has another flow now.
  */
 bool hold_slot_due(struct hold_sender *sender, __u32 slot, struct sluice_hold_flow *flow);
+/* Is the application's last datagram, in either direction, longer ago than --max? */
+bool hold_flow_is_too_old(const struct hold_sender *sender, const struct sluice_hold_flow *flow);
 /* When the flow last sent, by itself or by a keepalive. */
 __u64 hold_last_sent(const struct hold_sender *sender, __u32 slot,
 		     const struct sluice_hold_flow *flow);

@@ -105,6 +105,15 @@ bool object_reuses(const struct object *object, const char *name, __u32 entries)
 	return reuses && record(object->before)->magic;
 }
 
+static bool is_fresh(const struct object *object, const char *name)
+{
+	const char *const *fresh = object->fresh;
+
+	while (fresh && *fresh && strcmp(*fresh, name))
+		fresh++;
+	return fresh && *fresh;
+}
+
 /* Reuses the pinned map of that name, or marks it as staged if a load starts with an empty one. */
 static int reuse_pinned(struct object *object, struct bpf_map *map, __u64 bit, struct err *err)
 {
@@ -119,7 +128,8 @@ static int reuse_pinned(struct object *object, struct bpf_map *map, __u64 bit, s
 			       object->state_dir->name, name, strerror(-fd));
 	if (!map_is(fd, bpf_map__type(map), bpf_map__key_size(map), bpf_map__value_size(map)))
 		result = meta_refuse_abi(object->state_dir, object->dir, err);
-	else if (map_entries(fd) != bpf_map__max_entries(map) || is_outdated(object, name))
+	else if (map_entries(fd) != bpf_map__max_entries(map) || is_outdated(object, name) ||
+		 is_fresh(object, name))
 		object->staged |= bit;
 	else if (bpf_map__reuse_fd(map, fd))
 		result = err_set(err, EXIT_ERROR, errno, "%s/%s/%s: %s", object->dir,

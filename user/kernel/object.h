@@ -39,15 +39,16 @@ struct object {
 	const void *after;
 	bool dry_run;
 	bool by_daemon;
-	bool is_part;	   /* of an object whose owner is recorded elsewhere */
-	struct pins *pins; /* the lock, for object_yield(); NULL: it is kept */
+	const char *const *fresh; /* maps that start empty, whatever is pinned; NULL: none */
+	bool is_part;		  /* of an object whose owner is recorded elsewhere */
+	struct pins *pins;	  /* the lock, for object_yield(); NULL: it is kept */
 	/* Removes the remains of a loader that died early; NULL: state_dir_remove(). */
 	int (*clear)(const char *dir, struct err *err);
 
 	/* set by the functions below */
 	enum load_outcome outcome;
 	struct bpf_object *maps; /* of the first verified skeleton */
-	__u64 staged;		 /* bit i: map i replaces a pinned map of another size */
+	__u64 staged;		 /* bit i: map i replaces the pinned map */
 	bool lost;		 /* a pin of a map was missing */
 	int loader_fd;		 /* see state_dir_mark_loader() */
 	__u32 loading;		 /* the record's state during the commit */
@@ -74,7 +75,8 @@ bool object_reuses(const struct object *object, const char *name, __u32 entries)
 /*
  * Verifies the programs of an opened skeleton; NULL (opening failed) is an error. The first
  * skeleton reuses the pinned maps, as object_reuses() decides, and starts with empty maps
- * otherwise; later skeletons use the maps of the first. Returns 0, or -errno with *err set.
+ * otherwise, and for those of @fresh; later skeletons use the maps of the first. Returns 0, or
+ * -errno with *err set.
  */
 int object_verify(struct object *object, struct bpf_object_skeleton *skeleton, struct err *err);
 

@@ -61,5 +61,24 @@ sent=$(hold_sent)
 sleep 10
 want_equal "$(hold_sent)" "$sent" "keepalives for a mapping that the peer does not know"
 want_at_least 1 "$(($(hold_counter unreplied) + $(hold_counter remapped)))" "flows not fed"
+stop "$PLAIN_PID"
+
+say "the NAT sees an answer at the new port, and the program does not"
+configure '[hold]' 'port = 7000' "netns = $INSIDE" 'interval = 1' 'payload = zero'
+daemon_reload 'msg="hold is active"'
+before=$(hold_sent)
+plain_start "$INSIDE" "$PEER4" 7000 --from 10.0.0.2:4002
+wait_until 20 sent_at_least $((before + 1))
+in_ns "$INSIDE" nft 'add table ip deaf
+	add chain ip deaf input { type filter hook input priority filter; }
+	add rule ip deaf input meta l4proto udp drop'
+wait_until 20 sent_at_least $(($(hold_sent) + 2))
+remapped=$(hold_counter remapped)
+conntrack_flush "$NAT"
+was_remapped()
+{
+	[ "$(hold_counter remapped)" -gt "$remapped" ]
+}
+wait_until 20 was_remapped || fail "$(sluice hold show)"
 daemon_stop
 sluice hold unload

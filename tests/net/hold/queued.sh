@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# Keepalives that wait: behind a rate, and behind a device that is slower than they come. None is
-# sent for a socket that is closed meanwhile, and none is given up.
+# When keepalives are due; and those that wait: behind a rate, and behind a device that is slower
+# than they come. None is sent for a socket that is closed meanwhile, and none is given up.
 #
 #   inside ── nat ── router ── peer
 . "$(dirname "$0")/../lib/lib.sh"
@@ -12,6 +12,22 @@
 lab_up symmetric 60
 configure '[hold]' 'port = 7000' 'interval = 1'
 daemon_start
+
+say "keepalives are up to a sixth of the interval early, and differ"
+configure '[hold]' 'port = 7000-7029' 'interval = 60'
+daemon_reload 'msg="hold is active"'
+peer_start 7000 --count 30
+plain_start "$INSIDE" "$PEER4" 7000 --count 30
+all_active()
+{
+	[ "$(hold_flow 'sum(x["state"] == "active" for x in f)')" = 30 ]
+}
+wait_until 30 all_active
+want_equal "$(json "(lambda due: (min(due) > 49, max(due) < 61, max(due) - min(due) > 2))(
+	[x['next_s'] + x['silent_s'] for x in d['flows']])" sluice -j hold flows)" "(True, True, True)"
+stop "$PLAIN_PID"
+stop "$PEER_PID"
+
 for key in rate rate_netns; do
 	say "$key: thirty flows share four keepalives a second, the longest silent first"
 	configure '[hold]' 'port = 7000-7029' 'interval = 1' "$key = 4"

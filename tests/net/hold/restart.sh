@@ -48,6 +48,16 @@ want_equal "$(hold_sent)" "$before" "keepalives of a flow that is no longer mana
 daemon_reload 'msg="hold is active"'
 wait_until 20 sent_at_least $((before + 1))
 
+say "detached by another process, and a socket closes unnoticed: no keepalives for it"
+bpftool link detach pinned "$PINS/hold/link_closed"
+stop "$PLAIN_PID"
+want_logged 'the flow table starts empty: the programs were detached'
+before=$(hold_sent)
+sleep 5
+want_equal "$(hold_sent)" "$before" "keepalives for a closed socket"
+plain_start "$INSIDE" "$PEER4" 7000
+wait_until 20 sent_at_least $((before + 1))
+
 say "another table size: it starts empty, and the flow is back with its next datagram"
 configure '[hold]' 'port = 7000' 'interval = 2' 'table = 1000'
 daemon_reload 'the flow table starts empty'

@@ -84,6 +84,43 @@ sleep 4
 want_equal "$(hold_sent)" "$before" "keepalives to a port that is closed"
 stop "$PLAIN_PID"
 
+say "its socket gets another port: the flow has ended, and the next one is kept"
+peer_start 7005
+cat >"$TEST_TMP/ports.py" <<'PYTHON'
+import ctypes
+import socket
+import sys
+import time
+
+sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+for pause in (5, 3600):
+    sock.connect((sys.argv[1], 7005))
+    sock.send(b"hello")
+    sock.recv(64)
+    time.sleep(pause)
+    # AF_UNSPEC: a port that the socket was not bound to is given up
+    ctypes.CDLL(None).connect(sock.fileno(), bytes(16), 16)
+PYTHON
+spawn_in "$INSIDE" "$TEST_TMP/ports" python3 "$TEST_TMP/ports.py" "$PEER4"
+wait_until 20 hold_state_is kept
+first=$(hold_flow 'f[0]["local_port"]')
+ended_first()
+{
+	[ "$(json "[x['state'] for x in d['flows'] if x['local_port'] == $first]" \
+		sluice -j hold flows --all)" = "['closed']" ]
+}
+wait_until 30 ended_first
+wait_until 20 hold_state_is kept
+sent_first()
+{
+	json "[x['sent'] for x in d['flows'] if x['local_port'] == $first]" sluice -j hold flows --all
+}
+before=$(sent_first)
+sleep 3
+want_equal "$(sent_first)" "$before" "keepalives from a port that was given up"
+stop "$SPAWNED"
+stop "$PEER_PID"
+
 say "too old: ended"
 configure '[hold]' 'port = 7000-7009' 'interval = 1' 'max = 3'
 daemon_reload 'msg="reloaded"'
@@ -102,6 +139,18 @@ sleep 3
 want_equal "$(hold_sent)" "$before" "keepalives after --max"
 want_equal "$(hold_flow '[x["state"] for x in f]')" "[]" "ended flows are listed with --all only"
 want_at_least 1 "$(hold_counter stopped_max)" "flows ended by --max"
+
+say "a reload counts its end once; a longer --max keeps it again"
+stopped=$(hold_counter stopped_max)
+saved=$(json "d['hold']['saved']" sluice -j hold show)
+configure '[hold]' 'port = 7000-7009' 'interval = 1' 'max = 4'
+daemon_reload 'msg="reloaded"'
+sleep 3
+want_equal "$(hold_counter stopped_max)" "$stopped" "flows ended by --max"
+want_equal "$(json "d['hold']['saved']" sluice -j hold show)" "$saved" "keepalives saved"
+configure '[hold]' 'port = 7000-7009' 'interval = 1'
+daemon_reload 'msg="reloaded"'
+wait_until 20 hold_state_is kept
 stop "$PLAIN_PID"
 daemon_stop
 want_status 0 sluice hold show

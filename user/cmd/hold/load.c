@@ -62,8 +62,9 @@ static void print_json(const struct context *context, const struct hold_result *
 }
 
 /* Prints the settings that differ from those before. */
-static void print_before(const struct output *output, const struct sluice_hold_meta *before)
+static void print_before(const struct output *output, const struct hold_result *result)
 {
+	const struct sluice_hold_meta *before = &result->before;
 	static char ports[PORTS_TEXT_MAX], ports_before[PORTS_TEXT_MAX];
 	char netns[NETNS_TEXT_MAX], netns_before[NETNS_TEXT_MAX];
 	struct table *changes = table_new(CHANGE_COLUMNS);
@@ -77,7 +78,7 @@ static void print_before(const struct output *output, const struct sluice_hold_m
 	change_row_number(changes, "max", before->max_ns / 1000000000, options.max_s);
 	change_row_number(changes, "table", before->table, options.table);
 	table_print(changes, output, 2);
-	if (before->table != options.table)
+	if (before->table != options.table || result->missed_closes)
 		fprintf(output->file,
 			"  the new table starts empty: a flow is tracked again from its next"
 			" datagram\n");
@@ -96,7 +97,7 @@ static void print_text(const struct context *context, const struct hold_result *
 		outcome, ports, text_plain_copy(cgroup, sizeof(cgroup), options.cgroup),
 		options.table, bytes_format(hold_table_bytes(options.table), bytes));
 	if (result->before.magic)
-		print_before(&context->output, &result->before);
+		print_before(&context->output, result);
 	for (i = 0; (options.dry_run || context->verbose) && i < result->count; i++)
 		table_row(table, "%s|%s|%u", result->progs[i].name,
 			  hook_type_name(result->progs[i].attach_type),
