@@ -77,8 +77,8 @@ static json_t *section_json(const struct status_socket *status, int i)
 {
 	const struct section *section = &status->sections->section[i];
 	const char *bpffs = status->sections->file->config.location.bpffs;
-	const char *state = "loaded", *reason = NULL, *hint = NULL;
-	json_t *object;
+	const char *state = "loaded", *reason = NULL, *hint = NULL, *replaced = NULL;
+	json_t *object, *warnings;
 
 	if (section->pending) {
 		state = "waiting";
@@ -88,14 +88,18 @@ static json_t *section_json(const struct status_socket *status, int i)
 		state = "unloaded";
 		reason = "unloaded by another process";
 		hint = "send SIGHUP to the daemon to load it again";
+	} else if (!sections_is_own(status->sections, i)) {
+		replaced = "a command has loaded it last: send SIGHUP to the daemon to apply the"
+			   " file";
 	}
+	warnings = i == SECTION_STEER  ? steer_warnings(status->steer)
+		   : i == SECTION_WIRE ? wire_warnings(status->watch)
+		   : i == SECTION_HOLD ? hold_warnings(status->hold)
+				       : json_array();
+	warning_add(warnings, replaced);
 	object = json_pack("{s:s, s:s, s:o, s:o, s:o}", "section", config_section_names[i], "state",
 			   state, "reason", reason ? output_name(reason) : json_null(), "hint",
-			   hint ? output_name(hint) : json_null(), "warnings",
-			   i == SECTION_STEER  ? steer_warnings(status->steer)
-			   : i == SECTION_WIRE ? wire_warnings(status->watch)
-			   : i == SECTION_HOLD ? hold_warnings(status->hold)
-					       : json_array());
+			   hint ? output_name(hint) : json_null(), "warnings", warnings);
 	if (i == SECTION_STEER)
 		json_object_set_new(object, "groups", json_integer(status->steer->groups));
 	if (i == SECTION_WIRE)
