@@ -3,7 +3,7 @@
  * A server of several workers, each with its own socket on one port (SO_REUSEPORT).
  *
  *	udp-worker --port N [--bind ADDR] [--workers N] [--processes] [--delay USEC] [--stall INDEX]
- *		   [--rcvbuf BYTES] [--v6only] [--reopen MS] [--own classic|ebpf]
+ *		   [--rcvbuf BYTES] [--v6only] [--reopen MS] [--own classic|ebpf [--own-later]]
  *		   [--daemonize] [--exit-main] [--inherit]
  *
  * It behaves like real servers: it knows nothing of sluice, SIGTERM ends it at once, and the
@@ -13,9 +13,10 @@
  * Workers are threads, or with --processes children that die with their parent. --delay makes each
  * answer take that long; worker --stall INDEX never reads. With --reopen each worker periodically
  * answers what its socket holds, closes it and opens another. --own attaches the server's own
- * program, which selects worker 0 for everything. With --daemonize the process that has bound the
- * sockets prints `bound` and ends at SIGUSR1; a child serves them, or with --processes children of
- * that child, one socket each. With --exit-main the main thread ends while the workers go on. With
+ * program, which selects worker 0 for everything; with --own-later it does so at SIGUSR1, and
+ *prints `own`. With --daemonize the process that has bound the sockets prints `bound` and ends at
+ *SIGUSR1; a child serves them, or with --processes children of that child, one socket each. With
+ *--exit-main the main thread ends while the workers go on. With
  * --inherit the sockets are descriptors 3 and up, as systemd gives them to a service.
  *
  * Prints `worker INDEX PID` for each worker, then `ready`.
@@ -50,7 +51,7 @@ struct server {
 	const char *bind, *port, *own;
 	int workers, stall, rcvbuf, reopen_ms;
 	long delay_us;
-	bool processes, v6only, daemonize, exit_main, inherit;
+	bool processes, v6only, daemonize, exit_main, inherit, own_later;
 };
 
 struct worker {
@@ -125,7 +126,7 @@ static int socket_open(int index)
 	if (bind(fd, list->ai_addr, list->ai_addrlen))
 		err(1, "bind %s port %s", server.bind, server.port);
 	freeaddrinfo(list);
-	if (server.own && !index)
+	if (server.own && !server.own_later && !index)
 		own_attach(fd);
 	return fd;
 }
@@ -224,18 +225,33 @@ static void bind_all(void)
 		};
 }
 
+/* Blocks it, for threads that are started later, too. */
+static sigset_t block_sigusr1(void)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGUSR1);
+	sigprocmask(SIG_BLOCK, &set, NULL);
+	return set;
+}
+
+static void wait_for_sigusr1(void)
+{
+	const sigset_t set = block_sigusr1();
+	int number;
+
+	sigwait(&set, &number);
+}
+
 static void daemonize(void)
 {
-	sigset_t begin;
-	int number;
 	pid_t pid;
 
-	sigemptyset(&begin);
-	sigaddset(&begin, SIGUSR1);
-	sigprocmask(SIG_BLOCK, &begin, NULL);
+	block_sigusr1();
 	puts("bound");
 	fflush(stdout);
-	sigwait(&begin, &number);
+	wait_for_sigusr1();
 	pid = fork();
 	if (pid < 0)
 		err(1, "fork");
@@ -289,7 +305,7 @@ static void start_process(int index)
 static const char usage_text[] =
 	"usage: udp-worker --port N [--bind ADDR] [--workers N] [--processes] [--delay USEC]\n"
 	"                  [--stall INDEX] [--rcvbuf BYTES] [--v6only] [--reopen MS]\n"
-	"                  [--own classic|ebpf] [--daemonize] [--exit-main] [--inherit]\n";
+	"                  [--own classic|ebpf [--own-later]] [--daemonize] [--exit-main] [--inherit]\n";
 
 static int number(const char *text, long min, long max)
 {
@@ -314,6 +330,7 @@ static void parse_options(int argc, char **argv)
 		{ "v6only", no_argument, NULL, '6' },
 		{ "reopen", required_argument, NULL, 'c' },
 		{ "own", required_argument, NULL, 'o' },
+		{ "own-later", no_argument, NULL, 'l' },
 		{ "daemonize", no_argument, NULL, 'D' },
 		{ "exit-main", no_argument, NULL, 'x' },
 		{ "inherit", no_argument, NULL, 'i' },
@@ -353,6 +370,9 @@ static void parse_options(int argc, char **argv)
 		case 'o':
 			server.own = optarg;
 			break;
+		case 'l':
+			server.own_later = true;
+			break;
 		case 'D':
 			server.daemonize = true;
 			break;
@@ -376,6 +396,8 @@ int main(int argc, char **argv)
 
 	parse_options(argc, argv);
 	signal(SIGCHLD, SIG_IGN);
+	if (server.own_later)
+		block_sigusr1();
 	if (server.daemonize || !server.processes)
 		bind_all();
 	if (server.daemonize)
@@ -391,6 +413,12 @@ int main(int argc, char **argv)
 	/* the children serve */
 	for (i = 0; server.daemonize && server.processes && i < server.workers; i++)
 		close(workers[i].fd);
+	if (server.own_later) {
+		wait_for_sigusr1();
+		own_attach(workers[0].fd);
+		puts("own");
+		fflush(stdout);
+	}
 	for (;;)
 		pause();
 }

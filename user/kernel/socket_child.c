@@ -38,7 +38,7 @@ enum request_kind {
 	DETACH
 };
 
-/* ATTACH comes with the descriptors of the socket and of the program. */
+/* ATTACH and DETACH come with the socket's descriptor, ATTACH also with the program's. */
 struct request {
 	enum request_kind kind;
 	struct sluice_socket_record record;
@@ -148,14 +148,13 @@ static _Noreturn void serve(int from)
 		struct reply reply = { 0 };
 		int taken = -1;
 
-		if (request.kind != ATTACH)
+		if (request.kind == TAKE)
 			reply.result = taken = take(&request.record, &reply.cookie);
-		if (request.kind == ATTACH)
+		else if (request.kind == ATTACH)
 			reply.result = set_program(fds[0], SO_ATTACH_REUSEPORT_EBPF, fds[1]);
-		else if (request.kind == DETACH && taken >= 0)
-			reply.result = set_program(taken, SO_DETACH_REUSEPORT_BPF, 0);
-		if (message_send(from, &reply, sizeof(reply), &taken,
-				 request.kind == TAKE && taken >= 0))
+		else
+			reply.result = set_program(fds[0], SO_DETACH_REUSEPORT_BPF, 0);
+		if (message_send(from, &reply, sizeof(reply), &taken, taken >= 0))
 			break;
 		if (taken >= 0)
 			close(taken);
@@ -371,12 +370,12 @@ int socket_child_attach(const struct sluice_socket_record *of, int socket_fd, in
 	return exchange(ATTACH, of, fds, 2, &reply, &none);
 }
 
-int socket_child_detach(const struct sluice_socket_record *record)
+int socket_child_detach(const struct sluice_socket_record *of, int socket_fd)
 {
 	struct reply reply;
 	int none;
 
-	return exchange(DETACH, record, NULL, 0, &reply, &none);
+	return exchange(DETACH, of, &socket_fd, 1, &reply, &none);
 }
 
 /* --- permission */

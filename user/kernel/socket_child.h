@@ -32,11 +32,8 @@ int socket_child_take(const struct sluice_socket_record *record, __u64 *cookie);
  * Returns 0, -ETIMEDOUT as above (the kernel may attach the program later), or -errno.
  */
 int socket_child_attach(const struct sluice_socket_record *of, int socket_fd, int prog_fd);
-/*
- * Detaches the program of the socket's reuseport group. Returns as above, -ESTALE if the socket is
- * gone, or -ENOENT if the group has no program.
- */
-int socket_child_detach(const struct sluice_socket_record *record);
+/* Detaches the program of the group. Returns as above, or -ENOENT if the group has none. */
+int socket_child_detach(const struct sluice_socket_record *of, int socket_fd);
 /* Ends the child, if there is one. The next call starts another. */
 void socket_child_end(void);
 

@@ -135,7 +135,7 @@ static void indexes_set(struct sockets *sockets)
  * Returns the iterator, loaded once for the life of the process: loading takes a hundred times as
  * long as a walk (libbpf reads the kernel's BTF), and the daemon walks repeatedly.
  */
-static struct sockets_bpf *iterator(struct bpf_link **link, int *result)
+static struct sockets_bpf *iterator(int *result)
 {
 	static struct sockets_bpf *loaded;
 	struct sockets_bpf *skel = loaded;
@@ -152,8 +152,16 @@ static struct sockets_bpf *iterator(struct bpf_link **link, int *result)
 		}
 		loaded = skel;
 	}
-	*link = skel->links.sluice_sockets;
 	return skel;
+}
+
+/* Returns a link of the iterator to the files of this process, or NULL before Linux 6.1. */
+static struct bpf_link *own_link(const struct sockets_bpf *skel)
+{
+	union bpf_iter_link_info info = { .task.pid = (__u32)getpid() };
+	LIBBPF_OPTS(bpf_iter_attach_opts, opts, .link_info = &info, .link_info_len = sizeof(info));
+
+	return bpf_program__attach_iter(skel->progs.sluice_sockets, &opts);
 }
 
 static struct sluice_sockets_filter filter_of(const struct sockets_filter *wanted)
@@ -170,22 +178,30 @@ static struct sluice_sockets_filter filter_of(const struct sockets_filter *wante
 	return filter;
 }
 
+static int walk_begin(struct sockets_bpf *skel, const struct bpf_link *link,
+		      const struct sockets_filter *filter)
+{
+	int fd;
+
+	skel->bss->filter = filter_of(filter);
+	memset(skel->bss->seen, 0, sizeof(skel->bss->seen));
+	fd = bpf_iter_create(bpf_link__fd(link));
+	return fd < 0 ? -errno : fd;
+}
+
 static int walk_files(struct sockets *sockets, const struct sockets_filter *filter)
 {
 	union item items[64];
 	int fd, result = 0;
-	struct bpf_link *link;
-	struct sockets_bpf *skel = iterator(&link, &result);
+	struct sockets_bpf *skel = iterator(&result);
 	ssize_t got;
 	size_t i;
 
 	if (!skel)
 		return result;
-	skel->bss->filter = filter_of(filter);
-	memset(skel->bss->seen, 0, sizeof(skel->bss->seen));
-	fd = bpf_iter_create(bpf_link__fd(link));
+	fd = walk_begin(skel, skel->links.sluice_sockets, filter);
 	if (fd < 0)
-		return -errno;
+		return fd;
 	/* a read returns whole items */
 	while (!result && (got = read(fd, items, sizeof(items))) != 0) {
 		if (got < 0)
@@ -196,6 +212,33 @@ static int walk_files(struct sockets *sockets, const struct sockets_filter *filt
 	}
 	close(fd);
 	indexes_set(sockets);
+	return result;
+}
+
+int sockets_reread(__u64 sock, struct sluice_socket_record *record)
+{
+	union item item;
+	int fd, result = 0;
+	struct sockets_bpf *skel = iterator(&result);
+	struct bpf_link *own;
+	ssize_t got;
+
+	if (!skel)
+		return result;
+	own = own_link(skel);
+	fd = walk_begin(skel, own ? own : skel->links.sluice_sockets, NULL);
+	result = fd < 0 ? fd : -ESTALE;
+	while (result == -ESTALE && (got = read(fd, &item, sizeof(item))) != 0) {
+		if (got < 0)
+			result = -errno;
+		else if (item.members.none && item.record.sock == sock)
+			result = 0;
+	}
+	if (fd >= 0)
+		close(fd);
+	bpf_link__destroy(own);
+	if (!result)
+		*record = item.record;
 	return result;
 }
 

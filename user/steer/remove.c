@@ -5,6 +5,7 @@
 #include "kernel/pins.h"
 #include "kernel/socket_child.h"
 #include "kernel/sockets.h"
+#include "steer/group/attach.h"
 #include "steer/group/groups.h"
 #include "steer/group/remains.h"
 
@@ -104,12 +105,12 @@ static bool is_removable(const struct removal *removal, const struct sluice_sock
 	return record->group_prog_refs == STEER_REFS_OF_ORPHAN && steer_is_program(id);
 }
 
-/* Returns the result of socket_child_detach(). */
+/* Returns the result of steer_detach(). */
 static int group_detach(const struct sluice_socket_record *record)
 {
 	/* without this reference, an orphan would be gone before its map is empty */
 	int fd = bpf_prog_get_fd_by_id(record->group_prog);
-	int result = socket_child_detach(record);
+	int result = steer_detach(record, record->group_prog);
 
 	if (fd < 0)
 		return result;

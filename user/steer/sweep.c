@@ -305,7 +305,7 @@ static int group_detach(const struct steer_sweep *sweep, const struct steer_grou
 		if (!record->group_prog || (record->group_prog != group->info.prog_id &&
 					    record->group_prog != group->pinned_id))
 			continue;
-		result = socket_child_detach(record);
+		result = steer_detach(record, record->group_prog);
 		if (!result)
 			return 1;
 	}

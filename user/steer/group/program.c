@@ -260,7 +260,7 @@ static int attach(void *arg, struct err *err)
 		if (result)
 			return result;
 	}
-	result = socket_child_attach(load->member.record, load->member.fd, fd);
+	result = steer_attach(&load->member, fd);
 	if (result) {
 		if (result == -EPERM)
 			return err_hint(err,
@@ -269,6 +269,10 @@ static int attach(void *arg, struct err *err)
 						" (SO_LOCK_FILTER)",
 						group->info.port),
 					"only the server can change this, by not setting it");
+		if (result == -EEXIST)
+			return err_set(err, EXIT_CONFLICT, EEXIST,
+				       "port %u: the server has just attached its own program",
+				       group->info.port);
 		return err_set(err, EXIT_ERROR, -result, "port %u: SO_ATTACH_REUSEPORT_EBPF: %s",
 			       group->info.port, socket_child_reason(-result));
 	}
@@ -281,7 +285,7 @@ static void undo_create(void *arg)
 	struct load *load = arg;
 
 	if (load->attached)
-		socket_child_detach(load->member.record);
+		steer_detach(load->member.record, program_info(load).id);
 }
 
 int steer_group_create(struct steer_loader *loader, const char *dir,

@@ -5,6 +5,7 @@
 
 #include "base/err.h"
 #include "kernel/sockets.h"
+#include "steer/group/attach.h"
 #include "steer/group/group.h"
 
 #include <linux/bpf.h>
@@ -44,12 +45,6 @@ struct steer_loader {
 };
 
 void steer_loader_close(struct steer_loader *loader);
-
-/* A socket of a group, to set its options through. */
-struct steer_member {
-	const struct sluice_socket_record *record;
-	int fd; /* -1: none */
-};
 
 /* Joins the sockets to a group with its maps; *member is one of them, to attach the program. */
 typedef int (*steer_join_fn)(struct steer_group *group, void *arg, struct steer_member *member,

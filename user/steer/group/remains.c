@@ -4,8 +4,8 @@
 #include "base/log.h"
 #include "kernel/links.h"
 #include "kernel/pins.h"
-#include "kernel/socket_child.h"
 #include "kernel/sockets.h"
+#include "steer/group/attach.h"
 #include "steer/group/group.h"
 
 #include <bpf/bpf.h>
@@ -64,7 +64,7 @@ static void detach(__u32 prog_id, struct sluice_socket_record *of)
 	if (sockets_read(&sockets, &filter, &(struct err){ 0 }))
 		return;
 	for (i = 0; !detached && (record = sockets_at(sockets, i)); i++) {
-		detached = record->group_prog == prog_id && !socket_child_detach(record);
+		detached = record->group_prog == prog_id && !steer_detach(record, prog_id);
 		if (detached)
 			*of = *record;
 	}

@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "steer/group/attach.h"
+
+#include "kernel/socket_child.h"
+#include "kernel/sockets.h"
+
+#include <errno.h>
+#include <unistd.h>
+
+int steer_attach(const struct steer_member *member, int prog_fd)
+{
+	const struct sluice_socket_record *before = member->record;
+	struct sluice_socket_record now;
+	int result = sockets_reread(before->sock, &now);
+
+	if (result)
+		return result;
+	/* a classic program has no id */
+	if (now.group_prog != before->group_prog || now.group_filters != before->group_filters)
+		return -EEXIST;
+	return socket_child_attach(before, member->fd, prog_fd);
+}
+
+int steer_detach(const struct sluice_socket_record *record, __u32 prog_id)
+{
+	struct sluice_socket_record now;
+	__u64 cookie;
+	int result, fd = socket_child_take(record, &cookie);
+
+	if (fd < 0)
+		return fd;
+	result = sockets_reread(record->sock, &now);
+	if (!result)
+		result = now.group_prog == prog_id ? socket_child_detach(record, fd) : -ENOENT;
+	close(fd);
+	return result;
+}
