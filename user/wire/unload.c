@@ -33,37 +33,37 @@ int wire_remove_filters(const char *bpffs, struct err *err)
 	struct sluice_wire_meta meta = { 0 };
 	struct wire_iface *iface = NULL;
 	struct netdev *devs = NULL;
-	int i, known = 0, removed = 0, result;
-	/* without the list, any interface may have one */
-	bool listed_only = !wire_iface_table_read(bpffs, &iface, &known, &(struct err){ 0 });
+	int i, known = 0, removed = 0, found, result = pins_exist(bpffs, WIRE_OBJECT, err);
+	bool filters = false, listed_only;
 	size_t dev, count;
 
+	if (result <= 0)
+		return result;
+	/* without the list, any interface may have one */
+	listed_only = !wire_iface_table_read(bpffs, &iface, &known, &(struct err){ 0 });
 	/* links go with their pins from anywhere, filters only from within their namespace */
 	if (!meta_read(&wire_state_dir, bpffs, &meta, &(struct err){ 0 }) &&
-	    meta.netns != netdev_netns())
-		for (i = 0; i < known; i++) {
-			if (iface[i].entry.attach_mode != SLUICE_WIRE_CLSACT)
-				continue;
-			/* with a namespace that is gone, its filters are, too */
-			if (is_hidden((__u32)meta.netns) && wire_pairs_are_unused(bpffs))
-				break;
-			result = wire_refuse_netns(bpffs, err);
-			goto out;
-		}
+	    meta.netns != netdev_netns()) {
+		for (i = 0; i < known; i++)
+			filters |= iface[i].entry.attach_mode == SLUICE_WIRE_CLSACT;
+		/* with a namespace that is gone, its filters are, too */
+		result = !filters || (is_hidden((__u32)meta.netns) && wire_pairs_are_unused(bpffs))
+				 ? 0
+				 : wire_refuse_netns(bpffs, err);
+		goto out;
+	}
 	result = netdev_list(&devs, &count, err);
 	for (dev = 0; !result && dev < count; dev++) {
 		const struct wire_iface *listed = wire_iface_numbered(iface, known,
 								      devs[dev].ifindex);
-		int filters;
-
 		/* the others may belong to a sluice of another pin directory */
 		if (listed_only && !listed)
 			continue;
-		filters = !tc_filter_remove(devs[dev].ifindex, false);
-		filters += !tc_filter_remove(devs[dev].ifindex, true);
+		found = !tc_filter_remove(devs[dev].ifindex, false);
+		found += !tc_filter_remove(devs[dev].ifindex, true);
 		if (listed)
-			wire_iface_drop_clsact(listed, filters);
-		removed += filters;
+			wire_iface_drop_clsact(listed, found);
+		removed += found;
 	}
 	free(devs);
 out:

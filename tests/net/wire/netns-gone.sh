@@ -85,9 +85,12 @@ quietly sluice --netns "$HOST" --bpffs "$second" reply load --mode wire --iface 
 for command in "reply unload" cleanup; do
 	# shellcheck disable=SC2086 # words
 	sluice --netns "$HOST" --bpffs "$second" $command
+	# the directory that cleanup removes has another object
+	sluice --bpffs "$second" reply load --mode audit --cgroup "$TEST_CGROUP" >/dev/null
 	in_ns "$HOST" tc filter show dev eth0 ingress | contains sluice || fail "removed by $command"
 	in_ns "$HOST" tc filter show dev eth0 egress | contains sluice || fail "removed by $command"
 done
+sluice --bpffs "$second" reply unload
 ! in_ns "$HOST" tc filter show dev d2 ingress | contains sluice || fail "left on d2"
 sluice --netns "$HOST" reply unload
 want_clean
