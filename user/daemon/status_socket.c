@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/output.h"
 #include "daemon/interfaces.h"
+#include "daemon/netns.h"
 #include "host/daemon_status.h"
 #include "kernel/pins.h"
 
@@ -45,7 +46,7 @@ static json_t *steer_warnings(const struct steer_section *steer)
 	return warnings;
 }
 
-static json_t *wire_warnings(const struct watch *watch)
+static json_t *wire_warnings(const struct watch *watch, const struct daemon_netns *netns)
 {
 	json_t *warnings = json_array();
 	const char *absent = watch_absent(watch);
@@ -56,6 +57,9 @@ static json_t *wire_warnings(const struct watch *watch)
 			 absent);
 		warning_add(warnings, text);
 	}
+	if (daemon_netns_is_replaced(netns))
+		warning_add(warnings, "its network namespace was deleted, and another one has the"
+				      " name: restart the daemon");
 	return warnings;
 }
 
@@ -93,7 +97,7 @@ static json_t *section_json(const struct status_socket *status, int i)
 			   " file";
 	}
 	warnings = i == SECTION_STEER  ? steer_warnings(status->steer)
-		   : i == SECTION_WIRE ? wire_warnings(status->watch)
+		   : i == SECTION_WIRE ? wire_warnings(status->watch, status->sections->netns)
 		   : i == SECTION_HOLD ? hold_warnings(status->hold)
 				       : json_array();
 	warning_add(warnings, replaced);
