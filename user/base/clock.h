@@ -6,10 +6,11 @@
 #include <linux/types.h>
 #include <time.h>
 
+/* Reads a monotonic clock as BPF programs do: that of the host, in any time namespace. */
 __u64 clock_now_ns(clockid_t clock);
 /* Returns the time since @at_ns, a time of the same clock; 0 for one in the future. */
 __u64 clock_since_ns(clockid_t clock, __u64 at_ns);
-/* Reads CLOCK_MONOTONIC, the clock of timers and of service managers. */
+/* Reads CLOCK_MONOTONIC of this process, the clock of timers and of service managers. */
 __u64 clock_now_us(void);
 
 #endif

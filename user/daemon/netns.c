@@ -60,6 +60,16 @@ bool daemon_netns_allows(const struct daemon_netns *netns, const char *name)
 	return !netns->fixed || !strcmp(netns->name, name ? name : "");
 }
 
+bool daemon_netns_is_replaced(const struct daemon_netns *netns)
+{
+	uint32_t now;
+	struct stat wire;
+
+	return netns->fixed && *netns->name && netns->wire_fd >= 0 &&
+	       !fstat(netns->wire_fd, &wire) &&
+	       !netns_number(netns->name, &now, &(struct err){ 0 }) && now != wire.st_ino;
+}
+
 int daemon_netns_enter(const struct daemon_netns *netns, struct err *err)
 {
 	int result = netns->wire_fd < 0 ? 0 : netns_switch(netns->wire_fd);

@@ -30,6 +30,8 @@ int daemon_netns_add_wire(struct daemon_netns *netns, const char *name, struct e
 void daemon_netns_fix(struct daemon_netns *netns, const char *name);
 /* Checks whether mode wire can still be loaded in a namespace. */
 bool daemon_netns_allows(const struct daemon_netns *netns, const char *name);
+/* Does the name of mode wire's namespace refer to another one now? */
+bool daemon_netns_is_replaced(const struct daemon_netns *netns);
 /* Enters the namespace of mode wire. Returns 0, or -errno with *err set. */
 int daemon_netns_enter(const struct daemon_netns *netns, struct err *err);
 /* Is the calling thread in the daemon's own namespace? */

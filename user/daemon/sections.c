@@ -330,6 +330,11 @@ static const char *find_damage(const struct sections *sections, int i, bool own,
 	return NULL;
 }
 
+bool sections_is_own(const struct sections *sections, int i)
+{
+	return state_dir_is_daemons(state_dirs[i], sections->file->config.location.bpffs);
+}
+
 /* Marks a section as pending if another process has damaged what the daemon loaded. */
 static void check_damage(struct sections *sections, int i)
 {

@@ -60,6 +60,8 @@ bool sections_name_netns(const struct sections *sections);
  * Until it is made again, the section stays as it is.
  */
 void sections_follow(struct sections *sections);
+/* Was the daemon, this one or an earlier one, the last to load the object of a section? */
+bool sections_is_own(const struct sections *sections, int i);
 /* Drops the references to the files; the objects stay loaded. */
 void sections_end(struct sections *sections);
 

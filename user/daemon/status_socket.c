@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/output.h"
 #include "daemon/interfaces.h"
+#include "daemon/netns.h"
 #include "host/daemon_status.h"
 #include "kernel/pins.h"
 
@@ -45,7 +46,7 @@ static json_t *steer_warnings(const struct steer_section *steer)
 	return warnings;
 }
 
-static json_t *wire_warnings(const struct watch *watch)
+static json_t *wire_warnings(const struct watch *watch, const struct daemon_netns *netns)
 {
 	json_t *warnings = json_array();
 	const char *absent = watch_absent(watch);
@@ -56,6 +57,9 @@ static json_t *wire_warnings(const struct watch *watch)
 			 absent);
 		warning_add(warnings, text);
 	}
+	if (daemon_netns_is_replaced(netns))
+		warning_add(warnings, "its network namespace was deleted, and another one has the"
+				      " name: restart the daemon");
 	return warnings;
 }
 
@@ -77,8 +81,8 @@ static json_t *section_json(const struct status_socket *status, int i)
 {
 	const struct section *section = &status->sections->section[i];
 	const char *bpffs = status->sections->file->config.location.bpffs;
-	const char *state = "loaded", *reason = NULL, *hint = NULL;
-	json_t *object;
+	const char *state = "loaded", *reason = NULL, *hint = NULL, *replaced = NULL;
+	json_t *object, *warnings;
 
 	if (section->pending) {
 		state = "waiting";
@@ -88,14 +92,18 @@ static json_t *section_json(const struct status_socket *status, int i)
 		state = "unloaded";
 		reason = "unloaded by another process";
 		hint = "send SIGHUP to the daemon to load it again";
+	} else if (!sections_is_own(status->sections, i)) {
+		replaced = "a command has loaded it last: send SIGHUP to the daemon to apply the"
+			   " file";
 	}
+	warnings = i == SECTION_STEER  ? steer_warnings(status->steer)
+		   : i == SECTION_WIRE ? wire_warnings(status->watch, status->sections->netns)
+		   : i == SECTION_HOLD ? hold_warnings(status->hold)
+				       : json_array();
+	warning_add(warnings, replaced);
 	object = json_pack("{s:s, s:s, s:o, s:o, s:o}", "section", config_section_names[i], "state",
 			   state, "reason", reason ? output_name(reason) : json_null(), "hint",
-			   hint ? output_name(hint) : json_null(), "warnings",
-			   i == SECTION_STEER  ? steer_warnings(status->steer)
-			   : i == SECTION_WIRE ? wire_warnings(status->watch)
-			   : i == SECTION_HOLD ? hold_warnings(status->hold)
-					       : json_array());
+			   hint ? output_name(hint) : json_null(), "warnings", warnings);
 	if (i == SECTION_STEER)
 		json_object_set_new(object, "groups", json_integer(status->steer->groups));
 	if (i == SECTION_WIRE)

@@ -22,10 +22,6 @@
 /* Every program and map of sluice has it; the kernel keeps 15 characters of a name. */
 #define NAME_PREFIX "sluice_"
 
-/* The subdirectories of DIR that any version of sluice creates. */
-static const char *const folders[] = { WIRE_OBJECT, "reply",	     "hold",
-				       "meet",	    DAEMON_LOCK_DIR, STEER_OBJECT };
-
 /* The kernel frees links, programs and maps after an RCU grace period, from a work queue. */
 #define FREE_TRIES   30
 #define FREE_WAIT_NS 100000000L
@@ -82,8 +78,8 @@ static int remove_folders(const char *bpffs, int *groups, struct err *err)
 	struct err step = { 0 };
 	size_t i;
 
-	for (i = 0; i < sizeof(folders) / sizeof(*folders); i++) {
-		more = remove_folder(bpffs, folders[i], groups, &step);
+	for (i = 0; pins_folders[i]; i++) {
+		more = remove_folder(bpffs, pins_folders[i], groups, &step);
 		if (more >= 0) {
 			removed += more;
 		} else if (!failure) {
@@ -214,10 +210,10 @@ static bool pin_dir(const char *path, char dir[PATH_MAX])
 	size_t i;
 
 	for (slash = strchr(path + 1, '/'); slash; slash = strchr(slash + 1, '/'))
-		for (i = 0; i < sizeof(folders) / sizeof(*folders); i++) {
-			size_t length = strlen(folders[i]);
+		for (i = 0; pins_folders[i]; i++) {
+			size_t length = strlen(pins_folders[i]);
 
-			if (strncmp(slash + 1, folders[i], length) || slash[1 + length] != '/')
+			if (strncmp(slash + 1, pins_folders[i], length) || slash[1 + length] != '/')
 				continue;
 			snprintf(dir, PATH_MAX, "%.*s", (int)(slash - path), path);
 			return true;

@@ -62,6 +62,9 @@ int links_load_error(const char *what, int error, const char *verifier_log, stru
 	bool kept;
 	int fd;
 
+	/* libbpf 1.1 returns ESRCH for each failure to read the BTF of the kernel */
+	if (error == ESRCH && !access("/sys/kernel/btf/vmlinux", R_OK))
+		error = ENOMEM;
 	if (error == EAGAIN || error == EINTR)
 		return err_hint(err,
 				err_set(err, EXIT_ERROR, error,

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <fts.h>
+#include <libgen.h>
 #include <linux/magic.h>
 #include <stdlib.h>
 #include <string.h>
@@ -117,6 +118,28 @@ int mounts_is_cgroup2(const char *path)
 int mounts_is_bpffs(const char *path)
 {
 	return is_on(path, BPF_FS_MAGIC);
+}
+
+bool mounts_find_named(const char *path, const char *const *names, char found[PATH_MAX])
+{
+	const char *const *name;
+	char copy[PATH_MAX], parent[PATH_MAX];
+	struct stat st, above;
+
+	snprintf(found, PATH_MAX, "%s", path);
+	for (;;) {
+		/* basename(3) and dirname(3) change their argument */
+		strcpy(copy, found);
+		strcpy(parent, dirname(copy));
+		if (!strcmp(parent, found) ||
+		    (!stat(found, &st) && (stat(parent, &above) || above.st_dev != st.st_dev)))
+			return false;
+		strcpy(copy, found);
+		for (name = names; *name; name++)
+			if (!strcmp(basename(copy), *name))
+				return true;
+		strcpy(found, parent);
+	}
 }
 
 /* Walks over all cgroups, for a process that may not open one by its id. */

@@ -26,6 +26,11 @@ const char *mounts_cgroup2_hint(char hint[PATH_MAX + 64]);
 /* Is the directory on a cgroup2 (bpffs) file system? Returns 1, 0, or -errno. */
 int mounts_is_cgroup2(const char *path);
 int mounts_is_bpffs(const char *path);
+/*
+ * Copies @path, or its nearest parent, that has one of the names. The mount point that it is below
+ * and the parents of that do not count. Returns false if there is none.
+ */
+bool mounts_find_named(const char *path, const char *const *names, char found[PATH_MAX]);
 /* Returns 0 for a directory on a cgroup2 file system, or -errno with *err set. */
 int mounts_need_cgroup2(const char *path, struct err *err);
 /*

@@ -162,7 +162,7 @@ int object_verify(struct object *object, struct bpf_object_skeleton *skeleton, s
 	__u64 bit = 1;
 
 	if (!skeleton || !object->log) {
-		result = errno ? errno : ENOMEM;
+		result = errno && object->log ? errno : ENOMEM;
 		return err_set(err, EXIT_ERROR, result, "%s: %s", object->what, strerror(result));
 	}
 	result = object_reserve_files(object->what, err);

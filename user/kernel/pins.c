@@ -6,6 +6,7 @@
 #include "kernel/mounts.h"
 
 #include <bpf/bpf.h>
+#include <ctype.h>
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -140,6 +141,8 @@ static int check_owner(const char *dir, const struct stat *st, struct err *err)
 			dir);
 }
 
+const char *const pins_folders[] = { "wire", "reply", "hold", "meet", "daemon", "steer", NULL };
+
 /*
  * Checks that DIR is on a bpffs and belongs to root or to this user alone. Returns 1, 0 if it does
  * not exist, or -errno with *err set.
@@ -221,10 +224,26 @@ int pins_have_object(const char *dir, const char *object, struct err *err)
 			"remove it if it is yours, or name another directory with --bpffs");
 }
 
+/* Refuses a pin directory in that of an object, where it would look like remains. */
+static int check_nesting(const char *dir, struct err *err)
+{
+	char object[PATH_MAX];
+
+	if (!mounts_find_named(dir, pins_folders, object))
+		return 0;
+	err_set(err, EXIT_USAGE, EINVAL,
+		"pin directory %s: %s is the name of an object's directory", dir, object);
+	return err_hint(err, -EINVAL, "name the directory above it with --bpffs: %s",
+			dirname(object));
+}
+
 int pins_exist(const char *dir, const char *object, struct err *err)
 {
 	int result = check_dir(dir, err);
 
+	/* groups, which begin with their port, are below the directory of steering */
+	if (result >= 0 && !isdigit((unsigned char)*object) && check_nesting(dir, err))
+		return -EINVAL;
 	return result <= 0 ? result : pins_have_object(dir, object, err);
 }
 
@@ -247,6 +266,8 @@ static int try_lock(struct pins *pins, bool create, struct err *err)
 	int result = check_dir(pins->dir, err);
 	struct stat opened, named;
 
+	if (result >= 0 && check_nesting(pins->dir, err))
+		return -EINVAL;
 	if (result < 0)
 		return result;
 	/* before any change: a link on a read-only mount can be detached, but its pin stays */

@@ -31,9 +31,12 @@ enum pins_kind {
 #define PINS_READ_ONLY_HINT \
 	"mount it writable: 'mount -o remount,rw'; in a pod, without 'readOnly' for the volume"
 
+/* The subdirectories of DIR that any version of sluice makes, in the order of their removal. */
+extern const char *const pins_folders[];
+
 /*
- * All functions that take DIR refuse one that is not on a bpffs (EXIT_ERROR), or that others may
- * write to (EXIT_CONFLICT); DIR may be missing.
+ * All functions that take DIR refuse one that is not on a bpffs (EXIT_ERROR), that others may write
+ * to (EXIT_CONFLICT), or that is below a directory of an object (EXIT_USAGE); DIR may be missing.
  */
 
 /*

@@ -46,6 +46,7 @@ struct tc_dump {
 	bool has_clsact;
 	struct hook_prog progs[HOOK_PROGS_MAX];
 	int count;
+	__u32 own_id; /* of the program of sluice's filter */
 	bool has_blocker;
 	struct tc_blocker blocker;
 };
@@ -111,6 +112,8 @@ static int parse_dump(const struct nlmsghdr *nlh, void *into)
 		}
 	}
 	add_filter(dump, &filter, prog_id);
+	if (is_bpf && filter.priority == dump->priority && filter.handle == HANDLE)
+		dump->own_id = prog_id;
 	/* Filters of one priority share kind and protocol; the handle distinguishes them. */
 	if (filter.priority == dump->priority &&
 	    (filter.handle == HANDLE || !is_bpf || TC_H_MIN(msg->tcm_info) != htons(ETH_P_ALL))) {
@@ -125,6 +128,7 @@ static void reset_dump(void *into)
 	struct tc_dump *dump = into;
 
 	dump->has_clsact = dump->has_blocker = false;
+	dump->own_id = 0;
 	dump->count = 0;
 }
 
@@ -217,13 +221,13 @@ void tc_clsact_remove_unused(__u32 ifindex)
 
 int tc_filter_read(__u32 ifindex, bool out, __u32 *prog_id)
 {
-	struct bpf_tc_hook hook = hook_of(ifindex, out);
-	struct bpf_tc_opts opts = opts_of(out);
+	struct tc_dump dump;
 
-	if (bpf_tc_query(&hook, &opts) ||
-	    strncmp(hook_prog_by_id(opts.prog_id).name, OUR_PREFIX, strlen(OUR_PREFIX)))
+	/* not with bpf_tc_query(), which prints to standard error if there is no filter */
+	if (list_filters(&dump, ifindex, out) < 0 ||
+	    strncmp(hook_prog_by_id(dump.own_id).name, OUR_PREFIX, strlen(OUR_PREFIX)))
 		return -ENOENT;
-	*prog_id = opts.prog_id;
+	*prog_id = dump.own_id;
 	return 0;
 }
 

@@ -54,7 +54,8 @@ int netns_open(const char *netns, struct err *err)
 	if (!*netns || !strcmp(netns, ".") || !strcmp(netns, ".."))
 		return open_failed(netns, ENOENT, err);
 	snprintf(path, sizeof(path), "%s%s", strchr(netns, '/') ? "" : NETNS_DIR "/", netns);
-	fd = open(path, O_RDONLY | O_CLOEXEC);
+	/* O_NONBLOCK: a FIFO would wait for its writer */
+	fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
 	if (fd < 0 && errno == ENOENT && is_number(netns)) {
 		snprintf(path, sizeof(path), "/proc/%s/ns/net", netns);
 		fd = open(path, O_RDONLY | O_CLOEXEC);
@@ -97,7 +98,7 @@ static int open_if(int dir, const char *path, uint32_t inode)
 	/* nearly all have another one */
 	if (fstatat(dir, path, &st, 0) || st.st_ino != inode)
 		return -ENOENT;
-	fd = openat(dir, path, O_RDONLY | O_CLOEXEC);
+	fd = openat(dir, path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
 	if (fd < 0)
 		return errno == EMFILE || errno == ENFILE ? -errno : -ENOENT;
 	/* a name whose mount is gone is a plain file */

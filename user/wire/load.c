@@ -152,7 +152,7 @@ static int remains_clear(const char *bpffs, struct err *err)
 	return result < 0 ? result : 0;
 }
 
-/* Reads what is loaded; refuses a load from another network namespace. */
+/* Reads what is loaded; refuses a load from another network namespace, unless that is gone. */
 static int inspect(struct load *load, struct err *err)
 {
 	const char *bpffs = load->options->bpffs;
@@ -160,8 +160,13 @@ static int inspect(struct load *load, struct err *err)
 
 	if (result || !load->before.magic)
 		return result;
-	if (load->before.netns != netdev_netns())
-		return wire_refuse_netns(bpffs, err);
+	if (load->before.netns != netdev_netns()) {
+		if (load->options->dry_run || !wire_netns_is_gone(bpffs, &load->before))
+			return wire_refuse_netns(bpffs, err);
+		memset(&load->before, 0, sizeof(load->before));
+		load->object.outcome = LOAD_RECOVERED;
+		return remains_clear(bpffs, err);
+	}
 	result = wire_iface_table_read(bpffs, &load->old, &load->old_count, err);
 	for (i = 0; i < load->old_count; i++)
 		wire_iface_inspect(bpffs, &load->old[i]);

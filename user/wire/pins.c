@@ -22,5 +22,5 @@ int wire_refuse_netns(const char *bpffs, struct err *err)
 				": mode wire is loaded in another network namespace",
 				bpffs),
 			"enter that namespace with --netns, or use another pin directory with"
-			" --bpffs");
+			" --bpffs; if it is gone, 'sluice reply unload' removes what is left");
 }

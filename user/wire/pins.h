@@ -6,11 +6,19 @@
 #include "base/err.h"
 #include "kernel/state_dir.h"
 
+#include <stdbool.h>
+
 #define WIRE_OBJECT "wire"
 
 extern const struct state_dir wire_state_dir;
 
 /* Sets the error for an object of another network namespace; returns -EBUSY. */
 int wire_refuse_netns(const char *bpffs, struct err *err);
+
+struct sluice_wire_meta;
+/*
+ * Has the network namespace of a load disappeared, with the interfaces that links were attached to?
+ */
+bool wire_netns_is_gone(const char *bpffs, const struct sluice_wire_meta *meta);
 
 #endif

@@ -2,6 +2,7 @@
 #include "wire/programs.h"
 
 #include "bpf/wire/wire.skel.h"
+#include "kernel/links.h"
 #include "kernel/maps.h"
 #include "kernel/pins.h"
 #include "wire/needs.h"
@@ -9,9 +10,14 @@
 
 #include <bpf/bpf.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #define PIN_SIZE 32
+
+/* The kernel frees a program after an RCU grace period, from a work queue. */
+#define FREE_TRIES   30
+#define FREE_WAIT_NS 100000000L
 
 static const char *prog_pin(__u32 roles, bool out, char name[PIN_SIZE])
 {
@@ -79,6 +85,45 @@ void wire_pair_unpin(__u32 roles, const char *bpffs)
 
 	for (out = 0; out < 2; out++)
 		unlink(pins_path(bpffs, WIRE_OBJECT, prog_pin(roles, out, name), path));
+}
+
+/* Unpins a program. Pins it again, and returns false, if the kernel does not free it then. */
+static bool is_unused(__u32 roles, bool out, const char *bpffs)
+{
+	const struct timespec pause = { .tv_nsec = FREE_WAIT_NS };
+	char name[PIN_SIZE], path[PATH_MAX];
+	int tries, by_id, fd = pins_get(bpffs, WIRE_OBJECT, prog_pin(roles, out, name), PINS_PROG);
+	struct bpf_prog_info info;
+
+	if (fd < 0)
+		return true;
+	/* this needs CAP_SYS_ADMIN, to look for the program and to pin it again */
+	by_id = prog_info_by_fd(fd, &info) ? -1 : bpf_prog_get_fd_by_id(info.id);
+	if (by_id >= 0)
+		unlink(pins_path(bpffs, WIRE_OBJECT, name, path));
+	close(fd);
+	if (by_id < 0)
+		return false;
+	for (tries = 0; tries < FREE_TRIES; tries++) {
+		close(by_id);
+		nanosleep(&pause, NULL);
+		by_id = bpf_prog_get_fd_by_id(info.id);
+		if (by_id < 0)
+			return true;
+	}
+	bpf_obj_pin(by_id, path);
+	close(by_id);
+	return false;
+}
+
+bool wire_pairs_are_unused(const char *bpffs)
+{
+	__u32 roles;
+
+	for (roles = 0; roles < SLUICE_WIRE_ROLES; roles++)
+		if (!is_unused(roles, false, bpffs) || !is_unused(roles, true, bpffs))
+			return false;
+	return true;
 }
 
 int wire_pair_get(struct wire_pair *pair, const struct sluice_wire_meta *meta, __u32 roles,

@@ -32,6 +32,11 @@ int wire_pair_pin(const struct wire_pair *pair, const struct object *object, str
 bool wire_pair_is_pinned(__u32 roles, const char *bpffs);
 /* Removes the pins of a pair. */
 void wire_pair_unpin(__u32 roles, const char *bpffs);
+/*
+ * Unpins the programs of all pairs. Returns false if a filter still uses one, or if this process
+ * may not look for programs by id; that program stays pinned.
+ */
+bool wire_pairs_are_unused(const char *bpffs);
 /* Opens the pinned pair, or loads and pins one. */
 int wire_pair_get(struct wire_pair *pair, const struct sluice_wire_meta *meta, __u32 roles,
 		  const char *bpffs, struct err *err);

@@ -7,8 +7,10 @@
 #include "kernel/pins.h"
 #include "kernel/tc.h"
 #include "net/netdev.h"
+#include "net/netns.h"
 #include "wire/attach.h"
 #include "wire/pins.h"
+#include "wire/programs.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -16,38 +18,74 @@
 #include <string.h>
 #include <unistd.h>
 
+/* Does no name and no process show this network namespace? */
+static bool is_hidden(__u32 netns)
+{
+	int fd = netns_open_number(netns);
+
+	if (fd >= 0)
+		close(fd);
+	return fd == -ENOENT;
+}
+
 int wire_remove_filters(const char *bpffs, struct err *err)
 {
 	struct sluice_wire_meta meta = { 0 };
 	struct wire_iface *iface = NULL;
 	struct netdev *devs = NULL;
-	int i, known = 0, removed = 0, result;
+	int i, known = 0, removed = 0, found, result = pins_exist(bpffs, WIRE_OBJECT, err);
+	bool filters = false, listed_only;
 	size_t dev, count;
 
-	wire_iface_table_read(bpffs, &iface, &known, &(struct err){ 0 });
+	if (result <= 0)
+		return result;
+	/* without the list, any interface may have one */
+	listed_only = !wire_iface_table_read(bpffs, &iface, &known, &(struct err){ 0 });
 	/* links go with their pins from anywhere, filters only from within their namespace */
 	if (!meta_read(&wire_state_dir, bpffs, &meta, &(struct err){ 0 }) &&
-	    meta.netns != netdev_netns())
+	    meta.netns != netdev_netns()) {
 		for (i = 0; i < known; i++)
-			if (iface[i].entry.attach_mode == SLUICE_WIRE_CLSACT) {
-				result = wire_refuse_netns(bpffs, err);
-				goto out;
-			}
+			filters |= iface[i].entry.attach_mode == SLUICE_WIRE_CLSACT;
+		/* with a namespace that is gone, its filters are, too */
+		result = !filters || (is_hidden((__u32)meta.netns) && wire_pairs_are_unused(bpffs))
+				 ? 0
+				 : wire_refuse_netns(bpffs, err);
+		goto out;
+	}
 	result = netdev_list(&devs, &count, err);
 	for (dev = 0; !result && dev < count; dev++) {
 		const struct wire_iface *listed = wire_iface_numbered(iface, known,
 								      devs[dev].ifindex);
-		int filters = !tc_filter_remove(devs[dev].ifindex, false);
-
-		filters += !tc_filter_remove(devs[dev].ifindex, true);
+		/* the others may belong to a sluice of another pin directory */
+		if (listed_only && !listed)
+			continue;
+		found = !tc_filter_remove(devs[dev].ifindex, false);
+		found += !tc_filter_remove(devs[dev].ifindex, true);
 		if (listed)
-			wire_iface_drop_clsact(listed, filters);
-		removed += filters;
+			wire_iface_drop_clsact(listed, found);
+		removed += found;
 	}
 	free(devs);
 out:
 	free(iface);
 	return result ? result : removed;
+}
+
+bool wire_netns_is_gone(const char *bpffs, const struct sluice_wire_meta *meta)
+{
+	bool gone = is_hidden((__u32)meta->netns);
+	struct wire_iface *ifaces = NULL;
+	int i, count = 0;
+
+	if (gone && wire_iface_table_read(bpffs, &ifaces, &count, &(struct err){ 0 }))
+		gone = false;
+	for (i = 0; gone && i < count; i++) {
+		wire_iface_inspect(bpffs, &ifaces[i]);
+		/* a filter has none here: wire_remove_filters() checks if its program is in use */
+		gone = !ifaces[i].prog_id[0] && !ifaces[i].prog_id[1];
+	}
+	free(ifaces);
+	return gone;
 }
 
 /* Lets the processes that wait for the lock go first. One of them may load the object again. */

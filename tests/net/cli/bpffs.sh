@@ -87,6 +87,20 @@ say "a name that a bpffs does not allow"
 all_refused 2 "a bpffs allows no dots in a name" sluice --bpffs "$PINS.new"
 all_refused 2 "a bpffs allows no dots in a name" sluice --bpffs /sys/fs/bpf/.hidden/sluice
 
+say "the directory of an object, and one below it"
+for object in reply wire steer hold daemon; do
+	want_status 2 sluice --bpffs "$PINS/$object" status
+	want_text "$PINS/$object is the name of an object's directory"
+	want_text "name the directory above it with --bpffs: $PINS"
+done
+all_refused 2 "$PINS/steer is the name of an object's directory" sluice --bpffs "$PINS/steer/x"
+want_clean
+mkdir "$TEST_TMP/hold"
+mount -t bpf -o mode=700 none "$TEST_TMP/hold"
+want_status 0 sluice --bpffs "$TEST_TMP/hold/sluice" status
+want_status 0 sluice --bpffs "$TEST_TMP/hold" status
+umount "$TEST_TMP/hold"
+
 say "a pin or a link in place of the directory"
 bpftool map create "$PINS" type array key 4 value 4 entries 1 name theirs
 all_refused 5 "pin directory $PINS: not a directory: a pin of user 0" sluice

@@ -47,6 +47,14 @@ for offset in 0 -$YEAR $YEAR; do
 		"[True, True, True]" "ages of steering with an offset of $offset s"
 done
 
+say "a time namespace, as a container may have"
+shifted=(unshare --time --monotonic "$YEAR" --boottime "$YEAR" --fork "$SLUICE" -j)
+want_equal "$(json "[0 <= age < 600 for age in $ages]" "${shifted[@]}" status)" "[True, True, True]"
+want_equal "$(json "[0 <= age < 600 for age in $groups]" "${shifted[@]}" steer show)" \
+	"[True, True, True]"
+"${shifted[@]}" reply load --mode socket --cgroup "$TEST_CGROUP" --age 61 >/dev/null
+want_equal "$(json "0 <= d['reply']['loaded_for_s'] < 600" sluice -j reply show)" True
+
 say "a load while the clock is ahead"
 at $YEAR reply load --mode socket --cgroup "$TEST_CGROUP" --age 60
 want_equal "$(json "0 <= d['reply']['loaded_for_s'] < 600" sluice -j reply show)" True

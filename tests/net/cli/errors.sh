@@ -97,6 +97,17 @@ want_clean
 say "a network namespace that does not exist"
 refused 1 nowhere sluice --netns nowhere reply load --mode socket --cgroup "$TEST_CGROUP"
 
+options=()
+mkfifo "$TEST_TMP/fifo"
+refused 1 "'$TEST_TMP/fifo' is not a network namespace" timeout 20 "$SLUICE" \
+	--netns "$TEST_TMP/fifo" status
+for netns in this all; do
+	[ "$netns" = this ] || options=(--netns all)
+	want_status 1 sluice "${options[@]}" steer load --port 4000
+	want_text "in ${netns/all/any} network namespace"
+	want_clean
+done
+
 say "pins of another version"
 reply_load
 meta=$(find "$PINS" -name '*meta*')

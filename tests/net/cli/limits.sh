@@ -58,6 +58,13 @@ else
 	say "no memory controller: not tested"
 fi
 
+# too small for the BTF of the kernel, but not for the program itself
+for kilobytes in 16000 20000 24000; do
+	want_status 1 limited "-v $kilobytes" "$SLUICE" "${LOAD[@]}"
+	want_text "Cannot allocate memory"
+	want_clean
+done
+
 say "permission"
 mkdir -m 700 "$PINS"
 chown 65534 "$PINS"

@@ -120,6 +120,19 @@ want_logged "netns cannot change"
 configure '[reply]' 'mode = audit' '[wire]' 'netns = late' 'follow = br1'
 daemon_reload 'msg="reloaded"'
 wait_until 30 late_has "['one']" || fail "$(in_late)" "$(cat "$DAEMON_LOG")"
+say "the name is given to another namespace: shown, and followed after a restart"
+ip netns del late
+netns_add late
+ip -n late link add br1 type bridge
+ip -n late link add four type veth peer name fourp
+ip -n late link set dev four master br1
+want_status 0 sluice status
+want_text "warning: its network namespace was deleted, and another one has the name"
+daemon_stop
+daemon_start
+wait_until 60 late_has "['four']" || fail "$(in_late)" "$(cat "$DAEMON_LOG")"
+want_status 0 sluice status
+[[ $OUTPUT != *"was deleted"* ]] || fail "$OUTPUT"
 daemon_stop
 sluice --netns late cleanup
 want_clean

@@ -85,6 +85,15 @@ unloaded()
 wait_until 20 unloaded
 want_equal "$(section reply hint)" "send SIGHUP to the daemon to load it again"
 
+say "loaded by a command"
+sluice reply load --mode audit --cgroup "$TEST_CGROUP"
+want_equal "$(section reply state)" loaded
+[[ $(section reply warnings) == *"a command has loaded it last"* ]] || fail "$(section reply warnings)"
+want_status 0 sluice status
+want_text "warning: a command has loaded it last: send SIGHUP"
+daemon_reload 'msg="reloaded"'
+want_equal "$(section reply warnings)" "[]"
+
 say "a second pin directory has no daemon"
 want_equal "$(json "d['daemon']" sluice -j --bpffs /sys/fs/bpf/sluice_second status)" None
 

@@ -183,7 +183,7 @@ static void print(const struct context *context, const struct steer_options *opt
 			   has_xdp ? &xdp : NULL);
 }
 
-static int classify(const struct report *report, int groups, struct err *err)
+static int classify(const struct report *report, bool all_netns, int groups, struct err *err)
 {
 	if (report->failed)
 		return err_set(err, EXIT_ERROR, EIO,
@@ -193,12 +193,15 @@ static int classify(const struct report *report, int groups, struct err *err)
 		return err_hint(err, err_set(err, EXIT_CONFLICT, EBUSY, "%s", report->foreign_text),
 				"%s", report->foreign_hint);
 	if (!groups)
-		return err_hint(err,
-				err_set(err, EXIT_ERROR, ENOENT,
-					"steer load: no UDP socket with SO_REUSEPORT on these ports"
-					" in this network namespace; nothing is changed"),
-				"enable the server's reuseport option, or name another --netns (or"
-				" all); 'sluice run' steers sockets that are opened later");
+		return err_hint(
+			err,
+			err_set(err, EXIT_ERROR, ENOENT,
+				"steer load: no UDP socket with SO_REUSEPORT on these ports"
+				" in %s network namespace; nothing is changed",
+				all_netns ? "any" : "this"),
+			"enable the server's reuseport option%s; 'sluice run' steers sockets"
+			" that are opened later",
+			all_netns ? "" : ", or name another --netns (or all)");
 	return 0;
 }
 
@@ -291,7 +294,7 @@ static int run(const struct context *context, void *into, int words, char **word
 		print(context, &options->steer, groups, &report);
 	json_decref(report.events);
 	steer_loader_close(&loader);
-	return result ? result : classify(&report, groups, err);
+	return result ? result : classify(&report, !options->steer.netns, groups, err);
 }
 
 const struct command steer_load_command = {
