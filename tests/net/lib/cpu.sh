@@ -73,7 +73,7 @@ tally = collections.Counter()
 for _ in range(flows):
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     sock = socket.socket(family, socket.SOCK_DGRAM)
-    sock.settimeout(5)
+    sock.settimeout(30)
     sock.sendto(b"who", (host, port))
     try:
         tally[sock.recv(64).decode()] += 1
