@@ -6,7 +6,7 @@
 #include "bpf/common/sockets.skel.h"
 #include "kernel/caps.h"
 #include "kernel/exe.h"
-#include "kernel/socket_child.h"
+#include "kernel/process_sockets.h"
 
 #include <bpf/bpf.h>
 #include <errno.h>
@@ -306,5 +306,5 @@ void sockets_free(struct sockets *sockets)
 	free(sockets->all);
 	free(sockets->members);
 	free(sockets);
-	socket_child_end();
+	process_sockets_end();
 }

@@ -14,7 +14,7 @@
 
 #include "base/clock.h"
 #include "kernel/caps.h"
-#include "kernel/socket_child.h"
+#include "kernel/process_sockets.h"
 #include "steer/drain_slots.h"
 #include "steer/group/instance.h"
 #include "steer/group/slots.h"
@@ -278,7 +278,7 @@ int steer_drain(const struct steer_drain_options *options, struct steer_drain_re
 	int failed = caps_require("steer drain", caps, sizeof(caps) / sizeof(*caps), err);
 
 	if (!failed)
-		failed = socket_child_check("steer drain", err);
+		failed = process_sockets_check("steer drain", err);
 	if (!failed)
 		failed = steer_read(options->bpffs, &meta, err);
 	if (!failed)

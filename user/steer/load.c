@@ -7,7 +7,7 @@
 #include "kernel/meta.h"
 #include "kernel/object.h"
 #include "kernel/pins.h"
-#include "kernel/socket_child.h"
+#include "kernel/process_sockets.h"
 #include "kernel/state_dir.h"
 
 #include <bpf/bpf.h>
@@ -94,7 +94,7 @@ int steer_unload(const char *bpffs, bool own_only, steer_event_fn fn, void *arg,
 		return result < 0 ? result : 0;
 	result = caps_require("steer unload", caps, 3, err);
 	if (!result)
-		result = socket_child_check("steer unload", err);
+		result = process_sockets_check("steer unload", err);
 	return result ? result
 		      : object_unload(&steer_state_dir, bpffs, own_only, unload_locked, &sweep,
 				      err);
@@ -208,7 +208,7 @@ int steer_load(struct steer_loader *loader, const struct steer_options *options,
 
 	*groups = 0;
 	if (!result)
-		result = socket_child_check("steer load", err);
+		result = process_sockets_check("steer load", err);
 	if (!result)
 		result = pins_lock(&pins, options->bpffs, !options->follows, err);
 	if (result)

@@ -3,7 +3,7 @@
 
 #include "kernel/caps.h"
 #include "kernel/pins.h"
-#include "kernel/socket_child.h"
+#include "kernel/process_sockets.h"
 #include "steer/group/drain_lock.h"
 #include "steer/group/generation.h"
 #include "steer/group/instance.h"
@@ -111,7 +111,7 @@ int steer_promote(const struct steer_promote_options *options, struct steer_prom
 
 	*result = (struct steer_promote_result){ .current = true };
 	if (!failed)
-		failed = socket_child_check("steer promote", err);
+		failed = process_sockets_check("steer promote", err);
 	if (!failed)
 		failed = steer_read(options->bpffs, &meta, err);
 	if (!failed)

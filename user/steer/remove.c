@@ -3,7 +3,7 @@
 
 #include "base/addr.h"
 #include "kernel/pins.h"
-#include "kernel/socket_child.h"
+#include "kernel/process_sockets.h"
 #include "kernel/sockets.h"
 #include "steer/group/attach.h"
 #include "steer/group/groups.h"
@@ -158,10 +158,10 @@ int steer_remove(const char *bpffs, struct steer_removed *removed, struct err *e
 		pins_walk(path, &removal, pin_remove);
 		return pins_remove_dir(path, err);
 	}
-	if ((failure == -EPERM || failure == -ENOSYS) && socket_child_check("cleanup", err))
+	if ((failure == -EPERM || failure == -ENOSYS) && process_sockets_check("cleanup", err))
 		return failure;
 	err_set(err, EXIT_ERROR, -failure, "steering program of process %u: %s", failed_pid,
-		socket_child_reason(-failure));
+		process_socket_reason(-failure));
 	return err_hint(err, failure, "it keeps working until the sockets of its group are closed");
 }
 

@@ -4,7 +4,7 @@
 #include "base/progress.h"
 #include "kernel/meta.h"
 #include "kernel/pins.h"
-#include "kernel/socket_child.h"
+#include "kernel/process_sockets.h"
 #include "steer/cpu/consumers.h"
 #include "steer/group/slots.h"
 #include "steer/remove.h"
@@ -149,7 +149,7 @@ static int group_change(struct steer_sweep *sweep, struct steer_group *group, st
 	/* the options of a group can be set through any of its sockets */
 	for (i = 0; i < sweep->count && member.fd < 0; i++) {
 		member.record = sweep->members[i];
-		member.fd = socket_child_take(member.record, &cookie);
+		member.fd = process_socket_take(member.record, &cookie);
 	}
 	if (member.fd < 0)
 		return err_set(err, EXIT_ERROR, -member.fd, "%s", sweep_join_reason(-member.fd));

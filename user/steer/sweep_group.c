@@ -3,7 +3,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
-#include "kernel/socket_child.h"
+#include "kernel/process_sockets.h"
 #include "steer/cpu/consumers.h"
 #include "steer/cpu/placement.h"
 #include "steer/group/choice.h"
@@ -63,7 +63,7 @@ const char *sweep_join_reason(int error)
 	case ENOSPC:
 		return "no slot is free: a group has at most 1024";
 	default:
-		return socket_child_reason(error);
+		return process_socket_reason(error);
 	}
 }
 
@@ -180,7 +180,7 @@ void sweep_sockets_join(struct steer_sweep *sweep, struct steer_group *group,
 		if (record->connected ||
 		    (record->cookie && steer_group_slot(group, record->cookie) >= 0))
 			continue;
-		fd = slot = socket_child_take(record, &cookie);
+		fd = slot = process_socket_take(record, &cookie);
 		if (fd >= 0)
 			slot = steer_group_slot(group, cookie);
 		if (fd >= 0 && slot < 0) {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "steer/group/attach.h"
 
-#include "kernel/socket_child.h"
+#include "kernel/process_sockets.h"
 #include "kernel/sockets.h"
 
 #include <errno.h>
@@ -18,20 +18,20 @@ int steer_attach(const struct steer_member *member, int prog_fd)
 	/* a classic program has no id */
 	if (now.group_prog != before->group_prog || now.group_filters != before->group_filters)
 		return -EEXIST;
-	return socket_child_attach(before, member->fd, prog_fd);
+	return process_socket_attach(before, member->fd, prog_fd);
 }
 
 int steer_detach(const struct sluice_socket_record *record, __u32 prog_id)
 {
 	struct sluice_socket_record now;
 	__u64 cookie;
-	int result, fd = socket_child_take(record, &cookie);
+	int result, fd = process_socket_take(record, &cookie);
 
 	if (fd < 0)
 		return fd;
 	result = sockets_reread(record->sock, &now);
 	if (!result)
-		result = now.group_prog == prog_id ? socket_child_detach(record, fd) : -ENOENT;
+		result = now.group_prog == prog_id ? process_socket_detach(record, fd) : -ENOENT;
 	close(fd);
 	return result;
 }

@@ -20,13 +20,13 @@ struct steer_member {
 /*
  * Attaches a program to a group that has the program of member->record, or that has none as the
  * record says. Returns 0, -EEXIST if the group has another one by now, or an error of
- * sockets_reread() or socket_child_attach().
+ * sockets_reread() or process_socket_attach().
  */
 int steer_attach(const struct steer_member *member, int prog_fd);
 /*
  * Detaches the program with this id from the group of @record. Returns 0, -ENOENT if the group has
  * none or another one, -ESTALE if the socket is gone, or an error of sockets_reread(),
- * socket_child_take() or socket_child_detach().
+ * process_socket_take() or process_socket_detach().
  */
 int steer_detach(const struct sluice_socket_record *record, __u32 prog_id);
 

@@ -7,7 +7,7 @@
 #include "kernel/feature.h"
 #include "kernel/object.h"
 #include "kernel/pins.h"
-#include "kernel/socket_child.h"
+#include "kernel/process_sockets.h"
 #include "kernel/ticks.h"
 #include "steer/group/udp_stats.h"
 
@@ -274,7 +274,7 @@ static int attach(void *arg, struct err *err)
 				       "port %u: the server has just attached its own program",
 				       group->info.port);
 		return err_set(err, EXIT_ERROR, -result, "port %u: SO_ATTACH_REUSEPORT_EBPF: %s",
-			       group->info.port, socket_child_reason(-result));
+			       group->info.port, process_socket_reason(-result));
 	}
 	load->attached = true;
 	return 0;

@@ -12,8 +12,8 @@
  * A process that has blocked a child is named in the log, and left out with the other processes of
  * its user (of root: alone) until the child has ended, for at least ten seconds.
  */
-#ifndef SLUICE_KERNEL_SOCKET_CHILD_H
-#define SLUICE_KERNEL_SOCKET_CHILD_H
+#ifndef SLUICE_KERNEL_PROCESS_SOCKETS_H
+#define SLUICE_KERNEL_PROCESS_SOCKETS_H
 
 #include "base/err.h"
 
@@ -26,23 +26,23 @@
  * thread (before Linux 6.9), or -ETIMEDOUT if the process blocks the child, or has blocked one.
  * Sets *cookie; the kernel assigns a cookie if there was none.
  */
-int socket_child_take(const struct sluice_socket_record *record, __u64 *cookie);
+int process_socket_take(const struct sluice_socket_record *record, __u64 *cookie);
 /*
  * Attaches a program to the reuseport group of the socket, which belongs to the process of @of.
  * Returns 0, -ETIMEDOUT as above (the kernel may attach the program later), or -errno.
  */
-int socket_child_attach(const struct sluice_socket_record *of, int socket_fd, int prog_fd);
+int process_socket_attach(const struct sluice_socket_record *of, int socket_fd, int prog_fd);
 /* Detaches the program of the group. Returns as above, or -ENOENT if the group has none. */
-int socket_child_detach(const struct sluice_socket_record *of, int socket_fd);
+int process_socket_detach(const struct sluice_socket_record *of, int socket_fd);
 /* Ends the child, if there is one. The next call starts another. */
-void socket_child_end(void);
+void process_sockets_end(void);
 
 /* Returns why a socket could not be taken. */
-const char *socket_child_reason(int error);
+const char *process_socket_reason(int error);
 /*
  * Checks that the kernel permits pidfd_getfd(2) at all. Returns 0, or -errno with *err set: a
  * seccomp filter or Yama forbids it to any process here, whatever its capabilities.
  */
-int socket_child_check(const char *what, struct err *err);
+int process_sockets_check(const char *what, struct err *err);
 
 #endif

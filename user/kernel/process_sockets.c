@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include "kernel/socket_child.h"
+#include "kernel/process_sockets.h"
 
 #include "base/array.h"
 #include "base/clock.h"
@@ -255,7 +255,7 @@ static void blocked_prune(void)
 	}
 }
 
-void socket_child_end(void)
+void process_sockets_end(void)
 {
 	pid_t pid = child_kill();
 
@@ -329,7 +329,7 @@ static int exchange_once(struct request *request, const int *fds, size_t count, 
 	if (!result)
 		*fd = got[0];
 	else
-		socket_child_end();
+		process_sockets_end();
 	return result;
 }
 
@@ -349,7 +349,7 @@ static int exchange(enum request_kind kind, const struct sluice_socket_record *r
 	return result ? result : reply->result;
 }
 
-int socket_child_take(const struct sluice_socket_record *record, __u64 *cookie)
+int process_socket_take(const struct sluice_socket_record *record, __u64 *cookie)
 {
 	struct reply reply;
 	int fd, result = exchange(TAKE, record, NULL, 0, &reply, &fd);
@@ -361,7 +361,7 @@ int socket_child_take(const struct sluice_socket_record *record, __u64 *cookie)
 	return fd < 0 ? -EMFILE : fd;
 }
 
-int socket_child_attach(const struct sluice_socket_record *of, int socket_fd, int prog_fd)
+int process_socket_attach(const struct sluice_socket_record *of, int socket_fd, int prog_fd)
 {
 	const int fds[] = { socket_fd, prog_fd };
 	struct reply reply;
@@ -370,7 +370,7 @@ int socket_child_attach(const struct sluice_socket_record *of, int socket_fd, in
 	return exchange(ATTACH, of, fds, 2, &reply, &none);
 }
 
-int socket_child_detach(const struct sluice_socket_record *of, int socket_fd)
+int process_socket_detach(const struct sluice_socket_record *of, int socket_fd)
 {
 	struct reply reply;
 	int none;
@@ -380,7 +380,7 @@ int socket_child_detach(const struct sluice_socket_record *of, int socket_fd)
 
 /* --- permission */
 
-const char *socket_child_reason(int error)
+const char *process_socket_reason(int error)
 {
 	switch (error) {
 	case EPERM:
@@ -409,7 +409,7 @@ static int number_in(const char *path, const char *key)
 	return number;
 }
 
-int socket_child_check(const char *what, struct err *err)
+int process_sockets_check(const char *what, struct err *err)
 {
 	int pidfd = (int)syscall(SYS_pidfd_open, getpid(), 0);
 	/* the kernel always permits a process to take its own descriptors */
