@@ -28,4 +28,9 @@ struct context {
 	bool verbose;
 };
 
+/* Returns the value of a variable of the environment, or NULL if it is unset or empty. */
+const char *from_environment(const char *name);
+/* Locates the objects: by the command line, else the environment, else the default. */
+void context_locate(struct context *context, const struct location *given);
+
 #endif

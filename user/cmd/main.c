@@ -10,17 +10,8 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-
-/* Returns the value of a variable, or NULL if it is unset or empty. */
-static const char *from_environment(const char *name)
-{
-	const char *value = getenv(name);
-
-	return value && *value ? value : NULL;
-}
 
 static int run(const struct command *command, struct globals *globals, int argc, char **argv,
 	       struct err *err)
@@ -48,15 +39,7 @@ static int run(const struct command *command, struct globals *globals, int argc,
 				command->name ? " " : "", command->name ? command->name : "");
 	context.output.pretty = globals->pretty;
 	context.output.json = globals->json || globals->pretty;
-	context.given = globals->location;
-	context.bpffs = globals->location.bpffs;
-	if (!context.bpffs)
-		context.bpffs = from_environment("SLUICE_BPFFS");
-	if (!context.bpffs)
-		context.bpffs = BPFFS_DEFAULT;
-	context.cgroup = globals->location.cgroup;
-	if (!context.cgroup)
-		context.cgroup = from_environment("SLUICE_CGROUP");
+	context_locate(&context, &globals->location);
 	context.netns = globals->netns;
 	context.verbose = globals->verbose;
 	log_verbose(context.verbose);
