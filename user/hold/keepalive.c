@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * The decisions about the keepalive of a flow: when it is due, whether the flow gets one, whether
- * conntrack renews the mapping in its place, and how far it travels.
+ * The decisions about the keepalive of a flow: whether it gets one, whether conntrack renews the
+ * mapping in its place, and how far it travels.
  */
 #include "base/addr.h"
 #include "base/log.h"
 #include "bpf/hold/icmp.skel.h"
+#include "hold/interval.h"
 #include "hold/packet.h"
 #include "hold/renew.h"
 #include "hold/sender_state.h"
@@ -29,20 +30,14 @@ __u64 hold_last_sent(const struct hold_sender *sender, __u32 slot,
 	return kept_ns > flow->out_ns ? kept_ns : flow->out_ns;
 }
 
-/* The latest point of the interval, less up to a sixth. */
-static __u64 jitter(struct hold_sender *sender)
-{
-	sender->random = sender->random * 1664525U + 1013904223U;
-	return sender->interval_ns / 6 * (sender->random >> 16) >> 16;
-}
-
 void hold_slot_arm(struct hold_sender *sender, __u32 slot, enum sluice_hold_state state,
 		   __u64 last_ns)
 {
 	struct sluice_hold_kept *kept = hold_kept(sender, slot);
 
+	sender->random = sender->random * 1664525U + 1013904223U;
 	kept->state = (__u8)state;
-	kept->due_ns = last_ns + sender->interval_ns - jitter(sender);
+	kept->due_ns = hold_due_ns(last_ns, sender->interval_ns, sender->random >> 16);
 	timer_wheel_set(&sender->wheel, &sender->slots[slot].timer, kept->due_ns);
 }
 
@@ -72,13 +67,6 @@ static enum hold_renew renews(const struct hold_sender *sender, const struct slu
 	    addr_is_ip4(&sender->options.probe.addr) == addr_is_ip4(&flow->key.peer))
 		return HOLD_RENEW_TRANSLATED;
 	return HOLD_RENEW_NONE;
-}
-
-/* Is it still too early for a keepalive, since the flow has sent meanwhile? */
-static bool is_early(const struct hold_sender *sender, __u64 last_ns)
-{
-	return last_ns + sender->interval_ns - sender->interval_ns / 6 >
-	       sender->now_ns + HOLD_TICK_NS;
 }
 
 /* Puts off a flow that gets no keepalive now; counts when that begins. */
@@ -131,7 +119,7 @@ bool hold_slot_due(struct hold_sender *sender, __u32 slot, struct sluice_hold_fl
 		slot_end(sender, slot, flow, SLUICE_HOLD_ENDED);
 	else if (!flow->in)
 		rest(sender, slot, SLUICE_HOLD_UNANSWERED, -1);
-	else if (is_early(sender, last))
+	else if (hold_due_earliest_ns(last, sender->interval_ns) > sender->now_ns + HOLD_TICK_NS)
 		hold_slot_arm(sender, slot, SLUICE_HOLD_ACTIVE, last);
 	else if (!is_open(sender, at, flow))
 		slot_end(sender, slot, flow, SLUICE_HOLD_CLOSED);
