@@ -84,38 +84,4 @@ rewrite:
 	change->end = SLUICE_WIRE_SOURCE;
 }
 
-/*
- * Handles the server's refusal of a request. If its answers are known to come from another address,
- * its socket has most likely connected back from there: redirects the next requests. A refusal of a
- * redirected request ends that. Returns true if the other address has not refused yet: the caller
- * withholds the error, on which many clients would give up.
- */
-static __noinline bool gateway_refusal(struct sluice_wire_set *set, const struct wire_key *key,
-				       const struct sluice_addr *refused)
-{
-	__u32 now = clock(), way, index;
-	struct sluice_wire_flow *flow;
-	bool withheld = false, redirect;
-
-	bpf_spin_lock(&set->lock);
-	way = record_find(set, key);
-	if (!slot_live(set, way, now))
-		goto unlock;
-	way = way_forget(way, now);
-	flow = &set->flow[way];
-	index = !!(flow->flags & SLUICE_WIRE_LAST);
-	if (flow->flags & UNTOUCHED || !addr_is_set(flow_server(flow, index)))
-		goto unlock;
-	withheld = !(flow->flags & SLUICE_WIRE_WITHHELD);
-	redirect = addr_equal(index ? &flow->requested[1] : &flow->requested[0], refused) &&
-		   withheld;
-	flow->flags &= ~SLUICE_WIRE_REDIRECT;
-	flow->flags |= SLUICE_WIRE_WITHHELD;
-	if (redirect)
-		flow->flags |= SLUICE_WIRE_REDIRECT | SLUICE_WIRE_DST;
-unlock:
-	bpf_spin_unlock(&set->lock);
-	return withheld;
-}
-
 #endif
