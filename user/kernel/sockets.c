@@ -215,7 +215,7 @@ static int walk_files(struct sockets *sockets, const struct sockets_filter *filt
 	return result;
 }
 
-int sockets_reread(__u64 sock, struct sluice_socket_record *record)
+int sockets_read_own(__u64 cookie, struct sluice_socket_record *record)
 {
 	union item item;
 	int fd, result = 0;
@@ -231,7 +231,7 @@ int sockets_reread(__u64 sock, struct sluice_socket_record *record)
 	while (result == -ESTALE && (got = read(fd, &item, sizeof(item))) != 0) {
 		if (got < 0)
 			result = -errno;
-		else if (item.members.none && item.record.sock == sock)
+		else if (item.members.none && item.record.cookie == cookie)
 			result = 0;
 	}
 	if (fd >= 0)

@@ -29,11 +29,11 @@ struct sockets_filter {
  */
 int sockets_read(struct sockets **sockets, const struct sockets_filter *filter, struct err *err);
 /*
- * Reads the record of a socket again, as it is now, through a descriptor of this process; @sock is
- * record.sock. Returns 0, -ESTALE if this process does not hold the socket, or -errno. Since
- * Linux 6.1, this takes microseconds; before, it takes a walk.
+ * Reads the record of a socket as it is now, through a descriptor of this process. Returns 0,
+ * -ESTALE if this process does not hold the socket, or -errno. Since Linux 6.1, this takes
+ * microseconds; before, it takes a walk.
  */
-int sockets_reread(__u64 sock, struct sluice_socket_record *record);
+int sockets_read_own(__u64 cookie, struct sluice_socket_record *record);
 /* Is it a process of sluice? These hold other processes' sockets for a moment. */
 bool sockets_is_sluice(__u32 pid);
 /* Finds the process with the lowest pid that holds the socket, or NULL. @sockets may be NULL. */

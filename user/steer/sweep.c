@@ -144,12 +144,11 @@ static int group_change(struct steer_sweep *sweep, struct steer_group *group, st
 {
 	struct steer_member member = { .fd = -ESTALE };
 	int i, result;
-	__u64 cookie;
 
 	/* the options of a group can be set through any of its sockets */
 	for (i = 0; i < sweep->count && member.fd < 0; i++) {
 		member.record = sweep->members[i];
-		member.fd = process_socket_take(member.record, &cookie);
+		member.fd = process_socket_take(member.record, &member.cookie);
 	}
 	if (member.fd < 0)
 		return err_set(err, EXIT_ERROR, -member.fd, "%s", sweep_join_reason(-member.fd));

@@ -204,7 +204,7 @@ void sweep_sockets_join(struct steer_sweep *sweep, struct steer_group *group,
 					   sweep_join_reason(-slot));
 		}
 		if (slot >= 0 && keep && keep->fd < 0)
-			*keep = (struct steer_member){ record, fd };
+			*keep = (struct steer_member){ record, fd, cookie };
 		else if (fd >= 0)
 			close(fd);
 	}

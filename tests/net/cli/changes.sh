@@ -4,7 +4,7 @@
 # A load that changes settings prints those before and now, in the words of the daemon's log. The
 # memory of a table is printed at the load and in status, and is what the kernel accounts for.
 #
-#   host: two servers of one group on 0.0.0.0:56789
+#   host: two servers of one group on 0.0.0.0:47085
 . "$(dirname "$0")/../lib/lib.sh"
 . "$(dirname "$0")/../lib/see.sh"
 . "$(dirname "$0")/../lib/daemon.sh"
@@ -28,6 +28,8 @@ close_to()
 		fail "$1 bytes shown, the kernel accounts for $2"
 }
 
+# No other test uses this port: `--netns all` steers the servers of all namespaces of the machine.
+PORT=47085
 netns_add "$HOST"
 group_up 2
 

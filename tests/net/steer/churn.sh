@@ -50,6 +50,13 @@ want_at_least 1 "$(steer_counter moved_gone)" "flows whose socket was closed"
 want_equal "$(udp_counter "$HOST" NoPorts)" "$no_ports" "datagrams without a socket"
 want_equal "$(udp_counter "$HOST" RcvbufErrors)" "$full" "datagrams for a full queue"
 
+say "loaded afresh again and again: the number of a descriptor has another socket by then"
+for ((round = 0; round < 10; round++)); do
+	sluice steer unload
+	want_status 0 sluice --netns "$HOST" steer load --port "$PORT"
+	want_text "1 group steered"
+done
+
 say "unloaded"
 sluice steer unload
 want_equal "$(kernel_complaints "$since")" "" "errors in the kernel's log"

@@ -11,10 +11,12 @@ int steer_attach(const struct steer_member *member, int prog_fd)
 {
 	const struct sluice_socket_record *before = member->record;
 	struct sluice_socket_record now;
-	int result = sockets_reread(before->sock, &now);
+	int result = sockets_read_own(member->cookie, &now);
 
 	if (result)
 		return result;
+	if (now.group != before->group)
+		return -ESTALE;
 	/* a classic program has no id */
 	if (now.group_prog != before->group_prog || now.group_filters != before->group_filters)
 		return -EEXIST;
@@ -29,7 +31,7 @@ int steer_detach(const struct sluice_socket_record *record, __u32 prog_id)
 
 	if (fd < 0)
 		return fd;
-	result = sockets_reread(record->sock, &now);
+	result = sockets_read_own(cookie, &now);
 	if (!result)
 		result = now.group_prog == prog_id ? process_socket_detach(record, fd) : -ENOENT;
 	close(fd);
