@@ -69,7 +69,7 @@ rule oif eth0
 kept_by "$PEER4" 7002 --device eth0
 kept_by "$PEER6" 7003 --device eth0
 say "a rule for UDP"
-rule ipproto udp
+rule ipproto 17 # UDP; a bare system knows no names
 kept_by "$PEER4" 7004
 kept_by "$PEER6" 7005
 
@@ -84,7 +84,7 @@ wait_until 20 kept_both
 for pair in "10.0.0.2 $PEER4" "fd0a:1::2 $PEER6"; do
 	# shellcheck disable=SC2086
 	set -- $pair
-	in_ns "$INSIDE" ip xfrm policy add src "$1" dst "$2" proto udp dir out action block
+	in_ns "$INSIDE" ip xfrm policy add src "$1" dst "$2" proto 17 dir out action block
 done
 sleep 1
 before=$(seen ip lab seen) before6=$(seen inet firewall seen6)

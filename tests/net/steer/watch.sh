@@ -48,7 +48,7 @@ watch_begin()
 	rm -f "$TEST_TMP/keys" "$TEST_TMP/pid"
 	mkfifo "$TEST_TMP/keys"
 	script --quiet --flush --return --command \
-		"stty rows $1 cols $2; echo \$\$ >$TEST_TMP/pid; exec $SLUICE steer show --watch 1" \
+		"stty rows $1 cols $2; echo \$\$ >$TEST_TMP/pid; TERM=xterm exec $SLUICE steer show --watch 1" \
 		"$SCREEN" <"$TEST_TMP/keys" >/dev/null &
 	TERMINAL=$!
 	exec {KEYS}>"$TEST_TMP/keys"

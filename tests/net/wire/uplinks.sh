@@ -64,14 +64,14 @@ want_proof "$CONTAINER" "${PAIRS[@]}"
 say "a rule for the servers' source ports: these are right, for requests to that uplink"
 strict 0
 for port in "$PORT" "$BACK_PORT"; do
-	ip -n "$HOST" rule add ipproto udp sport "$port" lookup 102
-	ip -n "$HOST" -6 rule add ipproto udp sport "$port" lookup 102
+	ip -n "$HOST" rule add ipproto 17 sport "$port" lookup 102
+	ip -n "$HOST" -6 rule add ipproto 17 sport "$port" lookup 102
 done
 PAIRS=("$B4=$B4" "$B6=$B6")
 want_proof "$CONTAINER" "${PAIRS[@]}"
 
 for port in "$PORT" "$BACK_PORT"; do
-	ip -n "$HOST" rule del ipproto udp sport "$port" lookup 102
+	ip -n "$HOST" rule del ipproto 17 sport "$port" lookup 102
 done
 in_ns "$HOST" sysctl -qw net.ipv4.fib_multipath_hash_policy=1
 # flows PORT…: prints the outcome of each server for ten client ports, which are the same each time
