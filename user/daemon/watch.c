@@ -7,6 +7,7 @@
 #include "net/rtnl_events.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -37,6 +38,7 @@ struct watch {
 	struct config_file *file; /* NULL: mode wire is not loaded */
 	struct netns_watch netns[NETNS_COUNT];
 	struct interfaces interfaces;
+	char logged[sizeof(((struct err *)0)->what)]; /* the last failure; empty: none */
 	struct loop_timer *retry;
 	__u64 retry_us;
 };
@@ -56,11 +58,23 @@ static bool has_wire(const struct netns_watch *netns)
 
 static void on_readable(void *arg);
 
+/* Logs a failure once, until its text changes. */
+static void log_failure(struct watch *watch, const char *reason)
+{
+	struct log_line line;
+
+	if (!strcmp(watch->logged, reason))
+		return;
+	snprintf(watch->logged, sizeof(watch->logged), "%s", reason);
+	log_begin(&line, LOG_LEVEL_WARNING, "interface sync failed, retrying");
+	log_field(&line, "reason", "%s", reason);
+	log_end(&line);
+}
+
 /* Retries on failure, with backoff. */
 static void sync_interfaces(struct watch *watch)
 {
 	struct netns_watch *wire = &watch->netns[WIRE];
-	struct log_line line;
 	struct err err;
 	int result = daemon_netns_enter(watch->daemon_netns, &err);
 
@@ -71,12 +85,10 @@ static void sync_interfaces(struct watch *watch)
 			wire->paused = loop_read(watch->loop, rtnl_fd(wire->rtnl), on_readable,
 						 wire) != 0;
 	}
-	if (result) {
-		log_begin(&line, LOG_LEVEL_WARNING, "interface sync failed, retrying");
-		log_field(&line, "reason", "%s", err.what);
-		log_field(&line, "again_after_s", "%llu", watch->retry_us / 1000000);
-		log_end(&line);
-	}
+	if (!result)
+		watch->logged[0] = 0;
+	else
+		log_failure(watch, err.what);
 	if (interfaces_need_sync(&watch->interfaces) || result || wire->paused) {
 		loop_timer_start(watch->retry, watch->retry_us);
 		watch->retry_us *= watch->retry_us < RETRY_MAX_US ? 2 : 1;

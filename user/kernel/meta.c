@@ -122,25 +122,3 @@ int meta_write(const struct state_dir *sd, int fd, const void *meta, __u32 state
 	return result ? err_set(err, EXIT_ERROR, -result, "%s: %s", sd->meta, strerror(-result))
 		      : 0;
 }
-
-int meta_yield(const struct state_dir *sd, struct pins *pins, const void *meta, __u32 state,
-	       struct err *err)
-{
-	struct sluice_meta *expected = malloc(sd->meta_size), *now = malloc(sd->meta_size);
-	bool same = false;
-
-	if (expected && now && !pins_yield(pins, err)) {
-		memcpy(expected, meta, sd->meta_size);
-		expected->state = state;
-		same = !meta_read(sd, pins->dir, now, err) && !memcmp(expected, now, sd->meta_size);
-	}
-	free(expected);
-	free(now);
-	if (same)
-		return 0;
-	return err_hint(err,
-			err_set(err, EXIT_CONFLICT, ECANCELED,
-				"%s/%s: another process has loaded or unloaded it meanwhile",
-				pins->dir, sd->name),
-			"'sluice status' shows what is loaded");
-}

@@ -38,11 +38,5 @@ int meta_pin_error(const struct state_dir *sd, const char *bpffs, const char *na
 int meta_not_loaded(const struct state_dir *sd, const char *bpffs, int why, struct err *err);
 /* Writes the record with this state. */
 int meta_write(const struct state_dir *sd, int fd, const void *meta, __u32 state, struct err *err);
-/*
- * Calls pins_yield(), and checks that the record is still @meta with this state. Returns 0, or
- * -ECANCELED with *err set: another process has loaded or removed the object.
- */
-int meta_yield(const struct state_dir *sd, struct pins *pins, const void *meta, __u32 state,
-	       struct err *err);
 
 #endif

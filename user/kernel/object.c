@@ -331,7 +331,7 @@ int object_yield(struct object *object, struct err *err)
 
 	if (!object->pins || !pins_wanted(object->pins))
 		return 0;
-	return meta_yield(object->state_dir, object->pins, expected, object->loading, err);
+	return state_dir_yield(object->state_dir, object->pins, expected, object->loading, err);
 }
 
 int object_pin(const struct object *object, int fd, const char *pin, struct err *err)

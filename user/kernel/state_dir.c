@@ -102,3 +102,25 @@ bool state_dir_is_abandoned(const struct state_dir *sd, const char *bpffs,
 		close(fd);
 	return abandoned;
 }
+
+int state_dir_yield(const struct state_dir *sd, struct pins *pins, const void *meta, __u32 state,
+		    struct err *err)
+{
+	struct sluice_meta *expected = malloc(sd->meta_size), *now = malloc(sd->meta_size);
+	bool same = false;
+
+	if (expected && now && !pins_yield(pins, err)) {
+		memcpy(expected, meta, sd->meta_size);
+		expected->state = state;
+		same = !meta_read(sd, pins->dir, now, err) && !memcmp(expected, now, sd->meta_size);
+	}
+	free(expected);
+	free(now);
+	if (same)
+		return 0;
+	return err_hint(err,
+			err_set(err, EXIT_CONFLICT, ECANCELED,
+				"%s/%s: another process has loaded or unloaded it meanwhile",
+				pins->dir, sd->name),
+			"'sluice status' shows what is loaded");
+}

@@ -43,4 +43,11 @@ int state_dir_mark_loader(const struct state_dir *sd, const char *bpffs);
 bool state_dir_is_abandoned(const struct state_dir *sd, const char *bpffs,
 			    const struct sluice_meta *meta);
 
+/*
+ * Calls pins_yield(), and checks that the record is still @meta with this state. Returns 0, or
+ * -ECANCELED with *err set: another process has loaded or removed the object.
+ */
+int state_dir_yield(const struct state_dir *sd, struct pins *pins, const void *meta, __u32 state,
+		    struct err *err);
+
 #endif

@@ -2,9 +2,9 @@
 #include "steer/sweep.h"
 
 #include "base/progress.h"
-#include "kernel/meta.h"
 #include "kernel/pins.h"
 #include "kernel/process_sockets.h"
+#include "kernel/state_dir.h"
 #include "steer/cpu/consumers.h"
 #include "steer/group/slots.h"
 #include "steer/remove.h"
@@ -123,7 +123,7 @@ static int snapshot_yield(struct steer_sweep *sweep, bool pinned, __u64 done, st
 		close(sweep->consumers_fd);
 	sweep->consumers_fd = -1;
 	sweep->consumers_tried = false;
-	result = meta_yield(&steer_state_dir, sweep->pins, &sweep->meta, SLUICE_LOADED, err);
+	result = state_dir_yield(&steer_state_dir, sweep->pins, &sweep->meta, SLUICE_LOADED, err);
 	if (!result)
 		result = snapshot_take(sweep, err);
 	if (result)

@@ -2,7 +2,6 @@
 #include "steer/sweep_group.h"
 
 #include "base/clock.h"
-#include "base/log.h"
 #include "kernel/process_sockets.h"
 #include "steer/cpu/consumers.h"
 #include "steer/cpu/placement.h"
@@ -69,51 +68,13 @@ const char *sweep_join_reason(int error)
 
 /* --- policy cpu: the map of consumers */
 
-/* Logs a failure once, until its text changes; NULL: the failure is over. */
-static void consumers_log(struct steer_loader *loader, const char *failure, bool attached)
-{
-	if (!strcmp(loader->consumers_failure, failure ? failure : ""))
-		return;
-	snprintf(loader->consumers_failure, sizeof(loader->consumers_failure), "%s",
-		 failure ? failure : "");
-	if (!failure)
-		log_info("steer: programs on recvmsg attached: consumers are seen");
-	else if (attached)
-		log_warning("steer: the programs on recvmsg are not replaced: %s", failure);
-	else
-		log_warning("steer: cannot see which thread receives on which CPU: %s", failure);
-}
-
 /* Attaches the programs at the first call. Returns -1 if that failed: only affinity is known. */
 static int consumers_fd(struct steer_sweep *sweep)
 {
-	struct steer_loader *loader = sweep->loader;
-	bool renew = sweep->renew || loader->consumers == STEER_CONSUMERS_RETRY;
-	const char *failure = NULL;
-	struct err err;
-	int fd;
-
-	if (sweep->consumers_tried)
-		return sweep->consumers_fd;
+	if (!sweep->consumers_tried)
+		sweep->consumers_fd = consumers_ensure(sweep->loader, sweep->bpffs, sweep->renew);
 	sweep->consumers_tried = true;
 	sweep->renew = false;
-	if (loader->consumers == STEER_CONSUMERS_FAILED && !renew) {
-		fd = consumers_open(sweep->bpffs);
-		goto out;
-	}
-	if (loader->consumers_attached && !consumers_are_attached(sweep->bpffs))
-		log_warning("steer: the programs on recvmsg are no longer attached: attaching them"
-			    " again");
-	fd = loader->cgroup ? consumers_attach(sweep->bpffs, loader->cgroup, renew, &err) : -ENOENT;
-	if (fd < 0) {
-		failure = loader->cgroup ? err.what : loader->no_cgroup;
-		fd = consumers_open(sweep->bpffs);
-	}
-	loader->consumers_attached = fd >= 0;
-	loader->consumers = failure ? STEER_CONSUMERS_FAILED : STEER_CONSUMERS_OK;
-	consumers_log(loader, failure, fd >= 0);
-out:
-	sweep->consumers_fd = fd < 0 ? -1 : fd;
 	return sweep->consumers_fd;
 }
 

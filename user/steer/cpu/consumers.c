@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "steer/cpu/consumers.h"
 
+#include "base/log.h"
 #include "bpf/steer/consumers.skel.h"
 #include "kernel/links.h"
 #include "kernel/maps.h"
 #include "kernel/object.h"
 #include "kernel/pins.h"
 #include "steer/group/groups.h"
+#include "steer/group/program.h"
 
 #include <bpf/bpf.h>
 #include <dirent.h>
@@ -204,4 +206,44 @@ int consumers_process_cpu(__u32 pid, __u32 *tid)
 	}
 	closedir(tasks);
 	return cpu;
+}
+
+/* Logs a failure once, until its text changes; NULL: the failure is over. */
+static void failure_log(struct steer_loader *loader, const char *failure, bool attached)
+{
+	if (!strcmp(loader->consumers_failure, failure ? failure : ""))
+		return;
+	snprintf(loader->consumers_failure, sizeof(loader->consumers_failure), "%s",
+		 failure ? failure : "");
+	if (!failure)
+		log_info("steer: programs on recvmsg attached: consumers are seen");
+	else if (attached)
+		log_warning("steer: the programs on recvmsg are not replaced: %s", failure);
+	else
+		log_warning("steer: cannot see which thread receives on which CPU: %s", failure);
+}
+
+int consumers_ensure(struct steer_loader *loader, const char *bpffs, bool renew)
+{
+	const char *failure = NULL;
+	struct err err;
+	int fd;
+
+	renew |= loader->consumers == STEER_CONSUMERS_RETRY;
+	if (loader->consumers == STEER_CONSUMERS_FAILED && !renew) {
+		fd = consumers_open(bpffs);
+		return fd < 0 ? -1 : fd;
+	}
+	if (loader->consumers_attached && !consumers_are_attached(bpffs))
+		log_warning("steer: the programs on recvmsg are no longer attached: attaching them"
+			    " again");
+	fd = loader->cgroup ? consumers_attach(bpffs, loader->cgroup, renew, &err) : -ENOENT;
+	if (fd < 0) {
+		failure = loader->cgroup ? err.what : loader->no_cgroup;
+		fd = consumers_open(bpffs);
+	}
+	loader->consumers_attached = fd >= 0;
+	loader->consumers = failure ? STEER_CONSUMERS_FAILED : STEER_CONSUMERS_OK;
+	failure_log(loader, failure, fd >= 0);
+	return fd < 0 ? -1 : fd;
 }

@@ -13,12 +13,20 @@
 #include <sluice/consumers.h>
 #include <stdbool.h>
 
+struct steer_loader;
+
 /*
  * Attaches the programs to the cgroup unless they are attached; with @renew, replaces them by this
  * build's. Returns a descriptor of the map, or -errno with *err set; programs that were attached
  * before keep working.
  */
 int consumers_attach(const char *bpffs, const char *cgroup, bool renew, struct err *err);
+/*
+ * Attaches the programs for the sweeps of a loader, and logs a failure once, until its text
+ * changes; after a failure it tries again only with @renew. Returns a descriptor of the map, or -1:
+ * only affinity is known.
+ */
+int consumers_ensure(struct steer_loader *loader, const char *bpffs, bool renew);
 bool consumers_are_attached(const char *bpffs);
 /* Opens the map of the attached programs. Returns -ENOENT if none of this version are attached. */
 int consumers_open(const char *bpffs);
