@@ -626,7 +626,7 @@ static void test_half_open_is_evicted_for_half_open(void **state)
 	assert_counted(SLUICE_STEER_known, SLUICE_STEER_WAYS - 1, -1);
 }
 
-/* In a full set, a flow is protected for two seconds by each datagram after its first. */
+/* In a full set, each datagram after the first adds two seconds to a flow's protection. */
 static void test_few_datagrams_protect_shortly(void **state)
 {
 	const __u32 second = sluice_flow_clock(1000000000);

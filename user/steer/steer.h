@@ -53,7 +53,7 @@ int steer_sweep(struct steer_loader *loader, const char *bpffs, steer_event_fn f
 		struct err *err);
 /*
  * Loads maps and a program ahead of the next group, so that its setup takes milliseconds. The
- * loader keeps them until a call that needs none.
+ * loader keeps them for the next group; a call after the unload frees them.
  */
 int steer_prepare(struct steer_loader *loader, const char *bpffs, struct err *err);
 /*

@@ -45,9 +45,10 @@ static void on_event(const struct steer_event *event, void *arg)
 	if (event->type == STEER_GROUP_FOREIGN && !report->foreign++) {
 		snprintf(report->foreign_text, sizeof(report->foreign_text), "%s", text);
 		report->foreign_hint =
-			event->why ? "'sluice --bpffs DIR steer unload' for the directory of that"
-				     " sluice; 'sluice cleanup' if its pins are gone"
-				   : "sluice never replaces a program that a server has attached";
+			event->why
+				? "run 'sluice --bpffs DIR steer unload' with the pin directory of"
+				  " the other sluice, or 'sluice cleanup' if its pins are gone"
+				: "sluice never replaces a program that a server has attached";
 	}
 	if (event->type == STEER_GROUP_FAILED || event->type == STEER_SOCKET_FAILED)
 		report->failed++;
@@ -187,8 +188,9 @@ static int classify(const struct report *report, bool all_netns, int groups, str
 {
 	if (report->failed)
 		return err_set(err, EXIT_ERROR, EIO,
-			       "steer load: %d groups or sockets failed, see above",
-			       report->failed);
+			       "steer load: %d group%s or socket%s failed, see above",
+			       report->failed, report->failed == 1 ? "" : "s",
+			       report->failed == 1 ? "" : "s");
 	if (!groups && report->foreign)
 		return err_hint(err, err_set(err, EXIT_CONFLICT, EBUSY, "%s", report->foreign_text),
 				"%s", report->foreign_hint);
