@@ -198,7 +198,7 @@ static inline __u64 hold_now(void)
 	return (__u64)now.tv_sec * SECOND + (__u64)now.tv_nsec;
 }
 
-/* Checks that exactly this was counted since the last call. */
+/* Checks that the counters rose by exactly these values since the last call. */
 #define hold_counted(lab, ...) \
 	hold_counted_at(lab, &(struct sluice_hold_counters){ { __VA_ARGS__ } }, __FILE__, __LINE__)
 #define HOLD_COUNTED(name, count) [SLUICE_HOLD_##name] = (count)

@@ -213,7 +213,7 @@ static void test_beyond(void **state)
 
 #define MODEL 2000
 
-/* Random operations, compared with a list of due times. */
+/* Compares the wheel with a list of due times under random operations. */
 static void test_model(void **state)
 {
 	static struct probe probes[MODEL];
@@ -245,7 +245,7 @@ static void test_model(void **state)
 
 #define MILLION 1000000
 
-/* A million timers on an interval of 15 to 18 s: each expires in each interval, none is late. */
+/* Runs a million timers of 15 to 18 s: each expires once in each interval, and none late. */
 static void test_million(void **state)
 {
 	struct probe *probes = calloc(MILLION, sizeof(*probes));

@@ -38,8 +38,9 @@ struct opt {
 	const char *name; /* the long option and the key; NULL ends a table */
 	char letter;	  /* the short option, or 0 */
 	/*
-	 * The name of the argument in the help, or NULL for a switch. Brackets mark it as optional:
-	 * the value is the next word or, without one that does not begin with '-', `bare`.
+	 * The name of the argument in the help, or NULL for a switch. Brackets mark an optional
+	 * argument: the next word is the value; at the end, or before a word that begins with '-',
+	 * the value is `bare`.
 	 */
 	const char *arg;
 	/* Parses v->text into *v->field. Returns 0, or -errno with *err set. */

@@ -84,7 +84,7 @@ static int nearest_existing(const char *path, char at[PATH_MAX])
 	while (stat(at, &st)) {
 		if (errno != ENOENT || !strcmp(at, "."))
 			return -errno;
-		/* dirname(3) returns another string for a relative path */
+		/* dirname(3) returns a static "." for a path without a slash */
 		parent = dirname(at);
 		if (parent != at)
 			strcpy(at, parent);

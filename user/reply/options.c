@@ -44,7 +44,7 @@ const struct opt reply_opts[] = {
 	{ "port", 0, "LIST", opt_ports, REPLY_FIELD(ports),
 	  "the servers' ports, as in 53,5000-5100, or any", .preset = "any" },
 	{ "table", 0, "N", opt_u32, REPLY_FIELD(table),
-	  "size of the flow table; the oldest flow is evicted", .min = FLOW_TABLE_MIN,
+	  "size of the flow table; a full set evicts its oldest flow", .min = FLOW_TABLE_MIN,
 	  .max = FLOW_TABLE_MAX, .preset = OPT_TEXT(FLOW_TABLE_DEFAULT) },
 	{ "age", 0, "SECONDS", opt_u64, REPLY_FIELD(age_s),
 	  "how long a flow is valid after its peer's last packet", .min = 1, .max = FLOW_AGE_MAX,

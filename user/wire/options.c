@@ -108,7 +108,7 @@ const struct opt wire_opts[] = {
 	{ "port", 0, "LIST", opt_ports, WIRE_FIELD(ports),
 	  "the servers' ports, as in 53,5000-5100, or any", .side = OPT_FILE, .preset = "any" },
 	{ "table", 0, "N", opt_u32, WIRE_FIELD(table),
-	  "size of the flow table; the oldest flows are evicted", .side = OPT_FILE,
+	  "size of the flow table; a full set evicts its oldest flows", .side = OPT_FILE,
 	  .min = FLOW_TABLE_MIN, .max = FLOW_TABLE_MAX, .preset = OPT_TEXT(FLOW_TABLE_DEFAULT) },
 	{ "age", 0, "SECONDS", opt_u64, WIRE_FIELD(age_s),
 	  "how long a flow is used after its last datagram", .side = OPT_FILE, .min = 1,

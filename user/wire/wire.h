@@ -46,7 +46,7 @@ int wire_unload_own(const char *bpffs, struct err *err);
  */
 int wire_attach_iface(const char *bpffs, const char *name, __u32 roles, __u32 master,
 		      struct err *err);
-/* Detaches from an interface, even a deleted one. Returns 0 also if it was not attached. */
+/* Detaches from an interface, even a deleted one. Returns 0 if nothing was attached, too. */
 int wire_detach_iface(const char *bpffs, __u32 ifindex, struct err *err);
 
 struct wire_state {

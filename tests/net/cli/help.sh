@@ -39,7 +39,7 @@ say "the man pages' lists"
 want_status 0 sluice help --man reply load
 want_text '.TP
 \fB\-\-table\fR \fIN\fR
-Size of the flow table; the oldest flow is evicted.
+Size of the flow table; a full set evicts its oldest flow.
 From 64 to 4194304.
 The default is 16384.'
 want_text '\fB\-m\fR, \fB\-\-mode\fR \fBsocket\fR | \fBaudit\fR | \fBwire\fR'

@@ -95,7 +95,7 @@ restart_plainly()
 	want_gone "$old"
 }
 
-# restart_by_recipe: by the lines of the man page, with this server's name and shorter times
+# restart_by_recipe: runs the lines of the man page, with this server's name and shorter times
 restart_by_recipe()
 {
 	local lines
