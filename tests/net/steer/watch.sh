@@ -8,6 +8,9 @@
 . "$(dirname "$0")/../lib/lib.sh"
 . "$(dirname "$0")/../lib/see.sh"
 
+# without one, the watch prints plain text even on a terminal
+export TERM=xterm
+
 HOME_SEQUENCE=$'\033[H'
 SHOW_CURSOR=$'\033[?25h'
 
@@ -48,7 +51,7 @@ watch_begin()
 	rm -f "$TEST_TMP/keys" "$TEST_TMP/pid"
 	mkfifo "$TEST_TMP/keys"
 	script --quiet --flush --return --command \
-		"stty rows $1 cols $2; echo \$\$ >$TEST_TMP/pid; TERM=xterm exec $SLUICE steer show --watch 1" \
+		"stty rows $1 cols $2; echo \$\$ >$TEST_TMP/pid; exec $SLUICE steer show --watch 1" \
 		"$SCREEN" <"$TEST_TMP/keys" >/dev/null &
 	TERMINAL=$!
 	exec {KEYS}>"$TEST_TMP/keys"
