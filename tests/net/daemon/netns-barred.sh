@@ -64,6 +64,12 @@ daemon_reload 'msg="reloaded"'
 tries=$(stat -c %s "$BAR")
 [ "$tries" -ge 2 ] || fail "$tries tries: nothing was barred"
 [ "$tries" -le 50 ] || fail "$tries tries" "$(tail -n 3 "$DAEMON_LOG")"
+retried()
+{
+	[ "$(stat -c %s "$BAR")" -ge $((tries + 2)) ]
+}
+wait_until 30 retried
+want_equal "$(grep -c 'msg="interface sync failed' "$DAEMON_LOG")" 1 "lines about one failure"
 want_equal "$(attached)" "[]"
 
 say "no longer"

@@ -205,3 +205,13 @@ kernel_complaints()
 	dmesg 2>/dev/null | awk -F '[][ ]+' -v since="${1:-0}" '
 		$2 + 0 > since + 0 && /BUG|WARNING|Oops|general protection|RCU|lockdep/' || true
 }
+
+# drain_halt: stops the drain with process id DRAIN_PID while it does not hold the lock
+drain_halt()
+{
+	halt "$DRAIN_PID"
+	until flock --nonblock "$PINS" true; do
+		kill -CONT "$DRAIN_PID"
+		halt "$DRAIN_PID"
+	done
+}

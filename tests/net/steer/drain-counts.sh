@@ -44,16 +44,6 @@ drain_begin()
 	DRAIN_PID=$!
 }
 
-# drain_halt: stops the drain while it does not hold the lock
-drain_halt()
-{
-	halt "$DRAIN_PID"
-	until flock --nonblock "$PINS" true; do
-		kill -CONT "$DRAIN_PID"
-		halt "$DRAIN_PID"
-	done
-}
-
 # want_lost UNREAD DROPPED: the drain ends, and reports that
 want_lost()
 {

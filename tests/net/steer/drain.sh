@@ -37,16 +37,6 @@ drain_begin()
 		wait_until 20 states_are draining || fail "it does not drain:" "$(cat "$TEST_TMP/drain")"
 }
 
-# drain_halt: stops the drain while it does not hold the lock
-drain_halt()
-{
-	halt "$DRAIN_PID"
-	until flock --nonblock "$PINS" true; do
-		kill -CONT "$DRAIN_PID"
-		halt "$DRAIN_PID"
-	done
-}
-
 netns_add "$HOST"
 workers "$HOST" --port "$PORT" --workers 2
 OLD=$SERVER_PID
