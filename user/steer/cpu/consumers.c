@@ -208,13 +208,11 @@ int consumers_process_cpu(__u32 pid, __u32 *tid)
 	return cpu;
 }
 
-/* Logs a failure once, until its text changes; NULL: the failure is over. */
+/* Logs a failure; NULL: the failure is over. */
 static void failure_log(struct steer_loader *loader, const char *failure, bool attached)
 {
-	if (!strcmp(loader->consumers_failure, failure ? failure : ""))
+	if (!log_condition_set(&loader->consumers_failure, failure))
 		return;
-	snprintf(loader->consumers_failure, sizeof(loader->consumers_failure), "%s",
-		 failure ? failure : "");
 	if (!failure)
 		log_info("steer: programs on recvmsg attached: consumers are seen");
 	else if (attached)
