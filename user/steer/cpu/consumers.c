@@ -7,6 +7,7 @@
 #include "kernel/maps.h"
 #include "kernel/object.h"
 #include "kernel/pins.h"
+#include "kernel/unload.h"
 #include "steer/group/groups.h"
 #include "steer/group/program.h"
 
@@ -73,7 +74,7 @@ static void staged_drop(const char *bpffs)
 	size_t i;
 
 	for (i = 0; i < sizeof(pins) / sizeof(*pins); i++)
-		pins_drop(pins_staged_path(bpffs, STEER_OBJECT, pins[i], path));
+		unload_pin(pins_staged_path(bpffs, STEER_OBJECT, pins[i], path));
 }
 
 int consumers_attach(const char *bpffs, const char *cgroup, bool renew, struct err *err)
@@ -136,7 +137,7 @@ void consumers_detach(const char *bpffs)
 	size_t i;
 
 	for (i = 0; i < sizeof(pins) / sizeof(*pins); i++)
-		pins_drop(pins_path(bpffs, STEER_OBJECT, pins[i], path));
+		unload_pin(pins_path(bpffs, STEER_OBJECT, pins[i], path));
 	staged_drop(bpffs);
 }
 
