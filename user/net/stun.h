@@ -1,19 +1,16 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The full codec of STUN messages (RFC 8489, RFC 5780; RFC 3489 as far as it allows). It knows no
- * sockets, keeps no state and allocates nothing. Numbers and the ordinary Binding transaction are
- * in <sluice/stun.h>, which the BPF programs share.
+ * Reads STUN messages (RFC 8489, RFC 5780; RFC 3489 as far as it allows). It knows no
+ * sockets, keeps no state and allocates nothing; net/stun_build.h writes them. Numbers and the
+ * ordinary Binding transaction are in <sluice/stun.h>, which the BPF programs share.
  *
  * It is here and not in user/meet, since hold and meet are siblings and both need it.
  *
- * Reading: stun_parse() checks the whole structure once. After that, the stun_get_*() read single
+ * stun_parse() checks the whole structure once. After that, the stun_get_*() read single
  * attributes, and can only fail because one is absent (-ENOENT) or has a malformed value
  * (-EBADMSG). Buffers may be unaligned. Attributes after MESSAGE-INTEGRITY, which nothing protects,
  * are not seen, with the exceptions of RFC 8489, section 14.5: MESSAGE-INTEGRITY-SHA256, and
  * FINGERPRINT as the last one. Of two attributes of one type the first counts.
- *
- * Writing: stun_begin(), stun_put_*() in the order of the message, stun_end(). A message that does
- * not fit has the length 0 at the end, so that only stun_end() needs a check. Padding is zero.
  */
 #ifndef SLUICE_NET_STUN_H
 #define SLUICE_NET_STUN_H
@@ -30,8 +27,6 @@ struct stun_endpoint {
 	struct in6_addr addr;
 	in_port_t port_be;
 };
-
-/* --- reading */
 
 struct stun_message {
 	const uint8_t *data;
@@ -119,43 +114,5 @@ unsigned int stun_unknown(const struct stun_message *message, const uint16_t *kn
  */
 int stun_check_sha256(const struct stun_message *message, const void *key, size_t key_length);
 int stun_check_sha1(const struct stun_message *message, const void *key, size_t key_length);
-
-/* --- writing */
-
-struct stun_builder {
-	uint8_t *data;
-	size_t size;
-	size_t length;
-	bool overflow;
-};
-
-/* Begins a message. @class: enum sluice_stun_class. */
-void stun_begin(struct stun_builder *builder, void *buffer, size_t size, unsigned int method,
-		enum sluice_stun_class class, const uint8_t id[SLUICE_STUN_ID_SIZE]);
-/* Begins the response to a request, which may be classic. */
-void stun_begin_response(struct stun_builder *builder, void *buffer, size_t size,
-			 const struct stun_message *request, enum sluice_stun_class class);
-
-void stun_put(struct stun_builder *builder, uint16_t type, const void *value, size_t length);
-/* RESPONSE-PORT: 2 bytes, followed by 2 of padding. */
-void stun_put_u16(struct stun_builder *builder, uint16_t type, uint16_t value);
-void stun_put_u32(struct stun_builder *builder, uint16_t type, uint32_t value);
-void stun_put_u64(struct stun_builder *builder, uint16_t type, uint64_t value);
-void stun_put_address(struct stun_builder *builder, uint16_t type,
-		      const struct stun_endpoint *endpoint);
-void stun_put_xor_address(struct stun_builder *builder, uint16_t type,
-			  const struct stun_endpoint *endpoint);
-/* @code: from 300 to 699; no reason phrase, which would only add bytes. */
-void stun_put_error(struct stun_builder *builder, unsigned int code);
-/* UNKNOWN-ATTRIBUTES; in a classic transaction an even number, as RFC 3489 demands. */
-void stun_put_unknown(struct stun_builder *builder, const uint16_t *types, unsigned int count);
-
-/* These protect what is before them: first all others, then SHA-1, SHA-256, FINGERPRINT. */
-void stun_put_sha1(struct stun_builder *builder, const void *key, size_t key_length);
-void stun_put_sha256(struct stun_builder *builder, const void *key, size_t key_length);
-void stun_put_fingerprint(struct stun_builder *builder);
-
-/* Returns the length of the message; 0 if it did not fit. */
-size_t stun_end(struct stun_builder *builder);
 
 #endif
