@@ -4,7 +4,7 @@
 #include "base/addr.h"
 #include "base/clock.h"
 #include "base/log.h"
-#include "base/stun.h"
+#include "net/stun_build.h"
 
 #include <errno.h>
 #include <stdint.h>
@@ -32,11 +32,11 @@ enum phase {
 struct step {
 	struct hold_probe *probe;
 	int mapped_fd, other_fd;
-	__u8 mapped_id[STUN_ID_SIZE], other_id[STUN_ID_SIZE];
+	__u8 mapped_id[SLUICE_STUN_ID_SIZE], other_id[SLUICE_STUN_ID_SIZE];
 	enum phase phase;
 	unsigned int tries;
 	__u64 due_us; /* of the next retransmission, or the end of the wait */
-	struct stun_mapped mapped;
+	struct stun_endpoint mapped;
 	enum hold_probe_result result;
 };
 
@@ -57,13 +57,19 @@ struct hold_probe {
 
 /* --- messages */
 
+/* @port: where the server is to send the response, instead of the source port; 0: to that. */
 static void send_request(const struct step *step, bool other, __u16 port)
 {
-	uint8_t message[STUN_SENT_MAX] = { 0 };
-	size_t length = stun_request(message, other ? step->other_id : step->mapped_id, port);
+	struct stun_builder builder;
+	uint8_t message[28];
 
+	stun_begin(&builder, message, sizeof(message), SLUICE_STUN_BINDING, SLUICE_STUN_REQUEST,
+		   other ? step->other_id : step->mapped_id);
+	if (port)
+		stun_put_u16(&builder, SLUICE_STUN_RESPONSE_PORT, port);
 	/* a lost request is sent again */
-	if (send(other ? step->other_fd : step->mapped_fd, message, length, MSG_DONTWAIT) < 0)
+	if (send(other ? step->other_fd : step->mapped_fd, message, stun_end(&builder),
+		 MSG_DONTWAIT) < 0)
 		return;
 }
 
@@ -80,8 +86,8 @@ static void begin(struct step *step, enum phase phase)
 	step->phase = phase;
 	step->tries = 0;
 	/* each request is a transaction of its own */
-	if (getrandom(step->mapped_id, STUN_ID_SIZE, 0) < 0 ||
-	    getrandom(step->other_id, STUN_ID_SIZE, 0) < 0)
+	if (getrandom(step->mapped_id, SLUICE_STUN_ID_SIZE, 0) < 0 ||
+	    getrandom(step->other_id, SLUICE_STUN_ID_SIZE, 0) < 0)
 		step->phase = DONE;
 	else if (phase == WAIT)
 		step->due_us = clock_now_us() + hold_step_s[step - step->probe->steps] * 1000000ULL;
@@ -163,7 +169,7 @@ static void schedule(struct hold_probe *probe)
 
 /* --- events */
 
-static void on_mapped(struct step *step, const struct stun_mapped *mapped)
+static void on_mapped(struct step *step, const struct stun_endpoint *mapped)
 {
 	struct sockaddr_in6 own = { 0 };
 	socklen_t size = sizeof(own);
@@ -191,23 +197,33 @@ static void on_reached(struct step *step)
 	}
 }
 
+/* Reads a response to the request with this id. Returns false for anything else. */
+static bool receive(int fd, uint8_t *buffer, size_t size, const uint8_t *id,
+		    struct stun_message *message)
+{
+	ssize_t length = recv(fd, buffer, size, MSG_DONTWAIT);
+
+	return length >= 0 && !stun_parse(buffer, (size_t)length, message) &&
+	       message->method == SLUICE_STUN_BINDING && stun_is_response(message, id);
+}
+
 /* Reads the socket that has the mapping. */
 static void on_mapped_fd(void *arg)
 {
 	struct step *step = arg;
-	struct stun_mapped mapped;
-	__u8 message[1500];
-	unsigned int error;
-	ssize_t length = recv(step->mapped_fd, message, sizeof(message), MSG_DONTWAIT);
+	bool to_mapping = step->phase == VERIFY || step->phase == TEST;
+	struct stun_endpoint mapped;
+	struct stun_message message;
+	uint8_t buffer[1500];
 
-	if (length < 0)
+	if (!receive(step->mapped_fd, buffer, sizeof(buffer),
+		     to_mapping ? step->other_id : step->mapped_id, &message) ||
+	    message.class != SLUICE_STUN_SUCCESS || stun_get_mapped(&message, &mapped))
 		return;
-	if ((step->phase == MAP || step->phase == COMPARE) &&
-	    !stun_response(message, (size_t)length, step->mapped_id, &mapped, &error))
-		on_mapped(step, &mapped);
-	else if ((step->phase == VERIFY || step->phase == TEST) &&
-		 !stun_response(message, (size_t)length, step->other_id, &mapped, &error))
+	if (to_mapping)
 		on_reached(step);
+	else if (step->phase == MAP || step->phase == COMPARE)
+		on_mapped(step, &mapped);
 	else
 		return;
 	schedule(step->probe);
@@ -217,16 +233,11 @@ static void on_mapped_fd(void *arg)
 static void on_other_fd(void *arg)
 {
 	struct step *step = arg;
-	struct stun_mapped mapped;
-	__u8 message[1500];
-	unsigned int error;
-	ssize_t length = recv(step->other_fd, message, sizeof(message), MSG_DONTWAIT);
-	int result;
+	struct stun_message message;
+	uint8_t buffer[1500];
 
-	if (length < 0 || (step->phase != VERIFY && step->phase != TEST))
-		return;
-	result = stun_response(message, (size_t)length, step->other_id, &mapped, &error);
-	if (result && result != -EREMOTEIO)
+	if (!receive(step->other_fd, buffer, sizeof(buffer), step->other_id, &message) ||
+	    (step->phase != VERIFY && step->phase != TEST))
 		return;
 	step->probe->unsupported = true;
 	begin(step, DONE);
