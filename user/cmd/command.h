@@ -47,6 +47,7 @@ struct command {
 	X(hold_show)        \
 	X(hold_flows)       \
 	X(hold_unload)      \
+	X(peer_key)         \
 	X(run)              \
 	X(cleanup)          \
 	X(completion)       \

@@ -37,6 +37,10 @@ static const struct object {
 	  "  printf '[hold]\\nport = 5060\\n' >hold.conf && sluice run --config hold.conf\n"
 	  "  sluice hold show\n"
 	  "  sluice hold flows\n" },
+	{ "peer",
+	  "Peers are hosts that find each other by a rendezvous server. A key is their identity.\n",
+	  "  umask 077; sluice peer key >alice.key\n"
+	  "  sluice peer key --public <alice.key\n" },
 };
 
 /* Prints the options of a command, and the global ones. */
