@@ -48,6 +48,8 @@ struct command {
 	X(hold_flows)       \
 	X(hold_unload)      \
 	X(peer_key)         \
+	X(rendezvous_serve) \
+	X(rendezvous_show)  \
 	X(run)              \
 	X(cleanup)          \
 	X(completion)       \
