@@ -8,9 +8,8 @@
 #define SLUICE_RENDEZVOUS_H
 
 #include <linux/types.h>
-#include <sluice/packet.h>
 #include <sluice/siphash.h>
-#include <sluice/stun_binding.h>
+#include <sluice/stun.h>
 
 /* 0x080 to 0x0ff: by Expert Review; the first byte of such a message is 2 or 3 (RFC 7983) */
 enum sluice_rendezvous_method {
@@ -41,21 +40,17 @@ enum sluice_rendezvous_attr {
 struct sluice_rendezvous_id {
 	__be32 slot_be;
 	__be32 epoch_be;
-} PACKET_UNALIGNED;
+} __attribute__((packed));
 
 /* The value of REFRESH-TOKEN. */
 struct sluice_rendezvous_token {
 	struct sluice_rendezvous_id id;
 	__le64 mac_le;
-} PACKET_UNALIGNED;
+} __attribute__((packed));
 
 /* The sizes of a short refresh and of its answer, which has REFRESH-PROOF. */
-#define SLUICE_RENDEZVOUS_REFRESH_SIZE                                             \
-	(SLUICE_STUN_HEADER_SIZE + (__u32)sizeof(struct sluice_stun_attr_header) + \
-	 (__u32)sizeof(struct sluice_rendezvous_token))
-#define SLUICE_RENDEZVOUS_REFRESHED_SIZE                                           \
-	(SLUICE_STUN_HEADER_SIZE + (__u32)sizeof(struct sluice_stun_attr_header) + \
-	 (__u32)sizeof(__le64))
+#define SLUICE_RENDEZVOUS_REFRESH_SIZE	 (SLUICE_STUN_HEADER_SIZE + 4 + 16)
+#define SLUICE_RENDEZVOUS_REFRESHED_SIZE (SLUICE_STUN_HEADER_SIZE + 4 + 8)
 
 #if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
 #define SLUICE_RENDEZVOUS_LE64(number) (number)
@@ -68,9 +63,9 @@ struct sluice_rendezvous_token {
  * port and six zero bytes. So a refresh from another address, as after a NAT has forgotten its
  * mapping, is not taken for one from the registered address.
  */
-PACKET_INLINE __u64 sluice_rendezvous_token_mac(const struct sluice_siphash_key *key,
-						const struct sluice_rendezvous_id *id,
-						const struct in6_addr *addr, __be16 port_be)
+static inline __attribute__((always_inline)) __u64 sluice_rendezvous_token_mac(
+	const struct sluice_siphash_key *key, const struct sluice_rendezvous_id *id,
+	const __be32 addr_be[4], __be16 port_be)
 {
 	const union {
 		struct {
@@ -81,8 +76,7 @@ PACKET_INLINE __u64 sluice_rendezvous_token_mac(const struct sluice_siphash_key 
 		} __attribute__((packed)) part;
 		__u64 word[4];
 	} text = { .part = { .id = *id,
-			     .addr_be = { addr->s6_addr32[0], addr->s6_addr32[1],
-					  addr->s6_addr32[2], addr->s6_addr32[3] },
+			     .addr_be = { addr_be[0], addr_be[1], addr_be[2], addr_be[3] },
 			     .port_be = port_be } };
 	const __u64 word[4] = { SLUICE_RENDEZVOUS_LE64(text.word[0]),
 				SLUICE_RENDEZVOUS_LE64(text.word[1]),
@@ -93,9 +87,9 @@ PACKET_INLINE __u64 sluice_rendezvous_token_mac(const struct sluice_siphash_key 
 }
 
 /* Returns the MAC of the answer: of registration, transaction id and four zero bytes. */
-PACKET_INLINE __u64 sluice_rendezvous_proof_mac(const struct sluice_siphash_key *key,
-						const struct sluice_rendezvous_id *id,
-						const __be32 transaction_be[3])
+static inline __attribute__((always_inline)) __u64 sluice_rendezvous_proof_mac(
+	const struct sluice_siphash_key *key, const struct sluice_rendezvous_id *id,
+	const __be32 transaction_be[3])
 {
 	const union {
 		struct {

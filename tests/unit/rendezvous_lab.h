@@ -11,6 +11,7 @@
 #include "base/addr.h"
 #include "meet/candidate.h"
 #include "meet/rendezvous/request.h"
+#include "meet/rendezvous/server.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -320,7 +321,7 @@ static inline size_t build_refresh(struct outgoing *out, const struct client *cl
 	struct sluice_rendezvous_token token = { .id = client->id };
 
 	token.mac_le = htole64(sluice_rendezvous_token_mac(&client->refresh_key, &client->id,
-							   &client->path.client.addr,
+							   client->path.client.addr.s6_addr32,
 							   client->path.client.port_be));
 	begin(out, NULL, SLUICE_RENDEZVOUS_REFRESH);
 	stun_put(&out->builder, SLUICE_RENDEZVOUS_REFRESH_TOKEN, &token, sizeof(token));

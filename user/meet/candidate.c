@@ -3,13 +3,14 @@
 
 #include <errno.h>
 #include <sluice/rendezvous.h>
-#include <stddef.h>
 #include <string.h>
 
 /* kind, transport, two zero bytes */
-#define FRONT	 4
-#define SIZE_IP4 8
-#define SIZE_IP6 20
+#define FRONT	    4
+#define ID_AT	    8 /* in a message */
+#define ATTR_HEADER 4
+#define SIZE_IP4    8
+#define SIZE_IP6    20
 
 const char *const candidate_kinds[] = { "none", "host", "server-reflexive", "mapped", NULL };
 
@@ -45,13 +46,11 @@ void candidate_put(struct stun_builder *builder, const struct candidate *candida
 {
 	uint8_t value[FRONT + SIZE_IP6 + NONCE_SIZE] = { candidate->kind, candidate->transport };
 	/* the codec writes the address as an attribute of a message with this transaction id */
-	uint8_t scratch[SLUICE_STUN_HEADER_SIZE + sizeof(struct sluice_stun_attr_header) +
-			SIZE_IP6];
+	uint8_t scratch[SLUICE_STUN_HEADER_SIZE + ATTR_HEADER + SIZE_IP6];
 	struct stun_builder inner;
 	size_t size;
 
-	stun_begin(&inner, scratch, sizeof(scratch), 0, SLUICE_STUN_REQUEST,
-		   builder->data + offsetof(struct sluice_stun_header, id_be));
+	stun_begin(&inner, scratch, sizeof(scratch), 0, SLUICE_STUN_REQUEST, builder->data + ID_AT);
 	stun_put_xor_address(&inner, SLUICE_STUN_XOR_MAPPED_ADDRESS, &candidate->at);
 	size = stun_end(&inner) - (sizeof(scratch) - SIZE_IP6);
 	memcpy(value + FRONT, scratch + sizeof(scratch) - SIZE_IP6, size);

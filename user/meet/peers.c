@@ -205,10 +205,8 @@ int peers_load(const char *path, struct peers *peers, struct err *err)
 
 void peers_free(struct peers *peers)
 {
-	struct peer *peer, *next;
-
-	HASH_ITER(hh, peers->by_name, peer, next)
-		peer_free(peers, peer);
+	while (peers->by_name)
+		peer_free(peers, peers->by_name);
 }
 
 struct peer *peers_find(const struct peers *peers, const char *name, size_t length)

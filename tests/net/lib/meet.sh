@@ -51,6 +51,7 @@ started()
 # rendezvous_start OPTION…: runs the server in HOST, with peers; its process id is in RENDEZVOUS
 rendezvous_start()
 {
+	: >"$SERVER_LOG"
 	spawn_in "$HOST" "$SERVER_LOG" "$SLUICE" rendezvous serve --key-file "$TEST_TMP/server.key" \
 		--peers "$PEERS" "$@"
 	RENDEZVOUS=$SPAWNED

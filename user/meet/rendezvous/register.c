@@ -201,7 +201,8 @@ void refresh_request(const struct request *request)
 	/* the MAC covers the source, and the lengths of MACs that can be forged are bounded by time
 	 */
 	if (!registration || !path_is_same(&registration->path, path) ||
-	    sluice_rendezvous_token_mac(&registration->refresh_key, &token.id, &path->client.addr,
+	    sluice_rendezvous_token_mac(&registration->refresh_key, &token.id,
+					path->client.addr.s6_addr32,
 					path->client.port_be) != le64toh(token.mac_le)) {
 		reply_error(request, 437, COUNT_refused_stale);
 		return;

@@ -117,8 +117,6 @@ void sessions_expire(struct sessions *sessions, uint64_t now_ns)
 
 void sessions_free(struct sessions *sessions)
 {
-	struct session *session, *next;
-
-	HASH_ITER(hh, sessions->by_id, session, next)
-		session_remove(sessions, session);
+	while (sessions->by_id)
+		session_remove(sessions, sessions->by_id);
 }

@@ -199,12 +199,10 @@ bool store_next(const struct store *store, uint64_t *at_ns)
 
 void store_free(struct store *store)
 {
-	struct registration *registration, *next;
-
 	if (!store)
 		return;
-	HASH_ITER(hh, store->by_name, registration, next)
-		store_remove(store, registration);
+	while (store->by_name)
+		store_remove(store, store->by_name);
 	free(store->slot);
 	free(store->free_slot);
 	free(store);
