@@ -51,8 +51,8 @@ struct hold_probe {
 	int count; /* steps of a probe */
 	bool running;
 	bool unsupported;
-	int error;	  /* of a socket */
-	char failure[96]; /* why the last probe has shown nothing, as logged; empty: it has */
+	int error;		      /* of a socket */
+	struct log_condition failure; /* why the last probe has shown nothing */
 };
 
 /* --- messages */
@@ -112,20 +112,18 @@ static void close_step(struct step *step)
 
 static void log_failed(struct hold_probe *probe)
 {
-	char server[ADDR_TEXT_MAX], failure[sizeof(probe->failure)];
+	const char *reason = probe->unsupported ? "it does not know RESPONSE-PORT (RFC 5780)"
+			     : probe->error	? strerror(probe->error)
+						: "it does not answer";
+	char server[ADDR_TEXT_MAX];
 	struct log_line line;
 
-	snprintf(failure, sizeof(failure), "%s",
-		 probe->unsupported ? "it does not know RESPONSE-PORT (RFC 5780)"
-		 : probe->error	    ? strerror(probe->error)
-				    : "it does not answer");
-	if (!strcmp(probe->failure, failure))
+	if (!log_condition_set(&probe->failure, reason))
 		return;
-	memcpy(probe->failure, failure, sizeof(failure));
 	log_begin(&line, LOG_LEVEL_WARNING, "hold: the probe shows nothing; the interval stays");
 	log_field(&line, "server", "%s",
 		  addr_format_port(&probe->server.addr, probe->server.port_be, server));
-	log_field(&line, "reason", "%s", failure);
+	log_field(&line, "reason", "%s", reason);
 	log_end(&line);
 }
 
@@ -142,7 +140,7 @@ static void finish(struct hold_probe *probe)
 	}
 	probe->running = false;
 	if (known) {
-		probe->failure[0] = '\0';
+		log_condition_set(&probe->failure, NULL);
 		hold_finding_update(&probe->finding, results);
 	} else {
 		log_failed(probe);
@@ -339,7 +337,7 @@ struct hold_probe *hold_probe_new(struct loop *loop, const struct hold_server *s
 
 const char *hold_probe_failure(const struct hold_probe *probe)
 {
-	return probe->failure;
+	return probe->failure.text;
 }
 
 void hold_probe_free(struct hold_probe *probe)

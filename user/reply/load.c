@@ -1,16 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+#include "reply/needs.h"
 #include "reply/reply.h"
 
 #include "base/clock.h"
 #include "base/log.h"
 #include "bpf/reply/reply.skel.h"
-#include "kernel/caps.h"
 #include "kernel/feature.h"
 #include "kernel/load_outcome.h"
 #include "kernel/mounts.h"
 #include "kernel/object.h"
 #include "kernel/pins.h"
 #include "kernel/state_dir.h"
+#include "kernel/unload.h"
 #include "reply/pins.h"
 
 #include <bpf/bpf.h>
@@ -176,12 +177,6 @@ static int load_locked(struct load *load, struct object *object, struct reply_re
 
 int reply_load(const struct reply_options *options, struct reply_result *result, struct err *err)
 {
-	/*
-	 * Audit reads conntrack's types. If these are in a module, libbpf loads the BTF of all
-	 * modules, which the kernel allows only with CAP_SYS_ADMIN.
-	 */
-	static const int caps[] = { CAP_BPF, CAP_NET_ADMIN, CAP_PERFMON, CAP_SYS_ADMIN };
-	bool modules = options->mode == SLUICE_REPLY_AUDIT && !kernel_has_struct("nf_conn");
 	struct load load = { .options = options };
 	struct object object = {
 		.state_dir = &reply_state_dir,
@@ -193,7 +188,7 @@ int reply_load(const struct reply_options *options, struct reply_result *result,
 		.by_daemon = options->by_daemon,
 	};
 	struct pins pins;
-	int failed = caps_require("reply load", caps, modules ? 4 : 3, err);
+	int failed = reply_caps_require(options->mode, err);
 
 	if (!failed)
 		failed = mounts_need_cgroup2(options->cgroup, err);
@@ -213,10 +208,10 @@ int reply_load(const struct reply_options *options, struct reply_result *result,
 
 int reply_unload(const char *bpffs, struct err *err)
 {
-	return object_unload(&reply_state_dir, bpffs, false, NULL, NULL, err);
+	return unload_object(&reply_state_dir, bpffs, false, NULL, NULL, err);
 }
 
 int reply_unload_own(const char *bpffs, struct err *err)
 {
-	return object_unload(&reply_state_dir, bpffs, true, NULL, NULL, err);
+	return unload_object(&reply_state_dir, bpffs, true, NULL, NULL, err);
 }

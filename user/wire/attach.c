@@ -2,8 +2,10 @@
 #include "wire/attach.h"
 
 #include "base/log.h"
+#include "kernel/feature.h"
 #include "kernel/pins.h"
 #include "kernel/tc.h"
+#include "kernel/unload.h"
 #include "wire/pins.h"
 
 #include <bpf/bpf.h>
@@ -14,6 +16,11 @@
 #include <unistd.h>
 
 #define PIN_SIZE 32
+
+__u32 wire_attach_mode(void)
+{
+	return feature_tcx() == FEATURE_YES ? SLUICE_WIRE_TCX : SLUICE_WIRE_CLSACT;
+}
 
 const char *wire_attach_mode_name(__u32 attach_mode)
 {
@@ -92,7 +99,7 @@ void wire_iface_drop_link(const char *bpffs, __u32 ifindex, bool out)
 {
 	char name[PIN_SIZE], path[PATH_MAX];
 
-	pins_drop(pins_path(bpffs, WIRE_OBJECT, link_pin(ifindex, out, name), path));
+	unload_pin(pins_path(bpffs, WIRE_OBJECT, link_pin(ifindex, out, name), path));
 }
 
 /* Detaches one direction; returns true if that removed a tc filter. */
