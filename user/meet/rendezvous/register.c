@@ -162,6 +162,8 @@ void register_request(const struct request *request)
 		reply_error(request, 500, COUNT_refused_limit);
 		return;
 	}
+	if (!content.epoch) /* which stands for no registration */
+		content.epoch = 1;
 	fresh = store_put(server->store, &content, candidates,
 			  request->now_ns + REGISTRATION_LIFE_S * SECOND_NS);
 	if (!fresh) {
