@@ -125,18 +125,20 @@ $(servers): $(BUILD)/tests/%: tests/servers/%.c $(wildcard tests/servers/*.h)
 	$(Q)$(CC) $(CFLAGS) -std=gnu11 -D_GNU_SOURCE $(WARN) -Iinclude -o $@ $< -lm -pthread
 
 # For each fuzz target: a fuzzer with libFuzzer (make fuzz), and a plain replay of its corpus (make
-# check). A target may include sources of the program.
+# check). A target may include sources of the program, or name them in lines " * with: FILE…".
+fuzz_with = $(wildcard $(shell sed -n 's,^ \* with: ,,p' $<))
 fuzz_see := $(wildcard include/sluice/*.h user/*/*.[ch] user/*/*/*.[ch])
 
 $(fuzz): $(BUILD)/fuzz/%: tests/fuzz/%.c $(fuzz_see)
 	$(call say,FUZZ,$<)
 	$(Q)mkdir -p $(@D)
-	$(Q)$(CLANG) -O1 -g -fsanitize=fuzzer,address,undefined $(STD) -o $@ $< $(LIBS)
+	$(Q)$(CLANG) -O1 -g -fsanitize=fuzzer,address,undefined $(STD) -o $@ $< $(fuzz_with) $(LIBS)
 
 $(replay): $(BUILD)/tests/fuzz/replay_%: tests/fuzz/fuzz_%.c tests/fuzz/driver.c $(fuzz_see)
 	$(call say,TEST,$<)
 	$(Q)mkdir -p $(@D)
-	$(Q)$(CC) -O1 -g $(san) $(STD) -DCORPUS='"$(CURDIR)/tests/fuzz/corpus/$*"' -o $@ $< tests/fuzz/driver.c $(LIBS)
+	$(Q)$(CC) -O1 -g $(san) $(STD) -DCORPUS='"$(CURDIR)/tests/fuzz/corpus/$*"' -o $@ $< tests/fuzz/driver.c \
+		$(fuzz_with) $(LIBS)
 
 fuzz: $(fuzz)
 	$(Q)for f in $(fuzz); do $$f -max_total_time=$(or $(SECONDS),60) \
