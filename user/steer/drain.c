@@ -13,7 +13,6 @@
 #include "steer/drain.h"
 
 #include "base/clock.h"
-#include "kernel/process_sockets.h"
 #include "steer/drain_slots.h"
 #include "steer/group/instance.h"
 #include "steer/group/slots.h"

@@ -2,7 +2,6 @@
 #include "steer/promote.h"
 
 #include "kernel/pins.h"
-#include "kernel/process_sockets.h"
 #include "steer/group/drain_lock.h"
 #include "steer/group/generation.h"
 #include "steer/group/instance.h"

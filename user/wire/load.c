@@ -5,34 +5,31 @@
  * (kernel/object.h). An interface is listed in sluice_w_ifaces before anything is attached to it,
  * so that the next load finds what a killed loader has left.
  */
-#include "base/clock.h"
-#include "base/progress.h"
-#include "kernel/load_outcome.h"
-#include "kernel/unload.h"
 #include "wire/wire.h"
 
+#include "base/clock.h"
 #include "base/log.h"
+#include "base/progress.h"
 #include "bpf/wire/wire.skel.h"
-#include "kernel/feature.h"
+#include "kernel/load_outcome.h"
 #include "kernel/object.h"
 #include "kernel/pins.h"
 #include "kernel/state_dir.h"
 #include "kernel/tc.h"
+#include "kernel/unload.h"
 #include "net/netdev.h"
 #include "wire/attach.h"
+#include "wire/interfaces.h"
 #include "wire/needs.h"
 #include "wire/pins.h"
-#include "wire/plan.h"
 #include "wire/programs.h"
 #include "wire/servers.h"
 
 #include <bpf/bpf.h>
 #include <errno.h>
-#include <linux/capability.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-
 
 struct load {
 	const struct wire_options *options;

@@ -3,8 +3,8 @@
  * A plan lists the interfaces that mode wire shall be attached to, each with its roles. It is made
  * from the options and the present interfaces, before a load changes anything.
  */
-#ifndef SLUICE_WIRE_PLAN_H
-#define SLUICE_WIRE_PLAN_H
+#ifndef SLUICE_WIRE_INTERFACES_H
+#define SLUICE_WIRE_INTERFACES_H
 
 #include "net/netdev.h"
 #include "wire/attach.h"
