@@ -33,7 +33,6 @@
 #include <string.h>
 #include <unistd.h>
 
-
 struct load {
 	const struct wire_options *options;
 	struct sluice_wire_meta before; /* magic 0: nothing was loaded */
