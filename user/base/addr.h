@@ -11,7 +11,7 @@
 #define ADDR_TEXT_MAX (INET6_ADDRSTRLEN + 24)
 
 bool addr_is_ip4(const void *addr);
-/* Parses an IPv4 or IPv6 address into 16 bytes; false if the text is none. */
+/* Parses an IPv4 or IPv6 address into 16 bytes. Returns false if the text is not an address. */
 bool addr_parse(const char *text, void *addr);
 /* Formats an address, as in "172.17.0.3" or "fd00::3". Returns text. */
 const char *addr_format(const void *addr, char text[ADDR_TEXT_MAX]);

@@ -16,7 +16,7 @@
 
 /* Build a message from a transaction id. Return its length. */
 size_t stun_indication(uint8_t *message, const uint8_t id[STUN_ID_SIZE]);
-/* @port: where the server is to send the response, instead of the source port; 0: to that. */
+/* @port is the port to which the server sends the response; 0: the source port. */
 size_t stun_request(uint8_t *message, const uint8_t id[STUN_ID_SIZE], uint16_t port);
 
 struct stun_mapped {
