@@ -166,6 +166,6 @@ void local_socket_ask(const struct sockaddr_un *address, __useconds_t wait_us, s
 		snprintf(answer->reason, sizeof(answer->reason), "%s: %s", address->sun_path,
 			 strerror((int)-length));
 	else
-		snprintf(answer->reason, sizeof(answer->reason), "%s: the answer is no JSON object",
-			 address->sun_path);
+		snprintf(answer->reason, sizeof(answer->reason),
+			 "%s: the answer is not a JSON object", address->sun_path);
 }

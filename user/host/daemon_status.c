@@ -9,7 +9,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
-/* A daemon that loads many groups answers late. */
+/* A daemon that is loading many groups answers late. */
 #define WAIT_US	   2000000
 #define ANSWER_MAX (1 << 20)
 
@@ -32,7 +32,7 @@ void daemon_status_read(const char *bpffs, struct daemon_status *status)
 	if (!status->pid)
 		return;
 	if (stat(pins_path(bpffs, DAEMON_LOCK_DIR, NULL, path), &lock_dir)) {
-		/* it has exited meanwhile */
+		/* the daemon has exited meanwhile */
 		status->pid = 0;
 		return;
 	}

@@ -17,8 +17,8 @@ int wire_plan_add(struct wire_plan *plan, const struct netdev *dev, __u32 role, 
 
 	if (ethernet < 0)
 		return err_set(err, EXIT_ERROR, EOPNOTSUPP,
-			       "%s: packets on an interface of type %u are not understood",
-			       dev->name, dev->type);
+			       "%s: unknown packet format (interface type %u)", dev->name,
+			       dev->type);
 	if (ethernet)
 		role |= SLUICE_WIRE_ETHERNET;
 	if (upper && upper->bridge)
@@ -34,7 +34,7 @@ int wire_plan_add(struct wire_plan *plan, const struct netdev *dev, __u32 role, 
 	iface.entry.master = master;
 	iface.entry.attach_mode = plan->attach_mode;
 	if (wire_iface_add(&plan->wanted, &plan->count, &iface))
-		return err_set(err, EXIT_ERROR, ENOMEM, "interfaces: no memory");
+		return err_set(err, EXIT_ERROR, ENOMEM, "interfaces: out of memory");
 	return 0;
 }
 

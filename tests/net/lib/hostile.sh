@@ -4,7 +4,7 @@
 # steer.sh and daemon.sh.
 
 HOSTILE=$BUILD/tests/udp-hostile
-BLOCKED=6001 BLOCKS="blocks the access to its socket on port 6001"
+BLOCKED=6001 BLOCKS="blocks access to its socket on port 6001"
 
 # hostile [OPTION…]: starts it; its process id is in BLOCKER
 hostile()

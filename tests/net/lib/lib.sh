@@ -219,7 +219,7 @@ json()
 {
 	local filter=$1
 	shift
-	"$@" | python3 -c 'import json, sys
+	"$@" | python3 -IS -c 'import json, sys
 d = json.load(sys.stdin)
 print(eval(sys.argv[1]))' "$filter"
 }

@@ -57,7 +57,7 @@ want_equal "$(ports --in-netns 1)" "[]"
 want_status 1 sluice reply flows --in-netns none
 want_text "no network namespace 'none'"
 want_status 2 sluice reply flows --in-netns 99999999999
-want_text "'99999999999' is no inode number"
+want_text "'99999999999' is not an inode number"
 
 say "together, and the latest"
 want_equal "$(ports --peer 172.17.0.3 --port "$PORT" --in-netns "$HOST")" "[4001]"

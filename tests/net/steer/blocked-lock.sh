@@ -20,7 +20,7 @@ workers "$HOST" --port "$PORT" --workers 2
 first=$SERVER_PID
 want_status 1 timeout 30 "$SLUICE" --netns "$HOST" steer load --port "$BLOCKED,$PORT"
 want_text "process $BLOCKER (udp-hostile) $BLOCKS"
-want_text "its user, blocks the access to its sockets"
+want_text "its user, blocks access to its sockets"
 want_text "2 sockets"
 want_equal "$(json "[g['port'] for g in d['groups']]" sluice -j steer show)" "[$PORT]"
 sluice steer unload
@@ -32,7 +32,7 @@ want_equal "$(grep -cF "$BLOCKS" "$DAEMON_LOG")" 1 "children that hang"
 say "another process of that user is left out, too"
 locker=$BLOCKER
 hostile
-want_logged "its user, blocks the access" 1
+want_logged "its user, blocks access" 1
 want_equal "$(grep -cF "$BLOCKS" "$DAEMON_LOG")" 1 "children that hang"
 kill_hostile
 BLOCKER=$locker
