@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: (GPL-2.0-or-later OR BSD-2-Clause)
+/*
+ * The rendezvous server's fast path: answers ordinary Binding requests (<sluice/stun_binding.h>) in
+ * XDP, without waking the server. What it does not understand as a whole passes to user space,
+ * whose answer is the same, byte for byte, where both could answer.
+ *
+ * The answer leaves by the interface of the request, to the link-layer address that sent it. So it
+ * needs no route, and neither netfilter nor rp_filter see either of them.
+ *
+ * User space renews a lease: a server that hangs is not answered for. If it is killed, its links go
+ * with it.
+ */
+#include "common/clock.h"
+#include "common/kernel.h"
+#include "meet/answer.h"
+#include "meet/datagram.h"
+#include "meet/maps.h"
+
+/* May a prefix get one more answer? Counts it. */
+static __always_inline bool budget_take(const struct sluice_addr *source, __u64 now)
+{
+	__u32 index = sluice_meet_budget_index(seed, source);
+	__u64 *entry = bpf_map_lookup_elem(&sluice_m_budget, &index), due;
+
+	if (!entry || !budget_interval_ns)
+		return true;
+	due = *(volatile __u64 *)entry;
+	if (due < now)
+		due = now;
+	due += budget_interval_ns;
+	if (due > now + budget_burst_ns)
+		return false;
+	*(volatile __u64 *)entry = due;
+	return true;
+}
+
+static __always_inline bool is_listening(const struct datagram *datagram)
+{
+	const struct sluice_meet_listen at = { .addr = datagram->target,
+					       .port_be = datagram->target_port_be };
+
+	return bpf_map_lookup_elem(&sluice_m_listen, &at);
+}
+
+/* One constant length each: the verifier then knows every bound. */
+static __always_inline int binding_send(struct xdp_md *ctx, const struct datagram *datagram,
+					const struct sluice_stun_request *request)
+{
+	struct answer answer;
+	struct in6_addr source;
+
+	__builtin_memcpy(&source, &datagram->source, sizeof(source));
+	if (datagram->ip4) {
+		sluice_stun_answer((void *)&answer.word_be[IP4_WORDS + UDP_WORDS], request, &source,
+				   datagram->source_port_be);
+		return request->fingerprint ? answer_send(ctx, datagram, &answer, true, 40)
+					    : answer_send(ctx, datagram, &answer, true, 32);
+	}
+	sluice_stun_answer((void *)&answer.word_be[IP6_WORDS + UDP_WORDS], request, &source,
+			   datagram->source_port_be);
+	return request->fingerprint ? answer_send(ctx, datagram, &answer, false, 52)
+				    : answer_send(ctx, datagram, &answer, false, 44);
+}
+
+static __always_inline int pass(enum sluice_meet_counter counter)
+{
+	count(counter);
+	return XDP_PASS;
+}
+
+static __always_inline int handle(struct xdp_md *ctx, bool open_ok)
+{
+	void *data = (void *)(long)ctx->data, *data_end = (void *)(long)ctx->data_end;
+	struct packet_cursor cursor = packet_begin(data, data_end, data_end - data, 0);
+	struct sluice_stun_request request;
+	struct datagram datagram;
+	int verdict;
+	__u64 now;
+
+	if (!datagram_parse(&cursor, &datagram) || !is_listening(&datagram))
+		return XDP_PASS;
+	if (sluice_stun_recognise(&cursor, datagram.payload_off, datagram.payload_len, &request) !=
+	    SLUICE_STUN_IS_ORDINARY)
+		return pass(SLUICE_MEET_passed_message);
+	if (!source_is_valid(&datagram))
+		return pass(SLUICE_MEET_passed_source);
+	if (!checksum_is_right(&cursor, &datagram, open_ok))
+		return pass(SLUICE_MEET_passed_checksum);
+	now = clock_ns();
+	if (now >= lease_until_ns)
+		return pass(SLUICE_MEET_passed_lease);
+	if (!budget_take(&datagram.source, now)) {
+		count(SLUICE_MEET_dropped_budget);
+		return XDP_DROP;
+	}
+	verdict = binding_send(ctx, &datagram, &request);
+	if (verdict == XDP_TX) {
+		count(SLUICE_MEET_binding);
+		count_add(SLUICE_MEET_bytes_in, datagram.payload_len);
+		count_add(SLUICE_MEET_bytes_out,
+			  (datagram.ip4 ? 32 : 44) + (request.fingerprint ? 8 : 0));
+	}
+	return verdict;
+}
+
+SEC("xdp")
+int sluice_meet(struct xdp_md *ctx)
+{
+	return handle(ctx, true);
+}
+
+/* For generic XDP, which would complete an open checksum a second time. */
+SEC("xdp")
+int sluice_meet_g(struct xdp_md *ctx)
+{
+	return handle(ctx, false);
+}
+
+char LICENSE[] SEC("license") = "Dual BSD/GPL";
