@@ -49,10 +49,14 @@ static int parse_one(const struct nlmsghdr *nlh, void *into)
 			snprintf(dev->name, sizeof(dev->name), "%s", mnl_attr_get_str(attr));
 		else if (type == IFLA_MASTER)
 			dev->master = mnl_attr_get_u32(attr);
+		else if (type == IFLA_LINK)
+			dev->lower = mnl_attr_get_u32(attr);
 		else if (type == IFLA_LINKINFO)
 			mnl_attr_for_each_nested(info, attr)
-				if (mnl_attr_get_type(info) == IFLA_INFO_KIND)
+				if (mnl_attr_get_type(info) == IFLA_INFO_KIND) {
 					dev->bridge = !strcmp(mnl_attr_get_str(info), "bridge");
+					dev->vlan = !strcmp(mnl_attr_get_str(info), "vlan");
+				}
 	}
 	return MNL_CB_OK;
 }

@@ -16,8 +16,10 @@
 struct netdev {
 	__u32 ifindex;
 	__u32 master; /* ifindex of its bridge, bond or VRF, or 0 */
+	__u32 lower;  /* ifindex of the interface that it is on top of, as a VLAN; or 0 */
 	__u16 type;   /* ARPHRD_… */
 	bool bridge;  /* the interface is a bridge */
+	bool vlan;    /* it is a VLAN of its lower interface */
 	char name[IFNAMSIZ];
 };
 
