@@ -1,0 +1,224 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "meet/xdp.h"
+
+#include "base/addr.h"
+#include "base/clock.h"
+#include "bpf/meet/meet.skel.h"
+#include "kernel/caps.h"
+#include "kernel/maps.h"
+#include "kernel/meta.h"
+#include "kernel/object.h"
+#include "kernel/xdp.h"
+#include "net/netdev.h"
+
+#include <bpf/bpf.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define SECOND_NS      1000000000ULL
+#define BUDGET_BURST_S 2 /* seconds of the rate that may be used at once */
+
+struct meet_xdp {
+	struct meet_bpf *skel;
+	const struct sluice_meet_counters *counters; /* by CPU */
+	unsigned int cpus;
+	struct meet_xdp_iface iface[MEET_XDP_IFACES_MAX];
+	int link_fd[MEET_XDP_IFACES_MAX];
+	unsigned int count;
+};
+
+/* --- interfaces */
+
+/*
+ * Native XDP does not see a VLAN tag that the driver has removed, and would answer without it.
+ * Generic XDP leaves it with the skb.
+ */
+static bool loses_vlan(const struct netdev *list, size_t count, const struct netdev *dev)
+{
+	size_t i;
+
+	for (i = 0; i < count; i++)
+		if (list[i].vlan && list[i].lower == dev->ifindex)
+			return netdev_strips_vlan(dev->name);
+	return false;
+}
+
+/* Finds the interfaces, before anything is changed. */
+static int resolve(struct meet_xdp *xdp, const struct meet_xdp_options *options, struct err *err)
+{
+	struct netdev *list;
+	size_t count;
+	unsigned int i;
+	int result = netdev_list(&list, &count, err);
+
+	if (result)
+		return result;
+	for (i = 0; i < options->ifcount && !result; i++) {
+		const struct netdev *dev = netdev_named(list, count, options->ifname[i]);
+		struct meet_xdp_iface *iface = &xdp->iface[i];
+
+		if (!dev) {
+			result = err_hint(err,
+					  err_set(err, EXIT_ERROR, ENODEV, "no interface '%s'",
+						  options->ifname[i]),
+					  "'ip link' lists those of this network namespace");
+			break;
+		}
+		if (netdev_has_ethernet(dev) != 1) {
+			result = err_set(err, EXIT_ERROR, EOPNOTSUPP,
+					 "%s: its packets have no Ethernet header", dev->name);
+			break;
+		}
+		*iface = (struct meet_xdp_iface){ .ifindex = dev->ifindex, .native = true };
+		memcpy(iface->name, dev->name, sizeof(iface->name));
+		if (loses_vlan(list, count, dev)) {
+			iface->native = false;
+			snprintf(iface->why, sizeof(iface->why),
+				 "the driver removes VLAN tags before (ethtool -K %s rxvlan off)",
+				 dev->name);
+		}
+		result = xdp_require_free(iface->name, iface->ifindex, err);
+	}
+	free(list);
+	return result;
+}
+
+static int attach(struct meet_xdp *xdp, struct meet_xdp_iface *iface, struct err *err)
+{
+	int native = bpf_program__fd(xdp->skel->progs.sluice_meet);
+	int generic = bpf_program__fd(xdp->skel->progs.sluice_meet_g);
+	int fd = -EOPNOTSUPP;
+
+	if (iface->native)
+		fd = xdp_link_create(iface->ifindex, true, native);
+	if (fd == -EPERM || fd == -EBUSY || fd == -EEXIST)
+		return xdp_attach_error(iface->name, iface->ifindex, -fd, err);
+	if (fd < 0 && iface->native) {
+		xdp_refusal(iface->ifindex, native, -fd, iface->why, sizeof(iface->why));
+		iface->native = false;
+	}
+	if (fd < 0)
+		fd = xdp_link_create(iface->ifindex, false, generic);
+	if (fd < 0)
+		return xdp_attach_error(iface->name, iface->ifindex, -fd, err);
+	xdp->link_fd[xdp->count++] = fd;
+	return 0;
+}
+
+/* --- load */
+
+static int load(struct meet_xdp *xdp, const struct meet_xdp_options *options, struct err *err)
+{
+	struct sluice_meta nothing_loaded = { .magic = 0 };
+	struct object object = { .what = "XDP program", .before = &nothing_loaded };
+	struct meet_bpf *skel = meet_bpf__open_opts(object_open_opts(&object));
+	int result, cpus = libbpf_num_possible_cpus();
+
+	xdp->skel = skel;
+	xdp->cpus = cpus > 0 ? (unsigned int)cpus : 1;
+	if (skel) {
+		skel->rodata->seed = object_seed(0);
+		skel->rodata->budget_interval_ns = options->rate ? SECOND_NS / options->rate : 0;
+		skel->rodata->budget_burst_ns = BUDGET_BURST_S * SECOND_NS;
+		bpf_map__set_max_entries(skel->maps.sluice_m_counters, xdp->cpus);
+	}
+	result = object_verify(&object, skel ? skel->skeleton : NULL, err);
+	object_end(&object);
+	if (result)
+		return result;
+	xdp->counters = map_open_array(bpf_map__fd(skel->maps.sluice_m_counters), xdp->cpus,
+				       sizeof(*xdp->counters), false);
+	return xdp->counters ? 0
+			     : err_set(err, EXIT_ERROR, errno, "counters of XDP: mmap: %s",
+				       strerror(errno));
+}
+
+int meet_xdp_open(struct meet_xdp **out, const struct meet_xdp_options *options, struct err *err)
+{
+	static const int caps[] = { CAP_BPF, CAP_NET_ADMIN, CAP_PERFMON };
+	struct meet_xdp *xdp;
+	unsigned int i;
+	int result = caps_require("--xdp", caps, sizeof(caps) / sizeof(*caps), err);
+
+	if (result)
+		return result;
+	if (options->ifcount > MEET_XDP_IFACES_MAX)
+		return err_set(err, EXIT_USAGE, EINVAL, "--xdp: at most %d interfaces",
+			       MEET_XDP_IFACES_MAX);
+	xdp = calloc(1, sizeof(*xdp));
+	if (!xdp)
+		return err_set(err, EXIT_ERROR, ENOMEM, "--xdp: %s", strerror(ENOMEM));
+	result = resolve(xdp, options, err);
+	if (!result)
+		result = load(xdp, options, err);
+	for (i = 0; !result && !options->dry_run && i < options->ifcount; i++)
+		result = attach(xdp, &xdp->iface[i], err);
+	if (result) {
+		meet_xdp_close(xdp);
+		return result;
+	}
+	*out = xdp;
+	return 0;
+}
+
+void meet_xdp_close(struct meet_xdp *xdp)
+{
+	unsigned int i;
+
+	if (!xdp)
+		return;
+	for (i = 0; i < xdp->count; i++)
+		close(xdp->link_fd[i]);
+	map_close_array(xdp->counters, xdp->cpus, sizeof(*xdp->counters));
+	meet_bpf__destroy(xdp->skel);
+	free(xdp);
+}
+
+/* --- use */
+
+int meet_xdp_listen(struct meet_xdp *xdp, const struct stun_endpoint *at, struct err *err)
+{
+	struct sluice_meet_listen listen = { .port_be = at->port_be };
+	char text[ADDR_TEXT_MAX];
+	__u32 value = 1;
+
+	if (IN6_IS_ADDR_UNSPECIFIED(&at->addr) ||
+	    (addr_is_ip4(&at->addr) && !at->addr.s6_addr32[3]))
+		return err_hint(err,
+				err_set(err, EXIT_USAGE, EINVAL,
+					"--xdp: %s is the wildcard address",
+					addr_format_port(&at->addr, at->port_be, text)),
+				"give the addresses of this host to --listen: XDP also sees packets"
+				" that are for others");
+	memcpy(&listen.addr, &at->addr, sizeof(listen.addr));
+	if (bpf_map__update_elem(xdp->skel->maps.sluice_m_listen, &listen, sizeof(listen), &value,
+				 sizeof(value), BPF_ANY))
+		return err_set(err, EXIT_ERROR, errno, "--xdp: %s: %s",
+			       addr_format_port(&at->addr, at->port_be, text), strerror(errno));
+	return 0;
+}
+
+void meet_xdp_renew(struct meet_xdp *xdp)
+{
+	xdp->skel->bss->lease_until_ns = clock_now_ns(CLOCK_MONOTONIC) +
+					 MEET_XDP_LEASE_S * SECOND_NS;
+}
+
+void meet_xdp_counters(const struct meet_xdp *xdp, __u64 sum[SLUICE_MEET_COUNTERS_MAX])
+{
+	unsigned int cpu;
+	int i;
+
+	memset(sum, 0, SLUICE_MEET_COUNTERS_MAX * sizeof(*sum));
+	for (cpu = 0; cpu < xdp->cpus; cpu++)
+		for (i = 0; i < SLUICE_MEET_COUNTERS_MAX; i++)
+			sum[i] += xdp->counters[cpu].value[i];
+}
+
+const struct meet_xdp_iface *meet_xdp_ifaces(const struct meet_xdp *xdp, unsigned int *count)
+{
+	*count = xdp->count;
+	return xdp->iface;
+}
