@@ -56,21 +56,12 @@ static int resolve(struct meet_xdp *xdp, const struct meet_xdp_options *options,
 	if (result)
 		return result;
 	for (i = 0; i < options->ifcount && !result; i++) {
-		const struct netdev *dev = netdev_named(list, count, options->ifname[i]);
 		struct meet_xdp_iface *iface = &xdp->iface[i];
+		const struct netdev *dev;
 
-		if (!dev) {
-			result = err_hint(err,
-					  err_set(err, EXIT_ERROR, ENODEV, "no interface '%s'",
-						  options->ifname[i]),
-					  "'ip link' lists those of this network namespace");
+		result = netdev_find_ethernet(list, count, options->ifname[i], &dev, err);
+		if (result)
 			break;
-		}
-		if (netdev_has_ethernet(dev) != 1) {
-			result = err_set(err, EXIT_ERROR, EOPNOTSUPP,
-					 "%s: its packets have no Ethernet header", dev->name);
-			break;
-		}
 		*iface = (struct meet_xdp_iface){ .ifindex = dev->ifindex, .native = true };
 		memcpy(iface->name, dev->name, sizeof(iface->name));
 		if (loses_vlan(list, count, dev)) {

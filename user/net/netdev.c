@@ -162,6 +162,22 @@ int netdev_has_ethernet(const struct netdev *dev)
 	}
 }
 
+int netdev_find_ethernet(const struct netdev *list, size_t count, const char *name,
+			 const struct netdev **dev, struct err *err)
+{
+	const struct netdev *found = netdev_named(list, count, name);
+
+	if (!found)
+		return err_hint(err, err_set(err, EXIT_ERROR, ENODEV, "no interface '%s'", name),
+				"'ip link' lists those of this network namespace; --netns enters"
+				" another");
+	if (netdev_has_ethernet(found) != 1)
+		return err_set(err, EXIT_ERROR, EOPNOTSUPP,
+			       "%s: its packets have no Ethernet header", name);
+	*dev = found;
+	return 0;
+}
+
 bool netdev_strips_vlan(const char *name)
 {
 	struct ethtool_value flags = { .cmd = ETHTOOL_GFLAGS };

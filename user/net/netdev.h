@@ -35,6 +35,9 @@ const struct netdev *netdev_named(const struct netdev *list, size_t count, const
 const struct netdev *netdev_numbered(const struct netdev *list, size_t count, __u32 ifindex);
 /* Returns 1 if packets start with an Ethernet header, 0 if with an IP header, -1 otherwise. */
 int netdev_has_ethernet(const struct netdev *dev);
+/* Finds an interface for XDP. Returns 0, or -errno with *err set: no such one, or no Ethernet. */
+int netdev_find_ethernet(const struct netdev *list, size_t count, const char *name,
+			 const struct netdev **dev, struct err *err);
 /* Does the interface's driver strip VLAN tags on receive (`ethtool -k`: rx-vlan-offload)? */
 bool netdev_strips_vlan(const char *name);
 /* Returns the inode number of the network namespace. */

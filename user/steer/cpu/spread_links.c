@@ -56,18 +56,14 @@ int spread_link_open(const char *bpffs, const struct sluice_spread_link *to, str
 static int link_resolve(struct spread_load *load, const struct netdev *list, size_t count,
 			const char *name, struct spread_link *at, struct err *err)
 {
-	const struct netdev *dev = netdev_named(list, count, name);
 	const struct sluice_spread_link *before;
+	const struct netdev *dev;
 	struct hook_link link;
 	char path[PATH_MAX];
+	int result = netdev_find_ethernet(list, count, name, &dev, err);
 
-	if (!dev)
-		return err_hint(err, err_set(err, EXIT_ERROR, ENODEV, "no interface '%s'", name),
-				"'ip link' lists those of this network namespace; --netns enters"
-				" another");
-	if (netdev_has_ethernet(dev) != 1)
-		return err_set(err, EXIT_ERROR, EOPNOTSUPP,
-			       "%s: its packets have no Ethernet header", name);
+	if (result)
+		return result;
 	*at = (struct spread_link){ .to = { .ifindex = dev->ifindex,
 					    .netns = (__u32)netdev_netns() },
 				    .fd = -1,
