@@ -7,10 +7,29 @@
 #ifndef SLUICE_BPF_MEET_ANSWER_H
 #define SLUICE_BPF_MEET_ANSWER_H
 
+#include "common/clock.h"
 #include "meet/datagram.h"
 #include "meet/maps.h"
 
 #define TTL 64
+
+static __always_inline int pass(enum sluice_meet_counter counter)
+{
+	count(counter);
+	return XDP_PASS;
+}
+
+/* Returns XDP_TX with the time if the datagram may be answered now, or what else to do with it. */
+static __always_inline int may_answer(const struct packet_cursor *cursor,
+				      const struct datagram *datagram, bool open_ok, __u64 *now)
+{
+	if (!source_is_valid(datagram))
+		return pass(SLUICE_MEET_passed_source);
+	if (!checksum_is_right(cursor, datagram, open_ok))
+		return pass(SLUICE_MEET_passed_checksum);
+	*now = clock_ns();
+	return *now < lease_until_ns ? XDP_TX : pass(SLUICE_MEET_passed_lease);
+}
 
 /* Ethernet and two VLAN tags, in half words. */
 #define L2_SIZE	    14
@@ -19,11 +38,6 @@
 
 struct l2 {
 	__be16 half_be[L2_HALVES];
-};
-
-/* IP header, UDP header and payload. */
-struct answer {
-	__be32 word_be[IP6_WORDS + UDP_WORDS + SLUICE_STUN_ANSWER_WORDS];
 };
 
 struct halves {
@@ -87,11 +101,15 @@ static __always_inline bool l2_write(const struct packet_cursor *cursor, __u32 s
 	return true;
 }
 
-/* Writes the headers before a payload of @length bytes, which is in place. */
-static __always_inline void answer_headers(struct answer *answer, const struct datagram *datagram,
-					   bool ip4, __u32 length)
+struct head {
+	__be32 word_be[IP6_WORDS + UDP_WORDS];
+};
+
+/* Writes the headers before a payload. All words after its end are 0, so that they add nothing. */
+static __always_inline void head_build(struct head *head, const struct datagram *datagram, bool ip4,
+				       const struct sluice_stun_answer *payload, __u32 length)
 {
-	__be32 *ip = answer->word_be, *udp = ip + (ip4 ? IP4_WORDS : IP6_WORDS);
+	__be32 *ip = head->word_be, *udp = ip + (ip4 ? IP4_WORDS : IP6_WORDS);
 	__u32 udp_length = UDP_WORDS * 4 + length;
 	__u16 check;
 	__u64 sum;
@@ -117,51 +135,70 @@ static __always_inline void answer_headers(struct answer *answer, const struct d
 			     PACKET_BE16(datagram->source_port_be));
 	udp[1] = PACKET_BE32(udp_length << 16);
 	/* the addresses are those of the request, in the other order */
-	sum = words_sum(datagram->source.word_be, 4) + words_sum(datagram->target.word_be, 4) +
-	      PACKET_BE16(IPPROTO_UDP) + PACKET_BE16(udp_length);
-	check = (__u16)~checksum_fold(sum + words_sum(udp, UDP_WORDS + length / 4));
+	sum = addresses_sum(datagram) + PACKET_BE16(IPPROTO_UDP) + PACKET_BE16(udp_length) +
+	      words_sum(udp, UDP_WORDS) + words_sum(payload->word_be, SLUICE_STUN_ANSWER_WORDS);
+	check = (__u16)~checksum_fold(sum);
 	/* 0 would be none: RFC 768 */
 	udp[1] |= PACKET_BE32((__u32)PACKET_BE16(check ? check : 0xffff));
 }
 
-struct packet_bytes {
-	__u8 byte[sizeof(struct answer)];
-} PACKET_UNALIGNED;
+/* Writes @count words at @off, if @off is below @end. */
+static __always_inline bool words_write(const struct packet_cursor *cursor, __u32 off, __u32 end,
+					const __be32 *word_be, const __u32 count)
+{
+	void *to;
+
+	if (off >= end)
+		return true;
+	to = packet_at(cursor, off, count * 4);
+	if (to)
+		__builtin_memcpy(to, word_be, count * 4);
+	return to;
+}
 
 /*
- * Completes and sends an answer whose payload of @length bytes, a constant, is in place. Once the
- * frame has changed, it must not be passed any more.
+ * Sends an answer with a payload of @length bytes: 32, 40, 44 or 52. Once the frame has changed, it
+ * must not be passed any more.
  */
 static __always_inline int answer_send(struct xdp_md *ctx, const struct datagram *datagram,
-				       struct answer *answer, bool ip4, const __u32 length)
+				       const bool ip4, const struct sluice_stun_answer *payload,
+				       __u32 length)
 {
-	const __u32 size = ((ip4 ? IP4_WORDS : IP6_WORDS) + UDP_WORDS) * 4 + length;
+	const __u32 head_words = (ip4 ? IP4_WORDS : IP6_WORDS) + UDP_WORDS;
 	void *data = (void *)(long)ctx->data, *data_end = (void *)(long)ctx->data_end;
 	struct packet_cursor cursor = packet_begin(data, data_end, data_end - data, 0);
-	__u32 l3_off = datagram->l3_off;
+	__u32 off = datagram->l3_off, end = off + head_words * 4 + length;
 	long shrink = cursor.len;
+	struct head head;
 	struct l2 l2;
-	void *to;
+	bool written;
 
 	/* the verifier refuses 32-bit arithmetic with the pointers that it was computed from */
 	asm volatile("" : "+r"(shrink));
-	shrink -= l3_off + size;
-	if (!l2_read(&cursor, l3_off, &l2))
+	shrink -= end;
+	if (!l2_read(&cursor, off, &l2))
 		return XDP_PASS;
-	answer_headers(answer, datagram, ip4, length);
+	head_build(&head, datagram, ip4, payload, length);
 	if (bpf_xdp_adjust_head(ctx, (int)shrink)) {
 		count(SLUICE_MEET_passed_headroom);
 		return XDP_PASS;
 	}
 	cursor.data = (void *)(long)ctx->data;
 	cursor.data_end = (void *)(long)ctx->data_end;
-	to = packet_at(&cursor, l3_off, size);
-	if (!to || !l2_write(&cursor, l3_off, &l2)) {
-		count(SLUICE_MEET_aborted);
-		return XDP_ABORTED;
+	written = l2_write(&cursor, off, &l2) &&
+		  words_write(&cursor, off, end, head.word_be, head_words);
+	off += head_words * 4;
+	written = written && words_write(&cursor, off, end, payload->word_be, 8);
+	if (ip4) {
+		written = written && words_write(&cursor, off + 32, end, &payload->word_be[8], 2);
+	} else {
+		written = written && words_write(&cursor, off + 32, end, &payload->word_be[8], 3) &&
+			  words_write(&cursor, off + 44, end, &payload->word_be[11], 2);
 	}
-	__builtin_memcpy(to, answer->word_be, size);
-	return XDP_TX;
+	if (written)
+		return XDP_TX;
+	count(SLUICE_MEET_aborted);
+	return XDP_ABORTED;
 }
 
 #endif

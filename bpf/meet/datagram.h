@@ -129,12 +129,10 @@ static __always_inline bool source_is_valid(const struct datagram *datagram)
 			     : source->half[0] && first != 0xff;
 }
 
-/* Returns the sum of the pseudo-header: addresses, protocol and length. */
-static __always_inline __u64 pseudo_sum(const struct datagram *datagram)
+static __always_inline __u64 addresses_sum(const struct datagram *datagram)
 {
 	/* the prefix of mapped addresses adds ffff each, which is zero in ones' complement */
-	return words_sum(datagram->source.word_be, 4) + words_sum(datagram->target.word_be, 4) +
-	       PACKET_BE16(IPPROTO_UDP) + datagram->length_be;
+	return words_sum(datagram->source.word_be, 4) + words_sum(datagram->target.word_be, 4);
 }
 
 /*
@@ -146,7 +144,8 @@ static __always_inline bool checksum_is_right(const struct packet_cursor *cursor
 					      const struct datagram *datagram, bool open_ok)
 {
 	__u32 i, off = datagram->payload_off, end = off + datagram->payload_len;
-	__u64 sum = pseudo_sum(datagram);
+	/* of the pseudo-header */
+	__u64 sum = addresses_sum(datagram) + PACKET_BE16(IPPROTO_UDP) + datagram->length_be;
 
 	/* no checksum: RFC 768; IPv6 needs one (RFC 8200, section 8.1) */
 	if (!datagram->check_be)

@@ -35,6 +35,15 @@ struct {
 	__type(value, __u64);
 } sluice_m_budget SEC(".maps");
 
+/* Written by the server, and the time by the program; max_entries is set at load. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct sluice_meet_peer);
+} sluice_m_peers SEC(".maps");
+
 /* Written by the program, by CPU; max_entries is set at load. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: (GPL-2.0-or-later OR BSD-2-Clause)
 /*
- * The rendezvous server's fast path: answers ordinary Binding requests (<sluice/stun_binding.h>) in
- * XDP, without waking the server. What it does not understand as a whole passes to user space,
- * whose answer is the same, byte for byte, where both could answer.
+ * The rendezvous server's fast path: answers ordinary Binding requests (<sluice/stun_binding.h>)
+ * and short refreshes of registrations (<sluice/rendezvous.h>) in XDP, without waking the server.
+ * What it does not understand as a whole passes to user space, whose answer is the same, byte for
+ * byte, where both could answer.
  *
  * The answer leaves by the interface of the request, to the link-layer address that sent it. So it
  * needs no route, and neither netfilter nor rp_filter see either of them.
@@ -15,6 +16,7 @@
 #include "meet/answer.h"
 #include "meet/datagram.h"
 #include "meet/maps.h"
+#include "meet/refresh.h"
 
 /* May a prefix get one more answer? Counts it. */
 static __always_inline bool budget_take(const struct sluice_addr *source, __u64 now)
@@ -42,65 +44,63 @@ static __always_inline bool is_listening(const struct datagram *datagram)
 	return bpf_map_lookup_elem(&sluice_m_listen, &at);
 }
 
-/* One constant length each: the verifier then knows every bound. */
-static __always_inline int binding_send(struct xdp_md *ctx, const struct datagram *datagram,
-					const struct sluice_stun_request *request)
+/* Builds the answer. Returns XDP_TX with its length, or what else to do with the request. */
+static __always_inline int binding_answer(const struct packet_cursor *cursor,
+					  const struct datagram *datagram, bool open_ok,
+					  struct sluice_stun_answer *answer, __u32 *length)
 {
-	struct answer answer;
+	struct sluice_stun_request request;
 	struct in6_addr source;
+	int verdict;
+	__u64 now;
 
-	__builtin_memcpy(&source, &datagram->source, sizeof(source));
-	if (datagram->ip4) {
-		sluice_stun_answer((void *)&answer.word_be[IP4_WORDS + UDP_WORDS], request, &source,
-				   datagram->source_port_be);
-		return request->fingerprint ? answer_send(ctx, datagram, &answer, true, 40)
-					    : answer_send(ctx, datagram, &answer, true, 32);
+	if (sluice_stun_recognise(cursor, datagram->payload_off, datagram->payload_len, &request) !=
+	    SLUICE_STUN_IS_ORDINARY)
+		return pass(SLUICE_MEET_passed_message);
+	verdict = may_answer(cursor, datagram, open_ok, &now);
+	if (verdict != XDP_TX)
+		return verdict;
+	if (!budget_take(&datagram->source, now)) {
+		count(SLUICE_MEET_dropped_budget);
+		return XDP_DROP;
 	}
-	sluice_stun_answer((void *)&answer.word_be[IP6_WORDS + UDP_WORDS], request, &source,
-			   datagram->source_port_be);
-	return request->fingerprint ? answer_send(ctx, datagram, &answer, false, 52)
-				    : answer_send(ctx, datagram, &answer, false, 44);
-}
-
-static __always_inline int pass(enum sluice_meet_counter counter)
-{
-	count(counter);
-	return XDP_PASS;
+	__builtin_memcpy(&source, &datagram->source, sizeof(source));
+	*length = sluice_stun_answer(answer, &request, &source, datagram->source_port_be);
+	return XDP_TX;
 }
 
 static __always_inline int handle(struct xdp_md *ctx, bool open_ok)
 {
 	void *data = (void *)(long)ctx->data, *data_end = (void *)(long)ctx->data_end;
 	struct packet_cursor cursor = packet_begin(data, data_end, data_end - data, 0);
-	struct sluice_stun_request request;
+	__u32 length = SLUICE_RENDEZVOUS_REFRESHED_SIZE;
+	struct sluice_stun_answer answer = {};
+	struct sluice_meet_peer *peer = NULL;
 	struct datagram datagram;
 	int verdict;
 	__u64 now;
 
 	if (!datagram_parse(&cursor, &datagram) || !is_listening(&datagram))
 		return XDP_PASS;
-	if (sluice_stun_recognise(&cursor, datagram.payload_off, datagram.payload_len, &request) !=
-	    SLUICE_STUN_IS_ORDINARY)
-		return pass(SLUICE_MEET_passed_message);
-	if (!source_is_valid(&datagram))
-		return pass(SLUICE_MEET_passed_source);
-	if (!checksum_is_right(&cursor, &datagram, open_ok))
-		return pass(SLUICE_MEET_passed_checksum);
-	now = clock_ns();
-	if (now >= lease_until_ns)
-		return pass(SLUICE_MEET_passed_lease);
-	if (!budget_take(&datagram.source, now)) {
-		count(SLUICE_MEET_dropped_budget);
-		return XDP_DROP;
-	}
-	verdict = binding_send(ctx, &datagram, &request);
-	if (verdict == XDP_TX) {
+	if (refresh_is(&cursor, &datagram))
+		verdict = refresh_answer(&cursor, &datagram, open_ok, &now, &peer, &answer);
+	else
+		verdict = binding_answer(&cursor, &datagram, open_ok, &answer, &length);
+	if (verdict != XDP_TX)
+		return verdict;
+	verdict = datagram.ip4 ? answer_send(ctx, &datagram, true, &answer, length)
+			       : answer_send(ctx, &datagram, false, &answer, length);
+	if (verdict != XDP_TX)
+		return verdict;
+	if (peer) {
+		*(volatile __u64 *)&peer->seen_ns = now;
+		count(SLUICE_MEET_refresh);
+	} else {
 		count(SLUICE_MEET_binding);
 		count_add(SLUICE_MEET_bytes_in, datagram.payload_len);
-		count_add(SLUICE_MEET_bytes_out,
-			  (datagram.ip4 ? 32 : 44) + (request.fingerprint ? 8 : 0));
+		count_add(SLUICE_MEET_bytes_out, length);
 	}
-	return verdict;
+	return XDP_TX;
 }
 
 SEC("xdp")

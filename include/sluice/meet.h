@@ -5,6 +5,7 @@
 
 #include <linux/types.h>
 #include <sluice/flow.h>
+#include <sluice/siphash.h>
 
 #define SLUICE_MEET_LISTEN_MAX 64 /* addresses */
 
@@ -15,6 +16,20 @@ struct sluice_meet_listen {
 	__u16 zero[3];
 };
 _Static_assert(sizeof(struct sluice_meet_listen) == 24, "struct sluice_meet_listen");
+
+/*
+ * A registration by UDP, at its slot (<sluice/rendezvous.h>). User space writes it, the epoch last;
+ * the program stores the time of a refresh, which user space reads before a registration expires.
+ */
+struct sluice_meet_peer {
+	struct sluice_siphash_key key; /* of the refresh */
+	struct sluice_addr addr;
+	__be16 port_be;
+	__u16 zero;
+	__u32 epoch;   /* 0: none is here */
+	__u64 seen_ns; /* CLOCK_MONOTONIC */
+};
+_Static_assert(sizeof(struct sluice_meet_peer) == 48, "struct sluice_meet_peer");
 
 /*
  * Budgets: answers to sources that have proved nothing, by prefix, a /24 of IPv4 and a /56 of IPv6.
@@ -42,17 +57,19 @@ SLUICE_FLOW_INLINE __u32 sluice_meet_budget_index(__u64 seed, const struct sluic
  * nor those with IP options or extension headers, and fragments, which user space handles.
  * As in sluice/counters.h, the list defines the index, the JSON key and the help text.
  */
-#define SLUICE_MEET_COUNTERS(X)                                                              \
-	X(binding, "Binding requests answered")                                              \
-	X(passed_message, "messages passed to user space, which understands all of STUN")    \
-	X(passed_source, "datagrams passed: the source cannot get an answer")                \
-	X(passed_checksum, "messages passed: a wrong checksum, or none yet as from a local " \
-			   "container")                                                      \
-	X(passed_lease, "messages passed: user space has not renewed the lease")             \
-	X(passed_headroom, "messages passed: the frame cannot grow")                         \
-	X(dropped_budget, "requests dropped: the budget of their prefix is spent")           \
-	X(aborted, "frames lost in the middle of a change")                                  \
-	X(bytes_in, "bytes of answered Binding requests, UDP payload")                       \
+#define SLUICE_MEET_COUNTERS(X)                                                                \
+	X(binding, "Binding requests answered")                                                \
+	X(refresh, "short refreshes of registrations answered")                                \
+	X(passed_refresh, "refreshes passed: of no registration here, or from another source") \
+	X(passed_message, "messages passed to user space, which understands all of STUN")      \
+	X(passed_source, "datagrams passed: the source cannot get an answer")                  \
+	X(passed_checksum, "messages passed: a wrong checksum, or none yet as from a local "   \
+			   "container")                                                        \
+	X(passed_lease, "messages passed: user space has not renewed the lease")               \
+	X(passed_headroom, "messages passed: the frame cannot grow")                           \
+	X(dropped_budget, "requests dropped: the budget of their prefix is spent")             \
+	X(aborted, "frames lost in the middle of a change")                                    \
+	X(bytes_in, "bytes of answered Binding requests, UDP payload")                         \
 	X(bytes_out, "bytes of the answers to them")
 
 enum sluice_meet_counter {

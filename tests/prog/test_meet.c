@@ -12,6 +12,7 @@
 #include <errno.h>
 #include <setjmp.h>
 #include <sluice/meet.h>
+#include <sluice/rendezvous.h>
 #include <sluice/stun_binding.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -26,6 +27,8 @@
 #define CLIENT6 "2001:db8:7:8::9"
 #define PORT	3478
 #define CLIENT	40000
+
+#define SLOTS 4
 
 #define NOTHING SLUICE_MEET_COUNTERS_MAX
 
@@ -61,6 +64,7 @@ static void load(__u64 interval_ns, __u64 burst_ns)
 	skel->rodata->budget_interval_ns = interval_ns;
 	skel->rodata->budget_burst_ns = burst_ns;
 	bpf_map__set_max_entries(skel->maps.sluice_m_counters, (__u32)libbpf_num_possible_cpus());
+	bpf_map__set_max_entries(skel->maps.sluice_m_peers, SLOTS);
 	assert_int_equal(meet_bpf__load(skel), 0);
 	skel->bss->lease_until_ns = UINT64_MAX;
 	listen_at(HOST4, PORT);
@@ -191,10 +195,24 @@ static struct shape udp6(const struct request *request)
 	return shape;
 }
 
+static struct in6_addr source_of(const struct shape *shape)
+{
+	struct in6_addr addr = { 0 };
+
+	if (shape_is6(shape)) {
+		assert_int_equal(inet_pton(AF_INET6, shape->source, &addr), 1);
+	} else {
+		addr.s6_addr[10] = addr.s6_addr[11] = 0xff;
+		assert_int_equal(inet_pton(AF_INET, shape->source, &addr.s6_addr32[3]), 1);
+	}
+	return addr;
+}
+
 /* The answer by the full codec. Returns 0 if it has none of this kind. */
 static size_t answer_of(const struct shape *shape, uint8_t *answer, size_t size)
 {
-	struct stun_endpoint from = { .port_be = htons(shape->source_port) };
+	struct stun_endpoint from = { .addr = source_of(shape),
+				      .port_be = htons(shape->source_port) };
 	uint16_t unknown[STUN_UNKNOWN_MAX];
 	struct stun_builder builder;
 	struct stun_message message;
@@ -204,12 +222,6 @@ static size_t answer_of(const struct shape *shape, uint8_t *answer, size_t size)
 	    message.integrity || message.integrity_sha256 ||
 	    stun_unknown(&message, NULL, 0, unknown))
 		return 0;
-	if (shape_is6(shape)) {
-		assert_int_equal(inet_pton(AF_INET6, shape->source, &from.addr), 1);
-	} else {
-		from.addr.s6_addr[10] = from.addr.s6_addr[11] = 0xff;
-		assert_int_equal(inet_pton(AF_INET, shape->source, &from.addr.s6_addr32[3]), 1);
-	}
 	stun_begin_response(&builder, answer, size, &message, SLUICE_STUN_SUCCESS);
 	stun_put_xor_address(&builder, SLUICE_STUN_XOR_MAPPED_ADDRESS, &from);
 	if (message.fingerprint)
@@ -220,20 +232,19 @@ static size_t answer_of(const struct shape *shape, uint8_t *answer, size_t size)
 /* --- answers */
 
 /* Builds the whole frame that the program has to send. */
-static void answer_frame(const struct shape *request, struct frame *frame)
+static void frame_with(const struct shape *request, const uint8_t *content, size_t length,
+		       struct frame *frame)
 {
-	uint8_t content[128];
 	struct shape shape = { .source = request->target,
 			       .target = request->source,
 			       .source_port = request->target_port,
 			       .target_port = request->source_port,
 			       .vlan_tags = request->vlan_tags,
-			       .content = content };
+			       .content = content,
+			       .payload = length };
 	size_t l3 = 14 + 4 * (size_t)request->vlan_tags;
 	uint16_t sum;
 
-	shape.payload = answer_of(request, content, sizeof(content));
-	assert_int_not_equal(shape.payload, 0);
 	build_frame(&shape, frame);
 	memset(frame->byte, 0x0a, 6);
 	if (shape_is6(request))
@@ -245,33 +256,42 @@ static void answer_frame(const struct shape *request, struct frame *frame)
 	memcpy(frame->byte + l3 + 10, &sum, sizeof(sum));
 }
 
+static void answer_frame(const struct shape *request, struct frame *frame)
+{
+	uint8_t content[128];
+	size_t length = answer_of(request, content, sizeof(content));
+
+	assert_int_not_equal(length, 0);
+	frame_with(request, content, length, frame);
+}
+
 /* Gives the frame different addresses, so that an answer shows which is which. */
 static void address_frame(struct frame *frame)
 {
 	memset(frame->byte + 6, 0x0a, 6);
 }
 
-static void want_frame_answered(const struct shape *shape, const struct frame *in)
+static void want_answer(const struct shape *shape, const struct frame *want)
 {
 	const struct bpf_program *progs[] = { skel->progs.sluice_meet, skel->progs.sluice_meet_g };
-	struct frame out, want;
+	struct frame in, out;
 	size_t i;
 
-	answer_frame(shape, &want);
+	build_frame(shape, &in);
+	address_frame(&in);
 	for (i = 0; i < 2; i++) {
-		assert_int_equal(run(progs[i], in, &out), XDP_TX);
-		assert_int_equal(out.len, want.len);
-		assert_memory_equal(out.byte, want.byte, want.len);
+		assert_int_equal(run(progs[i], &in, &out), XDP_TX);
+		assert_int_equal(out.len, want->len);
+		assert_memory_equal(out.byte, want->byte, want->len);
 	}
 }
 
 static void want_answered(const struct shape *shape)
 {
-	struct frame in;
+	struct frame want;
 
-	build_frame(shape, &in);
-	address_frame(&in);
-	want_frame_answered(shape, &in);
+	answer_frame(shape, &want);
+	want_answer(shape, &want);
 }
 
 static void test_answers(void **state)
@@ -671,6 +691,168 @@ static void test_lease(void **state)
 	skel->bss->lease_until_ns = UINT64_MAX;
 }
 
+/* --- refreshes */
+
+#define SLOT  2
+#define EPOCH 0x80000001U
+
+static const struct sluice_siphash_key refresh_key = { { 0x0706050403020100ULL,
+							 0x0f0e0d0c0b0a0908ULL } };
+
+static void put_peer(const struct shape *shape, __u32 slot, __u32 epoch)
+{
+	struct in6_addr addr = source_of(shape);
+	struct sluice_meet_peer peer = { .key = refresh_key,
+					 .port_be = htons(shape->source_port),
+					 .epoch = epoch };
+
+	memcpy(&peer.addr, &addr, sizeof(peer.addr));
+	assert_int_equal(bpf_map__update_elem(skel->maps.sluice_m_peers, &slot, sizeof(slot), &peer,
+					      sizeof(peer), BPF_ANY),
+			 0);
+}
+
+static __u64 seen_ns(__u32 slot)
+{
+	struct sluice_meet_peer peer;
+
+	assert_int_equal(bpf_map__lookup_elem(skel->maps.sluice_m_peers, &slot, sizeof(slot), &peer,
+					      sizeof(peer), 0),
+			 0);
+	return peer.seen_ns;
+}
+
+static void put_token(struct request *request, const struct shape *from, __u32 slot, __u32 epoch)
+{
+	struct in6_addr addr = source_of(from);
+	struct sluice_rendezvous_token token = { .id = { htonl(slot), htonl(epoch) } };
+
+	token.mac_le = SLUICE_RENDEZVOUS_LE64(sluice_rendezvous_token_mac(
+		&refresh_key, &token.id, &addr, htons(from->source_port)));
+	stun_begin(&request->builder, request->data, sizeof(request->data),
+		   SLUICE_RENDEZVOUS_REFRESH, SLUICE_STUN_REQUEST, (const uint8_t *)"transaction!");
+	stun_put(&request->builder, SLUICE_RENDEZVOUS_REFRESH_TOKEN, &token, sizeof(token));
+	assert_int_equal(stun_end(&request->builder), SLUICE_RENDEZVOUS_REFRESH_SIZE);
+}
+
+static void refreshed_frame(const struct shape *shape, struct frame *frame)
+{
+	const struct sluice_rendezvous_id id = { htonl(SLOT), htonl(EPOCH) };
+	__be32 transaction_be[3];
+	struct stun_builder builder;
+	uint8_t answer[64];
+	__u64 proof;
+
+	memcpy(transaction_be, "transaction!", sizeof(transaction_be));
+	proof = SLUICE_RENDEZVOUS_LE64(
+		sluice_rendezvous_proof_mac(&refresh_key, &id, transaction_be));
+	stun_begin(&builder, answer, sizeof(answer), SLUICE_RENDEZVOUS_REFRESH, SLUICE_STUN_SUCCESS,
+		   (const uint8_t *)"transaction!");
+	stun_put(&builder, SLUICE_RENDEZVOUS_REFRESH_PROOF, &proof, sizeof(proof));
+	assert_int_equal(stun_end(&builder), SLUICE_RENDEZVOUS_REFRESHED_SIZE);
+	frame_with(shape, answer, SLUICE_RENDEZVOUS_REFRESHED_SIZE, frame);
+}
+
+static void want_refreshed(struct shape (*shape_of)(const struct request *))
+{
+	__u64 before[SLUICE_MEET_COUNTERS_MAX], after[SLUICE_MEET_COUNTERS_MAX], now, seen;
+	struct request request = { .length = 0 };
+	struct shape shape = shape_of(&request);
+	struct timespec time;
+	struct frame want;
+
+	put_peer(&shape, SLOT, EPOCH);
+	put_token(&request, &shape, SLOT, EPOCH);
+	shape = shape_of(&request);
+	refreshed_frame(&shape, &want);
+	counters(before);
+	want_answer(&shape, &want);
+	counters(after);
+	/* a refresh is neither a Binding request, nor does it draw from a budget */
+	assert_int_equal(after[SLUICE_MEET_refresh] - before[SLUICE_MEET_refresh], 2);
+	assert_int_equal(after[SLUICE_MEET_binding] - before[SLUICE_MEET_binding], 0);
+	assert_int_equal(after[SLUICE_MEET_bytes_out] - before[SLUICE_MEET_bytes_out], 0);
+	clock_gettime(CLOCK_MONOTONIC, &time);
+	now = (__u64)time.tv_sec * 1000000000 + (__u64)time.tv_nsec;
+	seen = seen_ns(SLOT);
+	assert_true(seen && seen <= now);
+	shape.vlan_tags = 2;
+	shape.padding = 9;
+	refreshed_frame(&shape, &want);
+	want_answer(&shape, &want);
+}
+
+static void test_refresh(void **state)
+{
+	load(3600ULL * 1000000000, 1);
+	want_refreshed(udp4);
+	want_refreshed(udp6);
+	load(0, 0);
+}
+
+static void want_refresh_passed(const struct shape *shape, int which)
+{
+	struct frame frame;
+
+	build_frame(shape, &frame);
+	want_passed(&frame, which);
+	assert_int_equal(seen_ns(SLOT), 0);
+}
+
+/* User space decides about all others: no registration, or another source. */
+static void test_refresh_passed(void **state)
+{
+	struct request request = { .length = 0 };
+	struct shape shape = udp4(&request), other;
+	size_t bit;
+
+	put_peer(&shape, SLOT, EPOCH);
+	put_token(&request, &shape, SLOT, EPOCH);
+	shape = udp4(&request);
+	/* no bit of the token or its lengths can change, and those of the transaction id may */
+	for (bit = 0; bit < request.builder.length * 8; bit++) {
+		if (bit >= 4 * 8 && bit < 20 * 8)
+			continue;
+		request.data[bit / 8] ^= (uint8_t)(1 << bit % 8);
+		want_refresh_passed(&shape, bit / 8 >= 24 ? SLUICE_MEET_passed_refresh
+							  : SLUICE_MEET_passed_message);
+		request.data[bit / 8] ^= (uint8_t)(1 << bit % 8);
+	}
+	/* the NAT has made another mapping */
+	other = shape;
+	other.source_port++;
+	want_refresh_passed(&other, SLUICE_MEET_passed_refresh);
+	other = shape;
+	other.source = "198.51.100.10";
+	want_refresh_passed(&other, SLUICE_MEET_passed_refresh);
+	/* with a token for the new one, which only the peer can make: the server has to know */
+	put_token(&request, &other, SLOT, EPOCH);
+	want_refresh_passed(&other, SLUICE_MEET_passed_refresh);
+	put_token(&request, &shape, SLOT, EPOCH + 1);
+	want_refresh_passed(&shape, SLUICE_MEET_passed_refresh);
+	put_token(&request, &shape, SLOT + 1, EPOCH);
+	want_refresh_passed(&shape, SLUICE_MEET_passed_refresh);
+	put_token(&request, &shape, SLOTS, EPOCH);
+	want_refresh_passed(&shape, SLUICE_MEET_passed_refresh);
+	put_token(&request, &shape, UINT32_MAX, EPOCH);
+	want_refresh_passed(&shape, SLUICE_MEET_passed_refresh);
+	/* a free slot has the epoch 0 */
+	put_peer(&shape, SLOT, 0);
+	put_token(&request, &shape, SLOT, 0);
+	want_refresh_passed(&shape, SLUICE_MEET_passed_refresh);
+	/* longer than a short one */
+	put_peer(&shape, SLOT, EPOCH);
+	put_token(&request, &shape, SLOT, EPOCH);
+	stun_put_fingerprint(&request.builder);
+	shape = udp4(&request);
+	want_refresh_passed(&shape, SLUICE_MEET_passed_message);
+	put_token(&request, &shape, SLOT, EPOCH);
+	shape = udp4(&request);
+	skel->bss->lease_until_ns = 0;
+	want_refresh_passed(&shape, SLUICE_MEET_passed_lease);
+	skel->bss->lease_until_ns = UINT64_MAX;
+}
+
 /* --- random requests: the same answer, or none from XDP */
 
 static uint64_t random_state = 88172645463325252ULL;
@@ -767,6 +949,7 @@ int main(void)
 		cmocka_unit_test(test_sources),	      cmocka_unit_test(test_checksums),
 		cmocka_unit_test(test_open_checksum), cmocka_unit_test(test_cut),
 		cmocka_unit_test(test_budget),	      cmocka_unit_test(test_lease),
+		cmocka_unit_test(test_refresh),	      cmocka_unit_test(test_refresh_passed),
 		cmocka_unit_test(test_random),
 	};
 	int failed = cmocka_run_group_tests(tests, set_up, NULL);
