@@ -36,12 +36,14 @@ static __always_inline bool budget_take(const struct sluice_addr *source, __u64 
 	return true;
 }
 
-static __always_inline bool is_listening(const struct datagram *datagram)
+/* Returns enum sluice_meet_service, 0 at an address that is not the server's. */
+static __always_inline __u32 services_of(const struct datagram *datagram)
 {
 	const struct sluice_meet_listen at = { .addr = datagram->target,
 					       .port_be = datagram->target_port_be };
+	const __u32 *services = bpf_map_lookup_elem(&sluice_m_listen, &at);
 
-	return bpf_map_lookup_elem(&sluice_m_listen, &at);
+	return services ? *services : 0;
 }
 
 /* Builds the answer. Returns XDP_TX with its length, or what else to do with the request. */
@@ -77,13 +79,19 @@ static __always_inline int handle(struct xdp_md *ctx, bool open_ok)
 	struct sluice_stun_answer answer = {};
 	struct sluice_meet_peer *peer = NULL;
 	struct datagram datagram;
+	__u32 services;
 	int verdict;
 	__u64 now;
 
-	if (!datagram_parse(&cursor, &datagram) || !is_listening(&datagram))
+	if (!datagram_parse(&cursor, &datagram))
 		return XDP_PASS;
-	if (refresh_is(&cursor, &datagram))
+	services = services_of(&datagram);
+	if (!services)
+		return XDP_PASS;
+	if (services & SLUICE_MEET_REFRESH && refresh_is(&cursor, &datagram))
 		verdict = refresh_answer(&cursor, &datagram, open_ok, &now, &peer, &answer);
+	else if (!(services & SLUICE_MEET_BINDING))
+		verdict = pass(SLUICE_MEET_passed_message);
 	else
 		verdict = binding_answer(&cursor, &datagram, open_ok, &answer, &length);
 	if (verdict != XDP_TX)
@@ -94,9 +102,9 @@ static __always_inline int handle(struct xdp_md *ctx, bool open_ok)
 		return verdict;
 	if (peer) {
 		*(volatile __u64 *)&peer->seen_ns = now;
-		count(SLUICE_MEET_refresh);
+		count(SLUICE_MEET_refreshes);
 	} else {
-		count(SLUICE_MEET_binding);
+		count(SLUICE_MEET_bindings);
 		count_add(SLUICE_MEET_bytes_in, datagram.payload_len);
 		count_add(SLUICE_MEET_bytes_out, length);
 	}

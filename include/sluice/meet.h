@@ -9,7 +9,13 @@
 
 #define SLUICE_MEET_LISTEN_MAX 64 /* addresses */
 
-/* An address and a port of the server; the value is enum sluice_meet_service. */
+/* What the program answers at an address. */
+enum sluice_meet_service {
+	SLUICE_MEET_REFRESH = 1,
+	SLUICE_MEET_BINDING = 2, /* an address without another one, which the answer had to name */
+};
+
+/* An address and a port of the server; the value has bits of enum sluice_meet_service. */
 struct sluice_meet_listen {
 	struct sluice_addr addr;
 	__be16 port_be;
@@ -58,8 +64,8 @@ SLUICE_FLOW_INLINE __u32 sluice_meet_budget_index(__u64 seed, const struct sluic
  * As in sluice/counters.h, the list defines the index, the JSON key and the help text.
  */
 #define SLUICE_MEET_COUNTERS(X)                                                                \
-	X(binding, "Binding requests answered")                                                \
-	X(refresh, "short refreshes of registrations answered")                                \
+	X(bindings, "Binding requests answered")                                               \
+	X(refreshes, "short refreshes of registrations answered")                              \
 	X(passed_refresh, "refreshes passed: of no registration here, or from another source") \
 	X(passed_message, "messages passed to user space, which understands all of STUN")      \
 	X(passed_source, "datagrams passed: the source cannot get an answer")                  \

@@ -29,6 +29,7 @@
 #define CLIENT	40000
 
 #define SLOTS 4
+#define ALL   (SLUICE_MEET_BINDING | SLUICE_MEET_REFRESH)
 
 #define NOTHING SLUICE_MEET_COUNTERS_MAX
 
@@ -39,19 +40,17 @@ static struct meet_bpf *skel;
 
 /* --- set up */
 
-static void listen_at(const char *addr, unsigned int port)
+static void listen_at(const char *addr, unsigned int port, __u32 services)
 {
 	struct sluice_meet_listen at = { .port_be = htons((uint16_t)port) };
-	__u32 value = 1;
-
 	if (strchr(addr, ':')) {
 		assert_int_equal(inet_pton(AF_INET6, addr, &at.addr), 1);
 	} else {
 		at.addr.byte[10] = at.addr.byte[11] = 0xff;
 		assert_int_equal(inet_pton(AF_INET, addr, &at.addr.word_be[3]), 1);
 	}
-	assert_int_equal(bpf_map__update_elem(skel->maps.sluice_m_listen, &at, sizeof(at), &value,
-					      sizeof(value), BPF_ANY),
+	assert_int_equal(bpf_map__update_elem(skel->maps.sluice_m_listen, &at, sizeof(at),
+					      &services, sizeof(services), BPF_ANY),
 			 0);
 }
 
@@ -67,8 +66,8 @@ static void load(__u64 interval_ns, __u64 burst_ns)
 	bpf_map__set_max_entries(skel->maps.sluice_m_peers, SLOTS);
 	assert_int_equal(meet_bpf__load(skel), 0);
 	skel->bss->lease_until_ns = UINT64_MAX;
-	listen_at(HOST4, PORT);
-	listen_at(HOST6, PORT);
+	listen_at(HOST4, PORT, ALL);
+	listen_at(HOST6, PORT, ALL);
 }
 
 static int set_up(void **state)
@@ -331,7 +330,7 @@ static void test_counted(void **state)
 	counters(before);
 	assert_int_equal(run(skel->progs.sluice_meet, &in, &out), XDP_TX);
 	counters(after);
-	assert_int_equal(after[SLUICE_MEET_binding] - before[SLUICE_MEET_binding], 1);
+	assert_int_equal(after[SLUICE_MEET_bindings] - before[SLUICE_MEET_bindings], 1);
 	assert_int_equal(after[SLUICE_MEET_bytes_in] - before[SLUICE_MEET_bytes_in], 28);
 	assert_int_equal(after[SLUICE_MEET_bytes_out] - before[SLUICE_MEET_bytes_out], 52);
 }
@@ -351,7 +350,7 @@ static void want_no_zero(struct shape (*shape_of)(const struct request *))
 	check = frame.len - (shape_is6(&shape) ? 44 : 32) - 2;
 	port = PORT + ((uint32_t)frame.byte[check] << 8 | frame.byte[check + 1]);
 	shape.target_port = (uint16_t)((port & 0xffff) + (port >> 16));
-	listen_at(shape.target, shape.target_port);
+	listen_at(shape.target, shape.target_port, ALL);
 	answer_frame(&shape, &frame);
 	assert_memory_equal(frame.byte + check, "\xff\xff", 2);
 	want_answered(&shape);
@@ -661,7 +660,7 @@ static void test_budget(void **state)
 	assert_int_equal(verdict_of("2001:db8:1:2ff:ffff::1"), XDP_DROP);
 	assert_int_equal(verdict_of("2001:db8:1:300::1"), XDP_TX);
 	counters(after);
-	assert_int_equal(after[SLUICE_MEET_binding] - before[SLUICE_MEET_binding], 8);
+	assert_int_equal(after[SLUICE_MEET_bindings] - before[SLUICE_MEET_bindings], 8);
 	assert_int_equal(after[SLUICE_MEET_dropped_budget] - before[SLUICE_MEET_dropped_budget], 3);
 	/* as if enough time had passed */
 	for (index = 0; index < SLUICE_MEET_BUDGETS; index++)
@@ -769,8 +768,8 @@ static void want_refreshed(struct shape (*shape_of)(const struct request *))
 	want_answer(&shape, &want);
 	counters(after);
 	/* a refresh is neither a Binding request, nor does it draw from a budget */
-	assert_int_equal(after[SLUICE_MEET_refresh] - before[SLUICE_MEET_refresh], 2);
-	assert_int_equal(after[SLUICE_MEET_binding] - before[SLUICE_MEET_binding], 0);
+	assert_int_equal(after[SLUICE_MEET_refreshes] - before[SLUICE_MEET_refreshes], 2);
+	assert_int_equal(after[SLUICE_MEET_bindings] - before[SLUICE_MEET_bindings], 0);
 	assert_int_equal(after[SLUICE_MEET_bytes_out] - before[SLUICE_MEET_bytes_out], 0);
 	clock_gettime(CLOCK_MONOTONIC, &time);
 	now = (__u64)time.tv_sec * 1000000000 + (__u64)time.tv_nsec;
@@ -851,6 +850,28 @@ static void test_refresh_passed(void **state)
 	skel->bss->lease_until_ns = 0;
 	want_refresh_passed(&shape, SLUICE_MEET_passed_lease);
 	skel->bss->lease_until_ns = UINT64_MAX;
+}
+
+/* At an address with an alternate (RFC 5780), user space answers Binding requests. */
+static void test_services(void **state)
+{
+	struct request request = { .length = 0 };
+	struct shape shape = udp4(&request);
+	struct frame frame;
+
+	listen_at(HOST4, PORT, SLUICE_MEET_REFRESH);
+	want_refreshed(udp4);
+	bare(&request);
+	shape = udp4(&request);
+	build_frame(&shape, &frame);
+	want_passed(&frame, SLUICE_MEET_passed_message);
+	listen_at(HOST4, PORT, SLUICE_MEET_BINDING);
+	want_answered(&shape);
+	put_peer(&shape, SLOT, EPOCH);
+	put_token(&request, &shape, SLOT, EPOCH);
+	shape = udp4(&request);
+	want_refresh_passed(&shape, SLUICE_MEET_passed_message);
+	listen_at(HOST4, PORT, ALL);
 }
 
 /* --- random requests: the same answer, or none from XDP */
@@ -950,7 +971,7 @@ int main(void)
 		cmocka_unit_test(test_open_checksum), cmocka_unit_test(test_cut),
 		cmocka_unit_test(test_budget),	      cmocka_unit_test(test_lease),
 		cmocka_unit_test(test_refresh),	      cmocka_unit_test(test_refresh_passed),
-		cmocka_unit_test(test_random),
+		cmocka_unit_test(test_services),      cmocka_unit_test(test_random),
 	};
 	int failed = cmocka_run_group_tests(tests, set_up, NULL);
 

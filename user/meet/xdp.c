@@ -23,7 +23,9 @@
 struct meet_xdp {
 	struct meet_bpf *skel;
 	const struct sluice_meet_counters *counters; /* by CPU */
+	struct sluice_meet_peer *peers;		     /* by slot */
 	unsigned int cpus;
+	uint32_t slots;
 	struct meet_xdp_iface iface[MEET_XDP_IFACES_MAX];
 	int link_fd[MEET_XDP_IFACES_MAX];
 	unsigned int count;
@@ -109,11 +111,13 @@ static int load(struct meet_xdp *xdp, const struct meet_xdp_options *options, st
 
 	xdp->skel = skel;
 	xdp->cpus = cpus > 0 ? (unsigned int)cpus : 1;
+	xdp->slots = options->peers ? options->peers : 1;
 	if (skel) {
 		skel->rodata->seed = object_seed(0);
 		skel->rodata->budget_interval_ns = options->rate ? SECOND_NS / options->rate : 0;
 		skel->rodata->budget_burst_ns = BUDGET_BURST_S * SECOND_NS;
 		bpf_map__set_max_entries(skel->maps.sluice_m_counters, xdp->cpus);
+		bpf_map__set_max_entries(skel->maps.sluice_m_peers, xdp->slots);
 	}
 	result = object_verify(&object, skel ? skel->skeleton : NULL, err);
 	object_end(&object);
@@ -121,9 +125,10 @@ static int load(struct meet_xdp *xdp, const struct meet_xdp_options *options, st
 		return result;
 	xdp->counters = map_open_array(bpf_map__fd(skel->maps.sluice_m_counters), xdp->cpus,
 				       sizeof(*xdp->counters), false);
-	return xdp->counters ? 0
-			     : err_set(err, EXIT_ERROR, errno, "counters of XDP: mmap: %s",
-				       strerror(errno));
+	if (xdp->counters)
+		xdp->peers = map_open_array(bpf_map__fd(skel->maps.sluice_m_peers), xdp->slots,
+					    sizeof(*xdp->peers), true);
+	return xdp->peers ? 0 : err_set(err, EXIT_ERROR, errno, "--xdp: mmap: %s", strerror(errno));
 }
 
 int meet_xdp_open(struct meet_xdp **out, const struct meet_xdp_options *options, struct err *err)
@@ -163,17 +168,18 @@ void meet_xdp_close(struct meet_xdp *xdp)
 	for (i = 0; i < xdp->count; i++)
 		close(xdp->link_fd[i]);
 	map_close_array(xdp->counters, xdp->cpus, sizeof(*xdp->counters));
+	map_close_array(xdp->peers, xdp->slots, sizeof(*xdp->peers));
 	meet_bpf__destroy(xdp->skel);
 	free(xdp);
 }
 
 /* --- use */
 
-int meet_xdp_listen(struct meet_xdp *xdp, const struct stun_endpoint *at, struct err *err)
+int meet_xdp_listen(struct meet_xdp *xdp, const struct stun_endpoint *at, __u32 services,
+		    struct err *err)
 {
 	struct sluice_meet_listen listen = { .port_be = at->port_be };
 	char text[ADDR_TEXT_MAX];
-	__u32 value = 1;
 
 	if (IN6_IS_ADDR_UNSPECIFIED(&at->addr) ||
 	    (addr_is_ip4(&at->addr) && !at->addr.s6_addr32[3]))
@@ -184,8 +190,8 @@ int meet_xdp_listen(struct meet_xdp *xdp, const struct stun_endpoint *at, struct
 				"give the addresses of this host to --listen: XDP also sees packets"
 				" that are for others");
 	memcpy(&listen.addr, &at->addr, sizeof(listen.addr));
-	if (bpf_map__update_elem(xdp->skel->maps.sluice_m_listen, &listen, sizeof(listen), &value,
-				 sizeof(value), BPF_ANY))
+	if (bpf_map__update_elem(xdp->skel->maps.sluice_m_listen, &listen, sizeof(listen),
+				 &services, sizeof(services), BPF_ANY))
 		return err_set(err, EXIT_ERROR, errno, "--xdp: %s: %s",
 			       addr_format_port(&at->addr, at->port_be, text), strerror(errno));
 	return 0;
@@ -195,6 +201,39 @@ void meet_xdp_renew(struct meet_xdp *xdp)
 {
 	xdp->skel->bss->lease_until_ns = clock_now_ns(CLOCK_MONOTONIC) +
 					 MEET_XDP_LEASE_S * SECOND_NS;
+}
+
+void meet_xdp_put_peer(struct meet_xdp *xdp, __u32 slot, const struct sluice_meet_peer *peer)
+{
+	struct sluice_meet_peer *to;
+
+	if (slot >= xdp->slots)
+		return;
+	to = &xdp->peers[slot];
+	/* the program takes no registration whose epoch is not there yet */
+	__atomic_store_n(&to->epoch, 0, __ATOMIC_RELAXED);
+	__atomic_thread_fence(__ATOMIC_RELEASE);
+	to->key = peer->key;
+	to->addr = peer->addr;
+	to->port_be = peer->port_be;
+	to->seen_ns = 0;
+	__atomic_store_n(&to->epoch, peer->epoch, __ATOMIC_RELEASE);
+}
+
+void meet_xdp_remove_peer(struct meet_xdp *xdp, __u32 slot)
+{
+	static const struct sluice_meet_peer none;
+
+	meet_xdp_put_peer(xdp, slot, &none);
+}
+
+uint64_t meet_xdp_idle_ns(const struct meet_xdp *xdp, __u32 slot)
+{
+	__u64 seen = slot < xdp->slots
+			     ? __atomic_load_n(&xdp->peers[slot].seen_ns, __ATOMIC_RELAXED)
+			     : 0;
+
+	return seen ? clock_since_ns(CLOCK_MONOTONIC, seen) : UINT64_MAX;
 }
 
 void meet_xdp_counters(const struct meet_xdp *xdp, __u64 sum[SLUICE_MEET_COUNTERS_MAX])

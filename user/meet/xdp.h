@@ -28,8 +28,9 @@ struct meet_xdp;
 struct meet_xdp_options {
 	const char *const *ifname;
 	unsigned int ifcount;
-	uint32_t rate; /* answers a second to an unauthenticated prefix; 0: no limit */
-	bool dry_run;  /* load the program, and check the interfaces, but attach nothing */
+	uint32_t peers; /* registrations, by slot */
+	uint32_t rate;	/* answers a second to an unauthenticated prefix; 0: no limit */
+	bool dry_run;	/* load the program, and check the interfaces, but attach nothing */
 };
 
 struct meet_xdp_iface {
@@ -47,13 +48,22 @@ int meet_xdp_open(struct meet_xdp **xdp, const struct meet_xdp_options *options,
 /* Detaches the program. @xdp may be NULL. */
 void meet_xdp_close(struct meet_xdp *xdp);
 /*
- * Adds an address of the server. It must not be the wildcard: the program could not know which
- * datagrams are for this host.
+ * Adds an address of the server, with bits of enum sluice_meet_service. It must not be the
+ * wildcard: the program could not know which datagrams are for this host.
  */
-int meet_xdp_listen(struct meet_xdp *xdp, const struct stun_endpoint *at, struct err *err);
+int meet_xdp_listen(struct meet_xdp *xdp, const struct stun_endpoint *at, __u32 services,
+		    struct err *err);
 
 /* Extends the lease. */
 void meet_xdp_renew(struct meet_xdp *xdp);
+/* Lets the program answer refreshes of a registration by UDP; ignores slots beyond the table. */
+void meet_xdp_put_peer(struct meet_xdp *xdp, __u32 slot, const struct sluice_meet_peer *peer);
+void meet_xdp_remove_peer(struct meet_xdp *xdp, __u32 slot);
+/*
+ * Returns for how long the program has answered no refresh of a registration; UINT64_MAX if it
+ * never has.
+ */
+uint64_t meet_xdp_idle_ns(const struct meet_xdp *xdp, __u32 slot);
 /* Adds up the counters of all CPUs. */
 void meet_xdp_counters(const struct meet_xdp *xdp, __u64 sum[SLUICE_MEET_COUNTERS_MAX]);
 const struct meet_xdp_iface *meet_xdp_ifaces(const struct meet_xdp *xdp, unsigned int *count);
