@@ -40,14 +40,13 @@ static __always_inline struct sluice_meet_peer *refresh_peer(const struct datagr
 {
 	__u32 slot = PACKET_BE32(id->slot_be), epoch = PACKET_BE32(id->epoch_be);
 	struct sluice_meet_peer *peer = bpf_map_lookup_elem(&sluice_m_peers, &slot);
-	struct in6_addr source;
 
 	if (!peer || !epoch || *(volatile __u32 *)&peer->epoch != epoch ||
 	    peer->port_be != datagram->source_port_be ||
 	    !addr_equal(&peer->addr, &datagram->source))
 		return NULL;
-	__builtin_memcpy(&source, &datagram->source, sizeof(source));
-	return sluice_rendezvous_token_mac(&peer->key, id, &source, datagram->source_port_be) == mac
+	return sluice_rendezvous_token_mac(&peer->key, id, datagram->source.word_be,
+					   datagram->source_port_be) == mac
 		       ? peer
 		       : NULL;
 }

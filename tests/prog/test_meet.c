@@ -460,12 +460,23 @@ static void test_foreign(void **state)
 	want_passed(&frame, NOTHING);
 }
 
+static void set_fragment_bits(struct frame *frame, uint16_t bits)
+{
+	uint8_t *ip = frame->byte + 14;
+	uint16_t sum;
+
+	put16(ip + 6, bits);
+	memset(ip + 10, 0, 2);
+	sum = sum_finish(sum_add(0, ip, 20));
+	memcpy(ip + 10, &sum, sizeof(sum));
+}
+
 static void test_headers(void **state)
 {
 	static const char *const chains[] = { "h", "d", "r", "a", "f", "hd" };
 	struct request request;
 	struct shape shape;
-	struct frame frame;
+	struct frame frame, out;
 	size_t i;
 
 	with_all(&request);
@@ -490,7 +501,13 @@ static void test_headers(void **state)
 	shape.to = 2000;
 	build_frame(&shape, &frame);
 	want_passed(&frame, NOTHING);
+	/* a first fragment that has all of a request; and what may not be fragmented */
 	shape = udp4(&request);
+	build_frame(&shape, &frame);
+	set_fragment_bits(&frame, 0x2000);
+	want_passed(&frame, NOTHING);
+	set_fragment_bits(&frame, 0x4000);
+	assert_int_equal(run(skel->progs.sluice_meet, &frame, &out), XDP_TX);
 	shape.vlan_tags = 3;
 	build_frame(&shape, &frame);
 	want_passed(&frame, NOTHING);
@@ -727,7 +744,7 @@ static void put_token(struct request *request, const struct shape *from, __u32 s
 	struct sluice_rendezvous_token token = { .id = { htonl(slot), htonl(epoch) } };
 
 	token.mac_le = SLUICE_RENDEZVOUS_LE64(sluice_rendezvous_token_mac(
-		&refresh_key, &token.id, &addr, htons(from->source_port)));
+		&refresh_key, &token.id, addr.s6_addr32, htons(from->source_port)));
 	stun_begin(&request->builder, request->data, sizeof(request->data),
 		   SLUICE_RENDEZVOUS_REFRESH, SLUICE_STUN_REQUEST, (const uint8_t *)"transaction!");
 	stun_put(&request->builder, SLUICE_RENDEZVOUS_REFRESH_TOKEN, &token, sizeof(token));
@@ -824,6 +841,11 @@ static void test_refresh_passed(void **state)
 	other = shape;
 	other.source = "198.51.100.10";
 	want_refresh_passed(&other, SLUICE_MEET_passed_refresh);
+	other = shape;
+	other.source_port++;
+	put_token(&request, &other, SLOT, EPOCH);
+	want_refresh_passed(&other, SLUICE_MEET_passed_refresh);
+	other.source = "198.51.100.10";
 	/* with a token for the new one, which only the peer can make: the server has to know */
 	put_token(&request, &other, SLOT, EPOCH);
 	want_refresh_passed(&other, SLUICE_MEET_passed_refresh);
