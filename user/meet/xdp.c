@@ -33,18 +33,20 @@ struct meet_xdp {
 
 /* --- interfaces */
 
-/*
- * Native XDP does not see a VLAN tag that the driver has removed, and would answer without it.
- * Generic XDP leaves it with the skb.
- */
-static bool loses_vlan(const struct netdev *list, size_t count, const struct netdev *dev)
+/* Returns why native XDP would not do on this interface, or NULL. */
+static const char *needs_generic(const struct netdev *list, size_t count, const struct netdev *dev)
 {
 	size_t i;
 
+	/* it drops what XDP sends, unless the other end has XDP or GRO; that end is not seen here
+	 */
+	if (dev->veth)
+		return "the other end of a veth may not take answers of native XDP";
+	/* an answer would leave without the tag; generic XDP leaves it with the skb */
 	for (i = 0; i < count; i++)
-		if (list[i].vlan && list[i].lower == dev->ifindex)
-			return netdev_strips_vlan(dev->name);
-	return false;
+		if (list[i].vlan && list[i].lower == dev->ifindex && netdev_strips_vlan(dev->name))
+			return "the driver removes VLAN tags before (ethtool: rxvlan)";
+	return NULL;
 }
 
 /* Finds the interfaces, before anything is changed. */
@@ -60,18 +62,16 @@ static int resolve(struct meet_xdp *xdp, const struct meet_xdp_options *options,
 	for (i = 0; i < options->ifcount && !result; i++) {
 		struct meet_xdp_iface *iface = &xdp->iface[i];
 		const struct netdev *dev;
+		const char *generic;
 
 		result = netdev_find_ethernet(list, count, options->ifname[i], &dev, err);
 		if (result)
 			break;
-		*iface = (struct meet_xdp_iface){ .ifindex = dev->ifindex, .native = true };
+		generic = needs_generic(list, count, dev);
+		*iface = (struct meet_xdp_iface){ .ifindex = dev->ifindex, .native = !generic };
 		memcpy(iface->name, dev->name, sizeof(iface->name));
-		if (loses_vlan(list, count, dev)) {
-			iface->native = false;
-			snprintf(iface->why, sizeof(iface->why),
-				 "the driver removes VLAN tags before (ethtool -K %s rxvlan off)",
-				 dev->name);
-		}
+		if (generic)
+			snprintf(iface->why, sizeof(iface->why), "%s", generic);
 		result = xdp_require_free(iface->name, iface->ifindex, err);
 	}
 	free(list);

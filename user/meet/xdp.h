@@ -26,7 +26,7 @@
 struct meet_xdp;
 
 struct meet_xdp_options {
-	const char *const *ifname;
+	const char (*ifname)[IFNAMSIZ];
 	unsigned int ifcount;
 	uint32_t peers; /* registrations, by slot */
 	uint32_t rate;	/* answers a second to an unauthenticated prefix; 0: no limit */

@@ -56,6 +56,7 @@ static int parse_one(const struct nlmsghdr *nlh, void *into)
 				if (mnl_attr_get_type(info) == IFLA_INFO_KIND) {
 					dev->bridge = !strcmp(mnl_attr_get_str(info), "bridge");
 					dev->vlan = !strcmp(mnl_attr_get_str(info), "vlan");
+					dev->veth = !strcmp(mnl_attr_get_str(info), "veth");
 				}
 	}
 	return MNL_CB_OK;

@@ -20,6 +20,7 @@ struct netdev {
 	__u16 type;   /* ARPHRD_… */
 	bool bridge;  /* the interface is a bridge */
 	bool vlan;    /* it is a VLAN of its lower interface */
+	bool veth;
 	char name[IFNAMSIZ];
 };
 
