@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Tests the XDP program of the rendezvous server, frame by frame. Each answer must be the one that
- * the full codec builds from the same request, in a frame whose every byte is checked here; each
- * frame that passes must be unchanged.
+ * Tests the XDP program of the rendezvous server, frame by frame. Each answer must be that of the
+ * server itself to the same request, in a frame whose every byte is checked here; each frame that
+ * passes must be unchanged.
  */
 #include "bpf/meet/meet.skel.h"
+#include "meet/rendezvous/server.h"
 #include "net/stun_build.h"
 #include "packet_build.h"
 
@@ -37,6 +38,7 @@
 #define CASES 20000
 
 static struct meet_bpf *skel;
+static struct server *server;
 
 /* --- set up */
 
@@ -70,10 +72,17 @@ static void load(__u64 interval_ns, __u64 burst_ns)
 	listen_at(HOST6, PORT, ALL);
 }
 
+static void on_sent(const struct path *path, const void *message, size_t length, void *arg);
+
+/* The server itself gives the answers that XDP has to give. */
 static int set_up(void **state)
 {
+	const struct server_config config = { .listeners = 1 };
+	struct peers peers = { NULL };
+	struct err err = { 0 };
+
 	load(0, 0);
-	return 0;
+	return server_new(&server, &config, &peers, on_sent, NULL, 0, &err);
 }
 
 static void counters(__u64 sum[SLUICE_MEET_COUNTERS_MAX])
@@ -207,13 +216,26 @@ static struct in6_addr source_of(const struct shape *shape)
 	return addr;
 }
 
-/* The answer by the full codec. Returns 0 if it has none of this kind. */
+static struct sent {
+	uint8_t data[128];
+	size_t length;
+} sent;
+
+static void on_sent(const struct path *path, const void *message, size_t length, void *arg)
+{
+	assert_true(length <= sizeof(sent.data));
+	memcpy(sent.data, message, length);
+	sent.length = length;
+}
+
+/*
+ * The answer of the server to the same payload, if it is one that XDP should give. Returns its
+ * length, or 0.
+ */
 static size_t answer_of(const struct shape *shape, uint8_t *answer, size_t size)
 {
-	struct stun_endpoint from = { .addr = source_of(shape),
-				      .port_be = htons(shape->source_port) };
+	const struct path path = { .client = { source_of(shape), htons(shape->source_port) } };
 	uint16_t unknown[STUN_UNKNOWN_MAX];
-	struct stun_builder builder;
 	struct stun_message message;
 
 	if (stun_parse(shape->content, shape->payload, &message) || message.classic ||
@@ -221,11 +243,11 @@ static size_t answer_of(const struct shape *shape, uint8_t *answer, size_t size)
 	    message.integrity || message.integrity_sha256 ||
 	    stun_unknown(&message, NULL, 0, unknown))
 		return 0;
-	stun_begin_response(&builder, answer, size, &message, SLUICE_STUN_SUCCESS);
-	stun_put_xor_address(&builder, SLUICE_STUN_XOR_MAPPED_ADDRESS, &from);
-	if (message.fingerprint)
-		stun_put_fingerprint(&builder);
-	return stun_end(&builder);
+	sent.length = 0;
+	server_receive(server, &path, shape->content, shape->payload, 0);
+	assert_in_range(sent.length, 1, size);
+	memcpy(answer, sent.data, sent.length);
+	return sent.length;
 }
 
 /* --- answers */
@@ -998,5 +1020,6 @@ int main(void)
 	int failed = cmocka_run_group_tests(tests, set_up, NULL);
 
 	meet_bpf__destroy(skel);
+	server_free(server);
 	return failed;
 }
