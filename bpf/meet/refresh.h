@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: (GPL-2.0-or-later OR BSD-2-Clause) */
 /*
  * The short refresh of a registration, which proves itself by the MAC of registration and source:
- * it needs no budget, and its answer is shorter. User space is told only by a time in the map.
+ * it needs no budget, and its answer is shorter. The server finds only a time in the map.
  */
 #ifndef SLUICE_BPF_MEET_REFRESH_H
 #define SLUICE_BPF_MEET_REFRESH_H

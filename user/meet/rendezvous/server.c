@@ -173,7 +173,7 @@ uint64_t server_idle_ns(const struct server *server, const struct registration *
 	return other_ns < idle_ns ? other_ns : idle_ns;
 }
 
-/* The fast path does not tell of a refresh: it is seen only here. */
+/* Reads what the fast path has answered, which it does not report by itself. */
 static bool defer(struct registration *registration, uint64_t now_ns, void *arg)
 {
 	struct server *server = arg;
