@@ -108,6 +108,12 @@ for server in 192.0.2.1 2001:db8::1; do
 	want_text "$own:"
 done
 want_equal "$(answered)" "(6, 1, 3, 0)"
+# it also sends a request with MESSAGE-INTEGRITY
+in_ns "$CONTAINER" /usr/bin/python3 "$ROOT/tests/net/lib/gather.py" 192.0.2.1 192.0.2.10
+# a client on a busy machine may repeat its request
+want_equal "$(shown "(d['xdp']['counters']['bindings'] >= 7, d['counters']['binding'])")" "(True, 2)"
+want_status 0 in_ns "$CONTAINER" timeout 60 stun 192.0.2.1 1 -v
+want_text "MappedAddress = 192.0.2.10:"
 
 say "a killed server leaves no program behind"
 kill -KILL "$RENDEZVOUS"
