@@ -73,7 +73,7 @@ want_equal "$(json "sorted((row['other_port'], row['other_port_example']['peer_p
 	"[(1, 5060, '$FAR4', '$NEAR4'), (1, 5060, '$FAR6', '$NEAR6')]"
 want_equal "$(json "d['other_port']" sluice -j reply audit)" 2
 want_status 0 sluice reply audit
-want_text "2 datagrams to another port of a peer"
+want_text "2 datagrams went to a port that the peer had not sent from"
 want_text "--any-peer-port"
 
 say "fixed with --any-peer-port"
