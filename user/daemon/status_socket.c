@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * An answer is written in one piece and the connection is closed: no client keeps state in the
- * daemon or can delay it. A client that does not read loses its own answer.
+ * The daemon writes each answer with one non-blocking send(2) and closes the connection, so that a
+ * client can neither delay it nor leave state in it.
  */
 #include "daemon/status_socket.h"
 
@@ -135,7 +135,7 @@ static json_t *answer_of(const struct status_socket *status)
 
 /* --- the socket */
 
-/* Checks the mode of the socket once more: a process of another user gets no answer. */
+/* Accepts only root and the daemon's own user, whatever the mode of the socket file. */
 static bool is_allowed(int fd)
 {
 	struct ucred peer = { .uid = (uid_t)-1 };
@@ -165,7 +165,7 @@ static void on_client(void *arg)
 	close(fd);
 }
 
-/* Creates the directory; refuses one in which another user could replace the socket. */
+/* Creates the directory. Refuses a directory in which another user could replace the socket. */
 static int dir_prepare(struct err *err)
 {
 	struct stat st;
@@ -185,7 +185,7 @@ static int socket_listen(const struct sockaddr_un *address, struct err *err)
 	mode_t before = umask(0177);
 	int fd, result = 0;
 
-	/* an earlier daemon with this lock may have been killed */
+	/* left by an earlier daemon that was killed */
 	unlink(address->sun_path);
 	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (fd < 0 || bind(fd, (const struct sockaddr *)address, sizeof(*address)) ||
