@@ -59,14 +59,14 @@ const struct opt hold_opts[] = {
 
 const struct opt hold_send_opts[] = {
 	{ "interval", 0, "SECONDS", opt_u32, SEND_FIELD(interval_s),
-	  "fixed time of silence after which a keepalive is sent, less up to a sixth (default: 18,"
+	  "send a keepalive after this time of silence, or up to a sixth of it earlier (default: 18,"
 	  " or what a probe has shown)",
 	  .side = OPT_FILE, .min = 1, .max = 3600 },
 	{ "interval_max", 0, "SECONDS", opt_u32, SEND_FIELD(interval_max_s),
 	  "the longest interval that a probe may set", .side = OPT_FILE, .min = 15, .max = 3600,
 	  .preset = OPT_TEXT(HOLD_INTERVAL_MAX_DEFAULT) },
 	{ "ttl", 0, "N", opt_u32, SEND_FIELD(ttl),
-	  "TTL or hop limit of an empty keepalive: beyond the NAT, and less than the peer",
+	  "TTL or hop limit of an empty keepalive: enough to pass the NAT, too low to reach the peer",
 	  .side = OPT_FILE, .min = 1, .max = 255, .preset = OPT_TEXT(HOLD_TTL_DEFAULT) },
 	{ "payload", 0, "PAYLOAD", opt_word, SEND_FIELD(payload),
 	  "the content of a keepalive: empty, which expires before the peer; or, for a protocol"
