@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* Kernel features that object steer uses. */
+/* The requirements of steer on the kernel. */
 #include "steer/needs.h"
 
 #include "kernel/caps.h"
