@@ -1,9 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# A server replies to another port of its peer than the request came from, as SIP servers reply to the
-# port in Via, and DHCP servers through a relay to port 67. Such a datagram is left alone, named by
-# mode audit, and fixed with --any-peer-port.
+# A server replies to a port that the request did not come from: SIP servers to the port in Via,
+# DHCP servers to port 67 of a relay. By default sluice leaves such a datagram alone, and mode audit
+# reports it. --any-peer-port fixes it.
 #
 #   container:4000 asks 172.16.13.13, listens on 5060 ── docker0 172.17.0.1 [host: wildcard server]
 . "$(dirname "$0")/../lib/lib.sh"

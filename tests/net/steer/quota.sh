@@ -1,9 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# One network namespace has more groups than the quota of 192 that all namespaces except the host's
-# share. It gets half of the quota; the omitted groups are reported and shown, and a namespace that
-# is created later is steered.
+# One network namespace has more groups than the 192 that all namespaces except the host's share. It
+# gets half of them. Denied groups are reported and shown. A namespace that is created later is
+# still steered.
 #
 #   host: a server with sockets on ports 47300 to 47419      lan: one on port 47300
 #
