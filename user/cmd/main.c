@@ -50,7 +50,7 @@ static int run(const struct command *command, struct globals *globals, int argc,
 			       ? -EINVAL
 			       : err_hint(err, -EINVAL,
 					  "only 'sluice steer load' and 'sluice hold load' take all"
-					  " namespaces; what is loaded is read without --netns");
+					  " namespaces; omit --netns to read a loaded object");
 	/* a consumer that exits early ('| head') must not end a change half-way */
 	if (command->changes)
 		signal(SIGPIPE, SIG_IGN);

@@ -207,7 +207,7 @@ static int reload(struct node *node, struct config_file **file, struct err *err)
 	if (!stat(node->path, &st) && !S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode))
 		return err_hint(err,
 				err_set(err, EXIT_USAGE, EINVAL,
-					"%s: not a regular file, which could be read again",
+					"%s: not a regular file, so it cannot be read again",
 					node->path),
 				"restart the daemon with another --config");
 	result = config_file_read(node->context, node->path, file, err);

@@ -17,7 +17,7 @@
 struct attached {
 	__u32 ifindex;
 	__u32 roles;  /* a subset of WANTED */
-	__u32 master; /* if it changes, the hook may be on the other side of conntrack */
+	__u32 master; /* if it changes, conntrack may run on the other side of the hook */
 	char name[IFNAMSIZ];
 	UT_hash_handle hh;
 };

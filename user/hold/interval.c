@@ -27,7 +27,7 @@ void hold_finding_update(struct hold_finding *finding,
 		finding->shorter = false;
 }
 
-/* Returns the interval for a lifetime, 0.8 of it, in tenths of a second. */
+/* Returns 0.8 of a lifetime, in tenths of a second. */
 static __u32 tenths(__u32 lifetime_s)
 {
 	return lifetime_s * 8;

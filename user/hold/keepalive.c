@@ -55,7 +55,7 @@ static void slot_end(struct hold_sender *sender, __u32 slot, const struct sluice
 						       : SLUICE_HOLD_SEND_stopped_max);
 }
 
-/* --- does a flow get one? */
+/* --- does a flow get a keepalive? */
 
 /* Returns which conntrack entries of this host are renewed for the flow instead of a keepalive. */
 static enum hold_renew renews(const struct hold_sender *sender, const struct sluice_hold_flow *flow)
@@ -132,7 +132,7 @@ bool hold_slot_due(struct hold_sender *sender, __u32 slot, struct sluice_hold_fl
 	return false;
 }
 
-/* --- the datagram, or what is in its place */
+/* --- the keepalive, or the renewal of an entry in its place */
 
 /*
  * Checks and renews the flow's conntrack entries, in its own namespace and in the daemon's. Returns

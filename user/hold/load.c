@@ -120,7 +120,7 @@ static int check_cgroup(const struct load *load, struct err *err)
 			err_set(err, EXIT_CONFLICT, EBUSY,
 				"hold is loaded on a cgroup different from %s",
 				load->options->cgroup),
-			"run 'sluice hold unload' first; then flows start again");
+			"run 'sluice hold unload' first; tracking then starts from an empty table");
 }
 
 /* Was the program that notices closed sockets detached? */

@@ -23,11 +23,11 @@
 #include <unistd.h>
 
 #define SECOND 1000000000ULL
-/* Maximum time between two scans for new flows. It is a third of a short keepalive interval. */
+/* Time between two scans for new flows; for short intervals, a third of the interval. */
 #define SCAN_NS (5 * SECOND)
 /* How long to wait for ICMP errors: a round trip to a router a few hops away. */
 #define ERRORS_NS (SECOND / 4)
-/* How soon to continue queues that had to stop at the rate. */
+/* How soon to continue queues that the rate has stopped. */
 #define QUEUE_NS (HOLD_TICK_NS / 5)
 
 static void on_due(struct timer *timer, void *arg)

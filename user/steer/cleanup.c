@@ -139,10 +139,7 @@ int steer_remove(const char *bpffs, struct steer_removed *removed, struct err *e
 	pins_path(bpffs, STEER_OBJECT, NULL, path);
 	pins_walk(path, &removal, pin_note);
 	result = sockets_read(&sockets, &with_program, err);
-	/*
-	 * ignore a failure without pins: a user who may not list sockets cannot have attached a
-	 * program
-	 */
+	/* without pins, a user who may not list sockets has attached no program either */
 	if (result && removal.pinned_count)
 		return result;
 	for (i = 0; !result && (record = sockets_at(sockets, i)); i++) {

@@ -144,10 +144,7 @@ static int load_locked(const struct steer_options *options, struct steer_sweep *
 	if (options->must_find && !options->dry_run) {
 		struct steer_sweep probe = *sweep;
 
-		/*
-		 * clean up first: to a dry run, the program of a group without all its pins looks
-		 * foreign
-		 */
+		/* clean up: to a dry run, the program of a group without a pin looks foreign */
 		result = steer_groups_read(options->bpffs, &probe.pinned, true, err);
 		if (result)
 			return result;

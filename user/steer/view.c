@@ -379,7 +379,7 @@ int steer_view_read(const char *bpffs, const struct steer_view *before, struct s
 	result = steer_read(bpffs, &view->meta, err);
 	if (result)
 		return result;
-	err->code = EXIT_OK; /* tells errors without a message apart */
+	err->code = EXIT_OK; /* stays EXIT_OK if an error sets no message */
 	result = steer_groups(bpffs, group_add, view, err);
 	if (!result)
 		result = netns_read(view);

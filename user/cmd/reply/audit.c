@@ -368,7 +368,7 @@ const struct command reply_audit_command = {
 		"verdict:\n"
 		"  wrong    replies left from an address other than the requested one, or the socket\n"
 		"           has connected from another address, and its client cannot reach it\n"
-		"  right    no reply has left from a wrong address\n"
+		"  right    neither a reply nor the source address of the socket was wrong\n"
 		"  covered  would be wrong, but mode wire now covers the client\n"
 		"  unknown  the socket sent nothing after it connected, and is closed\n"
 		"\n"

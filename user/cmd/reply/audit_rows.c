@@ -38,9 +38,7 @@ const char *audit_fix_name(enum audit_fix fix)
 	return names[fix];
 }
 
-/*
- * Mode socket does not suffice for a server that connects, even if its first reply is unconnected.
- */
+/* Mode socket cannot fix a server that connects, even if its first reply is unconnected. */
 enum audit_fix audit_fix_of(const struct audit_row *row)
 {
 	if (row->connected == AUDIT_WRONG)

@@ -97,9 +97,7 @@ int consumers_attach(const char *bpffs, const char *cgroup, bool renew, struct e
 	skel = consumers_bpf__open_opts(object_open_opts(&object));
 	if (skel) {
 		skel->rodata->pid_ns = own_pid_ns();
-		/*
-		 * keep the map only if it has the same size; its contents are not worth migrating
-		 */
+		/* keep a map of the same size; no other is worth migrating */
 		if (keep &&
 		    map_entries(before_fd) == bpf_map__max_entries(skel->maps.sluice_consumers))
 			loaded.magic = SLUICE_MAGIC;

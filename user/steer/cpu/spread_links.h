@@ -39,8 +39,7 @@ const struct sluice_spread_link *spread_link_recorded(const struct sluice_spread
 int spread_link_open(const char *bpffs, const struct sluice_spread_link *to,
 		     struct hook_link *link);
 
-/* Reads the recorded links: their programs, whether they are gone, and whether they lose VLAN tags.
- */
+/* Reads the recorded links: their programs, and whether they are gone or lose VLAN tags. */
 void spread_links_read(const char *bpffs, struct spread *xdp);
 
 /* Finds the interfaces in the options and their links. Returns 0, or -errno with *err set. */

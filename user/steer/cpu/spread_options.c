@@ -70,7 +70,7 @@ static int parse_cpus(const struct opt_value *v, struct err *err)
 		return err_hint(err,
 				err_set(err, EXIT_USAGE, EINVAL, "%s%s'%s' is not a CPU list",
 					OPT_WHAT(what), v->text),
-				"name them as in 0-3,6");
+				"give a list such as 0-3,6");
 	result = online_read(text, sizeof(text), &online, err);
 	options->cpu_count = 0;
 	for (cpu = 0; !result && cpu < SLUICE_SPREAD_CPUS; cpu++) {

@@ -133,10 +133,7 @@ int steer_group_open(const char *dir, const char *name, struct steer_group **gro
 	result = meta_read(&plane, dir, &fresh->info, err);
 	if (result)
 		goto close;
-	/*
-	 * an interrupted change leaves a working group, an interrupted creation a group without a
-	 * program
-	 */
+	/* an interrupted change leaves a working group; an interrupted creation, no program */
 	if (fresh->info.state != SLUICE_LOADED && !fresh->info.prog_id) {
 		result = -EUCLEAN;
 		goto close;

@@ -74,7 +74,7 @@ int steer_groups_read(const char *bpffs, struct steer_groups_open *pinned, bool 
 	files_raise_limit();
 	pinned->count = pinned->remains_pins = pinned->remains_count = 0;
 	pinned->remains = NULL;
-	err->code = EXIT_OK; /* tells errors without a message apart */
+	err->code = EXIT_OK; /* stays EXIT_OK if an error sets no message */
 	while (folder && !result && pinned->count < STEER_GROUPS_MAX && (entry = readdir(folder))) {
 		/* the name of a group's directory starts with its port */
 		if (!isdigit((unsigned char)entry->d_name[0]))

@@ -23,9 +23,7 @@ struct steer_groups_open {
 	struct steer_group *group[STEER_GROUPS_MAX];
 	bool seen[STEER_GROUPS_MAX]; /* the sweep has found a socket of the group */
 	int count;
-	/*
-	 * groups removed because a pin was missing: their pins, and a socket of each attached group
-	 */
+	/* removed remains: the number of their pins, and a socket of each attached group */
 	int remains_pins, remains_count;
 	struct sluice_socket_record *remains;
 };

@@ -272,7 +272,7 @@ static int attach(void *arg, struct err *err)
 						"port %u: the server has locked its filters"
 						" (SO_LOCK_FILTER)",
 						group->info.port),
-					"only the server can change this, by not setting it");
+					"the server itself has to stop setting this option");
 		if (result == -EEXIST)
 			return err_set(err, EXIT_CONFLICT, EEXIST,
 				       "port %u: the server has just attached its own program",
