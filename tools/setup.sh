@@ -5,7 +5,7 @@
 #
 # Never installs packages that would start a daemon on the machine: it unpacks the tests' real
 # servers below build/servers, and installs only the libraries that they need. Without root, or on
-# other distributions than Debian and its derivatives, it prints the missing packages.
+# distributions other than Debian and its derivatives, it prints the missing packages.
 set -euo pipefail
 
 ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)

@@ -100,7 +100,7 @@ class Process:
 
 
 class Bed:
-    """make() creates it; remove() removes it, even if make() has failed half-way."""
+    """The namespaces and cgroups. remove() cleans up even if make() has failed half-way."""
 
     def __init__(self, build, cpu):
         name = f"sluice-bench-{os.getpid()}"
@@ -189,8 +189,8 @@ class Bed:
 
     @staticmethod
     def remove_cgroup(path):
-        """A process that has ended leaves its cgroup a moment later; one that was just being
-        started when we were interrupted is in no list but the cgroup's own."""
+        """Kills and waits: an ended process leaves its cgroup a moment later, and only the cgroup
+        lists a process that was being started when we were interrupted."""
         for _ in range(50):
             try:
                 for pid in (path / "cgroup.procs").read_text().split():

@@ -5,12 +5,12 @@ Everything runs on the loopback device of a network namespace that exists as lon
 The command line of sluice loads its program. Then the selecting program is switched within
 microseconds (steer.c, "use"), and the variants run in turn, in random order.
 
-The balance is compared with the best that an assignment could reach without moving a flow: it knows
-all sizes in advance, and places the flows by falling size, each on the worker with the least load
-so far (LPT, at most 4/3 of the optimum). No assignment is better than the heaviest flow or the
-mean. For these flows LPT is within a per cent of that bound, so "best" is the optimum. "online"
-knows the size of a flow at its start, but no later flows: a heavy flow that starts when all workers
-have equal load overloads any of them.
+The balance is compared with the best that an assignment could reach without moving a flow: this
+assignment knows all sizes in advance, and places the flows by falling size, each on the worker with
+the least load so far (LPT, at most 4/3 of the optimum). No assignment is better than the heaviest
+flow or the mean. For these flows LPT is within a per cent of that bound, so "best" is the optimum.
+"online" knows the size of a flow at its start, but no later flows: a heavy flow that starts when
+all workers have equal load overloads any of them.
 
 The benchmark is a measurement: it never fails a build. It takes two to three minutes, mostly for
 the drains of rolling restarts. To run only some parts, name them.

@@ -98,7 +98,7 @@ tally()
 	in_ns "$1" taskset -c "$2" python3 "$TEST_TMP/tally.py" "$3" "$PORT" "${4:-40}"
 }
 
-# want_both TALLY NAME NAME: both workers have answered, and no datagram was lost
+# want_both TALLY NAME NAME: checks that both workers have answered, and that no datagram was lost
 want_both()
 {
 	[[ " $1" == *" $2:"* && " $1" == *" $3:"* && $1 != *lost* ]] ||
