@@ -51,7 +51,7 @@ static int run(const struct command *command, struct globals *globals, int argc,
 			       : err_hint(err, -EINVAL,
 					  "only 'sluice steer load' and 'sluice hold load' take all"
 					  " namespaces; omit --netns to read a loaded object");
-	/* a consumer that exits early ('| head') must not end a change half-way */
+	/* a broken pipe ('| head') must not end a change half-way */
 	if (command->changes)
 		signal(SIGPIPE, SIG_IGN);
 	return command->run(&context, command->options, argc - first, argv + first, err);

@@ -68,7 +68,7 @@ void config_free(struct config *config);
 struct config_table {
 	const char *section;
 	const struct opt *opts;
-	size_t offset; /* of the struct in struct config */
+	size_t offset; /* offset of the struct in struct config */
 };
 extern const struct config_table config_tables[]; /* ends with a NULL section */
 

@@ -85,7 +85,7 @@ bool hold_flow_is_too_old(const struct hold_sender *sender, const struct sluice_
 /* Returns the time of the application's last datagram, or of a later keepalive. */
 __u64 hold_last_sent(const struct hold_sender *sender, __u32 slot,
 		     const struct sluice_hold_flow *flow);
-/* Sets the state of a flow, and its timer by the time of its last datagram. */
+/* Sets the state of a flow. Sets its timer to one interval after @last_ns, less up to a sixth. */
 void hold_slot_arm(struct hold_sender *sender, __u32 slot, enum sluice_hold_state state,
 		   __u64 last_ns);
 /*

@@ -353,7 +353,7 @@ static void groups_prune(struct steer_sweep *sweep)
 
 /* --- the sweep */
 
-/* Reports groups above the quota, once per namespace, because their number is unlimited. */
+/* Reports groups above the quota once per namespace, which may have any number of them. */
 static void left_out_report(struct steer_sweep *sweep)
 {
 	char why[96];

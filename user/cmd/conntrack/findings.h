@@ -14,7 +14,7 @@
 	"                address, tracked as a second flow\n"                                    \
 	"  backend-gone  DNAT binds a client to a backend of this host that has no socket, or\n" \
 	"                to another host without a route, or that does not answer ARP or NDP\n"  \
-	"  socket-gone   the socket at the end on this host has been closed\n"                   \
+	"  socket-gone   the local socket of the entry has been closed\n"                        \
 	"  unanswered    no reply was seen, but datagrams keep the entry alive; services that\n" \
 	"                never reply, such as syslog, look the same\n"                           \
 	"  backend-silent  DNAT binds a client to a backend on another host.  The backend\n"     \

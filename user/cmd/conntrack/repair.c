@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* sluice conntrack repair: deletes the entries that audit lists. */
+/* sluice conntrack repair: deletes the entries that audit proves wrong. */
 #include "cmd/command.h"
 #include "cmd/conntrack/findings.h"
 

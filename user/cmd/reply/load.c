@@ -25,7 +25,7 @@ enum {
 
 static struct options {
 	struct reply_options reply;
-	struct wire_options wire; /* run_wire() sets the options that `reply` has too */
+	struct wire_options wire; /* run_wire() copies the options that `reply` shares */
 	unsigned int mode;	  /* enum sluice_reply_mode or MODE_WIRE; 0: not given */
 	const char *wire_only;	  /* an option on the command line that only mode wire has */
 } options;

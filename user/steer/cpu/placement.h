@@ -21,7 +21,7 @@
 int steer_placement(const struct steer_group *group, int consumers_fd);
 /*
  * Calls steer_placement() for all groups until each consumer is known, but at most for @limit_ms.
- * For a command that has just loaded. Returns at once under another policy.
+ * Meant for a command that has just loaded. Returns at once under another policy.
  */
 int steer_placement_wait(const char *bpffs, unsigned int limit_ms, struct err *err);
 

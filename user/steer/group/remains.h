@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Removes the rest of a group whose loader died, or of which a pin was removed. */
+/* Removes the rest of a group that has lost a pin, or whose loader died. */
 #ifndef SLUICE_STEER_GROUP_REMAINS_H
 #define SLUICE_STEER_GROUP_REMAINS_H
 
