@@ -10,9 +10,9 @@
  * the tail, so that the oldest is the first.
  *
  * One thread sends as fast as it can. The other thread opens and closes sockets of the group, while
- * a program selects the socket that stays. It reads every queue before it closes the socket, so
- * lost datagrams were delivered to a closing socket. Either the newest socket is closed again and
- * again, or the oldest, and then its successor is selected.
+ * a program selects the socket that stays. That thread reads every queue before it closes the
+ * socket, so lost datagrams were delivered to a closing socket. Either the newest socket is closed
+ * again and again, or the oldest, and then its successor is selected.
  */
 #include <arpa/inet.h>
 #include <bpf/bpf.h>
