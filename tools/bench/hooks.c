@@ -41,7 +41,7 @@
 struct hook {
 	enum bpf_attach_type type;
 	int prog;
-	int link; /* of an interface */
+	int link; /* tcx link on an interface */
 };
 
 static struct hook hooks[HOOKS_MAX];

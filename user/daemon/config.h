@@ -40,7 +40,7 @@ extern const char *const config_section_names[SECTIONS + 1];
 struct config {
 	enum log_level log_level;
 	struct location location; /* NULL: not given */
-	const char *netns;	  /* of mode wire; NULL: the daemon's own */
+	const char *netns;	  /* namespace of mode wire; NULL: the daemon's own */
 	bool has[SECTIONS];
 	struct reply_options reply;
 	struct wire_options wire;

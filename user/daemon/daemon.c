@@ -98,7 +98,7 @@ static void on_progress(void *arg)
 {
 	struct node *node = arg;
 
-	/* the sender returns to the daemon's own namespace */
+	/* the sender leaves the thread in the daemon's own namespace */
 	if (daemon_netns_is_home(&node->netns))
 		hold_section_run(&node->hold);
 }
@@ -203,7 +203,7 @@ static int reload(struct node *node, struct config_file **file, struct err *err)
 	struct stat st;
 	int result;
 
-	/* a pipe was emptied at the start, and without a writer it would block the daemon */
+	/* do not read a pipe again: it is empty, and blocks the daemon without a writer */
 	if (!stat(node->path, &st) && !S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode))
 		return err_hint(err,
 				err_set(err, EXIT_USAGE, EINVAL,

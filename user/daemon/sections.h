@@ -26,7 +26,7 @@ struct section {
 	bool logged_damage;
 	bool unloaded;	/* another process has unloaded the object; logged */
 	uint32_t netns; /* inode number of the section's namespace at the load */
-	char *pins;	/* after the load, for pins_lost() */
+	char *pins;	/* pins after the load, for pins_lost() */
 	struct log_condition failure;
 	struct err err;
 };

@@ -31,8 +31,8 @@ struct spread_section {
 	struct ports ports;
 	char bpffs[PATH_MAX];
 	struct spread_iface iface[SLUICE_SPREAD_LINKS]; /* indexed as wanted.ifname */
-	struct log_condition failure;			/* of the load as a whole */
-	char *pins;					/* after the load, for pins_lost() */
+	struct log_condition failure;			/* failure of the whole load */
+	char *pins;					/* pins after the load */
 };
 
 /* Returns 0 or -ENOMEM. */

@@ -39,8 +39,8 @@ struct steer_section {
 	__u64 lost_log_us;   /* earliest time of the next message about lost events */
 	unsigned int groups; /* steered groups */
 	bool active;
-	struct log_condition failure;	     /* of the sweep */
-	struct log_condition events_failure; /* of socket events */
+	struct log_condition failure;	     /* failure of the sweeps */
+	struct log_condition events_failure; /* failure of the socket events */
 };
 
 /*

@@ -49,7 +49,7 @@ struct hold_sender {
 	struct hold_netns *netns; /* hash table by number */
 	struct hold_rate rate;
 	struct icmp_bpf *icmp;	   /* NULL: the kernel refused the program */
-	struct nl *home_conntrack; /* of the daemon's own namespace; NULL: none */
+	struct nl *home_conntrack; /* for the daemon's own namespace; NULL: none */
 	int home_fd;
 	__u64 now_ns;
 	__u64 interval_ns;

@@ -23,7 +23,7 @@ struct steer_drain_options {
 
 struct steer_drain_result {
 	int sockets;
-	__u32 flows;	  /* at the start */
+	__u32 flows;	  /* flows at the start */
 	__u32 flows_left; /* flows that were still busy at the limit; another worker gets them */
 	__u64 unread;	  /* datagrams that the process has left in its queues */
 	__u64 dropped;	  /* datagrams that its full queues have dropped meanwhile */

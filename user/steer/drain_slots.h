@@ -21,7 +21,7 @@ struct drained {
 	bool drained;		    /* another drain had completed on the slot before the start */
 	__u32 busy;		    /* flows at the last count */
 	__u32 drops;		    /* drops of the socket at the start */
-	struct sluice_unread queue; /* when last read, or when the socket was closed */
+	struct sluice_unread queue; /* its state when last read, or on close */
 	bool left;		    /* the socket is no longer in the group */
 };
 

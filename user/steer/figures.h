@@ -11,7 +11,7 @@
 double steer_imbalance(const __u64 *amounts, size_t count);
 
 #define STEER_BAR_CELLS 12
-#define STEER_BAR_MAX	(3 * STEER_BAR_CELLS + 1) /* in UTF-8 */
+#define STEER_BAR_MAX	(3 * STEER_BAR_CELLS + 1) /* bytes in UTF-8 */
 /*
  * Draws a bar for @part of @whole, in blocks with a resolution of an eighth of a cell, or in '#'. A
  * part above 0 gets at least the smallest step. Returns @text.

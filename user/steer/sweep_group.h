@@ -24,10 +24,10 @@ enum steer_event_type {
 	STEER_GROUP_FOREIGN,  /* the group has another program, and is left alone */
 	STEER_GROUP_GONE,     /* the last socket was closed */
 	STEER_GROUP_RELEASED, /* the group was returned to the kernel's choice */
-	STEER_GROUP_FAILED,   /* see why */
+	STEER_GROUP_FAILED,   /* see `why` */
 	STEER_SOCKET_JOINED,
 	STEER_SOCKET_LEFT,
-	STEER_SOCKET_FAILED,   /* see why */
+	STEER_SOCKET_FAILED,   /* see `why` */
 	STEER_GENERATION,      /* a newer generation has taken over */
 	STEER_DRAIN_LAPSED,    /* the drain of the slot's process was killed */
 	STEER_GROUPS_LEFT_OUT, /* `count` groups like this one exceed their namespace's quota */

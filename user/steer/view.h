@@ -51,8 +51,8 @@ struct steer_group_view {
 	int not_joined; /* open sockets of the kernel's group that have no slot */
 	int generations;
 	__u64 datagrams;      /* seen by the program, including freed slots */
-	double imbalance;     /* of the active slots; 0 without datagrams */
-	double imbalance_now; /* of the datagrams since the previous view */
+	double imbalance;     /* imbalance of active slots; 0 without datagrams */
+	double imbalance_now; /* the same since the previous view */
 	double datagrams_per_s;
 };
 
@@ -62,7 +62,7 @@ struct steer_netns_view {
 	char name[NAME_MAX + 1];	      /* "" if it has none */
 	__u64 since_ns;			      /* CLOCK_BOOTTIME of the first group's load */
 	bool counted;			      /* udp is valid */
-	__u64 udp[SLUICE_STEER_UDP_COUNTERS]; /* since since_ns, all ports */
+	__u64 udp[SLUICE_STEER_UDP_COUNTERS]; /* counts since since_ns, all ports */
 	__u64 kernel;			      /* datagrams left to the kernel's choice */
 	__u64 stale;
 	struct steer_balance balance;
@@ -74,7 +74,7 @@ struct steer_netns_view {
 struct steer_view {
 	struct sluice_steer_meta meta;
 	__u64 at_ns;	  /* CLOCK_MONOTONIC */
-	double elapsed_s; /* since the previous view; 0 without one */
+	double elapsed_s; /* time since the previous view; 0 without one */
 	struct steer_group_view *groups;
 	size_t count, room;
 	struct steer_netns_view *netns;

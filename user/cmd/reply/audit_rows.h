@@ -31,8 +31,8 @@ struct audit_row {
 	__u64 cookie;
 	struct sluice_audit audit;
 	const struct sluice_socket_record *owner; /* NULL: no known process holds the socket now */
-	enum audit_verdict replies;		  /* of the unconnected socket */
-	enum audit_verdict connected;		  /* of the socket since it connected */
+	enum audit_verdict replies;		  /* verdict on unconnected replies */
+	enum audit_verdict connected;		  /* verdict since the socket connected */
 	enum audit_fix fix;
 	/* the source address since it connected; NULL if unknown */
 	const struct sluice_addr *source;

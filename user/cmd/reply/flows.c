@@ -22,7 +22,7 @@
 
 static struct options {
 	bool all;
-	struct ports ports; /* of the servers */
+	struct ports ports; /* ports of the servers */
 	struct opt_addr peer;
 	const char *netns; /* NULL: any */
 	__u32 limit;	   /* 0: none */
@@ -74,7 +74,7 @@ struct flow_list {
 
 struct listing {
 	struct flow_list socket, wire;
-	__u32 mode;		   /* of the reply object */
+	__u32 mode;		   /* mode of object reply */
 	__u32 wire_netns;	   /* the namespace of mode wire */
 	struct wire_iface *ifaces; /* attached by mode wire */
 	int iface_count;

@@ -12,7 +12,7 @@ struct reply_view {
 	struct flow_table_usage usage;
 	char cgroup[PATH_MAX]; /* "(gone)" if the cgroup was removed */
 	bool cgroup_gone;
-	bool detached; /* at least one hook */
+	bool detached; /* at least one hook is detached */
 };
 
 /* The objects reply and wire; either may be loaded alone. */

@@ -122,7 +122,7 @@ static int run(const struct context *context, void *into, int words, char **word
 					     .dry_run = given->dry_run,
 					     .interrupted = &interrupted,
 					     .fn = steer_event_lapsed };
-	/* a signal undoes the drain, also SIGHUP from a terminal that is closed */
+	/* a signal undoes the drain, even SIGHUP when the terminal is closed */
 	struct sigaction action = { .sa_handler = on_signal };
 	struct steer_drain_result result;
 	char cgroup[PATH_MAX];
@@ -136,7 +136,7 @@ static int run(const struct context *context, void *into, int words, char **word
 	if (failed)
 		return failed;
 	drain.pid = (__u32)pid;
-	/* a container sees only a subtree, which has all servers that can be drained from there */
+	/* a container sees only a subtree, but can only drain servers in it */
 	if (!cgroup_root_path(context, cgroup, &(struct err){ 0 }) ||
 	    !mounts_cgroup2(cgroup, sizeof(cgroup)))
 		drain.cgroup = cgroup;

@@ -266,7 +266,7 @@ static int run(const struct context *context, void *into, int words, char **word
 	if (options->steer.policy == SLUICE_STEER_CPU) {
 		loader.cgroup = cgroup;
 		if (cgroup_root_path(context, cgroup, &no_cgroup)) {
-			/* a container sees only a subtree; without cgroup2, use affinity */
+			/* in a container, --cgroup is required; without cgroup2, use affinity */
 			if (no_cgroup.code == EXIT_USAGE) {
 				*err = no_cgroup;
 				return -EINVAL;

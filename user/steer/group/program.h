@@ -35,7 +35,7 @@ struct steer_loader {
 		STEER_CASTS,
 		STEER_NO_CASTS
 	} casts; /* which of the two programs (bpf/steer/sock.h) works on this kernel */
-	__u8 tag[BPF_TAG_SIZE]; /* of the program that was loaded last */
+	__u8 tag[BPF_TAG_SIZE]; /* tag of the last program loaded */
 	enum {
 		STEER_CONSUMERS_OK, /* initial state, too */
 		STEER_CONSUMERS_FAILED,

@@ -18,9 +18,9 @@ struct slot_status {
 	bool held;	  /* a process holds the socket; pid, comm and the fields below are valid */
 	int holders;	  /* number of processes, without sluice and init */
 	__u32 queue_used; /* memory of the queue, in bytes */
-	__u32 queue_room; /* its limit */
+	__u32 queue_room; /* limit of queue_used */
 	__u32 queue_read; /* bytes of queue_used that have been read; changes with every read */
-	__u32 drops;	  /* since the socket joined */
+	__u32 drops;	  /* drops since the socket joined */
 };
 
 /* Reads the status of a slot from the group's maps. */
