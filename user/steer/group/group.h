@@ -29,7 +29,7 @@ struct steer_group {
 	int drain_lock_fd; /* pin directory, for steer/group/drain_lock.h; -1: not open */
 };
 
-/* Returns the state directory of group @name, which must outlive the result. */
+/* Returns the state directory of group @name. @name must outlive the result. */
 struct state_dir steer_group_state_dir(const char *name);
 /*
  * Opens a pinned group. Returns 0; -EUCLEAN for the remains of a loader that died; -ENOENT if a map

@@ -30,7 +30,7 @@ struct load {
 	struct object object;
 	struct steer_bpf *skel;
 	struct sluice_steer_group before;
-	struct steer_group *group; /* the record is written from its info */
+	struct steer_group *group; /* its info is written as the record */
 	struct steer_member member;
 	bool attached;
 	steer_join_fn join;
