@@ -8,7 +8,7 @@
 #   10.0.0.2/24         10.0.0.1        198.51.100.1/24  .254      .254   203.0.113.2/24
 #   fd0a:1::2/64        fd0a:1::1            fd64::1/64  ::fe      ::fe       fd71::2/64
 #
-# IPv4 is translated. IPv6 is not, but a stateful firewall on NAT admits only answers.
+# NAT translates IPv4. It does not translate IPv6, but its stateful firewall admits only answers.
 
 INSIDE="${TOPOLOGY_PREFIX:-}inside"
 NAT="${TOPOLOGY_PREFIX:-}nat"
@@ -23,7 +23,7 @@ lab_link()
 	ip -n "$1" link add "$2" type veth peer name "$4" netns "$3"
 	link_up "$1" "$2"
 	link_up "$3" "$4"
-	# a router sends its neighbour solicitations from a link-local address
+	# routers send neighbour solicitations from a link-local address
 	addr_add "$1" "$2" fe80::1/64
 	addr_add "$3" "$4" fe80::2/64
 }
@@ -33,7 +33,7 @@ lab_forward()
 	in_ns "$1" sysctl -qw net.ipv4.ip_forward=1 net.ipv6.conf.all.forwarding=1
 }
 
-# lab_timeout NAME SECONDS: how long the NAT or firewall in namespace NAME keeps a UDP mapping
+# lab_timeout NAME SECONDS: sets how long the NAT or firewall in namespace NAME keeps a UDP mapping
 lab_timeout()
 {
 	in_ns "$1" sysctl -qw "net.netfilter.nf_conntrack_udp_timeout=$2" \
@@ -41,8 +41,9 @@ lab_timeout()
 }
 
 # lab_rules NAME KIND SECONDS [IN OUT]: translates IPv4 in namespace NAME, from device IN to OUT.
-# KIND (RFC 4787): endpoint-independent maps a port to the same port for all peers, and admits any
-# peer to it; symmetric maps it to another random port for each peer, and admits only that peer.
+# KIND is a behaviour of RFC 4787: endpoint-independent maps a port to the same port for all peers,
+# and admits any peer; symmetric maps it to a different random port for each peer, and admits only
+# that peer.
 lab_rules()
 {
 	local name=$1 kind=$2 seconds=$3 in=${4:-in} out=${5:-out} masquerade=masquerade
@@ -106,7 +107,7 @@ lab_core()
 }
 
 # lab_nat NAME INSIDE KIND SECONDS NUMBER: makes a NAT in namespace NAME with the outside address
-# 198.51.100.NUMBER, and behind it a host in namespace INSIDE, always with the address 10.0.0.2
+# 198.51.100.NUMBER, and behind it a host in namespace INSIDE with the address 10.0.0.2
 lab_nat()
 {
 	local name=$1 inside=$2 kind=$3 seconds=$4 number=$5
@@ -141,7 +142,7 @@ lab_up()
 	wait_link "$ROUTER" outside
 }
 
-# For callers outside the test runner, whose namespaces outlive them.
+# Removes the namespaces, for callers outside the test runner.
 lab_down()
 {
 	local name

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * An answer is written in one piece and the connection is closed: no client keeps state in the
- * daemon or can delay it. A client that does not read loses its own answer.
+ * The daemon writes each answer with one non-blocking send(2) and closes the connection, so that a
+ * client can neither delay it nor leave state in it.
  */
 #include "daemon/status_socket.h"
 
-#include "daemon/status_view.h"
+#include "base/output.h"
 #include "host/daemon_status.h"
 
 #include <errno.h>
@@ -19,7 +19,7 @@
 
 #define BACKLOG 16
 
-/* Checks the mode of the socket once more: a process of another user gets no answer. */
+/* Accepts only root and the daemon's own user, whatever the mode of the socket file. */
 static bool is_allowed(int fd)
 {
 	struct ucred peer = { .uid = (uid_t)-1 };
@@ -39,7 +39,7 @@ static void on_client(void *arg)
 	if (fd < 0)
 		return;
 	if (is_allowed(fd)) {
-		answer = status_view_json(status);
+		answer = status_view_json(&status->view);
 		text = json_dumps(answer, JSON_COMPACT | OUTPUT_JSON_FLAGS);
 		if (text)
 			send(fd, text, strlen(text), MSG_NOSIGNAL);
@@ -49,7 +49,7 @@ static void on_client(void *arg)
 	close(fd);
 }
 
-/* Creates the directory; refuses one in which another user could replace the socket. */
+/* Creates the directory. Refuses a directory in which another user could replace the socket. */
 static int dir_prepare(struct err *err)
 {
 	struct stat st;
@@ -69,7 +69,7 @@ static int socket_listen(const struct sockaddr_un *address, struct err *err)
 	mode_t before = umask(0177);
 	int fd, result = 0;
 
-	/* an earlier daemon with this lock may have been killed */
+	/* left by an earlier daemon that was killed */
 	unlink(address->sun_path);
 	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (fd < 0 || bind(fd, (const struct sockaddr *)address, sizeof(*address)) ||

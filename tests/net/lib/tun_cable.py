@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Makes a tun device in each of two network namespaces, and passes packets between them.
+"""Creates a tun device in each of two network namespaces, and passes packets between them.
 
     tun_cable.py NETNS DEV NETNS DEV
 """
