@@ -6,6 +6,8 @@
 #ifndef SLUICE_HOLD_INTERVAL_H
 #define SLUICE_HOLD_INTERVAL_H
 
+#include "nat/lifetime.h"
+
 #include <linux/types.h>
 #include <stdbool.h>
 
@@ -18,20 +20,12 @@ struct hold_finding {
 	bool outermost; /* the mapped address is one of this host: no NAT is beyond it */
 };
 
-enum hold_probe_result {
-	HOLD_PROBE_UNKNOWN, /* the server did not answer: nothing is shown */
-	HOLD_PROBE_ALIVE,
-	HOLD_PROBE_EXPIRED,
-	HOLD_PROBE_REMAPPED, /* the same socket now has another mapped port */
-};
-
 /*
  * Combines the results of the steps of a probe with the earlier finding. A step that survived
  * proves its time only if no shorter step failed. Where nothing is shown, the earlier finding
  * stays.
  */
-void hold_finding_update(struct hold_finding *finding,
-			 const enum hold_probe_result results[HOLD_STEPS]);
+void hold_finding_update(struct hold_finding *finding, const enum nat_lifetime results[HOLD_STEPS]);
 
 /* Returns the number of steps that may raise the interval up to @max_s; at least 1. */
 int hold_steps_useful(__u32 max_s);
