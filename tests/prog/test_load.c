@@ -11,6 +11,7 @@
 #include <cmocka.h>
 
 #include "kernel/load_outcome.h"
+#include "kernel/unload.h"
 #include "load_lab.h"
 
 /* --- the effects of a load */
@@ -288,7 +289,7 @@ static void test_table_undone(void **unused)
 	talk_request(&talk);
 	flows_now(flows, &usage);
 	pins_path(DIR_OURS, "reply", "link_fix6", path);
-	assert_int_equal(pins_drop(path), 0);
+	assert_int_equal(unload_pin(path), 0);
 	alone = foreign(cgroup, BPF_CGROUP_UDP6_SENDMSG, "alone", 0);
 	inventory(before);
 	with.table = 2048;

@@ -13,6 +13,7 @@
 #include <cmocka.h>
 
 #include "kernel/load_outcome.h"
+#include "kernel/unload.h"
 #include "load_lab.h"
 
 /* --- conflicts with another program */
@@ -75,7 +76,7 @@ static void test_conflict_last(void **unused)
 
 	load_with(&with, LOAD_FRESH);
 	pins_path(DIR_OURS, "reply", "link_learn", path);
-	assert_int_equal(pins_drop(path), 0);
+	assert_int_equal(unload_pin(path), 0);
 	alone = foreign(cgroup, BPF_CGROUP_INET_INGRESS, "alone", 0);
 	inventory(before);
 	with.age_s = 1;

@@ -14,6 +14,7 @@
 #include <cmocka.h>
 
 #include "kernel/load_outcome.h"
+#include "kernel/unload.h"
 #include "load_lab.h"
 
 #include <signal.h>
@@ -455,7 +456,7 @@ static void test_pin_lost(void **unused)
 	talk_open(&talk);
 	load(SLUICE_REPLY_SOCKET, LOAD_FRESH);
 	for (i = 0; i < COUNT(pins); i++) {
-		assert_int_equal(pins_drop(pins_path(DIR_OURS, "reply", pins[i], path)), 0);
+		assert_int_equal(unload_pin(pins_path(DIR_OURS, "reply", pins[i], path)), 0);
 		load(SLUICE_REPLY_SOCKET, LOAD_UPDATED);
 		assert_socket_mode_on(cgroup, 1);
 		assert_int_equal(access(path, F_OK), 0);

@@ -65,6 +65,25 @@ static void test_err(void **state)
 	assert_string_equal(catch_end(), "level=error msg=\"it broke\" hint=\"fix it\"\n");
 }
 
+/* A condition that lasts is logged once: again if its text changes, and if it comes back. */
+static void test_condition(void **state)
+{
+	struct log_condition condition = { 0 };
+	char longer[2 * sizeof(condition.text)];
+
+	assert_false(log_condition_set(&condition, NULL));
+	assert_true(log_condition_set(&condition, "it broke"));
+	assert_false(log_condition_set(&condition, "it broke"));
+	assert_true(log_condition_set(&condition, "it broke again"));
+	assert_true(log_condition_set(&condition, NULL));
+	assert_false(log_condition_set(&condition, ""));
+	assert_true(log_condition_set(&condition, "it broke"));
+	memset(longer, 'x', sizeof(longer) - 1);
+	longer[sizeof(longer) - 1] = '\0';
+	assert_true(log_condition_set(&condition, longer));
+	assert_false(log_condition_set(&condition, longer));
+}
+
 static void test_levels(void **state)
 {
 	struct log_line line;
@@ -127,6 +146,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_people),	 cmocka_unit_test(test_err),
+		cmocka_unit_test(test_condition),
 		cmocka_unit_test(test_levels),	 cmocka_unit_test(test_quotes),
 		cmocka_unit_test(test_too_much),
 	};

@@ -150,6 +150,24 @@ void log_warning(const char *fmt, ...)
 	va_end(args);
 }
 
+void log_field_err(struct log_line *line, const struct err *err)
+{
+	log_field(line, "reason", "%s", err->what);
+	if (err->hint[0])
+		log_field(line, "hint", "%s", err->hint);
+}
+
+bool log_condition_set(struct log_condition *condition, const char *text)
+{
+	char now[sizeof(condition->text)];
+
+	snprintf(now, sizeof(now), "%s", text ? text : "");
+	if (!strcmp(condition->text, now))
+		return false;
+	memcpy(condition->text, now, sizeof(now));
+	return true;
+}
+
 void log_library(const char *fmt, va_list args)
 {
 	log_message(logfmt ? LOG_LEVEL_DEBUG : LOG_LEVEL_INFO, fmt, args);

@@ -110,7 +110,7 @@ static int start(struct hold_section *hold, const struct config *config, struct 
 			log_warning("hold: no probe: %s", strerror(ENOMEM));
 	}
 	loop_timer_start(hold->timer, 0);
-	hold->failure[0] = '\0';
+	log_condition_set(&hold->failure, NULL);
 	return 0;
 }
 
@@ -149,13 +149,12 @@ void hold_section_check(struct hold_section *hold, const struct config *config, 
 		return;
 	stop(hold);
 	if (!loaded) {
-		hold->failure[0] = '\0';
+		log_condition_set(&hold->failure, NULL);
 		return;
 	}
 	if (!start(hold, config, &err)) {
 		log_info("hold: loaded by another process; sending with its settings");
-	} else if (strcmp(hold->failure, err.what)) {
-		memcpy(hold->failure, err.what, sizeof(hold->failure));
+	} else if (log_condition_set(&hold->failure, err.what)) {
 		log_err(&err);
 	}
 }

@@ -9,6 +9,7 @@
 #define SLUICE_DAEMON_HOLD_H
 
 #include "base/err.h"
+#include "base/log.h"
 #include "base/loop.h"
 #include "daemon/config_file.h"
 #include "hold/probe.h"
@@ -19,10 +20,10 @@
 struct hold_section {
 	struct loop *loop;
 	struct loop_timer *timer;
-	struct hold_sender *sender;  /* NULL: nothing is sent */
-	struct hold_probe *probe;    /* NULL: none is wanted */
-	struct hold_finding finding; /* as logged */
-	char failure[768];	     /* why nothing is sent, as logged; empty: no failure */
+	struct hold_sender *sender;   /* NULL: nothing is sent */
+	struct hold_probe *probe;     /* NULL: none is wanted */
+	struct hold_finding finding;  /* as logged */
+	struct log_condition failure; /* why nothing is sent */
 	char cgroup[PATH_MAX];
 };
 

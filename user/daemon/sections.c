@@ -132,7 +132,7 @@ static void apply(struct sections *sections, int i, struct config_file *file)
 		return;
 	section->loaded = true;
 	section->repairs = section->damaged = section->logged_damage = section->unloaded = false;
-	section->logged[0] = '\0';
+	log_condition_set(&section->failure, NULL);
 	free(section->pins);
 	/* mode wire pins the links of interfaces that come and go, and steering those of groups */
 	section->pins = i == SECTION_STEER
@@ -183,20 +183,16 @@ static void drop(struct sections *sections, int i)
 
 /* --- sections */
 
-/* Logs a failure once, until its text changes. */
 static void log_failure(struct sections *sections, int i)
 {
 	struct section *section = &sections->section[i];
 	struct log_line line;
 
-	if (!strcmp(section->logged, section->err.what))
+	if (!log_condition_set(&section->failure, section->err.what))
 		return;
-	memcpy(section->logged, section->err.what, sizeof(section->logged));
 	log_begin(&line, LOG_LEVEL_WARNING, "section not applied, retrying");
 	log_field(&line, "section", "%s", config_section_names[i]);
-	log_field(&line, "reason", "%s", section->err.what);
-	if (section->err.hint[0])
-		log_field(&line, "hint", "%s", section->err.hint);
+	log_field_err(&line, &section->err);
 	log_end(&line);
 }
 

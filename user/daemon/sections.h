@@ -10,6 +10,7 @@
 
 #include "base/context.h"
 #include "base/err.h"
+#include "base/log.h"
 #include "daemon/config_file.h"
 #include "daemon/hold.h"
 #include "daemon/netns.h"
@@ -23,10 +24,10 @@ struct section {
 	bool repairs; /* pending because another process damaged what the daemon loaded */
 	bool damaged; /* so is what a command loaded; once it is `logged_damage` */
 	bool logged_damage;
-	bool unloaded;	  /* by another process, and logged */
-	uint32_t netns;	  /* inode number of the namespace that the file names, at the load */
-	char *pins;	  /* after the load, for pins_lost() */
-	char logged[768]; /* the current failure, once logged */
+	bool unloaded;	/* by another process, and logged */
+	uint32_t netns; /* inode number of the namespace that the file names, at the load */
+	char *pins;	/* after the load, for pins_lost() */
+	struct log_condition failure;
 	struct err err;
 };
 

@@ -18,20 +18,16 @@
 
 /* --- log */
 
-/* Logs a failure once, until its text changes. */
-static void log_failure(char failure[768], const char *ifname, const struct err *err)
+static void log_failure(struct log_condition *failure, const char *ifname, const struct err *err)
 {
 	struct log_line line;
 
-	if (!strcmp(failure, err->what))
+	if (!log_condition_set(failure, err->what))
 		return;
-	snprintf(failure, 768, "%s", err->what);
 	log_begin(&line, LOG_LEVEL_WARNING, "steer: cannot spread flows over CPUs, retrying");
 	if (ifname)
 		log_field(&line, "iface", "%s", ifname);
-	log_field(&line, "reason", "%s", err->what);
-	if (err->hint[0])
-		log_field(&line, "hint", "%s", err->hint);
+	log_field_err(&line, err);
 	log_end(&line);
 }
 
@@ -54,7 +50,7 @@ static void on_left_out(const char *ifname, bool asked, const struct err *err, v
 	iface->skipped = true;
 	iface->ifindex = 0;
 	iface->retry_us = asked ? clock_now_us() + RETRY_US : 0;
-	log_failure(iface->failure, ifname, err);
+	log_failure(&iface->failure, ifname, err);
 }
 
 static void log_attached(const struct spread *state, __u32 i)
@@ -92,10 +88,10 @@ static void load(struct spread_section *spread)
 		spread->iface[i].skipped = false;
 	result = spread_load(&spread->wanted, &err);
 	if (result < 0) {
-		log_failure(spread->failure, NULL, &err);
+		log_failure(&spread->failure, NULL, &err);
 		return;
 	}
-	spread->failure[0] = '\0';
+	log_condition_set(&spread->failure, NULL);
 	free(spread->pins);
 	/* spread_is_due() finds a link that is missing. */
 	spread->pins = pins_list(spread->bpffs, spread_state_dir.name, spread_state_dir.prefix,
@@ -106,7 +102,7 @@ static void load(struct spread_section *spread)
 		log_warning("steer: flows are no longer spread over CPUs: the file has no xdp key");
 	for (i = 0; i < spread->wanted.ifcount; i++)
 		if (!spread->iface[i].skipped)
-			spread->iface[i].failure[0] = '\0';
+			log_condition_set(&spread->iface[i].failure, NULL);
 	if (spread_read(spread->bpffs, &state, &err))
 		return;
 	for (i = 0; i < state.meta.link_count; i++) {
@@ -140,7 +136,7 @@ void spread_section_stop(struct spread_section *spread)
 {
 	spread->wanted.ifcount = 0;
 	memset(spread->iface, 0, sizeof(spread->iface));
-	spread->failure[0] = '\0';
+	log_condition_set(&spread->failure, NULL);
 	free(spread->pins);
 	spread->pins = NULL;
 }

@@ -10,6 +10,7 @@
 #ifndef SLUICE_DAEMON_SPREAD_H
 #define SLUICE_DAEMON_SPREAD_H
 
+#include "base/log.h"
 #include "base/loop.h"
 #include "base/ports.h"
 #include "net/rtnl_events.h"
@@ -18,10 +19,10 @@
 #include <limits.h>
 
 struct spread_iface {
-	char failure[768]; /* as logged; empty: none */
-	bool skipped;	   /* by the current load */
-	__u32 ifindex;	   /* where the program is attached; 0: nowhere */
-	__u64 retry_us;	   /* the kernel refused the program: no retry before this time */
+	struct log_condition failure;
+	bool skipped;	/* by the current load */
+	__u32 ifindex;	/* where the program is attached; 0: nowhere */
+	__u64 retry_us; /* the kernel refused the program: no retry before this time */
 };
 
 struct spread_section {
@@ -30,7 +31,7 @@ struct spread_section {
 	struct ports ports;
 	char bpffs[PATH_MAX];
 	struct spread_iface iface[SLUICE_SPREAD_LINKS]; /* by the index of wanted.ifname */
-	char failure[768];				/* of the load as a whole */
+	struct log_condition failure;			/* of the load as a whole */
 	char *pins;					/* after the load, for pins_lost() */
 };
 

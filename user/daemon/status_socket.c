@@ -37,12 +37,12 @@ static json_t *steer_warnings(const struct steer_section *steer)
 	json_t *warnings = json_array();
 	__u32 i;
 
-	warning_add(warnings, steer->failure);
-	warning_add(warnings, steer->events_failure);
-	warning_add(warnings, steer->loader.consumers_failure);
-	warning_add(warnings, steer->spread.failure);
+	warning_add(warnings, steer->failure.text);
+	warning_add(warnings, steer->events_failure.text);
+	warning_add(warnings, steer->loader.consumers_failure.text);
+	warning_add(warnings, steer->spread.failure.text);
 	for (i = 0; i < steer->spread.wanted.ifcount; i++)
-		warning_add(warnings, steer->spread.iface[i].failure);
+		warning_add(warnings, steer->spread.iface[i].failure.text);
 	return warnings;
 }
 
@@ -69,7 +69,7 @@ static json_t *hold_warnings(const struct hold_section *hold)
 	const char *probe = hold->probe ? hold_probe_failure(hold->probe) : "";
 	char text[128];
 
-	warning_add(warnings, hold->failure);
+	warning_add(warnings, hold->failure.text);
 	if (*probe) {
 		snprintf(text, sizeof(text), "the probe shows nothing: %s", probe);
 		warning_add(warnings, text);

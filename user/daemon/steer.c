@@ -26,22 +26,19 @@
 
 /* --- sweeps */
 
-/* Logs a failure once, until its text changes; empty: the failure is over. */
+/* Logs a failure; an empty one is over. */
 static void log_failure(struct steer_section *steer, const struct err *err)
 {
 	struct log_line line;
 
-	if (!strcmp(steer->failure, err->what))
+	if (!log_condition_set(&steer->failure, err->what))
 		return;
-	memcpy(steer->failure, err->what, sizeof(steer->failure));
 	if (!*err->what) {
 		log_info("steer: tracking sockets again");
 		return;
 	}
 	log_begin(&line, LOG_LEVEL_WARNING, "steer: cannot track sockets");
-	log_field(&line, "reason", "%s", err->what);
-	if (*err->hint)
-		log_field(&line, "hint", "%s", err->hint);
+	log_field_err(&line, err);
 	log_end(&line);
 }
 
@@ -190,18 +187,16 @@ static void open_events(struct steer_section *steer, const struct config *config
 	if (!result) {
 		steer->lost = steer->lost_log_us = 0;
 		result = loop_read(steer->loop, socket_events_fd(steer->events), on_events, steer);
-		if (!result && *steer->events_failure)
-			log_info("steer: socket events again");
 		if (!result) {
-			steer->events_failure[0] = '\0';
+			if (log_condition_set(&steer->events_failure, NULL))
+				log_info("steer: socket events again");
 			return;
 		}
 		err_set(&err, EXIT_ERROR, -result, "socket events: %s", strerror(-result));
 		close_events(steer);
 	}
-	if (!strcmp(steer->events_failure, err.what))
+	if (!log_condition_set(&steer->events_failure, err.what))
 		return;
-	snprintf(steer->events_failure, sizeof(steer->events_failure), "%s", err.what);
 	log_begin(&line, LOG_LEVEL_WARNING,
 		  "steer: no socket events, only sweeps find new sockets");
 	log_field(&line, "reason", "%s", err.what);
@@ -269,8 +264,8 @@ int steer_section_apply(struct steer_section *steer, struct config_file *file,
 	snprintf(steer->bpffs, sizeof(steer->bpffs), "%s", options.bpffs);
 	steer->interval_us = wanted->steer_sweep_s * 1000000;
 	steer->active = true;
-	steer->failure[0] = '\0';
-	steer->events_failure[0] = '\0';
+	log_condition_set(&steer->failure, NULL);
+	log_condition_set(&steer->events_failure, NULL);
 	open_events(steer, wanted, options.netns);
 	/* Sockets may have changed between the load and the subscription. */
 	schedule_sweep(steer);

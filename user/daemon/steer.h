@@ -11,6 +11,7 @@
 
 #include "base/debounce.h"
 #include "base/err.h"
+#include "base/log.h"
 #include "base/loop.h"
 #include "daemon/config_file.h"
 #include "daemon/spread.h"
@@ -38,8 +39,8 @@ struct steer_section {
 	__u64 lost_log_us;   /* when the next line about lost events may be logged */
 	unsigned int groups; /* steered groups */
 	bool active;
-	char failure[768];	  /* of the sweep, as logged; empty: none */
-	char events_failure[768]; /* of socket events, likewise */
+	struct log_condition failure;	     /* of the sweep */
+	struct log_condition events_failure; /* of socket events */
 };
 
 /* Sets up the timers; calls @changed when the number of groups changes. Returns 0 or -ENOMEM. */

@@ -38,7 +38,7 @@ struct watch {
 	struct config_file *file; /* NULL: mode wire is not loaded */
 	struct netns_watch netns[NETNS_COUNT];
 	struct interfaces interfaces;
-	char logged[sizeof(((struct err *)0)->what)]; /* the last failure; empty: none */
+	struct log_condition failure;
 	struct loop_timer *retry;
 	__u64 retry_us;
 };
@@ -58,14 +58,12 @@ static bool has_wire(const struct netns_watch *netns)
 
 static void on_readable(void *arg);
 
-/* Logs a failure once, until its text changes. */
 static void log_failure(struct watch *watch, const char *reason)
 {
 	struct log_line line;
 
-	if (!strcmp(watch->logged, reason))
+	if (!log_condition_set(&watch->failure, reason))
 		return;
-	snprintf(watch->logged, sizeof(watch->logged), "%s", reason);
 	log_begin(&line, LOG_LEVEL_WARNING, "interface sync failed, retrying");
 	log_field(&line, "reason", "%s", reason);
 	log_end(&line);
@@ -86,7 +84,7 @@ static void sync_interfaces(struct watch *watch)
 						 wire) != 0;
 	}
 	if (!result)
-		watch->logged[0] = 0;
+		log_condition_set(&watch->failure, NULL);
 	else
 		log_failure(watch, err.what);
 	if (interfaces_need_sync(&watch->interfaces) || result || wire->paused) {

@@ -9,6 +9,7 @@
 #include "kernel/mounts.h"
 #include "kernel/object.h"
 #include "kernel/pins.h"
+#include "kernel/unload.h"
 
 #include <errno.h>
 #include <string.h>
@@ -225,10 +226,10 @@ int hold_load(const struct hold_options *options, struct hold_result *result, st
 
 int hold_unload(const char *bpffs, struct err *err)
 {
-	return object_unload(&hold_state_dir, bpffs, false, NULL, NULL, err);
+	return unload_object(&hold_state_dir, bpffs, false, NULL, NULL, err);
 }
 
 int hold_unload_own(const char *bpffs, struct err *err)
 {
-	return object_unload(&hold_state_dir, bpffs, true, NULL, NULL, err);
+	return unload_object(&hold_state_dir, bpffs, true, NULL, NULL, err);
 }

@@ -5,7 +5,6 @@
 #include "base/log.h"
 
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -20,7 +19,7 @@ struct hold_probe {
 	void *arg;
 	struct nat_lifetime_probe *running; /* NULL: between two probes */
 	int count;			    /* steps of a probe */
-	char failure[96]; /* why the last probe has shown nothing, as logged; empty: it has */
+	struct log_condition failure;	    /* why the last probe has shown nothing */
 };
 
 static void log_failed(struct hold_probe *probe, const char *failure)
@@ -28,9 +27,8 @@ static void log_failed(struct hold_probe *probe, const char *failure)
 	char server[ADDR_TEXT_MAX];
 	struct log_line line;
 
-	if (!strcmp(probe->failure, failure))
+	if (!log_condition_set(&probe->failure, failure))
 		return;
-	snprintf(probe->failure, sizeof(probe->failure), "%s", failure);
 	log_begin(&line, LOG_LEVEL_WARNING, "hold: the probe shows nothing; the interval stays");
 	log_field(&line, "server", "%s",
 		  addr_format_port(&probe->server.addr, probe->server.port_be, server));
@@ -52,7 +50,7 @@ static void on_measured(const struct nat_lifetime_report *report, void *arg)
 	if (report->mapped)
 		probe->finding.outermost = report->outermost;
 	if (known) {
-		probe->failure[0] = '\0';
+		log_condition_set(&probe->failure, NULL);
 		hold_finding_update(&probe->finding, results);
 	} else {
 		log_failed(probe, report->failure);
@@ -100,7 +98,7 @@ struct hold_probe *hold_probe_new(struct loop *loop, const struct stun_endpoint 
 
 const char *hold_probe_failure(const struct hold_probe *probe)
 {
-	return probe->failure;
+	return probe->failure.text;
 }
 
 void hold_probe_free(struct hold_probe *probe)

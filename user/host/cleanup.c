@@ -6,6 +6,7 @@
 #include "host/holders.h"
 #include "kernel/links.h"
 #include "kernel/pins.h"
+#include "kernel/unload.h"
 #include "steer/group/groups.h"
 #include "steer/remove.h"
 #include "steer/steer.h"
@@ -64,7 +65,7 @@ static int remove_folder(const char *bpffs, const char *name, int *groups, struc
 	/* The pins list the interfaces that have filters. */
 	if (!strcmp(name, WIRE_OBJECT))
 		filters = wire_remove_filters(bpffs, err);
-	pins = filters < 0 ? filters : pins_remove(bpffs, name, err);
+	pins = filters < 0 ? filters : unload_pins(bpffs, name, err);
 	return pins < 0 ? pins : filters + pins;
 }
 

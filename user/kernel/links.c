@@ -4,6 +4,7 @@
 #include "base/log.h"
 #include "kernel/caps.h"
 #include "kernel/pins.h"
+#include "kernel/unload.h"
 
 #include <bpf/bpf.h>
 #include <bpf/btf.h>
@@ -366,7 +367,7 @@ int links_apply_cgroup(const char *dir, const char *object, const char *cgroup, 
 			changes[i].link_fd = open_link(dir, object, hooks[i].pin, st.st_ino,
 						       &prog_ids[i]);
 		/* a loader that died may have left a staged link */
-		pins_drop(pins_staged_path(dir, object, hooks[i].pin, staged));
+		unload_pin(pins_staged_path(dir, object, hooks[i].pin, staged));
 	}
 	for (i = 0; i < count && !result; i++) {
 		if (!hooks[i].wanted || changes[i].link_fd >= 0)
@@ -384,7 +385,7 @@ int links_apply_cgroup(const char *dir, const char *object, const char *cgroup, 
 			continue;
 		if (changes[i].staged)
 			result = take_over(dir, object, &hooks[i], err);
-		else if (pins_drop(pins_path(dir, object, hooks[i].pin, path)))
+		else if (unload_pin(pins_path(dir, object, hooks[i].pin, path)))
 			continue;
 		final = true;
 	}
@@ -394,7 +395,7 @@ int links_apply_cgroup(const char *dir, const char *object, const char *cgroup, 
 	for (i = count - 1; i >= 0; i--) {
 		if (result && !final) {
 			if (changes[i].staged)
-				pins_drop(pins_staged_path(dir, object, hooks[i].pin, staged));
+				unload_pin(pins_staged_path(dir, object, hooks[i].pin, staged));
 			if (revert(&hooks[i], &changes[i]))
 				result = -EUCLEAN;
 		}

@@ -7,6 +7,7 @@
 #include "kernel/maps.h"
 #include "kernel/meta.h"
 #include "kernel/pins.h"
+#include "kernel/unload.h"
 
 #include <bpf/bpf.h>
 #include <errno.h>
@@ -47,7 +48,7 @@ int object_inspect(struct object *object, struct err *err)
 	if (object->dry_run)
 		return 0;
 	result = object->clear ? object->clear(object->dir, err)
-			       : state_dir_remove(object->state_dir, object->dir, err);
+			       : unload_state(object->state_dir, object->dir, err);
 	return result < 0 ? result : 0;
 }
 
@@ -303,7 +304,7 @@ undo:
 		unlink(staged_path(object, bpf_map__name(map), path));
 	}
 	if (fresh) {
-		state_dir_remove(object->state_dir, object->dir, &(struct err){ 0 });
+		unload_state(object->state_dir, object->dir, &(struct err){ 0 });
 		return result;
 	}
 	if (!was_daemons && !object->is_part)
@@ -351,24 +352,4 @@ void object_end(struct object *object)
 	if (object->log)
 		munmap(object->log, VERIFIER_LOG_SIZE);
 	object->log = NULL;
-}
-
-int object_unload(const struct state_dir *sd, const char *dir, bool own_only,
-		  int (*remove)(struct pins *pins, void *arg, struct err *err), void *arg,
-		  struct err *err)
-{
-	int result = pins_exist(dir, sd->name, err);
-	struct pins pins;
-
-	if (result <= 0)
-		return result;
-	result = pins_lock(&pins, dir, false, err);
-	/* another process may have removed the directory since */
-	if (result)
-		return result == -ENOENT ? 0 : result;
-	/* another process may have loaded it while this one waited for the lock */
-	if (!own_only || state_dir_is_daemons(sd, dir))
-		result = remove ? remove(&pins, arg, err) : state_dir_remove(sd, dir, err);
-	pins_unlock(&pins);
-	return result;
 }

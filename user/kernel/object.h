@@ -42,7 +42,7 @@ struct object {
 	const char *const *fresh; /* maps that start empty, whatever is pinned; NULL: none */
 	bool is_part;		  /* of an object whose owner is recorded elsewhere */
 	struct pins *pins;	  /* the lock, for object_yield(); NULL: it is kept */
-	/* Removes the remains of a loader that died early; NULL: state_dir_remove(). */
+	/* Removes the remains of a loader that died early; NULL: unload_state(). */
 	int (*clear)(const char *dir, struct err *err);
 
 	/* set by the functions below */
@@ -122,14 +122,5 @@ int object_pin_maps(const struct object *object, struct err *err);
 int object_pin(const struct object *object, int fd, const char *pin, struct err *err);
 /* Frees the verifier's log. */
 void object_end(struct object *object);
-
-/*
- * Removes an object; with @own_only, only if the daemon loaded it last. Calls @remove under the
- * lock, or state_dir_remove() if it is NULL. Returns its result, 0 if nothing is loaded, or
- * -errno.
- */
-int object_unload(const struct state_dir *sd, const char *dir, bool own_only,
-		  int (*remove)(struct pins *pins, void *arg, struct err *err), void *arg,
-		  struct err *err);
 
 #endif

@@ -378,18 +378,6 @@ void pins_unlock(struct pins *pins)
 	release(pins);
 }
 
-int pins_drop(const char *path)
-{
-	int fd = bpf_obj_get(path);
-
-	if (fd >= 0) {
-		/* fails harmlessly for a map or program */
-		bpf_link_detach(fd);
-		close(fd);
-	}
-	return unlink(path) ? -errno : 0;
-}
-
 bool pins_are_own(const char *name)
 {
 	static const char *const prefixes[] = { "sluice_", "link_", "prog_" };
@@ -399,62 +387,6 @@ bool pins_are_own(const char *name)
 		if (!strncmp(name, prefixes[i], strlen(prefixes[i])))
 			return true;
 	return !strcmp(name, PINS_OWNER);
-}
-
-int pins_remove_dir(const char *path, struct err *err)
-{
-	struct dirent *entry = NULL;
-	DIR *folder;
-
-	if (!rmdir(path) || errno == ENOENT)
-		return 0;
-	if (errno != ENOTEMPTY)
-		return err_set(err, EXIT_ERROR, errno, "%s: %s", path, strerror(errno));
-	folder = opendir(path);
-	while (folder && (entry = readdir(folder)) && entry->d_name[0] == '.')
-		;
-	err_set(err, EXIT_CONFLICT, ENOTEMPTY, "%s holds '%s', which is not a pin of sluice", path,
-		entry ? entry->d_name : "?");
-	if (folder)
-		closedir(folder);
-	return err_hint(err, -ENOTEMPTY, "remove it if it is yours; all pins of sluice are gone");
-}
-
-int pins_remove_prefixed(const char *dir, const char *object, const char *prefix, struct err *err)
-{
-	char path[PATH_MAX], pin[PATH_MAX];
-	struct dirent **entry;
-	int i, removed = 0, result = pins_have_object(dir, object, err), count;
-
-	if (result <= 0)
-		return result;
-	result = 0;
-	count = scandir(pins_path(dir, object, NULL, path), &entry, NULL, alphasort);
-	if (count < 0)
-		return errno == ENOENT
-			       ? 0
-			       : err_set(err, EXIT_ERROR, errno, "%s: %s", path, strerror(errno));
-	if (!prefix)
-		removed = !unlink(pins_path(dir, object, PINS_OWNER, pin));
-	for (i = 0; i < count; i++) {
-		const char *name = entry[i]->d_name;
-
-		if (pins_are_own(name) && !(prefix && strncmp(name, prefix, strlen(prefix))) &&
-		    !pins_drop(pins_path(dir, object, name, pin)))
-			removed++;
-		free(entry[i]);
-	}
-	free(entry);
-	if (!prefix)
-		result = pins_remove_dir(path, err);
-	else if (rmdir(path) && errno != ENOENT && errno != ENOTEMPTY)
-		result = err_set(err, EXIT_ERROR, errno, "%s: %s", path, strerror(errno));
-	return result ? result : removed;
-}
-
-int pins_remove(const char *dir, const char *object, struct err *err)
-{
-	return pins_remove_prefixed(dir, object, NULL, err);
 }
 
 static bool begins(const char *name, const char *prefix)

@@ -83,11 +83,6 @@ int pins_kind_at(int dir_fd, const char *entry);
 /* Checks whether the object's directory exists. Returns 1, 0, or -errno with *err set. */
 int pins_exist(const char *dir, const char *object, struct err *err);
 /*
- * Removes a pin. Detaches a link first: the kernel frees a link some time after its last reference
- * is gone, and its program runs until then.
- */
-int pins_drop(const char *path);
-/*
  * Lists the pins of an object with @prefix and without @except, each of which may be NULL, for
  * pins_lost(). The mark of the owner is not among them. The caller frees the list; NULL on failure.
  */
@@ -98,19 +93,4 @@ bool pins_lost(const char *dir, const char *object, const char *list, char lost[
 #define PINS_OWNER "by_daemon"
 /* Is this the name of a pin that any version of sluice makes? No other is ever removed. */
 bool pins_are_own(const char *name);
-/*
- * Removes the directory of an object, whose own pins are gone. Returns 0, or -ENOTEMPTY with *err
- * set (EXIT_CONFLICT) if it holds other pins.
- */
-int pins_remove_dir(const char *path, struct err *err);
-/*
- * Removes all pins of an object, PINS_OWNER first: while that pin exists, no unload is under way,
- * and a missing pin is a fault. The others follow in the order of their names, which matters if the
- * process is killed: link_fix4 and link_fix6, which read the table of the object reply, are
- * detached before link_learn, which fills it. Returns the number of pins, or -errno.
- */
-int pins_remove(const char *dir, const char *object, struct err *err);
-/* Removes the pins with the prefix; all others, including PINS_OWNER, and the directory stay. */
-int pins_remove_prefixed(const char *dir, const char *object, const char *prefix, struct err *err);
-
 #endif

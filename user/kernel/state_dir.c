@@ -50,11 +50,6 @@ int state_dir_counters(const struct state_dir *sd, const char *bpffs, const char
 	return result;
 }
 
-int state_dir_remove(const struct state_dir *sd, const char *bpffs, struct err *err)
-{
-	return pins_remove_prefixed(bpffs, sd->name, sd->prefix, err);
-}
-
 int state_dir_set_owner(const struct state_dir *sd, const char *bpffs, bool by_daemon,
 			struct err *err)
 {

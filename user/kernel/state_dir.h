@@ -23,9 +23,6 @@ int state_dir_map_open(const struct state_dir *sd, const char *bpffs, const char
 /* Sums pinned per-CPU counters. */
 int state_dir_counters(const struct state_dir *sd, const char *bpffs, const char *name, __u64 *sum,
 		       int count, struct err *err);
-/* Removes the object's pins, and its directory once empty. Returns the number of pins, or -errno.
- */
-int state_dir_remove(const struct state_dir *sd, const char *bpffs, struct err *err);
 /*
  * Records who loaded an object, by a symbolic link among its pins that is removed with them: the
  * daemon unloads only what it has loaded when a section disappears from its file.

@@ -11,6 +11,7 @@
 #include "kernel/object.h"
 #include "kernel/pins.h"
 #include "kernel/state_dir.h"
+#include "kernel/unload.h"
 #include "reply/pins.h"
 
 #include <bpf/bpf.h>
@@ -213,10 +214,10 @@ int reply_load(const struct reply_options *options, struct reply_result *result,
 
 int reply_unload(const char *bpffs, struct err *err)
 {
-	return object_unload(&reply_state_dir, bpffs, false, NULL, NULL, err);
+	return unload_object(&reply_state_dir, bpffs, false, NULL, NULL, err);
 }
 
 int reply_unload_own(const char *bpffs, struct err *err)
 {
-	return object_unload(&reply_state_dir, bpffs, true, NULL, NULL, err);
+	return unload_object(&reply_state_dir, bpffs, true, NULL, NULL, err);
 }

@@ -9,6 +9,7 @@
 #include "kernel/pins.h"
 #include "kernel/process_sockets.h"
 #include "kernel/state_dir.h"
+#include "kernel/unload.h"
 
 #include <bpf/bpf.h>
 #include <errno.h>
@@ -80,7 +81,7 @@ static int unload_locked(struct pins *pins, void *arg, struct err *err)
 
 	if (removed < 0)
 		return removed;
-	result = pins_remove(pins->dir, STEER_OBJECT, err);
+	result = unload_pins(pins->dir, STEER_OBJECT, err);
 	return result < 0 ? result : removed + result;
 }
 
@@ -96,7 +97,7 @@ int steer_unload(const char *bpffs, bool own_only, steer_event_fn fn, void *arg,
 	if (!result)
 		result = process_sockets_check("steer unload", err);
 	return result ? result
-		      : object_unload(&steer_state_dir, bpffs, own_only, unload_locked, &sweep,
+		      : unload_object(&steer_state_dir, bpffs, own_only, unload_locked, &sweep,
 				      err);
 }
 

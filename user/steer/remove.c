@@ -5,6 +5,7 @@
 #include "kernel/pins.h"
 #include "kernel/process_sockets.h"
 #include "kernel/sockets.h"
+#include "kernel/unload.h"
 #include "steer/group/attach.h"
 #include "steer/group/groups.h"
 #include "steer/group/remains.h"
@@ -88,7 +89,7 @@ static void pin_remove(const char *path, bool is_folder, struct removal *removal
 {
 	if (is_folder)
 		rmdir(path);
-	else if (!pins_drop(path))
+	else if (!unload_pin(path))
 		removal->removed->pins++;
 }
 
@@ -156,7 +157,7 @@ int steer_remove(const char *bpffs, struct steer_removed *removed, struct err *e
 	sockets_free(sockets);
 	if (!failure) {
 		pins_walk(path, &removal, pin_remove);
-		return pins_remove_dir(path, err);
+		return unload_dir(path, err);
 	}
 	if ((failure == -EPERM || failure == -ENOSYS) && process_sockets_check("cleanup", err))
 		return failure;

@@ -5,6 +5,7 @@
 #include "kernel/pins.h"
 #include "kernel/process_sockets.h"
 #include "kernel/state_dir.h"
+#include "kernel/unload.h"
 #include "steer/cpu/consumers.h"
 #include "steer/group/slots.h"
 #include "steer/remove.h"
@@ -323,7 +324,7 @@ static int group_release(struct steer_sweep *sweep, struct steer_group *group, s
 	steer_group_forget(group);
 	if (sweep->loader)
 		sweep_consumers_remove(sweep, group);
-	return pins_remove(sweep->dir, group->name, err);
+	return unload_pins(sweep->dir, group->name, err);
 }
 
 /* Releases groups whose sockets are all closed, or no longer on a managed port. */

@@ -4,6 +4,7 @@
 #include "base/log.h"
 #include "kernel/pins.h"
 #include "kernel/tc.h"
+#include "kernel/unload.h"
 #include "wire/pins.h"
 
 #include <bpf/bpf.h>
@@ -92,7 +93,7 @@ void wire_iface_drop_link(const char *bpffs, __u32 ifindex, bool out)
 {
 	char name[PIN_SIZE], path[PATH_MAX];
 
-	pins_drop(pins_path(bpffs, WIRE_OBJECT, link_pin(ifindex, out, name), path));
+	unload_pin(pins_path(bpffs, WIRE_OBJECT, link_pin(ifindex, out, name), path));
 }
 
 /* Detaches one direction; returns true if that removed a tc filter. */

@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/progress.h"
 #include "kernel/load_outcome.h"
+#include "kernel/unload.h"
 #include "wire/wire.h"
 
 #include "base/log.h"
@@ -148,7 +149,7 @@ static int remains_clear(const char *bpffs, struct err *err)
 	int result = wire_remove_filters(bpffs, err);
 
 	if (result >= 0)
-		result = pins_remove(bpffs, WIRE_OBJECT, err);
+		result = unload_pins(bpffs, WIRE_OBJECT, err);
 	return result < 0 ? result : 0;
 }
 

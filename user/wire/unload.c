@@ -6,6 +6,7 @@
 #include "kernel/object.h"
 #include "kernel/pins.h"
 #include "kernel/tc.h"
+#include "kernel/unload.h"
 #include "net/netdev.h"
 #include "net/netns.h"
 #include "wire/attach.h"
@@ -129,16 +130,16 @@ static int remove_all(struct pins *pins, void *arg, struct err *err)
 	/* -ENOENT: another unload or cleanup has removed the rest */
 	if (result == -ENOENT)
 		return filters + 1;
-	removed = result ? result : pins_remove(pins->dir, WIRE_OBJECT, err);
+	removed = result ? result : unload_pins(pins->dir, WIRE_OBJECT, err);
 	return removed < 0 ? removed : removed + 1 + filters;
 }
 
 int wire_unload(const char *bpffs, struct err *err)
 {
-	return object_unload(&wire_state_dir, bpffs, false, remove_all, NULL, err);
+	return unload_object(&wire_state_dir, bpffs, false, remove_all, NULL, err);
 }
 
 int wire_unload_own(const char *bpffs, struct err *err)
 {
-	return object_unload(&wire_state_dir, bpffs, true, remove_all, NULL, err);
+	return unload_object(&wire_state_dir, bpffs, true, remove_all, NULL, err);
 }

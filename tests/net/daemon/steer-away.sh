@@ -13,9 +13,11 @@
 
 COUNT=50 OTHER=$((PORT + 1))
 
+# print the process and the state of every slot, retired ones first: process ids wrap
 states()
 {
-	json "sorted((s['pid'], s['state']) for g in d['groups'] for s in g['slots'])" \
+	json "sorted(((s['pid'], s['state']) for g in d['groups'] for s in g['slots']),
+		key=lambda slot: slot[1], reverse=True)" \
 		sluice -j steer show
 }
 

@@ -7,6 +7,7 @@
 #include "kernel/maps.h"
 #include "kernel/object.h"
 #include "kernel/pins.h"
+#include "kernel/unload.h"
 #include "steer/group/groups.h"
 #include "steer/group/program.h"
 
@@ -73,7 +74,7 @@ static void staged_drop(const char *bpffs)
 	size_t i;
 
 	for (i = 0; i < sizeof(pins) / sizeof(*pins); i++)
-		pins_drop(pins_staged_path(bpffs, STEER_OBJECT, pins[i], path));
+		unload_pin(pins_staged_path(bpffs, STEER_OBJECT, pins[i], path));
 }
 
 int consumers_attach(const char *bpffs, const char *cgroup, bool renew, struct err *err)
@@ -136,7 +137,7 @@ void consumers_detach(const char *bpffs)
 	size_t i;
 
 	for (i = 0; i < sizeof(pins) / sizeof(*pins); i++)
-		pins_drop(pins_path(bpffs, STEER_OBJECT, pins[i], path));
+		unload_pin(pins_path(bpffs, STEER_OBJECT, pins[i], path));
 	staged_drop(bpffs);
 }
 
@@ -208,13 +209,11 @@ int consumers_process_cpu(__u32 pid, __u32 *tid)
 	return cpu;
 }
 
-/* Logs a failure once, until its text changes; NULL: the failure is over. */
+/* Logs a failure; NULL: the failure is over. */
 static void failure_log(struct steer_loader *loader, const char *failure, bool attached)
 {
-	if (!strcmp(loader->consumers_failure, failure ? failure : ""))
+	if (!log_condition_set(&loader->consumers_failure, failure))
 		return;
-	snprintf(loader->consumers_failure, sizeof(loader->consumers_failure), "%s",
-		 failure ? failure : "");
 	if (!failure)
 		log_info("steer: programs on recvmsg attached: consumers are seen");
 	else if (attached)

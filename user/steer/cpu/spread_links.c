@@ -4,6 +4,7 @@
 #include "base/log.h"
 #include "bpf/steer/spread.skel.h"
 #include "kernel/pins.h"
+#include "kernel/unload.h"
 #include "kernel/xdp.h"
 #include "net/netdev.h"
 #include "steer/group/groups.h"
@@ -95,7 +96,7 @@ static int link_resolve(struct spread_load *load, const struct netdev *list, siz
 		at->fd = spread_link_open(load->options->bpffs, &at->to, &link);
 	if (at->fd < 0) {
 		if (!load->options->dry_run)
-			pins_drop(link_path(load, at, path));
+			unload_pin(link_path(load, at, path));
 		return refuse_foreign(at, err);
 	}
 	at->to.mode = before->mode;
@@ -240,7 +241,7 @@ void spread_links_undo(void *arg)
 		const struct spread_link *at = &load->links[i];
 
 		if (!at->was_there)
-			pins_drop(link_path(load, at, path));
+			unload_pin(link_path(load, at, path));
 		else if (!load->keep_programs &&
 			 (at->old_prog_fd < 0 || bpf_link_update(at->fd, at->old_prog_fd, NULL)))
 			log_warning("%s keeps its new program", at->to.name);
@@ -288,7 +289,7 @@ void spread_links_trim(const struct spread_load *load)
 			if (!strcmp(entry->d_name, link_pin(&load->links[i].to, name)))
 				break;
 		if (i == load->count)
-			pins_drop(
+			unload_pin(
 				pins_path(load->options->bpffs, STEER_OBJECT, entry->d_name, path));
 	}
 	closedir(folder);

@@ -8,6 +8,7 @@
 #include "kernel/meta.h"
 #include "kernel/object.h"
 #include "kernel/pins.h"
+#include "kernel/unload.h"
 #include "kernel/xdp.h"
 #include "net/netdev.h"
 #include "steer/cpu/spread.h"
@@ -169,9 +170,8 @@ int spread_load(const struct spread_options *options, struct err *err)
 		return follows && result == -ENOENT ? 0 : result;
 	/* a command may have taken over while the daemon waited for the lock */
 	if (!options->by_daemon || state_dir_is_daemons(&spread_state_dir, options->bpffs))
-		result = options->ifcount
-				 ? load_locked(options, err)
-				 : state_dir_remove(&spread_state_dir, options->bpffs, err);
+		result = options->ifcount ? load_locked(options, err)
+					  : unload_state(&spread_state_dir, options->bpffs, err);
 	pins_unlock(&pins);
 	return result;
 }

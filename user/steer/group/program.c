@@ -9,6 +9,7 @@
 #include "kernel/pins.h"
 #include "kernel/process_sockets.h"
 #include "kernel/ticks.h"
+#include "kernel/unload.h"
 #include "steer/group/udp_stats.h"
 
 #include <bpf/bpf.h>
@@ -313,7 +314,7 @@ int steer_group_create(struct steer_loader *loader, const char *dir,
 	fresh = steer_group_new(dir, name);
 	if (!fresh) {
 		result = err_set(err, EXIT_ERROR, ENOMEM, "%s: out of memory", name);
-		pins_remove(dir, name, &(struct err){ 0 });
+		unload_pins(dir, name, &(struct err){ 0 });
 		goto end;
 	}
 	fresh->info = (struct sluice_steer_group){

@@ -4,6 +4,7 @@
 #define SLUICE_STEER_GROUP_PROGRAM_H
 
 #include "base/err.h"
+#include "base/log.h"
 #include "kernel/sockets.h"
 #include "steer/group/attach.h"
 #include "steer/group/group.h"
@@ -40,8 +41,8 @@ struct steer_loader {
 		STEER_CONSUMERS_FAILED,
 		STEER_CONSUMERS_RETRY
 	} consumers;
-	char consumers_failure[768]; /* as logged; empty: none */
-	bool consumers_attached;     /* until consumers_detach() */
+	struct log_condition consumers_failure;
+	bool consumers_attached; /* until consumers_detach() */
 };
 
 void steer_loader_close(struct steer_loader *loader);

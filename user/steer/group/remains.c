@@ -5,6 +5,7 @@
 #include "kernel/links.h"
 #include "kernel/pins.h"
 #include "kernel/sockets.h"
+#include "kernel/unload.h"
 #include "steer/group/attach.h"
 #include "steer/group/group.h"
 
@@ -84,7 +85,7 @@ int steer_group_remains_remove(const char *dir, const char *name, struct sluice_
 	}
 	if (prog_fd >= 0)
 		close(prog_fd);
-	pins = pins_remove(dir, name, &(struct err){ 0 });
+	pins = unload_pins(dir, name, &(struct err){ 0 });
 	log_warning("steer: %s: a group has lost a pin, or its loader has died: removing the rest",
 		    name);
 	return pins < 0 ? 0 : pins;

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Unloads an object: detaches its programs and removes its pins. */
+#ifndef SLUICE_KERNEL_UNLOAD_H
+#define SLUICE_KERNEL_UNLOAD_H
+
+#include "base/err.h"
+#include "kernel/pins.h"
+#include "kernel/state_dir.h"
+
+#include <stdbool.h>
+
+/*
+ * Removes a pin. Detaches a link first: the kernel frees a link some time after its last reference
+ * is gone, and its program runs until then.
+ */
+int unload_pin(const char *path);
+/*
+ * Removes the directory of an object, whose own pins are gone. Returns 0, or -ENOTEMPTY with *err
+ * set (EXIT_CONFLICT) if it holds other pins.
+ */
+int unload_dir(const char *path, struct err *err);
+/*
+ * Removes all pins of an object, PINS_OWNER first: while that pin exists, no unload is under way,
+ * and a missing pin is a fault. The others follow in the order of their names, which matters if the
+ * process is killed: link_fix4 and link_fix6, which read the table of the object reply, are
+ * detached before link_learn, which fills it. Returns the number of pins, or -errno.
+ */
+int unload_pins(const char *dir, const char *object, struct err *err);
+/* Removes the pins with the prefix; all others, including PINS_OWNER, and the directory stay. */
+int unload_pins_prefixed(const char *dir, const char *object, const char *prefix, struct err *err);
+/* Removes the object's pins, and its directory once empty. Returns the number of pins, or -errno.
+ */
+int unload_state(const struct state_dir *sd, const char *bpffs, struct err *err);
+
+/*
+ * Removes an object; with @own_only, only if the daemon loaded it last. Calls @remove under the
+ * lock, or unload_state() if it is NULL. Returns its result, 0 if nothing is loaded, or
+ * -errno.
+ */
+int unload_object(const struct state_dir *sd, const char *dir, bool own_only,
+		  int (*remove)(struct pins *pins, void *arg, struct err *err), void *arg,
+		  struct err *err);
+
+#endif
