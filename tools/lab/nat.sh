@@ -114,6 +114,8 @@ lab_rules()
 		dnat='udp dport map @mapped'
 		;;
 	address-dependent-mapping)
+		# the kernel gives a source its earlier port again if the rule allows it
+		snat="snat ip to $address : udp sport"
 		second="oifname \"$out\" ip daddr $PEER4_SECOND meta l4proto udp"
 		second+=" snat ip to $address : udp sport xor 0x400"
 		;;

@@ -215,10 +215,13 @@ static json_t *name_json(const char *const *names, unsigned int index)
 static json_t *query_json(const struct nat_findings *findings, enum nat_test test)
 {
 	const struct nat_query *query = &findings->tests[test];
-	bool answered = nat_is_answered(findings, test);
+	bool answered = nat_is_answered(findings, test),
+	     is_hairpin = test == NAT_HAIRPIN || test == NAT_HAIRPIN_OTHER;
+	struct stun_endpoint answerer = nat_answerer(findings, test);
 
-	return json_pack("{s:o, s:s, s:o, s:o, s:o}", "to", endpoint_json(&query->to), "outcome",
-			 outcome_of(findings, test), "from",
+	return json_pack("{s:o, s:o, s:s, s:o, s:o, s:o}", "to", endpoint_json(&query->to),
+			 "respond_from", is_hairpin ? json_null() : endpoint_json(&answerer),
+			 "outcome", outcome_of(findings, test), "from",
 			 query->arrived_fd < 0 ? json_null() : endpoint_json(&query->from),
 			 "mapped", answered ? endpoint_json(&query->mapped) : json_null(), "error",
 			 query->outcome == NAT_REFUSED ? json_integer(query->code) : json_null());
