@@ -7,9 +7,9 @@
 #include "common/clock.h"
 #include "common/settings.h"
 #include "reply/datagram.h"
-#include "reply/local_addr.h"
 #include "reply/maps.h"
 #include "reply/table.h"
+#include "reply/usable_addr.h"
 
 #include <bpf/bpf_core_read.h>
 #include <stdbool.h>

@@ -10,7 +10,7 @@
  * connected socket has a source, and receives nothing sent to another address. That source is known
  * only when the socket sends; then sluice_audit compares it with the requested address.
  *
- * A send with a source that is not local fails, so the fixes check that first (reply/local_addr.h).
+ * A send with a source that is not local fails, so the fixes check that first (reply/usable_addr.h).
  * When in doubt, a program passes the datagram unchanged.
  */
 #include "common/addr.h"

@@ -6,9 +6,9 @@
 #include "common/addr.h"
 #include "common/clock.h"
 #include "common/settings.h"
-#include "reply/local_addr.h"
 #include "reply/maps.h"
 #include "reply/table.h"
+#include "reply/usable_addr.h"
 
 #include <bpf/bpf_core_read.h>
 #include <linux/in6.h>

@@ -7,7 +7,7 @@
 #define SLUICE_BPF_STEER_CHOICE_H
 
 #include "common/clock.h"
-#include "steer/kernel_choice.h"
+#include "steer/kernel_agrees.h"
 #include "steer/load.h"
 #include "steer/maps.h"
 #include "steer/sock.h"

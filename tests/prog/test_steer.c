@@ -975,7 +975,7 @@ static void test_load_with_a_full_set(void **state)
 		assert_int_equal(worker_for(client, FAR4), worker);
 }
 
-/* --- the kernel's own choice, which needs no selection (bpf/steer/kernel_choice.h) */
+/* --- the kernel's own choice, which needs no selection (bpf/steer/kernel_agrees.h) */
 
 /* More than two ticks, whatever the kernel's CONFIG_HZ. */
 #define SETTLE_US 90000

@@ -4,10 +4,10 @@
  * hook.
  */
 #include "cmd/command.h"
+#include "cmd/daemon_view.h"
 #include "cmd/hold/view.h"
 #include "cmd/reply/view.h"
-#include "cmd/status_view.h"
-#include "cmd/steer/summary.h"
+#include "cmd/steer/status_view.h"
 #include "host/cleanup.h"
 #include "kernel/links.h"
 #include "kernel/pins.h"
@@ -49,7 +49,7 @@ static void print_json(const struct output *output, const struct status *status)
 		json_decref(wire_hooks);
 	}
 	json_object_set_new(document, "version", json_string(SLUICE_VERSION));
-	json_object_set_new(document, "daemon", status_view_json(&status->daemon));
+	json_object_set_new(document, "daemon", daemon_view_json(&status->daemon));
 	reply_loaded_json(loaded, document);
 	json_object_set_new(document, "steer",
 			    status->has_steer ? steer_status_json(&status->steer) : json_null());
@@ -68,7 +68,7 @@ static void print_text(const struct output *output, const struct status *status,
 	struct err elsewhere = { 0 };
 	int i;
 
-	status_view_text(&status->daemon, output);
+	daemon_view_text(&status->daemon, output);
 	if (!loaded->has_reply && !loaded->has_wire)
 		fprintf(output->file, "reply: not loaded (no %s/reply, no %s/wire)\n", bpffs,
 			bpffs);

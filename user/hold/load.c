@@ -3,8 +3,8 @@
 
 #include "base/clock.h"
 #include "bpf/hold/hold.skel.h"
+#include "hold/needs.h"
 #include "hold/pins.h"
-#include "kernel/caps.h"
 #include "kernel/load_outcome.h"
 #include "kernel/mounts.h"
 #include "kernel/object.h"
@@ -192,9 +192,6 @@ static int load_locked(struct load *load, struct object *object, struct hold_res
 
 int hold_load(const struct hold_options *options, struct hold_result *result, struct err *err)
 {
-	static const int caps[] = { CAP_BPF, CAP_NET_ADMIN, CAP_PERFMON, CAP_SYS_ADMIN };
-	/* libbpf loads the BTF of all modules for their types, which takes CAP_SYS_ADMIN */
-	bool modules = !kernel_has_struct("nf_conn");
 	struct load load = { .options = options };
 	struct object object = {
 		.state_dir = &hold_state_dir,
@@ -206,7 +203,7 @@ int hold_load(const struct hold_options *options, struct hold_result *result, st
 		.by_daemon = options->by_daemon,
 	};
 	struct pins pins;
-	int failed = caps_require("hold load", caps, modules ? 4 : 3, err);
+	int failed = hold_caps_require(err);
 
 	if (!failed)
 		failed = mounts_need_cgroup2(options->cgroup, err);

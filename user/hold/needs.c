@@ -2,9 +2,9 @@
 /* The requirements of hold on the kernel. */
 #include "hold/needs.h"
 
+#include "kernel/caps.h"
+#include "kernel/links.h"
 #include "kernel/tc.h"
-
-#include <linux/capability.h>
 
 #define NO_ICMP "sockets see ICMP errors about keepalives, which go on after a port unreachable"
 
@@ -40,3 +40,12 @@ static const struct need rows[] = {
 };
 
 NEEDS(hold_needs, rows);
+
+int hold_caps_require(struct err *err)
+{
+	static const int caps[] = { CAP_BPF, CAP_NET_ADMIN, CAP_PERFMON, CAP_SYS_ADMIN };
+	/* libbpf loads the BTF of all modules for their types, which takes CAP_SYS_ADMIN */
+	bool modules = !kernel_has_struct("nf_conn");
+
+	return caps_require("hold load", caps, modules ? 4 : 3, err);
+}

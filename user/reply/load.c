@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+#include "reply/needs.h"
 #include "reply/reply.h"
 
 #include "base/clock.h"
 #include "base/log.h"
 #include "bpf/reply/reply.skel.h"
-#include "kernel/caps.h"
 #include "kernel/feature.h"
 #include "kernel/load_outcome.h"
 #include "kernel/mounts.h"
@@ -177,12 +177,6 @@ static int load_locked(struct load *load, struct object *object, struct reply_re
 
 int reply_load(const struct reply_options *options, struct reply_result *result, struct err *err)
 {
-	/*
-	 * Audit reads conntrack's types. If these are in a module, libbpf loads the BTF of all
-	 * modules, which the kernel allows only with CAP_SYS_ADMIN.
-	 */
-	static const int caps[] = { CAP_BPF, CAP_NET_ADMIN, CAP_PERFMON, CAP_SYS_ADMIN };
-	bool modules = options->mode == SLUICE_REPLY_AUDIT && !kernel_has_struct("nf_conn");
 	struct load load = { .options = options };
 	struct object object = {
 		.state_dir = &reply_state_dir,
@@ -194,7 +188,7 @@ int reply_load(const struct reply_options *options, struct reply_result *result,
 		.by_daemon = options->by_daemon,
 	};
 	struct pins pins;
-	int failed = caps_require("reply load", caps, modules ? 4 : 3, err);
+	int failed = reply_caps_require(options->mode, err);
 
 	if (!failed)
 		failed = mounts_need_cgroup2(options->cgroup, err);

@@ -2,6 +2,9 @@
 /* The requirements of modes socket and audit on the kernel. */
 #include "reply/needs.h"
 
+#include "kernel/caps.h"
+#include "kernel/links.h"
+
 #define AUDIT_FALLBACK "mode audit is not available"
 
 #define FIELD(t, f, use)                                                                          \
@@ -78,3 +81,15 @@ static const struct need rows[] = {
 };
 
 NEEDS(reply_needs, rows);
+
+int reply_caps_require(enum sluice_reply_mode mode, struct err *err)
+{
+	/*
+	 * Audit reads conntrack's types. If these are in a module, libbpf loads the BTF of all
+	 * modules, which the kernel allows only with CAP_SYS_ADMIN.
+	 */
+	static const int caps[] = { CAP_BPF, CAP_NET_ADMIN, CAP_PERFMON, CAP_SYS_ADMIN };
+	bool modules = mode == SLUICE_REPLY_AUDIT && !kernel_has_struct("nf_conn");
+
+	return caps_require("reply load", caps, modules ? 4 : 3, err);
+}

@@ -2,8 +2,14 @@
 #ifndef SLUICE_REPLY_NEEDS_H
 #define SLUICE_REPLY_NEEDS_H
 
+#include "base/err.h"
 #include "kernel/need.h"
 
+#include <sluice/reply.h>
+
 extern const struct needs reply_needs;
+
+/* Returns 0, or -EPERM with *err set: 'reply load' lacks a capability in this mode. */
+int reply_caps_require(enum sluice_reply_mode mode, struct err *err);
 
 #endif

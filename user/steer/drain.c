@@ -13,12 +13,12 @@
 #include "steer/drain.h"
 
 #include "base/clock.h"
-#include "kernel/caps.h"
 #include "kernel/process_sockets.h"
 #include "steer/drain_slots.h"
 #include "steer/group/instance.h"
 #include "steer/group/slots.h"
 #include "steer/group/stats.h"
+#include "steer/needs.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -272,13 +272,10 @@ static int drain_run(struct drain *drain)
 int steer_drain(const struct steer_drain_options *options, struct steer_drain_result *result,
 		struct err *err)
 {
-	static const int caps[] = { CAP_BPF, CAP_PERFMON, CAP_NET_ADMIN, CAP_SYS_PTRACE };
 	struct drain *drain;
 	struct sluice_steer_meta meta;
-	int failed = caps_require("steer drain", caps, sizeof(caps) / sizeof(*caps), err);
+	int failed = steer_caps_require("steer drain", true, err);
 
-	if (!failed)
-		failed = process_sockets_check("steer drain", err);
 	if (!failed)
 		failed = steer_read(options->bpffs, &meta, err);
 	if (!failed)

@@ -2,14 +2,11 @@
 #include "steer/steer.h"
 
 #include "base/clock.h"
-#include "kernel/caps.h"
 #include "kernel/flow_table.h"
 #include "kernel/meta.h"
-#include "kernel/object.h"
 #include "kernel/pins.h"
-#include "kernel/process_sockets.h"
 #include "kernel/state_dir.h"
-#include "kernel/unload.h"
+#include "steer/needs.h"
 
 #include <bpf/bpf.h>
 #include <errno.h>
@@ -72,36 +69,6 @@ int steer_prepare(struct steer_loader *loader, const char *bpffs, struct err *er
 	setting = setting_of(&meta);
 	return steer_group_prepare(loader, &setting, err);
 }
-
-/* --- unload */
-
-static int unload_locked(struct pins *pins, void *arg, struct err *err)
-{
-	int removed = steer_sweep_release(arg, err), result;
-
-	if (removed < 0)
-		return removed;
-	result = unload_pins(pins->dir, STEER_OBJECT, err);
-	return result < 0 ? result : removed + result;
-}
-
-int steer_unload(const char *bpffs, bool own_only, steer_event_fn fn, void *arg, struct err *err)
-{
-	static const int caps[] = { CAP_BPF, CAP_PERFMON, CAP_SYS_PTRACE };
-	struct steer_sweep sweep = { .bpffs = bpffs, .fn = fn, .arg = arg };
-	int result = pins_exist(bpffs, STEER_OBJECT, err);
-
-	if (result <= 0 || (own_only && !state_dir_is_daemons(&steer_state_dir, bpffs)))
-		return result < 0 ? result : 0;
-	result = caps_require("steer unload", caps, 3, err);
-	if (!result)
-		result = process_sockets_check("steer unload", err);
-	return result ? result
-		      : unload_object(&steer_state_dir, bpffs, own_only, unload_locked, &sweep,
-				      err);
-}
-
-/* --- load */
 
 /* No skeleton has this map, since no program reads it. */
 static int meta_pin(const char *bpffs, const struct sluice_steer_meta *meta, struct err *err)
@@ -197,7 +164,6 @@ static int load_locked(const struct steer_options *options, struct steer_sweep *
 int steer_load(struct steer_loader *loader, const struct steer_options *options, steer_event_fn fn,
 	       void *arg, int *groups, struct err *err)
 {
-	static const int caps[] = { CAP_BPF, CAP_NET_ADMIN, CAP_PERFMON, CAP_SYS_PTRACE };
 	struct pins pins = { .fd = -1 };
 	struct steer_sweep sweep = { .loader = loader,
 				     .bpffs = options->bpffs,
@@ -205,11 +171,9 @@ int steer_load(struct steer_loader *loader, const struct steer_options *options,
 				     .fn = fn,
 				     .arg = arg,
 				     .dry_run = options->dry_run };
-	int result = caps_require("steer load", caps, 4, err);
+	int result = steer_caps_require("steer load", true, err);
 
 	*groups = 0;
-	if (!result)
-		result = process_sockets_check("steer load", err);
 	if (!result)
 		result = pins_lock(&pins, options->bpffs, !options->follows, err);
 	if (result)

@@ -2,9 +2,9 @@
 /* Kernel features that object steer uses. */
 #include "steer/needs.h"
 
+#include "kernel/caps.h"
+#include "kernel/process_sockets.h"
 #include "kernel/xdp.h"
-
-#include <linux/capability.h>
 
 #define QUEUE_FALLBACK "the NIC's queues choose the CPU"
 #define BOUND_FALLBACK "policy cpu knows only workers that are bound to one CPU"
@@ -64,3 +64,11 @@ static const struct need rows[] = {
 };
 
 NEEDS(steer_needs, rows);
+
+int steer_caps_require(const char *command, bool attaches, struct err *err)
+{
+	static const int caps[] = { CAP_BPF, CAP_PERFMON, CAP_SYS_PTRACE, CAP_NET_ADMIN };
+	int result = caps_require(command, caps, attaches ? 4 : 3, err);
+
+	return result ? result : process_sockets_check(command, err);
+}

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "steer/promote.h"
 
-#include "kernel/caps.h"
 #include "kernel/pins.h"
 #include "kernel/process_sockets.h"
 #include "steer/group/drain_lock.h"
 #include "steer/group/generation.h"
 #include "steer/group/instance.h"
 #include "steer/group/slots.h"
+#include "steer/needs.h"
 #include "steer/server.h"
 #include "steer/steer.h"
 
@@ -102,16 +102,13 @@ static int promote_locked(const struct steer_promote_options *options, struct st
 int steer_promote(const struct steer_promote_options *options, struct steer_promote_result *result,
 		  struct err *err)
 {
-	static const int caps[] = { CAP_BPF, CAP_PERFMON, CAP_NET_ADMIN, CAP_SYS_PTRACE };
 	struct steer_server server = { .pid = options->pid };
 	struct steer_loader loader = { 0 };
 	struct sluice_steer_meta meta;
 	struct pins pins;
-	int failed = caps_require("steer promote", caps, sizeof(caps) / sizeof(*caps), err);
+	int failed = steer_caps_require("steer promote", true, err);
 
 	*result = (struct steer_promote_result){ .current = true };
-	if (!failed)
-		failed = process_sockets_check("steer promote", err);
 	if (!failed)
 		failed = steer_read(options->bpffs, &meta, err);
 	if (!failed)

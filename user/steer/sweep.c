@@ -6,9 +6,9 @@
 #include "kernel/process_sockets.h"
 #include "kernel/state_dir.h"
 #include "kernel/unload.h"
+#include "steer/cleanup.h"
 #include "steer/cpu/consumers.h"
 #include "steer/group/slots.h"
-#include "steer/remove.h"
 
 #include <errno.h>
 #include <stdlib.h>

@@ -2,6 +2,7 @@
 #include "wire/attach.h"
 
 #include "base/log.h"
+#include "kernel/feature.h"
 #include "kernel/pins.h"
 #include "kernel/tc.h"
 #include "kernel/unload.h"
@@ -15,6 +16,11 @@
 #include <unistd.h>
 
 #define PIN_SIZE 32
+
+__u32 wire_attach_mode(void)
+{
+	return feature_tcx() == FEATURE_YES ? SLUICE_WIRE_TCX : SLUICE_WIRE_CLSACT;
+}
 
 const char *wire_attach_mode_name(__u32 attach_mode)
 {

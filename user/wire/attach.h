@@ -43,6 +43,8 @@ void wire_iface_drop_link(const char *bpffs, __u32 ifindex, bool out);
 /* Reads which programs are attached now. */
 void wire_iface_inspect(const char *bpffs, struct wire_iface *iface);
 
+/* Returns SLUICE_WIRE_TCX, or SLUICE_WIRE_CLSACT on a kernel without it. */
+__u32 wire_attach_mode(void);
 /* Returns "tcx" or "clsact". */
 const char *wire_attach_mode_name(__u32 attach_mode);
 

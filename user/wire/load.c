@@ -13,7 +13,6 @@
 
 #include "base/log.h"
 #include "bpf/wire/wire.skel.h"
-#include "kernel/caps.h"
 #include "kernel/feature.h"
 #include "kernel/object.h"
 #include "kernel/pins.h"
@@ -34,7 +33,6 @@
 #include <string.h>
 #include <unistd.h>
 
-static const int caps_needed[] = { CAP_BPF, CAP_NET_ADMIN, CAP_PERFMON };
 
 struct load {
 	const struct wire_options *options;
@@ -337,15 +335,13 @@ int wire_load(const struct wire_options *options, struct wire_result *result, st
 		.clear = remains_clear,
 	};
 	*result = (struct wire_result){ .outcome = LOAD_LEFT };
-	failed = caps_require("reply load", caps_needed, sizeof(caps_needed) / sizeof(*caps_needed),
-			      err);
+	failed = wire_caps_require(err);
 	if (!failed)
 		failed = wire_servers_check(&options->servers, err);
 	if (failed)
 		return failed;
 	if (!load.plan.attach_mode)
-		load.plan.attach_mode = feature_tcx() == FEATURE_YES ? SLUICE_WIRE_TCX
-								     : SLUICE_WIRE_CLSACT;
+		load.plan.attach_mode = wire_attach_mode();
 	/* reading the interfaces takes long and needs no lock */
 	failed = netdev_list(&devs, &load.plan.dev_count, err);
 	load.plan.devs = devs;

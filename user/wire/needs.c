@@ -2,6 +2,8 @@
 /* The kernel features that mode wire uses. */
 #include "wire/needs.h"
 
+#include "kernel/caps.h"
+
 #include <bpf/btf.h>
 #include <unistd.h>
 
@@ -45,4 +47,11 @@ bool wire_has_conntrack(void)
 	btf__free(module);
 	btf__free(vmlinux);
 	return has;
+}
+
+int wire_caps_require(struct err *err)
+{
+	static const int caps[] = { CAP_BPF, CAP_NET_ADMIN, CAP_PERFMON };
+
+	return caps_require("reply load", caps, sizeof(caps) / sizeof(*caps), err);
 }

@@ -294,3 +294,24 @@ void spread_links_trim(const struct spread_load *load)
 	}
 	closedir(folder);
 }
+
+void spread_links_read(const char *bpffs, struct spread *xdp)
+{
+	char name[IFNAMSIZ];
+	__u32 i;
+
+	for (i = 0; i < xdp->meta.link_count && i < SLUICE_SPREAD_LINKS; i++) {
+		const struct sluice_spread_link *to = &xdp->meta.links[i];
+		struct hook_link link;
+		int fd = spread_link_open(bpffs, to, &link);
+
+		xdp->gone[i] = fd < 0;
+		if (fd < 0)
+			continue;
+		xdp->prog_id[i] = link.prog_id;
+		xdp->loses_vlan[i] = to->mode == SLUICE_SPREAD_NATIVE &&
+				     to->netns == netdev_netns() &&
+				     if_indextoname(to->ifindex, name) && netdev_strips_vlan(name);
+		close(fd);
+	}
+}

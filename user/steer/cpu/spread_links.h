@@ -39,6 +39,9 @@ const struct sluice_spread_link *spread_link_recorded(const struct sluice_spread
 int spread_link_open(const char *bpffs, const struct sluice_spread_link *to,
 		     struct hook_link *link);
 
+/* Reads the links of the record: which are gone, their programs, and which lose VLAN tags. */
+void spread_links_read(const char *bpffs, struct spread *xdp);
+
 /* Finds the interfaces of the options and their links. Returns 0, or -errno with *err set. */
 int spread_links_resolve(struct spread_load *load, struct err *err);
 /* Attaches the programs. On failure, the caller calls spread_links_undo(). */

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "kernel/meta.h"
 #include "kernel/state_dir.h"
-#include "net/netdev.h"
 #include "steer/cpu/spread.h"
 #include "steer/cpu/spread_links.h"
 
@@ -16,27 +15,6 @@ const char *spread_mode_name(__u32 mode)
 	return mode == SLUICE_SPREAD_NATIVE    ? "native"
 	       : mode == SLUICE_SPREAD_GENERIC ? "generic"
 					       : "?";
-}
-
-static void links_read(const char *bpffs, struct spread *xdp)
-{
-	char name[IFNAMSIZ];
-	__u32 i;
-
-	for (i = 0; i < xdp->meta.link_count && i < SLUICE_SPREAD_LINKS; i++) {
-		const struct sluice_spread_link *to = &xdp->meta.links[i];
-		struct hook_link link;
-		int fd = spread_link_open(bpffs, to, &link);
-
-		xdp->gone[i] = fd < 0;
-		if (fd < 0)
-			continue;
-		xdp->prog_id[i] = link.prog_id;
-		xdp->loses_vlan[i] = to->mode == SLUICE_SPREAD_NATIVE &&
-				     to->netns == netdev_netns() &&
-				     if_indextoname(to->ifindex, name) && netdev_strips_vlan(name);
-		close(fd);
-	}
 }
 
 static int sent_read(const char *bpffs, struct spread *xdp, struct err *err)
@@ -76,7 +54,7 @@ int spread_read(const char *bpffs, struct spread *xdp, struct err *err)
 				" LIST'");
 	if (result)
 		return result;
-	links_read(bpffs, xdp);
+	spread_links_read(bpffs, xdp);
 	result = state_dir_counters(&spread_state_dir, bpffs, "sluice_x_counts",
 				    xdp->counters.value, SLUICE_SPREAD_COUNTERS_MAX, err);
 	return result ? result : sent_read(bpffs, xdp, err);

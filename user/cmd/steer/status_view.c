@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include "cmd/steer/summary.h"
+#include "cmd/steer/status_view.h"
 
 #include "base/ports.h"
 #include "base/text.h"

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include "cmd/status_view.h"
+#include "cmd/daemon_view.h"
 
 #include "base/text.h"
 
 #include <string.h>
 
-json_t *status_view_json(const struct daemon_status *status)
+json_t *daemon_view_json(const struct daemon_status *status)
 {
 	static const char *const keys[] = { "version", "config", "running_for_s", "reload_refused",
 					    "sections" };
@@ -55,7 +55,7 @@ static void section_text(const json_t *section, const struct output *output)
 	}
 }
 
-void status_view_text(const struct daemon_status *status, const struct output *output)
+void daemon_view_text(const struct daemon_status *status, const struct output *output)
 {
 	const json_t *document = status->document, *sections;
 	char config[1024], version[32], refused[1024], age[24], reason[sizeof(status->reason)];

@@ -4,8 +4,8 @@
  * reads no map: it identifies sluice's programs by their pins in DIR/steer, or by name if only the
  * group holds the program.
  */
-#ifndef SLUICE_STEER_REMOVE_H
-#define SLUICE_STEER_REMOVE_H
+#ifndef SLUICE_STEER_CLEANUP_H
+#define SLUICE_STEER_CLEANUP_H
 
 #include "base/err.h"
 

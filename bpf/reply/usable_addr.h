@@ -3,8 +3,8 @@
  * May a send use an address as its source? A send fails if its source is not local
  * (net/ipv4/route.c, ip_route_output_key_hash_rcu).
  */
-#ifndef SLUICE_BPF_REPLY_LOCAL_ADDR_H
-#define SLUICE_BPF_REPLY_LOCAL_ADDR_H
+#ifndef SLUICE_BPF_REPLY_USABLE_ADDR_H
+#define SLUICE_BPF_REPLY_USABLE_ADDR_H
 
 #include "common/local_addr.h"
 #include "reply/maps.h"

@@ -8,8 +8,8 @@
  * does not see the kernel's hash, so it could not record a new flow with the kernel's choice, and a
  * flow that is not recorded would move when the filter takes over.
  */
-#ifndef SLUICE_BPF_STEER_KERNEL_CHOICE_H
-#define SLUICE_BPF_STEER_KERNEL_CHOICE_H
+#ifndef SLUICE_BPF_STEER_KERNEL_AGREES_H
+#define SLUICE_BPF_STEER_KERNEL_AGREES_H
 
 #include "steer/sock.h"
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include "steer/remove.h"
+#include "steer/cleanup.h"
 
 #include "base/addr.h"
 #include "kernel/pins.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The object steer in a few lines, for 'sluice status'; 'steer show' prints the details. */
-#ifndef SLUICE_CMD_STEER_SUMMARY_H
-#define SLUICE_CMD_STEER_SUMMARY_H
+#ifndef SLUICE_CMD_STEER_STATUS_VIEW_H
+#define SLUICE_CMD_STEER_STATUS_VIEW_H
 
 #include "base/output.h"
 #include "steer/view.h"
