@@ -9,7 +9,8 @@
 #   fd0a:1::2/64        fd0a:1::1            fd64::1/64  ::fe      ::fe       fd71::2/64
 #
 # IPv4 is translated. IPv6 is not, but a stateful firewall on NAT admits only answers. PEER has a
-# second address, 203.0.113.3 and fd71::3, for a STUN server that knows RFC 5780.
+# second address, 203.0.113.3 and fd71::3, for a STUN server that knows RFC 5780; it sends from the
+# first one unless a program selects the second.
 #
 # KIND is the behaviour of a NAT toward IPv4 in the terms of RFC 4787. All but the last three map a
 # port to the same port for all peers, and are named for what they filter:
@@ -211,7 +212,7 @@ lab_core()
 		addr add $PEER4/24 dev eth0
 		addr add $PEER4_SECOND/24 dev eth0
 		addr add $PEER6/64 dev eth0 nodad
-		addr add fd71::3/64 dev eth0 nodad
+		addr add fd71::3/64 dev eth0 nodad preferred_lft 0
 		route add default via 203.0.113.254 dev eth0
 		route add default via fd71::fe dev eth0
 	IP
