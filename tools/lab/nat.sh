@@ -71,7 +71,8 @@ lab_timeout()
 		"net.netfilter.nf_conntrack_udp_timeout_stream=$2"
 }
 
-# lab_firewall NAME IN OUT: forwards what comes from device IN, and answers to it
+# lab_firewall NAME IN OUT ADDRESS: forwards what comes from device IN, and answers to it; drops new
+# datagrams to the outside ADDRESS
 lab_firewall()
 {
 	in_ns "$1" nft -f - <<-NFT
@@ -87,7 +88,8 @@ lab_firewall()
 			chain input {
 				type filter hook input priority filter
 				ct state established,related accept
-				iifname { "$2", "$3" } meta l4proto udp drop
+				iifname "$3" meta l4proto udp drop
+				ip daddr $4 meta l4proto udp drop
 			}
 		}
 	NFT
@@ -102,7 +104,7 @@ lab_rules()
 
 	lab_timeout "$name" "$seconds"
 	[ "$kind" != none ] || return 0
-	lab_firewall "$name" "$in" "$out"
+	lab_firewall "$name" "$in" "$out" "$address"
 	case "$kind" in
 	firewall) return ;;
 	endpoint-independent) dnat='udp dport map @mapped' ;;

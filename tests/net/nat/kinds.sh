@@ -54,7 +54,10 @@ probe_start home9 behind-filter "$server"
 probe_start home10 behind-mapping "$server"
 probe_start in1 none6 "[$PEER6]:3478"
 probe_start in3 firewall6 "[$PEER6]:3478"
+in_ns in5 "$SLUICE" nat probe "$server" >"$TEST_TMP/text" &
+text=$!
 probes_wait
+wait "$text"
 
 say "the names"
 # without a NAT, nothing has to be turned back; a mapping for each peer allows no confirmation
@@ -87,7 +90,6 @@ lifetime port-restricted "4 <= alive <= 9 and gone <= 10"
 want_equal "$(json "d['lifetime']['reason']" cat "$PROBES/none")" "not measured"
 
 say "the text"
-in_ns in5 "$SLUICE" nat probe "$server" >"$TEST_TMP/text"
 for text in "second address $PEER4_SECOND:3479" \
 	"mapping  *endpoint-independent  *10.0.0.2:[0-9]* to $server: 198.51.100.5:" \
 	"filtering  *$HIDDEN  *from $PEER4_SECOND:3479: none; after a request to it: response" \
