@@ -140,6 +140,7 @@ lab_rules()
 				type nat hook postrouting priority srcnat
 				$second
 				oifname "$out" meta l4proto udp $snat
+				oifname "$out" masquerade
 			}
 			chain prerouting {
 				type nat hook prerouting priority dstnat

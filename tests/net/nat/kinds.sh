@@ -54,7 +54,7 @@ probe_start home9 behind-filter "$server"
 probe_start home10 behind-mapping "$server"
 probe_start in1 none6 "[$PEER6]:3478"
 probe_start in3 firewall6 "[$PEER6]:3478"
-in_ns in5 "$SLUICE" nat probe "$server" >"$TEST_TMP/text" &
+in_ns in5 "$SLUICE" nat probe "$server" --lifetime 2 >"$TEST_TMP/text" &
 text=$!
 probes_wait
 wait "$text"
@@ -94,6 +94,6 @@ for text in "second address $PEER4_SECOND:3479" \
 	"mapping  *endpoint-independent  *10.0.0.2:[0-9]* to $server: 198.51.100.5:" \
 	"filtering  *$HIDDEN  *from $PEER4_SECOND:3479: none; after a request to it: response" \
 	"hairpin  *external source  *10.0.0.2:[0-9]* to 198.51.100.5:[0-9]*: arrived from 198" \
-	"ports  *preserved  *4 of 4 sockets" "lifetime  *unknown  *not measured"; do
+	"ports  *preserved  *4 of 4 sockets" "lifetime  *at least 2 s  *unused for 0.166 to 2 s: alive"; do
 	contains "$text" "$TEST_TMP/text" || fail "no '$text' in:" "$(cat "$TEST_TMP/text")"
 done

@@ -147,7 +147,7 @@ static void lifetime_rows(struct table *table, const struct nat_lifetime_report 
 {
 	uint32_t alive_ms, gone_ms;
 	char range[64] = "unknown";
-	int i;
+	int i, next;
 
 	lifetime_bounds(lifetime, &alive_ms, &gone_ms);
 	if (gone_ms)
@@ -157,16 +157,22 @@ static void lifetime_rows(struct table *table, const struct nat_lifetime_report 
 	if (!lifetime->count)
 		table_row(table, "lifetime|unknown|%s",
 			  lifetime->failure[0] ? lifetime->failure : "not measured (--lifetime)");
-	for (i = 0; i < lifetime->count; i++)
-		if (lifetime->steps[i].result != NAT_LIFETIME_UNKNOWN) {
-			table_row(table, "%s|%s|unused for %g s: %s", *range ? "lifetime" : "",
-				  range, lifetime->steps[i].idle_ms / 1000.0,
-				  lifetime_names[lifetime->steps[i].result]);
-			range[0] = '\0';
-		}
+	for (i = 0; i < lifetime->count; i = next) {
+		const struct nat_lifetime_step *step = &lifetime->steps[i];
+		char until[32] = "";
+
+		/* one row for equal results in a row */
+		next = i + 1;
+		while (next < lifetime->count && lifetime->steps[next].result == step->result)
+			next++;
+		if (next > i + 1)
+			snprintf(until, sizeof(until), " to %g",
+				 lifetime->steps[next - 1].idle_ms / 1000.0);
+		table_row(table, "%s|%s|unused for %g%s s: %s", i ? "" : "lifetime", i ? "" : range,
+			  step->idle_ms / 1000.0, until, lifetime_names[step->result]);
+	}
 	if (lifetime->count && lifetime->failure[0])
-		table_row(table, "%s|%s|the server cannot be used: %s", *range ? "lifetime" : "",
-			  range, lifetime->failure);
+		table_row(table, "||of the server: %s", lifetime->failure);
 	if (gone_ms && gone_ms <= LIFETIME_MIN_MS)
 		table_row(table, "||RFC 4787 demands at least 120 s");
 }
