@@ -262,7 +262,9 @@ static void receive(struct nat_client *client, int fd, const void *data, size_t 
 		outcome = read_success(query, &message);
 	else if (!result)
 		stun_get_error(&message, &query->code);
-	measure(client, query);
+	/* a request turned back by the NAT has not been at the server */
+	if (outcome != NAT_LOOPED)
+		measure(client, query);
 	end(client, query, outcome);
 }
 

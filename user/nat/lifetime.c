@@ -127,7 +127,7 @@ static void on_done(struct nat_query *query)
 		ask(step, COMPARE);
 	} else if (step->phase == VERIFY && query->outcome == NAT_SILENT && !query->error) {
 		end(step, NAT_LIFETIME_UNKNOWN,
-		    "its response to the port of another socket does not arrive");
+		    "no response to the port of another socket (RESPONSE-PORT, RFC 5780)");
 	} else {
 		fail(step);
 	}
