@@ -193,6 +193,7 @@ lab_cable()
 
 # lab_core [MS JITTER]: makes PEER and ROUTER, the network outside of the NAT, with the delay of
 # lab_cable between them
+# shellcheck disable=SC2120 # most calls give no options
 lab_core()
 {
 	netns_add "$ROUTER"
@@ -282,6 +283,7 @@ lab_nat_behind()
 # lab_up KIND SECONDS: makes the drawing above
 lab_up()
 {
+	# shellcheck disable=SC2119
 	lab_core
 	lab_nat "$NAT" "$INSIDE" "$1" "$2" 1
 	wait_link "$ROUTER" outside
