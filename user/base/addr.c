@@ -2,7 +2,9 @@
 #include "base/addr.h"
 
 #include <arpa/inet.h>
+#include <ctype.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 bool addr_is_ip4(const void *addr)
@@ -18,6 +20,27 @@ bool addr_parse(const char *text, void *addr)
 	    inet_pton(AF_INET6, text, &parsed) != 1)
 		return false;
 	memcpy(addr, &parsed, sizeof(parsed));
+	return true;
+}
+
+bool addr_parse_port(const char *text, void *addr, in_port_t *port_be)
+{
+	const char *colon = strrchr(text, ':');
+	size_t length = colon ? (size_t)(colon - text) : 0;
+	bool bracketed = length > 2 && text[0] == '[' && colon[-1] == ']';
+	char host[INET6_ADDRSTRLEN], *end;
+	unsigned long port;
+
+	if (!length || length - 2 * bracketed >= sizeof(host) || !isdigit((unsigned char)colon[1]))
+		return false;
+	snprintf(host, sizeof(host), "%.*s", (int)length - 2 * bracketed, text + bracketed);
+	/* without brackets, the port could be a part of an IPv6 address */
+	if (bracketed != (strchr(host, ':') != NULL))
+		return false;
+	port = strtoul(colon + 1, &end, 10);
+	if (*end || !port || port > UINT16_MAX || !addr_parse(host, addr))
+		return false;
+	*port_be = htons((uint16_t)port);
 	return true;
 }
 

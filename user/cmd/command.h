@@ -47,6 +47,7 @@ struct command {
 	X(hold_show)        \
 	X(hold_flows)       \
 	X(hold_unload)      \
+	X(nat_probe)        \
 	X(run)              \
 	X(cleanup)          \
 	X(completion)       \

@@ -37,6 +37,11 @@ static const struct object {
 	  "  printf '[hold]\\nport = 5060\\n' >hold.conf && sluice run --config hold.conf\n"
 	  "  sluice hold show\n"
 	  "  sluice hold flows\n" },
+	{ "nat",
+	  "Finds out how the NAT before this host maps and filters UDP, with a STUN server on the\n"
+	  "Internet.  Loads no program and changes nothing.\n",
+	  "  sluice nat probe 192.0.2.1:3478\n"
+	  "  sluice nat probe 192.0.2.1:3478 --lifetime 180\n" },
 };
 
 /* Prints the options of a command, and the global ones. */
@@ -71,7 +76,7 @@ void help_print_all(FILE *file)
 {
 	fputs("usage: sluice [GLOBAL OPTIONS] OBJECT COMMAND [OPTIONS]\n\n"
 	      "Makes UDP servers reply from the requested address (reply), keeps each flow with one\n"
-	      "worker (steer), and keeps NAT mappings open (hold).\n",
+	      "worker (steer), keeps NAT mappings open (hold), and finds out how a NAT behaves (nat).\n",
 	      file);
 	print_commands(file, NULL);
 	print_options(file, NULL);

@@ -7,6 +7,8 @@
 #ifndef SLUICE_HOLD_INTERVAL_H
 #define SLUICE_HOLD_INTERVAL_H
 
+#include "nat/lifetime.h"
+
 #include <linux/types.h>
 #include <stdbool.h>
 
@@ -19,19 +21,11 @@ struct hold_finding {
 	bool outermost; /* the mapped address belongs to this host: no NAT is beyond it */
 };
 
-enum hold_probe_result {
-	HOLD_PROBE_UNKNOWN, /* no result: the server did not answer */
-	HOLD_PROBE_ALIVE,
-	HOLD_PROBE_EXPIRED,
-	HOLD_PROBE_REMAPPED, /* the same socket now has another mapped port */
-};
-
 /*
  * Combines the results of a probe with the earlier finding. A step that the mapping survived counts
  * only if no shorter step failed. Without any result, the earlier finding stays.
  */
-void hold_finding_update(struct hold_finding *finding,
-			 const enum hold_probe_result results[HOLD_STEPS]);
+void hold_finding_update(struct hold_finding *finding, const enum nat_lifetime results[HOLD_STEPS]);
 
 /* Returns the number of steps that can raise the interval, up to @max_s; at least 1. */
 int hold_steps_useful(__u32 max_s);

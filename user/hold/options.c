@@ -1,34 +1,19 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "hold/options.h"
 
+#include "base/addr.h"
 #include "hold/hold.h"
 #include "hold/send_options.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
-#include <string.h>
 
-/* Parses ADDR:PORT; an IPv6 address is in brackets. IPv4 becomes ::ffff:a.b.c.d. */
+/* Parses ADDR:PORT. */
 static int parse_server(const struct opt_value *v, struct err *err)
 {
-	struct hold_server *server = v->field;
-	const char *colon = strrchr(v->text, ':');
-	char host[INET6_ADDRSTRLEN + 8] = "::ffff:";
-	size_t length = colon ? (size_t)(colon - v->text) : 0;
-	bool ip6 = length > 2 && v->text[0] == '[' && colon[-1] == ']';
-	uint64_t port;
+	struct stun_endpoint *server = v->field;
 
-	if (length && length < INET6_ADDRSTRLEN) {
-		size_t at = ip6 ? 0 : strlen(host);
-
-		memcpy(host + at, v->text + ip6, length - 2 * ip6);
-		host[at + length - 2 * ip6] = '\0';
-		if (inet_pton(AF_INET6, host, &server->addr) == 1 &&
-		    !opt_number(NULL, colon + 1, 1, 65535, &port, &(struct err){ 0 })) {
-			server->port_be = htons((uint16_t)port);
-			return 0;
-		}
-	}
+	if (addr_parse_port(v->text, &server->addr, &server->port_be))
+		return 0;
 	return err_hint(err,
 			err_set(err, EXIT_USAGE, EINVAL, "%s%s'%s' is not an address and a port",
 				OPT_WHAT(v->what), v->text),

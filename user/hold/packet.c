@@ -2,7 +2,7 @@
 #include "hold/packet.h"
 
 #include "base/addr.h"
-#include "base/stun.h"
+#include "net/stun_build.h"
 
 #include <netinet/ip.h>
 #include <netinet/ip6.h>
@@ -13,6 +13,9 @@
 
 #define FULL_TTL 64
 
+/* of a Binding indication with FINGERPRINT */
+#define STUN_SIZE 28
+
 unsigned int hold_ttl_before_peer(__u8 in_ttl)
 {
 	unsigned int initial = in_ttl <= 64 ? 64 : in_ttl <= 128 ? 128 : 255;
@@ -22,13 +25,18 @@ unsigned int hold_ttl_before_peer(__u8 in_ttl)
 
 static size_t put_payload(__u8 *to, enum hold_payload payload)
 {
-	__u8 id[STUN_ID_SIZE];
+	__u8 id[SLUICE_STUN_ID_SIZE];
+	struct stun_builder builder;
 
 	switch (payload) {
 	case HOLD_PAYLOAD_STUN:
 		if (getrandom(id, sizeof(id), 0) != sizeof(id))
 			memset(id, 0, sizeof(id));
-		return stun_indication(to, id);
+		/* a Binding indication is not answered: RFC 8445, section 11 */
+		stun_begin(&builder, to, STUN_SIZE, SLUICE_STUN_BINDING, SLUICE_STUN_INDICATION,
+			   id);
+		stun_put_fingerprint(&builder);
+		return stun_end(&builder);
 	case HOLD_PAYLOAD_CRLF:
 		memcpy(to, "\r\n", 2);
 		return 2;

@@ -3,8 +3,9 @@
 #ifndef SLUICE_HOLD_SEND_OPTIONS_H
 #define SLUICE_HOLD_SEND_OPTIONS_H
 
+#include "net/stun.h"
+
 #include <linux/types.h>
-#include <netinet/in.h>
 
 /* RFC 8085, 3.5: at most one keepalive per 15 s. NAT timeouts below 20 s are rare. */
 #define HOLD_INTERVAL_FLOOR	  15
@@ -23,11 +24,6 @@ enum hold_payload {
 
 extern const char *const hold_payloads[]; /* indexed by enum hold_payload */
 
-struct hold_server {
-	struct in6_addr addr; /* IPv4 is mapped to ::ffff:a.b.c.d */
-	in_port_t port_be;    /* 0: none */
-};
-
 struct hold_send_options {
 	__u32 interval_s; /* 0: the default, or the result of a probe */
 	__u32 interval_max_s;
@@ -36,7 +32,7 @@ struct hold_send_options {
 	__u32 rate;
 	__u32 rate_netns;
 	unsigned int outermost;
-	struct hold_server probe;
+	struct stun_endpoint probe; /* port_be is 0: none */
 };
 
 #endif

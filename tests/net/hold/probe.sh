@@ -13,7 +13,6 @@
 TURN=$(server_path usr/bin/turnserver)
 
 lab_up endpoint-independent 25
-addr_add "$PEER" eth0 203.0.113.3/24
 spawn_in "$PEER" "$TEST_TMP/turn.log" "$TURN" -n --listening-ip 203.0.113.2 \
 	--listening-ip 203.0.113.3 --stun-only --no-tcp --no-tls --no-dtls --no-cli \
 	--log-file stdout --pidfile "$TEST_TMP/turn.pid"

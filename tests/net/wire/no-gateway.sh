@@ -12,7 +12,7 @@
 # tun_cable NAME DEV NAME DEV: joins two namespaces by tun devices, whose packets a process passes on
 tun_cable()
 {
-	spawn_in "$1" "$TEST_TMP/tun.log" python3 "$LIB/tun_cable.py" "/run/netns/$1" "$2" \
+	spawn_in "$1" "$TEST_TMP/tun.log" python3 "$ROOT/tools/lab/cable.py" "/run/netns/$1" "$2" \
 		"/run/netns/$3" "$4"
 	wait_until 10 grep -q ready "$TEST_TMP/tun.log" || fail "$(cat "$TEST_TMP/tun.log")"
 	link_up "$1" "$2"
