@@ -48,6 +48,49 @@ static void test_family(void **state)
 	assert_false(addr_is_ip4(&far));
 }
 
+static void test_parse_port(void **state)
+{
+	static const char *const wrong[] = {
+		"",
+		":",
+		":53",
+		"1.2.3.4",
+		"1.2.3.4:",
+		"1.2.3.4:0",
+		"1.2.3.4:x",
+		"1.2.3.4:65536",
+		"1.2.3.4:5x",
+		"1.2.3.4: 5",
+		"1.2.3.4:-5",
+		"1.2.3:5",
+		"::1:5",
+		"[::1]",
+		"[::1]:",
+		"[1.2.3.4]:5",
+		"[]:5",
+		"name:5",
+		"[::1:5",
+		"::1]:5",
+		"1.2.3.4:99999999999999999999",
+		"[1111:2222:3333:4444:5555:6666:7777:8888:9999]:5",
+		"1111111111111111111111111111111111111111111111111111111111111111111:5",
+	};
+	struct in6_addr parsed = addr("::9"), before = parsed;
+	in_port_t port = 9;
+	char text[ADDR_TEXT_MAX];
+	size_t i;
+
+	for (i = 0; i < sizeof(wrong) / sizeof(*wrong); i++) {
+		assert_false(addr_parse_port(wrong[i], &parsed, &port));
+		assert_memory_equal(&parsed, &before, sizeof(before));
+		assert_int_equal(port, 9);
+	}
+	assert_true(addr_parse_port("1.2.3.4:65535", &parsed, &port));
+	assert_string_equal(addr_format_port(&parsed, port, text), "1.2.3.4:65535");
+	assert_true(addr_parse_port("[fd00::3]:1", &parsed, &port));
+	assert_string_equal(addr_format_port(&parsed, port, text), "[fd00::3]:1");
+}
+
 static void test_text(void **state)
 {
 	assert_shown("::ffff:172.17.0.3", "172.17.0.3");
@@ -77,9 +120,8 @@ static void test_longest(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_family),
-		cmocka_unit_test(test_text),
-		cmocka_unit_test(test_port),
+		cmocka_unit_test(test_family),	cmocka_unit_test(test_parse_port),
+		cmocka_unit_test(test_text),	cmocka_unit_test(test_port),
 		cmocka_unit_test(test_longest),
 	};
 

@@ -14,10 +14,10 @@
 
 #include <cmocka.h>
 
-#define A HOLD_PROBE_ALIVE
-#define X HOLD_PROBE_EXPIRED
-#define R HOLD_PROBE_REMAPPED
-#define U HOLD_PROBE_UNKNOWN
+#define A NAT_LIFETIME_ALIVE
+#define X NAT_LIFETIME_EXPIRED
+#define R NAT_LIFETIME_REMAPPED
+#define U NAT_LIFETIME_UNKNOWN
 
 static unsigned int interval_ds(const struct hold_finding *finding, unsigned int max_s)
 {
@@ -27,7 +27,7 @@ static unsigned int interval_ds(const struct hold_finding *finding, unsigned int
 static void test_interval(void **state)
 {
 	static const struct {
-		enum hold_probe_result results[HOLD_STEPS];
+		enum nat_lifetime results[HOLD_STEPS];
 		unsigned int proven, max, interval_ds;
 	} cases[] = {
 		{ { U, U, U, U, U }, 0, 25, 180 },  /* nothing shown: the default */
@@ -55,10 +55,10 @@ static void test_interval(void **state)
 /* A later probe raises and lowers; one without a result changes nothing. */
 static void test_later_probes(void **state)
 {
-	static const enum hold_probe_result none[HOLD_STEPS] = { U, U, U, U, U };
-	static const enum hold_probe_result sixty[HOLD_STEPS] = { A, A, A, X, X };
-	static const enum hold_probe_result twenty[HOLD_STEPS] = { A, X, X, X, X };
-	static const enum hold_probe_result less[HOLD_STEPS] = { X, X, X, X, X };
+	static const enum nat_lifetime none[HOLD_STEPS] = { U, U, U, U, U };
+	static const enum nat_lifetime sixty[HOLD_STEPS] = { A, A, A, X, X };
+	static const enum nat_lifetime twenty[HOLD_STEPS] = { A, X, X, X, X };
+	static const enum nat_lifetime less[HOLD_STEPS] = { X, X, X, X, X };
 	struct hold_finding finding = { 0 };
 
 	hold_finding_update(&finding, sixty);

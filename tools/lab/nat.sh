@@ -8,24 +8,55 @@
 #   10.0.0.2/24         10.0.0.1        198.51.100.1/24  .254      .254   203.0.113.2/24
 #   fd0a:1::2/64        fd0a:1::1            fd64::1/64  ::fe      ::fe       fd71::2/64
 #
-# IPv4 is translated. IPv6 is not, but a stateful firewall on NAT admits only answers.
+# IPv4 is translated. IPv6 is not, but a stateful firewall on NAT admits only answers. PEER has a
+# second address, 203.0.113.3 and fd71::3, for a STUN server that knows RFC 5780; it sends from the
+# first one unless a program selects the second.
+#
+# KIND is the behaviour of a NAT toward IPv4 in the terms of RFC 4787. All but the last three map a
+# port to the same port for all peers, and are named for what they filter:
+#
+#   none                        no NAT and no firewall: INSIDE is routed, for IPv6 as well
+#   firewall                    no NAT: a stateful firewall admits only answers
+#   endpoint-independent        admits any peer to a mapped port ("full cone")
+#   address-dependent           admits the addresses that the port has sent to ("restricted cone")
+#   address-and-port-dependent  admits only answers ("port-restricted cone")
+#   other-port                  as endpoint-independent, but maps a port to another port
+#   address-dependent-mapping   maps a port to another port for the second address of PEER, and
+#                               admits only answers
+#   symmetric                   maps a port to another random port for each peer and port, and
+#                               admits only answers
 
 INSIDE="${TOPOLOGY_PREFIX:-}inside"
 NAT="${TOPOLOGY_PREFIX:-}nat"
 ROUTER="${TOPOLOGY_PREFIX:-}router"
 PEER="${TOPOLOGY_PREFIX:-}peer"
+# A second NAT, between NAT and ROUTER: see lab_up_behind.
+CARRIER="${TOPOLOGY_PREFIX:-}carrier"
 # shellcheck disable=SC2034
 INSIDE4=10.0.0.2 INSIDE6=fd0a:1::2 NAT4=198.51.100.1 PEER4=203.0.113.2 PEER6=fd71::2
+# shellcheck disable=SC2034
+PEER4_SECOND=203.0.113.3
+# shellcheck disable=SC2034
+LAB_KINDS=(none firewall endpoint-independent address-dependent address-and-port-dependent
+	other-port address-dependent-mapping symmetric)
+LAB=$(dirname "${BASH_SOURCE[0]}")
+
+# lab_dev NAME DEV LINK_LOCAL: a router sends its neighbour solicitations from a link-local address
+lab_dev()
+{
+	ip_batch "$1" <<-IP
+		link set dev $2 addrgenmode none
+		link set dev $2 up
+		addr add $3/64 dev $2 nodad
+	IP
+}
 
 # lab_link NAME DEV NAME DEV: connects two namespaces
 lab_link()
 {
 	ip -n "$1" link add "$2" type veth peer name "$4" netns "$3"
-	link_up "$1" "$2"
-	link_up "$3" "$4"
-	# a router sends its neighbour solicitations from a link-local address
-	addr_add "$1" "$2" fe80::1/64
-	addr_add "$3" "$4" fe80::2/64
+	lab_dev "$1" "$2" fe80::1
+	lab_dev "$3" "$4" fe80::2
 }
 
 lab_forward()
@@ -40,102 +71,219 @@ lab_timeout()
 		"net.netfilter.nf_conntrack_udp_timeout_stream=$2"
 }
 
-# lab_rules NAME KIND SECONDS [IN OUT]: translates IPv4 in namespace NAME, from device IN to OUT.
-# KIND (RFC 4787): endpoint-independent maps a port to the same port for all peers, and admits any
-# peer to it; symmetric maps it to another random port for each peer, and admits only that peer.
-lab_rules()
+# lab_firewall NAME IN OUT ADDRESS: forwards what comes from device IN, and answers to it; drops new
+# datagrams to the outside ADDRESS
+lab_firewall()
 {
-	local name=$1 kind=$2 seconds=$3 in=${4:-in} out=${5:-out} masquerade=masquerade
-
-	[ "$kind" != symmetric ] || masquerade='masquerade fully-random'
-	in_ns "$name" nft -f - <<-NFT
+	in_ns "$1" nft -f - <<-NFT
 		table inet firewall {
 			chain forward {
 				type filter hook forward priority filter; policy drop
-				iifname "$in" accept
+				iifname "$2" accept
 				ct state established,related accept
 				ct status dnat accept
 			}
+			# a datagram that no mapping takes must leave no conntrack entry, which could
+			# occupy the port of a mapping
+			chain input {
+				type filter hook input priority filter
+				ct state established,related accept
+				iifname "$3" meta l4proto udp drop
+				ip daddr $4 meta l4proto udp drop
+			}
 		}
+	NFT
+}
+
+# lab_rules NAME KIND SECONDS IN OUT ADDRESS: makes namespace NAME a NAT of that kind from device IN
+# to device OUT, which has ADDRESS
+lab_rules()
+{
+	local name=$1 kind=$2 seconds=$3 in=$4 out=$5 address=$6
+	local snat=masquerade port='udp sport' dnat='' second=''
+
+	lab_timeout "$name" "$seconds"
+	[ "$kind" != none ] || return 0
+	lab_firewall "$name" "$in" "$out" "$address"
+	case "$kind" in
+	firewall) return ;;
+	endpoint-independent) dnat='udp dport map @mapped' ;;
+	address-dependent) dnat='ip saddr . udp dport map @admitted' ;;
+	address-and-port-dependent) ;;
+	other-port)
+		# another port for each port, without a collision
+		port='udp sport xor 0x400'
+		snat="snat ip to $address : $port"
+		dnat='udp dport map @mapped'
+		;;
+	address-dependent-mapping)
+		# the kernel gives a source its earlier port again if the rule allows it
+		snat="snat ip to $address : udp sport"
+		second="oifname \"$out\" ip daddr $PEER4_SECOND meta l4proto udp"
+		second+=" snat ip to $address : udp sport xor 0x400"
+		;;
+	symmetric) snat='masquerade fully-random' ;;
+	esac
+	in_ns "$name" nft -f - <<-NFT
 		table ip lab {
 			map mapped {
 				type inet_service : ipv4_addr . inet_service
 				flags dynamic,timeout
 				timeout ${seconds}s
 			}
+			map admitted {
+				type ipv4_addr . inet_service : ipv4_addr . inet_service
+				flags dynamic,timeout
+				timeout ${seconds}s
+			}
 			chain postrouting {
 				type nat hook postrouting priority srcnat
-				oifname "$out" meta l4proto udp $masquerade
+				$second
+				oifname "$out" meta l4proto udp $snat
+				oifname "$out" masquerade
 			}
 			chain prerouting {
 				type nat hook prerouting priority dstnat
+				${dnat:+iifname "$out" meta l4proto udp dnat ip to $dnat}
 			}
 			chain forward {
 				type filter hook forward priority filter
+				iifname "$in" meta l4proto udp update @mapped { $port : ip saddr . udp sport }
+				iifname "$in" meta l4proto udp update @admitted { ip daddr . $port : ip saddr . udp sport }
 			}
 		}
 	NFT
-	lab_timeout "$name" "$seconds"
-	if [ "$kind" = endpoint-independent ]; then
-		in_ns "$name" nft -f - <<-NFT
-			add rule ip lab forward iifname "$in" meta l4proto udp update @mapped { udp sport : ip saddr . udp sport }
-			add rule ip lab prerouting iifname "$out" meta l4proto udp dnat ip to udp dport map @mapped
-		NFT
-	fi
 }
 
-# lab_core: makes PEER and ROUTER, the network outside of the NAT
+# lab_hairpin NAME ADDRESS [IN]: the NAT in namespace NAME, of a kind that maps a port to the same
+# port, turns back what is sent from device IN to a mapped port of ADDRESS
+lab_hairpin()
+{
+	local name=$1 address=$2 in=${3:-in}
+
+	in_ns "$name" nft -f - <<-NFT
+		add rule ip lab prerouting iifname "$in" ip daddr $address meta l4proto udp dnat ip to udp dport map @mapped
+		add rule ip lab postrouting iifname "$in" oifname "$in" ct status dnat snat ip to $address
+	NFT
+}
+
+# lab_loss PERCENT: ROUTER drops that part of all packets, in both directions
+lab_loss()
+{
+	in_ns "$ROUTER" nft -f - <<-NFT
+		table inet loss {
+			chain forward {
+				type filter hook forward priority filter
+				numgen random mod 100 < $1 drop
+			}
+		}
+	NFT
+}
+
+# lab_cable MS JITTER: connects ROUTER and PEER by two TUN devices, whose packets a process delays by
+# MS to MS + JITTER milliseconds; packets overtake each other. The process ends with the namespaces.
+lab_cable()
+{
+	spawn_in "$ROUTER" /dev/null setsid python3 "$LAB/cable.py" --delay "$1" --jitter "$2" \
+		"/run/netns/$ROUTER" peer "/run/netns/$PEER" eth0
+	wait_until 20 ip -n "$PEER" link show eth0
+	lab_dev "$ROUTER" peer fe80::1
+	lab_dev "$PEER" eth0 fe80::2
+}
+
+# lab_core [MS JITTER]: makes PEER and ROUTER, the network outside of the NAT, with the delay of
+# lab_cable between them
+# shellcheck disable=SC2120 # most calls give no options
 lab_core()
 {
 	netns_add "$ROUTER"
 	netns_add "$PEER"
 	ip -n "$ROUTER" link add outside type bridge
-	link_up "$ROUTER" outside
-	addr_add "$ROUTER" outside 198.51.100.254/24
-	addr_add "$ROUTER" outside fd64::fe/64
-	addr_add "$ROUTER" outside fe80::fe/64
-	lab_link "$ROUTER" peer "$PEER" eth0
-	addr_add "$ROUTER" peer 203.0.113.254/24
-	addr_add "$ROUTER" peer fd71::fe/64
-	addr_add "$PEER" eth0 203.0.113.2/24
-	addr_add "$PEER" eth0 fd71::2/64
+	lab_dev "$ROUTER" outside fe80::fe
+	if [ $# = 0 ]; then
+		lab_link "$ROUTER" peer "$PEER" eth0
+	else
+		lab_cable "$1" "$2"
+	fi
+	ip_batch "$ROUTER" <<-'IP'
+		addr add 198.51.100.254/24 dev outside
+		addr add fd64::fe/64 dev outside nodad
+		addr add 203.0.113.254/24 dev peer
+		addr add fd71::fe/64 dev peer nodad
+	IP
 	lab_forward "$ROUTER"
-	ip -n "$PEER" route add default via 203.0.113.254
-	ip -n "$PEER" route add default via fd71::fe
-	wait_link "$PEER" eth0
+	ip_batch "$PEER" <<-IP
+		addr add $PEER4/24 dev eth0
+		addr add $PEER4_SECOND/24 dev eth0
+		addr add $PEER6/64 dev eth0 nodad
+		addr add fd71::3/64 dev eth0 nodad preferred_lft 0
+		route add default via 203.0.113.254 dev eth0
+		route add default via fd71::fe dev eth0
+	IP
+	[ $# != 0 ] || wait_link "$PEER" eth0
 }
 
 # lab_nat NAME INSIDE KIND SECONDS NUMBER: makes a NAT in namespace NAME with the outside address
-# 198.51.100.NUMBER, and behind it a host in namespace INSIDE, always with the address 10.0.0.2
+# 198.51.100.NUMBER, and behind it a host in namespace INSIDE, always with the address 10.0.0.2; but
+# 10.0.NUMBER.2 if NAME does not translate
 lab_nat()
 {
-	local name=$1 inside=$2 kind=$3 seconds=$4 number=$5
+	local name=$1 inside=$2 kind=$3 seconds=$4 number=$5 net=10.0.0
 
 	netns_add "$name"
 	netns_add "$inside"
 	lab_link "$name" in "$inside" eth0
 	lab_link "$ROUTER" "port$number" "$name" out
-	ip -n "$ROUTER" link set "port$number" master outside
-	addr_add "$inside" eth0 10.0.0.2/24
-	addr_add "$inside" eth0 "fd0a:$number::2/64"
-	addr_add "$name" in 10.0.0.1/24
-	addr_add "$name" in "fd0a:$number::1/64"
-	addr_add "$name" out "198.51.100.$number/24"
-	addr_add "$name" out "fd64::$number/64"
+	if [[ $kind == none || $kind == firewall ]]; then
+		net=10.0.$number
+		ip -n "$ROUTER" route add "$net.0/24" via "198.51.100.$number"
+	fi
+	ip_batch "$ROUTER" <<-IP
+		link set port$number master outside
+		route add fd0a:$number::/64 via fd64::$number
+	IP
+	ip_batch "$inside" <<-IP
+		addr add $net.2/24 dev eth0
+		addr add fd0a:$number::2/64 dev eth0 nodad
+		route add default via $net.1
+		route add default via fd0a:$number::1
+	IP
+	ip_batch "$name" <<-IP
+		addr add $net.1/24 dev in
+		addr add fd0a:$number::1/64 dev in nodad
+		addr add 198.51.100.$number/24 dev out
+		addr add fd64::$number/64 dev out nodad
+		route add default via 198.51.100.254
+		route add default via fd64::fe
+	IP
 	lab_forward "$name"
-	ip -n "$inside" route add default via 10.0.0.1
-	ip -n "$inside" route add default via "fd0a:$number::1"
-	ip -n "$name" route add default via 198.51.100.254
-	ip -n "$name" route add default via fd64::fe
-	ip -n "$ROUTER" route add "fd0a:$number::/64" via "fd64::$number"
-	lab_rules "$name" "$kind" "$seconds"
+	lab_rules "$name" "$kind" "$seconds" in out "198.51.100.$number"
 	wait_link "$inside" eth0
 	wait_link "$name" out
+}
+
+# lab_nat_behind NAME INSIDE KIND SECONDS [ADDRESS]: makes NAME, a host with ADDRESS behind a NAT, a
+# NAT itself, and behind it a host in namespace INSIDE with the address 10.1.0.2
+lab_nat_behind()
+{
+	local name=$1 inside=$2
+
+	netns_add "$inside"
+	lab_link "$name" in "$inside" eth0
+	ip -n "$name" addr add 10.1.0.1/24 dev in
+	ip_batch "$inside" <<-'IP'
+		addr add 10.1.0.2/24 dev eth0
+		route add default via 10.1.0.1
+	IP
+	lab_forward "$name"
+	lab_rules "$name" "$3" "$4" in eth0 "${5:-10.0.0.2}"
+	wait_link "$inside" eth0
 }
 
 # lab_up KIND SECONDS: makes the drawing above
 lab_up()
 {
+	# shellcheck disable=SC2119
 	lab_core
 	lab_nat "$NAT" "$INSIDE" "$1" "$2" 1
 	wait_link "$ROUTER" outside
@@ -145,7 +293,7 @@ lab_up()
 lab_down()
 {
 	local name
-	for name in "$INSIDE" "$NAT" "$ROUTER" "$PEER"; do
+	for name in "$INSIDE" "$NAT" "$CARRIER" "$ROUTER" "$PEER"; do
 		[ ! -e "/run/netns/$name" ] || ip netns del "$name"
 	done
 }

@@ -19,7 +19,7 @@ static const struct object {
 	  "  sluice reply load --mode socket --port 53,5060\n"
 	  "  sluice reply show\n" },
 	{ "steer",
-	  "Keeps each flow with one worker of a server that shares its port by SO_REUSEPORT.\n",
+	  "Keeps each flow with one worker of a server whose workers share a port by SO_REUSEPORT.\n",
 	  "  sluice steer load --port 53\n"
 	  "  sluice steer show --watch\n"
 	  "a restart:\n"
@@ -37,6 +37,11 @@ static const struct object {
 	  "  printf '[hold]\\nport = 5060\\n' >hold.conf && sluice run --config hold.conf\n"
 	  "  sluice hold show\n"
 	  "  sluice hold flows\n" },
+	{ "nat",
+	  "Finds out how the NAT before this host maps and filters UDP, with a STUN server on the\n"
+	  "Internet.  Loads no program and changes nothing.\n",
+	  "  sluice nat probe 192.0.2.1:3478\n"
+	  "  sluice nat probe 192.0.2.1:3478 --lifetime 180\n" },
 	{ "peer",
 	  "Peers are hosts that find each other by a rendezvous server. A key is their identity.\n",
 	  "  umask 077; sluice peer key >alice.key\n"
@@ -81,7 +86,7 @@ void help_print_all(FILE *file)
 {
 	fputs("usage: sluice [GLOBAL OPTIONS] OBJECT COMMAND [OPTIONS]\n\n"
 	      "Makes UDP servers reply from the requested address (reply), keeps each flow with one\n"
-	      "worker (steer), and keeps NAT mappings open (hold).\n",
+	      "worker (steer), keeps NAT mappings open (hold), and finds out how a NAT behaves (nat).\n",
 	      file);
 	print_commands(file, NULL);
 	print_options(file, NULL);
@@ -137,7 +142,7 @@ static const struct opt opts[] = {
 	{ .name = NULL },
 };
 
-/* Prints the options of a command, or with NULL the global ones, which only sluice(8) lists. */
+/* Prints the options of a command; NULL prints the global options, which only sluice(8) lists. */
 static void man_options(const struct command *command)
 {
 	struct opt_table global[LINE_TABLES_MAX];

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * An answer is written in one piece and the connection is closed: no client keeps state in the
- * daemon or can delay it. A client that does not read loses its own answer.
+ * The daemon writes each answer with one non-blocking send(2) and closes the connection, so that a
+ * client can neither delay it nor leave state in it.
  */
 #include "daemon/status_socket.h"
 
 #include "base/local_socket.h"
-#include "daemon/status_view.h"
+#include "base/output.h"
 #include "host/daemon_status.h"
 
 #include <errno.h>
@@ -25,7 +25,7 @@ static void on_client(void *arg)
 
 	if (fd < 0)
 		return;
-	answer = status_view_json(status);
+	answer = status_view_json(&status->view);
 	text = json_dumps(answer, JSON_COMPACT | OUTPUT_JSON_FLAGS);
 	if (text)
 		send(fd, text, strlen(text), MSG_NOSIGNAL);

@@ -63,10 +63,10 @@ static json_t *hold_warnings(const struct hold_section *hold)
 	return warnings;
 }
 
-static json_t *section_json(const struct status_socket *status, int i)
+static json_t *section_json(const struct status_view *view, int i)
 {
-	const struct section *section = &status->sections->section[i];
-	const char *bpffs = status->sections->file->config.location.bpffs;
+	const struct section *section = &view->sections->section[i];
+	const char *bpffs = view->sections->file->config.location.bpffs;
 	const char *state = "loaded", *reason = NULL, *hint = NULL, *replaced = NULL;
 	json_t *object, *warnings;
 
@@ -78,43 +78,43 @@ static json_t *section_json(const struct status_socket *status, int i)
 		state = "unloaded";
 		reason = "unloaded by another process";
 		hint = "send SIGHUP to the daemon to load it again";
-	} else if (!sections_is_own(status->sections, i)) {
+	} else if (!sections_is_own(view->sections, i)) {
 		replaced = "a command has loaded it last: send SIGHUP to the daemon to apply the"
 			   " file";
 	}
-	warnings = i == SECTION_STEER  ? steer_warnings(status->steer)
-		   : i == SECTION_WIRE ? wire_warnings(status->watch, status->sections->netns)
-		   : i == SECTION_HOLD ? hold_warnings(status->hold)
+	warnings = i == SECTION_STEER  ? steer_warnings(view->steer)
+		   : i == SECTION_WIRE ? wire_warnings(view->watch, view->sections->netns)
+		   : i == SECTION_HOLD ? hold_warnings(view->hold)
 				       : json_array();
 	warning_add(warnings, replaced);
 	object = json_pack("{s:s, s:s, s:o, s:o, s:o}", "section", config_section_names[i], "state",
 			   state, "reason", reason ? output_name(reason) : json_null(), "hint",
 			   hint ? output_name(hint) : json_null(), "warnings", warnings);
 	if (i == SECTION_STEER)
-		json_object_set_new(object, "groups", json_integer(status->steer->groups));
+		json_object_set_new(object, "groups", json_integer(view->steer->groups));
 	if (i == SECTION_WIRE)
-		json_object_set_new(object, "interfaces", json_integer(watch_count(status->watch)));
+		json_object_set_new(object, "interfaces", json_integer(watch_count(view->watch)));
 	if (i == SECTION_HOLD)
-		json_object_set_new(object, "sending", json_boolean(status->hold->sender));
+		json_object_set_new(object, "sending", json_boolean(view->hold->sender));
 	return object;
 }
 
-json_t *status_view_json(const struct status_socket *status)
+json_t *status_view_json(const struct status_view *view)
 {
-	const struct config_file *file = status->sections->file;
+	const struct config_file *file = view->sections->file;
 	json_t *document = output_document(), *sections = json_array();
 	int i;
 
 	for (i = 0; file && i < SECTIONS; i++)
 		if (file->config.has[i])
-			json_array_append_new(sections, section_json(status, i));
+			json_array_append_new(sections, section_json(view, i));
 	json_object_update_new(
 		document,
 		json_pack("{s:s, s:i, s:o, s:f, s:o, s:o}", "version", SLUICE_VERSION, "pid",
-			  (int)getpid(), "config", output_name(status->config), "running_for_s",
-			  (double)(clock_now_ns(CLOCK_MONOTONIC) - status->started_ns) / 1e9,
+			  (int)getpid(), "config", output_name(view->config), "running_for_s",
+			  (double)(clock_now_ns(CLOCK_MONOTONIC) - view->started_ns) / 1e9,
 			  "reload_refused",
-			  *status->refused ? output_name(status->refused) : json_null(), "sections",
+			  *view->refused ? output_name(view->refused) : json_null(), "sections",
 			  sections));
 	return document;
 }

@@ -3,19 +3,18 @@
 
 #include "hold/send_options.h"
 
-/* Hätönen et al., IMC 2010, and the timeouts of conntrack, cloud NATs and load balancers. */
+/* Common UDP timeouts: Hätönen et al., IMC 2010; conntrack, cloud NATs and load balancers. */
 const __u32 hold_step_s[HOLD_STEPS] = { 20, 30, 60, 120, 180 };
 
-void hold_finding_update(struct hold_finding *finding,
-			 const enum hold_probe_result results[HOLD_STEPS])
+void hold_finding_update(struct hold_finding *finding, const enum nat_lifetime results[HOLD_STEPS])
 {
 	__u32 proven = 0;
 	int i;
 
 	for (i = 0; i < HOLD_STEPS; i++) {
-		if (results[i] == HOLD_PROBE_ALIVE)
+		if (results[i] == NAT_LIFETIME_ALIVE)
 			proven = hold_step_s[i];
-		if (results[i] == HOLD_PROBE_EXPIRED || results[i] == HOLD_PROBE_REMAPPED) {
+		if (results[i] == NAT_LIFETIME_EXPIRED || results[i] == NAT_LIFETIME_REMAPPED) {
 			finding->proven_s = proven;
 			finding->shorter = !i || !proven;
 			return;
@@ -27,7 +26,7 @@ void hold_finding_update(struct hold_finding *finding,
 		finding->shorter = false;
 }
 
-/* Ten times the interval that a lifetime allows, since 0.8 is not an integer. */
+/* Returns 0.8 of a lifetime, in tenths of a second. */
 static __u32 tenths(__u32 lifetime_s)
 {
 	return lifetime_s * 8;

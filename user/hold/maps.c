@@ -10,7 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
-/* Maps a pinned array; sets *entries. Returns NULL with *err set. */
+/* Maps a pinned array and sets *entries to its size. Returns NULL with *err set on failure. */
 static void *map_array(const char *bpffs, const char *name, __u32 value, bool write, __u32 *entries,
 		       struct err *err)
 {

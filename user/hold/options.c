@@ -1,34 +1,19 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "hold/options.h"
 
+#include "base/addr.h"
 #include "hold/hold.h"
 #include "hold/send_options.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
-#include <string.h>
 
-/* Parses ADDR:PORT; an IPv6 address is in brackets. IPv4 becomes ::ffff:a.b.c.d. */
+/* Parses ADDR:PORT. */
 static int parse_server(const struct opt_value *v, struct err *err)
 {
-	struct hold_server *server = v->field;
-	const char *colon = strrchr(v->text, ':');
-	char host[INET6_ADDRSTRLEN + 8] = "::ffff:";
-	size_t length = colon ? (size_t)(colon - v->text) : 0;
-	bool ip6 = length > 2 && v->text[0] == '[' && colon[-1] == ']';
-	uint64_t port;
+	struct stun_endpoint *server = v->field;
 
-	if (length && length < INET6_ADDRSTRLEN) {
-		size_t at = ip6 ? 0 : strlen(host);
-
-		memcpy(host + at, v->text + ip6, length - 2 * ip6);
-		host[at + length - 2 * ip6] = '\0';
-		if (inet_pton(AF_INET6, host, &server->addr) == 1 &&
-		    !opt_number(NULL, colon + 1, 1, 65535, &port, &(struct err){ 0 })) {
-			server->port_be = htons((uint16_t)port);
-			return 0;
-		}
-	}
+	if (addr_parse_port(v->text, &server->addr, &server->port_be))
+		return 0;
 	return err_hint(err,
 			err_set(err, EXIT_USAGE, EINVAL, "%s%s'%s' is not an address and a port",
 				OPT_WHAT(v->what), v->text),
@@ -42,7 +27,7 @@ const char *const hold_payloads[] = { "empty", "stun", "crlf", "ff", "zero", NUL
 
 const struct opt hold_opts[] = {
 	{ "port", 0, "LIST", opt_ports, HOLD_FIELD(ports),
-	  "keep flows with such a local or remote port, as in 5060,10000-20000, or any; required" },
+	  "local or remote ports of the flows to keep, as in 5060,10000-20000, or any; required" },
 	{ "table", 0, "N", opt_u32, HOLD_FIELD(table),
 	  "size of the flow table, about 350 bytes a flow", .min = HOLD_TABLE_MIN,
 	  .max = HOLD_TABLE_MAX, .preset = OPT_TEXT(HOLD_TABLE_DEFAULT) },
@@ -59,18 +44,18 @@ const struct opt hold_opts[] = {
 
 const struct opt hold_send_opts[] = {
 	{ "interval", 0, "SECONDS", opt_u32, SEND_FIELD(interval_s),
-	  "fixed time of silence after which a keepalive is sent, less up to a sixth (default: 18,"
+	  "send a keepalive after this time of silence, or up to a sixth of it earlier (default: 18,"
 	  " or what a probe has shown)",
 	  .side = OPT_FILE, .min = 1, .max = 3600 },
 	{ "interval_max", 0, "SECONDS", opt_u32, SEND_FIELD(interval_max_s),
 	  "the longest interval that a probe may set", .side = OPT_FILE, .min = 15, .max = 3600,
 	  .preset = OPT_TEXT(HOLD_INTERVAL_MAX_DEFAULT) },
 	{ "ttl", 0, "N", opt_u32, SEND_FIELD(ttl),
-	  "TTL or hop limit of an empty keepalive: beyond the NAT, and less than the peer",
+	  "TTL or hop limit of an empty keepalive: enough to pass the NAT, too low to reach the peer",
 	  .side = OPT_FILE, .min = 1, .max = 255, .preset = OPT_TEXT(HOLD_TTL_DEFAULT) },
 	{ "payload", 0, "PAYLOAD", opt_word, SEND_FIELD(payload),
-	  "the content of a keepalive: empty, which expires before the peer; or, for a protocol"
-	  " that knows it and at full TTL, stun (RFC 8445), crlf (RFC 5626), ff (RFC 3948) or zero",
+	  "the content of a keepalive: empty, which expires before the peer; or, at full TTL, for"
+	  " protocols that accept it, stun (RFC 8445), crlf (RFC 5626), ff (RFC 3948) or zero",
 	  .side = OPT_FILE, .words = hold_payloads, .noun = "payload", .preset = "empty" },
 	{ "rate", 0, "N", opt_u32, SEND_FIELD(rate),
 	  "keepalives a second, in all; the flows that have been silent longest come first",
@@ -79,7 +64,7 @@ const struct opt hold_send_opts[] = {
 	  "keepalives a second, of one network namespace", .side = OPT_FILE, .min = 1,
 	  .max = 10000000, .preset = OPT_TEXT(HOLD_RATE_DEFAULT) },
 	{ "outermost", 0, "yes | no", opt_word, SEND_FIELD(outermost),
-	  "whether this host is the outermost NAT: then its conntrack entries are renewed, and"
+	  "whether this host is the outermost NAT; if so, its conntrack entries are renewed, and"
 	  " nothing is sent",
 	  .side = OPT_FILE, .words = (const char *const[]){ "no", "yes", NULL }, .noun = "answer",
 	  .preset = "no" },

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* How the daemon sends keepalives: the keys of section [hold] that the programs do not know. */
+/* How the daemon sends keepalives: the keys of section [hold] that do not affect the programs. */
 #ifndef SLUICE_HOLD_SEND_OPTIONS_H
 #define SLUICE_HOLD_SEND_OPTIONS_H
 
-#include <linux/types.h>
-#include <netinet/in.h>
+#include "net/stun.h"
 
-/* RFC 8085, 3.5: at most one keepalive in 15 s. Timeouts below 20 s are rare. */
+#include <linux/types.h>
+
+/* RFC 8085, 3.5: at most one keepalive per 15 s. NAT timeouts below 20 s are rare. */
 #define HOLD_INTERVAL_FLOOR	  15
 #define HOLD_INTERVAL_DEFAULT	  18
 #define HOLD_INTERVAL_MAX_DEFAULT 25
@@ -21,22 +22,17 @@ enum hold_payload {
 	HOLD_PAYLOAD_ZERO,
 };
 
-extern const char *const hold_payloads[]; /* by enum hold_payload */
-
-struct hold_server {
-	struct in6_addr addr; /* IPv4 as ::ffff:a.b.c.d */
-	in_port_t port_be;    /* 0: none */
-};
+extern const char *const hold_payloads[]; /* indexed by enum hold_payload */
 
 struct hold_send_options {
-	__u32 interval_s; /* 0: by default or by probe */
+	__u32 interval_s; /* 0: the default, or the result of a probe */
 	__u32 interval_max_s;
 	__u32 ttl;
 	unsigned int payload; /* enum hold_payload */
 	__u32 rate;
 	__u32 rate_netns;
 	unsigned int outermost;
-	struct hold_server probe;
+	struct stun_endpoint probe; /* port_be is 0: none */
 };
 
 #endif

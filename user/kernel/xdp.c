@@ -55,7 +55,9 @@ int xdp_require_free(const char *name, __u32 ifindex, struct err *err)
 			" owner detach it, or use another interface");
 }
 
-/* The kernel refuses a program on a lower device whose upper device has one. */
+/*
+ * Sets *err for an upper device: if it has a program, the kernel refuses one on its lower devices.
+ */
 static int require_free_above(const char *name, __u32 ifindex, struct err *err)
 {
 	const struct netdev *dev, *above = NULL;
@@ -84,7 +86,7 @@ int xdp_attach_error(const char *name, __u32 ifindex, int error, struct err *err
 {
 	bool busy = error == EBUSY || error == EEXIST;
 
-	/* another program may have been attached since xdp_require_free() */
+	/* another process may have attached a program since xdp_require_free() */
 	if (busy &&
 	    (xdp_require_free(name, ifindex, err) || require_free_above(name, ifindex, err)))
 		return -EBUSY;

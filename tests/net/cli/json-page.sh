@@ -152,6 +152,13 @@ save "hold flows" 0 hold flows
 save "hold load" 0 hold load --port any --cgroup "$TEST_CGROUP" --max 60
 save "hold unload" 0 hold unload
 
+say "nat"
+spawn_in "$HOST" "$TEST_TMP/stun" python3 "$ROOT/tests/net/lib/stun_server.py" 127.0.0.1 127.0.0.2 \
+	3478=none
+wait_until 20 grep -q ready "$TEST_TMP/stun"
+save "nat probe" 0 nat probe 127.0.0.1:3478 --lifetime 1
+stop "$SPAWNED"
+
 say "rendezvous"
 save "peer key" 0 peer key
 mkdir -p "$TEST_TMP/public"

@@ -1,9 +1,10 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# A process of another user on a managed port holds the lock of its socket: a process that asks for its
-# address or sets an option waits until the process ends, even if killed. The daemon and the commands
-# name it and leave it out, and work on: other servers are steered.
+# A process of another user is on a managed port and holds the lock of its socket. A process that
+# reads the socket's address or sets an option hangs until the hostile process ends, even if killed.
+# The daemon and the commands name the hostile process, skip it, and continue to steer other
+# servers.
 #
 #   host: udp-hostile (port 6001, user 4321) and workers (port PORT), with the daemon
 . "$(dirname "$0")/../lib/lib.sh"

@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The behaviour of a NAT in the terms of RFC 4787, as it follows from the tests of RFC 5780.
+ *
+ * P:p is the address of the server, and A:a its second one (OTHER-ADDRESS). The tests of mapping,
+ * of filtering and of hairpinning have sockets of their own, since each request to A:a also opens a
+ * filter for it.
+ */
+#ifndef SLUICE_NAT_BEHAVIOUR_H
+#define SLUICE_NAT_BEHAVIOUR_H
+
+#include "nat/client.h"
+
+enum nat_test {
+	/* a mapping for each socket, from P:p */
+	NAT_MAP,
+	NAT_FILTER_MAP,
+	NAT_HAIRPIN_MAP,
+	NAT_HAIRPIN_MAP_OTHER,
+	/* the first socket to A:p, P:a, A:a */
+	NAT_MAP_ADDR,
+	NAT_MAP_PORT,
+	NAT_MAP_BOTH,
+	/* the second socket to P:p, which is to respond from A:a, or from P:a */
+	NAT_FILTER_BOTH,
+	NAT_FILTER_PORT,
+	/* the third socket to the mapping of the fourth, and the reverse */
+	NAT_HAIRPIN,
+	NAT_HAIRPIN_OTHER,
+	/* where nothing came: the second socket to A:a and P:a, which opens a filter for them */
+	NAT_FILTER_OPEN_BOTH,
+	NAT_FILTER_OPEN_PORT,
+	/* the tests of filtering once more: now the response must arrive */
+	NAT_FILTER_AGAIN_BOTH,
+	NAT_FILTER_AGAIN_PORT,
+	NAT_TESTS
+};
+
+#define NAT_SOCKETS 4 /* of the first four tests */
+
+struct nat_findings {
+	struct stun_endpoint server, other; /* other.port_be is 0: none that can be used */
+	bool other_refused;		    /* the server has reported one that cannot be used */
+	struct in6_addr local;
+	in_port_t local_port_be[NAT_SOCKETS];
+	struct nat_query tests[NAT_TESTS];
+};
+
+enum nat_behaviour {
+	NAT_UNKNOWN,
+	NAT_NONE, /* no translation */
+	NAT_ENDPOINT_INDEPENDENT,
+	NAT_ADDRESS_DEPENDENT,
+	NAT_ADDRESS_AND_PORT_DEPENDENT,
+};
+
+enum nat_hairpin {
+	NAT_HAIRPIN_UNKNOWN,
+	NAT_HAIRPIN_NO,
+	NAT_HAIRPIN_EXTERNAL, /* with the external source address and port: RFC 4787, REQ-9 */
+	NAT_HAIRPIN_INTERNAL, /* with another source */
+};
+
+enum nat_ports {
+	NAT_PORTS_UNKNOWN,
+	NAT_PORTS_PRESERVED,
+	NAT_PORTS_SOMETIMES,
+	NAT_PORTS_CHANGED,
+};
+
+/* The reasons state why a behaviour is unknown; "" if it is not. */
+struct nat_behaviours {
+	enum nat_behaviour mapping, filtering;
+	/* a response that was filtered has arrived after a request to its source */
+	bool filtering_confirmed;
+	enum nat_hairpin hairpin;
+	enum nat_ports ports;
+	unsigned int ports_preserved, ports_seen;
+	bool rewritten; /* something between has changed addresses in the payload */
+	char mapping_reason[128], filtering_reason[128], hairpin_reason[128];
+};
+
+extern const char *const nat_behaviour_names[]; /* by enum nat_behaviour */
+extern const char *const nat_hairpin_names[];	/* by enum nat_hairpin */
+extern const char *const nat_ports_names[];	/* by enum nat_ports */
+
+/* Was the test answered, by the address that was to answer? */
+bool nat_is_answered(const struct nat_findings *findings, enum nat_test test);
+/* Returns the address from which a test is to be answered. */
+struct stun_endpoint nat_answerer(const struct nat_findings *findings, enum nat_test test);
+/* Derives the behaviour. NAT_MAP must have been answered. */
+void nat_behaviours(const struct nat_findings *findings, struct nat_behaviours *out);
+
+#endif

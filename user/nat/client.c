@@ -1,0 +1,401 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "nat/client.h"
+
+#include "base/addr.h"
+#include "base/clock.h"
+#include "net/stun_build.h"
+
+#include <errno.h>
+#include <linux/errqueue.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+/* RFC 8489, section 6.2.1: 500 ms, until a round trip was measured; RFC 6298: then three of them.
+ */
+#define RTO_US	   500000ULL
+#define RTO_MIN_US 200000ULL
+#define RTO_MAX_US 1000000ULL
+/*
+ * Seven requests, as in RFC 8489, but the interval stops to double at four RTO: a filter is
+ * recognised by silence, and half a minute for each would be too long. It takes 23 RTO.
+ */
+#define TRIES_MAX   7
+#define DOUBLED_MAX 2
+
+struct nat_socket {
+	int fd;
+	struct nat_client *client;
+};
+
+struct nat_client {
+	struct loop *loop;
+	struct loop_timer *timer;
+	struct in6_addr source;
+	struct nat_query *pending;
+	struct nat_socket sockets[NAT_SOCKETS_MAX];
+	int count;
+	uint64_t rto_us;
+};
+
+bool nat_is_same(const struct stun_endpoint *one, const struct stun_endpoint *other)
+{
+	return one->port_be == other->port_be && !memcmp(&one->addr, &other->addr, 16);
+}
+
+static bool is_loopback(const struct in6_addr *addr)
+{
+	return addr_is_ip4(addr) ? addr->s6_addr[12] == 127 : IN6_IS_ADDR_LOOPBACK(addr);
+}
+
+static bool is_link_local(const struct in6_addr *addr)
+{
+	return addr_is_ip4(addr) ? addr->s6_addr[12] == 169 && addr->s6_addr[13] == 254
+				 : IN6_IS_ADDR_LINKLOCAL(addr);
+}
+
+bool nat_is_usable(const struct stun_endpoint *reported, const struct in6_addr *server)
+{
+	const struct in6_addr *addr = &reported->addr;
+	bool ip4 = addr_is_ip4(addr);
+
+	if (!reported->port_be || ip4 != addr_is_ip4(server) ||
+	    is_loopback(addr) != is_loopback(server) ||
+	    (is_link_local(addr) && !is_link_local(server)))
+		return false;
+	/* "this network" of 0/8, multicast and what follows it up to the broadcast address */
+	return ip4 ? addr->s6_addr[12] && addr->s6_addr[12] < 224
+		   : !IN6_IS_ADDR_UNSPECIFIED(addr) && !IN6_IS_ADDR_MULTICAST(addr);
+}
+
+static struct sockaddr_in6 sockaddr_of(const struct in6_addr *addr, in_port_t port_be)
+{
+	return (struct sockaddr_in6){ .sin6_family = AF_INET6,
+				      .sin6_addr = *addr,
+				      .sin6_port = port_be };
+}
+
+static struct stun_endpoint endpoint_of(const struct sockaddr_in6 *addr)
+{
+	return (struct stun_endpoint){ .addr = addr->sin6_addr, .port_be = addr->sin6_port };
+}
+
+in_port_t nat_local_port(int fd)
+{
+	struct sockaddr_in6 local = { 0 };
+	socklen_t size = sizeof(local);
+
+	getsockname(fd, (struct sockaddr *)&local, &size);
+	return local.sin6_port;
+}
+
+int nat_local_addr(const struct in6_addr *to, struct in6_addr *local)
+{
+	struct sockaddr_in6 addr = sockaddr_of(to, htons(9));
+	socklen_t size = sizeof(addr);
+	int fd = socket(AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC, 0), result = 0;
+
+	/* connecting a UDP socket sends nothing */
+	if (fd < 0 || connect(fd, (struct sockaddr *)&addr, size) ||
+	    getsockname(fd, (struct sockaddr *)&addr, &size))
+		result = -errno;
+	if (fd >= 0)
+		close(fd);
+	if (!result)
+		*local = addr.sin6_addr;
+	return result;
+}
+
+/* --- the queries */
+
+static void schedule(struct nat_client *client)
+{
+	const struct nat_query *query;
+	uint64_t now = clock_now_us(), next = UINT64_MAX;
+
+	for (query = client->pending; query; query = query->next)
+		if (query->due_us < next)
+			next = query->due_us;
+	if (client->pending)
+		loop_timer_start(client->timer, next > now ? next - now : 0);
+	else
+		loop_timer_stop(client->timer);
+}
+
+static void end(struct nat_client *client, struct nat_query *query, enum nat_outcome outcome)
+{
+	struct nat_query **at = &client->pending;
+
+	while (*at != query)
+		at = &(*at)->next;
+	*at = query->next;
+	query->outcome = outcome;
+	query->done(query);
+}
+
+static void transmit(struct nat_client *client, struct nat_query *query)
+{
+	struct sockaddr_in6 to = sockaddr_of(&query->to.addr, query->to.port_be);
+	unsigned int doubled = query->tries < DOUBLED_MAX ? query->tries : DOUBLED_MAX, i;
+	struct stun_builder builder;
+	uint8_t message[64];
+	size_t length;
+
+	stun_begin(&builder, message, sizeof(message), SLUICE_STUN_BINDING, SLUICE_STUN_REQUEST,
+		   query->id);
+	if (query->change)
+		stun_put_u32(&builder, SLUICE_STUN_CHANGE_REQUEST, query->change);
+	if (query->response_port)
+		stun_put_u16(&builder, SLUICE_STUN_RESPONSE_PORT, query->response_port);
+	length = stun_end(&builder);
+	/* the first attempt may report an ICMP error about another request instead of sending */
+	for (i = 0; i < 2; i++) {
+		if (sendto(query->fd, message, length, MSG_DONTWAIT, (struct sockaddr *)&to,
+			   sizeof(to)) >= 0)
+			break;
+		query->error = errno;
+	}
+	query->sent_us = clock_now_us();
+	query->due_us = query->sent_us + (client->rto_us << doubled);
+	query->tries++;
+}
+
+static void on_timer(void *arg)
+{
+	struct nat_client *client = arg;
+	uint64_t now = clock_now_us();
+	struct nat_query *query = client->pending;
+
+	while (query) {
+		if (query->due_us > now) {
+			query = query->next;
+			continue;
+		}
+		if (query->tries < TRIES_MAX)
+			transmit(client, query);
+		else
+			end(client, query, NAT_SILENT);
+		/* the end of a query may have changed the list */
+		query = client->pending;
+	}
+	schedule(client);
+}
+
+void nat_client_ask(struct nat_client *client, struct nat_query *query, uint64_t delay_us)
+{
+	query->outcome = NAT_PENDING;
+	query->arrived_fd = -1;
+	query->tries = 0;
+	query->error = 0;
+	query->due_us = clock_now_us() + delay_us;
+	/* no request is sent with an id that others can guess */
+	if (getrandom(query->id, sizeof(query->id), 0) < 0) {
+		query->error = errno;
+		query->tries = TRIES_MAX;
+	}
+	query->next = client->pending;
+	client->pending = query;
+	schedule(client);
+}
+
+/* --- what arrives */
+
+/* RFC 6298: three times the first round trip. A repeated request has an unknown round trip. */
+static void measure(struct nat_client *client, const struct nat_query *query)
+{
+	uint64_t rto_us = 3 * (clock_now_us() - query->sent_us);
+
+	if (query->tries == 1)
+		client->rto_us = rto_us < RTO_MIN_US   ? RTO_MIN_US
+				 : rto_us > RTO_MAX_US ? RTO_MAX_US
+						       : rto_us;
+}
+
+static enum nat_outcome read_success(struct nat_query *query, const struct stun_message *message)
+{
+	struct stun_endpoint plain;
+
+	if (stun_get_mapped(message, &query->mapped))
+		return NAT_REFUSED;
+	/* a NAT that knows SIP or other protocols may have replaced addresses in the payload */
+	query->rewritten = !stun_get_address(message, SLUICE_STUN_MAPPED_ADDRESS, &plain) &&
+			   !nat_is_same(&plain, &query->mapped);
+	if (stun_get_address(message, SLUICE_STUN_OTHER_ADDRESS, &query->other) &&
+	    stun_get_address(message, SLUICE_STUN_CHANGED_ADDRESS, &query->other))
+		query->other.port_be = 0;
+	return NAT_ANSWERED;
+}
+
+static struct nat_query *find(struct nat_client *client, const struct stun_message *message)
+{
+	struct nat_query *query = client->pending;
+
+	while (query && (!query->tries || memcmp(stun_id(message), query->id, sizeof(query->id))))
+		query = query->next;
+	return query;
+}
+
+static void receive(struct nat_client *client, int fd, const void *data, size_t length,
+		    const struct sockaddr_in6 *from)
+{
+	enum nat_outcome outcome = NAT_REFUSED;
+	struct stun_message message;
+	struct nat_query *query;
+	int result = stun_parse(data, length, &message);
+
+	query = result != -EPROTO ? find(client, &message) : NULL;
+	if (!query)
+		return;
+	query->from = endpoint_of(from);
+	/* a server of another protocol may return what it gets */
+	if (message.class == SLUICE_STUN_REQUEST && nat_is_same(&query->from, &query->to))
+		return;
+	query->arrived_fd = fd;
+	query->code = 0;
+	if (message.class == SLUICE_STUN_REQUEST)
+		outcome = NAT_LOOPED;
+	else if (!stun_is_response(&message, query->id))
+		return;
+	else if (!result && message.class == SLUICE_STUN_SUCCESS)
+		outcome = read_success(query, &message);
+	else if (!result)
+		stun_get_error(&message, &query->code);
+	/* a request turned back by the NAT has not been at the server */
+	if (outcome != NAT_LOOPED)
+		measure(client, query);
+	end(client, query, outcome);
+}
+
+static int error_of(struct msghdr *message)
+{
+	struct cmsghdr *part;
+
+	for (part = CMSG_FIRSTHDR(message); part; part = CMSG_NXTHDR(message, part))
+		if ((part->cmsg_level == SOL_IP && part->cmsg_type == IP_RECVERR) ||
+		    (part->cmsg_level == SOL_IPV6 && part->cmsg_type == IPV6_RECVERR))
+			return (int)((struct sock_extended_err *)(void *)CMSG_DATA(part))->ee_errno;
+	return 0;
+}
+
+/* An ICMP error quotes the destination of the request, but not always its transaction id. */
+static void refuse(struct nat_client *client, int fd, const struct stun_endpoint *to, int error)
+{
+	struct nat_query *query = client->pending;
+
+	while (query) {
+		struct nat_query *next = query->next;
+
+		if (query->fd == fd && query->tries && nat_is_same(&query->to, to)) {
+			query->error = error;
+			/* other errors may be temporary */
+			if (error == ECONNREFUSED) {
+				end(client, query, NAT_SILENT);
+				next = client->pending;
+			}
+		}
+		query = next;
+	}
+}
+
+static void read_errors(struct nat_client *client, int fd)
+{
+	for (;;) {
+		struct sockaddr_in6 to = { .sin6_family = AF_UNSPEC };
+		_Alignas(struct cmsghdr) char control[256];
+		struct msghdr message = { .msg_name = &to,
+					  .msg_namelen = sizeof(to),
+					  .msg_control = control,
+					  .msg_controllen = sizeof(control) };
+		struct stun_endpoint quoted;
+
+		if (recvmsg(fd, &message, MSG_ERRQUEUE | MSG_DONTWAIT) < 0)
+			return;
+		quoted = endpoint_of(&to);
+		if (to.sin6_family == AF_INET6)
+			refuse(client, fd, &quoted, error_of(&message));
+	}
+}
+
+static void on_readable(void *arg)
+{
+	const struct nat_socket *socket = arg;
+	struct sockaddr_in6 from = { 0 };
+	socklen_t size = sizeof(from);
+	uint8_t data[2048];
+	ssize_t length = recvfrom(socket->fd, data, sizeof(data), MSG_DONTWAIT,
+				  (struct sockaddr *)&from, &size);
+
+	if (length < 0)
+		read_errors(socket->client, socket->fd);
+	else
+		receive(socket->client, socket->fd, data, (size_t)length, &from);
+	schedule(socket->client);
+}
+
+/* --- its life */
+
+int nat_client_socket(struct nat_client *client, struct err *err)
+{
+	struct sockaddr_in6 local = sockaddr_of(&client->source, 0);
+	struct nat_socket *added = &client->sockets[client->count];
+	char text[ADDR_TEXT_MAX];
+	int fd, on = 1, off = 0, error;
+
+	if (client->count == NAT_SOCKETS_MAX)
+		return err_set(err, EXIT_ERROR, EMFILE, "more than %d sockets", NAT_SOCKETS_MAX);
+	fd = socket(AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (fd < 0)
+		return err_set(err, EXIT_ERROR, errno, "UDP socket: %s", strerror(errno));
+	/* the result is the same without them, only later */
+	setsockopt(fd, SOL_IP, IP_RECVERR, &on, sizeof(on));
+	setsockopt(fd, SOL_IPV6, IPV6_RECVERR, &on, sizeof(on));
+	setsockopt(fd, SOL_IPV6, IPV6_V6ONLY, &off, sizeof(off));
+	if (bind(fd, (struct sockaddr *)&local, sizeof(local))) {
+		error = errno;
+		close(fd);
+		return err_set(err, EXIT_ERROR, error, "%s: %s", addr_format(&client->source, text),
+			       error == EADDRNOTAVAIL ? "not an address of this host"
+						      : strerror(error));
+	}
+	*added = (struct nat_socket){ .fd = fd, .client = client };
+	error = loop_read(client->loop, fd, on_readable, added);
+	if (error) {
+		loop_remove(client->loop, fd);
+		close(fd);
+		return err_set(err, EXIT_ERROR, -error, "UDP socket: %s", strerror(-error));
+	}
+	client->count++;
+	return fd;
+}
+
+struct nat_client *nat_client_new(struct loop *loop, const struct in6_addr *source)
+{
+	struct nat_client *client = calloc(1, sizeof(*client));
+
+	if (!client)
+		return NULL;
+	*client = (struct nat_client){ .loop = loop, .rto_us = RTO_US };
+	if (source)
+		client->source = *source;
+	client->timer = loop_timer(loop, false, on_timer, client);
+	if (client->timer)
+		return client;
+	free(client);
+	return NULL;
+}
+
+void nat_client_free(struct nat_client *client)
+{
+	int i;
+
+	if (!client)
+		return;
+	for (i = 0; i < client->count; i++) {
+		loop_remove(client->loop, client->sockets[i].fd);
+		close(client->sockets[i].fd);
+	}
+	loop_timer_free(client->loop, client->timer);
+	free(client);
+}

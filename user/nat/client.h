@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * A STUN client over UDP, with any number of sockets and of Binding transactions at the same time.
+ *
+ * The tests of RFC 5780 ask a server to respond from another address, or to another socket. So a
+ * response is found by its transaction id alone, on any socket of the client; the caller compares
+ * the addresses.
+ */
+#ifndef SLUICE_NAT_CLIENT_H
+#define SLUICE_NAT_CLIENT_H
+
+#include "base/err.h"
+#include "base/loop.h"
+#include "net/stun.h"
+
+#define NAT_SOCKETS_MAX 24
+
+enum nat_outcome {
+	NAT_NOT_ASKED,
+	NAT_PENDING,
+	NAT_ANSWERED, /* a success response */
+	NAT_REFUSED,  /* an error response, or a malformed response: code 0 */
+	NAT_LOOPED,   /* the request itself has arrived at a socket of the client */
+	NAT_SILENT,
+};
+
+struct nat_query {
+	/* the request, which the caller sets */
+	int fd; /* of nat_client_socket() */
+	struct stun_endpoint to;
+	uint32_t change;	/* SLUICE_STUN_CHANGE_*; 0: the attribute is absent */
+	uint16_t response_port; /* 0: the attribute is absent */
+	void (*done)(struct nat_query *query);
+	void *arg;
+	/* the result */
+	enum nat_outcome outcome;
+	int arrived_fd;		   /* the socket that the response or request has reached */
+	struct stun_endpoint from; /* its source */
+	struct stun_endpoint mapped;
+	struct stun_endpoint other; /* OTHER-ADDRESS; port 0: absent */
+	bool rewritten;		    /* MAPPED-ADDRESS differs from XOR-MAPPED-ADDRESS */
+	unsigned int code;	    /* ERROR-CODE */
+	int error;		    /* errno of sending, or of an ICMP error; 0: none */
+	/* private */
+	struct nat_query *next;
+	uint8_t id[SLUICE_STUN_ID_SIZE];
+	unsigned int tries;
+	uint64_t sent_us, due_us;
+};
+
+struct nat_client;
+
+/* @source: the address to send from; NULL: by the route. Returns NULL on ENOMEM. */
+struct nat_client *nat_client_new(struct loop *loop, const struct in6_addr *source);
+/* Opens a socket on an unused port. Returns the descriptor, or -errno with *err set. */
+int nat_client_socket(struct nat_client *client, struct err *err);
+/*
+ * Starts a transaction after @delay_us. query->done is called once at its end, from the loop: it
+ * may start others, but must not free the client. Until then the query must stay where it is.
+ */
+void nat_client_ask(struct nat_client *client, struct nat_query *query, uint64_t delay_us);
+/* Closes the sockets, and forgets the pending queries. */
+void nat_client_free(struct nat_client *client);
+
+in_port_t nat_local_port(int fd);
+/* Determines the address that the host sends from to @to. Returns 0 or -errno. */
+int nat_local_addr(const struct in6_addr *to, struct in6_addr *local);
+bool nat_is_same(const struct stun_endpoint *one, const struct stun_endpoint *other);
+/*
+ * May a request be sent to an address that the server has reported? It must be a unicast address in
+ * the family and scope of the server's own.
+ */
+bool nat_is_usable(const struct stun_endpoint *reported, const struct in6_addr *server);
+
+#endif
