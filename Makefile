@@ -44,7 +44,7 @@ objects  := $(c_files:user/%.c=$(BUILD)/user/%.o)
 skels    := $(patsubst %.bpf.c,$(BUILD)/%.skel.h,$(wildcard bpf/*/*.bpf.c))
 # The completion scripts, as strings for user/cmd/completion.c.
 scripts  := $(patsubst user/cmd/%,$(BUILD)/%.inc,$(wildcard user/cmd/completion/*))
-# All except main.c, for the tests to link with.
+# All objects except main.o, for the tests to link with.
 testable := $(filter-out $(BUILD)/user/cmd/main.o,$(objects))
 
 .SECONDARY:
@@ -86,7 +86,7 @@ $(objects): $(BUILD)/user/%.o: user/%.c | $(skels) $(scripts)
 	$(Q)$(CC) $(CFLAGS) $(STD) $(WARN) -MMD -MP -c $< -o $@
 -include $(objects:.o=.d)
 
-# --- tests: the units that a unit test includes, and user/base, once more with the sanitizers
+# --- tests: units that a unit test includes, and user/base, are built again with the sanitizers
 
 san      := -fsanitize=address,undefined -fno-omit-frame-pointer -fno-sanitize-recover=undefined
 san_see  := $(shell sed -n 's,^\#include "\(.*\)\.h"$$,user/\1.c,p' tests/unit/*.c)
@@ -181,7 +181,7 @@ $(BUILD)/tools/%.bpf.o: tools/bench/%.bpf.c
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CLANG) $(bpf_flags) -c $< -o $@
 
-# The timers of a million flows, as the daemon's.
+# Measures the daemon's timers with a million flows.
 $(BUILD)/tools/hold: tools/bench/hold.c $(BUILD)/units.a
 	$(call say,CC,$<)
 	$(Q)mkdir -p $(@D)
@@ -200,7 +200,7 @@ bench-follow: all $(BUILD)/tools/follow
 bench-close: $(BUILD)/tools/close
 	$(Q)$(BUILD)/tools/close $(BENCH)
 
-# The inner makes read this file again, and so find the packages installed here.
+# The inner makes read this file again, and so find the packages that this one installs.
 .PHONY: tested benched bench-follow bench-close setup-build setup-demo setup-test
 setup: setup-test
 setup-build setup-demo setup-test: setup-%:

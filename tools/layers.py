@@ -3,11 +3,11 @@
 """
 Checks that includes only point down.
 
-An include may reach its own directory, a directory of a lower rank in the same tree, or include/.
-So the directories of one rank do not include each other. Only the directories of its own subject
-include a skeleton, which the build makes from bpf/SUBJECT/NAME.bpf.c. There must be no circles
-between modules. The .c and .h file of one name form a module, since two independent headers do not
-help if their .c files include both.
+An include may refer to its own directory, to a directory of a lower rank in the same tree, or to
+include/. So directories of the same rank do not include each other. A skeleton, which the build
+makes from bpf/SUBJECT/NAME.bpf.c, may be included only by the directories of its subject. Modules
+must not form a circle. The .c and .h files of one name are one module, since independent headers do
+not help if their .c files include each other's headers.
 """
 import posixpath
 import re
@@ -33,7 +33,7 @@ RANKS = {
     "tests": 10,
     "tools": 10,
 }
-# The include path of each tree, as in the Makefile.
+# The include paths of each tree, as in the Makefile.
 ROOTS = {"bpf": "bpf/", "user": "user/", "tests": "user/", "tools": "user/"}
 SKELETONS = {"bpf/common": "user/kernel"}
 INCLUDE = re.compile(r'^\s*#\s*include\s*(?:"(?P<own>[^"]+)"|<(?P<shared>sluice/[^>]+)>)', re.M)
@@ -43,7 +43,7 @@ Arrow = namedtuple("Arrow", "source line name target layer")
 
 
 def layer_of(path):
-    """Returns the layer of a file: the longest directory in RANKS that contains it, or None."""
+    """Returns the layer of a file: the innermost directory in RANKS that contains it, or None."""
     held = [layer for layer in RANKS if path.startswith(layer + "/")]
     return max(held, key=len, default=None)
 
@@ -67,7 +67,7 @@ def sources_of(root):
 
 
 def includes_of(text):
-    """Returns (line, name, shared?) of each own include; ignores comments and generated .inc files."""
+    """Yields (line, name, shared?) of each own include; ignores comments and .inc files."""
     text = COMMENT.sub(lambda comment: "\n" * comment.group().count("\n"), text)
     for match in INCLUDE.finditer(text):
         if (match["own"] or "").endswith(".inc"):
@@ -119,7 +119,7 @@ def module_of(path):
 
 
 def circles(arrows):
-    """Returns the strongly connected modules, by Tarjan's algorithm."""
+    """Returns the circles: strongly connected modules, by Tarjan's algorithm."""
     graph = {}
     for arrow in arrows:
         if arrow.target:
@@ -192,7 +192,7 @@ GOOD = {
     "tests/lab.h": "",
 }
 
-# Files added to GOOD, and a part of the one expected complaint.
+# Files to add to GOOD, and a part of the single complaint that is expected.
 BAD = [
     ({"user/base/log.c": '#include "kernel/links.h"\n'}, "user/base/log.c:1: user/base (rank 1)"),
     ({"user/base/log.c": '\n#include "reply/reply.h"\n'}, "user/base/log.c:2: user/base (rank 1)"),

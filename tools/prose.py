@@ -3,8 +3,8 @@
 """
 Finds phrases in comments, messages and documents that a kernel developer would not write.
 
-Each pattern has the words to use instead.  Comments and string literals of C, comments of scripts,
-and the whole text of README and man pages are read; names in code are not.
+Each pattern comes with the words to use instead. Reads comments and string literals of C, comments
+of scripts, and the whole text of README and man pages, but not names in code.
 """
 import re
 import subprocess
@@ -76,7 +76,7 @@ STRING_OF_CODE = re.compile(r'^"[\w./%:|>-]*"$')  # a key, a path, a format
 
 
 def c_texts(source):
-    """(line, text) of each comment and each literal that is prose."""
+    """Yields (line, text) of each comment, and of each literal that is prose."""
     source = INCLUDE.sub("", source)
     for match in C_TEXT.finditer(source):
         text = match.group()

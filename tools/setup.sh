@@ -3,9 +3,9 @@
 #
 # Installs missing Debian packages; does nothing if none is missing.
 #
-# Never installs packages that would start a daemon on the machine: the tests' real servers are
-# unpacked under build/servers, and only the libraries that they need are installed. Without Debian
-# or a derivative, or without root, it prints the missing packages.
+# Never installs packages that would start a daemon on the machine: it unpacks the tests' real
+# servers below build/servers, and installs only the libraries that they need. Without root, or on
+# distributions other than Debian and its derivatives, it prints the missing packages.
 set -euo pipefail
 
 ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
@@ -19,8 +19,8 @@ UNIT="libcmocka-dev python3"
 NET="$RUN libcap2-bin iperf3 tcpdump strace dnsmasq-base bind9-dnsutils zsh fish bash-completion"
 LINT="clang-format clang-tidy cppcheck mandoc"
 
-# Servers: package and path of the program. unbound, knot and pdns_recursor have one socket per
-# thread; all except knot answer without IP_PKTINFO on the wildcard address.
+# Servers, with package and path. unbound, knot and pdns_recursor have one socket per thread. All
+# except knot answer without IP_PKTINFO on the wildcard address.
 DEMO_DAEMONS="unbound:usr/sbin/unbound"
 TEST_DAEMONS="knot:usr/sbin/knotd pdns-recursor:usr/sbin/pdns_recursor nsd:usr/sbin/nsd
 	memcached:usr/bin/memcached atftpd:usr/sbin/atftpd coturn:usr/bin/turnserver"
@@ -43,7 +43,8 @@ die()
 	exit 1
 }
 
-# missing PACKAGE…: prints those that are not installed. dpkg-query fails for unknown packages.
+# missing PACKAGE…: prints the packages that are not installed. dpkg-query fails for unknown
+# packages.
 missing()
 {
 	local installed package
@@ -100,7 +101,7 @@ install_packages()
 		install -y -q --no-install-recommends $packages
 }
 
-# Prints the libraries among a package file's dependencies, first alternatives, without versions.
+# Prints the libraries that a package file depends on: first alternatives, without versions.
 library_dependencies()
 {
 	dpkg-deb -f "$1" Depends | tr ',' '\n' |

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # shellcheck shell=bash
-# Network namespaces that show the fault that `sluice reply` fixes, for the tests and the demo.
+# Makes network namespaces with the fault that `sluice reply` fixes, for the tests and the demo.
 #
 #                 ┌───────────────── HOST ──────────────────┐
 #   CONTAINER ────┤ docker0                            eth0 ├──── LAN
@@ -11,7 +11,7 @@
 #   172.17.0.4    └─────────────────────────────────────────┘
 #   fd17::4
 #
-# CONTAINER sends requests to 172.16.13.13, and a server on HOST bound to the wildcard address
+# CONTAINER sends requests to 172.16.13.13. A server on HOST that is bound to the wildcard address
 # answers from 172.17.0.1, the address of the route back.
 #
 # Namespaces are entered with nsenter, never with `ip netns exec`, which mounts a fresh /sys without
@@ -22,14 +22,15 @@ CONTAINER="${TOPOLOGY_PREFIX:-}container"
 CONTAINER2="${TOPOLOGY_PREFIX:-}container2"
 LAN="${TOPOLOGY_PREFIX:-}lan"
 
-# contains PATTERN: as grep -q, but reads its input to the end. grep -q exits at the first match, and
-# under pipefail the command before it then fails with SIGPIPE if it still writes.
+# contains PATTERN: like grep -q, but reads its input to the end. grep -q exits at the first match;
+# if the command before it still writes, it fails with SIGPIPE, and so does the pipeline under
+# pipefail.
 contains()
 {
 	grep "$@" >/dev/null
 }
 
-# in_ns NAME COMMAND…: runs it in the network namespace NAME, in the caller's mount namespace
+# in_ns NAME COMMAND…: runs a command in network namespace NAME and the caller's mount namespace
 in_ns()
 {
 	local name=$1
@@ -37,8 +38,8 @@ in_ns()
 	nsenter --net="/run/netns/$name" -- "$@"
 }
 
-# spawn_in NAME LOG COMMAND…: the same in the background, with its output in LOG; SPAWNED is the
-# process id of the command itself, so that a signal reaches it and not a shell around it.
+# spawn_in NAME LOG COMMAND…: does the same in the background, with the output in LOG. SPAWNED is
+# the process id of the command itself, so that a signal does not reach a shell around it.
 spawn_in()
 {
 	local name=$1 log=$2
@@ -48,8 +49,9 @@ spawn_in()
 	SPAWNED=$!
 }
 
-# wait_until SECONDS COMMAND…: waits until COMMAND succeeds. The deadline only bounds a failure, and
-# is three times as long on a busy machine. Polls less and less often: others need the CPU.
+# wait_until SECONDS COMMAND…: waits until COMMAND succeeds. The deadline only matters for a
+# failure, and is three times as long on a busy machine. Polls less and less often, to leave the CPU
+# to other tests.
 wait_until()
 {
 	local deadline=$((SECONDS + 3 * $1)) ms=10 pause
@@ -99,7 +101,8 @@ conntrack_flush()
 	in_ns "$1" conntrack -F >/dev/null 2>&1
 }
 
-# addr_add NAME DEV ADDRESS/LEN: adds it without duplicate address detection, usable at once
+# addr_add NAME DEV ADDRESS/LEN: adds an address without duplicate address detection, so that it is
+# usable at once
 addr_add()
 {
 	case "$3" in
@@ -117,13 +120,15 @@ addr_del()
 	in_ns "$1" ip addr del "$3" dev "$2"
 }
 
-# ip_batch NAME: runs the lines of its input as `ip` commands in namespace NAME, in one process
+# ip_batch NAME: runs the lines of its standard input as `ip` commands in namespace NAME, in one
+# process
 ip_batch()
 {
 	in_ns "$1" ip -batch -
 }
 
-# Link-local addresses are set by hand: the kernel's own wait for duplicate address detection.
+# Disables the kernel's own link-local addresses, which have to wait for duplicate address
+# detection.
 link_up()
 {
 	ip_batch "$1" <<-IP
@@ -148,7 +153,7 @@ netns_add()
 	in_ns "$1" ip link set dev lo up
 }
 
-# bridge_port NAME NUMBER: makes namespace NAME with eth0 172.17.0.NUMBER behind docker0
+# bridge_port NAME NUMBER: makes namespace NAME with eth0, 172.17.0.NUMBER, behind docker0
 bridge_port()
 {
 	local name=$1 number=$2
@@ -172,7 +177,7 @@ bridge_port()
 	wait_link "$name" eth0
 }
 
-# A bridge without a fixed address takes that of a port, and changes it with the ports.
+# A bridge without a fixed Ethernet address uses that of a port, which changes with the ports.
 topology_host()
 {
 	netns_add "$HOST"
@@ -228,7 +233,7 @@ topology_conntrack()
 	NFT
 }
 
-# topology_up [second]: makes the drawing above; CONTAINER2 only with the argument
+# topology_up [second]: makes the network above, with CONTAINER2 only if the argument is given
 topology_up()
 {
 	topology_host
@@ -241,7 +246,7 @@ topology_up()
 	topology_conntrack
 }
 
-# For callers outside the test runner, whose namespaces outlive them.
+# Removes the namespaces, for callers outside the test runner.
 topology_down()
 {
 	local name

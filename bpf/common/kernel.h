@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: (GPL-2.0-or-later OR BSD-2-Clause) */
 /*
- * The few kernel types that the programs read, reduced to the fields in use: libbpf inserts the
- * running kernel's offsets (CO-RE), so the build needs no BTF dump of the build host.
+ * The kernel types that the programs read, reduced to the fields in use. libbpf inserts the running
+ * kernel's offsets (CO-RE), so the build needs no BTF of any kernel.
  */
 #ifndef SLUICE_BPF_COMMON_KERNEL_H
 #define SLUICE_BPF_COMMON_KERNEL_H
@@ -24,7 +24,7 @@ typedef struct {
 } atomic_t;
 
 struct ipv4_devconf {
-	int data[1]; /* of IPV4_DEVCONF_MAX (linux/ip.h) */
+	int data[1]; /* IPV4_DEVCONF_MAX values (linux/ip.h) */
 } __core;
 
 struct netns_ipv4 {
@@ -171,7 +171,7 @@ struct inet_sock {
 	unsigned long inet_flags;
 } __core;
 
-/* before 6.6 (c274af224269); the two bits below have the same place in either field */
+/* before 6.6 (c274af224269); the two bits below have the same positions in both fields */
 struct inet_sock___cmsg_flags {
 	__u16 cmsg_flags;
 } __core;

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: (GPL-2.0-or-later OR BSD-2-Clause) */
 /*
- * Is an address local to a namespace? cgroup hooks have no access to the routing tables, and tc
- * programs can use the kernel's lookup only where it forwards. So the programs walk the kernel's
- * list of devices and each device's addresses. They cache the result with the kernel's generation
- * count of addresses, so that an address needs one walk until an address changes.
+ * Is an address local to a namespace? cgroup hooks have no access to the routing tables, and
+ * bpf_fib_lookup() serves tc programs only where forwarding is enabled. So the programs walk the
+ * kernel's list of devices and each device's addresses. They cache the result with the kernel's
+ * address generation: until an address changes, each address needs only one walk.
  *
  * Rejected: rt_type of the datagram's route (a policy routing table can make any address local, and
- * another interface's address can be a broadcast address); fentry on the notifiers (some kernels
- * have no trampolines); purging from user space (no daemon needs to run).
+ * an address of one interface can be the broadcast address of another); fentry on the notifiers
+ * (some kernels have no trampolines); purging from user space (sluice must work without a daemon).
  */
 #ifndef SLUICE_BPF_COMMON_LOCAL_ADDR_H
 #define SLUICE_BPF_COMMON_LOCAL_ADDR_H
@@ -20,7 +20,7 @@
 #include <sluice/walks.h>
 #include <stdbool.h>
 
-/* Written by the programs of the object, each CPU its own. */
+/* Written by all programs of the object, per CPU. */
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
 	__uint(max_entries, 1);
@@ -29,9 +29,9 @@ struct {
 } sluice_walks SEC(".maps");
 
 /*
- * Counts a walk over the addresses that found nothing, and returns whether another one is allowed.
- * Datagrams to ever new addresses, such as forged ones, cause a walk each; those that find an
- * address are as few as the addresses. Global, as ip4_walk().
+ * Counts a walk that found nothing if @fruitless. Returns whether another walk is allowed. Each
+ * datagram to a new address, such as a forged one, causes a walk; walks that find an address are as
+ * few as the addresses. Global for the same reason as ip4_walk().
  */
 __noinline int walk_allowed(bool fruitless)
 {
@@ -49,8 +49,9 @@ __noinline int walk_allowed(bool fruitless)
 }
 
 /*
- * The number of devices and addresses to walk; in a larger namespace the rest is not found. The
- * walk is cut into legs, since the verifier follows each step of a loop, but a leg only once.
+ * A walk visits at most LOCAL_ADDR_LEG * LOCAL_ADDR_LEGS devices and addresses, and misses the rest
+ * of a larger namespace. It is split into legs, since the verifier follows each step of a loop, but
+ * checks a leg only once.
  */
 #define LOCAL_ADDR_LEG	16
 #define LOCAL_ADDR_LEGS 16
@@ -73,7 +74,7 @@ static __always_inline __u32 local_addr_generation(__u64 net_address, bool ip4)
 	return 0;
 }
 
-/* A loopback device's whole subnet is local. Has no branch, which would cost verifier paths. */
+/* A loopback device's whole subnet is local. Has no branch, to save verifier paths. */
 static __always_inline bool ip4_matches(const struct in_ifaddr *ifa, __u32 flags, __be32 addr_be)
 {
 	__be32 any_mask_be = (flags / IFF_LOOPBACK & 1) - 1;
@@ -89,13 +90,13 @@ static __always_inline bool ip4_is_unicast(const struct in_ifaddr *ifa, __be32 a
 	       (BPF_CORE_READ(ifa, ifa_mask) | addr_be) != 0xffffffff;
 }
 
-/* The results of a leg, apart from where the next one starts. */
+/* What a leg returns, other than the start of the next leg. */
 #define WALK_END   0
 #define WALK_FOUND 1
 
 /*
- * The next leg starts after a device, by its entry in the namespace's list, or at an address, whose
- * pointer has this bit set.
+ * The start of the next leg: the list entry of the last device, or the next address, whose pointer
+ * then has this bit set.
  */
 #define WALK_ADDR 1
 
@@ -138,7 +139,7 @@ __noinline __u64 ip4_walk(__u64 net_address, __be32 addr_be, __u64 from)
 	return ifa ? (__u64)ifa + WALK_ADDR : (__u64)at;
 }
 
-/* Not a function of its own: on 5.10 its frame would not fit on the stack of sluice_audit. */
+/* Inline: on 5.10, its frame would not fit on the stack of sluice_audit. */
 static __always_inline int ip4_is_local(__u64 net_address, __be32 addr_be)
 {
 	__u64 at = net_address + bpf_core_field_offset(struct net, dev_base_head);
@@ -154,7 +155,7 @@ static __always_inline int ip4_is_local(__u64 net_address, __be32 addr_be)
 	return 0;
 }
 
-/* As ip4_walk(). */
+/* Walks one leg of the IPv6 addresses, as ip4_walk() does. */
 __noinline __u64 ip6_walk(__u64 net_address, __u64 high, __u64 low, __u64 from)
 {
 	struct net *net = (struct net *)net_address;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: (GPL-2.0-or-later OR BSD-2-Clause) */
-/* The receive queue of a socket. */
+/* The datagrams that a socket has dropped, on any kernel. */
 #ifndef SLUICE_BPF_COMMON_QUEUE_H
 #define SLUICE_BPF_COMMON_QUEUE_H
 
@@ -8,7 +8,7 @@
 #include <bpf/bpf_core_read.h>
 #include <bpf/bpf_helpers.h>
 
-/* Returns the datagrams that the socket has dropped. */
+/* Returns the number of datagrams that the socket has dropped; it wraps. */
 static __always_inline __u32 sock_drops(struct sock *sk)
 {
 	struct numa_drop_counters *by_node = NULL;

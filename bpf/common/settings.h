@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: (GPL-2.0-or-later OR BSD-2-Clause) */
-/* The settings of a load, shared by the objects that have a list of ports. */
+/* The settings of a load that several objects share. */
 #ifndef SLUICE_BPF_COMMON_SETTINGS_H
 #define SLUICE_BPF_COMMON_SETTINGS_H
 

@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: (GPL-2.0-or-later OR BSD-2-Clause)
 /*
- * Finds the processes that hold UDP sockets: iterates over the open files of all tasks in the
- * calling process's PID namespace and writes a record for each UDP socket that passes the filter,
- * and the members of its reuseport group. Unlike sock_diag plus
- * /proc, it does not have to enter each network namespace, and it reports the socket cookies that
- * the other programs use as keys.
+ * Finds the processes that hold UDP sockets. The iterator visits the open files of all tasks in the
+ * calling process's PID namespace, and writes a record for each UDP socket that passes the filter,
+ * and the members of its reuseport group. Unlike sock_diag plus /proc, it does not have to enter
+ * each network namespace, and it reports the socket cookies that the other programs use as keys.
  */
 #include "common/kernel.h"
 #include "common/queue.h"
@@ -33,7 +32,10 @@ struct udp_sock {
 	int forward_deficit;
 } core;
 
-/* An IPv6 wildcard socket has no IPv4 address, even if it also receives IPv4. */
+/*
+ * Records the addresses and the peer's port. An IPv6 wildcard socket has no IPv4 address, even if
+ * it also receives IPv4.
+ */
 static __always_inline void record_ends(struct sluice_socket_record *record, struct sock *sk)
 {
 	record->peer_port_be = BPF_CORE_READ(sk, __sk_common.skc_dport);
@@ -47,7 +49,10 @@ static __always_inline void record_ends(struct sluice_socket_record *record, str
 	record->peer.word_be[3] = BPF_CORE_READ(sk, __sk_common.skc_daddr);
 }
 
-/* Has the walk returned the members of this group? A collision only returns them again. */
+/*
+ * Returns the entry with the last group of this hash whose members the walk has returned. After a
+ * collision, the walk only returns them again.
+ */
 static __always_inline __u32 *group_seen(__u64 number)
 {
 	return &seen[number % GROUPS_SEEN];
@@ -89,8 +94,8 @@ static __always_inline void record_group(struct sluice_socket_record *record,
 	if (!group)
 		return;
 	/*
-	 * ids start at 0; the address cannot be the key: a growing group is reallocated, even
-	 * during a walk
+	 * reuseport ids start at 0; the group's address cannot be the key, since a growing group is
+	 * reallocated, even during a walk
 	 */
 	record->group = 1 + (__u64)BPF_CORE_READ(group, reuseport_id);
 	record->group_filters = !!prog;
@@ -129,8 +134,9 @@ static __always_inline __u32 task_number(struct task_struct *task)
 }
 
 /*
- * Returns the user of the task: in user namespaces, the one who has created the outermost. He may
- * have thousands of user ids in it. Root is not meant: his containers are not one user.
+ * Returns the uid of the task or, in a user namespace, of the creator of the outermost one, who may
+ * have thousands of uids there. If root created it, returns the uid of the task: root's containers
+ * are not one user.
  */
 static __always_inline __u32 task_user(struct task_struct *task)
 {

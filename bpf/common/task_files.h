@@ -4,7 +4,7 @@
  * socket, and from a task to its process ids.
  *
  * The file system identifies a socket's file. bpf_sock_from_file() was rejected: it needs Linux
- * 5.11, the iterator only 5.8.
+ * 5.11, while the iterator needs only 5.8.
  */
 #ifndef SLUICE_BPF_COMMON_TASK_FILES_H
 #define SLUICE_BPF_COMMON_TASK_FILES_H

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: (GPL-2.0-or-later OR BSD-2-Clause) */
 /*
- * From a packet to its UDP socket, and to the key of its flow: as the socket sees it, before the
- * NAT of this host. The cgroup hooks run after netfilter, so an outgoing packet may be translated
- * already: then its conntrack entry has the original addresses.
+ * Finds the UDP socket of a packet, and the key of its flow: the addresses and ports as the socket
+ * sees them, before this host's NAT. The cgroup hooks run after netfilter, so an outgoing packet
+ * may already be translated; its conntrack entry then has the original addresses.
  */
 #ifndef SLUICE_BPF_HOLD_DATAGRAM_H
 #define SLUICE_BPF_HOLD_DATAGRAM_H
@@ -23,7 +23,7 @@
 
 #define __core __attribute__((preserve_access_index))
 
-/* Fields that the other objects do not read; libbpf ignores the suffix of the names. */
+/* Fields that the other objects do not read; libbpf ignores the suffix ___hold. */
 union nf_conntrack_man_proto___hold {
 	__be16 all;
 } __core;
@@ -66,8 +66,8 @@ static __always_inline struct sk_buff *kernel_skb(struct __sk_buff *skb)
 }
 
 /*
- * Returns true if the packet may be a managed datagram: by the socket's port, or the peer's at its
- * usual position.
+ * Returns whether the packet may be a managed datagram, judging by the socket's port and by the
+ * peer's port at its usual offset.
  */
 static __always_inline bool may_be_managed(struct __sk_buff *skb, const struct bpf_sock *sk,
 					   bool out)
@@ -105,12 +105,15 @@ static __always_inline struct bpf_sock *sock_of(struct __sk_buff *skb, bool out)
 
 	if (!sk || skb->ifindex == LOOPBACK_IFINDEX || !may_be_managed(skb, sk, out))
 		return NULL;
-	/* raw sockets send the keepalives, and get copies of what others receive */
+	/* raw sockets send the keepalives, and receive copies of other sockets' packets */
 	sk = bpf_sk_fullsock(sk);
 	return sk && sk->type == SOCK_DGRAM ? sk : NULL;
 }
 
-/* Only unicast beyond this host can have a NAT on its way. */
+/*
+ * Can there be a NAT between this host and the peer? Not for loopback, link-local or multicast
+ * addresses, for example.
+ */
 static __always_inline bool may_have_nat(const struct sluice_addr *peer)
 {
 	__u32 ip4 = bpf_ntohl(peer->word_be[3]);
@@ -129,7 +132,7 @@ static __always_inline void addr_of_tuple(struct sluice_addr *addr, const __u32 
 		__builtin_memcpy(addr, words, sizeof(*addr));
 }
 
-/* Restores what the socket sent, if the NAT of this host has changed it. */
+/* Restores the addresses and ports that the socket used, if this host's NAT has changed them. */
 static __always_inline void before_nat(struct __sk_buff *skb, struct sluice_hold_key *key)
 {
 	struct nf_conn___hold *ct = NULL;
@@ -155,7 +158,7 @@ static __always_inline void before_nat(struct __sk_buff *skb, struct sluice_hold
 	key->peer_port_be = BPF_CORE_READ(tuple, dst.u.all);
 }
 
-/* Reads the key, and checks that it is that of a managed datagram of the socket. */
+/* Reads the key. Returns false if the packet is not a managed datagram of the socket. */
 static __always_inline bool key_of(struct __sk_buff *skb, const struct bpf_sock *sk, bool out,
 				   struct sluice_hold_key *key)
 {
@@ -180,8 +183,8 @@ static __always_inline bool key_of(struct __sk_buff *skb, const struct bpf_sock 
 	if (out)
 		before_nat(skb, key);
 	/*
-	 * Not so for ESP in UDP around the socket's datagram, and if the socket was closed while
-	 * IPsec held its datagram back.
+	 * The port differs if the packet is ESP in UDP around the socket's datagram, or if the
+	 * socket was closed while IPsec held the datagram back.
 	 */
 	if (bpf_ntohs(key->local_port_be) != sk->src_port)
 		return false;
@@ -190,8 +193,8 @@ static __always_inline bool key_of(struct __sk_buff *skb, const struct bpf_sock 
 }
 
 /*
- * Is this a datagram with this key? False without a full look if the packet has IPv4 options or
- * IPv6 extension headers, or if NAT of this host has changed it.
+ * Does the datagram have this key? Returns false for IPv4 options, IPv6 extension headers, and
+ * addresses that this host's NAT has changed; key_of() handles those.
  */
 static __always_inline bool has_key(struct __sk_buff *skb, bool out,
 				    const struct sluice_hold_key *key)

@@ -4,8 +4,8 @@
  * daemon knows which NAT mappings are about to expire. The programs change no packet.
  *
  * sluice_hold_out creates flows; sluice_hold_in only updates them. So a flow's first incoming
- * datagram is an answer, and a flood from spoofed sources makes no flow that a keepalive is sent
- * for. sluice_closed removes closed sockets: a flow whose socket is not in sluice_socks has ended.
+ * datagram is an answer, and a flood from spoofed sources creates no flow that gets keepalives.
+ * sluice_closed removes closed sockets: a flow whose socket is not in sluice_socks has ended.
  */
 #include "common/kernel.h"
 #include "hold/datagram.h"
@@ -26,8 +26,9 @@
 const volatile __u32 netns; /* inode number; 0: all */
 
 /*
- * Reading a clock costs as much as all the rest for a known flow. So its time is stored once a
- * tick, of the counter that needs no call: a keepalive may be early by a tick, but never late.
+ * Returns the tick, from a counter that needs no call. Reading a clock would double the cost of a
+ * known flow, so the programs store its time once a tick: a keepalive may be a tick early, but
+ * never late.
  */
 static __always_inline __u32 clock_tick(void)
 {
@@ -47,7 +48,7 @@ int sluice_closed(struct bpf_sock *ctx)
 	return PASS;
 }
 
-/* Returns the socket's last flow, if this is a datagram of it. */
+/* Returns the socket's last flow, if the datagram belongs to it. */
 static __always_inline struct sluice_hold_flow *flow_again(struct __sk_buff *skb,
 							   const struct hold_sock *sock, bool out)
 {
@@ -89,7 +90,7 @@ static __always_inline struct sluice_hold_flow *flow_out(struct __sk_buff *skb, 
 		sock->slot = slot;
 		sock->port_be = key.local_port_be;
 	}
-	/* its time is stored in any case */
+	/* makes the caller store the time */
 	flow->out_tick = 0;
 	return flow;
 }
@@ -107,7 +108,7 @@ static __always_inline struct sluice_hold_flow *flow_in(struct __sk_buff *skb, s
 	found = bpf_map_lookup_elem(&sluice_index, &key);
 	if (!found)
 		return NULL;
-	/* the answer is probably next */
+	/* the socket's next datagram is probably the answer */
 	if (sock)
 		sock->slot = *found;
 	return flow_at(*found);

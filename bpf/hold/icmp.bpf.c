@@ -1,17 +1,17 @@
 // SPDX-License-Identifier: (GPL-2.0-or-later OR BSD-2-Clause)
 /*
- * The ICMP errors that quote a datagram of a flow; attached to the ingress of the interfaces that
- * the applications' last datagrams left by, for as long as the daemon runs.
+ * Handles ICMP errors that quote a datagram of a flow. While the daemon runs, the program is
+ * attached to the ingress of the interfaces by which the applications' last datagrams left.
  *
  * A keepalive expires on its way, so a router reports it as time exceeded; a firewall or the peer
- * may report it as unreachable. A socket would return that to an application that has sent nothing:
- * EHOSTUNREACH if it has set IP_RECVERR, ECONNREFUSED if it is connected. So an error about a
- * keepalive is dropped. It quotes a datagram of the keepalive's length with the mark of
- * sluice_hold_id(); what the application sends has another mark.
+ * may report it as unreachable. The socket would report that to an application that has sent
+ * nothing: EHOSTUNREACH if it has set IP_RECVERR, ECONNREFUSED if it is connected. So the program
+ * drops errors about keepalives. It recognises them by the length and the mark (sluice_hold_id())
+ * of the quoted datagram; the application's datagrams have other marks.
  *
- * Port unreachable from the peer itself is recorded: no program is left to keep the mapping for. It
- * is believed only soon after a datagram of the application, or with the mark of a keepalive, so
- * that a forged one does not end a silent flow.
+ * The program records a port unreachable message from the peer itself: no application there needs
+ * the mapping any more. It ignores the message unless the application, or the daemon with the
+ * quoted keepalive, has just sent: a forged one must not end a silent flow.
  */
 #include "common/addr.h"
 #include "hold/datagram.h"
@@ -24,14 +24,14 @@
 #define ICMPV6_PORT_UNREACHABLE 4
 /* An error arrives a round trip after the datagram that it quotes. */
 #define ERROR_NS 10000000000ULL
-/* two IP headers, the ICMP header and 8 bytes of UDP, with room for options */
+/* Two IP headers, the ICMP header and the UDP header, with room for options. */
 #define READ_MAX 256
 
 /* Constants of this load, known to the verifier. */
 const volatile __u64 seed;
 const volatile __u32 payload_len; /* of a keepalive */
 
-/* Excludes nearly all packets; a chain of extension headers before ICMPv6 is not followed. */
+/* Excludes nearly all packets cheaply. Misses ICMPv6 behind extension headers. */
 static __always_inline bool may_be_icmp(struct __sk_buff *skb)
 {
 	__u8 protocol = 0;
@@ -132,7 +132,7 @@ int sluice_hold_icmp(struct __sk_buff *skb)
 	bpf_skb_pull_data(skb, skb->len < READ_MAX ? skb->len : READ_MAX);
 	cursor = packet_begin((void *)(long)skb->data, (void *)(long)skb->data_end, skb->len,
 			      skb->protocol);
-	/* 0 on a device without a link layer, such as a tunnel */
+	/* the offset is 0 on a device without a link layer, such as a tunnel */
 	cursor.off = (__u16)(BPF_CORE_READ(kernel, head) + BPF_CORE_READ(kernel, network_header) -
 			     BPF_CORE_READ(kernel, data));
 	if (packet_parse_ip(&cursor, PACKET_QUOTED, &ip) != PACKET_OK ||

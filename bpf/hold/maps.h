@@ -25,7 +25,7 @@ struct {
 	__type(value, struct sluice_hold_flow);
 } sluice_flows SEC(".maps");
 
-/* Held by the programs. */
+/* Taken by the programs. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(max_entries, SLUICE_HOLD_LOCKS);
@@ -50,8 +50,8 @@ struct {
 } sluice_socks SEC(".maps");
 
 /*
- * What the programs remember about a socket, so that a datagram of its last flow needs no look-up.
- * The slot may belong to another flow by now: its key and cookie tell.
+ * What the programs remember about a socket, so that a datagram of its last flow needs no lookup in
+ * sluice_index. The slot may meanwhile belong to another flow, with another key or cookie.
  */
 struct hold_sock {
 	__u64 cookie;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: (GPL-2.0-or-later OR BSD-2-Clause) */
-/* The open sockets, which the flows belong to, and their number in each network namespace. */
+/* The open sockets that have flows, and their number in each network namespace. */
 #ifndef SLUICE_BPF_HOLD_SOCKETS_H
 #define SLUICE_BPF_HOLD_SOCKETS_H
 
@@ -7,7 +7,7 @@
 
 #include <stdbool.h>
 
-/* Makes the daemon look up the sockets with this counter again. */
+/* Makes the daemon look up the sockets of this counter again. */
 static __always_inline void count_close(__u64 cookie)
 {
 	__u32 number = cookie % SLUICE_HOLD_CLOSES;
@@ -35,8 +35,8 @@ static __always_inline void socket_remove(__u64 cookie)
 }
 
 /*
- * Stores that a socket is open and sends from this port, and counts it in its namespace. Returns
- * false if there is no room.
+ * Records that the socket is open and sends from the local port of @key, and counts it in its
+ * namespace. Returns false if there is no room.
  */
 static __always_inline bool socket_add(__u64 cookie, const struct sluice_hold_key *key)
 {

@@ -2,9 +2,9 @@
 /*
  * The flow table: its slots, and the flow that a new one replaces if no slot is free.
  *
- * A slot changes its flow only in flow_claim(), under its lock, so that it belongs to one CPU. A
- * program that still holds the slot of the earlier flow may store one time or count into the new
- * one: the worst effect is one keepalive that is an interval late or needless.
+ * Only flow_claim() takes a slot from its flow, under the slot's lock, so the slot then belongs to
+ * one CPU. A program that still uses the slot for the earlier flow may store a time or count a
+ * datagram in the new one. The worst effect is one keepalive that is an interval late or needless.
  */
 #ifndef SLUICE_BPF_HOLD_TABLE_H
 #define SLUICE_BPF_HOLD_TABLE_H
@@ -14,9 +14,9 @@
 
 #include <stdbool.h>
 
-/* A flow without an answer may be replaced after this time: an answer takes seconds at most. */
+/* A new flow may replace an unanswered one after this time: an answer takes seconds at most. */
 #define UNANSWERED_NS 30000000000ULL
-/* The number of slots that a new flow inspects to find a replaceable flow. */
+/* The number of slots that a search for a replaceable flow inspects. */
 #define SEARCH 32
 
 const volatile __u32 table = 1; /* flows */
@@ -48,7 +48,7 @@ static __always_inline void count_flow(__u32 inode, int change)
 		__sync_fetch_and_add(&tracked->flows, change);
 }
 
-/* Does a namespace have more than half of the table? Then it must leave room for the others. */
+/* Does a namespace have more than half of the table? If so, it must make room for the others. */
 static __always_inline bool has_most(__u32 inode)
 {
 	const struct sluice_hold_netns *tracked = bpf_map_lookup_elem(&sluice_netns, &inode);
@@ -73,7 +73,10 @@ static __always_inline bool is_replaceable(const struct sluice_hold_flow *flow, 
 	return (max_ns && now - last > max_ns) || (!flow->in && now - last > UNANSWERED_NS);
 }
 
-/* Takes the slot from the flow that it was seen with. Returns false if another CPU was faster. */
+/*
+ * Takes the slot from the flow that had @serial and @cookie, and copies its key to @was. Returns
+ * false if another CPU was faster.
+ */
 static __always_inline bool flow_claim(struct sluice_hold_flow *flow, __u32 slot, __u32 serial,
 				       __u64 cookie, struct sluice_hold_key *was)
 {
@@ -108,7 +111,7 @@ static __always_inline __u32 slot_unused(struct sluice_hold_alloc *alloc)
 	return slot;
 }
 
-/* Returns the next slot to look at, or 0. */
+/* Returns the next slot to inspect, or 0. */
 static __always_inline __u32 slot_next(struct sluice_hold_alloc *alloc)
 {
 	struct sluice_hold_lock *lock = lock_of(0);
@@ -127,9 +130,9 @@ static __always_inline __u32 slot_next(struct sluice_hold_alloc *alloc)
 #define SLOT_TAKEN ((__u32)-1)
 
 /*
- * Takes the next slot from a flow that a socket of namespace @inode may replace. Returns
- * SLOT_TAKEN if its flow is to stay, and SLOT_NONE without a table. Global, not static: the
- * verifier checks a global function once, not once for each call.
+ * Takes the next slot, if a socket of namespace @inode may replace its flow. Returns SLOT_TAKEN if
+ * it may not, and SLOT_NONE if there is no table. Global, not static: the verifier checks a global
+ * function once, not once for each call.
  */
 __noinline __u32 slot_replace(__u32 inode, __u64 now)
 {
@@ -177,7 +180,7 @@ static __always_inline __u32 slot_get(struct sluice_hold_alloc *alloc, __u32 ino
 	return SLOT_NONE;
 }
 
-/* Returns the slot of the new flow, or 0. */
+/* Creates a flow. Returns its slot, or 0 if there is no room. */
 static __always_inline __u32 flow_create(__u64 cookie, const struct sluice_hold_key *key)
 {
 	struct sluice_hold_alloc *alloc = allocator();
@@ -205,7 +208,7 @@ static __always_inline __u32 flow_create(__u64 cookie, const struct sluice_hold_
 	flow->serial++;
 	bpf_spin_unlock(&lock->lock);
 	if (bpf_map_update_elem(&sluice_index, key, &slot, BPF_NOEXIST)) {
-		/* another CPU has added this flow: the slot is free again */
+		/* another CPU has added this flow; free the slot */
 		bpf_spin_lock(&lock->lock);
 		flow->cookie = 0;
 		bpf_spin_unlock(&lock->lock);
@@ -217,8 +220,8 @@ static __always_inline __u32 flow_create(__u64 cookie, const struct sluice_hold_
 }
 
 /*
- * Another socket sends with the same addresses: its predecessor was closed, or shares the port. Or
- * the socket has got back a port that it had before.
+ * Assigns the flow to the socket that has just sent: the earlier one was closed, or shares the
+ * port. Also called if a socket returns to a port that it had before.
  */
 static __always_inline void flow_change_socket(__u32 slot, __u64 cookie,
 					       const struct sluice_hold_key *key)

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: (GPL-2.0-or-later OR BSD-2-Clause) */
 /*
- * The audit of replies: which left from an address other than the requested one, by socket. A
- * server that connects to its clients is recorded in mode socket as well, which does not fix it. It
- * may connect the socket that has received the request, or open another one for each client.
+ * Audits replies: counts, for each socket, those that left from an address other than the requested
+ * one. Mode socket also records servers that connect to their clients, since it does not fix their
+ * replies. Such a server may connect the socket that has received the request, or open another one
+ * for each client.
  */
 #ifndef SLUICE_BPF_REPLY_AUDIT_H
 #define SLUICE_BPF_REPLY_AUDIT_H
@@ -20,8 +21,8 @@
 const volatile bool process_known; /* programs on connect(2) can identify the calling process */
 
 /*
- * Restores the source that the socket set. This hook runs after netfilter, where NAT may have
- * changed it; conntrack's tuple of the packet's direction has the original.
+ * Restores the source that the socket used. This hook runs after netfilter, so NAT may have changed
+ * the source; conntrack's tuple of the packet's direction has the original.
  */
 static __always_inline void source_before_nat(struct __sk_buff *skb, struct sluice_addr *source)
 {
@@ -79,9 +80,9 @@ static __always_inline void audit(const struct flow_key *key, const struct sluic
 }
 
 /*
- * Records a datagram to another port of a peer than the one that it sent from. It may be a reply
- * (SIP to the port in Via, DHCP through a relay) or traffic of another kind, so it is not counted
- * as a wrong reply.
+ * Records a datagram to a port of a peer other than the one that the peer sent from. The datagram
+ * may be a reply (SIP to the port in Via, DHCP through a relay) or something else, so it does not
+ * count as a wrong reply.
  */
 static __always_inline void audit_other_port(const struct flow_key *key,
 					     const struct sluice_addr *asked,
@@ -127,7 +128,10 @@ static __always_inline bool may_answer(const struct bpf_sock *sk)
 	return sk->src_port && port_managed(sk->src_port);
 }
 
-/* The key of the flow that a connecting socket may have; another socket's has another cookie. */
+/*
+ * Returns the key of the connecting socket's own flow; the flow of another socket has another
+ * cookie.
+ */
 static __always_inline struct flow_key key_of_connect(struct bpf_sock_addr *ctx,
 						      const struct bpf_sock *sk)
 {
@@ -140,7 +144,7 @@ static __always_inline struct flow_key key_of_connect(struct bpf_sock_addr *ctx,
 	};
 }
 
-/* Records that a socket connects to a peer, if the peer has sent a request to its port. */
+/* Records that a socket connects to a peer, if the peer has sent a request to the socket's port. */
 static __always_inline void audit_connect(struct flow_key *key, struct bpf_sock *sk)
 {
 	struct sluice_connect connect = { .peer = key->peer, .peer_port_be = key->peer_port_be };

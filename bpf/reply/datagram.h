@@ -40,7 +40,7 @@ static __always_inline bool may_be_udp(struct __sk_buff *skb)
 	}
 }
 
-/* Returns false if it is not UDP; counts malformed headers. */
+/* Returns false for other protocols and for malformed headers, which it counts. */
 static __always_inline bool datagram_parse(struct __sk_buff *skb, struct datagram *datagram)
 {
 	struct packet_cursor cursor = packet_begin(
@@ -73,15 +73,15 @@ static __always_inline bool sock_is_wildcard(struct __sk_buff *skb, const struct
 }
 
 /*
- * Returns the kernel's sk_buff of the context, for slow paths. These read the socket through it,
- * since the verifier allows no arithmetic on skb->sk.
+ * Returns the kernel's sk_buff behind the context. Slow paths read the socket through it, since the
+ * verifier allows no arithmetic on skb->sk.
  */
 static __always_inline struct sk_buff *kernel_skb(struct __sk_buff *skb)
 {
 	return (struct sk_buff *)skb;
 }
 
-/* The destinations of multicast and broadcast, which are never a source. */
+/* Is the address multicast or broadcast, and thus never a source? */
 static __always_inline bool addr_is_group(const struct sluice_addr *addr)
 {
 	if (addr_is_ip4(addr)) /* 224.0.0.0/4; a broadcast address of a subnet is not known here */

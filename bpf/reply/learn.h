@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: (GPL-2.0-or-later OR BSD-2-Clause) */
-/* Learning: which datagrams make, refresh or end the flow that a reply gets its source from. */
+/*
+ * Learning: incoming datagrams create, refresh or end flows, from which replies get their source.
+ */
 #ifndef SLUICE_BPF_REPLY_LEARN_H
 #define SLUICE_BPF_REPLY_LEARN_H
 
@@ -50,9 +52,9 @@ static __always_inline enum sluice_reply_counter learn_new(struct __sk_buff *skb
 }
 
 /*
- * Stores or refreshes the flow, or ends it if no reply may leave from the datagram's destination:
- * the reply is then left to the kernel. Returns the counter to increment, or
- * SLUICE_REPLY_COUNTERS_MAX.
+ * Stores or refreshes the flow. If the datagram's destination cannot be a source, ends the flow, so
+ * that the kernel chooses the source of the reply. Returns the counter to increment, or
+ * SLUICE_REPLY_COUNTERS_MAX for none.
  */
 static __always_inline enum sluice_reply_counter learn(struct __sk_buff *skb,
 						       struct sluice_sock *sock,

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: (GPL-2.0-or-later OR BSD-2-Clause) */
 /*
- * Which sockets are managed: those on a managed port. The storage of a socket keeps the verdict.
+ * Decides whether a socket is managed: it must be on a managed port. With --port any, the port must
+ * not be one that the kernel has chosen; the socket's local storage records that.
  */
 #ifndef SLUICE_BPF_REPLY_MANAGED_H
 #define SLUICE_BPF_REPLY_MANAGED_H
@@ -15,7 +16,7 @@
 
 /*
  * Creates the storage of a socket at its first datagram. With --port any, a socket whose port the
- * kernel has chosen is a client's.
+ * kernel has chosen counts as a client's.
  */
 static __always_inline struct sluice_sock *sock_record(struct __sk_buff *skb, struct bpf_sock *sk)
 {

@@ -8,10 +8,10 @@
  * audit, sluice_audit replaces the fixes and only counts wrong sources. sluice_connect4 and
  * sluice_connect6 record servers that connect to their clients, which the fixes do not cover: a
  * connected socket has a source, and receives nothing sent to another address. That source is known
- * only when the socket sends; then sluice_audit compares it with the requested address.
+ * only when the socket sends; sluice_audit then compares it with the requested address.
  *
- * A send with a source that is not local fails, so the fixes check that first (reply/usable_addr.h).
- * When in doubt, a program passes the datagram unchanged.
+ * A send with a source that is not local fails, so the fixes first check that it is
+ * (reply/usable_addr.h). When in doubt, a program passes the datagram unchanged.
  */
 #include "common/addr.h"
 #include "common/kernel.h"

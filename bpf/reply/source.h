@@ -83,7 +83,7 @@ static __always_inline enum sluice_reply_counter flow_source(const struct sluice
 	return SLUICE_REPLY_fixed;
 }
 
-/* The same; if there is no flow, looks for one of another port of the peer. */
+/* Does the same; with --any-peer-port, falls back to the flow for any port of the peer. */
 static __always_inline enum sluice_reply_counter source_for(const struct sluice_sock *sock,
 							    struct flow_key *key,
 							    struct sluice_addr *source)

@@ -13,11 +13,11 @@
 #include <sluice/flow.h>
 #include <stdbool.h>
 
-const volatile bool any_peer_port; /* records flows for any port of a peer as well */
+const volatile bool any_peer_port; /* also record a flow for any port of the peer */
 
 /*
- * The key of a flow and its hash. The VRF is not part of it: peers in different VRFs with the same
- * address and port, at the same socket, are one peer.
+ * The key of a flow and its hash. The VRF is not part of the key: peers in different VRFs with the
+ * same address and port count as one peer of a socket.
  */
 struct flow_key {
 	__u64 cookie;
@@ -69,8 +69,8 @@ static __always_inline __u32 flow_find(const struct sluice_flow_set *set,
 }
 
 /*
- * Returns a free slot, or else the least recently seen; slots of the same tick are evicted in turn.
- * The caller holds the set's lock.
+ * Returns a free slot, or else the least recently seen one; slots seen in the same tick are evicted
+ * in turn. The caller holds the set's lock.
  */
 static __always_inline __u32 flow_oldest(struct sluice_flow_set *set, __u32 now)
 {
@@ -91,8 +91,8 @@ static __always_inline __u32 flow_oldest(struct sluice_flow_set *set, __u32 now)
 }
 
 /*
- * Stores only the time, without the lock; this is the common case of learning. Returns false if
- * anything else has changed. If another flow takes over the slot concurrently, the time is valid
+ * Stores only the time, without the lock, which is the common case of learning. Returns false if
+ * anything else has changed. If another flow takes over the slot concurrently, the time is right
  * for that flow as well.
  */
 static __always_inline bool flow_refresh(struct sluice_flow_set *set, const struct flow_key *key,
@@ -158,7 +158,8 @@ struct flow_view {
 };
 
 /*
- * Returns false if there is no such flow. Reads each field once, so that the checked value is used.
+ * Copies the flow, reading each field once, so that the caller uses the values that it has checked.
+ * Returns false if there is no such flow.
  */
 static __always_inline bool flow_copy(const struct sluice_flow_set *set, const struct flow_key *key,
 				      struct flow_view *view)
@@ -177,7 +178,7 @@ static __always_inline bool flow_copy(const struct sluice_flow_set *set, const s
 	return true;
 }
 
-/* Copies the flow consistently. Returns false if there is no such flow. */
+/* Copies a consistent state of the flow. Returns false if there is no such flow. */
 static __always_inline bool flow_read(struct sluice_flow_set *set, const struct flow_key *key,
 				      struct flow_view *view)
 {

@@ -17,14 +17,15 @@
 enum addr_use {
 	ADDR_UNUSABLE,
 	ADDR_USABLE,
-	ADDR_UNKNOWN, /* to tell would need a walk too many */
+	ADDR_UNKNOWN, /* the limit on walks is reached */
 };
 
 /*
  * May a send of the socket use the address as its source? @generation is local_addr_generation(),
- * read before the walk: if the addresses change meanwhile, the cached result is already outdated.
- * Both results are cached: each datagram to an address that only a route makes local asks again.
- * The address of a flow is checked however many walks there were (@limited).
+ * read before the walk: if an address changes during the walk, the cached result is already
+ * outdated. Negative results are cached as well, since each datagram to an address that only a
+ * route makes local needs one. @limited applies the limit on walks; the address of a flow is always
+ * checked.
  */
 static __always_inline enum addr_use local_addr_usable(const struct sluice_sock *sock,
 						       const struct sluice_addr *addr, bool ip4,
@@ -45,7 +46,10 @@ static __always_inline enum addr_use local_addr_usable(const struct sluice_sock 
 	return fresh.usable ? ADDR_USABLE : ADDR_UNUSABLE;
 }
 
-/* Reads an IPv4 setting of an interface, or of all; @option is an IPV4_DEVCONF number. */
+/*
+ * Reads an IPv4 setting of an interface, or that of all interfaces; @option is an IPV4_DEVCONF
+ * number.
+ */
 static __always_inline int ip4_setting(const struct ipv4_devconf *conf, int option)
 {
 	int value = 0;
@@ -57,10 +61,11 @@ static __always_inline int ip4_setting(const struct ipv4_devconf *conf, int opti
 }
 
 /*
- * May a reply to a peer behind the device leave from 127.0.0.0/8? DNAT leads requests there. A send
- * fails on an interface without route_localnet (net/ipv4/route.c, __mkroute_output). The device has
- * it, or the request would not have been delivered; but the reply may leave by another one, unless
- * all have it, or the reverse path filter has proven that the route back is this device.
+ * May a reply to a peer behind the device leave from 127.0.0.0/8? DNAT can redirect requests there.
+ * A send fails on an interface without route_localnet (net/ipv4/route.c, __mkroute_output). This
+ * device has the setting, or the kernel would not have delivered the request. The reply may leave
+ * by another device. It will not fail if all devices have the setting, or if the reverse path
+ * filter has proven that the route back uses this device.
  */
 static __always_inline bool may_leave_from_loopback(struct net *net,
 						    const struct net_device *device)

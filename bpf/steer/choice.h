@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: (GPL-2.0-or-later OR BSD-2-Clause) */
 /*
- * The choice of a worker for a new flow: by hash, by load, or by the CPU that a datagram arrives
- * on.
+ * Chooses a worker for a new flow: by hash, by load, or by the CPU on which the datagram arrived.
  */
 #ifndef SLUICE_BPF_STEER_CHOICE_H
 #define SLUICE_BPF_STEER_CHOICE_H
@@ -15,7 +14,7 @@
 #define CHOICE_TRIES 4
 #define CANDIDATES   4 /* policy load */
 
-/* @slot is the map value at @index. */
+/* Selects the socket of a slot. @slot is the map value at @index. */
 static __always_inline bool slot_select(const struct datagram *of,
 					const struct sluice_steer_slot *slot, __u32 index)
 {
@@ -29,14 +28,17 @@ static __always_inline __u32 scale(__u32 hash, __u32 count)
 	return ((__u64)hash * count) >> 32;
 }
 
-/* The compiler proves the range of `at`, but drops the mask that verifiers of 5.10 and 6.1 need. */
+/*
+ * Hides `at` from the compiler, which would drop the mask that the verifiers of 5.10 and 6.1 need.
+ */
 static __always_inline __u16 choice_at(const struct sluice_steer_choice *choice, __u64 at)
 {
 	asm volatile("" : "+r"(at));
 	return choice->slot[at % SLUICE_STEER_SLOTS];
 }
 
-/* Returns the best of the first slot and its three successors: close to the best, without herding.
+/* Returns the least loaded of four slots: the first, and three in a row from another hash. That is
+ * nearly as good as the least loaded of all, without herding.
  */
 static __always_inline __u32 choice_better(const struct datagram *of,
 					   const struct sluice_steer_choice *choice, __u32 count,
@@ -65,7 +67,7 @@ static __always_inline const struct sluice_steer_choice *choice_now(void)
 	return bpf_map_lookup_elem(&sluice_choices, &index);
 }
 
-/* Selects a socket that takes new flows, by load or by hash, and returns its slot. */
+/* Selects a socket for a new flow, by load or by hash, and stores its slot in @slot. */
 static __always_inline bool choose(const struct datagram *of, bool by_load, __u32 *slot)
 {
 	const struct sluice_steer_choice *choice = choice_now();

@@ -3,8 +3,8 @@
  * Policy cpu: records which thread receives from a managed socket, and on which CPU.
  *
  * The hooks run in the receiving task for recvmsg(2), recvmmsg(2) and recvfrom(2) calls that return
- * the sender's address, which a server needs to reply on an unconnected socket.  recv(2) and
- * read(2) do not run them.
+ * the sender's address, which a server needs to reply on an unconnected socket. recv(2) and read(2)
+ * do not run the hooks.
  *
  * Rejected: the tracepoint sock_recv_length, which runs for reads of all protocols and needs Linux
  * 6.3; walks over the kernel's wait queues, which need kernel addresses (CAP_SYSLOG).
@@ -32,7 +32,7 @@ struct {
 	__type(value, struct sluice_consumer);
 } sluice_consumers SEC(".maps");
 
-/* Returns the thread id in the loader's PID namespace, 0 if it has none there. */
+/* Returns the thread id in the loader's PID namespace, or 0 if it has none there. */
 static __always_inline __u32 task_tid(struct task_struct *task)
 {
 	struct pid *pid = BPF_CORE_READ(task, thread_pid);

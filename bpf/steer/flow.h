@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: (GPL-2.0-or-later OR BSD-2-Clause) */
-/* The life of a flow: where it begins, whether it stays with its worker, and why it moves. */
+/* Places a datagram's flow: begins a new one, keeps a recorded one with its worker, or moves it. */
 #ifndef SLUICE_BPF_STEER_FLOW_H
 #define SLUICE_BPF_STEER_FLOW_H
 
@@ -38,7 +38,10 @@ static __always_inline bool goes_by_load(const struct datagram *of, struct sluic
 	return way < SLUICE_STEER_WAYS || set_place(set, of) < SLUICE_STEER_WAYS;
 }
 
-/* @way is the flow's, if it is recorded; @why is SLUICE_STEER_started, or why it moves. */
+/*
+ * @way is the flow's way, if it is recorded; @why is SLUICE_STEER_started, or the reason for a
+ * move.
+ */
 static __always_inline int flow_begin(const struct datagram *of, struct sluice_steer_set *set,
 				      __u32 way, enum sluice_steer_counter why)
 {
@@ -58,13 +61,16 @@ static __always_inline int flow_begin(const struct datagram *of, struct sluice_s
 
 /* --- recorded flows */
 
-/* A draining slot has already lost its flows by the time its queue is emptied. */
+/* A draining slot counts as well: it loses its flows before its queue is empty. */
 static __always_inline bool is_drained(const struct sluice_steer_slot *slot)
 {
 	return slot->state == SLUICE_STEER_DRAINING || slot->state == SLUICE_STEER_DRAINED;
 }
 
-/* Selects the flow's worker. Returns SLUICE_STEER_known, or why the flow needs another one. */
+/*
+ * Selects the flow's worker. Returns SLUICE_STEER_known, or the reason why the flow needs another
+ * one.
+ */
 static __always_inline enum sluice_steer_counter flow_follow(const struct datagram *of,
 							     struct sluice_steer_set *set,
 							     __u32 way)

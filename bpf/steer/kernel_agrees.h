@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: (GPL-2.0-or-later OR BSD-2-Clause) */
 /*
- * The kernel's own choice. A new flow starts there, so most flows stay where the kernel would send
- * them anyway. Then the program returns without a selection, and saves bpf_sk_select_reuseport(),
- * which costs more than the rest of the decision.
+ * Compares a flow's worker with the kernel's own choice. A new flow starts there, so most flows
+ * have the worker that the kernel would choose anyway. For these, the program returns without a
+ * selection. This saves bpf_sk_select_reuseport(), which costs more than the rest of the decision.
  *
  * Rejected: a socket filter in place of sk_reuseport, whose result is the index of the socket. It
  * does not see the kernel's hash, so it could not record a new flow with the kernel's choice, and a
@@ -13,13 +13,13 @@
 
 #include "steer/sock.h"
 
-/* Written by the program: the number of sockets << 32 | tick_clock() when it was new. */
+/* Written by the program: the number of sockets << 32 | tick_clock() of its last change. */
 static volatile __u64 group_changed;
 
 /*
  * The kernel reads the number of sockets before it calls the program. If a socket joins or leaves
- * in between, the kernel's choice is another one. Therefore only a number that is older than the
- * current tick counts.
+ * in between, the kernel's choice differs. Therefore the number must have stayed the same since
+ * before the current tick.
  */
 static __always_inline bool group_is_settled(__u32 count, __u32 now)
 {
@@ -31,7 +31,10 @@ static __always_inline bool group_is_settled(__u32 count, __u32 now)
 	return false;
 }
 
-/* See net/core/sock_reuseport.c, reuseport_select_sock_by_hash(). */
+/*
+ * Would the kernel choose this slot's socket? See net/core/sock_reuseport.c,
+ * reuseport_select_sock_by_hash().
+ */
 static __always_inline bool kernel_selects(const struct datagram *of,
 					   const struct sluice_steer_slot *slot)
 {

@@ -7,10 +7,10 @@
 
 #include "steer/sock.h"
 
-#define QUEUE_UNIT 256 /* a full queue */
+#define QUEUE_UNIT 256 /* the usage of a full queue */
 #define QUEUE_FULL 224
 
-/* About a second: a shorter window measures noise, and the gaps of bursty flows. */
+/* About a second: a shorter window would measure noise, and the gaps of bursty flows. */
 #define WINDOW_SHIFT 10
 
 /*
@@ -41,9 +41,9 @@ static __always_inline bool queue_is_full(const struct sluice_steer_slot *slot, 
 }
 
 /*
- * A worker may connect its socket to a peer at any time. It would then mistake other clients'
- * datagrams for its peer's, which the kernel's own choice prevents; since Linux 6.13 the kernel
- * removes a connected socket from the group.
+ * A worker may connect its socket to a peer at any time, and would then mistake other clients'
+ * datagrams for its peer's. The kernel's own choice skips connected sockets; since Linux 6.13 the
+ * kernel removes them from the group.
  */
 static __always_inline bool is_connected(const struct sluice_steer_slot *slot, bool casts)
 {
@@ -66,7 +66,7 @@ static __always_inline void recent_add(struct sluice_steer_recent *recent, __u32
 	__sync_fetch_and_add(&recent->now, datagrams);
 }
 
-/* `datagrams` counts what this CPU has sent to the slot. */
+/* @datagrams is the number that this CPU has sent to the slot. */
 static __always_inline void recent_flush(__u32 index, __u32 now, bool begins, __u64 datagrams)
 {
 	struct sluice_steer_recent *recent = bpf_map_lookup_elem(&sluice_recent, &index);
@@ -95,7 +95,9 @@ static __always_inline __u64 recent_rate(__u32 index, __u32 now)
 	return 0;
 }
 
-/* Returns a load to compare slots by: the rate, multiplied by up to nine for a full queue. */
+/*
+ * Returns the load of a slot, for comparison: the rate, multiplied by up to nine for a full queue.
+ */
 static __always_inline __u64 slot_load(__u32 index, const struct datagram *of)
 {
 	const struct sluice_steer_slot *slot = bpf_map_lookup_elem(&sluice_slots, &index);

@@ -12,12 +12,12 @@
 /* Constants of this load, known to the verifier. */
 const volatile struct sluice_steer_keys keys;
 const volatile __u64 tick_ns;	 /* length of a jiffy */
-const volatile __u32 idle_limit; /* of sluice_flow_clock() */
+const volatile __u32 idle_limit; /* in ticks of sluice_flow_clock() */
 const volatile __u32 sets = 1;
 const volatile __u32 policy = SLUICE_STEER_FLOW;
 /*
- * CLOCK_MONOTONIC. Until then, policy load keeps unknown flows at the kernel's choice: they may be
- * older than the load, and must not move.
+ * CLOCK_MONOTONIC. Until then, policy load leaves unknown flows at the kernel's choice: they may be
+ * older than the program, and must not move.
  */
 const volatile __u64 settled_ns;
 const volatile bool queues_readable; /* may the program read kernel memory? */

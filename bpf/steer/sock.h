@@ -5,13 +5,14 @@
  *
  * Helpers work on any kernel, but each call costs about as much as a flow lookup. Since Linux 6.2
  * bpf_rdonly_cast() gives a typed pointer that plain loads can read; a faulting load returns 0,
- * like a failed helper. The two kfuncs cost nothing at run time. But kernels 5.13 to 5.15 refuse
- * a program that references an unknown kfunc, even in dead code. Therefore one source builds two
- * programs, with `casts` a constant in each, and the loader picks the one that the kernel accepts.
+ * like a failed helper. The two kfuncs cost nothing at run time. But kernels 5.13 to 5.15 refuse a
+ * program that references an unknown kfunc, even in dead code. Therefore each function takes the
+ * constant `casts`, the source builds a program with each value, and the loader picks the one that
+ * the kernel accepts.
  *
- * The loader supplies the address of the socket. The socket may be freed by then, and its memory
- * reused (UDP sockets are not SLAB_TYPESAFE_BY_RCU since Linux 4.7): no read faults, and the cookie
- * detects a different socket.
+ * The loader supplies the address of the socket. The kernel may have freed the socket since, and
+ * reused its memory (UDP sockets are not SLAB_TYPESAFE_BY_RCU since Linux 4.7). A read cannot
+ * fault, and the cookie detects a different socket.
  */
 #ifndef SLUICE_BPF_STEER_SOCK_H
 #define SLUICE_BPF_STEER_SOCK_H
@@ -37,7 +38,7 @@ struct datagram {
 	struct sk_reuseport_md *ctx;
 	__u64 print; /* sluice_steer_print() */
 	__u64 hash;  /* sluice_steer_hash() */
-	__u32 now;   /* sluice_flow_clock() of the ticks */
+	__u32 now;   /* tick_clock() */
 	bool casts;
 };
 
@@ -98,7 +99,7 @@ static __always_inline bool addrs_read_ip6(const struct datagram *of, __u64 word
 	return true;
 }
 
-/* Loads both addresses at once through a type of their size, not through an iphdr. */
+/* Loads both addresses at once, through a type large enough for that, not through struct iphdr. */
 static __always_inline bool addrs_read_ip4(const struct datagram *of, __u64 *word)
 {
 	if (!of->casts)

@@ -2,14 +2,15 @@
 /*
  * Sends the daemon an event when a socket joins or leaves a reuseport group on a managed port. The
  * programs never affect the socket, and traffic does not depend on them: their links are not pinned
- * and end with the daemon. The sweep of the daemon finds what they miss (a socket passed to
- * another group, a full ring buffer).
+ * and end with the daemon. The daemon's sweep finds what they miss (a socket that moves to another
+ * group, a full ring buffer).
  *
  * At the bind event the socket is already in its group (net/ipv4/udp.c, udp_lib_get_port()), and at
  * the release event it still is.
  *
  * The context of both hooks is the struct sock. The verifier allows access through it neither to
- * the port of a released socket nor to the group of any socket, so both are read as kernel memory.
+ * the port of a released socket nor to the group of any socket, so the programs read both as kernel
+ * memory.
  */
 #include "common/kernel.h"
 #include "common/ports.h"

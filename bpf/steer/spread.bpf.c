@@ -7,10 +7,10 @@
  * on the current CPU. An overloaded CPU drops what exceeds its queue, as it does with its backlog;
  * the kernel reports the drops through a tracepoint, and sluice_lost counts them.
  *
- * Native XDP builds a new skb on the other CPU, and forgets that the checksum of a datagram from
- * this host (through a veth) is not computed yet: the stack would drop it for a bad checksum. The
- * program recognises such a datagram by its checksum field, which holds only the pseudo-header sum,
- * and leaves it on its CPU. Generic XDP passes the skb itself.
+ * Native XDP builds a new skb on the other CPU, without the mark that the checksum of a datagram
+ * from this host (through a veth) is not computed yet: the stack would drop the datagram for a bad
+ * checksum. The program recognises such a datagram by its checksum field, which holds only the
+ * pseudo-header sum, and leaves it on its CPU. Generic XDP passes the skb itself, with the mark.
  */
 #include "common/addr.h"
 #include "common/settings.h"
@@ -46,7 +46,10 @@ static __always_inline __u64 addr_sum(const struct in6_addr *addr)
 	       addr->s6_addr32[3];
 }
 
-/* The prefix of v4-mapped addresses adds ffff each, which is zero in ones' complement. */
+/*
+ * Is the checksum still to be computed? The prefix of each v4-mapped address adds 0xffff to the
+ * sum, which is zero in ones' complement.
+ */
 static __always_inline bool checksum_is_open(const struct packet_ip *ip,
 					     const struct packet_udp *udp)
 {
@@ -92,7 +95,7 @@ static __always_inline int send(__u32 cpu)
 	return verdict;
 }
 
-/* Is it a datagram to a managed port? Counts UDP packets that cannot be parsed or assigned. */
+/* Is the packet a datagram to a managed port? Counts UDP packets that it cannot parse or assign. */
 static __always_inline bool is_managed_datagram(struct xdp_md *ctx, struct packet_ip *ip,
 						struct packet_udp *udp)
 {
@@ -130,7 +133,7 @@ int sluice_spread(struct xdp_md *ctx)
 	return send(flow_cpu(&ip, &udp));
 }
 
-/* For generic XDP. */
+/* Does the same for generic XDP. */
 SEC("xdp")
 int sluice_spread_g(struct xdp_md *ctx)
 {

@@ -6,8 +6,8 @@
  * scaled to the sockets in its own order): loading the program moves no flow, and a flow without
  * room in the table keeps its worker as long as the group does not change.
  *
- * The program never drops: if it cannot select, it returns without a selection, and the kernel
- * makes its own (net/core/sock_reuseport.c, reuseport_select_sock()). The kernel removes a closed
+ * The program never drops: if it cannot select a socket, it returns without a selection, and the
+ * kernel chooses (net/core/sock_reuseport.c, reuseport_select_sock()). The kernel removes a closed
  * socket from sluice_sockets, so the flows of a dead worker move without user space.
  */
 #include "common/kernel.h"

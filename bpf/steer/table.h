@@ -8,8 +8,8 @@
 /* --- the clock */
 
 /*
- * The verifier replaces the call by a load of the counter; the helpers for CLOCK_MONOTONIC cost a
- * third of a decision.
+ * Returns the time of the last tick. The verifier replaces the call by a load of the counter, while
+ * the helpers for CLOCK_MONOTONIC cost a third of a decision.
  */
 static __always_inline __u32 tick_clock(void)
 {
@@ -18,7 +18,7 @@ static __always_inline __u32 tick_clock(void)
 
 /* --- ways */
 
-/* Return the words of a way. The masks give the verifier the bounds. */
+/* Return the two words of a way. The masks give the verifier the bounds. */
 static __always_inline volatile __u64 *way_print(struct sluice_steer_set *set, __u32 way)
 {
 	return (void *)set + ((way & 4) << 4) + ((way & 3) << 3);
@@ -29,7 +29,7 @@ static __always_inline volatile __u64 *way_owner(struct sluice_steer_set *set, _
 	return way_print(set, way) + 4;
 }
 
-/* Returns 1 or 0 without a branch: each branch would double the paths of the verifier. */
+/* Returns 1 or 0 without a branch, which would double the verifier's paths. */
 static __always_inline __u64 is_less(__u64 a, __u64 b)
 {
 	return (a - b) >> 63;
@@ -40,7 +40,10 @@ static __always_inline __u64 is_zero(__u64 a)
 	return ~(a | -a) >> 63;
 }
 
-/* Returns the i-th way to search: the home way, then its line, then the other line. */
+/*
+ * Returns the i-th way to search: first the home way, then the rest of its line, then the other
+ * line.
+ */
 static __always_inline __u32 way_next(const struct datagram *of, __u32 i)
 {
 	return sluice_steer_home(of->hash) ^ i;
@@ -64,7 +67,7 @@ static __always_inline __u64 flow_is_expired(__u64 owner, __u32 now)
 	return is_less(idle_limit, sluice_steer_owner_idle(owner, now));
 }
 
-/* Returns 1 or 0: may a new flow have the way of this one if it finds no other? */
+/* Returns 1 or 0: may a new flow take the way of this one if it finds no better way? */
 static __always_inline __u64 flow_is_lapsed(__u64 owner, __u32 now)
 {
 	__u32 received = sluice_steer_owner_received(owner);
@@ -74,12 +77,12 @@ static __always_inline __u64 flow_is_lapsed(__u64 owner, __u32 now)
 }
 
 /*
- * Returns a way for a new flow, or SLUICE_STEER_WAYS if all are live: the first free way, else an
- * expired one, else that of the flow which has received the fewest datagrams of those that are no
- * longer protected, and which has been idle for longest.
+ * Returns a way for a new flow, or SLUICE_STEER_WAYS if all are live. Prefers a free way, then an
+ * expired one, then one that is no longer protected: of these the one with the fewest datagrams
+ * and, if several have as few, the one that has been idle longest.
  *
- * In every other tick, at random, an attempt leaves a flow of one datagram its way: two new flows
- * in a full set would otherwise take the way from each other with each of their datagrams.
+ * In a random half of the ticks, a flow of one datagram keeps its way: two new flows in a full set
+ * would otherwise take the way from each other with each of their datagrams.
  */
 static __always_inline __u32 set_place(struct sluice_steer_set *set, const struct datagram *of)
 {

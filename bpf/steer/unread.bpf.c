@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: (GPL-2.0-or-later OR BSD-2-Clause)
 /*
  * Counts the datagrams that a drained socket has not read yet, and those that it leaves unread when
- * it is closed. A descriptor in the drain would count them too, but it keeps a closed socket alive:
- * a server's epoll then reports events of a descriptor that the server has closed.
+ * it is closed. A descriptor in the drain would allow that too, but it would keep a closed socket
+ * alive: a server's epoll would report events of a descriptor that the server has closed.
  *
  * The link of sluice_closing is not pinned, so it ends with the drain.
  */
@@ -33,8 +33,8 @@ struct {
 struct sluice_unread queue;
 
 /*
- * Reads the receive queue first: a concurrent recvmsg() moves its datagrams to the other queue, and
- * counting these twice is harmless, while missing them would report an empty queue.
+ * Reads the receive queue first, since a concurrent recvmsg() moves its datagrams to the other
+ * queue. Counting them twice is harmless; missing them would report an empty queue.
  */
 static __always_inline void unread_read(struct sock *sk, struct sluice_unread *to)
 {
@@ -47,8 +47,8 @@ static __always_inline void unread_read(struct sock *sk, struct sluice_unread *t
 }
 
 /*
- * Run by the drain with the address and the cookie of a socket. The socket may have been freed
- * since (see steer/sock.h): no read faults, and the cookie detects another socket.
+ * The drain runs this with the address and the cookie of a socket. The kernel may have freed the
+ * socket (see steer/sock.h): a read cannot fault, and the cookie detects another socket.
  */
 SEC("raw_tp")
 int sluice_queue(struct bpf_raw_tracepoint_args *ctx)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: (GPL-2.0-or-later OR BSD-2-Clause) */
 /*
- * Frames for other hosts, which a program sees before the kernel drops them, before a bridge
- * forwards them, or before a macvlan on the interface takes them.
+ * Recognises frames for other hosts. A program sees them before the kernel drops them, before a
+ * bridge forwards them, or before a macvlan on the interface takes them.
  */
 #ifndef SLUICE_BPF_WIRE_BRIDGE_H
 #define SLUICE_BPF_WIRE_BRIDGE_H
@@ -46,7 +46,7 @@ static __always_inline bool ethernet_equal(const __u8 *a, const __u8 *b)
 
 /*
  * Is this the Ethernet address of the bridge that the port belongs to? Returns true if the kernel's
- * types lack the fields. The cached address may have changed: a frame that does not match reads it
+ * BTF lacks the fields. If the cached address does not match, it may have changed, and is read
  * again, at most once a tick.
  */
 static __noinline bool bridge_has(struct __sk_buff *skb, const __u8 *address, __u32 now)
@@ -71,11 +71,10 @@ static __noinline bool bridge_has(struct __sk_buff *skb, const __u8 *address, __
 }
 
 /*
- * Returns true if the kernel would deliver the frame to this host, and not to another one. Only the
- * Ethernet address decides: another host behind the bridge may have one of this host's IP
- * addresses. The kernel has compared it with the port's own address (skb->pkt_type), which the
- * bridge accepts as well. The bridge's address is read from the kernel, since it may change while
- * no loader runs.
+ * Is the frame for this host? Only the Ethernet address decides: another host behind the bridge may
+ * have one of this host's IP addresses. The kernel has compared it with the port's own address
+ * (skb->pkt_type), which the bridge accepts as well. The program reads the bridge's address from
+ * the kernel, since it may change while no loader runs.
  */
 static __always_inline bool frame_is_local(struct __sk_buff *skb, __u32 now)
 {

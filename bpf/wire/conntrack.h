@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: (GPL-2.0-or-later OR BSD-2-Clause) */
 /*
- * The conntrack entry of a peer's requests. Only programs of their own call this, since kernels
- * before 6.0, and those without conntrack, lack the functions. There a DNAT rule is not seen, and
- * the entry of a peer's first request to a server that connects back ends by itself after 30 s.
+ * Looks up the conntrack entry of a peer's requests. Kernels before 6.0, and those without
+ * conntrack, lack the functions, so only separate programs call this. The others do not see DNAT
+ * rules, and leave the entry of a peer's first request to a server that connects back until it
+ * expires after 30 s.
  */
 #ifndef SLUICE_BPF_WIRE_CONNTRACK_H
 #define SLUICE_BPF_WIRE_CONNTRACK_H
@@ -30,9 +31,9 @@ int bpf_ct_change_timeout(struct nf_conn *ct, __u32 timeout_ms) __ksym __weak;
 void bpf_ct_release(struct nf_conn *ct) __ksym __weak;
 
 /*
- * Looks up the entry of requests to @requested. Returns true if DNAT sends them elsewhere: then
- * this host's sockets have nothing to do with them. With @cut, an entry that no answer has used
- * ends soon: the peer's further requests belong to another one.
+ * Looks up the entry of requests to @requested. Returns true if DNAT sends them elsewhere, so that
+ * this host's sockets do not receive them. @cut shortens the timeout of an entry without an answer,
+ * since the peer's further requests belong to another entry.
  */
 static __noinline bool conntrack_has_dnat(struct __sk_buff *skb, const struct wire_key *key,
 					  const struct sluice_addr *requested, bool cut)

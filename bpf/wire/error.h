@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: (GPL-2.0-or-later OR BSD-2-Clause) */
 /*
- * ICMP errors quote a datagram as it was on the other side of the programs: one about a rewritten
- * datagram is translated, so that the sender's kernel finds the socket.
+ * ICMP errors quote a datagram as it was after its rewrite. The programs translate errors about
+ * rewritten datagrams back, so that the sender's kernel finds the socket.
  */
 #ifndef SLUICE_BPF_WIRE_ERROR_H
 #define SLUICE_BPF_WIRE_ERROR_H
@@ -54,10 +54,10 @@ static __always_inline enum error_fate error_about_reply(struct __sk_buff *skb,
 }
 
 /*
- * Handles the server's refusal of a request. If its answers are known to come from another address,
- * its socket has most likely connected back from there: redirects the next requests. A refusal of a
- * redirected request ends that. Returns true if the other address has not refused yet: the caller
- * withholds the error, on which many clients would give up.
+ * Handles the server's refusal of a request. If the server's answers are known to come from another
+ * address, its socket has most likely connected back from there: redirects the next requests to
+ * that address, until that address refuses one too. Returns true if that address has not refused
+ * one yet: the caller then withholds the error, since many clients would give up.
  */
 static __noinline bool gateway_refusal(struct sluice_wire_set *set, const struct wire_key *key,
 				       const struct sluice_addr *refused)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: (GPL-2.0-or-later OR BSD-2-Clause) */
 /*
  * Reads plain headers at constant offsets: no VLAN tag in the data, no options or extension
- * headers, no fragment, all linear. Nearly all packets are plain, and the full parser was half the
- * cost of a program. The parser still gets all other packets, malformed ones included, since it
+ * headers, no fragment, all linear. Nearly all packets are plain, and the full parser would be half
+ * the cost of a program. The full parser gets all other packets, including malformed ones, since it
  * counts the reason.
  */
 #ifndef SLUICE_BPF_WIRE_FAST_PATH_H
@@ -115,7 +115,7 @@ static __always_inline enum plain_verdict parse_plain(struct __sk_buff *skb, str
 	return verdict;
 }
 
-/* Parses a packet, by the fast path if its headers are plain. */
+/* Parses a packet, on the fast path if its headers are plain. */
 static __always_inline enum parsed_kind packet_parse(struct __sk_buff *skb, struct parsed *pkt)
 {
 	enum plain_verdict verdict = parse_plain(skb, pkt);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: (GPL-2.0-or-later OR BSD-2-Clause) */
 /*
- * The search in a set of a flow table, and the choice of the slot to replace (for the reasons for
- * sets see include/sluice/flow.h). reply/table.h has its own, which knows the age of a flow.
+ * Searches a set of a flow table, and chooses the slot to replace. include/sluice/flow.h explains
+ * the sets; reply/table.h has its own search, which evicts slots of the same tick in turn.
  *
  * Each caller has its own slot type, so the search takes the slot size and a comparison function.
  * Everything is inlined, and compiles to the same loop as hand-written code.
@@ -42,8 +42,8 @@ static __always_inline __u64 below(__u64 a, __u64 b)
 }
 
 /*
- * Returns `way` unchanged, but hides its value from the verifier, as packet_forget() does: that of
- * 5.10 would follow each value separately to the program's end.
+ * Returns `way` unchanged, but hides its value from the verifier, as packet_forget() does: kernel
+ * 5.10 would follow each value separately to the end of the program.
  */
 static __always_inline __u32 way_forget(__u32 way, __u32 unknown)
 {
@@ -55,8 +55,8 @@ static __always_inline __u32 way_forget(__u32 way, __u32 unknown)
 }
 
 /*
- * Returns a free slot, or else the least recently seen, by their ranks: a branch for each slot
- * would double the verifier's paths. The caller holds the set's lock.
+ * Returns a free slot, or else the least recently seen one. Compares ranks, since more branches per
+ * slot would double the verifier's paths. The caller holds the set's lock.
  */
 static __always_inline __u32 set_oldest(const __u16 *tags, const __u32 *seen, __u32 now)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: (GPL-2.0-or-later OR BSD-2-Clause) */
 /*
- * The table of fragmented datagrams: later fragments have no ports, and follow the decision about
- * the first one. include/sluice/flow.h explains the sets.
+ * The table of fragmented datagrams. Later fragments have no ports, so they follow the decision
+ * about the first one. include/sluice/flow.h explains the sets.
  */
 #ifndef SLUICE_BPF_WIRE_FRAGMENT_H
 #define SLUICE_BPF_WIRE_FRAGMENT_H
@@ -62,7 +62,7 @@ static __always_inline __u32 fragment_find(const struct sluice_fragment_set *set
 			fragment_is, key);
 }
 
-/* Stores the decision about a first fragment, even that it is left alone. */
+/* Stores the decision about a first fragment, including the decision to leave it alone. */
 static __noinline void fragment_store(struct __sk_buff *skb, const struct parsed *pkt, bool out,
 				      const struct change *change)
 {

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: (GPL-2.0-or-later OR BSD-2-Clause) */
 /*
- * A server behind this host: host.h at the server's interface, the other way round. Answers are put
- * right on ingress, before PREROUTING. The server's sockets cannot be seen, so only the addresses
- * that the user has named as the server's are ever inserted, and only a refusal by the server shows
- * that a request must go to another one.
+ * Handles a server behind this host, as host.h handles one on this host. The programs run at the
+ * server's interface: they see requests on egress, and correct answers on ingress, before
+ * PREROUTING. They cannot see the server's sockets. So they insert only addresses that the user has
+ * named as the server's, and redirect requests only after the server has refused one.
  */
 #ifndef SLUICE_BPF_WIRE_GATEWAY_H
 #define SLUICE_BPF_WIRE_GATEWAY_H
@@ -46,10 +46,10 @@ static __always_inline void gateway_request(struct __sk_buff *skb, const struct 
 	change->outcome = SLUICE_WIRE_request_rewritten;
 }
 
-/* In place of the socket's: lets a decision about an answer hold for a while. */
+/* Stands in for the socket's cookie, so that a decision about an answer stays valid for a while. */
 #define GATEWAY_COOKIE 1
 
-/* Handles an incoming datagram, perhaps an answer of the server. */
+/* Handles an incoming datagram, perhaps an answer from the server. */
 static __always_inline void gateway_reply(struct __sk_buff *skb, const struct ends *ends,
 					  struct wire_key *key, struct wire_view *view,
 					  struct change *change)

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: (GPL-2.0-or-later OR BSD-2-Clause) */
 /*
- * Servers on this host: the peers are behind the interface. A request is noted on ingress; a fault
- * is seen on egress, and put right there, in the answer's source. The destination of a request is
- * changed only if this host would refuse it, because the server's socket has connected back.
+ * Handles servers on this host; the peers are behind the interface. The programs record a request
+ * on ingress. On egress they detect a fault, and correct the source of the answer. They change the
+ * destination of a request only if this host would refuse it because the server's socket has
+ * connected back.
  */
 #ifndef SLUICE_BPF_WIRE_HOST_H
 #define SLUICE_BPF_WIRE_HOST_H
@@ -29,8 +30,8 @@ static __always_inline bool is_group(const struct __sk_buff *skb, const struct s
 }
 
 /*
- * Looks up where a request goes: to the requested address, where a socket receives it, to the
- * server address, where a socket is connected to the peer, or nowhere.
+ * Looks up which address a request must go to: the requested address, if a socket receives it
+ * there; the server address, if a socket there is connected to the peer; or none.
  */
 static __noinline void request_route(struct __sk_buff *skb, const struct wire_key *key,
 				     struct wire_view *view)
@@ -66,7 +67,10 @@ static __noinline void request_route(struct __sk_buff *skb, const struct wire_ke
 		view->reached = view->elsewhere = true;
 		return;
 	}
-	/* the server may not have answered yet; two requested addresses would be a guess */
+	/*
+	 * the server may not have answered yet; with two requested addresses, a search would be a
+	 * guess
+	 */
 	if (view->flags & SLUICE_WIRE_SECOND ||
 	    sluice_flow_idle(clock(), view->searched) < SLUICE_WIRE_SEARCH)
 		return;
@@ -100,7 +104,10 @@ static __always_inline void host_request(struct __sk_buff *skb, const struct end
 	if (change->outcome != SLUICE_WIRE_COUNTERS_MAX)
 		return;
 	change->outcome = SLUICE_WIRE_request_passed;
-	/* an old answer may let a request be refused, as without sluice, but redirects none */
+	/*
+	 * An outdated lookup may let this host refuse a request, as without sluice, but redirects
+	 * none.
+	 */
 	if (sluice_flow_idle(now, view->routed) <= SLUICE_WIRE_RECHECK)
 		return;
 	request_route(skb, key, view);
@@ -125,7 +132,7 @@ static __always_inline void host_request(struct __sk_buff *skb, const struct end
 	change->outcome = SLUICE_WIRE_request_rewritten;
 }
 
-/* Handles an outgoing datagram, perhaps an answer of a server of this host. */
+/* Handles an outgoing datagram, perhaps an answer from a server of this host. */
 static __always_inline void host_reply(struct __sk_buff *skb, const struct ends *ends,
 				       struct wire_key *key, struct wire_view *view, bool conntrack,
 				       struct change *change)
@@ -143,7 +150,9 @@ static __always_inline void host_reply(struct __sk_buff *skb, const struct ends 
 							    : SLUICE_WIRE_reply_right;
 		return;
 	}
-	/* a packet that this host sends to itself and forwards has the server's socket as well */
+	/*
+	 * a packet that this host has sent to itself and forwards has the server's socket as well
+	 */
 	cookie = skb->ingress_ifindex ? 0 : bpf_get_socket_cookie(skb);
 	view->genid = genid = host_genid(skb, &ends->source);
 	change->outcome = record_reply(set, key, &ends->source, cookie, view);

@@ -51,7 +51,7 @@ struct {
 	__type(value, struct sluice_fragment_set);
 } sluice_w_frags SEC(".maps");
 
-/* Written by sluice_wire_in and sluice_wire_out, each CPU its own. */
+/* Written by sluice_wire_in and sluice_wire_out, per CPU. */
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
 	__uint(max_entries, SLUICE_LOCAL_SLOTS);
@@ -59,7 +59,7 @@ struct {
 	__type(value, struct sluice_local);
 } sluice_w_local SEC(".maps");
 
-/* Written by sluice_wire_in, each CPU its own. */
+/* Written by sluice_wire_in, per CPU. */
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
 	__uint(max_entries, SLUICE_BRIDGE_SLOTS);
@@ -67,7 +67,7 @@ struct {
 	__type(value, struct sluice_bridge);
 } sluice_w_bridge SEC(".maps");
 
-/* Written by sluice_wire_in and sluice_wire_out, each CPU its own. */
+/* Written by sluice_wire_in and sluice_wire_out, per CPU. */
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
 	__uint(max_entries, 1);

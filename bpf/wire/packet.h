@@ -26,7 +26,7 @@
  */
 const volatile __u32 role = 0;
 
-/* Keep the path of nearly all packets contiguous: instruction fetch is most of its cost. */
+/* Keep the path of nearly all packets contiguous: instruction fetch is most of their cost. */
 #define likely(condition)   __builtin_expect(!!(condition), 1)
 #define unlikely(condition) __builtin_expect(!!(condition), 0)
 
@@ -64,7 +64,10 @@ struct parsed {
 	__u8 kind;	  /* enum parsed_kind */
 	__u8 version;
 	bool refusal; /* the error: no socket at the port */
-	/* Not its reverse: the verifier would follow what most packets store, a 0, separately. */
+	/*
+	 * Not `fragmented`, which would be 0 for most packets: the verifier would follow a constant
+	 * 0 separately.
+	 */
 	bool unfragmented;
 	__u8 fragment_protocol;
 };
@@ -131,7 +134,7 @@ static __always_inline enum packet_verdict parse_datagram(struct packet_cursor *
 	return verdict;
 }
 
-/* Lets TCP and the like pass early, by the first protocol number of the IP header. */
+/* Passes TCP and the like early, by the first protocol number of the IP header. */
 static __always_inline bool may_be_handled(const struct packet_cursor *cursor)
 {
 	const struct packet_iphdr *ip4 = packet_at(cursor, cursor->off, sizeof(*ip4));
@@ -148,8 +151,8 @@ static __always_inline bool may_be_handled(const struct packet_cursor *cursor)
 }
 
 /*
- * Reads the packet's pointers again: the verifier notes in each how far the packet was read, and
- * would follow the rest once for each length of the headers so far.
+ * Reloads the packet pointers. The verifier tracks in each pointer how much of the packet is
+ * readable, and would follow the rest of the program once for each length of the headers so far.
  */
 static __always_inline void cursor_renew(struct packet_cursor *cursor, struct __sk_buff *skb)
 {
@@ -157,7 +160,7 @@ static __always_inline void cursor_renew(struct packet_cursor *cursor, struct __
 	cursor->data_end = (void *)(long)*(volatile __u32 *)&skb->data_end;
 }
 
-/* Returns PACKET_OK also for packets to ignore, with pkt->kind at PARSED_NOTHING. */
+/* Also returns PACKET_OK for packets to ignore, with pkt->kind PARSED_NOTHING. */
 static __noinline int parse(struct __sk_buff *skb, struct parsed *pkt)
 {
 	struct packet_cursor cursor = packet_begin((void *)(long)skb->data,
@@ -193,8 +196,8 @@ static __noinline int parse(struct __sk_buff *skb, struct parsed *pkt)
 }
 
 /*
- * Makes the verifier forget what *pkt contains: copies it onto itself by a helper. Otherwise, it
- * would follow the rest of the program once for each kind of header.
+ * Makes the verifier forget the contents of *pkt: a helper copies it onto itself. Otherwise, the
+ * verifier would follow the rest of the program once for each kind of header.
  */
 static __always_inline void parsed_forget(struct parsed *pkt)
 {
@@ -207,7 +210,7 @@ static __always_inline enum parsed_kind packet_parse_slow(struct __sk_buff *skb,
 	int verdict;
 	__u64 pulled;
 
-	/* one call, so that the verifier follows parse() once */
+	/* a single call in a loop, so that the verifier follows parse() once */
 	for (pulled = 0;; pulled++) {
 		__u32 size = skb->len < PULL_SIZE ? skb->len : PULL_SIZE;
 
@@ -224,9 +227,9 @@ static __always_inline enum parsed_kind packet_parse_slow(struct __sk_buff *skb,
 	}
 	if (verdict == PACKET_OK) {
 		/*
-		 * parse() has read this header, so it is there. The load is not in parse(): if that
-		 * could return with *pkt set, the verifier of 5.10 would follow each such path
-		 * through the second round above.
+		 * parse() has read this header, so the load cannot fail. It is not in parse(): if
+		 * parse() could return with *pkt set, the verifier of 5.10 would follow each such
+		 * path through the second round above.
 		 */
 		bpf_skb_load_bytes(skb, pkt->outer.l3_off + offsetof(struct iphdr, check),
 				   &pkt->ip_check, sizeof(pkt->ip_check));
@@ -244,9 +247,9 @@ static __always_inline enum parsed_kind packet_parse_slow(struct __sk_buff *skb,
 /*
  * Updates the checksum whose pseudo-header covers the outer addresses. BPF_F_MARK_MANGLED_0 keeps a
  * field of 0, and stores 0xffff instead of a new 0. With CHECKSUM_PARTIAL the field holds only the
- * sum of the pseudo-header, which is never 0, before or after: it includes the protocol, and a
- * non-zero sum does not fold to 0. So 0 means "no checksum" in either case, and the kernel or
- * device that completes the sum handles 0xffff itself.
+ * sum of the pseudo-header, which is 0 neither before nor after the change: it includes the
+ * protocol, and a non-zero sum does not fold to 0. So 0 means "no checksum" in either case, and the
+ * kernel or device that completes the sum handles 0xffff itself.
  */
 static __always_inline bool change_covering(struct __sk_buff *skb, const struct parsed *pkt,
 					    __wsum difference)
@@ -266,8 +269,8 @@ static __always_inline bool change_covering(struct __sk_buff *skb, const struct 
 }
 
 /*
- * Checksum and addresses are adjacent, so one helper call stores both; bpf_l3_csum_replace() would
- * do no more. With CHECKSUM_COMPLETE, the two changes cancel out.
+ * Checksum and addresses are adjacent, so one helper call stores both, without
+ * bpf_l3_csum_replace(). With CHECKSUM_COMPLETE, the two changes cancel out.
  */
 static __always_inline bool change_ip4(struct __sk_buff *skb, const struct parsed *pkt,
 				       enum sluice_wire_end end, __be32 to)

@@ -2,10 +2,10 @@
 /*
  * The records of peers (include/sluice/wire.h), half-open or proven, which both directions share.
  *
- * A set's lock protects its records. A program takes it once to note a datagram and to copy the
- * record, decides without it, since the decision calls helpers, and takes it once more if the
- * decision is new. Only the flags that leave a packet alone are read without the lock: the worst
- * that a race can do there is to leave a packet alone.
+ * A set's lock protects its records. A program takes the lock to record a datagram and to copy the
+ * record. It decides without the lock, since the decision calls helpers, and takes the lock again
+ * only to store a new decision. It reads only the flags UNTOUCHED without the lock: at worst, a
+ * race leaves a packet alone.
  */
 #ifndef SLUICE_BPF_WIRE_RECORD_H
 #define SLUICE_BPF_WIRE_RECORD_H
@@ -17,7 +17,7 @@
 
 #define UNTOUCHED (SLUICE_WIRE_RIGHT | SLUICE_WIRE_MIXED)
 
-/* What a program knows of a record while it decides about a datagram; one each for the stack. */
+/* The state of a decision about a datagram. A program has only one, to save stack. */
 struct wire_view {
 	struct sluice_addr requested; /* that the datagram belongs to */
 	struct sluice_addr server;    /* its proof; 0: none */
@@ -28,14 +28,14 @@ struct wire_view {
 	__u32 searched;
 	/* Results of the lookups. */
 	bool reached;	   /* a socket receives requests to `requested` */
-	bool redirect;	   /* one that has connected back does at `server`, or sends from there */
+	bool redirect;	   /* a connected-back socket does at `server`, or sends from there */
 	bool has_searched; /* all local addresses */
-	bool unknown;	   /* to tell would need a walk too many */
-	bool elsewhere;	   /* `requested` is none of this host's addresses */
+	bool unknown;	   /* the limit on walks is reached */
+	bool elsewhere;	   /* `requested` is not local to this host */
 	bool device;	   /* the socket that replied is bound to another device */
 };
 
-/* --- reading; index: of the requested address */
+/* --- reading; @index is that of a requested address */
 
 static __always_inline bool flow_has_proof(const struct sluice_wire_flow *flow)
 {
@@ -60,7 +60,7 @@ static __always_inline bool flow_pending(const struct sluice_wire_flow *flow, __
 	       sluice_flow_idle(now, flow->pending[index & 1]) <= SLUICE_WIRE_PENDING;
 }
 
-/* Returns the index of the address that an answer from elsewhere belongs to. */
+/* Returns the index of the requested address to which an answer from another address belongs. */
 static __always_inline __u32 flow_answered(const struct sluice_wire_flow *flow, __u32 now)
 {
 	bool first = flow_pending(flow, 0, now), second = flow_pending(flow, 1, now);
@@ -99,7 +99,7 @@ static __always_inline void record_unprove(struct sluice_wire_set *set, __u32 wa
 	set->proven &= ~(1U << way);
 }
 
-/* Makes a half-open record of a first request in a slot. */
+/* Creates a half-open record in a slot, for the first request of a peer. */
 static __always_inline void record_make(struct sluice_wire_set *set, __u32 way,
 					const struct wire_key *key,
 					const struct sluice_addr *target, bool group, __u32 now)
@@ -119,7 +119,7 @@ static __always_inline void record_make(struct sluice_wire_set *set, __u32 way,
 	set->proven &= ~(1U << way);
 }
 
-/* Notes that the peer of a record has sent to @target. */
+/* Records that the peer has sent to @target. */
 static __always_inline void record_again(struct sluice_wire_set *set, __u32 way,
 					 const struct sluice_addr *target, bool group, __u32 now)
 {
@@ -165,8 +165,8 @@ static __always_inline void record_view(const struct sluice_wire_flow *flow, __u
 }
 
 /*
- * Notes a request, and fills *view. Returns a counter if the request is left alone, since the
- * record is new or UNTOUCHED, or else SLUICE_WIRE_COUNTERS_MAX.
+ * Records a request, and fills *view. Returns the counter to increment if the request is left
+ * alone, since the record is new or UNTOUCHED; otherwise returns SLUICE_WIRE_COUNTERS_MAX.
  */
 static __noinline enum sluice_wire_counter record_request(struct sluice_wire_set *set,
 							  const struct wire_key *key,
@@ -231,7 +231,7 @@ static __noinline void record_route(struct sluice_wire_set *set, const struct wi
 	flow = &set->flow[way];
 	if (flow->flags & UNTOUCHED)
 		goto unlock;
-	/* the other proof is of an earlier state of the addresses */
+	/* the other proof dates from before the addresses changed */
 	if (flow->genid != found->genid)
 		record_unprove(set, way, flow->flags & SLUICE_WIRE_DST);
 	*flow_server(flow, index) = found->server;
@@ -243,7 +243,7 @@ static __noinline void record_route(struct sluice_wire_set *set, const struct wi
 		flow->searched = now;
 	if (found->reached)
 		flow->routed = now;
-	/* a request that is refused, or forwarded, gets no answer of this host */
+	/* a request that is refused, or forwarded, gets no answer from this host */
 	if (found->elsewhere || !(found->reached || found->redirect))
 		flow->flags &= ~(SLUICE_WIRE_PENDING0 << index);
 	if (!flow_has_proof(flow))
@@ -256,10 +256,10 @@ unlock:
 }
 
 /*
- * Notes a datagram from @source toward the peer, and fills *view for the requested address that it
- * answers. Returns a counter if it is decided: the datagram is right, it is left alone, or the
- * socket @cookie was judged a moment ago, with the addresses of view->genid; or else
- * SLUICE_WIRE_COUNTERS_MAX.
+ * Records a datagram from @source to the peer, and fills *view for the requested address that it
+ * answers. Returns the counter to increment if the outcome is clear: there is no record, the source
+ * is right, the record is UNTOUCHED, or a recent decision about the socket @cookie is still valid
+ * at view->genid. Otherwise returns SLUICE_WIRE_COUNTERS_MAX.
  */
 static __noinline enum sluice_wire_counter record_reply(struct sluice_wire_set *set,
 							const struct wire_key *key,
@@ -331,7 +331,7 @@ static __noinline bool record_prove(struct sluice_wire_set *set, const struct wi
 	flow->flags &= ~(SLUICE_WIRE_PENDING0 << index | SLUICE_WIRE_WITHHELD | SLUICE_WIRE_DEVICE);
 	if (view->device)
 		flow->flags |= SLUICE_WIRE_DEVICE;
-	/* a socket that is connected may have replaced the one that received requests */
+	/* a connected socket may have replaced the one that received requests */
 	if (index == !!(flow->flags & SLUICE_WIRE_LAST))
 		flow->routed = view->reached ? now : 0;
 	set->seen[way] = now;
@@ -354,8 +354,8 @@ static __noinline void record_mix(struct sluice_wire_set *set, const struct wire
 }
 
 /*
- * Finds the other address of a rewritten datagram that an ICMP error quotes: the server address of
- * a requested one (@reply), or the reverse. Returns false if there is none.
+ * Finds the original address of a rewritten datagram that an ICMP error quotes: the server address
+ * for a requested one (@reply), or the reverse. Returns false if there is none.
  */
 static __noinline bool record_translate(struct sluice_wire_set *set, const struct wire_key *key,
 					const struct sluice_addr *quoted, bool reply,
@@ -390,8 +390,8 @@ unlock:
 }
 
 /*
- * Returns true for a datagram of a record that leaves all alone, without the lock. A request lets
- * the record live on.
+ * Returns true if the record is UNTOUCHED, and reads it without the lock. A request keeps the
+ * record alive.
  */
 static __always_inline bool record_untouched(struct sluice_wire_set *set,
 					     const struct wire_key *key, __u32 now, bool request,

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: (GPL-2.0-or-later OR BSD-2-Clause) */
 /*
- * This host's sockets and addresses: which socket a request reaches, which one has sent an answer,
- * and whether an address is local. All of it is read when a fault is suspected, and never to
- * predict what the kernel will do.
+ * Looks up this host's sockets and addresses: the socket that a request reaches, the socket that
+ * has sent an answer, and whether an address is local. The programs look when they suspect a fault,
+ * and never to predict what the kernel will do.
  */
 #ifndef SLUICE_BPF_WIRE_SOCKET_H
 #define SLUICE_BPF_WIRE_SOCKET_H
@@ -27,8 +27,8 @@ static __always_inline __u32 host_genid(struct __sk_buff *skb, const struct slui
 }
 
 /*
- * Is this an address of the host? @genid is host_genid(), read before: a change during the walk
- * makes the cached result an old one.
+ * Is the address local to the host? @genid is host_genid(), read before the walk: if an address
+ * changes during the walk, the cached result is already outdated.
  */
 static __noinline bool addr_is_local(struct __sk_buff *skb, const struct sluice_addr *addr,
 				     __u32 genid)
@@ -61,7 +61,10 @@ enum socket_kind {
 	SOCKET_CONNECTED, /* to the peer, from an address that the kernel has chosen */
 };
 
-/* The devices above one: a bridge or bond, VLANs, macvlans, and those above the first of these. */
+/*
+ * The limit on upper devices to inspect: a bridge or bond, VLANs, macvlans, and those above the
+ * first one.
+ */
 #define UPPER_STEPS 16
 
 /*
@@ -77,7 +80,7 @@ __noinline int device_is_below(__u64 device, __u64 upper)
 	__u64 step;
 
 	for (step = 0; step < UPPER_STEPS; step++) {
-		/* as in ip4_is_local() */
+		/* as in ip4_walk() */
 		asm volatile("" : "+r"(step));
 		at = BPF_CORE_READ(at, next);
 		if (at == list) {
@@ -102,8 +105,8 @@ __noinline int device_is_below(__u64 device, __u64 upper)
 }
 
 /*
- * Does the socket's cached route leave by the packet's device, or by one above it? The programs do
- * not see replies that IPsec encrypts.
+ * Does the socket's cached route leave by the packet's device, or by one above it? Returns false
+ * for a route with IPsec, since the programs cannot see encrypted replies.
  */
 static __always_inline bool socket_leaves_here(struct __sk_buff *skb, struct sock *sk)
 {
@@ -144,7 +147,7 @@ static __noinline enum socket_kind socket_find(struct __sk_buff *skb, struct bpf
 		return SOCKET_NONE;
 	/* the kernel finds a connected socket only for the peer to which it is connected */
 	if (sk->dst_port) {
-		/* the verifier allows reads beyond struct bpf_sock only by a plain number */
+		/* the verifier allows reads beyond struct bpf_sock only through a plain number */
 		hidden = (__u64)(long)sk;
 		if (!bpf_probe_read_kernel(&address, sizeof(address), (void *)&hidden) &&
 		    !socket_chose_addr((struct sock *)address) &&
@@ -179,11 +182,11 @@ static __noinline enum socket_kind socket_at(struct __sk_buff *skb, const struct
 /*
  * --- the local address at which a socket is connected to the peer
  *
- * Both functions are global, as device_is_below(). They skip no address: the requested one has no
- * socket, or there would be no search.
+ * Both functions are global for the same reason as device_is_below(). They need not skip the
+ * requested address: if it had a socket, there would be no search.
  */
 
-/* The number of devices and addresses to walk, and so the most that a search costs. */
+/* The limit on devices and addresses to walk, which bounds the cost of a search. */
 #define SEARCH_STEPS 48
 
 /* Returns the address, or 0. */
@@ -220,7 +223,7 @@ __noinline __u32 search4(struct __sk_buff *skb, __be32 peer, __be16 peer_port_be
 	return 0;
 }
 
-/* Returns the kernel's place of the address, or 0. */
+/* Returns the kernel's pointer to the address, or 0. */
 __noinline __u64 search6(struct __sk_buff *skb, __u64 peer_high, __u64 peer_low,
 			 __be16 peer_port_be, __be16 port_be)
 {
@@ -288,11 +291,13 @@ enum sender {
 	SENDER_OTHER,	  /* another host, or not the server's socket */
 	SENDER_CHOSEN,	  /* a server that chooses its source, or could */
 	SENDER_WILDCARD,  /* the kernel has chosen the source of the answer */
-	SENDER_DEVICE,	  /* the same, of a socket that is bound to another device */
-	SENDER_CONNECTED, /* or of the whole connection */
+	SENDER_DEVICE,	  /* the same, for a socket that is bound to another device */
+	SENDER_CONNECTED, /* the kernel has chosen it at connect(2) */
 };
 
-/* Did the server ask for the destination of its requests? Then it chooses the source of answers. */
+/*
+ * Does the server read the destination of its requests? If so, it can choose the source of answers.
+ */
 static __always_inline bool socket_knows_target(struct sock *sk)
 {
 	struct inet_sock *inet = (struct inet_sock *)sk;
@@ -319,8 +324,8 @@ static __always_inline bool socket_knows_target(struct sock *sk)
 }
 
 /*
- * Judges the socket that has sent a datagram. A forwarded or bridged packet may have a socket of
- * another namespace, or one of this host that has sent it through a pair of interfaces.
+ * Classifies the socket that has sent a datagram. A forwarded or bridged packet may have a socket
+ * of another namespace, or one of this host that has sent the packet through a veth pair.
  */
 static __noinline enum sender sender_of(struct __sk_buff *skb, bool ip4, __be16 port_be)
 {

@@ -3,9 +3,9 @@
  * The table of records: its keys, and the slots of its sets (include/sluice/wire.h). Half-open and
  * proven records share the sets, and compete for slots only among themselves.
  *
- * Rejected: BPF_MAP_TYPE_LRU_HASH (include/sluice/flow.h), and a table each for half-open and
- * proven records: two lookups for each packet, and a record that moves between them can be in both
- * or in neither.
+ * Rejected: BPF_MAP_TYPE_LRU_HASH (see include/sluice/flow.h); and separate tables for half-open
+ * and proven records, since each packet would need two lookups, and a record that moves between the
+ * tables could be in both or in neither.
  */
 #ifndef SLUICE_BPF_WIRE_TABLE_H
 #define SLUICE_BPF_WIRE_TABLE_H
@@ -86,8 +86,8 @@ static __always_inline __u32 record_find(const struct sluice_wire_set *set,
 }
 
 /*
- * Returns the time since a slot was last seen, as sluice_flow_idle() plus SLUICE_FLOW_CLOCK_SKEW,
- * and without a branch: the verifier would follow each of eight slots on two paths.
+ * Returns sluice_flow_idle() of a slot, plus SLUICE_FLOW_CLOCK_SKEW. Has no branch, since the
+ * verifier would follow two paths for each of eight slots.
  */
 static __always_inline __u32 slot_idle(const struct sluice_wire_set *set, __u32 way, __u32 now)
 {
@@ -115,8 +115,8 @@ static __always_inline __u32 ways_count(__u32 ways)
 
 /*
  * Returns one of the slots @among: one that is free or expired, or else the least recently seen of
- * @class. An interface that has half of that class evicts its own records, not those of the others:
- * this is its quota. The caller holds the lock.
+ * @class. Half of that class is the quota of an interface: beyond it, the interface evicts its own
+ * records. The caller holds the lock.
  */
 static __always_inline __u32 slot_choose(const struct sluice_wire_set *set, __u32 among,
 					 __u32 class, __u32 scope, __u32 now)

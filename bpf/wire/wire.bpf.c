@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: (GPL-2.0-or-later OR BSD-2-Clause)
 /*
- * reply, mode wire: restores the requested address as the source of answers that leave from another
- * one, and redirects requests that would be refused since the server has connected back. Both run
- * before conntrack.
+ * Object reply, mode wire: restores the requested address as the source of answers that leave from
+ * another one, and redirects requests that the server's host would refuse because the server has
+ * connected back. Both happen before conntrack.
  *
  *	               as a host                            as a gateway
  *	client -- iface [server on this host]      client -- this host -- iface [server elsewhere]
@@ -10,20 +10,21 @@
  *	egress:  source S -> A, a fault            ingress: source S -> A, a fault
  *	ingress: target A -> S, if refused         egress:  target A -> S, once refused
  *
- * Nothing is predicted: a server that is right is never touched. The source of an answer changes
- * only when the fault is seen, the destination of a request only when it would be refused. That a
- * request reaches a socket, and that a socket's answers are wrong, holds for a quarter of a second;
- * meanwhile a datagram costs a parse and a lookup in the table of records. That a request is
- * refused is looked up each time.
+ * The programs predict nothing, and never touch the datagrams of a server that is right. They
+ * change the source of an answer only after they have seen the fault, and the destination of a
+ * request only if it would be refused. The findings that a request reaches a socket, and that a
+ * socket's answers are wrong, stay valid for a quarter of a second; meanwhile a datagram costs a
+ * parse and a lookup in the table of records. The programs look up a refusal each time.
  *
- * Rejected: the source that the kernel would choose, by its route lookup. It depends on ports,
- * marks, rules and multipath hashes, on addresses that change, and on what the server asks for.
+ * Rejected: a route lookup for the source that the kernel would choose. That source depends on
+ * ports, marks, rules and multipath hashes, on addresses that change, and on what the server asks
+ * for.
  *
- * One program each for ingress and egress is loaded for each kind of interface, with `role` as a
- * constant, so that the verifier drops unused code.
+ * The loader loads a pair of programs, for ingress and egress, for each kind of interface. `role`
+ * is a constant in each, so that the verifier drops unused code.
  *
- * In doubt a program passes the packet unchanged. The stack is full: 512 bytes for the deepest
- * chain of calls, with each frame rounded up to 32 on kernel 5.10.
+ * When in doubt, a program passes the packet unchanged. The stack is full: the deepest chain of
+ * calls takes all 512 bytes, since kernel 5.10 rounds each frame up to 32 bytes.
  */
 #include "common/kernel.h"
 #include "common/settings.h"
@@ -104,7 +105,7 @@ int sluice_wire_out(struct __sk_buff *skb)
 	return handle(skb, true, false);
 }
 
-/* The same, where the kernel lets programs use conntrack entries. */
+/* The same for kernels that let programs use conntrack entries. */
 SEC("tc")
 int sluice_ct_in(struct __sk_buff *skb)
 {

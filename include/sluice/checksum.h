@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: (GPL-2.0-or-later OR BSD-2-Clause) */
 /*
- * Internet checksums after a change of addresses: incremental update, RFC 1624, for the host and
+ * Incremental update of Internet checksums after an address change (RFC 1624), for user space and
  * BPF.
  *
  * The change is one number, the difference. It is computed once and applied to each checksum that
@@ -8,7 +8,7 @@
  * by ICMP. IPv4 addresses are v4-mapped, as packet_parse_ip() returns them: the constant prefix
  * cancels out, so one function serves both families.
  *
- * In tc, give the difference to bpf_l3_csum_replace() and bpf_l4_csum_replace() with from 0 and
+ * In tc, pass the difference to bpf_l3_csum_replace() and bpf_l4_csum_replace() with from 0 and
  * size 0: they handle CHECKSUM_PARTIAL, where the field is only a partial sum, and
  * CHECKSUM_COMPLETE. checksum_replace() is for XDP and tests, which have the plain packet.
  *
@@ -23,7 +23,7 @@
 
 #define CHECKSUM_INLINE static inline __attribute__((always_inline))
 
-/* Folds a 64-bit sum to 16 bits; the last line adds the carry that the line before may leave. */
+/* Folds a 64-bit sum to 16 bits; the last line adds the carry that the previous one may leave. */
 CHECKSUM_INLINE __u16 checksum_fold(__u64 sum)
 {
 	sum = (sum & 0xffffffff) + (sum >> 32);
@@ -46,7 +46,10 @@ CHECKSUM_INLINE __wsum checksum_difference(const struct in6_addr *from, const st
 	return checksum_fold(sum);
 }
 
-/* Does the same for an IPv4 address. The result is not folded to 16 bits, which is harmless. */
+/*
+ * Returns the same for an IPv4 address. The caller need not fold the result to 16 bits: the
+ * function that applies it to a checksum does.
+ */
 CHECKSUM_INLINE __wsum checksum_difference32(__be32 from, __be32 to)
 {
 	__u64 sum = (__u64)(__u32)~from + to;
@@ -54,7 +57,7 @@ CHECKSUM_INLINE __wsum checksum_difference32(__be32 from, __be32 to)
 	return (__u32)sum + (__u32)(sum >> 32);
 }
 
-/* Does the same for a 16-bit word: a port, or a checksum covered by another checksum. */
+/* Returns the same for a 16-bit word: a port, or a checksum that another checksum covers. */
 CHECKSUM_INLINE __wsum checksum_difference16(__be16 from, __be16 to)
 {
 	return checksum_fold((__u64)(__u16)~from + to);
@@ -67,8 +70,8 @@ CHECKSUM_INLINE __sum16 checksum_replace(__sum16 check, __wsum difference)
 }
 
 /*
- * Does the same for UDP: 0 means no checksum and is kept (RFC 768; over IPv6 RFC 6935); a computed
- * checksum of 0 is sent as 0xffff, which is the same number in ones' complement.
+ * Applies the difference to a UDP checksum. 0 means "no checksum" and stays 0 (RFC 768; RFC 6935
+ * for IPv6). A computed 0 becomes 0xffff, the same number in ones' complement.
  */
 CHECKSUM_INLINE __sum16 checksum_replace_udp(__sum16 check, __wsum difference)
 {

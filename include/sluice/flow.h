@@ -6,15 +6,14 @@
  * SLUICE_FLOW_WAYS slots. The usual choice, BPF_MAP_TYPE_LRU_HASH, was rejected: it recycles
  * elements that another CPU is still reading, so that a send could get another flow's address; it
  * does not count evictions of live entries; and an insertion costs several times as much. Here a
- * full set evicts its oldest slot, and a counter records it. A flow is needed only from a request
- * to its reply: a reply is missed only if SLUICE_FLOW_WAYS newer requests fall into the same set in
+ * full set evicts its oldest slot, and a counter records it. A flow matters only between a request
+ * and its reply, so a reply is missed only if SLUICE_FLOW_WAYS newer requests hit the same set in
  * between.
  *
- * The set's spin lock protects changes of a slot. Lock and unlock cost as much as everything else
- * together, so the two common cases avoid them: a request that changes only the time stores just
- * the time, and a reply copies the slot and compares the copy with its seal. The seal reveals a
- * concurrent change, whatever the memory order of the CPU; the reply then reads the slot again
- * under the lock.
+ * The set's spin lock protects changes of a slot. Taking the lock costs as much as the rest of a
+ * lookup, so the two common cases avoid it. A request that changes only the time stores just the
+ * time. A reply copies the slot and checks the copy against its seal. The seal reveals a concurrent
+ * change on any CPU, however weakly ordered; the reply then reads the slot again under the lock.
  */
 #ifndef SLUICE_FLOW_H
 #define SLUICE_FLOW_H
@@ -63,16 +62,17 @@ _Static_assert(sizeof(struct sluice_flow_set) == 64 * (1 + SLUICE_FLOW_WAYS), "f
 
 #define SLUICE_FLOW_INLINE static inline __attribute__((always_inline))
 
-/* A multiplication by an odd constant and a fold, as in MurmurHash's finalizer. */
+/* Folds, then multiplies by an odd constant, as MurmurHash's finalizer does. */
 SLUICE_FLOW_INLINE __u64 sluice_flow_mix(__u64 hash, __u64 word)
 {
 	return ((hash ^ (hash >> 32)) ^ word) * 0xff51afd7ed558ccdULL;
 }
 
 /*
- * The seed is random for each load: a peer cannot choose a port that hits another peer's set. The
- * socket takes part by its namespace and port, not by its cookie, so that a search by another
- * socket of the same server finds the flow. @scope is the interface of a link-local peer, or 0.
+ * Hashes the key of a flow. The seed is random for each load, so that a peer cannot choose a port
+ * that hits another peer's set. The hash covers the socket's namespace and port, not its cookie, so
+ * that another socket of the same server finds the flow. @scope is the ifindex of a link-local
+ * peer's link, or 0.
  */
 SLUICE_FLOW_INLINE __u64 sluice_flow_hash(__u64 seed, __u32 netns, __u16 port,
 					  const struct sluice_addr *peer, __be16 peer_port_be,
@@ -92,8 +92,8 @@ SLUICE_FLOW_INLINE __u32 sluice_flow_set_index(__u64 hash, __u32 sets)
 }
 
 /*
- * Mixes the hash once more, since the flows of a set share its high bits, and the low bits of a
- * product do not depend on the high bits of its factors.
+ * Returns the tag of a flow, never 0. Mixes the hash once more, since the flows of a set share its
+ * high bits, and the low bits of a product do not depend on the high bits of its factors.
  */
 SLUICE_FLOW_INLINE __u16 sluice_flow_tag(__u64 hash)
 {
@@ -113,7 +113,7 @@ SLUICE_FLOW_INLINE __u64 sluice_flow_seal(__u64 hash, __u64 cookie, const struct
 
 /*
  * The table's clock: units of 2^20 ns of CLOCK_MONOTONIC, about a millisecond. It wraps after 52
- * days; a flow that is not replaced for that long counts as live again until it expires.
+ * days: a flow still in its slot after 52 days counts as live again until it expires.
  */
 #define SLUICE_FLOW_CLOCK_SHIFT 20
 
@@ -125,8 +125,8 @@ SLUICE_FLOW_INLINE __u32 sluice_flow_clock(__u64 monotonic_ns)
 #define SLUICE_FLOW_CLOCK_SKEW 1024 /* about a second */
 
 /*
- * Returns the time since a slot's peer was last seen. Another CPU may have seen it after this one
- * read the clock: that counts as 0, not as 52 days.
+ * Returns the time since a slot's peer was last seen. If another CPU has seen it after this one
+ * read the clock, the time is 0, not 52 days.
  */
 SLUICE_FLOW_INLINE __u32 sluice_flow_idle(__u32 now, __u32 seen)
 {

@@ -3,15 +3,16 @@
  * The maps that the hold programs share with user space.
  *
  * A flow is what a NAT keeps a mapping for: the addresses and ports of a UDP socket and its peer,
- * in one network namespace. The programs record when its datagrams pass; the daemon sends the
+ * in one network namespace. The programs record when datagrams of a flow pass; the daemon sends the
  * keepalives.
  *
- * Flows are in an array that user space maps (BPF_F_MMAPABLE), and a hash finds the slot of a flow.
- * So the daemon follows a million flows without a system call for each, and a slot number is all
- * that it has to store about a flow. BPF_MAP_TYPE_LRU_HASH was rejected: it evicts the longest
- * silent flow, which needs a keepalive most. Here a new flow replaces only a flow that
- * needs none: its socket is closed, its peer has not answered, or it is older than --max; or, in a
- * table of which one namespace has more than half, a flow of it.
+ * The flows are in an array that user space maps (BPF_F_MMAPABLE); a hash map finds the slot of a
+ * flow. The daemon can therefore follow a million flows without a system call for each, and stores
+ * only a slot number per flow. BPF_MAP_TYPE_LRU_HASH was rejected: it evicts the flow that has been
+ * silent longest, which needs a keepalive most. Here a new flow replaces only one that needs no
+ * keepalive: its socket is closed, its peer has not answered, or it has been silent for longer than
+ * --max. If one namespace has more than half of the table, other namespaces may also replace its
+ * flows.
  */
 #ifndef SLUICE_HOLD_H
 #define SLUICE_HOLD_H
@@ -23,7 +24,7 @@
 #define SLUICE_HOLD_ABI 2
 
 /*
- * The record of a load, for user space only; the programs have the same values as rodata. The first
+ * The record of a load, for user space only; the programs have the same values in rodata. The first
  * two words are the same in every version.
  */
 struct sluice_hold_meta {
@@ -41,7 +42,7 @@ struct sluice_hold_meta {
 };
 _Static_assert(sizeof(struct sluice_hold_meta) == 56 + 8192, "struct sluice_hold_meta");
 
-/* As the socket sees it, before NAT of this host. */
+/* The addresses and ports as the socket sees them, before this host's NAT. */
 struct sluice_hold_key {
 	struct sluice_addr local;
 	struct sluice_addr peer;
@@ -52,42 +53,41 @@ struct sluice_hold_key {
 _Static_assert(sizeof(struct sluice_hold_key) == 40, "struct sluice_hold_key");
 
 /*
- * A slot of the array, except slot 0. All times are CLOCK_BOOTTIME, since a NAT forgets a mapping
- * while this host is suspended; 0: never. The first cache line is what the daemon looks at again
- * and again.
+ * A slot of the array, except slot 0. Times are CLOCK_BOOTTIME, which includes suspend, since
+ * mappings expire in that time too; 0 means never. The daemon polls only the first cache line.
  */
 struct sluice_hold_flow {
-	__u32 serial;  /* of the slot's use; odd while the slot changes its flow */
+	__u32 serial;  /* counts the uses of the slot; odd while its flow changes */
 	__u32 ifindex; /* on which the last datagram left */
 	__u64 cookie;  /* of the socket that sent last; 0: the slot is free */
 	struct sluice_hold_key key;
-	__u64 out_ns;	      /* the last datagram that left; early by up to a tick */
-	__u64 in_ns;	      /* the last one that arrived, likewise */
+	__u64 out_ns;	      /* the last datagram that left; up to a tick too early */
+	__u64 in_ns;	      /* the last datagram that arrived; up to a tick too early */
 	__u64 answered_ns;    /* the first datagram that arrived */
-	__u64 unreachable_ns; /* the peer's ICMP port unreachable; 0: it has sent since */
+	__u64 unreachable_ns; /* the peer's port unreachable; 0: none since its last datagram */
 	__u64 out;	      /* datagrams */
 	__u64 in;
 	__u32 mark;	/* SO_MARK of the socket */
 	__u32 bound_if; /* SO_BINDTODEVICE, or 0 */
-	__u32 out_tick; /* of the clock when out_ns was stored */
+	__u32 out_tick; /* the programs' tick when out_ns was stored */
 	__u32 in_tick;
 	__u8 in_ttl; /* of the last datagram that arrived */
 	__u8 reserved[7];
 };
 _Static_assert(sizeof(struct sluice_hold_flow) == 128, "struct sluice_hold_flow");
 
-/* Slot 0: the allocator of the others. */
+/* Slot 0: the allocator of the other slots. */
 struct sluice_hold_alloc {
 	__u32 used; /* the last slot that has ever been used */
-	__u32 hand; /* the slot that the search for a replaceable flow looked at last */
+	__u32 hand; /* the last slot inspected in the search for a replaceable flow */
 	__u64 reserved[15];
 };
 _Static_assert(sizeof(struct sluice_hold_alloc) == sizeof(struct sluice_hold_flow), "slot 0");
 
 /*
- * A lock guards serial, cookie and key of the slots with its number, modulo the number of locks;
- * number 0 also guards the allocator. They have a map of their own, because the kernel does not map
- * an array with locks into a process.
+ * Lock n guards serial, cookie and key of each slot whose number modulo SLUICE_HOLD_LOCKS is n;
+ * lock 0 also guards the allocator. The locks have a map of their own, because the kernel refuses
+ * mmap() of an array with spin locks.
  */
 #define SLUICE_HOLD_LOCKS 256
 
@@ -98,46 +98,46 @@ struct sluice_hold_lock {
 /* An open socket, by its cookie. */
 struct sluice_hold_socket {
 	__u32 netns;	/* inode number */
-	__be16 port_be; /* of its last datagram; a socket that is not bound may change it */
+	__be16 port_be; /* of its last datagram; an unbound socket may change it */
 	__u16 reserved;
 };
 _Static_assert(sizeof(struct sluice_hold_socket) == 8, "struct sluice_hold_socket");
 
-/* The tracked flows of a namespace. */
+/* The open sockets and tracked flows of a namespace. */
 struct sluice_hold_netns {
-	__u64 sockets; /* that are open */
+	__u64 sockets;
 	__u64 flows;
 };
 
 /*
- * Counts the sockets that were closed or have changed their port, by their cookie modulo the number
- * of counters: while its counter stays the same, a socket is open, and the daemon need not look it
- * up.
+ * The number of close counters. A socket that is closed or changes its port increments the counter
+ * at its cookie modulo this number. While the counter stays the same, the socket is open, and the
+ * daemon need not look it up.
  */
 #define SLUICE_HOLD_CLOSES 65536
 
-/* What the daemon has done about a flow; written by the daemon only. */
+/* The daemon's treatment of a flow; only the daemon writes it. */
 enum sluice_hold_state {
-	SLUICE_HOLD_NEW,	 /* the daemon has not seen it, or there is none */
+	SLUICE_HOLD_NEW,	 /* the daemon has not seen the flow, or no daemon runs */
 	SLUICE_HOLD_UNANSWERED,	 /* the peer has not answered: no keepalive */
 	SLUICE_HOLD_ACTIVE,	 /* the application sends often enough */
-	SLUICE_HOLD_KEPT,	 /* by datagrams */
-	SLUICE_HOLD_RENEWED,	 /* by renewing the entry of this host's NAT */
-	SLUICE_HOLD_UNREACHABLE, /* the peer's host said: port unreachable */
+	SLUICE_HOLD_KEPT,	 /* by keepalive datagrams */
+	SLUICE_HOLD_RENEWED,	 /* by renewing the conntrack entry of this host's NAT */
+	SLUICE_HOLD_UNREACHABLE, /* the peer's host has sent port unreachable */
 	SLUICE_HOLD_REMAPPED,	 /* the NAT of this host has given it another port */
 	SLUICE_HOLD_NEAR,	 /* the peer is on the link: a keepalive would reach it */
 	SLUICE_HOLD_FAILED,	 /* the kernel refused to send */
-	SLUICE_HOLD_ENDED,	 /* longer silent than --max */
+	SLUICE_HOLD_ENDED,	 /* silent for longer than --max */
 	SLUICE_HOLD_CLOSED,	 /* the socket is closed, or has another port now */
 	SLUICE_HOLD_STATES
 };
 
 struct sluice_hold_kept {
-	__u32 serial; /* of the use of the slot that this is about */
+	__u32 serial; /* equals the slot's serial while this is about the slot's flow */
 	__u8 state;   /* enum sluice_hold_state */
 	__u8 reserved[3];
 	__u64 kept_ns; /* the last keepalive or renewal */
-	__u64 due_ns;  /* the next one, or the next check */
+	__u64 due_ns;  /* when the next keepalive or check is due */
 	__u32 sent;    /* keepalives and renewals */
 	__u32 mapping; /* digest of the mapping at this host's NAT; 0: unknown */
 };
@@ -146,30 +146,31 @@ _Static_assert(sizeof(struct sluice_hold_kept) == 32, "struct sluice_hold_kept")
 /* The source of the interval. */
 enum sluice_hold_source {
 	SLUICE_HOLD_DEFAULT,
-	SLUICE_HOLD_FIXED,  /* by the file */
+	SLUICE_HOLD_FIXED,  /* by the configuration file */
 	SLUICE_HOLD_PROBED, /* by --probe */
 };
 
-/* Written by the daemon that sends, only. */
+/* The status of the sending daemon, which alone writes it. */
 struct sluice_hold_status {
-	__u64 alive_ns;	   /* when it last ran, CLOCK_BOOTTIME; 0: there is none */
+	__u64 alive_ns;	   /* when the daemon last ran, CLOCK_BOOTTIME; 0: no daemon */
 	__u64 interval_ns; /* the longest time between two datagrams of a kept flow */
 	__u64 proven_ns;   /* the longest lifetime of a mapping that a probe has shown; 0: none */
-	__u64 probed_ns;   /* the last result of a probe */
-	__s64 saved_ended; /* keepalives that the flows which have ended had saved */
+	__u64 probed_ns;   /* time of the last result of a probe */
+	__s64 saved_ended; /* keepalives saved by flows that have ended */
 	__u32 pid;
 	__u32 source;	 /* enum sluice_hold_source */
-	__u32 outermost; /* this host is the outermost NAT: by the file, or by a probe */
-	__u32 ttl;	 /* 0: full */
+	__u32 outermost; /* this host is the outermost NAT, as configured or as a probe has found */
+	__u32 ttl;	 /* of keepalives; 0: not limited */
 	__u32 payload;
 	__u32 rate;
 	struct sluice_hold_send_counters counters;
 };
 
 /*
- * Marks a keepalive, so that an ICMP error that quotes it is recognised: the IPv4 identification
- * (RFC 6864: without a meaning, since the datagram cannot be fragmented) and the IPv6 flow label.
- * It depends on the peer only, since NAT may have changed the source.
+ * Returns the mark of a keepalive, by which the programs recognise an ICMP error that quotes one.
+ * It goes into the IPv4 identification, which is meaningless in a datagram that cannot be
+ * fragmented (RFC 6864), or into the IPv6 flow label. It depends only on the peer, since NAT may
+ * change the source.
  */
 SLUICE_FLOW_INLINE __u32 sluice_hold_id(__u64 seed, const struct sluice_addr *peer,
 					__be16 peer_port_be)

@@ -8,9 +8,7 @@
 #define SLUICE_MAGIC 0x65636975 /* "uice" */
 
 enum sluice_load_state {
-	/*
-	 * A loader is running, or died during a load. The upper 24 bits are random, for each load.
-	 */
+	/* A loader is running, or died during a load. The upper 24 bits are random in each load. */
 	SLUICE_LOADING = 1,
 	SLUICE_LOADED = 2,
 };

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: (GPL-2.0-or-later OR BSD-2-Clause) */
 /*
- * Packet parser for the BPF programs, and for the host build that tests and fuzzes the same code.
+ * Packet parser for the BPF programs; a user-space build tests and fuzzes the same code.
  *
  * One cursor moves from the outer header to the inner:
  *
@@ -15,16 +15,17 @@
  *
  * Length fields are checked against cursor->len, the length of the packet, not against data_end,
  * which is only the end of an skb's linear part. So PACKET_TRUNCATED may mean that a header is
- * present but not linear: a tc program whose skb->len is larger than data_end - data can pull
- * (bpf_skb_pull_data) and parse again from a fresh cursor.
+ * present but not linear: if skb->len exceeds data_end - data, a tc program can call
+ * bpf_skb_pull_data() and parse again from a fresh cursor.
  *
- * Written for the verifiers of 5.10 and later: 5.10 loses the bounds of a scalar that the compiler
- * spills to the stack. Therefore packet_at() bounds the offset for each access and hides it from
- * the compiler, which would drop a comparison that it can prove. Rejected: bpf_skb_load_bytes (a
- * call and a copy for each header, and not available for XDP), and struct iphdr pointers returned
- * to the caller (their range is lost at the first helper that may change the packet).
+ * The code must pass the verifier of 5.10, which loses the bounds of a scalar that the compiler
+ * spills to the stack. Therefore packet_at() bounds the offset at each access, and hides the offset
+ * from the compiler, which would otherwise drop a comparison that it can prove. Rejected:
+ * bpf_skb_load_bytes (a call and a copy for each header, and not available for XDP), and struct
+ * iphdr pointers returned to the caller (their range is lost at the first helper that may change
+ * the packet).
  *
- * Host code that needs <netinet/in.h> includes it before this file (linux/libc-compat.h).
+ * User-space code that needs <netinet/in.h> must include it before this file (linux/libc-compat.h).
  */
 #ifndef SLUICE_PACKET_H
 #define SLUICE_PACKET_H
@@ -49,9 +50,8 @@
 #define PACKET_BE32(value) ((__u32)(value))
 #endif
 
-/* Network headers may be unaligned. BPF loads allow that (the verifier refuses it where the CPU
- * does not), and the attribute would split them into bytes; the host's compiler needs the
- * attribute.
+/* Network headers may be unaligned. BPF loads may be unaligned wherever the CPU supports it, and
+ * the attribute would split them into byte loads. The user-space compiler needs the attribute.
  */
 #ifdef __bpf__
 #define PACKET_UNALIGNED
@@ -62,9 +62,9 @@
 #define PACKET_VLAN_TAGS_MAX  2
 #define PACKET_EXTENSIONS_MAX 8
 
-/* The largest offset at which a header is read: far above any legitimate chain of headers, and far
- * below 0xffff, the verifier's limit for a packet pointer. Extension headers must end earlier, so
- * that an ICMP header, a quoted IP header and UDP still fit after them.
+/* The largest offset at which a header is read: far beyond any legitimate chain of headers, and far
+ * below 0xffff, the verifier's limit for a packet pointer. Extension headers must end earlier, to
+ * leave room for an ICMP header, a quoted IP header and a UDP header.
  */
 #define PACKET_OFF_MAX	 0xfffU
 #define PACKET_CHAIN_MAX 0xf00U
@@ -111,7 +111,10 @@ enum packet_verdict {
 enum packet_mode {
 	/* the packet must have all bytes of the IP length */
 	PACKET_WHOLE,
-	/* delivered to a UDP socket: bytes after the UDP length are cut off (RFC 9868's surplus) */
+	/*
+	 * delivered to a UDP socket: the kernel has cut off bytes after the UDP length (the surplus
+	 * of RFC 9868)
+	 */
 	PACKET_DELIVERED,
 	/* quoted by an ICMP error: only the headers and 8 bytes of L4 are guaranteed */
 	PACKET_QUOTED,
@@ -137,9 +140,9 @@ struct packet_cursor {
 
 struct packet_ip {
 	struct in6_addr saddr; /* IPv4 as ::ffff:a.b.c.d */
-	struct in6_addr daddr; /* of the header, even where a routing header has segments left */
+	struct in6_addr daddr; /* the header's, even if a routing header has segments left */
 	__be32 fragment_id_be; /* 0 without a fragment header; for IPv4 the 16 bits of the header */
-	__u32 total_len;       /* header, extension headers and payload, by the IP header */
+	__u32 total_len;       /* of the packet, according to the IP header */
 	__u32 l3_off;	       /* of the IP header */
 	__u32 l4_off;	       /* after the last extension header; may be after data_end */
 	__u16 fragment_off;    /* bytes into the fragmentable part */
@@ -156,7 +159,7 @@ struct packet_udp {
 	__be16 source_be;
 	__be16 dest_be;
 	__be16 check_be;
-	__u16 len; /* header and payload; of a first fragment, of the whole datagram */
+	__u16 len; /* header and payload; in a first fragment, those of the whole datagram */
 };
 
 struct packet_icmp_error {
@@ -197,13 +200,13 @@ struct packet_extension {
 	__be32 fragment_id_be; /* fragment header */
 } PACKET_UNALIGNED;
 
-/* The state of the walk over extension headers: plain sums, without flags, which the verifier
- * would follow on two paths.
+/* The state of the walk over extension headers. It has no boolean flags: the verifier would follow
+ * two paths for each.
  */
 struct packet_chain {
 	__u64 allowed; /* bit n: protocol n may follow and is an extension header */
 	__u32 off;
-	__u32 end;	    /* of the IP packet, by the IP header */
+	__u32 end;	    /* of the packet, according to the IP header */
 	__u32 fragment_len; /* length of the data after the fragment header */
 	__be32 fragment_id_be;
 	__u32 fragment_bits; /* offset and more-fragments, host order */
@@ -212,9 +215,9 @@ struct packet_chain {
 };
 
 /*
- * Returns a cursor at the first byte of [data, data_end). len is the packet's length from data on:
- * skb->len, or data_end - data where all is linear, never less. proto_be is skb->protocol
- * where data starts at the network header; 0 where it starts at Ethernet, or is unknown.
+ * Returns a cursor at the first byte of [data, data_end). len is the packet's length from data on,
+ * at least data_end - data: skb->len if there is an skb. proto_be is skb->protocol if data starts
+ * at the network header, and 0 if data starts at the Ethernet header or the protocol is unknown.
  */
 PACKET_INLINE struct packet_cursor packet_begin(void *data, void *data_end, __u32 len,
 						__be16 proto_be)
@@ -245,7 +248,7 @@ PACKET_INLINE void *packet_at(const struct packet_cursor *cursor, __u32 off, __u
 		asm volatile("" : "+r"(header));
 	if (header + size > (__u8 *)cursor->data_end)
 		return 0;
-	/* no packet has the address 0: saves each caller a second comparison */
+	/* a packet pointer is never NULL; this saves each caller a second comparison */
 	if (!header)
 		__builtin_unreachable();
 	return header;
@@ -384,8 +387,8 @@ PACKET_INLINE __u32 packet_extension_size(__u8 protocol, __u8 size)
 }
 
 /*
- * Adds the header of type chain->protocol at chain->off to the chain. At most one fragment header
- * is allowed; after the fragment header of a later fragment there is only data.
+ * Adds the header of type chain->protocol at chain->off to the chain. Only one fragment header is
+ * allowed; that of a later fragment is followed by data only.
  */
 PACKET_INLINE void packet_note_extension(struct packet_chain *chain,
 					 const struct packet_extension *header)
@@ -433,7 +436,7 @@ PACKET_INLINE enum packet_verdict packet_parse_extension(const struct packet_cur
 	return PACKET_OK;
 }
 
-/* Checks the state at which the walk over the extension headers ended. */
+/* Checks the state after the walk over the extension headers. */
 PACKET_INLINE enum packet_verdict packet_check_chain(const struct packet_chain *chain)
 {
 	if (chain->fragment_bits >= 8) {
@@ -458,8 +461,8 @@ PACKET_INLINE enum packet_verdict packet_walk_extensions(const struct packet_cur
 	chain->allowed = 1ULL << IPPROTO_HOPOPTS | 1ULL << IPPROTO_ROUTING |
 			 1ULL << IPPROTO_FRAGMENT | 1ULL << IPPROTO_AH | 1ULL << IPPROTO_DSTOPTS;
 	for (nth = 0; nth < PACKET_EXTENSIONS_MAX && packet_is_extension(chain); nth++) {
-		/* keeps the counter 64 bits wide: 5.10 loses the bounds of a narrower one when it
-		 * is spilled, and then sees an infinite loop
+		/* Keeps the counter 64 bits wide: kernel 5.10 loses the bounds of a narrower one
+		 * when it is spilled, and then reports an infinite loop.
 		 */
 		asm volatile("" : "+r"(nth));
 		verdict = packet_parse_extension(cursor, chain);
@@ -511,11 +514,10 @@ PACKET_INLINE enum packet_verdict packet_parse_ipv6(struct packet_cursor *cursor
 }
 
 /*
- * Parses IPv4, or IPv6 with its extension headers, by cursor->proto_be and the version, which must
- * agree. Leaves the cursor at the L4 header (after the IP headers of a later fragment), and
- * cursor->len at the end of the IP packet.
- * Returns PACKET_OK, PACKET_NOT_IP, PACKET_TRUNCATED, PACKET_LYING, PACKET_LYING_EXTENSION,
- * PACKET_LYING_FRAGMENT, PACKET_JUMBO, PACKET_TOO_DEEP.
+ * Parses IPv4, or IPv6 with its extension headers; cursor->proto_be and the version must agree.
+ * Leaves the cursor at the L4 header (after the IP headers of a later fragment), and cursor->len at
+ * the end of the IP packet. Returns PACKET_OK, PACKET_NOT_IP, PACKET_TRUNCATED, PACKET_LYING,
+ * PACKET_LYING_EXTENSION, PACKET_LYING_FRAGMENT, PACKET_JUMBO, PACKET_TOO_DEEP.
  */
 PACKET_INLINE enum packet_verdict packet_parse_ip(struct packet_cursor *cursor,
 						  enum packet_mode mode, struct packet_ip *ip)
@@ -530,7 +532,7 @@ PACKET_INLINE enum packet_verdict packet_parse_ip(struct packet_cursor *cursor,
 	header = packet_at(cursor, cursor->off, sizeof(*header));
 	if (!header)
 		return PACKET_TRUNCATED;
-	/* data_end limits a whole packet, but a quote may be followed by padding */
+	/* packet_at() has checked data_end, but a quote may end earlier, before padding */
 	if (mode == PACKET_QUOTED && cursor->off + sizeof(*header) > cursor->len)
 		return PACKET_TRUNCATED;
 	version = *(const __u8 *)header >> 4;
@@ -588,7 +590,7 @@ PACKET_INLINE int packet_is_icmp_error(const struct packet_ip *ip, __u8 type)
 /*
  * Parses the ICMP or ICMPv6 error (RFC 792, RFC 4443) after ip, the result of packet_parse_ip() for
  * this cursor: destination unreachable (including fragmentation needed), time exceeded, parameter
- * problem, packet too big. Leaves the cursor at the quoted IP header, for packet_parse_ip() with
+ * problem or packet too big. Leaves the cursor at the quoted IP header, for packet_parse_ip() with
  * PACKET_QUOTED, and cursor->len at or before the end of the quote. Ignores extensions (RFC 4884).
  * Returns PACKET_OK, PACKET_NOT_ICMP_ERROR, PACKET_NO_L4, PACKET_TRUNCATED.
  */

@@ -14,7 +14,7 @@ enum sluice_reply_mode {
 };
 
 /*
- * The record of a load, for user space only; the programs have the same values as rodata. The first
+ * The record of a load, for user space only; the programs have the same values in rodata. The first
  * two words are the same in every version.
  */
 struct sluice_reply_meta {
@@ -28,27 +28,27 @@ struct sluice_reply_meta {
 	__u64 cgroup_id;
 	__u32 sets; /* of the flow table */
 	__u32 any_port;
-	__u32 any_peer_port; /* a reply may go to any port of a peer */
+	__u32 any_peer_port; /* a reply may go to any port of its peer */
 	__u32 reserved;
 	__u64 ports[1024]; /* bit p % 64 of word p / 64: port p is managed */
 };
 _Static_assert(sizeof(struct sluice_reply_meta) == 64 + 8192, "struct sluice_reply_meta");
 
-/* The socket storage of a socket, set at its first datagram. */
+/* The local storage of a socket, created at its first datagram. */
 struct sluice_sock {
 	__u64 cookie;
 	__u64 net;	   /* the kernel's struct net, which lives as long as the socket */
 	__u32 netns;	   /* its inode number */
-	__u32 port_chosen; /* by the kernel, not by bind(2): the socket of a client */
+	__u32 port_chosen; /* the kernel chose the port, not bind(2): a client's socket */
 	/*
-	 * The seal of the last destination that no reply can leave from, and of the generation of
-	 * the addresses at that time: one word, so that it needs no lock.
+	 * The seal of the last destination that cannot be a source, and of the address generation
+	 * at that time. It is one word and so needs no lock.
 	 */
 	__u64 refused;
 };
 _Static_assert(sizeof(struct sluice_sock) == 32, "struct sluice_sock");
 
-/* An address that a datagram in a namespace was sent to. */
+/* The destination of a datagram, in its namespace. */
 struct sluice_local_key {
 	struct sluice_addr addr;
 	__u32 netns;
@@ -56,14 +56,14 @@ struct sluice_local_key {
 };
 _Static_assert(sizeof(struct sluice_local_key) == 24, "struct sluice_local_key");
 
-/* Was the address found on an interface when last searched? */
+/* Did the last walk find the address on an interface? */
 struct sluice_local_usable {
 	__u32 generation; /* of the namespace's addresses at that time */
 	__u32 usable;
 };
 _Static_assert(sizeof(struct sluice_local_usable) == 8, "struct sluice_local_usable");
 
-/* The socket storage of a socket that has connected to a peer with a flow. */
+/* The local storage of a socket that has connected to a peer with a flow. */
 struct sluice_connect {
 	__u64 cookie; /* of the socket that received the peer's request: the key of the audit */
 	struct sluice_addr peer;
@@ -95,10 +95,10 @@ struct sluice_audit {
 	__u32 pid; /* of the process that connected; 0: unknown on this kernel */
 	/* connect(2) calls to a peer that had sent a request */
 	__u64 connects;
-	__u64 siblings;	     /* those of other sockets with the same port: one for each client */
+	__u64 siblings;	     /* those of other sockets on the same port, such as one per client */
 	__u64 connect_right; /* later datagrams to that peer from the requested address */
 	__u64 connect_wrong;
-	/* the last such call */
+	/* the last such connect(2) */
 	struct sluice_addr connect_peer;
 	struct sluice_addr connect_asked;
 	struct sluice_addr connect_used; /* the source of the last datagram; 0: none was sent */

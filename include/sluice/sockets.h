@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: (GPL-2.0-or-later OR BSD-2-Clause) */
 /*
- * The output of the socket iterator: a record for each UDP socket and process that holds it, and
- * the members of each reuseport group, in items of one size.
+ * The output of the socket iterator, in items of one size: a record for each pair of a UDP socket
+ * and a process that holds it, and the members of each reuseport group.
  */
 #ifndef SLUICE_SOCKETS_H
 #define SLUICE_SOCKETS_H
@@ -10,30 +10,30 @@
 
 #define SLUICE_COMM_SIZE 16 /* TASK_COMM_LEN */
 
-/* Sockets of a group above this number have no index. */
+/* Sockets of a group beyond this number have no index. */
 #define SLUICE_GROUP_MAX 1024
 #define SLUICE_NO_INDEX	 (~0U)
 
 struct sluice_socket_record {
 	__u64 sock;   /* the kernel's address of its struct sock */
 	__u64 cookie; /* 0: not assigned yet */
-	__u64 group;  /* 1 + the kernel's number of its group; 0: not bound with SO_REUSEPORT */
+	__u64 group;  /* 1 + the group's reuseport_id; 0: not bound with SO_REUSEPORT */
 	struct sluice_addr local;
 	struct sluice_addr peer; /* of a connected socket */
 	__u32 netns;		 /* inode number of the network namespace */
 	__u32 pid;		 /* thread group */
-	__u32 tid; /* a thread that has the descriptor: the leader, unless it has exited */
-	__u32 uid; /* the user of the process, or the creator of its user namespace */
+	__u32 tid; /* a thread that has the descriptor: the leader, if it still runs */
+	__u32 uid; /* the user of the process, or the creator of its outermost user namespace */
 	__u32 fd;
 	__u32 group_index;     /* index in the kernel's group, or SLUICE_NO_INDEX */
 	__u32 group_prog;      /* id of the group's program; 0: none */
 	__u32 group_prog_refs; /* references to it: the group, pins, descriptors */
 	__u32 queue_used;      /* memory of the receive queue, in bytes */
-	__u32 queue_room;      /* its limit */
+	__u32 queue_room;      /* the queue's limit */
 	__u32 queue_read;      /* bytes read, but still charged to the queue */
 	__u32 drops;	       /* datagrams, since the socket was created; wraps */
 	__u32 ifindex;	       /* of SO_BINDTODEVICE, or 0 */
-	__u8 group_filters;    /* the group has a program, or a classic one without an id */
+	__u8 group_filters;    /* the group has a program; a classic BPF filter has no id */
 	__u8 connected;
 	__u16 family;
 	__u16 port; /* local, host order; 0: not bound */
@@ -56,7 +56,7 @@ struct sluice_socket_members {
 _Static_assert(sizeof(struct sluice_socket_members) == sizeof(struct sluice_socket_record),
 	       "struct sluice_socket_members");
 
-/* The sockets that a walk returns. */
+/* Selects the sockets that a walk returns. */
 struct sluice_sockets_filter {
 	__u32 groups;	/* only members of reuseport groups */
 	__u32 programs; /* only members of groups with a program */

@@ -25,7 +25,7 @@ struct sluice_spread_link {
 	__u32 netns; /* inode number of its namespace */
 	__u32 mode;  /* enum sluice_spread_mode */
 	char name[20];
-	char why[160]; /* why the mode is not native, or empty */
+	char why[160]; /* the reason why the mode is not native, or empty */
 };
 _Static_assert(sizeof(struct sluice_spread_link) == 192, "struct sluice_spread_link");
 
@@ -38,20 +38,22 @@ struct sluice_spread_meta {
 	__u16 cpus[SLUICE_SPREAD_CPUS];
 	__u32 link_count;
 	__u32 map_id; /* of the cpumap */
-	__u64 seed;   /* of the flow hash; kept by a reload, so that no flow moves */
+	__u64 seed;   /* of the flow hash; a reload keeps it, so that no flow moves */
 	struct sluice_spread_link links[SLUICE_SPREAD_LINKS];
 };
 _Static_assert(sizeof(struct sluice_spread_meta) == 32 + 2048 + 192 * SLUICE_SPREAD_LINKS, "meta");
 
-/* A datagram to a managed port counts under exactly one, as in counters.h; others are not counted.
+/* The outcomes of the spread programs, as in counters.h. Of packets to unmanaged ports, only
+ * fragments and malformed UDP are counted. A lost datagram was also counted as spread.
  */
-#define SLUICE_SPREAD_COUNTERS(X)                                                               \
-	X(spread, "datagrams sent to another CPU of the list")                                  \
-	X(stayed, "datagrams that had already arrived on their CPU")                            \
-	X(left_fragment, "left where they arrived: fragments, not yet reassembled")             \
-	X(left_checksum, "left where they arrived: no checksum yet, as from a local container") \
-	X(left_header, "left where they arrived: the parser rejected their headers")            \
-	X(left_no_queue, "left where they arrived: their CPU has no queue")                     \
+#define SLUICE_SPREAD_COUNTERS(X)                                                       \
+	X(spread, "datagrams sent to another CPU of the list")                          \
+	X(stayed, "datagrams that had already arrived on their CPU")                    \
+	X(left_fragment, "left where they arrived: fragments, not yet reassembled")     \
+	X(left_checksum,                                                                \
+	  "left where they arrived: checksum not filled in, as from a local container") \
+	X(left_header, "left where they arrived: the parser rejected their headers")    \
+	X(left_no_queue, "left where they arrived: their CPU has no queue")             \
 	X(lost, "datagrams lost: the queue of their CPU was full")
 
 enum sluice_spread_counter {

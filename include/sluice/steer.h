@@ -25,10 +25,10 @@ enum sluice_steer_policy {
 
 enum sluice_steer_state {
 	SLUICE_STEER_FREE = 0,
-	SLUICE_STEER_ACTIVE,   /* takes new flows */
-	SLUICE_STEER_RETIRED,  /* of an older generation: keeps its flows */
-	SLUICE_STEER_DRAINING, /* by command: keeps its flows until they are idle */
-	SLUICE_STEER_DRAINED,  /* takes no datagrams, and its queue is empty */
+	SLUICE_STEER_ACTIVE,   /* gets new flows */
+	SLUICE_STEER_RETIRED,  /* of an older generation; keeps its flows */
+	SLUICE_STEER_DRAINING, /* by command; keeps its flows until they are idle */
+	SLUICE_STEER_DRAINED,  /* gets no datagrams, and its queue is empty */
 };
 
 /* A socket of the group. */
@@ -38,15 +38,15 @@ struct sluice_steer_slot {
 	__u64 joined_ns;    /* CLOCK_BOOTTIME */
 	__u64 instance;	    /* of the server; see user/steer/group/instance.h */
 	__u32 pid;	    /* of the process that held it when it joined */
-	__u32 generation;   /* counts from 1 */
-	__u16 incarnation;  /* a flow with another value belongs to an earlier socket; never 0 */
+	__u32 generation;   /* starts at 1 */
+	__u16 incarnation;  /* a flow with another value is of an earlier socket; never 0 */
 	__u16 state;	    /* enum sluice_steer_state */
 	__u32 drops_before; /* drops of the socket when it joined */
 	char comm[16];
 };
 _Static_assert(sizeof(struct sluice_steer_slot) == 64, "struct sluice_steer_slot");
 
-/* The slots that take new flows, in the kernel's own order of the group. */
+/* The slots that get new flows, in the order of the kernel's group. */
 struct sluice_steer_choice {
 	__u32 count;
 	__u32 reserved;
@@ -64,14 +64,14 @@ _Static_assert(sizeof(struct sluice_steer_cpu) == 16, "struct sluice_steer_cpu")
 
 enum sluice_steer_consumer_cpu {
 	SLUICE_STEER_CPU_UNKNOWN = 0,
-	SLUICE_STEER_CPU_SEEN,	 /* received there last; may migrate */
-	SLUICE_STEER_CPU_PINNED, /* bound to this CPU */
+	SLUICE_STEER_CPU_SEEN,	 /* it last received there, and may migrate */
+	SLUICE_STEER_CPU_PINNED, /* its affinity mask has only this CPU */
 };
 
 /* Policy cpu: the thread that reads a slot's socket, and its CPU. */
 struct sluice_steer_consumer {
-	__u64 cookie; /* of the socket; the consumer of another socket is unknown */
-	__u32 tid;    /* 0: any thread of the process, all run on this CPU */
+	__u64 cookie; /* of the socket; an entry for another socket is void */
+	__u32 tid;    /* 0: any thread of the process; all of them run on this CPU */
 	__u16 cpu;
 	__u16 known; /* enum sluice_steer_consumer_cpu */
 };
@@ -87,11 +87,11 @@ struct sluice_steer_stats {
 _Static_assert(sizeof(struct sluice_steer_stats) == 32, "struct sluice_steer_stats");
 
 /*
- * Policy load: recent datagrams of all CPUs, over two windows, so that a new window does not start
- * from nothing.
+ * Policy load: the recent datagrams of all CPUs, in two windows, so that a new window does not
+ * start from zero.
  */
 struct sluice_steer_recent {
-	__u32 window; /* number of the window that `now` counts in */
+	__u32 window; /* number of the window that `now` counts */
 	__u32 now;
 	__u32 before;
 	__u32 reserved[13]; /* pads to a cache line */
@@ -114,7 +114,7 @@ struct sluice_steer_meta {
 };
 _Static_assert(sizeof(struct sluice_steer_meta) == 48 + 8192, "struct sluice_steer_meta");
 
-/* The rule that sets one instance of a server apart from the next. */
+/* The rule that tells one instance of a server from the next. */
 enum sluice_steer_generations {
 	SLUICE_STEER_BY_PROCESS = 1,
 	SLUICE_STEER_BY_CGROUP,
@@ -128,10 +128,10 @@ enum sluice_steer_generations {
 #define SLUICE_STEER_UDP(X)                                                              \
 	X(IN_DATAGRAMS, "InDatagrams", "in_datagrams", "read by applications")           \
 	X(NO_PORTS, "NoPorts", "no_ports", "no socket on the port")                      \
-	X(IN_ERRORS, "InErrors", "in_errors", "not delivered, for all reasons below")    \
+	X(IN_ERRORS, "InErrors", "in_errors", "not delivered, for any reason below")     \
 	X(RCVBUF_ERRORS, "RcvbufErrors", "rcvbuf_errors", "the receive buffer was full") \
 	X(IN_CSUM_ERRORS, "InCsumErrors", "in_csum_errors", "the checksum was wrong")    \
-	X(MEM_ERRORS, "MemErrors", "mem_errors", "UDP's memory was used up")
+	X(MEM_ERRORS, "MemErrors", "mem_errors", "UDP's memory limit was reached")
 
 enum sluice_steer_udp {
 #define X(name, snmp, key, help) SLUICE_STEER_UDP_##name,
@@ -141,11 +141,11 @@ enum sluice_steer_udp {
 	SLUICE_STEER_UDP_KNOWN = 7, /* not 0: the counters are valid */
 };
 
-/* What earlier sweeps saw of the current generation; see user/steer/group/generation.h. */
+/* What earlier sweeps found in the current generation; see user/steer/group/generation.h. */
 struct sluice_steer_past {
-	__u32 instances; /* the most at one time; those that may take over later are not counted */
+	__u32 instances; /* the most at one time, without those that may take over later */
 	__u32 reserved;
-	__u64 fewer_ns; /* CLOCK_BOOTTIME: since then there are fewer; 0: there are not */
+	__u64 fewer_ns; /* CLOCK_BOOTTIME since when there are fewer; 0: there are not */
 };
 _Static_assert(sizeof(struct sluice_steer_past) == 16, "struct sluice_steer_past");
 
@@ -165,7 +165,7 @@ struct sluice_steer_group {
 	__u16 family;
 	__u32 prog_id;
 	__u32 reserved;
-	__u64 udp_before[8]; /* enum sluice_steer_udp: the counters at the load */
+	__u64 udp_before[8]; /* enum sluice_steer_udp: the counters at load time */
 	struct sluice_steer_past past;
 	__u64 drain_unread; /* datagrams that drained processes have left unread */
 	struct sluice_steer_keys keys;

@@ -2,16 +2,17 @@
 /*
  * The flow table of a steered group.
  *
- * It is set-associative for the reasons in flow.h, with two differences. A live way is never
- * reused, since that would move its flow: a new flow is not recorded in a full set, and its choice
- * is a function of the tuple, which stays the same as long as the group does. How long an idle flow
- * counts as live in a full set depends on what it has received (sluice_steer_protected()): any
- * spoofer can create flows of a few datagrams, and many datagrams for each cost him many more.
+ * It is set-associative for the reasons in flow.h, with two differences. First, a new flow never
+ * reuses a live way, since that would move the flow there. If its set is full, the new flow is not
+ * recorded; the steering program then hashes its tuple, with the same result as long as the group
+ * stays the same. Second, the time for which an idle flow counts as live in a full set grows with
+ * the datagrams that it has received (sluice_steer_protected()): a spoofer can easily create flows
+ * of a few datagrams, but not flows of many.
  *
  * A way has two words: the print, which identifies the flow, and the owner. Each is read and
- * written atomically, and no lock guards them. Two CPUs that write to one way at once may leave the
- * print of one flow with the owner of another. The check in the owner detects that: the flow is
- * placed again, like a flow that is not recorded.
+ * written atomically; there is no lock. Two CPUs that write to a way at once may combine the print
+ * of one flow with the owner of another. The check in the owner detects that; the flow is then
+ * placed again, as if it had not been recorded.
  */
 #ifndef SLUICE_STEER_TABLE_H
 #define SLUICE_STEER_TABLE_H
@@ -22,13 +23,13 @@
 #define SLUICE_STEER_SLOTS 1024 /* limit on the sockets of a group, over all generations */
 #define SLUICE_STEER_WAYS  8
 
-/* The secret of a group: words from the kernel's random number generator. */
+/* The secret of a group, from the kernel's random number generator. */
 struct sluice_steer_keys {
 	__u64 ip4[2][4];
 	__u64 ip6[2][10];
 };
 
-/* Four ways fill a cache line, so that a flow that is found in its home way costs one line. */
+/* Four ways fill a cache line, so that finding a flow in its home way costs one line. */
 struct sluice_steer_line {
 	__u64 print[4]; /* sluice_steer_print(); 0: free */
 	__u64 owner[4]; /* sluice_steer_owner() */
@@ -59,11 +60,11 @@ SLUICE_FLOW_INLINE __u64 sluice_steer_sum(const volatile __u64 *key, const __u64
 
 /*
  * Returns 63 random bits and a set bit. Two flows have the same print with a probability of 2^-63,
- * whatever their addresses: a peer that does not know the keys cannot search for such a pair other
- * than by trying. The two flows would share a way, and thereby a worker. @word is the source and
- * the destination, as in the header: one word of IPv4, four of IPv6.
+ * whatever their addresses; without the keys, a peer can find such a pair only by trial. The two
+ * flows would share a way, and thereby a worker. @word holds source and destination as in the
+ * header: one word for IPv4, four for IPv6.
  *
- * Rejected: SipHash, whose bound is a conjecture and whose five to eight dependent rounds cost
+ * Rejected: SipHash, since its bound is a conjecture and its five to eight dependent rounds cost
  * more; and sluice_flow_mix(), since some pairs of words collide under every seed.
  */
 SLUICE_FLOW_INLINE __u64 sluice_steer_print(const volatile struct sluice_steer_keys *keys,
@@ -77,8 +78,8 @@ SLUICE_FLOW_INLINE __u64 sluice_steer_print(const volatile struct sluice_steer_k
 }
 
 /*
- * Selects the set (sluice_flow_set_index()) and the home way. The sum is linear in a port and in
- * each half of an address: without the fold, consecutive clients would share few sets.
+ * Selects the set (sluice_flow_set_index()) and the home way. The sums of a print are linear in the
+ * port and in each half of an address: without the mix, consecutive clients would share few sets.
  */
 SLUICE_FLOW_INLINE __u64 sluice_steer_hash(__u64 print)
 {
@@ -97,7 +98,7 @@ SLUICE_FLOW_INLINE __u32 sluice_steer_home(__u64 hash)
  *	| seen, 2^28 ns | check | received | slot | incarnation |
  *
  * The time is the upper part of sluice_flow_clock() of the kernel's ticks. It is a lower bound: the
- * flow was seen up to 2^28 ns later.
+ * last datagram came up to 2^28 ns later.
  */
 #define SLUICE_STEER_SEEN_MASK	  0xffffff00U
 #define SLUICE_STEER_RECEIVED_ONE (1U << 26)
@@ -158,12 +159,12 @@ SLUICE_FLOW_INLINE __u32 sluice_steer_owner_received(__u64 owner)
 #define SLUICE_STEER_PROTECTED_BY_ONE sluice_flow_clock(2000000000)
 
 /*
- * Returns how long a flow keeps its way in a full set after its last datagram: not at all after a
- * single datagram, for two seconds after the second, for four after the third, and so on; for
- * @limit, the idle time, after SLUICE_STEER_RECEIVED_MAX. To fill a table for a time, a spoofer has
- * to send a datagram for each way and each two seconds of that time.
+ * Returns how long a flow keeps its way in a full set after its last datagram: no time after one
+ * datagram, two seconds after two, four seconds after three, and so on; @limit, the idle timeout,
+ * after SLUICE_STEER_RECEIVED_MAX. To keep a table full, a spoofer must send a datagram to each way
+ * every two seconds.
  *
- * Free of branches, since the verifier follows each of them.
+ * Has no branch, since the verifier would follow both sides.
  */
 SLUICE_FLOW_INLINE __u32 sluice_steer_protected(__u32 received, __u32 limit)
 {
@@ -172,7 +173,7 @@ SLUICE_FLOW_INLINE __u32 sluice_steer_protected(__u32 received, __u32 limit)
 	return (received - 1) * SLUICE_STEER_PROTECTED_BY_ONE * (1 - many) + limit * many;
 }
 
-/* Returns the time since the last datagram, which is too short by up to 2^28 ns. */
+/* Returns the time since the last datagram, up to 2^28 ns too short. */
 SLUICE_FLOW_INLINE __u32 sluice_steer_owner_idle(__u64 owner, __u32 now)
 {
 	return sluice_flow_idle(now, (__u32)(owner >> 32) | ~SLUICE_STEER_SEEN_MASK);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: (GPL-2.0-or-later OR BSD-2-Clause) */
-/* What a drain learns of a socket without holding it (bpf/steer/unread.bpf.c). */
+/* What a drain reads from a socket without a reference to it (bpf/steer/unread.bpf.c). */
 #ifndef SLUICE_UNREAD_H
 #define SLUICE_UNREAD_H
 
@@ -8,11 +8,11 @@
 /* Limit on the sockets of a drain. */
 #define SLUICE_UNREAD_MAX 1024
 
-/* The state of a socket, at a call or when it was closed. */
+/* The state of a socket, now or when it was closed. */
 struct sluice_unread {
 	__u32 datagrams; /* in the receive queue */
 	__u32 drops;	 /* since the socket was created; wraps */
-	__u32 known;	 /* 0: the address belongs to another socket now, or it is not closed */
+	__u32 known;	 /* 0: another socket has the address, or the socket is open */
 	__u32 connected;
 };
 

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: (GPL-2.0-or-later OR BSD-2-Clause) */
 /*
- * Mode wire: the records of peers, the fragment table, the counters, and the other maps that the
- * programs and the loader share.
+ * The maps that the programs and the loader of mode wire share: the records of peers, the fragment
+ * table, the counters, and others.
  *
- * A peer sends to a requested address of a server. The programs change nothing until they see a
- * fault: an answer that leaves from an address that the peer never sent to. Its source, the server
- * address, is the proof for the requested address. Both tables are sets of slots; flow.h gives the
- * reasons.
+ * A peer sends to an address of a server, the requested address. The programs change nothing until
+ * they see a fault: an answer whose source, the server address, is one that the peer never sent to.
+ * The server address is the proof that the record keeps for the requested address. Both tables
+ * consist of sets of slots, for the reasons in flow.h.
  */
 #ifndef SLUICE_WIRE_H
 #define SLUICE_WIRE_H
@@ -17,13 +17,13 @@
 #define SLUICE_WIRE_ABI 5
 
 #define SLUICE_FRAGMENT_SETS 512
-/* Kernels give up waiting for the rest of an IPv4 datagram after 30 s (RFC 791: 15 to 255). */
+/* Linux waits 30 s for the rest of an IPv4 datagram (RFC 791: 15 to 255 s). */
 #define SLUICE_FRAGMENT_LIFE sluice_flow_clock(30000000000ULL)
 /* How long a decision (which socket, which address) is reused without a new lookup. */
 #define SLUICE_WIRE_RECHECK sluice_flow_clock(250000000ULL)
-/* How long an answer to a request stays expected. */
+/* How long the programs expect an answer to a request. */
 #define SLUICE_WIRE_PENDING sluice_flow_clock(3000000000ULL)
-/* The least time between two searches of all local addresses for one peer. */
+/* The minimum time between two searches of all local addresses for one peer. */
 #define SLUICE_WIRE_SEARCH sluice_flow_clock(20000000ULL)
 /* How long conntrack keeps the entry of a request that reached no socket. */
 #define SLUICE_WIRE_CONNTRACK_MS 1000
@@ -34,7 +34,7 @@ enum sluice_wire_role {
 	SLUICE_WIRE_GATEWAY = 1 << 1,  /* a server is behind the interface */
 	SLUICE_WIRE_ETHERNET = 1 << 2, /* frames start with an Ethernet header */
 	SLUICE_WIRE_PORT = 1 << 3,     /* a bridge port, which also gets frames for other hosts */
-	SLUICE_WIRE_ROLES = 1 << 4,    /* all are below */
+	SLUICE_WIRE_ROLES = 1 << 4,    /* above all flags */
 };
 
 /* More than two addresses make a record SLUICE_WIRE_MIXED. */
@@ -48,15 +48,15 @@ struct sluice_wire_flow {
 	struct sluice_addr peer;
 	__be16 peer_port_be;
 	__be16 port_be; /* of the server */
-	__u32 scope;	/* ifindex; with SLUICE_WIRE_SCOPE_GATEWAY */
+	__u32 scope;	/* ifindex; on a gateway with SLUICE_WIRE_SCOPE_GATEWAY */
 	__u32 flags;	/* enum sluice_wire_flag */
 	__u32 genid;	/* of the host's addresses when `server` was last checked */
 	struct sluice_addr requested[SLUICE_WIRE_REQUESTED];
-	/* the proof of each requested address: where its answers come from; 0: none */
+	/* the proof of each requested address: the source of its answers; 0: none */
 	struct sluice_addr server[SLUICE_WIRE_REQUESTED];
 	__u32 pending[SLUICE_WIRE_REQUESTED]; /* sluice_flow_clock() of a request without answer */
 	__u64 cookie;	/* of the socket whose answers were last found to be wrong */
-	__u32 judged;	/* sluice_flow_clock() of that */
+	__u32 judged;	/* sluice_flow_clock() of that decision */
 	__u32 routed;	/* sluice_flow_clock() when a request was last seen to reach a socket */
 	__u32 searched; /* sluice_flow_clock() of the last search of all local addresses */
 	__u32 reserved;
@@ -66,13 +66,16 @@ _Static_assert(sizeof(struct sluice_wire_flow) == 128, "struct sluice_wire_flow"
 #define SLUICE_WIRE_SCOPE_GATEWAY (1U << 31)
 
 enum sluice_wire_flag {
-	/* An answer came from a requested address: nothing is changed for the record's life. */
+	/*
+	 * An answer came from a requested address: the programs change nothing while the record
+	 * lives.
+	 */
 	SLUICE_WIRE_RIGHT = 1 << 0,
-	/* The peer sent to a group or to a third address: the same. */
+	/* The peer sent to a group or to a third address: the programs change nothing, either. */
 	SLUICE_WIRE_MIXED = 1 << 1,
-	/* A request has got a server address as its destination: answers from there are its. */
+	/* A request was redirected to a server address: answers from there belong to it. */
 	SLUICE_WIRE_DST = 1 << 2,
-	/* The last lookup found that requests go to the server address. */
+	/* The last lookup found that requests must go to the server address. */
 	SLUICE_WIRE_REDIRECT = 1 << 3,
 	/* The peer has sent again after the fault: only such records evict one another. */
 	SLUICE_WIRE_PROVEN = 1 << 4,
@@ -84,7 +87,7 @@ enum sluice_wire_flag {
 	SLUICE_WIRE_PENDING1 = 1 << 9,
 	/* Gateway: a refusal has been withheld from the peer since the server's last answer. */
 	SLUICE_WIRE_WITHHELD = 1 << 10,
-	/* At `genid`, the requested address of the last request was none of this host's. */
+	/* At `genid`, the requested address of the last request was not local to this host. */
 	SLUICE_WIRE_ELSEWHERE = 1 << 11,
 	/* The server's socket is bound to another device, and lookups on this one do not find it.
 	 */
@@ -92,9 +95,9 @@ enum sluice_wire_flag {
 };
 
 /*
- * Half-open records and proven ones share the sets, so that a packet of either costs one lookup,
- * but not their slots: a half-open record, which a single spoofed datagram makes, never evicts a
- * live proven one. Proven ones leave the half-open at least two slots of each set.
+ * Half-open and proven records share the sets, so that a packet costs one lookup. They do not
+ * compete for slots: a half-open record, which a single spoofed datagram can create, never evicts a
+ * live proven one, and proven records leave at least two slots of each set to half-open ones.
  */
 #define SLUICE_WIRE_PROVEN_WAYS (SLUICE_FLOW_WAYS - 2)
 
@@ -120,7 +123,7 @@ SLUICE_FLOW_INLINE __u64 sluice_wire_hash(__u64 seed, const struct sluice_addr *
 	return sluice_flow_mix(hash, hash >> 32);
 }
 
-/* The address of a packet that is rewritten. */
+/* Which address of a packet the programs rewrite. */
 enum sluice_wire_end {
 	SLUICE_WIRE_NEITHER,
 	SLUICE_WIRE_SOURCE,
@@ -134,7 +137,7 @@ struct sluice_fragment {
 	struct sluice_addr becomes;
 	__be32 id_be;
 	__u32 where;   /* ifindex; with SLUICE_FRAGMENT_OUT on egress */
-	__u8 protocol; /* of IPv4, where it is part of the key (RFC 791); else 0 */
+	__u8 protocol; /* part of the key in IPv4 (RFC 791); 0 in IPv6 */
 	__u8 end;      /* enum sluice_wire_end */
 	__u8 reserved[6];
 };
@@ -146,7 +149,7 @@ struct sluice_fragment_set {
 	struct bpf_spin_lock lock;
 	__u32 reserved[3];
 	__u16 tag[SLUICE_FLOW_WAYS];
-	__u32 seen[SLUICE_FLOW_WAYS]; /* sluice_flow_clock() of the first one */
+	__u32 seen[SLUICE_FLOW_WAYS]; /* sluice_flow_clock() of the first fragment */
 	struct sluice_fragment fragment[SLUICE_FLOW_WAYS];
 };
 _Static_assert(sizeof(struct sluice_fragment_set) == 64 * (1 + SLUICE_FLOW_WAYS), "fragment set");
@@ -184,8 +187,8 @@ struct sluice_wire_iface {
 	char name[16];	   /* IFNAMSIZ; the name at attach time */
 	__u32 roles;	   /* enum sluice_wire_role */
 	__u32 attach_mode; /* enum sluice_wire_attach_mode */
-	__u32 clsact_made; /* sluice made the clsact, and removes it on detach */
-	__u32 master;	   /* ifindex of the bridge that is followed, or 0 */
+	__u32 clsact_made; /* sluice created the clsact qdisc, and removes it on detach */
+	__u32 master;	   /* ifindex of the bridge whose ports sluice follows, or 0 */
 };
 _Static_assert(sizeof(struct sluice_wire_iface) == 32, "struct sluice_wire_iface");
 
@@ -206,21 +209,22 @@ struct sluice_wire_meta {
 _Static_assert(sizeof(struct sluice_wire_meta) == 56 + 8192, "struct sluice_wire_meta");
 
 /*
- * Every exit of the wire programs, once; counters.h explains such lists. The metric is
- * sluice_wire_KEY_total. Packets other than UDP, and those of unmanaged ports, are not counted.
+ * The outcomes of the wire programs (sluice_wire_KEY_total); counters.h explains the list. Packets
+ * other than UDP, and those of unmanaged ports, are not counted.
  */
 #define SLUICE_WIRE_COUNTERS(X)                                                                   \
 	X(half_open, "new records: the first datagram of a peer to a port")                       \
 	X(proven, "faults seen: replies that left from an address the peer never sent to")        \
-	X(proof_dropped, "faults forgotten: one of their addresses has left this host")           \
+	X(proof_dropped, "faults forgotten: this host no longer has one of their addresses")      \
 	X(evicted, "live proven records evicted because their set of the table was full")         \
 	X(evicted_half_open, "other live records evicted because their set was full")             \
-	X(request_rewritten, "requests redirected to the address of a socket connected back")     \
+	X(request_rewritten,                                                                      \
+	  "requests redirected to a socket that has connected back to the peer")                  \
 	X(request_right, "requests of peers whose replies are right, left alone")                 \
 	X(request_mixed, "requests left alone: their peer uses a group or several addresses")     \
 	X(request_passed, "requests left alone: a socket, or another host, receives them")        \
 	X(request_refused, "requests left alone: no socket receives them at any address")         \
-	X(request_not_looked_up, "requests left alone: too many of unknown addresses at a time")  \
+	X(request_not_looked_up, "requests left alone: too many to unknown addresses at once")    \
 	X(request_other_host, "frames for another host, left alone")                              \
 	X(reply_rewritten, "replies given the address that the peer had requested")               \
 	X(reply_right, "replies from a requested address, left alone")                            \
@@ -229,16 +233,16 @@ _Static_assert(sizeof(struct sluice_wire_meta) == 56 + 8192, "struct sluice_wire
 	X(reply_other_sender, "datagrams left alone: not sent by a server's socket of this host") \
 	X(reply_source_set, "replies left alone: the server has chosen their source")             \
 	X(reply_address_gone, "replies left alone: the requested address is not local")           \
-	X(address_search, "searches of all local addresses for a socket connected back")          \
+	X(address_search, "searches of all local addresses for a socket that has connected back") \
 	X(dnat, "records of peers whose requests a DNAT rule sends elsewhere, left alone")        \
-	X(conntrack_cut, "conntrack entries of redirected requests that were cut short")          \
+	X(conntrack_cut, "conntrack entries of redirected requests, cut short")                   \
 	X(fragment_followed, "later fragments, treated as their first one")                       \
 	X(fragment_early, "later fragments left alone: their first one was not seen")             \
-	X(fragment_evicted, "fragmented datagrams evicted early: too many at a time")             \
+	X(fragment_evicted, "fragmented datagrams evicted early: too many at once")               \
 	X(error_translated, "ICMP errors about a rewritten datagram, translated")                 \
 	X(error_withheld, "gateway: ICMP refusals dropped, as the next request is redirected")    \
 	X(error_left, "ICMP errors about UDP, left alone")                                        \
-	X(skipped_header, "packets whose headers the parser refuses, left alone")                 \
+	X(skipped_header, "packets whose headers the parser rejects, left alone")                 \
 	X(skipped_signed, "datagrams with an AH or a routing header, left alone")                 \
 	X(failed, "packets left alone: the kernel refused to change them")
 

@@ -145,10 +145,9 @@ static void test_too_much(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_people),	 cmocka_unit_test(test_err),
-		cmocka_unit_test(test_condition),
-		cmocka_unit_test(test_levels),	 cmocka_unit_test(test_quotes),
-		cmocka_unit_test(test_too_much),
+		cmocka_unit_test(test_people),	  cmocka_unit_test(test_err),
+		cmocka_unit_test(test_condition), cmocka_unit_test(test_levels),
+		cmocka_unit_test(test_quotes),	  cmocka_unit_test(test_too_much),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -12,13 +12,13 @@
     cgroup2 root ─┬─ sluice-bench-PID/inside     sluice attaches here; servers and bystanders
                   └─ sluice-bench-PID/outside    all others, as if on another machine
 
-A server in host answers from the right source if far or guest uses the address of its own side. If
-guest sends to 198.18.0.2, the answers come from 198.18.16.1. Mode wire is on veth1, the bridge's
-port.
+A server in host replies from the right source if far or guest uses the host's address on its own
+side. If guest sends to 198.18.0.2, the replies come from 198.18.16.1. Mode wire is on veth1, the
+port of the bridge.
 
-The addresses are reserved for benchmarks (RFC 2544, RFC 5180). The namespaces have no netfilter,
-which would only increase the base, and so improve the ratios. Namespaces, cgroups and the bpffs
-directory are named after the process that made them, and are removed with it.
+The addresses are reserved for benchmarks (RFC 2544, RFC 5180). The namespaces have no netfilter
+rules, which would only increase the cost of the base, and so improve the ratios. Namespaces,
+cgroups and the bpffs directory are named after the process that made them, and it removes them.
 """
 import json
 import os
@@ -34,8 +34,8 @@ BRIDGE_MAC = "02:00:00:00:00:00"  # the destination of packets.c
 BRIDGE = {4: "198.18.16.1", 6: "2001:2:0:1::1"}
 GUEST = {4: "198.18.16.3", 6: "2001:2:0:1::3"}
 VOID = "198.19.0.2"
-ROUTED = "198.19.64.1"  # local to host by a route alone (AnyIP)
-DEVICES = 250  # in host, besides those in use
+ROUTED = "198.19.64.1"  # local to host only by a route (AnyIP)
+DEVICES = 250  # unused devices in host
 PORT = "veth1"
 PATIENCE_S = 60
 
@@ -52,7 +52,7 @@ def tool(name):
 
 
 def command(*words, **more):
-    """Runs it to the end, in its own session, so that only the benchmark handles ^C."""
+    """Runs a command to its end, in its own session, so that only the benchmark handles ^C."""
     done = subprocess.run(words, capture_output=True, text=True, start_new_session=True,
                           timeout=PATIENCE_S, **more)
     if done.returncode:
@@ -62,7 +62,7 @@ def command(*words, **more):
 
 
 def mounted(kind):
-    """Returns the first mount point of that type."""
+    """Returns the first mount point of a type."""
     for line in open("/proc/self/mountinfo", encoding="utf-8"):
         left, right = line.split(" - ")
         if right.split()[0] == kind:
@@ -71,7 +71,7 @@ def mounted(kind):
 
 
 class Process:
-    """A process of echo.c, hooks.c or packets.c, which answers each line with a line of JSON."""
+    """A process of echo.c, hooks.c or packets.c. It answers each line with a line of JSON."""
 
     def __init__(self, *words):
         self.words = words
@@ -100,7 +100,7 @@ class Process:
 
 
 class Bed:
-    """Made by make(), removed by remove(), even if it was only partly made."""
+    """The namespaces and cgroups. remove() cleans up even if make() has failed half-way."""
 
     def __init__(self, build, cpu):
         name = f"sluice-bench-{os.getpid()}"
@@ -168,7 +168,7 @@ class Bed:
         self.processes.remove(process)
 
     def remove(self):
-        """Runs each step even if others fail; then raises the first failure, if any."""
+        """Runs all steps, even if some fail. Then raises the first failure, if any."""
         steps = [process.stop for process in self.processes]
         steps += [lambda: shutil.rmtree(self.bpffs, ignore_errors=True)]
         steps += [lambda netns=netns: self.remove_netns(netns) for netns in self.netns.values()]
@@ -189,8 +189,8 @@ class Bed:
 
     @staticmethod
     def remove_cgroup(path):
-        """A process that has ended leaves its cgroup a moment later; one that was just being
-        started when we were interrupted is in no list but the cgroup's own."""
+        """Kills and waits: an ended process leaves its cgroup a moment later, and only the cgroup
+        lists a process that was being started when we were interrupted."""
         for _ in range(50):
             try:
                 for pid in (path / "cgroup.procs").read_text().split():

@@ -3,16 +3,16 @@
  * close: shows that the kernel loses datagrams when a socket of a reuseport group is closed, even
  * if no program ever selects that socket.
  *
- * udp_lib_unhash() takes the socket out of its group (reuseport_detach_sock) before it takes it out
- * of the hash chain of the port. In between, udp4_lib_lookup2() and udp6_lib_lookup2() find a
- * socket without a group, and return that socket itself if it is the first in the chain. IPv4
- * sockets are added at the head of the chain, so the newest is the first; IPv6 sockets are added at
- * the tail, so the oldest is (udp_lib_get_port()).
+ * udp_lib_unhash() removes the socket from its group (reuseport_detach_sock()) before it removes
+ * the socket from the hash chain of the port. In between, udp4_lib_lookup2() and udp6_lib_lookup2()
+ * find a socket without a group, and return it if it is the first in the chain. udp_lib_get_port()
+ * adds IPv4 sockets at the head of the chain, so that the newest is the first, and IPv6 sockets at
+ * the tail, so that the oldest is the first.
  *
- * One thread sends as fast as it can. The other opens and closes sockets of the group, while a
- * program selects the socket that stays; it reads every queue before it closes the socket. So
- * whatever is lost was delivered to a closing socket. Either the newest socket is closed again and
- * again, or the oldest, whose successor is then selected.
+ * One thread sends as fast as it can. The other thread opens and closes sockets of the group, while
+ * a program selects the socket that stays. That thread reads every queue before it closes the
+ * socket, so lost datagrams were delivered to a closing socket. Either the newest socket is closed
+ * again and again, or the oldest, and then its successor is selected.
  */
 #include <arpa/inet.h>
 #include <bpf/bpf.h>
@@ -34,7 +34,7 @@
 
 #define PORT	     7000
 #define RECEIVE_ROOM (64 << 20)
-/* After this time, datagrams on their way to the last selected socket are in its queue. */
+/* Time for datagrams in flight to reach the queue of the last selected socket. */
 #define SETTLE_US 200
 
 static atomic_bool sending;

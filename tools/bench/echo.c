@@ -1,36 +1,36 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * echo: the load of the benchmark, and its clock. One process is the client; its child is the
- * server, in its own namespace and cgroup. For each line "MILLISECONDS" on stdin it runs that long
- * and prints one JSON line: operations, CPU time of both ends, wall time, losses, and the cost of
- * an operation in yardsticks.
+ * echo: the load of the benchmark, and its clock. The process is the client, and its child is the
+ * server, each in its own namespace and cgroup. For each line "MILLISECONDS" on stdin, echo runs
+ * for that time and prints one JSON line: operations, CPU time of both ends, wall time, losses, and
+ * the cost of an operation in yardsticks.
  *
- * It measures CPU time, with both ends pinned to one CPU. veth delivers a packet on the sender's
- * CPU, and the softirq that runs the receiver's stack runs at the end of the send. The scheduler's
- * clock of a task (CLOCK_PROCESS_CPUTIME_ID, nanoseconds, not ticks) includes softirqs. So the sum
- * of the two clocks is the whole cost of an operation, with receive path and context switches, and
- * without idle time and the other work of the machine.
+ * echo measures CPU time, with both ends pinned to one CPU. veth delivers a packet on the sender's
+ * CPU, and the softirq for the receive path runs at the end of the send. The scheduler's clock of a
+ * task (CLOCK_PROCESS_CPUTIME_ID, in nanoseconds, not ticks) includes softirqs. So the sum of the
+ * two clocks is the whole cost of an operation, including the receive path and context switches,
+ * but without idle time and the other work of the machine.
  *
- * Rejected: wall time (includes other work on the machine), /proc/stat (counts ticks, and other
- * work), getrusage of one end alone (the receive path of one end is charged to the other end's
- * send), ends on two CPUs (most of such a round trip is idle states and wake-up interrupts, the
- * noisiest part of a virtual machine). A kernel with CONFIG_IRQ_TIME_ACCOUNTING excludes softirqs
- * from a task's clock, and the ratios then omit the receive path.
+ * Rejected: wall time (includes other work of the machine), /proc/stat (counts ticks, and other
+ * work), getrusage() of one end alone (the receive path of one end is charged to the send of the
+ * other end), and ends on two CPUs (such a round trip is mostly idle states and wake-up interrupts,
+ * the noisiest part of a virtual machine). A kernel with CONFIG_IRQ_TIME_ACCOUNTING excludes
+ * softirqs from the clock of a task; then the ratios omit the receive path.
  *
- * The speed of a virtual CPU itself changes by half, from second to second, with the effect of the
- * host's other guests on its caches. So each short burst of the load is followed by a burst of a
- * yardstick: a kilobyte written to a file in memory and read back, that is, system calls and copies
- * without any hook or network code. The quotient of the two, and its median over all bursts, is
- * several times steadier than nanoseconds; rare costs show only in the nanoseconds. Both are
- * printed. Rejected as yardsticks: a loop in user space (hardly affected by what slows the kernel
- * down) and an AF_UNIX socket pair (a fifth faster or slower with the hooks, without any pattern
- * between processes).
+ * The speed of a virtual CPU changes by half from second to second, because other guests of the
+ * host affect its caches. So each short burst of the load is followed by a burst of a yardstick: a
+ * kilobyte is written to a file in memory and read back, which takes system calls and copies, but
+ * no hook or network code. The quotient of the two, with its median over all bursts, is several
+ * times steadier than nanoseconds. Rare costs show only in the nanoseconds, so both are printed.
+ * Rejected as yardsticks: a loop in user space (hardly affected by what slows the kernel down), and
+ * an AF_UNIX socket pair (a fifth faster or slower with the hooks, without any pattern between
+ * processes).
  *
- * The process survives many measurements, so that variants are compared on the same sockets, ports
- * and memory. With --inline one thread plays both ends: without a context switch, a round trip has
- * the smallest possible base. Since it loses nothing, an operation can then be a block of
- * datagrams, sent one by one, or as one packet that the kernel segments late or never (UDP_SEGMENT,
- * UDP_GRO).
+ * The process runs many measurements, so that variants are compared on the same sockets, ports and
+ * memory. With --inline, one thread is both ends: without a context switch, the base cost of a
+ * round trip is as small as possible. Since no datagram can be lost then, an operation can be a
+ * block of datagrams, sent one by one, or as one packet that the kernel segments late or never
+ * (UDP_SEGMENT, UDP_GRO).
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -61,7 +61,7 @@
 #define YARDSTICK_SIZE 1024
 /* UDP_MAX_SEGMENTS before kernel 6.9 */
 #define SEGMENTS_MAX 64
-/* Each loss costs a timeout of a second: gives up if no datagram gets through. */
+/* Each loss costs a timeout of a second, so echo gives up if no datagram gets through. */
 #define LOST_MAX 5
 
 struct end {
@@ -131,7 +131,7 @@ static int serve_sendto(const struct plan *plan, int fd)
 	return result(sendto(fd, buffer, n, 0, (struct sockaddr *)&peer, len));
 }
 
-/* Turns the received IP_PKTINFO into one for sending; the route selects the interface. */
+/* Converts a received IP_PKTINFO for sending. Clears the interface, which the route selects. */
 static void pktinfo_turn(struct msghdr *msg)
 {
 	struct cmsghdr *cmsg = CMSG_FIRSTHDR(msg);
@@ -289,7 +289,7 @@ static void write_pid(const char *cgroup)
 		die(path);
 }
 
-/* A socket belongs to the namespace and the cgroup of the process that makes it. */
+/* Enters the namespace and the cgroup of an end, to which its sockets then belong. */
 static void enter(const struct end *end)
 {
 	char path[4096];
@@ -340,7 +340,7 @@ static int bind_server(const struct plan *plan, int fd, int family)
 	return bind_wildcard(plan, fd, family);
 }
 
-/* Sizes the buffers for a block: the kernel charges the memory of whole packets. */
+/* Sizes the buffers for a block. The kernel charges the memory of whole packets. */
 static void set_up_blocks(const struct plan *plan, int fd)
 {
 	int room = 1 << 20, size = (int)plan->size, on = 1;
@@ -516,13 +516,16 @@ static void note_quotient(struct tally *tally, double quotient)
 	tally->quotients[tally->bursts++] = quotient;
 }
 
-/* A block sent one by one is long enough: the yardstick must follow the load closely. */
+/*
+ * Returns the operations in a burst. Two blocks of single datagrams suffice: the yardstick must
+ * follow the load closely.
+ */
 static int burst_size(const struct plan *plan)
 {
 	return plan->segments > 1 && !plan->gso ? 2 : BURST;
 }
 
-/* The server's remaining work, during the yardstick, is charged to the load. */
+/* Runs a burst. The server's remaining work during the yardstick is charged to the load. */
 static void burst(const struct plan *plan, const int *fds, unsigned int *turn, struct tally *tally)
 {
 	unsigned long long server_start_ns = server_ns(), start_ns = own_ns(), load_ns, yard_ns;
@@ -565,7 +568,10 @@ static double median(double *values, size_t count)
 	return (values[count / 2] + values[(count - 1) / 2]) / 2;
 }
 
-/* Runs a tenth more, and each flow once, before measuring, so that all flows are learned. */
+/*
+ * Measures. Before that, runs for a tenth of the time, and each flow once, so that all flows are
+ * learned.
+ */
 static void measure(const struct plan *plan, const int *fds, unsigned long long duration_ns)
 {
 	struct tally tally = work(plan, fds, duration_ns / 10);

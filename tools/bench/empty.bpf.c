@@ -2,9 +2,10 @@
 /*
  * The floor of the benchmark: programs that decide nothing, on the hooks that sluice uses.
  *
- * empty_* cost what the kernel's hooks themselves cost. source_* set the one right source of the
- * benchmark's topology as a constant, without a lookup: the cost of any program that sets a source,
- * including the kernel's check of that source. Any further cost is sluice's own.
+ * The programs empty_* show the cost of the kernel's hooks themselves. The programs source_* set a
+ * constant, the right source in the benchmark's topology, without a lookup. They show the cost of
+ * any program that sets a source, including the kernel's check of that source. Any further cost is
+ * sluice's own.
  */
 #include <linux/bpf.h>
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Measures how long a new port of a watched bridge is uncovered: from the request that creates the
- * interface to the moment when both of sluice's programs are on it, as a third process sees it.
+ * Measures how long a new port of a followed bridge is uncovered: from the request that creates the
+ * interface until both of sluice's programs are attached to it, as seen by a third process.
  *
  * Runs in a private network namespace with a private bpffs; it starts and ends the daemon.
  */
@@ -153,7 +153,7 @@ static struct sample measure(unsigned int master)
 	wait_covered(ifindex);
 	sample = (struct sample){ now_us() - begin, now_us() - enslaved };
 	ask(request(RTM_DELLINK, 0, ifindex));
-	/* the daemon has handled the event, and is idle again */
+	/* let the daemon handle the event and become idle again */
 	usleep(50000);
 	return sample;
 }

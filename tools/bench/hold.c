@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * The cost of a million idle flows for hold: memory in user space and in the kernel, and CPU time
- * for their timers. Prints one figure a line; loads no program and attaches nothing. Usage: hold
- * [FLOWS]
+ * hold [FLOWS]: measures what a million idle flows cost hold: memory in user space and in the
+ * kernel, and CPU time for their timers. Prints one figure per line. Loads no program and attaches
+ * nothing.
  *
- * Each timer follows its flow as the daemon's do (user/hold/sender.c): it reads the flow in the
+ * The timers work like those of the daemon (user/hold/sender.c): a timer reads its flow in the
  * mapped array, and is set again after 15 to 18 s. The clock is simulated, so that only work
  * counts.
  */

@@ -5,9 +5,9 @@
   maps      the kernel's memory for a table of a million flows, as the kernel charges it
   schedule  the keepalives of a mixed load, beside a fixed schedule of 15 s that ignores traffic
 
-The schedule is measured at the default interval, in real time: a host behind a router has sockets
-of four kinds, and each has flows to as many peers. The router counts the datagrams. The rows '^hold'
-of tools/bench/run follow, for round trips and bystanders.
+The schedule is measured in real time, at the default interval. A host behind a router has sockets
+of four kinds, each with flows to the same number of peers. The router counts the datagrams. Then
+the rows '^hold' of tools/bench/run follow, for round trips and bystanders.
 
 The benchmark is a measurement: it never fails a build.
 """
@@ -90,7 +90,7 @@ def in_netns(bed, place, *words):
 
 
 class Background:
-    """Processes in the namespaces of the bed; ends them."""
+    """Runs processes in the namespaces of the bed, and ends them."""
 
     def __init__(self):
         self.processes = []
@@ -116,7 +116,7 @@ class Background:
 
 
 def counted(bed):
-    """Returns the datagrams that have passed the router towards the peers."""
+    """Returns the number of datagrams that have passed the router toward the peers."""
     found = json.loads(command(*in_netns(bed, "host", tool("nft"), "-j", "list", "counter", "ip",
                                          "bench", "sent")))
     return found["nftables"][1]["counter"]["packets"]
@@ -148,7 +148,7 @@ def schedule(bed, options):
             for number, (words, _) in enumerate(KINDS.values()):
                 run.start(in_netns(bed, "guest", *program, "client", FAR[4], PORT, options.flows,
                                    4000 + number, *words), bed.cgroup / "inside", "ready")
-            # what is sent before all are there is left out
+            # ignore what is sent before all flows are tracked
             before, sent_before, began = flows_of(bed, options), counted(bed), time.monotonic()
             if len(before) != len(KINDS) * options.flows:
                 raise BenchError(f"{len(before)} flows are tracked of "
@@ -232,7 +232,7 @@ def parse_options(words):
 
 
 def main(words):
-    """Returns whether the rows of hold are wanted as well."""
+    """Returns True if the rows of hold are to follow."""
     options = parse_options(words)
     bench(options)
     return options.rows

@@ -1,12 +1,13 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Flows for make bench BENCH=hold; prints "ready" once all are answered.
+"""Makes flows for make bench BENCH=hold; prints "ready" once all are answered.
 
   hold_flows.py client PEER FIRST COUNT LOCAL [--every S] [--ask S]
   hold_flows.py server FIRST COUNT
 
-A socket of the client, bound to LOCAL, has a flow to each of COUNT ports of PEER from FIRST on.
---every: it sends to each of them again and again. --ask: the peers send to it again and again,
-and it is silent. The server answers each datagram with text; "ask S" lets it send every S seconds.
+The client has a socket on port LOCAL, with a flow to each of COUNT ports of PEER from FIRST on.
+With --every, it sends a datagram on each flow every S seconds. With --ask, it is silent, and the
+server sends on each flow every S seconds. The server answers each datagram; the text "ask S" starts
+its own datagrams.
 """
 import selectors
 import socket
@@ -33,7 +34,7 @@ def client(peer, first, count, local):
             except TimeoutError:
                 pass
     print("ready", flush=True)
-    # spread over the time, as of programs that know nothing of each other
+    # spread over time, like the datagrams of independent programs
     started, number = time.monotonic(), 0
     while True:
         due = started + every * number / count if every else time.monotonic() + 60

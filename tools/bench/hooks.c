@@ -6,14 +6,14 @@
  * A set of programs is a bpffs directory whose files are named after attach types. Commands are
  * lines on stdin, each answered with a JSON line:
  *
- *	on DIR	attach that set, after detaching any other
- *	off		detach the attached set
- *	count		count time and runs of programs from now on
- *	read		these counts, for the attached programs
- *	mine ID		that program is the benchmark's own
- *	foreign		names of all other programs on the hooks that sluice uses
+ * 	on DIR	attach that set, after detaching any other
+ * 	off		detach the attached set
+ * 	count		count time and runs of programs from now on
+ * 	read		these counts, for the attached programs
+ * 	mine ID		that program is the benchmark's own
+ * 	foreign		names of all other programs on the hooks that sluice uses
  *
- * Speed matters: a loader has to pass the verifier. Switching with a loader would compare states
+ * Speed matters: a loader has to pass the verifier, so the states that it switches between would be
  * too far apart in time, on a machine whose speed changes from second to second.
  */
 #include <bpf/bpf.h>
@@ -41,7 +41,7 @@
 struct hook {
 	enum bpf_attach_type type;
 	int prog;
-	int link; /* of an interface */
+	int link; /* tcx link on an interface */
 };
 
 static struct hook hooks[HOOKS_MAX];
@@ -133,7 +133,7 @@ static void hooks_on(const char *folder)
 }
 
 /*
- * Enables statistics by bpf(2), BPF_ENABLE_STATS, kernel 5.8; unlike the sysctl, it ends with the
+ * Enables statistics by BPF_ENABLE_STATS (kernel 5.8). Unlike the sysctl, this ends with the
  * process.
  */
 static void stats_on(void)
@@ -179,7 +179,7 @@ static bool is_foreign(const struct bpf_prog_info *info)
 	       info->type == BPF_PROG_TYPE_SCHED_CLS;
 }
 
-/* Returns false if the program is gone. */
+/* Reads the info of a program. Returns false if the program is gone. */
 static bool prog_info(__u32 id, struct bpf_prog_info *info)
 {
 	__u32 size = sizeof(*info);

@@ -4,13 +4,13 @@
  * For each line "N" on stdin it runs each kind N times and prints one JSON line of medians, in ns,
  * beside those of an empty program.
  *
- * Each run is a system call with a fresh packet: the kernel's own repetition would run the program
- * on what it has just rewritten, which takes another path. Unlike with packets from the wire, all
- * data is in the caches. The empty program runs right after each run, so that both include the cost
- * of the clock and the cold caches.
+ * Each run is a system call with a fresh packet: with the kernel's own repetition, the program
+ * would run on a packet that it has just rewritten, and take another path. Unlike with packets from
+ * the wire, all data is in the caches. The empty program runs right after each run, so that both
+ * include the cost of the clock and of cold caches.
  *
- * A program counts its decisions, but here it is enough to check whether the packet was changed.
- * Each run checks that, so that a figure always belongs to the path that its label states.
+ * Each run checks whether the packet was changed, so that a figure always belongs to the path in
+ * its label.
  */
 #include <arpa/inet.h>
 #include <bpf/bpf.h>
@@ -34,8 +34,8 @@
 #include <unistd.h>
 
 /*
- * Addresses of bed.py: the client's, the one that the host answers from, and another one of the
- * host.
+ * Addresses of bed.py: that of the client, the one that the host replies from, and another one of
+ * the host.
  */
 #define GUEST4	"198.18.16.3"
 #define BRIDGE4 "198.18.16.1"
@@ -71,12 +71,12 @@ struct kind {
 	uint16_t source_port, target_port;
 	bool out;
 	bool rewritten;
-	bool new_port; /* a client port without a flow, each time */
+	bool new_port; /* a new client port, without a flow, for each run */
 	bool tcp;
 	enum piece piece;
 };
 
-/* Ordered: an answer needs its request, and a request that is right its answer. */
+/* The order matters: a reply needs its request, and a request of a right flow needs its reply. */
 static struct kind kinds[] = {
 	{ "IPv4, to a server that connected back", GUEST4, HOST4, CLIENT, BACK, .rewritten = true },
 	{ "IPv6, to a server that connected back", GUEST6, HOST6, CLIENT, BACK, .rewritten = true },
@@ -139,7 +139,7 @@ static void pin(int cpu)
 		die("sched_setaffinity");
 }
 
-/* Opens a socket on the wildcard address of both families; nothing needs to read from it. */
+/* Opens a socket on the wildcard address of both families; no process has to read from it. */
 static void open_server(void)
 {
 	struct sockaddr_in6 any = { .sin6_family = AF_INET6, .sin6_port = htons(SERVER) };
@@ -306,7 +306,7 @@ static void measure(struct kind *kind, size_t count)
 	size_t i;
 
 	build(kind, &in);
-	/* the first request to a server that connects back, or the search for its socket */
+	/* the first request to a server that connects back, or the look-up of its socket */
 	for (i = 0; i < 2 && kind->rewritten; i++)
 		run_once(programs[kind->out], &in, &out);
 	for (i = 0; i < count; i++) {

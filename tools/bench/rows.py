@@ -1,15 +1,16 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The rows of the benchmark, and what they compare.
 
-A *state* is a set of programs on their hooks: none, again (also none); empty and source (of
-empty.bpf.c), list and any (sluice in mode socket); tc-empty and wire (sluice in mode wire);
-hold-empty and hold (sluice hold). A
-*load* is an echo process. A row compares two "STATE LOAD".
+A *state* is a set of attached programs: none and again (both without programs); empty and source
+(of empty.bpf.c); list and any (sluice in mode socket); tc-empty and wire (sluice in mode wire);
+hold-empty and hold (sluice hold). A *load* is an echo process. A row compares two pairs "STATE
+LOAD".
 
-The base of mode wire is the same server and client without sluice, when the client sends to the
-address that the kernel answers from: the packets take the same path except for the rewriting.
-Rejected as a base: a server bound to the requested address. It saves the kernel the selection of a
-source, which has nothing to do with sluice (and for IPv6 costs more than sluice; see the floor).
+The base of mode wire is the same server and client without sluice, where the client sends to the
+address that the kernel replies from: the packets take the same path, except for the rewriting.
+Rejected as a base: a server that is bound to the requested address. It saves the kernel the
+selection of a source, which is not a cost of sluice (and for IPv6 costs more than sluice; see the
+floor).
 """
 import collections
 
@@ -17,11 +18,11 @@ from bed import BRIDGE, FAR, HOST, ROUTED, VOID
 
 Load = collections.namedtuple("Load", "words side to managed")
 Row = collections.namedtuple("Row", "group label over under aim")
-# From the kernel's statistics: the cost of a program in over, less that of an empty program at the
-# same hook in under.
+# By the kernel's statistics: the cost of a program in `over`, minus that of an empty program on the
+# same hook in `under`.
 Cost = collections.namedtuple("Cost", "program label over under")
 
-# The two ends of each load: the first is echo's server, the second its client.
+# The ends of each load: first echo's server, then its client.
 SERVER_HERE = ("inside host", "outside far")
 BOTH_HERE = ("inside host", "inside far")
 CLIENT_HERE = ("outside far", "inside host")

@@ -3,27 +3,27 @@
  * steer: a reuseport group and its clients, in one process with a private network namespace, for
  * the benchmark of steering. Commands are lines on stdin, each answered with a JSON line:
  *
- *	workers N		close the group's sockets, open N
- *	clients N 4|6		N clients, each with its own address
- *	use kernel|cbpf|PATH	the selector: the kernel, a classic program (the client's address,
- *				hashed, modulo the workers), or the program that is pinned there
- *	even MS			all clients in turn; CPU time and received datagrams
- *	flood N			until N datagrams are received; on two CPUs, a thread per worker
- *	replay FILE RATE	a datagram of client n for each 16-bit n of the file, paced
- *	fresh N 4|6 TIMES	N new clients, each of which sends TIMES datagrams
- *	churn 4|6		short-lived flows, until the next line
- *	count			count time and runs of programs from now on
- *	cost			these counts, for the program in use
+ * 	workers N		close the group's sockets, open N
+ * 	clients N 4|6		N clients, each with its own address
+ * 	use kernel|cbpf|PATH	the selector: the kernel, a classic program (the client's address,
+ * 				hashed, modulo the workers), or the program that is pinned there
+ * 	even MS			all clients in turn; CPU time and received datagrams
+ * 	flood N			until N datagrams are received; on two CPUs, a thread per worker
+ * 	replay FILE RATE	a datagram of client n for each 16-bit n of the file, paced
+ * 	fresh N 4|6 TIMES	N new clients, each of which sends TIMES datagrams
+ * 	churn 4|6		short-lived flows, until the next line
+ * 	count			count time and runs of programs from now on
+ * 	cost			these counts, for the program in use
  *
- * The group is on a dual-stack port of the loopback device: the kernel runs the receive path,
+ * The group is on a dual-stack port of the loopback device. The kernel runs the receive path,
  * including the selection, at the end of the send, and charges all of it to the sender's task (see
- * echo.c). In "even" one thread sends a burst and receives it: this measures the CPU time of the
+ * echo.c). In "even", one thread sends a burst and receives it: this measures the CPU time of the
  * whole path of a datagram, without waiting for a busy CPU. "flood" shows what an administrator
- * would see: the sender and the workers have a CPU each, and the sender waits when it is a window
+ * would see: the sender and the workers have one CPU each. The sender waits when it is a window
  * ahead, so only received datagrams count.
  *
- * The owner of the sockets attaches the programs within microseconds, so variants can run in turn:
- * see hooks.c.
+ * The process that owns the sockets attaches the programs within microseconds, so that variants can
+ * run in turn (see hooks.c).
  */
 #include <arpa/inet.h>
 #include <bpf/bpf.h>
@@ -54,7 +54,7 @@
 #define WORKERS_MAX  64
 #define FRESH_FROM   65536 /* clients with this number or above are new */
 #define BURST	     32
-#define WINDOW	     512 /* lead of "flood" in datagrams; they fit into a single queue */
+#define WINDOW	     512 /* maximum lead in "flood", in datagrams */
 #define RECEIVE_ROOM (16 << 20)
 #define PAYLOAD	     32
 
@@ -183,7 +183,8 @@ static void do_workers(int count)
 }
 
 /*
- * Hashes the client's address; here SKF_AD_RXHASH would be the sending socket's, the same for all.
+ * Hashes the client's address. Here, SKF_AD_RXHASH would be that of the sending socket, the same
+ * for all clients.
  */
 static void use_classic(void)
 {
@@ -231,7 +232,7 @@ static void do_use(const char *what)
 	answer();
 }
 
-/* Receives all datagrams in a queue. */
+/* Reads all datagrams in a queue. */
 static unsigned int worker_drain(struct worker *worker)
 {
 	static char payload[BURST][PAYLOAD];
@@ -288,9 +289,9 @@ static void tallies_clear(void)
 /* --- clients */
 
 /*
- * Numbered clients, distinguished by address: one socket sends for all of them. Rejected: a socket
- * for each. A thousand sockets would evict the receiver's data from the CPU's caches, which a real
- * server has to itself.
+ * Numbered clients, which differ by address. One socket sends for all of them. Rejected: a socket
+ * for each client. A thousand sockets would evict the receiver's data from the CPU's caches, which
+ * a real server has for itself.
  */
 struct crowd {
 	int family;
@@ -509,7 +510,7 @@ static void do_replay(const char *path, unsigned long rate)
 	tallies_print();
 }
 
-/* Sends the datagrams of a client with pauses in between, as those of a real flow. */
+/* Sends the datagrams of each client with pauses in between, like those of a real flow. */
 static void do_fresh(__u32 count, int family, int times)
 {
 	static __u32 from = FRESH_FROM;
@@ -537,7 +538,7 @@ static bool line_waits(void)
 	return poll(&wait, 1, 0) > 0;
 }
 
-/* Flows end after their datagrams, and new ones begin, at different times. */
+/* Runs flows that begin and end at different times. */
 static void do_churn(int family)
 {
 	static __u32 number[CHURN_FLOWS];
@@ -567,7 +568,7 @@ static void do_churn(int family)
 /* --- the kernel's statistics */
 
 /*
- * Enables statistics by bpf(2), BPF_ENABLE_STATS, kernel 5.8; unlike the sysctl, it ends with the
+ * Enables statistics by BPF_ENABLE_STATS (kernel 5.8). Unlike the sysctl, this ends with the
  * process.
  */
 static void do_count(void)

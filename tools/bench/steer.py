@@ -1,19 +1,19 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""make bench BENCH=steer: steering compared with the kernel's own selection, and with the optimum.
+"""make bench BENCH=steer: compares steering with the kernel's own selection, and with the optimum.
 
-Everything runs on the loopback device of a network namespace that steer.c makes and that ends with
-it. sluice is loaded by its own command line. The selecting program is then switched within
+Everything runs on the loopback device of a network namespace that exists as long as steer.c runs.
+The command line of sluice loads its program. Then the selecting program is switched within
 microseconds (steer.c, "use"), and the variants run in turn, in random order.
 
-The balance is printed beside the best that any assignment could reach without moving a flow: flows
-placed by falling size, each on the worker with the least so far (LPT, at most 4/3 of the optimum),
-with all sizes known in advance. No assignment is better than the heaviest flow or the mean; for
-these flows LPT is within a per cent of that bound, so "best" is the optimum. "online" knows the
-size of a flow at its start, but no later flow: a heavy flow that starts when all workers have equal
-load overloads any of them.
+The balance is compared with the best that an assignment could reach without moving a flow: this
+assignment knows all sizes in advance, and places the flows by falling size, each on the worker with
+the least load so far (LPT, at most 4/3 of the optimum). No assignment is better than the heaviest
+flow or the mean. For these flows LPT is within a per cent of that bound, so "best" is the optimum.
+"online" knows the size of a flow at its start, but no later flows: a heavy flow that starts when
+all workers have equal load overloads any of them.
 
 The benchmark is a measurement: it never fails a build. It takes two to three minutes, mostly for
-the drains of rolling restarts; name parts to run only those.
+the drains of rolling restarts. To run only some parts, name them.
 """
 import argparse
 import array
@@ -58,7 +58,7 @@ Trace = collections.namedtuple("Trace", "label sizes order")
 
 
 class Group:
-    """A reuseport group with its clients (steer.c), and sluice for it."""
+    """A reuseport group with its clients (steer.c), and the sluice that steers it."""
 
     def __init__(self, options, folder):
         self.options, self.folder = options, folder
@@ -99,7 +99,7 @@ class Group:
 
 @contextlib.contextmanager
 def group_of(options):
-    """with group_of(options) as group: removes sockets, pins and the rest at its end."""
+    """A context with a group; removes its sockets, pins and all else at the end."""
     folder = mounted("bpf") / f"sluice-bench-steer-{os.getpid()}"
     folder.mkdir()
     group = Group(options, folder)
@@ -124,7 +124,7 @@ def show_progress(text):
 # --- received datagrams
 
 def turns(group, choosers, rounds, line):
-    """Returns {label: [one answer per round]}; each round runs all choosers, in random order."""
+    """Returns {label: [answer of each round]}. A round runs all choosers, in random order."""
     runs = {label: [] for label in choosers}
     for _ in range(rounds):
         for label in shuffled(choosers):
@@ -207,7 +207,7 @@ def zipf_sizes(exponent):
 
 
 def zipf_trace(exponent, draw):
-    """All flows at once: their datagrams in random order."""
+    """Returns the datagrams of all flows at once, in random order."""
     sizes = zipf_sizes(exponent)
     draw.shuffle(sizes)
     order = array.array("H", (flow for flow, size in enumerate(sizes) for _ in range(size)))
@@ -217,8 +217,8 @@ def zipf_trace(exponent, draw):
 
 def trains_trace(label, exponent, train, draw, late=0.0):
     """
-    Each flow sends trains, back to back, at random moments; from the start on, or from a random
-    moment before that part of the run.
+    Each flow sends trains of datagrams, back to back, at random moments. A flow starts at the
+    beginning, or at a random moment before that part of the run.
     """
     sizes = zipf_sizes(exponent)
     draw.shuffle(sizes)
@@ -246,7 +246,7 @@ def imbalance(loads):
 
 
 def best_online(trace, workers):
-    """The best balance with a flow's size known at its start, but no later flow."""
+    """Returns the best balance if the size of a flow is known at its start, but no later flow."""
     loads, begun = [0] * workers, set()
     for flow in trace.order:
         if flow not in begun:
@@ -267,7 +267,7 @@ def bound_sticky(sizes, workers):
 
 
 def play(group, who, path):
-    """Replays on sockets and a table without any state of the last replay."""
+    """Replays on new sockets and a new table, without state of the previous replay."""
     group.workers(WORKERS)
     if who in ("flow", "load"):
         group.load(who)
@@ -338,7 +338,7 @@ def cost_new(group, use, family):
 
 
 def decision_of(group, policy, empty, options):
-    """Returns the medians of runs in turn, each less the empty program's of the same round."""
+    """Returns the medians of runs in turn, minus the empty program's in the same round."""
     rows = []
     group.workers(WORKERS)
     program = group.load(policy)
@@ -429,7 +429,7 @@ def print_memory(rows):
 # --- rolling restarts
 
 class Restarts:
-    """Successive instances of a server (steer_worker.c) under churning flows."""
+    """Runs successive instances of a server (steer_worker.c) under short-lived flows."""
 
     def __init__(self, group, folder, family):
         self.group, self.folder, self.family = group, folder, family
@@ -454,7 +454,7 @@ class Restarts:
         return new
 
     def by_sluice(self, old):
-        """As an administrator does: the new instance beside the old one, drain, then end the old one."""
+        """Restarts as administrators do: starts a new instance, drains and ends the old one."""
         new = self.start()
         self.group.sluice("steer", "drain", str(old.popen.pid), "--wait", "10")
         self.stop(old)
@@ -507,7 +507,7 @@ def facts_of(options):
 
 
 def measure_part(part, options, folder):
-    """Runs each part in its own namespace."""
+    """Runs all parts, each in its own namespace."""
     with group_of(options) as group:
         return {"throughput": lambda: throughput(group, options),
                 "balance": lambda: balance(group, options, folder),

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * steer_worker: an instance of a server with several reuseport sockets, for the benchmark's rolling
- * restarts. It knows nothing of sluice, and ends as well-behaved servers do: at a line on stdin (or
- * its end) it reads what is left in its queues, closes them, and prints what it received.
+ * restarts. It does not depend on sluice, and exits like a well-behaved server: at a line on stdin
+ * (or its end), it reads the rest of its queues, closes them, and prints how many datagrams it
+ * received.
  *
- * All instances map a file with the last socket of each flow, so that each of them notices a flow
- * that moves to it from another.
+ * All instances map a file with the last socket of each flow, so that an instance notices a flow
+ * that moves to it from another socket.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -24,8 +25,8 @@
 #define SOCKETS 4
 #define FLOWS	(1U << 20)
 /*
- * Large enough that no datagram is lost while the machine has no CPU for the server: the topic is
- * restarts.
+ * Large enough that no datagram is lost while the server waits for a CPU: only restarts are to
+ * cause losses.
  */
 #define RECEIVE_ROOM (16 << 20)
 
@@ -61,8 +62,7 @@ static void owners_map(const char *path)
 
 static int socket_open(int family, __u16 port)
 {
-	/* the port is at the same offset, and the wildcard address is all zero, for both families
-	 */
+	/* in both families, the port is at the same offset, and the wildcard address is all zero */
 	struct sockaddr_in6 any = { .sin6_family = family, .sin6_port = htons(port) };
 	int fd = socket(family, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	int off = 0, on = 1, room = RECEIVE_ROOM;
@@ -96,7 +96,7 @@ int main(int argc, char **argv)
 		fprintf(stderr, "usage: steer_worker PORT NETNS FILE 4|6\n");
 		return 2;
 	}
-	/* the sockets of IPv6 are dual-stack */
+	/* an IPv6 socket is dual-stack */
 	family = atoi(argv[4]) == 4 ? AF_INET : AF_INET6;
 	netns_enter(argv[2]);
 	owners_map(argv[3]);

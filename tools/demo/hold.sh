@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # shellcheck shell=bash
-# The third part of `make demo`: a plain socat behind a NAT is reached after a silence of many
-# lifetimes of a mapping. tools/demo/run sources it after its own functions and the topology; it
-# asserts every line as well. The network is that of tools/lab/nat.sh.
+# The third part of `make demo`: a plain socat behind a NAT is reachable after a silence of many
+# lifetimes of a mapping. tools/demo/run sources it after its own functions and the topology. Every
+# line is asserted here, too. The network is described in tools/lab/nat.sh.
 #
-# Times are about a fifth of real ones: of the 30 s for which many NATs keep a mapping, and
-# of the 18 s after which sluice sends by default.
+# All times are about a fifth of real ones: many NATs keep a mapping for 30 s, and sluice sends
+# after 18 s by default.
 
 # shellcheck source=tools/lab/nat.sh
 . "$ROOT/tools/lab/nat.sh"
@@ -13,7 +13,7 @@
 NAT_SECONDS=6 INTERVAL=4 HOLD_PORT=7000
 SHORT_SILENCE=9 LONG_SILENCE=${LONG_SILENCE:-40}
 
-# socat between the peer's port and a pipe: what is written to descriptor 8 goes to the client
+# socat connects the peer's port and a pipe: data written to descriptor 8 goes to the client
 peer_socat()
 {
 	rm -f "$SCRATCH/to_client"

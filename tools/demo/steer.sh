@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # shellcheck shell=bash
 # The second part of `make demo`: restarts a server of four workers under load, without and with
-# steering. tools/demo/run sources it after its own functions and the topology; it asserts every
-# line as well.
+# steering. tools/demo/run sources it after its own functions and the topology. Every line is
+# asserted here, too.
 #
-# The server is unbound with so-reuseport, the load is dnsperf; unbound answers from local data and
-# needs no network.
+# The server is unbound with so-reuseport, which answers from local data and needs no network. The
+# load is dnsperf.
 
 RESTARTS=10 CLIENTS=20 RATE=4000
 DNS_ADDR=172.17.0.1
@@ -47,7 +47,7 @@ unbound_configure()
 	echo "www.example A" >"$SCRATCH/queries"
 }
 
-# unbound logs a line when all of its threads have their sockets.
+# unbound logs a line once all of its threads have their sockets.
 unbound_start()
 {
 	: >"$SCRATCH/unbound.log"
@@ -75,8 +75,8 @@ queries_go_on()
 	wait_until 60 queries_more_than $(($(queries_received) + 10 * CLIENTS)) || die "no queries arrive"
 }
 
-# restarts [COMMAND…]: restarts the server repeatedly under dnsperf; runs COMMAND with the old
-# process id before the old process is ended. SENT and LOST count queries.
+# restarts [COMMAND…]: restarts the server repeatedly under dnsperf. Runs COMMAND with the old
+# process id before it ends the old process. Sets SENT and LOST to numbers of queries.
 restarts()
 {
 	local round old perf
@@ -102,7 +102,7 @@ restarts()
 	[ -n "$LOST" ] || die "dnsperf printed no result" "$(cat "$SCRATCH/dnsperf")"
 }
 
-# Runs the two commands that an administrator adds to a restart.
+# Runs the two commands that sluice adds to a restart.
 hand_over()
 {
 	{

@@ -11,7 +11,7 @@
 #define ADDR_TEXT_MAX (INET6_ADDRSTRLEN + 24)
 
 bool addr_is_ip4(const void *addr);
-/* Parses an IPv4 or IPv6 address into 16 bytes; false if the text is none. */
+/* Parses an IPv4 or IPv6 address into 16 bytes. Returns false if the text is not an address. */
 bool addr_parse(const char *text, void *addr);
 /* Parses an address and a port, as in "172.17.0.3:53" or "[fd00::3]:53"; else returns false. */
 bool addr_parse_port(const char *text, void *addr, in_port_t *port_be);

@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
-/* What the time namespace adds to the clocks of the host (time_namespaces(7)). */
+/* The offsets that the time namespace adds to the host's clocks (time_namespaces(7)). */
 static long long monotonic_ns, boottime_ns;
 static bool offsets_known;
 

@@ -114,7 +114,7 @@ static int parse_line(struct parser *parser, char *text, size_t length)
 		return conf_add_problem(conf, parser->line, "the line holds a NUL byte");
 	if (!*body || *body == ';' || *body == '#')
 		return 0;
-	/* inih counts the end of the line */
+	/* inih counts the end of the line, too */
 	if (strlen(body) + 1 >= INI_MAX_LINE) {
 		parser->continues = false;
 		return conf_add_problem(conf, parser->line,
@@ -177,7 +177,7 @@ int conf_read(FILE *file, struct conf *conf)
 	int result = length < 0 ? (int)length : 0;
 
 	*conf = (struct conf){ .entry = NULL };
-	/* a file of another kind has a problem in each line */
+	/* stops early: a file that is not a configuration has a problem in each line */
 	for (at = text, end = text + length;
 	     !result && at < end && conf->problems < CONF_PROBLEMS_MAX; at = next) {
 		char *newline = memchr(at, '\n', (size_t)(end - at));
@@ -188,7 +188,7 @@ int conf_read(FILE *file, struct conf *conf)
 		parser.line++;
 		result = parse_line(&parser, at, (size_t)(stop - at));
 	}
-	/* the problems of a file of another kind are reported first */
+	/* a file with that many problems is not a configuration: report these, not its size */
 	if (!result && length > CONF_SIZE_MAX && conf->problems < CONF_PROBLEMS_MAX)
 		result = -EFBIG;
 	free(text);

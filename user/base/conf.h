@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * A configuration file: sections, and in them `key = value`. inih parses the lines, but does not
- * report their numbers; conf_read() adds them. Problems are collected and reported together. The
- * interpreter of the keys adds its own problems to the same list.
+ * A configuration file: sections of lines `key = value`. inih parses the lines, but does not report
+ * their numbers; conf_read() adds them. conf_read() also collects problems, so that the caller can
+ * report all of them at once; the interpreter of the keys adds its own.
  *
  * A comment starts with ';' or '#', or after a value with ' ;'. A value that ends with a comma
  * continues on the next line if that line is indented; elsewhere indentation has no meaning.
@@ -34,10 +34,10 @@ struct conf {
 	size_t problems, problem_room;
 };
 
-/* conf_read() stops at this number, since the file may be of another kind. */
+/* conf_read() stops at this number, since the file may not be a configuration. */
 #define CONF_PROBLEMS_MAX 20
 
-/* A larger file is of another kind; /dev/zero would take all memory. */
+/* A larger file cannot be a configuration; reading /dev/zero would take all memory. */
 #define CONF_SIZE_MAX (1 << 20)
 
 /*

@@ -30,7 +30,7 @@ struct context {
 
 /* Returns the value of a variable of the environment, or NULL if it is unset or empty. */
 const char *from_environment(const char *name);
-/* Locates the objects: by the command line, else the environment, else the default. */
+/* Sets the location of objects from the command line, else the environment, else the default. */
 void context_locate(struct context *context, const struct location *given);
 
 #endif

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The failures of a request although the kernel has what the request needs. */
+/* Errors that do not mean that the kernel lacks a feature. */
 static const struct limit {
 	int error;
 	const char *hint;
@@ -40,7 +40,7 @@ static enum exit_code code_of(enum exit_code code, int error)
 	return limit_of(error) ? EXIT_ERROR : code;
 }
 
-/* Formats a message; one that is too long loses its middle, since the reason is at its end. */
+/* Formats a message. Cuts the middle of one that is too long, since the reason is at its end. */
 static void format(char *text, size_t size, const char *fmt, va_list args)
 {
 	char *whole = NULL;

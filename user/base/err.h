@@ -27,13 +27,15 @@ struct err {
 
 /*
  * Sets *err and returns -error. EXIT_ERROR and EXIT_LACKING become EXIT_PERMISSION for EPERM and
- * EACCES, and EXIT_ERROR for a limit on files or memory, which gets a hint; others have none.
+ * EACCES, and EXIT_ERROR for an errno of err_is_limit(). Only a limit on files or memory gets a
+ * hint.
  */
 __attribute__((format(printf, 4, 5))) int err_set(struct err *err, enum exit_code code, int error,
 						  const char *fmt, ...);
 /*
- * Sets *err for a request that the kernel has refused, and returns -error: it lacks something
- * (EXIT_LACKING), unless err_set() knows better. @hint is for both but a limit.
+ * Sets *err for a request that the kernel has refused, and returns -error. The code is
+ * EXIT_LACKING, or EXIT_PERMISSION or EXIT_ERROR as in err_set(); @hint applies unless it is
+ * EXIT_ERROR.
  */
 __attribute__((format(printf, 4, 5))) int err_kernel(struct err *err, int error, const char *hint,
 						     const char *fmt, ...);

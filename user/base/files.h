@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The number of descriptors that this process may have. */
+/* The limit on the open files of this process. */
 #ifndef SLUICE_BASE_FILES_H
 #define SLUICE_BASE_FILES_H
 

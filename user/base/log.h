@@ -48,13 +48,16 @@ __attribute__((format(printf, 3, 4))) void log_field(struct log_line *line, cons
 void log_field_err(struct log_line *line, const struct err *err);
 void log_end(struct log_line *line);
 
-/* A condition that lasts, such as a failure that is retried: it is logged once, until it changes.
+/* A lasting condition, such as a failure that is retried. The caller logs it once, and again if it
+ * changes.
  */
 struct log_condition {
 	char text[sizeof(((struct err *)0)->what)]; /* as logged; empty: the condition is over */
 };
 
-/* Sets the text (NULL: the condition is over). Returns true if it differs, so that it is logged. */
+/*
+ * Sets the text (NULL: the condition is over). Returns true if it has changed and must be logged.
+ */
 bool log_condition_set(struct log_condition *condition, const char *text);
 
 #endif

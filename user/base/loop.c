@@ -122,8 +122,8 @@ static void on_signal(evutil_socket_t fd, short what, void *arg)
 }
 
 /*
- * The signal stays blocked, and the loop reads it from a descriptor: it interrupts no system call.
- * The verifier gives up with EAGAIN when a signal is pending.
+ * Leaves the signal blocked, and reads it from a descriptor, so that it interrupts no system call.
+ * The verifier fails with EAGAIN if a signal that is not blocked is pending.
  */
 int loop_signal(struct loop *loop, int signal, loop_fn fn, void *arg)
 {

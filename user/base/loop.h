@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * The event loop of the daemon, over libevent: callbacks for readable descriptors, signals and
- * timers, all in one thread. The loop owns and frees its events, which libevent leaves to callers.
+ * timers, all in one thread. The loop owns and frees its events, which libevent would leave to
+ * callers.
  */
 #ifndef SLUICE_BASE_LOOP_H
 #define SLUICE_BASE_LOOP_H
@@ -30,7 +31,7 @@ struct loop_timer *loop_timer(struct loop *loop, bool repeat, loop_fn fn, void *
 int loop_timer_start(struct loop_timer *timer, uint64_t us);
 /* Stops a timer, if it runs. */
 void loop_timer_stop(struct loop_timer *timer);
-/* Stops a timer and frees it, before the loop does; NULL: does nothing. */
+/* Stops a timer and frees it, before loop_free() does. Does nothing for NULL. */
 void loop_timer_free(struct loop *loop, struct loop_timer *timer);
 bool loop_timer_runs(const struct loop_timer *timer);
 /* Runs until loop_stop(). Returns 0 or -errno. */

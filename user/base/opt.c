@@ -19,7 +19,7 @@
 #define OPTS_MAX   48
 #define FIRST_LONG 256
 
-/* The tables in the form of getopt_long(); entry i of `longs` is entry i of `opts`. */
+/* The tables in the format of getopt_long(); entry i of `longs` is entry i of `opts`. */
 struct merged {
 	struct option longs[OPTS_MAX + 1];
 	const struct opt *opts[OPTS_MAX];
@@ -63,7 +63,7 @@ static bool is_same_name(const char *one, const char *other)
 	return !*one && !*other;
 }
 
-/* Returns the key of this name, or NULL if there is none or it is also an option. */
+/* Returns the key of this name, or NULL if there is none or the key is also an option. */
 static const char *file_key(const struct opt_table *tables, const char *name)
 {
 	const struct opt *opt;

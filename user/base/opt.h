@@ -2,7 +2,7 @@
 /*
  * Options from tables. One entry describes an option for the command line, the daemon's file,
  * --help, the man pages and shell completion, so that they cannot disagree. getopt_long(3) parses
- * the command line; unlike its errors, these suggest the nearest valid word.
+ * the command line, but the errors are sluice's own, since they suggest the nearest valid word.
  */
 #ifndef SLUICE_BASE_OPT_H
 #define SLUICE_BASE_OPT_H
@@ -84,7 +84,7 @@ void opt_man(FILE *file, const struct opt *opts, enum opt_side side);
 
 /* Returns a word by its index in a list up to NULL; "?" for an index out of range. */
 const char *opt_word_name(const char *const *words, unsigned int index);
-/* A "%s%s" that names the option; empty for a key, which config_parse() names. */
+/* The arguments of a "%s%s" that names the option; empty for a key, which config_parse() names. */
 #define OPT_WHAT(what) (what) ? (what) : "", (what) ? ": " : ""
 
 /*
@@ -112,7 +112,7 @@ struct opt_addr {
 int opt_switch(const struct opt_value *v, struct err *err);
 /* const char *, which points to v->text */
 int opt_text(const struct opt_value *v, struct err *err);
-/* As opt_text(); must be absolute in the file, whatever the working directory of the daemon. */
+/* As opt_text(). A path in the file must be absolute, whatever the daemon's working directory. */
 int opt_path(const struct opt_value *v, struct err *err);
 /* __u32 and __u64, from min to max */
 int opt_u32(const struct opt_value *v, struct err *err);

@@ -129,7 +129,8 @@ void change_row_number(struct table *table, const char *setting, uint64_t before
 }
 
 /*
- * Returns the columns on a terminal. Colours (ECMA-48 SGR) and UTF-8 continuation bytes take none.
+ * Returns the width on a terminal, in columns. Colours (ECMA-48 SGR) and UTF-8 continuation bytes
+ * take no column.
  */
 static size_t text_width(const char *text)
 {

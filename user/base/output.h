@@ -26,7 +26,7 @@ struct output {
 
 /*
  * Returns a JSON string for an untrusted name (text.h). JSON must be valid UTF-8 (RFC 8259 section
- * 8.1): in a name that is not, U+FFFD replaces each byte beyond ASCII.
+ * 8.1): if the name is not, U+FFFD replaces each byte beyond ASCII.
  */
 json_t *output_name(const char *name);
 

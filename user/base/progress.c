@@ -31,6 +31,6 @@ void progress_report(struct progress *progress, int done, int total)
 		return;
 	progress->due_us = now + INTERVAL_US;
 	log_info("%s: %d of %d", progress->what, done, total);
-	/* the event loop of the daemon, which sends this otherwise, waits for the operation */
+	/* the daemon's event loop, which otherwise sends this, waits for the operation */
 	sd_notify("WATCHDOG=1\n");
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Logs how far a long operation has come, every few seconds. */
+/* Logs the progress of a long operation every few seconds. */
 #ifndef SLUICE_BASE_PROGRESS_H
 #define SLUICE_BASE_PROGRESS_H
 
@@ -11,7 +11,7 @@ struct progress {
 };
 
 struct progress progress_begin(const char *what);
-/* Sets what progress_report() calls: the part of the event loop that cannot wait for so long. */
+/* Sets a function for progress_report() to call, for work that cannot wait for the event loop. */
 void progress_set_tick(void (*tick)(void *arg), void *arg);
 /* Logs "WHAT: DONE of TOTAL" if a line is due; call it after each step. */
 void progress_report(struct progress *progress, int done, int total);

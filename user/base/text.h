@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Untrusted names: of processes, interfaces, network namespaces, cgroups. They may hold any byte
- * except NUL, and so may hold terminal escape sequences. For JSON, use output_name().
+ * Untrusted names: of processes, interfaces, network namespaces, cgroups. They may contain any byte
+ * except NUL, and so terminal escape sequences. For JSON, use output_name().
  */
 #ifndef SLUICE_BASE_TEXT_H
 #define SLUICE_BASE_TEXT_H
@@ -19,9 +19,9 @@ char *text_plain(char *text, size_t size);
 /* Makes a safe copy, truncated to `size`; returns `to`. */
 char *text_plain_copy(char *to, size_t size, const char *from);
 /*
- * Makes a message that contains such a name safe, but keeps UTF-8: replaces by '?' control
- * characters (C0, C1 and DEL), except tabs and, with `lines`, newlines, and bytes that are not
- * UTF-8. Returns text.
+ * Makes a message that contains such a name safe, but keeps UTF-8: replaces bytes that are not
+ * UTF-8, and control characters (C0, C1 and DEL), with '?'. Keeps tabs and, with `lines`, newlines.
+ * Returns text.
  */
 char *text_controls(char *text, bool lines);
 

@@ -2,8 +2,8 @@
 /*
  * A hierarchical timer wheel (Varghese and Lauck, 1987) for millions of timers, most of which are
  * deferred before they expire: add, defer, remove and expire take constant time, and a timer takes
- * 24 bytes of its owner. libevent's heap was rejected: it takes a logarithm for each change, and
- * 200 bytes for each timer.
+ * 24 bytes of its owner. libevent's heap was rejected: each change takes logarithmic time, and each
+ * timer 200 bytes.
  *
  * The wheel turns in ticks. A due time is rounded down, so that a timer expires up to a tick early
  * and never late, and timers of one tick share one wake-up. The caller provides the clock.
@@ -17,7 +17,7 @@
 
 #define TIMER_WHEEL_BITS   6
 #define TIMER_WHEEL_SLOTS  (1 << TIMER_WHEEL_BITS)
-#define TIMER_WHEEL_LEVELS 5 /* 2^30 ticks; a later timer is put off, without loss */
+#define TIMER_WHEEL_LEVELS 5 /* 2^30 ticks; the wheel sorts a later timer again after that time */
 
 /* A zeroed timer is stopped. */
 struct timer {
@@ -37,7 +37,7 @@ struct timer_wheel {
 typedef void (*timer_fn)(struct timer *timer, void *arg);
 
 void timer_wheel_init(struct timer_wheel *wheel, uint64_t now_ns, uint64_t tick_ns);
-/* Starts or restarts a timer. A due time that has passed is moved to the next tick. */
+/* Starts or restarts a timer. A timer whose due time has passed expires at the next tick. */
 void timer_wheel_set(struct timer_wheel *wheel, struct timer *timer, uint64_t due_ns);
 /* Stops a timer, if it runs. */
 void timer_wheel_remove(struct timer_wheel *wheel, struct timer *timer);
@@ -47,12 +47,12 @@ static inline bool timer_runs(const struct timer *timer)
 }
 /*
  * Returns when to call timer_wheel_expire() next, or false if no timer runs. No timer is due
- * earlier; none may be due even then, because far timers must be sorted at that time.
+ * earlier. Possibly none is due even then, and the wheel only sorts far timers.
  */
 bool timer_wheel_next(const struct timer_wheel *wheel, uint64_t *at_ns);
 /*
  * Stops all timers that are due and calls fn for each, which may set and remove any timer. Returns
- * their number. A clock that goes back has no effect.
+ * their number. A clock that runs backwards has no effect.
  */
 size_t timer_wheel_expire(struct timer_wheel *wheel, uint64_t now_ns, timer_fn fn, void *arg);
 

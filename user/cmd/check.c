@@ -17,12 +17,12 @@ static struct check_options {
 	unsigned int objects; /* bit 1 << enum check_object; 0: all */
 } options;
 
-/* Names that are not objects of this command. */
+/* Names that this command does not accept as objects, with a hint for each. */
 static const struct {
 	const char *name, *hint;
 } others[] = {
 	{ "wire", "mode wire is part of object reply: --for reply" },
-	{ "conntrack", "'sluice conntrack show' reports what it lacks: it needs CAP_NET_ADMIN and"
+	{ "conntrack", "'sluice conntrack show' reports what is missing: it needs CAP_NET_ADMIN and"
 		       " nf_conntrack_netlink" },
 };
 
@@ -122,7 +122,10 @@ static void print_json(const struct check_report *report, const struct output *o
 	output_json(output, document);
 }
 
-/* Prefers the first object that the kernel cannot support to one that only lacks permissions. */
+/*
+ * Sets *err for the first object that the kernel cannot support, else for the first that lacks
+ * permissions. Returns 0 if all are possible.
+ */
 static int conclude(const struct check_report *report, struct err *err)
 {
 	const struct check_verdict *worst = NULL;

@@ -93,7 +93,7 @@ static void print(const struct context *context, int removed, int groups, const 
 			groups, groups == 1 ? "" : "s");
 	if (!removed && !groups) {
 		fprintf(output->file, "cleanup: nothing to remove in %s\n", context->bpffs);
-		/* Otherwise a wrong --bpffs would look like a clean host. */
+		/* Without this hint, a wrong --bpffs would look like a clean host. */
 		cleanup_hint_elsewhere(context->bpffs, &elsewhere);
 		if (elsewhere.hint[0] && !left)
 			fprintf(output->file, "cleanup: %s\n", elsewhere.hint);
@@ -102,7 +102,7 @@ static void print(const struct context *context, int removed, int groups, const 
 		fprintf(output->file, "cleanup: verified: the kernel holds no sluice object\n");
 }
 
-/* Sets *err for objects that are left, with the remedy for the first that has one. */
+/* Sets *err for the objects that are left, with a hint for the first one that has a remedy. */
 static int refuse_left(const struct left *left, int found, struct err *err)
 {
 	err_set(err, EXIT_CONFLICT, EBUSY,

@@ -13,14 +13,14 @@ struct command {
 	const char *object;
 	const char *name; /* NULL: the object is the whole command, as in "sluice status" */
 	const char *summary;
-	const char *words; /* its operands, for the usage line; or NULL */
-	const char *help;  /* further lines for --help; or NULL */
+	const char *words; /* operands for the usage line; NULL: none */
+	const char *help;  /* further lines for --help; NULL: none */
 	/* The options of the command; the last table's `opts` is NULL. */
 	struct opt_table tables[COMMAND_TABLES_MAX];
-	void *options;	/* an argument of run() */
-	int max_words;	/* the most operands */
+	void *options;	/* passed to run() */
+	int max_words;	/* maximum number of operands */
 	bool all_netns; /* accepts "--netns all" */
-	bool changes;	/* something in the kernel */
+	bool changes;	/* modifies kernel state */
 	/* Returns 0, or -errno with *err set, which main.c prints; the exit status is err->code. */
 	int (*run)(const struct context *context, void *options, int words, char **word,
 		   struct err *err);

@@ -7,7 +7,7 @@
 
 #define COMMANDS_MAX 32
 
-extern const struct command *const commands[]; /* up to NULL */
+extern const struct command *const commands[]; /* ends with NULL */
 
 /* The parsed global options. */
 struct globals {
@@ -19,8 +19,8 @@ struct globals {
 
 #define LINE_TABLES_MAX (COMMAND_TABLES_MAX + 2)
 /*
- * Lists the option tables of a command line: the command's (`command` may be NULL), then the global
- * ones, which write into *globals. An entry without opts ends the list.
+ * Lists the option tables of a command line: those of the command (which may be NULL), then the
+ * global ones, which write into *globals. An entry without opts ends the list.
  */
 void command_tables(const struct command *command, struct globals *globals,
 		    struct opt_table tables[LINE_TABLES_MAX]);
@@ -28,8 +28,9 @@ void command_tables(const struct command *command, struct globals *globals,
 /* Lists all objects or, with `object`, the commands of one object. Returns their number. */
 size_t command_words(const char *object, const char *known[COMMANDS_MAX]);
 /*
- * Returns the command that word[0] and, where its object has several, word[1] name, and sets *used
- * to the number of words of its name. Returns NULL with *err set if there is no such command.
+ * Finds the command that is named by word[0] and, if the object has several commands, by word[1].
+ * Sets *used to the number of words in the name. Returns NULL with *err set if there is no such
+ * command.
  */
 const struct command *command_find(int words, char **word, int *used, struct err *err);
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * sluice completion: a small script for each shell, which calls sluice for the candidates. The
- * option tables are their only source, so that an installed script never goes out of date.
+ * sluice completion: prints the script of a shell. The script calls sluice for the candidates,
+ * which come from the option tables, so an installed script never goes out of date.
  */
 #include "cmd/completion.h"
 
@@ -36,7 +36,7 @@ static const struct shell {
 struct request {
 	FILE *file;
 	const char *current; /* the word to complete */
-	size_t kept;	     /* the length of its fixed prefix, such as "--iface=eth0," */
+	size_t kept;	     /* length of its fixed prefix, such as "--iface=eth0," */
 };
 
 static void offer(const struct request *request, const char *word, const char *description)
@@ -50,8 +50,8 @@ static void offer(const struct request *request, const char *word, const char *d
 }
 
 /*
- * Offers the names in a directory. Skips a name that holds a control character or begins with a
- * colon: a newline would forge a line, and a colon a request.
+ * Offers the names in a directory. Skips names that contain a control character or begin with a
+ * colon: a newline would forge a line of output, and a colon would forge a request (":file").
  */
 static void offer_folder(const struct request *request, const char *path)
 {
@@ -71,7 +71,7 @@ static void offer_folder(const struct request *request, const char *path)
 		closedir(dir);
 }
 
-/* Offers values for an option. The name of its argument in the help determines their kind. */
+/* Offers values for an option. Derives their kind from the name of the argument in the help. */
 static void offer_values(struct request *request, const struct opt *opt)
 {
 	const char *comma = strrchr(request->current + request->kept, ',');
@@ -118,7 +118,7 @@ struct line {
 	int operands;
 };
 
-/* Returns the option with an argument that the word names, or NULL. */
+/* Returns the option that the word names if it takes an argument, or NULL. */
 static const struct opt *option_of(const struct line *line, const char *word)
 {
 	bool is_long = word[1] == '-';

@@ -4,12 +4,12 @@
 
 #include <stdio.h>
 
-/* The command of the scripts that requests candidates. */
+/* The hidden command that the scripts run to request candidates. */
 #define COMPLETION_CALL "__complete"
 
 /*
- * Prints the candidates for the last word, one per line, followed by a tab and a description where
- * there is one. The lines ":file" and ":dir" request file names from the shell.
+ * Prints the candidates for the last word, one per line, each followed by a tab and its
+ * description, if any. The lines ":file" and ":dir" ask the shell to complete file names.
  */
 void completion_print(FILE *file, int words, char **word);
 

@@ -24,7 +24,7 @@ json_t *daemon_view_json(const struct daemon_status *status)
 	return object;
 }
 
-/* Returns a string of the answer, safe for a terminal; "" where it has none. */
+/* Returns a string of the daemon's answer, safe for a terminal; "" if the key is missing. */
 static const char *string_of(const json_t *object, const char *key, char *text, size_t size)
 {
 	const char *value = json_string_value(json_object_get(object, key));

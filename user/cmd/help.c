@@ -19,7 +19,7 @@ static const struct object {
 	  "  sluice reply load --mode socket --port 53,5060\n"
 	  "  sluice reply show\n" },
 	{ "steer",
-	  "Keeps each flow with one worker of a server that shares its port by SO_REUSEPORT.\n",
+	  "Keeps each flow with one worker of a server whose workers share a port by SO_REUSEPORT.\n",
 	  "  sluice steer load --port 53\n"
 	  "  sluice steer show --watch\n"
 	  "a restart:\n"
@@ -132,7 +132,7 @@ static const struct opt opts[] = {
 	{ .name = NULL },
 };
 
-/* Prints the options of a command, or with NULL the global ones, which only sluice(8) lists. */
+/* Prints the options of a command; NULL prints the global options, which only sluice(8) lists. */
 static void man_options(const struct command *command)
 {
 	struct opt_table global[LINE_TABLES_MAX];

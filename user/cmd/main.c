@@ -50,14 +50,14 @@ static int run(const struct command *command, struct globals *globals, int argc,
 			       ? -EINVAL
 			       : err_hint(err, -EINVAL,
 					  "only 'sluice steer load' and 'sluice hold load' take all"
-					  " namespaces; what is loaded is read without --netns");
-	/* '| head' closes the pipe, which must not end a change half-way */
+					  " namespaces; omit --netns to read a loaded object");
+	/* a broken pipe ('| head') must not end a change half-way */
 	if (command->changes)
 		signal(SIGPIPE, SIG_IGN);
 	return command->run(&context, command->options, argc - first, argv + first, err);
 }
 
-/* Does the line name an object that has several commands, with --help instead of a command? */
+/* Is --help given after an object that has several commands, without a command? */
 static bool is_object_help(int words, char **word, const struct globals *globals)
 {
 	const char *known[COMMANDS_MAX];
@@ -75,7 +75,7 @@ static int dispatch(struct globals *globals, int argc, char **argv, struct err *
 	const struct command *command;
 	int used = 0, first;
 
-	/* Its arguments are an incomplete command line, which must not be parsed as options. */
+	/* The arguments are an incomplete command line and must not be parsed as options. */
 	if (argc > 1 && !strcmp(argv[1], COMPLETION_CALL)) {
 		completion_print(stdout, argc - 2, argv + 2);
 		return 0;
@@ -110,8 +110,8 @@ static int fail(const struct err *err)
 }
 
 /*
- * Without it, the first map or socket would get the number of a standard stream that the caller has
- * closed, and messages would be written to it.
+ * Opens /dev/null in place of standard streams that the caller has closed. Otherwise the first map
+ * or socket would get the number of such a stream, and messages would be written to it.
  */
 static void open_standard_streams(void)
 {
@@ -130,7 +130,7 @@ int main(int argc, char **argv)
 	struct err err = { .code = EXIT_ERROR, .what = "unknown error" };
 
 	open_standard_streams();
-	/* a limit on the size of files is an error of the output, which is reported */
+	/* a write beyond RLIMIT_FSIZE then fails and is reported as an output error */
 	signal(SIGXFSZ, SIG_IGN);
 	globals.output.colour = isatty(STDOUT_FILENO) && !from_environment("NO_COLOR") &&
 				text_terminal_has_escapes();
@@ -138,7 +138,7 @@ int main(int argc, char **argv)
 		return fail(&err);
 	errno = 0;
 	if (fflush(stdout) || ferror(stdout)) {
-		/* 0: an earlier write has failed */
+		/* errno is 0 if an earlier write failed */
 		err_set(&err, EXIT_ERROR, EIO, "standard output: %s",
 			strerror(errno ? errno : EIO));
 		err_hint(&err, -EIO, "the command was carried out; only its output is incomplete");

@@ -32,13 +32,14 @@ static int run(const struct context *context, void *into, int words, char **word
 
 const struct command run_command = {
 	.object = "run",
-	.summary = "run the node daemon: load the objects of a file, and follow the host",
+	.summary =
+		"run the node daemon: load the objects of a file, and follow changes of the host",
 	.tables = { { opts, &options } },
 	.options = &options,
 	.run = run,
 	.help = "The file has the sections [global], [reply], [wire], [steer] and [hold]. Their keys are\n"
 		"the options of the load commands; sluice.conf(5) lists them. SIGHUP reloads the\n"
-		"file and applies it in place; a different 'table' size starts an empty one. If the file\n"
+		"file and applies it in place; a new size in 'table' starts an empty table. If the file\n"
 		"has a mistake, the loaded objects stay unchanged.\n"
 		"When a section is removed from the file, its object is unloaded, unless a command\n"
 		"loaded it last. SIGTERM ends the daemon, and the objects stay loaded: to unload them\n"

@@ -95,7 +95,7 @@ static void print_text(const struct output *output, const struct status *status,
 		fprintf(output->file, "hold: not loaded (no %s/hold)\n", bpffs);
 	if (loaded->has_reply || loaded->has_wire || status->has_steer || status->has_hold)
 		return;
-	/* Otherwise a wrong --bpffs would look like a clean host. */
+	/* Without this hint, a wrong --bpffs would look like a clean host. */
 	cleanup_hint_elsewhere(bpffs, &elsewhere);
 	if (elsewhere.hint[0])
 		fprintf(output->file, "%s\n", elsewhere.hint);

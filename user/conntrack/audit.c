@@ -73,7 +73,7 @@ const struct inet_socket *audit_sender(const struct ct_tuple *tuple, const struc
 
 /*
  * Returns true if `answer` comes from a server with a socket of its own for that source address:
- * such a server means to answer from there, as a STUN server does on request (RFC 5780). A socket
+ * such a server intends to answer from there, as a STUN server does on request (RFC 5780). A socket
  * that was bound to the wildcard address and then connected back to its client does not count.
  */
 static bool is_bound_there(const struct ct_entry *answer, const struct inet *inet)
@@ -108,7 +108,10 @@ static size_t answers_begin(const struct ct_table *table, const struct ct_entry 
 	return low;
 }
 
-/* Sets twin[i] to the index + 1 of the other half, or leaves 0. */
+/*
+ * Finds the two halves of each twin: sets twin[i] to 1 + the index of the other half, or leaves it
+ * 0.
+ */
 static void pair_up(const struct ct_table *table, const struct inet *inet, size_t *twin)
 {
 	size_t i, j;
@@ -210,7 +213,7 @@ static bool classify(const struct ct_entry *entry, const struct inet *inet, size
 		finding->reason = AUDIT_BACKEND_SILENT;
 		return true;
 	}
-	/* replies to a group address never match its entry */
+	/* a reply to a datagram for a group never matches its entry */
 	finding->reason = AUDIT_UNANSWERED;
 	return is_unreplied(entry) && entry->used && !inet_is_shared(inet, &entry->original.dst) &&
 	       !is_tunnel(entry, inet);

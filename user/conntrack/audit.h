@@ -22,7 +22,7 @@ enum audit_reason {
 	AUDIT_SOCKET_GONE,
 	/* Datagrams refresh the entry, but no reply was ever seen. */
 	AUDIT_UNANSWERED,
-	/* The same of a backend that has replied before: no reply while watched. */
+	/* The same, but the backend had replied before: it did not reply between the two reads. */
 	AUDIT_BACKEND_SILENT,
 	AUDIT_REASONS,
 };

@@ -36,8 +36,8 @@ const char *repair_outcome_name(enum repair_outcome outcome, bool dry_run)
 }
 
 /*
- * Appends the entry as it is now. One half of a twin is classified by the other half, so a half
- * that this run has deleted is appended unchanged.
+ * Appends the entry as it is now. A half of a twin can only be classified with its other half, so
+ * appends a half that this run has deleted unchanged.
  */
 static int read_again(const struct repair *repair, size_t index, struct ct_table *fresh)
 {

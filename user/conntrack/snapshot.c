@@ -9,7 +9,7 @@
 #include <time.h>
 
 /*
- * Drops findings about a missing socket that the kernel does find: its own lookup is
+ * Drops findings about a missing socket that the kernel's own lookup finds, since that is
  * authoritative.
  */
 static int drop_refuted(struct ct_snapshot *snap, struct err *err)

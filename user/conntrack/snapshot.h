@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * A snapshot of this network namespace: its conntrack entries, sockets and routes, and the entries
- * that contradict the sockets and routes. Entries are read before sockets: then an entry without a
- * socket has really lost it, and a younger entry is never mistaken for an orphan.
+ * that contradict the sockets and routes. Entries are read before sockets, so that an entry without
+ * a socket has really lost it, and a newer entry is never mistaken for an orphan.
  */
 #ifndef SLUICE_CONNTRACK_SNAPSHOT_H
 #define SLUICE_CONNTRACK_SNAPSHOT_H
@@ -18,14 +18,13 @@ struct ct_snapshot {
 };
 
 /*
- * Fills an empty *snap. Reads the table twice, `watch_ms` apart, or once if that is 0: then
- * findings that need two reads are left out. Returns 0, or -errno with *err set and *snap empty.
+ * Fills an empty *snap. Reads the table twice, `watch_ms` apart, or only once if that is 0, without
+ * the findings that need two reads. Returns 0, or -errno with *err set and *snap empty.
  */
 int snapshot_take(struct ct_snapshot *snap, unsigned int watch_ms, struct err *err);
 /*
- * Reads sockets and routes, and classifies the entries that snap->table already has. `earlier`, or
- * NULL, has an earlier read of the neighbours. Returns as snapshot_take() does, but keeps the
- * table.
+ * Reads sockets and routes, and classifies the entries that snap->table already has. `earlier` is
+ * an earlier read of the neighbours, or NULL. Returns as snapshot_take() does, but keeps the table.
  */
 int snapshot_classify(struct ct_snapshot *snap, const struct inet *earlier, struct err *err);
 void snapshot_free(struct ct_snapshot *snap);

@@ -13,7 +13,7 @@
 
 /* --- tables */
 
-/* The load resolves the name: the namespace may be created after the daemon starts. */
+/* Leaves the name to the load: the namespace may be created after the daemon starts. */
 static int parse_netns(const struct opt_value *v, struct err *err)
 {
 	*(const char **)v->field = strcmp(v->text, "this") ? v->text : NULL;
@@ -76,7 +76,7 @@ const char *const config_section_names[SECTIONS + 1] = {
 
 /* --- sections and keys */
 
-/* Returns the first entry of a key, or of a section (@key is NULL). */
+/* Returns the first entry of a key, or of the section if @key is NULL. */
 static const struct conf_entry *find_entry(const struct conf *conf, const char *section,
 					   const char *key)
 {
@@ -114,7 +114,7 @@ static int parse_section(struct config *config, const struct conf_entry *entry)
 				entry->section);
 }
 
-/* Does '#' begin the value, or follow a blank in it? conf_read() has removed comments with ';'. */
+/* Does '#' begin the value, or follow a blank? conf_read() has already removed ';' comments. */
 static bool has_comment(const char *value)
 {
 	const char *at = value;
@@ -220,7 +220,7 @@ static int check_sections(struct config *config)
 {
 	struct conf *conf = &config->conf;
 	const char *problem[SECTIONS] = { NULL };
-	/* a value that is not valid is missing in the comparison with others */
+	/* an invalid value cannot be compared with other values */
 	bool valid = !conf->problems;
 	struct err err = { 0 };
 	int i, result = 0;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The daemon's configuration: an ini file with the options of the load commands.  The
- * same tables parse command line and file into the same structs.
+ * The daemon's configuration: an ini file with the options of the load commands. The same option
+ * tables parse the command line and the file.
  */
 #ifndef SLUICE_DAEMON_CONFIG_H
 #define SLUICE_DAEMON_CONFIG_H
@@ -23,8 +23,8 @@
 #define STEER_SWEEP_DEFAULT 1
 
 /*
- * The sections that load an object, in the order in which the daemon loads them: steering takes
- * longest, a tenth of a second for each group.
+ * The sections that load an object, in the order in which the daemon loads them. Steering comes
+ * last, since it takes a tenth of a second for each group.
  */
 enum config_section {
 	SECTION_REPLY,
@@ -34,13 +34,13 @@ enum config_section {
 	SECTIONS
 };
 
-/* By enum config_section; [global] follows. */
+/* Indexed by enum config_section; the last one is [global]. */
 extern const char *const config_section_names[SECTIONS + 1];
 
 struct config {
 	enum log_level log_level;
 	struct location location; /* NULL: not given */
-	const char *netns;	  /* of mode wire; NULL: the daemon's own */
+	const char *netns;	  /* namespace of mode wire; NULL: the daemon's own */
 	bool has[SECTIONS];
 	struct reply_options reply;
 	struct wire_options wire;
@@ -50,17 +50,17 @@ struct config {
 	__u64 steer_sweep_s;	      /* interval of the sweeps that no event triggers */
 	struct hold_options hold;     /* bpffs, cgroup and netns are set at load */
 	struct hold_send_options hold_send;
-	const char *hold_netns;	 /* as steer_netns */
+	const char *hold_netns;	 /* like steer_netns */
 	const char *hold_cgroup; /* NULL: as in [global] */
 	struct conf conf;	 /* owns the strings above, and the file's problems */
 };
 
 /*
- * Reads a file.  Returns 0, or -errno with *err set: -EINVAL with EXIT_USAGE if the file was read
- * and config->conf holds problems.  The caller frees the configuration in either case.
+ * Reads a file. Returns 0, or -errno with *err set; -EINVAL with EXIT_USAGE if the file was read
+ * but has mistakes, which config->conf lists. The caller frees the configuration in either case.
  */
 int config_read(const char *path, struct config *config, struct err *err);
-/* Reads an open file; @path is for messages only. */
+/* Reads an open file. @path is used in messages only. */
 int config_parse(FILE *file, const char *path, struct config *config, struct err *err);
 void config_free(struct config *config);
 
@@ -68,7 +68,7 @@ void config_free(struct config *config);
 struct config_table {
 	const char *section;
 	const struct opt *opts;
-	size_t offset; /* of the struct in struct config */
+	size_t offset; /* offset of the struct in struct config */
 };
 extern const struct config_table config_tables[]; /* ends with a NULL section */
 

@@ -64,12 +64,12 @@ int config_file_read(const struct context *context, const char *path, struct con
 		config_file_put(fresh);
 		return result;
 	}
-	/* An option overrides the file, which overrides the environment. */
+	/* A command-line option overrides the file, which overrides the environment. */
 	if (!config->location.bpffs || context->given.bpffs)
 		config->location.bpffs = context->bpffs;
 	config->reply.bpffs = config->wire.bpffs = config->hold.bpffs = config->location.bpffs;
 	config->reply.cgroup = fresh->cgroup;
-	/* steering works without a cgroup */
+	/* ignore a failure here: steering works without a cgroup */
 	config_file_need_cgroup(fresh, context, &(struct err){ 0 });
 	*file = fresh;
 	return 0;

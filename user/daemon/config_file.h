@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The daemon's file as it was read, with the paths that it resolves to.  After a failed reload the
- * sections may run with different files, so each user holds a reference.
+ * A parsed configuration file and the paths that it resolves to. Each user holds a reference,
+ * because the sections may run with different files after a failed reload.
  */
 #ifndef SLUICE_DAEMON_CONFIG_FILE_H
 #define SLUICE_DAEMON_CONFIG_FILE_H
@@ -24,7 +24,7 @@ struct config_file {
  */
 int config_file_read(const struct context *context, const char *path, struct config_file **file,
 		     struct err *err);
-/* Finds the cgroup, which [reply] requires. */
+/* Sets the cgroup of a file if it is not set yet. Returns 0, or -errno with *err set. */
 int config_file_need_cgroup(struct config_file *file, const struct context *context,
 			    struct err *err);
 /* Takes a reference; returns @file. */

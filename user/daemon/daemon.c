@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * The node daemon: loads the objects of its file, then follows the host and the file. The kernel
- * holds everything that it sets up: when the daemon exits, or even crashes, traffic is not
- * affected, and the next daemon takes over.
+ * The node daemon: loads the objects of its file, then follows changes of the host and of the file.
+ * The kernel holds all state. If the daemon exits or crashes, traffic is not affected, and the next
+ * daemon takes over.
  */
 #include "daemon/daemon.h"
 
@@ -27,9 +27,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* Another process may detach the programs.  The check costs a few system calls per interface. */
+/*
+ * Interval of the check for programs that another process has detached. A check costs a few system
+ * calls per interface.
+ */
 #define CHECK_US 10000000
-/* How often the names of network namespaces are read again, if there are any. */
+/* Interval at which the names of network namespaces are resolved again, if the file has any. */
 #define FOLLOW_US 1000000
 
 struct node {
@@ -38,8 +41,8 @@ struct node {
 	struct sections sections;
 	struct daemon_netns netns;
 	int lock_fd;
-	bool lock_lost; /* and logged */
-	struct err err; /* why the daemon gives up; code EXIT_OK: it does not */
+	bool lock_lost; /* the loss of the lock has been logged */
+	struct err err; /* why the daemon exits; code EXIT_OK: it does not */
 	char bpffs[PATH_MAX];
 	struct loop *loop;
 	struct loop_timer *follow;
@@ -85,17 +88,17 @@ static void on_changed(void *arg)
 {
 	const struct node *node = arg;
 
-	/* start() sends the first status, once every section has been tried. */
+	/* start() sends the first status after it has tried every section. */
 	if (node->sections.file)
 		notify_status(node, "");
 }
 
-/* Keepalives do not wait until hundreds of groups are attached. */
+/* Sends keepalives during long operations, such as attaching hundreds of groups. */
 static void on_progress(void *arg)
 {
 	struct node *node = arg;
 
-	/* the sender returns to the daemon's own namespace */
+	/* the sender leaves the thread in the daemon's own namespace */
 	if (daemon_netns_is_home(&node->netns))
 		hold_section_run(&node->hold);
 }
@@ -105,17 +108,17 @@ static void on_watchdog(void *arg)
 	sd_notify("WATCHDOG=1\n");
 }
 
-/* Without it, only 'sluice status' lacks the state of this process. */
+/* Opens the status socket. The daemon runs without it too; then 'sluice status' lacks its state. */
 static void open_status(struct node *node)
 {
 	struct log_line line;
 	struct err err = { 0 };
 
-	node->status.config = node->path;
-	node->status.sections = &node->sections;
-	node->status.steer = &node->steer;
-	node->status.hold = &node->hold;
-	node->status.watch = node->watch;
+	node->status.view.config = node->path;
+	node->status.view.sections = &node->sections;
+	node->status.view.steer = &node->steer;
+	node->status.view.hold = &node->hold;
+	node->status.view.watch = node->watch;
 	if (!status_socket_open(&node->status, node->loop, node->lock_fd, &err))
 		return;
 	log_begin(&line, LOG_LEVEL_WARNING, "no status socket: 'sluice status' shows the pid only");
@@ -123,7 +126,7 @@ static void open_status(struct node *node)
 	log_end(&line);
 }
 
-/* Takes the lock again if its directory was removed; another daemon may have taken it meanwhile. */
+/* Takes the lock again if its directory was removed. Gives up if another daemon has taken it. */
 static void check_lock(struct node *node)
 {
 	struct log_line line;
@@ -152,7 +155,7 @@ static void check_lock(struct node *node)
 		return;
 	close(node->lock_fd);
 	node->lock_fd = fd;
-	/* the directory is part of the socket's name */
+	/* the name of the socket depends on the lock directory */
 	status_socket_close(&node->status);
 	open_status(node);
 }
@@ -200,11 +203,11 @@ static int reload(struct node *node, struct config_file **file, struct err *err)
 	struct stat st;
 	int result;
 
-	/* a pipe is empty after the start, and one without a writer would block the daemon */
+	/* do not read a pipe again: it is empty, and blocks the daemon without a writer */
 	if (!stat(node->path, &st) && !S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode))
 		return err_hint(err,
 				err_set(err, EXIT_USAGE, EINVAL,
-					"%s: not a regular file, which could be read again",
+					"%s: not a regular file, so it cannot be read again",
 					node->path),
 				"restart the daemon with another --config");
 	result = config_file_read(node->context, node->path, file, err);
@@ -235,9 +238,10 @@ static void on_reload(void *arg)
 	if (reload(node, &file, &err)) {
 		log_err(&err);
 		log_warning("reload refused: the previous configuration stays active");
-		snprintf(node->status.refused, sizeof(node->status.refused), "%s", err.what);
+		snprintf(node->status.view.refused, sizeof(node->status.view.refused), "%s",
+			 err.what);
 	} else {
-		node->status.refused[0] = '\0';
+		node->status.view.refused[0] = '\0';
 		log_info("reloaded");
 	}
 	config_file_put(file);
@@ -265,9 +269,9 @@ static int setup_loop(struct node *node)
 	__u64 watchdog_us = sd_notify_watchdog_us();
 	int result = loop_new(&node->loop);
 
-	/* The process that reads stderr may exit first. */
+	/* A process that reads stderr may exit before the daemon. */
 	signal(SIGPIPE, SIG_IGN);
-	/* Set up signals first: a signal that arrives during the load is handled after it. */
+	/* Block signals before the load, so that they are handled after it. */
 	if (!result)
 		result = loop_signal(node->loop, SIGTERM, on_stop, node);
 	if (!result)
@@ -312,7 +316,7 @@ static int start(struct node *node, struct err *err)
 	result = node->lock_fd = daemon_lock_take(node->bpffs, err);
 	if (result < 0)
 		goto out;
-	node->status.started_ns = clock_now_ns(CLOCK_MONOTONIC);
+	node->status.view.started_ns = clock_now_ns(CLOCK_MONOTONIC);
 	open_status(node);
 	progress_set_tick(on_progress, node);
 	result = watch_start(node->watch, err);

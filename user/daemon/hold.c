@@ -94,7 +94,7 @@ static void log_applied(const struct hold_options *options, const struct hold_se
 	log_end(&line);
 }
 
-/* Starts to send, and to probe if that is wanted. */
+/* Starts to send keepalives, and to probe if the file has a probe key. */
 static int start(struct hold_section *hold, const struct config *config, struct err *err)
 {
 	const struct hold_send_options *send = &config->hold_send;

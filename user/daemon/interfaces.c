@@ -16,8 +16,8 @@
 
 struct attached {
 	__u32 ifindex;
-	__u32 roles;  /* within WANTED */
-	__u32 master; /* a change may move the interface to the other side of conntrack */
+	__u32 roles;  /* a subset of WANTED */
+	__u32 master; /* if it changes, conntrack may run on the other side of the hook */
 	char name[IFNAMSIZ];
 	UT_hash_handle hh;
 };
@@ -100,7 +100,7 @@ static bool is_named(const struct wire_names *names, const char *name)
 	return false;
 }
 
-/* Is it a followed bridge that exists? */
+/* Is the interface a followed bridge? */
 static bool is_followed(const struct interfaces *interfaces, __u32 ifindex)
 {
 	struct followed *bridge;
@@ -152,7 +152,7 @@ static void log_iface(enum log_level level, const char *message, const struct rt
 	log_end(&line);
 }
 
-/* Ignores an interface that no longer exists: its removal is among the pending events. */
+/* Logs a failure. Ignores missing interfaces: a pending event reports their removal. */
 static void failed(struct interfaces *interfaces, const char *message, const struct rtnl_link *link,
 		   int result, const struct err *err)
 {
@@ -180,7 +180,7 @@ static void detach(struct interfaces *interfaces, const struct rtnl_link *link)
 	log_iface(LOG_LEVEL_INFO, "detached", link, NULL);
 }
 
-/* Attaches or detaches an interface as the options require. */
+/* Attaches to or detaches from an interface as the options require. */
 static void update(struct interfaces *interfaces, const struct rtnl_link *link, __u64 event_us)
 {
 	const struct wire_options *options = interfaces->options;
@@ -232,7 +232,7 @@ static bool is_absent(const struct interfaces *interfaces, const char *name)
 	return false;
 }
 
-/* Does an attached interface lose a name of the configuration? */
+/* Does an attached interface lose a name that the configuration contains? */
 static bool loses_name(const struct interfaces *interfaces, const struct rtnl_link *link, bool gone)
 {
 	const struct wire_options *options = interfaces->options;
@@ -243,7 +243,7 @@ static bool loses_name(const struct interfaces *interfaces, const struct rtnl_li
 		is_named(&options->gateways, entry->name));
 }
 
-/* Appends the names, or patterns, without an interface. @bridges: only a bridge counts. */
+/* Appends the names and patterns that match no interface. With @bridges, only bridges match. */
 static void list_absent(const struct wire_names *names, bool bridges, const struct netdev *devs,
 			size_t count, char absent[INTERFACES_ABSENT_MAX])
 {
@@ -262,7 +262,7 @@ static void list_absent(const struct wire_names *names, bool bridges, const stru
 	}
 }
 
-/* Returns the interface whose name is nearest to a misspelt one, or NULL. */
+/* Returns the interface name that a misspelt name probably stands for, or NULL. */
 static const char *nearest(const char *absent, const struct netdev *devs, size_t count)
 {
 	const char **names = calloc(count + 1, sizeof(*names)), *found = NULL;
@@ -276,7 +276,7 @@ static const char *nearest(const char *absent, const struct netdev *devs, size_t
 	return found;
 }
 
-/* Logs the absent names whenever they change: one may be misspelt. */
+/* Logs the absent names whenever they change, since a name may be misspelt. */
 static void report_absent(struct interfaces *interfaces, const struct netdev *devs, size_t count)
 {
 	const struct wire_options *options = interfaces->options;
@@ -308,7 +308,7 @@ void interfaces_link(struct interfaces *interfaces, const struct rtnl_link *link
 {
 	if (!interfaces->options)
 		return;
-	/* The ports of a followed bridge that appears, disappears or is renamed need a sync. */
+	/* When a followed bridge appears, disappears or is renamed, its ports need a sync. */
 	if (note_bridge(interfaces, link, gone) || is_absent(interfaces, link->name) ||
 	    loses_name(interfaces, link, gone))
 		interfaces->needs_sync = true;
@@ -330,7 +330,7 @@ static struct rtnl_link link_of(const struct netdev *dev)
 	return link;
 }
 
-/* Copies the kernel's table, and detaches from interfaces that are gone. */
+/* Copies the kernel's table of interfaces. Detaches from interfaces that are gone. */
 static int read_table(struct interfaces *interfaces, const struct netdev *devs, size_t count,
 		      struct err *err)
 {
@@ -371,7 +371,7 @@ out:
 	return result;
 }
 
-/* Polls, because rtnetlink reports neither detached links nor removed filters of one owner. */
+/* Has to be polled: link events do not report a detached tcx link or a removed tc filter. */
 bool interfaces_detached(const struct interfaces *interfaces)
 {
 	struct wire_iface *ifaces;

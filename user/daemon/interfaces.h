@@ -2,8 +2,8 @@
 /*
  * Keeps mode wire attached to the interfaces of the options as they come and go.
  *
- * The kernel's table of interfaces (wire.h) is authoritative. The copy here saves system calls on
- * the many link events that change nothing. The caller is in the network namespace of mode wire.
+ * The kernel's table of interfaces (wire.h) is authoritative. The copy here saves system calls, as
+ * most link events change nothing. Callers must be in the network namespace of mode wire.
  */
 #ifndef SLUICE_DAEMON_INTERFACES_H
 #define SLUICE_DAEMON_INTERFACES_H
@@ -18,25 +18,25 @@
 
 struct interfaces {
 	const struct wire_options *options; /* NULL: mode wire is not loaded */
-	struct followed *bridges;	    /* a hash table of the followed bridges that exist */
+	struct followed *bridges;	    /* hash table of the followed bridges that exist */
 	struct attached *attached;	    /* a hash table */
-	char absent[INTERFACES_ABSENT_MAX]; /* the configured names without an interface */
+	char absent[INTERFACES_ABSENT_MAX]; /* configured names without an interface */
 	bool needs_sync;		    /* an operation failed, or a bridge appeared */
 };
 
 /*
- * Sets the options of the loaded mode wire, which the caller keeps; NULL: it is not loaded.  The
- * caller then calls interfaces_sync().  NULL also frees the table.
+ * Sets the options of mode wire, which the caller keeps; the caller then calls interfaces_sync().
+ * NULL means that mode wire is not loaded, and frees the table.
  */
 void interfaces_set_options(struct interfaces *interfaces, const struct wire_options *options);
 /*
- * Compares all interfaces with the options and attaches or detaches. Returns 0, or -errno with *err
- * set.
+ * Attaches to and detaches from all interfaces as the options require. Returns 0, or -errno with
+ * *err set.
  */
 int interfaces_sync(struct interfaces *interfaces, struct err *err);
-/* Checks for interfaces that another process has detached. */
+/* Has another process detached mode wire from an interface? */
 bool interfaces_detached(const struct interfaces *interfaces);
-/* Handles an event that was read at event_us (CLOCK_MONOTONIC). */
+/* Handles a link event that was read at @event_us (CLOCK_MONOTONIC). */
 void interfaces_link(struct interfaces *interfaces, const struct rtnl_link *link, bool gone,
 		     __u64 event_us);
 /* Returns and clears needs_sync. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The network namespaces that the daemon acts in: its own, and that of mode wire, which acts in the
- * namespace of the calling thread.
+ * The network namespaces of the daemon: its own, and that of mode wire. Functions of mode wire act
+ * in the namespace of the calling thread.
  */
 #ifndef SLUICE_DAEMON_NETNS_H
 #define SLUICE_DAEMON_NETNS_H
@@ -13,24 +13,24 @@
 
 struct daemon_netns {
 	int home_fd;
-	int wire_fd;	     /* -1: mode wire is in the daemon's own namespace */
-	bool fixed;	     /* mode wire has been loaded there */
-	char name[PATH_MAX]; /* as in the file, once fixed; empty: the daemon's own */
+	int wire_fd;	     /* -1: mode wire uses the daemon's own namespace */
+	bool fixed;	     /* set once mode wire was loaded there */
+	char name[PATH_MAX]; /* valid once `fixed`; empty: the daemon's own namespace */
 };
 
 /* Opens the daemon's own namespace. Returns 0, or -errno with *err set. */
 int daemon_netns_open(struct daemon_netns *netns, struct err *err);
 void daemon_netns_close(struct daemon_netns *netns);
 /*
- * Selects the namespace of mode wire, named as for --netns, or the daemon's own if NULL.  Does
- * nothing once the choice is fixed.  Returns 0, or -errno with *err set.
+ * Selects the namespace of mode wire. @name is an argument of --netns, or NULL for the daemon's own
+ * namespace. Does nothing once the namespace is fixed. Returns 0, or -errno with *err set.
  */
 int daemon_netns_add_wire(struct daemon_netns *netns, const char *name, struct err *err);
-/* Fixes the choice: from now on, sockets and programs are bound to that namespace. */
+/* Fixes the namespace of mode wire, once sockets and programs are bound to it. */
 void daemon_netns_fix(struct daemon_netns *netns, const char *name);
 /* Checks whether mode wire can still be loaded in a namespace. */
 bool daemon_netns_allows(const struct daemon_netns *netns, const char *name);
-/* Does the name of mode wire's namespace refer to another one now? */
+/* Does the name of mode wire's namespace now refer to another namespace? */
 bool daemon_netns_is_replaced(const struct daemon_netns *netns);
 /* Enters the namespace of mode wire. Returns 0, or -errno with *err set. */
 int daemon_netns_enter(const struct daemon_netns *netns, struct err *err);

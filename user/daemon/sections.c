@@ -17,7 +17,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* An interface may disappear after it was listed and before the attachment. */
+/* An interface may disappear between the listing and the attachment. */
 #define WIRE_TRIES 5
 
 static const struct state_dir *const state_dirs[SECTIONS] = {
@@ -109,7 +109,7 @@ static void apply(struct sections *sections, int i, struct config_file *file)
 {
 	struct section *section = &sections->section[i];
 	const char *name = netns_named(&file->config, i);
-	/* if the name changes meanwhile, sections_follow() notices */
+	/* sections_follow() notices if the name refers to another namespace later */
 	int error = name ? netns_number(name, &section->netns, &section->err) : 0;
 
 	if (!error)
@@ -123,7 +123,7 @@ static void apply(struct sections *sections, int i, struct config_file *file)
 				: wire_apply(sections, file, &section->err);
 
 	if (error == -ECANCELED) {
-		/* a command has loaded or unloaded it since, and has the last word */
+		/* a command has loaded or unloaded the object meanwhile, and takes precedence */
 		log_err(&section->err);
 		error = 0;
 	}
@@ -134,14 +134,14 @@ static void apply(struct sections *sections, int i, struct config_file *file)
 	section->repairs = section->damaged = section->logged_damage = section->unloaded = false;
 	log_condition_set(&section->failure, NULL);
 	free(section->pins);
-	/* mode wire pins the links of interfaces that come and go, and steering those of groups */
+	/* leave out pins that come and go: the links of mode wire, and all of steering */
 	section->pins = i == SECTION_STEER
 				? NULL
 				: pins_list(file->config.location.bpffs, config_section_names[i],
 					    NULL, i == SECTION_WIRE ? "link_" : NULL);
 }
 
-/* Unloads the object of a section that the file no longer has, unless a command loaded it. */
+/* Unloads the object of a section that was removed from the file, unless a command loaded it. */
 static void drop(struct sections *sections, int i)
 {
 	const char *bpffs = sections->file->config.location.bpffs;
@@ -251,7 +251,7 @@ int sections_apply(struct sections *sections, struct config_file *file, struct e
 		*err = failed->err;
 		return -EIO;
 	}
-	/* Keep the file even if a section failed: that section is retried. */
+	/* Keep the file even if a section failed, because that section is retried. */
 	config_file_put(sections->file);
 	sections->file = config_file_get(file);
 	for (i = 0; i < SECTIONS; i++) {
@@ -278,7 +278,7 @@ static void log_unloaded(const char *section)
 	log_end(&line);
 }
 
-/* The kernel detaches the links of a cgroup that is removed. */
+/* Returns the message for a detached program. The kernel detaches the links of a removed cgroup. */
 static const char *detached_by(__u64 cgroup_id)
 {
 	char path[PATH_MAX];
@@ -288,8 +288,8 @@ static const char *detached_by(__u64 cgroup_id)
 }
 
 /*
- * Returns what is wrong with a loaded object, or NULL. Sets @pin to the name of a lost pin; with
- * @own, the daemon knows the pins.
+ * Describes the damage to a loaded object; returns NULL if there is none. Sets @pin to the name of
+ * a lost pin. With @own, compares the pins with those after the daemon's own load.
  */
 static const char *find_damage(const struct sections *sections, int i, bool own, char pin[NAME_MAX])
 {
@@ -309,7 +309,7 @@ static const char *find_damage(const struct sections *sections, int i, bool own,
 		return "pin removed by another process";
 	if (result == -EUCLEAN)
 		return "only remains are left";
-	/* An error does not prove anything. */
+	/* an error of the check itself proves nothing */
 	if (result)
 		return NULL;
 	if (state_dir_is_abandoned(sd, bpffs, &meta.head))
@@ -318,7 +318,7 @@ static const char *find_damage(const struct sections *sections, int i, bool own,
 		return NULL;
 	if (pins_lost(bpffs, sd->name, pins, pin))
 		return "pin removed by another process";
-	/* watch_check() finds interfaces that mode wire was detached from. */
+	/* for mode wire, watch_check() finds detached interfaces */
 	if (i == SECTION_REPLY && !reply_attached(bpffs, &meta.reply))
 		return detached_by(meta.reply.cgroup_id);
 	if (i == SECTION_HOLD && !hold_attached(bpffs, &meta.hold))
@@ -331,7 +331,10 @@ bool sections_is_own(const struct sections *sections, int i)
 	return state_dir_is_daemons(state_dirs[i], sections->file->config.location.bpffs);
 }
 
-/* Marks a section as pending if another process has damaged what the daemon loaded. */
+/*
+ * Marks a section as pending if another process has damaged an object that the daemon loaded.
+ * Damage to an object that a command loaded is only logged.
+ */
 static void check_damage(struct sections *sections, int i)
 {
 	struct section *section = &sections->section[i];
@@ -346,11 +349,11 @@ static void check_damage(struct sections *sections, int i)
 		section->damaged = section->logged_damage = false;
 		return;
 	}
-	/* Read the owner last: an unload in progress removes it first. */
+	/* Read the owner last, because an unload removes it first. */
 	section->repairs = state_dir_is_daemons(state_dirs[i], bpffs);
 	section->pending = section->repairs;
 	if (!section->repairs && (!section->damaged || section->logged_damage)) {
-		/* At the next check an unload in progress is over. */
+		/* Wait for the next check: an unload may be in progress. */
 		section->damaged = true;
 		return;
 	}
@@ -384,7 +387,7 @@ bool sections_check(struct sections *sections)
 			log_failure(sections, i);
 		if (section->pending || !section->loaded)
 			continue;
-		/* The sweeps of steering find an unload sooner. */
+		/* The sweeps of steering notice an unload sooner. */
 		if (i == SECTION_STEER) {
 			steer_section_check(sections->steer, sections->file, sections->context);
 			continue;

@@ -13,7 +13,7 @@
 
 /* Link events of an interface come in bursts. */
 #define QUIET_US 20000
-/* A retry costs a full load, and the cause of a refusal rarely goes away. */
+/* A retry costs a full load, and the cause of a refusal rarely disappears. */
 #define RETRY_US 60000000
 
 /* --- log */
@@ -93,10 +93,10 @@ static void load(struct spread_section *spread)
 	}
 	log_condition_set(&spread->failure, NULL);
 	free(spread->pins);
-	/* spread_is_due() finds a link that is missing. */
+	/* Leave out the links, since spread_is_due() finds missing ones. */
 	spread->pins = pins_list(spread->bpffs, spread_state_dir.name, spread_state_dir.prefix,
 				 SPREAD_PIN_LINK);
-	/* Stays set: the daemon does not follow what another process loads. */
+	/* Never cleared: the daemon does not follow loads by other processes. */
 	spread->wanted.keep_programs = true;
 	if (result)
 		log_warning("steer: flows are no longer spread over CPUs: the file has no xdp key");
@@ -182,7 +182,7 @@ void spread_section_link(struct spread_section *spread, const struct rtnl_link *
 
 	if (iface)
 		iface->retry_us = 0;
-	/* A renamed interface no longer has the name in the options. */
+	/* A renamed interface no longer matches the name in the options. */
 	for (i = 0; i < spread->wanted.ifcount; i++)
 		known |= spread->iface[i].ifindex == link->index;
 	if (known && !loop_timer_runs(spread->check))

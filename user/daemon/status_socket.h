@@ -1,37 +1,29 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The daemon's side of the status socket (host/daemon_status.h). */
+/* The daemon's end of the status socket (host/daemon_status.h). */
 #ifndef SLUICE_DAEMON_STATUS_SOCKET_H
 #define SLUICE_DAEMON_STATUS_SOCKET_H
 
 #include "base/err.h"
 #include "base/loop.h"
-#include "daemon/sections.h"
-#include "daemon/watch.h"
+#include "daemon/status_view.h"
 
-#include <linux/types.h>
 #include <sys/un.h>
 
 struct status_socket {
 	struct loop *loop;
 	int fd; /* -1: closed */
 	struct sockaddr_un address;
-	/* the sources of the answer */
-	const char *config;
-	__u64 started_ns; /* CLOCK_MONOTONIC */
-	const struct sections *sections;
-	const struct steer_section *steer;
-	const struct hold_section *hold;
-	const struct watch *watch;
-	char refused[768]; /* why the last reload was refused; empty: it was not */
+	struct status_view view; /* the answer */
 };
 
 /*
- * Listens at the address that belongs to the daemon's lock, in place of an earlier daemon. Only
- * this user and root can connect. Returns 0, or -errno with *err set: the daemon works without.
+ * Listens at the address that belongs to the daemon's lock, and replaces the socket of an earlier
+ * daemon. Only this user and root can connect. Returns 0, or -errno with *err set; the daemon can
+ * run without the socket.
  */
 int status_socket_open(struct status_socket *status, struct loop *loop, int lock_fd,
 		       struct err *err);
-/* Also removes the socket. Call it before the lock is released. */
+/* Closes and removes the socket. Call it before the lock is released. */
 void status_socket_close(struct status_socket *status);
 
 #endif

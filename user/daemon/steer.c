@@ -11,22 +11,22 @@
 #include <errno.h>
 #include <string.h>
 
-/* A server binds its sockets one after another, and one sweep finds all of them. */
+/* Wait for quiet: a server binds its sockets one after another, and one sweep finds all of them. */
 #define QUIET_US 2000
 #define BOUND_US 5000
 /*
- * The debounce limits sweeps to a tenth of the time.  A new group takes a while to set up, though,
- * and its next socket must not wait ten times as long. So the pause between sweeps is capped; the
- * cap doubles while events keep arriving during the pause.
+ * The debounce limits sweeps to a tenth of the time. But a sweep that sets up a new group takes
+ * long, and the group's next socket must not wait ten times as long. So the pause after a sweep is
+ * capped; the cap doubles while events keep arriving during the pause.
  */
 #define REST_US	   5000
 #define STREAK_MAX 7
 #define IDLE_US	   50000
-#define LOST_US	   10000000 /* rate limit of the line about lost events: any process can cause it */
+#define LOST_US	   10000000 /* rate limit of the message about lost events */
 
 /* --- sweeps */
 
-/* Logs a failure; an empty one is over. */
+/* Logs a failure, or its end if err->what is empty. */
 static void log_failure(struct steer_section *steer, const struct err *err)
 {
 	struct log_line line;
@@ -67,8 +67,8 @@ static void cap_rest(struct steer_section *steer, __u64 began, __u64 ended)
 }
 
 /*
- * Prepares what the next group will need while no sweep is pending: it takes tens of milliseconds.
- * Errors are ignored, because the sweep or the new group reports them.
+ * Prepares the maps and the program of the next group while no sweep is pending, since this takes
+ * tens of milliseconds. Ignores errors, which the next sweep reports.
  */
 static void on_idle(void *arg)
 {
@@ -119,7 +119,7 @@ static void sweep(struct steer_section *steer)
 	steer->bound_ns = 0;
 	result = steer_sweep(&steer->loader, steer->bpffs, steer_log_event, &steer->log, &err);
 	steer_log_end(&steer->log, !result);
-	/* a command has loaded or unloaded steering meanwhile, and the next sweep follows */
+	/* a command has loaded or unloaded steering meanwhile: sweep again */
 	if (result == -ECANCELED)
 		schedule_sweep(steer);
 	if (result == -ENOENT)
@@ -139,13 +139,12 @@ static void on_regular(void *arg)
 
 	if (!steer->active)
 		return;
-	/* An event may precede a socket that this sweep finds: the log needs the time of its bind.
-	 */
+	/* Read the events first: the log needs the bind time of a socket that this sweep finds. */
 	read_events(steer);
 	sweep(steer);
 }
 
-/* Does nothing if a regular sweep has handled the events. */
+/* Sweeps, unless a regular sweep has handled the events already. */
 static void on_after_events(void *arg)
 {
 	struct steer_section *steer = arg;
@@ -173,7 +172,7 @@ static void close_events(struct steer_section *steer)
 	steer->events = NULL;
 }
 
-/* Subscribes to socket events; on failure only the sweeps find sockets. */
+/* Subscribes to socket events. On failure, only the sweeps find new sockets. */
 static void open_events(struct steer_section *steer, const struct config *config, __u32 netns)
 {
 	struct err err = steer->no_cgroup;
@@ -239,7 +238,7 @@ int steer_section_apply(struct steer_section *steer, struct config_file *file,
 	steer_log_end(&steer->log, !result);
 	if (result)
 		return result;
-	/* unloaded or loaded by a command since: the sweeps report that */
+	/* a command has loaded or unloaded steering, which the sweeps report */
 	if (follows && !state_dir_is_daemons(&steer_state_dir, options.bpffs))
 		return 0;
 	if (before.magic && before.flows != options.flows) {
@@ -259,7 +258,7 @@ int steer_section_apply(struct steer_section *steer, struct config_file *file,
 	log_field(&line, "table_bytes", "%llu", steer_table_bytes(options.flows) * (__u64)groups);
 	log_end(&line);
 	set_groups(steer, steer->log.groups);
-	/* As with 'steer load', a configuration without xdp removes the spread. */
+	/* Like 'steer load', a configuration without xdp removes the spread. */
 	spread_section_apply(&steer->spread, &wanted->spread, &options.ports, options.bpffs);
 	snprintf(steer->bpffs, sizeof(steer->bpffs), "%s", options.bpffs);
 	steer->interval_us = wanted->steer_sweep_s * 1000000;

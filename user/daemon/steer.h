@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The daemon's side of steering: loads the [steer] section and keeps groups and slots in sync with
+ * The daemon's part of steering: loads the [steer] section, and updates groups and slots to match
  * the sockets, on socket events and at intervals.
  *
- * The kernel holds all state (steer/steer.h): a daemon that ends, even by a crash, changes nothing,
- * and the next one continues.
+ * The kernel holds all state (steer/steer.h). If the daemon exits or crashes, steering does not
+ * change, and the next daemon continues.
  */
 #ifndef SLUICE_DAEMON_STEER_H
 #define SLUICE_DAEMON_STEER_H
@@ -28,33 +28,37 @@ struct steer_section {
 	struct spread_section spread;
 	struct loop_timer *regular, *after_events, *idle;
 	struct debounce debounce;
-	unsigned int streak; /* sweeps in a row that events had to wait for */
+	unsigned int streak; /* number of consecutive sweeps that delayed events */
 	struct steer_loader loader;
 	char bpffs[PATH_MAX];
 	char cgroup[PATH_MAX];
-	struct err no_cgroup; /* why there is no cgroup */
+	struct err no_cgroup; /* why no cgroup is used */
 	__u64 interval_us;
-	__u64 bound_ns;	     /* the first bind since the last sweep; 0: none */
-	__u64 lost;	     /* lost events that have been logged */
-	__u64 lost_log_us;   /* when the next line about lost events may be logged */
+	__u64 bound_ns;	     /* time of the first bind since the last sweep; 0: none */
+	__u64 lost;	     /* number of lost events that have been logged */
+	__u64 lost_log_us;   /* earliest time of the next message about lost events */
 	unsigned int groups; /* steered groups */
 	bool active;
-	struct log_condition failure;	     /* of the sweep */
-	struct log_condition events_failure; /* of socket events */
+	struct log_condition failure;	     /* failure of the sweeps */
+	struct log_condition events_failure; /* failure of the socket events */
 };
 
-/* Sets up the timers; calls @changed when the number of groups changes. Returns 0 or -ENOMEM. */
+/*
+ * Sets up the timers. @changed is called when the number of groups changes. Returns 0 or -ENOMEM.
+ */
 int steer_section_init(struct steer_section *steer, struct loop *loop, loop_fn changed, void *arg);
-/* Closes descriptors, before the loop is freed.  Steering stays loaded. */
+/* Closes all descriptors; call it before the loop is freed. Steering stays loaded. */
 void steer_section_end(struct steer_section *steer);
 /*
- * Loads steering as the file has it, or updates it in place.  Returns 0, or -errno with *err set
- * and the previous state kept. Attaches to the cgroup of @context, if there is one. With @follows
- * it does nothing unless the daemon has loaded steering.
+ * Loads steering with the settings of the file, or updates it in place. Uses the cgroup of
+ * @context, if there is one. With @follows, does nothing unless the daemon was the last to load
+ * steering. Returns 0, or -errno with *err set; a failure keeps the previous state.
  */
 int steer_section_apply(struct steer_section *steer, struct config_file *file,
 			const struct context *context, bool follows, struct err *err);
-/* Retries hooks that the kernel has refused, or whose cgroup was missing. */
+/*
+ * Attaches the hooks again that failed because the kernel refused them or the cgroup was missing.
+ */
 void steer_section_check(struct steer_section *steer, struct config_file *file,
 			 const struct context *context);
 /* Unloads steering if a daemon, this one or an earlier one, was the last to load it. */

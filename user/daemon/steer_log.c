@@ -16,17 +16,14 @@ static __u64 hash_text(const char *text, __u64 hash)
 	return hash;
 }
 
-/*
- * Returns true if a failure has not been logged yet. A failure that finds the table full is never
- * logged.
- */
+/* Returns true if a failure has not been logged yet. Returns false if the table is full. */
 static bool failure_is_new(struct steer_log *log, const struct steer_event *event)
 {
 	char text[512] = "left out";
 	__u64 hash;
 	int i;
 
-	/* The processes of the namespace control how many groups are left out, and which. */
+	/* Ignore the text of this event: the namespace's own processes can change it at will. */
 	if (event->type != STEER_GROUPS_LEFT_OUT)
 		steer_event_text(event, text, sizeof(text));
 	hash = hash_text(text, event->group->netns);

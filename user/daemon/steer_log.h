@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Writes the daemon's log lines about steering. Each sweep reports its findings again; a lasting
+ * Writes the daemon's log messages about steering. Each sweep reports its findings again, so a
  * failure is logged once, and again only after a sweep without it. journald limits the rate of
- * lines for each service (RateLimitIntervalSec=).
+ * messages of a service (RateLimitIntervalSec=).
  */
 #ifndef SLUICE_DAEMON_STEER_LOG_H
 #define SLUICE_DAEMON_STEER_LOG_H
@@ -15,21 +15,21 @@
 
 struct steer_log {
 	struct {
-		__u64 hash; /* of the event's text */
-		bool seen;  /* by this sweep */
+		__u64 hash; /* hash of the event's text */
+		bool seen;  /* reported by this sweep */
 	} failure[STEER_LOG_FAILURES_MAX];
 	int failures;
-	unsigned int groups; /* steered groups after the last complete sweep */
+	unsigned int groups; /* groups that were steered after the last complete sweep */
 	unsigned int groups_found;
-	unsigned int changes; /* events of this sweep that change what is steered */
+	unsigned int changes; /* changes to groups and sockets in this sweep */
 	__u64 bound_ns;
 };
 
-/* Begins a sweep; bound_ns: the socket's bind that triggered it (CLOCK_MONOTONIC), or 0. */
+/* Begins a sweep. @bound_ns is the time of the bind that triggered it (CLOCK_MONOTONIC), or 0. */
 void steer_log_begin(struct steer_log *log, __u64 bound_ns);
 /* Logs an event; a steer_event_fn whose arg is the log. */
 void steer_log_event(const struct steer_event *event, void *arg);
-/* Ends a sweep.  An incomplete one does not show that a failure is over. */
+/* Ends a sweep. An incomplete sweep does not prove that a failure is over. */
 void steer_log_end(struct steer_log *log, bool complete);
 
 #endif

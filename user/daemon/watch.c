@@ -11,21 +11,21 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Backoff of the interface sync after a failure. */
+/* Backoff after a failed sync of the interfaces. */
 #define RETRY_US     1000000
 #define RETRY_MAX_US 64000000
 
-/* The subscription to one namespace. */
+/* The subscription to the link events of a namespace. */
 struct netns_watch {
 	struct watch *watch;
 	struct rtnl *rtnl; /* NULL: no subscription */
-	__u64 read_us;	   /* when the current events were read */
+	__u64 read_us;	   /* time at which the current events were read */
 	bool paused;	   /* the namespace cannot be entered: do not poll the socket */
 };
 
 enum {
 	HOME,
-	WIRE, /* only if it is not the daemon's own */
+	WIRE, /* used only if it is not the daemon's own namespace */
 	NETNS_COUNT
 };
 
@@ -48,7 +48,7 @@ static bool is_away(const struct netns_watch *netns)
 	return netns == &netns->watch->netns[WIRE];
 }
 
-/* Checks whether mode wire is in this namespace. */
+/* Is mode wire loaded in this namespace? */
 static bool has_wire(const struct netns_watch *netns)
 {
 	return is_away(netns) == (netns->watch->daemon_netns->wire_fd >= 0);
@@ -69,7 +69,7 @@ static void log_failure(struct watch *watch, const char *reason)
 	log_end(&line);
 }
 
-/* Retries on failure, with backoff. */
+/* Syncs the interfaces; on failure, retries with backoff. */
 static void sync_interfaces(struct watch *watch)
 {
 	struct netns_watch *wire = &watch->netns[WIRE];
@@ -167,7 +167,7 @@ static void on_readable(void *arg)
 
 	netns->read_us = clock_now_us();
 	if (is_away(netns) && daemon_netns_enter(watch->daemon_netns, &err)) {
-		/* The unread events would make the socket readable again at once. */
+		/* Stop polling: the unread events would keep the socket readable. */
 		loop_remove(watch->loop, rtnl_fd(netns->rtnl));
 		netns->paused = true;
 		loop_timer_start(watch->retry, watch->retry_us);
@@ -186,7 +186,7 @@ static void on_readable(void *arg)
 
 /* --- start, change and end */
 
-/* Subscribes to the calling thread's namespace. */
+/* Subscribes to the link events of the calling thread's namespace. */
 static int subscribe(struct netns_watch *netns, struct err *err)
 {
 	int result = rtnl_open(&netns->rtnl, &events, netns);
@@ -201,7 +201,7 @@ int watch_start(struct watch *watch, struct err *err)
 	return subscribe(&watch->netns[HOME], err);
 }
 
-/* Subscribes to the namespace of mode wire if it is not the daemon's own. */
+/* Subscribes to the link events of mode wire's namespace, unless it is the daemon's own. */
 static int subscribe_wire(struct watch *watch, struct err *err)
 {
 	struct netns_watch *netns = &watch->netns[WIRE];

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Follows the host: interfaces that come and go, in the daemon's own network namespace and in that
- * of mode wire.
+ * Follows the interfaces that come and go in the daemon's own network namespace and in that of mode
+ * wire.
  */
 #ifndef SLUICE_DAEMON_WATCH_H
 #define SLUICE_DAEMON_WATCH_H
@@ -15,20 +15,24 @@
 struct watch;
 
 /*
- * Also passes the link events of the daemon's own namespace to @spread, and calls @changed when the
- * number of wired interfaces may have changed. Returns NULL on ENOMEM.
+ * Allocates a watch. It passes the link events of the daemon's own namespace to @spread, and calls
+ * @changed when the number of attached interfaces may have changed. Returns NULL on ENOMEM.
  */
 struct watch *watch_new(struct loop *loop, const struct daemon_netns *netns,
 			struct spread_section *spread, loop_fn changed, void *arg);
-/* The caller has freed the loop. */
+/* Frees a watch. Call it after the loop has been freed. */
 void watch_free(struct watch *watch);
 /* Subscribes to the events of the daemon's own namespace. Returns 0, or -errno with *err set. */
 int watch_start(struct watch *watch, struct err *err);
-/* Follows the interfaces of the [wire] section of @file; NULL: mode wire is not loaded. */
+/*
+ * Follows the interfaces of the [wire] section of @file. NULL means that mode wire is not loaded.
+ */
 void watch_file(struct watch *watch, struct config_file *file);
-/* Attaches again to interfaces that another process has detached. */
+/* Attaches mode wire again to interfaces from which another process has detached it. */
 void watch_check(struct watch *watch);
-/* Returns the configured names without an interface, or bridge to follow; empty: there are none. */
+/*
+ * Returns the configured names without an interface, or without a bridge to follow; may be empty.
+ */
 const char *watch_absent(const struct watch *watch);
 /* Returns the number of interfaces that mode wire is attached to. */
 unsigned int watch_count(const struct watch *watch);

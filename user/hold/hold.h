@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The object hold: load, change, read and unload the programs that track flows. All state is pinned
- * under DIR/hold. The daemon sends the keepalives (hold/sender.h).
+ * The object hold: loads, updates, reads and unloads the programs that track flows. All state is
+ * pinned under DIR/hold. The daemon sends the keepalives (hold/sender.h).
  */
 #ifndef SLUICE_HOLD_HOLD_H
 #define SLUICE_HOLD_HOLD_H
@@ -29,8 +29,8 @@ struct hold_options {
 	const char *bpffs;
 	const char *cgroup; /* a cgroup2 directory */
 	bool dry_run;	    /* verify only */
-	bool by_daemon;	    /* marks the load for hold_unload_own() */
-	bool follows;	    /* do nothing unless the daemon has loaded it */
+	bool by_daemon;	    /* the daemon loads; see hold_unload_own() */
+	bool follows;	    /* do nothing unless the daemon was the last to load */
 };
 
 struct hold_prog {
@@ -40,25 +40,27 @@ struct hold_prog {
 };
 
 struct hold_result {
-	enum load_outcome outcome;	/* LOAD_LEFT: see follows */
+	enum load_outcome outcome;	/* LOAD_LEFT: `follows` prevented the load */
 	struct sluice_hold_meta before; /* magic 0: nothing was loaded */
-	bool as_before;			/* the load changed nothing */
-	bool missed_closes;		/* the tables start empty: see hold_load() */
+	bool as_before;			/* the settings are the same as before */
+	bool missed_closes;		/* the tables start empty; see hold_load() */
 	struct hold_prog progs[HOOKS_MAX];
 	int count;
 };
 
-/* Returns the kernel memory of the tables for this number of flows. */
+/* Returns the kernel memory of the tables for this number of flows, in bytes. */
 __u64 hold_table_bytes(__u32 flows);
 /*
- * Loads or updates. On failure the kernel is as before, and *err has the reason. If the program
- * that notices when sockets are closed was detached meanwhile, the tables start empty: keepalives
- * would be sent for sockets that are closed.
+ * Loads the programs, or updates them in place. Returns 0, or -errno with *err set and the kernel
+ * unchanged. The tables start empty if the program that notices closed sockets was detached:
+ * otherwise keepalives would be sent for sockets that were closed meanwhile.
  */
 int hold_load(const struct hold_options *options, struct hold_result *result, struct err *err);
-/* Detaches and removes. Returns the number of removed pins, or -errno. */
+/*
+ * Detaches the programs and removes the pins. Returns the number of pins, or -errno with *err set.
+ */
 int hold_unload(const char *bpffs, struct err *err);
-/* Unloads only if the daemon loaded it last; returns 0 otherwise. */
+/* Unloads only if the daemon was the last to load; otherwise returns 0. */
 int hold_unload_own(const char *bpffs, struct err *err);
 
 struct hold_state {
@@ -67,19 +69,22 @@ struct hold_state {
 	int hook_count;
 	struct sluice_hold_counters counters; /* summed over CPUs */
 	struct sluice_hold_status status;
-	bool detached; /* at least one program */
-	bool sending;  /* a daemon has run within the last seconds */
+	bool detached; /* at least one program is detached */
+	bool sending;  /* a daemon was alive within the last seconds */
 };
 
-/* Reads the state. Returns -errno with *err set: -ENOENT if not loaded, -EPROTO for another ABI. */
+/*
+ * Reads the state. Returns 0, or -errno with *err set: -ENOENT if not loaded, -EPROTO for another
+ * ABI.
+ */
 int hold_read(const char *bpffs, struct hold_state *state, struct err *err);
-/* Are all programs attached to the cgroup of the record? */
+/* Are all programs attached to the cgroup in @meta? */
 bool hold_attached(const char *bpffs, const struct sluice_hold_meta *meta);
-/* Copies the managed ports. */
+/* Sets *ports to the managed ports. */
 void hold_ports(const struct sluice_hold_meta *meta, struct ports *ports);
-/* Returns "kept" and the like. */
+/* Returns the name of a state, such as "kept". */
 const char *hold_state_name(unsigned int state);
-/* Returns "probe" and the like. */
+/* Returns the name of a source of the interval, such as "probe". */
 const char *hold_source_name(unsigned int source);
 
 #endif

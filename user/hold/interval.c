@@ -3,7 +3,7 @@
 
 #include "hold/send_options.h"
 
-/* Hätönen et al., IMC 2010, and the timeouts of conntrack, cloud NATs and load balancers. */
+/* Common UDP timeouts: Hätönen et al., IMC 2010; conntrack, cloud NATs and load balancers. */
 const __u32 hold_step_s[HOLD_STEPS] = { 20, 30, 60, 120, 180 };
 
 void hold_finding_update(struct hold_finding *finding, const enum nat_lifetime results[HOLD_STEPS])
@@ -26,7 +26,7 @@ void hold_finding_update(struct hold_finding *finding, const enum nat_lifetime r
 		finding->shorter = false;
 }
 
-/* Ten times the interval that a lifetime allows, since 0.8 is not an integer. */
+/* Returns 0.8 of a lifetime, in tenths of a second. */
 static __u32 tenths(__u32 lifetime_s)
 {
 	return lifetime_s * 8;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * The decisions about the keepalive of a flow: whether it gets one, whether conntrack renews the
- * mapping in its place, and how far it travels.
+ * Decides whether a flow gets a keepalive, whether a conntrack entry is renewed instead, and with
+ * which TTL the keepalive is sent.
  */
 #include "base/addr.h"
 #include "base/log.h"
@@ -15,9 +15,9 @@
 #include <string.h>
 
 #define SECOND 1000000000ULL
-/* An unknown namespace is looked for again after this time: it takes a walk through /proc. */
+/* How soon a missing namespace is looked up again; a look-up walks through /proc. */
 #define RETRY_NS (30 * SECOND)
-/* An entry is renewed for this many intervals, so that a late daemon does not lose it. */
+/* An entry is renewed for this many intervals, so that it outlives a late daemon. */
 #define RENEW_INTERVALS 3
 
 /* --- the timer of a flow */
@@ -41,7 +41,7 @@ void hold_slot_arm(struct hold_sender *sender, __u32 slot, enum sluice_hold_stat
 	timer_wheel_set(&sender->wheel, &sender->slots[slot].timer, kept->due_ns);
 }
 
-/* Ends a flow: its socket is closed, or it is too old. */
+/* Ends a flow because its socket is closed, or because it is too old. */
 static void slot_end(struct hold_sender *sender, __u32 slot, const struct sluice_hold_flow *flow,
 		     enum sluice_hold_state state)
 {
@@ -55,21 +55,21 @@ static void slot_end(struct hold_sender *sender, __u32 slot, const struct sluice
 						       : SLUICE_HOLD_SEND_stopped_max);
 }
 
-/* --- does a flow get one? */
+/* --- does a flow get a keepalive? */
 
-/* Which entries of this host's NAT are renewed for the flow, in place of a datagram? */
+/* Returns which conntrack entries of this host are renewed for the flow instead of a keepalive. */
 static enum hold_renew renews(const struct hold_sender *sender, const struct sluice_hold_flow *flow)
 {
 	if (sender->options.outermost)
 		return HOLD_RENEW_ALL;
-	/* it has shown that no NAT is beyond this host; a firewall may be */
+	/* a probe has found no NAT beyond this host, but a firewall may be there */
 	if (sender->outermost &&
 	    addr_is_ip4(&sender->options.probe.addr) == addr_is_ip4(&flow->key.peer))
 		return HOLD_RENEW_TRANSLATED;
 	return HOLD_RENEW_NONE;
 }
 
-/* Puts off a flow that gets no keepalive now; counts when that begins. */
+/* Postpones a flow that gets no keepalive now. Counts it, unless it was in this state already. */
 static void rest(struct hold_sender *sender, __u32 slot, enum sluice_hold_state state, int counter)
 {
 	if (hold_kept(sender, slot)->state != state && counter >= 0)
@@ -77,11 +77,11 @@ static void rest(struct hold_sender *sender, __u32 slot, enum sluice_hold_state 
 	hold_slot_arm(sender, slot, state, sender->now_ns);
 }
 
-/* Is the socket open? Looks it up only if a socket with its counter has been closed. */
+/* Is the socket open? Looks it up only if a socket that shares its counter was closed. */
 static bool is_open(const struct hold_sender *sender, struct hold_slot *at,
 		    const struct sluice_hold_flow *flow)
 {
-	/* mixed with the cookie, since another socket may use the flow now */
+	/* mix in the cookie, because another socket may own the flow now */
 	__u32 closes = hold_closes(&sender->maps, flow->cookie) + (__u32)flow->cookie * 2654435769U;
 
 	if (at->closes == closes)
@@ -111,7 +111,7 @@ bool hold_slot_due(struct hold_sender *sender, __u32 slot, struct sluice_hold_fl
 	__u64 last;
 
 	if (!hold_flow_read(&sender->maps, slot, flow) || flow->serial != at->serial) {
-		at->serial = 0; /* replaced by another flow, which the next scan finds */
+		at->serial = 0; /* another flow has the slot; the next scan finds it */
 		return false;
 	}
 	last = hold_last_sent(sender, slot, flow);
@@ -132,11 +132,11 @@ bool hold_slot_due(struct hold_sender *sender, __u32 slot, struct sluice_hold_fl
 	return false;
 }
 
-/* --- the datagram, or what is in its place */
+/* --- the keepalive, or the renewal of an entry in its place */
 
 /*
- * Handles the entries of this host's NAT, in the flow's own namespace and in the daemon's. Returns
- * true if a datagram is to be sent.
+ * Checks and renews the flow's conntrack entries, in its own namespace and in the daemon's. Returns
+ * true if a keepalive has to be sent.
  */
 static bool pass_conntrack(struct hold_sender *sender, struct hold_netns *netns, __u32 slot,
 			   const struct sluice_hold_flow *flow)
@@ -150,7 +150,7 @@ static bool pass_conntrack(struct hold_sender *sender, struct hold_netns *netns,
 	size_t i;
 
 	for (i = 0; i < sizeof(tables) / sizeof(*tables); i++) {
-		/* the peer has answered since: it knows the present mapping */
+		/* a peer that has answered since the last keepalive knows the current mapping */
 		__u32 mapping = i && flow->in_ns < kept->kept_ns ? kept->mapping : 0;
 		enum hold_entry entry = hold_entry_renew(
 			tables[i], &flow->key, renews(sender, flow), (__u32)seconds, &mapping);
@@ -170,7 +170,7 @@ static bool pass_conntrack(struct hold_sender *sender, struct hold_netns *netns,
 		if (i)
 			kept->mapping = mapping;
 	}
-	/* a datagram would only make another mapping that the peer does not know */
+	/* a keepalive would only create another mapping that the peer does not know */
 	if (!known && kept->state == SLUICE_HOLD_REMAPPED && flow->in_ns < kept->kept_ns &&
 	    flow->out_ns < kept->kept_ns) {
 		hold_slot_arm(sender, slot, SLUICE_HOLD_REMAPPED, sender->now_ns);
@@ -185,7 +185,7 @@ static bool pass_conntrack(struct hold_sender *sender, struct hold_netns *netns,
 	return false;
 }
 
-/* Opens the outlet of the namespace if necessary. Returns false if it cannot be found. */
+/* Opens the outlet of the namespace if necessary. Returns false if that fails. */
 static bool has_outlet(struct hold_sender *sender, struct hold_netns *netns)
 {
 	struct err err;
@@ -224,7 +224,7 @@ bool hold_keepalive_prepare(struct hold_sender *sender, struct hold_netns *netns
 	struct sluice_hold_flow *flow = &send->flow;
 	unsigned int before_peer;
 
-	/* it may have sent, or its socket been closed, while it was queued */
+	/* the flow may have sent, or its socket may have been closed, while it was queued */
 	if (!hold_slot_due(sender, slot, flow))
 		return false;
 	if (sender->now_ns > hold_last_sent(sender, slot, flow) + sender->interval_ns + SECOND)
@@ -239,7 +239,7 @@ bool hold_keepalive_prepare(struct hold_sender *sender, struct hold_netns *netns
 	watch_errors(sender, netns, flow->ifindex);
 	before_peer = hold_ttl_before_peer(flow->in_ttl);
 	send->ttl = sender->options.ttl < before_peer ? sender->options.ttl : before_peer;
-	/* this host is the outermost NAT, but conntrack does not know the flow */
+	/* the peer is on the link, and conntrack had no entry to renew */
 	if (send->ttl || sender->options.payload != HOLD_PAYLOAD_EMPTY)
 		return true;
 	hold_slot_arm(sender, slot, SLUICE_HOLD_NEAR, sender->now_ns);

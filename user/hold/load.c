@@ -15,7 +15,10 @@
 #include <string.h>
 #include <sys/stat.h>
 
-/* As htab_map_mem_usage() in the kernel: the buckets, and elements if they are preallocated. */
+/*
+ * Returns the memory of a hash table, as htab_map_mem_usage() counts it: buckets and preallocated
+ * elements.
+ */
 static __u64 hash_bytes(__u32 entries, size_t element)
 {
 	__u64 buckets = 1;
@@ -67,7 +70,7 @@ static void configure(struct load *load)
 	skel->rodata->table = meta->table;
 	skel->rodata->any_port = meta->any_port;
 	memcpy((void *)skel->rodata->ports, meta->ports, sizeof(meta->ports));
-	/* of one size, so that a new one replaces all of them */
+	/* all have the same size, so that another size replaces all of them */
 	bpf_map__set_max_entries(skel->maps.sluice_flows, meta->table + 1);
 	bpf_map__set_max_entries(skel->maps.sluice_kept, meta->table + 1);
 	bpf_map__set_max_entries(skel->maps.sluice_index, meta->table + 1);
@@ -79,7 +82,7 @@ static int attach(void *arg, struct err *err)
 {
 	struct load *load = arg;
 	struct hook hooks[] = {
-		/* first: a socket that a flow is made for must not close unnoticed */
+		/* attach this first: no socket of a tracked flow may close unnoticed */
 		{ PIN_CLOSED, load->skel->progs.sluice_closed, true },
 		{ PIN_OUT, load->skel->progs.sluice_hold_out, true },
 		{ PIN_IN, load->skel->progs.sluice_hold_in, true },
@@ -90,8 +93,8 @@ static int attach(void *arg, struct err *err)
 }
 
 /*
- * Was the cgroup removed? The kernel detaches its links once the last of its sockets is closed,
- * even if their processes have moved to another cgroup before.
+ * Was the cgroup removed? The kernel detaches the links of a removed cgroup once its last socket is
+ * closed, even a socket of a process that has moved to another cgroup.
  */
 static bool cgroup_is_gone(const struct load *load)
 {
@@ -103,8 +106,8 @@ static bool cgroup_is_gone(const struct load *load)
 }
 
 /*
- * Another cgroup is refused: the programs would no longer notice when the sockets of the present
- * one close, and the daemon would send for closed sockets.
+ * Refuses another cgroup: the programs would no longer notice when the sockets of the present
+ * cgroup are closed, and the daemon would send keepalives for closed sockets.
  */
 static int check_cgroup(const struct load *load, struct err *err)
 {
@@ -117,10 +120,10 @@ static int check_cgroup(const struct load *load, struct err *err)
 			err_set(err, EXIT_CONFLICT, EBUSY,
 				"hold is loaded on a cgroup different from %s",
 				load->options->cgroup),
-			"run 'sluice hold unload' first; then flows start again");
+			"run 'sluice hold unload' first; tracking then starts from an empty table");
 }
 
-/* Is the program that notices closed sockets detached? */
+/* Was the program that notices closed sockets detached? */
 static bool has_missed_closes(const struct load *load)
 {
 	struct hook_state hook = { .cgroup_id = 0 };
@@ -147,7 +150,7 @@ static void list_programs(const struct load *load, struct hold_result *result)
 	}
 }
 
-/* Compares the record of the load with the one before. */
+/* Are the settings of both loads the same? */
 static bool is_same_record(const struct sluice_hold_meta *before,
 			   const struct sluice_hold_meta *after)
 {

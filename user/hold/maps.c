@@ -18,7 +18,7 @@ static size_t length_of(__u32 entries, size_t value)
 	return (entries * value + page - 1) / page * page;
 }
 
-/* Maps a pinned array; sets *entries. Returns NULL with *err set. */
+/* Maps a pinned array and sets *entries to its size. Returns NULL with *err set on failure. */
 static void *map_array(const char *bpffs, const char *name, __u32 value, bool write, __u32 *entries,
 		       struct err *err)
 {

@@ -9,7 +9,7 @@
 #include <stdbool.h>
 
 struct hold_maps {
-	__u32 table; /* slots, from 1 */
+	__u32 table; /* number of slots; the first is 1 */
 	const struct sluice_hold_alloc *alloc;
 	const struct sluice_hold_flow *flows;
 	struct sluice_hold_kept *kept;
@@ -20,33 +20,31 @@ struct hold_maps {
 };
 
 /*
- * Maps the tables; with @write, kept and status can be written. Returns 0, or -errno with *err set.
- * The caller closes in any case.
+ * Maps the tables into this process; with @write, `kept` and `status` are writable. Returns 0, or
+ * -errno with *err set. The caller closes the maps in either case.
  */
 int hold_maps_open(struct hold_maps *maps, const char *bpffs, bool write, struct err *err);
-/* A zeroed struct with negative descriptors, or a closed one, may be closed. */
+/* Unmaps the tables. HOLD_MAPS_NONE and closed maps may be closed again. */
 void hold_maps_close(struct hold_maps *maps);
 #define HOLD_MAPS_NONE ((struct hold_maps){ .socks_fd = -1, .netns_fd = -1 })
 
 /* Returns the last slot that has ever been used. */
 __u32 hold_maps_used(const struct hold_maps *maps);
-/*
- * Copies a flow consistently. Returns false if the slot is free, or changes its flow right now.
- */
+/* Copies a flow consistently. Returns false if the slot is free or is being reassigned. */
 bool hold_flow_read(const struct hold_maps *maps, __u32 slot, struct sluice_hold_flow *flow);
-/* Returns the counter that this socket raises when it is closed or changes its port. */
+/* Returns the counter that is incremented when this socket is closed or changes its port. */
 static inline __u32 hold_closes(const struct hold_maps *maps, __u64 cookie)
 {
 	return (__u32)__atomic_load_n(&maps->closes[cookie % SLUICE_HOLD_CLOSES], __ATOMIC_ACQUIRE);
 }
-/* Is the socket of a flow open, and still bound to the flow's port? A system call. */
+/* Is the socket of a flow open and still bound to the flow's port? Costs a system call. */
 bool hold_socket_open(const struct hold_maps *maps, const struct sluice_hold_flow *flow);
-/* Returns the number of open sockets of a namespace. */
+/* Returns the number of open, tracked sockets of a namespace. */
 __u64 hold_netns_sockets(const struct hold_maps *maps, __u32 netns);
 
 /*
- * Returns the keepalives that a schedule of 15 s, which ignores traffic, would have sent more than
- * this one from the flow's first answer to @end_ns; negative: fewer.
+ * Returns how many more keepalives a fixed schedule of 15 s would have sent, from the flow's first
+ * answer until @end_ns; negative if it would have sent fewer.
  */
 __s64 hold_saved(const struct sluice_hold_flow *flow, __u32 sent, __u64 end_ns);
 

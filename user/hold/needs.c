@@ -6,7 +6,7 @@
 #include "kernel/links.h"
 #include "kernel/tc.h"
 
-#define NO_ICMP "sockets see ICMP errors about keepalives, which go on after a port unreachable"
+#define NO_ICMP "sockets see ICMP errors about keepalives; these continue after port unreachable"
 
 static enum feature conntrack_status(const struct need *need, struct probe *probe)
 {
@@ -25,7 +25,7 @@ static const struct need rows[] = {
 	NEED_CGROUP_HOOK("cgroup/sock_release", SOCK, INET_SOCK_RELEASE, "5.9",
 			 "notices closed sockets", NULL),
 	NEED_HELPER(CGROUP_SKB, BPF_CGROUP_INET_EGRESS, ktime_get_boot_ns, "5.8",
-		    "reads a clock that goes on while the host is suspended", NULL),
+		    "reads a clock that also runs during suspend", NULL),
 	NEED_HELPER(CGROUP_SKB, BPF_CGROUP_INET_EGRESS, spin_lock, "5.1", "guards a flow", NULL),
 	NEED_HOOK("tcx", SCHED_CLS, TC_TCX_INGRESS, "6.6", "reads ICMP errors about keepalives",
 		  NO_ICMP),
@@ -36,7 +36,7 @@ static const struct need rows[] = {
 	  .type = "nf_conn",
 	  .field = "status",
 	  .hint = "load nf_conntrack, built with BTF",
-	  .fallback = "flows behind the NAT of this host itself are not kept" },
+	  .fallback = "flows behind this host's own NAT are not kept" },
 };
 
 NEEDS(hold_needs, rows);
@@ -44,7 +44,7 @@ NEEDS(hold_needs, rows);
 int hold_caps_require(struct err *err)
 {
 	static const int caps[] = { CAP_BPF, CAP_NET_ADMIN, CAP_PERFMON, CAP_SYS_ADMIN };
-	/* libbpf loads the BTF of all modules for their types, which takes CAP_SYS_ADMIN */
+	/* libbpf loads the BTF of all modules to find a type, which requires CAP_SYS_ADMIN */
 	bool modules = !kernel_has_struct("nf_conn");
 
 	return caps_require("hold load", caps, modules ? 4 : 3, err);

@@ -7,7 +7,7 @@
 
 extern const struct needs hold_needs;
 
-/* Returns 0, or -EPERM with *err set: 'hold load' lacks a capability. */
+/* Checks the capabilities of 'hold load'. Returns 0, or -EPERM with *err set. */
 int hold_caps_require(struct err *err);
 
 #endif

@@ -27,7 +27,7 @@ const char *const hold_payloads[] = { "empty", "stun", "crlf", "ff", "zero", NUL
 
 const struct opt hold_opts[] = {
 	{ "port", 0, "LIST", opt_ports, HOLD_FIELD(ports),
-	  "keep flows with such a local or remote port, as in 5060,10000-20000, or any; required" },
+	  "local or remote ports of the flows to keep, as in 5060,10000-20000, or any; required" },
 	{ "table", 0, "N", opt_u32, HOLD_FIELD(table),
 	  "size of the flow table, about 350 bytes a flow", .min = HOLD_TABLE_MIN,
 	  .max = HOLD_TABLE_MAX, .preset = OPT_TEXT(HOLD_TABLE_DEFAULT) },
@@ -44,18 +44,18 @@ const struct opt hold_opts[] = {
 
 const struct opt hold_send_opts[] = {
 	{ "interval", 0, "SECONDS", opt_u32, SEND_FIELD(interval_s),
-	  "fixed time of silence after which a keepalive is sent, less up to a sixth (default: 18,"
+	  "send a keepalive after this time of silence, or up to a sixth of it earlier (default: 18,"
 	  " or what a probe has shown)",
 	  .side = OPT_FILE, .min = 1, .max = 3600 },
 	{ "interval_max", 0, "SECONDS", opt_u32, SEND_FIELD(interval_max_s),
 	  "the longest interval that a probe may set", .side = OPT_FILE, .min = 15, .max = 3600,
 	  .preset = OPT_TEXT(HOLD_INTERVAL_MAX_DEFAULT) },
 	{ "ttl", 0, "N", opt_u32, SEND_FIELD(ttl),
-	  "TTL or hop limit of an empty keepalive: beyond the NAT, and less than the peer",
+	  "TTL or hop limit of an empty keepalive: enough to pass the NAT, too low to reach the peer",
 	  .side = OPT_FILE, .min = 1, .max = 255, .preset = OPT_TEXT(HOLD_TTL_DEFAULT) },
 	{ "payload", 0, "PAYLOAD", opt_word, SEND_FIELD(payload),
-	  "the content of a keepalive: empty, which expires before the peer; or, for a protocol"
-	  " that knows it and at full TTL, stun (RFC 8445), crlf (RFC 5626), ff (RFC 3948) or zero",
+	  "the content of a keepalive: empty, which expires before the peer; or, at full TTL, for"
+	  " protocols that accept it, stun (RFC 8445), crlf (RFC 5626), ff (RFC 3948) or zero",
 	  .side = OPT_FILE, .words = hold_payloads, .noun = "payload", .preset = "empty" },
 	{ "rate", 0, "N", opt_u32, SEND_FIELD(rate),
 	  "keepalives a second, in all; the flows that have been silent longest come first",
@@ -64,7 +64,7 @@ const struct opt hold_send_opts[] = {
 	  "keepalives a second, of one network namespace", .side = OPT_FILE, .min = 1,
 	  .max = 10000000, .preset = OPT_TEXT(HOLD_RATE_DEFAULT) },
 	{ "outermost", 0, "yes | no", opt_word, SEND_FIELD(outermost),
-	  "whether this host is the outermost NAT: then its conntrack entries are renewed, and"
+	  "whether this host is the outermost NAT; if so, its conntrack entries are renewed, and"
 	  " nothing is sent",
 	  .side = OPT_FILE, .words = (const char *const[]){ "no", "yes", NULL }, .noun = "answer",
 	  .preset = "no" },

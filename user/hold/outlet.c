@@ -19,7 +19,7 @@
 
 struct watched {
 	__u32 ifindex;
-	int link_fd; /* -1: the kernel has refused the program */
+	int link_fd; /* -1: the kernel refused the program */
 };
 
 struct outlet {
@@ -27,7 +27,7 @@ struct outlet {
 	int home_fd;
 	int fd4;
 	int fd6;     /* -1: no IPv6 */
-	bool as_udp; /* the kernel routes as UDP what a raw socket sends */
+	bool as_udp; /* the kernel routes datagrams of raw sockets as UDP */
 	struct nl *conntrack;
 	struct watched *watched;
 	size_t count, room;
@@ -38,10 +38,10 @@ struct outlet {
 #define IP_PROTOCOL 52
 #endif
 
-/* Room for the datagrams of some ticks; each counts with some 800 bytes. */
+/* Room for the datagrams of several ticks; each is charged about 800 bytes. */
 #define SEND_BUFFER (1 << 20)
 
-/* The control data of a message: the source and interface, the mark, and the protocol. */
+/* The control data of a message: source and interface, mark, and protocol. */
 union control {
 	char data[CMSG_SPACE(sizeof(struct in6_pktinfo)) + 2 * CMSG_SPACE(sizeof(__u32))];
 	struct cmsghdr align;
@@ -52,7 +52,7 @@ static int enter(const struct outlet *outlet)
 	return netns_switch(outlet->netns_fd);
 }
 
-/* Exits if the kernel refuses: the daemon must not continue in a foreign namespace. */
+/* Returns to the home namespace. Exits on failure: the daemon must not continue elsewhere. */
 static void leave(const struct outlet *outlet)
 {
 	int result = netns_switch(outlet->home_fd);
@@ -64,8 +64,9 @@ static void leave(const struct outlet *outlet)
 }
 
 /*
- * Opens a raw socket. By default, policy routing and IPsec take its datagrams for those of protocol
- * 255: a policy for UDP would not apply, and they would leave another way, or in the clear.
+ * Opens a raw socket. By default, routing rules and IPsec policies see its datagrams as protocol
+ * 255: those for UDP would not apply, and the datagrams would take another route, or leave
+ * unencrypted. set_control() therefore sets the protocol, where the kernel allows that.
  */
 static int open_raw(int family)
 {
@@ -74,7 +75,7 @@ static int open_raw(int family)
 
 	if (fd < 0)
 		return -errno;
-	/* where the kernel refuses that, a smaller one only delays */
+	/* ignore a failure: a smaller buffer only delays datagrams */
 	setsockopt(fd, SOL_SOCKET, SO_SNDBUFFORCE, &size, sizeof(size));
 	return fd;
 }
@@ -170,7 +171,10 @@ static void add_control(struct msghdr *message, union control *control, int leve
 	message->msg_controllen += CMSG_SPACE(size);
 }
 
-/* The route must be that of the socket: by source address, interface, mark and protocol. */
+/*
+ * Selects the same route as the socket's own datagrams: by source address, interface, mark and
+ * protocol.
+ */
 static void set_control(struct msghdr *message, union control *control,
 			const struct sluice_hold_flow *flow, bool ip4, bool as_udp)
 {
@@ -218,7 +222,7 @@ static void batch_add(struct batch *batch, const struct outlet *outlet, struct o
 		ip4_peer->sin_addr.s_addr = send->flow.key.peer.word_be[3];
 	} else {
 		batch->peer[i].sin6_family = AF_INET6;
-		/* of a raw socket, the protocol; 0: 255 */
+		/* a raw socket takes the protocol from here; 0 means 255 */
 		batch->peer[i].sin6_port = htons(outlet->as_udp ? IPPROTO_UDP : 0);
 		memcpy(&batch->peer[i].sin6_addr, &send->flow.key.peer,
 		       sizeof(batch->peer[i].sin6_addr));
@@ -236,7 +240,7 @@ static void batch_add(struct batch *batch, const struct outlet *outlet, struct o
 	batch->send[i] = send;
 }
 
-/* sendmmsg(2) stops at the first message that fails: it is left out, and the rest is sent. */
+/* Sends a batch. sendmmsg(2) stops at a message that fails; this skips it and sends the rest. */
 static void batch_send(struct batch *batch, int fd)
 {
 	unsigned int at = 0;

@@ -52,7 +52,7 @@ static size_t put_payload(__u8 *to, enum hold_payload payload)
 	return 0;
 }
 
-/* Sums 16-bit words in memory order; an odd last byte is padded with zero. */
+/* Sums 16-bit words in memory order. Pads an odd last byte with zero. */
 static __u64 sum_of(const void *data, size_t length)
 {
 	const __u8 *at = data;
@@ -100,7 +100,7 @@ size_t hold_packet_build(__u8 packet[HOLD_PACKET_MAX], const struct sluice_hold_
 		udp.uh_sum = 0xffff;
 	memcpy(packet + header, &udp, sizeof(udp));
 	if (ip4) {
-		/* the kernel completes length and checksum */
+		/* the kernel fills in length and checksum */
 		struct iphdr ip = { .version = 4,
 				    .ihl = 5,
 				    .frag_off = htons(IP_DF),

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The keepalive of a flow as a complete IP packet, for a raw socket. */
+/* Builds the keepalive of a flow as a complete IP packet, for a raw socket. */
 #ifndef SLUICE_HOLD_PACKET_H
 #define SLUICE_HOLD_PACKET_H
 
@@ -10,19 +10,20 @@
 
 #define HOLD_PACKET_MAX 96 /* IPv6, UDP and the longest payload, rounded up */
 
-/* Returns the length of a payload. */
+/* Returns the length of a payload in bytes. */
 size_t hold_payload_length(enum hold_payload payload);
 
 /*
- * Builds the datagram from the socket to the peer, marked for recognition (sluice_hold_id()). An
- * empty one has the TTL or hop limit @ttl; another payload gets the full TTL. Returns its length.
+ * Builds a datagram from the socket to the peer, with an id by which the programs recognise it
+ * (sluice_hold_id()). @ttl is the TTL or hop limit of an empty datagram; other payloads get the
+ * full TTL. Returns the length of the packet.
  */
 size_t hold_packet_build(__u8 packet[HOLD_PACKET_MAX], const struct sluice_hold_key *key,
 			 enum hold_payload payload, unsigned int ttl, __u64 seed);
 
 /*
- * Returns the largest TTL that does not reach the peer, from the TTL of a datagram that arrived
- * from it: initial values are 64, 128 and 255. 0: no router is between.
+ * Returns the largest TTL that does not reach the peer, or 0 if no router is in between. @in_ttl is
+ * the TTL of a datagram from the peer; its initial value is taken to be 64, 128 or 255.
  */
 unsigned int hold_ttl_before_peer(__u8 in_ttl);
 

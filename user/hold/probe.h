@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Measures from time to time how long the NAT in front of this host keeps a mapping
- * (nat/lifetime.h), with sockets of its own, so that no mapping of a program is put at risk.
+ * (nat/lifetime.h), with sockets of its own, so that no mapping of an application is at risk.
  *
- * A server that does not know RESPONSE-PORT, or does not answer, shows nothing: the interval stays.
+ * If the server does not support RESPONSE-PORT or does not answer, the interval does not change.
  */
 #ifndef SLUICE_HOLD_PROBE_H
 #define SLUICE_HOLD_PROBE_H
@@ -17,14 +17,14 @@ struct hold_probe;
 typedef void (*hold_probe_fn)(const struct hold_finding *finding, void *arg);
 
 /*
- * Starts to probe, in the calling thread's network namespace, and again every ten minutes; calls fn
- * after each. @max_s limits the steps (hold_steps_useful()). Returns NULL on ENOMEM.
+ * Probes now and every ten minutes, in the calling thread's network namespace, and calls @fn after
+ * each probe. @max_s limits the steps (hold_steps_useful()). Returns NULL on ENOMEM.
  */
 struct hold_probe *hold_probe_new(struct loop *loop, const struct stun_endpoint *server,
 				  __u32 max_s, hold_probe_fn fn, void *arg);
-/* Returns why the last probe has shown nothing; "" if it has, or if none has ended yet. */
+/* Returns why the last probe had no result; "" if it had one, or if no probe has ended yet. */
 const char *hold_probe_failure(const struct hold_probe *probe);
-/* Stops, before the loop is freed. */
+/* Stops probing; call it before the loop is freed. */
 void hold_probe_free(struct hold_probe *probe);
 
 #endif

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * The keepalives that are due: a queue for each network namespace, in the order in which they
- * became due, so that the longest silent flow comes first when the rate is not enough for all.
+ * Queues of the keepalives that are due, one for each network namespace. Each queue is in the order
+ * in which the keepalives became due. If the rate does not suffice for all, the flow that has been
+ * silent longest comes first.
  */
 #include "hold/sender_state.h"
 
@@ -16,7 +17,7 @@ static __u64 allowed(struct hold_rate *rate, __u64 now_ns)
 {
 	__u64 elapsed = now_ns - rate->at_ns, most = rate->per_s * HOLD_TICK_NS;
 
-	/* at least one, whatever the rate */
+	/* allow at least one keepalive, whatever the rate */
 	most = most > SECOND ? most : SECOND;
 	if (!rate->at_ns || elapsed > SECOND)
 		elapsed = SECOND;
@@ -83,7 +84,7 @@ static __u32 queue_take(struct hold_sender *sender, struct hold_netns *netns)
 
 /* --- sending */
 
-/* Is there no room for the datagram now? */
+/* Did the send fail for lack of room, so that a later try may succeed? */
 static bool is_full(int result)
 {
 	return result == -EAGAIN || result == -ENOBUFS || result == -ENOMEM;
@@ -113,7 +114,7 @@ static void send_batch(struct hold_sender *sender, struct hold_netns *netns, __u
 		}
 		if (sends[i].result) {
 			hold_count(sender, SLUICE_HOLD_SEND_send_failed);
-			/* again soon: a route or address may just be changing */
+			/* try again soon: a route or an address may be changing */
 			hold_slot_arm(sender, slots[i], SLUICE_HOLD_FAILED,
 				      sender->now_ns - sender->interval_ns * 2 / 3);
 			continue;
@@ -125,7 +126,9 @@ static void send_batch(struct hold_sender *sender, struct hold_netns *netns, __u
 	}
 }
 
-/* Returns the namespace with the longest waiting flow that its rate allows, and the batch's size.
+/*
+ * Returns the namespace whose first flow has waited longest, among those whose rate allows a
+ * keepalive. Sets *count to the number of keepalives that its rate allows.
  */
 static struct hold_netns *next_netns(struct hold_sender *sender, __u64 *count)
 {
@@ -145,7 +148,7 @@ static struct hold_netns *next_netns(struct hold_sender *sender, __u64 *count)
 	return next;
 }
 
-/* Counts each delayed flow once. */
+/* Counts the flows that are still queued, each once. */
 static void count_delayed(struct hold_sender *sender)
 {
 	struct hold_netns *netns;

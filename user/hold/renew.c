@@ -6,7 +6,7 @@
 #include <linux/netfilter/nf_conntrack_common.h>
 #include <string.h>
 
-/* Returns a number that differs if NAT has translated the source differently; never 0. */
+/* Returns a digest of the translated source; never 0. */
 static __u32 mapping_of(const struct ct_entry *entry)
 {
 	struct sluice_addr source;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The entry of a flow in this host's conntrack table, which may be the NAT that the flow needs. */
+/* The conntrack entry of a flow, for a host that is itself the NAT of the flow. */
 #ifndef SLUICE_HOLD_RENEW_H
 #define SLUICE_HOLD_RENEW_H
 
@@ -10,22 +10,22 @@ struct nl;
 
 enum hold_renew {
 	HOLD_RENEW_NONE,
-	HOLD_RENEW_TRANSLATED, /* only where this host has translated the source */
+	HOLD_RENEW_TRANSLATED, /* only entries with a translated source */
 	HOLD_RENEW_ALL,
 };
 
 enum hold_entry {
 	HOLD_ENTRY_NONE,      /* conntrack does not know the flow */
-	HOLD_ENTRY_GOOD,      /* answered, and mapped as before */
-	HOLD_ENTRY_RENEWED,   /* the same, and it lives on without a datagram */
-	HOLD_ENTRY_UNREPLIED, /* conntrack has seen no reply */
-	HOLD_ENTRY_REMAPPED,  /* NAT has given it another address or port than *mapping */
+	HOLD_ENTRY_GOOD,      /* the entry has seen a reply and has the same mapping */
+	HOLD_ENTRY_RENEWED,   /* as above, and its timeout was renewed */
+	HOLD_ENTRY_UNREPLIED, /* the entry has seen no reply */
+	HOLD_ENTRY_REMAPPED,  /* the mapping differs from *mapping */
 };
 
 /*
- * Looks the flow up, and renews its entry if @renew allows: then it lives for at least @timeout_s
- * from now. @mapping is the digest of the translated source; 0 accepts any. Sets *mapping to the
- * present one.
+ * Looks up the entry of a flow. If @renew allows, renews it to live for at least @timeout_s from
+ * now. *mapping is the expected digest of the translated source, or 0 for any; it is set to the
+ * current digest.
  */
 enum hold_entry hold_entry_renew(struct nl *conntrack, const struct sluice_hold_key *key,
 				 enum hold_renew renew, __u32 timeout_s, __u32 *mapping);

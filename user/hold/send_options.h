@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* How the daemon sends keepalives: the keys of section [hold] that the programs do not know. */
+/* How the daemon sends keepalives: the keys of section [hold] that do not affect the programs. */
 #ifndef SLUICE_HOLD_SEND_OPTIONS_H
 #define SLUICE_HOLD_SEND_OPTIONS_H
 
@@ -7,7 +7,7 @@
 
 #include <linux/types.h>
 
-/* RFC 8085, 3.5: at most one keepalive in 15 s. Timeouts below 20 s are rare. */
+/* RFC 8085, 3.5: at most one keepalive per 15 s. NAT timeouts below 20 s are rare. */
 #define HOLD_INTERVAL_FLOOR	  15
 #define HOLD_INTERVAL_DEFAULT	  18
 #define HOLD_INTERVAL_MAX_DEFAULT 25
@@ -22,10 +22,10 @@ enum hold_payload {
 	HOLD_PAYLOAD_ZERO,
 };
 
-extern const char *const hold_payloads[]; /* by enum hold_payload */
+extern const char *const hold_payloads[]; /* indexed by enum hold_payload */
 
 struct hold_send_options {
-	__u32 interval_s; /* 0: by default or by probe */
+	__u32 interval_s; /* 0: the default, or the result of a probe */
 	__u32 interval_max_s;
 	__u32 ttl;
 	unsigned int payload; /* enum hold_payload */

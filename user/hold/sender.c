@@ -23,11 +23,11 @@
 #include <unistd.h>
 
 #define SECOND 1000000000ULL
-/* The longest time between two scans for new flows; at short intervals a third of the interval. */
+/* Time between two scans for new flows; for short intervals, a third of the interval. */
 #define SCAN_NS (5 * SECOND)
-/* How long ICMP errors are waited for: a round trip to a router a few hops away. */
+/* How long to wait for ICMP errors: a round trip to a router a few hops away. */
 #define ERRORS_NS (SECOND / 4)
-/* How soon a queue is continued that the rate has stopped. */
+/* How soon to continue queues that the rate has stopped. */
 #define QUEUE_NS (HOLD_TICK_NS / 5)
 
 static void on_due(struct timer *timer, void *arg)
@@ -54,13 +54,13 @@ static bool is_managed(const struct hold_sender *sender, const struct sluice_hol
 	       meta->ports[peer >> 6] >> (peer & 63) & 1;
 }
 
-/* Was a flow ended, by this daemon or by an earlier one? */
+/* Has this daemon, or an earlier one, ended the flow? */
 static bool has_ended(const struct sluice_hold_kept *kept)
 {
 	return kept->state == SLUICE_HOLD_ENDED || kept->state == SLUICE_HOLD_CLOSED;
 }
 
-/* Is an ended flow in use again: has the application sent, or is --max longer now? */
+/* Is an ended flow in use again, because the application has sent or --max was raised? */
 static bool has_resumed(const struct hold_sender *sender, __u32 slot,
 			const struct sluice_hold_flow *flow)
 {
@@ -70,7 +70,7 @@ static bool has_resumed(const struct hold_sender *sender, __u32 slot,
 	       (kept->state == SLUICE_HOLD_ENDED && !hold_flow_is_too_old(sender, flow));
 }
 
-/* Follows a flow again that was ended. */
+/* Resumes a flow that was ended. */
 static void revive(struct hold_sender *sender, __u32 slot, const struct sluice_hold_flow *flow)
 {
 	const struct sluice_hold_kept *kept = hold_kept(sender, slot);
@@ -79,7 +79,7 @@ static void revive(struct hold_sender *sender, __u32 slot, const struct sluice_h
 	hold_slot_arm(sender, slot, SLUICE_HOLD_ACTIVE, hold_last_sent(sender, slot, flow));
 }
 
-/* Begins to follow a flow; an earlier daemon may have followed it already. */
+/* Begins to follow a flow, or continues where an earlier daemon has stopped. */
 static void follow(struct hold_sender *sender, __u32 slot)
 {
 	struct sluice_hold_kept *kept = hold_kept(sender, slot);
@@ -98,7 +98,7 @@ static void follow(struct hold_sender *sender, __u32 slot)
 		revive(sender, slot, &flow);
 }
 
-/* Looks again at a flow that has no keepalive due: it may need one sooner than expected. */
+/* Checks a known flow: a change of its state may require a keepalive sooner. */
 static void look(struct hold_sender *sender, __u32 slot)
 {
 	const struct sluice_hold_flow *flow = &sender->maps.flows[slot];
@@ -112,7 +112,7 @@ static void look(struct hold_sender *sender, __u32 slot)
 	}
 }
 
-/* A million slots take some milliseconds; only the first cache line of most is read. */
+/* Scans all slots. A million takes some milliseconds: only the first cache line of most is read. */
 static void scan(struct hold_sender *sender)
 {
 	__u32 slot, used = hold_maps_used(&sender->maps);
@@ -173,7 +173,9 @@ static void publish(struct hold_sender *sender)
 	status->rate = options->rate;
 }
 
-/* A shorter interval applies at once, a longer one after each flow's next keepalive. */
+/*
+ * Sets the interval. A shorter one applies at once, a longer one after each flow's next keepalive.
+ */
 static void set_interval(struct hold_sender *sender, __u64 interval_ns)
 {
 	bool shorter = interval_ns < sender->interval_ns;
@@ -210,14 +212,14 @@ bool hold_sender_outdated(const struct hold_sender *sender, const char *bpffs)
 {
 	struct sluice_hold_meta meta;
 
-	/* each load changes the time in its record */
+	/* each load changes the time in the record */
 	return !meta_read(&hold_state_dir, bpffs, &meta, &(struct err){ 0 }) &&
 	       meta.state == SLUICE_LOADED && memcmp(&meta, &sender->meta, sizeof(meta));
 }
 
 /* --- start and end */
 
-/* Loads the program that reads ICMP errors, on the pinned maps. */
+/* Loads the program that reads ICMP errors, with the pinned maps. Returns NULL on failure. */
 static struct icmp_bpf *load_icmp(const struct hold_sender *sender, const char *bpffs)
 {
 	struct icmp_bpf *skel = icmp_bpf__open();
@@ -258,7 +260,7 @@ int hold_sender_new(struct hold_sender **started, const char *bpffs,
 	sender->options = *options;
 	sender->now_ns = clock_now_ns(CLOCK_BOOTTIME);
 	sender->random = (unsigned int)sender->now_ns;
-	/* a namespace takes five descriptors */
+	/* each namespace needs five descriptors */
 	files_raise_limit();
 	sender->home_fd = netns_open(NULL, err);
 	result = sender->home_fd;
@@ -298,7 +300,7 @@ failed:
 	return result;
 }
 
-/* Waits for the errors about the last keepalives, which sockets would see without the program. */
+/* Waits for ICMP errors about the last keepalives; without the program, sockets would see them. */
 static void wait_for_errors(const struct hold_sender *sender)
 {
 	__u64 elapsed = clock_since_ns(CLOCK_BOOTTIME, sender->sent_ns);

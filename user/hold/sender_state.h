@@ -10,30 +10,30 @@
 
 #include <uthash.h>
 
-/* What the sender stores about a flow; the index is its slot in the table. */
+/* The sender's state of a flow, indexed by the slot of the flow. */
 struct hold_slot {
 	struct timer timer;
-	__u32 serial; /* of the flow that the sender follows; 0: none */
-	__u32 next;   /* in the queue of its namespace; 0: the last */
-	__u32 closes; /* hold_closes() when its socket was known to be open; 0: never */
+	__u32 serial; /* serial of the followed flow; 0: none */
+	__u32 next;   /* next slot in the queue of the namespace; 0: none */
+	__u32 closes; /* hold_closes() with the cookie, when the socket was last open; 0: never */
 	bool queued;
-	bool delayed; /* counted as delayed */
+	bool delayed; /* the flow was counted as delayed */
 };
 
 /* A token bucket. */
 struct hold_rate {
 	__u64 per_s;
-	__u64 tokens; /* in units of 1 / 10^9 */
+	__u64 tokens; /* in billionths of a keepalive */
 	__u64 at_ns;
 };
 
-/* The flows of a namespace whose keepalive is due, the longest silent first. */
+/* The queue of a namespace: flows with a keepalive that is due, the longest silent first. */
 struct hold_netns {
 	__u32 number;
 	__u32 first, last; /* 0: none */
 	struct outlet *outlet;
-	__u64 retry_ns; /* the namespace was not found: no look-up before this time */
-	__u64 full_ns;	/* when the send buffer was full; 0: never */
+	__u64 retry_ns; /* time of the next look-up after the namespace was not found */
+	__u64 full_ns;	/* time at which the send buffer was full; 0: never */
 	struct hold_rate rate;
 	UT_hash_handle hh;
 };
@@ -46,19 +46,19 @@ struct hold_sender {
 	struct sluice_hold_meta meta;
 	struct timer_wheel wheel;
 	struct hold_slot *slots;
-	struct hold_netns *netns; /* by number */
+	struct hold_netns *netns; /* hash table by number */
 	struct hold_rate rate;
-	struct icmp_bpf *icmp;	   /* NULL: the kernel refuses it */
-	struct nl *home_conntrack; /* of the daemon's own namespace; NULL: none */
+	struct icmp_bpf *icmp;	   /* NULL: the kernel refused the program */
+	struct nl *home_conntrack; /* for the daemon's own namespace; NULL: none */
 	int home_fd;
 	__u64 now_ns;
 	__u64 interval_ns;
-	__u64 scan_ns; /* the next scan */
-	__u64 sent_ns; /* when a datagram was sent last; 0: never */
+	__u64 scan_ns; /* time of the next scan */
+	__u64 sent_ns; /* time of the last keepalive; 0: none yet */
 	__u32 queued;
 	__u32 home; /* the daemon's own namespace */
 	unsigned int random;
-	bool outermost; /* a probe has shown it for its address family */
+	bool outermost; /* a probe has shown this for its address family */
 };
 
 #define HOLD_TICK_NS 250000000ULL
@@ -76,21 +76,21 @@ static inline struct sluice_hold_kept *hold_kept(const struct hold_sender *sende
 /* --- hold/keepalive.c */
 
 /*
- * Reads the flow, and decides whether it gets a keepalive now. If not, its state and timer are set,
- * unless the slot has another flow now.
+ * Reads a flow, and decides whether it gets a keepalive now. If not, sets its state and timer,
+ * unless another flow has the slot now.
  */
 bool hold_slot_due(struct hold_sender *sender, __u32 slot, struct sluice_hold_flow *flow);
-/* Is the application's last datagram, in either direction, longer ago than --max? */
+/* Has the application neither sent nor received a datagram for --max? */
 bool hold_flow_is_too_old(const struct hold_sender *sender, const struct sluice_hold_flow *flow);
-/* When the flow last sent, by itself or by a keepalive. */
+/* Returns the time of the application's last datagram, or of a later keepalive. */
 __u64 hold_last_sent(const struct hold_sender *sender, __u32 slot,
 		     const struct sluice_hold_flow *flow);
-/* Sets the state, and the timer for the next keepalive. */
+/* Sets the state of a flow. Sets its timer to one interval after @last_ns, less up to a sixth. */
 void hold_slot_arm(struct hold_sender *sender, __u32 slot, enum sluice_hold_state state,
 		   __u64 last_ns);
 /*
- * Fills in the keepalive of a flow that left the queue. Returns false if the flow gets none, and
- * its timer is set.
+ * Fills in the keepalive of a flow that has left the queue. Returns false, with the timer set, if
+ * the flow gets no keepalive.
  */
 bool hold_keepalive_prepare(struct hold_sender *sender, struct hold_netns *netns, __u32 slot,
 			    struct outlet_send *send);
@@ -98,7 +98,7 @@ bool hold_keepalive_prepare(struct hold_sender *sender, struct hold_netns *netns
 /* --- hold/queue.c */
 
 void hold_queue_add(struct hold_sender *sender, __u32 slot, __u32 netns);
-/* Sends what the rates allow. */
+/* Sends queued keepalives, as far as the rates allow. */
 void hold_queue_run(struct hold_sender *sender);
 /* Closes the outlets of namespaces without a tracked socket. */
 void hold_queue_check(struct hold_sender *sender);

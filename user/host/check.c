@@ -46,7 +46,7 @@ static unsigned int optional_for(const struct need *need)
 	return need->optional || !need->fallback ? need->optional : ALL;
 }
 
-/* Returns whether the probe has the permissions that it needs, and reports missing ones. */
+/* Does this process have the permissions that the probe needs? Reports missing ones. */
 static bool may_probe(const struct need *need, struct probe *probe)
 {
 	static const int order[] = { CAP_BPF, CAP_PERFMON, CAP_NET_ADMIN };
@@ -67,7 +67,7 @@ static bool may_probe(const struct need *need, struct probe *probe)
 	return false;
 }
 
-/* Prefers the probe's reason and hint to those of the row. */
+/* Sets reason and hint to those of the probe, or if it has none to those of the row. */
 static void describe(struct check_finding *finding, const struct need *need, enum feature answer,
 		     const struct probe *probe)
 {

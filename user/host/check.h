@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Compares the kernel, the capabilities and the mounts with the requirements of each object, which
- * are the rows of the tables in SUBJECT/needs.c.  A finding is a probed row.
+ * are the rows of the tables in SUBJECT/needs.c. A finding is the result of a row.
  */
 #ifndef SLUICE_HOST_CHECK_H
 #define SLUICE_HOST_CHECK_H
@@ -58,7 +58,7 @@ struct check_settings {
 
 /* Returns "reply", "steer" or "hold". */
 const char *check_object_name(enum check_object object);
-/* Probes the rows of the requested objects.  Changes nothing and leaves nothing behind. */
+/* Probes the rows of the requested objects. Changes nothing, and leaves nothing behind. */
 void check_run(const struct check_settings *settings, struct check_report *report);
 
 #endif

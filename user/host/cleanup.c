@@ -20,7 +20,7 @@
 #include <time.h>
 #include <unistd.h>
 
-/* Every program and map of sluice has it; the kernel keeps 15 characters of a name. */
+/* Every program and map of sluice has this prefix; the kernel keeps 15 characters of a name. */
 #define NAME_PREFIX "sluice_"
 
 /* The kernel frees links, programs and maps after an RCU grace period, from a work queue. */
@@ -33,8 +33,8 @@ static void on_steer_event(const struct steer_event *event, void *arg)
 }
 
 /*
- * Removes what no unload understands: it has subdirectories, and removing its pins does not detach
- * its programs. The caller holds the lock on DIR, if there is one.
+ * Removes steering, which unload_pins() cannot do: steering has subdirectories, and removing its
+ * pins does not detach its programs. The caller holds the lock on DIR, if there is one.
  */
 static int remove_steer(const char *bpffs, int *groups, struct err *err)
 {
@@ -62,7 +62,7 @@ static int remove_folder(const char *bpffs, const char *name, int *groups, struc
 			    where);
 		return 0;
 	}
-	/* The pins list the interfaces that have filters. */
+	/* Remove the filters first, since the pins list their interfaces. */
 	if (!strcmp(name, WIRE_OBJECT))
 		filters = wire_remove_filters(bpffs, err);
 	pins = filters < 0 ? filters : unload_pins(bpffs, name, err);
@@ -102,7 +102,7 @@ int cleanup_remove(const char *bpffs, int *groups, struct err *err)
 	if (result)
 		removed = steer_unload(bpffs, false, on_steer_event, &released, &(struct err){ 0 });
 	removed = removed < 0 ? 0 : removed;
-	/* This lets others have the lock between two of many interfaces. */
+	/* wire_unload() lets other processes have the lock between two interfaces. */
 	if (result)
 		wired = wire_unload(bpffs, &(struct err){ 0 });
 	removed += wired < 0 ? 0 : wired;
@@ -111,7 +111,7 @@ int cleanup_remove(const char *bpffs, int *groups, struct err *err)
 		result = pins_lock(&pins, bpffs, false, err);
 		if (result && result != -ENOENT)
 			return result;
-		/* -ENOENT: another cleanup has removed all meanwhile */
+		/* -ENOENT: another cleanup has removed everything meanwhile */
 		result = result ? 0 : 1;
 	}
 	if (result > 0) {
@@ -174,7 +174,9 @@ static int find_kind(enum pins_kind kind, object_fn fn, void *arg)
 		char name[BPF_OBJ_NAME_LEN] = "";
 		int fd = kinds[kind].open(id), result;
 
-		/* EAGAIN: a link that is being created.  Its program exists, and is counted. */
+		/*
+		 * EAGAIN: another process is creating the link; its program exists, and is counted.
+		 */
 		if (fd < 0 && (errno == ENOENT || errno == EAGAIN))
 			continue;
 		if (fd < 0)
@@ -204,7 +206,7 @@ static int find_all(object_fn fn, void *arg)
 	return found;
 }
 
-/* Copies the directory that DIR/OBJECT/NAME or DIR/steer/GROUP/NAME is below; false for others. */
+/* Copies DIR of a path DIR/OBJECT/NAME or DIR/steer/GROUP/NAME. Returns false for other paths. */
 static bool pin_dir(const char *path, char dir[PATH_MAX])
 {
 	const char *slash;
@@ -314,7 +316,7 @@ int cleanup_find_left(cleanup_left_fn fn, void *arg, struct err *err)
 	if (found > 0) {
 		/* pins first, since a pin names the directory */
 		if (holders_add_pins(&finder.holders) || holders_add_processes(&finder.holders))
-			log_warning("not all pins and processes could be listed: no memory");
+			log_warning("cannot list all pins and processes: out of memory");
 		found = find_all(on_left, &finder);
 	}
 	if (found > 0) {

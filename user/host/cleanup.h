@@ -10,15 +10,16 @@
 #include <stdbool.h>
 
 /*
- * Removes all pins of sluice below DIR, and DIR.  Returns steered groups to the kernel's own
- * selection, including those whose pins are gone.  Returns the number of pins removed, 0 if there
- * was no DIR, or -errno; *groups, which may be NULL, receives the number of groups.
+ * Removes DIR and all pins of sluice below it. Also detaches the programs of steered groups, even
+ * of those whose pins are gone. Returns the number of pins removed, 0 if there was no DIR, or
+ * -errno; *groups, which may be NULL, receives the number of groups.
  */
 int cleanup_remove(const char *bpffs, int *groups, struct err *err);
 
 /*
  * Replaces the hint of a command that has found nothing in DIR, if sluice is loaded in another
- * directory, which it names. Without a hint, it also reports programs whose directory is unknown.
+ * directory; the hint names that directory. If there is no hint, also reports programs whose
+ * directory is unknown.
  */
 void cleanup_hint_elsewhere(const char *bpffs, struct err *err);
 
@@ -37,7 +38,7 @@ struct cleanup_left {
 	const char *kind;
 	__u32 id;
 	const char *name;
-	/* the pins, then the processes, that keep it, as far as known */
+	/* the known pins, then the known processes, that keep it */
 	const struct bpf_holder *holder[CLEANUP_HOLDERS_MAX];
 	int holders;
 	bool has_dir;
@@ -46,8 +47,8 @@ struct cleanup_left {
 
 typedef void (*cleanup_left_fn)(const struct cleanup_left *left, void *arg);
 /*
- * Calls fn for each program, map and link of sluice in the kernel, wherever it is pinned, after
- * waiting for the kernel to free what was removed.  Returns their count, or -errno.
+ * Waits for the kernel to free what was removed. Then calls fn for each program, map and link of
+ * sluice in the kernel, wherever it is pinned, and returns their number, or -errno.
  */
 int cleanup_find_left(cleanup_left_fn fn, void *arg, struct err *err);
 

@@ -47,8 +47,9 @@ static int lock_owner(int fd)
 }
 
 /*
- * Takes the lock without waiting for a daemon.  daemon_lock_holder() takes a shared lock for a
- * moment, which looks like a daemon of another PID namespace: an exclusive lock is retried then.
+ * Takes the lock without waiting for a daemon. daemon_lock_holder() takes a shared lock for a
+ * moment, which looks like a daemon in another PID namespace. So an exclusive lock is tried again
+ * if no daemon of this PID namespace holds it.
  */
 static bool lock_get(int fd, int operation)
 {
@@ -117,7 +118,7 @@ void daemon_lock_release(const char *bpffs, int lock_fd)
 	struct pins pins;
 	int locked = pins_lock(&pins, bpffs, false, &(struct err){ 0 });
 
-	/* another daemon may have made a directory in its place */
+	/* another daemon may have created a directory in its place */
 	if (!daemon_lock_is_lost(bpffs, lock_fd))
 		rmdir(pins_path(bpffs, DAEMON_LOCK_DIR, NULL, path));
 	close(lock_fd);

@@ -13,7 +13,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-/* A daemon that loads many groups answers late. */
+/* A daemon that is loading many groups answers late. */
 #define WAIT_US	   2000000
 #define ANSWER_MAX (1 << 20)
 
@@ -84,7 +84,7 @@ void daemon_status_read(const char *bpffs, struct daemon_status *status)
 	if (!status->pid)
 		return;
 	if (stat(pins_path(bpffs, DAEMON_LOCK_DIR, NULL, path), &lock_dir)) {
-		/* it has exited meanwhile */
+		/* the daemon has exited meanwhile */
 		status->pid = 0;
 		return;
 	}
@@ -104,8 +104,8 @@ void daemon_status_read(const char *bpffs, struct daemon_status *status)
 		snprintf(status->reason, sizeof(status->reason), "%s: %s", address.sun_path,
 			 strerror(-length));
 	else if (!json_is_object(status->document))
-		snprintf(status->reason, sizeof(status->reason), "%s: the answer is no JSON object",
-			 address.sun_path);
+		snprintf(status->reason, sizeof(status->reason),
+			 "%s: the answer is not a JSON object", address.sun_path);
 	if (*status->reason) {
 		json_decref(status->document);
 		status->document = NULL;

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What only the daemon's process knows: its file, the sections that wait and the reasons. The
- * daemon answers each connection to its status socket with one JSON document and reads nothing from
- * it. The kernel holds all other state.
+ * The status that only the daemon knows: its file, and which sections wait for what. The daemon
+ * answers each connection to its status socket with one JSON document and reads nothing from it.
+ * The kernel holds all other state.
  *
- * The name of the socket is made from the directory that the daemon locks (host/daemon_lock.h), so
- * that daemons of several pin directories, or of several bpffs, do not meet.
+ * The name of the socket is derived from the directory that the daemon locks (host/daemon_lock.h),
+ * so that daemons of several pin directories, or of several bpffs, do not collide.
  */
 #ifndef SLUICE_HOST_DAEMON_STATUS_H
 #define SLUICE_HOST_DAEMON_STATUS_H
@@ -26,8 +26,8 @@ struct daemon_status {
 };
 
 /*
- * Reads the status of the daemon of a pin directory; waits two seconds at most. Takes answers from
- * root and from the caller's own user alone.
+ * Reads the status of the daemon of a pin directory; waits two seconds at most. Accepts answers
+ * only from root and from the caller's own user.
  */
 void daemon_status_read(const char *bpffs, struct daemon_status *status);
 void daemon_status_free(struct daemon_status *status);

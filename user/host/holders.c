@@ -31,7 +31,7 @@ static int add(struct holders *holders, enum pins_kind kind, __u32 id, int pid, 
 
 /* --- pins */
 
-/* A mount that hides another one at the same path shows each pin again. */
+/* Is the pin in the list? A mount that hides another one at the same path shows each pin again. */
 static bool is_known(const struct holders *holders, enum pins_kind kind, __u32 id, const char *path)
 {
 	const struct bpf_holder *holder = NULL;
@@ -124,7 +124,7 @@ static void read_comm(int process_fd, char comm[32])
 	comm[strcspn(comm, "\n")] = '\0';
 }
 
-/* Adds each BPF object of a process once, although it may have several descriptors of it. */
+/* Adds each BPF object of a process once, even if the process has several descriptors of it. */
 static int add_process(struct holders *holders, int process_fd, int pid)
 {
 	int fds_fd = openat(process_fd, "fd", O_RDONLY | O_DIRECTORY | O_CLOEXEC), result = 0;

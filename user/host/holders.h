@@ -21,13 +21,16 @@ struct holders {
 };
 
 /*
- * Adds the pins below all mounts of bpffs. Those that this process may not see are left out, here
- * and below. Returns 0 or -ENOMEM; the caller frees in any case.
+ * Adds the pins below all mounts of bpffs. Like the function below, leaves out those that this
+ * process may not see. Returns 0 or -ENOMEM; the caller calls holders_free() in any case.
  */
 int holders_add_pins(struct holders *holders);
-/* Adds all processes but this one. */
+/* Adds the BPF objects of all processes but this one. */
 int holders_add_processes(struct holders *holders);
-/* Returns the first holder of an object after @last (NULL: the first of all), or NULL. */
+/*
+ * Returns the next holder of an object after @last, or the first one if @last is NULL; NULL at the
+ * end.
+ */
 const struct bpf_holder *holders_next(const struct holders *holders, enum pins_kind kind, __u32 id,
 				      const struct bpf_holder *last);
 void holders_free(struct holders *holders);

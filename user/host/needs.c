@@ -46,7 +46,7 @@ static enum feature memory(const struct need *need, struct probe *probe)
 	if (answer != FEATURE_REFUSED)
 		return answer;
 	return need_answer(probe, answer, LINKS_MEMLOCK_HINT,
-			   "RLIMIT_MEMLOCK is too low (kernels before 5.11 count maps to it)");
+			   "RLIMIT_MEMLOCK is too low (kernels before 5.11 charge maps to it)");
 }
 
 static enum feature btf(const struct need *need, struct probe *probe)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The capabilities of this process. A command checks them by name before it starts, since an EPERM
- * of the kernel does not name the missing one.
+ * The capabilities of this process. A command checks them by name before it starts, since EPERM
+ * from the kernel does not name the missing one.
  */
 #ifndef SLUICE_KERNEL_CAPS_H
 #define SLUICE_KERNEL_CAPS_H

@@ -141,7 +141,7 @@ static char *path_read(pid_t pid)
 	return path;
 }
 
-/* Returns NULL without memory. */
+/* Returns NULL on ENOMEM. */
 static const struct cgroup_name *lookup(struct cgroup_names *names, pid_t pid)
 {
 	struct cgroup_name *name;

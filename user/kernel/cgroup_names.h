@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * The cgroup of a process, and the container that its path names, with a cache for long listings.
- * Container runtimes put the id of a container into the path: no daemon has to be queried.
+ * Container runtimes put the id of a container into the path, so there is no need to query a
+ * daemon.
  */
 #ifndef SLUICE_KERNEL_CGROUP_NAMES_H
 #define SLUICE_KERNEL_CGROUP_NAMES_H
@@ -28,7 +29,9 @@ struct cgroup_names {
 
 /* Returns the label of a process's cgroup, or "-" if it is not known. */
 const char *cgroup_names_text(struct cgroup_names *names, pid_t pid);
-/* Adds the keys "cgroup" and "container", null where not known. @pid 0: no process is known. */
+/*
+ * Adds the keys "cgroup" and "container", null where not known. @pid is 0 if no process is known.
+ */
 void cgroup_names_json(struct cgroup_names *names, pid_t pid, json_t *object);
 void cgroup_names_free(struct cgroup_names *names);
 

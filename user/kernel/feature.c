@@ -193,7 +193,7 @@ enum feature feature_reuseport_attach(void)
 	return answer;
 }
 
-/* Duplicates a descriptor of this very process, which needs no permission over another. */
+/* Duplicates a descriptor of this process, which needs no permission for another process. */
 enum feature feature_pidfd_getfd(void)
 {
 	int pidfd = syscall(SYS_pidfd_open, getpid(), 0);

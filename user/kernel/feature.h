@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Probes single features of the running kernel by trying them: load a tiny program, create a map,
- * or make a call with an argument that the kernel must reject. Versions are not compared, since
+ * or make a call with an argument that the kernel must reject. Does not compare versions, since
  * distributions backport features and configurations disable them. No probe attaches to live
  * traffic, and each releases its programs and maps before it returns.
  *
  * libbpf_probe_bpf_helper() was rejected: it returns true on EPERM, and up to libbpf 1.3 it does
  * not recognise the verifier's message of kernels since 6.10.
  *
- * The caller checks capabilities first: without them the kernel refuses a probe; an old kernel
- * answers as if it lacked the feature.
+ * The caller must check capabilities first: without them, the kernel refuses a probe, or an old
+ * kernel answers as if it lacked the feature.
  */
 #ifndef SLUICE_KERNEL_FEATURE_H
 #define SLUICE_KERNEL_FEATURE_H

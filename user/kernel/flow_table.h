@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The flow tables of reply and wire: their limits, the options that set them, and how user space
- * reads them. A table is an array of sets. A set of reply or wire has a spin lock and is copied
- * under it; steer's has none (sluice/steer_table.h).
+ * The flow tables of reply, wire and steer: their limits, and how user space reads them. A table is
+ * an array of sets. In reply and wire, a set has a spin lock, under which the kernel copies it; in
+ * steer, it has none (sluice/steer_table.h).
  */
 #ifndef SLUICE_KERNEL_FLOW_TABLE_H
 #define SLUICE_KERNEL_FLOW_TABLE_H
@@ -28,7 +28,7 @@ struct flow_table_usage {
 
 /* Returns the bytes of a table for this number of flows, in sets of @ways and @set_size bytes. */
 __u64 flow_table_bytes(__u32 flows, __u32 ways, __u32 set_size);
-/* Returns the time since a flow was last seen, by the current clock, since a walk may take long. */
+/* Returns the time since a flow was last seen. Reads the clock each time: a walk may take long. */
 __u64 flow_table_idle_ns(__u32 seen);
 /*
  * Calls fn with a copy of each set until fn returns non-zero. @flags is BPF_F_LOCK for sets with a

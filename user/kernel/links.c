@@ -189,7 +189,7 @@ int hook_link_read(int link_fd, struct hook_link *link)
 
 	if (bpf_obj_get_info_by_fd(link_fd, &info, &length))
 		return -errno;
-	/* info.tcx starts as info.xdp does, which older headers have */
+	/* info.tcx begins like info.xdp, which older headers have as well */
 	*link = (struct hook_link){ info.id, info.prog_id, info.xdp.ifindex };
 	return 0;
 }

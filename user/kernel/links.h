@@ -28,8 +28,8 @@ struct hook {
  * links in place, replaces a link on another cgroup once its successor is attached, and removes
  * unwanted links. hooks[0] fills the maps that the others read: its new link is attached first, and
  * its old program or link is replaced last. So if the loader dies in between, a program never reads
- * a map that is no longer filled. On failure everything is as before, or the result is -EUCLEAN: a
- * link has been replaced or removed already. *err has the reason.
+ * a map that is no longer filled. On failure everything is as before, and *err has the reason; but
+ * the result is -EUCLEAN if a link has already been replaced or removed.
  */
 int links_apply_cgroup(const char *dir, const char *object, const char *cgroup, struct hook *hooks,
 		       int count, struct err *err);

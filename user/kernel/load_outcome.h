@@ -15,7 +15,7 @@ enum load_outcome {
 
 /*
  * Returns the name that commands, JSON and the daemon's log use: "verified", "loaded", "updated",
- * "recovered", and with @as_before "unchanged" for an update without effect.
+ * "recovered", "left", or with @as_before "unchanged" for an update without effect.
  */
 const char *load_outcome_name(enum load_outcome outcome, bool as_before);
 

@@ -10,7 +10,10 @@
 #include <string.h>
 #include <unistd.h>
 
-/* Returns the ABI version of a record of any size: all versions have the same head. 0: unknown. */
+/*
+ * Returns the ABI version of a record of any size, since all versions have the same head; 0:
+ * unknown.
+ */
 static __u32 record_abi(const struct state_dir *sd, const char *bpffs)
 {
 	int fd = pins_get(bpffs, sd->name, sd->meta, PINS_MAP);

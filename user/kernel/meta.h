@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * The meta record of an object: a pinned map that records what was loaded, by which version, and
- * whether the load has ended.
+ * whether the load is complete.
  */
 #ifndef SLUICE_KERNEL_META_H
 #define SLUICE_KERNEL_META_H
@@ -29,12 +29,12 @@ struct state_dir {
  * version.
  */
 int meta_read(const struct state_dir *sd, const char *bpffs, void *meta, struct err *err);
-/* Sets *err: the pins are of another version, whose ABI the record tells. Returns -EPROTO. */
+/* Sets *err: another version, whose ABI is in the record, has made the pins. Returns -EPROTO. */
 int meta_refuse_abi(const struct state_dir *sd, const char *bpffs, struct err *err);
 /* Sets *err for a pin of the object that cannot be opened. Returns @error, or -EPROTO. */
 int meta_pin_error(const struct state_dir *sd, const char *bpffs, const char *name, int error,
 		   struct err *err);
-/* Sets *err for those errors of meta_read() that do not set it. Returns @why. */
+/* Sets *err for the errors of meta_read() that leave it unset. Returns @why. */
 int meta_not_loaded(const struct state_dir *sd, const char *bpffs, int why, struct err *err);
 /* Writes the record with this state. */
 int meta_write(const struct state_dir *sd, int fd, const void *meta, __u32 state, struct err *err);

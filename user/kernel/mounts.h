@@ -17,7 +17,7 @@
  * root to a mount of a subtree. Returns 0, or -ENOENT if there is none.
  */
 int mounts_find_cgroup2(FILE *mountinfo, char *path, size_t size);
-/* Finds it in /proc/self/mountinfo. Returns 0, -ENOENT, or another -errno of the file. */
+/* Does the same for /proc/self/mountinfo. Returns 0, -ENOENT, or another -errno of the file. */
 int mounts_cgroup2(char *path, size_t size);
 /* Are any controllers mounted as cgroup v1, alone or beside cgroup2? */
 bool mounts_have_cgroup1(FILE *mountinfo);
@@ -27,8 +27,8 @@ const char *mounts_cgroup2_hint(char hint[PATH_MAX + 64]);
 int mounts_is_cgroup2(const char *path);
 int mounts_is_bpffs(const char *path);
 /*
- * Copies @path, or its nearest parent, that has one of the names. The mount point that it is below
- * and the parents of that do not count. Returns false if there is none.
+ * Copies the path of the nearest directory that has one of the names: @path or a parent of it,
+ * below the mount point. Returns false if there is none.
  */
 bool mounts_find_named(const char *path, const char *const *names, char found[PATH_MAX]);
 /* Returns 0 for a directory on a cgroup2 file system, or -errno with *err set. */

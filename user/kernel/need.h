@@ -29,7 +29,7 @@ struct probe {
 	const struct btf *vmlinux;   /* NULL: none */
 	const struct btf *conntrack; /* of nf_conntrack, built in or a module */
 	bool bpf_refused;
-	/* Set by need_answer(); if empty, the row's apply. */
+	/* Set by need_answer(); if empty, those of the row apply. */
 	char reason[256];
 	char hint[512];
 };
@@ -47,7 +47,7 @@ struct need {
 	const char *type, *field;
 	const char *since;    /* the first kernel with the feature; for display only */
 	const char *fallback; /* NULL: the subject cannot work without it */
-	/* in a table shared by subjects: those that have this fallback; 0: all */
+	/* in a table that subjects share: those that have the fallback; 0: all */
 	unsigned int optional;
 	const char *hint;
 };

@@ -21,7 +21,7 @@
 #include <unistd.h>
 
 #define VERIFIER_LOG_SIZE (8 << 20)
-/* The maps and programs of the largest object, and what libbpf opens meanwhile. */
+/* The maps and programs of the largest object, and the descriptors that libbpf opens meanwhile. */
 #define FILES_OF_LOAD 40
 
 static const struct sluice_meta *record(const void *meta)
@@ -63,8 +63,8 @@ __u64 object_seed(__u64 before)
 }
 
 /*
- * Maps the buffer for the verifier's log. libbpf writes to it only if a load fails, so that its
- * pages cost no memory otherwise; malloc() could keep 8 MB of heap in a daemon.
+ * Maps the buffer for the verifier's log. libbpf writes to it only if a load fails, so otherwise
+ * its pages cost no memory; malloc() could keep 8 MB of heap in a daemon.
  */
 static char *log_map(void)
 {
@@ -115,7 +115,10 @@ static bool is_fresh(const struct object *object, const char *name)
 	return fresh && *fresh;
 }
 
-/* Reuses the pinned map of that name, or marks it as staged if a load starts with an empty one. */
+/*
+ * Reuses the pinned map of that name, or marks the map as staged if the load starts with an empty
+ * one.
+ */
 static int reuse_pinned(struct object *object, struct bpf_map *map, __u64 bit, struct err *err)
 {
 	const char *name = bpf_map__name(map);
@@ -253,7 +256,10 @@ static int take_over(const struct object *object, bool *final, struct err *err)
 	return 0;
 }
 
-/* The daemon's mark comes first, since setting it may fail; a command removes the mark last. */
+/*
+ * The daemon sets its mark before it attaches, since that may fail; a command removes the mark
+ * after.
+ */
 static int owner_set(const struct object *object, bool by_daemon, struct err *err)
 {
 	if (object->is_part || object->by_daemon != by_daemon)

@@ -26,8 +26,8 @@
 #include <stdbool.h>
 
 /*
- * Makes sure that a load, or a test of what the kernel has, does not run out of descriptors: that
- * would look like a feature that the kernel lacks.
+ * Makes sure that a load or a feature probe does not run out of descriptors: that would look like a
+ * missing kernel feature. Returns 0, or -errno with *err set.
  */
 int object_reserve_files(const char *what, struct err *err);
 
@@ -58,25 +58,25 @@ struct object {
 
 /*
  * Reads the current record into *before and sets the outcome. *before is all zero if nothing is
- * loaded, or if there are only remains without a record, which are removed except in a dry run.
+ * loaded, or if there are only remains without a record; these are removed, except in a dry run.
  * Returns 0, or -errno with *err set, as for another ABI version.
  */
 int object_inspect(struct object *object, struct err *err);
-/* Returns the seed of the current record, or draws one if that is 0. */
+/* Returns the seed of the current record, or a new random one if that is 0. */
 __u64 object_seed(__u64 before);
 /* Returns the options to open a skeleton with, which collect the verifier's log. */
 const struct bpf_object_open_opts *object_open_opts(struct object *object);
 /*
- * Will a load reuse the pinned map @name, if it has @entries? It starts with an empty one after a
- * change of size, and in place of a staged map, which only a loader that died leaves: the attached
- * programs may use either.
+ * Will a load with @entries reuse the pinned map @name? The load starts with an empty map if the
+ * size differs, or if a loader that died has left a staged map: the attached programs may use
+ * either map.
  */
 bool object_reuses(const struct object *object, const char *name, __u32 entries);
 /*
  * Verifies the programs of an opened skeleton; NULL (opening failed) is an error. The first
- * skeleton reuses the pinned maps, as object_reuses() decides, and starts with empty maps
- * otherwise, and for those of @fresh; later skeletons use the maps of the first. Returns 0, or
- * -errno with *err set.
+ * skeleton reuses the pinned maps, and starts with an empty one for each map of @fresh and where
+ * object_reuses() is false; later skeletons use the maps of the first. Returns 0, or -errno with
+ * *err set.
  */
 int object_verify(struct object *object, struct bpf_object_skeleton *skeleton, struct err *err);
 
@@ -90,8 +90,8 @@ struct object_steps {
 	/* Reverts attach(), complete or not. May be NULL. */
 	void (*undo)(void *arg);
 	/*
-	 * Removes what is no longer wanted; nothing is reverted afterwards. May be NULL. Returns 0,
-	 * or the error of object_yield().
+	 * Removes what the new load does not want; cannot be reverted. May be NULL. Returns 0, or
+	 * the error of object_yield().
 	 */
 	int (*finish)(void *arg, struct err *err);
 	void *arg;
@@ -111,9 +111,10 @@ struct object_steps {
  */
 int object_commit(struct object *object, const struct object_steps *steps, struct err *err);
 /*
- * Lets the processes that wait for the lock go first; for attach() and finish(), between two steps
- * of a long load. Returns 0, or -ECANCELED with *err set if one of them has loaded or removed the
- * object: nothing of this load is left then, and it must change nothing any more.
+ * Lets the processes that wait for the lock go first. attach() and finish() call this between two
+ * steps of a long load. Returns 0, or -ECANCELED with *err set if another process has loaded or
+ * removed the object: nothing of this load is left then, and the caller must not change anything
+ * more.
  */
 int object_yield(struct object *object, struct err *err);
 /* Pins maps that are not pinned yet, and a staged map as NAME_new. Creates the directory. */

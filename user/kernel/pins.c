@@ -24,12 +24,13 @@
 
 #define LOCK_WAIT_S  5
 #define LOCK_POLL_NS 20000000L
-/* A process that has released the lock for others waits for this long. */
+/* A process that has released the lock for others waits this long before it locks again. */
 #define HAND_OVER_NS (3 * LOCK_POLL_NS)
-/* Others wait for at least this long, since a holder that releases the lock reads its state again.
+/* A holder keeps the lock for at least this long, since after a release it must read its state
+ * again.
  */
 #define HOLD_NS 500000000ULL
-/* A load goes on when other commands have ended, however long they take. */
+/* A load that has released the lock waits this long for other commands, and then fails. */
 #define RELOCK_WAIT_S 600
 
 const char *pins_path(const char *dir, const char *object, const char *name, char path[PATH_MAX])
@@ -115,8 +116,8 @@ static const char *kind_of(const struct stat *st)
 }
 
 /*
- * Any user can create a directory, or a link to one, on a bpffs of mode 1777: paths that others can
- * change must be neither trusted nor emptied.
+ * Refuses paths that others can change, since sluice must neither trust nor empty them: any user
+ * can create a directory, or a link to one, on a bpffs of mode 1777.
  */
 static int check_owner(const char *dir, const struct stat *st, struct err *err)
 {
@@ -153,7 +154,7 @@ static int check_dir(const char *dir, struct err *err)
 	struct stat st;
 	int result;
 
-	/* it shows what a descriptor refers to */
+	/* this directory shows what a descriptor refers to */
 	if (access("/proc/self/fd", F_OK))
 		return err_hint(err, err_set(err, EXIT_ERROR, ENODEV, "/proc: not mounted here"),
 				"mount it: mount -t proc proc /proc");
@@ -224,7 +225,7 @@ int pins_have_object(const char *dir, const char *object, struct err *err)
 			"remove it if it is yours, or name another directory with --bpffs");
 }
 
-/* Refuses a pin directory in that of an object, where it would look like remains. */
+/* Refuses a pin directory inside the directory of an object, where it would look like remains. */
 static int check_nesting(const char *dir, struct err *err)
 {
 	char object[PATH_MAX];
@@ -241,7 +242,7 @@ int pins_exist(const char *dir, const char *object, struct err *err)
 {
 	int result = check_dir(dir, err);
 
-	/* groups, which begin with their port, are below the directory of steering */
+	/* the directories of groups, whose names begin with a port, are inside that of steering */
 	if (result >= 0 && !isdigit((unsigned char)*object) && check_nesting(dir, err))
 		return -EINVAL;
 	return result <= 0 ? result : pins_have_object(dir, object, err);
@@ -252,7 +253,7 @@ static bool is_same_time(const struct timespec *one, const struct timespec *othe
 	return one->tv_sec == other->tv_sec && one->tv_nsec == other->tv_nsec;
 }
 
-/* Sets the time of the last access of the directory, which the holder of the lock watches. */
+/* Updates the access time of the directory, which the holder of the lock watches. */
 static void announce(int dir_fd)
 {
 	const struct timespec times[2] = { { .tv_nsec = UTIME_NOW }, { .tv_nsec = UTIME_OMIT } };
@@ -270,7 +271,9 @@ static int try_lock(struct pins *pins, bool create, struct err *err)
 		return -EINVAL;
 	if (result < 0)
 		return result;
-	/* before any change: a link on a read-only mount can be detached, but its pin stays */
+	/*
+	 * check before any change: on a read-only mount a link can be detached, but its pin stays
+	 */
 	if (result && access(pins->dir, W_OK) && errno == EROFS)
 		return path_error(pins->dir, EROFS, err);
 	if (!result && (!create || (mkdir(pins->dir, 0700) && errno != EEXIST)))
@@ -358,7 +361,7 @@ static void release(struct pins *pins)
 
 	close(pins->fd);
 	pins->fd = -1;
-	/* the others poll: this process would have the lock again before they do */
+	/* the others poll, so without a pause this process would get the lock before they do */
 	if (wanted)
 		nanosleep(&pause, NULL);
 }

@@ -17,8 +17,8 @@
 struct pins {
 	char dir[PATH_MAX];
 	int fd;			  /* holds the lock */
-	struct timespec accessed; /* DIR's time of access, which processes that wait set */
-	__u64 since_ns;		  /* when the lock was taken, CLOCK_MONOTONIC */
+	struct timespec accessed; /* access time of DIR, which waiting processes update */
+	__u64 since_ns;		  /* when this process took the lock, CLOCK_MONOTONIC */
 };
 
 enum pins_kind {
@@ -53,18 +53,19 @@ const char *pins_bpffs_hint(const char *dir);
  */
 int pins_lock(struct pins *pins, const char *dir, bool create, struct err *err);
 /*
- * Does another process wait for the lock, after this one has held it for a while? A loader that
- * takes long then calls pins_yield() between two steps.
+ * Does another process wait for the lock, after this one has held it for a while? If so, a long
+ * load calls pins_yield() between two steps.
  */
 bool pins_wanted(const struct pins *pins);
 /*
- * Unlocks, and locks again after the processes that wait. The caller reads its state again: another
- * process may have changed or removed it. Returns 0, or -errno with *err set and the lock lost.
+ * Unlocks, and locks again after the processes that wait. The caller must read its state again,
+ * since another process may have changed or removed it. Returns 0, or -errno with *err set and the
+ * lock lost.
  */
 int pins_yield(struct pins *pins, struct err *err);
 /*
- * Returns 1 if DIR/OBJECT is a directory, 0 if it does not exist, or -errno with *err set. DIR was
- * checked before.
+ * Returns 1 if DIR/OBJECT is a directory, 0 if it does not exist, or -errno with *err set. The
+ * caller must have checked DIR.
  */
 int pins_have_object(const char *dir, const char *object, struct err *err);
 /* Unlocks, and removes the directory if it is empty. Lets other processes that wait go first. */
@@ -78,13 +79,13 @@ const char *pins_staged_path(const char *dir, const char *object, const char *na
 int pins_get(const char *dir, const char *object, const char *name, enum pins_kind kind);
 /* Returns the kind of BPF object that a descriptor of this process refers to, or -1 for others. */
 int pins_kind(int fd);
-/* Does the same for /proc/PID/fd, open as @dir_fd, and an entry in it. */
+/* Does the same for an entry of /proc/PID/fd, which is open as @dir_fd. */
 int pins_kind_at(int dir_fd, const char *entry);
 /* Checks whether the object's directory exists. Returns 1, 0, or -errno with *err set. */
 int pins_exist(const char *dir, const char *object, struct err *err);
 /*
  * Lists the pins of an object with @prefix and without @except, each of which may be NULL, for
- * pins_lost(). The mark of the owner is not among them. The caller frees the list; NULL on failure.
+ * pins_lost(). Does not list PINS_OWNER. The caller frees the list; NULL on failure.
  */
 char *pins_list(const char *dir, const char *object, const char *prefix, const char *except);
 /* Is a pin of the list missing? Copies its name into @lost. A list of NULL has no pins. */

@@ -29,7 +29,9 @@
 
 /* A call takes microseconds: only a process that blocks it, or a stopped machine, needs longer. */
 #define LIMIT_MS 1000
-/* A child that can be killed is blocked again by the same process: limits the time that takes. */
+/*
+ * For how long a process that has blocked a child is left out: it would block the next child, too.
+ */
 #define LEFT_OUT_NS 10000000000ULL
 
 enum request_kind {
@@ -38,13 +40,15 @@ enum request_kind {
 	DETACH
 };
 
-/* ATTACH and DETACH come with the socket's descriptor, ATTACH also with the program's. */
+/*
+ * An ATTACH or DETACH message carries the socket's descriptor; ATTACH also carries the program's.
+ */
 struct request {
 	enum request_kind kind;
 	struct sluice_socket_record record;
 };
 
-/* Comes with a descriptor if a socket was taken. */
+/* The message carries a descriptor if the child has taken a socket. */
 struct reply {
 	int result;
 	__u64 cookie;
@@ -73,7 +77,7 @@ static int message_send(int to, void *data, size_t size, const int *fds, size_t 
 	return sendmsg(to, &message, MSG_NOSIGNAL) < 0 ? -errno : 0;
 }
 
-/* Sets the descriptors that did not come to -1. Returns 0, -EPIPE at the end, or -errno. */
+/* Sets descriptors that are not in the message to -1. Returns 0, -EPIPE at the end, or -errno. */
 static int message_receive(int from, void *data, size_t size, int fds[2])
 {
 	struct iovec part = { data, size };
@@ -96,7 +100,10 @@ static int message_receive(int from, void *data, size_t size, int fds[2])
 
 /* --- the child */
 
-/* Reads the cookie and compares the socket with the record, by port if it has no cookie. */
+/*
+ * Reads the cookie and compares the socket with the record, only by port if the record has no
+ * cookie.
+ */
 static bool is_recorded(int fd, const struct sluice_socket_record *record, __u64 *cookie)
 {
 	socklen_t cookie_size = sizeof(*cookie), int_size = sizeof(int);
@@ -170,7 +177,7 @@ static _Noreturn void begin(int from, const sigset_t *mask)
 	int number;
 
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	/* the handlers of the parent would write to its event loop */
+	/* the parent's handlers would write to the parent's event loop */
 	for (number = 1; number < NSIG; number++)
 		signal(number, SIG_DFL);
 	sigprocmask(SIG_SETMASK, mask, NULL);
@@ -187,7 +194,7 @@ static struct {
 	int fd;
 } child;
 
-/* A child that was given up. */
+/* A child that this process has given up. */
 struct blocked {
 	pid_t child; /* 0: it has ended */
 	__u64 until_ns;
@@ -224,7 +231,7 @@ static int child_start(void)
 	return 0;
 }
 
-/* Returns the process id of the child, which has been killed; 0 if there was none. */
+/* Kills the child. Returns its process id, or 0 if there is none. */
 static pid_t child_kill(void)
 {
 	pid_t pid = child.pid;
@@ -237,7 +244,7 @@ static pid_t child_kill(void)
 	return pid;
 }
 
-/* Forgets the children that have ended, after their time. */
+/* Forgets the children that have ended and whose time is over. */
 static void blocked_prune(void)
 {
 	__u64 now = clock_now_ns(CLOCK_BOOTTIME);
@@ -269,7 +276,7 @@ static void blocked_add(pid_t hung, const struct sluice_socket_record *by)
 {
 	void *all = blocked;
 
-	log_warning("process %u (%s) blocks the access to its socket on port %u: left out for at"
+	log_warning("process %u (%s) blocks access to its socket on port %u: left out for at"
 		    " least %llu s%s",
 		    by->pid, by->comm, by->port, LEFT_OUT_NS / 1000000000,
 		    by->uid ? ", with the other processes of its user" : "");
@@ -284,7 +291,7 @@ static void blocked_add(pid_t hung, const struct sluice_socket_record *by)
 	};
 }
 
-/* Is the process left out, since it or another one of its user has blocked a child? */
+/* Is the process left out, because it or another process of its user has blocked a child? */
 static bool is_left_out(const struct sluice_socket_record *record)
 {
 	bool found = false;
@@ -297,7 +304,7 @@ static bool is_left_out(const struct sluice_socket_record *record)
 	return found;
 }
 
-/* Waits until the child has replied or ended. Returns false at the limit. */
+/* Waits until the child has replied or ended. Returns false after LIMIT_MS. */
 static bool child_wait(void)
 {
 	struct pollfd at = { .fd = child.fd, .events = POLLIN };
@@ -386,7 +393,7 @@ const char *process_socket_reason(int error)
 	case EPERM:
 		return "pidfd_getfd is not permitted (CAP_SYS_PTRACE, or a security module)";
 	case ETIMEDOUT:
-		return "it, or another process of its user, blocks the access to its sockets";
+		return "it, or another process of its user, blocks access to its sockets";
 	case EOPNOTSUPP:
 		return "its main thread has exited (taking its sockets needs Linux 6.9)";
 	default:
@@ -435,7 +442,7 @@ int process_sockets_check(const char *what, struct err *err)
 					"%s: pidfd_getfd: Yama forbids it to all processes"
 					" (kernel.yama.ptrace_scope = 3)",
 					what),
-				"set kernel.yama.ptrace_scope to 2 or less, and boot: 3 cannot be"
+				"set kernel.yama.ptrace_scope to 2 or less, and reboot: 3 cannot be"
 				" lowered");
 	return 0;
 }

@@ -2,15 +2,15 @@
 /*
  * Works on sockets of other processes, in a child with a time limit.
  *
- * A process can block who touches its descriptors, for good and beyond SIGKILL: the number of a
- * socket may refer to another file by then, whose close(2) waits for the file system of the process
- * (FUSE); and a thread in sendmsg(2) with MSG_MORE, whose memory is on such a file system, holds
- * the lock of the socket. The child has no other descriptor of this process, so that it keeps no
- * lock and no link if it hangs. It verifies a socket before it passes it on: this process closes
- * only UDP sockets, which never waits.
+ * A process can block another task that uses its descriptors: forever, and even against SIGKILL.
+ * The descriptor may by then refer to another file, whose close(2) waits for a FUSE file system of
+ * that process. Or a thread of the process is in sendmsg(2) with MSG_MORE and a buffer on such a
+ * file system, and holds the socket lock. The child has no other descriptors of this process, so
+ * that a hung child holds no lock and no link. The child verifies that a descriptor is the right
+ * socket before it passes it on. So this process closes only UDP sockets, which never blocks.
  *
- * A process that has blocked a child is named in the log, and left out with the other processes of
- * its user (of root: alone) until the child has ended, for at least ten seconds.
+ * The log names a process that has blocked a child. This process and the others of its user (for
+ * root: only this process) are left out until the child has ended, for at least ten seconds.
  */
 #ifndef SLUICE_KERNEL_PROCESS_SOCKETS_H
 #define SLUICE_KERNEL_PROCESS_SOCKETS_H

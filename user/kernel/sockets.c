@@ -16,7 +16,7 @@
 #include <unistd.h>
 #include <uthash.h>
 
-/* A socket, and in a list the further processes that hold it. */
+/* A socket and a process that holds it; a list has the other processes. */
 struct entry {
 	struct sluice_socket_record record;
 	struct entry *next;	  /* another holder */
@@ -45,7 +45,7 @@ static int add_holder(struct entry *first, const struct sluice_socket_record *re
 {
 	struct entry *at, *entry;
 
-	/* the address has been reused during the walk */
+	/* the kernel has reused the address during the walk */
 	if (record->cookie != first->record.cookie)
 		return 0;
 	for (at = first; at; at = at->next)
@@ -114,7 +114,10 @@ static int add_members(struct sockets *sockets, const struct sluice_socket_membe
 	return 0;
 }
 
-/* Sets the indexes of the sockets in their groups, after the walk: it may have found them later. */
+/*
+ * Sets the group indexes of the sockets. Runs after the walk, which may find members before their
+ * sockets.
+ */
 static void indexes_set(struct sockets *sockets)
 {
 	size_t i;

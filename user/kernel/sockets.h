@@ -13,19 +13,19 @@
 struct sockets;
 
 /*
- * The sockets of a snapshot. A walk visits every file of the host in any case, but a socket that is
- * left out costs a tenth of one that is recorded.
+ * Selects the sockets of a snapshot. A walk visits every file of the host in any case, but a socket
+ * that it leaves out costs a tenth of one that it records.
  */
 struct sockets_filter {
 	bool groups;	    /* only members of reuseport groups */
 	bool programs;	    /* only members of groups with a program */
 	uint32_t netns;	    /* inode number; 0: all */
-	struct ports ports; /* any, or those of the sockets */
+	struct ports ports; /* local ports of the sockets */
 };
 
 /*
- * Takes a snapshot; NULL: of all UDP sockets. Returns -errno if the kernel lacks or forbids the
- * task_file iterator (5.8).
+ * Takes a snapshot; without @filter, of all UDP sockets. Returns -errno if the kernel lacks or
+ * forbids the task_file iterator (5.8).
  */
 int sockets_read(struct sockets **sockets, const struct sockets_filter *filter, struct err *err);
 /*
@@ -34,7 +34,7 @@ int sockets_read(struct sockets **sockets, const struct sockets_filter *filter, 
  * microseconds; before, it takes a walk.
  */
 int sockets_read_own(__u64 cookie, struct sluice_socket_record *record);
-/* Is it a process of sluice? These hold other processes' sockets for a moment. */
+/* Is this a process of sluice? Such a process holds other processes' sockets for a moment. */
 bool sockets_is_sluice(__u32 pid);
 /* Finds the process with the lowest pid that holds the socket, or NULL. @sockets may be NULL. */
 const struct sluice_socket_record *sockets_find(const struct sockets *sockets, __u64 cookie);

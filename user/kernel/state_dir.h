@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * The state of a loaded object in bpffs: a directory of pins, with the meta record (kernel/meta.h)
- * and a map of counters. It shows which process loads the object.
+ * and a map of counters. It also records whether the daemon owns the object, and whether a process
+ * is changing it.
  */
 #ifndef SLUICE_KERNEL_STATE_DIR_H
 #define SLUICE_KERNEL_STATE_DIR_H
@@ -24,19 +25,19 @@ int state_dir_map_open(const struct state_dir *sd, const char *bpffs, const char
 int state_dir_counters(const struct state_dir *sd, const char *bpffs, const char *name, __u64 *sum,
 		       int count, struct err *err);
 /*
- * Records who loaded an object, by a symbolic link among its pins that is removed with them: the
- * daemon unloads only what it has loaded when a section disappears from its file.
+ * Records whether the daemon loaded an object, as a symbolic link among its pins. When a section
+ * disappears from its file, the daemon unloads the object only if the link exists.
  */
 int state_dir_set_owner(const struct state_dir *sd, const char *bpffs, bool by_daemon,
 			struct err *err);
 bool state_dir_is_daemons(const struct state_dir *sd, const char *bpffs);
 
 /*
- * Marks the object as being changed by this process, until it ends or closes the descriptor that
- * is returned (-1: none): the lock on DIR does not prove that, since a long load releases it.
+ * Marks the object as being changed by this process, until the process ends or closes the returned
+ * descriptor (-1: none). The lock on DIR cannot serve as the mark, since a long load releases it.
  */
 int state_dir_mark_loader(const struct state_dir *sd, const char *bpffs);
-/* Is the object of this record, which may be of any type, left half-way by a loader that died? */
+/* Has a loader died while it changed the object of this record? The record may be of any type. */
 bool state_dir_is_abandoned(const struct state_dir *sd, const char *bpffs,
 			    const struct sluice_meta *meta);
 

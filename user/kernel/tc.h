@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * tc programs on an interface, by tcx links (6.6) or by filters of clsact.
+ * tc programs on an interface, attached by tcx links (6.6) or clsact filters.
  *
  * On ingress sluice's program runs after all others, on egress before them, so that the others see
- * the addresses on the wire, as they would without sluice. A program that ends the chain on
- * ingress (TC_ACT_OK) also ends it for sluice: then neither direction is rewritten.
+ * the addresses on the wire, as they would without sluice. A program that ends the chain on ingress
+ * (TC_ACT_OK) also ends it for sluice, which then rewrites neither direction.
  *
- * Priority, handle and the program's name identify sluice's filter. Other filters are never
- * touched, nor is a clsact that holds one.
+ * Priority, handle and the program's name identify sluice's filter. sluice never touches other
+ * filters, nor a clsact that holds one.
  */
 #ifndef SLUICE_KERNEL_TC_H
 #define SLUICE_KERNEL_TC_H
@@ -37,7 +37,10 @@ int tc_clsact_make(__u32 ifindex, bool *made);
 void tc_clsact_remove_unused(__u32 ifindex);
 /* Adds sluice's filter, or replaces its program. Returns -EEXIST if another filter has its slot. */
 int tc_filter_set(__u32 ifindex, bool out, int prog_fd);
-/* A filter in the way of sluice's: it has its handle, or its priority and another kind. */
+/*
+ * A filter that blocks sluice's: it has the same priority, and the same handle, another kind or
+ * another protocol.
+ */
 struct tc_blocker {
 	char kind[16];
 	char name[64]; /* of a BPF program; else "" */

@@ -20,13 +20,16 @@ int unload_pin(const char *path);
  */
 int unload_dir(const char *path, struct err *err);
 /*
- * Removes all pins of an object, PINS_OWNER first: while that pin exists, no unload is under way,
- * and a missing pin is a fault. The others follow in the order of their names, which matters if the
- * process is killed: link_fix4 and link_fix6, which read the table of the object reply, are
- * detached before link_learn, which fills it. Returns the number of pins, or -errno.
+ * Removes all pins of an object and returns their number, or -errno. Removes PINS_OWNER first:
+ * while that pin exists, no unload is under way, and a missing pin is a fault. The others follow in
+ * alphabetical order, which matters if the process is killed: link_fix4 and link_fix6, which read
+ * the table of the object reply, go before link_learn, which fills it.
  */
 int unload_pins(const char *dir, const char *object, struct err *err);
-/* Removes the pins with the prefix; all others, including PINS_OWNER, and the directory stay. */
+/*
+ * Removes the pins with the prefix, and the directory if that is then empty. All other pins,
+ * including PINS_OWNER, stay. Without @prefix, does the same as unload_pins().
+ */
 int unload_pins_prefixed(const char *dir, const char *object, const char *prefix, struct err *err);
 /* Removes the object's pins, and its directory once empty. Returns the number of pins, or -errno.
  */

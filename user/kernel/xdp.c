@@ -54,8 +54,9 @@ static int capture_message(enum libbpf_print_level level, const char *fmt, va_li
 }
 
 /*
- * A refused link returns only an errno. Over netlink the kernel also passes on the driver's message
- * (extack), which libbpf prints. If this second attempt succeeds, it is undone.
+ * Tries again over netlink, where the kernel also passes on the driver's message (extack), which
+ * libbpf prints; a refused link returns only an errno. Detaches the program if the second attempt
+ * succeeds.
  */
 const char *xdp_refusal(__u32 ifindex, int prog_fd, int error, char *text, size_t size)
 {

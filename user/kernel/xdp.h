@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * XDP programs on an interface, by links. An interface has room for one XDP program; a program of
- * another owner is never replaced.
+ * XDP programs on an interface, attached by links. An interface has room for one XDP program;
+ * sluice never replaces the program of another owner.
  */
 #ifndef SLUICE_KERNEL_XDP_H
 #define SLUICE_KERNEL_XDP_H
@@ -17,8 +17,8 @@ int xdp_prog(__u32 ifindex, struct hook_prog *prog);
 /* Attaches by a link. Returns its descriptor; closing it detaches unless the link is pinned. */
 int xdp_link_create(__u32 ifindex, bool native, int prog_fd);
 /*
- * Writes why the kernel refused to attach natively: the driver's own message if it has one. Call
- * only after such a refusal. Returns text.
+ * Writes the reason why the kernel refused to attach in native mode: the driver's own message if it
+ * has one. Call only after such a refusal. Returns text.
  */
 const char *xdp_refusal(__u32 ifindex, int prog_fd, int error, char *text, size_t size);
 /* A kernel function that exists only where generic XDP can redirect to another CPU. */

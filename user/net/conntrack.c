@@ -313,7 +313,7 @@ int conntrack_delete(struct nl *nl, const struct ct_entry *entry)
 	return nl_query(nl, nlh, NULL, NULL);
 }
 
-/* Without NLM_F_CREATE, the request changes an entry and never makes one. */
+/* Without NLM_F_CREATE, the request changes an entry and never creates one. */
 int conntrack_renew(struct nl *nl, const struct ct_entry *entry, uint32_t timeout_s)
 {
 	struct nlmsghdr *nlh = entry_request(nl, IPCTNL_MSG_CT_NEW, entry);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The UDP entries of this network namespace's connection tracking table: read all, read one again,
- * delete one. There is deliberately no flush: it would break healthy flows.
+ * The UDP entries of this network namespace's connection tracking table: reads all, reads one
+ * again, deletes or renews one. There is deliberately no flush, which would break healthy flows.
  */
 #ifndef SLUICE_NET_CONNTRACK_H
 #define SLUICE_NET_CONNTRACK_H
@@ -27,7 +27,7 @@ struct ct_counters {
 
 struct ct_entry {
 	struct ct_tuple original; /* of its first datagram */
-	struct ct_tuple reply;	  /* that a reply must have; differs from original by NAT */
+	struct ct_tuple reply;	  /* that a reply must have; NAT makes it differ */
 	uint16_t original_zone;
 	uint16_t reply_zone;
 	uint32_t id;
@@ -75,7 +75,7 @@ int conntrack_read(struct ct_table *table, struct err *err);
 int conntrack_refused(int result, struct err *err);
 
 struct nl;
-/* Opens a socket for the two functions below; nl_close() closes it. Returns 0 or -errno. */
+/* Opens a socket for the functions below; nl_close() closes it. Returns 0 or -errno. */
 int conntrack_open(struct nl **nl);
 /* Reads the entry again into *now. Returns 0, -ENOENT if it is gone, or -errno. */
 int conntrack_get(struct nl *nl, const struct ct_entry *entry, struct ct_entry *now);

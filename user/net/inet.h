@@ -79,9 +79,9 @@ void inet_free(struct inet *inet);
 
 /* Maps an IPv4 address to IPv6. */
 struct in6_addr inet_from_ip4(in_addr_t addr_be);
-/* Is it a unicast address of this namespace? */
+/* Is the address a unicast address of this namespace? */
 bool inet_is_local(const struct inet *inet, const struct in6_addr *addr);
-/* Is it multicast, the limited broadcast, or the broadcast address of a local network? */
+/* Is the address multicast, the limited broadcast, or the broadcast address of a local network? */
 bool inet_is_shared(const struct inet *inet, const struct in6_addr *addr);
 /*
  * Finds the socket that a datagram from the peer to the local address would reach, in the order of
@@ -91,7 +91,9 @@ bool inet_is_shared(const struct inet *inet, const struct in6_addr *addr);
 const struct inet_socket *inet_find_socket(const struct inet *inet, const struct in6_addr *local,
 					   in_port_t local_port_be, const struct in6_addr *peer,
 					   in_port_t peer_port_be);
-/* Does a kernel socket receive on the port, as for VXLAN? Then the kernel sends from any port. */
+/*
+ * Does a kernel socket receive on the port, as for VXLAN? If so, the kernel may send from any port.
+ */
 bool inet_is_kernel_port(const struct inet *inet, in_port_t port_be);
 bool inet_has_neighbour(const struct inet *inet, const struct in6_addr *addr, uint32_t ifindex);
 /* Returns the result of inet_query_hosts(); INET_REACH_OPEN for any other address. */
@@ -110,7 +112,8 @@ int inet_read(struct inet *inet, struct err *err);
  */
 void inet_drop_slow(struct inet *inet, const struct inet *earlier);
 /*
- * Queries the route to each address, duplicates allowed. Returns 0, or -errno with *err set.
+ * Queries the route to each address; the list may have duplicates. Returns 0, or -errno with *err
+ * set.
  */
 int inet_query_hosts(struct inet *inet, const struct in6_addr *addr, size_t count, struct err *err);
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * Fills the tables of net/inet.h from the kernel: rtnetlink for addresses, routes, rules and
- * neighbours, sock_diag for sockets. /proc/net/udp was rejected for sockets: it has neither their
- * IPV6_V6ONLY, nor a lookup of the socket that a given datagram would reach.
+ * neighbours, sock_diag for sockets. /proc/net/udp was rejected for sockets: it does not show
+ * IPV6_V6ONLY, and cannot look up the socket that a given datagram would reach.
  */
 #include "base/addr.h"
 #include "net/inet.h"

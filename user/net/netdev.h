@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * The interfaces of the calling thread's network namespace, by rtnetlink. /sys/class/net was
- * rejected: it shows the namespace in which sysfs was mounted, also after --netns.
+ * rejected: it shows the namespace in which sysfs was mounted, even after --netns.
  */
 #ifndef SLUICE_NET_NETDEV_H
 #define SLUICE_NET_NETDEV_H
@@ -17,15 +17,15 @@ struct netdev {
 	__u32 ifindex;
 	__u32 master; /* ifindex of its bridge, bond or VRF, or 0 */
 	__u16 type;   /* ARPHRD_… */
-	bool bridge;  /* it is a bridge itself */
+	bool bridge;  /* the interface is a bridge */
 	char name[IFNAMSIZ];
 };
 
 /* Lists all interfaces in the kernel's order; the caller frees the list. */
 int netdev_list(struct netdev **list, size_t *count, struct err *err);
 /*
- * Reads one interface, by name or, if that is NULL, by number, with a single request: the list of a
- * host with thousands is slow. Returns -ENODEV with *err set if there is none.
+ * Reads one interface, by name or, if that is NULL, by number, with a single request: a list of
+ * thousands of interfaces is slow. Returns -ENODEV with *err set if there is none.
  */
 int netdev_read(const char *name, __u32 ifindex, struct netdev *dev, struct err *err);
 /* Find an interface in a list. Return NULL if there is none. */
@@ -33,7 +33,7 @@ const struct netdev *netdev_named(const struct netdev *list, size_t count, const
 const struct netdev *netdev_numbered(const struct netdev *list, size_t count, __u32 ifindex);
 /* Returns 1 if packets start with an Ethernet header, 0 if with an IP header, -1 otherwise. */
 int netdev_has_ethernet(const struct netdev *dev);
-/* Does its driver strip VLAN tags on receive (`ethtool -k`: rx-vlan-offload)? */
+/* Does the interface's driver strip VLAN tags on receive (`ethtool -k`: rx-vlan-offload)? */
 bool netdev_strips_vlan(const char *name);
 /* Returns the inode number of the network namespace. */
 __u64 netdev_netns(void);

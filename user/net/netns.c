@@ -95,7 +95,7 @@ static int open_if(int dir, const char *path, uint32_t inode)
 	struct stat st;
 	int fd;
 
-	/* nearly all have another one */
+	/* spares the open(2) of nearly all namespaces */
 	if (fstatat(dir, path, &st, 0) || st.st_ino != inode)
 		return -ENOENT;
 	fd = openat(dir, path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
@@ -203,7 +203,8 @@ int netns_inode(const char *netns, uint32_t *inode, struct err *err)
 		if (number > UINT32_MAX)
 			return err_hint(err,
 					err_set(err, EXIT_USAGE, ERANGE,
-						"'%s' is no inode number of a namespace", netns),
+						"'%s' is not an inode number of a namespace",
+						netns),
 					"'ls -Li " NETNS_DIR "' shows them");
 		*inode = (uint32_t)number;
 		return 0;

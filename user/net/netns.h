@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Enters another network namespace, for --netns. `ip netns exec` also mounts a new /sys, which
- * hides the bpffs below it.
+ * Enters another network namespace, for --netns. Rejected: `ip netns exec`, which also mounts a new
+ * /sys, and so hides the bpffs below it.
  */
 #ifndef SLUICE_NET_NETNS_H
 #define SLUICE_NET_NETNS_H
@@ -20,8 +20,8 @@
 int netns_enter(const char *netns, struct err *err);
 
 /*
- * Returns a descriptor of such a namespace, or with NULL of the calling thread's; -errno with *err
- * set.
+ * Returns a descriptor of such a namespace, or of the calling thread's if @netns is NULL. On
+ * failure returns -errno with *err set.
  */
 int netns_open(const char *netns, struct err *err);
 /*
@@ -30,13 +30,15 @@ int netns_open(const char *netns, struct err *err);
  */
 int netns_number(const char *value, uint32_t *inode, struct err *err);
 /*
- * Opens a namespace by its inode number, found through its name or a process in it. Returns a
- * descriptor, -ENOENT, or -errno if that could not be found out.
+ * Opens a namespace by its inode number, through its name or a process in it. Returns a descriptor,
+ * -ENOENT if neither exists, or -errno if the search failed.
  */
 int netns_open_number(uint32_t inode);
 /* Moves the calling thread into the namespace of a descriptor. Returns 0 or -errno. */
 int netns_switch(int netns_fd);
-/* Finds the name below /run/netns of a namespace by its inode number; false if it has none. */
+/*
+ * Finds the name below /run/netns of a namespace by its inode number. Returns false if it has none.
+ */
 bool netns_name(uint32_t inode, char name[NAME_MAX + 1]);
 
 #define NETNS_TEXT_MAX (NAME_MAX + 16)
@@ -44,7 +46,7 @@ bool netns_name(uint32_t inode, char name[NAME_MAX + 1]);
 const char *netns_format(uint32_t inode, const char *name, char text[NETNS_TEXT_MAX]);
 /* Formats a namespace; finds its name. For many, netns_names.h has a cache. Returns text. */
 const char *netns_text(uint32_t inode, char text[NETNS_TEXT_MAX]);
-/* The same for a setting: "all" if the inode is 0. */
+/* Formats a setting in the same way: "all" if the inode is 0. */
 const char *netns_setting_text(uint32_t inode, char text[NETNS_TEXT_MAX]);
 /*
  * Finds a namespace by its name below /run/netns, or by its inode number; a name takes precedence.

@@ -12,7 +12,7 @@
 struct rtnl_link {
 	unsigned int index;
 	unsigned int master; /* the bridge or bond that it is a port of, or 0 */
-	bool bridge;	     /* it is a bridge itself */
+	bool bridge;	     /* the interface is a bridge */
 	char name[IFNAMSIZ];
 };
 

@@ -12,7 +12,7 @@
 		.name = #t "." #f, .why = (use), .probe = field, .takes = NEED_BTF, .type = #t,   \
 		.field = #f, .hint = "report a bug: sluice does not support this kernel's layout" \
 	}
-/* Tests a helper on the hook that was the last to get it. */
+/* Probes a helper on the hook that got it last. */
 #define SENDMSG_HELPER(h, version, use, instead) \
 	NEED_HELPER(CGROUP_SOCK_ADDR, BPF_CGROUP_UDP4_SENDMSG, h, version, use, instead)
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The object reply: load, change, read and unload it. All state is pinned under DIR/reply, none is
- * kept in the process.
+ * Loads, changes, reads and unloads the object reply. All state is pinned under DIR/reply; the
+ * process keeps none.
  */
 #ifndef SLUICE_REPLY_REPLY_H
 #define SLUICE_REPLY_REPLY_H
@@ -23,7 +23,7 @@ struct reply_options {
 	__u64 age_s;
 	const char *bpffs;  /* the pin directory */
 	const char *cgroup; /* a cgroup2 directory */
-	bool any_peer_port; /* mode socket: a reply may go to any port of a peer */
+	bool any_peer_port; /* mode socket: a reply may go to any port of its peer */
 	bool dry_run;	    /* verify only */
 	bool by_daemon;	    /* marks the load for reply_unload_own() */
 	bool follows;	    /* do nothing unless the daemon has loaded it */
@@ -45,9 +45,9 @@ struct reply_result {
 
 /* Returns the kernel memory of the table for this number of flows. */
 __u64 reply_table_bytes(__u32 flows);
-/* Loads or updates. On failure the kernel is as before, and *err has the reason. */
+/* Loads or updates the object. Returns 0, or -errno with *err set, as object_commit() does. */
 int reply_load(const struct reply_options *options, struct reply_result *result, struct err *err);
-/* Detaches and removes. Returns the number of removed pins, or -errno. */
+/* Detaches the programs and removes the pins. Returns the number of pins, or -errno. */
 int reply_unload(const char *bpffs, struct err *err);
 /* Unloads only if the daemon loaded it last; returns 0 otherwise. */
 int reply_unload_own(const char *bpffs, struct err *err);
@@ -67,7 +67,7 @@ const char *reply_mode_name(__u32 mode);
 /* Copies the managed ports. */
 void reply_ports(const struct sluice_reply_meta *meta, struct ports *ports);
 
-/* A callback for each flow, live or expired; age_ns is the time since its last packet. */
+/* Called for each flow, live or expired; age_ns is the time since its last packet. */
 typedef void (*reply_flow_fn)(const struct sluice_flow *flow, __u64 age_ns, void *arg);
 /* Calls fn, unless it is NULL, for each flow and counts them in *usage. */
 int reply_flows(const char *bpffs, struct flow_table_usage *usage, reply_flow_fn fn, void *arg,
@@ -77,9 +77,8 @@ int reply_flows(const char *bpffs, struct flow_table_usage *usage, reply_flow_fn
 int reply_table(const char *bpffs, struct err *err);
 
 /*
- * Returns the interface of the peer's last packet to the audited socket, an index of the socket's
- * namespace, or 0 if the flow is not in the table, or of a link-local peer. @fd is from
- * reply_table().
+ * Returns the ifindex, in the socket's namespace, of the peer's last packet to the audited socket;
+ * 0 if the flow is not in the table, or if the peer is link-local. @fd is from reply_table().
  */
 __u32 reply_last_ifindex(int fd, const struct sluice_reply_meta *meta, __u64 cookie,
 			 const struct sluice_audit *audit, const struct sluice_addr *peer,

@@ -26,12 +26,12 @@
 static const struct sockets_filter with_program = { .programs = true, .ports.any = true };
 
 struct removal {
-	__u32 pinned[PROGRAMS_MAX]; /* ids of the programs in DIR/steer */
+	__u32 pinned[PROGRAMS_MAX]; /* ids of the programs that are pinned in DIR/steer */
 	int pinned_count;
 	struct steer_removed *removed;
 };
 
-/* Closes the descriptor. A map has no such type, so any pinned object may be passed. */
+/* Is this a steering program? Accepts any pinned object, and closes the descriptor. */
 static bool is_steering_program(int fd, __u32 *id)
 {
 	struct bpf_prog_info info = { 0 };
@@ -52,13 +52,15 @@ bool steer_is_program(__u32 prog_id)
 	return is_steering_program(bpf_prog_get_fd_by_id(prog_id), &prog_id);
 }
 
-/* Is this a name in DIR/steer that sluice gives? The directory of a group starts with its port. */
+/* Is this a name that sluice uses in DIR/steer? The directory of a group starts with its port. */
 static bool is_own(const char *name)
 {
 	return pins_are_own(name) || isdigit((unsigned char)*name);
 }
 
-/* Walks over the pins of sluice, which fn may remove; directories come after what they contain. */
+/*
+ * Calls fn for each pin of sluice, and for each directory after its contents. fn may remove them.
+ */
 static void pins_walk(const char *path, struct removal *removal,
 		      void (*fn)(const char *path, bool is_folder, struct removal *removal))
 {
@@ -106,10 +108,10 @@ static bool is_removable(const struct removal *removal, const struct sluice_sock
 	return record->group_prog_refs == STEER_REFS_OF_ORPHAN && steer_is_program(id);
 }
 
-/* Returns the result of steer_detach(). */
+/* Detaches a program and empties its socket map. Returns the result of steer_detach(). */
 static int group_detach(const struct sluice_socket_record *record)
 {
-	/* without this reference, an orphan would be gone before its map is empty */
+	/* hold a reference: an orphan would be freed before its map can be emptied */
 	int fd = bpf_prog_get_fd_by_id(record->group_prog);
 	int result = steer_detach(record, record->group_prog);
 
@@ -137,7 +139,7 @@ int steer_remove(const char *bpffs, struct steer_removed *removed, struct err *e
 	pins_path(bpffs, STEER_OBJECT, NULL, path);
 	pins_walk(path, &removal, pin_note);
 	result = sockets_read(&sockets, &with_program, err);
-	/* a user who may not list sockets cannot have attached a program either */
+	/* without pins, a user who may not list sockets has attached no program either */
 	if (result && removal.pinned_count)
 		return result;
 	for (i = 0; !result && (record = sockets_at(sockets, i)); i++) {

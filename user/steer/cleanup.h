@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Removes object steer of any version and in any state, for 'sluice cleanup'. Unlike unload, it
- * reads no map: it identifies sluice's programs by their pins in DIR/steer, or by name if only the
+ * Removes object steer of any version and in any state, for 'sluice cleanup'. Unlike an unload, it
+ * reads no map. It identifies sluice's programs by their pins in DIR/steer, or by name if only the
  * group holds the program.
  */
 #ifndef SLUICE_STEER_CLEANUP_H
@@ -14,7 +14,7 @@
 
 struct steer_removed {
 	int pins;
-	int groups; /* given back to the kernel's choice */
+	int groups; /* groups returned to the kernel's choice */
 };
 
 /*
@@ -24,14 +24,17 @@ struct steer_removed {
  */
 int steer_remove(const char *bpffs, struct steer_removed *removed, struct err *err);
 
-/* Is it a steering program of sluice, whatever its pins? */
+/* Is this a steering program of sluice, with or without pins? */
 bool steer_is_program(__u32 prog_id);
-/* The references to a program that only its group holds: no pin, and no process. */
+/* Reference count of a program that only its group holds, without a pin or a process. */
 #define STEER_REFS_OF_ORPHAN 1
 
-/* Gets the program's id and the group's address and port. */
+/* @group is the address and port of the group. */
 typedef void (*steer_attached_fn)(__u32 prog_id, const char *group, void *arg);
-/* Iterates over the groups that have a sluice program. Returns their number, or -errno. */
+/*
+ * Calls @fn for each group that has a steering program of sluice; @fn may be NULL. Returns the
+ * number of groups, or -errno.
+ */
 int steer_attached(steer_attached_fn fn, void *arg);
 
 #endif

@@ -1,19 +1,19 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * The drain never holds a descriptor of the server's sockets: it would keep a closed socket alive,
- * in the server's epoll and in the group. The kernel removes a closed socket from the group's map,
- * and steer/unread.h counts what waits in an open queue and what a closed one had left.
+ * The drain never holds a descriptor of the server's sockets, which would keep a closed socket
+ * alive in the group and in an epoll of the server. The kernel removes a closed socket from the
+ * group's map. steer/unread.h counts the datagrams in the queue of an open socket, and those that a
+ * closed socket has left.
  *
- * Datagrams that a process leaves unread are lost and counted. To send them again was rejected:
- * behind NAT they carry the wrong source, and routes may send them off the host.
+ * Datagrams that a process leaves unread are lost and counted. Rejected: to send them again,
+ * because behind NAT they have the wrong source, and a route may lead them off the host.
  *
- * The lock on the pins is held only while slots are written, so the daemon and other commands are
- * not blocked.
+ * The drain holds the lock on the pins only while it writes slots, so that it does not block the
+ * daemon and other commands.
  */
 #include "steer/drain.h"
 
 #include "base/clock.h"
-#include "kernel/process_sockets.h"
 #include "steer/drain_slots.h"
 #include "steer/group/instance.h"
 #include "steer/group/slots.h"
@@ -26,11 +26,11 @@
 #include <time.h>
 
 #define POLL_MS 50
-/* How often the groups are checked: other processes open and close sockets meanwhile. */
+/* Interval of the sweeps during a drain: other processes open and close sockets meanwhile. */
 #define CHECK_MS 1000
-/* After this time, a datagram that was on its way when the slot was closed is in the queue. */
+/* Time for a datagram in flight to reach the queue after its slot was expelled. */
 #define GRACE_MS 50
-/* A process that has read nothing for this long leaves the rest of its queues unread. */
+/* A process that has read nothing for this long is not going to read the rest. */
 #define STALLED_MS 3000
 
 static __u32 elapsed_ms(const struct drain *drain)
@@ -38,7 +38,7 @@ static __u32 elapsed_ms(const struct drain *drain)
 	return (__u32)((clock_now_ns(CLOCK_BOOTTIME) - drain->start_ns) / 1000000);
 }
 
-/* Returns early if a signal arrives. */
+/* Sleeps; returns early if a signal arrives. */
 static void pause_ms(__u32 ms)
 {
 	nanosleep(&(struct timespec){ .tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000L }, NULL);
@@ -49,7 +49,7 @@ static bool is_interrupted(const struct drain *drain)
 	return drain->options->interrupted && *drain->options->interrupted;
 }
 
-/* Counts the flows of the sockets, and how many of them were active within the idle time. */
+/* Counts the flows of the drained sockets, and those that were active within the idle time. */
 static int flows_count(struct drain *drain, __u32 *flows, __u32 *busy)
 {
 	struct steer_usage *usage = malloc(sizeof(*usage));
@@ -69,7 +69,7 @@ static int flows_count(struct drain *drain, __u32 *flows, __u32 *busy)
 				continue;
 			*flows += usage->of_slot[drained->slot];
 			*busy += usage->busy[drained->slot];
-			/* the flows of a socket that is closed move at once */
+			/* leave out closed sockets, whose flows move at once */
 			if (steer_group_holds(group, drained->slot))
 				drained->busy = usage->busy[drained->slot];
 		}
@@ -84,8 +84,8 @@ static int flows_count(struct drain *drain, __u32 *flows, __u32 *busy)
 /* --- queues */
 
 /*
- * Notes that the socket has left the group. If nothing has seen the close, the last look counts:
- * after the handover a queue only becomes shorter.
+ * Notes that a socket has left the group. If its close was not seen, the last known state of the
+ * queue counts: after the handover a queue only becomes shorter.
  */
 static void socket_left(struct drain *drain, struct drained *drained)
 {
@@ -97,7 +97,7 @@ static void socket_left(struct drain *drain, struct drained *drained)
 	drain->result->early += drained->busy && !drain_is_handed_over(drained);
 }
 
-/* Looks at all sockets. Returns the number of datagrams that a process may still read. */
+/* Updates the queues of all sockets. Returns the number of datagrams that can still be read. */
 static __u64 queues_look(struct drain *drain)
 {
 	__u64 waiting = 0;
@@ -139,7 +139,7 @@ static int queues_watch(struct drain *drain)
 	return result;
 }
 
-/* Waits until the process has read its queues, has closed them, or reads no more. */
+/* Waits until the process has emptied or closed its queues, or has stopped reading. */
 static int wait_read(struct drain *drain)
 {
 	__u64 least = ~0ULL, waiting;
@@ -208,13 +208,13 @@ static int wait_idle(struct drain *drain)
 				return failed;
 			checked_ms = elapsed_ms(drain);
 		}
-		/* a walk over a large table takes time: use at most a tenth of the CPU for it */
+		/* walking a large table takes time: spend at most a tenth of the CPU on it */
 		took_ms = 10 * (clock_now_ns(CLOCK_MONOTONIC) - before) / 1000000;
 		pause_ms(took_ms > POLL_MS ? (__u32)took_ms : POLL_MS);
 	}
 }
 
-/* Finds the sockets, and waits for another process that takes the flows. */
+/* Finds the sockets. Waits until another process can take the flows. */
 static int begin(struct drain *drain)
 {
 	const struct steer_drain_options *options = drain->options;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Takes a process out of its groups without loss: stops new flows, waits until its flows are idle,
- * stops all datagrams, and waits until the process has read its queues.
+ * Takes a server out of its groups without loss: gives it no new flows, waits until its flows are
+ * idle, stops all datagrams, and waits until the server has read its queues.
  */
 #ifndef SLUICE_STEER_DRAIN_H
 #define SLUICE_STEER_DRAIN_H

@@ -10,25 +10,25 @@
 
 struct steer_drain_options {
 	const char *bpffs;
-	const char *cgroup; /* of the servers, for steer/unread.h; may be NULL */
-	__u32 pid;	    /* of the server, or of any of its workers */
+	const char *cgroup; /* cgroup of the servers, for steer/unread.h; may be NULL */
+	__u32 pid;	    /* any process of the server */
 	__u32 idle_ms;	    /* a flow without a datagram for this long is idle */
 	__u32 limit_ms;	    /* the longest wait for idle flows */
 	__u32 wait_ms;	    /* the longest wait for another process that takes the flows */
-	bool dry_run;	    /* only count */
+	bool dry_run;	    /* only count the flows */
 	const volatile sig_atomic_t *interrupted; /* once set, undoes the drain; may be NULL */
-	steer_event_fn fn;			  /* for the first sweep; may be NULL */
+	steer_event_fn fn;			  /* called by the first sweep; may be NULL */
 	void *arg;
 };
 
 struct steer_drain_result {
 	int sockets;
-	__u32 flows;	  /* at the start */
-	__u32 flows_left; /* still busy at the limit; another worker gets them */
+	__u32 flows;	  /* flows at the start */
+	__u32 flows_left; /* flows that were still busy at the limit; another worker gets them */
 	__u64 unread;	  /* datagrams that the process has left in its queues */
 	__u64 dropped;	  /* datagrams that its full queues have dropped meanwhile */
-	int early;	  /* sockets closed before their flows were handed over */
-	bool exited;	  /* the process closed all its sockets before the end */
+	int early;	  /* sockets that were closed before their flows were handed over */
+	bool exited;	  /* the process closed all its sockets before the end of the drain */
 	bool limit;	  /* the limit was reached */
 	bool stalled;	  /* the process has stopped reading */
 	__u32 took_ms;

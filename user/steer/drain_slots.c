@@ -11,14 +11,14 @@
 
 /* --- sockets */
 
-/* Does a slot of another process take new flows now, or after the next sweep? */
+/* Does a slot of another server take new flows now, or will one after the next sweep? */
 static bool has_others(const struct drain *drain, struct steer_group *group)
 {
 	bool own[SLUICE_STEER_SLOTS];
 	int slot, i;
 
 	server_select(&drain->server, group, own);
-	/* a slot of a closed socket is known by its cookie alone */
+	/* only the cookie identifies the slot of a closed socket */
 	for (i = 0; i < drain->count; i++)
 		if (drain->all[i].group == group && drain_has_slot(&drain->all[i]))
 			own[drain->all[i].slot] = true;
@@ -110,7 +110,7 @@ bool drain_has_slot(const struct drained *drained)
 	return drained->group->slots[drained->slot].cookie == drained->cookie;
 }
 
-/* An expulsion raises the incarnation of the slot, and so does a socket that joins later. */
+/* An expulsion increments the incarnation of the slot, and so does a later socket that joins. */
 bool drain_is_handed_over(const struct drained *drained)
 {
 	const struct sluice_steer_slot *slot = &drained->group->slots[drained->slot];
@@ -129,14 +129,14 @@ int drain_slot_draining(struct drained *drained)
 {
 	int result = drain_lock_take(drained->group, drained->slot);
 
-	/* an earlier drain may have completed */
+	/* an earlier drain may have completed on this slot */
 	if (result || !drain_has_slot(drained) || *state_of(drained) == SLUICE_STEER_DRAINED)
 		return result;
 	*state_of(drained) = SLUICE_STEER_DRAINING;
 	return steer_group_write(drained->group, drained->slot);
 }
 
-/* Leaves the state at draining: it reveals a drain that is killed before the queue is empty. */
+/* Expels the flows of a slot. The state stays "draining", which reveals a drain that was killed. */
 int drain_slot_expel(struct drained *drained)
 {
 	return drain_has_slot(drained) && *state_of(drained) == SLUICE_STEER_DRAINING
@@ -149,7 +149,7 @@ int drain_slot_end(struct drained *drained)
 	struct steer_group *group = drained->group;
 	int result = 0;
 
-	/* of several drains, the last one counts */
+	/* the last of several drains counts the datagrams */
 	if (drained->queue.datagrams && !drain_lock_other(group, drained->slot)) {
 		result = steer_group_reload_info(group);
 		group->info.drain_unread += drained->queue.datagrams;
@@ -202,7 +202,7 @@ int drain_slots_give(struct drain *drain, int (*step)(struct drained *drained))
 	return result;
 }
 
-/* Another drain may have completed on the slot, or still be running on it. */
+/* Ends the drain of a slot, unless another drain has completed or is running on it. */
 static int slot_restore(struct drained *drained)
 {
 	if (!drain_has_slot(drained) || *state_of(drained) != SLUICE_STEER_DRAINING ||

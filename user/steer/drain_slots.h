@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The sockets of a drain and the state of their slots; private to steer/drain.c. */
+/* The sockets of a drain, and the state of their slots; private to steer/drain.c. */
 #ifndef SLUICE_STEER_DRAIN_SLOTS_H
 #define SLUICE_STEER_DRAIN_SLOTS_H
 
@@ -17,17 +17,17 @@ struct drained {
 	struct steer_group *group;
 	__u64 cookie, sock;
 	int slot;
-	__u16 incarnation;	    /* of the slot at the start */
-	bool drained;		    /* by another drain, at the start */
+	__u16 incarnation;	    /* incarnation of the slot at the start */
+	bool drained;		    /* another drain had completed on the slot before the start */
 	__u32 busy;		    /* flows at the last count */
-	__u32 drops;		    /* of the socket at the start */
-	struct sluice_unread queue; /* at the last look, or when it was closed */
+	__u32 drops;		    /* drops of the socket at the start */
+	struct sluice_unread queue; /* its state when last read, or on close */
 	bool left;		    /* the socket is no longer in the group */
 };
 
 struct drain {
 	const struct steer_drain_options *options;
-	struct steer_loader loader; /* for the sweeps */
+	struct steer_loader loader; /* used by the sweeps */
 	struct steer_drain_result *result;
 	struct steer_server server;
 	struct sockets *sockets;
@@ -40,30 +40,30 @@ struct drain {
 };
 
 /*
- * Finds the sockets of the process. Returns 0, or -errno with *drain->err set: -EBUSY if no other
- * process would take the flows.
+ * Finds the sockets of the server. Returns 0, or -errno with *drain->err set; -EBUSY if no other
+ * server would take the flows.
  */
 int drain_collect(struct drain *drain);
-/* Frees what drain_collect() has read. */
+/* Frees the sockets and groups that drain_collect() has read. */
 void drain_forget(struct drain *drain);
-/* Was the slot expelled, by this or another drain, while its socket was in it? */
+/* Has a drain expelled the slot while the socket was in it? */
 bool drain_is_handed_over(const struct drained *drained);
-/* Returns false once the slot belongs to another socket, as after a close. */
+/* Does the slot still belong to the socket? After a close, another socket may have it. */
 bool drain_has_slot(const struct drained *drained);
 
-/* Steps that change the slot of one socket; the caller holds the lock on the pins. */
+/* Steps of a drain, for the slot of one socket. The caller holds the lock on the pins. */
 int drain_slot_draining(struct drained *drained);
 int drain_slot_expel(struct drained *drained);
-/* Ends the drain of the slot, and adds what its socket has left unread to the group's record. */
+/* Ends the drain of the slot. Adds the unread datagrams of its socket to the group's record. */
 int drain_slot_end(struct drained *drained);
 /*
- * Applies a step to all sockets. With @needs_others it fails if no other process would take the
- * flows: the other processes may have exited, or be draining themselves by now.
+ * Applies a step to all sockets. With @needs_others, fails if no other server would take the flows:
+ * the other servers may have exited meanwhile, or be draining themselves.
  */
 int drain_slots_set(struct drain *drain, bool needs_others, int (*step)(struct drained *drained));
-/* Applies a step that makes flows move, between two sweeps. */
+/* Applies a step that lets flows move. Sweeps before and after it. */
 int drain_slots_give(struct drain *drain, int (*step)(struct drained *drained));
-/* Ends the drain of the slots; the next sweep assigns their generations. */
+/* Undoes the drain of the slots, and sweeps to assign their generations again. */
 void drain_slots_restore(struct drain *drain);
 
 #endif

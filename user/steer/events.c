@@ -47,7 +47,7 @@ const char *steer_group_text(const struct sluice_steer_group *group,
 	int length = snprintf(text, STEER_GROUP_TEXT_MAX, "%s",
 			      addr_format_port(&group->local, htons(group->port), addr));
 
-	/* the index has a name only in its own namespace */
+	/* print the index: it has a name only in the namespace of the group */
 	if (group->ifindex)
 		snprintf(text + length, STEER_GROUP_TEXT_MAX - (size_t)length, " on interface %u",
 			 group->ifindex);

@@ -70,7 +70,7 @@ int steer_prepare(struct steer_loader *loader, const char *bpffs, struct err *er
 	return steer_group_prepare(loader, &setting, err);
 }
 
-/* No skeleton has this map, since no program reads it. */
+/* Creates and pins the map of the record. No skeleton has this map, because no program reads it. */
 static int meta_pin(const char *bpffs, const struct sluice_steer_meta *meta, struct err *err)
 {
 	char path[PATH_MAX];
@@ -91,7 +91,10 @@ static int meta_pin(const char *bpffs, const struct sluice_steer_meta *meta, str
 	return result;
 }
 
-/* Reports the groups that are not steered, then sweeps under the current setting, if any. */
+/*
+ * Reports the groups that are not steered, then sweeps with the previous settings, if steering was
+ * loaded before.
+ */
 static int keep(struct steer_sweep *sweep, const struct sluice_steer_meta *current, struct err *err)
 {
 	struct steer_sweep update = { .loader = sweep->loader, .bpffs = sweep->bpffs };
@@ -131,7 +134,7 @@ static int load_locked(const struct steer_options *options, struct steer_sweep *
 	};
 	memcpy(meta->ports, options->ports.bit, sizeof(meta->ports));
 	sweep->setting = setting_of(meta);
-	/* only groups that exist now can have older flows; sweeps set no such time */
+	/* only groups that exist now can have older flows, so later sweeps leave this 0 */
 	sweep->setting.settled_ns = clock_now_ns(CLOCK_MONOTONIC) + STEER_SETTLED_NS;
 	result = before.magic && before.flows == options->flows
 			 ? steer_group_verify(sweep->loader, &sweep->setting, err)
@@ -141,7 +144,7 @@ static int load_locked(const struct steer_options *options, struct steer_sweep *
 	if (options->must_find && !options->dry_run) {
 		struct steer_sweep probe = *sweep;
 
-		/* to a dry run, a group that has lost a pin would have a foreign program */
+		/* clean up: to a dry run, the program of a group without a pin looks foreign */
 		result = steer_groups_read(options->bpffs, &probe.pinned, true, err);
 		if (result)
 			return result;
@@ -185,7 +188,7 @@ int steer_load(struct steer_loader *loader, const struct steer_options *options,
 	return result;
 }
 
-/* A group that a dry run finds and that has no pins is not steered yet. */
+/* Counts the groups that a dry run finds without pins: they are not steered yet. */
 static void outside_add(const struct steer_event *event, void *arg)
 {
 	struct steer_outside *outside = arg;

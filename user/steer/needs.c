@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* Kernel features that object steer uses. */
+/* The requirements of steer on the kernel. */
 #include "steer/needs.h"
 
 #include "kernel/caps.h"
@@ -7,7 +7,7 @@
 #include "kernel/xdp.h"
 
 #define QUEUE_FALLBACK "the NIC's queues choose the CPU"
-#define BOUND_FALLBACK "policy cpu knows only workers that are bound to one CPU"
+#define BOUND_FALLBACK "policy cpu finds only workers that are bound to one CPU"
 
 static enum feature generic_xdp(const struct need *need, struct probe *probe)
 {
@@ -32,7 +32,7 @@ static const struct need rows[] = {
 	  .hint = NEED_SECCOMP_HINT },
 	NEED_HELPER(SK_REUSEPORT, 0, skb_load_bytes_relative, "4.19",
 		    "reads the addresses of a datagram", NULL),
-	NEED_HELPER(SK_REUSEPORT, 0, jiffies64, "5.6", "the clock of the flow table", NULL),
+	NEED_HELPER(SK_REUSEPORT, 0, jiffies64, "5.6", "reads the clock of the flow table", NULL),
 	NEED_HELPER(SK_REUSEPORT, 0, probe_read_kernel, "5.8", "reads how full a queue is",
 		    "new flows also go to workers with full queues"),
 	{ .name = "bpf_rdonly_cast in sk_reuseport",
@@ -40,14 +40,14 @@ static const struct need rows[] = {
 	  .has_btf = feature_reuseport_casts,
 	  .takes = NEED_BPF | NEED_PERFMON | NEED_BTF,
 	  .since = "6.2",
-	  .fallback = "helpers, which cost more" },
+	  .fallback = "calls helpers, which cost more" },
 	NEED_CGROUP_HOOK("cgroup/post_bind4", SOCK, INET4_POST_BIND, "4.17",
 			 "reports new sockets at once", STEER_SWEEP_FALLBACK),
 	NEED_CGROUP_HOOK("cgroup/post_bind6", SOCK, INET6_POST_BIND, "4.17",
 			 "reports new sockets at once", STEER_SWEEP_FALLBACK),
 	NEED_CGROUP_HOOK("cgroup/sock_release", SOCK, INET_SOCK_RELEASE, "5.9",
-			 "counts what a drained process leaves unread",
-			 "the last look at its queue counts"),
+			 "counts the datagrams that a drained process leaves unread",
+			 "the last known state of its queue counts"),
 	NEED_MAP(RINGBUF, "5.8", "carries the events of new sockets", STEER_SWEEP_FALLBACK),
 	NEED_HOOK("xdp", XDP, 0, "4.8", "spreads flows over CPUs", QUEUE_FALLBACK),
 	NEED_MAP(CPUMAP, "4.15", "spreads flows over CPUs", QUEUE_FALLBACK),
@@ -58,9 +58,9 @@ static const struct need rows[] = {
 	  .since = "5.15",
 	  .fallback = "--xdp only where the driver has XDP" },
 	NEED_CGROUP_HOOK("cgroup/recvmsg4", SOCK_ADDR, UDP4_RECVMSG, "5.2",
-			 "sees where a worker reads, for policy cpu", BOUND_FALLBACK),
+			 "finds the CPU of a worker, for policy cpu", BOUND_FALLBACK),
 	NEED_CGROUP_HOOK("cgroup/recvmsg6", SOCK_ADDR, UDP6_RECVMSG, "5.2",
-			 "sees where a worker reads, for policy cpu", BOUND_FALLBACK),
+			 "finds the CPU of a worker, for policy cpu", BOUND_FALLBACK),
 };
 
 NEEDS(steer_needs, rows);

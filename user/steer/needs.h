@@ -7,13 +7,14 @@
 
 #include <stdbool.h>
 
-#define STEER_SWEEP_FALLBACK "only a sweep over all processes finds new sockets, later"
+#define STEER_SWEEP_FALLBACK "only sweeps over all processes find new sockets, later"
 
 extern const struct needs steer_needs;
 
 /*
- * Returns 0, or -errno with *err set: the command lacks a capability, or cannot take descriptors
- * of other processes. Only one that attaches programs needs CAP_NET_ADMIN.
+ * Checks the capabilities of a command, and whether it can copy descriptors of other processes.
+ * CAP_NET_ADMIN is required only if the command @attaches programs. Returns 0, or -errno with *err
+ * set.
  */
 int steer_caps_require(const char *command, bool attaches, struct err *err);
 

@@ -22,7 +22,7 @@ const struct opt steer_opts[] = {
 	  "how long a flow lives without a datagram", .min = 1, .max = STEER_IDLE_MAX,
 	  .preset = OPT_TEXT(STEER_IDLE_DEFAULT) },
 	{ "generation", 0, "BY", opt_word, STEER_FIELD(generations),
-	  "what sets a new instance of the server apart: process, cgroup, or none",
+	  "what distinguishes a new instance of the server: process, cgroup, or none",
 	  .words = generations, .min = SLUICE_STEER_BY_PROCESS, .preset = "process" },
 	{ "dry-run", 'n', NULL, opt_switch, STEER_FIELD(dry_run),
 	  "run the verifier, print what would be steered, change nothing", .side = OPT_LINE },

@@ -2,7 +2,6 @@
 #include "steer/promote.h"
 
 #include "kernel/pins.h"
-#include "kernel/process_sockets.h"
 #include "steer/group/drain_lock.h"
 #include "steer/group/generation.h"
 #include "steer/group/instance.h"
@@ -22,7 +21,9 @@ static int refuse_draining(const struct steer_group *group, __u32 pid, struct er
 			"interrupt the drain, which undoes it");
 }
 
-/* Checks a group without changing it. Returns the number of the server's sockets, or -errno. */
+/*
+ * Checks a group without changing it. Returns the number of the server's sockets in it, or -errno.
+ */
 static int group_check(struct steer_group *group, const struct steer_server *server,
 		       struct err *err)
 {
@@ -46,7 +47,7 @@ static int group_promote(struct steer_group *group, const struct steer_server *s
 	for (slot = 0; slot < SLUICE_STEER_SLOTS; slot++) {
 		struct sluice_steer_slot *at = &group->slots[slot];
 
-		/* its sockets are still open: a drain can be taken back, too */
+		/* its socket is still open, so a completed drain can be undone */
 		if (own[slot] && at->state == SLUICE_STEER_DRAINED) {
 			at->state = SLUICE_STEER_RETIRED;
 			changed = true;
@@ -117,7 +118,7 @@ int steer_promote(const struct steer_promote_options *options, struct steer_prom
 		return failed;
 	server.by = meta.generations;
 	server.instance = instance_of(options->pid, SLUICE_STEER_BY_PROCESS);
-	/* adds sockets that have just been opened, and ends drains that were killed */
+	/* add sockets that were just opened, and end drains that were killed */
 	failed = steer_sweep(&loader, options->bpffs, options->fn, options->arg, err);
 	if (!failed)
 		failed = pins_lock(&pins, options->bpffs, false, err);
@@ -125,7 +126,7 @@ int steer_promote(const struct steer_promote_options *options, struct steer_prom
 		failed = promote_locked(options, &server, result, err);
 		pins_unlock(&pins);
 	}
-	/* gives the new flows to the promoted sockets */
+	/* give the new flows to the promoted sockets */
 	if (!failed)
 		failed = steer_sweep(&loader, options->bpffs, NULL, NULL, err);
 	steer_loader_close(&loader);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Makes the sockets of a server the current generation of their groups, whatever the rule of
- * steer/group/generation.h says. The other sockets keep their flows, and take new ones again once
- * they are promoted, or have become the newest generation that is left.
+ * Makes the sockets of a server the current generation of their groups, and overrides the rule of
+ * steer/group/generation.h. The other sockets keep their flows. They take new flows again when they
+ * are promoted, or when they are the newest generation that is left.
  */
 #ifndef SLUICE_STEER_PROMOTE_H
 #define SLUICE_STEER_PROMOTE_H
@@ -14,16 +14,16 @@
 
 struct steer_promote_options {
 	const char *bpffs;
-	__u32 pid;	   /* any process that holds a socket of the server */
-	steer_event_fn fn; /* for the first sweep; may be NULL */
+	__u32 pid;	   /* any process of the server */
+	steer_event_fn fn; /* called by the first sweep; may be NULL */
 	void *arg;
 };
 
 struct steer_promote_result {
 	int groups;
-	int sockets;  /* of the server */
+	int sockets;  /* sockets of the server */
 	int retired;  /* other sockets that keep only their flows */
-	bool current; /* it took the new flows already, alone */
+	bool current; /* the server alone took the new flows already */
 };
 
 /*

@@ -23,9 +23,9 @@ static bool is_held(const struct steer_server *server, const struct sluice_steer
 }
 
 /*
- * Does the instance of the slot belong to the server? It may consist of processes that have lost
- * their common ancestor. It does not if it lives, and is another server's: a service manager holds
- * the sockets of all its services.
+ * Does the instance of the slot belong to the server, although its processes may have lost their
+ * common ancestor? A slot whose process still has the slot's instance belongs to another server: a
+ * service manager holds the sockets of all its services.
  */
 static bool is_own_instance(const struct steer_server *server, const struct sluice_steer_slot *slot)
 {
@@ -34,7 +34,7 @@ static bool is_own_instance(const struct steer_server *server, const struct slui
 	return slot->instance == server->instance || slot->instance != instance;
 }
 
-/* Is the slot of the same instance as one that the server holds? */
+/* Does the slot have the same instance as a slot that the server holds? */
 static bool is_sibling(const struct steer_group *group, const bool *own, int slot)
 {
 	int i;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The sockets of a server that is named by one of its processes. */
+/* Finds the sockets of a server, given any of its processes. */
 #ifndef SLUICE_STEER_SERVER_H
 #define SLUICE_STEER_SERVER_H
 
@@ -10,17 +10,19 @@
 
 struct steer_server {
 	__u32 pid;
-	__u64 instance; /* of the process, by process */
+	__u64 instance; /* instance of `pid`, by process */
 	enum sluice_steer_generations by;
 	const struct sockets *sockets;
 };
 
-/* Marks the slots of the server in @selected, of SLUICE_STEER_SLOTS. Returns their number. */
+/*
+ * Marks the slots of the server in @selected (SLUICE_STEER_SLOTS elements). Returns their number.
+ */
 int server_select(const struct steer_server *server, const struct steer_group *group,
 		  bool *selected);
-/* Returns -ESRCH with *err set if no process has the id. */
+/* Returns 0, or -ESRCH with *err set if the process does not exist. */
 int server_check(__u32 pid, struct err *err);
-/* Sets *err: the process has no steered socket. Returns -ESRCH. */
+/* Sets *err to "no steered socket". Returns -ESRCH. */
 int server_has_none(__u32 pid, struct err *err);
 
 #endif

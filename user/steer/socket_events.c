@@ -13,7 +13,7 @@
 #include <unistd.h>
 
 #define LINKS 3
-/* Returns to the event loop after this many events, however fast more arrive. */
+/* A read returns to the event loop after this many events, even if more are pending. */
 #define EVENTS_MAX 4096
 
 struct socket_events {
@@ -106,7 +106,7 @@ void socket_events_close(struct socket_events *events)
 		return;
 	ring_buffer__free(events->ring);
 	for (i = 0; i < LINKS; i++) {
-		/* the kernel frees a link late: detach it, so that the program stops now */
+		/* detach the program now: the kernel frees a link late */
 		if (events->links[i])
 			bpf_link__detach(events->links[i]);
 		bpf_link__destroy(events->links[i]);

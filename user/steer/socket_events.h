@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Events of sockets that join or leave reuseport groups on the managed ports, from programs on the
- * bind and release hooks of a cgroup. The programs are detached with this process.
+ * Events about sockets that join or leave reuseport groups on the managed ports. They come from
+ * programs on the bind and release hooks of a cgroup, which are detached when this process exits.
  */
 #ifndef SLUICE_STEER_SOCKET_EVENTS_H
 #define SLUICE_STEER_SOCKET_EVENTS_H
@@ -16,19 +16,19 @@ struct socket_events;
 struct socket_event_batch {
 	__u32 bound;
 	__u32 released;
-	__u64 first_bound_ns; /* CLOCK_MONOTONIC; 0: no bind */
+	__u64 first_bound_ns; /* time of the first bind (CLOCK_MONOTONIC); 0: none */
 };
 
 /*
- * Attaches to the cgroup; @netns is an inode number, 0 for all. On failure returns -errno with
- * *err set, and attaches nothing: only sweeps then find new sockets.
+ * Attaches the programs to the cgroup. @netns is an inode number, or 0 for all namespaces. Returns
+ * 0, or -errno with *err set and nothing attached; then only sweeps find new sockets.
  */
 int socket_events_open(struct socket_events **events, const char *cgroup, const struct ports *ports,
 		       __u32 netns, struct err *err);
 void socket_events_close(struct socket_events *events);
 /* Returns a descriptor that is readable while events are pending. */
 int socket_events_fd(const struct socket_events *events);
-/* Reads pending events, up to a limit. Returns 0 or -errno. */
+/* Reads the pending events, up to a limit. Returns 0 or -errno. */
 int socket_events_read(struct socket_events *events, struct socket_event_batch *batch);
 /* Returns the number of events lost to a full ring buffer since the start. */
 __u64 socket_events_lost(const struct socket_events *events);

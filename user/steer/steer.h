@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Object steer: finds the reuseport groups on the managed ports, attaches a program to each, and
- * follows the sockets that processes open and close. Its state is pinned under DIR/steer; a
- * process keeps at most a loader.
+ * The object steer: finds the reuseport groups on the managed ports, attaches a program to each,
+ * and follows the sockets that processes open and close. All state is pinned under DIR/steer; a
+ * process keeps only a loader, which saves time.
  */
 #ifndef SLUICE_STEER_STEER_H
 #define SLUICE_STEER_STEER_H
@@ -23,48 +23,52 @@
 #define STEER_IDLE_MAX	    86400
 #define STEER_IDLE_DEFAULT  120 /* nf_conntrack_udp_timeout_stream's default */
 
-/* How long after a load policy load treats an unknown flow as older than the load. */
+/* For this long after a load, policy load treats an unknown flow as older than the load. */
 #define STEER_SETTLED_NS 5000000000ULL
 
 struct steer_options {
 	enum sluice_steer_policy policy;
 	enum sluice_steer_generations generations;
 	struct ports ports;
-	__u32 flows; /* per group */
+	__u32 flows; /* flows per group */
 	__u64 idle_s;
 	__u32 netns;	   /* inode number; 0: all */
 	const char *bpffs; /* pin directory */
 	bool dry_run;	   /* verify only */
 	bool must_find;	   /* change nothing if there is no group to steer */
-	bool by_daemon;	   /* for own_only of steer_unload() */
-	bool follows;	   /* do nothing unless the daemon has loaded it */
+	bool by_daemon;	   /* the daemon loads; see own_only of steer_unload() */
+	bool follows;	   /* do nothing unless the daemon was the last to load */
 };
 
 /*
- * Loads, or changes what is loaded. A group that fails is reported through fn and does not stop
- * the others; *groups counts those that are steered (or would be). A load without any group
- * succeeds: 'sluice run' steers later ones. With a different number of flows, the tables start
- * empty and flows continue as new ones.
+ * Loads steering, or updates it in place. A group that fails is reported to @fn, and does not
+ * affect other groups. Sets *groups to the number of groups that are steered (dry run: that would
+ * be). A load without any group succeeds: 'sluice run' steers later groups. With another number of
+ * flows, the tables start empty, and flows are recorded as new ones. Returns 0, or -errno with *err
+ * set.
  */
 int steer_load(struct steer_loader *loader, const struct steer_options *options, steer_event_fn fn,
 	       void *arg, int *groups, struct err *err);
-/* Updates groups and slots to match the open sockets. Returns -ENOENT if not loaded. */
+/*
+ * Updates groups and slots to match the open sockets. Returns 0, or -errno with *err set; -ENOENT
+ * if steer is not loaded.
+ */
 int steer_sweep(struct steer_loader *loader, const char *bpffs, steer_event_fn fn, void *arg,
 		struct err *err);
 /*
- * Loads maps and a program ahead of the next group, so that its setup takes milliseconds. The
- * loader keeps them for the next group; a call after the unload frees them.
+ * Loads maps and a program in reserve for the next group, so that its setup takes milliseconds. A
+ * call after the unload frees the reserve.
  */
 int steer_prepare(struct steer_loader *loader, const char *bpffs, struct err *err);
 /*
- * Detaches all groups and removes the pins. Returns their number or -errno. With own_only it acts
- * only if the daemon was the last to load.
+ * Detaches all groups and removes the pins. With @own_only, does so only if the daemon was the last
+ * to load. Returns the number of pins, or -errno with *err set.
  */
 int steer_unload(const char *bpffs, bool own_only, steer_event_fn fn, void *arg, struct err *err);
 
 /* Groups on the managed ports that are not steered. */
 struct steer_outside {
-	int groups;		      /* opened since the last load or sweep */
+	int groups;		      /* groups that were opened since the last load or sweep */
 	int left_out, left_out_netns; /* above the quota of their namespace (group/quota.h) */
 };
 
@@ -72,9 +76,9 @@ int steer_outside_count(const char *bpffs, struct steer_outside *outside, struct
 
 /* Was steering loaded with these settings? */
 bool steer_has_settings(const struct sluice_steer_meta *meta, const struct steer_options *options);
-/* Does the event report a change of what is steered, and not only what was found? */
+/* Does the event report a change of the groups or sockets that are steered? */
 bool steer_event_is_change(const struct steer_event *event);
-/* Returns the kernel memory of a group's flow table. */
+/* Returns the kernel memory of a group's flow table, in bytes. */
 __u64 steer_table_bytes(__u32 flows);
 const char *steer_policy_name(__u32 policy);
 const char *steer_generations_name(__u32 by);

@@ -91,7 +91,7 @@ static int snapshot_take(struct steer_sweep *sweep, struct err *err)
 {
 	struct sockets_filter filter = { .groups = true, .netns = sweep->meta.netns };
 	size_t from;
-	/* removing remains changes the groups of sockets, which are therefore read later */
+	/* this may remove remains and so detach programs, so read the sockets afterwards */
 	int result = steer_groups_read(sweep->bpffs, &sweep->pinned, !sweep->dry_run, err);
 
 	steer_ports(&sweep->meta, &filter.ports);
@@ -111,8 +111,8 @@ static int snapshot_take(struct steer_sweep *sweep, struct err *err)
 
 /*
  * Lets the processes that wait for the lock go first, and reads the state again. @pinned and @done
- * are those of groups_visit(). Returns 0, or -ECANCELED with *err set if one of them has loaded or
- * unloaded steering.
+ * are those of groups_visit(). Returns 0, or -errno with *err set; -ECANCELED if one of them has
+ * loaded or unloaded steering.
  */
 static int snapshot_yield(struct steer_sweep *sweep, bool pinned, __u64 done, struct err *err)
 {
@@ -129,7 +129,7 @@ static int snapshot_yield(struct steer_sweep *sweep, bool pinned, __u64 done, st
 		result = snapshot_take(sweep, err);
 	if (result)
 		return result;
-	/* others may have attached to groups, too */
+	/* count again: other processes may have attached to groups meanwhile */
 	sweep->groups = 0;
 	for (from = 0; from < sweep->managed_count; from = group_end(sweep, from))
 		if (pinned_find(sweep, sweep->managed[from]->group_prog) &&
@@ -146,7 +146,7 @@ static int group_change(struct steer_sweep *sweep, struct steer_group *group, st
 	struct steer_member member = { .fd = -ESTALE };
 	int i, result;
 
-	/* the options of a group can be set through any of its sockets */
+	/* any socket of the group will do for setting its options */
 	for (i = 0; i < sweep->count && member.fd < 0; i++) {
 		member.record = sweep->members[i];
 		member.fd = process_socket_take(member.record, &member.cookie);
@@ -193,7 +193,7 @@ static int group_join(struct steer_group *group, void *arg, struct steer_member 
 	int refused = sweep->refused;
 
 	sweep_sockets_join(sweep, group, member);
-	/* the failures have been reported, and a closed socket is not one */
+	/* no socket is left: failures have been reported, and a close is not a failure */
 	if (member->fd < 0)
 		return -ESTALE;
 	if (sweep->refused > refused)
@@ -205,7 +205,9 @@ static int group_join(struct steer_group *group, void *arg, struct steer_member 
 	return 0;
 }
 
-/* Returns what a program is that sluice has attached, but not through these pins; or NULL. */
+/*
+ * Describes a sluice program that does not belong to these pins. Returns NULL for other programs.
+ */
 static const char *other_sluice(const struct sluice_socket_record *record)
 {
 	if (!record->group_prog || !steer_is_program(record->group_prog))
@@ -260,8 +262,8 @@ static void group_add(struct steer_sweep *sweep)
 }
 
 /*
- * Updates the groups that are pinned, or adds those that are not, in the order of their numbers.
- * Returns 0, or the error of snapshot_yield().
+ * Updates the pinned groups, or adds the other groups, in the order of their numbers. Returns 0, or
+ * the error of snapshot_yield().
  */
 static int groups_visit(struct steer_sweep *sweep, bool pinned, struct err *err)
 {
@@ -294,7 +296,7 @@ static int groups_visit(struct steer_sweep *sweep, bool pinned, struct err *err)
 
 /* --- releasing groups */
 
-/* Detaches through any open socket. Returns 1, 0 if no socket is left, or -errno. */
+/* Detaches the program through any open socket. Returns 1, 0 if no socket is left, or -errno. */
 static int group_detach(const struct steer_sweep *sweep, const struct steer_group *group)
 {
 	const struct sluice_socket_record *record;
@@ -327,7 +329,7 @@ static int group_release(struct steer_sweep *sweep, struct steer_group *group, s
 	return unload_pins(sweep->dir, group->name, err);
 }
 
-/* Releases groups whose sockets are all closed, or no longer on a managed port. */
+/* Releases groups whose sockets are all closed or no longer on a managed port. */
 static void groups_prune(struct steer_sweep *sweep)
 {
 	int i;
@@ -351,7 +353,7 @@ static void groups_prune(struct steer_sweep *sweep)
 
 /* --- the sweep */
 
-/* Reports once per namespace, as any number of its groups may exceed the quota. */
+/* Reports groups above the quota once per namespace, which may have any number of them. */
 static void left_out_report(struct steer_sweep *sweep)
 {
 	char why[96];
@@ -381,12 +383,12 @@ int steer_sweep_run(struct steer_sweep *sweep, struct err *err)
 	result = snapshot_take(sweep, err);
 	if (result)
 		return result;
-	/* the only steered namespace shares the limit with no other */
+	/* a single steered namespace does not need a quota */
 	sweep->quotas.host = sweep->meta.netns ? sweep->meta.netns : quota_host();
 	result = groups_visit(sweep, true, err);
 	if (result)
 		goto out;
-	/* release closed groups before adding others: they count against the quota */
+	/* first release groups without sockets, which count against the quota */
 	groups_prune(sweep);
 	result = groups_visit(sweep, false, err);
 	if (result)

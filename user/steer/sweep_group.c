@@ -68,7 +68,7 @@ const char *sweep_join_reason(int error)
 
 /* --- policy cpu: the map of consumers */
 
-/* Attaches the programs at the first call. Returns -1 if that failed: only affinity is known. */
+/* Attaches the programs at the first call. Returns the map, or -1 if only affinity is known. */
 static int consumers_fd(struct steer_sweep *sweep)
 {
 	if (!sweep->consumers_tried)
@@ -137,7 +137,7 @@ void sweep_sockets_join(struct steer_sweep *sweep, struct steer_group *group,
 		const struct sluice_socket_record *record = sweep->members[i], *owner;
 		__u64 cookie;
 
-		/* a connected socket receives only from its peer */
+		/* skip connected sockets, which receive only from their peer */
 		if (record->connected ||
 		    (record->cookie && steer_group_slot(group, record->cookie) >= 0))
 			continue;
@@ -173,7 +173,10 @@ void sweep_sockets_join(struct steer_sweep *sweep, struct steer_group *group,
 
 /* --- slots */
 
-/* Lets slots whose drain was killed take new flows again, unless their generation is retired. */
+/*
+ * Ends drains that were killed: their slots take new flows again unless their generation is
+ * retired.
+ */
 static void drains_end(const struct steer_sweep *sweep, struct steer_group *group)
 {
 	bool ended[SLUICE_STEER_SLOTS] = { false };
@@ -194,7 +197,7 @@ static void drains_end(const struct steer_sweep *sweep, struct steer_group *grou
 	}
 }
 
-/* Starts the generations again, under the rule that now sets instances apart. */
+/* Restarts the generations, because the rule that sets instances apart has changed. */
 static void generations_reset(const struct steer_sweep *sweep, struct steer_group *group)
 {
 	int slot;
@@ -240,7 +243,7 @@ void sweep_slots_assign(struct steer_sweep *sweep, struct steer_group *group)
 		if (memcmp(at, &before[slot], sizeof(*at)))
 			steer_group_write(group, slot);
 	}
-	/* all active slots are of the new generation then */
+	/* all active slots belong to the new generation now */
 	if (taken_over)
 		sweep_report_group(sweep, STEER_GENERATION, group, first, active, NULL);
 	if (memcmp(&past, &group->info.past, sizeof(past)) && steer_group_write_info(group, &err))

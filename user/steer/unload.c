@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* Detaches the programs of all groups, and removes the pins. */
+#include "kernel/unload.h"
 #include "kernel/pins.h"
 #include "kernel/state_dir.h"
-#include "kernel/unload.h"
 #include "steer/needs.h"
 #include "steer/steer.h"
 

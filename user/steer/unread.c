@@ -14,7 +14,7 @@
 
 struct unread {
 	struct unread_bpf *skel;
-	struct bpf_link *link; /* NULL: the close of a socket is not seen */
+	struct bpf_link *link; /* NULL: the close of a socket is not noticed */
 };
 
 static int load(struct unread *unread, struct err *err)
@@ -99,7 +99,7 @@ void unread_close(struct unread *unread)
 {
 	if (!unread)
 		return;
-	/* the kernel frees a link late: detach it, so that the program stops now */
+	/* detach the program now: the kernel frees a link late */
 	if (unread->link)
 		bpf_link__detach(unread->link);
 	bpf_link__destroy(unread->link);

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * The order of reads keeps the balance of a namespace valid under traffic: first the counters of
- * the programs, then those of the namespace, then the drops of the sockets. A later count can only
- * be ahead of an earlier one.
+ * The order of the reads keeps the balance of a namespace valid under traffic: first the counters
+ * of the programs, then those of the namespace, then the drops of the sockets. So a counter that is
+ * read later can only be ahead of the earlier ones.
  */
 #include "steer/view.h"
 
@@ -98,7 +98,7 @@ static int group_read(const struct steer_group *group, struct steer_group_view *
 	view->expired = usage->expired;
 	view->size = usage->size;
 	view->table_bytes = (__u64)group->info.sets * sizeof(struct sluice_steer_set);
-	/* the program counts every datagram under one of these */
+	/* the program counts every datagram in one of these */
 	view->datagrams = count[SLUICE_STEER_known] + count[SLUICE_STEER_started] +
 			  count[SLUICE_STEER_moved_gone] + count[SLUICE_STEER_moved_drained] +
 			  count[SLUICE_STEER_moved_idle] + count[SLUICE_STEER_cpu_other] +
@@ -132,7 +132,7 @@ static int group_add(struct steer_group *group, void *arg)
 	view->lapsed |= drain_lock_any_stale(group);
 	if (result != -ENOENT)
 		return result;
-	/* the group was released after it was opened */
+	/* the group was released after this process opened it */
 	free(to->slots);
 	view->count--;
 	return 0;
@@ -176,7 +176,7 @@ static struct steer_netns_view *netns_of(struct steer_view *view, __u32 netns)
 	return found;
 }
 
-/* Subtracts the counts from before the first group was loaded. */
+/* Subtracts the counts of the time before the first group was loaded. */
 static void netns_count(struct steer_view *view, struct steer_netns_view *netns)
 {
 	const struct sluice_steer_group *first = NULL;
@@ -228,7 +228,7 @@ static int netns_read(struct steer_view *view)
 
 /* --- sockets */
 
-/* Counts the open sockets that the programs of the groups can not choose. */
+/* Counts the open sockets that have no slot, so that the programs cannot select them. */
 static void not_joined_count(struct steer_view *view, const struct sockets *sockets)
 {
 	const struct sluice_socket_record *record;
@@ -237,7 +237,7 @@ static void not_joined_count(struct steer_view *view, const struct sockets *sock
 	int slot;
 
 	for (i = 0; sockets && (record = sockets_at(sockets, i)); i++) {
-		/* a connected socket receives from its peer alone */
+		/* skip connected sockets, which receive only from their peer */
 		if (!record->group_prog || record->connected)
 			continue;
 		for (j = 0; j < view->count; j++)
@@ -253,7 +253,10 @@ static void not_joined_count(struct steer_view *view, const struct sockets *sock
 	}
 }
 
-/* Leaves the sockets unmeasured if they cannot be listed (no permission, no such iterator). */
+/*
+ * Measures the queues. Leaves sockets unmeasured if they cannot be listed (no permission, or no
+ * socket iterator).
+ */
 static void sockets_measure(struct steer_view *view)
 {
 	struct sockets_filter filter = { 0 };
@@ -313,8 +316,9 @@ static bool is_full(const struct slot_status *status)
 }
 
 /*
- * The kernel frees the memory of read datagrams in batches: `used` may stay the same after a few
- * reads, while `queue_read` changes with each.
+ * Has the worker read nothing from its full queue? Also compares `queue_read`, which changes with
+ * every read: the kernel frees the memory of read datagrams in batches, so `queue_used` may stay
+ * the same after a few reads.
  */
 static bool is_stalled(const struct slot_status *before, const struct slot_status *now)
 {
@@ -375,7 +379,7 @@ int steer_view_read(const char *bpffs, const struct steer_view *before, struct s
 	result = steer_read(bpffs, &view->meta, err);
 	if (result)
 		return result;
-	err->code = EXIT_OK; /* marks errors that have no message yet */
+	err->code = EXIT_OK; /* stays EXIT_OK if an error sets no message */
 	result = steer_groups(bpffs, group_add, view, err);
 	if (!result)
 		result = netns_read(view);
@@ -384,7 +388,7 @@ int steer_view_read(const char *bpffs, const struct steer_view *before, struct s
 			       ? result
 			       : err_set(err, EXIT_ERROR, -result, "steer: %s", strerror(-result));
 	sockets_measure(view);
-	/* an error already shows as unmeasured sockets */
+	/* ignore an error, which already shows as unmeasured sockets */
 	steer_outside_count(bpffs, &view->outside, &(struct err){ 0 });
 	if (before)
 		view->elapsed_s = (double)(view->at_ns - before->at_ns) / 1e9;

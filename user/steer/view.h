@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * A view of object steer at one moment, printed as text or as JSON. Compared with the previous
- * view it yields rates, and workers that make no progress.
+ * A snapshot of object steer, printed as text or as JSON. The comparison with the previous view
+ * yields rates, and workers that make no progress.
  */
 #ifndef SLUICE_STEER_VIEW_H
 #define SLUICE_STEER_VIEW_H
@@ -16,7 +16,7 @@
 
 #include <limits.h>
 
-/* The record of a group keeps a counter of its own, beside those of the program. */
+/* The record of a group has its own counter, in addition to those of the program. */
 #define STEER_RECORD_COUNTERS(X) \
 	X(drain_unread, "lost: datagrams that drained processes have left unread")
 
@@ -45,14 +45,14 @@ struct steer_group_view {
 	__u64 counters[STEER_COUNTERS];
 	struct steer_slot_view *slots;
 	int count;
-	int closed;	/* slots whose socket is closed */
+	int closed;	/* slots whose socket has been closed */
 	int active;	/* slots that take new flows */
 	int shared;	/* sockets that several processes hold */
-	int not_joined; /* open sockets of the kernel's group without a slot */
+	int not_joined; /* open sockets of the kernel's group that have no slot */
 	int generations;
-	__u64 datagrams;      /* seen by the program, freed slots included */
-	double imbalance;     /* of the active slots; 0 without datagrams */
-	double imbalance_now; /* of the datagrams since the previous view */
+	__u64 datagrams;      /* seen by the program, including freed slots */
+	double imbalance;     /* imbalance of active slots; 0 without datagrams */
+	double imbalance_now; /* the same since the previous view */
 	double datagrams_per_s;
 };
 
@@ -62,48 +62,48 @@ struct steer_netns_view {
 	char name[NAME_MAX + 1];	      /* "" if it has none */
 	__u64 since_ns;			      /* CLOCK_BOOTTIME of the first group's load */
 	bool counted;			      /* udp is valid */
-	__u64 udp[SLUICE_STEER_UDP_COUNTERS]; /* since since_ns, of all ports */
+	__u64 udp[SLUICE_STEER_UDP_COUNTERS]; /* counts since since_ns, all ports */
 	__u64 kernel;			      /* datagrams left to the kernel's choice */
 	__u64 stale;
 	struct steer_balance balance;
 	struct steer_unexplained unexplained;
-	__u64 waiting;	/* bytes of memory in the queues */
-	int unmeasured; /* sockets without a measured queue */
+	__u64 waiting;	/* memory of the queues in bytes */
+	int unmeasured; /* sockets whose queue was not measured */
 };
 
 struct steer_view {
 	struct sluice_steer_meta meta;
 	__u64 at_ns;	  /* CLOCK_MONOTONIC */
-	double elapsed_s; /* since the previous view; 0 without one */
+	double elapsed_s; /* time since the previous view; 0 without one */
 	struct steer_group_view *groups;
 	size_t count, room;
 	struct steer_netns_view *netns;
 	size_t netns_count, netns_room;
 	struct steer_outside outside;
-	bool lapsed; /* a drain was killed: its slots drain until steer_sweep() ends that */
+	bool lapsed; /* a drain was killed; its slots stay draining until the next sweep */
 };
 
 /*
- * Reads a view; @before may be NULL. Marks parts that cannot be read, and skips groups that are
- * released meanwhile. Returns -ENOENT with *err set if steer is not loaded. The caller frees the
- * view even after an error.
+ * Reads a view. @before is the previous view, or NULL. Marks parts that cannot be read, and skips
+ * groups that are released meanwhile. Returns 0, or -errno with *err set; -ENOENT if steer is not
+ * loaded. The caller frees the view in either case.
  */
 int steer_view_read(const char *bpffs, const struct steer_view *before, struct steer_view *view,
 		    struct err *err);
 void steer_view_free(struct steer_view *view);
-/* Is a queue full, so that a second view would show whether its worker is stalled? */
+/* Is any queue full, so that a second view can show whether its worker is stalled? */
 bool steer_view_any_full(const struct steer_view *view);
 
-/* Returns "active", "stalled", "closed" … */
+/* Returns the state of a slot, such as "active", "stalled" or "closed". */
 const char *steer_slot_state(const struct steer_slot_view *slot);
-/* Sums the datagrams that the program left to the kernel's choice. */
+/* Returns the number of datagrams that the program left to the kernel's choice. */
 __u64 steer_left_to_kernel(const __u64 counters[STEER_COUNTERS]);
 
-/* With @rates, prints rates per second since the previous view. */
+/* Prints a view; with @rates, also the rates per second since the previous view. */
 void steer_view_text(const struct steer_view *view, bool rates, const struct output *output);
 /* Prints a short form for a screen of 80 columns, with the rates first. */
 void steer_view_screen(const struct steer_view *view, bool rates, const struct output *output);
-/* Returns a document with all keys except schema_version. */
+/* Returns the JSON document of a view, without the key schema_version. */
 json_t *steer_view_json(const struct steer_view *view, bool rates);
 
 #endif

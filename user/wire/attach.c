@@ -40,7 +40,7 @@ static int attach_error(const struct wire_iface *iface, bool out, int error, str
 	const char *where = out ? "egress" : "ingress";
 	struct tc_blocker blocker;
 
-	/* a priority takes one kind of filter and one protocol; the kernel refuses others: EINVAL
+	/* a priority has one kind of filter and one protocol; the kernel refuses others with EINVAL
 	 */
 	if (iface->entry.attach_mode == SLUICE_WIRE_CLSACT &&
 	    (error == EEXIST || error == EINVAL) &&
@@ -59,7 +59,7 @@ static int attach_error(const struct wire_iface *iface, bool out, int error, str
 			  wire_attach_mode_name(iface->entry.attach_mode), strerror(error));
 }
 
-/* Sets the program of one direction; *before, unless NULL, gets a descriptor of the old one. */
+/* Sets the program of one direction. *before, unless NULL, receives a descriptor of the old one. */
 static int hook_set(const char *bpffs, const struct wire_iface *iface, bool out, int prog_fd,
 		    int *before)
 {
@@ -129,8 +129,8 @@ void wire_iface_drop_clsact(const struct wire_iface *iface, bool had_filter)
 }
 
 /*
- * Egress must already run when ingress rewrites its first request, so it is attached first; it is
- * replaced last, since only new ingress fills a table of another size.
+ * Attaches egress first, since it must run when ingress rewrites its first request. Replaces egress
+ * last, since only the new ingress program fills a table of another size.
  */
 int wire_iface_attach(const char *bpffs, int ifaces_fd, struct wire_iface *iface,
 		      const int prog_fd[2], struct err *err)
@@ -151,9 +151,9 @@ int wire_iface_attach(const char *bpffs, int ifaces_fd, struct wire_iface *iface
 			return err_hint(
 				err,
 				err_set(err, EXIT_CONFLICT, EBUSY,
-					"%s: it has an 'ingress' qdisc, in the place of clsact",
+					"%s: it has an 'ingress' qdisc instead of clsact",
 					iface->entry.name),
-				"replace the qdisc by clsact, which does the same and more");
+				"replace the qdisc with clsact, which does the same and more");
 		if (result)
 			return attach_error(iface, true, -result, err);
 		iface->entry.clsact_made |= made;
@@ -248,7 +248,7 @@ int wire_iface_table_read(const char *bpffs, struct wire_iface **list, int *coun
 		last = &iface.ifindex;
 	}
 	close(fd);
-	return result ? err_set(err, EXIT_ERROR, -result, "interfaces: no memory") : 0;
+	return result ? err_set(err, EXIT_ERROR, -result, "interfaces: out of memory") : 0;
 }
 
 void wire_iface_inspect(const char *bpffs, struct wire_iface *iface)

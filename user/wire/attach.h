@@ -11,13 +11,13 @@
 #include <sluice/wire.h>
 #include <stdbool.h>
 
-/* An interface that mode wire is attached to, or shall be. */
+/* An interface to which mode wire is, or will be, attached. */
 struct wire_iface {
 	__u32 ifindex;
 	struct sluice_wire_iface entry;
 	bool gone;	  /* the interface or a link to it is missing */
 	__u32 prog_id[2]; /* ingress, egress; 0 without a program */
-	/* Set by wire_iface_attach(), for the two functions that end it. */
+	/* Set by wire_iface_attach(), for wire_iface_keep() and wire_iface_restore(). */
 	bool was_attached;
 	struct sluice_wire_iface entry_before;
 	int prog_before[2]; /* descriptors of the replaced programs, or -1 */
@@ -25,25 +25,28 @@ struct wire_iface {
 
 /*
  * Attaches these programs (ingress, egress), or replaces attached ones in place. An attached
- * interface keeps its attach mode. The map entry is written first, so that a later load finds what
- * a killed loader has left. End it with wire_iface_keep() or wire_iface_restore().
+ * interface keeps its attach mode. Writes the map entry first, so that a later load finds what a
+ * killed loader has left. The caller must then call wire_iface_keep() or wire_iface_restore().
  */
 int wire_iface_attach(const char *bpffs, int ifaces_fd, struct wire_iface *iface,
 		      const int prog_fd[2], struct err *err);
 /* Releases the replaced programs. */
 void wire_iface_keep(struct wire_iface *iface);
-/* Reverts wire_iface_attach(), also a failed one. */
+/* Reverts wire_iface_attach(), even if that failed. */
 void wire_iface_restore(const char *bpffs, int ifaces_fd, struct wire_iface *iface);
 /* Detaches both directions, and removes the map entry unless ifaces_fd is negative. */
 void wire_iface_detach(const char *bpffs, int ifaces_fd, const struct wire_iface *iface);
-/* Removes an unused clsact that sluice made; had_filter: sluice's filter was on it until now. */
+/*
+ * Removes an unused clsact that sluice created. @had_filter is true if sluice's filter was on it
+ * until now.
+ */
 void wire_iface_drop_clsact(const struct wire_iface *iface, bool had_filter);
 /* Detaches the link of one direction. */
 void wire_iface_drop_link(const char *bpffs, __u32 ifindex, bool out);
 /* Reads which programs are attached now. */
 void wire_iface_inspect(const char *bpffs, struct wire_iface *iface);
 
-/* Returns SLUICE_WIRE_TCX, or SLUICE_WIRE_CLSACT on a kernel without it. */
+/* Returns SLUICE_WIRE_TCX, or SLUICE_WIRE_CLSACT on a kernel without tcx. */
 __u32 wire_attach_mode(void);
 /* Returns "tcx" or "clsact". */
 const char *wire_attach_mode_name(__u32 attach_mode);

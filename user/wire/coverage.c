@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * The record of the client tells: its datagrams have been seen, and whether they are left alone.
- * Without a record, the interface counts that the server received the requests on. For a port that
- * is the bridge, so only --follow, which covers all ports, proves anything: a single port may serve
- * other clients.
+ * A record shows that the programs have seen the client's datagrams, and whether the programs leave
+ * these datagrams alone. Without a record, what counts is the interface on which the server
+ * received the requests. For a bridge port, that is the bridge. So only --follow, which covers all
+ * ports, proves anything: a single port may serve other clients.
  */
 #include "wire/coverage.h"
 

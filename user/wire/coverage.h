@@ -11,7 +11,7 @@ struct wire_client {
 	__be16 port_be;
 	__u16 server_port;
 	__u32 netns;   /* of the server */
-	__u32 ifindex; /* that the requests came in by; 0: not known */
+	__u32 ifindex; /* on which the requests arrived; 0: not known */
 };
 
 enum wire_covers {
@@ -23,7 +23,7 @@ enum wire_covers {
 
 struct wire_cover {
 	struct wire_state state;
-	int flows_fd; /* negative: without flows */
+	int flows_fd; /* negative: the flow table is not readable */
 };
 
 /* Returns 0, or -errno with *err set: -ENOENT if mode wire is not loaded. */

@@ -1,104 +1,136 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/*
- * Adds and removes interfaces of loaded mode wire, for the daemon. Each function reads the state
- * from the pins, under their lock, so that the daemon and commands may alternate.
- */
-#include "wire/wire.h"
+#include "wire/interfaces.h"
 
-#include "kernel/pins.h"
-#include "net/netdev.h"
-#include "wire/attach.h"
-#include "wire/pins.h"
-#include "wire/plan.h"
-#include "wire/programs.h"
+#include "base/log.h"
 
-#include <bpf/bpf.h>
 #include <errno.h>
-#include <stdlib.h>
+#include <fnmatch.h>
 #include <string.h>
-#include <unistd.h>
 
-struct session {
-	struct pins pins;
-	struct sluice_wire_meta meta;
-	int ifaces_fd;
-};
-
-static int session_begin(struct session *session, const char *bpffs, struct err *err)
+int wire_plan_add(struct wire_plan *plan, const struct netdev *dev, __u32 role, __u32 master,
+		  struct err *err)
 {
-	int result = pins_lock(&session->pins, bpffs, false, err);
+	const struct netdev *upper = netdev_numbered(plan->devs, plan->dev_count, dev->master);
+	struct wire_iface *there = wire_iface_numbered(plan->wanted, plan->count, dev->ifindex);
+	struct wire_iface iface = { .ifindex = dev->ifindex };
+	int ethernet = netdev_has_ethernet(dev);
 
-	if (result)
-		return result;
-	result = wire_meta(bpffs, &session->meta, err);
-	if (!result && session->meta.netns != netdev_netns())
-		result = wire_refuse_netns(bpffs, err);
-	if (result)
-		goto unlock;
-	session->ifaces_fd = wire_iface_table_open(bpffs, err);
-	if (session->ifaces_fd >= 0)
+	if (ethernet < 0)
+		return err_set(err, EXIT_ERROR, EOPNOTSUPP,
+			       "%s: unknown packet format (interface type %u)", dev->name,
+			       dev->type);
+	if (ethernet)
+		role |= SLUICE_WIRE_ETHERNET;
+	if (upper && upper->bridge)
+		role |= SLUICE_WIRE_PORT;
+	if (there) {
+		there->entry.roles |= role;
+		if (!there->entry.master)
+			there->entry.master = master;
 		return 0;
-	result = session->ifaces_fd;
-unlock:
-	pins_unlock(&session->pins);
+	}
+	memcpy(iface.entry.name, dev->name, sizeof(iface.entry.name));
+	iface.entry.roles = role;
+	iface.entry.master = master;
+	iface.entry.attach_mode = plan->attach_mode;
+	if (wire_iface_add(&plan->wanted, &plan->count, &iface))
+		return err_set(err, EXIT_ERROR, ENOMEM, "interfaces: out of memory");
+	return 0;
+}
+
+const struct netdev *wire_plan_named(const struct wire_plan *plan, const char *name,
+				     struct err *err)
+{
+	const struct netdev *dev = netdev_named(plan->devs, plan->dev_count, name);
+
+	if (!dev)
+		err_hint(err, err_set(err, EXIT_ERROR, ENODEV, "no interface '%s'", name),
+			 "'ip link' lists those of this network namespace; --netns enters another");
+	return dev;
+}
+
+static int plan_bridge(struct wire_plan *plan, const struct netdev *bridge, struct err *err)
+{
+	int result = 0;
+	size_t i;
+
+	if (!bridge->bridge)
+		return err_hint(
+			err, err_set(err, EXIT_ERROR, EINVAL, "%s is not a bridge", bridge->name),
+			"give it with --iface instead of --follow");
+	/* ports may be added later */
+	plan->kinds |= 1U << (SLUICE_WIRE_HOST | SLUICE_WIRE_PORT | SLUICE_WIRE_ETHERNET);
+	for (i = 0; !result && i < plan->dev_count; i++)
+		if (plan->devs[i].master == bridge->ifindex)
+			result = wire_plan_add(plan, &plan->devs[i], SLUICE_WIRE_HOST,
+					       bridge->ifindex, err);
 	return result;
 }
 
-static void session_end(struct session *session)
+/* Adds the ports of all bridges that match the pattern, now and, with the daemon, later. */
+static int plan_pattern(struct wire_plan *plan, const char *pattern, struct err *err)
 {
-	close(session->ifaces_fd);
-	pins_unlock(&session->pins);
+	bool found = false;
+	int result = 0;
+	size_t i;
+
+	plan->kinds |= 1U << (SLUICE_WIRE_HOST | SLUICE_WIRE_PORT | SLUICE_WIRE_ETHERNET);
+	for (i = 0; !result && i < plan->dev_count; i++) {
+		if (!plan->devs[i].bridge || fnmatch(pattern, plan->devs[i].name, 0))
+			continue;
+		found = true;
+		result = plan_bridge(plan, &plan->devs[i], err);
+	}
+	if (!found && !plan->absent_ok)
+		log_warning("no bridge matches '%s'; only 'sluice run' waits for one", pattern);
+	return result;
 }
 
-int wire_attach_iface(const char *bpffs, const char *name, __u32 roles, __u32 master,
+/* Adds interfaces; with SLUICE_WIRE_PORT in `role`, the ports of these bridges. */
+static int plan_names(struct wire_plan *plan, const struct wire_names *names, __u32 role,
 		      struct err *err)
 {
-	struct wire_pair pair = { .fd = { -1, -1 } };
-	struct netdev devs[2]; /* the interface and its master */
-	struct wire_plan plan = { .devs = devs, .dev_count = 1 };
-	struct wire_iface *iface;
-	struct session session;
-	int result = netdev_read(name, 0, &devs[0], err);
+	int i, result = 0;
 
-	if (!result && devs[0].master) {
-		result = netdev_read(NULL, devs[0].master, &devs[1], err);
-		plan.dev_count = 2;
+	for (i = 0; !result && i < names->count; i++) {
+		const struct netdev *dev;
+
+		if (role & SLUICE_WIRE_PORT && wire_is_pattern(names->name[i])) {
+			result = plan_pattern(plan, names->name[i], err);
+			continue;
+		}
+		dev = wire_plan_named(plan, names->name[i], err);
+		if (dev)
+			result = role & SLUICE_WIRE_PORT ? plan_bridge(plan, dev, err)
+							 : wire_plan_add(plan, dev, role, 0, err);
+		else if (plan->absent_ok)
+			/* a missing interface will most likely have Ethernet headers */
+			plan->kinds |= 1U << (role | SLUICE_WIRE_ETHERNET);
+		else
+			result = -ENODEV;
 	}
-	if (!result)
-		result = session_begin(&session, bpffs, err);
-	if (result)
-		return result;
-	plan.attach_mode = session.meta.attach_mode;
-	result = wire_plan_add(&plan, &devs[0], roles, master, err);
-	if (result)
-		goto end_session;
-	iface = &plan.wanted[0];
-	result = wire_pair_get(&pair, &session.meta, iface->entry.roles, bpffs, err);
-	if (result)
-		goto put_pair;
-	result = wire_iface_attach(bpffs, session.ifaces_fd, iface, pair.fd, err);
-	if (result)
-		wire_iface_restore(bpffs, session.ifaces_fd, iface);
-	else
-		wire_iface_keep(iface);
-put_pair:
-	wire_pair_put(&pair);
-end_session:
-	session_end(&session);
-	free(plan.wanted);
 	return result;
 }
 
-int wire_detach_iface(const char *bpffs, __u32 ifindex, struct err *err)
+int wire_plan_make(struct wire_plan *plan, const struct wire_options *options, struct err *err)
 {
-	struct wire_iface iface = { .ifindex = ifindex };
-	struct session session;
-	int result = session_begin(&session, bpffs, err);
+	int i, result = plan_names(plan, &options->ifaces, SLUICE_WIRE_HOST, err);
 
-	if (result)
-		return result;
-	if (!bpf_map_lookup_elem(session.ifaces_fd, &ifindex, &iface.entry))
-		wire_iface_detach(bpffs, session.ifaces_fd, &iface);
-	session_end(&session);
-	return 0;
+	if (!result)
+		result = plan_names(plan, &options->follow, SLUICE_WIRE_HOST | SLUICE_WIRE_PORT,
+				    err);
+	if (!result)
+		result = plan_names(plan, &options->gateways, SLUICE_WIRE_GATEWAY, err);
+	for (i = 0; !result && i < plan->count; i++) {
+		const struct netdev *dev = netdev_numbered(plan->devs, plan->dev_count,
+							   plan->wanted[i].ifindex);
+
+		plan->kinds |= 1U << plan->wanted[i].entry.roles;
+		if (dev && dev->bridge)
+			log_warning(
+				"%s is a bridge: with bridge netfilter, conntrack sees its packets"
+				" before tc does; attach to its ports with --follow %s",
+				dev->name, dev->name);
+	}
+	return result;
 }

@@ -1,38 +1,35 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Order of a load: plan the interfaces, verify the programs for each kind of them, fill the maps,
- * and only then change what is attached; attached programs are replaced in place
- * (kernel/object.h). An interface is listed in sluice_w_ifaces before anything is attached to it,
- * so that the next load finds what a killed loader has left.
+ * A load plans the interfaces, verifies the programs for each kind of interface, fills the maps,
+ * and only then changes what is attached; it replaces attached programs in place (kernel/object.h).
+ * It lists an interface in sluice_w_ifaces before it attaches anything, so that the next load finds
+ * what a killed loader has left.
  */
-#include "base/clock.h"
-#include "base/progress.h"
-#include "kernel/load_outcome.h"
-#include "kernel/unload.h"
 #include "wire/wire.h"
 
+#include "base/clock.h"
 #include "base/log.h"
+#include "base/progress.h"
 #include "bpf/wire/wire.skel.h"
-#include "kernel/feature.h"
+#include "kernel/load_outcome.h"
 #include "kernel/object.h"
 #include "kernel/pins.h"
 #include "kernel/state_dir.h"
 #include "kernel/tc.h"
+#include "kernel/unload.h"
 #include "net/netdev.h"
 #include "wire/attach.h"
+#include "wire/interfaces.h"
 #include "wire/needs.h"
 #include "wire/pins.h"
-#include "wire/plan.h"
 #include "wire/programs.h"
 #include "wire/servers.h"
 
 #include <bpf/bpf.h>
 #include <errno.h>
-#include <linux/capability.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-
 
 struct load {
 	const struct wire_options *options;
@@ -69,7 +66,7 @@ static bool has_addr(const struct wire_addrs *addrs, const struct sluice_addr *a
 	return false;
 }
 
-/* Removes the addresses of one list that another lacks. */
+/* Removes the addresses in @from, except those in @except, from the map. */
 static void servers_remove(const struct load *load, const struct wire_addrs *from,
 			   const struct wire_addrs *except)
 {
@@ -141,7 +138,7 @@ static int finish(void *arg, struct err *err)
 	return 0;
 }
 
-/* Removes remains, which only their path distinguishes from a foreign directory. */
+/* Removes the remains of a load. Only their path distinguishes them from a foreign directory. */
 static int remains_clear(const char *bpffs, struct err *err)
 {
 	int result = wire_remove_filters(bpffs, err);
@@ -151,7 +148,10 @@ static int remains_clear(const char *bpffs, struct err *err)
 	return result < 0 ? result : 0;
 }
 
-/* Reads what is loaded; refuses a load from another network namespace, unless that is gone. */
+/*
+ * Reads what is loaded. Refuses to replace a load in another network namespace, unless that is
+ * gone.
+ */
 static int inspect(struct load *load, struct err *err)
 {
 	const char *bpffs = load->options->bpffs;

@@ -24,12 +24,12 @@ static const struct need rows[] = {
 	  .since = "6.6",
 	  .fallback = "clsact" },
 	{ .name = CHANGE_TIMEOUT,
-	  .why = "cuts redirected requests' conntrack entries; with bpf_skb_ct_lookup, sees DNAT (kfuncs)",
+	  .why = "cuts conntrack entries of redirected requests; bpf_skb_ct_lookup detects DNAT (kfuncs)",
 	  .probe = conntrack_kfunc,
 	  .takes = NEED_BTF,
 	  .since = "6.0",
 	  .hint = "from 6.0 on: load nf_conntrack, built with BTF",
-	  .fallback = "entries end after 30 s; DNAT is not seen" },
+	  .fallback = "entries end after 30 s; DNAT is not detected" },
 };
 
 NEEDS(wire_needs, rows);

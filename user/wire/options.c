@@ -64,7 +64,7 @@ static int parse_addrs(const struct opt_value *v, struct err *err)
 	int result = 0, count = addrs->count;
 
 	if (!copy)
-		return err_set(err, EXIT_ERROR, ENOMEM, "%s%sno memory", OPT_WHAT(what));
+		return err_set(err, EXIT_ERROR, ENOMEM, "%s%sout of memory", OPT_WHAT(what));
 	while (!result && (text = strsep(&rest, ","))) {
 		struct sluice_addr addr = { .word_be = { 0, 0, htonl(0xffff) } };
 		const char *fault;
@@ -96,7 +96,7 @@ static const char *const attach_modes[] = { "auto", "tcx", "clsact", NULL };
 
 #define WIRE_FIELD(field) offsetof(struct wire_options, field)
 
-/* On the command line, port, table and age are options of 'reply load' itself, of any mode. */
+/* On the command line, port, table and age are options of 'reply load' itself, in any mode. */
 const struct opt wire_opts[] = {
 	{ "iface", 0, "IF,..", parse_names, WIRE_FIELD(ifaces), "interfaces toward clients" },
 	{ "follow", 0, "BRIDGE,..", parse_names, WIRE_FIELD(follow),

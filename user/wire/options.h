@@ -38,7 +38,7 @@ struct wire_options {
 	bool absent_ok; /* skip missing interfaces: the daemon attaches them later */
 };
 
-/* Is it a pattern, which any number of bridges may match? */
+/* Is the name a pattern, which any number of bridges may match? */
 bool wire_is_pattern(const char *name);
 /* Does a name or pattern of @follow match the name? */
 bool wire_follows(const struct wire_names *follow, const char *name);

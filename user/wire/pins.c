@@ -10,7 +10,7 @@ const struct state_dir wire_state_dir = {
 	.meta_size = sizeof(struct sluice_wire_meta),
 	.abi = SLUICE_WIRE_ABI,
 	.load = "sluice reply load --mode wire",
-	/* it lists what is attached */
+	/* the map lists what is attached */
 	.vital = (const char *const[]){ "sluice_w_ifaces", NULL },
 };
 

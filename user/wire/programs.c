@@ -87,7 +87,7 @@ void wire_pair_unpin(__u32 roles, const char *bpffs)
 		unlink(pins_path(bpffs, WIRE_OBJECT, prog_pin(roles, out, name), path));
 }
 
-/* Unpins a program. Pins it again, and returns false, if the kernel does not free it then. */
+/* Unpins a program. If the kernel then does not free it, pins it again and returns false. */
 static bool is_unused(__u32 roles, bool out, const char *bpffs)
 {
 	const struct timespec pause = { .tv_nsec = FREE_WAIT_NS };
@@ -97,7 +97,7 @@ static bool is_unused(__u32 roles, bool out, const char *bpffs)
 
 	if (fd < 0)
 		return true;
-	/* this needs CAP_SYS_ADMIN, to look for the program and to pin it again */
+	/* needs CAP_SYS_ADMIN, without which the program could not be pinned again below */
 	by_id = prog_info_by_fd(fd, &info) ? -1 : bpf_prog_get_fd_by_id(info.id);
 	if (by_id >= 0)
 		unlink(pins_path(bpffs, WIRE_OBJECT, name, path));

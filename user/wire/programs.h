@@ -21,7 +21,7 @@ struct wire_pair {
 };
 
 /*
- * Loads and verifies a pair on the maps of the object (kernel/object.h). @conntrack:
+ * Loads and verifies a pair on the maps of the object (kernel/object.h). @conntrack is
  * wire_has_conntrack().
  */
 int wire_pair_load(struct wire_pair *pair, struct object *object,
@@ -34,7 +34,7 @@ bool wire_pair_is_pinned(__u32 roles, const char *bpffs);
 void wire_pair_unpin(__u32 roles, const char *bpffs);
 /*
  * Unpins the programs of all pairs. Returns false if a filter still uses one, or if this process
- * may not look for programs by id; that program stays pinned.
+ * may not open programs by id; that program stays pinned.
  */
 bool wire_pairs_are_unused(const char *bpffs);
 /* Opens the pinned pair, or loads and pins one. */

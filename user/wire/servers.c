@@ -8,7 +8,9 @@
 #include <ifaddrs.h>
 #include <string.h>
 
-/* Copies an address of an interface in the form of sluice. Returns false for other families. */
+/*
+ * Converts the address of an interface to a struct sluice_addr. Returns false for other families.
+ */
 static bool addr_of(const struct sockaddr *from, struct sluice_addr *addr)
 {
 	*addr = (struct sluice_addr){ .word_be = { 0, 0, htonl(0xffff) } };

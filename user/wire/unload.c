@@ -19,7 +19,7 @@
 #include <string.h>
 #include <unistd.h>
 
-/* Does no name and no process show this network namespace? */
+/* Does the network namespace have neither a name nor a process? */
 static bool is_hidden(__u32 netns)
 {
 	int fd = netns_open_number(netns);
@@ -40,14 +40,17 @@ int wire_remove_filters(const char *bpffs, struct err *err)
 
 	if (result <= 0)
 		return result;
-	/* without the list, any interface may have one */
+	/* without the list, any interface may have a filter */
 	listed_only = !wire_iface_table_read(bpffs, &iface, &known, &(struct err){ 0 });
-	/* links go with their pins from anywhere, filters only from within their namespace */
+	/*
+	 * links can be removed from anywhere, with their pins, but filters only from within their
+	 * namespace
+	 */
 	if (!meta_read(&wire_state_dir, bpffs, &meta, &(struct err){ 0 }) &&
 	    meta.netns != netdev_netns()) {
 		for (i = 0; i < known; i++)
 			filters |= iface[i].entry.attach_mode == SLUICE_WIRE_CLSACT;
-		/* with a namespace that is gone, its filters are, too */
+		/* the filters of a namespace that is gone are gone, too */
 		result = !filters || (is_hidden((__u32)meta.netns) && wire_pairs_are_unused(bpffs))
 				 ? 0
 				 : wire_refuse_netns(bpffs, err);
@@ -82,7 +85,10 @@ bool wire_netns_is_gone(const char *bpffs, const struct sluice_wire_meta *meta)
 		gone = false;
 	for (i = 0; gone && i < count; i++) {
 		wire_iface_inspect(bpffs, &ifaces[i]);
-		/* a filter has none here: wire_remove_filters() checks if its program is in use */
+		/*
+		 * a filter has no program id here: wire_remove_filters() checks whether its program
+		 * is in use
+		 */
 		gone = !ifaces[i].prog_id[0] && !ifaces[i].prog_id[1];
 	}
 	free(ifaces);
@@ -117,7 +123,8 @@ static int remove_all(struct pins *pins, void *arg, struct err *err)
 	/* without the record there are only remains, which no daemon attaches again */
 	state_dir_set_owner(&wire_state_dir, pins->dir, false, &(struct err){ 0 });
 	unlink(pins_path(pins->dir, WIRE_OBJECT, wire_state_dir.meta, path));
-	/* ingress everywhere before egress anywhere: each rewritten request needs its reply fixed
+	/* detach ingress everywhere before egress anywhere: each rewritten request needs its reply
+	 * fixed
 	 */
 	for (out = 0; out < 2; out++)
 		for (i = 0; !result && i < count; i++) {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Loads, changes, reads and unloads mode wire. The state is the pins in DIR/wire, and, without tcx,
- * the filters on the interfaces that DIR/wire/sluice_w_ifaces lists.
+ * Loads, changes, reads and unloads mode wire. The state consists of the pins in DIR/wire and,
+ * without tcx, of the filters on the interfaces that DIR/wire/sluice_w_ifaces lists.
  *
  * The functions act in the network namespace of the calling thread. One DIR serves one namespace:
  * wire_load() and the functions that change interfaces refuse another.
@@ -32,21 +32,22 @@ struct wire_result {
 
 /* Returns the kernel memory of the table for this number of flows. */
 __u64 wire_table_bytes(__u32 flows);
-/* Loads mode wire. On failure nothing has changed, and *err gives the reason. */
+/* Loads mode wire. Returns 0, or -errno with *err set, as object_commit() does. */
 int wire_load(const struct wire_options *options, struct wire_result *result, struct err *err);
 /* Unloads mode wire. Returns the number of removed pins, 0 if none, or -errno. */
 int wire_unload(const char *bpffs, struct err *err);
-/* Unloads it only if the daemon was the last to load it; else returns 0. */
+/* Unloads mode wire only if the daemon was the last to load it; otherwise returns 0. */
 int wire_unload_own(const char *bpffs, struct err *err);
 
 /*
  * Attaches to an interface, or updates an attached one; for the daemon. @roles has
  * SLUICE_WIRE_HOST, SLUICE_WIRE_GATEWAY or both; the other roles are detected. @master is the
- * followed bridge or 0. If programs for these roles are pinned, nothing is verified again.
+ * ifindex of the followed bridge, or 0. Uses pinned programs for these roles, if there are any,
+ * without verifying them again.
  */
 int wire_attach_iface(const char *bpffs, const char *name, __u32 roles, __u32 master,
 		      struct err *err);
-/* Detaches from an interface, even a deleted one. Returns 0 if nothing was attached, too. */
+/* Detaches from an interface, even a deleted one. Also returns 0 if nothing was attached. */
 int wire_detach_iface(const char *bpffs, __u32 ifindex, struct err *err);
 
 struct wire_state {
@@ -76,8 +77,8 @@ typedef void (*wire_flow_fn)(const struct sluice_wire_flow *flow, __u64 age_ns, 
 int wire_flows(const char *bpffs, wire_flow_fn fn, void *arg, struct err *err);
 
 /*
- * Removes the tc filters of any sluice version from all interfaces of this namespace; for cleanup.
- * Returns their number, or -errno.
+ * Removes the tc filters of any sluice version from the interfaces of this namespace: from those
+ * that DIR lists, or from all if DIR has no list. Returns the number of filters, or -errno.
  */
 int wire_remove_filters(const char *bpffs, struct err *err);
 

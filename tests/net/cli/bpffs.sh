@@ -1,8 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# The pin directory: on a bpffs, of a trusted owner, and with pins of the expected kind. Every
-# command refuses another one by name, and removes nothing that sluice has not pinned.
+# The pin directory has to be on a bpffs, belong to a trusted owner, and have pins of the expected
+# kind. Every command refuses any other directory, names it, and removes nothing that sluice has not
+# pinned.
 . "$(dirname "$0")/../lib/lib.sh"
 
 COMMANDS=("status" "reply show" "reply flows" "reply audit" "reply unload"

@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# A load that changes settings prints those before and now, in the words of the daemon's log. The
-# memory of a table is printed at the load and in status, and is what the kernel accounts for.
+# A load that changes settings prints the old and new values, with the same names as the daemon's
+# log. Load and status print the memory of a table, which is what the kernel accounts for.
 #
 #   host: two servers of one group on 0.0.0.0:47085
 . "$(dirname "$0")/../lib/lib.sh"

@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# The age of what is loaded does not depend on the wall clock, which may be set at any time: the
-# commands that show it run with a clock that is a year behind or ahead.
+# The age of a loaded object does not depend on the wall clock, which may be set at any time. The
+# commands that show the age run with a clock that is a year behind or ahead.
 #
 #   host: two servers of one group on 0.0.0.0:56789
 . "$(dirname "$0")/../lib/lib.sh"

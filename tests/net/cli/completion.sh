@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# Runs the scripts of 'sluice completion' in their shells and checks the candidates for objects,
-# commands, options and values. zsh can only be driven by a Tab on a terminal.
+# Runs the scripts of 'sluice completion' in their shells, and checks the candidates for objects,
+# commands, options and values. zsh completes only on a Tab from a terminal.
 . "$(dirname "$0")/../lib/lib.sh"
 
 SCRIPTS=$TEST_TMP/scripts

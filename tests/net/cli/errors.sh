@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# The message of each user error names the object, the reason and a hint. The command exits with the
-# status of that kind of error, and leaves nothing behind.
+# The message of each user error has the object, the reason and a hint. The command exits with the
+# status for that kind of error, and leaves nothing behind.
 . "$(dirname "$0")/../lib/lib.sh"
 
 # refused CODE TEXT COMMAND…: COMMAND exits with CODE, prints TEXT and leaves nothing behind

@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# With --exit-code, the audits exit with 6 if they find something, and print the same report. An
-# error keeps its own status.
+# With --exit-code, the audits exit with status 6 if they find a fault, and print the same report.
+# An error keeps its own status.
 #
 #   container ── docker0 172.17.0.1 [host: 0.0.0.0:56789] eth0 172.16.13.13
 . "$(dirname "$0")/../lib/lib.sh"

@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
 # On a bpffs that others may write to, a user can create the pin directory first, or a link in its
-# place. Every command names the owner and changes nothing below it; the way out that they name
-# works. The mount that the hints name allows no such directory.
+# place. Every command names the owner and changes nothing below that directory. The command in the
+# hint removes it. On a bpffs that is mounted as the hint says, no other user can create it.
 . "$(dirname "$0")/../lib/lib.sh"
 
 # as_nobody COMMAND…

@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# make uninstall removes exactly what make install has installed. It keeps a sluice.conf that the
-# administrator has edited.
+# 'make uninstall' removes exactly the files that 'make install' has installed. It keeps a
+# sluice.conf that the administrator has edited.
 . "$(dirname "$0")/../lib/lib.sh"
 
 DEST="$TEST_TMP/the root"

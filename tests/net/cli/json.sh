@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# With -j and with -p, every command that shows something prints valid JSON with schema_version,
-# whether sluice is loaded or not.
+# With -j or -p, every command that prints a report prints valid JSON with schema_version, whether
+# sluice is loaded or not.
 #
 #   container ── docker0 172.17.0.1 [host: 0.0.0.0:56789] eth0 172.16.13.13
 . "$(dirname "$0")/../lib/lib.sh"

@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# Limits on files and memory, missing permissions and a full standard output are reported as what
-# they are, not as a feature that the kernel lacks.
+# Commands report limits on files and memory, missing permissions, and a full standard output as
+# such, and not as a missing kernel feature.
 . "$(dirname "$0")/../lib/lib.sh"
 
 LOAD=(reply load --mode socket --cgroup "$TEST_CGROUP")

@@ -1,9 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# Names chosen by others contain escape sequences and invalid UTF-8: a network namespace, an
-# interface, a process. Every command that shows them prints valid JSON, with the name as far as
-# JSON can represent it. Text output never passes an escape sequence to the terminal.
+# The names of a network namespace, an interface and a process contain escape sequences and invalid
+# UTF-8. Every command that shows such a name prints valid JSON, with the name as far as JSON can
+# represent it. Text output never passes an escape sequence to the terminal.
 #
 #   container ── docker0 172.17.0.1 [host: server] eth0 172.16.13.13
 #                odd [a group of two]              an interface of HOST with an odd name

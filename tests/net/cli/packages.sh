@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# README's list of run-time packages equals the list that tools/packages reads from the binary. The
-# installed program does not start if any one of them is missing.
+# README's list of run-time packages equals the list that tools/packages derives from the binary.
+# The installed program does not start if one of these packages is missing.
 . "$(dirname "$0")/../lib/lib.sh"
 
 if ! command -v dpkg-query >/dev/null; then

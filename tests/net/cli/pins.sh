@@ -1,11 +1,11 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# Pins of each object are removed in turn. A load then restores them and does not report
-# "unchanged", an unload leaves nothing attached, and so does cleanup; none of them fails. OBJECTS
-# are those to test; steer/pins.sh tests steering. Of reply and hold, one pin of each kind is removed:
-# a link, a program, the record of the load, and another map; with EACH=yes each pin
-# (tests/nightly/pins.sh).
+# The pins of each object are removed in turn. Then a load restores the pin and does not report
+# "unchanged". An unload or a cleanup leaves nothing attached. None of these commands fails. OBJECTS
+# selects the objects to test; steer/pins.sh tests steering. For reply and hold, the test removes
+# one pin of each kind: a link, a program, the record of the load, and another map. With EACH=yes it
+# removes every pin (tests/nightly/pins.sh).
 #
 #   container ── docker0 172.17.0.1 [host: workers on [::]:56789] eth0 172.16.13.13
 . "$(dirname "${BASH_SOURCE[0]}")/../lib/lib.sh"

@@ -1,9 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# A bpffs that is mounted read-only, as a volume of a pod may be: what is loaded is shown, and every
-# change is refused before anything is detached. Without /proc, commands do not take their own pins
-# for those of another version.
+# The bpffs is mounted read-only, as the volume of a pod may be. Commands show the loaded objects,
+# and refuse every change before they detach anything. Without /proc, commands do not take their own
+# pins for pins of another version.
 #
 #   host: two servers of one group on 0.0.0.0:56789
 . "$(dirname "$0")/../lib/lib.sh"

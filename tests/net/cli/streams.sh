@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# Standard streams that are closed, limited in size, or read by a process that exits: a change is
-# carried out as a whole, nothing is written to another descriptor, and the exit status shows that
+# The standard streams are closed, limited in size, or read by a process that exits. A change is
+# still carried out as a whole, no output goes to another descriptor, and the exit status shows that
 # output is missing. Escape sequences go only to terminals that interpret them.
 . "$(dirname "$0")/../lib/lib.sh"
 . "$(dirname "$0")/../lib/daemon.sh"

@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# Two of the same command at the same time: both succeed, or the second reports that nothing is
-# loaded any more. Nothing is left.
+# The same command runs twice at the same time. Both succeed, or the second reports that the object
+# is no longer loaded. Neither leaves anything behind.
 #
 #   container ── docker0 172.17.0.1 [host] eth0 172.16.13.13
 . "$(dirname "$0")/../lib/lib.sh"

@@ -1,9 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# Messages for an administrator who has lost track of the pin directories: another sluice is on the
-# same sockets or interfaces; a directory is empty while the kernel has sluice programs; a load has
-# changed nothing.
+# Messages for an administrator who has lost track of the pin directories: another sluice is
+# attached to the same sockets or interfaces; a directory is empty although the kernel has sluice
+# programs; a load has changed nothing.
 #
 #   container ── veth3 ═ docker0 172.17.0.1 [host: 0.0.0.0:56789] eth0 172.16.13.13
 . "$(dirname "$0")/../lib/lib.sh"

@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# cleanup --verify names what it finds: the pins and their directory, and processes that hold an
-# object without a pin.
+# 'cleanup --verify' names the objects that it finds: pins and their directory, and processes that
+# hold an object without a pin.
 . "$(dirname "$0")/../lib/lib.sh"
 
 SECOND=/sys/fs/bpf/sluice_second

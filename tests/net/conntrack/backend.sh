@@ -1,9 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# DNAT binds a client to a backend for the lifetime of the entry, even if the backend is gone: a
-# local backend that no longer listens, one without a route, one that no longer answers neighbour
-# solicitations.
+# DNAT binds a client to a backend for the lifetime of the entry, even if the backend is gone. Tests
+# three kinds: a local backend that no longer listens, a backend without a route, and a backend that
+# no longer answers neighbour solicitations.
 #
 #   lan 172.16.13.1 asks 10.1.1.1:PORT ── eth0 [host: dnat] docker0 ── container 172.17.0.3
 . "$(dirname "$0")/../lib/lib.sh"

@@ -1,8 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# Thousands of conntrack entries and addresses come and go during the dumps, so the kernel
-# interrupts them. Each stable entry is listed exactly once, and a healthy entry is never a finding.
+# Thousands of conntrack entries and addresses come and go during the dumps, so that the kernel
+# interrupts the dumps. Each stable entry is listed exactly once, and a healthy entry is never a
+# finding.
 #
 #   [host: 0.0.0.0:56789, 800 addresses; two loops that change entries and addresses]
 . "$(dirname "$0")/../lib/lib.sh"

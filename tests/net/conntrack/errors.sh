@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# Arguments that the conntrack commands refuse, with their messages and exit statuses. Their JSON is
-# valid when there is nothing to report.
+# Checks the messages and exit statuses for arguments that the conntrack commands refuse. The JSON
+# is valid even if there is nothing to report.
 #
 #   [host: conntrack]
 . "$(dirname "$0")/../lib/lib.sh"

@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# Finds entries whose local socket, a server's or a client's, has been closed. Entries of live
-# senders stay, including those of the kernel's tunnels, which never had a socket.
+# The audit finds entries whose local socket, of a server or a client, has been closed. Entries of
+# live senders stay, including those of kernel tunnels, which never had a socket.
 #
 #   container 172.17.0.3 ── docker0 172.17.0.1 [host: conntrack] eth0 172.16.13.13 ── lan 172.16.13.1
 . "$(dirname "$0")/../lib/lib.sh"

@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# Among a hundred thousand entries, exactly the few bad ones are found and deleted.
+# Among a hundred thousand entries, audit and repair find and delete exactly the few bad ones.
 #
 #   [host: 0.0.0.0:56789; entries made by hand, not by packets]
 . "$(dirname "$0")/../lib/lib.sh"

@@ -1,8 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# A backend behind a router has replied, and then goes, while the router lives: the client's datagrams
-# keep the entry, and with it the dead backend. Packet counters show that it no longer replies.
+# A backend behind a router has replied and then dies, while the router lives. The client's
+# datagrams keep the entry alive, and with it the binding to the dead backend. Packet counters show
+# that the backend no longer replies.
 #
 #   container ── docker0 [host: dnat 10.1.1.1:53 to 172.31.0.5:9000] eth0 ── lan: router, 172.31.0.5
 . "$(dirname "$0")/../lib/lib.sh"

@@ -1,9 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# A client that continues to send keeps its entry alive, and with it the NAT decision of the first
-# packet, although no answer arrives. The audit finds the entry by its counters or, without them, by
-# its timeouts.
+# A client keeps sending although no reply arrives. Its datagrams keep the entry alive, and with it
+# the NAT decision of the first packet. The audit finds the entry by its counters or, without
+# counters, by its timeouts.
 #
 #   container 172.17.0.3 ── docker0 [host: forwards] eth0 ── lan 172.16.13.1, which drops
 . "$(dirname "$0")/../lib/lib.sh"

@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# An address that leaves the host is no longer used as a source; it is used again after its return.
+# An address that leaves the host is no longer used as a source, and is used again after its return.
 # Other addresses and namespaces are not affected, nor is an address that the host has twice.
 #
 #   container ── docker0 172.17.0.1, fd17::1 [host: [::]:56789] eth0 172.16.13.13, fd16::13

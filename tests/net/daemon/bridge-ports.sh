@@ -1,9 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# Containers come and go 200 times. The daemon attaches to each new port of the watched bridge, and
-# a removed port leaves no pin, no entry in the interface table and no open file of the daemon. It asks
-# the kernel for the new interface alone, since a host may have thousands.
+# Containers come and go 200 times. The daemon attaches to each new port of the followed bridge. A
+# removed port leaves no pin, no entry in the interface table, and no open file in the daemon. The
+# daemon requests only the new interface from the kernel, since a host may have thousands.
 #
 #   container 172.17.0.3 ── veth3 ┐
 #   containers, one at a time ────┴ docker0 172.17.0.1 [host: [::]:56789] eth0 172.16.13.13

@@ -1,9 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# What another process damages is repaired within ten seconds, and logged: each pin of each object
-# that is removed, a hook that is detached, and a load by a command that was killed half-way. The
-# daemon leaves alone what a command has loaded, and logs that.
+# The daemon repairs and logs damage by other processes within ten seconds: each pin of each object
+# that is removed, a hook that is detached, and a load by a command that was killed half-way. It
+# does not touch an object that a command has loaded, but logs the damage.
 #
 #   container ── docker0 172.17.0.1 [host: workers on [::]:56789] eth0 172.16.13.13
 . "$(dirname "$0")/../lib/lib.sh"

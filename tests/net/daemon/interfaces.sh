@@ -1,9 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# The daemon watches bridges and interfaces that do not exist yet, are renamed or change their
-# master, in its own namespace or in the one that the file names. It also recovers when the kernel
-# has dropped netlink messages.
+# The daemon follows bridges and interfaces that do not exist yet, are renamed, or change their
+# master, in its own namespace or in the namespace that the file names. It also recovers after the
+# kernel has dropped netlink messages.
 #
 #   container 172.17.0.3 ── veth3 ═ docker0 172.17.0.1 [host: [::]:56789] eth0 172.16.13.13
 . "$(dirname "$0")/../lib/lib.sh"

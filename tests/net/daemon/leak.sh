@@ -1,11 +1,11 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# The daemon holds as many descriptors, programs, maps and links after many reloads as before, uses
-# as much memory of its own and of the kernel, and leaves as many pins: for each section and mode,
-# where a command unloads or detaches in between, and where an attachment is refused. ROUNDS sets
-# the number of reloads of each section and mode (5; 500 in tests/nightly/leak.sh); that of the
-# others is a tenth.
+# Many reloads do not change how many descriptors, programs, maps, links and pins the daemon has,
+# nor how much memory the daemon and the kernel use. This holds for each section and mode, if a
+# command unloads or detaches in between, and if an attachment is refused. ROUNDS sets the number of
+# reloads of each section and mode (5; 500 in tests/nightly/leak.sh); the other cases run a tenth as
+# often.
 #
 #   container ── docker0 172.17.0.1 [host: workers on [::]:56789] eth0 172.16.13.13
 . "$(dirname "${BASH_SOURCE[0]}")/../lib/lib.sh"

@@ -1,9 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# The pin directory of a running daemon is removed by hand: the daemon notices that its lock is
-# gone, reports that its sections are unloaded, and keeps other daemons away, or gives up if one has
-# started meanwhile.
+# An administrator removes the pin directory of a running daemon. The daemon notices that its lock
+# is gone, reports that its sections are unloaded, and locks other daemons out again. It exits if
+# another daemon has started meanwhile.
 #
 #   container ── docker0 172.17.0.1 [host: the daemon, workers on [::]:56789] eth0 172.16.13.13
 . "$(dirname "$0")/../lib/lib.sh"

@@ -1,9 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# The daemon cannot enter the namespace of mode wire for a while, and netlink messages wait there.
-# It logs the failure and retries with a delay, not in a busy loop. Then it catches up with the
-# interfaces that changed. A preloaded library makes setns(2) fail.
+# For a while the daemon cannot enter the namespace of mode wire, where netlink messages are
+# pending. It logs the failure, and retries with a delay instead of in a busy loop. Then it handles
+# the interfaces that have changed. A preloaded library makes setns(2) fail.
 #
 #   daemon [lan]   docker0 ═ late0 [host]
 . "$(dirname "$0")/../lib/lib.sh"

@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# The daemon's messages to the service manager, received on a socket of the test: by path and by an
-# abstract name.
+# Checks the daemon's messages to the service manager. The test receives them on a socket with a
+# path, and on one with an abstract name.
 . "$(dirname "$0")/../lib/lib.sh"
 . "$(dirname "$0")/../lib/daemon.sh"
 

@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# 'follow' takes patterns, since Docker Compose makes a bridge br-ID for each network. The daemon
-# reports names without an interface, which may be misspelt.
+# The key 'follow' accepts patterns, since Docker Compose creates a bridge br-ID for each network.
+# The daemon reports names without an interface, which may be misspelt.
 #
 #   container 172.17.0.3 ── veth3 ═ docker0 [host]; bridges br-1, br-2, other come and go
 . "$(dirname "$0")/../lib/lib.sh"

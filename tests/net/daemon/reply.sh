@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# What the daemon loads stays active without it. The daemon is ended, killed, restarted and reloaded
-# under traffic: no answer is lost, and only a new table leaves some answers alone.
+# The objects that the daemon loads stay active without it. The daemon is ended, killed, restarted
+# and reloaded under traffic. No reply is lost, and only a new table leaves some replies alone.
 #
 #   container ── docker0 172.17.0.1, fd17::1 [host: [::]:56789] eth0 172.16.13.13, fd16::13
 . "$(dirname "$0")/../lib/lib.sh"

@@ -1,10 +1,10 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# Each section of the daemon's file stands alone. A section that the kernel refuses is logged once,
-# does not keep the others from loading at the start or at a reload, and is retried until it loads;
-# its earlier settings stay loaded. What another process detaches is attached again; what another
-# process unloads is logged.
+# The sections of the daemon's file are independent. If the kernel refuses a section, the daemon
+# logs this once, loads the other sections, and retries until the section loads; its earlier
+# settings stay loaded. The daemon attaches programs again that another process detaches, and logs
+# unloads by other processes.
 #
 #   container 172.17.0.3 ── docker0 172.17.0.1 [host: [::]:56789] eth0 172.16.13.13
 . "$(dirname "$0")/../lib/lib.sh"

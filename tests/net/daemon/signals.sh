@@ -1,9 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# SIGHUPs close together: none interrupts the verifier, which would give up with EAGAIN. Each load
-# succeeds, the last file is applied, and no log of the verifier is left in TMPDIR. SIGTERM during a
-# load takes effect after it.
+# Several SIGHUPs arrive close together. None interrupts the verifier, which would return EAGAIN.
+# Each load succeeds, the last file is applied, and no verifier log is left in TMPDIR. A SIGTERM
+# during a load takes effect after it.
 #
 #   host: workers on [::]:56789
 . "$(dirname "$0")/../lib/lib.sh"

@@ -1,8 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# sluice status knows the daemon: process, file, the sections that wait and why. Only root reads the
-# daemon's socket. A daemon that hangs or was killed does not delay or mislead it.
+# 'sluice status' shows the daemon: its process, its file, and the sections that are pending, with
+# reasons. Only root can read the daemon's socket. A daemon that hangs or was killed does not delay
+# or mislead the command.
 #
 #   container ── docker0 172.17.0.1 [host: the daemon] eth0 172.16.13.13
 . "$(dirname "$0")/../lib/lib.sh"

@@ -1,10 +1,10 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# Servers start while the daemon cannot act: it is stopped (SIGSTOP), or not there. Flows on record
-# stay, and when it is back it adds the sockets at once, in a generation of their own. A second daemon
-# on the directory is refused meanwhile. Servers that start on two ports at the same moment are both
-# steered.
+# Servers start while the daemon is stopped (SIGSTOP) or does not run. Recorded flows stay. When the
+# daemon is back, it adds the new sockets at once, in a generation of their own. A second daemon on
+# the same directory is refused meanwhile. Two servers that start on two ports at the same moment
+# are both steered.
 #
 #   host: 50 flows ── lo ── two workers, and servers that start later
 . "$(dirname "$0")/../lib/lib.sh"

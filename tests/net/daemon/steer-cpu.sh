@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# The daemon under policy cpu learns where the workers of a new server run, and learns it again
-# after they move. 'steer show' prints the thread and CPU of each worker.
+# Under policy cpu, the daemon learns on which CPUs the workers of a new server run, and notices
+# when workers move to other CPUs. 'steer show' prints the thread and CPU of each worker.
 #
 #   client on CPU 0 or 1 ── lo 127.0.0.1 [host: threads on CPU 0 and CPU 1, on [::]:56789]
 . "$(dirname "$0")/../lib/lib.sh"

@@ -1,9 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# The cgroup of policy cpu's programs on recvmsg. In a container that sees only its own subtree,
-# 'steer load' refuses to guess, as 'reply load' does, and the daemon warns and places workers by
-# affinity. The daemon retries every ten seconds where a cgroup is missing.
+# Policy cpu attaches its programs on recvmsg to a cgroup. In a container that sees only its own
+# subtree, 'steer load' refuses to guess the cgroup, as 'reply load' does. The daemon warns, and
+# places workers by affinity. If the cgroup is missing, the daemon retries every ten seconds.
 #
 #   host: one process, threads on CPU 0 and CPU 1, on [::]:56789
 . "$(dirname "$0")/../lib/lib.sh"

@@ -1,9 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# The daemon enrols sockets when they are bound and drops them when they are closed. The interval of
-# the sweep is ten minutes here, so only the bind event can enrol a socket. Without a daemon, or
-# with one that watches other ports, a new worker gets no flows.
+# The daemon adds sockets when they are bound, and removes them when they are closed. The interval
+# of the sweep is ten minutes here, so that only the bind event can add a socket. Without a daemon,
+# or with a daemon for other ports, a new worker gets no flows.
 #
 #   host: udp-workers on 127.0.0.1, [::1] and both, of root and of another user
 . "$(dirname "$0")/../lib/lib.sh"

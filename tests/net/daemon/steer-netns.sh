@@ -1,9 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# Two namespaces have the same address and port. With `netns = all` each has its own group, and so
-# does a namespace that is created later. By default, or with a name, the other namespace is left
-# alone.
+# Two namespaces have servers on the same address and port. With `netns = all`, each namespace has
+# its own group, including one that is created later. By default, or with a name, the other
+# namespace is left alone.
 #
 #   host: two workers on 0.0.0.0:47083      lan: the same
 #

@@ -1,9 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# Cases that the daemon cannot steer. Without CAP_SYS_PTRACE it exits with status 4 and names the
-# capability. A server with its own reuseport program is left alone and logged once, not at every
-# sweep. Where the cgroup hooks are refused, the sweep alone finds new sockets.
+# Tests cases in which the daemon cannot steer. Without CAP_SYS_PTRACE, it exits with status 4 and
+# names the capability. It leaves a server with its own reuseport program alone, and logs this once,
+# not at every sweep. If the cgroup hooks are refused, only the sweeps find new sockets.
 #
 #   host: udp-workers, some with a program of their own that selects the first
 . "$(dirname "$0")/../lib/lib.sh"

@@ -1,16 +1,15 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# The daemon and `xdp =`. An interface that does not exist, or has another owner's program, is
-# logged once, does not keep the other interfaces or sections from loading, and is attached to as
-# soon as possible. The daemon watches interfaces that are deleted and created again, renamed, or
-# detached by another process. What a command has unloaded stays unloaded, even if the daemon was
-# about to attach it again. An interface that refuses the program does not affect the others. The
-# daemon warns about VLAN tags that the driver strips.
+# The daemon keeps XDP on the interfaces of the key `xdp`. If an interface does not exist, or has
+# another owner's program, the daemon logs this once, loads the other interfaces and sections, and
+# attaches as soon as possible. It attaches again to interfaces that are deleted and created again,
+# renamed, or detached by another process. A spread that a command has unloaded stays unloaded, even
+# if the daemon was about to attach it again. An interface that refuses the program does not affect
+# the others. The daemon warns about VLAN tags that the driver strips.
 #
-# The kernel sends no message when a program is detached, so the daemon finds that within ten
-# seconds. The test waits for this once; elsewhere, netlink messages about the interface trigger the
-# check.
+# The kernel sends no message when a program is detached, so the daemon checks every ten seconds.
+# The test waits for this check once; elsewhere, netlink messages about the interface trigger it.
 #
 #   lan ── eth0 172.16.13.13 [host: workers on CPU 0 and CPU 1, [::]:56789] eth1, late0 ── lan
 . "$(dirname "$0")/../lib/lib.sh"

@@ -1,9 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# A server binds and exits in a loop, alone on its port and beside one that stays. It leaves no pin
-# and no slot, and the daemon's memory and open files do not grow. Without a daemon, the slot of a
-# closed socket stays in use.
+# A server binds and exits in a loop, alone on its port, and beside a server that stays. It leaves
+# no pin and no slot, and the daemon's memory and open files do not grow. Without a daemon, the slot
+# of a closed socket stays in use.
 #
 # host: 200 processes, one after another, and one worker
 . "$(dirname "$0")/../lib/lib.sh"

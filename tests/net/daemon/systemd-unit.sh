@@ -1,9 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# The daemon works within the systemd unit's restrictions: the unit's capabilities, and a file
-# system of which only the bpffs and the runtime directory are writable. The configuration file that
-# comes with it is valid.
+# The daemon works within the restrictions of the systemd unit: with its capabilities, and on a file
+# system of which only the bpffs and the runtime directory are writable. The example configuration
+# file is valid.
 #
 #   container 172.17.0.3 ── veth3 ═ docker0 172.17.0.1 [host: [::]:56789] eth0 172.16.13.13
 . "$(dirname "$0")/../lib/lib.sh"

@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# Keepalives do not wait while the daemon attaches a hundred groups, which takes many seconds.
+# Keepalives are not delayed while the daemon attaches a hundred groups, which takes many seconds.
 #
 #   inside: the daemon, a program, a server with 100 groups ── nat ── router ── peer
 . "$(dirname "$0")/../lib/lib.sh"

@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# The daemon ends, or reloads, while ICMP errors about its keepalives are on their way: the program
-# sees none of them.
+# The daemon ends or reloads while ICMP errors about its keepalives are in flight. The program sees
+# none of them.
 #
 #   inside ── nat ── router (slow) ── peer
 . "$(dirname "$0")/../lib/lib.sh"

@@ -1,8 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# A program behind a NAT has been silent for ten timeouts of the NAT; then its peer sends something.
-# Without sluice it is lost. With sluice it arrives, though the peer has received no keepalive.
+# A program behind a NAT has been silent for ten timeouts of the NAT; then its peer sends a
+# datagram. Without sluice, the datagram is lost. With sluice, it arrives, although the peer has
+# received no keepalive.
 #
 #   inside ── nat (a mapping lives 5 s) ── router ── peer
 . "$(dirname "$0")/../lib/lib.sh"

@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# The daemon follows programs in twenty network namespaces, also with few descriptors allowed, and
-# returns its descriptors when the programs end.
+# The daemon follows programs in twenty network namespaces, even with a low limit of open files, and
+# closes its descriptors when the programs end.
 #
 #   n1 … n20 ── bridge of the host [the peer]
 . "$(dirname "$0")/../lib/lib.sh"

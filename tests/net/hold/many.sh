@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# Five thousand flows; `make nightly` has a hundred thousand.
+# Keeps five thousand flows; `make nightly` keeps a hundred thousand.
 . "$(dirname "$0")/../lib/lib.sh"
 . "$(dirname "$0")/../lib/daemon.sh"
 . "$(dirname "$0")/../lib/hold.sh"

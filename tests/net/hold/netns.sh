@@ -1,9 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# Two network namespaces with the same address, behind two NATs, and in each a program with the same
-# port that talks to the same peer: two flows, and each mapping is kept. The daemon runs in a third
-# namespace. A namespace ends with its last program: the daemon does not keep it alive.
+# Two network namespaces behind two NATs have the same address. In each, a program with the same
+# port talks to the same peer. These are two flows, and both mappings are kept. The daemon runs in a
+# third namespace. A namespace ends with its last program: the daemon does not keep it alive.
 #
 #   inside  10.0.0.2:4000 ── nat  198.51.100.1 ──┐
 #                                                router ── peer 203.0.113.2

@@ -1,10 +1,10 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# A probe from the NAT itself shows that no NAT is beyond it. Then the entries of the flows that it
-# translates are renewed. All others still get datagrams, since a firewall may be beyond: those of
-# the other family, and of the NAT's own programs. The test takes half a minute, since no common
-# timeout is shorter.
+# A probe from the NAT itself shows that no NAT is beyond it. Then the daemon renews the entries of
+# the flows that the NAT translates. Flows of the other address family, and of the NAT's own
+# programs, still get keepalives, since a firewall may be beyond the NAT. The test takes half a
+# minute, since no common timeout is shorter.
 #
 #   inside ── nat [the daemon] ── router ── peer [turnserver on two addresses]
 . "$(dirname "$0")/../lib/lib.sh"

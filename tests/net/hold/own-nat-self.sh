@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# A program on a host that translates the source port of its own programs is tracked by the port of
-# its socket, and kept through that translation.
+# A host translates the source port of its own programs. A flow is tracked by the port of its
+# socket, and its keepalives go through the same translation.
 #
 #   nat [the program and the daemon; a mapping lives 4 s] ── router ── peer
 . "$(dirname "$0")/../lib/lib.sh"

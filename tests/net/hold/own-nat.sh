@@ -1,8 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# The daemon's host is itself the NAT, for a container: with `outermost` it renews the conntrack
-# entry and sends no datagram. An entry without a reply, or with another port, is not fed.
+# The daemon's host is itself the NAT of a container. With `outermost`, the daemon renews the
+# conntrack entry and sends no datagram. It does not renew an entry without a reply, or with another
+# port.
 #
 #   inside ── nat [the daemon; a mapping lives 4 s] ── router ── peer
 . "$(dirname "$0")/../lib/lib.sh"

@@ -1,8 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# A program sees no error about a keepalive, neither from a firewall that rejects it, nor from the host
-# of a peer that is gone. The error of that host ends the keepalives.
+# A program sees no error about a keepalive, whether it comes from a firewall that rejects the
+# keepalive, or from the host of a peer that is gone. An error from the host of the peer ends the
+# keepalives.
 #
 #   inside ── nat ── router ── peer
 . "$(dirname "$0")/../lib/lib.sh"

@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# The datagrams on the wire: an empty keepalive leaves the NAT with a small TTL, and does not reach the
-# peer; the other payloads reach it. A peer on the same link gets no empty keepalive.
+# Checks the keepalives on the wire. An empty keepalive leaves the NAT with a small TTL, and does
+# not reach the peer; the other payloads reach it. A peer on the same link gets no empty keepalive.
 #
 #   inside ── nat ── router ── peer
 . "$(dirname "$0")/../lib/lib.sh"

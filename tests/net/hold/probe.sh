@@ -1,9 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# A probe against coturn measures how long the NAT keeps a mapping: longer than 20 s, but not 30 s.
-# A server without RESPONSE-PORT, and one that does not answer, show nothing. The test takes half a
-# minute, since no common timeout is shorter.
+# A probe with coturn measures how long the NAT keeps a mapping: at least 20 s, but less than 30 s.
+# With a server that lacks RESPONSE-PORT, or does not answer, the probe has no result. The test
+# takes half a minute, since no common timeout is shorter.
 #
 #   inside ── nat (a mapping lives 25 s) ── router ── peer [turnserver on two addresses]
 . "$(dirname "$0")/../lib/lib.sh"

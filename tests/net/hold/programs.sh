@@ -1,9 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# Kinds of programs: connected and unconnected sockets, IPv4, IPv6 behind a stateful firewall,
-# dual-stack, one socket with many peers, sockets that ask for errors (IP_RECVERR). Each is silent
-# for several timeouts, is reached by its peer, and sees no error.
+# Tests several kinds of programs: connected and unconnected sockets, IPv4, IPv6 behind a stateful
+# firewall, dual-stack, one socket with many peers, and sockets that receive errors (IP_RECVERR).
+# Each is silent for several timeouts, is then reached by its peer, and sees no error.
 #
 #   inside ── nat (a mapping lives 4 s) ── router ── peer
 . "$(dirname "$0")/../lib/lib.sh"

@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# When keepalives are due; and those that wait: behind a rate, and behind a device that is slower
-# than they come. None is sent for a socket that is closed meanwhile, and none is given up.
+# Tests when keepalives are due, and keepalives that are queued because of the rate, or because the
+# device is too slow. None is sent for a socket that is closed meanwhile, and none is dropped.
 #
 #   inside ── nat ── router ── peer
 . "$(dirname "$0")/../lib/lib.sh"

@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# A keepalive takes the way of the program's datagrams: by the mark and the device of its socket, and
-# by rules for UDP. What an IPsec policy for UDP forbids does not leave past it.
+# A keepalive takes the same route as the program's datagrams: by the mark and device of the socket,
+# and by routing rules for UDP. It does not bypass an IPsec policy for UDP.
 #
 #   inside ── nat ── router ── peer
 . "$(dirname "$0")/../lib/lib.sh"

@@ -1,9 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# When keepalives are sent, and when they are not: traffic from the peer does not defer them, the
-# program's own traffic does; a flow without an answer gets none; sending stops when the peer is
-# gone, and after --max; and nothing is sent without a daemon.
+# Tests when keepalives are sent. The program's own traffic defers them, traffic from the peer does
+# not. A flow without an answer gets none. Sending stops when the peer is gone, and after --max.
+# Without a daemon, nothing is sent.
 #
 #   inside ── nat ── router ── peer
 . "$(dirname "$0")/../lib/lib.sh"

@@ -3,7 +3,7 @@
 
     back.py PORT
 
-The next socket is open before the last answer is sent, so that the next client finds one.
+It opens the next socket before it sends the last answer, so that the next client finds a socket.
 """
 import socket
 import sys
@@ -18,7 +18,7 @@ def listen():
 
 
 def serve(server, data):
-    """Answers until `bye`; returns the socket that takes the next client."""
+    """Answers until `bye`; returns the socket for the next client."""
     while True:
         following = listen() if data == b"bye" else None
         try:

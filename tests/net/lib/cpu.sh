@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # shellcheck shell=bash
 # Helpers for the tests of policy cpu: workers that answer with their name, and a client that counts
-# the answers by worker. Source it after lib.sh.
+# the answers of each worker. Source it after lib.sh.
 
-# Each worker has its own thread and socket and answers with its name. Between datagrams it waits as
-# servers do, or it sleeps and polls, so that the hooks see no wait.
+# Each worker has its own thread and socket, and answers with its name. Between datagrams it waits
+# for its socket as servers do, or it sleeps and polls, so that the hooks see no wait.
 cat >"$TEST_TMP/workers.py" <<'PYTHON'
 import os
 import select
@@ -62,7 +62,7 @@ for worker in workers[1:]:
 work(*workers[0])
 PYTHON
 
-# Sends one datagram from each of FLOWS ports; prints "NAME:ANSWERS" for each worker, and the loss.
+# Sends a datagram from each of FLOWS ports. Prints "NAME:ANSWERS" for each worker, and the losses.
 cat >"$TEST_TMP/tally.py" <<'PYTHON'
 import collections
 import socket
@@ -82,8 +82,8 @@ for _ in range(flows):
 print(*(f"{name}:{count}" for name, count in sorted(tally.items())))
 PYTHON
 
-# workers NAME[@CPU][/WAY]…: starts one process in HOST on PORT; all threads are up and on their
-# CPUs when this returns; its id is in SPAWNED
+# workers NAME[@CPU][/WAY]…: starts one process in HOST on PORT, and returns once all threads are up
+# and on their CPUs. The process id is in SPAWNED.
 workers()
 {
 	local log
@@ -98,7 +98,7 @@ tally()
 	in_ns "$1" taskset -c "$2" python3 "$TEST_TMP/tally.py" "$3" "$PORT" "${4:-40}"
 }
 
-# want_both TALLY NAME NAME: both workers have answered, and no datagram was lost
+# want_both TALLY NAME NAME: checks that both workers have answered, and that no datagram was lost
 want_both()
 {
 	[[ " $1" == *" $2:"* && " $1" == *" $3:"* && $1 != *lost* ]] ||
@@ -106,7 +106,7 @@ want_both()
 }
 
 # chatter NAMESPACE ADDRESS: sends requests from new ports, on CPU 0 and on CPU 1, until
-# chatter_end. A worker whose CPU is unknown gets part of the traffic of each CPU without a known
+# chatter_end. A worker on an unknown CPU gets part of the traffic of each CPU without a known
 # worker.
 chatter()
 {
@@ -125,8 +125,8 @@ chatter_end()
 	stop "${CHATTERS[1]}"
 }
 
-# checksums_full NAMESPACE DEV: makes DEV send complete checksums, as a network card does; a veth
-# leaves them to the receiver by default
+# checksums_full NAMESPACE DEV: makes DEV send complete checksums, as a network card does. By
+# default, veth leaves checksums to the receiver.
 checksums_full()
 {
 	in_ns "$1" python3 - "$2" <<-'PYTHON'

@@ -5,13 +5,13 @@
 CONF=$TEST_TMP/sluice.conf
 DAEMON_LOG=$TEST_TMP/daemon.log
 
-# configure LINE…: writes the daemon's file; the cgroup is always that of the test
+# configure LINE…: writes the daemon's file, with the cgroup of the test
 configure()
 {
 	printf '%s\n' '[global]' "cgroup = $TEST_CGROUP" "$@" >"$CONF"
 }
 
-# logged TEXT [TIMES]: has the daemon written such a line, at least TIMES times?
+# logged TEXT [TIMES]: has the daemon logged TEXT at least TIMES times?
 logged()
 {
 	[ "$(grep -cF -- "$1" "$DAEMON_LOG")" -ge "${2:-1}" ]
@@ -22,7 +22,8 @@ want_logged()
 	wait_until 60 logged "$@" || fail "the daemon did not log '$1' ${2:-1} times:" "$(cat "$DAEMON_LOG")"
 }
 
-# daemon_start [OPTION…]: starts it in HOST; it is up when this returns; its process id is in DAEMON
+# daemon_start [OPTION…]: starts the daemon in HOST, and returns once it is up. Its process id is in
+# DAEMON.
 daemon_start()
 {
 	: >"$DAEMON_LOG"
@@ -32,7 +33,7 @@ daemon_start()
 	bpftool cgroup tree "$TEST_CGROUP" | awk '/sluice_/ { print $1 }' >>"$TEST_TMP/own_programs"
 }
 
-# daemon_stop [CODE]: ends it and expects exit status CODE
+# daemon_stop [CODE]: ends the daemon, and expects exit status CODE
 daemon_stop()
 {
 	local status=0
@@ -41,7 +42,7 @@ daemon_stop()
 	want_equal "$status" "${1:-0}" "exit status of the daemon: $(cat "$DAEMON_LOG")"
 }
 
-# daemon_reload TEXT: makes it read the file again, and waits until it logs TEXT once more
+# daemon_reload TEXT: makes the daemon reload its file, and waits until it logs TEXT once more
 daemon_reload()
 {
 	local before
@@ -50,7 +51,7 @@ daemon_reload()
 	want_logged "$1" $((before + 1))
 }
 
-# link_ids: prints hook and id of the links on the test's cgroup
+# link_ids: prints the hook and the id of each link on the test's cgroup
 link_ids()
 {
 	json "sorted((h['hook'], h['link_id']) for h in d['reply']['hooks'])" sluice -j reply show

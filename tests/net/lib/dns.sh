@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # shellcheck shell=bash
-# Helpers for the tests of steered DNS servers. Source it after steer.sh. The test defines
-# dns_start, which starts a server on port 53 of HOST that answers for www.example, and DNS_NAME, the
-# name of its processes. All of its sockets are bound when dns_start returns.
+# Helpers for the tests of steered DNS servers. Source it after steer.sh. The test defines DNS_NAME,
+# the name of the server's processes, and dns_start, which starts a server for www.example on port
+# 53 of HOST, and returns once all its sockets are bound.
 # shellcheck source=tests/net/lib/recipe.sh
 . "$ROOT/tests/net/lib/recipe.sh"
 
@@ -26,8 +26,8 @@ queries_go_on()
 		fail "hardly any queries"
 }
 
-# dns_queries ADDR PATIENCE: starts dnsperf, whose process id is in DNSPERF; a query is lost after
-# PATIENCE seconds
+# dns_queries ADDR PATIENCE: starts dnsperf, which counts a query as lost after PATIENCE seconds.
+# Its process id is in DNSPERF.
 dns_queries()
 {
 	spawn_in "$HOST" "$TEST_TMP/dnsperf" dnsperf -s "$1" -d "$TEST_TMP/queries" \
@@ -36,7 +36,7 @@ dns_queries()
 	queries_go_on
 }
 
-# dns_queries_end: ends dnsperf; SENT, ANSWERED and LOST count queries
+# dns_queries_end: ends dnsperf, and sets SENT, ANSWERED and LOST to numbers of queries
 dns_queries_end()
 {
 	# dnsperf counts a query as lost only after its timeout
@@ -58,7 +58,7 @@ dns_pgrep()
 	in_ns "$HOST" bash -c 'exec pgrep --ns $$ --nslist net "$@"' pgrep "$@"
 }
 
-# dns_pid: prints the process id of the server, of which a single instance runs
+# dns_pid: prints the process id of the only running instance of the server
 dns_pid()
 {
 	dns_pgrep -o -x "$DNS_NAME"
@@ -69,7 +69,7 @@ is_gone()
 	! kill -0 "$1" 2>/dev/null
 }
 
-# want_gone PID: waits until the process, which need not be a child of this shell, has ended
+# want_gone PID: waits until the process has ended, even if it is not a child of this shell
 want_gone()
 {
 	wait_until 20 is_gone "$1" || fail "process $1 does not end"
@@ -84,7 +84,7 @@ dns_stop()
 	want_gone "$pid"
 }
 
-# restart_plainly: starts a new server beside the old one, and ends the old one
+# restart_plainly: starts a new server beside the old server, and ends the old server
 restart_plainly()
 {
 	local old
@@ -95,7 +95,7 @@ restart_plainly()
 	want_gone "$old"
 }
 
-# restart_by_recipe: runs the lines of the man page, with this server's name and shorter times
+# restart_by_recipe: runs the commands of the man page, with this server's name and shorter times
 restart_by_recipe()
 {
 	local lines
@@ -109,8 +109,8 @@ restart_by_recipe()
 	want_gone "$OLD"
 }
 
-# dns_restarts ROUNDS ADDR PATIENCE COMMAND…: runs COMMAND, which restarts the server, again and again
-# under dnsperf at ADDR. SENT and LOST count queries.
+# dns_restarts ROUNDS ADDR PATIENCE COMMAND…: restarts the server ROUNDS times by COMMAND, under
+# dnsperf at ADDR. Sets SENT and LOST to numbers of queries.
 dns_restarts()
 {
 	local rounds=$1 addr=$2 patience=$3 round
@@ -123,8 +123,8 @@ dns_restarts()
 	dns_queries_end
 }
 
-# want_lost ADDR: the kernel alone loses queries in restarts. Five restarts may happen to leave no
-# query unread, so this tries twenty times.
+# want_lost ADDR: checks that the kernel alone loses queries in restarts. By chance, five restarts
+# may leave no query unread, so this tries up to twenty times.
 want_lost()
 {
 	local try
@@ -135,9 +135,9 @@ want_lost()
 	fail "no query was lost in $((5 * try)) restarts"
 }
 
-# want_handed_over ROUNDS ADDR [COMMAND…]: restarts with steering, by COMMAND or by the man page, lose
-# no query, and each client moves once for each restart, as its server ends. An answer may be late
-# where the server waits for a CPU.
+# want_handed_over ROUNDS ADDR [COMMAND…]: checks that restarts with steering, by COMMAND or by the
+# commands of the man page, lose no query, and that each client moves once per restart. An answer
+# may be late if the server waits for a CPU.
 want_handed_over()
 {
 	local rounds=$1 addr=$2

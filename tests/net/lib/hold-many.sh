@@ -1,13 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # shellcheck shell=bash
-# Very many flows, each kept; the daemon is killed and started again meanwhile. Source it after
-# hold.sh.
+# Keeps very many flows while the daemon is killed and started again. Source it after hold.sh.
 #
 #   inside: sockets with many peers ── nat ── router ── peer: answers on all ports
 
 MANY=$ROOT/tests/net/lib/many.py
 
-# The peer pushes again each time: a datagram may be lost on its way, but it cannot open a mapping.
+# The peer pushes again on each call: a datagram may get lost, but it cannot open a mapping.
 pushed_all()
 {
 	kill -USR1 "$MANY_SERVER"
@@ -24,9 +23,9 @@ at_nat()
 		python3 -c 'import json, sys; print(json.load(sys.stdin)["nftables"][1]["counter"]["packets"])'
 }
 
-# keep_many PORTS SECONDS TABLE LIFETIME: 2 * PORTS flows are silent for SECONDS; the NAT keeps a
-# mapping for LIFETIME seconds. LATE and LATE_AT_NAT are then the keepalives that were more than a
-# second late, as the daemon and as the NAT has counted them.
+# keep_many PORTS SECONDS TABLE LIFETIME: lets 2 * PORTS flows be silent for SECONDS, while the NAT
+# keeps a mapping for LIFETIME seconds. Sets LATE and LATE_AT_NAT to the number of keepalives that
+# were more than a second late, as counted by the daemon and by the NAT.
 keep_many()
 {
 	local ports=$1 seconds=$2 table=$3 lifetime=$4 flows=$((2 * $1))
@@ -35,8 +34,8 @@ keep_many()
 	in_ns "$PEER" nft 'add table ip quiet
 		add chain ip quiet output { type filter hook output priority filter; }
 		add rule ip quiet output icmp type destination-unreachable drop'
-	# What leaves INSIDE: the client's own datagrams, and then keepalives. A flow that has sent nothing
-	# for a second more than the interval is late.
+	# Counts the datagrams that leave INSIDE: first the client's own, then keepalives. A flow is
+	# late if it has sent nothing for a second more than the interval.
 	in_ns "$NAT" nft -f - <<-'NFT'
 		table ip lab {
 			counter sent { }
@@ -65,7 +64,7 @@ keep_many()
 	spawn_in "$INSIDE" "$TEST_TMP/many.client" python3 "$MANY" client "$PEER4" 10000 "$ports" 4000 4001
 	MANY_CLIENT=$SPAWNED
 	wait_until 200 grep -qx ready "$TEST_TMP/many.client" || fail "not all are answered"
-	# applies to each mapping with its next datagram
+	# a mapping gets the new lifetime with its next datagram
 	lab_timeout "$NAT" "$lifetime"
 	say "$flows flows are silent"
 	# the first datagram of a flow is not late
@@ -75,7 +74,7 @@ keep_many()
 	kill -KILL "$DAEMON"
 	wait "$DAEMON" || true
 	daemon_start
-	# what became due meanwhile is late
+	# keepalives that became due meanwhile are late
 	sleep 2
 	LATE=$((LATE - $(hold_counter late))) LATE_AT_NAT=$((LATE_AT_NAT - $(at_nat late)))
 	sleep $((seconds / 2 - 2))

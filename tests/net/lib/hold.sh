@@ -1,18 +1,18 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # shellcheck shell=bash
-# Helpers for the tests of hold. Source it after lib.sh and daemon.sh. The network is that of
+# Helpers for the tests of hold. Source it after lib.sh and daemon.sh. The network is described in
 # tools/lab/nat.sh: INSIDE behind NAT, ROUTER, PEER.
 
 # shellcheck source=tools/lab/nat.sh
 . "$ROOT/tools/lab/nat.sh"
 
-# The daemon runs in the namespace of the sockets, unless the test says otherwise.
+# By default, the daemon runs in the namespace of the sockets.
 HOST=$INSIDE
 PLAIN=$ROOT/tests/net/lib/plain.py
 
-# plain_start NAME LOCAL PORT [OPTION…]: starts a program in namespace NAME that sends one datagram
-# to PORT of the peer at once and prints what it receives (see plain.py); its id is in PLAIN_PID, its
-# output in PLAIN_LOG
+# plain_start NAME PEER PORT [OPTION…]: starts a program in namespace NAME that sends one datagram
+# to PORT of PEER, and prints the datagrams that it receives (see plain.py). Its process id is in
+# PLAIN_PID, its output in PLAIN_LOG.
 plain_start()
 {
 	local name=$1
@@ -25,8 +25,8 @@ plain_start()
 	wait_until 20 grep -q '^got ' "$PLAIN_LOG" || fail "no answer:" "$(cat "$PLAIN_LOG")"
 }
 
-# peer_start PORT [OPTION…]: starts the peer's server, which answers each datagram; its id is in
-# PEER_PID, its output in PEER_LOG
+# peer_start PORT [OPTION…]: starts the peer's server, which answers each datagram. Its process id
+# is in PEER_PID, its output in PEER_LOG.
 peer_start()
 {
 	PEER_LOG=$TEST_TMP/peer.$1
@@ -42,7 +42,7 @@ received()
 	grep -qxF "got $1" "${2:-$PLAIN_LOG}"
 }
 
-# push TEXT: the peer sends TEXT to each address and port that it has received a datagram from
+# push TEXT: lets the peer send TEXT to each address and port that it has received a datagram from
 push()
 {
 	printf '%s\n' "$1" >"$TEST_TMP/push"
@@ -50,13 +50,13 @@ push()
 	wait_until 20 grep -qxF "pushed $1" "$PEER_LOG"
 }
 
-# hold_flow EXPRESSION: evaluates it with `f` = the flows
+# hold_flow EXPRESSION: evaluates EXPRESSION with `f` = the flows
 hold_flow()
 {
 	json "(lambda f: $1)(d['flows'])" sluice -j hold flows
 }
 
-# hold_sent: prints the keepalives sent to all flows
+# hold_sent: prints the number of keepalives that were sent for all flows
 hold_sent()
 {
 	json "d['hold']['send_counters']['sent']" sluice -j hold show
@@ -67,7 +67,7 @@ hold_counter()
 	json "{**d['hold']['counters'], **d['hold']['send_counters']}['$1']" sluice -j hold show
 }
 
-# hold_state_is STATE: is that the state of the only flow?
+# hold_state_is STATE: is the only flow in STATE?
 hold_state_is()
 {
 	[ "$(hold_flow '[x["state"] for x in f]')" = "['$1']" ]

@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # shellcheck shell=bash
-# Helpers for the tests with a process that blocks those that touch its socket. Source it after
-# steer.sh and daemon.sh.
+# Helpers for the tests with a hostile process, which blocks processes that access its socket.
+# Source it after steer.sh and daemon.sh.
 
 HOSTILE=$BUILD/tests/udp-hostile
-BLOCKED=6001 BLOCKS="blocks the access to its socket on port 6001"
+BLOCKED=6001 BLOCKS="blocks access to its socket on port 6001"
 
-# hostile [OPTION…]: starts it; its process id is in BLOCKER
+# hostile [OPTION…]: starts the hostile process; its process id is in BLOCKER
 hostile()
 {
 	: >"$TEST_TMP/hostile"
@@ -21,14 +21,14 @@ hold_lock()
 	wait_until 20 grep -qx locked "$TEST_TMP/hostile"
 }
 
-# kill_hostile: ends it, which frees the processes that it has blocked
+# kill_hostile: ends the hostile process, and so unblocks the others
 kill_hostile()
 {
 	kill -9 "$BLOCKER"
 	wait "$BLOCKER" 2>/dev/null || true
 }
 
-# want_live: the daemon adds a new worker, and commands end
+# want_live: checks that the daemon adds a new worker, and that commands end
 want_live()
 {
 	workers "$HOST" --port "$PORT"

@@ -5,12 +5,12 @@ Compares sluice-json(5) with documents that the commands printed.
 
     json_page.py MAN_DIR DOCUMENTS [UNSEEN…]
 
-DOCUMENTS is a directory with a subdirectory for each section of the page (with '_' for blanks and
-commas), and in it the documents.  Every key of a document must be described in its section, and
-every described key must occur in a document, except UNSEEN: "SECTION: path".
+DOCUMENTS has a subdirectory for each section of the page (with '_' for blanks and commas), which
+contains the documents. Every key of a document must be described in its section, and every
+described key must occur in a document, except UNSEEN ("SECTION: path").
 
-The page is read as it is written: .TP and the names in the next macro begin a key, .RS and .RE
-indent the keys of an object, "[]" marks a list.  The text may refer to other keys: "as in" a
+This parses the roff source of the page: .TP and the names in the next macro begin a key, .RS and
+.RE enclose the keys of an object, "[]" marks a list. The text may refer to other keys: "as in" a
 command, "each counter of" a page, "a key for each" (any keys).
 """
 import json
@@ -73,7 +73,7 @@ def parse(page):
             keys = [stack[-1].keys.setdefault(name, Key(name, is_list))
                     for name, is_list in names_of(line)]
         elif line == ".RS":
-            # keys that share a tag have the same keys below
+            # keys that share a tag have the same subkeys
             for key in keys[1:]:
                 key.keys = keys[0].keys
             stack.append(keys[0])
@@ -118,7 +118,7 @@ def refer(key, sections, man):
         there = next(s for name, s in sections.items() if name.startswith(match[1]))
         of = re.search(r"the keys of \.BR? (\w+)", text)
         name = of[1] if of else key.name
-        # a list of interfaces refers to the keys of a list, an object to those of an object
+        # a list refers to the keys of a list, an object to those of an object
         if name in there.keys:
             refer(there.keys[name], sections, man)
             key.keys.update(there.keys[name].keys)
@@ -175,7 +175,7 @@ def main():
             printed.append((name, section))
         else:
             problems.append(f"{name}: no document")
-    # a key that several sections refer to has to occur once
+    # a key that several sections share has to occur in at least one of them
     missing = {f"{name}: {at}" for name, section in printed for at in unseen_of(section, "", seen)}
     described = {f"{name}: {at}" for name, section in printed for at in unseen_of(section, "", set())}
     problems += [f"{text}: in no document" for text in sorted(missing - excused)]

@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # shellcheck shell=bash
-# Helpers for all tests of this directory: the topology, the program under test, and checks that
-# print the expected and the actual value. Source it first. A test that is started by hand runs
-# through tests/run, which creates its namespaces and cgroup and removes them.
+# Helpers for all tests below tests/net: the topology, the program under test, and checks that print
+# the expected and the actual value. Source it first. A test that is started by hand runs itself
+# through tests/run, which creates and removes its namespaces and its cgroup.
 #
-# The test of a fix checks three times: with the kernel alone, which must show the fault, or the
-# test would prove nothing; loaded; and after unload, when the fault must be back.
+# The test of a fix has three steps. The kernel alone must show the fault, or the test would prove
+# nothing. With sluice loaded, the fault must be gone. After the unload, it must be back.
 set -euo pipefail
 
 ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/../../.." && pwd)
@@ -44,7 +44,7 @@ NEAR4=172.17.0.1 FAR4=172.16.13.13
 NEAR6=fd17::1 FAR6=fd16::13
 PORT=56789
 
-# Prints the failed line of the test itself, whichever helper has failed.
+# Prints the line of the test itself that failed, even if a helper has failed.
 failed_line()
 {
 	local depth=${#BASH_LINENO[@]}
@@ -81,8 +81,8 @@ reply_load()
 
 # ---- servers ----
 
-# serve NAME KIND PORT [OPTION…]: starts a test server in namespace NAME; it is up when this
-# returns; its output is in LOG, its process id in SPAWNED
+# serve NAME KIND PORT [OPTION…]: starts a test server in namespace NAME, and returns once it is up.
+# Its output is in LOG, its process id in SPAWNED.
 serve()
 {
 	local name=$1 kind=$2 port=$3
@@ -104,15 +104,16 @@ is_halted()
 	awk '$1 == "State:" && $2 != "T" { runs = 1 } END { exit runs }' /proc/"$1"/task/*/status
 }
 
-# halt PID: stops it until SIGCONT. The process handles the signal only when it gets a CPU: until
-# then it may receive one more datagram.
+# halt PID: stops the process until SIGCONT, and waits until it has stopped: before it gets a CPU to
+# handle the signal, it may receive another datagram.
 halt()
 {
 	kill -STOP "$1"
 	wait_until 20 is_halted "$1"
 }
 
-# server_path NAME: prints the path of a real server, unpacked under build/servers or installed
+# server_path NAME: prints the path of a real server, which is unpacked below build/servers or
+# installed
 server_path()
 {
 	local path
@@ -135,7 +136,8 @@ no_errors()
 
 # ---- requests and the expected answers ----
 
-# ask NAME OPTION…: runs the client in namespace NAME; prints its lines, ignores its exit status
+# ask NAME OPTION…: runs the client in namespace NAME. Prints its output, and ignores its exit
+# status.
 ask()
 {
 	local name=$1
@@ -151,13 +153,14 @@ target()
 	esac
 }
 
-# want_line LINE TEXT: TEXT, the output of a client, contains LINE
+# want_line LINE TEXT: checks that TEXT, the output of a client, contains LINE
 want_line()
 {
 	grep -qxF "$1" <<<"$2" || fail "wanted: $1" "got:    ${2//$'\n'/$'\n'        }"
 }
 
-# want_right NAME ADDR PORT [OPTION…]: three answers from ADDR itself, on a connected socket
+# want_right NAME ADDR PORT [OPTION…]: checks that three answers arrive from ADDR, on a connected
+# socket
 want_right()
 {
 	local name=$1 addr=$2 port=$3
@@ -166,7 +169,8 @@ want_right()
 		"$(ask "$name" --to "$(target "$addr" "$port")" --count 3 "$@")"
 }
 
-# want_wrong NAME ADDR PORT ANSWERER [OPTION…]: three answers, all from ANSWERER instead of ADDR
+# want_wrong NAME ADDR PORT ANSWERER [OPTION…]: checks that three answers arrive from ANSWERER
+# instead of ADDR
 want_wrong()
 {
 	local name=$1 addr=$2 port=$3 answerer=$4 output
@@ -176,8 +180,8 @@ want_wrong()
 	want_line "answered $(target "$answerer" "$port") 3" "$output"
 }
 
-# want_fixed NAME ADDR PORT ANSWERER [OPTION…]: answers come from ANSWERER with the kernel alone,
-# from ADDR with sluice loaded, and from ANSWERER again after unload
+# want_fixed NAME ADDR PORT ANSWERER [OPTION…]: checks that answers arrive from ANSWERER with the
+# kernel alone, from ADDR with sluice loaded, and from ANSWERER again after the unload
 want_fixed()
 {
 	local name=$1 addr=$2 port=$3 answerer=$4
@@ -192,7 +196,7 @@ want_fixed()
 	want_wrong "$name" "$addr" "$port" "$answerer" "$@"
 }
 
-# want_status CODE COMMAND…: COMMAND exits with CODE; its output goes to OUTPUT
+# want_status CODE COMMAND…: checks that COMMAND exits with CODE, and stores its output in OUTPUT
 want_status()
 {
 	local wanted=$1 status=0
@@ -201,7 +205,7 @@ want_status()
 	[ "$status" = "$wanted" ] || fail "wanted exit $wanted, got $status: $*" "$OUTPUT"
 }
 
-# want_text TEXT: the OUTPUT of the last want_status contains TEXT
+# want_text TEXT: checks that the OUTPUT of the last want_status contains TEXT
 want_text()
 {
 	[[ $OUTPUT == *"$1"* ]] || fail "wanted '$1' in:" "$OUTPUT"
@@ -219,12 +223,12 @@ json()
 {
 	local filter=$1
 	shift
-	"$@" | python3 -c 'import json, sys
+	"$@" | python3 -IS -c 'import json, sys
 d = json.load(sys.stdin)
 print(eval(sys.argv[1]))' "$filter"
 }
 
-# counter NAME: prints its value from `reply show -j`
+# counter NAME: prints a counter of `reply show -j`
 counter()
 {
 	json "d['reply']['counters']['$1']" sluice -j reply show
@@ -240,7 +244,7 @@ conntrack_count()
 
 # ---- nothing left behind ----
 
-# want_clean: sluice has nothing on the cgroup or in the bpffs
+# want_clean: checks that sluice has nothing on the cgroup or in the bpffs
 want_clean()
 {
 	local left
@@ -250,8 +254,8 @@ want_clean()
 	[ -z "$left" ] || fail "still pinned:" "$left"
 }
 
-# want_verified: cleanup --verify, which checks the whole kernel, finds nothing of this test. The
-# administrator or other tests may have sluice loaded too: that is named and left alone.
+# want_verified: checks that 'cleanup --verify', which searches the whole kernel, finds nothing of
+# this test. It names objects of the administrator or of other tests, and leaves them alone.
 want_verified()
 {
 	local status=0

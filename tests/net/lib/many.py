@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """
-Very many flows, for the tests of hold.
+Makes very many flows, for the tests of hold.
 
   many.py client PEER FIRST COUNT PORT…   a socket on each local PORT sends to COUNT ports of PEER
                                           from FIRST on, until each has answered; prints "ready",
@@ -69,7 +69,7 @@ def client(peer, first, count, ports):
 
 
 def datagram(source_port, target_port, text):
-    # no checksum: allowed for IPv4
+    # no checksum, as IPv4 allows
     return struct.pack("!HHHH", source_port, target_port, 8 + len(text), 0) + text
 
 

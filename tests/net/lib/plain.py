@@ -6,11 +6,11 @@ An ordinary UDP program without keepalives, and its peer, for the tests of hold.
                   [--mark N] [--device NAME]
   plain.py server PORT [--push FILE] [--mute] [--every S]
 
-The client sends one datagram to each of N ports from PORT on, and then waits: prints "got TEXT" for
-each datagram and "error NAME" for each error that the kernel reports. The server answers each
-datagram, prints it as "got TEXT", and on SIGUSR1 sends the content of FILE to all clients. --every:
-sends a datagram again and again, the server to all that it has heard from. $PLAIN_CGROUP is the
-cgroup to enter first.
+The client sends one datagram to each of N ports from PORT on. Then it prints "got TEXT" for each
+datagram that it receives, and "error NAME" for each error that the kernel reports. The server
+answers each datagram, prints it as "got TEXT", and on SIGUSR1 sends the content of FILE to all
+clients. With --every, a datagram is sent every S seconds, by the server to all its clients. The
+program first enters the cgroup $PLAIN_CGROUP, if set.
 """
 import argparse
 import errno

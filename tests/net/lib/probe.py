@@ -4,11 +4,11 @@
     probe.py [--from PORT [--one-port]] [--timeout SECONDS] SERVER=PROTOCOL:PORT... -- ADDR...
 
 Prints a line `ADDR SERVER OUTCOME` for each address and server. OUTCOME is `right`, `from ADDR`,
-`refused`, `none` or `bad data`; several of them, in order, where the answers of one server differ.
-Each server is asked from a port of its own at each address, with --from in order from PORT on;
-with --one-port all are asked from PORT.
+`refused`, `none` or `bad data`; it has several of these, in order, if the answers of a server
+differ. Each server at each address is asked from a different port; with --from, these ports are
+consecutive from PORT on. With --one-port, all servers are asked from PORT.
 
-The socket is unconnected, so that wrong answers are seen, and it reports refusals (IP_RECVERR).
+The socket is unconnected, so that it receives wrong answers, and it reports refusals (IP_RECVERR).
 """
 import argparse
 import errno
@@ -34,7 +34,7 @@ class Flow:
         try:
             self.socket.sendto(data, to or (self.addr, self.port))
         except OSError:
-            # the error of an earlier datagram, which is reported instead of sending
+            # send(2) has reported the error of an earlier datagram
             self.drop_errors()
             self.socket.sendto(data, to or (self.addr, self.port))
 
@@ -66,7 +66,7 @@ class Flow:
 
 
 def ask(flow, retry=None):
-    """One request; with `retry` it is sent again after so many seconds, as by a patient client."""
+    """Sends a request; with `retry`, again after so many seconds, like a patient client."""
     request, deadline = os.urandom(40), time.monotonic() + flow.timeout
     while True:
         flow.send(request)
@@ -76,13 +76,13 @@ def ask(flow, retry=None):
 
 
 def echo(flow):
-    """Two requests: the second meets what the first has caused."""
+    """Sends two requests: the second meets the state that the first has caused."""
     for _ in range(2):
         yield ask(flow)[0]
 
 
 def back(flow, retry=None):
-    """The same to a server that connects back, which is then told to take the next client."""
+    """Like echo(), with a server that connects back; finally makes it accept the next client."""
     answerer = None
     for _ in range(2):
         outcome, peer = ask(flow, retry)
@@ -107,7 +107,7 @@ def dns(flow):
 
 
 def tftp(flow):
-    """Reads the file: the server sends it from a fresh port."""
+    """Reads the file, which the server sends from a fresh port."""
     content, block, peer = b"", 0, None
     flow.send(b"\0\1file\0octet\0")
     while True:
@@ -128,7 +128,7 @@ def tftp(flow):
 
 
 def tftp4(flow):
-    """The same by a server that has IPv4 alone."""
+    """Like tftp(), with a server that supports only IPv4."""
     return tftp(flow)
 
 

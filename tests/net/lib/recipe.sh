@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # shellcheck shell=bash
-# The lines of a restart, as README, sluice-steer(8) and --help print them. Source it after lib.sh.
+# Extracts the commands of a restart from README, sluice-steer(8) and --help. Source it after
+# lib.sh.
 
 MAN_STEER=$ROOT/user/man/sluice-steer.8
 
@@ -10,7 +11,7 @@ plain()
 	sed 's/\\-/-/g; s/\\(aq/'"'"'/g' "$1"
 }
 
-# recipe: prints the lines of the restart on stdin, without a prompt
+# recipe: prints the commands of the restart in its standard input, without prompts
 recipe()
 {
 	sed -n 's/^ *\(# \)\{0,1\}//; /^OLD=/,/drain/p'

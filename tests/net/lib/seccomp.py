@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Runs a command under a seccomp filter that refuses one system call, as a container's may.
+"""Runs a command under a seccomp filter that refuses one system call, like that of a container.
 
     seccomp.py NUMBER ERRNO COMMAND...
 """

@@ -2,12 +2,12 @@
 # shellcheck shell=bash
 # Helpers for the tests of steer show. Source it after lib.sh.
 #
-# Servers are in HOST and clients in CONTAINER, so the UDP counters of HOST count the servers'
-# datagrams only.
+# Servers run in HOST and clients in CONTAINER, so the UDP counters of HOST count only datagrams of
+# the servers.
 
 STEERED=172.17.0.1
 
-# group_up COUNT: starts COUNT processes that share PORT in HOST; their ids are in SERVERS
+# group_up COUNT: starts COUNT processes that share PORT in HOST. Their process ids are in SERVERS.
 group_up()
 {
 	local i
@@ -32,7 +32,8 @@ steer_load()
 		tr -d '[] ' | tr ',' '\n' >>"$TEST_TMP/own_programs"
 }
 
-# want_answers FLOWS COUNT FROM_PORT: FLOWS flows send COUNT requests each, and all are answered
+# want_answers FLOWS COUNT FROM_PORT: sends COUNT requests from each of FLOWS flows, and checks that
+# all are answered
 want_answers()
 {
 	local all=$(($1 * $2))
@@ -40,8 +41,8 @@ want_answers()
 		--to "$STEERED:$PORT" --from "172.17.0.3:$3" --flows "$1" --count "$2")"
 }
 
-# seen EXPRESSION: evaluates it with `g` = the only group, `n` = the only namespace, `d` = the
-# report
+# seen EXPRESSION: evaluates EXPRESSION with `g` = the only group, `n` = the only namespace, `d` =
+# the report
 seen()
 {
 	json "(lambda g, n: $1)(d['groups'][0], d['namespaces'][0])" sluice -j steer show

@@ -3,7 +3,7 @@
 
     sockets.py ADDRESS
 
-Each line of standard input is a command, which is answered by `done`:
+Each line of standard input is a command, which it answers with `done`:
 
     open FIRST_PORT PORTS SOCKETS    opens SOCKETS sockets on each of PORTS ports
     close INDEX                      closes a socket, in the order of opening

@@ -2,9 +2,9 @@
 # shellcheck shell=bash
 # Helpers for the tests of steering. Source it after lib.sh.
 #
-# Servers are tests/servers/udp-worker.c, and clients are tests/servers/udp-flows.c, which counts
-# the flows that another worker answers. All run in one namespace without a network: a flow is a
-# source port, and the addresses are those of the loopback device.
+# The server is tests/servers/udp-worker.c. The client is tests/servers/udp-flows.c, which counts
+# the flows that move to another worker. All run in one namespace without a network, on loopback
+# addresses: a flow is a source port.
 
 WORKER=$BUILD/tests/udp-worker
 FLOWS=$BUILD/tests/udp-flows
@@ -15,8 +15,8 @@ for needed in "$WORKER" "$FLOWS"; do
 	fi
 done
 
-# workers NAME OPTION…: starts a server in namespace NAME; it is bound when this returns; its
-# process id is in SERVER_PID, and those of its workers are in WORKERS, in order
+# workers NAME OPTION…: starts a server in namespace NAME, and returns once its sockets are bound.
+# Its process id is in SERVER_PID; the ids of its workers are in WORKERS, in order.
 workers()
 {
 	local name=$1
@@ -32,16 +32,17 @@ workers()
 	mapfile -t WORKERS < <(awk '$1 == "worker" { print $3 }' "$LOG")
 }
 
-# flows NAME OPTION…: starts a client in namespace NAME, which runs until flows_end; each flow has
-# had two answers when this returns; its process id is in CLIENT_PID, its output in FLOWS_LOG. Without
-# a --rate it sends 2000 datagrams a second, and so leaves the CPU to what is tested.
+# flows NAME OPTION…: starts a client in namespace NAME, and returns once each flow has had two
+# answers. The client runs until flows_end. Its process id is in CLIENT_PID, its output in
+# FLOWS_LOG. Without --rate, it sends only 2000 datagrams a second, and leaves the CPU to the tested
+# programs.
 flows()
 {
 	local name=$1
 	shift
 	CLIENTS=$((${CLIENTS:-0} + 1))
 	FLOWS_LOG=$TEST_TMP/flows.$CLIENTS
-	# in a subshell, the name may be that of an earlier client
+	# a subshell may have used the same name for an earlier client
 	: >"$FLOWS_LOG"
 	spawn_in "$name" "$FLOWS_LOG" "$FLOWS" --until-signal --rate 2000 "$@"
 	CLIENT_PID=$SPAWNED
@@ -68,7 +69,7 @@ refresh_results()
 	wait_until 20 printed_more_than "$before" || fail "the client is gone:" "$(cat "$FLOWS_LOG")"
 }
 
-# settle_results: the same, when no datagram is in flight
+# settle_results: does the same once no datagram is in flight
 settle_results()
 {
 	refresh_results USR2
@@ -88,8 +89,8 @@ result()
 		END { print value }' "$FLOWS_LOG"
 }
 
-# of_process NAME PID…: prints the sum over the workers of these processes in the client's last
-# results
+# of_process NAME PID…: prints the number after NAME in the client's last results, summed over the
+# workers of these processes
 of_process()
 {
 	local name=$1
@@ -124,13 +125,13 @@ steer_groups()
 	find "$PINS/steer" -mindepth 1 -maxdepth 1 -type d | sort
 }
 
-# steer_groups_of NAME: prints those of namespace NAME
+# steer_groups_of NAME: prints the directories of the groups of namespace NAME
 steer_groups_of()
 {
 	steer_groups | { grep "_$(stat -Lc %i "/run/netns/$1")_[0-9]*$" || true; }
 }
 
-# steer_counter NAME [DIR…]: prints its value, summed over these groups, or over all
+# steer_counter NAME [DIR…]: prints a counter, summed over these groups, or over all groups
 steer_counter()
 {
 	local name=$1 folder
@@ -152,7 +153,8 @@ while rest:
 print(total)' "$name" "$ROOT/include/sluice/counters.h"
 }
 
-# incarnations PID: prints the sum over the slots of the process, which rises when its flows move
+# incarnations PID: prints the sum of the incarnations of the process's slots, which rises when its
+# flows move
 incarnations()
 {
 	bpftool -j map dump pinned "$(steer_groups)/sluice_slots" | python3 -c '
@@ -162,14 +164,14 @@ slots = [entry["formatted"]["value"] for entry in json.load(sys.stdin)]
 print(sum(s["incarnation"] for s in slots if s["pid"] == int(sys.argv[1])))' "$1"
 }
 
-# has_moved PID BEFORE: have the flows of the process moved since incarnations printed BEFORE?
+# has_moved PID BEFORE: have the flows of the process moved since 'incarnations' printed BEFORE?
 has_moved()
 {
 	[ "$(incarnations "$1")" -gt "$2" ]
 }
 
-# udp_counter NAME COUNTER: prints COUNTER of namespace NAME, both families together, as in
-# /proc/net/snmp
+# udp_counter NAME COUNTER: prints COUNTER (as named in /proc/net/snmp) of namespace NAME, for both
+# families together
 udp_counter()
 {
 	in_ns "$1" cat /proc/net/snmp /proc/net/snmp6 | awk -v counter="$2" '
@@ -181,7 +183,7 @@ udp_counter()
 
 # ---- checks ----
 
-# want_at_least NUMBER GOT WHAT
+# want_at_least NUMBER GOT WHAT: checks that GOT is at least NUMBER
 want_at_least()
 {
 	[ "$2" -ge "$1" ] || fail "$3: wanted at least $1, got $2"
@@ -198,8 +200,8 @@ kernel_time()
 	dmesg 2>/dev/null | sed -n '$s/^\[ *\([0-9.]*\)\].*/\1/p' || true
 }
 
-# kernel_complaints SINCE: prints the later lines of the kernel's log that no test may cause. The
-# log is a ring buffer, so older lines may disappear meanwhile.
+# kernel_complaints SINCE: prints later lines of the kernel's log that no test may cause. The log is
+# a ring buffer, so older lines may have disappeared.
 kernel_complaints()
 {
 	dmesg 2>/dev/null | awk -F '[][ ]+' -v since="${1:-0}" '

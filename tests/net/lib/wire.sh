@@ -15,20 +15,20 @@ wire_unload()
 	sluice --netns "$HOST" reply unload --mode wire
 }
 
-# wire_counter NAME: prints its value
+# wire_counter NAME: prints a counter of mode wire
 wire_counter()
 {
 	json "d['wire']['counters']['$1']" sluice -j --netns "$HOST" reply show
 }
 
-# bridge_netfilter 0|1: for HOST's bridges; the sysctl belongs to the network namespace
+# bridge_netfilter 0|1: switches bridge netfilter for HOST's bridges; the sysctl is per namespace
 bridge_netfilter()
 {
 	in_ns "$HOST" sysctl -qw "net.bridge.bridge-nf-call-iptables=$1" \
 		"net.bridge.bridge-nf-call-ip6tables=$1"
 }
 
-# forwarding 0|1: of HOST
+# forwarding 0|1: switches forwarding on HOST
 forwarding()
 {
 	in_ns "$HOST" sysctl -qw "net.ipv4.ip_forward=$1" "net.ipv6.conf.all.forwarding=$1"
@@ -36,12 +36,12 @@ forwarding()
 
 # ---- topologies ----
 
-# BEHIND has a server behind HOST, where HOST is a gateway; ROUTER is between clients and HOST
+# BEHIND has a server behind HOST when HOST is a gateway. ROUTER is between clients and HOST.
 BEHIND=${TOPOLOGY_PREFIX:-}behind
 # shellcheck disable=SC2034
 ROUTER=${TOPOLOGY_PREFIX:-}router
 
-# cable NAME DEV NAME DEV: joins two namespaces, which it makes where they are missing
+# cable NAME DEV NAME DEV: connects two namespaces, and creates them if necessary
 cable()
 {
 	local name
@@ -63,7 +63,7 @@ addrs()
 	done | ip_batch "$name"
 }
 
-# routes NAME ROUTE…: adds them; each is one argument (`default` is IPv4's, and ::/0 IPv6's)
+# routes NAME ROUTE…: adds routes, each a single argument (`default` is for IPv4, ::/0 for IPv6)
 routes()
 {
 	local name=$1
@@ -71,7 +71,7 @@ routes()
 	[ $# -eq 0 ] || printf 'route add %s\n' "$@" | ip_batch "$name"
 }
 
-# routers NAME…: these forward, without reverse path filter
+# routers NAME…: lets these namespaces forward, without reverse path filter
 routers()
 {
 	local name
@@ -81,7 +81,7 @@ routers()
 	done
 }
 
-# behind_up: puts BEHIND behind HOST's s0
+# behind_up: connects BEHIND to HOST's s0
 #
 #   HOST: s0 10.8.0.254, fd08::254 ── eth0 10.8.0.5, fd08::5 [BEHIND] 10.20.0.5, fd20::5
 BEHIND_NEAR4=10.8.0.5 BEHIND_FAR4=10.20.0.5 BEHIND_NEAR6=fd08::5 BEHIND_FAR6=fd20::5
@@ -98,8 +98,9 @@ behind_up()
 	wait_link "$HOST" s0
 }
 
-# subject host|behind: the servers of the test are on HOST, or BEHIND it. SUBJECT is their
-# namespace; CONTAINER may ask A, B and C; the kernel answers from S; LOAD covers them.
+# subject host|behind: puts the servers of the test on HOST, or BEHIND it. Sets SUBJECT to their
+# namespace, A, B and C to addresses for CONTAINER's requests, S to the address that the kernel
+# replies from, and LOAD to a load that covers the servers.
 # shellcheck disable=SC2034
 subject()
 {
@@ -123,13 +124,13 @@ subject()
 RIGHT_PORT=50010 BACK_PORT=50020 DNS_PORT=5300 ATFTP_PORT=6970
 PROBES=("wrong=echo:$PORT" "back=back:$BACK_PORT" "pktinfo=echo:$RIGHT_PORT" "dnsmasq=dns:$DNS_PORT"
 	"dnsmasq_tftp=tftp:69" "atftpd=tftp4:$ATFTP_PORT")
-# A gateway learns only from a refusal that a server has connected back: one request is lost.
+# A gateway learns from a refusal that a server has connected back, so one request is lost.
 # shellcheck disable=SC2034
 GATEWAY_PROBES=("${PROBES[@]/=back:/=patient:}")
 export TFTP_FILE=$TEST_TMP/tftp/file
 
-# servers_up NAME: starts all of them in namespace NAME. The right ones ask the kernel for the
-# address of each request (IP_PKTINFO), and the TFTP servers answer from it with a fresh socket.
+# servers_up NAME: starts all servers in namespace NAME. Right servers ask the kernel for the
+# address of each request (IP_PKTINFO); TFTP servers reply from it with a fresh socket.
 servers_up()
 {
 	local name=$1
@@ -165,7 +166,7 @@ servers_down()
 	done
 }
 
-# probe NAME OPTION… -- ADDR…: asks each server at each address from namespace NAME
+# probe NAME OPTION… -- ADDR…: sends requests to each server at each address from namespace NAME
 probe()
 {
 	local name=$1
@@ -173,9 +174,9 @@ probe()
 	in_ns "$name" python3 "$LIB/probe.py" "$@"
 }
 
-# expected STATE ADDR=ANSWERER…: prints the lines that a probe of all servers must print. A request
-# to ADDR is answered from ANSWERER by a server that leaves this to the kernel. STATE is `fixed`, or
-# `kernel` for what the kernel alone does.
+# expected STATE ADDR=ANSWERER…: prints the lines that a probe of all servers must print. For a
+# request to ADDR, the kernel selects ANSWERER as the source of the reply. STATE is `fixed`, or
+# `kernel` for the kernel alone.
 expected()
 {
 	local state=$1 pair addr answerer wrong back
@@ -186,13 +187,13 @@ expected()
 		[ "$state" = kernel ] && [ "$addr" != "$answerer" ] || wrong=right back=right
 		printf '%s\n' "$addr wrong $wrong" "$addr back $back" "$addr pktinfo right" \
 			"$addr dnsmasq right" "$addr dnsmasq_tftp right"
-		# it has IPv4 alone
+		# it supports only IPv4
 		[[ $addr == *:* ]] || echo "$addr atftpd right"
 	done
 }
 
-# want_servers STATE NAME ADDR=ANSWERER…: the right servers are right as ever, and the others as
-# STATE says; PROBE has the options of the probe
+# want_servers STATE NAME ADDR=ANSWERER…: checks that right servers are right, and the others are as
+# in STATE. PROBE has the options of the probe.
 PROBE=()
 want_servers()
 {
@@ -203,8 +204,8 @@ want_servers()
 		fail "answers, $state (<) and as they are (>):" "$difference"
 }
 
-# want_proof NAME ADDR=ANSWERER…: before, during and after: right servers are right, and the others
-# are fixed by the mode wire that each command of LOADS loads; with FIXED=no they stay as they are
+# want_proof NAME ADDR=ANSWERER…: checks all servers before, during and after each load in LOADS:
+# right servers stay right, and mode wire fixes the others, or with FIXED=no does not change them
 want_proof()
 {
 	local load
@@ -227,20 +228,22 @@ want_proof()
 
 # ---- conntrack ----
 
-# one_entry PORT: has HOST's conntrack one entry for the port, which has seen a reply?
+# one_entry PORT: does HOST's conntrack have exactly one entry for the port, which has seen a reply?
 one_entry()
 {
 	ENTRIES=$(conntrack_list "$HOST" | grep -E "[sd]port=$1 " || true)
 	[ "$(grep -c . <<<"$ENTRIES")" = 1 ] && [[ $ENTRIES != *UNREPLIED* ]]
 }
 
-# want_one_entry PORT: there is one, once the entry of a request without an answer has ended
+# want_one_entry PORT: waits until one_entry succeeds: the entry of an unanswered request has to
+# expire
 want_one_entry()
 {
 	wait_until 10 one_entry "$1" || fail "wanted one entry with a reply:" "$ENTRIES"
 }
 
-# want_wire NAME ADDR PORT ANSWERER [OPTION…]: as want_fixed, with the mode wire that LOAD loads
+# want_wire NAME ADDR PORT ANSWERER [OPTION…]: does the same as want_fixed, with mode wire, as
+# loaded by LOAD
 want_wire()
 {
 	local name=$1 addr=$2 port=$3 answerer=$4
@@ -257,7 +260,7 @@ want_wire()
 	want_wrong "$name" "$addr" "$port" "$answerer" "$@"
 }
 
-# no_ports: counts the datagrams that arrived in CONTAINER without a socket
+# no_ports: prints the number of datagrams that found no socket in CONTAINER
 no_ports()
 {
 	in_ns "$CONTAINER" cat /proc/net/snmp /proc/net/snmp6 |

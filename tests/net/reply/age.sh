@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# A flow expires: an answer later than --age after the request is left alone, and the next request
+# A flow expires: a reply later than --age after the request is left alone, and the next request
 # renews the flow.
 #
 #   container ── docker0 172.17.0.1 [host: 0.0.0.0:56789, slow to answer] eth0 172.16.13.13

@@ -2,10 +2,10 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
 # Mode audit finds the servers that connect to their clients. It reports which of them send from an
-# address other than the requested one, which send from the right one, and which are already covered
-# by mode wire: an unmodified nc, which sends nothing, and a server that answers, also after its
-# exit. It does not report a server that answers without connecting, or a client that connects
-# before it has received anything.
+# address other than the requested one, which send from the requested address, and which are already
+# covered by mode wire. The servers are an unmodified nc, which sends nothing, and a server that
+# replies, even after its exit. Mode audit does not list a server that replies without connecting,
+# or a client that connects before it has received anything.
 #
 #   container ── docker0 172.17.0.1, fd17::1 [host: servers, wildcard] eth0 172.16.13.13, fd16::13
 . "$(dirname "$0")/../lib/lib.sh"

@@ -1,10 +1,11 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# Servers that mode socket does not fix: audit must not claim that it does. One opens a socket for each
-# client, bound to the same port and connected to the client, as DTLS servers do; further requests
-# reach the first socket, whatever source the replies have. The other, openssl, sends its first reply
-# unconnected, and then connects the same socket.
+# Mode socket does not fix two kinds of servers, and the audit must not claim that it does. The
+# first kind opens a socket for each client, bound to the same port and connected to the client, as
+# DTLS servers do. Further requests reach the listening socket, whatever the source of the replies.
+# The second kind, openssl here, sends its first reply unconnected, and then connects the same
+# socket.
 #
 #   container ── docker0 172.17.0.1 [host: servers, wildcard] eth0 172.16.13.13
 . "$(dirname "$0")/../lib/lib.sh"

@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# Mode audit changes no packet. It counts, for each socket, the answers that leave from an address
+# Mode audit changes no packet. For each socket, it counts the replies that leave from an address
 # other than the requested one, and names the process.
 #
 #   container ── docker0 172.17.0.1, fd17::1 [host: wildcard and bound servers] eth0 172.16.13.13

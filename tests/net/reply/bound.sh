@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# Sockets bound to one address reply correctly without sluice: they are not managed, and nothing is
-# counted.
+# Sockets that are bound to one address reply correctly without sluice. sluice ignores them and
+# counts nothing.
 #
 #   container ── docker0 172.17.0.1 [host] eth0 172.16.13.13:56789, [fd16::13]:56790
 . "$(dirname "$0")/../lib/lib.sh"

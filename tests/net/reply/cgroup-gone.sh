@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# The cgroup of a load: found by its id, also by a process that may not open it by id, and reported
-# when it is gone or when another process has detached the links.
+# Commands find the cgroup of a load by its id, even without the permission to open it by id. They
+# report when the cgroup is gone, or when another process has detached the links.
 . "$(dirname "$0")/../lib/lib.sh"
 
 is_detached()

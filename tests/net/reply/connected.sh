@@ -1,9 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# Mode socket leaves connected sockets alone, those of clients and those of servers that connect
-# back to their first peer, as `nc -u -l` does: connect(2) fixes their source. They behave exactly
-# as without sluice.
+# Mode socket leaves connected sockets alone, because connect(2) fixes their source. This holds for
+# clients, and for servers that connect back to their first peer, as `nc -u -l` does. They behave
+# exactly as without sluice.
 #
 #   container 172.17.0.3 ── docker0 172.17.0.1 [host: connects back] eth0 172.16.13.13
 . "$(dirname "$0")/../lib/lib.sh"

@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# Conntrack on the host: without sluice, a request and its answer make two UNREPLIED entries; with
-# sluice they make one entry that has seen both directions.
+# Conntrack is active on the host. Without sluice, a request and its reply create two UNREPLIED
+# entries; with sluice, they create one entry that has seen both directions.
 #
 #   container 172.17.0.3 ── docker0 172.17.0.1 [host: 0.0.0.0:56789, conntrack] eth0 172.16.13.13
 . "$(dirname "$0")/../lib/lib.sh"

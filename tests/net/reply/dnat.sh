@@ -1,9 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# A DNAT rule is in front of the server: the client sends to an address and port that only the rule
-# knows. The answer must leave from the address at which the request reached the server, and NAT
-# must translate it back to the address that the client used.
+# A DNAT rule is in front of the server. The client sends to an address and port that exist only in
+# the rule. The reply must leave from the address at which the request reached the server, so that
+# NAT translates it back to the address that the client used.
 #
 #   container 172.17.0.3 asks 10.1.1.1:53 ── docker0 [dnat to 172.16.13.13:56789] ── 0.0.0.0:56789
 . "$(dirname "$0")/../lib/lib.sh"

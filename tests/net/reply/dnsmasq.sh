@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# dnsmasq sets the source of its answers itself (IP_PKTINFO). Its answers are right without sluice,
-# and identical with it, headers included.
+# dnsmasq sets the source of its replies itself (IP_PKTINFO). Its replies are right without sluice,
+# and identical with it, including their headers.
 #
 #   container ── docker0 172.17.0.1, fd17::1 [host: dnsmasq *:53] eth0 172.16.13.13, fd16::13
 . "$(dirname "$0")/../lib/lib.sh"

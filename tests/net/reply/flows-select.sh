@@ -1,8 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# reply flows selects by port, peer and network namespace, and prints the latest N. An IPv6 address
-# with a port is in brackets. Process, cgroup and container of the socket are shown.
+# 'reply flows' selects by port, peer and network namespace, and prints the latest N flows. It
+# prints an IPv6 address with a port in brackets, and the process, cgroup and container of the
+# socket.
 #
 #   container 172.17.0.3 ─┬─ docker0 172.17.0.1 [host: servers on two ports] eth0 172.16.13.13
 #   container2 [a server] ─┘
@@ -57,7 +58,7 @@ want_equal "$(ports --in-netns 1)" "[]"
 want_status 1 sluice reply flows --in-netns none
 want_text "no network namespace 'none'"
 want_status 2 sluice reply flows --in-netns 99999999999
-want_text "'99999999999' is no inode number"
+want_text "'99999999999' is not an inode number"
 
 say "together, and the latest"
 want_equal "$(ports --peer 172.17.0.3 --port "$PORT" --in-netns "$HOST")" "[4001]"

@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
 # Programs of other owners on the same cgroup keep their ids and their order through load, reload
-# and unload, whether they were attached before sluice or after it. Where another program was
-# attached exclusively, the load is refused, names that program, and leaves nothing behind.
+# and unload, whether they were attached before sluice or after it. If another program is attached
+# exclusively, the load fails, names that program, and leaves nothing behind.
 #
 #   container ── docker0 172.17.0.1 [host: 0.0.0.0:56789] eth0 172.16.13.13
 . "$(dirname "$0")/../lib/lib.sh"

@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# Datagrams of 8 KB and more, fragmented in both directions. They are learned after reassembly, and
-# every fragment of the answer leaves from the right address.
+# Datagrams of 8 KB and more are fragmented in both directions. sluice learns requests after
+# reassembly, and every fragment of the reply leaves from the requested address.
 #
 #   container ── docker0 172.17.0.1, fd17::1 [host: [::]:56789] eth0 172.16.13.13, fd16::13
 #               (MTU 1500)

@@ -1,9 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# A loader or an unload that is killed between two changes of links never leaves a program that
-# reads a flow table that is no longer filled: it would answer a client from the address of an
-# earlier request. In between, replies may be left alone.
+# If a load or an unload is killed between two changes of links, it never leaves a program that
+# reads a flow table which no program updates: replies would leave from the address of an earlier
+# request. Meanwhile, replies may be left alone.
 #
 #   container ── docker0 172.17.0.1 [host: [::]:56789] eth0 172.16.13.13, 172.16.13.14
 . "$(dirname "$0")/../lib/lib.sh"

@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# bpftool finds the cgroup, link and program ids that sluice reports. Flows have the process of the
-# socket and both addresses.
+# bpftool finds the cgroup, link and program ids that sluice reports. Listed flows have the process
+# of the socket, and both addresses.
 #
 #   container 172.17.0.3:4000 ── docker0 172.17.0.1 [host: 0.0.0.0:56789] eth0 172.16.13.13
 . "$(dirname "$0")/../lib/lib.sh"

@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# Link-local IPv6: an address is unique only within its interface. Requests go to a second
-# link-local address of the host; two peers with the same address, on two interfaces, stay apart.
+# A link-local IPv6 address is unique only within its interface. Requests go to a second link-local
+# address of the host. Flows of two peers with the same address, on two interfaces, are kept apart.
 #
 #   container fe80::3 ── docker0 fe80::1, fe80::77 [host: [::]:56789] eth0 fe80::1, fe80::77 ── lan fe80::3
 . "$(dirname "$0")/../lib/lib.sh"

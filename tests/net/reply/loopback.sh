@@ -1,10 +1,10 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# A DNAT rule leads requests to 127.0.0.1, which a reply may leave from only by an interface with
-# route_localnet: by another one the send fails, where the kernel alone would send. The source is set
-# only where that cannot happen: the reverse path filter has proven the route back, or all interfaces
-# have route_localnet.
+# A DNAT rule leads requests to 127.0.0.1. A reply from this address can leave only by an interface
+# with route_localnet; by any other interface, the send fails, whereas the kernel alone would send.
+# So sluice sets the source only if that cannot happen: the reverse path filter has proven the route
+# back, or all interfaces have route_localnet.
 #
 #   lan 172.16.13.1, 172.17.0.9 asks 10.1.1.1:53 ── eth0 [dnat to 127.0.0.1:56789] docker0 172.17.0.1/16
 . "$(dirname "$0")/../lib/lib.sh"

@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# memcached, unmodified, over UDP.
+# An unmodified memcached replies over UDP.
 #
 #   container ── docker0 172.17.0.1 [host: memcached -U 11211] eth0 172.16.13.13
 . "$(dirname "$0")/../lib/lib.sh"

@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# Servers that receive and answer in batches, with recvmmsg(2) and sendmmsg(2): the datagrams of a
-# batch belong to different peers.
+# Servers receive and reply in batches, with recvmmsg(2) and sendmmsg(2). The datagrams of a batch
+# belong to different peers.
 #
 #   container ── docker0 172.17.0.1, fd17::1 [host: servers] eth0 172.16.13.13, fd16::13
 . "$(dirname "$0")/../lib/lib.sh"

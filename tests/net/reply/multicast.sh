@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# A datagram sent to a multicast or broadcast address must not be learned: the kernel refuses such a
-# source. Its answer leaves as without sluice, also if the same client socket has sent a request to
+# sluice must not learn a request to a multicast or broadcast address, which the kernel refuses as a
+# source. The reply leaves as without sluice, even if the same client socket has sent a request to
 # an address of the host before.
 #
 #   container asks 239.1.2.3, ff02::4242, 172.17.255.255 and 255.255.255.255

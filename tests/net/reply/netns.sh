@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# A server in another network namespace, as in a pod, below the same cgroup: its socket decides, not
-# the namespace of the loader. Equal addresses in two namespaces stay apart.
+# A server runs in another network namespace below the same cgroup, as in a pod. Its replies are
+# fixed, whatever the namespace of the loader. Equal addresses in two namespaces are kept apart.
 #
 #   container 172.17.0.3 ── docker0 [host] ── container2 172.17.0.4 on eth0, 10.9.9.9 on lo
 #                                             server on 0.0.0.0:56789

@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# An unmodified NSD on the wildcard addresses of both families: several processes share each socket,
-# receive with recvmmsg(2) and answer with sendmmsg(2).
+# An unmodified NSD uses the wildcard addresses of both families. Several processes share each
+# socket, receive with recvmmsg(2), and reply with sendmmsg(2).
 #
 #   container: dig ── docker0 172.17.0.1, fd17::1 [host: nsd *:53] eth0 172.16.13.13, fd16::13
 . "$(dirname "$0")/../lib/lib.sh"

@@ -1,9 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# A server replies to another port of its peer than the request came from, as SIP servers reply to the
-# port in Via, and DHCP servers through a relay to port 67. Such a datagram is left alone, named by
-# mode audit, and fixed with --any-peer-port.
+# A server replies to a port that the request did not come from: SIP servers to the port in Via,
+# DHCP servers to port 67 of a relay. By default sluice leaves such a datagram alone, and mode audit
+# reports it. --any-peer-port fixes it.
 #
 #   container:4000 asks 172.16.13.13, listens on 5060 ── docker0 172.17.0.1 [host: wildcard server]
 . "$(dirname "$0")/../lib/lib.sh"
@@ -73,7 +73,7 @@ want_equal "$(json "sorted((row['other_port'], row['other_port_example']['peer_p
 	"[(1, 5060, '$FAR4', '$NEAR4'), (1, 5060, '$FAR6', '$NEAR6')]"
 want_equal "$(json "d['other_port']" sluice -j reply audit)" 2
 want_status 0 sluice reply audit
-want_text "2 datagrams to another port of a peer"
+want_text "2 datagrams went to a port that the peer had not sent from"
 want_text "--any-peer-port"
 
 say "fixed with --any-peer-port"

@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# --port takes ports and ranges; sluice leaves other ports alone.
+# --port accepts ports and ranges. sluice leaves other ports alone.
 #
 #   container ── docker0 172.17.0.1 [host: servers on 5300, 5310, 5399, 5400] eth0 172.16.13.13
 . "$(dirname "$0")/../lib/lib.sh"

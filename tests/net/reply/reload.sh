@@ -1,10 +1,10 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# Loads again with other options, under traffic: no answer is lost or leaves from the wrong
-# address in between. The fix stays active after the loader has exited, and while it is loaded
-# again. A different --table starts an empty table: answers to requests from before it, and from the
-# moment of the change, leave from the kernel's own source, and never from another address.
+# A load with other options, under traffic, loses no reply, and no reply leaves from a wrong
+# address. The fix stays active after the loader has exited, and during the next load. A different
+# --table starts an empty table. Then replies to earlier requests, and to requests during the
+# change, leave from the kernel's own source, and never from another address.
 #
 #   container: six clients ── docker0 172.17.0.1, fd17::1 [host: [::]:56789] eth0 172.16.13.13, fd16::13
 . "$(dirname "$0")/../lib/lib.sh"

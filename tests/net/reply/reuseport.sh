@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# Two servers share one port with SO_REUSEPORT: the kernel distributes the peers over both, and each
-# answers its own peers.
+# Two servers share a port with SO_REUSEPORT. The kernel distributes the peers over both, and each
+# server replies to its own peers.
 #
 #   container ── docker0 172.17.0.1, fd17::1 [host: two servers on [::]:56789] eth0 172.16.13.13
 . "$(dirname "$0")/../lib/lib.sh"

@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# Servers that answer with sendmsg(2) without control data, on IPv4 and on dual-stack sockets.
+# Servers reply with sendmsg(2) without control data, on IPv4 and on dual-stack sockets.
 #
 #   container ── docker0 172.17.0.1, fd17::1 [host: servers] eth0 172.16.13.13, fd16::13
 . "$(dirname "$0")/../lib/lib.sh"

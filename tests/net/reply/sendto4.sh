@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# A socket on the IPv4 wildcard address answers with sendto(2). Requests go to the host's second
+# A server on the IPv4 wildcard address replies with sendto(2). Requests go to the host's second
 # address.
 #
 #   container 172.17.0.3 ── docker0 172.17.0.1 [host: 0.0.0.0:56789] eth0 172.16.13.13

@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# An unmodified socat as a forking UDP server (UDP-RECVFROM): a process for each datagram answers
-# with sendto on the inherited socket.
+# An unmodified socat is a forking UDP server (UDP-RECVFROM): for each datagram, a new process
+# replies with sendto(2) on the inherited socket.
 #
 #   container ── docker0 172.17.0.1, fd17::1 [host: socat on *:7000, [::]:7001] eth0 172.16.13.13
 . "$(dirname "$0")/../lib/lib.sh"

@@ -1,7 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# One client socket uses two addresses of the host in turn: answers come from the last one.
+# One client socket uses two addresses of the host in turn. Replies come from the address of the
+# last request.
 #
 #   container ── docker0 172.17.0.1, fd17::1 [host: [::]:56789] eth0 172.16.13.13, fd16::13
 . "$(dirname "$0")/../lib/lib.sh"

@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# Two clients with the same source port use two addresses of the server at the same time: a flow
-# learned from one client must not affect the other.
+# Two clients with the same source port use two addresses of the server at the same time. A flow
+# that was learned from one client must not affect the other client.
 #
 #   container  172.17.0.3:4000 ──┐
 #                                docker0 172.17.0.1 [host: 0.0.0.0:56789] eth0 172.16.13.13

@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# An unmodified unbound on the wildcard addresses of both families.
+# An unmodified unbound replies on the wildcard addresses of both families.
 #
 #   container: dig ── docker0 172.17.0.1, fd17::1 [host: unbound *:53] eth0 172.16.13.13, fd16::13
 . "$(dirname "$0")/../lib/lib.sh"

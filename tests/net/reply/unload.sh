@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# The programs stay loaded without the loader. unload and cleanup remove all of them, and running
+# The programs stay loaded without the loader. 'unload' and 'cleanup' remove all of them; running
 # either twice is harmless. --dry-run changes nothing.
 #
 #   container ── docker0 172.17.0.1 [host: 0.0.0.0:56789] eth0 172.16.13.13

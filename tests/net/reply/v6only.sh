@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# A socket bound only to the IPv6 wildcard address, beside one on the IPv4 wildcard address and the
-# same port, as many servers have them.
+# A server has two sockets on the same port, as many servers do: one on the IPv6 wildcard address
+# (IPV6_V6ONLY), and one on the IPv4 wildcard address.
 #
 #   container fd17::3    ── docker0 fd17::1    [host: [::]:56789    ] eth0 fd16::13
 #             172.17.0.3            172.17.0.1 [      0.0.0.0:56789 ]      172.16.13.13

@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# Services whose sockets a service manager has bound, and keeps open: it holds those of the old and
-# of the new instance. A drain takes the process of the service, and drains its sockets only.
+# A service manager binds the sockets of two services, the old and the new instance of a server, and
+# keeps them open. A drain of a service's process drains only the sockets of that service.
 #
 #   host: 60 flows ── lo ── two sockets, old, and two, new, all held by one manager
 . "$(dirname "$0")/../lib/lib.sh"

@@ -1,10 +1,10 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# A process of another user on a managed port lets a descriptor refer by turns to a socket and to a
-# file of its own file system (FUSE), whose close(2) never returns: a process that takes the file instead of
-# the socket waits until the process ends, even if killed. The daemon names the process and leaves it
-# out, and works on: other servers are steered.
+# A process of another user is on a managed port. Its descriptor refers by turns to a socket and to
+# a file of its own FUSE file system, whose close(2) never returns. A process that copies the file
+# instead of the socket hangs until the hostile process ends, even if killed. The daemon names the
+# hostile process, skips it, and continues to steer other servers.
 #
 #   host: udp-hostile (port 6001, user 4321) and workers (port PORT), with the daemon
 . "$(dirname "$0")/../lib/lib.sh"

@@ -1,9 +1,10 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# A process of another user on a managed port holds the lock of its socket: a process that asks for its
-# address or sets an option waits until the process ends, even if killed. The daemon and the commands
-# name it and leave it out, and work on: other servers are steered.
+# A process of another user is on a managed port and holds the lock of its socket. A process that
+# reads the socket's address or sets an option hangs until the hostile process ends, even if killed.
+# The daemon and the commands name the hostile process, skip it, and continue to steer other
+# servers.
 #
 #   host: udp-hostile (port 6001, user 4321) and workers (port PORT), with the daemon
 . "$(dirname "$0")/../lib/lib.sh"
@@ -20,7 +21,7 @@ workers "$HOST" --port "$PORT" --workers 2
 first=$SERVER_PID
 want_status 1 timeout 30 "$SLUICE" --netns "$HOST" steer load --port "$BLOCKED,$PORT"
 want_text "process $BLOCKER (udp-hostile) $BLOCKS"
-want_text "its user, blocks the access to its sockets"
+want_text "its user, blocks access to its sockets"
 want_text "2 sockets"
 want_equal "$(json "[g['port'] for g in d['groups']]" sluice -j steer show)" "[$PORT]"
 sluice steer unload
@@ -32,7 +33,7 @@ want_equal "$(grep -cF "$BLOCKS" "$DAEMON_LOG")" 1 "children that hang"
 say "another process of that user is left out, too"
 locker=$BLOCKER
 hostile
-want_logged "its user, blocks the access" 1
+want_logged "its user, blocks access" 1
 want_equal "$(grep -cF "$BLOCKS" "$DAEMON_LOG")" 1 "children that hang"
 kill_hostile
 BLOCKER=$locker

@@ -1,9 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# cleanup returns steered groups to the kernel in any state: loaded, with some or all pins removed
-# by hand, or with pins of another version. It names groups of another directory and leaves them
-# alone.
+# 'cleanup' returns steered groups to the kernel in any state: loaded, with some or all pins removed
+# by hand, or with pins of another version. It names groups of another pin directory, and leaves
+# them alone.
 #
 #   container ── docker0 172.17.0.1 [host: three servers on 0.0.0.0:56789]
 #

@@ -1,8 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# Open and closed sockets are counted apart, and a load counts those that it adds. Sockets and groups
-# that nothing has added are shown with a hint. Every namespace has its number and its name.
+# Open and closed sockets are counted separately, and a load counts the sockets that it adds.
+# Sockets and groups that are not steered yet are shown with a hint. Every namespace is shown with
+# its number and its name.
 #
 #   container ── docker0 172.17.0.1 [host: four servers, then three more on 0.0.0.0:56789]
 . "$(dirname "$0")/../lib/lib.sh"

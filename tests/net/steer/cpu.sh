@@ -1,9 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# Policy cpu: the worker that runs on the CPU where a datagram arrives reads it, whether the workers
-# are processes or threads. Where the CPUs of the workers are unknown, flows are placed by hash. A
-# process sends over lo to its own CPU.
+# Under policy cpu, a datagram goes to the worker that runs on the CPU where it arrives, whether the
+# workers are processes or threads. If the CPUs of the workers are unknown, flows are placed by
+# hash. Over lo, a datagram arrives on the CPU of its sender.
 #
 #   client on CPU 0 or 1 ── lo 127.0.0.1, ::1 [host: workers on CPU 0 and CPU 1, on [::]:56789]
 . "$(dirname "$0")/../lib/lib.sh"

@@ -1,10 +1,10 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# A server of four processes that daemonizes after it has been steered: the process that has bound
-# the sockets, and joined with them, is gone, and four others hold one each. They are one instance, a
-# restart is a new generation, and a drain takes every process id that steer show prints. So it does
-# if the processes have no ancestor left.
+# A server of four processes daemonizes after its sockets have joined a group. The process that
+# bound the sockets is gone, and four others hold one socket each. They are one instance, and a
+# restart is a new generation. A drain accepts every process id that 'steer show' prints, even if
+# the processes have no common ancestor left.
 #
 #   host: 100 flows ── lo ── four processes, old ▸ four processes, new
 . "$(dirname "$0")/../lib/lib.sh"

@@ -1,9 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# What a drain reports as lost is exact, where it cannot be seen by looking at the queues alone: what
-# a full queue drops during the drain, what a server reads before it dies, and what two drains of one
-# server see both.
+# A drain reports the exact number of lost datagrams, also if the queues alone do not show it: if a
+# full queue drops datagrams during the drain, if a server still reads before it dies, and if two
+# drains of one server see the same datagrams.
 #
 #   host: flows ── lo ── a worker, old, and a worker, new
 . "$(dirname "$0")/../lib/lib.sh"

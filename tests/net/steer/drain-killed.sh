@@ -1,9 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# A drain that is killed (kill -9) leaves its slots draining. The next command, or the daemon's
-# sweep, finds that no process drains them, reports it, and activates them again. It leaves a
-# running drain alone.
+# A drain that is killed (SIGKILL) leaves its slots in state draining. The next command, or the
+# daemon's next sweep, finds that no process drains them, reports this, and activates them again. A
+# running drain is left alone.
 #
 #   host: flows ── lo ── two workers, old, and two, new, and two more
 . "$(dirname "$0")/../lib/lib.sh"

@@ -1,11 +1,11 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# One worker of a server dies during a drain. Its flows move at once, those of the other worker
-# stay, and the drain continues until the other worker has ended too. Then it fails, since the
-# datagrams in flight to a dying worker may be lost. Two drains run, one for each worker, as a script
-# may do. A drain holds no descriptor of the sockets, which would keep them alive: in the group, and
-# in an epoll of the server.
+# One worker of a server dies during a drain. Its flows move at once, and those of the other worker
+# stay. The drain continues until the other worker has ended too. Then the drain fails, since the
+# datagrams in flight to a dying worker may be lost. Two drains run, one for each worker, as a
+# script may start them. A drain holds no descriptor of the sockets, which would keep them alive in
+# the group and in an epoll of the server.
 #
 #   host: 40 flows ── lo ── two workers, old, each a process, and two, new; then two others for the old
 . "$(dirname "$0")/../lib/lib.sh"

@@ -1,9 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# A drain does not complete: its terminal is closed, it is killed, or the other server ends
-# meanwhile. Then the server takes new flows again, and its queues keep their datagrams, unless
-# another drain has completed.
+# A drain does not complete because its terminal is closed, because it is killed, or because the
+# other server ends. Then the drained server takes new flows again, and its queues keep their
+# datagrams, unless another drain has completed.
 #
 #   host: 20 flows ── lo ── two workers, old, and two, new
 . "$(dirname "$0")/../lib/lib.sh"

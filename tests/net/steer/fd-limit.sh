@@ -1,8 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# More groups than the default limit of open files: all of them are steered, and all are returned. A
-# group that has lost its program, through its server or a killed loader, is steered again at once.
+# There are more groups than the default limit of open files allows. All of them are steered, and
+# all are returned. A group that loses its program, through its server or a killed loader, is
+# steered again at once.
 #
 #   host: a server with sockets on ports 5001 to 5020
 . "$(dirname "$0")/../lib/lib.sh"

@@ -1,9 +1,10 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# A flood of 100,000 sources with 1, 2 and 5 datagrams each fills a table for 4,096 flows, also beside
-# live flows, which do not move. Flows that begin afterwards are recorded within the time that the
-# datagrams protect the flood's flows for, not only after --idle: at the next generation none moves.
+# A flood of 100,000 sources with 1, 2 and 5 datagrams each fills a table for 4,096 flows. Live
+# flows do not move. Flows that begin later are recorded once the flood's flows are no longer
+# protected by their datagrams, and not only after --idle: at the next generation, none of them
+# moves.
 #
 #   host: flows ── lo ── two workers; then two of a new generation
 #         100,000 sources, 1, 2 and 5 datagrams each ─┘

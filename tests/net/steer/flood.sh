@@ -1,9 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# 100,000 datagrams from as many spoofed sources against 1,000 live flows, with a table for 32,768
-# flows. No live flow moves, even if a worker is added during the flood. The kernel alone, which has
-# no flow table, moves hundreds of them.
+# 100,000 datagrams from as many spoofed sources flood a table for 32,768 flows, which has 1,000
+# live flows. No live flow moves, even if a worker is added during the flood. The kernel alone,
+# which has no flow table, moves hundreds of live flows.
 #
 #   host: 1,000 flows ── lo ── four workers, and a fifth
 #         100,000 sources, one datagram each ─┘

@@ -1,9 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# A server with its own reuseport program, classic BPF or eBPF, is left alone and named. The load
-# exits with 5 if the port has no other group, and the server's program selects as before. Another
-# group on that port is steered nevertheless.
+# A load names a server with its own reuseport program, classic BPF or eBPF, and leaves it alone:
+# the server's program selects as before. The load exits with status 5 if the port has no other
+# group. Another group on the port is steered nevertheless.
 #
 #   host: 40 flows ── lo ── four workers, whose program selects the first
 . "$(dirname "$0")/../lib/lib.sh"

@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# A server binds as many sockets at once as a group has slots, then one more: the daemon reports the
-# one without a slot, keeps no descriptor, and adds it once another one closes.
+# A server binds as many sockets at once as a group has slots, and then one more. The daemon reports
+# the socket without a slot, keeps no descriptor of it, and adds it once another socket is closed.
 #
 #   host: sockets.py with 1,024 sockets on PORT and one more
 . "$(dirname "$0")/../lib/lib.sh"

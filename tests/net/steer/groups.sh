@@ -1,9 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# Several groups share one port: on the wildcard address of both families, on specific addresses,
-# and again in another network namespace. Each is steered on its own: the workers of a flow's group
-# answer it, and a worker that joins one group moves no flow in any.
+# Several groups share a port: on the wildcard address of both families, on specific addresses, and
+# in another network namespace. Each group is steered separately: a flow is answered by a worker of
+# its own group, and a worker that joins one group moves no flow in any group.
 #
 #   host:  flows ── 127.0.0.1, ::1 ── [::]:39871        lan:  flows ── 127.0.0.1 ── [::]:39871
 #          flows ── 127.0.0.2      ── 127.0.0.2:39871

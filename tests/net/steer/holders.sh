@@ -1,9 +1,10 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# A socket has one slot, however often it is found: by two loads at once, under two descriptors, in
-# two processes. It keeps the slot, and its flows, while any process holds it: after its server has
-# died, 'steer show' names the process that is left. nginx holds its sockets like that over a reload.
+# A socket has one slot, however often it is found: by two concurrent loads, under two descriptors,
+# or in two processes. It keeps the slot and its flows while any process holds it. After its server
+# has died, 'steer show' names the remaining process. nginx keeps its sockets open like this across
+# a reload.
 #
 #   host: sockets.py and its child with two sockets, and flows
 . "$(dirname "$0")/../lib/lib.sh"

@@ -1,9 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# The idle timeout: a flow that was silent for longer starts again, at the server's new generation.
-# An active flow stays with the old generation. Without a newer generation, a silent flow does not
-# move.
+# A flow that was silent for longer than the idle timeout starts again, with the new generation of
+# the server. An active flow stays with the old generation. Without a newer generation, a silent
+# flow does not move.
 #
 #   host: 100 flows silent, 100 busy ── lo ── four workers, old, and four, new
 . "$(dirname "$0")/../lib/lib.sh"

@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# A socket in flight to another process (SCM_RIGHTS), in no process's file table, is still open: its
-# slot, its flows and its group stay. They are removed when it is closed.
+# A socket in flight to another process (SCM_RIGHTS) is in no file table, but still open. Its slot,
+# its flows and its group stay, and are removed when the socket is closed.
 #
 #   host: a server with three sockets, which it sends away one after another
 . "$(dirname "$0")/../lib/lib.sh"

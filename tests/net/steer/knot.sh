@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# knot with four UDP workers, restarted again and again under dnsperf, as unbound is. Each instance
-# has its own directory, since its databases are locked.
+# knot with four UDP workers is restarted again and again under dnsperf, like unbound in unbound.sh.
+# Each instance has its own directory, since a running instance locks its databases.
 #
 #   host: dnsperf, 20 clients ── lo ── knotd, old ▸ knotd, new ▸ …
 . "$(dirname "$0")/../lib/lib.sh"

@@ -1,9 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# A server whose main thread has ended (pthread_exit), while its other threads serve: its leader has
-# no files, so its sockets are taken through another thread. It gets its share of the flows, and is
-# drained, as any server.
+# The main thread of a server has ended (pthread_exit) while its other threads serve. The thread
+# group leader has no open files, so the sockets are copied through another thread. The server gets
+# its share of the flows, and can be drained like any server.
 #
 #   host: flows ── lo ── four workers without a main thread; then four others
 . "$(dirname "$0")/../lib/lib.sh"

@@ -1,8 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# A load of many groups takes long, and lets other commands go first between two groups: they end
-# while it goes on, and it then steers all groups. A command that unloads or loads steering ends it.
+# A load of many groups takes long, and lets other commands go first between two groups. These
+# commands end before the load, which still steers all groups. A command that loads or unloads
+# steering ends the load.
 #
 #   host: one process with a socket on each of GROUPS ports (SO_REUSEPORT)
 . "$(dirname "$0")/../lib/lib.sh"

@@ -1,9 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# Undelivered datagrams are accounted for: those that a full queue refuses, at the worker that does
-# not read, and those that are freed with their socket, for which the kernel has no counter. A
-# worker that does not read at all is distinguished from a slow one.
+# Undelivered datagrams are accounted for: those that the full queue of a worker refuses, and those
+# that are freed with their socket, for which the kernel has no counter. A worker that does not read
+# at all is distinguished from a slow worker.
 #
 #   container ── docker0 172.17.0.1 [host: a server on 0.0.0.0:56789]
 . "$(dirname "$0")/../lib/lib.sh"

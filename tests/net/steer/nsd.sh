@@ -1,9 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# nsd with four server processes, which daemonizes: the process that has bound the sockets is gone
-# when the server runs, and its children hold them. Restarted again and again under dnsperf, as
-# unbound is. The drain takes the process ids that steer show prints, too.
+# nsd has four server processes and daemonizes: the process that bound the sockets is gone once the
+# server runs, and its children hold them. It is restarted again and again under dnsperf, like
+# unbound in unbound.sh. The drain also accepts the process ids that 'steer show' prints.
 #
 #   host: dnsperf, 20 clients ── lo ── nsd, old ▸ nsd, new ▸ …
 . "$(dirname "$0")/../lib/lib.sh"

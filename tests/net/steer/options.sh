@@ -1,10 +1,10 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# Each option changed alone, and back, while flows are on record and two generations of workers run:
-# no datagram is lost, and no flow moves, unless the man page names the option: with --flows, they go
-# where the hash of the current generation puts them, and policies source and cpu place them again.
-# The flows stay on record under each option that keeps the table.
+# Each option is changed separately, and changed back, while flows are recorded and two generations
+# of workers run. No datagram is lost. No flow moves, except with the options that the man page
+# names: after --flows, the hash of the current generation places the flows, and policies source and
+# cpu place them again. Options that keep the table also keep the recorded flows.
 #
 #   host: 100 flows ── lo ── two workers, retired, and two of the current generation
 . "$(dirname "$0")/../lib/lib.sh"

@@ -1,9 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# A server attaches its own reuseport program while sluice works on its group: after sluice has read
-# that there is none, or that it is sluice's. The kernel replaces a program without a condition, so
-# sluice reads again right before, and leaves the server's alone.
+# A server attaches its own reuseport program while sluice works on its group, after sluice has read
+# that the group has no program, or one of sluice's. The kernel replaces a program unconditionally,
+# so sluice reads the group again right before, and leaves the server's program alone.
 #
 #   host: 40 flows ── lo ── four workers; their program selects the first
 . "$(dirname "$0")/../lib/lib.sh"

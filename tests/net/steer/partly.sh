@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# One socket of a group cannot be steered, since the server has it in its own map. The whole group
-# is left to the kernel; otherwise that socket would receive nothing.
+# One socket of a group cannot be steered, because it is in a map of the server. The whole group is
+# left to the kernel; otherwise that socket would receive nothing.
 #
 #   host: flows ── lo ── two sockets, one of them in the server's REUSEPORT_SOCKARRAY
 . "$(dirname "$0")/../lib/lib.sh"

@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# Policy load balances a few heavy flows better than the kernel's hash: the busiest worker is closer
-# to the mean. Existing flows do not move for balance.
+# Policy load balances a few heavy flows better than the kernel's hash: the load of the busiest
+# worker is closer to the mean. Existing flows do not move for the sake of balance.
 #
 #   host: 32 flows, in ten rounds with other ports ── lo ── eight workers
 . "$(dirname "$0")/../lib/lib.sh"

@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# Policy source: one worker has all ports of a client address, and keeps them when a worker is
-# added, new ports included. The kernel alone distributes the ports of each address.
+# Under policy source, one worker gets all ports of a client address, and keeps them, including new
+# ports, when a worker is added. The kernel alone distributes the ports of each address.
 #
 #   host: 20 addresses, 10 ports each ── lo ── four workers, and a fifth
 . "$(dirname "$0")/../lib/lib.sh"

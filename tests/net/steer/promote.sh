@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
 # Workers with one socket each that start seconds apart share the flows: none of them is a new
-# generation. The operator sends the new flows to one of them, and back; a drain is taken back the
-# same way. Old flows stay where they are.
+# generation. The operator promotes one of them, which then takes the new flows, and goes back. A
+# promotion also undoes a drain. Existing flows do not move.
 #
 #   host: flows ── lo ── three processes with one socket each
 . "$(dirname "$0")/../lib/lib.sh"

@@ -1,9 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# One network namespace has more groups than the quota of 192 that all namespaces except the host's
-# share. It gets half of the quota; the omitted groups are reported and shown, and a namespace that
-# is created later is steered.
+# All network namespaces except the host's share 192 groups. A namespace with 120 groups gets half
+# of the 192. Denied groups are reported and shown, and another namespace is still steered.
 #
 #   host: a server with sockets on ports 47300 to 47419      lan: one on port 47300
 #

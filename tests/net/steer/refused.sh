@@ -1,9 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# A seccomp filter refuses pidfd_getfd(2) or pidfd_open(2): each command that takes sockets reports it,
-# exits with 4 and changes nothing; the daemon logs it and retries. Such a filter answers EPERM
-# or ENOSYS.
+# A seccomp filter refuses pidfd_getfd(2) or pidfd_open(2) with EPERM or ENOSYS. Each command that
+# copies sockets reports this, exits with status 4 and changes nothing. The daemon logs it and
+# retries.
 . "$(dirname "$0")/../lib/lib.sh"
 . "$(dirname "$0")/../lib/steer.sh"
 . "$(dirname "$0")/../lib/daemon.sh"

@@ -1,10 +1,10 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# Rolling restarts under load: the new server starts beside the old one, which is drained and ended.
-# No datagram is lost, and each flow moves once for each restart, when its worker ends. Until then
-# old flows stay with the old server, and new flows go to the new one. The kernel alone loses the
-# datagrams in the closed queues, and moves flows to the new server early.
+# Rolling restarts under load: a new server starts beside the old server, which is drained and
+# ended. No datagram is lost, and each flow moves once per restart, when its worker ends. Until
+# then, old flows stay with the old server, and new flows go to the new server. The kernel alone
+# loses the datagrams in the closed queues, and moves flows to the new server early.
 #
 #   host: 100 flows ── lo ── four workers, old ▸ four workers, new ▸ …
 . "$(dirname "$0")/../lib/lib.sh"

@@ -1,8 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# Datagrams shorter than any header of an application, byte by byte from an empty one: each is
-# steered, arrives whole at one worker and is counted. Two from one flow have the same worker.
+# Sends datagrams shorter than any application header, of every length from 0 bytes. Each is
+# steered, arrives complete at one worker, and is counted. Two datagrams of a flow go to the same
+# worker.
 #
 #   host: one socket for each length from 0 to 64 ── lo ── two sockets in one process
 . "$(dirname "$0")/../lib/lib.sh"

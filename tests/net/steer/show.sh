@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# steer show accounts for every datagram of known traffic: the worker that received it, its flow,
-# and the UDP counters of the namespace.
+# 'steer show' accounts for every datagram of known traffic: by the worker that received it, by its
+# flow, and by the UDP counters of the namespace.
 #
 #   container ── docker0 172.17.0.1 [host: three servers on 0.0.0.0:56789]
 . "$(dirname "$0")/../lib/lib.sh"

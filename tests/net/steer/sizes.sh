@@ -1,9 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# Groups of 1, 2 and 64 sockets. Loading moves no flow, and all workers keep their flows when one
-# more starts, also in a group of one. The group is removed with its last socket, and a server that
-# starts again is steered like the first.
+# Tests groups of 1, 2 and 64 sockets. Loading moves no flow, and all workers keep their flows when
+# another worker starts, also in a group of one. The group is removed with its last socket, and a
+# server that starts again is steered like the first.
 #
 #   host: flows ── lo ── 1, 2, 64 workers, and one more
 . "$(dirname "$0")/../lib/lib.sh"

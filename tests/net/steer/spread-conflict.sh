@@ -1,9 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# An interface has one XDP program. Another owner's program is never replaced: it is named, and no
-# interface is changed. Impossible requests are refused before anything changes. A deleted interface
-# takes its program with it, and cleanup leaves nothing behind.
+# An interface can have only one XDP program. sluice never replaces another owner's program: it
+# names the program, and changes no interface. Impossible requests are refused before anything
+# changes. A deleted interface takes its program with it, and cleanup leaves nothing behind.
 #
 #   lan ── eth0 172.16.13.13 [host: workers on CPU 0 and CPU 1, [::]:56789] eth1 ── lan
 . "$(dirname "$0")/../lib/lib.sh"

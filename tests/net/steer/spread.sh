@@ -1,10 +1,10 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# Policy cpu where all datagrams arrive on one CPU, as from a network card with one queue: XDP
-# spreads the flows over the listed CPUs, and each goes to the worker there. XDP is native where the
-# driver supports it, generic elsewhere; the load reports which, and why. A datagram whose checksum
-# the sender has left to the hardware is not lost.
+# All datagrams arrive on one CPU, as from a network card with a single queue. Under policy cpu, XDP
+# spreads the flows over the listed CPUs, and each flow goes to the worker on its CPU. XDP is native
+# if the driver supports it, otherwise generic; the load reports the mode and the reason. A datagram
+# whose checksum the sender has left to the hardware is not lost.
 #
 #   lan, on CPU 0 ── eth0 172.16.13.13, fd16::13 [host: workers on CPU 0 and CPU 1, [::]:56789]
 . "$(dirname "$0")/../lib/lib.sh"

@@ -1,9 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# Under load, no flow moves when steering is loaded, none when a worker is added, and only the dead
-# worker's flows when one is killed; unloading loses no datagram. The kernel alone moves many flows
-# of live workers in each of these cases.
+# Under load, no flow moves when steering is loaded or a worker is added. When a worker is killed,
+# only its own flows move. Unloading loses no datagram. The kernel alone moves many flows of live
+# workers in each of these cases.
 #
 #   host: 200 flows ── lo ── four workers, and a fifth
 . "$(dirname "$0")/../lib/lib.sh"

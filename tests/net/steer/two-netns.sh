@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# The same address and port in two network namespaces make two groups, each with its own figures and
+# The same address and port in two network namespaces are two groups, each with its own figures and
 # the counters of its namespace. A value that the caller may not read is omitted, not invented.
 #
 #   host: two servers on [::]:47081       other: two servers on [::]:47081

@@ -1,9 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# A group that a sluice with other pins steers is named as that, and so is one whose pins were
-# removed: neither is a server with a program of its own. Both commands and the daemon leave it alone,
-# and the hint names the command that releases it.
+# Commands and the daemon recognise a group that another sluice steers, with pins in another
+# directory or without pins, and do not take it for a server with its own program. They leave the
+# group alone, and a hint names the command that releases it.
 . "$(dirname "$0")/../lib/lib.sh"
 . "$(dirname "$0")/../lib/steer.sh"
 . "$(dirname "$0")/../lib/daemon.sh"

@@ -1,9 +1,10 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# unbound with four threads, restarted again and again under dnsperf by the lines that the man page
-# prints: the new server starts beside the old one, which is drained and ended. No query is lost, and each client moves once for each
-# restart. The kernel alone loses the queries that reach the old server's sockets while it ends.
+# unbound with four threads is restarted again and again under dnsperf, with the lines of the man
+# page: a new server starts beside the old server, which is drained and ended. No query is lost, and
+# each client moves once per restart. The kernel alone loses the queries that reach the old server's
+# sockets while it ends.
 #
 #   host: dnsperf, 20 clients ── lo ── unbound, old ▸ unbound, new ▸ …
 . "$(dirname "$0")/../lib/lib.sh"

@@ -1,9 +1,10 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# What a drained server leaves unread is lost, and counted to the datagram: it has stopped reading,
-# or it dies after its flows have moved. Nothing is sent on its behalf: behind a redirect the new
-# server would see wrong client addresses. A server that reads slowly gets the time for it.
+# The datagrams that a drained server leaves unread are lost, and counted exactly, whether the
+# server has stopped reading or dies after its flows have moved. sluice does not send them again:
+# behind a redirect, the new server would see wrong client addresses. A server that reads slowly
+# gets enough time.
 #
 #   host: flows ── lo, port 5300 redirected ── two workers, old ▸ two workers, new
 . "$(dirname "$0")/../lib/lib.sh"

@@ -1,8 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# steer show --watch refreshes in place on a terminal and restores the terminal at its end.
-# Elsewhere, reports follow each other; in JSON, each is one line, with rates that match the counts.
+# 'steer show --watch' refreshes in place on a terminal, and restores the terminal at the end.
+# Elsewhere it prints one report after another; in JSON, each report is one line, with rates that
+# match the counts.
 #
 #   container ── docker0 172.17.0.1 [host: two servers on 0.0.0.0:56789]
 . "$(dirname "$0")/../lib/lib.sh"

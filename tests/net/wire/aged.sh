@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# A server answers late. Within --age the answer leaves from the asked address, unless that has left
-# the host. After it nothing is known of the request any more, and the answer is left alone.
+# A server replies late. Within --age, the reply leaves from the requested address, unless that
+# address has left the host. Later the flow has expired, and the reply is left alone.
 #
 #   container ── veth3 ═ docker0 172.17.0.1 [host: 0.0.0.0:56789, slow to answer] eth0 172.16.13.13
 . "$(dirname "$0")/../lib/lib.sh"

@@ -1,11 +1,11 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# Servers that are bound to the bridge by SO_BINDTODEVICE, with programs on its ports: a lookup on a
-# port does not find their sockets. Right ones stay right; replies of wrong ones are fixed, and their
-# requests stay as they are, even if another socket is connected to the client. A socket bound to the
-# bridge that has connected back is not found: its client is refused, as without sluice. With a
-# program on the bridge, all are found.
+# Servers are bound to the bridge by SO_BINDTODEVICE, and the programs are on its ports, where a
+# lookup does not find their sockets. Right servers stay right. Replies of wrong servers are fixed,
+# and their requests are not changed, even if another socket is connected to the client. The lookup
+# does not find a socket on the bridge that has connected back: its client is refused, as without
+# sluice. With a program on the bridge, all sockets are found.
 #
 #   container ── veth3 ═ docker0 172.17.0.1 [host: servers bound to docker0] eth0 172.16.13.13
 . "$(dirname "$0")/../lib/lib.sh"

@@ -2,9 +2,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
 # A bridge delivers frames to this host or to another port by their Ethernet address. Another host
-# behind the bridge may have one of this host's IP addresses, as two nodes with a shared virtual
-# address do: frames for that host are left alone. The programs read the bridge's Ethernet address
-# from the kernel, so it may change without a new load.
+# behind the bridge may have one of this host's IP addresses, like two nodes with a shared virtual
+# address; frames for that host are left alone. The programs read the bridge's Ethernet address from
+# the kernel, so it may change without a new load.
 #
 #   container ── veth3 ═ docker0 172.17.0.1 [host: *:56789] eth0 172.16.13.13
 #   container2: *:56789, also 172.16.13.13 ── veth4 ═ docker0

@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# With all ports managed, this host's clients are seen too: sockets whose port the kernel has chosen.
-# Their source follows the routes, also after the first answer.
+# With all ports managed, the programs also see this host's clients, whose ports the kernel has
+# chosen. The source of a client's datagrams follows the routes, even after the first reply.
 #
 #   container: echo on 4000 ── docker0 172.17.0.1, then .9 [host: clients]
 . "$(dirname "$0")/../lib/lib.sh"

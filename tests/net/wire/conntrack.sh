@@ -1,9 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# The conntrack entry of a client's requests to A, once these are redirected to the address of a
-# socket that has connected back: it ends soon if no answer has used it. One that was answered before
-# mode wire was loaded lives on, as without sluice.
+# A client's requests to A are redirected to the address of a socket that has connected back. The
+# conntrack entry of the requests to A ends soon, if no reply has used it. An entry that has seen a
+# reply before mode wire was loaded stays, as without sluice.
 #
 #   container ── docker0 172.17.0.1 [host] eth0 A 172.16.13.13
 . "$(dirname "$0")/../lib/lib.sh"

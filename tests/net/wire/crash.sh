@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# The next load, unload and cleanup handle the state that a loader of mode wire leaves when it is
-# killed at any moment, with tcx and with clsact. ROUNDS sets how often (4; 30 in
+# The next load, unload or cleanup can handle any state that a loader of mode wire leaves when it is
+# killed, with tcx and with clsact. ROUNDS sets the number of rounds (4; 30 in
 # tests/nightly/crash-wire.sh).
 #
 #   container ═ docker0 172.17.0.1 [host: 0.0.0.0:56789] eth0 172.16.13.13

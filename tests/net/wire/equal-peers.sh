@@ -1,9 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# Two peers with the same address and port behind two interfaces, each with a server of its own that
-# is bound to the interface: what is known of one peer does not hold for the other. Nor does what a
-# gateway knows of a server hold for one behind another interface.
+# Two peers with the same address and port are behind two interfaces, and a separate server is bound
+# to each interface. State about one peer does not apply to the other peer. Nor does a gateway's
+# state about a server apply to a server behind another interface.
 #
 #   container  10.9.0.2 ── v1 10.9.0.1 [host: a server on v1, another on v2] lo 10.20.0.1, .2
 #   container2 10.9.0.2 ── v2 10.9.0.3

@@ -1,11 +1,11 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# Docker's rules (masquerading, a published port and a closed FORWARD chain), and a strict firewall on
-# the host, which drops packets that conntrack classifies as invalid, and lets out only packets of
-# known connections. Under Docker's rules all servers are right. The strict firewall drops a wrong
-# answer before it is seen, so an unconnected server is not fixed; one that connects back is, from the
-# second request on. Right servers are right under all of them.
+# Tests Docker's rules (masquerading, a published port, and a closed FORWARD chain), and a strict
+# firewall on the host, which drops packets that conntrack classifies as invalid, and lets out only
+# packets of known connections. Under Docker's rules, all servers are right. The strict firewall
+# drops a wrong reply before the programs see it, so an unconnected server is not fixed. A server
+# that connects back is fixed from the second request on. Right servers are right under all rules.
 #
 #   container ── veth3 ═ docker0 172.17.0.1 [firewall; host: [::]:56789] eth0 172.16.13.13 ── lan
 . "$(dirname "$0")/../lib/lib.sh"

@@ -1,9 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# reply flows lists the flows of mode wire beside those of mode socket: of a server on HOST and of
-# one behind it, over IPv4 and IPv6, with the requested address, the reply source, and whether the
-# answer is rewritten. It also lists fifty thousand flows while others are added.
+# 'reply flows' lists the flows of mode wire beside those of mode socket, for a server on HOST and a
+# server behind it, over IPv4 and IPv6. A flow has the requested address, the reply source, and
+# whether replies are rewritten. The command also lists fifty thousand flows while others are added.
 #
 #   container 172.17.0.3 ── veth3 ═ docker0 172.17.0.1 [HOST: *:56789] eth0 172.16.13.13
 #                                                      s0 10.8.0.254 ── 10.8.0.5 [server: *:56790] 10.20.0.5

@@ -1,11 +1,11 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# tc programs of other owners on the same interface, by tcx and by clsact, before and after
-# sluice's. They stay in order through load, reload, unload and cleanup, and a foreign clsact qdisc
-# stays with its filters. sluice is last on ingress and first on egress, so that the others see the
-# packets as on the wire. If another program ends the chain before sluice on ingress, nothing is
-# changed on egress either.
+# tc programs of other owners are on the same interface, by tcx and by clsact, before and after
+# sluice's. They keep their order through load, reload, unload and cleanup, and a foreign clsact
+# qdisc keeps its filters. sluice is last on ingress and first on egress, so that the other programs
+# see the packets as on the wire. If another program ends the chain before sluice on ingress, sluice
+# changes nothing on egress either.
 #
 #   container ── veth3 (programs of others) ═ docker0 172.17.0.1 [host] eth0 172.16.13.13
 . "$(dirname "$0")/../lib/lib.sh"

@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# Datagrams of 8 KB and 60 KB in mode wire: every fragment gets the address of the first one, answers
-# and redirected requests, also where bridge netfilter reassembles and refragments them.
+# Datagrams of 8 KB and 60 KB in mode wire: every fragment of a reply or a redirected request gets
+# the same address as the first fragment, even if bridge netfilter reassembles and refragments them.
 #
 #   container ── veth3 ═ docker0 172.17.0.1 [host: [::]:56789] eth0 172.16.13.13
 #               (MTU 1500)

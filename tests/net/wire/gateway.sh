@@ -1,10 +1,10 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# Gateway mode: HOST forwards to a server with two addresses, which answers from the address of its
-# route, not from the requested one. The answer is fixed on ingress, before PREROUTING. So the client
-# gets it with masquerading and DNAT on HOST, and conntrack has one entry. The server is behind an
-# interface of its own, or behind a port of a bridge.
+# In gateway mode, HOST forwards to a server with two addresses, which replies from the address of
+# its route instead of the requested address. The reply is fixed on ingress, before PREROUTING. So
+# the client receives it despite masquerading and DNAT on HOST, and conntrack has one entry. The
+# server is behind its own interface, or behind a port of a bridge.
 #
 #   client 172.17.0.3 ── docker0 [HOST: NAT] s0 10.8.0.254 ── 10.8.0.5 [server: *:56789] 10.20.0.5
 . "$(dirname "$0")/../lib/lib.sh"

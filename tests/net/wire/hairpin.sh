@@ -1,9 +1,10 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# Hairpin: a DNAT rule leads requests to one address of this host back out of the bridge that they
-# came in by, to another container, as Docker's published ports do. The same ports have servers of
-# this host, which the client also asks, from the same port of its own: what was right stays right.
+# Hairpin NAT: a DNAT rule redirects requests to one address of this host back out of the bridge on
+# which they arrived, to another container, like Docker's published ports. Servers of this host use
+# the same ports, and the client also sends requests to them, from the same source port. Right
+# replies stay right.
 #
 #   container ═ docker0 172.17.0.1 [host: dnat A → container2, servers] eth0 A 172.16.13.13, B .14
 #   container2: servers ═

@@ -1,9 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# ICMP errors about rewritten datagrams, as sockets see them. An error about a request reaches the
-# client for the address that it used. An error about an answer reaches the server's socket, which
-# is bound to the other address.
+# Checks which ICMP errors about rewritten datagrams sockets receive. An error about a request
+# reaches the client, with the address that it used. An error about a reply reaches the server's
+# socket, which is bound to the other address.
 #
 #   container 172.17.0.3 ── veth3 ═ docker0 172.17.0.1 [host] eth0 172.16.13.13
 . "$(dirname "$0")/../lib/lib.sh"

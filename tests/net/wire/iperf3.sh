@@ -1,9 +1,10 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# `iperf3 -s` connects a UDP socket back to each client and opens a new one for the next. UDP tests
-# from a container fail without sluice and in mode socket. In mode wire they run in both directions,
-# with several streams, and leave one conntrack entry for each stream whose client goes on sending.
+# `iperf3 -s` connects a UDP socket back to each client, and opens a new socket for the next client.
+# UDP tests from a container fail without sluice and in mode socket. In mode wire they run in both
+# directions, with several streams, and leave one conntrack entry for each stream whose client keeps
+# sending.
 #
 #   container: iperf3 -u -c 172.16.13.13 ── docker0 172.17.0.1 [host: iperf3 -s] eth0 172.16.13.13
 . "$(dirname "$0")/../lib/lib.sh"

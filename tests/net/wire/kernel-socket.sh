@@ -1,9 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# A tunnel whose UDP socket is the kernel's, on the wildcard address: VXLAN here, as ESP in UDP and
-# WireGuard. The outer addresses of what it receives stay as they are, since tunnels and firewall
-# rules are found by them. Servers that are asked at the tunnel's address are as ever.
+# A tunnel has a UDP socket of the kernel on the wildcard address: VXLAN here, as with ESP in UDP
+# and WireGuard. The outer addresses of received packets are not changed, since tunnels and firewall
+# rules match on them. Servers at the tunnel's inner address work as before.
 #
 #   container 172.17.0.3 ── docker0 172.17.0.1 [host] eth0 172.16.13.13
 #     vx 10.99.0.3   ══ VXLAN to 172.16.13.13 ══   vx 10.99.0.1 [host: servers]

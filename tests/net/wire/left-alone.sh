@@ -1,9 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# What mode wire leaves alone, or must not break: sockets bound to one address, servers that set the
-# source themselves or could, ports that are not named, addresses that no interface has (AnyIP), the
-# host as a client, forwarded datagrams, and those of another namespace on the same interface.
+# Mode wire must leave alone: sockets bound to one address, servers that can set the source
+# themselves, unmanaged ports, addresses that no interface has (AnyIP), the host as a client,
+# forwarded datagrams, and those of another namespace on the same interface.
 #
 #   container, container2 ═ docker0 172.17.0.1 [host] eth0 172.16.13.13 ── lan
 . "$(dirname "$0")/../lib/lib.sh"

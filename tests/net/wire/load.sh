@@ -1,9 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# Loading mode wire is all or nothing: a dry run changes nothing, a failed load leaves the earlier
-# one, the next load and cleanup handle the state of a killed loader, and a second load changes the
-# first in place. One directory of pins serves one network namespace.
+# A load of mode wire is all or nothing. A dry run changes nothing, a failed load keeps the previous
+# state, and a second load updates the first in place. The next load, and cleanup, can handle the
+# state of a killed loader. A pin directory serves a single network namespace.
 #
 #   container, container2 ═ docker0 172.17.0.1 [host: 0.0.0.0:56789] eth0 172.16.13.13 ── lan
 . "$(dirname "$0")/../lib/lib.sh"

@@ -1,9 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# A load or unload of mode wire on many ports takes long, since the kernel takes milliseconds to
-# attach to each. It lets other commands go first between two ports: they end while it goes on. A
-# command that loads or unloads mode wire meanwhile has the last word.
+# A load or unload of mode wire on many bridge ports takes long, since the kernel needs milliseconds
+# to attach to each port. Other commands may go first between two ports, and so end earlier. A
+# command that loads or unloads mode wire meanwhile takes precedence.
 #
 #   container ── docker0 172.17.0.1 with 16 more ports [host: [::]:56789] eth0 172.16.13.13
 . "$(dirname "$0")/../lib/lib.sh"

@@ -1,10 +1,10 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# `nc -ul` connects its socket back to its first client and then no longer matches the address that
-# the client uses. Both ends are the real program. Without sluice the first line arrives, its answer
-# does not, and the second line is lost. Mode socket does not help, since a connected socket has no
-# source to set.
+# `nc -ul` connects its socket back to its first client, so that the socket no longer matches the
+# address that the client uses. Both ends run the real nc. Without sluice, the first line arrives,
+# its reply does not, and the second line is lost. Mode socket does not help, because the source of
+# a connected socket is fixed.
 #
 #   container: nc -u 172.16.13.13 56789 ── docker0 172.17.0.1 [host: nc -ul 56789] eth0 172.16.13.13
 . "$(dirname "$0")/../lib/lib.sh"

@@ -1,9 +1,10 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# The network namespace of mode wire is deleted. An unload then removes what is left, and a load
-# elsewhere replaces it, with tcx and with clsact. A namespace that only a descriptor keeps is not
-# taken for one that is gone. An unload leaves the filters of another pin directory alone.
+# The network namespace of mode wire is deleted. Then an unload removes the remaining pins, and a
+# load in another namespace replaces them, with tcx and with clsact. A namespace that only a
+# descriptor keeps alive does not count as deleted. An unload leaves the filters of another pin
+# directory alone.
 #
 #   host [eth0, d2]   gone [d0]
 . "$(dirname "$0")/../lib/lib.sh"

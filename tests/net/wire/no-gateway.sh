@@ -1,9 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# Routes without a gateway, as of PPP and tunnels: the host's default route is a device, a nexthop
-# object, a group of nexthops, or two halves. An Ethernet interface, and a tun device, which has no
-# link layer. Forwarding is off, as on a plain host.
+# Tests routes without a gateway, like those of PPP and tunnels. The host's default route is a
+# device, a nexthop object, a group of nexthops, or two halves. The interface is an Ethernet
+# interface, or a tun device, which has no link layer. Forwarding is off, as on a plain host.
 #
 #   container 203.0.113.43 ── eth0 or tun0 10.5.0.1 [host: servers] lo 10.6.0.1
 . "$(dirname "$0")/../lib/lib.sh"

@@ -1,10 +1,10 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# One client port that asks several addresses of a server, at once or in turn, and in bursts before
-# the first answer. A right server is right with any number of addresses. For others two addresses
-# are distinguished; from the third on, and where the client also asks the address that the kernel
-# answers from, answers are left alone.
+# One client port sends requests to several addresses of a server, at once or in turn, and in bursts
+# before the first reply. A right server stays right with any number of addresses. For other
+# servers, two addresses are distinguished. Replies are left alone if there is a third address, or
+# if the client also uses the address that the kernel replies from.
 #
 #   container ── docker0 172.17.0.1 [host: A, B, C] or s0 ── 10.8.0.5 [behind: A, B, C]
 . "$(dirname "$0")/../lib/lib.sh"

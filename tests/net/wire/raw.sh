@@ -1,11 +1,11 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# Frames that no socket makes: with VLAN tags (the outer one is stripped before tc sees the frame),
-# and with all headers outside the linear part, as a packet ring leaves them. They arrive on a
-# bridge port and are inspected behind it, on the bridge: requests to a server that has connected
-# back, which are redirected, and others, which are not. Also large datagrams that the network card
-# is to segment (UDP_SEGMENT), in both directions.
+# Tests frames that no socket sends: with VLAN tags (the outer tag is stripped before tc sees the
+# frame), and with all headers outside the linear part, as from a packet ring. The frames arrive on
+# a bridge port, and the programs see them on the bridge. Requests to a server that has connected
+# back are redirected, other requests are not. Also tests large datagrams that the network card is
+# to segment (UDP_SEGMENT), in both directions.
 #
 #   container ── veth3 ═ docker0 172.17.0.1 [host: 0.0.0.0:56789] eth0 172.16.13.13
 . "$(dirname "$0")/../lib/lib.sh"

@@ -1,9 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# What an administrator does to an interface under mode wire: another name, another Ethernet address,
-# down and up, and another network namespace and back. Right servers are right all the while, the
-# others are fixed while the programs are attached, and a load or unload works afterwards.
+# An administrator renames an interface under mode wire, changes its Ethernet address, sets it down
+# and up, and moves it to another network namespace and back. Right servers stay right throughout.
+# Other servers are fixed while the programs are attached. A load or unload works afterwards.
 #
 #   container ── eth0 10.5.0.1 [host: servers] lo 10.6.0.1
 . "$(dirname "$0")/../lib/lib.sh"

@@ -1,9 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# Addresses come and go under traffic from the same client ports, as by renumbering and temporary
-# addresses, without a new load: the address that the kernel answers from, and an asked one, which
-# moves to another host.
+# Addresses come and go under traffic from the same client ports, as after renumbering, or with
+# temporary addresses, without a new load. The address that the kernel replies from changes, and a
+# requested address moves to another host.
 #
 #   container ── veth3 ═ docker0 172.17.0.1, then .9 [host: servers] eth0 172.16.13.13 ── lan
 . "$(dirname "$0")/../lib/lib.sh"

@@ -1,9 +1,10 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# A server is followed by one of another kind on the same port, while its client keeps its own: a
-# right one is right after any other, wrong ones are fixed after each other, and a socket that is
-# bound to an address that the client does not ask gets nothing, as without sluice.
+# A server is replaced by another kind of server on the same port, while the client keeps its source
+# port. A right server is right after any other kind, and wrong servers are fixed after any other
+# kind. A socket that is bound to an address other than the requested one gets nothing, as without
+# sluice.
 #
 #   container ── docker0 172.17.0.1 [host] eth0 172.16.13.13, or s0 ── 10.8.0.5 [behind] 10.20.0.5
 . "$(dirname "$0")/../lib/lib.sh"

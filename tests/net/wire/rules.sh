@@ -1,9 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# Firewall rules for one address of a server hold for every client, while another address is fixed:
-# a DNAT rule, by which a server elsewhere answers, and a rule that drops. The server is on this
-# host, or behind it; right servers beside it, to which the same rules apply, are right as ever.
+# Firewall rules for one address of a server apply to every client, while replies for another
+# address are fixed. The rules are a DNAT rule to a server elsewhere, and a rule that drops. The
+# server is on this host or behind it. Right servers beside it, with the same rules, stay right.
 #
 #   container ── docker0 [host: A → lan, B, C dropped] eth0 ── lan
 #                                 └ s0 ── [behind: the same]

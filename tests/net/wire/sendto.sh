@@ -1,9 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# Mode wire on the ports of a bridge, with and without bridge netfilter and forwarding: a server on
-# the wildcard address, and one that connects back, answer from the requested address. Servers that
-# are right are left alone, TFTP servers among them, which answer from a fresh port.
+# Mode wire is on the ports of a bridge, with and without bridge netfilter and forwarding. A server
+# on the wildcard address, and a server that connects back, reply from the requested address. Right
+# servers are left alone, including TFTP servers, which reply from a fresh port.
 #
 #   container 172.17.0.3 ── veth3 ═ docker0 172.17.0.1 [host: servers] eth0 172.16.13.13
 . "$(dirname "$0")/../lib/lib.sh"

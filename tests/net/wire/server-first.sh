@@ -1,9 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# A server that speaks first, from an address of its choice or of the kernel's, behind a strict
-# firewall that accepts only packets of known connections: the peer's answers reach the address that
-# it has used. And one that goes on speaking to a peer that has asked it: from the asked address.
+# A server sends first, from an address of its choice or the kernel's, behind a strict firewall that
+# accepts only packets of known connections. The peer's replies reach the address that the server
+# used. A server that keeps sending to a peer after its request sends from the requested address.
 #
 #   container: echo on 4000 ── veth3 ═ docker0 172.17.0.1 [firewall; host: *:56789] eth0 172.16.13.13
 #                                        or s0 ── [behind: *:56789]

@@ -3,9 +3,9 @@
 #
 # 200,000 requests with forged sources, answered or not, do not evict the flow of a peer that has
 # sent more than one request: its server replies long after the flood, from the requested address.
-# Forging peers that send more than one request evict only flows of their own interface. With all
-# ports managed, 200,000 forwarded flows do not evict that flow either. Servers that reply from the
-# right address do so throughout.
+# Forged sources with more than one request evict only flows of their own interface. With all ports
+# managed, 200,000 forwarded flows do not evict the peer's flow either. Right servers stay right
+# throughout.
 #
 #   container 172.17.0.3, forging 10.77.0.0/16 ──┐
 #   container2            forging 10.78.0.0/16 ── docker0 [host] eth0, or s0 ── [behind]

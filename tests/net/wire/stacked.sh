@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# A macvlan device and its parent, and a VLAN device and its parent: a datagram passes the programs
-# of both. The VLAN device is made of two tc programs, since test kernels may lack 8021q.
+# A datagram passes the programs of a macvlan or VLAN device, and those of its parent. Two tc
+# programs emulate the VLAN device, since test kernels may lack 8021q.
 #
 #   container 10.3.0.2 ────┬─ upper 10.3.0.1 [host: servers] lo 10.9.3.1, 10.9.1.1
 #             10.1.0.2 ── eth0 ── 10.1.0.1

@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# A host with two uplinks: answers may not leave by the interface of their requests.
-# The router is a gateway of such a host too.
+# A host has two uplinks, so that a reply may not leave by the interface of its request. The router
+# is also a gateway in front of such a host.
 #
 #                      ┌ up1 192.168.1.1 ── eth0 192.168.1.100 ┐
 #   container ── [router]                                   [host: servers]

@@ -5,7 +5,7 @@
 
 struct conntrack_options conntrack_options;
 
-/* In the order of enum audit_reason. */
+/* Indexed by enum audit_reason. */
 static const char *const reasons[] = { "twin",	     "backend-gone",   "socket-gone",
 				       "unanswered", "backend-silent", NULL };
 _Static_assert(sizeof(reasons) / sizeof(*reasons) == AUDIT_REASONS + 1, "reasons");

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* sluice conntrack repair: deletes the entries that audit lists. */
+/* sluice conntrack repair: deletes the entries that audit proves wrong. */
 #include "cmd/command.h"
 #include "cmd/conntrack/findings.h"
 
@@ -77,12 +77,12 @@ out:
 const struct command conntrack_repair_command = {
 	.object = "conntrack",
 	.name = "repair",
-	.summary = "delete the UDP entries whose fault audit proves, and no others",
+	.summary = "delete the UDP entries that audit proves wrong, and no others",
 	.help = FINDINGS_HELP
 	"\nWithout --reason, repair deletes twin, backend-gone and socket-gone.  It keeps the others,\n"
 	"which may be live flows: a new entry may take another backend.\n"
 	"\nrepair reads and checks each entry again right before it deletes it by tuple, zone and\n"
-	"id. It counts and keeps entries that have vanished or changed meanwhile.\n",
+	"id. It skips entries that have vanished or changed since the audit, and counts them.\n",
 	.tables = { { conntrack_audit_opts, &conntrack_options },
 		    { conntrack_entry_opts, &conntrack_options },
 		    { conntrack_repair_opts, &conntrack_options } },

@@ -8,7 +8,7 @@
 #include "net/conntrack.h"
 #include "net/inet.h"
 
-/* Returns UNREPLIED, SEEN_REPLY, ASSURED or OFFLOAD, conntrack(8)'s names. */
+/* Returns UNREPLIED, SEEN_REPLY, ASSURED or OFFLOAD, the names that conntrack(8) prints. */
 const char *conntrack_state_name(const struct ct_entry *entry);
 
 #define CONNTRACK_COLUMNS "state|>timeout|source|destination|nat|zone|>mark|process, pid, cgroup"

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * sluice hold flows: lists the tracked flows. All are read before any is printed, and the longest
- * silent come first.
+ * sluice hold flows: lists the tracked flows, the longest silent first. Reads all flows before it
+ * prints any.
  */
 #include "base/addr.h"
 #include "base/array.h"
@@ -93,7 +93,7 @@ static int listing_read(const char *bpffs, bool all, struct listing *listing, st
 	return result;
 }
 
-/* Nothing is saved of a flow that no daemon has seen. */
+/* Returns the saved keepalives of a flow; 0 if no daemon has seen the flow. */
 static __s64 saved(const struct listing *listing, const struct listed_flow *listed)
 {
 	if (!listed->kept.serial)
@@ -106,7 +106,7 @@ static double seconds_since(const struct listing *listing, __u64 at_ns)
 	return at_ns < listing->now_ns ? (double)(listing->now_ns - at_ns) / 1e9 : 0;
 }
 
-/* Does the flow get a keepalive at due_ns? */
+/* Will the flow get a keepalive at due_ns? */
 static bool has_next(const struct listing *listing, const struct listed_flow *listed)
 {
 	return listing->state.sending && listed->kept.due_ns &&
@@ -238,24 +238,26 @@ out:
 const struct command hold_flows_command = {
 	.object = "hold",
 	.name = "flows",
-	.summary = "the tracked flows: peer, process, silence, keepalives, state",
+	.summary = "list the tracked flows: peer, process, silence, keepalives, state",
 	.tables = { { opts, &options } },
 	.options = &options,
 	.run = run,
-	.help = "silent is the time since the socket's last datagram to the peer, next the time to the\n"
-		"next keepalive, sent the number of keepalives, and saved what a fixed schedule of\n"
-		"15 s would have sent in addition.\n"
+	.help = "columns:\n"
+		"  silent   time since the socket's last datagram to the peer\n"
+		"  next     time until the next keepalive\n"
+		"  sent     number of keepalives\n"
+		"  saved    keepalives that a fixed schedule of 15 s would have sent in addition\n"
 		"\n"
 		"state:\n"
-		"  unanswered   the peer has not answered yet: no keepalive\n"
-		"  active       the application sends often enough\n"
+		"  unanswered   the peer has not answered yet, so no keepalives are sent\n"
+		"  active       the application itself sends often enough\n"
 		"  kept         keepalives are sent\n"
-		"  renewed      this host is the outermost NAT: its entry is renewed, nothing is sent\n"
+		"  renewed      this host is the outermost NAT: it renews the entry and sends nothing\n"
 		"  unreachable  the peer's host has reported port unreachable\n"
 		"  remapped     the NAT of this host has changed the port, or has seen no reply\n"
 		"  near         the peer is on the link, and a keepalive would reach it\n"
 		"  failed       the kernel refused to send, or the namespace was not found\n"
-		"  ended        no datagram of the application for --max\n"
+		"  ended        the application has sent and received nothing for --max\n"
 		"  closed       the socket is closed\n"
 		"  new          no daemon has seen the flow yet\n",
 };

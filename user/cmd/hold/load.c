@@ -15,7 +15,7 @@
 #include <string.h>
 
 static struct hold_options options;
-static struct hold_send_options send_options; /* unused: the errors for options name the keys */
+static struct hold_send_options send_options; /* unused: messages name its keys */
 
 /* Returns the settings before an update, or null. */
 static json_t *before_json(const struct sluice_hold_meta *before)
@@ -61,7 +61,7 @@ static void print_json(const struct context *context, const struct hold_result *
 	output_json(&context->output, document);
 }
 
-/* Prints the settings that differ from those before. */
+/* Prints the settings that the load has changed, with their previous values. */
 static void print_before(const struct output *output, const struct hold_result *result)
 {
 	const struct sluice_hold_meta *before = &result->before;
@@ -119,7 +119,7 @@ static int run(const struct context *context, void *into, int words, char **word
 	if (ports_empty(&options.ports))
 		return err_hint(err, err_set(err, EXIT_USAGE, EINVAL, "hold load needs a --port"),
 				"give local or remote ports, as in --port 5060, or --port any");
-	/* below 'ip netns exec', no cgroup is visible either: the directory has the better hint */
+	/* 'ip netns exec' hides bpffs and cgroups; the error for the bpffs has the better hint */
 	failed = pins_exist(context->bpffs, ".", err);
 	if (failed >= 0)
 		failed = netns_number(context->netns, &options.netns, err);
@@ -151,14 +151,14 @@ const struct command hold_load_command = {
 	.all_netns = true,
 	.changes = true,
 	.run = run,
-	.help = "Records when the datagrams of each flow pass, for the UDP sockets below the cgroup and\n"
-		"in the network namespace; --netns all means every namespace.  A flow with a local or\n"
-		"remote port of the list is tracked from its first outgoing datagram.  No packet is\n"
-		"changed.\n"
+	.help = "Records the times of the datagrams of each flow, for the UDP sockets below the cgroup\n"
+		"and in the network namespace; --netns all means every namespace.  A flow is tracked\n"
+		"from its first outgoing datagram if its local or remote port is in the list.  No\n"
+		"packet is changed.\n"
 		"\n"
-		"Only 'sluice run' with a section [hold] sends keepalives: a flow that has sent nothing\n"
-		"for 15 to 18 s and whose peer has answered before gets one, until its socket closes.\n"
-		"sluice-hold(8) explains how, and lists the keys of the section.\n"
+		"Only 'sluice run' with a section [hold] sends keepalives.  A flow gets one whenever it\n"
+		"has sent nothing for 15 to 18 s, if its peer has answered before, until its socket is\n"
+		"closed.  sluice-hold(8) describes this, and lists the keys of the section.\n"
 		"\n"
 		"A second load resets options that are not given to their defaults.  The programs stay\n"
 		"attached until 'sluice hold unload' or 'sluice cleanup'.\n\n"

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* sluice hold show: settings, the interval, the flows by state, and counters. */
+/* sluice hold show: prints the settings, the interval, the flows by state, and the counters. */
 #include "cmd/command.h"
 #include "cmd/hold/view.h"
 #include "host/cleanup.h"
@@ -25,9 +25,9 @@ static int run(const struct context *context, void *into, int words, char **word
 const struct command hold_show_command = {
 	.object = "hold",
 	.name = "show",
-	.summary = "whether keepalives are sent, the interval and its source, counters",
+	.summary = "show whether keepalives are sent, the interval and its source, and counters",
 	.run = run,
-	.help = "saved is the number of keepalives that a fixed schedule of 15 s, which ignores the\n"
-		"traffic of the application, would have sent in addition.  The text omits counters\n"
-		"that are 0; -j has them all.\n",
+	.help = "saved is the number of keepalives that a fixed schedule of 15 s would have sent in\n"
+		"addition, since it ignores the traffic of the application.  The text omits counters\n"
+		"that are 0; -j prints all of them.\n",
 };

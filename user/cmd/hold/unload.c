@@ -17,7 +17,7 @@ static int run(const struct context *context, void *into, int words, char **word
 	removed = hold_unload(context->bpffs, err);
 	if (removed < 0)
 		return removed;
-	/* sets the error for an object that is not loaded */
+	/* sets the error if hold is not loaded */
 	if (!removed) {
 		removed = hold_read(context->bpffs, &state, err);
 		if (removed == -ENOENT)
@@ -37,7 +37,7 @@ static int run(const struct context *context, void *into, int words, char **word
 const struct command hold_unload_command = {
 	.object = "hold",
 	.name = "unload",
-	.summary = "detach; flows are no longer tracked or kept",
+	.summary = "detach the programs; flows are no longer tracked or kept",
 	.changes = true,
 	.run = run,
 };

@@ -15,18 +15,18 @@ struct hold_view {
 	__u32 used; /* slots of the table */
 	__u32 flows[SLUICE_HOLD_STATES];
 	__s64 saved;
-	char cgroup[PATH_MAX]; /* "(gone)" if it has been removed */
+	char cgroup[PATH_MAX]; /* "(gone)" if the cgroup was removed */
 	bool cgroup_gone;
 };
 
-/* As hold_read(), but a daemon that was killed a moment ago does not count as sending. */
+/* Calls hold_read(), and clears `sending` if the daemon was killed a moment ago. */
 int hold_view_state(const char *bpffs, struct hold_state *state, struct err *err);
 /* Returns 0, or -errno with *err set; -ENOENT if hold is not loaded. */
 int hold_view_read(const char *bpffs, struct hold_view *view, struct err *err);
 json_t *hold_view_json(const struct hold_view *view);
 void hold_view_text(const struct hold_view *view, const struct output *output);
 
-/* The state of a flow as it is now; the daemon notices some changes only at its next check. */
+/* Returns the current state of a flow; the daemon notices some changes only at its next check. */
 struct hold_maps;
 unsigned int hold_view_flow_state(const struct hold_maps *maps, __u32 slot,
 				  const struct sluice_hold_flow *flow);

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * sluice reply audit: lists the servers that reply from an address other than the requested one,
- * and what fixes them. Mode socket records only the servers that it does not fix: those that
- * connect to their clients.
+ * and the mode that fixes each. Mode socket records only the servers that it does not fix: those
+ * that connect to their clients.
  */
 #include "base/addr.h"
 #include "base/log.h"
@@ -26,7 +26,7 @@ static const struct opt opts[] = {
 	{ .name = NULL },
 };
 
-/* The process of a socket. A server that connects to one client may have exited already. */
+/* The process that owns a socket. A server that serves a single client may have exited already. */
 struct owner {
 	char process[SLUICE_COMM_SIZE];
 	__u32 pid;
@@ -122,7 +122,7 @@ static json_t *row_json(const struct audit_row *row, struct cgroup_names *cgroup
 				  : NULL);
 
 	netns_names_json(NULL, audit->netns, object);
-	/* the process of a closed socket has exited, and its number may be another's */
+	/* the process of a closed socket has exited, and its id may have been reused */
 	cgroup_names_json(cgroups, row->owner ? (pid_t)owner.pid : 0, object);
 	if (audit->connects)
 		json_object_update_new(
@@ -167,7 +167,7 @@ struct tables {
 	struct table *unconnected, *connected, *other_port;
 };
 
-/* Adds the row to each table that it has results for. */
+/* Adds a row to each table for which the socket has results. */
 static void row_text(const struct audit_row *row, const struct sockets *sockets,
 		     struct cgroup_names *cgroups, const struct tables *tables)
 {
@@ -210,7 +210,7 @@ static void row_text(const struct audit_row *row, const struct sockets *sockets,
 			  audit_verdict_name(row->connected), fix_text(row));
 }
 
-/* Ends a line with the verdicts that occur, as ": 2 wrong, 1 covered". */
+/* Ends a line with the count of each verdict that occurs, such as ": 2 wrong, 1 covered". */
 static void print_verdicts(const struct output *output, const unsigned int count[AUDIT_VERDICTS])
 {
 	static const enum audit_verdict order[] = { AUDIT_WRONG, AUDIT_COVERED, AUDIT_RIGHT,
@@ -275,7 +275,7 @@ static void print_text(const struct output *output, const struct audit_rows *row
 			sums.wrong, sums.right, sums.sockets);
 		print_verdicts(output, sums.replies);
 	} else if (!sums.connecting) {
-		fprintf(output->file, "no server that mode socket does not fix was seen\n");
+		fprintf(output->file, "no server seen that mode socket cannot fix\n");
 	}
 	if (sums.fixes[AUDIT_FIX_SOCKET])
 		fprintf(output->file,
@@ -290,7 +290,7 @@ static void print_text(const struct output *output, const struct audit_rows *row
 	table_print(tables.other_port, output, 0);
 	if (sums.other_port)
 		fprintf(output->file,
-			"%llu datagrams to another port of a peer than it sent from: if these are"
+			"%llu datagrams went to a port that the peer had not sent from: if they are"
 			" replies, mode socket\nfixes them with --any-peer-port\n",
 			sums.other_port);
 	if (sums.connecting)
@@ -301,7 +301,7 @@ static void print_text(const struct output *output, const struct audit_rows *row
 		table_print(tables.connected, output, 0);
 }
 
-/* For --exit-code. */
+/* Sets *err for --exit-code if a server replies from a wrong address. */
 static int conclude(const struct audit_rows *rows, struct err *err)
 {
 	const struct sums sums = sums_of(rows);
@@ -349,7 +349,7 @@ static int run(const struct context *context, void *into, int words, char **word
 const struct command reply_audit_command = {
 	.object = "reply",
 	.name = "audit",
-	.summary = "the servers that reply from a wrong address, and the mode that fixes them",
+	.summary = "list the servers that reply from a wrong address, and the mode that fixes them",
 	.tables = { { opts, &options } },
 	.options = &options,
 	.run = run,
@@ -358,18 +358,18 @@ const struct command reply_audit_command = {
 		"\n"
 		"The first table lists servers that reply from an unconnected socket, as most do;\n"
 		"mode socket fixes these.  The last table lists servers that connect to a client\n"
-		"after its first request: the socket that received it (nc -ul, iperf3), or another\n"
-		"one that they open for each client.  Such a socket keeps one source address; where\n"
-		"it is not the requested address, only mode wire fixes the first kind, and nothing\n"
-		"the second, since the client's further requests do not reach that socket.\n"
-		"The table between lists datagrams to another port of a peer than it sent from.\n"
-		"These may be replies (SIP, DHCP through a relay); --any-peer-port then fixes them.\n"
+		"after its first request: either the socket that received it (nc -ul, iperf3), or a\n"
+		"new socket for each client.  A connected socket keeps one source address.  If that\n"
+		"is not the requested address, mode wire fixes the first kind of server.  No mode\n"
+		"fixes the second kind: the client's further requests do not reach the new socket.\n"
+		"The second table lists datagrams to a port that the peer had not sent from.  These\n"
+		"may be replies (SIP, DHCP through a relay), which --any-peer-port fixes.\n"
 		"\n"
 		"verdict:\n"
 		"  wrong    replies left from an address other than the requested one, or the socket\n"
-		"           has connected from another address and its client cannot reach it\n"
-		"  right    no wrong reply, and no wrong address\n"
-		"  covered  wrong, or would be, but mode wire now covers the client\n"
+		"           has connected from another address, and its client cannot reach it\n"
+		"  right    neither a reply nor the source address of the socket was wrong\n"
+		"  covered  would be wrong, but mode wire now covers the client\n"
 		"  unknown  the socket sent nothing after it connected, and is closed\n"
 		"\n"
 		"fixed by: socket, wire, or none\n",

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * The verdict on a connected socket depends on the replies that it has sent since.  If it has sent
- * none and is still open, its source address decides: a socket whose source is not the requested
- * address does not receive the client's further requests.
+ * The verdict on a connected socket depends on the replies that it has sent since it connected. If
+ * it has sent none and is still open, its source address decides: a socket whose source is not the
+ * requested address does not receive the client's further requests.
  */
 #include "cmd/reply/audit_rows.h"
 
@@ -38,7 +38,7 @@ const char *audit_fix_name(enum audit_fix fix)
 	return names[fix];
 }
 
-/* A server that connects needs more than mode socket, even if its first reply is unconnected. */
+/* Mode socket cannot fix a server that connects, even if its first reply is unconnected. */
 enum audit_fix audit_fix_of(const struct audit_row *row)
 {
 	if (row->connected == AUDIT_WRONG)
@@ -88,7 +88,7 @@ static void row_add(__u64 cookie, const struct sluice_audit *audit, void *arg)
 	rows->row = row;
 	added = &rows->row[rows->count++];
 	*added = (struct audit_row){ .cookie = cookie, .audit = *audit };
-	/* the counts of an earlier mode audit: mode socket has fixed such replies since */
+	/* ignore the counts of an earlier mode audit: mode socket now fixes such replies */
 	if (!rows->counts_replies)
 		added->audit.right = added->audit.wrong = added->audit.other_port = 0;
 }
@@ -111,7 +111,7 @@ struct coverage {
 	int table;
 };
 
-/* On failure, no client counts as covered; a warning reports it. */
+/* Logs a warning on failure; then no client counts as covered. */
 static void coverage_open(const char *bpffs, struct coverage *coverage)
 {
 	struct err err = { 0 };

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * sluice reply flows: lists the flow tables of all loaded modes.  A flow of mode socket names its
- * socket, and so a process; a flow of mode wire is known by its packets only.  All flows are read
- * before any is printed: an error leaves no partial document, and the latest flows come first.
+ * sluice reply flows: lists the flows of all loaded modes, the latest first. A flow of mode socket
+ * has a socket, and so a process; a flow of mode wire is known only from its packets. All flows are
+ * read before any is printed, so an error leaves no partial document.
  */
 #include "base/addr.h"
 #include "base/array.h"
@@ -22,7 +22,7 @@
 
 static struct options {
 	bool all;
-	struct ports ports; /* of the servers */
+	struct ports ports; /* ports of the servers */
 	struct opt_addr peer;
 	const char *netns; /* NULL: any */
 	__u32 limit;	   /* 0: none */
@@ -67,14 +67,14 @@ struct flow_list {
 	__u64 age_ns; /* the age at which a flow expires */
 	struct listed_flow *flow;
 	size_t count, room;
-	size_t all;   /* flows in the table, selected or not, without `older` */
-	size_t older; /* expired flows, not listed */
-	size_t shown; /* the first flows, up to the limit */
+	size_t all;   /* all flows in the table except the `older` ones */
+	size_t older; /* expired flows, which are not listed */
+	size_t shown; /* flows to print, from the first */
 };
 
 struct listing {
 	struct flow_list socket, wire;
-	__u32 mode;		   /* of the reply object */
+	__u32 mode;		   /* mode of object reply */
 	__u32 wire_netns;	   /* the namespace of mode wire */
 	struct wire_iface *ifaces; /* attached by mode wire */
 	int iface_count;
@@ -85,7 +85,7 @@ struct listing {
 
 /* --- reading */
 
-/* Returns a new flow to fill in, or NULL if it is not selected, has expired, or memory is short. */
+/* Returns a new flow to fill in, or NULL if the flow is not selected or expired, or on ENOMEM. */
 static struct listed_flow *flow_add(struct flow_list *list, __u64 age_ns,
 				    const struct sluice_addr *peer, __u32 netns, __u16 port)
 {
@@ -192,7 +192,7 @@ static int listing_read(const char *bpffs, struct listing *listing, struct err *
 	return 0;
 }
 
-/* Sorts, the latest flow first, and applies the limit. */
+/* Sorts the flows, the latest first, and applies the limit. */
 static void list_order(struct flow_list *list)
 {
 	__u32 limit = list->selection->options->limit;
@@ -439,19 +439,19 @@ out:
 const struct command reply_flows_command = {
 	.object = "reply",
 	.name = "flows",
-	.summary = "live flows of each loaded mode: clients and the addresses they use",
+	.summary = "list the live flows of each loaded mode: clients and the addresses they use",
 	.tables = { { opts, &options } },
 	.options = &options,
 	.run = run,
-	.help = "Mode socket: the process with its cgroup or container, its peer, and the local\n"
-		"address: the destination of the peer's last request and the source of the replies.\n"
-		"Mode wire: the client, the requested address, the source of the server's replies,\n"
-		"and the state of the flow:\n"
+	.help = "A flow of mode socket has the process with its cgroup or container, its peer, and the\n"
+		"local address: the destination of the last request and the source of the replies.\n"
+		"A flow of mode wire has the client, the requested address, the source of the server's\n"
+		"replies, and its state:\n"
 		"  half_open   no reply yet: nothing is changed\n"
 		"  right       a reply came from the requested address: nothing is changed\n"
-		"  mixed       the client uses a group, or several addresses: the same\n"
-		"  rewritten   replies come from another address, and get the requested one\n"
-		"  redirected  also, requests go to that address, where the server has connected\n"
+		"  mixed       the client uses a group or several addresses: nothing is changed\n"
+		"  rewritten   replies come from another address; their source is rewritten\n"
+		"  redirected  as rewritten; requests are redirected to the server's connected socket\n"
 		"The latest flows come first.\n\n"
 		"examples:\n"
 		"  sluice reply flows --port 53 --limit 20\n"

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* sluice reply load: attaches the object reply or wire, or updates it in place. */
+/* sluice reply load: loads the object reply or wire, or updates it in place. */
 #include "base/log.h"
 #include "base/text.h"
 #include "cmd/command.h"
@@ -18,16 +18,16 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* On the command line, wire is a third mode; the object reply and its section know only two. */
+/* On the command line wire is a third mode; the object reply and its section have only two. */
 enum {
 	MODE_WIRE = SLUICE_REPLY_AUDIT + 1
 };
 
 static struct options {
 	struct reply_options reply;
-	struct wire_options wire; /* run_wire() copies the options shared with `reply` */
+	struct wire_options wire; /* run_wire() copies the options that `reply` shares */
 	unsigned int mode;	  /* enum sluice_reply_mode or MODE_WIRE; 0: not given */
-	const char *wire_only;	  /* a given option that other modes do not have */
+	const char *wire_only;	  /* an option on the command line that only mode wire has */
 } options;
 
 static const char *const modes[] = { "socket", "audit", "wire", NULL };
@@ -84,7 +84,7 @@ static void print_json(const struct context *context, const struct reply_options
 	output_json(&context->output, document);
 }
 
-/* Prints the settings that differ from those before. */
+/* Prints the settings that the load has changed, with their previous values. */
 static void print_before(const struct output *output, const struct reply_options *options,
 			 const struct sluice_reply_meta *before)
 {
@@ -226,8 +226,7 @@ static int run(const struct context *context, void *into, int words, char **word
 	struct options *options = into;
 	int failed = check(options, err);
 
-	/* below 'ip netns exec', no cgroup is visible either: the pin directory has the better hint
-	 */
+	/* 'ip netns exec' hides bpffs and cgroups; the error for the bpffs has the better hint */
 	if (!failed)
 		failed = pins_exist(context->bpffs, ".", err);
 	if (failed < 0)
@@ -247,18 +246,18 @@ const struct command reply_load_command = {
 	.options = &options,
 	.changes = true,
 	.run = run,
-	.help = "mode socket records the local address of each request and sets the source of the\n"
-		"reply where the application left it open: for UDP sockets bound to the wildcard\n"
-		"address, below the cgroup, in any network namespace.  With --port any, sockets\n"
-		"with a port chosen by the kernel (clients) are not changed.\n"
+	.help = "mode socket records the local address of each request.  It sets the source of the\n"
+		"reply if the application has not: for UDP sockets bound to the wildcard address,\n"
+		"below the cgroup, in any network namespace.  With --port any, it ignores sockets\n"
+		"whose port the kernel has chosen (clients).\n"
 		"\n"
 		"mode wire works on the interfaces toward the clients, and changes nothing until it\n"
-		"sees a fault.  A reply from an address that its client never sent to gets the\n"
-		"requested address as its source.  A request that this host would refuse, since the\n"
-		"server has connected back to its client (nc -ul, iperf3), gets the address of that\n"
-		"socket as its destination.  A server that replies from a requested address is never\n"
-		"touched.  --gateway does the same for a server behind this host, within the given\n"
-		"addresses.  See sluice-wire(7) for what it does not fix.\n"
+		"sees a fault.  If a reply has a source that its client never sent to, the source is\n"
+		"set to the requested address.  If a server has connected back to its client (nc -ul,\n"
+		"iperf3), this host would refuse further requests; their destination is set to the\n"
+		"address of that socket.  A server that replies from a requested address is never\n"
+		"touched.  --gateway does the same for a server behind this host, for the given\n"
+		"addresses only.  sluice-wire(7) lists what mode wire does not fix.\n"
 		"'sluice run', or another load, attaches to bridge ports that are added later.\n"
 		"mode wire can be loaded together with mode socket or mode audit.\n"
 		"\n"

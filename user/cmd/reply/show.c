@@ -30,9 +30,9 @@ out:
 const struct command reply_show_command = {
 	.object = "reply",
 	.name = "show",
-	.summary = "attached programs, table usage, counters",
+	.summary = "show attached programs, table usage and counters",
 	.run = run,
 	.help = "The program and link ids are the kernel's, as in 'bpftool prog show id N' and\n"
-		"'bpftool link show id N'.  The text omits counters that are 0; -j has them all.\n"
+		"'bpftool link show id N'.  The text omits counters that are 0; -j prints them.\n"
 		"Run counts and costs need 'sysctl kernel.bpf_stats_enabled=1'.\n",
 };

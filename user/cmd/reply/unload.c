@@ -28,7 +28,7 @@ static int unload(const char *bpffs, const char *mode, struct err *err)
 	int removed = 0, more;
 
 	if (mode && strcmp(mode, "wire")) {
-		/* an unreadable object has no known mode and is removed as well */
+		/* also remove an unreadable object, whose mode is unknown */
 		if (!reply_read(bpffs, &state, &(struct err){ 0 }) &&
 		    strcmp(reply_mode_name(state.meta.mode), mode))
 			return 0;
@@ -73,7 +73,7 @@ static int run(const struct context *context, void *into, int words, char **word
 const struct command reply_unload_command = {
 	.object = "reply",
 	.name = "unload",
-	.summary = "detach; the kernel chooses reply sources again",
+	.summary = "detach the programs; the kernel chooses reply sources again",
 	.tables = { { opts, &options } },
 	.options = &options,
 	.changes = true,

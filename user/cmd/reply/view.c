@@ -98,7 +98,7 @@ static json_t *reply_view_json(const struct reply_view *view)
 				       SLUICE_REPLY_COUNTERS_MAX));
 }
 
-/* Prints the usage of a flow table; !complete: the load was interrupted. */
+/* Prints the usage of a flow table. @complete is false if the load was interrupted. */
 static void reply_view_table(const struct flow_table_usage *usage, __u64 age_ns, bool complete,
 			     const struct output *output)
 {
@@ -192,7 +192,7 @@ static void ports_text(const struct sluice_wire_meta *meta, char *text, size_t s
 	ports_format(&ports, text, size);
 }
 
-/* Returns the load that this one has replaced; null if there was none. */
+/* Returns the settings of the replaced load, or null if nothing was loaded. */
 static json_t *before_json(const struct wire_result *result)
 {
 	const struct sluice_wire_meta *before = &result->before;
@@ -377,7 +377,7 @@ void wire_order_text(const struct wire_state *state, const struct output *output
 
 /* --- both objects */
 
-/* Finds out where the hooks are; the removal of a cgroup detaches its links: their id is 0 then. */
+/* Finds the cgroup of the hooks, and whether it is gone: its removal detaches the links. */
 static void cgroup_read(struct reply_view *view, const char *bpffs)
 {
 	const struct sluice_reply_meta *meta = &view->state.meta;

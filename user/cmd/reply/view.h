@@ -10,12 +10,12 @@
 struct reply_view {
 	struct reply_state state;
 	struct flow_table_usage usage;
-	char cgroup[PATH_MAX]; /* "(gone)" if it has been removed */
+	char cgroup[PATH_MAX]; /* "(gone)" if the cgroup was removed */
 	bool cgroup_gone;
-	bool detached; /* at least one hook */
+	bool detached; /* at least one hook is detached */
 };
 
-/* Both objects; either may be loaded alone. */
+/* The objects reply and wire; either may be loaded alone. */
 struct reply_loaded {
 	bool has_reply;
 	bool has_wire;
@@ -23,13 +23,15 @@ struct reply_loaded {
 	struct wire_state wire;
 };
 
-/* Returns 0 also if nothing is loaded, or -errno with *err set. The caller frees in any case. */
+/*
+ * Returns 0, even if nothing is loaded, or -errno with *err set. The caller frees in either case.
+ */
 int reply_loaded_read(const char *bpffs, struct reply_loaded *loaded, struct err *err);
 void reply_loaded_free(struct reply_loaded *loaded);
 #define REPLY_LOAD_HINT "load it with 'sluice reply load --mode socket' or '--mode wire'"
 /*
- * Sets the error of a command that needs one of the objects, with @hint unless they are in another
- * directory; returns -ENOENT.
+ * Sets *err for a command that needs one of the objects: neither is loaded. Adds @hint, unless
+ * another directory has them. Returns -ENOENT.
  */
 int reply_loaded_none(const char *bpffs, const char *hint, struct err *err);
 /* Adds the keys "reply" and "wire"; the value is null for an object that is not loaded. */
@@ -37,11 +39,14 @@ void reply_loaded_json(const struct reply_loaded *loaded, json_t *document);
 void reply_loaded_text(const struct reply_loaded *loaded, const struct output *output);
 
 void reply_view_text(const struct reply_view *view, const struct output *output);
-/* Reports that a load has resized the flow table; sets_before is 0 if there was no table. */
+/* Prints that a load has resized the flow table. @sets_before is 0 if there was no table. */
 void reply_view_table_change(__u32 sets_before, __u32 flows, const struct output *output);
 
 #define HOOK_ORDER_COLUMNS "hook|programs in order, sluice's in brackets"
-/* Returns the programs on a hook; @own is the id of sluice's program. Takes the reference @hook. */
+/*
+ * Returns the programs on a hook. @own is the id of sluice's program. Steals the reference to
+ * @hook.
+ */
 json_t *hook_order_json(json_t *hook, const struct hook_prog *progs, int count, __u32 own);
 /* Adds a row to a table of HOOK_ORDER_COLUMNS. */
 void hook_order_row(struct table *table, const char *hook, const struct hook_prog *progs, int count,
@@ -51,7 +56,7 @@ void hook_order_row(struct table *table, const char *hook, const struct hook_pro
 void wire_view_result(const struct wire_options *options, const struct wire_result *result,
 		      const char *outcome, const struct output *output);
 void wire_view_text(const struct wire_state *state, const struct output *output);
-/* Show the order of all programs on each hook that has one of sluice's. */
+/* Show the order of all programs on each hook that has a sluice program. */
 json_t *wire_order_json(const struct wire_state *state);
 void wire_order_text(const struct wire_state *state, const struct output *output);
 

@@ -85,7 +85,7 @@ static void print_text(const struct context *context, const struct steer_drain_o
 		result->flows_left ? " (they move)" : "", result->unread + result->dropped);
 }
 
-/* Returns 0 only if every datagram has been read. */
+/* Returns 0 if every datagram was read, or -errno with *err set. */
 static int classify(__u32 pid, const struct steer_drain_result *result, struct err *err)
 {
 	if (result->unread)
@@ -122,7 +122,7 @@ static int run(const struct context *context, void *into, int words, char **word
 					     .dry_run = given->dry_run,
 					     .interrupted = &interrupted,
 					     .fn = steer_event_lapsed };
-	/* an interrupted drain is undone; a lost terminal interrupts it as well */
+	/* a signal undoes the drain, even SIGHUP when the terminal is closed */
 	struct sigaction action = { .sa_handler = on_signal };
 	struct steer_drain_result result;
 	char cgroup[PATH_MAX];
@@ -136,7 +136,7 @@ static int run(const struct context *context, void *into, int words, char **word
 	if (failed)
 		return failed;
 	drain.pid = (__u32)pid;
-	/* in a container, the subtree that it sees has all servers that it can drain */
+	/* a container sees only a subtree, but can only drain servers in it */
 	if (!cgroup_root_path(context, cgroup, &(struct err){ 0 }) ||
 	    !mounts_cgroup2(cgroup, sizeof(cgroup)))
 		drain.cgroup = cgroup;
@@ -166,13 +166,13 @@ const struct command steer_drain_command = {
 	.run = run,
 	.help = "The process gets no new flows and keeps its flows until they are idle.  Then its flows\n"
 		"move to the other workers, and the command waits until the process has read its\n"
-		"queues: it can exit now.  Flows that are still busy at the limit move, too.  An\n"
-		"interrupted drain is undone.\n"
+		"queues.  Then the process can exit.  Flows that are still busy at the limit move,\n"
+		"too.  An interrupted drain is undone.\n"
 		"\n"
 		"PID is any process of the server that holds one of its sockets, or was started with\n"
 		"such a process; all sockets of the server are drained.\n"
-		"The exit status is 0 only if no datagram was lost: none was left unread by a process\n"
-		"that has exited or stopped reading, and no full queue has dropped one.\n\n"
+		"The exit status is 0 only if no datagram was lost.  Datagrams are lost if the process\n"
+		"exits or stops reading before its queues are empty, or if a queue is full.\n\n"
 		"example, a restart (sluice-steer(8) has the lines for a systemd unit):\n"
 		"  OLD=$(pgrep -o -x unbound)\n"
 		"  unbound -d &\n"

@@ -60,7 +60,7 @@ static void on_event(const struct steer_event *event, void *arg)
 		fprintf(report->output->file, "  %s\n", text);
 }
 
-/* The settings before an update; magic 0: steering was not loaded. */
+/* Returns the settings before an update, or null if steering was not loaded (magic 0). */
 static json_t *before_json(const struct sluice_steer_meta *before)
 {
 	char text[PORTS_TEXT_MAX];
@@ -79,7 +79,7 @@ static json_t *before_json(const struct sluice_steer_meta *before)
 	return object;
 }
 
-/* Prints the settings that differ from those before. */
+/* Prints the settings that the load has changed, with their previous values. */
 static void print_before(const struct output *output, const struct steer_options *options,
 			 const struct sluice_steer_meta *before)
 {
@@ -208,8 +208,8 @@ static int classify(const struct report *report, bool all_netns, int groups, str
 }
 
 /*
- * Attaches XDP before the groups, since another program may occupy the interface.  If steering is
- * loaded already, a dry run first checks that the groups will not fail.  XDP is detached last.
+ * Attaches XDP before the groups, because another program may occupy the interface. If steering is
+ * already loaded, a dry run first checks that the groups will not fail. Detaches XDP last.
  */
 static int load(struct steer_loader *loader, struct options *options, struct report *report,
 		int *groups, struct err *err)
@@ -266,8 +266,7 @@ static int run(const struct context *context, void *into, int words, char **word
 	if (options->steer.policy == SLUICE_STEER_CPU) {
 		loader.cgroup = cgroup;
 		if (cgroup_root_path(context, cgroup, &no_cgroup)) {
-			/* a container's subtree; without cgroup2, only affinity places consumers
-			 */
+			/* in a container, --cgroup is required; without cgroup2, use affinity */
 			if (no_cgroup.code == EXIT_USAGE) {
 				*err = no_cgroup;
 				return -EINVAL;
@@ -283,7 +282,7 @@ static int run(const struct context *context, void *into, int words, char **word
 	report.before = &before;
 	report.events = context->output.json ? json_array() : NULL;
 	result = load(&loader, options, &report, &groups, err);
-	/* unsampled consumers are placed only by the affinity of their threads */
+	/* consumers that were not sampled are placed by affinity alone */
 	if (!result && !options->steer.dry_run &&
 	    steer_placement_wait(context->bpffs, STEER_PLACEMENT_WAIT_MS, &unsampled))
 		log_warning("%s", unsampled.what);
@@ -313,15 +312,15 @@ const struct command steer_load_command = {
 		"policy flow or load moves no flow.  The servers need no change.\n"
 		"\n"
 		"A new instance of a server takes the new flows once it has as many sockets as the\n"
-		"previous one, or half as many and no new socket for two seconds; one socket is one\n"
-		"more worker.  The previous instance keeps its flows until it exits or is drained.\n"
-		"'sluice steer promote' overrides this.  'sluice run', or another load, steers\n"
-		"sockets that are opened later.\n"
+		"previous one, or half as many and has opened none for two seconds.  An instance with\n"
+		"a single socket counts as one more worker.  The previous instance keeps its flows\n"
+		"until it exits or is drained.  'sluice steer promote' overrides this rule.\n"
+		"'sluice run', or another load, steers sockets that are opened later.\n"
 		"\n"
-		"Policy cpu sends a datagram to a worker that runs on the CPU of its arrival.  That\n"
-		"CPU is known from the affinity of the worker, or from its last receive: load waits\n"
-		"up to a second for that.  Where a network card has fewer queues than there are\n"
-		"CPUs, --xdp spreads the flows over CPUs first.\n"
+		"Policy cpu sends a datagram to a worker that runs on the CPU where it arrives.  The\n"
+		"CPU of a worker is known from its affinity, or from its last receive, for which load\n"
+		"waits up to a second.  If a network card has fewer queues than there are CPUs,\n"
+		"--xdp spreads the flows over CPUs first.\n"
 		"\n"
 		"--netns all steers the groups of all network namespaces.  Each namespace except the\n"
 		"host's has a quota: it gets another group only while more groups are free than it\n"

@@ -63,9 +63,9 @@ const struct command steer_promote_command = {
 	.changes = true,
 	.run = run,
 	.help = "The sockets of the server that PID belongs to take all new flows of their groups.\n"
-		"The other sockets keep their flows.  Promote another instance to go back; a later\n"
-		"restart of the server is recognised as before.  The promotion of a drained process\n"
-		"takes the drain back.\n"
+		"The other sockets keep their flows.  To go back, promote another instance.  A later\n"
+		"restart of the server is recognised as usual.  Promoting a drained process undoes\n"
+		"the drain.\n"
 		"\n"
 		"PID is any process of the server that holds one of its sockets, or was started with\n"
 		"such a process.\n\n"

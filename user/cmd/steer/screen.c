@@ -23,7 +23,7 @@ static void terminal_prepare(struct screen *screen)
 
 	if (!screen->in_place)
 		return;
-	/* a process in the background would be stopped by reading keys */
+	/* reading keys would stop a process in the background (SIGTTIN) */
 	screen->has_keys = tcgetpgrp(STDIN_FILENO) == getpgrp() &&
 			   !tcgetattr(STDIN_FILENO, &screen->keys_before);
 	if (screen->has_keys) {

@@ -23,11 +23,11 @@ struct screen {
  */
 int screen_start(struct screen *screen, FILE *file, bool in_place);
 void screen_end(struct screen *screen);
-/* Overwrites the screen, with no more lines than it has: more would scroll it. */
+/* Overwrites the screen. Drops the lines beyond its height, which would scroll it. */
 void screen_write(const struct screen *screen, const char *text);
 /*
- * Waits for the time of the next report. Returns false to end: by 'q', by the end of input, or by
- * SIGINT, SIGTERM or SIGHUP. SIGTSTP stops the process with the terminal restored.
+ * Waits until the next report is due. Returns false to end the report: on 'q', at the end of input,
+ * or on SIGINT, SIGTERM or SIGHUP. On SIGTSTP, restores the terminal and stops the process.
  */
 bool screen_wait(struct screen *screen, unsigned int seconds);
 

@@ -49,8 +49,8 @@ static void print(const struct steer_view *view, bool rates, const char *bpffs,
 }
 
 /*
- * Reads a view, and undoes a drain whose process was killed, so that its workers get new flows
- * again. Without the permission to do so, shows the view as it is.
+ * Reads a view. Undoes drains that were killed, so that their workers get new flows again; without
+ * the permission for that, returns the view as it is.
  */
 static int view_read(const char *bpffs, const struct steer_view *before, struct steer_view *view,
 		     struct err *err)
@@ -156,29 +156,30 @@ static int run(const struct context *context, void *into, int words, char **word
 const struct command steer_show_command = {
 	.object = "steer",
 	.name = "show",
-	.summary = "groups, workers, flows and the balance of datagrams",
+	.summary = "show groups, workers, flows and the balance of datagrams",
 	.tables = { { opts, &options } },
 	.options = &options,
 	.run = run,
 	.help = "The bar of each worker is its share of the datagrams, relative to the busiest worker.\n"
 		"queue is the usage of the receive queue; drops counts since the socket joined.\n"
 		"Both need CAP_SYS_PTRACE.  cpu is known under policy cpu only.  gen is the\n"
-		"generation: the number of the server's start, from 1.  Unknown values are '-'.\n"
+		"generation: the number of starts of the server, from 1.  Unknown values are '-'.\n"
 		"\n"
 		"state:\n"
 		"  active    takes new flows\n"
 		"  retired   keeps its flows and takes no new ones: a newer generation does\n"
-		"  draining  'sluice steer drain' is emptying it; drained: it gets no more datagrams\n"
+		"  draining  'sluice steer drain' is emptying it\n"
+		"  drained   it gets no more datagrams\n"
 		"  stalled   its queue is full, and the worker reads nothing\n"
 		"  closed    its socket is closed, and the next sweep removes it from the group\n"
-		"Sockets and groups that were opened after the load, and that nothing has added since,\n"
-		"are counted with a hint.\n"
+		"Sockets and groups that were opened after the load and are not steered yet are counted,\n"
+		"with a hint.\n"
 		"\n"
-		"The last tables are the counters of each network namespace, for all its ports.\n"
-		"Datagrams that neither they nor steering account for are unexplained.\n"
+		"The last tables show the counters of each network namespace, for all its ports.\n"
+		"Datagrams that neither these counters nor steering account for are unexplained.\n"
 		"\n"
 		"--watch refreshes a terminal in place, in a short form with the rates first, until\n"
-		"'q' or an interrupt.  Otherwise it prints one report after another, with -j one a\n"
+		"'q' or an interrupt.  Elsewhere it prints one report after another; with -j, one per\n"
 		"line.\n\n"
 		"examples:\n"
 		"  sluice steer show\n"

@@ -9,7 +9,7 @@
 
 #include <errno.h>
 
-/* Counters of faults; each is 0 on a healthy host. */
+/* Fault counters; each is 0 on a healthy host. */
 static const int faults[] = {
 	SLUICE_STEER_unrecorded,       SLUICE_STEER_half_open_lost,
 	SLUICE_STEER_lapsed_lost,      SLUICE_STEER_moved_gone,

@@ -45,7 +45,7 @@ static int run(const struct context *context, void *into, int words, char **word
 	json_decref(report.events);
 	if (removed)
 		return removed < 0 ? removed : 0;
-	/* sets the error for an object that is not loaded */
+	/* sets the error if steering is not loaded */
 	removed = steer_read(context->bpffs, &meta, err);
 	if (removed == -ENOENT)
 		err_hint(err, removed, "there is nothing to unload");

@@ -113,7 +113,7 @@ static void slots_text(const struct steer_group_view *group, bool rates,
 
 /* --- groups */
 
-/* Formats "4 sockets open, 2 closed"; closed ones keep their slot until the next sweep. */
+/* Formats "4 sockets open, 2 closed". A closed socket keeps its slot until the next sweep. */
 static const char *sockets_text(const struct steer_group_view *group, char text[CELL_MAX])
 {
 	int open = group->count - group->closed, length;
@@ -167,7 +167,7 @@ static void group_text(const struct steer_group_view *group, bool rates,
 
 /* --- namespaces */
 
-/* Adds a row: the count of @reason in steering, and in a counter of the namespace. */
+/* Adds a row: how often steering, and a counter of the namespace, report @reason. */
 static void reason_row(struct table *table, const char *reason, const char *steered,
 		       const struct steer_netns_view *netns, int counter)
 {

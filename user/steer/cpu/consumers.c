@@ -22,7 +22,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* The limit of the kernel's configuration; sched_getaffinity() fails if the set is too small. */
+/* The kernel's maximum for NR_CPUS; sched_getaffinity() fails if the set is too small. */
 #define CPUS_MAX 8192
 
 #define PIN_MAP	  "sluice_consumers"
@@ -38,7 +38,7 @@ static __u32 own_pid_ns(void)
 	return stat("/proc/self/ns/pid", &st) ? 0 : (__u32)st.st_ino;
 }
 
-/* The removal of a cgroup detaches its links: their cgroup id is 0 then. */
+/* Is the link attached? The removal of its cgroup detaches it; then its cgroup id is 0. */
 static bool is_attached(const char *bpffs, const char *pin)
 {
 	struct hook_state state;
@@ -58,7 +58,7 @@ int consumers_open(const char *bpffs)
 	if (!consumers_are_attached(bpffs))
 		return -ENOENT;
 	fd = pins_get(bpffs, STEER_OBJECT, PIN_MAP, PINS_MAP);
-	/* another version of sluice: its values do not fit struct sluice_consumer */
+	/* a map of another version of sluice does not fit struct sluice_consumer */
 	if (fd >= 0 &&
 	    !map_is(fd, BPF_MAP_TYPE_HASH, sizeof(__u64), sizeof(struct sluice_consumer))) {
 		close(fd);
@@ -67,7 +67,7 @@ int consumers_open(const char *bpffs)
 	return fd;
 }
 
-/* Detaches staged links that a dead loader has left. */
+/* Detaches staged links of a loader that died. */
 static void staged_drop(const char *bpffs)
 {
 	char path[PATH_MAX];
@@ -97,7 +97,7 @@ int consumers_attach(const char *bpffs, const char *cgroup, bool renew, struct e
 	skel = consumers_bpf__open_opts(object_open_opts(&object));
 	if (skel) {
 		skel->rodata->pid_ns = own_pid_ns();
-		/* a map that does not fit holds nothing worth keeping: start with an empty one */
+		/* keep a map of the same size; no other is worth migrating */
 		if (keep &&
 		    map_entries(before_fd) == bpf_map__max_entries(skel->maps.sluice_consumers))
 			loaded.magic = SLUICE_MAGIC;
@@ -151,7 +151,7 @@ bool consumers_read(int map_fd, __u64 cookie, struct sluice_consumer *consumer)
 	}
 	if (!consumer->thread)
 		return false;
-	/* an update between the two calls is lost; the next datagram brings another */
+	/* an update between the two calls is lost, but the next datagram causes another */
 	bpf_map_update_elem(map_fd, &cookie, &none, BPF_EXIST);
 	/* the thread ids are valid only in the PID namespace of the loader */
 	if (consumer->pid_ns != own_pid_ns())
@@ -209,7 +209,7 @@ int consumers_process_cpu(__u32 pid, __u32 *tid)
 	return cpu;
 }
 
-/* Logs a failure; NULL: the failure is over. */
+/* Logs a failure, or its end if @failure is NULL. */
 static void failure_log(struct steer_loader *loader, const char *failure, bool attached)
 {
 	if (!log_condition_set(&loader->consumers_failure, failure))

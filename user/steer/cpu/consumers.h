@@ -2,8 +2,8 @@
 /*
  * Finds the consumer of each socket for policy cpu: the thread that receives, and its CPU. Programs
  * on the recvmsg hooks of a cgroup record both for the sockets in their map. Links and map are
- * pinned in DIR/steer. Every other socket below the cgroup pays for a map lookup and for the socket
- * lock in each recvmsg call.
+ * pinned in DIR/steer. For every other socket below the cgroup, each recvmsg call costs a map
+ * lookup and the socket lock.
  */
 #ifndef SLUICE_STEER_CPU_CONSUMERS_H
 #define SLUICE_STEER_CPU_CONSUMERS_H
@@ -16,35 +16,41 @@
 struct steer_loader;
 
 /*
- * Attaches the programs to the cgroup unless they are attached; with @renew, replaces them by this
- * build's. Returns a descriptor of the map, or -errno with *err set; programs that were attached
- * before keep working.
+ * Attaches the programs to the cgroup unless they are attached; with @renew, replaces them with
+ * those of this build. Returns a descriptor of the map, or -errno with *err set; programs that were
+ * attached before keep working.
  */
 int consumers_attach(const char *bpffs, const char *cgroup, bool renew, struct err *err);
 /*
- * Attaches the programs for the sweeps of a loader, and logs a failure once, until its text
- * changes; after a failure it tries again only with @renew. Returns a descriptor of the map, or -1:
- * only affinity is known.
+ * Attaches the programs for the sweeps of a loader. Logs a failure once, until its text changes,
+ * and tries again only with @renew or STEER_CONSUMERS_RETRY. Returns a descriptor of the map, or
+ * -1; then only the affinity of consumers is known.
  */
 int consumers_ensure(struct steer_loader *loader, const char *bpffs, bool renew);
 bool consumers_are_attached(const char *bpffs);
-/* Opens the map of the attached programs. Returns -ENOENT if none of this version are attached. */
+/*
+ * Opens the map of the attached programs. Returns -ENOENT if no programs of this version are
+ * attached.
+ */
 int consumers_open(const char *bpffs);
 /* Detaches the programs, and removes the pins. */
 void consumers_detach(const char *bpffs);
 
 /*
- * Reads what was recorded about a socket since the last call. Returns false if there was nothing.
+ * Reads the consumer of a socket if it has received since the last call; otherwise returns false.
  * The first call adds the socket to the map.
  */
 bool consumers_read(int map_fd, __u64 cookie, struct sluice_consumer *consumer);
 void consumers_remove(int map_fd, __u64 cookie);
 
-/* Returns the only CPU that the thread may run on, -ENOENT for several, -ESRCH if it has exited. */
+/*
+ * Returns the only CPU that a thread may run on, -ENOENT if it may run on several, or -ESRCH if it
+ * has exited.
+ */
 int consumers_thread_cpu(__u32 tid);
 /*
- * Returns the only CPU that all threads of the process may run on, or an error as above. *tid is
- * the thread of a single-threaded process, else 0.
+ * Returns the only CPU that all threads of a process may run on, or an error as above. Sets *tid to
+ * the thread of a single-threaded process, else to 0.
  */
 int consumers_process_cpu(__u32 pid, __u32 *tid);
 

@@ -30,7 +30,7 @@ static struct sluice_steer_consumer consumer_find(const struct sluice_steer_slot
 	int cpu;
 
 	if (consumers_fd >= 0 && consumers_read(consumers_fd, slot->cookie, &seen)) {
-		/* threads that share a socket have no CPU in common */
+		/* several threads that share a socket are not pinned to one CPU */
 		cpu = seen.tid && !seen.shared ? consumers_thread_cpu(seen.tid) : -ENOENT;
 		if (cpu >= 0)
 			return consumer_of(slot->cookie, seen.tid, cpu, SLUICE_STEER_CPU_PINNED);

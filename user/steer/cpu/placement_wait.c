@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* Policy cpu: the wait of 'steer load' until all consumers are known. */
+/* Policy cpu: lets 'steer load' wait until all consumers are known. */
 #include "kernel/pins.h"
 #include "steer/cpu/consumers.h"
 #include "steer/cpu/placement.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Spreads the ingress flows of interfaces over CPUs, for policy cpu. Its state is pinned in
- * DIR/steer beside the groups, and is unloaded with them.
+ * Spreads the ingress flows of interfaces over CPUs, for policy cpu. The state is pinned in
+ * DIR/steer beside the groups, and unloaded with them.
  */
 #ifndef SLUICE_STEER_CPU_SPREAD_H
 #define SLUICE_STEER_CPU_SPREAD_H
@@ -22,41 +22,41 @@ struct spread_options {
 	__u32 ifcount;
 	__u16 cpus[SLUICE_SPREAD_CPUS];
 	__u32 cpu_count;
-	bool dry_run;	    /* check for conflicts and verify only */
+	bool dry_run;	    /* only check for conflicts and run the verifier */
 	bool by_daemon;	    /* do nothing unless the daemon was the last to load */
-	bool keep_programs; /* attached programs have these ports and CPUs already */
+	bool keep_programs; /* attached programs already have these ports and CPUs */
 	/*
-	 * Reports an interface that is skipped; NULL makes it an error. @refused: the checks
-	 * passed, but the kernel refused to attach.
+	 * Called for an interface that is skipped; if NULL, the load fails instead. @refused: the
+	 * checks passed, but the kernel refused to attach.
 	 */
 	void (*left_out)(const char *ifname, bool refused, const struct err *err, void *arg);
 	void *arg;
 };
 
 /*
- * Attaches the programs to exactly these interfaces (except skipped ones), or changes nothing. An
- * XDP program of another owner is a conflict. Returns 0 or -errno. Without any interface it
- * unloads the spread and returns the number of pins. A change by a command ends the daemon's
- * ownership.
+ * Attaches the programs to exactly these interfaces, except skipped ones, or changes nothing. An
+ * XDP program of another owner is a conflict. Returns 0, or -errno with *err set. Without any
+ * interface, unloads the spread and returns the number of pins. A load by a command ends the
+ * daemon's ownership.
  */
 int spread_load(const struct spread_options *options, struct err *err);
 /*
- * Would a reload by the daemon, if it was the last to load, change the interfaces? Some may have
- * been added, removed, or detached. Bit i of @resting skips interface i of the options; bit i of
- * *detached reports that another process has detached its program.
+ * Is a reload by the daemon due, because an interface was added, removed or detached? Returns false
+ * if a command was the last to load. Bit i of @resting skips interface i of the options. Bit i of
+ * *detached is set if another process has detached the program from it.
  */
 bool spread_is_due(const struct spread_options *options, __u32 resting, __u32 *detached);
 
-extern const struct state_dir spread_state_dir; /* a part of the pins in DIR/steer */
+extern const struct state_dir spread_state_dir; /* some of its pins in DIR/steer */
 
 struct spread {
 	struct sluice_spread_meta meta;
 	bool gone[SLUICE_SPREAD_LINKS]; /* removed, or detached by another process */
-	/* native XDP loses the VLAN tag that the driver strips; false if that is unknown */
+	/* native XDP loses VLAN tags that the driver strips; false if this is unknown */
 	bool loses_vlan[SLUICE_SPREAD_LINKS];
 	__u32 prog_id[SLUICE_SPREAD_LINKS];
 	struct sluice_spread_counters counters;
-	__u64 sent[SLUICE_SPREAD_CPUS]; /* datagrams, by CPU */
+	__u64 sent[SLUICE_SPREAD_CPUS]; /* datagrams by CPU */
 };
 
 /* Returns -ENOENT with *err set if the spread is not loaded. */

@@ -70,7 +70,7 @@ int spread_link_open(const char *bpffs, const struct sluice_spread_link *to, str
 	return -ENOENT;
 }
 
-/* Finds the interface and its pinned link, and drops a link that is detached or not recorded. */
+/* Finds the interface and its pinned link. Unpins a link that is detached or not in the record. */
 static int link_resolve(struct spread_load *load, const struct netdev *list, size_t count,
 			const char *name, struct spread_link *at, struct err *err)
 {
@@ -106,7 +106,7 @@ static int link_resolve(struct spread_load *load, const struct netdev *list, siz
 	return 0;
 }
 
-/* Does the load continue without the interface? */
+/* Skips an interface if the options allow that. Returns false if the load has to fail instead. */
 static bool is_left_out(const struct spread_load *load, const char *name, bool asked,
 			const struct err *err)
 {
@@ -144,7 +144,9 @@ static int prog_of(const struct spread_load *load, __u32 mode)
 							    : load->skel->progs.sluice_spread_g);
 }
 
-/* The kernel refuses a program on a lower device whose upper device has one. */
+/*
+ * Sets *err for an upper device: if it has a program, the kernel refuses one on its lower devices.
+ */
 static int refuse_below(const struct spread_link *at, struct err *err)
 {
 	const struct netdev *dev, *above = NULL;
@@ -171,7 +173,7 @@ static int refuse_below(const struct spread_link *at, struct err *err)
 
 static int attach_error(const struct spread_link *at, int error, struct err *err)
 {
-	/* another program may have been attached since link_resolve() */
+	/* another process may have attached a program since link_resolve() */
 	if ((error == EBUSY || error == EEXIST) &&
 	    (refuse_foreign(at, err) || refuse_below(at, err)))
 		return -EBUSY;
@@ -222,7 +224,7 @@ int spread_links_attach(struct spread_load *load, struct err *err)
 			i++;
 			continue;
 		}
-		/* a failed update fails the load, which restores the old program */
+		/* a failed update fails the whole load, which then restores the old program */
 		if (at->was_there || !is_left_out(load, at->to.name, true, err))
 			return result;
 		load->count--;
@@ -265,7 +267,7 @@ int spread_links_pin(const struct spread_load *load, struct err *err)
 	char path[PATH_MAX];
 	__u32 i;
 
-	/* a link from before this load is pinned already */
+	/* links of the previous load are already pinned */
 	for (i = 0; i < load->count; i++)
 		if (bpf_obj_pin(load->links[i].fd, link_path(load, &load->links[i], path)) &&
 		    errno != EEXIST)

@@ -17,9 +17,9 @@ struct spread_bpf;
 
 struct spread_link {
 	struct sluice_spread_link to;
-	int fd;		 /* of the link, or -1 */
-	bool was_there;	 /* before this load */
-	int old_prog_fd; /* its program then; -1 without CAP_SYS_ADMIN */
+	int fd;		 /* the link, or -1 */
+	bool was_there;	 /* the link is from a previous load */
+	int old_prog_fd; /* its previous program; -1 without CAP_SYS_ADMIN */
 };
 
 struct spread_load {
@@ -27,7 +27,7 @@ struct spread_load {
 	struct spread_bpf *skel;
 	struct spread_link links[SLUICE_SPREAD_LINKS];
 	__u32 count;
-	bool keep_programs; /* of the options, unless the maps of the programs are not pinned */
+	bool keep_programs;		  /* false if the maps of the programs are not pinned */
 	struct sluice_spread_meta before; /* all zero if not loaded */
 	struct sluice_spread_meta after;
 };
@@ -39,15 +39,15 @@ const struct sluice_spread_link *spread_link_recorded(const struct sluice_spread
 int spread_link_open(const char *bpffs, const struct sluice_spread_link *to,
 		     struct hook_link *link);
 
-/* Reads the links of the record: which are gone, their programs, and which lose VLAN tags. */
+/* Reads the recorded links: their programs, and whether they are gone or lose VLAN tags. */
 void spread_links_read(const char *bpffs, struct spread *xdp);
 
-/* Finds the interfaces of the options and their links. Returns 0, or -errno with *err set. */
+/* Finds the interfaces in the options and their links. Returns 0, or -errno with *err set. */
 int spread_links_resolve(struct spread_load *load, struct err *err);
 /* Attaches the programs. On failure, the caller calls spread_links_undo(). */
 int spread_links_attach(struct spread_load *load, struct err *err);
 int spread_links_pin(const struct spread_load *load, struct err *err);
-/* Restores the programs of older links, and unpins new ones; an undo() of struct object_steps. */
+/* Restores the programs of older links and unpins new links; the undo() of struct object_steps. */
 void spread_links_undo(void *load);
 /* Unpins the links that are not part of this load. */
 void spread_links_trim(const struct spread_load *load);

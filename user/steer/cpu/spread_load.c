@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * The maps outlive the programs: a reload attaches new programs on the same maps to the existing
- * links, and adds the missing links. On failure the previous programs are restored.
+ * The maps outlive the programs: a reload loads new programs that use the same maps, updates the
+ * existing links, and adds the missing ones. A failure restores the previous programs.
  */
 #include "bpf/steer/spread.skel.h"
 #include "kernel/caps.h"
@@ -62,7 +62,7 @@ static int attach(void *arg, struct err *err)
 	return 0;
 }
 
-/* Counts lost datagrams where the kernel has the tracepoint, which is not a stable interface. */
+/* Counts lost datagrams if the kernel has the tracepoint, which is not a stable interface. */
 static void lost_attach(const struct spread_load *load)
 {
 	char path[PATH_MAX];
@@ -83,13 +83,13 @@ static int finish(void *arg, struct err *err)
 	int fd = bpf_map__fd(load->skel->maps.sluice_x_cpus), possible = libbpf_num_possible_cpus();
 	__u32 cpu, next = 0;
 
-	/* a command takes over from the daemon, even before it loads the groups */
+	/* a command takes over from the daemon before it loads the groups */
 	if (load->before.magic && !load->options->by_daemon)
 		state_dir_set_owner(&spread_state_dir, load->options->bpffs, false,
 				    &(struct err){ 0 });
 	lost_attach(load);
 	spread_links_trim(load);
-	/* the old programs, which may use other queues, are replaced by now */
+	/* by now, the old programs, which may use other queues, have been replaced */
 	for (cpu = 0; (int)cpu < possible; cpu++) {
 		if (next < load->options->cpu_count && load->options->cpus[next] == cpu)
 			next++;
@@ -207,7 +207,7 @@ static bool links_are_due(const struct spread_options *options, __u32 resting,
 		else
 			close(fd);
 	}
-	/* a recorded interface that was removed or renamed must also leave the record */
+	/* an interface that was removed or renamed has to leave the record */
 	return due || *detached || recorded != meta->link_count;
 }
 
@@ -229,6 +229,6 @@ bool spread_is_due(const struct spread_options *options, __u32 resting, __u32 *d
 		due = links_are_due(options, resting, &meta, list, count, detached);
 		free(list);
 	}
-	/* check the owner last, since a take-over clears it first */
+	/* check the owner last, because a take-over clears it first */
 	return due && state_dir_is_daemons(&spread_state_dir, options->bpffs);
 }

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Spaces after a comma are skipped, as in other lists of the config file. */
+/* Blanks after a comma are skipped, as in other lists of the configuration file. */
 #define BLANKS " \t"
 
 #define ONLINE "/sys/devices/system/cpu/online"
@@ -15,7 +15,7 @@ struct cpu_list {
 	bool has[SLUICE_SPREAD_CPUS];
 };
 
-/* Parses a list in the kernel's and taskset's format. Returns false on a syntax error. */
+/* Parses a CPU list in the format of the kernel and taskset(1). Returns false on a syntax error. */
 static bool cpus_parse(const char *text, struct cpu_list *list)
 {
 	memset(list, 0, sizeof(*list));
@@ -56,7 +56,7 @@ static int online_read(char *text, size_t size, struct cpu_list *online, struct 
 	return err_set(err, EXIT_ERROR, EIO, "%s: cannot be read", ONLINE);
 }
 
-/* Refuses CPUs that are unknown or offline. */
+/* Parses an option; refuses CPUs that do not exist or are offline. */
 static int parse_cpus(const struct opt_value *v, struct err *err)
 {
 	const char *what = v->what;
@@ -70,7 +70,7 @@ static int parse_cpus(const struct opt_value *v, struct err *err)
 		return err_hint(err,
 				err_set(err, EXIT_USAGE, EINVAL, "%s%s'%s' is not a CPU list",
 					OPT_WHAT(what), v->text),
-				"name them as in 0-3,6");
+				"give a list such as 0-3,6");
 	result = online_read(text, sizeof(text), &online, err);
 	options->cpu_count = 0;
 	for (cpu = 0; !result && cpu < SLUICE_SPREAD_CPUS; cpu++) {

@@ -49,7 +49,7 @@ int spread_read(const char *bpffs, struct spread *xdp, struct err *err)
 	if (result == -ENOENT || result == -EUCLEAN)
 		return err_hint(err,
 				err_set(err, EXIT_ERROR, ENOENT,
-					"the flows of no interface are spread over CPUs"),
+					"no interface has its flows spread over CPUs"),
 				"load it with 'sluice steer load --policy cpu --xdp IF --cpus"
 				" LIST'");
 	if (result)

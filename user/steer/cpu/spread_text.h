@@ -7,9 +7,9 @@
 #include "steer/cpu/spread.h"
 
 #define STEER_CPUS_TEXT_MAX (5 * SLUICE_SPREAD_CPUS)
-/* Formats "0-3,6"; returns text. */
+/* Formats a CPU list such as "0-3,6". Returns @text. */
 const char *steer_cpus_text(const __u16 *cpus, __u32 count, char *text, size_t size);
-/* The warning where spread.loses_vlan is set, and the command that fixes it. */
+/* The warning for spread.loses_vlan, and the command that fixes this. */
 #define STEER_XDP_LOSES_VLAN \
 	"native XDP loses the VLAN tags that the network card strips (rx-vlan-offload is on)"
 const char *spread_vlan_hint(const char *ifname, char *text, size_t size);

@@ -1,17 +1,18 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Attaches and detaches the program of a reuseport group, unless its server has attached one of its
- * own since the walk over the sockets.
+ * Attaches and detaches the program of a reuseport group, unless the server has attached its own
+ * program since the walk over the sockets.
  *
- * The kernel replaces a group's program without a condition. So the group is read again right
- * before; only a server that attaches its program in the microseconds that are left loses it.
+ * The kernel replaces the program of a group unconditionally. So both functions read the group
+ * again right before; a server loses its program only if it attaches it in the microseconds in
+ * between.
  */
 #ifndef SLUICE_STEER_GROUP_ATTACH_H
 #define SLUICE_STEER_GROUP_ATTACH_H
 
 #include <sluice/sockets.h>
 
-/* A socket of a group, to set its options through. */
+/* A socket of a group, for setting the options of the group. */
 struct steer_member {
 	const struct sluice_socket_record *record;
 	int fd; /* -1: none */
@@ -19,15 +20,15 @@ struct steer_member {
 };
 
 /*
- * Attaches a program to a group that has the program of member->record, or that has none as the
- * record says. Returns 0, -EEXIST if the group has another one by now, -ESTALE if the descriptor's
- * number was given to a socket of another group, or an error of sockets_read_own() or
+ * Attaches a program to a group whose present program is that of member->record, or none if the
+ * record has none. Returns 0; -EEXIST if the group has another program by now; -ESTALE if the
+ * descriptor refers to a socket of another group by now; or an error of sockets_read_own() or
  * process_socket_attach().
  */
 int steer_attach(const struct steer_member *member, int prog_fd);
 /*
- * Detaches the program with this id from the group of @record. Returns 0, -ENOENT if the group has
- * none or another one, -ESTALE if the socket is gone, or an error of sockets_read_own(),
+ * Detaches program @prog_id from the group of @record. Returns 0; -ENOENT if the group has no
+ * program or another one; -ESTALE if the socket is gone; or an error of sockets_read_own(),
  * process_socket_take() or process_socket_detach().
  */
 int steer_detach(const struct sluice_socket_record *record, __u32 prog_id);

@@ -8,17 +8,19 @@
 #include "steer/group/group.h"
 
 /*
- * Sends new flows to the active slots, ordered by rank (the kernel's order of the sockets). Writes
- * nothing if the choice is the same.
+ * Sends new flows to the active slots, ordered by @rank (the kernel's order of the sockets). Writes
+ * nothing if the choice does not change.
  */
 int steer_group_choose(struct steer_group *group, const __u32 rank[SLUICE_STEER_SLOTS]);
 
-/* Policy cpu: assigns the CPUs of the consumers to the active slots. Writes only what differs. */
+/* Policy cpu: assigns the CPUs of the consumers to the active slots. Writes only changes. */
 int steer_group_place_cpus(const struct steer_group *group);
-/* Reads the consumer of a used slot; unknown if it was recorded for another socket. */
+/* Reads the consumer of a used slot; "unknown" if it was recorded for another socket. */
 int steer_group_consumer(const struct steer_group *group, int slot,
 			 struct sluice_steer_consumer *consumer);
-/* Reads the consumers of all slots; unknown for a free slot or another socket. */
+/*
+ * Reads the consumers of all slots; "unknown" for a free slot, or if recorded for another socket.
+ */
 int steer_group_consumers(const struct steer_group *group,
 			  struct sluice_steer_consumer consumers[SLUICE_STEER_SLOTS]);
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Open file description locks: closing any descriptor of the directory would drop a classic lock.
- * They are read locks, since a directory cannot be opened for writing; F_OFD_GETLK tests for a
- * write lock to find them.
+ * Uses open file description locks, because closing any descriptor of the directory would release a
+ * traditional POSIX lock. They are read locks, because a directory cannot be opened for writing;
+ * F_OFD_GETLK for a write lock finds them.
  */
 #include "steer/group/drain_lock.h"
 

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "steer/group/generation.h"
 
-/* Does the slot take new flows when its generation is the current one? */
+/* Can the slot take new flows if its generation is the current one? */
 static bool is_eligible(const struct sluice_steer_slot *slot)
 {
 	return slot->state == SLUICE_STEER_ACTIVE || slot->state == SLUICE_STEER_RETIRED;
 }
 
-/* Returns the newest generation of all slots, or of those that may take new flows; 0 if none. */
+/* Returns the newest generation of all slots, or of the eligible ones; 0 if there is none. */
 static __u32 newest(const struct sluice_steer_slot *slots, size_t count, bool eligible)
 {
 	__u32 generation = 0;
@@ -21,8 +21,8 @@ static __u32 newest(const struct sluice_steer_slot *slots, size_t count, bool el
 }
 
 /*
- * Assigns new sockets to their instance's newest generation, else to the current or to the first
- * one.
+ * Assigns new sockets to the newest generation of their instance, else to the current generation,
+ * else to the first.
  */
 static void assign_new(struct sluice_steer_slot *slots, size_t count)
 {
@@ -44,14 +44,14 @@ static void assign_new(struct sluice_steer_slot *slots, size_t count)
 	}
 }
 
-/* The latest instance of a generation, and the other instances of that generation. */
+/* The latest instance of a generation, compared with its other instances. */
 struct newcomer {
 	__u64 instance;
 	__u64 first_ns;	 /* when its first socket joined */
 	__u64 newest_ns; /* when its last socket joined */
-	__u64 before_ns; /* when the first socket of the instance before it joined */
+	__u64 before_ns; /* when the first socket of the previous instance joined */
 	size_t own, others;
-	bool one_other; /* the others are all of one instance */
+	bool one_other; /* all other sockets belong to one instance */
 };
 
 static __u64 first_arrival(const struct sluice_steer_slot *slots, size_t count, __u64 instance,
@@ -105,13 +105,13 @@ static struct newcomer newcomer_find(const struct sluice_steer_slot *slots, size
 	return last;
 }
 
-/* Did the instance start apart from the others? */
+/* Did the instance start well after the others? */
 static bool came_alone(const struct newcomer *newcomer)
 {
 	return newcomer->others && newcomer->before_ns + GENERATION_SETTLE_NS <= newcomer->first_ns;
 }
 
-/* Is it the second of two instances, which may take over once it has enough sockets? */
+/* Is this the second of two instances, which takes over once it has enough sockets? */
 static bool may_succeed(const struct newcomer *newcomer)
 {
 	return came_alone(newcomer) && newcomer->one_other;
@@ -142,7 +142,7 @@ static __u32 instances_count(const struct sluice_steer_slot *slots, size_t count
 	return instances;
 }
 
-/* Forgets missing instances, before the sockets that have just joined are assigned. */
+/* Forgets missing instances. Call it before new sockets are assigned. */
 static void past_forget(const struct sluice_steer_slot *slots, size_t count, __u64 now_ns,
 			struct sluice_steer_past *past)
 {

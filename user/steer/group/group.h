@@ -18,28 +18,31 @@
 
 struct steer_group {
 	char dir[PATH_MAX];  /* DIR/steer */
-	char name[NAME_MAX]; /* of the group's pin directory */
+	char name[NAME_MAX]; /* name of the pin directory */
 	struct sluice_steer_group info;
-	/* of the pinned program, which info lacks if a loader died early */
+	/* id of the pinned program; info.prog_id may be missing if a loader died */
 	__u32 pinned_id;
 	__u8 pinned_tag[BPF_TAG_SIZE];
 	struct sluice_steer_slot slots[SLUICE_STEER_SLOTS];
 	int group_fd, sockets_fd, slots_fd, choices_fd, current_fd, cpus_fd, placed_fd, table_fd,
 		recent_fd, stats_fd, counters_fd;
-	int drain_lock_fd; /* the directory, for steer/group/drain_lock.h; -1: not open */
+	int drain_lock_fd; /* pin directory, for steer/group/drain_lock.h; -1: not open */
 };
 
-/* Returns the state directory of group @name, which must outlive the result. */
+/* Returns the state directory of group @name. @name must outlive the result. */
 struct state_dir steer_group_state_dir(const char *name);
 /*
- * Opens a pinned group. Returns -EUCLEAN for the remains of a loader that died, -ENOENT if a map is
- * not pinned, and refuses another ABI version with *err set.
+ * Opens a pinned group. Returns 0; -EUCLEAN for the remains of a loader that died; -ENOENT if a map
+ * is not pinned; or another -errno with *err set, as for another ABI version.
  */
 int steer_group_open(const char *dir, const char *name, struct steer_group **group,
 		     struct err *err);
 /* Allocates a group without maps. */
 struct steer_group *steer_group_new(const char *dir, const char *name);
-/* Opens the pinned maps; closes those already open. Returns 0, or -errno with *err set. */
+/*
+ * Opens the pinned maps, and closes those that are already open. Returns 0, or -errno with *err
+ * set.
+ */
 int steer_group_open_maps(struct steer_group *group, struct err *err);
 void steer_group_close(struct steer_group *group);
 /* Reads the slots again. */

@@ -70,13 +70,13 @@ int steer_groups_read(const char *bpffs, struct steer_groups_open *pinned, bool 
 	struct dirent *entry;
 	int result = folder || errno == ENOENT ? 0 : -errno;
 
-	/* a group takes eleven descriptors */
+	/* each group needs eleven descriptors */
 	files_raise_limit();
 	pinned->count = pinned->remains_pins = pinned->remains_count = 0;
 	pinned->remains = NULL;
-	err->code = EXIT_OK; /* marks errors that have no message yet */
+	err->code = EXIT_OK; /* stays EXIT_OK if an error sets no message */
 	while (folder && !result && pinned->count < STEER_GROUPS_MAX && (entry = readdir(folder))) {
-		/* a group's directory starts with its port */
+		/* the name of a group's directory starts with its port */
 		if (!isdigit((unsigned char)entry->d_name[0]))
 			continue;
 		result = steer_group_open(dir, entry->d_name, &pinned->group[pinned->count], err);

@@ -13,7 +13,7 @@
 #include <stdbool.h>
 
 #define STEER_OBJECT "steer"
-/* The names of steering programs, of any version, begin with it. */
+/* The names of all steering programs, of any version, begin with this. */
 #define STEER_PROGRAM  "sluice_steer"
 #define STEER_PIN_META "sluice_steering"
 
@@ -21,9 +21,9 @@ extern const struct state_dir steer_state_dir;
 
 struct steer_groups_open {
 	struct steer_group *group[STEER_GROUPS_MAX];
-	bool seen[STEER_GROUPS_MAX]; /* this sweep found a socket of the group */
+	bool seen[STEER_GROUPS_MAX]; /* the sweep has found a socket of the group */
 	int count;
-	/* removed, since they missed a pin: their pins, and a socket of each that was attached */
+	/* removed remains: the number of their pins, and a socket of each attached group */
 	int remains_pins, remains_count;
 	struct sluice_socket_record *remains;
 };
@@ -31,19 +31,20 @@ struct steer_groups_open {
 /* Formats DIR/steer into @path and returns it. */
 const char *steer_dir(const char *bpffs, char path[PATH_MAX]);
 /*
- * Opens all groups, none if steer is not loaded. With @cleanup, removes groups that miss a pin:
- * remains of loaders that died, for instance. Returns 0, or -errno with *err set and nothing open.
+ * Opens all groups; none if steer is not loaded. With @cleanup, removes groups without all their
+ * pins, such as the remains of a loader that died. Returns 0, or -errno with *err set and nothing
+ * open.
  */
 int steer_groups_read(const char *bpffs, struct steer_groups_open *pinned, bool cleanup,
 		      struct err *err);
 void steer_groups_close(struct steer_groups_open *pinned);
 /*
- * Adds the ports of the groups to the filter, and any network namespace unless all groups are in
- * the filter's.
+ * Adds the ports of the groups to the filter. Extends it to all network namespaces, unless all
+ * groups are in the namespace of the filter.
  */
 void steer_groups_filter(const struct steer_groups_open *pinned, struct sockets_filter *filter);
 
-/* Reads the record. Returns -ENOENT if not loaded, another error for another ABI version. */
+/* Reads the record of steer. Returns 0, or -errno with *err set; -ENOENT if steer is not loaded. */
 int steer_read(const char *bpffs, struct sluice_steer_meta *meta, struct err *err);
 /* Sets *ports to the managed ports. */
 void steer_ports(const struct sluice_steer_meta *meta, struct ports *ports);

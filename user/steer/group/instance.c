@@ -15,7 +15,7 @@
 struct process {
 	__u32 parent;
 	__u64 start;
-	__u64 stack; /* start address: fork(2) keeps it, execve(2) randomises it */
+	__u64 stack; /* start address of the text: fork(2) keeps it, execve(2) randomises it */
 	struct exe exe;
 };
 
@@ -29,7 +29,7 @@ static bool process_read(__u32 pid, struct process *process)
 	file = fopen(path, "re");
 	if (!file)
 		return false;
-	/* field 2, the name, may contain spaces and parentheses: parse after the last one */
+	/* the name in field 2 may contain blanks and parentheses: parse after the last ')' */
 	if (fgets(line, sizeof(line), file))
 		rest = strrchr(line, ')');
 	fclose(file);

@@ -5,7 +5,7 @@
 
 #include <string.h>
 
-/* Holds the sockets of the services that it activates. */
+/* Holds the sockets of socket-activated services. */
 #define INIT_PID 1
 
 bool owner_holds(const struct sockets *sockets, __u64 cookie, __u32 pid)
@@ -18,7 +18,7 @@ bool owner_holds(const struct sockets *sockets, __u64 cookie, __u32 pid)
 	return false;
 }
 
-/* Has @giver started the other server, and given it the socket? */
+/* Does process @pid belong to a server that @giver has started and given the socket to? */
 static bool is_given(__u32 giver, __u32 pid)
 {
 	return instance_is_below(pid, giver) && instance_of(pid, SLUICE_STEER_BY_PROCESS) !=
@@ -56,7 +56,7 @@ int owners_count(const struct sluice_socket_record *first)
 	return count;
 }
 
-/* Does a slot of the instance still belong to the process that it names? */
+/* Does any slot of the instance still belong to the process that it names? */
 static bool has_kept(const struct steer_group *group,
 		     const struct sluice_socket_record *const *owner, __u64 instance)
 {
@@ -70,8 +70,8 @@ static bool has_kept(const struct steer_group *group,
 }
 
 /*
- * Returns the instance that takes the place of the one whose processes have all gone or given their
- * sockets away: a single one for all of its sockets, which several processes may hold now.
+ * Returns the successor of an instance whose processes have all exited or given their sockets away.
+ * All its sockets get the same successor, even if several processes hold them now.
  */
 static __u64 successor(const struct steer_group *group,
 		       const struct sluice_socket_record *const *owner, __u64 instance)

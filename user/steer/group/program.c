@@ -21,7 +21,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* A table of 4 MiB; a larger one is not kept in reserve. */
+/* 4 MiB; a larger table is not kept in reserve. */
 #define SPARE_FLOWS_MAX 262144
 
 struct load {
@@ -30,7 +30,7 @@ struct load {
 	struct object object;
 	struct steer_bpf *skel;
 	struct sluice_steer_group before;
-	struct steer_group *group; /* its info becomes the record */
+	struct steer_group *group; /* its info is written as the record */
 	struct steer_member member;
 	bool attached;
 	steer_join_fn join;
@@ -62,7 +62,7 @@ static int program_fd(const struct load *load)
 				       : load->skel->progs.sluice_steer_h);
 }
 
-/* Returns all zero on failure. */
+/* Returns the info of the loaded program; all zero on failure. */
 static struct bpf_prog_info program_info(const struct load *load)
 {
 	struct bpf_prog_info info = { 0 };
@@ -87,8 +87,8 @@ static void load_end(struct load *load)
 }
 
 /*
- * Verifies the program; @table_sets is 1 where the size of the table does not matter. A kernel
- * with the kfuncs may still refuse the program that calls them: the other one works on any kernel.
+ * Verifies the program. @table_sets is 1 if the size of the table does not matter. If the kernel
+ * has the kfuncs but refuses the program that calls them, tries the program without kfuncs.
  */
 static int verify(struct load *load, const struct steer_setting *setting, __u32 table_sets,
 		  struct err *err)
@@ -218,7 +218,10 @@ int steer_group_verify(struct steer_loader *loader, const struct steer_setting *
 
 /* --- groups */
 
-/* Names the directory by port, namespace, and a number that is unique among the addresses. */
+/*
+ * Creates the directory of a group, named after the port, the namespace, and a number that tells
+ * the addresses apart.
+ */
 static int folder_make(const char *dir, const struct sluice_socket_record *of, char name[NAME_MAX],
 		       struct err *err)
 {
@@ -242,7 +245,7 @@ static int attach(void *arg, struct err *err)
 	struct steer_group *group = load->group;
 	int fd = program_fd(load), result;
 
-	/* the pin marks the program as sluice's, even if this process dies */
+	/* the pin identifies the program as sluice's, even if this process dies */
 	result = object_pin(&load->object, fd, STEER_PIN_PROGRAM, err);
 	if (result)
 		return result;
@@ -251,7 +254,7 @@ static int attach(void *arg, struct err *err)
 		if (!result)
 			result = load->join(group, load->arg, &load->member, err);
 		/*
-		 * Publish before attaching: published-but-detached is reaped as gone;
+		 * Publish before attaching: published-but-detached is reaped as stale;
 		 * attached-but-unpublished would look foreign.
 		 */
 		group->info.prog_id = program_info(load).id;
@@ -269,7 +272,7 @@ static int attach(void *arg, struct err *err)
 						"port %u: the server has locked its filters"
 						" (SO_LOCK_FILTER)",
 						group->info.port),
-					"only the server can change this, by not setting it");
+					"the server itself has to stop setting this option");
 		if (result == -EEXIST)
 			return err_set(err, EXIT_CONFLICT, EEXIST,
 				       "port %u: the server has just attached its own program",

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Limits the steered groups of a network namespace: each group costs memory, and with --netns all
- * any user can create groups in a namespace of their own.
+ * Limits the steered groups of each network namespace. Each group costs memory, and with --netns
+ * all, any user can create groups in a namespace of their own.
  *
- * A namespace gets another group as long as more are free than it has. A greedy namespace thus
- * ends at half of the groups and leaves half of the rest to the next one, for any number of
- * namespaces; a fixed quota would be too small for a few namespaces and too large for many. A
- * quarter is reserved for the host's own namespace, which many others could otherwise starve.
+ * A namespace gets another group only while more groups are free than it has. So a greedy namespace
+ * ends at half of the groups, and the next one at half of the rest, for any number of namespaces.
+ * Rejected: a fixed quota, which would be too small for few namespaces and too large for many. A
+ * quarter of the groups is reserved for the host's namespace, so that many others cannot starve it.
  */
 #ifndef SLUICE_STEER_GROUP_QUOTA_H
 #define SLUICE_STEER_GROUP_QUOTA_H
@@ -17,33 +17,36 @@
 #include <stddef.h>
 
 #define STEER_GROUPS_MAX    256
-#define STEER_GROUPS_OTHERS 192 /* of these, for namespaces other than the host's */
+#define STEER_GROUPS_OTHERS 192 /* groups for all namespaces except the host's */
 
 struct quota {
 	__u32 netns; /* inode number */
 	int groups;
-	int left_out;			     /* groups that were denied */
-	struct sluice_socket_record example; /* a socket of one of them, for the caller, or 0 */
+	int left_out;			     /* number of denied groups */
+	struct sluice_socket_record example; /* a socket of a denied group, set by the caller */
 };
 
-/* All zero except host is the empty state. */
+/* Initially all zero, except `host`. */
 struct quotas {
-	__u32 host; /* the namespace without a limit of its own */
+	__u32 host; /* the namespace that has no quota */
 	int groups;
-	int others; /* of these, in other namespaces */
+	int others; /* groups in other namespaces */
 	struct quota *each;
 	size_t count, room;
 };
 
-/* Returns the namespace of process 1: the host's, or that of a container with its own PIDs. */
+/*
+ * Returns the network namespace of process 1: that of the host, or of a container with its own PID
+ * namespace.
+ */
 __u32 quota_host(void);
-/* May the namespace have another group? Counts a denial in left_out. */
+/* May the namespace have another group? If not, increments left_out. */
 bool quota_allow(struct quotas *quotas, __u32 netns);
-/* Counts another group of the namespace. */
+/* Adds a group to the count of the namespace. */
 void quota_add(struct quotas *quotas, __u32 netns);
 /* Returns the entry of a namespace, or NULL on ENOMEM (quota_allow() then denies the group). */
 struct quota *quota_of(struct quotas *quotas, __u32 netns);
-/* Forgets the groups, to count them again, and keeps what was left out. */
+/* Resets the counts of groups, but not of denied groups. */
 void quota_recount(struct quotas *quotas);
 void quota_free(struct quotas *quotas);
 

@@ -17,7 +17,7 @@
 
 #define MAPS_MAX 32
 
-/* Returns the map of the sockets from the program, since its pin may be the one that is missing. */
+/* Opens the socket map through the program, because the pin of the map may be missing. */
 static int sockets_map(int prog_fd)
 {
 	__u32 ids[MAPS_MAX], length, i;
@@ -53,7 +53,7 @@ void steer_sockets_forget(int prog_fd)
 	close(map_fd);
 }
 
-/* Returns the record of a socket of the group in *@of. */
+/* Detaches the program from its group. Sets *of to a socket of the group. */
 static void detach(__u32 prog_id, struct sluice_socket_record *of)
 {
 	const struct sockets_filter filter = { .programs = true, .ports.any = true };

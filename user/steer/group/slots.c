@@ -60,7 +60,7 @@ int steer_group_join(struct steer_group *group, int socket_fd, __u64 cookie,
 					  .state = SLUICE_STEER_ACTIVE,
 					  .drops_before = record->drops };
 	memcpy(to->comm, record->comm, sizeof(to->comm));
-	/* add the socket last, so that no datagram reaches an incomplete slot */
+	/* add the socket last, so that no datagram selects an incomplete slot */
 	if (bpf_map_update_elem(group->stats_fd, &key, zero, BPF_EXIST) ||
 	    bpf_map_update_elem(group->slots_fd, &key, to, BPF_EXIST) ||
 	    bpf_map_update_elem(group->sockets_fd, &key, &value, BPF_ANY)) {

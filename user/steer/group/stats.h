@@ -13,7 +13,7 @@ struct steer_usage {
 	__u32 expired;
 	__u32 size;
 	__u32 of_slot[SLUICE_STEER_SLOTS]; /* live and half-open flows */
-	__u32 busy[SLUICE_STEER_SLOTS];	   /* those of them that were active within busy_ms */
+	__u32 busy[SLUICE_STEER_SLOTS];	   /* flows of these that were active within busy_ms */
 };
 
 int steer_group_usage(const struct steer_group *group, __u32 busy_ms, struct steer_usage *usage);

@@ -27,7 +27,7 @@ static int index_of(const char *name)
 	return -1;
 }
 
-/* The first line has the names, the second one the values in the same order. */
+/* The first line has the names, the second line the values in the same order. */
 void udp_stats_add(FILE *snmp, __u64 counters[SLUICE_STEER_UDP_COUNTERS])
 {
 	char header[STATS_LINE], values[STATS_LINE], *rest_header, *rest_values;

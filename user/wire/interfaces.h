@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * A plan lists the interfaces that mode wire shall be attached to, each with its roles. It is made
- * from the options and the present interfaces, before a load changes anything.
+ * A plan lists the interfaces to which mode wire will be attached, each with its roles. A load
+ * makes the plan from the options and the present interfaces, before it changes anything.
  */
-#ifndef SLUICE_WIRE_PLAN_H
-#define SLUICE_WIRE_PLAN_H
+#ifndef SLUICE_WIRE_INTERFACES_H
+#define SLUICE_WIRE_INTERFACES_H
 
 #include "net/netdev.h"
 #include "wire/attach.h"
@@ -21,11 +21,11 @@ struct wire_plan {
 };
 
 /*
- * Makes the plan for these options, and warns of bridges among the interfaces. The caller has set
- * devs, dev_count, attach_mode and absent_ok.
+ * Makes the plan for these options, and warns of bridges among the interfaces. The caller must have
+ * set devs, dev_count, attach_mode and absent_ok.
  */
 int wire_plan_make(struct wire_plan *plan, const struct wire_options *options, struct err *err);
-/* Adds an interface, or another role of one; finds SLUICE_WIRE_ETHERNET and _PORT by itself. */
+/* Adds an interface, or a role to a planned one. Detects SLUICE_WIRE_ETHERNET and _PORT itself. */
 int wire_plan_add(struct wire_plan *plan, const struct netdev *dev, __u32 role, __u32 master,
 		  struct err *err);
 /* Returns the interface, or NULL with *err set. */

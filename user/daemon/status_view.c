@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "daemon/status_view.h"
+
+#include "base/clock.h"
+#include "base/output.h"
+#include "daemon/interfaces.h"
+#include "daemon/netns.h"
+#include "kernel/pins.h"
+
+#include <stdbool.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+static void warning_add(json_t *warnings, const char *text)
+{
+	if (text && *text)
+		json_array_append_new(warnings, output_name(text));
+}
+
+static json_t *steer_warnings(const struct steer_section *steer)
+{
+	json_t *warnings = json_array();
+	__u32 i;
+
+	warning_add(warnings, steer->failure.text);
+	warning_add(warnings, steer->events_failure.text);
+	warning_add(warnings, steer->loader.consumers_failure.text);
+	warning_add(warnings, steer->spread.failure.text);
+	for (i = 0; i < steer->spread.wanted.ifcount; i++)
+		warning_add(warnings, steer->spread.iface[i].failure.text);
+	return warnings;
+}
+
+static json_t *wire_warnings(const struct watch *watch, const struct daemon_netns *netns)
+{
+	json_t *warnings = json_array();
+	const char *absent = watch_absent(watch);
+	char text[INTERFACES_ABSENT_MAX + 64];
+
+	if (*absent) {
+		snprintf(text, sizeof(text), "no interface yet, or no bridge to follow: %s",
+			 absent);
+		warning_add(warnings, text);
+	}
+	if (daemon_netns_is_replaced(netns))
+		warning_add(warnings, "its network namespace was deleted, and another one has the"
+				      " name: restart the daemon");
+	return warnings;
+}
+
+static json_t *hold_warnings(const struct hold_section *hold)
+{
+	json_t *warnings = json_array();
+	const char *probe = hold->probe ? hold_probe_failure(hold->probe) : "";
+	char text[128];
+
+	warning_add(warnings, hold->failure.text);
+	if (*probe) {
+		snprintf(text, sizeof(text), "the probe shows nothing: %s", probe);
+		warning_add(warnings, text);
+	}
+	return warnings;
+}
+
+static json_t *section_json(const struct status_view *view, int i)
+{
+	const struct section *section = &view->sections->section[i];
+	const char *bpffs = view->sections->file->config.location.bpffs;
+	const char *state = "loaded", *reason = NULL, *hint = NULL, *replaced = NULL;
+	json_t *object, *warnings;
+
+	if (section->pending) {
+		state = "waiting";
+		reason = section->err.what;
+		hint = section->err.hint[0] ? section->err.hint : NULL;
+	} else if (!pins_exist(bpffs, config_section_names[i], &(struct err){ 0 })) {
+		state = "unloaded";
+		reason = "unloaded by another process";
+		hint = "send SIGHUP to the daemon to load it again";
+	} else if (!sections_is_own(view->sections, i)) {
+		replaced = "a command has loaded it last: send SIGHUP to the daemon to apply the"
+			   " file";
+	}
+	warnings = i == SECTION_STEER  ? steer_warnings(view->steer)
+		   : i == SECTION_WIRE ? wire_warnings(view->watch, view->sections->netns)
+		   : i == SECTION_HOLD ? hold_warnings(view->hold)
+				       : json_array();
+	warning_add(warnings, replaced);
+	object = json_pack("{s:s, s:s, s:o, s:o, s:o}", "section", config_section_names[i], "state",
+			   state, "reason", reason ? output_name(reason) : json_null(), "hint",
+			   hint ? output_name(hint) : json_null(), "warnings", warnings);
+	if (i == SECTION_STEER)
+		json_object_set_new(object, "groups", json_integer(view->steer->groups));
+	if (i == SECTION_WIRE)
+		json_object_set_new(object, "interfaces", json_integer(watch_count(view->watch)));
+	if (i == SECTION_HOLD)
+		json_object_set_new(object, "sending", json_boolean(view->hold->sender));
+	return object;
+}
+
+json_t *status_view_json(const struct status_view *view)
+{
+	const struct config_file *file = view->sections->file;
+	json_t *document = output_document(), *sections = json_array();
+	int i;
+
+	for (i = 0; file && i < SECTIONS; i++)
+		if (file->config.has[i])
+			json_array_append_new(sections, section_json(view, i));
+	json_object_update_new(
+		document,
+		json_pack("{s:s, s:i, s:o, s:f, s:o, s:o}", "version", SLUICE_VERSION, "pid",
+			  (int)getpid(), "config", output_name(view->config), "running_for_s",
+			  (double)(clock_now_ns(CLOCK_MONOTONIC) - view->started_ns) / 1e9,
+			  "reload_refused",
+			  *view->refused ? output_name(view->refused) : json_null(), "sections",
+			  sections));
+	return document;
+}
