@@ -6,6 +6,7 @@
 #include "base/err.h"
 #include "base/opt.h"
 #include "meet/rendezvous/server.h"
+#include "meet/xdp.h"
 
 #include <stdbool.h>
 
@@ -19,6 +20,8 @@ struct endpoint_list {
 
 struct rendezvous_options {
 	struct endpoint_list listen, alternate;
+	char ifname[MEET_XDP_IFACES_MAX][IFNAMSIZ]; /* of --xdp */
+	int ifcount;
 	const char *key_file, *peers_file;
 	const char *user;
 	const char *name;
