@@ -103,6 +103,9 @@ const struct opt rendezvous_opts[] = {
 	{ "min-port", 0, "PORT", opt_u32, FIELD(port_min),
 	  "the lowest port of a candidate that a peer may register", .min = 1, .max = 65535,
 	  .preset = "1024" },
+	{ "until-eof", 0, NULL, opt_switch, FIELD(until_eof),
+	  "end when the standard input ends, as with the process at the other end of a pipe",
+	  .side = OPT_LINE },
 	{ .name = NULL },
 };
 

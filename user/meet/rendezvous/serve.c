@@ -15,6 +15,7 @@
 #include <string.h>
 #include <sys/random.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 /* Descriptors besides the connections. */
 #define FILES_SPARE 128
@@ -193,6 +194,18 @@ static void on_stop(void *arg)
 	loop_stop(serve->loop);
 }
 
+/* Nothing is read from it but its end. */
+static void on_input(void *arg)
+{
+	struct serve *serve = arg;
+	char ignored[64];
+
+	if (read(STDIN_FILENO, ignored, sizeof(ignored)) > 0)
+		return;
+	loop_remove(serve->loop, STDIN_FILENO);
+	on_stop(serve);
+}
+
 static void on_drain(void *arg)
 {
 	struct serve *serve = arg;
@@ -231,6 +244,8 @@ static int setup_loop(struct serve *serve, struct err *err)
 		result = loop_signal(serve->loop, SIGHUP, on_reload, serve);
 	if (!result)
 		result = loop_signal(serve->loop, SIGUSR1, on_drain, serve);
+	if (!result && serve->options->until_eof)
+		result = loop_read(serve->loop, STDIN_FILENO, on_input, serve);
 	if (!result && watchdog_us) {
 		watchdog = loop_timer(serve->loop, true, on_watchdog, serve);
 		result = watchdog ? loop_timer_start(watchdog, watchdog_us / 2) : -ENOMEM;
