@@ -5,6 +5,7 @@
 # changes, starts it again when it ends, and takes it along at its own end, even a sudden one.
 . "$(dirname "$0")/../lib/lib.sh"
 . "$(dirname "$0")/../lib/daemon.sh"
+. "$(dirname "$0")/../lib/cpu.sh"
 . "$(dirname "$0")/../lib/meet.sh"
 
 meet_up
@@ -43,6 +44,13 @@ is_gone()
 	! kill -0 "$1"
 }
 
+# xdp_answers: does XDP answer at 192.0.2.2:3479? It starts after the sockets.
+xdp_answers()
+{
+	answers 192.0.2.2 3479
+	[ "$(shown "d['xdp']['counters']['bindings']")" -ge 1 ]
+}
+
 say "mistakes"
 section 'listen = 192.0.2.1'
 want_status 2 sluice run --check-config --config "$CONF"
@@ -75,12 +83,14 @@ peer_add bob
 daemon_reload 'registrations_ended=0'
 want_equal "$(shown "d['peers']") $(pid)" "2 $first"
 
-say "a change: another server"
-section 'listen = 192.0.2.2:3479'
+say "a change: another server, with the fast path"
+checksums_full "$CONTAINER" eth0
+section 'listen = 192.0.2.2:3479' 'xdp = eth0'
 daemon_reload 'msg="reloaded"'
 wait_until 20 answers 192.0.2.2 3479
 wait_until 20 pid_is_new "$first"
 second=$(pid)
+wait_until 20 xdp_answers
 
 say "it ends by itself, and is started again"
 kill -KILL "$second"
