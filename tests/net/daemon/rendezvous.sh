@@ -5,6 +5,7 @@
 # changes, starts it again when it ends, and takes it along at its own end, even a sudden one.
 . "$(dirname "$0")/../lib/lib.sh"
 . "$(dirname "$0")/../lib/daemon.sh"
+. "$(dirname "$0")/../lib/cpu.sh"
 . "$(dirname "$0")/../lib/meet.sh"
 
 meet_up
