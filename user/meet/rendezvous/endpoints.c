@@ -9,8 +9,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#define RECEIVE_BUFFER (4 << 20) /* of a burst: 10^4 requests */
-#define BACKLOG	       1024
+#define RECEIVE_BUFFER	  (4 << 20)  /* for a burst of 10^4 requests */
+#define CONNECTION_BUFFER (16 << 10) /* so that a client that does not read holds little memory */
+#define BACKLOG		  1024
 
 socklen_t endpoint_to_sockaddr(const struct stun_endpoint *endpoint, uint32_t ifindex,
 			       union any_sockaddr *addr)
@@ -96,12 +97,26 @@ static int open_error(const struct stun_endpoint *at, const char *transport, int
 	}
 }
 
+/* A connection inherits the buffers of its listening socket. */
+static void set_buffers(int fd, int type)
+{
+	const int burst = RECEIVE_BUFFER, few = CONNECTION_BUFFER;
+
+	if (type == SOCK_STREAM) {
+		setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &few, sizeof(few));
+		setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &few, sizeof(few));
+	} else if (setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &burst, sizeof(burst))) {
+		/* without CAP_NET_ADMIN, up to net.core.rmem_max */
+		setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &burst, sizeof(burst));
+	}
+}
+
 /* Returns a bound socket, or -errno. */
 static int open_socket(const struct endpoint *endpoint, int type)
 {
 	union any_sockaddr addr;
 	socklen_t length = endpoint_to_sockaddr(&endpoint->at, 0, &addr);
-	const int family = addr.sa.sa_family, yes = 1, room = RECEIVE_BUFFER;
+	const int family = addr.sa.sa_family, yes = 1;
 	int fd = socket(family, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0), result = 0;
 
 	if (fd < 0)
@@ -114,9 +129,7 @@ static int open_socket(const struct endpoint *endpoint, int type)
 	    (family == AF_INET ? setsockopt(fd, IPPROTO_IP, IP_PKTINFO, &yes, sizeof(yes))
 			       : setsockopt(fd, IPPROTO_IPV6, IPV6_RECVPKTINFO, &yes, sizeof(yes))))
 		result = -errno;
-	/* without CAP_NET_ADMIN, up to net.core.rmem_max */
-	if (setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &room, sizeof(room)))
-		setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &room, sizeof(room));
+	set_buffers(fd, type);
 	if (!result && bind(fd, &addr.sa, length))
 		result = -errno;
 	if (!result && type == SOCK_STREAM && listen(fd, BACKLOG))
