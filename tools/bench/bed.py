@@ -26,6 +26,7 @@ import pathlib
 import shutil
 import signal
 import subprocess
+import tempfile
 import time
 
 HOST = {4: "198.18.0.2", 6: "2001:2::2"}
@@ -75,28 +76,39 @@ class Process:
 
     def __init__(self, *words):
         self.words = words
+        self.errors = tempfile.TemporaryFile("w+", encoding="utf-8")
         self.popen = subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                                      text=True, start_new_session=True)
+                                      stderr=self.errors, text=True, start_new_session=True)
 
     def read(self):
         line = self.popen.stdout.readline()
-        if not line:
-            raise BenchError(f"{' '.join(map(str, self.words))} ended: {self.popen.wait()}")
-        return json.loads(line)
+        if line.endswith("\n"):
+            return json.loads(line)
+        status = self.popen.wait()
+        self.errors.seek(0)
+        raise BenchError(self.errors.read().strip() or
+                         f"{' '.join(map(str, self.words))} ended: {status}")
 
     def ask(self, line):
-        self.popen.stdin.write(f"{line}\n")
-        self.popen.stdin.flush()
+        try:
+            self.popen.stdin.write(f"{line}\n")
+            self.popen.stdin.flush()
+        except BrokenPipeError:
+            pass  # read() reports why it has ended
         return self.read()
 
     def stop(self):
-        self.popen.stdin.close()
+        try:
+            self.popen.stdin.close()
+        except BrokenPipeError:
+            pass  # it has ended
         try:
             self.popen.wait(5)
         except subprocess.TimeoutExpired:
             self.popen.kill()
             self.popen.wait()
         self.popen.stdout.close()
+        self.errors.close()
 
 
 class Bed:
