@@ -34,6 +34,7 @@ FAR = {4: "198.18.0.1", 6: "2001:2::1"}
 BRIDGE_MAC = "02:00:00:00:00:00"  # the destination of packets.c
 BRIDGE = {4: "198.18.16.1", 6: "2001:2:0:1::1"}
 GUEST = {4: "198.18.16.3", 6: "2001:2:0:1::3"}
+GUEST_OTHER = "198.18.16.4"  # of the guest as a server behind host; only packets.c uses it
 VOID = "198.19.0.2"
 ROUTED = "198.19.64.1"  # local to host only by a route (AnyIP)
 DEVICES = 250  # unused devices in host
@@ -139,9 +140,10 @@ class Bed:
         command(self.ip, "-n", host, "neigh", "add", VOID, "dev", "void0", "lladdr",
                 "02:00:00:00:00:01")
         command(self.ip, "-n", host, "route", "add", "local", ROUTED, "dev", "lo")
+        # the bridge before the unused devices: mode wire searches only the first 48 for a socket
+        self.make_bridge(host, far, self.netns["guest"])
         command(self.ip, "-n", host, "-batch", "-", input="".join(
             f"link add unused{number} type bridge\n" for number in range(DEVICES)))
-        self.make_bridge(host, far, self.netns["guest"])
 
     def make_bridge(self, host, far, guest):
         command(self.ip, "-n", host, "link", "add", "br0", "address",
