@@ -11,6 +11,7 @@
 #include <cmocka.h>
 
 #include "kernel/load_outcome.h"
+#include "kernel/pins.h"
 #include "kernel/unload.h"
 #include "load_lab.h"
 

@@ -14,6 +14,7 @@
 #include <cmocka.h>
 
 #include "kernel/load_outcome.h"
+#include "kernel/pins.h"
 #include "kernel/unload.h"
 #include "load_lab.h"
 

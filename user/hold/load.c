@@ -8,7 +8,7 @@
 #include "kernel/load_outcome.h"
 #include "kernel/mounts.h"
 #include "kernel/object.h"
-#include "kernel/pins.h"
+#include "kernel/pins_lock.h"
 #include "kernel/unload.h"
 
 #include <errno.h>

@@ -2,6 +2,7 @@
 #include "host/daemon_lock.h"
 
 #include "kernel/pins.h"
+#include "kernel/pins_lock.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -2,6 +2,7 @@
 #include "host/holders.h"
 
 #include "base/array.h"
+#include "kernel/pins.h"
 
 #include <bpf/bpf.h>
 #include <ctype.h>

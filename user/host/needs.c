@@ -4,7 +4,7 @@
 #include "kernel/caps.h"
 #include "kernel/links.h"
 #include "kernel/mounts.h"
-#include "kernel/pins.h"
+#include "kernel/pin_dir.h"
 #include "steer/needs.h"
 
 #include <errno.h>

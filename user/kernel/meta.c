@@ -2,6 +2,7 @@
 #include "kernel/meta.h"
 
 #include "kernel/maps.h"
+#include "kernel/pins.h"
 
 #include <bpf/bpf.h>
 #include <errno.h>

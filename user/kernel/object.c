@@ -7,6 +7,7 @@
 #include "kernel/maps.h"
 #include "kernel/meta.h"
 #include "kernel/pins.h"
+#include "kernel/pins_lock.h"
 #include "kernel/unload.h"
 
 #include <bpf/bpf.h>

@@ -18,7 +18,7 @@
 
 #include "base/err.h"
 #include "kernel/load_outcome.h"
-#include "kernel/pins.h"
+#include "kernel/pins_lock.h"
 #include "kernel/state_dir.h"
 
 #include <bpf/libbpf.h>

@@ -3,6 +3,8 @@
 
 #include "kernel/maps.h"
 #include "kernel/meta.h"
+#include "kernel/pins.h"
+#include "kernel/pins_lock.h"
 
 #include <bpf/bpf.h>
 #include <errno.h>

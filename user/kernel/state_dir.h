@@ -9,6 +9,7 @@
 
 #include "base/err.h"
 #include "kernel/meta.h"
+#include "kernel/pins_lock.h"
 
 #include <bpf/libbpf.h>
 #include <linux/types.h>

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "kernel/unload.h"
 
+#include "kernel/pins.h"
+#include "kernel/pins_lock.h"
+
 #include <bpf/bpf.h>
 #include <dirent.h>
 #include <errno.h>

@@ -5,6 +5,7 @@
 
 #include "base/err.h"
 #include "kernel/pins.h"
+#include "kernel/pins_lock.h"
 #include "kernel/state_dir.h"
 
 #include <stdbool.h>

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+#include "kernel/pins_lock.h"
 #include "reply/needs.h"
 #include "reply/reply.h"
 
@@ -9,7 +10,6 @@
 #include "kernel/load_outcome.h"
 #include "kernel/mounts.h"
 #include "kernel/object.h"
-#include "kernel/pins.h"
 #include "kernel/state_dir.h"
 #include "kernel/unload.h"
 #include "reply/pins.h"

@@ -4,7 +4,6 @@
 
 #include "kernel/maps.h"
 #include "kernel/meta.h"
-#include "kernel/pins.h"
 #include "reply/pins.h"
 
 #include <bpf/bpf.h>

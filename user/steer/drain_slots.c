@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "steer/drain_slots.h"
 
-#include "kernel/pins.h"
+#include "kernel/pins_lock.h"
 #include "steer/group/drain_lock.h"
 #include "steer/group/groups.h"
 #include "steer/group/slots.h"

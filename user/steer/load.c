@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+#include "kernel/pins_lock.h"
 #include "steer/steer.h"
 
 #include "base/clock.h"

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "steer/promote.h"
 
-#include "kernel/pins.h"
+#include "kernel/pins_lock.h"
 #include "steer/group/drain_lock.h"
 #include "steer/group/generation.h"
 #include "steer/group/instance.h"

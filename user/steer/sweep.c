@@ -2,7 +2,7 @@
 #include "steer/sweep.h"
 
 #include "base/progress.h"
-#include "kernel/pins.h"
+#include "kernel/pins_lock.h"
 #include "kernel/process_sockets.h"
 #include "kernel/state_dir.h"
 #include "kernel/unload.h"

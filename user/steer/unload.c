@@ -2,6 +2,7 @@
 /* Detaches the programs of all groups, and removes the pins. */
 #include "kernel/unload.h"
 #include "kernel/pins.h"
+#include "kernel/pins_lock.h"
 #include "kernel/state_dir.h"
 #include "steer/needs.h"
 #include "steer/steer.h"

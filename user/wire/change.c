@@ -3,9 +3,9 @@
  * Adds and removes interfaces of loaded mode wire, for the daemon. Each function reads the state
  * from the pins, under their lock, so that the daemon and commands may alternate.
  */
+#include "kernel/pins_lock.h"
 #include "wire/wire.h"
 
-#include "kernel/pins.h"
 #include "net/netdev.h"
 #include "wire/attach.h"
 #include "wire/interfaces.h"

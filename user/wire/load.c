@@ -5,6 +5,7 @@
  * It lists an interface in sluice_w_ifaces before it attaches anything, so that the next load finds
  * what a killed loader has left.
  */
+#include "kernel/pins_lock.h"
 #include "wire/wire.h"
 
 #include "base/clock.h"
@@ -13,7 +14,6 @@
 #include "bpf/wire/wire.skel.h"
 #include "kernel/load_outcome.h"
 #include "kernel/object.h"
-#include "kernel/pins.h"
 #include "kernel/state_dir.h"
 #include "kernel/tc.h"
 #include "kernel/unload.h"

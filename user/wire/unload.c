@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* Unloads mode wire of any version, and removes what an interrupted load has left. */
+#include "kernel/pins_lock.h"
 #include "wire/wire.h"
 
 #include "kernel/meta.h"

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* Policy cpu: lets 'steer load' wait until all consumers are known. */
-#include "kernel/pins.h"
+#include "kernel/pins_lock.h"
 #include "steer/cpu/consumers.h"
 #include "steer/cpu/placement.h"
 #include "steer/group/choice.h"

@@ -8,6 +8,7 @@
 #include "kernel/meta.h"
 #include "kernel/object.h"
 #include "kernel/pins.h"
+#include "kernel/pins_lock.h"
 #include "kernel/unload.h"
 #include "kernel/xdp.h"
 #include "net/netdev.h"
