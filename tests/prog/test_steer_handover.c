@@ -32,7 +32,7 @@
 #define HANDOVERS   64
 #define INTERVAL_US 10000
 #define PERIOD_US   500
-/* The queue of a socket holds what arrives while a busy machine has no CPU for the reader. */
+/* The queue of a socket holds what arrives while a busy machine has no CPU for the consumer. */
 #define RECEIVE_ROOM (16 << 20)
 
 static struct steer_bpf *skel;
