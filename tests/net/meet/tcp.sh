@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
 # TCP: several messages in one segment, one message over many, a client that stops inside of a
-# message, one that does not read, one that does not speak STUN, and thousands of idle ones.
+# message, one that does not read, one that does not speak STUN, and thousands of idle ones; and
+# connections that end while the status is written.
 . "$(dirname "$0")/../lib/lib.sh"
 . "$(dirname "$0")/../lib/meet.sh"
 
@@ -99,3 +100,26 @@ PYTHON
 wait_until 10 eval '[ "$(shown "d[\"connections\"][\"count\"]")" = 0 ]'
 [ "$(shown "d['connections']['refused']")" -ge 100 ] || fail "refused: $(shown "d['connections']")"
 rendezvous_stop
+
+say "a connection ends while a child, which writes the status, still has its descriptor"
+: >"$SERVER_LOG"
+spawn_in "$HOST" "$SERVER_LOG" strace -f -qq -o "$TEST_TMP/trace" -e trace=dup2,close_range \
+	-e inject=close_range:delay_enter=2000000 "$SLUICE" rendezvous serve --listen 192.0.2.1:3478
+RENDEZVOUS=$SPAWNED
+wait_until 20 grep -q 'msg="started"' "$SERVER_LOG"
+peers_run >"$TEST_TMP/clients" <<-PYTHON &
+	socks = [socket.create_connection(SERVER, timeout=20) for _ in range(20)]
+	print("open", flush=True)
+	while "dup2" not in open("$TEST_TMP/trace").read():
+	    time.sleep(0.05)
+	for sock in socks:
+	    sock.sendall(b"GET / HTTP/1.1\r\n\r\n")
+	    sock.close()
+PYTHON
+clients=$!
+wait_until 20 grep -q open "$TEST_TMP/clients"
+pid=$(shown "d['pid']")
+wait "$clients"
+want_equal "$(shown "d['connections']['count']")" 0
+kill "$pid"
+wait "$RENDEZVOUS"

@@ -59,7 +59,10 @@ static void connection_close(struct tcp *tcp, struct connection *connection)
 	if (connection->next)
 		connection->next->link = connection->link;
 	tcp->count--;
-	close(connection->fd); /* which also removes it from epoll */
+	/* close(2) alone would not, while a child that writes the status still has the descriptor
+	 */
+	epoll_ctl(tcp->epoll_fd, EPOLL_CTL_DEL, connection->fd, NULL);
+	close(connection->fd);
 	free(connection->partial);
 	free(connection);
 }
