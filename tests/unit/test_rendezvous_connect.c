@@ -125,6 +125,20 @@ static void test_introduce(void **state)
 	assert_int_equal(counted(COUNT_connects), 1);
 }
 
+/* A new registration brings no new budget of connects. */
+static void test_limit_stays(void **state)
+{
+	unsigned int i, connects = 0;
+	struct outgoing out;
+
+	for (i = 0; i < 30; i++) {
+		enrol(&a, NULL);
+		submit_connect(&out, &a, "b");
+		connects += sent_message(0).class == SLUICE_STUN_REQUEST;
+	}
+	assert_int_equal(connects, 10);
+}
+
 /* Both start at the same time: B waits for half the round trips of both. */
 static void test_delay(void **state)
 {
@@ -373,17 +387,12 @@ static void test_incomplete(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_introduce),
-		TEST(test_delay),
-		TEST(test_not_allowed),
-		TEST(test_absent),
-		TEST(test_from_elsewhere),
-		TEST(test_refused_by_peer),
-		TEST(test_forged_confirmation),
-		TEST(test_limits),
-		TEST(test_end),
-		TEST(test_report),
-		TEST(test_incomplete),
+		TEST(test_introduce),	    TEST(test_limit_stays),
+		TEST(test_delay),	    TEST(test_not_allowed),
+		TEST(test_absent),	    TEST(test_from_elsewhere),
+		TEST(test_refused_by_peer), TEST(test_forged_confirmation),
+		TEST(test_limits),	    TEST(test_end),
+		TEST(test_report),	    TEST(test_incomplete),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

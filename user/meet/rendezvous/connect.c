@@ -87,8 +87,8 @@ static void reply_connected(struct server *server, const struct session *session
 	reply_to_peer(&reply, server, session->peer[SESSION_FROM]);
 }
 
-/* The same algorithm as that of budget.c */
-static bool take_connect(struct registration *from, uint64_t now_ns)
+/* The same algorithm as that of budget.c. A new registration brings no new budget. */
+static bool take_connect(struct peer *from, uint64_t now_ns)
 {
 	uint64_t at = from->connects_due_ns > now_ns ? from->connects_due_ns : now_ns;
 
@@ -152,7 +152,7 @@ void connect_request(const struct request *request)
 	to = find_target(request);
 	if (!to)
 		return;
-	session = take_connect(from, request->now_ns)
+	session = take_connect(request->peer, request->now_ns)
 			  ? session_add(&server->sessions, from, to, request->now_ns)
 			  : NULL;
 	if (!session) {

@@ -143,6 +143,7 @@ size_t server_set_peers(struct server *server, struct peers *peers)
 		if (now && !memcmp(now->public_key, before->public_key, KEY_SIZE)) {
 			memcpy(now->key, before->key, KEY_SIZE);
 			now->has_key = before->has_key;
+			now->connects_due_ns = before->connects_due_ns;
 			store_rebind(registration, now);
 		} else {
 			store_remove(server->store, registration);
