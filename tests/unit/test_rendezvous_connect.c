@@ -125,6 +125,18 @@ static void test_introduce(void **state)
 	assert_int_equal(counted(COUNT_connects), 1);
 }
 
+/* The other peer gets as many introductions as a client may send requests. */
+static void test_repeats(void **state)
+{
+	struct outgoing out;
+	int i;
+
+	submit_connect(&out, &a, "b");
+	for (i = 0; i < 300; i++)
+		receive(&a.path, out.data, out.builder.length);
+	assert_int_equal(lab.count, 7);
+}
+
 /* A new registration brings no new budget of connects. */
 static void test_limit_stays(void **state)
 {
@@ -387,12 +399,19 @@ static void test_incomplete(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_introduce),	    TEST(test_limit_stays),
-		TEST(test_delay),	    TEST(test_not_allowed),
-		TEST(test_absent),	    TEST(test_from_elsewhere),
-		TEST(test_refused_by_peer), TEST(test_forged_confirmation),
-		TEST(test_limits),	    TEST(test_end),
-		TEST(test_report),	    TEST(test_incomplete),
+		TEST(test_introduce),
+		TEST(test_repeats),
+		TEST(test_limit_stays),
+		TEST(test_delay),
+		TEST(test_not_allowed),
+		TEST(test_absent),
+		TEST(test_from_elsewhere),
+		TEST(test_refused_by_peer),
+		TEST(test_forged_confirmation),
+		TEST(test_limits),
+		TEST(test_end),
+		TEST(test_report),
+		TEST(test_incomplete),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -11,6 +11,8 @@
 #define SECOND_NS 1000000000ULL
 /* Connects of a peer: one a second, and so many at once. */
 #define CONNECTS_BURST 10
+/* Each makes the server send a longer message, to the other peer: RFC 8489, section 6.2.1. */
+#define REPEATS_MAX 6
 /* Bounds what a peer can make another one wait. */
 #define DELAY_MAX_MS 2000U
 
@@ -138,6 +140,11 @@ void connect_request(const struct request *request)
 		return;
 	session = session_of_request(from, stun_id(request->message));
 	if (session) {
+		if (session->repeats == REPEATS_MAX) {
+			count(server, COUNT_refused_limit);
+			return;
+		}
+		session->repeats++;
 		if (session->introduced)
 			reply_connected(server, session);
 		else
