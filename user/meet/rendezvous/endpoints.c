@@ -10,6 +10,9 @@
 #include <unistd.h>
 
 #define RECEIVE_BUFFER (4 << 20) /* of a burst: 10^4 requests */
+/* Of a TCP connection, which bound what a client can make the kernel keep; it doubles them. */
+#define STREAM_RECEIVE (16 << 10)
+#define STREAM_SEND    (64 << 10)
 #define BACKLOG	       1024
 
 socklen_t endpoint_to_sockaddr(const struct stun_endpoint *endpoint, uint32_t ifindex,
@@ -101,14 +104,17 @@ static int open_socket(const struct endpoint *endpoint, int type)
 {
 	union any_sockaddr addr;
 	socklen_t length = endpoint_to_sockaddr(&endpoint->at, 0, &addr);
-	const int family = addr.sa.sa_family, yes = 1, room = RECEIVE_BUFFER;
+	const int family = addr.sa.sa_family, yes = 1;
+	const int room = type == SOCK_STREAM ? STREAM_RECEIVE : RECEIVE_BUFFER, out = STREAM_SEND;
 	int fd = socket(family, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0), result = 0;
 
 	if (fd < 0)
 		return -errno;
 	if (family == AF_INET6 && setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &yes, sizeof(yes)))
 		result = -errno;
-	if (type == SOCK_STREAM && setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof(yes)))
+	/* connections inherit the buffers */
+	if (type == SOCK_STREAM && (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof(yes)) ||
+				    setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &out, sizeof(out))))
 		result = -errno;
 	if (type == SOCK_DGRAM && endpoint->wildcard &&
 	    (family == AF_INET ? setsockopt(fd, IPPROTO_IP, IP_PKTINFO, &yes, sizeof(yes))
