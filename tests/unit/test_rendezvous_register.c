@@ -406,6 +406,84 @@ static void test_refresh(void **state)
 	assert_int_equal(counted(COUNT_expired), 1);
 }
 
+/* --- the fast path, whose refreshes the server does not see */
+
+static struct fast {
+	uint64_t seen_ns; /* 0: never */
+	unsigned int puts, removes;
+	uint32_t slot;
+} fast;
+
+static void on_put(void *arg, const struct registration *registration)
+{
+	assert_ptr_equal(arg, &fast);
+	assert_int_not_equal(registration->epoch, 0);
+	assert_true(registration->refresh_key.word[0] || registration->refresh_key.word[1]);
+	fast.slot = registration->slot;
+	fast.seen_ns = 0;
+	fast.puts++;
+}
+
+static void on_remove(void *arg, const struct registration *registration)
+{
+	assert_int_equal(registration->slot, fast.slot);
+	fast.removes++;
+}
+
+static uint64_t on_idle_ns(void *arg, const struct registration *registration)
+{
+	assert_int_equal(registration->slot, fast.slot);
+	return fast.seen_ns ? lab.now_ns - fast.seen_ns : UINT64_MAX;
+}
+
+static void test_fast_path(void **state)
+{
+	struct stream stream = { NULL };
+	const struct registration *registration;
+	int i;
+
+	server_free(lab.server);
+	fast = (struct fast){ .seen_ns = 0 };
+	lab.config.fast_path = (struct server_fast_path){ on_put, on_remove, on_idle_ns, &fast };
+	lab_start();
+	enrol(&a, NULL);
+	assert_int_equal(fast.puts, 1);
+	/* it is refreshed for minutes, and the last time 20 s before the server looks */
+	for (i = 0; i < 10; i++) {
+		lab.now_ns += 36 * SECOND_NS;
+		fast.seen_ns = lab.now_ns - 20 * SECOND_NS;
+		server_expire(lab.server, lab.now_ns);
+		assert_int_equal(registered(), 1);
+	}
+	registration = store_first(server_store(lab.server));
+	assert_true(server_idle_ns(lab.server, registration, lab.now_ns) == 20 * SECOND_NS);
+	/* it expires 54 s after that, and not after the look */
+	lab.now_ns += 33 * SECOND_NS;
+	server_expire(lab.server, lab.now_ns);
+	assert_int_equal(registered(), 1);
+	lab.now_ns += 3 * SECOND_NS;
+	server_expire(lab.server, lab.now_ns);
+	assert_int_equal(registered(), 0);
+	assert_int_equal(fast.removes, 1);
+	assert_int_equal(counted(COUNT_expired), 1);
+	/* without a refresh there, those of the server count */
+	enrol(&a, NULL);
+	lab.now_ns += 40 * SECOND_NS;
+	refresh(&a);
+	lab.now_ns += 40 * SECOND_NS;
+	server_expire(lab.server, lab.now_ns);
+	assert_int_equal(registered(), 1);
+	lab.now_ns += 20 * SECOND_NS;
+	server_expire(lab.server, lab.now_ns);
+	assert_int_equal(registered(), 0);
+	assert_int_equal(fast.removes, 2);
+	/* a registration by TCP has no refresh by UDP */
+	a.path.stream = &stream;
+	enrol(&a, NULL);
+	assert_int_equal(fast.puts, 2);
+	fast.slot = store_first(server_store(lab.server))->slot;
+}
+
 /* After the NAT has made a new mapping, the refresh comes from another port. */
 static void test_refresh_from_elsewhere(void **state)
 {
@@ -647,6 +725,7 @@ int main(void)
 		TEST(test_proof),
 		TEST(test_candidate_limits),
 		TEST(test_refresh),
+		TEST(test_fast_path),
 		TEST(test_refresh_from_elsewhere),
 		TEST(test_refresh_forged),
 		TEST(test_unregister),

@@ -15,6 +15,7 @@
 static struct rendezvous_options options;
 
 static const struct counter counters[] = { RENDEZVOUS_COUNTERS(COUNTER) };
+static const struct counter xdp_counters[] = { SLUICE_MEET_COUNTERS(COUNTER) };
 
 static double number_of(const json_t *object, const char *key)
 {
@@ -88,19 +89,49 @@ static void print_summary(const struct output *output, const json_t *document)
 			json_number_value(amplification));
 }
 
+static void print_counters(const struct output *output, const json_t *counted,
+			   const struct counter *counter, unsigned int count)
+{
+	__u64 values[RENDEZVOUS_COUNTERS_MAX + SLUICE_MEET_COUNTERS_MAX];
+	unsigned int i;
+
+	for (i = 0; i < count; i++)
+		values[i] = (__u64)number_of(counted, counter[i].key);
+	counters_text(counter, values, count, output);
+}
+
+static void print_xdp(const struct output *output, const json_t *xdp)
+{
+	const json_t *interfaces = json_object_get(xdp, "interfaces");
+	char name[IFNAMSIZ * 4], mode[16], reason[512];
+	size_t i;
+
+	if (!json_is_object(xdp))
+		return;
+	for (i = 0; i < json_array_size(interfaces); i++) {
+		const json_t *interface = json_array_get(interfaces, i);
+		bool has_reason = json_is_string(json_object_get(interface, "reason"));
+
+		fprintf(output->file, "  XDP on %s: %s%s%s\n",
+			string_of(interface, "interface", name, sizeof(name)),
+			string_of(interface, "mode", mode, sizeof(mode)), has_reason ? ": " : "",
+			has_reason ? string_of(interface, "reason", reason, sizeof(reason)) : "");
+	}
+	print_counters(output, json_object_get(xdp, "counters"), xdp_counters,
+		       SLUICE_MEET_COUNTERS_MAX);
+}
+
 static void print_text(const struct output *output, const json_t *document)
 {
-	const json_t *counted = json_object_get(document, "counters");
 	const json_t *registered = json_object_get(document, "registered");
-	__u64 values[RENDEZVOUS_COUNTERS_MAX];
 	struct table *table = table_new("peer|address|transport|NAT|>registered|>seen|>rtt|"
 					"candidates");
 	size_t i, k;
 
 	print_summary(output, document);
-	for (i = 0; i < RENDEZVOUS_COUNTERS_MAX; i++)
-		values[i] = (__u64)number_of(counted, counters[i].key);
-	counters_text(counters, values, RENDEZVOUS_COUNTERS_MAX, output);
+	print_counters(output, json_object_get(document, "counters"), counters,
+		       RENDEZVOUS_COUNTERS_MAX);
+	print_xdp(output, json_object_get(document, "xdp"));
 	for (i = 0; i < json_array_size(registered); i++) {
 		const json_t *peer = json_array_get(registered, i);
 		const json_t *candidates = json_object_get(peer, "candidates");

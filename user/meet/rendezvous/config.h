@@ -24,7 +24,20 @@ struct listener {
 /* Returns the address of a listener that has this role. */
 struct stun_endpoint listener_address(const struct listener *listener, unsigned int role);
 
+/*
+ * What answers short refreshes in the place of the server, so that it is not called: the XDP
+ * program. All functions NULL: nothing.
+ */
+struct server_fast_path {
+	void (*put)(void *arg, const struct registration *registration);
+	void (*remove)(void *arg, const struct registration *registration);
+	/* Returns for how long it has answered none of a registration; UINT64_MAX: never any. */
+	uint64_t (*idle_ns)(void *arg, const struct registration *registration);
+	void *arg;
+};
+
 struct server_config {
+	struct server_fast_path fast_path;
 	struct listener listener[LISTENERS_MAX];
 	unsigned int listeners;
 	struct store_limits limits;

@@ -44,6 +44,17 @@ static int parse_endpoints(const struct opt_value *v, struct err *err)
 	return 0;
 }
 
+static int parse_xdp(const struct opt_value *v, struct err *err)
+{
+	struct rendezvous_options *options = v->field;
+	int count = opt_interfaces(v->what, v->text, options->ifname, 0, MEET_XDP_IFACES_MAX, err);
+
+	if (count < 0)
+		return count;
+	options->ifcount = count;
+	return 0;
+}
+
 /* A name becomes the name of a socket; those of the daemon begin with "run-". */
 static int parse_name(const struct opt_value *v, struct err *err)
 {
@@ -69,6 +80,9 @@ const struct opt rendezvous_opts[] = {
 	{ "alternate", 0, "ADDR:PORT[,...]", parse_endpoints, FIELD(alternate),
 	  "a second address and port, for behaviour discovery (RFC 5780); one of a family, for the"
 	  " first --listen address of that family" },
+	{ "xdp", 0, "IF[,...]", parse_xdp, 0,
+	  "interfaces on which XDP answers ordinary Binding requests and refreshes, without this"
+	  " process" },
 	{ "key-file", 0, "FILE", opt_path, FIELD(key_file),
 	  "the server's private key, from 'sluice peer key'" },
 	{ "peers", 0, "FILE", opt_path, FIELD(peers_file),
@@ -89,6 +103,9 @@ const struct opt rendezvous_opts[] = {
 	{ "min-port", 0, "PORT", opt_u32, FIELD(port_min),
 	  "the lowest port of a candidate that a peer may register", .min = 1, .max = 65535,
 	  .preset = "1024" },
+	{ "until-eof", 0, NULL, opt_switch, FIELD(until_eof),
+	  "end when the standard input ends, as with the process at the other end of a pipe",
+	  .side = OPT_LINE },
 	{ .name = NULL },
 };
 

@@ -173,6 +173,8 @@ void register_request(const struct request *request)
 	derive_refresh_key(fresh, request->key);
 	if (stream)
 		stream->registration = fresh;
+	else if (server->config.fast_path.put)
+		server->config.fast_path.put(server->config.fast_path.arg, fresh);
 	count(server, COUNT_registered);
 	reply_registered(request, fresh);
 }

@@ -6,6 +6,7 @@
 #include "base/err.h"
 #include "base/opt.h"
 #include "meet/rendezvous/server.h"
+#include "meet/xdp.h"
 
 #include <stdbool.h>
 
@@ -19,11 +20,14 @@ struct endpoint_list {
 
 struct rendezvous_options {
 	struct endpoint_list listen, alternate;
+	char ifname[MEET_XDP_IFACES_MAX][IFNAMSIZ]; /* of --xdp */
+	int ifcount;
 	const char *key_file, *peers_file;
 	const char *user;
 	const char *name;
 	__u32 max_peers, max_prefix, max_connections;
 	__u32 rate, port_min;
+	bool until_eof; /* end with the standard input */
 };
 
 extern const struct opt rendezvous_opts[];

@@ -15,6 +15,7 @@
 #include <string.h>
 #include <sys/random.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 /* Descriptors besides the connections. */
 #define FILES_SPARE 128
@@ -30,8 +31,14 @@ struct serve {
 	struct server *server;
 	struct udp *udp;
 	struct tcp *tcp;
+	struct meet_xdp *xdp; /* NULL: none */
 	char refused[768];
 };
+
+static int loop_failed(int result, struct err *err)
+{
+	return err_set(err, EXIT_ERROR, -result, "event loop: %s", strerror(-result));
+}
 
 static uint64_t now_ns(void *arg)
 {
@@ -76,6 +83,70 @@ static void on_timer(void *arg)
 	tcp_expire(serve->tcp, now_ns(NULL));
 	server_expire(serve->server, now_ns(NULL));
 	arm(serve);
+}
+
+/* --- the fast path */
+
+static void on_put(void *arg, const struct registration *registration)
+{
+	struct serve *serve = arg;
+	struct sluice_meet_peer peer = { .key = registration->refresh_key,
+					 .port_be = registration->path.client.port_be,
+					 .epoch = registration->epoch };
+
+	memcpy(&peer.addr, &registration->path.client.addr, sizeof(peer.addr));
+	meet_xdp_put_peer(serve->xdp, registration->slot, &peer);
+}
+
+static void on_remove(void *arg, const struct registration *registration)
+{
+	struct serve *serve = arg;
+
+	meet_xdp_remove_peer(serve->xdp, registration->slot);
+}
+
+static uint64_t on_idle_ns(void *arg, const struct registration *registration)
+{
+	struct serve *serve = arg;
+
+	return meet_xdp_idle_ns(serve->xdp, registration->slot);
+}
+
+static void on_renew(void *arg)
+{
+	struct serve *serve = arg;
+
+	meet_xdp_renew(serve->xdp);
+}
+
+static int start_xdp(struct serve *serve, struct err *err)
+{
+	const struct rendezvous_options *options = serve->options;
+	const struct meet_xdp_options xdp = { .ifname = options->ifname,
+					      .ifcount = (unsigned int)options->ifcount,
+					      .peers = options->peers_file ? options->max_peers : 0,
+					      .rate = options->rate };
+	struct loop_timer *timer;
+	unsigned int i;
+	int result;
+
+	if (!options->ifcount)
+		return 0;
+	result = meet_xdp_open(&serve->xdp, &xdp, err);
+	for (i = 0; !result && i < serve->endpoints.count; i++) {
+		const struct endpoint *at = &serve->endpoints.endpoint[i];
+		__u32 services = SLUICE_MEET_REFRESH;
+
+		if (!serve->config.listener[at->listener].has_alternate)
+			services |= SLUICE_MEET_BINDING;
+		result = meet_xdp_listen(serve->xdp, &at->at, services, err);
+	}
+	if (result)
+		return result;
+	timer = loop_timer(serve->loop, true, on_renew, serve);
+	result = timer ? loop_timer_start(timer, MEET_XDP_RENEW_S * 1000000ULL) : -ENOMEM;
+	serve->config.fast_path = (struct server_fast_path){ on_put, on_remove, on_idle_ns, serve };
+	return result ? loop_failed(result, err) : 0;
 }
 
 /* --- signals */
@@ -123,6 +194,18 @@ static void on_stop(void *arg)
 	loop_stop(serve->loop);
 }
 
+/* Nothing is read from it but its end. */
+static void on_input(void *arg)
+{
+	struct serve *serve = arg;
+	char ignored[64];
+
+	if (read(STDIN_FILENO, ignored, sizeof(ignored)) > 0)
+		return;
+	loop_remove(serve->loop, STDIN_FILENO);
+	on_stop(serve);
+}
+
 static void on_drain(void *arg)
 {
 	struct serve *serve = arg;
@@ -143,11 +226,6 @@ static void on_watchdog(void *arg)
 
 /* --- the start */
 
-static int loop_failed(int result, struct err *err)
-{
-	return err_set(err, EXIT_ERROR, -result, "event loop: %s", strerror(-result));
-}
-
 static int setup_loop(struct serve *serve, struct err *err)
 {
 	uint64_t watchdog_us = sd_notify_watchdog_us();
@@ -166,6 +244,8 @@ static int setup_loop(struct serve *serve, struct err *err)
 		result = loop_signal(serve->loop, SIGHUP, on_reload, serve);
 	if (!result)
 		result = loop_signal(serve->loop, SIGUSR1, on_drain, serve);
+	if (!result && serve->options->until_eof)
+		result = loop_read(serve->loop, STDIN_FILENO, on_input, serve);
 	if (!result && watchdog_us) {
 		watchdog = loop_timer(serve->loop, true, on_watchdog, serve);
 		result = watchdog ? loop_timer_start(watchdog, watchdog_us / 2) : -ENOMEM;
@@ -209,6 +289,8 @@ static int start_privileged(struct serve *serve, struct err *err)
 		result = endpoints_open(&serve->endpoints, &serve->config, err);
 	if (!result)
 		result = status_open(&serve->status, err);
+	if (!result)
+		result = start_xdp(serve, err);
 	return result;
 }
 
@@ -247,7 +329,10 @@ static int start(struct serve *serve, struct err *err)
 	key_format(key, serve->status.public_key);
 	serve->status.server = serve->server;
 	serve->status.tcp = serve->tcp;
+	serve->status.xdp = serve->xdp;
 	serve->status.started_ns = now_ns(NULL);
+	if (serve->xdp)
+		meet_xdp_renew(serve->xdp);
 	return 0;
 }
 
@@ -261,6 +346,23 @@ static void log_started(const struct serve *serve)
 	log_field(&line, "peers", "%zu", server_peers(serve->server)->count);
 	log_field(&line, "public_key", "%s", serve->status.public_key);
 	log_end(&line);
+}
+
+static void log_xdp(const struct serve *serve)
+{
+	unsigned int i, count = 0;
+	const struct meet_xdp_iface *iface = serve->xdp ? meet_xdp_ifaces(serve->xdp, &count)
+							: NULL;
+	struct log_line line;
+
+	for (i = 0; i < count; i++) {
+		log_begin(&line, LOG_LEVEL_INFO, "XDP attached");
+		log_field(&line, "interface", "%s", iface[i].name);
+		log_field(&line, "mode", "%s", iface[i].native ? "native" : "generic");
+		if (*iface[i].why)
+			log_field(&line, "reason", "%s", iface[i].why);
+		log_end(&line);
+	}
 }
 
 int rendezvous_serve(const struct rendezvous_options *options, bool verbose, struct err *err)
@@ -282,6 +384,7 @@ int rendezvous_serve(const struct rendezvous_options *options, bool verbose, str
 	log_logfmt(verbose ? LOG_LEVEL_DEBUG : LOG_LEVEL_INFO);
 	result = start(&serve, err);
 	if (!result) {
+		log_xdp(&serve);
 		log_started(&serve);
 		notify(&serve, "READY=1\n");
 		arm(&serve);
@@ -292,6 +395,7 @@ int rendezvous_serve(const struct rendezvous_options *options, bool verbose, str
 	tcp_free(serve.tcp);
 	udp_free(serve.udp);
 	server_free(serve.server);
+	meet_xdp_close(serve.xdp);
 	status_close(&serve.status);
 	endpoints_close(&serve.endpoints);
 	loop_free(serve.loop);

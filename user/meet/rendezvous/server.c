@@ -8,11 +8,17 @@
 #include <string.h>
 #include <sys/random.h>
 
+#define SECOND_NS 1000000000ULL
+
 static void on_removed(struct registration *registration, void *arg)
 {
 	struct server *server = arg;
 
+	const struct server_fast_path *fast_path = &server->config.fast_path;
+
 	sessions_of_end(&server->sessions, registration);
+	if (fast_path->remove)
+		fast_path->remove(fast_path->arg, registration);
 	if (registration->path.stream)
 		registration->path.stream->registration = NULL;
 }
@@ -157,9 +163,33 @@ size_t server_set_peers(struct server *server, struct peers *peers)
 	return removed;
 }
 
+uint64_t server_idle_ns(const struct server *server, const struct registration *registration,
+			uint64_t now_ns)
+{
+	const struct server_fast_path *fast_path = &server->config.fast_path;
+	uint64_t idle_ns = now_ns - registration->seen_ns, other_ns = UINT64_MAX;
+
+	if (fast_path->idle_ns)
+		other_ns = fast_path->idle_ns(fast_path->arg, registration);
+	return other_ns < idle_ns ? other_ns : idle_ns;
+}
+
+/* Reads what the fast path has answered, which it does not report by itself. */
+static bool defer(struct registration *registration, uint64_t now_ns, void *arg)
+{
+	struct server *server = arg;
+	uint64_t seen_ns = now_ns - server_idle_ns(server, registration, now_ns);
+
+	if (seen_ns <= registration->seen_ns)
+		return false;
+	store_refresh(server->store, registration, seen_ns,
+		      seen_ns + REGISTRATION_LIFE_S * SECOND_NS);
+	return true;
+}
+
 void server_expire(struct server *server, uint64_t now_ns)
 {
-	server->counter[COUNT_expired] += store_expire(server->store, now_ns);
+	server->counter[COUNT_expired] += store_expire(server->store, now_ns, defer, server);
 	sessions_expire(&server->sessions, now_ns);
 }
 

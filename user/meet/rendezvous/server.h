@@ -46,6 +46,9 @@ bool server_next(const struct server *server, uint64_t *at_ns);
 
 const struct store *server_store(const struct server *server);
 const struct peers *server_peers(const struct server *server);
+/* Returns how long ago a registration was made or refreshed, by the fast path or here. */
+uint64_t server_idle_ns(const struct server *server, const struct registration *registration,
+			uint64_t now_ns);
 const uint64_t *server_counters(const struct server *server);
 size_t server_sessions(const struct server *server);
 /* Returns the number of table entries whose prefixes get no answer now. */

@@ -19,6 +19,7 @@
 #define WRITE_S	  10 /* for a client to read the whole */
 
 static const struct counter counters[] = { RENDEZVOUS_COUNTERS(COUNTER) };
+static const struct counter xdp_counters[] = { SLUICE_MEET_COUNTERS(COUNTER) };
 
 /* --- the document */
 
@@ -46,12 +47,31 @@ static json_t *listeners_json(const struct server_config *config)
 	return list;
 }
 
-static json_t *amplification_json(const uint64_t *counter)
+/* Of this process and XDP together. */
+static json_t *amplification_json(const uint64_t *counter, const __u64 *xdp)
 {
-	if (!counter[COUNT_stranger_bytes_in])
+	uint64_t in = counter[COUNT_stranger_bytes_in] + xdp[SLUICE_MEET_bytes_in];
+	uint64_t out = counter[COUNT_stranger_bytes_out] + xdp[SLUICE_MEET_bytes_out];
+
+	return in ? json_real((double)out / (double)in) : json_null();
+}
+
+static json_t *xdp_json(const struct meet_xdp *xdp, const __u64 *value)
+{
+	json_t *list = json_array();
+	const struct meet_xdp_iface *iface;
+	unsigned int i, count;
+
+	if (!xdp)
 		return json_null();
-	return json_real((double)counter[COUNT_stranger_bytes_out] /
-			 (double)counter[COUNT_stranger_bytes_in]);
+	iface = meet_xdp_ifaces(xdp, &count);
+	for (i = 0; i < count; i++)
+		json_array_append_new(list,
+				      json_pack("{s:s, s:s, s:s?}", "interface", iface[i].name,
+						"mode", iface[i].native ? "native" : "generic",
+						"reason", *iface[i].why ? iface[i].why : NULL));
+	return json_pack("{s:o, s:o}", "interfaces", list, "counters",
+			 counters_json(xdp_counters, value, SLUICE_MEET_COUNTERS_MAX));
 }
 
 static json_t *limits_json(const struct status *status, uint64_t now_ns)
@@ -71,7 +91,8 @@ static json_t *limits_json(const struct status *status, uint64_t now_ns)
 			 (json_int_t)server_budgets_spent(status->server, now_ns));
 }
 
-static json_t *registration_json(const struct registration *registration, uint64_t now_ns)
+static json_t *registration_json(const struct status *status,
+				 const struct registration *registration, uint64_t now_ns)
 {
 	json_t *candidates = json_array();
 	int i;
@@ -85,13 +106,14 @@ static json_t *registration_json(const struct registration *registration, uint64
 					      candidate->transport == CANDIDATE_TCP ? "tcp" : "udp",
 					      "address", endpoint_json(&candidate->at)));
 	}
-	return json_pack(
-		"{s:s, s:o, s:s, s:b, s:f, s:f, s:i, s:o}", "name", registration->peer->name,
-		"address", endpoint_json(&registration->path.client), "transport",
-		registration->path.stream ? "tcp" : "udp", "behind_nat", registration->behind_nat,
-		"registered_for_s", (double)(now_ns - registration->since_ns) / SECOND_NS,
-		"seen_for_s", (double)(now_ns - registration->seen_ns) / SECOND_NS, "rtt_ms",
-		(int)registration->rtt_ms, "candidates", candidates);
+	return json_pack("{s:s, s:o, s:s, s:b, s:f, s:f, s:i, s:o}", "name",
+			 registration->peer->name, "address",
+			 endpoint_json(&registration->path.client), "transport",
+			 registration->path.stream ? "tcp" : "udp", "behind_nat",
+			 registration->behind_nat, "registered_for_s",
+			 (double)(now_ns - registration->since_ns) / SECOND_NS, "seen_for_s",
+			 (double)server_idle_ns(status->server, registration, now_ns) / SECOND_NS,
+			 "rtt_ms", (int)registration->rtt_ms, "candidates", candidates);
 }
 
 static void print(const struct status *status, FILE *file)
@@ -100,30 +122,34 @@ static void print(const struct status *status, FILE *file)
 	const uint64_t now_ns = clock_now_us() * 1000, *values = server_counters(status->server);
 	const struct registration *registration = store_first(server_store(status->server));
 	json_t *document = output_document(), *limits = limits_json(status, now_ns);
-	__u64 value[RENDEZVOUS_COUNTERS_MAX];
+	__u64 value[RENDEZVOUS_COUNTERS_MAX], xdp[SLUICE_MEET_COUNTERS_MAX] = { 0 };
 	struct json_list list;
 	int i;
 
 	for (i = 0; i < RENDEZVOUS_COUNTERS_MAX; i++)
 		value[i] = values[i];
+	if (status->xdp)
+		meet_xdp_counters(status->xdp, xdp);
 	json_object_update_new(
 		document,
-		json_pack("{s:s, s:s, s:i, s:f, s:b, s:o, s:o, s:s, s:I, s:o, s:o, s:o}", "name",
-			  status->options->name, "version", SLUICE_VERSION, "pid", (int)getppid(),
-			  "running_for_s", (double)(now_ns - status->started_ns) / SECOND_NS,
-			  "ready", !status->draining, "addresses", listeners_json(status->config),
+		json_pack("{s:s, s:s, s:i, s:f, s:b, s:o, s:o, s:s, s:I, s:o, s:o, s:o, s:o}",
+			  "name", status->options->name, "version", SLUICE_VERSION, "pid",
+			  (int)getppid(), "running_for_s",
+			  (double)(now_ns - status->started_ns) / SECOND_NS, "ready",
+			  !status->draining, "addresses", listeners_json(status->config),
 			  "reload_refused",
 			  *status->refused ? output_name(status->refused) : json_null(),
 			  "public_key", status->public_key, "peers",
 			  (json_int_t)server_peers(status->server)->count, "peers_file",
 			  status->options->peers_file ? output_name(status->options->peers_file)
 						      : json_null(),
-			  "amplification", amplification_json(values), "counters",
+			  "amplification", amplification_json(values, xdp), "xdp",
+			  xdp_json(status->xdp, xdp), "counters",
 			  counters_json(counters, value, RENDEZVOUS_COUNTERS_MAX)));
 	json_object_update_new(document, limits);
 	json_list_begin(&list, &output, document, "registered");
 	for (; registration; registration = registration->hh.next)
-		json_list_add(&list, registration_json(registration, now_ns));
+		json_list_add(&list, registration_json(status, registration, now_ns));
 	json_list_end(&list);
 }
 

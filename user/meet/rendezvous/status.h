@@ -18,7 +18,8 @@ struct status {
 	const struct server_config *config;
 	const struct server *server;
 	const struct tcp *tcp;
-	const char *refused; /* why the last reload was refused; "": it was not */
+	const struct meet_xdp *xdp; /* NULL: none */
+	const char *refused;	    /* why the last reload was refused; "": it was not */
 	bool draining;
 	char public_key[KEY_TEXT];
 	uint64_t started_ns;

@@ -179,17 +179,32 @@ size_t store_bytes(const struct store *store)
 	       store->free_room * sizeof(*store->free_slot) + prefixes_bytes(&store->prefixes);
 }
 
+struct expiry {
+	struct store *store;
+	uint64_t now_ns;
+	store_defer_fn defer;
+	void *arg;
+	size_t removed;
+};
+
 static void on_expired(struct timer *timer, void *arg)
 {
-	struct store *store = arg;
+	struct registration *registration =
+		(struct registration *)((char *)timer - offsetof(struct registration, timer));
+	struct expiry *expiry = arg;
 
-	store_remove(store,
-		     (struct registration *)((char *)timer - offsetof(struct registration, timer)));
+	if (expiry->defer(registration, expiry->now_ns, expiry->arg))
+		return;
+	store_remove(expiry->store, registration);
+	expiry->removed++;
 }
 
-size_t store_expire(struct store *store, uint64_t now_ns)
+size_t store_expire(struct store *store, uint64_t now_ns, store_defer_fn defer, void *arg)
 {
-	return timer_wheel_expire(&store->wheel, now_ns, on_expired, store);
+	struct expiry expiry = { store, now_ns, defer, arg, 0 };
+
+	timer_wheel_expire(&store->wheel, now_ns, on_expired, &expiry);
+	return expiry.removed;
 }
 
 bool store_next(const struct store *store, uint64_t *at_ns)

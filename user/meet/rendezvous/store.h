@@ -75,8 +75,10 @@ size_t store_count(const struct store *store);
 /* Returns the number of bytes that the registrations take. */
 size_t store_bytes(const struct store *store);
 
-/* Removes what has expired. Returns its number. */
-size_t store_expire(struct store *store, uint64_t now_ns);
+/* May defer the expiry of a registration by store_refresh(). Returns true if it has. */
+typedef bool (*store_defer_fn)(struct registration *registration, uint64_t now_ns, void *arg);
+/* Removes what has expired and is not deferred. Returns its number. */
+size_t store_expire(struct store *store, uint64_t now_ns, store_defer_fn defer, void *arg);
 /* When to call store_expire() next; false: nothing expires. */
 bool store_next(const struct store *store, uint64_t *at_ns);
 
