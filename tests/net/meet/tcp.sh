@@ -101,6 +101,22 @@ wait_until 10 eval '[ "$(shown "d[\"connections\"][\"count\"]")" = 0 ]'
 [ "$(shown "d['connections']['refused']")" -ge 100 ] || fail "refused: $(shown "d['connections']")"
 rendezvous_stop
 
+say "connections of strangers do not keep peers out"
+peer_add alice
+peer_add bob
+rendezvous_start --listen 192.0.2.1:3478 --max-connections 20
+peers_run <<-'PYTHON'
+	alice = peer("alice", tcp=True)
+	assert alice.register().kind == SUCCESS
+	strangers = [socket.create_connection(SERVER, timeout=10) for _ in range(50)]
+	bob = peer("bob", tcp=True)
+	assert bob.register().kind == SUCCESS
+	strangers += [socket.create_connection(SERVER, timeout=10) for _ in range(50)]
+	# all others have been ended, and neither of these
+	assert alice.refresh().kind == SUCCESS and bob.refresh().kind == SUCCESS
+PYTHON
+rendezvous_stop
+
 say "a connection ends while a child, which writes the status, still has its descriptor"
 : >"$SERVER_LOG"
 spawn_in "$HOST" "$SERVER_LOG" strace -f -qq -o "$TEST_TMP/trace" -e trace=dup2,close_range \
