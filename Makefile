@@ -184,8 +184,8 @@ $(BUILD)/tools/%.bpf.o: tools/bench/%.bpf.c
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CLANG) $(bpf_flags) -c $< -o $@
 
-# Measures the daemon's timers with a million flows.
-$(BUILD)/tools/hold: tools/bench/hold.c $(BUILD)/units.a
+# Measure the daemon's timers with a million flows, and the rendezvous server with a million peers.
+$(BUILD)/tools/hold $(BUILD)/tools/rendezvous: $(BUILD)/tools/%: tools/bench/%.c $(BUILD)/units.a
 	$(call say,CC,$<)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(CFLAGS) $(STD) $(WARN) -o $@ $^ $(LIBS)
@@ -194,6 +194,10 @@ benched: all $(bench_with)
 bench: setup-test
 	$(Q)$(MAKE) --no-print-directory benched
 	$(Q)tools/bench/run $(BENCH)
+
+# Measures registrations and refreshes of the rendezvous server; BENCH=100000 for fewer peers.
+bench-rendezvous: $(BUILD)/tools/rendezvous
+	$(Q)$(BUILD)/tools/rendezvous $(BENCH)
 
 # Measures the time until a new port of a watched bridge is covered; as root.
 bench-follow: all $(BUILD)/tools/follow
@@ -204,7 +208,7 @@ bench-close: $(BUILD)/tools/close
 	$(Q)$(BUILD)/tools/close $(BENCH)
 
 # The inner makes read this file again, and so find the packages that this one installs.
-.PHONY: tested benched bench-follow bench-close setup-build setup-demo setup-test
+.PHONY: tested benched bench-follow bench-close bench-rendezvous setup-build setup-demo setup-test
 setup: setup-test
 setup-build setup-demo setup-test: setup-%:
 	$(Q)tools/setup.sh $*

@@ -149,6 +149,31 @@ static void test_flood(void **state)
 	assert_int_equal(store_bytes(server_store(lab.server)), before);
 }
 
+/* 10^5 sources that have proved their addresses, as behind a botnet, and have no key: no state. */
+static void test_half_open(void **state)
+{
+	size_t before = store_bytes(server_store(lab.server)), length;
+	struct client thief = a;
+	struct outgoing out;
+	uint32_t i;
+
+	thief.has_nonce = true;
+	thief.key[0] ^= 1;
+	for (i = 0; i < 100000; i++) {
+		thief.path.client.addr.s6_addr32[3] = htonl(0x01000000 + i * 7777);
+		nonce_make(thief.nonce, lab.server->nonce_key, &thief.path.client,
+			   lab.now_ns / 1000000);
+		begin(&out, &thief, SLUICE_RENDEZVOUS_REGISTER);
+		stun_put_sha256(&out.builder, thief.key, KEY_SIZE);
+		length = stun_end(&out.builder);
+		server_receive(lab.server, &thief.path, out.data, length, lab.now_ns);
+		assert_true(lab.sent[i % SENT_MAX].length <= length);
+	}
+	assert_int_equal(counted(COUNT_refused), 100000);
+	assert_int_equal(registered(), 0);
+	assert_int_equal(store_bytes(server_store(lab.server)), before);
+}
+
 /* A nonce is bound to its address and port, and to time. */
 static void test_nonce(void **state)
 {
@@ -718,6 +743,7 @@ int main(void)
 		TEST(test_repeated),
 		TEST(test_stranger_gets_no_more),
 		TEST(test_flood),
+		TEST(test_half_open),
 		TEST(test_nonce),
 		TEST(test_wrong_key),
 		TEST(test_after_integrity),

@@ -136,7 +136,7 @@ clients=$!
 wait_until 20 grep -q open "$TEST_TMP/clients"
 # what the kernel keeps of each in either direction
 want_equal "$(in_ns "$HOST" ss -tmnH | sed -n 's/.*,rb\([0-9]*\),.*,tb\([0-9]*\),.*/\1 \2/p' | sort -u)" \
-	"32768 131072"
+	"32768 32768"
 pid=$(shown "d['pid']")
 wait "$clients"
 want_equal "$(shown "d['connections']['count']")" 0

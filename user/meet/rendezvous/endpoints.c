@@ -9,11 +9,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#define RECEIVE_BUFFER (4 << 20) /* of a burst: 10^4 requests */
-/* Of a TCP connection, which bound what a client can make the kernel keep; it doubles them. */
-#define STREAM_RECEIVE (16 << 10)
-#define STREAM_SEND    (64 << 10)
-#define BACKLOG	       1024
+#define RECEIVE_BUFFER	  (4 << 20)  /* for a burst of 10^4 requests */
+#define CONNECTION_BUFFER (16 << 10) /* so that a client that does not read holds little memory */
+#define BACKLOG		  1024
 
 socklen_t endpoint_to_sockaddr(const struct stun_endpoint *endpoint, uint32_t ifindex,
 			       union any_sockaddr *addr)
@@ -99,30 +97,39 @@ static int open_error(const struct stun_endpoint *at, const char *transport, int
 	}
 }
 
+/* A connection inherits the buffers of its listening socket. */
+static void set_buffers(int fd, int type)
+{
+	const int burst = RECEIVE_BUFFER, few = CONNECTION_BUFFER;
+
+	if (type == SOCK_STREAM) {
+		setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &few, sizeof(few));
+		setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &few, sizeof(few));
+	} else if (setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &burst, sizeof(burst))) {
+		/* without CAP_NET_ADMIN, up to net.core.rmem_max */
+		setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &burst, sizeof(burst));
+	}
+}
+
 /* Returns a bound socket, or -errno. */
 static int open_socket(const struct endpoint *endpoint, int type)
 {
 	union any_sockaddr addr;
 	socklen_t length = endpoint_to_sockaddr(&endpoint->at, 0, &addr);
 	const int family = addr.sa.sa_family, yes = 1;
-	const int room = type == SOCK_STREAM ? STREAM_RECEIVE : RECEIVE_BUFFER, out = STREAM_SEND;
 	int fd = socket(family, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0), result = 0;
 
 	if (fd < 0)
 		return -errno;
 	if (family == AF_INET6 && setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &yes, sizeof(yes)))
 		result = -errno;
-	/* connections inherit the buffers */
-	if (type == SOCK_STREAM && (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof(yes)) ||
-				    setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &out, sizeof(out))))
+	if (type == SOCK_STREAM && setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof(yes)))
 		result = -errno;
 	if (type == SOCK_DGRAM && endpoint->wildcard &&
 	    (family == AF_INET ? setsockopt(fd, IPPROTO_IP, IP_PKTINFO, &yes, sizeof(yes))
 			       : setsockopt(fd, IPPROTO_IPV6, IPV6_RECVPKTINFO, &yes, sizeof(yes))))
 		result = -errno;
-	/* without CAP_NET_ADMIN, up to net.core.rmem_max */
-	if (setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &room, sizeof(room)))
-		setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &room, sizeof(room));
+	set_buffers(fd, type);
 	if (!result && bind(fd, &addr.sa, length))
 		result = -errno;
 	if (!result && type == SOCK_STREAM && listen(fd, BACKLOG))

@@ -124,7 +124,7 @@ static void read_destination(struct msghdr *header, struct path *path)
 	for (cmsg = CMSG_FIRSTHDR(header); cmsg; cmsg = CMSG_NXTHDR(header, cmsg)) {
 		if (cmsg->cmsg_level == IPPROTO_IP && cmsg->cmsg_type == IP_PKTINFO) {
 			info = (const struct in_pktinfo *)CMSG_DATA(cmsg);
-			path->local.addr.s6_addr32[3] = info->ipi_addr.s_addr;
+			path->local.addr.s6_addr32[3] = info->ipi_spec_dst.s_addr;
 		} else if (cmsg->cmsg_level == IPPROTO_IPV6 && cmsg->cmsg_type == IPV6_PKTINFO) {
 			info6 = (const struct in6_pktinfo *)CMSG_DATA(cmsg);
 			path->local.addr = info6->ipi6_addr;
