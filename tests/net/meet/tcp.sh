@@ -35,9 +35,9 @@ peers_run <<-'PYTHON'
 	        return True
 
 	sock = connect()
-	requests = [bind() for _ in range(50)]
+	requests = [bind() for _ in range(200)]
 	sock.sendall(b"".join(requests) + requests[0][:7])
-	answers = read(sock, 50)
+	answers = read(sock, 200)
 	assert [a.transaction for a in answers] == [r[8:20] for r in requests]
 	assert all(a.address(XOR_MAPPED) == sock.getsockname() for a in answers)
 	sock.sendall(requests[0][7:])
@@ -136,7 +136,7 @@ clients=$!
 wait_until 20 grep -q open "$TEST_TMP/clients"
 # what the kernel keeps of each in either direction
 want_equal "$(in_ns "$HOST" ss -tmnH | sed -n 's/.*,rb\([0-9]*\),.*,tb\([0-9]*\),.*/\1 \2/p' | sort -u)" \
-	"32768 32768"
+	"32768 131072"
 pid=$(shown "d['pid']")
 wait "$clients"
 want_equal "$(shown "d['connections']['count']")" 0
