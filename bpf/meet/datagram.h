@@ -91,11 +91,11 @@ static __always_inline bool datagram_parse(struct packet_cursor *cursor, struct 
 {
 	const struct packet_udphdr *udp;
 	const struct sluice_stun_header *stun;
-	const __u8 *eth;
+	const struct packet_ethhdr *eth = packet_at(cursor, 0, sizeof(*eth));
 
-	eth = packet_at(cursor, 0, sizeof(struct packet_ethhdr));
-	/* a broadcast or multicast frame is not answered */
-	if (!eth || *eth & 1 || packet_parse_eth(cursor) != PACKET_OK)
+	/* a frame to a group is not answered, and none is sent to one */
+	if (!eth || (eth->addrs[0] | eth->addrs[ETH_ALEN]) & 1 ||
+	    packet_parse_eth(cursor) != PACKET_OK)
 		return false;
 	datagram->l3_off = cursor->off;
 	if (cursor->proto_be == PACKET_BE16(ETH_P_IP) ? !parse_ip4(cursor, datagram)

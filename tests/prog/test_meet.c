@@ -475,10 +475,13 @@ static void test_foreign(void **state)
 	shape.body = BODY_TCP;
 	build_frame(&shape, &frame);
 	want_passed(&frame, NOTHING);
-	/* a multicast frame */
+	/* a multicast frame, and one whose answer would be */
 	shape = udp4(&request);
 	build_frame(&shape, &frame);
 	frame.byte[0] |= 1;
+	want_passed(&frame, NOTHING);
+	frame.byte[0] ^= 1;
+	frame.byte[6] |= 1;
 	want_passed(&frame, NOTHING);
 }
 

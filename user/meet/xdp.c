@@ -38,8 +38,7 @@ static const char *needs_generic(const struct netdev *list, size_t count, const 
 {
 	size_t i;
 
-	/* it drops what XDP sends, unless the other end has XDP or GRO; that end is not seen here
-	 */
+	/* a veth drops what native XDP sends, unless its other end has XDP or GRO */
 	if (dev->veth)
 		return "the other end of a veth may not take answers of native XDP";
 	/* an answer would leave without the tag; generic XDP leaves it with the skb */
@@ -140,16 +139,13 @@ int meet_xdp_open(struct meet_xdp **out, const struct meet_xdp_options *options,
 
 	if (result)
 		return result;
-	if (options->ifcount > MEET_XDP_IFACES_MAX)
-		return err_set(err, EXIT_USAGE, EINVAL, "--xdp: at most %d interfaces",
-			       MEET_XDP_IFACES_MAX);
 	xdp = calloc(1, sizeof(*xdp));
 	if (!xdp)
 		return err_set(err, EXIT_ERROR, ENOMEM, "--xdp: %s", strerror(ENOMEM));
 	result = resolve(xdp, options, err);
 	if (!result)
 		result = load(xdp, options, err);
-	for (i = 0; !result && !options->dry_run && i < options->ifcount; i++)
+	for (i = 0; !result && i < options->ifcount; i++)
 		result = attach(xdp, &xdp->iface[i], err);
 	if (result) {
 		meet_xdp_close(xdp);

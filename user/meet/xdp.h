@@ -27,10 +27,9 @@ struct meet_xdp;
 
 struct meet_xdp_options {
 	const char (*ifname)[IFNAMSIZ];
-	unsigned int ifcount;
-	uint32_t peers; /* registrations, by slot */
-	uint32_t rate;	/* answers a second to an unauthenticated prefix; 0: no limit */
-	bool dry_run;	/* load the program, and check the interfaces, but attach nothing */
+	unsigned int ifcount; /* at most MEET_XDP_IFACES_MAX */
+	uint32_t peers;	      /* registrations, by slot */
+	uint32_t rate;	      /* answers a second to an unauthenticated prefix; 0: no limit */
 };
 
 struct meet_xdp_iface {

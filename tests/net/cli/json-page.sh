@@ -168,7 +168,7 @@ save "peer key" 0 peer key --public <"$TEST_TMP/key"
 public=$(sluice peer key --public <"$TEST_TMP/key")
 echo "alice $public" >/mnt/peers
 spawn_in "$HOST" "$TEST_TMP/rendezvous" "$SLUICE" rendezvous serve --listen "$FAR4:3478" \
-	--key-file "$TEST_TMP/key" --peers /mnt/peers
+	--key-file "$TEST_TMP/key" --peers /mnt/peers --xdp eth0
 rendezvous=$SPAWNED
 wait_until 20 grep -q 'msg="started"' "$TEST_TMP/rendezvous"
 PYTHONPATH=$ROOT/tests/net/lib in_ns "$LAN" python3 -B -c 'import sys
