@@ -178,10 +178,14 @@ uint64_t server_idle_ns(const struct server *server, const struct registration *
 static bool defer(struct registration *registration, uint64_t now_ns, void *arg)
 {
 	struct server *server = arg;
+	const struct server_fast_path *fast_path = &server->config.fast_path;
 	uint64_t seen_ns = now_ns - server_idle_ns(server, registration, now_ns);
 
 	if (seen_ns <= registration->seen_ns)
 		return false;
+	/* the next refresh has to come here */
+	if (registration_is_old(registration, now_ns) && fast_path->remove)
+		fast_path->remove(fast_path->arg, registration);
 	store_refresh(server->store, registration, seen_ns,
 		      seen_ns + REGISTRATION_LIFE_S * SECOND_NS);
 	return true;
