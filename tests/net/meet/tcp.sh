@@ -119,7 +119,8 @@ rendezvous_stop
 
 say "a connection ends while a child, which writes the status, still has its descriptor"
 : >"$SERVER_LOG"
-spawn_in "$HOST" "$SERVER_LOG" strace -f -qq -o "$TEST_TMP/trace" -e trace=dup2,close_range \
+# and the limit of open files, which leaves room for 72 connections
+spawn_in "$HOST" "$SERVER_LOG" prlimit --nofile=200 strace -f -qq -o "$TEST_TMP/trace" -e trace=dup2,close_range \
 	-e inject=close_range:delay_enter=2000000 "$SLUICE" rendezvous serve --listen 192.0.2.1:3478
 RENDEZVOUS=$SPAWNED
 wait_until 20 grep -q 'msg="started"' "$SERVER_LOG"
@@ -138,6 +139,7 @@ wait_until 20 grep -q open "$TEST_TMP/clients"
 want_equal "$(in_ns "$HOST" ss -tmnH | sed -n 's/.*,rb\([0-9]*\),.*,tb\([0-9]*\),.*/\1 \2/p' | sort -u)" \
 	"32768 131072"
 pid=$(shown "d['pid']")
+want_equal "$(shown "d['connections']['limit']")" 72
 wait "$clients"
 want_equal "$(shown "d['connections']['count']")" 0
 kill "$pid"

@@ -259,6 +259,11 @@ unsigned int tcp_connections(const struct tcp *tcp)
 	return tcp->count;
 }
 
+uint32_t tcp_limit(const struct tcp *tcp)
+{
+	return tcp->limits.total;
+}
+
 uint64_t tcp_refused(const struct tcp *tcp)
 {
 	return tcp->refused;
