@@ -93,10 +93,12 @@ static void log_failure(struct rendezvous_section *section, const char *reason)
 /* Runs in the child. */
 static void execute(char *const *args, int input_fd)
 {
-	sigset_t none;
+	sigset_t reload;
 
-	sigemptyset(&none);
-	sigprocmask(SIG_SETMASK, &none, NULL);
+	/* a reload meanwhile waits for the server to be ready for it, and does not end it */
+	sigemptyset(&reload);
+	sigaddset(&reload, SIGHUP);
+	sigprocmask(SIG_SETMASK, &reload, NULL);
 	signal(SIGPIPE, SIG_DFL);
 	/* the service manager expects messages of the daemon alone */
 	unsetenv("NOTIFY_SOCKET");
