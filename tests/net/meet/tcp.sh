@@ -121,7 +121,7 @@ say "a connection ends while a child, which writes the status, still has its des
 : >"$SERVER_LOG"
 # and the limit of open files, which leaves room for 72 connections
 spawn_in "$HOST" "$SERVER_LOG" prlimit --nofile=200 strace -f -qq -o "$TEST_TMP/trace" -e trace=dup2,close_range \
-	-e inject=close_range:delay_enter=2000000 "$SLUICE" rendezvous serve --listen 192.0.2.1:3478
+	-e inject=close_range:delay_enter=1s "$SLUICE" rendezvous serve --listen 192.0.2.1:3478
 RENDEZVOUS=$SPAWNED
 wait_until 20 grep -q 'msg="started"' "$SERVER_LOG"
 peers_run >"$TEST_TMP/clients" <<-PYTHON &
