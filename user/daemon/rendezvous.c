@@ -93,12 +93,10 @@ static void log_failure(struct rendezvous_section *section, const char *reason)
 /* Runs in the child. */
 static void execute(char *const *args, int input_fd)
 {
-	sigset_t reload;
+	sigset_t none;
 
-	/* a reload meanwhile waits for the server to be ready for it, and does not end it */
-	sigemptyset(&reload);
-	sigaddset(&reload, SIGHUP);
-	sigprocmask(SIG_SETMASK, &reload, NULL);
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
 	signal(SIGPIPE, SIG_DFL);
 	/* the service manager expects messages of the daemon alone */
 	unsetenv("NOTIFY_SOCKET");
