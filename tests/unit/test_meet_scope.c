@@ -65,7 +65,11 @@ static const struct {
 	{ "ff02::1", SCOPE_NONE },
 	{ "fc00::1", SCOPE_PRIVATE },
 	{ "fd12:3456::1", SCOPE_PRIVATE },
-	{ "fd00:ec2::254", SCOPE_NONE },
+	{ "fd00:ec2::254", SCOPE_NONE },      /* metadata: AWS */
+	{ "fd20:ce::254", SCOPE_NONE },	      /* Google */
+	{ "fd00:c1::a9fe:a9fe", SCOPE_NONE }, /* Oracle */
+	{ "fd00:42::42", SCOPE_NONE },	      /* Scaleway */
+	{ "fd00:c2::1", SCOPE_PRIVATE },
 	{ "fbff::1", SCOPE_NONE },
 	{ "fe00::1", SCOPE_NONE },
 	{ "4000::1", SCOPE_NONE },

@@ -125,6 +125,32 @@ static void test_introduce(void **state)
 	assert_int_equal(counted(COUNT_connects), 1);
 }
 
+/* The other peer gets as many introductions as a client may send requests. */
+static void test_repeats(void **state)
+{
+	struct outgoing out;
+	int i;
+
+	submit_connect(&out, &a, "b");
+	for (i = 0; i < 300; i++)
+		receive(&a.path, out.data, out.builder.length);
+	assert_int_equal(lab.count, 7);
+}
+
+/* A new registration brings no new budget of connects. */
+static void test_limit_stays(void **state)
+{
+	unsigned int i, connects = 0;
+	struct outgoing out;
+
+	for (i = 0; i < 30; i++) {
+		enrol(&a, NULL);
+		submit_connect(&out, &a, "b");
+		connects += sent_message(0).class == SLUICE_STUN_REQUEST;
+	}
+	assert_int_equal(connects, 10);
+}
+
 /* Both start at the same time: B waits for half the round trips of both. */
 static void test_delay(void **state)
 {
@@ -374,6 +400,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(test_introduce),
+		TEST(test_repeats),
+		TEST(test_limit_stays),
 		TEST(test_delay),
 		TEST(test_not_allowed),
 		TEST(test_absent),

@@ -510,6 +510,51 @@ static void test_fast_path(void **state)
 }
 
 /* After the NAT has made a new mapping, the refresh comes from another port. */
+/*
+ * A refresh does not prove that the peer still receives at its address, and may be a copy of an
+ * earlier one: after an hour, the peer has to prove it again, and stays registered meanwhile.
+ */
+static void test_refresh_is_no_proof(void **state)
+{
+	struct outgoing out;
+	size_t length;
+	int i;
+
+	enrol(&a, NULL);
+	length = build_refresh(&out, &a);
+	for (i = 0; i < 3600 / 15; i++) {
+		lab.now_ns += 15 * SECOND_NS;
+		server_expire(lab.server, lab.now_ns);
+		receive(&a.path, out.data, length);
+	}
+	assert_int_equal(counted(COUNT_refreshed), i);
+	lab.now_ns += 15 * SECOND_NS;
+	lab_clear();
+	receive(&a.path, out.data, length);
+	want_error(437);
+	assert_int_equal(registered(), 1);
+	lab.now_ns += 60 * SECOND_NS;
+	server_expire(lab.server, lab.now_ns);
+	assert_int_equal(registered(), 0);
+	enrol(&a, NULL);
+	refresh(&a);
+	assert_int_equal(sent_message(0).class, SLUICE_STUN_SUCCESS);
+
+	/* the fast path, which does not know that hour, gives it back */
+	lab_teardown(state);
+	fast = (struct fast){ .seen_ns = 0 };
+	lab.config.fast_path = (struct server_fast_path){ on_put, on_remove, on_idle_ns, &fast };
+	lab_start();
+	enrol(&a, NULL);
+	for (i = 0; i < 3600 / 15 + 8 && !fast.removes; i++) {
+		lab.now_ns += 15 * SECOND_NS;
+		fast.seen_ns = lab.now_ns;
+		server_expire(lab.server, lab.now_ns);
+	}
+	assert_int_equal(fast.removes, 1);
+	assert_int_equal(registered(), 1);
+}
+
 static void test_refresh_from_elsewhere(void **state)
 {
 	struct path registered_path;
@@ -752,6 +797,7 @@ int main(void)
 		TEST(test_candidate_limits),
 		TEST(test_refresh),
 		TEST(test_fast_path),
+		TEST(test_refresh_is_no_proof),
 		TEST(test_refresh_from_elsewhere),
 		TEST(test_refresh_forged),
 		TEST(test_unregister),

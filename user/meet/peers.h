@@ -22,7 +22,8 @@ struct peer {
 	UT_hash_handle hh; /* by name */
 	char *allow;	   /* names between commas; NULL: all */
 	unsigned int line;
-	bool has_key; /* the key below is derived, at the first use */
+	bool has_key;		  /* the key below is derived, at the first use */
+	uint64_t connects_due_ns; /* when its budget of connects is full again */
 	uint8_t public_key[KEY_SIZE];
 	uint8_t key[KEY_SIZE]; /* of the messages between the server and this peer */
 	char name[];

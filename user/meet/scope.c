@@ -37,13 +37,20 @@ static enum scope scope4(uint32_t addr)
 	return SCOPE_PUBLIC;
 }
 
+/* The metadata services of AWS, Google, Oracle and Scaleway: a /32 each. */
+static bool is_metadata(uint32_t first)
+{
+	return first == 0xfd000ec2 || first == 0xfd2000ce || first == 0xfd0000c1 ||
+	       first == 0xfd000042;
+}
+
 enum scope scope_of(const struct in6_addr *addr)
 {
 	const uint32_t first = ntohl(addr->s6_addr32[0]);
 
 	if (IN6_IS_ADDR_V4MAPPED(addr))
 		return scope4(ntohl(addr->s6_addr32[3]));
-	if (first == 0xfd000ec2) /* fd00:ec2::/32, metadata */
+	if (is_metadata(first))
 		return SCOPE_NONE;
 	if (first >> 25 == 0xfc >> 1)
 		return SCOPE_PRIVATE;

@@ -108,6 +108,17 @@ want_equal "$(json "d['daemon']['sections'][0]['state']" sluice -j status)" wait
 section 'listen = 192.0.2.1:3478'
 daemon_reload 'msg="reloaded"'
 wait_until 20 answers 192.0.2.1 3478
+
+say "a reload while a server starts"
+for port in 3480 3481; do
+	section "listen = 192.0.2.1:$port"
+	for _ in $(seq 15); do
+		kill -HUP "$DAEMON"
+		sleep 0.002
+	done
+	wait_until 20 answers 192.0.2.1 "$port"
+done
+[ "$(grep -c 'signal 1 ' "$DAEMON_LOG")" = 0 ] || fail "a reload has ended the server: $(cat "$DAEMON_LOG")"
 third=$(pid)
 
 say "without the section, and at the end of the daemon, it ends"

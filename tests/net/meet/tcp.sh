@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
 # TCP: several messages in one segment, one message over many, a client that stops inside of a
-# message, one that does not read, one that does not speak STUN, and thousands of idle ones.
+# message, one that does not read, one that does not speak STUN, and thousands of idle ones; and
+# connections that end while the status is written.
 . "$(dirname "$0")/../lib/lib.sh"
 . "$(dirname "$0")/../lib/meet.sh"
 
@@ -34,9 +35,9 @@ peers_run <<-'PYTHON'
 	        return True
 
 	sock = connect()
-	requests = [bind() for _ in range(50)]
+	requests = [bind() for _ in range(200)]
 	sock.sendall(b"".join(requests) + requests[0][:7])
-	answers = read(sock, 50)
+	answers = read(sock, 200)
 	assert [a.transaction for a in answers] == [r[8:20] for r in requests]
 	assert all(a.address(XOR_MAPPED) == sock.getsockname() for a in answers)
 	sock.sendall(requests[0][7:])
@@ -99,3 +100,47 @@ PYTHON
 wait_until 10 eval '[ "$(shown "d[\"connections\"][\"count\"]")" = 0 ]'
 [ "$(shown "d['connections']['refused']")" -ge 100 ] || fail "refused: $(shown "d['connections']")"
 rendezvous_stop
+
+say "connections of strangers do not keep peers out"
+peer_add alice
+peer_add bob
+rendezvous_start --listen 192.0.2.1:3478 --max-connections 20
+peers_run <<-'PYTHON'
+	alice = peer("alice", tcp=True)
+	assert alice.register().kind == SUCCESS
+	strangers = [socket.create_connection(SERVER, timeout=10) for _ in range(50)]
+	bob = peer("bob", tcp=True)
+	assert bob.register().kind == SUCCESS
+	strangers += [socket.create_connection(SERVER, timeout=10) for _ in range(50)]
+	# all others have been ended, and neither of these
+	assert alice.refresh().kind == SUCCESS and bob.refresh().kind == SUCCESS
+PYTHON
+rendezvous_stop
+
+say "a connection ends while a child, which writes the status, still has its descriptor"
+: >"$SERVER_LOG"
+# and the limit of open files, which leaves room for 72 connections
+spawn_in "$HOST" "$SERVER_LOG" prlimit --nofile=200 strace -f -qq -o "$TEST_TMP/trace" -e trace=dup2,close_range \
+	-e inject=close_range:delay_enter=1s "$SLUICE" rendezvous serve --listen 192.0.2.1:3478
+RENDEZVOUS=$SPAWNED
+wait_until 20 grep -q 'msg="started"' "$SERVER_LOG"
+peers_run >"$TEST_TMP/clients" <<-PYTHON &
+	socks = [socket.create_connection(SERVER, timeout=20) for _ in range(20)]
+	print("open", flush=True)
+	while "dup2" not in open("$TEST_TMP/trace").read():
+	    time.sleep(0.05)
+	for sock in socks:
+	    sock.sendall(b"GET / HTTP/1.1\r\n\r\n")
+	    sock.close()
+PYTHON
+clients=$!
+wait_until 20 grep -q open "$TEST_TMP/clients"
+# what the kernel keeps of each in either direction
+want_equal "$(in_ns "$HOST" ss -tmnH | sed -n 's/.*,rb\([0-9]*\),.*,tb\([0-9]*\),.*/\1 \2/p' | sort -u)" \
+	"32768 131072"
+pid=$(shown "d['pid']")
+want_equal "$(shown "d['connections']['limit']")" 72
+wait "$clients"
+want_equal "$(shown "d['connections']['count']")" 0
+kill "$pid"
+wait "$RENDEZVOUS"

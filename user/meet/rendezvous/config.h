@@ -14,6 +14,8 @@
 
 /* Seconds: a peer refreshes every 15 to 18, and three lost refreshes end its registration. */
 #define REGISTRATION_LIFE_S 54
+/* Since the peer has proved that it receives at its address; a refresh does not. */
+#define REGISTRATION_PROOF_S 3600
 
 struct listener {
 	struct stun_endpoint at;

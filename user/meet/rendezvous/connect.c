@@ -11,6 +11,8 @@
 #define SECOND_NS 1000000000ULL
 /* Connects of a peer: one a second, and so many at once. */
 #define CONNECTS_BURST 10
+/* Each makes the server send a longer message, to the other peer: RFC 8489, section 6.2.1. */
+#define REPEATS_MAX 6
 /* Bounds what a peer can make another one wait. */
 #define DELAY_MAX_MS 2000U
 
@@ -87,8 +89,8 @@ static void reply_connected(struct server *server, const struct session *session
 	reply_to_peer(&reply, server, session->peer[SESSION_FROM]);
 }
 
-/* The same algorithm as that of budget.c */
-static bool take_connect(struct registration *from, uint64_t now_ns)
+/* The same algorithm as that of budget.c. A new registration brings no new budget. */
+static bool take_connect(struct peer *from, uint64_t now_ns)
 {
 	uint64_t at = from->connects_due_ns > now_ns ? from->connects_due_ns : now_ns;
 
@@ -138,6 +140,11 @@ void connect_request(const struct request *request)
 		return;
 	session = session_of_request(from, stun_id(request->message));
 	if (session) {
+		if (session->repeats == REPEATS_MAX) {
+			count(server, COUNT_refused_limit);
+			return;
+		}
+		session->repeats++;
 		if (session->introduced)
 			reply_connected(server, session);
 		else
@@ -152,7 +159,7 @@ void connect_request(const struct request *request)
 	to = find_target(request);
 	if (!to)
 		return;
-	session = take_connect(from, request->now_ns)
+	session = take_connect(request->peer, request->now_ns)
 			  ? session_add(&server->sessions, from, to, request->now_ns)
 			  : NULL;
 	if (!session) {

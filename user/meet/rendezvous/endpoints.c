@@ -9,9 +9,11 @@
 #include <string.h>
 #include <unistd.h>
 
-#define RECEIVE_BUFFER	  (4 << 20)  /* for a burst of 10^4 requests */
-#define CONNECTION_BUFFER (16 << 10) /* so that a client that does not read holds little memory */
-#define BACKLOG		  1024
+#define RECEIVE_BUFFER (4 << 20) /* for a burst of 10^4 requests */
+/* Of a connection: so that a client that does not read, or leaves gaps, holds little memory. */
+#define CONNECTION_RECEIVE (16 << 10)
+#define CONNECTION_SEND	   (64 << 10) /* one of 32 bytes takes 1 kB of it */
+#define BACKLOG		   1024
 
 socklen_t endpoint_to_sockaddr(const struct stun_endpoint *endpoint, uint32_t ifindex,
 			       union any_sockaddr *addr)
@@ -100,11 +102,11 @@ static int open_error(const struct stun_endpoint *at, const char *transport, int
 /* A connection inherits the buffers of its listening socket. */
 static void set_buffers(int fd, int type)
 {
-	const int burst = RECEIVE_BUFFER, few = CONNECTION_BUFFER;
+	const int burst = RECEIVE_BUFFER, in = CONNECTION_RECEIVE, out = CONNECTION_SEND;
 
 	if (type == SOCK_STREAM) {
-		setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &few, sizeof(few));
-		setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &few, sizeof(few));
+		setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &in, sizeof(in));
+		setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &out, sizeof(out));
 	} else if (setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &burst, sizeof(burst))) {
 		/* without CAP_NET_ADMIN, up to net.core.rmem_max */
 		setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &burst, sizeof(burst));

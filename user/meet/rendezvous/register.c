@@ -204,6 +204,7 @@ void refresh_request(const struct request *request)
 				   be32toh(token.id.epoch_be));
 	/* the MAC covers the source */
 	if (!registration || !path_is_same(&registration->path, path) ||
+	    registration_is_old(registration, request->now_ns) ||
 	    sluice_rendezvous_token_mac(&registration->refresh_key, &token.id,
 					path->client.addr.s6_addr32,
 					path->client.port_be) != le64toh(token.mac_le)) {

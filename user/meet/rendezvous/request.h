@@ -43,6 +43,13 @@ static inline void count(struct server *server, enum rendezvous_counter counter)
 	server->counter[counter]++;
 }
 
+/* Is the next refresh refused, for the peer to prove its address again? A connection proves it. */
+static inline bool registration_is_old(const struct registration *registration, uint64_t now_ns)
+{
+	return !registration->path.stream &&
+	       now_ns - registration->since_ns > REGISTRATION_PROOF_S * 1000000000ULL;
+}
+
 void reply_begin(struct reply *reply, const struct request *request, enum sluice_stun_class class);
 /*
  * Protects and sends a response along @path. The answer to an unauthenticated datagram draws from

@@ -149,6 +149,7 @@ size_t server_set_peers(struct server *server, struct peers *peers)
 		if (now && !memcmp(now->public_key, before->public_key, KEY_SIZE)) {
 			memcpy(now->key, before->key, KEY_SIZE);
 			now->has_key = before->has_key;
+			now->connects_due_ns = before->connects_due_ns;
 			store_rebind(registration, now);
 		} else {
 			store_remove(server->store, registration);
@@ -177,10 +178,14 @@ uint64_t server_idle_ns(const struct server *server, const struct registration *
 static bool defer(struct registration *registration, uint64_t now_ns, void *arg)
 {
 	struct server *server = arg;
+	const struct server_fast_path *fast_path = &server->config.fast_path;
 	uint64_t seen_ns = now_ns - server_idle_ns(server, registration, now_ns);
 
 	if (seen_ns <= registration->seen_ns)
 		return false;
+	/* the next refresh has to come here */
+	if (registration_is_old(registration, now_ns) && fast_path->remove)
+		fast_path->remove(fast_path->arg, registration);
 	store_refresh(server->store, registration, seen_ns,
 		      seen_ns + REGISTRATION_LIFE_S * SECOND_NS);
 	return true;

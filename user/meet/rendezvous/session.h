@@ -28,6 +28,7 @@ struct session {
 	struct session *next[SESSION_SIDES];	  /* in the list of that peer */
 	uint8_t transaction[SLUICE_STUN_ID_SIZE]; /* of the connect request */
 	uint8_t ephemeral[SESSION_SIDES][KEY_SIZE];
+	uint8_t repeats; /* of that request */
 	bool introduced;
 	bool reported[SESSION_SIDES];
 };

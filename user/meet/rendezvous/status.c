@@ -85,7 +85,7 @@ static json_t *limits_json(const struct status *status, uint64_t now_ns)
 			 "sessions", "count", (json_int_t)server_sessions(status->server), "limit",
 			 (json_int_t)SESSIONS_MAX, "connections", "count",
 			 (json_int_t)tcp_connections(status->tcp), "limit",
-			 (json_int_t)options->max_connections, "refused",
+			 (json_int_t)tcp_limit(status->tcp), "refused",
 			 (json_int_t)tcp_refused(status->tcp), "budgets", "rate",
 			 (json_int_t)options->rate, "spent",
 			 (json_int_t)server_budgets_spent(status->server, now_ns));

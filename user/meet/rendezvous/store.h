@@ -28,7 +28,6 @@ struct registration {
 	struct session *sessions; /* that the peer takes part in */
 	struct sluice_siphash_key refresh_key;
 	uint64_t since_ns, seen_ns;
-	uint64_t connects_due_ns; /* when its budget of connects is full again */
 	uint32_t slot, epoch;
 	uint32_t rtt_ms;
 	uint8_t transaction[SLUICE_STUN_ID_SIZE]; /* of the request that made it */

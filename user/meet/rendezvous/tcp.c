@@ -12,9 +12,11 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define EVENTS	  64
-#define READ_MAX  65536
-#define SECOND_NS 1000000000ULL
+/* At a wake-up, so that a flood of TCP delays the datagrams by a few milliseconds at most. */
+#define EVENTS	   8
+#define READ_MAX   2048
+#define ROOM_STEPS 64
+#define SECOND_NS  1000000000ULL
 
 struct connection {
 	struct stream stream; /* which the server knows it by */
@@ -41,6 +43,7 @@ struct tcp {
 	struct listening listening[LISTENERS_MAX * SOCKET_ROLES];
 	int epoll_fd;
 	struct connection *connections;
+	struct connection *hand; /* that make_room() looks at next; NULL: the first */
 	unsigned int count;
 	uint64_t refused;
 	struct prefixes prefixes;
@@ -58,8 +61,13 @@ static void connection_close(struct tcp *tcp, struct connection *connection)
 	*connection->link = connection->next;
 	if (connection->next)
 		connection->next->link = connection->link;
+	if (tcp->hand == connection)
+		tcp->hand = connection->next;
 	tcp->count--;
-	close(connection->fd); /* which also removes it from epoll */
+	/* close(2) alone would not, while a child that writes the status still has the descriptor
+	 */
+	epoll_ctl(tcp->epoll_fd, EPOLL_CTL_DEL, connection->fd, NULL);
+	close(connection->fd);
 	free(connection->partial);
 	free(connection);
 }
@@ -98,6 +106,27 @@ static int connection_open(struct tcp *tcp, const struct endpoint *endpoint, int
 	return 0;
 }
 
+/*
+ * Ends a connection without a registration, the next one around the list, for idle ones of
+ * strangers not to keep others out. Returns false if there is none nearby.
+ */
+static bool make_room(struct tcp *tcp)
+{
+	struct connection *connection;
+	int i;
+
+	for (i = 0; i < ROOM_STEPS; i++) {
+		connection = tcp->hand ? tcp->hand : tcp->connections;
+		tcp->hand = connection->next;
+		if (connection->stream.registration)
+			continue;
+		tcp->refused++;
+		connection_close(tcp, connection);
+		return true;
+	}
+	return false;
+}
+
 static void on_accept(void *arg)
 {
 	const struct listening *listening = arg;
@@ -112,9 +141,9 @@ static void on_accept(void *arg)
 		return;
 	path.ifindex = endpoint_from_sockaddr(&path.client, &addr);
 	length = sizeof(addr);
-	if (tcp->count >= tcp->limits.total ||
-	    prefixes_count(&tcp->prefixes, &path.client.addr) >= tcp->limits.prefix ||
-	    getsockname(fd, &addr.sa, &length)) {
+	if (prefixes_count(&tcp->prefixes, &path.client.addr) >= tcp->limits.prefix ||
+	    getsockname(fd, &addr.sa, &length) ||
+	    (tcp->count >= tcp->limits.total && !make_room(tcp))) {
 		tcp->refused++;
 		close(fd);
 		return;
@@ -228,6 +257,11 @@ bool tcp_next(const struct tcp *tcp, uint64_t *at_ns)
 unsigned int tcp_connections(const struct tcp *tcp)
 {
 	return tcp->count;
+}
+
+uint32_t tcp_limit(const struct tcp *tcp)
+{
+	return tcp->limits.total;
 }
 
 uint64_t tcp_refused(const struct tcp *tcp)

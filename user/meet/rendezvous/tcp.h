@@ -30,7 +30,9 @@ void tcp_send(struct tcp *tcp, const struct path *path, const void *message, siz
 void tcp_expire(struct tcp *tcp, uint64_t now_ns);
 bool tcp_next(const struct tcp *tcp, uint64_t *at_ns);
 unsigned int tcp_connections(const struct tcp *tcp);
-/* Returns how many were refused for the limits. */
+/* Returns how many there may be. */
+uint32_t tcp_limit(const struct tcp *tcp);
+/* Returns how many were refused, or ended for another one, for the limits. */
 uint64_t tcp_refused(const struct tcp *tcp);
 /* Closes all connections. Call it before the server is freed. */
 void tcp_free(struct tcp *tcp);
