@@ -5,7 +5,8 @@
  * For each step, a socket gets a mapping and leaves it unused. Then another socket asks the server
  * to send its response to the port of that mapping: if it arrives, the mapping is still there. All
  * steps run at the same time. At the start of each step the same is tried without a wait, since
- * only then does silence show that the mapping is gone.
+ * only then does silence show that the mapping is gone. A step is unknown if that takes so long that
+ * a NAT may keep the mapping longer than a new one.
  */
 #ifndef SLUICE_NAT_LIFETIME_H
 #define SLUICE_NAT_LIFETIME_H
