@@ -30,7 +30,7 @@ INSIDE="${TOPOLOGY_PREFIX:-}inside"
 NAT="${TOPOLOGY_PREFIX:-}nat"
 ROUTER="${TOPOLOGY_PREFIX:-}router"
 PEER="${TOPOLOGY_PREFIX:-}peer"
-# A second NAT, between NAT and ROUTER: see lab_up_behind.
+# A second NAT, between NAT and ROUTER: see lab_nat_behind.
 CARRIER="${TOPOLOGY_PREFIX:-}carrier"
 # shellcheck disable=SC2034
 INSIDE4=10.0.0.2 INSIDE6=fd0a:1::2 NAT4=198.51.100.1 PEER4=203.0.113.2 PEER6=fd71::2

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The behaviour of a NAT in the terms of RFC 4787, as it follows from the tests of RFC 5780.
+ * Derives the behaviour of a NAT, in the terms of RFC 4787, from the tests of RFC 5780.
  *
  * P:p is the address of the server, and A:a its second one (OTHER-ADDRESS). The tests of mapping,
- * of filtering and of hairpinning have sockets of their own, since each request to A:a also opens a
- * filter for it.
+ * filtering and hairpinning use different sockets, since each request to A:a also opens the filter
+ * of its socket for A:a.
  */
 #ifndef SLUICE_NAT_BEHAVIOUR_H
 #define SLUICE_NAT_BEHAVIOUR_H
@@ -68,7 +68,7 @@ enum nat_ports {
 	NAT_PORTS_CHANGED,
 };
 
-/* The reasons state why a behaviour is unknown; "" if it is not. */
+/* A reason states why a behaviour is unknown; it is empty if the behaviour is known. */
 struct nat_behaviours {
 	enum nat_behaviour mapping, filtering;
 	/* a response that was filtered has arrived after a request to its source */
@@ -76,17 +76,17 @@ struct nat_behaviours {
 	enum nat_hairpin hairpin;
 	enum nat_ports ports;
 	unsigned int ports_preserved, ports_seen;
-	bool rewritten; /* something between has changed addresses in the payload */
+	bool rewritten; /* a device on the path has changed addresses in the payload */
 	char mapping_reason[128], filtering_reason[128], hairpin_reason[128];
 };
 
-extern const char *const nat_behaviour_names[]; /* by enum nat_behaviour */
-extern const char *const nat_hairpin_names[];	/* by enum nat_hairpin */
-extern const char *const nat_ports_names[];	/* by enum nat_ports */
+extern const char *const nat_behaviour_names[]; /* indexed by enum nat_behaviour */
+extern const char *const nat_hairpin_names[];	/* indexed by enum nat_hairpin */
+extern const char *const nat_ports_names[];	/* indexed by enum nat_ports */
 
-/* Was the test answered, by the address that was to answer? */
+/* Was the test answered, and by the address that the request selects? */
 bool nat_is_answered(const struct nat_findings *findings, enum nat_test test);
-/* Returns the address from which a test is to be answered. */
+/* Returns the address that the request of a test selects for the response. */
 struct stun_endpoint nat_answerer(const struct nat_findings *findings, enum nat_test test);
 /* Derives the behaviour. NAT_MAP must have been answered. */
 void nat_behaviours(const struct nat_findings *findings, struct nat_behaviours *out);

@@ -35,7 +35,7 @@ struct nat_client {
 	struct loop_timer *timer;
 	struct in6_addr source;
 	struct nat_query *pending;
-	struct nat_socket sockets[NAT_SOCKETS_MAX];
+	struct nat_socket sockets[NAT_CLIENT_SOCKETS_MAX];
 	int count;
 	uint64_t rto_us;
 };
@@ -343,8 +343,9 @@ int nat_client_socket(struct nat_client *client, struct err *err)
 	char text[ADDR_TEXT_MAX];
 	int fd, on = 1, off = 0, error;
 
-	if (client->count == NAT_SOCKETS_MAX)
-		return err_set(err, EXIT_ERROR, EMFILE, "more than %d sockets", NAT_SOCKETS_MAX);
+	if (client->count == NAT_CLIENT_SOCKETS_MAX)
+		return err_set(err, EXIT_ERROR, EMFILE, "more than %d sockets",
+			       NAT_CLIENT_SOCKETS_MAX);
 	fd = socket(AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (fd < 0)
 		return err_set(err, EXIT_ERROR, errno, "UDP socket: %s", strerror(errno));

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * A STUN client over UDP, with any number of sockets and of Binding transactions at the same time.
+ * A STUN client over UDP, with several sockets and several Binding transactions at the same time.
  *
- * The tests of RFC 5780 ask a server to respond from another address, or to another socket. So a
- * response is found by its transaction id alone, on any socket of the client; the caller compares
- * the addresses.
+ * The tests of RFC 5780 ask a server to respond from another address, or to another socket. The
+ * client therefore matches a response by its transaction id alone, on any of its sockets; the
+ * caller compares the addresses.
  */
 #ifndef SLUICE_NAT_CLIENT_H
 #define SLUICE_NAT_CLIENT_H
@@ -13,7 +13,7 @@
 #include "base/loop.h"
 #include "net/stun.h"
 
-#define NAT_SOCKETS_MAX 40
+#define NAT_CLIENT_SOCKETS_MAX 40
 
 enum nat_outcome {
 	NAT_NOT_ASKED,
@@ -25,7 +25,7 @@ enum nat_outcome {
 };
 
 struct nat_query {
-	/* the request, which the caller sets */
+	/* the request, set by the caller */
 	int fd; /* of nat_client_socket() */
 	struct stun_endpoint to;
 	uint32_t change;	/* SLUICE_STUN_CHANGE_*; 0: the attribute is absent */
@@ -59,12 +59,14 @@ int nat_client_socket(struct nat_client *client, struct err *err);
  * may start others, but must not free the client. Until then the query must stay where it is.
  */
 void nat_client_ask(struct nat_client *client, struct nat_query *query, uint64_t delay_us);
-/* Closes the sockets, and forgets the pending queries. */
+/* Closes the sockets and drops the pending queries; NULL: does nothing. */
 void nat_client_free(struct nat_client *client);
 
+/* Returns the local port of a socket, in network order. */
 in_port_t nat_local_port(int fd);
-/* Determines the address that the host sends from to @to. Returns 0 or -errno. */
+/* Determines the source address of the route to @to. Returns 0 or -errno. */
 int nat_local_addr(const struct in6_addr *to, struct in6_addr *local);
+/* Compares address and port. */
 bool nat_is_same(const struct stun_endpoint *one, const struct stun_endpoint *other);
 /*
  * May a request be sent to an address that the server has reported? It must be a unicast address in

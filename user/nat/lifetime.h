@@ -4,9 +4,9 @@
  *
  * For each step, a socket gets a mapping and leaves it unused. Then another socket asks the server
  * to send its response to the port of that mapping: if it arrives, the mapping is still there. All
- * steps run at the same time. At the start of each step the same is tried without a wait, since
- * only then does silence show that the mapping is gone. A step is unknown if that takes so long that
- * a NAT may keep the mapping longer than a new one.
+ * steps run at the same time. Each step first tries this without a wait: only if that response
+ * arrives does silence show later that the mapping is gone. If it takes so long that a NAT may keep
+ * the mapping longer than a new one, the step is unknown.
  */
 #ifndef SLUICE_NAT_LIFETIME_H
 #define SLUICE_NAT_LIFETIME_H
@@ -16,7 +16,7 @@
 #define NAT_STEPS_MAX 12
 
 enum nat_lifetime {
-	NAT_LIFETIME_UNKNOWN, /* the server did not answer: nothing is shown */
+	NAT_LIFETIME_UNKNOWN, /* no result: the server did not answer */
 	NAT_LIFETIME_ALIVE,
 	NAT_LIFETIME_EXPIRED,
 	NAT_LIFETIME_REMAPPED, /* the same socket now has another mapped port */
@@ -31,7 +31,7 @@ struct nat_lifetime_report {
 	struct nat_lifetime_step steps[NAT_STEPS_MAX];
 	int count;
 	bool mapped;	  /* the server has reported a mapped address */
-	bool outermost;	  /* which is one of this host: no NAT is beyond it */
+	bool outermost;	  /* the mapped address belongs to this host: no NAT is beyond it */
 	char failure[96]; /* why a step is unknown; "" if none is */
 };
 

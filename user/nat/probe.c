@@ -43,7 +43,7 @@ static void ask(struct probe *probe, enum nat_test test, int socket, const struc
 	nat_client_ask(probe->client, query, 0);
 }
 
-/* --- the rounds: the queries of one do not depend on each other */
+/* --- the rounds: the queries of a round do not depend on each other */
 
 static void map(struct probe *probe)
 {
@@ -153,7 +153,7 @@ static void test_again(struct probe *probe)
 		ask(probe, NAT_FILTER_AGAIN_PORT, 1, &findings->server, SLUICE_STUN_CHANGE_PORT);
 }
 
-/* Starts the next round that has queries; after the last, and the lifetime, ends. */
+/* Starts the next round that has queries. Stops after the last round and the lifetime. */
 static void advance(struct probe *probe)
 {
 	static void (*const rounds[ROUNDS])(struct probe *) = { map, test, open_filters,
@@ -207,7 +207,9 @@ static int open_sockets(struct probe *probe, struct err *err)
 	return 0;
 }
 
-/* All sockets get one address: to the second address of the server, the route may choose another.
+/*
+ * All sockets get the same source address: the route to the second address of the server might
+ * select another one.
  */
 static int find_local(const struct nat_probe_options *options, struct in6_addr *local,
 		      struct err *err)
