@@ -32,7 +32,7 @@ BPFTOOL ?= $(firstword $(wildcard /usr/sbin/bpftool /usr/local/sbin/bpftool) bpf
 Q       := $(if $(V),,@)
 say      = @printf '  %-5s %s\n' $(1) $(2)
 
-PKGS    := libbpf nettle jansson libmnl libnetfilter_conntrack libcap libevent_core inih
+PKGS    := libbpf hogweed nettle jansson libmnl libnetfilter_conntrack libcap libevent_core inih
 CFLAGS  ?= -O2 -g
 WARN    := -Wall -Wextra -Werror -Wno-unused-parameter -Wno-missing-field-initializers -Wmissing-prototypes -Wstrict-prototypes
 STD     := -std=gnu11 -D_GNU_SOURCE -DSLUICE_VERSION='"$(VERSION)"' -Iinclude -Iuser -I$(BUILD)
@@ -86,11 +86,12 @@ $(objects): $(BUILD)/user/%.o: user/%.c | $(skels) $(scripts)
 	$(Q)$(CC) $(CFLAGS) $(STD) $(WARN) -MMD -MP -c $< -o $@
 -include $(objects:.o=.d)
 
-# --- tests: units that a unit test includes, and user/base, are built again with the sanitizers
+# --- tests: units that a unit test includes, user/base, and the rendezvous server, which parses what
+# the network sends, are built again with the sanitizers
 
 san      := -fsanitize=address,undefined -fno-omit-frame-pointer -fno-sanitize-recover=undefined
 san_see  := $(shell sed -n 's,^\#include "\(.*\)\.h"$$,user/\1.c,p' tests/unit/*.c)
-san_objs := $(patsubst user/%.c,$(BUILD)/san/user/%.o,$(sort $(wildcard user/base/*.c $(san_see))))
+san_objs := $(patsubst user/%.c,$(BUILD)/san/user/%.o,$(sort $(wildcard user/base/*.c user/meet/rendezvous/*.c $(san_see))))
 unit     := $(patsubst tests/%.c,$(BUILD)/tests/%,$(wildcard tests/unit/*.c))
 prog     := $(patsubst tests/%.c,$(BUILD)/tests/%,$(wildcard tests/prog/*.c))
 servers  := $(patsubst tests/servers/%.c,$(BUILD)/tests/%,$(wildcard tests/servers/*.c))
@@ -124,18 +125,20 @@ $(servers): $(BUILD)/tests/%: tests/servers/%.c $(wildcard tests/servers/*.h)
 	$(Q)$(CC) $(CFLAGS) -std=gnu11 -D_GNU_SOURCE $(WARN) -Iinclude -o $@ $< -lm -pthread
 
 # For each fuzz target: a fuzzer with libFuzzer (make fuzz), and a plain replay of its corpus (make
-# check). A target may include sources of the program.
+# check). A target may include sources of the program, or name them in lines " * with: FILE…".
+fuzz_with = $(wildcard $(shell sed -n 's,^ \* with: ,,p' $<))
 fuzz_see := $(wildcard include/sluice/*.h user/*/*.[ch] user/*/*/*.[ch])
 
 $(fuzz): $(BUILD)/fuzz/%: tests/fuzz/%.c $(fuzz_see)
 	$(call say,FUZZ,$<)
 	$(Q)mkdir -p $(@D)
-	$(Q)$(CLANG) -O1 -g -fsanitize=fuzzer,address,undefined $(STD) -o $@ $< $(LIBS)
+	$(Q)$(CLANG) -O1 -g -fsanitize=fuzzer,address,undefined $(STD) -o $@ $< $(fuzz_with) $(LIBS)
 
 $(replay): $(BUILD)/tests/fuzz/replay_%: tests/fuzz/fuzz_%.c tests/fuzz/driver.c $(fuzz_see)
 	$(call say,TEST,$<)
 	$(Q)mkdir -p $(@D)
-	$(Q)$(CC) -O1 -g $(san) $(STD) -DCORPUS='"$(CURDIR)/tests/fuzz/corpus/$*"' -o $@ $< tests/fuzz/driver.c $(LIBS)
+	$(Q)$(CC) -O1 -g $(san) $(STD) -DCORPUS='"$(CURDIR)/tests/fuzz/corpus/$*"' -o $@ $< tests/fuzz/driver.c \
+		$(fuzz_with) $(LIBS)
 
 fuzz: $(fuzz)
 	$(Q)for f in $(fuzz); do $$f -max_total_time=$(or $(SECONDS),60) \
@@ -181,8 +184,8 @@ $(BUILD)/tools/%.bpf.o: tools/bench/%.bpf.c
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CLANG) $(bpf_flags) -c $< -o $@
 
-# Measures the daemon's timers with a million flows.
-$(BUILD)/tools/hold: tools/bench/hold.c $(BUILD)/units.a
+# Measure the daemon's timers with a million flows, and the rendezvous server with a million peers.
+$(BUILD)/tools/hold $(BUILD)/tools/rendezvous: $(BUILD)/tools/%: tools/bench/%.c $(BUILD)/units.a
 	$(call say,CC,$<)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(CFLAGS) $(STD) $(WARN) -o $@ $^ $(LIBS)
@@ -191,6 +194,10 @@ benched: all $(bench_with)
 bench: setup-test
 	$(Q)$(MAKE) --no-print-directory benched
 	$(Q)tools/bench/run $(BENCH)
+
+# Measures registrations and refreshes of the rendezvous server; BENCH=100000 for fewer peers.
+bench-rendezvous: $(BUILD)/tools/rendezvous
+	$(Q)$(BUILD)/tools/rendezvous $(BENCH)
 
 # Measures the time until a new port of a watched bridge is covered; as root.
 bench-follow: all $(BUILD)/tools/follow
@@ -201,7 +208,7 @@ bench-close: $(BUILD)/tools/close
 	$(Q)$(BUILD)/tools/close $(BENCH)
 
 # The inner makes read this file again, and so find the packages that this one installs.
-.PHONY: tested benched bench-follow bench-close setup-build setup-demo setup-test
+.PHONY: tested benched bench-follow bench-close bench-rendezvous setup-build setup-demo setup-test
 setup: setup-test
 setup-build setup-demo setup-test: setup-%:
 	$(Q)tools/setup.sh $*

@@ -16,7 +16,8 @@ BUILD="gcc libc6-dev make pkg-config clang llvm bpftool
 	libevent-dev libinih-dev nettle-dev uthash-dev libhiredis-dev libcap-dev"
 RUN="bpftool iproute2 nftables conntrack procps mount util-linux socat netcat-openbsd dnsperf"
 UNIT="libcmocka-dev python3"
-NET="$RUN libcap2-bin iperf3 tcpdump strace dnsmasq-base bind9-dnsutils zsh fish bash-completion"
+NET="$RUN libcap2-bin iperf3 tcpdump strace dnsmasq-base bind9-dnsutils zsh fish bash-completion
+	stun-client python3-aioice"
 LINT="clang-format clang-tidy cppcheck mandoc"
 
 # Servers, with package and path. unbound, knot and pdns_recursor have one socket per thread. All

@@ -32,7 +32,8 @@ struct shape {
 	const char *source, *target; /* both IPv4 or both IPv6 */
 	enum body body;
 	uint16_t source_port, target_port;
-	size_t payload; /* of the whole datagram */
+	size_t payload;		/* of the whole datagram */
+	const uint8_t *content; /* of the payload; NULL: a pattern */
 	bool no_checksum;
 	int vlan_tags;
 	size_t options;	   /* bytes of IPv4 options, a multiple of 4 */
@@ -146,7 +147,8 @@ static inline size_t build_body(const struct shape *shape, uint8_t *at)
 		else
 			at[12] = 0x50;
 		for (i = head; i < len; i++)
-			at[i] = (uint8_t)(i * 37 + shape->source_port);
+			at[i] = shape->content ? shape->content[i - head]
+					       : (uint8_t)(i * 37 + shape->source_port);
 	}
 	check = sum_finish(sum_add(pseudo ? pseudo_sum(shape, protocol, len) : 0, at, len));
 	if (shape->body == BODY_UDP && !check)

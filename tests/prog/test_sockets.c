@@ -155,6 +155,48 @@ static void test_order(void **state)
 	sockets_free(sockets);
 }
 
+/*
+ * Of two processes that hold a socket, the one that does not run this executable comes first: one
+ * that does may be a child of sluice that hangs.
+ */
+static void test_holders(void **state)
+{
+	const struct sluice_socket_record *record;
+	int fd, wait_for_exec[2];
+	struct sockets *sockets;
+	struct err err;
+	__u64 cookie;
+	pid_t other;
+	char byte;
+
+	lab_net();
+	fd = server_open(PORT);
+	cookie = lab_cookie(fd);
+	assert_return_code(pipe2(wait_for_exec, O_CLOEXEC), errno);
+	other = fork();
+	assert_return_code(other, errno);
+	if (!other) {
+		fcntl(fd, F_SETFD, 0);
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		execlp("sleep", "sleep", "600", NULL);
+		_exit(1);
+	}
+	close(wait_for_exec[1]);
+	assert_int_equal(read(wait_for_exec[0], &byte, 1), 0);
+	assert_int_equal(sockets_read(&sockets, NULL, &err), 0);
+	record = sockets_find(sockets, cookie);
+	assert_non_null(record);
+	assert_int_equal(record->pid, other);
+	record = sockets_next_holder(record);
+	assert_non_null(record);
+	assert_int_equal(record->pid, getpid());
+	sockets_free(sockets);
+	kill(other, SIGKILL);
+	waitpid(other, NULL, 0);
+	close(wait_for_exec[0]);
+	close(fd);
+}
+
 /* A socket of a process in a user namespace with other ids belongs to the creator of the namespace.
  */
 static void test_user_namespace(void **state)
@@ -209,6 +251,7 @@ int main(void)
 		cmocka_unit_test(test_group_that_grows),
 		cmocka_unit_test(test_filter),
 		cmocka_unit_test(test_order),
+		cmocka_unit_test(test_holders),
 		cmocka_unit_test(test_user_namespace),
 	};
 

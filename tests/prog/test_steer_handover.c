@@ -32,6 +32,8 @@
 #define HANDOVERS   64
 #define INTERVAL_US 10000
 #define PERIOD_US   500
+/* The queue of a socket holds what arrives while a busy machine has no CPU for the reader. */
+#define RECEIVE_ROOM (16 << 20)
 
 static struct steer_bpf *skel;
 static bool by_helpers; /* which of the two programs */
@@ -48,6 +50,7 @@ static int server_open(void)
 
 	assert_return_code(fd, errno);
 	lab_option(fd, SOL_SOCKET, SO_REUSEPORT, 1);
+	lab_option(fd, SOL_SOCKET, SO_RCVBUFFORCE, RECEIVE_ROOM);
 	assert_return_code(bind(fd, &end.any, end.size), errno);
 	return fd;
 }

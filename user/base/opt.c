@@ -205,8 +205,21 @@ static void man_argument(FILE *file, const struct opt *opt)
 	}
 }
 
+const char *opt_key(const struct opt *opt, char key[OPT_KEY_MAX])
+{
+	char *at;
+
+	snprintf(key, OPT_KEY_MAX, "%s", opt->name);
+	for (at = key; *at; at++)
+		if (*at == '-')
+			*at = '_';
+	return key;
+}
+
 void opt_man(FILE *file, const struct opt *opts, enum opt_side side)
 {
+	char key[OPT_KEY_MAX];
+
 	for (; opts->name; opts++) {
 		if (opts->side != OPT_BOTH && opts->side != side)
 			continue;
@@ -214,7 +227,7 @@ void opt_man(FILE *file, const struct opt *opts, enum opt_side side)
 		if (opts->letter && side == OPT_LINE)
 			fprintf(file, "\\fB\\-%c\\fR, ", opts->letter);
 		fputs(side == OPT_LINE ? "\\fB\\-\\-" : "\\fB", file);
-		man_text(file, opts->name);
+		man_text(file, side == OPT_LINE ? opts->name : opt_key(opts, key));
 		fputs("\\fR", file);
 		if (opts->arg) {
 			fputs(side == OPT_LINE ? " " : " = ", file);

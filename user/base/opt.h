@@ -79,6 +79,9 @@ int opt_set(const struct opt *opt, const char *what, const char *value, void *in
 void opt_defaults(const struct opt *opts, void *into);
 /* Prints the options of the command line. */
 void opt_help(FILE *file, const struct opt *opts);
+/* Returns the key of an option, which has underscores for the hyphens of its name. */
+#define OPT_KEY_MAX 32
+const char *opt_key(const struct opt *opt, char key[OPT_KEY_MAX]);
 /* Prints the list of a man page: the options (OPT_LINE) or the keys (OPT_FILE). */
 void opt_man(FILE *file, const struct opt *opts, enum opt_side side);
 

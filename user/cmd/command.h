@@ -48,6 +48,9 @@ struct command {
 	X(hold_flows)       \
 	X(hold_unload)      \
 	X(nat_probe)        \
+	X(peer_key)         \
+	X(rendezvous_serve) \
+	X(rendezvous_show)  \
 	X(run)              \
 	X(cleanup)          \
 	X(completion)       \

@@ -43,7 +43,7 @@ static void section_text(const json_t *section, const struct output *output)
 	string_of(section, "state", state, sizeof(state));
 	string_of(section, "reason", reason, sizeof(reason));
 	string_of(section, "hint", hint, sizeof(hint));
-	tone = strcmp(state, "loaded") ? OUTPUT_WARNING : OUTPUT_GOOD;
+	tone = strcmp(state, "loaded") && strcmp(state, "running") ? OUTPUT_WARNING : OUTPUT_GOOD;
 	fprintf(output->file, "  [%s] %s%s%s%s%s%s%s\n", name, output_tone(output, tone), state,
 		output_plain(output), *reason ? ": " : "", reason, *hint ? "; " : "", hint);
 	for (i = 0; i < json_array_size(warnings); i++) {

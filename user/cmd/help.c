@@ -42,6 +42,16 @@ static const struct object {
 	  "Internet.  Loads no program and changes nothing.\n",
 	  "  sluice nat probe 192.0.2.1:3478\n"
 	  "  sluice nat probe 192.0.2.1:3478 --lifetime 180\n" },
+	{ "peer",
+	  "Peers are hosts that find each other by a rendezvous server. A key is their identity.\n",
+	  "  umask 077; sluice peer key >alice.key\n"
+	  "  sluice peer key --public <alice.key\n" },
+	{ "rendezvous",
+	  "Tells hosts behind NATs their public addresses (STUN), and introduces peers.\n",
+	  "  umask 077; sluice peer key >server.key\n"
+	  "  echo alice $(sluice peer key --public <alice.key) >peers\n"
+	  "  sluice rendezvous serve --listen 192.0.2.1:3478 --key-file server.key --peers peers &\n"
+	  "  sluice rendezvous show\n" },
 };
 
 /* Prints the options of a command, and the global ones. */

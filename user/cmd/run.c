@@ -37,10 +37,11 @@ const struct command run_command = {
 	.tables = { { opts, &options } },
 	.options = &options,
 	.run = run,
-	.help = "The file has the sections [global], [reply], [wire], [steer] and [hold]. Their keys are\n"
-		"the options of the load commands; sluice.conf(5) lists them. SIGHUP reloads the\n"
-		"file and applies it in place; a new size in 'table' starts an empty table. If the file\n"
-		"has a mistake, the loaded objects stay unchanged.\n"
+	.help = "The file has the sections [global], [reply], [wire], [steer], [hold] and\n"
+		"[rendezvous]. Their keys are the options of the commands that load or serve;\n"
+		"sluice.conf(5) lists them. SIGHUP reloads the file and applies it in place; a new size\n"
+		"in 'table' starts an empty table. If the file has a mistake, the loaded objects stay\n"
+		"unchanged.\n"
 		"When a section is removed from the file, its object is unloaded, unless a command\n"
 		"loaded it last. SIGTERM ends the daemon, and the objects stay loaded: to unload them\n"
 		"use 'sluice reply unload', 'sluice steer unload' and 'sluice hold unload'.\n\n"

@@ -64,12 +64,18 @@ const struct config_table config_tables[] = {
 	{ "hold", hold_opts, CONFIG_FIELD(hold) },
 	{ "hold", hold_daemon_opts, 0 },
 	{ "hold", hold_send_opts, CONFIG_FIELD(hold_send) },
+	{ "rendezvous", rendezvous_opts, CONFIG_FIELD(rendezvous) },
+	{ "rendezvous", rendezvous_name_opts, CONFIG_FIELD(rendezvous) },
 	{ .section = NULL },
 };
 
-const char *const config_section_names[SECTIONS + 1] = {
-	[SECTION_REPLY] = "reply", [SECTION_WIRE] = "wire", [SECTION_HOLD] = "hold",
-	[SECTION_STEER] = "steer", [SECTIONS] = "global",
+const char *const config_section_names[SECTION_NAMES] = {
+	[SECTION_REPLY] = "reply",
+	[SECTION_WIRE] = "wire",
+	[SECTION_HOLD] = "hold",
+	[SECTION_STEER] = "steer",
+	[SECTION_RENDEZVOUS] = "rendezvous",
+	[SECTION_GLOBAL] = "global",
 };
 
 #define KEYS_MAX 32
@@ -97,20 +103,19 @@ static int parse_section(struct config *config, const struct conf_entry *entry)
 	const char *nearest;
 	int i;
 
-	for (i = 0; i <= SECTIONS; i++)
+	for (i = 0; i < SECTION_NAMES; i++)
 		if (!strcmp(entry->section, config_section_names[i])) {
-			if (i < SECTIONS)
-				config->has[i] = true;
+			config->has[i] = true;
 			return 0;
 		}
-	nearest = suggest_nearest(entry->section, config_section_names, SECTIONS + 1);
+	nearest = suggest_nearest(entry->section, config_section_names, SECTION_NAMES);
 	if (nearest)
 		return conf_add_problem(&config->conf, entry->line,
 					"unknown section [%s]; did you mean [%s]?", entry->section,
 					nearest);
 	return conf_add_problem(&config->conf, entry->line,
 				"unknown section [%s]; valid sections are [global], [reply],"
-				" [wire], [steer] and [hold]",
+				" [wire], [steer], [hold] and [rendezvous]",
 				entry->section);
 }
 
@@ -130,7 +135,7 @@ static int parse_value(struct config *config, const struct conf_entry *entry, co
 	struct err err;
 	char what[64];
 
-	snprintf(what, sizeof(what), "[%s] %s", entry->section, opt->name);
+	snprintf(what, sizeof(what), "[%s] %s", entry->section, entry->key);
 	if (!*entry->value)
 		return conf_add_problem(&config->conf, entry->line, "%s: no value", what);
 	if (has_comment(entry->value))
@@ -147,6 +152,7 @@ static int parse_value(struct config *config, const struct conf_entry *entry, co
 static int parse_key(struct config *config, const struct conf_entry *entry)
 {
 	const struct config_table *table;
+	char keys[KEYS_MAX][OPT_KEY_MAX], key[OPT_KEY_MAX];
 	const char *known[KEYS_MAX], *nearest;
 	const struct opt *opt;
 	size_t i, count = 0, used = 0;
@@ -158,11 +164,13 @@ static int parse_key(struct config *config, const struct conf_entry *entry)
 		for (opt = table->opts; opt->name; opt++) {
 			if (opt->side == OPT_LINE)
 				continue;
-			if (!strcmp(opt->name, entry->key))
+			if (!strcmp(opt_key(opt, key), entry->key))
 				return parse_value(config, entry, opt,
 						   (char *)config + table->offset);
-			if (count < KEYS_MAX)
-				known[count++] = opt->name;
+			if (count < KEYS_MAX) {
+				known[count] = opt_key(opt, keys[count]);
+				count++;
+			}
 		}
 	}
 	/* An unknown section has no keys; parse_section() has reported it. */
@@ -225,10 +233,12 @@ static int check_sections(struct config *config)
 	struct err err = { 0 };
 	int i, result = 0;
 
-	if (!config->has[SECTION_REPLY] && !config->has[SECTION_WIRE] &&
-	    !config->has[SECTION_STEER] && !config->has[SECTION_HOLD] && !conf->problems)
-		return conf_add_problem(
-			conf, 0, "no [reply], [wire], [steer] or [hold] section: nothing to do");
+	for (i = 0; i < SECTION_GLOBAL && !config->has[i];)
+		i++;
+	if (i == SECTION_GLOBAL && !conf->problems)
+		return conf_add_problem(conf, 0,
+					"no [reply], [wire], [steer], [hold] or [rendezvous]"
+					" section: nothing to do");
 	if (!find_entry(conf, "reply", "mode"))
 		problem[SECTION_REPLY] = "[reply] needs a mode: socket, or audit for a trial run";
 	else if (valid && config->reply.any_peer_port && config->reply.mode != SLUICE_REPLY_SOCKET)
@@ -242,6 +252,10 @@ static int check_sections(struct config *config)
 		result = conf_add_err(conf, find_entry(conf, "steer", NULL)->line, "[steer]", &err);
 	if (!find_entry(conf, "hold", "port"))
 		problem[SECTION_HOLD] = "[hold] needs a port: local or remote ones, or any";
+	if (config->has[SECTION_RENDEZVOUS] && valid && !result &&
+	    rendezvous_listeners(&config->rendezvous, &(struct server_config){ 0 }, &err))
+		result = conf_add_err(conf, find_entry(conf, "rendezvous", NULL)->line,
+				      "[rendezvous]", &err);
 	for (i = 0; i < SECTIONS && !result; i++)
 		if (config->has[i] && problem[i])
 			result = conf_add_problem(

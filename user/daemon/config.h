@@ -12,6 +12,7 @@
 #include "base/log.h"
 #include "hold/hold.h"
 #include "hold/send_options.h"
+#include "meet/rendezvous/rendezvous.h"
 #include "reply/reply.h"
 #include "steer/cpu/spread.h"
 #include "steer/steer.h"
@@ -31,17 +32,21 @@ enum config_section {
 	SECTION_WIRE,
 	SECTION_HOLD,
 	SECTION_STEER,
-	SECTIONS
+	SECTIONS,
+	/* and those that load none */
+	SECTION_RENDEZVOUS = SECTIONS,
+	SECTION_GLOBAL,
+	SECTION_NAMES
 };
 
-/* Indexed by enum config_section; the last one is [global]. */
-extern const char *const config_section_names[SECTIONS + 1];
+/* Indexed by enum config_section. */
+extern const char *const config_section_names[SECTION_NAMES];
 
 struct config {
 	enum log_level log_level;
 	struct location location; /* NULL: not given */
 	const char *netns;	  /* namespace of mode wire; NULL: the daemon's own */
-	bool has[SECTIONS];
+	bool has[SECTION_NAMES];
 	struct reply_options reply;
 	struct wire_options wire;
 	struct steer_options steer;
@@ -52,7 +57,8 @@ struct config {
 	struct hold_send_options hold_send;
 	const char *hold_netns;	 /* like steer_netns */
 	const char *hold_cgroup; /* NULL: as in [global] */
-	struct conf conf;	 /* owns the strings above, and the file's problems */
+	struct rendezvous_options rendezvous;
+	struct conf conf; /* owns the strings above, and the file's problems */
 };
 
 /*

@@ -100,7 +100,7 @@ int config_file_check(const struct context *context, const char *path, struct er
 		json_t *document = output_document();
 
 		json_object_set_new(document, "config", output_name(path));
-		for (i = 0; i < SECTIONS; i++)
+		for (i = 0; i < SECTION_GLOBAL; i++)
 			json_object_set_new(document, config_section_names[i],
 					    json_boolean(config.has[i]));
 		output_json(&context->output, document);

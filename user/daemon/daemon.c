@@ -14,6 +14,7 @@
 #include "daemon/config_file.h"
 #include "daemon/hold.h"
 #include "daemon/netns.h"
+#include "daemon/rendezvous.h"
 #include "daemon/sections.h"
 #include "daemon/status_socket.h"
 #include "daemon/steer.h"
@@ -49,6 +50,7 @@ struct node {
 	struct watch *watch;
 	struct steer_section steer;
 	struct hold_section hold;
+	struct rendezvous_section rendezvous;
 	struct status_socket status;
 };
 
@@ -79,6 +81,9 @@ static void notify_status(const struct node *node, const char *state)
 		used += (size_t)snprintf(status + used, sizeof(status) - used, "%s%s: %s",
 					 used ? ", " : "", name, text);
 	}
+	if (config->has[SECTION_RENDEZVOUS])
+		snprintf(status + used, sizeof(status) - used, "%srendezvous: %s", used ? ", " : "",
+			 node->rendezvous.pid ? "running" : "not running");
 	result = sd_notify("%sSTATUS=%s\n", state, status);
 	if (result < 0)
 		log_warning("service manager: %s", strerror(-result));
@@ -118,6 +123,7 @@ static void open_status(struct node *node)
 	node->status.view.sections = &node->sections;
 	node->status.view.steer = &node->steer;
 	node->status.view.hold = &node->hold;
+	node->status.view.rendezvous = &node->rendezvous;
 	node->status.view.watch = node->watch;
 	if (!status_socket_open(&node->status, node->loop, node->lock_fd, &err))
 		return;
@@ -189,6 +195,7 @@ static int apply(struct node *node, struct config_file *file, struct err *err)
 		return result;
 	log_logfmt(node->context->verbose ? LOG_LEVEL_DEBUG : file->config.log_level);
 	watch_file(node->watch, node->sections.wire_file);
+	rendezvous_section_apply(&node->rendezvous, &file->config);
 	if (sections_name_netns(&node->sections))
 		loop_timer_start(node->follow, FOLLOW_US);
 	else
@@ -290,6 +297,8 @@ static int setup_loop(struct node *node)
 		result = steer_section_init(&node->steer, node->loop, on_changed, node);
 	if (!result)
 		result = hold_section_init(&node->hold, node->loop);
+	if (!result)
+		result = rendezvous_section_init(&node->rendezvous, node->loop, on_changed, node);
 	if (result)
 		return result;
 	node->watch = watch_new(node->loop, &node->netns, &node->steer.spread, on_changed, node);
@@ -370,6 +379,7 @@ out:
 	status_socket_close(&node.status);
 	steer_section_end(&node.steer);
 	hold_section_end(&node.hold);
+	rendezvous_section_end(&node.rendezvous);
 	loop_free(node.loop);
 	watch_free(node.watch);
 	if (node.lock_fd >= 0)

@@ -233,7 +233,8 @@ void sections_follow(struct sections *sections)
 int sections_apply(struct sections *sections, struct config_file *file, struct err *err)
 {
 	const struct section *failed = NULL;
-	bool loaded = false;
+	/* the server has failures of its own, and is started again */
+	bool loaded = file->config.has[SECTION_RENDEZVOUS];
 	int i;
 
 	for (i = 0; i < SECTIONS; i++) {

@@ -99,6 +99,16 @@ static json_t *section_json(const struct status_view *view, int i)
 	return object;
 }
 
+static json_t *rendezvous_json(const struct rendezvous_section *section)
+{
+	const char *failure = section->failure.text;
+
+	return json_pack("{s:s, s:s, s:o, s:o, s:o}", "section", "rendezvous", "state",
+			 section->pid ? "running" : "waiting", "reason",
+			 !section->pid && *failure ? output_name(failure) : json_null(), "hint",
+			 json_null(), "warnings", json_array());
+}
+
 json_t *status_view_json(const struct status_view *view)
 {
 	const struct config_file *file = view->sections->file;
@@ -108,6 +118,8 @@ json_t *status_view_json(const struct status_view *view)
 	for (i = 0; file && i < SECTIONS; i++)
 		if (file->config.has[i])
 			json_array_append_new(sections, section_json(view, i));
+	if (file && file->config.has[SECTION_RENDEZVOUS])
+		json_array_append_new(sections, rendezvous_json(view->rendezvous));
 	json_object_update_new(
 		document,
 		json_pack("{s:s, s:i, s:o, s:f, s:o, s:o}", "version", SLUICE_VERSION, "pid",

@@ -3,6 +3,7 @@
 #ifndef SLUICE_DAEMON_STATUS_VIEW_H
 #define SLUICE_DAEMON_STATUS_VIEW_H
 
+#include "daemon/rendezvous.h"
 #include "daemon/sections.h"
 #include "daemon/watch.h"
 
@@ -16,6 +17,7 @@ struct status_view {
 	const struct sections *sections;
 	const struct steer_section *steer;
 	const struct hold_section *hold;
+	const struct rendezvous_section *rendezvous;
 	const struct watch *watch;
 	char refused[768]; /* why the last reload was refused; empty: it was accepted */
 };

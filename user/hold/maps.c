@@ -8,15 +8,7 @@
 #include <bpf/bpf.h>
 #include <errno.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <unistd.h>
-
-static size_t length_of(__u32 entries, size_t value)
-{
-	size_t page = (size_t)sysconf(_SC_PAGESIZE);
-
-	return (entries * value + page - 1) / page * page;
-}
 
 /* Maps a pinned array and sets *entries to its size. Returns NULL with *err set on failure. */
 static void *map_array(const char *bpffs, const char *name, __u32 value, bool write, __u32 *entries,
@@ -29,13 +21,10 @@ static void *map_array(const char *bpffs, const char *name, __u32 value, bool wr
 	if (fd < 0)
 		return NULL;
 	*entries = map_entries(fd);
-	at = mmap(NULL, length_of(*entries, value), write ? PROT_READ | PROT_WRITE : PROT_READ,
-		  MAP_SHARED, fd, 0);
-	if (at == MAP_FAILED) {
+	at = map_open_array(fd, *entries, value, write);
+	if (!at)
 		err_set(err, EXIT_ERROR, errno, "%s/%s/%s: mmap: %s", bpffs, HOLD_OBJECT, name,
 			strerror(errno));
-		at = NULL;
-	}
 	close(fd);
 	return at;
 }
@@ -55,7 +44,7 @@ int hold_maps_open(struct hold_maps *maps, const char *bpffs, bool write, struct
 	if (!maps->kept)
 		goto failed;
 	if (kept != entries) {
-		munmap(maps->kept, length_of(kept, sizeof(*maps->kept)));
+		map_close_array(maps->kept, kept, sizeof(*maps->kept));
 		maps->kept = NULL;
 		err_set(err, EXIT_ERROR, EAGAIN, "hold: the tables are being replaced");
 		goto failed;
@@ -84,14 +73,10 @@ failed:
 
 void hold_maps_close(struct hold_maps *maps)
 {
-	if (maps->flows)
-		munmap((void *)maps->flows, length_of(maps->table + 1, sizeof(*maps->flows)));
-	if (maps->kept)
-		munmap(maps->kept, length_of(maps->table + 1, sizeof(*maps->kept)));
-	if (maps->status)
-		munmap(maps->status, length_of(1, sizeof(*maps->status)));
-	if (maps->closes)
-		munmap((void *)maps->closes, length_of(SLUICE_HOLD_CLOSES, sizeof(*maps->closes)));
+	map_close_array(maps->flows, maps->table + 1, sizeof(*maps->flows));
+	map_close_array(maps->kept, maps->table + 1, sizeof(*maps->kept));
+	map_close_array(maps->status, 1, sizeof(*maps->status));
+	map_close_array(maps->closes, SLUICE_HOLD_CLOSES, sizeof(*maps->closes));
 	if (maps->socks_fd >= 0)
 		close(maps->socks_fd);
 	if (maps->netns_fd >= 0)

@@ -14,8 +14,6 @@
 #include <sys/stat.h>
 #include <sys/un.h>
 
-#define DAEMON_STATUS_DIR "/run/sluice"
-
 /* Sets the address of the daemon that locks this directory. */
 void daemon_status_address(const struct stat *lock_dir, struct sockaddr_un *address);
 

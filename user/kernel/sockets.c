@@ -40,7 +40,32 @@ union item {
 	struct sluice_socket_members members; /* if its first word is 0 */
 };
 
-/* Adds a process that holds the socket, unless it is known; the lowest pid comes first. */
+/* Compares executables: any process can use the name, and a list of pids would go stale. */
+bool sockets_is_sluice(__u32 pid)
+{
+	__u32 own_pid = (__u32)getpid();
+	static struct exe own;
+	struct exe exe;
+
+	if (pid == own_pid)
+		return true;
+	if (!own.ino)
+		exe_read(own_pid, &own);
+	return exe_read(pid, &exe) && exe_equal(&exe, &own);
+}
+
+/*
+ * Does @a precede @b among the holders of a socket? A process of sluice comes last: it may be a
+ * child that hangs with the descriptor of a hostile process (kernel/process_sockets.h).
+ */
+static bool precedes(const struct sluice_socket_record *a, const struct sluice_socket_record *b)
+{
+	bool a_own = sockets_is_sluice(a->pid), b_own = sockets_is_sluice(b->pid);
+
+	return a_own == b_own ? a->pid < b->pid : b_own;
+}
+
+/* Adds a process that holds the socket, unless it is known. */
 static int add_holder(struct entry *first, const struct sluice_socket_record *record)
 {
 	struct entry *at, *entry;
@@ -55,7 +80,7 @@ static int add_holder(struct entry *first, const struct sluice_socket_record *re
 	if (!entry)
 		return -ENOMEM;
 	entry->record = *record;
-	if (record->pid < first->record.pid) {
+	if (precedes(record, &first->record)) {
 		entry->record = first->record;
 		first->record = *record;
 	}
@@ -87,20 +112,6 @@ static int add_record(struct sockets *sockets, struct sluice_socket_record *reco
 		HASH_ADD(hh_cookie, sockets->by_cookie, record.cookie, sizeof(entry->record.cookie),
 			 entry);
 	return 0;
-}
-
-/* Compares executables: any process can use the name, and a list of pids would go stale. */
-bool sockets_is_sluice(__u32 pid)
-{
-	__u32 own_pid = (__u32)getpid();
-	static struct exe own;
-	struct exe exe;
-
-	if (pid == own_pid)
-		return true;
-	if (!own.ino)
-		exe_read(own_pid, &own);
-	return exe_read(pid, &exe) && exe_equal(&exe, &own);
 }
 
 static int add_members(struct sockets *sockets, const struct sluice_socket_members *members)

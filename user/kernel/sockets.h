@@ -36,7 +36,10 @@ int sockets_read(struct sockets **sockets, const struct sockets_filter *filter, 
 int sockets_read_own(__u64 cookie, struct sluice_socket_record *record);
 /* Is this a process of sluice? Such a process holds other processes' sockets for a moment. */
 bool sockets_is_sluice(__u32 pid);
-/* Finds the process with the lowest pid that holds the socket, or NULL. @sockets may be NULL. */
+/*
+ * Finds a process that holds the socket: that with the lowest pid, and one of sluice only if no
+ * other holds it. Returns NULL if none does. @sockets may be NULL.
+ */
 const struct sluice_socket_record *sockets_find(const struct sockets *sockets, __u64 cookie);
 /* Returns another process that holds the socket of @record, or NULL after the last one. */
 const struct sluice_socket_record *sockets_next_holder(const struct sluice_socket_record *record);

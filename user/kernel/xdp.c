@@ -2,6 +2,7 @@
 #include "kernel/xdp.h"
 
 #include "kernel/feature.h"
+#include "net/netdev.h"
 
 #include <bpf/bpf.h>
 #include <bpf/btf.h>
@@ -9,6 +10,7 @@
 #include <linux/if_link.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 int xdp_prog(__u32 ifindex, struct hook_prog *prog)
@@ -33,6 +35,63 @@ int xdp_link_create(__u32 ifindex, bool native, int prog_fd)
 	int fd = bpf_link_create(prog_fd, (int)ifindex, BPF_XDP, &opts);
 
 	return fd < 0 ? -errno : fd;
+}
+
+int xdp_require_free(const char *name, __u32 ifindex, struct err *err)
+{
+	struct hook_prog prog;
+	int result = xdp_prog(ifindex, &prog);
+
+	if (result == -ENOENT)
+		return 0;
+	if (result)
+		return err_set(err, EXIT_ERROR, -result, "%s: cannot read its XDP program: %s",
+			       name, strerror(-result));
+	return err_hint(err,
+			err_set(err, EXIT_CONFLICT, EBUSY,
+				"%s: already has XDP program '%s' (id %u)", name, prog.name,
+				prog.id),
+			"sluice never replaces the XDP program of another owner: have its"
+			" owner detach it, or use another interface");
+}
+
+/*
+ * Sets *err for an upper device: if it has a program, the kernel refuses one on its lower devices.
+ */
+static int require_free_above(const char *name, __u32 ifindex, struct err *err)
+{
+	const struct netdev *dev, *above = NULL;
+	struct hook_prog prog;
+	struct netdev *list;
+	size_t count;
+	bool taken;
+
+	if (netdev_list(&list, &count, &(struct err){ 0 }))
+		return 0;
+	dev = netdev_numbered(list, count, ifindex);
+	if (dev && dev->master)
+		above = netdev_numbered(list, count, dev->master);
+	taken = above && !xdp_prog(above->ifindex, &prog);
+	if (taken)
+		err_hint(err,
+			 err_set(err, EXIT_CONFLICT, EBUSY,
+				 "%s: %s, which is above it, has XDP program '%s' (id %u)", name,
+				 above->name, prog.name, prog.id),
+			 "use the upper interface or its ports, not both");
+	free(list);
+	return taken ? -EBUSY : 0;
+}
+
+int xdp_attach_error(const char *name, __u32 ifindex, int error, struct err *err)
+{
+	bool busy = error == EBUSY || error == EEXIST;
+
+	/* another process may have attached a program since xdp_require_free() */
+	if (busy &&
+	    (xdp_require_free(name, ifindex, err) || require_free_above(name, ifindex, err)))
+		return -EBUSY;
+	return err_set(err, busy ? EXIT_CONFLICT : EXIT_LACKING, error,
+		       "%s: attaching XDP failed: %s", name, strerror(error));
 }
 
 /* --- the driver's reason for a refusal */

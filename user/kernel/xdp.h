@@ -14,8 +14,12 @@
 
 /* Reads the interface's program, in any mode. Returns 0, -ENOENT without one, or -errno. */
 int xdp_prog(__u32 ifindex, struct hook_prog *prog);
+/* Returns 0 if the interface has no XDP program; otherwise -errno with *err set. */
+int xdp_require_free(const char *name, __u32 ifindex, struct err *err);
 /* Attaches by a link. Returns its descriptor; closing it detaches unless the link is pinned. */
 int xdp_link_create(__u32 ifindex, bool native, int prog_fd);
+/* Sets *err for an interface to which no link could be attached. Returns -errno. */
+int xdp_attach_error(const char *name, __u32 ifindex, int error, struct err *err);
 /*
  * Writes the reason why the kernel refused to attach in native mode: the driver's own message if it
  * has one. Call only after such a refusal. Returns text.

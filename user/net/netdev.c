@@ -49,10 +49,15 @@ static int parse_one(const struct nlmsghdr *nlh, void *into)
 			snprintf(dev->name, sizeof(dev->name), "%s", mnl_attr_get_str(attr));
 		else if (type == IFLA_MASTER)
 			dev->master = mnl_attr_get_u32(attr);
+		else if (type == IFLA_LINK)
+			dev->lower = mnl_attr_get_u32(attr);
 		else if (type == IFLA_LINKINFO)
 			mnl_attr_for_each_nested(info, attr)
-				if (mnl_attr_get_type(info) == IFLA_INFO_KIND)
+				if (mnl_attr_get_type(info) == IFLA_INFO_KIND) {
 					dev->bridge = !strcmp(mnl_attr_get_str(info), "bridge");
+					dev->vlan = !strcmp(mnl_attr_get_str(info), "vlan");
+					dev->veth = !strcmp(mnl_attr_get_str(info), "veth");
+				}
 	}
 	return MNL_CB_OK;
 }
@@ -156,6 +161,22 @@ int netdev_has_ethernet(const struct netdev *dev)
 	default:
 		return -1;
 	}
+}
+
+int netdev_find_ethernet(const struct netdev *list, size_t count, const char *name,
+			 const struct netdev **dev, struct err *err)
+{
+	const struct netdev *found = netdev_named(list, count, name);
+
+	if (!found)
+		return err_hint(err, err_set(err, EXIT_ERROR, ENODEV, "no interface '%s'", name),
+				"'ip link' lists those of this network namespace; --netns enters"
+				" another");
+	if (netdev_has_ethernet(found) != 1)
+		return err_set(err, EXIT_ERROR, EOPNOTSUPP,
+			       "%s: its packets have no Ethernet header", name);
+	*dev = found;
+	return 0;
 }
 
 bool netdev_strips_vlan(const char *name)

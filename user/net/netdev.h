@@ -16,8 +16,11 @@
 struct netdev {
 	__u32 ifindex;
 	__u32 master; /* ifindex of its bridge, bond or VRF, or 0 */
+	__u32 lower;  /* ifindex of the interface that it is on top of, as a VLAN; or 0 */
 	__u16 type;   /* ARPHRD_… */
 	bool bridge;  /* the interface is a bridge */
+	bool vlan;    /* it is a VLAN of its lower interface */
+	bool veth;
 	char name[IFNAMSIZ];
 };
 
@@ -33,6 +36,9 @@ const struct netdev *netdev_named(const struct netdev *list, size_t count, const
 const struct netdev *netdev_numbered(const struct netdev *list, size_t count, __u32 ifindex);
 /* Returns 1 if packets start with an Ethernet header, 0 if with an IP header, -1 otherwise. */
 int netdev_has_ethernet(const struct netdev *dev);
+/* Finds an interface for XDP. Returns 0, or -errno with *err set: no such one, or no Ethernet. */
+int netdev_find_ethernet(const struct netdev *list, size_t count, const char *name,
+			 const struct netdev **dev, struct err *err);
 /* Does the interface's driver strip VLAN tags on receive (`ethtool -k`: rx-vlan-offload)? */
 bool netdev_strips_vlan(const char *name);
 /* Returns the inode number of the network namespace. */

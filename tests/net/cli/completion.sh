@@ -43,7 +43,7 @@ offers bash "socket audit wire" reply load --mode ''
 offers bash "wire" reply load --mode w
 offers bash "wire" reply load --mode = w
 offers bash "socket audit wire" reply load --mode =
-offers bash "reply run" r
+offers bash "reply rendezvous run" r
 offers bash "load show flows audit unload" reply ''
 offers bash "load" reply lo
 offers bash "load" -j --netns x reply lo
@@ -87,7 +87,7 @@ in_fish()
 
 offers fish "audit socket wire" "sluice reply load --mode "
 offers fish "--mode=wire" "sluice reply load --mode=w"
-offers fish "reply run" "sluice r"
+offers fish "rendezvous reply run" "sluice r"
 offers fish "load" "sluice -j reply lo"
 offers fish "bluebird" "sluice --netns blue"
 offers fish "$TEST_TMP/my file.conf $TEST_TMP/mydir/" "sluice run --config $TEST_TMP/my"

@@ -14,7 +14,7 @@ for words in "reply --help" "help reply" "reply help" "--help reply" "reply -h";
 	want_text "examples:"
 	[[ $OUTPUT != *"steer load"* ]] || fail "commands of another object:" "$OUTPUT"
 done
-for object in steer hold nat conntrack; do
+for object in steer hold nat conntrack peer rendezvous; do
 	want_status 0 sluice help "$object"
 	want_text "examples:"
 done

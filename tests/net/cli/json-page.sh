@@ -159,6 +159,26 @@ wait_until 20 grep -q ready "$TEST_TMP/stun"
 save "nat probe" 0 nat probe 127.0.0.1:3478 --lifetime 1
 stop "$SPAWNED"
 
+say "rendezvous"
+save "peer key" 0 peer key
+mkdir -p "$TEST_TMP/public"
+mount --bind "$TEST_TMP/public" /mnt
+sluice peer key >"$TEST_TMP/key"
+save "peer key" 0 peer key --public <"$TEST_TMP/key"
+public=$(sluice peer key --public <"$TEST_TMP/key")
+echo "alice $public" >/mnt/peers
+spawn_in "$HOST" "$TEST_TMP/rendezvous" "$SLUICE" rendezvous serve --listen "$FAR4:3478" \
+	--key-file "$TEST_TMP/key" --peers /mnt/peers --xdp eth0
+rendezvous=$SPAWNED
+wait_until 20 grep -q 'msg="started"' "$TEST_TMP/rendezvous"
+PYTHONPATH=$ROOT/tests/net/lib in_ns "$LAN" python3 -B -c 'import sys
+from rendezvous import *
+peer = Peer("alice", sys.argv[1], sys.argv[2], (sys.argv[3], 3478))
+assert peer.register([("10.0.0.1", 5000)]).kind == SUCCESS' \
+	"$(cat "$TEST_TMP/key")" "$public" "$FAR4"
+save "rendezvous show" 0 rendezvous show
+stop "$rendezvous"
+
 say "the daemon: a section is loaded, one waits, and one has a warning"
 configure '[reply]' 'mode = socket' '[wire]' 'follow = missing0, eth0' '[steer]' 'port = 53' \
 	'policy = cpu' 'xdp = missing1' 'cpus = 0' '[hold]' 'port = any'

@@ -76,7 +76,7 @@ ip -n "$HOST" link add port1 type veth peer name port1 netns "$LAN"
 ip -n "$HOST" link set dev port1 master br1
 id=$(in_ns "$HOST" "$FOREIGN" --dev br1 --type xdp --name above --link /sys/fs/bpf/above)
 want_refused 5 "port1: br1, which is above it, has XDP program 'above' (id $id)" --xdp port1 --cpus 0
-want_text "spread on the upper interface or on its ports, not both"
+want_text "use the upper interface or its ports, not both"
 rm /sys/fs/bpf/above
 ip -n "$HOST" link del br1
 

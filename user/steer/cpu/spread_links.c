@@ -30,24 +30,6 @@ static const char *link_path(const struct spread_load *load, const struct spread
 	return pins_path(load->options->bpffs, STEER_OBJECT, link_pin(&at->to, name), path);
 }
 
-static int refuse_foreign(const struct spread_link *at, struct err *err)
-{
-	struct hook_prog prog;
-	int result = xdp_prog(at->to.ifindex, &prog);
-
-	if (result == -ENOENT)
-		return 0;
-	if (result)
-		return err_set(err, EXIT_ERROR, -result, "%s: cannot read its XDP program: %s",
-			       at->to.name, strerror(-result));
-	return err_hint(err,
-			err_set(err, EXIT_CONFLICT, EBUSY,
-				"%s: already has XDP program '%s' (id %u)", at->to.name, prog.name,
-				prog.id),
-			"sluice never replaces the XDP program of another owner: have its"
-			" owner detach it, or spread on another interface");
-}
-
 const struct sluice_spread_link *spread_link_recorded(const struct sluice_spread_meta *meta,
 						      __u32 ifindex, __u32 netns)
 {
@@ -74,18 +56,14 @@ int spread_link_open(const char *bpffs, const struct sluice_spread_link *to, str
 static int link_resolve(struct spread_load *load, const struct netdev *list, size_t count,
 			const char *name, struct spread_link *at, struct err *err)
 {
-	const struct netdev *dev = netdev_named(list, count, name);
 	const struct sluice_spread_link *before;
+	const struct netdev *dev;
 	struct hook_link link;
 	char path[PATH_MAX];
+	int result = netdev_find_ethernet(list, count, name, &dev, err);
 
-	if (!dev)
-		return err_hint(err, err_set(err, EXIT_ERROR, ENODEV, "no interface '%s'", name),
-				"'ip link' lists those of this network namespace; --netns enters"
-				" another");
-	if (netdev_has_ethernet(dev) != 1)
-		return err_set(err, EXIT_ERROR, EOPNOTSUPP,
-			       "%s: its packets have no Ethernet header", name);
+	if (result)
+		return result;
 	*at = (struct spread_link){ .to = { .ifindex = dev->ifindex,
 					    .netns = (__u32)netdev_netns() },
 				    .fd = -1,
@@ -97,7 +75,7 @@ static int link_resolve(struct spread_load *load, const struct netdev *list, siz
 	if (at->fd < 0) {
 		if (!load->options->dry_run)
 			unload_pin(link_path(load, at, path));
-		return refuse_foreign(at, err);
+		return xdp_require_free(at->to.name, at->to.ifindex, err);
 	}
 	at->to.mode = before->mode;
 	memcpy(at->to.why, before->why, sizeof(at->to.why));
@@ -144,43 +122,6 @@ static int prog_of(const struct spread_load *load, __u32 mode)
 							    : load->skel->progs.sluice_spread_g);
 }
 
-/*
- * Sets *err for an upper device: if it has a program, the kernel refuses one on its lower devices.
- */
-static int refuse_below(const struct spread_link *at, struct err *err)
-{
-	const struct netdev *dev, *above = NULL;
-	struct hook_prog prog;
-	struct netdev *list;
-	size_t count;
-	bool taken;
-
-	if (netdev_list(&list, &count, &(struct err){ 0 }))
-		return 0;
-	dev = netdev_numbered(list, count, at->to.ifindex);
-	if (dev && dev->master)
-		above = netdev_numbered(list, count, dev->master);
-	taken = above && !xdp_prog(above->ifindex, &prog);
-	if (taken)
-		err_hint(err,
-			 err_set(err, EXIT_CONFLICT, EBUSY,
-				 "%s: %s, which is above it, has XDP program '%s' (id %u)",
-				 at->to.name, above->name, prog.name, prog.id),
-			 "spread on the upper interface or on its ports, not both");
-	free(list);
-	return taken ? -EBUSY : 0;
-}
-
-static int attach_error(const struct spread_link *at, int error, struct err *err)
-{
-	/* another process may have attached a program since link_resolve() */
-	if ((error == EBUSY || error == EEXIST) &&
-	    (refuse_foreign(at, err) || refuse_below(at, err)))
-		return -EBUSY;
-	return err_set(err, error == EBUSY || error == EEXIST ? EXIT_CONFLICT : EXIT_LACKING, error,
-		       "%s: attaching XDP failed: %s", at->to.name, strerror(error));
-}
-
 static int link_attach(const struct spread_load *load, struct spread_link *at, struct err *err)
 {
 	int native = prog_of(load, SLUICE_SPREAD_NATIVE), error;
@@ -198,7 +139,7 @@ static int link_attach(const struct spread_load *load, struct spread_link *at, s
 	if (at->fd >= 0)
 		return 0;
 	if (error == EPERM || error == EBUSY || error == EEXIST)
-		return attach_error(at, error, err);
+		return xdp_attach_error(at->to.name, at->to.ifindex, error, err);
 	xdp_refusal(at->to.ifindex, native, error, at->to.why, sizeof(at->to.why));
 	if (!xdp_generic_reaches_cpus())
 		return err_hint(err,
@@ -209,7 +150,7 @@ static int link_attach(const struct spread_load *load, struct spread_link *at, s
 				"omit --xdp: Receive Packet Steering (rps_cpus) spreads flows too");
 	at->to.mode = SLUICE_SPREAD_GENERIC;
 	at->fd = xdp_link_create(at->to.ifindex, false, prog_of(load, SLUICE_SPREAD_GENERIC));
-	return at->fd < 0 ? attach_error(at, -at->fd, err) : 0;
+	return at->fd < 0 ? xdp_attach_error(at->to.name, at->to.ifindex, -at->fd, err) : 0;
 }
 
 int spread_links_attach(struct spread_load *load, struct err *err)

@@ -1,0 +1,127 @@
+// SPDX-License-Identifier: (GPL-2.0-or-later OR BSD-2-Clause)
+/*
+ * The rendezvous server's fast path: answers ordinary Binding requests (<sluice/stun_binding.h>)
+ * and short refreshes of registrations (<sluice/rendezvous.h>) in XDP, without waking the server.
+ * What it does not understand as a whole passes to user space, whose answer is the same, byte for
+ * byte, where both could answer.
+ *
+ * The answer leaves by the interface of the request, to the link-layer address that sent it. So it
+ * needs no route, and neither netfilter nor rp_filter see either of them.
+ *
+ * User space renews a lease: a server that hangs is not answered for. If it is killed, its links go
+ * with it.
+ */
+#include "common/clock.h"
+#include "common/kernel.h"
+#include "meet/answer.h"
+#include "meet/datagram.h"
+#include "meet/maps.h"
+#include "meet/refresh.h"
+
+/* May a prefix get one more answer? Counts it. */
+static __always_inline bool budget_take(const struct sluice_addr *source, __u64 now)
+{
+	__u32 index = sluice_meet_budget_index(seed, source);
+	__u64 *entry = bpf_map_lookup_elem(&sluice_m_budget, &index), due;
+
+	if (!entry || !budget_interval_ns)
+		return true;
+	due = *(volatile __u64 *)entry;
+	if (due < now)
+		due = now;
+	due += budget_interval_ns;
+	if (due > now + budget_burst_ns)
+		return false;
+	*(volatile __u64 *)entry = due;
+	return true;
+}
+
+/* Returns enum sluice_meet_service, 0 at an address that is not the server's. */
+static __always_inline __u32 services_of(const struct datagram *datagram)
+{
+	const struct sluice_meet_listen at = { .addr = datagram->target,
+					       .port_be = datagram->target_port_be };
+	const __u32 *services = bpf_map_lookup_elem(&sluice_m_listen, &at);
+
+	return services ? *services : 0;
+}
+
+/* Builds the answer. Returns XDP_TX with its length, or what else to do with the request. */
+static __always_inline int binding_answer(const struct packet_cursor *cursor,
+					  const struct datagram *datagram, bool open_ok,
+					  struct sluice_stun_answer *answer, __u32 *length)
+{
+	struct sluice_stun_request request;
+	struct in6_addr source;
+	int verdict;
+	__u64 now;
+
+	if (sluice_stun_recognise(cursor, datagram->payload_off, datagram->payload_len, &request) !=
+	    SLUICE_STUN_IS_ORDINARY)
+		return pass(SLUICE_MEET_passed_message);
+	verdict = may_answer(cursor, datagram, open_ok, &now);
+	if (verdict != XDP_TX)
+		return verdict;
+	if (!budget_take(&datagram->source, now)) {
+		count(SLUICE_MEET_dropped_budget);
+		return XDP_DROP;
+	}
+	__builtin_memcpy(&source, &datagram->source, sizeof(source));
+	*length = sluice_stun_answer(answer, &request, &source, datagram->source_port_be);
+	return XDP_TX;
+}
+
+static __always_inline int handle(struct xdp_md *ctx, bool open_ok)
+{
+	void *data = (void *)(long)ctx->data, *data_end = (void *)(long)ctx->data_end;
+	struct packet_cursor cursor = packet_begin(data, data_end, data_end - data, 0);
+	__u32 length = SLUICE_RENDEZVOUS_REFRESHED_SIZE;
+	struct sluice_stun_answer answer = {};
+	struct sluice_meet_peer *peer = NULL;
+	struct datagram datagram;
+	__u32 services;
+	int verdict;
+	__u64 now;
+
+	if (!datagram_parse(&cursor, &datagram))
+		return XDP_PASS;
+	services = services_of(&datagram);
+	if (!services)
+		return XDP_PASS;
+	if (services & SLUICE_MEET_REFRESH && refresh_is(&cursor, &datagram))
+		verdict = refresh_answer(&cursor, &datagram, open_ok, &now, &peer, &answer);
+	else if (!(services & SLUICE_MEET_BINDING))
+		verdict = pass(SLUICE_MEET_passed_message);
+	else
+		verdict = binding_answer(&cursor, &datagram, open_ok, &answer, &length);
+	if (verdict != XDP_TX)
+		return verdict;
+	verdict = datagram.ip4 ? answer_send(ctx, &datagram, true, &answer, length)
+			       : answer_send(ctx, &datagram, false, &answer, length);
+	if (verdict != XDP_TX)
+		return verdict;
+	if (peer) {
+		*(volatile __u64 *)&peer->seen_ns = now;
+		count(SLUICE_MEET_refreshes);
+	} else {
+		count(SLUICE_MEET_bindings);
+		count_add(SLUICE_MEET_bytes_in, datagram.payload_len);
+		count_add(SLUICE_MEET_bytes_out, length);
+	}
+	return XDP_TX;
+}
+
+SEC("xdp")
+int sluice_meet(struct xdp_md *ctx)
+{
+	return handle(ctx, true);
+}
+
+/* For generic XDP, which would complete an open checksum a second time. */
+SEC("xdp")
+int sluice_meet_g(struct xdp_md *ctx)
+{
+	return handle(ctx, false);
+}
+
+char LICENSE[] SEC("license") = "Dual BSD/GPL";

@@ -1,0 +1,92 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# shellcheck shell=bash
+# Helpers for the tests of the rendezvous server. Source it after lib.sh.
+#
+#   CONTAINER 192.0.2.10, 2001:db8::10 ── eth0 ═ eth0 ── HOST 192.0.2.1 and .2, 2001:db8::1 and ::2
+
+PYTHONPATH=$ROOT/tests/net/lib
+export PYTHONPATH PYTHONDONTWRITEBYTECODE=1
+SERVER_LOG=$TEST_TMP/rendezvous.log
+PEERS=/mnt/peers
+
+meet_up()
+{
+	netns_add "$HOST"
+	netns_add "$CONTAINER"
+	in_ns "$HOST" ip link add eth0 type veth peer name eth0 netns "$CONTAINER"
+	link_up "$HOST" eth0
+	link_up "$CONTAINER" eth0
+	ip_batch "$HOST" <<-'IP'
+		addr add 192.0.2.1/24 dev eth0
+		addr add 192.0.2.2/24 dev eth0
+		addr add 2001:db8::1/64 dev eth0 nodad
+		addr add 2001:db8::2/64 dev eth0 nodad
+	IP
+	ip_batch "$CONTAINER" <<-'IP'
+		addr add 192.0.2.10/24 dev eth0
+		addr add 2001:db8::10/64 dev eth0 nodad
+	IP
+	wait_link "$HOST" eth0
+	# The user that the server becomes reads the peers file, and cannot enter TEST_TMP. The mount
+	# ends with the mount namespace of the test.
+	mkdir "$TEST_TMP/public"
+	mount --bind "$TEST_TMP/public" /mnt
+	(umask 077 && sluice peer key >"$TEST_TMP/server.key")
+	: >"$PEERS"
+}
+
+# peer_add NAME [ALLOW]: adds a peer to the file; its private key is in TEST_TMP/NAME.key
+peer_add()
+{
+	(umask 077 && sluice peer key >"$TEST_TMP/$1.key")
+	echo "$1 $(sluice peer key --public <"$TEST_TMP/$1.key")${2:+ allow=$2}" >>"$PEERS"
+}
+
+# started PID LOG: is the server up? A server that has exited is one, too.
+started()
+{
+	grep -q 'msg="started"' "$2" || ! kill -0 "$1"
+}
+
+# rendezvous_start OPTION…: runs the server in HOST, with peers; its process id is in RENDEZVOUS
+rendezvous_start()
+{
+	: >"$SERVER_LOG"
+	spawn_in "$HOST" "$SERVER_LOG" "$SLUICE" rendezvous serve --key-file "$TEST_TMP/server.key" \
+		--peers "$PEERS" "$@"
+	RENDEZVOUS=$SPAWNED
+	wait_until 20 started "$RENDEZVOUS" "$SERVER_LOG"
+	grep -q 'msg="started"' "$SERVER_LOG" || fail "$(cat "$SERVER_LOG")"
+}
+
+# rendezvous_stop [SIGNAL [CODE]]
+rendezvous_stop()
+{
+	local status=0
+	kill "-${1:-TERM}" "$RENDEZVOUS"
+	wait "$RENDEZVOUS" || status=$?
+	want_equal "$status" "${2:-0}" "exit status of the server: $(cat "$SERVER_LOG")"
+}
+
+# shown FILTER: evaluates a Python expression, with `d` = the output of rendezvous show
+shown()
+{
+	json "$1" sluice -j rendezvous show
+}
+
+# peers_run: runs the Python program of its input in CONTAINER, with the client and the keys
+peers_run()
+{
+	{
+		cat <<-PYTHON
+			from rendezvous import *
+			def secret(name):
+			    return open("$TEST_TMP/" + name + ".key").read().strip()
+			PUBLIC = "$(sluice peer key --public <"$TEST_TMP/server.key")"
+			SERVER = ("192.0.2.1", 3478)
+			def peer(name, **options):
+			    return Peer(name, secret(name), PUBLIC, options.pop("server", SERVER), **options)
+		PYTHON
+		cat
+	} | in_ns "$CONTAINER" python3 -
+}

@@ -1,0 +1,171 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "base/local_socket.h"
+
+#include "base/clock.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define BACKLOG	   16
+#define READ_FIRST 65536
+
+/* --- the side that answers */
+
+/* Creates the directory; refuses one in which another user could replace the socket. */
+static int dir_prepare(struct err *err)
+{
+	struct stat st;
+
+	if (mkdir(LOCAL_SOCKET_DIR, 0700) && errno != EEXIST)
+		return err_set(err, EXIT_ERROR, errno, LOCAL_SOCKET_DIR ": %s", strerror(errno));
+	if (lstat(LOCAL_SOCKET_DIR, &st))
+		return err_set(err, EXIT_ERROR, errno, LOCAL_SOCKET_DIR ": %s", strerror(errno));
+	if (S_ISDIR(st.st_mode) && st.st_uid == geteuid() && !(st.st_mode & (S_IWGRP | S_IWOTH)))
+		return 0;
+	return err_set(err, EXIT_CONFLICT, EPERM,
+		       LOCAL_SOCKET_DIR ": not a directory that this user alone may write to");
+}
+
+int local_socket_listen(const struct sockaddr_un *address, struct err *err)
+{
+	mode_t before;
+	int fd, result = dir_prepare(err);
+
+	if (result)
+		return result;
+	before = umask(0177);
+	/* an earlier process may have been killed */
+	unlink(address->sun_path);
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (fd < 0 || bind(fd, (const struct sockaddr *)address, sizeof(*address)) ||
+	    listen(fd, BACKLOG))
+		result = err_set(err, EXIT_ERROR, errno, "%s: %s", address->sun_path,
+				 strerror(errno));
+	umask(before);
+	if (!result)
+		return fd;
+	if (fd >= 0)
+		close(fd);
+	return result;
+}
+
+int local_socket_accept(int listening, uid_t owner)
+{
+	struct ucred peer = { .uid = (uid_t)-1 };
+	socklen_t length = sizeof(peer);
+	int fd = accept4(listening, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+
+	if (fd < 0)
+		return -1;
+	if (!getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &length) &&
+	    (!peer.uid || peer.uid == owner))
+		return fd;
+	close(fd);
+	return -1;
+}
+
+/* --- the side that asks */
+
+/* Returns a connection, or -errno. */
+static int connect_to(const struct sockaddr_un *address, __useconds_t wait_us)
+{
+	const struct timeval wait = { .tv_sec = wait_us / 1000000 };
+	struct ucred peer = { .uid = (uid_t)-1 };
+	socklen_t length = sizeof(peer);
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0), result = 0;
+
+	if (fd < 0)
+		return -errno;
+	/* bounds connect(2), which waits while the backlog is full */
+	setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &wait, sizeof(wait));
+	if (connect(fd, (const struct sockaddr *)address, sizeof(*address)) ||
+	    getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &length))
+		result = errno == EAGAIN ? -ETIMEDOUT : -errno;
+	else if (peer.uid && peer.uid != geteuid())
+		result = -EPERM;
+	if (!result)
+		return fd;
+	close(fd);
+	return result;
+}
+
+bool local_socket_is_served(const struct sockaddr_un *address)
+{
+	int fd = connect_to(address, 1000000);
+
+	if (fd >= 0)
+		close(fd);
+	/* a busy process has a full backlog */
+	return fd >= 0 || fd == -ETIMEDOUT;
+}
+
+/* Reads up to the end of the answer. Returns its length, or -errno; the caller frees *text. */
+static ssize_t answer_read(int fd, __useconds_t wait_us, size_t max, char **text)
+{
+	__u64 now = clock_now_us(), end = now + wait_us;
+	size_t length = 0, room = READ_FIRST;
+
+	*text = malloc(room);
+	for (; *text && now < end; now = clock_now_us()) {
+		struct pollfd wait = { .fd = fd, .events = POLLIN };
+		int ready = poll(&wait, 1, (int)((end - now) / 1000) + 1);
+		ssize_t got;
+		char *grown;
+
+		if (ready <= 0)
+			continue;
+		got = recv(fd, *text + length, room - length, MSG_DONTWAIT);
+		if (got < 0 && (errno == EAGAIN || errno == EINTR))
+			continue;
+		if (got <= 0)
+			return got ? -errno : (ssize_t)length;
+		length += (size_t)got;
+		if (length >= max)
+			return -EMSGSIZE;
+		if (length < room)
+			continue;
+		grown = realloc(*text, room * 2);
+		if (!grown)
+			return -ENOMEM;
+		*text = grown;
+		room *= 2;
+	}
+	return *text ? -ETIMEDOUT : -ENOMEM;
+}
+
+void local_socket_ask(const struct sockaddr_un *address, __useconds_t wait_us, size_t max,
+		      struct local_answer *answer)
+{
+	int fd = connect_to(address, wait_us);
+	ssize_t length = fd;
+	char *text = NULL;
+
+	*answer = (struct local_answer){ .error = 0 };
+	if (fd >= 0) {
+		length = answer_read(fd, wait_us, max, &text);
+		close(fd);
+	}
+	if (length >= 0)
+		answer->document = json_loadb(text, (size_t)length, 0, NULL);
+	free(text);
+	if (json_is_object(answer->document))
+		return;
+	json_decref(answer->document);
+	answer->document = NULL;
+	answer->error = length < 0 ? (int)-length : EBADMSG;
+	if (length == -ETIMEDOUT)
+		snprintf(answer->reason, sizeof(answer->reason),
+			 "it is busy: no answer within %u seconds", wait_us / 1000000);
+	else if (length < 0)
+		snprintf(answer->reason, sizeof(answer->reason), "%s: %s", address->sun_path,
+			 strerror((int)-length));
+	else
+		snprintf(answer->reason, sizeof(answer->reason),
+			 "%s: the answer is not a JSON object", address->sun_path);
+}

@@ -1,0 +1,194 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* sluice rendezvous show: the status of a server of this host. */
+#include "base/counters.h"
+#include "base/local_socket.h"
+#include "base/text.h"
+#include "cmd/command.h"
+#include "meet/rendezvous/status.h"
+
+#include <errno.h>
+#include <string.h>
+
+#define WAIT_US	   10000000
+#define ANSWER_MAX (1ULL << 30)
+
+static struct rendezvous_options options;
+
+static const struct counter counters[] = { RENDEZVOUS_COUNTERS(COUNTER) };
+static const struct counter xdp_counters[] = { SLUICE_MEET_COUNTERS(COUNTER) };
+
+static double number_of(const json_t *object, const char *key)
+{
+	return json_number_value(json_object_get(object, key));
+}
+
+/* The answer comes from another process: its strings may hold anything. */
+static const char *string_of(const json_t *object, const char *key, char *text, size_t size)
+{
+	const char *value = json_string_value(json_object_get(object, key));
+
+	return text_plain_copy(text, size, value ? value : "-");
+}
+
+static const char *seconds_of(const json_t *object, const char *key, char text[24])
+{
+	return age_format((__u64)(number_of(object, key) * 1e9), text);
+}
+
+static void print_summary(const struct output *output, const json_t *document)
+{
+	const json_t *registrations = json_object_get(document, "registrations");
+	const json_t *sessions = json_object_get(document, "sessions");
+	const json_t *connections = json_object_get(document, "connections");
+	const json_t *budgets = json_object_get(document, "budgets");
+	const json_t *addresses = json_object_get(document, "addresses");
+	const json_t *amplification = json_object_get(document, "amplification");
+	bool ready = json_is_true(json_object_get(document, "ready"));
+	char name[64], age[24], key[64], bytes[24], refused[1024];
+	size_t i;
+
+	fprintf(output->file, "rendezvous: %s, process %.0f, started %s ago, %s%s%s\n",
+		string_of(document, "name", name, sizeof(name)), number_of(document, "pid"),
+		seconds_of(document, "running_for_s", age),
+		output_tone(output, ready ? OUTPUT_GOOD : OUTPUT_WARNING),
+		ready ? "ready" : "draining", output_plain(output));
+	for (i = 0; i < json_array_size(addresses); i++) {
+		const json_t *pair = json_array_get(addresses, i);
+		bool has_alternate = json_is_string(json_object_get(pair, "alternate"));
+		char listen[96], alternate[96];
+
+		fprintf(output->file, "  listens on %s%s%s\n",
+			string_of(pair, "listen", listen, sizeof(listen)),
+			has_alternate ? ", alternate " : "",
+			has_alternate ? string_of(pair, "alternate", alternate, sizeof(alternate))
+				      : "");
+	}
+	fprintf(output->file, "  public key %s\n",
+		string_of(document, "public_key", key, sizeof(key)));
+	if (json_is_string(json_object_get(document, "reload_refused")))
+		fprintf(output->file, "  %sthe last reload was refused: %s%s\n",
+			output_tone(output, OUTPUT_WARNING),
+			string_of(document, "reload_refused", refused, sizeof(refused)),
+			output_plain(output));
+	fprintf(output->file,
+		"  peers        %.0f in the file, %.0f registered of at most %.0f (%s)\n",
+		number_of(document, "peers"), number_of(registrations, "count"),
+		number_of(registrations, "limit"),
+		bytes_format((__u64)number_of(registrations, "bytes"), bytes));
+	fprintf(output->file, "  sessions     %.0f of at most %.0f\n", number_of(sessions, "count"),
+		number_of(sessions, "limit"));
+	fprintf(output->file, "  connections  %.0f of at most %.0f; %.0f refused\n",
+		number_of(connections, "count"), number_of(connections, "limit"),
+		number_of(connections, "refused"));
+	fprintf(output->file,
+		"  budgets      %.0f answers a second to a prefix; %.0f prefixes have spent theirs\n",
+		number_of(budgets, "rate"), number_of(budgets, "spent"));
+	if (json_is_number(amplification))
+		fprintf(output->file,
+			"  strangers    got %.2f bytes for each byte that was answered\n",
+			json_number_value(amplification));
+}
+
+static void print_counters(const struct output *output, const json_t *counted,
+			   const struct counter *counter, unsigned int count)
+{
+	__u64 values[RENDEZVOUS_COUNTERS_MAX + SLUICE_MEET_COUNTERS_MAX];
+	unsigned int i;
+
+	for (i = 0; i < count; i++)
+		values[i] = (__u64)number_of(counted, counter[i].key);
+	counters_text(counter, values, count, output);
+}
+
+static void print_xdp(const struct output *output, const json_t *xdp)
+{
+	const json_t *interfaces = json_object_get(xdp, "interfaces");
+	char name[IFNAMSIZ * 4], mode[16], reason[512];
+	size_t i;
+
+	if (!json_is_object(xdp))
+		return;
+	for (i = 0; i < json_array_size(interfaces); i++) {
+		const json_t *interface = json_array_get(interfaces, i);
+		bool has_reason = json_is_string(json_object_get(interface, "reason"));
+
+		fprintf(output->file, "  XDP on %s: %s%s%s\n",
+			string_of(interface, "interface", name, sizeof(name)),
+			string_of(interface, "mode", mode, sizeof(mode)), has_reason ? ": " : "",
+			has_reason ? string_of(interface, "reason", reason, sizeof(reason)) : "");
+	}
+	print_counters(output, json_object_get(xdp, "counters"), xdp_counters,
+		       SLUICE_MEET_COUNTERS_MAX);
+}
+
+static void print_text(const struct output *output, const json_t *document)
+{
+	const json_t *registered = json_object_get(document, "registered");
+	struct table *table = table_new("peer|address|transport|NAT|>registered|>seen|>rtt|"
+					"candidates");
+	size_t i, k;
+
+	print_summary(output, document);
+	print_counters(output, json_object_get(document, "counters"), counters,
+		       RENDEZVOUS_COUNTERS_MAX);
+	print_xdp(output, json_object_get(document, "xdp"));
+	for (i = 0; i < json_array_size(registered); i++) {
+		const json_t *peer = json_array_get(registered, i);
+		const json_t *candidates = json_object_get(peer, "candidates");
+		char name[64], address[96], transport[8], since[24], seen[24], list[1024] = "";
+		size_t used = 0;
+
+		for (k = 0; k < json_array_size(candidates) && used < sizeof(list); k++) {
+			const json_t *candidate = json_array_get(candidates, k);
+			char kind[24], at[96];
+
+			used += (size_t)snprintf(list + used, sizeof(list) - used, "%s%s %s",
+						 k ? ", " : "",
+						 string_of(candidate, "kind", kind, sizeof(kind)),
+						 string_of(candidate, "address", at, sizeof(at)));
+		}
+		table_row(table, "%s|%s|%s|%s|%s|%s|%.0fms|%s",
+			  string_of(peer, "name", name, sizeof(name)),
+			  string_of(peer, "address", address, sizeof(address)),
+			  string_of(peer, "transport", transport, sizeof(transport)),
+			  json_is_true(json_object_get(peer, "behind_nat")) ? "yes" : "no",
+			  seconds_of(peer, "registered_for_s", since),
+			  seconds_of(peer, "seen_for_s", seen), number_of(peer, "rtt_ms"),
+			  *list ? list : "-");
+	}
+	table_print(table, output, 2);
+}
+
+static int run(const struct context *context, void *into, int words, char **word, struct err *err)
+{
+	const struct rendezvous_options *given = into;
+	struct local_answer answer;
+	struct sockaddr_un address;
+
+	status_address(given->name, &address);
+	local_socket_ask(&address, WAIT_US, ANSWER_MAX, &answer);
+	if (!answer.document && (answer.error == ENOENT || answer.error == ECONNREFUSED))
+		return err_hint(
+			err,
+			err_set(err, EXIT_ERROR, answer.error,
+				"no rendezvous server with the name '%s' runs here", given->name),
+			"'sluice rendezvous serve' runs one; --name selects one of several");
+	if (!answer.document)
+		return err_set(err, EXIT_ERROR, answer.error, "%s", answer.reason);
+	if (context->output.json) {
+		output_json(&context->output, answer.document);
+		return 0;
+	}
+	print_text(&context->output, answer.document);
+	json_decref(answer.document);
+	return 0;
+}
+
+const struct command rendezvous_show_command = {
+	.object = "rendezvous",
+	.name = "show",
+	.summary = "show the server: registered peers and their candidates, budgets, counters",
+	.tables = { { rendezvous_name_opts, &options } },
+	.options = &options,
+	.run = run,
+};

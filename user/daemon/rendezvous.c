@@ -1,0 +1,249 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "daemon/rendezvous.h"
+
+#include "base/clock.h"
+#include "base/err.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define SECOND_US   1000000ULL
+#define DELAY_MAX_S 60U
+#define END_MS	    5000
+
+/* --- the command line */
+
+static void args_free(char *args[RENDEZVOUS_ARGS_MAX])
+{
+	int i;
+
+	for (i = 0; i < RENDEZVOUS_ARGS_MAX; i++) {
+		free(args[i]);
+		args[i] = NULL;
+	}
+}
+
+/* Returns --KEY=VALUE, or NULL on ENOMEM. */
+static char *arg_of(const struct conf_entry *entry)
+{
+	char *arg = NULL, *at;
+
+	if (asprintf(&arg, "--%s=%s", entry->key, entry->value) < 0)
+		return NULL;
+	for (at = arg; *at != '='; at++)
+		if (*at == '_')
+			*at = '-';
+	return arg;
+}
+
+/* Sets the command line that the file describes; args[0] is NULL without a section, or on ENOMEM.
+ */
+static void args_of(const struct config *config, char *args[RENDEZVOUS_ARGS_MAX])
+{
+	static const char *const command[] = { "sluice", "rendezvous", "serve", "--until-eof" };
+	int count, all = sizeof(command) / sizeof(*command);
+	bool complete = true;
+	size_t i;
+
+	memset(args, 0, RENDEZVOUS_ARGS_MAX * sizeof(*args));
+	if (!config->has[SECTION_RENDEZVOUS])
+		return;
+	for (count = 0; count < all; count++)
+		complete &= (args[count] = strdup(command[count])) != NULL;
+	for (i = 0; i < config->conf.entries && count + 1 < RENDEZVOUS_ARGS_MAX; i++) {
+		const struct conf_entry *entry = &config->conf.entry[i];
+
+		if (entry->key && !strcmp(entry->section, "rendezvous"))
+			complete &= (args[count++] = arg_of(entry)) != NULL;
+	}
+	if (!complete)
+		args_free(args);
+}
+
+static bool args_are_same(char *const *one, char *const *other)
+{
+	while (*one && *other && !strcmp(*one, *other)) {
+		one++;
+		other++;
+	}
+	return !*one && !*other;
+}
+
+/* --- the process */
+
+static void log_failure(struct rendezvous_section *section, const char *reason)
+{
+	struct log_line line;
+
+	if (!log_condition_set(&section->failure, reason))
+		return;
+	log_begin(&line, LOG_LEVEL_ERROR, "rendezvous: the server does not run");
+	log_field(&line, "reason", "%s", reason);
+	log_end(&line);
+}
+
+/* Runs in the child. */
+static void execute(char *const *args, int input_fd)
+{
+	sigset_t none;
+
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+	signal(SIGPIPE, SIG_DFL);
+	/* the service manager expects messages of the daemon alone */
+	unsetenv("NOTIFY_SOCKET");
+	unsetenv("WATCHDOG_USEC");
+	if (dup2(input_fd, STDIN_FILENO) < 0 || close_range(STDERR_FILENO + 1, ~0U, 0))
+		_exit(EXIT_ERROR);
+	execv("/proc/self/exe", args);
+	_exit(EXIT_ERROR);
+}
+
+static void start(struct rendezvous_section *section);
+
+static void retry(struct rendezvous_section *section)
+{
+	section->delay_s = section->delay_s ? section->delay_s * 2 : 1;
+	if (section->delay_s > DELAY_MAX_S)
+		section->delay_s = DELAY_MAX_S;
+	loop_timer_start(section->timer, section->delay_s * SECOND_US);
+}
+
+/* Forgets the process, which has ended. */
+static void reap(struct rendezvous_section *section, int *status)
+{
+	*status = 0;
+	waitpid(section->pid, status, 0);
+	loop_remove(section->loop, section->pidfd);
+	close(section->pidfd);
+	close(section->input_fd);
+	section->pid = 0;
+}
+
+static void on_ended(void *arg)
+{
+	struct rendezvous_section *section = arg;
+	char reason[96];
+	int status;
+
+	reap(section, &status);
+	if (!section->args[0] || section->replaces) {
+		section->replaces = false;
+		section->delay_s = 0;
+		if (section->args[0])
+			start(section);
+		return;
+	}
+	if (WIFEXITED(status))
+		snprintf(reason, sizeof(reason), "it has exited with status %d; see its messages",
+			 WEXITSTATUS(status));
+	else
+		snprintf(reason, sizeof(reason), "signal %d (%s) has ended it", WTERMSIG(status),
+			 strsignal(WTERMSIG(status)));
+	log_failure(section, reason);
+	/* a server that has run for long is started again soon */
+	if (clock_now_us() - section->started_us > DELAY_MAX_S * SECOND_US)
+		section->delay_s = 0;
+	/* a mistake in the options stays until the next reload */
+	if (!WIFEXITED(status) || WEXITSTATUS(status) != EXIT_USAGE)
+		retry(section);
+	section->changed(section->arg);
+}
+
+static void start(struct rendezvous_section *section)
+{
+	int pipe_fd[2];
+	pid_t pid;
+
+	if (pipe2(pipe_fd, O_CLOEXEC)) {
+		log_failure(section, strerror(errno));
+		retry(section);
+		return;
+	}
+	pid = fork();
+	if (!pid)
+		execute(section->args, pipe_fd[0]);
+	close(pipe_fd[0]);
+	section->input_fd = pipe_fd[1];
+	section->pidfd = pid < 0 ? -1 : (int)syscall(SYS_pidfd_open, pid, 0);
+	if (section->pidfd < 0 || loop_read(section->loop, section->pidfd, on_ended, section)) {
+		log_failure(section, strerror(errno));
+		close(pipe_fd[1]);
+		if (section->pidfd >= 0)
+			close(section->pidfd);
+		/* the end of its input ends it */
+		if (pid > 0)
+			waitpid(pid, NULL, 0);
+		retry(section);
+		return;
+	}
+	section->pid = pid;
+	section->started_us = clock_now_us();
+}
+
+static void on_timer(void *arg)
+{
+	struct rendezvous_section *section = arg;
+
+	if (!section->args[0] || section->pid)
+		return;
+	start(section);
+	section->changed(section->arg);
+}
+
+/* --- the section */
+
+int rendezvous_section_init(struct rendezvous_section *section, struct loop *loop, loop_fn changed,
+			    void *arg)
+{
+	section->loop = loop;
+	section->changed = changed;
+	section->arg = arg;
+	section->timer = loop_timer(loop, false, on_timer, section);
+	return section->timer ? 0 : -ENOMEM;
+}
+
+void rendezvous_section_apply(struct rendezvous_section *section, const struct config *config)
+{
+	char *args[RENDEZVOUS_ARGS_MAX];
+
+	args_of(config, args);
+	if (section->pid && args_are_same(section->args, args)) {
+		kill(section->pid, SIGHUP);
+		args_free(args);
+		return;
+	}
+	args_free(section->args);
+	memcpy(section->args, args, sizeof(args));
+	loop_timer_stop(section->timer);
+	section->delay_s = 0;
+	log_condition_set(&section->failure, NULL);
+	if (section->pid) {
+		section->replaces = true;
+		kill(section->pid, SIGTERM);
+	} else if (section->args[0]) {
+		start(section);
+	}
+}
+
+void rendezvous_section_end(struct rendezvous_section *section)
+{
+	struct pollfd wait = { .fd = section->pidfd, .events = POLLIN };
+	int status;
+
+	if (section->pid) {
+		kill(section->pid, SIGTERM);
+		if (poll(&wait, 1, END_MS) != 1)
+			kill(section->pid, SIGKILL);
+		reap(section, &status);
+	}
+	args_free(section->args);
+}

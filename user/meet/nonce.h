@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * A nonce proves that its sender receives at an address, without a state at the server: it is
+ * time ‖ HMAC-SHA256(key, time ‖ address ‖ port), of which the first 16 bytes, in base64.
+ */
+#ifndef SLUICE_MEET_NONCE_H
+#define SLUICE_MEET_NONCE_H
+
+#include "net/stun.h"
+
+#define NONCE_SIZE 32 /* characters, without a NUL */
+
+/* Valid for so long: an address is given to another host only later. */
+#define NONCE_LIFE_MS 60000
+
+void nonce_make(char nonce[NONCE_SIZE], const uint8_t key[32], const struct stun_endpoint *to,
+		uint64_t now_ms);
+/*
+ * Checks a nonce of NONCE_SIZE characters. Returns its age in milliseconds, -EKEYREJECTED if it was
+ * not made for this address by this key, or -ESTALE.
+ */
+int nonce_check(const char *nonce, const uint8_t key[32], const struct stun_endpoint *from,
+		uint64_t now_ms);
+
+#endif

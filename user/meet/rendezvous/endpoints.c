@@ -1,0 +1,208 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "meet/rendezvous/endpoints.h"
+
+#include "base/addr.h"
+#include "net/inet.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#define RECEIVE_BUFFER	  (4 << 20)  /* for a burst of 10^4 requests */
+#define CONNECTION_BUFFER (16 << 10) /* so that a client that does not read holds little memory */
+#define BACKLOG		  1024
+
+socklen_t endpoint_to_sockaddr(const struct stun_endpoint *endpoint, uint32_t ifindex,
+			       union any_sockaddr *addr)
+{
+	memset(addr, 0, sizeof(*addr));
+	if (addr_is_ip4(&endpoint->addr)) {
+		addr->ip4.sin_family = AF_INET;
+		addr->ip4.sin_port = endpoint->port_be;
+		addr->ip4.sin_addr.s_addr = endpoint->addr.s6_addr32[3];
+		return sizeof(addr->ip4);
+	}
+	addr->ip6.sin6_family = AF_INET6;
+	addr->ip6.sin6_port = endpoint->port_be;
+	addr->ip6.sin6_addr = endpoint->addr;
+	addr->ip6.sin6_scope_id = ifindex;
+	return sizeof(addr->ip6);
+}
+
+uint32_t endpoint_from_sockaddr(struct stun_endpoint *endpoint, const union any_sockaddr *addr)
+{
+	if (addr->sa.sa_family == AF_INET6) {
+		endpoint->addr = addr->ip6.sin6_addr;
+		endpoint->port_be = addr->ip6.sin6_port;
+		return addr->ip6.sin6_scope_id;
+	}
+	memset(&endpoint->addr, 0, sizeof(endpoint->addr));
+	endpoint->addr.s6_addr16[5] = 0xffff;
+	endpoint->addr.s6_addr32[3] = addr->ip4.sin_addr.s_addr;
+	endpoint->port_be = addr->ip4.sin_port;
+	return 0;
+}
+
+/* Formats the process that has the UDP port, as " by NAME (PID)"; "" if it is not found. */
+static const char *holder_of(const struct stun_endpoint *at, char text[64])
+{
+	struct inet inet = { .locals = 0 };
+	size_t i;
+
+	*text = '\0';
+	if (inet_read(&inet, &(struct err){ 0 }))
+		return text;
+	for (i = 0; i < inet.sockets; i++) {
+		const struct inet_socket *socket = &inet.socket[i];
+
+		if (socket->local_port_be != at->port_be || socket->peer_port_be || !socket->pid)
+			continue;
+		snprintf(text, 64, " by %s (%d)", socket->process, socket->pid);
+		break;
+	}
+	inet_free(&inet);
+	return text;
+}
+
+static int open_error(const struct stun_endpoint *at, const char *transport, int error,
+		      struct err *err)
+{
+	char text[ADDR_TEXT_MAX], holder[64] = "";
+
+	addr_format_port(&at->addr, at->port_be, text);
+	switch (error) {
+	case EADDRINUSE:
+		if (!strcmp(transport, "UDP"))
+			holder_of(at, holder);
+		return err_hint(err,
+				err_set(err, EXIT_CONFLICT, error, "%s: the %s port is in use%s",
+					text, transport, holder),
+				"stop that program, or give another --listen");
+	case EADDRNOTAVAIL:
+		return err_hint(err,
+				err_set(err, EXIT_USAGE, error,
+					"%s: not an address of this host or network namespace",
+					text),
+				"give the address of an interface; behind a 1:1 NAT, that is the"
+				" private one");
+	case EACCES:
+		return err_hint(err,
+				err_set(err, EXIT_PERMISSION, error,
+					"%s: ports below 1024 need CAP_NET_BIND_SERVICE", text),
+				"run as root, or grant it: AmbientCapabilities= of a systemd unit");
+	default:
+		return err_set(err, EXIT_ERROR, error, "%s: cannot open the %s socket: %s", text,
+			       transport, strerror(error));
+	}
+}
+
+/* A connection inherits the buffers of its listening socket. */
+static void set_buffers(int fd, int type)
+{
+	const int burst = RECEIVE_BUFFER, few = CONNECTION_BUFFER;
+
+	if (type == SOCK_STREAM) {
+		setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &few, sizeof(few));
+		setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &few, sizeof(few));
+	} else if (setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &burst, sizeof(burst))) {
+		/* without CAP_NET_ADMIN, up to net.core.rmem_max */
+		setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &burst, sizeof(burst));
+	}
+}
+
+/* Returns a bound socket, or -errno. */
+static int open_socket(const struct endpoint *endpoint, int type)
+{
+	union any_sockaddr addr;
+	socklen_t length = endpoint_to_sockaddr(&endpoint->at, 0, &addr);
+	const int family = addr.sa.sa_family, yes = 1;
+	int fd = socket(family, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0), result = 0;
+
+	if (fd < 0)
+		return -errno;
+	if (family == AF_INET6 && setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &yes, sizeof(yes)))
+		result = -errno;
+	if (type == SOCK_STREAM && setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof(yes)))
+		result = -errno;
+	if (type == SOCK_DGRAM && endpoint->wildcard &&
+	    (family == AF_INET ? setsockopt(fd, IPPROTO_IP, IP_PKTINFO, &yes, sizeof(yes))
+			       : setsockopt(fd, IPPROTO_IPV6, IPV6_RECVPKTINFO, &yes, sizeof(yes))))
+		result = -errno;
+	set_buffers(fd, type);
+	if (!result && bind(fd, &addr.sa, length))
+		result = -errno;
+	if (!result && type == SOCK_STREAM && listen(fd, BACKLOG))
+		result = -errno;
+	if (!result)
+		return fd;
+	close(fd);
+	return result;
+}
+
+static int endpoint_open(struct endpoint *endpoint, struct err *err)
+{
+	endpoint->udp_fd = open_socket(endpoint, SOCK_DGRAM);
+	if (endpoint->udp_fd < 0)
+		return open_error(&endpoint->at, "UDP", -endpoint->udp_fd, err);
+	endpoint->tcp_fd = open_socket(endpoint, SOCK_STREAM);
+	if (endpoint->tcp_fd < 0)
+		return open_error(&endpoint->at, "TCP", -endpoint->tcp_fd, err);
+	return 0;
+}
+
+int endpoints_open(struct endpoints *endpoints, const struct server_config *config, struct err *err)
+{
+	unsigned int i, role;
+	int result = 0;
+
+	endpoints->count = 0;
+	for (i = 0; i < config->listeners && !result; i++) {
+		const struct listener *listener = &config->listener[i];
+
+		for (role = 0; role < (listener->has_alternate ? SOCKET_ROLES : 1) && !result;
+		     role++) {
+			struct endpoint *endpoint = &endpoints->endpoint[endpoints->count++];
+			const struct stun_endpoint at = listener_address(listener, role);
+
+			*endpoint = (struct endpoint){
+				.udp_fd = -1,
+				.tcp_fd = -1,
+				.listener = (uint8_t)i,
+				.role = (uint8_t)role,
+				.at = at,
+				.wildcard = IN6_IS_ADDR_UNSPECIFIED(&at.addr) ||
+					    (addr_is_ip4(&at.addr) && !at.addr.s6_addr32[3]),
+			};
+			result = endpoint_open(endpoint, err);
+		}
+	}
+	if (result)
+		endpoints_close(endpoints);
+	return result;
+}
+
+void endpoints_close(struct endpoints *endpoints)
+{
+	unsigned int i;
+
+	for (i = 0; i < endpoints->count; i++) {
+		if (endpoints->endpoint[i].udp_fd >= 0)
+			close(endpoints->endpoint[i].udp_fd);
+		if (endpoints->endpoint[i].tcp_fd >= 0)
+			close(endpoints->endpoint[i].tcp_fd);
+	}
+	endpoints->count = 0;
+}
+
+const struct endpoint *endpoints_find(const struct endpoints *endpoints, uint8_t listener,
+				      uint8_t role)
+{
+	unsigned int i;
+
+	for (i = 0; i < endpoints->count; i++)
+		if (endpoints->endpoint[i].listener == listener &&
+		    endpoints->endpoint[i].role == role)
+			return &endpoints->endpoint[i];
+	return NULL;
+}

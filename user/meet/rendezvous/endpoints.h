@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The sockets of the server: creates them, before it drops its privileges. */
+#ifndef SLUICE_MEET_RENDEZVOUS_ENDPOINTS_H
+#define SLUICE_MEET_RENDEZVOUS_ENDPOINTS_H
+
+#include "base/err.h"
+#include "meet/rendezvous/server.h"
+
+#include <netinet/in.h>
+#include <sys/socket.h>
+
+/* One address of the server. */
+struct endpoint {
+	int udp_fd, tcp_fd; /* -1: none */
+	uint8_t listener;
+	uint8_t role;
+	bool wildcard; /* the local address is that of each datagram */
+	struct stun_endpoint at;
+};
+
+struct endpoints {
+	struct endpoint endpoint[LISTENERS_MAX * SOCKET_ROLES];
+	unsigned int count;
+};
+
+/*
+ * Opens UDP and TCP sockets for all addresses of @config. Returns 0, or -errno with *err set, which
+ * names the address, and nothing is open.
+ */
+int endpoints_open(struct endpoints *endpoints, const struct server_config *config,
+		   struct err *err);
+void endpoints_close(struct endpoints *endpoints);
+/* Finds the endpoint of a listener that has this role. */
+const struct endpoint *endpoints_find(const struct endpoints *endpoints, uint8_t listener,
+				      uint8_t role);
+
+union any_sockaddr {
+	struct sockaddr sa;
+	struct sockaddr_in ip4;
+	struct sockaddr_in6 ip6;
+};
+
+/* Converts; returns the length. @ifindex: of a link-local address. */
+socklen_t endpoint_to_sockaddr(const struct stun_endpoint *endpoint, uint32_t ifindex,
+			       union any_sockaddr *addr);
+/* Returns the link of a link-local address, else 0. */
+uint32_t endpoint_from_sockaddr(struct stun_endpoint *endpoint, const union any_sockaddr *addr);
+
+#endif

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The way between the server and a client: two addresses, and the socket or connection. */
+#ifndef SLUICE_MEET_RENDEZVOUS_PATH_H
+#define SLUICE_MEET_RENDEZVOUS_PATH_H
+
+#include "net/stun.h"
+
+#include <string.h>
+
+/* Of the server's addresses, by --listen and --alternate; a bit each changes (RFC 5780). */
+#define SOCKET_OTHER_PORT 1U
+#define SOCKET_OTHER_ADDR 2U
+#define SOCKET_ROLES	  4
+
+struct registration;
+
+/* A TCP connection. */
+struct stream {
+	struct registration *registration; /* that has been made on it; NULL: none */
+};
+
+struct path {
+	struct stun_endpoint client;
+	struct stun_endpoint local;
+	/* the link of a link-local address; 0: none */
+	uint32_t ifindex;
+	uint8_t listener;      /* index of the --listen address */
+	uint8_t role;	       /* SOCKET_… */
+	struct stream *stream; /* NULL: UDP */
+};
+
+static inline bool stun_endpoint_is_same(const struct stun_endpoint *a,
+					 const struct stun_endpoint *b)
+{
+	return a->port_be == b->port_be && !memcmp(&a->addr, &b->addr, sizeof(a->addr));
+}
+
+/* Does a message come from the same source, on the same connection? */
+static inline bool path_is_same(const struct path *a, const struct path *b)
+{
+	return a->stream == b->stream && stun_endpoint_is_same(&a->client, &b->client);
+}
+
+#endif

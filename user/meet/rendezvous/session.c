@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "meet/rendezvous/session.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+
+#define TICK_NS 1000000000ULL
+
+void sessions_init(struct sessions *sessions, uint64_t now_ns)
+{
+	sessions->by_id = NULL;
+	timer_wheel_init(&sessions->wheel, now_ns, TICK_NS);
+}
+
+struct session *session_add(struct sessions *sessions, struct registration *from,
+			    struct registration *to, uint64_t now_ns)
+{
+	struct session *session = from->sessions;
+	int side;
+
+	while (session && session->peer[SESSION_TO] != to)
+		session = session->next[session_side(session, from)];
+	if (session)
+		session_remove(sessions, session);
+	if (from->sessions_count >= SESSIONS_PEER || to->sessions_count >= SESSIONS_PEER ||
+	    HASH_COUNT(sessions->by_id) >= SESSIONS_MAX) {
+		errno = EDQUOT;
+		return NULL;
+	}
+	session = calloc(1, sizeof(*session));
+	if (!session)
+		return NULL;
+	if (getrandom(session->id, sizeof(session->id), 0) != sizeof(session->id)) {
+		free(session);
+		errno = EIO;
+		return NULL;
+	}
+	HASH_ADD(hh, sessions->by_id, id, SLUICE_STUN_ID_SIZE, session);
+	if (!session->hh.tbl) {
+		free(session);
+		errno = ENOMEM;
+		return NULL;
+	}
+	session->peer[SESSION_FROM] = from;
+	session->peer[SESSION_TO] = to;
+	for (side = 0; side < SESSION_SIDES; side++) {
+		session->next[side] = session->peer[side]->sessions;
+		session->peer[side]->sessions = session;
+		session->peer[side]->sessions_count++;
+	}
+	timer_wheel_set(&sessions->wheel, &session->timer, now_ns + (SESSION_LIFE_S + 1) * TICK_NS);
+	return session;
+}
+
+enum session_side session_side(const struct session *session,
+			       const struct registration *registration)
+{
+	return session->peer[SESSION_FROM] == registration ? SESSION_FROM : SESSION_TO;
+}
+
+/* Removes the session from the list of a registration. */
+static void unlink_from(struct registration *registration, const struct session *session)
+{
+	struct session **at = &registration->sessions;
+
+	while (*at != session)
+		at = &(*at)->next[session_side(*at, registration)];
+	*at = session->next[session_side(session, registration)];
+	registration->sessions_count--;
+}
+
+void session_remove(struct sessions *sessions, struct session *session)
+{
+	unlink_from(session->peer[SESSION_FROM], session);
+	unlink_from(session->peer[SESSION_TO], session);
+	timer_wheel_remove(&sessions->wheel, &session->timer);
+	HASH_DEL(sessions->by_id, session);
+	free(session);
+}
+
+struct session *session_find(const struct sessions *sessions, const uint8_t *id)
+{
+	struct session *session;
+
+	HASH_FIND(hh, sessions->by_id, id, SLUICE_STUN_ID_SIZE, session);
+	return session;
+}
+
+struct session *session_of_request(struct registration *from,
+				   const uint8_t transaction[SLUICE_STUN_ID_SIZE])
+{
+	struct session *session = from->sessions;
+
+	while (session && (session_side(session, from) != SESSION_FROM ||
+			   memcmp(session->transaction, transaction, SLUICE_STUN_ID_SIZE)))
+		session = session->next[session_side(session, from)];
+	return session;
+}
+
+void sessions_of_end(struct sessions *sessions, struct registration *registration)
+{
+	while (registration->sessions)
+		session_remove(sessions, registration->sessions);
+}
+
+static void on_expired(struct timer *timer, void *arg)
+{
+	session_remove(arg, (struct session *)((char *)timer - offsetof(struct session, timer)));
+}
+
+void sessions_expire(struct sessions *sessions, uint64_t now_ns)
+{
+	timer_wheel_expire(&sessions->wheel, now_ns, on_expired, sessions);
+}
+
+void sessions_free(struct sessions *sessions)
+{
+	while (sessions->by_id)
+		session_remove(sessions, sessions->by_id);
+}

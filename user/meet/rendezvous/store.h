@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The registrations: which peer is reachable where. This is the interface of a store; the only
+ * implementation keeps them in the memory of this process. The store knows no protocol and no
+ * clock: its caller checks who may change what.
+ *
+ * A registration has a slot, for a refresh to find it without a hash, and an epoch, by which
+ * it differs from those that had the slot before.
+ */
+#ifndef SLUICE_MEET_RENDEZVOUS_STORE_H
+#define SLUICE_MEET_RENDEZVOUS_STORE_H
+
+#include "base/hash.h"
+#include "base/timer_wheel.h"
+#include "meet/candidate.h"
+#include "meet/peers.h"
+#include "meet/rendezvous/path.h"
+
+#include <sluice/rendezvous.h>
+
+struct session;
+
+struct registration {
+	UT_hash_handle hh; /* by the peer's name */
+	struct timer timer;
+	struct peer *peer;
+	struct path path;
+	struct session *sessions; /* that the peer takes part in */
+	struct sluice_siphash_key refresh_key;
+	uint64_t since_ns, seen_ns;
+	uint64_t connects_due_ns; /* when its budget of connects is full again */
+	uint32_t slot, epoch;
+	uint32_t rtt_ms;
+	uint8_t transaction[SLUICE_STUN_ID_SIZE]; /* of the request that made it */
+	bool behind_nat;
+	uint8_t sessions_count;
+	uint8_t candidates;
+	struct candidate candidate[];
+};
+
+struct store;
+
+struct store_limits {
+	uint32_t total;
+	uint32_t prefix; /* from the same /24 of IPv4 or /56 of IPv6 */
+};
+
+/* Called before a registration is freed, for whatever reason. */
+typedef void (*store_fn)(struct registration *registration, void *arg);
+
+/* Returns NULL on ENOMEM. */
+struct store *store_new(const struct store_limits *limits, uint64_t now_ns, store_fn removed,
+			void *arg);
+void store_free(struct store *store);
+
+/*
+ * Adds a registration, in place of the one of the same peer. The store sets slot, timer and hh.
+ * Returns the new one, or NULL with errno set: EDQUOT if its prefix, or ENOSPC if the store has no
+ * room, ENOMEM; an earlier one of the peer stays then.
+ */
+struct registration *store_put(struct store *store, const struct registration *content,
+			       const struct candidate *candidates, uint64_t expires_ns);
+/* Defers the expiry. */
+void store_refresh(struct store *store, struct registration *registration, uint64_t now_ns,
+		   uint64_t expires_ns);
+void store_remove(struct store *store, struct registration *registration);
+/* Gives a registration to another struct of the same name, before its earlier one is freed. */
+void store_rebind(struct registration *registration, struct peer *peer);
+
+struct registration *store_by_peer(const struct store *store, const struct peer *peer);
+/* NULL: the registration has ended. */
+struct registration *store_by_id(const struct store *store, uint32_t slot, uint32_t epoch);
+/* Returns the first of all registrations; hh.next leads to the others. */
+struct registration *store_first(const struct store *store);
+size_t store_count(const struct store *store);
+/* Returns the number of bytes that the registrations take. */
+size_t store_bytes(const struct store *store);
+
+/* May defer the expiry of a registration by store_refresh(). Returns true if it has. */
+typedef bool (*store_defer_fn)(struct registration *registration, uint64_t now_ns, void *arg);
+/* Removes what has expired and is not deferred. Returns its number. */
+size_t store_expire(struct store *store, uint64_t now_ns, store_defer_fn defer, void *arg);
+/* When to call store_expire() next; false: nothing expires. */
+bool store_next(const struct store *store, uint64_t *at_ns);
+
+#endif

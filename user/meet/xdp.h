@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The fast path of the rendezvous server: an XDP program on its interfaces that answers what is
+ * ordinary, so that the server is not woken (bpf/meet/meet.bpf.c).
+ *
+ * Nothing is pinned. The kernel detaches the program when this process ends, however that happens;
+ * if it hangs, the program stops within MEET_XDP_LEASE_S. After meet_xdp_open() and
+ * meet_xdp_listen(), no capabilities are needed any more.
+ */
+#ifndef SLUICE_MEET_XDP_H
+#define SLUICE_MEET_XDP_H
+
+#include "base/err.h"
+#include "net/stun.h"
+
+#include <net/if.h>
+#include <sluice/meet.h>
+#include <stdbool.h>
+
+/* For so long the program answers after meet_xdp_renew(), which is due in shorter intervals. */
+#define MEET_XDP_LEASE_S 10
+#define MEET_XDP_RENEW_S 3
+
+#define MEET_XDP_IFACES_MAX 16
+
+struct meet_xdp;
+
+struct meet_xdp_options {
+	const char (*ifname)[IFNAMSIZ];
+	unsigned int ifcount; /* at most MEET_XDP_IFACES_MAX */
+	uint32_t peers;	      /* registrations, by slot */
+	uint32_t rate;	      /* answers a second to an unauthenticated prefix; 0: no limit */
+};
+
+struct meet_xdp_iface {
+	char name[IFNAMSIZ];
+	__u32 ifindex;
+	bool native;   /* in the driver, before there is an skb */
+	char why[128]; /* why it is not, or empty */
+};
+
+/*
+ * Loads the program and attaches it to all interfaces, or to none. It answers nothing yet. Returns
+ * 0, or -errno with *err set: EXIT_CONFLICT if an interface has the XDP program of another owner.
+ */
+int meet_xdp_open(struct meet_xdp **xdp, const struct meet_xdp_options *options, struct err *err);
+/* Detaches the program. @xdp may be NULL. */
+void meet_xdp_close(struct meet_xdp *xdp);
+/*
+ * Adds an address of the server, with bits of enum sluice_meet_service. It must not be the
+ * wildcard: the program could not know which datagrams are for this host.
+ */
+int meet_xdp_listen(struct meet_xdp *xdp, const struct stun_endpoint *at, __u32 services,
+		    struct err *err);
+
+/* Extends the lease. */
+void meet_xdp_renew(struct meet_xdp *xdp);
+/* Lets the program answer refreshes of a registration by UDP; ignores slots beyond the table. */
+void meet_xdp_put_peer(struct meet_xdp *xdp, __u32 slot, const struct sluice_meet_peer *peer);
+void meet_xdp_remove_peer(struct meet_xdp *xdp, __u32 slot);
+/*
+ * Returns for how long the program has answered no refresh of a registration; UINT64_MAX if it
+ * never has.
+ */
+uint64_t meet_xdp_idle_ns(const struct meet_xdp *xdp, __u32 slot);
+/* Adds up the counters of all CPUs. */
+void meet_xdp_counters(const struct meet_xdp *xdp, __u64 sum[SLUICE_MEET_COUNTERS_MAX]);
+const struct meet_xdp_iface *meet_xdp_ifaces(const struct meet_xdp *xdp, unsigned int *count);
+
+#endif
