@@ -8,13 +8,13 @@
 #include <bpf/bpf_helpers.h>
 #include <sluice/meet.h>
 
-/* Constants of this load. */
+/* A constant of this load. */
 const volatile __u64 seed;
-const volatile __u64 budget_interval_ns; /* of one answer; 0: no limit */
-const volatile __u64 budget_burst_ns;
 
-/* Written by the server: the CLOCK_MONOTONIC time until which the program may answer. */
-volatile __u64 lease_until_ns;
+/* Written by the server. */
+volatile __u64 lease_until_ns;	   /* CLOCK_MONOTONIC; until then the program may answer */
+volatile __u64 budget_interval_ns; /* of one answer; 0: no limit */
+volatile __u64 budget_burst_ns;
 
 /* Written by the server: where it listens. */
 struct {

@@ -22,14 +22,15 @@
 static __always_inline bool budget_take(const struct sluice_addr *source, __u64 now)
 {
 	__u32 index = sluice_meet_budget_index(seed, source);
-	__u64 *entry = bpf_map_lookup_elem(&sluice_m_budget, &index), due;
+	__u64 *entry = bpf_map_lookup_elem(&sluice_m_budget, &index);
+	__u64 interval = budget_interval_ns, due;
 
-	if (!entry || !budget_interval_ns)
+	if (!entry || !interval)
 		return true;
 	due = *(volatile __u64 *)entry;
 	if (due < now)
 		due = now;
-	due += budget_interval_ns;
+	due += interval;
 	if (due > now + budget_burst_ns)
 		return false;
 	*(volatile __u64 *)entry = due;

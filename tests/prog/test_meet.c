@@ -56,14 +56,17 @@ static void listen_at(const char *addr, unsigned int port, __u32 services)
 			 0);
 }
 
-static void load(__u64 interval_ns, __u64 burst_ns)
+static void set_budget(__u64 interval_ns, __u64 burst_ns)
 {
-	meet_bpf__destroy(skel);
+	skel->bss->budget_interval_ns = interval_ns;
+	skel->bss->budget_burst_ns = burst_ns;
+}
+
+static void load(void)
+{
 	skel = meet_bpf__open();
 	assert_non_null(skel);
 	skel->rodata->seed = 0x9e3779b97f4a7c15ULL;
-	skel->rodata->budget_interval_ns = interval_ns;
-	skel->rodata->budget_burst_ns = burst_ns;
 	bpf_map__set_max_entries(skel->maps.sluice_m_counters, (__u32)libbpf_num_possible_cpus());
 	bpf_map__set_max_entries(skel->maps.sluice_m_peers, SLOTS);
 	assert_int_equal(meet_bpf__load(skel), 0);
@@ -81,7 +84,7 @@ static int set_up(void **state)
 	struct peers peers = { NULL };
 	struct err err = { 0 };
 
-	load(0, 0);
+	load();
 	return server_new(&server, &config, &peers, on_sent, NULL, 0, &err);
 }
 
@@ -695,7 +698,7 @@ static void test_budget(void **state)
 	__u32 index;
 	int i;
 
-	load(hour_ns, 3 * hour_ns);
+	set_budget(hour_ns, 3 * hour_ns);
 	counters(before);
 	for (i = 0; i < 3; i++)
 		assert_int_equal(verdict_of("198.51.100.1"), XDP_TX);
@@ -714,7 +717,7 @@ static void test_budget(void **state)
 		bpf_map_update_elem(bpf_map__fd(skel->maps.sluice_m_budget), &index, &full,
 				    BPF_ANY);
 	assert_int_equal(verdict_of("198.51.100.1"), XDP_TX);
-	load(0, 0);
+	set_budget(0, 0);
 }
 
 static void test_lease(void **state)
@@ -830,10 +833,10 @@ static void want_refreshed(struct shape (*shape_of)(const struct request *))
 
 static void test_refresh(void **state)
 {
-	load(3600ULL * 1000000000, 1);
+	set_budget(3600ULL * 1000000000, 1);
 	want_refreshed(udp4);
 	want_refreshed(udp6);
-	load(0, 0);
+	set_budget(0, 0);
 }
 
 static void want_refresh_passed(const struct shape *shape, int which)

@@ -26,6 +26,7 @@ import pathlib
 import shutil
 import signal
 import subprocess
+import tempfile
 import time
 
 HOST = {4: "198.18.0.2", 6: "2001:2::2"}
@@ -33,6 +34,7 @@ FAR = {4: "198.18.0.1", 6: "2001:2::1"}
 BRIDGE_MAC = "02:00:00:00:00:00"  # the destination of packets.c
 BRIDGE = {4: "198.18.16.1", 6: "2001:2:0:1::1"}
 GUEST = {4: "198.18.16.3", 6: "2001:2:0:1::3"}
+GUEST_OTHER = "198.18.16.4"  # of the guest as a server behind host; only packets.c uses it
 VOID = "198.19.0.2"
 ROUTED = "198.19.64.1"  # local to host only by a route (AnyIP)
 DEVICES = 250  # unused devices in host
@@ -75,28 +77,39 @@ class Process:
 
     def __init__(self, *words):
         self.words = words
+        self.errors = tempfile.TemporaryFile("w+", encoding="utf-8")
         self.popen = subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                                      text=True, start_new_session=True)
+                                      stderr=self.errors, text=True, start_new_session=True)
 
     def read(self):
         line = self.popen.stdout.readline()
-        if not line:
-            raise BenchError(f"{' '.join(map(str, self.words))} ended: {self.popen.wait()}")
-        return json.loads(line)
+        if line.endswith("\n"):
+            return json.loads(line)
+        status = self.popen.wait()
+        self.errors.seek(0)
+        raise BenchError(self.errors.read().strip() or
+                         f"{' '.join(map(str, self.words))} ended: {status}")
 
     def ask(self, line):
-        self.popen.stdin.write(f"{line}\n")
-        self.popen.stdin.flush()
+        try:
+            self.popen.stdin.write(f"{line}\n")
+            self.popen.stdin.flush()
+        except BrokenPipeError:
+            pass  # read() reports why it has ended
         return self.read()
 
     def stop(self):
-        self.popen.stdin.close()
+        try:
+            self.popen.stdin.close()
+        except BrokenPipeError:
+            pass  # it has ended
         try:
             self.popen.wait(5)
         except subprocess.TimeoutExpired:
             self.popen.kill()
             self.popen.wait()
         self.popen.stdout.close()
+        self.errors.close()
 
 
 class Bed:
@@ -127,9 +140,10 @@ class Bed:
         command(self.ip, "-n", host, "neigh", "add", VOID, "dev", "void0", "lladdr",
                 "02:00:00:00:00:01")
         command(self.ip, "-n", host, "route", "add", "local", ROUTED, "dev", "lo")
+        # the bridge before the unused devices: mode wire searches only the first 48 for a socket
+        self.make_bridge(host, far, self.netns["guest"])
         command(self.ip, "-n", host, "-batch", "-", input="".join(
             f"link add unused{number} type bridge\n" for number in range(DEVICES)))
-        self.make_bridge(host, far, self.netns["guest"])
 
     def make_bridge(self, host, far, guest):
         command(self.ip, "-n", host, "link", "add", "br0", "address",

@@ -9,11 +9,12 @@
  * the wire, all data is in the caches. The empty program runs right after each run, so that both
  * include the cost of the clock and of cold caches.
  *
- * Each run checks whether the packet was changed, so that a figure always belongs to the path in
- * its label.
+ * A figure always belongs to the path in its label: each run checks whether the packet was changed,
+ * and the counter of the kind's outcome must rise by the number of runs.
  */
 #include <arpa/inet.h>
 #include <bpf/bpf.h>
+#include <bpf/libbpf.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/bpf.h>
@@ -25,6 +26,8 @@
 #include <netinet/tcp.h>
 #include <netinet/udp.h>
 #include <sched.h>
+#include <sluice/wire.h>
+#include <stdarg.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -40,19 +43,25 @@
 #define GUEST4	"198.18.16.3"
 #define BRIDGE4 "198.18.16.1"
 #define HOST4	"198.18.0.2"
-#define FAR4	"198.18.0.1" /* another host's */
+#define FAR4	"198.18.0.1"  /* another host's */
+#define OTHER4	"198.18.16.4" /* of the guest, as a server behind this host */
 #define GUEST6	"2001:2:0:1::3"
 #define BRIDGE6 "2001:2:0:1::1"
 #define HOST6	"2001:2::2"
 
-#define SERVER	  5099 /* managed, with a wildcard socket */
-#define BACK	  5098 /* managed, with a socket connected back to the client's port CLIENT */
-#define CLIENT	  20001
-#define OTHER	  6099 /* not managed */
-#define PAYLOAD	  64
-#define NEW_PORTS 30000
-#define FRAGMENT  512 /* size of the first fragment */
-#define RUNS_MAX  100000
+#define SERVER	    5099 /* managed, with a wildcard socket */
+#define BACK	    5098 /* managed, with a socket connected back to the client's port CLIENT */
+#define NEW_SERVER  5060 /* the first of managed ports without a socket; loads use those below */
+#define NEW_SERVERS 30
+#define CLIENT	    20001
+#define OTHER	    6099 /* not managed */
+#define PAYLOAD	    64
+#define NEW_PORT    30000
+#define NEW_PORTS   30000
+#define FRAGMENT    512 /* size of the first fragment */
+#define RUNS_MAX    100000
+
+#define UNCOUNTED SLUICE_WIRE_COUNTERS_MAX /* the outcome of a packet that no counter counts */
 
 struct frame {
 	uint8_t byte[2048];
@@ -65,53 +74,113 @@ enum piece {
 	LATER,
 };
 
+/* What has to come before, on the record of the packet. */
+enum before {
+	NOTHING,
+	REQUEST,
+	RIGHT_REPLY,
+	WRONG_REPLY,
+	REDIRECT, /* a request and a redirected one */
+};
+
 struct kind {
 	const char *label;
 	const char *source, *target;
 	uint16_t source_port, target_port;
+	enum sluice_wire_counter outcome;
 	bool out;
 	bool rewritten;
-	bool new_port; /* a new client port, without a flow, for each run */
+	bool gateway;
+	bool new_flow; /* for each run */
 	bool tcp;
 	enum piece piece;
+	enum before before;
+	const char *other; /* the address that a reply belongs to; of a request: its replies' */
 };
 
-/* The order matters: a reply needs its request, and a request of a right flow needs its reply. */
-static struct kind kinds[] = {
-	{ "IPv4, to a server that connected back", GUEST4, HOST4, CLIENT, BACK, .rewritten = true },
-	{ "IPv6, to a server that connected back", GUEST6, HOST6, CLIENT, BACK, .rewritten = true },
-	{ "IPv4, no reply yet", GUEST4, BRIDGE4, 20002, SERVER, .out = false },
-	{ "IPv4, a new flow", GUEST4, HOST4, NEW_PORTS, SERVER, .new_port = true },
-	{ "IPv6, a new flow", GUEST6, HOST6, NEW_PORTS, SERVER, .new_port = true },
-	{ "UDP forwarded, a managed port", GUEST4, FAR4, 20003, SERVER, .out = false },
-	{ "UDP, not managed", GUEST4, HOST4, 20003, OTHER, .out = false },
-	{ "UDP over IPv6, not managed", GUEST6, HOST6, 20003, OTHER, .out = false },
-	{ "TCP", GUEST4, HOST4, 20004, SERVER, .tcp = true },
-	{ "IPv4, the first fragment", GUEST4, HOST4, CLIENT, BACK, .rewritten = true,
-	  .piece = FIRST },
-	{ "IPv4, a later fragment", GUEST4, HOST4, CLIENT, BACK, .rewritten = true,
-	  .piece = LATER },
-	{ "IPv4, from a server that connected back", BRIDGE4, GUEST4, BACK, CLIENT, .out = true,
-	  .rewritten = true },
-	{ "IPv6, from a server that connected back", BRIDGE6, GUEST6, BACK, CLIENT, .out = true,
-	  .rewritten = true },
-	{ "IPv4, from the right address", BRIDGE4, GUEST4, SERVER, 20002, .out = true },
-	{ "IPv4, a right flow", GUEST4, BRIDGE4, 20002, SERVER, .out = false },
-	{ "IPv4, no such flow", BRIDGE4, GUEST4, SERVER, 20006, .out = true },
-	{ "UDP, not managed", HOST4, GUEST4, OTHER, 20003, .out = true },
-	{ "UDP over IPv6, not managed", HOST6, GUEST6, OTHER, 20003, .out = true },
-	{ "TCP", HOST4, GUEST4, SERVER, 20004, .out = true, .tcp = true },
+/* A source port or target port of 0 is that of a client without a record. */
+static const struct kind kinds[] = {
+	{ "IPv4, to a server that connected back", GUEST4, HOST4, CLIENT, BACK,
+	  SLUICE_WIRE_request_rewritten, .rewritten = true, .before = REDIRECT },
+	{ "IPv6, to a server that connected back", GUEST6, HOST6, CLIENT, BACK,
+	  SLUICE_WIRE_request_rewritten, .rewritten = true, .before = REDIRECT },
+	{ "IPv4, no reply yet", GUEST4, HOST4, 0, SERVER, SLUICE_WIRE_request_passed,
+	  .before = REQUEST },
+	{ "IPv6, no reply yet", GUEST6, HOST6, 0, SERVER, SLUICE_WIRE_request_passed,
+	  .before = REQUEST },
+	{ "IPv4, a new flow", GUEST4, HOST4, .outcome = SLUICE_WIRE_half_open, .new_flow = true },
+	{ "IPv6, a new flow", GUEST6, HOST6, .outcome = SLUICE_WIRE_half_open, .new_flow = true },
+	{ "IPv4, a right flow", GUEST4, BRIDGE4, 0, SERVER, SLUICE_WIRE_request_right,
+	  .before = RIGHT_REPLY },
+	{ "IPv6, a right flow", GUEST6, BRIDGE6, 0, SERVER, SLUICE_WIRE_request_right,
+	  .before = RIGHT_REPLY },
+	{ "UDP forwarded, a managed port", GUEST4, FAR4, 0, NEW_SERVER, SLUICE_WIRE_request_passed,
+	  .before = REQUEST },
+	{ "UDP, not managed", GUEST4, HOST4, 0, OTHER, UNCOUNTED },
+	{ "UDP over IPv6, not managed", GUEST6, HOST6, 0, OTHER, UNCOUNTED },
+	{ "TCP", GUEST4, HOST4, 0, SERVER, UNCOUNTED, .tcp = true },
+	{ "IPv4, the first fragment", GUEST4, HOST4, CLIENT, BACK, SLUICE_WIRE_request_rewritten,
+	  .rewritten = true, .piece = FIRST, .before = REDIRECT },
+	{ "IPv4, a later fragment", GUEST4, HOST4, CLIENT, BACK, SLUICE_WIRE_fragment_followed,
+	  .rewritten = true, .piece = LATER, .before = REDIRECT },
+	{ "gateway: IPv4, a wrong reply", GUEST4, FAR4, SERVER, 0, SLUICE_WIRE_reply_rewritten,
+	  .rewritten = true, .gateway = true, .before = WRONG_REPLY, .other = OTHER4 },
+	{ "gateway: IPv4, a right reply", GUEST4, FAR4, SERVER, 0, SLUICE_WIRE_reply_right,
+	  .gateway = true, .before = RIGHT_REPLY },
+	{ "gateway: UDP, not managed", GUEST4, FAR4, OTHER, 0, UNCOUNTED, .gateway = true },
+	{ "IPv4, from a server that connected back", BRIDGE4, GUEST4, BACK, CLIENT,
+	  SLUICE_WIRE_reply_rewritten, .out = true, .rewritten = true, .before = REDIRECT,
+	  .other = HOST4 },
+	{ "IPv6, from a server that connected back", BRIDGE6, GUEST6, BACK, CLIENT,
+	  SLUICE_WIRE_reply_rewritten, .out = true, .rewritten = true, .before = REDIRECT,
+	  .other = HOST6 },
+	{ "IPv4, a right flow", BRIDGE4, GUEST4, SERVER, 0, SLUICE_WIRE_reply_right, .out = true,
+	  .before = RIGHT_REPLY },
+	{ "IPv6, a right flow", BRIDGE6, GUEST6, SERVER, 0, SLUICE_WIRE_reply_right, .out = true,
+	  .before = RIGHT_REPLY },
+	{ "IPv4, a wrong source, another sender", BRIDGE4, GUEST4, SERVER, 0,
+	  SLUICE_WIRE_reply_other_sender, .out = true, .before = REQUEST, .other = HOST4 },
+	{ "IPv4, no such flow", BRIDGE4, GUEST4, SERVER, 0, SLUICE_WIRE_reply_no_flow,
+	  .out = true },
+	{ "UDP, not managed", HOST4, GUEST4, OTHER, 0, UNCOUNTED, .out = true },
+	{ "UDP over IPv6, not managed", HOST6, GUEST6, OTHER, 0, UNCOUNTED, .out = true },
+	{ "TCP", HOST4, GUEST4, SERVER, 0, UNCOUNTED, .out = true, .tcp = true },
+	{ "gateway: IPv4, a new flow", FAR4, GUEST4, .outcome = SLUICE_WIRE_half_open, .out = true,
+	  .gateway = true, .new_flow = true },
+	{ "gateway: IPv4, replies are wrong", FAR4, OTHER4, 0, SERVER, SLUICE_WIRE_request_passed,
+	  .out = true, .gateway = true, .before = WRONG_REPLY, .other = GUEST4 },
+	{ "gateway: IPv4, a right flow", FAR4, GUEST4, 0, SERVER, SLUICE_WIRE_request_right,
+	  .out = true, .gateway = true, .before = RIGHT_REPLY },
+	{ "gateway: UDP, not managed", FAR4, GUEST4, 0, OTHER, UNCOUNTED, .out = true,
+	  .gateway = true },
 };
 
 #define KINDS (sizeof(kinds) / sizeof(*kinds))
 
-static int programs[2], empty[2]; /* ingress, egress */
+struct pair {
+	int prog[2]; /* ingress, egress */
+	int counters;
+};
+
+static struct pair host, gateway, empty;
 static unsigned int ifindex;
 static uint32_t ours_ns[RUNS_MAX], empty_ns[RUNS_MAX];
 
 static void die(const char *what)
 {
 	fprintf(stderr, "packets: %s: %s\n", what, strerror(errno));
+	exit(1);
+}
+
+static void fail(const struct kind *kind, const char *format, ...)
+{
+	va_list args;
+
+	fprintf(stderr, "packets: %s, %s: ", kind->label, kind->out ? "egress" : "ingress");
+	va_start(args, format);
+	vfprintf(stderr, format, args);
+	va_end(args);
+	fputc('\n', stderr);
 	exit(1);
 }
 
@@ -166,7 +235,34 @@ static void open_back(int family, const char *guest)
 		die("connected server");
 }
 
-static void open_programs(const char *folder, int *fds)
+/* Returns the counters of a program of sluice. */
+static int open_counters(int prog)
+{
+	struct bpf_map_info map;
+	struct bpf_prog_info info = { 0 };
+	__u32 ids[64], len = sizeof(info), i;
+	int fd;
+
+	info.nr_map_ids = sizeof(ids) / sizeof(*ids);
+	info.map_ids = (__u64)(unsigned long)ids;
+	if (bpf_obj_get_info_by_fd(prog, &info, &len))
+		die("program");
+	for (i = 0; i < info.nr_map_ids; i++) {
+		fd = bpf_map_get_fd_by_id(ids[i]);
+		memset(&map, 0, sizeof(map));
+		len = sizeof(map);
+		if (fd < 0 || bpf_obj_get_info_by_fd(fd, &map, &len))
+			die("map");
+		if (!strcmp(map.name, "sluice_w_counts"))
+			return fd;
+		close(fd);
+	}
+	errno = ENOENT;
+	die("sluice_w_counts");
+	return -1;
+}
+
+static void open_programs(const char *folder, struct pair *pair)
 {
 	static const char *const hooks[] = { "tcx_ingress", "tcx_egress" };
 	char path[4096];
@@ -174,10 +270,26 @@ static void open_programs(const char *folder, int *fds)
 
 	for (i = 0; i < 2; i++) {
 		snprintf(path, sizeof(path), "%s/%s", folder, hooks[i]);
-		fds[i] = bpf_obj_get(path);
-		if (fds[i] < 0)
+		pair->prog[i] = bpf_obj_get(path);
+		if (pair->prog[i] < 0)
 			die(path);
 	}
+}
+
+/* Returns a counter, or the sum of all for UNCOUNTED. */
+static uint64_t read_counter(const struct pair *pair, enum sluice_wire_counter which)
+{
+	static struct sluice_wire_counters each[1024]; /* CPUs */
+	uint64_t sum = 0;
+	__u32 zero = 0;
+	size_t cpu, i;
+
+	if (libbpf_num_possible_cpus() > 1024 || bpf_map_lookup_elem(pair->counters, &zero, each))
+		die("sluice_w_counts");
+	for (cpu = 0; cpu < 1024; cpu++)
+		for (i = 0; i < SLUICE_WIRE_COUNTERS_MAX; i++)
+			sum += which == i || which == UNCOUNTED ? each[cpu].value[i] : 0;
+	return sum;
 }
 
 /* --- packets: with arbitrary checksums, which programs update but never verify */
@@ -279,11 +391,22 @@ static void check(const struct kind *kind, const struct frame *in, const struct 
 {
 	bool same = in->len == out->len && !memcmp(in->byte, out->byte, in->len);
 
-	if (same != kind->rewritten)
-		return;
-	fprintf(stderr, "packets: %s: came out %s\n", kind->label,
-		same ? "as it went in" : "changed");
-	exit(1);
+	if (same == kind->rewritten)
+		fail(kind, "the packet came out %s", same ? "as it went in" : "changed");
+}
+
+static void check_outcome(const struct kind *kind, uint64_t counted, uint64_t wanted)
+{
+	static const char *const names[] = {
+#define X(name, help) #name,
+		SLUICE_WIRE_COUNTERS(X)
+#undef X
+			"sum of the counters",
+	};
+
+	if (counted != wanted)
+		fail(kind, "%s rose by %llu, not by %llu", names[kind->outcome],
+		     (unsigned long long)counted, (unsigned long long)wanted);
 }
 
 static int compare(const void *a, const void *b)
@@ -299,28 +422,99 @@ static double median(uint32_t *values, size_t count)
 	return (values[count / 2] + (double)values[(count - 1) / 2]) / 2;
 }
 
-static void measure(struct kind *kind, size_t count)
+/* --- the records that a packet finds */
+
+/* Takes a client port, and for new_flow a server's port, that have no record. */
+static void take_ports(struct kind *kind)
 {
-	static uint16_t port = NEW_PORTS;
+	static unsigned int flow;
+	uint16_t port = (uint16_t)(NEW_PORT + flow % NEW_PORTS);
+
+	if (kind->new_flow) {
+		kind->source_port = port;
+		kind->target_port = (uint16_t)(NEW_SERVER + 1 + flow / NEW_PORTS % NEW_SERVERS);
+		flow++;
+	} else if (!kind->source_port || !kind->target_port) {
+		*(kind->source_port ? &kind->target_port : &kind->source_port) = port;
+		flow++;
+	}
+}
+
+static void send_before(const struct pair *pair, const struct kind *kind)
+{
 	struct frame in, out;
-	size_t i;
 
 	build(kind, &in);
-	/* the first request to a server that connects back, or the look-up of its socket */
-	for (i = 0; i < 2 && kind->rewritten; i++)
-		run_once(programs[kind->out], &in, &out);
-	for (i = 0; i < count; i++) {
-		if (kind->new_port) {
-			port = port == UINT16_MAX ? NEW_PORTS : port + 1;
-			kind->source_port = port;
-			build(kind, &in);
-		}
-		ours_ns[i] = run_once(programs[kind->out], &in, &out);
-		check(kind, &in, &out);
-		empty_ns[i] = run_once(empty[kind->out], &in, &out);
+	run_once(pair->prog[kind->out], &in, &out);
+}
+
+static struct kind turned(const struct kind *kind, const char *source)
+{
+	struct kind other = *kind;
+
+	other.source = source;
+	other.target = kind->source;
+	other.source_port = kind->target_port;
+	other.target_port = kind->source_port;
+	other.out = !kind->out;
+	return other;
+}
+
+/* Sends the request, and what else has to come before a packet of this kind. */
+static void prepare(const struct pair *pair, const struct kind *kind)
+{
+	bool is_reply = kind->out != kind->gateway;
+	struct kind request = *kind, reply;
+
+	if (kind->before == NOTHING)
+		return;
+	if (is_reply) {
+		request = turned(kind, kind->target);
+		request.target = kind->other ? kind->other : kind->source;
 	}
+	request.piece = WHOLE;
+	send_before(pair, &request);
+	if (kind->before == REDIRECT)
+		send_before(pair, &request);
+	if (kind->before == RIGHT_REPLY || kind->before == WRONG_REPLY) {
+		reply = turned(&request, is_reply		       ? kind->source
+					 : kind->before == WRONG_REPLY ? kind->other
+								       : kind->target);
+		send_before(pair, &reply);
+	}
+	if (kind->piece == LATER) {
+		request.piece = FIRST;
+		send_before(pair, &request);
+	}
+}
+
+/* --- one kind, and all */
+
+static void measure(const struct kind *which, size_t count)
+{
+	const struct pair *pair = which->gateway ? &gateway : &host;
+	struct kind kind = *which;
+	struct frame in, out;
+	uint64_t before;
+	size_t i;
+
+	take_ports(&kind);
+	prepare(pair, &kind);
+	build(&kind, &in);
+	before = read_counter(pair, kind.outcome);
+	for (i = 0; i < count; i++) {
+		if (kind.new_flow) {
+			take_ports(&kind);
+			build(&kind, &in);
+		}
+		ours_ns[i] = run_once(pair->prog[kind.out], &in, &out);
+		check(&kind, &in, &out);
+		empty_ns[i] = run_once(empty.prog[kind.out], &in, &out);
+	}
+	check_outcome(&kind, read_counter(pair, kind.outcome) - before,
+		      kind.outcome == UNCOUNTED ? 0 : count);
 	printf("{\"program\": \"%s\", \"label\": \"%s\", \"ours_ns\": %.1f, \"empty_ns\": %.1f}",
-	       kind->out ? "wire_out" : "wire_in", kind->label, median(ours_ns, count),
+	       kind.out ? "wire_out" : "wire_in", kind.label, median(ours_ns, count),
 	       median(empty_ns, count));
 }
 
@@ -341,8 +535,8 @@ int main(int argc, char **argv)
 {
 	char line[64];
 
-	if (argc != 6) {
-		fputs("usage: packets CPU NETNS INTERFACE DIR EMPTY-DIR\n", stderr);
+	if (argc != 7) {
+		fputs("usage: packets CPU NETNS INTERFACE DIR GATEWAY-DIR EMPTY-DIR\n", stderr);
 		return 2;
 	}
 	pin(atoi(argv[1]));
@@ -350,8 +544,11 @@ int main(int argc, char **argv)
 	ifindex = if_nametoindex(argv[3]);
 	if (!ifindex)
 		die(argv[3]);
-	open_programs(argv[4], programs);
-	open_programs(argv[5], empty);
+	open_programs(argv[4], &host);
+	open_programs(argv[5], &gateway);
+	open_programs(argv[6], &empty);
+	host.counters = open_counters(host.prog[0]);
+	gateway.counters = open_counters(gateway.prog[0]);
 	open_server();
 	open_back(AF_INET, GUEST4);
 	open_back(AF_INET6, GUEST6);

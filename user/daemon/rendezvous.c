@@ -117,14 +117,22 @@ static void retry(struct rendezvous_section *section)
 	loop_timer_start(section->timer, section->delay_s * SECOND_US);
 }
 
+/* Lets the process end: the daemon may not send signals to another user without CAP_KILL. */
+static void close_input(struct rendezvous_section *section)
+{
+	if (section->input_fd >= 0)
+		close(section->input_fd);
+	section->input_fd = -1;
+}
+
 /* Forgets the process, which has ended. */
 static void reap(struct rendezvous_section *section, int *status)
 {
 	*status = 0;
-	waitpid(section->pid, status, 0);
+	waitpid(section->pid, status, WNOHANG);
 	loop_remove(section->loop, section->pidfd);
 	close(section->pidfd);
-	close(section->input_fd);
+	close_input(section);
 	section->pid = 0;
 }
 
@@ -163,7 +171,7 @@ static void start(struct rendezvous_section *section)
 	int pipe_fd[2];
 	pid_t pid;
 
-	if (pipe2(pipe_fd, O_CLOEXEC)) {
+	if (pipe2(pipe_fd, O_CLOEXEC | O_NONBLOCK)) {
 		log_failure(section, strerror(errno));
 		retry(section);
 		return;
@@ -216,8 +224,11 @@ void rendezvous_section_apply(struct rendezvous_section *section, const struct c
 	char *args[RENDEZVOUS_ARGS_MAX];
 
 	args_of(config, args);
-	if (section->pid && args_are_same(section->args, args)) {
-		kill(section->pid, SIGHUP);
+	if (section->pid && !section->replaces && args_are_same(section->args, args)) {
+		/* a full pipe holds this request already */
+		if (write(section->input_fd, "\n", 1) < 0 && errno != EAGAIN)
+			log_warning("rendezvous: cannot ask the server to read its peers: %s",
+				    strerror(errno));
 		args_free(args);
 		return;
 	}
@@ -228,7 +239,7 @@ void rendezvous_section_apply(struct rendezvous_section *section, const struct c
 	log_condition_set(&section->failure, NULL);
 	if (section->pid) {
 		section->replaces = true;
-		kill(section->pid, SIGTERM);
+		close_input(section);
 	} else if (section->args[0]) {
 		start(section);
 	}
@@ -240,9 +251,8 @@ void rendezvous_section_end(struct rendezvous_section *section)
 	int status;
 
 	if (section->pid) {
-		kill(section->pid, SIGTERM);
-		if (poll(&wait, 1, END_MS) != 1)
-			kill(section->pid, SIGKILL);
+		close_input(section);
+		poll(&wait, 1, END_MS);
 		reap(section, &status);
 	}
 	args_free(section->args);

@@ -113,8 +113,8 @@ static int load(struct meet_xdp *xdp, const struct meet_xdp_options *options, st
 	xdp->slots = options->peers ? options->peers : 1;
 	if (skel) {
 		skel->rodata->seed = object_seed(0);
-		skel->rodata->budget_interval_ns = options->rate ? SECOND_NS / options->rate : 0;
-		skel->rodata->budget_burst_ns = BUDGET_BURST_S * SECOND_NS;
+		skel->bss->budget_interval_ns = options->rate ? SECOND_NS / options->rate : 0;
+		skel->bss->budget_burst_ns = BUDGET_BURST_S * SECOND_NS;
 		bpf_map__set_max_entries(skel->maps.sluice_m_counters, xdp->cpus);
 		bpf_map__set_max_entries(skel->maps.sluice_m_peers, xdp->slots);
 	}

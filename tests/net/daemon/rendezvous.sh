@@ -72,6 +72,7 @@ daemon_start
 wait_until 20 answers 192.0.2.1 3478
 first=$(pid)
 want_equal "$(awk '$1 == "Uid:" { print $2 }' "/proc/$first/status")" "$(id -u nobody)"
+want_equal "$(cat "/proc/$first/comm")" sluice
 want_equal "$(shown "(d['registrations']['limit'], d['peers'])")" "(5, 1)"
 want_equal "$(json "[(s['section'], s['state'], s['reason']) for s in d['daemon']['sections']]" \
 	sluice -j status)" "[('rendezvous', 'running', None)]"

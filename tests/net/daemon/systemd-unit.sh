@@ -65,7 +65,9 @@ topology_up
 serve "$HOST" dual6 "$PORT"
 
 say "confined: it loads, watches, reloads, and takes over"
-configure '[reply]' 'mode = socket' "port = $PORT" '[wire]' 'follow = docker0' 'port = 1-99'
+RENDEZVOUS=('[rendezvous]' "listen = $FAR4:3478" 'xdp = eth0')
+configure '[reply]' 'mode = socket' "port = $PORT" '[wire]' 'follow = docker0' 'port = 1-99' \
+	"${RENDEZVOUS[@]}"
 : >"$DAEMON_LOG"
 confined "$SLUICE" run --config "$CONF" 2>"$DAEMON_LOG" </dev/null &
 DAEMON=$!
@@ -73,14 +75,20 @@ want_logged 'msg="started"'
 want_right "$CONTAINER" "$FAR4" "$PORT"
 want_right "$CONTAINER" "$FAR6" "$PORT"
 want_equal "$(json "[s['state'] for s in d['daemon']['sections']]" sluice -j status)" \
-	"['loaded', 'loaded']"
+	"['loaded', 'loaded', 'running']"
+serves()
+{
+	[ "$(json "d['ready'], len(d['xdp']['interfaces'])" sluice -j rendezvous show)" = "(True, 1)" ]
+}
+wait_until 20 serves
 ip -n "$HOST" link add new type veth peer name newp
 ip -n "$HOST" link set dev new master docker0
 want_logged 'msg="attached" iface=new'
 addr_add "$HOST" lo 10.9.9.9/32
 want_right "$CONTAINER" 10.9.9.9 "$PORT"
 addr_del "$HOST" lo 10.9.9.9/32
-configure '[reply]' 'mode = socket' "port = 1-100,$PORT" '[wire]' 'follow = docker0' 'port = 1-9'
+configure '[reply]' 'mode = socket' "port = 1-100,$PORT" '[wire]' 'follow = docker0' 'port = 1-9' \
+	"${RENDEZVOUS[@]}"
 daemon=$(pgrep -P "$DAEMON" -x sluice || echo "$DAEMON")
 kill -HUP "$daemon"
 want_logged 'msg="reloaded"'
@@ -90,6 +98,7 @@ wait "$DAEMON"
 want_equal "$(grep -E 'level=(warning|error)' "$DAEMON_LOG" || true)" "" "warnings and errors of the daemon"
 
 say "without the capabilities that the unit marks as optional"
+configure '[reply]' 'mode = socket' "port = 1-100,$PORT" '[wire]' 'follow = docker0' 'port = 1-9'
 caps=$(dropped bpf net_admin perfmon)
 : >"$DAEMON_LOG"
 confined "$SLUICE" run --config "$CONF" 2>"$DAEMON_LOG" </dev/null &

@@ -104,7 +104,8 @@ const struct opt rendezvous_opts[] = {
 	  "the lowest port of a candidate that a peer may register", .min = 1, .max = 65535,
 	  .preset = "1024" },
 	{ "until-eof", 0, NULL, opt_switch, FIELD(until_eof),
-	  "end when the standard input ends, as with the process at the other end of a pipe",
+	  "end when the standard input ends, and read the peers again at each line of it: for a"
+	  " process that may not send signals to --user",
 	  .side = OPT_LINE },
 	{ .name = NULL },
 };

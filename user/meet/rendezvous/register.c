@@ -202,8 +202,7 @@ void refresh_request(const struct request *request)
 	memcpy(&token, value, sizeof(token));
 	registration = store_by_id(server->store, be32toh(token.id.slot_be),
 				   be32toh(token.id.epoch_be));
-	/* the MAC covers the source, and the lengths of MACs that can be forged are bounded by time
-	 */
+	/* the MAC covers the source */
 	if (!registration || !path_is_same(&registration->path, path) ||
 	    sluice_rendezvous_token_mac(&registration->refresh_key, &token.id,
 					path->client.addr.s6_addr32,

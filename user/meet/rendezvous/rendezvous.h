@@ -27,7 +27,7 @@ struct rendezvous_options {
 	const char *name;
 	__u32 max_peers, max_prefix, max_connections;
 	__u32 rate, port_min;
-	bool until_eof; /* end with the standard input */
+	bool until_eof; /* the standard input replaces signals */
 };
 
 extern const struct opt rendezvous_opts[];

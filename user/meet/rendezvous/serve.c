@@ -13,6 +13,7 @@
 #include <errno.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/random.h>
 #include <sys/resource.h>
 #include <unistd.h>
@@ -194,14 +195,16 @@ static void on_stop(void *arg)
 	loop_stop(serve->loop);
 }
 
-/* Nothing is read from it but its end. */
+/* A line stands for SIGHUP, and the end for SIGTERM. */
 static void on_input(void *arg)
 {
 	struct serve *serve = arg;
 	char ignored[64];
 
-	if (read(STDIN_FILENO, ignored, sizeof(ignored)) > 0)
+	if (read(STDIN_FILENO, ignored, sizeof(ignored)) > 0) {
+		on_reload(serve);
 		return;
+	}
 	loop_remove(serve->loop, STDIN_FILENO);
 	on_stop(serve);
 }
@@ -381,6 +384,8 @@ int rendezvous_serve(const struct rendezvous_options *options, bool verbose, str
 	};
 	int result;
 
+	/* the daemon executes /proc/self/exe, which the process would be named after */
+	prctl(PR_SET_NAME, "sluice");
 	log_logfmt(verbose ? LOG_LEVEL_DEBUG : LOG_LEVEL_INFO);
 	result = start(&serve, err);
 	if (!result) {
