@@ -80,7 +80,8 @@ static __always_inline bool parse_ip6(const struct packet_cursor *cursor, struct
 	datagram->payload_len = length - sizeof(struct udphdr);
 	datagram->payload_off = datagram->l3_off + sizeof(*ip) + sizeof(struct udphdr);
 	datagram->ip4 = false;
-	return length > sizeof(struct udphdr);
+	/* a mapped address would be found as the IPv4 address of the server */
+	return length > sizeof(struct udphdr) && datagram->target.half[0];
 }
 
 /*

@@ -478,6 +478,11 @@ static void test_foreign(void **state)
 	shape.body = BODY_TCP;
 	build_frame(&shape, &frame);
 	want_passed(&frame, NOTHING);
+	/* an IPv6 packet to a mapped address is none to the IPv4 address */
+	shape = udp6(&request);
+	shape.target = "::ffff:" HOST4;
+	build_frame(&shape, &frame);
+	want_passed(&frame, NOTHING);
 	/* a multicast frame, and one whose answer would be */
 	shape = udp4(&request);
 	build_frame(&shape, &frame);

@@ -5,6 +5,7 @@
 #include "base/addr.h"
 
 #include <arpa/inet.h>
+#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -215,6 +216,12 @@ static void test_filtering_unknown(void **state)
 	begin(&findings);
 	findings.tests[NAT_FILTER_BOTH].from = at("5.0.0.1:3478");
 	assert_filtering(&findings, NAT_UNKNOWN, false, "does not follow CHANGE-REQUEST");
+	/* the request was refused on the way, and the next one was not: no filter */
+	begin(&findings);
+	answer(&findings, NAT_FILTER_BOTH, NULL);
+	findings.tests[NAT_FILTER_BOTH].error = ECONNREFUSED;
+	answer(&findings, NAT_FILTER_AGAIN_BOTH, "9.0.0.9:2");
+	assert_filtering(&findings, NAT_UNKNOWN, false, "Connection refused");
 	begin(&findings);
 	answer(&findings, NAT_FILTER_MAP, NULL);
 	assert_filtering(&findings, NAT_UNKNOWN, false, "first request");

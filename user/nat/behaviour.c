@@ -79,7 +79,10 @@ static enum nat_behaviour mapping(const struct nat_findings *findings, char reas
 								     : NAT_ENDPOINT_INDEPENDENT;
 }
 
-/* Returns false, with the reason, if the server does not respond from the address asked for. */
+/*
+ * Returns false, with the reason, if the server does not respond from the address asked for, or has
+ * not got the request, as an ICMP error shows.
+ */
 static bool knows_change_request(const struct nat_findings *findings, char reason[128])
 {
 	enum nat_test test;
@@ -94,6 +97,8 @@ static bool knows_change_request(const struct nat_findings *findings, char reaso
 			snprintf(reason, 128, "the response to CHANGE-REQUEST is malformed");
 		else if (query->outcome == NAT_ANSWERED && !nat_is_answered(findings, test))
 			snprintf(reason, 128, "the server does not follow CHANGE-REQUEST");
+		else if (query->outcome == NAT_SILENT && query->error)
+			snprintf(reason, 128, "CHANGE-REQUEST: %s", strerror(query->error));
 		else
 			continue;
 		return false;

@@ -13,7 +13,7 @@
 #include "base/loop.h"
 #include "net/stun.h"
 
-#define NAT_CLIENT_SOCKETS_MAX 24
+#define NAT_CLIENT_SOCKETS_MAX 40
 
 enum nat_outcome {
 	NAT_NOT_ASKED,

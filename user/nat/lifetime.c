@@ -1,10 +1,20 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "nat/lifetime.h"
 
+#include "base/clock.h"
+
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+/*
+ * A NAT may keep a mapping for longer once it is no longer new: Linux does so if the mapping passes
+ * a datagram after two seconds (nf_conntrack_udp_timeout_stream). Programs need the shorter
+ * lifetime, so the probe uses each mapping for less than that before it leaves the mapping unused.
+ */
+#define NEW_US	     1500000ULL
+#define MAPPINGS_MAX 3 /* of a step: the first of them may have lost a datagram */
 
 enum phase {
 	MAP,	 /* get a mapping */
@@ -17,6 +27,8 @@ struct step {
 	struct nat_lifetime_probe *probe;
 	struct nat_query query;
 	int fd; /* the socket that has the mapping */
+	int mappings;
+	uint64_t mapped_us; /* the time of the first request */
 	enum phase phase;
 	struct stun_endpoint mapped;
 };
@@ -83,6 +95,33 @@ static void fail(struct step *step)
 	end(step, NAT_LIFETIME_UNKNOWN, text);
 }
 
+/* Gets a mapping, with a socket of its own. */
+static void map(struct step *step)
+{
+	struct err err = { 0 };
+
+	step->fd = nat_client_socket(step->probe->client, &err);
+	if (step->fd < 0) {
+		end(step, NAT_LIFETIME_UNKNOWN, err.what);
+		return;
+	}
+	step->mappings++;
+	step->mapped_us = clock_now_us();
+	ask(step, MAP);
+}
+
+/* The server has reached the mapping. */
+static void on_verified(struct step *step)
+{
+	if (clock_now_us() - step->mapped_us < NEW_US)
+		ask(step, TEST);
+	else if (step->mappings < MAPPINGS_MAX)
+		map(step);
+	else
+		end(step, NAT_LIFETIME_UNKNOWN,
+		    "its responses take so long that a NAT may keep the mapping longer");
+}
+
 /* The response to a request of the socket that has the mapping. */
 static void on_mapped(struct step *step)
 {
@@ -117,13 +156,14 @@ static void on_done(struct nat_query *query)
 			fail(step);
 	} else if (answered && query->arrived_fd == step->fd) {
 		if (step->phase == VERIFY)
-			ask(step, TEST);
+			on_verified(step);
 		else
 			end(step, NAT_LIFETIME_ALIVE, NULL);
 	} else if (answered || query->code == 420) {
 		/* the server ignores the attribute, or refuses it */
 		end(step, NAT_LIFETIME_UNKNOWN, "it does not know RESPONSE-PORT (RFC 5780)");
-	} else if (step->phase == TEST && query->outcome == NAT_SILENT) {
+	} else if (step->phase == TEST && query->outcome == NAT_SILENT &&
+		   query->error != ECONNREFUSED) {
 		ask(step, COMPARE);
 	} else if (step->phase == VERIFY && query->outcome == NAT_SILENT && !query->error) {
 		end(step, NAT_LIFETIME_UNKNOWN,
@@ -155,11 +195,10 @@ static void start(struct nat_lifetime_probe *probe, const uint32_t *idle_ms, int
 
 		probe->report.steps[i].idle_ms = idle_ms[i];
 		step->probe = probe;
-		step->fd = probe->asker < 0 ? -1 : nat_client_socket(probe->client, &err);
-		if (step->fd < 0)
+		if (probe->asker < 0)
 			end(step, NAT_LIFETIME_UNKNOWN, err.what);
 		else
-			ask(step, MAP);
+			map(step);
 	}
 }
 

@@ -5,7 +5,8 @@
  * For each step, a socket gets a mapping and leaves it unused. Then another socket asks the server
  * to send its response to the port of that mapping: if it arrives, the mapping is still there. All
  * steps run at the same time. Each step first tries this without a wait: only if that response
- * arrives does silence show later that the mapping is gone.
+ * arrives does silence show later that the mapping is gone. If it takes so long that a NAT may keep
+ * the mapping longer than a new one, the step is unknown.
  */
 #ifndef SLUICE_NAT_LIFETIME_H
 #define SLUICE_NAT_LIFETIME_H

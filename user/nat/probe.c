@@ -121,12 +121,21 @@ static void test(struct probe *probe)
 	}
 }
 
+/* Does the NAT map a socket to another endpoint for A:a than for P:p? */
+static bool maps_other_apart(const struct nat_findings *findings)
+{
+	return nat_is_answered(findings, NAT_MAP_BOTH) &&
+	       !nat_is_same(&findings->tests[NAT_MAP_BOTH].mapped,
+			    &findings->tests[NAT_MAP].mapped);
+}
+
 static void open_filters(struct probe *probe)
 {
 	struct nat_findings *findings = &probe->report->findings;
 	struct stun_endpoint port = { findings->server.addr, findings->other.port_be };
 
-	if (findings->tests[NAT_FILTER_BOTH].outcome != NAT_SILENT)
+	/* a request with another mapping opens no filter, and the second silence takes as long */
+	if (findings->tests[NAT_FILTER_BOTH].outcome != NAT_SILENT || maps_other_apart(findings))
 		return;
 	ask(probe, NAT_FILTER_OPEN_BOTH, 1, &findings->other, 0);
 	if (findings->tests[NAT_FILTER_PORT].outcome == NAT_SILENT)

@@ -75,6 +75,10 @@ want_probed <<-TABLE
 	none6            none                 endpoint-independent yes -               preserved
 	firewall6        none                 $HIDDEN              yes -               preserved
 TABLE
+# where nothing can confirm it, silence is not waited for twice
+for label in two-mappings symmetric behind-mapping; do
+	want_equal "$(json "d['filtering']['observed_after_opening']" cat "$PROBES/$label")" "[]" "$label"
+done
 
 say "the lifetimes"
 # lifetime LABEL EXPRESSION: evaluates it with `alive` and `gone`

@@ -14,6 +14,8 @@ in_ns "$PEER" nft -f - <<-'NFT'
 		chain input {
 			type filter hook input priority filter
 			udp dport 3999 drop
+			# requests with RESPONSE-PORT, after the first of each step
+			udp dport 4150 udp length 36 quota over 672 bytes reject
 		}
 	}
 NFT
@@ -22,7 +24,7 @@ spawn_in "$PEER" "$TEST_TMP/servers" python3 "$ROOT/tests/net/lib/stun_server.py
 	"$PEER4" "$PEER4_SECOND" 4000=none 4010=ignores 4020=refuses 4030=fails 4040=malformed \
 	4050=elsewhere 4060=one-sided 4070=unfollowing 4080=rewritten 4090=classic \
 	4100=other=224.0.0.1:3479 4110=other=127.0.0.1:3479 "4120=other=$PEER4:3479" \
-	4130=mapped=224.0.0.1:9 "4140=mapped=$PEER4_SECOND:9"
+	4130=mapped=224.0.0.1:9 "4140=mapped=$PEER4_SECOND:9" 4150=none
 servers=$SPAWNED
 wait_until 20 grep -q ready "$TEST_TMP/servers"
 
@@ -30,6 +32,7 @@ probe_start "$INSIDE" coturn-alone "$PEER4:3478" --lifetime 1
 for fault in 4000 4010 4020 4060 4070 4080 4090 4100 4110 4120 4130 4140; do
 	probe_start "$INSIDE" "$fault" "$PEER4:$fault" --lifetime 1
 done
+probe_start "$INSIDE" 4150 "$PEER4:4150" --lifetime 6
 in_ns "$INSIDE" "$SLUICE" nat probe "$PEER4:3999" >"$TEST_TMP/silent" 2>&1 &
 silent=$!
 
@@ -90,6 +93,9 @@ done
 reason 4130 hairpin "no second mapping"
 want_equal "$(json "[d['payload_changed'], d['lifetime']['alive_s']]" cat "$PROBES/4080")" "[True, 1.0]"
 want_equal "$(json "d['payload_changed']" cat "$PROBES/4000")" False
+# a request that was refused shows nothing about the mapping
+reason 4150 lifetime "Connection refused"
+want_equal "$(json "d['lifetime']['gone_s']" cat "$PROBES/4150")" None
 status=0
 wait "$silent" || status=$?
 want_equal "$status" 1 "exit status without a response"
