@@ -28,8 +28,11 @@ static int dir_prepare(struct err *err)
 		return err_set(err, EXIT_ERROR, errno, LOCAL_SOCKET_DIR ": %s", strerror(errno));
 	if (S_ISDIR(st.st_mode) && st.st_uid == geteuid() && !(st.st_mode & (S_IWGRP | S_IWOTH)))
 		return 0;
-	return err_set(err, EXIT_CONFLICT, EPERM,
-		       LOCAL_SOCKET_DIR ": not a directory that this user alone may write to");
+	return err_hint(err,
+			err_set(err, EXIT_CONFLICT, EPERM,
+				LOCAL_SOCKET_DIR
+				": not a directory that this user alone may write to"),
+			"run as its owner, or give it one: RuntimeDirectory= of a systemd unit");
 }
 
 int local_socket_listen(const struct sockaddr_un *address, struct err *err)

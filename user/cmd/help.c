@@ -48,7 +48,7 @@ static const struct object {
 	  "  sluice peer key --public <alice.key\n" },
 	{ "rendezvous",
 	  "Tells hosts behind NATs their public addresses (STUN), and introduces peers.\n",
-	  "  umask 077; sluice peer key >server.key\n"
+	  "  (umask 077; sluice peer key >server.key; sluice peer key >alice.key)\n"
 	  "  echo alice $(sluice peer key --public <alice.key) >peers\n"
 	  "  sluice rendezvous serve --listen 192.0.2.1:3478 --key-file server.key --peers peers &\n"
 	  "  sluice rendezvous show\n" },

@@ -2,6 +2,7 @@
 #include "steer/socket_events.h"
 
 #include "bpf/steer/socket_events.skel.h"
+#include "kernel/mounts.h"
 #include "kernel/object.h"
 
 #include <bpf/bpf.h>
@@ -61,8 +62,11 @@ static int attach(struct socket_events *events, const char *cgroup, struct err *
 	const struct bpf_program *progs[LINKS] = { events->skel->progs.sluice_bind4,
 						   events->skel->progs.sluice_bind6,
 						   events->skel->progs.sluice_release };
-	int i, fd = open(cgroup, O_RDONLY | O_DIRECTORY | O_CLOEXEC), error = 0;
+	int i, fd, error = mounts_need_cgroup2(cgroup, err);
 
+	if (error)
+		return error;
+	fd = open(cgroup, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (fd < 0)
 		return err_set(err, EXIT_ERROR, errno, "cgroup %s: %s", cgroup, strerror(errno));
 	for (i = 0; i < LINKS && !error; i++) {

@@ -66,6 +66,13 @@ want_equal "$(recv_hooks)" 0
 daemon_stop
 sluice steer unload
 
+say "the warning names a cgroup that is not on a cgroup2"
+printf '%s\n' '[global]' "cgroup = $TEST_TMP" '[steer]' "port = $PORT" >"$CONF"
+daemon_start
+want_logged "reason=\"cgroup $TEST_TMP: not on a cgroup2 file system\""
+daemon_stop
+sluice steer unload
+
 say "the daemon retries until the cgroup exists, and warns once"
 printf '%s\n' '[global]' "cgroup = $TEST_CGROUP/later" '[steer]' "port = $PORT" 'policy = cpu' \
 	'sweep = 1' >"$CONF"

@@ -34,6 +34,9 @@ for user in root nosuchuser; do
 	want_status 2 "${SERVE[@]}" --listen 192.0.2.1:3478 --user $user
 	want_text "give an unprivileged user"
 done
+want_status 4 in_ns "$HOST" setpriv --bounding-set=-setuid --inh-caps=-setuid "$SLUICE" rendezvous \
+	serve --listen 192.0.2.1:3478
+want_text "CAP_SETUID and CAP_SETGID are needed"
 want_status 2 "${SERVE[@]}" --listen 192.0.2.1:3478 --key-file "$TEST_TMP/none" --peers "$PEERS"
 want_text "$TEST_TMP/none: cannot read the key"
 echo "alice abc" >/mnt/wrong

@@ -23,8 +23,10 @@ static int become(const char *user, struct err *err)
 			"give an unprivileged user");
 	if (setgroups(0, NULL) || setresgid(entry->pw_gid, entry->pw_gid, entry->pw_gid) ||
 	    setresuid(entry->pw_uid, entry->pw_uid, entry->pw_uid))
-		return err_set(err, EXIT_ERROR, errno, "cannot become the user %s: %s", user,
-			       strerror(errno));
+		return err_hint(err,
+				err_set(err, EXIT_ERROR, errno, "cannot become the user %s: %s",
+					user, strerror(errno)),
+				"as root, CAP_SETUID and CAP_SETGID are needed");
 	return 0;
 }
 
