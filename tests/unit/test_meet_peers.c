@@ -11,7 +11,8 @@
 
 #include <cmocka.h>
 
-#define KEY "hSDwCYkwp1R0i33ctD73Wg2/Og0mOBr066SpjqqbTmo="
+#define KEY	 "hSDwCYkwp1R0i33ctD73Wg2/Og0mOBr066SpjqqbTmo="
+#define ZERO_KEY "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="
 
 static int parse_bytes(const char *text, size_t size, struct peers *peers, struct err *err)
 {
@@ -98,6 +99,7 @@ static void test_mistakes(void **state)
 
 	refuse("\nalice\n", "peers:2: alice has no public key");
 	refuse("alice abc\n", "peers:1: alice: 'abc' is not a public key");
+	refuse("alice " ZERO_KEY "\n", "is a key of small order");
 	refuse("alice " KEY "\nbob " KEY "\nalice " KEY "\n", "peers:3: alice is also in line 1");
 	refuse("-a " KEY "\n", "peers:1: '-a' is not a name");
 	refuse("a/b " KEY "\n", "'a/b' is not a name");

@@ -30,10 +30,14 @@ want_status 2 "${SERVE[@]}" --listen 192.0.2.1:3478 --peers "$PEERS"
 want_text "--peers needs a --key-file"
 want_status 2 "${SERVE[@]}" --listen 192.0.2.1:3478 --name ../x
 want_text "is not a name"
-for user in root nosuchuser; do
+cp /etc/passwd "$TEST_TMP/passwd"
+echo 'clerk:x:4321:0::/:/bin/sh' >>"$TEST_TMP/passwd"
+mount --bind "$TEST_TMP/passwd" /etc/passwd
+for user in root nosuchuser clerk; do
 	want_status 2 "${SERVE[@]}" --listen 192.0.2.1:3478 --user $user
 	want_text "give an unprivileged user"
 done
+umount /etc/passwd
 want_status 4 in_ns "$HOST" setpriv --bounding-set=-setuid --inh-caps=-setuid "$SLUICE" rendezvous \
 	serve --listen 192.0.2.1:3478
 want_text "CAP_SETUID and CAP_SETGID are needed"

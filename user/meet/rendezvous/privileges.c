@@ -15,12 +15,13 @@ static int become(const char *user, struct err *err)
 
 	errno = 0;
 	entry = getpwnam(user);
-	if (!entry || !entry->pw_uid)
-		return err_hint(
-			err,
-			err_set(err, EXIT_USAGE, EINVAL, "--user: '%s' %s", user,
-				entry ? "has all privileges" : "is not a user of this host"),
-			"give an unprivileged user");
+	if (!entry || !entry->pw_uid || !entry->pw_gid)
+		return err_hint(err,
+				err_set(err, EXIT_USAGE, EINVAL, "--user: '%s' %s", user,
+					!entry		? "is not a user of this host"
+					: entry->pw_uid ? "has the group root"
+							: "has all privileges"),
+				"give an unprivileged user");
 	if (setgroups(0, NULL) || setresgid(entry->pw_gid, entry->pw_gid, entry->pw_gid) ||
 	    setresuid(entry->pw_uid, entry->pw_uid, entry->pw_uid))
 		return err_hint(err,

@@ -200,11 +200,12 @@ static void on_input(void *arg)
 {
 	struct serve *serve = arg;
 	char ignored[64];
+	ssize_t got = read(STDIN_FILENO, ignored, sizeof(ignored));
 
-	if (read(STDIN_FILENO, ignored, sizeof(ignored)) > 0) {
+	if (got > 0)
 		on_reload(serve);
+	if (got > 0 || (got < 0 && (errno == EAGAIN || errno == EINTR)))
 		return;
-	}
 	loop_remove(serve->loop, STDIN_FILENO);
 	on_stop(serve);
 }
