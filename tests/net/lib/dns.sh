@@ -144,7 +144,7 @@ want_handed_over()
 	shift 2
 	[ $# != 0 ] || set -- restart_by_recipe
 	sluice --netns "$HOST" steer load --port 53
-	dns_restarts "$rounds" "$addr" 5 "$@"
+	dns_restarts "$rounds" "$addr" 15 "$@"
 	echo "$rounds restarts, $(steer_counter moved_drained) flows moved"
 	want_at_least $((400 * rounds)) "$SENT" "queries"
 	want_equal "$LOST" 0 "queries lost in restarts"
