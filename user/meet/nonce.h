@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * A nonce proves that its sender receives at an address, without a state at the server: it is
- * time ‖ HMAC-SHA256(key, time ‖ address ‖ port), of which the first 16 bytes, in base64.
+ * A nonce proves that its sender receives at an address. The server keeps no state for it. It is
+ * the base64 of the time and the first 16 bytes of HMAC-SHA256(key, time ‖ address ‖ port).
  */
 #ifndef SLUICE_MEET_NONCE_H
 #define SLUICE_MEET_NONCE_H

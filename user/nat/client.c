@@ -249,7 +249,7 @@ static void receive(struct nat_client *client, int fd, const void *data, size_t 
 	if (!query)
 		return;
 	query->from = endpoint_of(from);
-	/* a server of another protocol may return what it gets */
+	/* an echo server returns the request */
 	if (message.class == SLUICE_STUN_REQUEST && nat_is_same(&query->from, &query->to))
 		return;
 	query->arrived_fd = fd;
