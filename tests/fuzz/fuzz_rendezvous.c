@@ -15,12 +15,14 @@
  * with: user/base/timer_wheel.c user/base/array.c user/base/text.c
  * with: user/base/err.c user/base/log.c
  * with: user/meet/rendezvous/auth.c user/meet/rendezvous/binding.c
- * with: user/meet/rendezvous/budget.c user/meet/rendezvous/config.c
+ * with: user/meet/rendezvous/config.c
  * with: user/meet/rendezvous/connect.c user/meet/rendezvous/prefix.c
  * with: user/meet/rendezvous/register.c user/meet/rendezvous/reply.c
  * with: user/meet/rendezvous/server.c user/meet/rendezvous/session.c
  * with: user/meet/rendezvous/store.c
  */
+#define BUDGET_ENTRIES 64
+#include "../../user/meet/rendezvous/budget.c"
 #include "meet/nonce.h"
 #include "meet/rendezvous/request.h"
 #include "meet/rendezvous/server.h"
@@ -29,9 +31,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define SECOND_NS 1000000000ULL
-#define CLIENTS	  4
-#define STRANGER  3
+#define CLIENTS	 4
+#define STRANGER 3
 
 #define MUST(condition)                   \
 	do {                              \
