@@ -17,21 +17,20 @@ struct nonce {
 _Static_assert(BASE64_ENCODE_RAW_LENGTH(sizeof(struct nonce)) == NONCE_SIZE, "NONCE_SIZE");
 
 static void seal(struct nonce *nonce, const uint8_t key[32], const struct stun_endpoint *peer,
-		 enum candidate_transport transport)
+		 uint8_t transport)
 {
-	const uint8_t number = (uint8_t)transport;
 	struct hmac_sha256_ctx hmac;
 
 	hmac_sha256_set_key(&hmac, 32, key);
 	hmac_sha256_update(&hmac, sizeof(nonce->time_be), (const uint8_t *)&nonce->time_be);
 	hmac_sha256_update(&hmac, sizeof(peer->addr), peer->addr.s6_addr);
 	hmac_sha256_update(&hmac, sizeof(peer->port_be), (const uint8_t *)&peer->port_be);
-	hmac_sha256_update(&hmac, sizeof(number), &number);
+	hmac_sha256_update(&hmac, sizeof(transport), &transport);
 	hmac_sha256_digest(&hmac, MAC_SIZE, nonce->mac);
 }
 
 void nonce_make(char text[NONCE_SIZE], const uint8_t key[32], const struct stun_endpoint *to,
-		enum candidate_transport transport, uint64_t now_ms)
+		uint8_t transport, uint64_t now_ms)
 {
 	struct nonce nonce = { .time_be = htobe64(now_ms) };
 
@@ -40,7 +39,7 @@ void nonce_make(char text[NONCE_SIZE], const uint8_t key[32], const struct stun_
 }
 
 int nonce_check(const char *text, const uint8_t key[32], const struct stun_endpoint *from,
-		enum candidate_transport transport, uint64_t now_ms)
+		uint8_t transport, uint64_t now_ms)
 {
 	uint8_t decoded[BASE64_DECODE_LENGTH(NONCE_SIZE)];
 	struct base64_decode_ctx decoder;

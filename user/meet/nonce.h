@@ -7,7 +7,7 @@
 #ifndef SLUICE_MEET_NONCE_H
 #define SLUICE_MEET_NONCE_H
 
-#include "meet/candidate.h"
+#include "net/stun.h"
 
 #define NONCE_SIZE 32 /* characters, without a NUL */
 
@@ -15,12 +15,12 @@
 #define NONCE_LIFE_MS 60000
 
 void nonce_make(char nonce[NONCE_SIZE], const uint8_t key[32], const struct stun_endpoint *to,
-		enum candidate_transport transport, uint64_t now_ms);
+		uint8_t transport, uint64_t now_ms);
 /*
  * Checks a nonce of NONCE_SIZE characters. Returns its age in milliseconds, -EKEYREJECTED if it was
  * not made for this address and transport by this key, or -ESTALE.
  */
 int nonce_check(const char *nonce, const uint8_t key[32], const struct stun_endpoint *from,
-		enum candidate_transport transport, uint64_t now_ms);
+		uint8_t transport, uint64_t now_ms);
 
 #endif
