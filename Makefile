@@ -198,10 +198,6 @@ bench: setup-test
 	$(Q)$(MAKE) --no-print-directory benched
 	$(Q)tools/bench/run $(BENCH)
 
-# Measures registrations and refreshes of the rendezvous server; BENCH=100000 for fewer peers.
-bench-rendezvous: $(BUILD)/tools/rendezvous
-	$(Q)$(BUILD)/tools/rendezvous $(BENCH)
-
 # Measures the time until a new port of a watched bridge is covered; as root.
 bench-follow: all $(BUILD)/tools/follow
 	$(Q)$(BUILD)/tools/follow $(BUILD)/sluice $(BENCH)
@@ -211,7 +207,7 @@ bench-close: $(BUILD)/tools/close
 	$(Q)$(BUILD)/tools/close $(BENCH)
 
 # The inner makes read this file again, and so find the packages that this one installs.
-.PHONY: tested benched bench-follow bench-close bench-rendezvous setup-build setup-demo setup-test setup-nightly
+.PHONY: tested benched bench-follow bench-close setup-build setup-demo setup-test setup-nightly
 setup: setup-test
 setup-build setup-demo setup-test setup-nightly: setup-%:
 	$(Q)tools/setup.sh $*
