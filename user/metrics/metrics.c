@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "metrics/metrics.h"
 
-#include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdio_ext.h>
@@ -93,15 +92,14 @@ static void put_value(FILE *file, const char *value)
 			fputc(*value >= ' ' && *value < 0x7f ? *value : '?', file);
 }
 
-static void put_labels(struct metrics *metrics, va_list args)
+static void put_labels(struct metrics *metrics, const char *const *labels)
 {
-	const char *label;
 	char before = '{';
 
 	fputs(metrics->sample, metrics->file);
-	while ((label = va_arg(args, const char *))) {
-		fprintf(metrics->file, "%c%s=\"", before, label);
-		put_value(metrics->file, va_arg(args, const char *));
+	for (; labels[0]; labels += 2) {
+		fprintf(metrics->file, "%c%s=\"", before, labels[0]);
+		put_value(metrics->file, labels[1]);
 		fputc('"', metrics->file);
 		before = ',';
 	}
@@ -109,23 +107,15 @@ static void put_labels(struct metrics *metrics, va_list args)
 		fputc('}', metrics->file);
 }
 
-void metrics_add(struct metrics *metrics, uint64_t value, ...)
+void metrics_add_labels(struct metrics *metrics, uint64_t value, const char *const *labels)
 {
-	va_list args;
-
-	va_start(args, value);
-	put_labels(metrics, args);
-	va_end(args);
+	put_labels(metrics, labels);
 	fprintf(metrics->file, " %llu\n", (unsigned long long)value);
 }
 
-void metrics_add_real(struct metrics *metrics, double value, ...)
+void metrics_add_real_labels(struct metrics *metrics, double value, const char *const *labels)
 {
-	va_list args;
-
-	va_start(args, value);
-	put_labels(metrics, args);
-	va_end(args);
+	put_labels(metrics, labels);
 	fprintf(metrics->file, " %.15g\n", value);
 }
 

@@ -47,8 +47,12 @@ void metrics_family(struct metrics *metrics, enum metrics_type type, const char 
  * Add a sample of the family. The variable arguments are pairs of a label and its value, up to
  * NULL; a value may have any bytes.
  */
-__attribute__((sentinel)) void metrics_add(struct metrics *metrics, uint64_t value, ...);
-__attribute__((sentinel)) void metrics_add_real(struct metrics *metrics, double value, ...);
+#define metrics_add(metrics, value, ...) \
+	metrics_add_labels(metrics, value, (const char *const[]){ __VA_ARGS__ })
+#define metrics_add_real(metrics, value, ...) \
+	metrics_add_real_labels(metrics, value, (const char *const[]){ __VA_ARGS__ })
+void metrics_add_labels(struct metrics *metrics, uint64_t value, const char *const *labels);
+void metrics_add_real_labels(struct metrics *metrics, double value, const char *const *labels);
 
 /* Add a family with a single sample. */
 void metrics_gauge(struct metrics *metrics, const char *name, const char *unit, const char *help,

@@ -31,7 +31,7 @@
 #define INPUT_MAX	65536
 #define LIFE_US		5000000 /* of a connection */
 #define GUARD_US	2000000
-/* A read costs the daemon time, whoever asks. */
+/* Bounds the time that clients make the daemon spend on reads. */
 #define FRESH_US 1000000
 #define FORMATS	 2
 
@@ -159,17 +159,17 @@ static void free_text(const void *data, size_t length, void *arg)
 /* Returns the metrics, NULL on ENOMEM. */
 static struct evbuffer *metrics_read(struct metrics_server *server, enum metrics_format format)
 {
-	struct evbuffer **text = &server->cache[format].text;
+	struct evbuffer *text = server->cache[format].text;
 	__u64 now = clock_now_us();
 	struct metrics *metrics;
 	size_t length;
 	char *document;
 
-	if (*text && now - server->cache[format].read_us < FRESH_US)
-		return *text;
-	if (*text)
-		evbuffer_free(*text);
-	*text = NULL;
+	if (text && now - server->cache[format].read_us < FRESH_US)
+		return text;
+	if (text)
+		evbuffer_free(text);
+	server->cache[format].text = NULL;
 	metrics = metrics_new(format);
 	if (!metrics)
 		return NULL;
@@ -179,15 +179,15 @@ static struct evbuffer *metrics_read(struct metrics_server *server, enum metrics
 	server->provider.collect(metrics, server->provider.arg);
 	document = metrics_end(metrics, &length);
 	server->read_s = (double)(clock_now_us() - now) / 1e6;
-	*text = document ? evbuffer_new() : NULL;
-	if (*text && !evbuffer_add_reference(*text, document, length, free_text, document)) {
+	text = document ? evbuffer_new() : NULL;
+	if (text && !evbuffer_add_reference(text, document, length, free_text, document)) {
+		server->cache[format].text = text;
 		server->cache[format].read_us = clock_now_us();
-		return *text;
+		return text;
 	}
 	free(document);
-	if (*text)
-		evbuffer_free(*text);
-	*text = NULL;
+	if (text)
+		evbuffer_free(text);
 	return NULL;
 }
 

@@ -7,7 +7,7 @@
  *	/readyz     200 when the daemon does what its settings say, otherwise 503 and the reasons
  *	/startupz   200 when the daemon has tried everything once, otherwise 503
  *
- * It has no authentication, so it listens on loopback unless it is told otherwise. Clients cannot
+ * It has no authentication, so a port alone is one of 127.0.0.1. Clients cannot
  * hold up the daemon: a connection lasts for one request and a few seconds, the oldest of too many
  * is closed, and the metrics are read once a second at most.
  */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Sends a Binding request to the server itself every few seconds, as a client would: a process that
- * runs, and whose port is bound, may still answer nobody.
+ * runs, and whose port is bound, may still send no answer.
  */
 #ifndef SLUICE_MEET_RENDEZVOUS_SELF_CHECK_H
 #define SLUICE_MEET_RENDEZVOUS_SELF_CHECK_H
