@@ -17,7 +17,7 @@ BUILD="gcc libc6-dev make pkg-config clang llvm bpftool
 RUN="bpftool iproute2 nftables conntrack procps mount util-linux socat netcat-openbsd dnsperf"
 UNIT="libcmocka-dev python3"
 NET="$RUN libcap2-bin iperf3 tcpdump strace dnsmasq-base bind9-dnsutils zsh fish bash-completion
-	stun-client python3-aioice"
+	stun-client python3-aioice python3-prometheus-client"
 NIGHTLY="chromium-headless-shell"
 LINT="clang-format clang-tidy cppcheck mandoc"
 
@@ -25,7 +25,7 @@ LINT="clang-format clang-tidy cppcheck mandoc"
 # except knot answer without IP_PKTINFO on the wildcard address.
 DEMO_DAEMONS="unbound:usr/sbin/unbound"
 TEST_DAEMONS="knot:usr/sbin/knotd pdns-recursor:usr/sbin/pdns_recursor nsd:usr/sbin/nsd
-	memcached:usr/bin/memcached atftpd:usr/sbin/atftpd coturn:usr/bin/turnserver"
+	memcached:usr/bin/memcached atftpd:usr/sbin/atftpd coturn:usr/bin/turnserver prometheus:usr/bin/promtool"
 
 usage()
 {
@@ -104,11 +104,12 @@ install_packages()
 		install -y -q --no-install-recommends $packages
 }
 
-# Prints the libraries that a package file depends on: first alternatives, without versions.
+# Prints the libraries that a package file depends on: first alternatives, without versions, and
+# without the scripts of web pages.
 library_dependencies()
 {
 	dpkg-deb -f "$1" Depends | tr ',' '\n' |
-		sed -n 's/^ *\(lib[a-z0-9.+-]*\).*/\1/p'
+		sed -n '/^ *libjs-/d; s/^ *\(lib[a-z0-9.+-]*\).*/\1/p'
 }
 
 unpack_server()
