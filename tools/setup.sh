@@ -19,22 +19,31 @@ UNIT="libcmocka-dev python3"
 NET="$RUN libcap2-bin iperf3 tcpdump strace dnsmasq-base bind9-dnsutils zsh fish bash-completion
 	stun-client python3-aioice"
 LINT="clang-format clang-tidy cppcheck mandoc"
+# For make deb, and for the nightly tests, which also run the images and manifests of tools/deploy.
+PACKAGE="dpkg-dev debhelper"
+NIGHTLY="$PACKAGE lintian debootstrap mmdebstrap podman crun netavark aardvark-dns"
 
 # Servers, with package and path. unbound, knot and pdns_recursor have one socket per thread. All
 # except knot answer without IP_PKTINFO on the wildcard address.
 DEMO_DAEMONS="unbound:usr/sbin/unbound"
 TEST_DAEMONS="knot:usr/sbin/knotd pdns-recursor:usr/sbin/pdns_recursor nsd:usr/sbin/nsd
 	memcached:usr/bin/memcached atftpd:usr/sbin/atftpd coturn:usr/bin/turnserver"
+NIGHTLY_DAEMONS="docker.io:usr/sbin/dockerd containerd:usr/bin/containerd runc:usr/sbin/runc
+	docker.io:usr/sbin/docker-proxy kubernetes-client:usr/bin/kubectl"
 
 usage()
 {
 	cat <<-'TEXT'
-		usage: tools/setup.sh build|demo|test
+		usage: tools/setup.sh [--list] build|demo|test|package|nightly
 
 		  build  what `make` needs
 		  demo   the same, and what `make demo` needs
 		  test   the same, and what `make check` and `make lint` need, servers among it;
 		         without root, where only the unit tests run, what those need
+		  package  what `make deb` needs
+		  nightly  the same as test, and what `make nightly` needs
+
+		--list prints the packages and installs none.
 	TEXT
 }
 
@@ -146,26 +155,40 @@ want()
 		echo "$BUILD $UNIT $LINT"
 		[ "$(id -u)" != 0 ] || echo "$NET"
 		;;
+	package) echo "$BUILD $PACKAGE" ;;
+	nightly) echo "$BUILD $UNIT $LINT $NET $NIGHTLY" ;;
 	esac
 }
 
 main()
 {
-	local wanted
+	local wanted list=no
 
+	if [ "${1:-}" = --list ]; then
+		list=yes
+		shift
+	fi
 	wanted=$(want "${1:-}")
 	if [ $# != 1 ] || [ -z "$wanted" ]; then
 		usage >&2
 		exit 2
 	fi
+	# shellcheck disable=SC2086 # a list of words
+	wanted=$(printf '%s\n' $wanted | sort -u)
+	if [ "$list" = yes ]; then
+		echo "$wanted"
+		return
+	fi
 	on_debian || die "only Debian's packages are known; this needs what Debian 12 calls" "$wanted"
-	# shellcheck disable=SC2046,SC2086 # lists of words
-	install_packages $(printf '%s\n' $wanted | sort -u)
-	[ "$1" != build ] && [ "$(id -u)" = 0 ] || return 0
+	# shellcheck disable=SC2086 # a list of words
+	install_packages $wanted
+	[[ $1 != build && $1 != package ]] && [ "$(id -u)" = 0 ] || return 0
 	# shellcheck disable=SC2086 # lists of words
 	setup_servers $DEMO_DAEMONS
 	# shellcheck disable=SC2086
 	[ "$1" = demo ] || setup_servers $TEST_DAEMONS
+	# shellcheck disable=SC2086
+	[ "$1" != nightly ] || setup_servers $NIGHTLY_DAEMONS
 }
 
 main "$@"
