@@ -17,6 +17,8 @@
 #:                 sluice.conf that was edited, there before or in use by another PREFIX
 #: make dist       the release archive build/sluice-VERSION.tar.gz from the last commit
 #: make deb        the Debian package from that archive, below build/
+#: make image      the container image localhost/sluice:VERSION, also as build/sluice-image-VERSION.tar
+#: make manifests  the rendered manifests of tools/deploy/kubernetes
 #: make setup      install the required Debian packages, as root
 #: make clean      remove build/
 #:
@@ -51,7 +53,8 @@ scripts  := $(patsubst user/cmd/%,$(BUILD)/%.inc,$(wildcard user/cmd/completion/
 testable := $(filter-out $(BUILD)/user/cmd/main.o,$(objects))
 
 .SECONDARY:
-.PHONY: all help fuzz clean check nightly units demo bench lint format info install uninstall setup dist deb
+.PHONY: all help fuzz clean check nightly units demo bench lint format info install uninstall setup
+.PHONY: dist deb image manifests
 .DEFAULT_GOAL := all
 
 help:
@@ -165,7 +168,7 @@ check: setup-test
 
 # Tests that take longer than a minute, or need more packages than `make check`.
 nightly: setup-nightly
-	$(Q)$(MAKE) $(parallel) --no-print-directory tested $(fuzz)
+	$(Q)$(MAKE) $(parallel) --no-print-directory tested $(fuzz) image
 	$(Q)tools/own-root tests/run --timeout 1800 $(CHECK) tests/nightly
 
 demo: setup-demo
@@ -211,9 +214,9 @@ bench-close: $(BUILD)/tools/close
 	$(Q)$(BUILD)/tools/close $(BENCH)
 
 # The inner makes read this file again, and so find the packages that this one installs.
-.PHONY: tested benched bench-follow bench-close bench-rendezvous setup-build setup-demo setup-test setup-package setup-nightly
+.PHONY: tested benched bench-follow bench-close bench-rendezvous setup-build setup-demo setup-test setup-package setup-image setup-nightly
 setup: setup-test
-setup-build setup-demo setup-test setup-package setup-nightly: setup-%:
+setup-build setup-demo setup-test setup-package setup-image setup-nightly: setup-%:
 	$(Q)tools/setup.sh $*
 
 # --- maintenance
@@ -280,6 +283,14 @@ dist:
 
 deb: setup-package dist
 	$(Q)tools/deploy/debian/build $(archive) $(VERSION) $(BUILD)
+
+image: setup-image deb
+	$(Q)tools/deploy/image/build $(BUILD)/sluice_$(VERSION)_*.deb localhost/sluice:$(VERSION) \
+		$(BUILD)/sluice-image-$(VERSION).tar
+
+# Debian's kubectl: another version may compute other checksums.
+manifests: setup-nightly
+	$(Q)tools/deploy/kubernetes/render $(VERSION)
 
 clean:
 	rm -rf $(BUILD)

@@ -19,9 +19,10 @@ UNIT="libcmocka-dev python3"
 NET="$RUN libcap2-bin iperf3 tcpdump strace dnsmasq-base bind9-dnsutils zsh fish bash-completion
 	stun-client python3-aioice"
 LINT="clang-format clang-tidy cppcheck mandoc"
-# For make deb, and for the nightly tests, which also run the images and manifests of tools/deploy.
+# For make deb, for make image, and for the nightly tests, which run what these build.
 PACKAGE="dpkg-dev debhelper"
-NIGHTLY="$PACKAGE lintian debootstrap mmdebstrap podman crun netavark aardvark-dns"
+IMAGE="$PACKAGE mmdebstrap podman crun"
+NIGHTLY="$IMAGE lintian debootstrap python3-yaml iptables"
 
 # Servers, with package and path. unbound, knot and pdns_recursor have one socket per thread. All
 # except knot answer without IP_PKTINFO on the wildcard address.
@@ -34,13 +35,14 @@ NIGHTLY_DAEMONS="docker.io:usr/sbin/dockerd containerd:usr/bin/containerd runc:u
 usage()
 {
 	cat <<-'TEXT'
-		usage: tools/setup.sh [--list] build|demo|test|package|nightly
+		usage: tools/setup.sh [--list] build|demo|test|package|image|nightly
 
 		  build  what `make` needs
 		  demo   the same, and what `make demo` needs
 		  test   the same, and what `make check` and `make lint` need, servers among it;
 		         without root, where only the unit tests run, what those need
 		  package  what `make deb` needs
+		  image    what `make image` needs
 		  nightly  the same as test, and what `make nightly` needs
 
 		--list prints the packages and installs none.
@@ -142,7 +144,9 @@ setup_servers()
 	for entry in "$@"; do
 		package=${entry%%:*}
 		path=${entry#*:}
-		[ -x "/$path" ] || [ -x "$SERVERS/$path" ] || unpack_server "$package"
+		# a program of the same name that is not Debian's does not count
+		[ -x "/$path" ] && [ -e "/var/lib/dpkg/info/$package.list" ] && continue
+		[ -x "$SERVERS/$path" ] || unpack_server "$package"
 	done
 }
 
@@ -156,6 +160,7 @@ want()
 		[ "$(id -u)" != 0 ] || echo "$NET"
 		;;
 	package) echo "$BUILD $PACKAGE" ;;
+	image) echo "$BUILD $IMAGE" ;;
 	nightly) echo "$BUILD $UNIT $LINT $NET $NIGHTLY" ;;
 	esac
 }
@@ -182,7 +187,7 @@ main()
 	on_debian || die "only Debian's packages are known; this needs what Debian 12 calls" "$wanted"
 	# shellcheck disable=SC2086 # a list of words
 	install_packages $wanted
-	[[ $1 != build && $1 != package ]] && [ "$(id -u)" = 0 ] || return 0
+	[[ " demo test nightly " == *" $1 "* ]] && [ "$(id -u)" = 0 ] || return 0
 	# shellcheck disable=SC2086 # lists of words
 	setup_servers $DEMO_DAEMONS
 	# shellcheck disable=SC2086
