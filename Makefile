@@ -178,7 +178,9 @@ demo: setup-demo
 # Selected rows: make bench BENCH='--rows ^wire'; see tools/bench/run --help.
 bench_with := $(BUILD)/tools/echo $(BUILD)/tools/hooks $(BUILD)/tools/packets \
 	$(BUILD)/tools/empty.bpf.o $(BUILD)/tools/follow $(BUILD)/tools/steer \
-	$(BUILD)/tools/steer_worker $(BUILD)/tools/steer_empty.bpf.o $(BUILD)/tools/hold
+	$(BUILD)/tools/steer_worker $(BUILD)/tools/steer_empty.bpf.o $(BUILD)/tools/freed \
+	$(BUILD)/tools/freed.bpf.o $(BUILD)/tools/hold $(BUILD)/tests/udp-requests \
+	$(BUILD)/tools/rendezvous $(BUILD)/tools/softirq.bpf.o
 
 $(BUILD)/tools/%: tools/bench/%.c
 	$(call say,CC,$<)

@@ -22,7 +22,7 @@ LINT="clang-format clang-tidy cppcheck mandoc"
 # For make deb, for make image, and for the nightly tests, which run what these build.
 PACKAGE="dpkg-dev debhelper"
 IMAGE="$PACKAGE mmdebstrap podman crun"
-NIGHTLY="$IMAGE lintian debootstrap python3-yaml iptables"
+NIGHTLY="$IMAGE lintian debootstrap python3-yaml iptables chromium-headless-shell"
 
 # Servers, with package and path. unbound, knot and pdns_recursor have one socket per thread. All
 # except knot answer without IP_PKTINFO on the wildcard address.
@@ -37,13 +37,14 @@ usage()
 	cat <<-'TEXT'
 		usage: tools/setup.sh [--list] build|demo|test|package|image|nightly
 
-		  build  what `make` needs
-		  demo   the same, and what `make demo` needs
-		  test   the same, and what `make check` and `make lint` need, servers among it;
-		         without root, where only the unit tests run, what those need
+		  build    what `make` needs
+		  demo     the same, and what `make demo` needs
+		  test     the same, and what `make check` and `make lint` need, servers among it;
+		           without root, where only the unit tests run, what those need
 		  package  what `make deb` needs
 		  image    what `make image` needs
-		  nightly  the same as test, and what `make nightly` needs
+		  nightly  the same as test and image, and what `make nightly` needs: a browser, and
+		           packages of npm
 
 		--list prints the packages and installs none.
 	TEXT
@@ -150,18 +151,33 @@ setup_servers()
 	done
 }
 
+# The packages are pinned by package-lock.json, and none may run a script of its own.
+setup_npm()
+{
+	local packages=$ROOT/build/interop
+
+	! cmp -s "$ROOT/tests/interop/package-lock.json" "$packages/installed.json" || return 0
+	echo "setup: installing packages of npm under build/interop"
+	mkdir -p "$packages"
+	cp "$ROOT"/tests/interop/package*.json "$packages"
+	quiet npm --prefix "$packages" ci --prefer-offline --ignore-scripts --no-audit --no-fund
+	cp "$packages/package-lock.json" "$packages/installed.json"
+}
+
 want()
 {
 	case "$1" in
 	build) echo "$BUILD" ;;
 	demo) echo "$BUILD $RUN" ;;
-	test)
+	test | nightly)
 		echo "$BUILD $UNIT $LINT"
 		[ "$(id -u)" != 0 ] || echo "$NET"
+		[ "$1" = test ] || echo "$NIGHTLY"
+		# others than Debian package npm with node
+		[ "$1" = test ] || command -v npm >/dev/null || echo npm
 		;;
 	package) echo "$BUILD $PACKAGE" ;;
 	image) echo "$BUILD $IMAGE" ;;
-	nightly) echo "$BUILD $UNIT $LINT $NET $NIGHTLY" ;;
 	esac
 }
 
@@ -193,7 +209,7 @@ main()
 	# shellcheck disable=SC2086
 	[ "$1" = demo ] || setup_servers $TEST_DAEMONS
 	# shellcheck disable=SC2086
-	[ "$1" != nightly ] || setup_servers $NIGHTLY_DAEMONS
+	[ "$1" != nightly ] || { setup_servers $NIGHTLY_DAEMONS && setup_npm; }
 }
 
 main "$@"
