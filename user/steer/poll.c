@@ -49,12 +49,15 @@ static void group_close(const struct poll_group *group)
 			close(fds[i]);
 }
 
+void steer_poll_clear(struct steer_poll *poll)
+{
+	while (poll && poll->count)
+		group_close(&poll->group[--poll->count]);
+}
+
 void steer_poll_free(struct steer_poll *poll)
 {
-	size_t i;
-
-	for (i = 0; poll && i < poll->count; i++)
-		group_close(&poll->group[i]);
+	steer_poll_clear(poll);
 	if (poll) {
 		free(poll->group);
 		free(poll->values);
@@ -272,9 +275,7 @@ int steer_poll_read(struct steer_poll *poll, const char *bpffs)
 	if (!result)
 		result = groups_follow(poll, bpffs);
 	if (result) {
-		for (i = 0; i < poll->count; i++)
-			group_close(&poll->group[i]);
-		poll->count = 0;
+		steer_poll_clear(poll);
 		return result;
 	}
 	steer_dir(bpffs, dir);
@@ -290,4 +291,32 @@ int steer_poll_read(struct steer_poll *poll, const char *bpffs)
 		poll->group[i] = poll->group[--poll->count];
 	}
 	return 0;
+}
+
+void steer_poll_datagrams(const char *bpffs, __u64 *datagrams)
+{
+	int cpus = libbpf_num_possible_cpus(), cpu, fd;
+	struct sluice_steer_counters *values = calloc((size_t)cpus, sizeof(*values));
+	char path[PATH_MAX];
+	const char *dir = steer_dir(bpffs, path);
+	DIR *folder = values ? opendir(dir) : NULL;
+	const struct dirent *entry;
+	const __u32 zero = 0;
+
+	*datagrams = 0;
+	while (folder && (entry = readdir(folder))) {
+		if (!isdigit((unsigned char)entry->d_name[0]))
+			continue;
+		fd = open_map(dir, entry->d_name, "sluice_counters", BPF_MAP_TYPE_PERCPU_ARRAY,
+			      sizeof(*values));
+		if (fd < 0)
+			continue;
+		if (!bpf_map_lookup_elem(fd, &zero, values))
+			for (cpu = 0; cpu < cpus; cpu++)
+				*datagrams += steer_datagrams(values[cpu].value);
+		close(fd);
+	}
+	if (folder)
+		closedir(folder);
+	free(values);
 }
