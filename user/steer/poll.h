@@ -35,6 +35,7 @@ struct steer_poll {
 	struct steer_usage usage;   /* of the group that is read */
 	struct steer_group scratch; /* the same */
 	struct sluice_steer_meta meta;
+	__u32 now; /* ticks_clock() */
 };
 
 /* Returns a poll without open groups, or NULL on ENOMEM. */
