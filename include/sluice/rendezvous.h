@@ -36,6 +36,16 @@ enum sluice_rendezvous_attr {
 	SLUICE_RENDEZVOUS_BEHIND_NAT = 0xca50, /* 1, or 0 */
 };
 
+#define SLUICE_RENDEZVOUS_SESSION_ID_SIZE 16
+
+/* The value of OUTCOME. */
+enum sluice_rendezvous_outcome {
+	SLUICE_RENDEZVOUS_DIRECT_UDP = 1,
+	SLUICE_RENDEZVOUS_DIRECT_TCP = 2,
+	SLUICE_RENDEZVOUS_RELAYED = 3,
+	SLUICE_RENDEZVOUS_FAILED = 4,
+};
+
 /* A registration: its place in the server's table, and which of those that had this place. */
 struct sluice_rendezvous_id {
 	__be32 slot_be;
