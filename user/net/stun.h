@@ -28,6 +28,12 @@ struct stun_endpoint {
 	in_port_t port_be;
 };
 
+static inline bool stun_endpoint_is_same(const struct stun_endpoint *a,
+					 const struct stun_endpoint *b)
+{
+	return a->port_be == b->port_be && !memcmp(&a->addr, &b->addr, sizeof(a->addr));
+}
+
 struct stun_message {
 	const uint8_t *data;
 	size_t length;
