@@ -29,12 +29,6 @@ struct path {
 	struct stream *stream; /* NULL: UDP */
 };
 
-static inline bool stun_endpoint_is_same(const struct stun_endpoint *a,
-					 const struct stun_endpoint *b)
-{
-	return a->port_be == b->port_be && !memcmp(&a->addr, &b->addr, sizeof(a->addr));
-}
-
 /* Does a message come from the same source, on the same connection? */
 static inline bool path_is_same(const struct path *a, const struct path *b)
 {
