@@ -609,6 +609,43 @@ static void test_outage(void **state)
 	net_free(&net);
 }
 
+/*
+ * The path is lost in the midst of transfers in both directions, for a time that lets the probe
+ * timer back off for as long. Once there is a path again, everything goes on at once.
+ */
+static void interrupt(unsigned int pause_s)
+{
+	uint64_t sent, got;
+	struct net net;
+
+	up(&net, 13);
+	net.end[1].answer = 1 << 20;
+	open_flow(&net.end[0], 1 << 20);
+	run(&net, 60 * MS);
+	net.loss = 100;
+	run(&net, pause_s * SECOND);
+	sent = net.end[1].flow[0].received;
+	got = net.end[0].flow[0].received;
+	assert_true(sent < 1 << 20 && got < 1 << 20);
+	net.loss = 0;
+	quic_path_changed(net.end[0].quic, net.now_ns);
+	quic_path_changed(net.end[1].quic, net.now_ns);
+	run(&net, 300 * MS);
+	assert_true(net.end[1].flow[0].received > sent);
+	assert_true(net.end[0].flow[0].received > got);
+	run(&net, 3 * SECOND);
+	assert_int_equal(net.end[1].flow[0].received, 1 << 20);
+	assert_int_equal(net.end[0].flow[0].received, 1 << 20);
+	net_free(&net);
+}
+
+static void test_pause(void **state)
+{
+	interrupt(1);
+	interrupt(20);
+	interrupt(50);
+}
+
 /* An idle connection is silent, and lives on: the session decides when it ends. */
 static void test_idle(void **state)
 {
@@ -635,7 +672,7 @@ int main(void)
 		cmocka_unit_test(test_streams),	       cmocka_unit_test(test_back_pressure),
 		cmocka_unit_test(test_reset),	       cmocka_unit_test(test_datagrams),
 		cmocka_unit_test(test_flood),	       cmocka_unit_test(test_outage),
-		cmocka_unit_test(test_idle),
+		cmocka_unit_test(test_idle),	       cmocka_unit_test(test_pause),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

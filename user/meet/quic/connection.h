@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The inside of a connection, for quic.c and stream.c alone. */
+/* The inside of a connection, for quic.c, send.c and stream.c alone. */
 #ifndef SLUICE_MEET_QUIC_CONNECTION_H
 #define SLUICE_MEET_QUIC_CONNECTION_H
 
@@ -12,6 +12,14 @@
 #include <sys/queue.h>
 
 #define QUIC_DATAGRAMS_QUEUED 128
+
+struct quic_endpoint {
+	gnutls_priority_t priority;
+	/* The batch of packets that is being written; a packet more than are sent at once. */
+	uint8_t batch[(QUIC_BATCH + 1) * QUIC_PACKET];
+	size_t length, first;
+	unsigned int packets;
+};
 
 struct quic_datagram {
 	uint16_t length;
@@ -41,6 +49,7 @@ struct quic {
 	void *arg;
 	ngtcp2_conn *conn;
 	struct tls tls;
+	uint64_t ahead_ns; /* ngtcp2's clock is, see quic_path_changed() */
 	uint16_t slot;
 	bool ready;
 	bool beat; /* the next packet with a datagram has a frame that arms the probe timer */
@@ -51,6 +60,14 @@ struct quic {
 	struct quic_datagram *datagram;	   /* a queue of QUIC_DATAGRAMS_QUEUED; NULL: never used */
 	unsigned int datagram_first, datagrams;
 };
+
+/* Ends the connection after an error of ngtcp2, and tells the other peer. */
+void quic_fail(struct quic *quic, int result, uint64_t now_ns);
+
+/* --- send.c */
+
+/* Sends whatever may be sent now. Returns the number of packets. */
+unsigned int quic_write(struct quic *quic, uint64_t now_ns);
 
 /* --- stream.c */
 

@@ -86,6 +86,11 @@ void quic_flush(struct quic *quic, uint64_t now_ns);
 /* Returns when to call quic_expire(); UINT64_MAX: never. */
 uint64_t quic_next_ns(const struct quic *quic);
 void quic_expire(struct quic *quic, uint64_t now_ns);
+/*
+ * The session sends to another address from now on, or again after a pause: repeats what was lost
+ * at once, and does not wait for a timer, whose back-off is as long as the pause.
+ */
+void quic_path_changed(struct quic *quic, uint64_t now_ns);
 /* Tells the other peer that the connection ends, once. */
 void quic_close(struct quic *quic, uint64_t now_ns);
 
