@@ -213,24 +213,24 @@ uint64_t peer_session_due_ns(const struct peer_session *session)
 	return due_ns;
 }
 
-/* The selected address does not answer: the mapping of either side may be lost. */
+static void ask(struct peer_session *session, uint64_t now_ns)
+{
+	session->events |= PEER_SESSION_WANTS_INTRODUCTION;
+	session->ask_ns = now_ns + session->ask_gap_ns;
+	session->ask_gap_ns = earlier(2 * session->ask_gap_ns, ASK_MAX_NS);
+}
+
+/* The path does not answer any more: the mapping of either side may be lost. */
 static void recover(struct peer_session *session, uint64_t now_ns)
 {
 	session->events |= PEER_SESSION_WANTS_REFRESH;
 	if (session->give_up_ns == SESSION_NEVER)
 		session->give_up_ns = now_ns + PEER_SESSION_GIVE_UP_NS;
 	if (session->initiator && session->ask_ns == SESSION_NEVER) {
-		session->ask_ns = now_ns;
 		session->ask_gap_ns = ASK_MIN_NS;
+		ask(session, now_ns);
 	}
 	session_search(session, now_ns);
-}
-
-static void ask(struct peer_session *session, uint64_t now_ns)
-{
-	session->events |= PEER_SESSION_WANTS_INTRODUCTION;
-	session->ask_ns = now_ns + session->ask_gap_ns;
-	session->ask_gap_ns = earlier(2 * session->ask_gap_ns, ASK_MAX_NS);
 }
 
 void peer_session_timeout(struct peer_session *session, uint64_t now_ns)
@@ -297,7 +297,7 @@ static size_t send_check(struct peer_session *session, unsigned int i, uint8_t *
 			session_search(session, now_ns);
 			session_select(session, now_ns);
 		}
-		if (checks->tries == SESSION_TRIES_LOST)
+		if (checks->tries == SESSION_TRIES_LOST && session->state == PEER_SESSION_UP)
 			recover(session, now_ns);
 	} else if (checks->budget && !--checks->budget && !session->remote[i].answered) {
 		session->remote[i].reason = PEER_SESSION_REASON_SILENT;

@@ -6,6 +6,8 @@
 /* An authentic check has one sent in return, at once, unless one was sent just now. */
 #define TRIGGER_NS     20000000ULL
 #define TRIGGER_BUDGET 6
+/* They are paced as well, so that neither peer can have the other one send a flood. */
+#define TRIGGER_PACE_NS 5000000ULL
 
 bool peer_session_owns(const struct peer_session *session, const struct stun_message *message)
 {
@@ -36,7 +38,8 @@ static void on_heard(struct peer_session *session, const struct stun_endpoint *f
 		checks->budget = TRIGGER_BUDGET;
 	session->remote[i].reason = PEER_SESSION_REASON_NONE;
 	checks->urgent = true;
-	checks->due_ns = now_ns;
+	checks->due_ns = now_ns > session->trigger_ns ? now_ns : session->trigger_ns;
+	session->trigger_ns = checks->due_ns + TRIGGER_PACE_NS;
 }
 
 static bool on_check(struct peer_session *session, const struct stun_endpoint *from,

@@ -40,7 +40,10 @@ static void set_remote(struct peer_session *session, unsigned int i, const struc
 	session->checks[i] = (struct session_checks){ .keys = keys, .due_ns = SESSION_NEVER };
 }
 
-/* An unknown address takes the place of one that has never been heard of, if there is no room. */
+/*
+ * An unknown address takes the place of one that was checked in vain, if there is no room. Between
+ * two NATs that map by port, each check comes from a new address: it must not lead to ever more.
+ */
 int session_add_peer_reflexive(struct peer_session *session, const struct stun_endpoint *at,
 			       unsigned int keys)
 {
@@ -49,8 +52,7 @@ int session_add_peer_reflexive(struct peer_session *session, const struct stun_e
 	if (i == PEER_SESSION_REMOTES_MAX)
 		for (i = 0; i < PEER_SESSION_REMOTES_MAX; i++)
 			if ((int)i != session->selected && !session->remote[i].answered &&
-			    (session->remote[i].reason != PEER_SESSION_REASON_NONE ||
-			     session->remote[i].kind == PEER_SESSION_REMOTE_PEER_REFLEXIVE))
+			    session->remote[i].reason != PEER_SESSION_REASON_NONE)
 				break;
 	if (i == PEER_SESSION_REMOTES_MAX)
 		return SESSION_NONE;
