@@ -99,7 +99,7 @@ $(objects): $(BUILD)/user/%.o: user/%.c | $(skels) $(scripts)
 
 san      := -fsanitize=address,undefined -fno-omit-frame-pointer -fno-sanitize-recover=undefined
 san_see  := $(shell sed -n 's,^\#include "\(.*\)\.h"$$,user/\1.c,p' tests/unit/*.c)
-san_objs := $(patsubst user/%.c,$(BUILD)/san/user/%.o,$(sort $(wildcard user/base/*.c user/meet/rendezvous/*.c user/meet/quic/*.c $(san_see))))
+san_objs := $(patsubst user/%.c,$(BUILD)/san/user/%.o,$(sort $(wildcard user/base/*.c user/meet/rendezvous/*.c user/meet/quic/*.c user/meet/peer/*.c $(san_see))))
 unit     := $(patsubst tests/%.c,$(BUILD)/tests/%,$(wildcard tests/unit/*.c))
 prog     := $(patsubst tests/%.c,$(BUILD)/tests/%,$(wildcard tests/prog/*.c))
 servers  := $(patsubst tests/servers/%.c,$(BUILD)/tests/%,$(wildcard tests/servers/*.c))

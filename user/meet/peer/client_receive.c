@@ -24,7 +24,9 @@ static void advance_connects(struct peer_client *client, uint64_t now_ns)
 static void on_connected(struct peer_client *client, struct client_connect *connect,
 			 const struct stun_message *message, uint64_t now_ns)
 {
-	struct introduction introduction = { .initiator = true, .server = connect->server };
+	struct introduction introduction = { .initiator = true,
+					     .server = connect->server,
+					     .mapped = client->server[connect->server].mapped };
 	struct peer_client_event *event;
 
 	if (!client_read_introduction(message, &introduction, now_ns) ||
@@ -66,7 +68,8 @@ static struct client_answer *find_answer(struct peer_client *client, unsigned in
 static void on_introduced(struct peer_client *client, unsigned int server,
 			  const struct stun_message *message, uint64_t now_ns)
 {
-	struct introduction introduction = { .server = server };
+	struct introduction introduction = { .server = server,
+					     .mapped = client->server[server].mapped };
 	struct peer_client_event *event;
 	struct client_answer *answer;
 

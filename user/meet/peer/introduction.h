@@ -22,6 +22,7 @@ struct introduction {
 	uint8_t ephemeral_secret[KEY_SIZE]; /* own */
 	uint8_t peer_ephemeral[KEY_SIZE];   /* public */
 	uint64_t start_ns;		    /* when both begin to check */
+	struct stun_endpoint mapped;	    /* own address, as the server sees it */
 	struct candidate candidate[INTRODUCTION_CANDIDATES_MAX];
 	unsigned int candidates;
 	unsigned int server; /* index of the server that has introduced them */

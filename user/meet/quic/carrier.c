@@ -75,7 +75,7 @@ static void channel_free(struct channel *channel, bool abort)
 	free(channel);
 	carrier->count--;
 	if (carrier->options.ended)
-		carrier->options.ended(carrier->options.arg);
+		carrier->options.ended(carrier->options.hooks_arg);
 }
 
 static void log_service(const struct channel *channel, enum log_level level, const char *message,
@@ -261,7 +261,7 @@ static int take_answer(struct channel *channel, unsigned int code)
 	if (code != SERVICE_OK)
 		log_service(channel, LOG_LEVEL_WARNING, "service refused", service_describe(code));
 	if (options->answered)
-		options->answered(options->arg, code);
+		options->answered(options->hooks_arg, code);
 	if (code != SERVICE_OK)
 		return -ECONNREFUSED;
 	channel->state = CHANNEL_OPEN;
@@ -376,7 +376,7 @@ void carrier_ended(void *user, bool reset)
 
 	channel->stream = NULL;
 	if (channel->state == CHANNEL_ASKED && options->answered)
-		options->answered(options->arg, SERVICE_CODES);
+		options->answered(options->hooks_arg, SERVICE_CODES);
 	/* what was received may still have to be written */
 	if (!reset && channel->has_pipe && channel->state == CHANNEL_OPEN)
 		pump(channel);

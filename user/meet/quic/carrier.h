@@ -21,14 +21,15 @@ struct carrier_options {
 	unsigned int count;
 	/* Something was queued by an event of the loop: call quic_flush(). */
 	loop_fn flush;
+	void *arg;
 	/*
 	 * The other peer has answered a request: SERVICE_OK, another code, or SERVICE_CODES if the
 	 * stream ended before. NULL: not of interest.
 	 */
-	void (*answered)(void *arg, unsigned int code);
+	void (*answered)(void *hooks_arg, unsigned int code);
 	/* A connection has ended. NULL: not of interest. */
 	loop_fn ended;
-	void *arg;
+	void *hooks_arg;
 };
 
 /* @quic: may be created later, before the first request. Returns 0 or -ENOMEM. */

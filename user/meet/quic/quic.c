@@ -168,6 +168,21 @@ static void announce_no_grease(ngtcp2_conn *conn)
 		0;
 }
 
+/* Did ngtcp2_conn_read_pkt() accept a packet? It drops others without an error. */
+static bool decrypted;
+
+static int on_decrypt(uint8_t *to, const ngtcp2_crypto_aead *aead,
+		      const ngtcp2_crypto_aead_ctx *context, const uint8_t *from, size_t length,
+		      const uint8_t *nonce, size_t nonce_length, const uint8_t *head,
+		      size_t head_length)
+{
+	int result = ngtcp2_crypto_decrypt_cb(to, aead, context, from, length, nonce, nonce_length,
+					      head, head_length);
+
+	decrypted |= !result;
+	return result;
+}
+
 static int on_new_id(ngtcp2_conn *conn, ngtcp2_cid *id, uint8_t *token, size_t length, void *arg)
 {
 	const struct quic *quic = arg;
@@ -209,7 +224,7 @@ static ngtcp2_callbacks callbacks(void)
 		.recv_crypto_data = ngtcp2_crypto_recv_crypto_data_cb,
 		.handshake_completed = on_handshake,
 		.encrypt = ngtcp2_crypto_encrypt_cb,
-		.decrypt = ngtcp2_crypto_decrypt_cb,
+		.decrypt = on_decrypt,
 		.hp_mask = ngtcp2_crypto_hp_mask_cb,
 		.recv_retry = ngtcp2_crypto_recv_retry_cb,
 		.update_key = ngtcp2_crypto_update_key_cb,
@@ -349,17 +364,19 @@ uint64_t quic_rtt_ns(const struct quic *quic)
 
 /* --- packets */
 
-void quic_receive(struct quic *quic, const void *packet, size_t length, uint64_t now_ns)
+bool quic_receive(struct quic *quic, const void *packet, size_t length, uint64_t now_ns)
 {
 	const ngtcp2_pkt_info info = { 0 };
 	int result;
 
 	if (quic->over || !length)
-		return;
+		return false;
+	decrypted = false;
 	result = ngtcp2_conn_read_pkt(quic->conn, &constant_path, &info, packet, length,
 				      now_ns + quic->ahead_ns);
 	if (result)
 		quic_fail(quic, result, now_ns);
+	return decrypted && quic->ready;
 }
 
 uint64_t quic_next_ns(const struct quic *quic)

@@ -80,7 +80,8 @@ int quic_accept(struct quic_endpoint *endpoint, const struct quic_settings *sett
 		const void *packet, size_t length, uint64_t now_ns, struct quic **quic);
 void quic_free(struct quic *quic);
 
-void quic_receive(struct quic *quic, const void *packet, size_t length, uint64_t now_ns);
+/* Returns true if the packet was authentic, and the handshake is over. */
+bool quic_receive(struct quic *quic, const void *packet, size_t length, uint64_t now_ns);
 /* Sends whatever may be sent now. */
 void quic_flush(struct quic *quic, uint64_t now_ns);
 /* Returns when to call quic_expire(); UINT64_MAX: never. */
