@@ -30,6 +30,7 @@
 #define PACKETS_MAX  512
 #define PACKET_MAX   1500
 #define INTERNET     (-1)
+#define NOWHERE	     (-2)
 #define CLOCK_START  (100 * SECOND_NS)
 #define SIDES	     2
 #define NOBODY	     2 /* the host that belongs to neither peer */
@@ -305,11 +306,6 @@ static inline void sim_host_receive(unsigned int index, const struct sim_packet 
 	sim_flush(index);
 }
 
-static inline bool sim_is_inside(int nat, int realm)
-{
-	return realm == nat;
-}
-
 /* Delivers a packet that has arrived in its realm, or moves it to the next one. */
 static inline void sim_deliver(struct sim_packet *packet)
 {
@@ -339,7 +335,7 @@ static inline void sim_deliver(struct sim_packet *packet)
 			    0);
 		return;
 	}
-	if (packet->realm == INTERNET)
+	if (packet->realm == INTERNET || packet->realm == NOWHERE)
 		return;
 	nat = &sim.nat[packet->realm]; /* outbound */
 	mapping = sim_map(nat, &packet->from, &packet->to);
@@ -584,7 +580,7 @@ static inline void sim_reset(uint64_t seed)
 		key_public(sim.ephemeral_public[i], sim.ephemeral_key[i]);
 	}
 	for (i = 0; i < HOSTS; i++)
-		sim.host[i].realm = -2;
+		sim.host[i].realm = NOWHERE;
 }
 
 static inline void sim_nat(int index, int realm, const char *addr, enum sim_kind mapping,

@@ -121,8 +121,12 @@ void client_advance(struct peer_client *client, struct client_connect *connect, 
 
 	connect->request.running = false;
 	if (connect->tried == (1U << client->servers) - 1) {
-		client_fail_connect(client, connect);
-		return;
+		if (connect->code != PEER_CLIENT_CODE_SILENT) {
+			client_fail_connect(client, connect);
+			return;
+		}
+		/* datagrams may have been lost: there is time until the deadline */
+		connect->tried = 0;
 	}
 	for (i = 0; i < client->servers; i++)
 		if (client->server[i].registered && !(connect->tried & 1U << i)) {

@@ -231,6 +231,24 @@ static void recover(struct peer_session *session, uint64_t now_ns)
 		ask(session, now_ns);
 	}
 	session_search(session, now_ns);
+	session->doubting = true;
+}
+
+static void fail(struct peer_session *session)
+{
+	unsigned int i;
+
+	if (session->selected != SESSION_NONE) {
+		session->remote[session->selected].selected = false;
+		session->selected = SESSION_NONE;
+		session->events |= PEER_SESSION_PATH_CHANGED;
+	}
+	for (i = 0; i < session->remotes; i++)
+		if (!session->remote[i].answered &&
+		    session->remote[i].reason == PEER_SESSION_REASON_NONE)
+			session->remote[i].reason = PEER_SESSION_REASON_SILENT;
+	session->state = PEER_SESSION_FAILED;
+	session->events |= PEER_SESSION_ENDED;
 }
 
 void peer_session_timeout(struct peer_session *session, uint64_t now_ns)
@@ -247,15 +265,8 @@ void peer_session_timeout(struct peer_session *session, uint64_t now_ns)
 	}
 	if (session->ask_ns <= now_ns)
 		ask(session, now_ns);
-	if (session->give_up_ns <= now_ns) {
-		if (session->selected != SESSION_NONE) {
-			session->remote[session->selected].selected = false;
-			session->selected = SESSION_NONE;
-			session->events |= PEER_SESSION_PATH_CHANGED;
-		}
-		session->state = PEER_SESSION_FAILED;
-		session->events |= PEER_SESSION_ENDED;
-	}
+	if (session->give_up_ns <= now_ns)
+		fail(session);
 }
 
 /* --- out */
@@ -268,10 +279,11 @@ static void count_check(struct peer_session *session, unsigned int i, uint64_t n
 	session->remote[i].checks++;
 	if ((int)i != session->selected)
 		return;
-	if (session->remote[i].full && !checks->tries && !is_active(session))
+	if (session->remote[i].full && !checks->tries && !is_active(session)) {
 		session->stats.keepalives_sent++;
+		session->saved_ns = now_ns;
+	}
 	session->out_ns = now_ns;
-	session->saved_ns = now_ns;
 }
 
 static size_t send_check(struct peer_session *session, unsigned int i, uint8_t *buffer,
@@ -295,6 +307,7 @@ static size_t send_check(struct peer_session *session, unsigned int i, uint8_t *
 		draw_times(session);
 		if (checks->tries == SESSION_TRIES_DOUBT) {
 			session_search(session, now_ns);
+			session->doubting = true;
 			session_select(session, now_ns);
 		}
 		if (checks->tries == SESSION_TRIES_LOST && session->state == PEER_SESSION_UP)

@@ -96,6 +96,7 @@ static void on_answered(struct peer_session *session, unsigned int i, bool full,
 	session->unheard_ns = SESSION_NEVER;
 	if (!remote->full)
 		return;
+	session_end_doubt(session);
 	session->state = PEER_SESSION_UP;
 	session->give_up_ns = SESSION_NEVER;
 	session->ask_ns = SESSION_NEVER;

@@ -180,7 +180,8 @@ void session_select(struct peer_session *session, uint64_t now_ns)
 		return;
 	}
 	session->remote[best].selected = true;
-	session->state = PEER_SESSION_UP;
+	if (session->remote[best].full)
+		session->state = PEER_SESSION_UP;
 	session->out_ns = session->checks[best].last_ns;
 	session->unheard_ns = SESSION_NEVER;
 }
@@ -189,6 +190,7 @@ void session_search(struct peer_session *session, uint64_t now_ns)
 {
 	unsigned int i;
 
+	session->doubting = false;
 	for (i = 0; i < session->remotes; i++) {
 		if (session->remote[i].reason == PEER_SESSION_REASON_SCOPE)
 			continue;
@@ -203,6 +205,20 @@ void session_search(struct peer_session *session, uint64_t now_ns)
 		session->checks[i].tries = 0;
 		session->checks[i].due_ns = now_ns;
 	}
+}
+
+void session_end_doubt(struct peer_session *session)
+{
+	unsigned int i;
+
+	for (i = 0; i < session->remotes && session->doubting; i++) {
+		if ((int)i == session->selected || !session->checks[i].budget)
+			continue;
+		session->checks[i].budget = 0;
+		if (!session->remote[i].answered)
+			session->remote[i].reason = PEER_SESSION_REASON_SILENT;
+	}
+	session->doubting = false;
 }
 
 void session_begin_search(struct peer_session *session, uint64_t now_ns)

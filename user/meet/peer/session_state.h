@@ -74,6 +74,7 @@ struct peer_session {
 	struct session_checks checks[PEER_SESSION_REMOTES_MAX];
 	unsigned int remotes;
 	int selected;
+	bool doubting;	     /* the search goes on only until the selected address answers */
 	uint64_t start_ns;   /* of the checks of the latest introduction */
 	uint64_t pace_ns;    /* no paced check before */
 	uint64_t trigger_ns; /* no triggered check before */
@@ -119,6 +120,8 @@ int session_add_peer_reflexive(struct peer_session *session, const struct stun_e
 void session_select(struct peer_session *session, uint64_t now_ns);
 /* Searches for a path at all addresses. */
 void session_search(struct peer_session *session, uint64_t now_ns);
+/* The selected address has answered: ends the search, if a doubt about it was the reason. */
+void session_end_doubt(struct peer_session *session);
 /* Begins the first search of an introduction. */
 void session_begin_search(struct peer_session *session, uint64_t now_ns);
 /* May it be better than the selected one, or is there no full-size path yet? */
