@@ -233,7 +233,7 @@ static void net_free(struct net *net)
 	free(net->due);
 }
 
-/* What is delivered may be overwritten by what is sent. */
+/* Copies the packet, whose slot the answer may take. */
 static void deliver(struct net *net, const struct packet *arrived)
 {
 	const struct packet copy = *arrived, *packet = &copy;
@@ -471,7 +471,7 @@ static void test_streams(void **state)
 	transfer(0, 0, 0);
 }
 
-/* Who does not consume stops the other end, and only on this stream. */
+/* A stream that is not consumed stops the other end, and no other stream. */
 static void test_back_pressure(void **state)
 {
 	struct flow *slow, *fast;

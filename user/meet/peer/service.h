@@ -3,7 +3,7 @@
  * Services: the local UDP and TCP addresses that a peer exposes to others, under names; and the
  * records by which one peer asks the other for a service, sluice-protocol(7).
  *
- * Whoever wants a service opens a stream and sends a request; the other peer answers with a code. A
+ * A peer opens a stream and sends a request; the other peer answers with a code. A
  * stream of a TCP service then carries its bytes. That of a UDP service stays open as long as the
  * service is used, and carries those datagrams, each behind a header, that do not fit a QUIC
  * datagram; the others travel as QUIC datagrams, which name the stream.

@@ -13,7 +13,8 @@
 #include <sys/queue.h>
 #include <unistd.h>
 
-/* SYN segments to an exposed service that does not answer: after 15 s the other peer is told. */
+/* SYN segments to an exposed service that does not answer: the other peer gets a code after 15 s.
+ */
 #define SYN_COUNT 3
 
 enum channel_state {
@@ -21,7 +22,7 @@ enum channel_state {
 	CHANNEL_ASKED,	    /* this peer has sent a request */
 	CHANNEL_CONNECTING, /* to the exposed TCP service */
 	CHANNEL_OPEN,
-	CHANNEL_REFUSED, /* the other peer was told a code; what it still sends is dropped */
+	CHANNEL_REFUSED, /* the other peer has got a code; its further bytes are dropped */
 };
 
 /* A stream and its local end. */

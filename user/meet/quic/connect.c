@@ -38,14 +38,15 @@ static const char *service_of(const struct connector *connector)
 static void fail(struct connector *connector, int result)
 {
 	connector->result = result;
-	loop_stop(connector->node.loop);
+	loop_stop(connector->node.runtime.loop);
 }
 
 static void connect_now(void *arg)
 {
 	struct connector *connector = arg;
 
-	peer_client_connect(connector->node.client, connector->target->to, node_now_ns());
+	peer_client_connect(connector->node.runtime.client, connector->target->to,
+			    runtime_now_ns());
 	node_update(&connector->node);
 }
 
@@ -169,7 +170,7 @@ static void on_ended(void *arg)
 	struct connector *connector = arg;
 
 	if (connector->target->stdio)
-		loop_stop(connector->node.loop);
+		loop_stop(connector->node.runtime.loop);
 	else if (connector->listen_fd >= 0 && connector->target->listen.kind == SERVICE_TCP)
 		listener_tcp_retry(&connector->tcp);
 }
@@ -186,7 +187,7 @@ static void on_over(void *arg, struct link *link)
 
 static void on_stop(void *arg)
 {
-	loop_stop(((struct connector *)arg)->node.loop);
+	loop_stop(((struct connector *)arg)->node.runtime.loop);
 }
 
 /* --- life */
@@ -194,12 +195,12 @@ static void on_stop(void *arg)
 static int start(struct connector *connector)
 {
 	struct node *node = &connector->node;
-	int result = loop_signal(node->loop, SIGTERM, on_stop, connector);
+	int result = loop_signal(node->runtime.loop, SIGTERM, on_stop, connector);
 
 	if (!result)
-		result = loop_signal(node->loop, SIGINT, on_stop, connector);
-	connector->retry = loop_timer(node->loop, false, connect_now, connector);
-	connector->tcp = (struct listener_tcp){ .loop = node->loop,
+		result = loop_signal(node->runtime.loop, SIGINT, on_stop, connector);
+	connector->retry = loop_timer(node->runtime.loop, false, connect_now, connector);
+	connector->tcp = (struct listener_tcp){ .loop = node->runtime.loop,
 						.service = service_of(connector),
 						.flush = node_update,
 						.arg = node,
@@ -217,13 +218,13 @@ int peer_connect(const struct peer_identity *identity, const struct peer_target 
 {
 	struct connector connector = {
 		.node = { .identity = identity,
+			  .runtime = { .ready = on_ready,
+				       .answered = on_answered,
+				       .ended = on_ended },
 			  .hooks = { .registered = on_registered,
 				     .refused = on_refused,
-				     .ready = on_ready,
 				     .over = on_over,
-				     .connect_failed = on_connect_failed,
-				     .answered = on_answered,
-				     .ended = on_ended } },
+				     .connect_failed = on_connect_failed } },
 		.target = target,
 		.retry_us = RETRY_FIRST_US,
 		.listen_fd = -1,
@@ -231,7 +232,7 @@ int peer_connect(const struct peer_identity *identity, const struct peer_target 
 	};
 	int result = 0;
 
-	connector.node.hooks.arg = &connector;
+	connector.node.runtime.arg = &connector;
 	signal(SIGPIPE, SIG_IGN);
 	log_logfmt(verbose ? LOG_LEVEL_DEBUG : target->stdio ? LOG_LEVEL_WARNING : LOG_LEVEL_INFO);
 	if (target->listen.kind) {
@@ -243,7 +244,7 @@ int peer_connect(const struct peer_identity *identity, const struct peer_target 
 	if (!result) {
 		result = start(&connector);
 		if (!result)
-			result = loop_run(connector.node.loop);
+			result = loop_run(connector.node.runtime.loop);
 		if (result)
 			err_set(err, EXIT_ERROR, -result, "event loop: %s", strerror(-result));
 		else
@@ -251,7 +252,8 @@ int peer_connect(const struct peer_identity *identity, const struct peer_target 
 		listener_tcp_close(&connector.tcp);
 	}
 	/* the hooks would report the end of what ends here */
-	connector.node.hooks = (struct node_hooks){ .ready = NULL };
+	connector.node.runtime.answered = NULL;
+	connector.node.runtime.ended = NULL;
 	node_close(&connector.node);
 	if (connector.listen_fd >= 0)
 		close(connector.listen_fd);

@@ -30,7 +30,7 @@ struct quic_stream {
 	LIST_ENTRY(quic_stream) entry;	 /* in quic->streams */
 	TAILQ_ENTRY(quic_stream) queued; /* in quic->writable */
 	struct quic *quic;
-	void *user; /* NULL: nobody reads or writes it any more */
+	void *user; /* NULL: the owner has left it */
 	int64_t id;
 	struct ring ring;
 	uint64_t held; /* received and not consumed */

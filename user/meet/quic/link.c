@@ -3,7 +3,6 @@
 
 #include "base/addr.h"
 #include "base/log.h"
-#include "meet/quic/node.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -39,8 +38,8 @@ static void on_send(void *arg, const void *packets, size_t length, size_t size)
 
 	if (!path)
 		return;
-	peer_socket_send(&link->node->socket, &path->at, packets, length, size);
-	peer_session_sent(link->session, node_now_ns());
+	peer_socket_send(&link->runtime->socket, &path->at, packets, length, size);
+	peer_session_sent(link->session, runtime_now_ns());
 }
 
 static void on_ready(void *arg)
@@ -92,19 +91,19 @@ static void connection_open(struct connection *connection, const uint8_t *packet
 			    uint64_t now_ns)
 {
 	struct link *link = connection->link;
-	struct node *node = link->node;
+	struct runtime *runtime = link->runtime;
 	const struct introduction *introduction = peer_session_introduction(link->session);
 	const struct peer_session_remote *path = peer_session_path(link->session);
 	const struct peer_secret *secret = peer_session_secret(link->session);
-	const struct carrier_options carrier = { .loop = node->loop,
+	const struct carrier_options carrier = { .loop = runtime->loop,
 						 .peer = link->name,
-						 .services = node->services,
-						 .count = node->service_count,
-						 .flush = node_update,
-						 .answered = node->hooks.answered,
-						 .ended = node->hooks.ended,
-						 .hooks_arg = node->hooks.arg,
-						 .arg = node };
+						 .services = runtime->services,
+						 .count = runtime->service_count,
+						 .flush = runtime->update,
+						 .answered = runtime->answered,
+						 .ended = runtime->ended,
+						 .hooks_arg = runtime->arg,
+						 .arg = runtime->update_arg };
 	struct quic_settings settings = { .server = packet,
 					  .slot = (uint16_t)(link->slot * 2 + index_of(connection)),
 					  .identity = secret->psk_identity,
@@ -116,9 +115,9 @@ static void connection_open(struct connection *connection, const uint8_t *packet
 	memcpy(settings.psk, secret->psk, sizeof(settings.psk));
 	memcpy(settings.first_id, introduction->id, sizeof(settings.first_id));
 	memcpy(connection->id, introduction->id, sizeof(connection->id));
-	result = packet ? quic_accept(node->endpoint, &settings, packet, length, now_ns,
+	result = packet ? quic_accept(runtime->endpoint, &settings, packet, length, now_ns,
 				      &connection->quic)
-			: quic_connect(node->endpoint, &settings, now_ns, &connection->quic);
+			: quic_connect(runtime->endpoint, &settings, now_ns, &connection->quic);
 	explicit_bzero(settings.psk, sizeof(settings.psk));
 	if (!result)
 		result = carrier_new(&connection->carrier, &carrier);
@@ -157,7 +156,7 @@ void link_packet(struct link *link, const uint8_t *id, bool first, const uint8_t
 
 /* --- life */
 
-int link_new(struct link **link, struct node *node, const struct introduction *introduction,
+int link_new(struct link **link, struct runtime *runtime, const struct introduction *introduction,
 	     unsigned int slot, uint64_t now_ns)
 {
 	struct peer_session_options options = { .random = on_random };
@@ -166,12 +165,12 @@ int link_new(struct link **link, struct node *node, const struct introduction *i
 
 	if (!created)
 		return -ENOMEM;
-	created->node = node;
+	created->runtime = runtime;
 	created->slot = slot;
 	created->initiator = introduction->initiator;
 	created->connection[0].link = created->connection[1].link = created;
 	snprintf(created->name, sizeof(created->name), "%s", introduction->name);
-	memcpy(options.secret, node->secret, sizeof(options.secret));
+	memcpy(options.secret, runtime->secret, sizeof(options.secret));
 	result = peer_session_new(&created->session, &options, introduction, now_ns);
 	explicit_bzero(options.secret, sizeof(options.secret));
 	if (result)
@@ -254,7 +253,7 @@ static void describe_failure(struct link *link)
 
 static void session_update(struct link *link, uint64_t now_ns)
 {
-	struct node *node = link->node;
+	struct runtime *runtime = link->runtime;
 	uint8_t buffer[PEER_SESSION_FULL_SIZE];
 	struct stun_endpoint to;
 	unsigned int events;
@@ -266,32 +265,32 @@ static void session_update(struct link *link, uint64_t now_ns)
 	if (events & PEER_SESSION_PATH_CHANGED)
 		on_path(link, now_ns);
 	if (events & PEER_SESSION_WANTS_REFRESH)
-		peer_client_refresh(node->client, now_ns);
+		peer_client_refresh(runtime->client, now_ns);
 	if (events & PEER_SESSION_WANTS_INTRODUCTION)
-		peer_client_connect(node->client, link->name, now_ns);
+		peer_client_connect(runtime->client, link->name, now_ns);
 	if (events & PEER_SESSION_ENDED) {
 		describe_failure(link);
-		peer_client_report(node->client, peer_session_introduction(link->session),
+		peer_client_report(runtime->client, peer_session_introduction(link->session),
 				   SLUICE_RENDEZVOUS_FAILED, now_ns);
 	}
 	while ((size = peer_session_send(link->session, buffer, &to, now_ns)))
-		peer_socket_send(&node->socket, &to, buffer, size, size);
+		peer_socket_send(&runtime->socket, &to, buffer, size, size);
 }
 
 /* The handshake of the active connection is over: the other peer is the one that it claims to be.
  */
 static void became_ready(struct link *link, uint64_t now_ns)
 {
-	struct node *node = link->node;
+	struct runtime *runtime = link->runtime;
 
 	link->ready = true;
 	link->silent_ns = 0;
 	connection_close(&link->connection[!link->active], now_ns);
 	if (!link->reported)
-		peer_client_report(node->client, peer_session_introduction(link->session),
+		peer_client_report(runtime->client, peer_session_introduction(link->session),
 				   SLUICE_RENDEZVOUS_DIRECT_UDP, now_ns);
 	link->reported = true;
-	node->hooks.ready(node->hooks.arg, link);
+	runtime->ready(runtime->arg, link);
 }
 
 static void connection_update(struct connection *connection, uint64_t now_ns)

@@ -2,16 +2,14 @@
 /*
  * A link to another peer: the session, which has the path, and the QUIC connection over it. A
  * second connection replaces the first one when its handshake is over, as after a restart of the
- * other peer, so that nobody without the key can end the first one.
+ * other peer, so that a stranger without the key cannot end the first one.
  */
 #ifndef SLUICE_MEET_QUIC_LINK_H
 #define SLUICE_MEET_QUIC_LINK_H
 
 #include "meet/peer/session.h"
 #include "meet/quic/carrier.h"
-
-struct node;
-struct link;
+#include "meet/quic/runtime.h"
 
 struct connection {
 	struct link *link;
@@ -22,7 +20,7 @@ struct connection {
 
 struct link {
 	struct link *next;
-	struct node *node;
+	struct runtime *runtime;
 	struct peer_session *session;
 	char name[PEER_NAME_MAX + 1];
 	unsigned int slot;
@@ -36,7 +34,7 @@ struct link {
 };
 
 /* Returns 0, -ENOMEM, or -EINVAL for an introduction with a weak key. */
-int link_new(struct link **link, struct node *node, const struct introduction *introduction,
+int link_new(struct link **link, struct runtime *runtime, const struct introduction *introduction,
 	     unsigned int slot, uint64_t now_ns);
 void link_free(struct link *link, uint64_t now_ns);
 void link_introduce(struct link *link, const struct introduction *introduction, uint64_t now_ns);

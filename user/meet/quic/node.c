@@ -17,11 +17,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-uint64_t node_now_ns(void)
-{
-	return clock_now_us() * 1000;
-}
-
 static void on_random(void *buffer, size_t size, void *arg)
 {
 	if (getrandom(buffer, size, 0) != (ssize_t)size)
@@ -38,10 +33,10 @@ static bool on_admit(const char *name, const uint8_t key[KEY_SIZE], bool incomin
 	const char *reason = NULL;
 
 	/* who exposes nothing has no reason to answer */
-	if (incoming && !node->service_count)
+	if (incoming && !node->runtime.service_count)
 		reason = "this peer exposes nothing";
 	else if (peer && memcmp(peer->public_key, key, KEY_SIZE))
-		reason = "another key than the known one";
+		reason = "not the known key";
 	else if (!peer && !node->identity->trust_server)
 		reason = "unknown peer";
 	if (!reason)
@@ -53,7 +48,7 @@ static bool on_admit(const char *name, const uint8_t key[KEY_SIZE], bool incomin
 	return false;
 }
 
-/* --opt NAME=KEY has the rules of the file. */
+/* --peer-key NAME=KEY follows the rules of the file. */
 static int read_known(struct node *node, struct err *err)
 {
 	const struct peer_identity *identity = node->identity;
@@ -112,7 +107,7 @@ static int read_secret(struct node *node, struct err *err)
 				"create another key, and protect it: 'umask 077; sluice peer key"
 				" >%s'",
 				path);
-	return key_load(path, node->secret, err);
+	return key_load(path, node->runtime.secret, err);
 }
 
 /* --- the servers */
@@ -150,13 +145,13 @@ static int new_client(struct node *node, struct err *err)
 	for (i = 0; i < identity->servers && !result; i++) {
 		memcpy(options.server[i].key,
 		       identity->server_key[identity->server_keys == 1 ? 0 : i], KEY_SIZE);
-		result = resolve(&identity->server[i], node->socket.ip6, &options.server[i].at,
-				 err);
+		result = resolve(&identity->server[i], node->runtime.socket.ip6,
+				 &options.server[i].at, err);
 	}
 	if (result)
 		return result;
-	memcpy(options.secret, node->secret, sizeof(options.secret));
-	result = peer_client_new(&node->client, &options, node_now_ns(), &weak);
+	memcpy(options.secret, node->runtime.secret, sizeof(options.secret));
+	result = peer_client_new(&node->runtime.client, &options, runtime_now_ns(), &weak);
 	explicit_bzero(&options, sizeof(options));
 	if (result == -EINVAL)
 		return err_set(err, EXIT_USAGE, EINVAL,
@@ -169,14 +164,14 @@ static void set_candidates(struct node *node)
 {
 	struct candidate candidates[CANDIDATES_MAX];
 	struct err err = { 0 };
-	int count = gather_host(candidates, NULL, peer_socket_port(&node->socket), node->socket.ip6,
-				&err);
+	int count = gather_host(candidates, NULL, peer_socket_port(&node->runtime.socket),
+				node->runtime.socket.ip6, &err);
 
 	if (count < 0)
 		log_err(&err);
 	else
-		peer_client_set_candidates(node->client, candidates, (unsigned int)count,
-					   node_now_ns());
+		peer_client_set_candidates(node->runtime.client, candidates, (unsigned int)count,
+					   runtime_now_ns());
 }
 
 static const char *server_name(const struct node *node, unsigned int server)
@@ -202,13 +197,13 @@ static void introduced(struct node *node, const struct introduction *introductio
 	unsigned int slot;
 
 	if (link && link->initiator == introduction->initiator) {
-		link_introduce(link, introduction, node_now_ns());
+		link_introduce(link, introduction, runtime_now_ns());
 		return;
 	}
 	for (slot = 0; slot < NODE_LINKS_MAX && node->by_slot[slot]; slot++)
 		;
 	if (link || slot == NODE_LINKS_MAX ||
-	    link_new(&link, node, introduction, slot, node_now_ns()))
+	    link_new(&link, &node->runtime, introduction, slot, runtime_now_ns()))
 		return;
 	link->next = node->links;
 	node->links = link;
@@ -229,7 +224,7 @@ static void on_event(struct node *node, const struct peer_client_event *event)
 		log_field(&line, "nat", "%s", event->behind_nat ? "yes" : "no");
 		log_end(&line);
 		if (!node->registered && node->hooks.registered)
-			node->hooks.registered(node->hooks.arg);
+			node->hooks.registered(node->runtime.arg);
 		node->registered = true;
 		break;
 	case PEER_CLIENT_SERVER_SILENT:
@@ -242,14 +237,14 @@ static void on_event(struct node *node, const struct peer_client_event *event)
 							: PEER_CLIENT_CODE_SILENT));
 		log_end(&line);
 		if (event->kind == PEER_CLIENT_REFUSED && node->hooks.refused)
-			node->hooks.refused(node->hooks.arg, event->code);
+			node->hooks.refused(node->runtime.arg, event->code);
 		break;
 	case PEER_CLIENT_INTRODUCED:
 		introduced(node, &event->introduction);
 		break;
 	case PEER_CLIENT_CONNECT_FAILED:
 		if (node->hooks.connect_failed)
-			node->hooks.connect_failed(node->hooks.arg, event->code);
+			node->hooks.connect_failed(node->runtime.arg, event->code);
 		break;
 	case PEER_CLIENT_UNREGISTERED:
 		break;
@@ -261,16 +256,16 @@ static void client_update(struct node *node)
 	uint8_t buffer[PEER_CLIENT_DATAGRAM_SIZE];
 	struct peer_client_event event;
 	struct stun_endpoint to;
-	uint64_t now_ns = node_now_ns();
+	uint64_t now_ns = runtime_now_ns();
 	size_t size;
 
-	if (peer_client_due_ns(node->client) <= now_ns)
-		peer_client_timeout(node->client, now_ns);
-	while (peer_client_next_event(node->client, &event))
+	if (peer_client_due_ns(node->runtime.client) <= now_ns)
+		peer_client_timeout(node->runtime.client, now_ns);
+	while (peer_client_next_event(node->runtime.client, &event))
 		on_event(node, &event);
 	explicit_bzero(&event, sizeof(event));
-	while ((size = peer_client_send(node->client, buffer, &to, now_ns)))
-		peer_socket_send(&node->socket, &to, buffer, size, size);
+	while ((size = peer_client_send(node->runtime.client, buffer, &to, now_ns)))
+		peer_socket_send(&node->runtime.socket, &to, buffer, size, size);
 }
 
 static void links_update(struct node *node)
@@ -278,21 +273,21 @@ static void links_update(struct node *node)
 	struct link **at = &node->links, *link;
 
 	while ((link = *at)) {
-		link_update(link, node_now_ns());
+		link_update(link, runtime_now_ns());
 		if (!link->end[0]) {
 			at = &link->next;
 			continue;
 		}
 		*at = link->next;
 		node->by_slot[link->slot] = NULL;
-		node->hooks.over(node->hooks.arg, link);
-		link_free(link, node_now_ns());
+		node->hooks.over(node->runtime.arg, link);
+		link_free(link, runtime_now_ns());
 	}
 }
 
 static void arm(struct node *node)
 {
-	uint64_t due_ns = peer_client_due_ns(node->client), now_ns = node_now_ns();
+	uint64_t due_ns = peer_client_due_ns(node->runtime.client), now_ns = runtime_now_ns();
 	const struct link *link;
 
 	for (link = node->links; link; link = link->next)
@@ -340,15 +335,16 @@ static void on_quic(struct node *node, const struct stun_endpoint *from, const u
 			if (!memcmp(peer_session_introduction(link->session)->id, id,
 				    QUIC_ID_SIZE)) {
 				if (peer_session_knows(link->session, from))
-					link_packet(link, id, true, packet, length, node_now_ns());
+					link_packet(link, id, true, packet, length,
+						    runtime_now_ns());
 				return;
 			}
 	link = quic_slot(id) / 2 < NODE_LINKS_MAX ? node->by_slot[quic_slot(id) / 2] : NULL;
 	if (link && peer_session_knows(link->session, from))
-		link_packet(link, id, false, packet, length, node_now_ns());
+		link_packet(link, id, false, packet, length, runtime_now_ns());
 }
 
-/* RFC 9443: the first byte tells what it is. */
+/* RFC 9443: the first byte distinguishes them. */
 static void on_datagram(void *arg, const struct stun_endpoint *from, const uint8_t *data,
 			size_t length)
 {
@@ -361,11 +357,11 @@ static void on_datagram(void *arg, const struct stun_endpoint *from, const uint8
 		return;
 	}
 	if (stun_parse(data, length, &message) ||
-	    peer_client_receive(node->client, from, &message, node_now_ns()))
+	    peer_client_receive(node->runtime.client, from, &message, runtime_now_ns()))
 		return;
 	for (link = node->links; link; link = link->next)
 		if (peer_session_owns(link->session, &message)) {
-			peer_session_receive(link->session, from, &message, node_now_ns());
+			peer_session_receive(link->session, from, &message, runtime_now_ns());
 			return;
 		}
 }
@@ -374,7 +370,7 @@ static void on_readable(void *arg)
 {
 	struct node *node = arg;
 
-	peer_socket_read(&node->socket, on_datagram, node);
+	peer_socket_read(&node->runtime.socket, on_datagram, node);
 	node_update(node);
 }
 
@@ -389,9 +385,9 @@ static void on_network(void *arg)
 	while (recv(node->watched_fd, buffer, sizeof(buffer), MSG_DONTWAIT) > 0)
 		;
 	set_candidates(node);
-	peer_client_refresh(node->client, node_now_ns());
+	peer_client_refresh(node->runtime.client, runtime_now_ns());
 	for (link = node->links; link; link = link->next)
-		peer_session_network_changed(link->session, node_now_ns());
+		peer_session_network_changed(link->session, runtime_now_ns());
 	node_update(node);
 }
 
@@ -406,7 +402,7 @@ static void watch_network(struct node *node)
 				  NETLINK_ROUTE);
 	if (node->watched_fd >= 0 &&
 	    (bind(node->watched_fd, (struct sockaddr *)&groups, sizeof(groups)) ||
-	     loop_read(node->loop, node->watched_fd, on_network, node))) {
+	     loop_read(node->runtime.loop, node->watched_fd, on_network, node))) {
 		close(node->watched_fd);
 		node->watched_fd = -1;
 	}
@@ -418,23 +414,25 @@ int node_open(struct node *node, struct err *err)
 {
 	int result;
 
-	node->socket.fd = node->watched_fd = -1;
+	node->runtime.socket.fd = node->watched_fd = -1;
+	node->runtime.update = node_update;
+	node->runtime.update_arg = node;
 	result = read_secret(node, err);
 	if (!result)
 		result = read_known(node, err);
 	if (!result)
-		result = peer_socket_open(&node->socket, err);
+		result = peer_socket_open(&node->runtime.socket, err);
 	if (!result)
 		result = new_client(node, err);
 	if (result)
 		return result;
-	result = loop_new(&node->loop);
+	result = loop_new(&node->runtime.loop);
 	if (!result)
-		result = quic_endpoint_new(&node->endpoint);
+		result = quic_endpoint_new(&node->runtime.endpoint);
 	if (!result)
-		result = loop_read(node->loop, node->socket.fd, on_readable, node);
+		result = loop_read(node->runtime.loop, node->runtime.socket.fd, on_readable, node);
 	if (!result)
-		node->timer = loop_timer(node->loop, false, node_update, node);
+		node->timer = loop_timer(node->runtime.loop, false, node_update, node);
 	if (!result && !node->timer)
 		result = -ENOMEM;
 	if (result)
@@ -454,21 +452,21 @@ void node_close(struct node *node)
 
 	while ((link = node->links)) {
 		node->links = link->next;
-		link_free(link, node_now_ns());
+		link_free(link, runtime_now_ns());
 	}
-	if (node->client) {
-		/* one request, whose answer nobody waits for: a lost one only costs the server room
-		 */
-		peer_client_stop(node->client, node_now_ns());
-		while ((size = peer_client_send(node->client, buffer, &to, node_now_ns())))
-			peer_socket_send(&node->socket, &to, buffer, size, size);
+	if (node->runtime.client) {
+		/* without waiting: a lost request costs the server a minute of room */
+		peer_client_stop(node->runtime.client, runtime_now_ns());
+		while ((size = peer_client_send(node->runtime.client, buffer, &to,
+						runtime_now_ns())))
+			peer_socket_send(&node->runtime.socket, &to, buffer, size, size);
 	}
-	peer_client_free(node->client);
-	loop_free(node->loop);
-	quic_endpoint_free(node->endpoint);
+	peer_client_free(node->runtime.client);
+	loop_free(node->runtime.loop);
+	quic_endpoint_free(node->runtime.endpoint);
 	if (node->watched_fd >= 0)
 		close(node->watched_fd);
-	peer_socket_close(&node->socket);
+	peer_socket_close(&node->runtime.socket);
 	peers_free(&node->known);
-	explicit_bzero(node->secret, sizeof(node->secret));
+	explicit_bzero(node->runtime.secret, sizeof(node->runtime.secret));
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Joins a stream to local descriptors: a TCP socket, or the standard input and output. Each
- * direction ends by itself, as in TCP. Neither buffers more than a window: a slow reader stops the
- * writer at the other end.
+ * direction ends by itself, as in TCP. Neither buffers more than a window: a slow consumer stops
+ * the producer at the other end.
  */
 #ifndef SLUICE_MEET_QUIC_PIPE_H
 #define SLUICE_MEET_QUIC_PIPE_H

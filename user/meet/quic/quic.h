@@ -62,7 +62,7 @@ int quic_endpoint_new(struct quic_endpoint **endpoint);
 void quic_endpoint_free(struct quic_endpoint *endpoint);
 
 /*
- * Finds the destination of a packet: QUIC_ID_SIZE bytes, or NULL if it is no packet of ours.
+ * Finds the destination of a packet: QUIC_ID_SIZE bytes, or NULL for other datagrams.
  * *first: it may be a client's first packet, which has quic_settings.first_id.
  */
 const uint8_t *quic_destination(const void *packet, size_t length, bool *first);

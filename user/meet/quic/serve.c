@@ -35,29 +35,28 @@ static void on_over(void *arg, struct link *link)
 
 static void on_stop(void *arg)
 {
-	loop_stop(((struct node *)arg)->loop);
+	loop_stop(((struct node *)arg)->runtime.loop);
 }
 
 int peer_serve(const struct peer_identity *identity, const struct peer_exposed *exposed,
 	       bool verbose, struct err *err)
 {
-	struct node node = {
-		.identity = identity,
-		.services = exposed->service,
-		.service_count = exposed->count,
-		.hooks = { .registered = on_registered, .ready = on_ready, .over = on_over }
-	};
+	struct node node = { .runtime = { .services = exposed->service,
+					  .service_count = exposed->count,
+					  .ready = on_ready },
+			     .hooks = { .registered = on_registered, .over = on_over },
+			     .identity = identity };
 	int result;
 
 	signal(SIGPIPE, SIG_IGN);
 	log_logfmt(verbose ? LOG_LEVEL_DEBUG : LOG_LEVEL_INFO);
 	result = node_open(&node, err);
 	if (!result) {
-		result = loop_signal(node.loop, SIGTERM, on_stop, &node);
+		result = loop_signal(node.runtime.loop, SIGTERM, on_stop, &node);
 		if (!result)
-			result = loop_signal(node.loop, SIGINT, on_stop, &node);
+			result = loop_signal(node.runtime.loop, SIGINT, on_stop, &node);
 		if (!result)
-			result = loop_run(node.loop);
+			result = loop_run(node.runtime.loop);
 		if (result)
 			err_set(err, EXIT_ERROR, -result, "event loop: %s", strerror(-result));
 	}

@@ -2,7 +2,7 @@
 /*
  * The UDP socket of a peer, which STUN and QUIC share (RFC 9443), for IPv4 and IPv6. Datagrams
  * enter and leave in batches of one system call (UDP_GRO, UDP_SEGMENT). They are never fragmented,
- * so that a full-size check tells what passes.
+ * so that a full-size check proves that size.
  */
 #ifndef SLUICE_MEET_QUIC_SOCKET_H
 #define SLUICE_MEET_QUIC_SOCKET_H

@@ -104,7 +104,7 @@ void quic_stream_consumed(struct quic_stream *stream, size_t length)
 
 void quic_stream_reset(struct quic_stream *stream)
 {
-	/* nobody reads what is held, but the other streams need its part of the window */
+	/* the other streams need this part of the connection's window */
 	ngtcp2_conn_extend_max_offset(stream->quic->conn, stream->held);
 	stream->held = 0;
 	stream->user = NULL;

@@ -407,8 +407,7 @@ void quic_path_changed(struct quic *quic, uint64_t now_ns)
 	ngtcp2_conn_extend_max_streams_uni(quic->conn, 1);
 	if (quic_write(quic, now_ns))
 		return;
-	/* What is in flight fills the window. Only a probe, when its timer expires, is sent then.
-	 */
+	/* Lost packets fill the window: only a probe is sent, when its timer expires. */
 	expiry = ngtcp2_conn_get_expiry(quic->conn);
 	if (expiry != UINT64_MAX && expiry > now_ns + quic->ahead_ns)
 		quic->ahead_ns = expiry - now_ns;
