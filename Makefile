@@ -132,6 +132,11 @@ $(servers): $(BUILD)/tests/%: tests/servers/%.c $(wildcard tests/servers/*.h)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(CFLAGS) -std=gnu11 -D_GNU_SOURCE $(WARN) -Iinclude -o $@ $< -lm -pthread
 
+# The simulation of pairs of peers without the sanitizers: 100,000 pairs take a minute.
+$(BUILD)/tests/pairs: tests/unit/test_peer_punch.c tests/unit/peer_sim.h $(BUILD)/units.a
+	$(call say,TEST,$<)
+	$(Q)$(CC) $(CFLAGS) $(STD) $(WARN) -o $@ $< $(BUILD)/units.a $(LIBS) -lcmocka
+
 # For each fuzz target: a fuzzer with libFuzzer (make fuzz), and a plain replay of its corpus (make
 # check). A target may include sources of the program, or name them in lines " * with: FILE…".
 fuzz_with = $(wildcard $(shell sed -n 's,^ \* with: ,,p' $<))
@@ -170,7 +175,7 @@ check: setup-test
 
 # Tests that take longer than a minute, or need more packages than `make check`.
 nightly: setup-nightly
-	$(Q)$(MAKE) $(parallel) --no-print-directory tested $(fuzz)
+	$(Q)$(MAKE) $(parallel) --no-print-directory tested $(fuzz) $(BUILD)/tests/pairs
 	$(Q)tools/own-root tests/run --timeout 1800 $(CHECK) tests/nightly
 
 demo: setup-demo

@@ -616,7 +616,7 @@ static void test_forged(void **state)
 	events = net.node[1].count[PEER_CLIENT_INTRODUCED];
 	assert_int_equal(events, 0);
 	assert_int_equal(net.queued, 0);
-	/* from another address than the server's */
+	/* from an address that is not the server's */
 	assert_int_equal(stun_parse(kept.data, kept.length, &message), 0);
 	assert_false(peer_client_receive(net.node[1].client, &stranger, &message, net.now_ns));
 	/* the same one is answered as often as it comes, and makes one event */

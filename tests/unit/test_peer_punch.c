@@ -17,12 +17,14 @@
  * kinds.
  *
  * Let r be a peer's address as the server sees it. A peer whose mapping depends on the destination
- * sends from another address than r.
- *  - Both mappings independent: each one's checks open its own NAT for the other one's r.
- *  - One of them: the other sends from an unknown port, so that the filter must not depend on it.
- *  - None: each check for r meets a mapping that has sent to the server alone, so that one filter
- *    must be independent; the answer comes from an unknown port, so that the other filter must not
- *    depend on ports. If both map by port, no answer ever comes from the port that was asked.
+ * sends from a different address.
+ *  - Both mappings independent: each peer's checks open its own NAT for the r of the other peer.
+ *  - One mapping independent: the other peer sends from an unknown port, so that the filter of the
+ *    first must not depend on ports.
+ *  - No mapping independent: a check for r meets a mapping that has sent to the server alone, so
+ *    one of the filters must be independent; the answer comes from an unknown port, so that the other
+ *    filter must not depend on ports. If both map by port, an answer never comes from the port of
+ *    its request.
  */
 static const char *const theory[KINDS] = {
 	/*       independent  address  port */

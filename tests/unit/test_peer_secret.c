@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* The secrets of a session: both sides have the same, nobody else has, and weak keys are refused.
- */
+/* The secrets of a session: both sides derive the same ones, and refuse weak keys. */
 #include "meet/peer/secret.h"
 
 #include <errno.h>

@@ -264,7 +264,7 @@ static void test_peer_gone(void **state)
 	assert_in_range(sim.host[0].sent, 1, 150);
 }
 
-/* No path exists: the attempt ends after 10 seconds, says why, and has not sent much. */
+/* No path exists: the attempt ends after 10 seconds, shows the reason, and has not sent much. */
 static void test_no_path(void **state)
 {
 	const struct peer_session_remote *remote;
@@ -467,7 +467,7 @@ static void test_amplification(void **state)
 	assert_true(out_bytes <= in_bytes + 2 * PEER_SESSION_FULL_SIZE);
 }
 
-/* An introduction that the server, or somebody with its key, repeats does not end the path. */
+/* An introduction that the server has made up, or an attacker repeats, does not end the path. */
 static void test_bogus_introduction(void **state)
 {
 	struct introduction bogus = sim.host[1].introduction;

@@ -3,8 +3,8 @@
  * Decides whether a flow gets a keepalive, whether a conntrack entry is renewed instead, and with
  * which TTL the keepalive is sent.
  */
-#include "base/addr.h"
 #include "base/keepalive.h"
+#include "base/addr.h"
 #include "base/log.h"
 #include "bpf/hold/icmp.skel.h"
 #include "hold/interval.h"

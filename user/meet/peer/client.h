@@ -47,7 +47,7 @@ bool peer_client_stopped(const struct peer_client *client);
 
 /*
  * Asks for an introduction. PEER_CLIENT_INTRODUCED or PEER_CLIENT_CONNECT_FAILED follows within 30
- * seconds. Asking for a name again while a request runs begins anew. Returns 0, -EINVAL for a name
+ * seconds. Asking for a name again while a request runs begins again. Returns 0, -EINVAL for a name
  * that no peer can have, or -EBUSY with PEER_CLIENT_CONNECTS_MAX requests running.
  */
 int peer_client_connect(struct peer_client *client, const char *name, uint64_t now_ns);

@@ -7,7 +7,7 @@
 
 #define CHALLENGES_MAX 3
 
-/* What is left of the queue for events that nobody else than this peer causes. */
+/* The part of the queue that introductions of other peers leave free. */
 #define EVENTS_RESERVED 32
 
 /* --- connect */

@@ -97,7 +97,7 @@ void client_add_code(struct peer_client *client, enum peer_client_event_kind kin
 		     unsigned int server, unsigned int code, const char *name);
 /* Returns @base plus a random part of @jitter. */
 uint64_t client_jittered(struct peer_client *client, uint64_t base, uint64_t jitter);
-/* Starts a transaction; one that runs is started anew, with another id. */
+/* Starts a transaction; one that runs starts again, with another id. */
 void client_start(struct peer_client *client, struct client_request *request, uint16_t method,
 		  unsigned int sends_max, uint64_t now_ns);
 void client_start_register(struct peer_client *client, struct client_server *server,

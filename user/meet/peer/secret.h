@@ -6,9 +6,9 @@
  *   HKDF-SHA256(salt = session id, ikm = X25519(a, b) || X25519(a, eb) || X25519(ea, b),
  *               info = label || A || B || EA || EB)
  *
- * a is the peer that has asked for the introduction. Both static keys are needed to know the
- * result, so that the server, which has passed the public halves on, does not know it. And whoever
- * has stolen one static key cannot pose as others to its owner.
+ * a is the peer that has asked for the introduction. Without a static private key, the result is
+ * unknown: the server, which has passed the public halves on, cannot derive it. And an attacker who
+ * has stolen the static key of a peer cannot pose as others to that peer.
  *
  * Forward secrecy comes from the exchange within QUIC.
  */
@@ -22,7 +22,7 @@
 #define PEER_SECRET_IDENTITY_TEXT 33 /* 16 bytes in hex, with the terminating NUL */
 
 struct peer_secret {
-	/* One of each direction, so that a check which somebody reflects is not authentic. */
+	/* One of each direction, so that a reflected check is not authentic. */
 	uint8_t own_checks[PEER_SECRET_SIZE];  /* protects this peer's checks and their responses */
 	uint8_t peer_checks[PEER_SECRET_SIZE]; /* the other peer's */
 	uint8_t psk[PEER_SECRET_SIZE];	       /* of TLS 1.3 within QUIC */

@@ -22,8 +22,8 @@
 
 /*
  * Two introductions are held: the latest, and the one of the path in use. The latest becomes the
- * current one once a message has proved that the other peer has it too; so a server's message that
- * somebody replays costs nothing but some checks.
+ * current one once a message has proved that the other peer has it too; so an
+ * introduction that an attacker replays costs some checks and nothing else.
  */
 #define SESSION_KEYS 2
 
