@@ -21,6 +21,9 @@ peers_up()
 	lab_nat nat1 in1 "$1" "$3" 1
 	lab_nat nat2 in2 "$2" "$3" 2
 	wait_link "$ROUTER" outside
+	# no address is translated over IPv6, so that it would be preferred
+	in_ns in1 sysctl -qw net.ipv6.conf.all.disable_ipv6=1
+	in_ns in2 sysctl -qw net.ipv6.conf.all.disable_ipv6=1
 	# The user that the server becomes reads the peers file, and cannot enter TEST_TMP. The mount
 	# ends with the mount namespace of the test.
 	mkdir "$TEST_TMP/public"

@@ -10,7 +10,7 @@
 #include <sys/random.h>
 
 /* After a change of the path: the other peer may have been restarted without this one's keys. */
-#define SILENT_NS 5000000000ULL
+#define SILENT_NS 3000000000ULL
 
 static void on_random(void *buffer, size_t size, void *arg)
 {
