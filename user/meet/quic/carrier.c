@@ -28,6 +28,8 @@ enum channel_state {
 /* A stream and its local end. */
 struct channel {
 	LIST_ENTRY(channel) entry;
+	TAILQ_ENTRY(channel) waiting; /* in carrier->waiting */
+	bool waits;		      /* for carrier_update() to move its bytes */
 	struct carrier *carrier;
 	struct quic_stream *stream; /* NULL: it has ended */
 	enum channel_state state;
@@ -42,11 +44,13 @@ struct channel {
 };
 
 LIST_HEAD(channel_list, channel);
+TAILQ_HEAD(channel_queue, channel);
 
 struct carrier {
 	struct carrier_options options;
 	struct quic *quic;
 	struct channel_list channels;
+	struct channel_queue waiting;
 	unsigned int count;
 };
 
@@ -73,6 +77,8 @@ static void channel_free(struct channel *channel, bool abort)
 		pipe_close(&channel->pipe, abort);
 	udp_flows_free(channel->udp);
 	LIST_REMOVE(channel, entry);
+	if (channel->waits)
+		TAILQ_REMOVE(&carrier->waiting, channel, waiting);
 	free(channel);
 	carrier->count--;
 	if (carrier->options.ended)
@@ -100,6 +106,26 @@ static void pump(struct channel *channel)
 	/* after the end of both directions, the stream still has to deliver what is queued */
 	if (result < 0 || (result && !channel->stream))
 		channel_free(channel, result < 0);
+}
+
+/* A packet holds a fraction of what one system call can move: carrier_update() follows a batch. */
+static void pump_later(struct channel *channel)
+{
+	if (channel->waits)
+		return;
+	channel->waits = true;
+	TAILQ_INSERT_TAIL(&channel->carrier->waiting, channel, waiting);
+}
+
+void carrier_update(struct carrier *carrier)
+{
+	struct channel *channel;
+
+	while ((channel = TAILQ_FIRST(&carrier->waiting))) {
+		TAILQ_REMOVE(&carrier->waiting, channel, waiting);
+		channel->waits = false;
+		pump(channel);
+	}
 }
 
 static void on_ready(void *arg)
@@ -359,7 +385,7 @@ void carrier_data(void *user, const uint8_t *data, size_t length, bool fin)
 	if (result)
 		channel_free(channel, true);
 	else if (channel->state == CHANNEL_OPEN && channel->has_pipe)
-		pump(channel);
+		pump_later(channel);
 }
 
 void carrier_writable(void *user)
@@ -367,7 +393,7 @@ void carrier_writable(void *user)
 	struct channel *channel = user;
 
 	if (channel->has_pipe && channel->state != CHANNEL_CONNECTING)
-		pump(channel);
+		pump_later(channel);
 }
 
 void carrier_ended(void *user, bool reset)
@@ -380,7 +406,7 @@ void carrier_ended(void *user, bool reset)
 		options->answered(options->hooks_arg, SERVICE_CODES);
 	/* what was received may still have to be written */
 	if (!reset && channel->has_pipe && channel->state == CHANNEL_OPEN)
-		pump(channel);
+		pump_later(channel);
 	else
 		channel_free(channel, reset);
 }
@@ -410,6 +436,7 @@ int carrier_new(struct carrier **carrier, const struct carrier_options *options)
 		return -ENOMEM;
 	created->options = *options;
 	LIST_INIT(&created->channels);
+	TAILQ_INIT(&created->waiting);
 	*carrier = created;
 	return 0;
 }

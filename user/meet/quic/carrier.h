@@ -35,6 +35,9 @@ struct carrier_options {
 /* @quic: may be created later, before the first request. Returns 0 or -ENOMEM. */
 int carrier_new(struct carrier **carrier, const struct carrier_options *options);
 void carrier_set_quic(struct carrier *carrier, struct quic *quic);
+/* Moves bytes between streams and sockets. Call it after quic_receive(), and before quic_flush().
+ */
+void carrier_update(struct carrier *carrier);
 /* Ends all connections. Call it before quic_free(). */
 void carrier_free(struct carrier *carrier);
 

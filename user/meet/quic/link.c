@@ -300,6 +300,7 @@ static void connection_update(struct connection *connection, uint64_t now_ns)
 
 	if (!connection->quic)
 		return;
+	carrier_update(connection->carrier);
 	quic_expire(connection->quic, now_ns);
 	quic_flush(connection->quic, now_ns);
 	end = quic_end(connection->quic);

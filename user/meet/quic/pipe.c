@@ -61,7 +61,13 @@ int pipe_put(struct pipe *pipe, const uint8_t *data, size_t length, bool fin)
 	return length && evbuffer_add(pipe->pending, data, length) ? -ENOMEM : 0;
 }
 
-/* A socket is not blocking. Others may be shared with a shell, so that they stay as they are. */
+/* A socket that the carrier has opened does not block. Others may be shared with a shell, and stay
+ * as they are. */
+static bool is_socket(const struct pipe *pipe)
+{
+	return pipe->in == pipe->out;
+}
+
 static ssize_t read_some(const struct pipe *pipe, const struct iovec *piece, int count)
 {
 	struct msghdr message = { .msg_iov = (struct iovec *)piece, .msg_iovlen = (size_t)count };
@@ -91,9 +97,10 @@ static int pump_in(struct pipe *pipe, struct quic_stream *stream)
 	int count;
 
 	while (!pipe->in_ended && (count = quic_stream_space(stream, piece)) > 0) {
-		if (pipe->in_watch && !is_ready(pipe->in, POLLIN))
+		if (!is_socket(pipe) && pipe->in_watch && !is_ready(pipe->in, POLLIN))
 			return 0;
-		got = read_some(pipe, piece, count);
+		got = is_socket(pipe) ? readv(pipe->in, piece, count)
+				      : read_some(pipe, piece, count);
 		if (got < 0)
 			return is_transient(errno) ? 0 : -errno;
 		if (got)
@@ -111,10 +118,10 @@ static int pump_out(struct pipe *pipe, struct quic_stream *stream)
 	int sent;
 
 	while (evbuffer_get_length(pipe->pending)) {
-		if (pipe->out_watch && !is_ready(pipe->out, POLLOUT))
+		if (!is_socket(pipe) && pipe->out_watch && !is_ready(pipe->out, POLLOUT))
 			return 0;
 		sent = evbuffer_write_atmost(pipe->pending, pipe->out,
-					     pipe->in == pipe->out ? -1 : WRITE_MAX);
+					     is_socket(pipe) ? -1 : WRITE_MAX);
 		if (sent < 0)
 			return is_transient(errno) ? 0 : -errno;
 		if (stream)
