@@ -3,6 +3,7 @@
 #ifndef SLUICE_MEET_PEER_CLIENT_STATE_H
 #define SLUICE_MEET_PEER_CLIENT_STATE_H
 
+#include "meet/nonce.h"
 #include "meet/peer/client_event.h"
 
 #define CLIENT_EVENTS  64

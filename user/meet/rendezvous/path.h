@@ -3,7 +3,7 @@
 #ifndef SLUICE_MEET_RENDEZVOUS_PATH_H
 #define SLUICE_MEET_RENDEZVOUS_PATH_H
 
-#include "net/stun.h"
+#include "meet/candidate.h"
 
 #include <string.h>
 
@@ -28,6 +28,11 @@ struct path {
 	uint8_t role;	       /* SOCKET_… */
 	struct stream *stream; /* NULL: UDP */
 };
+
+static inline enum candidate_transport path_transport(const struct path *path)
+{
+	return path->stream ? CANDIDATE_TCP : CANDIDATE_UDP;
+}
 
 /* Does a message come from the same source, on the same connection? */
 static inline bool path_is_same(const struct path *a, const struct path *b)

@@ -3,10 +3,12 @@
  * The process of the server. It opens its sockets and reads its key as the user that started it,
  * then drops its privileges, and reads the peers as the user that it will read them as again.
  */
+#include "base/addr.h"
 #include "base/clock.h"
 #include "base/files.h"
 #include "base/log.h"
 #include "base/sd_notify.h"
+#include "meet/rendezvous/metrics.h"
 #include "meet/rendezvous/privileges.h"
 #include "meet/rendezvous/status.h"
 
@@ -26,6 +28,7 @@ struct serve {
 	struct server_config config;
 	struct endpoints endpoints;
 	struct status status;
+	struct rendezvous_metrics metrics;
 	struct loop *loop;
 	struct loop_timer *timer;
 	uint64_t armed_ns; /* when the timer expires; UINT64_MAX: it does not run */
@@ -294,6 +297,8 @@ static int start_privileged(struct serve *serve, struct err *err)
 	if (!result)
 		result = status_open(&serve->status, err);
 	if (!result)
+		result = rendezvous_metrics_open(&serve->metrics, serve->loop, &serve->status, err);
+	if (!result)
 		result = start_xdp(serve, err);
 	return result;
 }
@@ -337,16 +342,29 @@ static int start(struct serve *serve, struct err *err)
 	serve->status.started_ns = now_ns(NULL);
 	if (serve->xdp)
 		meet_xdp_renew(serve->xdp);
-	return 0;
+	return rendezvous_metrics_start(&serve->metrics, serve->loop, &serve->endpoints, err);
 }
 
 static void log_started(const struct serve *serve)
 {
+	char addresses[LISTENERS_MAX * SOCKET_ROLES * (ADDR_TEXT_MAX + 1)] = "";
 	struct log_line line;
+	unsigned int i;
+	size_t used = 0;
+
+	for (i = 0; i < serve->endpoints.count; i++) {
+		const struct stun_endpoint *at = &serve->endpoints.endpoint[i].at;
+		char text[ADDR_TEXT_MAX];
+
+		used += (size_t)snprintf(addresses + used, sizeof(addresses) - used, "%s%s",
+					 i ? "," : "",
+					 addr_format_port(&at->addr, at->port_be, text));
+	}
 
 	log_begin(&line, LOG_LEVEL_INFO, "started");
 	log_field(&line, "version", "%s", SLUICE_VERSION);
 	log_field(&line, "name", "%s", serve->options->name);
+	log_field(&line, "addresses", "%s", addresses);
 	log_field(&line, "peers", "%zu", server_peers(serve->server)->count);
 	log_field(&line, "public_key", "%s", serve->status.public_key);
 	log_end(&line);
@@ -398,6 +416,7 @@ int rendezvous_serve(const struct rendezvous_options *options, bool verbose, str
 		if (result)
 			loop_failed(result, err);
 	}
+	rendezvous_metrics_close(&serve.metrics);
 	tcp_free(serve.tcp);
 	udp_free(serve.udp);
 	server_free(serve.server);
