@@ -9,7 +9,7 @@
 #include <nettle/sha2.h>
 
 #define KINDS	      9
-#define PAIRS_DEFAULT 1500
+#define PAIRS_DEFAULT 800
 
 /*
  * Which pairs of NATs can be punched without guesses at ports. Rows and columns: mapping
