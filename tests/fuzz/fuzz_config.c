@@ -3,7 +3,7 @@
  * Parses arbitrary bytes as the daemon's file: each problem names a line of the file, its text is a
  * single line, and a file with a problem is refused.
  *
- * with: user/meet/rendezvous/options.c
+ * with: user/meet/rendezvous/options.c user/metrics/options.c
  */
 #include "../../user/base/addr.c"
 #include "../../user/base/array.c"

@@ -9,7 +9,7 @@
 #include <nettle/sha2.h>
 
 #define KINDS	      9
-#define PAIRS_DEFAULT 1500
+#define PAIRS_DEFAULT 800
 
 /*
  * Which pairs of NATs can be punched without guesses at ports. Rows and columns: mapping
@@ -22,9 +22,9 @@
  *  - One mapping independent: the other peer sends from an unknown port, so that the filter of the
  *    first must not depend on ports.
  *  - No mapping independent: a check for r meets a mapping that has sent to the server alone, so
- *    one of the filters must be independent; the answer comes from an unknown port, so that the other
- *    filter must not depend on ports. If both map by port, an answer never comes from the port of
- *    its request.
+ *    one of the filters must be independent; the answer comes from an unknown port, so that the
+ * other filter must not depend on ports. If both map by port, an answer never comes from the port
+ * of its request.
  */
 static const char *const theory[KINDS] = {
 	/*       independent  address  port */

@@ -71,7 +71,7 @@ int peer_secret_derive(struct peer_secret *secret, const uint8_t own_secret[KEY_
 	uint8_t extracted[SHA256_DIGEST_SIZE], identity[IDENTITY_SIZE];
 	int own = introduction->initiator ? 0 : 1;
 	struct hmac_sha256_ctx hmac;
-	struct exchange exchange;
+	struct exchange exchange = { 0 };
 	int result = -EINVAL;
 
 	if (exchange_keys(&exchange, own_secret, introduction)) {
