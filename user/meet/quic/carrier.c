@@ -16,6 +16,8 @@
 /* SYN segments to an exposed service that does not answer: the other peer gets a code after 15 s.
  */
 #define SYN_COUNT 3
+/* UDP services that a peer may use at once: each may have UDP_FLOWS_MAX sockets. */
+#define UDP_MAX 4
 
 enum channel_state {
 	CHANNEL_REQUESTED,  /* the other peer has opened it, its request is not complete */
@@ -228,6 +230,22 @@ static int open_udp(struct channel *channel, const struct stun_endpoint *at)
 	return udp_flows_new(&channel->udp, &udp);
 }
 
+static bool is_limit(const struct carrier *carrier)
+{
+	const struct channel *channel;
+	unsigned int udp = 0;
+
+	LIST_FOREACH(channel, &carrier->channels, entry)
+		udp += channel->udp != NULL;
+	return udp >= UDP_MAX;
+}
+
+static void refuse(struct channel *channel, enum service_code code)
+{
+	log_service(channel, LOG_LEVEL_WARNING, "request refused", service_describe(code));
+	answer(channel, code);
+}
+
 static void serve(struct channel *channel)
 {
 	const struct carrier_options *options = &channel->carrier->options;
@@ -236,9 +254,11 @@ static void serve(struct channel *channel)
 	int result;
 
 	if (!service) {
-		log_service(channel, LOG_LEVEL_WARNING, "request refused",
-			    service_describe(SERVICE_UNKNOWN));
-		answer(channel, SERVICE_UNKNOWN);
+		refuse(channel, SERVICE_UNKNOWN);
+		return;
+	}
+	if (service->address.kind == SERVICE_UDP && is_limit(channel->carrier)) {
+		refuse(channel, SERVICE_LIMIT);
 		return;
 	}
 	if (service->address.kind == SERVICE_TCP) {

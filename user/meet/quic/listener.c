@@ -58,8 +58,12 @@ static void on_connection(void *arg)
 
 	for (i = 0; i < ACCEPTS && listener->carrier && listener->held < 0; i++) {
 		fd = accept4(listener->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
-		if (fd < 0)
+		if (fd < 0) {
+			/* without a free descriptor, the loop would be called for ever */
+			if (errno == EMFILE || errno == ENFILE)
+				loop_watch_want(listener->watch, false, false);
 			break;
+		}
 		setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof(yes));
 		hand_over(listener, fd);
 	}
@@ -77,17 +81,17 @@ void listener_tcp_retry(struct listener_tcp *listener)
 {
 	int fd = listener->held;
 
-	if (fd < 0 || !listener->carrier)
+	if (!listener->carrier)
 		return;
 	listener->held = -1;
-	if (hand_over(listener, fd))
+	if (fd < 0 || hand_over(listener, fd))
 		loop_watch_want(listener->watch, true, false);
 }
 
 void listener_tcp_use(struct listener_tcp *listener, struct carrier *carrier)
 {
 	listener->carrier = carrier;
-	loop_watch_want(listener->watch, carrier && listener->held < 0, false);
+	loop_watch_want(listener->watch, false, false);
 	listener_tcp_retry(listener);
 }
 

@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -410,10 +411,22 @@ static void watch_network(struct node *node)
 
 /* --- life */
 
+/* Connections and flows take a descriptor each. */
+static void raise_files(void)
+{
+	struct rlimit files;
+
+	if (!getrlimit(RLIMIT_NOFILE, &files)) {
+		files.rlim_cur = files.rlim_max;
+		setrlimit(RLIMIT_NOFILE, &files);
+	}
+}
+
 int node_open(struct node *node, struct err *err)
 {
 	int result;
 
+	raise_files();
 	node->runtime.socket.fd = node->watched_fd = -1;
 	node->runtime.update = node_update;
 	node->runtime.update_arg = node;
