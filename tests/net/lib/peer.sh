@@ -11,31 +11,42 @@
 
 SERVER_LOG=$TEST_TMP/rendezvous.log
 
-# peers_up KIND1 KIND2 SECONDS: makes the network, and a server that knows alice, bob, carol and
-# dave, whom only carol may connect to. Their private keys are in TEST_TMP/NAME.key.
-peers_up()
+# peers_server NAME[:ALLOW]…: makes the network without a NAT, and a server that knows these peers,
+# whose private keys are in TEST_TMP/NAME.key; only the peers ALLOW may connect to NAME
+peers_server()
 {
-	local name
+	local entry name
 
 	lab_core
-	lab_nat nat1 in1 "$1" "$3" 1
-	lab_nat nat2 in2 "$2" "$3" 2
-	wait_link "$ROUTER" outside
-	# no address is translated over IPv6, so that it would be preferred
-	in_ns in1 sysctl -qw net.ipv6.conf.all.disable_ipv6=1
-	in_ns in2 sysctl -qw net.ipv6.conf.all.disable_ipv6=1
 	# The user that the server becomes reads the peers file, and cannot enter TEST_TMP. The mount
 	# ends with the mount namespace of the test.
 	mkdir "$TEST_TMP/public"
 	mount --bind "$TEST_TMP/public" /mnt
-	for name in server alice bob carol dave; do
+	for entry in server "$@"; do
+		name=${entry%%:*}
 		(umask 077 && sluice peer key >"$TEST_TMP/$name.key")
+		[ "$name" = server ] ||
+			echo "$name $(public "$name")${entry:${#name}}" | sed 's/:/ allow=/' >>/mnt/peers
 	done
-	for name in alice bob carol; do
-		echo "$name $(public "$name")"
-	done >/mnt/peers
-	echo "dave $(public dave) allow=carol" >>/mnt/peers
 	server_start
+}
+
+# peers_nat NUMBER KIND SECONDS: adds a NAT, and a host behind it
+peers_nat()
+{
+	lab_nat "nat$1" "in$1" "$2" "$3" "$1"
+	# no address is translated over IPv6, so that it would be preferred
+	in_ns "in$1" sysctl -qw net.ipv6.conf.all.disable_ipv6=1
+}
+
+# peers_up KIND1 KIND2 SECONDS: makes the drawing above, with a server that knows alice, bob, carol
+# and dave, whom only carol may connect to
+peers_up()
+{
+	peers_server alice bob carol dave:carol
+	peers_nat 1 "$1" "$3"
+	peers_nat 2 "$2" "$3"
+	wait_link "$ROUTER" outside
 }
 
 # public NAME: prints the public key
