@@ -92,7 +92,7 @@ $(objects): $(BUILD)/user/%.o: user/%.c | $(skels) $(scripts)
 	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) $(STD) $(WARN) -MMD -MP -c $< -o $@
 -include $(objects:.o=.d)
 
-# --- tests: units that a unit test includes, user/base, and the rendezvous server, which parses what
+# --- tests: units that a unit test includes, user/base, and the two sides of meet, which parse what
 # the network sends, are built again with the sanitizers
 
 san      := -fsanitize=address,undefined -fno-omit-frame-pointer -fno-sanitize-recover=undefined
