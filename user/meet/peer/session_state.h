@@ -16,7 +16,7 @@
 #define SESSION_TRIES_DOUBT 2
 #define SESSION_TRIES_LOST  5
 /* So many full-size checks without an answer, while short ones pass, make an address unusable. */
-#define SESSION_TRIES_FULL 6
+#define SESSION_TRIES_FULL 12
 
 #define SESSION_RTO_MIN_NS 100000000ULL
 
