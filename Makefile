@@ -100,8 +100,8 @@ $(objects): $(BUILD)/user/%.o: user/%.c | $(skels) $(scripts)
 	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) $(STD) $(WARN) -MMD -MP -c $< -o $@
 -include $(objects:.o=.d)
 
-# --- tests: units that a unit test includes, user/base, and what parses messages of the network, are
-# built again with the sanitizers
+# --- tests: units that a unit test includes, user/base, and the parts of meet that parse what
+# the network sends, are built again with the sanitizers
 
 san      := -fsanitize=address,undefined -fno-omit-frame-pointer -fno-sanitize-recover=undefined
 san_see  := $(shell sed -n 's,^\#include "\(.*\)\.h"$$,user/\1.c,p' tests/unit/*.c)

@@ -82,6 +82,7 @@ struct sim_host {
 struct sim_packet {
 	struct stun_endpoint from, to;
 	int realm;
+	bool from_nat; /* it has passed the NAT of this realm inward */
 	size_t length;
 	uint8_t data[PACKET_MAX];
 };
@@ -99,6 +100,7 @@ struct sim {
 	unsigned int loss; /* of 1000 */
 	size_t mtu;	   /* larger datagrams are lost; 0: none */
 	bool server_gone;
+	bool isolated; /* hosts behind one NAT reach each other by its public side alone */
 	uint64_t dropped_by_nat, introductions;
 	uint8_t static_key[SIDES][KEY_SIZE], static_public[SIDES][KEY_SIZE];
 	uint8_t ephemeral_key[SIDES][KEY_SIZE], ephemeral_public[SIDES][KEY_SIZE];
@@ -245,6 +247,7 @@ static inline void sim_enqueue(int realm, const struct stun_endpoint *from,
 	packet = &sim.packet[sim.on_way[sim.packets]];
 	sim.at_ns[sim.packets++] = sim.now_ns + delay_ns;
 	packet->realm = realm;
+	packet->from_nat = false;
 	packet->from = *from;
 	packet->to = *to;
 	packet->length = length;
@@ -317,6 +320,7 @@ static inline void sim_deliver(struct sim_packet *packet)
 
 	for (i = 0; i < HOSTS; i++)
 		if (sim.host[i].realm == packet->realm &&
+		    !(sim.isolated && packet->realm != INTERNET && !packet->from_nat) &&
 		    stun_endpoint_is_same(&sim.host[i].at, &packet->to)) {
 			sim_host_receive(i, packet);
 			return;
@@ -333,6 +337,7 @@ static inline void sim_deliver(struct sim_packet *packet)
 		}
 		sim_enqueue((int)i, &packet->from, &mapping->inside, packet->data, packet->length,
 			    0);
+		sim.packet[sim.on_way[sim.packets - 1]].from_nat = true;
 		return;
 	}
 	if (packet->realm == INTERNET || packet->realm == NOWHERE)
@@ -568,6 +573,7 @@ static inline void sim_reset(uint64_t seed)
 	sim.delay_ns = 20 * MS_NS;
 	sim.jitter_ns = 0;
 	sim.server_gone = false;
+	sim.isolated = false;
 	sim.introductions = 0;
 	sim.tap = NULL;
 	sim.now_ns = CLOCK_START;

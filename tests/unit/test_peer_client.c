@@ -629,6 +629,65 @@ static void test_forged(void **state)
 	assert_int_equal(net.queued, 3);
 }
 
+/* Waits for a request of the first client, which the server then does not get. */
+static struct datagram take_request(unsigned int method)
+{
+	struct stun_message message;
+	struct datagram taken;
+	unsigned int i;
+
+	for (i = 0; i < 100000; i++) {
+		if (net.queued && net.queue[0].to_server) {
+			taken = net.queue[0];
+			assert_int_equal(stun_parse(taken.data, taken.length, &message), 0);
+			if (message.method == method) {
+				net.queued = 0;
+				return taken;
+			}
+		}
+		run(MS_NS);
+	}
+	fail_msg("no such request");
+	return taken;
+}
+
+/* Answers with a success as an attacker can who sees the request, and has no key. */
+static void forge_success(const struct datagram *request)
+{
+	static const uint8_t zeros[SLUICE_RENDEZVOUS_SESSION_ID_SIZE];
+	struct stun_message message;
+	struct stun_builder builder;
+	uint8_t answer[PEER_CLIENT_DATAGRAM_SIZE];
+
+	assert_int_equal(stun_parse(request->data, request->length, &message), 0);
+	stun_begin_response(&builder, answer, sizeof(answer), &message, SLUICE_STUN_SUCCESS);
+	stun_put_xor_address(&builder, SLUICE_STUN_XOR_MAPPED_ADDRESS, &net.node[0].at);
+	stun_put(&builder, SLUICE_RENDEZVOUS_REGISTRATION, zeros, 8);
+	stun_put(&builder, SLUICE_RENDEZVOUS_REFRESH_PROOF, zeros, 8);
+	stun_put(&builder, SLUICE_RENDEZVOUS_SESSION_ID, zeros, sizeof(zeros));
+	stun_put_sha256(&builder, zeros, sizeof(zeros));
+	assert_int_equal(stun_parse(answer, stun_end(&builder), &message), 0);
+	peer_client_receive(net.node[0].client, &net.server_at[0], &message, net.now_ns);
+	flush(&net.node[0]);
+}
+
+static void test_forged_success(void **state)
+{
+	struct datagram request;
+
+	start_client(0, 1);
+	request = take_request(SLUICE_RENDEZVOUS_REGISTER);
+	forge_success(&request);
+	assert_false(peer_client_registered(net.node[0].client, 0));
+	run(SECOND_NS);
+	assert_true(peer_client_registered(net.node[0].client, 0));
+	request = take_request(SLUICE_RENDEZVOUS_REFRESH);
+	net.dead[0] = true;
+	forge_success(&request);
+	run(10 * SECOND_NS);
+	assert_false(peer_client_registered(net.node[0].client, 0));
+}
+
 /* A weak key of a server is refused at the start. */
 static void test_weak_server_key(void **state)
 {
@@ -656,7 +715,7 @@ int main(void)
 		TEST(unknown_name),  TEST(denied),	     TEST(not_registered),
 		TEST(peer_refuses),  TEST(swapped_key),	     TEST(no_server),
 		TEST(second_server), TEST(connect_early),    TEST(many),
-		TEST(forged),	     TEST(weak_server_key),
+		TEST(forged),	     TEST(forged_success),   TEST(weak_server_key),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

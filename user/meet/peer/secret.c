@@ -15,17 +15,17 @@
 /* What both peers know, in the same order on both sides: a is the initiator. */
 struct exchange {
 	uint8_t shared[3][KEY_SIZE];
-	uint8_t public[4][KEY_SIZE]; /* A, B, EA, EB */
+	uint8_t public_key[4][KEY_SIZE]; /* A, B, EA, EB */
 };
 
 /* Multiplies. Returns false for a result that everybody knows: the point has small order. */
 static bool multiply(uint8_t shared[KEY_SIZE], const uint8_t secret[KEY_SIZE],
-		     const uint8_t public[KEY_SIZE])
+		     const uint8_t other[KEY_SIZE])
 {
 	uint8_t any = 0;
 	int i;
 
-	curve25519_mul(shared, secret, public);
+	curve25519_mul(shared, secret, other);
 	for (i = 0; i < KEY_SIZE; i++)
 		any |= shared[i];
 	return any;
@@ -36,12 +36,12 @@ static bool exchange_keys(struct exchange *exchange, const uint8_t own_secret[KE
 {
 	int own = intro->initiator ? 0 : 1, other = !own;
 
-	key_public(exchange->public[own], own_secret);
-	key_public(exchange->public[2 + own], intro -> ephemeral_secret);
-	memcpy(exchange->public[other], intro -> peer_key, KEY_SIZE);
-	memcpy(exchange->public[2 + other], intro -> peer_ephemeral, KEY_SIZE);
+	key_public(exchange->public_key[own], own_secret);
+	key_public(exchange->public_key[2 + own], intro->ephemeral_secret);
+	memcpy(exchange->public_key[other], intro->peer_key, KEY_SIZE);
+	memcpy(exchange->public_key[2 + other], intro->peer_ephemeral, KEY_SIZE);
 	/* with itself, a peer would take its own checks for those of the other side */
-	return !memeql_sec(exchange->public[0], exchange -> public[1], KEY_SIZE) &&
+	return !memeql_sec(exchange->public_key[0], exchange->public_key[1], KEY_SIZE) &&
 	       multiply(exchange->shared[0], own_secret, intro->peer_key) &&
 	       multiply(exchange->shared[1 + own], own_secret, intro->peer_ephemeral) &&
 	       multiply(exchange->shared[1 + other], intro->ephemeral_secret, intro->peer_key);
@@ -50,16 +50,16 @@ static bool exchange_keys(struct exchange *exchange, const uint8_t own_secret[KE
 static void expand(uint8_t *out, size_t size, const uint8_t extracted[SHA256_DIGEST_SIZE],
 		   const char *label, const struct exchange *exchange)
 {
-	uint8_t info[LABEL_MAX + sizeof(exchange->public)];
+	uint8_t info[LABEL_MAX + sizeof(exchange->public_key)];
 	size_t length = strlen(label);
 	struct hmac_sha256_ctx hmac;
 
 	memcpy(info, label, length);
-	memcpy(info + length, exchange->public, sizeof(exchange->public));
+	memcpy(info + length, exchange->public_key, sizeof(exchange->public_key));
 	hmac_sha256_set_key(&hmac, SHA256_DIGEST_SIZE, extracted);
 	hkdf_expand(&hmac, (nettle_hash_update_func *)hmac_sha256_update,
 		    (nettle_hash_digest_func *)hmac_sha256_digest, SHA256_DIGEST_SIZE,
-		    length + sizeof(exchange->public), info, size, out);
+		    length + sizeof(exchange->public_key), info, size, out);
 	explicit_bzero(&hmac, sizeof(hmac));
 }
 

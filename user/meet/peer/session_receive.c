@@ -6,8 +6,12 @@
 /* An authentic check has one sent in return, at once, unless one was sent just now. */
 #define TRIGGER_NS     20000000ULL
 #define TRIGGER_BUDGET 6
-/* They are paced as well, so that neither peer can have the other one send a flood. */
-#define TRIGGER_PACE_NS 5000000ULL
+/*
+ * At once, that is for 10 in a row and for 10 a second: neither peer can have the other one send a
+ * flood. Further ones wait for their turn.
+ */
+#define TRIGGER_GAP_NS	 100000000ULL
+#define TRIGGER_BURST_NS (10 * TRIGGER_GAP_NS)
 
 bool peer_session_owns(const struct peer_session *session, const struct stun_message *message)
 {
@@ -15,6 +19,17 @@ bool peer_session_owns(const struct peer_session *session, const struct stun_mes
 
 	return session_keys_of(session, message) != SESSION_NONE ||
 	       session_remote_of(session, message, &sent) != SESSION_NONE;
+}
+
+/* The same algorithm as that of rendezvous/budget.c. */
+static bool take_trigger(struct peer_session *session, uint64_t now_ns)
+{
+	uint64_t at_ns = session->trigger_ns > now_ns ? session->trigger_ns : now_ns;
+
+	if (at_ns + TRIGGER_GAP_NS > now_ns + TRIGGER_BURST_NS)
+		return false;
+	session->trigger_ns = at_ns + TRIGGER_GAP_NS;
+	return true;
 }
 
 /* An authentic message has come from this address: checks it, if that is of use. */
@@ -37,9 +52,8 @@ static void on_heard(struct peer_session *session, const struct stun_endpoint *f
 	if (checks->budget < TRIGGER_BUDGET)
 		checks->budget = TRIGGER_BUDGET;
 	session->remote[i].reason = PEER_SESSION_REASON_NONE;
-	checks->urgent = true;
-	checks->due_ns = now_ns > session->trigger_ns ? now_ns : session->trigger_ns;
-	session->trigger_ns = checks->due_ns + TRIGGER_PACE_NS;
+	checks->due_ns = now_ns;
+	checks->urgent = take_trigger(session, now_ns);
 }
 
 static bool on_check(struct peer_session *session, const struct stun_endpoint *from,

@@ -99,7 +99,7 @@ static bool is_same_nat(const struct introduction *introduction)
 void session_take_candidates(struct peer_session *session, unsigned int keys)
 {
 	const struct introduction *introduction = &session->keys[keys].introduction;
-	bool private_first = is_same_nat(introduction), private;
+	bool private_first = is_same_nat(introduction), is_private;
 	const struct candidate *candidate;
 	unsigned int pass, i;
 
@@ -107,9 +107,9 @@ void session_take_candidates(struct peer_session *session, unsigned int keys)
 	for (pass = 0; pass < 2; pass++)
 		for (i = 0; i < introduction->candidates; i++) {
 			candidate = &introduction->candidate[i];
-			private = scope_of(&candidate->at.addr) == SCOPE_PRIVATE;
+			is_private = scope_of(&candidate->at.addr) == SCOPE_PRIVATE;
 			if (candidate->transport != CANDIDATE_UDP ||
-			    (private == private_first) != !pass ||
+			    (is_private == private_first) != !pass ||
 			    session->remotes == PEER_SESSION_REMOTES_MAX ||
 			    session_find_remote(session, &candidate->at, keys) != SESSION_NONE)
 				continue;

@@ -16,7 +16,7 @@
 #define SESSION_TRIES_DOUBT 2
 #define SESSION_TRIES_LOST  5
 /* So many full-size checks without an answer, while short ones pass, make an address unusable. */
-#define SESSION_TRIES_FULL 6
+#define SESSION_TRIES_FULL 12
 
 #define SESSION_RTO_MIN_NS 100000000ULL
 
@@ -77,7 +77,7 @@ struct peer_session {
 	bool doubting;	     /* the search goes on only until the selected address answers */
 	uint64_t start_ns;   /* of the checks of the latest introduction */
 	uint64_t pace_ns;    /* no paced check before */
-	uint64_t trigger_ns; /* no triggered check before */
+	uint64_t trigger_ns; /* when the budget of triggered checks is full again */
 	uint64_t give_up_ns;
 	uint64_t ask_ns, ask_gap_ns; /* the next request for an introduction; SESSION_NEVER */
 	uint64_t out_ns;	     /* the last datagram to the selected address */

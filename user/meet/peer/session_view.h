@@ -11,7 +11,11 @@
 
 #define PEER_SESSION_FULL_SIZE	 1200 /* of a datagram that every path must pass */
 #define PEER_SESSION_REMOTES_MAX 16   /* addresses of the other peer */
-#define PEER_SESSION_INTERVAL_NS 20000000000ULL
+/*
+ * RFC 8085, section 3.5: not below 15 s, which the random part of the interval allows for. NATs
+ * forget a mapping after 20 s or later.
+ */
+#define PEER_SESSION_INTERVAL_NS 18000000000ULL
 #define PEER_SESSION_PUNCH_NS	 10000000000ULL /* without a path after that: failed */
 #define PEER_SESSION_GIVE_UP_NS	 60000000000ULL /* a lost path is not replaced: failed */
 
