@@ -15,6 +15,7 @@
  * with: user/meet/key.c user/meet/peers.c user/meet/scope.c user/meet/candidate.c
  * with: user/net/stun*.c user/base/keepalive.c user/base/text.c user/base/err.c user/base/log.c
  */
+#include "fuzz.h"
 #include "meet/peer/client.h"
 #include "meet/peer/session.h"
 #include "net/stun_build.h"
@@ -27,12 +28,6 @@
 #define SOURCES	    4
 #define MESSAGE_MAX 1280
 
-#define MUST(condition)                   \
-	do {                              \
-		if (!(condition))         \
-			__builtin_trap(); \
-	} while (0)
-
 enum extras {
 	TO_SESSION = 4,
 	SAME_ID = 8,
@@ -41,8 +36,6 @@ enum extras {
 	WITH_FULL_SIZE = 64,
 	CONNECT = 128,
 };
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static const uint16_t methods[] = {
 	SLUICE_STUN_BINDING,	   SLUICE_RENDEZVOUS_REGISTER,
