@@ -42,6 +42,10 @@ CFLAGS  ?= -O2 -g
 WARN    := -Wall -Wextra -Werror -Wno-unused-parameter -Wno-missing-field-initializers -Wmissing-prototypes -Wstrict-prototypes
 STD     := -std=gnu11 -D_GNU_SOURCE -DSLUICE_VERSION='"$(VERSION)"' -Iinclude -Iuser -I$(BUILD)
 LIBS     = $(shell pkg-config --libs $(PKGS)) -lelf -lz
+# Loading GnuTLS takes longer than all else that most commands do. So only a second program, which
+# sluice executes for the commands that need it, links these, and the tests that use them.
+QUIC_PKGS := libngtcp2 libngtcp2_crypto_gnutls gnutls
+QUIC_LIBS = -Wl,--as-needed $(shell pkg-config --libs $(QUIC_PKGS))
 
 # Includes carry the directory, so that each shows the layer that it reaches (tools/layers.py).
 c_files  := $(wildcard user/*/*.c user/*/*/*.c)
@@ -61,9 +65,13 @@ help:
 	@sed -n 's/^#: \{0,1\}//p' Makefile
 
 
-$(BUILD)/sluice: $(objects)
+$(BUILD)/sluice: $(filter-out $(BUILD)/user/meet/quic/%,$(objects))
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LIBS)
+
+$(BUILD)/sluice-peer: $(objects)
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LIBS) $(QUIC_LIBS)
 
 # --- BPF: objects built from source, embedded as libbpf skeletons
 
@@ -92,12 +100,12 @@ $(objects): $(BUILD)/user/%.o: user/%.c | $(skels) $(scripts)
 	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) $(STD) $(WARN) -MMD -MP -c $< -o $@
 -include $(objects:.o=.d)
 
-# --- tests: units that a unit test includes, user/base, and the rendezvous server, which parses what
+# --- tests: units that a unit test includes, user/base, and the parts of meet that parse what
 # the network sends, are built again with the sanitizers
 
 san      := -fsanitize=address,undefined -fno-omit-frame-pointer -fno-sanitize-recover=undefined
 san_see  := $(shell sed -n 's,^\#include "\(.*\)\.h"$$,user/\1.c,p' tests/unit/*.c)
-san_objs := $(patsubst user/%.c,$(BUILD)/san/user/%.o,$(sort $(wildcard user/base/*.c user/meet/rendezvous/*.c $(san_see))))
+san_objs := $(patsubst user/%.c,$(BUILD)/san/user/%.o,$(sort $(wildcard user/base/*.c user/meet/rendezvous/*.c user/meet/quic/*.c user/meet/peer/*.c $(san_see))))
 unit     := $(patsubst tests/%.c,$(BUILD)/tests/%,$(wildcard tests/unit/*.c))
 prog     := $(patsubst tests/%.c,$(BUILD)/tests/%,$(wildcard tests/prog/*.c))
 servers  := $(patsubst tests/servers/%.c,$(BUILD)/tests/%,$(wildcard tests/servers/*.c))
@@ -118,7 +126,7 @@ $(BUILD)/units.a $(BUILD)/san/units.a:
 $(unit): $(BUILD)/tests/unit/%: tests/unit/%.c $(BUILD)/san/units.a $(BUILD)/units.a $(wildcard tests/unit/*.h)
 	$(call say,TEST,$<)
 	$(Q)mkdir -p $(@D)
-	$(Q)$(CC) -O1 -g $(san) $(STD) $(WARN) -o $@ $(filter-out %.h,$^) $(LIBS) -lcmocka
+	$(Q)$(CC) -O1 -g $(san) $(STD) $(WARN) -o $@ $(filter-out %.h,$^) $(LIBS) -lcmocka $(QUIC_LIBS)
 
 $(prog): $(BUILD)/tests/prog/%: tests/prog/%.c $(wildcard tests/prog/*.h) $(BUILD)/units.a | $(skels)
 	$(call say,TEST,$<)
@@ -129,6 +137,11 @@ $(servers): $(BUILD)/tests/%: tests/servers/%.c $(wildcard tests/servers/*.h)
 	$(call say,TEST,$<)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(CFLAGS) -std=gnu11 -D_GNU_SOURCE $(WARN) -Iinclude -o $@ $< -lm -pthread
+
+# The simulation of pairs of peers without the sanitizers: 100,000 pairs take a minute.
+$(BUILD)/tests/pairs: tests/unit/test_peer_punch.c tests/unit/peer_sim.h $(BUILD)/units.a
+	$(call say,TEST,$<)
+	$(Q)$(CC) $(CFLAGS) $(STD) $(WARN) -o $@ $< $(BUILD)/units.a $(LIBS) -lcmocka
 
 # For each fuzz target: a fuzzer with libFuzzer (make fuzz), and a plain replay of its corpus (make
 # check). A target may include sources of the program, or name them in lines " * with: FILE…".
@@ -168,7 +181,7 @@ check: setup-test
 
 # Tests that take longer than a minute, or need more packages than `make check`.
 nightly: setup-nightly
-	$(Q)$(MAKE) $(parallel) --no-print-directory tested $(fuzz) image
+	$(Q)$(MAKE) $(parallel) --no-print-directory tested $(fuzz) image $(BUILD)/tests/pairs
 	$(Q)tools/own-root tests/run --timeout 1800 $(CHECK) tests/nightly
 
 demo: setup-demo
@@ -258,7 +271,7 @@ $(pages): $(BUILD)/man/%: user/man/% tools/man $(BUILD)/sluice
 $(completions): $(BUILD)/completion/sluice.%: $(BUILD)/sluice
 	$(Q)$(BUILD)/sluice completion $* >$@
 
-all: $(BUILD)/sluice $(pages) $(completions)
+all: $(BUILD)/sluice $(BUILD)/sluice-peer $(pages) $(completions)
 
 export PREFIX SYSCONFDIR UNITDIR DESTDIR
 install: all

@@ -33,7 +33,18 @@ enum sluice_rendezvous_attr {
 	SLUICE_RENDEZVOUS_REFRESH_TOKEN = 0x4a57,
 	SLUICE_RENDEZVOUS_REFRESH_PROOF = 0x4a58,
 	SLUICE_RENDEZVOUS_OUTCOME = 0x4a59,
-	SLUICE_RENDEZVOUS_BEHIND_NAT = 0xca50, /* 1, or 0 */
+	SLUICE_RENDEZVOUS_CHECK_NUMBER = 0x4a5a, /* between peers */
+	SLUICE_RENDEZVOUS_BEHIND_NAT = 0xca50,	 /* 1, or 0 */
+};
+
+#define SLUICE_RENDEZVOUS_SESSION_ID_SIZE 16
+
+/* The value of OUTCOME. */
+enum sluice_rendezvous_outcome {
+	SLUICE_RENDEZVOUS_DIRECT_UDP = 1,
+	SLUICE_RENDEZVOUS_DIRECT_TCP = 2,
+	SLUICE_RENDEZVOUS_RELAYED = 3,
+	SLUICE_RENDEZVOUS_FAILED = 4,
 };
 
 /* A registration: its place in the server's table, and which of those that had this place. */

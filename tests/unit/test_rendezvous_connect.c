@@ -101,7 +101,7 @@ static void test_introduce(void **state)
 	assert_true(path_is_same(&kept.path, &b.path));
 	want_other_side(&message, &b, &a, ephemeral_a, "10.0.0.1:5001");
 	assert_int_equal(stun_get(&message, SLUICE_RENDEZVOUS_SESSION_ID, &id, &length), 0);
-	assert_int_equal(length, SESSION_ID_SIZE);
+	assert_int_equal(length, SLUICE_RENDEZVOUS_SESSION_ID_SIZE);
 	/* the request is repeated, since there is no response yet */
 	lab_clear();
 	receive(&a.path, out.data, out.builder.length);
@@ -114,7 +114,7 @@ static void test_introduce(void **state)
 	assert_true(path_is_same(&lab.sent[0].path, &a.path));
 	want_other_side(&message, &a, &b, ephemeral_b, "10.1.1.3:5002");
 	assert_int_equal(stun_get(&message, SLUICE_RENDEZVOUS_SESSION_ID, &same, &length), 0);
-	assert_memory_equal(same, id, SESSION_ID_SIZE);
+	assert_memory_equal(same, id, SLUICE_RENDEZVOUS_SESSION_ID_SIZE);
 	/* the response was lost; a second confirmation changes nothing */
 	message = keep_sent(&kept);
 	lab_clear();
@@ -366,7 +366,7 @@ static void submit_report(struct client *from, const uint8_t *id, size_t size, u
 static void test_report(void **state)
 {
 	struct stun_message message;
-	uint8_t id[SESSION_ID_SIZE];
+	uint8_t id[SLUICE_RENDEZVOUS_SESSION_ID_SIZE];
 	const uint8_t *value;
 	struct outgoing out;
 	struct sent kept;
@@ -394,11 +394,11 @@ static void test_report(void **state)
 	want_error(400);
 	submit_report(&a, id, sizeof(id), 5);
 	want_error(400);
-	for (i = 0; i < SESSION_ID_SIZE; i++) {
+	for (i = 0; i < SLUICE_RENDEZVOUS_SESSION_ID_SIZE; i++) {
 		submit_report(&a, id, i, 1);
 		want_error(400);
 	}
-	id[SESSION_ID_SIZE - 1] ^= 1;
+	id[SLUICE_RENDEZVOUS_SESSION_ID_SIZE - 1] ^= 1;
 	submit_report(&a, id, sizeof(id), 1);
 	want_error(404);
 }

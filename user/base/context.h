@@ -26,6 +26,7 @@ struct context {
 	struct location given; /* from the command line only; NULL where an option is absent */
 	const char *netns;     /* NULL: the current one */
 	bool verbose;
+	char **argv; /* of the process, for a command that executes another program */
 };
 
 /* Returns the value of a variable of the environment, or NULL if it is unset or empty. */

@@ -26,6 +26,10 @@ struct loop_timer {
 	struct watch watch;
 };
 
+struct loop_watch {
+	struct watch watch;
+};
+
 int loop_new(struct loop **loop)
 {
 	struct loop *created = calloc(1, sizeof(*created));
@@ -112,6 +116,43 @@ void loop_remove(struct loop *loop, int fd)
 		}
 }
 
+struct loop_watch *loop_watch(struct loop *loop, int fd, loop_fn fn, void *arg)
+{
+	return (struct loop_watch *)watch_new(loop, fd, EV_PERSIST, on_event, fn, arg);
+}
+
+int loop_watch_want(struct loop_watch *watch, bool read, bool write)
+{
+	struct event *event = watch->watch.event;
+	short what = (read ? EV_READ : 0) | (write ? EV_WRITE : 0);
+
+	if ((event_pending(event, EV_READ | EV_WRITE, NULL) & (EV_READ | EV_WRITE)) == what)
+		return 0;
+	event_del(event);
+	if (!what)
+		return 0;
+	if (event_assign(event, event_get_base(event), event_get_fd(event), what | EV_PERSIST,
+			 on_event, &watch->watch))
+		return -EIO;
+	return event_add(event, NULL) ? -EIO : 0;
+}
+
+static void watch_remove(struct loop *loop, const struct watch *watch)
+{
+	struct watch **at;
+
+	for (at = &loop->watches; watch && *at; at = &(*at)->next)
+		if (*at == watch) {
+			watch_free(at);
+			return;
+		}
+}
+
+void loop_watch_free(struct loop *loop, struct loop_watch *watch)
+{
+	watch_remove(loop, &watch->watch);
+}
+
 static void on_signal(evutil_socket_t fd, short what, void *arg)
 {
 	struct watch *watch = arg;
@@ -166,13 +207,7 @@ void loop_timer_stop(struct loop_timer *timer)
 
 void loop_timer_free(struct loop *loop, struct loop_timer *timer)
 {
-	struct watch **at;
-
-	for (at = &loop->watches; timer && *at; at = &(*at)->next)
-		if (*at == &timer->watch) {
-			watch_free(at);
-			return;
-		}
+	watch_remove(loop, &timer->watch);
 }
 
 bool loop_timer_runs(const struct loop_timer *timer)

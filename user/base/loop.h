@@ -13,6 +13,7 @@
 struct event_base;
 struct loop;
 struct loop_timer;
+struct loop_watch;
 
 typedef void (*loop_fn)(void *arg);
 
@@ -24,6 +25,15 @@ void loop_free(struct loop *loop);
 int loop_read(struct loop *loop, int fd, loop_fn fn, void *arg);
 /* Removes a descriptor; call this before closing it. */
 void loop_remove(struct loop *loop, int fd);
+/*
+ * Watches a descriptor for what loop_watch_want() says, nothing at first; the loop owns the watch.
+ * Returns NULL on ENOMEM.
+ */
+struct loop_watch *loop_watch(struct loop *loop, int fd, loop_fn fn, void *arg);
+/* Calls fn while the descriptor is readable, or writable, or fails. Returns 0 or -errno. */
+int loop_watch_want(struct loop_watch *watch, bool read, bool write);
+/* Call this before closing the descriptor. Does nothing for NULL. */
+void loop_watch_free(struct loop *loop, struct loop_watch *watch);
 /* Blocks the signal in this process, and calls fn when it arrives. Returns 0 or -errno. */
 int loop_signal(struct loop *loop, int signal, loop_fn fn, void *arg);
 /* Creates a stopped timer that the loop owns. Returns NULL on ENOMEM. */

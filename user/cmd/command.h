@@ -48,6 +48,8 @@ struct command {
 	X(hold_flows)       \
 	X(hold_unload)      \
 	X(nat_probe)        \
+	X(peer_run)         \
+	X(peer_connect)     \
 	X(peer_key)         \
 	X(rendezvous_serve) \
 	X(rendezvous_show)  \

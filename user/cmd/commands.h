@@ -11,6 +11,7 @@ extern const struct command *const commands[]; /* ends with NULL */
 
 /* The parsed global options. */
 struct globals {
+	char **argv; /* of the process */
 	struct output output;
 	struct location location;
 	const char *netns;

@@ -42,6 +42,7 @@ static int run(const struct command *command, struct globals *globals, int argc,
 	context_locate(&context, &globals->location);
 	context.netns = globals->netns;
 	context.verbose = globals->verbose;
+	context.argv = globals->argv;
 	log_verbose(context.verbose);
 	/* "all" is not a namespace; commands with all_netns interpret it. */
 	if (context.netns && !(command->all_netns && !strcmp(context.netns, "all")) &&
@@ -126,7 +127,7 @@ static void open_standard_streams(void)
 
 int main(int argc, char **argv)
 {
-	struct globals globals = { .output = { .file = stdout } };
+	struct globals globals = { .output = { .file = stdout }, .argv = argv };
 	struct err err = { .code = EXIT_ERROR, .what = "unknown error" };
 
 	open_standard_streams();

@@ -53,13 +53,3 @@ __u64 hold_interval_ns(const struct hold_finding *finding, __u32 max_s)
 		interval = max_s * 10;
 	return interval * 100000000ULL;
 }
-
-__u64 hold_due_earliest_ns(__u64 last_ns, __u64 interval_ns)
-{
-	return last_ns + interval_ns - interval_ns / 6;
-}
-
-__u64 hold_due_ns(__u64 last_ns, __u64 interval_ns, __u32 random)
-{
-	return last_ns + interval_ns - (interval_ns / 6 * random >> 16);
-}

@@ -36,12 +36,4 @@ int hold_steps_useful(__u32 max_s);
  */
 __u64 hold_interval_ns(const struct hold_finding *finding, __u32 max_s);
 
-/* Returns the earliest time of a keepalive: five sixths of the interval after the last datagram. */
-__u64 hold_due_earliest_ns(__u64 last_ns, __u64 interval_ns);
-/*
- * Returns the time of a keepalive, between the earliest and the end of the interval. @random has 16
- * bits.
- */
-__u64 hold_due_ns(__u64 last_ns, __u64 interval_ns, __u32 random);
-
 #endif

@@ -3,6 +3,7 @@
  * Decides whether a flow gets a keepalive, whether a conntrack entry is renewed instead, and with
  * which TTL the keepalive is sent.
  */
+#include "base/keepalive.h"
 #include "base/addr.h"
 #include "base/log.h"
 #include "bpf/hold/icmp.skel.h"
@@ -37,7 +38,7 @@ void hold_slot_arm(struct hold_sender *sender, __u32 slot, enum sluice_hold_stat
 
 	sender->random = sender->random * 1664525U + 1013904223U;
 	kept->state = (__u8)state;
-	kept->due_ns = hold_due_ns(last_ns, sender->interval_ns, sender->random >> 16);
+	kept->due_ns = keepalive_due_ns(last_ns, sender->interval_ns, sender->random >> 16);
 	timer_wheel_set(&sender->wheel, &sender->slots[slot].timer, kept->due_ns);
 }
 
@@ -119,7 +120,7 @@ bool hold_slot_due(struct hold_sender *sender, __u32 slot, struct sluice_hold_fl
 		slot_end(sender, slot, flow, SLUICE_HOLD_ENDED);
 	else if (!flow->in)
 		rest(sender, slot, SLUICE_HOLD_UNANSWERED, -1);
-	else if (hold_due_earliest_ns(last, sender->interval_ns) > sender->now_ns + HOLD_TICK_NS)
+	else if (keepalive_earliest_ns(last, sender->interval_ns) > sender->now_ns + HOLD_TICK_NS)
 		hold_slot_arm(sender, slot, SLUICE_HOLD_ACTIVE, last);
 	else if (!is_open(sender, at, flow))
 		slot_end(sender, slot, flow, SLUICE_HOLD_CLOSED);

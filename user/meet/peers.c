@@ -41,15 +41,14 @@ __attribute__((format(printf, 3, 4))) static void problem(struct parser *parser,
 	parser->problems++;
 }
 
-/* Is this a name: letters, digits, and inside of it also '.', '_' and '-'? */
-static bool is_name(const char *text, size_t length)
+bool peers_name_is_valid(const char *text, size_t length)
 {
 	size_t i;
 
 	if (!length || length > PEER_NAME_MAX || !isalnum((unsigned char)text[0]))
 		return false;
 	for (i = 0; i < length; i++)
-		if (!isalnum((unsigned char)text[i]) && !strchr("._-", text[i]))
+		if (!isalnum((unsigned char)text[i]) && !memchr("._-", text[i], 3))
 			return false;
 	return true;
 }
@@ -71,7 +70,7 @@ static int parse_allow(struct parser *parser, struct peer *peer, const char *lis
 
 	for (; *at; at += length + (at[length] == ',')) {
 		length = strcspn(at, ",");
-		if (!is_name(at, length)) {
+		if (!peers_name_is_valid(at, length)) {
 			problem(parser, parser->line, ALLOW "%s: '%.*s' is not a name", list,
 				(int)length, at);
 			return 0;
@@ -91,7 +90,7 @@ static int parse_line(struct parser *parser, char *line)
 	if (!name || *name == '#')
 		return 0;
 	key = strtok_r(NULL, BLANKS, &rest);
-	if (!is_name(name, strlen(name))) {
+	if (!peers_name_is_valid(name, strlen(name))) {
 		problem(parser, parser->line,
 			"'%s' is not a name: up to %d letters, digits, '.', '_' and '-', the first"
 			" one a letter or digit",

@@ -43,6 +43,12 @@ int peers_load(const char *path, struct peers *peers, struct err *err);
 int peers_parse(FILE *file, const char *path, struct peers *peers, struct err *err);
 void peers_free(struct peers *peers);
 
+/*
+ * Is this a name: up to PEER_NAME_MAX letters, digits, '.', '_' and '-', the first one a letter or
+ * digit? It need not end with NUL.
+ */
+bool peers_name_is_valid(const char *name, size_t length);
+
 /* Finds a name, which need not end with NUL; NULL: there is none. */
 struct peer *peers_find(const struct peers *peers, const char *name, size_t length);
 /* May the peer @from connect to @to? */

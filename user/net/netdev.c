@@ -41,7 +41,9 @@ static int parse_one(const struct nlmsghdr *nlh, void *into)
 	const struct nlattr *attr, *info;
 	struct netdev *dev = into;
 
-	*dev = (struct netdev){ .ifindex = (__u32)msg->ifi_index, .type = msg->ifi_type };
+	*dev = (struct netdev){ .ifindex = (__u32)msg->ifi_index,
+				.type = msg->ifi_type,
+				.up = msg->ifi_flags & IFF_UP };
 	mnl_attr_for_each(attr, nlh, sizeof(*msg)) {
 		unsigned int type = mnl_attr_get_type(attr);
 
@@ -54,6 +56,8 @@ static int parse_one(const struct nlmsghdr *nlh, void *into)
 		else if (type == IFLA_LINKINFO)
 			mnl_attr_for_each_nested(info, attr)
 				if (mnl_attr_get_type(info) == IFLA_INFO_KIND) {
+					snprintf(dev->kind, sizeof(dev->kind), "%s",
+						 mnl_attr_get_str(info));
 					dev->bridge = !strcmp(mnl_attr_get_str(info), "bridge");
 					dev->vlan = !strcmp(mnl_attr_get_str(info), "vlan");
 					dev->veth = !strcmp(mnl_attr_get_str(info), "veth");

@@ -21,6 +21,8 @@ struct netdev {
 	bool bridge;  /* the interface is a bridge */
 	bool vlan;    /* it is a VLAN of its lower interface */
 	bool veth;
+	bool up;
+	char kind[IFNAMSIZ]; /* of IFLA_INFO_KIND; empty: the driver of a device */
 	char name[IFNAMSIZ];
 };
 

@@ -20,6 +20,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 #include <sys/types.h>
 
 /* An address and a port; IPv4 as ::ffff:a.b.c.d. */
@@ -27,6 +28,12 @@ struct stun_endpoint {
 	struct in6_addr addr;
 	in_port_t port_be;
 };
+
+static inline bool stun_endpoint_is_same(const struct stun_endpoint *a,
+					 const struct stun_endpoint *b)
+{
+	return a->port_be == b->port_be && !memcmp(&a->addr, &b->addr, sizeof(a->addr));
+}
 
 struct stun_message {
 	const uint8_t *data;

@@ -34,6 +34,9 @@ for target in install uninstall check lint; do
 done
 
 say "install and uninstall all files"
+sluice peer key >"$TEST_TMP/open.key"
+chmod 644 "$TEST_TMP/open.key"
+KEY=$(sluice peer key --public <"$TEST_TMP/open.key" 2>/dev/null)
 mkdir -p "$DEST/usr/share/man" "$DEST/usr/sbin" "$DEST/usr/share/zsh"
 touch "$DEST/usr/sbin/other"
 before=$(listing)
@@ -47,7 +50,11 @@ done
 for page in "$ROOT"/user/man/*.[1-8]; do
 	[ -s "$DEST/usr/share/man/man${page##*.}/${page##*/}" ] || fail "$page is not installed"
 done
-want_equal "$(find "$DEST" -perm /111 -type f)" "$DEST/usr/sbin/sluice" "executable files"
+want_equal "$(find "$DEST" -perm /111 -type f | sort)" "$DEST/usr/libexec/sluice-peer
+$DEST/usr/sbin/sluice" "executable files"
+# it is found from the installed program
+want_status 4 "$DEST/usr/sbin/sluice" peer run --server 127.0.0.1:1 --id a --peer-key "a=$KEY" \
+	--server-key "$KEY" --key-file "$TEST_TMP/open.key" --expose tcp:127.0.0.1:1
 want_status 0 sluice run --check-config --config "$CONF"
 want_equal "$(sed -n 's/^ExecStart=//p' "$DEST/usr/lib/systemd/system/sluice.service")" \
 	"/usr/sbin/sluice run --config /etc/sluice/sluice.conf"

@@ -22,5 +22,10 @@ needed=$("$ROOT/tools/packages" "$SLUICE")
 want_equal "$(grep -cx 'libbpf1' <<<"$needed")" 1
 say "README has the same list"
 want_equal "$(listed "$ROOT/README.md")" "$needed"
+say "what only sluice-peer needs comes with the package that README names"
+peer=libngtcp2-crypto-gnutls2
+contains -F "\`$peer\`" "$ROOT/README.md" || fail "README does not name $peer"
+library=$(ldd "$BUILD/sluice-peer" | sed -n 's,.* => \(.*/libngtcp2_crypto_gnutls[^ ]*\) .*,\1,p')
+dpkg-query -L "$peer" | contains -F "${library##*/}" || fail "$peer does not have '$library'"
 say "a missing binary is an error"
 want_status 1 "$ROOT/tools/packages" "$TEST_TMP/nothing"

@@ -16,13 +16,6 @@
 /* Bounds what a peer can make another one wait. */
 #define DELAY_MAX_MS 2000U
 
-enum outcome {
-	OUTCOME_DIRECT_UDP = 1,
-	OUTCOME_DIRECT_TCP = 2,
-	OUTCOME_RELAYED = 3,
-	OUTCOME_FAILED = 4,
-};
-
 static const uint16_t known_connect[] = { SLUICE_STUN_USERNAME, SLUICE_STUN_NONCE,
 					  SLUICE_STUN_PADDING, SLUICE_RENDEZVOUS_PEER_NAME,
 					  SLUICE_RENDEZVOUS_EPHEMERAL_KEY };
@@ -44,7 +37,8 @@ static void put_other_side(struct stun_builder *builder, const struct session *s
 				       .transport = path_transport(&peer->path) };
 	int i;
 
-	stun_put(builder, SLUICE_RENDEZVOUS_SESSION_ID, session->id, SESSION_ID_SIZE);
+	stun_put(builder, SLUICE_RENDEZVOUS_SESSION_ID, session->id,
+		 SLUICE_RENDEZVOUS_SESSION_ID_SIZE);
 	stun_put(builder, SLUICE_RENDEZVOUS_PEER_NAME, peer->peer->name, strlen(peer->peer->name));
 	stun_put(builder, SLUICE_RENDEZVOUS_PEER_KEY, peer->peer->public_key, KEY_SIZE);
 	stun_put(builder, SLUICE_RENDEZVOUS_EPHEMERAL_KEY, session->ephemeral[other], KEY_SIZE);
@@ -220,23 +214,23 @@ void report_request(const struct request *request)
 	if (!from || reply_unknown(request, known_report, COUNT_OF(known_report)))
 		return;
 	if (stun_get(request->message, SLUICE_RENDEZVOUS_SESSION_ID, &id, &length) ||
-	    length != SESSION_ID_SIZE ||
+	    length != SLUICE_RENDEZVOUS_SESSION_ID_SIZE ||
 	    stun_get_u32(request->message, SLUICE_RENDEZVOUS_OUTCOME, &outcome) ||
-	    outcome < OUTCOME_DIRECT_UDP || outcome > OUTCOME_FAILED) {
+	    outcome < SLUICE_RENDEZVOUS_DIRECT_UDP || outcome > SLUICE_RENDEZVOUS_FAILED) {
 		reply_error(request, 400, COUNT_bad_request);
 		return;
 	}
 	session = session_find(&server->sessions, id);
-	if (!session || memcmp(session->id, id, SESSION_ID_SIZE) ||
+	if (!session || memcmp(session->id, id, SLUICE_RENDEZVOUS_SESSION_ID_SIZE) ||
 	    session->peer[session_side(session, from)] != from) {
 		reply_error(request, 404, COUNT_refused_stale);
 		return;
 	}
 	side = session_side(session, from);
 	if (!session->reported[side])
-		count(server, outcome == OUTCOME_RELAYED  ? COUNT_reported_relayed
-			      : outcome == OUTCOME_FAILED ? COUNT_reported_failed
-							  : COUNT_reported_direct);
+		count(server, outcome == SLUICE_RENDEZVOUS_RELAYED  ? COUNT_reported_relayed
+			      : outcome == SLUICE_RENDEZVOUS_FAILED ? COUNT_reported_failed
+								    : COUNT_reported_direct);
 	session->reported[side] = true;
 	reply_begin(&reply, request, SLUICE_STUN_SUCCESS);
 	reply_send(&reply, request, request->path);

@@ -29,12 +29,6 @@ struct path {
 	struct stream *stream; /* NULL: UDP */
 };
 
-static inline bool stun_endpoint_is_same(const struct stun_endpoint *a,
-					 const struct stun_endpoint *b)
-{
-	return a->port_be == b->port_be && !memcmp(&a->addr, &b->addr, sizeof(a->addr));
-}
-
 static inline enum candidate_transport path_transport(const struct path *path)
 {
 	return path->stream ? CANDIDATE_TCP : CANDIDATE_UDP;

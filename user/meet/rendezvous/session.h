@@ -9,15 +9,15 @@
 
 #include "meet/rendezvous/store.h"
 
-#define SESSION_ID_SIZE 16
-#define SESSION_LIFE_S	60
-#define SESSIONS_PEER	16    /* that a peer may begin: those of others with it do not count */
-#define SESSIONS_MAX	65536 /* in all: 12 megabytes */
+#define SESSION_LIFE_S 60
+#define SESSIONS_PEER  16    /* that a peer may begin: those of others with it do not count */
+#define SESSIONS_MAX   65536 /* in all: 12 megabytes */
 
 struct session {
 	UT_hash_handle hh; /* by the first 12 bytes of the id */
 	struct timer timer;
-	uint8_t id[SESSION_ID_SIZE]; /* its start is the transaction id of the introduction */
+	uint8_t id[SLUICE_RENDEZVOUS_SESSION_ID_SIZE]; /* its start is the transaction id of the
+							  introduction */
 	struct registration *peer[SESSION_SIDES];
 	struct session *next[SESSION_SIDES], **link[SESSION_SIDES]; /* in the list of that peer */
 	uint8_t transaction[SLUICE_STUN_ID_SIZE];		    /* of the connect request */

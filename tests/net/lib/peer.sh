@@ -1,0 +1,102 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# shellcheck shell=bash
+# Helpers for the tests of peers, in the network of tools/lab/nat.sh. Source it after lib.sh.
+#
+#   in1 ── nat1 ──┐
+#                 ├── router ── peer [sluice rendezvous serve]
+#   in2 ── nat2 ──┘
+
+# shellcheck source=tools/lab/nat.sh
+. "$ROOT/tools/lab/nat.sh"
+
+SERVER_LOG=$TEST_TMP/rendezvous.log
+
+# peers_server NAME[:ALLOW]…: makes the network without a NAT, and a server that knows these peers,
+# whose private keys are in TEST_TMP/NAME.key; only the peers ALLOW may connect to NAME
+peers_server()
+{
+	local entry name
+
+	lab_core
+	# The user that the server becomes reads the peers file, and cannot enter TEST_TMP. The mount
+	# ends with the mount namespace of the test.
+	mkdir "$TEST_TMP/public"
+	mount --bind "$TEST_TMP/public" /mnt
+	for entry in server "$@"; do
+		name=${entry%%:*}
+		(umask 077 && sluice peer key >"$TEST_TMP/$name.key")
+		[ "$name" = server ] ||
+			echo "$name $(public "$name")${entry:${#name}}" | sed 's/:/ allow=/' >>/mnt/peers
+	done
+	server_start
+}
+
+# peers_nat NUMBER KIND SECONDS: adds a NAT, and a host behind it
+peers_nat()
+{
+	lab_nat "nat$1" "in$1" "$2" "$3" "$1"
+	# no address is translated over IPv6, so that it would be preferred
+	in_ns "in$1" sysctl -qw net.ipv6.conf.all.disable_ipv6=1
+}
+
+# peers_up KIND1 KIND2 SECONDS: makes the drawing above, with a server that knows alice, bob, carol
+# and dave, whom only carol may connect to
+peers_up()
+{
+	peers_server alice bob carol dave:carol
+	peers_nat 1 "$1" "$3"
+	peers_nat 2 "$2" "$3"
+	wait_link "$ROUTER" outside
+}
+
+# public NAME: prints the public key
+public()
+{
+	sluice peer key --public <"$TEST_TMP/$1.key"
+}
+
+server_start()
+{
+	spawn_in "$PEER" "$SERVER_LOG" "$SLUICE" rendezvous serve --listen "$PEER4:3478" \
+		--key-file "$TEST_TMP/server.key" --peers /mnt/peers
+	RENDEZVOUS=$SPAWNED
+	wait_udp "$PEER" 3478
+}
+
+# identity NAME: sets IDENTITY, the options of this peer
+identity()
+{
+	IDENTITY=(--server "$PEER4:3478" --server-key "$(public server)" --id "$1"
+		--key-file "$TEST_TMP/$1.key")
+}
+
+# logged FILE TEXT
+logged()
+{
+	[ -e "$1" ] && contains -F -e "$2" "$1"
+}
+
+# wait_log FILE TEXT: waits for a line of a log
+wait_log()
+{
+	wait_until 20 logged "$1" "$2" || fail "no '$2' in:" "$(cat "$1")" "$(cat "$SERVER_LOG")"
+}
+
+# peer_run NAMESPACE NAME OPTION…: runs a peer that exposes services, whose log is TEST_TMP/NAME.log
+peer_run()
+{
+	local where=$1 name=$2
+	shift 2
+	identity "$name"
+	spawn_in "$where" "$TEST_TMP/$name.log" "$SLUICE" peer run "${IDENTITY[@]}" "$@"
+	wait_log "$TEST_TMP/$name.log" 'msg="registered"'
+}
+
+# peer_connect NAMESPACE NAME OPTION…: runs a peer that connects, whose log is TEST_TMP/NAME.log
+peer_connect()
+{
+	local where=$1 name=$2
+	shift 2
+	identity "$name"
+	spawn_in "$where" "$TEST_TMP/$name.log" "$SLUICE" peer connect "${IDENTITY[@]}" "$@"
+}

@@ -1,0 +1,63 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+# Each kind of NAT against each other: hosts that all have the same private address (except without a
+# NAT) connect directly, or fail, as theory allows. A symmetric NAT sends from a port that the other
+# peer cannot know; so the filter of the other NAT must not look at the port.
+#
+#   in1 [run, connect] ── nat1 ──┐
+#   …                            ├── router ── peer [sluice rendezvous serve]
+#   in8 [run, connect] ── nat8 ──┘
+. "$(dirname "$0")/../net/lib/lib.sh"
+. "$(dirname "$0")/../net/lib/peer.sh"
+
+# Those that admit only the exact address and port that was sent to.
+STRICT=" firewall address-and-port-dependent address-dependent-mapping symmetric "
+
+# allowed KIND KIND: does theory allow a direct path?
+allowed()
+{
+	[[ $1 != symmetric || $STRICT != *" $2 "* ]] && [[ $2 != symmetric || $STRICT != *" $1 "* ]]
+}
+
+count=${#LAB_KINDS[@]}
+names=()
+for ((i = 0; i < count; i++)); do
+	names+=("run$i" "connect$i")
+done
+peers_server "${names[@]}"
+for ((i = 0; i < count; i++)); do
+	peers_nat "$((i + 1))" "${LAB_KINDS[i]}" 30
+	spawn_in "in$((i + 1))" /dev/null socat TCP-LISTEN:7,bind=127.0.0.1,fork,reuseaddr EXEC:cat
+done
+wait_link "$ROUTER" outside
+for ((i = 0; i < count; i++)); do
+	peer_run "in$((i + 1))" "run$i" --trust-server --expose tcp:127.0.0.1:7
+done
+
+# connect_all NUMBER: connects the host behind one NAT to those behind all others, and prints what is
+# unexpected
+connect_all()
+{
+	local from=${LAB_KINDS[$1]} to got j
+	identity "connect$1"
+	for ((j = 0; j < count; j++)); do
+		[ "$j" != "$1" ] || continue
+		to=${LAB_KINDS[j]}
+		got=$(echo hello | in_ns "in$(($1 + 1))" timeout 60 "$SLUICE" peer connect "${IDENTITY[@]}" \
+			--trust-server --to "run$j" --stdio 2>&1) || true
+		if allowed "$from" "$to"; then
+			[ "$got" = hello ] || echo "$from to $to is not connected: $got"
+		else
+			[[ $got == *"no direct path was found"* ]] || echo "$from to $to: $got"
+		fi
+	done
+}
+
+pids=()
+for ((i = 0; i < count; i++)); do
+	connect_all "$i" >"$TEST_TMP/unexpected.$i" 2>&1 &
+	pids+=("$!")
+done
+wait "${pids[@]}"
+want_equal "$(cat "$TEST_TMP"/unexpected.*)" ""

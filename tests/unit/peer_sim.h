@@ -1,0 +1,635 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * A simulated Internet for two peers: hosts, NATs of every kind of RFC 4787, links with loss, delay
+ * and reordering, and a clock of each peer. Time jumps from one event to the next.
+ *
+ *   internet: server 192.0.2.1, hosts, NATs ── realm of a NAT: hosts, NATs ── realm …
+ */
+#ifndef SLUICE_TESTS_PEER_SIM_H
+#define SLUICE_TESTS_PEER_SIM_H
+
+#include "base/addr.h"
+#include "meet/peer/session.h"
+#include "net/stun.h"
+
+#include <arpa/inet.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#define MS_NS	     1000000ULL
+#define SECOND_NS    1000000000ULL
+#define NATS_MAX     4
+#define MAPPINGS_MAX 64
+#define PERMITS_MAX  32
+#define PACKETS_MAX  512
+#define PACKET_MAX   1500
+#define INTERNET     (-1)
+#define NOWHERE	     (-2)
+#define CLOCK_START  (100 * SECOND_NS)
+#define SIDES	     2
+#define NOBODY	     2 /* the host that belongs to neither peer */
+#define HOSTS	     3
+
+/* RFC 4787, sections 4.1 and 5 */
+enum sim_kind {
+	INDEPENDENT,
+	BY_ADDRESS,
+	BY_ADDRESS_AND_PORT
+};
+
+struct sim_permit {
+	struct stun_endpoint to;
+};
+
+struct sim_mapping {
+	bool used;
+	struct stun_endpoint inside,
+		to; /* to: the destination, as far as the mapping depends on it */
+	in_port_t port_be;
+	uint64_t out_ns;
+	struct sim_permit permit[PERMITS_MAX];
+	unsigned int permits;
+};
+
+struct sim_nat {
+	int realm; /* that its public side is in */
+	struct in6_addr addr;
+	enum sim_kind mapping, filtering;
+	bool hairpin;
+	uint64_t timeout_ns; /* 0: never */
+	struct sim_mapping map[MAPPINGS_MAX];
+};
+
+struct sim_host {
+	int realm;
+	struct stun_endpoint at;
+	int64_t clock_ns; /* offset of its clock */
+	struct peer_session *session;
+	struct introduction introduction; /* of the other peer: to be completed by the server */
+	struct stun_endpoint mapped;
+	unsigned int data; /* datagrams of other traffic that have arrived */
+	uint64_t sent, bytes;
+	uint64_t up_ns; /* since when it has a full-size path, 0: it has none */
+	bool reflects;	/* sends each datagram back */
+};
+
+struct sim_packet {
+	struct stun_endpoint from, to;
+	int realm;
+	bool from_nat; /* it has passed the NAT of this realm inward */
+	size_t length;
+	uint8_t data[PACKET_MAX];
+};
+
+struct sim {
+	uint64_t now_ns, random;
+	struct sim_nat nat[NATS_MAX];
+	struct sim_host host[HOSTS];
+	/* on the way: when each arrives; index of the next free packet */
+	uint64_t at_ns[PACKETS_MAX];
+	unsigned int on_way[PACKETS_MAX], packets;
+	struct sim_packet packet[PACKETS_MAX];
+	/* of the links of the internet, one way */
+	uint64_t delay_ns, jitter_ns;
+	unsigned int loss; /* of 1000 */
+	size_t mtu;	   /* larger datagrams are lost; 0: none */
+	bool server_gone;
+	bool isolated; /* hosts behind one NAT reach each other by its public side alone */
+	uint64_t dropped_by_nat, introductions;
+	uint8_t static_key[SIDES][KEY_SIZE], static_public[SIDES][KEY_SIZE];
+	uint8_t ephemeral_key[SIDES][KEY_SIZE], ephemeral_public[SIDES][KEY_SIZE];
+	/* sees each datagram that enters the network */
+	void (*tap)(int host, const struct stun_endpoint *to, const void *data, size_t length);
+};
+
+static struct sim sim;
+
+/* --- basics */
+
+/* xorshift64*; each run is repeatable */
+static inline uint64_t sim_random(void)
+{
+	sim.random ^= sim.random >> 12;
+	sim.random ^= sim.random << 25;
+	sim.random ^= sim.random >> 27;
+	return sim.random * 0x2545f4914f6cdd1dULL;
+}
+
+static inline uint64_t sim_below(uint64_t limit)
+{
+	return (sim_random() >> 33) % limit;
+}
+
+static inline void sim_fill(void *buffer, size_t size, void *arg)
+{
+	uint8_t *at = buffer;
+
+	while (size--)
+		*at++ = (uint8_t)(sim_random() >> 40);
+}
+
+static inline struct stun_endpoint sim_endpoint(const char *text)
+{
+	struct stun_endpoint at;
+
+	if (!addr_parse_port(text, &at.addr, &at.port_be))
+		fail_msg("%s is no address", text);
+	return at;
+}
+
+static inline uint64_t sim_clock(const struct sim_host *host)
+{
+	return (uint64_t)((int64_t)sim.now_ns + host->clock_ns);
+}
+
+/* --- NATs */
+
+static inline bool is_alive(const struct sim_nat *nat, const struct sim_mapping *mapping)
+{
+	return mapping->used &&
+	       (!nat->timeout_ns || sim.now_ns - mapping->out_ns < nat->timeout_ns);
+}
+
+static inline bool is_mapping_of(const struct sim_nat *nat, const struct sim_mapping *mapping,
+				 const struct stun_endpoint *inside, const struct stun_endpoint *to)
+{
+	if (!is_alive(nat, mapping) || !stun_endpoint_is_same(&mapping->inside, inside))
+		return false;
+	if (nat->mapping == INDEPENDENT)
+		return true;
+	return IN6_ARE_ADDR_EQUAL(&mapping->to.addr, &to->addr) &&
+	       (nat->mapping == BY_ADDRESS || mapping->to.port_be == to->port_be);
+}
+
+/* A port that no mapping has: with one of another mapping, a guess could come true. */
+static inline in_port_t sim_free_port(const struct sim_nat *nat)
+{
+	in_port_t port_be = htons((uint16_t)(1024 + sim_below(60000)));
+	unsigned int i;
+
+	for (i = 0; i < MAPPINGS_MAX; i++)
+		if (nat->map[i].used && nat->map[i].port_be == port_be)
+			return sim_free_port(nat);
+	return port_be;
+}
+
+/* Finds the mapping of an outbound datagram, or makes one at a random port. */
+static inline struct sim_mapping *sim_map(struct sim_nat *nat, const struct stun_endpoint *inside,
+					  const struct stun_endpoint *to)
+{
+	struct sim_mapping *mapping = NULL, *oldest = &nat->map[0];
+	unsigned int i;
+
+	for (i = 0; i < MAPPINGS_MAX; i++) {
+		if (is_mapping_of(nat, &nat->map[i], inside, to))
+			mapping = &nat->map[i];
+		if (!nat->map[i].used || (oldest->used && nat->map[i].out_ns < oldest->out_ns))
+			oldest = &nat->map[i];
+	}
+	if (!mapping) {
+		mapping = oldest;
+		*mapping = (struct sim_mapping){
+			.used = true,
+			.inside = *inside,
+			.to = *to,
+			.port_be = sim_free_port(nat),
+		};
+	}
+	mapping->out_ns = sim.now_ns;
+	for (i = 0; i < mapping->permits; i++)
+		if (stun_endpoint_is_same(&mapping->permit[i].to, to))
+			return mapping;
+	mapping->permit[mapping->permits++ % PERMITS_MAX].to = *to;
+	if (mapping->permits > PERMITS_MAX)
+		mapping->permits = PERMITS_MAX;
+	return mapping;
+}
+
+/* Finds the mapping of an inbound datagram that the NAT lets pass. */
+static inline struct sim_mapping *sim_admit(struct sim_nat *nat, const struct stun_endpoint *from,
+					    in_port_t port_be)
+{
+	struct sim_mapping *mapping;
+	unsigned int i, k;
+
+	for (i = 0; i < MAPPINGS_MAX; i++) {
+		mapping = &nat->map[i];
+		if (!is_alive(nat, mapping) || mapping->port_be != port_be)
+			continue;
+		if (nat->filtering == INDEPENDENT)
+			return mapping;
+		for (k = 0; k < mapping->permits; k++)
+			if (IN6_ARE_ADDR_EQUAL(&mapping->permit[k].to.addr, &from->addr) &&
+			    (nat->filtering == BY_ADDRESS ||
+			     mapping->permit[k].to.port_be == from->port_be))
+				return mapping;
+	}
+	return NULL;
+}
+
+/* --- packets */
+
+/* Puts a packet into a realm; it arrives later. */
+static inline void sim_enqueue(int realm, const struct stun_endpoint *from,
+			       const struct stun_endpoint *to, const void *data, size_t length,
+			       uint64_t delay_ns)
+{
+	struct sim_packet *packet;
+
+	if (sim.packets == PACKETS_MAX)
+		fail_msg("more than %d packets are on the way", PACKETS_MAX);
+	packet = &sim.packet[sim.on_way[sim.packets]];
+	sim.at_ns[sim.packets++] = sim.now_ns + delay_ns;
+	packet->realm = realm;
+	packet->from_nat = false;
+	packet->from = *from;
+	packet->to = *to;
+	packet->length = length;
+	assert_true(length <= PACKET_MAX);
+	memcpy(packet->data, data, length);
+}
+
+static inline void sim_host_send(unsigned int host, const struct stun_endpoint *to,
+				 const void *data, size_t length)
+{
+	sim.host[host].sent++;
+	sim.host[host].bytes += length;
+	if (sim.tap)
+		sim.tap((int)host, to, data, length);
+	sim_enqueue(sim.host[host].realm, &sim.host[host].at, to, data, length, MS_NS);
+}
+
+static inline void sim_flush(unsigned int side)
+{
+	struct sim_host *host = &sim.host[side];
+	uint8_t buffer[PEER_SESSION_FULL_SIZE];
+	struct stun_endpoint to;
+	size_t length;
+	unsigned int sent = 0;
+
+	while ((length = peer_session_send(host->session, buffer, &to, sim_clock(host)))) {
+		if (++sent > 100)
+			fail_msg("more than 100 datagrams at once");
+		sim_host_send(side, &to, buffer, length);
+	}
+	if (peer_session_state(host->session) != PEER_SESSION_UP)
+		host->up_ns = 0;
+	else if (!host->up_ns)
+		host->up_ns = sim.now_ns;
+}
+
+static inline void sim_host_receive(unsigned int index, const struct sim_packet *packet)
+{
+	struct sim_host *host = &sim.host[index];
+	struct stun_message message;
+	uint8_t *copy;
+
+	if (host->reflects)
+		sim_enqueue(host->realm, &host->at, &packet->from, packet->data, packet->length,
+			    MS_NS);
+	if (!host->session)
+		return;
+	if (packet->length && packet->data[0] == 0x80) { /* other traffic */
+		host->data++;
+		peer_session_heard(host->session);
+		return;
+	}
+	copy = malloc(packet->length ? packet->length : 1); /* for the address sanitizer */
+	assert_non_null(copy);
+	memcpy(copy, packet->data, packet->length);
+	if (!stun_parse(copy, packet->length, &message))
+		peer_session_receive(host->session, &packet->from, &message, sim_clock(host));
+	free(copy);
+	sim_flush(index);
+}
+
+/* Delivers a packet that has arrived in its realm, or moves it to the next one. */
+static inline void sim_deliver(struct sim_packet *packet)
+{
+	struct stun_endpoint outside;
+	struct sim_mapping *mapping;
+	struct sim_nat *nat;
+	uint64_t delay_ns;
+	unsigned int i;
+
+	for (i = 0; i < HOSTS; i++)
+		if (sim.host[i].realm == packet->realm &&
+		    !(sim.isolated && packet->realm != INTERNET && !packet->from_nat) &&
+		    stun_endpoint_is_same(&sim.host[i].at, &packet->to)) {
+			sim_host_receive(i, packet);
+			return;
+		}
+	for (i = 0; i < NATS_MAX; i++) { /* inbound */
+		nat = &sim.nat[i];
+		if (nat->realm != packet->realm || !nat->addr.s6_addr[10] ||
+		    !IN6_ARE_ADDR_EQUAL(&nat->addr, &packet->to.addr))
+			continue;
+		mapping = sim_admit(nat, &packet->from, packet->to.port_be);
+		if (!mapping) {
+			sim.dropped_by_nat++;
+			return;
+		}
+		sim_enqueue((int)i, &packet->from, &mapping->inside, packet->data, packet->length,
+			    0);
+		sim.packet[sim.on_way[sim.packets - 1]].from_nat = true;
+		return;
+	}
+	if (packet->realm == INTERNET || packet->realm == NOWHERE)
+		return;
+	nat = &sim.nat[packet->realm]; /* outbound */
+	mapping = sim_map(nat, &packet->from, &packet->to);
+	outside = (struct stun_endpoint){ nat->addr, mapping->port_be };
+	if (IN6_ARE_ADDR_EQUAL(&nat->addr, &packet->to.addr)) {
+		if (nat->hairpin)
+			sim_enqueue(nat->realm, &outside, &packet->to, packet->data, packet->length,
+				    0);
+		return;
+	}
+	if (nat->realm == INTERNET) {
+		if (sim_below(1000) < sim.loss || (sim.mtu && packet->length > sim.mtu))
+			return;
+		delay_ns = sim.delay_ns + (sim.jitter_ns ? sim_below(sim.jitter_ns) : 0);
+	} else {
+		delay_ns = MS_NS;
+	}
+	sim_enqueue(nat->realm, &outside, &packet->to, packet->data, packet->length, delay_ns);
+}
+
+/* --- time */
+
+static inline int sim_first_packet(void)
+{
+	unsigned int i;
+	int first = -1;
+
+	for (i = 0; i < sim.packets; i++)
+		if (first < 0 || sim.at_ns[i] < sim.at_ns[first])
+			first = (int)i;
+	return first;
+}
+
+/* When a session is due, by the clock of the simulation. */
+static inline uint64_t sim_due(const struct sim_host *host)
+{
+	uint64_t due_ns, now_ns = sim_clock(host);
+
+	if (!host->session)
+		return UINT64_MAX;
+	due_ns = peer_session_due_ns(host->session);
+	if (due_ns == UINT64_MAX)
+		return UINT64_MAX;
+	return sim.now_ns + (due_ns > now_ns ? due_ns - now_ns : 0);
+}
+
+static inline void sim_on_events(unsigned int side);
+
+static inline void sim_timeout(unsigned int side)
+{
+	peer_session_timeout(sim.host[side].session, sim_clock(&sim.host[side]));
+	sim_flush(side);
+}
+
+/* Runs one event. Returns false if none is due before @end_ns, where the time is then. */
+static inline bool sim_step(uint64_t end_ns)
+{
+	uint64_t due_ns, at_ns = end_ns;
+	int first = sim_first_packet(), timer = -1;
+	unsigned int side, slot;
+
+	if (first >= 0 && sim.at_ns[first] < at_ns)
+		at_ns = sim.at_ns[first];
+	else
+		first = -1;
+	for (side = 0; side < SIDES; side++) {
+		due_ns = sim_due(&sim.host[side]);
+		if (due_ns < at_ns) {
+			at_ns = due_ns;
+			timer = (int)side;
+			first = -1;
+		}
+	}
+	sim.now_ns = at_ns;
+	if (timer >= 0) {
+		sim_timeout((unsigned int)timer);
+		if (sim_due(&sim.host[timer]) <= sim.now_ns)
+			fail_msg("the session of host %d stays due", timer);
+	} else if (first >= 0) {
+		/* the last one moves to its place; the slot is taken again at the end */
+		slot = sim.on_way[first];
+		sim.packets--;
+		sim.on_way[first] = sim.on_way[sim.packets];
+		sim.at_ns[first] = sim.at_ns[sim.packets];
+		memmove(&sim.on_way[sim.packets], &sim.on_way[sim.packets + 1],
+			(PACKETS_MAX - 1 - sim.packets) * sizeof(*sim.on_way));
+		sim.on_way[PACKETS_MAX - 1] = slot;
+		sim_deliver(&sim.packet[slot]);
+	} else {
+		return false;
+	}
+	for (side = 0; side < SIDES; side++)
+		sim_on_events(side);
+	return true;
+}
+
+static inline void sim_run(uint64_t duration_ns)
+{
+	uint64_t end_ns = sim.now_ns + duration_ns;
+
+	while (sim_step(end_ns))
+		;
+}
+
+static inline bool sim_is_up(void)
+{
+	return sim.host[0].up_ns && sim.host[1].up_ns;
+}
+
+static inline bool sim_has_failed(void)
+{
+	return peer_session_state(sim.host[0].session) == PEER_SESSION_FAILED ||
+	       peer_session_state(sim.host[1].session) == PEER_SESSION_FAILED;
+}
+
+/* Runs until both have a full-size path. Returns false if they do not in time. */
+static inline bool sim_run_up(uint64_t duration_ns)
+{
+	uint64_t end_ns = sim.now_ns + duration_ns;
+
+	while (!sim_is_up() && !sim_has_failed() && sim_step(end_ns))
+		;
+	return sim_is_up();
+}
+
+/* --- the server */
+
+/* A host registers: the server sees the address that the NATs give it. */
+static inline void sim_register(unsigned int side)
+{
+	const struct stun_endpoint server = sim_endpoint("192.0.2.1:3478");
+	struct sim_host *host = &sim.host[side];
+	struct sim_mapping *mapping;
+	int realm = host->realm;
+
+	host->mapped = host->at;
+	for (; realm != INTERNET; realm = sim.nat[realm].realm) {
+		mapping = sim_map(&sim.nat[realm], &host->mapped, &server);
+		host->mapped = (struct stun_endpoint){ sim.nat[realm].addr, mapping->port_be };
+	}
+}
+
+static inline void sim_put_candidate(struct introduction *introduction,
+				     const struct stun_endpoint *at, uint8_t kind)
+{
+	introduction->candidate[introduction->candidates++] =
+		(struct candidate){ .at = *at, .kind = kind, .transport = CANDIDATE_UDP };
+}
+
+/* Makes the introductions of both, for the @initiator's request. */
+static inline void sim_introduce(unsigned int initiator, uint64_t skew_ns)
+{
+	uint8_t id[SLUICE_RENDEZVOUS_SESSION_ID_SIZE];
+	struct introduction *introduction;
+	unsigned int side;
+
+	sim.introductions++;
+	sim_fill(id, sizeof(id), NULL);
+	for (side = 0; side < SIDES; side++) {
+		introduction = &sim.host[side].introduction;
+		*introduction = (struct introduction){ .initiator = side == initiator };
+		strcpy(introduction->name, side ? "a" : "b");
+		memcpy(introduction->id, id, sizeof(id));
+		memcpy(introduction->ephemeral_secret, sim.ephemeral_key[side], KEY_SIZE);
+		memcpy(introduction->peer_ephemeral, sim.ephemeral_public[!side], KEY_SIZE);
+		memcpy(introduction->peer_key, sim.static_public[!side], KEY_SIZE);
+		introduction->mapped = sim.host[side].mapped;
+		introduction->start_ns = sim_clock(&sim.host[side]) + 50 * MS_NS +
+					 (side ? skew_ns : 0);
+		sim_put_candidate(introduction, &sim.host[!side].mapped, CANDIDATE_REFLEXIVE);
+		if (!stun_endpoint_is_same(&sim.host[!side].at, &sim.host[!side].mapped))
+			sim_put_candidate(introduction, &sim.host[!side].at, CANDIDATE_HOST);
+	}
+}
+
+/* Begins the sessions of both with their introductions. */
+static inline void sim_begin(void)
+{
+	struct peer_session_options options;
+	unsigned int side;
+
+	for (side = 0; side < SIDES; side++) {
+		options = (struct peer_session_options){ .random = sim_fill };
+		memcpy(options.secret, sim.static_key[side], KEY_SIZE);
+		assert_int_equal(peer_session_new(&sim.host[side].session, &options,
+						  &sim.host[side].introduction,
+						  sim_clock(&sim.host[side])),
+				 0);
+	}
+}
+
+/* What the client of the rendezvous protocol and the server do. */
+static inline void sim_on_events(unsigned int side)
+{
+	unsigned int events, i;
+
+	if (!sim.host[side].session)
+		return;
+	events = peer_session_events(sim.host[side].session);
+	if (sim.server_gone)
+		return;
+	if (events & PEER_SESSION_WANTS_REFRESH)
+		sim_register(side);
+	if (!(events & PEER_SESSION_WANTS_INTRODUCTION))
+		return;
+	sim_register(!side);
+	sim_introduce(side, 0);
+	for (i = 0; i < SIDES; i++)
+		assert_int_equal(peer_session_introduce(sim.host[i].session,
+							&sim.host[i].introduction,
+							sim_clock(&sim.host[i])),
+				 0);
+}
+
+/* --- set up */
+
+static inline void sim_reset(uint64_t seed)
+{
+	unsigned int i;
+
+	for (i = 0; i < HOSTS; i++)
+		peer_session_free(sim.host[i].session);
+	memset(sim.nat, 0, sizeof(sim.nat));
+	memset(sim.host, 0, sizeof(sim.host));
+	sim.packets = 0;
+	for (i = 0; i < PACKETS_MAX; i++)
+		sim.on_way[i] = i;
+	sim.loss = 0;
+	sim.mtu = 0;
+	sim.delay_ns = 20 * MS_NS;
+	sim.jitter_ns = 0;
+	sim.server_gone = false;
+	sim.isolated = false;
+	sim.introductions = 0;
+	sim.tap = NULL;
+	sim.now_ns = CLOCK_START;
+	sim.random = seed * 0x9e3779b97f4a7c15ULL + 1;
+	/* the session id makes the secrets differ */
+	for (i = 0; i < SIDES && !sim.static_key[i][0]; i++) {
+		memset(sim.static_key[i], 0x11 * ((int)i + 1), KEY_SIZE);
+		memset(sim.ephemeral_key[i], 0x11 * ((int)i + 3), KEY_SIZE);
+		key_public(sim.static_public[i], sim.static_key[i]);
+		key_public(sim.ephemeral_public[i], sim.ephemeral_key[i]);
+	}
+	for (i = 0; i < HOSTS; i++)
+		sim.host[i].realm = NOWHERE;
+}
+
+static inline void sim_nat(int index, int realm, const char *addr, enum sim_kind mapping,
+			   enum sim_kind filtering)
+{
+	sim.nat[index] = (struct sim_nat){
+		.realm = realm, .mapping = mapping, .filtering = filtering, .hairpin = true
+	};
+	sim.nat[index].addr = sim_endpoint(addr).addr;
+}
+
+static inline void sim_host(unsigned int side, int realm, const char *at)
+{
+	sim.host[side].realm = realm;
+	sim.host[side].at = sim_endpoint(at);
+}
+
+/* Sends other traffic along the selected path, as QUIC would. */
+static inline void sim_send_data(unsigned int side)
+{
+	const struct peer_session_remote *path = peer_session_path(sim.host[side].session);
+	uint8_t data[100] = { 0x80 };
+
+	if (!path)
+		return;
+	sim_host_send(side, &path->at, data, sizeof(data));
+	peer_session_sent(sim.host[side].session, sim_clock(&sim.host[side]));
+	sim_flush(side);
+}
+
+/* Does traffic pass in both directions? */
+static inline bool sim_passes(void)
+{
+	unsigned int side, before[SIDES], loss = sim.loss;
+
+	sim.loss = 0;
+	for (side = 0; side < SIDES; side++) {
+		before[side] = sim.host[side].data;
+		sim_send_data(side);
+	}
+	sim_run(SECOND_NS);
+	sim.loss = loss;
+	return sim.host[0].data > before[0] && sim.host[1].data > before[1];
+}
+
+#endif

@@ -1,0 +1,589 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * A session after it has a path: idle and busy, with NATs that forget, peers that move, a server
+ * that is gone, and hosts that attack.
+ */
+#include "meet/peer/session.h"
+#include "meet/scope.h"
+#include "net/stun_build.h"
+#include "peer_sim.h"
+
+#include <errno.h>
+
+#define MINUTE_NS (60 * SECOND_NS)
+#define STORM_MAX 600
+
+static void put_nats(enum sim_kind filtering)
+{
+	sim_nat(0, INTERNET, "198.51.100.1:1", INDEPENDENT, filtering);
+	sim_nat(1, INTERNET, "203.0.113.2:1", INDEPENDENT, filtering);
+	sim_host(0, 0, "10.0.0.5:40000");
+	sim_host(1, 1, "10.1.1.7:40001");
+}
+
+static void begin(void)
+{
+	sim_register(0);
+	sim_register(1);
+	sim_introduce(0, 0);
+	sim_begin();
+}
+
+/* Two peers behind port-restricted NATs, with a path. */
+static int setup(void **state)
+{
+	sim_reset(7);
+	put_nats(BY_ADDRESS_AND_PORT);
+	begin();
+	assert_true(sim_run_up(5 * SECOND_NS));
+	sim_run(15 * SECOND_NS); /* also the search for a private path is over */
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	sim_reset(1);
+	return 0;
+}
+
+static const struct peer_session_stats *stats(unsigned int side)
+{
+	return peer_session_stats(sim.host[side].session);
+}
+
+/* --- how soon */
+
+/* One round trip after the start; and full size half a round trip later, at most. */
+static void test_time_to_path(void **state)
+{
+	uint64_t start_ns;
+
+	sim_reset(3);
+	put_nats(BY_ADDRESS_AND_PORT);
+	sim.delay_ns = 50 * MS_NS;
+	begin();
+	start_ns = sim.now_ns + 50 * MS_NS;
+	assert_true(sim_run_up(5 * SECOND_NS));
+	assert_in_range(sim.now_ns - start_ns, 0, 2 * 100 * MS_NS + 20 * MS_NS);
+}
+
+static void test_private_first(void **state)
+{
+	const struct peer_session_remote *path;
+
+	sim_reset(3);
+	sim_nat(0, INTERNET, "198.51.100.1:1", INDEPENDENT, INDEPENDENT);
+	sim_host(0, 0, "10.0.0.5:40000");
+	sim_host(1, 0, "10.0.0.7:40000");
+	begin();
+	assert_true(sim_run_up(SECOND_NS));
+	sim_run(SECOND_NS);
+	path = peer_session_path(sim.host[0].session);
+	assert_non_null(path);
+	assert_true(path->private_scope);
+	assert_true(path->full);
+	assert_true(sim_passes());
+	/* nothing but keepalives follows */
+	sim.host[0].sent = sim.host[1].sent = 0;
+	sim_run(MINUTE_NS);
+	assert_in_range(sim.host[0].sent + sim.host[1].sent, 2, 10);
+}
+
+/* The path by a hairpin is there first; the private one takes over as soon as it is. */
+static void test_private_takes_over(void **state)
+{
+	sim_reset(3);
+	sim_nat(0, INTERNET, "198.51.100.1:1", INDEPENDENT, INDEPENDENT);
+	sim_host(0, 0, "10.0.0.5:40000");
+	sim_host(1, 0, "10.0.0.7:40000");
+	begin();
+	sim.isolated = true;
+	assert_true(sim_run_up(SECOND_NS));
+	assert_false(peer_session_path(sim.host[0].session)->private_scope);
+	sim_run(SECOND_NS);
+	sim.isolated = false;
+	sim_run(2 * SECOND_NS);
+	assert_true(peer_session_path(sim.host[0].session)->private_scope);
+	assert_true(peer_session_path(sim.host[1].session)->private_scope);
+	assert_true(sim_passes());
+}
+
+/* --- keepalive and consent */
+
+/* RFC 7675: no traffic for more than 30 seconds to a peer that does not answer. */
+static void test_consent(void **state)
+{
+	unsigned int i;
+
+	for (i = 0; i < 100; i++) {
+		sim_send_data(0);
+		sim_send_data(1);
+		sim_run(100 * MS_NS);
+	}
+	sim.server_gone = true;
+	sim.host[1].realm = NOWHERE;
+	for (i = 0; i < 300; i++) {
+		sim_send_data(0);
+		sim_run(100 * MS_NS);
+	}
+	assert_null(peer_session_path(sim.host[0].session));
+	assert_int_equal(peer_session_state(sim.host[0].session), PEER_SESSION_PUNCHING);
+}
+
+/*
+ * An idle path through NATs that forget after 20 seconds: one side's keepalive and its answer keep
+ * both mappings, so that 2 datagrams in 15 to 18 seconds suffice.
+ */
+static void test_idle(void **state)
+{
+	sim.nat[0].timeout_ns = sim.nat[1].timeout_ns = 20 * SECOND_NS;
+	sim.host[0].sent = sim.host[1].sent = 0;
+	sim_run(60 * MINUTE_NS);
+	assert_in_range(sim.host[0].sent + sim.host[1].sent, 2 * 3600 / 18, 2 * 3600 / 15);
+	assert_int_equal(stats(0)->repunches, 0);
+	assert_true(sim_passes());
+	assert_in_range(stats(0)->keepalives_sent + stats(1)->keepalives_sent, 3600 / 18,
+			3600 / 15);
+}
+
+/* With traffic there are no keepalives, but RFC 7675's consent checks. */
+static void test_busy(void **state)
+{
+	uint64_t sent_before = stats(0)->keepalives_sent, checks_before = stats(0)->checks_sent;
+	uint64_t path_changes = stats(0)->path_changes;
+	unsigned int i;
+
+	for (i = 0; i < 3000; i++) {
+		sim_send_data(0);
+		sim_send_data(1);
+		sim_run(100 * MS_NS);
+	}
+	assert_int_equal(stats(0)->keepalives_sent, sent_before);
+	assert_int_equal(stats(0)->path_changes, path_changes);
+	assert_in_range(stats(0)->checks_sent - checks_before, 300 / 6, 300 / 4 + 1);
+	assert_in_range(stats(0)->keepalives_saved, 300 / 18 - 2, 300 / 18 + 1);
+	assert_int_equal(stats(0)->repunches, 0);
+}
+
+static void test_interval(void **state)
+{
+	unsigned int side;
+
+	for (side = 0; side < SIDES; side++)
+		peer_session_set_interval(sim.host[side].session, 100 * SECOND_NS,
+					  sim_clock(&sim.host[side]));
+	sim_run(MINUTE_NS);
+	sim.host[0].sent = sim.host[1].sent = 0;
+	sim_run(60 * MINUTE_NS);
+	assert_in_range(sim.host[0].sent + sim.host[1].sent, 2 * 3600 / 101, 2 * 3600 / 80);
+	assert_true(sim_passes());
+}
+
+/* 30 % of the datagrams are lost for an hour; the path stays. */
+static void test_lossy(void **state)
+{
+	unsigned int i;
+
+	sim.loss = 300;
+	for (i = 0; i < 3600; i++) {
+		sim_send_data(0);
+		sim_send_data(1);
+		sim_run(SECOND_NS);
+		assert_non_null(peer_session_path(sim.host[0].session));
+	}
+	assert_true(sim_passes());
+	/* it costs datagrams, but few */
+	assert_in_range(sim.host[0].sent, 1800, 3600 * 3);
+}
+
+/* --- recovery */
+
+/* The NAT has rebooted: no mapping is left, and the traffic comes from another port. */
+static void reboot(int nat)
+{
+	memset(sim.nat[nat].map, 0, sizeof(sim.nat[nat].map));
+}
+
+static uint64_t time_to_recover(unsigned int sender)
+{
+	uint64_t start_ns = sim.now_ns;
+	unsigned int i, before = sim.host[!sender].data;
+
+	for (i = 0; i < 1200; i++) {
+		sim_send_data(sender);
+		sim_send_data(!sender);
+		sim_run(50 * MS_NS);
+		if (sim.host[!sender].data > before + 10)
+			return sim.now_ns - start_ns;
+	}
+	fail_msg("traffic does not pass again");
+	return 0;
+}
+
+/* In the middle of traffic: noticed after a second, punched again through the server. */
+static void test_reboot(void **state)
+{
+	unsigned int side;
+
+	for (side = 0; side < SIDES; side++) {
+		setup(state);
+		sim_send_data(0);
+		sim_send_data(1);
+		sim_run(SECOND_NS);
+		reboot((int)side);
+		assert_in_range(time_to_recover(0), 0, 4 * SECOND_NS);
+		assert_in_range(stats(0)->repunches, 1, 3);
+		sim_run(MINUTE_NS);
+		assert_true(sim_passes());
+		assert_in_range(stats(0)->repunches, 1, 3);
+	}
+}
+
+/* Idle, both NATs forget at once; and the other peer's NAT gets another address. */
+static void test_reboot_idle(void **state)
+{
+	reboot(0);
+	reboot(1);
+	sim.nat[1].addr = sim_endpoint("203.0.113.99:1").addr;
+	sim_run(30 * SECOND_NS);
+	assert_true(sim_is_up());
+	assert_true(sim_passes());
+}
+
+/* Without the server: where the other NAT filters nothing, checks alone move the path. */
+static void test_roaming(void **state)
+{
+	sim_reset(9);
+	put_nats(INDEPENDENT);
+	begin();
+	assert_true(sim_run_up(5 * SECOND_NS));
+	sim_run(5 * SECOND_NS);
+	sim.server_gone = true;
+	sim_nat(2, INTERNET, "192.0.2.77:1", INDEPENDENT, BY_ADDRESS_AND_PORT);
+	sim_host(1, 2, "172.16.0.9:40001");
+	peer_session_network_changed(sim.host[1].session, sim_clock(&sim.host[1]));
+	sim_run(2 * SECOND_NS);
+	assert_true(sim_passes());
+	assert_true(IN6_ARE_ADDR_EQUAL(&peer_session_path(sim.host[0].session)->at.addr,
+				       &sim.nat[2].addr));
+}
+
+/* Server gone: the path stays as long as the NATs do, and ends a minute after them. */
+static void test_server_gone(void **state)
+{
+	sim.server_gone = true;
+	sim_run(60 * MINUTE_NS);
+	assert_true(sim_passes());
+	reboot(0);
+	reboot(1);
+	sim_run(2 * MINUTE_NS);
+	assert_int_equal(peer_session_state(sim.host[0].session), PEER_SESSION_FAILED);
+	assert_int_equal(peer_session_state(sim.host[1].session), PEER_SESSION_FAILED);
+	assert_null(peer_session_path(sim.host[0].session));
+	assert_true(peer_session_due_ns(sim.host[0].session) == UINT64_MAX);
+	/* a later introduction revives it */
+	sim.server_gone = false;
+	sim_register(0);
+	sim_register(1);
+	sim_introduce(0, 0);
+	assert_int_equal(peer_session_introduce(sim.host[0].session, &sim.host[0].introduction,
+						sim_clock(&sim.host[0])),
+			 0);
+	assert_int_equal(peer_session_introduce(sim.host[1].session, &sim.host[1].introduction,
+						sim_clock(&sim.host[1])),
+			 0);
+	assert_true(sim_run_up(5 * SECOND_NS));
+	assert_true(sim_passes());
+}
+
+/* The process of the other peer has ended: nothing is sent for ever. */
+static void test_peer_gone(void **state)
+{
+	sim.server_gone = true;
+	sim.host[1].realm = NOWHERE;
+	sim_run(3 * MINUTE_NS);
+	assert_int_equal(peer_session_state(sim.host[0].session), PEER_SESSION_FAILED);
+	assert_in_range(sim.host[0].sent, 1, 150);
+}
+
+/* No path exists: the attempt ends after 10 seconds, shows the reason, and has not sent much. */
+static void test_no_path(void **state)
+{
+	const struct peer_session_remote *remote;
+	unsigned int count, i;
+
+	sim_reset(5);
+	put_nats(BY_ADDRESS_AND_PORT);
+	sim.nat[0].mapping = sim.nat[1].mapping = BY_ADDRESS_AND_PORT;
+	begin();
+	assert_false(sim_run_up(MINUTE_NS));
+	assert_in_range(sim.now_ns - CLOCK_START, 10 * SECOND_NS, 11 * SECOND_NS);
+	assert_in_range(sim.host[0].sent, 10, 60);
+	remote = peer_session_remotes(sim.host[0].session, &count);
+	assert_int_equal(count, 2);
+	for (i = 0; i < count; i++)
+		assert_int_equal(remote[i].reason, PEER_SESSION_REASON_SILENT);
+}
+
+/* Each check between these NATs comes from a new address: that must not have more sent each time.
+ */
+static void test_no_storm(void **state)
+{
+	sim_reset(5);
+	put_nats(INDEPENDENT);
+	sim.nat[0].mapping = sim.nat[1].mapping = BY_ADDRESS_AND_PORT;
+	begin();
+	assert_false(sim_run_up(MINUTE_NS));
+	assert_in_range(sim.host[0].sent, 10, STORM_MAX);
+	assert_in_range(sim.host[1].sent, 10, STORM_MAX);
+}
+
+/* Datagrams of full size are lost: that is no path. */
+static void test_black_hole(void **state)
+{
+	const struct peer_session_remote *remote;
+	unsigned int count;
+
+	sim_reset(5);
+	put_nats(INDEPENDENT);
+	sim.mtu = 1100;
+	begin();
+	assert_false(sim_run_up(MINUTE_NS));
+	remote = peer_session_remotes(sim.host[0].session, &count);
+	assert_int_equal(remote[0].reason, PEER_SESSION_REASON_TOO_BIG);
+	assert_string_equal(peer_session_reasons[remote[0].reason], "too-big");
+}
+
+/* Clocks that differ, and that are about to wrap in 32 bits of milliseconds, do not matter. */
+static void test_clocks(void **state)
+{
+	sim_reset(5);
+	put_nats(BY_ADDRESS_AND_PORT);
+	sim.host[0].clock_ns = (int64_t)(49 * 86400 + 61360) * (int64_t)SECOND_NS;
+	sim.host[1].clock_ns = (int64_t)(24 * 86400 + 73880) * (int64_t)SECOND_NS;
+	begin();
+	assert_true(sim_run_up(5 * SECOND_NS));
+	sim_run(60 * MINUTE_NS);
+	assert_int_equal(stats(0)->repunches, 0);
+	assert_true(sim_passes());
+}
+
+/* --- attacks */
+
+static struct stun_endpoint last_to;
+static uint8_t last_data[PACKET_MAX];
+static size_t last_length;
+static unsigned int victims;
+
+static void keep_last(int host, const struct stun_endpoint *to, const void *data, size_t length)
+{
+	if (host)
+		return;
+	last_to = *to;
+	last_length = length;
+	memcpy(last_data, data, length);
+}
+
+static void count_victims(int host, const struct stun_endpoint *to, const void *data, size_t length)
+{
+	victims += scope_of(&to->addr) == SCOPE_NONE || ntohs(to->port_be) < 1024;
+}
+
+/* A list of candidates that names others: no datagram goes to services, nor to special addresses.
+ */
+static void test_victims(void **state)
+{
+	static const char *const named[] = { "169.254.169.254:4000", "127.0.0.1:4000",
+					     "224.0.0.251:5353",     "198.51.100.77:53",
+					     "[::1]:4000",	     "[fe80::1]:4000",
+					     "255.255.255.255:4000", "[64:ff9b::7f00:1]:4000" };
+	struct introduction *introduction = &sim.host[0].introduction;
+	unsigned int i, count;
+	struct stun_endpoint at;
+	const struct peer_session_remote *remote;
+
+	sim_reset(5);
+	put_nats(INDEPENDENT);
+	sim_register(0);
+	sim_register(1);
+	sim_introduce(0, 0);
+	introduction->candidates = 1;
+	for (i = 0; i < sizeof(named) / sizeof(*named); i++) {
+		at = sim_endpoint(named[i]);
+		sim_put_candidate(introduction, &at, CANDIDATE_HOST);
+	}
+	victims = 0;
+	sim.tap = count_victims;
+	sim_begin();
+	assert_true(sim_run_up(5 * SECOND_NS));
+	sim_run(20 * SECOND_NS);
+	assert_int_equal(victims, 0);
+	remote = peer_session_remotes(sim.host[0].session, &count);
+	for (i = 0; i < count; i++)
+		assert_int_equal(remote[i].reason == PEER_SESSION_REASON_SCOPE,
+				 remote[i].kind == PEER_SESSION_REMOTE_HOST);
+}
+
+/* Hands a datagram to peer @side. Returns whether its session has taken it. */
+static bool hand_over(unsigned int side, const char *from, const uint8_t *data, size_t length)
+{
+	struct stun_endpoint at = sim_endpoint(from);
+	struct stun_message message;
+	uint8_t *copy = malloc(length ? length : 1);
+	bool taken;
+
+	assert_non_null(copy);
+	memcpy(copy, data, length);
+	taken = !stun_parse(copy, length, &message) &&
+		peer_session_receive(sim.host[side].session, &at, &message,
+				     sim_clock(&sim.host[side]));
+	free(copy);
+	return taken;
+}
+
+static void keep_check(void)
+{
+	sim.tap = keep_last;
+	last_length = 0;
+	while (!last_length || (last_data[0] | last_data[1]) != 1)
+		sim_run(SECOND_NS);
+	sim.tap = NULL;
+	sim_run(SECOND_NS);
+}
+
+/* A check that was answered once is not answered again, wherever it comes from. */
+static void test_replay(void **state)
+{
+	const struct stun_endpoint stranger = sim_endpoint("192.0.2.66:6666");
+	uint64_t sent;
+
+	keep_check();
+	sent = sim.host[1].sent;
+	assert_false(hand_over(1, "192.0.2.66:6666", last_data, last_length));
+	assert_false(hand_over(1, "198.51.100.1:6666", last_data, last_length));
+	sim_flush(1);
+	assert_int_equal(sim.host[1].sent, sent);
+	assert_int_equal(stats(1)->rejected, 2);
+	assert_false(peer_session_knows(sim.host[1].session, &stranger));
+}
+
+/* A check that comes back to its sender is not authentic there. */
+static void test_reflected(void **state)
+{
+	keep_check();
+	assert_false(hand_over(0, "10.0.0.5:40000", last_data, last_length));
+	assert_int_equal(stats(0)->rejected, 1);
+}
+
+/* Each bit matters, and each truncation is refused; nothing is sent, nothing is learnt. */
+static void test_forged(void **state)
+{
+	uint8_t copy[PACKET_MAX];
+	unsigned int count, before;
+	uint64_t sent;
+	size_t i;
+
+	/* a check that the peer has not seen: its window would refuse a known one */
+	sim.tap = keep_last;
+	last_length = 0;
+	sim.loss = 1000;
+	while (!last_length || (last_data[0] | last_data[1]) != 1)
+		sim_run(SECOND_NS);
+	sim.tap = NULL;
+	sent = sim.host[1].sent;
+	peer_session_remotes(sim.host[1].session, &before);
+	for (i = 0; i < last_length * 8; i++) {
+		memcpy(copy, last_data, last_length);
+		copy[i / 8] ^= (uint8_t)(1 << i % 8);
+		assert_false(hand_over(1, "192.0.2.66:6666", copy, last_length));
+	}
+	for (i = 0; i < last_length; i++)
+		assert_false(hand_over(1, "192.0.2.66:6666", last_data, i));
+	sim_flush(1);
+	assert_int_equal(sim.host[1].sent, sent);
+	peer_session_remotes(sim.host[1].session, &count);
+	assert_int_equal(count, before);
+	/* the same one, unchanged */
+	assert_true(hand_over(1, "192.0.2.66:6666", last_data, last_length));
+}
+
+/* No answer is longer than its request. */
+static uint64_t in_bytes, out_bytes;
+
+static void test_amplification(void **state)
+{
+	unsigned int i;
+
+	for (i = 0; i < 20; i++) {
+		keep_check();
+		in_bytes = sim.host[0].bytes;
+		out_bytes = sim.host[1].bytes;
+	}
+	assert_true(out_bytes <= in_bytes + 2 * PEER_SESSION_FULL_SIZE);
+}
+
+/* An introduction that the server has made up, or an attacker repeats, does not end the path. */
+static void test_bogus_introduction(void **state)
+{
+	struct introduction bogus = sim.host[1].introduction;
+	unsigned int i;
+
+	for (i = 0; i < 5; i++) {
+		bogus.id[0]++;
+		sim_fill(bogus.ephemeral_secret, KEY_SIZE, NULL);
+		bogus.candidate[0].at = sim_endpoint("192.0.2.66:6666");
+		bogus.candidates = 1;
+		bogus.start_ns = sim_clock(&sim.host[1]);
+		assert_int_equal(peer_session_introduce(sim.host[1].session, &bogus,
+							sim_clock(&sim.host[1])),
+				 0);
+		sim_run(MINUTE_NS);
+		assert_true(sim_passes());
+	}
+	assert_int_equal(stats(0)->repunches, 0);
+}
+
+static void test_weak_introduction(void **state)
+{
+	struct introduction weak = sim.host[1].introduction;
+
+	memset(weak.peer_ephemeral, 0, KEY_SIZE);
+	assert_int_equal(
+		peer_session_introduce(sim.host[1].session, &weak, sim_clock(&sim.host[1])),
+		-EINVAL);
+	assert_true(sim_passes());
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(test_##name, setup, teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(time_to_path),
+		TEST(private_first),
+		TEST(private_takes_over),
+		TEST(consent),
+		TEST(no_storm),
+		TEST(idle),
+		TEST(busy),
+		TEST(interval),
+		TEST(lossy),
+		TEST(reboot),
+		TEST(reboot_idle),
+		TEST(roaming),
+		TEST(server_gone),
+		TEST(peer_gone),
+		TEST(no_path),
+		TEST(black_hole),
+		TEST(clocks),
+		TEST(victims),
+		TEST(replay),
+		TEST(reflected),
+		TEST(forged),
+		TEST(amplification),
+		TEST(bogus_introduction),
+		TEST(weak_introduction),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

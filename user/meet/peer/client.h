@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The peer's side of the rendezvous protocol, sluice-protocol(7), over UDP. It is pure: datagrams
+ * and times go in, datagrams, deadlines and events come out. It does no I/O, reads no clock and
+ * allocates nothing after peer_client_new().
+ *
+ * A peer registers with all of its servers, so that it can be reached through each of them.
+ * A connect request goes to one server after the other, until one introduces.
+ *
+ * The caller's loop: after peer_client_receive(), peer_client_timeout() and each request, it sends
+ * what peer_client_send() returns until that is 0, handles what peer_client_next_event() returns
+ * until that is false, and calls peer_client_timeout() again at peer_client_due_ns().
+ */
+#ifndef SLUICE_MEET_PEER_CLIENT_H
+#define SLUICE_MEET_PEER_CLIENT_H
+
+#include "meet/peer/client_event.h"
+
+struct peer_client;
+
+/*
+ * Begins to register. Returns 0, -ENOMEM, or -EINVAL with *server set if that server's key is of
+ * small order.
+ */
+int peer_client_new(struct peer_client **client, const struct peer_client_options *options,
+		    uint64_t now_ns, unsigned int *server);
+/* Erases and frees it. @client may be NULL. */
+void peer_client_free(struct peer_client *client);
+
+/*
+ * Sets the candidates, without the server-reflexive one, which the server adds. Registers again if
+ * they differ. At most CANDIDATES_MAX count.
+ */
+void peer_client_set_candidates(struct peer_client *client, const struct candidate *candidates,
+				unsigned int count, uint64_t now_ns);
+/* Sets the address of a server, as after its name has got another one. */
+void peer_client_set_server(struct peer_client *client, unsigned int server,
+			    const struct stun_endpoint *at, uint64_t now_ns);
+/*
+ * Tests all registrations at once, without back-off: the network has changed, or a path has failed,
+ * so that the mapping of the registrations may be lost too.
+ */
+void peer_client_refresh(struct peer_client *client, uint64_t now_ns);
+/* Unregisters. peer_client_stopped() tells when that is done, or has been tried long enough. */
+void peer_client_stop(struct peer_client *client, uint64_t now_ns);
+bool peer_client_stopped(const struct peer_client *client);
+
+/*
+ * Asks for an introduction. PEER_CLIENT_INTRODUCED or PEER_CLIENT_CONNECT_FAILED follows within 30
+ * seconds. Asking for a name again while a request runs begins again. Returns 0, -EINVAL for a name
+ * that no peer can have, or -EBUSY with PEER_CLIENT_CONNECTS_MAX requests running.
+ */
+int peer_client_connect(struct peer_client *client, const char *name, uint64_t now_ns);
+void peer_client_cancel(struct peer_client *client, const char *name);
+/* Reports the outcome of a session (sluice_rendezvous_outcome) to the server, once. */
+void peer_client_report(struct peer_client *client, const struct introduction *introduction,
+			enum sluice_rendezvous_outcome outcome, uint64_t now_ns);
+
+/*
+ * Takes a STUN message. Returns true if it was for this client; else it may be a check, for
+ * peer_session_receive().
+ */
+bool peer_client_receive(struct peer_client *client, const struct stun_endpoint *from,
+			 const struct stun_message *message, uint64_t now_ns);
+void peer_client_timeout(struct peer_client *client, uint64_t now_ns);
+/* When to call peer_client_timeout(); UINT64_MAX: never. */
+uint64_t peer_client_due_ns(const struct peer_client *client);
+/* Writes the next datagram that is to be sent now. Returns its size; 0: there is none. */
+size_t peer_client_send(struct peer_client *client, uint8_t buffer[PEER_CLIENT_DATAGRAM_SIZE],
+			struct stun_endpoint *to, uint64_t now_ns);
+/* Returns false if there is none. */
+bool peer_client_next_event(struct peer_client *client, struct peer_client_event *event);
+
+/* Is the peer registered with this server? */
+bool peer_client_registered(const struct peer_client *client, unsigned int server);
+/* Describes a code of an event, for messages. */
+const char *peer_client_code_text(unsigned int code);
+
+#endif

@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The state of a client: for client*.c alone. */
+#ifndef SLUICE_MEET_PEER_CLIENT_STATE_H
+#define SLUICE_MEET_PEER_CLIENT_STATE_H
+
+#include "meet/nonce.h"
+#include "meet/peer/client_event.h"
+
+#define CLIENT_EVENTS  64
+#define CLIENT_RECENT  16 /* introductions whose repetition gets the same answer */
+#define CLIENT_REPORTS 8
+
+#define CLIENT_BACKOFF_MIN_NS 1000000000ULL
+
+/* A transaction that runs, repeated as it was sent first. */
+struct client_request {
+	bool running;
+	uint16_t method;
+	uint8_t id[SLUICE_STUN_ID_SIZE];
+	unsigned int sends, sends_max;
+	unsigned int challenges; /* answered by another nonce, in a row */
+	uint64_t sent_ns;	 /* at first */
+	uint64_t due_ns;	 /* repeat it, or give it up */
+	uint64_t rto_ns;
+};
+
+struct client_server {
+	struct stun_endpoint at;
+	uint8_t key[KEY_SIZE]; /* of the messages */
+	bool has_nonce, registered, silent, stopped;
+	/* this server has refused candidates: pass over those that it may refuse */
+	bool restricted;
+	bool behind_nat;
+	char nonce[NONCE_SIZE];
+	struct sluice_rendezvous_id id;
+	struct sluice_siphash_key refresh_key;
+	struct stun_endpoint mapped;
+	unsigned int candidates; /* that were registered */
+	uint64_t rtt_ns;
+	uint64_t due_ns; /* refresh, or register; while no request runs */
+	uint64_t backoff_ns;
+	struct client_request request; /* register, refresh, unregister */
+};
+
+struct client_connect {
+	bool used;
+	char name[PEER_NAME_MAX + 1];
+	uint8_t ephemeral_secret[KEY_SIZE], ephemeral[KEY_SIZE];
+	unsigned int server, tried; /* tried: one bit a server */
+	unsigned int code;
+	uint64_t deadline_ns;
+	struct client_request request;
+};
+
+struct client_report {
+	unsigned int server;
+	uint32_t outcome;
+	uint8_t session_id[SLUICE_RENDEZVOUS_SESSION_ID_SIZE];
+	struct client_request request;
+};
+
+/* An introduction by a server, and the answer to it. */
+struct client_answer {
+	bool used, due;
+	unsigned int server, error; /* error: 0: accepted */
+	uint8_t session_id[SLUICE_RENDEZVOUS_SESSION_ID_SIZE];
+	uint8_t ephemeral[KEY_SIZE]; /* public */
+};
+
+struct peer_client {
+	char name[PEER_NAME_MAX + 1];
+	uint8_t secret[KEY_SIZE];
+	peer_client_random_fn random;
+	peer_client_admit_fn admit;
+	void *arg;
+	bool stopping;
+	struct client_server server[PEER_CLIENT_SERVERS_MAX];
+	unsigned int servers;
+	struct client_connect connect[PEER_CLIENT_CONNECTS_MAX];
+	struct client_report report[CLIENT_REPORTS];
+	unsigned int next_report;
+	struct client_answer answer[CLIENT_RECENT];
+	unsigned int next_answer;
+	struct candidate candidate[CANDIDATES_MAX];
+	unsigned int candidates;
+	struct peer_client_event event[CLIENT_EVENTS];
+	unsigned int first_event, events;
+};
+
+/* --- client_state.c */
+
+/* Returns a new event to fill in; NULL: the queue is full, since the caller does not read it. */
+struct peer_client_event *client_add_event(struct peer_client *client,
+					   enum peer_client_event_kind kind, unsigned int server);
+/* @name: of the peer, or NULL. */
+void client_add_code(struct peer_client *client, enum peer_client_event_kind kind,
+		     unsigned int server, unsigned int code, const char *name);
+/* Returns @base plus a random part of @jitter. */
+uint64_t client_jittered(struct peer_client *client, uint64_t base, uint64_t jitter);
+/* Starts a transaction; one that runs starts again, with another id. */
+void client_start(struct peer_client *client, struct client_request *request, uint16_t method,
+		  unsigned int sends_max, uint64_t now_ns);
+void client_start_register(struct peer_client *client, struct client_server *server,
+			   uint64_t now_ns);
+void client_start_refresh(struct peer_client *client, struct client_server *server,
+			  uint64_t now_ns);
+/* The registration exists: the next refresh is due in 15 to 18 seconds. */
+void client_set_refreshed(struct peer_client *client, struct client_server *server,
+			  uint64_t now_ns);
+/* There is no registration, and the next attempt is due later each time. */
+void client_back_off(struct peer_client *client, struct client_server *server, uint64_t now_ns);
+void client_on_silent(struct peer_client *client, struct client_server *server, uint64_t now_ns);
+void client_end_stop(struct peer_client *client, struct client_server *server);
+/* Asks the next server; waits if the peer is not registered yet with one that is left. */
+void client_advance(struct peer_client *client, struct client_connect *connect, uint64_t now_ns);
+/* The server that was asked did not introduce: asks the next one, or fails. */
+void client_refuse_connect(struct peer_client *client, struct client_connect *connect,
+			   unsigned int code, uint64_t now_ns);
+void client_fail_connect(struct peer_client *client, struct client_connect *connect);
+
+/* --- client_message.c */
+
+/* May this candidate be registered with this server? */
+bool client_offers(const struct client_server *server, const struct candidate *candidate);
+/* Returns the number of candidates that may. */
+unsigned int client_offered(const struct peer_client *client, const struct client_server *server);
+
+/* Write one message. Return its size. */
+size_t client_put_request(const struct peer_client *client, const struct client_server *server,
+			  const struct client_request *request, const void *owner, uint8_t *buffer);
+size_t client_put_answer(const struct client_server *server, const struct client_answer *answer,
+			 uint8_t *buffer);
+
+/* Read and check one authentic message. Return false if it makes no sense. */
+bool client_read_registered(const struct stun_message *message, struct client_server *server);
+bool client_read_introduction(const struct stun_message *message, struct introduction *introduction,
+			      uint64_t now_ns);
+/* Is this the proof of the refresh @request? */
+bool client_check_refreshed(const struct stun_message *message, const struct client_server *server,
+			    const struct client_request *request);
+
+#endif

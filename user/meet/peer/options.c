@@ -1,0 +1,242 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "meet/peer/options.h"
+
+#include "base/addr.h"
+
+#include <errno.h>
+#include <string.h>
+
+/* Parses HOST:PORT; HOST is a name, an IPv4 address, or an IPv6 address in brackets. */
+static int parse_server(const struct opt_value *v, struct err *err)
+{
+	struct peer_identity *identity = v->field;
+	const char *host = v->text, *colon = strrchr(v->text, ':'), *end = colon;
+	struct peer_server *server;
+	uint64_t port;
+
+	if (identity->servers == PEER_CLIENT_SERVERS_MAX)
+		return err_set(err, EXIT_USAGE, E2BIG, "%sat most %d servers are possible",
+			       "--server: ", PEER_CLIENT_SERVERS_MAX);
+	if (colon && host[0] == '[' && colon[-1] == ']') {
+		host++;
+		end--;
+	} else if (colon && memchr(host, ':', (size_t)(colon - host))) {
+		colon = NULL; /* an IPv6 address without brackets */
+	}
+	server = &identity->server[identity->servers];
+	if (!colon || end <= host || (size_t)(end - host) >= sizeof(server->host) ||
+	    strlen(colon + 1) >= sizeof(server->port) ||
+	    opt_number(NULL, colon + 1, 1, 65535, &port, err))
+		return err_hint(err,
+				err_set(err, EXIT_USAGE, EINVAL,
+					"--server: '%s' is not a host and a port", v->text),
+				"give HOST:PORT, as in rendezvous.example.net:3478,"
+				" 192.0.2.1:3478 or [2001:db8::1]:3478");
+	snprintf(server->host, sizeof(server->host), "%.*s", (int)(end - host), host);
+	snprintf(server->port, sizeof(server->port), "%s", colon + 1);
+	identity->servers++;
+	return 0;
+}
+
+static int bad_key(const char *what, const char *text, struct err *err)
+{
+	return err_hint(
+		err, err_set(err, EXIT_USAGE, EINVAL, "%s: '%s' is not a public key", what, text),
+		"give the 44 characters that 'sluice peer key --public' prints");
+}
+
+static int parse_server_key(const struct opt_value *v, struct err *err)
+{
+	struct peer_identity *identity = v->field;
+
+	if (identity->server_keys == PEER_CLIENT_SERVERS_MAX)
+		return err_set(err, EXIT_USAGE, E2BIG, "--server-key: at most %d are possible",
+			       PEER_CLIENT_SERVERS_MAX);
+	if (key_parse(v->text, identity->server_key[identity->server_keys]))
+		return bad_key("--server-key", v->text, err);
+	identity->server_keys++;
+	return 0;
+}
+
+static int parse_peer_key(const struct opt_value *v, struct err *err)
+{
+	struct peer_identity *identity = v->field;
+	const char *equals = strchr(v->text, '=');
+	struct peer_key *key;
+	unsigned int i;
+
+	if (identity->peer_keys == PEER_KEYS_MAX)
+		return err_hint(err,
+				err_set(err, EXIT_USAGE, E2BIG,
+					"--peer-key: at most %d are possible", PEER_KEYS_MAX),
+				"put the keys into a file, and give it with --known-peers");
+	key = &identity->peer_key[identity->peer_keys];
+	snprintf(key->name, sizeof(key->name), "%.*s", equals ? (int)(equals - v->text) : 0,
+		 v->text);
+	if (!equals || (size_t)(equals - v->text) > PEER_NAME_MAX || !service_is_name(key->name))
+		return err_hint(err,
+				err_set(err, EXIT_USAGE, EINVAL,
+					"--peer-key: '%s' is not a name and a key", v->text),
+				"give NAME=KEY");
+	if (key_parse(equals + 1, key->key))
+		return bad_key("--peer-key", equals + 1, err);
+	for (i = 0; i < identity->peer_keys; i++)
+		if (!strcmp(identity->peer_key[i].name, key->name))
+			return err_set(err, EXIT_USAGE, EINVAL,
+				       "--peer-key: %s is given more than once", key->name);
+	identity->peer_keys++;
+	return 0;
+}
+
+static int parse_expose(const struct opt_value *v, struct err *err)
+{
+	struct peer_exposed *exposed = v->field;
+	struct service *service = &exposed->service[exposed->count];
+	unsigned int i;
+	int result;
+
+	if (exposed->count == SERVICES_MAX)
+		return err_set(err, EXIT_USAGE, E2BIG, "--expose: at most %d are possible",
+			       SERVICES_MAX);
+	result = service_parse("--expose", v->text, service, err);
+	if (result)
+		return result;
+	for (i = 0; i < exposed->count; i++)
+		if (exposed->service[i].address.kind == service->address.kind &&
+		    !strcmp(exposed->service[i].name, service->name))
+			return err_hint(err,
+					err_set(err, EXIT_USAGE, EINVAL,
+						"--expose %s: another %s service has the name '%s'",
+						v->text, service_kinds[service->address.kind],
+						service->name),
+					"give each a name, as in ssh=tcp:127.0.0.1:22");
+	exposed->count++;
+	return 0;
+}
+
+static int parse_listen(const struct opt_value *v, struct err *err)
+{
+	struct peer_target *target = v->field;
+
+	int result = service_parse_address("--listen", v->text, &target->listen, err);
+
+	/* the kernel would choose the source of an answer, and could choose another address */
+	if (!result && target->listen.kind == SERVICE_UDP &&
+	    (IN6_IS_ADDR_UNSPECIFIED(&target->listen.at.addr) ||
+	     (addr_is_ip4(&target->listen.at.addr) && !target->listen.at.addr.s6_addr32[3])))
+		return err_hint(err,
+				err_set(err, EXIT_USAGE, EINVAL,
+					"--listen %s: UDP needs an address of this host instead of"
+					" the wildcard",
+					v->text),
+				"answers must leave from the address that was asked; run a"
+				" 'peer connect' for each address");
+	return result;
+}
+
+static int parse_name(const struct opt_value *v, struct err *err)
+{
+	if (service_is_name(v->text))
+		return opt_text(v, err);
+	return err_hint(
+		err,
+		err_set(err, EXIT_USAGE, EINVAL, "--%s: '%s' is not a name", v->opt->name, v->text),
+		"give up to %d letters, digits, '.', '_' and '-', the first one a letter or"
+		" digit",
+		PEER_NAME_MAX);
+}
+
+#define IDENTITY(field) offsetof(struct peer_identity, field)
+#define TARGET(field)	offsetof(struct peer_target, field)
+
+const struct opt peer_identity_opts[] = {
+	{ "server", 0, "HOST:PORT", parse_server, 0,
+	  "a rendezvous server; may be given several times, to be reachable through each",
+	  .side = OPT_LINE },
+	{ "server-key", 0, "KEY", parse_server_key, 0,
+	  "the public key of the server; one for all, or one for each in the same order",
+	  .side = OPT_LINE },
+	{ "id", 0, "NAME", parse_name, IDENTITY(id),
+	  "the name of this peer in the peers file of the server; each process needs its own",
+	  .side = OPT_LINE },
+	{ "key-file", 0, "FILE", opt_path, IDENTITY(key_file),
+	  "the private key of this peer, from 'sluice peer key'", .side = OPT_LINE },
+	{ "peer-key", 0, "NAME=KEY", parse_peer_key, 0,
+	  "a peer, and its public key; may be given several times", .side = OPT_LINE },
+	{ "known-peers", 0, "FILE", opt_path, IDENTITY(known_peers),
+	  "peers and their public keys: NAME PUBLIC-KEY a line", .side = OPT_LINE },
+	{ "trust-server", 0, NULL, opt_switch, IDENTITY(trust_server),
+	  "accept the key that the server reports for a peer that is not known; the operator of the"
+	  " server could then pose as that peer",
+	  .side = OPT_LINE },
+	{ .name = NULL },
+};
+
+const struct opt peer_run_opts[] = {
+	{ "expose", 0, "[NAME=]udp|tcp:ADDR:PORT", parse_expose, 0,
+	  "a local service that the known peers may use; may be given several times",
+	  .side = OPT_LINE },
+	{ .name = NULL },
+};
+
+const struct opt peer_connect_opts[] = {
+	{ "to", 0, "NAME", parse_name, TARGET(to), "the peer to connect to", .side = OPT_LINE },
+	{ "service", 0, "NAME", parse_name, TARGET(service),
+	  "the service of that peer; by default the one without a name, or the only one",
+	  .side = OPT_LINE },
+	{ "listen", 0, "udp|tcp:ADDR:PORT", parse_listen, 0,
+	  "the local address through which programs reach the service", .side = OPT_LINE },
+	{ "stdio", 0, NULL, opt_switch, TARGET(stdio),
+	  "connect a TCP service to the standard input and output, as for ProxyCommand of ssh",
+	  .side = OPT_LINE },
+	{ .name = NULL },
+};
+
+int peer_identity_check(const struct peer_identity *identity, struct err *err)
+{
+	const char *missing = !identity->servers       ? "server HOST:PORT"
+			      : !identity->server_keys ? "server-key KEY"
+			      : !identity->id	       ? "id NAME"
+			      : !identity->key_file    ? "key-file FILE"
+						       : NULL;
+
+	if (missing)
+		return err_set(err, EXIT_USAGE, EINVAL, "a --%s is needed", missing);
+	if (identity->server_keys != 1 && identity->server_keys != identity->servers)
+		return err_hint(err,
+				err_set(err, EXIT_USAGE, EINVAL, "%u servers have %u keys",
+					identity->servers, identity->server_keys),
+				"give one --server-key for all servers, or one for each");
+	if (!identity->peer_keys && !identity->known_peers && !identity->trust_server)
+		return err_hint(err,
+				err_set(err, EXIT_USAGE, EINVAL,
+					"no other peer is known: a --peer-key is needed"),
+				"give --peer-key NAME=KEY or --known-peers FILE; --trust-server"
+				" accepts the keys that the server reports");
+	return 0;
+}
+
+int peer_exposed_check(const struct peer_exposed *exposed, struct err *err)
+{
+	if (exposed->count)
+		return 0;
+	return err_hint(err, err_set(err, EXIT_USAGE, EINVAL, "an --expose is needed"),
+			"give a local service, as in --expose ssh=tcp:127.0.0.1:22");
+}
+
+int peer_target_check(const struct peer_target *target, const struct peer_identity *identity,
+		      struct err *err)
+{
+	if (!target->to)
+		return err_set(err, EXIT_USAGE, EINVAL, "a --to NAME is needed");
+	if (identity->id && !strcmp(target->to, identity->id))
+		return err_set(err, EXIT_USAGE, EINVAL, "--to %s is this peer itself", target->to);
+	if (!target->listen.kind == !target->stdio)
+		return err_hint(err,
+				err_set(err, EXIT_USAGE, EINVAL,
+					target->stdio ? "--listen and --stdio exclude each other"
+						      : "a --listen or --stdio is needed"),
+				"--listen tcp:127.0.0.1:2222 lets programs of this host connect to"
+				" the service");
+	return 0;
+}

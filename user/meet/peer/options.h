@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The options of `peer run` and `peer connect`. */
+#ifndef SLUICE_MEET_PEER_OPTIONS_H
+#define SLUICE_MEET_PEER_OPTIONS_H
+
+#include "base/opt.h"
+#include "meet/peer/client.h"
+#include "meet/peer/service.h"
+
+#define PEER_KEYS_MAX 64 /* of --peer-key; more are in a file */
+
+struct peer_server {
+	char host[256];
+	char port[6];
+};
+
+struct peer_key {
+	char name[PEER_NAME_MAX + 1];
+	uint8_t key[KEY_SIZE];
+};
+
+/* Whom the peer is, and whom it trusts. */
+struct peer_identity {
+	struct peer_server server[PEER_CLIENT_SERVERS_MAX];
+	unsigned int servers;
+	uint8_t server_key[PEER_CLIENT_SERVERS_MAX][KEY_SIZE];
+	unsigned int server_keys;
+	const char *id, *key_file;
+	struct peer_key peer_key[PEER_KEYS_MAX];
+	unsigned int peer_keys;
+	const char *known_peers;
+	bool trust_server;
+};
+
+struct peer_exposed {
+	struct service service[SERVICES_MAX];
+	unsigned int count;
+};
+
+struct peer_target {
+	const char *to;
+	const char *service;	       /* NULL: the one without a name */
+	struct service_address listen; /* kind 0: none */
+	bool stdio;
+};
+
+extern const struct opt peer_identity_opts[];
+extern const struct opt peer_run_opts[];     /* into struct peer_exposed */
+extern const struct opt peer_connect_opts[]; /* into struct peer_target */
+
+/* Checks that what is needed is given. Returns 0, or -EINVAL with *err set. */
+int peer_identity_check(const struct peer_identity *identity, struct err *err);
+int peer_exposed_check(const struct peer_exposed *exposed, struct err *err);
+int peer_target_check(const struct peer_target *target, const struct peer_identity *identity,
+		      struct err *err);
+
+#endif

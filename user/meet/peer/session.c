@@ -1,0 +1,431 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "meet/peer/session.h"
+
+#include "base/keepalive.h"
+#include "meet/peer/session_state.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define MS_NS	  1000000ULL
+#define SECOND_NS 1000000000ULL
+
+/* RFC 8445, section 14.2: Ta */
+#define PACE_NS (50 * MS_NS)
+/*
+ * RFC 7675, section 5.1: with traffic, a check every 5 seconds, times 0.8 to 1.2, and no traffic
+ * without an answer for 30. Without traffic, keepalives are enough: the first traffic after that is
+ * accompanied by a check.
+ */
+#define CONSENT_MIN_NS	  (4 * SECOND_NS)
+#define CONSENT_JITTER_NS (2 * SECOND_NS)
+#define UNANSWERED_NS	  (24 * SECOND_NS)
+/* Traffic that is not answered for so long: the path is checked. */
+#define UNHEARD_NS (1 * SECOND_NS)
+
+#define RTO_SLACK_NS   (20 * MS_NS)
+#define RTO_INITIAL_NS (250 * MS_NS)
+#define RTO_MAX_NS     (1 * SECOND_NS)
+#define RTO_LOST_NS    (2 * SECOND_NS)
+#define ASK_MIN_NS     (5 * SECOND_NS)
+#define ASK_MAX_NS     (20 * SECOND_NS)
+
+/* --- life */
+
+static void draw_times(struct peer_session *session)
+{
+	uint16_t random[2];
+
+	session->options.random(random, sizeof(random), session->options.arg);
+	session->random = random[0];
+	session->consent_gap_ns = CONSENT_MIN_NS + (CONSENT_JITTER_NS * random[1] >> 16);
+}
+
+/* Takes an introduction in place of the one that is not in use. */
+static int take_introduction(struct peer_session *session, unsigned int slot,
+			     const struct introduction *introduction, uint64_t now_ns)
+{
+	struct session_keys *keys = &session->keys[slot];
+	struct peer_secret secret;
+
+	if (peer_secret_derive(&secret, session->options.secret, introduction))
+		return -EINVAL;
+	*keys = (struct session_keys){ .used = true, .introduction = *introduction };
+	keys->secret = secret;
+	explicit_bzero(&secret, sizeof(secret));
+	/* the secrets are derived */
+	explicit_bzero(keys->introduction.ephemeral_secret, KEY_SIZE);
+	session->latest = slot;
+	session_take_candidates(session, slot);
+	session->start_ns = introduction->start_ns > now_ns ? introduction->start_ns : now_ns;
+	session->pace_ns = session->start_ns;
+	if (session->selected == SESSION_NONE)
+		session->state = PEER_SESSION_WAITING;
+	if (session->give_up_ns != SESSION_NEVER || session->selected == SESSION_NONE)
+		if (session->give_up_ns == SESSION_NEVER ||
+		    session->give_up_ns < session->start_ns + PEER_SESSION_PUNCH_NS)
+			session->give_up_ns = session->start_ns + PEER_SESSION_PUNCH_NS;
+	return 0;
+}
+
+int peer_session_new(struct peer_session **session, const struct peer_session_options *options,
+		     const struct introduction *introduction, uint64_t now_ns)
+{
+	struct peer_session *fresh = calloc(1, sizeof(*fresh));
+
+	if (!fresh)
+		return -ENOMEM;
+	fresh->options = *options;
+	if (!fresh->options.interval_ns)
+		fresh->options.interval_ns = PEER_SESSION_INTERVAL_NS;
+	fresh->initiator = introduction->initiator;
+	fresh->selected = SESSION_NONE;
+	fresh->give_up_ns = SESSION_NEVER;
+	fresh->ask_ns = SESSION_NEVER;
+	fresh->unheard_ns = SESSION_NEVER;
+	if (take_introduction(fresh, 0, introduction, now_ns)) {
+		peer_session_free(fresh);
+		return -EINVAL;
+	}
+	draw_times(fresh);
+	*session = fresh;
+	return 0;
+}
+
+void peer_session_free(struct peer_session *session)
+{
+	if (session)
+		explicit_bzero(session, sizeof(*session));
+	free(session);
+}
+
+int peer_session_introduce(struct peer_session *session, const struct introduction *introduction,
+			   uint64_t now_ns)
+{
+	int result;
+
+	/* the keys of the path in use stay, until a path with others is better */
+	if (session->selected != SESSION_NONE)
+		session->current = session->checks[session->selected].keys;
+	result = take_introduction(session, !session->current, introduction, now_ns);
+	if (result)
+		return result;
+	session->stats.repunches++;
+	if (session->ask_ns != SESSION_NEVER)
+		session->ask_ns = now_ns + session->ask_gap_ns;
+	return 0;
+}
+
+/* --- deadlines */
+
+/* The gap after so many checks of an address that searches for a path. */
+static uint64_t search_gap_ns(unsigned int tries)
+{
+	if (tries < 6)
+		return 100 * MS_NS;
+	if (tries < 12)
+		return 250 * MS_NS;
+	return tries < 18 ? 500 * MS_NS : SECOND_NS;
+}
+
+/* The gap after a check of the selected address. */
+static uint64_t rto_ns(const struct peer_session_remote *remote, unsigned int tries)
+{
+	uint64_t rto = remote->rtt_ns ? 2 * remote->rtt_ns + RTO_SLACK_NS : RTO_INITIAL_NS;
+
+	if (tries > SESSION_TRIES_LOST)
+		return RTO_LOST_NS;
+	if (rto < SESSION_RTO_MIN_NS)
+		return SESSION_RTO_MIN_NS;
+	return rto < RTO_MAX_NS ? rto : RTO_MAX_NS;
+}
+
+static uint64_t earlier(uint64_t a_ns, uint64_t b_ns)
+{
+	return a_ns < b_ns ? a_ns : b_ns;
+}
+
+/* Has there been traffic since the last check of the selected address? */
+static bool is_active(const struct peer_session *session)
+{
+	return session->data_ns > session->checks[session->selected].last_ns;
+}
+
+/* When to check a healthy selected address. */
+static uint64_t consent_due_ns(const struct peer_session *session)
+{
+	const struct session_checks *checks = &session->checks[session->selected];
+	uint64_t due_ns = keepalive_due_ns(session->out_ns, session->options.interval_ns,
+					   session->random);
+
+	if (is_active(session))
+		due_ns = earlier(due_ns, checks->last_ns + session->consent_gap_ns);
+	if (session->unheard_ns != SESSION_NEVER)
+		due_ns = earlier(due_ns, session->unheard_ns + UNHEARD_NS);
+	return due_ns;
+}
+
+/* When to check an address next. */
+static uint64_t check_due_ns(const struct peer_session *session, unsigned int i)
+{
+	const struct peer_session_remote *remote = &session->remote[i];
+	const struct session_checks *checks = &session->checks[i];
+
+	if (remote->reason == PEER_SESSION_REASON_SCOPE || session->state == PEER_SESSION_WAITING ||
+	    session->state == PEER_SESSION_FAILED)
+		return SESSION_NEVER;
+	if (checks->urgent)
+		return checks->due_ns;
+	if ((int)i == session->selected)
+		return checks->tries || !remote->full ? checks->due_ns : consent_due_ns(session);
+	if (!checks->budget || !session_is_wanted(session, i) || (remote->answered && remote->full))
+		return SESSION_NEVER;
+	return checks->due_ns > session->pace_ns ? checks->due_ns : session->pace_ns;
+}
+
+/* When the consent of the selected address ends. */
+static uint64_t lost_ns(const struct peer_session *session)
+{
+	const struct session_checks *checks;
+
+	if (session->selected == SESSION_NONE)
+		return SESSION_NEVER;
+	checks = &session->checks[session->selected];
+	return checks->tries ? checks->unanswered_ns + UNANSWERED_NS : SESSION_NEVER;
+}
+
+uint64_t peer_session_due_ns(const struct peer_session *session)
+{
+	uint64_t due_ns;
+	unsigned int i;
+
+	if (session->state == PEER_SESSION_FAILED)
+		return SESSION_NEVER;
+	if (session->responses)
+		return 0;
+	due_ns = earlier(session->give_up_ns, session->ask_ns);
+	if (session->start_ns != SESSION_NEVER)
+		due_ns = earlier(due_ns, session->start_ns);
+	due_ns = earlier(due_ns, lost_ns(session));
+	for (i = 0; i < session->remotes; i++)
+		due_ns = earlier(due_ns, check_due_ns(session, i));
+	return due_ns;
+}
+
+static void ask(struct peer_session *session, uint64_t now_ns)
+{
+	session->events |= PEER_SESSION_WANTS_INTRODUCTION;
+	session->ask_ns = now_ns + session->ask_gap_ns;
+	session->ask_gap_ns = earlier(2 * session->ask_gap_ns, ASK_MAX_NS);
+}
+
+/* The path does not answer any more: the mapping of either side may be lost. */
+static void recover(struct peer_session *session, uint64_t now_ns)
+{
+	session->events |= PEER_SESSION_WANTS_REFRESH;
+	if (session->give_up_ns == SESSION_NEVER)
+		session->give_up_ns = now_ns + PEER_SESSION_GIVE_UP_NS;
+	if (session->initiator && session->ask_ns == SESSION_NEVER) {
+		session->ask_gap_ns = ASK_MIN_NS;
+		ask(session, now_ns);
+	}
+	session_search(session, now_ns);
+	session->doubting = true;
+}
+
+static void fail(struct peer_session *session)
+{
+	unsigned int i;
+
+	if (session->selected != SESSION_NONE) {
+		session->remote[session->selected].selected = false;
+		session->selected = SESSION_NONE;
+		session->events |= PEER_SESSION_PATH_CHANGED;
+	}
+	for (i = 0; i < session->remotes; i++)
+		if (!session->remote[i].answered &&
+		    session->remote[i].reason == PEER_SESSION_REASON_NONE)
+			session->remote[i].reason = PEER_SESSION_REASON_SILENT;
+	session->state = PEER_SESSION_FAILED;
+	session->events |= PEER_SESSION_ENDED;
+}
+
+void peer_session_timeout(struct peer_session *session, uint64_t now_ns)
+{
+	if (session->state == PEER_SESSION_FAILED)
+		return;
+	if (session->start_ns <= now_ns)
+		session_begin_search(session, now_ns);
+	if (lost_ns(session) <= now_ns) {
+		session->remote[session->selected].answered = false;
+		session->remote[session->selected].full = false;
+		session->remote[session->selected].reason = PEER_SESSION_REASON_LOST;
+		session_select(session, now_ns);
+	}
+	if (session->ask_ns <= now_ns)
+		ask(session, now_ns);
+	if (session->give_up_ns <= now_ns)
+		fail(session);
+}
+
+/* --- out */
+
+static void count_check(struct peer_session *session, unsigned int i, uint64_t now_ns)
+{
+	struct session_checks *checks = &session->checks[i];
+
+	session->stats.checks_sent++;
+	session->remote[i].checks++;
+	if ((int)i != session->selected)
+		return;
+	if (session->remote[i].full && !checks->tries && !is_active(session)) {
+		session->stats.keepalives_sent++;
+		session->saved_ns = now_ns;
+	}
+	session->out_ns = now_ns;
+}
+
+static size_t send_check(struct peer_session *session, unsigned int i, uint8_t *buffer,
+			 uint64_t now_ns)
+{
+	struct session_checks *checks = &session->checks[i];
+	bool selected = (int)i == session->selected;
+	size_t length;
+
+	count_check(session, i, now_ns);
+	length = session_put_check(session, i, buffer, now_ns);
+	if (!checks->tries++)
+		checks->unanswered_ns = now_ns;
+	checks->last_ns = now_ns;
+	if (!checks->urgent)
+		session->pace_ns = now_ns + PACE_NS;
+	checks->urgent = false;
+	checks->due_ns = now_ns + (selected ? rto_ns(&session->remote[i], checks->tries)
+					    : search_gap_ns(checks->tries));
+	if (selected) {
+		draw_times(session);
+		if (checks->tries == SESSION_TRIES_DOUBT) {
+			session_search(session, now_ns);
+			session->doubting = true;
+			session_select(session, now_ns);
+		}
+		if (checks->tries == SESSION_TRIES_LOST && session->state == PEER_SESSION_UP)
+			recover(session, now_ns);
+	} else if (checks->budget && !--checks->budget && !session->remote[i].answered) {
+		session->remote[i].reason = PEER_SESSION_REASON_SILENT;
+	}
+	return length;
+}
+
+size_t peer_session_send(struct peer_session *session, uint8_t buffer[PEER_SESSION_FULL_SIZE],
+			 struct stun_endpoint *to, uint64_t now_ns)
+{
+	uint64_t due_ns, first_ns = SESSION_NEVER;
+	size_t length;
+	unsigned int i;
+	int first = SESSION_NONE;
+
+	if (session->responses) {
+		length = session_put_response(session, buffer, to);
+		if (session->selected != SESSION_NONE &&
+		    stun_endpoint_is_same(to, &session->remote[session->selected].at))
+			session->out_ns = now_ns;
+		return length;
+	}
+	for (i = 0; i < session->remotes; i++) {
+		due_ns = check_due_ns(session, i);
+		if (due_ns < first_ns) {
+			first_ns = due_ns;
+			first = (int)i;
+		}
+	}
+	if (first_ns > now_ns)
+		return 0;
+	*to = session->remote[first].at;
+	return send_check(session, (unsigned int)first, buffer, now_ns);
+}
+
+unsigned int peer_session_events(struct peer_session *session)
+{
+	unsigned int events = session->events;
+
+	session->events = 0;
+	return events;
+}
+
+/* --- other traffic, and what the caller reads */
+
+const struct peer_session_remote *peer_session_path(const struct peer_session *session)
+{
+	return session->selected == SESSION_NONE ? NULL : &session->remote[session->selected];
+}
+
+bool peer_session_knows(const struct peer_session *session, const struct stun_endpoint *from)
+{
+	unsigned int i;
+
+	for (i = 0; i < session->remotes; i++)
+		if ((session->remote[i].heard || session->remote[i].answered) &&
+		    stun_endpoint_is_same(&session->remote[i].at, from))
+			return true;
+	return false;
+}
+
+void peer_session_sent(struct peer_session *session, uint64_t now_ns)
+{
+	session->data_ns = now_ns;
+	session->out_ns = now_ns;
+	if (session->unheard_ns == SESSION_NEVER)
+		session->unheard_ns = now_ns;
+	if (now_ns - session->saved_ns >= session->options.interval_ns) {
+		session->stats.keepalives_saved++;
+		session->saved_ns = now_ns;
+	}
+}
+
+void peer_session_heard(struct peer_session *session)
+{
+	session->unheard_ns = SESSION_NEVER;
+}
+
+void peer_session_set_interval(struct peer_session *session, uint64_t interval_ns, uint64_t now_ns)
+{
+	session->options.interval_ns = interval_ns;
+}
+
+void peer_session_network_changed(struct peer_session *session, uint64_t now_ns)
+{
+	session_search(session, now_ns);
+	if (session->selected == SESSION_NONE)
+		return;
+	session->checks[session->selected].urgent = true;
+	session->checks[session->selected].due_ns = now_ns;
+}
+
+enum peer_session_state peer_session_state(const struct peer_session *session)
+{
+	return session->state;
+}
+
+const struct peer_secret *peer_session_secret(const struct peer_session *session)
+{
+	return &session->keys[session->latest].secret;
+}
+
+const struct introduction *peer_session_introduction(const struct peer_session *session)
+{
+	return &session->keys[session->latest].introduction;
+}
+
+const struct peer_session_remote *peer_session_remotes(const struct peer_session *session,
+						       unsigned int *count)
+{
+	*count = session->remotes;
+	return session->remote;
+}
+
+const struct peer_session_stats *peer_session_stats(const struct peer_session *session)
+{
+	return &session->stats;
+}

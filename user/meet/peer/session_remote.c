@@ -1,0 +1,230 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* The addresses of the other peer: which ones are checked, and which one is used. */
+#include "meet/peer/session_state.h"
+#include "meet/scope.h"
+
+#include <arpa/inet.h>
+#include <string.h>
+
+/* Candidates below are not checked: they are services of others, hyperdht #296. */
+#define PORT_MIN 1024
+/* Checks of an address in one search, by the gaps of session.c for ten seconds. */
+#define BUDGET 24
+/* RFC 7675, section 5.1; that of the selected address ends in session.c. */
+#define CONSENT_NS 30000000000ULL
+
+const char *const peer_session_reasons[] = { "none", "scope", "silent", "too-big", "lost", NULL };
+const char *const peer_session_remote_kinds[] = { "none",   "host",	      "server-reflexive",
+						  "mapped", "peer-reflexive", NULL };
+
+int session_find_remote(const struct peer_session *session, const struct stun_endpoint *at,
+			unsigned int keys)
+{
+	unsigned int i;
+
+	for (i = 0; i < session->remotes; i++)
+		if (session->checks[i].keys == keys &&
+		    stun_endpoint_is_same(&session->remote[i].at, at))
+			return (int)i;
+	return SESSION_NONE;
+}
+
+static void set_remote(struct peer_session *session, unsigned int i, const struct stun_endpoint *at,
+		       unsigned int kind, unsigned int keys)
+{
+	session->remote[i] = (struct peer_session_remote){
+		.at = *at,
+		.kind = (uint8_t)kind,
+		.private_scope = scope_of(&at->addr) == SCOPE_PRIVATE,
+	};
+	session->checks[i] = (struct session_checks){ .keys = keys, .due_ns = SESSION_NEVER };
+}
+
+/*
+ * An unknown address takes the place of one that was checked in vain, if there is no room. Between
+ * two NATs that map by port, each check comes from a new address: it must not lead to ever more.
+ */
+int session_add_peer_reflexive(struct peer_session *session, const struct stun_endpoint *at,
+			       unsigned int keys)
+{
+	unsigned int i = session->remotes;
+
+	if (i == PEER_SESSION_REMOTES_MAX)
+		for (i = 0; i < PEER_SESSION_REMOTES_MAX; i++)
+			if ((int)i != session->selected && !session->remote[i].answered &&
+			    session->remote[i].reason != PEER_SESSION_REASON_NONE)
+				break;
+	if (i == PEER_SESSION_REMOTES_MAX)
+		return SESSION_NONE;
+	if (i == session->remotes)
+		session->remotes++;
+	set_remote(session, i, at, PEER_SESSION_REMOTE_PEER_REFLEXIVE, keys);
+	return (int)i;
+}
+
+/*
+ * Keeps the selected address, as the first one. That of the other introduction, if it has not been
+ * proved, goes with all others.
+ */
+static void keep_selected(struct peer_session *session)
+{
+	if (session->selected == SESSION_NONE) {
+		session->remotes = 0;
+		return;
+	}
+	if (session->selected) {
+		session->remote[0] = session->remote[session->selected];
+		session->checks[0] = session->checks[session->selected];
+	}
+	session->remotes = 1;
+	session->selected = 0;
+}
+
+static bool is_same_nat(const struct introduction *introduction)
+{
+	unsigned int i;
+
+	for (i = 0; i < introduction->candidates; i++)
+		if (introduction->candidate[i].kind == CANDIDATE_REFLEXIVE &&
+		    IN6_ARE_ADDR_EQUAL(&introduction->candidate[i].at.addr,
+				       &introduction->mapped.addr))
+			return true;
+	return false;
+}
+
+/*
+ * Private addresses come first behind the same NAT, and else last: they are checked in the order of
+ * the table.
+ */
+void session_take_candidates(struct peer_session *session, unsigned int keys)
+{
+	const struct introduction *introduction = &session->keys[keys].introduction;
+	bool private_first = is_same_nat(introduction), is_private;
+	const struct candidate *candidate;
+	unsigned int pass, i;
+
+	keep_selected(session);
+	for (pass = 0; pass < 2; pass++)
+		for (i = 0; i < introduction->candidates; i++) {
+			candidate = &introduction->candidate[i];
+			is_private = scope_of(&candidate->at.addr) == SCOPE_PRIVATE;
+			if (candidate->transport != CANDIDATE_UDP ||
+			    (is_private == private_first) != !pass ||
+			    session->remotes == PEER_SESSION_REMOTES_MAX ||
+			    session_find_remote(session, &candidate->at, keys) != SESSION_NONE)
+				continue;
+			set_remote(session, session->remotes, &candidate->at, candidate->kind,
+				   keys);
+			if (scope_of(&candidate->at.addr) == SCOPE_NONE ||
+			    ntohs(candidate->at.port_be) < PORT_MIN)
+				session->remote[session->remotes].reason =
+					PEER_SESSION_REASON_SCOPE;
+			session->remotes++;
+		}
+}
+
+/* --- which one is used */
+
+/* Lower is better. Not usable: UINT32_MAX. */
+static unsigned int rank_of(const struct peer_session *session, unsigned int i, uint64_t now_ns)
+{
+	const struct peer_session_remote *remote = &session->remote[i];
+	const struct session_checks *checks = &session->checks[i];
+
+	if (!remote->answered ||
+	    ((int)i != session->selected && now_ns - remote->consent_ns > CONSENT_NS))
+		return UINT32_MAX;
+	return (checks->tries >= SESSION_TRIES_DOUBT ? 8U : 0) + (remote->full ? 0 : 4U) +
+	       (remote->private_scope ? 0 : 2U) + (checks->keys == session->latest ? 0 : 1U);
+}
+
+bool session_is_wanted(const struct peer_session *session, unsigned int i)
+{
+	const struct peer_session_remote *used;
+
+	if (session->selected == SESSION_NONE || (int)i == session->selected)
+		return true;
+	used = &session->remote[session->selected];
+	return !used->full || session->checks[session->selected].tries >= SESSION_TRIES_DOUBT ||
+	       session->checks[session->selected].keys != session->latest ||
+	       (session->remote[i].private_scope && !used->private_scope);
+}
+
+void session_select(struct peer_session *session, uint64_t now_ns)
+{
+	unsigned int i, rank, best_rank = UINT32_MAX;
+	int best = SESSION_NONE;
+
+	if (session->selected != SESSION_NONE) {
+		best = session->selected;
+		best_rank = rank_of(session, (unsigned int)best, now_ns);
+		if (best_rank == UINT32_MAX)
+			best = SESSION_NONE;
+	}
+	for (i = 0; i < session->remotes; i++) {
+		rank = rank_of(session, i, now_ns);
+		if (rank < best_rank) {
+			best = (int)i;
+			best_rank = rank;
+		}
+	}
+	if (best == session->selected)
+		return;
+	if (session->selected != SESSION_NONE)
+		session->remote[session->selected].selected = false;
+	session->selected = best;
+	session->events |= PEER_SESSION_PATH_CHANGED;
+	session->stats.path_changes++;
+	if (best == SESSION_NONE) {
+		session->state = PEER_SESSION_PUNCHING;
+		return;
+	}
+	session->remote[best].selected = true;
+	if (session->remote[best].full)
+		session->state = PEER_SESSION_UP;
+	session->out_ns = session->checks[best].last_ns;
+	session->unheard_ns = SESSION_NEVER;
+}
+
+void session_search(struct peer_session *session, uint64_t now_ns)
+{
+	unsigned int i;
+
+	session->doubting = false;
+	for (i = 0; i < session->remotes; i++) {
+		if (session->remote[i].reason == PEER_SESSION_REASON_SCOPE)
+			continue;
+		session->checks[i].budget = BUDGET;
+		if ((int)i == session->selected)
+			continue;
+		/* an earlier answer proves nothing */
+		session->remote[i].reason = PEER_SESSION_REASON_NONE;
+		session->remote[i].answered = false;
+		session->remote[i].full = false;
+		session->checks[i].full = 0;
+		session->checks[i].tries = 0;
+		session->checks[i].due_ns = now_ns;
+	}
+}
+
+void session_end_doubt(struct peer_session *session)
+{
+	unsigned int i;
+
+	for (i = 0; i < session->remotes && session->doubting; i++) {
+		if ((int)i == session->selected || !session->checks[i].budget)
+			continue;
+		session->checks[i].budget = 0;
+		if (!session->remote[i].answered)
+			session->remote[i].reason = PEER_SESSION_REASON_SILENT;
+	}
+	session->doubting = false;
+}
+
+void session_begin_search(struct peer_session *session, uint64_t now_ns)
+{
+	session->start_ns = SESSION_NEVER;
+	if (session->state == PEER_SESSION_WAITING)
+		session->state = PEER_SESSION_PUNCHING;
+	session_search(session, now_ns);
+}

@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What a session shows of itself: its options, states, events, and the addresses of the other peer.
+ */
+#ifndef SLUICE_MEET_PEER_SESSION_VIEW_H
+#define SLUICE_MEET_PEER_SESSION_VIEW_H
+
+#include "meet/candidate.h"
+#include "meet/key.h"
+
+#include <stdbool.h>
+
+#define PEER_SESSION_FULL_SIZE	 1200 /* of a datagram that every path must pass */
+#define PEER_SESSION_REMOTES_MAX 16   /* addresses of the other peer */
+/*
+ * RFC 8085, section 3.5: not below 15 s, which the random part of the interval allows for. NATs
+ * forget a mapping after 20 s or later.
+ */
+#define PEER_SESSION_INTERVAL_NS 18000000000ULL
+#define PEER_SESSION_PUNCH_NS	 10000000000ULL /* without a path after that: failed */
+#define PEER_SESSION_GIVE_UP_NS	 60000000000ULL /* a lost path is not replaced: failed */
+
+typedef void (*peer_session_random_fn)(void *buffer, size_t size, void *arg);
+
+struct peer_session_options {
+	uint8_t secret[KEY_SIZE];      /* own static private key */
+	uint64_t interval_ns;	       /* of keepalives; 0: PEER_SESSION_INTERVAL_NS */
+	peer_session_random_fn random; /* unpredictable bytes */
+	void *arg;
+};
+
+enum peer_session_state {
+	PEER_SESSION_WAITING,  /* for the time to start */
+	PEER_SESSION_PUNCHING, /* no path yet, or none any more */
+	PEER_SESSION_UP,       /* there is a path */
+	PEER_SESSION_FAILED,   /* no path was found, or the lost one was not replaced */
+};
+
+/* Bits, each cleared by peer_session_events(). */
+enum peer_session_event {
+	/* peer_session_path() returns another address, or none */
+	PEER_SESSION_PATH_CHANGED = 1,
+	/* call peer_client_connect(); the present path stays in use until then */
+	PEER_SESSION_WANTS_INTRODUCTION = 2,
+	/* call peer_client_refresh(): the mappings of the registrations may be lost too */
+	PEER_SESSION_WANTS_REFRESH = 4,
+	/* the state is PEER_SESSION_FAILED */
+	PEER_SESSION_ENDED = 8,
+};
+
+/* Why an address of the other peer is not in use. */
+enum peer_session_reason {
+	PEER_SESSION_REASON_NONE,    /* checked at present, or usable */
+	PEER_SESSION_REASON_SCOPE,   /* never the address of a peer, or a port below 1024 */
+	PEER_SESSION_REASON_SILENT,  /* no check was answered */
+	PEER_SESSION_REASON_TOO_BIG, /* short checks pass, full-size ones do not */
+	PEER_SESSION_REASON_LOST,    /* was usable; its consent has ended */
+	PEER_SESSION_REASONS,
+};
+
+enum peer_session_remote_kind {
+	PEER_SESSION_REMOTE_HOST = CANDIDATE_HOST,
+	PEER_SESSION_REMOTE_REFLEXIVE = CANDIDATE_REFLEXIVE,
+	PEER_SESSION_REMOTE_MAPPED = CANDIDATE_MAPPED,
+	PEER_SESSION_REMOTE_PEER_REFLEXIVE, /* seen as the source of an authentic check */
+};
+
+/* An address of the other peer. */
+struct peer_session_remote {
+	struct stun_endpoint at;
+	uint8_t kind;	/* enum peer_session_remote_kind */
+	uint8_t reason; /* enum peer_session_reason */
+	bool private_scope;
+	bool heard;    /* an authentic check has come from it */
+	bool answered; /* it has answered a check, its consent is fresh */
+	bool full;     /* it has answered a full-size check */
+	bool selected;
+	uint64_t rtt_ns;     /* smoothed (RFC 6298); 0: unknown */
+	uint64_t consent_ns; /* when the last answered check was sent */
+	uint32_t checks, answers;
+};
+
+struct peer_session_stats {
+	uint64_t checks_sent, checks_answered; /* own */
+	uint64_t checks_received;	       /* authentic ones */
+	uint64_t rejected;		       /* not authentic, replayed or malformed */
+	uint64_t keepalives_sent;
+	uint64_t keepalives_saved; /* outbound traffic made them unnecessary */
+	uint64_t path_changes;
+	uint64_t repunches; /* introductions after the first one */
+};
+
+extern const char *const peer_session_reasons[]; /* by enum peer_session_reason; NULL ends it */
+extern const char *const peer_session_remote_kinds[]; /* by enum peer_session_remote_kind */
+
+#endif

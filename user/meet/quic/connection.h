@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The inside of a connection, for quic.c, send.c and stream.c alone. */
+#ifndef SLUICE_MEET_QUIC_CONNECTION_H
+#define SLUICE_MEET_QUIC_CONNECTION_H
+
+#include "meet/quic/quic.h"
+#include "meet/quic/ring.h"
+#include "meet/quic/tls.h"
+
+#include <netinet/in.h>
+#include <ngtcp2/ngtcp2.h>
+#include <sys/queue.h>
+
+#define QUIC_DATAGRAMS_QUEUED 128
+
+struct quic_endpoint {
+	gnutls_priority_t priority;
+	/* The batch of packets that is being written; a packet more than are sent at once. */
+	uint8_t batch[(QUIC_BATCH + 1) * QUIC_PACKET];
+	size_t length, first;
+	unsigned int packets;
+};
+
+struct quic_datagram {
+	uint16_t length;
+	uint8_t data[QUIC_DATAGRAM_MAX];
+};
+
+struct quic_stream {
+	LIST_ENTRY(quic_stream) entry;	 /* in quic->streams */
+	TAILQ_ENTRY(quic_stream) queued; /* in quic->writable */
+	struct quic *quic;
+	void *user; /* NULL: the owner has left it */
+	int64_t id;
+	struct ring ring;
+	uint64_t held; /* received and not consumed */
+	bool is_queued;
+	bool blocked; /* by flow control, until the next flush */
+	bool finished;
+	bool reset; /* to be sent */
+};
+
+TAILQ_HEAD(quic_stream_queue, quic_stream);
+LIST_HEAD(quic_stream_list, quic_stream);
+
+struct quic {
+	struct quic_endpoint *endpoint;
+	const struct quic_handlers *handlers;
+	void *arg;
+	ngtcp2_conn *conn;
+	struct tls tls;
+	uint64_t ahead_ns; /* ngtcp2's clock is, see quic_path_changed() */
+	uint16_t slot;
+	bool ready;
+	bool beat; /* the next packet with a datagram has a frame that arms the probe timer */
+	bool over;
+	char end[160]; /* why it is over */
+	struct quic_stream_list streams;
+	struct quic_stream_queue writable; /* have something to send */
+	struct quic_datagram *datagram;	   /* a queue of QUIC_DATAGRAMS_QUEUED; NULL: never used */
+	unsigned int datagram_first, datagrams;
+};
+
+/* Ends the connection after an error of ngtcp2, and tells the other peer. */
+void quic_fail(struct quic *quic, int result, uint64_t now_ns);
+
+/* --- send.c */
+
+/* Sends whatever may be sent now. Returns the number of packets. */
+unsigned int quic_write(struct quic *quic, uint64_t now_ns);
+
+/* --- stream.c */
+
+/* The callbacks of ngtcp2 for streams. */
+void quic_stream_callbacks(ngtcp2_callbacks *callbacks);
+/* Begins a flush: sends the resets that are due, and tries blocked streams again. */
+void quic_streams_begin(struct quic *quic);
+/*
+ * Writes a packet with data of the first stream that is not blocked. Returns its size, an error of
+ * ngtcp2, or 0 if nothing more can be sent; *none: no stream has data.
+ */
+ngtcp2_ssize quic_streams_write(struct quic *quic, uint8_t *packet, uint64_t now_ns, bool *none);
+void quic_streams_free(struct quic *quic);
+
+#endif

@@ -1,0 +1,345 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "meet/quic/link.h"
+
+#include "base/addr.h"
+#include "base/log.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+
+/* After a change of the path: the other peer may have been restarted without this one's keys. */
+#define SILENT_NS 3000000000ULL
+
+static void on_random(void *buffer, size_t size, void *arg)
+{
+	if (getrandom(buffer, size, 0) != (ssize_t)size)
+		abort(); /* before Linux 3.17; for at most 256 bytes it cannot fail later */
+}
+
+static void link_over(struct link *link, const char *reason)
+{
+	if (!link->end[0])
+		snprintf(link->end, sizeof(link->end), "%s", reason);
+}
+
+static unsigned int index_of(const struct connection *connection)
+{
+	return connection == &connection->link->connection[1];
+}
+
+/* --- what QUIC calls */
+
+static void on_send(void *arg, const void *packets, size_t length, size_t size)
+{
+	struct link *link = ((struct connection *)arg)->link;
+	const struct peer_session_remote *path = peer_session_path(link->session);
+
+	if (!path)
+		return;
+	peer_socket_send(&link->runtime->socket, &path->at, packets, length, size);
+	peer_session_sent(link->session, runtime_now_ns());
+}
+
+static void on_ready(void *arg)
+{
+	struct connection *connection = arg;
+	struct link *link = connection->link;
+
+	/* the other one, if any, is freed in link_update(), outside of its callbacks */
+	link->active = index_of(connection);
+	link->ready = false;
+}
+
+static void on_datagram(void *arg, const uint8_t *data, size_t length)
+{
+	carrier_datagram(((struct connection *)arg)->carrier, data, length);
+}
+
+static void *on_opened(void *arg, struct quic_stream *stream)
+{
+	return carrier_opened(((struct connection *)arg)->carrier, stream);
+}
+
+static const struct quic_handlers handlers = {
+	.send = on_send,
+	.ready = on_ready,
+	.datagram = on_datagram,
+	.opened = on_opened,
+	.data = carrier_data,
+	.writable = carrier_writable,
+	.ended = carrier_ended,
+};
+
+/* --- connections */
+
+static void connection_close(struct connection *connection, uint64_t now_ns)
+{
+	carrier_free(connection->carrier);
+	connection->carrier = NULL;
+	if (connection->quic) {
+		quic_flush(connection->quic, now_ns);
+		quic_close(connection->quic, now_ns);
+	}
+	quic_free(connection->quic);
+	connection->quic = NULL;
+}
+
+/* @packet: the client's first one; NULL: this is the client. */
+static void connection_open(struct connection *connection, const uint8_t *packet, size_t length,
+			    uint64_t now_ns)
+{
+	struct link *link = connection->link;
+	struct runtime *runtime = link->runtime;
+	const struct introduction *introduction = peer_session_introduction(link->session);
+	const struct peer_session_remote *path = peer_session_path(link->session);
+	const struct peer_secret *secret = peer_session_secret(link->session);
+	const struct carrier_options carrier = { .loop = runtime->loop,
+						 .peer = link->name,
+						 .services = runtime->services,
+						 .count = runtime->service_count,
+						 .flush = runtime->update,
+						 .answered = runtime->answered,
+						 .ended = runtime->ended,
+						 .hooks_arg = runtime->arg,
+						 .arg = runtime->update_arg };
+	struct quic_settings settings = { .server = packet,
+					  .slot = (uint16_t)(link->slot * 2 + index_of(connection)),
+					  .identity = secret->psk_identity,
+					  .rtt_ns = path ? path->rtt_ns : 0,
+					  .handlers = &handlers,
+					  .arg = connection };
+	int result;
+
+	memcpy(settings.psk, secret->psk, sizeof(settings.psk));
+	memcpy(settings.first_id, introduction->id, sizeof(settings.first_id));
+	memcpy(connection->id, introduction->id, sizeof(connection->id));
+	result = packet ? quic_accept(runtime->endpoint, &settings, packet, length, now_ns,
+				      &connection->quic)
+			: quic_connect(runtime->endpoint, &settings, now_ns, &connection->quic);
+	explicit_bzero(settings.psk, sizeof(settings.psk));
+	if (!result)
+		result = carrier_new(&connection->carrier, &carrier);
+	if (result)
+		connection_close(connection, now_ns);
+	else
+		carrier_set_quic(connection->carrier, connection->quic);
+}
+
+static bool is_for(const struct connection *connection, const uint8_t *id)
+{
+	return connection->quic && !memcmp(connection->id, id, QUIC_ID_SIZE);
+}
+
+void link_packet(struct link *link, const uint8_t *id, bool first, const uint8_t *packet,
+		 size_t length, uint64_t now_ns)
+{
+	struct connection *connection = &link->connection[quic_slot(id) & 1];
+
+	if (first) {
+		connection = &link->connection[link->active];
+		/* a new connection for a new introduction, beside the one that is used */
+		if (!is_for(connection, id))
+			connection = &link->connection[!link->active];
+		if (!is_for(connection, id) && !link->initiator) {
+			connection_close(connection, now_ns);
+			connection_open(connection, packet, length, now_ns);
+		}
+	}
+	if (!connection->quic || !quic_receive(connection->quic, packet, length, now_ns))
+		return;
+	peer_session_heard(link->session);
+	if (index_of(connection) == link->active)
+		link->silent_ns = 0;
+}
+
+/* --- life */
+
+int link_new(struct link **link, struct runtime *runtime, const struct introduction *introduction,
+	     unsigned int slot, uint64_t now_ns)
+{
+	struct peer_session_options options = { .random = on_random };
+	struct link *created = calloc(1, sizeof(*created));
+	int result;
+
+	if (!created)
+		return -ENOMEM;
+	created->runtime = runtime;
+	created->slot = slot;
+	created->initiator = introduction->initiator;
+	created->connection[0].link = created->connection[1].link = created;
+	snprintf(created->name, sizeof(created->name), "%s", introduction->name);
+	memcpy(options.secret, runtime->secret, sizeof(options.secret));
+	result = peer_session_new(&created->session, &options, introduction, now_ns);
+	explicit_bzero(options.secret, sizeof(options.secret));
+	if (result)
+		free(created);
+	else
+		*link = created;
+	return result;
+}
+
+void link_free(struct link *link, uint64_t now_ns)
+{
+	connection_close(&link->connection[0], now_ns);
+	connection_close(&link->connection[1], now_ns);
+	peer_session_free(link->session);
+	free(link);
+}
+
+void link_introduce(struct link *link, const struct introduction *introduction, uint64_t now_ns)
+{
+	peer_session_introduce(link->session, introduction, now_ns);
+}
+
+struct carrier *link_carrier(struct link *link)
+{
+	return link->ready ? link->connection[link->active].carrier : NULL;
+}
+
+/* --- progress */
+
+static void log_path(const struct link *link)
+{
+	const struct peer_session_remote *path = peer_session_path(link->session);
+	char text[ADDR_TEXT_MAX];
+	struct log_line line;
+
+	log_begin(&line, LOG_LEVEL_INFO, path ? "path" : "path lost");
+	log_field(&line, "peer", "%s", link->name);
+	if (path) {
+		log_field(&line, "address", "%s",
+			  addr_format_port(&path->at.addr, path->at.port_be, text));
+		log_field(&line, "kind", "%s", peer_session_remote_kinds[path->kind]);
+		log_field(&line, "rtt_ms", "%.1f", (double)path->rtt_ns / 1e6);
+	}
+	log_end(&line);
+}
+
+static void on_path(struct link *link, uint64_t now_ns)
+{
+	struct connection *connection = &link->connection[link->active];
+
+	log_path(link);
+	if (!peer_session_path(link->session) || !connection->quic)
+		return;
+	quic_path_changed(connection->quic, now_ns);
+	if (link->ready && link->initiator)
+		link->silent_ns = now_ns + SILENT_NS;
+}
+
+/* Says at which addresses the other peer was not reached, and why. */
+static void describe_failure(struct link *link)
+{
+	const struct peer_session_remote *remote;
+	unsigned int i, count;
+	char text[ADDR_TEXT_MAX];
+	struct log_line line;
+
+	remote = peer_session_remotes(link->session, &count);
+	for (i = 0; i < count; i++) {
+		log_begin(&line, LOG_LEVEL_INFO, "candidate failed");
+		log_field(&line, "peer", "%s", link->name);
+		log_field(&line, "address", "%s",
+			  addr_format_port(&remote[i].at.addr, remote[i].at.port_be, text));
+		log_field(&line, "kind", "%s", peer_session_remote_kinds[remote[i].kind]);
+		log_field(&line, "reason", "%s", peer_session_reasons[remote[i].reason]);
+		log_end(&line);
+	}
+	link_over(link, link->reported ? "the path is lost, and no other one was found"
+				       : "no direct path was found");
+}
+
+static void session_update(struct link *link, uint64_t now_ns)
+{
+	struct runtime *runtime = link->runtime;
+	uint8_t buffer[PEER_SESSION_FULL_SIZE];
+	struct stun_endpoint to;
+	unsigned int events;
+	size_t size;
+
+	if (peer_session_due_ns(link->session) <= now_ns)
+		peer_session_timeout(link->session, now_ns);
+	events = peer_session_events(link->session);
+	if (events & PEER_SESSION_PATH_CHANGED)
+		on_path(link, now_ns);
+	if (events & PEER_SESSION_WANTS_REFRESH)
+		peer_client_refresh(runtime->client, now_ns);
+	if (events & PEER_SESSION_WANTS_INTRODUCTION)
+		peer_client_connect(runtime->client, link->name, now_ns);
+	if (events & PEER_SESSION_ENDED) {
+		describe_failure(link);
+		peer_client_report(runtime->client, peer_session_introduction(link->session),
+				   SLUICE_RENDEZVOUS_FAILED, now_ns);
+	}
+	while ((size = peer_session_send(link->session, buffer, &to, now_ns)))
+		peer_socket_send(&runtime->socket, &to, buffer, size, size);
+}
+
+/* The handshake of the active connection is over: the other peer is the one that it claims to be.
+ */
+static void became_ready(struct link *link, uint64_t now_ns)
+{
+	struct runtime *runtime = link->runtime;
+
+	link->ready = true;
+	link->silent_ns = 0;
+	connection_close(&link->connection[!link->active], now_ns);
+	if (!link->reported)
+		peer_client_report(runtime->client, peer_session_introduction(link->session),
+				   SLUICE_RENDEZVOUS_DIRECT_UDP, now_ns);
+	link->reported = true;
+	runtime->ready(runtime->arg, link);
+}
+
+static void connection_update(struct connection *connection, uint64_t now_ns)
+{
+	struct link *link = connection->link;
+	const char *end;
+
+	if (!connection->quic)
+		return;
+	carrier_update(connection->carrier);
+	quic_expire(connection->quic, now_ns);
+	quic_flush(connection->quic, now_ns);
+	end = quic_end(connection->quic);
+	if (!end)
+		return;
+	if (index_of(connection) == link->active)
+		link_over(link, end);
+	else
+		connection_close(connection, now_ns);
+}
+
+void link_update(struct link *link, uint64_t now_ns)
+{
+	struct connection *active = &link->connection[link->active];
+
+	session_update(link, now_ns);
+	if (link->initiator && !active->quic && peer_session_path(link->session))
+		connection_open(active, NULL, 0, now_ns);
+	connection_update(&link->connection[0], now_ns);
+	connection_update(&link->connection[1], now_ns);
+	active = &link->connection[link->active];
+	if (!link->ready && active->quic && quic_is_ready(active->quic)) {
+		became_ready(link, now_ns);
+		quic_flush(active->quic, now_ns);
+	}
+	if (link->silent_ns && now_ns >= link->silent_ns)
+		link_over(link, "the other peer does not know the connection any more");
+}
+
+uint64_t link_due_ns(const struct link *link)
+{
+	uint64_t due_ns = peer_session_due_ns(link->session), next_ns;
+	unsigned int i;
+
+	for (i = 0; i < 2; i++) {
+		next_ns = link->connection[i].quic ? quic_next_ns(link->connection[i].quic)
+						   : UINT64_MAX;
+		if (next_ns < due_ns)
+			due_ns = next_ns;
+	}
+	return link->silent_ns && link->silent_ns < due_ns ? link->silent_ns : due_ns;
+}

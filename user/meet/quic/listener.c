@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "meet/quic/listener.h"
+
+#include "base/addr.h"
+#include "meet/rendezvous/endpoints.h"
+
+#include <errno.h>
+#include <netinet/tcp.h>
+#include <string.h>
+#include <unistd.h>
+
+#define BACKLOG 128
+#define ACCEPTS 16 /* at a wake-up */
+
+int listener_open(const struct service_address *address, struct err *err)
+{
+	const int yes = 1, type = address->kind == SERVICE_TCP ? SOCK_STREAM : SOCK_DGRAM;
+	char text[ADDR_TEXT_MAX];
+	union any_sockaddr addr;
+	socklen_t size = endpoint_to_sockaddr(&address->at, 0, &addr);
+	int fd, error;
+
+	fd = socket(addr.sa.sa_family, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (fd < 0)
+		return err_set(err, EXIT_ERROR, errno, "cannot open a socket: %s", strerror(errno));
+	if (addr.sa.sa_family == AF_INET6)
+		setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &yes, sizeof(yes));
+	if (type == SOCK_STREAM)
+		setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof(yes));
+	if (!bind(fd, &addr.sa, size) && (type == SOCK_DGRAM || !listen(fd, BACKLOG)))
+		return fd;
+	error = errno;
+	close(fd);
+	err_set(err, error == EADDRINUSE ? EXIT_CONFLICT : EXIT_ERROR, error, "--listen %s:%s: %s",
+		service_kinds[address->kind],
+		addr_format_port(&address->at.addr, address->at.port_be, text), strerror(error));
+	if (error == EADDRINUSE)
+		return err_hint(err, -error,
+				"another program has this address: choose another port");
+	return -error;
+}
+
+/* Gives a connection to the carrier. Returns false if that is not possible now. */
+static bool hand_over(struct listener_tcp *listener, int fd)
+{
+	if (carrier_tcp(listener->carrier, listener->service, fd, fd) != -EAGAIN)
+		return true;
+	listener->held = fd;
+	loop_watch_want(listener->watch, false, false);
+	return false;
+}
+
+static void on_connection(void *arg)
+{
+	struct listener_tcp *listener = arg;
+	const int yes = 1;
+	int i, fd;
+
+	for (i = 0; i < ACCEPTS && listener->carrier && listener->held < 0; i++) {
+		fd = accept4(listener->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+		if (fd < 0) {
+			/* without a free descriptor, the loop would be called for ever */
+			if (errno == EMFILE || errno == ENFILE)
+				loop_watch_want(listener->watch, false, false);
+			break;
+		}
+		setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof(yes));
+		hand_over(listener, fd);
+	}
+	listener->flush(listener->arg);
+}
+
+int listener_tcp_init(struct listener_tcp *listener)
+{
+	listener->held = -1;
+	listener->watch = loop_watch(listener->loop, listener->fd, on_connection, listener);
+	return listener->watch ? 0 : -ENOMEM;
+}
+
+void listener_tcp_retry(struct listener_tcp *listener)
+{
+	int fd = listener->held;
+
+	if (!listener->carrier)
+		return;
+	listener->held = -1;
+	if (fd < 0 || hand_over(listener, fd))
+		loop_watch_want(listener->watch, true, false);
+}
+
+void listener_tcp_use(struct listener_tcp *listener, struct carrier *carrier)
+{
+	listener->carrier = carrier;
+	loop_watch_want(listener->watch, false, false);
+	listener_tcp_retry(listener);
+}
+
+void listener_tcp_close(struct listener_tcp *listener)
+{
+	loop_watch_free(listener->loop, listener->watch);
+	listener->watch = NULL;
+	if (listener->held >= 0)
+		close(listener->held);
+	listener->held = -1;
+}

@@ -1,0 +1,485 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "meet/quic/node.h"
+
+#include "base/addr.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "meet/peer/gather.h"
+#include "meet/quic/quic.h"
+#include "meet/rendezvous/endpoints.h"
+
+#include <errno.h>
+#include <linux/rtnetlink.h>
+#include <netdb.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static void on_random(void *buffer, size_t size, void *arg)
+{
+	if (getrandom(buffer, size, 0) != (ssize_t)size)
+		abort(); /* before Linux 3.17; for at most 256 bytes it cannot fail later */
+}
+
+/* --- whom the peer trusts */
+
+static bool on_admit(const char *name, const uint8_t key[KEY_SIZE], bool incoming, void *arg)
+{
+	const struct node *node = arg;
+	const struct peer *peer = peers_find(&node->known, name, strlen(name));
+	struct log_line line;
+	const char *reason = NULL;
+
+	/* who exposes nothing has no reason to answer */
+	if (incoming && !node->runtime.service_count)
+		reason = "this peer exposes nothing";
+	else if (peer && memcmp(peer->public_key, key, KEY_SIZE))
+		reason = "not the known key";
+	else if (!peer && !node->identity->trust_server)
+		reason = "unknown peer";
+	if (!reason)
+		return true;
+	log_begin(&line, LOG_LEVEL_WARNING, "peer refused");
+	log_field(&line, "peer", "%s", name);
+	log_field(&line, "reason", "%s", reason);
+	log_end(&line);
+	return false;
+}
+
+/* --peer-key NAME=KEY follows the rules of the file. */
+static int read_known(struct node *node, struct err *err)
+{
+	const struct peer_identity *identity = node->identity;
+	char *text = NULL, key[KEY_TEXT];
+	size_t size = 0;
+	unsigned int i;
+	int result = -ENOMEM, ch;
+	FILE *file, *from = NULL;
+
+	file = open_memstream(&text, &size);
+	if (!file)
+		return err_set(err, EXIT_ERROR, ENOMEM, "out of memory");
+	if (identity->known_peers) {
+		from = fopen(identity->known_peers, "re");
+		if (!from) {
+			result = err_set(err, EXIT_ERROR, errno, "%s: %s", identity->known_peers,
+					 strerror(errno));
+			fclose(file);
+			goto out;
+		}
+		while ((ch = getc(from)) != EOF)
+			putc(ch, file);
+		putc('\n', file);
+	}
+	for (i = 0; i < identity->peer_keys; i++)
+		fprintf(file, "%s %s\n", identity->peer_key[i].name,
+			key_format(identity->peer_key[i].key, key));
+	fclose(file);
+	file = size ? fmemopen(text, size, "r") : NULL;
+	result = 0;
+	if (size && !file)
+		result = err_set(err, EXIT_ERROR, ENOMEM, "out of memory");
+	if (file) {
+		result = peers_parse(file,
+				     identity->known_peers ? identity->known_peers : "--peer-key",
+				     &node->known, err);
+		fclose(file);
+	}
+out:
+	if (from)
+		fclose(from);
+	free(text);
+	return result;
+}
+
+static int read_secret(struct node *node, struct err *err)
+{
+	const char *path = node->identity->key_file;
+	struct stat st;
+
+	if (!stat(path, &st) && S_ISREG(st.st_mode) && st.st_mode & (S_IRGRP | S_IROTH))
+		return err_hint(err,
+				err_set(err, EXIT_PERMISSION, EPERM,
+					"%s: other users can read this private key (mode %04o)",
+					path, st.st_mode & 07777U),
+				"create another key, and protect it: 'umask 077; sluice peer key"
+				" >%s'",
+				path);
+	return key_load(path, node->runtime.secret, err);
+}
+
+/* --- the servers */
+
+static int resolve(const struct peer_server *server, bool ip6, struct stun_endpoint *at,
+		   struct err *err)
+{
+	const struct addrinfo want = { .ai_family = ip6 ? AF_UNSPEC : AF_INET,
+				       .ai_socktype = SOCK_DGRAM,
+				       .ai_flags = AI_ADDRCONFIG };
+	struct addrinfo *found = NULL;
+	union any_sockaddr addr;
+	int result = getaddrinfo(server->host, server->port, &want, &found);
+
+	if (result)
+		return err_set(err, EXIT_ERROR, EHOSTUNREACH, "--server %s: %s", server->host,
+			       result == EAI_SYSTEM ? strerror(errno) : gai_strerror(result));
+	memcpy(&addr, found->ai_addr, found->ai_addrlen);
+	endpoint_from_sockaddr(at, &addr);
+	freeaddrinfo(found);
+	return 0;
+}
+
+static int new_client(struct node *node, struct err *err)
+{
+	const struct peer_identity *identity = node->identity;
+	struct peer_client_options options = { .name = identity->id,
+					       .servers = identity->servers,
+					       .random = on_random,
+					       .admit = on_admit,
+					       .arg = node };
+	unsigned int i, weak = 0;
+	int result = 0;
+
+	for (i = 0; i < identity->servers && !result; i++) {
+		memcpy(options.server[i].key,
+		       identity->server_key[identity->server_keys == 1 ? 0 : i], KEY_SIZE);
+		result = resolve(&identity->server[i], node->runtime.socket.ip6,
+				 &options.server[i].at, err);
+	}
+	if (result)
+		return result;
+	memcpy(options.secret, node->runtime.secret, sizeof(options.secret));
+	result = peer_client_new(&node->runtime.client, &options, runtime_now_ns(), &weak);
+	explicit_bzero(&options, sizeof(options));
+	if (result == -EINVAL)
+		return err_set(err, EXIT_USAGE, EINVAL,
+			       "--server-key: that of %s is a key of small order",
+			       identity->server[weak].host);
+	return result ? err_set(err, EXIT_ERROR, -result, "out of memory") : 0;
+}
+
+static void set_candidates(struct node *node)
+{
+	struct candidate candidates[CANDIDATES_MAX];
+	struct err err = { 0 };
+	int count = gather_host(candidates, NULL, peer_socket_port(&node->runtime.socket),
+				node->runtime.socket.ip6, &err);
+
+	if (count < 0)
+		log_err(&err);
+	else
+		peer_client_set_candidates(node->runtime.client, candidates, (unsigned int)count,
+					   runtime_now_ns());
+}
+
+static const char *server_name(const struct node *node, unsigned int server)
+{
+	return node->identity->server[server].host;
+}
+
+/* --- links */
+
+static struct link *find_link(const struct node *node, const char *name)
+{
+	struct link *link;
+
+	for (link = node->links; link; link = link->next)
+		if (!strcmp(link->name, name))
+			return link;
+	return NULL;
+}
+
+static void introduced(struct node *node, const struct introduction *introduction)
+{
+	struct link *link = find_link(node, introduction->name);
+	unsigned int slot;
+
+	if (link && link->initiator == introduction->initiator) {
+		link_introduce(link, introduction, runtime_now_ns());
+		return;
+	}
+	for (slot = 0; slot < NODE_LINKS_MAX && node->by_slot[slot]; slot++)
+		;
+	if (link || slot == NODE_LINKS_MAX ||
+	    link_new(&link, &node->runtime, introduction, slot, runtime_now_ns()))
+		return;
+	link->next = node->links;
+	node->links = link;
+	node->by_slot[slot] = link;
+}
+
+static void on_event(struct node *node, const struct peer_client_event *event)
+{
+	char text[ADDR_TEXT_MAX];
+	struct log_line line;
+
+	switch (event->kind) {
+	case PEER_CLIENT_REGISTERED:
+		log_begin(&line, LOG_LEVEL_INFO, "registered");
+		log_field(&line, "server", "%s", server_name(node, event->server));
+		log_field(&line, "public", "%s",
+			  addr_format_port(&event->mapped.addr, event->mapped.port_be, text));
+		log_field(&line, "nat", "%s", event->behind_nat ? "yes" : "no");
+		log_end(&line);
+		if (!node->registered && node->hooks.registered)
+			node->hooks.registered(node->runtime.arg);
+		node->registered = true;
+		break;
+	case PEER_CLIENT_SERVER_SILENT:
+	case PEER_CLIENT_REFUSED:
+		log_begin(&line, LOG_LEVEL_WARNING, "not registered");
+		log_field(&line, "server", "%s", server_name(node, event->server));
+		log_field(&line, "reason", "%s",
+			  peer_client_code_text(event->kind == PEER_CLIENT_REFUSED
+							? event->code
+							: PEER_CLIENT_CODE_SILENT));
+		log_end(&line);
+		if (event->kind == PEER_CLIENT_REFUSED && node->hooks.refused)
+			node->hooks.refused(node->runtime.arg, event->code);
+		break;
+	case PEER_CLIENT_INTRODUCED:
+		introduced(node, &event->introduction);
+		break;
+	case PEER_CLIENT_CONNECT_FAILED:
+		if (node->hooks.connect_failed)
+			node->hooks.connect_failed(node->runtime.arg, event->code);
+		break;
+	case PEER_CLIENT_UNREGISTERED:
+		break;
+	}
+}
+
+static void client_update(struct node *node)
+{
+	uint8_t buffer[PEER_CLIENT_DATAGRAM_SIZE];
+	struct peer_client_event event;
+	struct stun_endpoint to;
+	uint64_t now_ns = runtime_now_ns();
+	size_t size;
+
+	if (peer_client_due_ns(node->runtime.client) <= now_ns)
+		peer_client_timeout(node->runtime.client, now_ns);
+	while (peer_client_next_event(node->runtime.client, &event))
+		on_event(node, &event);
+	explicit_bzero(&event, sizeof(event));
+	while ((size = peer_client_send(node->runtime.client, buffer, &to, now_ns)))
+		peer_socket_send(&node->runtime.socket, &to, buffer, size, size);
+}
+
+static void links_update(struct node *node)
+{
+	struct link **at = &node->links, *link;
+
+	while ((link = *at)) {
+		link_update(link, runtime_now_ns());
+		if (!link->end[0]) {
+			at = &link->next;
+			continue;
+		}
+		*at = link->next;
+		node->by_slot[link->slot] = NULL;
+		node->hooks.over(node->runtime.arg, link);
+		link_free(link, runtime_now_ns());
+	}
+}
+
+static void arm(struct node *node)
+{
+	uint64_t due_ns = peer_client_due_ns(node->runtime.client), now_ns = runtime_now_ns();
+	const struct link *link;
+
+	for (link = node->links; link; link = link->next)
+		if (link_due_ns(link) < due_ns)
+			due_ns = link_due_ns(link);
+	if (due_ns == UINT64_MAX)
+		loop_timer_stop(node->timer);
+	else
+		loop_timer_start(node->timer, due_ns > now_ns ? (due_ns - now_ns + 999) / 1000 : 0);
+}
+
+void node_update(void *arg)
+{
+	struct node *node = arg;
+
+	/* from a hook: the running call goes around once more */
+	node->again = true;
+	if (node->updating)
+		return;
+	node->updating = true;
+	while (node->again) {
+		node->again = false;
+		/* the links ask the client, and what it reports makes links */
+		links_update(node);
+		client_update(node);
+	}
+	node->updating = false;
+	arm(node);
+}
+
+/* --- datagrams */
+
+static void on_quic(struct node *node, const struct stun_endpoint *from, const uint8_t *packet,
+		    size_t length)
+{
+	const uint8_t *id;
+	struct link *link;
+	bool first;
+
+	id = quic_destination(packet, length, &first);
+	if (!id)
+		return;
+	if (first)
+		for (link = node->links; link; link = link->next)
+			if (!memcmp(peer_session_introduction(link->session)->id, id,
+				    QUIC_ID_SIZE)) {
+				if (peer_session_knows(link->session, from))
+					link_packet(link, id, true, packet, length,
+						    runtime_now_ns());
+				return;
+			}
+	link = quic_slot(id) / 2 < NODE_LINKS_MAX ? node->by_slot[quic_slot(id) / 2] : NULL;
+	if (link && peer_session_knows(link->session, from))
+		link_packet(link, id, false, packet, length, runtime_now_ns());
+}
+
+/* RFC 9443: the first byte distinguishes them. */
+static void on_datagram(void *arg, const struct stun_endpoint *from, const uint8_t *data,
+			size_t length)
+{
+	struct node *node = arg;
+	struct stun_message message;
+	struct link *link;
+
+	if (data[0] >= 64) {
+		on_quic(node, from, data, length);
+		return;
+	}
+	if (stun_parse(data, length, &message) ||
+	    peer_client_receive(node->runtime.client, from, &message, runtime_now_ns()))
+		return;
+	for (link = node->links; link; link = link->next)
+		if (peer_session_owns(link->session, &message)) {
+			peer_session_receive(link->session, from, &message, runtime_now_ns());
+			return;
+		}
+}
+
+static void on_readable(void *arg)
+{
+	struct node *node = arg;
+
+	peer_socket_read(&node->runtime.socket, on_datagram, node);
+	node_update(node);
+}
+
+/* --- the network of this host */
+
+static void on_network(void *arg)
+{
+	struct node *node = arg;
+	struct link *link;
+	char buffer[8192];
+
+	while (recv(node->watched_fd, buffer, sizeof(buffer), MSG_DONTWAIT) > 0)
+		;
+	set_candidates(node);
+	peer_client_refresh(node->runtime.client, runtime_now_ns());
+	for (link = node->links; link; link = link->next)
+		peer_session_network_changed(link->session, runtime_now_ns());
+	node_update(node);
+}
+
+/* Without it, a change is noticed when checks fail. */
+static void watch_network(struct node *node)
+{
+	struct sockaddr_nl groups = { .nl_family = AF_NETLINK,
+				      .nl_groups = RTMGRP_IPV4_IFADDR | RTMGRP_IPV6_IFADDR |
+						   RTMGRP_IPV4_ROUTE };
+
+	node->watched_fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK,
+				  NETLINK_ROUTE);
+	if (node->watched_fd >= 0 &&
+	    (bind(node->watched_fd, (struct sockaddr *)&groups, sizeof(groups)) ||
+	     loop_read(node->runtime.loop, node->watched_fd, on_network, node))) {
+		close(node->watched_fd);
+		node->watched_fd = -1;
+	}
+}
+
+/* --- life */
+
+/* Connections and flows take a descriptor each. */
+static void raise_files(void)
+{
+	struct rlimit files;
+
+	if (!getrlimit(RLIMIT_NOFILE, &files)) {
+		files.rlim_cur = files.rlim_max;
+		setrlimit(RLIMIT_NOFILE, &files);
+	}
+}
+
+int node_open(struct node *node, struct err *err)
+{
+	int result;
+
+	raise_files();
+	node->runtime.socket.fd = node->watched_fd = -1;
+	node->runtime.update = node_update;
+	node->runtime.update_arg = node;
+	result = read_secret(node, err);
+	if (!result)
+		result = read_known(node, err);
+	if (!result)
+		result = peer_socket_open(&node->runtime.socket, err);
+	if (!result)
+		result = new_client(node, err);
+	if (result)
+		return result;
+	result = loop_new(&node->runtime.loop);
+	if (!result)
+		result = quic_endpoint_new(&node->runtime.endpoint);
+	if (!result)
+		result = loop_read(node->runtime.loop, node->runtime.socket.fd, on_readable, node);
+	if (!result)
+		node->timer = loop_timer(node->runtime.loop, false, node_update, node);
+	if (!result && !node->timer)
+		result = -ENOMEM;
+	if (result)
+		return err_set(err, EXIT_ERROR, -result, "event loop: %s", strerror(-result));
+	watch_network(node);
+	set_candidates(node);
+	node_update(node);
+	return 0;
+}
+
+void node_close(struct node *node)
+{
+	uint8_t buffer[PEER_CLIENT_DATAGRAM_SIZE];
+	struct stun_endpoint to;
+	struct link *link;
+	size_t size;
+
+	while ((link = node->links)) {
+		node->links = link->next;
+		link_free(link, runtime_now_ns());
+	}
+	if (node->runtime.client) {
+		/* without waiting: a lost request costs the server a minute of room */
+		peer_client_stop(node->runtime.client, runtime_now_ns());
+		while ((size = peer_client_send(node->runtime.client, buffer, &to,
+						runtime_now_ns())))
+			peer_socket_send(&node->runtime.socket, &to, buffer, size, size);
+	}
+	peer_client_free(node->runtime.client);
+	loop_free(node->runtime.loop);
+	quic_endpoint_free(node->runtime.endpoint);
+	if (node->watched_fd >= 0)
+		close(node->watched_fd);
+	peer_socket_close(&node->runtime.socket);
+	peers_free(&node->known);
+	explicit_bzero(node->runtime.secret, sizeof(node->runtime.secret));
+}

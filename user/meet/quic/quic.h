@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * A QUIC connection (RFC 9000) between two peers, over ngtcp2. It knows no sockets and reads no
+ * clock: packets and times go in, packets and deadlines come out. The session owns the addresses,
+ * so that QUIC sees one path, which never changes, whatever NATs and networks do.
+ *
+ * Datagrams (RFC 9221) may be lost and reordered; streams are reliable, bidirectional and subject
+ * to flow control. A packet never exceeds QUIC_PACKET bytes, with which the session has checked the
+ * path: probing for more would need the detection of black holes, which ngtcp2 lacks.
+ *
+ * After a call that queues something, quic_flush() sends it. Handlers may call every function here
+ * except quic_flush(), quic_receive(), quic_expire(), quic_close() and quic_free().
+ */
+#ifndef SLUICE_MEET_QUIC_QUIC_H
+#define SLUICE_MEET_QUIC_QUIC_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/uio.h>
+
+#define QUIC_PACKET	  1200
+#define QUIC_DATAGRAM_MAX 1144 /* its payload */
+#define QUIC_ID_SIZE	  8    /* of a connection id; 2 of the bytes are the slot */
+#define QUIC_STREAMS_MAX  128  /* that a peer may have opened at once */
+#define QUIC_BATCH	  54   /* packets in one call of send(), less than 64 KiB */
+
+struct quic;
+struct quic_endpoint;
+struct quic_stream;
+
+struct quic_handlers {
+	/* Sends packets of @size bytes each, the last of which may be shorter. */
+	void (*send)(void *arg, const void *packets, size_t length, size_t size);
+	/* The handshake has succeeded: the other peer has proved that it has the key. */
+	void (*ready)(void *arg);
+	void (*datagram)(void *arg, const uint8_t *data, size_t length);
+	/* The other peer has opened a stream. Returns the stream's @user; NULL: refuse it. */
+	void *(*opened)(void *arg, struct quic_stream *stream);
+	/* @data counts against the window until quic_stream_consumed(). */
+	void (*data)(void *user, const uint8_t *data, size_t length, bool fin);
+	/* The stream may have space again. */
+	void (*writable)(void *user);
+	/* The stream has ended and must not be used any more; @reset: not by fin in both
+	 * directions. */
+	void (*ended)(void *user, bool reset);
+};
+
+struct quic_settings {
+	bool server;
+	uint16_t slot;			/* finds the connection in quic_slot() */
+	uint8_t first_id[QUIC_ID_SIZE]; /* the destination of the client's first packets; random */
+	uint8_t psk[32];
+	const char *identity; /* of the key: 32 hexadecimal digits */
+	uint64_t rtt_ns;      /* the round trip, as measured by checks; 0: unknown */
+	const struct quic_handlers *handlers;
+	void *arg;
+};
+
+/* What all connections of a process share. Returns 0 or -ENOMEM. */
+int quic_endpoint_new(struct quic_endpoint **endpoint);
+void quic_endpoint_free(struct quic_endpoint *endpoint);
+
+/*
+ * Finds the destination of a packet: QUIC_ID_SIZE bytes, or NULL for other datagrams.
+ * *first: it may be a client's first packet, which has quic_settings.first_id.
+ */
+const uint8_t *quic_destination(const void *packet, size_t length, bool *first);
+/* The slot in the id of a packet that is not a client's first. */
+uint16_t quic_slot(const uint8_t id[QUIC_ID_SIZE]);
+
+/* Creates the client's side; quic_flush() sends its first packet. Returns 0 or -ENOMEM. */
+int quic_connect(struct quic_endpoint *endpoint, const struct quic_settings *settings,
+		 uint64_t now_ns, struct quic **quic);
+/*
+ * Creates the server's side for a client's first packet, which quic_receive() then reads. Returns
+ * 0, -EPROTO if the packet is none, or -ENOMEM.
+ */
+int quic_accept(struct quic_endpoint *endpoint, const struct quic_settings *settings,
+		const void *packet, size_t length, uint64_t now_ns, struct quic **quic);
+void quic_free(struct quic *quic);
+
+/* Returns true if the packet was authentic, and the handshake is over. */
+bool quic_receive(struct quic *quic, const void *packet, size_t length, uint64_t now_ns);
+/* Sends whatever may be sent now. */
+void quic_flush(struct quic *quic, uint64_t now_ns);
+/* Returns when to call quic_expire(); UINT64_MAX: never. */
+uint64_t quic_next_ns(const struct quic *quic);
+void quic_expire(struct quic *quic, uint64_t now_ns);
+/*
+ * The session sends to another address from now on, or again after a pause: repeats what was lost
+ * at once, and does not wait for a timer, whose back-off is as long as the pause.
+ */
+void quic_path_changed(struct quic *quic, uint64_t now_ns);
+/* Tells the other peer that the connection ends, once. */
+void quic_close(struct quic *quic, uint64_t now_ns);
+
+bool quic_is_ready(const struct quic *quic);
+/* NULL, or why the connection is over. */
+const char *quic_end(const struct quic *quic);
+uint64_t quic_rtt_ns(const struct quic *quic);
+
+/*
+ * Queues a datagram of two parts. Returns 0, -EMSGSIZE, -ENOBUFS if the queue is full, or
+ * -ENOTCONN.
+ */
+int quic_datagram(struct quic *quic, const void *head, size_t head_length, const void *data,
+		  size_t length);
+
+/* Opens a stream. Returns NULL if the other peer allows no more now. */
+struct quic_stream *quic_stream_open(struct quic *quic, void *user);
+/* The number of a stream, the same at both peers. */
+uint32_t quic_stream_number(const struct quic_stream *stream);
+/* Describes the free space in up to two pieces. Returns their number; 0: none now. */
+int quic_stream_space(struct quic_stream *stream, struct iovec piece[2]);
+/* Queues @length bytes that are in the space. */
+void quic_stream_commit(struct quic_stream *stream, size_t length);
+/* Copies and queues bytes. Returns how many. */
+size_t quic_stream_write(struct quic_stream *stream, const void *data, size_t length);
+/* Ends the direction to the other peer after what is queued. */
+void quic_stream_finish(struct quic_stream *stream);
+void quic_stream_consumed(struct quic_stream *stream, size_t length);
+/* Ends both directions at once. No handler is called with its @user any more. */
+void quic_stream_reset(struct quic_stream *stream);
+
+#endif

@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What the links of a process share. */
+#ifndef SLUICE_MEET_QUIC_RUNTIME_H
+#define SLUICE_MEET_QUIC_RUNTIME_H
+
+#include "base/clock.h"
+#include "base/loop.h"
+#include "meet/key.h"
+#include "meet/peer/client.h"
+#include "meet/peer/service.h"
+#include "meet/quic/quic.h"
+#include "meet/quic/socket.h"
+
+struct link;
+
+struct runtime {
+	struct loop *loop;
+	struct peer_socket socket;
+	struct quic_endpoint *endpoint;
+	struct peer_client *client;
+	uint8_t secret[KEY_SIZE]; /* own private key */
+	/* What this peer exposes. */
+	const struct service *services;
+	unsigned int service_count;
+	/* Something was queued by an event of the loop: update(update_arg) sends it. */
+	loop_fn update;
+	void *update_arg;
+	/* A link can be used. */
+	void (*ready)(void *arg, struct link *link);
+	/* As in struct carrier_options. */
+	void (*answered)(void *arg, unsigned int code);
+	loop_fn ended;
+	void *arg;
+};
+
+static inline uint64_t runtime_now_ns(void)
+{
+	return clock_now_us() * 1000;
+}
+
+#endif

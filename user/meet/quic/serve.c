@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* peer run: exposes services to other peers. */
+#include "base/log.h"
+#include "base/sd_notify.h"
+#include "meet/peer/process.h"
+#include "meet/quic/node.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <string.h>
+
+static void on_registered(void *arg)
+{
+	sd_notify("READY=1");
+}
+
+static void on_ready(void *arg, struct link *link)
+{
+	struct log_line line;
+
+	log_begin(&line, LOG_LEVEL_INFO, "connected");
+	log_field(&line, "peer", "%s", link->name);
+	log_end(&line);
+}
+
+static void on_over(void *arg, struct link *link)
+{
+	struct log_line line;
+
+	log_begin(&line, LOG_LEVEL_INFO, "disconnected");
+	log_field(&line, "peer", "%s", link->name);
+	log_field(&line, "reason", "%s", link->end);
+	log_end(&line);
+}
+
+static void on_stop(void *arg)
+{
+	loop_stop(((struct node *)arg)->runtime.loop);
+}
+
+int peer_serve(const struct peer_identity *identity, const struct peer_exposed *exposed,
+	       bool verbose, struct err *err)
+{
+	struct node node = { .runtime = { .services = exposed->service,
+					  .service_count = exposed->count,
+					  .ready = on_ready },
+			     .hooks = { .registered = on_registered, .over = on_over },
+			     .identity = identity };
+	int result;
+
+	signal(SIGPIPE, SIG_IGN);
+	log_logfmt(verbose ? LOG_LEVEL_DEBUG : LOG_LEVEL_INFO);
+	result = node_open(&node, err);
+	if (!result) {
+		result = loop_signal(node.runtime.loop, SIGTERM, on_stop, &node);
+		if (!result)
+			result = loop_signal(node.runtime.loop, SIGINT, on_stop, &node);
+		if (!result)
+			result = loop_run(node.runtime.loop);
+		if (result)
+			err_set(err, EXIT_ERROR, -result, "event loop: %s", strerror(-result));
+	}
+	node_close(&node);
+	return result;
+}
