@@ -115,10 +115,10 @@ $(BUILD)/units.a: $(testable)
 $(BUILD)/units.a $(BUILD)/san/units.a:
 	$(Q)rm -f $@ && $(AR) rcs $@ $^
 
-$(unit): $(BUILD)/tests/unit/%: tests/unit/%.c $(BUILD)/san/units.a $(BUILD)/units.a
+$(unit): $(BUILD)/tests/unit/%: tests/unit/%.c $(BUILD)/san/units.a $(BUILD)/units.a $(wildcard tests/unit/*.h)
 	$(call say,TEST,$<)
 	$(Q)mkdir -p $(@D)
-	$(Q)$(CC) -O1 -g $(san) $(STD) $(WARN) -o $@ $^ $(LIBS) -lcmocka
+	$(Q)$(CC) -O1 -g $(san) $(STD) $(WARN) -o $@ $(filter-out %.h,$^) $(LIBS) -lcmocka
 
 $(prog): $(BUILD)/tests/prog/%: tests/prog/%.c $(wildcard tests/prog/*.h) $(BUILD)/units.a | $(skels)
 	$(call say,TEST,$<)
@@ -133,7 +133,7 @@ $(servers): $(BUILD)/tests/%: tests/servers/%.c $(wildcard tests/servers/*.h)
 # For each fuzz target: a fuzzer with libFuzzer (make fuzz), and a plain replay of its corpus (make
 # check). A target may include sources of the program, or name them in lines " * with: FILE…".
 fuzz_with = $(wildcard $(shell sed -n 's,^ \* with: ,,p' $<))
-fuzz_see := $(wildcard include/sluice/*.h user/*/*.[ch] user/*/*/*.[ch])
+fuzz_see := $(wildcard include/sluice/*.h user/*/*.[ch] user/*/*/*.[ch] tests/fuzz/*.h tests/unit/*.h)
 
 $(fuzz): $(BUILD)/fuzz/%: tests/fuzz/%.c $(fuzz_see)
 	$(call say,FUZZ,$<)

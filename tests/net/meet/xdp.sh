@@ -99,14 +99,7 @@ PYTHON
 want_equal "$(answered)" "(4, 1, 3, 0)"
 
 say "clients of others"
-stunclient=$(server_path usr/bin/turnutils_stunclient)
-for server in 192.0.2.1 2001:db8::1; do
-	own=192.0.2.10
-	[[ $server != *:* ]] || own=2001:db8::10
-	want_status 0 in_ns "$CONTAINER" "$stunclient" -L "$own" "$server"
-	want_text "UDP reflexive addr: "
-	want_text "$own:"
-done
+stunclients_bind
 want_equal "$(answered)" "(6, 1, 3, 0)"
 # XDP answers the probe, and the server the requests with RESPONSE-PORT
 want_equal "$(json "(d['mapping']['behaviour'], d['ports']['behaviour'], d['lifetime']['alive_s'])" \
