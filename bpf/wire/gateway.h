@@ -9,7 +9,7 @@
 #define SLUICE_BPF_WIRE_GATEWAY_H
 
 #include "common/addr.h"
-#include "common/clock.h"
+#include "common/ticks.h"
 #include "wire/record.h"
 
 static __always_inline bool addr_is_servers(const struct sluice_addr *addr)
@@ -23,7 +23,7 @@ static __always_inline void gateway_request(struct __sk_buff *skb, const struct 
 					    struct change *change)
 {
 	struct sluice_wire_set *set;
-	__u32 now = clock(), flags;
+	__u32 now = tick_clock(), flags;
 
 	if (!addr_is_servers(&ends->target))
 		return;
@@ -55,7 +55,7 @@ static __always_inline void gateway_reply(struct __sk_buff *skb, const struct en
 					  struct change *change)
 {
 	struct sluice_wire_set *set;
-	__u32 now = clock(), flags;
+	__u32 now = tick_clock(), flags;
 
 	if (!addr_is_servers(&ends->source))
 		return;

@@ -9,7 +9,7 @@
 #define SLUICE_BPF_WIRE_HOST_H
 
 #include "common/addr.h"
-#include "common/clock.h"
+#include "common/ticks.h"
 #include "wire/bridge.h"
 #include "wire/conntrack.h"
 #include "wire/record.h"
@@ -72,7 +72,7 @@ static __noinline void request_route(struct __sk_buff *skb, const struct wire_ke
 	 * guess
 	 */
 	if (view->flags & SLUICE_WIRE_SECOND ||
-	    sluice_flow_idle(clock(), view->searched) < SLUICE_WIRE_SEARCH)
+	    sluice_flow_idle(tick_clock(), view->searched) < SLUICE_WIRE_SEARCH)
 		return;
 	count(SLUICE_WIRE_address_search);
 	view->has_searched = true;
@@ -86,7 +86,7 @@ static __always_inline void host_request(struct __sk_buff *skb, const struct end
 					 bool conntrack, struct change *change)
 {
 	struct sluice_wire_set *set;
-	__u32 now = clock(), flags;
+	__u32 now = tick_clock(), flags;
 
 	change->outcome = SLUICE_WIRE_request_other_host;
 	if (!frame_is_local(skb, now))
@@ -138,7 +138,7 @@ static __always_inline void host_reply(struct __sk_buff *skb, const struct ends 
 				       struct change *change)
 {
 	struct sluice_wire_set *set;
-	__u32 now = clock(), flags, genid;
+	__u32 now = tick_clock(), flags, genid;
 	enum sender sender;
 	__u64 cookie;
 

@@ -11,7 +11,7 @@
 #define SLUICE_BPF_WIRE_RECORD_H
 
 #include "common/addr.h"
-#include "common/clock.h"
+#include "common/ticks.h"
 #include "wire/maps.h"
 #include "wire/table.h"
 
@@ -175,7 +175,7 @@ static __noinline enum sluice_wire_counter record_request(struct sluice_wire_set
 {
 	bool known, found, promoted = false, evicts = false;
 	struct sluice_wire_flow *flow;
-	__u32 now = clock(), way;
+	__u32 now = tick_clock(), way;
 	int evicted = -1;
 
 	bpf_spin_lock(&set->lock);
@@ -220,7 +220,7 @@ static __noinline enum sluice_wire_counter record_request(struct sluice_wire_set
 static __noinline void record_route(struct sluice_wire_set *set, const struct wire_key *key,
 				    const struct wire_view *found)
 {
-	__u32 now = clock(), way, index = found->index & 1;
+	__u32 now = tick_clock(), way, index = found->index & 1;
 	struct sluice_wire_flow *flow;
 
 	bpf_spin_lock(&set->lock);
@@ -267,7 +267,7 @@ static __noinline enum sluice_wire_counter record_reply(struct sluice_wire_set *
 							__u64 cookie, struct wire_view *view)
 {
 	enum sluice_wire_counter outcome = SLUICE_WIRE_reply_no_flow;
-	__u32 now = clock(), genid = view->genid, way, index;
+	__u32 now = tick_clock(), genid = view->genid, way, index;
 	struct sluice_wire_flow *flow;
 
 	bpf_spin_lock(&set->lock);
@@ -308,7 +308,7 @@ static __noinline bool record_prove(struct sluice_wire_set *set, const struct wi
 				    const struct wire_view *view, const struct sluice_addr *source,
 				    __u64 cookie)
 {
-	__u32 now = clock(), way, index = view->index & 1;
+	__u32 now = tick_clock(), way, index = view->index & 1;
 	struct sluice_wire_flow *flow;
 	bool fresh = false;
 
@@ -343,7 +343,7 @@ unlock:
 /* Leaves all datagrams of a record alone, since DNAT sends the peer's requests elsewhere. */
 static __noinline void record_mix(struct sluice_wire_set *set, const struct wire_key *key)
 {
-	__u32 now = clock(), way;
+	__u32 now = tick_clock(), way;
 
 	bpf_spin_lock(&set->lock);
 	way = record_find(set, key);
@@ -361,7 +361,7 @@ static __noinline bool record_translate(struct sluice_wire_set *set, const struc
 					const struct sluice_addr *quoted, bool reply,
 					struct sluice_addr *to)
 {
-	__u32 now = clock(), way, index;
+	__u32 now = tick_clock(), way, index;
 	struct sluice_wire_flow *flow;
 	bool found = false;
 

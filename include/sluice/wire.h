@@ -14,7 +14,7 @@
 #include <sluice/flow.h>
 
 /* Raised whenever a pinned map changes its layout or its meaning. */
-#define SLUICE_WIRE_ABI 5
+#define SLUICE_WIRE_ABI 6
 
 #define SLUICE_FRAGMENT_SETS 512
 /* Linux waits 30 s for the rest of an IPv4 datagram (RFC 791: 15 to 255 s). */

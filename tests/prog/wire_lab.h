@@ -18,6 +18,7 @@
 #define SLUICE_TESTS_PROG_WIRE_LAB_H
 
 #include "bpf/wire/wire.skel.h"
+#include "kernel/ticks.h"
 #include "packet_build.h"
 
 #include <bpf/bpf.h>
@@ -501,6 +502,7 @@ static inline int programs_load(struct programs *programs, uint32_t role)
 		return -1;
 	skel->rodata->role = role;
 	skel->rodata->seed = SEED;
+	skel->rodata->tick_ns = ticks_length_ns();
 	skel->rodata->age = sluice_flow_clock(AGE_MS * 1000000ULL);
 	skel->rodata->sets = SETS;
 	memset((void *)skel->rodata->ports, 0xff, sizeof(skel->rodata->ports));

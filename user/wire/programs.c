@@ -5,6 +5,7 @@
 #include "kernel/links.h"
 #include "kernel/maps.h"
 #include "kernel/pins.h"
+#include "kernel/ticks.h"
 #include "wire/needs.h"
 #include "wire/pins.h"
 
@@ -37,6 +38,7 @@ int wire_pair_load(struct wire_pair *pair, struct object *object,
 	if (skel) {
 		skel->rodata->role = roles;
 		skel->rodata->seed = meta->seed;
+		skel->rodata->tick_ns = ticks_length_ns();
 		skel->rodata->age = sluice_flow_clock(meta->age_ns);
 		skel->rodata->sets = meta->sets;
 		skel->rodata->any_port = meta->any_port;
