@@ -211,12 +211,17 @@ static void test_wrong(void **state)
 static void flow_recent(const struct shape *request)
 {
 	struct sluice_wire_set set;
+	struct sluice_wire_flow *flow;
 	uint32_t index, now;
-	int way = flow_find(&host, request, &set, &index);
+	int i, way = flow_find(&host, request, &set, &index);
 
 	assert_true(way >= 0);
+	flow = &set.flow[way];
 	assert_int_equal(ticks_clock(&now), 0);
-	set.flow[way].pending[0] = set.flow[way].pending[1] = set.flow[way].judged = now;
+	flow->judged = now;
+	for (i = 0; i < 2; i++)
+		if (flow->pending[i])
+			flow->pending[i] = now | 1;
 	flow_store(&host, index, &set);
 }
 
@@ -566,8 +571,10 @@ static void judge(const struct shape *request, int server, const char *source)
 {
 	struct shape known = request4(next_port(), 2081);
 	int wrong = server_open("0.0.0.0", 2081), way;
+	struct sluice_wire_flow *flow;
 	struct sluice_wire_set set;
-	socklen_t size = sizeof(__u64);
+	__u64 cookie, hash;
+	socklen_t size = sizeof(cookie);
 	uint32_t index, genid;
 
 	/* that of this host's addresses */
@@ -578,11 +585,13 @@ static void judge(const struct shape *request, int server, const char *source)
 	genid = set.flow[way].genid;
 	way = flow_find(&host, request, &set, &index);
 	assert_true(way >= 0);
-	set.flow[way].genid = genid;
-	set.flow[way].server[0].word_be[2] = htonl(0xffff);
-	addr_put(source, set.flow[way].server[0].byte + 12);
-	assert_int_equal(getsockopt(server, SOL_SOCKET, SO_COOKIE, &set.flow[way].cookie, &size),
-			 0);
+	flow = &set.flow[way];
+	flow->genid = genid;
+	flow->server[0].word_be[2] = htonl(0xffff);
+	addr_put(source, flow->server[0].byte + 12);
+	assert_int_equal(getsockopt(server, SOL_SOCKET, SO_COOKIE, &cookie, &size), 0);
+	hash = sluice_wire_hash(SEED, &flow->peer, flow->peer_port_be, flow->port_be, flow->scope);
+	flow->seal = sluice_wire_seal(hash, &flow->requested[0], &flow->server[0], cookie, genid);
 	flow_store(&host, index, &set);
 }
 

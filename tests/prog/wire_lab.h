@@ -225,8 +225,8 @@ static inline void flow_past(const struct programs *programs, const struct shape
 	assert_true(way >= 0);
 	flow = &set.flow[way];
 	set.seen[way] -= ago;
-	flow->pending[0] -= ago;
-	flow->pending[1] -= ago;
+	flow->pending[0] -= flow->pending[0] ? ago : 0;
+	flow->pending[1] -= flow->pending[1] ? ago : 0;
 	flow->judged -= ago;
 	flow->routed -= ago;
 	flow->searched -= ago;
