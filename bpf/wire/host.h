@@ -155,11 +155,8 @@ static __always_inline void host_reply(struct __sk_buff *skb, const struct ends 
 	change->outcome = flow ? reply_is_clear(flow) : SLUICE_WIRE_reply_no_flow;
 	if (change->outcome != SLUICE_WIRE_COUNTERS_MAX)
 		return;
-	/*
-	 * a packet that this host has sent to itself and forwards has the server's socket as well
-	 */
-	cookie = skb->ingress_ifindex ? 0 : bpf_get_socket_cookie(skb);
-	genid = host_genid(skb, &ends->source);
+	cookie = sender_cookie(skb, conntrack);
+	genid = sender_genid(skb, &ends->source, conntrack);
 	if (likely(reply_is_sealed(set, way, key, &ends->source, cookie, genid, now,
 				   &change->to))) {
 		change->outcome = SLUICE_WIRE_reply_rewritten;

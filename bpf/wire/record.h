@@ -88,13 +88,23 @@ static __always_inline struct sluice_addr *flow_server(struct sluice_wire_flow *
 	return index ? &flow->server[1] : &flow->server[0];
 }
 
+/* Once a request was redirected, any socket's answers from the server address belong to it. */
+static __always_inline __u64 flow_seal(const struct sluice_wire_flow *flow,
+				       const struct wire_key *key,
+				       const struct sluice_addr *requested,
+				       const struct sluice_addr *source, __u64 cookie, __u32 genid)
+{
+	cookie = flow->flags & SLUICE_WIRE_DST ? 0 : cookie;
+	return sluice_wire_seal(key->hash, requested, source, cookie, genid);
+}
+
 static __always_inline bool flow_is_sealed(const struct sluice_wire_flow *flow,
 					   const struct wire_key *key,
 					   const struct sluice_addr *requested,
 					   const struct sluice_addr *source, __u64 cookie,
 					   __u32 genid, __u32 now)
 {
-	return flow->seal == sluice_wire_seal(key->hash, requested, source, cookie, genid) &&
+	return flow->seal == flow_seal(flow, key, requested, source, cookie, genid) &&
 	       sluice_flow_idle(now, flow->judged) <= SLUICE_WIRE_RECHECK;
 }
 
@@ -345,7 +355,7 @@ static __noinline bool record_prove(struct sluice_wire_set *set, const struct wi
 		record_unprove(set, way, flow->flags & SLUICE_WIRE_DST);
 	*flow_server(flow, index) = *source;
 	flow->genid = view->genid;
-	flow->seal = sluice_wire_seal(key->hash, &view->requested, source, cookie, view->genid);
+	flow->seal = flow_seal(flow, key, &view->requested, source, cookie, view->genid);
 	flow->judged = now;
 	flow->pending[index] = 0;
 	flow->flags &= ~(SLUICE_WIRE_WITHHELD | SLUICE_WIRE_DEVICE);
