@@ -161,7 +161,7 @@ check: setup-test
 	$(Q)tools/own-root tests/run $(CHECK) $(prog) $(net) $(unit) $(replay)
 
 # Tests that take longer than a minute, or need more packages than `make check`.
-nightly: setup-test
+nightly: setup-nightly
 	$(Q)$(MAKE) $(parallel) --no-print-directory tested $(fuzz)
 	$(Q)tools/own-root tests/run --timeout 1800 $(CHECK) tests/nightly
 
@@ -172,7 +172,9 @@ demo: setup-demo
 # Selected rows: make bench BENCH='--rows ^wire'; see tools/bench/run --help.
 bench_with := $(BUILD)/tools/echo $(BUILD)/tools/hooks $(BUILD)/tools/packets \
 	$(BUILD)/tools/empty.bpf.o $(BUILD)/tools/follow $(BUILD)/tools/steer \
-	$(BUILD)/tools/steer_worker $(BUILD)/tools/steer_empty.bpf.o $(BUILD)/tools/hold
+	$(BUILD)/tools/steer_worker $(BUILD)/tools/steer_empty.bpf.o $(BUILD)/tools/freed \
+	$(BUILD)/tools/freed.bpf.o $(BUILD)/tools/hold $(BUILD)/tests/udp-requests \
+	$(BUILD)/tools/rendezvous $(BUILD)/tools/softirq.bpf.o
 
 $(BUILD)/tools/%: tools/bench/%.c
 	$(call say,CC,$<)
@@ -208,9 +210,9 @@ bench-close: $(BUILD)/tools/close
 	$(Q)$(BUILD)/tools/close $(BENCH)
 
 # The inner makes read this file again, and so find the packages that this one installs.
-.PHONY: tested benched bench-follow bench-close bench-rendezvous setup-build setup-demo setup-test
+.PHONY: tested benched bench-follow bench-close bench-rendezvous setup-build setup-demo setup-test setup-nightly
 setup: setup-test
-setup-build setup-demo setup-test: setup-%:
+setup-build setup-demo setup-test setup-nightly: setup-%:
 	$(Q)tools/setup.sh $*
 
 # --- maintenance

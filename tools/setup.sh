@@ -18,6 +18,7 @@ RUN="bpftool iproute2 nftables conntrack procps mount util-linux socat netcat-op
 UNIT="libcmocka-dev python3"
 NET="$RUN libcap2-bin iperf3 tcpdump strace dnsmasq-base bind9-dnsutils zsh fish bash-completion
 	stun-client python3-aioice"
+NIGHTLY="chromium-headless-shell"
 LINT="clang-format clang-tidy cppcheck mandoc"
 
 # Servers, with package and path. unbound, knot and pdns_recursor have one socket per thread. All
@@ -29,12 +30,13 @@ TEST_DAEMONS="knot:usr/sbin/knotd pdns-recursor:usr/sbin/pdns_recursor nsd:usr/s
 usage()
 {
 	cat <<-'TEXT'
-		usage: tools/setup.sh build|demo|test
+		usage: tools/setup.sh build|demo|test|nightly
 
-		  build  what `make` needs
-		  demo   the same, and what `make demo` needs
-		  test   the same, and what `make check` and `make lint` need, servers among it;
-		         without root, where only the unit tests run, what those need
+		  build    what `make` needs
+		  demo     the same, and what `make demo` needs
+		  test     the same, and what `make check` and `make lint` need, servers among it;
+		           without root, where only the unit tests run, what those need
+		  nightly  the same, and what `make nightly` needs: a browser, and packages of npm
 	TEXT
 }
 
@@ -137,14 +139,30 @@ setup_servers()
 	done
 }
 
+# The packages are pinned by package-lock.json, and none may run a script of its own.
+setup_npm()
+{
+	local packages=$ROOT/build/interop
+
+	! cmp -s "$ROOT/tests/interop/package-lock.json" "$packages/installed.json" || return 0
+	echo "setup: installing packages of npm under build/interop"
+	mkdir -p "$packages"
+	cp "$ROOT"/tests/interop/package*.json "$packages"
+	quiet npm --prefix "$packages" ci --prefer-offline --ignore-scripts --no-audit --no-fund
+	cp "$packages/package-lock.json" "$packages/installed.json"
+}
+
 want()
 {
 	case "$1" in
 	build) echo "$BUILD" ;;
 	demo) echo "$BUILD $RUN" ;;
-	test)
+	test | nightly)
 		echo "$BUILD $UNIT $LINT"
 		[ "$(id -u)" != 0 ] || echo "$NET"
+		[ "$1" = test ] || echo "$NIGHTLY"
+		# others than Debian package npm with node
+		[ "$1" = test ] || command -v npm >/dev/null || echo npm
 		;;
 	esac
 }
@@ -166,6 +184,7 @@ main()
 	setup_servers $DEMO_DAEMONS
 	# shellcheck disable=SC2086
 	[ "$1" = demo ] || setup_servers $TEST_DAEMONS
+	[ "$1" != nightly ] || setup_npm
 }
 
 main "$@"

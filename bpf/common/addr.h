@@ -32,6 +32,15 @@ static __always_inline bool addr_is_ip4(const struct sluice_addr *addr)
 	return !addr->half[0] && addr->word_be[2] == bpf_htonl(0xffff);
 }
 
+/* Returns 0. The verifier does not know that, if it does not know @number. */
+static __always_inline __u64 hidden_zero(__u64 number)
+{
+	__u64 same = number;
+
+	asm volatile("%0 ^= %1" : "+r"(same) : "r"(number));
+	return same;
+}
+
 static __always_inline bool addr_is_link_local(const struct sluice_addr *addr)
 {
 	return (addr->word_be[0] & bpf_htonl(0xffc00000)) == bpf_htonl(0xfe800000);

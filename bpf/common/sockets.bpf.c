@@ -26,6 +26,8 @@
 struct sluice_sockets_filter filter;
 /* Cleared by the loader before each walk. */
 __u32 seen[GROUPS_SEEN];
+/* The members of one group: too large for the stack. One walk runs at a time. */
+struct sluice_socket_members members;
 
 /* A receiver releases memory in batches (net/ipv4/udp.c, udp_rmem_release()). */
 struct udp_sock {
@@ -67,24 +69,21 @@ static __always_inline int members_write(struct seq_file *seq, struct sock_reuse
 					 __u64 number)
 {
 	const char *socks = (const char *)group + bpf_core_field_offset(group->socks);
-	__u64 count = BPF_CORE_READ(group, num_socks), at;
+	__u64 count = BPF_CORE_READ(group, num_socks), size;
 
 	if (*group_seen(number) == number)
 		return 0;
-	for (at = 0; at < SLUICE_GROUP_MAX && at < count; at += SLUICE_SOCKET_MEMBERS) {
-		struct sluice_socket_members members = { .group = number, .first = at };
-		__u64 left = count - at;
-
-		asm volatile("" : "+r"(at));
-		if (left > SLUICE_SOCKET_MEMBERS)
-			left = SLUICE_SOCKET_MEMBERS;
-		members.count = left;
-		bpf_probe_read_kernel(members.sock, left * sizeof(*members.sock),
-				      socks + at * sizeof(*members.sock));
-		if (bpf_seq_write(seq, &members, sizeof(members)))
-			return -1;
-	}
-	return 0;
+	if (count > SLUICE_GROUP_MAX)
+		count = SLUICE_GROUP_MAX;
+	members.group = number;
+	members.count = count;
+	bpf_probe_read_kernel(members.sock, count * sizeof(*members.sock), socks);
+	size = sluice_members_items(count) * sizeof(struct sluice_socket_record);
+	/* the verifier does not know the result of a division */
+	asm volatile("" : "+r"(size));
+	if (size > sizeof(members))
+		return 0;
+	return bpf_seq_write(seq, &members, size) ? -1 : 0;
 }
 
 static __always_inline void record_group(struct sluice_socket_record *record,
@@ -138,9 +137,9 @@ static __always_inline __u32 task_number(struct task_struct *task)
  * have thousands of uids there. If root created it, returns the uid of the task: root's containers
  * are not one user.
  */
-static __always_inline __u32 task_user(struct task_struct *task)
+__noinline __u32 task_user(__u64 real_cred)
 {
-	const struct cred *cred = BPF_CORE_READ(task, real_cred);
+	const struct cred *cred = (void *)real_cred;
 	const struct user_namespace *in = BPF_CORE_READ(cred, user_ns);
 	__u32 creator = 0, level;
 
@@ -196,10 +195,10 @@ int sluice_sockets(struct bpf_iter__task_file *ctx)
 	record.pid = task_number(BPF_CORE_READ(task, group_leader));
 	/* the walk skips a thread that shares the leader's files; an exited leader has none */
 	record.tid = task_number(task);
-	record.uid = task_user(task);
+	record.uid = task_user((__u64)BPF_CORE_READ(task, real_cred));
 	record.fd = ctx->fd;
 	bpf_probe_read_kernel_str(record.comm, sizeof(record.comm), task->comm);
-	if (!bpf_seq_write(ctx->meta->seq, &record, sizeof(record)) && group &&
+	if (!bpf_seq_write(ctx->meta->seq, &record, sizeof(record)) && group && filter.members &&
 	    !members_write(ctx->meta->seq, group, record.group))
 		*group_seen(record.group) = record.group;
 	return 0;

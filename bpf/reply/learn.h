@@ -89,7 +89,8 @@ static __always_inline void learn_all(struct __sk_buff *skb, struct sluice_sock 
 		.peer_port_be = datagram->source_port_be,
 		.port = port,
 		.netns = sock->netns,
-		.scope = addr_is_link_local(&datagram->source) ? skb->ifindex : 0,
+		.scope = addr_is_link_local(&datagram->source) ? skb->ifindex
+							       : hidden_zero(skb->ifindex),
 	};
 	enum sluice_reply_counter outcome = learn(skb, sock, &key, datagram);
 

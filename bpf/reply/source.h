@@ -44,6 +44,8 @@ static __always_inline void key_peer6(struct flow_key *key, const struct bpf_soc
 	key->peer.word_be[2] = ctx->user_ip6[2];
 	key->peer.word_be[3] = ctx->user_ip6[3];
 	key->peer_port_be = ctx->user_port;
+	/* the verifier then follows one state, of any scope, not another one for no scope */
+	key->scope = hidden_zero(key->peer.word_be[0]);
 	if (addr_is_link_local(&key->peer)) {
 		const void *to = BPF_CORE_READ((struct bpf_sock_addr_kern *)ctx, uaddr);
 
@@ -62,10 +64,10 @@ static __always_inline enum sluice_reply_counter flow_source(const struct sluice
 							     struct flow_key *key,
 							     struct sluice_addr *source)
 {
-	bool ip4 = addr_is_ip4(&key->peer);
 	struct sluice_flow_set *set;
 	struct flow_view flow;
 	__u32 generation;
+	bool ip4;
 
 	flow_key_hash(key);
 	set = flow_set(key);
@@ -73,6 +75,9 @@ static __always_inline enum sluice_reply_counter flow_source(const struct sluice
 		return SLUICE_REPLY_left_no_flow;
 	if (sluice_flow_idle(tick_clock(), flow.seen) > age)
 		return SLUICE_REPLY_left_expired;
+	/* not before the search, which the verifier would follow for each family */
+	asm volatile("" ::: "memory");
+	ip4 = addr_is_ip4(&key->peer);
 	generation = local_addr_generation(sock->net, ip4);
 	if (flow.generation != generation) {
 		if (local_addr_usable(sock, &flow.local, ip4, generation, false) != ADDR_USABLE)

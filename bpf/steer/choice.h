@@ -67,19 +67,22 @@ static __always_inline const struct sluice_steer_choice *choice_now(void)
 	return bpf_map_lookup_elem(&sluice_choices, &index);
 }
 
-/* Selects a socket for a new flow, by load or by hash, and stores its slot in @slot. */
-static __always_inline bool choose(const struct datagram *of, bool by_load, __u32 *slot)
+/*
+ * Selects a socket for a new flow, by load or by hash. Returns its slot, or SLUICE_STEER_SLOTS if
+ * none is selected.
+ */
+static __always_inline __u32 choose_slot(const struct datagram *of, bool by_load)
 {
 	const struct sluice_steer_choice *choice = choice_now();
-	__u32 count_ = choice ? choice->count : 0, first, at, step;
+	__u32 count_ = choice ? choice->count : 0, first, at, step, slot;
 	__u64 try;
 
 	if (!count_ || count_ > SLUICE_STEER_SLOTS) {
 		count(SLUICE_STEER_kernel_no_worker);
-		return false;
+		return SLUICE_STEER_SLOTS;
 	}
 	first = scale(policy == SLUICE_STEER_SOURCE ? of->hash >> 32 : of->ctx->hash, count_);
-	if (by_load && clock_ns() >= settled_ns)
+	if (policy == SLUICE_STEER_LOAD && by_load && clock_ns() >= settled_ns)
 		first = choice_better(of, choice, count_, first);
 	/* spread the flows of a dead or full worker instead of giving its neighbour all of them */
 	step = 1 + scale(of->hash, count_ - 1);
@@ -87,25 +90,58 @@ static __always_inline bool choose(const struct datagram *of, bool by_load, __u3
 		const struct sluice_steer_slot *candidate;
 
 		asm volatile("" : "+r"(try));
-		*slot = choice_at(choice, at);
-		candidate = bpf_map_lookup_elem(&sluice_slots, slot);
+		slot = choice_at(choice, at);
+		candidate = bpf_map_lookup_elem(&sluice_slots, &slot);
 		if (queue_is_full(candidate, of->casts))
 			count(SLUICE_STEER_passed_full);
-		else if (slot_select(of, candidate, *slot))
-			return true;
+		else if (slot_select(of, candidate, slot))
+			return slot;
 		else
 			count(SLUICE_STEER_stale_slot);
 		at += step;
 		at = at < count_ ? at : at - count_;
 		step = 1;
 	}
-	*slot = choice_at(choice, first);
-	if (slot_select(of, bpf_map_lookup_elem(&sluice_slots, slot), *slot)) {
+	slot = choice_at(choice, first);
+	if (slot_select(of, bpf_map_lookup_elem(&sluice_slots, &slot), slot)) {
 		count(SLUICE_STEER_all_full);
-		return true;
+		return slot;
 	}
 	count(SLUICE_STEER_kernel_refused);
-	return false;
+	return SLUICE_STEER_SLOTS;
+}
+
+/*
+ * Global functions, since the verifier checks each of them once, not once for each path to it.
+ * Kernel 5.10 accepts only the context and numbers as arguments.
+ */
+__noinline __u32 choose_by_casts(struct sk_reuseport_md *ctx, __u64 hash, __u64 chosen, __u32 now,
+				 bool by_load)
+{
+	const struct datagram of = {
+		.ctx = ctx,
+		.hash = hash,
+		.chosen = chosen,
+		.now = now,
+		.casts = true,
+	};
+
+	return choose_slot(&of, by_load);
+}
+
+__noinline __u32 choose_by_helpers(struct sk_reuseport_md *ctx, __u64 hash, __u32 now, bool by_load)
+{
+	const struct datagram of = { .ctx = ctx, .hash = hash, .now = now };
+
+	return choose_slot(&of, by_load);
+}
+
+/* Selects a socket for a new flow, and stores its slot in @slot. */
+static __always_inline bool choose(const struct datagram *of, bool by_load, __u32 *slot)
+{
+	*slot = of->casts ? choose_by_casts(of->ctx, of->hash, of->chosen, of->now, by_load)
+			  : choose_by_helpers(of->ctx, of->hash, of->now, by_load);
+	return *slot < SLUICE_STEER_SLOTS;
 }
 
 static __always_inline bool cpu_select(const struct datagram *of, __u32 *slot)

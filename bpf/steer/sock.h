@@ -36,9 +36,10 @@ extern void *bpf_rdonly_cast(const void *object, __u32 type) __ksym __weak;
 /* The current datagram. */
 struct datagram {
 	struct sk_reuseport_md *ctx;
-	__u64 print; /* sluice_steer_print() */
-	__u64 hash;  /* sluice_steer_hash() */
-	__u32 now;   /* tick_clock() */
+	__u64 print;  /* sluice_steer_print() */
+	__u64 hash;   /* sluice_steer_hash() */
+	__u64 chosen; /* kernel_choice() */
+	__u32 now;    /* tick_clock() */
 	bool casts;
 };
 

@@ -79,6 +79,7 @@ static __always_inline int steer(struct sk_reuseport_md *ctx, bool casts)
 	struct sluice_steer_set *set;
 	__u32 index, way;
 
+	of.chosen = kernel_choice(&of);
 	if (policy == SLUICE_STEER_CPU)
 		return steer_by_cpu(&of);
 	if (!print_read(&of)) {

@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: (GPL-2.0-or-later OR BSD-2-Clause) */
 /*
  * The output of the socket iterator, in items of one size: a record for each pair of a UDP socket
- * and a process that holds it, and the members of each reuseport group.
+ * and a process that holds it, and the members of each reuseport group, in as many items as they
+ * need.
  */
 #ifndef SLUICE_SOCKETS_H
 #define SLUICE_SOCKETS_H
 
 #include <sluice/flow.h>
+#include <stddef.h>
 
 #define SLUICE_COMM_SIZE 16 /* TASK_COMM_LEN */
 
@@ -43,25 +45,33 @@ struct sluice_socket_record {
 };
 _Static_assert(sizeof(struct sluice_socket_record) == 136, "struct sluice_socket_record");
 
-#define SLUICE_SOCKET_MEMBERS 14
-
-/* A part of a group, in the kernel's order. */
+/* The members of a group, in the kernel's order. Only the items that contain them are written. */
 struct sluice_socket_members {
 	__u64 none;  /* 0, unlike the first word of a record */
 	__u64 group; /* as in the record */
-	__u32 first; /* index of sock[0] */
-	__u32 count;
-	__u64 sock[SLUICE_SOCKET_MEMBERS];
+	__u64 count;
+	__u64 sock[SLUICE_GROUP_MAX + 10]; /* fills the last item */
 };
-_Static_assert(sizeof(struct sluice_socket_members) == sizeof(struct sluice_socket_record),
+_Static_assert(sizeof(struct sluice_socket_members) % sizeof(struct sluice_socket_record) == 0,
 	       "struct sluice_socket_members");
+
+/* Returns the number of items that contain @count members. */
+static inline __u64 sluice_members_items(__u64 count)
+{
+	const __u64 item = sizeof(struct sluice_socket_record) / sizeof(__u64);
+
+	return (offsetof(struct sluice_socket_members, sock) / sizeof(__u64) + count + item - 1) /
+	       item;
+}
 
 /* Selects the sockets that a walk returns. */
 struct sluice_sockets_filter {
 	__u32 groups;	/* only members of reuseport groups */
 	__u32 programs; /* only members of groups with a program */
 	__u32 any_port;
-	__u32 netns; /* inode number; 0: all */
+	__u32 members; /* also return the members of groups */
+	__u32 netns;   /* inode number; 0: all */
+	__u32 reserved;
 	__u64 ports[1024];
 };
 

@@ -7,6 +7,7 @@
  *
  * with: user/meet/rendezvous/prefix.c
  * with: user/base/timer_wheel.c user/net/stun*.c
+ * with: user/base/err.c user/base/log.c user/base/text.c
  */
 #include <stdint.h>
 #include <sys/epoll.h>
@@ -70,6 +71,20 @@ int loop_read(struct loop *loop, int fd, loop_fn fn, void *arg)
 }
 
 void loop_remove(struct loop *loop, int fd)
+{
+}
+
+struct loop_timer *loop_timer(struct loop *loop, bool repeat, loop_fn fn, void *arg)
+{
+	return NULL;
+}
+
+int loop_timer_start(struct loop_timer *timer, uint64_t us)
+{
+	return -ENOSYS;
+}
+
+void loop_timer_free(struct loop *loop, struct loop_timer *timer)
 {
 }
 

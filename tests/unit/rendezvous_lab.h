@@ -10,6 +10,7 @@
 
 #include "base/addr.h"
 #include "meet/candidate.h"
+#include "meet/nonce.h"
 #include "meet/rendezvous/request.h"
 #include "meet/rendezvous/server.h"
 

@@ -63,6 +63,13 @@ static void test_err(void **state)
 	catch_begin();
 	log_err(&err);
 	assert_string_equal(catch_end(), "level=error msg=\"it broke\" hint=\"fix it\"\n");
+	/* each mistake in a file has a line of its own */
+	snprintf(err.detail, sizeof(err.detail), "f:1: no\nf:2: \tnot\n");
+	catch_begin();
+	log_err(&err);
+	assert_string_equal(catch_end(), "level=error msg=\"it broke\" hint=\"fix it\"\n"
+					 "level=error msg=\"f:1: no\"\n"
+					 "level=error msg=\"f:2: ?not\"\n");
 }
 
 /* A condition that lasts is logged once: again if its text changes, and if it comes back. */

@@ -50,6 +50,34 @@ static void test_small_order(void **state)
 	assert_int_equal(key_derive(derived, alice, weak), -EINVAL);
 }
 
+/* The table knows what the multiplication shows: those of order 8, and the numbers around 0 and p.
+ */
+static void test_weak(void **state)
+{
+	static const uint8_t eight[2][KEY_SIZE] = {
+		{ 0xe0, 0xeb, 0x7a, 0x7c, 0x3b, 0x41, 0xb8, 0xae, 0x16, 0x56, 0xe3,
+		  0xfa, 0xf1, 0x9f, 0xc4, 0x6a, 0xda, 0x09, 0x8d, 0xeb, 0x9c, 0x32,
+		  0xb1, 0xfd, 0x86, 0x62, 0x05, 0x16, 0x5f, 0x49, 0xb8, 0x00 },
+		{ 0x5f, 0x9c, 0x95, 0xbc, 0xa3, 0x50, 0x8c, 0x24, 0xb1, 0xd0, 0xb1,
+		  0x55, 0x9c, 0x83, 0xef, 0x5b, 0x04, 0x44, 0x5c, 0xc4, 0x58, 0x1c,
+		  0x8e, 0x86, 0xd8, 0x22, 0x4e, 0xdd, 0xd0, 0x9f, 0x11, 0x57 },
+	};
+	uint8_t derived[KEY_SIZE], key[KEY_SIZE];
+	int i, weak = 0;
+
+	for (i = 0; i < 256 + 256 + 2 * 2; i++) {
+		memset(key, i < 256 ? 0 : 0xff, KEY_SIZE);
+		key[0] = (uint8_t)i;
+		if (i >= 512)
+			memcpy(key, eight[(i - 512) / 2], KEY_SIZE);
+		if (i >= 256 && i % 2)
+			key[KEY_SIZE - 1] ^= 0x80;
+		assert_int_equal(key_is_weak(key), key_derive(derived, alice, key) != 0);
+		weak += key_is_weak(key);
+	}
+	assert_int_equal(weak, 2 + 3 + 4);
+}
+
 static void test_text(void **state)
 {
 	char text[KEY_TEXT];
@@ -115,8 +143,9 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_vector),	    cmocka_unit_test(test_both_derive_the_same),
-		cmocka_unit_test(test_small_order), cmocka_unit_test(test_text),
-		cmocka_unit_test(test_bad_text),    cmocka_unit_test(test_file),
+		cmocka_unit_test(test_small_order), cmocka_unit_test(test_weak),
+		cmocka_unit_test(test_text),	    cmocka_unit_test(test_bad_text),
+		cmocka_unit_test(test_file),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -27,6 +27,7 @@ static void answer(struct nat_findings *findings, enum nat_test test, const char
 	struct nat_query *query = &findings->tests[test];
 
 	query->outcome = mapped ? NAT_ANSWERED : NAT_SILENT;
+	query->sent = true;
 	query->from = nat_answerer(findings, test);
 	if (mapped)
 		query->mapped = at(mapped);
@@ -249,6 +250,11 @@ static void test_hairpin(void **state)
 
 	begin(&findings);
 	assert_hairpin(&findings, NAT_HAIRPIN_NO, "");
+	/* a firewall of this host has refused one of the requests */
+	findings.tests[NAT_HAIRPIN].sent = false;
+	findings.tests[NAT_HAIRPIN].error = EPERM;
+	assert_hairpin(&findings, NAT_HAIRPIN_UNKNOWN, "Operation not permitted");
+	begin(&findings);
 	/* one direction is enough: a filter may be closed for the other */
 	findings.tests[NAT_HAIRPIN_OTHER].outcome = NAT_LOOPED;
 	findings.tests[NAT_HAIRPIN_OTHER].from = at("9.0.0.9:4");

@@ -286,6 +286,43 @@ static void test_limits(void **state)
 	want_error(486);
 }
 
+static struct registration *registration_new(void)
+{
+	return calloc(1, sizeof(struct registration));
+}
+
+/* Peers that connect to another one do not keep it from connecting itself. */
+static void test_incoming(void **state)
+{
+	struct registration *own = registration_new(), *other[SESSIONS_PEER + 1];
+	struct sessions sessions;
+	int i;
+
+	sessions_init(&sessions, lab.now_ns);
+	for (i = 0; i <= SESSIONS_PEER; i++) {
+		other[i] = registration_new();
+		assert_non_null(session_add(&sessions, other[i], own, lab.now_ns));
+	}
+	for (i = 0; i < SESSIONS_PEER; i++)
+		assert_non_null(session_add(&sessions, own, other[i], lab.now_ns));
+	assert_null(session_add(&sessions, own, other[i], lab.now_ns));
+	assert_int_equal(errno, EDQUOT);
+	/* another attempt with the same peer needs no room */
+	assert_non_null(session_add(&sessions, own, other[7], lab.now_ns));
+	/* one in the midst of both lists */
+	sessions_of_end(&sessions, other[8]);
+	assert_int_equal(own->sessions_begun, SESSIONS_PEER - 1);
+	assert_non_null(session_add(&sessions, own, other[i], lab.now_ns));
+	sessions_of_end(&sessions, own);
+	assert_int_equal(HASH_COUNT(sessions.by_id), 0);
+	for (i = 0; i <= SESSIONS_PEER; i++) {
+		assert_true(!other[i]->sessions[SESSION_FROM] && !other[i]->sessions[SESSION_TO]);
+		assert_int_equal(other[i]->sessions_begun, 0);
+		free(other[i]);
+	}
+	free(own);
+}
+
 static void test_end(void **state)
 {
 	struct outgoing out;
@@ -409,6 +446,7 @@ int main(void)
 		TEST(test_refused_by_peer),
 		TEST(test_forged_confirmation),
 		TEST(test_limits),
+		TEST(test_incoming),
 		TEST(test_end),
 		TEST(test_report),
 		TEST(test_incomplete),

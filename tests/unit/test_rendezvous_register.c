@@ -161,7 +161,7 @@ static void test_half_open(void **state)
 	thief.key[0] ^= 1;
 	for (i = 0; i < 100000; i++) {
 		thief.path.client.addr.s6_addr32[3] = htonl(0x01000000 + i * 7777);
-		nonce_make(thief.nonce, lab.server->nonce_key, &thief.path.client,
+		nonce_make(thief.nonce, lab.server->nonce_key, &thief.path.client, CANDIDATE_UDP,
 			   lab.now_ns / 1000000);
 		begin(&out, &thief, SLUICE_RENDEZVOUS_REGISTER);
 		stun_put_sha256(&out.builder, thief.key, KEY_SIZE);
@@ -174,16 +174,17 @@ static void test_half_open(void **state)
 	assert_int_equal(store_bytes(server_store(lab.server)), before);
 }
 
-/* A nonce is bound to its address and port, and to time. */
+/* A nonce is bound to its address, port and transport, and to time. */
 static void test_nonce(void **state)
 {
+	struct stream stream = { NULL };
 	char nonce[NONCE_SIZE];
 	struct outgoing out;
 	int i;
 
 	get_nonce(&a);
 	memcpy(nonce, a.nonce, sizeof(nonce));
-	for (i = 0; i < 5; i++) {
+	for (i = 0; i < 6; i++) {
 		lab_clear();
 		switch (i) {
 		case 1:
@@ -199,6 +200,10 @@ static void test_nonce(void **state)
 			break;
 		case 4:
 			a.nonce[0] ^= 1;
+			a.path.stream = &stream;
+			break;
+		case 5:
+			a.path.stream = NULL;
 			lab.now_ns += (NONCE_LIFE_MS + 1) * 1000000ULL;
 			break;
 		}
@@ -320,16 +325,26 @@ static void test_candidates(void **state)
 	assert_int_equal(counted(COUNT_registered), 4);
 }
 
-/* A public address of another family is allowed once the peer has received a nonce there. */
+/*
+ * A public address of another family is allowed once the peer has received a nonce there, and by
+ * the transport of the candidate.
+ */
 static void test_proof(void **state)
 {
-	struct client elsewhere = a;
+	struct stream stream = { NULL };
+	struct client elsewhere = a, by_tcp = a;
 	struct outgoing out;
 	int i;
 
-	elsewhere.path = path_from("[2001:db8::77]:7777");
+	by_tcp.path = elsewhere.path = path_from("[2001:db8::77]:7777");
+	by_tcp.path.stream = &stream;
+	get_nonce(&by_tcp);
 	get_nonce(&elsewhere);
 	get_nonce(&a);
+	begin(&out, &a, SLUICE_RENDEZVOUS_REGISTER);
+	put_candidate(&out, "[2001:db8::77]:7777", by_tcp.nonce);
+	submit(&out, &a);
+	want_error(403);
 	for (i = 0; i < 3; i++) {
 		lab_clear();
 		begin(&out, &a, SLUICE_RENDEZVOUS_REGISTER);

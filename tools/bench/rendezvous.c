@@ -6,6 +6,7 @@
  * Messages go to the state machine, without sockets: the system calls come on top, 1/64 of a call
  * for each datagram. The work of the peers, which make the messages, is not counted.
  */
+#include "meet/nonce.h"
 #include "meet/rendezvous/request.h"
 #include "meet/rendezvous/server.h"
 
@@ -102,7 +103,8 @@ static void make_register(struct bench *bench, struct message *message, unsigned
 	memcpy(id, &i, sizeof(i));
 	message->path = path_of(i);
 	candidate = (struct candidate){ message->path.client, CANDIDATE_HOST, CANDIDATE_UDP };
-	nonce_make(nonce, bench->server->nonce_key, &message->path.client, bench->now_ns / 1000000);
+	nonce_make(nonce, bench->server->nonce_key, &message->path.client, CANDIDATE_UDP,
+		   bench->now_ns / 1000000);
 	snprintf(name, sizeof(name), "peer%u", i);
 	stun_begin(&builder, message->data, sizeof(message->data), SLUICE_RENDEZVOUS_REGISTER,
 		   SLUICE_STUN_REQUEST, id);

@@ -52,6 +52,7 @@ CHOOSERS = ("kernel", "cbpf", "flow", "load")
 
 RESTARTS = 20
 KERNEL_PAUSE_S = 0.2
+SOCKET_FREED_S = 1  # after the close; more than a grace period of RCU
 IDLE_S = 1
 
 Trace = collections.namedtuple("Trace", "label sizes order")
@@ -463,6 +464,9 @@ class Restarts:
     def run(self, who):
         restart = {"kernel": self.by_kernel, "sluice": self.by_sluice}[who]
         (self.folder / "owners").unlink(missing_ok=True)
+        build = self.group.options.build / "tools"
+        unread = Process(build / "freed", build / "freed.bpf.o", str(PORT))
+        unread.read()
         worker = self.start()
         try:
             if who == "sluice":
@@ -475,7 +479,10 @@ class Restarts:
             time.sleep(0.1)
         finally:
             self.stop(worker)
-        return {**sent, "moved": sum(result["moved"] for result in self.results),
+        time.sleep(SOCKET_FREED_S)
+        freed = unread.ask("end")
+        unread.stop()
+        return {**sent, "freed": freed, "moved": sum(result["moved"] for result in self.results),
                 "lost": sent["sent"] - sum(result["received"] for result in self.results)}
 
 
@@ -492,7 +499,10 @@ def print_restarts(results):
                  "kernel6": "the kernel’s own choice, dual", "sluice6": "steered, with drain, dual"}[who]
         print(f"  {label:<32} {result['flows']:>7} {result['sent']:>10} {result['moved']:>12} "
               f"{result['lost']:>6}" + ("  0, 0" if who == "sluice4" else ""))
-    print("  of dual-stack sockets the kernel itself loses a few as they are closed: make bench-close")
+        for place, count in result["freed"].items():
+            print(f"    freed unread in {place}: {count}")
+    print("  a datagram that is freed as its socket is: the kernel queued it to a closing socket "
+          "(make bench-close)")
 
 
 # --- the whole

@@ -177,14 +177,19 @@ void log_err(const struct err *err)
 {
 	struct err copy = *err;
 	struct log_line line;
+	char *at, *rest;
 
 	if (logfmt) {
 		log_begin(&line, LOG_LEVEL_ERROR, text_controls(copy.what, true));
 		if (err->hint[0])
 			log_field(&line, "hint", "%s", err->hint);
-		if (err->detail[0])
-			log_field(&line, "detail", "%s", err->detail);
 		log_end(&line);
+		/* a field has no room for all, and no line breaks */
+		for (at = strtok_r(copy.detail, "\n", &rest); at;
+		     at = strtok_r(NULL, "\n", &rest)) {
+			log_begin(&line, LOG_LEVEL_ERROR, text_controls(at, false));
+			log_end(&line);
+		}
 		return;
 	}
 	fprintf(stderr, "sluice: %s\n", text_controls(copy.what, true));

@@ -3,8 +3,8 @@
 #include "host/cleanup.h"
 #include "base/text.h"
 #include "cmd/command.h"
-#include "host/holders.h"
 #include "kernel/caps.h"
+#include "kernel/holders.h"
 #include "kernel/links.h"
 
 #include <errno.h>

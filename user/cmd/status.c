@@ -6,6 +6,7 @@
 #include "cmd/command.h"
 #include "cmd/daemon_view.h"
 #include "cmd/hold/view.h"
+#include "cmd/hook_order.h"
 #include "cmd/reply/view.h"
 #include "cmd/steer/status_view.h"
 #include "host/cleanup.h"
@@ -28,26 +29,8 @@ struct status {
 static void print_json(const struct output *output, const struct status *status)
 {
 	const struct reply_loaded *loaded = &status->loaded;
-	const struct reply_view *reply = &loaded->reply;
-	json_t *document = output_document(), *hooks = json_array();
-	struct hook_prog progs[HOOK_PROGS_MAX];
-	int i;
+	json_t *document = output_document();
 
-	for (i = 0; loaded->has_reply && i < reply->state.hook_count; i++) {
-		const struct hook_state *hook = &reply->state.hooks[i];
-
-		json_array_append_new(
-			hooks,
-			hook_order_json(json_string(hook_type_name(hook->attach_type)), progs,
-					hook_order(reply->cgroup, hook->attach_type, progs),
-					hook->prog_id));
-	}
-	if (loaded->has_wire) {
-		json_t *wire_hooks = wire_order_json(&loaded->wire);
-
-		json_array_extend(hooks, wire_hooks);
-		json_decref(wire_hooks);
-	}
 	json_object_set_new(document, "version", json_string(SLUICE_VERSION));
 	json_object_set_new(document, "daemon", daemon_view_json(&status->daemon));
 	reply_loaded_json(loaded, document);
@@ -55,36 +38,25 @@ static void print_json(const struct output *output, const struct status *status)
 			    status->has_steer ? steer_status_json(&status->steer) : json_null());
 	json_object_set_new(document, "hold",
 			    status->has_hold ? hold_view_json(&status->hold) : json_null());
-	json_object_set_new(document, "hooks", hooks);
+	json_object_set_new(document, "hooks", hook_order_json(loaded));
 	output_json(output, document);
 }
 
 static void print_text(const struct output *output, const struct status *status, const char *bpffs)
 {
 	const struct reply_loaded *loaded = &status->loaded;
-	const struct reply_view *reply = &loaded->reply;
-	struct table *table = table_new(HOOK_ORDER_COLUMNS);
-	struct hook_prog progs[HOOK_PROGS_MAX];
 	struct err elsewhere = { 0 };
-	int i;
 
 	daemon_view_text(&status->daemon, output);
 	if (!loaded->has_reply && !loaded->has_wire)
 		fprintf(output->file, "reply: not loaded (no %s/reply, no %s/wire)\n", bpffs,
 			bpffs);
 	if (loaded->has_reply)
-		reply_view_text(reply, output);
-	for (i = 0; loaded->has_reply && i < reply->state.hook_count; i++) {
-		const struct hook_state *hook = &reply->state.hooks[i];
-
-		hook_order_row(table, hook_type_name(hook->attach_type), progs,
-			       hook_order(reply->cgroup, hook->attach_type, progs), hook->prog_id);
-	}
-	table_print(table, output, 2);
-	if (loaded->has_wire) {
+		reply_view_text(&loaded->reply, output);
+	if (loaded->has_wire)
 		wire_view_text(&loaded->wire, output);
-		wire_order_text(&loaded->wire, output);
-	}
+	if (loaded->has_reply || loaded->has_wire)
+		hook_order_text(loaded, output);
 	if (status->has_steer)
 		steer_status_text(&status->steer, output);
 	else

@@ -3,7 +3,7 @@
 
 #include "base/log.h"
 #include "host/daemon_lock.h"
-#include "host/holders.h"
+#include "kernel/holders.h"
 #include "kernel/links.h"
 #include "kernel/pin_dir.h"
 #include "kernel/pins.h"

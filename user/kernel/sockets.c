@@ -30,14 +30,9 @@ struct sockets {
 	struct entry **all;
 	size_t room;
 	size_t count;
-	struct sluice_socket_members *members;
+	struct sluice_socket_record *members; /* items of struct sluice_socket_members */
 	size_t members_room, members_count;
-};
-
-/* What the iterator returns. */
-union item {
-	struct sluice_socket_record record;
-	struct sluice_socket_members members; /* if its first word is 0 */
+	size_t members_end; /* of the last group, when all its items are read */
 };
 
 /* Compares executables: any process can use the name, and a list of pids would go stale. */
@@ -114,15 +109,28 @@ static int add_record(struct sockets *sockets, struct sluice_socket_record *reco
 	return 0;
 }
 
-static int add_members(struct sockets *sockets, const struct sluice_socket_members *members)
+static int add_members(struct sockets *sockets, const struct sluice_socket_record *item)
 {
 	void *all = sockets->members;
 
-	if (array_grow(&all, &sockets->members_room, sockets->members_count, sizeof(*members)))
+	if (array_grow(&all, &sockets->members_room, sockets->members_count, sizeof(*item)))
 		return -ENOMEM;
 	sockets->members = all;
-	sockets->members[sockets->members_count++] = *members;
+	sockets->members[sockets->members_count++] = *item;
 	return 0;
+}
+
+/* Adds an item that the iterator has returned. */
+static int add_item(struct sockets *sockets, struct sluice_socket_record *item)
+{
+	const struct sluice_socket_members *members = (void *)item;
+
+	if (sockets->members_count == sockets->members_end) {
+		if (members->none)
+			return add_record(sockets, item);
+		sockets->members_end += sluice_members_items(members->count);
+	}
+	return add_members(sockets, item);
 }
 
 /*
@@ -131,18 +139,19 @@ static int add_members(struct sockets *sockets, const struct sluice_socket_membe
  */
 static void indexes_set(struct sockets *sockets)
 {
-	size_t i;
-	__u32 at;
+	const struct sluice_socket_members *members;
+	struct entry *entry;
+	size_t at;
+	__u32 i;
 
-	for (i = 0; i < sockets->members_count; i++)
-		for (at = 0; at < sockets->members[i].count; at++) {
-			struct sluice_socket_members *members = &sockets->members[i];
-			struct entry *entry;
-
-			HASH_FIND(hh, sockets->by_sock, &members->sock[at], sizeof(__u64), entry);
+	for (at = 0; at < sockets->members_end; at += sluice_members_items(members->count)) {
+		members = (void *)&sockets->members[at];
+		for (i = 0; i < members->count; i++) {
+			HASH_FIND(hh, sockets->by_sock, &members->sock[i], sizeof(__u64), entry);
 			if (entry && entry->record.group == members->group)
-				entry->record.group_index = members->first + at;
+				entry->record.group_index = i;
 		}
+	}
 }
 
 /*
@@ -180,7 +189,7 @@ static struct bpf_link *own_link(const struct sockets_bpf *skel)
 
 static struct sluice_sockets_filter filter_of(const struct sockets_filter *wanted)
 {
-	struct sluice_sockets_filter filter = { .any_port = true };
+	struct sluice_sockets_filter filter = { .any_port = true, .members = true };
 
 	if (wanted) {
 		filter.groups = wanted->groups;
@@ -193,11 +202,11 @@ static struct sluice_sockets_filter filter_of(const struct sockets_filter *wante
 }
 
 static int walk_begin(struct sockets_bpf *skel, const struct bpf_link *link,
-		      const struct sockets_filter *filter)
+		      const struct sluice_sockets_filter *filter)
 {
 	int fd;
 
-	skel->bss->filter = filter_of(filter);
+	skel->bss->filter = *filter;
 	memset(skel->bss->seen, 0, sizeof(skel->bss->seen));
 	fd = bpf_iter_create(bpf_link__fd(link));
 	return fd < 0 ? -errno : fd;
@@ -205,7 +214,8 @@ static int walk_begin(struct sockets_bpf *skel, const struct bpf_link *link,
 
 static int walk_files(struct sockets *sockets, const struct sockets_filter *filter)
 {
-	union item items[64];
+	const struct sluice_sockets_filter chosen = filter_of(filter);
+	struct sluice_socket_record items[64];
 	int fd, result = 0;
 	struct sockets_bpf *skel = iterator(&result);
 	ssize_t got;
@@ -213,7 +223,7 @@ static int walk_files(struct sockets *sockets, const struct sockets_filter *filt
 
 	if (!skel)
 		return result;
-	fd = walk_begin(skel, skel->links.sluice_sockets, filter);
+	fd = walk_begin(skel, skel->links.sluice_sockets, &chosen);
 	if (fd < 0)
 		return fd;
 	/* a read returns whole items */
@@ -221,17 +231,18 @@ static int walk_files(struct sockets *sockets, const struct sockets_filter *filt
 		if (got < 0)
 			result = -errno;
 		for (i = 0; !result && i < got / sizeof(*items); i++)
-			result = items[i].members.none ? add_record(sockets, &items[i].record)
-						       : add_members(sockets, &items[i].members);
+			result = add_item(sockets, &items[i]);
 	}
 	close(fd);
-	indexes_set(sockets);
+	if (!result)
+		indexes_set(sockets);
 	return result;
 }
 
 int sockets_read_own(__u64 cookie, struct sluice_socket_record *record)
 {
-	union item item;
+	static const struct sluice_sockets_filter any = { .any_port = true };
+	struct sluice_socket_record item;
 	int fd, result = 0;
 	struct sockets_bpf *skel = iterator(&result);
 	struct bpf_link *own;
@@ -240,19 +251,19 @@ int sockets_read_own(__u64 cookie, struct sluice_socket_record *record)
 	if (!skel)
 		return result;
 	own = own_link(skel);
-	fd = walk_begin(skel, own ? own : skel->links.sluice_sockets, NULL);
+	fd = walk_begin(skel, own ? own : skel->links.sluice_sockets, &any);
 	result = fd < 0 ? fd : -ESTALE;
 	while (result == -ESTALE && (got = read(fd, &item, sizeof(item))) != 0) {
 		if (got < 0)
 			result = -errno;
-		else if (item.members.none && item.record.cookie == cookie)
+		else if (item.cookie == cookie)
 			result = 0;
 	}
 	if (fd >= 0)
 		close(fd);
 	bpf_link__destroy(own);
 	if (!result)
-		*record = item.record;
+		*record = item;
 	return result;
 }
 

@@ -2,6 +2,7 @@
 #include "kernel/xdp.h"
 
 #include "kernel/feature.h"
+#include "kernel/holders.h"
 #include "net/netdev.h"
 
 #include <bpf/bpf.h>
@@ -12,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 int xdp_prog(__u32 ifindex, struct hook_prog *prog)
 {
@@ -37,10 +39,47 @@ int xdp_link_create(__u32 ifindex, bool native, int prog_fd)
 	return fd < 0 ? -errno : fd;
 }
 
+/* Returns the id of the link by which a program is on an interface; 0: there is none, or it is
+ * hidden. */
+static __u32 link_of(__u32 ifindex, __u32 prog_id)
+{
+	struct hook_link link;
+	__u32 id = 0, found = 0;
+
+	while (!found && !bpf_link_get_next_id(id, &id)) {
+		int fd = bpf_link_get_fd_by_id(id);
+
+		if (fd < 0)
+			continue;
+		if (!hook_link_read(fd, &link) && link.ifindex == ifindex &&
+		    link.prog_id == prog_id)
+			found = id;
+		close(fd);
+	}
+	return found;
+}
+
+/* Formats the process that keeps a link, as " NAME (PID)"; "" if none is found. */
+static const char *format_holder(__u32 link_id, char text[64])
+{
+	struct holders holders = { .count = 0 };
+	const struct bpf_holder *holder;
+
+	*text = '\0';
+	if (link_id && !holders_add_processes(&holders)) {
+		holder = holders_next(&holders, PINS_LINK, link_id, NULL);
+		if (holder)
+			snprintf(text, 64, " '%s' (process %d)", holder->name, holder->pid);
+	}
+	holders_free(&holders);
+	return text;
+}
+
 int xdp_require_free(const char *name, __u32 ifindex, struct err *err)
 {
 	struct hook_prog prog;
 	int result = xdp_prog(ifindex, &prog);
+	char holder[64];
 
 	if (result == -ENOENT)
 		return 0;
@@ -52,7 +91,8 @@ int xdp_require_free(const char *name, __u32 ifindex, struct err *err)
 				"%s: already has XDP program '%s' (id %u)", name, prog.name,
 				prog.id),
 			"sluice never replaces the XDP program of another owner: have its"
-			" owner detach it, or use another interface");
+			" owner%s detach it, or use another interface",
+			format_holder(link_of(ifindex, prog.id), holder));
 }
 
 /*

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "meet/candidate.h"
 
+#include "meet/nonce.h"
+
 #include <errno.h>
 #include <sluice/rendezvous.h>
 #include <string.h>

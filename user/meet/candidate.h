@@ -3,7 +3,6 @@
 #ifndef SLUICE_MEET_CANDIDATE_H
 #define SLUICE_MEET_CANDIDATE_H
 
-#include "meet/nonce.h"
 #include "net/stun_build.h"
 
 #define CANDIDATES_MAX 8 /* that a peer may register */

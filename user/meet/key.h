@@ -11,6 +11,7 @@
 
 #include "base/err.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 
@@ -30,6 +31,12 @@ int key_parse(const char *text, uint8_t key[KEY_SIZE]);
  */
 int key_derive(uint8_t derived[KEY_SIZE], const uint8_t secret[KEY_SIZE],
 	       const uint8_t other[KEY_SIZE]);
+
+/*
+ * Is this public key of small order (RFC 7748, section 6.1)? key_derive() refuses it as well, at
+ * the cost of a multiplication.
+ */
+bool key_is_weak(const uint8_t public_key[KEY_SIZE]);
 
 /* Reads a private key: one line. @name is for messages. Returns 0, or -errno with *err set. */
 int key_read(FILE *file, const char *name, uint8_t secret[KEY_SIZE], struct err *err);

@@ -16,7 +16,8 @@ struct nonce {
 };
 _Static_assert(BASE64_ENCODE_RAW_LENGTH(sizeof(struct nonce)) == NONCE_SIZE, "NONCE_SIZE");
 
-static void seal(struct nonce *nonce, const uint8_t key[32], const struct stun_endpoint *peer)
+static void seal(struct nonce *nonce, const uint8_t key[32], const struct stun_endpoint *peer,
+		 uint8_t transport)
 {
 	struct hmac_sha256_ctx hmac;
 
@@ -24,20 +25,21 @@ static void seal(struct nonce *nonce, const uint8_t key[32], const struct stun_e
 	hmac_sha256_update(&hmac, sizeof(nonce->time_be), (const uint8_t *)&nonce->time_be);
 	hmac_sha256_update(&hmac, sizeof(peer->addr), peer->addr.s6_addr);
 	hmac_sha256_update(&hmac, sizeof(peer->port_be), (const uint8_t *)&peer->port_be);
+	hmac_sha256_update(&hmac, sizeof(transport), &transport);
 	hmac_sha256_digest(&hmac, MAC_SIZE, nonce->mac);
 }
 
 void nonce_make(char text[NONCE_SIZE], const uint8_t key[32], const struct stun_endpoint *to,
-		uint64_t now_ms)
+		uint8_t transport, uint64_t now_ms)
 {
 	struct nonce nonce = { .time_be = htobe64(now_ms) };
 
-	seal(&nonce, key, to);
+	seal(&nonce, key, to, transport);
 	base64_encode_raw(text, sizeof(nonce), (const uint8_t *)&nonce);
 }
 
 int nonce_check(const char *text, const uint8_t key[32], const struct stun_endpoint *from,
-		uint64_t now_ms)
+		uint8_t transport, uint64_t now_ms)
 {
 	uint8_t decoded[BASE64_DECODE_LENGTH(NONCE_SIZE)];
 	struct base64_decode_ctx decoder;
@@ -51,7 +53,7 @@ int nonce_check(const char *text, const uint8_t key[32], const struct stun_endpo
 		return -EKEYREJECTED;
 	memcpy(&nonce, decoded, sizeof(nonce));
 	right = nonce;
-	seal(&right, key, from);
+	seal(&right, key, from, transport);
 	if (!memeql_sec(right.mac, nonce.mac, MAC_SIZE))
 		return -EKEYREJECTED;
 	/* the key lives as long as the process, so no time is ahead of the clock */

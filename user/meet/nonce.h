@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * A nonce proves that its sender receives at an address. The server keeps no state for it. It is
- * the base64 of the time and the first 16 bytes of HMAC-SHA256(key, time ‖ address ‖ port).
+ * A nonce proves that its sender receives at an address, by a transport. The server keeps no state
+ * for it. It is the base64 of the time and the first 16 bytes of HMAC-SHA256(key, time ‖ address ‖
+ * port ‖ transport): the same port of UDP and of TCP may belong to different clients of a NAT.
  */
 #ifndef SLUICE_MEET_NONCE_H
 #define SLUICE_MEET_NONCE_H
@@ -14,12 +15,12 @@
 #define NONCE_LIFE_MS 60000
 
 void nonce_make(char nonce[NONCE_SIZE], const uint8_t key[32], const struct stun_endpoint *to,
-		uint64_t now_ms);
+		uint8_t transport, uint64_t now_ms);
 /*
  * Checks a nonce of NONCE_SIZE characters. Returns its age in milliseconds, -EKEYREJECTED if it was
- * not made for this address by this key, or -ESTALE.
+ * not made for this address and transport by this key, or -ESTALE.
  */
 int nonce_check(const char *nonce, const uint8_t key[32], const struct stun_endpoint *from,
-		uint64_t now_ms);
+		uint8_t transport, uint64_t now_ms);
 
 #endif

@@ -81,15 +81,6 @@ static int parse_allow(struct parser *parser, struct peer *peer, const char *lis
 	return peer->allow ? 0 : -ENOMEM;
 }
 
-/* Is this key of small order (RFC 7748, section 6.1)? It yields the same for any private key. */
-static bool is_weak(const uint8_t public_key[KEY_SIZE])
-{
-	static const uint8_t any[KEY_SIZE] = { 1 };
-	uint8_t derived[KEY_SIZE];
-
-	return key_derive(derived, any, public_key) != 0;
-}
-
 static int parse_line(struct parser *parser, char *line)
 {
 	char *rest = NULL, *name = strtok_r(line, BLANKS, &rest), *key, *word;
@@ -130,7 +121,7 @@ static int parse_line(struct parser *parser, char *line)
 			"%s: '%s' is not a public key: 44 characters of base64, which 'sluice peer"
 			" key --public' prints",
 			name, key);
-	else if (is_weak(peer->public_key))
+	else if (key_is_weak(peer->public_key))
 		problem(parser, parser->line,
 			"%s: '%s' is a key of small order, with which no secret can be shared",
 			name, key);

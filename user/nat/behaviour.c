@@ -144,12 +144,15 @@ static void hairpin(const struct nat_findings *findings, struct nat_behaviours *
 {
 	static const enum nat_test maps[] = { NAT_HAIRPIN_MAP, NAT_HAIRPIN_MAP_OTHER };
 	char *reason = out->hairpin_reason;
-	int i, silent = 0;
+	int i, silent = 0, error = 0;
 
 	for (i = 0; i < 2; i++) {
 		const struct nat_query *query = &findings->tests[NAT_HAIRPIN + i];
 
-		silent += query->outcome == NAT_SILENT;
+		/* a request that this host has not sent shows nothing about the NAT */
+		if (query->outcome == NAT_SILENT && !query->sent)
+			error = query->error;
+		silent += query->outcome == NAT_SILENT && query->sent;
 		if (query->outcome != NAT_LOOPED)
 			continue;
 		out->hairpin = nat_is_same(&query->from, &findings->tests[maps[i]].mapped)
@@ -159,6 +162,9 @@ static void hairpin(const struct nat_findings *findings, struct nat_behaviours *
 	}
 	if (silent == 2)
 		out->hairpin = NAT_HAIRPIN_NO;
+	else if (error)
+		snprintf(reason, sizeof(out->hairpin_reason), "this host cannot send to it: %s",
+			 strerror(error));
 	else if (!memcmp(&findings->tests[NAT_MAP].mapped.addr, &findings->local, 16))
 		snprintf(reason, sizeof(out->hairpin_reason),
 			 "the mapped address is one of this host");

@@ -142,6 +142,7 @@ static void transmit(struct nat_client *client, struct nat_query *query)
 	struct stun_builder builder;
 	uint8_t message[64];
 	size_t length;
+	bool sent = false;
 
 	stun_begin(&builder, message, sizeof(message), SLUICE_STUN_BINDING, SLUICE_STUN_REQUEST,
 		   query->id);
@@ -151,12 +152,13 @@ static void transmit(struct nat_client *client, struct nat_query *query)
 		stun_put_u16(&builder, SLUICE_STUN_RESPONSE_PORT, query->response_port);
 	length = stun_end(&builder);
 	/* the first attempt may report an ICMP error about another request instead of sending */
-	for (i = 0; i < 2; i++) {
-		if (sendto(query->fd, message, length, MSG_DONTWAIT, (struct sockaddr *)&to,
-			   sizeof(to)) >= 0)
-			break;
-		query->error = errno;
+	for (i = 0; i < 2 && !sent; i++) {
+		sent = sendto(query->fd, message, length, MSG_DONTWAIT, (struct sockaddr *)&to,
+			      sizeof(to)) >= 0;
+		if (!sent)
+			query->error = errno;
 	}
+	query->sent |= sent;
 	query->sent_us = clock_now_us();
 	query->due_us = query->sent_us + (client->rto_us << doubled);
 	query->tries++;
@@ -189,6 +191,7 @@ void nat_client_ask(struct nat_client *client, struct nat_query *query, uint64_t
 	query->arrived_fd = -1;
 	query->tries = 0;
 	query->error = 0;
+	query->sent = false;
 	query->due_us = clock_now_us() + delay_us;
 	/* no request is sent with an id that others can guess */
 	if (getrandom(query->id, sizeof(query->id), 0) < 0) {
@@ -356,9 +359,14 @@ int nat_client_socket(struct nat_client *client, struct err *err)
 	if (bind(fd, (struct sockaddr *)&local, sizeof(local))) {
 		error = errno;
 		close(fd);
-		return err_set(err, EXIT_ERROR, error, "%s: %s", addr_format(&client->source, text),
-			       error == EADDRNOTAVAIL ? "not an address of this host"
-						      : strerror(error));
+		addr_format(&client->source, text);
+		if (error != EADDRNOTAVAIL)
+			return err_set(err, EXIT_ERROR, error, "%s: %s", text, strerror(error));
+		return err_hint(err,
+				err_set(err, EXIT_USAGE, error,
+					"%s: not an address of this host or network namespace",
+					text),
+				"'ip address' lists the addresses that requests can come from");
 	}
 	*added = (struct nat_socket){ .fd = fd, .client = client };
 	error = loop_read(client->loop, fd, on_readable, added);

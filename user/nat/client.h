@@ -41,6 +41,7 @@ struct nat_query {
 	bool rewritten;		    /* MAPPED-ADDRESS differs from XOR-MAPPED-ADDRESS */
 	unsigned int code;	    /* ERROR-CODE */
 	int error;		    /* errno of sending, or of an ICMP error; 0: none */
+	bool sent;		    /* a request has left this host */
 	/* private */
 	struct nat_query *next;
 	uint8_t id[SLUICE_STUN_ID_SIZE];

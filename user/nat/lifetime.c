@@ -162,8 +162,7 @@ static void on_done(struct nat_query *query)
 	} else if (answered || query->code == 420) {
 		/* the server ignores the attribute, or refuses it */
 		end(step, NAT_LIFETIME_UNKNOWN, "it does not know RESPONSE-PORT (RFC 5780)");
-	} else if (step->phase == TEST && query->outcome == NAT_SILENT &&
-		   query->error != ECONNREFUSED) {
+	} else if (step->phase == TEST && query->outcome == NAT_SILENT && !query->error) {
 		ask(step, COMPARE);
 	} else if (step->phase == VERIFY && query->outcome == NAT_SILENT && !query->error) {
 		end(step, NAT_LIFETIME_UNKNOWN,

@@ -8,6 +8,7 @@ PYTHONPATH=$ROOT/tests/net/lib
 export PYTHONPATH PYTHONDONTWRITEBYTECODE=1
 SERVER_LOG=$TEST_TMP/rendezvous.log
 PEERS=/mnt/peers
+INSIDE="${TOPOLOGY_PREFIX:-}inside"
 
 meet_up()
 {
@@ -89,4 +90,42 @@ peers_run()
 		PYTHON
 		cat
 	} | in_ns "$CONTAINER" python3 -
+}
+
+# nat_up: makes CONTAINER a NAT before INSIDE, which has 10.0.0.2
+nat_up()
+{
+	netns_add "$INSIDE"
+	in_ns "$CONTAINER" ip link add inside0 type veth peer name eth0 netns "$INSIDE"
+	link_up "$CONTAINER" inside0
+	link_up "$INSIDE" eth0
+	ip -n "$CONTAINER" addr add 10.0.0.1/24 dev inside0
+	ip -n "$INSIDE" addr add 10.0.0.2/24 dev eth0
+	ip -n "$INSIDE" route add default via 10.0.0.1
+	in_ns "$CONTAINER" sysctl -qw net.ipv4.ip_forward=1
+	in_ns "$CONTAINER" nft -f - <<-'NFT'
+		table ip nat {
+			chain postrouting {
+				type nat hook postrouting priority srcnat
+				oifname "eth0" masquerade
+			}
+		}
+	NFT
+	checksums_full "$CONTAINER" eth0
+}
+
+# webrtc_server_start: runs a server that answers Binding requests at BY_SERVER itself, as it has a
+# second address for them, and by XDP at BY_XDP
+webrtc_server_start()
+{
+	BY_SERVER=192.0.2.1:3478
+	BY_XDP=192.0.2.2:3480
+	rendezvous_start --listen "$BY_SERVER,$BY_XDP" --alternate 192.0.2.2:3479 --xdp eth0
+}
+
+# webrtc_answered COUNT: have both ways answered as many requests, and the server none for XDP?
+webrtc_answered()
+{
+	want_equal "$(shown "(d['counters']['binding'] >= $1, d['xdp']['counters']['bindings'] >= $1)")" \
+		"(True, True)"
 }

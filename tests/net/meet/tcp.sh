@@ -3,7 +3,7 @@
 #
 # TCP: several messages in one segment, one message over many, a client that stops inside of a
 # message, one that does not read, one that does not speak STUN, and thousands of idle ones; and
-# connections that end while the status is written.
+# connections that end while the status is written, or come when there are no descriptors.
 . "$(dirname "$0")/../lib/lib.sh"
 . "$(dirname "$0")/../lib/meet.sh"
 
@@ -120,7 +120,7 @@ rendezvous_stop
 say "a connection ends while a child, which writes the status, still has its descriptor"
 : >"$SERVER_LOG"
 # and the limit of open files, which leaves room for 72 connections
-spawn_in "$HOST" "$SERVER_LOG" prlimit --nofile=200 strace -f -qq -o "$TEST_TMP/trace" -e trace=dup2,close_range \
+spawn_in "$HOST" "$SERVER_LOG" prlimit --nofile=200 strace -f -qq -o "$TEST_TMP/trace" -e trace=accept4,dup2,close_range \
 	-e inject=close_range:delay_enter=1s "$SLUICE" rendezvous serve --listen 192.0.2.1:3478
 RENDEZVOUS=$SPAWNED
 wait_until 20 grep -q 'msg="started"' "$SERVER_LOG"
@@ -142,5 +142,33 @@ pid=$(shown "d['pid']")
 want_equal "$(shown "d['connections']['limit']")" 72
 wait "$clients"
 want_equal "$(shown "d['connections']['count']")" 0
+
+say "without descriptors, the server waits a second between attempts, and continues"
+# limit_files COUNT: sets the limit of the server, as its user
+limit_files()
+{
+	setpriv --reuid "$(id -u nobody)" --regid "$(id -g nobody)" --clear-groups \
+		prlimit --pid "$pid" --nofile="$1:200"
+}
+
+# refusals COUNT: has accept4() failed so often?
+refusals()
+{
+	[ "$(grep -c EMFILE "$TEST_TMP/trace")" -ge "$1" ]
+}
+limit_files 3
+began=${EPOCHREALTIME/./}
+peers_run >"$TEST_TMP/client" <<-'PYTHON' &
+	sock = socket.create_connection(SERVER, timeout=60)
+	sock.sendall(build(BINDING, REQUEST, os.urandom(12), []))
+	assert Message(sock.recv(4096)).kind == SUCCESS
+PYTHON
+client=$!
+wait_until 30 refusals 2
+elapsed=$((${EPOCHREALTIME/./} - began))
+[ "$elapsed" -ge 1000000 ] || fail "two attempts in $elapsed microseconds"
+limit_files 200
+wait "$client"
+want_equal "$(grep -c 'msg="TCP connections have to wait" reason="Too many open files"' "$SERVER_LOG")" 1
 kill "$pid"
 wait "$RENDEZVOUS"

@@ -115,6 +115,11 @@ want_equal "$(shown "(d['xdp']['counters']['bindings'] >= 7, d['counters']['bind
 want_status 0 in_ns "$CONTAINER" timeout 60 stun 192.0.2.1 1 -v
 want_text "MappedAddress = 192.0.2.10:"
 
+say "the message names the process that has the program"
+want_status 5 "${SERVE[@]}" --name second --listen 192.0.2.1:3479 --xdp eth0
+want_text "eth0: already has XDP program 'sluice_meet_g'"
+want_text "owner 'sluice' (process $RENDEZVOUS) detach it"
+
 say "a killed server leaves no program behind"
 kill -KILL "$RENDEZVOUS"
 wait "$RENDEZVOUS" || true

@@ -112,7 +112,8 @@ for words in "" "1.2.3.4" "name:3478" "1.2.3.4:0" "[::1]" "1.2.3.4:1 --lifetime 
 	# shellcheck disable=SC2086 # words of a command
 	want_status 2 in_ns "$INSIDE" "$SLUICE" nat probe $words
 done
-want_status 1 in_ns "$INSIDE" "$SLUICE" nat probe "$PEER4:4000" --source 10.0.0.77
+want_status 2 in_ns "$INSIDE" "$SLUICE" nat probe "$PEER4:4000" --source 10.0.0.77
 want_text "10.0.0.77: not an address of this host"
-want_status 1 in_ns "$INSIDE" "$SLUICE" nat probe "[2001:db8::1]:3478" --source fd0a:1::77
+want_text "ip address"
+want_status 2 in_ns "$INSIDE" "$SLUICE" nat probe "[2001:db8::1]:3478" --source fd0a:1::77
 want_status 1 sluice --netns missing nat probe "$PEER4:3478"

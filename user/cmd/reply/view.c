@@ -9,7 +9,6 @@
 #include "host/cleanup.h"
 #include "kernel/mounts.h"
 #include "kernel/pins.h"
-#include "kernel/tc.h"
 #include "net/netns_names.h"
 
 #include <errno.h>
@@ -30,32 +29,6 @@ void reply_view_table_change(__u32 sets_before, __u32 flows, const struct output
 			"  table: %u flows before, %u now: it starts empty, and replies"
 			" to earlier requests are left alone\n",
 			sets_before * SLUICE_FLOW_WAYS, sets * SLUICE_FLOW_WAYS);
-}
-
-json_t *hook_order_json(json_t *hook, const struct hook_prog *progs, int count, __u32 own)
-{
-	json_t *order = json_array();
-	int i;
-
-	for (i = 0; i < count; i++)
-		json_array_append_new(order, json_pack("{s:i, s:o, s:b}", "program_id", progs[i].id,
-						       "program", output_name(progs[i].name), "own",
-						       progs[i].id == own));
-	return json_pack("{s:o, s:o}", "hook", hook, "order", order);
-}
-
-void hook_order_row(struct table *table, const char *hook, const struct hook_prog *progs, int count,
-		    __u32 own)
-{
-	char list[1024] = "";
-	size_t used = 0;
-	int i;
-
-	for (i = 0; i < count && used < sizeof(list); i++)
-		used += (size_t)snprintf(list + used, sizeof(list) - used,
-					 progs[i].id == own ? "%s[%s #%u]" : "%s%s #%u",
-					 i ? " -> " : "", progs[i].name, progs[i].id);
-	table_row(table, "%s|%s", hook, text_plain(list, sizeof(list)));
 }
 
 static json_t *usage_json(const struct flow_table_usage *usage)
@@ -328,51 +301,6 @@ void wire_view_text(const struct wire_state *state, const struct output *output)
 	}
 	table_print(table, output, 2);
 	counters_text(wire_counters, state->counters.value, SLUICE_WIRE_COUNTERS_MAX, output);
-}
-
-/* --- the order of all programs on a hook */
-
-static char *hook_text(const struct wire_iface *iface, bool out, char text[32])
-{
-	snprintf(text, 32, "%s/%s", iface->entry.name, out ? "egress" : "ingress");
-	return text;
-}
-
-json_t *wire_order_json(const struct wire_state *state)
-{
-	struct hook_prog progs[HOOK_PROGS_MAX];
-	json_t *hooks = json_array();
-	char hook[32];
-	int i, out;
-
-	for (i = 0; !state->elsewhere && i < state->count; i++)
-		for (out = 0; out < 2; out++) {
-			const struct wire_iface *iface = &state->ifaces[i];
-
-			json_array_append_new(
-				hooks, hook_order_json(output_name(hook_text(iface, out, hook)),
-						       progs, tc_order(iface->ifindex, out, progs),
-						       iface->prog_id[out]));
-		}
-	return hooks;
-}
-
-void wire_order_text(const struct wire_state *state, const struct output *output)
-{
-	struct table *table = table_new(HOOK_ORDER_COLUMNS);
-	struct hook_prog progs[HOOK_PROGS_MAX];
-	char hook[32];
-	int i, out;
-
-	for (i = 0; !state->elsewhere && i < state->count; i++)
-		for (out = 0; out < 2; out++) {
-			const struct wire_iface *iface = &state->ifaces[i];
-
-			hook_order_row(table, text_plain(hook_text(iface, out, hook), sizeof(hook)),
-				       progs, tc_order(iface->ifindex, out, progs),
-				       iface->prog_id[out]);
-		}
-	table_print(table, output, 2);
 }
 
 /* --- both objects */

@@ -42,22 +42,9 @@ void reply_view_text(const struct reply_view *view, const struct output *output)
 /* Prints that a load has resized the flow table. @sets_before is 0 if there was no table. */
 void reply_view_table_change(__u32 sets_before, __u32 flows, const struct output *output);
 
-#define HOOK_ORDER_COLUMNS "hook|programs in order, sluice's in brackets"
-/*
- * Returns the programs on a hook. @own is the id of sluice's program. Steals the reference to
- * @hook.
- */
-json_t *hook_order_json(json_t *hook, const struct hook_prog *progs, int count, __u32 own);
-/* Adds a row to a table of HOOK_ORDER_COLUMNS. */
-void hook_order_row(struct table *table, const char *hook, const struct hook_prog *progs, int count,
-		    __u32 own);
-
 /* Prints the result of 'reply load --mode wire'. */
 void wire_view_result(const struct wire_options *options, const struct wire_result *result,
 		      const char *outcome, const struct output *output);
 void wire_view_text(const struct wire_state *state, const struct output *output);
-/* Show the order of all programs on each hook that has a sluice program. */
-json_t *wire_order_json(const struct wire_state *state);
-void wire_order_text(const struct wire_state *state, const struct output *output);
 
 #endif

@@ -3,6 +3,7 @@
  * Authenticates requests: a nonce proves the address of the sender, MESSAGE-INTEGRITY-SHA256 its
  * key. An unknown name and a wrong key get the same answer.
  */
+#include "meet/nonce.h"
 #include "meet/rendezvous/request.h"
 
 #include <errno.h>
@@ -17,7 +18,7 @@ static void challenge(const struct request *request, unsigned int code)
 	char nonce[NONCE_SIZE];
 
 	nonce_make(nonce, request->server->nonce_key, &request->path->client,
-		   request->now_ns / MS_NS);
+		   path_transport(request->path), request->now_ns / MS_NS);
 	reply_begin(&reply, request, SLUICE_STUN_ERROR);
 	stun_put_error(&reply.builder, code);
 	stun_put(&reply.builder, SLUICE_STUN_NONCE, nonce, NONCE_SIZE);
@@ -37,9 +38,10 @@ bool request_authenticate(struct request *request)
 		challenge(request, 401);
 		return false;
 	}
-	age = length == NONCE_SIZE ? nonce_check((const char *)nonce, server->nonce_key,
-						 &request->path->client, request->now_ns / MS_NS)
-				   : -EKEYREJECTED;
+	age = length == NONCE_SIZE
+		      ? nonce_check((const char *)nonce, server->nonce_key, &request->path->client,
+				    path_transport(request->path), request->now_ns / MS_NS)
+		      : -EKEYREJECTED;
 	if (age < 0) {
 		challenge(request, 438);
 		return false;

@@ -41,8 +41,7 @@ static void put_other_side(struct stun_builder *builder, const struct session *s
 	const struct registration *peer = session->peer[other];
 	struct candidate candidate = { .at = peer->path.client,
 				       .kind = CANDIDATE_REFLEXIVE,
-				       .transport = peer->path.stream ? CANDIDATE_TCP
-								      : CANDIDATE_UDP };
+				       .transport = path_transport(&peer->path) };
 	int i;
 
 	stun_put(builder, SLUICE_RENDEZVOUS_SESSION_ID, session->id, SESSION_ID_SIZE);

@@ -3,7 +3,7 @@
 #ifndef SLUICE_MEET_RENDEZVOUS_PATH_H
 #define SLUICE_MEET_RENDEZVOUS_PATH_H
 
-#include "net/stun.h"
+#include "meet/candidate.h"
 
 #include <string.h>
 
@@ -33,6 +33,11 @@ static inline bool stun_endpoint_is_same(const struct stun_endpoint *a,
 					 const struct stun_endpoint *b)
 {
 	return a->port_be == b->port_be && !memcmp(&a->addr, &b->addr, sizeof(a->addr));
+}
+
+static inline enum candidate_transport path_transport(const struct path *path)
+{
+	return path->stream ? CANDIDATE_TCP : CANDIDATE_UDP;
 }
 
 /* Does a message come from the same source, on the same connection? */

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* register, refresh and unregister */
+#include "meet/nonce.h"
 #include "meet/rendezvous/request.h"
 #include "meet/scope.h"
 
@@ -45,7 +46,7 @@ static bool is_allowed(const struct request *request, const struct candidate *ca
 	case SCOPE_PUBLIC:
 		return IN6_ARE_ADDR_EQUAL(&candidate->at.addr, &request->path->client.addr) ||
 		       (proof && nonce_check(proof, server->nonce_key, &candidate->at,
-					     request->now_ns / MS_NS) >= 0);
+					     candidate->transport, request->now_ns / MS_NS) >= 0);
 	default:
 		return false;
 	}
@@ -81,7 +82,7 @@ static int read_candidates(const struct request *request,
 /* A peer without a NAT has the address that the server sees. */
 static bool is_behind_nat(const struct path *path, const struct candidate *candidates, int read)
 {
-	uint8_t transport = path->stream ? CANDIDATE_TCP : CANDIDATE_UDP;
+	enum candidate_transport transport = path_transport(path);
 	int i;
 
 	for (i = 0; i < read; i++)

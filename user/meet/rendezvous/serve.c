@@ -3,6 +3,7 @@
  * The process of the server. It opens its sockets and reads its key as the user that started it,
  * then drops its privileges, and reads the peers as the user that it will read them as again.
  */
+#include "base/addr.h"
 #include "base/clock.h"
 #include "base/files.h"
 #include "base/log.h"
@@ -342,11 +343,24 @@ static int start(struct serve *serve, struct err *err)
 
 static void log_started(const struct serve *serve)
 {
+	char addresses[LISTENERS_MAX * SOCKET_ROLES * (ADDR_TEXT_MAX + 1)] = "";
 	struct log_line line;
+	unsigned int i;
+	size_t used = 0;
+
+	for (i = 0; i < serve->endpoints.count; i++) {
+		const struct stun_endpoint *at = &serve->endpoints.endpoint[i].at;
+		char text[ADDR_TEXT_MAX];
+
+		used += (size_t)snprintf(addresses + used, sizeof(addresses) - used, "%s%s",
+					 i ? "," : "",
+					 addr_format_port(&at->addr, at->port_be, text));
+	}
 
 	log_begin(&line, LOG_LEVEL_INFO, "started");
 	log_field(&line, "version", "%s", SLUICE_VERSION);
 	log_field(&line, "name", "%s", serve->options->name);
+	log_field(&line, "addresses", "%s", addresses);
 	log_field(&line, "peers", "%zu", server_peers(serve->server)->count);
 	log_field(&line, "public_key", "%s", serve->status.public_key);
 	log_end(&line);

@@ -14,18 +14,36 @@ void sessions_init(struct sessions *sessions, uint64_t now_ns)
 	timer_wheel_init(&sessions->wheel, now_ns, TICK_NS);
 }
 
+/* Adds the session to the list of the peer on this side. */
+static void link_to(struct session *session, int side)
+{
+	struct session **first = &session->peer[side]->sessions[side];
+
+	session->link[side] = first;
+	session->next[side] = *first;
+	if (*first)
+		(*first)->link[side] = &session->next[side];
+	*first = session;
+}
+
+static void unlink_from(struct session *session, int side)
+{
+	*session->link[side] = session->next[side];
+	if (session->next[side])
+		session->next[side]->link[side] = session->link[side];
+}
+
 struct session *session_add(struct sessions *sessions, struct registration *from,
 			    struct registration *to, uint64_t now_ns)
 {
-	struct session *session = from->sessions;
+	struct session *session = from->sessions[SESSION_FROM];
 	int side;
 
 	while (session && session->peer[SESSION_TO] != to)
-		session = session->next[session_side(session, from)];
+		session = session->next[SESSION_FROM];
 	if (session)
 		session_remove(sessions, session);
-	if (from->sessions_count >= SESSIONS_PEER || to->sessions_count >= SESSIONS_PEER ||
-	    HASH_COUNT(sessions->by_id) >= SESSIONS_MAX) {
+	if (from->sessions_begun >= SESSIONS_PEER || HASH_COUNT(sessions->by_id) >= SESSIONS_MAX) {
 		errno = EDQUOT;
 		return NULL;
 	}
@@ -45,11 +63,9 @@ struct session *session_add(struct sessions *sessions, struct registration *from
 	}
 	session->peer[SESSION_FROM] = from;
 	session->peer[SESSION_TO] = to;
-	for (side = 0; side < SESSION_SIDES; side++) {
-		session->next[side] = session->peer[side]->sessions;
-		session->peer[side]->sessions = session;
-		session->peer[side]->sessions_count++;
-	}
+	for (side = 0; side < SESSION_SIDES; side++)
+		link_to(session, side);
+	from->sessions_begun++;
 	timer_wheel_set(&sessions->wheel, &session->timer, now_ns + (SESSION_LIFE_S + 1) * TICK_NS);
 	return session;
 }
@@ -60,21 +76,13 @@ enum session_side session_side(const struct session *session,
 	return session->peer[SESSION_FROM] == registration ? SESSION_FROM : SESSION_TO;
 }
 
-/* Removes the session from the list of a registration. */
-static void unlink_from(struct registration *registration, const struct session *session)
-{
-	struct session **at = &registration->sessions;
-
-	while (*at != session)
-		at = &(*at)->next[session_side(*at, registration)];
-	*at = session->next[session_side(session, registration)];
-	registration->sessions_count--;
-}
-
 void session_remove(struct sessions *sessions, struct session *session)
 {
-	unlink_from(session->peer[SESSION_FROM], session);
-	unlink_from(session->peer[SESSION_TO], session);
+	int side;
+
+	for (side = 0; side < SESSION_SIDES; side++)
+		unlink_from(session, side);
+	session->peer[SESSION_FROM]->sessions_begun--;
 	timer_wheel_remove(&sessions->wheel, &session->timer);
 	HASH_DEL(sessions->by_id, session);
 	free(session);
@@ -91,18 +99,20 @@ struct session *session_find(const struct sessions *sessions, const uint8_t *id)
 struct session *session_of_request(struct registration *from,
 				   const uint8_t transaction[SLUICE_STUN_ID_SIZE])
 {
-	struct session *session = from->sessions;
+	struct session *session = from->sessions[SESSION_FROM];
 
-	while (session && (session_side(session, from) != SESSION_FROM ||
-			   memcmp(session->transaction, transaction, SLUICE_STUN_ID_SIZE)))
-		session = session->next[session_side(session, from)];
+	while (session && memcmp(session->transaction, transaction, SLUICE_STUN_ID_SIZE))
+		session = session->next[SESSION_FROM];
 	return session;
 }
 
 void sessions_of_end(struct sessions *sessions, struct registration *registration)
 {
-	while (registration->sessions)
-		session_remove(sessions, registration->sessions);
+	int side;
+
+	for (side = 0; side < SESSION_SIDES; side++)
+		while (registration->sessions[side])
+			session_remove(sessions, registration->sessions[side]);
 }
 
 static void on_expired(struct timer *timer, void *arg)

@@ -11,22 +11,16 @@
 
 #define SESSION_ID_SIZE 16
 #define SESSION_LIFE_S	60
-#define SESSIONS_PEER	16    /* that a peer may take part in */
+#define SESSIONS_PEER	16    /* that a peer may begin: those of others with it do not count */
 #define SESSIONS_MAX	65536 /* in all: 12 megabytes */
-
-enum session_side {
-	SESSION_FROM,
-	SESSION_TO,
-	SESSION_SIDES,
-};
 
 struct session {
 	UT_hash_handle hh; /* by the first 12 bytes of the id */
 	struct timer timer;
 	uint8_t id[SESSION_ID_SIZE]; /* its start is the transaction id of the introduction */
 	struct registration *peer[SESSION_SIDES];
-	struct session *next[SESSION_SIDES];	  /* in the list of that peer */
-	uint8_t transaction[SLUICE_STUN_ID_SIZE]; /* of the connect request */
+	struct session *next[SESSION_SIDES], **link[SESSION_SIDES]; /* in the list of that peer */
+	uint8_t transaction[SLUICE_STUN_ID_SIZE];		    /* of the connect request */
 	uint8_t ephemeral[SESSION_SIDES][KEY_SIZE];
 	uint8_t repeats; /* of that request */
 	bool introduced;
@@ -41,8 +35,8 @@ struct sessions {
 void sessions_init(struct sessions *sessions, uint64_t now_ns);
 /*
  * Adds a session between two registrations, in place of an earlier one from the same to the same,
- * so that a single peer cannot fill the table of another. Returns it, or NULL with errno set:
- * EDQUOT if one of them, or the table, has no room, ENOMEM or EIO.
+ * so that a single peer cannot fill the table. Returns it, or NULL with errno set: EDQUOT if @from
+ * has begun as many as it may, or the table has no room, ENOMEM or EIO.
  */
 struct session *session_add(struct sessions *sessions, struct registration *from,
 			    struct registration *to, uint64_t now_ns);

@@ -20,19 +20,26 @@
 
 struct session;
 
+/* The peer that has sent the connect request, and the other one. */
+enum session_side {
+	SESSION_FROM,
+	SESSION_TO,
+	SESSION_SIDES,
+};
+
 struct registration {
 	UT_hash_handle hh; /* by the peer's name */
 	struct timer timer;
 	struct peer *peer;
 	struct path path;
-	struct session *sessions; /* that the peer takes part in */
+	struct session *sessions[SESSION_SIDES]; /* by the side that the peer is on */
 	struct sluice_siphash_key refresh_key;
 	uint64_t since_ns, seen_ns;
 	uint32_t slot, epoch;
 	uint32_t rtt_ms;
 	uint8_t transaction[SLUICE_STUN_ID_SIZE]; /* of the request that made it */
 	bool behind_nat;
-	uint8_t sessions_count;
+	uint8_t sessions_begun; /* the length of the list SESSION_FROM */
 	uint8_t candidates;
 	struct candidate candidate[];
 };

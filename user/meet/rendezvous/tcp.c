@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "meet/rendezvous/tcp.h"
 
+#include "base/log.h"
 #include "base/timer_wheel.h"
 #include "meet/rendezvous/prefix.h"
 
@@ -17,6 +18,7 @@
 #define READ_MAX   2048
 #define ROOM_STEPS 64
 #define SECOND_NS  1000000000ULL
+#define RETRY_US   1000000ULL
 
 struct connection {
 	struct stream stream; /* which the server knows it by */
@@ -32,6 +34,7 @@ struct connection {
 struct listening {
 	struct tcp *tcp;
 	const struct endpoint *endpoint;
+	bool paused;
 };
 
 struct tcp {
@@ -41,6 +44,8 @@ struct tcp {
 	struct tcp_limits limits;
 	struct transport_hooks hooks;
 	struct listening listening[LISTENERS_MAX * SOCKET_ROLES];
+	struct loop_timer *retry; /* of those that are paused */
+	struct log_condition lacking;
 	int epoll_fd;
 	struct connection *connections;
 	struct connection *hand; /* that make_room() looks at next; NULL: the first */
@@ -127,9 +132,48 @@ static bool make_room(struct tcp *tcp)
 	return false;
 }
 
+/*
+ * Stops to accept while the process or the host has no descriptors or memory left: a connection
+ * that waits would wake this process again at once, for as long.
+ */
+static void pause_accept(struct listening *listening, int error)
+{
+	struct tcp *tcp = listening->tcp;
+	struct err err = { 0 };
+	struct log_line line;
+
+	loop_remove(tcp->loop, listening->endpoint->tcp_fd);
+	listening->paused = true;
+	loop_timer_start(tcp->retry, RETRY_US);
+	err_set(&err, EXIT_ERROR, error, "%s", strerror(error));
+	if (!log_condition_set(&tcp->lacking, err.what))
+		return;
+	log_begin(&line, LOG_LEVEL_WARNING, "TCP connections have to wait");
+	log_field_err(&line, &err);
+	log_end(&line);
+}
+
+static void on_accept(void *arg);
+
+static void on_retry(void *arg)
+{
+	struct tcp *tcp = arg;
+	unsigned int i;
+
+	for (i = 0; i < tcp->endpoints->count; i++) {
+		struct listening *listening = &tcp->listening[i];
+
+		if (listening->paused &&
+		    !loop_read(tcp->loop, listening->endpoint->tcp_fd, on_accept, listening))
+			listening->paused = false;
+		if (listening->paused)
+			loop_timer_start(tcp->retry, RETRY_US);
+	}
+}
+
 static void on_accept(void *arg)
 {
-	const struct listening *listening = arg;
+	struct listening *listening = arg;
 	const struct endpoint *endpoint = listening->endpoint;
 	struct tcp *tcp = listening->tcp;
 	union any_sockaddr addr;
@@ -137,8 +181,12 @@ static void on_accept(void *arg)
 	struct path path = { .listener = endpoint->listener, .role = endpoint->role };
 	int fd = accept4(endpoint->tcp_fd, &addr.sa, &length, SOCK_NONBLOCK | SOCK_CLOEXEC);
 
-	if (fd < 0)
+	if (fd < 0) {
+		if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM)
+			pause_accept(listening, errno);
 		return;
+	}
+	log_condition_set(&tcp->lacking, NULL);
 	path.ifindex = endpoint_from_sockaddr(&path.client, &addr);
 	length = sizeof(addr);
 	if (prefixes_count(&tcp->prefixes, &path.client.addr) >= tcp->limits.prefix ||
@@ -285,10 +333,13 @@ int tcp_start(struct tcp **made, struct loop *loop, const struct endpoints *endp
 	tcp->limits = *limits;
 	tcp->hooks = *hooks;
 	timer_wheel_init(&tcp->wheel, hooks->now_ns(hooks->arg), SECOND_NS);
+	tcp->retry = loop_timer(loop, false, on_retry, tcp);
 	tcp->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
 	result = tcp->epoll_fd < 0 ? -errno : loop_read(loop, tcp->epoll_fd, on_readable, tcp);
+	if (!tcp->retry)
+		result = -ENOMEM;
 	for (i = 0; i < endpoints->count && !result; i++) {
-		tcp->listening[i] = (struct listening){ tcp, &endpoints->endpoint[i] };
+		tcp->listening[i] = (struct listening){ tcp, &endpoints->endpoint[i], false };
 		result = loop_read(loop, endpoints->endpoint[i].tcp_fd, on_accept,
 				   &tcp->listening[i]);
 	}
@@ -309,6 +360,7 @@ void tcp_free(struct tcp *tcp)
 		connection_close(tcp, tcp->connections);
 	for (i = 0; i < tcp->endpoints->count; i++)
 		loop_remove(tcp->loop, tcp->endpoints->endpoint[i].tcp_fd);
+	loop_timer_free(tcp->loop, tcp->retry);
 	if (tcp->epoll_fd >= 0) {
 		loop_remove(tcp->loop, tcp->epoll_fd);
 		close(tcp->epoll_fd);

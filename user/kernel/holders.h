@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Finds what keeps BPF objects in the kernel: pins on any bpffs, and descriptors of processes. */
-#ifndef SLUICE_HOST_HOLDERS_H
-#define SLUICE_HOST_HOLDERS_H
+#ifndef SLUICE_KERNEL_HOLDERS_H
+#define SLUICE_KERNEL_HOLDERS_H
 
 #include "kernel/pins.h"
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include "host/holders.h"
+#include "kernel/holders.h"
 
 #include "base/array.h"
 #include "kernel/pins.h"
