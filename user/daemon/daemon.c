@@ -94,8 +94,10 @@ static void notify_status(const struct node *node, const char *state)
 
 static void on_changed(void *arg)
 {
-	const struct node *node = arg;
+	struct node *node = arg;
 
+	/* a group may be gone, and its maps must not stay open */
+	daemon_metrics_forget(&node->metrics);
 	/* start() sends the first status after it has tried every section. */
 	if (node->sections.file)
 		notify_status(node, "");
@@ -174,6 +176,7 @@ static void on_check(void *arg)
 	struct node *node = arg;
 
 	check_lock(node);
+	rates_sample(&node->status.view.rates, node->bpffs);
 	if (sections_check(&node->sections)) {
 		watch_file(node->watch, node->sections.wire_file);
 		notify_status(node, "");
@@ -345,6 +348,7 @@ static int start(struct node *node, struct err *err)
 		result = apply(node, file, err);
 	if (result)
 		goto out;
+	rates_sample(&node->status.view.rates, node->bpffs);
 	log_begin(&line, LOG_LEVEL_INFO, "started");
 	log_field(&line, "version", "%s", SLUICE_VERSION);
 	log_field(&line, "config", "%s", node->path);

@@ -185,6 +185,11 @@ int daemon_metrics_apply(struct daemon_metrics *metrics, const struct metrics_ad
 	return 0;
 }
 
+void daemon_metrics_forget(struct daemon_metrics *metrics)
+{
+	steer_poll_clear(metrics->steer);
+}
+
 void daemon_metrics_end(struct daemon_metrics *metrics)
 {
 	metrics_close(metrics->server);

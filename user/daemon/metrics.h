@@ -28,6 +28,8 @@ struct daemon_metrics {
  */
 int daemon_metrics_apply(struct daemon_metrics *metrics, const struct metrics_address *address,
 			 struct err *err);
+/* Closes the maps of the groups; the next read opens them again. */
+void daemon_metrics_forget(struct daemon_metrics *metrics);
 /* Call it before the loop is freed. */
 void daemon_metrics_end(struct daemon_metrics *metrics);
 

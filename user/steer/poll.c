@@ -6,6 +6,7 @@
 #include "kernel/links.h"
 #include "kernel/maps.h"
 #include "kernel/pins.h"
+#include "kernel/ticks.h"
 #include "net/netdev.h"
 #include "net/netns.h"
 
@@ -19,10 +20,10 @@
 #include <unistd.h>
 
 /* Sets of flow tables that a read visits, a millisecond's work, and the least of a table. */
-#define SETS_READ 8192
+#define SETS_READ 4096
 #define SETS_MIN  16
 /* Free slots that are read behind the used ones. */
-#define SLOTS_BEYOND 64
+#define SLOTS_BEYOND 16
 
 struct steer_poll *steer_poll_new(void)
 {
@@ -49,12 +50,15 @@ static void group_close(const struct poll_group *group)
 			close(fds[i]);
 }
 
+void steer_poll_clear(struct steer_poll *poll)
+{
+	while (poll && poll->count)
+		group_close(&poll->group[--poll->count]);
+}
+
 void steer_poll_free(struct steer_poll *poll)
 {
-	size_t i;
-
-	for (i = 0; poll && i < poll->count; i++)
-		group_close(&poll->group[i]);
+	steer_poll_clear(poll);
 	if (poll) {
 		free(poll->group);
 		free(poll->values);
@@ -226,7 +230,7 @@ static bool group_read(struct steer_poll *poll, struct poll_group *group, __u32 
 	scratch->table_fd = group->table_fd;
 	if (!slots_read(poll, group) || prog_info_by_fd(group->prog_fd, &info) ||
 	    bpf_map_lookup_elem(group->counters_fd, &zero, poll->values) ||
-	    steer_group_usage_part(scratch, &group->part, sets, &poll->usage))
+	    steer_group_usage_part(scratch, poll->now, &group->part, sets, &poll->usage))
 		return false;
 	group->run_ns = info.run_time_ns;
 	group->runs = info.run_cnt;
@@ -270,19 +274,17 @@ int steer_poll_read(struct steer_poll *poll, const char *bpffs)
 	size_t i;
 
 	if (!result)
+		result = ticks_clock(&poll->now);
+	if (!result)
 		result = groups_follow(poll, bpffs);
 	if (result) {
-		for (i = 0; i < poll->count; i++)
-			group_close(&poll->group[i]);
-		poll->count = 0;
+		steer_poll_clear(poll);
 		return result;
 	}
 	steer_dir(bpffs, dir);
-	sets = SETS_READ / (__u32)(poll->count + 1);
+	sets = poll->count ? SETS_READ / (__u32)poll->count : 0;
 	if (sets < SETS_MIN)
 		sets = SETS_MIN;
-	if (poll->count == 1)
-		sets = SETS_READ;
 	for (i = poll->count; i-- > 0;) {
 		if (group_refresh(poll, dir, &poll->group[i], sets))
 			continue;
@@ -290,4 +292,32 @@ int steer_poll_read(struct steer_poll *poll, const char *bpffs)
 		poll->group[i] = poll->group[--poll->count];
 	}
 	return 0;
+}
+
+void steer_poll_datagrams(const char *bpffs, __u64 *datagrams)
+{
+	int cpus = libbpf_num_possible_cpus(), cpu, fd;
+	struct sluice_steer_counters *values = calloc((size_t)cpus, sizeof(*values));
+	char path[PATH_MAX];
+	const char *dir = steer_dir(bpffs, path);
+	DIR *folder = values ? opendir(dir) : NULL;
+	const struct dirent *entry;
+	const __u32 zero = 0;
+
+	*datagrams = 0;
+	while (folder && (entry = readdir(folder))) {
+		if (!isdigit((unsigned char)entry->d_name[0]))
+			continue;
+		fd = open_map(dir, entry->d_name, "sluice_counters", BPF_MAP_TYPE_PERCPU_ARRAY,
+			      sizeof(*values));
+		if (fd < 0)
+			continue;
+		if (!bpf_map_lookup_elem(fd, &zero, values))
+			for (cpu = 0; cpu < cpus; cpu++)
+				*datagrams += steer_datagrams(values[cpu].value);
+		close(fd);
+	}
+	if (folder)
+		closedir(folder);
+	free(values);
 }

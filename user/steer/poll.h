@@ -35,6 +35,7 @@ struct steer_poll {
 	struct steer_usage usage;   /* of the group that is read */
 	struct steer_group scratch; /* the same */
 	struct sluice_steer_meta meta;
+	__u32 now; /* ticks_clock() */
 };
 
 /* Returns a poll without open groups, or NULL on ENOMEM. */
@@ -45,6 +46,10 @@ void steer_poll_free(struct steer_poll *poll);
  * is left out. Returns 0, or -errno; -ENOENT if steering is not loaded.
  */
 int steer_poll_read(struct steer_poll *poll, const char *bpffs);
+/* Closes all groups, so that what another process unloads is freed. @poll may be NULL. */
+void steer_poll_clear(struct steer_poll *poll);
+/* Sets *datagrams to those of all groups, of which none stays open; 0 if steering is not loaded. */
+void steer_poll_datagrams(const char *bpffs, __u64 *datagrams);
 /* Sets the name of a namespace: "host" for that of this thread, "unnamed" if it has none. */
 void steer_poll_netns(__u32 netns, char name[NAME_MAX + 1]);
 
