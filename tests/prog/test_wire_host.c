@@ -318,6 +318,16 @@ static void test_stored(void **state)
 		record_of(&one, &proven);
 		assert_true(proven);
 		reply_from(server, &one, one.target);
+		/* each keeps the record alive */
+		flow_past(&host, &one, AGE_MS - 20000);
+		reply_from(server, &one, one.target);
+		flow_past(&host, &one, AGE_MS - 20000);
+		flow_recent(&one);
+		pass(&host, host.in, &one, &one, SLUICE_WIRE_request_passed);
+		flow_past(&host, &one, AGE_MS - 20000);
+		pass(&host, host.in, &one, &one, SLUICE_WIRE_request_passed);
+		flow_recent(&one);
+		reply_from(server, &one, one.target);
 		/* the server owes an answer to the second request, and then to the third */
 		note(&one);
 		note(&two);
