@@ -11,19 +11,11 @@
 #include "common/kernel.h"
 #include "common/local_addr.h"
 #include "common/settings.h"
+#include "wire/kernel_ctx.h"
 #include "wire/maps.h"
 #include "wire/record.h"
 
 #include <linux/in.h>
-
-extern void *bpf_cast_to_kern_ctx(void *context) __ksym __weak;
-
-/*
- * Do programs with conntrack read the kernel's structures without calls? bpf_cast_to_kern_ctx()
- * needs Linux 6.2. Kernels 5.13 to 5.15 refuse a program that references an unknown kfunc, even in
- * dead code, but they have no conntrack kfuncs either.
- */
-const volatile bool casts = false;
 
 static __always_inline struct net *net_of(struct __sk_buff *skb)
 {

@@ -7,9 +7,13 @@
 #include "kernel/tc.h"
 #include "wire_lab.h"
 
+#include <linux/ethtool.h>
 #include <linux/if_ether.h>
 #include <linux/if_packet.h>
+#include <linux/sockios.h>
+#include <linux/udp.h>
 #include <poll.h>
+#include <sys/ioctl.h>
 #include <time.h>
 
 #define CLIENT_MAC "02:02:02:02:02:09"
@@ -57,30 +61,45 @@ static void reply_by(int server)
 	assert_int_equal(sendto(server, data, (size_t)length, 0, (void *)&from, size), length);
 }
 
-/* Waits for the reply to a request at the client, and returns its source. */
-static const char *source_of(const struct shape *request)
+static size_t udp_off(const struct shape *request)
 {
-	static char text[INET6_ADDRSTRLEN];
+	return shape_is6(request) ? 14 + 40 : 14 + 20;
+}
+
+/* Waits for the reply to a request at the client. */
+static void receive(const struct shape *request, struct frame *frame)
+{
 	struct pollfd poll_in = { .fd = wire, .events = POLLIN };
+	uint16_t port = htons(request->source_port);
 	bool six = shape_is6(request);
-	size_t udp = six ? 14 + 40 : 14 + 20;
-	uint8_t frame[2048];
+	const uint8_t *byte = frame->byte;
 
 	while (poll(&poll_in, 1, WAIT_MS) == 1) {
 		struct sockaddr_ll from;
 		socklen_t size = sizeof(from);
-		ssize_t length = recvfrom(wire, frame, sizeof(frame), 0, (void *)&from, &size);
-		uint16_t port = htons(request->source_port);
+		ssize_t length = recvfrom(wire, frame->byte, sizeof(frame->byte), 0, (void *)&from,
+					  &size);
 
-		if (length < (ssize_t)udp + 8 || from.sll_pkttype == PACKET_OUTGOING ||
-		    frame[12] != (six ? 0x86 : 0x08) || frame[six ? 20 : 23] != IPPROTO_UDP ||
-		    memcmp(frame + udp + 2, &port, sizeof(port)))
+		if (length < (ssize_t)udp_off(request) + 8 || from.sll_pkttype == PACKET_OUTGOING ||
+		    byte[12] != (six ? 0x86 : 0x08) || byte[six ? 20 : 23] != IPPROTO_UDP ||
+		    memcmp(byte + udp_off(request) + 2, &port, sizeof(port)))
 			continue;
-		return inet_ntop(six ? AF_INET6 : AF_INET, frame + (six ? 22 : 26), text,
-				 sizeof(text));
+		frame->len = (size_t)length;
+		return;
 	}
 	fail_msg("no reply");
-	return NULL;
+}
+
+/* Does the same, and returns the source of the reply. */
+static const char *source_of(const struct shape *request)
+{
+	static char text[INET6_ADDRSTRLEN];
+	bool six = shape_is6(request);
+	struct frame frame;
+
+	receive(request, &frame);
+	return inet_ntop(six ? AF_INET6 : AF_INET, frame.byte + (six ? 22 : 26), text,
+			 sizeof(text));
 }
 
 /* Sends a request, lets the server reply, and expects the source and the two counters. */
@@ -203,6 +222,81 @@ static void test_wrong(void **state)
 		request.target = near_of(&request);
 		exchange(&request, server, near_of(&request), SLUICE_WIRE_half_open,
 			 SLUICE_WIRE_reply_right);
+		close(server);
+	}
+}
+
+enum checksum {
+	NO_CHECKSUM,
+	WHOLE_CHECKSUM,
+	PSEUDO_CHECKSUM, /* the sum of the pseudo-header, for the device to complete */
+};
+
+/* Waits for the reply to a request, and returns the kind of its checksum. */
+static enum checksum checksum_of(const struct shape *request)
+{
+	bool six = shape_is6(request);
+	size_t udp = udp_off(request), length;
+	uint16_t stored;
+	struct frame frame;
+	uint32_t pseudo;
+
+	receive(request, &frame);
+	length = frame.len - udp;
+	pseudo = sum_add(IPPROTO_UDP + (uint32_t)length, frame.byte + (six ? 22 : 26),
+			 six ? 32 : 8);
+	if (!six)
+		assert_int_equal(sum_finish(sum_add(0, frame.byte + 14, 20)), 0);
+	memcpy(&stored, frame.byte + udp + 6, sizeof(stored));
+	if (!stored)
+		return NO_CHECKSUM;
+	if (!sum_finish(sum_add(pseudo, frame.byte + udp, length)))
+		return WHOLE_CHECKSUM;
+	assert_int_equal(stored, (uint16_t)~sum_finish(pseudo));
+	return PSEUDO_CHECKSUM;
+}
+
+/* Lets the device send checksums as they are, or complete them. */
+static void device_completes(bool completes)
+{
+	struct ethtool_value value = { .cmd = ETHTOOL_STXCSUM, .data = completes };
+	struct ifreq request = { .ifr_name = "near", .ifr_data = (void *)&value };
+
+	assert_int_equal(ioctl(wire, SIOCETHTOOL, &request), 0);
+}
+
+/* Rewritten replies have right checksums, whoever completes them, and also before segmentation. */
+static void test_checksums(void **state)
+{
+	int version, server, segment, one = 1;
+	struct shape request;
+
+	for (version = 4; version <= 6; version += 2) {
+		server = server_open(any_of(version), 2021);
+		request = request_of(version, next_port(), 2021);
+		/* one reply without a decision, and two by it */
+		for (segment = 0; segment < 3; segment++) {
+			ask(&request);
+			reply_by(server);
+			assert_int_equal(checksum_of(&request), PSEUDO_CHECKSUM);
+		}
+		segment = 11;
+		setsockopt(server, IPPROTO_UDP, UDP_SEGMENT, &segment, sizeof(segment));
+		ask(&request);
+		reply_by(server);
+		assert_int_equal(checksum_of(&request), PSEUDO_CHECKSUM);
+		segment = 0;
+		setsockopt(server, IPPROTO_UDP, UDP_SEGMENT, &segment, sizeof(segment));
+		device_completes(false);
+		ask(&request);
+		reply_by(server);
+		device_completes(true);
+		assert_int_equal(checksum_of(&request), WHOLE_CHECKSUM);
+		setsockopt(server, SOL_SOCKET, SO_NO_CHECK, &one, sizeof(one));
+		setsockopt(server, IPPROTO_UDP, UDP_NO_CHECK6_TX, &one, sizeof(one));
+		ask(&request);
+		reply_by(server);
+		assert_int_equal(checksum_of(&request), NO_CHECKSUM);
 		close(server);
 	}
 }
@@ -851,15 +945,15 @@ static int down(void **state)
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_right),		cmocka_unit_test(test_bound),
-		cmocka_unit_test(test_wrong),		cmocka_unit_test(test_judged),
-		cmocka_unit_test(test_stored),		cmocka_unit_test(test_two),
-		cmocka_unit_test(test_groups),		cmocka_unit_test(test_redirect),
-		cmocka_unit_test(test_no_redirect),	cmocka_unit_test(test_elsewhere),
-		cmocka_unit_test(test_address_gone),	cmocka_unit_test(test_aged),
-		cmocka_unit_test(test_other_interface), cmocka_unit_test(test_looped),
-		cmocka_unit_test(test_unmanaged),	cmocka_unit_test(test_bridge_port),
-		cmocka_unit_test(test_bridge_changes),
+		cmocka_unit_test(test_right),	    cmocka_unit_test(test_bound),
+		cmocka_unit_test(test_wrong),	    cmocka_unit_test(test_judged),
+		cmocka_unit_test(test_stored),	    cmocka_unit_test(test_checksums),
+		cmocka_unit_test(test_two),	    cmocka_unit_test(test_groups),
+		cmocka_unit_test(test_redirect),    cmocka_unit_test(test_no_redirect),
+		cmocka_unit_test(test_elsewhere),   cmocka_unit_test(test_address_gone),
+		cmocka_unit_test(test_aged),	    cmocka_unit_test(test_other_interface),
+		cmocka_unit_test(test_looped),	    cmocka_unit_test(test_unmanaged),
+		cmocka_unit_test(test_bridge_port), cmocka_unit_test(test_bridge_changes),
 	};
 
 	return cmocka_run_group_tests(tests, setup, down);
