@@ -15,11 +15,16 @@
 #:                 refuses to replace a file that it has not installed
 #: make uninstall  remove what was installed below PREFIX and DESTDIR, except a
 #:                 sluice.conf that was edited, there before or in use by another PREFIX
+#: make dist       the release archive build/sluice-VERSION.tar.gz from the last commit
+#: make deb        the Debian package from that archive, below build/
+#: make image      the container image localhost/sluice:VERSION, also as build/sluice-image-VERSION.tar
+#: make manifests  the rendered manifests of tools/deploy/kubernetes
 #: make setup      install the required Debian packages, as root
 #: make clean      remove build/
 #:
 #: V=1 shows the commands.
 
+# The only place that states the version.
 VERSION := 0.1.0
 PREFIX     ?= /usr/local
 SYSCONFDIR ?= /etc
@@ -32,7 +37,7 @@ BPFTOOL ?= $(firstword $(wildcard /usr/sbin/bpftool /usr/local/sbin/bpftool) bpf
 Q       := $(if $(V),,@)
 say      = @printf '  %-5s %s\n' $(1) $(2)
 
-PKGS    := libbpf hogweed nettle jansson libmnl libnetfilter_conntrack libcap libevent_core inih
+PKGS    := libbpf hogweed nettle jansson libmnl libnetfilter_conntrack libcap libevent_core libevent_extra inih
 CFLAGS  ?= -O2 -g
 WARN    := -Wall -Wextra -Werror -Wno-unused-parameter -Wno-missing-field-initializers -Wmissing-prototypes -Wstrict-prototypes
 STD     := -std=gnu11 -D_GNU_SOURCE -DSLUICE_VERSION='"$(VERSION)"' -Iinclude -Iuser -I$(BUILD)
@@ -49,6 +54,7 @@ testable := $(filter-out $(BUILD)/user/cmd/main.o,$(objects))
 
 .SECONDARY:
 .PHONY: all help fuzz clean check nightly units demo bench lint format info install uninstall setup
+.PHONY: dist deb image manifests
 .DEFAULT_GOAL := all
 
 help:
@@ -83,7 +89,7 @@ $(scripts): $(BUILD)/%.inc: user/cmd/%
 $(objects): $(BUILD)/user/%.o: user/%.c | $(skels) $(scripts)
 	$(call say,CC,$<)
 	$(Q)mkdir -p $(@D)
-	$(Q)$(CC) $(CFLAGS) $(STD) $(WARN) -MMD -MP -c $< -o $@
+	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) $(STD) $(WARN) -MMD -MP -c $< -o $@
 -include $(objects:.o=.d)
 
 # --- tests: units that a unit test includes, user/base, and the rendezvous server, which parses what
@@ -109,10 +115,10 @@ $(BUILD)/units.a: $(testable)
 $(BUILD)/units.a $(BUILD)/san/units.a:
 	$(Q)rm -f $@ && $(AR) rcs $@ $^
 
-$(unit): $(BUILD)/tests/unit/%: tests/unit/%.c $(BUILD)/san/units.a $(BUILD)/units.a
+$(unit): $(BUILD)/tests/unit/%: tests/unit/%.c $(BUILD)/san/units.a $(BUILD)/units.a $(wildcard tests/unit/*.h)
 	$(call say,TEST,$<)
 	$(Q)mkdir -p $(@D)
-	$(Q)$(CC) -O1 -g $(san) $(STD) $(WARN) -o $@ $^ $(LIBS) -lcmocka
+	$(Q)$(CC) -O1 -g $(san) $(STD) $(WARN) -o $@ $(filter-out %.h,$^) $(LIBS) -lcmocka
 
 $(prog): $(BUILD)/tests/prog/%: tests/prog/%.c $(wildcard tests/prog/*.h) $(BUILD)/units.a | $(skels)
 	$(call say,TEST,$<)
@@ -127,7 +133,7 @@ $(servers): $(BUILD)/tests/%: tests/servers/%.c $(wildcard tests/servers/*.h)
 # For each fuzz target: a fuzzer with libFuzzer (make fuzz), and a plain replay of its corpus (make
 # check). A target may include sources of the program, or name them in lines " * with: FILE…".
 fuzz_with = $(wildcard $(shell sed -n 's,^ \* with: ,,p' $<))
-fuzz_see := $(wildcard include/sluice/*.h user/*/*.[ch] user/*/*/*.[ch])
+fuzz_see := $(wildcard include/sluice/*.h user/*/*.[ch] user/*/*/*.[ch] tests/fuzz/*.h tests/unit/*.h)
 
 $(fuzz): $(BUILD)/fuzz/%: tests/fuzz/%.c $(fuzz_see)
 	$(call say,FUZZ,$<)
@@ -162,7 +168,7 @@ check: setup-test
 
 # Tests that take longer than a minute, or need more packages than `make check`.
 nightly: setup-nightly
-	$(Q)$(MAKE) $(parallel) --no-print-directory tested $(fuzz)
+	$(Q)$(MAKE) $(parallel) --no-print-directory tested $(fuzz) image
 	$(Q)tools/own-root tests/run --timeout 1800 $(CHECK) tests/nightly
 
 demo: setup-demo
@@ -174,7 +180,8 @@ bench_with := $(BUILD)/tools/echo $(BUILD)/tools/hooks $(BUILD)/tools/packets \
 	$(BUILD)/tools/empty.bpf.o $(BUILD)/tools/follow $(BUILD)/tools/steer \
 	$(BUILD)/tools/steer_worker $(BUILD)/tools/steer_empty.bpf.o $(BUILD)/tools/freed \
 	$(BUILD)/tools/freed.bpf.o $(BUILD)/tools/hold $(BUILD)/tests/udp-requests \
-	$(BUILD)/tools/rendezvous $(BUILD)/tools/softirq.bpf.o
+	$(BUILD)/tools/rendezvous $(BUILD)/tools/softirq.bpf.o \
+	$(BUILD)/tools/reflect.bpf.o
 
 $(BUILD)/tools/%: tools/bench/%.c
 	$(call say,CC,$<)
@@ -197,10 +204,6 @@ bench: setup-test
 	$(Q)$(MAKE) --no-print-directory benched
 	$(Q)tools/bench/run $(BENCH)
 
-# Measures registrations and refreshes of the rendezvous server; BENCH=100000 for fewer peers.
-bench-rendezvous: $(BUILD)/tools/rendezvous
-	$(Q)$(BUILD)/tools/rendezvous $(BENCH)
-
 # Measures the time until a new port of a watched bridge is covered; as root.
 bench-follow: all $(BUILD)/tools/follow
 	$(Q)$(BUILD)/tools/follow $(BUILD)/sluice $(BENCH)
@@ -210,9 +213,9 @@ bench-close: $(BUILD)/tools/close
 	$(Q)$(BUILD)/tools/close $(BENCH)
 
 # The inner makes read this file again, and so find the packages that this one installs.
-.PHONY: tested benched bench-follow bench-close bench-rendezvous setup-build setup-demo setup-test setup-nightly
+.PHONY: tested benched bench-follow bench-close setup-build setup-demo setup-test setup-package setup-image setup-nightly
 setup: setup-test
-setup-build setup-demo setup-test setup-nightly: setup-%:
+setup-build setup-demo setup-test setup-package setup-image setup-nightly: setup-%:
 	$(Q)tools/setup.sh $*
 
 # --- maintenance
@@ -263,6 +266,30 @@ install: all
 
 uninstall:
 	$(Q)tools/install uninstall $(BUILD)
+
+# --- release
+
+archive := $(BUILD)/sluice-$(VERSION).tar.gz
+
+# The same commit gives the same bytes, whatever the directory, the user, the clock or the umask.
+dist:
+	$(Q)git diff --quiet HEAD || { echo "dist: commit the changes, or the archive lacks them" >&2; exit 1; }
+	$(Q)mkdir -p $(BUILD)
+	$(call say,DIST,$(archive))
+	$(Q)git -c tar.umask=0022 -c core.autocrlf=false archive --format=tar --prefix=sluice-$(VERSION)/ \
+		-o $(archive).part HEAD
+	$(Q)gzip -9nc $(archive).part >$(archive) && rm -f $(archive).part
+
+deb: setup-package dist
+	$(Q)tools/deploy/debian/build $(archive) $(VERSION) $(BUILD)
+
+image: setup-image deb
+	$(Q)tools/deploy/image/build $(BUILD)/sluice_$(VERSION)_*.deb localhost/sluice:$(VERSION) \
+		$(BUILD)/sluice-image-$(VERSION).tar
+
+# Debian's kubectl: another version may compute other checksums.
+manifests: setup-nightly
+	$(Q)tools/deploy/kubernetes/render $(VERSION)
 
 clean:
 	rm -rf $(BUILD)

@@ -21,7 +21,7 @@ RANKS = {
     "bpf/common": 1,
     "bpf/reply": 2, "bpf/wire": 2, "bpf/steer": 2, "bpf/hold": 2, "bpf/meet": 2,
     "user/base": 1,
-    "user/net": 2,
+    "user/net": 2, "user/metrics": 2,
     "user/kernel": 3, "user/nat": 3,
     "user/reply": 4, "user/wire": 4, "user/conntrack": 4, "user/hold": 4, "user/meet": 4,
     "user/steer/group": 4,

@@ -17,26 +17,36 @@ BUILD="gcc libc6-dev make pkg-config clang llvm bpftool
 RUN="bpftool iproute2 nftables conntrack procps mount util-linux socat netcat-openbsd dnsperf"
 UNIT="libcmocka-dev python3"
 NET="$RUN libcap2-bin iperf3 tcpdump strace dnsmasq-base bind9-dnsutils zsh fish bash-completion
-	stun-client python3-aioice"
-NIGHTLY="chromium-headless-shell"
+	stun-client python3-aioice python3-prometheus-client"
 LINT="clang-format clang-tidy cppcheck mandoc"
+# For make deb, for make image, and for the nightly tests, which run what these build.
+PACKAGE="dpkg-dev debhelper"
+IMAGE="$PACKAGE mmdebstrap podman crun"
+NIGHTLY="$IMAGE lintian debootstrap python3-yaml iptables chromium-headless-shell"
 
 # Servers, with package and path. unbound, knot and pdns_recursor have one socket per thread. All
 # except knot answer without IP_PKTINFO on the wildcard address.
 DEMO_DAEMONS="unbound:usr/sbin/unbound"
 TEST_DAEMONS="knot:usr/sbin/knotd pdns-recursor:usr/sbin/pdns_recursor nsd:usr/sbin/nsd
-	memcached:usr/bin/memcached atftpd:usr/sbin/atftpd coturn:usr/bin/turnserver"
+	memcached:usr/bin/memcached atftpd:usr/sbin/atftpd coturn:usr/bin/turnserver prometheus:usr/bin/promtool"
+NIGHTLY_DAEMONS="docker.io:usr/sbin/dockerd containerd:usr/bin/containerd runc:usr/sbin/runc
+	docker.io:usr/sbin/docker-proxy kubernetes-client:usr/bin/kubectl"
 
 usage()
 {
 	cat <<-'TEXT'
-		usage: tools/setup.sh build|demo|test|nightly
+		usage: tools/setup.sh [--list] build|demo|test|package|image|nightly
 
 		  build    what `make` needs
 		  demo     the same, and what `make demo` needs
 		  test     the same, and what `make check` and `make lint` need, servers among it;
 		           without root, where only the unit tests run, what those need
-		  nightly  the same, and what `make nightly` needs: a browser, and packages of npm
+		  package  what `make deb` needs
+		  image    what `make image` needs
+		  nightly  the same as test and image, and what `make nightly` needs: a browser, and
+		           packages of npm
+
+		--list prints the packages and installs none.
 	TEXT
 }
 
@@ -104,11 +114,12 @@ install_packages()
 		install -y -q --no-install-recommends $packages
 }
 
-# Prints the libraries that a package file depends on: first alternatives, without versions.
+# Prints the libraries that a package file depends on: first alternatives, without versions, and
+# without the scripts of web pages.
 library_dependencies()
 {
 	dpkg-deb -f "$1" Depends | tr ',' '\n' |
-		sed -n 's/^ *\(lib[a-z0-9.+-]*\).*/\1/p'
+		sed -n '/^ *libjs-/d; s/^ *\(lib[a-z0-9.+-]*\).*/\1/p'
 }
 
 unpack_server()
@@ -135,7 +146,9 @@ setup_servers()
 	for entry in "$@"; do
 		package=${entry%%:*}
 		path=${entry#*:}
-		[ -x "/$path" ] || [ -x "$SERVERS/$path" ] || unpack_server "$package"
+		# a program of the same name that is not Debian's does not count
+		[ -x "/$path" ] && [ -e "/var/lib/dpkg/info/$package.list" ] && continue
+		[ -x "$SERVERS/$path" ] || unpack_server "$package"
 	done
 }
 
@@ -164,27 +177,40 @@ want()
 		# others than Debian package npm with node
 		[ "$1" = test ] || command -v npm >/dev/null || echo npm
 		;;
+	package) echo "$BUILD $PACKAGE" ;;
+	image) echo "$BUILD $IMAGE" ;;
 	esac
 }
 
 main()
 {
-	local wanted
+	local wanted list=no
 
+	if [ "${1:-}" = --list ]; then
+		list=yes
+		shift
+	fi
 	wanted=$(want "${1:-}")
 	if [ $# != 1 ] || [ -z "$wanted" ]; then
 		usage >&2
 		exit 2
 	fi
+	# shellcheck disable=SC2086 # a list of words
+	wanted=$(printf '%s\n' $wanted | sort -u)
+	if [ "$list" = yes ]; then
+		echo "$wanted"
+		return
+	fi
 	on_debian || die "only Debian's packages are known; this needs what Debian 12 calls" "$wanted"
-	# shellcheck disable=SC2046,SC2086 # lists of words
-	install_packages $(printf '%s\n' $wanted | sort -u)
-	[ "$1" != build ] && [ "$(id -u)" = 0 ] || return 0
+	# shellcheck disable=SC2086 # a list of words
+	install_packages $wanted
+	[[ " demo test nightly " == *" $1 "* ]] && [ "$(id -u)" = 0 ] || return 0
 	# shellcheck disable=SC2086 # lists of words
 	setup_servers $DEMO_DAEMONS
 	# shellcheck disable=SC2086
 	[ "$1" = demo ] || setup_servers $TEST_DAEMONS
-	[ "$1" != nightly ] || setup_npm
+	# shellcheck disable=SC2086
+	[ "$1" != nightly ] || { setup_servers $NIGHTLY_DAEMONS && setup_npm; }
 }
 
 main "$@"

@@ -3,8 +3,10 @@
  * Parses arbitrary bytes as the daemon's file: each problem names a line of the file, its text is a
  * single line, and a file with a problem is refused.
  *
- * with: user/meet/rendezvous/options.c
+ * with: user/meet/rendezvous/options.c user/metrics/options.c
  */
+#include "fuzz.h"
+
 #include "../../user/base/addr.c"
 #include "../../user/base/array.c"
 #include "../../user/base/conf.c"
@@ -25,8 +27,6 @@
 
 #include <stdint.h>
 #include <stdlib.h>
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static unsigned int lines_of(const uint8_t *data, size_t size)
 {

@@ -13,6 +13,8 @@
  * - a rejected header leaves cursor and result unchanged;
  * - a shorter linear part may only change the result to PACKET_TRUNCATED.
  */
+#include "fuzz.h"
+
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -20,8 +22,6 @@
 #include <string.h>
 
 #include <sluice/packet.h>
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 enum settings {
 	SETTING_ETH = 1,

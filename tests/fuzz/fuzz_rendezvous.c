@@ -21,6 +21,8 @@
  * with: user/meet/rendezvous/server.c user/meet/rendezvous/session.c
  * with: user/meet/rendezvous/store.c
  */
+#include "fuzz.h"
+
 #define BUDGET_ENTRIES 64
 #include "../../user/meet/rendezvous/budget.c"
 #include "meet/nonce.h"
@@ -34,12 +36,6 @@
 #define CLIENTS	 4
 #define STRANGER 3
 
-#define MUST(condition)                   \
-	do {                              \
-		if (!(condition))         \
-			__builtin_trap(); \
-	} while (0)
-
 enum extras {
 	WITH_NONCE = 4,
 	WITH_NAME = 8,
@@ -48,8 +44,6 @@ enum extras {
 	FROM_ELSEWHERE = 64,
 	SAME_ID = 128,
 };
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static const uint16_t methods[] = {
 	SLUICE_STUN_BINDING,	   SLUICE_RENDEZVOUS_REGISTER,

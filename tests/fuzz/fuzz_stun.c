@@ -4,50 +4,16 @@
  * sluice_stun_recognise() calls ordinary must be so for stun_parse(), and sluice_stun_answer() and
  * the builder must give the same answer.
  */
+#include "fuzz.h"
+
 #include "../../user/net/stun.c"
 #include "../../user/net/stun_build.c"
 #include "../../user/net/stun_digest.c"
 
+#include "../unit/stun_read.h"
+
 #include <sluice/stun_binding.h>
 #include <stdlib.h>
-
-#define MUST(condition)                   \
-	do {                              \
-		if (!(condition))         \
-			__builtin_trap(); \
-	} while (0)
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-/* Reads each attribute in each form. */
-static void read_values(const struct stun_message *message)
-{
-	uint16_t unknown[STUN_UNKNOWN_MAX], u16;
-	struct stun_endpoint endpoint;
-	struct stun_attr attr;
-	const uint8_t *value;
-	unsigned int code;
-	size_t at = 0, length;
-	uint32_t u32;
-	uint64_t u64;
-
-	while (stun_next(message, &at, &attr)) {
-		MUST(attr.value >= message->data + HEADER);
-		MUST(attr.value + attr.length <= message->data + message->length);
-		MUST(!stun_get(message, attr.type, &value, &length) && value <= attr.value);
-		stun_get_u16(message, attr.type, &u16);
-		stun_get_u32(message, attr.type, &u32);
-		stun_get_u64(message, attr.type, &u64);
-		stun_get_address(message, attr.type, &endpoint);
-		stun_get_xor_address(message, attr.type, &endpoint);
-	}
-	stun_get_mapped(message, &endpoint);
-	MUST(stun_get_error(message, &code) || (code >= 300 && code <= 699));
-	MUST(stun_unknown(message, NULL, 0, unknown) <= STUN_UNKNOWN_MAX);
-	stun_check_sha1(message, "key", 3);
-	stun_check_sha256(message, "key", 3);
-	stun_is_response(message, (const uint8_t *)"012345678901");
-}
 
 /* Builds the message again from what was read: as much of it as is seen must be the same. */
 static void build_again(const struct stun_message *message)
@@ -121,7 +87,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	MUST(framed == -EPROTO || framed == 0 || (framed >= HEADER && framed <= 2048));
 	if (parsed != -EPROTO) {
 		MUST(message.classic || size > 2048 || framed == (ssize_t)size);
-		read_values(&message);
+		stun_read_all(&message);
 		build_again(&message);
 	}
 	compare_answers(data, size, parsed, &message);

@@ -9,7 +9,8 @@
  * with: user/base/timer_wheel.c user/net/stun*.c
  * with: user/base/err.c user/base/log.c user/base/text.c
  */
-#include <stdint.h>
+#include "fuzz.h"
+
 #include <sys/epoll.h>
 #include <sys/socket.h>
 #include <sys/types.h>
@@ -29,14 +30,6 @@ static void no_close(int fd)
 #undef close
 
 #include <stdbool.h>
-
-#define MUST(condition)                   \
-	do {                              \
-		if (!(condition))         \
-			__builtin_trap(); \
-	} while (0)
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 /* What the connection reads next. */
 static const uint8_t *segment;

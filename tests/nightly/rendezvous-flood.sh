@@ -83,8 +83,9 @@ for options in "" "--xdp eth0"; do
 	PYTHON
 	before=$(resident) received=$(counted rx) sent=$(counted tx)
 	in_ns "$CONTAINER" python3 "$TEST_TMP/flood.py" "$mac" "$REQUESTS"
-	want_equal "$(shown "(d['registrations']['count'], d['sessions']['count'], d['amplification'] < 1.61)")" \
-		"(1, 0, True)"
+	# that of alice, which may have ended meanwhile
+	want_equal "$(shown "(d['registrations']['count'] <= 1, d['sessions']['count'], d['amplification'] < 1.61)")" \
+		"(True, 0, True)"
 	[ "$(shown "d['counters']['challenged']")" -gt 0 ] || fail "no request was answered: $(shown d)"
 	received=$(($(counted rx) - received)) sent=$(($(counted tx) - sent))
 	[ "$sent" -lt "$received" ] || fail "received $received bytes, sent $sent"

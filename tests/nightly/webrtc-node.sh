@@ -9,7 +9,8 @@
 . "$(dirname "$0")/../net/lib/cpu.sh"
 . "$(dirname "$0")/../net/lib/meet.sh"
 
-packages=${BUILD:-$ROOT/build}/interop
+packages=$BUILD/interop
+[ -d "$packages/node_modules/werift" ] || fail "no packages of npm: run tools/setup.sh nightly"
 
 meet_up
 nat_up

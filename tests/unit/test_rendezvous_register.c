@@ -476,6 +476,14 @@ static uint64_t on_idle_ns(void *arg, const struct registration *registration)
 	return fast.seen_ns ? lab.now_ns - fast.seen_ns : UINT64_MAX;
 }
 
+/* Looks for expired registrations in some seconds. */
+static void expire_after(unsigned int seconds, size_t left)
+{
+	lab.now_ns += seconds * SECOND_NS;
+	server_expire(lab.server, lab.now_ns);
+	assert_int_equal(registered(), left);
+}
+
 static void test_fast_path(void **state)
 {
 	struct stream stream = { NULL };
@@ -498,24 +506,16 @@ static void test_fast_path(void **state)
 	registration = store_first(server_store(lab.server));
 	assert_true(server_idle_ns(lab.server, registration, lab.now_ns) == 20 * SECOND_NS);
 	/* it expires 54 s after that, and not after the look */
-	lab.now_ns += 33 * SECOND_NS;
-	server_expire(lab.server, lab.now_ns);
-	assert_int_equal(registered(), 1);
-	lab.now_ns += 3 * SECOND_NS;
-	server_expire(lab.server, lab.now_ns);
-	assert_int_equal(registered(), 0);
+	expire_after(33, 1);
+	expire_after(3, 0);
 	assert_int_equal(fast.removes, 1);
 	assert_int_equal(counted(COUNT_expired), 1);
 	/* without a refresh there, those of the server count */
 	enrol(&a, NULL);
 	lab.now_ns += 40 * SECOND_NS;
 	refresh(&a);
-	lab.now_ns += 40 * SECOND_NS;
-	server_expire(lab.server, lab.now_ns);
-	assert_int_equal(registered(), 1);
-	lab.now_ns += 20 * SECOND_NS;
-	server_expire(lab.server, lab.now_ns);
-	assert_int_equal(registered(), 0);
+	expire_after(40, 1);
+	expire_after(20, 0);
 	assert_int_equal(fast.removes, 2);
 	/* a registration by TCP has no refresh by UDP */
 	a.path.stream = &stream;

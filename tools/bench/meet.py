@@ -2,7 +2,7 @@
 """make bench BENCH=rendezvous: what an answer of the rendezvous server costs, beside coturn.
 
   beside    Binding requests and refreshes through a pair of veth, to coturn, to the server, and to
-            the server with --xdp
+            the server with --xdp; "floor" is a program that sends every datagram back as it is
   program   one run of the XDP program for a frame (BPF_PROG_TEST_RUN)
   peers     a million registrations: memory, and the CPU time of refreshes (rendezvous.c)
 
@@ -44,7 +44,7 @@ from rendezvous import (BINDING, REFRESH, REQUEST, SUCCESS, TOKEN, Peer, build, 
 
 FAR, HOST = {4: "198.18.0.1", 6: "2001:2::1"}, {4: "198.18.0.2", 6: "2001:2::2"}
 PORT, PEERS, SOCKETS, FIRST_PORT = 3478, 8, 8, 20000
-SERVERS = ("coturn", "sluice", "sluice --xdp")
+SERVERS = ("coturn", "sluice", "sluice --xdp", "floor")
 LOADS = {"Binding, IPv4": 4, "Binding, IPv6": 6, "refresh": None}
 INTERVAL_S = 15
 PARTS = ("beside", "program", "peers")
@@ -179,6 +179,10 @@ class Server:
                      "--listening-ip", HOST[4], "--listening-ip", HOST[6], "--no-tcp", "--no-tls",
                      "--no-dtls", "--no-cli", "--log-file", "stdout", "--pidfile",
                      str(rig.home / "coturn.pid")]
+        elif kind == "floor":
+            command(tool("ip"), "-n", rig.netns["host"], "link", "set", "veth0", "xdpgeneric",
+                    "object", options.build / "tools/reflect.bpf.o", "section", "xdp")
+            words = ["sleep", "infinity"]
         else:
             words = [options.sluice, "rendezvous", "serve", "--name", rig.name, "--listen",
                      f"{HOST[4]}:{PORT},[{HOST[6]}]:{PORT}", "--rate", "0", "--key-file",
@@ -207,6 +211,9 @@ class Server:
         raise BenchError(f"{self.kind} does not answer:\n{self.log.read()}")
 
     def __exit__(self, *_):
+        if self.kind == "floor":
+            command(tool("ip"), "-n", self.rig.netns["host"], "link", "set", "veth0", "xdpgeneric",
+                    "off")
         if self.process.poll() is None:
             self.process.terminate()
             try:
@@ -290,7 +297,7 @@ def one_server(rig, options, kind, keys):
         for load, version in LOADS.items():
             if version:
                 datagrams = [(0, bare)] * SOCKETS
-            elif kind == "coturn":
+            elif not kind.startswith("sluice"):
                 continue
             else:
                 datagrams = rig.python(rig.netns["far"], keys.refreshes)
@@ -334,7 +341,7 @@ def print_beside(found):
               f"{row['softirq']:>7.0%} {share:>9} {row['amplification']:>6.2f} "
               f"{row['wakeups']:>10.1f} {row['lost']:>4}")
     for row in rows:
-        if row["load"] == "refresh":
+        if row["load"] == "refresh":  # which the servers of others do not have
             print(f"  a million peers at {INTERVAL_S} s, {row['server']}: "
                   f"{row['ns'] * 1e-9 * 1e6 / INTERVAL_S:.1%} of a core")
     print("  targets: 1/20 of coturn; 1.6 (IPv4) and 2.2 (IPv6) out/in of bare requests, 1.0 of "
@@ -424,7 +431,7 @@ def parse_options(words):
         description="What an answer of the rendezvous server costs, beside coturn.")
     parser.add_argument("parts", nargs="*", metavar="PART", help=f"of {', '.join(PARTS)}")
     parser.add_argument("--rounds", type=int, default=5, help="with new servers (5)")
-    parser.add_argument("--slice", type=int, default=2000, help="ms of a load (2000)")
+    parser.add_argument("--slice", type=int, default=1000, help="ms of a load (1000)")
     parser.add_argument("--runs", type=int, default=2000, help="of the program for a frame (2000)")
     parser.add_argument("--json", type=pathlib.Path, help="default: build/bench-rendezvous.json")
     parser.add_argument("--sluice", type=pathlib.Path, help="default: build/sluice")

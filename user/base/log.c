@@ -5,6 +5,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 #define VALUE_MAX 1024
 /* The minimum room for a field: its key and quotes. A field that does not fit is dropped. */
@@ -12,6 +13,8 @@
 
 static bool verbose, logfmt;
 static enum log_level least = LOG_LEVEL_WARNING;
+static char last_problem[512]; /* a warning or an error */
+static struct timespec last_problem_at;
 
 const char *const log_level_names[] = {
 	[LOG_LEVEL_ERROR] = "error",
@@ -72,6 +75,7 @@ static void put_quoted(struct log_line *line, const char *value)
 void log_begin(struct log_line *line, enum log_level level, const char *message)
 {
 	line->used = 0;
+	line->level = level;
 	line->silent = level > least;
 	if (line->silent)
 		return;
@@ -112,9 +116,20 @@ void log_end(struct log_line *line)
 {
 	if (line->silent)
 		return;
+	if (line->level <= LOG_LEVEL_WARNING) {
+		clock_gettime(CLOCK_MONOTONIC, &last_problem_at);
+		snprintf(last_problem, sizeof(last_problem), "%.*s", (int)line->used, line->text);
+	}
 	line->text[line->used++] = '\n';
 	line->text[line->used] = '\0';
 	fputs(line->text, stderr);
+}
+
+const char *log_last_problem(uint64_t *at_us)
+{
+	*at_us = (uint64_t)last_problem_at.tv_sec * 1000000 +
+		 (uint64_t)last_problem_at.tv_nsec / 1000;
+	return last_problem;
 }
 
 static void log_message(enum log_level level, const char *fmt, va_list args)

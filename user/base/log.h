@@ -12,6 +12,7 @@
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 enum log_level {
 	LOG_LEVEL_ERROR,
@@ -39,11 +40,17 @@ struct log_line {
 	char text[2048];
 	size_t used;
 	bool silent; /* below the wanted level */
+	enum log_level level;
 };
 
 void log_begin(struct log_line *line, enum log_level level, const char *message);
 __attribute__((format(printf, 3, 4))) void log_field(struct log_line *line, const char *key,
 						     const char *fmt, ...);
+/*
+ * Returns the last line of a warning or an error, and sets *at_us to its time (CLOCK_MONOTONIC); ""
+ * if there was none.
+ */
+const char *log_last_problem(uint64_t *at_us);
 /* Adds the fields reason and, if there is one, hint. */
 void log_field_err(struct log_line *line, const struct err *err);
 void log_end(struct log_line *line);

@@ -189,3 +189,8 @@ void loop_stop(struct loop *loop)
 {
 	event_base_loopbreak(loop->base);
 }
+
+struct event_base *loop_base(const struct loop *loop)
+{
+	return loop->base;
+}

@@ -10,6 +10,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+struct event_base;
 struct loop;
 struct loop_timer;
 
@@ -37,5 +38,7 @@ bool loop_timer_runs(const struct loop_timer *timer);
 /* Runs until loop_stop(). Returns 0 or -errno. */
 int loop_run(struct loop *loop);
 void loop_stop(struct loop *loop);
+/* Returns libevent's loop, for its HTTP server. */
+struct event_base *loop_base(const struct loop *loop);
 
 #endif

@@ -10,7 +10,7 @@
 #define ALL_OBJECTS ((1U << CHECK_OBJECTS) - 1)
 
 /* Indexed by enum check_object. */
-static const char *const objects[] = { "reply", "steer", "hold", NULL };
+static const char *const objects[] = { "reply", "steer", "hold", "rendezvous", NULL };
 _Static_assert(sizeof(objects) / sizeof(*objects) == CHECK_OBJECTS + 1, "objects");
 
 static struct check_options {
@@ -39,8 +39,8 @@ static int parse_for(const struct opt_value *v, struct err *err)
 
 static const struct opt check_opts[] = {
 	{ "for", 0, "LIST", parse_for, offsetof(struct check_options, objects),
-	  "objects to check: reply, steer, hold (default: all)", .words = objects,
-	  .noun = "object" },
+	  "objects to check: reply, steer, hold, rendezvous, which stands for its --xdp (default: all)",
+	  .words = objects, .noun = "object" },
 	{ .name = NULL },
 };
 

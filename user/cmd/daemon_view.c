@@ -7,8 +7,9 @@
 
 json_t *daemon_view_json(const struct daemon_status *status)
 {
-	static const char *const keys[] = { "version", "config", "running_for_s", "reload_refused",
-					    "sections" };
+	static const char *const keys[] = { "version",	      "config",	     "running_for_s",
+					    "reload_refused", "sections",    "memory_bytes",
+					    "rates",	      "last_problem" };
 	json_t *object, *value;
 	size_t i;
 
@@ -55,10 +56,48 @@ static void section_text(const json_t *section, const struct output *output)
 	}
 }
 
+/* Prints the rates of what was done at all. */
+static void rates_text(const json_t *rates, const struct output *output)
+{
+	static const struct {
+		const char *key, *text;
+	} shown[] = {
+		{ "replies_fixed_per_s", "replies fixed" },
+		{ "packets_rewritten_per_s", "packets rewritten" },
+		{ "datagrams_steered_per_s", "datagrams steered" },
+		{ "keepalives_sent_per_s", "keepalives sent" },
+	};
+	const char *before = "  ";
+	size_t i;
+
+	for (i = 0; i < sizeof(shown) / sizeof(*shown); i++) {
+		double rate = json_number_value(json_object_get(rates, shown[i].key));
+
+		if (rate <= 0)
+			continue;
+		fprintf(output->file, "%s%.1f %s", before, rate, shown[i].text);
+		before = ", ";
+	}
+	if (*before == ',')
+		fprintf(output->file, " a second, over the last %.0f s\n",
+			json_number_value(json_object_get(rates, "over_s")));
+}
+
+static void last_problem_text(const json_t *problem, const struct output *output)
+{
+	char line[1024], age[24];
+	double ago = json_number_value(json_object_get(problem, "ago_s"));
+
+	if (*string_of(problem, "line", line, sizeof(line)))
+		fprintf(output->file, "  last problem, %s ago: %s\n",
+			age_format(ago > 0 ? (__u64)(ago * 1e9) : 0, age), line);
+}
+
 void daemon_view_text(const struct daemon_status *status, const struct output *output)
 {
 	const json_t *document = status->document, *sections;
 	char config[1024], version[32], refused[1024], age[24], reason[sizeof(status->reason)];
+	char memory[24];
 	double running;
 	size_t i;
 
@@ -76,14 +115,18 @@ void daemon_view_text(const struct daemon_status *status, const struct output *o
 		return;
 	}
 	running = json_number_value(json_object_get(document, "running_for_s"));
-	fprintf(output->file, ", config %s, version %s, running for %s\n",
+	fprintf(output->file, ", config %s, version %s, running for %s, memory %s\n",
 		string_of(document, "config", config, sizeof(config)),
 		string_of(document, "version", version, sizeof(version)),
-		age_format(running > 0 ? (__u64)(running * 1e9) : 0, age));
+		age_format(running > 0 ? (__u64)(running * 1e9) : 0, age),
+		bytes_format((__u64)json_integer_value(json_object_get(document, "memory_bytes")),
+			     memory));
+	rates_text(json_object_get(document, "rates"), output);
 	if (*string_of(document, "reload_refused", refused, sizeof(refused)))
 		fprintf(output->file, "  %sthe last reload was refused%s: %s\n",
 			output_tone(output, OUTPUT_WARNING), output_plain(output), refused);
 	sections = json_object_get(document, "sections");
 	for (i = 0; i < json_array_size(sections); i++)
 		section_text(json_array_get(sections, i), output);
+	last_problem_text(json_object_get(document, "last_problem"), output);
 }

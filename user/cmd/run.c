@@ -3,12 +3,14 @@
 #include "cmd/command.h"
 #include "daemon/config_file.h"
 #include "daemon/daemon.h"
+#include "metrics/options.h"
 
 #include <errno.h>
 
 static struct options {
 	const char *path;
 	bool check;
+	struct metrics_address metrics;
 } options;
 
 static const struct opt opts[] = {
@@ -16,6 +18,8 @@ static const struct opt opts[] = {
 	  "the configuration file (required)" },
 	{ "check-config", 0, NULL, opt_switch, offsetof(struct options, check),
 	  "report the mistakes in the file, and change nothing" },
+	{ "metrics", 0, METRICS_OPT_ARG, metrics_opt, offsetof(struct options, metrics),
+	  METRICS_OPT_HELP " (default: as in the file)" },
 	{ .name = NULL },
 };
 
@@ -27,7 +31,8 @@ static int run(const struct context *context, void *into, int words, char **word
 		return err_hint(err, err_set(err, EXIT_USAGE, EINVAL, "run needs a --config"),
 				"give a file, as in --config /etc/sluice/sluice.conf");
 	return wanted->check ? config_file_check(context, wanted->path, err)
-			     : daemon_run(context, wanted->path, err);
+			     : daemon_run(context, wanted->path,
+					  wanted->metrics.port_be ? &wanted->metrics : NULL, err);
 }
 
 const struct command run_command = {

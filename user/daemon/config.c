@@ -26,6 +26,7 @@ static const struct opt global_opts[] = {
 	{ "log_level", 0, "LEVEL", opt_word, CONFIG_FIELD(log_level),
 	  "the least severe level that is logged", .words = log_level_names, .noun = "level",
 	  .preset = "info" },
+	{ "metrics", 0, METRICS_OPT_ARG, metrics_opt, CONFIG_FIELD(metrics), METRICS_OPT_HELP },
 	{ .name = NULL },
 };
 

@@ -13,6 +13,7 @@
 #include "hold/hold.h"
 #include "hold/send_options.h"
 #include "meet/rendezvous/rendezvous.h"
+#include "metrics/options.h"
 #include "reply/reply.h"
 #include "steer/cpu/spread.h"
 #include "steer/steer.h"
@@ -44,8 +45,9 @@ extern const char *const config_section_names[SECTION_NAMES];
 
 struct config {
 	enum log_level log_level;
-	struct location location; /* NULL: not given */
-	const char *netns;	  /* namespace of mode wire; NULL: the daemon's own */
+	struct metrics_address metrics; /* port_be 0: none */
+	struct location location;	/* NULL: not given */
+	const char *netns;		/* namespace of mode wire; NULL: the daemon's own */
 	bool has[SECTION_NAMES];
 	struct reply_options reply;
 	struct wire_options wire;

@@ -13,6 +13,7 @@
 #include "base/sd_notify.h"
 #include "daemon/config_file.h"
 #include "daemon/hold.h"
+#include "daemon/metrics.h"
 #include "daemon/netns.h"
 #include "daemon/rendezvous.h"
 #include "daemon/sections.h"
@@ -39,6 +40,7 @@
 struct node {
 	const struct context *context;
 	const char *path;
+	const struct metrics_address *metrics_given; /* NULL: as in the file */
 	struct sections sections;
 	struct daemon_netns netns;
 	int lock_fd;
@@ -52,6 +54,7 @@ struct node {
 	struct hold_section hold;
 	struct rendezvous_section rendezvous;
 	struct status_socket status;
+	struct daemon_metrics metrics;
 };
 
 static void notify_status(const struct node *node, const char *state)
@@ -91,8 +94,10 @@ static void notify_status(const struct node *node, const char *state)
 
 static void on_changed(void *arg)
 {
-	const struct node *node = arg;
+	struct node *node = arg;
 
+	/* a group may be gone, and its maps must not stay open */
+	daemon_metrics_forget(&node->metrics);
 	/* start() sends the first status after it has tried every section. */
 	if (node->sections.file)
 		notify_status(node, "");
@@ -171,6 +176,7 @@ static void on_check(void *arg)
 	struct node *node = arg;
 
 	check_lock(node);
+	rates_sample(&node->status.view.rates, node->bpffs);
 	if (sections_check(&node->sections)) {
 		watch_file(node->watch, node->sections.wire_file);
 		notify_status(node, "");
@@ -184,6 +190,12 @@ static void on_follow(void *arg)
 	struct node *node = arg;
 
 	sections_follow(&node->sections);
+}
+
+static int apply_metrics(struct node *node, const struct config *config, struct err *err)
+{
+	return daemon_metrics_apply(
+		&node->metrics, node->metrics_given ? node->metrics_given : &config->metrics, err);
 }
 
 /* Returns 0, or -errno with *err set if no section of the first file could be applied. */
@@ -232,7 +244,8 @@ static int reload(struct node *node, struct config_file **file, struct err *err)
 					"%s: %s cannot change while the daemon runs", node->path,
 					fixed),
 				"unload the objects and restart the daemon");
-	return apply(node, *file, err);
+	result = apply_metrics(node, config, err);
+	return result ? result : apply(node, *file, err);
 }
 
 static void on_reload(void *arg)
@@ -330,9 +343,12 @@ static int start(struct node *node, struct err *err)
 	progress_set_tick(on_progress, node);
 	result = watch_start(node->watch, err);
 	if (!result)
+		result = apply_metrics(node, &file->config, err);
+	if (!result)
 		result = apply(node, file, err);
 	if (result)
 		goto out;
+	rates_sample(&node->status.view.rates, node->bpffs);
 	log_begin(&line, LOG_LEVEL_INFO, "started");
 	log_field(&line, "version", "%s", SLUICE_VERSION);
 	log_field(&line, "config", "%s", node->path);
@@ -344,10 +360,12 @@ out:
 	return result;
 }
 
-int daemon_run(const struct context *context, const char *path, struct err *err)
+int daemon_run(const struct context *context, const char *path,
+	       const struct metrics_address *metrics, struct err *err)
 {
 	struct node node = { .context = context,
 			     .path = path,
+			     .metrics_given = metrics,
 			     .netns = { .home_fd = -1, .wire_fd = -1 },
 			     .lock_fd = -1,
 			     .status = { .fd = -1 },
@@ -360,6 +378,8 @@ int daemon_run(const struct context *context, const char *path, struct err *err)
 	log_logfmt(context->verbose ? LOG_LEVEL_DEBUG : LOG_LEVEL_INFO);
 	links_libbpf_log();
 	result = setup_loop(&node);
+	node.metrics.loop = node.loop;
+	node.metrics.view = &node.status.view;
 	if (result) {
 		err_set(err, EXIT_ERROR, -result, "event loop: %s", strerror(-result));
 		goto out;
@@ -377,6 +397,7 @@ int daemon_run(const struct context *context, const char *path, struct err *err)
 out:
 	progress_set_tick(NULL, NULL);
 	status_socket_close(&node.status);
+	daemon_metrics_end(&node.metrics);
 	steer_section_end(&node.steer);
 	hold_section_end(&node.hold);
 	rendezvous_section_end(&node.rendezvous);

@@ -4,11 +4,14 @@
 
 #include "base/context.h"
 #include "base/err.h"
+#include "metrics/options.h"
 
 /*
- * Loads the objects of the file and follows the host until SIGTERM or SIGINT.  The objects stay
- * loaded afterwards.  Returns 0, or -errno with *err set.
+ * Loads the objects of the file and follows the host until SIGTERM or SIGINT. The objects stay
+ * loaded afterwards. @metrics overrides the address of the file, unless it is NULL. Returns 0, or
+ * -errno with *err set.
  */
-int daemon_run(const struct context *context, const char *path, struct err *err);
+int daemon_run(const struct context *context, const char *path,
+	       const struct metrics_address *metrics, struct err *err);
 
 #endif

@@ -6,6 +6,7 @@
 #include "daemon/interfaces.h"
 #include "daemon/netns.h"
 #include "kernel/pins.h"
+#include "metrics/process.h"
 
 #include <stdbool.h>
 #include <string.h>
@@ -109,10 +110,22 @@ static json_t *rendezvous_json(const struct rendezvous_section *section)
 			 json_null(), "warnings", json_array());
 }
 
+static json_t *last_problem_json(void)
+{
+	uint64_t at_us;
+	const char *line = log_last_problem(&at_us);
+
+	if (!*line)
+		return json_null();
+	return json_pack("{s:o, s:f}", "line", output_name(line), "ago_s",
+			 (double)(clock_now_us() - at_us) / 1e6);
+}
+
 json_t *status_view_json(const struct status_view *view)
 {
 	const struct config_file *file = view->sections->file;
 	json_t *document = output_document(), *sections = json_array();
+	struct process_usage usage;
 	int i;
 
 	for (i = 0; file && i < SECTIONS; i++)
@@ -120,13 +133,17 @@ json_t *status_view_json(const struct status_view *view)
 			json_array_append_new(sections, section_json(view, i));
 	if (file && file->config.has[SECTION_RENDEZVOUS])
 		json_array_append_new(sections, rendezvous_json(view->rendezvous));
+	process_usage_read(&usage);
 	json_object_update_new(
 		document,
-		json_pack("{s:s, s:i, s:o, s:f, s:o, s:o}", "version", SLUICE_VERSION, "pid",
-			  (int)getpid(), "config", output_name(view->config), "running_for_s",
-			  (double)(clock_now_ns(CLOCK_MONOTONIC) - view->started_ns) / 1e9,
-			  "reload_refused",
-			  *view->refused ? output_name(view->refused) : json_null(), "sections",
-			  sections));
+		json_pack(
+			"{s:s, s:i, s:o, s:f, s:o, s:o, s:I, s:o, s:o}", "version", SLUICE_VERSION,
+			"pid", (int)getpid(), "config", output_name(view->config), "running_for_s",
+			(double)(clock_now_ns(CLOCK_MONOTONIC) - view->started_ns) / 1e9,
+			"reload_refused", *view->refused ? output_name(view->refused) : json_null(),
+			"sections", sections, "memory_bytes", (json_int_t)usage.resident_bytes,
+			"rates",
+			file ? rates_json(&view->rates, file->config.location.bpffs) : json_null(),
+			"last_problem", last_problem_json()));
 	return document;
 }

@@ -3,6 +3,7 @@
 #ifndef SLUICE_DAEMON_STATUS_VIEW_H
 #define SLUICE_DAEMON_STATUS_VIEW_H
 
+#include "daemon/rates.h"
 #include "daemon/rendezvous.h"
 #include "daemon/sections.h"
 #include "daemon/watch.h"
@@ -19,6 +20,7 @@ struct status_view {
 	const struct hold_section *hold;
 	const struct rendezvous_section *rendezvous;
 	const struct watch *watch;
+	struct rates rates;
 	char refused[768]; /* why the last reload was refused; empty: it was accepted */
 };
 

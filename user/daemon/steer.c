@@ -331,3 +331,8 @@ void steer_section_end(struct steer_section *steer)
 	spread_section_stop(&steer->spread);
 	steer_loader_close(&steer->loader);
 }
+
+__u64 steer_section_lost(const struct steer_section *steer)
+{
+	return steer->events ? socket_events_lost(steer->events) : 0;
+}

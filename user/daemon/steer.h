@@ -61,6 +61,8 @@ int steer_section_apply(struct steer_section *steer, struct config_file *file,
  */
 void steer_section_check(struct steer_section *steer, struct config_file *file,
 			 const struct context *context);
+/* Returns how many socket events were lost since the last load. */
+__u64 steer_section_lost(const struct steer_section *steer);
 /* Unloads steering if a daemon, this one or an earlier one, was the last to load it. */
 void steer_section_drop(struct steer_section *steer, const char *bpffs);
 

@@ -3,6 +3,7 @@
 
 #include "hold/needs.h"
 #include "kernel/caps.h"
+#include "meet/needs.h"
 #include "reply/needs.h"
 #include "steer/needs.h"
 #include "wire/needs.h"
@@ -16,6 +17,7 @@
 #define REPLY (1U << CHECK_REPLY)
 #define STEER (1U << CHECK_STEER)
 #define HOLD  (1U << CHECK_HOLD)
+#define MEET  (1U << CHECK_RENDEZVOUS)
 #define ALL   ((1U << CHECK_OBJECTS) - 1)
 
 /* Host rows first: without bpf(2) or BTF the other probes would be wrong. */
@@ -24,15 +26,19 @@ static const struct table {
 	unsigned int objects;
 	const struct needs *needs;
 } tables[] = {
-	{ "host", ALL, &host_needs },	 { "reply", REPLY, &reply_needs },
-	{ "reply", REPLY, &wire_needs }, { "steer", STEER, &steer_needs },
-	{ "hold", HOLD, &hold_needs },
+	{ "host", ALL, &host_needs },	     { "host", ALL & ~MEET, &pinned_needs },
+	{ "reply", REPLY, &reply_needs },    { "reply", REPLY, &wire_needs },
+	{ "steer", STEER, &steer_needs },    { "hold", HOLD, &hold_needs },
+	{ "rendezvous", MEET, &meet_needs },
 };
 
 const char *check_object_name(enum check_object object)
 {
 	static const char *const names[] = {
-		[CHECK_REPLY] = "reply", [CHECK_STEER] = "steer", [CHECK_HOLD] = "hold"
+		[CHECK_REPLY] = "reply",
+		[CHECK_STEER] = "steer",
+		[CHECK_HOLD] = "hold",
+		[CHECK_RENDEZVOUS] = "rendezvous",
 	};
 
 	return names[object];
@@ -40,10 +46,11 @@ const char *check_object_name(enum check_object object)
 
 /*
  * Returns the objects that can use the row's fallback; the table's other objects require the row.
+ * The rendezvous server works without XDP, and so requires none.
  */
 static unsigned int optional_for(const struct need *need)
 {
-	return need->optional || !need->fallback ? need->optional : ALL;
+	return need->optional || !need->fallback ? need->optional | MEET : ALL;
 }
 
 /* Does this process have the permissions that the probe needs? Reports missing ones. */

@@ -56,7 +56,7 @@ struct check_settings {
 	const char *cgroup;   /* NULL: the one in mountinfo */
 };
 
-/* Returns "reply", "steer" or "hold". */
+/* Returns "reply" and the like. */
 const char *check_object_name(enum check_object object);
 /* Probes the rows of the requested objects. Changes nothing, and leaves nothing behind. */
 void check_run(const struct check_settings *settings, struct check_report *report);

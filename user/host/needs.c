@@ -142,6 +142,9 @@ static const struct need rows[] = {
 	  .probe = btf,
 	  .since = "5.2",
 	  .hint = "a kernel built with CONFIG_DEBUG_INFO_BTF" },
+};
+
+static const struct need pinned_rows[] = {
 	{ .name = "bpffs", .probe = bpffs },
 	{ .name = "cgroup2", .probe = cgroup, .optional = STEER, .fallback = STEER_SWEEP_FALLBACK },
 	{ .name = "iter/task_file",
@@ -154,3 +157,4 @@ static const struct need rows[] = {
 };
 
 NEEDS(host_needs, rows);
+NEEDS(pinned_needs, pinned_rows);

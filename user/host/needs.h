@@ -8,10 +8,12 @@ enum check_object {
 	CHECK_REPLY,
 	CHECK_STEER,
 	CHECK_HOLD,
+	CHECK_RENDEZVOUS,
 	CHECK_OBJECTS
 };
 
-/* The requirements that several objects share. */
+/* The requirements that all objects share, and those of the objects that have pins. */
 extern const struct needs host_needs;
+extern const struct needs pinned_needs;
 
 #endif

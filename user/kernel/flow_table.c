@@ -31,26 +31,44 @@ __u64 flow_table_idle_ns(const struct flow_table_clock *clock, __u32 seen)
 	       << SLUICE_FLOW_CLOCK_SHIFT;
 }
 
-int flow_table_walk(int fd, __u32 set_size, __u64 flags, int (*fn)(const void *set, void *arg),
-		    void *arg)
+int flow_table_walk_part(int fd, __u32 set_size, __u64 flags, struct flow_table_part *part,
+			 __u32 count, int (*fn)(const void *set, void *arg), void *arg)
 {
 	LIBBPF_OPTS(bpf_map_batch_opts, opts, .elem_flags = flags);
 	char *sets = calloc(SETS_AT_ONCE, set_size);
-	__u32 keys[SETS_AT_ONCE], cursor = 0, count, i;
-	bool first = true, last = false;
+	/* a batch starts after the key of its cursor */
+	__u32 keys[SETS_AT_ONCE], cursor = part->first - 1, i, some;
 	int result = sets ? 0 : -ENOMEM;
+	bool last = false;
 
-	while (!result && !last) {
-		count = SETS_AT_ONCE;
-		if (bpf_map_lookup_batch(fd, first ? NULL : &cursor, &cursor, keys, sets, &count,
-					 &opts)) {
+	part->count = 0;
+	while (!result && !last && part->count < count) {
+		some = count - part->count < SETS_AT_ONCE ? count - part->count : SETS_AT_ONCE;
+		if (bpf_map_lookup_batch(fd, cursor + 1 ? &cursor : NULL, &cursor, keys, sets,
+					 &some, &opts)) {
 			last = errno == ENOENT;
 			result = last ? 0 : -errno;
 		}
-		first = false;
-		for (i = 0; !result && i < count; i++)
+		for (i = 0; !result && i < some; i++)
 			result = fn(sets + (size_t)i * set_size, arg);
+		part->count += i;
 	}
+	part->first += part->count;
+	if (part->first >= part->sets)
+		part->first = 0;
 	free(sets);
 	return result;
+}
+
+__u64 flow_table_estimate(const struct flow_table_part *part, __u64 found)
+{
+	return part->count ? found * part->sets / part->count : 0;
+}
+
+int flow_table_walk(int fd, __u32 set_size, __u64 flags, int (*fn)(const void *set, void *arg),
+		    void *arg)
+{
+	struct flow_table_part whole = { .sets = ~0U };
+
+	return flow_table_walk_part(fd, set_size, flags, &whole, ~0U, fn, arg);
 }

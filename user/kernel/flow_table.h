@@ -46,4 +46,23 @@ __u64 flow_table_idle_ns(const struct flow_table_clock *clock, __u32 seen);
 int flow_table_walk(int fd, __u32 set_size, __u64 flags, int (*fn)(const void *set, void *arg),
 		    void *arg);
 
+/*
+ * A part of a table, for estimates that cost the same for a table of any size. The hash of a flow
+ * selects its set, so that neighbouring sets are as good a sample as any.
+ */
+struct flow_table_part {
+	__u32 sets;  /* of the table */
+	__u32 first; /* the first set of the part */
+	__u32 count; /* set by flow_table_walk_part(): the sets that it has read */
+};
+
+/*
+ * Calls fn, as flow_table_walk() does, with @count sets from part->first on, or with those up to
+ * the end of the table. Moves part->first past them, or to 0 at the end.
+ */
+int flow_table_walk_part(int fd, __u32 set_size, __u64 flags, struct flow_table_part *part,
+			 __u32 count, int (*fn)(const void *set, void *arg), void *arg);
+/* Extends a number of entries in the part to the whole table. */
+__u64 flow_table_estimate(const struct flow_table_part *part, __u64 found);
+
 #endif

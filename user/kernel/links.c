@@ -268,8 +268,9 @@ static int attach_error(const char *cgroup, const struct bpf_program *prog, int 
 /* The state of one hook during the transaction. */
 struct change {
 	int link_fd;	 /* the pinned link, if it is on this cgroup; else -1 */
-	int old_prog_fd; /* the link's program before the update; -1: not updated */
+	int old_prog_fd; /* the program before the update; -1: not updated, or not permitted */
 	bool staged;	 /* a new link is pinned as NAME_new */
+	bool updated;	 /* the link has the new program */
 };
 
 /* Opens the pinned link if it is attached to the cgroup. Returns its descriptor, or -1. */
@@ -329,9 +330,12 @@ static int update(const struct hook *hook, struct change *change, __u32 old_prog
 	int result;
 
 	change->old_prog_fd = bpf_prog_get_fd_by_id(old_prog_id);
-	if (change->old_prog_fd >= 0 &&
-	    !bpf_link_update(change->link_fd, bpf_program__fd(hook->prog), NULL))
+	/* Only CAP_SYS_ADMIN may open a program by its id; the update itself does not need it. */
+	if ((change->old_prog_fd >= 0 || errno == EPERM) &&
+	    !bpf_link_update(change->link_fd, bpf_program__fd(hook->prog), NULL)) {
+		change->updated = true;
 		return 0;
+	}
 	result = err_set(err, EXIT_ERROR, errno, "link %s: update: %s", hook->pin, strerror(errno));
 	if (change->old_prog_fd >= 0)
 		close(change->old_prog_fd);
@@ -342,7 +346,11 @@ static int update(const struct hook *hook, struct change *change, __u32 old_prog
 /* Returns 0, or -EUCLEAN if the link keeps its new program. */
 static int revert(const struct hook *hook, const struct change *change)
 {
-	if (change->old_prog_fd < 0 || !bpf_link_update(change->link_fd, change->old_prog_fd, NULL))
+	if (!change->updated)
+		return 0;
+	if (change->old_prog_fd < 0)
+		errno = EPERM;
+	else if (!bpf_link_update(change->link_fd, change->old_prog_fd, NULL))
 		return 0;
 	log_warning("link %s keeps its new program: %s", hook->pin, strerror(errno));
 	return -EUCLEAN;
@@ -362,7 +370,7 @@ int links_apply_cgroup(const char *dir, const char *object, const char *cgroup, 
 		return err_set(err, EXIT_ERROR, errno, "cgroup %s: %s", cgroup, strerror(errno));
 	fstat(cgroup_fd, &st);
 	for (i = count - 1; i >= 0; i--) {
-		changes[i] = (struct change){ -1, -1, false };
+		changes[i] = (struct change){ .link_fd = -1, .old_prog_fd = -1 };
 		if (hooks[i].wanted)
 			changes[i].link_fd = open_link(dir, object, hooks[i].pin, st.st_ino,
 						       &prog_ids[i]);

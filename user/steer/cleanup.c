@@ -52,6 +52,17 @@ bool steer_is_program(__u32 prog_id)
 	return is_steering_program(bpf_prog_get_fd_by_id(prog_id), &prog_id);
 }
 
+/* Does the kernel have a steering program? Returns true if it does not tell. */
+static bool any_program(void)
+{
+	__u32 id = 0;
+
+	while (!bpf_prog_get_next_id(id, &id))
+		if (steer_is_program(id))
+			return true;
+	return errno != ENOENT;
+}
+
 /* Is this a name that sluice uses in DIR/steer? The directory of a group starts with its port. */
 static bool is_own(const char *name)
 {
@@ -138,11 +149,13 @@ int steer_remove(const char *bpffs, struct steer_removed *removed, struct err *e
 		return result;
 	pins_path(bpffs, STEER_OBJECT, NULL, path);
 	pins_walk(path, &removal, pin_note);
-	result = sockets_read(&sockets, &with_program, err);
+	/* the iterator takes most of the time of a cleanup */
+	if (any_program())
+		result = sockets_read(&sockets, &with_program, err);
 	/* without pins, a user who may not list sockets has attached no program either */
 	if (result && removal.pinned_count)
 		return result;
-	for (i = 0; !result && (record = sockets_at(sockets, i)); i++) {
+	for (i = 0; sockets && (record = sockets_at(sockets, i)); i++) {
 		int detached;
 
 		if (!is_removable(&removal, record))

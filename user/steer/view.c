@@ -22,10 +22,19 @@ const struct counter steer_counters[STEER_COUNTERS] = { SLUICE_STEER_COUNTERS(CO
 
 /* --- counters */
 
-__u64 steer_left_to_kernel(const __u64 counters[STEER_COUNTERS])
+__u64 steer_left_to_kernel(const __u64 counters[SLUICE_STEER_COUNTERS_MAX])
 {
 	return counters[SLUICE_STEER_kernel_no_worker] + counters[SLUICE_STEER_kernel_header] +
 	       counters[SLUICE_STEER_kernel_refused];
+}
+
+/* The program counts each datagram in one of these. */
+__u64 steer_datagrams(const __u64 counters[SLUICE_STEER_COUNTERS_MAX])
+{
+	return counters[SLUICE_STEER_known] + counters[SLUICE_STEER_started] +
+	       counters[SLUICE_STEER_moved_gone] + counters[SLUICE_STEER_moved_drained] +
+	       counters[SLUICE_STEER_moved_idle] + counters[SLUICE_STEER_cpu_other] +
+	       steer_left_to_kernel(counters);
 }
 
 /* --- groups */
@@ -78,7 +87,6 @@ static int slots_read(const struct steer_group *group, const struct steer_usage 
 
 static int group_read(const struct steer_group *group, struct steer_group_view *view)
 {
-	const __u64 *count = view->counters;
 	struct sluice_steer_counters counters = { 0 };
 	struct steer_usage *usage = calloc(1, sizeof(*usage));
 	int i, j, result = usage ? steer_group_counters(group, &counters) : -ENOMEM;
@@ -98,11 +106,7 @@ static int group_read(const struct steer_group *group, struct steer_group_view *
 	view->expired = usage->expired;
 	view->size = usage->size;
 	view->table_bytes = (__u64)group->info.sets * sizeof(struct sluice_steer_set);
-	/* the program counts every datagram in one of these */
-	view->datagrams = count[SLUICE_STEER_known] + count[SLUICE_STEER_started] +
-			  count[SLUICE_STEER_moved_gone] + count[SLUICE_STEER_moved_drained] +
-			  count[SLUICE_STEER_moved_idle] + count[SLUICE_STEER_cpu_other] +
-			  steer_left_to_kernel(view->counters);
+	view->datagrams = steer_datagrams(view->counters);
 	for (i = 0; i < view->count; i++) {
 		view->active += takes_new(&view->slots[i]);
 		view->closed += view->slots[i].status.closed;

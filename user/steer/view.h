@@ -96,8 +96,10 @@ bool steer_view_any_full(const struct steer_view *view);
 
 /* Returns the state of a slot, such as "active", "stalled" or "closed". */
 const char *steer_slot_state(const struct steer_slot_view *slot);
+/* Returns the number of datagrams that the program has seen. */
+__u64 steer_datagrams(const __u64 counters[SLUICE_STEER_COUNTERS_MAX]);
 /* Returns the number of datagrams that the program left to the kernel's choice. */
-__u64 steer_left_to_kernel(const __u64 counters[STEER_COUNTERS]);
+__u64 steer_left_to_kernel(const __u64 counters[SLUICE_STEER_COUNTERS_MAX]);
 
 /* Prints a view; with @rates, also the rates per second since the previous view. */
 void steer_view_text(const struct steer_view *view, bool rates, const struct output *output);

@@ -32,12 +32,16 @@ static int set_visit(const void *copy, void *arg)
 	return 0;
 }
 
+int wire_table(const char *bpffs, struct err *err)
+{
+	return state_dir_map_open(&wire_state_dir, bpffs, "sluice_w_flows", BPF_MAP_TYPE_ARRAY,
+				  sizeof(__u32), sizeof(struct sluice_wire_set), err);
+}
+
 int wire_flows(const char *bpffs, wire_flow_fn fn, void *arg, struct err *err)
 {
 	struct flow_visit visit = { .fn = fn, .arg = arg };
-	int result, fd = state_dir_map_open(&wire_state_dir, bpffs, "sluice_w_flows",
-					    BPF_MAP_TYPE_ARRAY, sizeof(__u32),
-					    sizeof(struct sluice_wire_set), err);
+	int result, fd = wire_table(bpffs, err);
 
 	if (fd < 0)
 		return fd;
@@ -73,6 +77,12 @@ int wire_meta(const char *bpffs, struct sluice_wire_meta *meta, struct err *err)
 	return result ? meta_not_loaded(&wire_state_dir, bpffs, result, err) : 0;
 }
 
+int wire_read_counters(const char *bpffs, struct sluice_wire_counters *counters, struct err *err)
+{
+	return state_dir_counters(&wire_state_dir, bpffs, "sluice_w_counts", counters->value,
+				  SLUICE_WIRE_COUNTERS_MAX, err);
+}
+
 int wire_ifaces(const char *bpffs, struct wire_iface **ifaces, int *count, struct err *err)
 {
 	struct sluice_wire_meta meta;
@@ -99,8 +109,7 @@ int wire_read(const char *bpffs, struct wire_state *state, struct err *err)
 	state->elsewhere = state->meta.netns != netdev_netns();
 	state->usage.size = state->meta.sets * SLUICE_FLOW_WAYS;
 	state->usage.bytes = (__u64)state->meta.sets * sizeof(struct sluice_wire_set);
-	result = state_dir_counters(&wire_state_dir, bpffs, "sluice_w_counts",
-				    state->counters.value, SLUICE_WIRE_COUNTERS_MAX, err);
+	result = wire_read_counters(bpffs, &state->counters, err);
 	if (!result)
 		result = wire_flows(bpffs, fill_count, state, err);
 	if (!result)

@@ -69,6 +69,11 @@ bool wire_is_gone(const struct wire_state *state, const struct wire_iface *iface
 /* Reads only the record of the load. */
 int wire_meta(const char *bpffs, struct sluice_wire_meta *meta, struct err *err);
 
+/* Reads only the counters, summed over CPUs. Returns 0, or -errno with *err set. */
+int wire_read_counters(const char *bpffs, struct sluice_wire_counters *counters, struct err *err);
+/* Opens the pinned flow table. Returns a descriptor, or -errno with *err set. */
+int wire_table(const char *bpffs, struct err *err);
+
 /* Reads only the interfaces, for frequent polls; the caller frees the list, also on failure. */
 int wire_ifaces(const char *bpffs, struct wire_iface **ifaces, int *count, struct err *err);
 

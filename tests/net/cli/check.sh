@@ -31,6 +31,11 @@ done
 
 say "objects"
 want_status 0 sluice check --for reply,reply
+want_status 0 sluice check --for rendezvous
+for name in xdp "bpf_link for XDP" bpf_xdp_adjust_head; do
+	[[ $(finding "$name") == *" ok "* ]] || fail "$name: $(finding "$name")"
+done
+want_equal "$(verdict)" "rendezvous: ready"
 want_status 2 sluice check --for rpely
 want_text "'reply'"
 
@@ -53,5 +58,9 @@ want_status 4 setpriv --bounding-set=-bpf,-sys_admin --inh-caps=-bpf,-sys_admin 
 	"$SLUICE" check --for reply
 [[ $(finding CAP_BPF) == *" fail "* ]] || fail "CAP_BPF: $(finding CAP_BPF)"
 [[ $(finding CAP_NET_ADMIN) == *" ok "* ]] || fail "CAP_NET_ADMIN: $(finding CAP_NET_ADMIN)"
+want_status 0 setpriv --bounding-set=-bpf,-sys_admin --inh-caps=-bpf,-sys_admin \
+	"$SLUICE" check --for rendezvous
+[[ $(verdict) == "rendezvous: ready, with "*" fallback"* ]] || fail "verdict: $(verdict)"
+[[ $(finding xdp) == *" warn "*"no --xdp"* ]] || fail "xdp: $(finding xdp)"
 want_status 4 setpriv --reuid 65534 --regid 65534 --clear-groups "$SLUICE" check --for reply
 [[ $(finding CAP_NET_ADMIN) == *" fail "* ]] || fail "CAP_NET_ADMIN: $(finding CAP_NET_ADMIN)"

@@ -4,7 +4,7 @@
 # Many reloads do not change how many descriptors, programs, maps, links and pins the daemon has,
 # nor how much memory the daemon and the kernel use. This holds for each section and mode, if a
 # command unloads or detaches in between, and if an attachment is refused. ROUNDS sets the number of
-# reloads of each section and mode (5; 500 in tests/nightly/leak.sh); the other cases run a tenth as
+# reloads of each section and mode (1; 500 in tests/nightly/leak.sh); the other cases run a tenth as
 # often.
 #
 #   container ── docker0 172.17.0.1 [host: workers on [::]:56789] eth0 172.16.13.13
@@ -147,7 +147,7 @@ reload_each()
 }
 
 say "each section and mode"
-ROUNDS=${ROUNDS:-5}
+ROUNDS=${ROUNDS:-1}
 reload_each socket,host,hold,flow -- "${SOCKET[@]}" "${HOST_ROLE[@]}" "${HOLD[@]}" "${FLOW[@]}"
 reload_each audit,gateway,hold,xdp -- "${AUDIT[@]}" "${GATEWAY[@]}" "${HOLD[@]}" "${XDP[@]}"
 ROUNDS=$((ROUNDS > 10 ? ROUNDS / 10 : 1))

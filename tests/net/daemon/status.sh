@@ -62,6 +62,19 @@ configure '[reply]' 'mode = socket' "port = $PORT"
 daemon_reload 'msg="reloaded"'
 want_equal "$(daemon "d['reload_refused'], [s['section'] for s in d['sections']]")" "(None, ['reply'])"
 
+say "memory, rates of the last seconds, and the last problem"
+want_equal "$(daemon "d['memory_bytes'] > 100000")" True
+[[ $(daemon "d['last_problem']['line']") == 'level=warning msg="reload refused'* ]] ||
+	fail "$(daemon "d['last_problem']")"
+serve "$HOST" sendto4 "$PORT"
+want_right "$CONTAINER" "$FAR4" "$PORT"
+want_equal "$(daemon "round(d['rates']['replies_fixed_per_s'] * d['rates']['over_s'])")" 3
+want_equal "$(daemon "d['rates']['datagrams_steered_per_s']")" 0.0
+want_status 0 sluice status
+want_text " replies fixed a second, over the last "
+want_text "  last problem, "
+stop "$SPAWNED"
+
 say "hold: whether it sends, and a probe that shows nothing"
 configure '[reply]' 'mode = socket' "port = $PORT" '[hold]' 'port = 4000' 'probe = 127.0.0.1:9'
 daemon_reload 'msg="reloaded"'

@@ -129,3 +129,17 @@ webrtc_answered()
 	want_equal "$(shown "(d['counters']['binding'] >= $1, d['xdp']['counters']['bindings'] >= $1)")" \
 		"(True, True)"
 }
+
+# stunclients_bind: lets the client of coturn get its address from the server, over IPv4 and IPv6
+stunclients_bind()
+{
+	local program server own
+	program=$(server_path usr/bin/turnutils_stunclient)
+	for server in 192.0.2.1 2001:db8::1; do
+		own=192.0.2.10
+		[[ $server != *:* ]] || own=2001:db8::10
+		want_status 0 in_ns "$CONTAINER" "$program" -L "$own" "$server"
+		want_text "UDP reflexive addr: "
+		want_text "$own:"
+	done
+}

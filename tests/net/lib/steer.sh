@@ -139,28 +139,25 @@ steer_counter()
 	[ $# != 0 ] || mapfile -t folder < <(steer_groups)
 	for folder in "${@:-${folder[@]}}"; do
 		bpftool -j map dump pinned "$folder/sluice_counters"
-	done | python3 -c '
-import json, re, sys
+	done | python3 -IS -c '
+import sys
 
-text = open(sys.argv[2]).read()
-names = re.findall(r"X\((\w+),", text.split("define SLUICE_STEER_COUNTERS")[1].split("enum")[0])
-at, total, decoder, rest = names.index(sys.argv[1]), 0, json.JSONDecoder(), sys.stdin.read().strip()
-while rest:
-    entries, end = decoder.raw_decode(rest)
-    rest = rest[end:].strip()
-    for cpu in entries[0]["formatted"]["values"]:
-        total += cpu["value"]["value"][at]
-print(total)' "$name" "$ROOT/include/sluice/counters.h"
+text = open(sys.argv[2]).read().split("define SLUICE_STEER_COUNTERS")[1].split("enum")[0]
+names = [entry.split(",")[0] for entry in text.split("X(")[1:]]
+at = names.index(sys.argv[1])
+maps = eval("[" + sys.stdin.read().replace("][", "],[").replace("]\n[", "],[") + "]")
+print(sum(cpu["value"]["value"][at] for entries in maps for cpu in entries[0]["formatted"]["values"]))
+' "$name" "$ROOT/include/sluice/counters.h"
 }
 
 # incarnations PID: prints the sum of the incarnations of the process's slots, which rises when its
 # flows move
 incarnations()
 {
-	bpftool -j map dump pinned "$(steer_groups)/sluice_slots" | python3 -c '
-import json, sys
+	bpftool -j map dump pinned "$(steer_groups)/sluice_slots" | python3 -IS -c '
+import sys
 
-slots = [entry["formatted"]["value"] for entry in json.load(sys.stdin)]
+slots = [entry["formatted"]["value"] for entry in eval(sys.stdin.read())]
 print(sum(s["incarnation"] for s in slots if s["pid"] == int(sys.argv[1])))' "$1"
 }
 

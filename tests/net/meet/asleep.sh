@@ -28,6 +28,7 @@ slept()
 	awk '{ print $1 }' "/proc/$RENDEZVOUS/schedstat"
 }
 
+began=$SECONDS
 mapfile -t before < <(slept)
 in_ns "$CONTAINER" "$BUILD/tests/udp-requests" 192.0.2.1 3478 120000 100000 \
 	<"$TEST_TMP/requests" >"$TEST_TMP/sent" &
@@ -35,13 +36,13 @@ requests=$!
 top -b -d 1 -n 2 -p "$RENDEZVOUS" >"$TEST_TMP/top"
 wait "$requests"
 mapfile -t after < <(slept)
+seconds=$((SECONDS - began))
 want_equal "$(awk -v pid="$RENDEZVOUS" '$1 == pid { print $8 }' "$TEST_TMP/top" | sort -u)" S
 [ "$(json "d['answered'] >= 100000" cat "$TEST_TMP/sent")" = True ] || fail "$(cat "$TEST_TMP/sent")"
 want_equal "$(shown "(d['xdp']['counters']['bindings'] > 70000, d['xdp']['counters']['refreshes'] > 20000,
 	d['counters']['binding'], d['counters']['refreshed'], d['registered'][0]['seen_for_s'] < 20)")" \
 	"(True, True, 0, 0, True)"
 # it renews the lease each 3 s, and looks for registrations that expire at most once a second
-seconds=$(json "int(d['seconds'])" cat "$TEST_TMP/sent")
 woken=$((after[0] - before[0])) ran=$((after[1] - before[1]))
 [ "$woken" -le $((2 * seconds + 6)) ] || fail "woken $woken times in $seconds s"
 [ "$ran" -lt 50000000 ] || fail "has run for $ran ns"

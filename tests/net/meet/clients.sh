@@ -6,7 +6,6 @@
 . "$(dirname "$0")/../lib/lib.sh"
 . "$(dirname "$0")/../lib/meet.sh"
 
-stunclient=$(server_path usr/bin/turnutils_stunclient)
 natdiscovery=$(server_path usr/bin/turnutils_natdiscovery)
 
 meet_up
@@ -21,13 +20,7 @@ want_equal "$(awk '/^(CapInh|CapPrm|CapEff|CapAmb|NoNewPrivs):/ { print $2 }' \
 want_equal "$(awk '$1 == "Groups:" { print NF }' "/proc/$RENDEZVOUS/status")" 1
 
 say "turnutils_stunclient"
-for server in 192.0.2.1 2001:db8::1; do
-	own=192.0.2.10
-	[[ $server != *:* ]] || own=2001:db8::10
-	want_status 0 in_ns "$CONTAINER" "$stunclient" -L "$own" "$server"
-	want_text "UDP reflexive addr: "
-	want_text "$own:"
-done
+stunclients_bind
 
 say "turnutils_natdiscovery: no NAT"
 want_status 0 in_ns "$CONTAINER" timeout 60 "$natdiscovery" -m -f -L 192.0.2.10 192.0.2.1

@@ -19,6 +19,15 @@ in_ns "$PEER" nft -f - <<-'NFT'
 		}
 	}
 NFT
+# a firewall of the host itself refuses what one user sends to the mapped address
+in_ns "$INSIDE" nft -f - <<-NFT
+	table ip own {
+		chain output {
+			type filter hook output priority filter
+			meta skuid 65534 ip daddr $NAT4 drop
+		}
+	}
+NFT
 coturn_start 3478 "$PEER4"
 spawn_in "$PEER" "$TEST_TMP/servers" python3 "$ROOT/tests/net/lib/stun_server.py" \
 	"$PEER4" "$PEER4_SECOND" 4000=none 4010=ignores 4020=refuses 4030=fails 4040=malformed \
@@ -32,6 +41,8 @@ probe_start "$INSIDE" coturn-alone "$PEER4:3478" --lifetime 1
 for fault in 4000 4010 4020 4060 4070 4080 4090 4100 4110 4120 4130 4140; do
 	probe_start "$INSIDE" "$fault" "$PEER4:$fault" --lifetime 1
 done
+in_ns "$INSIDE" setpriv --reuid 65534 --regid 65534 --clear-groups "$SLUICE" -j nat probe "$PEER4:4000" >"$PROBES/own-firewall" &
+PROBE_PIDS+=("$!")
 probe_start "$INSIDE" 4150 "$PEER4:4150" --lifetime 6
 in_ns "$INSIDE" "$SLUICE" nat probe "$PEER4:3999" >"$TEST_TMP/silent" 2>&1 &
 silent=$!
@@ -91,6 +102,7 @@ for port in 4100 4110 4120; do
 	want_equal "$(json "d['second_address']" cat "$PROBES/$port")" None
 done
 reason 4130 hairpin "no second mapping"
+reason own-firewall hairpin "this host cannot send to it: Operation not permitted"
 want_equal "$(json "[d['payload_changed'], d['lifetime']['alive_s']]" cat "$PROBES/4080")" "[True, 1.0]"
 want_equal "$(json "d['payload_changed']" cat "$PROBES/4000")" False
 # a request that was refused shows nothing about the mapping

@@ -35,16 +35,16 @@ link_calls()
 		'BEGIN { split(calls, call, "|") } { for (i in call) if ($0 == call[i]) print NR }'
 }
 
-# killed_each BEFORE…: kills COMMAND at each change of a link, after BEFORE…, which restores the
-# earlier state; a client that asked one address before asks another one afterwards
+# killed_each BEFORE…: kills COMMAND at each change of a link, after BEFORE…, which also restores
+# the earlier state; a client that asked one address before asks another one afterwards
 killed_each()
 {
 	local call calls answer
 	"$@" >/dev/null
 	calls=$(link_calls)
 	[ "$(wc -l <<<"$calls")" -gt 1 ] || fail "not two changes of links: $calls"
+	"$@" >/dev/null
 	for call in $calls; do
-		"$@" >/dev/null
 		want_equal "$(answers "$FAR4")" "$FAR4" "before"
 		strace -f -o /dev/null -e trace=bpf -e "inject=bpf:signal=KILL:when=$call" \
 			"${COMMAND[@]}" >/dev/null 2>&1 && fail "call $call: not killed"

@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# Each pin of steering is removed in turn, including those of a group and of the spread. See
-# cli/pins.sh.
+# A load restores each pin of steering, including those of a group and of the spread. An unload or a
+# cleanup copes with the loss of one pin of each kind. See cli/pins.sh.
 set -euo pipefail
 
-OBJECTS=steer EACH=yes exec "$(dirname "$0")/../cli/pins.sh"
+OBJECTS=steer EACH=load exec "$(dirname "$0")/../cli/pins.sh"

@@ -133,7 +133,7 @@ wire_unload
 say "fifty thousand, while others are added"
 in_ns "$CONTAINER" ip route add local 10.77.0.0/16 dev lo
 ip -n "$HOST" route add 10.77.0.0/16 via 172.17.0.3
-wire_load --follow docker0 --port "$PORT" --table 262144
+wire_load --follow docker0 --port "$PORT" --table 262144 --age 3600
 spawn_in "$CONTAINER" "$TEST_TMP/flood" "$BUILD/tests/udp-flows" --to "$FAR4:$PORT" --flood 50000 \
 	--from 10.77.0.1 --sources 50000
 flood=$SPAWNED

@@ -3,7 +3,8 @@
 #
 # A load of mode wire is all or nothing. A dry run changes nothing, a failed load keeps the previous
 # state, and a second load updates the first in place. The next load, and cleanup, can handle the
-# state of a killed loader. A pin directory serves a single network namespace.
+# state of a killed loader. A pin directory serves a single network namespace. ROUNDS sets the number
+# of loads under traffic (1; 10 in tests/nightly/wire-load.sh).
 #
 #   container, container2 ═ docker0 172.17.0.1 [host: 0.0.0.0:56789] eth0 172.16.13.13 ── lan
 . "$(dirname "$0")/../lib/lib.sh"
@@ -26,6 +27,7 @@ want_refused()
 	want_clean
 }
 
+ROUNDS=${ROUNDS:-1}
 topology_up second
 serve "$HOST" sendto4 "$PORT"
 
@@ -101,7 +103,7 @@ clients_end()
 
 say "under traffic: other ports"
 clients_start
-for round in 1 2; do
+for ((round = 0; round < ROUNDS; round++)); do
 	wire_load --follow docker0 --port "$PORT" >/dev/null
 	wire_load --follow docker0 >/dev/null
 	wire_load --follow docker0 --port 1000-60000 >/dev/null
@@ -111,13 +113,13 @@ clients_end
 say "under traffic: another size of the table, which starts empty"
 wire_load --follow docker0 >/dev/null
 clients_start
-for round in 1 2; do
+for ((round = 0; round < ROUNDS; round++)); do
 	wire_load --follow docker0 --table 100000 >>"$TEST_TMP/sizes"
 	wire_load --follow docker0 >>"$TEST_TMP/sizes"
 done
-# the answers of that moment, at each of the four changes
+# the answers of that moment, at each change
 clients_end some
-want_equal "$(grep -c 'table: 16384 flows before, 100000 now: it starts empty' "$TEST_TMP/sizes")" 2
+want_equal "$(grep -c 'table: 16384 flows before, 100000 now: it starts empty' "$TEST_TMP/sizes")" "$ROUNDS"
 want_right "$CONTAINER" "$FAR4" "$PORT"
 want_right "$CONTAINER2" "$FAR4" "$PORT"
 

@@ -1,18 +1,18 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# 200,000 requests with forged sources, answered or not, do not evict the flow of a peer that has
-# sent more than one request: its server replies long after the flood, from the requested address.
-# Forged sources with more than one request evict only flows of their own interface. With all ports
-# managed, 200,000 forwarded flows do not evict the peer's flow either. Right servers stay right
-# throughout.
+# Twelve times as many requests with forged sources as the table has slots, answered or not, do not
+# evict the flow of a peer that has sent more than one request: its server replies long after the
+# flood, from the requested address. Forged sources with more than one request evict only flows of
+# their own interface. With all ports managed, as many forwarded flows do not evict the peer's flow
+# either. Right servers stay right throughout.
 #
 #   container 172.17.0.3, forging 10.77.0.0/16 ──┐
 #   container2            forging 10.78.0.0/16 ── docker0 [host] eth0, or s0 ── [behind]
 . "$(dirname "$0")/../lib/lib.sh"
 . "$(dirname "$0")/../lib/wire.sh"
 
-HELD_PORT=50040 SILENT_PORT=50041
+HELD_PORT=50040 SILENT_PORT=50041 TABLE=2048 FORGED=$((12 * 2048))
 
 held()
 {
@@ -47,23 +47,23 @@ flood()
 {
 	local port
 	for port in "$PORT" "$SILENT_PORT"; do
-		in_ns "$CONTAINER" "$BUILD/tests/udp-flows" --to "$A4:$port" --flood 100000 \
-			--from 10.77.0.1 --sources 50000 >/dev/null
+		in_ns "$CONTAINER" "$BUILD/tests/udp-flows" --to "$A4:$port" --flood $((FORGED / 2)) \
+			--from 10.77.0.1 --sources $((FORGED / 4)) >/dev/null
 	done
 }
 
 # flood_again: ten requests each from as many peers of another interface as the table has slots
 flood_again()
 {
-	in_ns "$CONTAINER2" "$BUILD/tests/udp-flows" --to "$A4:$PORT" --flood 160000 \
-		--from 10.78.0.1:4000 --sources 16000 >/dev/null
+	in_ns "$CONTAINER2" "$BUILD/tests/udp-flows" --to "$A4:$PORT" --flood $((10 * TABLE)) \
+		--from 10.78.0.1:4000 --sources "$TABLE" >/dev/null
 }
 
 # flood_forwarded: flows to another host, which does not answer
 flood_forwarded()
 {
-	in_ns "$CONTAINER" "$BUILD/tests/udp-flows" --to "172.16.13.1:$SILENT_PORT" --flood 200000 \
-		--from 10.77.0.1 --sources 50000 >/dev/null
+	in_ns "$CONTAINER" "$BUILD/tests/udp-flows" --to "172.16.13.1:$SILENT_PORT" --flood "$FORGED" \
+		--from 10.77.0.1 --sources $((FORGED / 4)) >/dev/null
 }
 
 # serve_silent NAME: a server that is bound, and never reads
@@ -97,7 +97,7 @@ for subject in host behind; do
 	want_equal "$(PATIENCE=1 answered_after true)" "" "an answer"
 	say "$subject: loaded"
 	# the floods may take longer than the default age
-	LOAD+=(--age 3600)
+	LOAD+=(--table "$TABLE" --age 3600)
 	"${LOAD[@]}"
 	right="sent 1 right 1 wrong 0 refused 0 lost 0 corrupt 0"
 	want_right "$CONTAINER" "$A4" "$RIGHT_PORT" --from 172.17.0.3:4001

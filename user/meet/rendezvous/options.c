@@ -103,6 +103,7 @@ const struct opt rendezvous_opts[] = {
 	{ "min-port", 0, "PORT", opt_u32, FIELD(port_min),
 	  "the lowest port of a candidate that a peer may register", .min = 1, .max = 65535,
 	  .preset = "1024" },
+	{ "metrics", 0, METRICS_OPT_ARG, metrics_opt, FIELD(metrics), METRICS_OPT_HELP },
 	{ "until-eof", 0, NULL, opt_switch, FIELD(until_eof),
 	  "end when the standard input ends, and read the peers again at each line of it: for a"
 	  " process that may not send signals to --user",

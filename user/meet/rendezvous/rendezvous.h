@@ -7,6 +7,7 @@
 #include "base/opt.h"
 #include "meet/rendezvous/server.h"
 #include "meet/xdp.h"
+#include "metrics/options.h"
 
 #include <stdbool.h>
 
@@ -27,7 +28,8 @@ struct rendezvous_options {
 	const char *name;
 	__u32 max_peers, max_prefix, max_connections;
 	__u32 rate, port_min;
-	bool until_eof; /* the standard input replaces signals */
+	struct metrics_address metrics; /* port_be 0: none */
+	bool until_eof;			/* the standard input replaces signals */
 };
 
 extern const struct opt rendezvous_opts[];

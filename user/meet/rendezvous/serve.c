@@ -8,6 +8,7 @@
 #include "base/files.h"
 #include "base/log.h"
 #include "base/sd_notify.h"
+#include "meet/rendezvous/metrics.h"
 #include "meet/rendezvous/privileges.h"
 #include "meet/rendezvous/status.h"
 
@@ -27,6 +28,7 @@ struct serve {
 	struct server_config config;
 	struct endpoints endpoints;
 	struct status status;
+	struct rendezvous_metrics metrics;
 	struct loop *loop;
 	struct loop_timer *timer;
 	uint64_t armed_ns; /* when the timer expires; UINT64_MAX: it does not run */
@@ -295,6 +297,8 @@ static int start_privileged(struct serve *serve, struct err *err)
 	if (!result)
 		result = status_open(&serve->status, err);
 	if (!result)
+		result = rendezvous_metrics_open(&serve->metrics, serve->loop, &serve->status, err);
+	if (!result)
 		result = start_xdp(serve, err);
 	return result;
 }
@@ -338,7 +342,7 @@ static int start(struct serve *serve, struct err *err)
 	serve->status.started_ns = now_ns(NULL);
 	if (serve->xdp)
 		meet_xdp_renew(serve->xdp);
-	return 0;
+	return rendezvous_metrics_start(&serve->metrics, serve->loop, &serve->endpoints, err);
 }
 
 static void log_started(const struct serve *serve)
@@ -412,6 +416,7 @@ int rendezvous_serve(const struct rendezvous_options *options, bool verbose, str
 		if (result)
 			loop_failed(result, err);
 	}
+	rendezvous_metrics_close(&serve.metrics);
 	tcp_free(serve.tcp);
 	udp_free(serve.udp);
 	server_free(serve.server);

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "steer/group/stats.h"
 
-#include "kernel/flow_table.h"
 #include "kernel/state_dir.h"
 #include "kernel/ticks.h"
 
@@ -49,20 +48,34 @@ static int usage_add(const void *copy, void *arg)
 	return 0;
 }
 
-int steer_group_usage(const struct steer_group *group, __u32 busy_ms, struct steer_usage *usage)
+static int usage_read(const struct steer_group *group, __u32 now, __u32 busy_ms,
+		      struct flow_table_part *part, __u32 sets, struct steer_usage *usage)
 {
 	struct usage_walk walk = { .group = group,
 				   .usage = usage,
+				   .now = now,
 				   .limit = sluice_flow_clock(group->info.idle_ns),
 				   .busy = sluice_flow_clock(busy_ms * 1000000ULL) };
-	int result = ticks_clock(&walk.now);
 
-	if (result)
-		return result;
 	memset(usage, 0, sizeof(*usage));
 	usage->size = group->info.sets * SLUICE_STEER_WAYS;
-	return flow_table_walk(group->table_fd, sizeof(struct sluice_steer_set), 0, usage_add,
-			       &walk);
+	return flow_table_walk_part(group->table_fd, sizeof(struct sluice_steer_set), 0, part, sets,
+				    usage_add, &walk);
+}
+
+int steer_group_usage(const struct steer_group *group, __u32 busy_ms, struct steer_usage *usage)
+{
+	struct flow_table_part whole = { .sets = group->info.sets };
+	__u32 now;
+	int result = ticks_clock(&now);
+
+	return result ? result : usage_read(group, now, busy_ms, &whole, ~0U, usage);
+}
+
+int steer_group_usage_part(const struct steer_group *group, __u32 now, struct flow_table_part *part,
+			   __u32 sets, struct steer_usage *usage)
+{
+	return usage_read(group, now, 0, part, sets, usage);
 }
 
 int steer_group_counters(const struct steer_group *group, struct sluice_steer_counters *sum)

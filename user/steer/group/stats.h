@@ -3,6 +3,7 @@
 #ifndef SLUICE_STEER_GROUP_STATS_H
 #define SLUICE_STEER_GROUP_STATS_H
 
+#include "kernel/flow_table.h"
 #include "steer/group/group.h"
 
 #include <sluice/counters.h>
@@ -17,6 +18,12 @@ struct steer_usage {
 };
 
 int steer_group_usage(const struct steer_group *group, __u32 busy_ms, struct steer_usage *usage);
+/*
+ * Reads @sets sets of the table only, from part->first on. @now is the time of ticks_clock(), which
+ * costs more than the sets of one group.
+ */
+int steer_group_usage_part(const struct steer_group *group, __u32 now, struct flow_table_part *part,
+			   __u32 sets, struct steer_usage *usage);
 int steer_group_counters(const struct steer_group *group, struct sluice_steer_counters *sum);
 /* Sums the statistics of all slots over the CPUs. */
 int steer_group_stats(const struct steer_group *group,

@@ -1,0 +1,56 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+# The metrics of steering are those of the groups of a port; the daemon follows groups that come and
+# go, and keeps nothing of what another process has unloaded.
+#
+#   host: udp-workers on two addresses of one port
+. "$(dirname "$0")/../lib/lib.sh"
+. "$(dirname "$0")/../lib/daemon.sh"
+. "$(dirname "$0")/../lib/steer.sh"
+. "$(dirname "$0")/../lib/metrics.sh"
+
+program_is_gone()
+{
+	! bpftool prog show id "$PROGRAM" >/dev/null 2>&1
+}
+
+has_values()
+{
+	[ "$(metrics value "${@:2}")" = "${1// /$'\n'}" ]
+}
+
+netns_add "$HOST"
+workers "$HOST" --port "$PORT" --workers 3
+first=$SERVER_PID
+configure "metrics = $METRICS_PORT" '[steer]' "port = $PORT,5303" 'flows = 1024'
+daemon_start
+ON="netns=\"$HOST\",port=\"$PORT\""
+OTHER="netns=\"$HOST\",port=\"5303\""
+
+say "a group with three workers and 100 flows; a port without a group"
+flows "$HOST" --to "127.0.0.1:$PORT" --flows 100
+flows_end
+wait_until 30 has_values "1 3 0 100 1024 100 0 0" "sluice_steer_groups{$ON}" \
+	"sluice_steer_workers{$ON,state=\"active\"}" "sluice_steer_workers{$ON,state=\"draining\"}" \
+	"sluice_steer_flows{$ON}" "sluice_steer_flows_capacity{$ON}" "sluice_steer_started_total{$ON}" \
+	"sluice_steer_started_total{$OTHER}" "sluice_steer_groups{$OTHER}" ||
+	fail "$(metrics get /metrics | grep ^sluice_steer)"
+want_values "sluice_steer_known_total{$ON}" "$(steer_counter known)"
+metrics formats >"$TEST_TMP/text"
+want_lint "$TEST_TMP/text"
+
+say "groups of another address are added; those that are gone are not"
+workers "$HOST" --port "$PORT" --bind 127.0.0.2 --workers 2
+wait_until 30 has_values "2 5" "sluice_steer_groups{$ON}" "sluice_steer_workers{$ON,state=\"active\"}" ||
+	fail "$(metrics get /metrics | grep ^sluice_steer)"
+stop "$first"
+wait_until 30 has_values "1 2" "sluice_steer_groups{$ON}" "sluice_steer_workers{$ON,state=\"active\"}" ||
+	fail "$(metrics get /metrics | grep ^sluice_steer)"
+
+say "an unload by a command frees the program, although the daemon has read it"
+PROGRAM=$(json "d['steer']['groups'][0]['program_id']" sluice -j status)
+sluice --netns "$HOST" steer unload >/dev/null
+wait_until 30 program_is_gone || fail "$(bpftool prog show id "$PROGRAM")"
+wait_until 30 has_values 0 'sluice_object_loaded{object="steer"}' || fail "still loaded"
+daemon_stop

@@ -1,0 +1,62 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""
+Prints the unit tests of alert rules for promtool: alerts.py RULES. In each test one fault changes a
+series of a healthy node, and exactly one rule fires after ten minutes.
+"""
+import json
+import re
+import sys
+
+NODE = 'job="sluice",instance="a"'
+HEALTHY = {
+    f"up{{{NODE}}}": "1x20",
+    f'sluice_section_configured{{{NODE},section="reply"}}': "1x20",
+    f'sluice_section_applied{{{NODE},section="reply"}}': "1x20",
+    f"sluice_config_last_reload_successful{{{NODE}}}": "1x20",
+    f'sluice_object_readable{{{NODE},object="hold"}}': "1x20",
+    f'sluice_object_loaded{{{NODE},object="hold"}}': "1x20",
+    f'sluice_table_entries{{{NODE},object="reply",table="flows"}}': "10x20",
+    f'sluice_table_capacity{{{NODE},object="reply",table="flows"}}': "100x20",
+    f"sluice_reply_evicted_total{{{NODE}}}": "5x20",
+    f"sluice_wire_evicted_total{{{NODE}}}": "5x20",
+    f'sluice_steer_kernel_no_worker_total{{{NODE},netns="host",port="53"}}': "5x20",
+    f'sluice_steer_all_full_total{{{NODE},netns="host",port="53"}}': "5x20",
+    f"sluice_hold_sending{{{NODE}}}": "1x20",
+    f"sluice_rendezvous_registrations{{{NODE}}}": "10x20",
+    f"sluice_rendezvous_registrations_limit{{{NODE}}}": "100x20",
+    f"sluice_rendezvous_self_check_seconds{{{NODE}}}": "0.001x20",
+}
+FAULTS = {
+    "SluiceDown": ("up{", "0x20"),
+    "SluiceSectionWaiting": ("sluice_section_applied{", "0x20"),
+    "SluiceReloadRefused": ("sluice_config_last_reload_successful{", "0x20"),
+    "SluiceUnreadable": ("sluice_object_readable{", "0x20"),
+    "SluiceTableNearlyFull": ("sluice_table_entries{", "95x20"),
+    "SluiceFlowsEvicted": ("sluice_wire_evicted_total{", "5+1x20"),
+    "SluiceNoWorker": ("sluice_steer_kernel_no_worker_total{", "5+1x20"),
+    "SluiceQueuesFull": ("sluice_steer_all_full_total{", "5+1x20"),
+    "SluiceNoKeepalives": ("sluice_hold_sending{", "0x20"),
+    "SluiceRendezvousFull": ("sluice_rendezvous_registrations{", "95x20"),
+    "SluiceRendezvousSilent": ("sluice_rendezvous_self_check_seconds{", "0x20"),
+}
+
+with open(sys.argv[1], encoding="ascii") as file:
+    rules = re.findall(r"- alert: (\w+)", file.read())
+assert rules == list(FAULTS), rules
+
+
+def test(fault):
+    name, values = FAULTS.get(fault, ("", ""))
+    series = [{"series": one, "values": values if name and one.startswith(name) else healthy}
+              for one, healthy in HEALTHY.items()]
+    # a count of the alerts, so that their labels and texts need not be repeated here
+    checks = [{"expr": f'count(ALERTS{{alertstate="firing",alertname="{rule}"}}) or vector(0)',
+               "eval_time": "10m",
+               "exp_samples": [{"labels": "{}", "value": 1 if rule == fault else 0}]}
+              for rule in rules]
+    return {"interval": "1m", "input_series": series, "promql_expr_test": checks}
+
+
+# JSON is YAML
+json.dump({"rule_files": [sys.argv[1]], "evaluation_interval": "1m",
+           "tests": [test(fault) for fault in [None, *rules]]}, sys.stdout, indent=1)

@@ -1,0 +1,123 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+# The Debian package: lintian accepts it. In a bare Debian 12, its installation changes no traffic,
+# an upgrade leaves the data path attached, and its removal leaves nothing in the kernel and, after a
+# purge, no file.
+#
+#   container 172.17.0.3 ── veth3 ═ docker0 172.17.0.1 [host: [::]:56789] eth0 172.16.13.13
+. "$(dirname "$0")/../net/lib/lib.sh"
+
+export DEBIAN_FRONTEND=noninteractive LC_ALL=C.UTF-8
+BARE=$TEST_TMP/bare
+DROP=$BARE/drop
+
+bare()
+{
+	chroot "$BARE" "$@"
+}
+
+# The program of the package, which finds the bpffs and the cgroup of the test.
+SLUICE=$TEST_TMP/packaged
+cat >"$SLUICE" <<-SHELL
+	#!/bin/sh
+	exec chroot "$BARE" sluice "\$@"
+SHELL
+chmod +x "$SLUICE"
+
+say "the package of make deb"
+VERSION=$("$ROOT/build/sluice" --version)
+deb=$(echo "$BUILD/sluice_${VERSION##* }"_*.deb)
+[ -e "$deb" ] || fail "$deb is not there: build it with 'make deb'"
+want_status 0 lintian --allow-root --fail-on error,warning "$deb"
+want_equal "$OUTPUT" "" "what lintian reports"
+want_equal "$(dpkg-deb -f "$deb" Depends | grep -oE '(^|, )[a-z0-9.+-]+' | tr -d ', ' | LC_ALL=C sort)" \
+	"$("$ROOT/tools/packages" "$ROOT/build/sluice" | grep -vxE 'libgmp10|libnfnetlink0|libelf1' | LC_ALL=C sort)" \
+	"dependencies: the packages of the libraries that the program itself names"
+
+say "a bare Debian 12"
+mirror=$(apt-get indextargets --format '$(SITE) $(RELEASE)' | awk '$2 == "bookworm" { print $1; exit }')
+debootstrap --variant=minbase bookworm "$BARE" "$mirror" >"$TEST_TMP/debootstrap.log" 2>&1 ||
+	fail "$(tail -n 20 "$TEST_TMP/debootstrap.log")"
+cp -L /etc/resolv.conf /etc/hosts "$BARE/etc/"
+cp -aL /etc/apt/apt.conf.d/. "$BARE/etc/apt/apt.conf.d/"
+for dir in proc sys dev; do
+	mount --rbind "/$dir" "$BARE/$dir"
+done
+bare apt-get update -q >/dev/null
+mkdir "$DROP"
+cp "$deb" "$DROP/first.deb"
+# the same program with a higher version
+dpkg-deb -R "$deb" "$TEST_TMP/second"
+sed -i 's/^Version: .*/&+again/' "$TEST_TMP/second/DEBIAN/control"
+dpkg-deb --root-owner-group -b "$TEST_TMP/second" "$DROP/second.deb" >/dev/null
+
+# install FILE: installs a package file with its dependencies
+install_deb()
+{
+	bare apt-get install -y -q --no-install-recommends "/drop/$1" >"$TEST_TMP/apt.log" 2>&1 ||
+		fail "$(cat "$TEST_TMP/apt.log")"
+}
+
+listing()
+{
+	(cd "$BARE" && find etc usr lib var/lib run -xdev ! -path 'var/lib/dpkg/*' ! -path 'var/lib/apt/*' |
+		sort)
+}
+
+topology_up
+serve "$HOST" dual6 "$PORT"
+
+say "the installation changes no traffic"
+# its libraries are there before, so that only its own files differ
+# shellcheck disable=SC2046 # a list of words
+bare apt-get install -y -q --no-install-recommends \
+	$(dpkg-deb -f "$deb" Depends | sed 's/ *([^)]*)//g; s/,/ /g') >/dev/null 2>&1
+before=$(listing)
+install_deb first.deb
+want_clean
+want_wrong "$CONTAINER" "$FAR4" "$PORT" "$NEAR4"
+want_status 0 bare sluice run --check-config --config /etc/sluice/sluice.conf
+want_equal "$(find "$BARE"/etc/systemd -name 'sluice*')" "" "the enabled units"
+for file in usr/share/bash-completion/completions/sluice usr/share/zsh/vendor-completions/_sluice \
+	usr/share/fish/vendor_completions.d/sluice.fish lib/systemd/system/sluice.service \
+	usr/share/man/man8/sluice.8.gz; do
+	[ -s "$BARE/$file" ] || fail "$file is missing"
+done
+want_equal "$(bare dpkg --verify sluice)" ""
+
+say "an upgrade keeps the data path attached, and the edited configuration"
+reply_load
+want_right "$CONTAINER" "$FAR4" "$PORT"
+hooks=$(json "sorted((h['hook'], h['link_id']) for h in d['reply']['hooks'])" sluice -j reply show)
+printf '# edited\n[reply]\nmode = audit\n' >"$BARE/etc/sluice/sluice.conf"
+install_deb second.deb
+want_equal "$(bare dpkg-query -W -f '${Version}' sluice | sed 's/.*+//')" again
+want_equal "$(json "sorted((h['hook'], h['link_id']) for h in d['reply']['hooks'])" sluice -j reply show)" \
+	"$hooks" "the links after the upgrade"
+want_right "$CONTAINER" "$FAR4" "$PORT"
+want_equal "$(head -n 1 "$BARE/etc/sluice/sluice.conf")" "# edited"
+
+say "the removal takes everything out of the kernel, in the directory that the file names"
+sluice --bpffs /sys/fs/bpf/sluice-two reply load --mode socket --port 99 --cgroup "$TEST_CGROUP"
+sluice cleanup
+printf '[global]\n  bpffs = /sys/fs/bpf/sluice-two\n[reply]\nmode = audit\n' >"$BARE/etc/sluice/sluice.conf"
+want_status 0 bare dpkg --remove sluice
+want_clean
+want_wrong "$CONTAINER" "$FAR4" "$PORT" "$NEAR4"
+[ -e "$BARE/etc/sluice/sluice.conf" ] || fail "the removal took the configuration"
+
+say "the removal succeeds where the cleanup cannot"
+install_deb first.deb
+reply_load
+rm "$BARE/etc/sluice/sluice.conf"
+mount -o remount,bind,ro "$BARE/sys/fs/bpf"
+want_status 0 bare dpkg --remove sluice
+want_text "a reboot removes them"
+mount -o remount,bind,rw "$BARE/sys/fs/bpf"
+"$ROOT/build/sluice" cleanup
+want_clean
+
+say "a purge leaves no file"
+want_status 0 bare dpkg --purge sluice
+want_equal "$(listing | diff - <(echo "$before") || true)" "" "the difference of the files"

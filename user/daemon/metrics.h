@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The daemon's metrics and probes (metrics/server.h). All is read in the event loop, so it must be
+ * quick: no walk over the sockets of all processes, and only parts of large tables.
+ */
+#ifndef SLUICE_DAEMON_METRICS_H
+#define SLUICE_DAEMON_METRICS_H
+
+#include "base/err.h"
+#include "base/loop.h"
+#include "daemon/status_view.h"
+#include "metrics/options.h"
+
+struct metrics_server;
+struct steer_poll;
+
+struct daemon_metrics {
+	struct loop *loop;
+	const struct status_view *view;
+	struct metrics_address address; /* port_be 0: there is no server */
+	struct metrics_server *server;
+	struct steer_poll *steer;
+};
+
+/*
+ * Serves at this address (port_be 0: not at all), in the place of the previous one. Returns 0, or
+ * -errno with *err set and nothing changed.
+ */
+int daemon_metrics_apply(struct daemon_metrics *metrics, const struct metrics_address *address,
+			 struct err *err);
+/* Closes the maps of the groups; the next read opens them again. */
+void daemon_metrics_forget(struct daemon_metrics *metrics);
+/* Call it before the loop is freed. */
+void daemon_metrics_end(struct daemon_metrics *metrics);
+
+#endif

@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "meet/rendezvous/metrics.h"
+
+#include "base/clock.h"
+#include "meet/rendezvous/session.h"
+#include "metrics/server.h"
+
+#include <string.h>
+
+static const struct counter counters[] = { RENDEZVOUS_COUNTERS(COUNTER) };
+static const struct counter xdp_counters[] = { SLUICE_MEET_COUNTERS(COUNTER) };
+
+static void add_limits(struct metrics *metrics, const struct status *status)
+{
+	const struct store *store = server_store(status->server);
+
+	metrics_gauge(metrics, "sluice_rendezvous_peers", NULL, "peers of the file",
+		      server_peers(status->server)->count);
+	metrics_gauge(metrics, "sluice_rendezvous_registrations", NULL, "registered peers",
+		      store_count(store));
+	metrics_gauge(metrics, "sluice_rendezvous_registrations_limit", NULL,
+		      "the limit of registered peers", status->options->max_peers);
+	metrics_gauge(metrics, "sluice_rendezvous_registrations_size_bytes", "bytes",
+		      "memory of the registrations", store_bytes(store));
+	metrics_gauge(metrics, "sluice_rendezvous_sessions", NULL,
+		      "introductions whose peers have not both reported yet",
+		      server_sessions(status->server));
+	metrics_gauge(metrics, "sluice_rendezvous_sessions_limit", NULL, "the limit of these",
+		      SESSIONS_MAX);
+	metrics_gauge(metrics, "sluice_rendezvous_connections", NULL, "TCP connections",
+		      tcp_connections(status->tcp));
+	metrics_gauge(metrics, "sluice_rendezvous_connections_limit", NULL,
+		      "the limit of TCP connections", tcp_limit(status->tcp));
+	metrics_counter(metrics, "sluice_rendezvous_connections_refused", NULL,
+			"TCP connections refused, or ended for others, because of the limits",
+			tcp_refused(status->tcp));
+	metrics_gauge(metrics, "sluice_rendezvous_prefixes_spent", NULL,
+		      "prefixes that get no answer now, as their budget is spent",
+		      server_budgets_spent(status->server, clock_now_us() * 1000));
+}
+
+static void collect(struct metrics *metrics, void *arg)
+{
+	const struct rendezvous_metrics *own = arg;
+	const struct status *status = own->status;
+	const uint64_t *counted = server_counters(status->server);
+	__u64 value[RENDEZVOUS_COUNTERS_MAX], xdp[SLUICE_MEET_COUNTERS_MAX] = { 0 };
+	int i;
+
+	metrics_gauge(metrics, "sluice_rendezvous_draining", NULL,
+		      "1 if the server was told to drain", status->draining);
+	metrics_gauge(metrics, "sluice_config_last_reload_successful", NULL,
+		      "0 if the last reload was refused", !*status->refused);
+	metrics_gauge_real(metrics, "sluice_rendezvous_self_check_seconds", "seconds",
+			   "round trip time of the last Binding request to itself; 0: no answer",
+			   own->check ? self_check_rtt_s(own->check) : 0);
+	add_limits(metrics, status);
+	for (i = 0; i < RENDEZVOUS_COUNTERS_MAX; i++)
+		value[i] = counted[i];
+	metrics_counters(metrics, "sluice_rendezvous", counters, value, RENDEZVOUS_COUNTERS_MAX);
+	if (status->xdp)
+		meet_xdp_counters(status->xdp, xdp);
+	metrics_counters(metrics, "sluice_rendezvous_xdp", xdp_counters, xdp,
+			 SLUICE_MEET_COUNTERS_MAX);
+}
+
+static void unready(FILE *reasons, void *arg)
+{
+	const struct rendezvous_metrics *own = arg;
+	char why[256];
+
+	if (own->status->draining)
+		fprintf(reasons, "draining\n");
+	if (!own->check)
+		fprintf(reasons, "starting\n");
+	else if (!self_check_passes(own->check, why, sizeof(why)))
+		fprintf(reasons, "%s\n", why);
+}
+
+int rendezvous_metrics_open(struct rendezvous_metrics *metrics, struct loop *loop,
+			    const struct status *status, struct err *err)
+{
+	const struct metrics_provider provider = { .collect = collect,
+						   .unready = unready,
+						   .arg = metrics };
+
+	metrics->status = status;
+	if (!status->options->metrics.port_be)
+		return 0;
+	return metrics_listen(&metrics->server, loop, &status->options->metrics, &provider, err);
+}
+
+int rendezvous_metrics_start(struct rendezvous_metrics *metrics, struct loop *loop,
+			     const struct endpoints *endpoints, struct err *err)
+{
+	return metrics->server ? self_check_start(&metrics->check, loop, endpoints, err) : 0;
+}
+
+void rendezvous_metrics_close(struct rendezvous_metrics *metrics)
+{
+	self_check_free(metrics->check);
+	metrics_close(metrics->server);
+}

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The metrics and probes of the server. It is ready if it is not draining, and answers a Binding
+ * request of its own (self_check.h).
+ */
+#ifndef SLUICE_MEET_RENDEZVOUS_METRICS_H
+#define SLUICE_MEET_RENDEZVOUS_METRICS_H
+
+#include "base/err.h"
+#include "base/loop.h"
+#include "meet/rendezvous/self_check.h"
+#include "meet/rendezvous/status.h"
+
+struct metrics_server;
+
+struct rendezvous_metrics {
+	const struct status *status;
+	struct metrics_server *server; /* NULL: none */
+	struct self_check *check;
+};
+
+/*
+ * Listens, which may need privileges; does nothing without an address. Returns 0, or -errno with
+ * *err set.
+ */
+int rendezvous_metrics_open(struct rendezvous_metrics *metrics, struct loop *loop,
+			    const struct status *status, struct err *err);
+/* Starts the check, once the server receives. */
+int rendezvous_metrics_start(struct rendezvous_metrics *metrics, struct loop *loop,
+			     const struct endpoints *endpoints, struct err *err);
+void rendezvous_metrics_close(struct rendezvous_metrics *metrics);
+
+#endif

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The option --metrics, and the key. */
+#ifndef SLUICE_METRICS_OPTIONS_H
+#define SLUICE_METRICS_OPTIONS_H
+
+#include "base/opt.h"
+
+#include <netinet/in.h>
+
+struct metrics_address {
+	struct in6_addr addr; /* IPv4 as ::ffff:a.b.c.d */
+	in_port_t port_be;    /* 0: no server */
+};
+
+/* Parses ADDR:PORT, or PORT on 127.0.0.1, into a struct metrics_address. */
+int metrics_opt(const struct opt_value *v, struct err *err);
+
+#define METRICS_OPT_ARG "[ADDR:]PORT"
+#define METRICS_OPT_HELP                                                              \
+	"serve metrics for Prometheus, and probes, by HTTP at this address, without " \
+	"authentication; a port alone is one of 127.0.0.1"
+
+#endif

@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The metrics of this process, by the names that all of Prometheus' clients use. */
+#ifndef SLUICE_METRICS_PROCESS_H
+#define SLUICE_METRICS_PROCESS_H
+
+#include "metrics/metrics.h"
+
+/* What this process uses. */
+struct process_usage {
+	double cpu_s;
+	double started_s; /* Unix time */
+	uint64_t virtual_bytes, resident_bytes;
+	uint64_t files, files_max;
+};
+
+void process_usage_read(struct process_usage *usage);
+/* Adds sluice_build_info, and process_* as the libraries of Prometheus have them. */
+void process_metrics(struct metrics *metrics);
+
+#endif

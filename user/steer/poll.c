@@ -1,0 +1,323 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "steer/poll.h"
+
+#include "base/array.h"
+#include "base/files.h"
+#include "kernel/links.h"
+#include "kernel/maps.h"
+#include "kernel/pins.h"
+#include "kernel/ticks.h"
+#include "net/netdev.h"
+#include "net/netns.h"
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <ctype.h>
+#include <dirent.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* Sets of flow tables that a read visits, a millisecond's work, and the least of a table. */
+#define SETS_READ 4096
+#define SETS_MIN  16
+/* Free slots that are read behind the used ones. */
+#define SLOTS_BEYOND 16
+
+struct steer_poll *steer_poll_new(void)
+{
+	struct steer_poll *poll = calloc(1, sizeof(*poll));
+	size_t cpus = (size_t)libbpf_num_possible_cpus();
+
+	if (!poll)
+		return NULL;
+	poll->values = calloc(cpus * SLUICE_STEER_COUNTERS_MAX, sizeof(*poll->values));
+	if (poll->values)
+		return poll;
+	free(poll);
+	return NULL;
+}
+
+static void group_close(const struct poll_group *group)
+{
+	const int fds[] = { group->group_fd, group->slots_fd, group->counters_fd, group->table_fd,
+			    group->prog_fd };
+	size_t i;
+
+	for (i = 0; i < sizeof(fds) / sizeof(*fds); i++)
+		if (fds[i] >= 0)
+			close(fds[i]);
+}
+
+void steer_poll_clear(struct steer_poll *poll)
+{
+	while (poll && poll->count)
+		group_close(&poll->group[--poll->count]);
+}
+
+void steer_poll_free(struct steer_poll *poll)
+{
+	steer_poll_clear(poll);
+	if (poll) {
+		free(poll->group);
+		free(poll->values);
+	}
+	free(poll);
+}
+
+void steer_poll_netns(__u32 netns, char name[NAME_MAX + 1])
+{
+	if (!netns_name(netns, name))
+		strcpy(name, netns == netdev_netns() ? "host" : "unnamed");
+}
+
+/* Returns a descriptor, or -1 if there is no such map. */
+static int open_map(const char *dir, const char *group, const char *name, enum bpf_map_type type,
+		    __u32 value_size)
+{
+	char path[PATH_MAX];
+	int fd = bpf_obj_get(pins_path(dir, group, name, path));
+
+	/* the kernel copies as much as a value has, into whatever buffer */
+	if (fd < 0 || map_is(fd, type, sizeof(__u32), value_size))
+		return fd < 0 ? -1 : fd;
+	close(fd);
+	return -1;
+}
+
+static bool read_info(struct poll_group *group)
+{
+	const __u32 zero = 0;
+
+	return group->group_fd >= 0 && !bpf_map_lookup_elem(group->group_fd, &zero, &group->info) &&
+	       group->info.abi == SLUICE_STEER_ABI && group->info.prog_id;
+}
+
+/* Returns false if the group is not complete, or of another version. */
+static bool group_open(struct poll_group *group, const char *dir, const char *name)
+{
+	struct bpf_prog_info info;
+	char path[PATH_MAX];
+
+	snprintf(group->name, sizeof(group->name), "%s", name);
+	group->group_fd = open_map(dir, name, "sluice_group", BPF_MAP_TYPE_ARRAY,
+				   sizeof(struct sluice_steer_group));
+	group->slots_fd = open_map(dir, name, "sluice_slots", BPF_MAP_TYPE_ARRAY,
+				   sizeof(struct sluice_steer_slot));
+	group->counters_fd = open_map(dir, name, "sluice_counters", BPF_MAP_TYPE_PERCPU_ARRAY,
+				      sizeof(struct sluice_steer_counters));
+	group->table_fd = open_map(dir, name, "sluice_table", BPF_MAP_TYPE_ARRAY,
+				   sizeof(struct sluice_steer_set));
+	group->prog_fd = bpf_obj_get(pins_path(dir, name, STEER_PIN_PROGRAM, path));
+	if (group->slots_fd >= 0 && group->counters_fd >= 0 && group->table_fd >= 0 &&
+	    !prog_info_by_fd(group->prog_fd, &info) && read_info(group)) {
+		memcpy(group->program, info.name, sizeof(group->program));
+		group->part = (struct flow_table_part){ .sets = group->info.sets };
+		group->slots = SLUICE_STEER_SLOTS - SLOTS_BEYOND;
+		return true;
+	}
+	group_close(group);
+	return false;
+}
+
+static struct poll_group *group_find(struct steer_poll *poll, const struct dirent *entry)
+{
+	size_t i;
+
+	for (i = 0; i < poll->count; i++)
+		if (poll->group[i].inode == entry->d_ino &&
+		    !strcmp(poll->group[i].name, entry->d_name))
+			return &poll->group[i];
+	return NULL;
+}
+
+/* Returns 0, or -ENOMEM. */
+static int group_add(struct steer_poll *poll, const char *dir, const struct dirent *entry)
+{
+	struct poll_group fresh = { .inode = entry->d_ino, .seen = true };
+	void *groups = poll->group;
+	const struct poll_group *last;
+
+	if (array_grow(&groups, &poll->room, poll->count, sizeof(fresh)))
+		return -ENOMEM;
+	poll->group = groups;
+	if (!group_open(&fresh, dir, entry->d_name))
+		return 0;
+	/* most groups share a namespace, and a search takes a system call for each name */
+	last = poll->count ? &poll->group[poll->count - 1] : NULL;
+	if (last && last->info.netns == fresh.info.netns)
+		memcpy(fresh.netns, last->netns, sizeof(fresh.netns));
+	else
+		steer_poll_netns(fresh.info.netns, fresh.netns);
+	poll->group[poll->count++] = fresh;
+	return 0;
+}
+
+static int groups_follow(struct steer_poll *poll, const char *bpffs)
+{
+	char path[PATH_MAX];
+	const char *dir = steer_dir(bpffs, path);
+	DIR *folder = opendir(dir);
+	struct poll_group *group;
+	struct dirent *entry;
+	int result = 0;
+	size_t i;
+
+	if (!folder)
+		return -errno;
+	files_raise_limit();
+	for (i = 0; i < poll->count; i++)
+		poll->group[i].seen = false;
+	while (!result && (entry = readdir(folder))) {
+		if (!isdigit((unsigned char)entry->d_name[0]))
+			continue;
+		group = group_find(poll, entry);
+		if (group)
+			group->seen = true;
+		else
+			result = group_add(poll, dir, entry);
+	}
+	closedir(folder);
+	for (i = poll->count; i-- > 0;) {
+		if (poll->group[i].seen)
+			continue;
+		group_close(&poll->group[i]);
+		poll->group[i] = poll->group[--poll->count];
+	}
+	return result;
+}
+
+/*
+ * Reads the slots up to the used ones. A socket joins at the first free slot, so that those behind
+ * a number of free ones are free too. Only if SLOTS_BEYOND sockets had joined behind the last known
+ * one, and left again between two reads, a later one would be missed.
+ */
+static bool slots_read(struct steer_poll *poll, struct poll_group *group)
+{
+	struct sluice_steer_slot *slots = poll->scratch.slots;
+	__u32 keys[SLUICE_STEER_SLOTS], cursor = 0, count, read = 0, end = group->slots, used;
+
+	memset(slots, 0, sizeof(poll->scratch.slots));
+	for (used = 0; read < SLUICE_STEER_SLOTS && read < end + SLOTS_BEYOND; end = used) {
+		count = end + SLOTS_BEYOND - read;
+		if (bpf_map_lookup_batch(group->slots_fd, read ? &cursor : NULL, &cursor, keys,
+					 slots + read, &count, NULL) &&
+		    errno != ENOENT)
+			return false;
+		if (!count)
+			break;
+		for (; count; count--, read++)
+			if (slots[read].state != SLUICE_STEER_FREE)
+				used = read + 1;
+		if (used < end)
+			used = end;
+	}
+	for (used = read; used && slots[used - 1].state == SLUICE_STEER_FREE;)
+		used--;
+	group->slots = used;
+	return true;
+}
+
+static bool group_read(struct steer_poll *poll, struct poll_group *group, __u32 sets)
+{
+	int cpus = libbpf_num_possible_cpus(), cpu, i;
+	struct steer_group *scratch = &poll->scratch;
+	struct bpf_prog_info info;
+	const __u32 zero = 0;
+
+	scratch->info = group->info;
+	scratch->table_fd = group->table_fd;
+	if (!slots_read(poll, group) || prog_info_by_fd(group->prog_fd, &info) ||
+	    bpf_map_lookup_elem(group->counters_fd, &zero, poll->values) ||
+	    steer_group_usage_part(scratch, poll->now, &group->part, sets, &poll->usage))
+		return false;
+	group->run_ns = info.run_time_ns;
+	group->runs = info.run_cnt;
+	group->live = flow_table_estimate(&group->part, poll->usage.live + poll->usage.half_open);
+	memset(group->counters, 0, sizeof(group->counters));
+	for (cpu = 0; cpu < cpus; cpu++)
+		for (i = 0; i < SLUICE_STEER_COUNTERS_MAX; i++)
+			group->counters[i] += poll->values[cpu * SLUICE_STEER_COUNTERS_MAX + i];
+	group->counters[STEER_DRAIN_UNREAD] = group->info.drain_unread;
+	memset(group->workers, 0, sizeof(group->workers));
+	for (i = 0; i < SLUICE_STEER_SLOTS; i++)
+		if (scratch->slots[i].state < POLL_STATES)
+			group->workers[scratch->slots[i].state]++;
+	return true;
+}
+
+/* Reads a group; opens it again if another program or table has taken its place. */
+static bool group_refresh(struct steer_poll *poll, const char *dir, struct poll_group *group,
+			  __u32 sets)
+{
+	struct poll_group before = *group;
+
+	if (!read_info(group))
+		return false;
+	if (group->info.prog_id != before.info.prog_id || group->info.sets != before.info.sets) {
+		group_close(group);
+		group->group_fd = group->slots_fd = group->counters_fd = -1;
+		group->table_fd = group->prog_fd = -1;
+		if (!group_open(group, dir, before.name))
+			return false;
+	}
+	return group_read(poll, group, sets);
+}
+
+int steer_poll_read(struct steer_poll *poll, const char *bpffs)
+{
+	char dir[PATH_MAX];
+	struct err err = { 0 };
+	int result = steer_read(bpffs, &poll->meta, &err);
+	__u32 sets;
+	size_t i;
+
+	if (!result)
+		result = ticks_clock(&poll->now);
+	if (!result)
+		result = groups_follow(poll, bpffs);
+	if (result) {
+		steer_poll_clear(poll);
+		return result;
+	}
+	steer_dir(bpffs, dir);
+	sets = poll->count ? SETS_READ / (__u32)poll->count : 0;
+	if (sets < SETS_MIN)
+		sets = SETS_MIN;
+	for (i = poll->count; i-- > 0;) {
+		if (group_refresh(poll, dir, &poll->group[i], sets))
+			continue;
+		group_close(&poll->group[i]);
+		poll->group[i] = poll->group[--poll->count];
+	}
+	return 0;
+}
+
+void steer_poll_datagrams(const char *bpffs, __u64 *datagrams)
+{
+	int cpus = libbpf_num_possible_cpus(), cpu, fd;
+	struct sluice_steer_counters *values = calloc((size_t)cpus, sizeof(*values));
+	char path[PATH_MAX];
+	const char *dir = steer_dir(bpffs, path);
+	DIR *folder = values ? opendir(dir) : NULL;
+	const struct dirent *entry;
+	const __u32 zero = 0;
+
+	*datagrams = 0;
+	while (folder && (entry = readdir(folder))) {
+		if (!isdigit((unsigned char)entry->d_name[0]))
+			continue;
+		fd = open_map(dir, entry->d_name, "sluice_counters", BPF_MAP_TYPE_PERCPU_ARRAY,
+			      sizeof(*values));
+		if (fd < 0)
+			continue;
+		if (!bpf_map_lookup_elem(fd, &zero, values))
+			for (cpu = 0; cpu < cpus; cpu++)
+				*datagrams += steer_datagrams(values[cpu].value);
+		close(fd);
+	}
+	if (folder)
+		closedir(folder);
+	free(values);
+}
