@@ -266,7 +266,7 @@ static void device_completes(bool completes)
 	assert_int_equal(ioctl(wire, SIOCETHTOOL, &request), 0);
 }
 
-/* Rewritten replies have right checksums, whoever completes them, and also before segmentation. */
+/* Rewritten replies have right checksums, with offload, without it, and before segmentation. */
 static void test_checksums(void **state)
 {
 	int version, server, segment, one = 1;
@@ -471,12 +471,12 @@ static void test_stored(void **state)
 		pass(&host, host.in, &one, &one, SLUICE_WIRE_request_passed);
 		flow_recent(&one);
 		reply_from(server, &one, one.target);
-		/* the server owes an answer to the second request, and then to the third */
+		/* the second request is answered first, then the third */
 		note(&one);
 		note(&two);
 		reply_from(server, &one, one.target);
 		reply_from(server, &one, two.target);
-		/* it owes none to a request that it has answered */
+		/* the first request has been answered: the next reply belongs to the other */
 		one.source_port = two.source_port = next_port();
 		exchange(&one, server, one.target, SLUICE_WIRE_half_open,
 			 SLUICE_WIRE_reply_rewritten);
