@@ -6,8 +6,8 @@
  * Rejected: a store through skb->data. In a program with such a store the kernel makes the headers
  * of every cloned packet writable, and TCP sends only clones.
  *
- * BPF_F_RECOMPUTE_CSUM corrects the sum of CHECKSUM_COMPLETE. With CHECKSUM_PARTIAL the UDP
- * checksum holds only the sum of the pseudo-header, and is never 0; see change_covering().
+ * BPF_F_RECOMPUTE_CSUM corrects the sum of CHECKSUM_COMPLETE. With CHECKSUM_PARTIAL the checksum
+ * holds only the sum of the pseudo-header, and is never 0; see change_covering().
  */
 #ifndef SLUICE_BPF_WIRE_CHANGE_PLAIN_H
 #define SLUICE_BPF_WIRE_CHANGE_PLAIN_H
@@ -23,12 +23,19 @@
 
 #define STORE_FLAGS (BPF_F_RECOMPUTE_CSUM | BPF_F_INVALIDATE_HASH)
 
-static __always_inline __sum16 change_udp_check(struct __sk_buff *skb, __sum16 check,
+/*
+ * Changes the checksum of the UDP header at @off. CHECKSUM_PARTIAL may also be about the datagram
+ * in a tunnel's, whose own checksum is whole then, or none (Documentation/networking/
+ * checksum-offloads.rst, "LCO"). The kernel's helpers do not distinguish these.
+ */
+static __always_inline __sum16 change_udp_check(struct __sk_buff *skb, __u32 off, __sum16 check,
 						__wsum difference)
 {
 	const struct sk_buff *kern = bpf_cast_to_kern_ctx(skb);
+	__u64 header = (__u64)kern->data + off - (__u64)kern->head;
 
-	if (BPF_CORE_READ_BITFIELD(kern, ip_summed) == CHECKSUM_PARTIAL)
+	if (BPF_CORE_READ_BITFIELD(kern, ip_summed) == CHECKSUM_PARTIAL &&
+	    kern->csum_start == header)
 		return checksum_replace_partial(check, difference);
 	return checksum_replace_udp(check, difference);
 }
@@ -59,7 +66,8 @@ static __always_inline bool change_plain4(struct __sk_buff *skb, __u32 off,
 		changed.daddr = to;
 	}
 	changed.check = checksum_replace(packet->ip.check, difference);
-	changed.udp.check = change_udp_check(skb, changed.udp.check, difference);
+	changed.udp.check = change_udp_check(skb, off + sizeof(packet->ip), changed.udp.check,
+					     difference);
 	return !bpf_skb_store_bytes(skb, off + offsetof(struct iphdr, check), &changed.check,
 				    sizeof(changed) - offsetof(typeof(changed), check),
 				    STORE_FLAGS);
@@ -90,7 +98,8 @@ static __always_inline bool change_plain6(struct __sk_buff *skb, __u32 off,
 		difference = checksum_difference(&changed.daddr, &after);
 		changed.daddr = after;
 	}
-	changed.udp.check = change_udp_check(skb, changed.udp.check, difference);
+	changed.udp.check = change_udp_check(skb, off + sizeof(packet->ip), changed.udp.check,
+					     difference);
 	return !bpf_skb_store_bytes(skb, off + offsetof(struct ipv6hdr, saddr), &changed,
 				    sizeof(changed), STORE_FLAGS);
 }
