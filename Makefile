@@ -169,9 +169,8 @@ units: $(unit)
 # Builds on all CPUs, unless make was given -j.
 parallel = $(if $(filter -j% --jobserver%,$(MAKEFLAGS)),,-j$(shell nproc))
 
-# All tests; without root only the units, with a note. The longest ones start first.
-long     := $(addprefix tests/net/,wire daemon steer)
-net      := $(long) $(filter-out $(long) tests/net/lib,$(wildcard tests/net/*))
+# All tests; without root only the units, with a note.
+net      := $(filter-out tests/net/lib,$(wildcard tests/net/*))
 
 tested: all $(unit) $(replay) $(prog) $(servers)
 # CHECK: options of tests/run, such as CHECK='--shuffle --slowest 20', or --long for all tests
