@@ -202,6 +202,8 @@ static void wait_for(const unsigned int *number, unsigned int value)
 static void up(unsigned int carries)
 {
 	struct end *end = &net.end[carries];
+	static struct service service = { .address = { .kind = SERVICE_UDP,
+						       .at = { .port_be = 1 } } };
 	struct carrier_options options = { .peer = "mallory", .flush = flush, .arg = end };
 	unsigned int i;
 
@@ -219,6 +221,9 @@ static void up(unsigned int carries)
 			.handlers = &handlers,
 			.arg = &net.end[i],
 		};
+	service.address.at.addr = in6addr_loopback;
+	options.services = &service;
+	options.count = 1;
 	options.loop = net.loop;
 	assert_int_equal(carrier_new(&end->carrier, &options), 0);
 	assert_int_equal(
@@ -318,11 +323,40 @@ static void test_no_request(void **state)
 	}
 }
 
+/* More flows than a service may have, of lengths that make no sense; then the stream ends. */
+static void test_flows(void **state)
+{
+	static const uint8_t request[] = { SERVICE_UDP, 0 };
+	struct raw *raw = &net.raw[0];
+	uint8_t head[UDP_FLOWS_HEADER];
+	unsigned int i;
+
+	up(1);
+	raw->stream = quic_stream_open(net.end[0].quic, raw);
+	assert_non_null(raw->stream);
+	net.open++;
+	quic_stream_write(raw->stream, request, sizeof(request));
+	settle();
+	assert_int_equal(carrier_count(net.end[1].carrier), 1);
+	memset(head, 0, sizeof(head));
+	for (i = 0; i < 2 * UDP_FLOWS_MAX; i++) {
+		head[4] = (uint8_t)(i >> 8);
+		head[5] = (uint8_t)i;
+		quic_datagram(net.end[0].quic, head, i % 9 ? sizeof(head) : i % 5 + 1, "", 0);
+		settle();
+	}
+	quic_stream_finish(raw->stream);
+	wait_for(&net.open, 0);
+	assert_int_equal(carrier_count(net.end[1].carrier), 0);
+	down();
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_unread),
 		cmocka_unit_test(test_no_request),
+		cmocka_unit_test(test_flows),
 	};
 
 	log_logfmt(LOG_LEVEL_ERROR);
