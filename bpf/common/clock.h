@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: (GPL-2.0-or-later OR BSD-2-Clause) */
-/* The clock of flow tables. */
+/* CLOCK_MONOTONIC. */
 #ifndef SLUICE_BPF_COMMON_CLOCK_H
 #define SLUICE_BPF_COMMON_CLOCK_H
 
@@ -7,7 +7,6 @@
 
 #include <bpf/bpf_core_read.h>
 #include <bpf/bpf_helpers.h>
-#include <sluice/flow.h>
 
 /* The coarse clock has the resolution of a tick, at a fraction of the cost (kernel 5.11). */
 static __always_inline __u64 clock_ns(void)
@@ -15,11 +14,6 @@ static __always_inline __u64 clock_ns(void)
 	if (bpf_core_enum_value_exists(enum bpf_func_id, BPF_FUNC_ktime_get_coarse_ns))
 		return bpf_ktime_get_coarse_ns();
 	return bpf_ktime_get_ns();
-}
-
-static __always_inline __u32 clock(void)
-{
-	return sluice_flow_clock(clock_ns());
 }
 
 #endif

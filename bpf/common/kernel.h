@@ -197,6 +197,8 @@ struct sk_buff {
 	struct net_device *dev;
 	struct sock *sk;
 	unsigned long _nfct;
+	__u8 ip_summed : 2;
+	__u16 csum_start;
 	unsigned char *head;
 	unsigned char *data;
 	__u16 network_header;

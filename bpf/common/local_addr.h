@@ -13,7 +13,7 @@
 #define SLUICE_BPF_COMMON_LOCAL_ADDR_H
 
 #include "common/addr.h"
-#include "common/clock.h"
+#include "common/ticks.h"
 
 #include <bpf/bpf_core_read.h>
 #include <bpf/bpf_endian.h>
@@ -35,7 +35,7 @@ struct {
  */
 __noinline int walk_allowed(bool fruitless)
 {
-	__u32 zero = 0, window = clock() / SLUICE_WALK_WINDOW;
+	__u32 zero = 0, window = tick_clock() / SLUICE_WALK_WINDOW;
 	struct sluice_walks *walks = bpf_map_lookup_elem(&sluice_walks, &zero);
 
 	if (!walks)

@@ -11,6 +11,7 @@
 #include "common/addr.h"
 #include "common/clock.h"
 #include "common/kernel.h"
+#include "common/ticks.h"
 #include "reply/datagram.h"
 #include "reply/maps.h"
 #include "reply/table.h"
@@ -161,7 +162,7 @@ static __always_inline void audit_connect(struct flow_key *key, struct bpf_sock 
 		connect.cookie = key->cookie;
 		connect.asked = flow.local;
 	} else {
-		connect.cookie = flow_of_sibling(set, key, clock(), &connect.asked);
+		connect.cookie = flow_of_sibling(set, key, tick_clock(), &connect.asked);
 	}
 	if (!connect.cookie)
 		return;

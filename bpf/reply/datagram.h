@@ -4,8 +4,8 @@
 #define SLUICE_BPF_REPLY_DATAGRAM_H
 
 #include "common/addr.h"
-#include "common/clock.h"
 #include "common/kernel.h"
+#include "common/ticks.h"
 #include "reply/maps.h"
 
 #include <bpf/bpf_endian.h>

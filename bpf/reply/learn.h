@@ -6,8 +6,8 @@
 #define SLUICE_BPF_REPLY_LEARN_H
 
 #include "common/addr.h"
-#include "common/clock.h"
 #include "common/settings.h"
+#include "common/ticks.h"
 #include "reply/datagram.h"
 #include "reply/maps.h"
 #include "reply/table.h"
@@ -48,7 +48,7 @@ static __always_inline enum sluice_reply_counter learn_new(struct __sk_buff *skb
 		.generation = generation,
 		.netns = key->netns,
 	};
-	return flow_store(set, key, &flow, clock());
+	return flow_store(set, key, &flow, tick_clock());
 }
 
 /*
@@ -71,7 +71,7 @@ static __always_inline enum sluice_reply_counter learn(struct __sk_buff *skb,
 	if (addr_is_loopback4(&datagram->target) && skb->ifindex != LOOPBACK_IFINDEX &&
 	    !may_leave_from_loopback((void *)sock->net, BPF_CORE_READ(kernel_skb(skb), dev)))
 		outcome = SLUICE_REPLY_skipped_loopback;
-	else if (flow_refresh(set, key, &datagram->target, clock()))
+	else if (flow_refresh(set, key, &datagram->target, tick_clock()))
 		return SLUICE_REPLY_COUNTERS_MAX;
 	else if (!is_group(skb, datagram))
 		outcome = learn_new(skb, sock, set, key, &datagram->target);

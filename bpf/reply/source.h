@@ -4,8 +4,8 @@
 #define SLUICE_BPF_REPLY_SOURCE_H
 
 #include "common/addr.h"
-#include "common/clock.h"
 #include "common/settings.h"
+#include "common/ticks.h"
 #include "reply/maps.h"
 #include "reply/table.h"
 #include "reply/usable_addr.h"
@@ -73,7 +73,7 @@ static __always_inline enum sluice_reply_counter flow_source(const struct sluice
 	set = flow_set(key);
 	if (!set || !flow_read(set, key, &flow))
 		return SLUICE_REPLY_left_no_flow;
-	if (sluice_flow_idle(clock(), flow.seen) > age)
+	if (sluice_flow_idle(tick_clock(), flow.seen) > age)
 		return SLUICE_REPLY_left_expired;
 	/* not before the search, which the verifier would follow for each family */
 	asm volatile("" ::: "memory");

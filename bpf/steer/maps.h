@@ -11,7 +11,6 @@
 
 /* Constants of this load, known to the verifier. */
 const volatile struct sluice_steer_keys keys;
-const volatile __u64 tick_ns;	 /* length of a jiffy */
 const volatile __u32 idle_limit; /* in ticks of sluice_flow_clock() */
 const volatile __u32 sets = 1;
 const volatile __u32 policy = SLUICE_STEER_FLOW;

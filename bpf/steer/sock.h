@@ -18,7 +18,7 @@
 #define SLUICE_BPF_STEER_SOCK_H
 
 #include "common/addr.h"
-#include "common/clock.h"
+#include "common/ticks.h"
 #include "steer/maps.h"
 
 #include <bpf/bpf_core_read.h>

@@ -5,17 +5,6 @@
 
 #include "steer/sock.h"
 
-/* --- the clock */
-
-/*
- * Returns the time of the last tick. The verifier replaces the call by a load of the counter, while
- * the helpers for CLOCK_MONOTONIC cost a third of a decision.
- */
-static __always_inline __u32 tick_clock(void)
-{
-	return sluice_flow_clock(bpf_jiffies64() * tick_ns);
-}
-
 /* --- ways */
 
 /* Return the two words of a way. The masks give the verifier the bounds. */

@@ -7,8 +7,8 @@
 #define SLUICE_BPF_WIRE_ERROR_H
 
 #include "common/addr.h"
-#include "common/clock.h"
 #include "common/settings.h"
+#include "common/ticks.h"
 #include "wire/bridge.h"
 #include "wire/gateway.h"
 #include "wire/record.h"
@@ -62,7 +62,7 @@ static __always_inline enum error_fate error_about_reply(struct __sk_buff *skb,
 static __noinline bool gateway_refusal(struct sluice_wire_set *set, const struct wire_key *key,
 				       const struct sluice_addr *refused)
 {
-	__u32 now = clock(), way, index;
+	__u32 now = tick_clock(), way, index;
 	struct sluice_wire_flow *flow;
 	bool withheld = false, redirect;
 
@@ -118,7 +118,7 @@ static __always_inline bool error_pass(struct __sk_buff *skb, const struct parse
 
 	if (host && out)
 		fate = error_about_request(skb, pkt, false, key, to);
-	else if (host && frame_is_local(skb, clock()))
+	else if (host && frame_is_local(skb, tick_clock()))
 		fate = error_about_reply(skb, pkt, false, key, to);
 	if (gateway && fate == ERROR_LEFT)
 		fate = out ? error_about_reply(skb, pkt, true, key, to)

@@ -27,6 +27,9 @@ struct plain6 {
 	struct udphdr udp;
 };
 
+/* The offset of the IP header. */
+#define PLAIN_OFF (role & SLUICE_WIRE_ETHERNET ? sizeof(struct packet_ethhdr) : 0)
+
 #define IP4_NO_OPTIONS	 0x45 /* version 4, header of five words */
 #define IP4_ANY_FRAGMENT 0x3fff
 

@@ -10,7 +10,7 @@
 #define SLUICE_BPF_WIRE_FLOW_SET_H
 
 #include "common/addr.h"
-#include "common/clock.h"
+#include "common/ticks.h"
 
 #include <bpf/bpf_helpers.h>
 #include <sluice/flow.h>

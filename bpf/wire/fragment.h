@@ -7,8 +7,8 @@
 #define SLUICE_BPF_WIRE_FRAGMENT_H
 
 #include "common/addr.h"
-#include "common/clock.h"
 #include "common/settings.h"
+#include "common/ticks.h"
 #include "wire/flow_set.h"
 #include "wire/maps.h"
 #include "wire/packet.h"
@@ -70,7 +70,7 @@ static __noinline void fragment_store(struct __sk_buff *skb, const struct parsed
 	struct sluice_fragment *fragment;
 	struct sluice_fragment_set *set;
 	bool evicted = false;
-	__u32 now = clock(), way;
+	__u32 now = tick_clock(), way;
 
 	fragment_key(skb, pkt, out, &key);
 	set = fragment_set(&key);
@@ -118,7 +118,7 @@ static __noinline void fragment_follow(struct __sk_buff *skb, const struct parse
 		seen = set->seen[way];
 	}
 	bpf_spin_unlock(&set->lock);
-	if (way < SLUICE_FLOW_WAYS && sluice_flow_idle(clock(), seen) <= SLUICE_FRAGMENT_LIFE)
+	if (way < SLUICE_FLOW_WAYS && sluice_flow_idle(tick_clock(), seen) <= SLUICE_FRAGMENT_LIFE)
 		change->outcome = SLUICE_WIRE_fragment_followed;
 	else
 		change->end = SLUICE_WIRE_NEITHER;

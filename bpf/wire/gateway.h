@@ -9,7 +9,7 @@
 #define SLUICE_BPF_WIRE_GATEWAY_H
 
 #include "common/addr.h"
-#include "common/clock.h"
+#include "common/ticks.h"
 #include "wire/record.h"
 
 static __always_inline bool addr_is_servers(const struct sluice_addr *addr)
@@ -23,18 +23,15 @@ static __always_inline void gateway_request(struct __sk_buff *skb, const struct 
 					    struct change *change)
 {
 	struct sluice_wire_set *set;
-	__u32 now = clock(), flags;
 
 	if (!addr_is_servers(&ends->target))
 		return;
 	set = request_set(skb, ends, true, key);
 	if (!set)
 		return;
-	if (record_untouched(set, key, now, true, &flags)) {
-		change->outcome = flags & SLUICE_WIRE_MIXED ? SLUICE_WIRE_request_mixed
-							    : SLUICE_WIRE_request_right;
+	change->outcome = request_is_clear(set, key, &ends->target, false, true, tick_clock());
+	if (change->outcome != SLUICE_WIRE_COUNTERS_MAX)
 		return;
-	}
 	change->outcome = record_request(set, key, &ends->target, false, view);
 	if (change->outcome != SLUICE_WIRE_COUNTERS_MAX)
 		return;
@@ -54,17 +51,22 @@ static __always_inline void gateway_reply(struct __sk_buff *skb, const struct en
 					  struct wire_key *key, struct wire_view *view,
 					  struct change *change)
 {
+	struct sluice_wire_flow *flow;
 	struct sluice_wire_set *set;
-	__u32 now = clock(), flags;
+	__u32 now = tick_clock(), way;
 
 	if (!addr_is_servers(&ends->source))
 		return;
 	set = reply_set(skb, ends, true, key);
 	if (!set)
 		return;
-	if (record_untouched(set, key, now, false, &flags)) {
-		change->outcome = flags & SLUICE_WIRE_MIXED ? SLUICE_WIRE_reply_mixed
-							    : SLUICE_WIRE_reply_right;
+	flow = record_peek(set, key, now, &way);
+	change->outcome = flow ? reply_is_clear(flow) : SLUICE_WIRE_reply_no_flow;
+	if (change->outcome != SLUICE_WIRE_COUNTERS_MAX)
+		return;
+	if (reply_is_sealed(set, way, key, &ends->source, GATEWAY_COOKIE, 0, now, &change->to)) {
+		change->outcome = SLUICE_WIRE_reply_rewritten;
+		change->end = SLUICE_WIRE_SOURCE;
 		return;
 	}
 	view->genid = 0;

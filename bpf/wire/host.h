@@ -9,7 +9,7 @@
 #define SLUICE_BPF_WIRE_HOST_H
 
 #include "common/addr.h"
-#include "common/clock.h"
+#include "common/ticks.h"
 #include "wire/bridge.h"
 #include "wire/conntrack.h"
 #include "wire/record.h"
@@ -19,9 +19,14 @@
 #define PACKET_BROADCAST 1
 #define PACKET_MULTICAST 2
 
+static __always_inline bool is_group_frame(const struct __sk_buff *skb)
+{
+	return skb->pkt_type == PACKET_BROADCAST || skb->pkt_type == PACKET_MULTICAST;
+}
+
 static __always_inline bool is_group(const struct __sk_buff *skb, const struct sluice_addr *target)
 {
-	if (skb->pkt_type == PACKET_BROADCAST || skb->pkt_type == PACKET_MULTICAST)
+	if (is_group_frame(skb))
 		return true;
 	if (!addr_is_ip4(target))
 		return target->byte[0] == 0xff;
@@ -72,7 +77,7 @@ static __noinline void request_route(struct __sk_buff *skb, const struct wire_ke
 	 * guess
 	 */
 	if (view->flags & SLUICE_WIRE_SECOND ||
-	    sluice_flow_idle(clock(), view->searched) < SLUICE_WIRE_SEARCH)
+	    sluice_flow_idle(tick_clock(), view->searched) < SLUICE_WIRE_SEARCH)
 		return;
 	count(SLUICE_WIRE_address_search);
 	view->has_searched = true;
@@ -86,7 +91,7 @@ static __always_inline void host_request(struct __sk_buff *skb, const struct end
 					 bool conntrack, struct change *change)
 {
 	struct sluice_wire_set *set;
-	__u32 now = clock(), flags;
+	__u32 now = tick_clock();
 
 	change->outcome = SLUICE_WIRE_request_other_host;
 	if (!frame_is_local(skb, now))
@@ -94,11 +99,11 @@ static __always_inline void host_request(struct __sk_buff *skb, const struct end
 	set = request_set(skb, ends, false, key);
 	if (!set)
 		return;
-	if (record_untouched(set, key, now, true, &flags)) {
-		change->outcome = flags & SLUICE_WIRE_MIXED ? SLUICE_WIRE_request_mixed
-							    : SLUICE_WIRE_request_right;
+	/* a group's address is in no record that may be changed */
+	change->outcome = request_is_clear(set, key, &ends->target, is_group_frame(skb), false,
+					   now);
+	if (likely(change->outcome != SLUICE_WIRE_COUNTERS_MAX))
 		return;
-	}
 	change->outcome = record_request(set, key, &ends->target, is_group(skb, &ends->target),
 					 view);
 	if (change->outcome != SLUICE_WIRE_COUNTERS_MAX)
@@ -137,24 +142,28 @@ static __always_inline void host_reply(struct __sk_buff *skb, const struct ends 
 				       struct wire_key *key, struct wire_view *view, bool conntrack,
 				       struct change *change)
 {
+	struct sluice_wire_flow *flow;
 	struct sluice_wire_set *set;
-	__u32 now = clock(), flags, genid;
+	__u32 now = tick_clock(), genid, way;
 	enum sender sender;
 	__u64 cookie;
 
 	set = reply_set(skb, ends, false, key);
 	if (!set)
 		return;
-	if (record_untouched(set, key, now, false, &flags)) {
-		change->outcome = flags & SLUICE_WIRE_MIXED ? SLUICE_WIRE_reply_mixed
-							    : SLUICE_WIRE_reply_right;
+	flow = record_peek(set, key, now, &way);
+	change->outcome = flow ? reply_is_clear(flow) : SLUICE_WIRE_reply_no_flow;
+	if (change->outcome != SLUICE_WIRE_COUNTERS_MAX)
+		return;
+	cookie = sender_cookie(skb, conntrack);
+	genid = sender_genid(skb, &ends->source, conntrack);
+	if (likely(reply_is_sealed(set, way, key, &ends->source, cookie, genid, now,
+				   &change->to))) {
+		change->outcome = SLUICE_WIRE_reply_rewritten;
+		change->end = SLUICE_WIRE_SOURCE;
 		return;
 	}
-	/*
-	 * a packet that this host has sent to itself and forwards has the server's socket as well
-	 */
-	cookie = skb->ingress_ifindex ? 0 : bpf_get_socket_cookie(skb);
-	view->genid = genid = host_genid(skb, &ends->source);
+	view->genid = genid;
 	change->outcome = record_reply(set, key, &ends->source, cookie, view);
 	if (change->outcome == SLUICE_WIRE_reply_rewritten)
 		goto rewrite;

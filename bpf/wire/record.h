@@ -4,14 +4,17 @@
  *
  * A set's lock protects its records. A program takes the lock to record a datagram and to copy the
  * record. It decides without the lock, since the decision calls helpers, and takes the lock again
- * only to store a new decision. It reads only the flags UNTOUCHED without the lock: at worst, a
- * race leaves a packet alone.
+ * only to store a new decision.
+ *
+ * Most datagrams change only times, and their outcome is a stored decision. They need no lock,
+ * which costs as much as the rest: at worst, a race with another CPU leaves a packet alone. Only a
+ * rewritten source needs more, and has a seal (sluice_wire_seal()).
  */
 #ifndef SLUICE_BPF_WIRE_RECORD_H
 #define SLUICE_BPF_WIRE_RECORD_H
 
 #include "common/addr.h"
-#include "common/clock.h"
+#include "common/ticks.h"
 #include "wire/maps.h"
 #include "wire/table.h"
 
@@ -56,8 +59,9 @@ static __always_inline __u32 flow_index(const struct sluice_wire_flow *flow,
 static __always_inline bool flow_pending(const struct sluice_wire_flow *flow, __u32 index,
 					 __u32 now)
 {
-	return flow->flags & SLUICE_WIRE_PENDING0 << index &&
-	       sluice_flow_idle(now, flow->pending[index & 1]) <= SLUICE_WIRE_PENDING;
+	__u32 since = flow->pending[index & 1];
+
+	return since && sluice_flow_idle(now, since) <= SLUICE_WIRE_PENDING;
 }
 
 /* Returns the index of the requested address to which an answer from another address belongs. */
@@ -84,7 +88,33 @@ static __always_inline struct sluice_addr *flow_server(struct sluice_wire_flow *
 	return index ? &flow->server[1] : &flow->server[0];
 }
 
+/* Once a request was redirected, any socket's answers from the server address belong to it. */
+static __always_inline __u64 flow_seal(const struct sluice_wire_flow *flow,
+				       const struct wire_key *key,
+				       const struct sluice_addr *requested,
+				       const struct sluice_addr *source, __u64 cookie, __u32 genid)
+{
+	cookie = flow->flags & SLUICE_WIRE_DST ? 0 : cookie;
+	return sluice_wire_seal(key->hash, requested, source, cookie, genid);
+}
+
+static __always_inline bool flow_is_sealed(const struct sluice_wire_flow *flow,
+					   const struct wire_key *key,
+					   const struct sluice_addr *requested,
+					   const struct sluice_addr *source, __u64 cookie,
+					   __u32 genid, __u32 now)
+{
+	return flow->seal == flow_seal(flow, key, requested, source, cookie, genid) &&
+	       sluice_flow_idle(now, flow->judged) <= SLUICE_WIRE_RECHECK;
+}
+
 /* --- changes; the caller of the first three holds the lock */
+
+/* Stores a time that is not 0, and perhaps one unit ahead. */
+static __always_inline void flow_pend(struct sluice_wire_flow *flow, __u32 index, __u32 now)
+{
+	flow->pending[index & 1] = now | 1;
+}
 
 /* Drops the proofs of a record, and returns its slot to the half-open ones. */
 static __always_inline void record_unprove(struct sluice_wire_set *set, __u32 way, __u32 flags)
@@ -93,6 +123,7 @@ static __always_inline void record_unprove(struct sluice_wire_set *set, __u32 wa
 	struct sluice_wire_flow *flow = &set->flow[way];
 
 	flow->server[0] = flow->server[1] = none;
+	flow->seal = 0;
 	flow->flags &= ~(SLUICE_WIRE_PROVEN | SLUICE_WIRE_DST | SLUICE_WIRE_REDIRECT |
 			 SLUICE_WIRE_ELSEWHERE);
 	flow->flags |= flags;
@@ -111,9 +142,9 @@ static __always_inline void record_make(struct sluice_wire_set *set, __u32 way,
 	flow->peer_port_be = key->peer_port_be;
 	flow->port_be = key->port_be;
 	flow->scope = key->scope;
-	flow->flags = group ? SLUICE_WIRE_MIXED : SLUICE_WIRE_PENDING0;
+	flow->flags = group ? SLUICE_WIRE_MIXED : 0;
 	flow->requested[0] = *target;
-	flow->pending[0] = now;
+	flow_pend(flow, 0, now);
 	set->tag[way] = sluice_flow_tag(key->hash);
 	set->owner[way] = key->scope;
 	set->proven &= ~(1U << way);
@@ -145,8 +176,7 @@ static __always_inline void record_again(struct sluice_wire_set *set, __u32 way,
 		return;
 	/* if both are pending now, the other one is the older */
 	flow->flags = index ? flow->flags & ~SLUICE_WIRE_OLDER : flow->flags | SLUICE_WIRE_OLDER;
-	flow->flags |= SLUICE_WIRE_PENDING0 << index;
-	flow->pending[index & 1] = now;
+	flow_pend(flow, index, now);
 }
 
 /* Copies the fields that a decision needs, about the requested address @index. */
@@ -175,7 +205,7 @@ static __noinline enum sluice_wire_counter record_request(struct sluice_wire_set
 {
 	bool known, found, promoted = false, evicts = false;
 	struct sluice_wire_flow *flow;
-	__u32 now = clock(), way;
+	__u32 now = tick_clock(), way;
 	int evicted = -1;
 
 	bpf_spin_lock(&set->lock);
@@ -220,7 +250,7 @@ static __noinline enum sluice_wire_counter record_request(struct sluice_wire_set
 static __noinline void record_route(struct sluice_wire_set *set, const struct wire_key *key,
 				    const struct wire_view *found)
 {
-	__u32 now = clock(), way, index = found->index & 1;
+	__u32 now = tick_clock(), way, index = found->index & 1;
 	struct sluice_wire_flow *flow;
 
 	bpf_spin_lock(&set->lock);
@@ -245,7 +275,7 @@ static __noinline void record_route(struct sluice_wire_set *set, const struct wi
 		flow->routed = now;
 	/* a request that is refused, or forwarded, gets no answer from this host */
 	if (found->elsewhere || !(found->reached || found->redirect))
-		flow->flags &= ~(SLUICE_WIRE_PENDING0 << index);
+		flow->pending[index] = 0;
 	if (!flow_has_proof(flow))
 		record_unprove(set, way, 0);
 	/* a later request may have been to the other address */
@@ -267,7 +297,7 @@ static __noinline enum sluice_wire_counter record_reply(struct sluice_wire_set *
 							__u64 cookie, struct wire_view *view)
 {
 	enum sluice_wire_counter outcome = SLUICE_WIRE_reply_no_flow;
-	__u32 now = clock(), genid = view->genid, way, index;
+	__u32 now = tick_clock(), genid = view->genid, way, index;
 	struct sluice_wire_flow *flow;
 
 	bpf_spin_lock(&set->lock);
@@ -288,12 +318,11 @@ static __noinline enum sluice_wire_counter record_reply(struct sluice_wire_set *
 	record_view(flow, index, view);
 	view->redirect = flow->flags & SLUICE_WIRE_DST && flow_is_server(flow, source);
 	outcome = SLUICE_WIRE_COUNTERS_MAX;
-	if (!(flow->flags & SLUICE_WIRE_DST || (cookie && cookie == flow->cookie)) ||
-	    !addr_equal(&view->server, source) || flow->genid != genid ||
-	    sluice_flow_idle(now, flow->judged) > SLUICE_WIRE_RECHECK)
+	if (!flow_is_sealed(flow, key, &view->requested, source, cookie, genid, now))
 		goto unlock;
 	outcome = SLUICE_WIRE_reply_rewritten;
-	flow->flags &= ~(SLUICE_WIRE_PENDING0 << index | SLUICE_WIRE_WITHHELD);
+	flow->pending[index & 1] = 0;
+	flow->flags &= ~SLUICE_WIRE_WITHHELD;
 	set->seen[way] = now;
 unlock:
 	bpf_spin_unlock(&set->lock);
@@ -308,7 +337,7 @@ static __noinline bool record_prove(struct sluice_wire_set *set, const struct wi
 				    const struct wire_view *view, const struct sluice_addr *source,
 				    __u64 cookie)
 {
-	__u32 now = clock(), way, index = view->index & 1;
+	__u32 now = tick_clock(), way, index = view->index & 1;
 	struct sluice_wire_flow *flow;
 	bool fresh = false;
 
@@ -326,9 +355,10 @@ static __noinline bool record_prove(struct sluice_wire_set *set, const struct wi
 		record_unprove(set, way, flow->flags & SLUICE_WIRE_DST);
 	*flow_server(flow, index) = *source;
 	flow->genid = view->genid;
-	flow->cookie = cookie;
+	flow->seal = flow_seal(flow, key, &view->requested, source, cookie, view->genid);
 	flow->judged = now;
-	flow->flags &= ~(SLUICE_WIRE_PENDING0 << index | SLUICE_WIRE_WITHHELD | SLUICE_WIRE_DEVICE);
+	flow->pending[index] = 0;
+	flow->flags &= ~(SLUICE_WIRE_WITHHELD | SLUICE_WIRE_DEVICE);
 	if (view->device)
 		flow->flags |= SLUICE_WIRE_DEVICE;
 	/* a connected socket may have replaced the one that received requests */
@@ -343,7 +373,7 @@ unlock:
 /* Leaves all datagrams of a record alone, since DNAT sends the peer's requests elsewhere. */
 static __noinline void record_mix(struct sluice_wire_set *set, const struct wire_key *key)
 {
-	__u32 now = clock(), way;
+	__u32 now = tick_clock(), way;
 
 	bpf_spin_lock(&set->lock);
 	way = record_find(set, key);
@@ -361,7 +391,7 @@ static __noinline bool record_translate(struct sluice_wire_set *set, const struc
 					const struct sluice_addr *quoted, bool reply,
 					struct sluice_addr *to)
 {
-	__u32 now = clock(), way, index;
+	__u32 now = tick_clock(), way, index;
 	struct sluice_wire_flow *flow;
 	bool found = false;
 
@@ -389,25 +419,93 @@ unlock:
 	return found;
 }
 
-/*
- * Returns true if the record is UNTOUCHED, and reads it without the lock. A request keeps the
- * record alive.
- */
-static __always_inline bool record_untouched(struct sluice_wire_set *set,
-					     const struct wire_key *key, __u32 now, bool request,
-					     __u32 *flags)
-{
-	__u32 way = record_find(set, key);
+/* --- without the lock */
 
-	if (!slot_live(set, way, now))
-		return false;
-	way = way_forget(way, now);
-	*flags = set->flow[way].flags;
-	if (!(*flags & UNTOUCHED))
-		return false;
-	/* once a tick at most: a written cache line moves from CPU to CPU */
-	if (request && set->seen[way] != now)
+/* Returns the live record, or NULL. */
+static __always_inline struct sluice_wire_flow *record_peek(struct sluice_wire_set *set,
+							    const struct wire_key *key, __u32 now,
+							    __u32 *way)
+{
+	__u32 found = record_find(set, key);
+
+	if (!slot_live(set, found, now))
+		return NULL;
+	*way = way_forget(found, now);
+	return &set->flow[*way];
+}
+
+/* Returns the counter to increment if the record is UNTOUCHED, or SLUICE_WIRE_COUNTERS_MAX. */
+static __always_inline enum sluice_wire_counter reply_is_clear(const struct sluice_wire_flow *flow)
+{
+	__u32 flags = flow->flags;
+
+	if (likely(!(flags & UNTOUCHED)))
+		return SLUICE_WIRE_COUNTERS_MAX;
+	return flags & SLUICE_WIRE_MIXED ? SLUICE_WIRE_reply_mixed : SLUICE_WIRE_reply_right;
+}
+
+/* Stores the time once a tick at most: a written cache line moves from CPU to CPU. */
+static __always_inline void record_seen(struct sluice_wire_set *set, __u32 way, __u32 now)
+{
+	if (set->seen[way] != now)
 		set->seen[way] = now;
+}
+
+/*
+ * Records a request if its outcome is clear: the record is UNTOUCHED, or the peer sends to a single
+ * address, where requests have lately been seen to reach a socket. Returns the counter, or
+ * SLUICE_WIRE_COUNTERS_MAX.
+ */
+static __always_inline enum sluice_wire_counter request_is_clear(struct sluice_wire_set *set,
+								 const struct wire_key *key,
+								 const struct sluice_addr *target,
+								 bool group, bool gateway,
+								 __u32 now)
+{
+	__u32 way, flags, blocks = SLUICE_WIRE_SECOND | (gateway ? SLUICE_WIRE_REDIRECT : 0);
+	struct sluice_wire_flow *flow = record_peek(set, key, now, &way);
+
+	if (!flow)
+		return SLUICE_WIRE_COUNTERS_MAX;
+	flags = flow->flags;
+	if (flags & UNTOUCHED) {
+		record_seen(set, way, now);
+		return flags & SLUICE_WIRE_MIXED ? SLUICE_WIRE_request_mixed
+						 : SLUICE_WIRE_request_right;
+	}
+	/* the first request after the proof makes the record a proven one */
+	if (group || flags & blocks || (flow->seal && !(flags & SLUICE_WIRE_PROVEN)) ||
+	    (!gateway && sluice_flow_idle(now, flow->routed) > SLUICE_WIRE_RECHECK) ||
+	    !addr_equal(&flow->requested[0], target))
+		return SLUICE_WIRE_COUNTERS_MAX;
+	if (!(flags & SLUICE_WIRE_ELSEWHERE) && !flow_pending(flow, 0, now))
+		flow_pend(flow, 0, now);
+	record_seen(set, way, now);
+	return SLUICE_WIRE_request_passed;
+}
+
+/*
+ * Is it an answer of a peer's single address, about which a decision is still valid? If so, records
+ * it, and copies that address.
+ */
+static __always_inline bool reply_is_sealed(struct sluice_wire_set *set, __u32 way,
+					    const struct wire_key *key,
+					    const struct sluice_addr *source, __u64 cookie,
+					    __u32 genid, __u32 now, struct sluice_addr *requested)
+{
+	struct sluice_wire_flow *flow = &set->flow[way];
+	/* once, so that the seal is that of the address in use */
+	const volatile struct sluice_addr *first = &flow->requested[0];
+
+	if (flow->flags & (SLUICE_WIRE_SECOND | SLUICE_WIRE_WITHHELD))
+		return false;
+	requested->half[0] = first->half[0];
+	requested->half[1] = first->half[1];
+	if (!flow_is_sealed(flow, key, requested, source, cookie, genid, now))
+		return false;
+	if (flow->pending[0])
+		flow->pending[0] = 0;
+	record_seen(set, way, now);
 	return true;
 }
 

@@ -11,6 +11,7 @@
 #include "common/kernel.h"
 #include "common/local_addr.h"
 #include "common/settings.h"
+#include "wire/kernel_ctx.h"
 #include "wire/maps.h"
 #include "wire/record.h"
 
@@ -24,6 +25,42 @@ static __always_inline struct net *net_of(struct __sk_buff *skb)
 static __always_inline __u32 host_genid(struct __sk_buff *skb, const struct sluice_addr *addr)
 {
 	return local_addr_generation((__u64)net_of(skb), addr_is_ip4(addr));
+}
+
+/* Returns the cookie of the socket that sends the packet, or 0. */
+static __always_inline __u64 sender_cookie(struct __sk_buff *skb, bool kfuncs)
+{
+	__u64 cookie = 0;
+
+	/* a packet that this host has sent to itself and forwards has the server's socket as well
+	 */
+	if (skb->ingress_ifindex)
+		return 0;
+	if (kfuncs && casts) {
+		const struct sk_buff *kern = bpf_cast_to_kern_ctx(skb);
+		const struct sock *sk = kern->sk;
+
+		if (sk)
+			cookie = sk->__sk_common.skc_cookie.counter;
+	}
+	/* the helper gives a cookie to a socket that has none yet */
+	return likely(cookie) ? cookie : bpf_get_socket_cookie(skb);
+}
+
+/* Returns host_genid(). */
+static __always_inline __u32 sender_genid(struct __sk_buff *skb, const struct sluice_addr *addr,
+					  bool kfuncs)
+{
+	const struct sk_buff *kern;
+	const struct net *net;
+
+	if (!kfuncs || !casts)
+		return host_genid(skb, addr);
+	kern = bpf_cast_to_kern_ctx(skb);
+	net = kern->dev->nd_net.net;
+	if (addr_is_ip4(addr))
+		return net->ipv4.dev_addr_genid.counter;
+	return bpf_core_field_exists(net->ipv6) ? net->ipv6.dev_addr_genid.counter : 0;
 }
 
 /*

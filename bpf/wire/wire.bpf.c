@@ -28,6 +28,7 @@
  */
 #include "common/kernel.h"
 #include "common/settings.h"
+#include "wire/change_plain.h"
 #include "wire/error.h"
 #include "wire/fast_path.h"
 #include "wire/fragment.h"
@@ -86,7 +87,9 @@ static __always_inline int handle(struct __sk_buff *skb, bool out, bool conntrac
 	} else {
 		return PASS;
 	}
-	if (change.end && !change_address(skb, &pkt, change.end, &change.to))
+	if (change.end &&
+	    !(is_plain(&pkt, conntrack) ? change_plain(skb, pkt.version, change.end, &change.to)
+					: change_address(skb, &pkt, change.end, &change.to)))
 		change.outcome = SLUICE_WIRE_failed;
 	if (change.outcome < SLUICE_WIRE_COUNTERS_MAX)
 		count(change.outcome);

@@ -81,4 +81,13 @@ CHECKSUM_INLINE __sum16 checksum_replace_udp(__sum16 check, __wsum difference)
 	return check ? check : 0xffff;
 }
 
+/*
+ * Applies the difference to the sum of a pseudo-header, which the checksum field holds until the
+ * device or kernel completes it (CHECKSUM_PARTIAL).
+ */
+CHECKSUM_INLINE __sum16 checksum_replace_partial(__sum16 sum, __wsum difference)
+{
+	return checksum_fold((__u64)(__u16)sum + difference);
+}
+
 #endif /* SLUICE_CHECKSUM_H */

@@ -112,14 +112,14 @@ SLUICE_FLOW_INLINE __u64 sluice_flow_seal(__u64 hash, __u64 cookie, const struct
 }
 
 /*
- * The table's clock: units of 2^20 ns of CLOCK_MONOTONIC, about a millisecond. It wraps after 52
+ * The table's clock: units of 2^20 ns of the tick counter, about a millisecond. It wraps after 52
  * days: a flow still in its slot after 52 days counts as live again until it expires.
  */
 #define SLUICE_FLOW_CLOCK_SHIFT 20
 
-SLUICE_FLOW_INLINE __u32 sluice_flow_clock(__u64 monotonic_ns)
+SLUICE_FLOW_INLINE __u32 sluice_flow_clock(__u64 ns)
 {
-	return (__u32)(monotonic_ns >> SLUICE_FLOW_CLOCK_SHIFT);
+	return (__u32)(ns >> SLUICE_FLOW_CLOCK_SHIFT);
 }
 
 #define SLUICE_FLOW_CLOCK_SKEW 1024 /* about a second */

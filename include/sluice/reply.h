@@ -6,7 +6,7 @@
 #include <sluice/flow.h>
 
 /* Raised whenever a pinned map changes its layout or its meaning. */
-#define SLUICE_REPLY_ABI 5
+#define SLUICE_REPLY_ABI 6
 
 enum sluice_reply_mode {
 	SLUICE_REPLY_SOCKET = 1,

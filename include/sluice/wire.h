@@ -14,7 +14,7 @@
 #include <sluice/flow.h>
 
 /* Raised whenever a pinned map changes its layout or its meaning. */
-#define SLUICE_WIRE_ABI 5
+#define SLUICE_WIRE_ABI 6
 
 #define SLUICE_FRAGMENT_SETS 512
 /* Linux waits 30 s for the rest of an IPv4 datagram (RFC 791: 15 to 255 s). */
@@ -50,14 +50,15 @@ struct sluice_wire_flow {
 	__be16 port_be; /* of the server */
 	__u32 scope;	/* ifindex; on a gateway with SLUICE_WIRE_SCOPE_GATEWAY */
 	__u32 flags;	/* enum sluice_wire_flag */
-	__u32 genid;	/* of the host's addresses when `server` was last checked */
+	__u32 routed;	/* sluice_flow_clock() when a request was last seen to reach a socket */
+	/* sluice_flow_clock() of a request without answer, or 0 */
+	__u32 pending[SLUICE_WIRE_REQUESTED];
+	__u64 seal; /* sluice_wire_seal() of the answer that was last found to be wrong; 0: none */
 	struct sluice_addr requested[SLUICE_WIRE_REQUESTED];
 	/* the proof of each requested address: the source of its answers; 0: none */
 	struct sluice_addr server[SLUICE_WIRE_REQUESTED];
-	__u32 pending[SLUICE_WIRE_REQUESTED]; /* sluice_flow_clock() of a request without answer */
-	__u64 cookie;	/* of the socket whose answers were last found to be wrong */
 	__u32 judged;	/* sluice_flow_clock() of that decision */
-	__u32 routed;	/* sluice_flow_clock() when a request was last seen to reach a socket */
+	__u32 genid;	/* of the host's addresses when `server` was last checked */
 	__u32 searched; /* sluice_flow_clock() of the last search of all local addresses */
 	__u32 reserved;
 };
@@ -82,16 +83,13 @@ enum sluice_wire_flag {
 	SLUICE_WIRE_SECOND = 1 << 5, /* requested[1] is set */
 	SLUICE_WIRE_LAST = 1 << 6,   /* index of the requested address of the last request */
 	SLUICE_WIRE_OLDER = 1 << 7,  /* index of the older one of two pending requests */
-	/* Bit n: a request to requested[n] has no answer yet. */
-	SLUICE_WIRE_PENDING0 = 1 << 8,
-	SLUICE_WIRE_PENDING1 = 1 << 9,
 	/* Gateway: a refusal has been withheld from the peer since the server's last answer. */
-	SLUICE_WIRE_WITHHELD = 1 << 10,
+	SLUICE_WIRE_WITHHELD = 1 << 8,
 	/* At `genid`, the requested address of the last request was not local to this host. */
-	SLUICE_WIRE_ELSEWHERE = 1 << 11,
+	SLUICE_WIRE_ELSEWHERE = 1 << 9,
 	/* The server's socket is bound to another device, and lookups on this one do not find it.
 	 */
-	SLUICE_WIRE_DEVICE = 1 << 12,
+	SLUICE_WIRE_DEVICE = 1 << 10,
 };
 
 /*
@@ -121,6 +119,24 @@ SLUICE_FLOW_INLINE __u64 sluice_wire_hash(__u64 seed, const struct sluice_addr *
 	hash = sluice_flow_mix(hash, peer->half[0]);
 	hash = sluice_flow_mix(hash, peer->half[1]);
 	return sluice_flow_mix(hash, hash >> 32);
+}
+
+/*
+ * Seals a decision: answers from @server, sent by the socket @cookie, belong to @requested while
+ * the host's addresses have the generation @genid. A program applies the decision without the
+ * set's lock. If another CPU changes the record meanwhile, however weakly ordered, the seal does
+ * not match what the program has read. @hash is sluice_wire_hash().
+ */
+SLUICE_FLOW_INLINE __u64 sluice_wire_seal(__u64 hash, const struct sluice_addr *requested,
+					  const struct sluice_addr *server, __u64 cookie,
+					  __u32 genid)
+{
+	hash = sluice_flow_mix(hash, requested->half[0]);
+	hash = sluice_flow_mix(hash, requested->half[1]);
+	hash = sluice_flow_mix(hash, server->half[0]);
+	hash = sluice_flow_mix(hash, server->half[1]);
+	hash = sluice_flow_mix(hash, cookie);
+	return sluice_flow_mix(hash, genid) | 1;
 }
 
 /* Which address of a packet the programs rewrite. */

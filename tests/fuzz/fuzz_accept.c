@@ -3,12 +3,12 @@
  * Fuzzes the parser of the header Accept, which any HTTP client sets. A range that the format does
  * not name must not change the answer.
  */
+#include "fuzz.h"
+
 #include "../../user/metrics/accept.c"
 
 #include <stdint.h>
 #include <stdlib.h>
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {

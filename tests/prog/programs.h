@@ -7,6 +7,7 @@
 
 #include "bpf/reply/reply.skel.h"
 #include "kernel/links.h"
+#include "kernel/ticks.h"
 
 #include <bpf/bpf.h>
 #include <errno.h>
@@ -45,6 +46,7 @@ static inline void programs_load(struct programs *programs, const struct setting
 	assert_non_null(skel);
 	*programs = (struct programs){ .skel = skel };
 	skel->rodata->seed = PROGRAMS_SEED;
+	skel->rodata->tick_ns = ticks_length_ns();
 	skel->rodata->age = settings->age ? settings->age : sluice_flow_clock(120000000000ULL);
 	skel->rodata->sets = settings->sets ? settings->sets : 64;
 	skel->rodata->any_port = settings->any_port;

@@ -132,10 +132,10 @@ static inline struct slot slot_of(int server, int client, const char *near)
 
 static inline __u32 now(void)
 {
-	struct timespec time;
+	__u32 now;
 
-	clock_gettime(CLOCK_MONOTONIC_COARSE, &time);
-	return sluice_flow_clock(time.tv_sec * 1000000000ULL + time.tv_nsec);
+	assert_int_equal(ticks_clock(&now), 0);
+	return now;
 }
 
 /* Waits until the table's clock is past @time. */

@@ -97,6 +97,17 @@ static void test_refused(void **state)
 	pass(&gateway, gateway.in, &error, &wanted, SLUICE_WIRE_error_translated);
 	pass(&gateway, gateway.out, &request, &request, SLUICE_WIRE_request_passed);
 	pass(&gateway, gateway.in, &wanted, &wanted, SLUICE_WIRE_error_left);
+
+	/* after an answer, for which a stored decision applies, one is withheld again */
+	request = request_behind();
+	onward = to_target(request, B2);
+	reply = answer(&request, B2);
+	fixed = answer(&request, B1);
+	gateway_converse(&request);
+	error = error_about(&onward, B2, request.source, &errors[0]);
+	pass_withheld(&error);
+	pass(&gateway, gateway.in, &reply, &fixed, SLUICE_WIRE_reply_rewritten);
+	pass_withheld(&error);
 }
 
 /* A client port that uses two addresses of the server, and a third one. */

@@ -18,7 +18,9 @@
 #define SLUICE_TESTS_PROG_WIRE_LAB_H
 
 #include "bpf/wire/wire.skel.h"
+#include "kernel/ticks.h"
 #include "packet_build.h"
+#include "wire/needs.h"
 
 #include <bpf/bpf.h>
 #include <errno.h>
@@ -224,8 +226,8 @@ static inline void flow_past(const struct programs *programs, const struct shape
 	assert_true(way >= 0);
 	flow = &set.flow[way];
 	set.seen[way] -= ago;
-	flow->pending[0] -= ago;
-	flow->pending[1] -= ago;
+	flow->pending[0] -= flow->pending[0] ? ago : 0;
+	flow->pending[1] -= flow->pending[1] ? ago : 0;
 	flow->judged -= ago;
 	flow->routed -= ago;
 	flow->searched -= ago;
@@ -496,11 +498,20 @@ static inline int open_sockets(void)
 static inline int programs_load(struct programs *programs, uint32_t role)
 {
 	struct wire_bpf *skel = wire_bpf__open();
+	struct wire_kfuncs kfuncs = wire_kfuncs_probe();
+	/* on other interfaces, the programs for kernels without kfuncs */
+	bool ct = programs == &host && kfuncs.conntrack;
 
 	if (!skel)
 		return -1;
+	skel->rodata->casts = ct && kfuncs.cast;
+	bpf_program__set_autoload(skel->progs.sluice_wire_in, !ct);
+	bpf_program__set_autoload(skel->progs.sluice_wire_out, !ct);
+	bpf_program__set_autoload(skel->progs.sluice_ct_in, ct);
+	bpf_program__set_autoload(skel->progs.sluice_ct_out, ct);
 	skel->rodata->role = role;
 	skel->rodata->seed = SEED;
+	skel->rodata->tick_ns = ticks_length_ns();
 	skel->rodata->age = sluice_flow_clock(AGE_MS * 1000000ULL);
 	skel->rodata->sets = SETS;
 	memset((void *)skel->rodata->ports, 0xff, sizeof(skel->rodata->ports));
@@ -509,8 +520,9 @@ static inline int programs_load(struct programs *programs, uint32_t role)
 	programs->skel = skel;
 	if (wire_bpf__load(skel))
 		return -1;
-	programs->in = bpf_program__fd(skel->progs.sluice_wire_in);
-	programs->out = bpf_program__fd(skel->progs.sluice_wire_out);
+	programs->in = bpf_program__fd(ct ? skel->progs.sluice_ct_in : skel->progs.sluice_wire_in);
+	programs->out = bpf_program__fd(ct ? skel->progs.sluice_ct_out
+					   : skel->progs.sluice_wire_out);
 	return 0;
 }
 

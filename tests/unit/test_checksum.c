@@ -145,6 +145,31 @@ static void test_udp(void **state)
 	}
 }
 
+/* The sum of a pseudo-header stays that of the new address, and is never 0. */
+static void test_partial(void **state)
+{
+	int i;
+
+	(void)state;
+	srandom(6);
+	for (i = 0; i < ROUNDS; i++) {
+		struct in6_addr from = random_address(i & 1), to = random_address(i & 1);
+		__u8 rest[4] = { 0, 17, random(), random() };
+		__sum16 before, after, sum;
+
+		/* full_check() is the complement */
+		before = ~full_check(&from, sizeof(from));
+		after = ~full_check(&to, sizeof(to));
+		before = checksum_fold((__u64)before + ((const __u16 *)rest)[0] +
+				       ((const __u16 *)rest)[1]);
+		after = checksum_fold((__u64)after + ((const __u16 *)rest)[0] +
+				      ((const __u16 *)rest)[1]);
+		sum = checksum_replace_partial(before, checksum_difference(&from, &to));
+		assert_int_not_equal(sum, 0);
+		assert_int_equal(sum, after);
+	}
+}
+
 /* A change and its reversal restore the sender's checksum, for every checksum. */
 static void test_back_again(void **state)
 {
@@ -210,10 +235,10 @@ static void test_quoted_header(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_fold),	      cmocka_unit_test(test_rfc1624_example),
-		cmocka_unit_test(test_ipv4_header),   cmocka_unit_test(test_udp),
-		cmocka_unit_test(test_back_again),    cmocka_unit_test(test_zero),
-		cmocka_unit_test(test_quoted_header),
+		cmocka_unit_test(test_fold),	    cmocka_unit_test(test_rfc1624_example),
+		cmocka_unit_test(test_ipv4_header), cmocka_unit_test(test_udp),
+		cmocka_unit_test(test_partial),	    cmocka_unit_test(test_back_again),
+		cmocka_unit_test(test_zero),	    cmocka_unit_test(test_quoted_header),
 	};
 
 	return cmocka_run_group_tests_name("checksum", tests, NULL, NULL);

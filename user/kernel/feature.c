@@ -173,6 +173,23 @@ enum feature feature_reuseport_casts(const struct btf *vmlinux)
 					   COUNT(program), NULL));
 }
 
+/* The first field of the kernel's context is a pointer to another datagram. */
+enum feature feature_tc_cast(const struct btf *vmlinux)
+{
+	int context = btf__find_by_name_kind(vmlinux, "bpf_cast_to_kern_ctx", BTF_KIND_FUNC);
+	const struct bpf_insn program[] = {
+		KFUNC(context),
+		LOAD(BPF_REG_1, BPF_REG_0),
+		MOVE(BPF_REG_0, 0),
+		EXIT(),
+	};
+
+	if (context < 0)
+		return FEATURE_NO;
+	return verdict_close(
+		bpf_prog_load(BPF_PROG_TYPE_SCHED_CLS, NULL, "GPL", program, COUNT(program), NULL));
+}
+
 /* The group is a new socket that is never bound, and so receives nothing. */
 enum feature feature_reuseport_attach(void)
 {

@@ -42,6 +42,8 @@ enum feature feature_tcx(void);
 enum feature feature_file_iterator(const struct btf *vmlinux);
 /* Can an sk_reuseport program read kernel structures by plain loads? */
 enum feature feature_reuseport_casts(const struct btf *vmlinux);
+/* Can a tc program do the same? */
+enum feature feature_tc_cast(const struct btf *vmlinux);
 /* Can an sk_reuseport program be attached to a group of sockets? */
 enum feature feature_reuseport_attach(void);
 enum feature feature_pidfd_getfd(void);

@@ -2,6 +2,7 @@
 #include "kernel/flow_table.h"
 
 #include "base/clock.h"
+#include "kernel/ticks.h"
 
 #include <bpf/bpf.h>
 #include <errno.h>
@@ -16,11 +17,18 @@ __u64 flow_table_bytes(__u32 flows, __u32 ways, __u32 set_size)
 	return ((__u64)flows + ways - 1) / ways * set_size;
 }
 
-__u64 flow_table_idle_ns(__u32 seen)
+int flow_table_clock_read(struct flow_table_clock *clock)
 {
-	__u32 now = sluice_flow_clock(clock_now_ns(CLOCK_MONOTONIC_COARSE));
+	clock->read_ns = clock_now_ns(CLOCK_MONOTONIC_COARSE);
+	return ticks_clock(&clock->now);
+}
 
-	return (__u64)sluice_flow_idle(now, seen) << SLUICE_FLOW_CLOCK_SHIFT;
+__u64 flow_table_idle_ns(const struct flow_table_clock *clock, __u32 seen)
+{
+	__u64 passed_ns = clock_now_ns(CLOCK_MONOTONIC_COARSE) - clock->read_ns;
+
+	return (__u64)sluice_flow_idle(clock->now + sluice_flow_clock(passed_ns), seen)
+	       << SLUICE_FLOW_CLOCK_SHIFT;
 }
 
 int flow_table_walk_part(int fd, __u32 set_size, __u64 flags, struct flow_table_part *part,

@@ -28,8 +28,17 @@ struct flow_table_usage {
 
 /* Returns the bytes of a table for this number of flows, in sets of @ways and @set_size bytes. */
 __u64 flow_table_bytes(__u32 flows, __u32 ways, __u32 set_size);
-/* Returns the time since a flow was last seen. Reads the clock each time: a walk may take long. */
-__u64 flow_table_idle_ns(__u32 seen);
+
+/* The programs' clock (kernel/ticks.h), and when it was read. */
+struct flow_table_clock {
+	__u32 now;
+	__u64 read_ns;
+};
+
+/* Returns 0 or -errno. */
+int flow_table_clock_read(struct flow_table_clock *clock);
+/* Returns the time since a flow was last seen, also for one seen since the clock was read. */
+__u64 flow_table_idle_ns(const struct flow_table_clock *clock, __u32 seen);
 /*
  * Calls fn with a copy of each set until fn returns non-zero. @flags is BPF_F_LOCK for sets with a
  * lock. Returns the value of fn, or -errno.

@@ -32,7 +32,8 @@ int ticks_clock(__u32 *now)
 		{ .code = BPF_ALU64 | BPF_RSH | BPF_K, .imm = SLUICE_FLOW_CLOCK_SHIFT },
 		{ .code = BPF_JMP | BPF_EXIT },
 	};
-	char packet[ETH_HLEN] = { 0 };
+	/* longer than its header: the kernel strips that, and 5.15.65 refuses an empty packet */
+	char packet[ETH_ZLEN] = { 0 };
 	LIBBPF_OPTS(bpf_test_run_opts, opts, .data_in = packet, .data_size_in = sizeof(packet));
 	int fd = bpf_prog_load(BPF_PROG_TYPE_SOCKET_FILTER, "sluice_ticks", "GPL", program,
 			       sizeof(program) / sizeof(*program), NULL);

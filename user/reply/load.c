@@ -11,6 +11,7 @@
 #include "kernel/mounts.h"
 #include "kernel/object.h"
 #include "kernel/state_dir.h"
+#include "kernel/ticks.h"
 #include "kernel/unload.h"
 #include "reply/pins.h"
 
@@ -67,6 +68,7 @@ static void configure(struct load *load)
 	};
 	memcpy(meta->ports, options->ports.bit, sizeof(meta->ports));
 	skel->rodata->seed = meta->seed;
+	skel->rodata->tick_ns = ticks_length_ns();
 	skel->rodata->age = sluice_flow_clock(meta->age_ns);
 	skel->rodata->sets = meta->sets;
 	skel->rodata->any_port = meta->any_port;

@@ -63,6 +63,7 @@ struct flow_visit {
 	reply_flow_fn fn;
 	void *arg;
 	__u64 age_ns;
+	struct flow_table_clock clock;
 };
 
 static int set_visit(const void *copy, void *arg)
@@ -72,7 +73,7 @@ static int set_visit(const void *copy, void *arg)
 	__u32 way;
 
 	for (way = 0; way < SLUICE_FLOW_WAYS; way++) {
-		__u64 idle_ns = flow_table_idle_ns(set->seen[way]);
+		__u64 idle_ns = flow_table_idle_ns(&visit->clock, set->seen[way]);
 
 		if (!set->tag[way])
 			continue;
@@ -103,7 +104,10 @@ int reply_flows(const char *bpffs, struct flow_table_usage *usage, reply_flow_fn
 		.bytes = (__u64)meta.sets * sizeof(struct sluice_flow_set),
 	};
 	visit.age_ns = meta.age_ns;
-	result = flow_table_walk(fd, sizeof(struct sluice_flow_set), BPF_F_LOCK, set_visit, &visit);
+	result = flow_table_clock_read(&visit.clock);
+	if (!result)
+		result = flow_table_walk(fd, sizeof(struct sluice_flow_set), BPF_F_LOCK, set_visit,
+					 &visit);
 	close(fd);
 	if (result)
 		return err_set(err, EXIT_ERROR, -result, "flow table: %s", strerror(-result));

@@ -23,10 +23,15 @@ int wire_cover_open(const char *bpffs, struct wire_cover *cover, struct err *err
 	cover->flows_fd = state_dir_map_open(&wire_state_dir, bpffs, "sluice_w_flows",
 					     BPF_MAP_TYPE_ARRAY, sizeof(__u32),
 					     sizeof(struct sluice_wire_set), err);
-	if (cover->flows_fd >= 0)
+	if (cover->flows_fd < 0) {
+		wire_state_free(&cover->state);
+		return cover->flows_fd;
+	}
+	result = flow_table_clock_read(&cover->clock);
+	if (!result)
 		return 0;
-	wire_state_free(&cover->state);
-	return cover->flows_fd;
+	wire_cover_close(cover);
+	return err_set(err, EXIT_ERROR, -result, "clock of the flow table: %s", strerror(-result));
 }
 
 void wire_cover_close(struct wire_cover *cover)
@@ -54,7 +59,7 @@ static bool flow_find(const struct wire_cover *cover, const struct wire_client *
 		if (set.tag[way] && flow->peer_port_be == client->port_be &&
 		    flow->port_be == server_port_be && flow->scope == scope &&
 		    !memcmp(&flow->peer, &client->addr, sizeof(flow->peer)))
-			return flow_table_idle_ns(set.seen[way]) <= meta->age_ns;
+			return flow_table_idle_ns(&cover->clock, set.seen[way]) <= meta->age_ns;
 	}
 	return false;
 }

@@ -24,6 +24,7 @@ enum wire_covers {
 struct wire_cover {
 	struct wire_state state;
 	int flows_fd; /* negative: the flow table is not readable */
+	struct flow_table_clock clock;
 };
 
 /* Returns 0, or -errno with *err set: -ENOENT if mode wire is not loaded. */

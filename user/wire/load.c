@@ -253,7 +253,7 @@ static int load_locked(struct load *load, struct wire_result *result, struct err
 	struct wire_plan *plan = &load->plan;
 	struct bpf_prog_info info;
 	int i, failed = inspect(load, err);
-	bool conntrack;
+	struct wire_kfuncs kfuncs;
 	__u32 roles;
 
 	if (!failed)
@@ -275,13 +275,13 @@ static int load_locked(struct load *load, struct wire_result *result, struct err
 		.any_port = options->ports.any,
 	};
 	memcpy(meta->ports, options->ports.bit, sizeof(meta->ports));
-	conntrack = wire_has_conntrack();
+	kfuncs = wire_kfuncs_probe();
 	for (roles = 0; roles < SLUICE_WIRE_ROLES; roles++) {
 		struct wire_pair *pair = &load->pairs[roles];
 
 		if (!(plan->kinds & 1U << roles))
 			continue;
-		failed = wire_pair_load(pair, &load->object, meta, roles, conntrack, err);
+		failed = wire_pair_load(pair, &load->object, meta, roles, &kfuncs, err);
 		if (failed)
 			return failed;
 		if (!load->first)

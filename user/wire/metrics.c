@@ -22,6 +22,7 @@ static const char *const programs[2][2] = { { "sluice_wire_in", "sluice_ct_in" }
 					    { "sluice_wire_out", "sluice_ct_out" } };
 
 struct count {
+	struct flow_table_clock clock;
 	__u64 age_ns;
 	__u64 live;
 };
@@ -33,7 +34,8 @@ static int count_set(const void *copy, void *arg)
 	int way;
 
 	for (way = 0; way < SLUICE_FLOW_WAYS; way++)
-		count->live += set->tag[way] && flow_table_idle_ns(set->seen[way]) <= count->age_ns;
+		count->live += set->tag[way] &&
+			       flow_table_idle_ns(&count->clock, set->seen[way]) <= count->age_ns;
 	return 0;
 }
 
@@ -46,8 +48,10 @@ static int count_flows(const char *bpffs, const struct sluice_wire_meta *meta, _
 
 	if (fd < 0)
 		return fd;
-	result = flow_table_walk_part(fd, sizeof(struct sluice_wire_set), BPF_F_LOCK, &part,
-				      SETS_READ, count_set, &count);
+	result = flow_table_clock_read(&count.clock);
+	if (!result)
+		result = flow_table_walk_part(fd, sizeof(struct sluice_wire_set), BPF_F_LOCK, &part,
+					      SETS_READ, count_set, &count);
 	close(fd);
 	*live = flow_table_estimate(&part, count.live);
 	return result;

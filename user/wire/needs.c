@@ -30,23 +30,31 @@ static const struct need rows[] = {
 	  .since = "6.0",
 	  .hint = "from 6.0 on: load nf_conntrack, built with BTF",
 	  .fallback = "entries end after 30 s; DNAT is not detected" },
+	{ .name = "bpf_cast_to_kern_ctx in tc",
+	  .why = "identifies the sender of a datagram without calls (kfunc)",
+	  .has_btf = feature_tc_cast,
+	  .takes = NEED_NET | NEED_PERFMON | NEED_BTF,
+	  .since = "6.2",
+	  .fallback = "calls helpers, which cost more" },
 };
 
 NEEDS(wire_needs, rows);
 
-bool wire_has_conntrack(void)
+struct wire_kfuncs wire_kfuncs_probe(void)
 {
 	struct btf *vmlinux = btf__load_vmlinux_btf(), *module = NULL;
-	bool has;
+	struct wire_kfuncs kfuncs = { 0 };
 
 	if (!vmlinux)
-		return false;
+		return kfuncs;
 	if (!access("/sys/kernel/btf/nf_conntrack", R_OK))
 		module = btf__load_module_btf("nf_conntrack", vmlinux);
-	has = feature_function(module ? module : vmlinux, CHANGE_TIMEOUT) == FEATURE_YES;
+	kfuncs.conntrack = feature_function(module ? module : vmlinux, CHANGE_TIMEOUT) ==
+			   FEATURE_YES;
+	kfuncs.cast = feature_tc_cast(vmlinux) == FEATURE_YES;
 	btf__free(module);
 	btf__free(vmlinux);
-	return has;
+	return kfuncs;
 }
 
 int wire_caps_require(struct err *err)

@@ -5,6 +5,7 @@
 #include "kernel/links.h"
 #include "kernel/maps.h"
 #include "kernel/pins.h"
+#include "kernel/ticks.h"
 #include "wire/needs.h"
 #include "wire/pins.h"
 
@@ -26,9 +27,10 @@ static const char *prog_pin(__u32 roles, bool out, char name[PIN_SIZE])
 }
 
 int wire_pair_load(struct wire_pair *pair, struct object *object,
-		   const struct sluice_wire_meta *meta, __u32 roles, bool conntrack,
-		   struct err *err)
+		   const struct sluice_wire_meta *meta, __u32 roles,
+		   const struct wire_kfuncs *kfuncs, struct err *err)
 {
+	bool conntrack = kfuncs->conntrack;
 	struct wire_bpf *skel = wire_bpf__open_opts(object_open_opts(object));
 	int result;
 
@@ -37,6 +39,8 @@ int wire_pair_load(struct wire_pair *pair, struct object *object,
 	if (skel) {
 		skel->rodata->role = roles;
 		skel->rodata->seed = meta->seed;
+		skel->rodata->casts = conntrack && kfuncs->cast;
+		skel->rodata->tick_ns = ticks_length_ns();
 		skel->rodata->age = sluice_flow_clock(meta->age_ns);
 		skel->rodata->sets = meta->sets;
 		skel->rodata->any_port = meta->any_port;
@@ -133,6 +137,7 @@ int wire_pair_get(struct wire_pair *pair, const struct sluice_wire_meta *meta, _
 	struct object object = {
 		.state_dir = &wire_state_dir, .dir = bpffs, .what = "wire programs", .before = &now
 	};
+	struct wire_kfuncs kfuncs;
 	char name[PIN_SIZE];
 	int result, table;
 
@@ -148,7 +153,8 @@ int wire_pair_get(struct wire_pair *pair, const struct sluice_wire_meta *meta, _
 		return table;
 	now.sets = map_entries(table);
 	close(table);
-	result = wire_pair_load(pair, &object, &now, roles, wire_has_conntrack(), err);
+	kfuncs = wire_kfuncs_probe();
+	result = wire_pair_load(pair, &object, &now, roles, &kfuncs, err);
 	if (!result)
 		result = wire_pair_pin(pair, &object, err);
 	object_end(&object);

@@ -13,6 +13,7 @@
 #include <stdbool.h>
 
 struct wire_bpf;
+struct wire_kfuncs;
 
 struct wire_pair {
 	__u32 roles;
@@ -21,12 +22,12 @@ struct wire_pair {
 };
 
 /*
- * Loads and verifies a pair on the maps of the object (kernel/object.h). @conntrack is
- * wire_has_conntrack().
+ * Loads and verifies a pair on the maps of the object (kernel/object.h). @kfuncs is
+ * wire_kfuncs_probe().
  */
 int wire_pair_load(struct wire_pair *pair, struct object *object,
-		   const struct sluice_wire_meta *meta, __u32 roles, bool conntrack,
-		   struct err *err);
+		   const struct sluice_wire_meta *meta, __u32 roles,
+		   const struct wire_kfuncs *kfuncs, struct err *err);
 /* Pins both programs, replacing older pins. */
 int wire_pair_pin(const struct wire_pair *pair, const struct object *object, struct err *err);
 bool wire_pair_is_pinned(__u32 roles, const char *bpffs);

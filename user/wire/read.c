@@ -16,6 +16,7 @@
 struct flow_visit {
 	wire_flow_fn fn;
 	void *arg;
+	struct flow_table_clock clock;
 };
 
 static int set_visit(const void *copy, void *arg)
@@ -26,7 +27,8 @@ static int set_visit(const void *copy, void *arg)
 
 	for (way = 0; way < SLUICE_FLOW_WAYS; way++)
 		if (set->tag[way])
-			visit->fn(&set->flow[way], flow_table_idle_ns(set->seen[way]), visit->arg);
+			visit->fn(&set->flow[way],
+				  flow_table_idle_ns(&visit->clock, set->seen[way]), visit->arg);
 	return 0;
 }
 
@@ -38,12 +40,15 @@ int wire_table(const char *bpffs, struct err *err)
 
 int wire_flows(const char *bpffs, wire_flow_fn fn, void *arg, struct err *err)
 {
-	struct flow_visit visit = { fn, arg };
+	struct flow_visit visit = { .fn = fn, .arg = arg };
 	int result, fd = wire_table(bpffs, err);
 
 	if (fd < 0)
 		return fd;
-	result = flow_table_walk(fd, sizeof(struct sluice_wire_set), BPF_F_LOCK, set_visit, &visit);
+	result = flow_table_clock_read(&visit.clock);
+	if (!result)
+		result = flow_table_walk(fd, sizeof(struct sluice_wire_set), BPF_F_LOCK, set_visit,
+					 &visit);
 	close(fd);
 	if (result)
 		return err_set(err, EXIT_ERROR, -result, "flow table: %s", strerror(-result));

@@ -1,0 +1,36 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""
+Asks a Prometheus about the alert rules: prometheus.py ADDR:PORT CHECK.
+
+  healthy        each rule is evaluated without an error, its metrics have series, and none fires
+  firing NAME…   exactly these fire
+  list           prints the state of each rule
+"""
+import json
+import re
+import sys
+import urllib.parse
+import urllib.request
+
+ADDRESS, CHECK, *WORDS = sys.argv[1:]
+
+
+def ask(path, **query):
+    url = f"http://{ADDRESS}/api/v1/{path}?{urllib.parse.urlencode(query)}"
+    with urllib.request.urlopen(url, timeout=20) as answer:
+        return json.load(answer)["data"]
+
+
+rules = [rule for group in ask("rules")["groups"] for rule in group["rules"]]
+assert len(rules) == 11, len(rules)
+states = {rule["name"]: rule["state"] for rule in rules}
+firing = sorted(name for name, state in states.items() if state == "firing")
+if CHECK == "list":
+    print(states)
+elif CHECK == "firing":
+    assert firing == sorted(WORDS), states
+else:
+    for rule in rules:
+        assert rule["health"] == "ok" and rule["state"] == "inactive", rule
+        for name in re.findall(r"\b(?:up|sluice_\w+)\b", rule["query"]):
+            assert ask("query", query=name)["result"], f"{rule['name']}: {name} has no series"
