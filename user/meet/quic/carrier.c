@@ -92,19 +92,6 @@ static void channel_free(struct channel *channel, bool abort)
 		carrier->options.ended(carrier->options.hooks_arg);
 }
 
-/* Are there as many channels of this kind as may be? */
-static bool is_limit(const struct carrier *carrier, enum service_kind kind)
-{
-	const struct channel *channel;
-	unsigned int udp = 0, tcp = 0;
-
-	LIST_FOREACH(channel, &carrier->channels, entry) {
-		udp += channel->udp != NULL;
-		tcp += channel->has_pipe;
-	}
-	return kind == SERVICE_UDP ? udp >= UDP_MAX : tcp >= TCP_MAX;
-}
-
 static void log_service(const struct channel *channel, enum log_level level, const char *message,
 			const char *reason)
 {
@@ -246,6 +233,17 @@ static int open_udp(struct channel *channel, const struct stun_endpoint *at)
 	};
 
 	return udp_flows_new(&channel->udp, &udp);
+}
+
+/* Are there as many channels of this kind as may be? */
+static bool is_limit(const struct carrier *carrier, enum service_kind kind)
+{
+	const struct channel *channel;
+	unsigned int used = 0;
+
+	LIST_FOREACH(channel, &carrier->channels, entry)
+		used += kind == SERVICE_UDP ? channel->udp != NULL : channel->has_pipe;
+	return used >= (kind == SERVICE_UDP ? UDP_MAX : TCP_MAX);
 }
 
 static void refuse(struct channel *channel, enum service_code code)
