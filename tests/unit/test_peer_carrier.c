@@ -7,7 +7,9 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "meet/quic/listener.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <event2/event.h>
 #include <setjmp.h>
@@ -15,6 +17,7 @@
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -351,12 +354,56 @@ static void test_flows(void **state)
 	down();
 }
 
+/* When there are descriptors again, the listener accepts, even if it has no connection by then. */
+static void test_descriptors(void **state)
+{
+	struct service_address address = { .kind = SERVICE_TCP };
+	struct listener_tcp listener = { .flush = flush, .arg = &net.end[0], .service = "any" };
+	struct sockaddr_in at;
+	struct rlimit before, none;
+	socklen_t size = sizeof(at);
+	uint64_t until_ns = now_ns() + WAIT_NS / 3;
+	struct err err = { 0 };
+	int fd;
+
+	up(0);
+	address.at.addr.s6_addr16[5] = 0xffff;
+	address.at.addr.s6_addr32[3] = htonl(INADDR_LOOPBACK);
+	listener.loop = net.loop;
+	listener.fd = listener_open(&address, &err);
+	assert_true(listener.fd >= 0);
+	assert_int_equal(getsockname(listener.fd, (struct sockaddr *)&at, &size), 0);
+	assert_int_equal(listener_tcp_init(&listener), 0);
+	listener_tcp_use(&listener, net.end[0].carrier);
+	fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	assert_int_equal(connect(fd, (struct sockaddr *)&at, sizeof(at)), 0);
+
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+	none = before;
+	none.rlim_cur = (rlim_t)dup(fd);
+	close((int)none.rlim_cur);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+	settle();
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+	assert_int_equal(carrier_count(net.end[0].carrier), 0);
+	while (!carrier_count(net.end[0].carrier)) {
+		assert_true(now_ns() < until_ns);
+		usleep(1000);
+		settle();
+	}
+	listener_tcp_close(&listener);
+	down();
+	close(listener.fd);
+	close(fd);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_unread),
 		cmocka_unit_test(test_no_request),
 		cmocka_unit_test(test_flows),
+		cmocka_unit_test(test_descriptors),
 	};
 
 	log_logfmt(LOG_LEVEL_ERROR);
