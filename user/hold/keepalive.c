@@ -6,14 +6,11 @@
 #include "base/keepalive.h"
 #include "base/addr.h"
 #include "base/log.h"
-#include "bpf/hold/icmp.skel.h"
 #include "hold/interval.h"
 #include "hold/packet.h"
 #include "hold/renew.h"
 #include "hold/sender_state.h"
 
-#include <errno.h>
-#include <string.h>
 
 #define SECOND 1000000000ULL
 /* How soon a missing namespace is looked up again; a look-up walks through /proc. */
@@ -204,21 +201,6 @@ static bool has_outlet(struct hold_sender *sender, struct hold_netns *netns)
 	return false;
 }
 
-static void watch_errors(struct hold_sender *sender, struct hold_netns *netns, __u32 ifindex)
-{
-	bool first;
-	int result;
-
-	if (!sender->icmp)
-		return;
-	result = outlet_watch(netns->outlet, ifindex,
-			      bpf_program__fd(sender->icmp->progs.sluice_hold_icmp), &first);
-	if (result && first && result != -ENODEV)
-		log_warning("hold: cannot read the ICMP errors of interface %u in network"
-			    " namespace %u: %s",
-			    ifindex, netns->number, strerror(-result));
-}
-
 bool hold_keepalive_prepare(struct hold_sender *sender, struct hold_netns *netns, __u32 slot,
 			    struct outlet_send *send)
 {
@@ -237,7 +219,7 @@ bool hold_keepalive_prepare(struct hold_sender *sender, struct hold_netns *netns
 	}
 	if (!pass_conntrack(sender, netns, slot, flow))
 		return false;
-	watch_errors(sender, netns, flow->ifindex);
+	hold_icmp_watch(sender, netns, flow->ifindex);
 	before_peer = hold_ttl_before_peer(flow->in_ttl);
 	send->ttl = sender->options.ttl < before_peer ? sender->options.ttl : before_peer;
 	/* the peer is on the link, and conntrack had no entry to renew */

@@ -4,13 +4,10 @@
 #include "base/clock.h"
 #include "base/files.h"
 #include "base/log.h"
-#include "bpf/hold/icmp.skel.h"
 #include "hold/interval.h"
-#include "hold/packet.h"
 #include "hold/pins.h"
 #include "hold/sender_state.h"
 #include "kernel/meta.h"
-#include "kernel/pins.h"
 #include "net/conntrack.h"
 #include "net/netdev.h"
 #include "net/netns.h"
@@ -25,8 +22,6 @@
 #define SECOND 1000000000ULL
 /* Time between two scans for new flows; for short intervals, a third of the interval. */
 #define SCAN_NS (5 * SECOND)
-/* How long to wait for ICMP errors: a round trip to a router a few hops away. */
-#define ERRORS_NS (SECOND / 4)
 /* How soon to continue queues that the rate has stopped. */
 #define QUEUE_NS (HOLD_TICK_NS / 5)
 
@@ -219,35 +214,6 @@ bool hold_sender_outdated(const struct hold_sender *sender, const char *bpffs)
 
 /* --- start and end */
 
-/* Loads the program that reads ICMP errors, with the pinned maps. Returns NULL on failure. */
-static struct icmp_bpf *load_icmp(const struct hold_sender *sender, const char *bpffs)
-{
-	struct icmp_bpf *skel = icmp_bpf__open();
-	struct bpf_map *map;
-	int fd;
-
-	if (!skel)
-		return NULL;
-	skel->rodata->seed = sender->meta.seed;
-	skel->rodata->payload_len = (__u32)hold_payload_length(sender->options.payload);
-	bpf_object__for_each_map(map, skel->obj) {
-		if (bpf_map__is_internal(map))
-			continue;
-		fd = pins_get(bpffs, HOLD_OBJECT, bpf_map__name(map), PINS_MAP);
-		if (fd < 0 || bpf_map__reuse_fd(map, fd)) {
-			if (fd >= 0)
-				close(fd);
-			goto failed;
-		}
-		close(fd);
-	}
-	if (!icmp_bpf__load(skel))
-		return skel;
-failed:
-	icmp_bpf__destroy(skel);
-	return NULL;
-}
-
 int hold_sender_new(struct hold_sender **started, const char *bpffs,
 		    const struct hold_send_options *options, struct err *err)
 {
@@ -282,10 +248,7 @@ int hold_sender_new(struct hold_sender **started, const char *bpffs,
 	sender->home = (__u32)netdev_netns();
 	if (conntrack_open(&sender->home_conntrack))
 		sender->home_conntrack = NULL;
-	sender->icmp = load_icmp(sender, bpffs);
-	if (!sender->icmp)
-		log_warning("hold: ICMP errors about keepalives cannot be read: sockets may see"
-			    " them");
+	hold_icmp_load(sender, bpffs);
 	sender->interval_ns = (options->interval_s ? options->interval_s : HOLD_INTERVAL_DEFAULT) *
 			      SECOND;
 	sender->rate.per_s = options->rate;
@@ -300,24 +263,15 @@ failed:
 	return result;
 }
 
-/* Waits for ICMP errors about the last keepalives; without the program, sockets would see them. */
-static void wait_for_errors(const struct hold_sender *sender)
-{
-	__u64 elapsed = clock_since_ns(CLOCK_BOOTTIME, sender->sent_ns);
-
-	if (sender->icmp && sender->sent_ns && elapsed < ERRORS_NS)
-		usleep((useconds_t)((ERRORS_NS - elapsed) / 1000));
-}
-
 void hold_sender_free(struct hold_sender *sender)
 {
 	if (!sender)
 		return;
 	if (sender->maps.status)
 		sender->maps.status->alive_ns = 0;
-	wait_for_errors(sender);
+	hold_icmp_wait(sender);
 	hold_queue_free(sender);
-	icmp_bpf__destroy(sender->icmp);
+	hold_icmp_unload(sender);
 	if (sender->home_conntrack)
 		nl_close(sender->home_conntrack);
 	if (sender->home_fd >= 0)

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The state of the sender, shared by hold/sender.c, hold/keepalive.c and hold/queue.c. */
+/*
+ * The state of the sender, shared by hold/sender.c, hold/keepalive.c, hold/queue.c and hold/icmp.c.
+ */
 #ifndef SLUICE_HOLD_SENDER_STATE_H
 #define SLUICE_HOLD_SENDER_STATE_H
 
@@ -32,6 +34,8 @@ struct hold_netns {
 	__u32 number;
 	__u32 first, last; /* 0: none */
 	struct outlet *outlet;
+	struct hold_icmp_link *icmp; /* the interfaces on which ICMP errors are read */
+	size_t icmp_count, icmp_room;
 	__u64 retry_ns; /* time of the next look-up after the namespace was not found */
 	__u64 full_ns;	/* time at which the send buffer was full; 0: never */
 	struct hold_rate rate;
@@ -103,5 +107,19 @@ void hold_queue_run(struct hold_sender *sender);
 /* Closes the outlets of namespaces without a tracked socket. */
 void hold_queue_check(struct hold_sender *sender);
 void hold_queue_free(struct hold_sender *sender);
+
+/* --- hold/icmp.c */
+
+/* Loads the program that reads ICMP errors. Without it, sockets see errors about keepalives. */
+void hold_icmp_load(struct hold_sender *sender, const char *bpffs);
+/* Attaches the program to an interface by which a flow leaves, unless it is attached already. */
+void hold_icmp_watch(const struct hold_sender *sender, struct hold_netns *netns, __u32 ifindex);
+/* Forgets interfaces that are gone, or that the program was detached from: it may return there. */
+void hold_icmp_check(struct hold_netns *netns);
+/* Detaches the program from the interfaces of a namespace. */
+void hold_icmp_unwatch(struct hold_netns *netns);
+/* Waits for ICMP errors about the last keepalives. */
+void hold_icmp_wait(const struct hold_sender *sender);
+void hold_icmp_unload(struct hold_sender *sender);
 
 #endif
