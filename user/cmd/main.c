@@ -19,6 +19,7 @@ static int run(const struct command *command, struct globals *globals, int argc,
 	struct opt_table tables[LINE_TABLES_MAX];
 	const struct opt_table *table;
 	struct context context = { .output = globals->output };
+	struct location location;
 	int first;
 
 	for (table = command->tables; table->opts; table++)
@@ -39,7 +40,10 @@ static int run(const struct command *command, struct globals *globals, int argc,
 				command->name ? " " : "", command->name ? command->name : "");
 	context.output.pretty = globals->pretty;
 	context.output.json = globals->json || globals->pretty;
-	context_locate(&context, &globals->location);
+	location = environment_location(&globals->location, NULL);
+	context.given = globals->location;
+	context.bpffs = location.bpffs;
+	context.cgroup = location.cgroup;
 	context.netns = globals->netns;
 	context.verbose = globals->verbose;
 	context.argv = globals->argv;
@@ -133,7 +137,7 @@ int main(int argc, char **argv)
 	open_standard_streams();
 	/* a write beyond RLIMIT_FSIZE then fails and is reported as an output error */
 	signal(SIGXFSZ, SIG_IGN);
-	globals.output.colour = isatty(STDOUT_FILENO) && !from_environment("NO_COLOR") &&
+	globals.output.colour = isatty(STDOUT_FILENO) && !environment_get("NO_COLOR") &&
 				text_terminal_has_escapes();
 	if (dispatch(&globals, argc, argv, &err))
 		return fail(&err);
