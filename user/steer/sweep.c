@@ -3,9 +3,9 @@
 
 #include "base/progress.h"
 #include "kernel/pins_lock.h"
-#include "kernel/process_sockets.h"
 #include "kernel/state_dir.h"
 #include "kernel/unload.h"
+#include "process/take_socket.h"
 #include "steer/cleanup.h"
 #include "steer/cpu/consumers.h"
 #include "steer/group/slots.h"

@@ -13,8 +13,8 @@
 #include "cmd/hold/view.h"
 #include "hold/maps.h"
 #include "host/cleanup.h"
-#include "kernel/sockets.h"
 #include "net/netns_names.h"
+#include "process/sockets.h"
 
 #include <errno.h>
 #include <stdlib.h>
