@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/*
- * The state of the sender, shared by hold/sender.c, hold/keepalive.c, hold/queue.c and hold/icmp.c.
- */
+/* The state of the sender, shared by the files that are named below. */
 #ifndef SLUICE_HOLD_SENDER_STATE_H
 #define SLUICE_HOLD_SENDER_STATE_H
 
@@ -98,6 +96,28 @@ void hold_slot_arm(struct hold_sender *sender, __u32 slot, enum sluice_hold_stat
  */
 bool hold_keepalive_prepare(struct hold_sender *sender, struct hold_netns *netns, __u32 slot,
 			    struct outlet_send *send);
+
+/* --- hold/scan.c */
+
+/* Starts the timers of new flows, and sets the time of the next scan. */
+void hold_scan(struct hold_sender *sender);
+
+/* --- hold/renew.c */
+
+enum hold_renew {
+	HOLD_RENEW_NONE,
+	HOLD_RENEW_TRANSLATED, /* only entries with a translated source */
+	HOLD_RENEW_ALL,
+};
+
+/* Returns which conntrack entries of this host are renewed for the flow instead of a keepalive. */
+enum hold_renew hold_renews(const struct hold_sender *sender, const struct sluice_hold_flow *flow);
+/*
+ * Checks and renews the flow's conntrack entries, in its own namespace and in the daemon's. Returns
+ * true if a keepalive has to be sent.
+ */
+bool hold_renew_entries(struct hold_sender *sender, struct hold_netns *netns, __u32 slot,
+			const struct sluice_hold_flow *flow);
 
 /* --- hold/queue.c */
 

@@ -12,6 +12,7 @@
 #include "cmd/command.h"
 #include "cmd/hold/view.h"
 #include "hold/maps.h"
+#include "hold/saved.h"
 #include "host/cleanup.h"
 #include "net/netns_names.h"
 #include "process/sockets.h"
