@@ -5,7 +5,7 @@
 
 #include "base/timer_wheel.h"
 #include "hold/maps.h"
-#include "hold/outlet.h"
+#include "hold/raw_socket.h"
 #include "hold/send_options.h"
 
 #include <uthash.h>

@@ -9,8 +9,8 @@
  * The raw sockets keep the namespace alive, so the caller has to close the outlet once no tracked
  * socket is open in the namespace.
  */
-#ifndef SLUICE_HOLD_OUTLET_H
-#define SLUICE_HOLD_OUTLET_H
+#ifndef SLUICE_HOLD_RAW_SOCKET_H
+#define SLUICE_HOLD_RAW_SOCKET_H
 
 #include "base/err.h"
 #include "hold/send_options.h"

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include "hold/outlet.h"
+#include "hold/raw_socket.h"
 
 #include "base/addr.h"
 #include "base/log.h"
