@@ -201,10 +201,9 @@ void sections_follow(struct sections *sections)
 		struct section *section = &sections->section[i];
 		const char *name = netns_named(&sections->file->config, i);
 		struct log_line line;
-		uint32_t netns;
 
 		if (!name || !section->loaded || section->pending ||
-		    netns_number(name, &netns, &(struct err){ 0 }) || netns == section->netns)
+		    !daemon_netns_has_moved(name, section->netns))
 			continue;
 		log_begin(&line, LOG_LEVEL_INFO, "following a network namespace by its name");
 		log_field(&line, "section", "%s", config_section_names[i]);
