@@ -23,7 +23,7 @@ bool steer_has_settings(const struct sluice_steer_meta *meta, const struct steer
 	return meta->magic && meta->policy == options->policy &&
 	       meta->idle_ns == options->idle_s * 1000000000ULL && meta->flows == options->flows &&
 	       meta->generations == options->generations && meta->netns == options->netns &&
-	       !memcmp(&ports, &options->ports, sizeof(ports));
+	       ports_are_same(&ports, &options->ports);
 }
 
 __u64 steer_table_bytes(__u32 flows)
