@@ -7,6 +7,7 @@
 #include "base/ports.h"
 #include "base/text.h"
 #include "hold/maps.h"
+#include "hold/saved.h"
 #include "hold/send_options.h"
 #include "host/daemon_lock.h"
 #include "kernel/mounts.h"

@@ -16,11 +16,9 @@
 /* Bounds what a peer can make another one wait. */
 #define DELAY_MAX_MS 2000U
 
-static const uint16_t known_connect[] = { SLUICE_STUN_USERNAME, SLUICE_STUN_NONCE,
-					  SLUICE_STUN_PADDING, SLUICE_RENDEZVOUS_PEER_NAME,
+static const uint16_t known_connect[] = { AUTH_ATTRIBUTES, SLUICE_RENDEZVOUS_PEER_NAME,
 					  SLUICE_RENDEZVOUS_EPHEMERAL_KEY };
-static const uint16_t known_report[] = { SLUICE_STUN_USERNAME, SLUICE_STUN_NONCE,
-					 SLUICE_STUN_PADDING, SLUICE_RENDEZVOUS_SESSION_ID,
+static const uint16_t known_report[] = { AUTH_ATTRIBUTES, SLUICE_RENDEZVOUS_SESSION_ID,
 					 SLUICE_RENDEZVOUS_OUTCOME };
 #define COUNT_OF(array) (sizeof(array) / sizeof(*(array)))
 

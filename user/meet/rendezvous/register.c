@@ -14,10 +14,8 @@
 #define MS_NS	  1000000ULL
 #define KEY_LABEL "sluice refresh 1"
 
-static const uint16_t known[] = { SLUICE_STUN_USERNAME, SLUICE_STUN_NONCE, SLUICE_STUN_PADDING,
-				  SLUICE_RENDEZVOUS_CANDIDATE };
-static const uint16_t known_unregister[] = { SLUICE_STUN_USERNAME, SLUICE_STUN_NONCE,
-					     SLUICE_STUN_PADDING, SLUICE_RENDEZVOUS_REGISTRATION };
+static const uint16_t known[] = { AUTH_ATTRIBUTES, SLUICE_RENDEZVOUS_CANDIDATE };
+static const uint16_t known_unregister[] = { AUTH_ATTRIBUTES, SLUICE_RENDEZVOUS_REGISTRATION };
 #define COUNT_OF(array) (sizeof(array) / sizeof(*(array)))
 
 static struct sluice_rendezvous_id id_of(const struct registration *registration)

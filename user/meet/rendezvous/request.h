@@ -75,6 +75,12 @@ void report_request(const struct request *request);
 void introduce_response(const struct request *response);
 
 /*
+ * What each authenticated request may have besides the attributes of its method. PADDING, of any
+ * content, makes a request without a nonce as long as the challenge that answers it.
+ */
+#define AUTH_ATTRIBUTES SLUICE_STUN_USERNAME, SLUICE_STUN_NONCE, SLUICE_STUN_PADDING
+
+/*
  * Authenticates the request of a peer: sets its peer, key and nonce_age_ms. Returns false after an
  * error response.
  */

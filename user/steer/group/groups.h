@@ -4,8 +4,8 @@
 #define SLUICE_STEER_GROUP_GROUPS_H
 
 #include "base/err.h"
-#include "kernel/sockets.h"
 #include "kernel/state_dir.h"
+#include "process/sockets.h"
 #include "steer/group/group.h"
 #include "steer/group/quota.h"
 

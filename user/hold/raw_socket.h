@@ -1,17 +1,16 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The daemon's access to one network namespace: the raw sockets that send keepalives, and the
- * program that reads ICMP errors about them on the outgoing interfaces.
+ * The daemon's access to one network namespace: the raw sockets that send keepalives.
  *
  * A raw socket sends with the addresses and ports of the application's socket, through the same
  * routes, netfilter hooks and conntrack, so that a NAT sees no difference. The application's socket
- * is never touched. The raw sockets and links vanish with this process.
+ * is never touched. The raw sockets vanish with this process.
  *
  * The raw sockets keep the namespace alive, so the caller has to close the outlet once no tracked
  * socket is open in the namespace.
  */
-#ifndef SLUICE_HOLD_OUTLET_H
-#define SLUICE_HOLD_OUTLET_H
+#ifndef SLUICE_HOLD_RAW_SOCKET_H
+#define SLUICE_HOLD_RAW_SOCKET_H
 
 #include "base/err.h"
 #include "hold/send_options.h"
@@ -42,15 +41,10 @@ void outlet_close(struct outlet *outlet);
 void outlet_send(struct outlet *outlet, struct outlet_send *sends, size_t count,
 		 enum hold_payload payload, __u64 seed);
 
-/*
- * Attaches the program to an interface, unless it is attached or was refused already. Returns 0 or
- * -errno. Sets *first to true if this is the first failure on the interface.
- */
-int outlet_watch(struct outlet *outlet, __u32 ifindex, int prog_fd, bool *first);
-/*
- * Forgets interfaces that are gone or whose program was detached, for outlet_watch() to try again.
- */
-void outlet_check(struct outlet *outlet);
+/* Enters the namespace. Returns 0 or -errno. */
+int outlet_enter(const struct outlet *outlet);
+/* Returns to the home namespace. Exits on failure: the daemon must not continue elsewhere. */
+void outlet_leave(const struct outlet *outlet);
 
 struct nl;
 /* Returns a ctnetlink socket in the namespace, or NULL. */

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include "kernel/exe.h"
+#include "process/exe.h"
 
 #include <fcntl.h>
 #include <stdio.h>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include "kernel/process_sockets.h"
+#include "process/take_socket.h"
 
 #include "base/array.h"
 #include "base/clock.h"

@@ -3,8 +3,8 @@
 #include "base/ports.h"
 #include "base/text.h"
 #include "cmd/reply/view.h"
-#include "kernel/cgroup_names.h"
 #include "net/netns.h"
+#include "process/cgroup_names.h"
 #include "steer/events.h"
 #include "steer/view.h"
 

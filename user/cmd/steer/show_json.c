@@ -2,8 +2,8 @@
 #include "base/addr.h"
 #include "base/clock.h"
 #include "base/ports.h"
-#include "kernel/cgroup_names.h"
 #include "net/netns_names.h"
+#include "process/cgroup_names.h"
 #include "steer/view.h"
 
 #include <time.h>

@@ -12,8 +12,8 @@
  * The log names a process that has blocked a child. This process and the others of its user (for
  * root: only this process) are left out until the child has ended, for at least ten seconds.
  */
-#ifndef SLUICE_KERNEL_PROCESS_SOCKETS_H
-#define SLUICE_KERNEL_PROCESS_SOCKETS_H
+#ifndef SLUICE_PROCESS_TAKE_SOCKET_H
+#define SLUICE_PROCESS_TAKE_SOCKET_H
 
 #include "base/err.h"
 

@@ -1,12 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include "hold/outlet.h"
+#include "hold/raw_socket.h"
 
 #include "base/addr.h"
-#include "base/array.h"
 #include "base/log.h"
 #include "hold/packet.h"
-#include "kernel/links.h"
-#include "kernel/tc.h"
 #include "net/conntrack.h"
 #include "net/netns.h"
 #include "net/nl.h"
@@ -17,11 +14,6 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-struct watched {
-	__u32 ifindex;
-	int link_fd; /* -1: the kernel refused the program */
-};
-
 struct outlet {
 	int netns_fd;
 	int home_fd;
@@ -29,8 +21,6 @@ struct outlet {
 	int fd6;     /* -1: no IPv6 */
 	bool as_udp; /* the kernel routes datagrams of raw sockets as UDP */
 	struct nl *conntrack;
-	struct watched *watched;
-	size_t count, room;
 };
 
 /* include/uapi/linux/in.h of 6.4 */
@@ -47,13 +37,12 @@ union control {
 	struct cmsghdr align;
 };
 
-static int enter(const struct outlet *outlet)
+int outlet_enter(const struct outlet *outlet)
 {
 	return netns_switch(outlet->netns_fd);
 }
 
-/* Returns to the home namespace. Exits on failure: the daemon must not continue elsewhere. */
-static void leave(const struct outlet *outlet)
+void outlet_leave(const struct outlet *outlet)
 {
 	int result = netns_switch(outlet->home_fd);
 
@@ -108,7 +97,7 @@ int outlet_open(struct outlet **opened, __u32 netns, int home_fd, struct err *er
 		free(outlet);
 		return result;
 	}
-	result = enter(outlet);
+	result = outlet_enter(outlet);
 	if (result) {
 		err_set(err, EXIT_PERMISSION, -result, "network namespace %u: %s", netns,
 			strerror(-result));
@@ -120,7 +109,7 @@ int outlet_open(struct outlet **opened, __u32 netns, int home_fd, struct err *er
 	outlet->fd6 = open_raw(AF_INET6);
 	if (conntrack_open(&outlet->conntrack))
 		outlet->conntrack = NULL;
-	leave(outlet);
+	outlet_leave(outlet);
 	if (!result) {
 		*opened = outlet;
 		return 0;
@@ -134,13 +123,8 @@ failed:
 
 void outlet_close(struct outlet *outlet)
 {
-	size_t i;
-
 	if (!outlet)
 		return;
-	for (i = 0; i < outlet->count; i++)
-		if (outlet->watched[i].link_fd >= 0)
-			close(outlet->watched[i].link_fd);
 	if (outlet->fd4 >= 0)
 		close(outlet->fd4);
 	if (outlet->fd6 >= 0)
@@ -148,7 +132,6 @@ void outlet_close(struct outlet *outlet)
 	if (outlet->conntrack)
 		nl_close(outlet->conntrack);
 	close(outlet->netns_fd);
-	free(outlet->watched);
 	free(outlet);
 }
 
@@ -275,47 +258,4 @@ void outlet_send(struct outlet *outlet, struct outlet_send *sends, size_t count,
 				batch_add(&batch, outlet, &sends[i], payload, seed, !family);
 		batch_send(&batch, family ? outlet->fd6 : outlet->fd4);
 	}
-}
-
-/* --- ICMP errors */
-
-int outlet_watch(struct outlet *outlet, __u32 ifindex, int prog_fd, bool *first)
-{
-	void *watched = outlet->watched;
-	size_t i;
-	int fd;
-
-	*first = false;
-	for (i = 0; i < outlet->count; i++)
-		if (outlet->watched[i].ifindex == ifindex)
-			return outlet->watched[i].link_fd < 0 ? -EOPNOTSUPP : 0;
-	if (array_grow(&watched, &outlet->room, outlet->count, sizeof(*outlet->watched)))
-		return -ENOMEM;
-	outlet->watched = watched;
-	fd = enter(outlet);
-	if (!fd) {
-		fd = tc_link_create(ifindex, false, prog_fd);
-		leave(outlet);
-	}
-	outlet->watched[outlet->count++] = (struct watched){ ifindex, fd < 0 ? -1 : fd };
-	*first = fd < 0;
-	return fd < 0 ? fd : 0;
-}
-
-void outlet_check(struct outlet *outlet)
-{
-	struct hook_link link;
-	size_t i, kept = 0;
-
-	for (i = 0; i < outlet->count; i++) {
-		struct watched *watched = &outlet->watched[i];
-
-		if (watched->link_fd >= 0 &&
-		    (hook_link_read(watched->link_fd, &link) || !link.ifindex)) {
-			close(watched->link_fd);
-			continue;
-		}
-		outlet->watched[kept++] = *watched;
-	}
-	outlet->count = kept;
 }

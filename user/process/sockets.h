@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* UDP sockets and their processes, in all network namespaces of this PID namespace. */
-#ifndef SLUICE_KERNEL_SOCKETS_H
-#define SLUICE_KERNEL_SOCKETS_H
+#ifndef SLUICE_PROCESS_SOCKETS_H
+#define SLUICE_PROCESS_SOCKETS_H
 
 #include "base/err.h"
 #include "base/ports.h"

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include "kernel/sockets.h"
+#include "process/sockets.h"
 
 #include "base/array.h"
 #include "base/text.h"
 #include "bpf/common/sockets.skel.h"
 #include "kernel/caps.h"
-#include "kernel/exe.h"
-#include "kernel/process_sockets.h"
+#include "process/exe.h"
+#include "process/take_socket.h"
 
 #include <bpf/bpf.h>
 #include <errno.h>
@@ -51,7 +51,7 @@ bool sockets_is_sluice(__u32 pid)
 
 /*
  * Does @a precede @b among the holders of a socket? A process of sluice comes last: it may be a
- * child that hangs with the descriptor of a hostile process (kernel/process_sockets.h).
+ * child that hangs with the descriptor of a hostile process (process/take_socket.h).
  */
 static bool precedes(const struct sluice_socket_record *a, const struct sluice_socket_record *b)
 {

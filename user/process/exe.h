@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The identity of the executable that a process runs. */
-#ifndef SLUICE_KERNEL_EXE_H
-#define SLUICE_KERNEL_EXE_H
+#ifndef SLUICE_PROCESS_EXE_H
+#define SLUICE_PROCESS_EXE_H
 
 #include <linux/types.h>
 #include <stdbool.h>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include "kernel/cgroup_names.h"
+#include "process/cgroup_names.h"
 
 #include "base/text.h"
 

@@ -4,8 +4,8 @@
  * Container runtimes put the id of a container into the path, so there is no need to query a
  * daemon.
  */
-#ifndef SLUICE_KERNEL_CGROUP_NAMES_H
-#define SLUICE_KERNEL_CGROUP_NAMES_H
+#ifndef SLUICE_PROCESS_CGROUP_NAMES_H
+#define SLUICE_PROCESS_CGROUP_NAMES_H
 
 #include "base/output.h"
 
