@@ -36,8 +36,7 @@ static int count_set(const void *copy, void *arg)
 	return 0;
 }
 
-/* Returns 0, or -errno. */
-static int count_flows(const char *bpffs, const struct sluice_reply_meta *meta, __u64 *live)
+int reply_live_flows(const char *bpffs, const struct sluice_reply_meta *meta, __u64 *live)
 {
 	struct flow_table_part part = { .sets = meta->sets };
 	struct count count = { .age_ns = meta->age_ns };
@@ -64,7 +63,7 @@ void reply_metrics(struct metrics *metrics, struct metrics_objects *objects, con
 	size_t k;
 
 	if (!result)
-		result = count_flows(bpffs, &state.meta, &live);
+		result = reply_live_flows(bpffs, &state.meta, &live);
 	objects_add(objects, REPLY_OBJECT, loaded, !loaded || !result);
 	objects_add_table(objects, REPLY_OBJECT, "flows", live,
 			  (__u64)state.meta.sets * SLUICE_FLOW_WAYS,

@@ -39,8 +39,7 @@ static int count_set(const void *copy, void *arg)
 	return 0;
 }
 
-/* Returns 0, or -errno. */
-static int count_flows(const char *bpffs, const struct sluice_wire_meta *meta, __u64 *live)
+int wire_live_flows(const char *bpffs, const struct sluice_wire_meta *meta, __u64 *live)
 {
 	struct flow_table_part part = { .sets = meta->sets };
 	struct count count = { .age_ns = meta->age_ns };
@@ -96,7 +95,7 @@ void wire_metrics(struct metrics *metrics, struct metrics_objects *objects, cons
 	if (!result)
 		result = wire_read_counters(bpffs, &counted, &err);
 	if (!result)
-		result = count_flows(bpffs, &meta, &live);
+		result = wire_live_flows(bpffs, &meta, &live);
 	if (!result)
 		result = wire_ifaces(bpffs, &ifaces, &count, &err);
 	for (i = 0; i < count; i++)
