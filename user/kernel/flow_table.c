@@ -11,6 +11,8 @@
 #include <stdlib.h>
 
 #define SETS_AT_ONCE 64
+/* Sets that flow_table_live() visits. */
+#define SETS_LIVE 4096
 
 __u64 flow_table_bytes(__u32 flows, __u32 ways, __u32 set_size)
 {
@@ -71,4 +73,39 @@ int flow_table_walk(int fd, __u32 set_size, __u64 flags, int (*fn)(const void *s
 	struct flow_table_part whole = { .sets = ~0U };
 
 	return flow_table_walk_part(fd, set_size, flags, &whole, ~0U, fn, arg);
+}
+
+struct live_count {
+	const struct flow_table_layout *layout;
+	struct flow_table_clock clock;
+	__u64 age_ns;
+	__u64 found;
+};
+
+static int live_add(const void *copy, void *arg)
+{
+	struct live_count *count = arg;
+	const __u16 *tag = (const void *)((const char *)copy + count->layout->tag);
+	const __u32 *seen = (const void *)((const char *)copy + count->layout->seen);
+	int way;
+
+	for (way = 0; way < SLUICE_FLOW_WAYS; way++)
+		count->found += tag[way] &&
+				flow_table_idle_ns(&count->clock, seen[way]) <= count->age_ns;
+	return 0;
+}
+
+int flow_table_live(int fd, const struct flow_table_layout *layout, __u32 sets, __u64 age_ns,
+		    __u64 *live)
+{
+	struct live_count count = { .layout = layout, .age_ns = age_ns };
+	struct flow_table_part part = { .sets = sets };
+	int result = flow_table_clock_read(&count.clock);
+
+	if (!result)
+		result = flow_table_walk_part(fd, layout->set_size, BPF_F_LOCK, &part, SETS_LIVE,
+					      live_add, &count);
+	if (!result)
+		*live = flow_table_estimate(&part, count.found);
+	return result;
 }

@@ -10,6 +10,7 @@
 #include "base/err.h"
 
 #include <linux/types.h>
+#include <stddef.h>
 
 #define FLOW_TABLE_MIN 64
 #define FLOW_TABLE_MAX 4194304
@@ -64,5 +65,24 @@ int flow_table_walk_part(int fd, __u32 set_size, __u64 flags, struct flow_table_
 			 __u32 count, int (*fn)(const void *set, void *arg), void *arg);
 /* Extends a number of entries in the part to the whole table. */
 __u64 flow_table_estimate(const struct flow_table_part *part, __u64 found);
+
+/* Where a set with a lock has the columns of its SLUICE_FLOW_WAYS flows. */
+struct flow_table_layout {
+	__u32 set_size;
+	__u32 tag;  /* offset of __u16 tag[], of which 0 is a free slot */
+	__u32 seen; /* offset of __u32 seen[] */
+};
+
+#define FLOW_TABLE_LAYOUT(type)                                                                    \
+	{                                                                                          \
+		.set_size = sizeof(type), .tag = offsetof(type, tag), .seen = offsetof(type, seen) \
+	}
+
+/*
+ * Counts the flows seen within an age in a table of @sets sets; in a large table, estimates them
+ * from a part, a millisecond's work. Returns 0, or -errno.
+ */
+int flow_table_live(int fd, const struct flow_table_layout *layout, __u32 sets, __u64 age_ns,
+		    __u64 *live);
 
 #endif
