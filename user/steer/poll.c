@@ -121,14 +121,20 @@ static bool group_open(struct poll_group *group, const char *dir, const char *na
 	return false;
 }
 
-static struct poll_group *group_find(struct steer_poll *poll, const struct dirent *entry)
+/* Finds the group of a directory; most often it is at *cursor, where the last search has ended. */
+static struct poll_group *group_find(struct steer_poll *poll, const struct dirent *entry,
+				     size_t *cursor)
 {
 	size_t i;
 
-	for (i = 0; i < poll->count; i++)
-		if (poll->group[i].inode == entry->d_ino &&
-		    !strcmp(poll->group[i].name, entry->d_name))
-			return &poll->group[i];
+	for (i = 0; i < poll->count; i++) {
+		struct poll_group *group = &poll->group[(*cursor + i) % poll->count];
+
+		if (group->inode != entry->d_ino || strcmp(group->name, entry->d_name))
+			continue;
+		*cursor += i + 1;
+		return group;
+	}
 	return NULL;
 }
 
@@ -162,7 +168,7 @@ static int groups_follow(struct steer_poll *poll, const char *bpffs)
 	struct poll_group *group;
 	struct dirent *entry;
 	int result = 0;
-	size_t i;
+	size_t i, cursor = 0;
 
 	if (!folder)
 		return -errno;
@@ -172,7 +178,7 @@ static int groups_follow(struct steer_poll *poll, const char *bpffs)
 	while (!result && (entry = readdir(folder))) {
 		if (!isdigit((unsigned char)entry->d_name[0]))
 			continue;
-		group = group_find(poll, entry);
+		group = group_find(poll, entry, &cursor);
 		if (group)
 			group->seen = true;
 		else
@@ -198,9 +204,11 @@ static bool slots_read(struct steer_poll *poll, struct poll_group *group)
 	struct sluice_steer_slot *slots = poll->scratch.slots;
 	__u32 keys[SLUICE_STEER_SLOTS], cursor = 0, count, read = 0, end = group->slots, used;
 
-	memset(slots, 0, sizeof(poll->scratch.slots));
+	/* of the previous group; the others are free */
+	memset(slots, 0, poll->slots * sizeof(*slots));
 	for (used = 0; read < SLUICE_STEER_SLOTS && read < end + SLOTS_BEYOND; end = used) {
 		count = end + SLOTS_BEYOND - read;
+		poll->slots = read + count;
 		if (bpf_map_lookup_batch(group->slots_fd, read ? &cursor : NULL, &cursor, keys,
 					 slots + read, &count, NULL) &&
 		    errno != ENOENT)
@@ -241,7 +249,7 @@ static bool group_read(struct steer_poll *poll, struct poll_group *group, __u32 
 			group->counters[i] += poll->values[cpu * SLUICE_STEER_COUNTERS_MAX + i];
 	group->counters[STEER_DRAIN_UNREAD] = group->info.drain_unread;
 	memset(group->workers, 0, sizeof(group->workers));
-	for (i = 0; i < SLUICE_STEER_SLOTS; i++)
+	for (i = 0; i < (int)group->slots; i++)
 		if (scratch->slots[i].state < POLL_STATES)
 			group->workers[scratch->slots[i].state]++;
 	return true;

@@ -34,6 +34,7 @@ struct steer_poll {
 	__u64 *values;		    /* of a map, for each CPU */
 	struct steer_usage usage;   /* of the group that is read */
 	struct steer_group scratch; /* the same */
+	__u32 slots;		    /* of scratch.slots, the others are 0 */
 	struct sluice_steer_meta meta;
 	__u32 now; /* ticks_clock() */
 };
