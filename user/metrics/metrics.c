@@ -152,10 +152,14 @@ static void put_sample(struct metrics *metrics, const char *const *labels, const
 
 void metrics_add_labels(struct metrics *metrics, uint64_t value, const char *const *labels)
 {
-	char number[NUMBER_SIZE];
+	char number[NUMBER_SIZE], *at = number + sizeof(number);
 
-	snprintf(number, sizeof(number), "%llu", (unsigned long long)value);
-	put_sample(metrics, labels, number);
+	*--at = '\0';
+	do {
+		*--at = (char)('0' + value % 10);
+		value /= 10;
+	} while (value);
+	put_sample(metrics, labels, at);
 }
 
 void metrics_add_real_labels(struct metrics *metrics, double value, const char *const *labels)
