@@ -48,23 +48,10 @@ int flow_table_walk(int fd, __u32 set_size, __u64 flags, int (*fn)(const void *s
 		    void *arg);
 
 /*
- * A part of a table, for estimates that cost the same for a table of any size. The hash of a flow
- * selects its set, so that neighbouring sets are as good a sample as any.
+ * Extends a number of flows found in the first @visited sets to all @sets of a table. The hash of a
+ * flow selects its set, so that these are as good a sample as any.
  */
-struct flow_table_part {
-	__u32 sets;  /* of the table */
-	__u32 first; /* the first set of the part */
-	__u32 count; /* set by flow_table_walk_part(): the sets that it has read */
-};
-
-/*
- * Calls fn, as flow_table_walk() does, with @count sets from part->first on, or with those up to
- * the end of the table. Moves part->first past them, or to 0 at the end.
- */
-int flow_table_walk_part(int fd, __u32 set_size, __u64 flags, struct flow_table_part *part,
-			 __u32 count, int (*fn)(const void *set, void *arg), void *arg);
-/* Extends a number of entries in the part to the whole table. */
-__u64 flow_table_estimate(const struct flow_table_part *part, __u64 found);
+__u64 flow_table_estimate(__u64 found, __u32 visited, __u32 sets);
 
 /* Where a set with a lock has the columns of its SLUICE_FLOW_WAYS flows. */
 struct flow_table_layout {
@@ -80,7 +67,7 @@ struct flow_table_layout {
 
 /*
  * Counts the flows seen within an age in a table of @sets sets; in a large table, estimates them
- * from a part, a millisecond's work. Returns 0, or -errno.
+ * from its first sets, a millisecond's work. Returns 0, or -errno.
  */
 int flow_table_live(int fd, const struct flow_table_layout *layout, __u32 sets, __u64 age_ns,
 		    __u64 *live);

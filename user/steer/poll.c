@@ -19,9 +19,8 @@
 #include <string.h>
 #include <unistd.h>
 
-/* Sets of flow tables that a read visits, a millisecond's work, and the least of a table. */
-#define SETS_READ 4096
-#define SETS_MIN  16
+/* Sets of flow tables that a read visits, a millisecond's work. */
+#define SETS_READ 16384
 /* Free slots that are read behind the used ones. */
 #define SLOTS_BEYOND 16
 
@@ -39,15 +38,20 @@ struct steer_poll *steer_poll_new(void)
 	return NULL;
 }
 
-static void group_close(const struct poll_group *group)
+static void group_close(struct poll_group *group)
 {
-	const int fds[] = { group->group_fd, group->slots_fd, group->counters_fd, group->table_fd,
-			    group->prog_fd };
+	int *const fds[] = { &group->group_fd, &group->slots_fd, &group->counters_fd,
+			     &group->table_fd, &group->prog_fd };
 	size_t i;
 
-	for (i = 0; i < sizeof(fds) / sizeof(*fds); i++)
-		if (fds[i] >= 0)
-			close(fds[i]);
+	for (i = 0; i < sizeof(fds) / sizeof(*fds); i++) {
+		if (*fds[i] >= 0)
+			close(*fds[i]);
+		*fds[i] = -1;
+	}
+	map_close_array(group->table, group->mapped, sizeof(*group->table));
+	group->table = NULL;
+	group->mapped = 0;
 }
 
 void steer_poll_clear(struct steer_poll *poll)
@@ -113,7 +117,6 @@ static bool group_open(struct poll_group *group, const char *dir, const char *na
 	if (group->slots_fd >= 0 && group->counters_fd >= 0 && group->table_fd >= 0 &&
 	    !prog_info_by_fd(group->prog_fd, &info) && read_info(group)) {
 		memcpy(group->program, info.name, sizeof(group->program));
-		group->part = (struct flow_table_part){ .sets = group->info.sets };
 		group->slots = SLUICE_STEER_SLOTS - SLOTS_BEYOND;
 		return true;
 	}
@@ -227,6 +230,20 @@ static bool slots_read(struct steer_poll *poll, struct poll_group *group)
 	return true;
 }
 
+/*
+ * Maps so many sets of the flow table. A group keeps its mapping, since to map a few sets takes
+ * longer than to read them.
+ */
+static bool table_map(struct poll_group *group, __u32 sets)
+{
+	if (group->mapped >= sets)
+		return true;
+	map_close_array(group->table, group->mapped, sizeof(*group->table));
+	group->table = map_open_array(group->table_fd, sets, sizeof(*group->table), false);
+	group->mapped = group->table ? sets : 0;
+	return group->table;
+}
+
 static bool group_read(struct steer_poll *poll, struct poll_group *group, __u32 sets)
 {
 	int cpus = libbpf_num_possible_cpus(), cpu, i;
@@ -234,15 +251,17 @@ static bool group_read(struct steer_poll *poll, struct poll_group *group, __u32 
 	struct bpf_prog_info info;
 	const __u32 zero = 0;
 
+	if (sets > group->info.sets)
+		sets = group->info.sets;
 	scratch->info = group->info;
-	scratch->table_fd = group->table_fd;
 	if (!slots_read(poll, group) || prog_info_by_fd(group->prog_fd, &info) ||
-	    bpf_map_lookup_elem(group->counters_fd, &zero, poll->values) ||
-	    steer_group_usage_part(scratch, poll->now, &group->part, sets, &poll->usage))
+	    bpf_map_lookup_elem(group->counters_fd, &zero, poll->values) || !table_map(group, sets))
 		return false;
+	steer_group_usage_part(scratch, group->table, sets, poll->now, &poll->usage);
 	group->run_ns = info.run_time_ns;
 	group->runs = info.run_cnt;
-	group->live = flow_table_estimate(&group->part, poll->usage.live + poll->usage.half_open);
+	group->live = flow_table_estimate(poll->usage.live + poll->usage.half_open, sets,
+					  group->info.sets);
 	memset(group->counters, 0, sizeof(group->counters));
 	for (cpu = 0; cpu < cpus; cpu++)
 		for (i = 0; i < SLUICE_STEER_COUNTERS_MAX; i++)
@@ -265,8 +284,6 @@ static bool group_refresh(struct steer_poll *poll, const char *dir, struct poll_
 		return false;
 	if (group->info.prog_id != before.info.prog_id || group->info.sets != before.info.sets) {
 		group_close(group);
-		group->group_fd = group->slots_fd = group->counters_fd = -1;
-		group->table_fd = group->prog_fd = -1;
 		if (!group_open(group, dir, before.name))
 			return false;
 	}
@@ -290,9 +307,7 @@ int steer_poll_read(struct steer_poll *poll, const char *bpffs)
 		return result;
 	}
 	steer_dir(bpffs, dir);
-	sets = poll->count ? SETS_READ / (__u32)poll->count : 0;
-	if (sets < SETS_MIN)
-		sets = SETS_MIN;
+	sets = poll->count ? SETS_READ / (__u32)poll->count + 1 : 0;
 	for (i = poll->count; i-- > 0;) {
 		if (group_refresh(poll, dir, &poll->group[i], sets))
 			continue;
