@@ -98,6 +98,30 @@ static void test_document(void **state)
 		      "# EOF\n");
 }
 
+static void test_large(void **state)
+{
+	struct metrics *metrics = metrics_new(METRICS_OPENMETRICS);
+	size_t length, expected = strlen("# EOF\n");
+	char *text, *at, line[64];
+	int i;
+
+	assert_non_null(metrics);
+	for (i = 0; i < 20000; i++)
+		metrics_add(metrics, (uint64_t)i, "netns", "many", NULL);
+	text = metrics_end(metrics, &length);
+	assert_non_null(text);
+	for (i = 0, at = text; i < 20000; i++) {
+		int size = snprintf(line, sizeof(line), "{netns=\"many\"} %d\n", i);
+
+		assert_memory_equal(at, line, (size_t)size);
+		at += size;
+		expected += (size_t)size;
+	}
+	assert_string_equal(at, "# EOF\n");
+	assert_int_equal(length, expected);
+	free(text);
+}
+
 /* Does a line of the document begin with @sample, up to a space, and end with @value? */
 static void want_sample(const char *text, const char *sample, const char *value)
 {
@@ -214,8 +238,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_accept),	cmocka_unit_test(test_document),
-		cmocka_unit_test(test_objects), cmocka_unit_test(test_address),
-		cmocka_unit_test(test_process),
+		cmocka_unit_test(test_large),	cmocka_unit_test(test_objects),
+		cmocka_unit_test(test_address), cmocka_unit_test(test_process),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
