@@ -30,6 +30,7 @@ struct command {
 #define COMMANDS(X)         \
 	X(check)            \
 	X(status)           \
+	X(top)              \
 	X(reply_load)       \
 	X(reply_show)       \
 	X(reply_flows)      \

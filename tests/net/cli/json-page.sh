@@ -129,6 +129,7 @@ watch=$!
 wait_until 20 grep -q imbalance_now "$DOCUMENTS/steer_show/watch"
 stop "$watch"
 save status 0 status
+save top 0 top --once --interval 1
 spawn_in "$HOST" "$TEST_TMP/other" "$SERVER" --kind sendto4 --bind 127.0.0.1 --port "$STEERED" --reuseport
 other=$SPAWNED
 opened()

@@ -148,7 +148,8 @@ static void print(const struct status *status, FILE *file)
 			  counters_json(counters, value, RENDEZVOUS_COUNTERS_MAX)));
 	json_object_update_new(document, limits);
 	json_list_begin(&list, &output, document, "registered");
-	for (; registration; registration = registration->hh.next)
+	/* a client that wants no list has closed its end */
+	for (; registration && !ferror(file); registration = registration->hh.next)
 		json_list_add(&list, registration_json(status, registration, now_ns));
 	json_list_end(&list);
 }

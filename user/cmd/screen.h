@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* A report that is refreshed until the user ends it; on a terminal, in place. */
-#ifndef SLUICE_CMD_STEER_SCREEN_H
-#define SLUICE_CMD_STEER_SCREEN_H
+#ifndef SLUICE_CMD_SCREEN_H
+#define SLUICE_CMD_SCREEN_H
 
 #include <signal.h>
 #include <stdbool.h>

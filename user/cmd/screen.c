@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include "cmd/steer/screen.h"
+#include "cmd/screen.h"
 
 #include "base/clock.h"
 
