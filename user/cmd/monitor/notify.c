@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "cmd/monitor/notify.h"
+
+#include "host/daemon_lock.h"
+#include "host/daemon_status.h"
+#include "kernel/pins.h"
+
+#include <errno.h>
+#include <libgen.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/inotify.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define DIR_CHANGES (IN_CREATE | IN_DELETE | IN_MOVED_TO | IN_CLOSE_NOWRITE | IN_ONLYDIR)
+
+int monitor_notify_open(struct monitor_notify *notify, const char *dir)
+{
+	*notify = (struct monitor_notify){ .fd = inotify_init1(IN_NONBLOCK | IN_CLOEXEC),
+					   .dir = dir,
+					   .parent_wd = -1,
+					   .dir_wd = -1,
+					   .socket_wd = -1 };
+	return notify->fd < 0 ? -errno : 0;
+}
+
+void monitor_notify_close(struct monitor_notify *notify)
+{
+	if (notify->fd >= 0)
+		close(notify->fd);
+	notify->fd = -1;
+}
+
+void monitor_notify_follow(struct monitor_notify *notify)
+{
+	char path[PATH_MAX];
+	struct sockaddr_un address;
+	struct stat lock_dir;
+
+	if (notify->fd < 0)
+		return;
+	/* the kernel has one watch for each inode, and returns it again */
+	notify->dir_wd = inotify_add_watch(notify->fd, notify->dir, DIR_CHANGES);
+	if (snprintf(path, sizeof(path), "%s", notify->dir) < PATH_MAX)
+		notify->parent_wd = inotify_add_watch(notify->fd, dirname(path),
+						      IN_CREATE | IN_DELETE | IN_ONLYDIR);
+	notify->socket_wd = -1;
+	if (stat(pins_path(notify->dir, DAEMON_LOCK_DIR, NULL, path), &lock_dir))
+		return;
+	daemon_status_address(&lock_dir, &address);
+	notify->socket_wd = inotify_add_watch(notify->fd, address.sun_path, IN_ATTRIB);
+}
+
+/* Returns true if the event may report a change. */
+static bool note(struct monitor_notify *notify, const struct inotify_event *event)
+{
+	const char *name = event->len ? event->name : "";
+	int object;
+
+	if (event->mask & IN_Q_OVERFLOW) {
+		notify->overflow = true;
+		return true;
+	}
+	if (event->wd == notify->socket_wd) {
+		notify->daemon = true;
+		return true;
+	}
+	if (event->wd != notify->dir_wd)
+		return true;
+	/* a directory in this one was read, perhaps by this process */
+	if (event->mask & IN_CLOSE_NOWRITE && *name)
+		return false;
+	if (!strcmp(name, DAEMON_LOCK_DIR))
+		notify->daemon = true;
+	for (object = 0; event->mask & IN_CREATE && object < MONITOR_OBJECTS; object++)
+		if (object != MONITOR_DAEMON && !strcmp(name, monitor_object_names[object]))
+			notify->made[object]++;
+	return true;
+}
+
+bool monitor_notify_read(struct monitor_notify *notify)
+{
+	char buffer[8192] __attribute__((aligned(__alignof__(struct inotify_event))));
+	bool changed = false;
+	ssize_t length;
+	char *at;
+
+	while (notify->fd >= 0 && (length = read(notify->fd, buffer, sizeof(buffer))) > 0)
+		for (at = buffer; at < buffer + length;) {
+			const struct inotify_event *event = (const struct inotify_event *)at;
+
+			changed |= note(notify, event);
+			at += sizeof(*event) + event->len;
+		}
+	return changed;
+}
