@@ -48,6 +48,8 @@ static void read_again(void)
 	after.daemon.silent_ns = 0;
 	after.daemon.silent = false;
 	after.ifaces = copy_of(before.ifaces, (size_t)before.iface_count, sizeof(*before.ifaces));
+	for (i = 0; i < (size_t)before.iface_count; i++)
+		after.ifaces[i].missing = false;
 	after.audits = copy_of(before.audits, before.audit_count, sizeof(*before.audits));
 	after.groups = copy_of(before.groups, before.group_count, sizeof(*before.groups));
 	for (i = 0; i < before.group_count; i++) {
@@ -295,7 +297,22 @@ static void test_ifaces(void **state)
 	expect("wire loaded ports 53 by command\nwire attached interface eth0 ifindex 2\n");
 	iface_add(3, "veth1");
 	expect("wire attached interface veth1 ifindex 3\n");
+	/* an unload may have begun */
 	after.ifaces[1].gone = true;
+	expect("");
+	after.ifaces[1].gone = false;
+	expect("");
+	after.ifaces[1].gone = true;
+	expect("");
+	expect("wire detached interface veth1 ifindex 3\n");
+	after.iface_count = 1;
+	expect("");
+	iface_add(3, "veth1");
+	expect("wire attached interface veth1 ifindex 3\n");
+	/* the interface was deleted */
+	after.iface_count = 1;
+	expect("");
+	after.iface_count = 1;
 	expect("wire detached interface veth1 ifindex 3\n");
 	after.iface_count = 1;
 	expect("");

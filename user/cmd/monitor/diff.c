@@ -109,33 +109,61 @@ static void load_went(const struct diff *diff, enum monitor_object object)
 
 /* --- interfaces of mode wire */
 
-static bool iface_is_attached(const struct monitor_state *state, __u32 ifindex)
+static struct monitor_iface *iface_find(const struct monitor_state *state, __u32 ifindex)
 {
 	int i;
 
 	for (i = 0; i < state->iface_count; i++)
 		if (state->ifaces[i].ifindex == ifindex)
-			return !state->ifaces[i].gone;
-	return false;
+			return &state->ifaces[i];
+	return NULL;
 }
 
-/* Reports the interfaces that are attached in one state alone. */
-static void ifaces_only(const struct diff *diff, enum monitor_event_type type,
-			const struct monitor_state *of, const struct monitor_state *other)
+static void iface_event(const struct diff *diff, enum monitor_event_type type,
+			const struct monitor_iface *iface)
 {
-	int i;
+	diff_emit(diff,
+		  &(struct monitor_event){ .type = type, .object = MONITOR_WIRE, .iface = iface });
+}
 
-	for (i = 0; i < of->iface_count; i++)
-		if (!of->ifaces[i].gone && !iface_is_attached(other, of->ifaces[i].ifindex))
-			diff_emit(diff, &(struct monitor_event){ .type = type,
-								 .object = MONITOR_WIRE,
-								 .iface = &of->ifaces[i] });
+/* Keeps an interface that is not attached any more, since an unload may be under way. */
+static bool iface_keep(struct monitor_state *state, const struct monitor_iface *was)
+{
+	struct monitor_iface *is = iface_find(state, was->ifindex);
+	struct monitor_iface *grown;
+
+	if (!is) {
+		grown = reallocarray(state->ifaces, (size_t)state->iface_count + 1, sizeof(*is));
+		if (!grown)
+			return false;
+		state->ifaces = grown;
+		is = &grown[state->iface_count++];
+		*is = *was;
+	}
+	is->gone = is->missing = true;
+	return true;
 }
 
 static void ifaces_diff(const struct diff *diff)
 {
-	ifaces_only(diff, MONITOR_DETACHED, diff->before, diff->after);
-	ifaces_only(diff, MONITOR_ATTACHED, diff->after, diff->before);
+	int i;
+
+	for (i = 0; i < diff->before->iface_count; i++) {
+		const struct monitor_iface *was = &diff->before->ifaces[i];
+		const struct monitor_iface *is = iface_find(diff->after, was->ifindex);
+
+		if ((was->gone && !was->missing) || (is && !is->gone))
+			continue;
+		if (was->missing || !iface_keep(diff->after, was))
+			iface_event(diff, MONITOR_DETACHED, was);
+	}
+	for (i = 0; i < diff->after->iface_count; i++) {
+		const struct monitor_iface *is = &diff->after->ifaces[i];
+		const struct monitor_iface *was = iface_find(diff->before, is->ifindex);
+
+		if (!is->gone && (!was || (was->gone && !was->missing)))
+			iface_event(diff, MONITOR_ATTACHED, is);
+	}
 }
 
 static void ifaces_keep(const struct diff *diff)

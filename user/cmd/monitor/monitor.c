@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * sluice monitor: prints changes as they happen. The events are the differences of two readings of
- * the state, so that it does not matter which process has made a change, and that one which was not
- * notified is only late.
+ * the state, so it does not matter which process makes a change, and a change without a
+ * notification is only late.
  */
 #include "base/clock.h"
 #include "base/debounce.h"
@@ -230,6 +230,7 @@ static int run(const struct context *context, void *into, int words, char **word
 	monitor_diff_begin(&monitor.state);
 	monitor.looked_ns = clock_now_ns(CLOCK_BOOTTIME);
 	loop_timer_start(monitor.regular, monitor.interval_ns / 1000);
+	log_info("watching %s", context->bpffs);
 	result = loop_run(monitor.loop);
 	if (result)
 		err_set(err, EXIT_ERROR, -result, "event loop: %s", strerror(-result));
@@ -245,7 +246,7 @@ out:
 const struct command monitor_command = {
 	.object = "monitor",
 	.summary = "print changes of objects, groups, workers and sections as they happen",
-	.words = "[OBJECT…]",
+	.words = "[OBJECT...]",
 	.operands = monitor_object_names,
 	.max_words = MONITOR_OBJECTS,
 	.tables = { { opts, &options } },

@@ -13,7 +13,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define DIR_CHANGES (IN_CREATE | IN_DELETE | IN_MOVED_TO | IN_CLOSE_NOWRITE | IN_ONLYDIR)
+#define PARENT_CHANGES (IN_CREATE | IN_DELETE | IN_ONLYDIR)
+#define DIR_CHANGES    (IN_CREATE | IN_DELETE | IN_MOVED_TO | IN_CLOSE_NOWRITE | IN_ONLYDIR)
 
 int monitor_notify_open(struct monitor_notify *notify, const char *dir)
 {
@@ -32,24 +33,30 @@ void monitor_notify_close(struct monitor_notify *notify)
 	notify->fd = -1;
 }
 
+/* Watches a path. The kernel has one watch for each inode, and returns it again. */
+static void watch(struct monitor_notify *notify, int *wd, const char *path, uint32_t changes)
+{
+	int before = *wd;
+
+	*wd = inotify_add_watch(notify->fd, path, changes);
+	/* what the daemon has done before is not notified */
+	notify->daemon |= *wd != before;
+}
+
 void monitor_notify_follow(struct monitor_notify *notify)
 {
 	char path[PATH_MAX];
-	struct sockaddr_un address;
+	struct sockaddr_un address = { .sun_path = "" };
 	struct stat lock_dir;
 
 	if (notify->fd < 0)
 		return;
-	/* the kernel has one watch for each inode, and returns it again */
-	notify->dir_wd = inotify_add_watch(notify->fd, notify->dir, DIR_CHANGES);
 	if (snprintf(path, sizeof(path), "%s", notify->dir) < PATH_MAX)
-		notify->parent_wd = inotify_add_watch(notify->fd, dirname(path),
-						      IN_CREATE | IN_DELETE | IN_ONLYDIR);
-	notify->socket_wd = -1;
-	if (stat(pins_path(notify->dir, DAEMON_LOCK_DIR, NULL, path), &lock_dir))
-		return;
-	daemon_status_address(&lock_dir, &address);
-	notify->socket_wd = inotify_add_watch(notify->fd, address.sun_path, IN_ATTRIB);
+		watch(notify, &notify->parent_wd, dirname(path), PARENT_CHANGES);
+	watch(notify, &notify->dir_wd, notify->dir, DIR_CHANGES);
+	if (!stat(pins_path(notify->dir, DAEMON_LOCK_DIR, NULL, path), &lock_dir))
+		daemon_status_address(&lock_dir, &address);
+	watch(notify, &notify->socket_wd, address.sun_path, IN_ATTRIB);
 }
 
 /* Returns true if the event may report a change. */

@@ -55,6 +55,8 @@ struct monitor_load {
 struct monitor_iface {
 	__u32 ifindex;
 	bool gone; /* a program is no longer attached to it */
+	/* kept by monitor_diff(): attached in the state before, but not in this one */
+	bool missing;
 	char name[IF_NAMESIZE];
 };
 
