@@ -59,7 +59,8 @@ static void on_heard(struct peer_session *session, const struct stun_endpoint *f
 static bool on_check(struct peer_session *session, const struct stun_endpoint *from,
 		     const struct stun_message *message, unsigned int keys, uint64_t now_ns)
 {
-	if (!session_accept_check(&session->keys[keys], message)) {
+	/* a peer may forge the source of its checks, for the answers to go there */
+	if (!session_is_possible(from) || !session_accept_check(&session->keys[keys], message)) {
 		session->stats.rejected++;
 		return false;
 	}
@@ -122,7 +123,8 @@ static bool on_response(struct peer_session *session, const struct stun_endpoint
 {
 	struct session_checks *checks = &session->checks[i];
 
-	if (stun_check_sha256(message, session->keys[checks->keys].secret.own_checks,
+	if (!session_is_possible(from) ||
+	    stun_check_sha256(message, session->keys[checks->keys].secret.own_checks,
 			      PEER_SECRET_SIZE)) {
 		session->stats.rejected++;
 		return false;
