@@ -33,8 +33,8 @@ static const struct opt opts[] = {
 	{ "timestamp", 't', NULL, opt_switch, offsetof(struct options, stamp),
 	  "begin each line with the local time" },
 	{ "interval", 'i', "SECONDS", opt_u32, offsetof(struct options, interval_s),
-	  "read the state every SECONDS, for what the kernel does not notify", .min = 1, .max = 3600,
-	  .preset = "1" },
+	  "read the state every SECONDS, for what the kernel does not notify", .min = 1,
+	  .max = 3600, .preset = "1" },
 	{ .name = NULL },
 };
 
