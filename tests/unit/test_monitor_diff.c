@@ -63,7 +63,6 @@ static int setup(void **state)
 {
 	memset(&before, 0, sizeof(before));
 	before.at_ns = 100 * SECOND;
-	monitor_diff_begin(&before);
 	read_again();
 	return 0;
 }
@@ -143,13 +142,21 @@ static void test_load(void **state)
 
 static void test_begin(void **state)
 {
+	struct monitor_state first = { .at_ns = SECOND };
+	char *text;
+	size_t size;
+	FILE *file = open_memstream(&text, &size);
+
+	first.load[MONITOR_HOLD] = (struct monitor_load){
+		.state = MONITOR_IS_LOADED, .loaded_ns = 1, .detached = true, .made = 3
+	};
+	strcpy(first.load[MONITOR_STEER].reason, "another version");
+	monitor_diff_begin(&first, on_event, file);
+	fclose(file);
+	assert_string_equal(text, "steer gap reason \"another version\"\n");
+	free(text);
 	monitor_state_free(&after);
-	load(MONITOR_HOLD, 1);
-	after.load[MONITOR_HOLD].detached = true;
-	after.load[MONITOR_HOLD].made = 3;
-	before = after;
-	memset(&after, 0, sizeof(after));
-	monitor_diff_begin(&before);
+	before = first;
 	read_again();
 	expect("");
 	after.load[MONITOR_HOLD].detached = false;
@@ -415,6 +422,17 @@ static void test_workers_unseen(void **state)
 	expect("steer gap " GROUP " changes 1 reason"
 	       " \"workers joined and left, or were drained, in between\"\n"
 	       "steer worker-left " GROUP " pid 7 process nsd generation 1\n"
+	       "steer worker-joined " GROUP " pid 7 process nsd generation 1\n");
+}
+
+/* The number of an incarnation has 16 bits, and is never 0. */
+static void test_incarnations_wrap(void **state)
+{
+	group_up();
+	before.groups[0].incarnation[0] = 0xffff;
+	after.groups[0].workers[0].cookie = 9;
+	after.groups[0].incarnation[0] = 1;
+	expect("steer worker-left " GROUP " pid 7 process nsd generation 1\n"
 	       "steer worker-joined " GROUP " pid 7 process nsd generation 1\n");
 }
 
@@ -711,6 +729,7 @@ int main(void)
 		TEST(test_ifaces),
 		TEST(test_workers),
 		TEST(test_workers_unseen),
+		TEST(test_incarnations_wrap),
 		TEST(test_generation),
 		TEST(test_group_again),
 		TEST(test_groups_unreadable),

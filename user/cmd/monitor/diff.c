@@ -324,13 +324,18 @@ static void daemon_diff(const struct diff *diff)
 
 /* --- all */
 
-void monitor_diff_begin(struct monitor_state *first)
+void monitor_diff_begin(struct monitor_state *first, monitor_event_fn fn, void *arg)
 {
+	const struct diff diff = { .after = first, .fn = fn, .arg = arg };
 	int object;
 
 	for (object = 0; object < MONITOR_OBJECTS; object++) {
-		first->load[object].made_seen = first->load[object].made;
-		first->load[object].detached_too = first->load[object].detached;
+		struct monitor_load *load = &first->load[object];
+
+		load->made_seen = load->made;
+		load->detached_too = load->detached;
+		if (*load->reason)
+			gap(&diff, object, 0, load->reason);
 	}
 }
 

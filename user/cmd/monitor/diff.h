@@ -6,8 +6,8 @@
 #include "cmd/monitor/event.h"
 #include "cmd/monitor/state.h"
 
-/* Prepares the first state for a comparison; what it shows is no event. */
-void monitor_diff_begin(struct monitor_state *first);
+/* Prepares the first state for a comparison. What it shows is no event, but what it lacks is. */
+void monitor_diff_begin(struct monitor_state *first, monitor_event_fn fn, void *arg);
 
 /*
  * Calls fn for each event that leads from @before to @after, which was read @late_ns after it was

@@ -88,6 +88,9 @@ static unsigned int uses_unseen(const struct slot_pair *pair, __u16 before, __u1
 {
 	unsigned int rises = (__u16)(after - before), seen = 0;
 
+	/* no incarnation is 0 */
+	if (before && after < before)
+		rises--;
 	if (pair->is && (!pair->was || pair->was->cookie != pair->is->cookie))
 		seen = 1;
 	/* a drain that was not undone raises it once */
@@ -188,7 +191,7 @@ static void group_went(const struct diff *diff, const struct monitor_group *grou
 {
 	struct monitor_group none = *group;
 
-	/* the slots that were never reused have the same incarnations */
+	/* with the same incarnations, since the later ones are not known */
 	none.count = 0;
 	workers_diff(diff, group, &none);
 	diff_emit(diff, &(struct monitor_event){ .type = MONITOR_GROUP_REMOVED,

@@ -227,7 +227,8 @@ static int run(const struct context *context, void *into, int words, char **word
 		goto out;
 	}
 	state_take(&monitor, &monitor.state);
-	monitor_diff_begin(&monitor.state);
+	monitor_diff_begin(&monitor.state, on_event, &monitor);
+	fflush(context->output.file);
 	monitor.looked_ns = clock_now_ns(CLOCK_BOOTTIME);
 	loop_timer_start(monitor.regular, monitor.interval_ns / 1000);
 	log_info("watching %s", context->bpffs);
