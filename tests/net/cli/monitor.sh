@@ -50,8 +50,8 @@ workers "$HOST" --port "$PORT" --workers 1
 sluice --netns "$HOST" steer load --port "$PORT"
 want_events 3 "e['event'] == 'worker-joined'"
 sluice steer drain "$old" --idle 1 --limit 10
-want_events 1 "e['event'] == 'drain-started' and e['sockets'] == 2"
-want_events 1 "e['event'] == 'drain-finished' and e['sockets'] == 2"
+want_sum 2 "e['sockets'] if e['event'] == 'drain-started' and e['pid'] == $old else 0"
+want_sum 2 "e['sockets'] if e['event'] == 'drain-finished' and e['pid'] == $old else 0"
 stop "$old"
 want_events 2 "e['event'] == 'worker-left'"
 sluice steer unload
