@@ -277,8 +277,9 @@ static void test_late_notification(void **state)
 static void test_own_gaps(void **state)
 {
 	expect_late(SECOND, "");
-	expect_late(5 * SECOND, "monitor gap reason"
-				" \"the command was stopped, or the host too busy\"\n");
+	expect_late(5 * SECOND,
+		    "monitor gap reason"
+		    " \"the command was stopped, its output not read, or the host too busy\"\n");
 	after.overflow = true;
 	load(MONITOR_HOLD, 1);
 	expect("monitor gap reason \"the queue of notifications was full\"\n"
@@ -701,7 +702,7 @@ static void test_output(void **state)
 
 	assert_string_equal(text, "{\"schema_version\":1,\"time\":\"2026-11-30T17:47:20.123456Z\","
 				  "\"object\":\"wire\",\"event\":\"waiting\","
-				  "\"reason\":\"a \\u001b[2Jname\"}");
+				  "\"reason\":\"a \\u001B[2Jname\"}");
 	free(text);
 	setenv("TZ", "UTC0", 1);
 	tzset();

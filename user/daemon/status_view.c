@@ -143,7 +143,7 @@ bool status_view_note(struct status_view *view)
 {
 	const struct config_file *file = view->sections->file;
 	bool changed = log_condition_set(&view->refused_noted, view->refused);
-	char text[sizeof(view->noted[0].text)];
+	char text[1024];
 	int i;
 
 	for (i = 0; file && i <= SECTION_RENDEZVOUS; i++) {
