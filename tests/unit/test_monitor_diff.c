@@ -39,7 +39,7 @@ static void read_again(void)
 
 	after = before;
 	after.at_ns = before.at_ns + SECOND;
-	after.overflow = false;
+	after.overflow = after.remade = false;
 	after.audits_ahead = 0;
 	for (i = 0; i < MONITOR_OBJECTS; i++) {
 		after.load[i].changing_ns = after.load[i].made_seen = 0;
@@ -254,6 +254,41 @@ static void test_unseen_loads(void **state)
 	load(MONITOR_HOLD, 0);
 	expect("hold gap changes 1 reason \"it was loaded, or partly, and unloaded in between\"\n"
 	       "hold unloaded\n");
+}
+
+/* The last unload removes the pin directory, and with it the watch that counts. */
+static void test_remade(void **state)
+{
+	load(MONITOR_HOLD, 1);
+	expect("hold loaded ports 53 by command\n");
+	after.remade = true;
+	load(MONITOR_HOLD, 2);
+	expect("hold unloaded\nhold loaded ports 53 by command\n");
+	after.remade = true;
+	load(MONITOR_HOLD, 0);
+	expect("hold unloaded\n");
+	after.remade = true;
+	expect("");
+}
+
+/* The next state must follow soon if it decides. */
+static void test_settled(void **state)
+{
+	load(MONITOR_HOLD, 1);
+	expect("hold loaded ports 53 by command\n");
+	assert_true(monitor_diff_is_settled(&before));
+	after.load[MONITOR_HOLD].detached = true;
+	expect("");
+	assert_false(monitor_diff_is_settled(&before));
+	expect("hold detached\n");
+	assert_true(monitor_diff_is_settled(&before));
+	after.load[MONITOR_HOLD].state = MONITOR_IS_CHANGING;
+	expect("");
+	assert_false(monitor_diff_is_settled(&before));
+	after.load[MONITOR_HOLD].state = MONITOR_IS_CHANGING;
+	after.at_ns += 10 * SECOND;
+	expect("hold incomplete\n");
+	assert_true(monitor_diff_is_settled(&before));
 }
 
 /* A state may show a load whose notification is read later, or never. */
@@ -725,6 +760,8 @@ int main(void)
 		TEST(test_remains),
 		TEST(test_unreadable),
 		TEST(test_unseen_loads),
+		TEST(test_remade),
+		TEST(test_settled),
 		TEST(test_late_notification),
 		TEST(test_own_gaps),
 		TEST(test_ifaces),

@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# 'sluice monitor' beside a daemon: it prints the start and the end of the daemon, its sections, and
-# the workers that it finds, without waiting for the interval.
+# 'sluice monitor' does not wait for its interval: it prints the start and the end of the daemon, its
+# sections, the workers that it finds, and removed cgroups and interfaces, when they are notified.
 #
 #   container ── docker0 172.17.0.1 [host: the daemon] eth0 172.16.13.13
 . "$(dirname "$0")/../lib/lib.sh"
@@ -49,14 +49,28 @@ want_events 0 "e['event'] == 'gap' and e['object'] != 'monitor'"
 monitor_end
 stop "$SERVER_PID"
 
-say "a daemon that is killed is noticed within the interval"
-monitor_start daemon
+say "a daemon that is killed"
+monitor_start --interval 600 daemon
 daemon_start
 want_events 1 "e['event'] == 'started'"
 kill -KILL "$DAEMON"
 wait "$DAEMON" 2>/dev/null || true
 want_events 1 "e['event'] == 'stopped'"
 want_events 0 "e['object'] not in ('daemon', 'monitor')"
+monitor_end
+
+say "a cgroup and an interface that are removed"
+sluice --netns "$HOST" cleanup >/dev/null
+mkdir "$TEST_CGROUP/service"
+monitor_start --interval 600
+sluice reply load --mode socket --cgroup "$TEST_CGROUP/service"
+sluice --netns "$HOST" reply load --mode wire --iface eth0 --port 5201
+want_events 1 "(e['object'], e['event']) == ('reply', 'loaded')"
+want_events 1 "(e['object'], e['event']) == ('wire', 'attached')"
+rmdir "$TEST_CGROUP/service"
+want_events 1 "(e['object'], e['event']) == ('reply', 'detached')"
+in_ns "$HOST" ip link del eth0
+want_events 1 "(e['object'], e['event'], e.get('interface')) == ('wire', 'detached', 'eth0')"
 monitor_end
 sluice --netns "$HOST" cleanup
 want_clean

@@ -76,11 +76,11 @@ static void load_came(const struct diff *diff, enum monitor_object object)
 	__u64 unseen = makes_unseen(diff, object);
 	struct monitor_event event = { .object = object };
 
-	if (was_there && is_there && unseen) {
+	if (was_there && is_there && (unseen || diff->after->remade)) {
 		event.type = MONITOR_UNLOADED;
 		diff_emit(diff, &event);
 		was_there = false;
-		unseen--;
+		unseen -= unseen > 0;
 	}
 	if (unseen)
 		gap(diff, object, unseen, "it was loaded, or partly, and unloaded in between");
@@ -347,7 +347,8 @@ void monitor_diff(struct monitor_state *before, struct monitor_state *after, __u
 	int object;
 
 	if (late_ns > LATE_MAX_NS)
-		gap(&diff, MONITOR_SELF, 0, "the command was stopped, or the host too busy");
+		gap(&diff, MONITOR_SELF, 0,
+		    "the command was stopped, its output not read, or the host too busy");
 	if (after->overflow)
 		gap(&diff, MONITOR_SELF, 0, "the queue of notifications was full");
 	for (object = 0; object < MONITOR_OBJECTS; object++) {
@@ -371,4 +372,21 @@ void monitor_diff(struct monitor_state *before, struct monitor_state *after, __u
 		if (known[object])
 			load_went(&diff, object);
 	daemon_diff(&diff);
+}
+
+bool monitor_diff_is_settled(const struct monitor_state *state)
+{
+	int i;
+
+	for (i = 0; i < MONITOR_OBJECTS; i++) {
+		const struct monitor_load *load = &state->load[i];
+
+		if ((load->changing_ns && !load->incomplete) ||
+		    load->detached != load->detached_too)
+			return false;
+	}
+	for (i = 0; i < state->iface_count; i++)
+		if (state->ifaces[i].missing)
+			return false;
+	return !state->daemon.silent_ns || state->daemon.silent;
 }

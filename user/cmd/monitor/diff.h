@@ -20,5 +20,7 @@ void monitor_diff_begin(struct monitor_state *first, monitor_event_fn fn, void *
  */
 void monitor_diff(struct monitor_state *before, struct monitor_state *after, __u64 late_ns,
 		  monitor_event_fn fn, void *arg);
+/* Returns false if the next state decides whether something has happened, such as an unload. */
+bool monitor_diff_is_settled(const struct monitor_state *state);
 
 #endif

@@ -12,17 +12,23 @@
 #include "cmd/command.h"
 #include "cmd/monitor/diff.h"
 #include "cmd/monitor/notify.h"
+#include "cmd/monitor/writer.h"
 #include "kernel/links.h"
 #include "kernel/pins.h"
+#include "net/rtnl_events.h"
 
 #include <errno.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 /* A load makes several changes one after another. */
 #define QUIET_US 5000
 #define BOUND_US 50000
+/* Interval while the next reading decides what has happened. */
+#define SETTLE_US 200000
 
 static struct options {
 	bool stamp;
@@ -39,18 +45,21 @@ static const struct opt opts[] = {
 };
 
 struct monitor {
-	const struct context *context;
 	const struct options *options;
+	const char *bpffs;
 	unsigned int objects; /* a bit for each that is wanted */
+	struct output output;
 	struct loop *loop;
 	struct loop_timer *regular, *after_changes;
 	struct debounce debounce;
 	struct monitor_notify notify;
+	struct monitor_writer writer;
 	struct monitor_state state;
 	__u64 interval_ns;
-	/* CLOCK_BOOTTIME, which includes the time in suspend */
-	__u64 looked_ns; /* at the state; 0: not yet */
-	__u64 ask_ns;	 /* when to ask the daemon again */
+	__u64 looked_ns; /* at the state; 0: not yet; CLOCK_BOOTTIME includes the time in suspend */
+	int daemon_pid, daemon_fd; /* the process that is watched, or 0, and its pidfd */
+	struct rtnl *rtnl;	   /* NULL: mode wire is not loaded */
+	bool output_waits;	   /* nobody takes it at the moment */
 	struct timespec at;
 	int result;
 	struct err *err;
@@ -59,41 +68,180 @@ struct monitor {
 static void on_event(const struct monitor_event *event, void *arg)
 {
 	struct monitor *monitor = arg;
-	const struct output *output = &monitor->context->output;
 	json_t *document;
 
 	if (event->object != MONITOR_SELF && !(monitor->objects & 1u << event->object))
 		return;
 	document = monitor_event_json(event, &monitor->at);
-	if (output->json) {
-		output_json(output, document);
+	if (monitor->output.json) {
+		output_json(&monitor->output, document);
 		return;
 	}
-	monitor_event_print(document, &monitor->at, monitor->options->stamp, output);
+	monitor_event_print(document, &monitor->at, monitor->options->stamp, &monitor->output);
 	json_decref(document);
 }
 
-/* Asks the daemon too if it has notified a change, or was asked an interval ago. */
+/* Must the daemon be asked? It notifies its changes, but its answers take it milliseconds. */
+static bool must_ask(const struct monitor *monitor)
+{
+	const struct monitor_daemon *daemon = &monitor->state.daemon;
+
+	return !monitor->looked_ns || monitor->notify.daemon || monitor->notify.overflow ||
+	       *daemon->reason || monitor->notify.fd < 0 ||
+	       /* the end of a process in another PID namespace is not notified */
+	       daemon->pid != monitor->daemon_pid;
+}
+
 static void state_take(struct monitor *monitor, struct monitor_state *state)
 {
-	const struct monitor_state *before = monitor->looked_ns ? &monitor->state : NULL;
 	struct monitor_notify *notify = &monitor->notify;
-	__u64 now_ns = clock_now_ns(CLOCK_BOOTTIME);
 	int object;
 
 	monitor_notify_follow(notify);
 	monitor_notify_read(notify);
-	if (now_ns >= monitor->ask_ns || notify->daemon) {
-		monitor_state_read(monitor->context->bpffs, before, true, state);
-		monitor->ask_ns = now_ns + monitor->interval_ns;
-	} else {
-		monitor_state_read(monitor->context->bpffs, before, false, state);
-	}
+	monitor_state_read(monitor->bpffs, monitor->looked_ns ? &monitor->state : NULL,
+			   must_ask(monitor), state);
 	clock_gettime(CLOCK_REALTIME, &monitor->at);
 	state->overflow = notify->overflow;
-	for (object = 0; object < MONITOR_OBJECTS; object++)
-		state->load[object].made = notify->made[object];
-	notify->overflow = notify->daemon = false;
+	state->remade = notify->remade;
+	for (object = 0; object < MONITOR_OBJECTS; object++) {
+		struct monitor_load *load = &state->load[object];
+
+		load->made = notify->made[object];
+		load->detached |= load->cgroup_id == notify->cgroup[object].id &&
+				  notify->cgroup[object].is_removed;
+	}
+	notify->overflow = notify->daemon = notify->remade = false;
+}
+
+/* Coalesces the changes of a load. */
+static void expect_changes(struct monitor *monitor)
+{
+	__u64 now = clock_now_us(), due;
+
+	debounce_event(&monitor->debounce, now);
+	due = monitor->debounce.due_us;
+	loop_timer_start(monitor->after_changes, due > now ? due - now : 0);
+}
+
+/* --- the daemon's process: a daemon that is killed changes no file */
+
+static void daemon_forget(struct monitor *monitor)
+{
+	if (monitor->daemon_fd >= 0) {
+		loop_remove(monitor->loop, monitor->daemon_fd);
+		close(monitor->daemon_fd);
+	}
+	monitor->daemon_fd = -1;
+	monitor->daemon_pid = 0;
+}
+
+static void on_daemon_ended(void *arg)
+{
+	struct monitor *monitor = arg;
+
+	daemon_forget(monitor);
+	monitor->notify.daemon = true;
+	expect_changes(monitor);
+}
+
+static void daemon_follow(struct monitor *monitor)
+{
+	int pid = monitor->state.daemon.pid;
+
+	if (pid == monitor->daemon_pid)
+		return;
+	daemon_forget(monitor);
+	if (pid <= 0)
+		return;
+	monitor->daemon_fd = (int)syscall(SYS_pidfd_open, pid, 0);
+	if (monitor->daemon_fd < 0)
+		return;
+	monitor->daemon_pid = pid;
+	if (loop_read(monitor->loop, monitor->daemon_fd, on_daemon_ended, monitor))
+		daemon_forget(monitor);
+}
+
+/* --- interfaces of mode wire: one that is deleted changes no file either */
+
+static void on_link(const struct rtnl_link *link, void *arg)
+{
+}
+
+static void on_link_gone(const struct rtnl_link *link, void *arg)
+{
+	struct monitor *monitor = arg;
+	int i;
+
+	for (i = 0; i < monitor->state.iface_count; i++)
+		if (monitor->state.ifaces[i].ifindex == link->index)
+			expect_changes(monitor);
+}
+
+static void on_links_lost(void *arg)
+{
+	expect_changes(arg);
+}
+
+static void on_links(void *arg)
+{
+	struct monitor *monitor = arg;
+
+	rtnl_read(monitor->rtnl);
+}
+
+static void links_follow(struct monitor *monitor, bool wanted)
+{
+	static const struct rtnl_handlers handlers = { on_link, on_link_gone, on_links_lost };
+
+	if (wanted == (monitor->rtnl != NULL))
+		return;
+	if (wanted) {
+		if (rtnl_open(&monitor->rtnl, &handlers, monitor))
+			monitor->rtnl = NULL;
+		else
+			loop_read(monitor->loop, rtnl_fd(monitor->rtnl), on_links, monitor);
+		return;
+	}
+	loop_remove(monitor->loop, rtnl_fd(monitor->rtnl));
+	rtnl_close(monitor->rtnl);
+	monitor->rtnl = NULL;
+}
+
+/* --- readings of the state */
+
+/* Subscribes to what the kernel notifies of the objects in the state. */
+static void follow(struct monitor *monitor)
+{
+	daemon_follow(monitor);
+	links_follow(monitor, monitor->state.load[MONITOR_WIRE].state == MONITOR_IS_LOADED);
+	monitor_notify_cgroups(&monitor->notify, &monitor->state);
+}
+
+/* Ends the command, like any other one that writes to a pipe that is closed. */
+static void output_failed(struct monitor *monitor, int error)
+{
+	if (error == EPIPE)
+		raise(SIGPIPE);
+	monitor->result = err_set(monitor->err, EXIT_ERROR, error, "standard output: %s",
+				  strerror(error));
+	loop_stop(monitor->loop);
+}
+
+/* Writes the events. Reads the state again only after the last of them, so that few can pile up. */
+static bool output_events(struct monitor *monitor)
+{
+	__u64 next_us = monitor->interval_ns / 1000;
+	int result = monitor_writer_flush(&monitor->writer);
+
+	if (next_us > SETTLE_US && !monitor_diff_is_settled(&monitor->state))
+		next_us = SETTLE_US;
+	if (result < 0)
+		output_failed(monitor, -result);
+	else if (!result)
+		loop_timer_start(monitor->regular, next_us);
+	monitor->output_waits = result > 0;
+	return !result;
 }
 
 /* Compares the state with the last one. */
@@ -109,18 +257,17 @@ static void look(struct monitor *monitor)
 	monitor_state_free(&monitor->state);
 	monitor->state = after;
 	monitor->looked_ns = clock_now_ns(CLOCK_BOOTTIME);
+	follow(monitor);
 	debounce_ran(&monitor->debounce, began, clock_now_us());
-	loop_timer_start(monitor->regular, monitor->interval_ns / 1000);
-	if (!fflush(monitor->context->output.file))
-		return;
-	monitor->result = err_set(monitor->err, EXIT_ERROR, errno, "standard output: %s",
-				  strerror(errno));
-	loop_stop(monitor->loop);
+	output_events(monitor);
 }
 
 static void on_regular(void *arg)
 {
-	look(arg);
+	struct monitor *monitor = arg;
+
+	if (!monitor->output_waits)
+		look(monitor);
 }
 
 static void on_after_changes(void *arg)
@@ -128,20 +275,24 @@ static void on_after_changes(void *arg)
 	struct monitor *monitor = arg;
 
 	/* a regular look may have seen them */
-	if (monitor->debounce.pending)
+	if (monitor->debounce.pending && !monitor->output_waits)
 		look(monitor);
 }
 
 static void on_notified(void *arg)
 {
 	struct monitor *monitor = arg;
-	__u64 now = clock_now_us(), due;
 
-	if (!monitor_notify_read(&monitor->notify))
-		return;
-	debounce_event(&monitor->debounce, now);
-	due = monitor->debounce.due_us;
-	loop_timer_start(monitor->after_changes, due > now ? due - now : 0);
+	if (monitor_notify_read(&monitor->notify))
+		expect_changes(monitor);
+}
+
+static void on_output(void *arg)
+{
+	struct monitor *monitor = arg;
+
+	if (output_events(monitor))
+		look(monitor);
 }
 
 static void on_stop(void *arg)
@@ -190,7 +341,11 @@ static int setup(struct monitor *monitor)
 	monitor->after_changes = loop_timer(monitor->loop, false, on_after_changes, monitor);
 	if (!monitor->regular || !monitor->after_changes)
 		return -ENOMEM;
-	result = monitor_notify_open(&monitor->notify, monitor->context->bpffs);
+	result = monitor_writer_open(&monitor->writer, monitor->loop, on_output, monitor);
+	if (result)
+		return result;
+	monitor->output.file = monitor->writer.file;
+	result = monitor_notify_open(&monitor->notify, monitor->bpffs);
 	if (!result)
 		result = loop_read(monitor->loop, monitor->notify.fd, on_notified, monitor);
 	if (!result)
@@ -204,10 +359,12 @@ static int setup(struct monitor *monitor)
 static int run(const struct context *context, void *into, int words, char **word, struct err *err)
 {
 	struct monitor monitor = {
-		.context = context,
 		.options = into,
+		.bpffs = context->bpffs,
+		.output = context->output,
 		.debounce = { .quiet_us = QUIET_US, .bound_us = BOUND_US },
 		.notify = { .fd = -1 },
+		.daemon_fd = -1,
 		.err = err,
 	};
 	int result = objects_parse(words, word, err);
@@ -228,9 +385,9 @@ static int run(const struct context *context, void *into, int words, char **word
 	}
 	state_take(&monitor, &monitor.state);
 	monitor_diff_begin(&monitor.state, on_event, &monitor);
-	fflush(context->output.file);
 	monitor.looked_ns = clock_now_ns(CLOCK_BOOTTIME);
-	loop_timer_start(monitor.regular, monitor.interval_ns / 1000);
+	follow(&monitor);
+	output_events(&monitor);
 	log_info("watching %s", context->bpffs);
 	result = loop_run(monitor.loop);
 	if (result)
@@ -238,6 +395,9 @@ static int run(const struct context *context, void *into, int words, char **word
 	else
 		result = monitor.result;
 out:
+	monitor_writer_close(&monitor.writer);
+	daemon_forget(&monitor);
+	links_follow(&monitor, false);
 	loop_free(monitor.loop);
 	monitor_notify_close(&monitor.notify);
 	monitor_state_free(&monitor.state);
@@ -254,7 +414,7 @@ const struct command monitor_command = {
 	.options = &options,
 	.run = run,
 	.help = "OBJECT is daemon, reply, wire, hold, steer or rendezvous; by default, all of them.\n"
-		"One line is one event; with -j, one JSON object.  What is loaded at the start is not\n"
+		"One line is one event; with -j, one JSON object.  Objects loaded before are not\n"
 		"an event.  An interrupt ends the command.\n"
 		"\n"
 		"events:\n"

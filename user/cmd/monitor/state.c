@@ -64,6 +64,7 @@ static void hold_look(const char *bpffs, struct monitor_load *load)
 	if (!record_read(bpffs, &hold_state_dir, &meta, load))
 		return;
 	load->loaded_ns = meta.loaded_ns;
+	load->cgroup_id = meta.cgroup_id;
 	load->detached = !hold_attached(bpffs, &meta);
 	hold_ports(&meta, &ports);
 	ports_format(&ports, load->ports, sizeof(load->ports));
@@ -268,6 +269,7 @@ static void reply_look(const char *bpffs, const struct monitor_state *before,
 		return;
 	}
 	load->loaded_ns = reply.meta.loaded_ns;
+	load->cgroup_id = reply.meta.cgroup_id;
 	load->detached = !reply_attached(bpffs, &reply.meta);
 	mode_set(load, reply_mode_name(reply.meta.mode));
 	reply_ports(&reply.meta, &ports);

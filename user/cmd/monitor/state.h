@@ -39,8 +39,9 @@ struct monitor_load {
 	enum monitor_load_state state;
 	__u64 loaded_ns; /* CLOCK_BOOTTIME; differs after each load */
 	bool by_daemon;
-	bool detached; /* a program is not attached to the cgroup, or an unload has begun */
-	char mode[16]; /* of reply; of steer: the policy */
+	bool detached;	 /* a program is not attached to the cgroup, or an unload has begun */
+	__u64 cgroup_id; /* of its programs, or 0 */
+	char mode[16];	 /* of reply; of steer: the policy */
 	char ports[256];
 	__u64 made; /* how often its directory was made, as far as that was notified */
 	char reason[MONITOR_REASON_MAX]; /* why the object cannot be read; "": it can */
@@ -123,8 +124,10 @@ struct monitor_daemon {
 };
 
 struct monitor_state {
-	__u64 at_ns;   /* CLOCK_BOOTTIME */
-	bool overflow; /* notifications were lost since the state before */
+	__u64 at_ns; /* CLOCK_BOOTTIME */
+	/* since the state before */
+	bool overflow; /* notifications were lost */
+	bool remade;   /* all objects were unloaded at one moment */
 	struct monitor_load load[MONITOR_OBJECTS];
 	struct monitor_iface *ifaces;
 	int iface_count;
