@@ -59,7 +59,7 @@ struct monitor {
 	__u64 looked_ns; /* at the state; 0: not yet; CLOCK_BOOTTIME includes the time in suspend */
 	int daemon_pid, daemon_fd; /* the process that is watched, or 0, and its pidfd */
 	struct rtnl *rtnl;	   /* NULL: mode wire is not loaded */
-	bool output_waits;	   /* nobody takes it at the moment */
+	bool output_waits;	   /* its consumer is busy */
 	struct timespec at;
 	int result;
 	struct err *err;

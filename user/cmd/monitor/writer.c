@@ -10,8 +10,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* A pipe that nobody can read is an error only for its end that cannot read either. */
-static bool reports_reader(int fd)
+/* Is it the end of a pipe that becomes readable, with an error, when the other end is closed? */
+static bool reports_close(int fd)
 {
 	struct stat st;
 
@@ -21,7 +21,7 @@ static bool reports_reader(int fd)
 
 static int watch_for(const struct monitor_writer *writer, bool room)
 {
-	return loop_watch_want(writer->watch, reports_reader(STDOUT_FILENO), room);
+	return loop_watch_want(writer->watch, reports_close(STDOUT_FILENO), room);
 }
 
 int monitor_writer_open(struct monitor_writer *writer, struct loop *loop, loop_fn fn, void *arg)
@@ -42,6 +42,7 @@ void monitor_writer_close(struct monitor_writer *writer)
 int monitor_writer_flush(struct monitor_writer *writer)
 {
 	struct pollfd output = { .fd = STDOUT_FILENO, .events = POLLOUT };
+	bool has_room;
 	size_t part;
 	ssize_t done;
 
@@ -53,9 +54,8 @@ int monitor_writer_flush(struct monitor_writer *writer)
 		/* a pipe or terminal with room takes this much at once */
 		part = writer->length - writer->written;
 		part = part < PIPE_BUF ? part : PIPE_BUF;
-		done = poll(&output, 1, 0) == 1
-			       ? write(STDOUT_FILENO, writer->text + writer->written, part)
-			       : 0;
+		has_room = poll(&output, 1, 0) == 1;
+		done = has_room ? write(STDOUT_FILENO, writer->text + writer->written, part) : 0;
 		if (done < 0 && errno != EAGAIN && errno != EINTR)
 			return -errno;
 		if (done <= 0)

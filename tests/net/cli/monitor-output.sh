@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# 'sluice monitor' with a reader of its output that is slow, reads nothing, or exits; without
+# 'sluice monitor' with a consumer of its output that is slow, stopped, or exits; without
 # permissions; and with objects that are unloaded and loaded again at once. A second monitor shows
 # when the first one must have seen an event.
 . "$(dirname "$0")/../lib/lib.sh"
@@ -11,7 +11,7 @@ PIPE=$TEST_TMP/pipe
 mkfifo "$PIPE"
 netns_add "$HOST"
 
-# pipe_full: makes the pipe full, with this process as its reader
+# pipe_full: makes the pipe full, with this process as its consumer
 pipe_full()
 {
 	exec 3<>"$PIPE"
@@ -84,7 +84,7 @@ sluice reply unload >/dev/null
 want_events 4 "e['event'] == 'unloaded'"
 
 for signal in TERM INT; do
-	say "SIG$signal ends it while its output waits for a reader"
+	say "SIG$signal ends it while the pipe is full"
 	before=$(events_sum "e['event'] == 'loaded'")
 	pipe_full
 	monitor_pipe
@@ -97,7 +97,7 @@ for signal in TERM INT; do
 	exec 3<&-
 done
 
-say "a reader that resumes"
+say "a consumer that resumes"
 before=$(events_sum "e['event'] == 'loaded'")
 pipe_full
 monitor_pipe
@@ -108,7 +108,7 @@ for round in 1 2 3; do
 done
 want_equal "$(read_events 3)" "[('reply', 'loaded'), ('reply', 'unloaded'), ('reply', 'loaded')]"
 
-say "a reader that exits ends it, without an event"
+say "a consumer that exits ends it, without an event"
 exec 3<&-
 want_end $((128 + $(kill -l PIPE)))
 exec 3<>"$PIPE"
