@@ -87,7 +87,7 @@ static bool must_ask(const struct monitor *monitor)
 	const struct monitor_daemon *daemon = &monitor->state.daemon;
 
 	return !monitor->looked_ns || monitor->notify.daemon || monitor->notify.overflow ||
-	       *daemon->reason || monitor->notify.fd < 0 ||
+	       *daemon->reason || (daemon->pid && monitor->notify.socket_wd < 0) ||
 	       /* the end of a process in another PID namespace is not notified */
 	       daemon->pid != monitor->daemon_pid;
 }
@@ -95,12 +95,15 @@ static bool must_ask(const struct monitor *monitor)
 static void state_take(struct monitor *monitor, struct monitor_state *state)
 {
 	struct monitor_notify *notify = &monitor->notify;
+	struct monitor_reading reading;
 	int object;
 
 	monitor_notify_follow(notify);
 	monitor_notify_read(notify);
-	monitor_state_read(monitor->bpffs, monitor->looked_ns ? &monitor->state : NULL,
-			   must_ask(monitor), state);
+	reading.groups = notify->changed || notify->dir_wd < 0;
+	reading.daemon = must_ask(monitor);
+	monitor_state_read(monitor->bpffs, monitor->looked_ns ? &monitor->state : NULL, &reading,
+			   state);
 	clock_gettime(CLOCK_REALTIME, &monitor->at);
 	state->overflow = notify->overflow;
 	state->remade = notify->remade;
@@ -111,7 +114,7 @@ static void state_take(struct monitor *monitor, struct monitor_state *state)
 		load->detached |= load->cgroup_id == notify->cgroup[object].id &&
 				  notify->cgroup[object].is_removed;
 	}
-	notify->overflow = notify->daemon = notify->remade = false;
+	notify->changed = notify->overflow = notify->daemon = notify->remade = false;
 }
 
 /* Coalesces the changes of a load. */

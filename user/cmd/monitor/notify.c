@@ -47,8 +47,9 @@ static void watch(struct monitor_notify *notify, int *wd, const char *path, uint
 	int before = *wd;
 
 	*wd = inotify_add_watch(notify->fd, path, changes);
-	/* what the daemon has done before is not notified */
+	/* what was done before is not notified */
 	notify->daemon |= *wd != before;
+	notify->changed |= *wd != before;
 }
 
 void monitor_notify_follow(struct monitor_notify *notify)
@@ -152,5 +153,6 @@ bool monitor_notify_read(struct monitor_notify *notify)
 			changed |= note(notify, event);
 			at += sizeof(*event) + event->len;
 		}
+	notify->changed |= changed;
 	return changed;
 }

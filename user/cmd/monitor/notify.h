@@ -33,6 +33,7 @@ struct monitor_notify {
 	/* since the start */
 	__u64 made[MONITOR_OBJECTS]; /* how often an object's directory was made */
 	/* since the caller has cleared them */
+	bool changed;  /* the state may have changed */
 	bool overflow; /* some were lost */
 	bool daemon;   /* the daemon has notified, started or ended */
 	bool remade;   /* the last unload has removed the pin directory, and a load made it again */

@@ -11,15 +11,18 @@
 #include "net/netdev.h"
 #include "reply/pins.h"
 #include "reply/reply.h"
+#include "steer/group/groups.h"
 #include "steer/group/slots.h"
 #include "steer/steer.h"
 #include "wire/pins.h"
 #include "wire/wire.h"
 
+#include <bpf/bpf.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 /* The daemon's running_for_s has nine digits. */
 #define ROUNDED_NS 100000000ULL
@@ -149,7 +152,59 @@ static int by_name(const void *a, const void *b)
 	return strcmp(left->name, right->name);
 }
 
-static void steer_look(const char *bpffs, struct monitor_state *state)
+/* Finds the closed sockets of a group. Returns false if it cannot be read. */
+static bool group_look(const char *bpffs, struct monitor_group *group)
+{
+	int i, fd = steer_group_sockets_open(bpffs, group->name);
+	__u64 cookie;
+
+	for (i = 0; fd >= 0 && i < group->count; i++) {
+		__u32 slot = group->workers[i].slot;
+
+		group->workers[i].closed = bpf_map_lookup_elem(fd, &slot, &cookie) ||
+					   cookie != group->workers[i].cookie;
+	}
+	if (fd >= 0)
+		close(fd);
+	return fd >= 0;
+}
+
+static void groups_free(struct monitor_state *state)
+{
+	while (state->group_count)
+		free(state->groups[--state->group_count].workers);
+}
+
+/* Takes the groups over, without their closed sockets. Returns false if one is gone. */
+static bool groups_keep(const char *bpffs, const struct monitor_state *before,
+			struct monitor_state *state)
+{
+	size_t i, bytes;
+
+	state->groups = calloc(before->group_count + 1, sizeof(*state->groups));
+	if (!state->groups)
+		return false;
+	state->group_room = before->group_count + 1;
+	for (i = 0; i < before->group_count; i++) {
+		struct monitor_group *group = &state->groups[i];
+
+		*group = before->groups[i];
+		/* monitor_diff() keeps this */
+		group->generation = 0;
+		bytes = (size_t)group->count * sizeof(*group->workers);
+		group->workers = malloc(bytes + 1);
+		if (!group->workers)
+			return false;
+		memcpy(group->workers, before->groups[i].workers, bytes);
+		state->group_count++;
+		if (!group_look(bpffs, group))
+			return false;
+	}
+	return true;
+}
+
+static void steer_look(const char *bpffs, const struct monitor_state *before,
+		       struct monitor_state *state)
 {
 	struct monitor_load *load = &state->load[MONITOR_STEER];
 	struct sluice_steer_meta meta;
@@ -163,6 +218,10 @@ static void steer_look(const char *bpffs, struct monitor_state *state)
 	mode_set(load, steer_policy_name(meta.policy));
 	steer_ports(&meta, &ports);
 	ports_format(&ports, load->ports, sizeof(load->ports));
+	if (before && before->load[MONITOR_STEER].loaded_ns == meta.loaded_ns &&
+	    !*before->load[MONITOR_STEER].reason && groups_keep(bpffs, before, state))
+		return;
+	groups_free(state);
 	result = steer_groups(bpffs, group_add, state, &err);
 	if (result && !err.code)
 		err_set(&err, EXIT_ERROR, -result, "steer: %s", strerror(-result));
@@ -351,17 +410,17 @@ static void daemon_look(const char *bpffs, struct monitor_daemon *daemon)
 
 /* --- all */
 
-void monitor_state_read(const char *bpffs, const struct monitor_state *before, bool ask,
-			struct monitor_state *state)
+void monitor_state_read(const char *bpffs, const struct monitor_state *before,
+			const struct monitor_reading *reading, struct monitor_state *state)
 {
 	*state = (struct monitor_state){ .at_ns = clock_now_ns(CLOCK_BOOTTIME) };
 	reply_look(bpffs, before, state);
 	wire_look(bpffs, state);
 	hold_look(bpffs, &state->load[MONITOR_HOLD]);
-	steer_look(bpffs, state);
+	steer_look(bpffs, reading->groups ? NULL : before, state);
 	/* the daemon last: what it reports to have done shows in the state of a later read at most
 	 */
-	if (ask)
+	if (reading->daemon)
 		daemon_look(bpffs, &state->daemon);
 	else
 		state->daemon = before->daemon;
@@ -369,10 +428,7 @@ void monitor_state_read(const char *bpffs, const struct monitor_state *before, b
 
 void monitor_state_free(struct monitor_state *state)
 {
-	size_t i;
-
-	for (i = 0; i < state->group_count; i++)
-		free(state->groups[i].workers);
+	groups_free(state);
 	free(state->groups);
 	free(state->ifaces);
 	free(state->audits);

@@ -141,14 +141,18 @@ struct monitor_state {
 	struct monitor_daemon daemon;
 };
 
+/* What to read again, rather than to take over from the state before. */
+struct monitor_reading {
+	bool groups; /* if not, only which sockets are closed: a group has eleven maps */
+	bool daemon; /* each answer takes it milliseconds */
+};
+
 /*
- * Reads the state after @before, which is NULL for the first one. Keeps the daemon of @before
- * unless
- * @ask, since each answer takes the daemon milliseconds, and its audits if no wrong reply was
- * counted since. Marks what cannot be read.
+ * Reads the state after @before, which is NULL for the first one. Keeps the audits of @before if no
+ * wrong reply was counted since. Marks what cannot be read.
  */
-void monitor_state_read(const char *bpffs, const struct monitor_state *before, bool ask,
-			struct monitor_state *state);
+void monitor_state_read(const char *bpffs, const struct monitor_state *before,
+			const struct monitor_reading *reading, struct monitor_state *state);
 void monitor_state_free(struct monitor_state *state);
 /* Returns the audit of a socket, or NULL. */
 struct monitor_audit *monitor_audit_find(const struct monitor_state *state, __u64 cookie);
