@@ -25,6 +25,8 @@ static json_t *steer_warnings(const struct steer_section *steer)
 	__u32 i;
 
 	warning_add(warnings, steer->failure.text);
+	if (steer->active && !steer->groups)
+		warning_add(warnings, "no socket with SO_REUSEPORT is bound to its ports yet");
 	warning_add(warnings, steer->events_failure.text);
 	warning_add(warnings, steer->loader.consumers_failure.text);
 	warning_add(warnings, steer->spread.failure.text);
