@@ -201,11 +201,13 @@ save cleanup 0 cleanup
 stop "$monitor"
 
 say "the page and the documents"
-# tests/net/cli/monitor.sh shows a drain and a new generation, and unit tests a gap
+# tests/net/cli/monitor.sh shows a drain and a new generation, unit tests a gap, and
+# tests/net/cli/errors.sh an object of another version
 # More groups than the quota has take long. On recent kernels (6.18) a connected socket leaves its
 # group, and no reason is left to report.
 python3 "$(dirname "$0")/../lib/json_page.py" "$ROOT/user/man" "$DOCUMENTS" \
 	"steer load: events.groups" "steer unload: events.groups" \
 	"steer load: events.reason" "steer unload: events.reason" \
-	"monitor: sockets" "monitor: generation_before" "monitor: changes"
+	"monitor: sockets" "monitor: generation_before" "monitor: changes" \
+	"status: unreadable.object" "status: unreadable.reason" "status: unreadable.hint"
 want_clean
