@@ -124,10 +124,13 @@ static json_t *section_json(const struct status_view *view, int i)
 static json_t *rendezvous_json(const struct rendezvous_section *section)
 {
 	struct section_state is = rendezvous_state(section);
+	json_t *warnings = json_array();
 
+	if (section->pid)
+		warning_add(warnings, section->unwell.text);
 	return json_pack("{s:s, s:s, s:o, s:o, s:o}", "section", "rendezvous", "state", is.state,
 			 "reason", is.reason ? output_name(is.reason) : json_null(), "hint",
-			 json_null(), "warnings", json_array());
+			 json_null(), "warnings", warnings);
 }
 
 static json_t *last_problem_json(void)
