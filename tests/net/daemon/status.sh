@@ -153,11 +153,11 @@ idle=$!
 want_equal "$(daemon "d['pid']")" "$DAEMON"
 stop "$idle"
 
-say "a daemon that hangs: its process is known, and status says so in time"
+say "a daemon that is stopped: its process is known, and status says how it continues"
 halt "$DAEMON"
 want_equal "$(daemon "(d['pid'], d['config'])")" "($DAEMON, None)"
 want_status 0 sluice status
-want_text "daemon: process $DAEMON; its state is not known: it is busy"
+want_text "daemon: process $DAEMON; its state is not known: a signal has stopped it; 'kill -CONT $DAEMON'"
 kill -CONT "$DAEMON"
 want_equal "$(daemon "d['no_answer']")" None
 
@@ -165,6 +165,9 @@ say "a daemon that was killed is not running, and the next one takes over its so
 kill -KILL "$DAEMON"
 wait "$DAEMON" 2>/dev/null || true
 want_equal "$(daemon d)" None
+want_equal "$(json "d['by_daemon']" sluice -j status)" "['reply']"
+want_status 0 sluice status
+want_text "warning: a daemon has loaded reply: the programs stay attached, but nothing follows"
 daemon_start
 want_equal "$(daemon "d['pid']")" "$DAEMON"
 want_equal "$(find /run/sluice -type s | wc -l)" 1 "sockets"

@@ -93,7 +93,13 @@ int rendezvous_metrics_open(struct rendezvous_metrics *metrics, struct loop *loo
 int rendezvous_metrics_start(struct rendezvous_metrics *metrics, struct loop *loop,
 			     const struct endpoints *endpoints, struct err *err)
 {
-	return metrics->server ? self_check_start(&metrics->check, loop, endpoints, err) : 0;
+	int result;
+
+	if (!metrics->server && !metrics->status->options->until_eof)
+		return 0;
+	result = self_check_start(&metrics->check, loop, endpoints, err);
+	/* a daemon gets no reports then */
+	return metrics->server ? result : 0;
 }
 
 void rendezvous_metrics_close(struct rendezvous_metrics *metrics)
