@@ -38,11 +38,18 @@ struct server_fast_path {
 	void *arg;
 };
 
+/* The limits of the relay. Rates are in bytes a second; 0: no limit. */
+struct server_relay {
+	uint32_t pairs; /* that are relayed at a time; 0: none */
+	uint64_t peer_rate, rate;
+};
+
 struct server_config {
 	struct server_fast_path fast_path;
 	struct listener listener[LISTENERS_MAX];
 	unsigned int listeners;
 	struct store_limits limits;
+	struct server_relay relay;
 	uint32_t rate;	   /* answers a second to an unauthenticated prefix; 0: no limit */
 	uint32_t port_min; /* of a candidate */
 	uint8_t secret[KEY_SIZE];

@@ -17,6 +17,13 @@
 	X(reported_direct, "reports of a direct path")                                           \
 	X(reported_relayed, "reports of a relayed path")                                         \
 	X(reported_failed, "reports of no path")                                                 \
+	X(relay_bound, "bindings of the relay made")                                             \
+	X(relay_refreshed, "bindings of the relay refreshed, or moved to another address")       \
+	X(relay_expired, "bindings of the relay ended since they were not refreshed")            \
+	X(relay_datagrams, "datagrams that the relay has passed on")                             \
+	X(relay_bytes, "bytes of these, with the headers of ChannelData")                        \
+	X(relay_unbound, "datagrams for the relay of no binding, or before the other peer's")    \
+	X(relay_dropped, "datagrams for the relay beyond the budget of their peer, or of all")   \
 	X(challenged, "requests without a valid nonce, which got one")                           \
 	X(refused, "requests with an unknown name, or a wrong key")                              \
 	X(refused_candidate, "registrations with a candidate that is not allowed")               \

@@ -6,6 +6,7 @@
 #include "meet/rendezvous/budget.h"
 #include "meet/rendezvous/config.h"
 #include "meet/rendezvous/counters.h"
+#include "meet/rendezvous/relay.h"
 #include "meet/rendezvous/session.h"
 
 struct server {
@@ -13,6 +14,7 @@ struct server {
 	struct peers peers;
 	struct store *store;
 	struct sessions sessions;
+	struct relays relays;
 	struct budget *budget;
 	uint8_t nonce_key[KEY_SIZE];
 	uint8_t public_key[KEY_SIZE];
@@ -79,6 +81,8 @@ void introduce_response(const struct request *response);
  * error response.
  */
 bool request_authenticate(struct request *request);
+/* Sends an error response with a fresh nonce. */
+void request_challenge(const struct request *request, unsigned int code);
 /*
  * Returns the registration that the authenticated request comes from, by its source; NULL after an
  * error response.
