@@ -30,6 +30,7 @@ struct peer_identity {
 	unsigned int peer_keys;
 	const char *known_peers;
 	bool trust_server;
+	bool direct_only, relay_only;
 };
 
 struct peer_exposed {

@@ -58,8 +58,10 @@ static int take_introduction(struct peer_session *session, unsigned int slot,
 	explicit_bzero(keys->introduction.ephemeral_secret, KEY_SIZE);
 	session->latest = slot;
 	session_take_candidates(session, slot);
+	session->introduced_ns = now_ns;
 	session->start_ns = introduction->start_ns > now_ns ? introduction->start_ns : now_ns;
 	session->pace_ns = session->start_ns;
+	session_plan_relay(session);
 	if (session->selected == SESSION_NONE)
 		session->state = PEER_SESSION_WAITING;
 	if (session->give_up_ns != SESSION_NEVER || session->selected == SESSION_NONE)
@@ -83,6 +85,7 @@ int peer_session_new(struct peer_session **session, const struct peer_session_op
 	fresh->selected = SESSION_NONE;
 	fresh->give_up_ns = SESSION_NEVER;
 	fresh->ask_ns = SESSION_NEVER;
+	fresh->upgrade_ns = SESSION_NEVER;
 	fresh->unheard_ns = SESSION_NEVER;
 	if (take_introduction(fresh, 0, introduction, now_ns)) {
 		peer_session_free(fresh);
@@ -100,6 +103,15 @@ void peer_session_free(struct peer_session *session)
 	free(session);
 }
 
+/* Checks the selected address at once. */
+static void check_selected(struct peer_session *session, uint64_t now_ns)
+{
+	if (session->selected == SESSION_NONE)
+		return;
+	session->checks[session->selected].urgent = true;
+	session->checks[session->selected].due_ns = now_ns;
+}
+
 int peer_session_introduce(struct peer_session *session, const struct introduction *introduction,
 			   uint64_t now_ns)
 {
@@ -112,6 +124,8 @@ int peer_session_introduce(struct peer_session *session, const struct introducti
 	if (result)
 		return result;
 	session->stats.repunches++;
+	/* the other peer may have asked for it since its own path is lost */
+	check_selected(session, now_ns);
 	if (session->ask_ns != SESSION_NEVER)
 		session->ask_ns = now_ns + session->ask_gap_ns;
 	return 0;
@@ -172,7 +186,7 @@ static uint64_t check_due_ns(const struct peer_session *session, unsigned int i)
 	const struct peer_session_remote *remote = &session->remote[i];
 	const struct session_checks *checks = &session->checks[i];
 
-	if (remote->reason == PEER_SESSION_REASON_SCOPE || session->state == PEER_SESSION_WAITING ||
+	if (session_is_barred(remote) || session->state == PEER_SESSION_WAITING ||
 	    session->state == PEER_SESSION_FAILED)
 		return SESSION_NEVER;
 	if (checks->urgent)
@@ -205,6 +219,7 @@ uint64_t peer_session_due_ns(const struct peer_session *session)
 	if (session->responses)
 		return 0;
 	due_ns = earlier(session->give_up_ns, session->ask_ns);
+	due_ns = earlier(due_ns, session_relay_due_ns(session));
 	if (session->start_ns != SESSION_NEVER)
 		due_ns = earlier(due_ns, session->start_ns);
 	due_ns = earlier(due_ns, lost_ns(session));
@@ -220,8 +235,7 @@ static void ask(struct peer_session *session, uint64_t now_ns)
 	session->ask_gap_ns = earlier(2 * session->ask_gap_ns, ASK_MAX_NS);
 }
 
-/* The path does not answer any more: the mapping of either side may be lost. */
-static void recover(struct peer_session *session, uint64_t now_ns)
+void session_recover(struct peer_session *session, uint64_t now_ns)
 {
 	session->events |= PEER_SESSION_WANTS_REFRESH;
 	if (session->give_up_ns == SESSION_NEVER)
@@ -265,6 +279,7 @@ void peer_session_timeout(struct peer_session *session, uint64_t now_ns)
 	}
 	if (session->ask_ns <= now_ns)
 		ask(session, now_ns);
+	session_relay_timeout(session, now_ns);
 	if (session->give_up_ns <= now_ns)
 		fail(session);
 }
@@ -311,7 +326,7 @@ static size_t send_check(struct peer_session *session, unsigned int i, uint8_t *
 			session_select(session, now_ns);
 		}
 		if (checks->tries == SESSION_TRIES_LOST && session->state == PEER_SESSION_UP)
-			recover(session, now_ns);
+			session_recover(session, now_ns);
 	} else if (checks->budget && !--checks->budget && !session->remote[i].answered) {
 		session->remote[i].reason = PEER_SESSION_REASON_SILENT;
 	}
@@ -397,10 +412,8 @@ void peer_session_set_interval(struct peer_session *session, uint64_t interval_n
 void peer_session_network_changed(struct peer_session *session, uint64_t now_ns)
 {
 	session_search(session, now_ns);
-	if (session->selected == SESSION_NONE)
-		return;
-	session->checks[session->selected].urgent = true;
-	session->checks[session->selected].due_ns = now_ns;
+	session_hasten_upgrade(session, now_ns);
+	check_selected(session, now_ns);
 }
 
 enum peer_session_state peer_session_state(const struct peer_session *session)

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* What a session does with the checks of the other peer, and the answers to its own. */
+#include "meet/peer/relay.h"
 #include "meet/peer/session.h"
 #include "meet/peer/session_state.h"
 
@@ -40,12 +41,12 @@ static void on_heard(struct peer_session *session, const struct stun_endpoint *f
 	int i = session_find_remote(session, from, keys);
 
 	if (i == SESSION_NONE)
-		i = session_add_peer_reflexive(session, from, keys);
+		i = session_add_remote(session, from, keys);
 	if (i == SESSION_NONE)
 		return;
 	checks = &session->checks[i];
 	session->remote[i].heard = true;
-	if (session->remote[i].reason == PEER_SESSION_REASON_SCOPE ||
+	if (session_is_barred(&session->remote[i]) ||
 	    (session->remote[i].answered && session->remote[i].full && !checks->tries) ||
 	    (checks->last_ns && now_ns - checks->last_ns < TRIGGER_NS && checks->last_full))
 		return;
@@ -146,7 +147,8 @@ bool peer_session_receive(struct peer_session *session, const struct stun_endpoi
 	bool taken;
 	int found;
 
-	if (session->state == PEER_SESSION_FAILED)
+	if (session->state == PEER_SESSION_FAILED ||
+	    (session->options.relay == PEER_SESSION_RELAY_ONLY && !relay_is_endpoint(from)))
 		return false;
 	found = session_keys_of(session, message);
 	if (found != SESSION_NONE) {

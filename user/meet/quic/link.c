@@ -3,6 +3,7 @@
 
 #include "base/addr.h"
 #include "base/log.h"
+#include "meet/peer/relay.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -29,6 +30,18 @@ static unsigned int index_of(const struct connection *connection)
 	return connection == &connection->link->connection[1];
 }
 
+/* Sends along a path: to an address, or through the relay. */
+static void send_along(struct runtime *runtime, const struct stun_endpoint *to, const void *data,
+		       size_t length, size_t size)
+{
+	if (relay_is_endpoint(to))
+		peer_socket_send_channel(&runtime->socket,
+					 peer_client_server_at(runtime->client, relay_server(to)),
+					 relay_channel(to), data, length, size);
+	else
+		peer_socket_send(&runtime->socket, to, data, length, size);
+}
+
 /* --- what QUIC calls */
 
 static void on_send(void *arg, const void *packets, size_t length, size_t size)
@@ -38,7 +51,7 @@ static void on_send(void *arg, const void *packets, size_t length, size_t size)
 
 	if (!path)
 		return;
-	peer_socket_send(&link->runtime->socket, &path->at, packets, length, size);
+	send_along(link->runtime, &path->at, packets, length, size);
 	peer_session_sent(link->session, runtime_now_ns());
 }
 
@@ -154,12 +167,49 @@ void link_packet(struct link *link, const uint8_t *id, bool first, const uint8_t
 		link->silent_ns = 0;
 }
 
+/* --- the relay */
+
+/* Lets the bindings end that the link does not use. They do within a minute. */
+static void release_relays(struct link *link, uint64_t now_ns)
+{
+	const struct peer_session_remote *remote;
+	unsigned int i, count;
+
+	remote = peer_session_remotes(link->session, &count);
+	for (i = 0; i < count; i++)
+		if (remote[i].kind == PEER_SESSION_REMOTE_RELAYED && !remote[i].selected)
+			peer_client_hold_relay(link->runtime->client, &remote[i].at, false, now_ns);
+}
+
+/* Keeps the binding that is used, and no other one if there is a path. */
+static void hold_relay(struct link *link, uint64_t now_ns)
+{
+	const struct peer_session_remote *path = peer_session_path(link->session);
+
+	link->relayed = path && path->kind == PEER_SESSION_REMOTE_RELAYED;
+	if (link->relayed)
+		peer_client_hold_relay(link->runtime->client, &path->at, true, now_ns);
+	if (path)
+		release_relays(link, now_ns);
+}
+
+bool link_relay(struct link *link, const uint8_t id[SLUICE_RENDEZVOUS_SESSION_ID_SIZE],
+		const struct stun_endpoint *at, bool bound, uint64_t now_ns)
+{
+	if (!bound)
+		peer_session_lose_relay(link->session, at, now_ns);
+	else if (!peer_session_set_relay(link->session, id, at, now_ns))
+		return false;
+	hold_relay(link, now_ns);
+	return bound;
+}
+
 /* --- life */
 
 int link_new(struct link **link, struct runtime *runtime, const struct introduction *introduction,
 	     unsigned int slot, uint64_t now_ns)
 {
-	struct peer_session_options options = { .random = on_random };
+	struct peer_session_options options = { .random = on_random, .relay = runtime->relay };
 	struct link *created = calloc(1, sizeof(*created));
 	int result;
 
@@ -182,6 +232,11 @@ int link_new(struct link **link, struct runtime *runtime, const struct introduct
 
 void link_free(struct link *link, uint64_t now_ns)
 {
+	const struct peer_session_remote *path = peer_session_path(link->session);
+
+	release_relays(link, now_ns);
+	if (path && path->kind == PEER_SESSION_REMOTE_RELAYED)
+		peer_client_hold_relay(link->runtime->client, &path->at, false, now_ns);
 	connection_close(&link->connection[0], now_ns);
 	connection_close(&link->connection[1], now_ns);
 	peer_session_free(link->session);
@@ -190,6 +245,7 @@ void link_free(struct link *link, uint64_t now_ns)
 
 void link_introduce(struct link *link, const struct introduction *introduction, uint64_t now_ns)
 {
+	release_relays(link, now_ns);
 	peer_session_introduce(link->session, introduction, now_ns);
 }
 
@@ -209,8 +265,9 @@ static void log_path(const struct link *link)
 	log_begin(&line, LOG_LEVEL_INFO, path ? "path" : "path lost");
 	log_field(&line, "peer", "%s", link->name);
 	if (path) {
-		log_field(&line, "address", "%s",
-			  addr_format_port(&path->at.addr, path->at.port_be, text));
+		if (path->kind != PEER_SESSION_REMOTE_RELAYED)
+			log_field(&line, "address", "%s",
+				  addr_format_port(&path->at.addr, path->at.port_be, text));
 		log_field(&line, "kind", "%s", peer_session_remote_kinds[path->kind]);
 		log_field(&line, "rtt_ms", "%.1f", (double)path->rtt_ns / 1e6);
 	}
@@ -222,6 +279,7 @@ static void on_path(struct link *link, uint64_t now_ns)
 	struct connection *connection = &link->connection[link->active];
 
 	log_path(link);
+	hold_relay(link, now_ns);
 	if (!peer_session_path(link->session) || !connection->quic)
 		return;
 	quic_path_changed(connection->quic, now_ns);
@@ -241,14 +299,15 @@ static void describe_failure(struct link *link)
 	for (i = 0; i < count; i++) {
 		log_begin(&line, LOG_LEVEL_INFO, "candidate failed");
 		log_field(&line, "peer", "%s", link->name);
-		log_field(&line, "address", "%s",
-			  addr_format_port(&remote[i].at.addr, remote[i].at.port_be, text));
+		if (remote[i].kind != PEER_SESSION_REMOTE_RELAYED)
+			log_field(&line, "address", "%s",
+				  addr_format_port(&remote[i].at.addr, remote[i].at.port_be, text));
 		log_field(&line, "kind", "%s", peer_session_remote_kinds[remote[i].kind]);
 		log_field(&line, "reason", "%s", peer_session_reasons[remote[i].reason]);
 		log_end(&line);
 	}
 	link_over(link, link->reported ? "the path is lost, and no other one was found"
-				       : "no direct path was found");
+				       : "no path was found");
 }
 
 static void session_update(struct link *link, uint64_t now_ns)
@@ -268,13 +327,16 @@ static void session_update(struct link *link, uint64_t now_ns)
 		peer_client_refresh(runtime->client, now_ns);
 	if (events & PEER_SESSION_WANTS_INTRODUCTION)
 		peer_client_connect(runtime->client, link->name, now_ns);
+	if (events & PEER_SESSION_WANTS_RELAY)
+		peer_client_relay(runtime->client, peer_session_introduction(link->session),
+				  now_ns);
 	if (events & PEER_SESSION_ENDED) {
 		describe_failure(link);
 		peer_client_report(runtime->client, peer_session_introduction(link->session),
 				   SLUICE_RENDEZVOUS_FAILED, now_ns);
 	}
 	while ((size = peer_session_send(link->session, buffer, &to, now_ns)))
-		peer_socket_send(&runtime->socket, &to, buffer, size, size);
+		send_along(runtime, &to, buffer, size, size);
 }
 
 /* The handshake of the active connection is over: the other peer is the one that it claims to be.
@@ -288,7 +350,9 @@ static void became_ready(struct link *link, uint64_t now_ns)
 	connection_close(&link->connection[!link->active], now_ns);
 	if (!link->reported)
 		peer_client_report(runtime->client, peer_session_introduction(link->session),
-				   SLUICE_RENDEZVOUS_DIRECT_UDP, now_ns);
+				   link->relayed ? SLUICE_RENDEZVOUS_RELAYED
+						 : SLUICE_RENDEZVOUS_DIRECT_UDP,
+				   now_ns);
 	link->reported = true;
 	runtime->ready(runtime->arg, link);
 }

@@ -29,6 +29,7 @@ struct link {
 	unsigned int active; /* index of the connection that is used */
 	bool ready;	     /* it is */
 	bool reported;	     /* the outcome, to the server */
+	bool relayed;	     /* the path is a channel of the relay */
 	uint64_t silent_ns; /* when the connection is given up unless something arrives; 0: never */
 	char end[192];	    /* why it is over; empty: it is not */
 };
@@ -38,6 +39,13 @@ int link_new(struct link **link, struct runtime *runtime, const struct introduct
 	     unsigned int slot, uint64_t now_ns);
 void link_free(struct link *link, uint64_t now_ns);
 void link_introduce(struct link *link, const struct introduction *introduction, uint64_t now_ns);
+
+/*
+ * A channel of the relay was bound, or has ended. Returns true if it was bound for an introduction
+ * of this link.
+ */
+bool link_relay(struct link *link, const uint8_t id[SLUICE_RENDEZVOUS_SESSION_ID_SIZE],
+		const struct stun_endpoint *at, bool bound, uint64_t now_ns);
 
 /* Takes a QUIC packet from an address that the session knows. */
 void link_packet(struct link *link, const uint8_t *id, bool first, const uint8_t *packet,

@@ -165,8 +165,12 @@ static void set_candidates(struct node *node)
 {
 	struct candidate candidates[CANDIDATES_MAX];
 	struct err err = { 0 };
-	int count = gather_host(candidates, NULL, peer_socket_port(&node->runtime.socket),
-				node->runtime.socket.ip6, &err);
+	int count = 0;
+
+	/* no other peer sends to them */
+	if (!node->identity->relay_only)
+		count = gather_host(candidates, NULL, peer_socket_port(&node->runtime.socket),
+				    node->runtime.socket.ip6, &err);
 
 	if (count < 0)
 		log_err(&err);
@@ -211,6 +215,25 @@ static void introduced(struct node *node, const struct introduction *introductio
 	node->by_slot[slot] = link;
 }
 
+/* A channel of the relay belongs to the link with that introduction, or to one that has ended. */
+static void on_relay(struct node *node, const struct peer_client_event *event)
+{
+	struct log_line line;
+	struct link *link;
+
+	if (event->kind == PEER_CLIENT_RELAY_ENDED) {
+		log_begin(&line, LOG_LEVEL_DEBUG, "relay ended");
+		log_field(&line, "server", "%s", server_name(node, event->server));
+		log_field(&line, "reason", "%s", peer_client_code_text(event->code));
+		log_end(&line);
+	}
+	for (link = node->links; link; link = link->next)
+		if (link_relay(link, event->session_id, &event->relay,
+			       event->kind == PEER_CLIENT_RELAYED, runtime_now_ns()))
+			return;
+	peer_client_hold_relay(node->runtime.client, &event->relay, false, runtime_now_ns());
+}
+
 static void on_event(struct node *node, const struct peer_client_event *event)
 {
 	char text[ADDR_TEXT_MAX];
@@ -246,6 +269,10 @@ static void on_event(struct node *node, const struct peer_client_event *event)
 	case PEER_CLIENT_CONNECT_FAILED:
 		if (node->hooks.connect_failed)
 			node->hooks.connect_failed(node->runtime.arg, event->code);
+		break;
+	case PEER_CLIENT_RELAYED:
+	case PEER_CLIENT_RELAY_ENDED:
+		on_relay(node, event);
 		break;
 	case PEER_CLIENT_UNREGISTERED:
 		break;
@@ -319,62 +346,6 @@ void node_update(void *arg)
 	arm(node);
 }
 
-/* --- datagrams */
-
-static void on_quic(struct node *node, const struct stun_endpoint *from, const uint8_t *packet,
-		    size_t length)
-{
-	const uint8_t *id;
-	struct link *link;
-	bool first;
-
-	id = quic_destination(packet, length, &first);
-	if (!id)
-		return;
-	if (first)
-		for (link = node->links; link; link = link->next)
-			if (!memcmp(peer_session_introduction(link->session)->id, id,
-				    QUIC_ID_SIZE)) {
-				if (peer_session_knows(link->session, from))
-					link_packet(link, id, true, packet, length,
-						    runtime_now_ns());
-				return;
-			}
-	link = quic_slot(id) / 2 < NODE_LINKS_MAX ? node->by_slot[quic_slot(id) / 2] : NULL;
-	if (link && peer_session_knows(link->session, from))
-		link_packet(link, id, false, packet, length, runtime_now_ns());
-}
-
-/* RFC 9443: the first byte distinguishes them. */
-static void on_datagram(void *arg, const struct stun_endpoint *from, const uint8_t *data,
-			size_t length)
-{
-	struct node *node = arg;
-	struct stun_message message;
-	struct link *link;
-
-	if (data[0] >= 64) {
-		on_quic(node, from, data, length);
-		return;
-	}
-	if (stun_parse(data, length, &message) ||
-	    peer_client_receive(node->runtime.client, from, &message, runtime_now_ns()))
-		return;
-	for (link = node->links; link; link = link->next)
-		if (peer_session_owns(link->session, &message)) {
-			peer_session_receive(link->session, from, &message, runtime_now_ns());
-			return;
-		}
-}
-
-static void on_readable(void *arg)
-{
-	struct node *node = arg;
-
-	peer_socket_read(&node->runtime.socket, on_datagram, node);
-	node_update(node);
-}
-
 /* --- the network of this host */
 
 static void on_network(void *arg)
@@ -429,6 +400,9 @@ int node_open(struct node *node, struct err *err)
 	raise_files();
 	node->runtime.socket.fd = node->watched_fd = -1;
 	node->runtime.update = node_update;
+	node->runtime.relay = node->identity->relay_only    ? PEER_SESSION_RELAY_ONLY
+			      : node->identity->direct_only ? PEER_SESSION_RELAY_NEVER
+							    : PEER_SESSION_RELAY_LAST;
 	node->runtime.update_arg = node;
 	result = read_secret(node, err);
 	if (!result)
@@ -443,7 +417,8 @@ int node_open(struct node *node, struct err *err)
 	if (!result)
 		result = quic_endpoint_new(&node->runtime.endpoint);
 	if (!result)
-		result = loop_read(node->runtime.loop, node->runtime.socket.fd, on_readable, node);
+		result = loop_read(node->runtime.loop, node->runtime.socket.fd, node_readable,
+				   node);
 	if (!result)
 		node->timer = loop_timer(node->runtime.loop, false, node_update, node);
 	if (!result && !node->timer)

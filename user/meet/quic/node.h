@@ -41,4 +41,7 @@ void node_close(struct node *node);
 /* Sends what is queued, and does what is due. Call it after anything that queues. */
 void node_update(void *node);
 
+/* node_datagram.c: the socket has datagrams. */
+void node_readable(void *node);
+
 #endif

@@ -8,6 +8,7 @@
 #include "meet/key.h"
 #include "meet/peer/client.h"
 #include "meet/peer/service.h"
+#include "meet/peer/session_view.h"
 #include "meet/quic/quic.h"
 #include "meet/quic/socket.h"
 
@@ -19,6 +20,7 @@ struct runtime {
 	struct quic_endpoint *endpoint;
 	struct peer_client *client;
 	uint8_t secret[KEY_SIZE]; /* own private key */
+	enum peer_session_relay relay;
 	/* What this peer exposes. */
 	const struct service *services;
 	unsigned int service_count;
