@@ -21,13 +21,7 @@ relays()
 	json "d['relays']['count']" sluice -j rendezvous show
 }
 
-say "without the relay there is no path"
-identity carol
-want_status 1 in_ns in1 "$SLUICE" peer connect "${IDENTITY[@]}" --peer-key "bob=$(public bob)" \
-	--to bob --stdio --direct-only
-want_text "no path was found"
-
-say "with it there is one"
+say "they are connected"
 peer_connect in1 alice --peer-key "bob=$(public bob)" --to bob --listen tcp:127.0.0.1:7000
 alice=$SPAWNED
 wait_log "$TEST_TMP/alice.log" 'msg="connected" peer=bob'
@@ -36,6 +30,12 @@ wait_log "$TEST_TMP/bob.log" 'kind=relayed'
 want_equal "$(relays)" 1
 want_status 0 sluice rendezvous show
 want_text "relays       1 of at most 1000"
+
+say "--direct-only finds no path"
+identity carol
+want_status 1 in_ns in1 "$SLUICE" peer connect "${IDENTITY[@]}" --peer-key "bob=$(public bob)" \
+	--to bob --stdio --direct-only
+want_text "no path was found"
 
 say "a NAT becomes another kind in the midst of a transfer"
 cat >"$TEST_TMP/transfer.py" <<'PYTHON'
