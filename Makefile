@@ -169,20 +169,20 @@ units: $(unit)
 # Builds on all CPUs, unless make was given -j.
 parallel = $(if $(filter -j% --jobserver%,$(MAKEFLAGS)),,-j$(shell nproc))
 
-# All tests; without root only the units, with a note. The longest ones start first.
-long     := $(addprefix tests/net/,wire daemon steer)
-net      := $(long) $(filter-out $(long) tests/net/lib,$(wildcard tests/net/*))
+# All tests; without root only the units, with a note.
+net      := $(filter-out tests/net/lib,$(wildcard tests/net/*))
 
 tested: all $(unit) $(replay) $(prog) $(servers)
-# CHECK: options of tests/run, such as CHECK='--shuffle --slowest 20'
+# CHECK: options of tests/run, such as CHECK='--shuffle --slowest 20', or --long for all tests
 check: setup-test
 	$(Q)$(MAKE) $(parallel) --no-print-directory tested
 	$(Q)tools/own-root tests/run $(CHECK) $(prog) $(net) $(unit) $(replay)
 
-# Tests that take longer than a minute, or need more packages than `make check`.
+# Tests that take longer than a minute, need more packages than `make check`, or take long for it.
+takes_long = $(shell grep -l '^. takes long: ' $(addsuffix /*.sh,$(net)))
 nightly: setup-nightly
 	$(Q)$(MAKE) $(parallel) --no-print-directory tested $(fuzz) image $(BUILD)/tests/pairs
-	$(Q)tools/own-root tests/run --timeout 1800 $(CHECK) tests/nightly
+	$(Q)tools/own-root tests/run --timeout 1800 $(CHECK) tests/nightly $(takes_long)
 
 demo: setup-demo
 	$(Q)$(MAKE) --no-print-directory all

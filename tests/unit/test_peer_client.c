@@ -878,6 +878,61 @@ static void test_weak_server_key(void **state)
 
 #define TEST(name) cmocka_unit_test_setup_teardown(test_##name, setup, teardown)
 
+/* Answers the connect request that is under way in place of the server. */
+static void forge_introduction(const uint8_t key[KEY_SIZE], const uint8_t ephemeral[KEY_SIZE])
+{
+	const struct candidate candidate = { .at = net.node[1].at, CANDIDATE_HOST, CANDIDATE_UDP };
+	uint8_t buffer[PEER_CLIENT_DATAGRAM_SIZE], id[SLUICE_RENDEZVOUS_SESSION_ID_SIZE] = { 1 };
+	uint8_t derived[KEY_SIZE];
+	struct stun_message request;
+	struct stun_builder builder;
+
+	assert_int_equal(net.queued, 1);
+	assert_int_equal(stun_parse(net.queue[0].data, net.queue[0].length, &request), 0);
+	assert_int_equal(request.method, SLUICE_RENDEZVOUS_CONNECT);
+	stun_begin(&builder, buffer, sizeof(buffer), SLUICE_RENDEZVOUS_CONNECT, SLUICE_STUN_SUCCESS,
+		   stun_id(&request));
+	stun_put(&builder, SLUICE_RENDEZVOUS_SESSION_ID, id, sizeof(id));
+	stun_put(&builder, SLUICE_RENDEZVOUS_PEER_NAME, "bob", 3);
+	stun_put(&builder, SLUICE_RENDEZVOUS_PEER_KEY, key, KEY_SIZE);
+	stun_put(&builder, SLUICE_RENDEZVOUS_EPHEMERAL_KEY, ephemeral, KEY_SIZE);
+	stun_put_u32(&builder, SLUICE_RENDEZVOUS_START_DELAY, 0);
+	candidate_put(&builder, &candidate, NULL);
+	assert_int_equal(key_derive(derived, net.server_secret[0], net.node[0].public), 0);
+	stun_put_sha256(&builder, derived, KEY_SIZE);
+	net.queued = 0;
+	enqueue(false, 0, 0, buffer, stun_end(&builder));
+	run(SECOND_NS);
+}
+
+/*
+ * A server, or the other peer, sends a key with which no session is possible. The caller must learn
+ * that, and not wait for a session.
+ */
+static void test_impossible_keys(void **state)
+{
+	static const uint8_t zero[KEY_SIZE];
+	struct node *alice = &net.node[0], *bob = &net.node[1];
+
+	start_client(0, 1);
+	run(SECOND_NS);
+	/* the forged message is otherwise right */
+	connect_to("bob");
+	forge_introduction(bob->public, bob->public);
+	assert_int_equal(alice->count[PEER_CLIENT_INTRODUCED], 1);
+	alice->count[PEER_CLIENT_INTRODUCED] = 0;
+
+	connect_to("bob");
+	forge_introduction(bob->public, zero);
+	want_failure(PEER_CLIENT_CODE_MALFORMED);
+
+	alice->count[PEER_CLIENT_CONNECT_FAILED] = 0;
+	memcpy(bob->public, alice->public, KEY_SIZE);
+	connect_to("bob");
+	forge_introduction(alice->public, alice->public);
+	want_failure(PEER_CLIENT_CODE_MALFORMED);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -908,6 +963,7 @@ int main(void)
 		TEST(relay_restarted_server),
 		TEST(relay_silent_server),
 		TEST(relay_limit),
+		TEST(impossible_keys),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -451,6 +451,34 @@ static void keep_check(void)
 	sim_run(SECOND_NS);
 }
 
+/* A check that the peer has not seen: its window would refuse a known one. */
+static void keep_unseen_check(void)
+{
+	sim.tap = keep_last;
+	last_length = 0;
+	sim.loss = 1000;
+	while (!last_length || (last_data[0] | last_data[1]) != 1)
+		sim_run(SECOND_NS);
+	sim.tap = NULL;
+}
+
+/* An authentic check whose source is forged: neither an answer nor a check goes there. */
+static void test_forged_source(void **state)
+{
+	static const char *const forged[] = { "169.254.169.254:4000", "127.0.0.1:4000",
+					      "198.51.100.77:53", "[::1]:4000", "[fe80::1]:4000" };
+	unsigned int i;
+
+	keep_unseen_check();
+	victims = 0;
+	sim.tap = count_victims;
+	for (i = 0; i < sizeof(forged) / sizeof(*forged); i++)
+		assert_false(hand_over(1, forged[i], last_data, last_length));
+	sim_flush(1);
+	sim_run(20 * SECOND_NS);
+	assert_int_equal(victims, 0);
+}
+
 /* A check that was answered once is not answered again, wherever it comes from. */
 static void test_replay(void **state)
 {
@@ -483,13 +511,7 @@ static void test_forged(void **state)
 	uint64_t sent;
 	size_t i;
 
-	/* a check that the peer has not seen: its window would refuse a known one */
-	sim.tap = keep_last;
-	last_length = 0;
-	sim.loss = 1000;
-	while (!last_length || (last_data[0] | last_data[1]) != 1)
-		sim_run(SECOND_NS);
-	sim.tap = NULL;
+	keep_unseen_check();
 	sent = sim.host[1].sent;
 	peer_session_remotes(sim.host[1].session, &before);
 	for (i = 0; i < last_length * 8; i++) {
@@ -577,6 +599,7 @@ int main(void)
 		TEST(black_hole),
 		TEST(clocks),
 		TEST(victims),
+		TEST(forged_source),
 		TEST(replay),
 		TEST(reflected),
 		TEST(forged),

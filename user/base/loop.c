@@ -150,7 +150,7 @@ static void watch_remove(struct loop *loop, const struct watch *watch)
 
 void loop_watch_free(struct loop *loop, struct loop_watch *watch)
 {
-	watch_remove(loop, &watch->watch);
+	watch_remove(loop, watch ? &watch->watch : NULL);
 }
 
 static void on_signal(evutil_socket_t fd, short what, void *arg)
@@ -207,7 +207,7 @@ void loop_timer_stop(struct loop_timer *timer)
 
 void loop_timer_free(struct loop *loop, struct loop_timer *timer)
 {
-	watch_remove(loop, &timer->watch);
+	watch_remove(loop, timer ? &timer->watch : NULL);
 }
 
 bool loop_timer_runs(const struct loop_timer *timer)

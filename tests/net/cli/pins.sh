@@ -8,6 +8,8 @@
 # pin; with EACH=yes, every pin is removed for an unload or a cleanup as well (tests/nightly/pins.sh).
 #
 #   container ── docker0 172.17.0.1 [host: workers on [::]:56789] eth0 172.16.13.13
+#
+# takes long: every object is loaded again for each kind of pin
 . "$(dirname "${BASH_SOURCE[0]}")/../lib/lib.sh"
 . "$ROOT/tests/net/lib/cpu.sh"
 

@@ -6,6 +6,8 @@
 # finding.
 #
 #   [host: 0.0.0.0:56789, 800 addresses; two loops that change entries and addresses]
+#
+# takes long: thousands of entries come and go
 . "$(dirname "$0")/../lib/lib.sh"
 
 entries()

@@ -4,6 +4,8 @@
 # Among a hundred thousand entries, audit and repair find and delete exactly the few bad ones.
 #
 #   [host: 0.0.0.0:56789; entries made by hand, not by packets]
+#
+# takes long: a hundred thousand entries
 . "$(dirname "$0")/../lib/lib.sh"
 
 # entries N CLIENT-NETWORK PORT DESTINATION: prints N entries from N clients, for conntrack -R

@@ -6,6 +6,8 @@
 # does not touch an object that a command has loaded, but logs the damage.
 #
 #   container ── docker0 172.17.0.1 [host: workers on [::]:56789] eth0 172.16.13.13
+#
+# takes long: every pin of every object is removed
 . "$(dirname "$0")/../lib/lib.sh"
 . "$(dirname "$0")/../lib/daemon.sh"
 . "$(dirname "$0")/../lib/cpu.sh"

@@ -8,6 +8,8 @@
 # often.
 #
 #   container ── docker0 172.17.0.1 [host: workers on [::]:56789] eth0 172.16.13.13
+#
+# takes long: reloads of every section and mode
 . "$(dirname "${BASH_SOURCE[0]}")/../lib/lib.sh"
 . "$ROOT/tests/net/lib/daemon.sh"
 . "$ROOT/tests/net/lib/cpu.sh"

@@ -43,6 +43,8 @@ refused 2 "--direct-only and --relay-only exclude each other" connect "${given[@
 refused 2 "instead of the wildcard" connect "${given[@]}" --to b --listen udp:0.0.0.0:1
 refused 1 "$TEST_TMP/absent: No such file" run "${given[@]}" --known-peers "$TEST_TMP/absent" \
 	--expose tcp:127.0.0.1:1
+refused 1 "$TEST_TMP: cannot read the peers: Is a directory" run "${given[@]}" \
+	--known-peers "$TEST_TMP" --expose tcp:127.0.0.1:1
 chmod 644 "$TEST_TMP/key"
 refused 4 "other users can read this private key" run "${given[@]}" --expose tcp:127.0.0.1:1
 

@@ -6,6 +6,8 @@
 # request. Meanwhile, replies may be left alone.
 #
 #   container ── docker0 172.17.0.1 [host: [::]:56789] eth0 172.16.13.13, 172.16.13.14
+#
+# takes long: a load is killed at every step
 . "$(dirname "$0")/../lib/lib.sh"
 
 OTHER4=172.16.13.14

@@ -8,6 +8,8 @@
 #
 #   host: flows ── lo ── two workers; then two of a new generation
 #          50,000 sources, 1, 2 and 5 datagrams each ─┘
+#
+# takes long: floods of 50,000 sources
 . "$(dirname "$0")/../lib/lib.sh"
 . "$(dirname "$0")/../lib/steer.sh"
 

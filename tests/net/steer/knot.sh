@@ -5,6 +5,8 @@
 # Each instance has its own directory, since a running instance locks its databases.
 #
 #   host: dnsperf, 20 clients ── lo ── knotd, old ▸ knotd, new ▸ …
+#
+# takes long: restarts under queries
 . "$(dirname "$0")/../lib/lib.sh"
 . "$(dirname "$0")/../lib/steer.sh"
 . "$(dirname "$0")/../lib/dns.sh"

@@ -6,6 +6,8 @@
 # unbound in unbound.sh. The drain also accepts the process ids that 'steer show' prints.
 #
 #   host: dnsperf, 20 clients ── lo ── nsd, old ▸ nsd, new ▸ …
+#
+# takes long: restarts under queries
 . "$(dirname "$0")/../lib/lib.sh"
 . "$(dirname "$0")/../lib/steer.sh"
 . "$(dirname "$0")/../lib/dns.sh"

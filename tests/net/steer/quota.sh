@@ -7,6 +7,8 @@
 #   host: a server with sockets on ports 47300 to 47419      lan: one on port 47300
 #
 # No other test uses these ports: `--netns all` steers the servers of all namespaces of the machine.
+#
+# takes long: groups of 120 sockets in several namespaces
 . "$(dirname "$0")/../lib/lib.sh"
 . "$(dirname "$0")/../lib/steer.sh"
 

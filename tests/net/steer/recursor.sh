@@ -5,6 +5,8 @@
 # in unbound.sh.
 #
 #   host: dnsperf, 20 clients ── lo ── pdns_recursor, old ▸ pdns_recursor, new ▸ …
+#
+# takes long: restarts under queries
 . "$(dirname "$0")/../lib/lib.sh"
 . "$(dirname "$0")/../lib/steer.sh"
 . "$(dirname "$0")/../lib/dns.sh"

@@ -7,6 +7,8 @@
 # sockets while it ends.
 #
 #   host: dnsperf, 20 clients ── lo ── unbound, old ▸ unbound, new ▸ …
+#
+# takes long: restarts under queries
 . "$(dirname "$0")/../lib/lib.sh"
 . "$(dirname "$0")/../lib/steer.sh"
 . "$(dirname "$0")/../lib/dns.sh"

@@ -6,6 +6,8 @@
 # tests/nightly/crash-wire.sh).
 #
 #   container ═ docker0 172.17.0.1 [host: 0.0.0.0:56789] eth0 172.16.13.13
+#
+# takes long: loads are killed at many moments
 . "$(dirname "$0")/../lib/lib.sh"
 . "$(dirname "$0")/../lib/wire.sh"
 

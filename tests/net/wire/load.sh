@@ -7,6 +7,8 @@
 # of loads under traffic (1; 10 in tests/nightly/wire-load.sh).
 #
 #   container, container2 ═ docker0 172.17.0.1 [host: 0.0.0.0:56789] eth0 172.16.13.13 ── lan
+#
+# takes long: loads under traffic, and killed ones
 . "$(dirname "$0")/../lib/lib.sh"
 . "$(dirname "$0")/../lib/wire.sh"
 

@@ -7,6 +7,8 @@
 # if the client also uses the address that the kernel replies from.
 #
 #   container ── docker0 172.17.0.1 [host: A, B, C] or s0 ── 10.8.0.5 [behind: A, B, C]
+#
+# takes long: many kinds of servers, each with one to three addresses
 . "$(dirname "$0")/../lib/lib.sh"
 . "$(dirname "$0")/../lib/wire.sh"
 

@@ -7,6 +7,8 @@
 # sluice.
 #
 #   container ── docker0 172.17.0.1 [host] eth0 172.16.13.13, or s0 ── 10.8.0.5 [behind] 10.20.0.5
+#
+# takes long: every kind of server replaces every other
 . "$(dirname "$0")/../lib/lib.sh"
 . "$(dirname "$0")/../lib/wire.sh"
 

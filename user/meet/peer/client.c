@@ -22,6 +22,7 @@ int peer_client_new(struct peer_client **client, const struct peer_client_option
 	if (!fresh)
 		return -ENOMEM;
 	strncpy(fresh->name, options->name, sizeof(fresh->name) - 1);
+	key_public(fresh->key, options->secret);
 	fresh->random = options->random;
 	fresh->admit = options->admit;
 	fresh->arg = options->arg;

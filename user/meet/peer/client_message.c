@@ -212,8 +212,8 @@ static void read_candidates(const struct stun_message *message, struct introduct
 			introduction->candidates++;
 }
 
-bool client_read_introduction(const struct stun_message *message, struct introduction *introduction,
-			      uint64_t now_ns)
+bool client_read_introduction(const struct peer_client *client, const struct stun_message *message,
+			      struct introduction *introduction, uint64_t now_ns)
 {
 	const uint8_t *name;
 	size_t length;
@@ -232,6 +232,10 @@ bool client_read_introduction(const struct stun_message *message, struct introdu
 	introduction->name[length] = '\0';
 	introduction->start_ns = now_ns +
 				 (delay_ms < START_DELAY_MAX ? delay_ms : START_DELAY_MAX) * MS_NS;
+	/* with such keys there is no session, see peer_secret_derive() */
+	if (key_is_weak(introduction->peer_key) || key_is_weak(introduction->peer_ephemeral) ||
+	    !memcmp(introduction->peer_key, client->key, KEY_SIZE))
+		return false;
 	introduction->candidates = 0;
 	read_candidates(message, introduction);
 	return introduction->candidates > 0;

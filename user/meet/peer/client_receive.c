@@ -29,7 +29,7 @@ static void on_connected(struct peer_client *client, struct client_connect *conn
 					     .mapped = client->server[connect->server].mapped };
 	struct peer_client_event *event;
 
-	if (!client_read_introduction(message, &introduction, now_ns) ||
+	if (!client_read_introduction(client, message, &introduction, now_ns) ||
 	    strcmp(introduction.name, connect->name)) {
 		client_refuse_connect(client, connect, PEER_CLIENT_CODE_MALFORMED, now_ns);
 		return;
@@ -73,7 +73,7 @@ static void on_introduced(struct peer_client *client, unsigned int server,
 	struct peer_client_event *event;
 	struct client_answer *answer;
 
-	if (!client_read_introduction(message, &introduction, now_ns) ||
+	if (!client_read_introduction(client, message, &introduction, now_ns) ||
 	    memcmp(introduction.id, stun_id(message), SLUICE_STUN_ID_SIZE))
 		return;
 	answer = find_answer(client, server, introduction.id);

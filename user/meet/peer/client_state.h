@@ -80,7 +80,7 @@ struct client_answer {
 
 struct peer_client {
 	char name[PEER_NAME_MAX + 1];
-	uint8_t secret[KEY_SIZE];
+	uint8_t key[KEY_SIZE]; /* own, public */
 	peer_client_random_fn random;
 	peer_client_admit_fn admit;
 	void *arg;
@@ -171,8 +171,8 @@ size_t client_put_answer(const struct client_server *server, const struct client
 
 /* Read and check one authentic message. Return false if it makes no sense. */
 bool client_read_registered(const struct stun_message *message, struct client_server *server);
-bool client_read_introduction(const struct stun_message *message, struct introduction *introduction,
-			      uint64_t now_ns);
+bool client_read_introduction(const struct peer_client *client, const struct stun_message *message,
+			      struct introduction *introduction, uint64_t now_ns);
 /* Is this the proof of the refresh @request? */
 bool client_check_refreshed(const struct stun_message *message, const struct client_server *server,
 			    const struct client_request *request);

@@ -57,10 +57,17 @@ static void on_heard(struct peer_session *session, const struct stun_endpoint *f
 	checks->urgent = take_trigger(session, now_ns);
 }
 
+/* Only the caller makes addresses that stand for a channel of the relay. */
+static bool is_possible(const struct stun_endpoint *from)
+{
+	return relay_is_endpoint(from) || session_is_possible(from);
+}
+
 static bool on_check(struct peer_session *session, const struct stun_endpoint *from,
 		     const struct stun_message *message, unsigned int keys, uint64_t now_ns)
 {
-	if (!session_accept_check(&session->keys[keys], message)) {
+	/* a peer may forge the source of its checks, for the answers to go there */
+	if (!is_possible(from) || !session_accept_check(&session->keys[keys], message)) {
 		session->stats.rejected++;
 		return false;
 	}
@@ -123,7 +130,8 @@ static bool on_response(struct peer_session *session, const struct stun_endpoint
 {
 	struct session_checks *checks = &session->checks[i];
 
-	if (stun_check_sha256(message, session->keys[checks->keys].secret.own_checks,
+	if (!is_possible(from) ||
+	    stun_check_sha256(message, session->keys[checks->keys].secret.own_checks,
 			      PEER_SECRET_SIZE)) {
 		session->stats.rejected++;
 		return false;

@@ -7,7 +7,7 @@
 #include <arpa/inet.h>
 #include <string.h>
 
-/* Candidates below are not checked: they are services of others, hyperdht #296. */
+/* Ports below are services of others, hyperdht #296. */
 #define PORT_MIN 1024
 /* Checks of an address in one search, by the gaps of session.c for ten seconds. */
 #define BUDGET 24
@@ -19,6 +19,11 @@ const char *const peer_session_reasons[] = { "none", "scope",	 "silent", "too-bi
 const char *const peer_session_remote_kinds[] = { "none",   "host",	      "server-reflexive",
 						  "mapped", "peer-reflexive", "relayed",
 						  NULL };
+
+bool session_is_possible(const struct stun_endpoint *at)
+{
+	return scope_of(&at->addr) != SCOPE_NONE && ntohs(at->port_be) >= PORT_MIN;
+}
 
 int session_find_remote(const struct peer_session *session, const struct stun_endpoint *at,
 			unsigned int keys)
@@ -131,8 +136,7 @@ void session_take_candidates(struct peer_session *session, unsigned int keys)
 				continue;
 			set_remote(session, session->remotes, &candidate->at, candidate->kind,
 				   keys);
-			if (scope_of(&candidate->at.addr) == SCOPE_NONE ||
-			    ntohs(candidate->at.port_be) < PORT_MIN)
+			if (!session_is_possible(&candidate->at))
 				session->remote[session->remotes].reason =
 					PEER_SESSION_REASON_SCOPE;
 			else if (session->options.relay == PEER_SESSION_RELAY_ONLY)

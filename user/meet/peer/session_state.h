@@ -112,6 +112,8 @@ void session_queue_response(struct peer_session *session, const struct stun_endp
 
 /* --- session_remote.c: the addresses of the other peer */
 
+/* May a peer have this address? Not if it is a special one, or a port of services. */
+bool session_is_possible(const struct stun_endpoint *at);
 /* Takes the candidates of an introduction; of earlier addresses only the selected one stays. */
 void session_take_candidates(struct peer_session *session, unsigned int keys);
 int session_find_remote(const struct peer_session *session, const struct stun_endpoint *at,

@@ -18,6 +18,11 @@
 #define SYN_COUNT 3
 /* UDP services that a peer may use at once: each may have UDP_FLOWS_MAX sockets. */
 #define UDP_MAX 4
+/*
+ * TCP connections: the other peer's limit of streams is none of these, since a connection whose
+ * local end does not read what has come outlives its stream.
+ */
+#define TCP_MAX (2 * QUIC_STREAMS_MAX)
 
 enum channel_state {
 	CHANNEL_REQUESTED,  /* the other peer has opened it, its request is not complete */
@@ -230,14 +235,15 @@ static int open_udp(struct channel *channel, const struct stun_endpoint *at)
 	return udp_flows_new(&channel->udp, &udp);
 }
 
-static bool is_limit(const struct carrier *carrier)
+/* Are there as many channels of this kind as may be? */
+static bool is_limit(const struct carrier *carrier, enum service_kind kind)
 {
 	const struct channel *channel;
-	unsigned int udp = 0;
+	unsigned int used = 0;
 
 	LIST_FOREACH(channel, &carrier->channels, entry)
-		udp += channel->udp != NULL;
-	return udp >= UDP_MAX;
+		used += kind == SERVICE_UDP ? channel->udp != NULL : channel->has_pipe;
+	return used >= (kind == SERVICE_UDP ? UDP_MAX : TCP_MAX);
 }
 
 static void refuse(struct channel *channel, enum service_code code)
@@ -257,7 +263,7 @@ static void serve(struct channel *channel)
 		refuse(channel, SERVICE_UNKNOWN);
 		return;
 	}
-	if (service->address.kind == SERVICE_UDP && is_limit(channel->carrier)) {
+	if (is_limit(channel->carrier, service->address.kind)) {
 		refuse(channel, SERVICE_LIMIT);
 		return;
 	}
@@ -288,6 +294,9 @@ static int take_request(struct channel *channel, const uint8_t *data, size_t len
 	size_t part = length < room ? length : room;
 	int size;
 
+	/* the end of the stream alone has no data */
+	if (!length)
+		return 0;
 	memcpy(channel->request + before, data, part);
 	channel->have += part;
 	size = service_request_read(channel->request, channel->have, &channel->kind,
@@ -334,11 +343,12 @@ static struct channel *ask(struct carrier *carrier, enum service_kind kind, cons
 
 int carrier_tcp(struct carrier *carrier, const char *service, int in, int out)
 {
-	struct channel *channel = ask(carrier, SERVICE_TCP, service);
+	struct channel *channel;
 	int result;
 
+	channel = is_limit(carrier, SERVICE_TCP) ? NULL : ask(carrier, SERVICE_TCP, service);
 	if (!channel)
-		return -ENOMEM;
+		return -EAGAIN;
 	if (!channel->stream) {
 		channel_free(channel, false);
 		return -EAGAIN;

@@ -10,7 +10,8 @@
 #include <unistd.h>
 
 #define BACKLOG 128
-#define ACCEPTS 16 /* at a wake-up */
+#define ACCEPTS 16     /* at a wake-up */
+#define WAIT_US 100000 /* for descriptors that other programs may have used up */
 
 int listener_open(const struct service_address *address, struct err *err)
 {
@@ -59,9 +60,12 @@ static void on_connection(void *arg)
 	for (i = 0; i < ACCEPTS && listener->carrier && listener->held < 0; i++) {
 		fd = accept4(listener->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 		if (fd < 0) {
-			/* without a free descriptor, the loop would be called for ever */
-			if (errno == EMFILE || errno == ENFILE)
+			/* without a descriptor or memory, the loop would be called for ever */
+			if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS ||
+			    errno == ENOMEM) {
 				loop_watch_want(listener->watch, false, false);
+				loop_timer_start(listener->timer, WAIT_US);
+			}
 			break;
 		}
 		setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof(yes));
@@ -70,11 +74,20 @@ static void on_connection(void *arg)
 	listener->flush(listener->arg);
 }
 
+static void on_timer(void *arg)
+{
+	struct listener_tcp *listener = arg;
+
+	listener_tcp_retry(listener);
+	listener->flush(listener->arg);
+}
+
 int listener_tcp_init(struct listener_tcp *listener)
 {
 	listener->held = -1;
 	listener->watch = loop_watch(listener->loop, listener->fd, on_connection, listener);
-	return listener->watch ? 0 : -ENOMEM;
+	listener->timer = loop_timer(listener->loop, false, on_timer, listener);
+	return listener->watch && listener->timer ? 0 : -ENOMEM;
 }
 
 void listener_tcp_retry(struct listener_tcp *listener)
@@ -98,7 +111,9 @@ void listener_tcp_use(struct listener_tcp *listener, struct carrier *carrier)
 void listener_tcp_close(struct listener_tcp *listener)
 {
 	loop_watch_free(listener->loop, listener->watch);
+	loop_timer_free(listener->loop, listener->timer);
 	listener->watch = NULL;
+	listener->timer = NULL;
 	if (listener->held >= 0)
 		close(listener->held);
 	listener->held = -1;

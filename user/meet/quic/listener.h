@@ -10,7 +10,8 @@
 struct listener_tcp {
 	struct loop *loop;
 	struct loop_watch *watch;
-	struct carrier *carrier; /* NULL: connections wait */
+	struct loop_timer *timer; /* after a lack of descriptors */
+	struct carrier *carrier;  /* NULL: connections wait */
 	const char *service;
 	loop_fn flush; /* as in struct carrier_options */
 	void *arg;

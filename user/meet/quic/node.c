@@ -72,6 +72,12 @@ static int read_known(struct node *node, struct err *err)
 		}
 		while ((ch = getc(from)) != EOF)
 			putc(ch, file);
+		if (ferror(from)) {
+			result = err_set(err, EXIT_ERROR, errno, "%s: cannot read the peers: %s",
+					 identity->known_peers, strerror(errno));
+			fclose(file);
+			goto out;
+		}
 		putc('\n', file);
 	}
 	for (i = 0; i < identity->peer_keys; i++)
