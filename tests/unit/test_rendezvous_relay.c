@@ -531,6 +531,32 @@ static void test_reload(void **state)
 	assert_int_equal(peers_find(&lab.server->peers, "a", 1)->relays, 1);
 }
 
+/* The peers file does not allow the connection any more. */
+static void test_reload_denies(void **state)
+{
+	char text[1024], keys[3][KEY_TEXT];
+	const struct client *clients[] = { &a, &b, &c };
+	struct peers peers = { NULL };
+	uint8_t key[KEY_SIZE];
+	FILE *file;
+	int i;
+
+	for (i = 0; i < 3; i++) {
+		key_public(key, clients[i]->secret);
+		key_format(key, keys[i]);
+	}
+	snprintf(text, sizeof(text), "a %s\nb %s allow=c\nc %s\n", keys[0], keys[1], keys[2]);
+	file = fmemopen(text, strlen(text), "r");
+	assert_non_null(file);
+	assert_int_equal(peers_parse(file, "peers", &peers, &(struct err){ 0 }), 0);
+	fclose(file);
+	bind_both();
+	assert_int_equal(server_set_peers(lab.server, &peers), 0);
+	assert_int_equal(server_relays(lab.server), 0);
+	assert_false(passes(&a, A_CHANNEL));
+	assert_false(passes(&b, B_CHANNEL));
+}
+
 /* Over TCP, messages are padded, and the binding ends with the connection. */
 static void test_stream(void **state)
 {
@@ -568,6 +594,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_budget, relay_setup, lab_teardown),
 		cmocka_unit_test_setup_teardown(test_limits, relay_setup, lab_teardown),
 		cmocka_unit_test_setup_teardown(test_reload, relay_setup, lab_teardown),
+		cmocka_unit_test_setup_teardown(test_reload_denies, relay_setup, lab_teardown),
 		cmocka_unit_test_setup_teardown(test_stream, relay_setup, lab_teardown),
 	};
 
