@@ -538,6 +538,7 @@ static void test_reload_denies(void **state)
 	const struct client *clients[] = { &a, &b, &c };
 	struct peers peers = { NULL };
 	uint8_t key[KEY_SIZE];
+	struct outgoing out;
 	FILE *file;
 	int i;
 
@@ -555,6 +556,8 @@ static void test_reload_denies(void **state)
 	assert_int_equal(server_relays(lab.server), 0);
 	assert_false(passes(&a, A_CHANNEL));
 	assert_false(passes(&b, B_CHANNEL));
+	submit_bind(&out, &a, session_id, A_CHANNEL);
+	want_error(404);
 }
 
 /* Over TCP, messages are padded, and the binding ends with the connection. */

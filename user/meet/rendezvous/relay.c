@@ -165,7 +165,9 @@ static struct relay *new_relay(const struct request *request, const uint8_t *id)
 
 	if (!session || memcmp(session->id, id, sizeof(session->id)) ||
 	    (session->peer[SESSION_FROM]->peer != request->peer &&
-	     session->peer[SESSION_TO]->peer != request->peer)) {
+	     session->peer[SESSION_TO]->peer != request->peer) ||
+	    /* a reload may have taken the permission away */
+	    !peers_allow(session->peer[SESSION_TO]->peer, session->peer[SESSION_FROM]->peer)) {
 		reply_error(request, 404, COUNT_refused_stale);
 		return NULL;
 	}
