@@ -5,6 +5,8 @@
 # through the relay of the server; when one NAT becomes another kind in the midst of a transfer, the
 # path becomes direct, and not a byte is missing. --direct-only and --relay-only mean what they say.
 #
+# A peer that cannot send UDP is relayed over TCP.
+#
 #   in1 [alice: connect] ── nat1 ──┐
 #                                  ├── router ── peer [sluice rendezvous serve]
 #   in2 [bob: run]       ── nat2 ──┘
@@ -87,3 +89,24 @@ wait_log "$TEST_TMP/carol.log" 'msg="connected" peer=bob'
 want_equal "$(echo hello | in_ns in1 timeout 20 socat -t 5 - TCP:127.0.0.1:7001)" hello
 want_equal "$(grep 'msg="path"' "$TEST_TMP/carol.log" | grep -vcF kind=relayed || true)" 0
 stop "$carol"
+
+# echoed OPTION…: does carol get an answer with --stdio?
+echoed()
+{
+	identity carol
+	want_equal "$(echo hello | in_ns in1 timeout 60 "$SLUICE" peer connect "${IDENTITY[@]}" \
+		--peer-key "bob=$(public bob)" --to bob --stdio "$@")" hello
+}
+
+say "the relay over TCP"
+echoed --transport tcp
+say "UDP is blocked"
+in_ns in1 nft -f - <<'NFT'
+table inet block {
+	chain output {
+		type filter hook output priority 0
+		udp dport 1-65535 drop
+	}
+}
+NFT
+echoed

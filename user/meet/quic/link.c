@@ -3,7 +3,6 @@
 
 #include "base/addr.h"
 #include "base/log.h"
-#include "meet/peer/relay.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -30,18 +29,6 @@ static unsigned int index_of(const struct connection *connection)
 	return connection == &connection->link->connection[1];
 }
 
-/* Sends along a path: to an address, or through the relay. */
-static void send_along(struct runtime *runtime, const struct stun_endpoint *to, const void *data,
-		       size_t length, size_t size)
-{
-	if (relay_is_endpoint(to))
-		peer_socket_send_channel(&runtime->socket,
-					 peer_client_server_at(runtime->client, relay_server(to)),
-					 relay_channel(to), data, length, size);
-	else
-		peer_socket_send(&runtime->socket, to, data, length, size);
-}
-
 /* --- what QUIC calls */
 
 static void on_send(void *arg, const void *packets, size_t length, size_t size)
@@ -51,7 +38,7 @@ static void on_send(void *arg, const void *packets, size_t length, size_t size)
 
 	if (!path)
 		return;
-	send_along(link->runtime, &path->at, packets, length, size);
+	runtime_send(link->runtime, &path->at, packets, length, size);
 	peer_session_sent(link->session, runtime_now_ns());
 }
 
@@ -336,7 +323,7 @@ static void session_update(struct link *link, uint64_t now_ns)
 				   SLUICE_RENDEZVOUS_FAILED, now_ns);
 	}
 	while ((size = peer_session_send(link->session, buffer, &to, now_ns)))
-		send_along(runtime, &to, buffer, size, size);
+		runtime_send(runtime, &to, buffer, size, size);
 }
 
 /* The handshake of the active connection is over: the other peer is the one that it claims to be.

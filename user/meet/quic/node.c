@@ -174,7 +174,7 @@ static void set_candidates(struct node *node)
 	int count = 0;
 
 	/* no other peer sends to them */
-	if (!node->identity->relay_only)
+	if (node->runtime.relay != PEER_SESSION_RELAY_ONLY)
 		count = gather_host(candidates, NULL, peer_socket_port(&node->runtime.socket),
 				    node->runtime.socket.ip6, &err);
 
@@ -268,6 +268,8 @@ static void on_event(struct node *node, const struct peer_client_event *event)
 		log_end(&line);
 		if (event->kind == PEER_CLIENT_REFUSED && node->hooks.refused)
 			node->hooks.refused(node->runtime.arg, event->code);
+		if (event->kind == PEER_CLIENT_SERVER_SILENT)
+			node_server_silent(node, event->server);
 		break;
 	case PEER_CLIENT_INTRODUCED:
 		introduced(node, &event->introduction);
@@ -299,7 +301,7 @@ static void client_update(struct node *node)
 		on_event(node, &event);
 	explicit_bzero(&event, sizeof(event));
 	while ((size = peer_client_send(node->runtime.client, buffer, &to, now_ns)))
-		peer_socket_send(&node->runtime.socket, &to, buffer, size, size);
+		runtime_send(&node->runtime, &to, buffer, size, size);
 }
 
 static void links_update(struct node *node)
@@ -363,6 +365,7 @@ static void on_network(void *arg)
 	while (recv(node->watched_fd, buffer, sizeof(buffer), MSG_DONTWAIT) > 0)
 		;
 	set_candidates(node);
+	node_servers_network_changed(node);
 	peer_client_refresh(node->runtime.client, runtime_now_ns());
 	for (link = node->links; link; link = link->next)
 		peer_session_network_changed(link->session, runtime_now_ns());
@@ -406,7 +409,9 @@ int node_open(struct node *node, struct err *err)
 	raise_files();
 	node->runtime.socket.fd = node->watched_fd = -1;
 	node->runtime.update = node_update;
-	node->runtime.relay = node->identity->relay_only    ? PEER_SESSION_RELAY_ONLY
+	node->runtime.tcp_only = node->identity->transport == PEER_TRANSPORT_TCP;
+	node->runtime.relay = node->identity->relay_only || node->runtime.tcp_only
+				      ? PEER_SESSION_RELAY_ONLY
 			      : node->identity->direct_only ? PEER_SESSION_RELAY_NEVER
 							    : PEER_SESSION_RELAY_LAST;
 	node->runtime.update_arg = node;
@@ -429,6 +434,8 @@ int node_open(struct node *node, struct err *err)
 		node->timer = loop_timer(node->runtime.loop, false, node_update, node);
 	if (!result && !node->timer)
 		result = -ENOMEM;
+	if (!result)
+		result = node_servers_open(node);
 	if (result)
 		return err_set(err, EXIT_ERROR, -result, "event loop: %s", strerror(-result));
 	watch_network(node);
@@ -453,8 +460,9 @@ void node_close(struct node *node)
 		peer_client_stop(node->runtime.client, runtime_now_ns());
 		while ((size = peer_client_send(node->runtime.client, buffer, &to,
 						runtime_now_ns())))
-			peer_socket_send(&node->runtime.socket, &to, buffer, size, size);
+			runtime_send(&node->runtime, &to, buffer, size, size);
 	}
+	node_servers_close(node);
 	peer_client_free(node->runtime.client);
 	loop_free(node->runtime.loop);
 	quic_endpoint_free(node->runtime.endpoint);

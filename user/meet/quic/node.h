@@ -19,11 +19,22 @@ struct node_hooks {
 	void (*connect_failed)(void *arg, unsigned int code);
 };
 
+struct node;
+
+/* A server, and the way to it. */
+struct node_server {
+	struct node *node;
+	unsigned int index;
+	struct loop_timer *retry; /* of TCP */
+	uint64_t retry_us;
+};
+
 struct node {
 	struct runtime runtime;
 	struct node_hooks hooks; /* called with runtime.arg */
 	const struct peer_identity *identity;
 	struct loop_timer *timer;
+	struct node_server server[PEER_CLIENT_SERVERS_MAX];
 	struct peers known;
 	struct link *links;
 	struct link *by_slot[NODE_LINKS_MAX];
@@ -41,7 +52,20 @@ void node_close(struct node *node);
 /* Sends what is queued, and does what is due. Call it after anything that queues. */
 void node_update(void *node);
 
-/* node_datagram.c: the socket has datagrams. */
+/* --- node_datagram.c */
+
+/* The socket has datagrams. */
 void node_readable(void *node);
+/* Takes a datagram, or a message of a server's connection. */
+void node_receive(void *node, const struct stun_endpoint *from, const uint8_t *data, size_t length);
+
+/* --- node_server.c */
+
+/* Returns 0 or -ENOMEM. */
+int node_servers_open(struct node *node);
+void node_servers_close(struct node *node);
+/* UDP to this server gets no answer. */
+void node_server_silent(struct node *node, unsigned int server);
+void node_servers_network_changed(struct node *node);
 
 #endif

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* What arrives at the socket of a peer, and whom it is for. */
+/* The datagrams of a peer: which part of it they are for, and which way they leave. */
 #include "meet/channel.h"
 #include "meet/peer/relay.h"
 #include "meet/quic/node.h"
@@ -56,8 +56,7 @@ static void on_inner(struct node *node, const struct stun_endpoint *from, const 
  * RFC 9443: the first byte distinguishes STUN and QUIC. That of ChannelData may be that of QUIC
  * packets, which never come from a server.
  */
-static void on_datagram(void *arg, const struct stun_endpoint *from, const uint8_t *data,
-			size_t length)
+void node_receive(void *arg, const struct stun_endpoint *from, const uint8_t *data, size_t length)
 {
 	struct node *node = arg;
 	struct stun_endpoint relayed;
@@ -82,6 +81,30 @@ void node_readable(void *arg)
 {
 	struct node *node = arg;
 
-	peer_socket_read(&node->runtime.socket, on_datagram, node);
+	peer_socket_read(&node->runtime.socket, node_receive, node);
 	node_update(node);
+}
+
+void runtime_send(struct runtime *runtime, const struct stun_endpoint *to, const void *data,
+		  size_t length, size_t size)
+{
+	bool relayed = relay_is_endpoint(to);
+	int server = relayed ? (int)relay_server(to) : peer_client_server_of(runtime->client, to);
+	struct server_stream *stream = server >= 0 ? runtime->stream[server] : NULL;
+
+	if (stream && !stream->connected)
+		stream = NULL;
+	if (server >= 0 && !stream && runtime->tcp_only)
+		return;
+	if (relayed && stream)
+		server_stream_send_channel(stream, relay_channel(to), data, length, size);
+	else if (relayed)
+		peer_socket_send_channel(
+			&runtime->socket,
+			peer_client_server_at(runtime->client, (unsigned int)server),
+			relay_channel(to), data, length, size);
+	else if (stream)
+		server_stream_send(stream, data, length);
+	else
+		peer_socket_send(&runtime->socket, to, data, length, size);
 }
