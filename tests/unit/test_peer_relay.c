@@ -191,6 +191,19 @@ static void test_server_restarts(void **state)
 	sim_run(2 * MINUTE_NS);
 	assert_int_equal(peer_session_state(sim.host[0].session), PEER_SESSION_FAILED);
 	assert_int_equal(peer_session_state(sim.host[1].session), PEER_SESSION_FAILED);
+	assert_true(peer_session_due_ns(sim.host[0].session) == UINT64_MAX);
+	/* a later introduction revives it, and the relay again carries it */
+	sim.server_gone = false;
+	sim_register(0);
+	sim_register(1);
+	sim_introduce(0, 0);
+	peer_session_introduce(sim.host[0].session, &sim.host[0].introduction,
+			       sim_clock(&sim.host[0]));
+	peer_session_introduce(sim.host[1].session, &sim.host[1].introduction,
+			       sim_clock(&sim.host[1]));
+	assert_true(sim_run_up(5 * SECOND_NS));
+	want_relayed(true);
+	run_with_data(5 * SECOND_NS);
 }
 
 static unsigned int direct;

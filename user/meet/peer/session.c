@@ -261,6 +261,8 @@ static void fail(struct peer_session *session)
 		if (!session->remote[i].answered &&
 		    session->remote[i].reason == PEER_SESSION_REASON_NONE)
 			session->remote[i].reason = PEER_SESSION_REASON_SILENT;
+	/* a later introduction may revive it */
+	session->relay_ns = session->upgrade_ns = SESSION_NEVER;
 	session->state = PEER_SESSION_FAILED;
 	session->events |= PEER_SESSION_ENDED;
 }
