@@ -101,13 +101,20 @@ conntrack_flush()
 	in_ns "$1" conntrack -F >/dev/null 2>&1
 }
 
-# addr_add NAME DEV ADDRESS/LEN: adds an address without duplicate address detection, so that it is
-# usable at once
+# addr_add NAME DEV ADDRESS/LEN: adds an address without duplicate address detection, and waits until
+# it is usable: the kernel makes an IPv6 address local in a work queue
 addr_add()
 {
+	local try
+
 	case "$3" in
 	*:*)
 		in_ns "$1" ip addr add "$3" dev "$2" nodad
+		# shellcheck disable=SC2034 # it only counts
+		for try in {1..100}; do
+			[ -z "$(in_ns "$1" ip -6 route show table local "${3%/*}" dev "$2")" ] || break
+			sleep 0.05
+		done
 		;;
 	*)
 		in_ns "$1" ip addr add "$3" dev "$2"

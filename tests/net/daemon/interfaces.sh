@@ -6,6 +6,8 @@
 # kernel has dropped netlink messages.
 #
 #   container 172.17.0.3 ── veth3 ═ docker0 172.17.0.1 [host: [::]:56789] eth0 172.16.13.13
+#
+# takes long: many changes of interfaces, in two namespaces
 . "$(dirname "$0")/../lib/lib.sh"
 . "$(dirname "$0")/../lib/daemon.sh"
 

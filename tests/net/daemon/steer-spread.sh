@@ -12,6 +12,8 @@
 # The test waits for this check once; elsewhere, netlink messages about the interface trigger it.
 #
 #   lan ── eth0 172.16.13.13 [host: workers on CPU 0 and CPU 1, [::]:56789] eth1, late0 ── lan
+#
+# takes long: many changes of interfaces
 . "$(dirname "$0")/../lib/lib.sh"
 . "$(dirname "$0")/../lib/daemon.sh"
 . "$(dirname "$0")/../lib/cpu.sh"

@@ -6,6 +6,8 @@
 # of a closed socket stays in use.
 #
 # host: 200 processes, one after another, and one worker
+#
+# takes long: a server that binds and exits in a loop
 . "$(dirname "$0")/../lib/lib.sh"
 . "$(dirname "$0")/../lib/daemon.sh"
 . "$(dirname "$0")/../lib/steer.sh"

@@ -6,6 +6,8 @@
 # Without a daemon, nothing is sent.
 #
 #   inside ── nat ── router ── peer
+#
+# takes long: silences of many seconds
 . "$(dirname "$0")/../lib/lib.sh"
 . "$(dirname "$0")/../lib/daemon.sh"
 . "$(dirname "$0")/../lib/hold.sh"

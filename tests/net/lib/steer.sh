@@ -211,6 +211,8 @@ drain_halt()
 	halt "$DRAIN_PID"
 	until flock --nonblock "$PINS" true; do
 		kill -CONT "$DRAIN_PID"
+		# the kernel refuses a program whose load was interrupted five times (EAGAIN)
+		sleep 0.1
 		halt "$DRAIN_PID"
 	done
 }

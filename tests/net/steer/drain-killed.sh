@@ -6,6 +6,8 @@
 # running drain is left alone.
 #
 #   host: flows ── lo ── two workers, old, and two, new, and two more
+#
+# takes long: several drains, each killed
 . "$(dirname "$0")/../lib/lib.sh"
 . "$(dirname "$0")/../lib/daemon.sh"
 . "$(dirname "$0")/../lib/steer.sh"

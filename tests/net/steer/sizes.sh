@@ -6,6 +6,8 @@
 # server that starts again is steered like the first.
 #
 #   host: flows ── lo ── 1, 2, 64 workers, and one more
+#
+# takes long: groups of up to 64 sockets
 . "$(dirname "$0")/../lib/lib.sh"
 . "$(dirname "$0")/../lib/steer.sh"
 

@@ -7,6 +7,8 @@
 #
 #   container ── docker0 [host: A → lan, B, C dropped] eth0 ── lan
 #                                 └ s0 ── [behind: the same]
+#
+# takes long: each kind of server, under each rule
 . "$(dirname "$0")/../lib/lib.sh"
 . "$(dirname "$0")/../lib/wire.sh"
 
