@@ -5,6 +5,8 @@
 # is no longer loaded. Neither leaves anything behind.
 #
 #   container ── docker0 172.17.0.1 [host] eth0 172.16.13.13
+#
+# takes long: each command runs twice at once
 . "$(dirname "$0")/../lib/lib.sh"
 . "$(dirname "$0")/../lib/wire.sh"
 

@@ -7,6 +7,8 @@
 # unloads by other processes.
 #
 #   container 172.17.0.3 ── docker0 172.17.0.1 [host: [::]:56789] eth0 172.16.13.13
+#
+# takes long: each section is refused in turn
 . "$(dirname "$0")/../lib/lib.sh"
 . "$(dirname "$0")/../lib/daemon.sh"
 

@@ -6,6 +6,8 @@
 # flows as soon as a worker starts.
 #
 #   host: 200 flows ── lo ── four workers, and one more in each step
+#
+# takes long: the daemon is killed and started again under load
 . "$(dirname "$0")/../lib/lib.sh"
 . "$(dirname "$0")/../lib/daemon.sh"
 . "$(dirname "$0")/../lib/steer.sh"

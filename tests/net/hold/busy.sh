@@ -4,6 +4,8 @@
 # Keepalives are not delayed while the daemon attaches a hundred groups, which takes many seconds.
 #
 #   inside: the daemon, a program, a server with 100 groups ── nat ── router ── peer
+#
+# takes long: a hundred groups are attached
 . "$(dirname "$0")/../lib/lib.sh"
 . "$(dirname "$0")/../lib/daemon.sh"
 . "$(dirname "$0")/../lib/hold.sh"

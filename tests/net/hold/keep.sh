@@ -6,6 +6,8 @@
 # received no keepalive.
 #
 #   inside ── nat (a mapping lives 5 s) ── router ── peer
+#
+# takes long: a mapping is held for ten of its timeouts
 . "$(dirname "$0")/../lib/lib.sh"
 . "$(dirname "$0")/../lib/daemon.sh"
 . "$(dirname "$0")/../lib/hold.sh"

@@ -7,6 +7,8 @@
 # change, leave from the kernel's own source, and never from another address.
 #
 #   container: six clients ── docker0 172.17.0.1, fd17::1 [host: [::]:56789] eth0 172.16.13.13, fd16::13
+#
+# takes long: loads under traffic
 . "$(dirname "$0")/../lib/lib.sh"
 
 topology_up

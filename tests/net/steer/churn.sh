@@ -7,6 +7,8 @@
 # queue that its worker closed. The kernel logs no error.
 #
 #   host: 200 flows ── lo ── eight workers, each with a new socket every 50 ms
+#
+# takes long: sockets are closed and opened under load
 . "$(dirname "$0")/../lib/lib.sh"
 . "$(dirname "$0")/../lib/steer.sh"
 

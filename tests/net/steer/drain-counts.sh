@@ -84,7 +84,7 @@ end
 say "it dies after it has read some, while the drain does not look"
 begin --delay 20000
 before=$(incarnations "$OLD") received=$(udp_counter "$HOST" InDatagrams)
-drain_begin --idle 10 --limit 120
+drain_begin --idle 10 --limit 10
 wait_until 20 is_draining || fail "it does not drain:" "$(cat "$TEST_TMP/why")"
 drain_halt
 # in short steps: three seconds after the last flow has moved, it would give up the stopped process

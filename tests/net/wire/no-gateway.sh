@@ -6,6 +6,8 @@
 # interface, or a tun device, which has no link layer. Forwarding is off, as on a plain host.
 #
 #   container 203.0.113.43 ── eth0 or tun0 10.5.0.1 [host: servers] lo 10.6.0.1
+#
+# takes long: each kind of route without a gateway
 . "$(dirname "$0")/../lib/lib.sh"
 . "$(dirname "$0")/../lib/wire.sh"
 

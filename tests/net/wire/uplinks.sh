@@ -7,6 +7,8 @@
 #                      ┌ up1 192.168.1.1 ── eth0 192.168.1.100 ┐
 #   container ── [router]                                   [host: servers]
 #   203.0.113.43       └ up2 192.168.2.1 ── eth1 192.168.2.100 ┘
+#
+# takes long: several kinds of servers and uplinks
 . "$(dirname "$0")/../lib/lib.sh"
 . "$(dirname "$0")/../lib/wire.sh"
 
