@@ -32,7 +32,7 @@ static __always_inline bool addr_is_ip4(const struct sluice_addr *addr)
 	return !addr->half[0] && addr->word_be[2] == bpf_htonl(0xffff);
 }
 
-/* Returns 0. The verifier does not know that, if it does not know @number. */
+/* Returns 0, which the verifier cannot tell as long as @number is unknown to it. */
 static __always_inline __u64 hidden_zero(__u64 number)
 {
 	__u64 same = number;
