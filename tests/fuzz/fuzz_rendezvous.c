@@ -17,7 +17,7 @@
  * with: user/base/err.c user/base/log.c
  * with: user/meet/rendezvous/auth.c user/meet/rendezvous/binding.c
  * with: user/meet/rendezvous/config.c
- * with: user/meet/rendezvous/connect.c user/meet/rendezvous/prefix.c
+ * with: user/meet/rendezvous/connect.c user/net/prefix.c
  * with: user/meet/rendezvous/register.c user/meet/rendezvous/relay.c
  * with: user/meet/rendezvous/reply.c
  * with: user/meet/rendezvous/server.c user/meet/rendezvous/session.c

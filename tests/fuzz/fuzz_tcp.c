@@ -5,7 +5,7 @@
  *
  * The input is the sizes of segments, up to a size 0, and then the stream.
  *
- * with: user/meet/rendezvous/prefix.c user/meet/channel.c
+ * with: user/net/prefix.c user/meet/channel.c
  * with: user/base/timer_wheel.c user/net/stun*.c
  * with: user/base/err.c user/base/log.c user/base/text.c
  */

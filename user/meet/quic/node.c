@@ -6,7 +6,7 @@
 #include "base/log.h"
 #include "meet/peer/gather.h"
 #include "meet/quic/quic.h"
-#include "meet/rendezvous/endpoints.h"
+#include "net/sockaddr.h"
 
 #include <errno.h>
 #include <linux/rtnetlink.h>

@@ -2,7 +2,7 @@
 #include "meet/quic/server_stream.h"
 
 #include "meet/channel.h"
-#include "meet/rendezvous/endpoints.h"
+#include "net/sockaddr.h"
 
 #include <errno.h>
 #include <netinet/tcp.h>

@@ -3,7 +3,7 @@
 
 #include "base/addr.h"
 #include "meet/channel.h"
-#include "meet/rendezvous/endpoints.h"
+#include "net/sockaddr.h"
 
 #include <errno.h>
 #include <netinet/udp.h>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "meet/rendezvous/budget.h"
 
-#include "meet/rendezvous/prefix.h"
+#include "net/prefix.h"
 
 #include <stdlib.h>
 #include <sys/random.h>

@@ -4,7 +4,8 @@
 #include "base/log.h"
 #include "base/timer_wheel.h"
 #include "meet/channel.h"
-#include "meet/rendezvous/prefix.h"
+#include "net/prefix.h"
+#include "net/sockaddr.h"
 
 #include <errno.h>
 #include <linux/sockios.h>
