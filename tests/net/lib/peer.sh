@@ -100,3 +100,11 @@ peer_connect()
 	identity "$name"
 	spawn_in "$where" "$TEST_TMP/$name.log" "$SLUICE" peer connect "${IDENTITY[@]}" "$@"
 }
+
+# peer_is_direct NAME: is the path that this peer has logged last a direct one?
+peer_is_direct()
+{
+	local last
+	last=$(grep 'msg="path"' "$TEST_TMP/$1.log" | tail -n 1)
+	[[ -n $last && $last != *kind=relayed* ]]
+}

@@ -65,7 +65,7 @@ static bool candidates_are_same(const struct peer_client *client,
 	return true;
 }
 
-void peer_client_set_candidates(struct peer_client *client, const struct candidate *candidates,
+bool peer_client_set_candidates(struct peer_client *client, const struct candidate *candidates,
 				unsigned int count, uint64_t now_ns)
 {
 	unsigned int i;
@@ -73,7 +73,7 @@ void peer_client_set_candidates(struct peer_client *client, const struct candida
 	if (count > CANDIDATES_MAX)
 		count = CANDIDATES_MAX;
 	if (candidates_are_same(client, candidates, count))
-		return;
+		return false;
 	memcpy(client->candidate, candidates, count * sizeof(*candidates));
 	client->candidates = count;
 	for (i = 0; i < client->servers && !client->stopping; i++) {
@@ -81,6 +81,7 @@ void peer_client_set_candidates(struct peer_client *client, const struct candida
 		if (client->server[i].registered || client->server[i].request.running)
 			client_start_register(client, &client->server[i], now_ns);
 	}
+	return true;
 }
 
 void peer_client_set_server(struct peer_client *client, unsigned int server,

@@ -28,10 +28,10 @@ int peer_client_new(struct peer_client **client, const struct peer_client_option
 void peer_client_free(struct peer_client *client);
 
 /*
- * Sets the candidates, without the server-reflexive one, which the server adds. Registers again if
- * they differ. At most CANDIDATES_MAX count.
+ * Sets the candidates, without the server-reflexive one, which the server adds. At most
+ * CANDIDATES_MAX count. Registers again and returns true if they differ.
  */
-void peer_client_set_candidates(struct peer_client *client, const struct candidate *candidates,
+bool peer_client_set_candidates(struct peer_client *client, const struct candidate *candidates,
 				unsigned int count, uint64_t now_ns);
 /* Sets the address of a server, as after its name has got another one. */
 void peer_client_set_server(struct peer_client *client, unsigned int server,

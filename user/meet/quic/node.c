@@ -4,12 +4,10 @@
 #include "base/addr.h"
 #include "base/clock.h"
 #include "base/log.h"
-#include "meet/peer/gather.h"
 #include "meet/quic/quic.h"
 #include "net/sockaddr.h"
 
 #include <errno.h>
-#include <linux/rtnetlink.h>
 #include <netdb.h>
 #include <stdlib.h>
 #include <string.h>
@@ -167,24 +165,6 @@ static int new_client(struct node *node, struct err *err)
 	return result ? err_set(err, EXIT_ERROR, -result, "out of memory") : 0;
 }
 
-static void set_candidates(struct node *node)
-{
-	struct candidate candidates[CANDIDATES_MAX];
-	struct err err = { 0 };
-	int count = 0;
-
-	/* no other peer sends to them */
-	if (node->runtime.relay != PEER_SESSION_RELAY_ONLY)
-		count = gather_host(candidates, NULL, peer_socket_port(&node->runtime.socket),
-				    node->runtime.socket.ip6, &err);
-
-	if (count < 0)
-		log_err(&err);
-	else
-		peer_client_set_candidates(node->runtime.client, candidates, (unsigned int)count,
-					   runtime_now_ns());
-}
-
 static const char *server_name(const struct node *node, unsigned int server)
 {
 	return node->identity->server[server].host;
@@ -253,6 +233,7 @@ static void on_event(struct node *node, const struct peer_client_event *event)
 			  addr_format_port(&event->mapped.addr, event->mapped.port_be, text));
 		log_field(&line, "nat", "%s", event->behind_nat ? "yes" : "no");
 		log_end(&line);
+		node_server_registered(node, event->server);
 		if (!node->registered && node->hooks.registered)
 			node->hooks.registered(node->runtime.arg);
 		node->registered = true;
@@ -354,41 +335,6 @@ void node_update(void *arg)
 	arm(node);
 }
 
-/* --- the network of this host */
-
-static void on_network(void *arg)
-{
-	struct node *node = arg;
-	struct link *link;
-	char buffer[8192];
-
-	while (recv(node->watched_fd, buffer, sizeof(buffer), MSG_DONTWAIT) > 0)
-		;
-	set_candidates(node);
-	node_servers_network_changed(node);
-	peer_client_refresh(node->runtime.client, runtime_now_ns());
-	for (link = node->links; link; link = link->next)
-		peer_session_network_changed(link->session, runtime_now_ns());
-	node_update(node);
-}
-
-/* Without it, a change is noticed when checks fail. */
-static void watch_network(struct node *node)
-{
-	struct sockaddr_nl groups = { .nl_family = AF_NETLINK,
-				      .nl_groups = RTMGRP_IPV4_IFADDR | RTMGRP_IPV6_IFADDR |
-						   RTMGRP_IPV4_ROUTE };
-
-	node->watched_fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK,
-				  NETLINK_ROUTE);
-	if (node->watched_fd >= 0 &&
-	    (bind(node->watched_fd, (struct sockaddr *)&groups, sizeof(groups)) ||
-	     loop_read(node->runtime.loop, node->watched_fd, on_network, node))) {
-		close(node->watched_fd);
-		node->watched_fd = -1;
-	}
-}
-
 /* --- life */
 
 /* Connections and flows take a descriptor each. */
@@ -407,7 +353,7 @@ int node_open(struct node *node, struct err *err)
 	int result;
 
 	raise_files();
-	node->runtime.socket.fd = node->watched_fd = -1;
+	node->runtime.socket.fd = node->network.fd = -1;
 	node->runtime.update = node_update;
 	node->runtime.tcp_only = node->identity->transport == PEER_TRANSPORT_TCP;
 	node->runtime.relay = node->identity->relay_only || node->runtime.tcp_only
@@ -438,8 +384,7 @@ int node_open(struct node *node, struct err *err)
 		result = node_servers_open(node);
 	if (result)
 		return err_set(err, EXIT_ERROR, -result, "event loop: %s", strerror(-result));
-	watch_network(node);
-	set_candidates(node);
+	node_network_watch(node);
 	node_update(node);
 	return 0;
 }
@@ -466,8 +411,7 @@ void node_close(struct node *node)
 	peer_client_free(node->runtime.client);
 	loop_free(node->runtime.loop);
 	quic_endpoint_free(node->runtime.endpoint);
-	if (node->watched_fd >= 0)
-		close(node->watched_fd);
+	node_network_close(node);
 	peer_socket_close(&node->runtime.socket);
 	peers_free(&node->known);
 	explicit_bzero(node->runtime.secret, sizeof(node->runtime.secret));

@@ -3,6 +3,7 @@
 #ifndef SLUICE_MEET_QUIC_NODE_H
 #define SLUICE_MEET_QUIC_NODE_H
 
+#include "base/debounce.h"
 #include "meet/peer/options.h"
 #include "meet/quic/link.h"
 #include "meet/quic/runtime.h"
@@ -25,8 +26,19 @@ struct node;
 struct node_server {
 	struct node *node;
 	unsigned int index;
+	bool udp_failed;	  /* and has not worked since */
 	struct loop_timer *retry; /* of TCP */
 	uint64_t retry_us;
+	struct loop_timer *probe; /* of UDP, while TCP is used */
+	uint8_t probe_id[SLUICE_STUN_ID_SIZE];
+};
+
+/* What is known of the network of this host. */
+struct node_network {
+	int fd; /* of netlink, or -1 */
+	struct loop_timer *timer;
+	struct debounce events;
+	struct in6_addr source[PEER_CLIENT_SERVERS_MAX]; /* own address toward each server */
 };
 
 struct node {
@@ -38,8 +50,8 @@ struct node {
 	struct peers known;
 	struct link *links;
 	struct link *by_slot[NODE_LINKS_MAX];
+	struct node_network network;
 	bool registered, updating, again;
-	int watched_fd; /* of network changes, or -1 */
 };
 
 /*
@@ -51,6 +63,15 @@ int node_open(struct node *node, struct err *err);
 void node_close(struct node *node);
 /* Sends what is queued, and does what is due. Call it after anything that queues. */
 void node_update(void *node);
+
+/* --- node_network.c */
+
+/*
+ * Offers the addresses of this host to other peers, and follows their changes. Without it, as when
+ * netlink fails, a change is noticed when checks fail.
+ */
+void node_network_watch(struct node *node);
+void node_network_close(struct node *node);
 
 /* --- node_datagram.c */
 
@@ -64,8 +85,14 @@ void node_receive(void *node, const struct stun_endpoint *from, const uint8_t *d
 /* Returns 0 or -ENOMEM. */
 int node_servers_open(struct node *node);
 void node_servers_close(struct node *node);
-/* UDP to this server gets no answer. */
+/* This server does not answer. */
 void node_server_silent(struct node *node, unsigned int server);
-void node_servers_network_changed(struct node *node);
+/* This peer is registered with it. */
+void node_server_registered(struct node *node, unsigned int server);
+/* Takes the answer to a request that was sent to find out whether UDP works. */
+bool node_server_answers(struct node *node, const struct stun_endpoint *from, const uint8_t *data,
+			 size_t length);
+/* This host sends from another address to these servers, bit by bit. */
+void node_servers_moved(struct node *node, unsigned int servers);
 
 #endif

@@ -77,11 +77,18 @@ void node_receive(void *arg, const struct stun_endpoint *from, const uint8_t *da
 	on_inner(node, &relayed, inner.data, inner.length);
 }
 
+static void on_datagram(void *arg, const struct stun_endpoint *from, const uint8_t *data,
+			size_t length)
+{
+	if (!node_server_answers(arg, from, data, length))
+		node_receive(arg, from, data, length);
+}
+
 void node_readable(void *arg)
 {
 	struct node *node = arg;
 
-	peer_socket_read(&node->runtime.socket, node_receive, node);
+	peer_socket_read(&node->runtime.socket, on_datagram, node);
 	node_update(node);
 }
 

@@ -10,6 +10,11 @@
 #include <unistd.h>
 
 #define READS 16 /* at a wake-up */
+/* A connection whose data is not acknowledged for so long has ended. */
+#define DEAD_MS	 20000
+#define SYNS_MAX 4
+/* What the relay leaves free in the queue, for requests. */
+#define RESERVED (8 << 10)
 
 static void want(struct server_stream *stream)
 {
@@ -77,6 +82,8 @@ static bool read_messages(struct server_stream *stream)
 			if (!size || (size_t)size > have)
 				break;
 			stream->received(stream->arg, message, (size_t)size);
+			if (stream->fd < 0)
+				return true; /* by the callback */
 		}
 		stream->have -= at;
 		memmove(stream->in, stream->in + at, stream->have);
@@ -104,17 +111,17 @@ static void on_ready(void *arg)
 	if (!stream->connected)
 		open = finish_connect(stream);
 	if (open)
-		open = read_messages(stream) && send_queued(stream);
-	if (open)
-		want(stream);
-	else
+		open = read_messages(stream) && (stream->fd < 0 || send_queued(stream));
+	if (!open)
 		fail(stream);
+	else if (stream->fd >= 0)
+		want(stream);
 	stream->flush(stream->arg);
 }
 
 int server_stream_open(struct server_stream *stream, const struct stun_endpoint *at)
 {
-	const int yes = 1;
+	const int yes = 1, dead = DEAD_MS, syns = SYNS_MAX, room = SERVER_STREAM_UNSENT;
 	union any_sockaddr addr;
 	socklen_t size = endpoint_to_sockaddr(at, 0, &addr);
 
@@ -122,6 +129,10 @@ int server_stream_open(struct server_stream *stream, const struct stun_endpoint 
 	if (stream->fd < 0)
 		return -errno;
 	setsockopt(stream->fd, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof(yes));
+	setsockopt(stream->fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &dead, sizeof(dead));
+	setsockopt(stream->fd, IPPROTO_TCP, TCP_SYNCNT, &syns, sizeof(syns));
+	/* what waits in a queue is late */
+	setsockopt(stream->fd, SOL_SOCKET, SO_SNDBUF, &room, sizeof(room));
 	stream->connected = false;
 	stream->have = stream->unsent = 0;
 	stream->watch = loop_watch(stream->loop, stream->fd, on_ready, stream);
@@ -162,7 +173,7 @@ void server_stream_send_channel(struct server_stream *stream, uint16_t channel, 
 	for (; length; from += part, length -= part) {
 		part = length < size ? length : size;
 		padded = channel_padded(part);
-		if (padded > sizeof(stream->out) - stream->unsent)
+		if (padded + RESERVED > sizeof(stream->out) - stream->unsent)
 			break;
 		channel_put_header(header, channel, part);
 		queue(stream, header, sizeof(header));
