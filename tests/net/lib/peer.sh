@@ -101,10 +101,15 @@ peer_connect()
 	spawn_in "$where" "$TEST_TMP/$name.log" "$SLUICE" peer connect "${IDENTITY[@]}" "$@"
 }
 
-# peer_is_direct NAME: is the path that this peer has logged last a direct one?
+# peer_is_direct NAME, peer_is_relayed NAME: is the path that this peer has logged last of this kind?
 peer_is_direct()
 {
 	local last
 	last=$(grep 'msg="path"' "$TEST_TMP/$1.log" | tail -n 1)
 	[[ -n $last && $last != *kind=relayed* ]]
+}
+
+peer_is_relayed()
+{
+	[[ $(grep 'msg="path"' "$TEST_TMP/$1.log" | tail -n 1) == *kind=relayed* ]]
 }

@@ -2,8 +2,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
 # Two hosts behind symmetric NATs, between which theory allows no direct path, reach each other
-# through the relay of the server; when one NAT becomes another kind in the midst of a transfer, the
-# path becomes direct, and not a byte is missing. --direct-only and --relay-only mean what they say.
+# through the relay of the server. When one NAT becomes another kind in the midst of a transfer, the
+# path becomes direct; when the direct path breaks, it goes back to the relay; and not a byte is
+# missing in either direction. --direct-only and --relay-only mean what they say.
 #
 #   in1 [alice: connect] ── nat1 ──┐
 #                                  ├── router ── peer [sluice rendezvous serve]
@@ -77,6 +78,20 @@ in_ns nat1 conntrack -F 2>/dev/null
 
 wait_until 60 peer_is_direct alice
 wait_until 60 peer_is_direct bob
+
+say "the direct path breaks in the midst of it"
+in_ns nat1 nft -f - <<-'NFT'
+	table inet block {
+		chain forward {
+			type filter hook forward priority 0
+			ip daddr 198.51.100.2 drop
+			ip saddr 198.51.100.2 drop
+		}
+	}
+NFT
+wait_until 60 peer_is_relayed alice
+wait_until 60 peer_is_relayed bob
+in_ns nat1 nft delete table inet block
 touch "$TEST_TMP/done"
 wait "$transfer" || fail "the transfer failed" "$(cat "$TEST_TMP"/{alice,bob}.log)"
 want_equal "$(grep -cF 'msg="not connected' "$TEST_TMP/alice.log" || true)" 0

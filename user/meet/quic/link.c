@@ -9,8 +9,13 @@
 #include <string.h>
 #include <sys/random.h>
 
-/* After a change of the path: the other peer may have been restarted without this one's keys. */
-#define SILENT_NS 3000000000ULL
+/*
+ * After a change of the path: the other peer may have been restarted, and not know the connection.
+ * Its session answers checks then, at least every second, but QUIC answers none of so many packets.
+ */
+#define SILENT_NS	500000000ULL
+#define SILENT_PACKETS	6
+#define SILENT_CHECK_NS 2000000000ULL
 
 static void on_random(void *buffer, size_t size, void *arg)
 {
@@ -270,8 +275,26 @@ static void on_path(struct link *link, uint64_t now_ns)
 	if (!peer_session_path(link->session) || !connection->quic)
 		return;
 	quic_path_changed(connection->quic, now_ns);
-	if (link->ready && link->initiator)
-		link->silent_ns = now_ns + SILENT_NS;
+	if (!link->ready || !link->initiator)
+		return;
+	link->silent_ns = now_ns + SILENT_NS;
+	link->silent_packets = 0;
+}
+
+/* Sends another packet on the new path, whose answer is still missing, or gives up. */
+static void ask_again(struct link *link, uint64_t now_ns)
+{
+	const struct peer_session_remote *path = peer_session_path(link->session);
+	struct quic *quic = link->connection[link->active].quic;
+
+	link->silent_ns = now_ns + SILENT_NS;
+	/* what is silent may be the path */
+	if (!path || !quic || now_ns - path->consent_ns > SILENT_CHECK_NS)
+		link->silent_packets = 0;
+	else if (link->silent_packets++ == SILENT_PACKETS)
+		link_over(link, "the other peer does not know the connection any more");
+	else
+		quic_path_changed(quic, now_ns);
 }
 
 /* Says at which addresses the other peer was not reached, and why. */
@@ -378,7 +401,7 @@ void link_update(struct link *link, uint64_t now_ns)
 		quic_flush(active->quic, now_ns);
 	}
 	if (link->silent_ns && now_ns >= link->silent_ns)
-		link_over(link, "the other peer does not know the connection any more");
+		ask_again(link, now_ns);
 }
 
 uint64_t link_due_ns(const struct link *link)

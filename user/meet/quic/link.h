@@ -30,8 +30,10 @@ struct link {
 	bool ready;	     /* it is */
 	bool reported;	     /* the outcome, to the server */
 	bool relayed;	     /* the path is a channel of the relay */
-	uint64_t silent_ns; /* when the connection is given up unless something arrives; 0: never */
-	char end[192];	    /* why it is over; empty: it is not */
+	/* Until QUIC has answered on a new path; 0: it has. */
+	uint64_t silent_ns;
+	unsigned int silent_packets; /* that it did not answer */
+	char end[192];		     /* why it is over; empty: it is not */
 };
 
 /* Returns 0, -ENOMEM, or -EINVAL for an introduction with a weak key. */
