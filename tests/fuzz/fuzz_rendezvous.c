@@ -15,8 +15,8 @@
  * with: user/meet/nonce.c user/meet/candidate.c user/meet/channel.c user/net/stun*.c
  * with: user/base/timer_wheel.c user/base/array.c user/base/text.c
  * with: user/base/err.c user/base/log.c
- * with: user/meet/rendezvous/auth.c user/meet/rendezvous/binding.c
- * with: user/meet/rendezvous/config.c
+ * with: user/meet/rendezvous/auth.c user/meet/rendezvous/bind.c
+ * with: user/meet/rendezvous/binding.c
  * with: user/meet/rendezvous/connect.c user/net/prefix.c
  * with: user/meet/rendezvous/register.c user/meet/rendezvous/relay.c
  * with: user/meet/rendezvous/reply.c

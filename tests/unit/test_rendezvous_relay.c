@@ -469,7 +469,7 @@ static void test_budget(void **state)
 	bind_channel(&a, other_id, 0x4002);
 	assert_int_equal(passed_of(&a, A_CHANNEL, 100), 10);
 	assert_int_equal(passed_of(&c, 0x4001, 100), 5);
-	/* a datagram that one budget refuses takes nothing from the other */
+	/* what one budget refuses costs the other nothing */
 	lab.now_ns += SECOND_NS / 5;
 	assert_int_equal(passed_of(&c, 0x4001, 100), 3);
 

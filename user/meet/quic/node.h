@@ -33,7 +33,7 @@ struct node_server {
 	uint8_t probe_id[SLUICE_STUN_ID_SIZE];
 };
 
-/* What is known of the network of this host. */
+/* The network of this host. */
 struct node_network {
 	int fd; /* of netlink, or -1 */
 	struct loop_timer *timer;

@@ -24,7 +24,17 @@ struct listener {
 };
 
 /* Returns the address of a listener that has this role. */
-struct stun_endpoint listener_address(const struct listener *listener, unsigned int role);
+static inline struct stun_endpoint listener_address(const struct listener *listener,
+						    unsigned int role)
+{
+	struct stun_endpoint at = listener->at;
+
+	if (role & SOCKET_OTHER_ADDR)
+		at.addr = listener->alternate.addr;
+	if (role & SOCKET_OTHER_PORT)
+		at.port_be = listener->alternate.port_be;
+	return at;
+}
 
 /*
  * What answers short refreshes in the place of the server, so that it is not called: the XDP

@@ -13,17 +13,42 @@
 #ifndef SLUICE_MEET_RENDEZVOUS_RELAY_H
 #define SLUICE_MEET_RENDEZVOUS_RELAY_H
 
+#include "base/timer_wheel.h"
 #include "meet/peers.h"
-#include "meet/rendezvous/store.h"
+#include "meet/rendezvous/session.h"
 
 #define RELAY_LIFE_S  60
 #define RELAYS_PEER   256 /* bindings of a peer */
 #define RELAY_BURST_S 1	  /* of the rate, at once */
 
-struct request;
-struct server;
-struct relay;
-struct relay_leg;
+/* Where the messages of a binding come from. It is hashed: padding would have to be zero. */
+struct relay_source {
+	struct in6_addr addr;
+	struct stream *stream;
+	in_port_t port_be;
+	uint16_t channel;
+	uint32_t zero;
+};
+
+/* The binding of one peer. */
+struct relay_leg {
+	UT_hash_handle hh; /* by source; only while it is bound */
+	struct timer timer;
+	struct relay *relay;
+	struct peer *peer;
+	bool bound;
+	struct relay_source source;
+	struct path path;
+	uint64_t proved_ms;				/* when the nonce was made */
+	struct relay_leg *next_of_peer, **link_of_peer; /* in the list of the peer */
+	struct relay_leg *next_of_stream, **link_of_stream;
+};
+
+struct relay {
+	UT_hash_handle hh; /* by id */
+	uint8_t id[SLUICE_RENDEZVOUS_SESSION_ID_SIZE];
+	struct relay_leg leg[SESSION_SIDES];
+};
 
 struct relays {
 	struct relay *by_id;
@@ -35,11 +60,24 @@ struct relays {
 void relays_init(struct relays *relays, uint64_t now_ns);
 void relays_free(struct relays *relays);
 
-/* Binds a channel, or refreshes its binding. The request is authenticated. */
-void bind_request(const struct request *request);
-/* Passes a ChannelData message on. An unbound source gets no answer. */
-void relay_receive(struct server *server, const struct path *path, const void *message,
-		   size_t length, uint64_t now_ns);
+struct relay *relays_find(const struct relays *relays, const uint8_t *id);
+/*
+ * Makes the relay of a session, without bindings. relays_put() has to follow. Returns NULL on
+ * ENOMEM.
+ */
+struct relay *relays_add(struct relays *relays, const struct session *session);
+/* Frees a relay that no peer uses. */
+void relays_put(struct relays *relays, struct relay *relay);
+
+struct relay_source relay_source_of(const struct path *path, uint16_t channel);
+struct relay_leg *relays_find_source(const struct relays *relays,
+				     const struct relay_source *source);
+const struct relay_leg *relay_other_leg(const struct relay_leg *leg);
+/* Binds, or moves the binding. Returns 0, or -ENOMEM: it is not bound then. */
+int relays_bind(struct relays *relays, struct relay_leg *leg, const struct path *path,
+		const struct relay_source *source);
+/* Defers the end of a binding. */
+void relays_defer(struct relays *relays, struct relay_leg *leg, uint64_t now_ns);
 
 /* End the bindings of a peer that unregisters, or of a connection. */
 void relays_of_peer_end(struct relays *relays, struct peer *peer);

@@ -73,8 +73,13 @@ void register_request(const struct request *request);
 void unregister_request(const struct request *request);
 void connect_request(const struct request *request);
 void report_request(const struct request *request);
+/* Binds a channel of the relay, or refreshes its binding. */
+void bind_request(const struct request *request);
 /* A response to the introduction that the server has sent. */
 void introduce_response(const struct request *response);
+/* Passes a ChannelData message on. An unbound source gets no answer. */
+void relay_receive(struct server *server, const struct path *path, const void *message,
+		   size_t length, uint64_t now_ns);
 
 /*
  * Authenticates the request of a peer: sets its peer, key and nonce_age_ms. Returns false after an
