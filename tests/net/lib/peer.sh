@@ -55,10 +55,11 @@ public()
 	sluice peer key --public <"$TEST_TMP/$1.key"
 }
 
+# server_start [OPTION…]
 server_start()
 {
 	spawn_in "$PEER" "$SERVER_LOG" "$SLUICE" rendezvous serve --listen "$PEER4:3478" \
-		--key-file "$TEST_TMP/server.key" --peers /mnt/peers
+		--key-file "$TEST_TMP/server.key" --peers /mnt/peers "$@"
 	RENDEZVOUS=$SPAWNED
 	wait_udp "$PEER" 3478
 }

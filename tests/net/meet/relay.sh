@@ -14,8 +14,13 @@
 
 peers_up symmetric symmetric 30
 spawn_in in2 /dev/null socat TCP-LISTEN:7,bind=127.0.0.1,fork,reuseaddr EXEC:cat
-peer_run in2 bob --peer-key "alice=$(public alice)" --peer-key "carol=$(public carol)" \
-	--expose tcp:127.0.0.1:7
+run_bob()
+{
+	peer_run in2 bob --peer-key "alice=$(public alice)" --peer-key "carol=$(public carol)" \
+		--expose tcp:127.0.0.1:7
+	bob=$SPAWNED
+}
+run_bob
 
 relays()
 {
@@ -104,3 +109,13 @@ wait_log "$TEST_TMP/carol.log" 'msg="connected" peer=bob'
 want_equal "$(echo hello | in_ns in1 timeout 20 socat -t 5 - TCP:127.0.0.1:7001)" hello
 want_equal "$(grep 'msg="path"' "$TEST_TMP/carol.log" | grep -vcF kind=relayed || true)" 0
 stop "$carol"
+
+say "the server relays nothing"
+stop "$bob"
+stop "$RENDEZVOUS"
+server_start --max-relays 0
+run_bob
+identity carol
+want_status 1 in_ns in1 timeout 60 "$SLUICE" peer connect "${IDENTITY[@]}" \
+	--peer-key "bob=$(public bob)" --to bob --stdio --relay-only
+want_text "the server relays no more sessions"

@@ -185,12 +185,16 @@ static void hold_relay(struct link *link, uint64_t now_ns)
 		release_relays(link, now_ns);
 }
 
-bool link_relay(struct link *link, const uint8_t id[SLUICE_RENDEZVOUS_SESSION_ID_SIZE],
-		const struct stun_endpoint *at, bool bound, uint64_t now_ns)
+bool link_relay(struct link *link, const struct peer_client_event *event, uint64_t now_ns)
 {
+	bool bound = event->kind == PEER_CLIENT_RELAYED;
+
+	if (!memcmp(event->session_id, peer_session_introduction(link->session)->id,
+		    sizeof(event->session_id)))
+		link->relay_code = bound ? 0 : event->code;
 	if (!bound)
-		peer_session_lose_relay(link->session, at, now_ns);
-	else if (!peer_session_set_relay(link->session, id, at, now_ns))
+		peer_session_lose_relay(link->session, &event->relay, now_ns);
+	else if (!peer_session_set_relay(link->session, event->session_id, &event->relay, now_ns))
 		return false;
 	hold_relay(link, now_ns);
 	return bound;
@@ -316,8 +320,13 @@ static void describe_failure(struct link *link)
 		log_field(&line, "reason", "%s", peer_session_reasons[remote[i].reason]);
 		log_end(&line);
 	}
-	link_over(link, link->reported ? "the path is lost, and no other one was found"
-				       : "no path was found");
+	if (!link->relay_code)
+		link_over(link, link->reported ? "the path is lost, and no other one was found"
+					       : "no path was found");
+	else if (link->relay_code == 486)
+		link_over(link, "no direct path was found, and the server relays no more sessions");
+	else
+		link_over(link, "no direct path was found, and the relay of the server fails");
 }
 
 static void session_update(struct link *link, uint64_t now_ns)

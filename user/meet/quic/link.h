@@ -26,10 +26,11 @@ struct link {
 	unsigned int slot;
 	bool initiator; /* and so the client of QUIC */
 	struct connection connection[2];
-	unsigned int active; /* index of the connection that is used */
-	bool ready;	     /* it is */
-	bool reported;	     /* the outcome, to the server */
-	bool relayed;	     /* the path is a channel of the relay */
+	unsigned int active;	 /* index of the connection that is used */
+	bool ready;		 /* it is */
+	bool reported;		 /* the outcome, to the server */
+	bool relayed;		 /* the path is a channel of the relay */
+	unsigned int relay_code; /* why there is none for the latest introduction; 0 */
 	/* Until QUIC has answered on a new path; 0: it has. */
 	uint64_t silent_ns;
 	unsigned int silent_packets; /* that it did not answer */
@@ -46,8 +47,7 @@ void link_introduce(struct link *link, const struct introduction *introduction, 
  * A channel of the relay was bound, or has ended. Returns true if it was bound for an introduction
  * of this link.
  */
-bool link_relay(struct link *link, const uint8_t id[SLUICE_RENDEZVOUS_SESSION_ID_SIZE],
-		const struct stun_endpoint *at, bool bound, uint64_t now_ns);
+bool link_relay(struct link *link, const struct peer_client_event *event, uint64_t now_ns);
 
 /* Takes a QUIC packet from an address that the session knows. */
 void link_packet(struct link *link, const uint8_t *id, bool first, const uint8_t *packet,

@@ -214,8 +214,7 @@ static void on_relay(struct node *node, const struct peer_client_event *event)
 		log_end(&line);
 	}
 	for (link = node->links; link; link = link->next)
-		if (link_relay(link, event->session_id, &event->relay,
-			       event->kind == PEER_CLIENT_RELAYED, runtime_now_ns()))
+		if (link_relay(link, event, runtime_now_ns()))
 			return;
 	peer_client_hold_relay(node->runtime.client, &event->relay, false, runtime_now_ns());
 }
