@@ -50,6 +50,7 @@ enum sim_kind {
 
 struct sim_permit {
 	struct stun_endpoint to;
+	uint64_t out_ns;
 };
 
 struct sim_mapping {
@@ -201,6 +202,7 @@ static inline struct sim_mapping *sim_map(struct sim_nat *nat, const struct stun
 					  const struct stun_endpoint *to)
 {
 	struct sim_mapping *mapping = NULL, *oldest = &nat->map[0];
+	struct sim_permit *permit;
 	unsigned int i;
 
 	for (i = 0; i < MAPPINGS_MAX; i++) {
@@ -219,12 +221,19 @@ static inline struct sim_mapping *sim_map(struct sim_nat *nat, const struct stun
 		};
 	}
 	mapping->out_ns = sim.now_ns;
-	for (i = 0; i < mapping->permits; i++)
-		if (stun_endpoint_is_same(&mapping->permit[i].to, to))
+	permit = mapping->permits < PERMITS_MAX ? &mapping->permit[mapping->permits]
+						: &mapping->permit[0];
+	for (i = 0; i < mapping->permits; i++) {
+		if (stun_endpoint_is_same(&mapping->permit[i].to, to)) {
+			mapping->permit[i].out_ns = sim.now_ns;
 			return mapping;
-	mapping->permit[mapping->permits++ % PERMITS_MAX].to = *to;
-	if (mapping->permits > PERMITS_MAX)
-		mapping->permits = PERMITS_MAX;
+		}
+		if (mapping->permits == PERMITS_MAX && mapping->permit[i].out_ns < permit->out_ns)
+			permit = &mapping->permit[i];
+	}
+	*permit = (struct sim_permit){ *to, sim.now_ns };
+	if (mapping->permits < PERMITS_MAX)
+		mapping->permits++;
 	return mapping;
 }
 

@@ -325,6 +325,28 @@ static void test_relayed_pairs(void **state)
 	print_message("%lu of %lu pairs are relayed\n", relayed, pairs);
 }
 
+/*
+ * Two NATs that map by port and admit all: each check comes from a new address. There the relay,
+ * far away and with loss, gets its turn.
+ */
+static void test_relayed_in_a_crowd(void **state)
+{
+	unsigned long i;
+
+	for (i = 0; i < 300; i++) {
+		sim_reset(i + 700000);
+		sim.has_relay = true;
+		lay_out_pair(6, 6);
+		sim.loss = 100;
+		sim.delay_ns = (30 + i % 4 * 40) * MS_NS;
+		sim.jitter_ns = i % 5 * 10 * MS_NS;
+		begin(0);
+		if (!sim_run_up(20 * SECOND_NS))
+			fail_msg("pair %lu has no path", i);
+		assert_true(sim_is_relayed(0) && sim_is_relayed(1));
+	}
+}
+
 static int teardown(void **state)
 {
 	sim_reset(1);
@@ -338,6 +360,7 @@ int main(void)
 		cmocka_unit_test(test_random_pairs),
 		cmocka_unit_test(test_relayed_table),
 		cmocka_unit_test(test_relayed_pairs),
+		cmocka_unit_test(test_relayed_in_a_crowd),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, teardown);

@@ -220,6 +220,8 @@ static void test_relay_only(void **state)
 	unsigned int i, count;
 
 	lay_out(INDEPENDENT);
+	/* the checks of the other peer arrive */
+	sim.nat[0].mapping = sim.nat[0].filtering = INDEPENDENT;
 	sim.host[0].relay = PEER_SESSION_RELAY_ONLY;
 	direct = 0;
 	sim.tap = count_direct;

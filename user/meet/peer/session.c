@@ -29,7 +29,9 @@
 #define RTO_MAX_NS     (1 * SECOND_NS)
 #define RTO_LOST_NS    (2 * SECOND_NS)
 #define ASK_MIN_NS     (5 * SECOND_NS)
-#define ASK_MAX_NS     (20 * SECOND_NS)
+/* No attempt ends while the selected address answers. */
+#define ANSWERED_NS (5 * SECOND_NS)
+#define ASK_MAX_NS  (20 * SECOND_NS)
 
 /* --- life */
 
@@ -148,7 +150,7 @@ static uint64_t rto_ns(const struct peer_session_remote *remote, unsigned int tr
 {
 	uint64_t rto = remote->rtt_ns ? 2 * remote->rtt_ns + RTO_SLACK_NS : RTO_INITIAL_NS;
 
-	if (tries > SESSION_TRIES_LOST)
+	if (tries > SESSION_TRIES_LOST && remote->full)
 		return RTO_LOST_NS;
 	if (rto < SESSION_RTO_MIN_NS)
 		return SESSION_RTO_MIN_NS;
@@ -195,7 +197,13 @@ static uint64_t check_due_ns(const struct peer_session *session, unsigned int i)
 		return checks->tries || !remote->full ? checks->due_ns : consent_due_ns(session);
 	if (!checks->budget || !session_is_wanted(session, i) || (remote->answered && remote->full))
 		return SESSION_NEVER;
-	return checks->due_ns > session->pace_ns ? checks->due_ns : session->pace_ns;
+	return checks->due_ns;
+}
+
+/* Does the check of this address wait for its turn? */
+static bool is_paced(const struct peer_session *session, unsigned int i)
+{
+	return !session->checks[i].urgent && (int)i != session->selected;
 }
 
 /* When the consent of the selected address ends. */
@@ -211,7 +219,7 @@ static uint64_t lost_ns(const struct peer_session *session)
 
 uint64_t peer_session_due_ns(const struct peer_session *session)
 {
-	uint64_t due_ns;
+	uint64_t due_ns, check_ns;
 	unsigned int i;
 
 	if (session->state == PEER_SESSION_FAILED)
@@ -223,8 +231,12 @@ uint64_t peer_session_due_ns(const struct peer_session *session)
 	if (session->start_ns != SESSION_NEVER)
 		due_ns = earlier(due_ns, session->start_ns);
 	due_ns = earlier(due_ns, lost_ns(session));
-	for (i = 0; i < session->remotes; i++)
-		due_ns = earlier(due_ns, check_due_ns(session, i));
+	for (i = 0; i < session->remotes; i++) {
+		check_ns = check_due_ns(session, i);
+		if (is_paced(session, i) && check_ns < session->pace_ns)
+			check_ns = session->pace_ns;
+		due_ns = earlier(due_ns, check_ns);
+	}
 	return due_ns;
 }
 
@@ -282,7 +294,13 @@ void peer_session_timeout(struct peer_session *session, uint64_t now_ns)
 	if (session->ask_ns <= now_ns)
 		ask(session, now_ns);
 	session_relay_timeout(session, now_ns);
-	if (session->give_up_ns <= now_ns)
+	if (session->give_up_ns > now_ns)
+		return;
+	/* short checks pass, and full-size ones may: with much loss that takes a while */
+	if (session->selected != SESSION_NONE && session->state != PEER_SESSION_UP &&
+	    now_ns - session->remote[session->selected].consent_ns < ANSWERED_NS)
+		session->give_up_ns = now_ns + ANSWERED_NS;
+	else
 		fail(session);
 }
 
@@ -350,8 +368,11 @@ size_t peer_session_send(struct peer_session *session, uint8_t buffer[PEER_SESSI
 			session->out_ns = now_ns;
 		return length;
 	}
+	/* who is due for the longest time: none waits for ever while others are due again */
 	for (i = 0; i < session->remotes; i++) {
 		due_ns = check_due_ns(session, i);
+		if (is_paced(session, i) && session->pace_ns > now_ns)
+			continue;
 		if (due_ns < first_ns) {
 			first_ns = due_ns;
 			first = (int)i;

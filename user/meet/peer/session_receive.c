@@ -5,7 +5,7 @@
 #include "meet/peer/session_state.h"
 
 /* An authentic check has one sent in return, at once, unless one was sent just now. */
-#define TRIGGER_NS     20000000ULL
+#define TRIGGER_NS     100000000ULL
 #define TRIGGER_BUDGET 6
 /*
  * At once, that is for 10 in a row and for 10 a second: neither peer can have the other one send a
@@ -47,8 +47,11 @@ static void on_heard(struct peer_session *session, const struct stun_endpoint *f
 	checks = &session->checks[i];
 	session->remote[i].heard = true;
 	if (session_is_barred(&session->remote[i]) ||
-	    (session->remote[i].answered && session->remote[i].full && !checks->tries) ||
-	    (checks->last_ns && now_ns - checks->last_ns < TRIGGER_NS && checks->last_full))
+	    /* the checks of both peers may cross: each would have the other one sent again */
+	    (session->remote[i].answered && session->remote[i].full &&
+	     checks->tries < SESSION_TRIES_DOUBT) ||
+	    (checks->last_ns && now_ns - checks->last_ns < TRIGGER_NS &&
+	     (checks->last_full || session->remote[i].full)))
 		return;
 	if (checks->budget < TRIGGER_BUDGET)
 		checks->budget = TRIGGER_BUDGET;
@@ -86,7 +89,9 @@ static void measure(struct peer_session_remote *remote, uint64_t rtt_ns)
 	remote->rtt_ns = remote->rtt_ns ? (7 * remote->rtt_ns + rtt_ns) / 8 : rtt_ns;
 }
 
-static void on_answered(struct peer_session *session, unsigned int i, bool full, uint64_t now_ns)
+/* @full: the check had full size; @full_before: so many such were sent up to it. */
+static void on_answered(struct peer_session *session, unsigned int i, bool full,
+			unsigned int full_before, uint64_t now_ns)
 {
 	struct peer_session_remote *remote = &session->remote[i];
 	struct session_checks *checks = &session->checks[i];
@@ -98,7 +103,9 @@ static void on_answered(struct peer_session *session, unsigned int i, bool full,
 	session->stats.checks_answered++;
 	checks->tries = 0;
 	remote->reason = PEER_SESSION_REASON_NONE;
-	if (!remote->full && checks->full >= SESSION_TRIES_FULL) {
+	/* of those after it, the answers may be on their way */
+	if (!remote->full && full_before >= SESSION_TRIES_FULL &&
+	    checks->full >= SESSION_TRIES_FULL) {
 		remote->reason = PEER_SESSION_REASON_TOO_BIG;
 		remote->answered = false;
 		checks->budget = 0;
@@ -144,7 +151,8 @@ static bool on_response(struct peer_session *session, const struct stun_endpoint
 	}
 	measure(&session->remote[i], now_ns - checks->sent[sent].at_ns);
 	session->remote[i].consent_ns = checks->sent[sent].at_ns;
-	on_answered(session, i, message->length >= PEER_SESSION_FULL_SIZE, now_ns);
+	on_answered(session, i, message->length >= PEER_SESSION_FULL_SIZE, checks->sent[sent].full,
+		    now_ns);
 	return true;
 }
 

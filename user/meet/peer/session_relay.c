@@ -104,6 +104,9 @@ bool peer_session_set_relay(struct peer_session *session,
 		session->give_up_ns = now_ns + PEER_SESSION_PUNCH_NS;
 	session->remote[i].reason = PEER_SESSION_REASON_NONE;
 	session_search_remote(session, (unsigned int)i, now_ns);
+	/* ahead of addresses that have not answered for half a second */
+	session->checks[i].urgent = true;
+	session->checks[i].due_ns = now_ns;
 	return true;
 }
 

@@ -7,7 +7,7 @@
 #include "meet/peer/secret.h"
 #include "meet/peer/session_view.h"
 
-#define SESSION_SENT	  8  /* checks to one address that may still be answered */
+#define SESSION_SENT	  16 /* checks to one address that may still be answered */
 #define SESSION_RESPONSES 16 /* that wait to be sent */
 #define SESSION_NEVER	  UINT64_MAX
 #define SESSION_NONE	  (-1)
@@ -52,6 +52,7 @@ struct session_checks {
 		bool used;
 		uint8_t id[SLUICE_STUN_ID_SIZE];
 		uint64_t at_ns;
+		unsigned int full; /* full-size checks up to this one */
 	} sent[SESSION_SENT];
 	unsigned int next_sent;
 };
