@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* What a session does with the checks of the other peer, and the answers to its own. */
+#include "base/rate.h"
 #include "meet/peer/relay.h"
 #include "meet/peer/session.h"
 #include "meet/peer/session_state.h"
@@ -20,17 +21,6 @@ bool peer_session_owns(const struct peer_session *session, const struct stun_mes
 
 	return session_keys_of(session, message) != SESSION_NONE ||
 	       session_remote_of(session, message, &sent) != SESSION_NONE;
-}
-
-/* The same algorithm as that of rendezvous/budget.c. */
-static bool take_trigger(struct peer_session *session, uint64_t now_ns)
-{
-	uint64_t at_ns = session->trigger_ns > now_ns ? session->trigger_ns : now_ns;
-
-	if (at_ns + TRIGGER_GAP_NS > now_ns + TRIGGER_BURST_NS)
-		return false;
-	session->trigger_ns = at_ns + TRIGGER_GAP_NS;
-	return true;
 }
 
 /* An authentic message has come from this address: checks it, if that is of use. */
@@ -57,7 +47,7 @@ static void on_heard(struct peer_session *session, const struct stun_endpoint *f
 		checks->budget = TRIGGER_BUDGET;
 	session->remote[i].reason = PEER_SESSION_REASON_NONE;
 	checks->due_ns = now_ns;
-	checks->urgent = take_trigger(session, now_ns);
+	checks->urgent = rate_take(&session->trigger_ns, TRIGGER_GAP_NS, TRIGGER_BURST_NS, now_ns);
 }
 
 /* Only the caller makes addresses that stand for a channel of the relay. */

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* What peers send to the relay: requests that bind a channel, and the data in it. */
+#include "base/rate.h"
 #include "meet/channel.h"
 #include "meet/rendezvous/relay.h"
 #include "meet/rendezvous/request.h"
@@ -134,28 +135,23 @@ void bind_request(const struct request *request)
 
 /* --- data */
 
-/* The same algorithm as that of budget.c, for bytes. Returns when the budget would be full again.
- */
-static uint64_t due_after(uint64_t due_ns, uint64_t rate, size_t bytes, uint64_t now_ns)
+/* Returns the time in which a rate of so many bytes a second permits these; 0: no limit. */
+static uint64_t cost_of(size_t bytes, uint64_t rate)
 {
-	uint64_t from_ns = due_ns > now_ns ? due_ns : now_ns;
-
-	return rate ? from_ns + bytes * SECOND_NS / rate : 0;
+	return rate ? bytes * SECOND_NS / rate : 0;
 }
 
 /* Takes the bytes from the budgets of the sender and of all, or from none. */
 static bool take(struct server *server, struct peer *sender, size_t bytes, uint64_t now_ns)
 {
-	const uint64_t limit_ns = now_ns + RELAY_BURST_S * SECOND_NS;
-	uint64_t own_ns = due_after(sender->relay_due_ns, server->config.relay.peer_rate, bytes,
-				    now_ns);
-	uint64_t all_ns = due_after(server->relays.due_ns, server->config.relay.rate, bytes,
-				    now_ns);
+	const struct server_relay *limits = &server->config.relay;
+	const uint64_t burst_ns = RELAY_BURST_S * SECOND_NS;
+	uint64_t own_ns = sender->relay_due_ns;
 
-	if (own_ns > limit_ns || all_ns > limit_ns)
+	if (!rate_take(&own_ns, cost_of(bytes, limits->peer_rate), burst_ns, now_ns) ||
+	    !rate_take(&server->relays.due_ns, cost_of(bytes, limits->rate), burst_ns, now_ns))
 		return false;
 	sender->relay_due_ns = own_ns;
-	server->relays.due_ns = all_ns;
 	return true;
 }
 
