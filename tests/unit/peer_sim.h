@@ -370,7 +370,7 @@ static inline void sim_host_receive(unsigned int index, const struct sim_packet 
 	}
 	if (length && data[0] == 0x80) { /* other traffic */
 		host->data++;
-		peer_session_heard(host->session);
+		peer_session_heard(host->session, &from);
 		return;
 	}
 	copy = malloc(length ? length : 1); /* for the address sanitizer */

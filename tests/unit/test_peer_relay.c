@@ -172,6 +172,36 @@ static void test_becomes_relayed(void **state)
 	run_with_data(10 * SECOND_NS);
 }
 
+/*
+ * A direct path that has replaced the relay breaks while data flows. The channels are still bound,
+ * so that one peer is back on the relay at once: what the other one hears through it does not
+ * conceal that its own path leads nowhere.
+ */
+static void test_becomes_relayed_again(void **state)
+{
+	unsigned int i;
+
+	lay_out(BY_ADDRESS_AND_PORT);
+	begin(0);
+	assert_true(sim_run_up(2 * SECOND_NS));
+	sim.nat[1].filtering = INDEPENDENT;
+	for (i = 0; i < 60 && (sim_is_relayed(0) || sim_is_relayed(1)); i++)
+		run_with_data(SECOND_NS);
+	want_relayed(false);
+	sim.nat[1].filtering = BY_ADDRESS_AND_PORT;
+	memset(sim.nat[0].map, 0, sizeof(sim.nat[0].map));
+	memset(sim.nat[1].map, 0, sizeof(sim.nat[1].map));
+	sim_register(0);
+	sim_register(1);
+	for (i = 0; i < 30; i++) {
+		sim_send_data(0);
+		sim_send_data(1);
+		sim_run(100 * MS_NS);
+	}
+	want_relayed(true);
+	run_with_data(10 * SECOND_NS);
+}
+
 /* The server is restarted, and has lost the bindings: another introduction, and other channels. */
 static void test_server_restarts(void **state)
 {
@@ -290,11 +320,17 @@ static int teardown(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_endpoint),	cmocka_unit_test(test_not_needed),
-		cmocka_unit_test(test_relayed),		cmocka_unit_test(test_becomes_direct),
-		cmocka_unit_test(test_back_off),	cmocka_unit_test(test_becomes_relayed),
-		cmocka_unit_test(test_server_restarts), cmocka_unit_test(test_relay_only),
-		cmocka_unit_test(test_direct_only),	cmocka_unit_test(test_not_injected),
+		cmocka_unit_test(test_endpoint),
+		cmocka_unit_test(test_not_needed),
+		cmocka_unit_test(test_relayed),
+		cmocka_unit_test(test_becomes_direct),
+		cmocka_unit_test(test_back_off),
+		cmocka_unit_test(test_becomes_relayed),
+		cmocka_unit_test(test_becomes_relayed_again),
+		cmocka_unit_test(test_server_restarts),
+		cmocka_unit_test(test_relay_only),
+		cmocka_unit_test(test_direct_only),
+		cmocka_unit_test(test_not_injected),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, teardown);

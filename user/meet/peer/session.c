@@ -422,9 +422,12 @@ void peer_session_sent(struct peer_session *session, uint64_t now_ns)
 	}
 }
 
-void peer_session_heard(struct peer_session *session)
+void peer_session_heard(struct peer_session *session, const struct stun_endpoint *from)
 {
-	session->unheard_ns = SESSION_NEVER;
+	/* from another address, it does not prove that this one is reached */
+	if (session->selected != SESSION_NONE &&
+	    stun_endpoint_is_same(&session->remote[session->selected].at, from))
+		session->unheard_ns = SESSION_NEVER;
 }
 
 void peer_session_set_interval(struct peer_session *session, uint64_t interval_ns, uint64_t now_ns)

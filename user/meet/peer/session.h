@@ -81,7 +81,7 @@ bool peer_session_knows(const struct peer_session *session, const struct stun_en
  * within a second has the path checked.
  */
 void peer_session_sent(struct peer_session *session, uint64_t now_ns);
-void peer_session_heard(struct peer_session *session);
+void peer_session_heard(struct peer_session *session, const struct stun_endpoint *from);
 /* Sets the interval of keepalives, as from the findings of a probe. */
 void peer_session_set_interval(struct peer_session *session, uint64_t interval_ns, uint64_t now_ns);
 /*

@@ -14,7 +14,7 @@
  * Its session answers checks then, at least every second, but QUIC answers none of so many packets.
  */
 #define SILENT_NS	500000000ULL
-#define SILENT_PACKETS	6
+#define SILENT_PACKETS	8
 #define SILENT_CHECK_NS 2000000000ULL
 
 static void on_random(void *buffer, size_t size, void *arg)
@@ -137,8 +137,8 @@ static bool is_for(const struct connection *connection, const uint8_t *id)
 	return connection->quic && !memcmp(connection->id, id, QUIC_ID_SIZE);
 }
 
-void link_packet(struct link *link, const uint8_t *id, bool first, const uint8_t *packet,
-		 size_t length, uint64_t now_ns)
+void link_packet(struct link *link, const struct stun_endpoint *from, const uint8_t *id, bool first,
+		 const uint8_t *packet, size_t length, uint64_t now_ns)
 {
 	struct connection *connection = &link->connection[quic_slot(id) & 1];
 
@@ -154,7 +154,7 @@ void link_packet(struct link *link, const uint8_t *id, bool first, const uint8_t
 	}
 	if (!connection->quic || !quic_receive(connection->quic, packet, length, now_ns))
 		return;
-	peer_session_heard(link->session);
+	peer_session_heard(link->session, from);
 	if (index_of(connection) == link->active)
 		link->silent_ns = 0;
 }

@@ -50,8 +50,8 @@ void link_introduce(struct link *link, const struct introduction *introduction, 
 bool link_relay(struct link *link, const struct peer_client_event *event, uint64_t now_ns);
 
 /* Takes a QUIC packet from an address that the session knows. */
-void link_packet(struct link *link, const uint8_t *id, bool first, const uint8_t *packet,
-		 size_t length, uint64_t now_ns);
+void link_packet(struct link *link, const struct stun_endpoint *from, const uint8_t *id, bool first,
+		 const uint8_t *packet, size_t length, uint64_t now_ns);
 /* Does what is due, and sends what can be sent. link->end is set if the link is over. */
 void link_update(struct link *link, uint64_t now_ns);
 uint64_t link_due_ns(const struct link *link);

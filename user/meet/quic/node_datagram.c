@@ -22,13 +22,13 @@ static void on_quic(struct node *node, const struct stun_endpoint *from, const u
 			if (!memcmp(peer_session_introduction(link->session)->id, id,
 				    QUIC_ID_SIZE)) {
 				if (peer_session_knows(link->session, from))
-					link_packet(link, id, true, packet, length,
+					link_packet(link, from, id, true, packet, length,
 						    runtime_now_ns());
 				return;
 			}
 	link = quic_slot(id) / 2 < NODE_LINKS_MAX ? node->by_slot[quic_slot(id) / 2] : NULL;
 	if (link && peer_session_knows(link->session, from))
-		link_packet(link, id, false, packet, length, runtime_now_ns());
+		link_packet(link, from, id, false, packet, length, runtime_now_ns());
 }
 
 /* @from: an address, or the channel that the datagram came through. */
