@@ -173,9 +173,8 @@ static void test_becomes_relayed(void **state)
 }
 
 /*
- * A direct path that has replaced the relay breaks while data flows. The channels are still bound,
- * so that one peer is back on the relay at once: what the other one hears through it does not
- * conceal that its own path leads nowhere.
+ * A direct path that has replaced the relay breaks while data flows, and the channels are still
+ * bound: both peers return to the relay.
  */
 static void test_becomes_relayed_again(void **state)
 {

@@ -4,6 +4,7 @@
 #include "base/addr.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/rate.h"
 #include "meet/quic/quic.h"
 #include "net/sockaddr.h"
 
@@ -24,9 +25,13 @@ static void on_random(void *buffer, size_t size, void *arg)
 
 /* --- whom the peer trusts */
 
+/* Lines for refused peers: one in ten seconds, and ten at once. */
+#define REFUSAL_NS	  10000000000ULL
+#define REFUSALS_BURST_NS (10 * REFUSAL_NS)
+
 static bool on_admit(const char *name, const uint8_t key[KEY_SIZE], bool incoming, void *arg)
 {
-	const struct node *node = arg;
+	struct node *node = arg;
 	const struct peer *peer = peers_find(&node->known, name, strlen(name));
 	struct log_line line;
 	const char *reason = NULL;
@@ -40,10 +45,18 @@ static bool on_admit(const char *name, const uint8_t key[KEY_SIZE], bool incomin
 		reason = "unknown peer";
 	if (!reason)
 		return true;
+	/* a server can send introductions without end */
+	if (!rate_take(&node->refusals_full_ns, REFUSAL_NS, REFUSALS_BURST_NS, runtime_now_ns())) {
+		node->refusals_unlogged++;
+		return false;
+	}
 	log_begin(&line, LOG_LEVEL_WARNING, "peer refused");
 	log_field(&line, "peer", "%s", name);
 	log_field(&line, "reason", "%s", reason);
+	if (node->refusals_unlogged)
+		log_field(&line, "unlogged", "%u", node->refusals_unlogged);
 	log_end(&line);
+	node->refusals_unlogged = 0;
 	return false;
 }
 
@@ -238,18 +251,14 @@ static void on_event(struct node *node, const struct peer_client_event *event)
 		node->registered = true;
 		break;
 	case PEER_CLIENT_SERVER_SILENT:
+		node_server_warn(node, event->server,
+				 peer_client_code_text(PEER_CLIENT_CODE_SILENT));
+		node_server_silent(node, event->server);
+		break;
 	case PEER_CLIENT_REFUSED:
-		log_begin(&line, LOG_LEVEL_WARNING, "not registered");
-		log_field(&line, "server", "%s", server_name(node, event->server));
-		log_field(&line, "reason", "%s",
-			  peer_client_code_text(event->kind == PEER_CLIENT_REFUSED
-							? event->code
-							: PEER_CLIENT_CODE_SILENT));
-		log_end(&line);
-		if (event->kind == PEER_CLIENT_REFUSED && node->hooks.refused)
+		node_server_warn(node, event->server, peer_client_code_text(event->code));
+		if (node->hooks.refused)
 			node->hooks.refused(node->runtime.arg, event->code);
-		if (event->kind == PEER_CLIENT_SERVER_SILENT)
-			node_server_silent(node, event->server);
 		break;
 	case PEER_CLIENT_INTRODUCED:
 		introduced(node, &event->introduction);

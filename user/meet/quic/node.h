@@ -4,6 +4,7 @@
 #define SLUICE_MEET_QUIC_NODE_H
 
 #include "base/debounce.h"
+#include "base/log.h"
 #include "meet/peer/options.h"
 #include "meet/quic/link.h"
 #include "meet/quic/runtime.h"
@@ -31,6 +32,7 @@ struct node_server {
 	uint64_t retry_us;
 	struct loop_timer *probe; /* of UDP, while TCP is used */
 	uint8_t probe_id[SLUICE_STUN_ID_SIZE];
+	struct log_condition unregistered; /* why this peer is not registered */
 };
 
 /* The network of this host. */
@@ -52,6 +54,8 @@ struct node {
 	struct link *by_slot[NODE_LINKS_MAX];
 	struct node_network network;
 	bool registered, updating, again;
+	uint64_t refusals_full_ns; /* base/rate.h */
+	unsigned int refusals_unlogged;
 };
 
 /*
@@ -87,6 +91,8 @@ int node_servers_open(struct node *node);
 void node_servers_close(struct node *node);
 /* This server does not answer. */
 void node_server_silent(struct node *node, unsigned int server);
+/* Warns that this peer is not registered with it, once for each reason. */
+void node_server_warn(struct node *node, unsigned int server, const char *reason);
 /* This peer is registered with it. */
 void node_server_registered(struct node *node, unsigned int server);
 /* Takes the answer to a request that was sent to find out whether UDP works. */

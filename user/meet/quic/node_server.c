@@ -141,10 +141,23 @@ static void use_udp(struct node_server *server)
 	disconnect(server);
 }
 
+void node_server_warn(struct node *node, unsigned int index, const char *reason)
+{
+	struct log_line line;
+
+	if (!log_condition_set(&node->server[index].unregistered, reason))
+		return;
+	log_begin(&line, LOG_LEVEL_WARNING, "not registered");
+	log_field(&line, "server", "%s", node->identity->server[index].host);
+	log_field(&line, "reason", "%s", reason);
+	log_end(&line);
+}
+
 void node_server_registered(struct node *node, unsigned int index)
 {
 	struct node_server *server = &node->server[index];
 
+	log_condition_set(&server->unregistered, NULL);
 	if (!is_connected(server) && !node->runtime.tcp_only)
 		use_udp(server);
 }
