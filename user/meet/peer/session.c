@@ -2,6 +2,7 @@
 #include "meet/peer/session.h"
 
 #include "base/keepalive.h"
+#include "base/rate.h"
 #include "meet/peer/session_state.h"
 
 #include <errno.h>
@@ -12,7 +13,9 @@
 #define SECOND_NS 1000000000ULL
 
 /* RFC 8445, section 14.2: Ta */
-#define PACE_NS (50 * MS_NS)
+#define PACE_NS		  (50 * MS_NS)
+#define SEARCH_COST_NS	  (SECOND_NS / PEER_SESSION_SEARCHES)
+#define SEARCHES_BURST_NS SECOND_NS
 /*
  * RFC 7675, section 5.1: with traffic, a check every 5 seconds, times 0.8 to 1.2, and no traffic
  * without an answer for 30. Without traffic, keepalives are enough: the first traffic after that is
@@ -217,6 +220,17 @@ static uint64_t lost_ns(const struct peer_session *session)
 	return checks->tries ? checks->unanswered_ns + UNANSWERED_NS : SESSION_NEVER;
 }
 
+/* Returns when the turn of the next such check comes. */
+static uint64_t turn_ns(const struct peer_session *session)
+{
+	const uint64_t *full_ns = session->options.searches_full_ns;
+	uint64_t common_ns = full_ns ? *full_ns + SEARCH_COST_NS : 0;
+
+	if (common_ns < session->pace_ns + SEARCHES_BURST_NS)
+		return session->pace_ns;
+	return common_ns - SEARCHES_BURST_NS;
+}
+
 uint64_t peer_session_due_ns(const struct peer_session *session)
 {
 	uint64_t due_ns, check_ns;
@@ -233,8 +247,8 @@ uint64_t peer_session_due_ns(const struct peer_session *session)
 	due_ns = earlier(due_ns, lost_ns(session));
 	for (i = 0; i < session->remotes; i++) {
 		check_ns = check_due_ns(session, i);
-		if (is_paced(session, i) && check_ns < session->pace_ns)
-			check_ns = session->pace_ns;
+		if (is_paced(session, i) && check_ns < turn_ns(session))
+			check_ns = turn_ns(session);
 		due_ns = earlier(due_ns, check_ns);
 	}
 	return due_ns;
@@ -335,6 +349,9 @@ static size_t send_check(struct peer_session *session, unsigned int i, uint8_t *
 	checks->last_ns = now_ns;
 	if (!checks->urgent)
 		session->pace_ns = now_ns + PACE_NS;
+	if (is_paced(session, i) && session->options.searches_full_ns)
+		rate_take(session->options.searches_full_ns, SEARCH_COST_NS, SEARCHES_BURST_NS,
+			  now_ns);
 	checks->urgent = false;
 	checks->due_ns = now_ns + (selected ? rto_ns(&session->remote[i], checks->tries)
 					    : search_gap_ns(checks->tries));
@@ -371,7 +388,7 @@ size_t peer_session_send(struct peer_session *session, uint8_t buffer[PEER_SESSI
 	/* who is due for the longest time: none waits for ever while others are due again */
 	for (i = 0; i < session->remotes; i++) {
 		due_ns = check_due_ns(session, i);
-		if (is_paced(session, i) && session->pace_ns > now_ns)
+		if (is_paced(session, i) && turn_ns(session) > now_ns)
 			continue;
 		if (due_ns < first_ns) {
 			first_ns = due_ns;

@@ -21,6 +21,9 @@
 
 typedef void (*peer_session_random_fn)(void *buffer, size_t size, void *arg);
 
+/* A second, and at once. */
+#define PEER_SESSION_SEARCHES 500
+
 /* Which of the other peer's addresses are used. */
 enum peer_session_relay {
 	PEER_SESSION_RELAY_LAST,  /* the relay if no other one is a path */
@@ -32,6 +35,12 @@ struct peer_session_options {
 	uint8_t secret[KEY_SIZE]; /* own static private key */
 	uint64_t interval_ns;	  /* of keepalives; 0: PEER_SESSION_INTERVAL_NS */
 	enum peer_session_relay relay;
+	/*
+	 * Limits the checks that search for a path, of all sessions with this pointer
+	 * (base/rate.h): a hostile server may introduce any number of peers, with addresses of
+	 * others. NULL: no common limit.
+	 */
+	uint64_t *searches_full_ns;
 	peer_session_random_fn random; /* unpredictable bytes */
 	void *arg;
 };

@@ -205,7 +205,9 @@ bool link_relay(struct link *link, const struct peer_client_event *event, uint64
 int link_new(struct link **link, struct runtime *runtime, const struct introduction *introduction,
 	     unsigned int slot, uint64_t now_ns)
 {
-	struct peer_session_options options = { .random = on_random, .relay = runtime->relay };
+	struct peer_session_options options = { .random = on_random,
+						.relay = runtime->relay,
+						.searches_full_ns = &runtime->searches_full_ns };
 	struct link *created = calloc(1, sizeof(*created));
 	int result;
 

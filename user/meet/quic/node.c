@@ -308,6 +308,13 @@ static void links_update(struct node *node)
 		node->hooks.over(node->runtime.arg, link);
 		link_free(link, runtime_now_ns());
 	}
+	/* another one is the first to take from what they share */
+	link = node->links;
+	if (link && link->next) {
+		node->links = link->next;
+		link->next = NULL;
+		*at = link;
+	}
 }
 
 static void arm(struct node *node)

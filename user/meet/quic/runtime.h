@@ -22,6 +22,7 @@ struct runtime {
 	struct peer_client *client;
 	uint8_t secret[KEY_SIZE]; /* own private key */
 	enum peer_session_relay relay;
+	uint64_t searches_full_ns; /* of all links */
 	/* To the servers; NULL, or not connected: UDP, unless tcp_only. */
 	struct server_stream *stream[PEER_CLIENT_SERVERS_MAX];
 	bool tcp_only;
