@@ -27,6 +27,10 @@ static void add_limits(struct metrics *metrics, const struct status *status)
 		      server_sessions(status->server));
 	metrics_gauge(metrics, "sluice_rendezvous_sessions_limit", NULL, "the limit of these",
 		      SESSIONS_MAX);
+	metrics_gauge(metrics, "sluice_rendezvous_relays", NULL,
+		      "sessions that have a binding of the relay", server_relays(status->server));
+	metrics_gauge(metrics, "sluice_rendezvous_relays_limit", NULL, "the limit of these",
+		      status->options->max_relays);
 	metrics_gauge(metrics, "sluice_rendezvous_connections", NULL, "TCP connections",
 		      tcp_connections(status->tcp));
 	metrics_gauge(metrics, "sluice_rendezvous_connections_limit", NULL,

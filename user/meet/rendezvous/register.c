@@ -247,6 +247,7 @@ void unregister_request(const struct request *request)
 			return;
 		}
 		store_remove(server->store, registration);
+		relays_of_peer_end(&server->relays, request->peer);
 		count(server, COUNT_unregistered);
 	}
 	reply_begin(&reply, request, SLUICE_STUN_SUCCESS);

@@ -24,7 +24,8 @@
 /* Descriptors besides the connections. */
 #define FILES_SPARE 128
 /* Interval of the reports to the daemon. */
-#define REPORT_US 5000000
+#define REPORT_US   5000000
+#define KILOBYTE    1000ULL
 
 struct serve {
 	const struct rendezvous_options *options;
@@ -423,6 +424,9 @@ int rendezvous_serve(const struct rendezvous_options *options, bool verbose, str
 		.config = { .limits = { .total = options->max_peers,
 					.prefix = options->max_prefix },
 			    .rate = options->rate,
+			    .relay = { .pairs = options->max_relays,
+				       .peer_rate = options->relay_peer_rate * KILOBYTE,
+				       .rate = options->relay_rate * KILOBYTE },
 			    .port_min = options->port_min },
 		.status = { .options = options,
 			    .config = &serve.config,

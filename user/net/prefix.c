@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include "meet/rendezvous/prefix.h"
+#include "net/prefix.h"
 
 #include "base/hash.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Counts what the addresses of a prefix hold: a /24 of IPv4, a /56 of IPv6. */
-#ifndef SLUICE_MEET_RENDEZVOUS_PREFIX_H
-#define SLUICE_MEET_RENDEZVOUS_PREFIX_H
+#ifndef SLUICE_NET_PREFIX_H
+#define SLUICE_NET_PREFIX_H
 
 #include <netinet/in.h>
 #include <stddef.h>
