@@ -18,12 +18,6 @@ on_terminal()
 	TERM=$term python3 -B "$ROOT/tests/net/lib/terminal.py" "$SLUICE" top "$@"
 }
 
-# row CONDITION KEYS: prints the values of these keys of the first row that meets the condition
-row()
-{
-	json "[[r[k] for k in '$2'.split()] for r in d['rows'] if $1][0]" sluice -j top --once --interval 1
-}
-
 say "without a terminal, each error has its hint"
 want_status 2 sluice top
 want_text "standard output is not a terminal"
@@ -58,8 +52,10 @@ STEPS
 say "a table, and lines of JSON, have the rates of the workers"
 netns_add "$HOST"
 group_up 2
-steer_load
+steer_load --policy cpu --xdp lo --cpus 0 --cgroup "$TEST_CGROUP"
 sluice reply load --mode socket --port $((PORT + 1)) --cgroup "$TEST_CGROUP"
+sluice --netns "$HOST" reply load --mode wire --iface lo --port $((PORT + 1))
+sluice hold load --port $((PORT + 1)) --cgroup "$TEST_CGROUP"
 "$SLUICE" -j top --interval 1 >"$TEST_TMP/lines" &
 top=$!
 spawn_in "$HOST" "$TEST_TMP/client" "$CLIENT" --to "127.0.0.1:$PORT" --from 127.0.0.1:41000 \
@@ -84,11 +80,19 @@ wait_until 30 has_rates || fail "$(cat "$TEST_TMP/lines")"
 find "/proc/$top/fd" -lname 'anon_inode:*bpf-stats*' | contains /fd/ || fail "$(ls -l "/proc/$top/fd")"
 stop "$top"
 stop "$client"
-want_equal "$(row "r['kind'] == 'group'" "object parent state warning")" "['steer', 'steer', '2 workers', False]"
-want_equal "$(row "r['name'] == 'reply'" "kind state parent reason")" "['object', 'socket', None, None]"
-want_equal "$(json "(d['run_times'], d['daemon'])" sluice -j top --once --interval 1)" "(True, False)"
-want_equal "$(json "sum(r['pid'] in [${SERVERS[0]}, ${SERVERS[1]}] for r in d['rows'])" \
-	sluice -j top --once --interval 1)" 2
+sluice -j top --once --interval 1 --sort name >"$TEST_TMP/document"
+want_equal "$(json "(d['run_times'], d['daemon'])" cat "$TEST_TMP/document")" "(True, False)"
+# rows CONDITION KEYS: prints the values of these keys of the rows that meet the condition
+rows()
+{
+	json "' '.join(str(tuple(r[k] for k in '$2'.split())) for r in d['rows'] if $1)" cat "$TEST_TMP/document"
+}
+want_equal "$(rows "r['kind'] == 'object' and r['object'] != 'rendezvous'" "name state warning reason")" \
+	"('hold', 'not sending', True, None) ('reply', 'socket', False, None) ('steer', 'cpu', False, None) ('wire', '1 iface', False, None)"
+want_equal "$(rows "r['kind'] == 'group'" "object parent state warning")" "('steer', 'steer', '2 workers', False)"
+want_equal "$(rows "r['name'] == 'XDP spread'" "kind parent state")" "('program', 'steer', '1 iface')"
+want_equal "$(rows "r['pid'] in [${SERVERS[0]}, ${SERVERS[1]}]" "kind state")" \
+	"('worker', 'active') ('worker', 'active')"
 
 say "the screen follows keys, sizes and signals"
 want_status 0 on_terminal xterm --interval 1 <<'STEPS'
@@ -113,4 +117,5 @@ STEPS
 
 sluice steer unload
 sluice reply unload
+sluice hold unload
 want_clean
