@@ -50,13 +50,15 @@ monitor_end
 stop "$SERVER_PID"
 
 say "a daemon that is killed"
-monitor_start --interval 600 daemon
+monitor_start --interval 600 daemon wire
 daemon_start
 want_events 1 "e['event'] == 'started'"
+# the daemon has nothing to notify after this
+want_events 1 "(e['object'], e['event']) == ('wire', 'applied')"
 kill -KILL "$DAEMON"
 wait "$DAEMON" 2>/dev/null || true
 want_events 1 "e['event'] == 'stopped'"
-want_events 0 "e['object'] not in ('daemon', 'monitor')"
+want_events 0 "e['object'] not in ('daemon', 'wire', 'monitor')"
 monitor_end
 
 say "a cgroup and an interface that are removed"

@@ -144,7 +144,6 @@ static void on_daemon_ended(void *arg)
 	struct monitor *monitor = arg;
 
 	daemon_forget(monitor);
-	monitor->notify.daemon = true;
 	expect_changes(monitor);
 }
 
