@@ -349,6 +349,7 @@ int node_open(struct node *node, struct err *err)
 	raise_files();
 	node->runtime.socket.fd = node->network.fd = node->lookup_fd[0] = node->lookup_fd[1] = -1;
 	node->runtime.update = node_update;
+	node->runtime.interval_ns = node->identity->keepalive_s * 1000000000ULL;
 	node->runtime.tcp_only = node->identity->transport == PEER_TRANSPORT_TCP;
 	node->runtime.relay = node->identity->relay_only || node->runtime.tcp_only
 				      ? PEER_SESSION_RELAY_ONLY
