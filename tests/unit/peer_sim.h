@@ -91,6 +91,7 @@ struct sim_host {
 	uint64_t up_ns; /* since when it has a full-size path, 0: it has none */
 	bool reflects;	/* sends each datagram back */
 	enum peer_session_relay relay;
+	uint64_t interval_ns;
 	struct sim_leg leg[LEGS_MAX];
 	unsigned int relayed; /* datagrams that the relay has passed on to it */
 };
@@ -603,8 +604,10 @@ static inline void sim_begin(void)
 	unsigned int side;
 
 	for (side = 0; side < SIDES; side++) {
-		options = (struct peer_session_options){ .random = sim_fill,
-							 .relay = sim.host[side].relay };
+		options =
+			(struct peer_session_options){ .random = sim_fill,
+						       .relay = sim.host[side].relay,
+						       .interval_ns = sim.host[side].interval_ns };
 		memcpy(options.secret, sim.static_key[side], KEY_SIZE);
 		assert_int_equal(peer_session_new(&sim.host[side].session, &options,
 						  &sim.host[side].introduction,

@@ -167,11 +167,11 @@ static void test_busy(void **state)
 
 static void test_interval(void **state)
 {
-	unsigned int side;
-
-	for (side = 0; side < SIDES; side++)
-		peer_session_set_interval(sim.host[side].session, 100 * SECOND_NS,
-					  sim_clock(&sim.host[side]));
+	sim_reset(7);
+	put_nats(BY_ADDRESS_AND_PORT);
+	sim.host[0].interval_ns = sim.host[1].interval_ns = 100 * SECOND_NS;
+	begin();
+	assert_true(sim_run_up(5 * SECOND_NS));
 	sim_run(MINUTE_NS);
 	sim.host[0].sent = sim.host[1].sent = 0;
 	sim_run(60 * MINUTE_NS);

@@ -35,6 +35,18 @@ static const char *seconds_of(const json_t *object, const char *key, char text[2
 	return age_format((__u64)(number_of(object, key) * 1e9), text);
 }
 
+/* Formats a rate in kilobytes a second. */
+static const char *rate_of(const json_t *relays, const char *key, char text[32])
+{
+	double rate = number_of(relays, key);
+
+	if (rate > 0)
+		snprintf(text, 32, "%.0f kB/s", rate);
+	else
+		strcpy(text, "no limit");
+	return text;
+}
+
 static void print_summary(const struct output *output, const json_t *document)
 {
 	const json_t *registrations = json_object_get(document, "registrations");
@@ -45,7 +57,7 @@ static void print_summary(const struct output *output, const json_t *document)
 	const json_t *addresses = json_object_get(document, "addresses");
 	const json_t *amplification = json_object_get(document, "amplification");
 	bool ready = json_is_true(json_object_get(document, "ready"));
-	char name[64], age[24], key[64], bytes[24], refused[1024];
+	char name[64], age[24], key[64], bytes[24], refused[1024], peer_rate[32], rate[32];
 	size_t i;
 
 	fprintf(output->file, "rendezvous: %s, process %.0f, started %s ago, %s%s%s\n",
@@ -79,9 +91,9 @@ static void print_summary(const struct output *output, const json_t *document)
 	fprintf(output->file, "  sessions     %.0f of at most %.0f\n", number_of(sessions, "count"),
 		number_of(sessions, "limit"));
 	fprintf(output->file,
-		"  relays       %.0f of at most %.0f; %.0f kB a second for a peer, %.0f in all\n",
+		"  relays       %.0f of at most %.0f; rate of a peer: %s, of all: %s\n",
 		number_of(relays, "count"), number_of(relays, "limit"),
-		number_of(relays, "peer_rate_kb"), number_of(relays, "rate_kb"));
+		rate_of(relays, "peer_rate_kb", peer_rate), rate_of(relays, "rate_kb", rate));
 	fprintf(output->file, "  connections  %.0f of at most %.0f; %.0f refused\n",
 		number_of(connections, "count"), number_of(connections, "limit"),
 		number_of(connections, "refused"));

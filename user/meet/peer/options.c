@@ -177,6 +177,10 @@ const struct opt peer_identity_opts[] = {
 	  "to the servers: TCP if UDP gets no answer, or one of them; with TCP, other peers are reached"
 	  " through the relay",
 	  .side = OPT_LINE, .words = transports, .noun = "transport", .preset = "auto" },
+	{ "keepalive", 0, "SECONDS", opt_u32, IDENTITY(keepalive_s),
+	  "the longest time without a datagram to another peer: shorter than the NAT of this host keeps"
+	  " a mapping, which sluice nat probe finds out",
+	  .side = OPT_LINE, .min = 15, .max = 600, .preset = "18" },
 	{ "trust-server", 0, NULL, opt_switch, IDENTITY(trust_server),
 	  "accept the key that the server reports for a peer that is not known; the operator of the"
 	  " server could then pose as that peer",

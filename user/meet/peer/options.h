@@ -39,6 +39,7 @@ struct peer_identity {
 	bool trust_server;
 	bool direct_only, relay_only;
 	enum peer_transport transport;
+	__u32 keepalive_s;
 };
 
 struct peer_exposed {

@@ -447,11 +447,6 @@ void peer_session_heard(struct peer_session *session, const struct stun_endpoint
 		session->unheard_ns = SESSION_NEVER;
 }
 
-void peer_session_set_interval(struct peer_session *session, uint64_t interval_ns, uint64_t now_ns)
-{
-	session->options.interval_ns = interval_ns;
-}
-
 void peer_session_network_changed(struct peer_session *session, uint64_t now_ns)
 {
 	session_search(session, now_ns);

@@ -82,8 +82,6 @@ bool peer_session_knows(const struct peer_session *session, const struct stun_en
  */
 void peer_session_sent(struct peer_session *session, uint64_t now_ns);
 void peer_session_heard(struct peer_session *session, const struct stun_endpoint *from);
-/* Sets the interval of keepalives, as from the findings of a probe. */
-void peer_session_set_interval(struct peer_session *session, uint64_t interval_ns, uint64_t now_ns);
 /*
  * Adds a channel of the relay, an address by peer/relay.h, that is bound for the introduction with
  * this id. Returns false if it belongs to none that is held. And: that channel has ended.

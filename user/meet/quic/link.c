@@ -207,6 +207,7 @@ int link_new(struct link **link, struct runtime *runtime, const struct introduct
 {
 	struct peer_session_options options = { .random = on_random,
 						.relay = runtime->relay,
+						.interval_ns = runtime->interval_ns,
 						.searches_full_ns = &runtime->searches_full_ns };
 	struct link *created = calloc(1, sizeof(*created));
 	int result;

@@ -6,10 +6,8 @@
 #include "base/log.h"
 #include "base/rate.h"
 #include "meet/quic/quic.h"
-#include "net/sockaddr.h"
 
 #include <errno.h>
-#include <netdb.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
@@ -130,25 +128,6 @@ static int read_secret(struct node *node, struct err *err)
 
 /* --- the servers */
 
-static int resolve(const struct peer_server *server, bool ip6, struct stun_endpoint *at,
-		   struct err *err)
-{
-	const struct addrinfo want = { .ai_family = ip6 ? AF_UNSPEC : AF_INET,
-				       .ai_socktype = SOCK_DGRAM,
-				       .ai_flags = AI_ADDRCONFIG };
-	struct addrinfo *found = NULL;
-	union any_sockaddr addr;
-	int result = getaddrinfo(server->host, server->port, &want, &found);
-
-	if (result)
-		return err_set(err, EXIT_ERROR, EHOSTUNREACH, "--server %s: %s", server->host,
-			       result == EAI_SYSTEM ? strerror(errno) : gai_strerror(result));
-	memcpy(&addr, found->ai_addr, found->ai_addrlen);
-	endpoint_from_sockaddr(at, &addr);
-	freeaddrinfo(found);
-	return 0;
-}
-
 static int new_client(struct node *node, struct err *err)
 {
 	const struct peer_identity *identity = node->identity;
@@ -163,8 +142,8 @@ static int new_client(struct node *node, struct err *err)
 	for (i = 0; i < identity->servers && !result; i++) {
 		memcpy(options.server[i].key,
 		       identity->server_key[identity->server_keys == 1 ? 0 : i], KEY_SIZE);
-		result = resolve(&identity->server[i], node->runtime.socket.ip6,
-				 &options.server[i].at, err);
+		result = node_resolve(&identity->server[i], node->runtime.socket.ip6,
+				      &options.server[i].at, err);
 	}
 	if (result)
 		return result;
@@ -368,8 +347,9 @@ int node_open(struct node *node, struct err *err)
 	int result;
 
 	raise_files();
-	node->runtime.socket.fd = node->network.fd = -1;
+	node->runtime.socket.fd = node->network.fd = node->lookup_fd[0] = node->lookup_fd[1] = -1;
 	node->runtime.update = node_update;
+	node->runtime.interval_ns = node->identity->keepalive_s * 1000000000ULL;
 	node->runtime.tcp_only = node->identity->transport == PEER_TRANSPORT_TCP;
 	node->runtime.relay = node->identity->relay_only || node->runtime.tcp_only
 				      ? PEER_SESSION_RELAY_ONLY
@@ -397,6 +377,8 @@ int node_open(struct node *node, struct err *err)
 		result = -ENOMEM;
 	if (!result)
 		result = node_servers_open(node);
+	if (!result)
+		result = node_lookups_open(node);
 	if (result)
 		return err_set(err, EXIT_ERROR, -result, "event loop: %s", strerror(-result));
 	node_network_watch(node);
@@ -427,6 +409,7 @@ void node_close(struct node *node)
 	loop_free(node->runtime.loop);
 	quic_endpoint_free(node->runtime.endpoint);
 	node_network_close(node);
+	node_lookups_close(node);
 	peer_socket_close(&node->runtime.socket);
 	peers_free(&node->known);
 	explicit_bzero(node->runtime.secret, sizeof(node->runtime.secret));

@@ -33,6 +33,8 @@ struct node_server {
 	struct loop_timer *probe; /* of UDP, while TCP is used */
 	uint8_t probe_id[SLUICE_STUN_ID_SIZE];
 	struct log_condition unregistered; /* why this peer is not registered */
+	struct loop_timer *lookup;	   /* of its name, while it does not answer */
+	bool looking_up;
 };
 
 /* The network of this host. */
@@ -53,6 +55,7 @@ struct node {
 	struct link *links;
 	struct link *by_slot[NODE_LINKS_MAX];
 	struct node_network network;
+	int lookup_fd[2]; /* from the threads that look up names; -1 */
 	bool registered, updating, again;
 	uint64_t refusals_full_ns; /* base/rate.h */
 	unsigned int refusals_unlogged;
@@ -84,6 +87,18 @@ void node_readable(void *node);
 /* Takes a datagram, or a message of a server's connection. */
 void node_receive(void *node, const struct stun_endpoint *from, const uint8_t *data, size_t length);
 
+/* --- node_lookup.c */
+
+/* Finds the first address of a server. Returns 0, or -errno with *err set. */
+int node_resolve(const struct peer_server *server, bool ip6, struct stun_endpoint *at,
+		 struct err *err);
+/* Returns 0 or -errno. */
+int node_lookups_open(struct node *node);
+void node_lookups_close(struct node *node);
+/* Looks up the name of this server from time to time. */
+void node_lookup_start(struct node *node, unsigned int server);
+void node_lookup_stop(struct node *node, unsigned int server);
+
 /* --- node_server.c */
 
 /* Returns 0 or -ENOMEM. */
@@ -98,6 +113,8 @@ void node_server_registered(struct node *node, unsigned int server);
 /* Takes the answer to a request that was sent to find out whether UDP works. */
 bool node_server_answers(struct node *node, const struct stun_endpoint *from, const uint8_t *data,
 			 size_t length);
+/* Its name has this address. */
+void node_server_found(struct node *node, unsigned int server, const struct stun_endpoint *at);
 /* This host sends from another address to these servers, bit by bit. */
 void node_servers_moved(struct node *node, unsigned int servers);
 

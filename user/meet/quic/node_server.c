@@ -125,6 +125,7 @@ void node_server_silent(struct node *node, unsigned int index)
 	struct node_server *server = &node->server[index];
 	const struct server_stream *stream = node->runtime.stream[index];
 
+	node_lookup_start(node, index);
 	if (node->identity->transport == PEER_TRANSPORT_UDP)
 		return;
 	server->udp_failed = true;
@@ -158,6 +159,7 @@ void node_server_registered(struct node *node, unsigned int index)
 	struct node_server *server = &node->server[index];
 
 	log_condition_set(&server->unregistered, NULL);
+	node_lookup_stop(node, index);
 	if (!is_connected(server) && !node->runtime.tcp_only)
 		use_udp(server);
 }
@@ -205,6 +207,18 @@ bool node_server_answers(struct node *node, const struct stun_endpoint *from, co
 }
 
 /* --- life */
+
+void node_server_found(struct node *node, unsigned int index, const struct stun_endpoint *at)
+{
+	struct node_server *server = &node->server[index];
+
+	if (stun_endpoint_is_same(peer_client_server_at(node->runtime.client, index), at))
+		return;
+	use_udp(server);
+	peer_client_set_server(node->runtime.client, index, at, runtime_now_ns());
+	log_state(server, "the server has another address");
+	connect_now(server);
+}
 
 void node_servers_moved(struct node *node, unsigned int servers)
 {

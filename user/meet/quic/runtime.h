@@ -23,6 +23,7 @@ struct runtime {
 	uint8_t secret[KEY_SIZE]; /* own private key */
 	enum peer_session_relay relay;
 	uint64_t searches_full_ns; /* of all links */
+	uint64_t interval_ns;	   /* of keepalives */
 	/* To the servers; NULL, or not connected: UDP, unless tcp_only. */
 	struct server_stream *stream[PEER_CLIENT_SERVERS_MAX];
 	bool tcp_only;
