@@ -185,6 +185,19 @@ static void test_names_the_item(void **state)
 	assert_refused("53,5000-5100,70000,80", "'70000'", "1 to 65535");
 }
 
+/* A struct on the stack has any padding. */
+static void test_empty_whatever_the_padding(void **state)
+{
+	struct ports ports;
+
+	memset(&ports, 0xff, sizeof(ports));
+	memset(ports.bit, 0, sizeof(ports.bit));
+	ports.any = false;
+	assert_true(ports_empty(&ports));
+	ports.any = true;
+	assert_false(ports_empty(&ports));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -201,6 +214,7 @@ int main(void)
 		cmocka_unit_test(test_no_number),
 		cmocka_unit_test(test_reversed),
 		cmocka_unit_test(test_names_the_item),
+		cmocka_unit_test(test_empty_whatever_the_padding),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

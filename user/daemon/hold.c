@@ -35,7 +35,9 @@ static void on_probed(const struct hold_finding *finding, void *arg)
 
 	if (hold->sender)
 		hold_sender_probed(hold->sender, finding);
-	if (!memcmp(&hold->finding, finding, sizeof(*finding)))
+	if (hold->finding.proven_s == finding->proven_s &&
+	    hold->finding.shorter == finding->shorter &&
+	    hold->finding.outermost == finding->outermost)
 		return;
 	hold->finding = *finding;
 	log_begin(&line, LOG_LEVEL_INFO, "hold: probe");
