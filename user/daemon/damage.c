@@ -106,3 +106,25 @@ void sections_check_damage(struct sections *sections, int i)
 			"a command loaded it last: load it again, or send SIGHUP to apply the file");
 	log_end(&line);
 }
+
+static void log_unloaded(const char *section)
+{
+	struct log_line line;
+
+	log_begin(&line, LOG_LEVEL_WARNING, "unloaded by another process");
+	log_field(&line, "section", "%s", section);
+	log_field(&line, "hint", "send SIGHUP to load it again");
+	log_end(&line);
+}
+
+void sections_check_unloaded(struct sections *sections, int i)
+{
+	struct section *section = &sections->section[i];
+	const char *bpffs = sections->file->config.location.bpffs;
+	/* an error does not prove that the object is gone */
+	bool exists = pins_exist(bpffs, config_section_names[i], &(struct err){ 0 }) != 0;
+
+	if (!exists && !section->unloaded)
+		log_unloaded(config_section_names[i]);
+	section->unloaded = !exists;
+}

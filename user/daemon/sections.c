@@ -255,20 +255,9 @@ int sections_apply(struct sections *sections, struct config_file *file, struct e
 
 /* --- checks */
 
-static void log_unloaded(const char *section)
-{
-	struct log_line line;
-
-	log_begin(&line, LOG_LEVEL_WARNING, "unloaded by another process");
-	log_field(&line, "section", "%s", section);
-	log_field(&line, "hint", "send SIGHUP to load it again");
-	log_end(&line);
-}
-
 bool sections_check(struct sections *sections)
 {
-	const char *bpffs = sections->file->config.location.bpffs;
-	bool retried = false, exists;
+	bool retried = false;
 	int i;
 
 	for (i = 0; i < SECTIONS; i++) {
@@ -288,13 +277,10 @@ bool sections_check(struct sections *sections)
 			steer_section_check(sections->steer, sections->file, sections->context);
 			continue;
 		}
-		/* An error does not prove that the object is gone. */
-		exists = pins_exist(bpffs, config_section_names[i], &(struct err){ 0 }) != 0;
-		if (!exists && !section->unloaded)
-			log_unloaded(config_section_names[i]);
-		section->unloaded = !exists;
+		sections_check_unloaded(sections, i);
 		if (i == SECTION_HOLD)
-			hold_section_check(sections->hold, &sections->file->config, exists);
+			hold_section_check(sections->hold, &sections->file->config,
+					   !section->unloaded);
 	}
 	return retried;
 }

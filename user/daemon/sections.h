@@ -74,5 +74,7 @@ bool sections_is_own(const struct sections *sections, int i);
  * Damage to an object that a command loaded is only logged.
  */
 void sections_check_damage(struct sections *sections, int i);
+/* Logs once that another process has unloaded an object. It stays unloaded. */
+void sections_check_unloaded(struct sections *sections, int i);
 
 #endif
