@@ -25,7 +25,7 @@
 #: V=1 shows the commands.
 
 # The only place that states the version.
-VERSION := 0.1.0
+VERSION := 0.2.0
 PREFIX     ?= /usr/local
 SYSCONFDIR ?= /etc
 UNITDIR    ?= $(PREFIX)/lib/systemd/system
