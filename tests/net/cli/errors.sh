@@ -108,7 +108,7 @@ for netns in this all; do
 	want_clean
 done
 
-say "pins of another version"
+say "pins of another version: read by no command, replaced by a load"
 reply_load
 meta=$(find "$PINS" -name '*meta*')
 [ -n "$meta" ] || fail "no meta map is pinned"
@@ -120,8 +120,16 @@ value[4] ^= 0x40
 print(" ".join(f"0x{byte:02x}" for byte in value))')
 # shellcheck disable=SC2086 # a list of bytes
 bpftool map update pinned "$meta" key 0 0 0 0 value $old
-want_status 5 reply_load
-want_text "sluice cleanup"
+want_status 5 sluice reply show
+want_text "(ABI "
+want_text "replaces it"
+want_equal "$(json "d['outcome'], d['replaces_abi'] > 0" sluice -j reply load --mode socket \
+	--port 53 --dry-run)" "('verified', True)"
+want_status 5 sluice reply show
+want_status 0 reply_load
+want_text "reply: replaced"
+want_text "flows start empty"
+want_status 0 sluice reply show
 want_status 0 sluice cleanup
 want_clean
 
