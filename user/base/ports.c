@@ -76,7 +76,7 @@ bool ports_empty(const struct ports *ports)
 {
 	static const struct ports none;
 
-	return !memcmp(ports, &none, sizeof(none));
+	return !ports->any && !memcmp(ports->bit, none.bit, sizeof(none.bit));
 }
 
 bool ports_contain(const struct ports *ports, uint16_t port)

@@ -19,13 +19,11 @@
 
 bool steer_has_settings(const struct sluice_steer_meta *meta, const struct steer_options *options)
 {
-	struct ports ports;
-
-	steer_ports(meta, &ports);
 	return meta->magic && meta->policy == options->policy &&
 	       meta->idle_ns == options->idle_s * 1000000000ULL && meta->flows == options->flows &&
 	       meta->generations == options->generations && meta->netns == options->netns &&
-	       !memcmp(&ports, &options->ports, sizeof(ports));
+	       meta->any_port == options->ports.any &&
+	       !memcmp(meta->ports, options->ports.bit, sizeof(meta->ports));
 }
 
 __u64 steer_table_bytes(__u32 flows)
