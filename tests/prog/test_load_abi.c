@@ -72,12 +72,15 @@ static pid_t request_meanwhile(const struct talk *talk)
 {
 	const struct timespec pause = { .tv_nsec = 1000000 };
 	pid_t loader = getpid(), pid = fork();
+	int patience = 20000;
 
 	assert_return_code(pid, errno);
 	if (pid)
 		return pid;
-	while (own_on(cgroup, BPF_CGROUP_INET_INGRESS, "sluice_learn") < 2)
+	while (own_on(cgroup, BPF_CGROUP_INET_INGRESS, "sluice_learn") < 2 && patience--)
 		nanosleep(&pause, NULL);
+	if (patience < 0)
+		_exit(1);
 	kill(loader, SIGSTOP);
 	talk_request(talk);
 	_exit(kill(loader, SIGCONT) ? 1 : 0);

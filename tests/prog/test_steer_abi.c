@@ -15,6 +15,7 @@
 #include "abi_lab.h"
 #include "kernel/links.h"
 #include "lab.h"
+#include "steer/cpu/spread.h"
 #include "steer/steer.h"
 
 #include <pthread.h>
@@ -181,9 +182,65 @@ static void test_replaced(void **unused)
 	steer_loader_close(&loader);
 }
 
+/* Returns the program of the only interface, and checks that its link has not changed. */
+static __u32 spread_prog(__u32 *link_id)
+{
+	struct hook_link link;
+	glob_t found;
+	int fd;
+
+	assert_int_equal(glob(DIR_OURS "/steer/sluice_x_link_*", 0, NULL, &found), 0);
+	assert_int_equal(found.gl_pathc, 1);
+	fd = bpf_obj_get(found.gl_pathv[0]);
+	globfree(&found);
+	assert_return_code(fd, errno);
+	assert_int_equal(hook_link_read(fd, &link), 0);
+	close(fd);
+	if (!*link_id)
+		*link_id = link.id;
+	assert_int_equal(link.id, *link_id);
+	return link.prog_id;
+}
+
+/* The XDP link of the other version gets the new program, in the same mode. */
+static void test_spread(void **unused)
+{
+	const struct ports ports = { .any = true };
+	struct spread_options with = { .bpffs = DIR_OURS,
+				       .ports = &ports,
+				       .ifname = { "near" },
+				       .ifcount = 1,
+				       .cpu_count = 1 };
+	__u32 link_id = 0, before, mode;
+	struct spread now;
+
+	lab_net();
+	assert_int_equal(system("ip link add near type veth peer name far"), 0);
+	if (spread_load(&with, &err))
+		fail_msg("%s", err.what);
+	assert_int_equal(spread_read(DIR_OURS, &now, &err), 0);
+	mode = now.meta.links[0].mode;
+	before = spread_prog(&link_id);
+	abi_set(DIR_OURS "/steer/sluice_x_meta", OTHER_ABI);
+	assert_int_equal(spread_read(DIR_OURS, &now, &err), -EPROTO);
+	with.dry_run = true;
+	assert_int_equal(spread_load(&with, &err), 0);
+	assert_int_equal(spread_prog(&link_id), before);
+	with.dry_run = false;
+	assert_int_equal(spread_load(&with, &err), 0);
+	assert_int_not_equal(spread_prog(&link_id), before);
+	assert_int_equal(spread_read(DIR_OURS, &now, &err), 0);
+	assert_int_equal(now.meta.links[0].mode, mode);
+	assert_false(now.gone[0]);
+	with.ifcount = 0;
+	assert_true(spread_load(&with, &err) > 0);
+	assert_int_equal(access(DIR_OURS, F_OK), -1);
+}
+
 int main(void)
 {
-	const struct CMUnitTest tests[] = { cmocka_unit_test(test_replaced) };
+	const struct CMUnitTest tests[] = { cmocka_unit_test(test_replaced),
+					    cmocka_unit_test(test_spread) };
 
 	if (geteuid()) {
 		puts("needs root");
