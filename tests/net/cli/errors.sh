@@ -125,7 +125,19 @@ want_text "(ABI "
 want_text "replaces it"
 want_equal "$(json "d['outcome'], d['replaces_abi'] > 0" sluice -j reply load --mode socket \
 	--port 53 --dry-run)" "('verified', True)"
-want_status 5 sluice reply show
+
+say "they do not hide the other objects in the status"
+sluice hold load --port 4000 --cgroup "$TEST_CGROUP"
+want_status 5 sluice status
+want_text "daemon: not running"
+want_text "reply: cannot be read: $PINS/reply: pinned by another version of sluice"
+want_text "'sluice cleanup' removes it"
+want_text "hold: ports 4000"
+"$SLUICE" -j status >"$TEST_TMP/status" 2>/dev/null || true
+want_equal "$(json "([o['object'] for o in d['unreadable']], d['reply'], d['hold']['ports'])" cat "$TEST_TMP/status")" \
+	"(['reply'], None, '4000')"
+
+say "a load replaces them"
 want_status 0 reply_load
 want_text "reply: replaced"
 want_text "flows start empty"

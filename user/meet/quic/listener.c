@@ -2,7 +2,7 @@
 #include "meet/quic/listener.h"
 
 #include "base/addr.h"
-#include "meet/rendezvous/endpoints.h"
+#include "net/sockaddr.h"
 
 #include <errno.h>
 #include <netinet/tcp.h>

@@ -2,7 +2,8 @@
 #include "meet/quic/socket.h"
 
 #include "base/addr.h"
-#include "meet/rendezvous/endpoints.h"
+#include "meet/channel.h"
+#include "net/sockaddr.h"
 
 #include <errno.h>
 #include <netinet/udp.h>
@@ -192,4 +193,26 @@ void peer_socket_send(struct peer_socket *socket, const struct stun_endpoint *to
 		    -EAGAIN)
 			socket->dropped++;
 	}
+}
+
+void peer_socket_send_channel(struct peer_socket *socket, const struct stun_endpoint *server,
+			      uint16_t channel, const void *data, size_t length, size_t size)
+{
+	static uint8_t framed[65507]; /* what IPv4 permits to send at once */
+	const uint8_t *from = data;
+	size_t used = 0, part;
+
+	for (; length; from += part, length -= part) {
+		part = length < size ? length : size;
+		if (used + SLUICE_CHANNEL_HEADER + part > sizeof(framed)) {
+			peer_socket_send(socket, server, framed, used,
+					 SLUICE_CHANNEL_HEADER + size);
+			used = 0;
+		}
+		channel_put_header(framed + used, channel, part);
+		memcpy(framed + used + SLUICE_CHANNEL_HEADER, from, part);
+		used += SLUICE_CHANNEL_HEADER + part;
+	}
+	if (used)
+		peer_socket_send(socket, server, framed, used, SLUICE_CHANNEL_HEADER + size);
 }

@@ -3,8 +3,8 @@
 
 #include "kernel/links.h"
 #include "kernel/pins.h"
-#include "kernel/sockets.h"
 #include "kernel/unload.h"
+#include "process/sockets.h"
 #include "steer/group/attach.h"
 #include "steer/group/drain_lock.h"
 #include "steer/group/group.h"
