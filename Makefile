@@ -25,7 +25,7 @@
 #: V=1 shows the commands.
 
 # The only place that states the version.
-VERSION := 0.1.0
+VERSION := 0.2.0
 PREFIX     ?= /usr/local
 SYSCONFDIR ?= /etc
 UNITDIR    ?= $(PREFIX)/lib/systemd/system
@@ -73,6 +73,13 @@ $(BUILD)/sluice-peer: $(objects)
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LIBS) $(QUIC_LIBS)
 
+# The same program, as if all ABI versions had been raised, for tests/nightly/upgrade.sh.
+raised := $(patsubst user/%.c,$(BUILD)/raised/user/%.o,$(shell grep -l 'SLUICE_[A-Z]*_ABI' $(c_files)))
+
+$(BUILD)/raised/sluice: $(raised) $(filter-out $(raised:$(BUILD)/raised/%=$(BUILD)/%) $(BUILD)/user/meet/quic/%,$(objects))
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LIBS)
+
 # --- BPF: objects built from source, embedded as libbpf skeletons
 
 bpf_flags = -target bpf -mcpu=v3 -O2 -g -Wall -Wextra -Werror -Wno-unused-parameter -Iinclude -Ibpf \
@@ -98,7 +105,10 @@ $(objects): $(BUILD)/user/%.o: user/%.c | $(skels) $(scripts)
 	$(call say,CC,$<)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) $(STD) $(WARN) -MMD -MP -c $< -o $@
--include $(objects:.o=.d)
+$(raised): $(BUILD)/raised/user/%.o: user/%.c | $(skels) $(scripts)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) $(STD) $(WARN) -DSLUICE_ABI_RAISE=1 -MMD -MP -c $< -o $@
+-include $(objects:.o=.d) $(raised:.o=.d)
 
 # --- tests: units that a unit test includes, user/base, and the parts of meet that parse what
 # the network sends, are built again with the sanitizers
@@ -181,7 +191,8 @@ check: setup-test
 # Tests that take longer than a minute, need more packages than `make check`, or take long for it.
 takes_long = $(shell grep -l '^. takes long: ' $(addsuffix /*.sh,$(net)))
 nightly: setup-nightly
-	$(Q)$(MAKE) $(parallel) --no-print-directory tested $(fuzz) image $(BUILD)/tests/pairs
+	$(Q)$(MAKE) $(parallel) --no-print-directory tested $(fuzz) image $(BUILD)/tests/pairs \
+		$(BUILD)/raised/sluice
 	$(Q)tools/own-root tests/run --timeout 1800 $(CHECK) tests/nightly $(takes_long)
 
 demo: setup-demo

@@ -23,7 +23,7 @@ LINT="clang-format clang-tidy cppcheck mandoc"
 # For make deb, for make image, and for the nightly tests, which run what these build.
 PACKAGE="dpkg-dev debhelper"
 IMAGE="$PACKAGE mmdebstrap podman crun"
-NIGHTLY="$IMAGE lintian debootstrap python3-yaml iptables chromium-headless-shell"
+NIGHTLY="$IMAGE lintian debootstrap python3-yaml iptables docker-compose chromium-headless-shell"
 
 # Servers, with package and path. unbound, knot and pdns_recursor have one socket per thread. All
 # except knot answer without IP_PKTINFO on the wildcard address.

@@ -53,6 +53,11 @@ json_t *output_name(const char *name)
 	return string;
 }
 
+json_t *output_nonzero(unsigned int number)
+{
+	return number ? json_integer(number) : json_null();
+}
+
 void output_json(const struct output *output, json_t *document)
 {
 	json_dumpf(document, output->file,

@@ -37,6 +37,9 @@ int output_finish(const struct output *output, struct err *err);
  */
 json_t *output_name(const char *name);
 
+/* Returns a JSON number, or null for 0. */
+json_t *output_nonzero(unsigned int number);
+
 /* Returns an object with the key schema_version, for the caller to extend. */
 json_t *output_document(void);
 /* Prints the document and drops the reference. */
