@@ -7,8 +7,8 @@
  * if it hangs, the program stops within MEET_XDP_LEASE_S. After meet_xdp_open() and
  * meet_xdp_listen(), no capabilities are needed any more.
  */
-#ifndef SLUICE_MEET_XDP_H
-#define SLUICE_MEET_XDP_H
+#ifndef SLUICE_MEET_RENDEZVOUS_XDP_H
+#define SLUICE_MEET_RENDEZVOUS_XDP_H
 
 #include "base/err.h"
 #include "net/stun.h"

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include "meet/xdp.h"
+#include "meet/rendezvous/xdp.h"
 
 #include "base/addr.h"
 #include "base/clock.h"
