@@ -4,7 +4,7 @@
  * hook. An object that cannot be read, such as one of another version, does not hide the rest.
  */
 #include "cmd/command.h"
-#include "cmd/hold/view.h"
+#include "cmd/hold/show.h"
 #include "cmd/reply/view.h"
 #include "cmd/status_daemon.h"
 #include "cmd/status_hooks.h"
