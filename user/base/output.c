@@ -13,11 +13,18 @@
 
 #define COLUMNS_MAX 16
 
+bool output_has_escapes(void)
+{
+	const char *term = environment_get("TERM");
+
+	return term && strcmp(term, "dumb") != 0;
+}
+
 struct output output_to(FILE *file)
 {
 	return (struct output){ .file = file,
 				.colour = isatty(fileno(file)) && !environment_get("NO_COLOR") &&
-					  text_terminal_has_escapes() };
+					  output_has_escapes() };
 }
 
 int output_finish(const struct output *output, struct err *err)

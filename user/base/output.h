@@ -26,6 +26,8 @@ struct output {
 	bool colour;
 };
 
+/* Does the terminal of TERM interpret escape sequences? */
+bool output_has_escapes(void);
 /* Colours are used on a terminal with escape sequences only, unless NO_COLOR is set. */
 struct output output_to(FILE *file);
 /* Returns 0, or -errno with *err set if not all of the output could be written. */

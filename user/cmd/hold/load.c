@@ -2,7 +2,7 @@
 /* sluice hold load: attaches the programs that track flows, or updates them in place. */
 #include "base/text.h"
 #include "cmd/command.h"
-#include "cmd/hold/view.h"
+#include "cmd/hold/show.h"
 #include "hold/options.h"
 #include "hold/send_options.h"
 #include "host/cgroup_root.h"
